@@ -1,0 +1,182 @@
+// What it takes to open a disk tier of many small pages:
+//
+//   build/release/bench/disk_open FILE [PAGES]
+//
+// Makes FILE (sparse, removed at the end) with the index of so many pages (default 1,000,000) of 4
+// KiB, as the tier writes it, without the pages' own bytes. Opens it in a process of its own, and
+// prints the time, the CPU time and how much the process grew. Exit 1: not all pages were found.
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "base/check.h"
+#include "base/random.h"
+#include "rt/blocking_pool.h"
+#include "store/disk/catalog.h"
+#include "store/disk/disk_file.h"
+#include "store/disk/disk_tier.h"
+#include "store/disk/file_device.h"
+#include "store/disk/recovery.h"
+
+namespace cachey::store {
+namespace {
+
+constexpr uint32_t kPageSize = 4096;
+constexpr const char* kEtag = "\"9b2cf535f27731c974343645a3985328\"";
+
+PageRecord record_of(const std::string& key) {
+  PageRecord record;
+  record.object = object_id("bench", key);
+  record.object_size = kPageSize;
+  record.last_modified = 1;
+  record.bytes = kPageSize;
+  record.kind = "bench";
+  record.key = key;
+  record.bucket = "bench";
+  record.etag = kEtag;
+  return record;
+}
+
+/// The store, and those who make it: journal and superblock as the tier writes them.
+class Maker {
+ public:
+  explicit Maker(BlockDevice& device) : device_(device) {
+    superblock_.store_id = 1;
+    superblock_.capacity = device.size();
+    superblock_.segment_units = kSegmentUnits;
+  }
+
+  void make(uint32_t pages) {
+    for (uint32_t i = 0; i < pages; ++i) {
+      const std::string key = "some/prefix/of/usual/length/object-" + std::to_string(i);
+      PageRecord record = record_of(key);
+      const ObjectInfo info{kEtag, kPageSize, record.last_modified};
+      DiskEntry* entry =
+          catalog_.place(record.object, 0, kPageSize,
+                         std::make_shared<const DiskSource>(info, std::string(record.bucket)));
+      CHECK(entry != nullptr);
+      record.generation = entry->generation;
+      catalog_.list(*entry, encode_page_record(record, entry->extents(), entry->sums()));
+      catalog_.let_go(*entry);
+      if (i % kPagesPerBatch == 0) write_pending();
+    }
+    write_pending();
+    superblock_.segments.assign(journal_.segments().begin(), journal_.segments().end());
+    CHECK(write_superblock(device_, superblock_).ok());
+  }
+
+ private:
+  static constexpr uint32_t kSegmentUnits = 1024;
+  static constexpr uint32_t kPagesPerBatch = 1024;
+
+  void write_pending() {
+    while (true) {
+      if (journal_.needs_segment()) {
+        const auto run = catalog_.place_segment(kSegmentUnits);
+        CHECK(run);
+        journal_.begin_segment(run->first);
+      }
+      const auto batch = journal_.next_batch(catalog_.finder());
+      if (!batch) return;
+      CHECK(device_.write_now(batch->offset, batch->blocks.bytes()).ok());
+      journal_.on_disk(*batch);
+    }
+  }
+
+  BlockDevice& device_;
+  Superblock superblock_;
+  Journal journal_{1, kSegmentUnits};
+  Catalog catalog_{
+      CatalogLimits{units_for(kDataOffset), static_cast<uint32_t>(device_.size() / kDiskUnitBytes)},
+      journal_};
+};
+
+struct Cost {
+  std::chrono::steady_clock::time_point at = std::chrono::steady_clock::now();
+  rusage used{};
+  Cost() { ::getrusage(RUSAGE_SELF, &used); }
+
+  [[nodiscard]] double cpu_seconds() const {
+    return static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+  }
+};
+
+bool open_store(const DiskPath& path, uint32_t pages) {
+  auto file = DiskFile::open(path, DiskFile::Access::kReadWrite);
+  CHECK(file);
+  rt::BlockingPool pool(1);
+  FileDevice device(std::move(*file), pool);
+  const SystemClock clock;
+  SystemRandom random;
+  const Cost before;
+  auto tier = DiskTier::open(device, {}, DiskTier::Start::kKeep, clock, random);
+  CHECK(tier);
+  (*tier)->recover();
+  const Cost after;
+  const DiskUsage usage = (*tier)->usage();
+  std::printf("opened %lu pages in %.3f s, %.3f CPU-s; grew by %ld MiB (%ld bytes a page)\n",
+              usage.pages, std::chrono::duration<double>(after.at - before.at).count(),
+              after.cpu_seconds() - before.cpu_seconds(),
+              (after.used.ru_maxrss - before.used.ru_maxrss) / 1024,
+              (after.used.ru_maxrss - before.used.ru_maxrss) * 1024 / std::max(1u, pages));
+  (void)tier->release();  // the process ends
+  return usage.pages == pages;
+}
+
+/// In a process of its own, so that its memory is told from that of who called.
+template <typename Work>
+bool apart(Work work) {
+  const pid_t child = ::fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    const bool well = work();
+    std::fflush(stdout);
+    ::_exit(well ? 0 : 1);
+  }
+  int status = 0;
+  CHECK(::waitpid(child, &status, 0) == child);
+  return status == 0;
+}
+
+int run(const std::string& path, uint32_t pages) {
+  const DiskPath disk{path, DiskKind::kBlock,
+                      std::max<uint64_t>(kGiB, uint64_t{pages} * (kPageSize + 1024))};
+  const bool made = apart([&] {
+    auto file = DiskFile::open(disk, DiskFile::Access::kReadWrite);
+    if (!file) {
+      std::fprintf(stderr, "%s\n", file.error().message().c_str());
+      return false;
+    }
+    rt::BlockingPool pool(1);
+    FileDevice device(std::move(*file), pool);
+    Maker(device).make(pages);
+    return true;
+  });
+  constexpr int kRounds = 3;
+  bool well = made;
+  for (int round = 0; well && round < kRounds; ++round) {
+    well = apart([&] { return open_store(disk, pages); });
+  }
+  ::unlink(path.c_str());
+  return well ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace cachey::store
+
+int main(int argc, char** argv) {
+  if (argc < 2) {
+    std::fprintf(stderr, "disk_open FILE [PAGES]\n");
+    return 2;
+  }
+  const unsigned long pages = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 1'000'000;
+  return cachey::store::run(argv[1], static_cast<uint32_t>(pages));
+}

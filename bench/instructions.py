@@ -1,0 +1,188 @@
+#!/usr/bin/python3
+"""What a request costs in instructions, by callgrind: exact where time is not. Exit 1 where a scenario costs more than
+its baseline (instructions.json) by over 5 %.
+
+The server runs each scenario twice, for a few requests and for more: the difference is what requests cost, start and
+end aside. One worker, one connection, one request (HTTP/2: one batch) at a time, so that a run does what the last did.
+"""
+
+import argparse
+import json
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h2.config
+import h2.connection
+import h2.events
+import h2.settings
+
+import servers
+import workloads
+from servers import BenchError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BASELINE = Path(__file__).with_suffix(".json")
+GROWTH_MAX = 0.05
+WINDOW_MAX = 2**31 - 1
+SECONDS_MAX = 30  # of silence
+OBJECT = "object"  # of 1 MiB
+
+
+class Http1:
+    """One keep-alive connection."""
+
+    def __init__(self, port):
+        self._socket = connect(port)
+
+    def fetch(self, name, size):
+        head = f"GET /fetch/{workloads.BUCKET}/{name} HTTP/1.1\r\nHost: cache.test\r\nRange: bytes=0-{size - 1}\r\n\r\n"
+        self._socket.sendall(head.encode())
+        answer = bytearray()
+        while b"\r\n\r\n" not in answer or len(answer) < answer.index(b"\r\n\r\n") + 4 + size:
+            answer += receive(self._socket)
+        if not answer.startswith(b"HTTP/1.1 206 "):
+            raise BenchError(f"{name}: {bytes(answer[:200])}")
+
+
+class Http2:
+    """One connection, whose windows never close: nothing but requests is sent on it."""
+
+    def __init__(self, port):
+        self._socket = connect(port)
+        self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+        first = {h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: WINDOW_MAX}
+        self._h2.local_settings = h2.settings.Settings(client=True, initial_values=first)
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(WINDOW_MAX - 65535)
+
+    def fetch_together(self, count, name, size):
+        for _ in range(count):
+            self._h2.send_headers(self._h2.get_next_available_stream_id(), [
+                (":method", "GET"), (":scheme", "http"), (":authority", "cache.test"),
+                (":path", f"/fetch/{workloads.BUCKET}/{name}"), ("range", f"bytes=0-{size - 1}")], end_stream=True)
+        self._socket.sendall(self._h2.data_to_send())
+        ended = size_received = 0
+        while ended < count:
+            for event in self._h2.receive_data(receive(self._socket)):
+                ended += isinstance(event, h2.events.StreamEnded)
+                size_received += len(event.data) if isinstance(event, h2.events.DataReceived) else 0
+        if size_received != count * size:
+            raise BenchError(f"{name}: {size_received} bytes of {count * size}")
+
+
+def connect(port):
+    client = socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client
+
+
+def receive(client):
+    data = client.recv(workloads.MIB)
+    if not data:
+        raise BenchError("the server closed the connection")
+    return data
+
+
+def hits_http1(port, requests):
+    client = Http1(port)
+    for _ in range(requests):
+        client.fetch(OBJECT, 4 * workloads.KIB)
+
+
+def hits_http2(port, requests):
+    client = Http2(port)
+    for _ in range(requests // 32):
+        client.fetch_together(32, OBJECT, 4 * workloads.KIB)
+
+
+def misses(port, requests):
+    client = Http1(port)
+    for number in range(requests):
+        client.fetch(f"fresh-{number}/{OBJECT}", workloads.MIB)
+
+
+# name: what is done, requests of the short run and of the long one
+SCENARIOS = {
+    "4 KiB hit, HTTP/1.1": (hits_http1, 100, 500),
+    "4 KiB hit, HTTP/2, 32 at a time": (hits_http2, 160, 800),
+    "1 MiB miss, S3": (misses, 20, 100),
+}
+
+
+def count_run(binary, home, origin, scenario, requests):
+    """Instructions of a whole life of the server."""
+    callgrind = [servers.find_program("valgrind", "valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    cachey = servers.Cachey(binary, home, origin, tls=False, cpu=None, memory="256MiB", under=callgrind)
+    cachey.server.start()
+    try:
+        Http1(cachey.port).fetch(OBJECT, workloads.MIB)  # into memory
+        scenario(cachey.port, requests)
+    finally:
+        cachey.server.stop()
+    found = re.search(r"Collected : (\d+)", cachey.server.log())
+    if not found:
+        raise BenchError(f"callgrind tells no count:\n{cachey.server.log_tail()}")
+    return int(found[1])
+
+
+def without_debug_info(binary, home):
+    """callgrind of Debian 12 cannot read DWARF 5, and ends where it meets it."""
+    stripped = home / "cachey"
+    subprocess.run([servers.find_program("strip", "binutils"), "--strip-debug", "-o", stripped, binary], check=True)
+    return stripped
+
+
+def measure(binary, home):
+    data = home / "data"
+    (data / workloads.BUCKET).mkdir(parents=True)
+    (data / workloads.BUCKET / OBJECT).write_bytes(bytes(workloads.MIB))
+    binary = without_debug_info(binary, home)
+    origin = servers.Origin(home / "origin", data, cpu=None)
+    origin.server.start()
+    counts = {}
+    try:
+        for name, (scenario, few, many) in SCENARIOS.items():
+            short, long = (count_run(binary, home / f"{scenario.__name__}-{requests}", origin, scenario, requests)
+                           for requests in (few, many))
+            counts[name] = round((long - short) / (many - few))
+    finally:
+        origin.server.stop()
+    return counts
+
+
+def compare(counts, baseline):
+    """Prints a table. False: something costs too much."""
+    good = True
+    print(f"{'instructions a request':34} {'baseline':>10} {'now':>10} {'change':>8}")
+    for name, count in counts.items():
+        before = baseline.get(name)
+        growth = count / before - 1 if before else float("inf")
+        verdict = "too much" if growth > GROWTH_MAX else "better: --update" if growth < -GROWTH_MAX else ""
+        good = good and growth <= GROWTH_MAX
+        print(f"{name:34} {before or '-':>10} {count:>10} {growth:>+8.1%} {verdict}")
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", type=Path, default=REPOSITORY / "build/release/cachey")
+    parser.add_argument("--update", action="store_true", help="what is counted now is the baseline from now on")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="cachey-instructions-") as home:
+        counts = measure(options.binary, Path(home))
+    baseline = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    good = compare(counts, baseline)
+    if options.update:
+        BASELINE.write_text(json.dumps(counts, indent=2) + "\n")
+    return 0 if good or options.update else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (BenchError, OSError) as error:
+        sys.exit(f"instructions: {error}")

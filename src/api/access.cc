@@ -1,0 +1,78 @@
+#include "api/access.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace cachey::api {
+namespace {
+
+Counter denied(Metrics& metrics, const char* reason) {
+  return metrics.counter("cachey_access_denied_total",
+                         "Requests refused for want of a token, or for the bucket they name",
+                         {{"reason", reason}});
+}
+
+/// The token of `Bearer TOKEN`, the scheme in any case (RFC 9110, 11.1).
+std::optional<std::string_view> bearer_token(std::string_view credentials) {
+  static constexpr std::string_view kScheme = "bearer ";
+  if (credentials.size() <= kScheme.size()) return std::nullopt;
+  for (size_t i = 0; i < kScheme.size(); ++i) {
+    const char c = credentials[i];
+    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != kScheme[i])
+      return std::nullopt;
+  }
+  credentials.remove_prefix(
+      std::min(credentials.find_first_not_of(' ', kScheme.size()), credentials.size()));
+  return credentials;
+}
+
+}  // namespace
+
+Access::Access(Metrics& metrics, std::optional<Tokens> tokens, std::vector<BucketGlob> buckets)
+    : needs_token_(tokens.has_value()),
+      allowed_(std::move(buckets)),
+      denied_by_token_(denied(metrics, "token")),
+      denied_by_bucket_(denied(metrics, "bucket")) {
+  if (tokens) replace_tokens(std::move(*tokens));
+}
+
+void Access::replace_tokens(Tokens tokens) {
+  CHECK(needs_token_);
+  auto fresh = std::make_shared<const Tokens>(std::move(tokens));
+  const MutexLock lock(mutex_);
+  tokens_ = std::move(fresh);
+}
+
+bool Access::has_token(const net::Request& request) {
+  const auto is_authorization = [](const net::Field& f) { return f.name == "authorization"; };
+  const auto fields = request.fields();
+  const auto field = std::ranges::find_if(fields, is_authorization);
+  if (field != fields.end() && std::ranges::count_if(fields, is_authorization) == 1) {
+    std::shared_ptr<const Tokens> tokens;
+    {
+      const MutexLock lock(mutex_);
+      tokens = tokens_;
+    }
+    const std::optional<std::string_view> token = bearer_token(field->value);
+    if (token && tokens->contain(*token)) return true;
+  }
+  denied_by_token_.add();
+  return false;
+}
+
+Result<void> Access::check_each(std::span<const std::string> buckets) {
+  for (const std::string& bucket : buckets) {
+    const auto matches = [&bucket](const BucketGlob& glob) { return glob.matches(bucket); };
+    if (std::ranges::any_of(allowed_, matches)) continue;
+    denied_by_bucket_.add();
+    return fail(ErrorKind::kDenied,
+                "the bucket " + log::quoted(bucket) + " may not be asked for here");
+  }
+  return {};
+}
+
+}  // namespace cachey::api

@@ -1,0 +1,186 @@
+#include "api/access_log.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <exception>
+
+#include "api/request_id.h"
+#include "base/log.h"
+#include "base/shard.h"
+
+namespace cachey::api {
+namespace {
+
+constexpr std::string_view kNone = "-";
+
+std::string_view method_of(const net::Request& request) {
+  switch (request.method()) {
+    case net::Method::kGet:
+      return "GET";
+    case net::Method::kHead:
+      return "HEAD";
+    case net::Method::kOther:
+      return "OTHER";
+  }
+  return kNone;
+}
+
+std::string_view protocol_of(const net::Request& request) {
+  return request.protocol() == net::Protocol::kHttp2 ? "h2" : "http/1.1";
+}
+
+/// Nothing where the client is not known. An IPv4 client of an IPv6 socket is an IPv4 client.
+std::string address_of(const rt::Tcp::endpoint& client) {
+  if (client.port() == 0) return std::string(kNone);
+  const rt::asio::ip::address address = client.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return rt::asio::ip::make_address_v4(rt::asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
+}
+
+/// 1 or 0 as C0-Status tells it, whose last part is 0 where the first page was fetched just now.
+std::string_view hit_of(const net::ResponseHead& head) {
+  for (const net::Field& field : head.fields()) {
+    if (field.name == "C0-Status") return field.value.ends_with(" 0") ? "0" : "1";
+  }
+  return kNone;
+}
+
+double milliseconds(std::chrono::nanoseconds duration) {
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+  return static_cast<double>(micros) / 1000;
+}
+
+}  // namespace
+
+/// Passes everything on; adds `X-Request-Id` to the head. Lives as long as the handler it is for.
+class AccessLog::Noting final : public net::ResponseWriter {
+ public:
+  Noting(net::ResponseWriter& writer, const net::Request& request, const Clock& clock)
+      : writer_(writer),
+        id_(request.id()),
+        clock_(clock),
+        head_only_(request.method() == net::Method::kHead) {}
+
+  void start(const net::ResponseHead& head) override {
+    net::ResponseHead named = head;
+    named.add("X-Request-Id", id_);
+    status_ = head.status();
+    hit_ = hit_of(head);
+    writer_.start(named);
+  }
+  [[nodiscard]] size_t offer(std::span<const iovec> body) override {
+    const size_t taken = writer_.offer(body);
+    if (taken > 0 && bytes_ == 0 && !head_only_) first_byte_ = clock_.mono();
+    if (!head_only_) bytes_ += taken;
+    return taken;
+  }
+  [[nodiscard]] rt::Task<bool> writable() override { return writer_.writable(); }
+  [[nodiscard]] rt::Task<bool> flush() override { return writer_.flush(); }
+  [[nodiscard]] rt::Task<bool> finish(std::span<const net::Field> trailers) override {
+    finished_ = true;
+    return writer_.finish(trailers);
+  }
+  void abort() override {
+    finished_ = false;
+    writer_.abort();
+  }
+
+  [[nodiscard]] unsigned status() const { return status_; }
+  [[nodiscard]] uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] MonoTime first_byte() const { return first_byte_; }
+  [[nodiscard]] std::string_view hit() const { return hit_; }
+  [[nodiscard]] bool finished() const { return finished_; }
+
+ private:
+  net::ResponseWriter& writer_;
+  const std::string_view id_;
+  const Clock& clock_;
+  const bool head_only_;  // what is offered is not sent
+  unsigned status_ = 0;   // none has been sent
+  bool finished_ = false;
+  uint64_t bytes_ = 0;
+  MonoTime first_byte_;  // where bytes_ is not 0
+  std::string_view hit_ = kNone;
+};
+
+Result<void> AccessLog::start(const std::string& path) {
+  LineSinkConfig config;
+  config.queue_bytes_max = kQueueBytesMax;
+  config.queues = kShards;
+  config.gather = kGather;
+  if (path == "-") {
+    sink_ = std::make_unique<LineSink>(STDOUT_FILENO, config);
+    return {};
+  }
+  Result<std::unique_ptr<LineSink>> opened = LineSink::open(path, config);
+  if (!opened) {
+    return fail(ErrorKind::kBadRequest,
+                "--access-log: " + log::quoted(path) + ": " + opened.error().message());
+  }
+  sink_ = std::move(*opened);
+  return {};
+}
+
+void AccessLog::reopen() {
+  if (sink_ != nullptr) sink_->reopen();
+}
+
+void AccessLog::flush() {
+  if (sink_ != nullptr) (void)sink_->flush();
+}
+
+rt::Task<void> AccessLog::handle(rt::Worker& worker, const net::Request& request,
+                                 net::ResponseWriter& writer) {
+  const std::string_view id = RequestId::of_client(request);
+  if (id.empty() && sink_ == nullptr) return next_.handle(worker, request, writer);
+  return handle_named(worker, request, writer, id);
+}
+
+rt::Task<void> AccessLog::handle_named(rt::Worker& worker, const net::Request& request,
+                                       net::ResponseWriter& writer, std::string_view id) {
+  const RequestId ours(random_);
+  const net::Request named = request.with_id(id.empty() ? ours.text() : id);
+  co_await handle_noted(worker, named, writer);
+}
+
+rt::Task<void> AccessLog::handle_noted(rt::Worker& worker, const net::Request& request,
+                                       net::ResponseWriter& writer) {
+  const MonoTime began = clock_.mono();
+  Noting noting(writer, request, clock_);
+  std::exception_ptr failure;
+  try {
+    co_await next_.handle(worker, request, noting);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (sink_ != nullptr) write_line(request, noting, began);
+  if (failure) std::rethrow_exception(failure);
+}
+
+void AccessLog::write_line(const net::Request& request, const Noting& noted, MonoTime began) const {
+  const std::string client = address_of(request.client());
+  LogLine line(format_);
+  line.add_word("time", format_log_time(std::chrono::system_clock::now()));
+  line.add({"client", client});
+  line.add({"method", method_of(request)});
+  line.add({"target", request.target()}, kTargetBytesMax);
+  line.add({"status", noted.status()});
+  line.add({"bytes", noted.bytes()});
+  line.add({"duration_ms", milliseconds(clock_.mono() - began)});
+  if (noted.bytes() > 0) {
+    line.add({"first_byte_ms", milliseconds(noted.first_byte() - began)});
+  } else {
+    line.add({"first_byte_ms", kNone});
+  }
+  line.add({"hit", noted.hit()});
+  line.add({"request_id", request.id()});
+  line.add({"protocol", protocol_of(request)});
+  line.add({"complete", noted.finished()});
+  line.add({"user_agent", request.field("user-agent").value_or(kNone)});
+  sink_->write(line.finish());
+}
+
+}  // namespace cachey::api

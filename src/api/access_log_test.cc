@@ -1,0 +1,154 @@
+#include "api/access_log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "api/reply.h"
+#include "api/request_id.h"
+
+namespace cachey::api {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+/// Takes everything, keeps the head's fields.
+class FakeWriter final : public net::ResponseWriter {
+ public:
+  void start(const net::ResponseHead& head) override {
+    for (const net::Field& field : head.fields()) fields[std::string(field.name)] = field.value;
+  }
+  size_t offer(std::span<const iovec> body) override {
+    size_t bytes = 0;
+    for (const iovec& part : body) bytes += part.iov_len;
+    return bytes;
+  }
+  rt::Task<bool> writable() override { co_return true; }
+  rt::Task<bool> flush() override { co_return true; }
+  rt::Task<bool> finish(std::span<const net::Field>) override { co_return true; }
+  void abort() override {}
+
+  std::map<std::string, std::string> fields;
+};
+
+class FakeHandler final : public net::Handler {
+ public:
+  rt::Task<void> handle(rt::Worker&, const net::Request& request,
+                        net::ResponseWriter& writer) override {
+    seen_id = request.id();
+    if (request.target() == "/throw") throw std::runtime_error("no");
+    net::ResponseHead head(206);
+    if (request.target() == "/hit") head.add("C0-Status", "0-9; bucket 0; 1700000000");
+    if (request.target() == "/miss") head.add("C0-Status", "0-9; bucket; 0");
+    co_await reply_text(writer, std::move(head), "text/plain", "0123456789");
+  }
+  std::string seen_id;
+};
+
+class AccessLogTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "access_log_XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  void ask(AccessLog& log, net::Method method, std::string_view target,
+           std::vector<net::Field> fields = {}) {
+    net::Request request(method, target, std::move(fields));
+    request.set_connection({rt::asio::ip::make_address("::ffff:10.1.2.3"), 4000},
+                           net::Protocol::kHttp2);
+    rt::asio::co_spawn(worker_.io(), log.handle(worker_, request, writer_), rt::asio::detached);
+    worker_.io().restart();
+    worker_.io().poll();
+  }
+  std::vector<std::string> lines(AccessLog& log) {
+    log.flush();
+    std::ifstream file(path());
+    std::vector<std::string> all;
+    for (std::string line; std::getline(file, line);) all.push_back(line);
+    return all;
+  }
+  [[nodiscard]] std::string path() const { return directory_ + "/access.log"; }
+
+  std::string directory_;
+  SystemClock clock_;
+  SystemRandom random_;
+  rt::Worker worker_{0, clock_};
+  FakeHandler handler_;
+  FakeWriter writer_;
+};
+
+TEST_F(AccessLogTest, WithoutALogOnlyTheClientsNameIsUsed) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  ask(log, net::Method::kGet, "/hit");
+  EXPECT_EQ(handler_.seen_id, "");
+  EXPECT_FALSE(writer_.fields.contains("X-Request-Id"));
+  ask(log, net::Method::kGet, "/hit", {{"x-request-id", "mine"}});
+  EXPECT_EQ(handler_.seen_id, "mine");
+  EXPECT_EQ(writer_.fields["X-Request-Id"], "mine");
+}
+
+TEST_F(AccessLogTest, NamesThatAreNotVisibleAsciiAreNotTaken) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  ASSERT_TRUE(log.start(path()));
+  for (const std::string& name :
+       {std::string(), std::string("a b"), std::string("\xc3\xbc"), std::string(129, 'x')}) {
+    ask(log, net::Method::kGet, "/hit", {{"x-request-id", name}});
+    EXPECT_THAT(handler_.seen_id, MatchesRegex("[0-9a-f]{16}")) << name;
+    EXPECT_EQ(writer_.fields["X-Request-Id"], handler_.seen_id);
+  }
+  ask(log, net::Method::kGet, "/hit", {{"x-request-id", std::string(128, 'x')}});
+  EXPECT_EQ(handler_.seen_id, std::string(128, 'x'));
+}
+
+TEST_F(AccessLogTest, ALineHasItsKeysInTheirOrder) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  ASSERT_TRUE(log.start(path()));
+  ask(log, net::Method::kGet, "/hit", {{"x-request-id", "id-1"}, {"user-agent", "curl/8"}});
+  ask(log, net::Method::kHead, "/miss", {{"x-request-id", "id-2"}});
+  ask(log, net::Method::kGet, "/throw", {{"x-request-id", "id-3"}});
+  const std::vector<std::string> all = lines(log);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_THAT(all[0], MatchesRegex("[0-9T:.-]+Z client=10.1.2.3 method=GET target=/hit status=206 "
+                                   "bytes=10 duration_ms=[0-9.]+ first_byte_ms=[0-9.]+ hit=1 "
+                                   "request_id=id-1 protocol=h2 complete=true user_agent=curl/8"));
+  EXPECT_THAT(all[1], MatchesRegex(".*method=HEAD target=/miss status=206 bytes=0 "
+                                   "duration_ms=[0-9.]+ first_byte_ms=- hit=0 request_id=id-2 "
+                                   "protocol=h2 complete=true user_agent=-"));
+  EXPECT_THAT(all[2], HasSubstr("status=0 bytes=0"));
+  EXPECT_THAT(all[2], HasSubstr("complete=false"));
+}
+
+TEST_F(AccessLogTest, AHostileTargetIsCutAndEscaped) {
+  AccessLog log(handler_, LogFormat::kJson, clock_, random_);
+  ASSERT_TRUE(log.start(path()));
+  ask(log, net::Method::kOther, "/a\"}\n" + std::string(10'000, '\x80'),
+      {{"user-agent", "x\r\nforged"}, {"authorization", "secret"}});
+  const std::vector<std::string> all = lines(log);
+  ASSERT_EQ(all.size(), 1u);
+  const auto json = nlohmann::json::parse(all[0]);
+  EXPECT_EQ(json["method"], "OTHER");
+  EXPECT_TRUE(std::string(json["target"]).starts_with("/a\\\"}\\x0a\\x80"));
+  EXPECT_EQ(json["user_agent"], "x\\x0d\\x0aforged");
+  EXPECT_LE(all[0].size(), LogLine::kBytesMax);
+  EXPECT_EQ(all[0].find("secret"), std::string::npos);
+}
+
+TEST_F(AccessLogTest, AFileThatCannotBeOpenedIsAnErrorThatNamesIt) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  const Result<void> started = log.start(directory_ + "/no/such");
+  ASSERT_FALSE(started);
+  EXPECT_THAT(started.error().message(), HasSubstr("/no/such"));
+}
+
+}  // namespace
+}  // namespace cachey::api

@@ -1,0 +1,92 @@
+#include "api/access.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+
+namespace cachey::api {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kToken = "0123456789abcdef";
+constexpr const char* kOther = "another-token-of-some-length";
+
+bool admitted(Access& access, std::vector<net::Field> fields) {
+  return access.admits(net::Request(net::Method::kGet, "/fetch/k/o", std::move(fields)));
+}
+
+std::vector<BucketGlob> globs(std::initializer_list<const char*> texts) {
+  std::vector<BucketGlob> made;
+  for (const char* text : texts) made.push_back(*BucketGlob::parse(text));
+  return made;
+}
+
+TEST(Access, IsOpenWhereNothingIsLimited) {
+  Metrics metrics;
+  Access access(metrics, std::nullopt, {});
+  EXPECT_TRUE(admitted(access, {}));
+  EXPECT_TRUE(admitted(access, {{"authorization", "Basic x"}}));
+  EXPECT_TRUE(access.check_buckets(std::vector<std::string>{"any"}));
+}
+
+TEST(Access, ATokenMustCome) {
+  Metrics metrics;
+  Access access(metrics, *Tokens::parse(kToken), {});
+  EXPECT_TRUE(admitted(access, {{"authorization", "Bearer 0123456789abcdef"}}));
+  EXPECT_TRUE(admitted(access, {{"authorization", "bEARER   0123456789abcdef"}}));
+  for (const char* value :
+       {"", "Bearer", "Bearer ", "Bearer    ", "Bearer 0123456789abcdeg", "0123456789abcdef",
+        "Basic 0123456789abcdef", "Bearer0123456789abcdef", "Bearer 0123456789abcdef x",
+        "Bearer\t0123456789abcdef", "Bearer 0123456789abcdef,Bearer 0123456789abcdef"}) {
+    EXPECT_FALSE(admitted(access, {{"authorization", value}})) << value;
+  }
+  EXPECT_FALSE(admitted(access, {}));
+  EXPECT_FALSE(admitted(access, {{"authorization", "Bearer 0123456789abcdef"},
+                                 {"authorization", "Bearer 0123456789abcdef"}}))
+      << "which of two counts is anybody's guess";
+  EXPECT_THAT(metrics.text(), HasSubstr("cachey_access_denied_total{reason=\"token\"} 13"));
+}
+
+TEST(Access, ReplacedTokensCountFromNowOn) {
+  Metrics metrics;
+  Access access(metrics, *Tokens::parse(kToken), {});
+  access.replace_tokens(*Tokens::parse(kOther));
+  EXPECT_FALSE(admitted(access, {{"authorization", "Bearer 0123456789abcdef"}}));
+  EXPECT_TRUE(admitted(access, {{"authorization", "Bearer another-token-of-some-length"}}));
+}
+
+TEST(Access, TokensMayBeReplacedWhileOthersAsk) {
+  Metrics metrics;
+  const std::string both = std::string(kToken) + "\n" + kOther;
+  Access access(metrics, *Tokens::parse(kToken), {});
+  std::atomic<bool> done{false};
+  std::thread asking([&] {
+    while (!done) EXPECT_TRUE(admitted(access, {{"authorization", "Bearer 0123456789abcdef"}}));
+  });
+  for (int i = 0; i < 200; ++i) access.replace_tokens(*Tokens::parse(i % 2 == 0 ? both : kToken));
+  done = true;
+  asking.join();
+}
+
+TEST(Access, EveryBucketMustBeAllowed) {
+  Metrics metrics;
+  Access access(metrics, std::nullopt, globs({"logs-*", "media"}));
+  const auto check = [&access](std::vector<std::string> buckets) {
+    return access.check_buckets(buckets);
+  };
+  EXPECT_TRUE(check({"logs-1"}));
+  EXPECT_TRUE(check({"media", "logs-2"}));
+  const auto refused = check({"media", "se\"cret"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kDenied);
+  EXPECT_THAT(refused.error().message(), HasSubstr(R"("se\"cret")"));
+  EXPECT_FALSE(check({"medi"}));
+  EXPECT_THAT(metrics.text(), HasSubstr("cachey_access_denied_total{reason=\"bucket\"} 2"));
+}
+
+}  // namespace
+}  // namespace cachey::api

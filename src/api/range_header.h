@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string_view>
+
+#include "base/byte_range.h"
+#include "base/error.h"
+
+namespace cachey::api {
+
+/// `bytes=first-last`, one range with both ends. Anything else is kRangeNotSatisfiable with a text
+/// that names the fault.
+[[nodiscard]] Result<ByteRange> parse_range(std::string_view value);
+
+}  // namespace cachey::api

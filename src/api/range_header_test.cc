@@ -1,0 +1,70 @@
+#include "api/range_header.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/units.h"
+
+namespace cachey::api {
+namespace {
+
+TEST(RangeHeader, TakesOneRangeWithBothEnds) {
+  EXPECT_EQ(parse_range("bytes=0-0"), (ByteRange{0, 1}));
+  EXPECT_EQ(parse_range("bytes=1048576-18874367"), (ByteRange{1048576, 18874368}));
+  EXPECT_EQ(parse_range("Bytes=5-9"), (ByteRange{5, 10})) << "units are case-insensitive";
+  EXPECT_EQ(parse_range("bytes=007-0009"), (ByteRange{7, 10}));
+  EXPECT_EQ(parse_range("bytes=0-54975581388799"), (ByteRange{0, kObjectBytesMax}));
+}
+
+struct Bad {
+  const char* value;
+  const char* text;
+};
+
+TEST(RangeHeader, NamesTheFault) {
+  static constexpr Bad kTable[] = {
+      {"", "must be"},
+      {"bytes", "must be"},
+      {"bytes=", "must be"},
+      {"bytes 0-5", "must be"},
+      {"=0-5", "must be"},
+      {"items=0-5", "must be"},
+      {"byte=0-5", "must be"},
+      {"bytess=0-5", "must be"},
+      {" bytes=0-5", "must be"},
+      {"bytes=5", "must be"},
+      {"bytes=-5", "suffix"},
+      {"bytes=--5", "suffix"},
+      {"bytes=-", "suffix"},
+      {"bytes=5-", "open"},
+      {"bytes=0-1,3-4", "one range"},
+      {"bytes=0-1,", "one range"},
+      {"bytes=9-5", "after the last"},
+      {"bytes=a-5", "first byte is not a number"},
+      {"bytes=0-b", "last byte is not a number"},
+      {"bytes= 0-5", "not a number"},
+      {"bytes=0 -5", "not a number"},
+      {"bytes=0- 5", "not a number"},
+      {"bytes=0-5 ", "not a number"},
+      {"bytes=+0-5", "not a number"},
+      {"bytes=0-+5", "not a number"},
+      {"bytes=0x0-0x5", "not a number"},
+      {"bytes=0-5-7", "not a number"},
+      {"bytes=1.5-2", "not a number"},
+      {"bytes=1e3-2e3", "not a number"},
+      {"bytes=0-18446744073709551616", "too large"},
+      {"bytes=99999999999999999999-99999999999999999999", "too large"},
+      {"bytes=0-18446744073709551615", "50 TiB"},
+      {"bytes=0-54975581388800", "50 TiB"},
+  };
+  for (const Bad& bad : kTable) {
+    const Result<ByteRange> parsed = parse_range(bad.value);
+    ASSERT_FALSE(parsed) << bad.value;
+    EXPECT_EQ(parsed.error().kind(), ErrorKind::kRangeNotSatisfiable);
+    EXPECT_THAT(parsed.error().message(), ::testing::HasSubstr(bad.text)) << bad.value;
+    EXPECT_FALSE(parsed.error().object_size());
+  }
+}
+
+}  // namespace
+}  // namespace cachey::api

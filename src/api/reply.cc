@@ -1,0 +1,64 @@
+#include "api/reply.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+namespace cachey::api {
+
+unsigned status_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kBadRequest:
+      return 400;
+    case ErrorKind::kNotFound:
+      return 404;
+    case ErrorKind::kRangeNotSatisfiable:
+      return 416;
+    case ErrorKind::kChanged:
+      return 409;
+    case ErrorKind::kDenied:
+      return 403;
+    case ErrorKind::kArchived:
+      return 403;
+    case ErrorKind::kThrottled:
+      return 503;
+    case ErrorKind::kTimeout:
+      return 504;
+    case ErrorKind::kUpstream:
+      return 502;
+    case ErrorKind::kOverloaded:
+      return 503;
+    case ErrorKind::kCancelled:
+      return 503;
+    case ErrorKind::kInternal:
+      return 500;
+  }
+  return 500;
+}
+
+std::string_view metric_code_of(ErrorKind kind) {
+  // The published name for pages of different versions; the rest is named as in logs.
+  return kind == ErrorKind::kChanged ? "object_size_inconsistency" : to_string(kind);
+}
+
+rt::Task<void> reply_text(net::ResponseWriter& writer, net::ResponseHead head,
+                          std::string_view content_type, std::string_view text) {
+  head.add("Content-Type", content_type);
+  head.set_content_length(text.size());
+  writer.start(head);
+  const bool sent = co_await net::offer_all(writer, text);
+  if (sent) (void)co_await writer.finish(std::span<const net::Field>());
+}
+
+rt::Task<void> reply_error(net::ResponseWriter& writer, Error error) {
+  net::ResponseHead head(status_of(error.kind()));
+  std::string content_range;
+  if (error.object_size()) {
+    content_range = fmt::format("bytes */{}", *error.object_size());
+    head.add("Content-Range", content_range);
+  }
+  if (head.status() == 503) head.add("Retry-After", "1");
+  co_await reply_text(writer, std::move(head), "text/plain; charset=utf-8", error.message());
+}
+
+}  // namespace cachey::api

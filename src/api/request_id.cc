@@ -1,0 +1,19 @@
+#include "api/request_id.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace cachey::api {
+
+std::string_view RequestId::of_client(const net::Request& request) {
+  const std::string_view id = request.field("x-request-id").value_or("");
+  const bool visible = std::ranges::all_of(id, [](char c) { return c > 0x20 && c < 0x7f; });
+  return visible && id.size() <= kClientBytesMax ? id : std::string_view();
+}
+
+RequestId::RequestId(Random& random) {
+  fmt::format_to_n(digits_.data(), digits_.size(), "{:016x}", random.bits());
+}
+
+}  // namespace cachey::api

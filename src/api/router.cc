@@ -1,0 +1,69 @@
+#include "api/router.h"
+
+#include "api/reply.h"
+
+namespace cachey::api {
+namespace {
+
+constexpr std::string_view kPlain = "text/plain; charset=utf-8";
+constexpr std::string_view kPrometheus = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Work for a blocking pool.
+class MetricsText {
+ public:
+  explicit MetricsText(Metrics& metrics) : metrics_(&metrics) {}
+  [[nodiscard]] std::string operator()() const { return metrics_->text(); }
+
+ private:
+  Metrics* metrics_;
+};
+
+}  // namespace
+
+Router::Route Router::route_of(std::string_view path) const {
+  if (path == "/healthz") return Route::kHealth;
+  if (path == "/readyz") return Route::kReadiness;
+  if (face_ != Face::kAdmin && path.starts_with("/fetch/")) return Route::kFetch;
+  if (face_ != Face::kData && path == "/stats") return Route::kStats;
+  if (face_ != Face::kData && path == "/metrics") return Route::kMetrics;
+  return Route::kNone;
+}
+
+rt::Task<void> Router::handle(rt::Worker& worker, const net::Request& request,
+                              net::ResponseWriter& writer) {
+  const Route route = route_of(request.target().substr(0, request.target().find('?')));
+  if (route == Route::kNone) {
+    return reply_text(writer, net::ResponseHead(404), kPlain, "no such path");
+  }
+  const bool open = route == Route::kHealth || route == Route::kReadiness;
+  if (!open && !access_.admits(request)) {
+    net::ResponseHead head(401);
+    head.add("WWW-Authenticate", "Bearer");
+    return reply_text(writer, std::move(head), kPlain, "a valid bearer token is required");
+  }
+  if (request.method() == net::Method::kOther) {
+    net::ResponseHead head(405);
+    head.add("Allow", "GET, HEAD");
+    return reply_text(writer, std::move(head), kPlain, "the method must be GET or HEAD");
+  }
+  if (route == Route::kFetch) return fetch_.handle(worker, request, writer);
+  if (route == Route::kStats) return reply_stats(writer);
+  if (route == Route::kMetrics) return reply_metrics(writer);
+  if (route == Route::kReadiness && !ready_.load(std::memory_order_relaxed)) {
+    return reply_text(writer, net::ResponseHead(503), kPlain, "shutting down");
+  }
+  return reply_text(writer, net::ResponseHead(200), kPlain, "ok");
+}
+
+rt::Task<void> Router::reply_stats(net::ResponseWriter& writer) {
+  const std::string json = stats_();
+  co_await reply_text(writer, net::ResponseHead(200), "application/json", json);
+}
+
+rt::Task<void> Router::reply_metrics(net::ResponseWriter& writer) {
+  const MetricsText make_text(metrics_);
+  const std::string text = co_await reports_.run(make_text);
+  co_await reply_text(writer, net::ResponseHead(200), kPrometheus, text);
+}
+
+}  // namespace cachey::api

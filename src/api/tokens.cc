@@ -1,0 +1,64 @@
+#include "api/tokens.h"
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+
+namespace cachey::api {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r";
+
+std::string_view trimmed(std::string_view line) {
+  const size_t first = line.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return line.substr(first, line.find_last_not_of(kBlanks) - first + 1);
+}
+
+bool is_visible(char c) { return c > 0x20 && c < 0x7f; }
+
+}  // namespace
+
+Result<Tokens> Tokens::parse(std::string_view text) {
+  if (text.size() > kTextBytesMax) {
+    return fail(ErrorKind::kBadRequest, fmt::format("longer than {} bytes", kTextBytesMax));
+  }
+  Tokens tokens;
+  for (size_t number = 1; !text.empty(); ++number) {
+    if (number > kLinesMax) {
+      return fail(ErrorKind::kBadRequest, fmt::format("more than {} lines", kLinesMax));
+    }
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    const std::string_view token = trimmed(line);
+    if (token.empty() || token.starts_with('#')) continue;
+    if (token.size() < kTokenBytesMin || !std::ranges::all_of(token, is_visible)) {
+      return fail(ErrorKind::kBadRequest,
+                  fmt::format("line {}: a token is at least {} visible ASCII characters", number,
+                              kTokenBytesMin));
+    }
+    tokens.digests_.push_back(digest_of(token));
+  }
+  if (tokens.digests_.empty()) return fail(ErrorKind::kBadRequest, "no token in it");
+  return tokens;
+}
+
+bool Tokens::contain(std::string_view token) const {
+  const Digest digest = digest_of(token);
+  unsigned found = 0;
+  for (const Digest& accepted : digests_) {
+    found |=
+        static_cast<unsigned>(::CRYPTO_memcmp(accepted.data(), digest.data(), digest.size()) == 0);
+  }
+  return found != 0;
+}
+
+Tokens::Digest Tokens::digest_of(std::string_view token) {
+  Digest digest;
+  ::SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(), digest.data());
+  return digest;
+}
+
+}  // namespace cachey::api

@@ -1,0 +1,145 @@
+#include "app/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <vector>
+
+#include "base/log.h"
+
+namespace cachey::app {
+namespace {
+
+constexpr const char* kDescription =
+    "Cachey: a read-through cache for object storage. Clients GET /fetch/{kind}/{object} with a "
+    "Range;\n"
+    "the answer comes from memory, or from the origin and is kept.\n"
+    "\n"
+    "Every option can also be given in the environment (--max-connections as "
+    "CACHEY_MAX_CONNECTIONS)\n"
+    "and in a config file (max-connections = 500). The command line wins over the environment, "
+    "the\n"
+    "environment over the file. Options marked ... may be repeated;\n"
+    "defaults stand in parentheses.";
+
+/// Where the help's explanations begin.
+constexpr size_t kHelpColumn = 36;
+
+constexpr std::string_view kVariablePrefix = "CACHEY_";
+
+std::string flag_of(const std::string& name) { return "--" + name; }
+
+/// Tells CLI11 of one option. It only takes the line apart; values are checked when all sources
+/// have been read.
+CLI::Option* declare(CLI::App& app, const Option& option) {
+  const std::string group(option.group);
+  if (option.form == Option::Form::kFlag) {
+    return app.add_flag(flag_of(option.name), option.help)->group(group);
+  }
+  const std::string help = option.default_text.empty()
+                               ? option.help
+                               : fmt::format("{} ({})", option.help, option.default_text);
+  return app.add_option(flag_of(option.name), help)
+      ->type_name(option.value_name + (option.repeatable ? "..." : ""))
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group(group);
+}
+
+/// The arguments that no option took. What follows an unknown option is taken for its value.
+std::vector<std::string> faults_of(const std::vector<std::string>& extras,
+                                   std::span<const Option> table) {
+  std::vector<std::string> names;
+  for (const Option& option : table) names.push_back(flag_of(option.name));
+  std::vector<std::string> faults;
+  bool after_unknown = false;
+  for (const std::string& extra : extras) {
+    const bool is_option = extra.starts_with('-') && extra != "--";
+    const std::string name = extra.substr(0, extra.find('='));
+    if (is_option) {
+      faults.push_back(
+          fmt::format("{}: no such option{}", log::quoted(name), suggestion(name, names)));
+    } else if (!after_unknown) {
+      faults.push_back(fmt::format("{}: only options are taken", log::quoted(extra)));
+    }
+    after_unknown = is_option && name == extra;
+  }
+  return faults;
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> values;
+  while (true) {
+    const size_t comma = text.find(',');
+    values.emplace_back(text.substr(0, comma));
+    if (comma == std::string_view::npos) return values;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace
+
+std::expected<Settings, std::string> read_command_line(int argc, const char* const* argv,
+                                                       std::span<const Option> table) {
+  CLI::App app(kDescription, "cachey");
+  app.set_version_flag("-V,--version", "cachey " CACHEY_VERSION);
+  app.allow_extras();
+  app.get_formatter()->column_width(kHelpColumn);
+  std::vector<CLI::Option*> declared;
+  for (const Option& option : table) declared.push_back(declare(app, option));
+  Settings read;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return std::unexpected(app.help());
+  } catch (const CLI::CallForVersion&) {
+    return std::unexpected("cachey " CACHEY_VERSION "\n");
+  } catch (const CLI::ParseError& error) {
+    const std::string why = error.what();
+    read.faults.push_back(why.substr(0, why.find('\n')));
+  }
+  for (size_t i = 0; i < table.size(); ++i) {
+    const std::vector<std::string>& values = declared[i]->results();
+    if (!values.empty()) {
+      read.settings.push_back({table[i].name, values, "command line", flag_of(table[i].name)});
+    }
+  }
+  for (std::string& fault : faults_of(app.remaining(), table)) {
+    read.faults.push_back(std::move(fault));
+  }
+  return read;
+}
+
+Settings read_environment(const char* const* environment, std::span<const Option> table) {
+  std::vector<std::string> variables;
+  for (const Option& option : table) {
+    if (option.where != Option::Where::kCommandLineOnly)
+      variables.push_back(variable_of(option.name));
+  }
+  std::map<std::string, std::string, std::less<>> given;
+  Settings read;
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view entry = *environment;
+    const std::string_view name = entry.substr(0, entry.find('='));
+    if (!name.starts_with(kVariablePrefix)) continue;
+    given.emplace(name, entry.substr(std::min(entry.size(), name.size() + 1)));
+    if (std::ranges::find(variables, name) != variables.end()) continue;
+    read.warnings.push_back(fmt::format("the variable {} stands for no option{}", log::quoted(name),
+                                        suggestion(name, variables)));
+  }
+  for (const Option& option : table) {
+    const std::string variable = variable_of(option.name);
+    const auto found = given.find(variable);
+    if (found == given.end() || found->second.empty() ||
+        option.where == Option::Where::kCommandLineOnly) {
+      continue;
+    }
+    const std::string& text = found->second;
+    read.settings.push_back({option.name,
+                             option.repeatable ? split_list(text) : std::vector<std::string>{text},
+                             variable, variable});
+  }
+  return read;
+}
+
+}  // namespace cachey::app

@@ -1,0 +1,151 @@
+#include "app/config_file.h"
+
+#include <fmt/format.h>
+
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+#include <optional>
+#include <vector>
+
+#include "base/escape.h"
+#include "base/log.h"
+#include "origin/profile.h"
+
+namespace cachey::app {
+namespace {
+
+/// As it is where it is plain text, else quoted and escaped.
+std::string shown(std::string_view text) {
+  return is_utf8(text) && !has_control(text) ? std::string(text) : log::quoted(text);
+}
+
+/// A scalar as it would stand on the command line; nothing where it is another thing.
+std::optional<std::string> scalar_text(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
+  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  return std::nullopt;
+}
+
+/// The values of one key, or what is wrong with its kind of value.
+std::expected<std::vector<std::string>, std::string> values_of(const toml::node& node,
+                                                               const Option& option) {
+  const toml::array* const list = node.as_array();
+  if (option.repeatable != (list != nullptr)) {
+    return std::unexpected(option.repeatable ? "must be an array: [\"...\"]"
+                                             : "must be one value, not an array");
+  }
+  std::vector<std::string> values;
+  const auto take = [&values](const toml::node& one) {
+    std::optional<std::string> text = scalar_text(one);
+    if (text) values.push_back(std::move(*text));
+    return text.has_value();
+  };
+  bool taken = true;
+  if (list == nullptr) {
+    taken = take(node);
+  } else {
+    for (const toml::node& one : *list) taken = take(one) && taken;
+  }
+  if (!taken) return std::unexpected("must be text, a number, true or false");
+  return values;
+}
+
+std::vector<std::string> names_in_files(std::span<const Option> table) {
+  std::vector<std::string> names;
+  for (const Option& option : table) {
+    if (option.where == Option::Where::kEverywhere) names.push_back(option.name);
+  }
+  return names;
+}
+
+std::string toml_text(const std::string& value, Option::Form form) {
+  if (form != Option::Form::kText) return value;
+  std::string quoted = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string toml_value(const Option& option) {
+  std::string list;
+  for (const std::string& value : option.get()) {
+    if (!list.empty()) list += ", ";
+    list += toml_text(value, option.form);
+  }
+  return option.repeatable ? "[" + list + "]" : list;
+}
+
+}  // namespace
+
+Settings load_config_file(const std::string& path, std::span<const Option> table) {
+  Settings nothing;
+  const Result<std::string> text = origin::read_file_start(path, kConfigFileBytesMax + 1);
+  if (!text) {
+    nothing.faults.push_back(fmt::format("--config: {}: {}", shown(path), text.error().message()));
+    return nothing;
+  }
+  if (text->size() > kConfigFileBytesMax) {
+    nothing.faults.push_back(
+        fmt::format("--config: {}: is longer than {} bytes", shown(path), kConfigFileBytesMax));
+    return nothing;
+  }
+  return read_config_text(*text, shown(path), table);
+}
+
+Settings read_config_text(std::string_view text, const std::string& path,
+                          std::span<const Option> table) {
+  Settings read;
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    read.faults.push_back(fmt::format("{}:{}: {}", path, parsed.error().source().begin.line,
+                                      shown(parsed.error().description())));
+    return read;
+  }
+  for (const auto& [key, node] : parsed.table()) {
+    if (read.faults.size() == kConfigFaultsMax) {
+      read.faults.push_back(fmt::format("{}: has more faults than these", path));
+      break;
+    }
+    const std::string source = fmt::format("{}:{}", path, key.source().begin.line);
+    const std::string label = fmt::format("{}: {}", source, shown(key.str()));
+    const Option* const option = find_option(table, key.str());
+    if (option == nullptr) {
+      read.faults.push_back(
+          fmt::format("{}: no such option{}", label, suggestion(key.str(), names_in_files(table))));
+    } else if (option->where != Option::Where::kEverywhere) {
+      read.faults.push_back(fmt::format("{}: cannot stand in a config file", label));
+    } else if (auto values = values_of(node, *option); !values) {
+      read.faults.push_back(fmt::format("{}: {}", label, values.error()));
+    } else {
+      read.settings.push_back({option->name, std::move(*values), source, label});
+    }
+  }
+  return read;
+}
+
+std::string write_config_text(std::span<const Option> table) {
+  std::string text;
+  std::string_view group;
+  for (const Option& option : table) {
+    if (option.where != Option::Where::kEverywhere) continue;
+    if (option.group != group) {
+      text += fmt::format("{}# {}\n", text.empty() ? "" : "\n", option.group);
+      group = option.group;
+    }
+    if (option.secret) {
+      text += fmt::format("# {} is not shown  # from {}\n", option.name, option.source);
+    } else {
+      text += fmt::format("{} = {}  # from {}\n", option.name, toml_value(option), option.source);
+    }
+  }
+  return text;
+}
+
+}  // namespace cachey::app

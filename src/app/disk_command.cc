@@ -1,0 +1,121 @@
+#include "app/disk_command.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <string>
+
+#include "base/log.h"
+#include "base/size_text.h"
+#include "rt/blocking_pool.h"
+#include "store/disk/disk_file.h"
+#include "store/disk/file_device.h"
+#include "store/disk/inspect.h"
+
+namespace cachey::app {
+namespace {
+
+std::string time_text(int64_t seconds) {
+  if (seconds == 0) return "-";
+  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(seconds)));
+}
+
+/// A line on standard error that is drawn anew; nothing where nobody watches.
+class ProgressBar {
+ public:
+  void show(uint64_t done, uint64_t total) {
+    const uint64_t percent = total == 0 ? 100 : done * 100 / total;
+    if (!terminal_ || percent == shown_) return;
+    shown_ = percent;
+    const auto filled = static_cast<size_t>(percent * kWidth / 100);
+    fmt::print(stderr, "\r[{}{}] {:3}% of {}{}", std::string(filled, '#'),
+               std::string(kWidth - filled, ' '), percent, format_size(total),
+               percent == 100 ? "\n" : "");
+    std::fflush(stderr);
+  }
+
+ private:
+  static constexpr size_t kWidth = 40;
+  const bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+  uint64_t shown_ = UINT64_MAX;
+};
+
+void print(const store::DiskContents& contents) {
+  const store::Superblock& superblock = contents.superblock;
+  const double share =
+      static_cast<double>(contents.all.bytes) * 100 / static_cast<double>(superblock.capacity);
+  fmt::print("format version    {}\n", store::kDiskFormatVersion);
+  fmt::print("made              {}\n", time_text(superblock.created_at));
+  fmt::print("capacity          {}\n", superblock.capacity);
+  fmt::print("used              {}\n", contents.used_bytes);
+  fmt::print("pages             {}\n", contents.all.pages);
+  fmt::print("objects           {}\n", contents.objects);
+  fmt::print("payload           {} ({:.1f} % of the capacity)\n", contents.all.bytes, share);
+  fmt::print("journal           {}, {} blocks damaged\n", contents.journal_bytes,
+             contents.damaged_blocks);
+  fmt::print("extents a page    {:.2f}\n",
+             contents.all.pages == 0
+                 ? 0.0
+                 : static_cast<double>(contents.extents) / static_cast<double>(contents.all.pages));
+  fmt::print("overlapping pages {}\n", contents.overlapping_pages);
+  fmt::print("cached            {} to {}\n", time_text(contents.oldest),
+             time_text(contents.newest));
+  for (const auto& [kind, of_kind] : contents.kinds) {
+    fmt::print("kind {}: {} pages, {} bytes\n", log::quoted(kind), of_kind.pages, of_kind.bytes);
+  }
+}
+
+int fail_with(const std::string& path, const Error& error) {
+  fmt::print(stderr, "cachey disk: {}: {}\n", log::quoted(path), error.message());
+  return 1;
+}
+
+}  // namespace
+
+int run_disk_command(int argc, const char* const* argv) {
+  CLI::App app("What is in a store on disk. Reads only; a store that is in use may seem damaged.",
+               "cachey disk");
+  std::string path;
+  CLI::App* inspect = app.add_subcommand("inspect", "What the store's journal says is there");
+  CLI::App* verify = app.add_subcommand("verify", "Read all pages and compare their checksums");
+  for (CLI::App* command : {inspect, verify}) {
+    command->add_option("PATH", path, "A directory, a device or a file")->required();
+  }
+  app.require_subcommand(1);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  struct stat status{};
+  const bool directory = ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  const store::DiskPath disk{path, directory ? store::DiskKind::kFs : store::DiskKind::kBlock, 0};
+  auto file = store::DiskFile::open(disk, store::DiskFile::Access::kReadOnly);
+  if (!file) return fail_with(path, file.error());
+  rt::BlockingPool pool(1);
+  store::FileDevice device(std::move(*file), pool);
+  if (inspect->parsed()) {
+    const Result<store::DiskContents> contents = store::inspect_disk(device);
+    if (!contents) return fail_with(path, contents.error());
+    print(*contents);
+    return 0;
+  }
+  ProgressBar bar;
+  const Result<store::DiskVerification> found =
+      store::verify_disk(device, [&bar](uint64_t done, uint64_t total) { bar.show(done, total); });
+  if (!found) return fail_with(path, found.error());
+  const uint64_t invalid = found->corrupt_pages + found->unreadable_pages;
+  fmt::print(
+      "pages      {}\nbytes      {}\nvalid      {}\ncorrupt    {} ({} blocks)\nunreadable {}\n",
+      found->pages, found->bytes, found->pages - invalid, found->corrupt_pages,
+      found->corrupt_blocks, found->unreadable_pages);
+  return invalid == 0 ? 0 : 1;
+}
+
+}  // namespace cachey::app

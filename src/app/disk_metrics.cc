@@ -1,0 +1,104 @@
+#include "app/disk_metrics.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace cachey::app {
+namespace {
+
+using store::DiskDrop;
+using store::DiskStats;
+using store::DiskUsage;
+
+class Registration {
+ public:
+  Registration(Metrics& metrics, const store::DiskTier& disk) : metrics_(metrics), disk_(disk) {}
+
+  template <typename T>
+  void gauge(const char* name, const char* help, T DiskUsage::* field) {
+    metrics_.read_gauge(
+        name, help, [&disk = disk_, field] { return static_cast<double>(disk.usage().*field); });
+  }
+
+  void counter(const char* name, const char* help, const DiskStats::Count& count,
+               const Metrics::Labels& labels = {}) {
+    metrics_.read_counter(
+        name, help, [&count] { return static_cast<double>(count.load(std::memory_order_relaxed)); },
+        labels);
+  }
+
+ private:
+  Metrics& metrics_;
+  const store::DiskTier& disk_;
+};
+
+void add_counters(Registration& add, const DiskStats& stats) {
+  add.counter("cachey_disk_reads_total", "Reads of the disk that delivered", stats.reads);
+  add.counter("cachey_disk_read_bytes_total", "Bytes of pages read from the disk",
+              stats.read_bytes);
+  const char* const failures = "Reads of the disk that were misses in the end, by cause";
+  add.counter("cachey_disk_read_failures_total", failures, stats.read_errors, {{"cause", "error"}});
+  add.counter("cachey_disk_read_failures_total", failures, stats.read_timeouts,
+              {{"cause", "timeout"}});
+  add.counter("cachey_disk_read_failures_total", failures, stats.corrupt_reads,
+              {{"cause", "corrupt"}});
+  add.counter("cachey_disk_corrupt_blocks_total", "Blocks whose checksum did not match",
+              stats.corrupt_blocks);
+  add.counter("cachey_disk_insertions_total", "Pages written to the disk", stats.insertions);
+  add.counter("cachey_disk_written_bytes_total", "Bytes of pages written to the disk",
+              stats.written_bytes);
+  add.counter("cachey_disk_journal_bytes_total", "Bytes of the disk's index written",
+              stats.journal_bytes);
+  add.counter("cachey_disk_write_errors_total", "Writes to the disk that failed",
+              stats.write_errors);
+  add.counter("cachey_disk_offline_total", "Times that the disk was taken out of use",
+              stats.times_offline);
+  add.counter("cachey_disk_recovered_pages_total", "Pages that the disk held at the start",
+              stats.recovered_pages);
+  const char* const damaged = "Blocks of the index on disk that could not be read";
+  add.counter("cachey_disk_index_damage_total", damaged, stats.recovered_damaged,
+              {{"found", "opening"}});
+  add.counter("cachey_disk_index_damage_total", damaged, stats.journal_lost_blocks,
+              {{"found", "cleaning"}});
+  for (size_t cause = 0; cause < store::kDiskDrops; ++cause) {
+    add.counter("cachey_disk_drops_total", "Pages that were not written to the disk, by cause",
+                stats.drops[cause],
+                {{"cause", std::string(to_string(static_cast<DiskDrop>(cause)))}});
+  }
+}
+
+}  // namespace
+
+void add_disk_metrics(Metrics& metrics, const store::DiskTier& disk) {
+  Registration add(metrics, disk);
+  add.gauge("cachey_disk_capacity_bytes", "Bytes of the disk that the cache may use",
+            &DiskUsage::capacity);
+  add.gauge("cachey_disk_used_bytes", "Bytes of them taken, with metadata and rounding",
+            &DiskUsage::used_bytes);
+  add.gauge("cachey_disk_payload_bytes", "Bytes of pages on the disk", &DiskUsage::payload_bytes);
+  add.gauge("cachey_disk_pages", "Pages on the disk", &DiskUsage::pages);
+  add.gauge("cachey_disk_queued_bytes", "Bytes that wait to be written, or are being written",
+            &DiskUsage::queued_bytes);
+  add.gauge("cachey_disk_pending_records",
+            "Pages that came or went, and the index on disk does not say so yet",
+            &DiskUsage::pending_records);
+  add.gauge("cachey_disk_index_memory_bytes", "Memory of the disk's index",
+            &DiskUsage::memory_bytes);
+  add.gauge("cachey_disk_online", "1 while the disk is in use", &DiskUsage::online);
+  metrics.read_counter("cachey_disk_evictions_total", "Pages that left the disk for others",
+                       [&disk] { return static_cast<double>(disk.usage().evictions); });
+  add_counters(add, disk.stats());
+}
+
+nlohmann::ordered_json disk_json(const store::DiskTier& disk) {
+  const DiskUsage usage = disk.usage();
+  return {{"capacity_bytes", usage.capacity},
+          {"used_bytes", usage.used_bytes},
+          {"payload_bytes", usage.payload_bytes},
+          {"pages", usage.pages},
+          {"queued_bytes", usage.queued_bytes},
+          {"evictions", usage.evictions},
+          {"online", usage.online}};
+}
+
+}  // namespace cachey::app

@@ -1,0 +1,40 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "app/option_table.h"
+
+namespace cachey::app {
+namespace {
+
+/// The table of options as README.md must have it.
+std::string markdown_table() {
+  Options options;
+  std::string text = "| option | default | |\n|---|---|---|\n";
+  std::string_view group;
+  for (const Option& option : option_table(options)) {
+    if (option.group != group) text += fmt::format("| **{}** | | |\n", option.group);
+    group = option.group;
+    std::string name = "--" + option.name;
+    if (!option.value_name.empty()) name += " " + option.value_name;
+    if (option.repeatable) name += "...";
+    const bool plain = option.default_text.empty() || option.form == Option::Form::kFlag;
+    text +=
+        fmt::format("| `{}` | {} | {} |\n", name, plain ? "" : option.default_text, option.help);
+  }
+  return text;
+}
+
+TEST(OptionDocuments, TheReadmeHasTheTableOfOptions) {
+  std::ifstream file(CACHEY_SOURCE_DIR "/README.md");
+  std::stringstream readme;
+  readme << file.rdbuf();
+  EXPECT_NE(readme.str().find("\n\n" + markdown_table() + "\n"), std::string::npos)
+      << "the table must be:\n"
+      << markdown_table();
+}
+
+}  // namespace
+}  // namespace cachey::app

@@ -1,0 +1,159 @@
+#include "app/option_table.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "app/value_types.h"
+#include "base/size_text.h"
+#include "store/disk/disk_file.h"
+
+namespace cachey::app {
+namespace {
+
+class Table {
+ public:
+  explicit Table(std::vector<Option>& rows) : rows_(rows) {}
+
+  void group(std::string_view name) { group_ = name; }
+
+  Option& add(Option option) {
+    option.group = group_;
+    rows_.push_back(std::move(option));
+    return rows_.back();
+  }
+
+ private:
+  std::vector<Option>& rows_;
+  std::string_view group_;
+};
+
+void add_server(Table& table, Options& o) {
+  constexpr size_t kConnectionsLimit = 10'000'000;
+  constexpr unsigned kThreadsLimit = 1024;
+  o.threads = std::clamp(std::thread::hardware_concurrency(), 1u, kThreadsLimit);
+
+  table.group("Server");
+  table.add(many("listen", address_value(Port::kOptional), o.listen, "Address to listen on"));
+  table
+      .add(one("port", number_value<uint16_t>(0, UINT16_MAX), o.port,
+               "Port of each address that names none; 0: any free one"))
+      .default_text = "443 with TLS, else 80";
+  table.add(many("admin-listen", address_value(Port::kRequired), o.admin_listen,
+                 "Serve /metrics and /stats here, and no longer beside /fetch"));
+  table.add(one("threads", number_value(1u, kThreadsLimit), o.threads, "Worker threads"))
+      .default_text = "one a core";
+  table.add(one("max-connections", number_value<size_t>(1, kConnectionsLimit),
+                o.server.connections_max, "Client connections at a time; more get 503"));
+  table.add(one("header-timeout", seconds_value(), o.server.head_timeout,
+                "For a request's head, from its first byte"));
+  table.add(one("idle-timeout", seconds_value(), o.server.idle_timeout,
+                "Between two requests of a connection"));
+  table.add(one("write-timeout", seconds_value(), o.server.write_timeout,
+                "For a client that takes no byte"));
+  table.add(
+      one("drain-timeout", seconds_value(), o.drain_timeout, "For open requests after SIGTERM"));
+  table.add(one("config", path_value(), o.config_file, "Read options from this TOML file")).where =
+      Option::Where::kNotInFile;
+  table
+      .add(one("print-config", flag_value(), o.print_config,
+               "Print all options as a config file, with where each is from, and end"))
+      .where = Option::Where::kCommandLineOnly;
+}
+
+void add_tls_and_access(Table& table, Options& o) {
+  table.group("TLS");
+  table.add(one("tls-cert", path_value(), o.tls.cert_file,
+                "The server's certificate and its chain, PEM"));
+  table.add(one("tls-key", path_value(), o.tls.key_file, "The certificate's private key, PEM"));
+  table.add(one("tls-self", flag_value(), o.tls.self_signed,
+                "A certificate made at start, for localhost, 127.0.0.1 and ::1"));
+  table.add(one("tls-client-ca", path_value(), o.tls.client_ca_file,
+                "Clients must show a certificate that one of these signed, PEM"));
+
+  table.group("Access");
+  table.add(one("auth-tokens", path_value(), o.auth_tokens_file,
+                "/fetch, /stats and /metrics need a bearer token of this file, one a line"));
+  table.add(many("allow-bucket", bucket_glob_value(), o.allow_bucket,
+                 "Buckets that may be asked for, with * and ?; others get 403"));
+}
+
+void add_disk(Table& table, Options& o) {
+  table.group("Disk");
+  table.add(one("disk-path", path_value(), o.disk_path,
+                "Keep pages here too: a directory, or with --disk-kind block a device or file"));
+  table.add(one("disk-kind", word_value("KIND", {"fs", "block"}), o.disk_kind,
+                "What --disk-path is: fs, a directory to keep a file in; block, a raw device, or a "
+                "file that stands for one"));
+  table
+      .add(one("disk-capacity", size_value(0), o.disk_capacity,
+               "Of the disk, at most, index and all; at least " +
+                   format_size(store::DiskFile::kBytesMin) + "; 0: 80 % of what is free"))
+      .default_text = "80 % of what is free";
+  table.add(one("iouring", flag_value(), o.iouring,
+                "Read and write the disk by io_uring where the system allows it; "
+                "--iouring=false: by threads"));
+  table.add(
+      one("disk-wipe", flag_value(), o.disk_wipe, "Start with an empty disk, whatever is on it"));
+}
+
+void add_cache_and_origin(Table& table, Options& o) {
+  constexpr uint32_t kBucketRequestsLimit = 1'000'000;
+  table.group("Memory");
+  table.add(one("memory", size_value(kMemoryMin), o.memory.limit_bytes,
+                "For cached pages, fills in flight and their bookkeeping; at least " +
+                    format_size(kMemoryMin)));
+  table.add(one("admission-timeout", seconds_value(), o.memory.admission_timeout,
+                "How long a miss waits for memory before it gets 503"));
+
+  add_disk(table, o);
+
+  table.group("Origin");
+  table.add(one("origin", origin_value(), o.origin_directory,
+                "Where objects come from: s3, or dir:PATH whose sub-directories are the buckets"));
+  table.add(one("s3-force-path-style", flag_value(), o.s3_force_path_style,
+                "Address buckets by path where a request does not say"));
+  table.add(
+      one("s3-checksum-mode", word_value("MODE", {"enabled", "off"}), o.s3_checksum_mode,
+          "Ask S3 for checksums: enabled, or off for stores that refuse, as Backblaze B2 does"));
+  table.add(one("s3-first-byte-timeout", seconds_value(), o.s3_first_byte_timeout,
+                "For S3's answer, where a request's C0-Config has no rt"));
+  table.add(one("s3-anonymous", flag_value(), o.s3_anonymous,
+                "Sign no requests to S3: public buckets only"));
+  table
+      .add(one("check-origin", object_name_value(), o.check_origin,
+               "Read one byte of this object, tell how that went and what helps, and end"))
+      .where = Option::Where::kCommandLineOnly;
+  table.add(one("split-after", size_value(0), o.fill.split_after,
+                "A miss that starts further into its page fetches from there first; 0: never"));
+  table.add(one("hedge-quantile", quantile_value(), o.hedge_quantile,
+                "Of a bucket's latencies, after which a second request is sent; 0: never"));
+  table.add(one("origin-parts", number_value(1u, origin::kPartsMax), o.fill.parts,
+                "Ranges that a page is fetched in, side by side"));
+  table.add(one("bucket-requests", number_value(0u, kBucketRequestsLimit), o.gate.requests,
+                "Requests to one bucket at a time; more wait their turn; 0: any number"));
+  table.add(one("bucket-bandwidth", size_value(0), o.gate.bytes_per_second,
+                "Bytes a second from one bucket, on average; 0: any number"));
+  table.add(one("negative-ttl", seconds_value(SecondsFrom::kZero), o.fill.negative_ttl,
+                "How long it is remembered that an object is not there; 0: not at all"));
+
+  table.group("Logging");
+  table.add(one("log-level", word_value("LEVEL", {"debug", "info", "warn", "error"}), o.log_level,
+                "debug, info, warn or error"));
+  table.add(one("log-format", log_format_value(), o.log_format,
+                "text or json, of the log and the access log"));
+  table.add(one("access-log", path_value(), o.access_log,
+                "File for a line a request, opened anew on SIGHUP; -: standard output"));
+}
+
+}  // namespace
+
+std::vector<Option> option_table(Options& options) {
+  std::vector<Option> rows;
+  Table table(rows);
+  add_server(table, options);
+  add_tls_and_access(table, options);
+  add_cache_and_origin(table, options);
+  return rows;
+}
+
+}  // namespace cachey::app

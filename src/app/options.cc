@@ -1,0 +1,121 @@
+#include "app/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/command_line.h"
+#include "app/config_file.h"
+#include "app/option_table.h"
+
+namespace cachey::app {
+namespace {
+
+bool is_given(const Option& option) { return option.source != Option::kDefaultSource; }
+
+/// What is wrong with values that are fine one by one.
+class Combinations {
+ public:
+  Combinations(const Options& options, std::span<const Option> table,
+               std::vector<std::string>& faults)
+      : options_(options), table_(table), faults_(faults) {}
+
+  void check() {
+    needs("tls-cert", "tls-key");
+    needs("tls-key", "tls-cert");
+    excludes("tls-self", "tls-cert");
+    excludes("tls-self", "tls-key");
+    if (!options_.tls.client_ca_file.empty() && !options_.tls.enabled()) {
+      fault("{} needs TLS: --tls-cert or --tls-self", named("tls-client-ca"));
+    }
+    if (options_.disk_path.empty()) check_no_disk();
+    if (options_.listen.empty()) fault("{} names no address", named("listen"));
+    check_addresses();
+  }
+
+ private:
+  template <typename... Args>
+  void fault(fmt::format_string<Args...> format, Args&&... args) {
+    faults_.push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  /// `--port (from CACHEY_PORT)`.
+  std::string named(std::string_view name) {
+    return fmt::format("--{} (from {})", name, find_option(table_, name)->source);
+  }
+
+  bool is_on(std::string_view name) {
+    const std::vector<std::string> values = find_option(table_, name)->get();
+    return values.front() != "" && values.front() != "false";
+  }
+
+  void needs(std::string_view one, std::string_view other) {
+    if (is_on(one) && !is_on(other)) fault("{} needs --{}", named(one), other);
+  }
+
+  void excludes(std::string_view one, std::string_view other) {
+    if (is_on(one) && is_on(other)) fault("{} excludes {}", named(one), named(other));
+  }
+
+  void check_no_disk() {
+    if (options_.disk_kind != "fs") fault("{} needs --disk-path", named("disk-kind"));
+    if (options_.disk_capacity != 0) fault("{} needs --disk-path", named("disk-capacity"));
+    if (options_.disk_wipe) fault("{} needs --disk-path", named("disk-wipe"));
+  }
+
+  void check_addresses() {
+    std::vector<ListenAddress> seen;
+    for (const std::string_view name : {"listen", "admin-listen"}) {
+      const bool admin = name == "admin-listen";
+      for (ListenAddress address : admin ? options_.admin_listen : options_.listen) {
+        address.port = address.port.value_or(options_.port);
+        if (std::ranges::find(seen, address) != seen.end())
+          fault("{}: {} is taken already", named(name), to_text(address));
+        if (address.port != 0) seen.push_back(std::move(address));
+      }
+    }
+  }
+
+  const Options& options_;
+  const std::span<const Option> table_;
+  std::vector<std::string>& faults_;
+};
+
+Exit exit_with(const std::vector<std::string>& faults) {
+  Exit exit{2, ""};
+  for (const std::string& fault : faults) exit.text += fmt::format("cachey: {}\n", fault);
+  return exit;
+}
+
+}  // namespace
+
+std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
+                                           const char* const* environment) {
+  Options options;
+  std::vector<Option> table = option_table(options);
+  const std::expected<Settings, std::string> arguments = read_command_line(argc, argv, table);
+  if (!arguments) return std::unexpected(Exit{0, arguments.error()});
+  const Settings variables = read_environment(environment, table);
+
+  // The first two may name the file; they are heard again after it, so that they win.
+  std::vector<std::string> ignored;
+  apply(variables, table, ignored);
+  apply(*arguments, table, ignored);
+  std::vector<std::string> faults;
+  if (!options.config_file.empty()) {
+    apply(load_config_file(options.config_file, table), table, faults);
+  }
+  apply(variables, table, faults);
+  apply(*arguments, table, faults);
+
+  if (options.tls.enabled() && !is_given(*find_option(table, "port"))) {
+    options.port = Options::kTlsPort;
+  }
+  Combinations(options, table, faults).check();
+  if (!faults.empty()) return std::unexpected(exit_with(faults));
+  if (options.print_config) return std::unexpected(Exit{0, write_config_text(table)});
+  options.warnings = variables.warnings;
+  return options;
+}
+
+}  // namespace cachey::app

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "api/bucket_glob.h"
+#include "app/listen_address.h"
+#include "base/log_line.h"
+#include "cache/fill.h"
+#include "net/server.h"
+#include "net/tls_config.h"
+#include "store/memory_tier.h"
+
+namespace cachey::app {
+
+/// Everything the command line, the environment and the config file can say, checked. The values
+/// here are the defaults. Immutable once made.
+struct Options {
+  net::ServerConfig server;  ///< its limits; main completes it
+  std::vector<ListenAddress> listen = {{"0.0.0.0", {}}};
+  uint16_t port = kPlainPort;  ///< of each of `listen` that names none
+  std::vector<ListenAddress> admin_listen;
+  unsigned threads = 1;
+  std::chrono::milliseconds drain_timeout{30'000};
+  net::TlsConfig tls;
+  std::string auth_tokens_file;               ///< empty: no tokens are asked for
+  std::vector<api::BucketGlob> allow_bucket;  ///< empty: every bucket
+  store::MemoryTierConfig memory;
+  std::string disk_path;         ///< empty: no disk
+  std::string disk_kind = "fs";  ///< or "block"
+  uint64_t disk_capacity = 0;    ///< 0: kDefaultShare of store::DiskFile
+  bool iouring = true;
+  bool disk_wipe = false;
+  cache::FillConfig fill;
+  double hedge_quantile = 0.99;
+  origin::GateLimits gate;
+  /// Empty: S3. Else the directory whose sub-directories are the buckets.
+  std::string origin_directory;
+  bool s3_force_path_style = false;
+  std::string s3_checksum_mode = "enabled";  ///< or "off"
+  std::chrono::milliseconds s3_first_byte_timeout{30'000};
+  bool s3_anonymous = false;
+  /// Not empty: read one byte of this BUCKET/KEY, say how that went, and end.
+  std::string check_origin;
+  std::string log_level = "info";
+  LogFormat log_format = LogFormat::kText;
+  std::string access_log;   ///< empty: none; `-`: standard output
+  std::string config_file;  ///< empty: none
+  bool print_config = false;
+  /// What is odd, but no fault: for the log.
+  std::vector<std::string> warnings;
+
+  static constexpr uint16_t kPlainPort = 80;
+  static constexpr uint16_t kTlsPort = 443;
+};
+
+/// Why there are no options: a text for standard output (help, version, configuration; exit 0), or
+/// one for standard error with a line a fault (exit 2).
+struct Exit {
+  int code;
+  std::string text;
+};
+
+/// Reads the config file, the environment (CACHEY_MEMORY for --memory, and so on) and the command
+/// line; what comes later in this order wins. All faults of all three are found at once.
+/// `environment` ends with a null pointer, as `environ` does.
+[[nodiscard]] std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
+                                                         const char* const* environment);
+
+}  // namespace cachey::app

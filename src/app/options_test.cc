@@ -1,0 +1,268 @@
+#include "app/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+#include <vector>
+
+#include "app/option_table.h"
+#include "base/units.h"
+
+namespace cachey::app {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::expected<Options, Exit> parse(std::vector<const char*> arguments,
+                                   std::vector<const char*> environment = {}) {
+  arguments.insert(arguments.begin(), "cachey");
+  environment.push_back(nullptr);
+  return parse_options(static_cast<int>(arguments.size()), arguments.data(), environment.data());
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+    lines.push_back(text.substr(at, text.find('\n', at) - at));
+  }
+  return lines;
+}
+
+/// A config file that is gone when the test is over.
+class TempFile {
+ public:
+  explicit TempFile(const std::string& text) : path_(::testing::TempDir() + "options_test.toml") {
+    std::ofstream(path_) << text;
+  }
+  ~TempFile() { std::remove(path_.c_str()); }
+  [[nodiscard]] const char* path() const { return path_.c_str(); }
+
+ private:
+  const std::string path_;
+};
+
+TEST(Options, DefaultsAreTheDocumentedOnes) {
+  const auto options = parse({});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->memory.limit_bytes, 4 * kGiB);
+  EXPECT_EQ(options->port, 80);
+  EXPECT_THAT(options->listen, ElementsAre(ListenAddress{"0.0.0.0", {}}));
+  EXPECT_TRUE(options->admin_listen.empty());
+  EXPECT_FALSE(options->tls.enabled());
+  EXPECT_EQ(options->fill.split_after, kMiB);
+  EXPECT_EQ(options->origin_directory, "");
+  EXPECT_EQ(options->drain_timeout, 30s);
+}
+
+TEST(Options, TakesWhatIsGiven) {
+  const auto options = parse({"--memory",
+                              "1.5GiB",
+                              "--origin=dir:/x",
+                              "--listen",
+                              "::1",
+                              "--listen=127.0.0.1:81",
+                              "--port=0",
+                              "--split-after=0",
+                              "--header-timeout",
+                              "0.5",
+                              "--threads=3",
+                              "--s3-force-path-style",
+                              "--log-level",
+                              "warn",
+                              "--admin-listen",
+                              "[::1]:9000",
+                              "--auth-tokens",
+                              "/t",
+                              "--allow-bucket",
+                              "a*",
+                              "--allow-bucket",
+                              "b"});
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(options->memory.limit_bytes, 1536 * kMiB);
+  EXPECT_EQ(options->origin_directory, "/x");
+  EXPECT_THAT(options->listen,
+              ElementsAre(ListenAddress{"::1", {}}, ListenAddress{"127.0.0.1", 81}));
+  EXPECT_THAT(options->admin_listen, ElementsAre(ListenAddress{"::1", 9000}));
+  EXPECT_EQ(options->port, 0);
+  EXPECT_EQ(options->fill.split_after, 0u);
+  EXPECT_EQ(options->server.head_timeout, 500ms);
+  EXPECT_EQ(options->threads, 3u);
+  EXPECT_TRUE(options->s3_force_path_style);
+  EXPECT_EQ(options->auth_tokens_file, "/t");
+  ASSERT_EQ(options->allow_bucket.size(), 2u);
+  EXPECT_TRUE(options->allow_bucket[0].matches("abc"));
+}
+
+TEST(Options, WithTlsThePortIsAnother) {
+  EXPECT_EQ(parse({"--tls-self"})->port, 443);
+  EXPECT_EQ(parse({"--tls-cert", "c", "--tls-key", "k"})->port, 443);
+  EXPECT_EQ(parse({"--tls-self", "--port", "80"})->port, 80);
+  const auto options = parse({"--tls-cert=c", "--tls-key=k", "--tls-client-ca=a"});
+  EXPECT_EQ(options->tls.cert_file, "c");
+  EXPECT_EQ(options->tls.key_file, "k");
+  EXPECT_EQ(options->tls.client_ca_file, "a");
+  EXPECT_FALSE(options->tls.self_signed);
+}
+
+TEST(Options, CommandLineBeatsEnvironmentBeatsFileBeatsDefault) {
+  const TempFile file("port = 81\nthreads = 2\nlisten = [\"::1\", \"::2\"]\nmemory = \"64MiB\"\n");
+  const auto options = parse({"--config", file.path(), "--port=83"},
+                             {"CACHEY_PORT=82", "CACHEY_THREADS=3", "CACHEY_LISTEN=::3,::4"});
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(options->port, 83);
+  EXPECT_EQ(options->threads, 3u);
+  EXPECT_EQ(options->memory.limit_bytes, 64 * kMiB);
+  EXPECT_EQ(options->drain_timeout, 30s);
+  EXPECT_THAT(options->listen, ElementsAre(ListenAddress{"::3", {}}, ListenAddress{"::4", {}}))
+      << "a list replaces a list";
+}
+
+TEST(Options, TheEnvironmentMayNameTheFile) {
+  const TempFile file("port = 81\n");
+  const std::string variable = std::string("CACHEY_CONFIG=") + file.path();
+  EXPECT_EQ(parse({}, {variable.c_str()})->port, 81);
+  EXPECT_EQ(parse({"--config", "/no/such/file"}, {variable.c_str()}).error().code, 2);
+}
+
+TEST(Options, AnEmptyVariableSaysNothingAndAnUnknownOneIsAWarning) {
+  const auto options = parse({}, {"CACHEY_PORT=", "CACHEY_MEMROY=1GiB", "CACHEY", "PORT=99999"});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->port, 80);
+  EXPECT_THAT(options->warnings,
+              ElementsAre(AllOf(HasSubstr("CACHEY_MEMROY"), HasSubstr("CACHEY_MEMORY"))));
+}
+
+TEST(Options, AllFaultsOfAllSourcesAreSaidAtOnce) {
+  const TempFile file("memory = \"lots\"\nmemroy = 1\n");
+  const auto bad =
+      parse({"--config", file.path(), "--port", "http", "--nonsense", "--tls-key", "k"},
+            {"CACHEY_THREADS=0"});
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().code, 2);
+  EXPECT_THAT(
+      lines_of(bad.error().text),
+      ::testing::UnorderedElementsAre(
+          AllOf(HasSubstr("options_test.toml:1: memory"), HasSubstr("\"lots\"")),
+          AllOf(HasSubstr("options_test.toml:2: memroy"), HasSubstr("mean memory?")),
+          HasSubstr("CACHEY_THREADS: \"0\""), HasSubstr("--port: \"http\""),
+          HasSubstr("--nonsense"), HasSubstr("--tls-key (from command line) needs --tls-cert")));
+  for (const std::string& line : lines_of(bad.error().text)) {
+    EXPECT_TRUE(line.starts_with("cachey: ")) << line;
+  }
+}
+
+TEST(Options, AValueThatIsOverruledMustBeGoodToo) {
+  EXPECT_THAT(parse({"--port=81"}, {"CACHEY_PORT=http"}).error().text, HasSubstr("CACHEY_PORT"));
+}
+
+TEST(Options, ABadOneIsOneLineAndExitTwo) {
+  const std::vector<std::vector<const char*>> table = {
+      {"--memory", "x"},
+      {"--memory", "-1"},
+      {"--memory", "1MiB"},
+      {"--memory"},
+      {"--memory", "1GiB", "--memory", "2GiB"},
+      {"--port", "65536"},
+      {"--port", "http"},
+      {"--port", "-1"},
+      {"--port", "80.5"},
+      {"--listen", "localhost"},
+      {"--listen", ""},
+      {"--admin-listen", "127.0.0.1"},
+      {"--listen", "::1", "--listen", "::1"},
+      {"--listen", "::1", "--port=9000", "--admin-listen", "[::1]:9000"},
+      {"--origin", "ftp"},
+      {"--origin", "dir:"},
+      {"--threads", "0"},
+      {"--log-level", "loud"},
+      {"--header-timeout", "0"},
+      {"--idle-timeout", "x"},
+      {"--nonsense"},
+      {"--nonsense", "5"},
+      {"--memroy=1GiB"},
+      {"-x"},
+      {"positional"},
+      {"--split-after", "many"},
+      {"--max-connections", "0"},
+      {"--drain-timeout", "-1"},
+      {"--tls-cert", "c"},
+      {"--tls-key", "k"},
+      {"--tls-client-ca", "a"},
+      {"--tls-self=maybe"},
+      {"--allow-bucket", ""},
+      {"--config", "/no/such/file"},
+  };
+  for (const auto& arguments : table) {
+    const auto options = parse(arguments);
+    ASSERT_FALSE(options) << arguments[0];
+    EXPECT_EQ(options.error().code, 2) << arguments[0];
+    EXPECT_EQ(lines_of(options.error().text).size(), 1u) << options.error().text;
+    const std::string argument = arguments[0];
+    const std::string name = argument.substr(0, argument.find('='));
+    EXPECT_THAT(options.error().text, HasSubstr(name.substr(name.find_first_not_of('-'))));
+  }
+  const auto both = parse({"--tls-self", "--tls-cert=c", "--tls-key=k"});
+  EXPECT_THAT(lines_of(both.error().text),
+              ElementsAre(HasSubstr("--tls-self"), HasSubstr("--tls-key")));
+}
+
+TEST(Options, OfPortZeroThereMayBeMany) {
+  EXPECT_TRUE(parse({"--listen=::1", "--listen=::1", "--port=0", "--admin-listen=[::1]:0"}));
+}
+
+TEST(Options, HelpAndVersionAreNoFaults) {
+  Options options;
+  const std::string help = parse({"--help", "--memory=lots"}).error().text;
+  for (const Option& option : option_table(options)) {
+    EXPECT_THAT(help, AllOf(HasSubstr("--" + option.name), HasSubstr(option.help)));
+  }
+  EXPECT_EQ(parse({"-h"}).error().code, 0);
+  EXPECT_EQ(parse({"--version"}).error().text, "cachey " CACHEY_VERSION "\n");
+  EXPECT_EQ(parse({"-V"}).error().code, 0);
+}
+
+TEST(Options, PrintedOnesAreAConfigFileThatMeansTheSame) {
+  const auto printed = parse({"--print-config", "--tls-self", "--listen=::1", "--allow-bucket=a*"},
+                             {"CACHEY_MEMORY=1.5GiB", "CACHEY_ADMIN_LISTEN=[::1]:1,[::1]:2"});
+  ASSERT_FALSE(printed);
+  EXPECT_EQ(printed.error().code, 0);
+  const std::string& text = printed.error().text;
+  EXPECT_THAT(text, HasSubstr("port = 443  # from default\n"));
+  EXPECT_THAT(text, HasSubstr("listen = [\"::1\"]  # from command line\n"));
+  EXPECT_THAT(text, HasSubstr("memory = \"1536MiB\"  # from CACHEY_MEMORY\n"));
+  EXPECT_THAT(text, Not(HasSubstr("config = ")));
+  const TempFile file(text);
+  const auto again = parse({"--config", file.path(), "--print-config"});
+  const auto values = [](const std::string& config) {
+    std::vector<std::string> all;
+    for (const std::string& line : lines_of(config))
+      all.push_back(line.substr(0, line.find("  #")));
+    return all;
+  };
+  EXPECT_EQ(values(again.error().text), values(text));
+  EXPECT_EQ(again.error().code, 0);
+}
+
+TEST(Options, EveryOptionCanBeGivenInEverySource) {
+  Options options;
+  for (const Option& option : option_table(options)) {
+    if (option.where == Option::Where::kCommandLineOnly) continue;
+    const std::string variable = variable_of(option.name) + "=\x01";
+    const std::string argument = "--" + option.name + "=\x01";
+    EXPECT_THAT(parse({argument.c_str()}).error().text, HasSubstr("--" + option.name));
+    EXPECT_THAT(parse({}, {variable.c_str()}).error().text, HasSubstr(variable_of(option.name)));
+    if (option.where == Option::Where::kNotInFile) continue;
+    const TempFile file(option.name + (option.repeatable ? " = [\"\\u0001\"]" : " = \"\\u0001\""));
+    EXPECT_THAT(parse({"--config", file.path()}).error().text,
+                HasSubstr(":1: " + option.name + ": must be UTF-8"));
+  }
+}
+
+}  // namespace
+}  // namespace cachey::app

@@ -1,0 +1,69 @@
+#include "app/process_metrics.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <fstream>
+
+namespace cachey::app {
+namespace {
+
+double cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+struct Memory {
+  double total_pages = 0;
+  double resident_pages = 0;
+};
+
+Memory memory() {
+  std::ifstream statm("/proc/self/statm");
+  Memory read;
+  statm >> read.total_pages >> read.resident_pages;
+  return read;
+}
+
+double page_bytes() { return static_cast<double>(::sysconf(_SC_PAGESIZE)); }
+
+/// How many entries a directory has.
+double entries(const char* path) {
+  DIR* directory = ::opendir(path);
+  if (directory == nullptr) return 0;
+  double count = -2;  // `.` and `..`
+  while (::readdir(directory) != nullptr) ++count;
+  ::closedir(directory);
+  return count;
+}
+
+double open_files_max() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<double>(limit.rlim_cur);
+}
+
+}  // namespace
+
+void add_process_metrics(Metrics& metrics) {
+  const auto started = static_cast<double>(std::time(nullptr));
+  metrics.read_counter("process_cpu_seconds_total", "User and system CPU time", cpu_seconds);
+  metrics.read_gauge("process_resident_memory_bytes", "Resident memory",
+                     [] { return memory().resident_pages * page_bytes(); });
+  metrics.read_gauge("process_virtual_memory_bytes", "Address space",
+                     [] { return memory().total_pages * page_bytes(); });
+  metrics.read_gauge("process_open_fds", "Open file descriptors",
+                     [] { return entries("/proc/self/fd") - 1; });  // without the directory's own
+  metrics.read_gauge("process_max_fds", "The most file descriptors there may be", open_files_max);
+  metrics.read_gauge("process_threads", "Threads", [] { return entries("/proc/self/task"); });
+  metrics.read_gauge("process_start_time_seconds", "When the process started, Unix time",
+                     [started] { return started; });
+}
+
+}  // namespace cachey::app

@@ -1,0 +1,80 @@
+#include "app/signals.h"
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+#include "base/log.h"
+
+namespace cachey::app {
+
+using boost::system::error_code;
+
+Signals::Signals(std::function<void()> every_second) : every_second_(std::move(every_second)) {
+  wait_for_end();
+  wait_for_hangup();
+  tick();
+}
+
+Signals::~Signals() {
+  io_.stop();
+  if (watcher_.joinable()) watcher_.join();
+}
+
+void Signals::on_reload(std::string_view what, Reload reload) {
+  reloads_.push_back({std::string(what), std::move(reload)});
+}
+
+void Signals::wait_for_first() {
+  while (!signalled_) io_.run_one();
+}
+
+void Signals::watch_for_second() {
+  reloads_.clear();  // what they read into does not outlive the shutdown
+  watcher_ = std::thread([this] { io_.run(); });
+}
+
+void Signals::wait_for_end() {
+  end_signals_.async_wait([this](const error_code& error, int) {
+    if (error) return;
+    if (std::exchange(signalled_, true)) {
+      log::warn("second signal, ending at once");
+      log::flush();
+      std::_Exit(1);
+    }
+    wait_for_end();
+  });
+}
+
+void Signals::wait_for_hangup() {
+  hangup_signal_.async_wait([this](const error_code& error, int) {
+    if (error) return;
+    reload_all();
+    wait_for_hangup();
+  });
+}
+
+void Signals::reload_all() {
+  if (reloads_.empty()) log::info("reload: nothing to read again");
+  for (const NamedReload& reload : reloads_) {
+    const Result<std::string> done = reload.run();
+    if (done) {
+      log::info("reloaded", {{"what", reload.what}, {"now", *done}});
+    } else {
+      log::error("reload failed, what was read before stays",
+                 {{"what", reload.what}, {"error", done.error().message()}});
+    }
+  }
+}
+
+void Signals::tick() {
+  timer_.expires_after(std::chrono::seconds(1));
+  timer_.async_wait([this](const error_code& error) {
+    if (error) return;
+    every_second_();
+    tick();
+  });
+}
+
+}  // namespace cachey::app

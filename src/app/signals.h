@@ -1,0 +1,57 @@
+#pragma once
+
+#include <boost/asio/signal_set.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "rt/io.h"
+
+namespace cachey::app {
+
+/// Waits for SIGINT or SIGTERM, meanwhile doing what is to be done each second and, on SIGHUP,
+/// reading again what can be read again. A second SIGINT or SIGTERM, at any time later, ends the
+/// process at once. Owned by main; all on main's thread, but what watch_for_second() starts.
+class Signals {
+ public:
+  /// Reads something again, and says what came of it. Where it fails what was read before stays.
+  using Reload = std::function<Result<std::string>()>;
+
+  explicit Signals(std::function<void()> every_second);
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  /// From now on SIGHUP does this too, until a shutdown begins. `what` is for the log.
+  void on_reload(std::string_view what, Reload reload);
+
+  void wait_for_first();
+
+  /// From now on in the background.
+  void watch_for_second();
+
+ private:
+  struct NamedReload {
+    std::string what;
+    Reload run;
+  };
+
+  void wait_for_end();
+  void wait_for_hangup();
+  void reload_all();
+  void tick();
+
+  const std::function<void()> every_second_;
+  std::vector<NamedReload> reloads_;
+  rt::asio::io_context io_{1};
+  rt::asio::signal_set end_signals_{io_, SIGINT, SIGTERM};
+  rt::asio::signal_set hangup_signal_{io_, SIGHUP};
+  rt::SteadyTimer timer_{io_.get_executor()};
+  bool signalled_ = false;
+  std::thread watcher_;
+};
+
+}  // namespace cachey::app

@@ -1,0 +1,58 @@
+#include "app/signals.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "base/log.h"
+
+namespace cachey::app {
+namespace {
+
+TEST(Signals, HangupReadsEverythingAgainAndAFaultStopsNothing) {
+  Signals signals([] {});
+  int reloads = 0;
+  signals.on_reload("broken", [&reloads]() -> Result<std::string> {
+    ++reloads;
+    return fail(ErrorKind::kBadRequest, "on purpose");
+  });
+  signals.on_reload("whole", [&reloads]() -> Result<std::string> {
+    ++reloads;
+    ::kill(::getpid(), reloads < 4 ? SIGHUP : SIGTERM);
+    return "fine";
+  });
+  ::kill(::getpid(), SIGHUP);
+  signals.wait_for_first();
+  EXPECT_EQ(reloads, 4);
+}
+
+TEST(Signals, WhenAShutdownHasBegunNothingIsReadAgain) {
+  Signals signals([] {});
+  auto part = std::make_shared<int>();
+  signals.on_reload("part", [part]() -> Result<std::string> { return "fine"; });
+  ::kill(::getpid(), SIGINT);
+  signals.wait_for_first();
+  signals.watch_for_second();
+  EXPECT_EQ(part.use_count(), 1);
+  ::kill(::getpid(), SIGHUP);
+}
+
+TEST(SignalsDeathTest, ASecondOneEndsTheProcess) {
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  EXPECT_EXIT(
+      {
+        (void)log::start("info");
+        Signals signals([] {});
+        ::kill(::getpid(), SIGTERM);
+        signals.wait_for_first();
+        signals.watch_for_second();
+        ::kill(::getpid(), SIGTERM);
+        while (true) ::pause();
+      },
+      ::testing::ExitedWithCode(1), "second signal");
+}
+
+}  // namespace
+}  // namespace cachey::app

@@ -1,0 +1,220 @@
+#include "app/stats.h"
+
+#include <array>
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <concepts>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "app/disk_metrics.h"
+#include "app/revision.h"
+#include "base/log.h"
+
+namespace cachey::app {
+namespace {
+
+// .0001 .001 .005 .01 .05 .1 .5 1 seconds
+const std::vector<uint64_t> kLagBounds = {100'000,    1'000'000,   5'000'000,   10'000'000,
+                                          50'000'000, 100'000'000, 500'000'000, 1'000'000'000};
+
+double to_double(std::integral auto number) { return static_cast<double>(number); }
+
+template <typename T>
+std::function<double()> reader(const std::atomic<T>& value) {
+  return [&value] { return to_double(value.load(std::memory_order_relaxed)); };
+}
+
+}  // namespace
+
+Stats::Stats(Metrics& metrics, cache::Cache& cache, const Throughput& egress,
+             const Throughput& ingress, const origin::S3Counters* s3, const Clock& clock)
+    : metrics_(metrics),
+      cache_(cache),
+      egress_(egress),
+      ingress_(ingress),
+      clock_(clock),
+      started_(clock.mono()),
+      loop_lag_(metrics.histogram("cachey_event_loop_lag_seconds",
+                                  "How long a worker took to get to a task, once a second",
+                                  kLagBounds, 1e-9)) {
+  register_throughput();
+  register_memory();
+  register_log();
+  if (s3 != nullptr) register_origin(*s3);
+  metrics_
+      .gauge(
+          "cachey_build_info", "Always 1",
+          {{"version", CACHEY_VERSION}, {"compiler", __VERSION__}, {"revision", build_revision()}})
+      .Set(1);
+}
+
+void Stats::register_throughput() {
+  for (const auto& [direction, throughput] :
+       {std::pair{"egress", &egress_}, {"ingress", &ingress_}}) {
+    for (const auto& [window, seconds] : {std::pair{"10s", 10}, {"30s", 30}, {"1m", 60}}) {
+      metrics_.read_gauge(
+          "cachey_throughput_bytes_per_sec", "Bytes per second over the last whole seconds",
+          [throughput, seconds] { return throughput->rate(static_cast<size_t>(seconds)); },
+          {{"direction", direction}, {"window", window}});
+    }
+  }
+}
+
+void Stats::register_memory() {
+  const store::MemoryTier& memory = cache_.memory();
+  const store::MemoryTierStats& stats = memory.stats();
+  metrics_.read_gauge("cachey_memory_limit_bytes", "The memory budget",
+                      [&memory] { return to_double(memory.limit_bytes()); });
+  metrics_.read_gauge("cachey_memory_used_bytes", "Memory of whole pages and fills",
+                      [&memory] { return to_double(memory.used_bytes()); });
+  metrics_.read_gauge("cachey_memory_admitted_bytes", "The most that the fills in flight may need",
+                      [&memory] { return to_double(memory.admitted_bytes()); });
+  metrics_.read_gauge("cachey_memory_waiting_fills", "Fills that wait for their share of memory",
+                      [&memory] { return to_double(memory.waiting()); });
+  metrics_.read_gauge("cachey_memory_pages", "Whole pages in memory", reader(stats.pages));
+  metrics_.read_gauge("cachey_fills_in_flight", "Pages on their way in",
+                      reader(cache_.metrics().fills_in_flight));
+  metrics_.read_counter("cachey_memory_insertions_total", "Pages that became whole in memory",
+                        reader(stats.insertions));
+  metrics_.read_counter("cachey_memory_evictions_total", "Pages that left memory for others",
+                        reader(stats.evictions));
+  metrics_.read_counter("cachey_memory_refused_total", "Fills that found no memory in time",
+                        reader(stats.refused));
+  const auto drops = [this](const char* cause, std::function<double()> read) {
+    metrics_.read_counter("cachey_page_drops_total", "Pages that are kept no longer, by cause",
+                          std::move(read), {{"cause", cause}});
+  };
+  drops("evicted", reader(stats.evictions));
+  drops("changed", reader(stats.discards));
+  drops("failed", [this] { return to_double(cache_.metrics().fills_failed.total()); });
+}
+
+void Stats::register_log() {
+  metrics_.read_counter("cachey_log_dropped_lines_total", "Log lines that found no room",
+                        [] { return to_double(log::dropped()); });
+  metrics_.read_counter("cachey_log_suppressed_lines_total",
+                        "Log lines past the limit of lines a second of one event",
+                        [] { return to_double(log::suppressed()); });
+}
+
+void Stats::register_origin(const origin::S3Counters& s3) {
+  metrics_.read_gauge("cachey_origin_connections", "Open connections to the origin, idle ones too",
+                      reader(s3.connections_open));
+  metrics_.read_counter("cachey_origin_requests_total",
+                        "Requests sent to the origin, every attempt", reader(s3.requests));
+  metrics_.read_counter("cachey_origin_retries_total", "Attempts after the first",
+                        reader(s3.retries));
+  metrics_.read_counter("cachey_origin_resends_total",
+                        "Requests sent again because their idle connection had died",
+                        reader(s3.resends));
+  metrics_.read_counter("cachey_origin_throttled_total", "Answers that asked for fewer requests",
+                        reader(s3.throttled));
+  metrics_.read_counter("cachey_origin_bytes_total",
+                        "Bytes received from the origin, heads and errors too",
+                        reader(s3.bytes_received));
+  metrics_.read_counter("cachey_origin_connections_opened_total", "Connections made to the origin",
+                        reader(s3.connections_opened));
+  metrics_.read_counter("cachey_origin_connections_reused_total",
+                        "Requests that found an idle connection", reader(s3.connections_reused));
+  metrics_.read_counter("cachey_origin_tunnels_opened_total",
+                        "Connections through a proxy's CONNECT", reader(s3.tunnels_opened));
+  metrics_.read_counter("cachey_origin_retries_refused_total", "Retries that found no tokens left",
+                        reader(s3.retries_refused));
+  metrics_.read_counter("cachey_origin_region_redirects_total",
+                        "Requests sent on to their bucket's own region",
+                        reader(s3.region_redirects));
+  metrics_.read_counter("cachey_origin_clock_corrections_total",
+                        "Times that signing times were set by the origin's clock",
+                        reader(s3.clock_corrections));
+  metrics_.read_counter("cachey_origin_checksum_failures_total",
+                        "Bodies that were not what the origin announced",
+                        reader(s3.checksum_failures));
+}
+
+void Stats::watch(const net::ServerStats& server) {
+  server_ = &server;
+  metrics_.read_gauge("cachey_connection_count", "Open client connections",
+                      reader(server.connections));
+  metrics_.read_counter("cachey_connections_accepted_total", "Client connections accepted",
+                        reader(server.connections_total));
+  metrics_.read_counter("cachey_connections_refused_total", "Client connections past the limit",
+                        reader(server.connections_refused));
+  metrics_.read_counter("cachey_requests_malformed_total", "Requests that the HTTP parser refused",
+                        reader(server.bad_requests));
+  metrics_.read_counter("cachey_http2_resets_total", "Requests that HTTP/2 clients took back",
+                        reader(server.http2_resets));
+  metrics_.read_counter("cachey_tls_handshakes_total", "TLS handshakes that succeeded",
+                        reader(server.tls_handshakes));
+  metrics_.read_counter("cachey_tls_handshake_failures_total", "TLS handshakes that failed",
+                        reader(server.tls_handshake_failures));
+  metrics_.read_counter("cachey_tls_sessions_resumed_total",
+                        "TLS handshakes that resumed a session",
+                        reader(server.tls_sessions_resumed));
+  constexpr std::array<const char*, net::kProtocols> kProtocolNames = {"http/1.1", "h2"};
+  constexpr std::array<const char*, net::ResponseCounts::kClasses> kCodes = {"1xx", "2xx", "3xx",
+                                                                             "4xx", "5xx"};
+  for (size_t protocol = 0; protocol < net::kProtocols; ++protocol) {
+    metrics_.read_gauge("cachey_http_connections", "Open client connections by protocol",
+                        reader(server.connections_by_protocol[protocol]),
+                        {{"protocol", kProtocolNames[protocol]}});
+    for (size_t code = 1; code < kCodes.size(); ++code) {  // nobody sends a 1xx
+      metrics_.read_counter(
+          "cachey_http_responses_total", "Responses begun, by class of status",
+          [&server, protocol, code] { return to_double(server.responses[protocol].total(code)); },
+          {{"protocol", kProtocolNames[protocol]}, {"code", kCodes[code]}});
+    }
+  }
+}
+
+void Stats::watch(const api::AccessLog& access_log) {
+  metrics_.read_counter("cachey_access_log_dropped_lines_total",
+                        "Lines of the access log that found no room",
+                        [&access_log] { return to_double(access_log.dropped()); });
+}
+
+void Stats::watch(const store::DiskTier& disk) {
+  disk_ = &disk;
+  add_disk_metrics(metrics_, disk);
+}
+
+void Stats::sample_lag(rt::Workers& workers) {
+  const MonoTime posted = clock_.mono();
+  for (size_t i = 0; i < workers.size(); ++i) {
+    rt::asio::post(workers[i].io(), [this, posted] {
+      const std::chrono::nanoseconds waited = clock_.mono() - posted;
+      loop_lag_.observe(static_cast<uint64_t>(waited.count()));
+    });
+  }
+}
+
+std::string Stats::json() const {
+  const cache::CacheMetrics::Totals pages = cache_.metrics().totals();
+  const double hit_ratio =
+      pages.accesses > 0 ? to_double(pages.hits) / to_double(pages.accesses) : 0.0;
+  nlohmann::ordered_json json;
+  json["egress_throughput_10s_bps"] = egress_.rate(10);
+  json["ingress_throughput_10s_bps"] = ingress_.rate(10);
+  json["version"] = CACHEY_VERSION;
+  json["uptime_seconds"] =
+      std::chrono::duration_cast<std::chrono::seconds>(clock_.mono() - started_).count();
+  json["connections"] = server_ == nullptr ? 0 : server_->connections.load();
+  json["page_accesses"] = pages.accesses;
+  json["page_hits"] = pages.hits;
+  json["page_hit_ratio"] = hit_ratio;
+  json["fills_in_flight"] = cache_.metrics().fills_in_flight.load();
+  json["egress_bytes"] = egress_.total();
+  json["ingress_bytes"] = ingress_.total();
+  json["memory"] = {{"limit_bytes", cache_.memory().limit_bytes()},
+                    {"used_bytes", cache_.memory().used_bytes()},
+                    {"admitted_bytes", cache_.memory().admitted_bytes()},
+                    {"waiting_fills", cache_.memory().waiting()},
+                    {"pages", cache_.memory().stats().pages.load()},
+                    {"evictions", cache_.memory().stats().evictions.load()}};
+  if (disk_ != nullptr) json["disk"] = disk_json(*disk_);
+  return json.dump() + "\n";
+}
+
+}  // namespace cachey::app

@@ -1,0 +1,83 @@
+#include "app/token_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <sstream>
+
+#include "base/line_sink.h"
+#include "base/log.h"
+
+namespace cachey::app {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class TokenFile : public ::testing::Test {
+ protected:
+  TokenFile() { std::filesystem::create_directories(directory_); }
+  ~TokenFile() override { std::filesystem::remove_all(directory_); }
+
+  std::string write(const std::string& text) {
+    const std::string path = (directory_ / "tokens").string();
+    std::ofstream(path) << text;
+    return path;
+  }
+
+  /// What is logged meanwhile.
+  [[nodiscard]] std::string logged(const std::function<void()>& action) const {
+    const std::string path = (directory_ / "log").string();
+    std::filesystem::remove(path);
+    Result<std::unique_ptr<LineSink>> sink = LineSink::open(path, {});
+    EXPECT_TRUE(sink);
+    log::start(log::Level::kWarn, LogFormat::kText, sink->get());
+    action();
+    log::start(log::Level::kOff, LogFormat::kText, nullptr);
+    EXPECT_TRUE((*sink)->flush());
+    std::ostringstream said;
+    said << std::ifstream(path).rdbuf();
+    return said.str();
+  }
+
+  const std::filesystem::path directory_ =
+      std::filesystem::path(::testing::TempDir()) / "token_file_test";
+};
+
+TEST_F(TokenFile, IsRead) {
+  const auto tokens = read_token_file(write("# readers\n0123456789abcdef\n"));
+  ASSERT_TRUE(tokens);
+  EXPECT_TRUE(tokens->contain("0123456789abcdef"));
+}
+
+TEST_F(TokenFile, WarnsWhereOthersCanReadIt) {
+  const std::string path = write("0123456789abcdef\n");
+  for (const auto& [mode, warns] : {std::pair{0600, false}, {0640, true}, {0604, true}}) {
+    ASSERT_EQ(::chmod(path.c_str(), static_cast<mode_t>(mode)), 0);
+    const std::string said = logged([&] { EXPECT_TRUE(read_token_file(path)); });
+    EXPECT_EQ(said.find("others than the owner") != std::string::npos, warns) << mode;
+    EXPECT_THAT(said, Not(HasSubstr("0123456789abcdef")));
+  }
+}
+
+TEST_F(TokenFile, FaultsNameTheFileAndNoToken) {
+  EXPECT_THAT(read_token_file("/no/such/file").error().message(), HasSubstr("/no/such/file"));
+  EXPECT_THAT(read_token_file(directory_.string()).error().message(), HasSubstr("no file"));
+  EXPECT_THAT(read_token_file(write("")).error().message(), HasSubstr("no token"));
+  const std::string path = write("0123456789abcdef\nshort-secret\n");
+  const auto broken = read_token_file(path);
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().kind(), ErrorKind::kBadRequest);
+  EXPECT_THAT(broken.error().message(),
+              AllOf(HasSubstr(path), HasSubstr("line 2"), Not(HasSubstr("secret\""))));
+  EXPECT_THAT(broken.error().message(), Not(HasSubstr("short")));
+}
+
+}  // namespace
+}  // namespace cachey::app

@@ -1,0 +1,147 @@
+#include "app/value_types.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "app/check_origin.h"
+#include "base/size_text.h"
+
+namespace cachey::app {
+namespace {
+
+constexpr double kSecondsMin = 0.001;
+constexpr double kSecondsMax = 86'400;
+constexpr std::string_view kDirectoryPrefix = "dir:";
+
+template <typename... Args>
+std::unexpected<std::string> refuse(fmt::format_string<Args...> format, Args&&... args) {
+  return std::unexpected(fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace
+
+ValueType<uint64_t> size_value(uint64_t least) {
+  const auto parse = [least](const std::string& text) -> std::expected<uint64_t, std::string> {
+    const std::optional<uint64_t> bytes = parse_size(text);
+    if (!bytes) {
+      return refuse("{} is not a size (like 512MiB, 2GB, 1.5GiB or 4096)", log::quoted(text));
+    }
+    if (*bytes < least) {
+      return refuse("{} is too small; at least {}", log::quoted(text), format_size(least));
+    }
+    return *bytes;
+  };
+  return {"SIZE", Option::Form::kText, parse, [](uint64_t bytes) { return format_size(bytes); }};
+}
+
+ValueType<std::chrono::milliseconds> seconds_value(SecondsFrom from) {
+  using std::chrono::milliseconds;
+  const double least = from == SecondsFrom::kZero ? 0 : kSecondsMin;
+  const auto parse = [least](const std::string& text) -> std::expected<milliseconds, std::string> {
+    double seconds = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, seconds);
+    if (error != std::errc{} || stop != end || !(seconds >= least && seconds <= kSecondsMax)) {
+      return refuse("{} is not a number of seconds from {} to {}", log::quoted(text), least,
+                    kSecondsMax);
+    }
+    return milliseconds(std::llround(seconds * 1000));
+  };
+  const auto format = [](milliseconds time) {
+    return fmt::format("{}", static_cast<double>(time.count()) / 1000);
+  };
+  return {"SECONDS", Option::Form::kNumber, parse, format};
+}
+
+ValueType<double> quantile_value() {
+  const auto parse = [](const std::string& text) -> std::expected<double, std::string> {
+    double quantile = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, quantile);
+    if (error != std::errc{} || stop != end || !(quantile >= 0 && quantile <= 1)) {
+      return refuse("{} is not a number from 0 to 1", log::quoted(text));
+    }
+    return quantile;
+  };
+  return {"QUANTILE", Option::Form::kNumber, parse,
+          [](double quantile) { return fmt::format("{}", quantile); }};
+}
+
+ValueType<bool> flag_value() {
+  const auto parse = [](const std::string& text) -> std::expected<bool, std::string> {
+    if (text == "true") return true;
+    if (text == "false") return false;
+    return refuse("{} is neither true nor false", log::quoted(text));
+  };
+  return {"", Option::Form::kFlag, parse, [](bool on) { return on ? "true" : "false"; }};
+}
+
+ValueType<std::string> path_value() {
+  return {"FILE", Option::Form::kText, [](const std::string& text) { return text; },
+          [](const std::string& path) { return path; }};
+}
+
+ValueType<std::string> word_value(std::string name, std::vector<std::string> words) {
+  const auto parse = [words](const std::string& text) -> std::expected<std::string, std::string> {
+    if (std::ranges::find(words, text) != words.end()) return text;
+    return refuse("{} is none of {}", log::quoted(text), fmt::join(words, ", "));
+  };
+  return {std::move(name), Option::Form::kText, parse,
+          [](const std::string& word) { return word; }};
+}
+
+ValueType<std::string> object_name_value() {
+  const auto parse = [](const std::string& text) -> std::expected<std::string, std::string> {
+    if (text.empty() || parse_object_name(text)) return text;
+    return refuse("{} is no BUCKET/KEY", log::quoted(text));
+  };
+  return {"BUCKET/KEY", Option::Form::kText, parse, [](const std::string& name) { return name; }};
+}
+
+ValueType<LogFormat> log_format_value() {
+  const auto parse = [](const std::string& text) -> std::expected<LogFormat, std::string> {
+    if (text == "text") return LogFormat::kText;
+    if (text == "json") return LogFormat::kJson;
+    return refuse("{} is neither text nor json", log::quoted(text));
+  };
+  return {"FORMAT", Option::Form::kText, parse, [](const LogFormat& format) {
+            return std::string(format == LogFormat::kJson ? "json" : "text");
+          }};
+}
+
+ValueType<std::string> origin_value() {
+  const auto parse = [](const std::string& text) -> std::expected<std::string, std::string> {
+    if (text == "s3") return std::string();
+    if (text.starts_with(kDirectoryPrefix) && text.size() > kDirectoryPrefix.size())
+      return text.substr(kDirectoryPrefix.size());
+    return refuse("{} is neither s3 nor dir:PATH", log::quoted(text));
+  };
+  const auto format = [](const std::string& directory) {
+    return directory.empty() ? "s3" : std::string(kDirectoryPrefix) + directory;
+  };
+  return {"ORIGIN", Option::Form::kText, parse, format};
+}
+
+ValueType<ListenAddress> address_value(Port port) {
+  const auto parse = [port](const std::string& text) -> std::expected<ListenAddress, std::string> {
+    std::optional<ListenAddress> address = parse_listen_address(text);
+    if (address && (address->port || port == Port::kOptional)) return std::move(*address);
+    return refuse("{} is not an IPv4 or IPv6 address {} (like 127.0.0.1:8081 or [::1]:8081)",
+                  log::quoted(text),
+                  port == Port::kOptional ? "with or without a port" : "with a port");
+  };
+  return {port == Port::kOptional ? "ADDR" : "ADDR:PORT", Option::Form::kText, parse,
+          [](const ListenAddress& address) { return to_text(address); }};
+}
+
+ValueType<api::BucketGlob> bucket_glob_value() {
+  const auto parse = [](const std::string& text) -> std::expected<api::BucketGlob, std::string> {
+    Result<api::BucketGlob> glob = api::BucketGlob::parse(text);
+    if (!glob) return refuse("{} {}", log::quoted(text), glob.error().message());
+    return std::move(*glob);
+  };
+  return {"GLOB", Option::Form::kText, parse,
+          [](const api::BucketGlob& glob) { return glob.text(); }};
+}
+
+}  // namespace cachey::app

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "api/bucket_glob.h"
+#include "app/listen_address.h"
+#include "app/option.h"
+#include "base/log.h"
+#include "base/log_line.h"
+
+/// What values of options are: how each is read, checked and written.
+namespace cachey::app {
+
+/// `512MiB`, `2GB`, `4096`; at least `least`.
+[[nodiscard]] ValueType<uint64_t> size_value(uint64_t least);
+
+enum class SecondsFrom : uint8_t { kZero, kMillisecond };
+/// `0.5`, `30`: a millisecond at least, unless 0 means something; at most a day.
+[[nodiscard]] ValueType<std::chrono::milliseconds> seconds_value(
+    SecondsFrom from = SecondsFrom::kMillisecond);
+
+/// An integer from `least` to `most`.
+template <typename T>
+[[nodiscard]] ValueType<T> number_value(T least, T most) {
+  const auto parse = [least, most](const std::string& text) -> std::expected<T, std::string> {
+    T number{};
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc{} || stop != end || number < least || number > most) {
+      return std::unexpected(
+          fmt::format("{} is not a whole number from {} to {}", log::quoted(text), least, most));
+    }
+    return number;
+  };
+  return {"N", Option::Form::kNumber, parse, [](const T& n) { return fmt::format("{}", n); }};
+}
+
+/// `0.99`: from 0 to 1.
+[[nodiscard]] ValueType<double> quantile_value();
+
+/// On or off.
+[[nodiscard]] ValueType<bool> flag_value();
+
+/// Any path; empty: none.
+[[nodiscard]] ValueType<std::string> path_value();
+
+/// One of `words`.
+[[nodiscard]] ValueType<std::string> word_value(std::string name, std::vector<std::string> words);
+
+/// `s3` (kept as an empty text) or `dir:PATH` (kept as the path).
+[[nodiscard]] ValueType<std::string> origin_value();
+
+enum class Port : uint8_t { kOptional, kRequired };
+[[nodiscard]] ValueType<ListenAddress> address_value(Port port);
+
+[[nodiscard]] ValueType<api::BucketGlob> bucket_glob_value();
+
+/// `BUCKET/KEY`.
+[[nodiscard]] ValueType<std::string> object_name_value();
+
+/// `text` or `json`.
+[[nodiscard]] ValueType<LogFormat> log_format_value();
+
+}  // namespace cachey::app

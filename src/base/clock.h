@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace cachey {
+
+using MonoTime = std::chrono::steady_clock::time_point;
+
+/// Where time comes from. Injected, so that tests can say what time it is. Thread-safe.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual MonoTime mono() const = 0;         ///< for durations and deadlines
+  [[nodiscard]] virtual int64_t unix_seconds() const = 0;  ///< for people and protocols
+};
+
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] MonoTime mono() const override;
+  [[nodiscard]] int64_t unix_seconds() const override;
+};
+
+/// A clock that moves only when told to. Single thread.
+class ManualClock final : public Clock {
+ public:
+  explicit ManualClock(MonoTime start = MonoTime()) : mono_(start) {}
+  [[nodiscard]] MonoTime mono() const override { return mono_; }
+  [[nodiscard]] int64_t unix_seconds() const override { return unix_seconds_; }
+
+  void advance(std::chrono::nanoseconds by) { mono_ += by; }
+  void set_unix_seconds(int64_t seconds) { unix_seconds_ = seconds; }
+
+ private:
+  MonoTime mono_;
+  int64_t unix_seconds_ = 0;
+};
+
+}  // namespace cachey

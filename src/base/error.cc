@@ -1,0 +1,41 @@
+#include "base/error.h"
+
+namespace cachey {
+
+std::string_view to_string(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kBadRequest:
+      return "bad_request";
+    case ErrorKind::kNotFound:
+      return "not_found";
+    case ErrorKind::kRangeNotSatisfiable:
+      return "range_not_satisfiable";
+    case ErrorKind::kChanged:
+      return "changed";
+    case ErrorKind::kDenied:
+      return "denied";
+    case ErrorKind::kArchived:
+      return "archived";
+    case ErrorKind::kThrottled:
+      return "throttled";
+    case ErrorKind::kTimeout:
+      return "timeout";
+    case ErrorKind::kUpstream:
+      return "upstream";
+    case ErrorKind::kOverloaded:
+      return "overloaded";
+    case ErrorKind::kCancelled:
+      return "cancelled";
+    case ErrorKind::kInternal:
+      return "internal";
+  }
+  return "internal";
+}
+
+Error Error::range_not_satisfiable(std::optional<uint64_t> object_size) {
+  Error error(ErrorKind::kRangeNotSatisfiable, "the range starts at or past the end of the object");
+  error.object_size_ = object_size;
+  return error;
+}
+
+}  // namespace cachey

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cachey {
+
+/// `%41` -> `A`. Nothing where a percent sign is not followed by two hex digits. `+` stays a plus.
+[[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
+
+/// Appends `text` with every byte escaped in upper-case hex except A-Z a-z 0-9 - _ . ~ and, where
+/// `keep_slash`, the slash. This is the encoding that AWS Signature Version 4 calls UriEncode.
+void percent_encode(std::string_view text, bool keep_slash, std::string& out);
+
+/// Well-formed UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates, at most U+10FFFF.
+[[nodiscard]] bool is_utf8(std::string_view text);
+
+/// Has a control character: C0, DEL, or C1 as UTF-8 writes it.
+[[nodiscard]] bool has_control(std::string_view text);
+
+}  // namespace cachey

@@ -1,0 +1,80 @@
+#include "base/http_date.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+namespace cachey {
+namespace {
+
+constexpr std::array<std::string_view, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+std::optional<int> number(std::string_view text, size_t at, size_t digits) {
+  int value = 0;
+  for (const char c : text.substr(at, digits)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+char* put(char* to, std::string_view text) { return std::ranges::copy(text, to).out; }
+
+char* put_two_digits(char* to, unsigned value) {
+  *to++ = static_cast<char>('0' + value / 10);
+  *to++ = static_cast<char>('0' + value % 10);
+  return to;
+}
+
+}  // namespace
+
+std::optional<int64_t> parse_http_date(std::string_view text) {
+  // 0         1         2
+  // 01234567890123456789012345678
+  // Sun, 06 Nov 1994 08:49:37 GMT
+  if (text.size() != 29 || text.substr(3, 2) != ", " || text.substr(25) != " GMT" ||
+      text[7] != ' ' || text[11] != ' ' || text[16] != ' ' || text[19] != ':' || text[22] != ':') {
+    return std::nullopt;
+  }
+  unsigned month = 0;
+  while (month < kMonths.size() && kMonths[month] != text.substr(8, 3)) ++month;
+  const auto day = number(text, 5, 2);
+  const auto year = number(text, 12, 4);
+  const auto hour = number(text, 17, 2);
+  const auto minute = number(text, 20, 2);
+  const auto second = number(text, 23, 2);
+  if (month == kMonths.size() || !day || !year || !hour || !minute || !second) return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(month + 1),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
+  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  const auto days = std::chrono::sys_days(date).time_since_epoch().count();
+  return int64_t{days} * 86400 + *hour * 3600 + *minute * 60 + *second;
+}
+
+HttpDate::HttpDate(int64_t unix_seconds) {
+  constexpr int64_t kYear0 = -62'167'219'200;
+  constexpr int64_t kYear9999End = 253'402'300'799;
+  const std::chrono::sys_seconds when{
+      std::chrono::seconds(std::clamp(unix_seconds, kYear0, kYear9999End))};
+  const auto day = std::chrono::floor<std::chrono::days>(when);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(when - day);
+  const auto year = static_cast<unsigned>(int(date.year()));
+  char* to = text_.data();
+  to = put(to, kDays[std::chrono::weekday(day).c_encoding()]);
+  to = put_two_digits(put(to, ", "), unsigned(date.day()));
+  to = put(put(put(to, " "), kMonths[unsigned(date.month()) - 1]), " ");
+  to = put_two_digits(put_two_digits(to, year / 100), year % 100);
+  to = put_two_digits(put(to, " "), static_cast<unsigned>(time.hours().count()));
+  to = put_two_digits(put(to, ":"), static_cast<unsigned>(time.minutes().count()));
+  to = put_two_digits(put(to, ":"), static_cast<unsigned>(time.seconds().count()));
+  put(to, " GMT");
+}
+
+std::string format_http_date(int64_t unix_seconds) {
+  return std::string(HttpDate(unix_seconds).view());
+}
+
+}  // namespace cachey

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cachey {
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (IMF-fixdate, RFC 9110 5.6.7) from and to Unix seconds.
+[[nodiscard]] std::optional<int64_t> parse_http_date(std::string_view text);
+[[nodiscard]] std::string format_http_date(int64_t unix_seconds);
+
+/// As format_http_date(), in place: what each answer tells needs no memory. A time outside the
+/// years 0 to 9999 becomes the nearest in them.
+class HttpDate {
+ public:
+  explicit HttpDate(int64_t unix_seconds);
+  [[nodiscard]] std::string_view view() const { return {text_.data(), text_.size()}; }
+
+ private:
+  std::array<char, 29> text_;
+};
+
+}  // namespace cachey

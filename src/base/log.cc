@@ -1,0 +1,115 @@
+#include "base/log.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <map>
+#include <optional>
+
+#include "base/check.h"
+#include "base/mutex.h"
+
+namespace cachey::log {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 4> kOptions = {"debug", "info", "warn", "error"};
+constexpr size_t kQueueBytesMax = size_t{1} << 20;
+constexpr size_t kEventsMax = 1000;  // far more than there are in the program
+
+/// How often an event has been told in its current second.
+struct Flood {
+  steady_clock::time_point began;
+  uint32_t lines = 0;
+  uint64_t suppressed = 0;
+};
+
+struct Output {
+  std::atomic<LineSink*> sink{nullptr};
+  std::atomic<LogFormat> format{LogFormat::kText};
+  std::atomic<uint64_t> suppressed{0};
+  Mutex mutex;
+  std::map<std::string_view, Flood> floods GUARDED_BY(mutex);  // by event, a literal
+};
+
+/// Never destroyed: lines may be written while the process ends.
+Output& output() {
+  static auto* const the_output = new Output;
+  return *the_output;
+}
+
+/// How many lines of this event were left out before this one; nothing: leave this one out too.
+std::optional<uint64_t> admit(std::string_view event) {
+  Output& out = output();
+  const auto now = steady_clock::now();
+  const MutexLock lock(out.mutex);
+  if (out.floods.size() >= kEventsMax && !out.floods.contains(event)) return 0;
+  Flood& flood = out.floods[event];
+  if (now - flood.began >= std::chrono::seconds(1)) {
+    const uint64_t before = flood.suppressed;
+    flood = Flood{now, 1, 0};
+    return before;
+  }
+  if (flood.lines < kLinesPerSecondMax) {
+    ++flood.lines;
+    return 0;
+  }
+  ++flood.suppressed;
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool start(std::string_view level, LogFormat format) {
+  for (size_t i = 0; i < kOptions.size(); ++i) {
+    if (level != kOptions[i]) continue;
+    LineSinkConfig config;
+    config.queue_bytes_max = kQueueBytesMax;
+    start(static_cast<Level>(i), format,
+          new LineSink(STDERR_FILENO, config));  // lives on, as Output
+    return true;
+  }
+  return false;
+}
+
+void start(Level level, LogFormat format, LineSink* sink) {
+  output().format.store(format);
+  output().sink.store(sink);
+  detail::threshold.store(sink == nullptr ? Level::kOff : level);
+}
+
+void flush() {
+  if (LineSink* sink = output().sink.load()) (void)sink->flush();
+}
+
+uint64_t dropped() {
+  const LineSink* sink = output().sink.load();
+  return sink == nullptr ? 0 : sink->dropped();
+}
+
+uint64_t suppressed() { return output().suppressed.load(std::memory_order_relaxed); }
+
+void detail::write(Level level, std::string_view event, std::initializer_list<LogField> fields) {
+  uint64_t left_out = 0;
+  if (level != Level::kDebug) {
+    const std::optional<uint64_t> admitted = admit(event);
+    if (!admitted) {
+      output().suppressed.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    left_out = *admitted;
+  }
+  LineSink* sink = output().sink.load();
+  if (sink == nullptr) return;
+  LogLine line(output().format.load());
+  line.add_word("time", format_log_time(std::chrono::system_clock::now()));
+  line.add_word("level", kNames[static_cast<size_t>(level)]);
+  line.add_word("event", event);
+  for (const LogField& field : fields) line.add(field);
+  if (left_out > 0) line.add(LogField("suppressed", left_out));
+  sink->write(line.finish());
+}
+
+}  // namespace cachey::log

@@ -1,0 +1,140 @@
+#include "base/log_line.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/escape.h"
+
+namespace cachey {
+namespace {
+
+constexpr std::string_view kTruncatedText = " truncated=true";
+constexpr std::string_view kTruncatedJson = ",\"truncated\":true}";
+
+/// Needs no quotation marks to be told from what stands beside it.
+bool is_bare(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return c > 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '=';
+  });
+}
+
+/// Appends `text` with what is no printable ASCII as `\xff`, and quotation marks and backslashes
+/// behind a backslash. Ends where `bytes_max` bytes are written; false then.
+bool append_escaped(std::string_view text, size_t bytes_max, std::string& out) {
+  constexpr size_t kEscapeBytes = 4;
+  const size_t end = out.size() + bytes_max;
+  for (const char c : text) {
+    if (out.size() + kEscapeBytes > end) return false;
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c >= 0x20 && c < 0x7f) {
+      out += c;
+    } else {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return true;
+}
+
+/// Appends the inside of a JSON string. `text` is UTF-8 without control characters. Ends as above,
+/// between characters.
+bool append_json(std::string_view text, size_t bytes_max, std::string& out) {
+  constexpr size_t kCharacterBytes = 4;
+  const size_t end = out.size() + bytes_max;
+  for (const char c : text) {
+    const bool begins = (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    if (begins && out.size() + kCharacterBytes > end) return false;
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return true;
+}
+
+}  // namespace
+
+LogLine::LogLine(LogFormat format) : format_(format) { text_.reserve(512); }
+
+void LogLine::begin_field(std::string_view key) {
+  if (format_ == LogFormat::kText) {
+    if (!text_.empty()) text_ += ' ';
+    if (!key.empty()) fmt::format_to(std::back_inserter(text_), "{}=", key);
+  } else {
+    fmt::format_to(std::back_inserter(text_), "{}\"{}\":", text_.empty() ? '{' : ',', key);
+  }
+}
+
+void LogLine::add_word(std::string_view key, std::string_view word) {
+  begin_field(format_ == LogFormat::kText ? std::string_view() : key);
+  if (format_ == LogFormat::kText) {
+    text_ += word;
+  } else {
+    append(word, kValueBytesMax);
+  }
+}
+
+void LogLine::add(const LogField& field, size_t value_bytes_max) {
+  const auto* text = std::get_if<std::string_view>(&field.value);
+  if (text != nullptr && text->empty()) return;
+  const size_t before = text_.size();
+  begin_field(field.key);
+  if (text != nullptr) {
+    append(*text, value_bytes_max);
+  } else {
+    std::visit([this](const auto& v) { fmt::format_to(std::back_inserter(text_), "{}", v); },
+               field.value);
+  }
+  const size_t end = format_ == LogFormat::kText ? kTruncatedText.size() : kTruncatedJson.size();
+  if (text_.size() + end <= kBytesMax) return;
+  text_.resize(before);
+  truncated_ = true;
+}
+
+void LogLine::append(std::string_view text, size_t bytes_max) {
+  if (format_ == LogFormat::kText && is_bare(text) && text.size() <= bytes_max) {
+    text_ += text;
+    return;
+  }
+  text_ += '"';
+  bool whole = true;
+  if (format_ == LogFormat::kText) {
+    whole = append_escaped(text, bytes_max, text_);
+  } else if (is_utf8(text) && !has_control(text)) {
+    whole = append_json(text, bytes_max, text_);
+  } else {  // no text: its bytes, written out
+    std::string escaped;
+    whole = append_escaped(text, bytes_max / 2, escaped);
+    whole = append_json(escaped, bytes_max, text_) && whole;
+  }
+  text_ += whole ? "\"" : "...\"";
+}
+
+std::string_view LogLine::finish() {
+  if (format_ == LogFormat::kText) {
+    if (truncated_) text_ += kTruncatedText;
+  } else {
+    text_ += truncated_ ? kTruncatedJson : "}";
+  }
+  return text_;
+}
+
+std::string format_log_time(std::chrono::system_clock::time_point time) {
+  const auto millis =
+      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                     fmt::gmtime(static_cast<std::time_t>(millis / 1000)), millis % 1000);
+}
+
+std::string log::quoted(std::string_view text, size_t bytes_max) {
+  std::string out = "\"";
+  const std::string_view kept = text.substr(0, bytes_max);
+  (void)append_escaped(kept, 4 * (kept.size() + 1), out);
+  if (kept.size() < text.size()) out += "...";
+  out += '"';
+  return out;
+}
+
+}  // namespace cachey

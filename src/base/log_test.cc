@@ -1,0 +1,81 @@
+#include "base/log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <memory>
+#include <string>
+
+namespace cachey {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// The log's lines, from a pipe.
+class Log : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(::pipe(ends_.data()), 0);
+    sink_ = std::make_unique<LineSink>(ends_[1], LineSinkConfig());
+  }
+  void TearDown() override {
+    log::start(log::Level::kOff, LogFormat::kText, nullptr);
+    sink_.reset();
+    for (const int end : ends_) ::close(end);
+  }
+  std::string written() {
+    EXPECT_TRUE(sink_->flush(60s));
+    std::string text(65'536, '\0');
+    (void)::write(ends_[1], "\n", 1);  // so that the read returns
+    text.resize(
+        static_cast<size_t>(std::max<ssize_t>(0, ::read(ends_[0], text.data(), text.size()))));
+    return text;
+  }
+
+  std::array<int, 2> ends_{};
+  std::unique_ptr<LineSink> sink_;
+};
+
+TEST_F(Log, ALineHasTimeLevelEventAndFields) {
+  log::start(log::Level::kInfo, LogFormat::kText, sink_.get());
+  log::info("it happened", {{"count", 3}});
+  EXPECT_THAT(written(), ContainsRegex("^20[0-9-]+T[0-9:]+\\.[0-9][0-9][0-9]Z info it happened "
+                                       "count=3\n"));
+}
+
+TEST_F(Log, WhatIsBelowTheLevelIsNotWritten) {
+  log::start(log::Level::kWarn, LogFormat::kJson, sink_.get());
+  EXPECT_FALSE(log::enabled(log::Level::kInfo));
+  log::debug("no");
+  log::info("no");
+  log::warn("yes");
+  log::error("yes");
+  const std::string text = written();
+  EXPECT_THAT(text, Not(HasSubstr("no")));
+  EXPECT_THAT(text, HasSubstr("\"level\":\"warning\",\"event\":\"yes\"}"));
+  EXPECT_THAT(text, HasSubstr("\"level\":\"error\",\"event\":\"yes\"}"));
+}
+
+TEST_F(Log, AFloodOfOneEventIsLimitedAndOthersAreNot) {
+  log::start(log::Level::kInfo, LogFormat::kText, sink_.get());
+  const uint64_t before = log::suppressed();
+  for (int i = 0; i < 1000; ++i) log::warn("flood");
+  log::warn("another");
+  const uint64_t suppressed = log::suppressed() - before;
+  EXPECT_GE(suppressed, 1000 - 5 * log::kLinesPerSecondMax);  // not even if it took 5 s
+  EXPECT_LE(suppressed, 1000 - log::kLinesPerSecondMax);
+  EXPECT_THAT(written(), HasSubstr("another"));
+}
+
+TEST(LogStart, RefusesLevelsThatThereAreNot) {
+  EXPECT_FALSE(log::start("loud"));
+  EXPECT_FALSE(log::start(""));
+}
+
+}  // namespace
+}  // namespace cachey

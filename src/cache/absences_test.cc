@@ -1,0 +1,77 @@
+#include "cache/absences.h"
+
+#include <gtest/gtest.h>
+
+namespace cachey::cache {
+namespace {
+
+using namespace std::chrono_literals;
+
+class AbsencesTest : public ::testing::Test {
+ protected:
+  static FetchSpec spec(std::string object, std::vector<std::string> buckets = {"b"}) {
+    FetchSpec spec;
+    spec.key = ObjectKey{"k", std::move(object)};
+    spec.buckets = std::move(buckets);
+    return spec;
+  }
+  void learn(const FetchSpec& of) { absences_.learn(of, missing_, clock_.mono()); }
+
+  ManualClock clock_;
+  Metrics metrics_;
+  const Counter hits_ = metrics_.counter("hits", "");
+  const Error missing_{ErrorKind::kNotFound, "no such key"};
+  Absences absences_{250ms, clock_, hits_};
+};
+
+TEST_F(AbsencesTest, AreRememberedForAMoment) {
+  EXPECT_FALSE(absences_.find(spec("o")));
+  learn(spec("o"));
+  clock_.advance(249ms);
+  EXPECT_EQ(absences_.find(spec("o"))->message(), "no such key");
+  EXPECT_EQ(hits_.total(), 1u);
+  clock_.advance(1ms);
+  EXPECT_FALSE(absences_.find(spec("o")));
+}
+
+TEST_F(AbsencesTest, AreOfOneObjectInTheSameBuckets) {
+  learn(spec("o", {"a", "b"}));
+  EXPECT_TRUE(absences_.find(spec("o", {"a", "b"})));
+  EXPECT_FALSE(absences_.find(spec("o", {"a"})));
+  EXPECT_FALSE(absences_.find(spec("o", {"a", "c"})));
+  EXPECT_FALSE(absences_.find(spec("p", {"a", "b"})));
+  EXPECT_FALSE(absences_.find(spec("oa", {"b"}))) << "names do not run into each other";
+}
+
+TEST_F(AbsencesTest, TheMomentBeginsWhenTheOriginWasAsked) {
+  const MonoTime asked = clock_.mono();
+  clock_.advance(200ms);
+  absences_.learn(spec("o"), missing_, asked);
+  EXPECT_TRUE(absences_.find(spec("o")));
+  clock_.advance(50ms);
+  EXPECT_FALSE(absences_.find(spec("o")));
+  absences_.learn(spec("slow"), missing_, asked);
+  EXPECT_FALSE(absences_.find(spec("slow")));
+}
+
+TEST_F(AbsencesTest, OtherFailuresAreNoAbsences) {
+  absences_.learn(spec("o"), Error(ErrorKind::kTimeout, "late"), clock_.mono());
+  absences_.learn(spec("o"), Error(ErrorKind::kDenied, "no"), clock_.mono());
+  EXPECT_FALSE(absences_.find(spec("o")));
+}
+
+TEST_F(AbsencesTest, NewOnesPushOldOnesOut) {
+  for (size_t i = 0; i <= Absences::kKeptMax; ++i) learn(spec(std::to_string(i)));
+  EXPECT_FALSE(absences_.find(spec("0")));
+  EXPECT_TRUE(absences_.find(spec("1")));
+  EXPECT_TRUE(absences_.find(spec(std::to_string(Absences::kKeptMax))));
+}
+
+TEST_F(AbsencesTest, WithoutAMomentNothingIsRemembered) {
+  Absences none(0ms, clock_, hits_);
+  none.learn(spec("o"), missing_, clock_.mono());
+  EXPECT_FALSE(none.find(spec("o")));
+}
+
+}  // namespace
+}  // namespace cachey::cache

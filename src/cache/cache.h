@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.h"
+#include "cache/cache_metrics.h"
+#include "cache/disk_reads.h"
+#include "cache/disk_writes.h"
+#include "cache/fill.h"
+#include "cache/page_table.h"
+#include "origin/object_read.h"
+#include "store/memory_tier.h"
+
+namespace cachey::cache {
+
+/// The cache: page table and fills over a memory tier, a disk tier and an origin. Read through it
+/// with a RangeReader. Owned by main; all it refers to outlives it. Any thread.
+class Cache {
+ public:
+  /// `disk`: null where there is none.
+  Cache(FillConfig config, const origin::ReadContext& origin, store::MemoryTier& memory,
+        CacheMetrics& metrics, const Clock& clock, store::DiskTier* disk = nullptr)
+      : memory_(memory),
+        metrics_(metrics),
+        clock_(clock),
+        table_(memory),
+        disk_reads_(disk, memory, table_),
+        disk_writes_(disk, table_, clock),
+        fills_(config, origin, memory, table_, disk_writes_, metrics, clock) {}
+
+  [[nodiscard]] store::MemoryTier& memory() { return memory_; }
+  [[nodiscard]] CacheMetrics& metrics() { return metrics_; }
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+  [[nodiscard]] PageTable& table() { return table_; }
+  [[nodiscard]] DiskReads& disk_reads() { return disk_reads_; }
+  [[nodiscard]] DiskWrites& disk_writes() { return disk_writes_; }
+  [[nodiscard]] Fills& fills() { return fills_; }
+
+ private:
+  store::MemoryTier& memory_;
+  CacheMetrics& metrics_;
+  const Clock& clock_;
+  PageTable table_;
+  DiskReads disk_reads_;
+  DiskWrites disk_writes_;
+  Fills fills_;
+};
+
+}  // namespace cachey::cache

@@ -1,0 +1,58 @@
+#include "cache/cache_metrics.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cachey::cache {
+namespace {
+
+constexpr double kNanosecond = 1e-9;
+
+// .005 .01 .025 .05 .1 .25 .5 1 2.5 5 seconds
+const std::vector<uint64_t> kDownloadBounds = {
+    5'000'000,   10'000'000,  25'000'000,    50'000'000,    100'000'000,
+    250'000'000, 500'000'000, 1'000'000'000, 2'500'000'000, 5'000'000'000};
+
+std::unique_ptr<KindMetrics> make_kind(Metrics& metrics, const std::string& kind) {
+  auto page = [&](const char* type) {
+    return metrics.counter("cachey_page_request_total", "Pages by what became of them",
+                           {{"kind", kind}, {"type", type}});
+  };
+  auto made = std::make_unique<KindMetrics>();
+  made->access = page("access");
+  made->download = page("download");
+  made->client_pref = page("client_pref");
+  made->fallback = page("fallback");
+  made->hedged = page("hedged");
+  made->success = page("success");
+  made->cache_hit = page("cache_hit");
+  made->cache_hit_memory = page("cache_hit_memory");
+  made->cache_hit_disk = page("cache_hit_disk");
+  made->coalesced = page("coalesced");
+  made->download_latency = metrics.histogram("cachey_page_download_latency_seconds",
+                                             "Time to fetch a page from the origin",
+                                             kDownloadBounds, kNanosecond, {{"kind", kind}});
+  return made;
+}
+
+}  // namespace
+
+CacheMetrics::CacheMetrics(Metrics& metrics, size_t kinds_max)
+    : ingress(metrics.counter("cachey_ingress_bytes_total", "Page bytes received from origins")),
+      fills_failed(
+          metrics.counter("cachey_fill_failed_total", "Fills that ended without a whole page")),
+      absence_hits(metrics.counter("cachey_negative_hits_total",
+                                   "Misses of objects that were not there a moment ago")),
+      kinds_(kinds_max, [&metrics](const std::string& kind) { return make_kind(metrics, kind); }) {}
+
+CacheMetrics::Totals CacheMetrics::totals() const {
+  Totals totals;
+  kinds_.for_each([&totals](const KindMetrics& kind) {
+    totals.accesses += kind.access.total();
+    totals.hits += kind.cache_hit.total();
+  });
+  return totals;
+}
+
+}  // namespace cachey::cache

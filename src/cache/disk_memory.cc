@@ -1,0 +1,45 @@
+#include "cache/disk_memory.h"
+
+#include <array>
+#include <utility>
+
+namespace cachey::cache {
+namespace {
+
+class Pin {
+ public:
+  Pin(store::EvictablePtr memory, std::optional<store::MemoryTier::Admission> admission)
+      : memory_(std::move(memory)) {
+    if (admission) admission_.emplace(std::move(*admission));
+  }
+  ~Pin() { memory_->unpin(); }
+  Pin(const Pin&) = delete;
+  Pin& operator=(const Pin&) = delete;
+
+ private:
+  const store::EvictablePtr memory_;
+  std::optional<store::MemoryTier::Admission> admission_;
+};
+
+}  // namespace
+
+store::DiskTier::Keep pin_for_disk(store::EvictablePtr memory,
+                                   std::optional<store::MemoryTier::Admission> admission) {
+  if (!memory->try_pin()) return nullptr;
+  return std::make_shared<Pin>(std::move(memory), std::move(admission));
+}
+
+std::vector<iovec> units_of(const store::Evictable& memory) {
+  // Slabs of the arena, and the tail.
+  constexpr size_t kPartsMax =
+      kPageBytes / store::Arena::kSlabBytes + store::Arena::kTailExtentsMax;
+  std::array<iovec, kPartsMax> parts;
+  const size_t count = memory.gather(ByteRange{0, memory.memory_bytes()}, parts);
+  std::vector<iovec> units(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(count));
+  // Extents are of whole units.
+  const size_t odd = units.back().iov_len % store::Arena::kUnitBytes;
+  if (odd != 0) units.back().iov_len += store::Arena::kUnitBytes - odd;
+  return units;
+}
+
+}  // namespace cachey::cache

@@ -1,0 +1,174 @@
+// A cache with a disk tier, by what its readers get and what device and origin see.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "cache/reader_harness.h"
+
+namespace cachey::cache {
+namespace {
+
+using namespace std::chrono_literals;
+
+store::DiskTierConfig quick_disk() {
+  store::DiskTierConfig config;
+  config.journal_delay = 1ms;
+  return config;
+}
+
+class DiskTest : public ReaderHarness {
+ protected:
+  explicit DiskTest(uint64_t memory = 256 * kMiB) : ReaderHarness(memory, kMiB, quick_disk()) {}
+
+  /// The object is on the disk and not in memory.
+  void put_on_disk(const std::string& object, uint64_t size) {
+    origin_.put("b", object, {.size = size});
+    expect_whole(read(spec(object), {0, size}).get(), {0, size});
+    settle();
+    forget_memory();
+  }
+
+  void forget_memory() {
+    for (const PagePtr& page : cache_.table().whole_pages()) {
+      cache_.table().remove(*page);
+      page->discard();
+    }
+  }
+};
+
+TEST_F(DiskTest, WhatCameInIsReadBackWithoutTheOrigin) {
+  put_on_disk("o", kPageBytes + 70'001);
+  EXPECT_EQ(disk_->stats().insertions, 2u);
+  EXPECT_EQ(memory_.used_bytes(), 0u);
+  const Got got = read(spec("o"), {0, kPageBytes + 70'001}).get();
+  expect_whole(got, {0, kPageBytes + 70'001});
+  EXPECT_GT(got.first_cached_at, 0);
+  EXPECT_EQ(got.first_bucket, "b");
+  EXPECT_EQ(got.size, kPageBytes + 70'001);
+  EXPECT_EQ(origin_.asked().size(), 2u);
+  EXPECT_EQ(cache_metrics_.of("k").cache_hit_disk.total(), 2u);
+  EXPECT_EQ(cache_metrics_.of("k").cache_hit_memory.total(), 0u);
+}
+
+TEST_F(DiskTest, AReadTakesTheBlocksItNeedsFromDiskAndInMemory) {
+  put_on_disk("o", kPageBytes);
+  const uint64_t before = device_.bytes_read();
+  const ByteRange range{5 * kMiB + 100, 5 * kMiB + 4196};
+  expect_whole(read(spec("o"), range).get(), range);
+  settle();
+  EXPECT_EQ(device_.bytes_read() - before, store::kDiskBlockBytes);
+  EXPECT_EQ(memory_.used_bytes(), store::kDiskBlockBytes);
+  expect_whole(read(spec("o"), range).get(), range);
+  EXPECT_EQ(device_.bytes_read() - before, store::kDiskBlockBytes) << "the block is in memory now";
+  EXPECT_EQ(cache_metrics_.of("k").cache_hit_memory.total(), 1u);
+}
+
+TEST_F(DiskTest, AHeadReadsNothing) {
+  put_on_disk("o", kPageBytes);
+  const uint64_t before = device_.bytes_read();
+  const Got got = read(spec("o"), {0, kPageBytes}, 1, RangeReader::Use::kHead).get();
+  EXPECT_GT(got.first_cached_at, 0);
+  EXPECT_EQ(got.size, kPageBytes);
+  settle();
+  EXPECT_EQ(device_.bytes_read(), before);
+  EXPECT_EQ(cache_.table().objects(), 0u) << "and leaves nothing behind";
+}
+
+TEST_F(DiskTest, ReadersOfABlockShareOneRead) {
+  put_on_disk("o", kPageBytes);
+  const uint64_t before = device_.bytes_read();
+  device_.hang();
+  std::vector<std::future<Got>> clients;
+  for (int i = 0; i < 8; ++i) clients.push_back(read(spec("o"), {kMiB, kMiB + 100}));
+  EXPECT_EQ(clients.front().wait_for(20ms), std::future_status::timeout);
+  device_.release();
+  for (auto& client : clients) expect_whole(client.get(), {kMiB, kMiB + 100});
+  EXPECT_EQ(device_.bytes_read() - before, store::kDiskBlockBytes);
+}
+
+TEST_F(DiskTest, ReadsInARowAreReadAhead) {
+  put_on_disk("o", kPageBytes);
+  const uint64_t before = disk_->stats().reads;
+  for (uint64_t at = 0; at < kPageBytes; at += 64 * kKiB) {
+    expect_whole(read(spec("o"), {at, at + 64 * kKiB}).get(), {at, at + 64 * kKiB});
+  }
+  EXPECT_LT(disk_->stats().reads - before, 40u) << "not one a request, which would be 256";
+  settle();
+  EXPECT_LE(disk_->stats().read_bytes, 2 * kPageBytes);
+}
+
+TEST_F(DiskTest, APageThatIsOnDiskIsNotWrittenAgain) {
+  put_on_disk("o", kPageBytes);
+  for (int i = 0; i < 3; ++i) {
+    expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});
+    settle();
+  }
+  EXPECT_EQ(disk_->stats().written_bytes, kPageBytes);
+}
+
+TEST_F(DiskTest, ANewVersionTakesTheOldPagesOffTheDisk) {
+  put_on_disk("o", 2 * kPageBytes);
+  origin_.put("b", "o", {.size = 3 * kPageBytes, .seed = 2, .etag = "\"v2\""});
+  const ByteRange third{2 * kPageBytes, 3 * kPageBytes};
+  expect_whole(read(spec("o"), third, 2).get(), third);
+  settle();
+  EXPECT_EQ(disk_->usage().pages, 1u);
+  expect_whole(read(spec("o"), {0, 3 * kPageBytes}, 2).get(), {0, 3 * kPageBytes});
+}
+
+TEST_F(DiskTest, AnAnswerIsOfOneVersionAlsoWhereTheDiskHasTheOldOne) {
+  origin_.put("b", "o", {.size = 2 * kPageBytes});
+  expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});
+  settle();
+  forget_memory();
+  ASSERT_EQ(disk_->usage().pages, 1u);
+  origin_.put("b", "o", {.size = 2 * kPageBytes, .seed = 2, .etag = "\"v2\""});
+  const Got got = read(spec("o"), {0, 2 * kPageBytes}).get();
+  ASSERT_TRUE(got.error);
+  EXPECT_EQ(got.error->kind(), ErrorKind::kChanged);
+  EXPECT_TRUE(got.right);
+  settle();
+  expect_whole(read(spec("o"), {0, 2 * kPageBytes}, 2).get(), {0, 2 * kPageBytes});
+}
+
+class LittleMemory : public DiskTest {
+ protected:
+  LittleMemory() : DiskTest(4 * kPageBytes) {}
+};
+
+TEST_F(LittleMemory, WhatLeavesMemoryIsStillOnDisk) {
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 10; ++i) {
+      const std::string object = "o" + std::to_string(i);
+      if (round == 0) origin_.put("b", object, {.size = kPageBytes});
+      expect_whole(read(spec(object), {0, kPageBytes}).get(), {0, kPageBytes});
+      settle();  // else the device may be behind, and a page dropped
+    }
+  }
+  EXPECT_EQ(origin_.asked().size(), 10u);
+  EXPECT_EQ(disk_->stats().insertions, 10u);
+  EXPECT_LE(memory_.used_bytes(), memory_.limit_bytes());
+}
+
+TEST_F(LittleMemory, ManyReadersAtRandomGetTheRightBytes) {
+  constexpr int kObjects = 8;
+  for (int i = 0; i < kObjects; ++i) put_on_disk("o" + std::to_string(i), kPageBytes + 12'345);
+  std::minstd_rand random(1);
+  for (int round = 0; round < 12; ++round) {
+    std::vector<std::pair<std::future<Got>, ByteRange>> clients;
+    for (int i = 0; i < 8; ++i) {
+      const uint64_t begin = random() % (kPageBytes + 12'000);
+      const uint64_t length = i % 4 == 0 ? 3 * kMiB : 1 + random() % 100'000;
+      const ByteRange range{begin, std::min(begin + length, kPageBytes + 12'345)};
+      clients.emplace_back(read(spec("o" + std::to_string(random() % kObjects)), range), range);
+    }
+    for (auto& [client, range] : clients) expect_whole(client.get(), range);
+  }
+  EXPECT_LE(memory_.used_bytes(), memory_.limit_bytes());
+  EXPECT_EQ(origin_.asked().size(), size_t{2 * kObjects});
+}
+
+}  // namespace
+}  // namespace cachey::cache

@@ -1,0 +1,90 @@
+#include "cache/disk_writes.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "cache/disk_memory.h"
+
+namespace cachey::cache {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kProgressEvery = 1s;
+// Pages that become whole while the index is read wait for it so long.
+constexpr auto kIndexPatience = 10s;
+constexpr auto kIndexPoll = 10ms;
+
+store::DiskPage disk_page(const Page& page) {
+  store::DiskPage made;
+  made.kind = page.key().kind;
+  made.object = page.key().object;
+  made.page = page.index();
+  made.bytes = page.memory_bytes();
+  made.info = page.source()->info;
+  made.bucket = page.source()->bucket;
+  made.cached_at = page.cached_at();
+  return made;
+}
+
+}  // namespace
+
+void DiskWrites::start(rt::Worker& worker, PagePtr page, store::MemoryTier::Admission admission) {
+  if (disk_ == nullptr) return;
+  store::DiskTier::Keep keep = pin_for_disk(page, std::move(admission));
+  if (keep == nullptr) return;  // evicted or unwanted already
+  worker.tasks().spawn(write(worker, std::move(page), std::move(keep)));
+}
+
+void DiskWrites::observe(rt::Worker& worker, const ObjectKey& key, const ObjectInfo& info) {
+  if (disk_ != nullptr) disk_->observe(worker, key.kind, key.object, info);
+}
+
+void DiskWrites::drop(rt::Worker& worker, const ObjectKey& key) {
+  if (disk_ != nullptr) disk_->remove(worker, key.kind, key.object);
+}
+
+rt::Task<void> DiskWrites::write(rt::Worker& worker, PagePtr page,
+                                 store::DiskTier::Keep keep) const {
+  co_await wait_for_index(worker);
+  store::DiskPage written = disk_page(*page);
+  std::vector<iovec> from = units_of(*page);
+  co_await disk_->write(worker, std::move(written), std::move(from), std::move(keep));
+}
+
+rt::Task<void> DiskWrites::wait_for_index(rt::Worker& worker) const {
+  const MonoTime deadline = clock_.mono() + kIndexPatience;
+  while (!disk_->recovered() && clock_.mono() < deadline) {
+    co_await worker.timers().sleep(kIndexPoll);
+  }
+}
+
+rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {
+  if (disk_ == nullptr) co_return true;
+  const auto report = [](uint64_t bytes_left) {
+    log::info("writing to disk", {{"bytes_left", bytes_left}});
+  };
+  bool durable = co_await disk_->flush(worker, deadline, report);
+  if (!durable) co_return false;
+  // What was dropped when its turn came; the disk passes over what it has.
+  std::vector<PagePtr> pages = table_.whole_pages();
+  MonoTime reported = clock_.mono();
+  while (!pages.empty()) {
+    const MonoTime now = clock_.mono();
+    if (now >= deadline) co_return false;
+    if (now - reported >= kProgressEvery) {
+      log::info("writing to disk", {{"pages_left", pages.size()}});
+      reported = now;
+    }
+    const PagePtr page = std::move(pages.back());
+    pages.pop_back();
+    store::DiskTier::Keep keep = pin_for_disk(page, std::nullopt);
+    if (keep != nullptr) co_await write(worker, page, std::move(keep));
+  }
+  durable = co_await disk_->flush(worker, deadline, report);
+  co_return durable;
+}
+
+}  // namespace cachey::cache

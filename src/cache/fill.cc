@@ -1,0 +1,226 @@
+#include "cache/fill.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "cache/fill_plan.h"
+
+namespace cachey::cache {
+
+/// A fill under way; in the frame of its task.
+struct Fills::Filling final : origin::ByteSink {
+  Filling(rt::Worker& w, Page& p, const FetchSpec& s, Throughput& in)
+      : worker(w), page(p), spec(s), ingress(in), part_ended(w) {}
+
+  std::span<std::byte> room(uint64_t offset) override {
+    return page.writable(offset - page.object_offset());
+  }
+  void arrived(ByteRange range) override {
+    ingress.add(range.size());
+    const uint64_t begin = page.object_offset();
+    page.add(ByteRange{range.begin - begin, range.end - begin});
+  }
+  /// To read a range of the page.
+  [[nodiscard]] origin::ReadTerms terms(ByteRange range, origin::BucketOrder order) const {
+    origin::ReadTerms terms(spec.buckets, order, spec.key.object, in_object(range), spec.config);
+    terms.request_id = spec.request_id;
+    terms.kind = spec.key.kind;
+    terms.purpose = {&page.interest(), Page::parts_of(range)};
+    return terms;
+  }
+  [[nodiscard]] ByteRange in_object(ByteRange range) const {
+    return {page.object_offset() + range.begin, page.object_offset() + range.end};
+  }
+
+  rt::Worker& worker;
+  Page& page;
+  const FetchSpec& spec;
+  Throughput& ingress;
+  FillPlan plan;
+  std::optional<store::MemoryTier::Admission> admission;
+
+  // After the first part's head: what else is to be fetched, and who is at it.
+  std::deque<ByteRange> left;
+  uint32_t running = 0;
+  rt::Wakeup part_ended;
+  std::optional<Error> failure;
+  bool hedged = false;
+};
+
+uint64_t Fills::bytes_needed(const ObjectKey& key, uint32_t index) {
+  const std::optional<uint64_t> size = table_.object_size(key);
+  const uint64_t begin = uint64_t{index} * kPageBytes;
+  if (!size || *size <= begin) return kPageBytes;
+  return std::min(kPageBytes, *size - begin);
+}
+
+void Fills::want(Page& page, uint64_t offset) {
+  if (page.interest().add(Page::parts_of({offset, offset + 1}))) origin_.gate.look_again();
+}
+
+void Fills::start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
+                  std::optional<store::MemoryTier::Admission> admission) {
+  worker.tasks().spawn(run(worker, std::move(page), std::move(spec), offset, std::move(admission)));
+}
+
+rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
+                          std::optional<store::MemoryTier::Admission> admission) {
+  metrics_.fills_in_flight.fetch_add(1, std::memory_order_relaxed);
+  const MonoTime start = clock_.mono();
+  Filling filling(worker, *page, *spec, metrics_.ingress);
+  filling.plan.parts = spec->config.parts.value_or(config_.parts);
+  filling.plan.first = page->split() ? offset : 0;
+  if (admission) filling.admission.emplace(std::move(*admission));
+  Result<void> filled = co_await fill(filling);
+  metrics_.fills_in_flight.fetch_sub(1, std::memory_order_relaxed);
+  if (filled) {
+    const std::chrono::nanoseconds took = clock_.mono() - start;
+    spec->metrics->download.add();
+    if (filling.hedged) spec->metrics->hedged.add();
+    spec->metrics->download_latency.observe(static_cast<uint64_t>(took.count()));
+    co_return;
+  }
+  metrics_.fills_failed.add();
+  log::debug("fill failed", {{"kind", spec->key.kind},
+                             {"object", spec->key.object},
+                             {"page", page->index()},
+                             {"error", to_string(filled.error().kind())},
+                             {"text", filled.error().message()},
+                             {"request_id", spec->request_id}});
+  table_.remove(*page);  // before it fails, so that nobody who tries again finds it
+  page->fail(std::move(filled.error()));
+  memory_.discard(*page);
+}
+
+rt::Task<Result<void>> Fills::admit(Filling& filling, uint64_t bytes) {
+  filling.admission.reset();
+  Result<store::MemoryTier::Admission> admitted = co_await memory_.admit(filling.worker, bytes);
+  if (!admitted) co_return std::unexpected(std::move(admitted.error()));
+  filling.admission.emplace(std::move(*admitted));
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> Fills::fill(Filling& filling) {
+  Page& page = filling.page;
+  if (std::optional<Error> absent = absences_.find(filling.spec)) {
+    co_return std::unexpected(std::move(*absent));
+  }
+  if (!filling.admission) {
+    Result<void> admitted = co_await admit(filling, bytes_needed(page.key(), page.index()));
+    if (!admitted) co_return admitted;
+  }
+  const MonoTime asked_at = clock_.mono();
+  Result<void> first = co_await first_part(filling);
+  if (!page.has_head()) {
+    absences_.learn(filling.spec, first.error(), asked_at);
+    co_return first;
+  }
+  // From here on the page has memory, pinned by this fill.
+  if (!first) filling.failure = std::move(first.error());
+  co_await rest(filling);
+  Result<void> filled;
+  if (filling.failure) {
+    if (filling.failure->kind() == ErrorKind::kChanged) {
+      disk_.drop(filling.worker, page.key());
+      table_.drop_known(page.key());
+    }
+    filled = std::unexpected(std::move(*filling.failure));
+  } else {
+    page.finish(clock_.unix_seconds());
+    memory_.publish(page);
+    disk_.start(filling.worker, &page, std::move(*filling.admission));
+  }
+  page.unpin();
+  co_return filled;
+}
+
+/// The part that somebody waits for. Where it ends with a page that has its head, the others may
+/// have been started.
+rt::Task<Result<void>> Fills::first_part(Filling& filling) {
+  const FetchSpec& spec = filling.spec;
+  const uint64_t request = table_.next_request();
+  const origin::BucketOrder order = origin_.buckets.rank(spec.buckets);
+  if (order.index[0] == 0) spec.metrics->client_pref.add();
+  origin::ReadTerms terms = filling.terms(filling.plan.first_range(), order);
+  origin::ObjectRead read(origin_, filling.worker, std::move(terms));
+  Result<void> done = co_await read.open();
+  if (done) done = co_await take_head(filling, read, order, request);
+  if (!done) co_return done;
+  start_others(filling);
+  done = co_await read.run(filling);
+  filling.hedged = filling.hedged || read.hedged();
+  co_return done;
+}
+
+/// Learns the object's version from the first answer, and gives the page memory.
+rt::Task<Result<void>> Fills::take_head(Filling& filling, const origin::ObjectRead& read,
+                                        origin::BucketOrder order, uint64_t request) {
+  Page& page = filling.page;
+  const FetchSpec& spec = filling.spec;
+  if (read.bucket() != order.index[0]) spec.metrics->fallback.add();
+  const ObjectInfo& info = read.info();
+  if (info.size > kObjectBytesMax) {
+    co_return fail(ErrorKind::kUpstream, "the object is larger than any object can be");
+  }
+  const uint64_t bytes = std::min(kPageBytes, info.size - page.object_offset());
+  SourcePtr source = std::make_shared<Source>(Source{info, spec.buckets[read.bucket()]});
+  source = table_.observe(page, std::move(source), request);
+  if (bytes > filling.admission->bytes()) {  // the object is larger than its other pages told
+    Result<void> admitted = co_await admit(filling, bytes);
+    if (!admitted) co_return admitted;
+  }
+  filling.admission->shrink_to(store::Arena::rounded(bytes));
+  Result<void> allocated = co_await memory_.allocate(filling.worker, page, bytes);
+  if (!allocated) co_return allocated;
+  if (!page.try_pin()) co_return fail(ErrorKind::kChanged, "the object changed while it was read");
+  disk_.observe(filling.worker, page.key(), info);
+  page.set_head(std::move(source));
+  const std::vector<ByteRange> left = filling.plan.rest(bytes);
+  filling.left.assign(left.begin(), left.end());
+  co_return Result<void>();
+}
+
+void Fills::start_others(Filling& filling) {
+  const size_t beside = std::min<size_t>(filling.plan.parts - 1, filling.left.size());
+  for (size_t i = 0; i < beside; ++i) {
+    ++filling.running;
+    filling.worker.tasks().spawn(other_part(filling));
+  }
+}
+
+rt::Task<void> Fills::other_part(Filling& filling) {
+  while (!filling.left.empty() && !filling.failure) {
+    const ByteRange range = filling.left.front();
+    filling.left.pop_front();
+    Result<void> read = co_await read_part(filling, range);
+    if (!read && !filling.failure) filling.failure = std::move(read.error());
+  }
+  --filling.running;
+  filling.part_ended.notify();
+}
+
+/// Takes its share of what is left, and waits for the others.
+rt::Task<void> Fills::rest(Filling& filling) {
+  ++filling.running;
+  co_await other_part(filling);
+  while (filling.running != 0) co_await filling.part_ended.wait();
+}
+
+rt::Task<Result<void>> Fills::read_part(Filling& filling, ByteRange range) {
+  const FetchSpec& spec = filling.spec;
+  origin::ReadTerms terms = filling.terms(range, origin_.buckets.rank(spec.buckets));
+  terms.version = filling.page.source()->info;
+  origin::ObjectRead read(origin_, filling.worker, std::move(terms));
+  Result<void> done = co_await read.open();
+  if (done && read.range() != filling.in_object(range)) {
+    done = fail(ErrorKind::kChanged, "the object changed while it was read");
+  }
+  if (done) done = co_await read.run(filling);
+  filling.hedged = filling.hedged || read.hedged();
+  co_return done;
+}
+
+}  // namespace cachey::cache

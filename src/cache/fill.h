@@ -1,0 +1,86 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "cache/absences.h"
+#include "cache/cache_metrics.h"
+#include "cache/disk_writes.h"
+#include "cache/page.h"
+#include "cache/page_table.h"
+#include "origin/object_read.h"
+
+namespace cachey::cache {
+
+struct FillConfig {
+  /// A fill that is first wanted further into its page than this begins there and fetches what
+  /// comes before in a second request. 0: never.
+  uint64_t split_after = kMiB;
+  /// Into how many ranges a page is cut, to be fetched side by side, where the request does not
+  /// say.
+  uint32_t parts = 1;
+  /// How long it is remembered that an object is not there. 0: not at all.
+  std::chrono::milliseconds negative_ttl{250};
+};
+
+/// Brings pages in from the origin. A fill is a task of the worker that it was started on; it
+/// outlives the request that asked for it and ends by itself: with a whole, published page, or with
+/// a failed one that has left the table. Owned by the cache. Any thread.
+class Fills {
+ public:
+  Fills(FillConfig config, const origin::ReadContext& origin, store::MemoryTier& memory,
+        PageTable& table, DiskWrites& disk, CacheMetrics& metrics, const Clock& clock)
+      : config_(config),
+        origin_(origin),
+        memory_(memory),
+        table_(table),
+        disk_(disk),
+        metrics_(metrics),
+        clock_(clock),
+        absences_(config.negative_ttl, clock, metrics.absence_hits) {}
+
+  /// Whether a fill first wanted at `offset` of its page is split.
+  [[nodiscard]] bool splits(uint64_t offset) const {
+    return config_.split_after != 0 && offset > config_.split_after;
+  }
+
+  /// The most memory that a fill of this page may need, as far as is known.
+  [[nodiscard]] uint64_t bytes_needed(const ObjectKey& key, uint32_t index);
+
+  /// A reader waits for the byte at `offset` of the page, now.
+  void want(Page& page, uint64_t offset);
+
+  /// Starts the fill of a page that find_or_create made. `offset`: what is wanted first, in the
+  /// page. `admission`: where it was had already; else the fill waits for it. The worker's thread.
+  void start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
+             std::optional<store::MemoryTier::Admission> admission);
+
+ private:
+  [[nodiscard]] rt::Task<void> run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
+                                   uint64_t offset,
+                                   std::optional<store::MemoryTier::Admission> admission);
+  struct Filling;
+  [[nodiscard]] rt::Task<Result<void>> fill(Filling& filling);
+  [[nodiscard]] rt::Task<Result<void>> admit(Filling& filling, uint64_t bytes);
+  [[nodiscard]] rt::Task<Result<void>> first_part(Filling& filling);
+  [[nodiscard]] rt::Task<Result<void>> take_head(Filling& filling, const origin::ObjectRead& read,
+                                                 origin::BucketOrder order, uint64_t request);
+  void start_others(Filling& filling);
+  [[nodiscard]] rt::Task<void> rest(Filling& filling);
+  [[nodiscard]] rt::Task<void> other_part(Filling& filling);
+  [[nodiscard]] rt::Task<Result<void>> read_part(Filling& filling, ByteRange range);
+
+  const FillConfig config_;
+  const origin::ReadContext origin_;
+  store::MemoryTier& memory_;
+  PageTable& table_;
+  DiskWrites& disk_;
+  CacheMetrics& metrics_;
+  const Clock& clock_;
+  Absences absences_;
+};
+
+}  // namespace cachey::cache

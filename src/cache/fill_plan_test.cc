@@ -1,0 +1,57 @@
+#include "cache/fill_plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace cachey::cache {
+namespace {
+
+TEST(FillPlan, OnePartIsOneRequestOrTwo) {
+  EXPECT_EQ((FillPlan{1, 0}.first_range()), (ByteRange{0, kPageBytes}));
+  EXPECT_TRUE((FillPlan{1, 0}.rest(kPageBytes).empty()));
+  EXPECT_EQ((FillPlan{1, 5 * kMiB}.first_range()), (ByteRange{5 * kMiB, kPageBytes}));
+  EXPECT_EQ((FillPlan{1, 5 * kMiB}.rest(kPageBytes)), (std::vector<ByteRange>{{0, 5 * kMiB}}));
+}
+
+TEST(FillPlan, TheAwaitedPartIsFirst) {
+  const FillPlan plan{4, 9 * kMiB};
+  EXPECT_EQ(plan.first_range(), (ByteRange{9 * kMiB, 12 * kMiB}));
+  EXPECT_EQ(
+      plan.rest(kPageBytes),
+      (std::vector<ByteRange>{
+          {12 * kMiB, 16 * kMiB}, {0, 4 * kMiB}, {4 * kMiB, 8 * kMiB}, {8 * kMiB, 9 * kMiB}}));
+}
+
+TEST(FillPlan, AShortPageHasFewerParts) {
+  EXPECT_TRUE((FillPlan{4, 0}.rest(4 * kMiB).empty()));
+  EXPECT_EQ((FillPlan{4, 0}.rest(4 * kMiB + 1)),
+            (std::vector<ByteRange>{{4 * kMiB, 4 * kMiB + 1}}));
+}
+
+TEST(FillPlan, PartsAreNoSmallerThanTheLeast) {
+  EXPECT_EQ((FillPlan{1000, 0}.first_range()), (ByteRange{0, FillPlan::kPartBytesMin}));
+}
+
+TEST(FillPlan, EveryByteIsFetchedOnce) {
+  for (uint32_t parts = 1; parts <= 16; ++parts) {
+    for (const uint64_t first : {uint64_t{0}, kMiB + 1, 7 * kMiB, kPageBytes - 1}) {
+      for (const uint64_t bytes : {first + 1, std::max(first + 1, 8 * kMiB), kPageBytes}) {
+        const FillPlan plan{parts, first};
+        std::vector<ByteRange> all = plan.rest(bytes);
+        all.push_back({first, std::min(plan.first_range().end, bytes)});
+        std::ranges::sort(all, {}, &ByteRange::begin);
+        uint64_t at = 0;
+        for (const ByteRange& range : all) {
+          EXPECT_EQ(range.begin, at);
+          EXPECT_FALSE(range.empty());
+          at = range.end;
+        }
+        EXPECT_EQ(at, bytes);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cachey::cache

@@ -1,0 +1,232 @@
+#include "cache/page.h"
+
+#include "base/check.h"
+#include "cache/page_table.h"
+
+namespace cachey::cache {
+
+/// A reader that waits: for the head, or for one byte.
+struct Page::Waiting : rt::Waiter {
+  Waiting(const rt::Executor& executor, std::optional<uint64_t> o)
+      : rt::Waiter(executor), offset(o) {}
+  const std::optional<uint64_t> offset;  // none: the head
+};
+
+Page::Page(PageTable& table, store::MemoryTier& memory, std::shared_ptr<const ObjectKey> key,
+           uint32_t index, uint64_t content_hash, FetchSpecPtr leader, bool split)
+    : store::Evictable(content_hash),
+      table_(table),
+      memory_(memory),
+      key_(std::move(key)),
+      index_(index),
+      split_(split),
+      leader_(std::move(leader)) {
+  memory_.charge(kBookkeepingBytes);
+}
+
+Page::~Page() {
+  CHECK(waiters_.empty());
+  memory_.charge(-kBookkeepingBytes);
+}
+
+FetchSpecPtr Page::leader() const {
+  const MutexLock lock(mutex_);
+  return leader_;
+}
+
+uint64_t Page::run_end(uint64_t offset) const {
+  const PiecePtr piece = pieces_.loaded_at(offset);
+  return piece != nullptr ? piece->range().end : filled_.run_end(offset);
+}
+
+uint64_t Page::parts_of(ByteRange range) {
+  constexpr uint64_t kPartBytes = kPageBytes / 64;
+  const uint64_t first = range.begin / kPartBytes;
+  const uint64_t last = (range.end - 1) / kPartBytes;
+  return (~uint64_t{0} << first) & (~uint64_t{0} >> (63 - last));
+}
+
+uint64_t Page::available_end(uint64_t offset) const {
+  if (phase() == Phase::kWhole) return memory_bytes();
+  const MutexLock lock(mutex_);
+  return run_end(offset);
+}
+
+PiecePtr Page::piece_at(uint64_t offset) const {
+  const MutexLock lock(mutex_);
+  return pieces_.loaded_at(offset);
+}
+
+bool Page::settled(const Waiting& waiting) const {
+  const Phase now = phase_.load(std::memory_order_relaxed);
+  if (now == Phase::kFailed || now == Phase::kWhole) return true;
+  if (!waiting.offset) return now != Phase::kPending;
+  if (now == Phase::kOnDisk) return !pieces_.loading_at(*waiting.offset);
+  return filled_.run_end(*waiting.offset) > *waiting.offset;
+}
+
+bool Page::enqueue(Waiting& waiting) {
+  const MutexLock lock(mutex_);
+  if (settled(waiting)) return false;
+  waiters_.push_back(waiting);
+  return true;
+}
+
+rt::Task<void> Page::wait_head(rt::Worker& worker) {
+  Waiting waiting(worker.executor(), std::nullopt);
+  if (enqueue(waiting)) co_await waiting.wait();
+}
+
+rt::Task<void> Page::wait_byte(rt::Worker& worker, uint64_t offset) {
+  Waiting waiting(worker.executor(), offset);
+  if (enqueue(waiting)) co_await waiting.wait();
+}
+
+void Page::wake_settled() {
+  rt::WaiterList woken;
+  {
+    const MutexLock lock(mutex_);
+    for (auto it = waiters_.begin(); it != waiters_.end();) {
+      rt::Waiter& waiter = *it++;
+      if (!settled(static_cast<Waiting&>(waiter))) continue;
+      waiters_.erase(waiters_.iterator_to(waiter));
+      woken.push_back(waiter);
+    }
+  }
+  while (!woken.empty()) {
+    rt::Waiter& waiter = woken.front();
+    woken.pop_front();
+    waiter.notify();
+  }
+}
+
+void Page::set_head(SourcePtr source) {
+  source_ = std::move(source);
+  {
+    const MutexLock lock(mutex_);
+    has_head_.store(true, std::memory_order_release);
+    phase_.store(Phase::kFilling, std::memory_order_release);
+  }
+  wake_settled();
+}
+
+void Page::add(ByteRange range) {
+  {
+    const MutexLock lock(mutex_);
+    filled_.add(range);
+  }
+  wake_settled();
+}
+
+void Page::finish(int64_t cached_at) {
+  cached_at_ = cached_at;
+  {
+    const MutexLock lock(mutex_);
+    CHECK(filled_.run_end(0) == memory_bytes());
+    phase_.store(Phase::kWhole, std::memory_order_release);
+    leader_.reset();
+    filled_ = ByteSet();
+  }
+  wake_settled();
+}
+
+void Page::fail(Error error) {
+  error_ = std::move(error);
+  {
+    const MutexLock lock(mutex_);
+    phase_.store(Phase::kFailed, std::memory_order_release);
+  }
+  wake_settled();
+}
+
+void Page::set_on_disk(SourcePtr source, uint64_t bytes, int64_t cached_at) {
+  source_ = std::move(source);
+  cached_at_ = cached_at;
+  disk_bytes_ = bytes;
+  {
+    const MutexLock lock(mutex_);
+    has_head_.store(true, std::memory_order_release);
+    phase_.store(Phase::kOnDisk, std::memory_order_release);
+    leader_.reset();
+  }
+  wake_settled();
+}
+
+std::vector<PiecePtr> Page::add_missing(ByteRange wanted, bool may_go_on) {
+  std::vector<PiecePtr> gone;  // let go after the lock
+  std::vector<PiecePtr> added;
+  const MutexLock lock(mutex_);
+  if (phase_.load(std::memory_order_relaxed) != Phase::kOnDisk) return added;
+  if (pieces_.missing(wanted, gone).empty()) return added;
+  const ByteRange range = pieces_.to_load(wanted, disk_bytes_, may_go_on);
+  for (const ByteRange& gap : pieces_.missing(range, gone)) {
+    for (uint64_t begin = gap.begin; begin < gap.end;) {
+      const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
+      const ByteRange part{begin, std::min(boundary, gap.end)};
+      added.emplace_back(new Piece(*this, memory_, part));
+      pieces_.add(added.back());
+      begin = part.end;
+    }
+  }
+  return added;
+}
+
+bool Page::add(const Piece& piece) {
+  bool wanted = false;
+  {
+    const MutexLock lock(mutex_);
+    wanted = pieces_.set_loaded(piece);
+  }
+  wake_settled();
+  return wanted;
+}
+
+void Page::lose(std::optional<Error> error) {
+  {
+    const MutexLock lock(mutex_);
+    if (phase_.load(std::memory_order_relaxed) == Phase::kFailed) return;  // another piece's load
+    lost_ = !error;
+    error_ = error.value_or(Error(ErrorKind::kInternal, "the disk does not give the page"));
+    phase_.store(Phase::kFailed, std::memory_order_release);
+  }
+  wake_settled();
+}
+
+void Page::remove_piece(const Piece& piece) {
+  PiecePtr taken;  // let go after the lock
+  {
+    const MutexLock lock(mutex_);
+    taken = pieces_.take(piece);
+  }
+  wake_settled();
+  table_.retire(*this);
+}
+
+void Page::discard() {
+  memory_.discard(*this);
+  if (has_reader()) return;  // the last of them discards it again
+  std::vector<PiecePtr> pieces;
+  {
+    const MutexLock lock(mutex_);
+    pieces = pieces_.take_all();
+  }
+  for (const PiecePtr& piece : pieces) memory_.discard(*piece);
+}
+
+bool Page::idle() const {
+  if (phase() != Phase::kOnDisk || has_reader()) return false;
+  const MutexLock lock(mutex_);
+  return pieces_.empty();
+}
+
+bool Page::due_to_touch_disk(MonoTime now) {
+  const int64_t ticks = now.time_since_epoch().count();
+  const int64_t last = disk_touched_.load(std::memory_order_relaxed);
+  if (MonoTime::duration(ticks - last) < kTouchDiskEvery) return false;
+  disk_touched_.store(ticks, std::memory_order_relaxed);
+  return true;
+}
+
+void Page::on_evicted() noexcept { table_.remove(*this); }
+
+}  // namespace cachey::cache

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "cache/page.h"
+
+namespace cachey::cache {
+
+/// Who has which page, and who is getting it: object -> version and pages. Every page in it that
+/// knows its version is of the object's current version: when an answer of a newer version comes
+/// in, the pages of the old one are dropped. Sharded by object; a look-up is one short lock. Owned
+/// by the cache. Any thread; nothing is called with a shard's mutex held.
+class PageTable {
+ public:
+  explicit PageTable(store::MemoryTier& memory) : memory_(memory) {}
+  ~PageTable();
+
+  struct Found {
+    PagePtr page;
+    bool created = false;  ///< the caller must start its fill
+  };
+
+  /// The page, made now where it is not there. `split`: whether a fill for it would not begin at
+  /// the page's begin.
+  [[nodiscard]] Found find_or_create(const FetchSpecPtr& spec, uint32_t index, bool split);
+
+  /// The page, or null.
+  [[nodiscard]] PagePtr find(const ObjectKey& key, uint32_t index);
+
+  /// The object's size as far as its pages tell.
+  [[nodiscard]] std::optional<uint64_t> object_size(const ObjectKey& key);
+
+  /// Takes the page out, if it is (still) there.
+  void remove(Page& page);
+
+  /// Numbers origin requests in the order they are sent; see observe().
+  [[nodiscard]] uint64_t next_request() { return request_.fetch_add(1, std::memory_order_relaxed); }
+
+  /// `page`'s fill has learnt its object's version from the answer to request number `request`. The
+  /// version of the latest request wins: pages of any other version are dropped, `page` itself
+  /// where it is the stale one. Returns the source to use, shared with other pages where it is the
+  /// same.
+  [[nodiscard]] SourcePtr observe(Page& page, SourcePtr source, uint64_t request);
+
+  /// The disk has `page` in that version. Returns the source to use; null where the object's
+  /// current version is another one.
+  [[nodiscard]] SourcePtr adopt(const Page& page, SourcePtr source);
+
+  /// Takes a page out that is on disk, has nothing in memory and no reader; does nothing to others.
+  void retire(Page& page);
+
+  /// All pages that are whole in memory.
+  [[nodiscard]] std::vector<PagePtr> whole_pages() const;
+
+  /// The object is known to have changed, its new version not: drops all its pages but those that
+  /// do not know their version yet.
+  void drop_known(const ObjectKey& key);
+
+  [[nodiscard]] size_t objects() const;
+
+ private:
+  struct View {  // what a look-up compares with: no copies
+    std::string_view kind;
+    std::string_view object;
+  };
+  struct Hash {
+    using is_transparent = void;
+    uint64_t operator()(const View& key) const;
+    uint64_t operator()(const std::shared_ptr<const ObjectKey>& key) const {
+      return (*this)(View{key->kind, key->object});
+    }
+  };
+  struct Equal {
+    using is_transparent = void;
+    using Key = std::shared_ptr<const ObjectKey>;
+    bool operator()(const Key& a, const Key& b) const {
+      return a->kind == b->kind && a->object == b->object;
+    }
+    bool operator()(const View& a, const Key& b) const {
+      return a.kind == b->kind && a.object == b->object;
+    }
+    bool operator()(const Key& a, const View& b) const { return (*this)(b, a); }
+  };
+  struct Entry {
+    SourcePtr current;     // of the latest answer; null: none yet
+    uint64_t request = 0;  // which request that was
+    std::map<uint32_t, PagePtr> pages;
+  };
+  struct alignas(64) Shard {
+    mutable Mutex mutex;
+    boost::unordered_flat_map<std::shared_ptr<const ObjectKey>, Entry, Hash, Equal> objects
+        GUARDED_BY(mutex);
+  };
+  static constexpr size_t kShards = 64;
+
+  [[nodiscard]] Shard& shard_of(uint64_t hash) { return shards_[hash >> 58]; }
+  /// Takes out of `entry` the pages of another version than `current` (none: all that know theirs).
+  [[nodiscard]] static std::vector<PagePtr> take_stale(Entry& entry, const Source* current);
+
+  store::MemoryTier& memory_;
+  std::atomic<uint64_t> request_{1};
+  std::array<Shard, kShards> shards_;
+  static_assert(kShards == 1 << (64 - 58));
+};
+
+}  // namespace cachey::cache

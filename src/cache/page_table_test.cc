@@ -1,0 +1,109 @@
+#include "cache/page_table.h"
+
+#include <gtest/gtest.h>
+
+#include "store/s3_fifo.h"
+
+namespace cachey::cache {
+namespace {
+
+class PageTableTest : public ::testing::Test {
+ protected:
+  static FetchSpecPtr spec(std::string kind, std::string object) {
+    auto made = std::make_shared<FetchSpec>();
+    made->key = ObjectKey{std::move(kind), std::move(object)};
+    made->buckets = {"b"};
+    return made;
+  }
+  PagePtr page(const FetchSpecPtr& of, uint32_t index) {
+    return table_.find_or_create(of, index, false).page;
+  }
+  static SourcePtr version(const std::string& etag, uint64_t size = 100 * kMiB) {
+    auto made = std::make_shared<Source>();
+    made->info.etag = etag;
+    made->info.size = size;
+    made->bucket = "b";
+    return made;
+  }
+  void learn(Page& p, SourcePtr source) {
+    p.set_head(table_.observe(p, std::move(source), table_.next_request()));
+  }
+
+  const SystemClock clock_;
+  store::MemoryTier memory_{store::MemoryTierConfig{.limit_bytes = 64 * kMiB},
+                            std::make_unique<store::S3Fifo>(), clock_};
+  PageTable table_{memory_};
+};
+
+TEST_F(PageTableTest, OnePageForAll) {
+  const FetchSpecPtr a = spec("k", "o");
+  const PageTable::Found first = table_.find_or_create(a, 3, false);
+  EXPECT_TRUE(first.created);
+  const PageTable::Found second = table_.find_or_create(spec("k", "o"), 3, true);
+  EXPECT_FALSE(second.created);
+  EXPECT_EQ(first.page, second.page);
+  EXPECT_NE(page(a, 4), first.page);
+}
+
+TEST_F(PageTableTest, KindAndObjectDoNotRunIntoEachOther) {
+  EXPECT_NE(page(spec("ab", "c"), 0), page(spec("a", "bc"), 0));
+  EXPECT_EQ(table_.objects(), 2u);
+}
+
+TEST_F(PageTableTest, RemovesOnlyThatVeryPage) {
+  const FetchSpecPtr a = spec("k", "o");
+  const PagePtr old = page(a, 0);
+  table_.remove(*old);
+  EXPECT_EQ(table_.objects(), 0u);
+  const PagePtr fresh = page(a, 0);
+  table_.remove(*old);
+  EXPECT_EQ(table_.find(a->key, 0), fresh);
+}
+
+TEST_F(PageTableTest, SharesTheSourceOfPagesOfOneVersion) {
+  const FetchSpecPtr a = spec("k", "o");
+  const PagePtr p0 = page(a, 0);
+  const PagePtr p1 = page(a, 1);
+  learn(*p0, version("\"1\""));
+  learn(*p1, version("\"1\""));
+  EXPECT_EQ(p0->source(), p1->source());
+  EXPECT_EQ(table_.object_size(a->key), 100 * kMiB);
+}
+
+TEST_F(PageTableTest, ANewVersionDropsThePagesOfTheOld) {
+  const FetchSpecPtr a = spec("k", "o");
+  const PagePtr p0 = page(a, 0);
+  const PagePtr p1 = page(a, 1);
+  const PagePtr pending = page(a, 2);
+  learn(*p0, version("\"1\""));
+  learn(*p1, version("\"2\"", 90 * kMiB));
+  EXPECT_EQ(table_.find(a->key, 0), nullptr);
+  EXPECT_EQ(table_.find(a->key, 1), p1);
+  EXPECT_EQ(table_.find(a->key, 2), pending);
+  EXPECT_EQ(table_.object_size(a->key), 90 * kMiB);
+}
+
+TEST_F(PageTableTest, AnAnswerThatWasOvertakenLoses) {
+  const FetchSpecPtr a = spec("k", "o");
+  const PagePtr slow = page(a, 0);
+  const PagePtr fast = page(a, 1);
+  const uint64_t slow_request = table_.next_request();
+  learn(*fast, version("\"2\""));
+  slow->set_head(table_.observe(*slow, version("\"1\""), slow_request));
+  EXPECT_EQ(table_.find(a->key, 0), nullptr);
+  EXPECT_EQ(table_.find(a->key, 1), fast);
+}
+
+TEST_F(PageTableTest, DropKnownKeepsThePagesOnTheirWay) {
+  const FetchSpecPtr a = spec("k", "o");
+  const PagePtr known = page(a, 0);
+  const PagePtr pending = page(a, 1);
+  learn(*known, version("\"1\""));
+  table_.drop_known(a->key);
+  EXPECT_EQ(table_.find(a->key, 0), nullptr);
+  EXPECT_EQ(table_.find(a->key, 1), pending);
+  EXPECT_EQ(table_.object_size(a->key), std::nullopt);
+}
+
+}  // namespace
+}  // namespace cachey::cache

@@ -1,0 +1,155 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "rt/worker.h"
+
+/// What a handler of requests sees of HTTP, the same whatever the version on the wire.
+namespace cachey::net {
+
+enum class Method : uint8_t { kGet, kHead, kOther };
+
+enum class Protocol : uint8_t { kHttp1, kHttp2 };
+inline constexpr size_t kProtocols = 2;
+
+struct Field {
+  std::string_view name;  ///< lower case in a Request; any case in a response
+  std::string_view value;
+};
+
+/// One request's head. Its text lives in the connection, until the handler's coroutine ends.
+class Request {
+ public:
+  Request(Method method, std::string_view target, std::vector<Field> fields)
+      : method_(method), target_(target), fields_(std::move(fields)) {}
+
+  [[nodiscard]] Method method() const { return method_; }
+  /// Origin-form, as sent: still percent-encoded, with the query.
+  [[nodiscard]] std::string_view target() const { return target_; }
+  /// In the order they came. Values are trimmed.
+  [[nodiscard]] std::span<const Field> fields() const { return fields_; }
+  /// The first field of that (lower-case) name.
+  [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const {
+    for (const Field& f : fields_) {
+      if (f.name == name) return f.value;
+    }
+    return std::nullopt;
+  }
+  /// The client takes trailers: `TE: trailers` in HTTP/1.1, always in HTTP/2.
+  [[nodiscard]] bool takes_trailers() const { return takes_trailers_; }
+  void set_takes_trailers(bool takes) { takes_trailers_ = takes; }
+  /// Whose connection it came on; unspecified where nobody said.
+  [[nodiscard]] const rt::Tcp::endpoint& client() const { return client_; }
+  [[nodiscard]] Protocol protocol() const { return protocol_; }
+  void set_connection(const rt::Tcp::endpoint& client, Protocol protocol) {
+    client_ = client;
+    protocol_ = protocol;
+  }
+  /// What log lines call this request: empty where nobody gave it a name.
+  [[nodiscard]] std::string_view id() const { return id_; }
+  /// The same request under this name. `id` outlives it.
+  [[nodiscard]] Request with_id(std::string_view id) const {
+    Request named = *this;
+    named.id_ = id;
+    return named;
+  }
+  /// Gives the list back to whoever made the request, to be filled again for the next.
+  [[nodiscard]] std::vector<Field> release_fields() { return std::move(fields_); }
+
+ private:
+  Method method_;
+  Protocol protocol_ = Protocol::kHttp1;
+  bool takes_trailers_ = false;
+  rt::Tcp::endpoint client_;
+  std::string_view target_;
+  std::string_view id_;
+  std::vector<Field> fields_;
+};
+
+/// Status and fields of a response. Built by the handler, copied by start(): the text need not
+/// outlive that call. Fields about the connection and the body's framing (Connection,
+/// Content-Length, Transfer-Encoding, Date) are the writer's business, not the handler's.
+class ResponseHead {
+ public:
+  static constexpr size_t kFieldsMax = 12;
+
+  explicit ResponseHead(unsigned status) : status_(status) {}
+
+  void add(std::string_view name, std::string_view value) {
+    CHECK(count_ < kFieldsMax);
+    fields_[count_++] = Field{name, value};
+  }
+  /// Exactly this many bytes of body will be offered. REQUIRES: set, for every response.
+  void set_content_length(uint64_t bytes) { content_length_ = bytes; }
+  /// The body is followed by trailers of this name: on HTTP/1.1 it is chunked and announced by
+  /// `Trailer`. REQUIRES: the request takes trailers. The name may be empty: chunked all the same,
+  /// with nothing announced.
+  void set_trailer_name(std::string_view name) { trailer_name_ = name; }
+
+  [[nodiscard]] unsigned status() const { return status_; }
+  [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), count_}; }
+  [[nodiscard]] uint64_t content_length() const { return content_length_; }
+  [[nodiscard]] std::optional<std::string_view> trailer_name() const { return trailer_name_; }
+
+ private:
+  unsigned status_;
+  size_t count_ = 0;
+  uint64_t content_length_ = 0;
+  std::optional<std::string_view> trailer_name_;
+  std::array<Field, kFieldsMax> fields_;
+};
+
+/// Where a handler puts its response: start, then offer until all bytes are taken, then finish. A
+/// handler that ends without finish, or calls abort, breaks the response off so that no client can
+/// take it for a whole one. For HEAD, body bytes need not be offered; those that are count as taken
+/// and are not sent. Owned by the connection; the worker's thread only.
+class ResponseWriter {
+ public:
+  virtual ~ResponseWriter() = default;
+
+  /// Queues the head; it leaves with the first body bytes, or with flush or finish.
+  virtual void start(const ResponseHead& head) = 0;
+
+  /// Offers the next body bytes and returns how many were taken: they are with the kernel, the
+  /// memory may be reused. 0: the client must read first, await writable(). Never blocks.
+  [[nodiscard]] virtual size_t offer(std::span<const iovec> body) = 0;
+
+  /// Waits until offer may take more. False: the client is gone or took nothing for too long;
+  /// nothing more can be sent.
+  [[nodiscard]] virtual rt::Task<bool> writable() = 0;
+
+  /// Sends what is queued (a head whose body is not there yet). False as for writable().
+  [[nodiscard]] virtual rt::Task<bool> flush() = 0;
+
+  /// Ends the response, with trailers where the head announced them; they are not sent where it did
+  /// not. REQUIRES: all of content_length was taken. False as for writable().
+  [[nodiscard]] virtual rt::Task<bool> finish(std::span<const Field> trailers) = 0;
+
+  /// Breaks the response off: the connection (HTTP/2: the stream) ends at once, visibly incomplete.
+  virtual void abort() = 0;
+};
+
+/// Offers `body`, waiting as often as it takes. False as for writable().
+[[nodiscard]] rt::Task<bool> offer_all(ResponseWriter& writer, std::string_view body);
+
+/// Answers requests. One object for all connections of all workers; called on the connection's
+/// worker.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  /// `request` and `writer` live until the returned coroutine ends.
+  [[nodiscard]] virtual rt::Task<void> handle(rt::Worker& worker, const Request& request,
+                                              ResponseWriter& writer) = 0;
+};
+
+}  // namespace cachey::net

@@ -1,0 +1,314 @@
+#include "net/http2_limits.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "net/server.h"
+#include "net/test_http2_client.h"
+#include "net/test_server.h"
+
+namespace cachey::net {
+namespace {
+
+using namespace std::chrono_literals;
+using Wire = TestHttp2Wire;
+
+constexpr uint8_t kWhole = NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_END_HEADERS;
+
+void expect_serves(TestServer& server) {
+  TestHttp2Client client(server.port);
+  EXPECT_EQ(client.fetch("/bytes/5").body, body_bytes(5));
+}
+
+TEST(Http2Limits, MalformedFramesEndTheConnectionWithTheirCode) {
+  const std::pair<uint32_t, std::string> cases[] = {
+      {NGHTTP2_PROTOCOL_ERROR, Wire::get_frame(2, "/bytes/5")},  // an even stream
+      {NGHTTP2_PROTOCOL_ERROR, Wire::get_frame(0, "/bytes/5")},
+      {NGHTTP2_PROTOCOL_ERROR, Wire::frame(NGHTTP2_DATA, 0, 1, "x")},  // an idle stream
+      {NGHTTP2_PROTOCOL_ERROR, Wire::frame(NGHTTP2_RST_STREAM, 0, 1, Wire::number(8, 4))},
+      {NGHTTP2_PROTOCOL_ERROR, Wire::frame(NGHTTP2_WINDOW_UPDATE, 0, 1, Wire::number(8, 4))},
+      {NGHTTP2_PROTOCOL_ERROR, Wire::frame(NGHTTP2_CONTINUATION, 0, 1, "")},
+      {NGHTTP2_PROTOCOL_ERROR, Wire::frame(NGHTTP2_PUSH_PROMISE, 4, 1, Wire::number(2, 4))},
+      {NGHTTP2_PROTOCOL_ERROR, Wire::frame(NGHTTP2_HEADERS, 1, 1, Wire::get_fields("/")) +
+                                   Wire::frame(NGHTTP2_PING, 0, 0, "12345678")},
+      {NGHTTP2_FRAME_SIZE_ERROR, Wire::frame(NGHTTP2_PING, 0, 0, "1234")},
+      {NGHTTP2_FRAME_SIZE_ERROR, Wire::frame(NGHTTP2_SETTINGS, 0, 0, "1234")},
+      {NGHTTP2_FRAME_SIZE_ERROR, Wire::number(16'385, 3) + std::string("\0\0\0\0\0\1", 6)},
+      {NGHTTP2_COMPRESSION_ERROR, Wire::frame(NGHTTP2_HEADERS, kWhole, 1, "\xff\xff\xff\xff\xff")},
+      {NGHTTP2_FLOW_CONTROL_ERROR,
+       Wire::frame(NGHTTP2_WINDOW_UPDATE, 0, 0, Wire::number(0x7fffffff, 4))},
+      {NGHTTP2_FLOW_CONTROL_ERROR,  // SETTINGS_INITIAL_WINDOW_SIZE past 2^31 - 1
+       Wire::frame(NGHTTP2_SETTINGS, 0, 0, std::string("\0\4", 2) + Wire::number(0x80000000, 4))},
+  };
+  TestServer server;
+  for (const auto& [code, frames] : cases) {
+    Wire client(server.port);
+    client.wire.send(frames);
+    EXPECT_EQ(client.goaway(), code) << "case " << &frames - &cases[0].second;
+    EXPECT_EQ(client.next().type, 0xff);
+  }
+  EXPECT_EQ(server.stats().bad_requests, std::size(cases));
+  expect_serves(server);
+}
+
+TEST(Http2Limits, AStreamBeforeTheLastOneIsPassedOver) {
+  TestServer server;
+  Wire client(server.port);
+  client.wire.send(Wire::get_frame(5, "/bytes/5"));
+  EXPECT_EQ(client.next(NGHTTP2_HEADERS).stream, 5);
+  client.wire.send(Wire::get_frame(3, "/bytes/5"));  // could be trailers of a request that is over
+  client.wire.send(Wire::get_frame(5, "/bytes/5"));
+  client.wire.send(Wire::get_frame(7, "/bytes/5"));
+  Wire::Frame frame = client.next(NGHTTP2_HEADERS);
+  while (frame.stream == 5) frame = client.next(NGHTTP2_HEADERS);  // trailers
+  EXPECT_EQ(frame.stream, 7);
+  EXPECT_EQ(server.stats().requests, 2u);
+}
+
+TEST(Http2Limits, WhatIsNoRequestIsReset) {
+  const std::string start = Wire::field(":method", "GET") + Wire::field(":scheme", "http");
+  const std::string cases[] = {
+      start + Wire::field(":authority", "t"),                      // no path
+      start + Wire::field(":path", "/"),                           // no authority
+      Wire::get_fields("/") + Wire::field("connection", "close"),  // of HTTP/1.1
+      Wire::get_fields("/") + Wire::field("Upper", "x"),
+      Wire::get_fields("/") + Wire::field("x", "a\nb"),
+      Wire::get_fields("/") + Wire::field("bad name", "x"),
+      Wire::get_fields("/") + Wire::field(":path", "/"),
+      Wire::get_fields("/") + Wire::field("content-length", "5"),  // and no body
+      Wire::get_fields(""),
+  };
+  TestServer server;
+  Wire client(server.port);
+  uint32_t stream = 1;
+  for (const std::string& fields : cases) {
+    client.send(NGHTTP2_HEADERS, kWhole, stream, fields);
+    const Wire::Frame reset = client.next(NGHTTP2_RST_STREAM);
+    EXPECT_EQ(reset.stream, static_cast<int32_t>(stream));
+    EXPECT_EQ(reset.payload, Wire::number(NGHTTP2_PROTOCOL_ERROR, 4)) << fields;
+    stream += 2;
+  }
+  EXPECT_EQ(server.stats().requests, 0u);
+  EXPECT_EQ(server.stats().bad_requests, std::size(cases));
+  client.wire.send(Wire::get_frame(stream, "/bytes/5"));
+  EXPECT_EQ(client.next(NGHTTP2_HEADERS).stream, static_cast<int32_t>(stream));
+}
+
+TEST(Http2Limits, TargetsAndHostsAreLookedAt) {
+  TestServer server;
+  TestHttp2Client client(server.port);
+  EXPECT_EQ(client.fetch("/a#b").status, 400);
+  EXPECT_EQ(client.wait(client.request("CONNECT", "")).status, 0);
+  EXPECT_EQ(client.fetch("/bytes/5").body, body_bytes(5));
+}
+
+TEST(Http2Limits, ARequestJustBeforeAnErrorEnds) {
+  TestServer server;
+  Wire client(server.port);
+  client.wire.send(Wire::get_frame(1, "/bytes/50000") + Wire::frame(NGHTTP2_DATA, 0, 3, "x"));
+  EXPECT_EQ(client.goaway(), NGHTTP2_PROTOCOL_ERROR);
+  EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+  expect_serves(server);
+}
+
+TEST(Http2Limits, TheFirstFrameIsSettings) {
+  TestServer server;
+  TestClient wire(server.port);
+  wire.send(std::string(Wire::kPreface) + Wire::get_frame(1, "/bytes/5"));
+  while (wire.receive()) continue;
+  EXPECT_TRUE(wire.ended());
+  EXPECT_EQ(server.stats().requests, 0u);
+  EXPECT_EQ(server.stats().bad_requests, 1u);
+}
+
+TEST(Http2Limits, TooLargeAHeadIs431) {
+  TestServer server;
+  TestHttp2Client client(server.port);
+  const auto get = [&](size_t bytes) {
+    return client.wait(client.get("/bytes/1", {{"x", std::string(bytes, 'x')}})).status;
+  };
+  EXPECT_EQ(get(15'000), 206);
+  EXPECT_EQ(get(16'384), 431);
+  EXPECT_EQ(get(50'000), 431);
+  TestFields many;
+  for (int i = 0; i < 100; ++i) many.emplace_back("x", "y");
+  EXPECT_EQ(client.wait(client.get("/bytes/1", many)).status, 431);
+  many.resize(99);  // and host
+  EXPECT_EQ(client.wait(client.get("/bytes/1", many)).status, 206);
+}
+
+TEST(Http2Limits, AHeadThatUnfoldsIsNotUnfoldedFarther) {
+  TestServer server;
+  Wire client(server.port);
+  // One field of 4,000 bytes for the table, then thousands of references to it.
+  std::string fields =
+      Wire::get_fields("/") + "\x40\x01x\x7f" + "\xa1\x1e" + std::string(4000, 'v');
+  fields += std::string(10'000, '\xbe');
+  client.send(NGHTTP2_HEADERS, kWhole, 1, fields);
+  EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+TEST(Http2Limits, AFloodOfContinuationsEndsTheConnection) {
+  TestServer server;
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{16'384}}) {
+    Wire client(server.port);
+    client.send(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, Wire::get_fields("/"));
+    const std::string piece = Wire::frame(NGHTTP2_CONTINUATION, 0, 1, std::string(size, 'x'));
+    for (int i = 0; i < 12; ++i) client.wire.send(piece);  // few enough to be thrown away
+    EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM) << size;
+  }
+  expect_serves(server);
+}
+
+/// Sends `frames` until the server has had enough, for at most so many times.
+std::optional<uint32_t> flood(TestServer& server, const std::string& frames, int count_max) {
+  Wire client(server.port);
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += frames;
+  for (int i = 0; i < count_max; i += 100) {
+    if (!client.wire.send(many)) break;
+  }
+  return client.goaway();
+}
+
+TEST(Http2Limits, FloodsOfChatterEndTheConnection) {
+  const std::string floods[] = {
+      Wire::frame(NGHTTP2_SETTINGS, 0, 0, ""),
+      Wire::frame(NGHTTP2_PING, 0, 0, "12345678"),
+      Wire::frame(NGHTTP2_PRIORITY, 0, 1, Wire::number(3, 4) + "x"),
+      Wire::frame(NGHTTP2_WINDOW_UPDATE, 0, 0, Wire::number(1, 4)),
+  };
+  TestServer server;
+  for (const std::string& frames : floods) {
+    EXPECT_EQ(flood(server, frames, 3000), NGHTTP2_ENHANCE_YOUR_CALM) << int{frames[3]};
+  }
+  Wire client(server.port);
+  client.send(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, Wire::get_fields("/wait"));
+  std::string empty;
+  for (int i = 0; i < 3000; ++i) empty += Wire::frame(NGHTTP2_DATA, 0, 1, "");
+  client.wire.send(empty);
+  EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
+  server.handler.released = true;
+  expect_serves(server);
+}
+
+TEST(Http2Limits, RequestsPayForTheChatterThatComesWithThem) {
+  TestServer server;
+  TestHttp2Client client(server.port);
+  for (int i = 0; i < 3000; ++i) {
+    nghttp2_submit_ping(client.session(), NGHTTP2_FLAG_NONE, nullptr);
+    nghttp2_submit_ping(client.session(), NGHTTP2_FLAG_NONE, nullptr);
+    ASSERT_EQ(client.fetch("/bytes/5").body.size(), 5u);
+  }
+}
+
+TEST(Http2Limits, RapidResetsEndTheConnection) {
+  TestServer server;
+  Wire client(server.port);
+  uint32_t stream = 1;
+  for (int i = 0; i < 20'000; ++i, stream += 2) {
+    const std::string both = Wire::get_frame(stream, "/wait") +
+                             Wire::frame(NGHTTP2_RST_STREAM, 0, stream, Wire::number(8, 4));
+    if (!client.wire.send(both)) break;
+  }
+  EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
+  EXPECT_LE(server.handler.waiting, static_cast<int>(http2::kStreamsMax));
+  EXPECT_LT(server.stats().http2_resets, 3000u);
+  server.handler.released = true;
+  expect_serves(server);
+}
+
+TEST(Http2Limits, ResetsThatTheClientMakesUsSendCountToo) {
+  TestServer server;
+  Wire client(server.port);
+  uint32_t stream = 1;
+  for (int i = 0; i < 3000; ++i, stream += 2) {  // too large a window
+    const std::string both =
+        Wire::get_frame(stream, "/wait") +
+        Wire::frame(NGHTTP2_WINDOW_UPDATE, 0, stream, Wire::number(0x7fffffff, 4));
+    if (!client.wire.send(both)) break;
+  }
+  EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
+  EXPECT_LE(server.handler.waiting, static_cast<int>(http2::kStreamsMax));
+  server.handler.released = true;
+}
+
+TEST(Http2Limits, StreamsAreCountedUntilTheirHandlersEnd) {
+  TestServer server;
+  Wire client(server.port);
+  const auto max = static_cast<uint32_t>(http2::kStreamsMax);
+  for (uint32_t i = 0; i < max; ++i) client.wire.send(Wire::get_frame(2 * i + 1, "/wait"));
+  ASSERT_TRUE(eventually([&] { return server.handler.waiting == static_cast<int>(max); }));
+  for (uint32_t i = 0; i < max; ++i) {
+    client.send(NGHTTP2_RST_STREAM, 0, 2 * i + 1, Wire::number(8, 4));
+  }
+  client.wire.send(Wire::get_frame(2 * max + 1, "/bytes/5"));
+  const Wire::Frame refused = client.next(NGHTTP2_RST_STREAM);
+  EXPECT_EQ(refused.stream, static_cast<int32_t>(2 * max + 1));
+  EXPECT_EQ(refused.payload, Wire::number(NGHTTP2_REFUSED_STREAM, 4));
+  server.handler.released = true;
+  ASSERT_TRUE(eventually([&] { return server.handler.waiting == 0; }));
+}
+
+TEST(Http2Limits, ASlowPrefaceIs408AndASlowHeadEndsTheConnection) {
+  ServerConfig config;
+  config.head_timeout = 100ms;
+  TestServer server(config);
+  TestClient preface(server.port);
+  preface.send(Wire::kPreface.substr(0, 10));
+  EXPECT_EQ(preface.response().status, 408);
+  TestClient silent(server.port);  // no SETTINGS
+  silent.send(Wire::kPreface);
+  while (silent.receive()) continue;
+  EXPECT_TRUE(silent.ended());
+  Wire head(server.port);
+  head.send(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, Wire::get_fields("/"));
+  EXPECT_EQ(head.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+TEST(Http2Limits, AnIdleConnectionEndsWhateverItsPings) {
+  ServerConfig config;
+  config.idle_timeout = 200ms;
+  TestServer server(config);
+  TestHttp2Client client(server.port);
+  EXPECT_EQ(client.fetch("/bytes/5").body, body_bytes(5));
+  do {  // not so many that they are too many
+    std::this_thread::sleep_for(10ms);
+    nghttp2_submit_ping(client.session(), NGHTTP2_FLAG_NONE, nullptr);
+  } while (client.step() && !client.goaway);
+  EXPECT_EQ(client.goaway, NGHTTP2_NO_ERROR);
+}
+
+TEST(Http2Limits, AWindowThatStaysClosedResetsItsStream) {
+  ServerConfig config;
+  config.write_timeout = 200ms;
+  TestServer server(config);
+  TestHttp2Client client(server.port, {.stream_window = 1000, .renews_windows = false});
+  const int32_t id = client.get("/bytes/2000");
+  const auto& response = client.wait(id);
+  EXPECT_FALSE(response.whole);
+  EXPECT_EQ(response.reset, NGHTTP2_CANCEL);
+  EXPECT_TRUE(eventually([&] { return server.handler.unwritable == 1; }));
+  EXPECT_EQ(client.fetch("/bytes/1000").body, body_bytes(1000));
+}
+
+TEST(Http2Limits, AClientThatTakesNothingIsBrokenOff) {
+  ServerConfig config;
+  config.write_timeout = 200ms;
+  TestServer server(config);
+  TestHttp2Client client(
+      server.port,
+      {.stream_window = 1 << 30, .connection_window = 1 << 30, .receive_buffer = 4096});
+  client.get("/bytes/30000000");
+  client.send();
+  ASSERT_TRUE(eventually([&] { return server.handler.unwritable == 1; }));
+  EXPECT_LT(client.wire().rest().size(), 30'000'000u);
+  EXPECT_TRUE(client.wire().reset());
+}
+
+}  // namespace
+}  // namespace cachey::net

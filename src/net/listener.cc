@@ -1,0 +1,193 @@
+#include "net/listener.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "base/log.h"
+#include "net/http1_connection.h"
+#include "net/http2_connection.h"
+
+namespace cachey::net {
+namespace {
+
+using boost::system::error_code;
+
+bool is_shortage(const error_code& error) {
+  namespace errc = boost::system::errc;
+  return error == errc::too_many_files_open || error == errc::too_many_files_open_in_system ||
+         error == errc::no_buffer_space || error == errc::not_enough_memory;
+}
+
+}  // namespace
+
+Result<rt::Tcp::endpoint> Listener::open(const ListenEndpoint& where) {
+  rt::Acceptor acceptor(state_.worker.executor());
+  error_code error = open_acceptor(acceptor, where, true);
+  if (!error) acceptor.set_option(rt::Tcp::no_delay(true), error);  // accepted sockets inherit it
+  if (!error) acceptor.listen(kBacklog, error);
+  if (error) return fail(ErrorKind::kInternal, error.message());
+  acceptors_.push_back(std::move(acceptor));
+  return acceptors_.back().local_endpoint();
+}
+
+void Listener::start() {
+  for (size_t i = 0; i < acceptors_.size(); ++i) {
+    ++running_;
+    state_.worker.tasks().spawn(accept_all(shared_from_this(), i));
+  }
+}
+
+rt::Task<void> Listener::accept_all(std::shared_ptr<Listener> self, size_t acceptor) {
+  bool short_before = false;
+  while (self->acceptors_[acceptor].is_open()) {
+    auto [error, socket] = co_await self->acceptors_[acceptor].async_accept(rt::kAwaitTuple);
+    if (!error) {
+      short_before = false;
+      self->admit(std::move(socket));
+    } else if (is_shortage(error)) {
+      if (!short_before) log::error("accept failed", {{"error", error.message()}});
+      short_before = true;
+      co_await self->state_.worker.timers().sleep(kAcceptPause);
+    }
+  }
+  self->one_ended();
+}
+
+void Listener::admit(rt::Socket socket) {
+  ServerStats& stats = state_.stats;
+  if (stats.connections.fetch_add(1) >= static_cast<int64_t>(state_.config.connections_max)) {
+    stats.connections.fetch_sub(1);
+    stats.connections_refused.fetch_add(1);
+    if (state_.tls) return;  // closed: a handshake is too dear for a refusal
+    ++running_;
+    state_.worker.tasks().spawn(refuse(shared_from_this(), std::move(socket)));
+    return;
+  }
+  stats.connections_total.fetch_add(1);
+  ++running_;
+  state_.worker.tasks().spawn(serve(shared_from_this(), std::move(socket)));
+}
+
+/// Counts a connection among its protocol's, and no longer among those of what it spoke before.
+void Listener::speaks(std::optional<Protocol> protocol, std::optional<Protocol>& before) {
+  if (before) state_.stats.connections_of(*before).fetch_sub(1, std::memory_order_relaxed);
+  if (protocol) state_.stats.connections_of(*protocol).fetch_add(1, std::memory_order_relaxed);
+  before = protocol;
+}
+
+rt::Task<void> Listener::serve(std::shared_ptr<Listener> self, rt::Socket socket) {
+  std::optional<Protocol> spoken;
+  try {
+    ClientSocket client(self->state_.worker.timers(), std::move(socket), self->state_.tls.get());
+    bool agreed = true;
+    if (client.tls() != nullptr) agreed = co_await self->handshake(client);
+    if (!agreed && client.tls()->met_plain_http()) {
+      client.leave_tls();
+      Http1Connection connection(self->state_, client);
+      self->connections_.push_back(connection);
+      co_await connection.refuse(400, "this port speaks TLS", true);
+    } else if (agreed && client.alpn() == "h2") {
+      self->speaks(Protocol::kHttp2, spoken);
+      co_await self->serve_http2(client, Buffer());
+    } else if (agreed) {
+      self->speaks(Protocol::kHttp1, spoken);
+      Buffer received;
+      const bool is_http2 = co_await self->serve_http1(client, received);
+      if (is_http2) {
+        self->speaks(Protocol::kHttp2, spoken);
+        co_await self->serve_http2(client, std::move(received));
+      }
+    }
+  } catch (const std::exception& failure) {
+    log::error("connection failed", {{"error", failure.what()}});
+  }
+  self->speaks(std::nullopt, spoken);
+  self->state_.stats.connections.fetch_sub(1);
+  self->one_ended();
+}
+
+rt::Task<bool> Listener::handshake(ClientSocket& socket) {
+  std::chrono::nanoseconds limit = state_.config.head_timeout;
+  if (state_.draining) limit = Connection::kFirstRequestTime;
+  handshakes_.push_back(socket);
+  const bool agreed = co_await socket.handshake(limit);
+  socket.unlink();
+  ServerStats& stats = state_.stats;
+  if (agreed) {
+    stats.tls_handshakes.fetch_add(1, std::memory_order_relaxed);
+    if (socket.tls()->resumed()) stats.tls_sessions_resumed.fetch_add(1, std::memory_order_relaxed);
+  } else if (socket.tls()->begun()) {
+    stats.tls_handshake_failures.fetch_add(1, std::memory_order_relaxed);
+  }
+  co_return agreed;
+}
+
+/// True: the client has begun to speak HTTP/2, by the bytes that were received.
+rt::Task<bool> Listener::serve_http1(ClientSocket& socket, Buffer& received) {
+  Http1Connection connection(state_, socket);
+  connections_.push_back(connection);
+  const bool is_http2 = co_await connection.run();
+  received = connection.take_received();
+  co_return is_http2;
+}
+
+rt::Task<void> Listener::serve_http2(ClientSocket& socket, Buffer received) {
+  Http2Connection connection(state_, socket);
+  connections_.push_back(connection);
+  co_await connection.run(std::move(received));
+}
+
+rt::Task<void> Listener::refuse(std::shared_ptr<Listener> self, rt::Socket socket) {
+  const bool linger = self->refused_ < kRefusedMax;
+  ++self->refused_;
+  try {
+    ClientSocket client(self->state_.worker.timers(), std::move(socket), nullptr);
+    Http1Connection connection(self->state_, client);
+    self->connections_.push_back(connection);
+    co_await connection.refuse(503, "too many connections", linger);
+  } catch (const std::exception& failure) {
+    log::error("connection failed", {{"error", failure.what()}});
+  }
+  --self->refused_;
+  self->one_ended();
+}
+
+void Listener::drain() {
+  if (state_.draining) return;
+  state_.draining = true;
+  for (rt::Acceptor& acceptor : acceptors_) {
+    error_code error;
+    acceptor.non_blocking(true, error);
+    for (int i = 0; i < kBacklog && !error; ++i) {
+      rt::Socket socket(state_.worker.executor());
+      acceptor.accept(socket, error);
+      if (!error) admit(std::move(socket));
+    }
+    acceptor.close(error);
+  }
+  for (ClientSocket& socket : handshakes_) {
+    socket.limit_reading(Connection::kFirstRequestTime);
+  }
+  for (Connection& connection : connections_) connection.drain();
+}
+
+bool Listener::has_clients() {
+  return std::ranges::any_of(connections_, [](Connection& c) { return !c.client_left(); }) ||
+         std::ranges::any_of(handshakes_, [](ClientSocket& s) { return !s.reset_by_client(); });
+}
+
+void Listener::break_off() {
+  for (ClientSocket& socket : handshakes_) socket.break_off();
+  for (Connection& connection : connections_) connection.break_off();
+}
+
+void Listener::one_ended() {
+  if (--running_ == 0 && state_.draining) empty_promise_.set_value();
+}
+
+bool Listener::wait_until_empty(MonoTime deadline) const {
+  return empty_.wait_until(deadline) == std::future_status::ready;
+}
+
+}  // namespace cachey::net

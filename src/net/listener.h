@@ -1,0 +1,78 @@
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "net/connection.h"
+#include "net/worker_state.h"
+#include "rt/worker.h"
+
+namespace cachey::net {
+
+/// One worker's listening sockets and the connections accepted on them. Made by the Server on
+/// main's thread, before it is started; from then on the worker's thread only, but for
+/// wait_until_empty(). Kept alive by the Server and by its own coroutines.
+class Listener : public std::enable_shared_from_this<Listener> {
+ public:
+  /// Connections over the limit that are given time to read their 503; those past this many are
+  /// not.
+  static constexpr size_t kRefusedMax = 64;
+  static constexpr int kBacklog = 4096;
+  static constexpr std::chrono::milliseconds kAcceptPause{
+      100};  ///< when the process is out of files
+
+  /// `tls`: null for plain HTTP.
+  Listener(rt::Worker& worker, Handler& handler, const ServerConfig& config,
+           const std::shared_ptr<TlsContexts>& tls, ServerStats& stats)
+      : state_(worker, handler, config, tls, stats) {}
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  /// Binds and listens, beside the other workers' listeners on the same address. Once for each.
+  [[nodiscard]] Result<rt::Tcp::endpoint> open(const ListenEndpoint& where);
+
+  void start();
+  /// Takes what waits in the backlog, closes the listening sockets and idle connections.
+  void drain();
+  /// A client is still there: connected, and has not reset its connection.
+  [[nodiscard]] bool has_clients();
+  /// Ends every connection at once. REQUIRES: drain() came before.
+  void break_off();
+
+  /// Any thread. True where drain() has been called and the last coroutine has ended.
+  [[nodiscard]] bool wait_until_empty(MonoTime deadline) const;
+
+ private:
+  using Connections =
+      boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>>;
+
+  using Sockets = boost::intrusive::list<ClientSocket, boost::intrusive::constant_time_size<false>>;
+
+  static rt::Task<void> accept_all(std::shared_ptr<Listener> self, size_t acceptor);
+  static rt::Task<void> serve(std::shared_ptr<Listener> self, rt::Socket socket);
+  [[nodiscard]] rt::Task<bool> serve_http1(ClientSocket& socket, Buffer& received);
+  [[nodiscard]] rt::Task<void> serve_http2(ClientSocket& socket, Buffer received);
+  static rt::Task<void> refuse(std::shared_ptr<Listener> self, rt::Socket socket);
+  [[nodiscard]] rt::Task<bool> handshake(ClientSocket& socket);
+  void speaks(std::optional<Protocol> protocol, std::optional<Protocol>& before);
+  void admit(rt::Socket socket);
+  void one_ended();
+
+  WorkerState state_;
+  std::vector<rt::Acceptor> acceptors_;
+  Sockets handshakes_;  // of clients that are no connection yet
+  Connections connections_;
+  size_t refused_ = 0;  // of connections_, those over the limit
+  size_t running_ = 0;  // coroutines of this listener
+  std::promise<void> empty_promise_;
+  std::shared_future<void> empty_{empty_promise_.get_future()};
+};
+
+}  // namespace cachey::net

@@ -1,0 +1,282 @@
+// What the server does to clients that are too many, too slow, too large or too clever.
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <poll.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/http1_connection.h"
+#include "net/listener.h"
+#include "net/test_client.h"
+#include "net/test_server.h"
+
+namespace cachey::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Refused, told why, and hung up on.
+void expect_refusal(TestClient& client, int status, std::string_view text) {
+  const auto response = client.response();
+  EXPECT_EQ(response.status, status);
+  EXPECT_EQ(response.body, std::string(text) + "\n");
+  EXPECT_TRUE(response.has("Connection: close"));
+  EXPECT_TRUE(response.has("Content-Type: text/plain; charset=utf-8"));
+  shutdown(client.fd(), SHUT_WR);
+  EXPECT_EQ(client.rest(), "");
+  EXPECT_TRUE(client.ended());
+}
+
+TEST(ServerLimits, RefusesWhatSmuggles) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+       "there are both Content-Length and Transfer-Encoding"},
+      {"Content-Length: 5\r\nContent-Length: 5\r\n", "there are two Content-Length fields"},
+      {"Content-Length: 5x\r\n", "the Content-Length is not a number of bytes"},
+      {"Transfer-Encoding: gzip\r\n",
+       "the only Transfer-Encoding taken is chunked, once, in HTTP/1.1"},
+      {"X: a\n", "a line ends in LF without CR"},
+      {"X: a\rb\r\n", "CR without LF"},
+      {"X: a\r\n b\r\n", "a field line starts with a space"},
+      {"Content-Length : 5\r\n", "a space stands before a field's colon"},
+      {": a\r\n", "a field has no name"},
+      {"X: \x01\r\n", "a field's value has a control character"},
+      {"Host: t\r\n", "there are two Host fields"},
+  };
+  TestServer server;
+  for (const auto& [fields, text] : cases) {
+    TestClient client(server.port);
+    client.get("/echo", fields);
+    client.get("/echo");  // must not be answered
+    expect_refusal(client, 400, text);
+  }
+  TestClient no_host(server.port);
+  no_host.send("GET /echo HTTP/1.1\r\n\r\n");
+  expect_refusal(no_host, 400, "the Host field is missing");
+  EXPECT_EQ(server.stats().bad_requests, std::size(cases) + 1);
+  EXPECT_EQ(server.stats().requests, 0u);
+}
+
+TEST(ServerLimits, TooLargeAHeadIs431) {
+  TestServer server;
+  const auto request = [](size_t bytes) {
+    std::string text = "GET /bytes/1 HTTP/1.1\r\nHost: t\r\nX: ";
+    text.append(bytes - text.size() - 4, 'x');
+    return text + "\r\n\r\n";
+  };
+  TestClient fits(server.port);
+  fits.send(request(16 * 1024));
+  EXPECT_EQ(fits.response().body, body_bytes(1));
+  for (const size_t bytes : {16 * 1024 + 1, 200'000}) {
+    TestClient client(server.port);
+    client.send(request(bytes));
+    expect_refusal(client, 431, "the request's head is too large");
+  }
+  TestClient huge(server.port);  // more than is thrown away: the answer comes, and then a reset
+  huge.send(request(4'000'000));
+  EXPECT_EQ(huge.response().status, 431);
+  TestClient unending(server.port);
+  unending.send("GET /" + std::string(16 * 1024, 'x'));
+  expect_refusal(unending, 431, "the request's head is too large");
+  TestClient many(server.port);
+  std::string fields;
+  for (int i = 0; i < 100; ++i) fields += "X: y\r\n";
+  many.get("/bytes/1", fields);
+  expect_refusal(many, 431, "the request has too many fields");
+}
+
+TEST(ServerLimits, FewHeadsMayBeLargeAtATime) {
+  TestServer server;
+  std::vector<TestClient> clients;
+  const std::string part = "GET /bytes/1 HTTP/1.1\r\nHost: t\r\nX: " + std::string(4000, 'x');
+  const size_t count = 2 * WorkerState::kLargeHeadsMax + 1;  // one more than both workers take
+  for (size_t i = 0; i < count; ++i) {
+    clients.emplace_back(server.port);
+    clients.back().send(part);
+  }
+  size_t refused = 0;
+  size_t served = 0;
+  ASSERT_TRUE(eventually([&] { return server.stats().connections_total == count; }));
+  for (TestClient& client : clients) client.send("\r\n\r\n");
+  for (TestClient& client : clients) {
+    const auto response = client.response();
+    served += response.status == 206;
+    refused += response.status == 503 && response.has("Retry-After: 1");
+  }
+  EXPECT_EQ(refused + served, count);
+  EXPECT_GE(refused, 1u);
+}
+
+TEST(ServerLimits, ASlowHeadIs408) {
+  ServerConfig config;
+  config.head_timeout = 100ms;
+  TestServer server(config);
+  TestClient client(server.port);
+  client.send("GET /echo HTTP/1.1\r\n");
+  expect_refusal(client, 408, "the request's head took too long");
+  TestClient dripping(server.port);  // bytes that keep coming do not put the limit off
+  while (dripping.send("G")) {
+    pollfd ready{dripping.fd(), POLLIN, 0};
+    if (poll(&ready, 1, 10) == 1) break;
+  }
+  EXPECT_EQ(dripping.response().status, 408);
+}
+
+TEST(ServerLimits, AnIdleConnectionIsClosedWithoutAWord) {
+  ServerConfig config;
+  config.idle_timeout = 100ms;
+  TestServer server(config);
+  TestClient fresh(server.port);
+  TestClient used(server.port);
+  used.get("/bytes/1");
+  EXPECT_EQ(used.response().body, body_bytes(1));
+  for (TestClient* client : {&fresh, &used}) {
+    EXPECT_EQ(client->rest(), "");
+    EXPECT_TRUE(client->ended());
+  }
+}
+
+TEST(ServerLimits, AClientThatTakesNothingIsBrokenOff) {
+  ServerConfig config;
+  config.write_timeout = 200ms;
+  TestServer server(config);
+  TestClient client(server.port, 4096);
+  client.get("/bytes/30000000");
+  ASSERT_TRUE(eventually([&] { return server.handler.unwritable == 1; }));
+  EXPECT_FALSE(client.response().whole);
+  EXPECT_TRUE(client.reset());
+}
+
+TEST(ServerLimits, ASlowReaderIsProgress) {
+  ServerConfig config;
+  config.write_timeout = 150ms;
+  TestServer server(config);
+  TestClient client(server.port, 16 * 1024);
+  client.get("/bytes/30000000", "Connection: close\r\n");
+  // Each look is well within the limit, and all of them together many times over it.
+  char block[32 * 1024];
+  size_t got = 0;
+  const auto end = std::chrono::steady_clock::now() + 1500ms;
+  while (std::chrono::steady_clock::now() < end) {
+    const ssize_t n = recv(client.fd(), block, sizeof block, 0);
+    ASSERT_GT(n, 0);
+    got += static_cast<size_t>(n);
+    std::this_thread::sleep_for(20ms);
+  }
+  EXPECT_LT(got, 30'000'000u);
+  EXPECT_EQ(server.handler.unwritable, 0);
+  const std::string rest = client.rest();
+  EXPECT_GT(got + rest.size(), 30'000'000u);
+}
+
+TEST(ServerLimits, TooManyConnectionsAre503) {
+  ServerConfig config;
+  config.connections_max = 10;
+  TestServer server(config);
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.emplace_back(server.port);
+    clients.back().get("/bytes/1");
+    EXPECT_EQ(clients.back().response().status, 206);
+  }
+  for (int i = 0; i < 200; ++i) {
+    TestClient client(server.port);
+    client.get("/bytes/1");
+    const auto response = client.response();
+    EXPECT_EQ(response.status, 503);
+    EXPECT_TRUE(response.has("Retry-After: 1"));
+    EXPECT_EQ(response.body, "too many connections\n");
+  }
+  EXPECT_EQ(server.stats().connections_refused, 200u);
+  EXPECT_EQ(server.stats().connections, 10);
+  clients.clear();
+  ASSERT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+  TestClient client(server.port);
+  client.get("/bytes/1");
+  EXPECT_EQ(client.response().status, 206);
+}
+
+TEST(ServerLimits, RefusesManyAtATimeAndStaysWell) {
+  ServerConfig config;
+  config.connections_max = 1;
+  TestServer server(config);
+  TestClient first(server.port);
+  first.get("/bytes/1");
+  EXPECT_EQ(first.response().status, 206);
+  std::vector<TestClient> clients;  // more than are given time, and none of them hangs up
+  for (size_t i = 0; i < 3 * Listener::kRefusedMax; ++i) clients.emplace_back(server.port);
+  for (TestClient& client : clients) {
+    EXPECT_EQ(client.response().status, 503);
+    EXPECT_EQ(client.rest(), "");
+    EXPECT_TRUE(client.ended());
+  }
+  first.get("/bytes/1");
+  EXPECT_EQ(first.response().status, 206);
+}
+
+TEST(ServerLimits, AcceptsAgainWhenFilesAreFree) {
+  TestServer server;
+  TestClient before(server.port);
+  before.get("/bytes/1");
+  EXPECT_EQ(before.response().status, 206);
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const int next = dup(0);
+  close(next);
+  TestClient* waiting = nullptr;
+  {
+    const rlimit tight{static_cast<rlim_t>(next) + 1, limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &tight);
+    waiting = new TestClient(server.port);  // takes the last file; the server has none for it
+    waiting->get("/bytes/2");
+    before.get("/bytes/1");
+    EXPECT_EQ(before.response().status, 206);
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  EXPECT_EQ(waiting->response().body, body_bytes(2));
+  delete waiting;
+}
+
+/// Bytes that are allocated. Not the resident size: what earlier tests have freed would hide in
+/// that.
+size_t allocated_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+TEST(ServerLimits, IdleConnectionsCostLittleMemory) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "sanitizers have their own memory";
+#endif
+#endif
+  constexpr size_t kCount = 5000;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < 2 * kCount + 100) GTEST_SKIP() << "too few files allowed";
+  TestServer server;
+  std::vector<TestClient> clients;
+  clients.reserve(kCount);
+  clients.emplace_back(server.port);
+  const size_t before = allocated_bytes();
+  while (clients.size() < kCount) {
+    clients.emplace_back(server.port);
+    ASSERT_TRUE(clients.back().connected());
+    clients.back().get("/bytes/100");
+  }
+  for (size_t i = 1; i < kCount; ++i) ASSERT_EQ(clients[i].response().body.size(), 100u);
+  const size_t each = (allocated_bytes() - before) / kCount;
+  RecordProperty("bytes_per_idle_connection", static_cast<int>(each));
+  std::printf("an idle connection costs %zu bytes\n", each);
+  EXPECT_LT(each, 4096u);  // 10,000 of them: 40 MiB
+}
+
+}  // namespace
+}  // namespace cachey::net

@@ -1,0 +1,206 @@
+#pragma once
+
+#include <atomic>
+#include <charconv>
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "net/server.h"
+#include "rt/worker.h"
+
+namespace cachey::net {
+
+/// Byte `i` of every body that the test handler sends.
+inline char body_byte(size_t i) { return static_cast<char>('a' + (i * 7 + i / 251) % 26); }
+
+inline std::string body_bytes(size_t count) {
+  std::string body(count, '\0');
+  for (size_t i = 0; i < count; ++i) body[i] = body_byte(i);
+  return body;
+}
+
+/// Answers by the target's first segment; what each does stands at handle().
+class TestHandler final : public Handler {
+ public:
+  std::atomic<bool> released{false};  ///< lets /wait go on
+  std::atomic<int> waiting{0};        ///< requests that are in /wait
+  std::atomic<int> unwritable{0};     ///< responses that ended because writable() said so
+
+  rt::Task<void> handle(rt::Worker& worker, const Request& request,
+                        ResponseWriter& writer) override {
+    const std::string_view target = request.target();
+    if (target.starts_with("/bytes/")) {  // so many bytes, offered as a whole
+      co_await send(request, writer, number(target), kBodyMax, kBodyMax);
+    } else if (target.starts_with("/pieces/")) {  // offered 1000 bytes at a time, in two parts each
+      co_await send(request, writer, number(target), 1000, kBodyMax);
+    } else if (target.starts_with("/half/")) {  // ends after half of them, without finish
+      co_await send(request, writer, number(target), kBodyMax, number(target) / 2);
+    } else if (target.starts_with("/announced/")) {  // so many bytes, none of them offered
+      ResponseHead head(206);
+      head.set_content_length(number(target));
+      writer.start(head);
+      (void)co_await writer.finish(std::span<const Field>());
+    } else if (target == "/echo") {
+      co_await echo(request, writer);
+    } else if (target == "/wait") {  // for `released`, looking every 10 ms; then 5 bytes
+      ++waiting;
+      while (!released) co_await worker.timers().sleep(std::chrono::milliseconds(10));
+      --waiting;
+      co_await send(request, writer, 5, kBodyMax, kBodyMax);
+    } else if (target.starts_with("/early")) {  // head and so many bytes, 5 after `released`
+      co_await early(worker, request, writer);
+    } else if (target.starts_with("/trailers/")) {  // 5 bytes, and trailers of so many
+      co_await send_trailers(writer, number(target));
+    } else if (target == "/throw") {
+      throw std::runtime_error("on purpose");
+    } else if (target == "/abort") {
+      co_await send(request, writer, 1000, kBodyMax, 500);
+      writer.abort();
+    }  // else: ends without a word
+  }
+
+ private:
+  static constexpr size_t kBodyMax = size_t{64} << 20;
+
+  static size_t number(std::string_view target) {
+    const std::string_view digits = target.substr(target.rfind('/') + 1);
+    size_t value = 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return value;
+  }
+
+  /// Starts a response of `count` bytes, sends `limit` of them, and finishes it where that is all.
+  rt::Task<void> send(const Request& request, ResponseWriter& writer, size_t count, size_t piece,
+                      size_t limit) {
+    std::string body = body_bytes(count);
+    ResponseHead head(206);
+    head.add("X-Test", "yes");
+    head.set_content_length(count);
+    if (request.takes_trailers()) head.set_trailer_name("C0-Status");
+    writer.start(head);
+    const bool sent = co_await offer_all(writer, body, piece, std::min(count, limit));
+    if (!sent || limit < count) co_return;
+    const std::vector<Field> trailers = {Field("C0-Status", "0-1; b; 0"),
+                                         Field("C0-Status", "2-3; b; 0")};
+    (void)co_await writer.finish(trailers);
+  }
+
+  rt::Task<bool> offer_all(ResponseWriter& writer, std::string& body, size_t piece, size_t limit) {
+    size_t at = 0;
+    while (at < limit) {
+      const size_t bytes = std::min(piece, limit - at);
+      const size_t first = bytes / 3;
+      const iovec parts[2] = {{body.data() + at, first}, {body.data() + at + first, bytes - first}};
+      const size_t taken = writer.offer(parts);
+      at += taken;
+      if (taken != 0) continue;
+      const bool more = co_await writer.writable();
+      if (!more) {
+        ++unwritable;
+        co_return false;
+      }
+    }
+    co_return true;
+  }
+
+  rt::Task<void> send_trailers(ResponseWriter& writer, size_t bytes) {
+    std::string body = body_bytes(5);
+    ResponseHead head(206);
+    head.set_content_length(5);
+    head.set_trailer_name("X");
+    writer.start(head);
+    const bool sent = co_await offer_all(writer, body, 5, 5);
+    const std::string value(1000, '~');
+    const std::vector<Field> trailers(bytes / value.size(), Field{"X", value});
+    if (sent) (void)co_await writer.finish(trailers);
+  }
+
+  rt::Task<void> early(rt::Worker& worker, const Request& request, ResponseWriter& writer) {
+    const size_t count = number(request.target());
+    std::string body = body_bytes(count + 5);
+    ResponseHead head(200);
+    head.set_content_length(body.size());
+    if (request.takes_trailers()) head.set_trailer_name("");
+    writer.start(head);
+    const bool flushed = co_await writer.flush();
+    if (!flushed) co_return;
+    const bool begun = co_await offer_all(writer, body, kBodyMax, count);
+    if (!begun) co_return;
+    ++waiting;
+    while (!released) co_await worker.timers().sleep(std::chrono::milliseconds(10));
+    --waiting;
+    body.erase(0, count);
+    const bool sent = co_await offer_all(writer, body, 5, 5);
+    if (sent) (void)co_await writer.finish(std::span<const Field>());
+  }
+
+  rt::Task<void> echo(const Request& request, ResponseWriter& writer) {
+    std::string body = request.method() == Method::kGet    ? "GET "
+                       : request.method() == Method::kHead ? "HEAD "
+                                                           : "other ";
+    body += request.target();
+    for (const Field& field : request.fields()) {
+      body += "|" + std::string(field.name) + "=" + std::string(field.value);
+    }
+    ResponseHead head(200);
+    head.add("X-Split", "a\r\nInjected: b");
+    head.set_content_length(body.size());
+    writer.start(head);
+    const bool sent = co_await offer_all(writer, body, body.size(), body.size());
+    if (sent) (void)co_await writer.finish(std::span<const Field>());
+  }
+};
+
+inline uint16_t port_of(const std::string& address) {
+  return static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
+}
+
+/// A server on a free port of 127.0.0.1 with two workers; drained at the end.
+class TestServer {
+ public:
+  explicit TestServer(ServerConfig config = {}) : server_(workers_, handler, local(config)) {
+    workers_.start();
+    const Result<void> started = server_.start();
+    if (!started) throw std::runtime_error(started.error().message());
+    port = port_of(server_.addresses().front());
+  }
+  ~TestServer() {
+    handler.released = true;
+    server_.drain(std::chrono::seconds(5));
+    workers_.stop_and_join();
+  }
+
+  [[nodiscard]] Server& server() { return server_; }
+  [[nodiscard]] const ServerStats& stats() const { return server_.stats(); }
+
+  TestHandler handler;
+  uint16_t port = 0;
+
+ private:
+  static ServerConfig local(ServerConfig config) {
+    config.listen_addresses = {{"127.0.0.1", 0}};
+    return config;
+  }
+
+  const SystemClock clock_;
+  rt::Workers workers_{2, clock_};
+  Server server_;
+};
+
+/// Looks every millisecond until `condition` holds, for 10 s at most.
+template <typename Condition>
+[[nodiscard]] bool eventually(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+}  // namespace cachey::net

@@ -1,0 +1,23 @@
+#include "origin/attempt_log.h"
+
+#include "base/log.h"
+
+namespace cachey::origin {
+
+void log_failed_attempt(const GetRequest& request, const Error& error, uint32_t number,
+                        bool retry) {
+  const bool store_failed = error.kind() == ErrorKind::kThrottled ||
+                            error.kind() == ErrorKind::kTimeout ||
+                            error.kind() == ErrorKind::kUpstream;
+  const auto write = store_failed ? log::warn : log::debug;
+  write("origin attempt failed", {{"bucket", request.bucket},
+                                  {"key", request.key},
+                                  {"first", request.range.begin},
+                                  {"attempt", number},
+                                  {"retry", retry},
+                                  {"error", to_string(error.kind())},
+                                  {"text", error.message()},
+                                  {"request_id", request.request_id}});
+}
+
+}  // namespace cachey::origin

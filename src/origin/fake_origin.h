@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/units.h"
+#include "origin/origin.h"
+
+namespace cachey::origin {
+
+/// The byte at `offset` of every object whose version has this seed.
+[[nodiscard]] inline std::byte object_byte(uint64_t seed, uint64_t offset) {
+  return static_cast<std::byte>((offset * 0x9e3779b97f4a7c15 + seed * 0xff51afd7ed558ccd) >> 56);
+}
+
+/// An origin for tests, in memory: objects of any size, delays, failures, version changes; records
+/// what it was asked. Any thread.
+class FakeOrigin final : public Origin {
+ public:
+  struct Object {
+    uint64_t size = 0;
+    uint64_t seed = 1;
+    std::string etag = "\"v1\"";
+    int64_t last_modified = 1'700'000'000;
+  };
+  struct Asked {
+    std::string bucket;
+    std::string key;
+    ByteRange range;
+    std::string if_match;
+    RequestConfig config;
+  };
+  struct Behaviour {
+    std::chrono::milliseconds head_delay{0};
+    std::chrono::milliseconds read_delay{0};  ///< before each read
+    size_t read_bytes = kMiB;                 ///< at most, per read
+    std::optional<uint64_t> cut_after{};      ///< the body breaks off there
+    std::optional<uint64_t> stall_after{};    ///< the body stops there for stall_time
+    std::chrono::milliseconds stall_time{0};
+    std::optional<Error> error{};  ///< instead of an answer
+  };
+
+  void put(const std::string& bucket, const std::string& key, Object object);
+  void behave(Behaviour behaviour);
+  /// For one bucket only; wins over behave().
+  void behave(const std::string& bucket, Behaviour behaviour);
+  /// For each request, by its number from 0; wins over both.
+  void behave_by(std::function<Behaviour(const GetRequest& request, size_t number)> choose);
+  [[nodiscard]] std::vector<Asked> asked() const;
+  /// Of bodies, as read.
+  [[nodiscard]] uint64_t bytes_sent() const { return bytes_sent_; }
+
+  [[nodiscard]] rt::Task<Result<std::unique_ptr<GetStream>>> get(rt::Worker& worker,
+                                                                 GetRequest request) override;
+
+ private:
+  class Stream;
+  [[nodiscard]] Behaviour begin(const GetRequest& request);
+  [[nodiscard]] Result<Object> answer(const GetRequest& request, const Behaviour& behaviour);
+
+  mutable Mutex mutex_;
+  std::map<std::pair<std::string, std::string>, Object> objects_ GUARDED_BY(mutex_);
+  std::function<Behaviour(const GetRequest&, size_t)> choose_ GUARDED_BY(mutex_);
+  Behaviour behaviour_ GUARDED_BY(mutex_);
+  std::map<std::string, Behaviour> by_bucket_ GUARDED_BY(mutex_);
+  std::vector<Asked> asked_ GUARDED_BY(mutex_);
+  std::atomic<uint64_t> bytes_sent_{0};
+};
+
+}  // namespace cachey::origin

@@ -1,0 +1,72 @@
+#include "origin/finality.h"
+
+namespace cachey::origin {
+namespace {
+
+/// How little hope a failure leaves: the higher, the more final.
+int finality(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kNotFound:
+      return 9;
+    case ErrorKind::kDenied:
+      return 8;
+    case ErrorKind::kArchived:
+      return 7;
+    case ErrorKind::kBadRequest:
+      return 6;
+    case ErrorKind::kRangeNotSatisfiable:
+      return 6;
+    case ErrorKind::kChanged:
+      return 5;
+    case ErrorKind::kUpstream:
+      return 4;
+    case ErrorKind::kInternal:
+      return 4;
+    case ErrorKind::kTimeout:
+      return 3;
+    case ErrorKind::kThrottled:
+      return 2;
+    case ErrorKind::kOverloaded:
+      return 1;
+    case ErrorKind::kCancelled:
+      return 0;
+  }
+  return 4;
+}
+
+}  // namespace
+
+const Error& less_final(const Error& a, const Error& b) {
+  return finality(a.kind()) <= finality(b.kind()) ? a : b;
+}
+
+bool worth_another_bucket(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kNotFound:
+    case ErrorKind::kDenied:
+    case ErrorKind::kArchived:
+    case ErrorKind::kChanged:
+    case ErrorKind::kThrottled:
+    case ErrorKind::kTimeout:
+    case ErrorKind::kUpstream:
+      return true;
+    case ErrorKind::kBadRequest:
+    case ErrorKind::kRangeNotSatisfiable:
+    case ErrorKind::kOverloaded:
+    case ErrorKind::kCancelled:
+    case ErrorKind::kInternal:
+      return false;
+  }
+  return false;
+}
+
+bool speaks_against_the_store(ErrorKind kind) {
+  return kind == ErrorKind::kThrottled || kind == ErrorKind::kTimeout ||
+         kind == ErrorKind::kUpstream;
+}
+
+bool settles_the_bucket(ErrorKind kind) {
+  return !speaks_against_the_store(kind) && kind != ErrorKind::kOverloaded;
+}
+
+}  // namespace cachey::origin

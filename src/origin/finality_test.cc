@@ -1,0 +1,46 @@
+#include "origin/finality.h"
+
+#include <gtest/gtest.h>
+
+namespace cachey::origin {
+namespace {
+
+ErrorKind told(ErrorKind first, ErrorKind second) {
+  const Error a(first, "");
+  const Error b(second, "");
+  return less_final(a, b).kind();
+}
+
+TEST(Finality, MissingOnlyWhereBothSaySo) {
+  EXPECT_EQ(told(ErrorKind::kNotFound, ErrorKind::kNotFound), ErrorKind::kNotFound);
+  for (const ErrorKind other : {ErrorKind::kTimeout, ErrorKind::kThrottled, ErrorKind::kUpstream,
+                                ErrorKind::kDenied, ErrorKind::kArchived}) {
+    EXPECT_EQ(told(ErrorKind::kNotFound, other), other);
+    EXPECT_EQ(told(other, ErrorKind::kNotFound), other);
+  }
+}
+
+TEST(Finality, DeniedOnlyWhereNothingMayPass) {
+  EXPECT_EQ(told(ErrorKind::kDenied, ErrorKind::kTimeout), ErrorKind::kTimeout);
+  EXPECT_EQ(told(ErrorKind::kUpstream, ErrorKind::kDenied), ErrorKind::kUpstream);
+  EXPECT_EQ(told(ErrorKind::kUpstream, ErrorKind::kThrottled), ErrorKind::kThrottled);
+}
+
+TEST(Finality, PastTheEndIsFinal) {
+  EXPECT_FALSE(worth_another_bucket(ErrorKind::kRangeNotSatisfiable));
+  EXPECT_FALSE(worth_another_bucket(ErrorKind::kOverloaded));
+  EXPECT_TRUE(worth_another_bucket(ErrorKind::kNotFound));
+  EXPECT_TRUE(worth_another_bucket(ErrorKind::kTimeout));
+}
+
+TEST(Finality, WhatTheStoreSaysOfTheObjectSettlesTheBucket) {
+  for (const ErrorKind kind : {ErrorKind::kNotFound, ErrorKind::kRangeNotSatisfiable,
+                               ErrorKind::kArchived, ErrorKind::kChanged, ErrorKind::kDenied}) {
+    EXPECT_TRUE(settles_the_bucket(kind));
+  }
+  EXPECT_FALSE(settles_the_bucket(ErrorKind::kUpstream));
+  EXPECT_FALSE(settles_the_bucket(ErrorKind::kTimeout));
+}
+
+}  // namespace
+}  // namespace cachey::origin

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <expected>
+#include <string>
+
+namespace cachey::origin {
+
+/// Why bytes did not come or go.
+struct IoFailure {
+  enum class Cause {
+    kTimedOut,
+    kClosed,       ///< the peer ended the stream
+    kCertificate,  ///< the peer is not who it should be
+    kCancelled,
+    kOther,
+  };
+  Cause cause = Cause::kOther;
+  std::string text;
+};
+
+template <typename T>
+using IoResult = std::expected<T, IoFailure>;
+
+}  // namespace cachey::origin

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+
+namespace cachey::origin {
+
+/// What the store's answers have taught us, by name: the region of a bucket, the clock of a host.
+/// All workers share it. Past the limit everything is forgotten, to be learned anew. Thread-safe.
+template <typename T>
+class Learned {
+ public:
+  static constexpr size_t kNamesMax = 1024;
+
+  [[nodiscard]] std::optional<T> find(std::string_view name) const {
+    if (empty_.load(std::memory_order_relaxed)) return std::nullopt;
+    const std::shared_lock lock(mutex_);
+    const auto found = values_.find(name);
+    return found == values_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  void set(const std::string& name, T value) {
+    const std::unique_lock lock(mutex_);
+    if (values_.size() >= kNamesMax && !values_.contains(name)) values_.clear();
+    values_.insert_or_assign(name, std::move(value));
+    empty_.store(false, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<bool> empty_{true};  // spares those who have nothing to learn the lock
+  mutable std::shared_mutex mutex_;
+  std::map<std::string, T, std::less<>> values_;  // under mutex_
+};
+
+}  // namespace cachey::origin

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <stop_token>
+#include <utility>
+
+#include "rt/waiter.h"
+
+namespace cachey::origin {
+
+/// A waiter in a list of its own worker's. Takes itself off when it ends, so that a coroutine may
+/// be destroyed while it waits. `list` must outlive it.
+class QueuedWaiter : public rt::Waiter {
+ public:
+  QueuedWaiter(rt::Executor executor, rt::WaiterList& list)
+      : rt::Waiter(std::move(executor)), list_(list) {}
+  ~QueuedWaiter() { take_off(); }
+
+  void enqueue() { list_.push_back(*this); }
+  void enqueue_first() { list_.push_front(*this); }
+
+  /// False: it did not stand there, so that it has been notified.
+  bool take_off() {
+    if (!is_linked()) return false;
+    list_.erase(list_.iterator_to(*this));
+    return true;
+  }
+
+  /// Until notified, `deadline`, or `stop`, which is requested on the worker's thread. False:
+  /// nobody notified it.
+  [[nodiscard]] rt::Task<bool> wait_in_list(rt::TimerWheel& timers, MonoTime deadline,
+                                            std::stop_token stop);
+
+ private:
+  rt::WaiterList& list_;
+};
+
+/// Notifies the one that has waited longest, if any waits.
+inline void notify_first(rt::WaiterList& list) {
+  if (list.empty()) return;
+  rt::Waiter& waiter = list.front();
+  list.pop_front();
+  waiter.notify();
+}
+
+}  // namespace cachey::origin

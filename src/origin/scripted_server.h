@@ -1,0 +1,102 @@
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+
+namespace cachey::origin {
+
+/// A certificate, its key and the authority that signed it, in PEM; made for the test that asks.
+struct TestIdentity {
+  std::string certificate;
+  std::string key;
+  std::string authority;
+};
+
+/// For `subject_alternative_names` such as `DNS:localhost,IP:127.0.0.1`; valid for an hour, or, if
+/// `expired`, until a minute ago.
+[[nodiscard]] TestIdentity make_test_identity(const std::string& subject_alternative_names,
+                                              bool expired = false);
+
+/// The server's end of one connection: blocking calls of the script that plays it.
+class Peer {
+ public:
+  explicit Peer(int fd) : fd_(fd) {}
+  ~Peer();
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  /// Speaks TLS from here on. False where the client does not.
+  bool start_tls(SSL_CTX* context);
+  /// The next request's head with its last empty line; empty where the client has gone.
+  [[nodiscard]] std::string read_request();
+  /// The next `size` bytes, fewer where the client has gone.
+  [[nodiscard]] std::string read_body(size_t size);
+  /// False where the client has gone.
+  bool send(std::string_view bytes);
+  /// Returns when the client has closed the connection.
+  void wait_until_closed();
+  /// What the client reads is a reset, not an end.
+  void reset();
+
+ private:
+  [[nodiscard]] bool receive();
+
+  int fd_;
+  SSL* tls_ = nullptr;
+  std::string received_;
+};
+
+/// Where and how a scripted server listens.
+struct Listening {
+  const char* address = "127.0.0.1";
+  uint16_t port = 0;                       ///< 0: one of its own
+  const TestIdentity* identity = nullptr;  ///< null: no TLS
+  bool tls_later = false;                  ///< the script starts TLS itself
+  int tls_version_max = 0;                 ///< 0: the newest
+};
+
+/// A server on loopback that plays a script for each connection, on a thread of its own; the
+/// connection ends when the script returns. Owned by the test.
+class ScriptedServer {
+ public:
+  /// `connection` counts from 0.
+  using Script = std::function<void(Peer& peer, int connection)>;
+
+  explicit ScriptedServer(Script script, const TestIdentity* identity = nullptr)
+      : ScriptedServer(std::move(script), Listening{.identity = identity}) {}
+  ScriptedServer(Script script, const Listening& listening);
+  ~ScriptedServer();
+
+  [[nodiscard]] SSL_CTX* tls() const { return tls_; }
+
+  [[nodiscard]] uint16_t port() const { return port_; }
+  [[nodiscard]] int accepted() const { return accepted_.load(); }
+
+ private:
+  void accept_all();
+  void serve(int fd, int connection);
+
+  const Script script_;
+  const bool tls_at_once_;
+  SSL_CTX* tls_ = nullptr;
+  int listener_ = -1;
+  uint16_t port_ = 0;
+  std::atomic<int> accepted_{0};
+  std::thread acceptor_;
+  Mutex mutex_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::vector<int> open_ GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_ GUARDED_BY(mutex_);
+};
+
+}  // namespace cachey::origin

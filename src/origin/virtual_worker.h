@@ -1,0 +1,52 @@
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "base/clock.h"
+#include "rt/worker.h"
+
+namespace cachey::origin {
+
+/// A worker whose time is the test's: nothing waits for real, and the same seed does the same
+/// again. Runs on the test's own thread.
+class VirtualWorker {
+ public:
+  [[nodiscard]] rt::Worker& worker() { return worker_; }
+  [[nodiscard]] ManualClock& clock() { return clock_; }
+
+  /// Runs `task` to its end, however long it takes on the virtual clock.
+  template <typename T>
+  T run(rt::Task<T> task) {
+    std::optional<T> result;
+    auto completed = [&result](std::exception_ptr failure, T value) {
+      if (failure) std::rethrow_exception(failure);
+      result.emplace(std::move(value));
+    };
+    rt::asio::co_spawn(worker_.io(), std::move(task), completed);
+    worker_.io().poll();
+    while (!result) pass(rt::TimerWheel::kTick);
+    return std::move(*result);
+  }
+
+  /// Lets so much time pass, and what becomes due happen.
+  void pass(std::chrono::nanoseconds time) {
+    const MonoTime until = clock_.mono() + time;
+    while (clock_.mono() < until) {
+      clock_.advance(
+          std::min<std::chrono::nanoseconds>(rt::TimerWheel::kTick, until - clock_.mono()));
+      worker_.timers().advance();
+      worker_.io().poll();
+    }
+  }
+
+ private:
+  // Far enough ahead that the timers' own clock never gets there.
+  ManualClock clock_{std::chrono::steady_clock::now() + std::chrono::years(10)};
+  rt::Worker worker_{0, clock_};
+};
+
+}  // namespace cachey::origin

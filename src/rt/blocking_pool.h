@@ -1,0 +1,40 @@
+#pragma once
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "rt/io.h"
+#include "rt/waiter.h"
+
+namespace cachey::rt {
+
+/// A few threads for calls that block (files, name look-ups), so that no worker ever does. Owned by
+/// main; outlives the workers' last task.
+class BlockingPool {
+ public:
+  explicit BlockingPool(unsigned threads) : pool_(threads) {}
+  ~BlockingPool();
+
+  /// Runs `work` on a pool thread and resumes the caller on its own worker with what it returned.
+  /// `work` must not throw. What it refers to must live in the calling coroutine's frame or longer.
+  template <typename Work>
+  [[nodiscard]] Task<std::invoke_result_t<Work&>> run(Work work) {
+    std::optional<std::invoke_result_t<Work&>> result;
+    const Executor executor = co_await asio::this_coro::executor;
+    Waiter waiter(executor);
+    asio::post(pool_, [&] {
+      result.emplace(work());
+      waiter.notify();
+    });
+    co_await waiter.wait();
+    co_return std::move(*result);
+  }
+
+ private:
+  asio::thread_pool pool_;
+};
+
+}  // namespace cachey::rt

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/units.h"
+
+namespace cachey::store {
+
+/// A piece of arena memory: its size is a power of two, 4 KiB to 2 MiB, and it is aligned to it.
+struct Extent {
+  std::byte* data = nullptr;
+  uint32_t size = 0;
+};
+
+/// The one anonymous mapping that all page bytes live in, 2 MiB slabs backed by huge pages and
+/// reused in place. A page takes whole slabs and, for what is left over, at most three smaller
+/// extents cut from shared slabs by halving (a buddy allocator; K. Knowlton, CACM 8(10), 1965), so
+/// that rounding costs at most 1/7 of a page larger than 32 KiB and no buffer must be contiguous.
+///
+/// Memory is committed as slabs are first touched and stays committed until the limit falls below
+/// it. Not synchronized: the memory tier's mutex guards it.
+class Arena {
+ public:
+  static constexpr uint64_t kSlabBytes = 2 * kMiB;
+  static constexpr uint64_t kUnitBytes = 4 * kKiB;
+  static constexpr size_t kTailExtentsMax = 3;
+
+  /// Reserves address space for `capacity` bytes, rounded down to slabs. Throws std::bad_alloc.
+  explicit Arena(uint64_t capacity);
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  /// The bytes that extents for `bytes` of payload take.
+  [[nodiscard]] static uint64_t rounded(uint64_t bytes);
+
+  /// Appends extents that hold `bytes`, in order, or leaves `out` as it was and returns false.
+  /// `owner` is what owners_of_emptiest_slab tells later.
+  [[nodiscard]] bool allocate(uint64_t bytes, void* owner, std::vector<Extent>& out);
+
+  /// Gives back what allocate handed to `owner`.
+  void release(std::span<const Extent> extents, void* owner);
+
+  /// The owners that share the shared slab with the fewest bytes in use, or none where no slab is
+  /// shared: freeing them all frees the slab. `skip` slabs with fewer bytes are passed over.
+  [[nodiscard]] std::vector<void*> owners_of_emptiest_slab(size_t skip) const;
+
+  /// Commits at most this much; free slabs past it go back to the system at once, used ones when
+  /// freed.
+  void set_limit(uint64_t bytes);
+
+  [[nodiscard]] uint64_t used_bytes() const { return used_bytes_; }
+  [[nodiscard]] uint64_t committed_bytes() const { return committed_slabs_ * kSlabBytes; }
+  [[nodiscard]] uint64_t limit_bytes() const { return limit_slabs_ * kSlabBytes; }
+
+ private:
+  static constexpr int kOrders = 10;  // order n: 4 KiB << n; the last is a whole slab
+  static constexpr int kSlabOrder = kOrders - 1;
+  static constexpr uint32_t kNone = UINT32_MAX;
+  static_assert((kUnitBytes << kSlabOrder) == kSlabBytes);
+
+  /// A slab that is cut up: which blocks of each order are free.
+  struct Shared {
+    std::array<std::array<uint64_t, 8>, kSlabOrder> free{};  // bit b of order n: block b is free
+    uint32_t used_units = 0;
+    std::vector<void*> owners;  // one an extent
+  };
+
+  [[nodiscard]] static std::array<uint32_t, kTailExtentsMax> tail_sizes(uint64_t bytes);
+  [[nodiscard]] static int order_of(uint32_t size);
+
+  [[nodiscard]] std::byte* take_slab();
+  void give_slab(uint32_t slab);
+  [[nodiscard]] std::byte* take_block(int order, void* owner);
+  [[nodiscard]] std::byte* take_block_in(uint32_t slab, int order, void* owner);
+  void give_block(std::byte* data, int order, void* owner);
+  void mark_free(uint32_t slab, int order, uint32_t block);
+  void uncommit(uint32_t slab);
+
+  std::byte* base_ = nullptr;
+  uint32_t slabs_ = 0;
+  uint32_t limit_slabs_ = 0;
+  uint32_t committed_slabs_ = 0;
+  uint64_t used_bytes_ = 0;
+  std::vector<uint32_t> free_committed_;                      // free slabs that hold memory
+  std::vector<uint32_t> free_uncommitted_;                    // free slabs that hold none
+  std::vector<std::unique_ptr<Shared>> shared_;               // by slab; null: whole or free
+  std::array<std::vector<uint32_t>, kSlabOrder> candidates_;  // slabs that may have a free block
+  std::vector<uint16_t> listed_;  // by slab; bit n: it stands in candidates_[n]
+};
+
+}  // namespace cachey::store

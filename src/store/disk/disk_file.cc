@@ -1,0 +1,170 @@
+#include "store/disk/disk_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/fs.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "base/log.h"
+#include "base/size_text.h"
+
+namespace cachey::store {
+namespace {
+
+constexpr const char* kFileName = "cachey.disk";
+constexpr mode_t kFileMode = 0600;
+
+std::string text_of(int error_number) { return std::generic_category().message(error_number); }
+
+std::unexpected<Error> refused(const std::string& path, const std::string& why) {
+  return fail(ErrorKind::kBadRequest, fmt::format("{}: {}", log::quoted(path), why));
+}
+
+/// Opens with O_DIRECT, or without where the file system has none. -1 and errno, as open().
+int open_direct(const std::string& path, int flags, bool& direct) {
+  direct = true;
+  int fd = ::open(path.c_str(), flags | O_DIRECT, kFileMode);
+  if (fd < 0 && errno == EINVAL) {
+    direct = false;
+    fd = ::open(path.c_str(), flags, kFileMode);
+  }
+  return fd;
+}
+
+/// What a file that has `allocated` bytes already could have on this file system.
+uint64_t available(int fd, const struct stat& status) {
+  struct statvfs system{};
+  if (::fstatvfs(fd, &system) != 0) return 0;
+  return uint64_t{system.f_bavail} * system.f_frsize + uint64_t(status.st_blocks) * 512;
+}
+
+}  // namespace
+
+void drop_front(std::vector<iovec>& parts, size_t bytes) {
+  size_t whole = 0;
+  while (whole < parts.size() && bytes >= parts[whole].iov_len) bytes -= parts[whole++].iov_len;
+  parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(whole));
+  if (bytes == 0) return;
+  parts.front().iov_base = static_cast<std::byte*>(parts.front().iov_base) + bytes;
+  parts.front().iov_len -= bytes;
+}
+
+Result<std::unique_ptr<DiskFile>> DiskFile::open(const DiskPath& path, Access access) {
+  struct stat status{};
+  if (::stat(path.path.c_str(), &status) != 0) {
+    const bool may_be_made = path.kind == DiskKind::kBlock && errno == ENOENT &&
+                             path.capacity > 0 && access == Access::kReadWrite;
+    if (!may_be_made) return refused(path.path, text_of(errno));
+  } else if (path.kind == DiskKind::kFs && !S_ISDIR(status.st_mode)) {
+    return refused(path.path, "not a directory; for a device or a file use the kind `block`");
+  } else if (path.kind == DiskKind::kBlock && !S_ISBLK(status.st_mode) &&
+             !S_ISREG(status.st_mode)) {
+    return refused(path.path, "neither a block device nor a regular file");
+  }
+  const bool device = S_ISBLK(status.st_mode);
+  const std::string file = path.kind == DiskKind::kFs ? path.path + "/" + kFileName : path.path;
+  int flags = O_CLOEXEC | (access == Access::kReadOnly ? O_RDONLY : O_RDWR);
+  if (access == Access::kReadWrite) flags |= device ? O_EXCL : O_CREAT;  // O_EXCL: not mounted
+  bool direct = true;
+  const int fd = open_direct(file, flags, direct);
+  if (fd < 0) {
+    return refused(file, errno == EBUSY ? "in use, by a mounted file system or another process"
+                                        : text_of(errno));
+  }
+  std::unique_ptr<DiskFile> opened(new DiskFile(fd, direct));
+  if (access == Access::kReadWrite) {
+    if (Result<void> locked = opened->lock(file); !locked) return std::unexpected(locked.error());
+  }
+  if (Result<void> sized = opened->set_size(path, access); !sized) {
+    return std::unexpected(sized.error());
+  }
+  if (!direct) log::warn("disk without O_DIRECT, using the page cache", {{"path", file}});
+  return opened;
+}
+
+DiskFile::~DiskFile() { ::close(fd_); }
+
+Result<void> DiskFile::lock(const std::string& path) const {
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return {};
+  return refused(path, errno == EWOULDBLOCK ? "in use by another process of Cachey"
+                                            : "cannot be locked: " + text_of(errno));
+}
+
+Result<void> DiskFile::set_size(const DiskPath& path, Access access) {
+  struct stat status{};
+  if (::fstat(fd_, &status) != 0) return refused(path.path, text_of(errno));
+  uint64_t present = static_cast<uint64_t>(status.st_size);
+  if (S_ISBLK(status.st_mode) && ::ioctl(fd_, BLKGETSIZE64, &present) != 0) {
+    return refused(path.path, "its size cannot be read: " + text_of(errno));
+  }
+  uint64_t wanted = path.capacity != 0 ? path.capacity : present;
+  if (wanted == 0) {
+    wanted = static_cast<uint64_t>(static_cast<double>(available(fd_, status)) * kDefaultShare);
+  }
+  if (S_ISBLK(status.st_mode) && path.capacity == 0) {
+    wanted = static_cast<uint64_t>(static_cast<double>(present) * kDefaultShare);
+  }
+  size_ = std::min(wanted, kBytesMax) / BlockDevice::kUnitBytes * BlockDevice::kUnitBytes;
+  if (access == Access::kReadOnly) {
+    size_ = present / BlockDevice::kUnitBytes * BlockDevice::kUnitBytes;
+    return {};
+  }
+  if (size_ < kBytesMin) {
+    return refused(path.path, fmt::format("only {} for the cache; at least {}", format_size(size_),
+                                          format_size(kBytesMin)));
+  }
+  if (S_ISBLK(status.st_mode)) {
+    if (size_ <= present) return {};
+    return refused(path.path, fmt::format("the device has {}, not {}", format_size(present),
+                                          format_size(path.capacity)));
+  }
+  // Extended, never cut: the superblock says how much of it is used.
+  if (::fallocate(fd_, 0, 0, static_cast<off_t>(size_)) == 0) return {};
+  const int error = errno;
+  if (error == EOPNOTSUPP) {  // then it may find no space later, which is a failed write
+    if (present >= size_ || ::ftruncate(fd_, static_cast<off_t>(size_)) == 0) return {};
+  } else if (::ftruncate(fd_, status.st_size) != 0) {
+    log::warn("disk file keeps what was allocated for it");
+  }
+  return refused(path.path,
+                 fmt::format("cannot reserve {}: {}", format_size(size_), text_of(error)));
+}
+
+namespace {
+
+/// Calls `move` (preadv or pwritev) until all parts are moved.
+template <typename Move>
+IoStatus move_all(Move move, int fd, uint64_t offset, std::span<const iovec> from) {
+  std::vector<iovec> parts(from.begin(), from.end());
+  while (!parts.empty()) {
+    const ssize_t moved =
+        move(fd, parts.data(), static_cast<int>(parts.size()), static_cast<off_t>(offset));
+    if (moved < 0 && errno == EINTR) continue;
+    if (moved <= 0) return IoStatus{moved == 0 ? EIO : errno};
+    offset += static_cast<uint64_t>(moved);
+    drop_front(parts, static_cast<size_t>(moved));
+  }
+  return {};
+}
+
+}  // namespace
+
+IoStatus DiskFile::read(uint64_t offset, std::span<const iovec> into) const {
+  return move_all(::preadv, fd_, offset, into);
+}
+
+IoStatus DiskFile::write(uint64_t offset, std::span<const iovec> from) const {
+  return move_all(::pwritev, fd_, offset, from);
+}
+
+IoStatus DiskFile::sync() const { return IoStatus{::fdatasync(fd_) == 0 ? 0 : errno}; }
+
+}  // namespace cachey::store

@@ -1,0 +1,287 @@
+#include "store/disk/disk_tier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/size_text.h"
+#include "store/disk/io_parts.h"
+#include "store/disk/recovery.h"
+
+namespace cachey::store {
+namespace {
+
+constexpr uint64_t kSegmentBytesMin = 256 * kKiB;
+constexpr uint64_t kSegmentBytesMax = kPageBytes;
+constexpr uint64_t kSegmentShare = 1024;  // a segment's share of the capacity: one in so many
+
+CatalogLimits limits_of(const Superblock& superblock, const DiskTierConfig& config) {
+  return CatalogLimits{units_for(kDataOffset),
+                       static_cast<uint32_t>(superblock.capacity / kDiskUnitBytes),
+                       config.index_bytes_max};
+}
+
+Superblock fresh_superblock(uint64_t capacity, const Clock& clock, Random& random) {
+  Superblock superblock;
+  superblock.sequence = 1;
+  superblock.store_id = random.bits();
+  superblock.capacity = capacity;
+  superblock.created_at = clock.unix_seconds();
+  superblock.segment_units = static_cast<uint32_t>(
+      std::clamp(std::bit_floor(capacity / kSegmentShare), kSegmentBytesMin, kSegmentBytesMax) /
+      kDiskUnitBytes);
+  return superblock;
+}
+
+/// Why the store on a device cannot be used; nothing where it can.
+std::optional<std::string> unusable(const ParsedSuperblock& parsed, uint64_t device_bytes) {
+  switch (parsed.state) {
+    case SuperblockState::kBlank:
+      return std::nullopt;
+    case SuperblockState::kForeign:
+      return "it holds something that is no cache of ours; --disk-wipe overwrites it";
+    case SuperblockState::kOtherVersion:
+      return fmt::format("its format is version {}, this program's is {}; --disk-wipe starts anew",
+                         parsed.version, kDiskFormatVersion);
+    case SuperblockState::kDamaged:
+      return "its superblock is damaged; --disk-wipe starts anew";
+    case SuperblockState::kValid:
+      if (parsed.superblock.capacity <= device_bytes) return std::nullopt;
+      return fmt::format("it was made with a capacity of {}, not {}; --disk-wipe starts anew",
+                         format_size(parsed.superblock.capacity), format_size(device_bytes));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view to_string(DiskDrop cause) {
+  switch (cause) {
+    case DiskDrop::kOpening:
+      return "opening";
+    case DiskDrop::kOffline:
+      return "offline";
+    case DiskDrop::kQueueFull:
+      return "queue_full";
+    case DiskDrop::kNoSpace:
+      return "no_space";
+    case DiskDrop::kTooLong:
+      return "too_long";
+    case DiskDrop::kWriteError:
+      return "write_error";
+    case DiskDrop::kStale:
+      return "stale";
+  }
+  return "unknown";
+}
+
+Result<std::unique_ptr<DiskTier>> DiskTier::open(BlockDevice& device, DiskTierConfig config,
+                                                 Start start, const Clock& clock, Random& random) {
+  const uint64_t size = device.size() / kDiskUnitBytes * kDiskUnitBytes;
+  CHECK(size > kDataOffset);
+  Result<ParsedSuperblock> parsed = read_superblock(device);
+  if (!parsed) return std::unexpected(std::move(parsed.error()));
+  const bool fresh = start == Start::kWipe || parsed->state == SuperblockState::kBlank;
+  if (!fresh) {
+    if (std::optional<std::string> why = unusable(*parsed, size)) {
+      return fail(ErrorKind::kBadRequest, std::move(*why));
+    }
+  }
+  Superblock superblock =
+      fresh ? fresh_superblock(size, clock, random) : std::move(parsed->superblock);
+  if (fresh || superblock.capacity < size) {  // new, or grown
+    superblock.capacity = size;
+    ++superblock.sequence;
+    if (const IoStatus written = store::write_superblock(device, superblock); !written.ok()) {
+      return fail(ErrorKind::kInternal, "its superblock cannot be written");
+    }
+  }
+  return std::unique_ptr<DiskTier>(
+      new DiskTier(device, std::move(config), std::move(superblock), clock));
+}
+
+DiskTier::DiskTier(BlockDevice& device, DiskTierConfig config, Superblock superblock,
+                   const Clock& clock)
+    : device_(device),
+      config_(std::move(config)),
+      clock_(clock),
+      store_id_(superblock.store_id),
+      capacity_(superblock.capacity),
+      superblock_(std::move(superblock)),
+      journal_(store_id_, superblock_.segment_units),
+      catalog_(limits_of(superblock_, config_), journal_) {
+  charge();
+}
+
+DiskTier::~DiskTier() {
+  config_.charge(-charged_.load());
+  const MutexLock lock(mutex_);
+  CHECK(queue_.empty());
+}
+
+void DiskTier::recover() {
+  const MonoTime began = clock_.mono();
+  size_t left_out = 0;
+  {
+    const MutexLock lock(mutex_);
+    CHECK(!recovered_.load());
+    const ReplayReport report = restore_catalog(device_, superblock_, catalog_);
+    left_out = report.overlapping_pages;
+    journal_.restore_segments(superblock_.segments, report.next_block);
+    DiskStats::add(stats_.recovered_pages, catalog_.pages());
+    DiskStats::add(stats_.recovered_damaged, report.damaged_blocks);
+    const MutexLock opening(opening_mutex_);
+    for (const Superseded& superseded : std::exchange(superseded_, {})) {
+      supersede(superseded.object, superseded.keep ? &*superseded.keep : nullptr);
+    }
+    recovered_.store(true, std::memory_order_release);
+  }
+  charge();
+  const DiskUsage used = usage();
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.mono() - began).count();
+  log::info("disk index read", {{"pages", used.pages},
+                                {"bytes", used.payload_bytes},
+                                {"capacity", used.capacity},
+                                {"milliseconds", took},
+                                {"damaged_blocks", stats_.recovered_damaged.load()},
+                                {"overlapping", left_out}});
+}
+
+DiskPageRef::~DiskPageRef() {
+  if (tier_ != nullptr) tier_->let_go(*entry_);
+}
+
+void DiskTier::let_go(DiskEntry& entry) {
+  const MutexLock lock(mutex_);
+  catalog_.let_go(entry);
+}
+
+std::optional<DiskPageRef> DiskTier::find(rt::Worker& worker, std::string_view kind,
+                                          std::string_view object, uint32_t page, DiskUse use) {
+  if (!usable(worker)) return std::nullopt;
+  const ObjectId id = object_id(kind, object);
+  const MutexLock lock(mutex_);
+  DiskEntry* entry = catalog_.find(id, page);
+  if (entry == nullptr) return std::nullopt;
+  if (use == DiskUse::kUse) Catalog::touch(*entry);
+  catalog_.hold(*entry);
+  return DiskPageRef(*this, *entry);
+}
+
+void DiskTier::touch(std::string_view kind, std::string_view object, uint32_t page) {
+  if (!recovered_.load(std::memory_order_acquire)) return;
+  const ObjectId id = object_id(kind, object);
+  const MutexLock lock(mutex_);
+  if (DiskEntry* entry = catalog_.find(id, page)) Catalog::touch(*entry);
+}
+
+/// The page cannot be read: nobody shall find it again.
+void DiskTier::forget(DiskEntry& entry) {
+  const MutexLock lock(mutex_);
+  if (entry.listed) catalog_.remove(entry);
+}
+
+void DiskTier::supersede(const ObjectId& object, const ObjectInfo* keep) {
+  catalog_.remove_versions(object, keep);
+  for (DiskEntry* entry : writing_) {
+    if (entry->object != object) continue;
+    if (keep == nullptr || !entry->source->info.same_version(*keep)) entry->stale = true;
+  }
+}
+
+void DiskTier::supersede_now(rt::Worker& worker, std::string_view kind, std::string_view object,
+                             const ObjectInfo* keep) {
+  const ObjectId id = object_id(kind, object);
+  if (note_while_opening(id, keep)) return;
+  bool any = false;
+  {
+    const MutexLock lock(mutex_);
+    const uint64_t appended = journal_.appended();
+    supersede(id, keep);
+    any = journal_.appended() != appended;
+  }
+  if (!any) return;
+  start_journal(worker, true);
+  charge();
+}
+
+bool DiskTier::note_while_opening(const ObjectId& object, const ObjectInfo* keep) {
+  if (recovered_.load(std::memory_order_acquire)) return false;
+  const MutexLock lock(opening_mutex_);
+  if (recovered_.load(std::memory_order_acquire)) return false;
+  superseded_.push_back({object, keep == nullptr ? std::nullopt : std::optional(*keep)});
+  return true;
+}
+
+void DiskTier::observe(rt::Worker& worker, std::string_view kind, std::string_view object,
+                       const ObjectInfo& info) {
+  supersede_now(worker, kind, object, &info);
+}
+
+void DiskTier::remove(rt::Worker& worker, std::string_view kind, std::string_view object) {
+  supersede_now(worker, kind, object, nullptr);
+}
+
+void DiskTier::charge() {
+  int64_t change = 0;
+  {
+    const MutexLock lock(mutex_);
+    const auto now = static_cast<int64_t>(catalog_.memory_bytes());
+    change = now - charged_.exchange(now);
+  }
+  if (change != 0) config_.charge(change);
+}
+
+void DiskTier::failed() {
+  if (!health_.failed(clock_.mono())) return;
+  DiskStats::add(stats_.times_offline, 1);
+  log::error("disk offline after failures; its pages are misses until a probe succeeds");
+  wake_queue();  // they must not wait for writes that may hang
+}
+
+bool DiskTier::usable(rt::Worker& worker) {
+  if (!recovered_.load(std::memory_order_acquire)) return false;
+  if (health_.online()) return true;
+  if (health_.take_probe(clock_.mono())) worker.tasks().spawn(probe(worker));
+  return false;
+}
+
+rt::Task<void> DiskTier::probe(rt::Worker& worker) {
+  AlignedBuffer out(kDiskUnitBytes);
+  AlignedBuffer in(kDiskUnitBytes);
+  const int64_t now = clock_.mono().time_since_epoch().count();
+  std::memcpy(out.bytes().data(), &now, sizeof now);
+  const iovec from = out.part();
+  const iovec into = in.part();
+  IoStatus status = co_await device_.write(worker, kProbeOffset, {&from, 1});
+  if (status.ok()) status = co_await device_.read(worker, kProbeOffset, {&into, 1});
+  const bool well = status.ok() && std::ranges::equal(in.bytes(), out.bytes());
+  health_.probed(well, clock_.mono());
+  if (!well) co_return;
+  log::info("disk online again");
+  start_journal(worker, true);
+}
+
+DiskUsage DiskTier::usage() const {
+  DiskUsage usage;
+  usage.capacity = capacity_;
+  if (!recovered_.load(std::memory_order_acquire)) return usage;
+  const MutexLock lock(mutex_);
+  usage.used_bytes = capacity_ - catalog_.space().free_units() * kDiskUnitBytes;
+  usage.payload_bytes = catalog_.payload_bytes();
+  usage.pages = catalog_.pages();
+  usage.evictions = catalog_.evictions();
+  usage.queued_bytes = queued_bytes_;
+  usage.pending_records = journal_.appended() - journal_.flushed();
+  usage.memory_bytes = catalog_.memory_bytes();
+  usage.online = health_.online();
+  return usage;
+}
+
+}  // namespace cachey::store

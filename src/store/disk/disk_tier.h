@@ -1,0 +1,247 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/byte_range.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/mutex.h"
+#include "base/object_info.h"
+#include "base/random.h"
+#include "rt/waiter.h"
+#include "rt/worker.h"
+#include "store/disk/catalog.h"
+#include "store/disk/device.h"
+#include "store/disk/disk_stats.h"
+#include "store/disk/health.h"
+#include "store/disk/journal.h"
+
+namespace cachey::store {
+
+struct DiskTierConfig {
+  uint64_t write_queue_bytes = 256 * kMiB;          ///< of pages being written, and of pages in all
+  std::chrono::milliseconds write_patience{1'000};  ///< of a page past it; then it is dropped
+  unsigned writes_at_once = 8;
+  std::chrono::milliseconds read_deadline{5'000};  ///< past it a read is a miss
+  std::chrono::milliseconds write_deadline{30'000};
+  std::chrono::milliseconds journal_delay{50};  ///< records gather for as long
+  size_t index_bytes_max = kGiB;                ///< memory for the index; past it pages are evicted
+  /// Told how much the index's memory grew or shrank. Any thread.
+  std::function<void(int64_t bytes)> charge = [](int64_t) {};
+};
+
+/// A page to be written.
+struct DiskPage {
+  std::string kind;
+  std::string object;
+  uint32_t page = 0;
+  uint64_t bytes = 0;
+  ObjectInfo info;
+  std::string bucket;
+  int64_t cached_at = 0;
+};
+
+enum class DiskRead : uint8_t {
+  kOk,       ///< the bytes are there and are the page's
+  kFailed,   ///< the device failed; the page is gone from the tier
+  kCorrupt,  ///< what the device gave is not what was written; the page is gone from the tier
+  kLate,     ///< the device took too long
+};
+
+enum class DiskWrite : uint8_t { kStored, kAlreadyThere, kDropped };
+
+enum class DiskUse : uint8_t {
+  kUse,   ///< the page is used: it should stay
+  kNone,  ///< more of a use that was counted
+};
+
+class DiskTier;
+
+/// A page that was found: what is known of it, and the right to read it. While it lasts the page's
+/// space is not given away, though the page may leave the tier. Any thread; outlived by the tier.
+class DiskPageRef {
+ public:
+  DiskPageRef(DiskPageRef&& other) noexcept
+      : tier_(std::exchange(other.tier_, nullptr)), entry_(other.entry_) {}
+  DiskPageRef& operator=(DiskPageRef&&) = delete;
+  ~DiskPageRef();
+
+  [[nodiscard]] const ObjectInfo& info() const { return entry_->source->info; }
+  [[nodiscard]] const std::string& bucket() const { return entry_->source->bucket; }
+  [[nodiscard]] int64_t cached_at() const { return entry_->cached_at; }
+  [[nodiscard]] uint64_t bytes() const { return entry_->bytes; }
+
+ private:
+  friend class DiskTier;
+  DiskPageRef(DiskTier& tier, DiskEntry& entry) : tier_(&tier), entry_(&entry) {}
+  DiskTier* tier_;
+  DiskEntry* entry_;
+};
+
+/// The disk tier: pages on a device, found by an index in memory. Nothing a device does makes more
+/// of a request fail than its hit: reads that fail, hang or bring other bytes than were written are
+/// misses; after some failures the tier goes offline, and comes back by a probe. A page of another
+/// version of its object than the last one seen is never found.
+///
+/// Lock order: the tier's mutex is the last; nothing but catalog and journal is called with it
+/// held. Owned by main; outlives all who refer to it; outlived by device and workers. Any thread,
+/// except that a worker passed in is the calling thread's own.
+class DiskTier {
+ public:
+  /// Keeps the memory that is read into or written from alive until the device is done with it,
+  /// which may be later than the call that asked for it.
+  using Keep = std::shared_ptr<void>;
+  enum class Start : uint8_t { kKeep, kWipe };
+
+  /// Makes a store on a blank device, or opens the one that is there, blocking shortly. Fails with
+  /// a line for the person who chose the device: no store of ours, of another version, too large.
+  [[nodiscard]] static Result<std::unique_ptr<DiskTier>> open(BlockDevice& device,
+                                                              DiskTierConfig config, Start start,
+                                                              const Clock& clock, Random& random);
+  ~DiskTier();
+  DiskTier(const DiskTier&) = delete;
+  DiskTier& operator=(const DiskTier&) = delete;
+
+  /// Reads the index, blocking; until it has returned nothing is found and nothing written. Once,
+  /// on any thread.
+  void recover() EXCLUDES(mutex_) EXCLUDES(opening_mutex_);
+
+  /// It has.
+  [[nodiscard]] bool recovered() const { return recovered_.load(std::memory_order_acquire); }
+
+  /// The page, if it is there. Answers from memory.
+  [[nodiscard]] std::optional<DiskPageRef> find(rt::Worker& worker, std::string_view kind,
+                                                std::string_view object, uint32_t page,
+                                                DiskUse use = DiskUse::kUse) EXCLUDES(mutex_);
+
+  /// Reads bytes [range.begin, range.end) of the page and verifies them. REQUIRES: the range begins
+  /// at a block and ends at one or at the page's end; `into` holds range.size() rounded up to 4
+  /// KiB, in parts that are multiples of 4 KiB and aligned to it.
+  [[nodiscard]] rt::Task<DiskRead> read(rt::Worker& worker, const DiskPageRef& page,
+                                        ByteRange range, std::vector<iovec> into, Keep keep);
+
+  /// Writes a whole page, in its turn; `from` as for read. Returns when it can be found; that it
+  /// survives the end of the process is so a journal_delay later, or after flush. Sees the version
+  /// (as observe), and does nothing where the page is there already.
+  [[nodiscard]] rt::Task<DiskWrite> write(rt::Worker& worker, DiskPage page,
+                                          std::vector<iovec> from, Keep keep);
+
+  /// The object is of this version now: pages of any other leave.
+  void observe(rt::Worker& worker, std::string_view kind, std::string_view object,
+               const ObjectInfo& info);
+  /// All pages of the object leave.
+  void remove(rt::Worker& worker, std::string_view kind, std::string_view object);
+  /// The page was used elsewhere (in memory): it should stay.
+  void touch(std::string_view kind, std::string_view object, uint32_t page) EXCLUDES(mutex_);
+
+  /// Waits until all writes have ended and are durable, calling `progress` with the bytes left
+  /// about every second. False: not by the deadline.
+  [[nodiscard]] rt::Task<bool> flush(rt::Worker& worker, MonoTime deadline,
+                                     std::function<void(uint64_t bytes_left)> progress);
+
+  [[nodiscard]] const DiskStats& stats() const { return stats_; }
+  [[nodiscard]] DiskUsage usage() const EXCLUDES(mutex_);
+
+ private:
+  friend class DiskPageRef;
+  struct Turn;
+  struct Transfer;
+  struct QueuedWrite;
+
+  DiskTier(BlockDevice& device, DiskTierConfig config, Superblock superblock, const Clock& clock);
+
+  // disk_tier.cc
+  void let_go(DiskEntry& entry) EXCLUDES(mutex_);
+  void forget(DiskEntry& entry) EXCLUDES(mutex_);
+  void supersede(const ObjectId& object, const ObjectInfo* keep) REQUIRES(mutex_);
+  void supersede_now(rt::Worker& worker, std::string_view kind, std::string_view object,
+                     const ObjectInfo* keep) EXCLUDES(mutex_) EXCLUDES(opening_mutex_);
+  [[nodiscard]] bool note_while_opening(const ObjectId& object, const ObjectInfo* keep)
+      EXCLUDES(opening_mutex_);
+  void charge() EXCLUDES(mutex_);
+  void failed() EXCLUDES(mutex_);
+  [[nodiscard]] bool usable(rt::Worker& worker);
+  [[nodiscard]] rt::Task<void> probe(rt::Worker& worker);
+
+  // disk_tier_io.cc
+  [[nodiscard]] rt::Task<IoStatus> transfer(rt::Worker& worker, std::shared_ptr<Transfer> transfer,
+                                            std::chrono::milliseconds limit);
+  [[nodiscard]] rt::Task<void> move(rt::Worker& worker, std::shared_ptr<Transfer> transfer,
+                                    size_t run);
+  [[nodiscard]] size_t verify(const DiskEntry& entry, ByteRange range,
+                              std::span<const iovec> parts) const;
+  /// The write is not needed, for the page is there or on its way.
+  [[nodiscard]] bool needless(const ObjectId& object, const DiskPage& page) REQUIRES(mutex_);
+  [[nodiscard]] rt::Task<bool> wait_for_turn(rt::Worker& worker, uint64_t bytes);
+  [[nodiscard]] bool may_begin(uint64_t bytes) const REQUIRES(mutex_);
+  /// False: it need not wait.
+  [[nodiscard]] bool enter_queue(QueuedWrite& queued) EXCLUDES(mutex_);
+  [[nodiscard]] bool quit_queue(QueuedWrite& queued) EXCLUDES(mutex_);
+  void leave_queue(uint64_t bytes) EXCLUDES(mutex_);
+  void end_turn(uint64_t bytes) EXCLUDES(mutex_);
+  void wake_queue() EXCLUDES(mutex_);
+  /// The first of the queue.
+  void take_turn(QueuedWrite& first, rt::WaiterList& begun) REQUIRES(mutex_);
+  [[nodiscard]] rt::Task<DiskWrite> write_in_turn(rt::Worker& worker, const DiskPage& page,
+                                                  std::span<const iovec> from,
+                                                  std::unique_ptr<Turn> turn, Keep keep);
+  [[nodiscard]] DiskWrite dropped(DiskDrop cause) {
+    stats_.drop(cause);
+    return DiskWrite::kDropped;
+  }
+
+  // disk_tier_journal.cc
+  void start_journal(rt::Worker& worker, bool at_once) EXCLUDES(mutex_);
+  [[nodiscard]] rt::Task<void> run_journal(rt::Worker& worker);
+  [[nodiscard]] rt::Task<void> gather(rt::Worker& worker);
+  [[nodiscard]] rt::Task<bool> write_pending(rt::Worker& worker);
+  [[nodiscard]] rt::Task<bool> grow_journal(rt::Worker& worker);
+  [[nodiscard]] rt::Task<bool> clean_oldest(rt::Worker& worker);
+  [[nodiscard]] rt::Task<bool> write_superblock(rt::Worker& worker,
+                                                std::vector<JournalSegment> segments);
+  [[nodiscard]] std::vector<JournalSegment> segments() const EXCLUDES(mutex_);
+  void copy_records(std::span<const std::byte> blocks, uint64_t first_block) EXCLUDES(mutex_);
+
+  BlockDevice& device_;
+  const DiskTierConfig config_;
+  const Clock& clock_;
+  DiskStats stats_;
+  DiskHealth health_;
+  std::atomic<bool> recovered_{false};
+  std::atomic<int64_t> charged_{0};
+  const uint64_t store_id_;
+  const uint64_t capacity_;
+
+  Superblock superblock_;                // the journal task's, once recovered
+  std::optional<Journal::Batch> batch_;  // the journal task's: being written, or to be tried again
+
+  struct Superseded {
+    ObjectId object;
+    std::optional<ObjectInfo> keep;
+  };
+  Mutex opening_mutex_;
+  std::vector<Superseded> superseded_ GUARDED_BY(opening_mutex_);  // seen while recovering
+
+  mutable Mutex mutex_;
+  Journal journal_ GUARDED_BY(mutex_);
+  Catalog catalog_ GUARDED_BY(mutex_);
+  std::vector<DiskEntry*> writing_ GUARDED_BY(mutex_);
+  rt::WaiterList queue_ GUARDED_BY(mutex_);
+  uint64_t queued_bytes_ GUARDED_BY(mutex_) = 0;
+  unsigned active_writes_ GUARDED_BY(mutex_) = 0;
+  uint64_t active_bytes_ GUARDED_BY(mutex_) = 0;
+  bool journal_running_ GUARDED_BY(mutex_) = false;
+  rt::Waiter* gathering_ GUARDED_BY(mutex_) = nullptr;  // the journal task, while it gathers
+};
+
+}  // namespace cachey::store

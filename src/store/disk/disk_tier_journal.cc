@@ -1,0 +1,232 @@
+// How the disk tier keeps its journal: one task at a time, on the worker that had the first record,
+// gathers records, writes them, and cleans up behind.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "store/disk/disk_tier.h"
+#include "store/disk/io_parts.h"
+
+namespace cachey::store {
+namespace {
+
+constexpr size_t kCleanBytes = 256 * kKiB;  // of the oldest segment, read at a time
+constexpr std::chrono::milliseconds kFlushPoll{10};
+constexpr std::chrono::seconds kProgressEvery{1};
+
+}  // namespace
+
+void DiskTier::start_journal(rt::Worker& worker, bool at_once) {
+  rt::Waiter* gathering = nullptr;
+  bool begin = false;
+  {
+    const MutexLock lock(mutex_);
+    if (at_once) gathering = std::exchange(gathering_, nullptr);
+    const bool needed = journal_.has_pending() || batch_.has_value();
+    begin = needed && !journal_running_ && health_.online();
+    if (begin) journal_running_ = true;
+  }
+  if (gathering != nullptr) gathering->notify();
+  if (begin) worker.tasks().spawn(run_journal(worker));
+}
+
+/// Waits for more records to come, unless somebody is in a hurry.
+rt::Task<void> DiskTier::gather(rt::Worker& worker) {
+  rt::Waiter waiter(worker.executor());
+  {
+    const MutexLock lock(mutex_);
+    gathering_ = &waiter;
+  }
+  std::move_only_function<bool()> take_off = [this] {
+    const MutexLock lock(mutex_);
+    return std::exchange(gathering_, nullptr) != nullptr;
+  };
+  const MonoTime deadline = clock_.mono() + config_.journal_delay;
+  (void)co_await waiter.wait_until(worker.timers(), deadline, std::move(take_off));
+}
+
+rt::Task<void> DiskTier::run_journal(rt::Worker& worker) {
+  co_await gather(worker);
+  while (true) {
+    bool well = co_await write_pending(worker);
+    bool clean = false;
+    {
+      const MutexLock lock(mutex_);
+      clean = well && journal_.wants_cleaning();
+      const bool more = well && (clean || journal_.has_pending());
+      if (!more) journal_running_ = false;
+      if (!more) co_return;
+    }
+    if (!clean) continue;
+    well = co_await clean_oldest(worker);
+    if (well) continue;
+    const MutexLock lock(mutex_);
+    journal_running_ = false;
+    co_return;
+  }
+}
+
+/// Until nothing is pending. False: the device failed, or there is no space for a segment; to be
+/// tried again when there is more to write, or when the disk is back.
+rt::Task<bool> DiskTier::write_pending(rt::Worker& worker) {
+  while (true) {
+    bool grow = false;
+    if (!batch_) {
+      const MutexLock lock(mutex_);
+      grow = journal_.needs_segment();
+    }
+    if (grow) {
+      const bool grown = co_await grow_journal(worker);
+      if (!grown) co_return false;
+    }
+    if (!batch_) {
+      const MutexLock lock(mutex_);
+      batch_ = journal_.next_batch(catalog_.finder());
+    }
+    if (!batch_) co_return true;
+    const iovec part = batch_->blocks.part();
+    const IoStatus status = co_await device_.write(worker, batch_->offset, {&part, 1});
+    if (!status.ok()) {
+      DiskStats::add(stats_.write_errors, 1);
+      failed();
+      co_return false;
+    }
+    DiskStats::add(stats_.journal_bytes, part.iov_len);
+    const MutexLock lock(mutex_);
+    journal_.on_disk(*batch_);
+    batch_.reset();
+  }
+}
+
+std::vector<JournalSegment> DiskTier::segments() const {
+  const MutexLock lock(mutex_);
+  return {journal_.segments().begin(), journal_.segments().end()};
+}
+
+rt::Task<bool> DiskTier::write_superblock(rt::Worker& worker, std::vector<JournalSegment> listed) {
+  Superblock next = superblock_;
+  ++next.sequence;
+  next.segments = std::move(listed);
+  const std::vector<std::byte> encoded = encode_superblock(next);
+  AlignedBuffer buffer(encoded.size());
+  std::ranges::copy(encoded, buffer.bytes().begin());
+  const iovec part = buffer.part();
+  for (const uint64_t offset : {uint64_t{0}, kSuperblockCopyOffset}) {
+    const IoStatus status = co_await device_.write(worker, offset, {&part, 1});
+    if (!status.ok()) {
+      DiskStats::add(stats_.write_errors, 1);
+      failed();
+      co_return false;
+    }
+    DiskStats::add(stats_.journal_bytes, part.iov_len);
+  }
+  superblock_ = std::move(next);
+  co_return true;
+}
+
+rt::Task<bool> DiskTier::grow_journal(rt::Worker& worker) {
+  std::optional<DiskExtent> run;
+  JournalSegment segment;
+  {
+    const MutexLock lock(mutex_);
+    run = catalog_.place_segment(journal_.segment_units());
+    if (!run) co_return false;
+    segment = JournalSegment{run->first, journal_.next_block()};
+  }
+  std::vector<JournalSegment> listed = segments();
+  listed.push_back(segment);
+  const bool written = co_await write_superblock(worker, std::move(listed));
+  const MutexLock lock(mutex_);
+  if (written) {
+    journal_.begin_segment(run->first);
+  } else {
+    // One copy may name it already, so nothing else may come to stand there before the next
+    // superblock: blocks of the journal are told from others by number and checksum.
+    catalog_.release_segment(*run);
+  }
+  co_return written;
+}
+
+/// Copies what counts in the oldest segment to the journal's end, and gives the segment back.
+rt::Task<bool> DiskTier::clean_oldest(rt::Worker& worker) {
+  JournalSegment oldest;
+  uint64_t bytes = 0;
+  {
+    const MutexLock lock(mutex_);
+    oldest = journal_.segments().front();
+    bytes = journal_.segment_units() * kDiskUnitBytes;
+  }
+  AlignedBuffer buffer(kCleanBytes);
+  const iovec part = buffer.part();
+  for (uint64_t at = 0; at < bytes; at += kCleanBytes) {
+    const uint64_t offset = oldest.first_unit * kDiskUnitBytes + at;
+    const IoStatus status = co_await device_.read(worker, offset, {&part, 1});
+    if (status.ok()) {
+      copy_records(buffer.bytes(), oldest.first_block + at / kJournalBlockBytes);
+      continue;
+    }
+    DiskStats::add(stats_.read_errors, 1);
+    failed();
+    if (!health_.online()) co_return false;
+    // Its pages are found as before, but will not be after a restart.
+    DiskStats::add(stats_.journal_lost_blocks, kCleanBytes / kJournalBlockBytes);
+  }
+  const bool copied = co_await write_pending(worker);
+  if (!copied) co_return false;
+  std::vector<JournalSegment> listed = segments();
+  listed.erase(listed.begin());
+  const bool written = co_await write_superblock(worker, std::move(listed));
+  if (!written) co_return false;
+  const MutexLock lock(mutex_);
+  journal_.drop_oldest();
+  catalog_.release_segment(DiskExtent{oldest.first_unit, journal_.segment_units()});
+  co_return true;
+}
+
+void DiskTier::copy_records(std::span<const std::byte> blocks, uint64_t first_block) {
+  const MutexLock lock(mutex_);
+  for (size_t at = 0; at < blocks.size(); at += kJournalBlockBytes) {
+    const uint64_t number = first_block + at / kJournalBlockBytes;
+    const auto records =
+        open_journal_block(blocks.subspan(at, kJournalBlockBytes), store_id_, number);
+    if (!records) {
+      DiskStats::add(stats_.journal_lost_blocks, 1);
+      continue;
+    }
+    RecordReader reader(*records);
+    while (const std::optional<JournalRecord> record = reader.next()) {
+      const auto* page = std::get_if<PageRecord>(&*record);
+      if (page == nullptr) continue;
+      DiskEntry* entry = catalog_.find(page->object, page->page);
+      if (entry != nullptr) journal_.copy(*entry, *page, number);
+    }
+  }
+}
+
+rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,
+                               std::function<void(uint64_t bytes_left)> progress) {
+  MonoTime reported = clock_.mono();
+  while (true) {
+    uint64_t left = 0;
+    bool durable = false;
+    {
+      const MutexLock lock(mutex_);
+      left = queued_bytes_;
+      durable = journal_.flushed() == journal_.appended();
+    }
+    if (left == 0 && durable) break;
+    const MonoTime now = clock_.mono();
+    if (now >= deadline || !health_.online()) co_return false;
+    if (now - reported >= kProgressEvery) {
+      progress(left);
+      reported = now;
+    }
+    start_journal(worker, true);
+    co_await worker.timers().sleep(kFlushPoll);
+  }
+  const IoStatus synced = co_await device_.sync(worker);
+  co_return synced.ok();
+}
+
+}  // namespace cachey::store

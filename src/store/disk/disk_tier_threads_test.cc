@@ -1,0 +1,101 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <cstring>
+#include <random>
+#include <thread>
+
+#include "store/disk/disk_harness.h"
+
+namespace cachey::store {
+namespace {
+
+/// Some workers that write, read, change and hold the same objects at a time, on a device that is
+/// full most of the while.
+class Crowd {
+ public:
+  static constexpr unsigned kWorkers = 3;
+  static constexpr int kSteps = 300;
+
+  explicit Crowd(DiskTier& tier) : tier_(tier) {}
+
+  rt::Task<void> run(rt::Worker& worker) {
+    std::mt19937 random(worker.index() + 1);
+    for (int step = 0; step < kSteps; ++step) {
+      const std::string object = std::to_string(random() % 60);
+      const uint32_t dice = random() % 10;
+      const int version = 1 + step / 100;
+      if (dice < 5) {
+        const DiskPage page = make_page(object, 0, 1 + random() % 1'500'000, version);
+        // The content goes by object and version alone, so that any worker can tell.
+        const std::shared_ptr<AlignedBuffer> content = content_of(page);
+        (void)co_await tier_.write(worker, page, {content->part()}, content);
+      } else if (dice < 9) {
+        std::optional<DiskPageRef> found = tier_.find(worker, "kind", object, 0);
+        if (found) co_await check(worker, *found, object);
+      } else {
+        tier_.observe(worker, "kind", object, make_page(object, 0, 1, version).info);
+      }
+    }
+    ++done_;
+  }
+
+  [[nodiscard]] unsigned done() const { return done_; }
+  [[nodiscard]] uint64_t wrong() const { return wrong_; }
+  [[nodiscard]] uint64_t hits() const { return hits_; }
+
+ private:
+  [[nodiscard]] static std::shared_ptr<AlignedBuffer> content_of(const DiskPage& page) {
+    auto content = std::make_shared<AlignedBuffer>(page.bytes);
+    const std::string mark = page.object + page.info.etag;
+    for (size_t at = 0; at < content->bytes().size(); at += 4096) {
+      std::memcpy(content->bytes().data() + at, mark.data(), mark.size());
+    }
+    return content;
+  }
+
+  rt::Task<void> check(rt::Worker& worker, const DiskPageRef& found, const std::string& object) {
+    auto into = std::make_shared<AlignedBuffer>(found.bytes());
+    const ByteRange all{0, found.bytes()};
+    const DiskRead read = co_await tier_.read(worker, found, all, {into->part()}, into);
+    const std::string mark = object + found.info().etag;
+    if (read != DiskRead::kOk || std::memcmp(into->bytes().data(), mark.data(), mark.size()) != 0) {
+      ++wrong_;
+    }
+    ++hits_;
+  }
+
+  DiskTier& tier_;
+  std::atomic<unsigned> done_{0};
+  std::atomic<uint64_t> wrong_{0};
+  std::atomic<uint64_t> hits_{0};
+};
+
+TEST(DiskTierThreads, WorkersShareATier) {
+  const SystemClock clock;
+  FixedRandom random(0.5);
+  FaultyDevice device(32 * kMiB);
+  auto tier = DiskTier::open(device, DiskHarness::quick(), DiskTier::Start::kKeep, clock, random);
+  ASSERT_TRUE(tier);
+  (*tier)->recover();
+  Crowd crowd(**tier);
+  rt::Workers workers(Crowd::kWorkers, clock);
+  workers.start();
+  workers.run_on_each([&](rt::Worker& worker) { worker.tasks().spawn(crowd.run(worker)); });
+  std::atomic<size_t> tasks{1};
+  while (tasks > 0) {
+    tasks = 0;
+    workers.run_on_each([&tasks](rt::Worker& worker) { tasks += worker.tasks().size(); });
+    (void)(*tier)->usage();
+    std::this_thread::yield();
+  }
+  workers.stop_and_join();
+  EXPECT_EQ(crowd.done(), Crowd::kWorkers);
+  EXPECT_EQ(crowd.wrong(), 0u);
+  EXPECT_GT(crowd.hits(), 20u);
+  EXPECT_GT((*tier)->usage().evictions, 0u);
+}
+
+}  // namespace
+}  // namespace cachey::store

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "rt/waiter.h"
+#include "store/disk/device.h"
+#include "store/disk/io_parts.h"
+
+namespace cachey::store {
+
+/// For tests: a device in memory that does what it is told, bad things included. Every operation
+/// suspends its caller once. Any thread.
+class FaultyDevice final : public BlockDevice {
+ public:
+  static constexpr uint64_t kSectorBytes = 4 * kKiB;  // written whole or not at all
+
+  explicit FaultyDevice(uint64_t bytes) : data_(bytes) {}
+
+  [[nodiscard]] uint64_t size() const override { return data_.bytes().size(); }
+  IoStatus read_now(uint64_t offset, std::span<std::byte> into) override;
+  IoStatus write_now(uint64_t offset, std::span<const std::byte> from) override;
+  [[nodiscard]] rt::Task<IoStatus> read(rt::Worker& worker, uint64_t offset,
+                                        std::span<const iovec> into) override;
+  [[nodiscard]] rt::Task<IoStatus> write(rt::Worker& worker, uint64_t offset,
+                                         std::span<const iovec> from) override;
+  [[nodiscard]] rt::Task<IoStatus> sync(rt::Worker& worker) override;
+
+  /// The next `count` reads or writes fail.
+  void fail_reads(int error, int count);
+  void fail_writes(int error, int count);
+
+  /// Operations that begin from now on do not end before release().
+  void hang();
+  void release();
+
+  void flip_bit(uint64_t bit);
+
+  /// The process dies in the middle of the write after `writes` more: of that one some sectors are
+  /// written, of later ones none. revive() ends it.
+  void die_after(uint64_t writes, uint32_t seed);
+  void revive();
+
+  /// The device says so, but does not write: one write in `one_in`; 0: never.
+  void lose_writes(uint32_t one_in, uint32_t seed);
+
+  /// From now on remember what sync() has not made durable.
+  void track_unsynced() { tracking_ = true; }
+  /// Each sector written since the last sync is, or is not, as before.
+  void lose_power(uint32_t seed);
+
+  [[nodiscard]] std::span<std::byte> bytes() { return data_.bytes(); }
+  [[nodiscard]] uint64_t bytes_read() const { return bytes_read_; }
+  [[nodiscard]] uint64_t bytes_written() const { return bytes_written_; }
+
+ private:
+  struct Sector {
+    uint64_t offset;
+    std::vector<std::byte> before;
+  };
+
+  [[nodiscard]] rt::Task<void> pass(rt::Worker& worker);
+  [[nodiscard]] IoStatus do_read(uint64_t offset, std::span<const iovec> into) EXCLUDES(mutex_);
+  [[nodiscard]] IoStatus do_write(uint64_t offset, std::span<const iovec> from) EXCLUDES(mutex_);
+
+  std::atomic<bool> tracking_{false};
+  std::atomic<uint64_t> bytes_read_{0};
+  std::atomic<uint64_t> bytes_written_{0};
+
+  Mutex mutex_;
+  AlignedBuffer data_;  // under mutex_, but for bytes()
+  std::mt19937 random_ GUARDED_BY(mutex_);
+  int read_error_ GUARDED_BY(mutex_) = 0;
+  int reads_to_fail_ GUARDED_BY(mutex_) = 0;
+  int write_error_ GUARDED_BY(mutex_) = 0;
+  int writes_to_fail_ GUARDED_BY(mutex_) = 0;
+  bool hanging_ GUARDED_BY(mutex_) = false;
+  rt::WaiterList hung_ GUARDED_BY(mutex_);
+  bool dying_ GUARDED_BY(mutex_) = false;
+  uint64_t writes_to_live_ GUARDED_BY(mutex_) = 0;
+  uint32_t lose_one_in_ GUARDED_BY(mutex_) = 0;
+  std::vector<Sector> unsynced_ GUARDED_BY(mutex_);
+};
+
+}  // namespace cachey::store

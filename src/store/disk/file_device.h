@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+
+#include "rt/blocking_pool.h"
+#include "store/disk/device.h"
+#include "store/disk/disk_file.h"
+
+namespace cachey::store {
+
+/// A file or raw device by pread and pwrite on a pool of threads: works everywhere. The pool
+/// should be this device's own, for an operation that hangs keeps a thread.
+class FileDevice : public BlockDevice {
+ public:
+  FileDevice(std::unique_ptr<DiskFile> file, rt::BlockingPool& pool)
+      : file_(std::move(file)), pool_(pool) {}
+
+  [[nodiscard]] uint64_t size() const override { return file_->size(); }
+  IoStatus read_now(uint64_t offset, std::span<std::byte> into) override;
+  IoStatus write_now(uint64_t offset, std::span<const std::byte> from) override;
+  [[nodiscard]] rt::Task<IoStatus> read(rt::Worker& worker, uint64_t offset,
+                                        std::span<const iovec> into) override;
+  [[nodiscard]] rt::Task<IoStatus> write(rt::Worker& worker, uint64_t offset,
+                                         std::span<const iovec> from) override;
+  [[nodiscard]] rt::Task<IoStatus> sync(rt::Worker& worker) override;
+
+ protected:
+  [[nodiscard]] const DiskFile& file() const { return *file_; }
+
+ private:
+  const std::unique_ptr<DiskFile> file_;
+  rt::BlockingPool& pool_;
+};
+
+}  // namespace cachey::store

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/units.h"
+#include "store/disk/checksum.h"
+
+/// What stands on the disk: docs/format.md. Parsers take hostile bytes.
+namespace cachey::store {
+
+inline constexpr uint32_t kDiskFormatVersion = 1;
+inline constexpr uint64_t kDiskUnitBytes = 4 * kKiB;    ///< of allocation
+inline constexpr uint64_t kDiskBlockBytes = 64 * kKiB;  ///< of checksums and of reads
+inline constexpr uint32_t kUnitsPerBlock = 16;
+inline constexpr uint32_t kExtentsMax = 16;  ///< pieces of one page
+
+// The first 512 KiB: two copies of the superblock, and a unit that probes write.
+inline constexpr uint64_t kSuperblockCopyOffset = 256 * kKiB;
+inline constexpr uint64_t kSuperblockBytesMax = 252 * kKiB;
+inline constexpr uint64_t kProbeOffset = 508 * kKiB;
+inline constexpr uint64_t kDataOffset = 512 * kKiB;
+
+[[nodiscard]] constexpr uint32_t units_for(uint64_t bytes) {
+  return static_cast<uint32_t>((bytes + kDiskUnitBytes - 1) / kDiskUnitBytes);
+}
+[[nodiscard]] constexpr uint32_t blocks_for(uint64_t bytes) {
+  return static_cast<uint32_t>((bytes + kDiskBlockBytes - 1) / kDiskBlockBytes);
+}
+
+/// Consecutive units, counted from the device's first byte.
+struct DiskExtent {
+  uint32_t first = 0;
+  uint32_t units = 0;
+  friend bool operator==(const DiskExtent&, const DiskExtent&) = default;
+};
+
+/// A run of units that holds journal blocks; the first has the number `first_block`.
+struct JournalSegment {
+  uint32_t first_unit = 0;
+  uint64_t first_block = 0;
+  friend bool operator==(const JournalSegment&, const JournalSegment&) = default;
+};
+
+struct Superblock {
+  uint64_t sequence = 0;  ///< the copy with the higher one counts
+  uint64_t store_id = 0;  ///< drawn at random when the store is made
+  uint64_t capacity = 0;  ///< bytes of the device that are in use
+  int64_t created_at = 0;
+  uint32_t segment_units = 0;
+  std::vector<JournalSegment> segments;  ///< in the order in which they were begun
+  friend bool operator==(const Superblock&, const Superblock&) = default;
+};
+
+/// A whole number of units. REQUIRES: no more segments than kSegmentsMax.
+[[nodiscard]] std::vector<std::byte> encode_superblock(const Superblock& superblock);
+inline constexpr size_t kSegmentsMax = (kSuperblockBytesMax - 64) / 12;
+
+enum class SuperblockState : uint8_t {
+  kValid,
+  kBlank,         ///< nothing but zeros
+  kForeign,       ///< no store of Cachey
+  kOtherVersion,  ///< a store of another format version
+  kDamaged,
+};
+
+struct ParsedSuperblock {
+  SuperblockState state = SuperblockState::kDamaged;
+  uint32_t version = 0;   ///< where it is kValid or kOtherVersion
+  Superblock superblock;  ///< where it is kValid
+};
+
+/// `bytes`: kSuperblockBytesMax of them, or fewer.
+[[nodiscard]] ParsedSuperblock parse_superblock(std::span<const std::byte> bytes);
+
+/// A page was written. The views point into what was parsed.
+struct PageRecord {
+  ObjectId object;
+  uint32_t page = 0;
+  uint64_t generation = 0;
+  uint64_t object_size = 0;
+  int64_t last_modified = 0;
+  int64_t cached_at = 0;
+  uint32_t bytes = 0;  ///< of this page
+  std::string_view kind;
+  std::string_view key;
+  std::string_view bucket;
+  std::string_view etag;
+  uint32_t extent_count = 0;
+  const std::byte* extents = nullptr;    ///< unaligned; see extent()
+  const std::byte* checksums = nullptr;  ///< unaligned; blocks_for(bytes) of them
+  std::span<const std::byte> encoded;    ///< the record itself
+
+  [[nodiscard]] DiskExtent extent(uint32_t index) const;
+  [[nodiscard]] uint64_t block_sum(uint32_t block) const;
+};
+
+/// A page was evicted or became unwanted.
+struct RemovalRecord {
+  ObjectId object;
+  uint32_t page = 0;
+  uint64_t generation = 0;
+};
+
+using JournalRecord = std::variant<PageRecord, RemovalRecord>;
+
+inline constexpr uint64_t kJournalBlockBytes = 4 * kKiB;
+inline constexpr uint64_t kJournalHeaderBytes = 24;
+inline constexpr uint64_t kJournalPayloadBytes = kJournalBlockBytes - kJournalHeaderBytes;
+
+/// Whether the record fits a journal block, in however many extents its page will be.
+[[nodiscard]] bool fits_journal(const PageRecord& record);
+
+/// REQUIRES: fits_journal.
+[[nodiscard]] std::string encode_page_record(const PageRecord& record,
+                                             std::span<const DiskExtent> extents,
+                                             std::span<const uint64_t> checksums);
+[[nodiscard]] std::string encode_removal_record(const RemovalRecord& record);
+
+/// The records of a journal block, one after the other; ends at the first that breaks the grammar.
+class RecordReader {
+ public:
+  explicit RecordReader(std::span<const std::byte> records) : left_(records) {}
+  [[nodiscard]] std::optional<JournalRecord> next();
+
+ private:
+  std::span<const std::byte> left_;
+};
+
+/// Fills in the header over the `records` bytes that follow it in `block`.
+void seal_journal_block(std::span<std::byte> block, uint64_t store_id, uint64_t number,
+                        size_t record_bytes);
+
+/// The bytes of the records, if `block` is the journal block `number` of this store, undamaged.
+[[nodiscard]] std::optional<std::span<const std::byte>> open_journal_block(
+    std::span<const std::byte> block, uint64_t store_id, uint64_t number);
+
+}  // namespace cachey::store

@@ -1,0 +1,41 @@
+#include "store/disk/health.h"
+
+#include <algorithm>
+
+namespace cachey::store {
+
+bool DiskHealth::failed(MonoTime now) {
+  const MutexLock lock(mutex_);
+  if (failures_ == 0 || now - window_began_ > kWindow) {
+    failures_ = 0;
+    window_began_ = now;
+  }
+  ++failures_;
+  if (failures_ < kFailuresMax || !online()) return false;
+  online_.store(false, std::memory_order_relaxed);
+  probe_after_ = kProbeAfter;
+  next_probe_ = now + probe_after_;
+  return true;
+}
+
+bool DiskHealth::take_probe(MonoTime now) {
+  if (online()) return false;
+  const MutexLock lock(mutex_);
+  if (probing_ || now < next_probe_) return false;
+  probing_ = true;
+  return true;
+}
+
+void DiskHealth::probed(bool well, MonoTime now) {
+  const MutexLock lock(mutex_);
+  probing_ = false;
+  if (well) {
+    failures_ = 0;
+    online_.store(true, std::memory_order_relaxed);
+    return;
+  }
+  probe_after_ = std::min(probe_after_ * 2, kProbeAfterMax);
+  next_probe_ = now + probe_after_;
+}
+
+}  // namespace cachey::store

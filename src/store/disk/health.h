@@ -1,0 +1,40 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+
+namespace cachey::store {
+
+/// Whether the disk is fit for use. Some failures within a while take it out; then a probe at a
+/// time, at growing intervals, tells when it is back. Any thread.
+class DiskHealth {
+ public:
+  static constexpr int kFailuresMax = 8;
+  static constexpr std::chrono::seconds kWindow{10};
+  static constexpr std::chrono::seconds kProbeAfter{1};
+  static constexpr std::chrono::seconds kProbeAfterMax{60};
+
+  [[nodiscard]] bool online() const { return online_.load(std::memory_order_relaxed); }
+
+  /// An operation failed, or hangs. True: that took the disk out.
+  [[nodiscard]] bool failed(MonoTime now);
+
+  /// True: the caller must probe now, and tell by probed() how it went.
+  [[nodiscard]] bool take_probe(MonoTime now);
+  void probed(bool well, MonoTime now);
+
+ private:
+  std::atomic<bool> online_{true};
+
+  Mutex mutex_;
+  int failures_ GUARDED_BY(mutex_) = 0;
+  MonoTime window_began_ GUARDED_BY(mutex_){};
+  bool probing_ GUARDED_BY(mutex_) = false;
+  MonoTime next_probe_ GUARDED_BY(mutex_){};
+  std::chrono::seconds probe_after_ GUARDED_BY(mutex_) = kProbeAfter;
+};
+
+}  // namespace cachey::store

@@ -1,0 +1,143 @@
+#include "store/disk/inspect.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "store/disk/catalog.h"
+#include "store/disk/io_parts.h"
+#include "store/disk/journal.h"
+#include "store/disk/recovery.h"
+
+namespace cachey::store {
+namespace {
+
+/// A store as it would be opened.
+struct Opened {
+  explicit Opened(Superblock found)
+      : superblock(std::move(found)),
+        journal(superblock.store_id, superblock.segment_units),
+        catalog(CatalogLimits{units_for(kDataOffset),
+                              static_cast<uint32_t>(superblock.capacity / kDiskUnitBytes)},
+                journal) {}
+
+  const Superblock superblock;
+  Journal journal;
+  Catalog catalog;
+  ReplayReport report;
+};
+
+Result<std::unique_ptr<Opened>> open_store(BlockDevice& device) {
+  Result<ParsedSuperblock> parsed = read_superblock(device);
+  if (!parsed) return std::unexpected(std::move(parsed.error()));
+  switch (parsed->state) {
+    case SuperblockState::kBlank:
+      return fail(ErrorKind::kBadRequest, "there is nothing in it yet");
+    case SuperblockState::kForeign:
+      return fail(ErrorKind::kBadRequest, "it is no store of Cachey");
+    case SuperblockState::kOtherVersion:
+      return fail(ErrorKind::kBadRequest,
+                  fmt::format("its format is version {}, this program's is {}", parsed->version,
+                              kDiskFormatVersion));
+    case SuperblockState::kDamaged:
+      return fail(ErrorKind::kBadRequest, "its superblock is damaged");
+    case SuperblockState::kValid:
+      break;
+  }
+  if (parsed->superblock.capacity > device.size()) {
+    return fail(ErrorKind::kBadRequest, "it is cut short");
+  }
+  auto opened = std::make_unique<Opened>(std::move(parsed->superblock));
+  opened->report = restore_catalog(device, opened->superblock, opened->catalog);
+  return opened;
+}
+
+void count_kind(DiskContents& contents, std::string_view kind, uint64_t bytes) {
+  std::string name(kind);
+  if (!contents.kinds.contains(name) && contents.kinds.size() >= DiskContents::kKindsMax) {
+    name = "(others)";
+  }
+  DiskContents::Share& share = contents.kinds[name];
+  ++share.pages;
+  share.bytes += bytes;
+}
+
+}  // namespace
+
+Result<DiskContents> inspect_disk(BlockDevice& device) {
+  Result<std::unique_ptr<Opened>> opened = open_store(device);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  const Opened& store = **opened;
+  DiskContents contents;
+  contents.superblock = store.superblock;
+  contents.journal_bytes =
+      store.superblock.segments.size() * (store.superblock.segment_units * kDiskUnitBytes);
+  contents.damaged_blocks = store.report.damaged_blocks;
+  contents.overlapping_pages = store.report.overlapping_pages;
+  contents.used_bytes =
+      store.superblock.capacity - store.catalog.space().free_units() * kDiskUnitBytes;
+  contents.all = {store.catalog.pages(), store.catalog.payload_bytes()};
+  store.catalog.for_each([&contents](const DiskEntry& entry) {
+    if (entry.previous_page == nullptr) ++contents.objects;
+    contents.extents += entry.extent_count;
+    contents.newest = std::max(contents.newest, entry.cached_at);
+    contents.oldest =
+        contents.oldest == 0 ? entry.cached_at : std::min(contents.oldest, entry.cached_at);
+  });
+  // Kinds are in the records only: once more through the journal, for those that count.
+  (void)replay_journal(device, store.superblock, [&](const JournalRecord& record, uint64_t block) {
+    const auto* page = std::get_if<PageRecord>(&record);
+    if (page == nullptr) return;
+    const DiskEntry* entry = store.catalog.find(page->object, page->page);
+    const bool counts =
+        entry != nullptr && entry->journal_block == block && entry->generation == page->generation;
+    if (counts) count_kind(contents, page->kind, page->bytes);
+  });
+  return contents;
+}
+
+Result<DiskVerification> verify_disk(BlockDevice& device, const DiskProgress& progress) {
+  Result<std::unique_ptr<Opened>> opened = open_store(device);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  const Opened& store = **opened;
+  std::vector<const DiskEntry*> entries;
+  store.catalog.for_each([&entries](const DiskEntry& entry) { entries.push_back(&entry); });
+  std::ranges::sort(entries, {}, [](const DiskEntry* e) { return e->extents().front().first; });
+  DiskVerification found;
+  AlignedBuffer buffer(kPageBytes);
+  for (const DiskEntry* entry : entries) {
+    progress(found.bytes, store.catalog.payload_bytes());
+    ++found.pages;
+    found.bytes += entry->bytes;
+    uint64_t at = 0;
+    bool readable = true;
+    for (const DiskExtent& extent : entry->extents()) {
+      const uint64_t bytes = extent.units * kDiskUnitBytes;
+      const IoStatus status =
+          device.read_now(extent.first * kDiskUnitBytes, buffer.bytes().subspan(at, bytes));
+      readable = readable && status.ok();
+      at += bytes;
+    }
+    if (!readable) {
+      ++found.unreadable_pages;
+      continue;
+    }
+    uint64_t corrupt = 0;
+    for (uint64_t block = 0; block < entry->sums().size(); ++block) {
+      const uint64_t begin = block * kDiskBlockBytes;
+      const iovec bytes{buffer.bytes().data() + begin,
+                        std::min(kDiskBlockBytes, entry->bytes - begin)};
+      const uint64_t sum =
+          block_checksum(entry->identity(store.superblock.store_id, block), {&bytes, 1});
+      if (sum != entry->sums()[block]) ++corrupt;
+    }
+    found.corrupt_blocks += corrupt;
+    found.corrupt_pages += corrupt > 0 ? 1 : 0;
+  }
+  progress(found.bytes, store.catalog.payload_bytes());
+  return found;
+}
+
+}  // namespace cachey::store

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "base/units.h"
+
+namespace cachey::store {
+
+/// An allocator for large tables that are looked up at random: from 2 MiB on they are backed by
+/// huge pages, where the system has them, so that a look-up seldom misses the TLB.
+template <typename T>
+class HugePages {
+ public:
+  using value_type = T;
+
+  HugePages() = default;
+  template <typename Other>
+  HugePages(const HugePages<Other>& /*other*/) noexcept {}  // NOLINT: an allocator's conversion
+
+  [[nodiscard]] T* allocate(size_t count) {
+    if (count * sizeof(T) < kHugePage) return std::allocator<T>().allocate(count);
+    const size_t bytes = (count * sizeof(T) + kHugePage - 1) / kHugePage * kHugePage;
+    void* memory = std::aligned_alloc(kHugePage, bytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    (void)::madvise(memory, bytes, MADV_HUGEPAGE);  // refused: small pages do, too
+    return static_cast<T*>(memory);
+  }
+
+  void deallocate(T* memory, size_t count) noexcept {
+    if (count * sizeof(T) < kHugePage) return std::allocator<T>().deallocate(memory, count);
+    std::free(memory);
+  }
+
+  friend bool operator==(const HugePages&, const HugePages&) = default;
+
+ private:
+  static constexpr size_t kHugePage = 2 * kMiB;
+};
+
+}  // namespace cachey::store

@@ -1,0 +1,257 @@
+#include "store/memory_tier.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace cachey::store {
+
+using namespace std::chrono_literals;
+
+// How an entry's memory goes: whoever turns pins_ to kGone (try_take, under the mutex) gives the
+// extents back. Readers that hold a reference but no pin find out at their next try_pin.
+
+struct MemoryTier::Waiting : rt::Waiter {
+  Waiting(const rt::Executor& executor, uint64_t bytes) : rt::Waiter(executor), needed(bytes) {}
+  const uint64_t needed;
+};
+
+MemoryTier::MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> policy,
+                       const Clock& clock)
+    : config_(config), clock_(clock), arena_(config.limit_bytes), policy_(std::move(policy)) {}
+
+MemoryTier::~MemoryTier() {
+  Evicted evicted;
+  const MutexLock lock(mutex_);
+  while (Evictable* page = policy_->victim([](Evictable&) { return true; })) {
+    evicted.emplace_back(page, false);
+    if (page->try_take()) arena_.release(page->extents_, page);
+  }
+  CHECK(waiting_.empty());
+}
+
+MemoryTier::Admission::Admission(Admission&& other) noexcept
+    : tier_(std::exchange(other.tier_, nullptr)), bytes_(other.bytes_) {}
+
+MemoryTier::Admission::~Admission() {
+  if (tier_ != nullptr) tier_->give_back(bytes_);
+}
+
+void MemoryTier::Admission::shrink_to(uint64_t bytes) {
+  CHECK(bytes <= bytes_);
+  if (bytes == bytes_) return;
+  const uint64_t excess = bytes_ - bytes;
+  bytes_ = bytes;
+  tier_->give_back(excess);
+}
+
+std::optional<MemoryTier::Admission> MemoryTier::try_admit(uint64_t bytes) {
+  const uint64_t needed = Arena::rounded(bytes);
+  const MutexLock lock(mutex_);
+  if (!waiting_.empty() || admitted_ + needed > arena_.limit_bytes()) return std::nullopt;
+  admitted_ += needed;
+  return Admission(*this, needed);
+}
+
+rt::Task<Result<MemoryTier::Admission>> MemoryTier::admit(rt::Worker& worker, uint64_t bytes) {
+  if (auto admission = try_admit(bytes)) co_return std::move(*admission);
+  Waiting waiting(worker.executor(), Arena::rounded(bytes));
+  {
+    const MutexLock lock(mutex_);
+    if (waiting_count_ >= config_.waiting_max || waiting.needed > arena_.limit_bytes()) {
+      stats_.refused.fetch_add(1, std::memory_order_relaxed);
+      co_return fail(ErrorKind::kOverloaded, "the cache's memory is taken; try again soon");
+    }
+    waiting_.push_back(waiting);
+    ++waiting_count_;
+  }
+  give_back(0);  // what was given back before this one stood in the queue
+  const MonoTime deadline = clock_.mono() + config_.admission_timeout;
+  std::move_only_function<bool()> take_off = [this, &waiting] { return withdraw(waiting); };
+  const bool admitted = co_await waiting.wait_until(worker.timers(), deadline, std::move(take_off));
+  if (admitted) co_return Admission(*this, waiting.needed);
+  stats_.refused.fetch_add(1, std::memory_order_relaxed);
+  co_return fail(ErrorKind::kOverloaded, "the cache's memory is taken; try again soon");
+}
+
+bool MemoryTier::withdraw(Waiting& waiting) {
+  {
+    const MutexLock lock(mutex_);
+    if (!waiting.is_linked()) return false;
+    waiting_.erase(waiting_.iterator_to(waiting));
+    --waiting_count_;
+  }
+  give_back(0);  // a smaller one behind it may fit
+  return true;
+}
+
+void MemoryTier::give_back(uint64_t bytes) {
+  rt::WaiterList admitted;
+  {
+    const MutexLock lock(mutex_);
+    CHECK(admitted_ >= bytes);
+    admitted_ -= bytes;
+    while (!waiting_.empty()) {
+      auto& next = static_cast<Waiting&>(waiting_.front());
+      if (admitted_ + next.needed > arena_.limit_bytes()) break;
+      admitted_ += next.needed;
+      waiting_.pop_front();
+      --waiting_count_;
+      admitted.push_back(next);
+    }
+  }
+  while (!admitted.empty()) {
+    rt::Waiter& next = admitted.front();
+    admitted.pop_front();
+    next.notify();
+  }
+}
+
+rt::Task<Result<void>> MemoryTier::allocate(rt::Worker& worker, Evictable& page, uint64_t bytes) {
+  CHECK(page.extents_.empty());
+  const MonoTime start = clock_.mono();
+  while (true) {
+    // A reader that is stuck loses its page after the patience, a live one only when nothing else
+    // helps.
+    const bool spare_live_readers = clock_.mono() - start <= config_.reader_patience;
+    if (try_allocate(page, bytes, spare_live_readers)) co_return Result<void>();
+    if (clock_.mono() - start > config_.admission_timeout) break;
+    co_await worker.timers().sleep(10ms);
+  }
+  stats_.refused.fetch_add(1, std::memory_order_relaxed);
+  co_return fail(ErrorKind::kOverloaded, "the cache's memory is being read; try again soon");
+}
+
+bool MemoryTier::try_allocate(Evictable& page, uint64_t bytes, bool spare_live_readers) {
+  Evicted evicted;
+  bool allocated = false;
+  {
+    const MutexLock lock(mutex_);
+    const int64_t room =
+        static_cast<int64_t>(config_.limit_bytes) - charged_.load(std::memory_order_relaxed);
+    arena_.set_limit(static_cast<uint64_t>(std::max<int64_t>(room, int64_t{kPageBytes})));
+    const uint64_t needed = Arena::rounded(bytes);
+    while (arena_.committed_bytes() > arena_.limit_bytes() ||
+           !(allocated = arena_.allocate(bytes, &page, page.extents_))) {
+      // Enough is free, but in pieces: free a whole slab rather than many more pieces.
+      const bool in_pieces =
+          arena_.used_bytes() + needed + Arena::kSlabBytes <= arena_.limit_bytes();
+      if (in_pieces && empty_a_slab(spare_live_readers, evicted)) continue;
+      if (!evict_one(spare_live_readers, evicted)) break;
+    }
+    if (allocated) {
+      page.tier_ = this;
+      page.bytes_ = bytes;
+    }
+  }
+  for (const EvictablePtr& gone : evicted) gone->on_evicted();
+  return allocated;
+}
+
+bool MemoryTier::may_leave(Evictable& page, MonoTime now, bool spare_live_readers) const {
+  if (spare_live_readers && page.has_live_reader(now, config_.reader_patience)) return false;
+  return page.try_take();
+}
+
+void MemoryTier::take_memory(Evictable& page, Evicted& evicted) {
+  arena_.release(page.extents_, &page);
+  stats_.evictions.fetch_add(1, std::memory_order_relaxed);
+  stats_.pages.fetch_sub(1, std::memory_order_relaxed);
+  evicted.emplace_back(&page, false);  // the reference that publish took
+}
+
+bool MemoryTier::evict_one(bool spare_live_readers, Evicted& evicted) {
+  const MonoTime now = clock_.mono();
+  Evictable* page =
+      policy_->victim([&](Evictable& entry) { return may_leave(entry, now, spare_live_readers); });
+  if (page == nullptr) return false;
+  take_memory(*page, evicted);
+  return true;
+}
+
+bool MemoryTier::empty_a_slab(bool spare_live_readers, Evicted& evicted) {
+  static constexpr size_t kSlabsTried = 4;
+  const MonoTime now = clock_.mono();
+  for (size_t skip = 0; skip < kSlabsTried; ++skip) {
+    std::vector<void*> owners = arena_.owners_of_emptiest_slab(skip);
+    std::ranges::sort(owners);
+    const auto repeated = std::ranges::unique(owners);
+    owners.erase(repeated.begin(), repeated.end());
+    bool evicted_any = false;
+    for (void* owner : owners) {
+      auto& page = *static_cast<Evictable*>(owner);
+      if (!policy_->contains(page) || !may_leave(page, now, spare_live_readers)) continue;
+      policy_->remove(page);
+      take_memory(page, evicted);
+      evicted_any = true;
+    }
+    if (evicted_any) return true;
+  }
+  return false;
+}
+
+void MemoryTier::publish(Evictable& page) {
+  {
+    const MutexLock lock(mutex_);
+    if (!policy_->contains(page)) insert(page);
+  }
+  if (page.unwanted_.load()) discard(page);
+}
+
+void MemoryTier::insert(Evictable& page) {
+  intrusive_ptr_add_ref(&page);
+  policy_->insert(page);
+  stats_.insertions.fetch_add(1, std::memory_order_relaxed);
+  stats_.pages.fetch_add(1, std::memory_order_relaxed);
+}
+
+void MemoryTier::discard(Evictable& page) {
+  page.unwanted_.store(true);
+  const bool read = page.readers_.load() > 0;
+  if (!read) page.pins_.fetch_or(Evictable::kDoomed, std::memory_order_acq_rel);
+  EvictablePtr inserted;  // let go after the lock
+  const MutexLock lock(mutex_);
+  if (page.tier_ == nullptr) return;  // no memory yet, or never
+  const bool contained = policy_->contains(page);
+  if (read) {
+    if (!contained && !page.memory_gone()) insert(page);  // so that a stuck reader cannot hold it
+    return;
+  }
+  if (contained) {
+    policy_->remove(page);
+    stats_.discards.fetch_add(1, std::memory_order_relaxed);
+    stats_.pages.fetch_sub(1, std::memory_order_relaxed);
+    inserted = EvictablePtr(&page, false);
+  }
+  if (page.try_take()) arena_.release(page.extents_, &page);
+}
+
+void MemoryTier::free_if_unpinned(Evictable& page) {
+  const MutexLock lock(mutex_);
+  if (page.try_take()) arena_.release(page.extents_, &page);
+}
+
+void MemoryTier::reclaim(Evictable& page) {
+  const MutexLock lock(mutex_);
+  arena_.release(page.extents_, &page);
+}
+
+void MemoryTier::charge(int64_t bytes) { charged_.fetch_add(bytes, std::memory_order_relaxed); }
+
+uint64_t MemoryTier::used_bytes() const {
+  const MutexLock lock(mutex_);
+  return arena_.used_bytes();
+}
+
+size_t MemoryTier::waiting() const {
+  const MutexLock lock(mutex_);
+  return waiting_count_;
+}
+
+uint64_t MemoryTier::admitted_bytes() const {
+  const MutexLock lock(mutex_);
+  return admitted_;
+}
+
+}  // namespace cachey::store

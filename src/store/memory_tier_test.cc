@@ -1,0 +1,267 @@
+#include "store/memory_tier.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <cstring>
+#include <future>
+#include <thread>
+
+#include "store/s3_fifo.h"
+
+namespace cachey::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+class TestPage final : public Evictable {
+ public:
+  explicit TestPage(uint64_t hash) : Evictable(hash) {}
+  void on_evicted() noexcept override { evicted.store(true); }
+  std::atomic<bool> evicted{false};
+};
+using TestPagePtr = boost::intrusive_ptr<TestPage>;
+
+/// A tier of `limit` bytes and one worker to wait on.
+class MemoryTierTest : public ::testing::Test {
+ protected:
+  MemoryTierTest() { workers_.start(); }
+  ~MemoryTierTest() override { workers_.stop_and_join(); }
+
+  MemoryTier& tier(uint64_t limit) {
+    MemoryTierConfig config;
+    config.limit_bytes = limit;
+    config.admission_timeout = 200ms;
+    config.reader_patience = 50ms;
+    config.waiting_max = 4;
+    tier_ = std::make_unique<MemoryTier>(config, std::make_unique<S3Fifo>(), clock_);
+    return *tier_;
+  }
+
+  /// Runs a coroutine on the worker and returns what it returned.
+  template <typename T>
+  std::future<T> start(rt::Task<T> task) {
+    std::promise<T> promise;
+    std::future<T> future = promise.get_future();
+    rt::asio::co_spawn(workers_[0].io(), keep(std::move(task), std::move(promise)),
+                       rt::asio::detached);
+    return future;
+  }
+
+  template <typename T>
+  static rt::Task<void> keep(rt::Task<T> task, std::promise<T> promise) {
+    promise.set_value(co_await std::move(task));
+  }
+
+  Result<void> allocate(TestPage& page, uint64_t bytes) {
+    return start(tier_->allocate(workers_[0], page, bytes)).get();
+  }
+
+  TestPagePtr published(uint64_t hash, uint64_t bytes) {
+    TestPagePtr page(new TestPage(hash));
+    EXPECT_TRUE(allocate(*page, bytes).has_value());
+    tier_->publish(*page);
+    return page;
+  }
+
+  const SystemClock clock_;
+  std::unique_ptr<MemoryTier> tier_;
+  rt::Workers workers_{1, clock_};
+};
+
+TEST_F(MemoryTierTest, EvictsToMakeRoom) {
+  MemoryTier& memory = tier(4 * kPageBytes);
+  std::vector<TestPagePtr> pages;
+  for (uint64_t i = 0; i < 6; ++i) pages.push_back(published(i, kPageBytes));
+  EXPECT_TRUE(pages[0]->evicted);
+  EXPECT_TRUE(pages[1]->evicted);
+  EXPECT_FALSE(pages[0]->try_pin());
+  EXPECT_FALSE(pages[5]->evicted);
+  EXPECT_LE(memory.used_bytes(), memory.limit_bytes());
+  EXPECT_EQ(memory.stats().evictions, 2u);
+  EXPECT_EQ(memory.stats().pages, 4);
+}
+
+TEST_F(MemoryTierTest, WhatWasWrittenIsWhatIsGathered) {
+  (void)tier(4 * kPageBytes);
+  TestPagePtr page(new TestPage(1));
+  const uint64_t bytes = 5 * kMiB + 12'345;
+  ASSERT_TRUE(allocate(*page, bytes));
+  for (uint64_t at = 0; at < bytes;) {
+    const auto span = page->writable(at);
+    for (size_t i = 0; i < span.size(); ++i)
+      span[i] = static_cast<std::byte>((at + i) * 2654435761u >> 13);
+    at += span.size();
+  }
+  ASSERT_TRUE(page->try_pin());
+  iovec parts[16];
+  uint64_t at = 3 * kMiB - 5;
+  const size_t count = page->gather({at, bytes}, parts);
+  for (const iovec& part : std::span(parts, count)) {
+    for (size_t i = 0; i < part.iov_len; ++i, ++at) {
+      ASSERT_EQ(static_cast<std::byte*>(part.iov_base)[i],
+                static_cast<std::byte>(at * 2654435761u >> 13));
+    }
+  }
+  EXPECT_EQ(at, bytes);
+  page->unpin();
+}
+
+TEST_F(MemoryTierTest, APinnedPageStaysWhereItIs) {
+  (void)tier(2 * kPageBytes);
+  const TestPagePtr pinned = published(1, kPageBytes);
+  const TestPagePtr other = published(2, kPageBytes);
+  ASSERT_TRUE(pinned->try_pin());
+  const TestPagePtr third = published(3, kPageBytes);
+  EXPECT_FALSE(pinned->evicted);
+  EXPECT_TRUE(other->evicted);
+  pinned->unpin();
+}
+
+TEST_F(MemoryTierTest, ALiveReaderIsSparedAndAStuckOneIsNot) {
+  (void)tier(2 * kPageBytes);
+  const TestPagePtr read = published(1, kPageBytes);
+  const TestPagePtr idle = published(2, kPageBytes);
+  read->reading_began(clock_.mono());
+  (void)published(3, kPageBytes);
+  EXPECT_FALSE(read->evicted);
+  EXPECT_TRUE(idle->evicted);
+  (void)published(4, kPageBytes);
+  const TestPagePtr kept = published(5, kPageBytes);
+  kept->reading_began(clock_.mono());
+  (void)published(6, kPageBytes);  // waits until the first reader's patience is over
+  EXPECT_TRUE(read->evicted);
+  EXPECT_FALSE(read->reading_ended());
+  EXPECT_FALSE(kept->reading_ended());
+}
+
+TEST_F(MemoryTierTest, SmallPagesMakeRoomForALargeOneBySlabs) {
+  MemoryTier& memory = tier(kPageBytes);
+  std::vector<TestPagePtr> small;
+  for (uint64_t i = 0; i < kPageBytes / (64 * kKiB); ++i) small.push_back(published(i, 64 * kKiB));
+  EXPECT_EQ(memory.stats().evictions, 0u);
+  const TestPagePtr large = published(9999, 2 * kMiB);
+  EXPECT_LE(memory.stats().evictions,
+            2 * 32u);  // one slab's worth, and what was evicted to find it
+}
+
+TEST_F(MemoryTierTest, AdmissionsStayUnderTheLimitAndWaitInOrder) {
+  MemoryTier& memory = tier(2 * kPageBytes);
+  auto first = memory.try_admit(kPageBytes);
+  auto second = memory.try_admit(kPageBytes);
+  ASSERT_TRUE(first && second);
+  EXPECT_FALSE(memory.try_admit(1));
+  auto waiting = start(memory.admit(workers_[0], kPageBytes));
+  EXPECT_EQ(waiting.wait_for(20ms), std::future_status::timeout);
+  first.reset();
+  EXPECT_TRUE(waiting.get().has_value());
+}
+
+TEST_F(MemoryTierTest, AdmissionGivesUpInTimeAndRefusesTheManyAtOnce) {
+  MemoryTier& memory = tier(kPageBytes);
+  auto held = memory.try_admit(kPageBytes);
+  std::vector<std::future<Result<MemoryTier::Admission>>> waiting;
+  for (int i = 0; i < 6; ++i) waiting.push_back(start(memory.admit(workers_[0], kPageBytes)));
+  for (auto& one : waiting) {
+    const auto admitted = one.get();
+    ASSERT_FALSE(admitted.has_value());
+    EXPECT_EQ(admitted.error().kind(), ErrorKind::kOverloaded);
+  }
+  EXPECT_EQ(memory.stats().refused, 6u);
+  held.reset();
+  EXPECT_EQ(memory.admitted_bytes(), 0u);
+  EXPECT_TRUE(memory.try_admit(kPageBytes).has_value());
+}
+
+TEST_F(MemoryTierTest, ShrinkingAnAdmissionLetsTheNextIn) {
+  MemoryTier& memory = tier(kPageBytes);
+  auto held = memory.try_admit(kPageBytes);
+  auto waiting = start(memory.admit(workers_[0], kMiB));
+  held->shrink_to(4 * kMiB);
+  EXPECT_TRUE(waiting.get().has_value());
+}
+
+TEST_F(MemoryTierTest, ADiscardedPageIsFreedWithItsLastPin) {
+  MemoryTier& memory = tier(2 * kPageBytes);
+  const TestPagePtr page = published(1, kPageBytes);
+  ASSERT_TRUE(page->try_pin());
+  memory.discard(*page);
+  EXPECT_FALSE(page->try_pin());
+  EXPECT_EQ(memory.used_bytes(), kPageBytes);
+  page->unpin();
+  EXPECT_EQ(memory.used_bytes(), 0u);
+  EXPECT_EQ(memory.stats().pages, 0);
+}
+
+TEST_F(MemoryTierTest, ADiscardedPageStaysForItsReaders) {
+  MemoryTier& memory = tier(2 * kPageBytes);
+  const TestPagePtr page = published(1, kPageBytes);
+  page->reading_began(clock_.mono());
+  memory.discard(*page);
+  ASSERT_TRUE(page->try_pin());
+  page->unpin();
+  ASSERT_TRUE(page->reading_ended());
+  memory.discard(*page);
+  EXPECT_FALSE(page->try_pin());
+  EXPECT_EQ(memory.used_bytes(), 0u);
+}
+
+TEST_F(MemoryTierTest, BookkeepingTakesRoomFromPages) {
+  MemoryTier& memory = tier(4 * kPageBytes);
+  std::vector<TestPagePtr> pages;
+  for (uint64_t i = 0; i < 4; ++i) pages.push_back(published(i, kPageBytes));
+  memory.charge(static_cast<int64_t>(2 * kPageBytes));
+  pages.push_back(published(5, kPageBytes));
+  EXPECT_LE(memory.used_bytes(), 2 * kPageBytes);
+}
+
+TEST_F(MemoryTierTest, ThreadsPinReadAndEvictWithoutAWrongByte) {
+  (void)tier(4 * kPageBytes);
+  constexpr uint64_t kBytes = 3 * kMiB + 100;
+  Mutex mutex;
+  std::vector<TestPagePtr> pages;
+  std::atomic<bool> done{false};
+  auto reader = [&] {
+    uint64_t reads = 0;
+    while (!done) {
+      TestPagePtr page;
+      {
+        const MutexLock lock(mutex);
+        if (!pages.empty()) page = pages[reads++ % pages.size()];
+      }
+      if (page == nullptr || !page->try_pin()) continue;
+      page->touch();
+      iovec parts[8];
+      const size_t count = page->gather({0, kBytes}, parts);
+      for (const iovec& part : std::span(parts, count)) {
+        const auto* bytes = static_cast<const unsigned char*>(part.iov_base);
+        ASSERT_EQ(bytes[0], page->content_hash() % 251);
+        ASSERT_EQ(bytes[part.iov_len - 1], page->content_hash() % 251);
+      }
+      page->unpin();
+    }
+  };
+  std::thread one(reader);
+  std::thread two(reader);
+  for (uint64_t hash = 0; hash < 300; ++hash) {
+    TestPagePtr page(new TestPage(hash));
+    ASSERT_TRUE(allocate(*page, kBytes));
+    for (uint64_t at = 0; at < kBytes;) {
+      const auto span = page->writable(at);
+      std::memset(span.data(), static_cast<int>(hash % 251), span.size());
+      at += span.size();
+    }
+    tier_->publish(*page);
+    const MutexLock lock(mutex);
+    pages.push_back(page);
+    if (pages.size() > 24) pages.erase(pages.begin());
+  }
+  done = true;
+  one.join();
+  two.join();
+}
+
+}  // namespace
+}  // namespace cachey::store

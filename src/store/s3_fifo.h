@@ -1,0 +1,43 @@
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+
+#include "store/eviction.h"
+#include "store/s3_fifo_queue.h"
+
+namespace cachey::store {
+
+/// S3-FIFO (s3_fifo_queue.h) over pages in memory.
+class S3Fifo final : public EvictionPolicy {
+ public:
+  void insert(Evictable& entry) override { queue_.insert(entry); }
+  void remove(Evictable& entry) override { queue_.remove(entry); }
+  [[nodiscard]] bool contains(const Evictable& entry) const override {
+    return queue_.contains(entry);
+  }
+  [[nodiscard]] Evictable* victim(const std::function<bool(Evictable&)>& may_evict) override {
+    return queue_.victim(may_evict);
+  }
+
+ private:
+  struct Traits {
+    using Queue = boost::intrusive::list<
+        Evictable, boost::intrusive::member_hook<Evictable, boost::intrusive::list_member_hook<>,
+                                                 &Evictable::hook_>>;
+    static uint8_t& queue(Evictable& entry) { return entry.queue_; }
+    static uint8_t queue(const Evictable& entry) { return entry.queue_; }
+    static uint8_t uses(const Evictable& entry) {
+      return entry.uses_.load(std::memory_order_relaxed);
+    }
+    static void set_uses(Evictable& entry, uint8_t uses) {
+      entry.uses_.store(uses, std::memory_order_relaxed);
+    }
+    static uint64_t weight(const Evictable& entry) { return entry.memory_bytes(); }
+    static uint64_t hash(const Evictable& entry) { return entry.content_hash(); }
+  };
+
+  S3FifoQueue<Evictable, Traits> queue_;
+};
+
+}  // namespace cachey::store

@@ -1,0 +1,178 @@
+"""Fixtures: origins, servers, and the servers' logs in the report of each failed test."""
+
+import itertools
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "origin"))
+
+import cachey_server  # noqa: E402  (the path above comes first)
+from cachey_server import CacheyServer  # noqa: E402
+from content import content  # noqa: E402
+from crowd import raise_file_limit  # noqa: E402
+from harness import MIB, PAGE  # noqa: E402
+from radosgw import RadosGateway  # noqa: E402
+from scripted_origin import ScriptedOrigin  # noqa: E402
+
+_LOG_LINES_SHOWN = 150
+_OPEN_FILES = 6000  # a thousand clients, twice, in this process and in the servers it starts
+_numbers = itertools.count(1)
+_log_marks = {}
+
+
+def pytest_configure(config):
+    del config
+    raise_file_limit(_OPEN_FILES)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    _log_marks.clear()
+    _log_marks.update({id(server): server.log_bytes() for server in cachey_server.running})
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        for server in cachey_server.running:
+            lines = server.log(_log_marks.get(id(server), 0)).splitlines()
+            kept = "\n".join(lines[-_LOG_LINES_SHOWN:])
+            report.sections.append((f"log of {' '.join(server.command)}", kept))
+
+
+@pytest.fixture(scope="session")
+def origin():
+    """One scripted S3 origin for the whole session. Tests use keys and buckets of their own."""
+    with ScriptedOrigin() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _every_signature_holds(request):
+    """No test may leave behind a request whose signature the scripted origin refused."""
+    if "origin" not in request.fixturenames:
+        yield
+        return
+    running = request.getfixturevalue("origin")
+    before = len(running.refused)
+    yield
+    assert running.refused[before:] == []
+
+
+def _servers(make_log_path):
+    """A start function for servers, then, when resumed, the end of all that it started."""
+    started = []
+
+    def start(*arguments, environment=None):
+        log = make_log_path(len(started))
+        started.append(CacheyServer(log, arguments, environment or {}))
+        return started[-1].start()
+
+    yield start
+    try:
+        for server in started:
+            server.stop()
+    finally:
+        for server in started:
+            server.discard()
+
+
+@pytest.fixture(scope="session")
+def start_session_server(tmp_path_factory):
+    yield from _servers(lambda _: tmp_path_factory.mktemp("server") / "stderr.log")
+
+
+@pytest.fixture
+def start_server(tmp_path):
+    """Starts servers of this test's own: start_server("--memory", "64MiB", environment={...})."""
+    yield from _servers(lambda number: tmp_path / f"stderr-{number}.log")
+
+
+@pytest.fixture
+def s3_server(start_server, origin):
+    """Starts servers of this test's own in front of the scripted origin."""
+    def start(*arguments):
+        return start_server("--origin", "s3", *arguments, environment=origin.environment())
+    return start
+
+
+@pytest.fixture
+def disk_path(tmp_path):
+    """A directory for --disk-path; what is in it goes with the test, for it is large."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def disk_server(s3_server, disk_path):
+    """Starts servers over one and the same disk, one after the other."""
+    def start(*arguments, memory="64MiB", capacity="512MiB"):
+        return s3_server("--memory", memory, "--disk-path", str(disk_path), "--disk-capacity", capacity, *arguments)
+    return start
+
+
+@pytest.fixture(scope="session")
+def cachey(start_session_server, origin):
+    """One server with default settings in front of the scripted origin, for the whole session."""
+    return start_session_server("--origin", "s3", "--memory", "512MiB", environment=origin.environment())
+
+
+@pytest.fixture
+def kind():
+    """A kind (and so a default bucket) that no other test uses."""
+    return f"kind-{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def radosgw(tmp_path_factory):
+    """A real S3 store. Where it is not installed, the tests that need it fail."""
+    missing = [name for name in ("radosgw", "ceph-mon", "ceph-osd") if not shutil.which(name)]
+    if missing:
+        pytest.fail(f"{', '.join(missing)} not found: install radosgw ceph-mon ceph-osd", pytrace=False)
+    with RadosGateway(tmp_path_factory.mktemp("radosgw") / "store") as running:
+        running.add_bucket("test")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cachey_radosgw(start_session_server, radosgw):
+    """One server in front of the real S3 store."""
+    return start_session_server("--origin", "s3", "--memory", "512MiB", environment=radosgw.environment())
+
+
+class DirectoryOrigin:
+    """Buckets and objects as directories and files."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def put(self, bucket, key, data):
+        file = self.path / bucket / key
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replacement = file.with_name(file.name + ".new")
+        replacement.write_bytes(data)
+        replacement.rename(file)
+        return file
+
+    def put_content(self, bucket, key, size, seed):
+        assert size <= 4 * PAGE
+        return self.put(bucket, key, b"".join(content(seed, at, min(MIB, size - at)) for at in range(0, size, MIB)))
+
+
+@pytest.fixture
+def directory(tmp_path):
+    path = tmp_path / "origin"
+    path.mkdir()
+    return DirectoryOrigin(path)
+
+
+@pytest.fixture
+def directory_server(start_server, directory):
+    """A server of this test's own in front of `directory`."""
+    return start_server("--origin", f"dir:{directory.path}", "--memory", "256MiB")

@@ -1,0 +1,21 @@
+"""Runs the server where it should end by itself: it prints something, or refuses to start."""
+
+import subprocess
+
+from cachey_server import base_environment
+from harness import BINARY, limit
+
+
+def run(*arguments, environment=None):
+    return subprocess.run([str(BINARY), *arguments], capture_output=True, text=True, timeout=limit(5), check=False,
+                          stdin=subprocess.DEVNULL, env=base_environment() | (environment or {}))
+
+
+def expect_bad(done, *words):
+    assert done.returncode == 2, f"exit code {done.returncode}: {done.stderr}"
+    assert "listening" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1, f"not one line: {done.stderr!r}"
+    for word in words:
+        assert word in lines[0], f"{word!r} is not in {lines[0]!r}"
+    assert done.stdout == ""

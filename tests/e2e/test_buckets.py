@@ -1,0 +1,135 @@
+"""C0-Bucket: which buckets are tried, in which order, and what two failures add up to."""
+
+import itertools
+import time
+
+import pytest
+
+from expect import expect_206, expect_error, expect_retry_after
+from harness import PAGE, SLOW, limit
+from origin_model import Behaviour
+
+
+def named(*buckets, config="ma=1"):
+    return [("C0-Bucket", bucket) for bucket in buckets] + [("C0-Config", config)]
+
+
+@pytest.fixture
+def pair(kind):
+    return f"{kind}-a", f"{kind}-b"
+
+
+def asked(origin, *buckets):
+    return [record.bucket for record in origin.requests() if record.bucket in buckets]
+
+
+def test_without_the_header_the_kind_is_the_bucket(cachey, origin, kind):
+    stored = origin.put(kind, "object", size=100)
+    expect_206(cachey.fetch(kind, "object", 0, 9), stored, 0, 9, kind)
+
+
+def test_with_the_header_the_kind_is_no_bucket(cachey, origin, kind, pair):
+    origin.put(kind, "object", size=100)
+    expect_error(cachey.fetch(kind, "object", 0, 9, headers=named(*pair)), 404)
+    assert origin.requests(kind) == []
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_clients_order_is_kept(cachey, origin, kind, pair, turned):
+    first, second = reversed(pair) if turned else pair
+    for bucket in pair:
+        stored = origin.put(bucket, "object", size=100, seed=9)
+    expect_206(cachey.fetch(kind, "object", 0, 9, headers=named(first, second)), stored, 0, 9, first)
+    assert asked(origin, *pair) == [first]
+
+
+@pytest.mark.parametrize("behaviour", [
+    None, Behaviour(code="AccessDenied"), Behaviour(code="InvalidObjectState"), Behaviour(code="InternalError"),
+    Behaviour(code="SlowDown"), Behaviour(drop="rst"), Behaviour(content_range="bytes 5-6/7"), Behaviour(raw=b"garbage"),
+], ids=["NoSuchKey", "AccessDenied", "InvalidObjectState", "InternalError", "SlowDown", "reset", "wrong range", "garbage"])
+def test_the_second_bucket_steps_in(cachey, origin, kind, pair, behaviour):
+    first, second = pair
+    stored = origin.put(second, "object", size=100)
+    if behaviour:
+        origin.put(first, "object", size=100, seed=stored.seed)
+        origin.behave(first, "object", behaviour)
+    expect_206(cachey.fetch(kind, "object", 0, 9, headers=named(*pair)), stored, 0, 9, second)
+    # A reset of a reused connection is sent again without counting, so the first bucket may be asked twice.
+    once = [bucket for bucket, _ in itertools.groupby(asked(origin, *pair))]
+    assert once == [first, second]
+
+
+def test_the_second_bucket_steps_in_for_one_that_does_not_answer(cachey, origin, kind, pair):
+    first, second = pair
+    stored = origin.put(second, "object", size=100)
+    origin.behave(first, "object", Behaviour(delay=limit(5)))
+    started = time.monotonic()
+    response = cachey.fetch(kind, "object", 0, 9, headers=named(*pair, config=f"rt={int(300 * SLOW)} ma=1"))
+    expect_206(response, stored, 0, 9, second)
+    assert time.monotonic() - started < limit(3)
+
+
+def test_at_most_two_buckets_are_tried(cachey, origin, kind):
+    buckets = [f"{kind}-{at}" for at in range(5)]
+    origin.put(buckets[2], "object", size=100)
+    expect_error(cachey.fetch(kind, "object", 0, 9, headers=named(*buckets)), 404)
+    assert asked(origin, *buckets) == buckets[:2]
+
+
+def test_duplicates_drop_out(cachey, origin, kind, pair):
+    first, second = pair
+    stored = origin.put(second, "object", size=100)
+    response = cachey.fetch(kind, "object", 0, 9, headers=named(first, first, first, second))
+    expect_206(response, stored, 0, 9, second)
+    assert asked(origin, *pair) == [first, second]
+    expect_error(cachey.fetch(kind, "none", 0, 9, headers=named(first, first)), 404)
+    assert asked(origin, *pair) == [first, second, first]
+
+
+def test_a_range_past_the_end_needs_no_second_opinion(cachey, origin, kind, pair):
+    for bucket in pair:
+        origin.put(bucket, "object", size=100, seed=3)
+    response = cachey.fetch(kind, "object", 2 * PAGE, 2 * PAGE + 9, headers=named(*pair))
+    expect_error(response, 416)
+    assert response.header("Content-Range") == "bytes */100"
+    assert asked(origin, *pair) == [pair[0]]
+
+
+FAILURES = {
+    "missing": None,
+    "denied": Behaviour(code="AccessDenied"),
+    "throttled": Behaviour(code="SlowDown"),
+    "silent": Behaviour(delay=limit(4)),
+    "broken": Behaviour(code="InternalError"),
+}
+ANSWERS = {"missing": 404, "denied": 403, "throttled": 503, "silent": 504, "broken": 502}
+
+
+@pytest.mark.parametrize("one,other", [(one, other) for one in FAILURES for other in FAILURES])
+def test_two_failures_answer_the_less_final(cachey, origin, kind, pair, one, other):
+    for bucket, failure in zip(pair, (one, other)):
+        origin.put(bucket, "something else", size=1)
+        if FAILURES[failure]:
+            origin.behave(bucket, "object", FAILURES[failure])
+    response = cachey.fetch(kind, "object", 0, 9, headers=named(*pair, config=f"rt={int(200 * SLOW)} ma=1"))
+    temporary = {ANSWERS[name] for name in (one, other)} & {502, 503, 504}
+    if temporary:  # 404 or 403 only when every bucket said so
+        assert response.status in temporary
+    else:
+        assert response.status in {ANSWERS[one], ANSWERS[other]}
+    expect_error(response, response.status)
+    if response.status == 503:
+        expect_retry_after(response)
+    assert asked(origin, *pair) == list(pair)
+
+
+def test_pages_of_one_object_may_come_from_two_buckets(cachey, origin, kind, pair):
+    """The buckets hold the same bytes; each page says where it came from."""
+    first, second = pair
+    stored = origin.put(first, "object", size=2 * PAGE, seed=11, etag='"same"')
+    origin.put(second, "object", size=2 * PAGE, seed=11, etag='"same"')
+    origin.behave(first, "object", Behaviour(when=lambda record: record.range[0] >= PAGE, code="InternalError"))
+    response = cachey.fetch(kind, "object", 0, 2 * PAGE - 1, headers=named(*pair))
+    expect_206(response, stored, 0, 2 * PAGE - 1, first)
+    again = cachey.fetch(kind, "object", PAGE, PAGE + 9)
+    expect_206(again, stored, PAGE, PAGE + 9, second)

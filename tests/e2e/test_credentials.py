@@ -1,0 +1,337 @@
+"""Where credentials come from: each provider, refresh, hangs, one call for many requests, nothing of them in logs."""
+
+import json
+import subprocess
+import time
+
+import pytest
+
+import sigv4_check
+from cachey_server import base_environment
+from expect import expect_206, expect_error
+from fake_metadata import FakeMetadata
+from harness import BINARY, SLOW, Task, limit, wait_until
+from origin_model import Behaviour
+from scripted_origin import ScriptedOrigin
+
+BASE = sigv4_check.Credentials("AKIDBASEFORTESTS0000", "hidden-base-secret")
+
+
+@pytest.fixture
+def services():
+    with FakeMetadata() as running:
+        yield running
+
+
+@pytest.fixture
+def store(services):
+    """A store of this test's own that takes the keys which the services hand out."""
+    with ScriptedOrigin(services.new_keys()) as running:
+        running.put("bucket", "key", size=1000)
+        yield running
+
+
+@pytest.fixture
+def server(start_server, store):
+    """Starts servers without keys of their own in front of `store`; their logs must not have a secret."""
+    started = []
+
+    def start(environment, *arguments):
+        settings = {"AWS_ENDPOINT_URL_S3": store.endpoint, "AWS_REGION": "us-east-1"} | environment
+        started.append(start_server("--origin", "s3", "--log-level", "debug", *arguments, environment=settings))
+        return started[-1]
+
+    yield start
+    for each in started:
+        assert "hidden" not in each.log()
+        assert "ASIAEXAMPLE" not in each.log()
+
+
+def profile(tmp_path, text):
+    path = tmp_path / "config"
+    path.write_text(text)
+    return {"AWS_CONFIG_FILE": str(path)}
+
+
+def fetch_uncached(server, store, number):
+    stored = store.put("bucket", f"key-{number}", size=100)
+    return stored, server.fetch("bucket", f"key-{number}", 0, 9)
+
+
+def expect_works(server, store):
+    expect_206(server.fetch("bucket", "key", 0, 9), store.stored("bucket", "key"), 0, 9, "bucket", hit=None)
+    assert store.refused == []
+
+
+def test_cred_imds(services, store, server):
+    running = server(services.instance_environment())
+    expect_works(running, store)
+    assert [what for what, _, _ in services.asked] == ["token", "role", "keys"]
+    assert 'source="instance role \\"test-role\\""' in running.log() and "id=ASIA...0001" in running.log()
+
+
+def test_cred_imds_that_hangs_delays_neither_the_start_nor_much_the_first_request(services, server):
+    services.hang = {"token"}
+    started = time.monotonic()
+    running = server(services.instance_environment())
+    answer = running.fetch("bucket", "key", 0, 9)
+    assert time.monotonic() - started < limit(4)
+    expect_error(answer, 403)
+    assert b"instance: the instance's metadata at" in answer.body
+    services.hang = set()
+    wait_until(lambda: running.fetch("bucket", "key", 0, 9).status == 206, 10, "credentials")
+
+
+@pytest.mark.parametrize("what,status,word", [("token", 403, b"disabled"), ("role", 404, b"no role")])
+def test_cred_imds_failures_say_why(services, server, what, status, word):
+    services.fail = {what: status}
+    answer = server(services.instance_environment()).fetch("bucket", "key", 0, 9)
+    expect_error(answer, 403)
+    assert word in answer.body
+
+
+def test_cred_ecs(services, store, server, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("hidden-authorization\n")
+    services.authorization = "hidden-authorization"
+    running = server(services.container_environment() | {"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(token)})
+    expect_works(running, store)
+    assert services.count("container") == 1
+
+
+def test_cred_ecs_refuses_to_send_a_token_to_anybody(server):
+    answer = server({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://10.0.0.1/x"}).fetch("bucket", "key", 0, 9)
+    expect_error(answer, 403)
+    assert b"only asked over https" in answer.body
+
+
+def test_cred_webid(services, store, server, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("hidden-jwt\n")
+    running = server({"AWS_WEB_IDENTITY_TOKEN_FILE": str(token), "AWS_ROLE_ARN": "arn:aws:iam::1:role/r",
+                      "AWS_ROLE_SESSION_NAME": "me", "AWS_ENDPOINT_URL_STS": services.url})
+    expect_works(running, store)
+    assert services.forms() == [{"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleSessionName": "me",
+                                 "RoleArn": "arn:aws:iam::1:role/r", "WebIdentityToken": "hidden-jwt"}]
+
+
+def test_cred_assume_role(services, store, server, tmp_path):
+    services.base_keys = BASE
+    config = ("[default]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = base\nexternal_id = x y&z\n"
+              f"[profile base]\naws_access_key_id = {BASE.access_key}\naws_secret_access_key = {BASE.secret_key}\n")
+    running = server(profile(tmp_path, config) | {"AWS_ENDPOINT_URL_STS": services.url})
+    expect_works(running, store)
+    form, = services.forms()
+    assert form["Action"] == "AssumeRole" and form["ExternalId"] == "x y&z"
+
+
+def test_cred_assume_role_refused(services, server, tmp_path):
+    services.fail = {"sts": 403}
+    config = "[default]\nrole_arn = r\ncredential_source = Environment\n"
+    settings = profile(tmp_path, config) | {"AWS_ENDPOINT_URL_STS": services.url}
+    answer = server(settings).fetch("bucket", "key", 0, 9)
+    expect_error(answer, 403)
+    assert b"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set" in answer.body
+    base = f"[profile base]\naws_access_key_id = {BASE.access_key}\naws_secret_access_key = {BASE.secret_key}\n"
+    settings = profile(tmp_path, "[default]\nrole_arn = r\nsource_profile = base\n" + base)
+    answer = server(settings | {"AWS_ENDPOINT_URL_STS": services.url}).fetch("bucket", "key", 0, 9)
+    expect_error(answer, 403)
+    assert b'AccessDenied' in answer.body and b"REQUEST-1" in answer.body
+
+
+def test_cred_process(services, store, server, tmp_path):
+    output = tmp_path / "keys.json"
+    output.write_text(json.dumps({"Version": 1, "AccessKeyId": services.keys.access_key,
+                                  "SecretAccessKey": services.keys.secret_key, "SessionToken": services.keys.session_token}))
+    running = server(profile(tmp_path, f"[default]\ncredential_process = cat {output}\n"))
+    expect_works(running, store)
+
+
+@pytest.mark.parametrize("command,word", [("sleep 60", b"did not end in time"), ("echo hidden; exit 3", b"exit code 3"),
+                                          ("echo hidden", b"no JSON object")])
+def test_cred_process_failures(server, tmp_path, command, word):
+    answer = server(profile(tmp_path, f"[default]\ncredential_process = {command}\n")).fetch("bucket", "key", 0, 9)
+    assert answer.status in (403, 504)
+    assert word in answer.body or b"takes too long" in answer.body
+    assert b"hidden" not in answer.body
+
+
+def test_cred_refresh_before_they_expire(services, store, server):
+    """Good for 12 s: new ones are looked for after 6, and the old ones serve meanwhile."""
+    services.seconds = 12
+    running = server(services.instance_environment())
+    expect_works(running, store)
+    # The store takes the old ones on until it is told otherwise; the new ones are seen to be fetched.
+    services.seconds = 3600
+    numbers = iter(range(100_000))
+
+    def refreshed():
+        stored, answer = fetch_uncached(running, store, next(numbers))
+        expect_206(answer, stored, 0, 9, "bucket", hit=None)
+        return services.count("keys") >= 2
+
+    wait_until(refreshed, 15, "a second search")
+    assert services.count("token") == 1, "the metadata's token is kept"
+
+
+def test_cred_refresh_failing_keeps_the_old_ones(services, store, server):
+    services.seconds = 40
+    running = server(services.container_environment())
+    expect_works(running, store)
+    services.fail = {"container": 500}
+    asked = services.count("container")
+    assert asked == 1
+    stored, answer = fetch_uncached(running, store, 1)
+    expect_206(answer, stored, 0, 9, "bucket", hit=None)
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"])
+def test_cred_refresh_when_the_store_takes_them_no_more(services, store, server, code):
+    """Looked for anew at once, and the request is sent again with what was found: whoever waits for it notices nothing."""
+    running = server(services.container_environment())
+    expect_works(running, store)
+    assert services.count("container") == 1
+    store.put("bucket", "other", size=100)
+    store.behave("bucket", "other", Behaviour(times=1, status=400, code=code))
+    assert running.fetch("bucket", "other", 0, 9, headers=[("C0-Config", "ma=1")]).status == 206
+    assert len(store.requests("bucket", "other")) == 2 and services.count("container") == 2
+
+
+def test_cred_refresh_is_not_tried_again_and_again(services, store, server):
+    running = server(services.container_environment())
+    store.behave("bucket", "key", Behaviour(status=400, code="ExpiredToken"))
+    for _ in range(10):
+        assert running.fetch("bucket", "key", 0, 9).status >= 400
+    assert services.count("container") <= 2 and len(store.requests("bucket", "key")) <= 12
+
+
+def test_cred_anonymous_requests_are_not_signed(start_server):
+    with ScriptedOrigin() as public:
+        public.put("bucket", "key", size=100)
+        settings = {"AWS_ENDPOINT_URL_S3": public.endpoint, "AWS_REGION": "us-east-1"}
+        running = start_server("--origin", "s3", "--s3-anonymous", environment=settings)
+        running.fetch("bucket", "key", 0, 9)
+        assert public.requests()[0].header("authorization") is None
+
+
+def test_cred_refresh_single_flight(services, store, server):
+    """A hundred requests without credentials are one call."""
+    services.delay = 0.3 * SLOW
+    running = server(services.container_environment(), "--threads", "4")
+    tasks = [Task(running.fetch, "bucket", f"none-{number}", 0, 9) for number in range(100)]
+    assert {task.result().status for task in tasks} == {404}
+    assert services.count("container") == 1
+
+
+def test_cred_failures_are_remembered_for_a_second(services, server):
+    services.fail = {"container": 403}
+    running = server(services.container_environment())
+    started = time.monotonic()
+    for number in range(50):
+        expect_error(running.fetch("bucket", f"key-{number}", 0, 9), 403)
+    assert services.count("container") <= 2 + (time.monotonic() - started)
+
+
+def test_cred_refresh_of_expired_ones_is_single_flight(services, store, server):
+    """The same where there were some, which have expired."""
+    services.seconds = 4
+    running = server(services.container_environment(), "--threads", "4")
+    expect_works(running, store)
+    expired = time.time() + services.seconds
+    services.seconds = 3600
+    services.delay = 0.3 * SLOW
+    wait_until(lambda: time.time() > expired, 10, "the end of their life")
+    tasks = [Task(running.fetch, "bucket", f"none-{number}", 0, 9) for number in range(100)]
+    assert {task.result().status for task in tasks} == {404}
+    assert services.count("container") == 2
+
+
+def test_the_wait_for_credentials_ends_with_the_operation(services, server):
+    services.hang = {"container"}
+    running = server(services.container_environment())
+    for limits in ("ot=300", "oat=100 ma=2 ib=1"):
+        started = time.monotonic()
+        expect_error(running.fetch("bucket", "key", 0, 9, headers=[("C0-Config", limits)]), 504)
+        assert time.monotonic() - started < limit(3)
+
+
+def region_settings(services):
+    return {"AWS_REGION": "", "AWS_ACCESS_KEY_ID": services.keys.access_key, "AWS_SECRET_ACCESS_KEY": services.keys.secret_key,
+            "AWS_SESSION_TOKEN": services.keys.session_token} | services.instance_environment()
+
+
+def test_region_of_the_instance(services, server):
+    services.region = "us-east-1"  # the one that the store takes
+    with ScriptedOrigin(services.keys) as store:
+        store.put("bucket", "key", size=1000)
+        running = server(region_settings(services) | {"AWS_ENDPOINT_URL_S3": store.endpoint})
+        tasks = [Task(running.fetch, "bucket", "key", 0, 9 + number) for number in range(20)]
+        assert {task.result().status for task in tasks} == {206}
+        assert "/us-east-1/s3/aws4_request" in store.requests()[0].header("authorization")
+    assert [what for what, _, _ in services.asked] == ["token", "region"]
+
+
+def test_region_of_an_instance_that_hangs_delays_neither_the_start_nor_much_the_first_request(services, server):
+    services.hang = {"token"}
+    running = server(region_settings(services))
+    started = time.monotonic()
+    expect_error(running.fetch("bucket", "key", 0, 9), 502, "set AWS_REGION (the instance's metadata at")
+    assert time.monotonic() - started < limit(3)
+    assert services.count("token") == 1
+
+
+def test_region_is_not_asked_of_an_instance_where_that_is_switched_off(services, server):
+    running = server(region_settings(services) | {"AWS_EC2_METADATA_DISABLED": "true"})
+    expect_error(running.fetch("bucket", "key", 0, 9), 502, "AWS_EC2_METADATA_DISABLED")
+    assert services.asked == []
+
+
+def check(environment, target="bucket/key"):
+    return subprocess.run([str(BINARY), "--check-origin", target], capture_output=True, text=True, timeout=limit(20),
+                          check=False, stdin=subprocess.DEVNULL, env=base_environment() | environment)
+
+
+def lines_of(done):
+    return {line.split(None, 1)[0]: line.split(None, 1)[1] for line in done.stdout.splitlines()}
+
+
+def test_check_origin_says_what_works(services, store):
+    done = check({"AWS_ENDPOINT_URL_S3": store.endpoint, "AWS_REGION": "us-east-1"} | services.container_environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = lines_of(done)
+    assert "ASIA...0001" in said["credentials"] and "container http://" in said["credentials"] and "until" in said["credentials"]
+    assert "us-east-1" in said["region"] and "AWS_REGION" in said["region"]
+    assert store.endpoint + "/bucket/key" in said["endpoint"] and "in the path" in said["endpoint"]
+    services.region = "us-east-1"
+    of_the_instance = check({"AWS_ENDPOINT_URL_S3": store.endpoint} | services.container_environment() | services.instance_environment())
+    assert lines_of(of_the_instance)["region"] == '"us-east-1", from the instance\'s metadata'
+    assert said["result"] == "ok" and "hidden" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("code,word", [("AccessDenied", "s3:GetObject"), ("NoSuchBucket", "no such bucket"), ("NoSuchKey", "no object"),
+                                       ("SignatureDoesNotMatch", "secret access key is wrong"), ("RequestTimeTooSkewed", "clock"),
+                                       ("InvalidAccessKeyId", "does not know")])
+def test_check_origin_has_a_hint_for_answers(services, store, code, word):
+    store.behave("bucket", "key", Behaviour(code=code, status=403 if code != "NoSuchKey" else 404))
+    done = check({"AWS_ENDPOINT_URL_S3": store.endpoint, "AWS_REGION": "us-east-1"} | services.container_environment())
+    assert done.returncode == 1
+    assert word in lines_of(done)["hint"], done.stdout
+
+
+@pytest.mark.parametrize("settings,word", [
+    ({}, "AWS_ACCESS_KEY_ID"),
+    ({"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s"}, "AWS_REGION"),
+    ({"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "r", "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+      "AWS_MAX_ATTEMPTS": "1"}, "listens"),
+    ({"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "r", "AWS_ENDPOINT_URL": "http://name.invalid",
+      "AWS_MAX_ATTEMPTS": "1"}, "host name"),
+])
+def test_check_origin_has_a_hint_for_settings(settings, word):
+    done = check(settings)
+    assert done.returncode == 1
+    assert word in lines_of(done)["hint"], done.stdout
+
+
+def test_check_origin_of_no_object_is_exit_2():
+    done = check({}, "bucket-alone")
+    assert done.returncode == 2 and "--check-origin" in done.stderr

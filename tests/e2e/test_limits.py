@@ -1,0 +1,160 @@
+"""The server's limits towards its clients: slow heads, idle and stuck connections, too many of them."""
+
+import socket
+import struct
+import time
+
+import pytest
+
+from expect import expect_206, expect_retry_after
+from harness import KIB, MIB, PAGE, Task, limit, wait_until
+from http1 import fetch_target, range_header, request_head
+from origin_model import Behaviour
+
+HEAD = request_head("GET", "/healthz")
+
+
+def seconds_until_closed(connection):
+    started = time.monotonic()
+    assert connection.is_closed_by_server(20)
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("sent", [1, 10, len(HEAD) - 1])
+def test_a_head_that_does_not_come_ends_the_connection(s3_server, sent):
+    server = s3_server("--header-timeout", "1", "--idle-timeout", "600")
+    with server.connect() as connection:
+        connection.send(HEAD[:sent])
+        assert 0.8 <= seconds_until_closed(connection) < limit(5)
+        assert connection.leftover() == b"" or connection.leftover().startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_head_that_drips_is_not_helped_by_dripping(s3_server):
+    """The limit is for the whole head: one byte now and then does not extend it."""
+    server = s3_server("--header-timeout", "1", "--idle-timeout", "600")
+    with server.connect() as connection:
+        started = time.monotonic()
+        try:
+            for byte in HEAD[:-1] * 20:
+                connection.send(bytes([byte]))
+                time.sleep(0.1)
+                if time.monotonic() - started > limit(6):
+                    break
+        except OSError:
+            pass
+        assert time.monotonic() - started < limit(5)
+
+
+def test_an_idle_connection_ends(s3_server, origin, kind):
+    stored = origin.put(kind, "object", size=1000)
+    server = s3_server("--idle-timeout", "1", "--header-timeout", "600")
+    with server.connect() as unused, server.connect() as used:
+        expect_206(used.exchange("GET", fetch_target(kind, "object"), [range_header(0, 9)]), stored, 0, 9, kind)
+        assert 0.5 <= seconds_until_closed(used) < limit(5)
+        assert unused.is_closed_by_server(5)
+        assert used.leftover() == b"" and unused.leftover() == b""
+
+
+def test_a_busy_connection_outlives_the_idle_and_head_limits(s3_server, origin, kind):
+    stored = origin.put(kind, "object", size=4 * MIB)
+    server = s3_server("--idle-timeout", "1", "--header-timeout", "1")
+    origin.behave(kind, "object", Behaviour(pace=1.5 * MIB))
+    with server.connect() as connection:
+        response = connection.exchange("GET", fetch_target(kind, "object"), [range_header(0, 4 * MIB - 1)])
+        expect_206(response, stored, 0, 4 * MIB - 1, kind, hit=False)
+
+
+def test_a_client_that_takes_nothing_is_cut_off(s3_server, origin, kind):
+    origin.put(kind, "object", size=2 * PAGE)
+    server = s3_server("--write-timeout", "1")
+    with server.connect(receive_buffer=4 * KIB) as connection:
+        connection.request("GET", fetch_target(kind, "object"), [range_header(0, 2 * PAGE - 1)])
+        wait_until(lambda: open_connections(server) == 1, 10, "the server cutting the connection off")
+        response = connection.read_response()
+        assert response.status == 206 and not response.complete
+
+
+def open_connections(server):
+    """How many connections the server counts: this request's own among them."""
+    lines = server.get("/metrics").text.splitlines()
+    (value,) = [line.split()[-1] for line in lines if line.startswith("cachey_connection_count ")]
+    return int(float(value))
+
+
+def test_a_slow_client_that_takes_something_is_not(s3_server, origin, kind):
+    stored = origin.put(kind, "object", size=2 * PAGE)
+    server = s3_server("--write-timeout", "1")
+    with server.connect(receive_buffer=64 * KIB) as connection:
+        connection.request("GET", fetch_target(kind, "object"), [range_header(0, 2 * PAGE - 1)])
+        response = connection.read_head()
+        pieces = [connection.read_body_bytes(512 * KIB)]
+        while sum(map(len, pieces)) < 8 * MIB:
+            pieces.append(connection.read_body_bytes(512 * KIB))
+            time.sleep(0.2)
+        left = 2 * PAGE - sum(map(len, pieces))
+        pieces.append(connection.read_body_bytes(left))
+        response.body, response.complete = b"".join(pieces), True
+    expect_206(response, stored, 0, 2 * PAGE - 1, kind)
+
+
+def test_too_many_connections_get_503(s3_server, origin, kind):
+    stored = origin.put(kind, "object", size=1000)
+    server = s3_server("--max-connections", "20")
+    held = [server.connect() for _ in range(20)]
+    try:
+        for connection in held:
+            assert connection.exchange("GET", "/healthz").status == 200
+        for _ in range(5):
+            with server.connect() as refused:
+                try:
+                    refused.request("GET", "/healthz")
+                except OSError:
+                    pass  # refused before anything was sent
+                expect_retry_after(refused.read_response())
+                assert refused.is_closed_by_server()
+        for connection in held:
+            expect_206(connection.exchange("GET", fetch_target(kind, "object"), [range_header(0, 9)]), stored, 0, 9, kind)
+        held.pop().close()
+
+        def admitted():
+            with server.connect() as connection:
+                return connection.exchange("GET", "/healthz").status == 200
+
+        wait_until(admitted, 5, "a place for a new connection")
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_a_thousand_idle_connections_cost_the_others_nothing(s3_server, origin, kind):
+    stored = origin.put(kind, "object", size=1000)
+    server = s3_server("--max-connections", "2000")
+    idle = [server.connect() for _ in range(1000)]
+    try:
+        assert wait_until(lambda: open_connections(server) >= 1001, 5, "a thousand connections")
+        started = time.monotonic()
+        for _ in range(100):
+            expect_206(server.fetch(kind, "object", 0, 999), stored, 0, 999, kind)
+        assert time.monotonic() - started < limit(3)
+    finally:
+        for connection in idle:
+            connection.close()
+    wait_until(lambda: open_connections(server) == 1, 5, "all connections ended")
+
+
+def test_clients_that_reset_in_the_middle_leave_nothing_behind(s3_server, origin, kind):
+    stored = origin.put(kind, "object", size=3 * PAGE)
+    server = s3_server()
+
+    def reset_after(count):
+        connection = server.connect()
+        connection.request("GET", fetch_target(kind, "object"), [range_header(0, 3 * PAGE - 1)])
+        connection.read_head()
+        connection.read_body_bytes(count)
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    for task in [Task(reset_after, 1 + at * 700 * KIB) for at in range(30)]:
+        task.result()
+    expect_206(server.fetch(kind, "object", 0, 3 * PAGE - 1), stored, 0, 3 * PAGE - 1, kind)
+    wait_until(lambda: open_connections(server) == 1, 5, "all connections ended")

@@ -1,0 +1,172 @@
+"""docs/openapi.yaml says what the server does: each status it names is provoked, each answer seen is as it says."""
+
+import json
+import re
+import signal
+
+import jsonschema
+import pytest
+import yaml
+
+from harness import PAGE, ROOT, wait_until
+from http1 import fetch_target, range_header
+from origin_model import Behaviour
+
+FETCH = "/fetch/{kind}/{object}"
+NOT_PROVOKED = {
+    (FETCH, "get", "500"): "a fault of ours",
+    (FETCH, "head", "500"): "a fault of ours",
+}
+_EVERYWHERE = {"date"}  # HTTP's own
+_WITH_TRAILERS = [("TE", "trailers"), ("Connection", "TE")]
+
+
+@pytest.fixture(scope="module")
+def document():
+    return yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+
+
+def resolve(document, node):
+    """A reference's target; anything else as it is."""
+    while "$ref" in node:
+        target = document
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = target
+    return node
+
+
+def described(document):
+    return {(path, method, status) for path, operations in document["paths"].items()
+            for method, operation in operations.items() if method != "parameters" for status in operation["responses"]}
+
+
+def check_schema(document, schema, value):
+    schema = resolve(document, schema) | {"components": document["components"]}
+    jsonschema.Draft202012Validator(schema).validate(value)
+
+
+class Seen:
+    """Checks answers against the document and remembers which of its statuses there were."""
+
+    def __init__(self, document):
+        self._document = document
+        self.statuses = set()
+
+    def check(self, path, method, answer):
+        status = str(answer.status)
+        responses = self._document["paths"][path][method.lower()]["responses"]
+        assert status in responses, f"{method} {path} answered {status}: {answer.body[:200]!r}"
+        response = resolve(self._document, responses[status])
+        headers = {name.lower(): resolve(self._document, header) for name, header in response["headers"].items()}
+        for name, value in answer.headers:
+            if name.lower() in _EVERYWHERE | {"content-type"}:
+                continue
+            assert name.lower() in headers, f"{name} of {method} {path} {status} is not described"
+            check_schema(self._document, headers[name.lower()]["schema"], value)
+        for name, header in headers.items():
+            assert not header.get("required") or answer.header(name) is not None, f"{method} {path} {status} has no {name}"
+        assert answer.header("Content-Type") in response["content"], answer.header("Content-Type")
+        if method != "HEAD":
+            self._check_body(response["content"][answer.header("Content-Type")]["schema"], answer)
+        self.statuses.add((path, method.lower(), status))
+        return answer
+
+    def _check_body(self, schema, answer):
+        assert answer.complete
+        if answer.header("Content-Type") == "application/json":
+            check_schema(self._document, schema, json.loads(answer.text))
+        elif answer.header("Content-Type") != "application/octet-stream":
+            check_schema(self._document, schema, answer.text)
+
+
+def fetch(seen, server, method, kind, key, headers=(), target=None):
+    answer = server.get(target or fetch_target(kind, key), headers) if method == "GET" else \
+        server.connect().exchange(method, target or fetch_target(kind, key), headers)
+    return seen.check(FETCH, method, answer)
+
+
+def provoke_fetches(seen, server, origin, kind, method):
+    few = [range_header(0, 9)]
+    once = ("C0-Config", "ma=1")
+    origin.put(kind, "object", size=3 * PAGE)
+    assert fetch(seen, server, method, kind, "object", few).status == 206
+    assert fetch(seen, server, method, kind, "object", [*few, ("X-Request-Id", "x")]).header("X-Request-Id") == "x"
+    spanning = fetch(seen, server, method, kind, "object", [range_header(PAGE - 1, 2 * PAGE), *_WITH_TRAILERS])
+    if method == "GET":
+        assert [name for name, _ in spanning.trailers] == ["C0-Status"] * 2
+    origin.behave(kind, "bare", Behaviour(omit=("etag", "last-modified")))
+    origin.put(kind, "bare", size=10)
+    assert fetch(seen, server, method, kind, "bare", few).header("ETag") is None
+    assert fetch(seen, server, method, kind, "object").status == 400
+    assert fetch(seen, server, method, kind, "object", [("Range", "bytes=5-")]).status == 416
+    assert fetch(seen, server, method, kind, "object", [range_header(4 * PAGE, 4 * PAGE)]).status == 416
+    assert fetch(seen, server, method, kind, "none", few).status == 404
+    for number, (code, status) in enumerate({"AccessDenied": 403, "InvalidObjectState": 403, "SlowDown": 503,
+                                              "InternalError": 502}.items()):
+        origin.behave(kind, f"failing-{number}", Behaviour(code=code))
+        assert fetch(seen, server, method, kind, f"failing-{number}", [*few, once]).status == status
+    origin.put(kind, "slow", size=10)
+    origin.behave(kind, "slow", Behaviour(delay=30))
+    assert fetch(seen, server, method, kind, "slow", [*few, ("C0-Config", "ma=1 rt=50")]).status == 504
+
+
+def provoke_change(seen, server, origin, kind, method):
+    """409: the store's answer is of another version each time, and the first page's fill needs two of them."""
+    origin.put(kind, "changing", size=PAGE, etag='"a"')
+    origin.behave(kind, "changing", Behaviour(code="PreconditionFailed"))
+    assert fetch(seen, server, method, kind, "changing", [range_header(0, 9), ("C0-Config", "ma=1")]).status == 409
+
+
+def test_every_status_is_provoked_and_every_answer_is_as_described(document, disk_server, origin, kind):
+    server = disk_server(memory="256MiB", capacity="64MiB")
+    seen = Seen(document)
+    for method in ("GET", "HEAD"):
+        name = f"{kind}-{method.lower()}"
+        provoke_fetches(seen, server, origin, name, method)
+        provoke_change(seen, server, origin, name, method)
+    for path in ("/stats", "/metrics", "/healthz", "/readyz"):
+        for headers in ([], [("X-Request-Id", "y")]):
+            assert seen.check(path, "GET", server.get(path, headers)).status == 200
+    for path in document["paths"]:
+        target = fetch_target(kind, "object") if path == FETCH else path
+        assert seen.check(path, "POST", server.connect().exchange("POST", target)).status == 405
+    provoke_not_ready(seen, server, origin, kind)
+    assert described(document) - seen.statuses == set(NOT_PROVOKED), "described, but not seen"
+
+
+def provoke_not_ready(seen, server, origin, kind):
+    """An open request keeps the shutdown waiting, and its connection open for one more question."""
+    origin.put(kind, "stuck", size=PAGE)
+    origin.behave(kind, "stuck", Behaviour(pace=PAGE // 4))
+    with server.connect() as open_one, server.connect() as asker:
+        open_one.request("GET", fetch_target(kind, "stuck"), [range_header(0, PAGE - 1)])
+        open_one.read_head()
+        asker.send(b"GET /readyz HTTP/1.1\r\n")  # begun before the shutdown, so that its end is still read
+        wait_until(lambda: server.get("/healthz").status == 200, what="the server has read the beginning")
+        server.signal(signal.SIGTERM)
+        wait_until(lambda: "shutting down" in server.log(), what="the shutdown")
+        asker.send(b"Host: x\r\n\r\n")
+        assert seen.check("/readyz", "GET", asker.read_response()).status == 503
+    assert server.wait() == 0
+
+
+def test_a_wrong_answer_is_noticed(document):
+    class Answer:
+        status, headers, body, complete, text = 200, [("Content-Length", "2"), ("Content-Type", "text/plain; charset=utf-8")], b"no", True, "no"
+
+        def header(self, name):
+            return dict(self.headers).get(name.title())
+
+    with pytest.raises(jsonschema.ValidationError):
+        Seen(document).check("/healthz", "GET", Answer())
+    Answer.text = "ok"
+    Seen(document).check("/healthz", "GET", Answer())
+    Answer.headers = [*Answer.headers, ("X-Secret", "1")]
+    with pytest.raises(AssertionError):
+        Seen(document).check("/healthz", "GET", Answer())
+
+
+def test_the_document_names_the_version_that_is_built(document, cachey):
+    assert document["openapi"].startswith("3.1.") and document["info"]["version"] == json.loads(cachey.get("/stats").text)["version"]
+    assert all(re.fullmatch(r"[1-5]\d\d", status) for _, _, status in described(document))

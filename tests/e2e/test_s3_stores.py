@@ -1,0 +1,141 @@
+"""The same fetches against every kind of store that speaks S3's protocol: the scripted origin's presets, and radosgw."""
+
+import dataclasses
+
+import pytest
+
+from expect import expect_bytes, expect_error, fetch_from_memory
+from harness import MIB, PAGE
+from origin_model import Behaviour
+from scripted_origin import ScriptedOrigin
+from store_profiles import PROFILES, Profile, origin_like
+
+_BUCKET = "bucket"
+
+
+@dataclasses.dataclass
+class World:
+    profile: Profile
+    server: object
+    store: object
+    scripted: bool
+
+
+@pytest.fixture(scope="module", params=[*PROFILES, "radosgw"])
+def world(request, start_session_server):
+    if request.param == "radosgw":
+        store = request.getfixturevalue("radosgw")
+        store.add_bucket(_BUCKET)
+        yield World(Profile(tells_size=False), request.getfixturevalue("cachey_radosgw"), store, scripted=False)
+        return
+    profile = PROFILES[request.param]
+    with origin_like(profile) as store:
+        store.add_bucket(_BUCKET)
+        server = start_session_server("--origin", "s3", "--memory", "128MiB", *profile.flags,
+                                      environment=store.environment())
+        yield World(profile, server, store, scripted=True)
+        server.stop()
+        assert store.refused == []
+
+
+def expect_part(world, key, stored, first, last):
+    """A miss, then a hit, with every byte and what the store tells of the object."""
+    for response in (world.server.fetch(_BUCKET, key, first, last),
+                     fetch_from_memory(world.server, _BUCKET, key, first, last)):
+        assert response.status == 206, response.body
+        last = min(last, stored.size - 1)
+        assert response.header("Content-Range") == f"bytes {first}-{last}/{stored.size}"
+        expect_bytes(response, stored.seed, first, last)
+        assert response.header("ETag") == (stored.etag if world.profile.tells_version else None)
+
+
+def test_a_small_object(world):
+    stored = world.store.put(_BUCKET, "small", size=5000, seed=1)
+    expect_part(world, "small", stored, 100, 4000)
+
+
+def test_pages_and_the_last_short_one(world):
+    stored = world.store.put(_BUCKET, "large", size=2 * PAGE + 12_345, seed=2)
+    expect_part(world, "large", stored, 0, MIB)
+    expect_part(world, "large", stored, PAGE - 10, PAGE + 10)
+    expect_part(world, "large", stored, 2 * PAGE, 2 * PAGE + 12_344)
+    expect_part(world, "large", stored, 2 * PAGE + 12_000, 2 * PAGE + 99_999)
+
+
+def test_a_range_past_the_end_is_416(world):
+    stored = world.store.put(_BUCKET, "short", size=1000, seed=3)
+    for first in (1000, 5 * PAGE):
+        response = world.server.fetch(_BUCKET, "short", first, first + 9)
+        assert response.status == 416, response.body
+        if world.profile.tells_size or first < PAGE:
+            assert response.header("Content-Range") == f"bytes */{stored.size}"
+
+
+def test_an_empty_object_is_416(world):
+    world.store.put(_BUCKET, "empty", size=0, seed=4)
+    response = world.server.fetch(_BUCKET, "empty", 0, 9)
+    assert response.status == 416, response.body
+    if world.profile.tells_size:
+        assert response.header("Content-Range") == "bytes */0"
+
+
+def test_what_is_not_there_is_404(world):
+    expect_error(world.server.fetch(_BUCKET, "absent", 0, 9), 404)
+
+
+@pytest.mark.parametrize("key", ["a//b/../c", "a b+c=d%2F", "ünï/日本", "~!*'()@:,;&$?#"])
+def test_odd_keys(world, key):
+    stored = world.store.put(_BUCKET, key, size=300, seed=5)
+    expect_part(world, key, stored, 0, 299)
+
+
+def test_wrong_bytes_are_noticed_where_the_store_announces_their_sum(world):
+    """Whoever gets them gets no whole answer, and they are not kept."""
+    if not world.scripted or world.profile.usual.checksum == "":
+        return  # it announces no sum that could be wrong
+    stored = world.store.put(_BUCKET, "damaged", size=5000, seed=6)
+    world.store.behave(_BUCKET, "damaged", dataclasses.replace(world.profile.usual, times=1, wrong_bytes=True))
+    response = world.server.fetch(_BUCKET, "damaged", 0, 4999, headers=[("C0-Config", "ma=1")])
+    assert response.status == 502 or not response.complete
+    expect_part(world, "damaged", stored, 0, 4999)
+
+
+def test_wrong_sums_of_right_bytes_cost_a_second_look_once(start_server):
+    """Some stores announce sums that are not those of what they send."""
+    with ScriptedOrigin() as store:
+        server = start_server("--origin", "s3", environment=store.environment())
+        for number in range(3):
+            stored = store.put(_BUCKET, f"object-{number}", size=5000, seed=number)
+            store.behave(_BUCKET, f"object-{number}", Behaviour(headers=(("x-amz-checksum-crc32", "AAAAAA=="),)))
+            response = server.fetch(_BUCKET, f"object-{number}", 0, 4999)
+            assert response.status == 206 and response.complete
+            expect_bytes(response, stored.seed, 0, 4999)
+            assert len(store.requests(_BUCKET, f"object-{number}")) == (2 if number == 0 else 1)
+        assert server.log().count("checksums that are not its bytes'") == 1
+
+
+def test_a_store_that_ignores_ranges_is_502(world):
+    """Google does so with objects that it stores compressed."""
+    if not world.scripted:
+        return  # a real store does not
+    world.store.put(_BUCKET, "ignored", size=3 * PAGE, seed=7)
+    world.store.behave(_BUCKET, "ignored", dataclasses.replace(world.profile.usual, ignore_range=True))
+    expect_error(world.server.fetch(_BUCKET, "ignored", PAGE, PAGE + 9), 502)
+
+
+def test_a_wrong_region_is_told(start_server):
+    """Garage, MinIO: the store's own text, after one request."""
+    with origin_like(PROFILES["garage"]) as store:
+        server = start_server("--origin", "s3", environment=store.environment() | {"AWS_REGION": "eu-west-1"})
+        expect_error(server.fetch(_BUCKET, "key", 0, 9), 502, "AuthorizationHeaderMalformed")
+        assert len(store.requests()) == 1
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "SlowDownRead", "XMinioServerNotInitialized", "RequestTimeout"])
+def test_busy_answers_of_minio_are_retried(cachey, origin, kind, code):
+    stored = origin.put(kind, "object", size=100)
+    busy = Behaviour(times=1, status=503, code=code, headers=(("Retry-After", "60"),))
+    origin.behave(kind, "object", busy)
+    response = cachey.fetch(kind, "object", 0, 99, headers=[("C0-Config", "ib=1 mb=1")])
+    assert response.status == 206, response.body
+    expect_bytes(response, stored.seed, 0, 99)
