@@ -1,4 +1,4 @@
-# A room is a folder under src/: one static library and one test program.
+# A room is a folder under src/: one static library and one test program, whose tests ctest runs one by one.
 #
 #   add_room(NAME store
 #     HEADERS memory_tier.h SOURCES memory_tier.cc TESTS memory_tier_test.cc
@@ -6,6 +6,8 @@
 #
 # Every .h and .cc in the tree is named by some CMakeLists.txt; configuring fails on one that is not,
 # so that no test can be forgotten.
+
+include(GoogleTest)
 
 define_property(GLOBAL PROPERTY CACHEY_LISTED_FILES)
 
@@ -62,8 +64,8 @@ function(add_room)
     target_compile_options(${ROOM_NAME}_tests PRIVATE ${TEST_OPTIONS})
     precompile(${ROOM_NAME}_tests REUSE_FROM precompiled_tests)
     target_compile_definitions(${ROOM_NAME}_tests PRIVATE CACHEY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    add_test(NAME ${ROOM_NAME} COMMAND ${ROOM_NAME}_tests)
-    set_tests_properties(${ROOM_NAME} PROPERTIES LABELS unit TIMEOUT 300)
+    gtest_discover_tests(${ROOM_NAME}_tests TEST_PREFIX ${ROOM_NAME}. DISCOVERY_MODE PRE_TEST
+      PROPERTIES LABELS unit TIMEOUT 120)
   endif()
 
   foreach(fuzzer IN LISTS ROOM_FUZZERS)
