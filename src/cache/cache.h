@@ -8,6 +8,7 @@
 #include "cache/disk_writes.h"
 #include "cache/fill.h"
 #include "cache/page_table.h"
+#include "cache/read_ahead.h"
 #include "origin/object_read.h"
 #include "store/memory_tier.h"
 
@@ -26,7 +27,9 @@ class Cache {
         table_(memory),
         disk_reads_(disk, memory, table_),
         disk_writes_(disk, table_, clock),
-        fills_(config, origin, memory, table_, disk_writes_, metrics, clock) {}
+        fills_(config, origin, memory, table_, disk_writes_, metrics, clock),
+        read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_, memory,
+                    metrics.read_ahead_pages) {}
 
   [[nodiscard]] store::MemoryTier& memory() { return memory_; }
   [[nodiscard]] CacheMetrics& metrics() { return metrics_; }
@@ -35,6 +38,7 @@ class Cache {
   [[nodiscard]] DiskReads& disk_reads() { return disk_reads_; }
   [[nodiscard]] DiskWrites& disk_writes() { return disk_writes_; }
   [[nodiscard]] Fills& fills() { return fills_; }
+  [[nodiscard]] ReadAhead& read_ahead() { return read_ahead_; }
 
  private:
   store::MemoryTier& memory_;
@@ -44,6 +48,7 @@ class Cache {
   DiskReads disk_reads_;
   DiskWrites disk_writes_;
   Fills fills_;
+  ReadAhead read_ahead_;
 };
 
 }  // namespace cachey::cache

@@ -44,6 +44,8 @@ CacheMetrics::CacheMetrics(Metrics& metrics, size_t kinds_max)
           metrics.counter("cachey_fill_failed_total", "Fills that ended without a whole page")),
       absence_hits(metrics.counter("cachey_negative_hits_total",
                                    "Misses of objects that were not there a moment ago")),
+      read_ahead_pages(metrics.counter("cachey_read_ahead_pages_total",
+                                       "Fills begun ahead of a client that reads page by page")),
       kinds_(kinds_max, [&metrics](const std::string& kind) { return make_kind(metrics, kind); }) {}
 
 CacheMetrics::Totals CacheMetrics::totals() const {

@@ -43,6 +43,7 @@ class CacheMetrics {
   std::atomic<int64_t> fills_in_flight{0};
   const Counter fills_failed;
   const Counter absence_hits;
+  const Counter read_ahead_pages;  ///< fills started ahead of a client that reads page after page
 
  private:
   PerLabel<KindMetrics> kinds_;

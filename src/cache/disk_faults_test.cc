@@ -28,7 +28,7 @@ store::DiskTierConfig impatient_disk() {
 class DiskFaults : public ReaderHarness {
  protected:
   explicit DiskFaults(uint64_t memory = 256 * kMiB)
-      : ReaderHarness(memory, kMiB, impatient_disk()) {}
+      : ReaderHarness(memory, FillConfig{}, impatient_disk()) {}
 
   void put_on_disk(const std::string& object, uint64_t size) {
     origin_.put("b", object, {.size = size});

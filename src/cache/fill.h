@@ -22,6 +22,8 @@ struct FillConfig {
   /// Into how many ranges a page is cut, to be fetched side by side, where the request does not
   /// say.
   uint32_t parts = 1;
+  /// How many pages are fetched ahead of a client that reads page after page. 0: none.
+  uint32_t read_ahead_pages = 0;
   /// How long it is remembered that an object is not there. 0: not at all.
   std::chrono::milliseconds negative_ttl{250};
 };

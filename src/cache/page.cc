@@ -39,6 +39,15 @@ uint64_t Page::run_end(uint64_t offset) const {
   return piece != nullptr ? piece->range().end : filled_.run_end(offset);
 }
 
+bool Page::asks_for(ByteRange part) {
+  uint64_t end = asked_end_.load();
+  while (part.begin <= end && end < part.end) {
+    if (!asked_end_.compare_exchange_weak(end, part.end)) continue;
+    return end < kPageBytes / 2 && part.end >= kPageBytes / 2;
+  }
+  return false;
+}
+
 uint64_t Page::parts_of(ByteRange range) {
   constexpr uint64_t kPartBytes = kPageBytes / 64;
   const uint64_t first = range.begin / kPartBytes;

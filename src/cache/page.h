@@ -102,6 +102,12 @@ class Page final : public store::Evictable {
   /// The parts that a range of the page has a share in.
   [[nodiscard]] static uint64_t parts_of(ByteRange range);
 
+  /// A request asks for these bytes of the page. True, once, for the one with which the bytes asked
+  /// for without a gap from the page's begin pass its middle.
+  [[nodiscard]] bool asks_for(ByteRange part);
+  /// They have.
+  [[nodiscard]] bool read_through() const { return asked_end_.load() >= kPageBytes / 2; }
+
   /// Where the bytes that are there from `offset` on end, as far as one pin reaches.
   [[nodiscard]] uint64_t available_end(uint64_t offset) const EXCLUDES(mutex_);
   /// Its bytes come from the disk. REQUIRES: has_head.
@@ -170,6 +176,7 @@ class Page final : public store::Evictable {
   std::atomic<Phase> phase_{Phase::kPending};
   std::atomic<bool> has_head_{false};
   std::atomic<int64_t> disk_touched_{0};  // MonoTime ticks
+  std::atomic<uint64_t> asked_end_{0};    // requests have asked for all bytes before it
   origin::Interest interest_;
 
   mutable Mutex mutex_;

@@ -68,6 +68,10 @@ void RangeReader::hold(uint32_t index, PagePtr page, Role role, MonoTime now) {
   held.page->reading_began(now);
   looked_up_end_ = std::max(looked_up_end_, index + 1);
   count(held);
+  if (use_ == Use::kHead) return;
+  const ByteRange part = part_of(index);
+  const uint64_t begin = held.page->object_offset();
+  cache_.read_ahead().asked(worker_, *held.page, {part.begin - begin, part.end - begin}, spec_);
 }
 
 void RangeReader::count(Slot& held) {

@@ -232,7 +232,7 @@ TEST_F(RangeReaderTest, PagesPastTheFirstTebibyteAreReadLikeAnyOther) {
 
 class TightMemory : public RangeReaderTest {
  protected:
-  TightMemory() : RangeReaderTest(4 * kPageBytes, 0) {}
+  TightMemory() : RangeReaderTest(4 * kPageBytes, FillConfig{.split_after = 0}) {}
 };
 
 TEST_F(TightMemory, MoreDataThanMemoryIsStillRight) {

@@ -14,12 +14,12 @@ namespace cachey::cache {
 
 using namespace std::chrono_literals;
 
-ReaderHarness::ReaderHarness(uint64_t memory, uint64_t split_after,
+ReaderHarness::ReaderHarness(uint64_t memory, FillConfig fills,
                              std::optional<store::DiskTierConfig> disk)
     : memory_(memory_config(memory), std::make_unique<store::S3Fifo>(), clock_),
       device_(disk ? kDiskBytes : store::FaultyDevice::kSectorBytes),
       disk_(open_disk(disk)),
-      cache_(FillConfig{.split_after = split_after},
+      cache_(fills,
              origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_, cache_metrics_,
              clock_, disk_.get()) {
   workers_.start();

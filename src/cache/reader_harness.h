@@ -34,7 +34,7 @@ struct Got {
 /// device that does what it is told, where asked for.
 class ReaderHarness : public ::testing::Test {
  protected:
-  explicit ReaderHarness(uint64_t memory = 256 * kMiB, uint64_t split_after = kMiB,
+  explicit ReaderHarness(uint64_t memory = 256 * kMiB, FillConfig fills = {},
                          std::optional<store::DiskTierConfig> disk = std::nullopt);
   ~ReaderHarness() override;
 

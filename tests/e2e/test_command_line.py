@@ -26,7 +26,7 @@ BAD = [
     (["--split-after", "soon"], "--split-after"), (["--split-after", "-1"], "--split-after"),
     (["--hedge-quantile", "often"], "--hedge-quantile"), (["--hedge-quantile", "1.01"], "--hedge-quantile"),
     (["--hedge-quantile", "-0.1"], "--hedge-quantile"), (["--hedge-quantile", "nan"], "--hedge-quantile"),
-    (["--origin-parts", "0"], "--origin-parts"), (["--origin-parts", "17"], "--origin-parts"),
+    (["--origin-parts", "0"], "--origin-parts"), (["--origin-parts", "17"], "--origin-parts"), (["--read-ahead", "17"], "--read-ahead"),
     (["--bucket-requests", "-1"], "--bucket-requests"), (["--bucket-bandwidth", "wide"], "--bucket-bandwidth"),
     (["--negative-ttl", "-1"], "--negative-ttl"),
     (["--max-connections", "0"], "--max-connections"), (["--max-connections", "ten"], "--max-connections"),
@@ -72,7 +72,7 @@ def test_an_address_in_use_is_an_error_that_names_it(directory):
 def test_help_names_every_flag_and_exits_0():
     done = run("--help")
     assert done.returncode == 0 and done.stderr == ""
-    for flag in ("origin", "listen", "port", "memory", "threads", "split-after", "hedge-quantile", "origin-parts", "bucket-requests", "bucket-bandwidth",
+    for flag in ("origin", "listen", "port", "memory", "threads", "split-after", "hedge-quantile", "origin-parts", "read-ahead", "bucket-requests", "bucket-bandwidth",
                  "negative-ttl", "max-connections", "header-timeout", "idle-timeout",
                  "write-timeout", "admission-timeout", "drain-timeout", "log-level", "log-format", "access-log", "s3-force-path-style", "admin-listen", "tls-cert",
                  "tls-key", "tls-self", "tls-client-ca", "auth-tokens", "allow-bucket", "config", "print-config", "help", "version"):

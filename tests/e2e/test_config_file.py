@@ -58,6 +58,7 @@ EVERY_OPTION = {
     "split-after": (["2MiB"], "2MiB", '"2MiB"'),
     "hedge-quantile": (["0.5"], "0.5", "0.5"),
     "origin-parts": (["4"], "4", "4"),
+    "read-ahead": (["4"], "4", "4"),
     "bucket-requests": (["8"], "8", "8"),
     "bucket-bandwidth": (["50MiB"], "50MiB", '"50MiB"'),
     "negative-ttl": (["0"], "0", "0"),

@@ -194,3 +194,21 @@ def test_the_part_that_is_waited_for_comes_first(s3_server, origin, kind):
     records = origin.ended(kind)
     assert records[0].range == (wanted, 12 * MIB - 1)
     assert sum(record.body_bytes for record in records) == PAGE
+
+
+def test_a_client_that_streams_range_by_range_waits_at_two_page_borders_only(s3_server, origin, kind):
+    """With --read-ahead the next pages are on their way before the client asks for them."""
+    late, pages = 0.3 * SLOW, 6
+    server = s3_server("--read-ahead", "2", "--hedge-quantile", "0", "--memory", "256MiB")
+    stored = origin.put(kind, "object", size=pages * PAGE)
+    origin.behave(kind, "object", Behaviour(delay=late))
+    waits = []
+    for at in range(0, stored.size, 4 * MIB):
+        started = time.monotonic()
+        expect_206(server.fetch(kind, "object", at, at + 4 * MIB - 1), stored, at, at + 4 * MIB - 1, kind)
+        if time.monotonic() - started > 0.9 * late:
+            waits.append(at // PAGE)
+        time.sleep(late / 8)  # what the client does with the bytes
+    assert waits == [0, 1]
+    assert sorted(record.range[0] // PAGE for record in origin.ended(kind, "object")) == list(range(pages))
+    assert prometheus_text.value(scrape(server), "cachey_read_ahead_pages_total") == pages - 2

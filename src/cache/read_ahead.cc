@@ -1,0 +1,40 @@
+#include "cache/read_ahead.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/units.h"
+
+namespace cachey::cache {
+
+void ReadAhead::read_through(rt::Worker& worker, const Page& page, const FetchSpecPtr& spec) {
+  if (page.index() == 0) return;  // one page is no sequence yet
+  const PagePtr before = table_.find(spec->key, page.index() - 1);
+  if (before == nullptr || !before->read_through()) return;
+  const std::optional<uint64_t> size = table_.object_size(spec->key);
+  if (!size) return;
+  const uint64_t pages_of_object = (*size + kPageBytes - 1) / kPageBytes;
+  const uint64_t end = std::min<uint64_t>(pages_of_object, uint64_t{page.index()} + 1 + pages_);
+  for (uint64_t index = page.index() + 1; index < end; ++index) {
+    if (!fetch(worker, static_cast<uint32_t>(index), spec)) return;
+  }
+}
+
+bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& spec) {
+  if (table_.find(spec->key, index) != nullptr) return true;
+  std::optional<store::MemoryTier::Admission> admission =
+      memory_.try_admit(fills_.bytes_needed(spec->key, index));
+  if (!admission) return false;
+  PageTable::Found found = table_.find_or_create(spec, index, /*split=*/false);
+  if (!found.created) return true;
+  if (disk_.take(worker, *found.page)) {
+    table_.retire(*found.page);  // nobody is at it
+    return true;
+  }
+  fetched_.add();
+  fills_.start(worker, std::move(found.page), spec, 0, std::move(admission));
+  return true;
+}
+
+}  // namespace cachey::cache
