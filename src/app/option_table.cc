@@ -130,7 +130,8 @@ void add_cache_and_origin(Table& table, Options& o) {
                 "Of a bucket's latencies, after which a second request is sent; 0: never"));
   table.add(one("origin-parts", number_value(1u, origin::kPartsMax), o.fill.parts,
                 "Ranges that a page is fetched in, side by side"));
-  table.add(one("read-ahead", number_value(0u, cache::ReadAhead::kPagesMax), o.fill.read_ahead_pages,
+  table.add(one("read-ahead", number_value(0u, cache::ReadAhead::kPagesMax),
+                o.fill.read_ahead_pages,
                 "Pages fetched ahead of a client that reads page after page; 0: none"));
   table.add(one("bucket-requests", number_value(0u, kBucketRequestsLimit), o.gate.requests,
                 "Requests to one bucket at a time; more wait their turn; 0: any number"));

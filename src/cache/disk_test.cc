@@ -20,7 +20,8 @@ store::DiskTierConfig quick_disk() {
 
 class DiskTest : public ReaderHarness {
  protected:
-  explicit DiskTest(uint64_t memory = 256 * kMiB) : ReaderHarness(memory, FillConfig{}, quick_disk()) {}
+  explicit DiskTest(uint64_t memory = 256 * kMiB)
+      : ReaderHarness(memory, FillConfig{}, quick_disk()) {}
 
   /// The object is on the disk and not in memory.
   void put_on_disk(const std::string& object, uint64_t size) {

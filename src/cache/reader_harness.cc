@@ -19,9 +19,8 @@ ReaderHarness::ReaderHarness(uint64_t memory, FillConfig fills,
     : memory_(memory_config(memory), std::make_unique<store::S3Fifo>(), clock_),
       device_(disk ? kDiskBytes : store::FaultyDevice::kSectorBytes),
       disk_(open_disk(disk)),
-      cache_(fills,
-             origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_, cache_metrics_,
-             clock_, disk_.get()) {
+      cache_(fills, origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
+             cache_metrics_, clock_, disk_.get()) {
   workers_.start();
 }
 

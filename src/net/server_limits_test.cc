@@ -220,6 +220,12 @@ TEST(ServerLimits, RefusesManyAtATimeAndStaysWell) {
 }
 
 TEST(ServerLimits, AcceptsAgainWhenFilesAreFree) {
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+  GTEST_SKIP()
+      << "the check of an object's type opens a pipe, and reports the object where it cannot";
+#endif
+#endif
   TestServer server;
   TestClient before(server.port);
   before.get("/bytes/1");
