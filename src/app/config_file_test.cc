@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -119,7 +120,8 @@ TEST_F(ConfigFile, WhatIsWrittenIsReadAgain) {
 }
 
 TEST_F(ConfigFile, AFileThatCannotBeReadIsAFault) {
-  const auto directory = std::filesystem::path(::testing::TempDir()) / "config_file_test";
+  const auto directory = std::filesystem::path(::testing::TempDir()) /
+                         ("config_file_test." + std::to_string(::getpid()));
   std::filesystem::create_directories(directory);
   EXPECT_THAT(load_config_file((directory / "none").string(), table_).faults,
               ElementsAre(HasSubstr("No such file")));

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -37,7 +38,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 /// A config file that is gone when the test is over.
 class TempFile {
  public:
-  explicit TempFile(const std::string& text) : path_(::testing::TempDir() + "options_test.toml") {
+  explicit TempFile(const std::string& text)
+      : path_(::testing::TempDir() + std::to_string(::getpid()) + ".options_test.toml") {
     std::ofstream(path_) << text;
   }
   ~TempFile() { std::remove(path_.c_str()); }

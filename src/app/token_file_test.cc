@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -46,8 +47,8 @@ class TokenFile : public ::testing::Test {
     return said.str();
   }
 
-  const std::filesystem::path directory_ =
-      std::filesystem::path(::testing::TempDir()) / "token_file_test";
+  const std::filesystem::path directory_ = std::filesystem::path(::testing::TempDir()) /
+                                           ("token_file_test." + std::to_string(::getpid()));
 };
 
 TEST_F(TokenFile, IsRead) {

@@ -109,7 +109,8 @@ void RangeReader::look_ahead() {
     }
     // Speculation never waits for memory: without room the page is asked for when it is due.
     const uint64_t bytes = cache_.fills().bytes_needed(spec_->key, index);
-    std::optional<store::MemoryTier::Admission> admission = cache_.memory().try_admit(bytes);
+    std::optional<store::MemoryTier::Admission> admission =
+        cache_.memory().admit_speculation(bytes);
     if (!admission) return;
     look_up(index, 0, std::move(admission));
   }

@@ -24,7 +24,7 @@ void ReadAhead::read_through(rt::Worker& worker, const Page& page, const FetchSp
 bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& spec) {
   if (table_.find(spec->key, index) != nullptr) return true;
   std::optional<store::MemoryTier::Admission> admission =
-      memory_.try_admit(fills_.bytes_needed(spec->key, index));
+      memory_.admit_speculation(fills_.bytes_needed(spec->key, index));
   if (!admission) return false;
   PageTable::Found found = table_.find_or_create(spec, index, /*split=*/false);
   if (!found.created) return true;

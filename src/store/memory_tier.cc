@@ -47,9 +47,18 @@ void MemoryTier::Admission::shrink_to(uint64_t bytes) {
 }
 
 std::optional<MemoryTier::Admission> MemoryTier::try_admit(uint64_t bytes) {
-  const uint64_t needed = Arena::rounded(bytes);
   const MutexLock lock(mutex_);
-  if (!waiting_.empty() || admitted_ + needed > arena_.limit_bytes()) return std::nullopt;
+  return admit_under(arena_.limit_bytes(), bytes);
+}
+
+std::optional<MemoryTier::Admission> MemoryTier::admit_speculation(uint64_t bytes) {
+  const MutexLock lock(mutex_);
+  return admit_under(arena_.limit_bytes() / 4 * 3, bytes);
+}
+
+std::optional<MemoryTier::Admission> MemoryTier::admit_under(uint64_t limit, uint64_t bytes) {
+  const uint64_t needed = Arena::rounded(bytes);
+  if (!waiting_.empty() || admitted_ + needed > limit) return std::nullopt;
   admitted_ += needed;
   return Admission(*this, needed);
 }

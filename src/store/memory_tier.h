@@ -72,6 +72,9 @@ class MemoryTier {
   /// At once, or not at all (also while others wait).
   [[nodiscard]] std::optional<Admission> try_admit(uint64_t bytes);
 
+  /// try_admit for what nobody waits for yet: leaves a quarter of the limit to what somebody does.
+  [[nodiscard]] std::optional<Admission> admit_speculation(uint64_t bytes);
+
   /// Waits its turn. kOverloaded: none came in time, or too many wait already.
   [[nodiscard]] rt::Task<Result<Admission>> admit(rt::Worker& worker, uint64_t bytes);
 
@@ -108,6 +111,8 @@ class MemoryTier {
   void reclaim(Evictable& page) EXCLUDES(mutex_);
   void free_if_unpinned(Evictable& page) EXCLUDES(mutex_);
 
+  [[nodiscard]] std::optional<Admission> admit_under(uint64_t limit, uint64_t bytes)
+      REQUIRES(mutex_);
   void give_back(uint64_t bytes) EXCLUDES(mutex_);
   [[nodiscard]] bool withdraw(Waiting& waiting) EXCLUDES(mutex_);
   [[nodiscard]] bool try_allocate(Evictable& page, uint64_t bytes, bool spare_live_readers)

@@ -159,6 +159,15 @@ TEST_F(MemoryTierTest, AdmissionsStayUnderTheLimitAndWaitInOrder) {
   EXPECT_TRUE(waiting.get().has_value());
 }
 
+TEST_F(MemoryTierTest, SpeculationLeavesAQuarterToWhatIsWaitedFor) {
+  MemoryTier& memory = tier(4 * kPageBytes);
+  std::vector<MemoryTier::Admission> held;
+  while (auto admission = memory.admit_speculation(kPageBytes))
+    held.push_back(std::move(*admission));
+  EXPECT_EQ(held.size(), 3u);
+  EXPECT_TRUE(memory.try_admit(kPageBytes).has_value());
+}
+
 TEST_F(MemoryTierTest, AdmissionGivesUpInTimeAndRefusesTheManyAtOnce) {
   MemoryTier& memory = tier(kPageBytes);
   auto held = memory.try_admit(kPageBytes);
