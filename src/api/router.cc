@@ -39,12 +39,12 @@ rt::Task<void> Router::handle(rt::Worker& worker, const net::Request& request,
   if (!open && !access_.admits(request)) {
     net::ResponseHead head(401);
     head.add("WWW-Authenticate", "Bearer");
-    return reply_text(writer, std::move(head), kPlain, "a valid bearer token is required");
+    return reply_text(writer, head, kPlain, "a valid bearer token is required");
   }
   if (request.method() == net::Method::kOther) {
     net::ResponseHead head(405);
     head.add("Allow", "GET, HEAD");
-    return reply_text(writer, std::move(head), kPlain, "the method must be GET or HEAD");
+    return reply_text(writer, head, kPlain, "the method must be GET or HEAD");
   }
   if (route == Route::kFetch) return fetch_.handle(worker, request, writer);
   if (route == Route::kStats) return reply_stats(writer);

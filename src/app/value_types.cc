@@ -82,7 +82,8 @@ ValueType<std::string> path_value() {
 }
 
 ValueType<std::string> word_value(std::string name, std::vector<std::string> words) {
-  const auto parse = [words](const std::string& text) -> std::expected<std::string, std::string> {
+  const auto parse = [words = std::move(words)](
+                         const std::string& text) -> std::expected<std::string, std::string> {
     if (std::ranges::find(words, text) != words.end()) return text;
     return refuse("{} is none of {}", log::quoted(text), fmt::join(words, ", "));
   };

@@ -195,7 +195,8 @@ void Page::lose(std::optional<Error> error) {
     const MutexLock lock(mutex_);
     if (phase_.load(std::memory_order_relaxed) == Phase::kFailed) return;  // another piece's load
     lost_ = !error;
-    error_ = error.value_or(Error(ErrorKind::kInternal, "the disk does not give the page"));
+    error_ =
+        std::move(error).value_or(Error(ErrorKind::kInternal, "the disk does not give the page"));
     phase_.store(Phase::kFailed, std::memory_order_release);
   }
   wake_settled();

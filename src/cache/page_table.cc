@@ -36,9 +36,9 @@ PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t in
   }
   PagePtr& slot = object->second.pages[index];
   if (slot != nullptr && !slot->memory_gone()) return Found{slot, false};
-  replaced = std::move(slot);
   const uint64_t content_hash = hash ^ (uint64_t{index} * 0x9e3779b97f4a7c15);
-  slot.reset(new Page(*this, memory_, object->first, index, content_hash, spec, split));
+  replaced.reset(new Page(*this, memory_, object->first, index, content_hash, spec, split));
+  replaced.swap(slot);
   return Found{slot, true};
 }
 
@@ -103,7 +103,7 @@ SourcePtr PageTable::observe(Page& page, SourcePtr source, uint64_t request) {
   return source;
 }
 
-SourcePtr PageTable::adopt(const Page& page, SourcePtr source) {
+SourcePtr PageTable::adopt(const Page& page, const SourcePtr& source) {
   const View view{page.key().kind, page.key().object};
   Shard& shard = shard_of(Hash()(view));
   const MutexLock lock(shard.mutex);

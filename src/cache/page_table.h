@@ -55,7 +55,7 @@ class PageTable {
 
   /// The disk has `page` in that version. Returns the source to use; null where the object's
   /// current version is another one.
-  [[nodiscard]] SourcePtr adopt(const Page& page, SourcePtr source);
+  [[nodiscard]] SourcePtr adopt(const Page& page, const SourcePtr& source);
 
   /// Takes a page out that is on disk, has nothing in memory and no reader; does nothing to others.
   void retire(Page& page);
