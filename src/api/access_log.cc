@@ -124,8 +124,9 @@ Result<void> AccessLog::start(const std::string& path) {
   return {};
 }
 
-void AccessLog::reopen() {
-  if (sink_ != nullptr) sink_->reopen();
+Result<void> AccessLog::reopen() {
+  if (sink_ == nullptr) return {};
+  return sink_->reopen();
 }
 
 void AccessLog::flush() {

@@ -31,8 +31,9 @@ class AccessLog final : public net::Handler {
   /// server starts. kBadRequest where the file cannot be opened.
   [[nodiscard]] Result<void> start(const std::string& path);
 
-  /// The file has been moved away: goes on in a new one. Any thread.
-  void reopen();
+  /// The file has been moved away: goes on in a new one, or where that cannot be opened in the old
+  /// one (kBadRequest). Any thread.
+  [[nodiscard]] Result<void> reopen();
   /// Waits, a second at most, until all lines are written.
   void flush();
   [[nodiscard]] uint64_t dropped() const { return sink_ == nullptr ? 0 : sink_->dropped(); }

@@ -18,6 +18,21 @@ class MetricsText {
   Metrics* metrics_;
 };
 
+/// One of the few that may read /metrics at a time.
+class Place {
+ public:
+  explicit Place(std::atomic<int>& taken) : taken_(taken), number_(taken.fetch_add(1)) {}
+  ~Place() { taken_.fetch_sub(1); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  [[nodiscard]] bool is_had() const { return number_ < Router::kMetricsAnswersMax; }
+
+ private:
+  std::atomic<int>& taken_;
+  const int number_;
+};
+
 }  // namespace
 
 Router::Route Router::route_of(std::string_view path) const {
@@ -61,6 +76,12 @@ rt::Task<void> Router::reply_stats(net::ResponseWriter& writer) {
 }
 
 rt::Task<void> Router::reply_metrics(net::ResponseWriter& writer) {
+  const Place place(metrics_answers_);
+  if (!place.is_had()) {
+    const Error busy(ErrorKind::kOverloaded, "/metrics is being read by many already");
+    co_await reply_error(writer, busy);
+    co_return;
+  }
   const MetricsText make_text(metrics_);
   const std::string text = co_await reports_.run(make_text);
   co_await reply_text(writer, net::ResponseHead(200), kPrometheus, text);

@@ -19,8 +19,13 @@ namespace cachey::api {
 enum class Face : uint8_t { kAll, kData, kAdmin };
 
 /// The routes of one face. Owned by main. Any worker.
+///
+/// Texts of /metrics may be of half a megabyte, and stay until their client has taken them: so many
+/// at a time (kMetricsAnswersMax), then 503.
 class Router final : public net::Handler {
  public:
+  static constexpr int kMetricsAnswersMax = 16;
+
   /// `stats` makes the JSON text of /stats; called on any worker. The text of /metrics, which takes
   /// milliseconds, is made on `reports`.
   Router(Face face, Fetch& fetch, Metrics& metrics, rt::BlockingPool& reports, Access& access,
@@ -52,6 +57,7 @@ class Router final : public net::Handler {
   Access& access_;
   const std::function<std::string()> stats_;
   std::atomic<bool> ready_{true};
+  std::atomic<int> metrics_answers_{0};
 };
 
 }  // namespace cachey::api

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -100,7 +101,9 @@ std::expected<Settings, std::string> read_command_line(int argc, const char* con
   }
   for (size_t i = 0; i < table.size(); ++i) {
     const std::vector<std::string>& values = declared[i]->results();
-    if (!values.empty()) {
+    if (std::ranges::find(values, "") != values.end()) {  // "$TOKENS", and nobody has set it
+      read.faults.push_back(flag_of(table[i].name) + ": has an empty value");
+    } else if (!values.empty()) {
       read.settings.push_back({table[i].name, values, "command line", flag_of(table[i].name)});
     }
   }

@@ -44,16 +44,16 @@ Result<std::unique_ptr<Disk>> Disk::open(const Options& options, store::MemoryTi
 
 void Disk::read_index(std::chrono::milliseconds patience) {
   std::promise<void> done;
-  const std::future<void> read = done.get_future();
+  index_read_ = done.get_future();
   reading_ = std::jthread([this, done = std::move(done)]() mutable {
     tier_->recover();
     done.set_value();
   });
-  (void)read.wait_for(patience);
+  (void)wait_for_index(patience);
 }
 
-void Disk::wait_for_index() {
-  if (reading_.joinable()) reading_.join();
+bool Disk::wait_for_index(std::chrono::nanoseconds limit) {
+  return index_read_.wait_for(limit) == std::future_status::ready;
 }
 
 }  // namespace cachey::app

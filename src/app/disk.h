@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <future>
 #include <memory>
 #include <thread>
 
@@ -32,8 +33,8 @@ class Disk {
 
   /// Reads the index, on a thread of its own; returns when that is done, or after `patience`. Once.
   void read_index(std::chrono::milliseconds patience);
-  /// Until the index has been read.
-  void wait_for_index();
+  /// Until the index has been read. False: not within `limit`; it is still being read.
+  [[nodiscard]] bool wait_for_index(std::chrono::nanoseconds limit);
 
  private:
   Disk() = default;
@@ -43,6 +44,7 @@ class Disk {
   rt::BlockingPool pool_{kThreads};
   std::unique_ptr<store::BlockDevice> device_;
   std::unique_ptr<store::DiskTier> tier_;
+  std::future<void> index_read_;
   std::jthread reading_;
 };
 

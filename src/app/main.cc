@@ -20,6 +20,7 @@
 #include "app/check_origin.h"
 #include "app/disk.h"
 #include "app/disk_command.h"
+#include "app/open_files.h"
 #include "app/options.h"
 #include "app/process_metrics.h"
 #include "app/s3_parts.h"
@@ -91,7 +92,8 @@ Result<std::string> reload_tokens(const std::string& path, api::Access& access) 
 }
 
 Result<std::string> reopen(api::AccessLog& access_log, const std::string& path) {
-  access_log.reopen();
+  Result<void> reopened = access_log.reopen();
+  if (!reopened) return std::unexpected(std::move(reopened.error()));
   return path;
 }
 
@@ -160,6 +162,15 @@ net::ServerConfig data_server_config(const Options& options, store::MemoryTier& 
   config.listen_addresses = addresses(options.listen, options.port);
   config.tls = std::move(tls);
   config.charge = [&memory](int64_t bytes) { memory.charge(bytes); };
+  const uint64_t files = raise_open_files_limit();
+  config.connections_max =
+      connections_within(files, options.server.connections_max,
+                         OtherFiles{options.threads, origin::PoolLimits().connections_max,
+                                    options.admin_listen.size(), kAdminConnectionsMax});
+  if (config.connections_max < options.server.connections_max) {
+    log::warn("fewer connections than asked for: the process may not open enough files",
+              {{"max_connections", config.connections_max}, {"open_files_max", files}});
+  }
   return config;
 }
 
@@ -277,7 +288,6 @@ int run(const Options& options) {
   data_router.stop_being_ready();
   admin_router.stop_being_ready();
   const MonoTime deadline = clock.mono() + options.drain_timeout;
-  if (disk != nullptr) disk->wait_for_index();
   std::future<bool> kept = flush_disk(workers[0], cache, deadline);
   // Who watches the shutdown may go on watching it.
   const bool drained = data_server.drain(options.drain_timeout);
@@ -285,13 +295,15 @@ int run(const Options& options) {
   (void)comes_true(kept, deadline - clock.mono());
   const bool idle = wait_for_tasks(workers, 1s);
   const auto left = std::max<std::chrono::nanoseconds>(deadline - clock.mono(), kLastWrites);
+  const bool indexed = disk == nullptr || disk->wait_for_index(left);
   kept = flush_disk(workers[0], cache, clock.mono() + left);
   const bool all_kept = comes_true(kept, left);
   if (disk != nullptr) log::info("disk written", {{"all_pages", all_kept}});
   log::info("stopped", {{"requests_finished", drained}, {"fills_finished", idle}});
   access_log.flush();
-  // Coroutines that still wait for something hold on to the parts: then leave without tearing down.
-  if (!drained || !admin_drained || !idle || !wait_for_tasks(workers, 0s)) {
+  // Who still waits for something, or reads the index, holds on to the parts: then leave without
+  // tearing down.
+  if (!drained || !admin_drained || !idle || !indexed || !wait_for_tasks(workers, 0s)) {
     log::flush();
     std::_Exit(0);
   }

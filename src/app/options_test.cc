@@ -176,6 +176,8 @@ TEST(Options, ABadOneIsOneLineAndExitTwo) {
       {"--port", "80.5"},
       {"--listen", "localhost"},
       {"--listen", ""},
+      {"--auth-tokens", ""},
+      {"--tls-client-ca="},
       {"--admin-listen", "127.0.0.1"},
       {"--listen", "::1", "--listen", "::1"},
       {"--listen", "::1", "--port=9000", "--admin-listen", "[::1]:9000"},

@@ -33,10 +33,10 @@ Memory memory() {
 
 double page_bytes() { return static_cast<double>(::sysconf(_SC_PAGESIZE)); }
 
-/// How many entries a directory has.
-double entries(const char* path) {
+/// How many entries a directory has; `unknown` where it cannot be read.
+double entries(const char* path, double unknown) {
   DIR* directory = ::opendir(path);
-  if (directory == nullptr) return 0;
+  if (directory == nullptr) return unknown;
   double count = -2;  // `.` and `..`
   while (::readdir(directory) != nullptr) ++count;
   ::closedir(directory);
@@ -59,9 +59,10 @@ void add_process_metrics(Metrics& metrics) {
   metrics.read_gauge("process_virtual_memory_bytes", "Address space",
                      [] { return memory().total_pages * page_bytes(); });
   metrics.read_gauge("process_open_fds", "Open file descriptors",
-                     [] { return entries("/proc/self/fd") - 1; });  // without the directory's own
+                     // Without the directory's own; where there is none for it, none is left.
+                     [] { return entries("/proc/self/fd", open_files_max() + 1) - 1; });
   metrics.read_gauge("process_max_fds", "The most file descriptors there may be", open_files_max);
-  metrics.read_gauge("process_threads", "Threads", [] { return entries("/proc/self/task"); });
+  metrics.read_gauge("process_threads", "Threads", [] { return entries("/proc/self/task", 0); });
   metrics.read_gauge("process_start_time_seconds", "When the process started, Unix time",
                      [started] { return started; });
 }

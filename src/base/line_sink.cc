@@ -51,20 +51,21 @@ struct LineSink::State {
   }
   ~State() {
     if (!path.empty() && descriptor != kNoFile) ::close(descriptor);
+    if (next_descriptor != kNoFile) ::close(next_descriptor);
   }
 
   void wake();
   void run();
   void write_queues();
-  void reopen_if_asked();
+  void go_on_in_next_file();
 
   const LineSinkConfig config;
   const std::string path;  // empty: the descriptor is not ours
   std::vector<Queue> queues;
   std::atomic<uint64_t> dropped{0};
-  std::atomic<bool> awake{false};  // the writer will look again
-  std::atomic<bool> reopen{false};
-  int descriptor;  // the writer's, once it runs
+  std::atomic<bool> awake{false};             // the writer will look again
+  std::atomic<int> next_descriptor{kNoFile};  // opened anew, for the writer to take
+  int descriptor;                             // the writer's, once it runs
 
   std::mutex mutex;  // of what follows
   std::condition_variable changed;
@@ -94,7 +95,7 @@ void LineSink::State::run() {
     const uint64_t round = rounds_wanted;
     lock.unlock();
     awake.store(false);  // before looking: a line that comes later wakes the writer again
-    reopen_if_asked();
+    go_on_in_next_file();
     write_queues();
     lock.lock();
     rounds_done = round;
@@ -118,11 +119,9 @@ void LineSink::State::write_queues() {
   }
 }
 
-void LineSink::State::reopen_if_asked() {
-  if (!reopen.exchange(false)) return;
-  const int opened = open_to_append(path);
-  if (opened == kNoFile) return;
-  ::close(std::exchange(descriptor, opened));
+void LineSink::State::go_on_in_next_file() {
+  const int next = next_descriptor.exchange(kNoFile);
+  if (next != kNoFile) ::close(std::exchange(descriptor, next));
 }
 
 LineSink::LineSink(std::shared_ptr<State> state) : state_(std::move(state)) {
@@ -165,10 +164,16 @@ void LineSink::write(std::string_view line) {
   if (!state_->awake.exchange(true)) state_->wake();
 }
 
-void LineSink::reopen() {
-  if (state_->path.empty()) return;
-  state_->reopen.store(true);
+Result<void> LineSink::reopen() {
+  if (state_->path.empty()) return {};
+  const int opened = open_to_append(state_->path);
+  if (opened == kNoFile) {
+    return fail(ErrorKind::kBadRequest, std::generic_category().message(errno));
+  }
+  const int unused = state_->next_descriptor.exchange(opened);
+  if (unused != kNoFile) ::close(unused);
   state_->wake();
+  return {};
 }
 
 bool LineSink::flush(std::chrono::milliseconds limit) {

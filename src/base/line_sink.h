@@ -42,9 +42,9 @@ class LineSink {
   /// Takes a line, without its end. Never waits.
   void write(std::string_view line);
 
-  /// The file has been moved away: opens the path again before the next line. Where that fails the
-  /// old file goes on. For a descriptor: nothing.
-  void reopen();
+  /// The file has been moved away: opens the path again, and the next lines go there. Where that
+  /// fails the old file goes on. For a descriptor: nothing.
+  [[nodiscard]] Result<void> reopen();
 
   /// Waits until all that was taken is written. False: not within `limit`.
   bool flush(std::chrono::milliseconds limit = kFlushTime);

@@ -57,7 +57,7 @@ TEST_F(LineSinkTest, ReopenGoesOnInANewFile) {
   (*sink)->write("before");
   ASSERT_TRUE((*sink)->flush(60s));
   std::filesystem::rename(path("log"), path("log.1"));
-  (*sink)->reopen();
+  EXPECT_TRUE((*sink)->reopen());
   (*sink)->write("after");
   ASSERT_TRUE((*sink)->flush(60s));
   EXPECT_EQ(read_file(path("log.1")), "before\n");
@@ -68,7 +68,7 @@ TEST_F(LineSinkTest, WhereReopeningFailsTheOldFileGoesOn) {
   std::filesystem::create_directory(path("d"));
   auto sink = LineSink::open(path("d/log"), {});
   std::filesystem::rename(path("d"), path("e"));
-  (*sink)->reopen();
+  EXPECT_FALSE((*sink)->reopen());
   (*sink)->write("still");
   ASSERT_TRUE((*sink)->flush(60s));
   EXPECT_EQ(read_file(path("e/log")), "still\n");

@@ -29,9 +29,10 @@ def base_environment():
 class CacheyServer:
     """A server process. Between start() and stop() it accepts on `port`."""
 
-    def __init__(self, log_path, arguments, environment):
+    def __init__(self, log_path, arguments, environment, under=()):
+        """under: the words before the program on the command line; what they start becomes the server itself."""
         self._log_path = pathlib.Path(log_path)
-        self.command = [str(BINARY), *arguments]
+        self.command = [*under, str(BINARY), *arguments]
         defaults = {"--listen": "127.0.0.1", "--port": "0", "--drain-timeout": "5",
                     "--log-level": os.environ.get("CACHEY_TEST_LOG", "info")}
         for flag, value in defaults.items():

@@ -67,9 +67,9 @@ def _servers(make_log_path):
     """A start function for servers, then, when resumed, the end of all that it started."""
     started = []
 
-    def start(*arguments, environment=None):
+    def start(*arguments, environment=None, under=()):
         log = make_log_path(len(started))
-        started.append(CacheyServer(log, arguments, environment or {}))
+        started.append(CacheyServer(log, arguments, environment or {}, under))
         return started[-1].start()
 
     yield start
@@ -95,8 +95,8 @@ def start_server(tmp_path):
 @pytest.fixture
 def s3_server(start_server, origin):
     """Starts servers of this test's own in front of the scripted origin."""
-    def start(*arguments):
-        return start_server("--origin", "s3", *arguments, environment=origin.environment())
+    def start(*arguments, under=()):
+        return start_server("--origin", "s3", *arguments, environment=origin.environment(), under=under)
     return start
 
 

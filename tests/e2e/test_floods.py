@@ -213,3 +213,19 @@ def test_frames_that_cost_only_the_server(server, origin, kind, stored, what):
         else:
             pytest.fail(f"500,000 {what} frames were taken")
     expect_little(resident(server) - before, 32 * MIB)
+
+
+def test_answers_of_metrics_that_nobody_takes_stay_few(server, kind):
+    """Each may be half a megabyte, and is kept until its client has taken it."""
+    for number in range(100):
+        server.fetch(f"{kind}-{number}", "object", 0, 9)
+    before = resident(server)
+    connections = [http2.Connection(server.port, window=0, renew=False) for _ in range(4)]
+    with contextlib.ExitStack() as stack:
+        for connection in connections:
+            stack.enter_context(connection)
+        streams = [[connection.request("GET", "/metrics") for _ in range(100)] for connection in connections]
+        statuses = [connection.read_head(stream).status for connection, own in zip(connections, streams) for stream in own]
+        expect_little(resident(server) - before, 32 * MIB)
+    assert statuses.count(200) == 16 and statuses.count(503) == 384
+    assert http1.exchange(server.port, "GET", "/metrics").status == 200

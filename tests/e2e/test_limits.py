@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import http1
 from expect import expect_206, expect_retry_after
 from harness import KIB, MIB, PAGE, Task, limit, wait_until
 from http1 import fetch_target, range_header, request_head
@@ -158,3 +159,35 @@ def test_clients_that_reset_in_the_middle_leave_nothing_behind(s3_server, origin
         task.result()
     expect_206(server.fetch(kind, "object", 0, 3 * PAGE - 1), stored, 0, 3 * PAGE - 1, kind)
     wait_until(lambda: open_connections(server) == 1, 5, "all connections ended")
+
+
+def idle_connections(server, count):
+    return [socket.create_connection(("127.0.0.1", server.port), limit(10)) for _ in range(count)]
+
+
+def test_the_limit_of_open_files_is_raised(s3_server, origin, kind):
+    """Systems begin processes with 1,024 files, and let them have more."""
+    stored = origin.put(kind, "object", size=1000)
+    server = s3_server(under=("prlimit", "--nofile=100:4000", "--"))
+    idle = idle_connections(server, 300)
+    expect_206(server.fetch(kind, "object", 0, 9), stored, 0, 9, kind)
+    for connection in idle:
+        connection.close()
+
+
+def test_where_files_are_few_clients_leave_some_to_the_rest(s3_server, origin, kind):
+    """Past what there is room for a client gets 503; who is in is served, and who watches gets in."""
+    stored = origin.put(kind, "object", size=1000)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        admin_port = probe.getsockname()[1]
+    server = s3_server("--admin-listen", f"127.0.0.1:{admin_port}", under=("prlimit", "--nofile=300:300", "--"))
+    assert "max_connections=150 open_files_max=300" in server.log()
+    with server.connect() as client:
+        idle = idle_connections(server, 149)
+        wait_until(lambda: b"\ncachey_connection_count 150\n" in http1.exchange(admin_port, "GET", "/metrics").body,
+                   what="all connections to be accepted")
+        expect_retry_after(server.get("/healthz"))
+        expect_206(client.exchange("GET", fetch_target(kind, "object"), [range_header(0, 9)]), stored, 0, 9, kind)
+        for connection in idle:
+            connection.close()
