@@ -23,9 +23,8 @@ uint64_t raise_open_files_limit() {
 }
 
 size_t connections_within(uint64_t files, size_t wanted, const OtherFiles& others) {
-  const uint64_t reserve =
-      others.threads * (kFilesOfAWorker + others.origin_connections_max) +
-      others.admin_addresses * others.admin_connections_max + kFilesBeside;
+  const uint64_t reserve = others.threads * (kFilesOfAWorker + others.origin_connections_max) +
+                           others.admin_addresses * others.admin_connections_max + kFilesBeside;
   const uint64_t room = files - std::min(reserve, files / 2);
   return std::min<uint64_t>(wanted, std::max<uint64_t>(room, 1));
 }

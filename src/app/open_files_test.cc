@@ -17,9 +17,9 @@ TEST(OpenFiles, TheLimitIsRaisedAsFarAsItMayBe) {
 
 TEST(OpenFiles, ClientsLeaveFilesToTheOthers) {
   const OtherFiles others{.threads = 2,
-                         .origin_connections_max = 512,
-                         .admin_addresses = 1,
-                         .admin_connections_max = 100};
+                          .origin_connections_max = 512,
+                          .admin_addresses = 1,
+                          .admin_connections_max = 100};
   EXPECT_EQ(connections_within(1'000'000, 10'000, others), 10'000u);
   EXPECT_LT(connections_within(10'000, 10'000, others), 10'000u - 2 * 512);
   EXPECT_EQ(connections_within(1'024, 10'000, others), 512u);

@@ -82,17 +82,16 @@ rt::Task<IoResult<void>> Connection::connect(std::vector<asio::ip::address> addr
 rt::Task<IoResult<void>> Connection::handshake(asio::ssl::context& context, std::string host,
                                                MonoTime deadline) {
   tls_.emplace(socket_, context);
-  if (!expect_host(*tls_, host)) {
+  if (!tls_->expect_host(host)) {
     co_return std::unexpected(
         IoFailure(IoFailure::Cause::kCertificate, "no certificate can be for this host"));
   }
   if (!begin(deadline)) co_return std::unexpected(failure(asio::error::operation_aborted));
-  const auto [error] =
-      co_await tls_->async_handshake(asio::ssl::stream_base::client, rt::kAwaitTuple);
+  const boost::system::error_code error = co_await tls_->handshake();
   end();
   if (!error) co_return IoResult<void>();
   IoFailure failed = failure(error);
-  const std::string fault = certificate_fault(*tls_);
+  const std::string fault = tls_->certificate_fault();
   if (!fault.empty()) {
     failed.cause = IoFailure::Cause::kCertificate;
     failed.text =
@@ -105,12 +104,11 @@ rt::Task<IoResult<void>> Connection::handshake(asio::ssl::context& context, std:
 
 rt::Task<IoResult<void>> Connection::write(std::string_view bytes, MonoTime deadline) {
   if (!begin(deadline)) co_return std::unexpected(failure(asio::error::operation_aborted));
-  const asio::const_buffer buffer(bytes.data(), bytes.size());
   boost::system::error_code error;
   if (tls_) {
-    const auto [failed, sent] = co_await asio::async_write(*tls_, buffer, rt::kAwaitTuple);
-    error = failed;
+    error = co_await tls_->write(bytes);
   } else {
+    const asio::const_buffer buffer(bytes.data(), bytes.size());
     const auto [failed, sent] = co_await asio::async_write(socket_, buffer, rt::kAwaitTuple);
     error = failed;
   }
@@ -122,14 +120,14 @@ rt::Task<IoResult<void>> Connection::write(std::string_view bytes, MonoTime dead
 rt::Task<IoResult<size_t>> Connection::read_some(std::span<std::byte> into, MonoTime deadline) {
   CHECK(!into.empty());
   if (!begin(deadline)) co_return std::unexpected(failure(asio::error::operation_aborted));
-  const asio::mutable_buffer buffer(into.data(), into.size());
   boost::system::error_code error;
   size_t size = 0;
   if (tls_) {
-    const auto [failed, got] = co_await tls_->async_read_some(buffer, rt::kAwaitTuple);
-    error = failed;
-    size = got;
+    const TlsStream::Got got = co_await tls_->read_some(into);
+    error = got.error;
+    size = got.bytes;
   } else {
+    const asio::mutable_buffer buffer(into.data(), into.size());
     const auto [failed, got] = co_await socket_.async_read_some(buffer, rt::kAwaitTuple);
     error = failed;
     size = got;
@@ -148,10 +146,7 @@ size_t Connection::unread() const {
 
 bool Connection::is_quiet() {
   if (!socket_.is_open()) return false;
-  if (tls_) {
-    SSL* native = tls_->native_handle();
-    if (::SSL_has_pending(native) == 1 || BIO_pending(::SSL_get_rbio(native)) > 0) return false;
-  }
+  if (tls_ && tls_->has_unread()) return false;
   char byte = 0;
   const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "origin/io_failure.h"
 #include "origin/s3_counters.h"
-#include "origin/tls.h"
+#include "origin/tls_stream.h"
 #include "rt/io.h"
 #include "rt/timer_wheel.h"
 #include "rt/worker.h"

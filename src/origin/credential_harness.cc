@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "origin/s3_harness.h"
+#include "origin/tls.h"
 
 namespace cachey::origin {
 

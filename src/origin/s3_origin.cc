@@ -19,6 +19,7 @@
 #include "origin/s3_error.h"
 #include "origin/s3_request.h"
 #include "origin/s3_stream.h"
+#include "origin/tls.h"
 #include "rt/wakeup.h"
 
 namespace cachey::origin {

@@ -2,15 +2,16 @@
 
 #include <fmt/format.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include "base/log.h"
-#include "origin/endpoint.h"
 
 namespace cachey::origin {
 namespace {
 
 namespace ssl = boost::asio::ssl;
+
+/// What one call to the kernel may bring: four records.
+constexpr size_t kReadBufferBytes = size_t{64} * 1024;
 
 constexpr const char* kTls12Ciphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
@@ -38,26 +39,14 @@ Result<std::shared_ptr<ssl::context>> make_tls_context(const std::string& ca_fil
   }
   SSL_CTX* native = context->native_handle();
   ::SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
+  ::SSL_CTX_set_mode(native, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
+  ::SSL_CTX_set_read_ahead(native, 1);
+  ::SSL_CTX_set_default_read_buffer_len(native, kReadBufferBytes);
   if (::SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION) != 1 ||
       ::SSL_CTX_set_cipher_list(native, kTls12Ciphers) != 1) {
     return fail(ErrorKind::kInternal, "cannot set up TLS");
   }
   return context;
-}
-
-bool expect_host(TlsStream& stream, const std::string& host) {
-  SSL* native = stream.native_handle();
-  X509_VERIFY_PARAM* verify = ::SSL_get0_param(native);
-  if (is_ip_address(host)) return ::X509_VERIFY_PARAM_set1_ip_asc(verify, host.c_str()) == 1;
-  ::X509_VERIFY_PARAM_set_hostflags(verify, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  return ::SSL_set_tlsext_host_name(native, host.c_str()) == 1 &&
-         ::X509_VERIFY_PARAM_set1_host(verify, host.c_str(), host.size()) == 1;
-}
-
-std::string certificate_fault(TlsStream& stream) {
-  const long result = ::SSL_get_verify_result(stream.native_handle());
-  if (result == X509_V_OK) return {};
-  return ::X509_verify_cert_error_string(result);
 }
 
 }  // namespace cachey::origin
