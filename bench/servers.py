@@ -161,7 +161,7 @@ def _stat_fields(pid):
     return text[text.rindex(")") + 2:].split()
 
 
-def _nginx_frame(http, workers):
+def _nginx_frame(http, workers, nopush):
     user = pwd.getpwuid(os.geteuid()).pw_name
     # The directive is only known to a master that runs as root.
     as_user = f"user {user};\n" if os.geteuid() == 0 else ""
@@ -175,7 +175,7 @@ http {{
   default_type application/octet-stream;
   server_tokens off;
   sendfile on;
-  tcp_nopush on;
+  tcp_nopush {nopush};
   tcp_nodelay on;
   keepalive_timeout 600;
   keepalive_requests 1000000000;
@@ -189,21 +189,43 @@ http {{
 """
 
 
-def nginx(name, home, http, ports, cpu, workers=1):
+def nginx(name, home, http, ports, cpu, workers=1, nopush="on"):
     program = find_program("nginx", "nginx-light")
     home.mkdir(parents=True, exist_ok=True)
     config = home / "nginx.conf"
-    config.write_text(_nginx_frame(http, workers))
+    config.write_text(_nginx_frame(http, workers, nopush))
     return Server(name, [program, "-e", "stderr", "-p", home, "-c", config], ports, cpu, home / "log")
 
 
+CERTIFICATES = """[req]
+distinguished_name = name
+[name]
+[authority]
+basicConstraints = critical, CA:TRUE
+subjectKeyIdentifier = hash
+[leaf]
+basicConstraints = critical, CA:FALSE
+subjectAltName = DNS:localhost, IP:127.0.0.1
+"""
+
+
 def make_certificate(certificate, key):
-    certificate.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        [find_program("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
-         "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=bench",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True)
+    """For 127.0.0.1, with the authority that signed it in the same file: a server's chain, and what clients trust."""
+    home = certificate.parent
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "certificates.cnf").write_text(CERTIFICATES)
+
+    def make(name, extensions, out, key_out, *signed_by):
+        subprocess.run(
+            [find_program("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "2", "-subj", f"/CN={name}", "-config", home / "certificates.cnf", "-extensions", extensions,
+             "-keyout", key_out, "-out", out, *signed_by], check=True, capture_output=True)
+
+    authority, authority_key = home / "authority.pem", home / "authority-key.pem"
+    make("bench authority", "authority", authority, authority_key)
+    make("bench", "leaf", certificate, key, "-CA", authority, "-CAkey", authority_key)
+    with open(certificate, "a", encoding="ascii") as chain:
+        chain.write(authority.read_text())
 
 
 class Origin:

@@ -15,6 +15,7 @@ class Figure:
 FIGURES = {
     "cpu_per_100k": Figure("CPU-s per 100k", ".2f"),
     "cpu_per_gb": Figure("CPU-s per GB", ".2f"),
+    "both_cpu_per_gb": Figure("server + client, CPU-s per GB", ".2f"),
     "requests_per_s": Figure("requests/s", ",.0f", max),
     "gb_per_s": Figure("GB/s", ".2f", max),
     "first_byte_p50_us": Figure("first byte p50, ms", ",.3g", min, 1e-3),

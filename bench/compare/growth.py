@@ -7,6 +7,7 @@ import time
 import workloads
 from workloads import GIB, KIB, Range
 
+from .disk import settle
 from .load import measured
 from .peers import COLUMNS, Ours
 from .plan import COST_100K, Family, Workload
@@ -32,6 +33,7 @@ def up_to(count, repeats):
             bench.load.fetch(column.ports["h1"], objects(range(first, min(first + AT_ONCE, count))), 32, FILL_SECONDS_MAX,
                              once=True)
         column.objects = count
+        settle(column)
         asked = objects(random.Random(workloads.SEED).choices(range(count), k=LIST))
         return [measured(bench, column, "h1", lambda: bench.load.fetch(column.ports["h1"], asked, CONNECTIONS, bench.seconds))
                 for _ in range(repeats)]

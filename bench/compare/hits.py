@@ -62,7 +62,7 @@ def families(options):
             if protocol.endswith("tls") and 4 * KIB < size < 16 * MIB:
                 continue
             run = by_fetch_load(size, connections) if protocol == "h1" else by_h2load(size, protocol)
-            shows = (unit, "gb_per_s" if unit == COST_GB else "requests_per_s")
+            shows = (unit, "both_cpu_per_gb", "gb_per_s") if unit == COST_GB else (unit, "requests_per_s")
             cost.append(Workload(f"hit-{title.replace(' ', '')}-{protocol}", f"{title}, {spoken}", shows, run,
                                  seconds if protocol == "h1" else max(1, options.seconds) + 0.4))
     at_rate = [Workload(f"rate-{title.replace(' ', '')}", f"{title}, {rate:,} requests/s", TIMES,

@@ -69,13 +69,15 @@ def tail(count):
     return run
 
 
-def herd(bench, column):
-    """All at once, each another 16 KiB of the page."""
-    page, = fresh_pages(bench, 1)
-    size = 16 * KIB
-    asked = [Range(page.name, at * size, (at + 1) * size - 1, page.fresh) for at in range(CROWD)]
-    return measured(bench, column, "h1", lambda: bench.load.fetch(
-        column.ports["h1"], asked, CROWD, 60, once=True, verify=1))
+def herd(apart):
+    """All at once: the same 64 KiB of a cold page, or each another 16 KiB of it."""
+    def run(bench, column):
+        page, = fresh_pages(bench, 1)
+        size = 16 * KIB if apart else 64 * KIB
+        asked = [Range(page.name, at * size * apart, at * size * apart + size - 1, page.fresh) for at in range(CROWD)]
+        return measured(bench, column, "h1", lambda: bench.load.fetch(
+            column.ports["h1"], asked, CROWD, 60, once=True, verify=1))
+    return run
 
 
 def families(options):
@@ -85,14 +87,16 @@ def families(options):
     misses = [Workload(f"miss-{connections}", f"16 MiB misses, {connections} connection{'s' if connections > 1 else ''}",
                        (COST_GB, "gb_per_s", "origin_requests_per_request", "origin_bytes_per_byte", "rss_peak_mib"),
                        unpaced(connections), seconds) for connections in (1, 4)]
+    crowd = ("origin_requests", "origin_bytes", "whole_p50_us", "whole_p99_us", "rss_peak_mib")
     slow = [
         Workload("paced-first-byte", "16 MiB miss, store at 90 MB/s and 30 ms", (
             "first_byte_p50_us", "whole_p50_us", "origin_requests_per_request", "origin_bytes_per_byte"),
             first_bytes(pages), pages * 0.25),
         Workload("paced-tail", "last 4 KiB of a cold page, the same store", (
             "whole_p50_us", "origin_requests_per_request"), tail(pages), pages * 0.25),
-        Workload("herd", f"{CROWD:,} clients on one cold page, the same store", (
-            "origin_requests", "origin_bytes", "whole_p50_us", "whole_p99_us", "rss_peak_mib"), herd, 1, leaves_out=origin_once),
+        Workload("herd", f"{CROWD:,} clients on one cold page, the same store", crowd, herd(False), 1, leaves_out=origin_once),
+        Workload("herd-apart", f"{CROWD:,} clients, each another 16 KiB of a cold page", crowd, herd(True), 1,
+                 leaves_out=origin_once),
     ]
     secure = [Workload("miss-tls", "16 MiB misses, TLS 1.3 to the store, 4 connections", (COST_GB, "gb_per_s"), unpaced(4),
                        seconds)]

@@ -44,11 +44,9 @@ def head(results):
 
 
 def columns_of(results, family):
-    names = []
-    for row in results.rows.values():
-        if row["family"] == family:
-            names += [name for name in row["cells"] if name not in names]
-    return names
+    named = {name for row in results.rows.values() if row["family"] == family for name in row["cells"]}
+    known = [kind.name for kind in peers.COLUMNS]
+    return [name for name in known if name in named] + sorted(named - set(known))
 
 
 def table(results, family):
