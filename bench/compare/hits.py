@@ -11,8 +11,8 @@ MEMORY = 1024 * MIB
 SIZES = {
     4 * KIB: ("4 KiB", 64, (16, 32), COST_100K, 4000),
     64 * KIB: ("64 KiB", 32, (8, 16), COST_100K, 2000),
-    MIB: ("1 MiB", 8, (4, 4), COST_GB, 250),
-    16 * MIB: ("16 MiB", 4, (4, 1), COST_GB, 12),
+    MIB: ("1 MiB", 8, (4, 4), COST_GB, 400),
+    16 * MIB: ("16 MiB", 4, (4, 1), COST_GB, 40),
 }
 PROTOCOLS = {"h1": "HTTP/1.1", "h2c": "HTTP/2", "h1+tls": "HTTP/1.1, TLS 1.3", "h2+tls": "HTTP/2, TLS 1.3"}
 TIMES = ("whole_p50_us", "whole_p99_us", "whole_p999_us", "first_byte_p50_us")
@@ -26,7 +26,7 @@ def ranges(size):
 def by_fetch_load(size, connections, rate=None):
     def run(bench, column):
         return measured(bench, column, "h1", lambda: bench.load.fetch(
-            column.ports["h1"], ranges(size), connections, bench.seconds, rate=rate,
+            column.ports["h1"], ranges(size), connections, bench.seconds * (2 if rate else 1), rate=rate,
             verify=11 if size >= MIB else 101))
     return run
 
@@ -66,7 +66,7 @@ def families(options):
             cost.append(Workload(f"hit-{title.replace(' ', '')}-{protocol}", f"{title}, {spoken}", shows, run,
                                  seconds if protocol == "h1" else max(1, options.seconds) + 0.4))
     at_rate = [Workload(f"rate-{title.replace(' ', '')}", f"{title}, {rate:,} requests/s", TIMES,
-                        by_fetch_load(size, 64, rate), seconds) for size, (title, _, _, _, rate) in SIZES.items()]
+                        by_fetch_load(size, 64, rate), seconds + options.seconds) for size, (title, _, _, _, rate) in SIZES.items()]
     crowd = [Workload(f"connections-{count}", f"4 KiB, {count:,} connection{'s' if count > 1 else ''}",
                       (COST_100K, "requests_per_s", "whole_p50_us", "whole_p99_us"), by_fetch_load(4 * KIB, count), seconds)
              for count in CONNECTIONS]

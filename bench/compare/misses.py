@@ -42,7 +42,7 @@ def fresh_pages(bench, count):
 def fill(bench, column):
     """Past its memory, so that every further page drives another out."""
     if not isinstance(column, Origin):
-        bench.load.fetch(column.ports["h1"], fresh_pages(bench, FILL_PAGES), 4, 60, once=True)
+        bench.load.fetch(column.ports["h1"], fresh_pages(bench, FILL_PAGES), 8, 60, once=True)
 
 
 def unpaced(connections):
@@ -53,8 +53,12 @@ def unpaced(connections):
     return run
 
 
-def first_bytes(count):
+def first_bytes(count, memory_used):
+    """With memory that was never written to, and with memory that other pages had."""
     def run(bench, column):
+        if memory_used and not getattr(column, "filled", False):
+            fill(bench, column)
+            column.filled = True
         return measured(bench, column, "h1", lambda: bench.load.fetch(
             column.ports["h1"], fresh_pages(bench, count), 1, 60, once=True, verify=1, prefix=prefix(column)))
     return run
@@ -88,10 +92,11 @@ def families(options):
                        (COST_GB, "gb_per_s", "origin_requests_per_request", "origin_bytes_per_byte", "rss_peak_mib"),
                        unpaced(connections), seconds) for connections in (1, 4)]
     crowd = ("origin_requests", "origin_bytes", "whole_p50_us", "whole_p99_us", "rss_peak_mib")
+    first = ("first_byte_p50_us", "whole_p50_us", "origin_requests_per_request", "origin_bytes_per_byte")
     slow = [
-        Workload("paced-first-byte", "16 MiB miss, store at 90 MB/s and 30 ms", (
-            "first_byte_p50_us", "whole_p50_us", "origin_requests_per_request", "origin_bytes_per_byte"),
-            first_bytes(pages), pages * 0.25),
+        Workload("paced-first-byte-new", "16 MiB miss, store at 90 MB/s and 30 ms, server just started", first[:1],
+                 first_bytes(4, False), 1, repeats=False),
+        Workload("paced-first-byte", "16 MiB miss, the same store, memory full", first, first_bytes(pages, True), pages * 0.25),
         Workload("paced-tail", "last 4 KiB of a cold page, the same store", (
             "whole_p50_us", "origin_requests_per_request"), tail(pages), pages * 0.25),
         Workload("herd", f"{CROWD:,} clients on one cold page, the same store", crowd, herd(False), 1, leaves_out=origin_once),
