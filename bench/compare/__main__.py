@@ -10,7 +10,7 @@ from pathlib import Path
 from servers import BenchError
 
 from . import check_load, disk, growth, hits, misses, peers, report
-from .bench import Bench, Progress
+from .bench import Bench, Progress, Stopped
 from .results import Results
 
 OUTPUT = peers.REPOSITORY / "build/compare"
@@ -32,10 +32,14 @@ def cost(chosen, rounds):
     """(seconds, steps) that a run will take, about."""
     seconds, steps = 8.0, 0
     for family in chosen:
-        runs = sum((rounds if workload.repeats else 1) for workload in family.workloads)
-        seconds += len(family.columns) * (family.seconds + sum(
-            workload.seconds * (rounds if workload.repeats else 1) for workload in family.workloads))
-        steps += len(family.columns) * (1 + runs)
+        for column in family.columns:
+            seconds += family.seconds
+            steps += 1
+            for workload in family.workloads:
+                if column.name not in workload.leaves_out:
+                    runs = rounds if workload.repeats else 1
+                    seconds += runs * workload.seconds
+                    steps += runs
     return seconds, steps
 
 
@@ -45,7 +49,7 @@ def parse(arguments):
     parser.add_argument("--only", nargs="+", metavar="FAMILY", help="hits, rates, connections, threads, disk, mix, mix-memory, "
                         "misses, slow-store, misses-tls, objects")
     parser.add_argument("--rounds", type=int, help="default 3, quick 1")
-    parser.add_argument("--seconds", type=float, help="of a run; default 1.5, quick 0.6")
+    parser.add_argument("--seconds", type=float, help="of a run; default 1.2, quick 0.6")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIRECTORY", help=f"default {OUTPUT}")
     parser.add_argument("--publish", action="store_true", help="put table and plots into docs/performance/ too")
     parser.add_argument("--render", action="store_true", help="run nothing: draw anew from the output directory's results.json")
@@ -57,7 +61,7 @@ def parse(arguments):
     parser.add_argument("--bin", type=Path, help="Cachey", default=os.environ.get("CACHEY_BIN", peers.Ours.binary))
     options = parser.parse_args(arguments)
     options.rounds = options.rounds or (1 if options.quick else 3)
-    options.seconds = options.seconds or (0.6 if options.quick else 1.5)
+    options.seconds = options.seconds or (0.6 if options.quick else 1.2)
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("--rounds and --seconds must be positive")
     return options
@@ -98,7 +102,7 @@ def main():
     def end(number, _frame):
         for quiet in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):
             signal.signal(quiet, signal.SIG_IGN)  # the servers are being ended
-        raise BenchError("out of time" if number == signal.SIGALRM else "stopped by a signal")
+        raise Stopped("out of time" if number == signal.SIGALRM else "stopped by a signal")
 
     for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
@@ -108,7 +112,7 @@ def main():
             report.write(results, options.output)
         else:
             results = run(options)
-    except (BenchError, subprocess.TimeoutExpired) as error:
+    except (BenchError, Stopped, subprocess.TimeoutExpired) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
     print((options.output / "report.md").read_text())

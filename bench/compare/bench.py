@@ -21,6 +21,10 @@ DISK_BYTES_NEEDED = 25 * 10**9
 PACED_ORIGIN = Path(__file__).resolve().parent / "paced_origin.py"
 
 
+class Stopped(Exception):
+    """By a signal, or out of time: no cell's fault, so no BenchError."""
+
+
 class RunningOrigin:
     """An origin as caches see it, and the count of what it served."""
 
@@ -138,11 +142,11 @@ class Bench:
         shutil.rmtree(column.home, ignore_errors=True)
 
     def _run(self, family, workload, column, number, rounds, results, progress):
-        progress.step(f"{workload.title}: {column.name}" + (f", round {number + 1} of {rounds}" if workload.repeats else ""),
-                      workload.seconds)
         if column.name in workload.leaves_out:
             results.without(family, workload, column.name, workload.leaves_out[column.name])
             return
+        progress.step(f"{workload.title}: {column.name}" + (f", round {number + 1} of {rounds}" if workload.repeats else ""),
+                      workload.seconds)
         try:
             results.add(family, workload, column.name, workload.run(self, column))
         except NotAble as reason:

@@ -142,6 +142,7 @@ def mix(bench, column):
 
 
 def families(options):
+    """A quick run leaves out the mix without a disk."""
     seconds = options.seconds + 0.5
     columns = (*COLUMNS, Device)
     no_device = {Device.name: "a device has no requests"}
@@ -157,7 +158,7 @@ def families(options):
     mixed = [Workload("mix", "64 KiB of 1,024 objects of 1 MiB by zipf 1.0, 16 connections", (
         COST_100K, "requests_per_s", "origin_requests_per_request", "origin_bytes_per_byte", "whole_p50_us", "whole_p99_us"),
         mix, 2 * options.seconds + 1)]
-    return [
+    every = [
         Family("disk", "Hits on disk", hit_rows, {"memory": MEMORY, "disk": CAPACITY}, prepare=fill, seconds=9, columns=columns,
                note="Of servers that read through the page cache, what the kernel has in it of their files goes before each "
                     "run; within a run it fills again, and nothing limits it."),
@@ -167,6 +168,7 @@ def families(options):
         Family("mix-memory", "The same mix without a disk tier", mixed_memory(mixed), {"memory": MIX_MEMORY},
                prepare=mix_fill, seconds=4, columns=(Ours, Varnish)),
     ]
+    return every[:-1] if options.quick else every
 
 
 def mixed_memory(mixed):

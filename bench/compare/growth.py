@@ -33,7 +33,8 @@ def up_to(count, repeats):
             bench.load.fetch(column.ports["h1"], objects(range(first, min(first + AT_ONCE, count))), 32, FILL_SECONDS_MAX,
                              once=True)
         column.objects = count
-        settle(column)
+        if column.terms.disk:
+            settle(column)
         asked = objects(random.Random(workloads.SEED).choices(range(count), k=LIST))
         return [measured(bench, column, "h1", lambda: bench.load.fetch(column.ports["h1"], asked, CONNECTIONS, bench.seconds))
                 for _ in range(repeats)]

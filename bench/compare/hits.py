@@ -26,7 +26,7 @@ def ranges(size):
 def by_fetch_load(size, connections, rate=None):
     def run(bench, column):
         return measured(bench, column, "h1", lambda: bench.load.fetch(
-            column.ports["h1"], ranges(size), connections, bench.seconds * (2 if rate else 1), rate=rate,
+            column.ports["h1"], ranges(size), connections, bench.seconds * (2 if rate and bench.seconds > 1 else 1), rate=rate,
             verify=11 if size >= MIB else 101))
     return run
 
@@ -66,7 +66,7 @@ def families(options):
             cost.append(Workload(f"hit-{title.replace(' ', '')}-{protocol}", f"{title}, {spoken}", shows, run,
                                  seconds if protocol == "h1" else max(1, options.seconds) + 0.4))
     at_rate = [Workload(f"rate-{title.replace(' ', '')}", f"{title}, {rate:,} requests/s", TIMES,
-                        by_fetch_load(size, 64, rate), seconds + options.seconds) for size, (title, _, _, _, rate) in SIZES.items()]
+                        by_fetch_load(size, 64, rate), seconds + options.seconds * (options.seconds > 1)) for size, (title, _, _, _, rate) in SIZES.items()]
     crowd = [Workload(f"connections-{count}", f"4 KiB, {count:,} connection{'s' if count > 1 else ''}",
                       (COST_100K, "requests_per_s", "whole_p50_us", "whole_p99_us"), by_fetch_load(4 * KIB, count), seconds)
              for count in CONNECTIONS]
