@@ -51,7 +51,7 @@ def parse(arguments):
     parser.add_argument("--rounds", type=int, help="default 3, quick 1")
     parser.add_argument("--seconds", type=float, help="of a run; default 1.2, quick 0.6")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIRECTORY", help=f"default {OUTPUT}")
-    parser.add_argument("--publish", action="store_true", help="put table and plots into docs/performance/ too")
+    parser.add_argument("--publish", action="store_true", help="put tables and plots into docs/performance.md and docs/performance/ too")
     parser.add_argument("--render", action="store_true", help="run nothing: draw anew from the output directory's results.json")
     parser.add_argument("--check-load", action="store_true", help="only compare fetch_load with wrk and h2load")
     parser.add_argument("--directory", help="for all temporary files: 25 GB on the disk to be measured (default /var/tmp)",
@@ -64,6 +64,8 @@ def parse(arguments):
     options.seconds = options.seconds or (0.6 if options.quick else 1.2)
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("--rounds and --seconds must be positive")
+    if options.publish and (options.only or options.check_load):
+        parser.error("--publish is for a whole run")
     return options
 
 
@@ -117,7 +119,11 @@ def main():
         return 1
     print((options.output / "report.md").read_text())
     if options.publish:
-        report.publish(options.output, PUBLISHED)
+        try:
+            report.publish(options.output, PUBLISHED)
+        except (BenchError, OSError) as error:
+            print(f"compare: not published: {error}; --render --publish tries again", file=sys.stderr)
+            return 1
     for fault in results.faults:
         print(f"compare: {fault}", file=sys.stderr)
     return 1 if results.faults else 0

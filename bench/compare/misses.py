@@ -47,7 +47,7 @@ def fill(bench, column):
 
 def unpaced(connections):
     def run(bench, column):
-        pages = fresh_pages(bench, int(BYTES_PER_SECOND_MAX * bench.seconds / PAGE_BYTES) + connections)
+        pages = fresh_pages(bench, int(BYTES_PER_SECOND_MAX * bench.seconds / PAGE_BYTES) + 2 * connections)
         return measured(bench, column, "h1", lambda: bench.load.fetch(
             column.ports["h1"], pages, connections, bench.seconds, once=True, verify=11, prefix=prefix(column)))
     return run
@@ -90,7 +90,7 @@ def families(options):
     origin_once = {Origin.name: "it is what the others ask"}
     misses = [Workload(f"miss-{connections}", f"16 MiB misses, {connections} connection{'s' if connections > 1 else ''}",
                        (COST_GB, "gb_per_s", "origin_requests_per_request", "origin_bytes_per_byte", "rss_peak_mib"),
-                       unpaced(connections), seconds) for connections in (1, 4)]
+                       unpaced(connections), seconds) for connections in (1, 4, 64)]
     crowd = ("origin_requests", "origin_bytes", "whole_p50_us", "whole_p99_us", "rss_peak_mib")
     first = ("first_byte_p50_us", "whole_p50_us", "origin_requests_per_request", "origin_bytes_per_byte")
     slow = [

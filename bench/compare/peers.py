@@ -7,6 +7,7 @@ import dataclasses
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import servers
@@ -84,6 +85,9 @@ class Column:
     def stop(self):
         for process in self.owned:
             process.stop(seconds_max=60)
+
+    def keep_to_capacity(self):
+        """Returns when no more is on disk than may be."""
 
     def disk_files(self):
         return [path for path in self.disk_path.rglob("*") if path.is_file()]
@@ -197,6 +201,13 @@ class Nginx(Column):
         self.add(["h2c"], process, h2c)
         if terms.tls:
             self.add(["h1+tls", "h2+tls"], process, tls)
+
+
+    def keep_to_capacity(self):
+        """Its cache manager looks every 10 s."""
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline and sum(file.stat().st_size for file in self.disk_files()) > self.terms.disk:
+            time.sleep(0.2)
 
 
 class Varnish(Column):

@@ -9,10 +9,12 @@ import statistics
 import subprocess
 from pathlib import Path
 
+from servers import BenchError
+
 from . import peers, plots, verdicts
 from .figures import FIGURES, text
 
-PIECES = ("machine.md", "budgets.md", "ratios.md", "tables.md", "results.json")
+PIECES = ("machine.md", "budgets.md", "ratios.md", "tables.md")
 
 
 def machine(options, bench, arguments):
@@ -142,16 +144,16 @@ def write(results, directory):
 
 
 def publish(directory, target):
-    """The pieces and the plots go to `target`, and the pieces into the page beside it, between its markers."""
-    target.mkdir(parents=True, exist_ok=True)
-    for path in [*(directory / name for name in PIECES), *sorted(directory.glob("*.svg"))]:
-        shutil.copyfile(path, target / path.name)
+    """The plots go to `target`, the pieces into the page beside it, between its markers."""
     page = target.with_suffix(".md")
     written = page.read_text()
     for name in PIECES:
-        if name.endswith(".md"):
-            begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
-            if begin in written and end in written:
-                before, rest = written.split(begin, 1)
-                written = before + begin + (directory / name).read_text() + end + rest.split(end, 1)[1]
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+        if written.count(begin) != 1 or written.count(end) != 1:
+            raise BenchError(f"{page} does not say where {name} goes")
+        before, rest = written.split(begin)
+        written = before + begin + (directory / name).read_text() + end + rest.split(end)[1]
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(directory.glob("*.svg")):
+        shutil.copyfile(path, target / path.name)
     page.write_text(written)
