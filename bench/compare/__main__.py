@@ -44,18 +44,22 @@ def cost(chosen, rounds):
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="./dev bench compare", description="Cachey beside the reference, nginx and Varnish")
-    parser.add_argument("--quick", action="store_true", help="one short round: does it work, and about how much; under 5 minutes")
-    parser.add_argument("--only", nargs="+", metavar="FAMILY", help="hits, rates, connections, threads, disk, mix, mix-memory, "
-                        "misses, slow-store, misses-tls, objects")
+    parser = argparse.ArgumentParser(
+        prog="./dev bench compare", description="Cachey beside the reference, nginx and Varnish")
+    parser.add_argument("--quick", action="store_true",
+                        help="one short round: does it work, and about how much; under 5 minutes")
+    parser.add_argument("--only", nargs="+", metavar="FAMILY", help="hits, rates, connections, threads, disk, mix, "
+                        "mix-memory, misses, slow-store, misses-tls, objects")
     parser.add_argument("--rounds", type=int, help="default 3, quick 1")
     parser.add_argument("--seconds", type=float, help="of a run; default 1.2, quick 0.6")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIRECTORY", help=f"default {OUTPUT}")
-    parser.add_argument("--publish", action="store_true", help="put tables and plots into docs/performance.md and docs/performance/ too")
-    parser.add_argument("--render", action="store_true", help="run nothing: draw anew from the output directory's results.json")
+    parser.add_argument("--publish", action="store_true",
+                        help="put tables and plots into docs/performance.md and docs/performance/ too")
+    parser.add_argument("--render", action="store_true",
+                        help="run nothing: draw anew from the output directory's results.json")
     parser.add_argument("--check-load", action="store_true", help="only compare fetch_load with wrk and h2load")
-    parser.add_argument("--directory", help="for all temporary files: 25 GB on the disk to be measured (default /var/tmp)",
-                        default="/var/tmp")
+    parser.add_argument("--directory", default="/var/tmp",
+                        help="for all temporary files: 25 GB on the disk to be measured (default /var/tmp)")
     parser.add_argument("--load", type=Path, help="the load client", default=os.environ.get(
         "FETCH_LOAD", peers.REPOSITORY / "build/release/bench/fetch_load"))
     parser.add_argument("--bin", type=Path, help="Cachey", default=os.environ.get("CACHEY_BIN", peers.Ours.binary))

@@ -67,8 +67,8 @@ class Bench:
         self._origins["fast"] = RunningOrigin(origin.server, origin.port, origin.endpoint, origin.served)
         self._origins["tls"] = RunningOrigin(origin.server, origin.port, origin.tls_endpoint, origin.served)
         port, log = servers.free_port(), self.home / "paced-served"
-        paced = servers.Server("paced origin", [sys.executable, PACED_ORIGIN, port, self.data, log, misses.DELAY_SECONDS,
-                                                misses.BYTES_PER_SECOND], [port], self.load_cpus, self.home / "paced-log")
+        command = [sys.executable, PACED_ORIGIN, port, self.data, log, misses.DELAY_SECONDS, misses.BYTES_PER_SECOND]
+        paced = servers.Server("paced origin", command, [port], self.load_cpus, self.home / "paced-log")
         self._start(paced)
         self._origins["paced"] = RunningOrigin(paced, port, f"http://127.0.0.1:{port}", servers.ServedLog(log).read)
 
@@ -113,8 +113,9 @@ class Bench:
         for kind in family.columns:
             progress.step(f"{family.name}: {kind.name}: start", family.seconds)
             threads = family.terms.get("threads", 1)
-            terms = Terms(home=self.home / family.name, origin=self._origin.endpoint, certificate=self.certificate, key=self.key,
-                          cpus=self.server_cpus if threads == 1 else self.all_cpus, running_origin=self._origin,
+            terms = Terms(home=self.home / family.name, origin=self._origin.endpoint, running_origin=self._origin,
+                          certificate=self.certificate, key=self.key,
+                          cpus=self.server_cpus if threads == 1 else self.all_cpus,
                           **family.terms | family.terms_of.get(kind.name, {}))
             reason = kind.why_not(terms)
             if reason:
@@ -145,8 +146,8 @@ class Bench:
         if column.name in workload.leaves_out:
             results.without(family, workload, column.name, workload.leaves_out[column.name])
             return
-        progress.step(f"{workload.title}: {column.name}" + (f", round {number + 1} of {rounds}" if workload.repeats else ""),
-                      workload.seconds)
+        turn = f", round {number + 1} of {rounds}" if workload.repeats else ""
+        progress.step(f"{workload.title}: {column.name}{turn}", workload.seconds)
         try:
             results.add(family, workload, column.name, workload.run(self, column))
         except NotAble as reason:

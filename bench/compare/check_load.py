@@ -40,8 +40,8 @@ def by_fetch_load(bench, column):
 
 def check(bench):
     """{client: figures}; `load_busy` near 1 says that the client is the slower side."""
-    column = Ours(Terms(home=bench.home / "check", origin=bench.choose_origin("fast").endpoint, certificate=bench.certificate, key=bench.key,
-                        cpus=bench.server_cpus, memory=512 * MIB))
+    column = Ours(Terms(home=bench.home / "check", origin=bench.choose_origin("fast").endpoint,
+                        certificate=bench.certificate, key=bench.key, cpus=bench.server_cpus, memory=512 * MIB))
     column.start()
     try:
         hits.prepare(bench, column)

@@ -37,15 +37,17 @@ class Device(Column):
     def read(self, seconds, block, jobs):
         directory = self.terms.home / Ours.name.lower() / "disk"
         file = max(directory.iterdir(), key=lambda path: path.stat().st_size)
-        command = [servers.find_program("fio", "fio"), "--name=read", f"--filename={file}", "--direct=1", "--rw=randread",
-                   "--ioengine=psync", f"--bs={block}", f"--numjobs={jobs}", "--group_reporting", f"--runtime={seconds}",
-                   "--time_based", "--output-format=json", f"--cpus_allowed={','.join(map(str, self.terms.cpus))}"]
+        command = [servers.find_program("fio", "fio"), "--name=read", f"--filename={file}", "--direct=1",
+                   "--rw=randread", "--ioengine=psync", f"--bs={block}", f"--numjobs={jobs}", "--group_reporting",
+                   f"--runtime={seconds}", "--time_based", "--output-format=json",
+                   f"--cpus_allowed={','.join(map(str, self.terms.cpus))}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise BenchError(f"fio: {done.stderr[-300:]}")
         report = json.loads(done.stdout)["jobs"][0]["read"]
-        return {"gb_per_s": report["bw_bytes"] / 1e9, "whole_p50_us": report["clat_ns"]["percentile"]["50.000000"] / 1e3,
-                "whole_p99_us": report["clat_ns"]["percentile"]["99.000000"] / 1e3, "requests": report["total_ios"],
+        times = report["clat_ns"]["percentile"]
+        return {"gb_per_s": report["bw_bytes"] / 1e9, "whole_p50_us": times["50.000000"] / 1e3,
+                "whole_p99_us": times["99.000000"] / 1e3, "requests": report["total_ios"],
                 "disk_kib_per_request": block / 1024}
 
 
@@ -91,8 +93,8 @@ def hits(ranges, connections, block):
         figures = measured(bench, column, "h1", lambda: bench.load.fetch(
             column.ports["h1"], ranges(), connections, bench.seconds, verify=11))
         if column.name == "reference" and overflows(column):
-            figures["note"] = (f"its metrics say that {overflows(column):.0f} entries were dropped on their way to its disk "
-                               f"(foyer's buffer_overflow and channel_overflow)")
+            figures["note"] = (f"its metrics say that {overflows(column):.0f} entries were dropped on their way to its "
+                               f"disk (foyer's buffer_overflow and channel_overflow)")
         return figures
     return run
 
@@ -150,23 +152,26 @@ def families(options):
     small = ("disk_kib_per_request", "whole_p50_us", "whole_p99_us", COST_100K, "origin_requests_per_request")
     hit_rows = [
         Workload("disk-4KiB", "4 KiB of 16 MiB pages, 1 connection", small, hits(in_pages, 1, 64 * KIB), seconds),
-        Workload("disk-4KiB-of-4MiB", "4 KiB of objects of 4 MiB, 1 connection", small, hits(in_fours, 1, 64 * KIB), seconds),
+        Workload("disk-4KiB-of-4MiB", "4 KiB of objects of 4 MiB, 1 connection", small, hits(in_fours, 1, 64 * KIB),
+                 seconds),
         Workload("disk-16MiB", "16 MiB, 4 connections", ("gb_per_s", COST_GB, "origin_requests_per_request"),
                  hits(lambda: workloads.pages(workloads.PAGES), 4, PAGE_BYTES), seconds),
-        Workload("restart", "restart, then 1,000 requests", ("ready_s", "whole_p50_us", "whole_p99_us", "origin_requests"),
-                 restart, 2, repeats=False, leaves_out=no_device),
+        Workload("restart", "restart, then 1,000 requests", (
+            "ready_s", "whole_p50_us", "whole_p99_us", "origin_requests"), restart, 2, repeats=False,
+            leaves_out=no_device),
     ]
     mixed = [Workload("mix", "64 KiB of 1,024 objects of 1 MiB by zipf 1.0, 16 connections", (
-        COST_100K, "requests_per_s", "origin_requests_per_request", "origin_bytes_per_byte", "whole_p50_us", "whole_p99_us"),
-        mix, 2 * options.seconds + 1)]
+        COST_100K, "requests_per_s", "origin_requests_per_request", "origin_bytes_per_byte", "whole_p50_us",
+        "whole_p99_us"), mix, 2 * options.seconds + 1)]
     every = [
-        Family("disk", "Hits on disk", hit_rows, {"memory": MEMORY, "disk": CAPACITY}, prepare=fill, seconds=9, columns=columns,
-               note="Of servers that read through the page cache, what the kernel has in it of their files goes before each "
-                    "run; within a run it fills again, and nothing limits it."),
-        Family("mix", "A mix: memory for 10 % of the data, disk for 60 %", mixed, {"memory": MIX_MEMORY, "disk": MIX_DISK},
-               prepare=mix_fill, seconds=4,
-               note="nginx has its files in the page cache besides, which nothing limits, and removes what is too much every 10 s: in runs "
-                    "this short it keeps more on disk than it may."),
+        Family("disk", "Hits on disk", hit_rows, {"memory": MEMORY, "disk": CAPACITY}, prepare=fill, seconds=9,
+               columns=columns,
+               note="Of servers that read through the page cache, what the kernel has in it of their files goes before "
+                    "each run; within a run it fills again, and nothing limits it."),
+        Family("mix", "A mix: memory for 10 % of the data, disk for 60 %", mixed,
+               {"memory": MIX_MEMORY, "disk": MIX_DISK}, prepare=mix_fill, seconds=4,
+               note="nginx has its files in the page cache besides, which nothing limits, and removes what is too much "
+                    "every 10 s: in runs this short it keeps more on disk than it may."),
         Family("mix-memory", "The same mix without a disk tier", mixed_memory(mixed), {"memory": MIX_MEMORY},
                prepare=mix_fill, seconds=4, columns=(Ours, Varnish)),
     ]

@@ -30,14 +30,14 @@ def up_to(count, repeats):
     def run(bench, column):
         have = getattr(column, "objects", 0)
         for first in range(have, count, AT_ONCE):
-            bench.load.fetch(column.ports["h1"], objects(range(first, min(first + AT_ONCE, count))), 32, FILL_SECONDS_MAX,
-                             once=True)
+            bench.load.fetch(column.ports["h1"], objects(range(first, min(first + AT_ONCE, count))), 32,
+                             FILL_SECONDS_MAX, once=True)
         column.objects = count
         if column.terms.disk:
             settle(column)
         asked = objects(random.Random(workloads.SEED).choices(range(count), k=LIST))
-        return [measured(bench, column, "h1", lambda: bench.load.fetch(column.ports["h1"], asked, CONNECTIONS, bench.seconds))
-                for _ in range(repeats)]
+        return [measured(bench, column, "h1", lambda: bench.load.fetch(
+            column.ports["h1"], asked, CONNECTIONS, bench.seconds)) for _ in range(repeats)]
     return run
 
 
@@ -70,4 +70,5 @@ def families(options):
                          ("ready_s", "whole_p50_us", "whole_p99_us", "origin_requests"), restart, 4, repeats=False,
                          leaves_out={kind.name: "see the restart above" for kind in COLUMNS if kind is not Ours}))
     return [Family("objects", "How cost grows with objects", rows, {"memory": MEMORY}, seconds=1,
-                   terms_of={Ours.name: {"disk": DISK}}, note="Cachey writes all of them to disk besides; the peers do not.")]
+                   terms_of={Ours.name: {"disk": DISK}},
+                   note="Cachey writes all of them to disk besides; the peers do not.")]

@@ -23,10 +23,11 @@ def ranges(size):
     return workloads.pages() if size == workloads.PAGE_BYTES else workloads.ranges_in_pages(size)
 
 
-def by_fetch_load(size, connections, rate=None):
+def by_fetch_load(size, connections, rate=None, times=1):
+    """`times` as long as other runs."""
     def run(bench, column):
         return measured(bench, column, "h1", lambda: bench.load.fetch(
-            column.ports["h1"], ranges(size), connections, bench.seconds * (2 if rate and bench.seconds > 1 else 1), rate=rate,
+            column.ports["h1"], ranges(size), connections, bench.seconds * times, rate=rate,
             verify=11 if size >= MIB else 101))
     return run
 
@@ -65,10 +66,13 @@ def families(options):
             shows = (unit, "both_cpu_per_gb", "gb_per_s") if unit == COST_GB else (unit, "requests_per_s")
             cost.append(Workload(f"hit-{title.replace(' ', '')}-{protocol}", f"{title}, {spoken}", shows, run,
                                  seconds if protocol == "h1" else max(1, options.seconds) + 0.4))
+    times = 1 if options.quick else 2
     at_rate = [Workload(f"rate-{title.replace(' ', '')}", f"{title}, {rate:,} requests/s", TIMES,
-                        by_fetch_load(size, 64, rate), seconds + options.seconds * (options.seconds > 1)) for size, (title, _, _, _, rate) in SIZES.items()]
+                        by_fetch_load(size, 64, rate, times), times * options.seconds + 0.4)
+               for size, (title, _, _, _, rate) in SIZES.items()]
     crowd = [Workload(f"connections-{count}", f"4 KiB, {count:,} connection{'s' if count > 1 else ''}",
-                      (COST_100K, "requests_per_s", "whole_p50_us", "whole_p99_us"), by_fetch_load(4 * KIB, count), seconds)
+                      (COST_100K, "requests_per_s", "whole_p50_us", "whole_p99_us"), by_fetch_load(4 * KIB, count),
+                      seconds)
              for count in CONNECTIONS]
     threads = [Workload(f"threads-2-{title.replace(' ', '')}", f"{title}, 2 threads on both CPUs", (unit,),
                         by_fetch_load(size, connections), seconds)

@@ -48,9 +48,9 @@ class Load:
         listed = self._bench.home / "uris"
         listed.write_text("".join(f"{scheme}://127.0.0.1:{port}/fetch/{workloads.BUCKET}/{name}\n" for name in names))
         before = time.monotonic(), children_cpu()
-        done = self.run([servers.find_program("h2load", "nghttp2-client"), *(["--h1"] if protocol.startswith("h1") else []),
-                          "-D", max(1, round(seconds)), "-c", clients, "-m", streams, "-i", listed,
-                          "-H", f"Range: bytes=0-{size - 1}"], seconds + 60)
+        version = ["--h1"] if protocol.startswith("h1") else []
+        done = self.run([servers.find_program("h2load", "nghttp2-client"), *version, "-D", max(1, round(seconds)),
+                         "-c", clients, "-m", streams, "-i", listed, "-H", f"Range: bytes=0-{size - 1}"], seconds + 60)
         elapsed, cpu = time.monotonic() - before[0], children_cpu() - before[1]
         counted = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", done.stdout)
         data = re.search(r"\((\d+)\) data", done.stdout)

@@ -67,7 +67,8 @@ def first_bytes(count, memory_used):
 def tail(count):
     """The last 4 KiB of a cold page."""
     def run(bench, column):
-        ends = [Range(page.name, PAGE_BYTES - 4 * KIB, PAGE_BYTES - 1, page.fresh) for page in fresh_pages(bench, count)]
+        ends = [Range(page.name, PAGE_BYTES - 4 * KIB, PAGE_BYTES - 1, page.fresh)
+                for page in fresh_pages(bench, count)]
         return measured(bench, column, "h1", lambda: bench.load.fetch(
             column.ports["h1"], ends, 1, 60, once=True, verify=1, prefix=prefix(column)))
     return run
@@ -88,7 +89,8 @@ def families(options):
     seconds = options.seconds + 0.6
     pages = 4 if options.quick else 8
     origin_once = {Origin.name: "it is what the others ask"}
-    misses = [Workload(f"miss-{connections}", f"16 MiB misses, {connections} connection{'s' if connections > 1 else ''}",
+    misses = [Workload(f"miss-{connections}",
+                       f"16 MiB misses, {connections} connection{'s' if connections > 1 else ''}",
                        (COST_GB, "gb_per_s", "origin_requests_per_request", "origin_bytes_per_byte", "rss_peak_mib"),
                        unpaced(connections), seconds) for connections in (1, 4, 64)]
     crowd = ("origin_requests", "origin_bytes", "whole_p50_us", "whole_p99_us", "rss_peak_mib")
@@ -96,20 +98,24 @@ def families(options):
     slow = [
         Workload("paced-first-byte-new", "16 MiB miss, store at 90 MB/s and 30 ms, server just started", first[:1],
                  first_bytes(4, False), 1, repeats=False),
-        Workload("paced-first-byte", "16 MiB miss, the same store, memory full", first, first_bytes(pages, True), pages * 0.25),
+        Workload("paced-first-byte", "16 MiB miss, the same store, memory full", first, first_bytes(pages, True),
+                 pages * 0.25),
         Workload("paced-tail", "last 4 KiB of a cold page, the same store", (
             "whole_p50_us", "origin_requests_per_request"), tail(pages), pages * 0.25),
-        Workload("herd", f"{CROWD:,} clients on one cold page, the same store", crowd, herd(False), 1, leaves_out=origin_once),
+        Workload("herd", f"{CROWD:,} clients on one cold page, the same store", crowd, herd(False), 1,
+                 leaves_out=origin_once),
         Workload("herd-apart", f"{CROWD:,} clients, each another 16 KiB of a cold page", crowd, herd(True), 1,
                  leaves_out=origin_once),
     ]
-    secure = [Workload("miss-tls", "16 MiB misses, TLS 1.3 to the store, 4 connections", (COST_GB, "gb_per_s"), unpaced(4),
-                       seconds)]
+    secure = [Workload("miss-tls", "16 MiB misses, TLS 1.3 to the store, 4 connections", (COST_GB, "gb_per_s"),
+                       unpaced(4), seconds)]
     columns = (*COLUMNS, Origin)
     return [
         Family("misses", "Misses", misses, {"memory": MEMORY}, prepare=fill, seconds=2, columns=columns),
-        Family("slow-store", "Misses, slow store", slow, {"memory": MEMORY}, origin="paced", seconds=0.5, columns=columns,
-               note="Each gets its pages one after the other on one connection. Varnish fetches the object, not a range of "
-                    "it; here an object is one page."),
-        Family("misses-tls", "Misses, TLS to the store", secure, {"memory": MEMORY}, origin="tls", prepare=fill, seconds=2),
+        Family("slow-store", "Misses, slow store", slow, {"memory": MEMORY}, origin="paced", seconds=0.5,
+               columns=columns,
+               note="One connection, one page after the other. Varnish fetches the object, not a range of it; here an "
+                    "object is one page."),
+        Family("misses-tls", "Misses, TLS to the store", secure, {"memory": MEMORY}, origin="tls", prepare=fill,
+               seconds=2),
     ]

@@ -56,8 +56,9 @@ async def serve(reader, writer, objects, log, delay, rate):
             last = min(int(wanted[2]) if wanted and wanted[2] else size - 1, size - 1)
             status = "206 Partial Content" if wanted else "200 OK"
             part = f"Content-Range: bytes {first}-{last}/{size}\r\n" if wanted else ""
-            writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {last + 1 - first}\r\n{part}ETag: \"{size:x}-paced\"\r\n"
-                         f"Last-Modified: {made}\r\nContent-Type: application/octet-stream\r\n\r\n".encode())
+            writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {last + 1 - first}\r\n{part}"
+                         f"ETag: \"{size:x}-paced\"\r\nLast-Modified: {made}\r\n"
+                         "Content-Type: application/octet-stream\r\n\r\n".encode())
             log.write(f"{status[:3]} {last + 1 - first}\n")
             start = loop.time()
             for at in range(first, last + 1, CHUNK_BYTES):

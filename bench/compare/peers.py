@@ -120,7 +120,7 @@ class Ours(Column):
 
 
 class Reference(Column):
-    """github.com/s2-streamstore/cachey, as `cargo install cachey` builds it. One worker thread for each CPU it may use."""
+    """github.com/s2-streamstore/cachey, as `cargo install cachey` builds it. A worker for each CPU it may use."""
 
     name = "reference"
     page_cache = True
@@ -142,12 +142,12 @@ class Reference(Column):
                 continue
             port = servers.free_port()
             command = [REFERENCE, "--memory", f"{terms.memory // MIB}MiB", "--port", port, *disk, *tls]
-            self.add(protocols, servers.Server(self.name, command, [port], terms.cpus, self.home / f"log-{port}", environment),
-                     port)
+            log = self.home / f"log-{port}"
+            self.add(protocols, servers.Server(self.name, command, [port], terms.cpus, log, environment), port)
 
 
 class Nginx(Column):
-    """proxy_cache with slice 16m: pages like Cachey's, kept in files. With tcp_nopush, ranges of 64 KiB would wait 40 ms."""
+    """proxy_cache with slice 16m: pages like Cachey's, kept in files. tcp_nopush would let 64 KiB wait 40 ms."""
 
     name = "nginx"
     page_cache = True
@@ -231,8 +231,9 @@ backend default {{ .host = "{address[0]}"; .port = "{address[1]}"; }}
 sub vcl_recv {{ set req.url = regsub(req.url, "^/fetch", ""); return (hash); }}
 sub vcl_backend_response {{ set beresp.ttl = 1d; set beresp.grace = 0s; }}
 """)
-        command = [servers.find_program("varnishd", "varnish"), "-F", "-j", "none", "-n", self.home / "run", "-T", "none",
-                   "-a", f"127.0.0.1:{port}", "-f", rules, "-s", f"malloc,{terms.memory}", "-p", "feature=+http2"]
+        command = [servers.find_program("varnishd", "varnish"), "-F", "-j", "none", "-n", self.home / "run",
+                   "-T", "none", "-a", f"127.0.0.1:{port}", "-f", rules, "-s", f"malloc,{terms.memory}",
+                   "-p", "feature=+http2"]
         self.add(["h1", "h2c"], servers.Server(self.name, command, [port], terms.cpus, self.home / "log"), port)
 
 
@@ -265,9 +266,8 @@ def versions():
 
     reference = None
     if REFERENCE.exists():
-        listed = subprocess.run(["cargo", "install", "--list", "--root", REFERENCE.parents[1]], capture_output=True, text=True,
-                                check=False).stdout if shutil.which("cargo") else ""
-        reference = (listed.splitlines() or ["cachey"])[0].rstrip(":")
+        listed = said("cargo", "install", "--list", "--root", REFERENCE.parents[1])
+        reference = (listed or "cachey").rstrip(":")
     return {"Cachey": said(Ours.binary, "--version"), "reference": reference,
             "nginx": said(servers.find_program("nginx", "nginx-light"), "-v"),
             "Varnish": said(servers.find_program("varnishd", "varnish"), "-V")}

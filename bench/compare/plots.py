@@ -11,8 +11,8 @@ TIMES = {"whole_p50_us": ("p50", "o"), "whole_p99_us": ("p99", "s"), "whole_p999
 def draw(results, directory):
     import matplotlib
     matplotlib.use("Agg")
-    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "cachey", "font.size": 10, "axes.titlesize": 10.5,
-                                "axes.titlelocation": "left", "figure.facecolor": "white"})
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "cachey", "font.size": 10,
+                                "axes.titlesize": 10.5, "axes.titlelocation": "left", "figure.facecolor": "white"})
     from matplotlib import pyplot
     for name, plot in (("hits", hits), ("latency", latency), ("misses", misses), ("disk", disk), ("growth", growth)):
         figure = plot(results, pyplot)
@@ -49,7 +49,8 @@ def bars(results, axis, rows, figure, columns=SERVERS, scale=1, form="{:.2g}"):
         values = [results.median(row, column, figure) for row in rows.values()]
         shown = axis.bar(places, [(value or 0) * scale for value in values], width=width * 0.92, label=column,
                          color=COLOURS[column])
-        axis.bar_label(shown, ["–" if value is None else form.format(value * scale) for value in values], fontsize=7, padding=1)
+        axis.bar_label(shown, ["–" if value is None else form.format(value * scale) for value in values], fontsize=7,
+                       padding=1)
     axis.set_xticks(range(len(rows)), list(rows))
     axis.margins(y=0.12)
     plain(axis)
@@ -61,14 +62,16 @@ def there(results, *rows):
 
 def hits(results, pyplot):
     spoken = {"h1": "HTTP/1.1", "h2c": "HTTP/2", "h1+tls": "HTTP/1.1\nTLS", "h2+tls": "HTTP/2\nTLS"}
-    panels = [("4KiB", "cpu_per_100k", "4 KiB hits: CPU-s per 100,000"), ("64KiB", "cpu_per_100k", "64 KiB hits: CPU-s per 100,000"),
+    panels = [("4KiB", "cpu_per_100k", "4 KiB hits: CPU-s per 100,000"),
+              ("64KiB", "cpu_per_100k", "64 KiB hits: CPU-s per 100,000"),
               ("1MiB", "both_cpu_per_gb", "1 MiB hits: CPU-s per GB, server + client"),
               ("16MiB", "both_cpu_per_gb", "16 MiB hits: CPU-s per GB, server + client")]
     if not there(results, "hit-4KiB-h1"):
         return None
     figure, axes = pyplot.subplots(2, 2, figsize=(11, 6.4))
     for axis, (size, measure, title) in zip(axes.flat, panels):
-        rows = {label: f"hit-{size}-{protocol}" for protocol, label in spoken.items() if there(results, f"hit-{size}-{protocol}")}
+        rows = {label: f"hit-{size}-{protocol}" for protocol, label in spoken.items()
+                if there(results, f"hit-{size}-{protocol}")}
         bars(results, axis, rows, measure)
         axis.set_title(title + " (less is better)")
     figure.tight_layout(rect=(0, 0, 1, 0.95))
@@ -95,7 +98,8 @@ def latency(results, pyplot):
         plain(axis)
     axes[0][0].set_ylabel("ms, to the last byte")
     figure.tight_layout(rect=(0, 0, 1, 0.91))
-    handles = [pyplot.Line2D([], [], marker=marker, linestyle="", color="#444", label=label) for label, marker in TIMES.values()]
+    handles = [pyplot.Line2D([], [], marker=marker, linestyle="", color="#444", label=label)
+               for label, marker in TIMES.values()]
     figure.legend(handles=handles, ncols=3, loc="upper center", frameon=False)
     return figure
 
@@ -106,9 +110,10 @@ def misses(results, pyplot):
     figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.6))
     bars(results, axes[0], {"first byte of\na 16 MiB miss": "paced-first-byte"}, "first_byte_p50_us",
          (*SERVERS, "origin itself"), 1e-3, "{:.0f}")
-    bars(results, axes[1], {"last 4 KiB\nof a cold page": "paced-tail", "1,000 clients,\none cold page": "herd"}, "whole_p50_us",
-         SERVERS, 1e-3, "{:.0f}")
-    bars(results, axes[2], {"1 connection": "miss-1", "4 connections": "miss-4", "4, TLS to\nthe store": "miss-tls"}, "cpu_per_gb")
+    bars(results, axes[1], {"last 4 KiB\nof a cold page": "paced-tail", "1,000 clients,\none cold page": "herd"},
+         "whole_p50_us", SERVERS, 1e-3, "{:.0f}")
+    bars(results, axes[2], {"1 connection": "miss-1", "4 connections": "miss-4", "4, TLS to\nthe store": "miss-tls"},
+         "cpu_per_gb")
     for axis, title in zip(axes, ("store of 90 MB/s and 30 ms: ms", "the same store: ms to the last byte, p50",
                                   "fast store: CPU-s per GB")):
         axis.set_title(title)
@@ -126,7 +131,8 @@ def disk(results, pyplot):
     bars(results, axes[0], small, "disk_kib_per_request", columns, form="{:,.0f}")
     bars(results, axes[1], small, "whole_p50_us", columns, 1e-3)
     bars(results, axes[2], {"16 MiB, 4 connections": "disk-16MiB"}, "gb_per_s", columns)
-    for axis, title in zip(axes, ("4 KiB hits: KiB read from disk, each", "4 KiB hits: p50, ms", "GB/s (more is better)")):
+    titles = ("4 KiB hits: KiB read from disk, each", "4 KiB hits: p50, ms", "GB/s (more is better)")
+    for axis, title in zip(axes, titles):
         axis.set_title(title)
     for axis in axes[:2]:
         decades(axis, pyplot)
@@ -137,7 +143,8 @@ def disk(results, pyplot):
 
 def growth(results, pyplot):
     prefixes = {"connections-": "connections", "objects-": "objects of 4 KiB"}
-    present = [prefix for prefix in prefixes if there(results, *(row for row in results.rows if row.startswith(prefix)))]
+    present = [prefix for prefix in prefixes
+               if there(results, *(row for row in results.rows if row.startswith(prefix)))]
     if not present:
         return None
     figure, axes = pyplot.subplots(1, len(present), figsize=(5.5 * len(present), 3.8), squeeze=False)

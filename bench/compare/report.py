@@ -36,9 +36,9 @@ def machine(options, bench, arguments):
 
 def head(results):
     facts = results.machine
-    yield (f"- {facts['cpu']}, {facts['cores']} CPUs, Linux {facts['kernel']}; "
-           + ("servers on the first CPU, load and origin on the second" if facts["pinned"] else "one CPU: nothing is pinned")
-           + f"; load average at the start {facts['load_average_at_start'][0]}")
+    pinned = "servers on the first, load and origin on the second" if facts["pinned"] else "nothing is pinned"
+    yield (f"- {facts['cpu']}, {facts['cores']} CPUs, Linux {facts['kernel']}; {pinned}; load average at the start "
+           f"{facts['load_average_at_start'][0]}")
     yield f"- commit {facts['commit']}, {facts['date']}: `{facts['command']}`"
     yield "- " + "; ".join(f"{name}: {version or 'not available'}" for name, version in facts["versions"].items())
     yield (f"- medians of {facts['rounds']} rounds of {facts['seconds']:g} s, smallest and largest in brackets; "
@@ -75,7 +75,8 @@ def table(results, family):
 
 def _best(results, name, row, figure):
     kind = FIGURES[figure]
-    medians = {column: results.median(name, column, figure) for column in row["cells"] if column not in verdicts.YARDSTICKS}
+    medians = {column: results.median(name, column, figure) for column in row["cells"]
+               if column not in verdicts.YARDSTICKS}
     medians = {column: value for column, value in medians.items() if value is not None}
     if kind.better is None or len(medians) < 2:
         return ()
@@ -131,8 +132,8 @@ def lines(parts):
 def write(results, directory):
     directory.mkdir(parents=True, exist_ok=True)
     results.write(directory / "results.json")
-    pieces = {"machine.md": head(results), "budgets.md": verdicts.budgets(results), "ratios.md": verdicts.ratios(results),
-              "tables.md": tables(results, "###")}
+    pieces = {"machine.md": head(results), "budgets.md": verdicts.budgets(results),
+              "ratios.md": verdicts.ratios(results), "tables.md": tables(results, "###")}
     for name, piece in pieces.items():
         (directory / name).write_text(lines(piece))
     body = ["# Cachey beside its peers", "", *head(results), "", "## Budgets", "", *verdicts.budgets(results), "",

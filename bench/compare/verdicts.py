@@ -1,5 +1,8 @@
 """Whether the budgets are met, and the ratios that are promised."""
 
+from workloads import MIB
+
+from . import misses
 from .figures import text
 
 US, REFERENCE = "Cachey", "reference"
@@ -30,9 +33,10 @@ def budgets(results):
     slowness = ours / device if ours and device else None
     rate, whole = of("disk-16MiB", "gb_per_s", "fio"), of("disk-16MiB", "gb_per_s")
     share = whole / rate if whole and rate else None
-    first, bare = of("paced-first-byte", "first_byte_p50_us"), of("paced-first-byte", "first_byte_p50_us", "origin itself")
+    first, bare = (of("paced-first-byte", "first_byte_p50_us", column) for column in (US, "origin itself"))
     late = first - bare if first and bare else None
-    over = [value - limit for row, limit in (("miss-64", 512), ("herd", 512)) for value in results.values(row, US, "rss_peak_mib")]
+    over = [value - misses.MEMORY / MIB for row in ("miss-64", "herd")
+            for value in results.values(row, US, "rss_peak_mib")]
     rows = [
         simple("4 KiB memory hit, HTTP/1.1", "hit-4KiB-h1", "cpu_per_100k", 1.10, "<= 1.10 CPU-s per 100k"),
         simple("4 KiB memory hit, HTTP/2", "hit-4KiB-h2c", "cpu_per_100k", 0.5, "<= 0.5 CPU-s per 100k"),
@@ -40,7 +44,8 @@ def budgets(results):
         simple("4 KiB disk hit: read", "disk-4KiB", "disk_kib_per_request", 64.5, "one read of <= 64 KiB"),
         ("4 KiB disk hit: time", "p50 <= 2x a bare O_DIRECT read of 64 KiB", f"{slowness:.2f}x" if slowness else "-",
          _at_most(slowness, 2)),
-        ("16 MiB disk hit", ">= 80 % of fio's rate", f"{share:.0%}" if share else "-", None if share is None else share >= 0.8),
+        ("16 MiB disk hit", ">= 80 % of fio's rate", f"{share:.0%}" if share else "-",
+         None if share is None else share >= 0.8),
         ("miss: first byte", "<= the origin's + 2 ms", f"+ {late / 1e3:.2f} ms" if late is not None else "-",
          _at_most(late, 2000)),
         simple("miss: CPU, 4 connections", "miss-4", "cpu_per_gb", 0.7, "<= 0.7 CPU-s/GB"),
@@ -83,7 +88,8 @@ def ratios(results):
             bare = results.median(row, "origin itself", figure)
             ours, theirs = (value - bare if value and bare else None for value in (ours, theirs))
             ratio = theirs / ours if ours and theirs else None
-        yield (f"| {what} | {_shown(figure, ours)} | {_shown(figure, theirs)} | {f'{ratio:.1f}' if ratio else '-'} | {wanted} | "
+        times = "-" if not ratio else f"{ratio:,.2f}" if ratio < 10 else f"{ratio:,.0f}"
+        yield (f"| {what} | {_shown(figure, ours)} | {_shown(figure, theirs)} | {times} | {wanted} | "
                f"{_verdict(None if ratio is None else ratio >= wanted)} |")
     yield ""
     yield "| Cachey's cost of a 4 KiB hit, CPU-s per 100k | from | to | change | wanted | |"
@@ -97,4 +103,5 @@ def ratios(results):
         low, high = min(costs, key=costs.get), max(costs, key=costs.get)
         change = costs[high] / costs[low] - 1
         count = lambda row: f"{costs[row]:.2f} ({int(row.removeprefix(prefix)):,})"
-        yield f"| {what} | {count(low)} | {count(high)} | {change:+.0%} | +-{FLAT:.0%} | {_verdict(change <= 2 * FLAT)} |"
+        yield (f"| {what} | {count(low)} | {count(high)} | {change:+.0%} | +-{FLAT:.0%} | "
+               f"{_verdict(change <= 2 * FLAT)} |")
