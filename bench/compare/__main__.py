@@ -96,9 +96,9 @@ def run(options):
             results.checks = check_load.check(bench)
     finally:
         signal.alarm(0)
+        report.write(results, options.output)
         bench.close()
         progress.end()
-        report.write(results, options.output)
     return results
 
 

@@ -140,7 +140,7 @@ class Bench:
     def _end(self, column):
         column.stop()
         self._running = [server for server in self._running if server not in column.owned]
-        shutil.rmtree(column.home, ignore_errors=True)
+        column.remove()
 
     def _run(self, family, workload, column, number, rounds, results, progress):
         if column.name in workload.leaves_out:

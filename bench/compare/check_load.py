@@ -12,6 +12,7 @@ from .load import children_cpu, measured
 from .peers import Ours, Terms
 
 CONNECTIONS = 64
+ROUNDS = 3
 
 
 def by_wrk(bench, column):
@@ -38,14 +39,20 @@ def by_fetch_load(bench, column):
     return bench.load.fetch(column.ports["h1"], hits.ranges(4 * KIB), CONNECTIONS, bench.seconds)
 
 
+CLIENTS = (("fetch_load", by_fetch_load), ("wrk", by_wrk), ("h2load", by_h2load))
+
+
 def check(bench):
-    """{client: figures}; `load_busy` near 1 says that the client is the slower side."""
+    """{client: figures of its best round}; `load_busy` near 1 says that the client is the slower side."""
     column = Ours(Terms(home=bench.home / "check", origin=bench.choose_origin("fast").endpoint,
                         certificate=bench.certificate, key=bench.key, cpus=bench.server_cpus, memory=512 * MIB))
     column.start()
     try:
         hits.prepare(bench, column)
-        return {name: measured(bench, column, "h1", lambda client=client: client(bench, column))
-                for name, client in (("fetch_load", by_fetch_load), ("wrk", by_wrk), ("h2load", by_h2load))}
+        best = {}
+        for name, client in CLIENTS * ROUNDS:
+            figures = measured(bench, column, "h1", lambda client=client: client(bench, column))
+            best[name] = max(figures, best.get(name, figures), key=lambda one: one["requests_per_s"])
+        return best
     finally:
         column.stop()

@@ -140,6 +140,7 @@ def mix_fill(bench, column):
 
 def mix(bench, column):
     bench.turn += 1
+    column.keep_to_capacity()
     return measured(bench, column, "h1", lambda: bench.load.fetch(
         column.ports["h1"], mix_ranges(100 + bench.turn, 20_000), 16, bench.seconds * 2, verify=11))
 
@@ -171,7 +172,7 @@ def families(options):
         Family("mix", "A mix: memory for 10 % of the data, disk for 60 %", mixed,
                {"memory": MIX_MEMORY, "disk": MIX_DISK}, prepare=mix_fill, seconds=4,
                note="nginx has its files in the page cache besides, which nothing limits, and removes what is too much "
-                    "every 10 s: in runs this short it keeps more on disk than it may."),
+                    "every 10 s: within a run it keeps more on disk than it may."),
         Family("mix-memory", "The same mix without a disk tier", mixed_memory(mixed), {"memory": MIX_MEMORY},
                prepare=mix_fill, seconds=4, columns=(Ours, Varnish)),
     ]

@@ -57,8 +57,9 @@ class Load:
         if not counted or not data:
             raise BenchError(f"h2load: {(done.stdout + done.stderr)[-300:]}")
         succeeded, failed, errored = (int(number) for number in counted.groups())
-        # When the time is over, h2load breaks off what is under way, and counts it in no row that could be trusted.
-        if succeeded == 0 or failed + errored > clients * streams or int(data[1]) < succeeded * size:
+        under_way = clients * streams  # when the time is over, they are broken off
+        short, long = succeeded * size, (succeeded + 2 * under_way) * size
+        if succeeded == 0 or failed + errored > under_way or not short <= int(data[1]) <= long:
             raise WrongAnswer(f"h2load: {counted[0]}; {data[1]} bytes for {succeeded} times {size}")
         return {"requests": succeeded, "bytes": int(data[1]), "seconds": elapsed, "client_cpu_seconds": cpu}
 

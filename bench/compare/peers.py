@@ -7,6 +7,7 @@ import dataclasses
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from servers import BenchError
 from workloads import MIB
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-REFERENCE = REPOSITORY / "build/peers/bin/server"
+REFERENCE = Path(os.environ.get("CACHEY_REFERENCE", REPOSITORY / "build/peers/bin/server"))
 PROTOCOLS = ("h1", "h2c", "h1+tls", "h2+tls")
 
 
@@ -32,6 +33,7 @@ class Terms:
     disk: int = 0  # bytes, 0: no disk tier
     tls: bool = False  # towards clients
     threads: int = 1
+    many_files: bool = False  # so many that to remove them from a disk would take minutes
     running_origin: object = None  # the origin's own process and port
 
 
@@ -88,6 +90,11 @@ class Column:
 
     def keep_to_capacity(self):
         """Returns when no more is on disk than may be."""
+
+    def remove(self):
+        """All that it has in files."""
+        for directory in (self.home, self.disk_path):
+            shutil.rmtree(directory, ignore_errors=True)
 
     def disk_files(self):
         return [path for path in self.disk_path.rglob("*") if path.is_file()]
@@ -154,6 +161,8 @@ class Nginx(Column):
 
     def settle(self):
         terms = self.terms
+        if terms.many_files:
+            self.disk_path = Path(tempfile.mkdtemp(prefix="cachey-bench-", dir="/dev/shm"))
         plain, h2c, tls = (servers.free_port() for _ in range(3))
         tls_listen = f"""listen 127.0.0.1:{tls} ssl http2;
     ssl_certificate {terms.certificate};

@@ -41,7 +41,7 @@ def head(results):
            f"{facts['load_average_at_start'][0]}")
     yield f"- commit {facts['commit']}, {facts['date']}: `{facts['command']}`"
     yield "- " + "; ".join(f"{name}: {version or 'not available'}" for name, version in facts["versions"].items())
-    yield (f"- medians of {facts['rounds']} rounds of {facts['seconds']:g} s, smallest and largest in brackets; "
+    yield (f"- runs of {facts['seconds']:g} s; medians of the rounds ({facts['rounds']}), smallest and largest in brackets; "
            "GB = 10^9 bytes; CPU is user + system of the server's processes; a figure in bold is the best of its line")
 
 
@@ -115,7 +115,7 @@ def tables(results, level="##"):
     if results.checks:
         yield f"{level} Is the load the bottleneck?"
         yield ""
-        yield "4 KiB hits from Cachey over HTTP/1.1, 64 connections, by three clients:"
+        yield "4 KiB hits from Cachey over HTTP/1.1, 64 connections, by three clients; the best of three rounds:"
         yield ""
         yield "| client | requests/s | server's CPU-s per 100k | client's CPU-s per 100k | client busy |"
         yield "|---|---|---|---|---|"
