@@ -12,7 +12,7 @@ SIZES = {
     4 * KIB: ("4 KiB", 64, (16, 32), COST_100K, 4000),
     64 * KIB: ("64 KiB", 32, (8, 16), COST_100K, 2000),
     MIB: ("1 MiB", 8, (4, 4), COST_GB, 400),
-    16 * MIB: ("16 MiB", 4, (4, 1), COST_GB, 40),
+    16 * MIB: ("16 MiB", 4, (4, 1), COST_GB, 50),
 }
 PROTOCOLS = {"h1": "HTTP/1.1", "h2c": "HTTP/2", "h1+tls": "HTTP/1.1, TLS 1.3", "h2+tls": "HTTP/2, TLS 1.3"}
 TIMES = ("whole_p50_us", "whole_p99_us", "whole_p999_us", "first_byte_p50_us")
