@@ -18,7 +18,7 @@ DISK = 8 * GIB
 LIST = 50_000
 CONNECTIONS = 64
 FILL_SECONDS_MAX = 400
-AT_ONCE = 100_000  # lines of a list, so that no fill goes without a word
+AT_ONCE = 50_000  # objects: as many as fit into the queue to the disk, which drops what comes faster than it writes
 
 
 def objects(numbers):
@@ -32,9 +32,9 @@ def up_to(count, repeats):
         for first in range(have, count, AT_ONCE):
             bench.load.fetch(column.ports["h1"], objects(range(first, min(first + AT_ONCE, count))), 32,
                              FILL_SECONDS_MAX, once=True)
+            if column.terms.disk:
+                settle(column)
         column.objects = count
-        if column.terms.disk:
-            settle(column)
         asked = objects(random.Random(workloads.SEED).choices(range(count), k=LIST))
         return [measured(bench, column, "h1", lambda: bench.load.fetch(
             column.ports["h1"], asked, CONNECTIONS, bench.seconds)) for _ in range(repeats)]
