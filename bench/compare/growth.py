@@ -64,7 +64,7 @@ def families(options):
         left_out = {kind.name: f"filled to {most:,} only" for kind in COLUMNS if kind is not Ours and count > most}
         rows.append(Workload(f"objects-{count}", f"4 KiB hits, {count:,} objects of 4 KiB",
                              (COST_100K, "requests_per_s", "whole_p50_us", "whole_p99_us", "rss_peak_mib"),
-                             up_to(count, repeats), (count - before) / 7000 + repeats * options.seconds, repeats=False,
+                             up_to(count, repeats), (count - before) / 4500 + repeats * options.seconds, repeats=False,
                              leaves_out=left_out))
     rows.append(Workload("restart-objects", f"restart with {counts[-1]:,} objects on disk, then 1,000 requests",
                          ("ready_s", "whole_p50_us", "whole_p99_us", "origin_requests"), restart, 4, repeats=False,
