@@ -116,7 +116,7 @@ SCENARIOS = {
 def count_run(binary, home, origin, scenario, requests):
     """Instructions of a whole life of the server."""
     callgrind = [servers.find_program("valgrind", "valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    cachey = servers.Cachey(binary, home, origin, tls=False, cpu=None, memory="256MiB", under=callgrind)
+    cachey = servers.Cachey(binary, home, origin.endpoint, cpu=None, memory="256MiB", under=callgrind)
     cachey.server.start()
     try:
         Http1(cachey.port).fetch(OBJECT, workloads.MIB)  # into memory

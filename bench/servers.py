@@ -1,4 +1,4 @@
-"""The servers of a comparison: the origin, nginx as the peer, Cachey; and what each has cost.
+"""The servers of a bench: the origin, nginx, Cachey; and what each has cost.
 
 Every server is a process tree that this module started, knows by pid and ends by pid.
 """
@@ -6,6 +6,7 @@ Every server is a process tree that this module started, knows by pid and ends b
 import ctypes
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -38,7 +39,7 @@ def free_port():
 
 
 class Server:
-    """A process tree on one CPU, from start() until stop().
+    """A process tree on `cpu`, one or a set, from start() until stop(); it may be started again.
 
     CPU time is read from /proc for the whole tree: the children that live, and those that ended and
     were waited for (their time is in their parent's).
@@ -57,7 +58,7 @@ class Server:
         def settle():
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             if self._cpu is not None:
-                os.sched_setaffinity(0, {self._cpu})
+                os.sched_setaffinity(0, {self._cpu} if isinstance(self._cpu, int) else self._cpu)
 
         with open(self._log_path, "wb") as log:
             self._process = subprocess.Popen(
@@ -107,6 +108,22 @@ class Server:
                 ticks += sum(int(field) for field in fields[11:15])
         return ticks / TICKS_PER_SECOND
 
+    def disk_read_bytes(self):
+        return self._disk_bytes("read_bytes")
+
+    def disk_written_bytes(self):
+        return self._disk_bytes("write_bytes")
+
+    def _disk_bytes(self, what):
+        """What the tree's processes had the disk do, by /proc/PID/io."""
+        total = 0
+        for pid in self.pids():
+            try:
+                total += int(re.search(rf"^{what}: (\d+)$", Path(f"/proc/{pid}/io").read_text(), re.M)[1])
+            except OSError:
+                pass
+        return total
+
     def rss_peak_bytes(self):
         """The largest of the tree's processes."""
         peak = 0
@@ -119,13 +136,13 @@ class Server:
                 pass
         return peak
 
-    def stop(self):
+    def stop(self, seconds_max=STOP_SECONDS_MAX):
         if self._process is None or self._process.poll() is not None:
             return
         tree = self.pids()
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(STOP_SECONDS_MAX)
+            self._process.wait(seconds_max)
         except subprocess.TimeoutExpired:
             for pid in tree:
                 try:
@@ -144,11 +161,11 @@ def _stat_fields(pid):
     return text[text.rindex(")") + 2:].split()
 
 
-def _nginx_frame(http):
+def _nginx_frame(http, workers, nopush):
     user = pwd.getpwuid(os.geteuid()).pw_name
     # The directive is only known to a master that runs as root.
     as_user = f"user {user};\n" if os.geteuid() == 0 else ""
-    return as_user + f"""worker_processes 1;
+    return as_user + f"""worker_processes {workers};
 worker_rlimit_nofile 16384;
 daemon off;
 pid nginx.pid;
@@ -158,7 +175,7 @@ http {{
   default_type application/octet-stream;
   server_tokens off;
   sendfile on;
-  tcp_nopush on;
+  tcp_nopush {nopush};
   tcp_nodelay on;
   keepalive_timeout 600;
   keepalive_requests 1000000000;
@@ -172,21 +189,43 @@ http {{
 """
 
 
-def nginx(name, home, http, ports, cpu):
+def nginx(name, home, http, ports, cpu, workers=1, nopush="on"):
     program = find_program("nginx", "nginx-light")
     home.mkdir(parents=True, exist_ok=True)
     config = home / "nginx.conf"
-    config.write_text(_nginx_frame(http))
+    config.write_text(_nginx_frame(http, workers, nopush))
     return Server(name, [program, "-e", "stderr", "-p", home, "-c", config], ports, cpu, home / "log")
 
 
+CERTIFICATES = """[req]
+distinguished_name = name
+[name]
+[authority]
+basicConstraints = critical, CA:TRUE
+subjectKeyIdentifier = hash
+[leaf]
+basicConstraints = critical, CA:FALSE
+subjectAltName = DNS:localhost, IP:127.0.0.1
+"""
+
+
 def make_certificate(certificate, key):
-    certificate.parent.mkdir(parents=True)
-    subprocess.run(
-        [find_program("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
-         "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=bench",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True)
+    """For 127.0.0.1, with the authority that signed it in the same file: a server's chain, and what clients trust."""
+    home = certificate.parent
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "certificates.cnf").write_text(CERTIFICATES)
+
+    def make(name, extensions, out, key_out, *signed_by):
+        subprocess.run(
+            [find_program("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "2", "-subj", f"/CN={name}", "-config", home / "certificates.cnf", "-extensions", extensions,
+             "-keyout", key_out, "-out", out, *signed_by], check=True, capture_output=True)
+
+    authority, authority_key = home / "authority.pem", home / "authority-key.pem"
+    make("bench authority", "authority", authority, authority_key)
+    make("bench", "leaf", certificate, key, "-CA", authority, "-CAkey", authority_key)
+    with open(certificate, "a", encoding="ascii") as chain:
+        chain.write(authority.read_text())
 
 
 class Origin:
@@ -197,12 +236,15 @@ class Origin:
     def __init__(self, home, data, cpu):
         self.port = free_port()
         self.tls_port = free_port()
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.tls_endpoint = f"https://127.0.0.1:{self.tls_port}"
         self.certificate = home / "certificate.pem"
-        self._log = home / "served"
+        log = home / "served"
+        self._served = ServedLog(log)
         make_certificate(self.certificate, home / "key.pem")
         self.server = nginx("origin", home, f"""
   log_format served '$status $body_bytes_sent';
-  access_log {self._log} served;
+  access_log {log} served;
   open_file_cache max=256 inactive=10m;
   open_file_cache_valid 10m;
   server {{
@@ -217,83 +259,44 @@ class Origin:
 
     def served(self):
         """(requests, body bytes) since the start."""
-        lines = self._log.read_text().splitlines() if self._log.exists() else []
-        return len(lines), sum(int(line.split()[1]) for line in lines)
+        return self._served.read()
 
 
-class Peer:
-    """nginx as a cache and as a bare proxy: one worker, three ports, the paths of Cachey."""
+class ServedLog:
+    """A log of lines `STATUS BYTES`, counted as it grows."""
 
-    def __init__(self, home, cache_dir, origin, tls, cpu):
-        self._upstream = "https://origin" if tls else "http://origin"
-        self.slice_1m_port, self.slice_16m_port, self.pass_port = ports = [
-            free_port() for _ in range(3)]
-        cache_dir.mkdir(parents=True)
-        self.server = nginx("nginx", home, f"""
-  access_log off;
-  proxy_http_version 1.1;
-  proxy_set_header Connection "";
-  proxy_ssl_verify on;
-  proxy_ssl_name localhost;
-  proxy_ssl_protocols TLSv1.3;
-  proxy_ssl_trusted_certificate {origin.certificate};
-  upstream origin {{
-    server 127.0.0.1:{origin.tls_port if tls else origin.port};
-    keepalive 64;
-    keepalive_requests 1000000000;
-    keepalive_timeout 600;
-  }}
-  proxy_cache_path {cache_dir}/1m levels=1:2 keys_zone=one:16m max_size=2g inactive=1d
-    use_temp_path=off;
-  proxy_cache_path {cache_dir}/16m levels=1:2 keys_zone=sixteen:16m max_size=2g inactive=1d
-    use_temp_path=off;
-  proxy_cache_valid 200 206 1d;
-  proxy_cache_key $uri$slice_range;
-  open_file_cache_valid 10m;
-{self._slice_server(ports[0], "1m", "one", 2048)}
-{self._slice_server(ports[1], "16m", "sixteen", 128)}
-  server {{
-    listen 127.0.0.1:{ports[2]};
-    location /fetch/ {{
-      proxy_buffering off;
-      proxy_buffer_size 256k;
-      proxy_buffers 4 256k;
-      proxy_pass {self._upstream}/;
-    }}
-  }}""", ports, cpu)
+    def __init__(self, path):
+        self._path = path
+        self._offset = self._requests = self._bytes = 0
 
-    def _slice_server(self, port, size, zone, files_open):
-        return f"""  server {{
-    listen 127.0.0.1:{port};
-    open_file_cache max={files_open} inactive=10m;
-    location /fetch/ {{
-      slice {size};
-      proxy_cache {zone};
-      proxy_set_header Range $slice_range;
-      proxy_buffer_size 64k;
-      proxy_buffers 8 128k;
-      proxy_busy_buffers_size 256k;
-      proxy_pass {self._upstream}/;
-    }}
-  }}"""
+    def read(self):
+        """(requests, body bytes) so far."""
+        if self._path.exists():
+            with open(self._path, "rb") as log:
+                log.seek(self._offset)
+                new = log.read()
+            new = new[:new.rfind(b"\n") + 1]
+            lines = new.splitlines()
+            self._offset += len(new)
+            self._requests += len(lines)
+            self._bytes += sum(int(line.split()[1]) for line in lines)
+        return self._requests, self._bytes
+
+
+def s3_environment(endpoint, certificate=None):
+    """What S3 clients need, and nothing of this shell's."""
+    named = {"PATH": os.environ.get("PATH", ""), "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y",
+             "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint}
+    return named | ({"SSL_CERT_FILE": str(certificate)} if certificate else {})
 
 
 class Cachey:
-    """The binary under test: one worker thread, memory tier only. `under`: the words before it on the command line."""
+    """The binary under test. `under`: the words before it on the command line; `more`: those after."""
 
-    def __init__(self, binary, home, origin, tls, cpu, memory="2GiB", under=()):
-        home.mkdir(parents=True)
+    def __init__(self, binary, home, endpoint, cpu, certificate=None, memory="2GiB", threads=1, more=(), under=()):
+        home.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        endpoint = f"https://127.0.0.1:{origin.tls_port}" if tls else f"http://127.0.0.1:{origin.port}"
-        environment = {
-            "PATH": os.environ.get("PATH", ""),
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "y",
-            "AWS_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": endpoint,
-            "SSL_CERT_FILE": str(origin.certificate),
-        }
         self.server = Server(
             "cachey", [*under, binary, "--origin", "s3", "--listen", "127.0.0.1", "--port", self.port,
-                       "--memory", memory, "--threads", "1"],
-            [self.port], cpu, home / "log", environment)
+                       "--memory", memory, "--threads", threads, *more],
+            [self.port], cpu, home / f"log-{self.port}", s3_environment(endpoint, certificate))

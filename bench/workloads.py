@@ -9,105 +9,93 @@ import random
 BUCKET = "bench"
 KIB = 1024
 MIB = 1024 * KIB
+GIB = 1024 * MIB
 PAGE_BYTES = 16 * MIB
-PAGES_PER_OBJECT = 2
-OBJECTS = 16
-OBJECT_BYTES = PAGES_PER_OBJECT * PAGE_BYTES
-SMALL_BYTES = 4 * KIB
-SMALL_REQUESTS = 8192
+PAGES = 64
+HOT_PAGES = 16  # 256 MiB, more than any cache of a CPU
 SEED = 20240607
 TURN_BYTES = 1_000_003
-# What one core can fetch at most, so that a list of misses is long enough for its time.
-MISS_BYTES_PER_SECOND_MAX = 4_000_000_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
     """Bytes first..last of an object; `fresh` is the name it is asked by when nobody may have it."""
 
-    number: int
+    name: str
     first: int
     last: int
     fresh: int | None = None
 
     @property
     def key(self):
-        prefix = "" if self.fresh is None else f"fresh-{self.fresh}/"
-        return f"{BUCKET}/{prefix}{object_name(self.number)}"
-
-    def expected(self, data):
-        with open(data / BUCKET / object_name(self.number), "rb") as file:
-            file.seek(self.first)
-            return file.read(self.last - self.first + 1)
+        return f"{BUCKET}/{'' if self.fresh is None else f'fresh-{self.fresh}/'}{self.name}"
 
 
-def object_name(number):
-    return f"object-{number:02}"
+def page_name(number):
+    return f"page-{number:02}"
 
 
-def make_objects(data):
-    """16 objects of 32 MiB. Each page is one random block turned by a distance of its own, so that
-    no page holds at any offset what another page holds there."""
-    block = random.Random(SEED).randbytes(PAGE_BYTES)
-    (data / BUCKET).mkdir(parents=True)
-    for number in range(OBJECTS):
-        with open(data / BUCKET / object_name(number), "wb") as file:
-            for page in range(PAGES_PER_OBJECT):
-                turn = (number * PAGES_PER_OBJECT + page) * TURN_BYTES % PAGE_BYTES
-                file.write(block[turn:])
-                file.write(block[:turn])
-            file.flush()
-            os.fsync(file.fileno())  # written back now, not while something is measured
-
-
-def page(number, index, fresh=None):
-    first = index * PAGE_BYTES
-    return Range(number, first, first + PAGE_BYTES - 1, fresh)
-
-
-def hit_pages():
-    """One page of each object: 256 MiB, more than any cache of a CPU."""
-    return [page(number, number % PAGES_PER_OBJECT) for number in range(OBJECTS)]
+def sized_name(size):
+    """The object of that many bytes; there is one of each power of two up to a page."""
+    return f"of-{size}"
 
 
 @functools.cache
-def small_ranges():
-    """4 KiB at any byte offset inside the hit pages."""
-    chance = random.Random(SEED)
-    pages = hit_pages()
-    ranges = []
-    for _ in range(SMALL_REQUESTS):
-        home = chance.choice(pages)
-        first = home.first + chance.randrange(PAGE_BYTES - SMALL_BYTES)
-        ranges.append(Range(home.number, first, first + SMALL_BYTES - 1))
-    return ranges
+def _random_page():
+    return random.Random(SEED).randbytes(PAGE_BYTES)
 
 
-class FreshPages:
-    """Pages under names that were never asked for: both of an object, then the next object's."""
-
-    def __init__(self):
-        self._numbers = itertools.count()
-
-    def take(self, count):
-        pages = []
-        while len(pages) < count:
-            fresh = next(self._numbers)
-            pages += [page(fresh % OBJECTS, index, fresh) for index in range(PAGES_PER_OBJECT)]
-        return pages[:count]
-
-    def enough_for(self, seconds):
-        return self.take(int(MISS_BYTES_PER_SECOND_MAX * seconds / PAGE_BYTES) + 8)
+def write_object(path, size, first_turn=0):
+    """Pages are one random block, each turned by a distance of its own: none holds at any offset what another holds."""
+    block = _random_page()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        for number in range(-(-size // PAGE_BYTES)):
+            turn = (first_turn + number) * TURN_BYTES % PAGE_BYTES
+            file.write((block[turn:] + block[:turn])[:size - number * PAGE_BYTES])
+        file.flush()
+        os.fsync(file.fileno())  # written back now, not while something is measured
 
 
-def write_list(path, ranges, prefix):
-    path.write_text("".join(f"{r.first} {r.last} {prefix}/{r.key}\n" for r in ranges))
+def make_objects(data):
+    """64 objects of one page each, and one of each smaller size that is asked for whole."""
+    for number in range(PAGES):
+        write_object(data / BUCKET / page_name(number), PAGE_BYTES, number)
+    for size in (4 * KIB, 256 * KIB, MIB, 4 * MIB):
+        write_object(data / BUCKET / sized_name(size), size, PAGES)
+
+
+def pages(count=HOT_PAGES):
+    return [Range(page_name(number), 0, PAGE_BYTES - 1) for number in range(count)]
+
+
+def ranges_in_pages(size, of=HOT_PAGES, count=8192, step=1, seed=SEED):
+    """Ranges of `size` at random offsets, multiples of `step`, in so many pages."""
+    chance = random.Random(seed)
+    drawn = []
+    for _ in range(count):
+        first = chance.randrange((PAGE_BYTES - size) // step + 1) * step
+        drawn.append(Range(page_name(chance.randrange(of)), first, first + size - 1))
+    return drawn
+
+
+def zipf(names, exponent, count, seed=SEED):
+    """`count` of the names, the most popular first in none but their draw: the k-th is drawn as 1 / k^exponent."""
+    order = list(names)
+    random.Random(SEED).shuffle(order)
+    weights = list(itertools.accumulate((rank + 1) ** -exponent for rank in range(len(order))))
+    return random.Random(seed).choices(order, cum_weights=weights, k=count)
+
+
+def write_list(path, ranges, data, prefix="/fetch"):
+    """Lines for fetch_load, with the file that has the bytes."""
+    path.write_text("".join(f"{r.first} {r.last} {prefix}/{r.key} {data / BUCKET / r.name}\n" for r in ranges))
     return path
 
 
-def wrk_script(ranges, prefix):
-    """The same list for wrk, each answer checked."""
-    rows = ",\n".join(f'{{"{prefix}/{r.key}", "bytes={r.first}-{r.last}"}}' for r in ranges)
+def wrk_script(ranges, prefix="/fetch"):
+    """The same list for wrk, each answer's status and length checked."""
+    rows = ",\n".join(f'{{"{prefix}/{r.key}", "bytes={r.first}-{r.last}", {r.last - r.first + 1}}}' for r in ranges)
     return f"""local asked = {{
 {rows}
 }}
@@ -118,7 +106,7 @@ function request()
   return wrk.format("GET", asked[next_row][1], {{["Range"] = asked[next_row][2]}})
 end
 function response(status, headers, body)
-  if status ~= 206 or #body ~= {SMALL_BYTES} then wrong = wrong + 1 end
+  if status ~= 206 or #body ~= asked[1][3] then wrong = wrong + 1 end
   if wrong > 0 and wrong < 4 then print("WRONG ANSWER", status, #body) end
 end
 """

@@ -1,0 +1,282 @@
+"""The columns of a comparison: how Cachey, the reference, nginx and Varnish are started on the same terms.
+
+A Column knows its protocols' ports and the processes behind them. Each class takes the same Terms.
+"""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import servers
+from servers import BenchError
+from workloads import MIB
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REFERENCE = Path(os.environ.get("CACHEY_REFERENCE", REPOSITORY / "build/peers/bin/server"))
+PROTOCOLS = ("h1", "h2c", "h1+tls", "h2+tls")
+
+
+@dataclasses.dataclass(frozen=True)
+class Terms:
+    """What every server of a family is given."""
+
+    home: Path
+    origin: str  # http(s)://address:port
+    certificate: Path  # of the origin and of the servers
+    key: Path
+    cpus: set
+    memory: int
+    disk: int = 0  # bytes, 0: no disk tier
+    tls: bool = False  # towards clients
+    threads: int = 1
+    many_files: bool = False  # so many that to remove them from a disk would take minutes
+    running_origin: object = None  # the origin's own process and port
+
+
+class NotAble(BenchError):
+    """That server has nothing of the kind; the reason, for a note."""
+
+
+class Column:
+    """A server of one kind: ports by protocol, a process by protocol (the same one for several)."""
+
+    name = ""
+    page_cache = False  # its files are read through the kernel's page cache, which is no part of `memory`
+
+    def __init__(self, terms):
+        self.terms = terms
+        self.home = terms.home / self.name.lower()
+        self.home.mkdir(parents=True)
+        self.disk_path = self.home / "disk"
+        self.ports = {}
+        self.processes = {}
+        self.settle()
+
+    @classmethod
+    def why_not(cls, _terms):
+        """Why it cannot serve on such terms; None: it can."""
+        return None
+
+    def settle(self):
+        """Fills in ports and processes; nothing runs yet."""
+        raise NotImplementedError
+
+    def add(self, protocols, process, port):
+        for protocol in protocols:
+            self.ports[protocol] = port
+            self.processes[protocol] = process
+
+    def server(self, protocol="h1"):
+        if protocol not in self.processes:
+            raise NotAble(f"{self.name} does not speak {protocol} here")
+        return self.processes[protocol]
+
+    @property
+    def owned(self):
+        """The processes that it starts and ends."""
+        return set(self.processes.values())
+
+    def start(self):
+        for process in self.owned:
+            process.start()
+
+    def stop(self):
+        for process in self.owned:
+            process.stop(seconds_max=60)
+
+    def keep_to_capacity(self):
+        """Returns when no more is on disk than may be."""
+
+    def remove(self):
+        """All that it has in files."""
+        for directory in (self.home, self.disk_path):
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def disk_files(self):
+        return [path for path in self.disk_path.rglob("*") if path.is_file()]
+
+    def forget_page_cache(self):
+        """What the kernel has of its files in memory goes, so that the disk is read."""
+        for path in self.disk_files():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+class Ours(Column):
+    name = "Cachey"
+    binary = REPOSITORY / "build/release/cachey"
+
+    def settle(self):
+        terms = self.terms
+        disk = []
+        if terms.disk:
+            self.disk_path.mkdir()
+            disk = ["--disk-path", self.disk_path, "--disk-capacity", terms.disk]
+        for protocols, tls in ((("h1", "h2c"), []), (("h1+tls", "h2+tls"), ["--tls-cert", terms.certificate,
+                                                                             "--tls-key", terms.key])):
+            if tls and not terms.tls:
+                continue
+            made = servers.Cachey(self.binary, self.home, terms.origin, terms.cpus, terms.certificate,
+                                  memory=terms.memory, threads=terms.threads, more=[*disk, *tls])
+            self.add(protocols, made.server, made.port)
+
+
+class Reference(Column):
+    """github.com/s2-streamstore/cachey, as `cargo install cachey` builds it. A worker for each CPU it may use."""
+
+    name = "reference"
+    page_cache = True
+
+    @classmethod
+    def why_not(cls, _terms):
+        return None if REFERENCE.exists() else "not available: build/peers has no build of it"
+
+    def settle(self):
+        terms = self.terms
+        disk = []
+        if terms.disk:
+            self.disk_path.mkdir()
+            disk = ["--disk-path", self.disk_path, "--disk-kind", "fs", "--disk-capacity", f"{terms.disk // MIB}MiB"]
+        environment = servers.s3_environment(terms.origin, terms.certificate) | {"RUST_LOG": "warn"}
+        for protocols, tls in ((("h1", "h2c"), []), (("h1+tls", "h2+tls"), ["--tls-cert", terms.certificate,
+                                                                             "--tls-key", terms.key])):
+            if tls and not terms.tls:
+                continue
+            port = servers.free_port()
+            command = [REFERENCE, "--memory", f"{terms.memory // MIB}MiB", "--port", port, *disk, *tls]
+            log = self.home / f"log-{port}"
+            self.add(protocols, servers.Server(self.name, command, [port], terms.cpus, log, environment), port)
+
+
+class Nginx(Column):
+    """proxy_cache with slice 16m: pages like Cachey's, kept in files. tcp_nopush would let 64 KiB wait 40 ms."""
+
+    name = "nginx"
+    page_cache = True
+
+    def settle(self):
+        terms = self.terms
+        if terms.many_files:
+            self.disk_path = Path(tempfile.mkdtemp(prefix="cachey-bench-", dir="/dev/shm"))
+        plain, h2c, tls = (servers.free_port() for _ in range(3))
+        tls_listen = f"""listen 127.0.0.1:{tls} ssl http2;
+    ssl_certificate {terms.certificate};
+    ssl_certificate_key {terms.key};
+    ssl_protocols TLSv1.3;""" if terms.tls else ""
+        ports = [plain, h2c] + ([tls] if terms.tls else [])
+        process = servers.nginx("nginx", self.home / "nginx", f"""
+  access_log off;
+  proxy_http_version 1.1;
+  proxy_set_header Connection "";
+  proxy_ssl_verify on;
+  proxy_ssl_name localhost;
+  proxy_ssl_protocols TLSv1.3;
+  proxy_ssl_trusted_certificate {terms.certificate};
+  http2_max_requests 1000000000;
+  upstream origin {{
+    server {terms.origin.split("://")[1]};
+    keepalive 64;
+    keepalive_requests 1000000000;
+    keepalive_timeout 600;
+  }}
+  proxy_cache_path {self.disk_path} levels=1:2 keys_zone=pages:64m max_size={terms.disk or terms.memory} inactive=1d
+    use_temp_path=off;
+  proxy_cache_valid 200 206 1d;
+  proxy_cache_key $uri$slice_range;
+  proxy_cache_lock on;
+  proxy_cache_lock_timeout 60s;
+  open_file_cache max=2048 inactive=10m;
+  open_file_cache_valid 10m;
+  server {{
+    listen 127.0.0.1:{plain} backlog=4096;
+    listen 127.0.0.1:{h2c} http2;
+    {tls_listen}
+    location /fetch/ {{
+      slice 16m;
+      proxy_cache pages;
+      proxy_set_header Range $slice_range;
+      proxy_buffer_size 64k;
+      proxy_buffers 8 128k;
+      proxy_busy_buffers_size 256k;
+      proxy_pass {terms.origin.split("://")[0]}://origin/;
+    }}
+  }}""", ports, terms.cpus, terms.threads, nopush="off")
+        self.add(["h1"], process, plain)
+        self.add(["h2c"], process, h2c)
+        if terms.tls:
+            self.add(["h1+tls", "h2+tls"], process, tls)
+
+
+    def keep_to_capacity(self):
+        """Its cache manager looks every 10 s."""
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline and sum(file.stat().st_size for file in self.disk_files()) > self.terms.disk:
+            time.sleep(0.2)
+
+
+class Varnish(Column):
+    """Varnish 7.1 with malloc storage. It fetches and keeps whole objects."""
+
+    name = "Varnish"
+
+    @classmethod
+    def why_not(cls, terms):
+        if terms.disk:
+            return "no disk tier that survives in the free edition"
+        return "no TLS to origins" if terms.origin.startswith("https") else None
+
+    def settle(self):
+        terms = self.terms
+        port = servers.free_port()
+        address = terms.origin.split("://")[1].split(":")
+        rules = self.home / "rules.vcl"
+        rules.write_text(f"""vcl 4.1;
+backend default {{ .host = "{address[0]}"; .port = "{address[1]}"; }}
+sub vcl_recv {{ set req.url = regsub(req.url, "^/fetch", ""); return (hash); }}
+sub vcl_backend_response {{ set beresp.ttl = 1d; set beresp.grace = 0s; }}
+""")
+        command = [servers.find_program("varnishd", "varnish"), "-F", "-j", "none", "-n", self.home / "run",
+                   "-T", "none", "-a", f"127.0.0.1:{port}", "-f", rules, "-s", f"malloc,{terms.memory}",
+                   "-p", "feature=+http2"]
+        self.add(["h1", "h2c"], servers.Server(self.name, command, [port], terms.cpus, self.home / "log"), port)
+
+
+COLUMNS = (Ours, Reference, Nginx, Varnish)
+
+
+def install_reference(say):
+    """Builds the reference once, where cargo and its registry are there. Its absence is no error."""
+    tried = REPOSITORY / "build/peers/tried"
+    if REFERENCE.exists() or tried.exists() or shutil.which("cargo") is None:
+        return
+    say("building the reference by cargo, once: some minutes; its output is in build/peers/log")
+    tried.parent.mkdir(parents=True, exist_ok=True)
+    with open(tried.parent / "log", "wb") as log:
+        done = subprocess.run(["nice", "-n", "15", "cargo", "install", "cachey", "--locked", "--root", tried.parent],
+                              stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        tried.write_text("It could not be built; remove this file to try again.\n")
+        say("the reference could not be built: its column says so")
+
+
+def versions():
+    def said(*command):
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError:
+            return None
+        lines = (done.stdout or done.stderr).strip().splitlines()
+        return lines[0] if lines else None
+
+    reference = None
+    if REFERENCE.exists():
+        listed = said("cargo", "install", "--list", "--root", REFERENCE.parents[1])
+        reference = (listed or "cachey").rstrip(":")
+    return {"Cachey": said(Ours.binary, "--version"), "reference": reference,
+            "nginx": said(servers.find_program("nginx", "nginx-light"), "-v"),
+            "Varnish": said(servers.find_program("varnishd", "varnish"), "-V")}

@@ -1,0 +1,107 @@
+"""Whether the budgets are met, and the ratios that are promised."""
+
+from workloads import MIB
+
+from . import misses
+from .figures import text
+
+US, REFERENCE = "Cachey", "reference"
+YARDSTICKS = ("fio", "origin itself")
+
+
+def _verdict(met):
+    return "not measured" if met is None else "met" if met else "**missed**"
+
+
+def _at_most(value, limit):
+    return None if value is None or limit is None else value <= limit
+
+
+def _shown(figure, value):
+    return "-" if value is None else text(figure, value)
+
+
+def budgets(results):
+    """One line for each budget: what it is, what came out, and whether that is enough."""
+    of = lambda row, figure, column=US: results.median(row, column, figure)
+
+    def simple(path, row, figure, limit, what):
+        value = of(row, figure)
+        return path, what, _shown(figure, value), _at_most(value, limit)
+
+    device, ours = of("disk-4KiB", "whole_p50_us", "fio"), of("disk-4KiB", "whole_p50_us")
+    slowness = ours / device if ours and device else None
+    rate, whole = of("disk-16MiB", "gb_per_s", "fio"), of("disk-16MiB", "gb_per_s")
+    share = whole / rate if whole and rate else None
+    first, bare = (of("paced-first-byte", "first_byte_p50_us", column) for column in (US, "origin itself"))
+    late = first - bare if first and bare else None
+    over = [value - misses.MEMORY / MIB for row in ("miss-64", "herd")
+            for value in results.values(row, US, "rss_peak_mib")]
+    rows = [
+        simple("4 KiB memory hit, HTTP/1.1", "hit-4KiB-h1", "cpu_per_100k", 1.10, "<= 1.10 CPU-s per 100k"),
+        simple("4 KiB memory hit, HTTP/2", "hit-4KiB-h2c", "cpu_per_100k", 0.5, "<= 0.5 CPU-s per 100k"),
+        simple("16 MiB memory hit", "hit-16MiB-h1", "cpu_per_gb", 0.30, "<= 0.30 CPU-s/GB"),
+        simple("4 KiB disk hit: read", "disk-4KiB", "disk_kib_per_request", 64.5, "one read of <= 64 KiB"),
+        ("4 KiB disk hit: time", "p50 <= 2x a bare O_DIRECT read of 64 KiB", f"{slowness:.2f}x" if slowness else "-",
+         _at_most(slowness, 2)),
+        ("16 MiB disk hit", ">= 80 % of fio's rate", f"{share:.0%}" if share else "-",
+         None if share is None else share >= 0.8),
+        ("miss: first byte", "<= the origin's + 2 ms", f"+ {late / 1e3:.2f} ms" if late is not None else "-",
+         _at_most(late, 2000)),
+        simple("miss: CPU, 4 connections", "miss-4", "cpu_per_gb", 0.7, "<= 0.7 CPU-s/GB"),
+        simple("miss: bytes from the origin", "miss-4", "origin_bytes_per_byte", 1.02, "<= 1.02 a byte asked"),
+        simple("1,000 clients on a cold page", "herd", "origin_requests", 1, "1 GET"),
+        simple(results.rows.get("restart-objects", {}).get("title", "restart").split(", then")[0],
+               "restart-objects", "ready_s", 1, "<= 1 s"),
+        ("RSS past --memory, misses and the crowd", "<= 64 MiB", f"{max(over):+.0f} MiB" if over else "-",
+         _at_most(max(over), 64) if over else None),
+    ]
+    yield "| path | budget | measured | |"
+    yield "|---|---|---|---|"
+    for path, budget, value, met in rows:
+        yield f"| {path} | {budget} | {value} | {_verdict(met)} |"
+
+
+DELAY = "miss, first byte at 90 MB/s, past the origin's own"
+RATIOS = (  # what, row, figure, at least so many times the reference's
+    ("4 KiB memory hits, CPU", "hit-4KiB-h1", "cpu_per_100k", 2),
+    ("16 MiB memory hits, CPU", "hit-16MiB-h1", "cpu_per_gb", 1.5),
+    ("4 KiB of 4 MiB objects on disk, bytes read", "disk-4KiB-of-4MiB", "disk_kib_per_request", 20),
+    ("miss, first byte at 90 MB/s", "paced-first-byte", "first_byte_p50_us", 20),
+    (DELAY, "paced-first-byte", "first_byte_p50_us", 20),
+    ("1,000 clients on a cold page, GETs", "herd", "origin_requests", 1),
+    ("1,000 clients on a cold page, p50", "herd", "whole_p50_us", 1),
+    ("peak RSS, misses on 4 connections", "miss-4", "rss_peak_mib", 1),
+    ("peak RSS, misses on 64 connections", "miss-64", "rss_peak_mib", 1),
+    ("peak RSS, the crowd", "herd", "rss_peak_mib", 1),
+)
+FLAT = 0.10
+
+
+def ratios(results):
+    yield "| | Cachey | reference | times better | wanted | |"
+    yield "|---|---|---|---|---|---|"
+    for what, row, figure, wanted in RATIOS:
+        ours, theirs = (results.median(row, column, figure) for column in (US, REFERENCE))
+        ratio = theirs / ours if ours and theirs is not None else None
+        if what == DELAY:
+            bare = results.median(row, "origin itself", figure)
+            ours, theirs = (value - bare if value and bare else None for value in (ours, theirs))
+            ratio = theirs / ours if ours and theirs else None
+        times = "-" if not ratio else f"{ratio:,.2f}" if ratio < 10 else f"{ratio:,.0f}"
+        yield (f"| {what} | {_shown(figure, ours)} | {_shown(figure, theirs)} | {times} | {wanted} | "
+               f"{_verdict(None if ratio is None else ratio >= wanted)} |")
+    yield ""
+    yield "| Cachey's cost of a 4 KiB hit, CPU-s per 100k | from | to | change | wanted | |"
+    yield "|---|---|---|---|---|---|"
+    for what, prefix in (("objects", "objects-"), ("connections, 16 and more", "connections-")):
+        rows = [row for row in results.rows if row.startswith(prefix) and row != "connections-1"]
+        costs = {row: results.median(row, US, "cpu_per_100k") for row in rows}
+        costs = {row: value for row, value in costs.items() if value}
+        if len(costs) < 2:
+            continue
+        low, high = min(costs, key=costs.get), max(costs, key=costs.get)
+        change = costs[high] / costs[low] - 1
+        count = lambda row: f"{costs[row]:.2f} ({int(row.removeprefix(prefix)):,})"
+        yield (f"| {what} | {count(low)} | {count(high)} | {change:+.0%} | +-{FLAT:.0%} | "
+               f"{_verdict(change <= 2 * FLAT)} |")
