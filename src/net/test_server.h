@@ -1,5 +1,7 @@
 #pragma once
 
+#include <time.h>
+
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -191,6 +193,20 @@ class TestServer {
   rt::Workers workers_{2, clock_};
   Server server_;
 };
+
+/// What the process, tests' clients and all, has taken of its processors.
+[[nodiscard]] inline std::chrono::nanoseconds cpu_time() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
+
+/// While this thread sleeps, the server waits for its clients: it does not look for them.
+[[nodiscard]] inline bool server_is_quiet() {
+  const std::chrono::nanoseconds before = cpu_time();
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  return cpu_time() - before < std::chrono::milliseconds(100);
+}
 
 /// Looks every millisecond until `condition` holds, for 10 s at most.
 template <typename Condition>

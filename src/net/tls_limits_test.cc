@@ -93,6 +93,33 @@ TEST(TlsLimits, AHandshakeHasATimeLimit) {
   EXPECT_EQ(server.stats().tls_handshake_failures, 1u);  // silence was no attempt
 }
 
+TEST(TlsLimits, AHandshakeThatIsNotOverCostsNoTime) {
+  const std::string hello = client_hello();
+  TestServer server(tls_config());
+  for (const size_t size : {size_t{1}, size_t{3}, hello.size() / 2}) {
+    TestClient client(server.port);
+    client.send(std::string_view(hello).substr(0, size));
+    ASSERT_TRUE(eventually([&] { return server.stats().connections == 1; }));
+    EXPECT_TRUE(server_is_quiet()) << size;
+    client.send(std::string_view(hello).substr(size));
+    ASSERT_TRUE(client.receive());
+    EXPECT_EQ(client.take_received().front(), '\x16');  // the server's hello
+    EXPECT_TRUE(server_is_quiet()) << size;
+    shutdown(client.fd(), SHUT_RDWR);
+    ASSERT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+  }
+}
+
+TEST(TlsLimits, ARequestThatIsNotOverCostsNoTime) {
+  TestServer server(tls_config());
+  TlsTestClient client(server.port);
+  client.send("GET /echo HT");
+  EXPECT_TRUE(server_is_quiet());
+  const char beginning[] = {23, 3, 3, 1};  // of a record
+  ASSERT_EQ(send(client.fd(), beginning, sizeof beginning, 0), 4);
+  EXPECT_TRUE(server_is_quiet());
+}
+
 TEST(TlsLimits, ARequestAndAPauseHaveTimeLimits) {
   ServerConfig config = tls_config();
   config.head_timeout = 300ms;

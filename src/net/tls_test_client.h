@@ -121,6 +121,18 @@ class TlsTestClient final : public TestClient {
   int records_ = 0;
 };
 
+/// A client's first record.
+inline std::string client_hello() {
+  const SslContextPtr context(::SSL_CTX_new(::TLS_client_method()));
+  const SslPtr ssl(::SSL_new(context.get()));
+  BIO* const out = ::BIO_new(::BIO_s_mem());
+  ::SSL_set_bio(ssl.get(), ::BIO_new(::BIO_s_mem()), out);
+  ::SSL_connect(ssl.get());
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(out, &bytes);
+  return {bytes, static_cast<size_t>(size)};
+}
+
 /// The config of a server with a self-signed certificate.
 inline ServerConfig tls_config() {
   TlsConfig tls;
