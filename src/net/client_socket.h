@@ -101,7 +101,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
 
   template <typename Handler>
   void wait_to_read(Handler handler) {
-    if (tls_ && tls_->has_input()) {
+    if (tls_ && !discards_ && tls_->has_input()) {
       rt::asio::post(socket_.get_executor(), [done = std::move(handler)]() mutable {
         std::move(done)(boost::system::error_code());
       });
@@ -125,6 +125,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   std::chrono::nanoseconds write_limit_{};
   size_t unsent_ = 0;  // when the write limit was last set
   Waiting waiting_ = Waiting::kNothing;
+  bool discards_ = false;  // what OpenSSL has of the input is not asked for any more
   bool full_ = false;
   bool flushing_ = false;  // flush() will be called
   bool broken_ = false;

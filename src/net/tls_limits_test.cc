@@ -120,6 +120,20 @@ TEST(TlsLimits, ARequestThatIsNotOverCostsNoTime) {
   EXPECT_TRUE(server_is_quiet());
 }
 
+TEST(TlsLimits, BytesBehindARefusalCostNoTime) {
+  TestServer server(tls_config());
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    TlsTestClient client(server.port, {.version = version});
+    client.send("X\n" + std::string(8192, 'x'));
+    EXPECT_EQ(client.response().status, 400);
+    EXPECT_TRUE(server_is_quiet());  // while it waits for what more the client may send
+    EXPECT_EQ(server.stats().connections, 1);
+    EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+    client.rest();
+    EXPECT_TRUE(client.ended());
+  }
+}
+
 TEST(TlsLimits, ARequestAndAPauseHaveTimeLimits) {
   ServerConfig config = tls_config();
   config.head_timeout = 300ms;
