@@ -82,6 +82,7 @@ TEST(TlsLimits, AHandshakeHasATimeLimit) {
   ServerConfig config = tls_config();
   config.head_timeout = 100ms;
   TestServer server(config);
+  const auto begun = std::chrono::steady_clock::now();
   TestClient silent(server.port);
   TestClient halfway(server.port);
   halfway.send("\x16\x03\x01");
@@ -89,6 +90,9 @@ TEST(TlsLimits, AHandshakeHasATimeLimit) {
     EXPECT_EQ(client->rest(), "");
     EXPECT_TRUE(client->ended() || client->reset());
   }
+  const auto took = std::chrono::steady_clock::now() - begun;
+  EXPECT_GE(took, 100ms);
+  EXPECT_LT(took, 5s);  // by this limit, and by no other
   EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
   EXPECT_EQ(server.stats().tls_handshake_failures, 1u);  // silence was no attempt
 }
@@ -162,13 +166,21 @@ TEST(TlsLimits, TooManyConnectionsAreClosed) {
 TEST(TlsLimits, FewHandshakesAreOpenAtATime) {
   constexpr size_t kTooMany = 2 * TlsWorker::kHandshakesMax + 100;  // both workers, and some
   if (!allow_many_files(2 * kTooMany)) GTEST_SKIP() << "too few files allowed";
-  TestServer server(tls_config());
+  ServerConfig config = tls_config();
+  config.head_timeout = 60s;  // so that none of them ends by it
+  TestServer server(config);
   std::vector<TestClient> clients;
   for (size_t i = 0; i < kTooMany; ++i) {
     clients.emplace_back(server.port);
     clients.back().send("\x16");
   }
-  EXPECT_TRUE(eventually([&] { return server.stats().tls_handshake_failures >= 100; }));
+  // Those past the limit of their worker are closed; the others are waited for.
+  const auto open = [&] { return static_cast<size_t>(server.stats().connections); };
+  const auto closed = [&] { return server.stats().tls_handshake_failures.load(); };
+  EXPECT_TRUE(eventually([&] { return closed() >= 100 && open() + closed() == kTooMany; }));
+  EXPECT_GE(open(), TlsWorker::kHandshakesMax);
+  EXPECT_TRUE(server_is_quiet());
+  EXPECT_EQ(open() + closed(), kTooMany);
   clients.clear();
   ASSERT_TRUE(eventually([&] { return server.stats().connections == 0; }));
   EXPECT_TRUE(TlsTestClient(server.port).agreed());
