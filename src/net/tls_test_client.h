@@ -28,6 +28,7 @@ struct TlsClientOptions {
   const TestIdentity* identity = nullptr;  ///< to show
   SSL_SESSION* session = nullptr;          ///< to resume
   int receive_buffer = 0;                  ///< as TestClient's
+  int fragment = 0;  ///< TLSEXT_max_fragment_length_512, ...; 0: not asked for
 };
 
 /// A TestClient that speaks TLS: shakes hands when it is made.
@@ -88,6 +89,10 @@ class TlsTestClient final : public TestClient {
       ::SSL_CTX_set_cipher_list(context.get(), "DEFAULT@SECLEVEL=0");  // lets TLS 1.1 be tried
       ::SSL_CTX_set_min_proto_version(context.get(), options.version);
       ::SSL_CTX_set_max_proto_version(context.get(), options.version);
+    }
+    if (options.fragment != 0) {
+      ::SSL_CTX_set_tlsext_max_fragment_length(context.get(),
+                                               static_cast<uint8_t>(options.fragment));
     }
     if (!options.trusted.empty()) {
       const BioPtr bio(
