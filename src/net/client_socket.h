@@ -95,6 +95,8 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   /// The client has reset the connection, whether or not anybody has tried to send since.
   [[nodiscard]] bool reset_by_client();
   [[nodiscard]] bool expired() const { return expired_; }
+  /// As expired(), which is forgotten: waits go on.
+  [[nodiscard]] bool take_expired() { return std::exchange(expired_, false); }
 
  private:
   enum class Waiting : uint8_t { kNothing, kRead, kWrite };

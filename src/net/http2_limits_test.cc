@@ -348,6 +348,37 @@ TEST(Http2Limits, AnIdleConnectionEndsWhateverItsPings) {
   EXPECT_EQ(client.goaway, NGHTTP2_NO_ERROR);
 }
 
+TEST(Http2Limits, ATimeThatEndsNothingIsForgotten) {
+  ServerConfig config;
+  config.idle_timeout = 100ms;
+  TestServer server(config, 1);
+  TestHttp2Client client(server.port, {.stream_window = 1000,
+                                       .connection_window = 1 << 30,
+                                       .renews_windows = false,
+                                       .receive_buffer = 4096});
+  const int32_t id = client.get("/bytes/20000000");
+  ASSERT_TRUE(client.until([&] { return client.responses[id].body.size() == 1000; }));
+  client.send();
+  TestHttp2Client first(server.port);
+  TestHttp2Client second(server.port);
+  for (TestHttp2Client* other : {&first, &second}) {
+    other->get("/wait");  // so that it is not idle
+    other->send();
+  }
+  ASSERT_TRUE(eventually([&] { return server.handler.waiting == 2; }));
+  // The worker is held up until the wait's time is over, and again before it has looked at that:
+  // then the client lets it send what fills the socket.
+  first.get("/block/300");
+  first.send();
+  ASSERT_TRUE(eventually([&] { return server.handler.blocks == 1; }));
+  second.get("/block/300");
+  second.send();
+  ASSERT_TRUE(eventually([&] { return server.handler.blocks == 2; }));
+  client.let(id, 20'000'000);
+  EXPECT_TRUE(client.wait(id).whole);
+  server.handler.released = true;
+}
+
 TEST(Http2Limits, AWindowThatStaysClosedResetsItsStream) {
   ServerConfig config;
   config.write_timeout = 200ms;
