@@ -56,6 +56,7 @@ std::optional<size_t> ClientSocket::receive(std::span<char> into) {
 
 std::optional<size_t> ClientSocket::discard(size_t bytes_max) {
   if (broken_) return 0;
+  discards_ = true;
   const ssize_t n = ::recv(socket_.native_handle(), nullptr, bytes_max, MSG_DONTWAIT | MSG_TRUNC);
   if (n >= 0) return static_cast<size_t>(n);
   if (errno == EAGAIN || errno == EINTR) return std::nullopt;

@@ -95,13 +95,15 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   /// The client has reset the connection, whether or not anybody has tried to send since.
   [[nodiscard]] bool reset_by_client();
   [[nodiscard]] bool expired() const { return expired_; }
+  /// As expired(), which is forgotten: waits go on.
+  [[nodiscard]] bool take_expired() { return std::exchange(expired_, false); }
 
  private:
   enum class Waiting : uint8_t { kNothing, kRead, kWrite };
 
   template <typename Handler>
   void wait_to_read(Handler handler) {
-    if (tls_ && tls_->has_input()) {
+    if (tls_ && !discards_ && tls_->has_input()) {
       rt::asio::post(socket_.get_executor(), [done = std::move(handler)]() mutable {
         std::move(done)(boost::system::error_code());
       });
@@ -125,6 +127,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   std::chrono::nanoseconds write_limit_{};
   size_t unsent_ = 0;  // when the write limit was last set
   Waiting waiting_ = Waiting::kNothing;
+  bool discards_ = false;  // what OpenSSL has of the input is not asked for any more
   bool full_ = false;
   bool flushing_ = false;  // flush() will be called
   bool broken_ = false;

@@ -15,6 +15,8 @@ std::string_view known_status_line(unsigned status) {
       return "HTTP/1.1 304 Not Modified\r\n";
     case 400:
       return "HTTP/1.1 400 Bad Request\r\n";
+    case 401:
+      return "HTTP/1.1 401 Unauthorized\r\n";
     case 403:
       return "HTTP/1.1 403 Forbidden\r\n";
     case 404:

@@ -43,7 +43,7 @@ rt::Task<void> Http2Connection::run(Buffer received) {
       (void)co_await socket_.readable();
       session_.set_loop_reads(false);
       socket_.stop_waiting();
-      if (socket_.expired()) look_at_time();
+      if (socket_.take_expired()) look_at_time();
     }
     session_.turns().end_turn();
     if (!take_bytes()) break;

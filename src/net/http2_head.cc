@@ -16,11 +16,10 @@ Http2Head::~Http2Head() {
 
 void Http2Head::add(std::string_view name, std::string_view value) {
   list_bytes_ += name.size() + value.size() + kFieldOverhead;
+  if (name == ":method") method_ = method_of(value);
   if (refusal_status_ != 0) return;
   if (list_bytes_ > state_.config.head_bytes_max) return refuse(HeadFault::kTooLarge);
-  if (name == ":method") {
-    method_ = method_of(value);
-  } else if (name == ":path") {
+  if (name == ":path") {
     if (!make_room(value.size())) return;
     target_at_ = text_.size();
     target_size_ = value.size();

@@ -22,10 +22,12 @@ class Http2Head {
   Http2Head(const Http2Head&) = delete;
   Http2Head& operator=(const Http2Head&) = delete;
 
-  /// After a fault, only the size is still counted.
+  /// After a fault, only the size is still counted, and the method looked for.
   void add(std::string_view name, std::string_view value);
   /// As SETTINGS_MAX_HEADER_LIST_SIZE counts: 32 bytes a field on top of its text.
   [[nodiscard]] size_t list_bytes() const { return list_bytes_; }
+  /// Of what is refused, too: as far as it has been told.
+  [[nodiscard]] Method method() const { return method_; }
   [[nodiscard]] size_t memory() const { return text_.capacity(); }
 
   /// All fields are there, `client` sent them. False: refusal_status() and refusal_text() say why

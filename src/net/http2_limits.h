@@ -36,12 +36,16 @@ inline constexpr size_t kTrailerBytesMax = size_t{1} << 20;
 inline constexpr double kResetsBurst = 1000;
 inline constexpr double kResetsPerSecond = 100;
 
-/// Frames that ask for nothing: all but the first HEADERS of a request. A request, and a frame of
-/// a body that we send, pay for those that properly come with them.
+/// Frames that ask for nothing: all but the first HEADERS of a request. A request, a frame of a
+/// body that we send, and the body's bytes pay for those that properly come with them. What bytes
+/// have paid for may come long after them, when their client reads what it has in store: so many
+/// frames at most, which is what kStreamsMax streams of 4 MiB in steps of 4 KiB bring, two a step.
 inline constexpr double kChatterBurst = 1000;
 inline constexpr double kChatterPerSecond = 100;
 inline constexpr double kChatterPerRequest = 8;
 inline constexpr double kChatterPerDataSent = 4;
+inline constexpr double kChatterPerByteSent = 1.0 / 1024;
+inline constexpr double kChatterPaidMax = kStreamsMax * 2 * 1024;
 
 /// Frames are made for so many bytes at most before they are handed to the kernel, and bodies of so
 /// many are copied to leave together with others.
@@ -53,7 +57,7 @@ inline constexpr size_t kTurnBytes = size_t{1} << 20;
 /// Blocks read before the answers to what they ask are sent.
 inline constexpr int kReadsMax = 4;
 
-/// So many at once, and so many a second.
+/// So many at once, and so many a second; more at once where they have been paid for.
 class TokenBucket {
  public:
   TokenBucket(double burst, double per_second, MonoTime now)
@@ -68,7 +72,12 @@ class TokenBucket {
     tokens_ -= 1;
     return true;
   }
-  void give(double tokens) { tokens_ = std::min(burst_, tokens_ + tokens); }
+  /// No more than at the beginning.
+  void give(double tokens) { give(tokens, burst_); }
+  /// Until there are `most`.
+  void give(double tokens, double most) {
+    if (tokens_ < most) tokens_ = std::min(most, tokens_ + tokens);
+  }
 
  private:
   const double burst_;

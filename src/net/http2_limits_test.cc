@@ -164,6 +164,27 @@ TEST(Http2Limits, AFloodOfContinuationsEndsTheConnection) {
   expect_serves(server);
 }
 
+TEST(Http2Limits, WhatIsPaidForIsMoreAtOnce) {
+  MonoTime now;
+  http2::TokenBucket bucket(10, 1, now);
+  const auto take_all = [&] {
+    int count = 0;
+    while (bucket.take(now)) ++count;
+    return count;
+  };
+  bucket.give(5);
+  EXPECT_EQ(take_all(), 10);
+  bucket.give(60, 100);
+  bucket.give(5);
+  now += 20s;
+  EXPECT_EQ(take_all(), 60);
+  bucket.give(99, 100);
+  bucket.give(99, 100);
+  EXPECT_EQ(take_all(), 100);
+  now += 20s;
+  EXPECT_EQ(take_all(), 10);
+}
+
 /// Sends `frames` until the server has had enough, for at most so many times.
 std::optional<uint32_t> flood(TestServer& server, const std::string& frames, int count_max) {
   Wire client(server.port);
@@ -204,6 +225,50 @@ TEST(Http2Limits, RequestsPayForTheChatterThatComesWithThem) {
     nghttp2_submit_ping(client.session(), NGHTTP2_FLAG_NONE, nullptr);
     ASSERT_EQ(client.fetch("/bytes/5").body.size(), 5u);
   }
+}
+
+TEST(Http2Limits, WhatIsSentMayBeAskedForInSmallSteps) {
+  constexpr size_t kSize = 20'000'000;
+  constexpr uint32_t kStep = 4096;
+  TestServer server;
+  TestHttp2Client client(
+      server.port,
+      {.stream_window = 4 << 20, .connection_window = 1 << 30, .renews_windows = false});
+  const int32_t id = client.get("/bytes/" + std::to_string(kSize));
+  const auto& response = client.responses[id];
+  size_t renewed = 0;
+  client.until([&] {
+    for (; renewed + kStep <= response.body.size(); renewed += kStep) {
+      client.let(0, kStep);
+      client.let(id, kStep);
+    }
+    return response.over;
+  });
+  EXPECT_TRUE(response.whole);
+  EXPECT_TRUE(response.body == body_bytes(kSize)) << response.body.size();
+  EXPECT_EQ(client.fetch("/bytes/5").body, body_bytes(5));
+  EXPECT_FALSE(client.goaway);
+}
+
+TEST(Http2Limits, WhatIsSentMayBeAskedForAfterIt) {
+  constexpr size_t kSize = 20'000'000;
+  TestServer server;
+  TestHttp2Client client(
+      server.port,
+      {.stream_window = 1 << 30, .connection_window = 1 << 30, .renews_windows = false});
+  EXPECT_TRUE(client.fetch("/bytes/" + std::to_string(kSize)).whole);
+  for (size_t at = 0; at < kSize; at += 2048) client.let(0, 2048);
+  EXPECT_EQ(client.fetch("/bytes/5").body, body_bytes(5));
+  EXPECT_FALSE(client.goaway);
+}
+
+TEST(Http2Limits, ADownloadPaysForNoFlood) {
+  TestServer server;
+  TestHttp2Client client(server.port);
+  EXPECT_TRUE(client.fetch("/bytes/1000000").whole);
+  for (int i = 0; i < 5000; ++i) client.let(0, 1);
+  client.wait_for_end();
+  EXPECT_EQ(client.goaway, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 TEST(Http2Limits, RapidResetsEndTheConnection) {
@@ -281,6 +346,37 @@ TEST(Http2Limits, AnIdleConnectionEndsWhateverItsPings) {
     nghttp2_submit_ping(client.session(), NGHTTP2_FLAG_NONE, nullptr);
   } while (client.step() && !client.goaway);
   EXPECT_EQ(client.goaway, NGHTTP2_NO_ERROR);
+}
+
+TEST(Http2Limits, ATimeThatEndsNothingIsForgotten) {
+  ServerConfig config;
+  config.idle_timeout = 100ms;
+  TestServer server(config, 1);
+  TestHttp2Client client(server.port, {.stream_window = 1000,
+                                       .connection_window = 1 << 30,
+                                       .renews_windows = false,
+                                       .receive_buffer = 4096});
+  const int32_t id = client.get("/bytes/20000000");
+  ASSERT_TRUE(client.until([&] { return client.responses[id].body.size() == 1000; }));
+  client.send();
+  TestHttp2Client first(server.port);
+  TestHttp2Client second(server.port);
+  for (TestHttp2Client* other : {&first, &second}) {
+    other->get("/wait");  // so that it is not idle
+    other->send();
+  }
+  ASSERT_TRUE(eventually([&] { return server.handler.waiting == 2; }));
+  // The worker is held up until the wait's time is over, and again before it has looked at that:
+  // then the client lets it send what fills the socket.
+  first.get("/block/300");
+  first.send();
+  ASSERT_TRUE(eventually([&] { return server.handler.blocks == 1; }));
+  second.get("/block/300");
+  second.send();
+  ASSERT_TRUE(eventually([&] { return server.handler.blocks == 2; }));
+  client.let(id, 20'000'000);
+  EXPECT_TRUE(client.wait(id).whole);
+  server.handler.released = true;
 }
 
 TEST(Http2Limits, AWindowThatStaysClosedResetsItsStream) {

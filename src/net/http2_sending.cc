@@ -202,6 +202,7 @@ int Http2Session::on_send_body(std::string_view frame_head, size_t bytes) {
   body_bytes_made_ += bytes;
   const_cast<Http2Stream*>(offering_.stream)->body_made(bytes);
   chatter_.give(kChatterPerDataSent);
+  chatter_.give(static_cast<double>(bytes) * kChatterPerByteSent, kChatterPaidMax);
   while (bytes != 0) {
     const iovec& part = offering_.parts.front();
     const size_t here = std::min(part.iov_len - offering_.skip, bytes);

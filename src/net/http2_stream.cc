@@ -23,7 +23,7 @@ void Http2Stream::start(const ResponseHead& head) {
   stage_ = Stage::kStarted;
   state_.stats.responses_of(Protocol::kHttp2).count(head.status());
   body_left_ = head.content_length();
-  head_only_ = head_.refusal_status() == 0 && head_.request().method() == Method::kHead;
+  head_only_ = head_.method() == Method::kHead;
   has_trailers_ = !head_only_ && head.trailer_name().has_value() && !head.trailer_name()->empty();
   const bool ends = head_only_ || (body_left_ == 0 && !has_trailers_);
   if (!lost_) session_.submit_head(*this, head, ends);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "net/server.h"
@@ -103,6 +104,24 @@ TEST(Http2, HeadHasAHeadOnly) {
     EXPECT_EQ(response.field("content-length"), "100000");
     EXPECT_EQ(response.body, "");
     EXPECT_TRUE(response.trailers.empty());
+  }
+}
+
+TEST(Http2, ARefusedHeadHasAHeadOnly) {
+  TestServer server;
+  TestHttp2Client client(server.port);
+  const std::pair<int, int32_t> cases[] = {
+      {431, client.request("HEAD", "/", {{"x", std::string(17'000, 'x')}})},
+      {431, client.request("HEAD", "/" + std::string(17'000, 'x'))},
+      {400, client.request("HEAD", "/", {{"host", "other"}})},
+      {400, client.request("HEAD", "/a#b")},
+  };
+  for (const auto& [status, id] : cases) {
+    const Response& response = client.wait(id);
+    EXPECT_EQ(response.status, status);
+    EXPECT_TRUE(response.whole);
+    EXPECT_NE(response.field("content-length"), "0");
+    EXPECT_EQ(response.body, "");
   }
 }
 

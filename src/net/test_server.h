@@ -1,5 +1,7 @@
 #pragma once
 
+#include <time.h>
+
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -29,6 +31,7 @@ class TestHandler final : public Handler {
  public:
   std::atomic<bool> released{false};  ///< lets /wait go on
   std::atomic<int> waiting{0};        ///< requests that are in /wait
+  std::atomic<int> blocks{0};         ///< requests that have begun a /block
   std::atomic<int> unwritable{0};     ///< responses that ended because writable() said so
 
   rt::Task<void> handle(rt::Worker& worker, const Request& request,
@@ -51,6 +54,10 @@ class TestHandler final : public Handler {
       ++waiting;
       while (!released) co_await worker.timers().sleep(std::chrono::milliseconds(10));
       --waiting;
+      co_await send(request, writer, 5, kBodyMax, kBodyMax);
+    } else if (target.starts_with("/block/")) {  // holds its worker up for so many ms; then 5 bytes
+      ++blocks;
+      std::this_thread::sleep_for(std::chrono::milliseconds(number(target)));
       co_await send(request, writer, 5, kBodyMax, kBodyMax);
     } else if (target.starts_with("/early")) {  // head and so many bytes, 5 after `released`
       co_await early(worker, request, writer);
@@ -160,10 +167,11 @@ inline uint16_t port_of(const std::string& address) {
   return static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
 }
 
-/// A server on a free port of 127.0.0.1 with two workers; drained at the end.
+/// A server on a free port of 127.0.0.1 with two workers, or so many; drained at the end.
 class TestServer {
  public:
-  explicit TestServer(ServerConfig config = {}) : server_(workers_, handler, local(config)) {
+  explicit TestServer(ServerConfig config = {}, unsigned workers = 2)
+      : workers_(workers, clock_), server_(workers_, handler, local(config)) {
     workers_.start();
     const Result<void> started = server_.start();
     if (!started) throw std::runtime_error(started.error().message());
@@ -188,9 +196,23 @@ class TestServer {
   }
 
   const SystemClock clock_;
-  rt::Workers workers_{2, clock_};
+  rt::Workers workers_;
   Server server_;
 };
+
+/// What the process, tests' clients and all, has taken of its processors.
+[[nodiscard]] inline std::chrono::nanoseconds cpu_time() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
+
+/// While this thread sleeps, the server waits for its clients: it does not look for them.
+[[nodiscard]] inline bool server_is_quiet() {
+  const std::chrono::nanoseconds before = cpu_time();
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  return cpu_time() - before < std::chrono::milliseconds(100);
+}
 
 /// Looks every millisecond until `condition` holds, for 10 s at most.
 template <typename Condition>

@@ -82,6 +82,7 @@ TEST(TlsLimits, AHandshakeHasATimeLimit) {
   ServerConfig config = tls_config();
   config.head_timeout = 100ms;
   TestServer server(config);
+  const auto begun = std::chrono::steady_clock::now();
   TestClient silent(server.port);
   TestClient halfway(server.port);
   halfway.send("\x16\x03\x01");
@@ -89,8 +90,52 @@ TEST(TlsLimits, AHandshakeHasATimeLimit) {
     EXPECT_EQ(client->rest(), "");
     EXPECT_TRUE(client->ended() || client->reset());
   }
+  const auto took = std::chrono::steady_clock::now() - begun;
+  EXPECT_GE(took, 100ms);
+  EXPECT_LT(took, 5s);  // by this limit, and by no other
   EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
   EXPECT_EQ(server.stats().tls_handshake_failures, 1u);  // silence was no attempt
+}
+
+TEST(TlsLimits, AHandshakeThatIsNotOverCostsNoTime) {
+  const std::string hello = client_hello();
+  TestServer server(tls_config());
+  for (const size_t size : {size_t{1}, size_t{3}, hello.size() / 2}) {
+    TestClient client(server.port);
+    client.send(std::string_view(hello).substr(0, size));
+    ASSERT_TRUE(eventually([&] { return server.stats().connections == 1; }));
+    EXPECT_TRUE(server_is_quiet()) << size;
+    client.send(std::string_view(hello).substr(size));
+    ASSERT_TRUE(client.receive());
+    EXPECT_EQ(client.take_received().front(), '\x16');  // the server's hello
+    EXPECT_TRUE(server_is_quiet()) << size;
+    shutdown(client.fd(), SHUT_RDWR);
+    ASSERT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+  }
+}
+
+TEST(TlsLimits, ARequestThatIsNotOverCostsNoTime) {
+  TestServer server(tls_config());
+  TlsTestClient client(server.port);
+  client.send("GET /echo HT");
+  EXPECT_TRUE(server_is_quiet());
+  const char beginning[] = {23, 3, 3, 1};  // of a record
+  ASSERT_EQ(send(client.fd(), beginning, sizeof beginning, 0), 4);
+  EXPECT_TRUE(server_is_quiet());
+}
+
+TEST(TlsLimits, BytesBehindARefusalCostNoTime) {
+  TestServer server(tls_config());
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    TlsTestClient client(server.port, {.version = version});
+    client.send("X\n" + std::string(8192, 'x'));
+    EXPECT_EQ(client.response().status, 400);
+    EXPECT_TRUE(server_is_quiet());  // while it waits for what more the client may send
+    EXPECT_EQ(server.stats().connections, 1);
+    EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+    client.rest();
+    EXPECT_TRUE(client.ended());
+  }
 }
 
 TEST(TlsLimits, ARequestAndAPauseHaveTimeLimits) {
@@ -121,13 +166,21 @@ TEST(TlsLimits, TooManyConnectionsAreClosed) {
 TEST(TlsLimits, FewHandshakesAreOpenAtATime) {
   constexpr size_t kTooMany = 2 * TlsWorker::kHandshakesMax + 100;  // both workers, and some
   if (!allow_many_files(2 * kTooMany)) GTEST_SKIP() << "too few files allowed";
-  TestServer server(tls_config());
+  ServerConfig config = tls_config();
+  config.head_timeout = 60s;  // so that none of them ends by it
+  TestServer server(config);
   std::vector<TestClient> clients;
   for (size_t i = 0; i < kTooMany; ++i) {
     clients.emplace_back(server.port);
     clients.back().send("\x16");
   }
-  EXPECT_TRUE(eventually([&] { return server.stats().tls_handshake_failures >= 100; }));
+  // Those past the limit of their worker are closed; the others are waited for.
+  const auto open = [&] { return static_cast<size_t>(server.stats().connections); };
+  const auto closed = [&] { return server.stats().tls_handshake_failures.load(); };
+  EXPECT_TRUE(eventually([&] { return closed() >= 100 && open() + closed() == kTooMany; }));
+  EXPECT_GE(open(), TlsWorker::kHandshakesMax);
+  EXPECT_TRUE(server_is_quiet());
+  EXPECT_EQ(open() + closed(), kTooMany);
   clients.clear();
   ASSERT_TRUE(eventually([&] { return server.stats().connections == 0; }));
   EXPECT_TRUE(TlsTestClient(server.port).agreed());

@@ -131,10 +131,11 @@ TlsStream::Step TlsStream::handshake() {
   ::ERR_clear_error();
   const int result = ::SSL_do_handshake(ssl_.get());
   const int error = ::SSL_get_error(ssl_.get(), result);
+  starved_ = error == SSL_ERROR_WANT_READ;
   const std::string reason = result == 1 ? std::string() : openssl_reason();
   (void)put_out();
   if (result == 1) return finish_handshake();
-  if (error == SSL_ERROR_WANT_READ && !broken_) return Step::kWaits;
+  if (starved_ && !broken_) return Step::kWaits;
   return fail_handshake(reason);
 }
 

@@ -56,6 +56,21 @@ TEST(Tls, BodiesOfAnySizeArriveWhole) {
   }
 }
 
+TEST(Tls, BodiesInSmallRecordsArriveWhole) {
+  TestServer server(tls_config());
+  for (const int version : kBothVersions) {
+    for (const int fragment : {TLSEXT_max_fragment_length_512, TLSEXT_max_fragment_length_1024}) {
+      TlsTestClient client(server.port, {.version = version, .fragment = fragment});
+      client.get("/bytes/5000000");
+      const auto response = client.response();
+      EXPECT_TRUE(response.whole);
+      EXPECT_TRUE(response.body == body_bytes(5'000'000)) << response.body.size();
+      const int smallest = 512 << (fragment - TLSEXT_max_fragment_length_512);
+      EXPECT_GE(client.records(), 5'000'000 / smallest);
+    }
+  }
+}
+
 TEST(Tls, RecordsAreFull) {
   TestServer server(tls_config());
   TlsTestClient client(server.port, {.version = TLS1_2_VERSION});

@@ -28,6 +28,7 @@ struct TlsClientOptions {
   const TestIdentity* identity = nullptr;  ///< to show
   SSL_SESSION* session = nullptr;          ///< to resume
   int receive_buffer = 0;                  ///< as TestClient's
+  int fragment = 0;  ///< TLSEXT_max_fragment_length_512, ...; 0: not asked for
 };
 
 /// A TestClient that speaks TLS: shakes hands when it is made.
@@ -89,6 +90,10 @@ class TlsTestClient final : public TestClient {
       ::SSL_CTX_set_min_proto_version(context.get(), options.version);
       ::SSL_CTX_set_max_proto_version(context.get(), options.version);
     }
+    if (options.fragment != 0) {
+      ::SSL_CTX_set_tlsext_max_fragment_length(context.get(),
+                                               static_cast<uint8_t>(options.fragment));
+    }
     if (!options.trusted.empty()) {
       const BioPtr bio(
           ::BIO_new_mem_buf(options.trusted.data(), static_cast<int>(options.trusted.size())));
@@ -120,6 +125,18 @@ class TlsTestClient final : public TestClient {
   bool agreed_ = false;
   int records_ = 0;
 };
+
+/// A client's first record.
+inline std::string client_hello() {
+  const SslContextPtr context(::SSL_CTX_new(::TLS_client_method()));
+  const SslPtr ssl(::SSL_new(context.get()));
+  BIO* const out = ::BIO_new(::BIO_s_mem());
+  ::SSL_set_bio(ssl.get(), ::BIO_new(::BIO_s_mem()), out);
+  ::SSL_connect(ssl.get());
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(out, &bytes);
+  return {bytes, static_cast<size_t>(size)};
+}
 
 /// The config of a server with a self-signed certificate.
 inline ServerConfig tls_config() {

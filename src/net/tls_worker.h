@@ -63,10 +63,12 @@ class TlsWorker {
   void end_handshake() { --handshakes_; }
 
  private:
-  // Each record grows by less than this.
+  // Each record grows by less than this, and has no less than that where a client asks for small
+  // ones (max_fragment_length, RFC 6066).
   static constexpr size_t kRecordGrowth = 256;
+  static constexpr size_t kFragmentMin = 512;
   static constexpr size_t kOutputBytes =
-      kWindowMax + (kWindowMax / kRecordBytes + 1) * kRecordGrowth;
+      kWindowMax + (kWindowMax / kFragmentMin + 1) * kRecordGrowth;
   static_assert(kPemBytesMax < kOutputBytes);
 
   const std::shared_ptr<TlsContexts> contexts_;
