@@ -31,7 +31,10 @@ namespace cachey::store {
 struct DiskTierConfig {
   uint64_t write_queue_bytes = 256 * kMiB;          ///< of pages being written, and of pages in all
   std::chrono::milliseconds write_patience{1'000};  ///< of a page past it; then it is dropped
-  unsigned writes_at_once = 8;
+  /// Many, where pages are small: while workers are busy a write that has ended is noticed once a
+  /// turn of their loop.
+  unsigned writes_at_once = 128;
+  uint64_t writes_at_once_bytes = 8 * kPageBytes;
   std::chrono::milliseconds read_deadline{5'000};  ///< past it a read is a miss
   std::chrono::milliseconds write_deadline{30'000};
   std::chrono::milliseconds journal_delay{50};  ///< records gather for as long

@@ -179,7 +179,7 @@ rt::Task<bool> DiskTier::wait_for_turn(rt::Worker& worker, uint64_t bytes) {
 bool DiskTier::may_begin(uint64_t bytes) const {
   if (active_writes_ == 0) return true;
   return active_writes_ < config_.writes_at_once &&
-         active_bytes_ + bytes <= config_.write_queue_bytes;
+         active_bytes_ + bytes <= std::min(config_.write_queue_bytes, config_.writes_at_once_bytes);
 }
 
 bool DiskTier::enter_queue(QueuedWrite& queued) {
