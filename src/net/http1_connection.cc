@@ -175,6 +175,7 @@ void Http1Connection::log_failure(std::string_view what) const {
 void Http1Connection::send_refusal() {
   const std::string_view more = refusal_status_ == 503 ? "Retry-After: 1\r\n" : "";
   std::string response = closing_response(refusal_status_, refusal_text_, state_.date.text(), more);
+  if (in_.text().starts_with("HEAD ")) response.resize(response.find("\r\n\r\n") + 4);
   state_.stats.responses_of(Protocol::kHttp1).count(refusal_status_);
   iovec part{response.data(), response.size()};
   (void)socket_.send(std::span(&part, 1), response.size());

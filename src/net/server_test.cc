@@ -93,6 +93,15 @@ TEST(Server, ReadsAHeadInPieces) {
   EXPECT_EQ(client.response().body, body_bytes(10));
 }
 
+TEST(Server, ARefusedHeadHasAHeadOnly) {
+  TestServer server;
+  TestClient client(server.port);
+  client.send("HEAD /bytes/5 HTTP/1.1\r\nno field\r\n\r\n");
+  const std::string answer = client.rest();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+}
+
 TEST(Server, HeadHasNoBody) {
   TestServer server;
   TestClient client(server.port);
