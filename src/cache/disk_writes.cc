@@ -38,20 +38,31 @@ void DiskWrites::start(rt::Worker& worker, PagePtr page, store::MemoryTier::Admi
   worker.tasks().spawn(write(worker, std::move(page), std::move(keep)));
 }
 
-void DiskWrites::observe(rt::Worker& worker, const ObjectKey& key, const ObjectInfo& info) {
-  if (disk_ != nullptr) disk_->observe(worker, key.kind, key.object, info);
+void DiskWrites::observe(rt::Worker& worker, const ObjectKey& key) {
+  if (disk_ == nullptr) return;
+  // Until the table still says what the disk was told: so the last word it hears, from whichever
+  // worker, is of the version that the table has.
+  SourcePtr told;
+  while (SourcePtr now = table_.current(key)) {
+    if (told != nullptr && told->info.same_version(now->info)) return;
+    disk_->observe(worker, key.kind, key.object, now->info);
+    told = std::move(now);
+  }
 }
 
 void DiskWrites::drop(rt::Worker& worker, const ObjectKey& key) {
   if (disk_ != nullptr) disk_->remove(worker, key.kind, key.object);
 }
 
-rt::Task<void> DiskWrites::write(rt::Worker& worker, PagePtr page,
-                                 store::DiskTier::Keep keep) const {
+rt::Task<void> DiskWrites::write(rt::Worker& worker, PagePtr page, store::DiskTier::Keep keep) {
   co_await wait_for_index(worker);
+  if (!table_.has(*page)) co_return;  // of a version that was overtaken
   store::DiskPage written = disk_page(*page);
   std::vector<iovec> from = units_of(*page);
   co_await disk_->write(worker, std::move(written), std::move(from), std::move(keep));
+  // It may have been overtaken just as its write began.
+  const SourcePtr now = table_.current(page->key());
+  if (now != nullptr && !now->info.same_version(page->source()->info)) observe(worker, page->key());
 }
 
 rt::Task<void> DiskWrites::wait_for_index(rt::Worker& worker) const {

@@ -24,8 +24,8 @@ class DiskWrites {
   /// fill's share of the budget with it, so that fills wait for a slow disk.
   void start(rt::Worker& worker, PagePtr page, store::MemoryTier::Admission admission);
 
-  /// The origin told of this version: what the disk has of others leaves.
-  void observe(rt::Worker& worker, const ObjectKey& key, const ObjectInfo& info);
+  /// The origin told of a version: what the disk has of others than the table's current one leaves.
+  void observe(rt::Worker& worker, const ObjectKey& key);
   /// The object has changed, nobody knows to what.
   void drop(rt::Worker& worker, const ObjectKey& key);
 
@@ -34,8 +34,7 @@ class DiskWrites {
   [[nodiscard]] rt::Task<bool> flush(rt::Worker& worker, MonoTime deadline);
 
  private:
-  [[nodiscard]] rt::Task<void> write(rt::Worker& worker, PagePtr page,
-                                     store::DiskTier::Keep keep) const;
+  [[nodiscard]] rt::Task<void> write(rt::Worker& worker, PagePtr page, store::DiskTier::Keep keep);
   [[nodiscard]] rt::Task<void> wait_for_index(rt::Worker& worker) const;
 
   store::DiskTier* const disk_;
