@@ -189,10 +189,7 @@ void DiskTier::forget(DiskEntry& entry) {
 
 void DiskTier::supersede(const ObjectId& object, const ObjectInfo* keep) {
   catalog_.remove_versions(object, keep);
-  for (DiskEntry* entry : writing_) {
-    if (entry->object != object) continue;
-    if (keep == nullptr || !entry->source->info.same_version(*keep)) entry->stale = true;
-  }
+  supersede_writes(object, keep);
 }
 
 void DiskTier::supersede_now(rt::Worker& worker, std::string_view kind, std::string_view object,

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -157,6 +158,10 @@ class DiskTier {
   struct Turn;
   struct Transfer;
   struct QueuedWrite;
+  struct Writing;
+  struct ObjectHash {
+    size_t operator()(const ObjectId& object) const { return object.low; }
+  };
 
   DiskTier(BlockDevice& device, DiskTierConfig config, Superblock superblock, const Clock& clock);
 
@@ -164,6 +169,7 @@ class DiskTier {
   void let_go(DiskEntry& entry) EXCLUDES(mutex_);
   void forget(DiskEntry& entry) EXCLUDES(mutex_);
   void supersede(const ObjectId& object, const ObjectInfo* keep) REQUIRES(mutex_);
+  void supersede_writes(const ObjectId& object, const ObjectInfo* keep) REQUIRES(mutex_);
   void supersede_now(rt::Worker& worker, std::string_view kind, std::string_view object,
                      const ObjectInfo* keep) EXCLUDES(mutex_) EXCLUDES(opening_mutex_);
   [[nodiscard]] bool note_while_opening(const ObjectId& object, const ObjectInfo* keep)
@@ -194,7 +200,8 @@ class DiskTier {
   void take_turn(QueuedWrite& first, rt::WaiterList& begun) REQUIRES(mutex_);
   [[nodiscard]] rt::Task<DiskWrite> write_in_turn(rt::Worker& worker, const DiskPage& page,
                                                   std::span<const iovec> from,
-                                                  std::unique_ptr<Turn> turn, Keep keep);
+                                                  std::unique_ptr<Turn> turn, Keep keep,
+                                                  Writing& writing);
   [[nodiscard]] DiskWrite dropped(DiskDrop cause) {
     stats_.drop(cause);
     return DiskWrite::kDropped;
@@ -235,7 +242,7 @@ class DiskTier {
   mutable Mutex mutex_;
   Journal journal_ GUARDED_BY(mutex_);
   Catalog catalog_ GUARDED_BY(mutex_);
-  std::vector<DiskEntry*> writing_ GUARDED_BY(mutex_);
+  std::unordered_multimap<ObjectId, Writing*, ObjectHash> writing_ GUARDED_BY(mutex_);
   rt::WaiterList queue_ GUARDED_BY(mutex_);
   uint64_t queued_bytes_ GUARDED_BY(mutex_) = 0;
   unsigned active_writes_ GUARDED_BY(mutex_) = 0;

@@ -164,6 +164,51 @@ TEST(DiskTierFaults, AWriteOfAVersionThatWasOvertakenIsNotListed) {
   EXPECT_EQ(disk.tier().usage().pages, 0u);
 }
 
+TEST(DiskTierFaults, AWriteThatWaitsForItsTurnIsOvertakenLikeOneUnderWay) {
+  DiskTierConfig config = DiskHarness::quick();
+  config.writes_at_once = 1;
+  DiskHarness disk(64 * kMiB, config);
+  disk.device().hang();
+  auto write = [&](DiskPage page) -> rt::Task<void> {
+    const auto content = page_content(page);
+    (void)co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
+  };
+  const DiskPage old = make_page("object", 0, 10'000, 1);
+  disk.worker().tasks().spawn(write(make_page("other", 0, 10'000)));
+  disk.worker().tasks().spawn(write(old));
+  disk.run_until([&] { return disk.tier().usage().queued_bytes == 20'000; });
+  disk.tier().observe(disk.worker(), "kind", "object", make_page("object", 0, 1, 2).info);
+  disk.device().release();
+  disk.settle();
+  EXPECT_EQ(drops(disk, DiskDrop::kStale), 1u);
+  EXPECT_FALSE(disk.has(old));
+  EXPECT_TRUE(disk.has(make_page("other", 0, 10'000)));
+}
+
+TEST(DiskTierFaults, AWriteDoesNotWaitForeverForATurnThatHangs) {
+  DiskTierConfig config = DiskHarness::quick();
+  config.writes_at_once = 1;
+  config.write_deadline = 20ms;
+  DiskHarness disk(64 * kMiB, config);
+  disk.device().hang();
+  int dropped = 0;
+  auto write = [&](DiskPage page) -> rt::Task<void> {
+    const auto content = page_content(page);
+    const DiskWrite result =
+        co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
+    if (result == DiskWrite::kDropped) ++dropped;
+  };
+  disk.worker().tasks().spawn(write(make_page("first", 0, 10'000)));
+  disk.worker().tasks().spawn(write(make_page("second", 0, 10'000)));
+  const MonoTime limit = disk.clock().mono() + 20s;
+  disk.run_until([&] { return dropped == 2 || disk.clock().mono() > limit; });
+  EXPECT_EQ(drops(disk, DiskDrop::kWriteError), 1u);
+  EXPECT_EQ(drops(disk, DiskDrop::kQueueFull), 1u);
+  disk.device().release();
+  disk.settle();
+  EXPECT_EQ(disk.tier().usage().queued_bytes, 0u);
+}
+
 TEST(DiskTierFaults, FlushSaysWhenItCannotKeepTheDeadline) {
   DiskHarness disk(64 * kMiB);
   disk.device().hang();
