@@ -18,6 +18,7 @@ using store::DiskDrop;
 store::DiskTierConfig impatient_disk() {
   store::DiskTierConfig config;
   config.journal_delay = 1ms;
+  config.journal_retry = 20ms;
   config.read_deadline = 100ms;
   config.write_deadline = 100ms;
   config.write_patience = 20ms;

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 store::DiskTierConfig quick_disk() {
   store::DiskTierConfig config;
   config.journal_delay = 1ms;
+  config.journal_retry = 20ms;
   return config;
 }
 

@@ -35,8 +35,9 @@ struct DiskTierConfig {
   unsigned writes_at_once = 8;
   std::chrono::milliseconds read_deadline{5'000};  ///< past it a read is a miss
   std::chrono::milliseconds write_deadline{30'000};
-  std::chrono::milliseconds journal_delay{50};  ///< records gather for as long
-  size_t index_bytes_max = kGiB;                ///< memory for the index; past it pages are evicted
+  std::chrono::milliseconds journal_delay{50};     ///< records gather for as long
+  std::chrono::milliseconds journal_retry{1'000};  ///< until what failed is written again
+  size_t index_bytes_max = kGiB;  ///< memory for the index; past it pages are evicted
   /// Told how much the index's memory grew or shrank. Any thread.
   std::function<void(int64_t bytes)> charge = [](int64_t) {};
 };
@@ -210,7 +211,9 @@ class DiskTier {
   // disk_tier_journal.cc
   void start_journal(rt::Worker& worker, bool at_once) EXCLUDES(mutex_);
   [[nodiscard]] rt::Task<void> run_journal(rt::Worker& worker);
-  [[nodiscard]] rt::Task<void> gather(rt::Worker& worker);
+  [[nodiscard]] rt::Task<void> gather(rt::Worker& worker, std::chrono::milliseconds time);
+  [[nodiscard]] bool wants_cleaning() const EXCLUDES(mutex_);
+  [[nodiscard]] rt::Task<bool> write_batch(rt::Worker& worker);
   [[nodiscard]] rt::Task<bool> write_pending(rt::Worker& worker);
   [[nodiscard]] rt::Task<bool> grow_journal(rt::Worker& worker);
   [[nodiscard]] rt::Task<bool> clean_oldest(rt::Worker& worker);

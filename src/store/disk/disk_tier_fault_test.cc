@@ -60,8 +60,7 @@ TEST(DiskTierFaults, AJournalWriteThatFailsIsTriedAgain) {
   DiskHarness disk(64 * kMiB);
   ASSERT_EQ(disk.write(make_page("first", 0, 100'000)), DiskWrite::kStored);
   disk.device().fail_writes(EIO, 2);
-  disk.settle();
-  ASSERT_TRUE(disk.flush());
+  disk.settle();  // and nobody asks for it
   disk.reopen();
   EXPECT_EQ(disk.read(make_page("first", 0, 100'000)), DiskRead::kOk);
 }

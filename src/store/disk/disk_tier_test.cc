@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
 #include "store/disk/disk_harness.h"
 
 namespace cachey::store {
@@ -175,6 +178,33 @@ TEST(DiskTier, TheJournalStaysShortHoweverOftenPagesComeAndGo) {
   EXPECT_EQ(disk.tier().usage().pages, 101u);
   EXPECT_EQ(disk.read(make_page("stays", 0, 70'000)), DiskRead::kOk);
   EXPECT_EQ(disk.read(make_page("p7", 0, 4096, 39)), DiskRead::kOk);
+}
+
+TEST(DiskTier, TheJournalStaysShortAlsoWhereThereIsAlwaysMoreToWrite) {
+  DiskHarness disk(64 * kMiB);
+  constexpr int kTasks = 20;
+  int ended = 0;
+  auto rewrite = [&](int task) -> rt::Task<void> {
+    // Not all in step: so there is a record whenever the journal looks for one.
+    for (int i = 0; i < task; ++i) co_await rt::asio::post(disk.worker().executor(), rt::kAwait);
+    for (int i = 0; i < 1'200; ++i) {
+      const DiskPage page = make_page("p" + std::to_string(i % 5 * kTasks + task), 0, 4096, i);
+      const auto content = page_content(page);
+      (void)co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
+    }
+    ++ended;
+  };
+  uint64_t longest = 0;
+  for (int task = 0; task < kTasks; ++task) disk.worker().tasks().spawn(rewrite(task));
+  disk.run_until([&] {
+    const DiskUsage usage = disk.tier().usage();
+    longest = std::max(longest, usage.used_bytes - usage.payload_bytes);
+    return ended == kTasks;
+  });
+  EXPECT_LE(longest, 2 * kMiB + kDataOffset);
+  ASSERT_TRUE(disk.flush());
+  disk.reopen();
+  EXPECT_EQ(disk.tier().usage().pages, 100u);
 }
 
 TEST(DiskTier, TellsHowMuchMemoryTheIndexTakesAndKeepsItInBounds) {
