@@ -222,6 +222,26 @@ TEST(DiskTier, TellsHowMuchMemoryTheIndexTakesAndKeepsItInBounds) {
   EXPECT_EQ(charged, 0);
 }
 
+TEST(DiskTier, AnIndexThatIsLargerThanItMayBeIsCutWhenItIsRead) {
+  DiskHarness disk(64 * kMiB);
+  for (int i = 0; i < 2'000; ++i) disk.write(make_page(std::to_string(i), 0, 4096));
+  ASSERT_TRUE(disk.flush());
+  disk.close();
+  const SystemClock clock;
+  FixedRandom random(0.5);
+  {
+    DiskTierConfig config = DiskHarness::quick();
+    config.index_bytes_max = 200'000;
+    auto tier = DiskTier::open(disk.device(), config, DiskTier::Start::kKeep, clock, random);
+    ASSERT_TRUE(tier);
+    (*tier)->recover();
+    EXPECT_LE((*tier)->usage().memory_bytes, 200'000u);
+    EXPECT_GT((*tier)->usage().pages, 300u);
+    EXPECT_EQ((*tier)->stats().recovered_pages, (*tier)->usage().pages);
+  }
+  disk.open();
+}
+
 TEST(DiskTier, RefusesWhatItCannotRead) {
   FaultyDevice device(8 * kMiB);
   const SystemClock clock;
