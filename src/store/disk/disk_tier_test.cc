@@ -242,6 +242,20 @@ TEST(DiskTier, AnIndexThatIsLargerThanItMayBeIsCutWhenItIsRead) {
   disk.open();
 }
 
+TEST(DiskTier, RefusesAStoreBehindABeginThatIsNotOurs) {
+  DiskHarness disk(64 * kMiB);
+  disk.write(make_page("object", 0, 10'000));
+  ASSERT_TRUE(disk.flush());
+  disk.close();
+  std::ranges::fill(disk.device().bytes().first(4096), std::byte{0xeb});
+  const SystemClock clock;
+  FixedRandom random(0.5);
+  const auto foreign = DiskTier::open(disk.device(), {}, DiskTier::Start::kKeep, clock, random);
+  ASSERT_FALSE(foreign) << "though the other copy is whole";
+  EXPECT_NE(foreign.error().message().find("no cache of ours"), std::string::npos);
+  disk.open(DiskTier::Start::kWipe);
+}
+
 TEST(DiskTier, RefusesWhatItCannotRead) {
   FaultyDevice device(8 * kMiB);
   const SystemClock clock;

@@ -108,6 +108,8 @@ Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
     AlignedBuffer buffer(kSuperblockBytesMax);
     if (!device.read_now(offset, buffer.bytes()).ok()) continue;
     ParsedSuperblock parsed = parse_superblock(buffer.bytes());
+    // Somebody else's, whatever is left of ours behind it.
+    if (offset == 0 && parsed.state == SuperblockState::kForeign) return parsed;
     if (!best || !preferred(*best, parsed)) best = std::move(parsed);
   }
   if (!best) return fail(ErrorKind::kInternal, "its superblock cannot be read");

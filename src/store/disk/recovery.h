@@ -10,7 +10,8 @@
 
 namespace cachey::store {
 
-/// The better of the two copies, whatever its state. Fails where neither can be read.
+/// The better of the two copies, whatever its state; the first, where it is none of ours. Fails where
+/// neither can be read.
 [[nodiscard]] Result<ParsedSuperblock> read_superblock(BlockDevice& device);
 
 /// Both copies, one after the other, so that one is whole at any time.
