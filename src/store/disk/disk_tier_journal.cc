@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "store/disk/disk_tier.h"
 #include "store/disk/io_parts.h"
+#include "store/disk/recovery.h"
 
 namespace cachey::store {
 namespace {
@@ -130,7 +131,9 @@ rt::Task<bool> DiskTier::write_superblock(rt::Worker& worker, std::vector<Journa
   std::ranges::copy(encoded, buffer.bytes().begin());
   const iovec part = buffer.part();
   for (const uint64_t offset : {uint64_t{0}, kSuperblockCopyOffset}) {
-    const IoStatus status = co_await device_.write(worker, offset, {&part, 1});
+    IoStatus status;
+    if (may_be_torn(encoded)) status = co_await device_.sync(worker);
+    if (status.ok()) status = co_await device_.write(worker, offset, {&part, 1});
     if (!status.ok()) {
       DiskStats::add(stats_.write_errors, 1);
       failed();
