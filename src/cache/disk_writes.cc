@@ -1,6 +1,7 @@
 #include "cache/disk_writes.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
 #include <vector>
 
@@ -13,9 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kProgressEvery = 1s;
-// Pages that become whole while the index is read wait for it so long.
-constexpr auto kIndexPatience = 10s;
-constexpr auto kIndexPoll = 10ms;
+constexpr size_t kYieldEvery = 64;  // pages: those that the disk has take no time
 
 store::DiskPage disk_page(const Page& page) {
   store::DiskPage made;
@@ -55,7 +54,6 @@ void DiskWrites::drop(rt::Worker& worker, const ObjectKey& key) {
 }
 
 rt::Task<void> DiskWrites::write(rt::Worker& worker, PagePtr page, store::DiskTier::Keep keep) {
-  co_await wait_for_index(worker);
   if (!table_.has(*page)) co_return;  // of a version that was overtaken
   store::DiskPage written = disk_page(*page);
   std::vector<iovec> from = units_of(*page);
@@ -65,13 +63,6 @@ rt::Task<void> DiskWrites::write(rt::Worker& worker, PagePtr page, store::DiskTi
   if (now != nullptr && !now->info.same_version(page->source()->info)) observe(worker, page->key());
 }
 
-rt::Task<void> DiskWrites::wait_for_index(rt::Worker& worker) const {
-  const MonoTime deadline = clock_.mono() + kIndexPatience;
-  while (!disk_->recovered() && clock_.mono() < deadline) {
-    co_await worker.timers().sleep(kIndexPoll);
-  }
-}
-
 rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {
   if (disk_ == nullptr) co_return true;
   const auto report = [](uint64_t bytes_left) {
@@ -79,7 +70,8 @@ rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {
   };
   bool durable = co_await disk_->flush(worker, deadline, report);
   if (!durable) co_return false;
-  // What was dropped when its turn came; the disk passes over what it has.
+  // What was dropped, when its turn came or while the index was read; the disk passes over what it
+  // has.
   std::vector<PagePtr> pages = table_.whole_pages();
   MonoTime reported = clock_.mono();
   while (!pages.empty()) {
@@ -93,6 +85,7 @@ rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {
     pages.pop_back();
     store::DiskTier::Keep keep = pin_for_disk(page, std::nullopt);
     if (keep != nullptr) co_await write(worker, page, std::move(keep));
+    if (pages.size() % kYieldEvery == 0) co_await rt::asio::post(worker.executor(), rt::kAwait);
   }
   durable = co_await disk_->flush(worker, deadline, report);
   co_return durable;

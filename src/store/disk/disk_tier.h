@@ -146,8 +146,8 @@ class DiskTier {
   /// The page was used elsewhere (in memory): it should stay.
   void touch(std::string_view kind, std::string_view object, uint32_t page) EXCLUDES(mutex_);
 
-  /// Waits until all writes have ended and are durable, calling `progress` with the bytes left
-  /// about every second. False: not by the deadline.
+  /// Waits until the index is read, and all writes have ended and are durable, calling `progress`
+  /// with the bytes left about every second. False: not by the deadline.
   [[nodiscard]] rt::Task<bool> flush(rt::Worker& worker, MonoTime deadline,
                                      std::function<void(uint64_t bytes_left)> progress);
 

@@ -226,6 +226,10 @@ void DiskTier::copy_records(std::span<const std::byte> blocks, uint64_t first_bl
 
 rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,
                                std::function<void(uint64_t bytes_left)> progress) {
+  while (!recovered_.load(std::memory_order_acquire)) {
+    if (clock_.mono() >= deadline) co_return false;
+    co_await worker.timers().sleep(kFlushPoll);
+  }
   MonoTime reported = clock_.mono();
   while (true) {
     uint64_t left = 0;
