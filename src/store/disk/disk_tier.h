@@ -173,6 +173,7 @@ class DiskTier {
   void supersede_writes(const ObjectId& object, const ObjectInfo* keep) REQUIRES(mutex_);
   void supersede_now(rt::Worker& worker, std::string_view kind, std::string_view object,
                      const ObjectInfo* keep) EXCLUDES(mutex_) EXCLUDES(opening_mutex_);
+  void supersede_noted() REQUIRES(mutex_) REQUIRES(opening_mutex_);
   [[nodiscard]] bool note_while_opening(const ObjectId& object, const ObjectInfo* keep)
       EXCLUDES(opening_mutex_);
   void charge() EXCLUDES(mutex_);
@@ -235,12 +236,15 @@ class DiskTier {
   Superblock superblock_;                // the journal task's, once recovered
   std::optional<Journal::Batch> batch_;  // the journal task's: being written, or to be tried again
 
-  struct Superseded {
-    ObjectId object;
-    std::optional<ObjectInfo> keep;
-  };
+  // Seen while recovering: the last version of an object, none where it is not known. Past
+  // kSupersededMax objects only the share of all objects that the next ones belong to is noted: all
+  // its pages leave.
+  static constexpr size_t kSupersededMax = 100'000;
+  static constexpr size_t kObjectShares = size_t{1} << 20;
   Mutex opening_mutex_;
-  std::vector<Superseded> superseded_ GUARDED_BY(opening_mutex_);  // seen while recovering
+  std::unordered_map<ObjectId, std::optional<ObjectInfo>, ObjectHash> superseded_
+      GUARDED_BY(opening_mutex_);
+  std::vector<bool> superseded_shares_ GUARDED_BY(opening_mutex_);  // kObjectShares, or empty
 
   mutable Mutex mutex_;
   Journal journal_ GUARDED_BY(mutex_);

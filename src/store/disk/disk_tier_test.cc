@@ -315,5 +315,30 @@ TEST(DiskTier, UntilItsIndexIsReadNothingIsFoundOrWrittenAndVersionsAreHeeded) {
   disk.open();
 }
 
+TEST(DiskTier, MoreVersionsThanItNotesWhileItsIndexIsReadAreHeededAllTheSame) {
+  DiskHarness disk(64 * kMiB);
+  for (const char* object : {"a", "b", "c"}) disk.write(make_page(object, 0, 10'000));
+  ASSERT_TRUE(disk.flush());
+  disk.close();
+  const SystemClock clock;
+  FixedRandom random(0.5);
+  auto tier =
+      DiskTier::open(disk.device(), DiskHarness::quick(), DiskTier::Start::kKeep, clock, random);
+  ASSERT_TRUE(tier);
+  const ObjectInfo changed = make_page("", 0, 1, 2).info;
+  (*tier)->observe(disk.worker(), "kind", "a", changed);
+  (*tier)->observe(disk.worker(), "kind", "a", make_page("", 0, 1).info);  // the last one counts
+  for (int i = 0; i < 100'000; ++i) {
+    (*tier)->observe(disk.worker(), "kind", std::to_string(i), changed);
+  }
+  (*tier)->observe(disk.worker(), "kind", "b", changed);
+  (*tier)->recover();
+  EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "a", 0));
+  EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "b", 0));
+  EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "c", 0));
+  disk.settle();
+  disk.open();
+}
+
 }  // namespace
 }  // namespace cachey::store
