@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <functional>
 #include <random>
 
 #include "cache/reader_harness.h"
@@ -18,6 +19,7 @@ using store::DiskDrop;
 store::DiskTierConfig impatient_disk() {
   store::DiskTierConfig config;
   config.journal_delay = 1ms;
+  config.journal_retry = 20ms;
   config.read_deadline = 100ms;
   config.write_deadline = 100ms;
   config.write_patience = 20ms;
@@ -105,14 +107,55 @@ TEST_F(DiskFaults, TheEndWritesWhatIsOnlyInMemory) {
     settle();
   }
   ASSERT_EQ(disk_->usage().pages, 0u);
-  std::promise<bool> done;
-  auto flush = [this](rt::Worker& worker, std::promise<bool>& told) -> rt::Task<void> {
-    const bool durable = co_await cache_.disk_writes().flush(worker, clock_.mono() + 60s);
-    told.set_value(durable);
-  };
-  rt::asio::post(workers_[0].io(), [&] { workers_[0].tasks().spawn(flush(workers_[0], done)); });
-  EXPECT_TRUE(done.get_future().get());
+  EXPECT_TRUE(flush(60s).get());
   EXPECT_EQ(disk_->usage().pages, 3u);
+}
+
+class DiskIsOpening : public ReaderHarness {
+ protected:
+  DiskIsOpening()
+      : ReaderHarness(4 * kPageBytes, FillConfig{}, store::DiskTierConfig{}, Index::kNotYet) {}
+};
+
+TEST_F(DiskIsOpening, PagesNeitherWaitForTheIndexNorAreLost) {
+  for (int i = 0; i < 10; ++i) {
+    const std::string object = std::to_string(i);
+    origin_.put("b", object, {.size = kPageBytes});
+    expect_whole(read(spec(object), {0, kPageBytes}).get(), {0, kPageBytes});
+  }
+  EXPECT_FALSE(flush(50ms).get()) << "nothing is on the disk";
+  std::future<bool> kept = flush(60s);
+  disk_->recover();
+  EXPECT_TRUE(kept.get());
+  EXPECT_EQ(disk_->usage().pages, cache_.table().whole_pages().size());
+  EXPECT_GT(disk_->usage().pages, 0u);
+}
+
+TEST_F(DiskFaults, TheEndLeavesTheWorkerToOthersWhereTheDiskHasAllPages) {
+  constexpr int kPages = 640;
+  for (int i = 0; i < kPages; ++i) {
+    origin_.put("b", std::to_string(i), {.size = 100});
+    expect_whole(read(spec(std::to_string(i)), {0, 100}).get(), {0, 100});
+  }
+  settle();
+  // On the worker: what else has had a turn between the flush's begin and its end.
+  bool flushed = false;
+  int turns = 0;
+  std::function<void()> other = [&] {
+    ++turns;
+    if (!flushed) rt::asio::post(workers_[0].io(), std::ref(other));
+  };
+  std::promise<int> during;
+  auto flush_beside_it = [&]() -> rt::Task<void> {
+    other();
+    const int before = turns;
+    (void)co_await cache_.disk_writes().flush(workers_[0], clock_.mono() + 60s);
+    flushed = true;
+    during.set_value(turns - before);
+  };
+  rt::asio::post(workers_[0].io(), [&] { workers_[0].tasks().spawn(flush_beside_it()); });
+  EXPECT_GE(during.get_future().get(), kPages / 64);
+  settle();
 }
 
 class SlowDisk : public DiskFaults {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <thread>
 
 #include "cache/reader_harness.h"
 
@@ -15,6 +16,7 @@ using namespace std::chrono_literals;
 store::DiskTierConfig quick_disk() {
   store::DiskTierConfig config;
   config.journal_delay = 1ms;
+  config.journal_retry = 20ms;
   return config;
 }
 
@@ -31,12 +33,37 @@ class DiskTest : public ReaderHarness {
     forget_memory();
   }
 
+  /// `range` of page 0 comes in slowly, and is read, in a version that page 1, which is on the disk
+  /// already, has overtaken.
+  std::future<Got> overtake_a_slow_page(ByteRange range) {
+    origin_.put("b", "o", {.size = 2 * kPageBytes});
+    origin_.behave({.read_delay = 30ms});
+    std::future<Got> slow = read(spec("o"), range);
+    while (origin_.bytes_sent() == 0) std::this_thread::sleep_for(1ms);
+    overtaken_ = cache_.table().find(spec("o")->key, 0);
+    overtaken_->reading_began(clock_.mono());  // as by a client that is slower than the origin
+    origin_.put("b", "o", {.size = 2 * kPageBytes, .seed = 2, .etag = "\"v2\""});
+    origin_.behave(origin::FakeOrigin::Behaviour{});
+    const ByteRange second{kPageBytes, 2 * kPageBytes};
+    expect_whole(read(spec("o"), second, 2).get(), second);
+    while (disk_->stats().insertions == 0) std::this_thread::sleep_for(1ms);
+    return slow;
+  }
+
+  void let_go_of_overtaken() {
+    settle();
+    if (overtaken_->reading_ended()) overtaken_->discard();
+    overtaken_.reset();
+  }
+
   void forget_memory() {
     for (const PagePtr& page : cache_.table().whole_pages()) {
       cache_.table().remove(*page);
       page->discard();
     }
   }
+
+  PagePtr overtaken_;
 };
 
 TEST_F(DiskTest, WhatCameInIsReadBackWithoutTheOrigin) {
@@ -132,6 +159,24 @@ TEST_F(DiskTest, AnAnswerIsOfOneVersionAlsoWhereTheDiskHasTheOldOne) {
   EXPECT_TRUE(got.right);
   settle();
   expect_whole(read(spec("o"), {0, 2 * kPageBytes}, 2).get(), {0, 2 * kPageBytes});
+}
+
+TEST_F(DiskTest, APageThatWasOvertakenWhileItCameInIsNotKeptOnDisk) {
+  auto slow = overtake_a_slow_page({0, kPageBytes});
+  expect_whole(slow.get(), {0, kPageBytes});
+  let_go_of_overtaken();
+  EXPECT_EQ(disk_->usage().pages, 1u) << "the new version's";
+  forget_memory();
+  expect_whole(read(spec("o"), {0, 100}, 2).get(), {0, 100});
+}
+
+TEST_F(DiskTest, APageThatWasOvertakenAndCannotBeCompletedTakesNothingOfTheNewVersionAlong) {
+  // Of its second half first; the first half is asked for in the version that is gone.
+  auto slow = overtake_a_slow_page({kPageBytes / 2, kPageBytes});
+  expect_whole(slow.get(), {kPageBytes / 2, kPageBytes});
+  let_go_of_overtaken();
+  EXPECT_EQ(disk_->usage().pages, 1u);
+  EXPECT_NE(cache_.table().find(spec("o")->key, 1), nullptr);
 }
 
 class LittleMemory : public DiskTest {

@@ -1,6 +1,7 @@
 #include "cache/disk_writes.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
 #include <vector>
 
@@ -13,9 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kProgressEvery = 1s;
-// Pages that become whole while the index is read wait for it so long.
-constexpr auto kIndexPatience = 10s;
-constexpr auto kIndexPoll = 10ms;
+constexpr size_t kYieldEvery = 64;  // pages: those that the disk has take no time
 
 store::DiskPage disk_page(const Page& page) {
   store::DiskPage made;
@@ -38,27 +37,30 @@ void DiskWrites::start(rt::Worker& worker, PagePtr page, store::MemoryTier::Admi
   worker.tasks().spawn(write(worker, std::move(page), std::move(keep)));
 }
 
-void DiskWrites::observe(rt::Worker& worker, const ObjectKey& key, const ObjectInfo& info) {
-  if (disk_ != nullptr) disk_->observe(worker, key.kind, key.object, info);
+void DiskWrites::observe(rt::Worker& worker, const ObjectKey& key) {
+  if (disk_ == nullptr) return;
+  // Until the table still says what the disk was told: so the last word it hears, from whichever
+  // worker, is of the version that the table has.
+  SourcePtr told;
+  while (SourcePtr now = table_.current(key)) {
+    if (told != nullptr && told->info.same_version(now->info)) return;
+    disk_->observe(worker, key.kind, key.object, now->info);
+    told = std::move(now);
+  }
 }
 
 void DiskWrites::drop(rt::Worker& worker, const ObjectKey& key) {
   if (disk_ != nullptr) disk_->remove(worker, key.kind, key.object);
 }
 
-rt::Task<void> DiskWrites::write(rt::Worker& worker, PagePtr page,
-                                 store::DiskTier::Keep keep) const {
-  co_await wait_for_index(worker);
+rt::Task<void> DiskWrites::write(rt::Worker& worker, PagePtr page, store::DiskTier::Keep keep) {
+  if (!table_.has(*page)) co_return;  // of a version that was overtaken
   store::DiskPage written = disk_page(*page);
   std::vector<iovec> from = units_of(*page);
   co_await disk_->write(worker, std::move(written), std::move(from), std::move(keep));
-}
-
-rt::Task<void> DiskWrites::wait_for_index(rt::Worker& worker) const {
-  const MonoTime deadline = clock_.mono() + kIndexPatience;
-  while (!disk_->recovered() && clock_.mono() < deadline) {
-    co_await worker.timers().sleep(kIndexPoll);
-  }
+  // It may have been overtaken just as its write began.
+  const SourcePtr now = table_.current(page->key());
+  if (now != nullptr && !now->info.same_version(page->source()->info)) observe(worker, page->key());
 }
 
 rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {
@@ -68,7 +70,8 @@ rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {
   };
   bool durable = co_await disk_->flush(worker, deadline, report);
   if (!durable) co_return false;
-  // What was dropped when its turn came; the disk passes over what it has.
+  // What was dropped, when its turn came or while the index was read; the disk passes over what it
+  // has.
   std::vector<PagePtr> pages = table_.whole_pages();
   MonoTime reported = clock_.mono();
   while (!pages.empty()) {
@@ -82,6 +85,7 @@ rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {
     pages.pop_back();
     store::DiskTier::Keep keep = pin_for_disk(page, std::nullopt);
     if (keep != nullptr) co_await write(worker, page, std::move(keep));
+    if (pages.size() % kYieldEvery == 0) co_await rt::asio::post(worker.executor(), rt::kAwait);
   }
   durable = co_await disk_->flush(worker, deadline, report);
   co_return durable;

@@ -21,22 +21,21 @@ class DiskWrites {
       : disk_(disk), table_(table), clock_(clock) {}
 
   /// The page has become whole and is published. Until it is written its memory stays, and the
-  /// fill's share of the budget with it, so that fills wait for a slow disk.
+  /// fill's share of the budget with it, so that fills wait for a slow disk. While the disk's index
+  /// is read nothing is written: the page stays in memory for as long as it may, or until flush.
   void start(rt::Worker& worker, PagePtr page, store::MemoryTier::Admission admission);
 
-  /// The origin told of this version: what the disk has of others leaves.
-  void observe(rt::Worker& worker, const ObjectKey& key, const ObjectInfo& info);
+  /// The origin told of a version: what the disk has of others than the table's current one leaves.
+  void observe(rt::Worker& worker, const ObjectKey& key);
   /// The object has changed, nobody knows to what.
   void drop(rt::Worker& worker, const ObjectKey& key);
 
-  /// Writes what is only in memory, and waits until all is durable. Logs how far it is. False: not
-  /// by the deadline, or the disk is out of use.
+  /// Waits for the disk's index, writes what is only in memory, and waits until all is durable.
+  /// Logs how far it is. False: not by the deadline, or the disk is out of use.
   [[nodiscard]] rt::Task<bool> flush(rt::Worker& worker, MonoTime deadline);
 
  private:
-  [[nodiscard]] rt::Task<void> write(rt::Worker& worker, PagePtr page,
-                                     store::DiskTier::Keep keep) const;
-  [[nodiscard]] rt::Task<void> wait_for_index(rt::Worker& worker) const;
+  [[nodiscard]] rt::Task<void> write(rt::Worker& worker, PagePtr page, store::DiskTier::Keep keep);
 
   store::DiskTier* const disk_;
   PageTable& table_;

@@ -123,7 +123,8 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   co_await rest(filling);
   Result<void> filled;
   if (filling.failure) {
-    if (filling.failure->kind() == ErrorKind::kChanged) {
+    // Where the table has dropped the page, it is this page's version that is gone.
+    if (filling.failure->kind() == ErrorKind::kChanged && table_.has(page)) {
       disk_.drop(filling.worker, page.key());
       table_.drop_known(page.key());
     }
@@ -176,7 +177,7 @@ rt::Task<Result<void>> Fills::take_head(Filling& filling, const origin::ObjectRe
   Result<void> allocated = co_await memory_.allocate(filling.worker, page, bytes);
   if (!allocated) co_return allocated;
   if (!page.try_pin()) co_return fail(ErrorKind::kChanged, "the object changed while it was read");
-  disk_.observe(filling.worker, page.key(), info);
+  disk_.observe(filling.worker, page.key());
   page.set_head(std::move(source));
   const std::vector<ByteRange> left = filling.plan.rest(bytes);
   filling.left.assign(left.begin(), left.end());

@@ -17,7 +17,7 @@ PageTable::~PageTable() {
   for (Shard& shard : shards_) {
     const MutexLock lock(shard.mutex);
     for (auto& [key, entry] : shard.objects) {
-      for (auto& [index, page] : entry.pages) pages.push_back(std::move(page));
+      for (auto& [index, slot] : entry.pages) pages.push_back(std::move(slot.page));
     }
     shard.objects.clear();
   }
@@ -34,12 +34,13 @@ PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t in
   if (object == shard.objects.end()) {
     object = shard.objects.emplace(std::make_shared<const ObjectKey>(spec->key), Entry()).first;
   }
-  PagePtr& slot = object->second.pages[index];
-  if (slot != nullptr && !slot->memory_gone()) return Found{slot, false};
+  Slot& slot = object->second.pages[index];
+  if (slot.page != nullptr && !slot.page->memory_gone()) return Found{slot.page, false};
   const uint64_t content_hash = hash ^ (uint64_t{index} * 0x9e3779b97f4a7c15);
   replaced.reset(new Page(*this, memory_, object->first, index, content_hash, spec, split));
-  replaced.swap(slot);
-  return Found{slot, true};
+  replaced.swap(slot.page);
+  slot.version.reset();
+  return Found{slot.page, true};
 }
 
 PagePtr PageTable::find(const ObjectKey& key, uint32_t index) {
@@ -48,9 +49,30 @@ PagePtr PageTable::find(const ObjectKey& key, uint32_t index) {
   const MutexLock lock(shard.mutex);
   const auto object = shard.objects.find(view);
   if (object == shard.objects.end()) return nullptr;
-  const auto page = object->second.pages.find(index);
-  if (page == object->second.pages.end() || page->second->memory_gone()) return nullptr;
-  return page->second;
+  const auto found = object->second.pages.find(index);
+  if (found == object->second.pages.end() || found->second.page->memory_gone()) return nullptr;
+  return found->second.page;
+}
+
+PageTable::Slot* PageTable::slot_of(Entry& entry, const Page& page) {
+  const auto found = entry.pages.find(page.index());
+  return found == entry.pages.end() || found->second.page != &page ? nullptr : &found->second;
+}
+
+bool PageTable::has(const Page& page) {
+  const View view{page.key().kind, page.key().object};
+  Shard& shard = shard_of(Hash()(view));
+  const MutexLock lock(shard.mutex);
+  const auto object = shard.objects.find(view);
+  return object != shard.objects.end() && slot_of(object->second, page) != nullptr;
+}
+
+SourcePtr PageTable::current(const ObjectKey& key) {
+  const View view{key.kind, key.object};
+  Shard& shard = shard_of(Hash()(view));
+  const MutexLock lock(shard.mutex);
+  const auto object = shard.objects.find(view);
+  return object == shard.objects.end() ? nullptr : object->second.current;
 }
 
 std::optional<uint64_t> PageTable::object_size(const ObjectKey& key) {
@@ -69,10 +91,10 @@ void PageTable::remove(Page& page) {
   const MutexLock lock(shard.mutex);
   const auto object = shard.objects.find(view);
   if (object == shard.objects.end()) return;
-  const auto found = object->second.pages.find(page.index());
-  if (found == object->second.pages.end() || found->second != &page) return;
-  removed = std::move(found->second);
-  object->second.pages.erase(found);
+  Slot* slot = slot_of(object->second, page);
+  if (slot == nullptr) return;
+  removed = std::move(slot->page);
+  object->second.pages.erase(page.index());
   if (object->second.pages.empty()) shard.objects.erase(object);
 }
 
@@ -85,18 +107,20 @@ SourcePtr PageTable::observe(Page& page, SourcePtr source, uint64_t request) {
     const auto object = shard.objects.find(view);
     if (object == shard.objects.end()) return source;
     Entry& entry = object->second;
-    const auto found = entry.pages.find(page.index());
-    if (found == entry.pages.end() || found->second != &page) return source;  // dropped meanwhile
+    Slot* slot = slot_of(entry, page);
+    if (slot == nullptr) return source;  // dropped meanwhile
+    slot->version = source;
     if (entry.current != nullptr && entry.current->info.same_version(source->info)) {
       entry.request = std::max(entry.request, request);
-      if (entry.current->bucket == source->bucket) return entry.current;
+      if (entry.current->bucket == source->bucket) slot->version = source = entry.current;
     } else if (entry.current == nullptr || request > entry.request) {
       entry.current = source;
       entry.request = request;
       stale = take_stale(entry, source.get());
     } else {  // an answer that was overtaken by a newer one
-      stale.push_back(std::move(found->second));
-      entry.pages.erase(found);
+      stale.push_back(std::move(slot->page));
+      entry.pages.erase(page.index());
+      if (entry.pages.empty()) shard.objects.erase(object);
     }
   }
   for (const PagePtr& old : stale) old->discard();
@@ -110,11 +134,12 @@ SourcePtr PageTable::adopt(const Page& page, const SourcePtr& source) {
   const auto object = shard.objects.find(view);
   if (object == shard.objects.end()) return nullptr;
   Entry& entry = object->second;
-  const auto found = entry.pages.find(page.index());
-  if (found == entry.pages.end() || found->second != &page) return nullptr;  // dropped meanwhile
+  Slot* slot = slot_of(entry, page);
+  if (slot == nullptr) return nullptr;  // dropped meanwhile
   if (entry.current == nullptr) entry.current = source;
   if (!entry.current->info.same_version(source->info)) return nullptr;
-  return entry.current->bucket == source->bucket ? entry.current : source;
+  slot->version = entry.current->bucket == source->bucket ? entry.current : source;
+  return slot->version;
 }
 
 void PageTable::retire(Page& page) {
@@ -128,8 +153,8 @@ std::vector<PagePtr> PageTable::whole_pages() const {
   for (const Shard& shard : shards_) {
     const MutexLock lock(shard.mutex);
     for (const auto& [key, entry] : shard.objects) {
-      for (const auto& [index, page] : entry.pages) {
-        if (page->phase() == Page::Phase::kWhole) whole.push_back(page);
+      for (const auto& [index, slot] : entry.pages) {
+        if (slot.page->phase() == Page::Phase::kWhole) whole.push_back(slot.page);
       }
     }
   }
@@ -154,9 +179,9 @@ void PageTable::drop_known(const ObjectKey& key) {
 std::vector<PagePtr> PageTable::take_stale(Entry& entry, const Source* current) {
   std::vector<PagePtr> stale;
   for (auto it = entry.pages.begin(); it != entry.pages.end();) {
-    const bool known = it->second->has_head();
-    if (known && (current == nullptr || !it->second->source()->info.same_version(current->info))) {
-      stale.push_back(std::move(it->second));
+    const Source* version = it->second.version.get();
+    if (version != nullptr && (current == nullptr || !version->info.same_version(current->info))) {
+      stale.push_back(std::move(it->second.page));
       it = entry.pages.erase(it);
     } else {
       ++it;

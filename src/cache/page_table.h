@@ -38,7 +38,12 @@ class PageTable {
   /// The page, or null.
   [[nodiscard]] PagePtr find(const ObjectKey& key, uint32_t index);
 
-  /// The object's size as far as its pages tell.
+  /// The page is in the table: it is, or may become, one of the object's current version.
+  [[nodiscard]] bool has(const Page& page);
+
+  /// The object's current version as far as its pages tell; null: not at all.
+  [[nodiscard]] SourcePtr current(const ObjectKey& key);
+  /// Its size.
   [[nodiscard]] std::optional<uint64_t> object_size(const ObjectKey& key);
 
   /// Takes the page out, if it is (still) there.
@@ -92,10 +97,14 @@ class PageTable {
     }
     bool operator()(const Key& a, const View& b) const { return (*this)(b, a); }
   };
+  struct Slot {
+    PagePtr page;
+    SourcePtr version;  // null: not known yet. Known before the page itself has its head.
+  };
   struct Entry {
     SourcePtr current;     // of the latest answer; null: none yet
     uint64_t request = 0;  // which request that was
-    std::map<uint32_t, PagePtr> pages;
+    std::map<uint32_t, Slot> pages;
   };
   struct alignas(64) Shard {
     mutable Mutex mutex;
@@ -105,6 +114,8 @@ class PageTable {
   static constexpr size_t kShards = 64;
 
   [[nodiscard]] Shard& shard_of(uint64_t hash) { return shards_[hash >> 58]; }
+  /// The place of this very page; null: it is not in the table (any more).
+  [[nodiscard]] static Slot* slot_of(Entry& entry, const Page& page);
   /// Takes out of `entry` the pages of another version than `current` (none: all that know theirs).
   [[nodiscard]] static std::vector<PagePtr> take_stale(Entry& entry, const Source* current);
 

@@ -94,6 +94,39 @@ TEST_F(PageTableTest, AnAnswerThatWasOvertakenLoses) {
   EXPECT_EQ(table_.find(a->key, 1), fast);
 }
 
+TEST_F(PageTableTest, AVersionCountsFromWhenItIsKnownNotFromWhenThePageHasItsMemory) {
+  const FetchSpecPtr a = spec("k", "o");
+  const PagePtr p0 = page(a, 0);
+  const PagePtr p1 = page(a, 1);
+  SourcePtr source = table_.observe(*p0, version("\"1\""), table_.next_request());
+  learn(*p1, version("\"2\""));
+  p0->set_head(std::move(source));
+  EXPECT_EQ(table_.find(a->key, 0), nullptr);
+  EXPECT_EQ(table_.find(a->key, 1), p1);
+}
+
+TEST_F(PageTableTest, AVersionFromDiskCountsFromWhenItIsAdopted) {
+  const FetchSpecPtr a = spec("k", "o");
+  const PagePtr p0 = page(a, 0);
+  const PagePtr p1 = page(a, 1);
+  SourcePtr source = table_.adopt(*p0, version("\"1\""));
+  learn(*p1, version("\"2\""));
+  p0->set_on_disk(std::move(source), 100, 1);
+  EXPECT_EQ(table_.find(a->key, 0), nullptr);
+  EXPECT_EQ(table_.find(a->key, 1), p1);
+}
+
+TEST_F(PageTableTest, AnAnswerThatWasOvertakenLeavesNoEmptyObject) {
+  const FetchSpecPtr a = spec("k", "o");
+  const PagePtr slow = page(a, 0);
+  const PagePtr fast = page(a, 1);
+  const uint64_t slow_request = table_.next_request();
+  learn(*fast, version("\"2\""));
+  table_.remove(*fast);
+  slow->set_head(table_.observe(*slow, version("\"1\""), slow_request));
+  EXPECT_EQ(table_.objects(), 0u);
+}
+
 TEST_F(PageTableTest, DropKnownKeepsThePagesOnTheirWay) {
   const FetchSpecPtr a = spec("k", "o");
   const PagePtr known = page(a, 0);

@@ -13,6 +13,12 @@ Error evicted_again() {
   return Error(ErrorKind::kOverloaded, "the page was evicted again and again before it was read");
 }
 
+/// A failure that the same request may not meet a moment later.
+bool may_pass(ErrorKind kind) {
+  return kind == ErrorKind::kOverloaded || kind == ErrorKind::kThrottled ||
+         kind == ErrorKind::kTimeout || kind == ErrorKind::kUpstream;
+}
+
 }  // namespace
 
 RangeReader::RangeReader(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, ByteRange wanted,
@@ -62,6 +68,7 @@ void RangeReader::hold(uint32_t index, PagePtr page, Role role, MonoTime now) {
   held.index = index;
   held.page = std::move(page);
   held.role = role;
+  held.ahead = index > current();
   const Page::Phase phase = held.page->phase();
   const bool there = phase == Page::Phase::kWhole || phase == Page::Phase::kOnDisk;
   if (role == Role::kJoined && there) held.role = Role::kHit;
@@ -196,15 +203,19 @@ bool RangeReader::ready() const {
 
 bool RangeReader::may_try_again(const Slot& held) const {
   if (held.page->lost()) return true;  // once: the next is not from the disk
+  const ErrorKind kind = held.page->error().kind();
+  // Speculation waits its turn behind demand, and its time began before the page was wanted.
+  if (held.ahead && may_pass(kind)) return true;  // once: the next is not asked for ahead
   if (held.role != Role::kJoined || held.tries >= kTriesMax) return false;
   // The failure of another request's fill counts for this one only where its own would have failed
   // for the same reason.
   const FetchSpecPtr leader = held.page->leader();
   const bool other_terms = leader == nullptr || !spec_->same_terms(*leader);
-  const bool past_end_for_leader =
-      held.page->split() && held.page->error().kind() == ErrorKind::kRangeNotSatisfiable;
-  // The leader's clock began before this request's.
-  const bool out_of_time = held.tries == 0 && held.page->error().kind() == ErrorKind::kTimeout;
+  const bool past_end_for_leader = held.page->split() && kind == ErrorKind::kRangeNotSatisfiable;
+  // The leader's clock began before this request's; overloaded is what it is told whose turn, or
+  // memory, did not come in time.
+  const bool out_of_time =
+      held.tries == 0 && (kind == ErrorKind::kTimeout || kind == ErrorKind::kOverloaded);
   return other_terms || past_end_for_leader || out_of_time;
 }
 

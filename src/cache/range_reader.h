@@ -106,7 +106,8 @@ class RangeReader {
     Role role = Role::kHit;
     uint32_t index = 0;
     int tries = 0;
-    bool lost = false;  // the disk did not give it: from the origin, then
+    bool lost = false;   // the disk did not give it: from the origin, then
+    bool ahead = false;  // asked for as speculation, before its turn
   };
   /// How often a page is asked for anew without a byte of progress, because its fill failed under
   /// another request's terms or because it was evicted.

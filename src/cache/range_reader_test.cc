@@ -163,6 +163,48 @@ TEST_F(RangeReaderTest, AFollowerOnOtherTermsDoesNotInheritAFailure) {
   expect_whole(follower.get(), {0, 10});
 }
 
+TEST_F(RangeReaderTest, AFollowerDoesNotInheritThatItsLeadersTurnDidNotCome) {
+  origin_.put("b", "o", {.size = 1000});
+  origin_.behave_by([](const origin::GetRequest&, size_t number) {
+    if (number > 0) return FakeOrigin::Behaviour{};
+    return FakeOrigin::Behaviour{.head_delay = 50ms,
+                                 .error = Error(ErrorKind::kOverloaded, "no turn")};
+  });
+  auto leader = read(spec("o"), {0, 10});
+  while (origin_.asked().empty()) std::this_thread::sleep_for(1ms);
+  auto follower = read(spec("o"), {0, 10});
+  EXPECT_EQ(kind_of(leader.get()), ErrorKind::kOverloaded);
+  expect_whole(follower.get(), {0, 10});
+}
+
+TEST_F(RangeReaderTest, APageThatFailedAheadIsAskedForOnceMoreWhenItIsDue) {
+  origin_.put("b", "o", {.size = 2 * kPageBytes});
+  const std::shared_ptr<FetchSpec> once = spec("o");
+  once->config.attempts_max = 1;
+  const auto failures = std::make_shared<std::atomic<int>>(1);
+  origin_.behave_by([failures](const origin::GetRequest& request, size_t) {
+    if (request.range.begin < kPageBytes) return FakeOrigin::Behaviour{.read_delay = 10ms};
+    if (failures->fetch_sub(1) <= 0) return FakeOrigin::Behaviour{};
+    return FakeOrigin::Behaviour{.error = Error(ErrorKind::kUpstream, "not now")};
+  });
+  expect_whole(read(once, {0, 2 * kPageBytes}).get(), {0, 2 * kPageBytes});
+  EXPECT_EQ(origin_.asked().size(), 3u);
+}
+
+TEST_F(RangeReaderTest, APageThatFailsAheadAndAgainEndsTheAnswer) {
+  origin_.put("b", "o", {.size = 2 * kPageBytes});
+  const std::shared_ptr<FetchSpec> once = spec("o");
+  once->config.attempts_max = 1;
+  origin_.behave_by([](const origin::GetRequest& request, size_t) {
+    if (request.range.begin < kPageBytes) return FakeOrigin::Behaviour{.read_delay = 10ms};
+    return FakeOrigin::Behaviour{.error = Error(ErrorKind::kUpstream, "not now")};
+  });
+  const Got got = read(once, {0, 2 * kPageBytes}).get();
+  EXPECT_EQ(kind_of(got), ErrorKind::kUpstream);
+  EXPECT_EQ(got.bytes, kPageBytes);
+  EXPECT_EQ(origin_.asked().size(), 3u);
+}
+
 TEST_F(RangeReaderTest, ABrokenBodyIsTakenUpAtTheNextByte) {
   origin_.put("b", "o", {.size = kPageBytes});
   origin_.behave({.read_delay = 5ms, .cut_after = 3 * kMiB});

@@ -15,10 +15,10 @@ namespace cachey::cache {
 using namespace std::chrono_literals;
 
 ReaderHarness::ReaderHarness(uint64_t memory, FillConfig fills,
-                             std::optional<store::DiskTierConfig> disk)
+                             std::optional<store::DiskTierConfig> disk, Index index)
     : memory_(memory_config(memory), std::make_unique<store::S3Fifo>(), clock_),
       device_(disk ? kDiskBytes : store::FaultyDevice::kSectorBytes),
-      disk_(open_disk(disk)),
+      disk_(open_disk(disk, index)),
       cache_(fills, origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
              cache_metrics_, clock_, disk_.get()) {
   workers_.start();
@@ -39,12 +39,12 @@ store::MemoryTierConfig ReaderHarness::memory_config(uint64_t limit) {
 }
 
 std::unique_ptr<store::DiskTier> ReaderHarness::open_disk(
-    const std::optional<store::DiskTierConfig>& config) {
+    const std::optional<store::DiskTierConfig>& config, Index index) {
   if (!config) return nullptr;
   auto opened =
       store::DiskTier::open(device_, *config, store::DiskTier::Start::kKeep, clock_, random_);
   CHECK(opened.has_value());
-  (*opened)->recover();
+  if (index == Index::kRead) (*opened)->recover();
   return std::move(*opened);
 }
 
@@ -119,6 +119,19 @@ rt::Task<void> ReaderHarness::take_body(RangeReader& reader, uint64_t seed, Mono
     reader.release(taken);
   }
   got.later_pages = reader.later_statuses().size();
+}
+
+std::future<bool> ReaderHarness::flush(std::chrono::milliseconds limit) {
+  std::promise<bool> promise;
+  std::future<bool> future = promise.get_future();
+  rt::asio::co_spawn(workers_[0].io(), run_flush(clock_.mono() + limit, std::move(promise)),
+                     rt::asio::detached);
+  return future;
+}
+
+rt::Task<void> ReaderHarness::run_flush(MonoTime deadline, std::promise<bool> done) {
+  const bool durable = co_await cache_.disk_writes().flush(workers_[0], deadline);
+  done.set_value(durable);
 }
 
 void ReaderHarness::settle() {

@@ -34,8 +34,11 @@ struct Got {
 /// device that does what it is told, where asked for.
 class ReaderHarness : public ::testing::Test {
  protected:
+  enum class Index : uint8_t { kRead, kNotYet };  // of the disk
+
   explicit ReaderHarness(uint64_t memory = 256 * kMiB, FillConfig fills = {},
-                         std::optional<store::DiskTierConfig> disk = std::nullopt);
+                         std::optional<store::DiskTierConfig> disk = std::nullopt,
+                         Index index = Index::kRead);
   ~ReaderHarness() override;
 
   static constexpr uint64_t kDiskBytes = 256 * kMiB;
@@ -46,6 +49,9 @@ class ReaderHarness : public ::testing::Test {
   /// Starts a client on one of the workers. `seed`: the version its bytes should be of.
   [[nodiscard]] std::future<Got> read(FetchSpecPtr of, ByteRange range, uint64_t seed = 1,
                                       RangeReader::Use use = RangeReader::Use::kBody);
+
+  /// Starts DiskWrites::flush on the first worker.
+  [[nodiscard]] std::future<bool> flush(std::chrono::milliseconds limit);
 
   /// Until nothing runs on the workers.
   void settle();
@@ -69,10 +75,11 @@ class ReaderHarness : public ::testing::Test {
  private:
   [[nodiscard]] static store::MemoryTierConfig memory_config(uint64_t limit);
   [[nodiscard]] std::unique_ptr<store::DiskTier> open_disk(
-      const std::optional<store::DiskTierConfig>& config);
+      const std::optional<store::DiskTierConfig>& config, Index index);
   [[nodiscard]] rt::Task<void> client(rt::Worker& worker, FetchSpecPtr of, ByteRange range,
                                       uint64_t seed, RangeReader::Use use,
                                       std::promise<Got> promise);
+  [[nodiscard]] rt::Task<void> run_flush(MonoTime deadline, std::promise<bool> done);
   [[nodiscard]] rt::Task<void> take_body(RangeReader& reader, uint64_t seed, MonoTime start,
                                          Got& got);
 

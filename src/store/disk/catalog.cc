@@ -134,11 +134,16 @@ bool Catalog::empty_a_chunk() {
   return any;
 }
 
+bool Catalog::make_room() {
+  while (memory_bytes() > limits_.memory_bytes_max || journal_.is_full()) {
+    if (!evict_one()) return false;
+  }
+  return true;
+}
+
 DiskEntry* Catalog::place(const ObjectId& object, uint32_t page, uint32_t bytes,
                           DiskSourcePtr source) {
-  while (memory_bytes() > limits_.memory_bytes_max || journal_.is_full()) {
-    if (!evict_one()) return nullptr;
-  }
+  if (!make_room()) return nullptr;
   ExtentList extents;
   const uint32_t units = units_for(bytes);
   while (!space_.allocate(units, extents)) {
@@ -244,6 +249,7 @@ size_t Catalog::finish_restoring(const std::vector<JournalSegment>& segments,
     journal_.restored(*entry);
     policy_.insert(*entry);
   }
+  (void)make_room();
   return left_out;
 }
 

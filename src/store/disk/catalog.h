@@ -74,7 +74,7 @@ class Catalog {
   void restore(DiskEntry::Owned restored);
   void restore(const RemovalRecord& record);
   /// Takes the space of what was restored; a page whose space is another's is left out. Returns how
-  /// many were.
+  /// many were. What is more than the limits allow is evicted.
   size_t finish_restoring(const std::vector<JournalSegment>& segments, uint32_t segment_units);
 
   void for_each(const std::function<void(DiskEntry&)>& visit) const;
@@ -121,6 +121,8 @@ class Catalog {
   };
 
   [[nodiscard]] bool evict_one();
+  /// One entry more may be made, by eviction if need be.
+  [[nodiscard]] bool make_room();
   [[nodiscard]] bool empty_a_chunk();
   void index(DiskEntry& entry);
   void unindex(DiskEntry& entry);

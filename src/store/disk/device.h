@@ -32,6 +32,7 @@ class BlockDevice {
   /// At once, on the calling thread: for opening and inspection.
   virtual IoStatus read_now(uint64_t offset, std::span<std::byte> into) = 0;
   virtual IoStatus write_now(uint64_t offset, std::span<const std::byte> from) = 0;
+  virtual IoStatus sync_now() = 0;
 
   /// The memory, not the list, must last until the operation has ended, however long the caller
   /// cares to wait for it.

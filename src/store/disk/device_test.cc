@@ -49,6 +49,20 @@ TEST(DiskFile, ReservesItsCapacityAndKeepsIt) {
   EXPECT_EQ((*again)->size(), 64 * kMiB) << "no capacity said: as it is";
 }
 
+TEST(DiskFile, IsCutWhereItHoldsNothingAndOnlyThen) {
+  const Scratch scratch;
+  auto bytes_with = [&scratch](uint64_t capacity, bool cut) {
+    DiskPath path = in(scratch, DiskKind::kFs, capacity);
+    path.cut = cut;
+    EXPECT_TRUE(DiskFile::open(path, DiskFile::Access::kReadWrite));
+    return std::filesystem::file_size(scratch.path() + "/cachey.disk");
+  };
+  EXPECT_EQ(bytes_with(128 * kMiB, false), 128 * kMiB);
+  EXPECT_EQ(bytes_with(64 * kMiB, false), 128 * kMiB);
+  EXPECT_EQ(bytes_with(64 * kMiB, true), 64 * kMiB);
+  EXPECT_EQ(bytes_with(96 * kMiB, true), 96 * kMiB);
+}
+
 TEST(DiskFile, IsOneProcessesAlone) {
   const Scratch scratch;
   for (const DiskKind kind : {DiskKind::kFs, DiskKind::kBlock}) {

@@ -126,7 +126,11 @@ Result<void> DiskFile::set_size(const DiskPath& path, Access access) {
     return refused(path.path, fmt::format("the device has {}, not {}", format_size(present),
                                           format_size(path.capacity)));
   }
-  // Extended, never cut: the superblock says how much of it is used.
+  // Extended, and cut only where it holds nothing: the superblock says how much of it is used.
+  if (path.cut && path.kind == DiskKind::kFs && size_ < present &&
+      ::ftruncate(fd_, static_cast<off_t>(size_)) != 0) {
+    return refused(path.path, "cannot be cut: " + text_of(errno));
+  }
   if (::fallocate(fd_, 0, 0, static_cast<off_t>(size_)) == 0) return {};
   const int error = errno;
   if (error == EOPNOTSUPP) {  // then it may find no space later, which is a failed write

@@ -22,6 +22,7 @@ struct DiskPath {
   std::string path;
   DiskKind kind = DiskKind::kFs;
   uint64_t capacity = 0;  ///< bytes; 0: as large as it is, a new one kDefaultShare of what is free
+  bool cut = false;  ///< of kFs: a file that is larger than `capacity` is cut; it holds nothing
 };
 
 /// Removes from `parts` the first `bytes`.

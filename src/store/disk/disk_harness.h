@@ -92,6 +92,7 @@ class DiskHarness : public DiskTestWorker {
   static DiskTierConfig quick() {
     DiskTierConfig config;
     config.journal_delay = std::chrono::milliseconds(1);
+    config.journal_retry = std::chrono::milliseconds(20);
     return config;
   }
 

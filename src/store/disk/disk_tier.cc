@@ -136,9 +136,7 @@ void DiskTier::recover() {
     DiskStats::add(stats_.recovered_pages, catalog_.pages());
     DiskStats::add(stats_.recovered_damaged, report.damaged_blocks);
     const MutexLock opening(opening_mutex_);
-    for (const Superseded& superseded : std::exchange(superseded_, {})) {
-      supersede(superseded.object, superseded.keep ? &*superseded.keep : nullptr);
-    }
+    supersede_noted();
     recovered_.store(true, std::memory_order_release);
   }
   charge();
@@ -189,10 +187,7 @@ void DiskTier::forget(DiskEntry& entry) {
 
 void DiskTier::supersede(const ObjectId& object, const ObjectInfo* keep) {
   catalog_.remove_versions(object, keep);
-  for (DiskEntry* entry : writing_) {
-    if (entry->object != object) continue;
-    if (keep == nullptr || !entry->source->info.same_version(*keep)) entry->stale = true;
-  }
+  supersede_writes(object, keep);
 }
 
 void DiskTier::supersede_now(rt::Worker& worker, std::string_view kind, std::string_view object,
@@ -215,8 +210,28 @@ bool DiskTier::note_while_opening(const ObjectId& object, const ObjectInfo* keep
   if (recovered_.load(std::memory_order_acquire)) return false;
   const MutexLock lock(opening_mutex_);
   if (recovered_.load(std::memory_order_acquire)) return false;
-  superseded_.push_back({object, keep == nullptr ? std::nullopt : std::optional(*keep)});
+  if (superseded_.size() >= kSupersededMax && !superseded_.contains(object)) {
+    superseded_shares_.resize(kObjectShares);
+    superseded_shares_[object.low % kObjectShares] = true;
+    return true;
+  }
+  std::optional<ObjectInfo> version;
+  if (keep != nullptr) version = *keep;
+  superseded_.insert_or_assign(object, std::move(version));
   return true;
+}
+
+void DiskTier::supersede_noted() {
+  for (const auto& [object, keep] : std::exchange(superseded_, {})) {
+    supersede(object, keep ? &*keep : nullptr);
+  }
+  const std::vector<bool> shares = std::exchange(superseded_shares_, {});
+  if (shares.empty()) return;
+  std::vector<DiskEntry*> gone;
+  catalog_.for_each([&](DiskEntry& entry) {
+    if (shares[entry.object.low % kObjectShares]) gone.push_back(&entry);
+  });
+  for (DiskEntry* entry : gone) catalog_.remove(*entry);
 }
 
 void DiskTier::observe(rt::Worker& worker, std::string_view kind, std::string_view object,

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -37,8 +38,9 @@ struct DiskTierConfig {
   uint64_t writes_at_once_bytes = 8 * kPageBytes;
   std::chrono::milliseconds read_deadline{5'000};  ///< past it a read is a miss
   std::chrono::milliseconds write_deadline{30'000};
-  std::chrono::milliseconds journal_delay{50};  ///< records gather for as long
-  size_t index_bytes_max = kGiB;                ///< memory for the index; past it pages are evicted
+  std::chrono::milliseconds journal_delay{50};     ///< records gather for as long
+  std::chrono::milliseconds journal_retry{1'000};  ///< until what failed is written again
+  size_t index_bytes_max = kGiB;  ///< memory for the index; past it pages are evicted
   /// Told how much the index's memory grew or shrank. Any thread.
   std::function<void(int64_t bytes)> charge = [](int64_t) {};
 };
@@ -147,8 +149,8 @@ class DiskTier {
   /// The page was used elsewhere (in memory): it should stay.
   void touch(std::string_view kind, std::string_view object, uint32_t page) EXCLUDES(mutex_);
 
-  /// Waits until all writes have ended and are durable, calling `progress` with the bytes left
-  /// about every second. False: not by the deadline.
+  /// Waits until the index is read, and all writes have ended and are durable, calling `progress`
+  /// with the bytes left about every second. False: not by the deadline.
   [[nodiscard]] rt::Task<bool> flush(rt::Worker& worker, MonoTime deadline,
                                      std::function<void(uint64_t bytes_left)> progress);
 
@@ -160,6 +162,10 @@ class DiskTier {
   struct Turn;
   struct Transfer;
   struct QueuedWrite;
+  struct Writing;
+  struct ObjectHash {
+    size_t operator()(const ObjectId& object) const { return object.low; }
+  };
 
   DiskTier(BlockDevice& device, DiskTierConfig config, Superblock superblock, const Clock& clock);
 
@@ -167,8 +173,10 @@ class DiskTier {
   void let_go(DiskEntry& entry) EXCLUDES(mutex_);
   void forget(DiskEntry& entry) EXCLUDES(mutex_);
   void supersede(const ObjectId& object, const ObjectInfo* keep) REQUIRES(mutex_);
+  void supersede_writes(const ObjectId& object, const ObjectInfo* keep) REQUIRES(mutex_);
   void supersede_now(rt::Worker& worker, std::string_view kind, std::string_view object,
                      const ObjectInfo* keep) EXCLUDES(mutex_) EXCLUDES(opening_mutex_);
+  void supersede_noted() REQUIRES(mutex_) REQUIRES(opening_mutex_);
   [[nodiscard]] bool note_while_opening(const ObjectId& object, const ObjectInfo* keep)
       EXCLUDES(opening_mutex_);
   void charge() EXCLUDES(mutex_);
@@ -197,7 +205,8 @@ class DiskTier {
   void take_turn(QueuedWrite& first, rt::WaiterList& begun) REQUIRES(mutex_);
   [[nodiscard]] rt::Task<DiskWrite> write_in_turn(rt::Worker& worker, const DiskPage& page,
                                                   std::span<const iovec> from,
-                                                  std::unique_ptr<Turn> turn, Keep keep);
+                                                  std::unique_ptr<Turn> turn, Keep keep,
+                                                  Writing& writing);
   [[nodiscard]] DiskWrite dropped(DiskDrop cause) {
     stats_.drop(cause);
     return DiskWrite::kDropped;
@@ -206,7 +215,9 @@ class DiskTier {
   // disk_tier_journal.cc
   void start_journal(rt::Worker& worker, bool at_once) EXCLUDES(mutex_);
   [[nodiscard]] rt::Task<void> run_journal(rt::Worker& worker);
-  [[nodiscard]] rt::Task<void> gather(rt::Worker& worker);
+  [[nodiscard]] rt::Task<void> gather(rt::Worker& worker, std::chrono::milliseconds time);
+  [[nodiscard]] bool wants_cleaning() const EXCLUDES(mutex_);
+  [[nodiscard]] rt::Task<bool> write_batch(rt::Worker& worker);
   [[nodiscard]] rt::Task<bool> write_pending(rt::Worker& worker);
   [[nodiscard]] rt::Task<bool> grow_journal(rt::Worker& worker);
   [[nodiscard]] rt::Task<bool> clean_oldest(rt::Worker& worker);
@@ -228,17 +239,20 @@ class DiskTier {
   Superblock superblock_;                // the journal task's, once recovered
   std::optional<Journal::Batch> batch_;  // the journal task's: being written, or to be tried again
 
-  struct Superseded {
-    ObjectId object;
-    std::optional<ObjectInfo> keep;
-  };
+  // Seen while recovering: the last version of an object, none where it is not known. Past
+  // kSupersededMax objects only the share of all objects that the next ones belong to is noted: all
+  // its pages leave.
+  static constexpr size_t kSupersededMax = 100'000;
+  static constexpr size_t kObjectShares = size_t{1} << 20;
   Mutex opening_mutex_;
-  std::vector<Superseded> superseded_ GUARDED_BY(opening_mutex_);  // seen while recovering
+  std::unordered_map<ObjectId, std::optional<ObjectInfo>, ObjectHash> superseded_
+      GUARDED_BY(opening_mutex_);
+  std::vector<bool> superseded_shares_ GUARDED_BY(opening_mutex_);  // kObjectShares, or empty
 
   mutable Mutex mutex_;
   Journal journal_ GUARDED_BY(mutex_);
   Catalog catalog_ GUARDED_BY(mutex_);
-  std::vector<DiskEntry*> writing_ GUARDED_BY(mutex_);
+  std::unordered_multimap<ObjectId, Writing*, ObjectHash> writing_ GUARDED_BY(mutex_);
   rt::WaiterList queue_ GUARDED_BY(mutex_);
   uint64_t queued_bytes_ GUARDED_BY(mutex_) = 0;
   unsigned active_writes_ GUARDED_BY(mutex_) = 0;

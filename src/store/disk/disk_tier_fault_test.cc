@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "store/disk/disk_harness.h"
+#include "store/disk/recovery.h"
 
 namespace cachey::store {
 namespace {
@@ -60,8 +61,7 @@ TEST(DiskTierFaults, AJournalWriteThatFailsIsTriedAgain) {
   DiskHarness disk(64 * kMiB);
   ASSERT_EQ(disk.write(make_page("first", 0, 100'000)), DiskWrite::kStored);
   disk.device().fail_writes(EIO, 2);
-  disk.settle();
-  ASSERT_TRUE(disk.flush());
+  disk.settle();  // and nobody asks for it
   disk.reopen();
   EXPECT_EQ(disk.read(make_page("first", 0, 100'000)), DiskRead::kOk);
 }
@@ -164,6 +164,51 @@ TEST(DiskTierFaults, AWriteOfAVersionThatWasOvertakenIsNotListed) {
   EXPECT_EQ(disk.tier().usage().pages, 0u);
 }
 
+TEST(DiskTierFaults, AWriteThatWaitsForItsTurnIsOvertakenLikeOneUnderWay) {
+  DiskTierConfig config = DiskHarness::quick();
+  config.writes_at_once = 1;
+  DiskHarness disk(64 * kMiB, config);
+  disk.device().hang();
+  auto write = [&](DiskPage page) -> rt::Task<void> {
+    const auto content = page_content(page);
+    (void)co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
+  };
+  const DiskPage old = make_page("object", 0, 10'000, 1);
+  disk.worker().tasks().spawn(write(make_page("other", 0, 10'000)));
+  disk.worker().tasks().spawn(write(old));
+  disk.run_until([&] { return disk.tier().usage().queued_bytes == 20'000; });
+  disk.tier().observe(disk.worker(), "kind", "object", make_page("object", 0, 1, 2).info);
+  disk.device().release();
+  disk.settle();
+  EXPECT_EQ(drops(disk, DiskDrop::kStale), 1u);
+  EXPECT_FALSE(disk.has(old));
+  EXPECT_TRUE(disk.has(make_page("other", 0, 10'000)));
+}
+
+TEST(DiskTierFaults, AWriteDoesNotWaitForeverForATurnThatHangs) {
+  DiskTierConfig config = DiskHarness::quick();
+  config.writes_at_once = 1;
+  config.write_deadline = 20ms;
+  DiskHarness disk(64 * kMiB, config);
+  disk.device().hang();
+  int dropped = 0;
+  auto write = [&](DiskPage page) -> rt::Task<void> {
+    const auto content = page_content(page);
+    const DiskWrite result =
+        co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
+    if (result == DiskWrite::kDropped) ++dropped;
+  };
+  disk.worker().tasks().spawn(write(make_page("first", 0, 10'000)));
+  disk.worker().tasks().spawn(write(make_page("second", 0, 10'000)));
+  const MonoTime limit = disk.clock().mono() + 20s;
+  disk.run_until([&] { return dropped == 2 || disk.clock().mono() > limit; });
+  EXPECT_EQ(drops(disk, DiskDrop::kWriteError), 1u);
+  EXPECT_EQ(drops(disk, DiskDrop::kQueueFull), 1u);
+  disk.device().release();
+  disk.settle();
+  EXPECT_EQ(disk.tier().usage().queued_bytes, 0u);
+}
+
 TEST(DiskTierFaults, FlushSaysWhenItCannotKeepTheDeadline) {
   DiskHarness disk(64 * kMiB);
   disk.device().hang();
@@ -179,6 +224,24 @@ TEST(DiskTierFaults, FlushSaysWhenItCannotKeepTheDeadline) {
   EXPECT_EQ(told, 10'000u);
   disk.device().release();
   EXPECT_TRUE(disk.flush());
+}
+
+TEST(DiskTierFaults, ALossOfPowerTearsOneCopyOfALongSuperblockAtMost) {
+  FaultyDevice device(8 * kMiB);
+  Superblock superblock;
+  superblock.capacity = device.size();
+  superblock.segment_units = 64;
+  superblock.segments.assign(1'000, JournalSegment{128, 1});  // of several units, so it may be torn
+  device.track_unsynced();
+  for (uint32_t seed = 0; seed < 50; ++seed) {
+    ++superblock.sequence;
+    for (JournalSegment& segment : superblock.segments) ++segment.first_block;
+    ASSERT_TRUE(write_superblock(device, superblock).ok());
+    device.lose_power(seed);
+    const Result<ParsedSuperblock> read = read_superblock(device);
+    ASSERT_EQ(read->state, SuperblockState::kValid) << seed;
+    EXPECT_GE(read->superblock.sequence + 1, superblock.sequence) << seed;
+  }
 }
 
 TEST(DiskTierFaults, ATornJournalLosesNoMoreThanItsTornBlocks) {

@@ -83,6 +83,38 @@ struct DiskTier::QueuedWrite : rt::Waiter {
   bool crowded = false;  // the queue was full when it came
 };
 
+/// A page that is being written, or waits for its turn. In the frame of write().
+struct DiskTier::Writing {
+  Writing(DiskTier& owner, const DiskPage& written)
+      : tier(owner), object(object_id(written.kind, written.object)), page(written) {
+    const MutexLock lock(tier.mutex_);
+    tier.writing_.emplace(object, this);
+  }
+  ~Writing() {
+    const MutexLock lock(tier.mutex_);
+    const auto [begin, end] = tier.writing_.equal_range(object);
+    tier.writing_.erase(
+        std::find_if(begin, end, [this](const auto& entry) { return entry.second == this; }));
+  }
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
+
+  DiskTier& tier;
+  const ObjectId object;
+  const DiskPage& page;
+  // Under the tier's mutex.
+  bool placed = false;  // it has space, and is on its way there
+  bool stale = false;   // another version of the object was seen meanwhile
+};
+
+void DiskTier::supersede_writes(const ObjectId& object, const ObjectInfo* keep) {
+  const auto [begin, end] = writing_.equal_range(object);
+  for (auto it = begin; it != end; ++it) {
+    Writing& writing = *it->second;
+    if (keep == nullptr || !writing.page.info.same_version(*keep)) writing.stale = true;
+  }
+}
+
 rt::Task<void> DiskTier::move(rt::Worker& worker, std::shared_ptr<Transfer> transfer, size_t run) {
   const Transfer::Run& part = transfer->runs[run];
   IoStatus status;
@@ -167,11 +199,8 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
 rt::Task<bool> DiskTier::wait_for_turn(rt::Worker& worker, uint64_t bytes) {
   QueuedWrite queued(worker.executor(), bytes);
   if (!enter_queue(queued)) co_return true;
-  if (!queued.crowded) {
-    co_await queued.wait();
-    co_return true;
-  }
-  const MonoTime deadline = clock_.mono() + config_.write_patience;
+  const MonoTime deadline =
+      clock_.mono() + (queued.crowded ? config_.write_patience : config_.write_deadline);
   std::move_only_function<bool()> quit = [this, &queued] { return quit_queue(queued); };
   co_return co_await queued.wait_until(worker.timers(), deadline, std::move(quit));
 }
@@ -243,8 +272,10 @@ void DiskTier::take_turn(QueuedWrite& first, rt::WaiterList& begun) {
 bool DiskTier::needless(const ObjectId& object, const DiskPage& page) {
   const DiskEntry* there = catalog_.find(object, page.page);
   if (there != nullptr && there->source->info.same_version(page.info)) return true;
-  return std::ranges::any_of(writing_, [&](const DiskEntry* entry) {
-    return entry->object == object && entry->page == page.page && !entry->stale;
+  const auto [begin, end] = writing_.equal_range(object);
+  return std::any_of(begin, end, [&page](const auto& entry) {
+    const Writing& other = *entry.second;
+    return other.page.page == page.page && other.placed && !other.stale;
   });
 }
 
@@ -252,14 +283,18 @@ rt::Task<DiskWrite> DiskTier::write(rt::Worker& worker, DiskPage page, std::vect
                                     Keep keep) {
   CHECK(page.bytes > 0 && page.bytes <= kPageBytes &&
         total_bytes(from) >= units_for(page.bytes) * kDiskUnitBytes);
+  if (!recovered_.load(std::memory_order_acquire)) {
+    observe(worker, page.kind, page.object, page.info);
+    co_return dropped(DiskDrop::kOpening);
+  }
+  Writing writing(*this, page);  // from here on it is told of other versions
   observe(worker, page.kind, page.object, page.info);
-  if (!recovered_.load(std::memory_order_acquire)) co_return dropped(DiskDrop::kOpening);
   if (!usable(worker)) co_return dropped(DiskDrop::kOffline);
   const bool in_turn = co_await wait_for_turn(worker, page.bytes);
   if (!in_turn) co_return dropped(DiskDrop::kQueueFull);
   auto turn = std::make_unique<Turn>(*this, page.bytes);
   const DiskWrite result =
-      co_await write_in_turn(worker, page, from, std::move(turn), std::move(keep));
+      co_await write_in_turn(worker, page, from, std::move(turn), std::move(keep), writing);
   leave_queue(page.bytes);
   charge();
   co_return result;
@@ -267,10 +302,10 @@ rt::Task<DiskWrite> DiskTier::write(rt::Worker& worker, DiskPage page, std::vect
 
 rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& page,
                                             std::span<const iovec> from, std::unique_ptr<Turn> turn,
-                                            Keep keep) {
+                                            Keep keep, Writing& writing) {
   if (!health_.online()) co_return dropped(DiskDrop::kOffline);
   PageRecord record;
-  record.object = object_id(page.kind, page.object);
+  record.object = writing.object;
   record.page = page.page;
   record.object_size = page.info.size;
   record.last_modified = page.info.last_modified;
@@ -284,12 +319,13 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
   DiskEntry* entry = nullptr;
   {
     const MutexLock lock(mutex_);
+    if (writing.stale) co_return dropped(DiskDrop::kStale);
     if (needless(record.object, page)) co_return DiskWrite::kAlreadyThere;
     entry = catalog_.place(record.object, page.page, record.bytes,
                            catalog_.source_of(record.object, page.info, page.bucket));
     if (entry == nullptr) co_return dropped(DiskDrop::kNoSpace);
     entry->cached_at = page.cached_at;
-    writing_.push_back(entry);
+    writing.placed = true;
   }
   for (uint32_t block = 0; block < entry->sums().size(); ++block) {
     const uint64_t begin = block * kDiskBlockBytes;
@@ -298,16 +334,16 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
     entry->sums()[block] = block_checksum(entry->identity(store_id_, block), bytes);
   }
   const uint64_t written = units_for(page.bytes) * kDiskUnitBytes;
-  auto writing = std::make_shared<Transfer>(*this, *entry, std::move(turn), std::move(keep));
-  writing->cut(ByteRange{0, written}, from);
-  const IoStatus status = co_await transfer(worker, std::move(writing), config_.write_deadline);
+  auto moved = std::make_shared<Transfer>(*this, *entry, std::move(turn), std::move(keep));
+  moved->cut(ByteRange{0, written}, from);
+  const IoStatus status = co_await transfer(worker, std::move(moved), config_.write_deadline);
   record.generation = entry->generation;
   std::string encoded = encode_page_record(record, entry->extents(), entry->sums());
   bool stale = false;
   {
     const MutexLock lock(mutex_);
-    std::erase(writing_, entry);
-    stale = entry->stale;
+    writing.placed = false;
+    stale = writing.stale;
     if (status.ok() && !stale) catalog_.list(*entry, std::move(encoded));
     catalog_.let_go(*entry);
   }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "store/disk/disk_tier.h"
 #include "store/disk/io_parts.h"
+#include "store/disk/recovery.h"
 
 namespace cachey::store {
 namespace {
@@ -31,8 +32,8 @@ void DiskTier::start_journal(rt::Worker& worker, bool at_once) {
   if (begin) worker.tasks().spawn(run_journal(worker));
 }
 
-/// Waits for more records to come, unless somebody is in a hurry.
-rt::Task<void> DiskTier::gather(rt::Worker& worker) {
+/// Waits for more records to come, or a device to get better, unless somebody is in a hurry.
+rt::Task<void> DiskTier::gather(rt::Worker& worker, std::chrono::milliseconds time) {
   rt::Waiter waiter(worker.executor());
   {
     const MutexLock lock(mutex_);
@@ -42,37 +43,38 @@ rt::Task<void> DiskTier::gather(rt::Worker& worker) {
     const MutexLock lock(mutex_);
     return std::exchange(gathering_, nullptr) != nullptr;
   };
-  const MonoTime deadline = clock_.mono() + config_.journal_delay;
+  const MonoTime deadline = clock_.mono() + time;
   (void)co_await waiter.wait_until(worker.timers(), deadline, std::move(take_off));
 }
 
+/// What fails is tried again after a while, or when the disk is back.
 rt::Task<void> DiskTier::run_journal(rt::Worker& worker) {
-  co_await gather(worker);
+  co_await gather(worker, config_.journal_delay);
   while (true) {
-    bool well = co_await write_pending(worker);
-    bool clean = false;
+    bool well = co_await write_batch(worker);
+    if (well && wants_cleaning()) well = co_await clean_oldest(worker);
     {
       const MutexLock lock(mutex_);
-      clean = well && journal_.wants_cleaning();
-      const bool more = well && (clean || journal_.has_pending());
+      bool more = health_.online();
+      if (well) more = journal_.wants_cleaning() || journal_.has_pending();
       if (!more) journal_running_ = false;
       if (!more) co_return;
     }
-    if (!clean) continue;
-    well = co_await clean_oldest(worker);
-    if (well) continue;
-    const MutexLock lock(mutex_);
-    journal_running_ = false;
-    co_return;
+    if (!well) co_await gather(worker, config_.journal_retry);
   }
 }
 
-/// Until nothing is pending. False: the device failed, or there is no space for a segment; to be
-/// tried again when there is more to write, or when the disk is back.
-rt::Task<bool> DiskTier::write_pending(rt::Worker& worker) {
-  while (true) {
+bool DiskTier::wants_cleaning() const {
+  const MutexLock lock(mutex_);
+  return journal_.wants_cleaning();
+}
+
+/// Some of what is pending. False: the device failed, or there is no space for a segment.
+rt::Task<bool> DiskTier::write_batch(rt::Worker& worker) {
+  if (!health_.online()) co_return false;
+  if (!batch_) {
     bool grow = false;
-    if (!batch_) {
+    {
       const MutexLock lock(mutex_);
       grow = journal_.needs_segment();
     }
@@ -80,22 +82,38 @@ rt::Task<bool> DiskTier::write_pending(rt::Worker& worker) {
       const bool grown = co_await grow_journal(worker);
       if (!grown) co_return false;
     }
-    if (!batch_) {
-      const MutexLock lock(mutex_);
-      batch_ = journal_.next_batch(catalog_.finder());
-    }
-    if (!batch_) co_return true;
-    const iovec part = batch_->blocks.part();
-    const IoStatus status = co_await device_.write(worker, batch_->offset, {&part, 1});
-    if (!status.ok()) {
-      DiskStats::add(stats_.write_errors, 1);
-      failed();
-      co_return false;
-    }
-    DiskStats::add(stats_.journal_bytes, part.iov_len);
     const MutexLock lock(mutex_);
-    journal_.on_disk(*batch_);
-    batch_.reset();
+    batch_ = journal_.next_batch(catalog_.finder());
+  }
+  if (!batch_) co_return true;
+  const iovec part = batch_->blocks.part();
+  const IoStatus status = co_await device_.write(worker, batch_->offset, {&part, 1});
+  if (!status.ok()) {
+    DiskStats::add(stats_.write_errors, 1);
+    failed();
+    co_return false;
+  }
+  DiskStats::add(stats_.journal_bytes, part.iov_len);
+  const MutexLock lock(mutex_);
+  journal_.on_disk(*batch_);
+  batch_.reset();
+  co_return true;
+}
+
+/// Until all that is pending now is on disk; not what comes meanwhile, which may never end.
+rt::Task<bool> DiskTier::write_pending(rt::Worker& worker) {
+  uint64_t last = 0;
+  {
+    const MutexLock lock(mutex_);
+    last = journal_.appended();
+  }
+  while (true) {
+    {
+      const MutexLock lock(mutex_);
+      if (journal_.flushed() >= last) co_return true;
+    }
+    const bool well = co_await write_batch(worker);
+    if (!well) co_return false;
   }
 }
 
@@ -113,7 +131,9 @@ rt::Task<bool> DiskTier::write_superblock(rt::Worker& worker, std::vector<Journa
   std::ranges::copy(encoded, buffer.bytes().begin());
   const iovec part = buffer.part();
   for (const uint64_t offset : {uint64_t{0}, kSuperblockCopyOffset}) {
-    const IoStatus status = co_await device_.write(worker, offset, {&part, 1});
+    IoStatus status;
+    if (may_be_torn(encoded)) status = co_await device_.sync(worker);
+    if (status.ok()) status = co_await device_.write(worker, offset, {&part, 1});
     if (!status.ok()) {
       DiskStats::add(stats_.write_errors, 1);
       failed();
@@ -206,6 +226,10 @@ void DiskTier::copy_records(std::span<const std::byte> blocks, uint64_t first_bl
 
 rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,
                                std::function<void(uint64_t bytes_left)> progress) {
+  while (!recovered_.load(std::memory_order_acquire)) {
+    if (clock_.mono() >= deadline) co_return false;
+    co_await worker.timers().sleep(kFlushPoll);
+  }
   MonoTime reported = clock_.mono();
   while (true) {
     uint64_t left = 0;

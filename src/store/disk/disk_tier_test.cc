@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
 #include "store/disk/disk_harness.h"
 
 namespace cachey::store {
@@ -177,6 +180,33 @@ TEST(DiskTier, TheJournalStaysShortHoweverOftenPagesComeAndGo) {
   EXPECT_EQ(disk.read(make_page("p7", 0, 4096, 39)), DiskRead::kOk);
 }
 
+TEST(DiskTier, TheJournalStaysShortAlsoWhereThereIsAlwaysMoreToWrite) {
+  DiskHarness disk(64 * kMiB);
+  constexpr int kTasks = 20;
+  int ended = 0;
+  auto rewrite = [&](int task) -> rt::Task<void> {
+    // Not all in step: so there is a record whenever the journal looks for one.
+    for (int i = 0; i < task; ++i) co_await rt::asio::post(disk.worker().executor(), rt::kAwait);
+    for (int i = 0; i < 1'200; ++i) {
+      const DiskPage page = make_page("p" + std::to_string(i % 5 * kTasks + task), 0, 4096, i);
+      const auto content = page_content(page);
+      (void)co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
+    }
+    ++ended;
+  };
+  uint64_t longest = 0;
+  for (int task = 0; task < kTasks; ++task) disk.worker().tasks().spawn(rewrite(task));
+  disk.run_until([&] {
+    const DiskUsage usage = disk.tier().usage();
+    longest = std::max(longest, usage.used_bytes - usage.payload_bytes);
+    return ended == kTasks;
+  });
+  EXPECT_LE(longest, 2 * kMiB + kDataOffset);
+  ASSERT_TRUE(disk.flush());
+  disk.reopen();
+  EXPECT_EQ(disk.tier().usage().pages, 100u);
+}
+
 TEST(DiskTier, TellsHowMuchMemoryTheIndexTakesAndKeepsItInBounds) {
   int64_t charged = 0;
   {
@@ -190,6 +220,40 @@ TEST(DiskTier, TellsHowMuchMemoryTheIndexTakesAndKeepsItInBounds) {
     EXPECT_GT(disk.tier().usage().pages, 300u);
   }
   EXPECT_EQ(charged, 0);
+}
+
+TEST(DiskTier, AnIndexThatIsLargerThanItMayBeIsCutWhenItIsRead) {
+  DiskHarness disk(64 * kMiB);
+  for (int i = 0; i < 2'000; ++i) disk.write(make_page(std::to_string(i), 0, 4096));
+  ASSERT_TRUE(disk.flush());
+  disk.close();
+  const SystemClock clock;
+  FixedRandom random(0.5);
+  {
+    DiskTierConfig config = DiskHarness::quick();
+    config.index_bytes_max = 200'000;
+    auto tier = DiskTier::open(disk.device(), config, DiskTier::Start::kKeep, clock, random);
+    ASSERT_TRUE(tier);
+    (*tier)->recover();
+    EXPECT_LE((*tier)->usage().memory_bytes, 200'000u);
+    EXPECT_GT((*tier)->usage().pages, 300u);
+    EXPECT_EQ((*tier)->stats().recovered_pages, (*tier)->usage().pages);
+  }
+  disk.open();
+}
+
+TEST(DiskTier, RefusesAStoreBehindABeginThatIsNotOurs) {
+  DiskHarness disk(64 * kMiB);
+  disk.write(make_page("object", 0, 10'000));
+  ASSERT_TRUE(disk.flush());
+  disk.close();
+  std::ranges::fill(disk.device().bytes().first(4096), std::byte{0xeb});
+  const SystemClock clock;
+  FixedRandom random(0.5);
+  const auto foreign = DiskTier::open(disk.device(), {}, DiskTier::Start::kKeep, clock, random);
+  ASSERT_FALSE(foreign) << "though the other copy is whole";
+  EXPECT_NE(foreign.error().message().find("no cache of ours"), std::string::npos);
+  disk.open(DiskTier::Start::kWipe);
 }
 
 TEST(DiskTier, RefusesWhatItCannotRead) {
@@ -247,6 +311,31 @@ TEST(DiskTier, UntilItsIndexIsReadNothingIsFoundOrWrittenAndVersionsAreHeeded) {
   (*tier)->recover();
   EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "a", 0)) << "an old version";
   EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "b", 0));
+  disk.settle();
+  disk.open();
+}
+
+TEST(DiskTier, MoreVersionsThanItNotesWhileItsIndexIsReadAreHeededAllTheSame) {
+  DiskHarness disk(64 * kMiB);
+  for (const char* object : {"a", "b", "c"}) disk.write(make_page(object, 0, 10'000));
+  ASSERT_TRUE(disk.flush());
+  disk.close();
+  const SystemClock clock;
+  FixedRandom random(0.5);
+  auto tier =
+      DiskTier::open(disk.device(), DiskHarness::quick(), DiskTier::Start::kKeep, clock, random);
+  ASSERT_TRUE(tier);
+  const ObjectInfo changed = make_page("", 0, 1, 2).info;
+  (*tier)->observe(disk.worker(), "kind", "a", changed);
+  (*tier)->observe(disk.worker(), "kind", "a", make_page("", 0, 1).info);  // the last one counts
+  for (int i = 0; i < 100'000; ++i) {
+    (*tier)->observe(disk.worker(), "kind", std::to_string(i), changed);
+  }
+  (*tier)->observe(disk.worker(), "kind", "b", changed);
+  (*tier)->recover();
+  EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "a", 0));
+  EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "b", 0));
+  EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "c", 0));
   disk.settle();
   disk.open();
 }

@@ -68,7 +68,6 @@ struct DiskEntry {
   uint8_t queue = 0;    // the policy's
   uint8_t uses = 0;     // the policy's
   bool listed = false;  // can be found
-  bool stale = false;   // being written, and unwanted already
 
   static constexpr uint64_t kNoJournalBlock = UINT64_MAX;
   static constexpr uint8_t kUsesMax = 3;

@@ -88,9 +88,13 @@ rt::Task<IoStatus> FaultyDevice::write(rt::Worker& worker, uint64_t offset,
 
 rt::Task<IoStatus> FaultyDevice::sync(rt::Worker& worker) {
   co_await pass(worker);
+  co_return sync_now();
+}
+
+IoStatus FaultyDevice::sync_now() {
   const MutexLock lock(mutex_);
   unsynced_.clear();
-  co_return IoStatus{};
+  return {};
 }
 
 void FaultyDevice::fail_reads(int error, int count) {

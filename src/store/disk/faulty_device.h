@@ -24,6 +24,7 @@ class FaultyDevice final : public BlockDevice {
   [[nodiscard]] uint64_t size() const override { return data_.bytes().size(); }
   IoStatus read_now(uint64_t offset, std::span<std::byte> into) override;
   IoStatus write_now(uint64_t offset, std::span<const std::byte> from) override;
+  IoStatus sync_now() override;
   [[nodiscard]] rt::Task<IoStatus> read(rt::Worker& worker, uint64_t offset,
                                         std::span<const iovec> into) override;
   [[nodiscard]] rt::Task<IoStatus> write(rt::Worker& worker, uint64_t offset,

@@ -108,6 +108,8 @@ Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
     AlignedBuffer buffer(kSuperblockBytesMax);
     if (!device.read_now(offset, buffer.bytes()).ok()) continue;
     ParsedSuperblock parsed = parse_superblock(buffer.bytes());
+    // Somebody else's, whatever is left of ours behind it.
+    if (offset == 0 && parsed.state == SuperblockState::kForeign) return parsed;
     if (!best || !preferred(*best, parsed)) best = std::move(parsed);
   }
   if (!best) return fail(ErrorKind::kInternal, "its superblock cannot be read");
@@ -118,9 +120,15 @@ IoStatus write_superblock(BlockDevice& device, const Superblock& superblock) {
   const std::vector<std::byte> encoded = encode_superblock(superblock);
   AlignedBuffer buffer(encoded.size());
   std::ranges::copy(encoded, buffer.bytes().begin());
-  const IoStatus first = device.write_now(0, buffer.bytes());
-  if (!first.ok()) return first;
-  return device.write_now(kSuperblockCopyOffset, buffer.bytes());
+  for (const uint64_t offset : {uint64_t{0}, kSuperblockCopyOffset}) {
+    if (may_be_torn(encoded)) {
+      if (const IoStatus synced = device.sync_now(); !synced.ok()) return synced;
+    }
+    if (const IoStatus written = device.write_now(offset, buffer.bytes()); !written.ok()) {
+      return written;
+    }
+  }
+  return {};
 }
 
 ReplayReport replay_journal(

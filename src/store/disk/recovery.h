@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "base/error.h"
 #include "store/disk/catalog.h"
@@ -10,8 +11,15 @@
 
 namespace cachey::store {
 
-/// The better of the two copies, whatever its state. Fails where neither can be read.
+/// The better of the two copies, whatever its state; the first, where it is none of ours. Fails
+/// where neither can be read.
 [[nodiscard]] Result<ParsedSuperblock> read_superblock(BlockDevice& device);
+
+/// A loss of power may leave some of its units as they were: then each copy is written when the
+/// other is durable.
+[[nodiscard]] inline bool may_be_torn(std::span<const std::byte> superblock) {
+  return superblock.size() > kDiskUnitBytes;
+}
 
 /// Both copies, one after the other, so that one is whole at any time.
 IoStatus write_superblock(BlockDevice& device, const Superblock& superblock);
