@@ -186,7 +186,8 @@ rt::Task<Result<void>> RangeReader::settle_head() {
 
 bool RangeReader::readable(const Page& page) const {
   const uint64_t offset = offset_in_page();
-  return page.has_head() && !page.memory_gone() && page.available_end(offset) > offset;
+  return page.has_head() && !page.memory_gone() && !page.damaged() &&
+         page.available_end(offset) > offset;
 }
 
 bool RangeReader::ready() const {
@@ -196,6 +197,8 @@ bool RangeReader::ready() const {
 
 bool RangeReader::may_try_again(const Slot& held) const {
   if (held.page->lost()) return true;  // once: the next is not from the disk
+  // Bytes of it that this reader has passed on may be wrong: nothing may complete them.
+  if (held.page->damaged() && position_ != part_of(held.index).begin) return false;
   if (held.role != Role::kJoined || held.tries >= kTriesMax) return false;
   // The failure of another request's fill counts for this one only where its own would have failed
   // for the same reason.
@@ -252,7 +255,7 @@ size_t RangeReader::pin(std::span<iovec> parts) {
   Slot& held = slot(current());
   if (held.page == nullptr || held.index != current()) return 0;
   Page& page = *held.page;
-  if (!page.has_head()) return 0;
+  if (!page.has_head() || page.damaged()) return 0;
   if (page.source() != source_ && !page.source()->info.same_version(source_->info)) return 0;
   if (page.on_disk()) return pin_piece(held, parts);
   const uint64_t offset = offset_in_page();

@@ -184,6 +184,25 @@ TEST_F(RangeReaderTest, ABodyThatMayNotBeTakenUpEndsTheAnswerAndTheNextIsFresh) 
   expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});
 }
 
+TEST_F(RangeReaderTest, WhoGotBytesOfADamagedBodyIsNotServedTheRestOfAnother) {
+  origin_.put("b", "o", {.size = kPageBytes});
+  origin_.behave_by([](const origin::GetRequest&, size_t number) {
+    return FakeOrigin::Behaviour{.read_delay = 10ms, .damaged = number == 0};
+  });
+  auto leader = read(spec("o"), {0, kPageBytes});
+  while (origin_.asked().empty()) std::this_thread::sleep_for(1ms);
+  auto joiner = read(spec("o", {"b", "c"}), {0, kPageBytes});  // who may try again as a rule
+  for (auto* client : {&leader, &joiner}) {
+    const Got got = client->get();
+    EXPECT_EQ(kind_of(got), ErrorKind::kDamaged);
+    EXPECT_TRUE(got.opened);
+    EXPECT_LT(got.bytes, kPageBytes);
+  }
+  settle();
+  EXPECT_EQ(origin_.asked().size(), 1u);
+  expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});
+}
+
 TEST_F(RangeReaderTest, AChangedObjectIsNeverMixed) {
   origin_.put("b", "o", {.size = 3 * kPageBytes, .seed = 1, .etag = "\"v1\""});
   expect_whole(read(spec("o"), {0, 100}).get(), {0, 100});

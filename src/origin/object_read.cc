@@ -285,10 +285,14 @@ rt::Task<bool> ObjectRead::take_over(PendingGetPtr second) {
 }
 
 bool ObjectRead::may_resume(const Error& error) const {
+  if (resumes_ >= kResumesMax) return false;
+  // We stopped it, for one that turned out not to fit: no failure, whatever may be tried.
+  if (error.kind() == ErrorKind::kCancelled) return true;
+  // Which of the bytes are wrong nobody knows, and what was delivered cannot be taken back.
+  const bool delivered = body_->position() != body_->request().range.begin;
+  if (error.kind() == ErrorKind::kDamaged && delivered) return false;
   const uint32_t tries = terms_.config.attempts_max.value_or(kFruitlessMax);
-  const bool stopped_by_us = error.kind() == ErrorKind::kCancelled;
-  return (speaks_against_the_store(error.kind()) || stopped_by_us) && tries > 1 &&
-         fruitless_ < tries && resumes_ < kResumesMax;
+  return speaks_against_the_store(error.kind()) && tries > 1 && fruitless_ < tries;
 }
 
 /// A new body from the next byte on: from the same bucket, or where that has brought nothing, from

@@ -83,7 +83,8 @@ class ObjectRead {
   /// A second request, sent beside the first, delivered the head or some of the body.
   [[nodiscard]] bool hedged() const { return hedged_; }
 
-  /// Delivers the bytes. `sink` is not touched after this has ended.
+  /// Delivers the bytes. `sink` is not touched after this has ended. kDamaged: bytes that were
+  /// delivered may be wrong ones.
   [[nodiscard]] rt::Task<Result<void>> run(ByteSink& sink);
 
  private:

@@ -64,7 +64,7 @@ class GetStream {
   /// Reads some of what is left straight into `into`: as much as has come in, at least one byte.
   /// REQUIRES: `into` is not empty, and bytes are left. kUpstream where the body breaks off or is
   /// longer or shorter than announced, kTimeout where it stops coming, kChanged where the object
-  /// changed under the read.
+  /// changed under the read, kDamaged, with the last byte, where the body is not the one announced.
   [[nodiscard]] virtual rt::Task<Result<size_t>> read(std::span<std::byte> into) = 0;
 
   /// Grows whenever bytes of the body have come in, whether or not they have been read: how to tell
