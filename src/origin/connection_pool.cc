@@ -128,7 +128,7 @@ rt::Task<Attempt<void>> ConnectionPool::wait(std::shared_ptr<Host> host, MonoTim
         Failure(Error(ErrorKind::kCancelled, "nobody waits for the connection")));
   }
   co_return std::unexpected(
-      Failure(Error(ErrorKind::kTimeout, "no connection to the origin came free in time"),
+      Failure(Error(ErrorKind::kOverloaded, "no connection to the origin came free in time"),
               Retry::kTransient));
 }
 

@@ -91,12 +91,12 @@ std::string option_fault(const EndpointOptions& options) {
 
 Result<BucketEndpoint> resolve_access_point(std::string_view arn, const EndpointOptions& options) {
   if (options.path_style) {
-    return fail(ErrorKind::kUpstream, "path style cannot be used with access-point ARNs");
+    return fail(ErrorKind::kRefused, "path style cannot be used with access-point ARNs");
   }
   const Result<AccessPoint> point = parse_access_point(arn);
   if (!point) return std::unexpected(point.error());
   if (&partition_of(point->region) != &partition_of(options.region)) {
-    return fail(ErrorKind::kUpstream,
+    return fail(ErrorKind::kRefused,
                 fmt::format("the region {} of the access point is of another partition than {}",
                             point->region, options.region));
   }
@@ -104,7 +104,7 @@ Result<BucketEndpoint> resolve_access_point(std::string_view arn, const Endpoint
   endpoint.url = options.custom != nullptr ? *options.custom
                                            : aws_endpoint("s3-accesspoint", point->region, options);
   if (is_ip_address(endpoint.url.host)) {
-    return fail(ErrorKind::kUpstream, "an access point needs an endpoint with a host name");
+    return fail(ErrorKind::kRefused, "an access point needs an endpoint with a host name");
   }
   endpoint.url.host = fmt::format("{}-{}.{}", point->name, point->account, endpoint.url.host);
   endpoint.virtual_host = true;
@@ -200,12 +200,12 @@ Result<BucketEndpoint> resolve_endpoint(std::string_view bucket, const EndpointO
     return fail(ErrorKind::kNotFound, "no bucket can have this name");
   }
   const std::string fault = option_fault(options);
-  if (!fault.empty()) return fail(ErrorKind::kUpstream, fault);
+  if (!fault.empty()) return fail(ErrorKind::kRefused, fault);
   if (is_arn(bucket)) return resolve_access_point(bucket, options);
   if (bucket.ends_with("--x-s3") || bucket.ends_with("--xa-s3"))
-    return fail(ErrorKind::kUpstream, "S3 Express buckets are not supported");
+    return fail(ErrorKind::kRefused, "S3 Express buckets are not supported");
   if (bucket.ends_with("--op-s3"))
-    return fail(ErrorKind::kUpstream, "buckets on Outposts are not supported");
+    return fail(ErrorKind::kRefused, "buckets on Outposts are not supported");
   BucketEndpoint endpoint;
   endpoint.url =
       options.custom != nullptr ? *options.custom : aws_endpoint("s3", options.region, options);

@@ -86,7 +86,11 @@ TEST(Endpoint, RefusesWhatCannotBeABucketOrARegion) {
   EXPECT_EQ(error_of(".", "us-east-1"), ErrorKind::kNotFound);
   EXPECT_EQ(error_of("..", "us-east-1"), ErrorKind::kNotFound);
   for (const char* region : {"", "a b", "evil.example/", "a\r\nb", "-a", "us_east"}) {
-    EXPECT_EQ(error_of("my-bucket", region), ErrorKind::kUpstream) << region;
+    EXPECT_EQ(error_of("my-bucket", region), ErrorKind::kRefused) << region;
+  }
+  for (const char* bucket : {"bucket--use1-az4--x-s3", "bucket--xa-s3", "bucket--op-s3",
+                             "arn:aws:s3-outposts:r:1:outpost/o/accesspoint/n"}) {
+    EXPECT_EQ(error_of(bucket, "us-east-1"), ErrorKind::kRefused) << bucket;
   }
 }
 

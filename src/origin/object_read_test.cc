@@ -75,6 +75,12 @@ TEST_F(ObjectReadTest, FiftyMissingKeysOpenNoBreaker) {
   EXPECT_EQ(asked(), 50u);
 }
 
+TEST_F(ObjectReadTest, WhatTheStoreRefusesOpensNoBreakerAndIsWorthAnotherBucket) {
+  origin_.behave("a", {.error = Error(ErrorKind::kRefused, "400 InvalidRequest")});
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(get().error->kind(), ErrorKind::kRefused);
+  EXPECT_FALSE(get({"a", "b"}).error);
+}
+
 TEST_F(ObjectReadTest, ABodyThatBreaksOffGoesOnAtTheNextByte) {
   origin_.behave_by([](const GetRequest&, size_t number) {
     FakeOrigin::Behaviour behaviour;

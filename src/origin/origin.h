@@ -79,7 +79,8 @@ class Origin {
 
   /// Sends the request (with retries, where the store is remote) and waits for the answer's head.
   /// Errors: kNotFound, kRangeNotSatisfiable (with the size, where known), kChanged (if_match
-  /// failed), kDenied, kArchived, kThrottled, kTimeout, kUpstream, kCancelled, kOverloaded.
+  /// failed), kDenied, kArchived, kThrottled, kTimeout, kUpstream, kRefused, kCancelled,
+  /// kOverloaded.
   [[nodiscard]] virtual rt::Task<Result<std::unique_ptr<GetStream>>> get(rt::Worker& worker,
                                                                          GetRequest request) = 0;
 };

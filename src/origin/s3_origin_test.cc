@@ -121,8 +121,8 @@ TEST(S3Origin, ErrorsAreToldApartAndTheConnectionIsKept) {
        ErrorKind::kRangeNotSatisfiable, 7},
       {"416 Range Not Satisfiable", "InvalidRange", "Content-Range: bytes */8\r\n", "",
        ErrorKind::kRangeNotSatisfiable, 8},
-      {"301 Moved Permanently", "PermanentRedirect", "", "", ErrorKind::kUpstream, {}},
-      {"400 Bad Request", "AuthorizationHeaderMalformed", "", "", ErrorKind::kUpstream, {}},
+      {"301 Moved Permanently", "PermanentRedirect", "", "", ErrorKind::kRefused, {}},
+      {"400 Bad Request", "AuthorizationHeaderMalformed", "", "", ErrorKind::kRefused, {}},
   };
   std::atomic<size_t> next{0};
   ScriptedServer server([&](Peer& peer, int) {
@@ -236,7 +236,7 @@ TEST(S3Origin, WithoutCredentialsOrRegionNothingIsSent) {
   S3Harness nowhere(server.port());
   nowhere.config.region = "";
   const Fetched failed = nowhere.fetch();
-  EXPECT_EQ(failed.error, ErrorKind::kUpstream);
+  EXPECT_EQ(failed.error, ErrorKind::kRefused);
   EXPECT_THAT(failed.message, HasSubstr("AWS_REGION"));
   EXPECT_EQ(server.accepted(), 0);
 }
