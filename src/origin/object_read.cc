@@ -176,9 +176,23 @@ rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest reques
   }
 }
 
+/// Whether a client has limits of its own that are too short for their end to say anything of the
+/// bucket.
+bool ObjectRead::impatient(const std::string& name, const RequestConfig& config) const {
+  const auto usual = context_.buckets.hedge_delay(name).value_or(std::chrono::nanoseconds(0));
+  const auto patience = std::max<std::chrono::nanoseconds>(kPatienceMin, kPatience * usual);
+  const auto shorter = [patience](const std::optional<milliseconds>& limit) {
+    return limit && *limit < patience;
+  };
+  return shorter(config.connect_timeout) || shorter(config.first_byte_timeout) ||
+         shorter(config.attempt_timeout) || shorter(config.operation_timeout);
+}
+
 void ObjectRead::record(size_t bucket, const PendingGet& get) {
   const std::string& name = terms_.buckets[bucket];
   if (const Error* failure = get.failure()) {
+    const bool late = failure->kind() == ErrorKind::kTimeout;
+    if (late && impatient(name, get.request().config)) return;
     context_.buckets.failed(name, failure->kind());
   } else {
     context_.buckets.answered(name, worker_.timers().now() - get.sent_at());

@@ -60,6 +60,10 @@ class ObjectRead {
   static constexpr uint64_t kFruitfulShare = 16;  // a sixteenth
   /// Times that one read is taken up again, however much each brought.
   static constexpr int kResumesMax = 32;
+  /// A time-out under limits of the client's own counts against the store only where they are no
+  /// shorter than this, nor than so many times the bucket's hedge delay.
+  static constexpr std::chrono::milliseconds kPatienceMin{1000};
+  static constexpr int kPatience = 4;
   /// Before a request that follows a fruitless one; grows with their number.
   static constexpr std::chrono::milliseconds kResumePause{50};
 
@@ -96,6 +100,7 @@ class ObjectRead {
   [[nodiscard]] GetRequest request_for(size_t bucket, ByteRange range) const;
   [[nodiscard]] std::chrono::milliseconds time_left(std::chrono::milliseconds limit,
                                                     MonoTime since) const;
+  [[nodiscard]] bool impatient(const std::string& name, const RequestConfig& config) const;
   void record(size_t bucket, const PendingGet& get);
 
   [[nodiscard]] PendingGetPtr hedge(size_t bucket, GetRequest request);

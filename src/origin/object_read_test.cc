@@ -81,6 +81,29 @@ TEST_F(ObjectReadTest, WhatTheStoreRefusesOpensNoBreakerAndIsWorthAnotherBucket)
   EXPECT_FALSE(get({"a", "b"}).error);
 }
 
+TEST_F(ObjectReadTest, TimeoutsOfAnImpatientClientOpenNoBreaker) {
+  origin_.behave("a", {.error = Error(ErrorKind::kTimeout, "late")});
+  for (auto limit : {&RequestConfig::connect_timeout, &RequestConfig::first_byte_timeout,
+                     &RequestConfig::attempt_timeout, &RequestConfig::operation_timeout}) {
+    RequestConfig config;
+    config.*limit = 999ms;
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(get({"a"}, config).error->kind(), ErrorKind::kTimeout);
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(get().error->kind(), ErrorKind::kTimeout);
+  EXPECT_EQ(get().error->kind(), ErrorKind::kThrottled) << "those of the patient do";
+}
+
+TEST_F(ObjectReadTest, TimeoutsOfAClientThatWaitsLongForThisStoreCount) {
+  learn(100, 700ms);
+  origin_.behave("a", {.error = Error(ErrorKind::kTimeout, "late")});
+  RequestConfig config;
+  config.first_byte_timeout = 2000ms;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(get({"a"}, config).error->kind(), ErrorKind::kTimeout);
+  config.first_byte_timeout = 4000ms;
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(get({"a"}, config).error->kind(), ErrorKind::kTimeout);
+  EXPECT_EQ(get({"a"}, config).error->kind(), ErrorKind::kThrottled);
+}
+
 TEST_F(ObjectReadTest, ABodyThatBreaksOffGoesOnAtTheNextByte) {
   origin_.behave_by([](const GetRequest&, size_t number) {
     FakeOrigin::Behaviour behaviour;
