@@ -46,6 +46,8 @@ struct GetRequest {
   /// the transport. Requested on the worker's thread.
   std::stop_token stop;
   std::string request_id;  ///< of the client's request, for the log; empty: it has none
+  /// Not on a connection that has been used before: it follows one that is in trouble.
+  bool fresh_connection = false;
 };
 
 /// An object's bytes on their way in. Made by Origin::get when the answer's head has come and said

@@ -208,6 +208,26 @@ TEST(S3Origin, WaitsBetweenAttempts) {
   EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(40 + 60));
 }
 
+TEST(S3Origin, OnlyStrongEntityTagsAreInsistedOn) {
+  std::vector<std::string> asked;
+  ScriptedServer server([&](Peer& peer, int) {
+    while (true) {
+      asked.push_back(peer.read_request());
+      if (asked.back().empty()) return;
+      peer.send(part_of(std::string(100, 'x'), asked.back()));
+    }
+  });
+  S3Harness s3(server.port());
+  for (const char* tag : {"\"v1\"", "W/\"v1\""}) {
+    GetRequest request = S3Harness::request();
+    request.if_match = tag;
+    EXPECT_TRUE(s3.fetch(std::move(request)).ok);
+  }
+  s3.stop();
+  EXPECT_THAT(asked.at(0), HasSubstr("\r\nif-match: \"v1\"\r\n"));
+  EXPECT_THAT(asked.at(1), Not(HasSubstr("if-match"))) << "a weak one never matches (RFC 9110)";
+}
+
 TEST(S3Origin, UnsignedRequestsHaveNothingOfASignature) {
   std::string asked;
   ScriptedServer server([&](Peer& peer, int) {
