@@ -165,7 +165,10 @@ rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest reques
       co_return std::unexpected(failure ? less_final(*failure, *failed) : *failed);
     }
     if (hedge_at && worker_.timers().now() >= *hedge_at) {
-      gets[1] = hedge(bucket, request);
+      GetRequest second = request;
+      if (auto& limit = second.config.operation_timeout)
+        *limit = time_left(*limit, gets[0]->sent_at());
+      gets[1] = hedge(bucket, std::move(second));
       hedge_at.reset();
     }
     if (hedge_at) {
@@ -199,9 +202,11 @@ void ObjectRead::record(size_t bucket, const PendingGet& get) {
   }
 }
 
-/// A second request beside the one that is under way, or null where the bucket's budget says no, or
-/// it is busy.
+/// A second request beside the one that is under way, or null where its time is up, the bucket's
+/// budget says no, or it is busy.
 PendingGetPtr ObjectRead::hedge(size_t bucket, GetRequest request) {
+  if (request.config.operation_timeout == milliseconds(0)) return nullptr;
+  request.fresh_connection = true;  // whatever keeps the first one may be its connection
   std::optional<Gate::Pass> pass = context_.gate.try_enter(visitor_to(bucket));
   if (!pass || !context_.buckets.spend_hedge(terms_.buckets[bucket])) {
     context_.metrics.hedges_denied.add();

@@ -62,6 +62,38 @@ TEST_F(ObjectReadTest, ThatAnObjectIsMissingIsFinalAtOnce) {
   EXPECT_LT(got.took, 200ms);
 }
 
+TEST_F(ObjectReadTest, AHedgeHasNoMoreTimeThanIsLeft) {
+  learn();
+  origin_.behave({.head_delay = 900ms});
+  RequestConfig config;
+  config.operation_timeout = 1000ms;
+  EXPECT_FALSE(get({"a"}, config).error);
+  const auto requests = origin_.asked();
+  ASSERT_EQ(asked(), 2u);
+  EXPECT_EQ(requests[learnt_].config.operation_timeout, 1000ms);
+  EXPECT_LE(*requests[learnt_ + 1].config.operation_timeout, 980ms);
+}
+
+TEST_F(ObjectReadTest, NoHedgeIsSentWhenTheTimeIsUp) {
+  learn();
+  origin_.behave({.head_delay = 900ms});
+  RequestConfig config;
+  config.operation_timeout = 10ms;
+  (void)get({"a"}, config);
+  EXPECT_EQ(asked(), 1u);
+}
+
+TEST_F(ObjectReadTest, AHedgeUsesANewConnection) {
+  learn();
+  std::vector<bool> fresh;
+  origin_.behave_by([&fresh](const GetRequest& request, size_t) {
+    fresh.push_back(request.fresh_connection);
+    return FakeOrigin::Behaviour{.head_delay = 900ms};
+  });
+  EXPECT_FALSE(get().error);
+  EXPECT_THAT(fresh, ElementsAre(false, true));
+}
+
 TEST_F(ObjectReadTest, WithoutDataThereIsNoHedge) {
   origin_.behave({.head_delay = 5000ms});
   EXPECT_FALSE(get().error);

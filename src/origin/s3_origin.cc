@@ -230,6 +230,9 @@ rt::Task<Result<std::unique_ptr<GetStream>>> S3OriginImpl::fetch(rt::Worker& wor
       co_return fail(ErrorKind::kTimeout, "the operation timed out; the last attempt's error: " +
                                               failure.error.message());
     }
+    const bool in_trouble = failure.retry == Retry::kTransient;
+    const bool our_limit = failure.error.kind() == ErrorKind::kOverloaded;
+    operation->fresh_connection = operation->fresh_connection || (in_trouble && !our_limit);
     count(counters_->retries);
     ++number;
   }
@@ -283,6 +286,7 @@ rt::Task<Attempt<std::unique_ptr<HttpExchange>>> S3OriginImpl::send(rt::Worker& 
   options.deadline = deadline;
   options.connect_timeout = operation.limits.connect_timeout;
   options.stop = operation.stop;
+  options.fresh = operation.fresh_connection;
   if (number > 1) options.names_since = worker.timers().now() - config_.pool.look_up_valid_retry;
   while (true) {
     Attempt<ConnectionPool::Lease> lease = co_await part.pool->acquire(operation.server, options);
