@@ -52,12 +52,13 @@ rt::Task<Result<void>> ObjectRead::ask_buckets(BucketOrder order, ByteRange rang
   std::optional<Error> failure;
   for (size_t turn = 0; turn < order.count; ++turn) {
     const size_t bucket = order.index[turn];
+    const bool last = turn + 1 == order.count;
     GetRequest request = request_for(bucket, range);
     if (auto& limit = request.config.operation_timeout) {
       *limit = time_left(*limit, began);
-      if (turn + 1 < order.count) *limit -= *limit / kSecondTurnShare;
+      if (!last) *limit -= *limit / kSecondTurnShare;
     }
-    Result<PendingGetPtr> answer = co_await ask(bucket, std::move(request));
+    Result<PendingGetPtr> answer = co_await ask(bucket, std::move(request), last);
     Result<void> good;
     if (answer) {
       good = accept(bucket, std::move(*answer), range);
@@ -104,8 +105,9 @@ Gate::Visitor ObjectRead::visitor_to(size_t bucket) const {
   return {terms_.buckets[bucket], terms_.kind, terms_.purpose};
 }
 
-/// Waits until the bucket may be asked. Takes the time from the request's limit.
-rt::Task<Result<Gate::Pass>> ObjectRead::turn_at(size_t bucket, RequestConfig& config) {
+/// Waits until the bucket may be asked; not for long where there is another (`last` is false).
+/// Takes the time from the request's limit.
+rt::Task<Result<Gate::Pass>> ObjectRead::turn_at(size_t bucket, RequestConfig& config, bool last) {
   const std::string& name = terms_.buckets[bucket];
   const Error down(ErrorKind::kThrottled,
                    fmt::format("bucket {} failed again and again and is not asked for a moment",
@@ -116,7 +118,8 @@ rt::Task<Result<Gate::Pass>> ObjectRead::turn_at(size_t bucket, RequestConfig& c
   }
   const MonoTime came = worker_.timers().now();
   auto& limit = config.operation_timeout;
-  const MonoTime deadline = came + limit.value_or(Gate::kPatience);
+  const milliseconds patience = limit.value_or(Gate::kPatience);
+  const MonoTime deadline = came + (last ? patience : patience / kSecondTurnShare);
   const Gate::Visitor visitor = visitor_to(bucket);
   Result<Gate::Pass> pass = co_await context_.gate.enter(worker_, visitor, deadline);
   if (!pass) co_return pass;
@@ -134,9 +137,9 @@ milliseconds ObjectRead::time_left(milliseconds limit, MonoTime since) const {
 }
 
 /// The first good answer of a request and, where that is late, of a second one.
-rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest request) {
+rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest request, bool last) {
   const std::string& name = terms_.buckets[bucket];
-  Result<Gate::Pass> pass = co_await turn_at(bucket, request.config);
+  Result<Gate::Pass> pass = co_await turn_at(bucket, request.config, last);
   if (!pass) co_return std::unexpected(std::move(pass.error()));
   std::array<PendingGetPtr, 2> gets;
   gets[0] = PendingGet::send(worker_, context_.origin, request, std::move(*pass), wakeup_);

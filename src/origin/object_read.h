@@ -53,6 +53,7 @@ class ObjectRead {
   /// A body is taken for stopped after the bucket's hedge delay, but no sooner.
   static constexpr std::chrono::milliseconds kStoppedMin{100};
   /// Of the time limit of a request (ot), what is kept for the second bucket's turn.
+  /// Of the time to wait for a turn (Gate) the first bucket's is such a share.
   static constexpr int kSecondTurnShare = 3;  // a third
   /// Bodies in a row that may end without having brought a kFruitfulShare of what was left, where
   /// the client does not say (ma).
@@ -93,9 +94,10 @@ class ObjectRead {
 
  private:
   [[nodiscard]] rt::Task<Result<void>> ask_buckets(BucketOrder order, ByteRange range);
-  [[nodiscard]] rt::Task<Result<PendingGetPtr>> ask(size_t bucket, GetRequest request);
+  [[nodiscard]] rt::Task<Result<PendingGetPtr>> ask(size_t bucket, GetRequest request, bool last);
   [[nodiscard]] Result<void> accept(size_t bucket, PendingGetPtr get, ByteRange asked);
-  [[nodiscard]] rt::Task<Result<Gate::Pass>> turn_at(size_t bucket, RequestConfig& config);
+  [[nodiscard]] rt::Task<Result<Gate::Pass>> turn_at(size_t bucket, RequestConfig& config,
+                                                     bool last);
   [[nodiscard]] Gate::Visitor visitor_to(size_t bucket) const;
   [[nodiscard]] GetRequest request_for(size_t bucket, ByteRange range) const;
   [[nodiscard]] std::chrono::milliseconds time_left(std::chrono::milliseconds limit,

@@ -46,6 +46,27 @@ TEST_F(ObjectReadTest, TheSecondTurnIsInsideTheTimeLimit) {
   EXPECT_GE(*requests[1].config.operation_timeout, 450ms);
 }
 
+TEST_F(ObjectReadTest, ABucketThatIsFullDoesNotKeepARequestFromTheOther) {
+  Gate narrow(GateLimits{.requests = 1}, world_.clock(), metrics_);
+  const ReadContext context{origin_, buckets_, narrow, read_metrics_};
+  const std::vector<std::string> names = {"a", "b"};
+  std::optional<Gate::Pass> taken = narrow.try_enter({"a", "", {}});
+  ASSERT_TRUE(taken);
+  for (const bool limited : {false, true}) {
+    RequestConfig config;
+    if (limited) config.operation_timeout = 3000ms;
+    ReadTerms terms(names, buckets_.rank(names), "o", ByteRange{0, kPageBytes}, config);
+    const auto read = [&]() -> rt::Task<size_t> {
+      ObjectRead read(context, world_.worker(), std::move(terms));
+      const Result<void> opened = co_await read.open();
+      co_return opened ? read.bucket() : 99;
+    };
+    const MonoTime began = world_.clock().mono();
+    EXPECT_EQ(world_.run(read()), 1u);
+    EXPECT_LT(world_.clock().mono() - began, limited ? 1000ms : 4000ms);
+  }
+}
+
 TEST_F(ObjectReadTest, ABucketWhoseBreakerIsOpenIsNotAsked) {
   origin_.behave("a", {.error = Error(ErrorKind::kUpstream, "500")});
   for (int i = 0; i < 5; ++i) (void)get();
