@@ -226,6 +226,10 @@ rt::Task<Result<std::unique_ptr<GetStream>>> S3OriginImpl::fetch(rt::Worker& wor
       const std::chrono::nanoseconds delay = std::min(timers.now() + wish, deadline) - timers.now();
       if (delay.count() > 0) (void)co_await rt::sleep(worker, delay, request.stop);
     }
+    if (request.stop.stop_requested()) {
+      if (in_time) retry_tokens_.give_back(cost);
+      co_return fail(ErrorKind::kCancelled, "nobody waits for the answer");
+    }
     if (timers.now() >= deadline) {
       co_return fail(ErrorKind::kTimeout, "the operation timed out; the last attempt's error: " +
                                               failure.error.message());
