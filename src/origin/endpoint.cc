@@ -164,8 +164,9 @@ bool is_ip_address(std::string_view host) {
 
 Result<EndpointUrl> parse_endpoint_url(std::string_view url) {
   const auto bad = [url](std::string_view fault) {
-    return fail(ErrorKind::kBadRequest,
-                fmt::format("bad endpoint URL {}: {}", log::quoted(url), fault));
+    const bool may_be_secret = url.find('@') != std::string_view::npos;
+    const std::string quoted = may_be_secret ? "(with a user name)" : log::quoted(url);
+    return fail(ErrorKind::kBadRequest, fmt::format("bad endpoint URL {}: {}", quoted, fault));
   };
   EndpointUrl parsed;
   std::string_view rest = url;

@@ -136,5 +136,15 @@ TEST(EndpointUrl, RefusesWhatIsNoEndpoint) {
   }
 }
 
+TEST(EndpointUrl, AnErrorDoesNotRepeatAPassword) {
+  for (const char* url : {"https://user:secret@minio", "ftp://user:secret@minio",
+                          "user:secret@minio", "http://user:secret@minio/?x"}) {
+    const std::string text = parse_endpoint_url(url).error().message();
+    EXPECT_EQ(text.find("secret"), std::string::npos) << text;
+  }
+  EXPECT_NE(parse_endpoint_url("ftp://minio").error().message().find("ftp://minio"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace cachey::origin
