@@ -39,24 +39,17 @@ bool is_virtual_hostable(std::string_view bucket, bool allow_dots) {
   }
 }
 
-struct Partition {
-  std::string_view region_prefix;
-  std::string_view dns_suffix;
-};
-
 // Of a region that none of these begins, the first.
 constexpr Partition kPartitions[] = {
-    {"", "amazonaws.com"},          {"cn-", "amazonaws.com.cn"},   {"us-gov-", "amazonaws.com"},
-    {"us-iso-", "c2s.ic.gov"},      {"us-isob-", "sc2s.sgov.gov"}, {"eu-isoe-", "cloud.adc-e.uk"},
-    {"us-isof-", "csp.hci.ic.gov"}, {"eusc-", "amazonaws.eu"},
+    {"", "amazonaws.com", "api.aws"},
+    {"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+    {"us-gov-", "amazonaws.com", "api.aws"},
+    {"us-iso-", "c2s.ic.gov", "api.aws.ic.gov"},
+    {"us-isob-", "sc2s.sgov.gov", "api.aws.scloud"},
+    {"eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+    {"us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
+    {"eusc-", "amazonaws.eu", "api.amazonwebservices.eu"},
 };
-
-const Partition& partition_of(std::string_view region) {
-  for (const Partition& partition : std::span(kPartitions).subspan(1)) {
-    if (region.starts_with(partition.region_prefix)) return partition;
-  }
-  return kPartitions[0];
-}
 
 constexpr std::string_view kGlobalRegion = "aws-global";
 constexpr std::string_view kRegionOfGlobal = "us-east-1";
@@ -148,6 +141,13 @@ std::optional<Authority> parse_authority(std::string_view text) {
 }
 
 }  // namespace
+
+const Partition& partition_of(std::string_view region) {
+  for (const Partition& partition : std::span(kPartitions).subspan(1)) {
+    if (region.starts_with(partition.region_prefix)) return partition;
+  }
+  return kPartitions[0];
+}
 
 bool is_region(std::string_view region) {
   if (region.empty() || region.size() > 63 || region.front() == '-' || region.back() == '-')

@@ -38,10 +38,9 @@ std::string region_of(const Environment& environment, const Profile& profile) {
 
 std::string host_of(const std::string& region, bool fips, bool dual_stack) {
   if (region == "aws-global") return "sts.amazonaws.com";
-  const bool china = region.starts_with("cn-");
-  const char* suffix = china ? "amazonaws.com.cn" : "amazonaws.com";
-  if (dual_stack) suffix = china ? "api.amazonwebservices.com.cn" : "api.aws";
-  return fmt::format("{}.{}.{}", fips ? "sts-fips" : "sts", region, suffix);
+  const Partition& partition = partition_of(region);
+  return fmt::format("{}.{}.{}", fips ? "sts-fips" : "sts", region,
+                     dual_stack ? partition.dual_stack_suffix : partition.dns_suffix);
 }
 
 std::string form_body(const std::vector<NamedValue>& fields) {

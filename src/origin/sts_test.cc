@@ -34,6 +34,14 @@ TEST(CredSts, TheEndpointIsTheRegions) {
             "https://sts.us-east-1.amazonaws.com us-east-1");
   EXPECT_EQ(endpoint_of({{"AWS_REGION", "cn-north-1"}}),
             "https://sts.cn-north-1.amazonaws.com.cn cn-north-1");
+  EXPECT_EQ(endpoint_of({{"AWS_REGION", "us-iso-east-1"}}),
+            "https://sts.us-iso-east-1.c2s.ic.gov us-iso-east-1");
+  EXPECT_EQ(endpoint_of({{"AWS_REGION", "eusc-de-east-1"}}),
+            "https://sts.eusc-de-east-1.amazonaws.eu eusc-de-east-1");
+  EXPECT_EQ(endpoint_of({{"AWS_REGION", "eusc-de-east-1"}, {"AWS_USE_DUALSTACK_ENDPOINT", "true"}}),
+            "https://sts.eusc-de-east-1.api.amazonwebservices.eu eusc-de-east-1");
+  EXPECT_EQ(endpoint_of({{"AWS_REGION", "cn-north-1"}, {"AWS_USE_DUALSTACK_ENDPOINT", "true"}}),
+            "https://sts.cn-north-1.api.amazonwebservices.com.cn cn-north-1");
   EXPECT_EQ(endpoint_of({{"AWS_REGION", "aws-global"}}), "https://sts.amazonaws.com us-east-1");
   EXPECT_EQ(endpoint_of({{"AWS_DEFAULT_REGION", "r"}}, "[default]\nregion = p"),
             "https://sts.r.amazonaws.com r");
