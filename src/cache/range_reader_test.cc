@@ -145,6 +145,23 @@ TEST_F(RangeReaderTest, FallsBackToTheSecondBucketAndNeverToAThird) {
   EXPECT_EQ(origin_.asked().size(), 4u);
 }
 
+TEST_F(RangeReaderTest, AllPartsOfAPageComeFromTheTwoBucketsThatItBeganWith) {
+  for (const char* bucket : {"a", "b", "c"}) origin_.put(bucket, "o", {.size = kPageBytes});
+  origin_.behave_by([this](const origin::GetRequest&, size_t number) {
+    for (int i = 0; number == 0 && i < 3; ++i) {  // which makes the third the best
+      buckets_.failed("a", ErrorKind::kUpstream);
+      buckets_.failed("b", ErrorKind::kUpstream);
+    }
+    return FakeOrigin::Behaviour{};
+  });
+  const std::shared_ptr<FetchSpec> parted = spec("o", {"a", "b", "c"});
+  parted->config.parts = 4;
+  expect_whole(read(parted, {0, kPageBytes}).get(), {0, kPageBytes});
+  settle();
+  EXPECT_EQ(origin_.asked().size(), 4u);
+  for (const FakeOrigin::Asked& asked : origin_.asked()) EXPECT_EQ(asked.bucket, "a");
+}
+
 TEST_F(RangeReaderTest, AFollowerOnTheSameTermsFailsWithItsLeader) {
   origin_.behave("bad", {.head_delay = 50ms, .error = Error(ErrorKind::kTimeout, "late")});
   auto leader = read(spec("o", {"bad"}), {0, 10});
