@@ -23,9 +23,6 @@
 namespace cachey::origin {
 namespace {
 
-// A clock that is less wrong than this is right enough: S3 allows 15 minutes.
-constexpr int64_t kClockErrorMax = 4 * 60;
-
 // Of an error that is none of S3's the log gets so much.
 constexpr size_t kErrorTextLogged = 256;
 

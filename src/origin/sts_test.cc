@@ -184,6 +184,27 @@ TEST(CredAssumeRole, StsIsAskedThreeTimes) {
   EXPECT_EQ(sts.requests().size(), 3u);
 }
 
+TEST(CredAssumeRole, AClockThatIsWrongIsCorrectedOnce) {
+  const auto refusal = [](const std::string& date) {
+    std::string answer = sts_error("403 Forbidden", "SignatureDoesNotMatch");
+    return answer.insert(answer.find("\r\n") + 2, "Date: " + date + "\r\n");
+  };
+  for (const bool helps : {true, false}) {
+    std::atomic<int> calls = 0;
+    const FakeService sts([&](const std::string&, const std::string&) {
+      if (++calls == 1) return refusal("Thu, 01 Jan 2099 00:00:00 GMT");
+      return helps ? sts_xml("AssumeRole", "ID", "2099-01-01T06:00:00Z")
+                   : refusal("Fri, 01 Jan 2100 00:00:00 GMT");
+    });
+    CredentialHarness harness;
+    use_role(harness, sts);
+    EXPECT_EQ(harness.find().has_value(), helps);
+    const std::vector<std::string> requests = sts.requests();
+    ASSERT_EQ(requests.size(), 2u);
+    EXPECT_THAT(requests[1], HasSubstr("\r\nx-amz-date: 20990101T0000"));
+  }
+}
+
 TEST(CredWebId, AsksStsWithTheTokenUnsigned) {
   const FakeService sts([](const std::string&, const std::string&) {
     return sts_xml("AssumeRoleWithWebIdentity", "ID", kLater);
