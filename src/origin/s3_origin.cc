@@ -39,7 +39,8 @@ struct WorkerPart {
 class S3OriginImpl final : public S3Origin {
  public:
   S3OriginImpl(S3Config config, rt::Workers& workers, rt::BlockingPool& pool,
-               std::shared_ptr<boost::asio::ssl::context> tls, const Clock& clock, Random& random)
+               const std::shared_ptr<boost::asio::ssl::context>& tls, const Clock& clock,
+               Random& random)
       : config_(std::move(config)),
         user_agent_(user_agent(config_.app_id)),
         clock_(clock),
@@ -336,8 +337,7 @@ Result<std::unique_ptr<S3Origin>> make_s3_origin(S3Config config, rt::Workers& w
   Result<std::shared_ptr<boost::asio::ssl::context>> tls =
       make_tls_context(config.ca_file, config.ca_dir);
   if (!tls) return std::unexpected(tls.error());
-  return std::make_unique<S3OriginImpl>(std::move(config), workers, pool, std::move(*tls), clock,
-                                        random);
+  return std::make_unique<S3OriginImpl>(std::move(config), workers, pool, *tls, clock, random);
 }
 
 }  // namespace cachey::origin
