@@ -26,6 +26,10 @@ unsigned status_of(ErrorKind kind) {
       return 504;
     case ErrorKind::kUpstream:
       return 502;
+    case ErrorKind::kDamaged:
+      return 502;
+    case ErrorKind::kRefused:
+      return 502;
     case ErrorKind::kOverloaded:
       return 503;
     case ErrorKind::kCancelled:

@@ -21,6 +21,8 @@ TEST(Reply, EveryKindHasItsStatusAndCode) {
       {ErrorKind::kThrottled, 503, "throttled"},
       {ErrorKind::kTimeout, 504, "timeout"},
       {ErrorKind::kUpstream, 502, "upstream"},
+      {ErrorKind::kDamaged, 502, "damaged"},
+      {ErrorKind::kRefused, 502, "refused"},
       {ErrorKind::kOverloaded, 503, "overloaded"},
       {ErrorKind::kCancelled, 503, "cancelled"},
       {ErrorKind::kInternal, 500, "internal"},

@@ -22,6 +22,10 @@ std::string_view to_string(ErrorKind kind) {
       return "timeout";
     case ErrorKind::kUpstream:
       return "upstream";
+    case ErrorKind::kDamaged:
+      return "damaged";
+    case ErrorKind::kRefused:
+      return "refused";
     case ErrorKind::kOverloaded:
       return "overloaded";
     case ErrorKind::kCancelled:

@@ -20,6 +20,8 @@ enum class ErrorKind : uint8_t {
   kThrottled,            ///< the origin asks for fewer requests
   kTimeout,              ///< the origin did not answer in time
   kUpstream,             ///< any other failure of the origin, or an answer that breaks the protocol
+  kDamaged,              ///< bytes that are not those the origin announced: none of them is good
+  kRefused,              ///< not to be had in this way, by the origin's rules or our settings
   kOverloaded,           ///< our own limits: memory, connections
   kCancelled,            ///< we are shutting down, or nobody wants the result any more
   kInternal,             ///< our own fault

@@ -24,7 +24,7 @@ struct Fills::Filling final : origin::ByteSink {
     page.add(ByteRange{range.begin - begin, range.end - begin});
   }
   /// To read a range of the page.
-  [[nodiscard]] origin::ReadTerms terms(ByteRange range, origin::BucketOrder order) const {
+  [[nodiscard]] origin::ReadTerms terms(ByteRange range) const {
     origin::ReadTerms terms(spec.buckets, order, spec.key.object, in_object(range), spec.config);
     terms.request_id = spec.request_id;
     terms.kind = spec.key.kind;
@@ -40,6 +40,7 @@ struct Fills::Filling final : origin::ByteSink {
   const FetchSpec& spec;
   Throughput& ingress;
   FillPlan plan;
+  origin::BucketOrder order;  // of all its requests: a page asks two buckets at most
   std::optional<store::MemoryTier::Admission> admission;
 
   // After the first part's head: what else is to be fetched, and who is at it.
@@ -143,12 +144,12 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
 rt::Task<Result<void>> Fills::first_part(Filling& filling) {
   const FetchSpec& spec = filling.spec;
   const uint64_t request = table_.next_request();
-  const origin::BucketOrder order = origin_.buckets.rank(spec.buckets);
-  if (order.index[0] == 0) spec.metrics->client_pref.add();
-  origin::ReadTerms terms = filling.terms(filling.plan.first_range(), order);
+  filling.order = origin_.buckets.rank(spec.buckets);
+  if (filling.order.index[0] == 0) spec.metrics->client_pref.add();
+  origin::ReadTerms terms = filling.terms(filling.plan.first_range());
   origin::ObjectRead read(origin_, filling.worker, std::move(terms));
   Result<void> done = co_await read.open();
-  if (done) done = co_await take_head(filling, read, order, request);
+  if (done) done = co_await take_head(filling, read, request);
   if (!done) co_return done;
   start_others(filling);
   done = co_await read.run(filling);
@@ -158,10 +159,10 @@ rt::Task<Result<void>> Fills::first_part(Filling& filling) {
 
 /// Learns the object's version from the first answer, and gives the page memory.
 rt::Task<Result<void>> Fills::take_head(Filling& filling, const origin::ObjectRead& read,
-                                        origin::BucketOrder order, uint64_t request) {
+                                        uint64_t request) {
   Page& page = filling.page;
   const FetchSpec& spec = filling.spec;
-  if (read.bucket() != order.index[0]) spec.metrics->fallback.add();
+  if (read.bucket() != filling.order.index[0]) spec.metrics->fallback.add();
   const ObjectInfo& info = read.info();
   if (info.size > kObjectBytesMax) {
     co_return fail(ErrorKind::kUpstream, "the object is larger than any object can be");
@@ -211,8 +212,7 @@ rt::Task<void> Fills::rest(Filling& filling) {
 }
 
 rt::Task<Result<void>> Fills::read_part(Filling& filling, ByteRange range) {
-  const FetchSpec& spec = filling.spec;
-  origin::ReadTerms terms = filling.terms(range, origin_.buckets.rank(spec.buckets));
+  origin::ReadTerms terms = filling.terms(range);
   terms.version = filling.page.source()->info;
   origin::ObjectRead read(origin_, filling.worker, std::move(terms));
   Result<void> done = co_await read.open();

@@ -69,7 +69,7 @@ class Fills {
   [[nodiscard]] rt::Task<Result<void>> admit(Filling& filling, uint64_t bytes);
   [[nodiscard]] rt::Task<Result<void>> first_part(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> take_head(Filling& filling, const origin::ObjectRead& read,
-                                                 origin::BucketOrder order, uint64_t request);
+                                                 uint64_t request);
   void start_others(Filling& filling);
   [[nodiscard]] rt::Task<void> rest(Filling& filling);
   [[nodiscard]] rt::Task<void> other_part(Filling& filling);

@@ -83,7 +83,7 @@ class Page final : public store::Evictable {
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }
 
   /// The version is known and the memory had: phase is filling, on disk or whole, or was before it
-  /// failed. What had come in before a failure can still be read.
+  /// failed. What had come in before a failure can still be read, but for damaged().
   [[nodiscard]] bool has_head() const { return has_head_.load(std::memory_order_acquire); }
   /// REQUIRES: has_head. Constant then.
   [[nodiscard]] const SourcePtr& source() const { return source_; }
@@ -93,6 +93,12 @@ class Page final : public store::Evictable {
   [[nodiscard]] const Error& error() const { return *error_; }
   /// It failed because the disk could not give its bytes: the origin can. REQUIRES: failed.
   [[nodiscard]] bool lost() const { return lost_; }
+
+  /// It failed because its bytes are not those that the origin announced: none of them is to be
+  /// read any more.
+  [[nodiscard]] bool damaged() const {
+    return phase() == Phase::kFailed && error_->kind() == ErrorKind::kDamaged;
+  }
 
   /// The terms of the fill, until it has ended well.
   [[nodiscard]] FetchSpecPtr leader() const EXCLUDES(mutex_);

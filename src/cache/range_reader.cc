@@ -193,7 +193,8 @@ rt::Task<Result<void>> RangeReader::settle_head() {
 
 bool RangeReader::readable(const Page& page) const {
   const uint64_t offset = offset_in_page();
-  return page.has_head() && !page.memory_gone() && page.available_end(offset) > offset;
+  return page.has_head() && !page.memory_gone() && !page.damaged() &&
+         page.available_end(offset) > offset;
 }
 
 bool RangeReader::ready() const {
@@ -203,6 +204,8 @@ bool RangeReader::ready() const {
 
 bool RangeReader::may_try_again(const Slot& held) const {
   if (held.page->lost()) return true;  // once: the next is not from the disk
+  // Bytes of it that this reader has passed on may be wrong: nothing may complete them.
+  if (held.page->damaged() && position_ != part_of(held.index).begin) return false;
   const ErrorKind kind = held.page->error().kind();
   // Speculation waits its turn behind demand, and its time began before the page was wanted.
   if (held.ahead && may_pass(kind)) return true;  // once: the next is not asked for ahead
@@ -263,7 +266,7 @@ size_t RangeReader::pin(std::span<iovec> parts) {
   Slot& held = slot(current());
   if (held.page == nullptr || held.index != current()) return 0;
   Page& page = *held.page;
-  if (!page.has_head()) return 0;
+  if (!page.has_head() || page.damaged()) return 0;
   if (page.source() != source_ && !page.source()->info.same_version(source_->info)) return 0;
   if (page.on_disk()) return pin_piece(held, parts);
   const uint64_t offset = offset_in_page();

@@ -145,6 +145,23 @@ TEST_F(RangeReaderTest, FallsBackToTheSecondBucketAndNeverToAThird) {
   EXPECT_EQ(origin_.asked().size(), 4u);
 }
 
+TEST_F(RangeReaderTest, AllPartsOfAPageComeFromTheTwoBucketsThatItBeganWith) {
+  for (const char* bucket : {"a", "b", "c"}) origin_.put(bucket, "o", {.size = kPageBytes});
+  origin_.behave_by([this](const origin::GetRequest&, size_t number) {
+    for (int i = 0; number == 0 && i < 3; ++i) {  // which makes the third the best
+      buckets_.failed("a", ErrorKind::kUpstream);
+      buckets_.failed("b", ErrorKind::kUpstream);
+    }
+    return FakeOrigin::Behaviour{};
+  });
+  const std::shared_ptr<FetchSpec> parted = spec("o", {"a", "b", "c"});
+  parted->config.parts = 4;
+  expect_whole(read(parted, {0, kPageBytes}).get(), {0, kPageBytes});
+  settle();
+  EXPECT_EQ(origin_.asked().size(), 4u);
+  for (const FakeOrigin::Asked& asked : origin_.asked()) EXPECT_EQ(asked.bucket, "a");
+}
+
 TEST_F(RangeReaderTest, AFollowerOnTheSameTermsFailsWithItsLeader) {
   origin_.behave("bad", {.head_delay = 50ms, .error = Error(ErrorKind::kTimeout, "late")});
   auto leader = read(spec("o", {"bad"}), {0, 10});
@@ -223,6 +240,25 @@ TEST_F(RangeReaderTest, ABodyThatMayNotBeTakenUpEndsTheAnswerAndTheNextIsFresh) 
   EXPECT_EQ(kind_of(cut), ErrorKind::kUpstream);
   EXPECT_EQ(cut.bytes, 3 * kMiB) << "what had come in is sent";
   origin_.behave(FakeOrigin::Behaviour{});
+  expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});
+}
+
+TEST_F(RangeReaderTest, WhoGotBytesOfADamagedBodyIsNotServedTheRestOfAnother) {
+  origin_.put("b", "o", {.size = kPageBytes});
+  origin_.behave_by([](const origin::GetRequest&, size_t number) {
+    return FakeOrigin::Behaviour{.read_delay = 10ms, .damaged = number == 0};
+  });
+  auto leader = read(spec("o"), {0, kPageBytes});
+  while (origin_.asked().empty()) std::this_thread::sleep_for(1ms);
+  auto joiner = read(spec("o", {"b", "c"}), {0, kPageBytes});  // who may try again as a rule
+  for (auto* client : {&leader, &joiner}) {
+    const Got got = client->get();
+    EXPECT_EQ(kind_of(got), ErrorKind::kDamaged);
+    EXPECT_TRUE(got.opened);
+    EXPECT_LT(got.bytes, kPageBytes);
+  }
+  settle();
+  EXPECT_EQ(origin_.asked().size(), 1u);
   expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});
 }
 

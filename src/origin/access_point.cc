@@ -30,7 +30,7 @@ Result<AccessPoint> parse_access_point(std::string_view arn) {
                 fmt::format("{} is no access point: {}", log::quoted(arn, 128), fault));
   };
   const auto unsupported = [](std::string_view what) {
-    return fail(ErrorKind::kUpstream, fmt::format("{} are not supported", what));
+    return fail(ErrorKind::kRefused, fmt::format("{} are not supported", what));
   };
   std::array<std::string_view, kPartsBeforeResource> parts;
   std::string_view rest = arn;

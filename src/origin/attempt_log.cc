@@ -1,15 +1,15 @@
 #include "origin/attempt_log.h"
 
 #include "base/log.h"
+#include "origin/finality.h"
 
 namespace cachey::origin {
 
 void log_failed_attempt(const GetRequest& request, const Error& error, uint32_t number,
                         bool retry) {
-  const bool store_failed = error.kind() == ErrorKind::kThrottled ||
-                            error.kind() == ErrorKind::kTimeout ||
-                            error.kind() == ErrorKind::kUpstream;
-  const auto write = store_failed ? log::warn : log::debug;
+  const bool surprises =
+      speaks_against_the_store(error.kind()) || error.kind() == ErrorKind::kRefused;
+  const auto write = surprises ? log::warn : log::debug;
   write("origin attempt failed", {{"bucket", request.bucket},
                                   {"key", request.key},
                                   {"first", request.range.begin},

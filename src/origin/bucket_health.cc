@@ -49,6 +49,11 @@ void BucketHealth::failed() {
   observed_ = true;
 }
 
+BucketHealth::Worth BucketHealth::worth() const {
+  const MutexLock lock(mutex_);
+  return Worth{answers_ > 0, rate_time_};
+}
+
 double BucketHealth::score(size_t position) const {
   const MonoTime now = clock_.mono();
   const MutexLock lock(mutex_);

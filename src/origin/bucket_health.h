@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,6 +36,14 @@ class BucketHealth {
   /// `to_head`: from the request to the head of its answer.
   void succeeded(std::chrono::nanoseconds to_head);
   void failed();
+
+  /// How much is lost where it is forgotten: the lower, the less.
+  struct Worth {
+    bool answered = false;  ///< ever
+    MonoTime observed;      ///< last
+    friend auto operator<=>(const Worth&, const Worth&) = default;
+  };
+  [[nodiscard]] Worth worth() const;
 
   /// The lower the better. `position`: the client's, from 0.
   ///   2000 * position + mean latency in us / 100 + penalty,

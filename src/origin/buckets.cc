@@ -12,21 +12,43 @@ namespace cachey::origin {
 Buckets::Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics)
     : hedge_quantile_(hedge_quantile), clock_(clock), metrics_(metrics) {}
 
-BucketHealth* Buckets::find(std::string_view name) const {
+Buckets::HealthPtr Buckets::find(std::string_view name) const {
   const std::shared_lock lock(mutex_);
-  const auto found = health_.find(name);
-  return found == health_.end() ? nullptr : found->second.get();
+  const auto found = known_.find(name);
+  return found == known_.end() ? nullptr : found->second.health;
 }
 
-BucketHealth* Buckets::find_or_add(const std::string& name) {
-  if (BucketHealth* known = find(name)) return known;
+Buckets::HealthPtr Buckets::find_or_add(const std::string& name) {
+  if (HealthPtr known = find(name)) return known;
   const std::unique_lock lock(mutex_);
-  const auto found = health_.find(name);
-  if (found != health_.end()) return found->second.get();
-  if (health_.size() >= kBucketsMax) return nullptr;
-  auto added = std::make_unique<BucketHealth>(clock_);
-  if (health_.size() < kBucketsWithGauges) add_gauges(name, *added);
-  return health_.emplace(name, std::move(added)).first->second.get();
+  const auto found = known_.find(name);
+  if (found != known_.end()) return found->second.health;
+  if (known_.size() >= kBucketsMax && !make_room()) return nullptr;
+  Known added;
+  added.health = std::make_shared<BucketHealth>(clock_);
+  if (with_gauges_ < kBucketsWithGauges) {
+    added.has_gauges = true;
+    ++with_gauges_;
+    add_gauges(name, *added.health);
+  }
+  return known_.emplace(name, std::move(added)).first->second.health;
+}
+
+/// Forgets a bucket, if there is one that may be. Under the lock.
+bool Buckets::make_room() {
+  auto least = known_.end();
+  BucketHealth::Worth least_worth;
+  for (auto entry = known_.begin(); entry != known_.end(); ++entry) {
+    if (entry->second.has_gauges) continue;
+    const BucketHealth::Worth worth = entry->second.health->worth();
+    if (least != known_.end() && worth >= least_worth) continue;
+    least = entry;
+    least_worth = worth;
+  }
+  if (least == known_.end()) return false;
+  if (least_worth.answered && clock_.mono() - least_worth.observed < kForgottenAfter) return false;
+  known_.erase(least);
+  return true;
 }
 
 void Buckets::add_gauges(const std::string& name, const BucketHealth& health) {
@@ -61,49 +83,49 @@ BucketOrder Buckets::rank(std::span<const std::string> names) const {
   }
   std::vector<std::pair<double, size_t>> scored;
   for (size_t i = 0; i < names.size(); ++i) {
-    const BucketHealth* health = find(names[i]);
+    const HealthPtr health = find(names[i]);
     scored.emplace_back(health == nullptr ? BucketHealth::score_of_position(i) : health->score(i),
                         i);
   }
   order.count = std::min(scored.size(), kBucketsTriedMax);
   std::ranges::partial_sort(scored, scored.begin() + static_cast<std::ptrdiff_t>(order.count));
   for (size_t i = 0; i < order.count; ++i) order.index[i] = scored[i].second;
-  BucketHealth* const first = find(names[order.index[0]]);
+  const HealthPtr first = find(names[order.index[0]]);
   if (first != nullptr && !first->may_lead()) std::swap(order.index[0], order.index[1]);
   return order;
 }
 
 bool Buckets::is_down(std::string_view name) const {
-  const BucketHealth* const health = find(name);
+  const HealthPtr health = find(name);
   return health != nullptr && health->is_down();
 }
 
 bool Buckets::may_ask(std::string_view name) const {
-  BucketHealth* const health = find(name);
+  const HealthPtr health = find(name);
   return health == nullptr || health->may_ask();
 }
 
 std::optional<std::chrono::nanoseconds> Buckets::hedge_delay(std::string_view name) const {
-  const BucketHealth* const health = find(name);
+  const HealthPtr health = find(name);
   return health == nullptr ? std::nullopt : health->hedge_delay(hedge_quantile_);
 }
 
 bool Buckets::spend_hedge(std::string_view name) const {
-  BucketHealth* const health = find(name);
+  const HealthPtr health = find(name);
   return health != nullptr && health->spend_hedge();
 }
 
 void Buckets::hedge_ended(std::string_view name, bool won) const {
-  if (BucketHealth* const health = find(name)) health->hedge_ended(won);
+  if (const HealthPtr health = find(name)) health->hedge_ended(won);
 }
 
 void Buckets::answered(const std::string& name, std::chrono::nanoseconds to_head) {
-  if (BucketHealth* const health = find_or_add(name)) health->succeeded(to_head);
+  if (const HealthPtr health = find_or_add(name)) health->succeeded(to_head);
 }
 
 void Buckets::failed(const std::string& name, ErrorKind kind) {
   if (!speaks_against_the_store(kind)) return;
-  if (BucketHealth* const health = find_or_add(name)) health->failed();
+  if (const HealthPtr health = find_or_add(name)) health->failed();
 }
 
 }  // namespace cachey::origin

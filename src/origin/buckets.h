@@ -51,19 +51,30 @@ class Buckets {
 
  private:
   /// Buckets beyond these are ranked by the client's order alone. Only buckets that answered or
-  /// failed as stores do count, so that no client can fill the list with names.
+  /// failed as stores do count; for a new one the one goes that is worth least: that never answered
+  /// or else has not been heard of for kForgottenAfter. So no client can fill the list with names.
   static constexpr size_t kBucketsMax = 1000;
+  static constexpr std::chrono::minutes kForgottenAfter{10};
+  /// The first; they are never forgotten.
   static constexpr size_t kBucketsWithGauges = 100;
 
-  [[nodiscard]] BucketHealth* find(std::string_view name) const;
-  [[nodiscard]] BucketHealth* find_or_add(const std::string& name);
+  using HealthPtr = std::shared_ptr<BucketHealth>;
+  struct Known {
+    HealthPtr health;
+    bool has_gauges = false;
+  };
+
+  [[nodiscard]] HealthPtr find(std::string_view name) const;
+  [[nodiscard]] HealthPtr find_or_add(const std::string& name);
+  [[nodiscard]] bool make_room();
   void add_gauges(const std::string& name, const BucketHealth& health);
 
   const double hedge_quantile_;
   const Clock& clock_;
   Metrics& metrics_;
   mutable std::shared_mutex mutex_;
-  std::map<std::string, std::unique_ptr<BucketHealth>, std::less<>> health_;  // under mutex_
+  std::map<std::string, Known, std::less<>> known_;  // under mutex_
+  size_t with_gauges_ = 0;                           // under mutex_
 };
 
 }  // namespace cachey::origin

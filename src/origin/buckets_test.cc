@@ -51,6 +51,16 @@ TEST_F(BucketRank, WhatIsNotTheStoresFaultDoesNotCount) {
   EXPECT_THAT(order({"a", "b"}), ::testing::ElementsAre(0, 1));
 }
 
+TEST_F(BucketRank, NamesThatOnlyFailDoNotKeepOutBucketsThatAnswer) {
+  const std::chrono::milliseconds soon(1);
+  buckets_.answered("known", soon);
+  for (int i = 0; i < 5000; ++i) buckets_.failed("name-" + std::to_string(i), ErrorKind::kUpstream);
+  for (int i = 0; i < 100; ++i) buckets_.answered("new", soon);
+  EXPECT_TRUE(buckets_.hedge_delay("new"));
+  for (int i = 0; i < 5; ++i) buckets_.failed("known", ErrorKind::kUpstream);
+  EXPECT_TRUE(buckets_.is_down("known"));
+}
+
 TEST_F(BucketRank, IsVisibleInTheMetrics) {
   for (int i = 0; i < 5; ++i) buckets_.failed("a", ErrorKind::kTimeout);
   EXPECT_THAT(metrics_.text(),

@@ -29,7 +29,7 @@ rt::Task<IoResult<rt::Socket>> ConnectRace::run(MonoTime deadline, std::stop_tok
     in_time = co_await waiter.wait_in_list(worker_.timers(), deadline, stop);
   }
   for (size_t i = 0; in_time && i < sockets_.size(); ++i) {
-    if (i != winner_) losers_.push_back(addresses_[i]);
+    if (failed_[i] || (winner_ && i < *winner_)) losers_.push_back(addresses_[i]);
   }
   if (winner_) co_return std::move(sockets_[*winner_]);
   if (in_time) co_return std::unexpected(std::move(last_failure_));
@@ -45,6 +45,7 @@ void ConnectRace::start_next() {
     const size_t index = sockets_.size();
     const rt::Tcp::endpoint endpoint(addresses_[index], port_);
     rt::Socket& socket = sockets_.emplace_back(worker_.executor());
+    failed_.push_back(false);
     boost::system::error_code error;
     socket.open(endpoint.protocol(), error);
     if (error) {
@@ -77,6 +78,7 @@ void ConnectRace::ended(size_t index, const boost::system::error_code& error) {
 }
 
 void ConnectRace::lost(size_t index, const boost::system::error_code& error) {
+  failed_[index] = true;
   last_failure_ =
       IoFailure(error == rt::asio::error::operation_aborted ? IoFailure::Cause::kCancelled
                                                             : IoFailure::Cause::kOther,

@@ -33,8 +33,8 @@ class ConnectRace : public std::enable_shared_from_this<ConnectRace> {
 
   [[nodiscard]] rt::Task<IoResult<rt::Socket>> run(MonoTime deadline, std::stop_token stop);
 
-  /// Who was tried and did not win; nobody where the time was up first, or it was stopped. After
-  /// run().
+  /// Who failed, or was tried before the winner and had not answered by then; nobody where the time
+  /// was up first, or it was stopped. After run().
   [[nodiscard]] const Addresses& losers() const { return losers_; }
 
  private:
@@ -60,6 +60,7 @@ class ConnectRace : public std::enable_shared_from_this<ConnectRace> {
   const Addresses addresses_;
   const uint16_t port_;
   std::deque<rt::Socket> sockets_;  // of the addresses tried so far
+  std::vector<bool> failed_;        // of the same
   size_t running_ = 0;
   bool over_ = false;
   std::optional<size_t> winner_;

@@ -106,6 +106,7 @@ rt::Task<Attempt<void>> ConnectionPool::open(Connection& connection, const Serve
 rt::Task<Attempt<void>> ConnectionPool::wait(std::shared_ptr<Host> host, MonoTime deadline,
                                              bool first_turn, std::stop_token stop) {
   if (waiting_ >= limits_.waiting_max) {
+    forget_if_unused(*host);
     co_return std::unexpected(Failure(
         Error(ErrorKind::kOverloaded, "too many requests wait for a connection to the origin")));
   }
@@ -122,13 +123,15 @@ rt::Task<Attempt<void>> ConnectionPool::wait(std::shared_ptr<Host> host, MonoTim
   const bool its_turn = co_await waiter.wait_in_list(worker_.timers(), deadline, stop);
   --waiting_;
   if (its_turn) co_return Attempt<void>();
+  // There may be room for it at its host: then that is the next one's now.
+  if (host->open < limits_.connections_per_host_max) notify_first(host->waiting);
   forget_if_unused(*host);
   if (stop.stop_requested()) {
     co_return std::unexpected(
         Failure(Error(ErrorKind::kCancelled, "nobody waits for the connection")));
   }
   co_return std::unexpected(
-      Failure(Error(ErrorKind::kTimeout, "no connection to the origin came free in time"),
+      Failure(Error(ErrorKind::kOverloaded, "no connection to the origin came free in time"),
               Retry::kTransient));
 }
 
@@ -174,6 +177,7 @@ bool ConnectionPool::close_any_idle() {
     if (host->idle.empty()) continue;
     const std::shared_ptr<Host> kept = host;
     close_oldest_idle(*kept);
+    notify_first(kept->waiting);  // for whom its host has room now: the pool's list is his
     forget_if_unused(*kept);
     return true;
   }

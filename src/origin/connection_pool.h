@@ -85,8 +85,11 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
                  std::shared_ptr<const ProxyRules> proxies = nullptr);
 
   /// An idle connection or a new one. kTimeout, kUpstream (nobody there, or not who it should be),
-  /// kOverloaded (too many wait already), kCancelled.
+  /// kOverloaded (too many wait already, or none came free in time), kCancelled.
   [[nodiscard]] rt::Task<Attempt<Lease>> acquire(Server server, ConnectOptions options);
+
+  /// Servers that it has connections to, or callers for.
+  [[nodiscard]] size_t servers() const { return hosts_.size(); }
 
  private:
   struct Idle {

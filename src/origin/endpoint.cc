@@ -39,24 +39,17 @@ bool is_virtual_hostable(std::string_view bucket, bool allow_dots) {
   }
 }
 
-struct Partition {
-  std::string_view region_prefix;
-  std::string_view dns_suffix;
-};
-
 // Of a region that none of these begins, the first.
 constexpr Partition kPartitions[] = {
-    {"", "amazonaws.com"},          {"cn-", "amazonaws.com.cn"},   {"us-gov-", "amazonaws.com"},
-    {"us-iso-", "c2s.ic.gov"},      {"us-isob-", "sc2s.sgov.gov"}, {"eu-isoe-", "cloud.adc-e.uk"},
-    {"us-isof-", "csp.hci.ic.gov"}, {"eusc-", "amazonaws.eu"},
+    {"", "amazonaws.com", "api.aws"},
+    {"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+    {"us-gov-", "amazonaws.com", "api.aws"},
+    {"us-iso-", "c2s.ic.gov", "api.aws.ic.gov"},
+    {"us-isob-", "sc2s.sgov.gov", "api.aws.scloud"},
+    {"eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+    {"us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
+    {"eusc-", "amazonaws.eu", "api.amazonwebservices.eu"},
 };
-
-const Partition& partition_of(std::string_view region) {
-  for (const Partition& partition : std::span(kPartitions).subspan(1)) {
-    if (region.starts_with(partition.region_prefix)) return partition;
-  }
-  return kPartitions[0];
-}
 
 constexpr std::string_view kGlobalRegion = "aws-global";
 constexpr std::string_view kRegionOfGlobal = "us-east-1";
@@ -91,12 +84,12 @@ std::string option_fault(const EndpointOptions& options) {
 
 Result<BucketEndpoint> resolve_access_point(std::string_view arn, const EndpointOptions& options) {
   if (options.path_style) {
-    return fail(ErrorKind::kUpstream, "path style cannot be used with access-point ARNs");
+    return fail(ErrorKind::kRefused, "path style cannot be used with access-point ARNs");
   }
   const Result<AccessPoint> point = parse_access_point(arn);
   if (!point) return std::unexpected(point.error());
   if (&partition_of(point->region) != &partition_of(options.region)) {
-    return fail(ErrorKind::kUpstream,
+    return fail(ErrorKind::kRefused,
                 fmt::format("the region {} of the access point is of another partition than {}",
                             point->region, options.region));
   }
@@ -104,7 +97,7 @@ Result<BucketEndpoint> resolve_access_point(std::string_view arn, const Endpoint
   endpoint.url = options.custom != nullptr ? *options.custom
                                            : aws_endpoint("s3-accesspoint", point->region, options);
   if (is_ip_address(endpoint.url.host)) {
-    return fail(ErrorKind::kUpstream, "an access point needs an endpoint with a host name");
+    return fail(ErrorKind::kRefused, "an access point needs an endpoint with a host name");
   }
   endpoint.url.host = fmt::format("{}-{}.{}", point->name, point->account, endpoint.url.host);
   endpoint.virtual_host = true;
@@ -149,6 +142,13 @@ std::optional<Authority> parse_authority(std::string_view text) {
 
 }  // namespace
 
+const Partition& partition_of(std::string_view region) {
+  for (const Partition& partition : std::span(kPartitions).subspan(1)) {
+    if (region.starts_with(partition.region_prefix)) return partition;
+  }
+  return kPartitions[0];
+}
+
 bool is_region(std::string_view region) {
   if (region.empty() || region.size() > 63 || region.front() == '-' || region.back() == '-')
     return false;
@@ -164,8 +164,9 @@ bool is_ip_address(std::string_view host) {
 
 Result<EndpointUrl> parse_endpoint_url(std::string_view url) {
   const auto bad = [url](std::string_view fault) {
-    return fail(ErrorKind::kBadRequest,
-                fmt::format("bad endpoint URL {}: {}", log::quoted(url), fault));
+    const bool may_be_secret = url.find('@') != std::string_view::npos;
+    const std::string quoted = may_be_secret ? "(with a user name)" : log::quoted(url);
+    return fail(ErrorKind::kBadRequest, fmt::format("bad endpoint URL {}: {}", quoted, fault));
   };
   EndpointUrl parsed;
   std::string_view rest = url;
@@ -200,12 +201,12 @@ Result<BucketEndpoint> resolve_endpoint(std::string_view bucket, const EndpointO
     return fail(ErrorKind::kNotFound, "no bucket can have this name");
   }
   const std::string fault = option_fault(options);
-  if (!fault.empty()) return fail(ErrorKind::kUpstream, fault);
+  if (!fault.empty()) return fail(ErrorKind::kRefused, fault);
   if (is_arn(bucket)) return resolve_access_point(bucket, options);
   if (bucket.ends_with("--x-s3") || bucket.ends_with("--xa-s3"))
-    return fail(ErrorKind::kUpstream, "S3 Express buckets are not supported");
+    return fail(ErrorKind::kRefused, "S3 Express buckets are not supported");
   if (bucket.ends_with("--op-s3"))
-    return fail(ErrorKind::kUpstream, "buckets on Outposts are not supported");
+    return fail(ErrorKind::kRefused, "buckets on Outposts are not supported");
   BucketEndpoint endpoint;
   endpoint.url =
       options.custom != nullptr ? *options.custom : aws_endpoint("s3", options.region, options);

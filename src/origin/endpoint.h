@@ -41,7 +41,7 @@ struct BucketEndpoint {
 
 /// S3's endpoint rules. Pure. Virtual host where the bucket can be a host name's label, the
 /// endpoint is no IP address and path style was not asked for; access-point ARNs have a host of
-/// their own, in the ARN's region. Fails (kUpstream, kNotFound) on a region that cannot be one, on
+/// their own, in the ARN's region. Fails (kRefused, kNotFound) on a region that cannot be one, on
 /// options that exclude each other, and on buckets that cannot be or need what is not built: S3
 /// Express, Outposts, Object Lambda, multi-region access points.
 [[nodiscard]] Result<BucketEndpoint> resolve_endpoint(std::string_view bucket,
@@ -57,6 +57,14 @@ struct BucketEndpoint {
 /// encoded once, slashes and dot segments of the key kept.
 [[nodiscard]] std::string object_path(const BucketEndpoint& endpoint, std::string_view bucket,
                                       std::string_view key);
+
+/// AWS's regions by the domains of their services.
+struct Partition {
+  std::string_view region_prefix;
+  std::string_view dns_suffix;
+  std::string_view dual_stack_suffix;  ///< of services other than S3
+};
+[[nodiscard]] const Partition& partition_of(std::string_view region);
 
 /// Can be a region's name: a host name's label.
 [[nodiscard]] bool is_region(std::string_view region);

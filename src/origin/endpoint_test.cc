@@ -86,7 +86,11 @@ TEST(Endpoint, RefusesWhatCannotBeABucketOrARegion) {
   EXPECT_EQ(error_of(".", "us-east-1"), ErrorKind::kNotFound);
   EXPECT_EQ(error_of("..", "us-east-1"), ErrorKind::kNotFound);
   for (const char* region : {"", "a b", "evil.example/", "a\r\nb", "-a", "us_east"}) {
-    EXPECT_EQ(error_of("my-bucket", region), ErrorKind::kUpstream) << region;
+    EXPECT_EQ(error_of("my-bucket", region), ErrorKind::kRefused) << region;
+  }
+  for (const char* bucket : {"bucket--use1-az4--x-s3", "bucket--xa-s3", "bucket--op-s3",
+                             "arn:aws:s3-outposts:r:1:outpost/o/accesspoint/n"}) {
+    EXPECT_EQ(error_of(bucket, "us-east-1"), ErrorKind::kRefused) << bucket;
   }
 }
 
@@ -130,6 +134,16 @@ TEST(EndpointUrl, RefusesWhatIsNoEndpoint) {
                           "http://::1:80"}) {
     EXPECT_FALSE(parse_endpoint_url(url).has_value()) << url;
   }
+}
+
+TEST(EndpointUrl, AnErrorDoesNotRepeatAPassword) {
+  for (const char* url : {"https://user:secret@minio", "ftp://user:secret@minio",
+                          "user:secret@minio", "http://user:secret@minio/?x"}) {
+    const std::string text = parse_endpoint_url(url).error().message();
+    EXPECT_EQ(text.find("secret"), std::string::npos) << text;
+  }
+  EXPECT_NE(parse_endpoint_url("ftp://minio").error().message().find("ftp://minio"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -53,6 +53,7 @@ class FakeOrigin::Stream final : public GetStream {
     for (uint64_t i = 0; i < count; ++i) into[i] = object_byte(seed_, at_ + i);
     at_ += count;
     sent_ += count;
+    if (behaviour_.damaged && at_ == range_.end) co_return fail(ErrorKind::kDamaged, "damaged");
     co_return count;
   }
 

@@ -18,7 +18,11 @@ int finality(ErrorKind kind) {
       return 6;
     case ErrorKind::kChanged:
       return 5;
+    case ErrorKind::kRefused:
+      return 5;
     case ErrorKind::kUpstream:
+      return 4;
+    case ErrorKind::kDamaged:
       return 4;
     case ErrorKind::kInternal:
       return 4;
@@ -49,10 +53,12 @@ bool worth_another_bucket(ErrorKind kind) {
     case ErrorKind::kThrottled:
     case ErrorKind::kTimeout:
     case ErrorKind::kUpstream:
+    case ErrorKind::kDamaged:
+    case ErrorKind::kRefused:
+    case ErrorKind::kOverloaded:  // each has limits of its own
       return true;
     case ErrorKind::kBadRequest:
     case ErrorKind::kRangeNotSatisfiable:
-    case ErrorKind::kOverloaded:
     case ErrorKind::kCancelled:
     case ErrorKind::kInternal:
       return false;
@@ -62,7 +68,7 @@ bool worth_another_bucket(ErrorKind kind) {
 
 bool speaks_against_the_store(ErrorKind kind) {
   return kind == ErrorKind::kThrottled || kind == ErrorKind::kTimeout ||
-         kind == ErrorKind::kUpstream;
+         kind == ErrorKind::kUpstream || kind == ErrorKind::kDamaged;
 }
 
 bool settles_the_bucket(ErrorKind kind) {

@@ -28,9 +28,23 @@ TEST(Finality, DeniedOnlyWhereNothingMayPass) {
 
 TEST(Finality, PastTheEndIsFinal) {
   EXPECT_FALSE(worth_another_bucket(ErrorKind::kRangeNotSatisfiable));
-  EXPECT_FALSE(worth_another_bucket(ErrorKind::kOverloaded));
+  EXPECT_TRUE(worth_another_bucket(ErrorKind::kOverloaded));
   EXPECT_TRUE(worth_another_bucket(ErrorKind::kNotFound));
   EXPECT_TRUE(worth_another_bucket(ErrorKind::kTimeout));
+}
+
+TEST(Finality, WhatIsRefusedSaysNothingOfTheStoreAndIsNotAskedAgain) {
+  EXPECT_FALSE(speaks_against_the_store(ErrorKind::kRefused));
+  EXPECT_TRUE(worth_another_bucket(ErrorKind::kRefused));
+  EXPECT_TRUE(settles_the_bucket(ErrorKind::kRefused));
+  EXPECT_EQ(told(ErrorKind::kRefused, ErrorKind::kNotFound), ErrorKind::kRefused);
+  EXPECT_EQ(told(ErrorKind::kRefused, ErrorKind::kUpstream), ErrorKind::kUpstream);
+}
+
+TEST(Finality, DamageIsTheStores) {
+  EXPECT_TRUE(speaks_against_the_store(ErrorKind::kDamaged));
+  EXPECT_TRUE(worth_another_bucket(ErrorKind::kDamaged));
+  EXPECT_FALSE(settles_the_bucket(ErrorKind::kDamaged));
 }
 
 TEST(Finality, WhatTheStoreSaysOfTheObjectSettlesTheBucket) {

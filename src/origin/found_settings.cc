@@ -3,19 +3,33 @@
 #include <fmt/format.h>
 
 #include "origin/credentials_provider.h"
+#include "origin/finality.h"
 #include "origin/instance_region.h"
 
 namespace cachey::origin {
+namespace {
+
+/// That a setting is not found, or that those who know it do not answer, says nothing of the store.
+/// `in_time`: it is not the request's own limit that has ended the search.
+Error not_the_stores(const Error& error, bool in_time) {
+  const bool out_of_time = error.kind() == ErrorKind::kTimeout && !in_time;
+  if (out_of_time || !speaks_against_the_store(error.kind())) return error;
+  return {ErrorKind::kRefused, error.message()};
+}
+
+}  // namespace
 
 rt::Task<Result<std::string>> find_region(const S3Config& config, rt::Worker& worker,
                                           MonoTime deadline) {
   constexpr const char* kMissing =
       "a region must be set when sending requests to S3: set AWS_REGION";
   if (!config.region.empty()) co_return config.region;
-  if (!config.instance_region) co_return fail(ErrorKind::kUpstream, kMissing);
+  if (!config.instance_region) co_return fail(ErrorKind::kRefused, kMissing);
   Result<std::string> found = co_await config.instance_region->get(worker, deadline);
   if (found) co_return found;
-  co_return fail(found.error().kind(), fmt::format("{} ({})", kMissing, found.error().message()));
+  const Error missing(found.error().kind(),
+                      fmt::format("{} ({})", kMissing, found.error().message()));
+  co_return std::unexpected(not_the_stores(missing, worker.timers().now() < deadline));
 }
 
 rt::Task<Result<CredentialsPtr>> find_credentials(const S3Config& config, rt::Worker& worker,
@@ -23,7 +37,8 @@ rt::Task<Result<CredentialsPtr>> find_credentials(const S3Config& config, rt::Wo
   if (config.anonymous) co_return nullptr;
   if (!config.credentials) co_return fail(ErrorKind::kDenied, "no credentials");
   Result<CredentialsPtr> found = co_await config.credentials->get(worker, deadline);
-  co_return found;
+  if (found) co_return found;
+  co_return std::unexpected(not_the_stores(found.error(), worker.timers().now() < deadline));
 }
 
 rt::Task<void> look_ahead(const S3Config& config, rt::Worker& worker) {

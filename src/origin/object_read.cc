@@ -52,12 +52,13 @@ rt::Task<Result<void>> ObjectRead::ask_buckets(BucketOrder order, ByteRange rang
   std::optional<Error> failure;
   for (size_t turn = 0; turn < order.count; ++turn) {
     const size_t bucket = order.index[turn];
+    const bool last = turn + 1 == order.count;
     GetRequest request = request_for(bucket, range);
     if (auto& limit = request.config.operation_timeout) {
       *limit = time_left(*limit, began);
-      if (turn + 1 < order.count) *limit -= *limit / kSecondTurnShare;
+      if (!last) *limit -= *limit / kSecondTurnShare;
     }
-    Result<PendingGetPtr> answer = co_await ask(bucket, std::move(request));
+    Result<PendingGetPtr> answer = co_await ask(bucket, std::move(request), last);
     Result<void> good;
     if (answer) {
       good = accept(bucket, std::move(*answer), range);
@@ -104,8 +105,9 @@ Gate::Visitor ObjectRead::visitor_to(size_t bucket) const {
   return {terms_.buckets[bucket], terms_.kind, terms_.purpose};
 }
 
-/// Waits until the bucket may be asked. Takes the time from the request's limit.
-rt::Task<Result<Gate::Pass>> ObjectRead::turn_at(size_t bucket, RequestConfig& config) {
+/// Waits until the bucket may be asked; not for long where there is another (`last` is false).
+/// Takes the time from the request's limit.
+rt::Task<Result<Gate::Pass>> ObjectRead::turn_at(size_t bucket, RequestConfig& config, bool last) {
   const std::string& name = terms_.buckets[bucket];
   const Error down(ErrorKind::kThrottled,
                    fmt::format("bucket {} failed again and again and is not asked for a moment",
@@ -116,7 +118,8 @@ rt::Task<Result<Gate::Pass>> ObjectRead::turn_at(size_t bucket, RequestConfig& c
   }
   const MonoTime came = worker_.timers().now();
   auto& limit = config.operation_timeout;
-  const MonoTime deadline = came + limit.value_or(Gate::kPatience);
+  const milliseconds patience = limit.value_or(Gate::kPatience);
+  const MonoTime deadline = came + (last ? patience : patience / kSecondTurnShare);
   const Gate::Visitor visitor = visitor_to(bucket);
   Result<Gate::Pass> pass = co_await context_.gate.enter(worker_, visitor, deadline);
   if (!pass) co_return pass;
@@ -134,9 +137,9 @@ milliseconds ObjectRead::time_left(milliseconds limit, MonoTime since) const {
 }
 
 /// The first good answer of a request and, where that is late, of a second one.
-rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest request) {
+rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest request, bool last) {
   const std::string& name = terms_.buckets[bucket];
-  Result<Gate::Pass> pass = co_await turn_at(bucket, request.config);
+  Result<Gate::Pass> pass = co_await turn_at(bucket, request.config, last);
   if (!pass) co_return std::unexpected(std::move(pass.error()));
   std::array<PendingGetPtr, 2> gets;
   gets[0] = PendingGet::send(worker_, context_.origin, request, std::move(*pass), wakeup_);
@@ -165,7 +168,10 @@ rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest reques
       co_return std::unexpected(failure ? less_final(*failure, *failed) : *failed);
     }
     if (hedge_at && worker_.timers().now() >= *hedge_at) {
-      gets[1] = hedge(bucket, request);
+      GetRequest second = request;
+      if (auto& limit = second.config.operation_timeout)
+        *limit = time_left(*limit, gets[0]->sent_at());
+      gets[1] = hedge(bucket, std::move(second));
       hedge_at.reset();
     }
     if (hedge_at) {
@@ -176,18 +182,34 @@ rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest reques
   }
 }
 
+/// Whether a client has limits of its own that are too short for their end to say anything of the
+/// bucket.
+bool ObjectRead::impatient(const std::string& name, const RequestConfig& config) const {
+  const auto usual = context_.buckets.hedge_delay(name).value_or(std::chrono::nanoseconds(0));
+  const auto patience = std::max<std::chrono::nanoseconds>(kPatienceMin, kPatience * usual);
+  const auto shorter = [patience](const std::optional<milliseconds>& limit) {
+    return limit && *limit < patience;
+  };
+  return shorter(config.connect_timeout) || shorter(config.first_byte_timeout) ||
+         shorter(config.attempt_timeout) || shorter(config.operation_timeout);
+}
+
 void ObjectRead::record(size_t bucket, const PendingGet& get) {
   const std::string& name = terms_.buckets[bucket];
   if (const Error* failure = get.failure()) {
+    const bool late = failure->kind() == ErrorKind::kTimeout;
+    if (late && impatient(name, get.request().config)) return;
     context_.buckets.failed(name, failure->kind());
   } else {
     context_.buckets.answered(name, worker_.timers().now() - get.sent_at());
   }
 }
 
-/// A second request beside the one that is under way, or null where the bucket's budget says no, or
-/// it is busy.
+/// A second request beside the one that is under way, or null where its time is up, the bucket's
+/// budget says no, or it is busy.
 PendingGetPtr ObjectRead::hedge(size_t bucket, GetRequest request) {
+  if (request.config.operation_timeout == milliseconds(0)) return nullptr;
+  request.fresh_connection = true;  // whatever keeps the first one may be its connection
   std::optional<Gate::Pass> pass = context_.gate.try_enter(visitor_to(bucket));
   if (!pass || !context_.buckets.spend_hedge(terms_.buckets[bucket])) {
     context_.metrics.hedges_denied.add();
@@ -285,10 +307,14 @@ rt::Task<bool> ObjectRead::take_over(PendingGetPtr second) {
 }
 
 bool ObjectRead::may_resume(const Error& error) const {
+  if (resumes_ >= kResumesMax) return false;
+  // We stopped it, for one that turned out not to fit: no failure, whatever may be tried.
+  if (error.kind() == ErrorKind::kCancelled) return true;
+  // Which of the bytes are wrong nobody knows, and what was delivered cannot be taken back.
+  const bool delivered = body_->position() != body_->request().range.begin;
+  if (error.kind() == ErrorKind::kDamaged && delivered) return false;
   const uint32_t tries = terms_.config.attempts_max.value_or(kFruitlessMax);
-  const bool stopped_by_us = error.kind() == ErrorKind::kCancelled;
-  return (speaks_against_the_store(error.kind()) || stopped_by_us) && tries > 1 &&
-         fruitless_ < tries && resumes_ < kResumesMax;
+  return speaks_against_the_store(error.kind()) && tries > 1 && fruitless_ < tries;
 }
 
 /// A new body from the next byte on: from the same bucket, or where that has brought nothing, from

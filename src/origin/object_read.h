@@ -53,6 +53,7 @@ class ObjectRead {
   /// A body is taken for stopped after the bucket's hedge delay, but no sooner.
   static constexpr std::chrono::milliseconds kStoppedMin{100};
   /// Of the time limit of a request (ot), what is kept for the second bucket's turn.
+  /// Of the time to wait for a turn (Gate) the first bucket's is such a share.
   static constexpr int kSecondTurnShare = 3;  // a third
   /// Bodies in a row that may end without having brought a kFruitfulShare of what was left, where
   /// the client does not say (ma).
@@ -60,6 +61,10 @@ class ObjectRead {
   static constexpr uint64_t kFruitfulShare = 16;  // a sixteenth
   /// Times that one read is taken up again, however much each brought.
   static constexpr int kResumesMax = 32;
+  /// A time-out under limits of the client's own counts against the store only where they are no
+  /// shorter than this, nor than so many times the bucket's hedge delay.
+  static constexpr std::chrono::milliseconds kPatienceMin{1000};
+  static constexpr int kPatience = 4;
   /// Before a request that follows a fruitless one; grows with their number.
   static constexpr std::chrono::milliseconds kResumePause{50};
 
@@ -83,18 +88,21 @@ class ObjectRead {
   /// A second request, sent beside the first, delivered the head or some of the body.
   [[nodiscard]] bool hedged() const { return hedged_; }
 
-  /// Delivers the bytes. `sink` is not touched after this has ended.
+  /// Delivers the bytes. `sink` is not touched after this has ended. kDamaged: bytes that were
+  /// delivered may be wrong ones.
   [[nodiscard]] rt::Task<Result<void>> run(ByteSink& sink);
 
  private:
   [[nodiscard]] rt::Task<Result<void>> ask_buckets(BucketOrder order, ByteRange range);
-  [[nodiscard]] rt::Task<Result<PendingGetPtr>> ask(size_t bucket, GetRequest request);
+  [[nodiscard]] rt::Task<Result<PendingGetPtr>> ask(size_t bucket, GetRequest request, bool last);
   [[nodiscard]] Result<void> accept(size_t bucket, PendingGetPtr get, ByteRange asked);
-  [[nodiscard]] rt::Task<Result<Gate::Pass>> turn_at(size_t bucket, RequestConfig& config);
+  [[nodiscard]] rt::Task<Result<Gate::Pass>> turn_at(size_t bucket, RequestConfig& config,
+                                                     bool last);
   [[nodiscard]] Gate::Visitor visitor_to(size_t bucket) const;
   [[nodiscard]] GetRequest request_for(size_t bucket, ByteRange range) const;
   [[nodiscard]] std::chrono::milliseconds time_left(std::chrono::milliseconds limit,
                                                     MonoTime since) const;
+  [[nodiscard]] bool impatient(const std::string& name, const RequestConfig& config) const;
   void record(size_t bucket, const PendingGet& get);
 
   [[nodiscard]] PendingGetPtr hedge(size_t bucket, GetRequest request);

@@ -1,5 +1,3 @@
-#include "origin/object_read.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,103 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "base/units.h"
-#include "origin/fake_origin.h"
-#include "origin/virtual_worker.h"
+#include "origin/object_read_harness.h"
 
 namespace cachey::origin {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
-
-/// A sink that checks each byte, and that none comes twice.
-class CheckedSink final : public ByteSink {
- public:
-  CheckedSink(uint64_t seed, uint64_t begin) : seed_(seed), next_(begin), buffer_(64 * kKiB) {}
-
-  std::span<std::byte> room(uint64_t) override { return buffer_; }
-  void arrived(ByteRange range) override {
-    in_order = in_order && range.begin == next_;
-    next_ = range.end;
-    bytes += range.size();
-    for (uint64_t at = range.begin; at < range.end; ++at) {
-      right = right && buffer_[at - range.begin] == object_byte(seed_, at);
-    }
-  }
-
-  uint64_t bytes = 0;
-  bool right = true;
-  bool in_order = true;
-
- private:
-  const uint64_t seed_;
-  uint64_t next_;
-  std::vector<std::byte> buffer_;
-};
-
-struct Got {
-  std::optional<Error> error;
-  bool opened = false;
-  uint64_t bytes = 0;
-  bool right = true;
-  bool hedged = false;
-  size_t bucket = 0;
-  std::chrono::milliseconds took{};
-};
-
-class ObjectReadTest : public ::testing::Test {
- protected:
-  static constexpr uint64_t kSize = 300'000;
-
-  ObjectReadTest() {
-    for (const char* bucket : {"a", "b"}) origin_.put(bucket, "o", {.size = kSize});
-  }
-
-  rt::Task<Got> read(ReadTerms terms) {
-    Got got;
-    const MonoTime began = world_.clock().mono();
-    ObjectRead read(context_, world_.worker(), std::move(terms));
-    Result<void> done = co_await read.open();
-    got.opened = done.has_value();
-    if (done) {
-      CheckedSink sink(1, read.range().begin);
-      done = co_await read.run(sink);
-      got.bytes = sink.bytes;
-      got.right = sink.right && sink.in_order && (!done || sink.bytes == read.range().size());
-    }
-    if (!done) got.error = std::move(done.error());
-    got.hedged = read.hedged();
-    got.bucket = read.bucket();
-    got.took = std::chrono::duration_cast<std::chrono::milliseconds>(world_.clock().mono() - began);
-    co_return got;
-  }
-
-  Got get(const std::vector<std::string>& buckets = {"a"}, RequestConfig config = {},
-          std::optional<ObjectInfo> version = {}) {
-    return world_.run(read(ReadTerms(buckets, buckets_.rank(buckets), "o", ByteRange{0, kPageBytes},
-                                     config, "", std::move(version))));
-  }
-
-  /// So that there are latencies to compare with, and hedges to spend.
-  void learn(int answers = 100, std::chrono::milliseconds delay = 30ms) {
-    origin_.behave({.head_delay = delay});
-    for (int i = 0; i < answers; ++i) ASSERT_FALSE(get().error);
-    origin_.behave({});
-    learnt_ = origin_.asked().size();
-  }
-  [[nodiscard]] size_t asked() const { return origin_.asked().size() - learnt_; }
-
-  VirtualWorker world_;
-  Metrics metrics_;
-  FakeOrigin origin_;
-  Buckets buckets_{0.99, world_.clock(), metrics_};
-  Gate gate_{GateLimits{}, world_.clock(), metrics_};
-  ReadMetrics read_metrics_{metrics_};
-  const ReadContext context_{origin_, buckets_, gate_, read_metrics_};
-  size_t learnt_ = 0;
-};
 
 TEST_F(ObjectReadTest, OneAnswerIsOneRequest) {
   const Got got = get();
@@ -139,6 +46,27 @@ TEST_F(ObjectReadTest, TheSecondTurnIsInsideTheTimeLimit) {
   EXPECT_GE(*requests[1].config.operation_timeout, 450ms);
 }
 
+TEST_F(ObjectReadTest, ABucketThatIsFullDoesNotKeepARequestFromTheOther) {
+  Gate narrow(GateLimits{.requests = 1}, world_.clock(), metrics_);
+  const ReadContext context{origin_, buckets_, narrow, read_metrics_};
+  const std::vector<std::string> names = {"a", "b"};
+  std::optional<Gate::Pass> taken = narrow.try_enter({"a", "", {}});
+  ASSERT_TRUE(taken);
+  for (const bool limited : {false, true}) {
+    RequestConfig config;
+    if (limited) config.operation_timeout = 3000ms;
+    ReadTerms terms(names, buckets_.rank(names), "o", ByteRange{0, kPageBytes}, config);
+    const auto read = [&]() -> rt::Task<size_t> {
+      ObjectRead read(context, world_.worker(), std::move(terms));
+      const Result<void> opened = co_await read.open();
+      co_return opened ? read.bucket() : 99;
+    };
+    const MonoTime began = world_.clock().mono();
+    EXPECT_EQ(world_.run(read()), 1u);
+    EXPECT_LT(world_.clock().mono() - began, limited ? 1000ms : 4000ms);
+  }
+}
+
 TEST_F(ObjectReadTest, ABucketWhoseBreakerIsOpenIsNotAsked) {
   origin_.behave("a", {.error = Error(ErrorKind::kUpstream, "500")});
   for (int i = 0; i < 5; ++i) (void)get();
@@ -168,97 +96,33 @@ TEST_F(ObjectReadTest, FiftyMissingKeysOpenNoBreaker) {
   EXPECT_EQ(asked(), 50u);
 }
 
-TEST_F(ObjectReadTest, ALateAnswerIsAskedForAgainAndTheFirstToSucceedWins) {
-  learn();
-  origin_.behave_by([this](const GetRequest&, size_t number) {
-    return FakeOrigin::Behaviour{.head_delay = number == learnt_ ? 1000ms : 30ms};
-  });
-  const Got got = get();
-  EXPECT_TRUE(got.right);
-  EXPECT_TRUE(got.hedged);
-  EXPECT_LT(got.took, 150ms);
-  EXPECT_EQ(asked(), 2u);
-  EXPECT_EQ(read_metrics_.hedges_won.total(), 1);
+TEST_F(ObjectReadTest, WhatTheStoreRefusesOpensNoBreakerAndIsWorthAnotherBucket) {
+  origin_.behave("a", {.error = Error(ErrorKind::kRefused, "400 InvalidRequest")});
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(get().error->kind(), ErrorKind::kRefused);
+  EXPECT_FALSE(get({"a", "b"}).error);
 }
 
-TEST_F(ObjectReadTest, AHedgeThatLosesIsCancelled) {
-  learn();
-  origin_.behave_by([this](const GetRequest&, size_t number) {
-    return FakeOrigin::Behaviour{.head_delay = number == learnt_ ? 120ms : 10'000ms};
-  });
-  const Got got = get();
-  EXPECT_TRUE(got.right);
-  EXPECT_FALSE(got.hedged);
-  EXPECT_EQ(asked(), 2u);
-  EXPECT_EQ(read_metrics_.hedges_won.total(), 0);
-  world_.pass(20ms);
-  EXPECT_EQ(world_.worker().tasks().size(), 0u) << "the loser is still there";
+TEST_F(ObjectReadTest, TimeoutsOfAnImpatientClientOpenNoBreaker) {
+  origin_.behave("a", {.error = Error(ErrorKind::kTimeout, "late")});
+  for (auto limit : {&RequestConfig::connect_timeout, &RequestConfig::first_byte_timeout,
+                     &RequestConfig::attempt_timeout, &RequestConfig::operation_timeout}) {
+    RequestConfig config;
+    config.*limit = 999ms;
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(get({"a"}, config).error->kind(), ErrorKind::kTimeout);
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(get().error->kind(), ErrorKind::kTimeout);
+  EXPECT_EQ(get().error->kind(), ErrorKind::kThrottled) << "those of the patient do";
 }
 
-TEST_F(ObjectReadTest, WhereOneOfTwoFailsTheOtherIsAwaited) {
-  learn();
-  origin_.behave_by([this](const GetRequest&, size_t number) {
-    FakeOrigin::Behaviour behaviour{.head_delay = 200ms};
-    if (number == learnt_) behaviour.error = Error(ErrorKind::kUpstream, "reset");
-    return behaviour;
-  });
-  const Got got = get();
-  EXPECT_FALSE(got.error);
-  EXPECT_TRUE(got.hedged);
-}
-
-TEST_F(ObjectReadTest, ThatAnObjectIsMissingIsFinalAtOnce) {
-  learn();
-  origin_.behave_by([this](const GetRequest&, size_t number) {
-    FakeOrigin::Behaviour behaviour{.head_delay = number == learnt_ ? 5000ms : 30ms};
-    behaviour.error = Error(ErrorKind::kNotFound, "no such key");
-    return behaviour;
-  });
-  const Got got = get();
-  EXPECT_EQ(got.error->kind(), ErrorKind::kNotFound);
-  EXPECT_LT(got.took, 200ms);
-}
-
-TEST_F(ObjectReadTest, WithoutDataThereIsNoHedge) {
-  origin_.behave({.head_delay = 5000ms});
-  EXPECT_FALSE(get().error);
-  EXPECT_EQ(asked(), 1u);
-}
-
-TEST_F(ObjectReadTest, AStoreThatHasBecomeSlowIsNotAskedTwice) {
-  learn(500, 20ms);
-  origin_.behave({.head_delay = 400ms});
-  for (int i = 0; i < 200; ++i) ASSERT_FALSE(get().error);
-  EXPECT_LE(asked(), 205u);
-}
-
-TEST_F(ObjectReadTest, ABodyThatStopsIsContinuedByASecondRequestFromTheNextByte) {
-  learn();
-  origin_.behave_by([this](const GetRequest&, size_t number) {
-    FakeOrigin::Behaviour behaviour{.head_delay = 10ms};
-    if (number == learnt_) {
-      behaviour.stall_after = 100'000;
-      behaviour.stall_time = 5000ms;
-    }
-    return behaviour;
-  });
-  const Got got = get();
-  EXPECT_FALSE(got.error);
-  EXPECT_TRUE(got.right);
-  EXPECT_TRUE(got.hedged);
-  EXPECT_LT(got.took, 250ms);
-  const auto requests = origin_.asked();
-  EXPECT_EQ(requests.back().range.begin, 100'000u);
-  EXPECT_EQ(requests.back().if_match, "\"v1\"");
-  EXPECT_EQ(origin_.bytes_sent(), (100 + 1) * kSize) << "no byte was sent twice";
-}
-
-TEST_F(ObjectReadTest, ASlowBodyThatKeepsComingIsLeftAlone) {
-  learn();
-  origin_.behave({.read_delay = 60ms, .read_bytes = 5000});
-  const Got got = get();
-  EXPECT_FALSE(got.error);
-  EXPECT_EQ(asked(), 1u);
+TEST_F(ObjectReadTest, TimeoutsOfAClientThatWaitsLongForThisStoreCount) {
+  learn(100, 700ms);
+  origin_.behave("a", {.error = Error(ErrorKind::kTimeout, "late")});
+  RequestConfig config;
+  config.first_byte_timeout = 2000ms;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(get({"a"}, config).error->kind(), ErrorKind::kTimeout);
+  config.first_byte_timeout = 4000ms;
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(get({"a"}, config).error->kind(), ErrorKind::kTimeout);
+  EXPECT_EQ(get({"a"}, config).error->kind(), ErrorKind::kThrottled);
 }
 
 TEST_F(ObjectReadTest, ABodyThatBreaksOffGoesOnAtTheNextByte) {
@@ -306,6 +170,34 @@ TEST_F(ObjectReadTest, OneAttemptIsOneRequest) {
   EXPECT_TRUE(got.opened);
   EXPECT_EQ(got.error->kind(), ErrorKind::kUpstream);
   EXPECT_EQ(asked(), 1u);
+}
+
+TEST_F(ObjectReadTest, ADamagedBodyIsNotContinuedOnceSomeOfItWasDelivered) {
+  origin_.behave_by([](const GetRequest&, size_t number) {
+    return FakeOrigin::Behaviour{.read_bytes = 100'000, .damaged = number == 0};
+  });
+  const Got got = get({"a", "b"});
+  EXPECT_EQ(got.error->kind(), ErrorKind::kDamaged);
+  EXPECT_LT(got.bytes, kSize);
+  EXPECT_EQ(asked(), 1u) << "what has been delivered cannot be taken back";
+}
+
+TEST_F(ObjectReadTest, ADamagedBodyOfWhichNothingWasDeliveredIsFetchedAgain) {
+  origin_.put("a", "o", {.size = 1000});
+  origin_.behave_by([](const GetRequest&, size_t number) {
+    return FakeOrigin::Behaviour{.damaged = number == 0};
+  });
+  const Got got = get();
+  EXPECT_FALSE(got.error);
+  EXPECT_TRUE(got.right);
+  EXPECT_EQ(origin_.asked().at(1).range.begin, 0u);
+}
+
+TEST_F(ObjectReadTest, DamageSpeaksAgainstTheStore) {
+  origin_.behave("a", {.damaged = true});
+  EXPECT_EQ(get().error->kind(), ErrorKind::kDamaged);
+  EXPECT_THAT(metrics_.text(),
+              ::testing::HasSubstr("cachey_bucket_consecutive_failures{bucket=\"a\"} 1"));
 }
 
 TEST_F(ObjectReadTest, AnotherVersionDoesNotContinueABody) {

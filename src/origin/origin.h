@@ -46,6 +46,8 @@ struct GetRequest {
   /// the transport. Requested on the worker's thread.
   std::stop_token stop;
   std::string request_id;  ///< of the client's request, for the log; empty: it has none
+  /// Not on a connection that has been used before: it follows one that is in trouble.
+  bool fresh_connection = false;
 };
 
 /// An object's bytes on their way in. Made by Origin::get when the answer's head has come and said
@@ -64,7 +66,7 @@ class GetStream {
   /// Reads some of what is left straight into `into`: as much as has come in, at least one byte.
   /// REQUIRES: `into` is not empty, and bytes are left. kUpstream where the body breaks off or is
   /// longer or shorter than announced, kTimeout where it stops coming, kChanged where the object
-  /// changed under the read.
+  /// changed under the read, kDamaged, with the last byte, where the body is not the one announced.
   [[nodiscard]] virtual rt::Task<Result<size_t>> read(std::span<std::byte> into) = 0;
 
   /// Grows whenever bytes of the body have come in, whether or not they have been read: how to tell
@@ -79,7 +81,8 @@ class Origin {
 
   /// Sends the request (with retries, where the store is remote) and waits for the answer's head.
   /// Errors: kNotFound, kRangeNotSatisfiable (with the size, where known), kChanged (if_match
-  /// failed), kDenied, kArchived, kThrottled, kTimeout, kUpstream, kCancelled, kOverloaded.
+  /// failed), kDenied, kArchived, kThrottled, kTimeout, kUpstream, kRefused, kCancelled,
+  /// kOverloaded.
   [[nodiscard]] virtual rt::Task<Result<std::unique_ptr<GetStream>>> get(rt::Worker& worker,
                                                                          GetRequest request) = 0;
 };

@@ -30,7 +30,9 @@ S3Limits effective_limits(const S3Limits& defaults, const RequestConfig& config)
       limited(config.first_byte_timeout.value_or(defaults.first_byte_timeout));
   limits.operation_timeout = either(config.operation_timeout, defaults.operation_timeout);
   limits.attempt_timeout = either(config.attempt_timeout, defaults.attempt_timeout);
-  limits.attempts_max = std::max(1U, config.attempts_max.value_or(defaults.attempts_max));
+  const uint32_t attempts_most = std::max(kRequestAttemptsMax, defaults.attempts_max);
+  limits.attempts_max =
+      std::clamp(config.attempts_max.value_or(defaults.attempts_max), 1U, attempts_most);
   limits.backoff_initial = limited(config.backoff_initial.value_or(defaults.backoff_initial));
   limits.backoff_max = limited(config.backoff_max.value_or(defaults.backoff_max));
   return limits;

@@ -10,6 +10,9 @@
 
 namespace cachey::origin {
 
+/// Attempts that a request may ask for, where the server's own setting is not higher.
+inline constexpr uint32_t kRequestAttemptsMax = 10;
+
 /// The server's limits with the request's own laid over them; `attempts_max` is at least 1.
 [[nodiscard]] S3Limits effective_limits(const S3Limits& defaults, const RequestConfig& config);
 

@@ -46,6 +46,16 @@ TEST(Retry, TheRequestsLimitsAreLaidOverTheServers) {
   EXPECT_EQ(limits.operation_timeout, std::nullopt);
 }
 
+TEST(Retry, NoRequestMakesMoreAttemptsThanItsShareUnlessTheServerSaysSo) {
+  RequestConfig config;
+  config.attempts_max = 4'000'000'000;
+  S3Limits limits;
+  EXPECT_EQ(effective_limits(limits, config).attempts_max, kRequestAttemptsMax);
+  limits.attempts_max = 25;
+  EXPECT_EQ(effective_limits(limits, config).attempts_max, 25u);
+  EXPECT_EQ(effective_limits(limits, RequestConfig()).attempts_max, 25u);
+}
+
 TEST(RetryTokens, SixHundredFailingGetsRetryFiftyTimes) {
   RetryTokens tokens;
   int retries = 0;

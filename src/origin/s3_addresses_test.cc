@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <functional>
 #include <latch>
+#include <thread>
+#include <utility>
 
 #include "origin/connect_race.h"
 #include "origin/resolver.h"
@@ -36,19 +39,27 @@ class SilentAddress {
     const auto size = static_cast<socklen_t>(at.size());
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bound_ = ::bind(listener_, at.data(), size) == 0 && ::listen(listener_, 0) == 0;
-    for (int& filler : fillers_) {
+    for (int& filler : fillers_) {  // of which the queue holds one
       filler = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
       ::connect(filler, at.data(), size);
     }
   }
   ~SilentAddress() {
-    for (const int filler : fillers_) ::close(filler);
+    for (const int filler : fillers_) {
+      if (filler >= 0) ::close(filler);
+    }
     ::close(listener_);
   }
   SilentAddress(const SilentAddress&) = delete;
   SilentAddress& operator=(const SilentAddress&) = delete;
 
   [[nodiscard]] bool bound() const { return bound_; }
+
+  /// Has room from now on.
+  void relent() {
+    for (int& filler : fillers_) ::close(std::exchange(filler, -1));
+    ::close(::accept(listener_, nullptr, nullptr));
+  }
 
  private:
   int listener_ = -1;
@@ -62,6 +73,46 @@ TEST(InTurn, FamiliesAlternateAndEachBeginsWhereItIsItsTurn) {
   EXPECT_EQ(in_turn(both, 1), addresses_of({"::2", "127.0.0.2", "::1", "127.0.0.3", "127.0.0.1"}));
   EXPECT_EQ(in_turn(addresses_of({"127.0.0.1", "::1"}), 7), addresses_of({"127.0.0.1", "::1"}));
   EXPECT_EQ(in_turn({}, 3), Addresses());
+}
+
+class ConnectRaceTest : public ::testing::Test {
+ protected:
+  /// Who lost a race for these.
+  Addresses losers_of(Addresses addresses, std::function<void()> meanwhile = [] {}) {
+    auto race =
+        std::make_shared<ConnectRace>(workers_.workers()[0], std::move(addresses), living_.port());
+    const auto run = [race](rt::Worker& worker) -> rt::Task<bool> {
+      const IoResult<rt::Socket> won =
+          co_await race->run(worker.timers().now() + std::chrono::seconds(20), {});
+      co_return won.has_value();
+    };
+    std::future<bool> won = workers_.start(run(workers_.workers()[0]));
+    meanwhile();
+    EXPECT_TRUE(won.get());
+    return race->losers();
+  }
+
+  TestWorkers workers_;
+  ScriptedServer living_{[](Peer&, int) {}, Listening{.address = "127.0.0.11"}};
+};
+
+TEST_F(ConnectRaceTest, WhoWasBegunLaterAndHadNoTimeToAnswerHasNotLost) {
+  SilentAddress slow("127.0.0.9", living_.port());
+  const SilentAddress silent("127.0.0.10", living_.port());
+  ASSERT_TRUE(slow.bound() && silent.bound());
+  // The first answers when it is asked again, after a second; the next one is tried by then, which
+  // nothing shows.
+  const auto meanwhile = [&slow] {
+    std::this_thread::sleep_for(ConnectRace::kStagger + milliseconds(150));
+    slow.relent();
+  };
+  EXPECT_EQ(losers_of(addresses_of({"127.0.0.9", "127.0.0.10"}), meanwhile), Addresses());
+}
+
+TEST_F(ConnectRaceTest, WhoWasBegunBeforeOrFailedHasLost) {
+  const SilentAddress silent("127.0.0.9", living_.port());
+  EXPECT_EQ(losers_of(addresses_of({"127.0.0.9", "127.0.0.12", "127.0.0.11", "127.0.0.13"})),
+            addresses_of({"127.0.0.9", "127.0.0.12"}));
 }
 
 class S3Addresses : public ::testing::Test {

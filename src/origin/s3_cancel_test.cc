@@ -139,6 +139,7 @@ TEST_F(S3CancelTest, BetweenTwoAttempts) {
   stop(s3);
   expect_cancelled(std::move(fetch));
   EXPECT_EQ(s3.counters().requests.load(), 1u);
+  EXPECT_EQ(s3.counters().retries.load(), 0u);
 }
 
 TEST_F(S3CancelTest, AConnectionThatWasGivenBackStays) {

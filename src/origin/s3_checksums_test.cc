@@ -64,7 +64,7 @@ TEST_F(S3Checksums, EachAlgorithmIsChecked) {
     const Fetched bad = fetch(fmt::format("X-Amz-Checksum-{}: {}\r\n", name, value));
     damaged_ = 0;
     EXPECT_TRUE(bad.has_head);
-    EXPECT_EQ(bad.error, ErrorKind::kUpstream);
+    EXPECT_EQ(bad.error, ErrorKind::kDamaged);
     EXPECT_THAT(bad.message, HasSubstr(name));
     EXPECT_EQ(failures_, 1u);
   }
@@ -86,11 +86,11 @@ TEST_F(S3Checksums, BytesThatComeTwiceAreBelievedBeforeTheirSum) {
 
 TEST_F(S3Checksums, BytesThatDoNotComeAgainAreDamaged) {
   damaged_ = 1;
-  EXPECT_EQ(fetch(kWrongSum).error, ErrorKind::kUpstream);
+  EXPECT_EQ(fetch(kWrongSum).error, ErrorKind::kDamaged);
   EXPECT_EQ(requests_, 2u);
   damaged_ = 0;
   changed_ = 1;
-  EXPECT_EQ(fetch(kWrongSum).error, ErrorKind::kUpstream);
+  EXPECT_EQ(fetch(kWrongSum).error, ErrorKind::kDamaged);
   EXPECT_EQ(requests_, 2u);
 }
 

@@ -58,6 +58,45 @@ TEST(S3Connections, AUsedOneThatDiesIsReplacedForFree) {
   EXPECT_EQ(s3.counters().retries.load(), 0u);
 }
 
+/// Lets two gets run at a time, so that two connections are idle afterwards.
+class S3TwoIdle : public ::testing::Test {
+ protected:
+  S3TwoIdle() {
+    std::future<Fetched> first = s3_.start_fetch();
+    std::future<Fetched> second = s3_.start_fetch();
+    EXPECT_TRUE(first.get().ok && second.get().ok);
+  }
+
+  std::latch both_{2};
+  std::atomic<int> failures_{0};  // that are still to come
+  ScriptedServer server_{[this](Peer& peer, int) {
+    for (bool first = true;; first = false) {
+      const std::string request = peer.read_request();
+      if (request.empty()) return;
+      if (first && server_.accepted() <= 2) both_.arrive_and_wait();
+      const bool fails = failures_ > 0 && failures_-- > 0;
+      peer.send(fails ? error_response("500 Internal Server Error", "InternalError")
+                      : part_of("content", request));
+    }
+  }};
+  S3Harness s3_{server_.port()};
+};
+
+TEST_F(S3TwoIdle, ARetryAfterTroubleUsesNeither) {
+  failures_ = 1;
+  EXPECT_TRUE(s3_.fetch().ok);
+  EXPECT_EQ(server_.accepted(), 3);
+}
+
+TEST_F(S3TwoIdle, ARequestForANewConnectionUsesNeither) {
+  GetRequest request = S3Harness::request();
+  request.fresh_connection = true;
+  EXPECT_TRUE(s3_.fetch(std::move(request)).ok);
+  EXPECT_EQ(server_.accepted(), 3);
+  EXPECT_TRUE(s3_.fetch().ok);
+  EXPECT_EQ(server_.accepted(), 3);
+}
+
 TEST(S3Connections, AFreshOneThatDiesIsAFailedAttempt) {
   ScriptedServer server([&](Peer& peer, int) { static_cast<void>(peer.read_request()); });
   S3Harness s3(server.port());
@@ -153,7 +192,7 @@ TEST(S3Connections, WaitingForOneHasATimeLimit) {
   GetRequest request = S3Harness::request();
   request.config.first_byte_timeout = milliseconds(30);
   request.config.attempts_max = 1;
-  EXPECT_EQ(s3.fetch(std::move(request)).error, ErrorKind::kTimeout);
+  EXPECT_EQ(s3.fetch(std::move(request)).error, ErrorKind::kOverloaded) << "it is our limit";
   proceed.count_down();
   EXPECT_TRUE(first.get().ok);
 }

@@ -85,8 +85,12 @@ ErrorKind kind_of(unsigned status, std::string_view code) {
     case 503:
       return ErrorKind::kThrottled;
     default:
-      return is_throttling_code(code) ? ErrorKind::kThrottled : ErrorKind::kUpstream;
+      break;
   }
+  if (is_throttling_code(code)) return ErrorKind::kThrottled;
+  // Of what is below 500 the store is not the cause, but where it was waiting for us.
+  const bool refused = status < 500 && status != 408 && !is_transient_code(code);
+  return refused ? ErrorKind::kRefused : ErrorKind::kUpstream;
 }
 
 Retry retry_of(unsigned status, std::string_view code) {

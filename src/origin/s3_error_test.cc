@@ -74,9 +74,12 @@ constexpr Row kRows[] = {
     {502, "", ErrorKind::kUpstream, Retry::kTransient},
     {504, "", ErrorKind::kUpstream, Retry::kTransient},
     {400, "RequestTimeout", ErrorKind::kUpstream, Retry::kTransient},
-    {400, "BadRequest", ErrorKind::kUpstream, Retry::kNever},
-    {301, "PermanentRedirect", ErrorKind::kUpstream, Retry::kNever},
-    {405, "MethodNotAllowed", ErrorKind::kUpstream, Retry::kNever},
+    {408, "", ErrorKind::kUpstream, Retry::kNever},
+    {400, "BadRequest", ErrorKind::kRefused, Retry::kNever},
+    {400, "InvalidRequest", ErrorKind::kRefused, Retry::kNever},
+    {301, "PermanentRedirect", ErrorKind::kRefused, Retry::kNever},
+    {405, "MethodNotAllowed", ErrorKind::kRefused, Retry::kNever},
+    {407, "", ErrorKind::kRefused, Retry::kNever},
     {501, "NotImplemented", ErrorKind::kUpstream, Retry::kNever},
 };
 

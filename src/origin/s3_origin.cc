@@ -7,16 +7,15 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/escape.h"
 #include "base/log.h"
 #include "origin/access_point.h"
 #include "origin/attempt_log.h"
 #include "origin/connection_pool.h"
 #include "origin/found_settings.h"
 #include "origin/http_exchange.h"
-#include "origin/learned.h"
 #include "origin/retry.h"
 #include "origin/s3_error.h"
+#include "origin/s3_operation.h"
 #include "origin/s3_request.h"
 #include "origin/s3_stream.h"
 #include "origin/tls.h"
@@ -25,24 +24,8 @@
 namespace cachey::origin {
 namespace {
 
-// A clock that is less wrong than this is right enough: S3 allows 15 minutes.
-constexpr int64_t kClockErrorMax = 4 * 60;
-
 // Of an error that is none of S3's the log gets so much.
 constexpr size_t kErrorTextLogged = 256;
-
-/// One get: what to send, to whom, and until when.
-struct Operation {
-  std::string bucket;
-  std::string key;
-  bool path_style = false;
-  GetObject get;
-  std::stop_token stop;
-  Server server;
-  int64_t clock_offset = 0;  // the store's time minus ours, in seconds
-  S3Limits limits;
-  MonoTime deadline;  // of the whole operation
-};
 
 /// A second look fetches an object again whose sum was not what the store announced; no sum is
 /// asked for, nor checked.
@@ -57,7 +40,8 @@ struct WorkerPart {
 class S3OriginImpl final : public S3Origin {
  public:
   S3OriginImpl(S3Config config, rt::Workers& workers, rt::BlockingPool& pool,
-               std::shared_ptr<boost::asio::ssl::context> tls, const Clock& clock, Random& random)
+               const std::shared_ptr<boost::asio::ssl::context>& tls, const Clock& clock,
+               Random& random)
       : config_(std::move(config)),
         user_agent_(user_agent(config_.app_id)),
         clock_(clock),
@@ -90,8 +74,6 @@ class S3OriginImpl final : public S3Origin {
   void decide_on_sum(S3Stream& stream, rt::Worker& worker, GetRequest request, Look look);
   [[nodiscard]] rt::Task<bool> comes_again(rt::Worker& worker, GetRequest request,
                                            ExpectedChecksum sum);
-  [[nodiscard]] Result<Operation> prepare(const GetRequest& request, const std::string& region);
-  [[nodiscard]] Result<void> aim(Operation& operation, std::string_view region) const;
   [[nodiscard]] rt::Task<bool> remedy(rt::Worker& worker, Operation& operation, Failure failure);
   [[nodiscard]] bool set_clock(Operation& operation, int64_t store_time);
   [[nodiscard]] rt::Task<bool> replace_credentials(rt::Worker& worker, Operation& operation);
@@ -114,48 +96,9 @@ class S3OriginImpl final : public S3Origin {
   const Clock& clock_;
   Random& random_;
   RetryTokens retry_tokens_;
-  Learned<std::string> regions_;    // by bucket
-  Learned<bool> wrong_sums_;        // by bucket: they are not checked
-  Learned<int64_t> clock_offsets_;  // by host: the store's time minus ours, in seconds
-  std::vector<WorkerPart> parts_;   // by worker
+  Learnings learned_;
+  std::vector<WorkerPart> parts_;  // by worker
 };
-
-Result<Operation> S3OriginImpl::prepare(const GetRequest& request, const std::string& region) {
-  if (has_control(request.if_match))
-    return fail(ErrorKind::kInternal, "the entity tag has control characters");
-  Operation operation;
-  operation.bucket = request.bucket;
-  operation.key = request.key;
-  operation.path_style = request.config.path_style.value_or(config_.path_style);
-  const std::optional<std::string> learned = regions_.find(request.bucket);
-  const Result<void> aimed = aim(operation, learned ? *learned : region);
-  if (!aimed) return std::unexpected(aimed.error());
-  operation.stop = request.stop;
-  operation.get.range = request.range;
-  operation.get.if_match = request.if_match;
-  operation.get.invocation_id = format_uuid(random_.bits(), random_.bits());
-  operation.get.user_agent = user_agent_;
-  return operation;
-}
-
-/// Where to ask for the operation's bucket, if it is in `region`.
-Result<void> S3OriginImpl::aim(Operation& operation, std::string_view region) const {
-  EndpointOptions options;
-  options.region = region;
-  options.custom = config_.endpoint ? &*config_.endpoint : nullptr;
-  options.path_style = operation.path_style;
-  options.fips = config_.fips;
-  options.dual_stack = config_.dual_stack;
-  Result<BucketEndpoint> endpoint = resolve_endpoint(operation.bucket, options);
-  if (!endpoint) return std::unexpected(endpoint.error());
-  const EndpointUrl& url = endpoint->url;
-  operation.server = Server(url.tls, url.host, url.port);
-  operation.get.http_proxy = url.tls ? nullptr : config_.proxies->proxy_for(false, url.host);
-  operation.get.path = object_path(*endpoint, operation.bucket, operation.key);
-  operation.clock_offset = clock_offsets_.find(url.host).value_or(0);
-  operation.get.endpoint = std::move(*endpoint);
-  return {};
-}
 
 /// Does what `failure` asks for. False: nothing was done that could change the answer.
 rt::Task<bool> S3OriginImpl::remedy(rt::Worker& worker, Operation& operation, Failure failure) {
@@ -166,8 +109,8 @@ rt::Task<bool> S3OriginImpl::remedy(rt::Worker& worker, Operation& operation, Fa
       // Of a store of one's own, and of an ARN, the region is what the user says.
       if (config_.endpoint || is_arn(operation.bucket)) co_return false;
       if (failure.region == operation.get.endpoint.signing_region) co_return false;
-      if (!aim(operation, failure.region)) co_return false;
-      regions_.set(operation.bucket, failure.region);
+      if (!aim(operation, failure.region, config_, learned_)) co_return false;
+      learned_.regions.set(operation.bucket, failure.region);
       count(counters_->region_redirects);
       co_return true;
     case Remedy::kClock:
@@ -195,9 +138,9 @@ bool S3OriginImpl::set_clock(Operation& operation, int64_t store_time) {
   const int64_t offset = store_time - clock_.unix_seconds();
   if (std::abs(offset - operation.clock_offset) <= kClockErrorMax) return false;
   operation.clock_offset = offset;
-  const int64_t learned = clock_offsets_.find(host).value_or(0);
+  const int64_t learned = learned_.clock_offsets.find(host).value_or(0);
   if (std::abs(offset - learned) <= kClockErrorMax) return true;  // another get was first
-  clock_offsets_.set(host, offset);
+  learned_.clock_offsets.set(host, offset);
   count(counters_->clock_corrections);
   log::warn("this machine's clock is wrong, or the origin's: requests are signed for the latter's",
             {{"host", host}, {"difference_seconds", offset}});
@@ -207,7 +150,8 @@ bool S3OriginImpl::set_clock(Operation& operation, int64_t store_time) {
 /// Whether the sum that came with the stream is checked, and what if it is not the body's.
 void S3OriginImpl::decide_on_sum(S3Stream& stream, rt::Worker& worker, GetRequest request,
                                  Look look) {
-  if (look == Look::kSecond || wrong_sums_.find(request.bucket)) return stream.pass_over_sum();
+  if (look == Look::kSecond || learned_.wrong_sums.find(request.bucket))
+    return stream.pass_over_sum();
   if (request.if_match.empty()) request.if_match = stream.info().etag;
   stream.on_wrong_sum([this, &worker, request = std::move(request)](ExpectedChecksum sum) {
     return comes_again(worker, request, std::move(sum));
@@ -224,11 +168,11 @@ rt::Task<bool> S3OriginImpl::comes_again(rt::Worker& worker, GetRequest request,
   if (!second) co_return false;
   const bool same = co_await has_sum(**second, std::move(sum));
   if (!same) co_return false;
-  if (!wrong_sums_.find(bucket)) {
+  if (!learned_.wrong_sums.find(bucket)) {
     log::warn("the origin announces checksums that are not its bytes': passed over from now on",
               {{"bucket", bucket}});
   }
-  wrong_sums_.set(bucket, true);
+  learned_.wrong_sums.set(bucket, true);
   co_return true;
 }
 
@@ -241,8 +185,9 @@ rt::Task<Result<std::unique_ptr<GetStream>>> S3OriginImpl::fetch(rt::Worker& wor
       limits.operation_timeout ? timers.now() + *limits.operation_timeout : MonoTime::max();
   const Result<std::string> region = co_await find_region(config_, worker, deadline);
   if (!region) co_return std::unexpected(region.error());
-  Result<Operation> operation = prepare(request, *region);
+  Result<Operation> operation = prepare(request, *region, config_, learned_, random_);
   if (!operation) co_return std::unexpected(operation.error());
+  operation->get.user_agent = user_agent_;
   operation->limits = limits;
   operation->deadline = deadline;
   operation->get.checksum_mode = config_.checksum_mode && look == Look::kFirst;
@@ -280,10 +225,17 @@ rt::Task<Result<std::unique_ptr<GetStream>>> S3OriginImpl::fetch(rt::Worker& wor
       const std::chrono::nanoseconds delay = std::min(timers.now() + wish, deadline) - timers.now();
       if (delay.count() > 0) (void)co_await rt::sleep(worker, delay, request.stop);
     }
+    if (request.stop.stop_requested()) {
+      if (in_time) retry_tokens_.give_back(cost);
+      co_return fail(ErrorKind::kCancelled, "nobody waits for the answer");
+    }
     if (timers.now() >= deadline) {
       co_return fail(ErrorKind::kTimeout, "the operation timed out; the last attempt's error: " +
                                               failure.error.message());
     }
+    const bool in_trouble = failure.retry == Retry::kTransient;
+    const bool our_limit = failure.error.kind() == ErrorKind::kOverloaded;
+    operation->fresh_connection = operation->fresh_connection || (in_trouble && !our_limit);
     count(counters_->retries);
     ++number;
   }
@@ -337,6 +289,7 @@ rt::Task<Attempt<std::unique_ptr<HttpExchange>>> S3OriginImpl::send(rt::Worker& 
   options.deadline = deadline;
   options.connect_timeout = operation.limits.connect_timeout;
   options.stop = operation.stop;
+  options.fresh = operation.fresh_connection;
   if (number > 1) options.names_since = worker.timers().now() - config_.pool.look_up_valid_retry;
   while (true) {
     Attempt<ConnectionPool::Lease> lease = co_await part.pool->acquire(operation.server, options);
@@ -385,8 +338,7 @@ Result<std::unique_ptr<S3Origin>> make_s3_origin(S3Config config, rt::Workers& w
   Result<std::shared_ptr<boost::asio::ssl::context>> tls =
       make_tls_context(config.ca_file, config.ca_dir);
   if (!tls) return std::unexpected(tls.error());
-  return std::make_unique<S3OriginImpl>(std::move(config), workers, pool, std::move(*tls), clock,
-                                        random);
+  return std::make_unique<S3OriginImpl>(std::move(config), workers, pool, *tls, clock, random);
 }
 
 }  // namespace cachey::origin

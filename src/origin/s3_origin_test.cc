@@ -121,8 +121,8 @@ TEST(S3Origin, ErrorsAreToldApartAndTheConnectionIsKept) {
        ErrorKind::kRangeNotSatisfiable, 7},
       {"416 Range Not Satisfiable", "InvalidRange", "Content-Range: bytes */8\r\n", "",
        ErrorKind::kRangeNotSatisfiable, 8},
-      {"301 Moved Permanently", "PermanentRedirect", "", "", ErrorKind::kUpstream, {}},
-      {"400 Bad Request", "AuthorizationHeaderMalformed", "", "", ErrorKind::kUpstream, {}},
+      {"301 Moved Permanently", "PermanentRedirect", "", "", ErrorKind::kRefused, {}},
+      {"400 Bad Request", "AuthorizationHeaderMalformed", "", "", ErrorKind::kRefused, {}},
   };
   std::atomic<size_t> next{0};
   ScriptedServer server([&](Peer& peer, int) {
@@ -208,6 +208,26 @@ TEST(S3Origin, WaitsBetweenAttempts) {
   EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(40 + 60));
 }
 
+TEST(S3Origin, OnlyStrongEntityTagsAreInsistedOn) {
+  std::vector<std::string> asked;
+  ScriptedServer server([&](Peer& peer, int) {
+    while (true) {
+      asked.push_back(peer.read_request());
+      if (asked.back().empty()) return;
+      peer.send(part_of(std::string(100, 'x'), asked.back()));
+    }
+  });
+  S3Harness s3(server.port());
+  for (const char* tag : {"\"v1\"", "W/\"v1\""}) {
+    GetRequest request = S3Harness::request();
+    request.if_match = tag;
+    EXPECT_TRUE(s3.fetch(std::move(request)).ok);
+  }
+  s3.stop();
+  EXPECT_THAT(asked.at(0), HasSubstr("\r\nif-match: \"v1\"\r\n"));
+  EXPECT_THAT(asked.at(1), Not(HasSubstr("if-match"))) << "a weak one never matches (RFC 9110)";
+}
+
 TEST(S3Origin, UnsignedRequestsHaveNothingOfASignature) {
   std::string asked;
   ScriptedServer server([&](Peer& peer, int) {
@@ -236,7 +256,7 @@ TEST(S3Origin, WithoutCredentialsOrRegionNothingIsSent) {
   S3Harness nowhere(server.port());
   nowhere.config.region = "";
   const Fetched failed = nowhere.fetch();
-  EXPECT_EQ(failed.error, ErrorKind::kUpstream);
+  EXPECT_EQ(failed.error, ErrorKind::kRefused);
   EXPECT_THAT(failed.message, HasSubstr("AWS_REGION"));
   EXPECT_EQ(server.accepted(), 0);
 }

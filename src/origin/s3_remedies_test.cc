@@ -109,7 +109,7 @@ TEST_F(S3Regions, AnAnswerThatLeadsNowhereElseIsTheError) {
     elsewhere_ = error_response("301 Moved Permanently", "PermanentRedirect",
                                 std::string("x-amz-bucket-region: ") + region + "\r\n");
     const Fetched fetched = s3_.fetch();
-    EXPECT_EQ(fetched.error, ErrorKind::kUpstream);
+    EXPECT_EQ(fetched.error, ErrorKind::kRefused);
     EXPECT_THAT(fetched.message, HasSubstr("PermanentRedirect"));
   }
   EXPECT_EQ(regions().size(), 4u);
@@ -123,7 +123,7 @@ TEST(S3Remedies, AStoreOfOnesOwnIsNotLeft) {
   });
   S3Harness s3(server.port());
   const Fetched fetched = s3.fetch();
-  EXPECT_EQ(fetched.error, ErrorKind::kUpstream);
+  EXPECT_EQ(fetched.error, ErrorKind::kRefused);
   EXPECT_THAT(fetched.message, HasSubstr("AuthorizationHeaderMalformed"));
   EXPECT_EQ(s3.counters().requests.load(), 1u);
 }

@@ -57,7 +57,7 @@ rt::Task<Result<void>> S3Stream::check_sum() {
     if (same) co_return Result<void>();
   }
   count(counters_->checksum_failures);
-  co_return fail(ErrorKind::kUpstream,
+  co_return fail(ErrorKind::kDamaged,
                  fmt::format("the body is not what the origin announced: its {} differs",
                              to_string(answer_.checksum->algorithm)));
 }

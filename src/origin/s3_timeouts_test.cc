@@ -127,6 +127,29 @@ TEST(S3Timeouts, OperationAndAttemptCoverTheCredentials) {
   EXPECT_EQ(s3.counters().requests.load(), 0u);
 }
 
+/// Whoever is asked for them does not know, at once.
+class UnknownCredentials final : public CredentialsProvider {
+ public:
+  explicit UnknownCredentials(ErrorKind kind) : kind_(kind) {}
+  rt::Task<Result<CredentialsPtr>> get(rt::Worker&, MonoTime) override {
+    co_return fail(kind_, "no credentials");
+  }
+  bool replace(const Credentials&) override { return false; }
+
+ private:
+  const ErrorKind kind_;
+};
+
+TEST(S3Timeouts, ThatNobodySaysWhoWeAreIsNotTheStoresFault) {
+  for (const auto& [said, told] : {std::pair(ErrorKind::kTimeout, ErrorKind::kRefused),
+                                   std::pair(ErrorKind::kUpstream, ErrorKind::kRefused),
+                                   std::pair(ErrorKind::kDenied, ErrorKind::kDenied)}) {
+    S3Harness s3(1);
+    s3.config.credentials = std::make_shared<UnknownCredentials>(said);
+    EXPECT_EQ(s3.fetch().error, told);
+  }
+}
+
 TEST(S3Timeouts, AttemptCoversTheHeadNotTheBody) {
   std::latch proceed(1);
   ScriptedServer server([&](Peer& peer, int) {

@@ -13,6 +13,10 @@
 /// AWS Signature Version 4, header form, as S3 wants it: paths are encoded once and not normalized.
 namespace cachey::origin {
 
+/// A clock that is less wrong than this, in seconds, is right enough to sign by: AWS allows 5
+/// minutes at least, S3 15.
+inline constexpr int64_t kClockErrorMax = 4 * 60;
+
 /// SHA-256 of no bytes, in hex: the payload hash of every GET.
 inline constexpr std::string_view kEmptyPayloadHash =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

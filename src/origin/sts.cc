@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <strings.h>
 
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -38,10 +39,9 @@ std::string region_of(const Environment& environment, const Profile& profile) {
 
 std::string host_of(const std::string& region, bool fips, bool dual_stack) {
   if (region == "aws-global") return "sts.amazonaws.com";
-  const bool china = region.starts_with("cn-");
-  const char* suffix = china ? "amazonaws.com.cn" : "amazonaws.com";
-  if (dual_stack) suffix = china ? "api.amazonwebservices.com.cn" : "api.aws";
-  return fmt::format("{}.{}.{}", fips ? "sts-fips" : "sts", region, suffix);
+  const Partition& partition = partition_of(region);
+  return fmt::format("{}.{}.{}", fips ? "sts-fips" : "sts", region,
+                     dual_stack ? partition.dual_stack_suffix : partition.dns_suffix);
 }
 
 std::string form_body(const std::vector<NamedValue>& fields) {
@@ -123,14 +123,25 @@ rt::Task<Provided<CredentialsPtr>> ask(CredentialSearch& search, StsEndpoint sts
   const ProxyRules* proxies = search.services().proxies.get();
   const Proxy* http_proxy =
       sts.url.tls || proxies == nullptr ? nullptr : proxies->proxy_for(false, sts.url.host);
+  int64_t clock_offset = 0;  // the service's time minus ours, in seconds
+  bool corrected = false;
   for (unsigned attempt = 1;; ++attempt) {
+    const int64_t now = search.services().clock.unix_seconds();
     ServiceRequest request;
     request.server = Server(sts.url.tls, sts.url.host, sts.url.port);
-    request.text = format_call(call, sts, search.services().clock.unix_seconds(), http_proxy);
+    request.text = format_call(call, sts, now + clock_offset, http_proxy);
     request.by_proxy = true;
     request.connect_timeout = kConnectTimeout;
     request.read_timeout = kReadTimeout;
     Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
+    // Of what STS says to a signature of another time, no code is certain.
+    const bool refused = answer && answer->head.status == 403 && answer->head.date;
+    if (refused && call.sign_with && !corrected &&
+        std::abs(*answer->head.date - now) > kClockErrorMax) {
+      clock_offset = *answer->head.date - now;
+      corrected = true;
+      continue;
+    }
     Attempt<CredentialsPtr> judged =
         answer ? judge(call, *answer) : std::unexpected(std::move(answer.error()));
     if (judged) co_return std::move(*judged);

@@ -34,6 +34,14 @@ TEST(CredSts, TheEndpointIsTheRegions) {
             "https://sts.us-east-1.amazonaws.com us-east-1");
   EXPECT_EQ(endpoint_of({{"AWS_REGION", "cn-north-1"}}),
             "https://sts.cn-north-1.amazonaws.com.cn cn-north-1");
+  EXPECT_EQ(endpoint_of({{"AWS_REGION", "us-iso-east-1"}}),
+            "https://sts.us-iso-east-1.c2s.ic.gov us-iso-east-1");
+  EXPECT_EQ(endpoint_of({{"AWS_REGION", "eusc-de-east-1"}}),
+            "https://sts.eusc-de-east-1.amazonaws.eu eusc-de-east-1");
+  EXPECT_EQ(endpoint_of({{"AWS_REGION", "eusc-de-east-1"}, {"AWS_USE_DUALSTACK_ENDPOINT", "true"}}),
+            "https://sts.eusc-de-east-1.api.amazonwebservices.eu eusc-de-east-1");
+  EXPECT_EQ(endpoint_of({{"AWS_REGION", "cn-north-1"}, {"AWS_USE_DUALSTACK_ENDPOINT", "true"}}),
+            "https://sts.cn-north-1.api.amazonwebservices.com.cn cn-north-1");
   EXPECT_EQ(endpoint_of({{"AWS_REGION", "aws-global"}}), "https://sts.amazonaws.com us-east-1");
   EXPECT_EQ(endpoint_of({{"AWS_DEFAULT_REGION", "r"}}, "[default]\nregion = p"),
             "https://sts.r.amazonaws.com r");
@@ -174,6 +182,27 @@ TEST(CredAssumeRole, StsIsAskedThreeTimes) {
   use_role(harness, sts);
   EXPECT_EQ(harness.find().error().kind(), ErrorKind::kUpstream);
   EXPECT_EQ(sts.requests().size(), 3u);
+}
+
+TEST(CredAssumeRole, AClockThatIsWrongIsCorrectedOnce) {
+  const auto refusal = [](const std::string& date) {
+    std::string answer = sts_error("403 Forbidden", "SignatureDoesNotMatch");
+    return answer.insert(answer.find("\r\n") + 2, "Date: " + date + "\r\n");
+  };
+  for (const bool helps : {true, false}) {
+    std::atomic<int> calls = 0;
+    const FakeService sts([&](const std::string&, const std::string&) {
+      if (++calls == 1) return refusal("Thu, 01 Jan 2099 00:00:00 GMT");
+      return helps ? sts_xml("AssumeRole", "ID", "2099-01-01T06:00:00Z")
+                   : refusal("Fri, 01 Jan 2100 00:00:00 GMT");
+    });
+    CredentialHarness harness;
+    use_role(harness, sts);
+    EXPECT_EQ(harness.find().has_value(), helps);
+    const std::vector<std::string> requests = sts.requests();
+    ASSERT_EQ(requests.size(), 2u);
+    EXPECT_THAT(requests[1], HasSubstr("\r\nx-amz-date: 20990101T0000"));
+  }
 }
 
 TEST(CredWebId, AsksStsWithTheTokenUnsigned) {

@@ -39,6 +39,38 @@ def test_fifty_missing_keys_open_no_breaker(s3_server, origin, kind):
     assert len(origin.ended(kind)) == 51
 
 
+@pytest.mark.parametrize("behaviour", [
+    Behaviour(status=400, code="InvalidRequest"), Behaviour(status=405, code="MethodNotAllowed"),
+    Behaviour(code="AuthorizationHeaderMalformed"), Behaviour(code="PermanentRedirect"),
+], ids=["InvalidRequest", "MethodNotAllowed", "AuthorizationHeaderMalformed", "PermanentRedirect"])
+def test_what_the_store_refuses_opens_no_breaker(s3_server, origin, kind, behaviour):
+    server = s3_server()
+    stored = origin.put(kind, "object", size=100)
+    origin.behave(kind, "refused", behaviour)
+    for _ in range(10):
+        expect_error(server.fetch(kind, "refused", 0, 9), 502)
+    assert len(origin.ended(kind)) == 10
+    expect_206(server.fetch(kind, "object", 0, 9), stored, 0, 9, kind)
+
+
+@pytest.mark.parametrize("config", ["rt=1 ma=1", "oat=1 ma=1", "ot=1", "ct=0 ma=1"])
+def test_an_impatient_client_opens_no_breaker(s3_server, origin, kind, config):
+    server = s3_server()
+    stored = origin.put(kind, "object", size=100)
+    origin.behave(kind, "slow", Behaviour(delay=0.2 * SLOW))
+    for _ in range(10):
+        expect_error(server.fetch(kind, "slow", 0, 9, headers=[("C0-Config", config)]), 504)
+    expect_206(server.fetch(kind, "object", 0, 9), stored, 0, 9, kind)
+
+
+def test_names_that_can_be_no_buckets_do_not_keep_out_real_ones(s3_server, origin, kind):
+    server = s3_server()
+    for at in range(1100):
+        response = server.fetch("kind", "object", 0, 9, headers=[("C0-Bucket", f"bucket-{at}--x-s3")])
+        assert response.status == 502
+    fail_five_times(server, origin, kind)
+
+
 def test_a_bucket_that_is_down_is_a_quick_503(s3_server, origin, kind):
     server = s3_server()
     fail_five_times(server, origin, kind)

@@ -15,7 +15,8 @@ def config(text):
     return [("C0-Config", text)]
 
 
-@pytest.mark.parametrize("text,attempts", [("ma=1", 1), ("ma=0", 1), ("ma=2 ib=1", 2), ("ma=4 ib=1 mb=5", 4)])
+@pytest.mark.parametrize("text,attempts", [("ma=1", 1), ("ma=0", 1), ("ma=2 ib=1", 2), ("ma=4 ib=1 mb=5", 4),
+                                           ("ma=4000000000 ib=0 mb=0", 10)])
 def test_ma_is_the_number_of_requests(s3_server, origin, kind, text, attempts):
     server = s3_server()
     origin.behave(kind, "object", Behaviour(code="SlowDown"))

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from content import content
 from expect import expect_bytes, expect_error, fetch_from_memory
 from harness import MIB, PAGE
 from origin_model import Behaviour
@@ -98,6 +99,22 @@ def test_wrong_bytes_are_noticed_where_the_store_announces_their_sum(world):
     response = world.server.fetch(_BUCKET, "damaged", 0, 4999, headers=[("C0-Config", "ma=1")])
     assert response.status == 502 or not response.complete
     expect_part(world, "damaged", stored, 0, 4999)
+
+
+def test_wrong_bytes_of_a_body_that_takes_many_reads_are_never_completed(start_server):
+    """Retries and all: what was sent before the sum could be known is not continued with right bytes."""
+    for at in range(8):  # a quick client may get all but the end, a slow one nothing
+        with ScriptedOrigin() as store:
+            server = start_server("--origin", "s3", environment=store.environment())
+            stored = store.put(_BUCKET, "damaged", size=200_000 + at, seed=6)
+            store.behave(_BUCKET, "damaged", Behaviour(times=1, checksum="whole", wrong_bytes=True),
+                         Behaviour(checksum="whole"))
+            response = server.fetch(_BUCKET, "damaged", 0, stored.size - 1)
+            assert response.status == 502 or not response.complete or response.body == content(6, 0, stored.size)
+            again = server.fetch(_BUCKET, "damaged", 0, stored.size - 1)
+            assert again.status == 206
+            expect_bytes(again, stored.seed, 0, stored.size - 1)
+            server.stop()
 
 
 def test_wrong_sums_of_right_bytes_cost_a_second_look_once(start_server):
