@@ -70,6 +70,9 @@ void Stats::register_memory() {
                       [&memory] { return to_double(memory.limit_bytes()); });
   metrics_.read_gauge("cachey_memory_used_bytes", "Memory of whole pages and fills",
                       [&memory] { return to_double(memory.used_bytes()); });
+  metrics_.read_gauge("cachey_memory_bookkeeping_bytes",
+                      "What pages, the disk's index and connections take of the budget beside that",
+                      [&memory] { return static_cast<double>(memory.charged_bytes()); });
   metrics_.read_gauge("cachey_memory_admitted_bytes", "The most that the fills in flight may need",
                       [&memory] { return to_double(memory.admitted_bytes()); });
   metrics_.read_gauge("cachey_memory_waiting_fills", "Fills that wait for their share of memory",

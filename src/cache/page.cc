@@ -21,12 +21,12 @@ Page::Page(PageTable& table, store::MemoryTier& memory, std::shared_ptr<const Ob
       index_(index),
       split_(split),
       leader_(std::move(leader)) {
-  memory_.charge(kBookkeepingBytes);
+  memory_.charge(bookkeeping_bytes());
 }
 
 Page::~Page() {
   CHECK(waiters_.empty());
-  memory_.charge(-kBookkeepingBytes);
+  memory_.charge(-bookkeeping_bytes());
 }
 
 FetchSpecPtr Page::leader() const {

@@ -158,8 +158,12 @@ class Page final : public store::Evictable {
 
  private:
   struct Waiting;
-  /// What every page costs beside its memory: itself, its entry in the table, allocator overhead.
-  static constexpr int64_t kBookkeepingBytes = 768;
+  /// What every page costs beside its memory, but for the text of its names: itself, its entry in
+  /// the table, its version, allocator overhead; as if it were its object's only one.
+  static constexpr int64_t kBookkeepingBytes = 1024;
+  [[nodiscard]] int64_t bookkeeping_bytes() const {
+    return kBookkeepingBytes + static_cast<int64_t>(key_->kind.size() + key_->object.size());
+  }
   static constexpr std::chrono::seconds kTouchDiskEvery{10};
 
   [[nodiscard]] uint64_t run_end(uint64_t offset) const REQUIRES(mutex_);

@@ -1,6 +1,7 @@
 #include "cache/page_table.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "store/s3_fifo.h"
 
@@ -43,6 +44,36 @@ TEST_F(PageTableTest, OnePageForAll) {
   EXPECT_FALSE(second.created);
   EXPECT_EQ(first.page, second.page);
   EXPECT_NE(page(a, 4), first.page);
+}
+
+/// Bytes that are allocated.
+int64_t allocated_bytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<int64_t>(info.uordblks + info.hblkhd);
+}
+
+TEST_F(PageTableTest, WhatPagesTakeIsCharged) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "sanitizers have their own memory";
+#endif
+#endif
+  constexpr int kObjects = 20'000;
+  for (const size_t name_bytes : {20u, 1000u}) {
+    const int64_t allocated = allocated_bytes();
+    const int64_t charged = memory_.charged_bytes();
+    for (int i = 0; i < kObjects; ++i) {
+      std::string name = std::to_string(i);
+      name.resize(name_bytes, 'x');
+      const PagePtr made = page(spec("kind", name), 0);
+      learn(*made, version("\"0123456789abcdef0123456789abcdef\"", 10));
+      made->finish(1);
+    }
+    const int64_t taken = (allocated_bytes() - allocated) / kObjects;
+    const int64_t told = (memory_.charged_bytes() - charged) / kObjects;
+    EXPECT_LE(taken, told) << name_bytes;
+    EXPECT_GT(taken, told / 2) << name_bytes;
+  }
 }
 
 TEST_F(PageTableTest, KindAndObjectDoNotRunIntoEachOther) {

@@ -96,6 +96,8 @@ class MemoryTier {
   void charge(int64_t bytes);
 
   [[nodiscard]] uint64_t limit_bytes() const { return config_.limit_bytes; }
+  /// What charge() has told.
+  [[nodiscard]] int64_t charged_bytes() const { return charged_.load(std::memory_order_relaxed); }
   /// Extents in use, by whole pages and fills.
   [[nodiscard]] uint64_t used_bytes() const EXCLUDES(mutex_);
   [[nodiscard]] uint64_t admitted_bytes() const EXCLUDES(mutex_);

@@ -29,8 +29,18 @@ class RadosGateway:
             raise RuntimeError(f"radosgw.sh {verb} failed: {done.stderr}")
         return done.stdout
 
+    def _start(self):
+        """On a busy machine its parts may miss each other at the start, and then never answer: begins anew, twice."""
+        for attempts_left in (2, 1, 0):
+            try:
+                return self._run("start")
+            except RuntimeError as failure:
+                if attempts_left == 0:
+                    raise
+                print(failure)
+
     def __enter__(self):
-        self._run("start")
+        self._start()
         lines = self._run("env").splitlines()
         self.settings = dict(line.split("=", 1) for line in lines)
         self.client = boto3.client(
