@@ -164,7 +164,7 @@ class Page final : public store::Evictable {
   [[nodiscard]] int64_t bookkeeping_bytes() const {
     return kBookkeepingBytes + static_cast<int64_t>(key_->kind.size() + key_->object.size());
   }
-  static constexpr std::chrono::seconds kTouchDiskEvery{10};
+  static constexpr std::chrono::seconds kTouchDiskEvery{60};
 
   [[nodiscard]] uint64_t run_end(uint64_t offset) const REQUIRES(mutex_);
   [[nodiscard]] bool enqueue(Waiting& waiting) EXCLUDES(mutex_);

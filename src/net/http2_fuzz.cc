@@ -52,13 +52,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static EchoHandler handler;
   static net::ServerConfig config;
   static net::ServerStats stats;
-  static net::WorkerState state(worker, handler, config, stats);
+  static net::WorkerState state(worker, handler, config, nullptr, stats);
 
   std::array<int, 2> ends;
   CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
   rt::Socket accepted(worker.executor());
   accepted.assign(rt::Tcp::v4(), ends[0]);
-  net::ClientSocket socket(worker.timers(), std::move(accepted));
+  net::ClientSocket socket(worker.timers(), std::move(accepted), nullptr);
   bool ended = false;
   worker.tasks().spawn(serve(state, socket, ended));
 

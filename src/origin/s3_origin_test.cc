@@ -211,10 +211,9 @@ TEST(S3Origin, WaitsBetweenAttempts) {
 TEST(S3Origin, OnlyStrongEntityTagsAreInsistedOn) {
   std::vector<std::string> asked;
   ScriptedServer server([&](Peer& peer, int) {
-    while (true) {
-      asked.push_back(peer.read_request());
-      if (asked.back().empty()) return;
-      peer.send(part_of(std::string(100, 'x'), asked.back()));
+    for (std::string request; !(request = peer.read_request()).empty();) {
+      asked.push_back(request);
+      peer.send(part_of(std::string(100, 'x'), request));
     }
   });
   S3Harness s3(server.port());
