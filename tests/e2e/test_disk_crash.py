@@ -14,6 +14,7 @@ ROUNDS = int(os.environ.get("CACHEY_TEST_CRASHES", "8"))
 SIZES = [300, 4 * KIB, 70 * KIB, 300 * KIB, 2 * MIB]
 NEW_OBJECTS = 25  # a round
 LOADERS = 3
+CAPACITY = f"{1024 + 40 * ROUNDS}MiB"  # all of it
 
 
 def read(connection, kind, key, stored, hit=None):
@@ -40,7 +41,7 @@ def load_until_killed(server, kind, objects, seed, ended):
 def test_nothing_that_was_written_is_lost_or_wrong(disk_server, origin, kind):
     draw = random.Random(11)
     written, unsure = {}, {}
-    server = disk_server(capacity="1GiB")
+    server = disk_server(capacity=CAPACITY)
     for number in range(ROUNDS):
         with Connection(server.port) as connection:
             before = from_origin(server)
@@ -63,4 +64,4 @@ def test_nothing_that_was_written_is_lost_or_wrong(disk_server, origin, kind):
         kill(server)
         for loader in loaders:
             loader.result()
-        server = disk_server(capacity="1GiB")
+        server = disk_server(capacity=CAPACITY)
