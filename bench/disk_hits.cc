@@ -59,7 +59,7 @@ class Bench {
  public:
   Bench(const std::string& directory, uint64_t bytes, Seconds limit)
       : directory_(directory), bytes_(bytes), limit_(limit) {
-    std::vector<Extent> extents;
+    Extents extents;
     CHECK(arena_.allocate(kPageBytes, this, extents));
     for (const Extent& extent : extents) slabs_.push_back(iovec{extent.data, extent.size});
   }

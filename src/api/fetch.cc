@@ -103,6 +103,7 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request,
                              net::ResponseWriter& writer) {
   Result<cache::ObjectKey> key = parse_fetch_target(request.target());
   if (!key) return reply_error(writer, std::move(key.error()));
+  cache_.table().prefetch(key->view());
   KindFetchMetrics& metrics = metrics_.of(key->kind);
   metrics.started(request.method());
   Result<FetchRequest> fetch = parse_fetch_fields(std::move(*key), request);

@@ -7,6 +7,7 @@ namespace cachey {
 #define GUARDED_BY(mutex) __attribute__((guarded_by(mutex)))
 #define REQUIRES(mutex) __attribute__((requires_capability(mutex)))
 #define EXCLUDES(mutex) __attribute__((locks_excluded(mutex)))
+#define LOCK_FREE __attribute__((no_thread_safety_analysis))  // touches what is atomic only
 
 /// std::mutex that clang's thread-safety analysis understands. Held for short sections only, never
 /// across a co_await.

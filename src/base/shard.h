@@ -5,12 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/cache_line.h"
+
 namespace cachey {
 
 /// Counts that many threads add to are kept in so many parts, each on cache lines of its own; a
 /// thread adds to one part, whoever reads sums them. Threads beyond this number share parts.
 inline constexpr size_t kShards = 16;
-inline constexpr size_t kCacheLineBytes = 64;
 
 /// The calling thread's part: 0 to kShards - 1, in the order in which threads first ask.
 [[nodiscard]] inline size_t this_shard() {

@@ -40,7 +40,7 @@ class DiskTest : public ReaderHarness {
     origin_.behave({.read_delay = 30ms});
     std::future<Got> slow = read(spec("o"), range);
     while (origin_.bytes_sent() == 0) std::this_thread::sleep_for(1ms);
-    overtaken_ = cache_.table().find(spec("o")->key, 0);
+    overtaken_ = cache_.table().find(spec("o")->key.view(), 0);
     overtaken_->reading_began(clock_.mono());  // as by a client that is slower than the origin
     origin_.put("b", "o", {.size = 2 * kPageBytes, .seed = 2, .etag = "\"v2\""});
     origin_.behave(origin::FakeOrigin::Behaviour{});
@@ -176,7 +176,7 @@ TEST_F(DiskTest, APageThatWasOvertakenAndCannotBeCompletedTakesNothingOfTheNewVe
   expect_whole(slow.get(), {kPageBytes / 2, kPageBytes});
   let_go_of_overtaken();
   EXPECT_EQ(disk_->usage().pages, 1u);
-  EXPECT_NE(cache_.table().find(spec("o")->key, 1), nullptr);
+  EXPECT_NE(cache_.table().find(spec("o")->key.view(), 1), nullptr);
 }
 
 class LittleMemory : public DiskTest {

@@ -37,7 +37,7 @@ void DiskWrites::start(rt::Worker& worker, PagePtr page, store::MemoryTier::Admi
   worker.tasks().spawn(write(worker, std::move(page), std::move(keep)));
 }
 
-void DiskWrites::observe(rt::Worker& worker, const ObjectKey& key) {
+void DiskWrites::observe(rt::Worker& worker, KeyView key) {
   if (disk_ == nullptr) return;
   // Until the table still says what the disk was told: so the last word it hears, from whichever
   // worker, is of the version that the table has.
@@ -49,7 +49,7 @@ void DiskWrites::observe(rt::Worker& worker, const ObjectKey& key) {
   }
 }
 
-void DiskWrites::drop(rt::Worker& worker, const ObjectKey& key) {
+void DiskWrites::drop(rt::Worker& worker, KeyView key) {
   if (disk_ != nullptr) disk_->remove(worker, key.kind, key.object);
 }
 

@@ -26,9 +26,9 @@ class DiskWrites {
   void start(rt::Worker& worker, PagePtr page, store::MemoryTier::Admission admission);
 
   /// The origin told of a version: what the disk has of others than the table's current one leaves.
-  void observe(rt::Worker& worker, const ObjectKey& key);
+  void observe(rt::Worker& worker, KeyView key);
   /// The object has changed, nobody knows to what.
-  void drop(rt::Worker& worker, const ObjectKey& key);
+  void drop(rt::Worker& worker, KeyView key);
 
   /// Waits for the disk's index, writes what is only in memory, and waits until all is durable.
   /// Logs how far it is. False: not by the deadline, or the disk is out of use.

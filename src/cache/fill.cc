@@ -51,7 +51,7 @@ struct Fills::Filling final : origin::ByteSink {
   bool hedged = false;
 };
 
-uint64_t Fills::bytes_needed(const ObjectKey& key, uint32_t index) {
+uint64_t Fills::bytes_needed(KeyView key, uint32_t index) {
   const std::optional<uint64_t> size = table_.object_size(key);
   const uint64_t begin = uint64_t{index} * kPageBytes;
   if (!size || *size <= begin) return kPageBytes;

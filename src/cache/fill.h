@@ -50,7 +50,7 @@ class Fills {
   }
 
   /// The most memory that a fill of this page may need, as far as is known.
-  [[nodiscard]] uint64_t bytes_needed(const ObjectKey& key, uint32_t index);
+  [[nodiscard]] uint64_t bytes_needed(KeyView key, uint32_t index);
 
   /// A reader waits for the byte at `offset` of the page, now.
   void want(Page& page, uint64_t offset);

@@ -1,5 +1,8 @@
 #include "cache/page.h"
 
+#include <algorithm>
+#include <array>
+
 #include "base/check.h"
 #include "cache/page_table.h"
 
@@ -12,14 +15,14 @@ struct Page::Waiting : rt::Waiter {
   const std::optional<uint64_t> offset;  // none: the head
 };
 
-Page::Page(PageTable& table, store::MemoryTier& memory, std::shared_ptr<const ObjectKey> key,
-           uint32_t index, uint64_t content_hash, FetchSpecPtr leader, bool split)
+Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
+           uint64_t content_hash, FetchSpecPtr leader, bool split)
     : store::Evictable(content_hash),
+      split_(split),
+      index_(index),
+      key_(std::move(key)),
       table_(table),
       memory_(memory),
-      key_(std::move(key)),
-      index_(index),
-      split_(split),
       leader_(std::move(leader)) {
   memory_.charge(bookkeeping_bytes());
 }
@@ -27,6 +30,15 @@ Page::Page(PageTable& table, store::MemoryTier& memory, std::shared_ptr<const Ob
 Page::~Page() {
   CHECK(waiters_.empty());
   memory_.charge(-bookkeeping_bytes());
+}
+
+void Page::prefetch_rest(uint64_t offset) const {
+  constexpr size_t kBytesAhead = 512;  // from there on the CPU sees by itself where it goes
+  std::array<iovec, 1> bytes;
+  if (gather({offset, memory_bytes()}, bytes) != 0) {
+    cachey::prefetch(bytes[0].iov_base, std::min(bytes[0].iov_len, kBytesAhead));
+  }
+  cachey::prefetch(source_->info.etag.data(), kCacheLineBytes);
 }
 
 FetchSpecPtr Page::leader() const {

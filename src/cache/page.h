@@ -7,15 +7,16 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/cache_line.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mutex.h"
 #include "base/object_info.h"
 #include "cache/byte_set.h"
+#include "cache/object_key.h"
 #include "cache/piece.h"
 #include "origin/interest.h"
 #include "origin/origin.h"
@@ -26,12 +27,6 @@ namespace cachey::cache {
 
 class PageTable;
 struct KindMetrics;
-
-/// Names an object: kind and object key as the client sent them, decoded.
-struct ObjectKey {
-  std::string kind;
-  std::string object;
-};
 
 /// Where and how a request's misses are fetched. Shared by the request and the fills it starts.
 struct FetchSpec {
@@ -55,6 +50,9 @@ struct Source {
 };
 using SourcePtr = std::shared_ptr<const Source>;
 
+/// Null, too, may be asked for.
+inline void prefetch_source(const Source* source) { prefetch(source, sizeof(Source)); }
+
 /// One page of one object, from the moment somebody asks for it: either first being filled, by
 /// exactly one fill, then whole; or on disk, and in memory as far as it is read. Referenced by the
 /// page table, by the fill, by readers and, once whole, by the memory tier; or by its pieces.
@@ -71,12 +69,12 @@ class Page final : public store::Evictable {
 
   /// `leader` is the request that asked first; the fill goes by its terms. `split`: the fill does
   /// not begin at the page's begin.
-  Page(PageTable& table, store::MemoryTier& memory, std::shared_ptr<const ObjectKey> key,
-       uint32_t index, uint64_t content_hash, FetchSpecPtr leader, bool split);
+  Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
+       uint64_t content_hash, FetchSpecPtr leader, bool split);
   ~Page() override;
 
   [[nodiscard]] uint32_t index() const { return index_; }
-  [[nodiscard]] const ObjectKey& key() const { return *key_; }
+  [[nodiscard]] KeyView key() const { return key_->view(); }
   [[nodiscard]] uint64_t object_offset() const { return uint64_t{index_} * kPageBytes; }
   [[nodiscard]] bool split() const { return split_; }
 
@@ -99,6 +97,13 @@ class Page final : public store::Evictable {
   [[nodiscard]] bool damaged() const {
     return phase() == Phase::kFailed && error_->kind() == ErrorKind::kDamaged;
   }
+
+  /// Has what a hit touches of the page itself fetched into the CPU's caches.
+  void prefetch() const { cachey::prefetch(static_cast<const void*>(this), kHotBytes); }
+  /// And what it refers to: its bytes from `offset` on, its version's text. Waits for the page
+  /// itself and for its version.
+  /// REQUIRES: whole and pinned.
+  void prefetch_rest(uint64_t offset) const;
 
   /// The terms of the fill, until it has ended well.
   [[nodiscard]] FetchSpecPtr leader() const EXCLUDES(mutex_);
@@ -157,13 +162,16 @@ class Page final : public store::Evictable {
   void on_evicted() noexcept override;
 
  private:
+  friend class PageTable;
   struct Waiting;
   /// What every page costs beside its memory, but for the text of its names: itself, its entry in
   /// the table, its version, allocator overhead; as if it were its object's only one.
   static constexpr int64_t kBookkeepingBytes = 1024;
   [[nodiscard]] int64_t bookkeeping_bytes() const {
-    return kBookkeepingBytes + static_cast<int64_t>(key_->kind.size() + key_->object.size());
+    const KeyView names = key();
+    return kBookkeepingBytes + static_cast<int64_t>(names.kind.size() + names.object.size());
   }
+  static constexpr size_t kHotBytes = 3 * kCacheLineBytes;
   static constexpr std::chrono::seconds kTouchDiskEvery{60};
 
   [[nodiscard]] uint64_t run_end(uint64_t offset) const REQUIRES(mutex_);
@@ -171,23 +179,25 @@ class Page final : public store::Evictable {
   [[nodiscard]] bool settled(const Waiting& waiting) const REQUIRES(mutex_);
   void wake_settled() EXCLUDES(mutex_);
 
-  PageTable& table_;
-  store::MemoryTier& memory_;
-  const std::shared_ptr<const ObjectKey> key_;
-  const uint32_t index_;
-  const bool split_;
-
-  // Written before phase_ says so, constant after.
-  SourcePtr source_;
-  int64_t cached_at_ = 0;
-  uint64_t disk_bytes_ = 0;  // of the page, where it is on disk
-  std::optional<Error> error_;
-  bool lost_ = false;
+  // What a hit touches comes first, as in Evictable.
   std::atomic<Phase> phase_{Phase::kPending};
   std::atomic<bool> has_head_{false};
+  bool lost_ = false;  // as error_
+  const bool split_;
+  const uint32_t index_;
+  SourcePtr source_;  // this and the next four: written before phase_ says so, constant after
+  int64_t cached_at_ = 0;
+  uint64_t disk_bytes_ = 0;               // of the page, where it is on disk
   std::atomic<int64_t> disk_touched_{0};  // MonoTime ticks
   std::atomic<uint64_t> asked_end_{0};    // requests have asked for all bytes before it
+
+  const SharedKey::Ptr key_;
+  SourcePtr
+      version_;  // the table's, under its lock; null: not known yet. Known before the head is set
+  std::optional<Error> error_;
   origin::Interest interest_;
+  PageTable& table_;
+  store::MemoryTier& memory_;
 
   mutable Mutex mutex_;
   FetchSpecPtr leader_ GUARDED_BY(mutex_);

@@ -1,145 +1,118 @@
 #include "cache/page_table.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace cachey::cache {
-
-uint64_t PageTable::Hash::operator()(const View& key) const {
-  // std::hash of strings is murmur in libstdc++: good bits, for a flat map and for the shard.
-  const uint64_t a = std::hash<std::string_view>()(key.kind);
-  const uint64_t b = std::hash<std::string_view>()(key.object);
-  return (a ^ (b + 0x9e3779b97f4a7c15 + (a << 6) + (a >> 2))) * 0xff51afd7ed558ccd;
-}
 
 PageTable::~PageTable() {
   // A page's destructor gives its memory back and needs the tier, not the table.
   std::vector<PagePtr> pages;
   for (Shard& shard : shards_) {
     const MutexLock lock(shard.mutex);
-    for (auto& [key, entry] : shard.objects) {
-      for (auto& [index, slot] : entry.pages) pages.push_back(std::move(slot.page));
-    }
-    shard.objects.clear();
+    std::ranges::move(shard.objects.take_all(), std::back_inserter(pages));
   }
   for (const PagePtr& page : pages) page->discard();  // pieces keep their page
 }
 
 PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t index, bool split) {
-  const View view{spec->key.kind, spec->key.object};
-  const uint64_t hash = Hash()(view);
+  const KeyView key = spec->key.view();
+  const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
   PagePtr replaced;  // let go after the lock
   const MutexLock lock(shard.mutex);
-  auto object = shard.objects.find(view);
-  if (object == shard.objects.end()) {
-    object = shard.objects.emplace(std::make_shared<const ObjectKey>(spec->key), Entry()).first;
-  }
-  Slot& slot = object->second.pages[index];
-  if (slot.page != nullptr && !slot.page->memory_gone()) return Found{slot.page, false};
+  IndexedObject* object = shard.objects.find(key, hash);
+  Page* const there = object == nullptr ? nullptr : object->find(index);
+  if (there != nullptr && !there->memory_gone()) return Found{there, false};
+  if (object == nullptr) object = &shard.objects.add(key, hash);
   const uint64_t content_hash = hash ^ (uint64_t{index} * 0x9e3779b97f4a7c15);
-  replaced.reset(new Page(*this, memory_, object->first, index, content_hash, spec, split));
-  replaced.swap(slot.page);
-  slot.version.reset();
-  return Found{slot.page, true};
+  const PagePtr made(new Page(*this, memory_, object->key, index, content_hash, spec, split));
+  replaced = object->put(made);
+  return Found{made, true};
 }
 
-PagePtr PageTable::find(const ObjectKey& key, uint32_t index) {
-  const View view{key.kind, key.object};
-  Shard& shard = shard_of(Hash()(view));
+void PageTable::prefetch(KeyView key) {
+  const uint64_t hash = key.hash();
+  shard_of(hash).objects.prefetch(hash);
+}
+
+PagePtr PageTable::find(KeyView key, uint32_t index) {
+  const uint64_t hash = key.hash();
+  Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
-  const auto object = shard.objects.find(view);
-  if (object == shard.objects.end()) return nullptr;
-  const auto found = object->second.pages.find(index);
-  if (found == object->second.pages.end() || found->second.page->memory_gone()) return nullptr;
-  return found->second.page;
-}
-
-PageTable::Slot* PageTable::slot_of(Entry& entry, const Page& page) {
-  const auto found = entry.pages.find(page.index());
-  return found == entry.pages.end() || found->second.page != &page ? nullptr : &found->second;
+  const IndexedObject* object = shard.objects.find(key, hash);
+  Page* const page = object == nullptr ? nullptr : object->find(index);
+  return page == nullptr || page->memory_gone() ? nullptr : page;
 }
 
 bool PageTable::has(const Page& page) {
-  const View view{page.key().kind, page.key().object};
-  Shard& shard = shard_of(Hash()(view));
+  const uint64_t hash = page.key().hash();
+  Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
-  const auto object = shard.objects.find(view);
-  return object != shard.objects.end() && slot_of(object->second, page) != nullptr;
+  return holds(shard.objects.find(page.key(), hash), page);
 }
 
-SourcePtr PageTable::current(const ObjectKey& key) {
-  const View view{key.kind, key.object};
-  Shard& shard = shard_of(Hash()(view));
+SourcePtr PageTable::current(KeyView key) {
+  const uint64_t hash = key.hash();
+  Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
-  const auto object = shard.objects.find(view);
-  return object == shard.objects.end() ? nullptr : object->second.current;
+  const IndexedObject* object = shard.objects.find(key, hash);
+  return object == nullptr ? nullptr : object->current;
 }
 
-std::optional<uint64_t> PageTable::object_size(const ObjectKey& key) {
-  const View view{key.kind, key.object};
-  Shard& shard = shard_of(Hash()(view));
-  const MutexLock lock(shard.mutex);
-  const auto object = shard.objects.find(view);
-  if (object == shard.objects.end() || object->second.current == nullptr) return std::nullopt;
-  return object->second.current->info.size;
+std::optional<uint64_t> PageTable::object_size(KeyView key) {
+  const SourcePtr known = current(key);
+  return known == nullptr ? std::nullopt : std::optional(known->info.size);
 }
 
 void PageTable::remove(Page& page) {
-  const View view{page.key().kind, page.key().object};
-  Shard& shard = shard_of(Hash()(view));
+  const uint64_t hash = page.key().hash();
+  Shard& shard = shard_of(hash);
   PagePtr removed;  // let go after the lock
   const MutexLock lock(shard.mutex);
-  const auto object = shard.objects.find(view);
-  if (object == shard.objects.end()) return;
-  Slot* slot = slot_of(object->second, page);
-  if (slot == nullptr) return;
-  removed = std::move(slot->page);
-  object->second.pages.erase(page.index());
-  if (object->second.pages.empty()) shard.objects.erase(object);
+  IndexedObject* object = shard.objects.find(page.key(), hash);
+  if (!holds(object, page)) return;
+  removed = object->take(page.index());
+  if (object->empty()) shard.objects.erase(*object);
 }
 
 SourcePtr PageTable::observe(Page& page, SourcePtr source, uint64_t request) {
-  const View view{page.key().kind, page.key().object};
-  Shard& shard = shard_of(Hash()(view));
+  const uint64_t hash = page.key().hash();
+  Shard& shard = shard_of(hash);
   std::vector<PagePtr> stale;
   {
     const MutexLock lock(shard.mutex);
-    const auto object = shard.objects.find(view);
-    if (object == shard.objects.end()) return source;
-    Entry& entry = object->second;
-    Slot* slot = slot_of(entry, page);
-    if (slot == nullptr) return source;  // dropped meanwhile
-    slot->version = source;
-    if (entry.current != nullptr && entry.current->info.same_version(source->info)) {
-      entry.request = std::max(entry.request, request);
-      if (entry.current->bucket == source->bucket) slot->version = source = entry.current;
-    } else if (entry.current == nullptr || request > entry.request) {
-      entry.current = source;
-      entry.request = request;
-      stale = take_stale(entry, source.get());
+    IndexedObject* object = shard.objects.find(page.key(), hash);
+    if (!holds(object, page)) return source;  // dropped meanwhile
+    page.version_ = source;
+    SourcePtr& current = object->current;
+    if (current != nullptr && current->info.same_version(source->info)) {
+      object->request = std::max(object->request, request);
+      if (current->bucket == source->bucket) page.version_ = source = current;
+    } else if (current == nullptr || request > object->request) {
+      current = source;
+      object->request = request;
+      stale = take_stale(*object, source.get());
     } else {  // an answer that was overtaken by a newer one
-      stale.push_back(std::move(slot->page));
-      entry.pages.erase(page.index());
-      if (entry.pages.empty()) shard.objects.erase(object);
+      stale.push_back(object->take(page.index()));
+      if (object->empty()) shard.objects.erase(*object);
     }
   }
   for (const PagePtr& old : stale) old->discard();
   return source;
 }
 
-SourcePtr PageTable::adopt(const Page& page, const SourcePtr& source) {
-  const View view{page.key().kind, page.key().object};
-  Shard& shard = shard_of(Hash()(view));
+SourcePtr PageTable::adopt(Page& page, const SourcePtr& source) {
+  const uint64_t hash = page.key().hash();
+  Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
-  const auto object = shard.objects.find(view);
-  if (object == shard.objects.end()) return nullptr;
-  Entry& entry = object->second;
-  Slot* slot = slot_of(entry, page);
-  if (slot == nullptr) return nullptr;  // dropped meanwhile
-  if (entry.current == nullptr) entry.current = source;
-  if (!entry.current->info.same_version(source->info)) return nullptr;
-  slot->version = entry.current->bucket == source->bucket ? entry.current : source;
-  return slot->version;
+  IndexedObject* object = shard.objects.find(page.key(), hash);
+  if (!holds(object, page)) return nullptr;  // dropped meanwhile
+  SourcePtr& current = object->current;
+  if (current == nullptr) current = source;
+  if (!current->info.same_version(source->info)) return nullptr;
+  page.version_ = current->bucket == source->bucket ? current : source;
+  return page.version_;
 }
 
 void PageTable::retire(Page& page) {
@@ -152,42 +125,35 @@ std::vector<PagePtr> PageTable::whole_pages() const {
   std::vector<PagePtr> whole;
   for (const Shard& shard : shards_) {
     const MutexLock lock(shard.mutex);
-    for (const auto& [key, entry] : shard.objects) {
-      for (const auto& [index, slot] : entry.pages) {
-        if (slot.page->phase() == Page::Phase::kWhole) whole.push_back(slot.page);
-      }
-    }
+    shard.objects.for_each([&whole](const IndexedObject& object) {
+      object.for_each_page([&whole](Page& page) {
+        if (page.phase() == Page::Phase::kWhole) whole.emplace_back(&page);
+      });
+    });
   }
   return whole;
 }
 
-void PageTable::drop_known(const ObjectKey& key) {
-  const View view{key.kind, key.object};
-  Shard& shard = shard_of(Hash()(view));
+void PageTable::drop_known(KeyView key) {
+  const uint64_t hash = key.hash();
+  Shard& shard = shard_of(hash);
   std::vector<PagePtr> stale;
   {
     const MutexLock lock(shard.mutex);
-    const auto object = shard.objects.find(view);
-    if (object == shard.objects.end()) return;
-    object->second.current.reset();
-    stale = take_stale(object->second, nullptr);
-    if (object->second.pages.empty()) shard.objects.erase(object);
+    IndexedObject* object = shard.objects.find(key, hash);
+    if (object == nullptr) return;
+    object->current.reset();
+    stale = take_stale(*object, nullptr);
+    if (object->empty()) shard.objects.erase(*object);
   }
   for (const PagePtr& old : stale) old->discard();
 }
 
-std::vector<PagePtr> PageTable::take_stale(Entry& entry, const Source* current) {
-  std::vector<PagePtr> stale;
-  for (auto it = entry.pages.begin(); it != entry.pages.end();) {
-    const Source* version = it->second.version.get();
-    if (version != nullptr && (current == nullptr || !version->info.same_version(current->info))) {
-      stale.push_back(std::move(it->second.page));
-      it = entry.pages.erase(it);
-    } else {
-      ++it;
-    }
-  }
-  return stale;
+std::vector<PagePtr> PageTable::take_stale(IndexedObject& object, const Source* current) {
+  return object.take_if([current](const Page& page) {
+    if (page.version_ == nullptr) return false;
+    return current == nullptr || !page.version_->info.same_version(current->info);
+  });
 }
 
 size_t PageTable::objects() const {

@@ -2,17 +2,14 @@
 
 #include <array>
 #include <atomic>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
+#include "cache/object_index.h"
+#include "cache/object_key.h"
 #include "cache/page.h"
 
 namespace cachey::cache {
@@ -35,16 +32,19 @@ class PageTable {
   /// the page's begin.
   [[nodiscard]] Found find_or_create(const FetchSpecPtr& spec, uint32_t index, bool split);
 
+  /// The object will be looked up: its entry is fetched into the CPU's caches meanwhile. Lock-free.
+  void prefetch(KeyView key) LOCK_FREE;
+
   /// The page, or null.
-  [[nodiscard]] PagePtr find(const ObjectKey& key, uint32_t index);
+  [[nodiscard]] PagePtr find(KeyView key, uint32_t index);
 
   /// The page is in the table: it is, or may become, one of the object's current version.
   [[nodiscard]] bool has(const Page& page);
 
   /// The object's current version as far as its pages tell; null: not at all.
-  [[nodiscard]] SourcePtr current(const ObjectKey& key);
+  [[nodiscard]] SourcePtr current(KeyView key);
   /// Its size.
-  [[nodiscard]] std::optional<uint64_t> object_size(const ObjectKey& key);
+  [[nodiscard]] std::optional<uint64_t> object_size(KeyView key);
 
   /// Takes the page out, if it is (still) there.
   void remove(Page& page);
@@ -60,7 +60,7 @@ class PageTable {
 
   /// The disk has `page` in that version. Returns the source to use; null where the object's
   /// current version is another one.
-  [[nodiscard]] SourcePtr adopt(const Page& page, const SourcePtr& source);
+  [[nodiscard]] SourcePtr adopt(Page& page, const SourcePtr& source);
 
   /// Takes a page out that is on disk, has nothing in memory and no reader; does nothing to others.
   void retire(Page& page);
@@ -70,54 +70,25 @@ class PageTable {
 
   /// The object is known to have changed, its new version not: drops all its pages but those that
   /// do not know their version yet.
-  void drop_known(const ObjectKey& key);
+  void drop_known(KeyView key);
 
   [[nodiscard]] size_t objects() const;
 
  private:
-  struct View {  // what a look-up compares with: no copies
-    std::string_view kind;
-    std::string_view object;
-  };
-  struct Hash {
-    using is_transparent = void;
-    uint64_t operator()(const View& key) const;
-    uint64_t operator()(const std::shared_ptr<const ObjectKey>& key) const {
-      return (*this)(View{key->kind, key->object});
-    }
-  };
-  struct Equal {
-    using is_transparent = void;
-    using Key = std::shared_ptr<const ObjectKey>;
-    bool operator()(const Key& a, const Key& b) const {
-      return a->kind == b->kind && a->object == b->object;
-    }
-    bool operator()(const View& a, const Key& b) const {
-      return a.kind == b->kind && a.object == b->object;
-    }
-    bool operator()(const Key& a, const View& b) const { return (*this)(b, a); }
-  };
-  struct Slot {
-    PagePtr page;
-    SourcePtr version;  // null: not known yet. Known before the page itself has its head.
-  };
-  struct Entry {
-    SourcePtr current;     // of the latest answer; null: none yet
-    uint64_t request = 0;  // which request that was
-    std::map<uint32_t, Slot> pages;
-  };
-  struct alignas(64) Shard {
+  struct alignas(kCacheLineBytes) Shard {
     mutable Mutex mutex;
-    boost::unordered_flat_map<std::shared_ptr<const ObjectKey>, Entry, Hash, Equal> objects
-        GUARDED_BY(mutex);
+    ObjectIndex objects GUARDED_BY(mutex);
   };
   static constexpr size_t kShards = 64;
 
   [[nodiscard]] Shard& shard_of(uint64_t hash) { return shards_[hash >> 58]; }
-  /// The place of this very page; null: it is not in the table (any more).
-  [[nodiscard]] static Slot* slot_of(Entry& entry, const Page& page);
-  /// Takes out of `entry` the pages of another version than `current` (none: all that know theirs).
-  [[nodiscard]] static std::vector<PagePtr> take_stale(Entry& entry, const Source* current);
+  /// This very page is in the table, as one of `object` (null: it is not).
+  [[nodiscard]] static bool holds(const IndexedObject* object, const Page& page) {
+    return object != nullptr && object->find(page.index()) == &page;
+  }
+  /// Takes out the pages of another version than `current` (null: all that know theirs).
+  [[nodiscard]] static std::vector<PagePtr> take_stale(IndexedObject& object,
+                                                       const Source* current);
 
   store::MemoryTier& memory_;
   std::atomic<uint64_t> request_{1};

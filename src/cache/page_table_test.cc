@@ -88,7 +88,7 @@ TEST_F(PageTableTest, RemovesOnlyThatVeryPage) {
   EXPECT_EQ(table_.objects(), 0u);
   const PagePtr fresh = page(a, 0);
   table_.remove(*old);
-  EXPECT_EQ(table_.find(a->key, 0), fresh);
+  EXPECT_EQ(table_.find(a->key.view(), 0), fresh);
 }
 
 TEST_F(PageTableTest, SharesTheSourceOfPagesOfOneVersion) {
@@ -98,7 +98,7 @@ TEST_F(PageTableTest, SharesTheSourceOfPagesOfOneVersion) {
   learn(*p0, version("\"1\""));
   learn(*p1, version("\"1\""));
   EXPECT_EQ(p0->source(), p1->source());
-  EXPECT_EQ(table_.object_size(a->key), 100 * kMiB);
+  EXPECT_EQ(table_.object_size(a->key.view()), 100 * kMiB);
 }
 
 TEST_F(PageTableTest, ANewVersionDropsThePagesOfTheOld) {
@@ -108,10 +108,10 @@ TEST_F(PageTableTest, ANewVersionDropsThePagesOfTheOld) {
   const PagePtr pending = page(a, 2);
   learn(*p0, version("\"1\""));
   learn(*p1, version("\"2\"", 90 * kMiB));
-  EXPECT_EQ(table_.find(a->key, 0), nullptr);
-  EXPECT_EQ(table_.find(a->key, 1), p1);
-  EXPECT_EQ(table_.find(a->key, 2), pending);
-  EXPECT_EQ(table_.object_size(a->key), 90 * kMiB);
+  EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);
+  EXPECT_EQ(table_.find(a->key.view(), 1), p1);
+  EXPECT_EQ(table_.find(a->key.view(), 2), pending);
+  EXPECT_EQ(table_.object_size(a->key.view()), 90 * kMiB);
 }
 
 TEST_F(PageTableTest, AnAnswerThatWasOvertakenLoses) {
@@ -121,8 +121,8 @@ TEST_F(PageTableTest, AnAnswerThatWasOvertakenLoses) {
   const uint64_t slow_request = table_.next_request();
   learn(*fast, version("\"2\""));
   slow->set_head(table_.observe(*slow, version("\"1\""), slow_request));
-  EXPECT_EQ(table_.find(a->key, 0), nullptr);
-  EXPECT_EQ(table_.find(a->key, 1), fast);
+  EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);
+  EXPECT_EQ(table_.find(a->key.view(), 1), fast);
 }
 
 TEST_F(PageTableTest, AVersionCountsFromWhenItIsKnownNotFromWhenThePageHasItsMemory) {
@@ -132,8 +132,8 @@ TEST_F(PageTableTest, AVersionCountsFromWhenItIsKnownNotFromWhenThePageHasItsMem
   SourcePtr source = table_.observe(*p0, version("\"1\""), table_.next_request());
   learn(*p1, version("\"2\""));
   p0->set_head(std::move(source));
-  EXPECT_EQ(table_.find(a->key, 0), nullptr);
-  EXPECT_EQ(table_.find(a->key, 1), p1);
+  EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);
+  EXPECT_EQ(table_.find(a->key.view(), 1), p1);
 }
 
 TEST_F(PageTableTest, AVersionFromDiskCountsFromWhenItIsAdopted) {
@@ -143,8 +143,8 @@ TEST_F(PageTableTest, AVersionFromDiskCountsFromWhenItIsAdopted) {
   SourcePtr source = table_.adopt(*p0, version("\"1\""));
   learn(*p1, version("\"2\""));
   p0->set_on_disk(std::move(source), 100, 1);
-  EXPECT_EQ(table_.find(a->key, 0), nullptr);
-  EXPECT_EQ(table_.find(a->key, 1), p1);
+  EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);
+  EXPECT_EQ(table_.find(a->key.view(), 1), p1);
 }
 
 TEST_F(PageTableTest, AnAnswerThatWasOvertakenLeavesNoEmptyObject) {
@@ -163,10 +163,10 @@ TEST_F(PageTableTest, DropKnownKeepsThePagesOnTheirWay) {
   const PagePtr known = page(a, 0);
   const PagePtr pending = page(a, 1);
   learn(*known, version("\"1\""));
-  table_.drop_known(a->key);
-  EXPECT_EQ(table_.find(a->key, 0), nullptr);
-  EXPECT_EQ(table_.find(a->key, 1), pending);
-  EXPECT_EQ(table_.object_size(a->key), std::nullopt);
+  table_.drop_known(a->key.view());
+  EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);
+  EXPECT_EQ(table_.find(a->key.view(), 1), pending);
+  EXPECT_EQ(table_.object_size(a->key.view()), std::nullopt);
 }
 
 }  // namespace

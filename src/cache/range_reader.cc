@@ -110,12 +110,12 @@ void RangeReader::look_ahead() {
   const auto last = static_cast<uint32_t>((range_.end - 1) / kPageBytes);
   const uint32_t reach = current() + (source_ == nullptr ? 1 : kLookAhead);  // size unknown: less
   for (uint32_t index = looked_up_end_; index <= std::min(last, reach); ++index) {
-    if (PagePtr page = cache_.table().find(spec_->key, index)) {
+    if (PagePtr page = cache_.table().find(spec_->key.view(), index)) {
       hold(index, std::move(page), Role::kJoined, cache_.clock().mono());
       continue;
     }
     // Speculation never waits for memory: without room the page is asked for when it is due.
-    const uint64_t bytes = cache_.fills().bytes_needed(spec_->key, index);
+    const uint64_t bytes = cache_.fills().bytes_needed(spec_->key.view(), index);
     std::optional<store::MemoryTier::Admission> admission =
         cache_.memory().admit_speculation(bytes);
     if (!admission) return;
@@ -141,10 +141,14 @@ void RangeReader::leave_piece(Slot& held) {
 }
 
 bool RangeReader::start() {
-  PagePtr page = cache_.table().find(spec_->key, current());
+  PagePtr page = cache_.table().find(spec_->key.view(), current());
   const bool whole = page != nullptr && page->phase() == Page::Phase::kWhole;
+  if (whole && use_ == Use::kBody && page->try_pin()) {
+    page->prefetch_rest(offset_in_page());
+    page->unpin();
+  }
   const std::optional<uint64_t> size =
-      whole ? page->source()->info.size : cache_.table().object_size(spec_->key);
+      whole ? page->source()->info.size : cache_.table().object_size(spec_->key.view());
   if (size && range_.begin >= *size) {
     past_end_of_ = size;
     return true;

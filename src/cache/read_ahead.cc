@@ -10,9 +10,9 @@ namespace cachey::cache {
 
 void ReadAhead::read_through(rt::Worker& worker, const Page& page, const FetchSpecPtr& spec) {
   if (page.index() == 0) return;  // one page is no sequence yet
-  const PagePtr before = table_.find(spec->key, page.index() - 1);
+  const PagePtr before = table_.find(spec->key.view(), page.index() - 1);
   if (before == nullptr || !before->read_through()) return;
-  const std::optional<uint64_t> size = table_.object_size(spec->key);
+  const std::optional<uint64_t> size = table_.object_size(spec->key.view());
   if (!size) return;
   const uint64_t pages_of_object = (*size + kPageBytes - 1) / kPageBytes;
   const uint64_t end = std::min<uint64_t>(pages_of_object, uint64_t{page.index()} + 1 + pages_);
@@ -22,9 +22,9 @@ void ReadAhead::read_through(rt::Worker& worker, const Page& page, const FetchSp
 }
 
 bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& spec) {
-  if (table_.find(spec->key, index) != nullptr) return true;
+  if (table_.find(spec->key.view(), index) != nullptr) return true;
   std::optional<store::MemoryTier::Admission> admission =
-      memory_.admit_speculation(fills_.bytes_needed(spec->key, index));
+      memory_.admit_speculation(fills_.bytes_needed(spec->key.view(), index));
   if (!admission) return false;
   PageTable::Found found = table_.find_or_create(spec, index, /*split=*/false);
   if (!found.created) return true;

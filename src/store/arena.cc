@@ -60,7 +60,7 @@ int Arena::order_of(uint32_t size) {
   return std::countr_zero(size / static_cast<uint32_t>(kUnitBytes));
 }
 
-bool Arena::allocate(uint64_t bytes, void* owner, std::vector<Extent>& out) {
+bool Arena::allocate(uint64_t bytes, void* owner, Extents& out) {
   CHECK(bytes > 0);
   const size_t before = out.size();
   auto take = [&](uint32_t size) {
@@ -74,11 +74,13 @@ bool Arena::allocate(uint64_t bytes, void* owner, std::vector<Extent>& out) {
     used_bytes_ += size;
     return true;
   };
-  out.reserve(before + bytes / kSlabBytes + kTailExtentsMax);
+  const std::array<uint32_t, kTailExtentsMax> tail = tail_sizes(bytes);
+  const auto tail_extents = tail.size() - static_cast<size_t>(std::ranges::count(tail, 0U));
+  out.reserve(before + bytes / kSlabBytes + tail_extents);
   for (uint64_t i = 0; i < bytes / kSlabBytes; ++i) {
     if (!take(kSlabBytes)) return false;
   }
-  for (const uint32_t size : tail_sizes(bytes)) {
+  for (const uint32_t size : tail) {
     if (size > 0 && !take(size)) return false;
   }
   return true;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,6 +17,9 @@ struct Extent {
   std::byte* data = nullptr;
   uint32_t size = 0;
 };
+
+/// The extents of a page, in order. Small objects have one, and it needs no memory of its own.
+using Extents = boost::container::small_vector<Extent, 1>;
 
 /// The one anonymous mapping that all page bytes live in, 2 MiB slabs backed by huge pages and
 /// reused in place. A page takes whole slabs and, for what is left over, at most three smaller
@@ -41,7 +45,7 @@ class Arena {
 
   /// Appends extents that hold `bytes`, in order, or leaves `out` as it was and returns false.
   /// `owner` is what owners_of_emptiest_slab tells later.
-  [[nodiscard]] bool allocate(uint64_t bytes, void* owner, std::vector<Extent>& out);
+  [[nodiscard]] bool allocate(uint64_t bytes, void* owner, Extents& out);
 
   /// Gives back what allocate handed to `owner`.
   void release(std::span<const Extent> extents, void* owner);

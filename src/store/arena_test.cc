@@ -25,10 +25,10 @@ TEST(Arena, RoundingCostsLittle) {
 
 TEST(Arena, AWholePageIsEightSlabs) {
   Arena arena(kPageBytes);
-  std::vector<Extent> extents;
+  Extents extents;
   ASSERT_TRUE(arena.allocate(kPageBytes, kSomebody, extents));
   EXPECT_EQ(extents.size(), 8u);
-  std::vector<Extent> more;
+  Extents more;
   EXPECT_FALSE(arena.allocate(1, kSomebody, more));
   EXPECT_TRUE(more.empty());
   arena.release(extents, kSomebody);
@@ -38,7 +38,7 @@ TEST(Arena, AWholePageIsEightSlabs) {
 
 TEST(Arena, FailsAsAWholeAndLeavesNothingTaken) {
   Arena arena(4 * kMiB);
-  std::vector<Extent> extents;
+  Extents extents;
   EXPECT_FALSE(arena.allocate(5 * kMiB, kSomebody, extents));
   EXPECT_EQ(arena.used_bytes(), 0u);
 }
@@ -46,7 +46,7 @@ TEST(Arena, FailsAsAWholeAndLeavesNothingTaken) {
 TEST(Arena, NamesTheOwnersOfTheEmptiestSlab) {
   Arena arena(8 * kMiB);
   int owners[3];
-  std::vector<Extent> a, b, c;
+  Extents a, b, c;
   ASSERT_TRUE(arena.allocate(kMiB, &owners[0], a));
   ASSERT_TRUE(arena.allocate(kMiB, &owners[1], b));
   ASSERT_TRUE(arena.allocate(4 * kKiB, &owners[2], c));
@@ -57,7 +57,7 @@ TEST(Arena, NamesTheOwnersOfTheEmptiestSlab) {
 
 TEST(Arena, ALowerLimitReturnsFreeMemoryToTheSystem) {
   Arena arena(8 * kMiB);
-  std::vector<Extent> extents;
+  Extents extents;
   ASSERT_TRUE(arena.allocate(8 * kMiB, kSomebody, extents));
   EXPECT_EQ(arena.committed_bytes(), 8 * kMiB);
   arena.set_limit(4 * kMiB);
@@ -74,7 +74,7 @@ TEST(Arena, NeverHandsOutAByteTwice) {
     Arena arena(64 * kMiB);
     struct Held {
       std::unique_ptr<int> owner = std::make_unique<int>();
-      std::vector<Extent> extents;
+      Extents extents;
     };
     std::vector<Held> held;
     std::map<const std::byte*, size_t> taken;  // start -> size
@@ -102,7 +102,7 @@ TEST(Arena, NeverHandsOutAByteTwice) {
     }
     for (Held& h : held) arena.release(h.extents, h.owner.get());
     EXPECT_EQ(arena.used_bytes(), 0u);
-    std::vector<Extent> all;
+    Extents all;
     EXPECT_TRUE(arena.allocate(64 * kMiB, kSomebody, all));
   }
 }

@@ -8,7 +8,6 @@
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "base/byte_range.h"
 #include "base/clock.h"
@@ -73,7 +72,7 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
  protected:
   /// `bytes`: what it weighs before (or without) memory of its own.
   explicit Evictable(uint64_t content_hash, uint64_t bytes = 0)
-      : content_hash_(content_hash), bytes_(bytes) {}
+      : bytes_(bytes), content_hash_(content_hash) {}
 
  private:
   friend class MemoryTier;
@@ -86,20 +85,19 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   /// Takes the memory away if nobody has it pinned.
   [[nodiscard]] bool try_take();
 
-  const uint64_t content_hash_;
-  uint64_t bytes_;
-  MemoryTier* tier_ = nullptr;  // set with the memory
-  std::vector<Extent> extents_;
-
+  // What a read touches comes first, side by side: among many pages each line of memory is a wait.
   std::atomic<uint32_t> pins_{0};
   std::atomic<uint32_t> readers_{0};
-  std::atomic<int64_t> progress_{0};  // MonoTime ticks of the last progress of any reader
   std::atomic<uint8_t> uses_{0};
   std::atomic<bool> unwanted_{false};  // nobody will find it any more; goes with its last reader
+  uint8_t queue_ = 0;                  // as hook_
+  std::atomic<int64_t> progress_{0};   // MonoTime ticks of the last progress of any reader
+  uint64_t bytes_;
+  Extents extents_;
 
-  // The policy's, under the tier's mutex.
-  boost::intrusive::list_member_hook<> hook_;
-  uint8_t queue_ = 0;
+  const uint64_t content_hash_;
+  MemoryTier* tier_ = nullptr;                 // set with the memory
+  boost::intrusive::list_member_hook<> hook_;  // the policy's, under the tier's mutex
 };
 
 using EvictablePtr = boost::intrusive_ptr<Evictable>;

@@ -1,0 +1,76 @@
+#include "cache/object_index.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+
+namespace cachey::cache {
+namespace {
+
+TEST(SharedKey, KeepsKindAndObjectApart) {
+  const SharedKey::Ptr key = SharedKey::make({"ab", "c"});
+  EXPECT_EQ(key->view(), (KeyView{"ab", "c"}));
+  EXPECT_NE(key->view(), (KeyView{"a", "bc"}));
+  EXPECT_EQ(SharedKey::make({"", std::string(1024, 'x')})->view().object.size(), 1024u);
+}
+
+TEST(ObjectIndex, FindsNothingInAnEmptyOne) {
+  ObjectIndex index;
+  index.prefetch(7);
+  EXPECT_EQ(index.find({"k", "o"}, 7), nullptr);
+}
+
+TEST(ObjectIndex, KeysOfTheSameHashAreTwo) {
+  ObjectIndex index;
+  index.add({"k", "a"}, 7).request = 1;
+  index.add({"k", "b"}, 7).request = 2;
+  ASSERT_NE(index.find({"k", "a"}, 7), nullptr);
+  EXPECT_EQ(index.find({"k", "a"}, 7)->request, 1u);
+  EXPECT_EQ(index.find({"k", "b"}, 7)->request, 2u);
+  EXPECT_EQ(index.find({"k", "c"}, 7), nullptr);
+}
+
+/// Beside a std::map, over hashes that collide, lie side by side and run over the end: as many
+/// objects come as go, around each size that it grows at.
+class ObjectIndexModel : public ::testing::TestWithParam<unsigned> {};
+
+TEST_P(ObjectIndexModel, HasWhatTheModelHas) {
+  std::mt19937 random(GetParam());
+  const uint64_t hashes = 1 + random() % 64;
+  ObjectIndex index;
+  std::map<std::string, uint64_t> model;  // name -> what was written into the entry
+  const auto hash_of = [&](const std::string& name) {
+    return uint64_t{0} - 20 + std::hash<std::string>()(name) % hashes;
+  };
+  for (uint64_t step = 1; step <= 4000; ++step) {
+    const std::string name = std::to_string(random() % 150);
+    IndexedObject* found = index.find({"k", name}, hash_of(name));
+    ASSERT_EQ(found != nullptr, model.contains(name)) << step;
+    if (found == nullptr) {
+      index.add({"k", name}, hash_of(name)).request = step;
+      model[name] = step;
+    } else {
+      ASSERT_EQ(found->request, model[name]);
+      index.erase(*found);
+      model.erase(name);
+    }
+    ASSERT_EQ(index.size(), model.size());
+    if (step % 100 != 0) continue;
+    for (const auto& [other, written] : model) {
+      IndexedObject* there = index.find({"k", other}, hash_of(other));
+      ASSERT_NE(there, nullptr) << other;
+      ASSERT_EQ(there->request, written);
+    }
+    std::set<uint64_t> walked;
+    index.for_each([&walked](const IndexedObject& object) { walked.insert(object.request); });
+    ASSERT_EQ(walked.size(), model.size());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, ObjectIndexModel, ::testing::Range(0u, 20u));
+
+}  // namespace
+}  // namespace cachey::cache
