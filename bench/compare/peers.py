@@ -3,6 +3,7 @@
 A Column knows its protocols' ports and the processes behind them. Each class takes the same Terms.
 """
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -99,10 +100,17 @@ class Column:
     def disk_files(self):
         return [path for path in self.disk_path.rglob("*") if path.is_file()]
 
+    def disk_bytes(self):
+        total = 0
+        for path in self.disk_files():
+            with contextlib.suppress(FileNotFoundError):  # a server may remove it meanwhile
+                total += path.stat().st_size
+        return total
+
     def forget_page_cache(self):
         """What the kernel has of its files in memory goes, so that the disk is read."""
         for path in self.disk_files():
-            with open(path, "rb") as file:
+            with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
                 os.fsync(file.fileno())
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
@@ -211,11 +219,10 @@ class Nginx(Column):
         if terms.tls:
             self.add(["h1+tls", "h2+tls"], process, tls)
 
-
     def keep_to_capacity(self):
         """Its cache manager looks every 10 s."""
         deadline = time.monotonic() + 15
-        while time.monotonic() < deadline and sum(file.stat().st_size for file in self.disk_files()) > self.terms.disk:
+        while time.monotonic() < deadline and self.disk_bytes() > self.terms.disk:
             time.sleep(0.2)
 
 

@@ -19,13 +19,11 @@ Arena::Arena(uint64_t capacity) : slabs_(static_cast<uint32_t>(capacity / kSlabB
   void* map = ::mmap(nullptr, bytes + kSlabBytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (map == MAP_FAILED) throw std::bad_alloc();
-  const auto start = reinterpret_cast<uintptr_t>(map);
-  const uintptr_t aligned = (start + kSlabBytes - 1) / kSlabBytes * kSlabBytes;
-  if (aligned > start) ::munmap(map, aligned - start);
-  if (const size_t rest = start + kSlabBytes - aligned; rest > 0) {
-    ::munmap(reinterpret_cast<void*>(aligned + bytes), rest);
-  }
-  base_ = reinterpret_cast<std::byte*>(aligned);
+  auto* const start = static_cast<std::byte*>(map);
+  const size_t before = -reinterpret_cast<uintptr_t>(map) % kSlabBytes;
+  base_ = start + before;
+  if (before > 0) ::munmap(start, before);
+  ::munmap(base_ + bytes, kSlabBytes - before);
   ::madvise(base_, bytes,
             MADV_HUGEPAGE);  // an optimization: without it the arena works all the same
   ::madvise(base_, bytes, MADV_DONTDUMP);
