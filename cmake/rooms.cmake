@@ -1,7 +1,8 @@
-# A room is a folder under src/: one static library and one test program, whose tests ctest runs one by one.
+# A room is a folder under src/: one static library, one test program, whose tests ctest runs one by one, and one program
+# of micro-benchmarks, ROOM_benches, for ./dev bench micro.
 #
 #   add_room(NAME store
-#     HEADERS memory_tier.h SOURCES memory_tier.cc TESTS memory_tier_test.cc
+#     HEADERS memory_tier.h SOURCES memory_tier.cc TESTS memory_tier_test.cc BENCHES memory_tier_bench.cc
 #     LINKS room::rt)
 #
 # Every .h and .cc in the tree is named by some CMakeLists.txt; configuring fails on one that is not,
@@ -48,8 +49,9 @@ function(list_files)
 endfunction()
 
 function(add_room)
-  cmake_parse_arguments(ROOM "NO_PCH" "NAME" "HEADERS;SOURCES;TESTS;TEST_SUPPORT;FUZZERS;LINKS;TEST_LINKS" ${ARGN})
-  list_files(${ROOM_HEADERS} ${ROOM_SOURCES} ${ROOM_TESTS} ${ROOM_TEST_SUPPORT} ${ROOM_FUZZERS})
+  cmake_parse_arguments(ROOM "NO_PCH" "NAME" "HEADERS;SOURCES;TESTS;TEST_SUPPORT;BENCHES;FUZZERS;LINKS;TEST_LINKS" ${ARGN})
+  list_files(${ROOM_HEADERS} ${ROOM_SOURCES} ${ROOM_TESTS} ${ROOM_TEST_SUPPORT}
+    ${ROOM_BENCHES} ${ROOM_FUZZERS})
 
   add_library(cachey_${ROOM_NAME} STATIC ${ROOM_SOURCES} ${ROOM_HEADERS})
   add_library(room::${ROOM_NAME} ALIAS cachey_${ROOM_NAME})
@@ -66,6 +68,14 @@ function(add_room)
     target_compile_definitions(${ROOM_NAME}_tests PRIVATE CACHEY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     gtest_discover_tests(${ROOM_NAME}_tests TEST_PREFIX ${ROOM_NAME}. DISCOVERY_MODE PRE_TEST
       PROPERTIES LABELS unit TIMEOUT 120)
+  endif()
+
+  # On the server's heap. What a sanitizer's code costs is not what is asked.
+  if(ROOM_BENCHES AND NOT CACHEY_SANITIZE AND NOT CACHEY_FUZZ)
+    add_executable(${ROOM_NAME}_benches ${ROOM_BENCHES} "${CMAKE_SOURCE_DIR}/src/app/allocator.cc")
+    target_link_libraries(${ROOM_NAME}_benches PRIVATE room::${ROOM_NAME} benchmark::benchmark_main
+      PkgConfig::jemalloc)
+    precompile(${ROOM_NAME}_benches REUSE_FROM precompiled_rooms)
   endif()
 
   foreach(fuzzer IN LISTS ROOM_FUZZERS)
