@@ -1,0 +1,56 @@
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "store/s3_fifo.h"
+
+// What does the policy cost a hit, and what an eviction, when pages are hit between evictions?
+
+namespace cachey::store {
+namespace {
+
+class Entry final : public Evictable {
+ public:
+  explicit Entry(uint64_t hash) : Evictable(hash, 4096) {}
+  void on_evicted() noexcept override {}
+};
+
+class Entries {
+ public:
+  explicit Entries(int64_t count) {
+    for (int64_t i = 0; i < count; ++i)
+      all_.emplace_back(new Entry(static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15));
+  }
+  [[nodiscard]] Entry& any() { return *all_[random_() % all_.size()]; }
+  [[nodiscard]] auto begin() { return all_.begin(); }
+  [[nodiscard]] auto end() { return all_.end(); }
+
+ private:
+  std::vector<boost::intrusive_ptr<Entry>> all_;
+  std::minstd_rand random_{1};
+};
+
+void touch(benchmark::State& state) {
+  Entries entries(state.range(0));
+  for (auto _ : state) entries.any().touch();
+}
+BENCHMARK(touch)->ArgName("entries")->Arg(1'000)->Arg(1'000'000);
+
+/// For each that leaves, `uses` hits of others; the one that has left comes in again.
+void evict_and_insert(benchmark::State& state) {
+  Entries entries(state.range(0));
+  S3Fifo policy;
+  for (const auto& entry : entries) policy.insert(*entry);
+  for (auto _ : state) {
+    for (int64_t use = 0; use < state.range(1); ++use) entries.any().touch();
+    policy.insert(*policy.victim([](Evictable&) { return true; }));
+  }
+}
+BENCHMARK(evict_and_insert)
+    ->ArgNames({"entries", "uses"})
+    ->ArgsProduct({{1'000, 1'000'000}, {0, 2, 8}});
+
+}  // namespace
+}  // namespace cachey::store
