@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "origin/base64.h"
 
 namespace cachey::origin {
@@ -48,6 +50,44 @@ TEST(Checksum, DoesNotDependOnThePieces) {
       EXPECT_EQ(sum_of(header.algorithm, text, piece), whole) << header.name << " " << piece;
     }
   }
+}
+
+/// As the definition has it: a bit at a time.
+template <typename T>
+T bit_by_bit(T polynomial, std::span<const std::byte> bytes) {
+  T crc = static_cast<T>(~T{0});
+  for (const std::byte byte : bytes) {
+    crc ^= static_cast<T>(byte);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc & 1) != 0 ? (crc >> 1) ^ polynomial : crc >> 1;
+  }
+  return static_cast<T>(~crc);
+}
+
+template <typename Check, typename T>
+void expect_of_any_length(T polynomial) {
+  std::mt19937_64 random(7);
+  std::vector<std::byte> bytes(1200);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+  for (size_t length = 0; length < 700; ++length) {
+    const auto some = std::span(bytes).subspan(random() % 500, length);
+    Check whole;
+    whole.update(some);
+    ASSERT_EQ(whole.value(), bit_by_bit(polynomial, some)) << length;
+    Check halves;
+    const size_t half = length == 0 ? 0 : random() % length;
+    halves.update(some.first(half));
+    halves.update(some.subspan(half));
+    ASSERT_EQ(halves.value(), whole.value()) << length << " at " << half;
+    Check by_tables;
+    by_tables.update_by_tables(some);
+    ASSERT_EQ(by_tables.value(), whole.value()) << length;
+  }
+}
+
+TEST(Crc, OfAnyLengthIsWhatTheDefinitionSays) {
+  expect_of_any_length<Crc32>(uint32_t{0xedb88320});
+  expect_of_any_length<Crc32c>(uint32_t{0x82f63b78});
+  expect_of_any_length<Crc64Nvme>(uint64_t{0x9a6c9329ac4bc9b5});
 }
 
 std::string chosen(std::vector<AnnouncedChecksum> announced, std::string_view type = "") {

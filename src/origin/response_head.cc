@@ -77,7 +77,7 @@ Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked) {
     return broken("cannot use Content-Range: " + log::quoted(head.content_range, 64));
   }
   if (!said->range || said->range->empty()) {
-    return std::unexpected(Error::range_not_satisfiable(*said->size));
+    return std::unexpected(Error::range_not_satisfiable(said->size));
   }
   const bool whole_range = said->range->end == asked.end;
   const bool to_the_end = said->range->end < asked.end && said->range->end == *said->size;
