@@ -9,7 +9,7 @@ namespace cachey::rt {
 
 void TaskGroup::spawn(Task<void> task) {
   ++size_;
-  auto completed = [this](std::exception_ptr failure) {
+  auto completed = [this](const std::exception_ptr& failure) {
     if (failure) {
       try {
         std::rethrow_exception(failure);

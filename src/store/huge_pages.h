@@ -23,8 +23,8 @@ class HugePages {
   HugePages(const HugePages<Other>& /*other*/) noexcept {}  // NOLINT: an allocator's conversion
 
   [[nodiscard]] T* allocate(size_t count) {
-    if (count * sizeof(T) < kHugePage) return std::allocator<T>().allocate(count);
-    const size_t bytes = (count * sizeof(T) + kHugePage - 1) / kHugePage * kHugePage;
+    if (count * kEach < kHugePage) return std::allocator<T>().allocate(count);
+    const size_t bytes = (count * kEach + kHugePage - 1) / kHugePage * kHugePage;
     void* memory = std::aligned_alloc(kHugePage, bytes);
     if (memory == nullptr) throw std::bad_alloc();
     (void)::madvise(memory, bytes, MADV_HUGEPAGE);  // refused: small pages do, too
@@ -32,14 +32,15 @@ class HugePages {
   }
 
   void deallocate(T* memory, size_t count) noexcept {
-    if (count * sizeof(T) < kHugePage) return std::allocator<T>().deallocate(memory, count);
-    std::free(memory);
+    if (count * kEach < kHugePage) return std::allocator<T>().deallocate(memory, count);
+    std::free(static_cast<void*>(memory));
   }
 
   friend bool operator==(const HugePages&, const HugePages&) = default;
 
  private:
   static constexpr size_t kHugePage = 2 * kMiB;
+  static constexpr size_t kEach = sizeof(T);  // NOLINT(bugprone-sizeof-expression): pointers, too
 };
 
 }  // namespace cachey::store
