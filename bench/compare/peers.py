@@ -280,10 +280,6 @@ def versions():
         lines = (done.stdout or done.stderr).strip().splitlines()
         return lines[0] if lines else None
 
-    reference = None
-    if REFERENCE.exists():
-        listed = said("cargo", "install", "--list", "--root", REFERENCE.parents[1])
-        reference = (listed or "cachey").rstrip(":")
-    return {"Cachey": said(Ours.binary, "--version"), "reference": reference,
+    return {"Cachey": said(Ours.binary, "--version"), "reference": said(REFERENCE, "--version"),
             "nginx": said(servers.find_program("nginx", "nginx-light"), "-v"),
             "Varnish": said(servers.find_program("varnishd", "varnish"), "-V")}

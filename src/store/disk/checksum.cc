@@ -2,9 +2,6 @@
 
 #include <openssl/evp.h>
 #include <xxhash.h>
-#if defined(__x86_64__)
-#include <xxh_x86dispatch.h>  // the same functions, by the widest instructions that the CPU has
-#endif
 
 #include <array>
 #include <bit>
