@@ -1,16 +1,18 @@
 #include "cache/object_key.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
-#include <functional>
 #include <new>
+#include <random>
 
 namespace cachey::cache {
 
 uint64_t KeyView::hash() const {
-  // std::hash of strings is murmur in libstdc++; what follows is its way to mix two words.
-  const uint64_t a = std::hash<std::string_view>()(kind);
-  const uint64_t b = std::hash<std::string_view>()(object);
-  return (a ^ (b + 0x9e3779b97f4a7c15 + (a << 6) + (a >> 2))) * 0xff51afd7ed558ccd;
+  // Of a seed that nobody knows: clients choose the names, and must not choose where they collide.
+  static const uint64_t seed = (uint64_t{std::random_device()()} << 32) | std::random_device()();
+  const uint64_t of_kind = XXH3_64bits_withSeed(kind.data(), kind.size(), seed);
+  return XXH3_64bits_withSeed(object.data(), object.size(), of_kind);
 }
 
 SharedKey::SharedKey(KeyView key)

@@ -13,7 +13,7 @@ struct KeyView {
   std::string_view kind;
   std::string_view object;
 
-  /// All 64 bits are good ones.
+  /// Another one in each process. All 64 bits are good ones.
   [[nodiscard]] uint64_t hash() const;
   friend bool operator==(const KeyView&, const KeyView&) = default;
 };
