@@ -82,6 +82,7 @@ void ObjectIndex::publish_place() {
 void ObjectIndex::prefetch(uint64_t hash) const {
   // Perhaps of slots that were given back meanwhile: an address not to touch.
   const IndexedObject* const place = place_.load(std::memory_order_relaxed);
+  if (place == nullptr) return;
   cachey::prefetch(place + (hash & mask_.load(std::memory_order_relaxed)), kCacheLineBytes);
 }
 

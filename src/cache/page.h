@@ -50,7 +50,7 @@ struct Source {
 };
 using SourcePtr = std::shared_ptr<const Source>;
 
-/// Null, too, may be asked for.
+/// Null is nothing to fetch.
 inline void prefetch_source(const Source* source) { prefetch(source, sizeof(Source)); }
 
 /// One page of one object, from the moment somebody asks for it: either first being filled, by
