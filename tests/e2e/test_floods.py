@@ -13,7 +13,7 @@ import pytest
 import http1
 import http2
 from expect import expect_206
-from harness import KIB, MIB, SLOW, limit
+from harness import KIB, MIB, SLOW, limit, wait_until
 from http1 import fetch_target, range_header
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -228,4 +228,4 @@ def test_answers_of_metrics_that_nobody_takes_stay_few(server, kind):
         statuses = [connection.read_head(stream).status for connection, own in zip(connections, streams) for stream in own]
         expect_little(resident(server) - before, 32 * MIB)
     assert statuses.count(200) == 16 and statuses.count(503) == 384
-    assert http1.exchange(server.port, "GET", "/metrics").status == 200
+    wait_until(lambda: http1.exchange(server.port, "GET", "/metrics").status == 200, what="the answers' end with their clients")
