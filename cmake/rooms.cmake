@@ -42,6 +42,14 @@ function(add_precompiled_headers)
   precompile(precompiled_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
 endfunction()
 
+# The server's heap, for it and for what measures its parts. Sanitizers bring their own.
+function(use_server_heap target)
+  if(NOT CACHEY_SANITIZE)
+    target_sources(${target} PRIVATE "${CMAKE_SOURCE_DIR}/src/app/allocator.cc")
+    target_link_libraries(${target} PRIVATE PkgConfig::jemalloc)
+  endif()
+endfunction()
+
 function(list_files)
   foreach(file IN LISTS ARGN)
     set_property(GLOBAL APPEND PROPERTY CACHEY_LISTED_FILES "${CMAKE_CURRENT_SOURCE_DIR}/${file}")
@@ -70,11 +78,11 @@ function(add_room)
       PROPERTIES LABELS unit TIMEOUT 120)
   endif()
 
-  # On the server's heap. What a sanitizer's code costs is not what is asked.
+  # What a sanitizer's code costs is not what is asked.
   if(ROOM_BENCHES AND NOT CACHEY_SANITIZE AND NOT CACHEY_FUZZ)
-    add_executable(${ROOM_NAME}_benches ${ROOM_BENCHES} "${CMAKE_SOURCE_DIR}/src/app/allocator.cc")
-    target_link_libraries(${ROOM_NAME}_benches PRIVATE room::${ROOM_NAME} benchmark::benchmark_main
-      PkgConfig::jemalloc)
+    add_executable(${ROOM_NAME}_benches ${ROOM_BENCHES})
+    target_link_libraries(${ROOM_NAME}_benches PRIVATE room::${ROOM_NAME} benchmark::benchmark_main)
+    use_server_heap(${ROOM_NAME}_benches)
     precompile(${ROOM_NAME}_benches REUSE_FROM precompiled_rooms)
   endif()
 

@@ -7,7 +7,9 @@ import socket
 import pytest
 
 import http1
+from harness import SLOW
 from start_up import expect_bad, run
+
 S3_SETTINGS = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a",
                "AWS_SECRET_ACCESS_KEY": "b"}
 
@@ -111,6 +113,12 @@ def test_version_is_one_line():
     done = run("--version")
     assert done.returncode == 0 and done.stderr == ""
     assert re.fullmatch(r"[^\n]*\d+\.\d+\.\d+[^\n]*\n", done.stdout)
+
+
+@pytest.mark.skipif(SLOW > 1, reason="sanitizers have their own heap")
+def test_the_heap_is_on_huge_pages():
+    done = run("--version", environment={"MALLOC_CONF": "stats_print:true"})
+    assert re.search(r'opt\.thp: "always"', done.stderr)
 
 
 @pytest.mark.parametrize("size", ["134217728", "128MiB", "200MB", "0.5GiB", "128mib", "1GiB", "1.5 GiB"])
