@@ -1,9 +1,12 @@
 # A room is a folder under src/: one static library, one test program, whose tests ctest runs one by one, and one program
-# of micro-benchmarks, ROOM_benches, for ./dev bench micro.
+# of micro-benchmarks for ./dev bench micro. The folder gives the name: src/store/disk is the library room::store_disk
+# and the programs store_disk_tests and store_disk_benches.
 #
-#   add_room(NAME store
+#   add_room(
 #     HEADERS memory_tier.h SOURCES memory_tier.cc TESTS memory_tier_test.cc BENCHES memory_tier_bench.cc
-#     LINKS room::rt)
+#     LINKS room::rt TEST_LINKS room::store_testing)
+#
+# A folder testing/ holds what tests of several rooms share: add_testing() makes it a library of its own.
 #
 # Every .h and .cc in the tree is named by some CMakeLists.txt; configuring fails on one that is not,
 # so that no test can be forgotten.
@@ -56,49 +59,71 @@ function(list_files)
   endforeach()
 endfunction()
 
-function(add_room)
-  cmake_parse_arguments(ROOM "NO_PCH" "NAME" "HEADERS;SOURCES;TESTS;TEST_SUPPORT;BENCHES;FUZZERS;LINKS;TEST_LINKS" ${ARGN})
-  list_files(${ROOM_HEADERS} ${ROOM_SOURCES} ${ROOM_TESTS} ${ROOM_TEST_SUPPORT}
-    ${ROOM_BENCHES} ${ROOM_FUZZERS})
+# NAME: src/store/disk -> store_disk.
+function(room_name out)
+  file(RELATIVE_PATH path "${CMAKE_SOURCE_DIR}/src" "${CMAKE_CURRENT_SOURCE_DIR}")
+  string(REPLACE "/" "_" name "${path}")
+  set(${out} "${name}" PARENT_SCOPE)
+endfunction()
 
-  add_library(cachey_${ROOM_NAME} STATIC ${ROOM_SOURCES} ${ROOM_HEADERS})
-  add_library(room::${ROOM_NAME} ALIAS cachey_${ROOM_NAME})
-  target_include_directories(cachey_${ROOM_NAME} PUBLIC "${CMAKE_SOURCE_DIR}/src")
-  target_link_libraries(cachey_${ROOM_NAME} PUBLIC ${ROOM_LINKS})
-  precompile(cachey_${ROOM_NAME} REUSE_FROM precompiled_rooms)
+function(add_room)
+  cmake_parse_arguments(ROOM "NO_PCH" "" "HEADERS;SOURCES;TESTS;BENCHES;FUZZERS;LINKS;TEST_LINKS" ${ARGN})
+  room_name(name)
+  list_files(${ROOM_HEADERS} ${ROOM_SOURCES} ${ROOM_TESTS} ${ROOM_BENCHES} ${ROOM_FUZZERS})
+
+  add_library(cachey_${name} STATIC ${ROOM_SOURCES} ${ROOM_HEADERS})
+  add_library(room::${name} ALIAS cachey_${name})
+  target_include_directories(cachey_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
+  target_link_libraries(cachey_${name} PUBLIC ${ROOM_LINKS})
+  precompile(cachey_${name} REUSE_FROM precompiled_rooms)
 
   if(ROOM_TESTS)
-    add_executable(${ROOM_NAME}_tests ${ROOM_TESTS} ${ROOM_TEST_SUPPORT})
-    target_link_libraries(${ROOM_NAME}_tests PRIVATE room::${ROOM_NAME} ${ROOM_TEST_LINKS}
-      GTest::gmock GTest::gtest_main)
-    target_compile_options(${ROOM_NAME}_tests PRIVATE ${TEST_OPTIONS})
-    precompile(${ROOM_NAME}_tests REUSE_FROM precompiled_tests)
-    target_compile_definitions(${ROOM_NAME}_tests PRIVATE CACHEY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    gtest_discover_tests(${ROOM_NAME}_tests TEST_PREFIX ${ROOM_NAME}. DISCOVERY_MODE PRE_TEST
+    add_executable(${name}_tests ${ROOM_TESTS})
+    target_link_libraries(${name}_tests PRIVATE room::${name} ${ROOM_TEST_LINKS} GTest::gmock GTest::gtest_main)
+    target_compile_options(${name}_tests PRIVATE ${TEST_OPTIONS})
+    precompile(${name}_tests REUSE_FROM precompiled_tests)
+    target_compile_definitions(${name}_tests PRIVATE CACHEY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    gtest_discover_tests(${name}_tests TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
       PROPERTIES LABELS unit TIMEOUT 120)
   endif()
 
   # What a sanitizer's code costs is not what is asked.
   if(ROOM_BENCHES AND NOT CACHEY_SANITIZE AND NOT CACHEY_FUZZ)
-    add_executable(${ROOM_NAME}_benches ${ROOM_BENCHES})
-    target_link_libraries(${ROOM_NAME}_benches PRIVATE room::${ROOM_NAME} benchmark::benchmark_main)
-    use_server_heap(${ROOM_NAME}_benches)
-    precompile(${ROOM_NAME}_benches REUSE_FROM precompiled_rooms)
+    add_executable(${name}_benches ${ROOM_BENCHES})
+    target_link_libraries(${name}_benches PRIVATE room::${name} ${ROOM_TEST_LINKS} benchmark::benchmark_main)
+    use_server_heap(${name}_benches)
+    precompile(${name}_benches REUSE_FROM precompiled_rooms)
   endif()
 
   foreach(fuzzer IN LISTS ROOM_FUZZERS)
-    get_filename_component(name "${fuzzer}" NAME_WE)
+    get_filename_component(fuzzer_name "${fuzzer}" NAME_WE)
     if(CACHEY_FUZZ)
-      add_executable(${name} ${fuzzer})
-      target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-      add_dependencies(fuzzers ${name})
+      add_executable(${fuzzer_name} ${fuzzer})
+      target_link_options(${fuzzer_name} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzzers ${fuzzer_name})
     elseif(NOT CACHEY_SANITIZE)
-      add_library(${name} OBJECT ${fuzzer})  # so that it always compiles
+      add_library(${fuzzer_name} OBJECT ${fuzzer})  # so that it always compiles
     else()
       continue()
     endif()
-    target_link_libraries(${name} PRIVATE room::${ROOM_NAME})
+    target_link_libraries(${fuzzer_name} PRIVATE room::${name} ${ROOM_TEST_LINKS})
   endforeach()
+endfunction()
+
+function(add_testing)
+  cmake_parse_arguments(TESTING "" "" "HEADERS;SOURCES;LINKS" ${ARGN})
+  room_name(name)
+  list_files(${TESTING_HEADERS} ${TESTING_SOURCES})
+  if(TESTING_SOURCES)
+    add_library(cachey_${name} STATIC ${TESTING_SOURCES} ${TESTING_HEADERS})
+    target_link_libraries(cachey_${name} PUBLIC ${TESTING_LINKS} GTest::gmock)
+    target_compile_options(cachey_${name} PRIVATE ${TEST_OPTIONS})
+    precompile(cachey_${name} REUSE_FROM precompiled_tests)
+  else()
+    add_library(cachey_${name} INTERFACE)
+    target_link_libraries(cachey_${name} INTERFACE ${TESTING_LINKS})
+  endif()
+  add_library(room::${name} ALIAS cachey_${name})
 endfunction()
 
 function(check_every_file_is_listed)

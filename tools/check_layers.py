@@ -13,8 +13,9 @@ import tempfile
 MAY_INCLUDE = {
     "base": set(),
     "rt": {"base"},
+    "aws": {"base", "origin"},
     "net": {"base", "rt"},
-    "origin": {"base", "rt"},
+    "origin": {"base", "rt", "aws"},
     "store": {"base", "rt"},
     "cache": {"base", "rt", "origin", "store"},
     "api": {"base", "rt", "origin", "store", "cache", "net"},

@@ -16,7 +16,7 @@
 #include "base/units.h"
 #include "day/reads.h"
 #include "day/store.h"
-#include "origin/virtual_worker.h"
+#include "rt/testing/virtual_worker.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "origin/object_read.h"
+#include "origin/read/object_read.h"
 
 namespace cachey::bench {
 

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
-#include "net/http.h"
+#include "net/http/http.h"
 
 namespace cachey::api {
 

@@ -8,7 +8,7 @@
 #include "base/line_sink.h"
 #include "base/log_line.h"
 #include "base/random.h"
-#include "net/http.h"
+#include "net/http/http.h"
 #include "rt/worker.h"
 
 namespace cachey::api {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "net/http.h"
+#include "net/http/http.h"
 #include "rt/worker.h"
 
 namespace cachey::api {

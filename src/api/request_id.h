@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "base/random.h"
-#include "net/http.h"
+#include "net/http/http.h"
 
 namespace cachey::api {
 

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "api/access.h"
-#include "api/fetch.h"
+#include "api/fetch/fetch.h"
 #include "base/metrics.h"
-#include "net/http.h"
+#include "net/http/http.h"
 #include "rt/blocking_pool.h"
 
 namespace cachey::api {

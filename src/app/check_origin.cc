@@ -14,8 +14,8 @@
 #include "base/http_date.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "origin/endpoint.h"
-#include "origin/found_settings.h"
+#include "origin/s3/endpoint.h"
+#include "origin/s3/found_settings.h"
 
 namespace cachey::app {
 namespace {

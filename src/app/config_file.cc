@@ -12,7 +12,7 @@
 
 #include "base/escape.h"
 #include "base/log.h"
-#include "origin/profile.h"
+#include "origin/credentials/profile.h"
 
 namespace cachey::app {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "api/access.h"
 #include "api/access_log.h"
-#include "api/fetch.h"
+#include "api/fetch/fetch.h"
 #include "api/router.h"
 #include "app/check_origin.h"
 #include "app/disk.h"
@@ -31,8 +31,8 @@
 #include "base/random.h"
 #include "cache/cache.h"
 #include "net/server.h"
-#include "net/tls_context.h"
-#include "origin/dir_origin.h"
+#include "net/tls/tls_context.h"
+#include "origin/dir/dir_origin.h"
 #include "rt/blocking_pool.h"
 #include "store/s3_fifo.h"
 

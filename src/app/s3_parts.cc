@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "origin/credential_chain.h"
-#include "origin/instance_region.h"
-#include "origin/tls.h"
+#include "origin/credentials/credential_chain.h"
+#include "origin/credentials/instance_region.h"
+#include "origin/transport/tls.h"
 
 namespace cachey::app {
 

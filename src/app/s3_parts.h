@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "origin/s3_config.h"
-#include "origin/s3_origin.h"
+#include "origin/s3/s3_config.h"
+#include "origin/s3/s3_origin.h"
 #include "rt/blocking_pool.h"
 #include "rt/worker.h"
 

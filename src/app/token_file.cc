@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "origin/profile.h"
+#include "origin/credentials/profile.h"
 
 namespace cachey::app {
 

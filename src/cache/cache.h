@@ -9,7 +9,7 @@
 #include "cache/fill.h"
 #include "cache/page_table.h"
 #include "cache/read_ahead.h"
-#include "origin/object_read.h"
+#include "origin/read/object_read.h"
 #include "store/memory_tier.h"
 
 namespace cachey::cache {

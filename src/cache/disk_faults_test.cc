@@ -8,7 +8,7 @@
 #include <functional>
 #include <random>
 
-#include "cache/reader_harness.h"
+#include "cache/testing/reader_harness.h"
 
 namespace cachey::cache {
 namespace {

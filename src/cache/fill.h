@@ -11,7 +11,7 @@
 #include "cache/disk_writes.h"
 #include "cache/page.h"
 #include "cache/page_table.h"
-#include "origin/object_read.h"
+#include "origin/read/object_read.h"
 
 namespace cachey::cache {
 

@@ -18,8 +18,8 @@
 #include "cache/byte_set.h"
 #include "cache/object_key.h"
 #include "cache/piece.h"
-#include "origin/interest.h"
 #include "origin/origin.h"
+#include "origin/read/interest.h"
 #include "rt/waiter.h"
 #include "store/memory_tier.h"
 

@@ -5,7 +5,7 @@
 
 #include <thread>
 
-#include "cache/reader_harness.h"
+#include "cache/testing/reader_harness.h"
 
 namespace cachey::cache {
 namespace {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "cache/reader_harness.h"
+#include "cache/testing/reader_harness.h"
 
 namespace cachey::cache {
 namespace {

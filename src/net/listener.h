@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "net/connection.h"
-#include "net/worker_state.h"
+#include "net/connection/connection.h"
+#include "net/connection/worker_state.h"
 #include "rt/worker.h"
 
 namespace cachey::net {

@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "base/shard.h"
-#include "net/http.h"
-#include "net/listen_address.h"
+#include "net/connection/listen_address.h"
+#include "net/http/http.h"
 #include "rt/worker.h"
 
 namespace cachey::net {

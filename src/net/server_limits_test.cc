@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "net/http1_connection.h"
+#include "net/http1/http1_connection.h"
 #include "net/listener.h"
-#include "net/test_client.h"
-#include "net/test_server.h"
+#include "net/testing/test_client.h"
+#include "net/testing/test_server.h"
 
 namespace cachey::net {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "net/test_client.h"
-#include "net/test_server.h"
+#include "net/testing/test_client.h"
+#include "net/testing/test_server.h"
 
 namespace cachey::net {
 namespace {

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "net/http1_connection.h"
-#include "net/test_server.h"
-#include "net/tls_test_client.h"
+#include "net/http1/http1_connection.h"
+#include "net/testing/test_server.h"
+#include "net/testing/tls_test_client.h"
 
 namespace cachey::net {
 namespace {

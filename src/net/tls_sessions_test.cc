@@ -6,9 +6,9 @@
 #include <thread>
 #include <vector>
 
-#include "net/test_server.h"
-#include "net/ticket_keys.h"
-#include "net/tls_test_client.h"
+#include "net/testing/test_server.h"
+#include "net/testing/tls_test_client.h"
+#include "net/tls/ticket_keys.h"
 
 namespace cachey::net {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "net/test_server.h"
-#include "net/tls_test_client.h"
+#include "net/testing/test_server.h"
+#include "net/testing/tls_test_client.h"
 
 namespace cachey::net {
 namespace {

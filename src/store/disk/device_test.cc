@@ -13,8 +13,8 @@
 
 #include "rt/blocking_pool.h"
 #include "store/disk/disk_file.h"
-#include "store/disk/disk_harness.h"
 #include "store/disk/uring_device.h"
+#include "store/testing/disk_harness.h"
 
 namespace cachey::store {
 namespace {

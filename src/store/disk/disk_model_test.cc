@@ -11,8 +11,8 @@
 #include <set>
 #include <string>
 
-#include "store/disk/disk_harness.h"
 #include "store/disk/recovery.h"
+#include "store/testing/disk_harness.h"
 
 namespace cachey::store {
 namespace {

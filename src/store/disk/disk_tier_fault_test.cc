@@ -2,8 +2,8 @@
 
 #include <cerrno>
 
-#include "store/disk/disk_harness.h"
 #include "store/disk/recovery.h"
+#include "store/testing/disk_harness.h"
 
 namespace cachey::store {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
-#include "store/disk/disk_harness.h"
+#include "store/testing/disk_harness.h"
 
 namespace cachey::store {
 namespace {

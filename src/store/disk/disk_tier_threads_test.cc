@@ -6,7 +6,7 @@
 #include <random>
 #include <thread>
 
-#include "store/disk/disk_harness.h"
+#include "store/testing/disk_harness.h"
 
 namespace cachey::store {
 namespace {

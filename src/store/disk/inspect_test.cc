@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "store/disk/disk_harness.h"
+#include "store/testing/disk_harness.h"
 
 namespace cachey::store {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <random>
 
-#include "store/disk/disk_harness.h"
+#include "store/testing/disk_harness.h"
 
 namespace cachey::store {
 namespace {

@@ -1,0 +1,78 @@
+#include "api/fetch/config_header.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <limits>
+#include <string>
+
+#include "base/log.h"
+
+namespace cachey::api {
+namespace {
+
+std::unexpected<Error> fault(std::string_view key, std::string_view what) {
+  return fail(ErrorKind::kBadRequest, fmt::format("C0-Config: {} {}", key, what));
+}
+
+Result<uint64_t> number(std::string_view key, std::string_view text, uint64_t most) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || end != text.data() + text.size() || error == std::errc::invalid_argument) {
+    return fault(key, "must be a whole number");
+  }
+  if (error != std::errc{} || value > most) return fault(key, "is too large");
+  return value;
+}
+
+Result<void> set_milliseconds(std::optional<std::chrono::milliseconds>& field, std::string_view key,
+                              std::string_view text) {
+  const Result<uint64_t> value = number(key, text, std::numeric_limits<uint64_t>::max());
+  if (!value) return std::unexpected(value.error());
+  // No clock here runs for longer than a year; a larger number means the same.
+  static constexpr uint64_t kYear = uint64_t{365} * 24 * 3600 * 1000;
+  field = std::chrono::milliseconds(std::min(*value, kYear));
+  return {};
+}
+
+Result<void> set(origin::RequestConfig& config, std::string_view key, std::string_view text) {
+  if (key == "ct") return set_milliseconds(config.connect_timeout, key, text);
+  if (key == "rt") return set_milliseconds(config.first_byte_timeout, key, text);
+  if (key == "ot") return set_milliseconds(config.operation_timeout, key, text);
+  if (key == "oat") return set_milliseconds(config.attempt_timeout, key, text);
+  if (key == "ib") return set_milliseconds(config.backoff_initial, key, text);
+  if (key == "mb") return set_milliseconds(config.backoff_max, key, text);
+  if (key == "ma") {
+    const Result<uint64_t> value = number(key, text, std::numeric_limits<uint32_t>::max());
+    if (!value) return std::unexpected(value.error());
+    config.attempts_max = static_cast<uint32_t>(*value);
+  } else if (key == "parts") {
+    const Result<uint64_t> value = number(key, text, origin::kPartsMax);
+    if (!value) return std::unexpected(value.error());
+    config.parts = std::max<uint32_t>(1, static_cast<uint32_t>(*value));
+  } else if (key == "fps") {
+    if (text != "true" && text != "false") return fault(key, "must be true or false");
+    config.path_style = text == "true";
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<origin::RequestConfig> parse_config(std::string_view value) {
+  origin::RequestConfig config;
+  static constexpr std::string_view kBlank = " \t";
+  size_t at = 0;
+  while ((at = value.find_first_not_of(kBlank, at)) != std::string_view::npos) {
+    const size_t end = std::min(value.find_first_of(kBlank, at), value.size());
+    const std::string_view pair = value.substr(at, end - at);
+    at = end;
+    const size_t equals = pair.find('=');
+    if (equals == std::string_view::npos) return fault(log::quoted(pair, 32), "must be key=value");
+    const Result<void> done = set(config, pair.substr(0, equals), pair.substr(equals + 1));
+    if (!done) return std::unexpected(done.error());
+  }
+  return config;
+}
+
+}  // namespace cachey::api

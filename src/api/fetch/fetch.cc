@@ -1,0 +1,209 @@
+#include "api/fetch/fetch.h"
+
+#include <array>
+#include <charconv>
+#include <concepts>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/reply.h"
+#include "base/escape.h"
+#include "base/http_date.h"
+#include "base/units.h"
+
+namespace cachey::api {
+namespace {
+
+using cache::PageStatus;
+using cache::RangeReader;
+
+/// A small text made in place; what is too long for it is cut.
+class ShortText {
+ public:
+  ShortText& add(std::string_view text) {
+    size_ += text.copy(buffer_.data() + size_, buffer_.size() - size_);
+    return *this;
+  }
+  ShortText& add(std::integral auto number) {
+    char* const end = buffer_.data() + buffer_.size();
+    const auto written = std::to_chars(buffer_.data() + size_, end, number);
+    size_ = static_cast<size_t>(written.ptr - buffer_.data());
+    return *this;
+  }
+  [[nodiscard]] std::string_view view() const { return {buffer_.data(), size_}; }
+
+ private:
+  std::array<char, 160> buffer_;  // three 64-bit numbers, a bucket of 64 bytes and what joins them
+  size_t size_ = 0;
+};
+
+ShortText status_text(const RangeReader& reader, const PageStatus& page) {
+  const ByteRange part = reader.part_of(page.index);
+  ShortText text;
+  text.add(part.begin).add("-").add(part.end - 1);
+  text.add("; ").add(page.source->bucket).add("; ").add(page.cached_at);
+  return text;
+}
+
+/// The head of a 206. With `chunked`, C0-Status trailers follow if there is more than one page. Not
+/// inlined: its texts need not lie in a coroutine's frame, which Asio keeps for the next where it
+/// is small.
+[[gnu::noinline]] void start_response(const RangeReader& reader, bool chunked,
+                                      net::ResponseWriter& writer) {
+  const cache::Source& source = reader.source();
+  const ByteRange range = reader.range();
+  net::ResponseHead head(206);
+  ShortText content_range;
+  content_range.add("bytes ").add(range.begin).add("-").add(range.end - 1);
+  content_range.add("/").add(source.info.size);
+  head.add("Content-Range", content_range.view());
+  head.add("Content-Type", "application/octet-stream");
+  head.add("Accept-Ranges", "bytes");
+  const HttpDate last_modified(source.info.last_modified);
+  if (source.info.last_modified != 0) head.add("Last-Modified", last_modified.view());
+  if (!source.info.etag.empty() && !has_control(source.info.etag))
+    head.add("ETag", source.info.etag);
+  const ShortText status = status_text(reader, reader.first_status());
+  head.add("C0-Status", status.view());
+  head.set_content_length(range.size());
+  const bool more_pages = range.begin / kPageBytes != (range.end - 1) / kPageBytes;
+  if (chunked) head.set_trailer_name(more_pages ? "C0-Status" : "");
+  writer.start(head);
+}
+
+/// What a step of a body came to.
+struct Offered {
+  bool had_bytes = false;
+  size_t taken = 0;
+};
+
+/// Offers the bytes that are there at the reader's position. Not inlined, as start_response() is
+/// not: for the list's sake.
+[[gnu::noinline]] Offered offer_next(RangeReader& reader, net::ResponseWriter& writer) {
+  std::array<iovec, 32> parts;  // a page is at most 8 slabs and a tail
+  const size_t count = reader.pin(parts);
+  if (count == 0) return Offered{};
+  const size_t taken = writer.offer(std::span(parts.data(), count));
+  reader.release(taken);
+  return Offered{true, taken};
+}
+
+}  // namespace
+
+struct Fetch::Answer {
+  RangeReader& reader;
+  net::ResponseWriter& writer;
+  KindFetchMetrics& metrics;
+  net::Method method;
+  bool trailers;
+};
+
+rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request,
+                             net::ResponseWriter& writer) {
+  Result<cache::ObjectKey> key = parse_fetch_target(request.target());
+  if (!key) return reply_error(writer, std::move(key.error()));
+  cache_.table().prefetch(key->view());
+  KindFetchMetrics& metrics = metrics_.of(key->kind);
+  metrics.started(request.method());
+  Result<FetchRequest> fetch = parse_fetch_fields(std::move(*key), request);
+  Result<void> allowed;
+  if (fetch) {
+    allowed = access_.check_buckets(fetch->spec->buckets);
+  } else {
+    allowed = std::unexpected(std::move(fetch.error()));
+  }
+  if (!allowed) {
+    metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, allowed.error().kind());
+    return reply_error(writer, std::move(allowed.error()));
+  }
+  fetch->spec->metrics = &cache_.metrics().of(fetch->spec->key.kind);
+  return answer(worker, request, writer, std::move(*fetch), metrics);
+}
+
+rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
+                             net::ResponseWriter& writer, FetchRequest fetch,
+                             KindFetchMetrics& metrics) {
+  const bool head = request.method() == net::Method::kHead;
+  const RangeReader::Use use = head ? RangeReader::Use::kHead : RangeReader::Use::kBody;
+  RangeReader reader(cache_, worker, std::move(fetch.spec), fetch.range, use);
+  const bool ready = reader.start();
+  Result<void> opened;
+  if (ready) opened = reader.open_now();
+  if (!ready || (opened && !head && !reader.ready())) {
+    opened = co_await first_bytes(reader, ready, use);
+  }
+  if (!opened) {
+    metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, opened.error().kind());
+    co_await reply_error(writer, std::move(opened.error()));
+    co_return;
+  }
+  const ByteRange range = reader.range();
+  metrics.answered(range.size(), (range.end - 1) / kPageBytes - range.begin / kPageBytes + 1);
+
+  Answer answer{reader, writer, metrics, request.method(), request.takes_trailers()};
+  if (answer.trailers) reader.keep_statuses();
+  start_response(reader, answer.trailers, writer);
+  if (!head) {
+    const bool sent = co_await send_body(answer);
+    if (!sent) co_return;
+  }
+  co_await finish(answer);
+}
+
+/// Waits for the first page's head and, for a body, its first bytes: until they are there an error
+/// still has a status of its own.
+rt::Task<Result<void>> Fetch::first_bytes(RangeReader& reader, bool opened, RangeReader::Use use) {
+  if (!opened) {
+    Result<void> head = co_await reader.open();
+    if (!head || use == RangeReader::Use::kHead || reader.ready()) co_return head;
+  }
+  co_return co_await reader.wait();
+}
+
+/// False: it ended before its end, and is counted.
+rt::Task<bool> Fetch::send_body(Answer& answer) {
+  RangeReader& reader = answer.reader;
+  bool first = true;
+  while (!reader.at_end()) {
+    const Offered offered = offer_next(reader, answer.writer);
+    if (!offered.had_bytes) {
+      const Result<void> more = co_await reader.wait();
+      if (more) continue;
+      answer.metrics.failed(answer.method, KindFetchMetrics::Stage::kLater, more.error().kind());
+      answer.writer.abort();
+      co_return false;
+    }
+    egress_.add(offered.taken);
+    if (offered.taken == 0) {
+      const bool open = co_await answer.writer.writable();
+      if (open) continue;
+      answer.metrics.client_left(answer.method);
+      co_return false;
+    }
+    if (std::exchange(first, false)) {
+      answer.metrics.first_chunk(cache_.clock().mono() - reader.began(), reader.hit());
+    }
+  }
+  co_return true;
+}
+
+rt::Task<void> Fetch::finish(Answer& answer) {
+  std::vector<ShortText> texts;
+  std::vector<net::Field> trailers;
+  if (answer.trailers) {
+    texts.reserve(answer.reader.later_statuses().size());
+    for (const PageStatus& page : answer.reader.later_statuses()) {
+      texts.push_back(status_text(answer.reader, page));
+      trailers.push_back(net::Field{"C0-Status", texts.back().view()});
+    }
+  }
+  const bool sent = co_await answer.writer.finish(trailers);
+  if (sent) {
+    answer.metrics.succeeded(answer.method);
+  } else {
+    answer.metrics.client_left(answer.method);
+  }
+}
+
+}  // namespace cachey::api

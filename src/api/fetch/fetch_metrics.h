@@ -1,0 +1,70 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/metrics.h"
+#include "base/per_label.h"
+#include "net/http/http.h"
+
+namespace cachey::api {
+
+/// What the fetch route counts, of one kind.
+class KindFetchMetrics {
+ public:
+  KindFetchMetrics(Metrics& metrics, std::string kind);
+
+  void started(net::Method method) { started_[method_index(method)].add(); }
+  void answered(uint64_t bytes, uint64_t pages) {
+    bytes_.observe(bytes);
+    pages_.observe(pages);
+  }
+  void first_chunk(std::chrono::nanoseconds after, bool hit) {
+    first_chunk_[hit ? 1 : 0].observe(static_cast<uint64_t>(after.count()));
+  }
+  void succeeded(net::Method method) { succeeded_[method_index(method)].add(); }
+
+  enum class Stage : uint8_t {
+    kInit,   ///< a status told it
+    kLater,  ///< the body broke off
+  };
+  void failed(net::Method method, Stage stage, ErrorKind kind);
+  void client_left(net::Method method);
+
+ private:
+  static constexpr size_t kMethods = 2;
+  static constexpr size_t kStages = 2;
+  static constexpr size_t kErrorKinds = static_cast<size_t>(ErrorKind::kInternal) + 1;
+
+  static size_t method_index(net::Method method) { return method == net::Method::kHead ? 1 : 0; }
+  [[nodiscard]] Counter request(size_t method, const std::string& status);
+  void count_failure(std::atomic<Counter>& failures, size_t method, const char* stage,
+                     std::string_view code);
+
+  Metrics& metrics_;
+  const std::string kind_;
+  const Histogram bytes_;
+  const Histogram pages_;
+  std::array<Counter, kMethods> started_;
+  std::array<Counter, kMethods> succeeded_;
+  std::array<Histogram, 2> first_chunk_;
+  // Made when they are first needed: few ways to fail ever happen.
+  std::array<std::array<std::array<std::atomic<Counter>, kErrorKinds>, kStages>, kMethods> failed_;
+  std::array<std::atomic<Counter>, kMethods> client_left_;
+};
+
+/// By kind. Made by main, outlives the route. Any thread.
+class FetchMetrics {
+ public:
+  FetchMetrics(Metrics& metrics, size_t kinds_max);
+  [[nodiscard]] KindFetchMetrics& of(std::string_view kind) { return kinds_.of(kind); }
+
+ private:
+  PerLabel<KindFetchMetrics> kinds_;
+};
+
+}  // namespace cachey::api

@@ -1,0 +1,279 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <sstream>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "api/fetch/fetch.h"
+#include "origin/testing/fake_origin.h"
+#include "rt/testing/virtual_worker.h"
+#include "store/s3_fifo.h"
+
+// What a client gets, and who is asked, for every pair of outcomes of two buckets.
+
+namespace cachey::api {
+namespace {
+
+using namespace std::chrono_literals;
+using origin::FakeOrigin;
+
+constexpr uint64_t kObjectBytes = 1000;
+
+FakeOrigin::Behaviour outcome(std::string_view name, const std::string& bucket) {
+  FakeOrigin::Behaviour behaviour;
+  const auto fails = [&](ErrorKind kind) {
+    behaviour.error = Error(kind, bucket + " says " + std::string(name));
+  };
+  if (name == "404") fails(ErrorKind::kNotFound);
+  if (name == "403") fails(ErrorKind::kDenied);
+  if (name == "416") behaviour.error = Error::range_not_satisfiable(kObjectBytes);
+  if (name == "500") fails(ErrorKind::kUpstream);
+  if (name == "503") fails(ErrorKind::kThrottled);
+  if (name == "timeout") fails(ErrorKind::kTimeout);
+  if (name == "archived") fails(ErrorKind::kArchived);
+  if (name == "cut") behaviour.cut_after = 10;
+  return behaviour;
+}
+
+class RecordingWriter final : public net::ResponseWriter {
+ public:
+  void start(const net::ResponseHead& head) override {
+    status = head.status();
+    for (const net::Field& field : head.fields()) retry_after |= field.name == "Retry-After";
+  }
+  size_t offer(std::span<const iovec> body) override {
+    size_t bytes = 0;
+    for (const iovec& part : body) {
+      text.append(static_cast<const char*>(part.iov_base), part.iov_len);
+      bytes += part.iov_len;
+    }
+    return bytes;
+  }
+  rt::Task<bool> writable() override { co_return true; }
+  rt::Task<bool> flush() override { co_return true; }
+  rt::Task<bool> finish(std::span<const net::Field>) override { co_return finished = true; }
+  void abort() override {}
+
+  unsigned status = 0;
+  bool retry_after = false;
+  bool finished = false;
+  std::string text;
+};
+
+/// One row: two buckets, "a" before "b", and what became of a fetch of all of an object.
+struct Row {
+  const char* a;
+  const char* b;
+  unsigned status;
+  const char* teller;  // whose words the client reads; -: nobody's
+  bool whole;          // false: the body visibly broke off
+  const char* asked;   // a letter a request
+  double failures_a;   // of the store in a row, as in /metrics; -1: nothing was observed
+  double failures_b;
+  uint64_t resumes;
+  const char* counted;  // the status of the fetch in /metrics
+
+  friend bool operator==(const Row& x, const Row& y) {
+    return std::string_view(x.teller) == y.teller && std::string_view(x.asked) == y.asked &&
+           std::string_view(x.counted) == y.counted &&
+           std::tie(x.status, x.whole, x.failures_a, x.failures_b, x.resumes) ==
+               std::tie(y.status, y.whole, y.failures_a, y.failures_b, y.resumes);
+  }
+};
+
+std::string to_text(const Row& row) {
+  return fmt::format(R"({{"{}", "{}", {}, "{}", {}, "{}", {}, {}, {}, "{}"}},)", row.a, row.b,
+                     row.status, row.teller, row.whole, row.asked, row.failures_a, row.failures_b,
+                     row.resumes, row.counted);
+}
+
+/// A server from the handler down, for one fetch.
+class World {
+ public:
+  World(const char* a, const char* b) {
+    for (const char* bucket : {"a", "b"}) origin_.put(bucket, "o", {.size = kObjectBytes});
+    origin_.behave("a", outcome(a, "a"));
+    origin_.behave("b", outcome(b, "b"));
+  }
+
+  Row fetch(const Row& of) {
+    Row row = of;
+    const std::string range = fmt::format("bytes=0-{}", kObjectBytes - 1);
+    const net::Request request(net::Method::kGet, "/fetch/k/o",
+                               {{"range", range}, {"c0-bucket", "a"}, {"c0-bucket", "b"}});
+    RecordingWriter writer;
+    (void)virtual_.run(handle(request, writer));
+    row.status = writer.status;
+    row.whole = writer.finished;
+    EXPECT_EQ(writer.retry_after, writer.status == 503);
+    row.teller = writer.text.starts_with("a says") ? "a" : "-";
+    if (writer.text.starts_with("b says")) row.teller = "b";
+    for (const FakeOrigin::Asked& asked : origin_.asked()) asked_ += asked.bucket;
+    row.asked = asked_.c_str();
+    row.failures_a = failures("a");
+    row.failures_b = failures("b");
+    row.resumes = read_metrics_.resumes.total();
+    counted_ = counted();
+    row.counted = counted_.c_str();
+    return row;
+  }
+
+ private:
+  rt::Task<bool> handle(const net::Request& request, net::ResponseWriter& writer) {
+    co_await fetch_.handle(virtual_.worker(), request, writer);
+    co_return true;
+  }
+
+  /// Of the statuses of the fetch, the one that is not its start.
+  std::string counted() {
+    std::istringstream lines(metrics_.text());
+    std::string statuses;
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with("cachey_fetch_request_total{") || line.ends_with(" 0")) continue;
+      const size_t at = line.find("status=\"") + 8;
+      const std::string status = line.substr(at, line.find('"', at) - at);
+      if (status != "start") statuses += status;
+    }
+    return statuses;
+  }
+
+  double failures(const std::string& bucket) {
+    const std::string text = metrics_.text();
+    const std::string name =
+        fmt::format("cachey_bucket_consecutive_failures{{bucket=\"{}\"}} ", bucket);
+    const size_t at = text.find(name);
+    return at == std::string::npos ? -1 : std::stod(text.substr(at + name.size()));
+  }
+
+  static store::MemoryTierConfig memory_config() {
+    store::MemoryTierConfig config;
+    config.limit_bytes = 4 * kPageBytes;
+    return config;
+  }
+
+  origin::VirtualWorker virtual_;
+  Metrics metrics_;
+  FakeOrigin origin_;
+  origin::Buckets buckets_{0.99, virtual_.clock(), metrics_};
+  origin::Gate gate_{{}, virtual_.clock(), metrics_};
+  origin::ReadMetrics read_metrics_{metrics_};
+  cache::CacheMetrics cache_metrics_{metrics_, 10};
+  store::MemoryTier memory_{memory_config(), std::make_unique<store::S3Fifo>(), virtual_.clock()};
+  cache::Cache cache_{
+      {}, {origin_, buckets_, gate_, read_metrics_}, memory_, cache_metrics_, virtual_.clock()};
+  FetchMetrics fetch_metrics_{metrics_, 10};
+  Throughput egress_{metrics_.counter("egress", "")};
+  Access access_{metrics_, {}, {}};
+  Fetch fetch_{cache_, fetch_metrics_, egress_, access_};
+  std::string asked_;
+  std::string counted_;
+};
+
+constexpr Row kTable[] = {
+    {"ok", "ok", 206, "-", true, "a", 0, -1, 0, "success"},
+    {"ok", "404", 206, "-", true, "a", 0, -1, 0, "success"},
+    {"ok", "403", 206, "-", true, "a", 0, -1, 0, "success"},
+    {"ok", "416", 206, "-", true, "a", 0, -1, 0, "success"},
+    {"ok", "500", 206, "-", true, "a", 0, -1, 0, "success"},
+    {"ok", "503", 206, "-", true, "a", 0, -1, 0, "success"},
+    {"ok", "timeout", 206, "-", true, "a", 0, -1, 0, "success"},
+    {"ok", "cut", 206, "-", true, "a", 0, -1, 0, "success"},
+    {"ok", "archived", 206, "-", true, "a", 0, -1, 0, "success"},
+    {"404", "ok", 206, "-", true, "ab", -1, 0, 0, "success"},
+    {"404", "404", 404, "a", true, "ab", -1, -1, 0, "failed:init:not_found"},
+    {"404", "403", 403, "b", true, "ab", -1, -1, 0, "failed:init:denied"},
+    {"404", "416", 416, "-", true, "ab", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"404", "500", 502, "b", true, "ab", -1, 1, 0, "failed:init:upstream"},
+    {"404", "503", 503, "b", true, "ab", -1, 1, 0, "failed:init:throttled"},
+    {"404", "timeout", 504, "b", true, "ab", -1, 1, 0, "failed:init:timeout"},
+    {"404", "cut", 206, "-", false, "ababab", -1, 1, 2, "failed:later:upstream"},
+    {"404", "archived", 403, "b", true, "ab", -1, -1, 0, "failed:init:archived"},
+    {"403", "ok", 206, "-", true, "ab", -1, 0, 0, "success"},
+    {"403", "404", 403, "a", true, "ab", -1, -1, 0, "failed:init:denied"},
+    {"403", "403", 403, "a", true, "ab", -1, -1, 0, "failed:init:denied"},
+    {"403", "416", 416, "-", true, "ab", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"403", "500", 502, "b", true, "ab", -1, 1, 0, "failed:init:upstream"},
+    {"403", "503", 503, "b", true, "ab", -1, 1, 0, "failed:init:throttled"},
+    {"403", "timeout", 504, "b", true, "ab", -1, 1, 0, "failed:init:timeout"},
+    {"403", "cut", 206, "-", false, "ababab", -1, 1, 2, "failed:later:upstream"},
+    {"403", "archived", 403, "b", true, "ab", -1, -1, 0, "failed:init:archived"},
+    {"416", "ok", 416, "-", true, "a", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"416", "404", 416, "-", true, "a", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"416", "403", 416, "-", true, "a", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"416", "416", 416, "-", true, "a", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"416", "500", 416, "-", true, "a", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"416", "503", 416, "-", true, "a", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"416", "timeout", 416, "-", true, "a", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"416", "cut", 416, "-", true, "a", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"416", "archived", 416, "-", true, "a", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"500", "ok", 206, "-", true, "ab", 1, 0, 0, "success"},
+    {"500", "404", 502, "a", true, "ab", 1, -1, 0, "failed:init:upstream"},
+    {"500", "403", 502, "a", true, "ab", 1, -1, 0, "failed:init:upstream"},
+    {"500", "416", 416, "-", true, "ab", 1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"500", "500", 502, "a", true, "ab", 1, 1, 0, "failed:init:upstream"},
+    {"500", "503", 503, "b", true, "ab", 1, 1, 0, "failed:init:throttled"},
+    {"500", "timeout", 504, "b", true, "ab", 1, 1, 0, "failed:init:timeout"},
+    {"500", "cut", 206, "-", false, "ababab", 3, 1, 2, "failed:later:upstream"},
+    {"500", "archived", 502, "a", true, "ab", 1, -1, 0, "failed:init:upstream"},
+    {"503", "ok", 206, "-", true, "ab", 1, 0, 0, "success"},
+    {"503", "404", 503, "a", true, "ab", 1, -1, 0, "failed:init:throttled"},
+    {"503", "403", 503, "a", true, "ab", 1, -1, 0, "failed:init:throttled"},
+    {"503", "416", 416, "-", true, "ab", 1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"503", "500", 503, "a", true, "ab", 1, 1, 0, "failed:init:throttled"},
+    {"503", "503", 503, "a", true, "ab", 1, 1, 0, "failed:init:throttled"},
+    {"503", "timeout", 503, "a", true, "ab", 1, 1, 0, "failed:init:throttled"},
+    {"503", "cut", 206, "-", false, "ababab", 3, 1, 2, "failed:later:upstream"},
+    {"503", "archived", 503, "a", true, "ab", 1, -1, 0, "failed:init:throttled"},
+    {"timeout", "ok", 206, "-", true, "ab", 1, 0, 0, "success"},
+    {"timeout", "404", 504, "a", true, "ab", 1, -1, 0, "failed:init:timeout"},
+    {"timeout", "403", 504, "a", true, "ab", 1, -1, 0, "failed:init:timeout"},
+    {"timeout", "416", 416, "-", true, "ab", 1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"timeout", "500", 504, "a", true, "ab", 1, 1, 0, "failed:init:timeout"},
+    {"timeout", "503", 503, "b", true, "ab", 1, 1, 0, "failed:init:throttled"},
+    {"timeout", "timeout", 504, "a", true, "ab", 1, 1, 0, "failed:init:timeout"},
+    {"timeout", "cut", 206, "-", false, "ababab", 3, 1, 2, "failed:later:upstream"},
+    {"timeout", "archived", 504, "a", true, "ab", 1, -1, 0, "failed:init:timeout"},
+    {"cut", "ok", 206, "-", true, "ab", 1, 0, 1, "success"},
+    {"cut", "404", 206, "-", false, "ababa", 1, -1, 2, "failed:later:upstream"},
+    {"cut", "403", 206, "-", false, "ababa", 1, -1, 2, "failed:later:upstream"},
+    {"cut", "416", 206, "-", false, "ababa", 1, -1, 2, "failed:later:upstream"},
+    {"cut", "500", 206, "-", false, "ababa", 1, 2, 2, "failed:later:upstream"},
+    {"cut", "503", 206, "-", false, "ababa", 1, 2, 2, "failed:later:upstream"},
+    {"cut", "timeout", 206, "-", false, "ababa", 1, 2, 2, "failed:later:upstream"},
+    {"cut", "cut", 206, "-", false, "aba", 1, 1, 2, "failed:later:upstream"},
+    {"cut", "archived", 206, "-", false, "ababa", 1, -1, 2, "failed:later:upstream"},
+    {"archived", "ok", 206, "-", true, "ab", -1, 0, 0, "success"},
+    {"archived", "404", 403, "a", true, "ab", -1, -1, 0, "failed:init:archived"},
+    {"archived", "403", 403, "a", true, "ab", -1, -1, 0, "failed:init:archived"},
+    {"archived", "416", 416, "-", true, "ab", -1, -1, 0, "failed:init:range_not_satisfiable"},
+    {"archived", "500", 502, "b", true, "ab", -1, 1, 0, "failed:init:upstream"},
+    {"archived", "503", 503, "b", true, "ab", -1, 1, 0, "failed:init:throttled"},
+    {"archived", "timeout", 504, "b", true, "ab", -1, 1, 0, "failed:init:timeout"},
+    {"archived", "cut", 206, "-", false, "ababab", -1, 1, 2, "failed:later:upstream"},
+    {"archived", "archived", 403, "a", true, "ab", -1, -1, 0, "failed:init:archived"},
+};
+
+TEST(Outcomes, OfTwoBuckets) {
+  for (const Row& expected : kTable) {
+    World world(expected.a, expected.b);
+    const Row row = world.fetch(expected);
+    EXPECT_EQ(row, expected) << "is " << to_text(row);
+  }
+}
+
+TEST(Outcomes, TheTableIsWhole) {
+  std::set<std::pair<std::string, std::string>> pairs;
+  std::set<std::string> outcomes;
+  for (const Row& row : kTable) {
+    pairs.emplace(row.a, row.b);
+    outcomes.insert(row.a);
+  }
+  EXPECT_EQ(outcomes.size(), 9u);
+  EXPECT_EQ(pairs.size(), 81u);
+}
+
+}  // namespace
+}  // namespace cachey::api

@@ -1,0 +1,153 @@
+#include "cache/testing/reader_harness.h"
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <span>
+#include <thread>
+#include <utility>
+
+#include "base/check.h"
+#include "store/s3_fifo.h"
+
+namespace cachey::cache {
+
+using namespace std::chrono_literals;
+
+ReaderHarness::ReaderHarness(uint64_t memory, FillConfig fills,
+                             std::optional<store::DiskTierConfig> disk, Index index)
+    : memory_(memory_config(memory), std::make_unique<store::S3Fifo>(), clock_),
+      device_(disk ? kDiskBytes : store::FaultyDevice::kSectorBytes),
+      disk_(open_disk(disk, index)),
+      cache_(fills, origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
+             cache_metrics_, clock_, disk_.get()) {
+  workers_.start();
+}
+
+ReaderHarness::~ReaderHarness() {
+  device_.release();
+  settle();
+  workers_.stop_and_join();
+}
+
+store::MemoryTierConfig ReaderHarness::memory_config(uint64_t limit) {
+  store::MemoryTierConfig config;
+  config.limit_bytes = limit;
+  config.admission_timeout = 300ms;
+  config.reader_patience = 100ms;
+  return config;
+}
+
+std::unique_ptr<store::DiskTier> ReaderHarness::open_disk(
+    const std::optional<store::DiskTierConfig>& config, Index index) {
+  if (!config) return nullptr;
+  auto opened =
+      store::DiskTier::open(device_, *config, store::DiskTier::Start::kKeep, clock_, random_);
+  CHECK(opened.has_value());
+  if (index == Index::kRead) (*opened)->recover();
+  return std::move(*opened);
+}
+
+std::shared_ptr<FetchSpec> ReaderHarness::spec(std::string object,
+                                               std::vector<std::string> buckets) {
+  auto made = std::make_shared<FetchSpec>();
+  made->key = ObjectKey{"k", std::move(object)};
+  made->buckets = std::move(buckets);
+  made->metrics = &cache_metrics_.of("k");
+  return made;
+}
+
+std::future<Got> ReaderHarness::read(FetchSpecPtr of, ByteRange range, uint64_t seed,
+                                     RangeReader::Use use) {
+  std::promise<Got> promise;
+  std::future<Got> future = promise.get_future();
+  rt::Worker& worker = workers_[next_++ % workers_.size()];
+  rt::asio::co_spawn(worker.io(),
+                     client(worker, std::move(of), range, seed, use, std::move(promise)),
+                     rt::asio::detached);
+  return future;
+}
+
+rt::Task<void> ReaderHarness::client(rt::Worker& worker, FetchSpecPtr of, ByteRange range,
+                                     uint64_t seed, RangeReader::Use use,
+                                     std::promise<Got> promise) {
+  Got got;
+  {
+    const MonoTime start = clock_.mono();
+    RangeReader reader(cache_, worker, std::move(of), range, use);
+    reader.keep_statuses();
+    (void)reader.start();
+    Result<void> opened = co_await reader.open();
+    if (opened) {
+      got.opened = true;
+      got.range = reader.range();
+      got.size = reader.source().info.size;
+      got.first_cached_at = reader.first_status().cached_at;
+      got.first_bucket = reader.first_status().source->bucket;
+      if (use == RangeReader::Use::kBody) co_await take_body(reader, seed, start, got);
+    } else {
+      got.error = opened.error();
+    }
+  }
+  promise.set_value(std::move(got));
+}
+
+rt::Task<void> ReaderHarness::take_body(RangeReader& reader, uint64_t seed, MonoTime start,
+                                        Got& got) {
+  uint64_t at = got.range.begin;
+  while (!reader.at_end()) {
+    iovec parts[32];
+    const size_t count = reader.pin(parts);
+    if (count == 0) {
+      Result<void> more = co_await reader.wait();
+      if (more) continue;
+      got.error = more.error();
+      break;
+    }
+    if (got.bytes == 0) got.first_byte = clock_.mono() - start;
+    uint64_t taken = 0;
+    for (const iovec& part : std::span(parts, count)) {
+      const auto* bytes = static_cast<const std::byte*>(part.iov_base);
+      for (size_t i = 0; i < part.iov_len; i += 509) {  // a sample of the bytes, and the last
+        got.right &= bytes[i] == origin::object_byte(seed, at + taken + i);
+      }
+      taken += part.iov_len;
+      got.right &= bytes[part.iov_len - 1] == origin::object_byte(seed, at + taken - 1);
+    }
+    at += taken;
+    got.bytes += taken;
+    reader.release(taken);
+  }
+  got.later_pages = reader.later_statuses().size();
+}
+
+std::future<bool> ReaderHarness::flush(std::chrono::milliseconds limit) {
+  std::promise<bool> promise;
+  std::future<bool> future = promise.get_future();
+  rt::asio::co_spawn(workers_[0].io(), run_flush(clock_.mono() + limit, std::move(promise)),
+                     rt::asio::detached);
+  return future;
+}
+
+rt::Task<void> ReaderHarness::run_flush(MonoTime deadline, std::promise<bool> done) {
+  const bool durable = co_await cache_.disk_writes().flush(workers_[0], deadline);
+  done.set_value(durable);
+}
+
+void ReaderHarness::settle() {
+  while (true) {
+    std::atomic<size_t> tasks{0};
+    workers_.run_on_each([&tasks](rt::Worker& worker) { tasks += worker.tasks().size(); });
+    if (tasks == 0) return;
+    std::this_thread::sleep_for(1ms);
+  }
+}
+
+void ReaderHarness::expect_whole(const Got& got, ByteRange range) {
+  EXPECT_FALSE(got.error.has_value()) << got.error->message();
+  EXPECT_EQ(got.range, range);
+  EXPECT_EQ(got.bytes, range.size());
+  EXPECT_TRUE(got.right);
+}
+
+}  // namespace cachey::cache

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "cache/range_reader.h"
+#include "origin/testing/fake_origin.h"
+#include "store/testing/faulty_device.h"
+
+namespace cachey::cache {
+
+/// What one client got.
+struct Got {
+  std::optional<Error> error;
+  bool opened = false;  ///< the head had been had when the error came
+  ByteRange range;
+  uint64_t size = 0;
+  int64_t first_cached_at = 0;
+  std::string first_bucket;
+  size_t later_pages = 0;
+  uint64_t bytes = 0;
+  bool right = true;  ///< every byte was the version's
+  std::chrono::nanoseconds first_byte{};
+};
+
+/// For tests: a cache over a fake origin, on two workers, and its clients; with a disk tier over a
+/// device that does what it is told, where asked for.
+class ReaderHarness : public ::testing::Test {
+ protected:
+  enum class Index : uint8_t { kRead, kNotYet };  // of the disk
+
+  explicit ReaderHarness(uint64_t memory = 256 * kMiB, FillConfig fills = {},
+                         std::optional<store::DiskTierConfig> disk = std::nullopt,
+                         Index index = Index::kRead);
+  ~ReaderHarness() override;
+
+  static constexpr uint64_t kDiskBytes = 256 * kMiB;
+
+  [[nodiscard]] std::shared_ptr<FetchSpec> spec(std::string object,
+                                                std::vector<std::string> buckets = {"b"});
+
+  /// Starts a client on one of the workers. `seed`: the version its bytes should be of.
+  [[nodiscard]] std::future<Got> read(FetchSpecPtr of, ByteRange range, uint64_t seed = 1,
+                                      RangeReader::Use use = RangeReader::Use::kBody);
+
+  /// Starts DiskWrites::flush on the first worker.
+  [[nodiscard]] std::future<bool> flush(std::chrono::milliseconds limit);
+
+  /// Until nothing runs on the workers.
+  void settle();
+
+  static void expect_whole(const Got& got, ByteRange range);
+
+  const SystemClock clock_;
+  Metrics metrics_;
+  CacheMetrics cache_metrics_{metrics_, 10};
+  origin::FakeOrigin origin_;
+  origin::Buckets buckets_{0.99, clock_, metrics_};
+  origin::Gate gate_{origin::GateLimits{}, clock_, metrics_};
+  origin::ReadMetrics read_metrics_{metrics_};
+  store::MemoryTier memory_;
+  FixedRandom random_{0.37};
+  store::FaultyDevice device_;
+  std::unique_ptr<store::DiskTier> disk_;  // null: none
+  Cache cache_;
+  rt::Workers workers_{2, clock_};
+
+ private:
+  [[nodiscard]] static store::MemoryTierConfig memory_config(uint64_t limit);
+  [[nodiscard]] std::unique_ptr<store::DiskTier> open_disk(
+      const std::optional<store::DiskTierConfig>& config, Index index);
+  [[nodiscard]] rt::Task<void> client(rt::Worker& worker, FetchSpecPtr of, ByteRange range,
+                                      uint64_t seed, RangeReader::Use use,
+                                      std::promise<Got> promise);
+  [[nodiscard]] rt::Task<void> run_flush(MonoTime deadline, std::promise<bool> done);
+  [[nodiscard]] rt::Task<void> take_body(RangeReader& reader, uint64_t seed, MonoTime start,
+                                         Got& got);
+
+  size_t next_ = 0;
+};
+
+}  // namespace cachey::cache

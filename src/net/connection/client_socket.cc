@@ -1,0 +1,188 @@
+#include "net/connection/client_socket.h"
+
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace cachey::net {
+
+ClientSocket::ClientSocket(rt::TimerWheel& timers, rt::Socket socket, TlsWorker* tls)
+    : timers_(timers), socket_(std::move(socket)), timer_([this] { time_is_up(); }) {
+  boost::system::error_code ignored;
+  peer_ = socket_.remote_endpoint(ignored);
+  if (tls == nullptr) return;
+  tls_ = std::make_unique<TlsStream>(*tls, socket_.native_handle());
+  self_ = std::make_shared<ClientSocket*>(this);
+}
+
+ClientSocket::~ClientSocket() {
+  if (self_) *self_ = nullptr;
+}
+
+rt::Task<bool> ClientSocket::handshake(std::chrono::nanoseconds limit) {
+  limit_reading(limit);
+  while (!broken_ && !expired_) {
+    const TlsStream::Step step = tls_->handshake();
+    after_tls();
+    if (step != TlsStream::Step::kWaits) co_return step == TlsStream::Step::kDone;
+    (void)co_await readable();
+    stop_waiting();
+  }
+  co_return false;
+}
+
+void ClientSocket::leave_tls() {
+  tls_.reset();
+  broken_ = false;
+}
+
+std::optional<size_t> ClientSocket::receive(std::span<char> into) {
+  if (broken_) return 0;
+  if (tls_) {
+    const std::optional<size_t> bytes = tls_->receive(into);
+    after_tls();
+    return bytes;
+  }
+  const ssize_t n = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+  if (n >= 0) return static_cast<size_t>(n);
+  if (errno == EAGAIN || errno == EINTR) return std::nullopt;
+  broken_ = true;
+  return 0;
+}
+
+std::optional<size_t> ClientSocket::discard(size_t bytes_max) {
+  if (broken_) return 0;
+  discards_ = true;
+  const ssize_t n = ::recv(socket_.native_handle(), nullptr, bytes_max, MSG_DONTWAIT | MSG_TRUNC);
+  if (n >= 0) return static_cast<size_t>(n);
+  if (errno == EAGAIN || errno == EINTR) return std::nullopt;
+  broken_ = true;
+  return 0;
+}
+
+size_t ClientSocket::send(std::span<iovec> parts, size_t bytes) {
+  if (broken_ || full_) return 0;
+  if (tls_) {
+    const size_t taken = tls_->send(parts, bytes);
+    full_ = taken < bytes;
+    after_tls();
+    return taken;
+  }
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t n = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (n < 0) {
+    if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS) {
+      full_ = true;
+    } else {
+      broken_ = true;
+    }
+    return 0;
+  }
+  full_ = static_cast<size_t>(n) < bytes;
+  return static_cast<size_t>(n);
+}
+
+void ClientSocket::limit_reading(std::chrono::nanoseconds limit) {
+  expired_ = false;
+  timers_.arm_after(timer_, limit);
+}
+
+rt::Task<bool> ClientSocket::writable(std::chrono::nanoseconds limit) {
+  if (broken_ || expired_) co_return false;
+  write_limit_ = limit;
+  unsent_ = unsent();
+  timers_.arm_after(timer_, limit);
+  waiting_ = Waiting::kWrite;
+  full_ = true;
+  while (full_ && !broken_) {
+    const auto [error] = co_await socket_.async_wait(rt::Socket::wait_write, rt::kAwaitTuple);
+    if (error) broken_ = true;
+    full_ = false;
+    if (tls_ && !broken_) flush();
+  }
+  waiting_ = Waiting::kNothing;
+  co_return !broken_ && !expired_;
+}
+
+/// Takes over what has become of the stream; sees to what it could not send.
+void ClientSocket::after_tls() {
+  if (tls_->broken()) broken_ = true;
+  if (broken_ || tls_->pending() == 0) return;
+  full_ = true;
+  if (!flushing_) flush_when_writable();
+}
+
+void ClientSocket::flush_when_writable() {
+  flushing_ = true;
+  socket_.async_wait(rt::Socket::wait_write, [self = self_](const boost::system::error_code&) {
+    if (*self == nullptr) return;
+    (*self)->flushing_ = false;
+    if (!(*self)->broken_) (*self)->flush();
+  });
+}
+
+void ClientSocket::flush() {
+  full_ = !tls_->flush();
+  after_tls();
+}
+
+void ClientSocket::time_is_up() {
+  if (waiting_ == Waiting::kNothing) return;
+  if (waiting_ == Waiting::kWrite) {
+    const size_t left = unsent();
+    if (left < unsent_) {
+      unsent_ = left;
+      timers_.arm_after(timer_, write_limit_);
+      return;
+    }
+  }
+  expired_ = true;
+  interrupt();
+}
+
+size_t ClientSocket::unsent() {
+  int queued = 0;
+  if (::ioctl(socket_.native_handle(), SIOCOUTQ, &queued) != 0) queued = 0;
+  return static_cast<size_t>(queued) + (tls_ ? tls_->pending() : 0);
+}
+
+void ClientSocket::interrupt() {
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void ClientSocket::shut_down_sending() {
+  if (tls_ && !broken_) {
+    tls_->end_sending();
+    after_tls();
+  }
+  boost::system::error_code ignored;
+  socket_.shutdown(rt::Socket::shutdown_send, ignored);
+}
+
+void ClientSocket::close() {
+  broken_ = true;
+  timer_.disarm();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+bool ClientSocket::reset_by_client() {
+  if (broken_ || !socket_.is_open()) return true;
+  pollfd state{socket_.native_handle(), 0, 0};  // errors and hang-ups are told unasked
+  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+void ClientSocket::break_off() {
+  boost::system::error_code ignored;
+  if (socket_.is_open()) socket_.set_option(rt::asio::socket_base::linger(true, 0), ignored);
+  close();
+}
+
+}  // namespace cachey::net

@@ -1,0 +1,63 @@
+#include "net/connection/listen_address.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/ip/v6_only.hpp>
+
+#include "base/log.h"
+
+namespace cachey::net {
+
+using boost::system::error_code;
+using rt::Tcp;
+
+Result<std::vector<ListenEndpoint>> to_endpoints(std::span<const ListenAddress> addresses) {
+  std::vector<ListenEndpoint> endpoints;
+  for (const ListenAddress& address : addresses) {
+    error_code error;
+    const auto ip = rt::asio::ip::make_address(address.ip, error);
+    if (error) {
+      return fail(ErrorKind::kBadRequest,
+                  fmt::format("{} is not an IP address to listen on", log::quoted(address.ip)));
+    }
+    endpoints.push_back(ListenEndpoint{Tcp::endpoint(ip, address.port)});
+  }
+  for (ListenEndpoint& v6 : endpoints) {
+    if (!v6.endpoint.address().is_v6()) continue;
+    v6.v6_only = std::ranges::any_of(endpoints, [&v6](const ListenEndpoint& other) {
+      return other.endpoint.address().is_v4() && other.endpoint.port() == v6.endpoint.port();
+    });
+  }
+  return endpoints;
+}
+
+std::string to_text(const Tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  return fmt::format(fmt::runtime(endpoint.address().is_v6() ? "[{}]:{}" : "{}:{}"), address,
+                     endpoint.port());
+}
+
+error_code open_acceptor(rt::Acceptor& acceptor, const ListenEndpoint& where, bool share_port) {
+  using ReusePort = rt::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+  error_code error;
+  const auto step = [&error](auto&& action) {
+    if (!error) action();
+  };
+  step([&] { acceptor.open(where.endpoint.protocol(), error); });
+  step([&] { acceptor.set_option(rt::Acceptor::reuse_address(true), error); });
+  if (share_port) step([&] { acceptor.set_option(ReusePort(true), error); });
+  if (where.endpoint.address().is_v6()) {
+    step([&] { acceptor.set_option(rt::asio::ip::v6_only(where.v6_only), error); });
+  }
+  step([&] { acceptor.bind(where.endpoint, error); });
+  return error;
+}
+
+error_code probe(const ListenEndpoint& where) {
+  rt::asio::io_context io;
+  rt::Acceptor acceptor(io);
+  return open_acceptor(acceptor, where, false);
+}
+
+}  // namespace cachey::net

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "net/http/http.h"
+
+namespace cachey::net {
+
+[[nodiscard]] inline size_t total_bytes(std::span<const iovec> parts) {
+  size_t bytes = 0;
+  for (const iovec& part : parts) bytes += part.iov_len;
+  return bytes;
+}
+
+/// Bytes on their way through: written at the back, taken from the front, in one block that grows
+/// on demand. Holds no memory until reserve(). Owned by a connection; its worker's thread.
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(size_t capacity)
+      : block_(std::make_unique_for_overwrite<char[]>(capacity)), capacity_(capacity) {}
+  Buffer(Buffer&& other) noexcept { swap(other); }
+  Buffer& operator=(Buffer&& other) noexcept {
+    Buffer(std::move(other)).swap(*this);
+    return *this;
+  }
+
+  [[nodiscard]] bool empty() const { return begin_ == end_; }
+  [[nodiscard]] size_t size() const { return end_ - begin_; }
+  [[nodiscard]] size_t capacity() const { return capacity_; }
+  [[nodiscard]] std::span<char> bytes() { return {block_.get() + begin_, size()}; }
+  [[nodiscard]] std::string_view text() const { return {block_.get() + begin_, size()}; }
+
+  /// Room behind the bytes, to be written and then committed.
+  [[nodiscard]] std::span<char> room() { return {block_.get() + end_, capacity_ - end_}; }
+  void commit(size_t bytes) { end_ += bytes; }
+  /// Takes bytes from the front. An empty buffer starts again at its block's front.
+  void consume(size_t bytes) {
+    begin_ += bytes;
+    if (begin_ == end_) begin_ = end_ = 0;
+  }
+  void clear() { begin_ = end_ = 0; }
+
+  /// Moves the bytes to the block's front.
+  void compact() {
+    if (begin_ == 0) return;
+    std::memmove(block_.get(), block_.get() + begin_, size());
+    end_ -= begin_;
+    begin_ = 0;
+  }
+
+  /// Makes room for `bytes` more.
+  void reserve(size_t bytes) {
+    if (capacity_ - end_ < bytes) grow(bytes);
+  }
+
+  void append(std::string_view bytes) {
+    reserve(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), block_.get() + end_);
+    end_ += bytes.size();
+  }
+
+  void swap(Buffer& other) noexcept {
+    std::swap(block_, other.block_);
+    std::swap(capacity_, other.capacity_);
+    std::swap(begin_, other.begin_);
+    std::swap(end_, other.end_);
+  }
+
+ private:
+  [[gnu::noinline]] void grow(size_t bytes) {
+    Buffer larger(std::max(size() + bytes, 2 * capacity_));
+    larger.append(text());
+    swap(larger);
+  }
+
+  std::unique_ptr<char[]> block_;
+  size_t capacity_ = 0;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+};
+
+/// What a connection needs only while a request is open, kept between requests by the worker and
+/// not by the connection: an idle one holds none of it, a busy worker allocates none of it. One
+/// worker's thread.
+class Spares {
+ public:
+  static constexpr size_t kBufferBytes = 2048;  // of a fresh buffer; most heads are smaller
+  static constexpr size_t kSparesMax = 64;      // of each kind; the rest goes back to the allocator
+
+  [[nodiscard]] Buffer take_buffer() {
+    if (buffers_.empty()) return Buffer(kBufferBytes);
+    Buffer buffer = std::move(buffers_.back());
+    buffers_.pop_back();
+    return buffer;
+  }
+
+  /// Takes back any buffer; keeps those of the fresh ones' size.
+  void give(Buffer buffer) {
+    if (buffer.capacity() != kBufferBytes || buffers_.size() >= kSparesMax) return;
+    buffer.clear();
+    buffers_.push_back(std::move(buffer));
+  }
+
+  [[nodiscard]] std::vector<Field> take_fields() {
+    if (fields_.empty()) return {};
+    std::vector<Field> fields = std::move(fields_.back());
+    fields_.pop_back();
+    return fields;
+  }
+
+  void give(std::vector<Field> fields) {
+    if (fields_.size() < kSparesMax) fields_.push_back(std::move(fields));
+  }
+
+ private:
+  std::vector<Buffer> buffers_;
+  std::vector<std::vector<Field>> fields_;
+};
+
+}  // namespace cachey::net

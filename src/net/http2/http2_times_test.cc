@@ -1,0 +1,106 @@
+// Clients over HTTP/2 that take their time.
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+
+#include "net/server.h"
+#include "net/testing/test_http2_client.h"
+#include "net/testing/test_server.h"
+
+namespace cachey::net {
+namespace {
+
+using namespace std::chrono_literals;
+using Wire = TestHttp2Wire;
+
+TEST(Http2Times, ASlowPrefaceIs408AndASlowHeadEndsTheConnection) {
+  ServerConfig config;
+  config.head_timeout = 100ms;
+  TestServer server(config);
+  TestClient preface(server.port);
+  preface.send(Wire::kPreface.substr(0, 10));
+  EXPECT_EQ(preface.response().status, 408);
+  TestClient silent(server.port);  // no SETTINGS
+  silent.send(Wire::kPreface);
+  while (silent.receive()) continue;
+  EXPECT_TRUE(silent.ended());
+  Wire head(server.port);
+  head.send(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, Wire::get_fields("/"));
+  EXPECT_EQ(head.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+TEST(Http2Times, AnIdleConnectionEndsWhateverItsPings) {
+  ServerConfig config;
+  config.idle_timeout = 200ms;
+  TestServer server(config);
+  TestHttp2Client client(server.port);
+  EXPECT_EQ(client.fetch("/bytes/5").body, body_bytes(5));
+  do {  // not so many that they are too many
+    std::this_thread::sleep_for(10ms);
+    nghttp2_submit_ping(client.session(), NGHTTP2_FLAG_NONE, nullptr);
+  } while (client.step() && !client.goaway);
+  EXPECT_EQ(client.goaway, NGHTTP2_NO_ERROR);
+}
+
+TEST(Http2Times, ATimeThatEndsNothingIsForgotten) {
+  ServerConfig config;
+  config.idle_timeout = 100ms;
+  TestServer server(config, 1);
+  TestHttp2Client client(server.port, {.stream_window = 1000,
+                                       .connection_window = 1 << 30,
+                                       .renews_windows = false,
+                                       .receive_buffer = 4096});
+  const int32_t id = client.get("/bytes/20000000");
+  ASSERT_TRUE(client.until([&] { return client.responses[id].body.size() == 1000; }));
+  client.send();
+  TestHttp2Client first(server.port);
+  TestHttp2Client second(server.port);
+  for (TestHttp2Client* other : {&first, &second}) {
+    other->get("/wait");  // so that it is not idle
+    other->send();
+  }
+  ASSERT_TRUE(eventually([&] { return server.handler.waiting == 2; }));
+  // The worker is held up until the wait's time is over, and again before it has looked at that:
+  // then the client lets it send what fills the socket.
+  first.get("/block/300");
+  first.send();
+  ASSERT_TRUE(eventually([&] { return server.handler.blocks == 1; }));
+  second.get("/block/300");
+  second.send();
+  ASSERT_TRUE(eventually([&] { return server.handler.blocks == 2; }));
+  client.let(id, 20'000'000);
+  EXPECT_TRUE(client.wait(id).whole);
+  server.handler.released = true;
+}
+
+TEST(Http2Times, AWindowThatStaysClosedResetsItsStream) {
+  ServerConfig config;
+  config.write_timeout = 200ms;
+  TestServer server(config);
+  TestHttp2Client client(server.port, {.stream_window = 1000, .renews_windows = false});
+  const int32_t id = client.get("/bytes/2000");
+  const auto& response = client.wait(id);
+  EXPECT_FALSE(response.whole);
+  EXPECT_EQ(response.reset, NGHTTP2_CANCEL);
+  EXPECT_TRUE(eventually([&] { return server.handler.unwritable == 1; }));
+  EXPECT_EQ(client.fetch("/bytes/1000").body, body_bytes(1000));
+}
+
+TEST(Http2Times, AClientThatTakesNothingIsBrokenOff) {
+  ServerConfig config;
+  config.write_timeout = 200ms;
+  TestServer server(config);
+  TestHttp2Client client(
+      server.port,
+      {.stream_window = 1 << 30, .connection_window = 1 << 30, .receive_buffer = 4096});
+  client.get("/bytes/30000000");
+  client.send();
+  ASSERT_TRUE(eventually([&] { return server.handler.unwritable == 1; }));
+  EXPECT_LT(client.wire().rest().size(), 30'000'000u);
+  EXPECT_TRUE(client.wire().reset());
+}
+
+}  // namespace
+}  // namespace cachey::net

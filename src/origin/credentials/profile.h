@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "origin/credentials/profile_files.h"
+#include "origin/environment.h"
+
+namespace cachey::origin {
+
+/// The first `bytes_max` bytes of a file, blocking. kNotFound where there is no such file, another
+/// kind where it cannot be read. Injected, so that tests can say what the files hold.
+using FileReader = std::function<Result<std::string>(const std::string& path, size_t bytes_max)>;
+
+/// Reads from the file system.
+[[nodiscard]] Result<std::string> read_file_start(const std::string& path, size_t bytes_max);
+
+/// A longer config or credentials file is refused. Theirs are a few KiB.
+inline constexpr size_t kProfileFileBytesMax = size_t{1} << 20;
+
+/// The profile in force, with what the files hold beside it. Immutable. Holds secrets: it is not
+/// kept, and nothing of it but names is logged.
+class Profile {
+ public:
+  /// None: nothing is set.
+  Profile() = default;
+  Profile(std::string name, ProfileFiles files)
+      : name_(std::move(name)), files_(std::move(files)) {}
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] bool exists() const { return files_.profiles.contains(name_); }
+
+  /// The profile's own setting; empty where it is not set.
+  [[nodiscard]] std::string get(std::string_view key) const;
+  /// Its `region`, else that of its `source_profile`, and so on.
+  [[nodiscard]] std::string region() const;
+  /// The endpoint_url that its `services` section has for `service`, such as s3, else its own.
+  [[nodiscard]] std::string endpoint_url(std::string_view service) const;
+  /// All profiles of the files, by name.
+  [[nodiscard]] const Sections& all() const { return files_.profiles; }
+
+ private:
+  std::string name_;
+  ProfileFiles files_;
+};
+
+/// The profile AWS_PROFILE, else `default`, of the files AWS_CONFIG_FILE (~/.aws/config) and
+/// AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials); `~` is HOME. A file that is missing, cannot be
+/// read or is not UTF-8 counts as empty, and a profile that is in neither has no settings; a
+/// warning says so where that cannot be meant. Fails (kBadRequest) where a file is too long or
+/// breaks the format.
+[[nodiscard]] Result<Profile> load_profile(const Environment& environment,
+                                           const FileReader& read_file);
+
+}  // namespace cachey::origin

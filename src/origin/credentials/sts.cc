@@ -1,0 +1,238 @@
+#include "origin/credentials/sts.h"
+
+#include <fmt/format.h>
+#include <strings.h>
+
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "aws/sigv4.h"
+#include "base/escape.h"
+#include "base/log.h"
+#include "origin/credentials/credential_answers.h"
+#include "origin/credentials/instance_region.h"
+
+namespace cachey::origin {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr unsigned kAttemptsMax = 3;
+constexpr milliseconds kConnectTimeout{3100};
+constexpr milliseconds kReadTimeout{5000};
+constexpr std::string_view kVersion = "2011-06-15";
+constexpr std::string_view kContentType = "application/x-www-form-urlencoded";
+
+bool is_true(const std::string& text) { return ::strcasecmp(text.c_str(), "true") == 0; }
+
+bool is_on(const Environment& environment, const char* variable, const Profile& profile,
+           const char* key) {
+  const std::string said = first_set(environment, {variable});
+  return is_true(said.empty() ? profile.get(key) : said);
+}
+
+std::string region_of(const Environment& environment, const Profile& profile) {
+  std::string region = first_set(environment, {"AWS_REGION", "AWS_DEFAULT_REGION"});
+  return region.empty() ? profile.region() : region;
+}
+
+std::string host_of(const std::string& region, bool fips, bool dual_stack) {
+  if (region == "aws-global") return "sts.amazonaws.com";
+  const Partition& partition = partition_of(region);
+  return fmt::format("{}.{}.{}", fips ? "sts-fips" : "sts", region,
+                     dual_stack ? partition.dual_stack_suffix : partition.dns_suffix);
+}
+
+std::string form_body(const std::vector<NamedValue>& fields) {
+  std::string body;
+  for (const NamedValue& field : fields) {
+    if (!body.empty()) body += '&';
+    body += field.name;
+    body += '=';
+    percent_encode(field.value, false, body);
+  }
+  return body;
+}
+
+/// One call: what is asked and how.
+struct StsCall {
+  std::string action;
+  std::vector<NamedValue> fields;
+  CredentialsPtr sign_with;  // null: the call is not signed
+  std::string source;        // of the credentials that it brings
+};
+
+/// `http_proxy`: asked in the place of STS. Null: none, or a tunnel.
+std::string format_call(const StsCall& call, const StsEndpoint& sts, int64_t unix_seconds,
+                        const Proxy* http_proxy) {
+  std::vector<NamedValue> fields = {{"Action", call.action}, {"Version", std::string(kVersion)}};
+  fields.insert(fields.end(), call.fields.begin(), call.fields.end());
+  const std::string body = form_body(fields);
+  const std::string path = sts.url.base_path + "/";
+  std::vector<NamedValue> headers = {{"content-length", std::to_string(body.size())},
+                                     {"content-type", std::string(kContentType)},
+                                     {"host", host_header(sts.url)}};
+  if (call.sign_with) {
+    headers.push_back({"x-amz-date", amz_date(unix_seconds)});
+    const std::string& token = call.sign_with->session_token();
+    if (!token.empty()) headers.push_back({"x-amz-security-token", token});
+    const std::string payload_hash = hex(sha256(body));
+    RequestToSign to_sign;
+    to_sign.method = "POST";
+    to_sign.path = path;
+    to_sign.headers = headers;
+    to_sign.payload_hash = payload_hash;
+    SigningScope scope;
+    scope.region = sts.signing_region;
+    scope.service = "sts";
+    Signer signer;
+    std::string authorization = signer.authorization(to_sign, scope, *call.sign_with, unix_seconds);
+    headers.push_back({"authorization", std::move(authorization)});
+  }
+  if (http_proxy != nullptr && !http_proxy->authorization.empty())
+    headers.push_back({"proxy-authorization", http_proxy->authorization});
+  const std::string target = http_proxy == nullptr ? path : absolute_form(sts.url, path);
+  std::string text = fmt::format("POST {} HTTP/1.1\r\n", target);
+  for (const NamedValue& header : headers)
+    text.append(header.name).append(": ").append(header.value).append("\r\n");
+  text += "user-agent: cachey/" CACHEY_VERSION "\r\n\r\n";
+  return text + body;
+}
+
+Attempt<CredentialsPtr> judge(const StsCall& call, const ServiceAnswer& answer) {
+  if (answer.head.status == 200) {
+    Result<CredentialsPtr> parsed = parse_sts_answer(answer.body, call.action, call.source);
+    if (!parsed) return std::unexpected(Failure(std::move(parsed.error())));
+    return std::move(*parsed);
+  }
+  const ErrorDocument document = parse_sts_error(answer.body);
+  Failure failure = failure_of(answer.head, document);
+  if (document.code == "IDPCommunicationError") failure.retry = Retry::kTransient;
+  const bool refused = failure.retry == Retry::kNever;
+  failure.error =
+      Error(refused ? ErrorKind::kDenied : ErrorKind::kUpstream,
+            fmt::format("STS answered {} {} request_id={}: {}", answer.head.status,
+                        log::quoted(document.code, 64), log::quoted(document.request_id, 64),
+                        log::quoted(document.message)));
+  return std::unexpected(std::move(failure));
+}
+
+rt::Task<Provided<CredentialsPtr>> ask(CredentialSearch& search, StsEndpoint sts, StsCall call) {
+  const std::string what = fmt::format("{} at {}", call.action, host_header(sts.url));
+  const ProxyRules* proxies = search.services().proxies.get();
+  const Proxy* http_proxy =
+      sts.url.tls || proxies == nullptr ? nullptr : proxies->proxy_for(false, sts.url.host);
+  int64_t clock_offset = 0;  // the service's time minus ours, in seconds
+  bool corrected = false;
+  for (unsigned attempt = 1;; ++attempt) {
+    const int64_t now = search.services().clock.unix_seconds();
+    ServiceRequest request;
+    request.server = Server(sts.url.tls, sts.url.host, sts.url.port);
+    request.text = format_call(call, sts, now + clock_offset, http_proxy);
+    request.by_proxy = true;
+    request.connect_timeout = kConnectTimeout;
+    request.read_timeout = kReadTimeout;
+    Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
+    // Of what STS says to a signature of another time, no code is certain.
+    const bool refused = answer && answer->head.status == 403 && answer->head.date;
+    if (refused && call.sign_with && !corrected &&
+        std::abs(*answer->head.date - now) > kClockErrorMax) {
+      clock_offset = *answer->head.date - now;
+      corrected = true;
+      continue;
+    }
+    Attempt<CredentialsPtr> judged =
+        answer ? judge(call, *answer) : std::unexpected(std::move(answer.error()));
+    if (judged) co_return std::move(*judged);
+    bool again = judged.error().retry != Retry::kNever && attempt < kAttemptsMax;
+    if (again) again = co_await search.back_off(attempt);
+    if (!again) co_return not_provided(named(what, judged.error().error));
+  }
+}
+
+/// Of a session whose profile gives it no name.
+std::string made_up_name(const std::string& prefix, const Clock& clock) {
+  return fmt::format("{}{}", prefix, clock.unix_seconds() * 1000);
+}
+
+}  // namespace
+
+Result<StsEndpoint> resolve_sts_endpoint(const Environment& environment, const Profile& profile,
+                                         const std::string& region) {
+  const bool fips = is_on(environment, "AWS_USE_FIPS_ENDPOINT", profile, "use_fips_endpoint");
+  const bool dual_stack =
+      is_on(environment, "AWS_USE_DUALSTACK_ENDPOINT", profile, "use_dualstack_endpoint");
+  if (!is_region(region))
+    return fail(ErrorKind::kDenied, fmt::format("{} cannot be a region", log::quoted(region, 64)));
+  StsEndpoint sts;
+  sts.signing_region = region == "aws-global" ? "us-east-1" : region;
+  std::string custom = first_set(environment, {"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"});
+  if (custom.empty()) custom = profile.endpoint_url("sts");
+  if (!custom.empty() && (fips || dual_stack)) {
+    return fail(ErrorKind::kDenied,
+                "FIPS and dual-stack endpoints of STS need AWS's own endpoint, "
+                "but another one is set");
+  }
+  const std::string url = custom.empty() ? "https://" + host_of(region, fips, dual_stack) : custom;
+  Result<EndpointUrl> parsed = parse_endpoint_url(url);
+  if (!parsed) return fail(ErrorKind::kDenied, "STS: " + parsed.error().message());
+  sts.url = std::move(*parsed);
+  return sts;
+}
+
+rt::Task<Result<StsEndpoint>> find_sts_endpoint(CredentialSearch& search, const Profile& profile) {
+  constexpr const char* kMissing = "a region must be set to ask STS for a role: set AWS_REGION";
+  std::string region = region_of(search.environment(), profile);
+  if (region.empty()) {
+    const std::shared_ptr<InstanceRegion> instance = search.services().region;
+    if (!instance) co_return fail(ErrorKind::kDenied, kMissing);
+    Result<std::string> found = co_await instance->get(search.worker(), search.deadline());
+    if (!found) {
+      co_return fail(ErrorKind::kDenied, fmt::format("{} ({})", kMissing, found.error().message()));
+    }
+    region = std::move(*found);
+  }
+  co_return resolve_sts_endpoint(search.environment(), profile, region);
+}
+
+rt::Task<Provided<CredentialsPtr>> assume_role(CredentialSearch& search, StsEndpoint sts,
+                                               AssumedRole role, CredentialsPtr base) {
+  StsCall call;
+  call.action = "AssumeRole";
+  call.sign_with = base;
+  call.source = fmt::format("role {} of profile {}, from {}", log::quoted(role.role_arn),
+                            log::quoted(role.profile), base->source());
+  std::string session = role.session_name;
+  if (session.empty()) session = made_up_name("assume-role-from-profile-", search.services().clock);
+  call.fields.push_back({"RoleArn", role.role_arn});
+  call.fields.push_back({"RoleSessionName", std::move(session)});
+  if (role.duration)
+    call.fields.push_back({"DurationSeconds", std::to_string(role.duration->count())});
+  if (!role.external_id.empty()) call.fields.push_back({"ExternalId", role.external_id});
+  Provided<CredentialsPtr> assumed = co_await ask(search, std::move(sts), std::move(call));
+  co_return assumed;
+}
+
+rt::Task<Provided<CredentialsPtr>> assume_role_with_web_identity(CredentialSearch& search,
+                                                                 StsEndpoint sts,
+                                                                 WebIdentity identity,
+                                                                 std::string session_prefix) {
+  Result<std::string> token = co_await search.read_token_file(identity.token_file);
+  if (!token) {
+    co_return not_provided(
+        Error(ErrorKind::kDenied, "the web identity's token: " + token.error().message()));
+  }
+  StsCall call;
+  call.action = "AssumeRoleWithWebIdentity";
+  call.source = fmt::format("role {} by web identity", log::quoted(identity.role_arn));
+  if (identity.session_name.empty())
+    identity.session_name = made_up_name(session_prefix, search.services().clock);
+  call.fields.push_back({"RoleArn", std::move(identity.role_arn)});
+  call.fields.push_back({"RoleSessionName", std::move(identity.session_name)});
+  call.fields.push_back({"WebIdentityToken", std::move(*token)});
+  Provided<CredentialsPtr> assumed = co_await ask(search, std::move(sts), std::move(call));
+  co_return assumed;
+}
+
+}  // namespace cachey::origin

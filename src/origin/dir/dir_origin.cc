@@ -1,0 +1,213 @@
+#include "origin/dir/dir_origin.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "base/check.h"
+#include "base/file_descriptor.h"
+#include "base/log.h"
+#include "base/units.h"
+
+namespace cachey::origin {
+namespace {
+
+// One hop to the pool moves at most this much: long enough that the hop (some 20 us) does not
+// count, short enough that the first bytes are on their way while the next are read.
+constexpr size_t kPieceBytesMax = 1 * kMiB;
+
+// A rename somewhere in the tree makes openat2 give up with EAGAIN, since it can no longer tell
+// that the path stayed beneath; to be tried again.
+constexpr int kOpenAttemptsMax = 16;
+
+std::string text_of(int error_number) { return std::generic_category().message(error_number); }
+
+/// Opens `path`, which stays beneath `directory` whatever links it meets. -1 and errno, as open().
+int open_beneath(int directory, const char* path, int flags) {
+  struct open_how how{};
+  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  for (int attempt = 1;; ++attempt) {
+    const auto fd = static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how));
+    if (fd >= 0) return fd;
+    if ((errno != EAGAIN && errno != EINTR) || attempt == kOpenAttemptsMax) return -1;
+  }
+}
+
+Error open_error(int error_number) {
+  switch (error_number) {
+    case ENOENT:
+    case ENOTDIR:
+    case EXDEV:  // leads out
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EINVAL:
+    case ENXIO:  // a socket
+    case ENODEV:
+      return {ErrorKind::kNotFound, "no such file"};
+    case EACCES:
+    case EPERM:
+      return {ErrorKind::kDenied, "cannot open the file: " + text_of(error_number)};
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return {ErrorKind::kOverloaded, "cannot open the file: " + text_of(error_number)};
+    default:
+      return {ErrorKind::kUpstream, "cannot open the file: " + text_of(error_number)};
+  }
+}
+
+bool is_file_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
+
+/// A key that can be a file: no empty, `.` or `..` segment. The store has no dot segments, so
+/// `a/../b` is the name of an object that cannot exist here, not another name of `b`.
+bool is_file_path(std::string_view key) {
+  while (true) {
+    const size_t slash = key.find('/');
+    if (!is_file_name(key.substr(0, slash))) return false;
+    if (slash == std::string_view::npos) return true;
+    key.remove_prefix(slash + 1);
+  }
+}
+
+int64_t nanoseconds(const struct timespec& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+ObjectInfo info_of(const struct stat& status) {
+  ObjectInfo info;
+  info.etag = fmt::format("\"{:x}-{:x}-{:x}-{:x}\"", status.st_ino, status.st_size,
+                          nanoseconds(status.st_mtim), nanoseconds(status.st_ctim));
+  info.size = static_cast<uint64_t>(status.st_size);
+  info.last_modified = status.st_mtim.tv_sec;
+  return info;
+}
+
+struct OpenFile {
+  FileDescriptor file;
+  ObjectInfo info;
+};
+
+Result<OpenFile> open_object(int root, const GetRequest& request) {
+  if (!is_file_name(request.bucket)) return fail(ErrorKind::kNotFound, "no such bucket directory");
+  if (!is_file_path(request.key)) return fail(ErrorKind::kNotFound, "no such file");
+  const FileDescriptor bucket(open_beneath(root, request.bucket.c_str(), O_PATH | O_DIRECTORY));
+  if (!bucket.is_open()) return std::unexpected(open_error(errno));
+  // Non-blocking, or a fifo would be waited for.
+  FileDescriptor file(
+      open_beneath(bucket.get(), request.key.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  if (!file.is_open()) return std::unexpected(open_error(errno));
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return std::unexpected(open_error(errno));
+  if (!S_ISREG(status.st_mode)) return fail(ErrorKind::kNotFound, "not a regular file");
+  return OpenFile(std::move(file), info_of(status));
+}
+
+/// Reads a piece, and then makes sure that it was read from the version that was opened.
+Result<size_t> read_piece(int fd, const ObjectInfo& info, uint64_t offset,
+                          std::span<std::byte> into) {
+  ssize_t got = 0;
+  do {
+    got = ::pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) return fail(ErrorKind::kUpstream, "cannot read the file: " + text_of(errno));
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) {
+    return fail(ErrorKind::kUpstream, "cannot read the file's status: " + text_of(errno));
+  }
+  if (got == 0 || info_of(status).etag != info.etag) {
+    return fail(ErrorKind::kChanged, "the file changed while it was read");
+  }
+  return static_cast<size_t>(got);
+}
+
+/// A file that is being read. Owned by whoever asked for it.
+class DirStream final : public GetStream {
+ public:
+  DirStream(OpenFile open, ByteRange range, std::stop_token stop, rt::BlockingPool& pool)
+      : file_(std::move(open.file)),
+        info_(std::move(open.info)),
+        range_(range),
+        stop_(std::move(stop)),
+        next_(range.begin),
+        pool_(pool) {}
+
+  [[nodiscard]] const ObjectInfo& info() const override { return info_; }
+  [[nodiscard]] ByteRange range() const override { return range_; }
+
+  [[nodiscard]] uint64_t progress() override { return next_ - range_.begin; }
+
+  rt::Task<Result<size_t>> read(std::span<std::byte> into) override {
+    CHECK(!into.empty() && next_ < range_.end);
+    if (stop_.stop_requested()) co_return fail(ErrorKind::kCancelled, "nobody waits for the file");
+    const size_t size =
+        std::min({into.size(), kPieceBytesMax, static_cast<size_t>(range_.end - next_)});
+    const std::span<std::byte> piece = into.first(size);
+    auto work = [this, piece] { return read_piece(file_.get(), info_, next_, piece); };
+    Result<size_t> got = co_await pool_.run(work);
+    if (got) next_ += *got;
+    co_return got;
+  }
+
+ private:
+  const FileDescriptor file_;
+  const ObjectInfo info_;
+  const ByteRange range_;
+  const std::stop_token stop_;
+  uint64_t next_;
+  rt::BlockingPool& pool_;
+};
+
+class DirOrigin final : public Origin {
+ public:
+  DirOrigin(FileDescriptor root, rt::BlockingPool& pool) : root_(std::move(root)), pool_(pool) {}
+
+  rt::Task<Result<std::unique_ptr<GetStream>>> get(rt::Worker&, GetRequest request) override {
+    CHECK(!request.range.empty());
+    auto work = [this, &request] { return open_object(root_.get(), request); };
+    Result<OpenFile> open = co_await pool_.run(work);
+    if (!open) co_return std::unexpected(open.error());
+    if (!request.if_match.empty() && request.if_match != open->info.etag) {
+      co_return fail(ErrorKind::kChanged, "the file is of another version than the one asked for");
+    }
+    const uint64_t size = open->info.size;
+    if (request.range.begin >= size) co_return std::unexpected(Error::range_not_satisfiable(size));
+    const ByteRange range(request.range.begin, std::min(request.range.end, size));
+    co_return std::make_unique<DirStream>(std::move(*open), range, std::move(request.stop), pool_);
+  }
+
+ private:
+  const FileDescriptor root_;
+  rt::BlockingPool& pool_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Origin>> make_dir_origin(const std::string& root, rt::BlockingPool& pool) {
+  FileDescriptor directory(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.is_open()) {
+    return fail(ErrorKind::kNotFound, fmt::format("cannot open the origin's directory {}: {}",
+                                                  log::quoted(root), text_of(errno)));
+  }
+  const FileDescriptor probe(open_beneath(directory.get(), ".", O_PATH | O_DIRECTORY));
+  if (!probe.is_open()) {
+    return fail(
+        ErrorKind::kInternal,
+        fmt::format("cannot keep reads beneath the origin's directory {}: the system call openat2 "
+                    "(Linux 5.6 or newer, not forbidden by a sandbox) fails: {}",
+                    log::quoted(root), text_of(errno)));
+  }
+  return std::make_unique<DirOrigin>(std::move(directory), pool);
+}
+
+}  // namespace cachey::origin

@@ -1,0 +1,139 @@
+#include "origin/read/bucket_health.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace cachey::origin {
+namespace {
+
+using namespace std::chrono_literals;
+
+class BucketHealthTest : public ::testing::Test {
+ protected:
+  void fail_times(int times) {
+    for (int i = 0; i < times; ++i) health_.failed();
+  }
+
+  ManualClock clock_;
+  BucketHealth health_{clock_};
+};
+
+TEST_F(BucketHealthTest, WithoutObservationsOnlyThePositionCounts) {
+  EXPECT_EQ(health_.score(0), 0);
+  EXPECT_EQ(health_.score(3), 6000);
+}
+
+TEST_F(BucketHealthTest, LatencyAndErrorsAddUp) {
+  health_.succeeded(50ms);
+  EXPECT_DOUBLE_EQ(health_.score(1), 2000 + 500);
+  health_.failed();
+  EXPECT_NEAR(health_.view().error_rate, 0.015, 1e-12);
+  EXPECT_DOUBLE_EQ(health_.score(1), 2000 + 500 + 1500);
+}
+
+TEST_F(BucketHealthTest, TheErrorRateDecaysWithTimeAndSuccess) {
+  for (int i = 0; i < 4; ++i) {
+    health_.failed();
+    health_.failed();
+    health_.succeeded(1ms);
+  }
+  const double rate = health_.view().error_rate;
+  clock_.advance(100s);
+  EXPECT_NEAR(health_.view().error_rate, rate * std::exp(-1.5), 1e-12);
+  health_.succeeded(1ms);
+  EXPECT_NEAR(health_.view().error_rate, rate * std::exp(-1.5) * 0.985, 1e-12);
+}
+
+TEST_F(BucketHealthTest, FiveFailuresInARowOpenTheBreakerForThirtySeconds) {
+  fail_times(4);
+  EXPECT_FALSE(health_.view().breaker_open);
+  fail_times(1);
+  EXPECT_TRUE(health_.view().breaker_open);
+  EXPECT_GE(health_.score(0), 1e6);
+  clock_.advance(29s);
+  EXPECT_TRUE(health_.view().breaker_open);
+  clock_.advance(1s);
+  EXPECT_FALSE(health_.view().breaker_open);
+  EXPECT_LT(health_.score(0), 1e6);
+}
+
+TEST_F(BucketHealthTest, ABreakerThatClosedByTimeTakesFiveNewFailures) {
+  fail_times(7);
+  clock_.advance(31s);
+  fail_times(4);
+  EXPECT_FALSE(health_.view().breaker_open);
+  fail_times(1);
+  EXPECT_TRUE(health_.view().breaker_open);
+}
+
+TEST_F(BucketHealthTest, OneSuccessClosesTheBreaker) {
+  fail_times(9);
+  health_.succeeded(1ms);
+  EXPECT_FALSE(health_.view().breaker_open);
+  EXPECT_EQ(health_.view().consecutive_failures, 0);
+}
+
+TEST_F(BucketHealthTest, WhileItIsDownOneRequestASecondMayAsk) {
+  EXPECT_TRUE(health_.may_ask());
+  fail_times(5);
+  EXPECT_TRUE(health_.is_down());
+  EXPECT_FALSE(health_.may_ask());
+  clock_.advance(1s);
+  EXPECT_FALSE(health_.is_down()) << "a probe is due";
+  EXPECT_TRUE(health_.may_ask());
+  EXPECT_FALSE(health_.may_ask());
+  health_.succeeded(1ms);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(health_.may_ask());
+}
+
+TEST_F(BucketHealthTest, ThereIsNoHedgeWithoutDataNorWithoutAQuantile) {
+  for (int i = 0; i < 9; ++i) health_.succeeded(50ms);
+  EXPECT_FALSE(health_.hedge_delay(0.99));
+  health_.succeeded(50ms);
+  EXPECT_TRUE(health_.hedge_delay(0.99));
+  EXPECT_FALSE(health_.hedge_delay(0));
+}
+
+TEST_F(BucketHealthTest, HedgesAreSentAfterTheQuantile) {
+  for (int i = 0; i < 1000; ++i) health_.succeeded(std::chrono::milliseconds(i < 970 ? 50 : 80));
+  EXPECT_NEAR(static_cast<double>(health_.hedge_delay(0.99)->count()), 80e6, 10e6);
+  EXPECT_NEAR(static_cast<double>(health_.hedge_delay(0.5)->count()), 50e6, 7e6);
+}
+
+TEST_F(BucketHealthTest, ATailThatTheBudgetCanPayForDoesNotPutHedgesOff) {
+  for (int i = 0; i < 1000; ++i) health_.succeeded(std::chrono::milliseconds(i < 970 ? 50 : 3000));
+  EXPECT_LE(*health_.hedge_delay(0.99), 115ms);
+  for (int i = 0; i < 1000; ++i) health_.succeeded(3000ms);
+  EXPECT_GE(*health_.hedge_delay(0.99), 3000ms) << "that is no tail";
+}
+
+TEST_F(BucketHealthTest, AFastStoreIsNotHedgedBelowWhatTimersCanTell) {
+  for (int i = 0; i < 100; ++i) health_.succeeded(1ms);
+  EXPECT_EQ(*health_.hedge_delay(0.99), BucketHealth::kHedgeDelayMin);
+}
+
+TEST_F(BucketHealthTest, HedgesAreEarnedByAnswers) {
+  EXPECT_FALSE(health_.spend_hedge());
+  for (int i = 0; i < 40; ++i) health_.succeeded(1ms);
+  EXPECT_TRUE(health_.spend_hedge());
+  EXPECT_TRUE(health_.spend_hedge());
+  EXPECT_FALSE(health_.spend_hedge());
+}
+
+TEST_F(BucketHealthTest, AHedgeCostsTwiceAsMuchForEachThatWasLost) {
+  for (int i = 0; i < 10'000; ++i) health_.succeeded(1ms);
+  for (int i = 0; i < 4; ++i) {  // 1 + 2 + 4 + 8 of the 16 that can be saved up
+    EXPECT_TRUE(health_.spend_hedge()) << i;
+    health_.hedge_ended(false);
+  }
+  EXPECT_FALSE(health_.spend_hedge());
+  for (int i = 0; i < 10'000; ++i) health_.succeeded(1ms);
+  EXPECT_TRUE(health_.spend_hedge()) << "the price has an upper bound";
+  health_.hedge_ended(true);
+  for (int i = 0; i < 20; ++i) health_.succeeded(1ms);
+  EXPECT_TRUE(health_.spend_hedge()) << "after one that won it is one again";
+}
+
+}  // namespace
+}  // namespace cachey::origin

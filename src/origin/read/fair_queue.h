@@ -1,0 +1,72 @@
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "origin/read/interest.h"
+#include "rt/waiter.h"
+
+namespace cachey::origin {
+
+/// One who waits for his turn at a bucket. In the frame of the coroutine that waits; all fields
+/// under the queue's mutex.
+struct Turn : boost::intrusive::list_base_hook<> {
+  Turn(std::string_view its_kind, const Purpose& its_purpose)
+      : kind(its_kind), purpose(its_purpose) {}
+
+  const std::string_view kind;
+  const Purpose purpose;
+  bool demand = true;
+  bool granted = false;
+  double charged = 0;            // bytes, when it was granted
+  rt::Waiter* waiter = nullptr;  // while its coroutine waits
+};
+
+/// Whose turn it is, of those that wait for one bucket: demand before speculation, and within
+/// either, kind by kind as much of what is handed out: the kind that has had least is next
+/// (start-time fair queueing; Goyal, Vin, Cheng, SIGCOMM 1996). First come, first served within a
+/// kind. Not synchronized; the turns outlive their stay.
+class FairQueue {
+ public:
+  /// Kinds that have had something but wait for nothing are forgotten past this.
+  static constexpr size_t kKindsMax = 1000;
+
+  void push(Turn& turn);
+  void remove(Turn& turn);
+  /// Takes turns whose purpose has become demand out of speculation. Returns how many.
+  size_t look_again();
+
+  [[nodiscard]] bool empty() const { return demand_ + speculation_ == 0; }
+  [[nodiscard]] size_t size() const { return demand_ + speculation_; }
+  [[nodiscard]] size_t demand() const { return demand_; }
+  [[nodiscard]] size_t speculation() const { return speculation_; }
+
+  /// The next turn, demand if there is any. REQUIRES: not empty.
+  [[nodiscard]] Turn& front();
+  /// Takes out the next turn, for which `kind` is charged `cost`. REQUIRES: not empty.
+  Turn& pop(double cost);
+  /// What a kind was charged was wrong by so much.
+  void correct(std::string_view kind, double by);
+
+ private:
+  using Turns = boost::intrusive::list<Turn>;
+  struct Kind {
+    double used = 0;  // virtual time: what it has had, or could have had
+    Turns demand;
+    Turns speculation;
+  };
+
+  [[nodiscard]] Kind& kind_of(std::string_view name);
+  [[nodiscard]] Kind& next_kind();
+
+  std::map<std::string, Kind, std::less<>> kinds_;
+  double now_ = 0;  // `used` of the kind that was served last, before it was charged
+  size_t demand_ = 0;
+  size_t speculation_ = 0;
+};
+
+}  // namespace cachey::origin

@@ -1,0 +1,96 @@
+#include "origin/read/fair_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <string>
+
+namespace cachey::origin {
+namespace {
+
+class FairQueueTest : public ::testing::Test {
+ protected:
+  void push(const std::string& kind, const Purpose& purpose = {}) {
+    queue_.push(turns_.emplace_back(kinds_.emplace_back(kind), purpose));
+  }
+  std::string pop(double cost = 1) { return std::string(queue_.pop(cost).kind); }
+  ~FairQueueTest() override {
+    while (!queue_.empty()) (void)queue_.pop(1);
+  }
+
+  std::deque<std::string> kinds_;
+  std::deque<Turn> turns_;
+  FairQueue queue_;
+};
+
+TEST_F(FairQueueTest, KindsTakeTurnsHoweverManyOfEachWait) {
+  for (int i = 0; i < 100; ++i) push("many");
+  for (int i = 0; i < 10; ++i) push("few");
+  std::map<std::string, int> served;
+  for (int i = 0; i < 20; ++i) ++served[pop()];
+  EXPECT_EQ(served["many"], 10);
+  EXPECT_EQ(served["few"], 10);
+}
+
+TEST_F(FairQueueTest, WhatCountsIsHowMuchNotHowOften) {
+  for (int i = 0; i < 100; ++i) push("large");
+  for (int i = 0; i < 100; ++i) push("small");
+  std::map<std::string, double> had;
+  while (queue_.size() > 50) {
+    const bool large = queue_.front().kind == "large";
+    const double cost = large ? 10 : 1;
+    had[pop(cost)] += cost;
+  }
+  EXPECT_NEAR(had["small"], 100, 1);
+  EXPECT_GE(had["large"], 100);
+}
+
+TEST_F(FairQueueTest, WhoWaitedForNothingHasSavedNothingUp) {
+  for (int i = 0; i < 100; ++i) push("busy");
+  for (int i = 0; i < 50; ++i) (void)pop();
+  for (int i = 0; i < 50; ++i) push("late");
+  std::map<std::string, int> served;
+  for (int i = 0; i < 20; ++i) ++served[pop()];
+  EXPECT_NEAR(served["late"], 10, 1);
+}
+
+TEST_F(FairQueueTest, AWrongChargeIsMadeGood) {
+  for (int i = 0; i < 20; ++i) push("a");
+  for (int i = 0; i < 20; ++i) push("b");
+  EXPECT_EQ(pop(), "a");
+  queue_.correct("a", 5);  // it was 6
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(pop(), "b");
+}
+
+TEST_F(FairQueueTest, DemandBeforeSpeculationUntilThatIsDemandToo) {
+  Interest interest;
+  push("speculating", {&interest, 0b10});
+  push("demanding");
+  push("demanding");
+  EXPECT_EQ(pop(), "demanding");
+  EXPECT_TRUE(interest.add(0b01));
+  EXPECT_EQ(queue_.look_again(), 0u) << "nobody waits for that part";
+  EXPECT_TRUE(interest.add(0b11));
+  EXPECT_FALSE(interest.add(0b11));
+  EXPECT_EQ(queue_.look_again(), 1u);
+  EXPECT_EQ(pop(), "speculating");
+}
+
+TEST_F(FairQueueTest, FirstComeFirstServedWithinAKind) {
+  for (int i = 0; i < 3; ++i) push("k");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(&queue_.pop(1), &turns_[static_cast<size_t>(i)]);
+}
+
+TEST_F(FairQueueTest, KindsThatWaitForNothingAreForgottenInTheEnd) {
+  for (size_t i = 0; i < 3 * FairQueue::kKindsMax; ++i) {
+    push("kind-" + std::to_string(i));
+    (void)pop();
+  }
+  push("a");
+  push("b");
+  EXPECT_EQ(pop(), "a");
+}
+
+}  // namespace
+}  // namespace cachey::origin

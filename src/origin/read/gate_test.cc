@@ -1,0 +1,170 @@
+#include "origin/read/gate.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/units.h"
+#include "rt/testing/virtual_worker.h"
+
+namespace cachey::origin {
+namespace {
+
+using namespace std::chrono_literals;
+
+class GateTest : public ::testing::Test {
+ protected:
+  void limit(const GateLimits& limits) {
+    gate_ = std::make_unique<Gate>(limits, world_.clock(), metrics_);
+  }
+
+  /// One after the other, each under way for `takes` and `bytes` long.
+  rt::Task<void> ask(std::string kind, int times, std::chrono::milliseconds takes, uint64_t bytes,
+                     Purpose purpose) {
+    for (int i = 0; i < times; ++i) {
+      const Gate::Visitor visitor("b", kind, purpose);
+      const MonoTime deadline = world_.clock().mono() + patience_;
+      Result<Gate::Pass> pass = co_await gate_->enter(world_.worker(), visitor, deadline);
+      if (!pass) {
+        ++refused_;
+        continue;
+      }
+      ++under_way_;
+      most_ = std::max(most_, under_way_);
+      pass->comes(bytes);
+      co_await world_.worker().timers().sleep(takes);
+      --under_way_;
+      ++served_[kind];
+      bytes_ += bytes;
+    }
+  }
+  void start(const std::string& kind, int times, std::chrono::milliseconds takes,
+             uint64_t bytes = 1, const Purpose& purpose = {}) {
+    world_.worker().tasks().spawn(ask(kind, times, takes, bytes, purpose));
+    world_.pass(0ms);
+    world_.worker().io().poll();
+  }
+  void finish() {
+    while (world_.worker().tasks().size() > 0) world_.pass(100ms);
+  }
+
+  VirtualWorker world_;
+  Metrics metrics_;
+  std::unique_ptr<Gate> gate_;
+  std::chrono::milliseconds patience_{3'600'000};
+  std::map<std::string, int> served_;
+  int under_way_ = 0;
+  int most_ = 0;
+  int refused_ = 0;
+  uint64_t bytes_ = 0;
+};
+
+TEST_F(GateTest, NoMoreThanTheLimitAreUnderWay) {
+  limit({.requests = 4});
+  for (int i = 0; i < 50; ++i) start("k", 10, 20ms);
+  finish();
+  EXPECT_EQ(most_, 4);
+  EXPECT_EQ(served_["k"], 500);
+}
+
+TEST_F(GateTest, WithoutALimitNobodyWaits) {
+  limit({.requests = 0});
+  for (int i = 0; i < 50; ++i) start("k", 1, 20ms);
+  EXPECT_EQ(most_, 50);
+  finish();
+}
+
+TEST_F(GateTest, TwoKindsGetTheSameHoweverManyAskForEach) {
+  limit({.requests = 4});
+  for (int i = 0; i < 100; ++i) start("ten", 100, 20ms);
+  for (int i = 0; i < 10; ++i) start("one", 100, 20ms);
+  world_.pass(5s);
+  EXPECT_GT(served_["one"], 200);
+  EXPECT_NEAR(served_["one"], served_["ten"], 0.1 * served_["ten"]);
+  finish();
+}
+
+TEST_F(GateTest, SpeculationNeverDelaysDemand) {
+  limit({.requests = 8});
+  const Interest nobody;
+  for (int i = 0; i < 50; ++i) start("ahead", 20, 200ms, 1, {&nobody, 1});
+  EXPECT_EQ(under_way_, 6) << "a quarter of the room is kept";
+  for (int i = 0; i < 2; ++i) start("k", 10, 20ms);
+  world_.pass(700ms);
+  EXPECT_EQ(served_["k"], 20) << "as if there were no speculation";
+  finish();
+}
+
+TEST_F(GateTest, SpeculationThatSomebodyWaitsForGoesFirst) {
+  limit({.requests = 1});
+  Interest nobody;
+  Interest somebody;
+  start("k", 1, 1s);
+  for (int i = 0; i < 20; ++i) start("ahead", 1, 1s, 1, {&nobody, 1});
+  start("wanted", 1, 1s, 1, {&somebody, 4});
+  somebody.add(4);
+  gate_->look_again();
+  world_.pass(2500ms);
+  EXPECT_EQ(served_["wanted"], 1);
+  EXPECT_EQ(served_["ahead"], 0);
+  finish();
+}
+
+TEST_F(GateTest, WhoseTurnDoesNotComeInTimeIsRefused) {
+  limit({.requests = 1});
+  patience_ = 300ms;
+  start("k", 1, 10s);
+  start("k", 1, 10s);
+  world_.pass(280ms);
+  EXPECT_EQ(refused_, 0);
+  world_.pass(60ms);
+  EXPECT_EQ(refused_, 1);
+  finish();
+  start("k", 1, 10ms);
+  EXPECT_EQ(under_way_, 1) << "he who left holds no place";
+  finish();
+}
+
+TEST_F(GateTest, ALimitedNumberWaits) {
+  limit({.requests = 1});
+  for (size_t i = 0; i < Gate::kWaitingMax + 101; ++i) start("k", 1, 0ms);
+  finish();
+  EXPECT_EQ(refused_, 100);
+  EXPECT_EQ(served_["k"], static_cast<int>(Gate::kWaitingMax) + 1);
+}
+
+TEST_F(GateTest, BytesASecondAreLimitedOnAverage) {
+  limit({.requests = 0, .bytes_per_second = 10 * kMiB});
+  for (int i = 0; i < 20; ++i) start("k", 20, 20ms, 700 * kKiB);
+  world_.pass(20s);
+  const double rate = static_cast<double>(bytes_) / 20 / kMiB;
+  EXPECT_GT(rate, 8.5);
+  EXPECT_LT(rate, 11);
+  finish();
+}
+
+TEST_F(GateTest, BandwidthIsSharedEvenlyByKinds) {
+  limit({.requests = 0, .bytes_per_second = 10 * kMiB});
+  for (int i = 0; i < 40; ++i) start("many", 8, 20ms, kMiB);
+  for (int i = 0; i < 4; ++i) start("few", 50, 20ms, kMiB);
+  world_.pass(30s);
+  EXPECT_GT(served_["few"], 100);
+  EXPECT_NEAR(served_["few"], served_["many"], 0.2 * served_["many"]);
+  finish();
+}
+
+TEST_F(GateTest, WhatNobodyNeedsTakesNoTurnFromAnyone) {
+  limit({.requests = 4});
+  const Gate::Visitor visitor("b", "k", {});
+  std::optional<Gate::Pass> first = gate_->try_enter(visitor);
+  std::optional<Gate::Pass> second = gate_->try_enter(visitor);
+  std::optional<Gate::Pass> third = gate_->try_enter(visitor);
+  EXPECT_TRUE(first && second && third);
+  EXPECT_FALSE(gate_->try_enter(visitor)) << "the last quarter is demand's";
+  EXPECT_TRUE(gate_->try_enter(Gate::Visitor("another", "k", {}))) << "each bucket has its own";
+}
+
+}  // namespace
+}  // namespace cachey::origin

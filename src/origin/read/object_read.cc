@@ -1,0 +1,335 @@
+#include "origin/read/object_read.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "origin/finality.h"
+
+namespace cachey::origin {
+namespace {
+
+using std::chrono::milliseconds;
+
+Error changed() { return {ErrorKind::kChanged, "the object changed while it was read"}; }
+
+}  // namespace
+
+ObjectRead::~ObjectRead() {
+  if (body_ != nullptr) body_->give_up();
+}
+
+rt::Task<Result<void>> ObjectRead::open() {
+  Result<void> opened = co_await ask_buckets(terms_.order, terms_.range);
+  if (!opened) co_return opened;
+  bucket_ = body_bucket_;
+  opened_ = true;
+  co_return opened;
+}
+
+GetRequest ObjectRead::request_for(size_t bucket, ByteRange range) const {
+  GetRequest request;
+  request.bucket = terms_.buckets[bucket];
+  request.key = terms_.key;
+  request.range = range;
+  request.config = terms_.config;
+  request.request_id = terms_.request_id;
+  if (opened_) {
+    request.if_match = info_.etag;
+  } else if (terms_.version) {
+    request.if_match = terms_.version->etag;
+  }
+  return request;
+}
+
+/// Bucket after bucket, each within what is left of the request's time.
+rt::Task<Result<void>> ObjectRead::ask_buckets(BucketOrder order, ByteRange range) {
+  const MonoTime began = worker_.timers().now();
+  std::optional<Error> failure;
+  for (size_t turn = 0; turn < order.count; ++turn) {
+    const size_t bucket = order.index[turn];
+    const bool last = turn + 1 == order.count;
+    GetRequest request = request_for(bucket, range);
+    if (auto& limit = request.config.operation_timeout) {
+      *limit = time_left(*limit, began);
+      if (!last) *limit -= *limit / kSecondTurnShare;
+    }
+    Result<PendingGetPtr> answer = co_await ask(bucket, std::move(request), last);
+    Result<void> good;
+    if (answer) {
+      good = accept(bucket, std::move(*answer), range);
+    } else {
+      good = std::unexpected(std::move(answer.error()));
+    }
+    // Past the end of what has begun to come: a bucket with another version of it.
+    if (opened_ && !good && good.error().kind() == ErrorKind::kRangeNotSatisfiable)
+      good = std::unexpected(changed());
+    if (good || !worth_another_bucket(good.error().kind())) co_return good;
+    failure = failure ? less_final(*failure, good.error()) : good.error();
+  }
+  co_return std::unexpected(std::move(*failure));
+}
+
+/// Takes an answer for the body, if it is one to the question.
+Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange asked) {
+  const ObjectInfo& info = get->stream().info();
+  const ByteRange expected{asked.begin, std::min(asked.end, info.size)};
+  const ObjectInfo* version = terms_.version ? &*terms_.version : nullptr;
+  if (opened_) version = &info_;
+  std::optional<Error> fault;
+  if (version != nullptr && !info.same_version(*version)) {
+    fault = changed();
+  } else if (expected.empty() || get->stream().range() != expected) {
+    fault =
+        Error(ErrorKind::kUpstream, "the origin's answer does not fit the range it was asked for");
+  }
+  if (fault) {
+    context_.buckets.failed(terms_.buckets[bucket], fault->kind());
+    get->give_up();
+    return std::unexpected(std::move(*fault));
+  }
+  if (!opened_) {
+    info_ = info;
+    range_ = expected;
+  }
+  body_bucket_ = bucket;
+  body_ = std::move(get);
+  return {};
+}
+
+Gate::Visitor ObjectRead::visitor_to(size_t bucket) const {
+  return {terms_.buckets[bucket], terms_.kind, terms_.purpose};
+}
+
+/// Waits until the bucket may be asked; not for long where there is another (`last` is false).
+/// Takes the time from the request's limit.
+rt::Task<Result<Gate::Pass>> ObjectRead::turn_at(size_t bucket, RequestConfig& config, bool last) {
+  const std::string& name = terms_.buckets[bucket];
+  const Error down(ErrorKind::kThrottled,
+                   fmt::format("bucket {} failed again and again and is not asked for a moment",
+                               log::quoted(name)));
+  if (context_.buckets.is_down(name)) {
+    context_.metrics.refused.add();
+    co_return std::unexpected(down);
+  }
+  const MonoTime came = worker_.timers().now();
+  auto& limit = config.operation_timeout;
+  const milliseconds patience = limit.value_or(Gate::kPatience);
+  const MonoTime deadline = came + (last ? patience : patience / kSecondTurnShare);
+  const Gate::Visitor visitor = visitor_to(bucket);
+  Result<Gate::Pass> pass = co_await context_.gate.enter(worker_, visitor, deadline);
+  if (!pass) co_return pass;
+  if (limit) *limit = time_left(*limit, came);
+  if (!context_.buckets.may_ask(name)) {
+    context_.metrics.refused.add();
+    co_return std::unexpected(down);
+  }
+  co_return pass;
+}
+
+milliseconds ObjectRead::time_left(milliseconds limit, MonoTime since) const {
+  const auto used = std::chrono::duration_cast<milliseconds>(worker_.timers().now() - since);
+  return std::max(limit - used, milliseconds(0));
+}
+
+/// The first good answer of a request and, where that is late, of a second one.
+rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest request, bool last) {
+  const std::string& name = terms_.buckets[bucket];
+  Result<Gate::Pass> pass = co_await turn_at(bucket, request.config, last);
+  if (!pass) co_return std::unexpected(std::move(pass.error()));
+  std::array<PendingGetPtr, 2> gets;
+  gets[0] = PendingGet::send(worker_, context_.origin, request, std::move(*pass), wakeup_);
+  const auto delay = context_.buckets.hedge_delay(name);
+  std::optional<MonoTime> hedge_at;
+  if (delay) hedge_at = gets[0]->sent_at() + *delay;
+  std::optional<Error> failure;  // of the one that has failed while the other is awaited
+  while (true) {
+    for (PendingGetPtr& get : gets) {
+      if (get == nullptr || !get->answered()) continue;
+      const bool is_hedge = &get == &gets[1];
+      PendingGetPtr& other = is_hedge ? gets[0] : gets[1];
+      const PendingGetPtr answered = std::exchange(get, nullptr);
+      record(bucket, *answered);
+      const Error* const failed = answered->failure();
+      if (is_hedge) hedge_ended(name, failed == nullptr);
+      if (failed != nullptr && other != nullptr && !settles_the_bucket(failed->kind())) {
+        failure = *failed;
+        continue;
+      }
+      if (other != nullptr) {
+        if (!is_hedge) hedge_ended(name, false);
+        give_up(*other);
+      }
+      if (failed == nullptr) co_return answered;
+      co_return std::unexpected(failure ? less_final(*failure, *failed) : *failed);
+    }
+    if (hedge_at && worker_.timers().now() >= *hedge_at) {
+      GetRequest second = request;
+      if (auto& limit = second.config.operation_timeout)
+        *limit = time_left(*limit, gets[0]->sent_at());
+      gets[1] = hedge(bucket, std::move(second));
+      hedge_at.reset();
+    }
+    if (hedge_at) {
+      co_await wakeup_.wait_until(*hedge_at);
+    } else {
+      co_await wakeup_.wait();
+    }
+  }
+}
+
+/// Whether a client has limits of its own that are too short for their end to say anything of the
+/// bucket.
+bool ObjectRead::impatient(const std::string& name, const RequestConfig& config) const {
+  const auto usual = context_.buckets.hedge_delay(name).value_or(std::chrono::nanoseconds(0));
+  const auto patience = std::max<std::chrono::nanoseconds>(kPatienceMin, kPatience * usual);
+  const auto shorter = [patience](const std::optional<milliseconds>& limit) {
+    return limit && *limit < patience;
+  };
+  return shorter(config.connect_timeout) || shorter(config.first_byte_timeout) ||
+         shorter(config.attempt_timeout) || shorter(config.operation_timeout);
+}
+
+void ObjectRead::record(size_t bucket, const PendingGet& get) {
+  const std::string& name = terms_.buckets[bucket];
+  if (const Error* failure = get.failure()) {
+    const bool late = failure->kind() == ErrorKind::kTimeout;
+    if (late && impatient(name, get.request().config)) return;
+    context_.buckets.failed(name, failure->kind());
+  } else {
+    context_.buckets.answered(name, worker_.timers().now() - get.sent_at());
+  }
+}
+
+/// A second request beside the one that is under way, or null where its time is up, the bucket's
+/// budget says no, or it is busy.
+PendingGetPtr ObjectRead::hedge(size_t bucket, GetRequest request) {
+  if (request.config.operation_timeout == milliseconds(0)) return nullptr;
+  request.fresh_connection = true;  // whatever keeps the first one may be its connection
+  std::optional<Gate::Pass> pass = context_.gate.try_enter(visitor_to(bucket));
+  if (!pass || !context_.buckets.spend_hedge(terms_.buckets[bucket])) {
+    context_.metrics.hedges_denied.add();
+    return nullptr;
+  }
+  context_.metrics.hedges_issued.add();
+  return PendingGet::send(worker_, context_.origin, std::move(request), std::move(*pass), wakeup_);
+}
+
+void ObjectRead::hedge_ended(const std::string& name, bool won) {
+  context_.buckets.hedge_ended(name, won);
+  if (!won) return;
+  context_.metrics.hedges_won.add();
+  hedged_ = true;
+}
+
+/// Of two requests, the one that lost.
+void ObjectRead::give_up(PendingGet& loser) {
+  context_.metrics.wasted_bytes.add(loser.bytes_unused());
+  loser.give_up();
+}
+
+rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
+  while (true) {
+    Result<void> ended = co_await read_body(sink);
+    if (ended) co_return ended;
+    context_.buckets.failed(terms_.buckets[body_bucket_], ended.error().kind());
+    const uint64_t begun = body_->request().range.begin;
+    const uint64_t brought = body_->position() - begun;
+    fruitless_ = brought * kFruitfulShare >= range_.end - begun ? 0 : fruitless_ + 1;
+    if (!may_resume(ended.error())) co_return ended;
+    Result<void> resumed = co_await resume();
+    if (!resumed) co_return resumed;
+  }
+}
+
+/// The body that has begun, or the one of a second request where the first stops, to its end.
+rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
+  const std::string& name = terms_.buckets[body_bucket_];
+  PendingGetPtr second;
+  MonoTime stopped_at;  // when the last byte before the second request came
+  MonoTime looked = worker_.timers().now();
+  body_->read_body(sink);
+  while (!body_->body_ended()) {
+    if (second != nullptr && second->answered()) {
+      record(body_bucket_, *second);
+      const bool stopped = body_->last_arrival() == stopped_at && body_->bytes_unused() == 0;
+      bool won = false;
+      if (second->failure() == nullptr && stopped) won = co_await take_over(second);
+      hedge_ended(name, won);
+      if (won) {
+        second.reset();
+        body_->read_body(sink);
+      } else {
+        give_up(*std::exchange(second, nullptr));
+      }
+      looked = worker_.timers().now();
+      continue;
+    }
+    const auto delay = context_.buckets.hedge_delay(name);
+    if (second != nullptr || !delay) {
+      co_await wakeup_.wait();
+      continue;
+    }
+    const MonoTime moved = std::max(looked, body_->last_arrival());
+    const MonoTime next = moved + std::max<std::chrono::nanoseconds>(*delay, kStoppedMin);
+    if (worker_.timers().now() < next) {
+      co_await wakeup_.wait_until(next);
+      continue;
+    }
+    looked = worker_.timers().now();
+    if (body_->bytes_unused() != 0) continue;  // it is we who are late
+    stopped_at = body_->last_arrival();
+    second =
+        hedge(body_bucket_, request_for(body_bucket_, ByteRange{body_->position(), range_.end}));
+  }
+  if (second != nullptr) {
+    hedge_ended(name, false);
+    give_up(*second);
+  }
+  co_return body_->body_end();
+}
+
+/// Stops the body and puts the answered `second` in its place. False: the body went on after all,
+/// or `second` does not fit.
+rt::Task<bool> ObjectRead::take_over(PendingGetPtr second) {
+  const PendingGetPtr first = body_;
+  first->stop();
+  while (!first->body_ended()) co_await wakeup_.wait();
+  const ByteRange left{first->position(), range_.end};
+  if (first->body_end() || second->request().range != left) co_return false;
+  context_.metrics.wasted_bytes.add(first->bytes_unused());
+  const Result<void> taken = accept(body_bucket_, std::move(second), left);
+  co_return taken.has_value();
+}
+
+bool ObjectRead::may_resume(const Error& error) const {
+  if (resumes_ >= kResumesMax) return false;
+  // We stopped it, for one that turned out not to fit: no failure, whatever may be tried.
+  if (error.kind() == ErrorKind::kCancelled) return true;
+  // Which of the bytes are wrong nobody knows, and what was delivered cannot be taken back.
+  const bool delivered = body_->position() != body_->request().range.begin;
+  if (error.kind() == ErrorKind::kDamaged && delivered) return false;
+  const uint32_t tries = terms_.config.attempts_max.value_or(kFruitlessMax);
+  return speaks_against_the_store(error.kind()) && tries > 1 && fruitless_ < tries;
+}
+
+/// A new body from the next byte on: from the same bucket, or where that has brought nothing, from
+/// the other.
+rt::Task<Result<void>> ObjectRead::resume() {
+  ++resumes_;
+  context_.metrics.resumes.add();
+  if (fruitless_ > 0) co_await worker_.timers().sleep(kResumePause * fruitless_);
+  BucketOrder order = terms_.order;
+  const bool stay = fruitless_ == 0;
+  if ((order.index[0] == body_bucket_) != stay && order.count > 1) {
+    std::swap(order.index[0], order.index[1]);
+  }
+  const ByteRange left{body_->position(), range_.end};
+  co_return co_await ask_buckets(order, left);
+}
+
+}  // namespace cachey::origin

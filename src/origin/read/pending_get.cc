@@ -1,0 +1,93 @@
+#include "origin/read/pending_get.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "base/check.h"
+
+namespace cachey::origin {
+
+PendingGet::PendingGet(rt::Worker& worker, GetRequest request, Gate::Pass pass, rt::Wakeup& wakeup)
+    : worker_(worker),
+      request_(std::move(request)),
+      sent_at_(worker.timers().now()),
+      wakeup_(&wakeup),
+      pass_(std::move(pass)),
+      position_(request_.range.begin),
+      last_arrival_(sent_at_) {}
+
+PendingGetPtr PendingGet::send(rt::Worker& worker, Origin& origin, GetRequest request,
+                               Gate::Pass pass, rt::Wakeup& wakeup) {
+  auto get = std::make_shared<PendingGet>(worker, std::move(request), std::move(pass), wakeup);
+  get->request_.stop = get->stop_.get_token();
+  worker.tasks().spawn(ask(get, origin));
+  return get;
+}
+
+rt::Task<void> PendingGet::ask(PendingGetPtr self, Origin& origin) {
+  GetRequest request = self->request_;
+  try {
+    Result<std::unique_ptr<GetStream>> answer =
+        co_await origin.get(self->worker_, std::move(request));
+    self->answer_ = std::move(answer);
+  } catch (const std::exception& failure) {
+    self->answer_ = fail(ErrorKind::kInternal, failure.what());
+  }
+  if (self->failure() == nullptr) {
+    self->pass_->comes(self->stream().range().size());
+  } else {
+    self->pass_.reset();
+  }
+  self->tell();
+}
+
+void PendingGet::read_body(ByteSink& sink) {
+  CHECK(answered() && failure() == nullptr);
+  worker_.tasks().spawn(pump(shared_from_this(), sink));
+}
+
+rt::Task<void> PendingGet::pump(PendingGetPtr self, ByteSink& sink) {
+  Result<void> ended;
+  try {
+    while (self->position_ < self->stream().range().end && ended) {
+      ended = co_await self->read_some(sink);
+    }
+  } catch (const std::exception& failure) {
+    ended = fail(ErrorKind::kInternal, failure.what());
+  }
+  self->body_end_ = std::move(ended);
+  self->pass_.reset();
+  self->tell();
+}
+
+rt::Task<Result<void>> PendingGet::read_some(ByteSink& sink) {
+  std::span<std::byte> into = sink.room(position_);
+  into = into.first(std::min<uint64_t>(into.size(), stream().range().end - position_));
+  Result<size_t> got = co_await stream().read(into);
+  if (!got) co_return std::unexpected(std::move(got.error()));
+  CHECK(*got > 0 && *got <= into.size());
+  const ByteRange arrived{position_, position_ + *got};
+  position_ = arrived.end;
+  last_arrival_ = worker_.timers().now();
+  sink.arrived(arrived);
+  co_return Result<void>();
+}
+
+uint64_t PendingGet::bytes_unused() {
+  if (!answered() || failure() != nullptr) return 0;
+  const uint64_t came = stream().progress();
+  const uint64_t used = position_ - request_.range.begin;
+  return came - std::min(came, used);
+}
+
+void PendingGet::give_up() {
+  wakeup_ = nullptr;
+  stop_.request_stop();
+}
+
+void PendingGet::tell() {
+  if (wakeup_ != nullptr) wakeup_->notify();
+}
+
+}  // namespace cachey::origin

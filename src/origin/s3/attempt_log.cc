@@ -1,0 +1,23 @@
+#include "origin/s3/attempt_log.h"
+
+#include "base/log.h"
+#include "origin/finality.h"
+
+namespace cachey::origin {
+
+void log_failed_attempt(const GetRequest& request, const Error& error, uint32_t number,
+                        bool retry) {
+  const bool surprises =
+      speaks_against_the_store(error.kind()) || error.kind() == ErrorKind::kRefused;
+  const auto write = surprises ? log::warn : log::debug;
+  write("origin attempt failed", {{"bucket", request.bucket},
+                                  {"key", request.key},
+                                  {"first", request.range.begin},
+                                  {"attempt", number},
+                                  {"retry", retry},
+                                  {"error", to_string(error.kind())},
+                                  {"text", error.message()},
+                                  {"request_id", request.request_id}});
+}
+
+}  // namespace cachey::origin

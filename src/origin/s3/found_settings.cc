@@ -1,0 +1,49 @@
+#include "origin/s3/found_settings.h"
+
+#include <fmt/format.h>
+
+#include "origin/credentials/credentials_provider.h"
+#include "origin/credentials/instance_region.h"
+#include "origin/finality.h"
+
+namespace cachey::origin {
+namespace {
+
+/// That a setting is not found, or that those who know it do not answer, says nothing of the store.
+/// `in_time`: it is not the request's own limit that has ended the search.
+Error not_the_stores(const Error& error, bool in_time) {
+  const bool out_of_time = error.kind() == ErrorKind::kTimeout && !in_time;
+  if (out_of_time || !speaks_against_the_store(error.kind())) return error;
+  return {ErrorKind::kRefused, error.message()};
+}
+
+}  // namespace
+
+rt::Task<Result<std::string>> find_region(const S3Config& config, rt::Worker& worker,
+                                          MonoTime deadline) {
+  constexpr const char* kMissing =
+      "a region must be set when sending requests to S3: set AWS_REGION";
+  if (!config.region.empty()) co_return config.region;
+  if (!config.instance_region) co_return fail(ErrorKind::kRefused, kMissing);
+  Result<std::string> found = co_await config.instance_region->get(worker, deadline);
+  if (found) co_return found;
+  const Error missing(found.error().kind(),
+                      fmt::format("{} ({})", kMissing, found.error().message()));
+  co_return std::unexpected(not_the_stores(missing, worker.timers().now() < deadline));
+}
+
+rt::Task<Result<CredentialsPtr>> find_credentials(const S3Config& config, rt::Worker& worker,
+                                                  MonoTime deadline) {
+  if (config.anonymous) co_return nullptr;
+  if (!config.credentials) co_return fail(ErrorKind::kDenied, "no credentials");
+  Result<CredentialsPtr> found = co_await config.credentials->get(worker, deadline);
+  if (found) co_return found;
+  co_return std::unexpected(not_the_stores(found.error(), worker.timers().now() < deadline));
+}
+
+rt::Task<void> look_ahead(const S3Config& config, rt::Worker& worker) {
+  const Result<std::string> region = co_await find_region(config, worker, MonoTime::max());
+  const Result<CredentialsPtr> found = co_await find_credentials(config, worker, MonoTime::max());
+}
+
+}  // namespace cachey::origin

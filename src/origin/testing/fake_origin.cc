@@ -1,0 +1,140 @@
+#include "origin/testing/fake_origin.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "rt/wakeup.h"
+
+namespace cachey::origin {
+
+namespace {
+
+Error cancelled() { return {ErrorKind::kCancelled, "nobody waits for the answer"}; }
+
+}  // namespace
+
+class FakeOrigin::Stream final : public GetStream {
+ public:
+  Stream(rt::Worker& worker, const Object& object, const GetRequest& request, Behaviour behaviour,
+         std::atomic<uint64_t>& sent)
+      : worker_(worker),
+        seed_(object.seed),
+        range_{request.range.begin, std::min(request.range.end, object.size)},
+        at_(range_.begin),
+        behaviour_(std::move(behaviour)),
+        stop_(request.stop),
+        sent_(sent) {
+    info_.etag = object.etag;
+    info_.size = object.size;
+    info_.last_modified = object.last_modified;
+  }
+
+  const ObjectInfo& info() const override { return info_; }
+  ByteRange range() const override { return range_; }
+  uint64_t progress() override { return at_ - range_.begin; }
+
+  rt::Task<Result<size_t>> read(std::span<std::byte> into) override {
+    if (behaviour_.read_delay.count() > 0) {
+      (void)co_await rt::sleep(worker_, behaviour_.read_delay, stop_);
+    }
+    const uint64_t done = progress();
+    if (behaviour_.stall_after == done) {
+      behaviour_.stall_after.reset();
+      (void)co_await rt::sleep(worker_, behaviour_.stall_time, stop_);
+    }
+    if (stop_.stop_requested()) co_return std::unexpected(cancelled());
+    if (behaviour_.cut_after && done >= *behaviour_.cut_after) {
+      co_return fail(ErrorKind::kUpstream, "the body broke off");
+    }
+    uint64_t count = std::min<uint64_t>({into.size(), behaviour_.read_bytes, range_.end - at_});
+    for (const std::optional<uint64_t>& mark : {behaviour_.cut_after, behaviour_.stall_after}) {
+      if (mark && *mark > done) count = std::min(count, *mark - done);
+    }
+    for (uint64_t i = 0; i < count; ++i) into[i] = object_byte(seed_, at_ + i);
+    at_ += count;
+    sent_ += count;
+    if (behaviour_.damaged && at_ == range_.end) co_return fail(ErrorKind::kDamaged, "damaged");
+    co_return count;
+  }
+
+ private:
+  rt::Worker& worker_;
+  const uint64_t seed_;
+  const ByteRange range_;
+  uint64_t at_;
+  Behaviour behaviour_;
+  const std::stop_token stop_;
+  std::atomic<uint64_t>& sent_;
+  ObjectInfo info_;
+};
+
+void FakeOrigin::put(const std::string& bucket, const std::string& key, Object object) {
+  const MutexLock lock(mutex_);
+  objects_[{bucket, key}] = std::move(object);
+}
+
+void FakeOrigin::behave(Behaviour behaviour) {
+  const MutexLock lock(mutex_);
+  behaviour_ = std::move(behaviour);
+}
+
+void FakeOrigin::behave(const std::string& bucket, Behaviour behaviour) {
+  const MutexLock lock(mutex_);
+  by_bucket_[bucket] = std::move(behaviour);
+}
+
+void FakeOrigin::behave_by(std::function<Behaviour(const GetRequest&, size_t)> choose) {
+  const MutexLock lock(mutex_);
+  choose_ = std::move(choose);
+}
+
+std::vector<FakeOrigin::Asked> FakeOrigin::asked() const {
+  const MutexLock lock(mutex_);
+  return asked_;
+}
+
+FakeOrigin::Behaviour FakeOrigin::begin(const GetRequest& request) {
+  std::function<Behaviour(const GetRequest&, size_t)> choose;
+  size_t number = 0;
+  {
+    const MutexLock lock(mutex_);
+    number = asked_.size();
+    asked_.push_back(
+        Asked{request.bucket, request.key, request.range, request.if_match, request.config});
+    const auto found = by_bucket_.find(request.bucket);
+    if (!choose_) return found == by_bucket_.end() ? behaviour_ : found->second;
+    choose = choose_;
+  }
+  return choose(request, number);  // without the lock: it may change what is stored
+}
+
+Result<FakeOrigin::Object> FakeOrigin::answer(const GetRequest& request,
+                                              const Behaviour& behaviour) {
+  if (behaviour.error) return std::unexpected(*behaviour.error);
+  const MutexLock lock(mutex_);
+  const auto found = objects_.find({request.bucket, request.key});
+  if (found == objects_.end()) return fail(ErrorKind::kNotFound, "no such key");
+  if (!request.if_match.empty() && request.if_match != found->second.etag) {
+    return fail(ErrorKind::kChanged, "precondition failed");
+  }
+  if (request.range.begin >= found->second.size) {
+    return std::unexpected(Error::range_not_satisfiable(found->second.size));
+  }
+  return found->second;
+}
+
+rt::Task<Result<std::unique_ptr<GetStream>>> FakeOrigin::get(rt::Worker& worker,
+                                                             GetRequest request) {
+  const Behaviour behaviour = begin(request);
+  if (behaviour.head_delay.count() > 0) {
+    const bool wanted = co_await rt::sleep(worker, behaviour.head_delay, request.stop);
+    if (!wanted) co_return std::unexpected(cancelled());
+  }
+  Result<Object> object = answer(request, behaviour);
+  if (!object) co_return std::unexpected(std::move(object.error()));
+  std::unique_ptr<GetStream> stream =
+      std::make_unique<Stream>(worker, *object, request, behaviour, bytes_sent_);
+  co_return stream;
+}
+
+}  // namespace cachey::origin

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/units.h"
+#include "origin/read/object_read.h"
+#include "origin/testing/fake_origin.h"
+#include "rt/testing/virtual_worker.h"
+
+namespace cachey::origin {
+
+/// A sink that checks each byte, and that none comes twice.
+class CheckedSink final : public ByteSink {
+ public:
+  CheckedSink(uint64_t seed, uint64_t begin) : seed_(seed), next_(begin), buffer_(64 * kKiB) {}
+
+  std::span<std::byte> room(uint64_t) override { return buffer_; }
+  void arrived(ByteRange range) override {
+    in_order = in_order && range.begin == next_;
+    next_ = range.end;
+    bytes += range.size();
+    for (uint64_t at = range.begin; at < range.end; ++at) {
+      right = right && buffer_[at - range.begin] == object_byte(seed_, at);
+    }
+  }
+
+  uint64_t bytes = 0;
+  bool right = true;
+  bool in_order = true;
+
+ private:
+  const uint64_t seed_;
+  uint64_t next_;
+  std::vector<std::byte> buffer_;
+};
+
+struct Got {
+  std::optional<Error> error;
+  bool opened = false;
+  uint64_t bytes = 0;
+  bool right = true;
+  bool hedged = false;
+  size_t bucket = 0;
+  std::chrono::milliseconds took{};
+};
+
+class ObjectReadTest : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kSize = 300'000;
+
+  ObjectReadTest() {
+    for (const char* bucket : {"a", "b"}) origin_.put(bucket, "o", {.size = kSize});
+  }
+
+  rt::Task<Got> read(ReadTerms terms) {
+    Got got;
+    const MonoTime began = world_.clock().mono();
+    ObjectRead read(context_, world_.worker(), std::move(terms));
+    Result<void> done = co_await read.open();
+    got.opened = done.has_value();
+    if (done) {
+      CheckedSink sink(1, read.range().begin);
+      done = co_await read.run(sink);
+      got.bytes = sink.bytes;
+      got.right = sink.right && sink.in_order && (!done || sink.bytes == read.range().size());
+    }
+    if (!done) got.error = std::move(done.error());
+    got.hedged = read.hedged();
+    got.bucket = read.bucket();
+    got.took = std::chrono::duration_cast<std::chrono::milliseconds>(world_.clock().mono() - began);
+    co_return got;
+  }
+
+  Got get(const std::vector<std::string>& buckets = {"a"}, RequestConfig config = {},
+          std::optional<ObjectInfo> version = {}) {
+    return world_.run(read(ReadTerms(buckets, buckets_.rank(buckets), "o", ByteRange{0, kPageBytes},
+                                     config, "", std::move(version))));
+  }
+
+  /// So that there are latencies to compare with, and hedges to spend.
+  void learn(int answers = 100, std::chrono::milliseconds delay = std::chrono::milliseconds(30)) {
+    origin_.behave({.head_delay = delay});
+    for (int i = 0; i < answers; ++i) ASSERT_FALSE(get().error);
+    origin_.behave({});
+    learnt_ = origin_.asked().size();
+  }
+  [[nodiscard]] size_t asked() const { return origin_.asked().size() - learnt_; }
+
+  VirtualWorker world_;
+  Metrics metrics_;
+  FakeOrigin origin_;
+  Buckets buckets_{0.99, world_.clock(), metrics_};
+  Gate gate_{GateLimits{}, world_.clock(), metrics_};
+  ReadMetrics read_metrics_{metrics_};
+  const ReadContext context_{origin_, buckets_, gate_, read_metrics_};
+  size_t learnt_ = 0;
+};
+
+}  // namespace cachey::origin

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/random.h"
+#include "origin/s3/s3_origin.h"
+#include "origin/testing/scripted_server.h"
+#include "origin/testing/test_worker.h"
+
+namespace cachey::origin {
+
+/// An answer's bytes.
+[[nodiscard]] std::string response(const std::string& status, const std::string& headers,
+                                   const std::string& body);
+
+/// 206 with the bytes asked for by `request` of an object with `content`.
+[[nodiscard]] std::string part_of(const std::string& content, const std::string& request);
+
+/// An S3 error with its document.
+[[nodiscard]] std::string error_response(const std::string& status, const std::string& code,
+                                         const std::string& headers = {},
+                                         const std::string& fields = {});
+
+/// Answers every request of a connection from `content`, until the client goes.
+void serve_content(Peer& peer, const std::string& content);
+
+/// An S3 origin with one worker, for a scripted server on loopback. Retries do not wait.
+class S3Harness {
+ public:
+  explicit S3Harness(uint16_t port, bool tls = false);
+  ~S3Harness() { stop(); }
+
+  S3Config config;  ///< may be changed before the first use
+  FixedRandom random{0.0};
+  TestWorkers workers;
+
+  [[nodiscard]] S3Origin& origin();
+  [[nodiscard]] const S3Counters& counters() { return origin().counters(); }
+
+  [[nodiscard]] static GetRequest request(ByteRange range = {0, 100});
+  Fetched fetch(GetRequest request = S3Harness::request()) {
+    return workers.fetch(origin(), std::move(request));
+  }
+  std::future<Fetched> start_fetch(GetRequest request = S3Harness::request()) {
+    return workers.start_fetch(origin(), std::move(request));
+  }
+
+  /// As main does: first the workers, then the origin.
+  void stop();
+
+ private:
+  std::unique_ptr<S3Origin> origin_;
+};
+
+/// Waits until `condition` holds; false where it does not within 5 s.
+template <typename Condition>
+bool eventually(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+}  // namespace cachey::origin

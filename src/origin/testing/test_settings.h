@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "origin/credentials/profile.h"
+#include "origin/environment.h"
+
+namespace cachey::origin {
+
+/// Variables by name, or files by path.
+using Texts = std::map<std::string, std::string>;
+
+inline Environment environment_of(Texts variables) {
+  return [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    if (found == variables.end()) return std::nullopt;
+    return found->second;
+  };
+}
+
+inline FileReader reader_of(Texts files) {
+  return
+      [files = std::move(files)](const std::string& path, size_t bytes_max) -> Result<std::string> {
+        const auto found = files.find(path);
+        if (found == files.end()) return fail(ErrorKind::kNotFound, "no such file");
+        return found->second.substr(0, bytes_max);
+      };
+}
+
+/// The folder with AWS's own test cases, which are replayed where it is there.
+inline std::optional<std::filesystem::path> aws_test_data() {
+  const char* folder = std::getenv("CACHEY_AWS_TEST_DATA");
+  if (folder == nullptr) return std::nullopt;
+  return folder;
+}
+
+inline nlohmann::json json_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  return nlohmann::json::parse(file);
+}
+
+}  // namespace cachey::origin

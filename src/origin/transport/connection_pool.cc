@@ -1,0 +1,235 @@
+#include "origin/transport/connection_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "origin/transport/tunnel.h"
+#include "rt/queued_waiter.h"
+
+// A host's `open` counts its slots: a slot is taken before a connection is opened and freed when
+// the connection is gone, whoever holds it in between (a lease, or the idle list). A caller that
+// finds no slot waits in one of two lists: its host's, where the host is full, or the pool's, where
+// only the pool is. Whatever frees a slot or brings an idle connection wakes one caller, who then
+// looks again; woken, it has no claim, and may have to wait once more.
+
+namespace cachey::origin {
+
+Failure failure_of(const IoFailure& failure) {
+  switch (failure.cause) {
+    case IoFailure::Cause::kTimedOut:
+      return {Error(ErrorKind::kTimeout, failure.text), Retry::kTransient, {}};
+    case IoFailure::Cause::kCertificate:
+      return {Error(ErrorKind::kUpstream, failure.text), Retry::kNever, {}};
+    case IoFailure::Cause::kCancelled:
+      return {Error(ErrorKind::kCancelled, failure.text), Retry::kNever, {}};
+    case IoFailure::Cause::kClosed:
+    case IoFailure::Cause::kOther:
+      break;
+  }
+  return {Error(ErrorKind::kUpstream, failure.text), Retry::kTransient, {}};
+}
+
+void ConnectionPool::Lease::give_back(std::chrono::milliseconds idle) {
+  if (!connection_) return;
+  connection_->end_on({});
+  pool_->keep(*host_, std::move(connection_), idle);
+}
+
+void ConnectionPool::Lease::drop() {
+  if (!connection_) return;
+  connection_.reset();
+  pool_->release(*host_);
+}
+
+ConnectionPool::ConnectionPool(rt::Worker& worker, std::shared_ptr<Resolver> resolver,
+                               std::shared_ptr<boost::asio::ssl::context> tls,
+                               const PoolLimits& limits, std::shared_ptr<S3Counters> counters,
+                               std::shared_ptr<const ProxyRules> proxies)
+    : worker_(worker),
+      resolver_(std::move(resolver)),
+      tls_(std::move(tls)),
+      limits_(limits),
+      counters_(std::move(counters)),
+      proxies_(std::move(proxies)),
+      expiry_([this] { close_expired(); }) {}
+
+rt::Task<Attempt<ConnectionPool::Lease>> ConnectionPool::acquire(Server server,
+                                                                 ConnectOptions options) {
+  for (bool first_turn = true;; first_turn = false) {
+    const std::shared_ptr<Host> host = host_of(server);
+    if (!options.fresh) {
+      if (std::unique_ptr<Connection> idle = take_idle(*host)) {
+        count(counters_->connections_reused);
+        idle->end_on(options.stop);
+        co_return Lease(shared_from_this(), host, std::move(idle), true);
+      }
+    }
+    if (take_slot(*host)) {
+      Lease lease(shared_from_this(), host, std::make_unique<Connection>(worker_, counters_),
+                  false);
+      lease.connection().end_on(options.stop);
+      const MonoTime limit = worker_.timers().now() + options.connect_timeout;
+      const MonoTime deadline = std::min(options.deadline, limit);
+      Attempt<void> opened = co_await open(lease.connection(), host->server, options, deadline);
+      if (!opened) co_return std::unexpected(std::move(opened.error()));
+      co_return std::move(lease);
+    }
+    Attempt<void> waited = co_await wait(host, options.deadline, first_turn, options.stop);
+    if (!waited) co_return std::unexpected(std::move(waited.error()));
+  }
+}
+
+rt::Task<Attempt<void>> ConnectionPool::open(Connection& connection, const Server& server,
+                                             const ConnectOptions& options, MonoTime deadline) {
+  const Proxy* proxy = proxies_ == nullptr ? nullptr : proxies_->proxy_for(server.tls, server.host);
+  const std::string& host = proxy == nullptr ? server.host : proxy->host;
+  const uint16_t port = proxy == nullptr ? server.port : proxy->port;
+  Result<Resolver::Addresses> addresses =
+      co_await resolver_->resolve(host, options.names_since, deadline, options.stop);
+  if (!addresses) co_return std::unexpected(Failure(addresses.error(), Retry::kTransient));
+  IoResult<void> done = co_await connection.connect(std::move(*addresses), port, deadline);
+  resolver_->avoid(host, connection.unreachable());
+  if (!done) co_return std::unexpected(failure_of(done.error()));
+  if (!server.tls) co_return Attempt<void>();
+  if (proxy != nullptr) {
+    Attempt<void> tunnel =
+        co_await open_tunnel(connection, *proxy, server.host, server.port, deadline);
+    if (!tunnel) co_return tunnel;
+    count(counters_->tunnels_opened);
+  }
+  done = co_await connection.handshake(*tls_, server.host, deadline);
+  if (!done) co_return std::unexpected(failure_of(done.error()));
+  co_return Attempt<void>();
+}
+
+rt::Task<Attempt<void>> ConnectionPool::wait(std::shared_ptr<Host> host, MonoTime deadline,
+                                             bool first_turn, std::stop_token stop) {
+  if (waiting_ >= limits_.waiting_max) {
+    forget_if_unused(*host);
+    co_return std::unexpected(Failure(
+        Error(ErrorKind::kOverloaded, "too many requests wait for a connection to the origin")));
+  }
+  const std::shared_ptr<ConnectionPool> self = shared_from_this();
+  const bool host_is_full = host->open >= limits_.connections_per_host_max;
+  rt::WaiterList& list = host_is_full ? host->waiting : waiting_for_any_;
+  QueuedWaiter waiter(worker_.executor(), list);
+  if (first_turn) {
+    waiter.enqueue();
+  } else {
+    waiter.enqueue_first();
+  }
+  ++waiting_;
+  const bool its_turn = co_await waiter.wait_in_list(worker_.timers(), deadline, stop);
+  --waiting_;
+  if (its_turn) co_return Attempt<void>();
+  // There may be room for it at its host: then that is the next one's now.
+  if (host->open < limits_.connections_per_host_max) notify_first(host->waiting);
+  forget_if_unused(*host);
+  if (stop.stop_requested()) {
+    co_return std::unexpected(
+        Failure(Error(ErrorKind::kCancelled, "nobody waits for the connection")));
+  }
+  co_return std::unexpected(
+      Failure(Error(ErrorKind::kOverloaded, "no connection to the origin came free in time"),
+              Retry::kTransient));
+}
+
+std::shared_ptr<ConnectionPool::Host> ConnectionPool::host_of(const Server& server) {
+  const auto found = hosts_.find(server);
+  if (found != hosts_.end()) return found->second;
+  return hosts_.emplace(server, std::make_shared<Host>(server)).first->second;
+}
+
+std::unique_ptr<Connection> ConnectionPool::take_idle(Host& host) {
+  while (!host.idle.empty()) {
+    std::unique_ptr<Connection> connection = std::move(host.idle.back().connection);
+    const bool expired = host.idle.back().expires <= worker_.timers().now();
+    host.idle.pop_back();
+    if (!expired && connection->is_quiet()) return connection;
+    --host.open;
+    --open_;
+  }
+  return nullptr;
+}
+
+bool ConnectionPool::take_slot(Host& host) {
+  if (host.open >= limits_.connections_per_host_max) {
+    if (host.idle.empty()) return false;
+    close_oldest_idle(host);
+  }
+  ++host.open;
+  ++open_;
+  if (open_ <= limits_.connections_max || close_any_idle()) return true;
+  --host.open;
+  --open_;
+  return false;
+}
+
+void ConnectionPool::close_oldest_idle(Host& host) {
+  host.idle.pop_front();
+  --host.open;
+  --open_;
+}
+
+bool ConnectionPool::close_any_idle() {
+  for (const auto& [server, host] : hosts_) {
+    if (host->idle.empty()) continue;
+    const std::shared_ptr<Host> kept = host;
+    close_oldest_idle(*kept);
+    notify_first(kept->waiting);  // for whom its host has room now: the pool's list is his
+    forget_if_unused(*kept);
+    return true;
+  }
+  return false;
+}
+
+void ConnectionPool::keep(Host& host, std::unique_ptr<Connection> connection,
+                          std::chrono::milliseconds idle) {
+  if (idle <= std::chrono::milliseconds(0)) {
+    connection.reset();
+    return release(host);
+  }
+  const MonoTime expires = worker_.timers().now() + idle;
+  host.idle.push_back(Idle(std::move(connection), expires));
+  if (!expiry_.armed() || expires < next_expiry_) arm_expiry(expires);
+  wake_one(host);
+}
+
+void ConnectionPool::release(Host& host) {
+  CHECK(host.open > 0 && open_ > 0);
+  --host.open;
+  --open_;
+  wake_one(host);
+  forget_if_unused(host);
+}
+
+void ConnectionPool::forget_if_unused(Host& host) {
+  if (host.open > 0 || !host.waiting.empty()) return;
+  const auto found = hosts_.find(host.server);
+  if (found != hosts_.end() && found->second.get() == &host) hosts_.erase(found);
+}
+
+void ConnectionPool::wake_one(Host& host) {
+  notify_first(host.waiting.empty() ? waiting_for_any_ : host.waiting);
+}
+
+void ConnectionPool::close_expired() {
+  const MonoTime now = worker_.timers().now();
+  std::optional<MonoTime> next;
+  for (auto entry = hosts_.begin(); entry != hosts_.end();) {
+    const std::shared_ptr<Host> host = (entry++)->second;
+    const auto expired = [now](const Idle& idle) { return idle.expires <= now; };
+    const size_t closed = std::erase_if(host->idle, expired);
+    for (size_t i = 0; i < closed; ++i) release(*host);
+    for (const Idle& idle : host->idle) next = std::min(next.value_or(idle.expires), idle.expires);
+  }
+  if (next) arm_expiry(*next);
+}
+
+void ConnectionPool::arm_expiry(MonoTime when) {
+  next_expiry_ = when;
+  worker_.timers().arm(expiry_, when);
+}
+
+}  // namespace cachey::origin

@@ -1,0 +1,141 @@
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <deque>
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "origin/s3/s3_config.h"
+#include "origin/s3/s3_counters.h"
+#include "origin/transport/connection.h"
+#include "origin/transport/failure.h"
+#include "origin/transport/proxy.h"
+#include "origin/transport/resolver.h"
+#include "rt/waiter.h"
+
+namespace cachey::origin {
+
+/// Whom a connection leads to.
+struct Server {
+  bool tls = false;
+  std::string host;
+  uint16_t port = 0;
+
+  friend auto operator<=>(const Server&, const Server&) = default;
+};
+
+struct ConnectOptions {
+  MonoTime deadline;                          ///< for all of it, waiting for a turn included
+  std::chrono::milliseconds connect_timeout;  ///< for a new one: name, TCP, CONNECT, TLS
+  bool fresh = false;                         ///< not one that has been used before
+  MonoTime names_since{};  ///< for a new one, names that were looked up before are looked up anew
+  /// Ends it, and whatever is done with the connection until it is given back.
+  std::stop_token stop{};
+};
+
+class ConnectionPool;
+
+/// One worker's connections, by server: hands out the one that was used last, opens new ones up to
+/// the limits, and lets callers queue past them. Idle connections are closed before the server does
+/// it. Shared by the origin and the leases, so that a stream may outlive the origin. One worker's
+/// thread.
+class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
+ private:
+  struct Host;
+
+ public:
+  /// The right to use a connection. Ends it when destroyed, unless it was given back.
+  class Lease {
+   public:
+    Lease(std::shared_ptr<ConnectionPool> pool, std::shared_ptr<Host> host,
+          std::unique_ptr<Connection> connection, bool reused)
+        : pool_(std::move(pool)),
+          host_(std::move(host)),
+          connection_(std::move(connection)),
+          reused_(reused) {}
+    Lease(Lease&& other) noexcept = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() { drop(); }
+
+    [[nodiscard]] Connection& connection() { return *connection_; }
+    /// Neither given back nor dropped.
+    [[nodiscard]] bool holds() const { return connection_ != nullptr; }
+    /// It has carried a request before.
+    [[nodiscard]] bool reused() const { return reused_; }
+
+    /// For the next request, if one comes within `idle`. REQUIRES: the last answer was read to its
+    /// end.
+    void give_back(std::chrono::milliseconds idle);
+    /// Closes it.
+    void drop();
+
+   private:
+    std::shared_ptr<ConnectionPool> pool_;
+    std::shared_ptr<Host> host_;
+    std::unique_ptr<Connection> connection_;
+    bool reused_;
+  };
+
+  ConnectionPool(rt::Worker& worker, std::shared_ptr<Resolver> resolver,
+                 std::shared_ptr<boost::asio::ssl::context> tls, const PoolLimits& limits,
+                 std::shared_ptr<S3Counters> counters,
+                 std::shared_ptr<const ProxyRules> proxies = nullptr);
+
+  /// An idle connection or a new one. kTimeout, kUpstream (nobody there, or not who it should be),
+  /// kOverloaded (too many wait already, or none came free in time), kCancelled.
+  [[nodiscard]] rt::Task<Attempt<Lease>> acquire(Server server, ConnectOptions options);
+
+  /// Servers that it has connections to, or callers for.
+  [[nodiscard]] size_t servers() const { return hosts_.size(); }
+
+ private:
+  struct Idle {
+    std::unique_ptr<Connection> connection;
+    MonoTime expires;
+  };
+
+  struct Host {
+    explicit Host(Server name) : server(std::move(name)) {}
+    const Server server;
+    size_t open = 0;        // in use, being opened, or idle
+    std::deque<Idle> idle;  // the one used last stands last
+    rt::WaiterList waiting;
+  };
+
+  [[nodiscard]] std::shared_ptr<Host> host_of(const Server& server);
+  [[nodiscard]] std::unique_ptr<Connection> take_idle(Host& host);
+  [[nodiscard]] bool take_slot(Host& host);
+  void close_oldest_idle(Host& host);
+  [[nodiscard]] bool close_any_idle();
+  [[nodiscard]] rt::Task<Attempt<void>> open(Connection& connection, const Server& server,
+                                             const ConnectOptions& options, MonoTime deadline);
+  [[nodiscard]] rt::Task<Attempt<void>> wait(std::shared_ptr<Host> host, MonoTime deadline,
+                                             bool first_turn, std::stop_token stop);
+  void keep(Host& host, std::unique_ptr<Connection> connection, std::chrono::milliseconds idle);
+  void release(Host& host);
+  void forget_if_unused(Host& host);
+  void wake_one(Host& host);
+  void close_expired();
+  void arm_expiry(MonoTime when);
+
+  rt::Worker& worker_;
+  const std::shared_ptr<Resolver> resolver_;
+  const std::shared_ptr<boost::asio::ssl::context> tls_;
+  const PoolLimits limits_;
+  const std::shared_ptr<S3Counters> counters_;
+  const std::shared_ptr<const ProxyRules> proxies_;  // null: none
+  std::map<Server, std::shared_ptr<Host>> hosts_;    // those with connections or callers
+  size_t open_ = 0;                                  // over all hosts
+  size_t waiting_ = 0;
+  rt::WaiterList waiting_for_any_;  // their host has room, the pool has not
+  rt::TimerWheel::Entry expiry_;
+  MonoTime next_expiry_;
+};
+
+/// What an I/O failure before the answer's head means.
+[[nodiscard]] Failure failure_of(const IoFailure& failure);
+
+}  // namespace cachey::origin

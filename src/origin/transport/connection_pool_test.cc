@@ -1,0 +1,100 @@
+#include "origin/transport/connection_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <memory>
+#include <utility>
+
+#include "origin/testing/scripted_server.h"
+#include "origin/testing/test_worker.h"
+
+namespace cachey::origin {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// A pool that holds one connection, for servers on loopback.
+class ConnectionPoolTest : public ::testing::Test {
+ protected:
+  using Lease = ConnectionPool::Lease;
+
+  ConnectionPoolTest() {
+    limits_.connections_per_host_max = 1;
+    limits_.connections_max = 1;
+  }
+
+  void SetUp() override { use(limits_); }
+
+  void use(const PoolLimits& limits) {
+    auto resolver = std::make_shared<Resolver>(worker(), workers_.pool(), system_look_up, limits);
+    pool_ = std::make_shared<ConnectionPool>(worker(), std::move(resolver), nullptr, limits,
+                                             std::make_shared<S3Counters>());
+  }
+  void TearDown() override {
+    pool_.reset();
+    workers_.stop();
+  }
+
+  [[nodiscard]] rt::Worker& worker() { return workers_.workers()[0]; }
+  [[nodiscard]] static Server server_of(const ScriptedServer& server) {
+    return Server(false, "127.0.0.1", server.port());
+  }
+  [[nodiscard]] ConnectOptions within(milliseconds time) {
+    ConnectOptions options;
+    options.deadline = worker().timers().now() + time;
+    options.connect_timeout = milliseconds(5000);
+    return options;
+  }
+
+  /// Whether a connection is had within `time`; it is given up then.
+  rt::Task<bool> try_for(Server server, milliseconds time) {
+    Attempt<Lease> lease = co_await pool_->acquire(std::move(server), within(time));
+    co_return lease.has_value();
+  }
+
+  PoolLimits limits_;
+  TestWorkers workers_;
+  std::shared_ptr<ConnectionPool> pool_;
+  ScriptedServer first_{[](Peer& peer, int) { peer.wait_until_closed(); }};
+  ScriptedServer second_{[](Peer& peer, int) { peer.wait_until_closed(); }};
+};
+
+TEST_F(ConnectionPoolTest, WhoIsRefusedLeavesNothingBehind) {
+  limits_.waiting_max = 0;
+  use(limits_);
+  const auto refused = [this]() -> rt::Task<size_t> {
+    Attempt<Lease> held = co_await pool_->acquire(server_of(first_), within(milliseconds(5000)));
+    EXPECT_TRUE(held.has_value());
+    for (uint16_t port = 1; port <= 100; ++port) {
+      Attempt<Lease> lease =
+          co_await pool_->acquire(Server(false, "127.0.0.1", port), within(milliseconds(5000)));
+      EXPECT_EQ(lease.error().error.kind(), ErrorKind::kOverloaded);
+    }
+    co_return pool_->servers();
+  };
+  EXPECT_EQ(workers_.run(refused()), 1u);
+}
+
+TEST_F(ConnectionPoolTest, WhoWaitsForAHostWhoseIdleConnectionWasClosedForAnotherIsNotForgotten) {
+  const auto play = [this]() -> rt::Task<bool> {
+    Attempt<Lease> first = co_await pool_->acquire(server_of(first_), within(milliseconds(5000)));
+    std::future<bool> hasty = workers_.start(try_for(server_of(first_), milliseconds(300)));
+    std::future<bool> patient = workers_.start(try_for(server_of(first_), milliseconds(10'000)));
+    co_await worker().timers().sleep(milliseconds(30));  // both wait
+    first->give_back(milliseconds(10'000));              // of which the hasty one is told
+    Attempt<Lease> other = co_await pool_->acquire(server_of(second_), within(milliseconds(5000)));
+    EXPECT_TRUE(other.has_value());
+    while (hasty.wait_for(milliseconds(0)) != std::future_status::ready)
+      co_await worker().timers().sleep(milliseconds(10));
+    EXPECT_FALSE(hasty.get());
+    other->drop();
+    while (patient.wait_for(milliseconds(0)) != std::future_status::ready)
+      co_await worker().timers().sleep(milliseconds(10));
+    co_return patient.get();
+  };
+  EXPECT_TRUE(workers_.run(play()));
+}
+
+}  // namespace
+}  // namespace cachey::origin

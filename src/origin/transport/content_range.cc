@@ -1,0 +1,81 @@
+#include "origin/transport/content_range.h"
+
+#include <charconv>
+
+namespace cachey::origin {
+namespace {
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+/// Takes the text apart from the front.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : rest_(text) {}
+
+  bool take(char c) {
+    skip_blanks();
+    if (!rest_.starts_with(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  bool take_unit() {
+    skip_blanks();
+    constexpr std::string_view kUnit = "bytes";
+    if (rest_.size() <= kUnit.size()) return false;
+    for (size_t i = 0; i < kUnit.size(); ++i) {
+      if ((rest_[i] | 0x20) != kUnit[i]) return false;
+    }
+    rest_.remove_prefix(kUnit.size());
+    return is_blank(rest_.front());
+  }
+
+  std::optional<uint64_t> take_number() {
+    skip_blanks();
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), number);
+    if (error != std::errc() || number > INT64_MAX) return std::nullopt;
+    rest_.remove_prefix(static_cast<size_t>(end - rest_.data()));
+    return number;
+  }
+
+  bool at_end() {
+    skip_blanks();
+    return rest_.empty();
+  }
+
+ private:
+  void skip_blanks() {
+    while (!rest_.empty() && is_blank(rest_.front())) rest_.remove_prefix(1);
+  }
+
+  std::string_view rest_;
+};
+
+}  // namespace
+
+std::optional<ContentRange> parse_content_range(std::string_view text) {
+  Scanner scanner(text);
+  ContentRange parsed;
+  if (!scanner.take_unit()) return std::nullopt;
+  if (!scanner.take('*')) {
+    const std::optional<uint64_t> first = scanner.take_number();
+    if (!first || !scanner.take('-')) return std::nullopt;
+    const bool minus = scanner.take('-');  // `0--1`: before the first byte
+    const std::optional<uint64_t> last = scanner.take_number();
+    if (!last || (minus && *last != 1)) return std::nullopt;
+    const uint64_t end = minus ? 0 : *last + 1;
+    if (end < *first) return std::nullopt;
+    parsed.range = ByteRange(*first, end);
+  }
+  if (!scanner.take('/')) return std::nullopt;
+  if (!scanner.take('*')) {
+    parsed.size = scanner.take_number();
+    if (!parsed.size) return std::nullopt;
+  }
+  if (!scanner.at_end() || (!parsed.range && !parsed.size)) return std::nullopt;
+  if (parsed.range && parsed.size && parsed.range->end > *parsed.size) return std::nullopt;
+  return parsed;
+}
+
+}  // namespace cachey::origin

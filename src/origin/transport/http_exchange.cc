@@ -1,0 +1,252 @@
+#include "origin/transport/http_exchange.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "origin/s3/s3_error.h"
+
+namespace cachey::origin {
+namespace {
+
+// One read of a head takes this much: several heads' worth, and little to copy of the body behind
+// it.
+constexpr size_t kFillBytes = 8 * 1024;
+
+// No server sends more than one or two.
+constexpr int kInterimAnswersMax = 8;
+
+constexpr std::string_view kHeadEnd = "\r\n\r\n";
+
+std::span<std::byte> bytes_of(std::string& text, size_t begin) {
+  return std::as_writable_bytes(std::span(text.data() + begin, text.size() - begin));
+}
+
+IoFailure named(IoFailure failure) {
+  failure.text = "the request to the origin failed: " + failure.text;
+  return failure;
+}
+
+}  // namespace
+
+rt::Task<Attempt<ResponseHead>> HttpExchange::start(std::string_view request, MonoTime deadline) {
+  IoResult<void> sent = co_await lease_.connection().write(request, deadline);
+  if (!sent) {
+    const IoFailure::Cause cause = sent.error().cause;
+    died_unanswered_ = lease_.reused() && cause != IoFailure::Cause::kTimedOut &&
+                       cause != IoFailure::Cause::kCancelled;
+    Failure failure = failure_of(named(std::move(sent.error())));
+    lease_.drop();
+    co_return std::unexpected(std::move(failure));
+  }
+  Attempt<ResponseHead> head = co_await read_head(deadline);
+  if (!head) {
+    lease_.drop();
+    co_return std::unexpected(std::move(head.error()));
+  }
+  keep_alive_ = head->keep_alive;
+  keep_alive_timeout_ = head->keep_alive_timeout;
+  chunked_ = head->chunked;
+  content_length_ = head->content_length;
+  until_close_ = !chunked_ && !content_length_;
+  co_return std::move(head);
+}
+
+rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
+  size_t searched = 0;
+  for (int interim = 0; interim <= kInterimAnswersMax;) {
+    const size_t end = unread().find(kHeadEnd, searched);
+    if (end == std::string_view::npos) {
+      searched = std::max(unread().size(), kHeadEnd.size()) - kHeadEnd.size();
+      if (unread().size() > kHeadBytesMax) {
+        co_return std::unexpected(
+            Failure(Error(ErrorKind::kUpstream, "the head of the origin's answer is too long")));
+      }
+      IoResult<void> filled = co_await fill(deadline);
+      if (filled) continue;
+      const IoFailure::Cause cause = filled.error().cause;
+      died_unanswered_ = lease_.reused() && buffer_.empty() &&
+                         (cause == IoFailure::Cause::kClosed || cause == IoFailure::Cause::kOther);
+      co_return std::unexpected(failure_of(named(std::move(filled.error()))));
+    }
+    const size_t size = end + kHeadEnd.size();
+    Result<ResponseHead> head = parse_response_head(unread().substr(0, size));
+    if (!head) co_return std::unexpected(Failure(std::move(head.error())));
+    unread_begin_ += size;
+    if (head->status >= 200) co_return std::move(*head);
+    searched = 0;
+    interim += head->status == 101 ? kInterimAnswersMax + 1 : 1;
+  }
+  co_return std::unexpected(
+      Failure(Error(ErrorKind::kUpstream, "the origin sent no answer but 1xx")));
+}
+
+rt::Task<IoResult<void>> HttpExchange::fill(MonoTime deadline) {
+  if (unread_begin_ == buffer_.size()) {
+    buffer_.clear();
+    unread_begin_ = 0;
+  }
+  const size_t filled = buffer_.size();
+  buffer_.resize(filled + kFillBytes);
+  const std::span<std::byte> into = bytes_of(buffer_, filled);
+  const IoResult<size_t> got = co_await lease_.connection().read_some(into, deadline);
+  buffer_.resize(filled + got.value_or(0));
+  if (!got) co_return std::unexpected(got.error());
+  co_return IoResult<void>();
+}
+
+rt::Task<IoResult<size_t>> HttpExchange::receive(std::span<std::byte> into, MonoTime deadline) {
+  if (unread().empty()) {
+    const IoResult<size_t> got = co_await lease_.connection().read_some(into, deadline);
+    co_return got;
+  }
+  const size_t size = std::min(into.size(), unread().size());
+  std::memcpy(into.data(), unread().data(), size);
+  unread_begin_ += size;
+  co_return size;
+}
+
+/// 0: the last chunk has been read.
+rt::Task<IoResult<size_t>> HttpExchange::receive_chunked(std::span<std::byte> into,
+                                                         MonoTime deadline) {
+  while (true) {
+    switch (chunks_.state()) {
+      case ChunkDecoder::State::kEnd:
+        co_return size_t{0};
+      case ChunkDecoder::State::kBroken:
+        co_return std::unexpected(IoFailure(IoFailure::Cause::kOther, "bad chunked coding"));
+      case ChunkDecoder::State::kData: {
+        const std::span<std::byte> part =
+            into.first(std::min<uint64_t>(into.size(), chunks_.data_left()));
+        const IoResult<size_t> got = co_await receive(part, deadline);
+        if (got) chunks_.took_data(*got);
+        co_return got;
+      }
+      case ChunkDecoder::State::kFraming:
+        break;
+    }
+    if (unread().empty()) {
+      const IoResult<void> filled = co_await fill(deadline);
+      if (!filled) co_return std::unexpected(filled.error());
+    }
+    unread_begin_ += chunks_.take_framing(unread());
+  }
+}
+
+rt::Task<Result<size_t>> HttpExchange::read(std::span<std::byte> into) {
+  CHECK(!into.empty() && body_left_ > 0);
+  const std::span<std::byte> wanted = into.first(std::min<uint64_t>(into.size(), body_left_));
+  const MonoTime deadline = stall_deadline();
+  IoResult<size_t> got;
+  if (chunked_) {
+    got = co_await receive_chunked(wanted, deadline);
+  } else {
+    got = co_await receive(wanted, deadline);
+  }
+  if (got && *got == 0)
+    got = std::unexpected(IoFailure(IoFailure::Cause::kClosed, "the last chunk has come"));
+  if (!got) co_return body_failure(got.error());
+  body_left_ -= *got;
+  if (body_left_ == 0) {
+    const Result<void> finished = co_await finish();
+    if (!finished) co_return std::unexpected(finished.error());
+  }
+  co_return *got;
+}
+
+uint64_t HttpExchange::unread_bytes() {
+  const size_t in_kernel = lease_.holds() ? lease_.connection().unread() : 0;
+  return std::min<uint64_t>(unread().size() + in_kernel, body_left_);
+}
+
+Result<size_t> HttpExchange::body_failure(const IoFailure& failure) {
+  lease_.drop();
+  switch (failure.cause) {
+    case IoFailure::Cause::kTimedOut:
+      return fail(ErrorKind::kTimeout,
+                  fmt::format("the origin stopped sending, {} bytes before the end of the body",
+                              body_left_));
+    case IoFailure::Cause::kCancelled:
+      return fail(ErrorKind::kCancelled, failure.text);
+    case IoFailure::Cause::kClosed:
+    case IoFailure::Cause::kCertificate:
+    case IoFailure::Cause::kOther:
+      break;
+  }
+  return fail(ErrorKind::kUpstream, fmt::format("the body broke off, {} bytes before its end: {}",
+                                                body_left_, failure.text));
+}
+
+/// The announced bytes have come; whatever follows them must not.
+rt::Task<Result<void>> HttpExchange::finish() {
+  if (chunked_ || until_close_) {
+    std::byte more{};
+    const std::span<std::byte> into(&more, 1);
+    IoResult<size_t> got;
+    if (chunked_) {
+      got = co_await receive_chunked(into, stall_deadline());
+    } else {
+      got = co_await receive(into, stall_deadline());
+    }
+    const bool longer = got.has_value() && *got > 0;
+    if (longer || (chunked_ && !got)) {
+      lease_.drop();
+      co_return fail(ErrorKind::kUpstream, longer
+                                               ? "the body is longer than announced"
+                                               : "the body's end is broken: " + got.error().text);
+    }
+  }
+  give_back();
+  co_return Result<void>();
+}
+
+void HttpExchange::give_back() {
+  if (!keep_alive_ || until_close_ || !unread().empty()) return lease_.drop();
+  std::chrono::milliseconds idle = limits_.idle;
+  if (keep_alive_timeout_) {
+    // Half a second before the server, so that no request meets its end.
+    const std::chrono::milliseconds announced =
+        *keep_alive_timeout_ - std::chrono::milliseconds(500);
+    idle = std::min(announced, limits_.idle_max);
+  }
+  lease_.give_back(idle);
+}
+
+rt::Task<std::optional<std::string>> HttpExchange::read_error_body(MonoTime deadline) {
+  deadline = std::min(deadline, stall_deadline());  // for all of it
+  const uint64_t announced = content_length_.value_or(kErrorBytesMax);
+  std::string body(std::min<uint64_t>(announced, kErrorBytesMax), '\0');
+  size_t filled = 0;
+  error_ended_ = content_length_ && *content_length_ == 0;
+  while (filled < body.size()) {
+    const std::span<std::byte> into = bytes_of(body, filled);
+    IoResult<size_t> got;
+    if (chunked_) {
+      got = co_await receive_chunked(into, deadline);
+    } else {
+      got = co_await receive(into, deadline);
+    }
+    if (!got && until_close_ && got.error().cause == IoFailure::Cause::kClosed) got = 0;
+    if (!got) {
+      lease_.drop();
+      co_return std::nullopt;
+    }
+    filled += *got;
+    error_ended_ = *got == 0 || (content_length_ && filled == *content_length_);
+    if (error_ended_) break;
+  }
+  body.resize(filled);
+  co_return std::move(body);
+}
+
+void HttpExchange::finish_error(bool reuse) {
+  if (reuse && error_ended_) {
+    give_back();
+  } else {
+    lease_.drop();
+  }
+}
+
+}  // namespace cachey::origin

@@ -1,0 +1,211 @@
+#include "origin/transport/response_head.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/units.h"
+#include "origin/transport/content_range.h"
+
+namespace cachey::origin {
+namespace {
+
+TEST(ContentRange, ParsesTheThreeForms) {
+  EXPECT_EQ(parse_content_range("bytes 0-9/100"), (ContentRange{ByteRange{0, 10}, 100}));
+  EXPECT_EQ(parse_content_range("bytes 5-5/6"), (ContentRange{ByteRange{5, 6}, 6}));
+  EXPECT_EQ(parse_content_range("bytes 0-9/*"), (ContentRange{ByteRange{0, 10}, std::nullopt}));
+  EXPECT_EQ(parse_content_range("bytes */100"), (ContentRange{std::nullopt, 100}));
+  EXPECT_EQ(parse_content_range("  Bytes  0 - 9 / 100 "), (ContentRange{ByteRange{0, 10}, 100}));
+  EXPECT_EQ(parse_content_range("bytes 10-9/10"), (ContentRange{ByteRange{10, 10}, 10}));
+  EXPECT_EQ(parse_content_range("bytes 0--1/0"), (ContentRange{ByteRange{0, 0}, 0}));
+}
+
+TEST(ContentRange, RefusesEverythingElse) {
+  for (const char* text : {"",
+                           "bytes",
+                           "bytes ",
+                           "bytes */*",
+                           "bytes 0-9",
+                           "bytes 0-9/",
+                           "bytes 0-/10",
+                           "bytes -9/10",
+                           "bytes 9-0/10",
+                           "bytes 1--1/10",
+                           "bytes 0--2/10",
+                           "bytes 0-10/10",
+                           "items 0-9/100",
+                           "bytes=0-9/100",
+                           "bytes 0-9/100x",
+                           "bytes 0-9,20-29/100",
+                           "bytes 0x0-9/100",
+                           "bytes +0-9/100",
+                           "bytes 0-9/18446744073709551616",
+                           "bytes 0-9223372036854775808/*",
+                           "bytes0-9/100"}) {
+    EXPECT_FALSE(parse_content_range(text).has_value()) << text;
+  }
+}
+
+ResponseHead parse(const std::string& text) {
+  const Result<ResponseHead> head = parse_response_head(text);
+  if (head) return *head;
+  ADD_FAILURE() << head.error().message();
+  return {};
+}
+
+TEST(ResponseHead, ReadsWhatMatters) {
+  const ResponseHead head = parse(
+      "HTTP/1.1 206 Partial Content\r\n"
+      "CONTENT-LENGTH: 10\r\n"
+      "content-range: bytes 0-9/100\r\n"
+      "ETag: \"abc\"\r\n"
+      "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+      "X-Amz-Request-Id: ID\r\n"
+      "x-amz-retry-after: 250\r\n"
+      "Keep-Alive: timeout=15, max=100\r\n"
+      "\r\n");
+  EXPECT_EQ(head.status, 206u);
+  EXPECT_TRUE(head.keep_alive);
+  EXPECT_EQ(head.keep_alive_timeout, std::chrono::seconds(15));
+  EXPECT_FALSE(head.chunked);
+  EXPECT_EQ(head.content_length, 10u);
+  EXPECT_EQ(head.content_range, "bytes 0-9/100");
+  EXPECT_EQ(head.etag, "\"abc\"");
+  EXPECT_EQ(head.request_id, "ID");
+  EXPECT_EQ(head.retry_after, "250");
+}
+
+TEST(ResponseHead, KnowsWhetherTheConnectionGoesOn) {
+  EXPECT_TRUE(parse("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n").keep_alive);
+  EXPECT_FALSE(
+      parse("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n").keep_alive);
+  EXPECT_FALSE(parse("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n").keep_alive);
+  EXPECT_TRUE(
+      parse("HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n").keep_alive);
+}
+
+TEST(ResponseHead, ReadsBodiesOfAnyLength) {
+  EXPECT_EQ(parse("HTTP/1.1 200 OK\r\nContent-Length: 54975581388800\r\n\r\n").content_length,
+            50 * kTiB);
+  EXPECT_TRUE(parse("HTTP/1.1 206 x\r\nTransfer-Encoding: chunked\r\n\r\n").chunked);
+  EXPECT_EQ(parse("HTTP/1.1 503 Slow Down\r\n\r\n").content_length, std::nullopt);
+  EXPECT_EQ(parse("HTTP/1.1 200 \r\n\r\n").status, 200u);
+  EXPECT_EQ(parse("HTTP/1.1 100 Continue\r\n\r\n").status, 100u);
+}
+
+TEST(ResponseHead, RefusesWhatIsNone) {
+  for (const std::string text :
+       {"", "HTTP/1.1 200 OK\r\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",
+        "SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        "HTTP/1.1 200 OK\r\na b: c\r\n\r\n",
+        "HTTP/1.1 200 OK\r\netag: a\x01"
+        "b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"}) {
+    const Result<ResponseHead> head = parse_response_head(text);
+    ASSERT_FALSE(head.has_value()) << text;
+    EXPECT_EQ(head.error().kind(), ErrorKind::kUpstream);
+  }
+}
+
+struct Verdict {
+  const char* name;
+  ByteRange asked;
+  unsigned status;
+  const char* content_range;
+  std::optional<uint64_t> content_length;
+  std::optional<ErrorKind> error;  // nothing: good
+  ByteRange range;
+  uint64_t size;  // of the object; for kRangeNotSatisfiable too
+};
+
+constexpr ErrorKind kUpstream = ErrorKind::kUpstream;
+constexpr ErrorKind kUnsatisfiable = ErrorKind::kRangeNotSatisfiable;
+
+const Verdict kVerdicts[] = {
+    {"as asked", {0, 10}, 206, "bytes 0-9/100", 10, {}, {0, 10}, 100},
+    {"in the middle", {50, 60}, 206, "bytes 50-59/100", 10, {}, {50, 60}, 100},
+    {"cut at the end", {90, 200}, 206, "bytes 90-99/100", 10, {}, {90, 100}, 100},
+    {"to the last byte", {90, 100}, 206, "bytes 90-99/100", 10, {}, {90, 100}, 100},
+    {"no length", {0, 10}, 206, "bytes 0-9/100", {}, {}, {0, 10}, 100},
+    {"200 with a range", {0, 10}, 200, "bytes 0-9/100", 10, {}, {0, 10}, 100},
+    {"200, the whole object fits", {0, 10}, 200, "", 7, {}, {0, 7}, 7},
+    {"200, the whole object as asked", {0, 10}, 200, "", 10, {}, {0, 10}, 10},
+    {"200, empty object", {0, 10}, 200, "", 0, kUnsatisfiable, {}, 0},
+    {"206 past the end", {100, 110}, 206, "bytes */100", {}, kUnsatisfiable, {}, 100},
+    {"206 of nothing", {10, 20}, 206, "bytes 10-9/10", 0, kUnsatisfiable, {}, 10},
+    {"200, larger than asked", {0, 10}, 200, "", 11, kUpstream, {}, 0},
+    {"200, not from the start", {5, 10}, 200, "", 5, kUpstream, {}, 0},
+    {"200 without a length", {0, 10}, 200, "", {}, kUpstream, {}, 0},
+    {"206 without Content-Range", {0, 10}, 206, "", 10, kUpstream, {}, 0},
+    {"size unknown", {0, 10}, 206, "bytes 0-9/*", 10, kUpstream, {}, 0},
+    {"nonsense", {0, 10}, 206, "bytes first-ten/many", 10, kUpstream, {}, 0},
+    {"other start", {0, 10}, 206, "bytes 1-10/100", 10, kUpstream, {}, 0},
+    {"shorter, not at the end", {0, 10}, 206, "bytes 0-8/100", 9, kUpstream, {}, 0},
+    {"longer", {0, 10}, 206, "bytes 0-10/100", 11, kUpstream, {}, 0},
+    {"other length", {0, 10}, 206, "bytes 0-9/100", 9, kUpstream, {}, 0},
+    {"too large an object", {0, 10}, 206, "bytes 0-9/54975581388801", 10, kUpstream, {}, 0},
+    {"204", {0, 10}, 204, "", {}, kUpstream, {}, 0},
+};
+
+TEST(CheckAnswer, TakesNothingButWhatWasAskedFor) {
+  for (const Verdict& verdict : kVerdicts) {
+    SCOPED_TRACE(verdict.name);
+    ResponseHead head;
+    head.status = verdict.status;
+    head.content_range = verdict.content_range;
+    head.content_length = verdict.content_length;
+    const Result<GoodAnswer> answer = check_answer(head, verdict.asked);
+    if (!verdict.error) {
+      ASSERT_TRUE(answer.has_value()) << answer.error().message();
+      EXPECT_EQ(answer->range, verdict.range);
+      EXPECT_EQ(answer->info.size, verdict.size);
+      continue;
+    }
+    ASSERT_FALSE(answer.has_value());
+    EXPECT_EQ(answer.error().kind(), *verdict.error) << answer.error().message();
+    if (*verdict.error == kUnsatisfiable) EXPECT_EQ(answer.error().object_size(), verdict.size);
+  }
+}
+
+TEST(CheckAnswer, A200WithADocumentOfItsOwnIsNoObject) {
+  ResponseHead head;
+  head.status = 200;
+  head.content_length = 300;
+  head.content_type = "application/xml";
+  EXPECT_FALSE(check_answer(head, {0, 1000}).has_value());
+  head.etag = "\"v1\"";
+  EXPECT_TRUE(check_answer(head, {0, 1000}).has_value());
+}
+
+TEST(CheckAnswer, TheSumOfAPartIsNotCompared) {
+  ResponseHead head;
+  head.status = 206;
+  head.checksums = {{ChecksumAlgorithm::kCrc32, "i9aeUg=="}};
+  head.content_range = "bytes 0-9/10";
+  EXPECT_TRUE(check_answer(head, {0, 10})->checksum.has_value());
+  head.content_range = "bytes 0-9/11";
+  EXPECT_FALSE(check_answer(head, {0, 10})->checksum.has_value());
+}
+
+TEST(CheckAnswer, ToleratesMissingAndOddVersionHeaders) {
+  ResponseHead head;
+  head.status = 206;
+  head.content_range = "bytes 0-9/100";
+  EXPECT_EQ(check_answer(head, {0, 10})->info.etag, "");
+  EXPECT_EQ(check_answer(head, {0, 10})->info.last_modified, 0);
+  head.etag = "no-quotes";
+  head.last_modified = "yesterday";
+  EXPECT_EQ(check_answer(head, {0, 10})->info.etag, "no-quotes");
+  EXPECT_EQ(check_answer(head, {0, 10})->info.last_modified, 0);
+  head.last_modified = "Sun, 06 Nov 1994 08:49:37 GMT";
+  EXPECT_EQ(check_answer(head, {0, 10})->info.last_modified, 784111777);
+}
+
+}  // namespace
+}  // namespace cachey::origin

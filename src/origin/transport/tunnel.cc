@@ -1,0 +1,63 @@
+#include "origin/transport/tunnel.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "origin/transport/connection_pool.h"
+#include "origin/transport/response_head.h"
+
+namespace cachey::origin {
+namespace {
+
+constexpr size_t kReadBytes = 1024;
+constexpr std::string_view kHeadEnd = "\r\n\r\n";
+
+std::string connect_request(const Proxy& proxy, const std::string& host, uint16_t port) {
+  const bool brackets = host.find(':') != std::string::npos;
+  const std::string target =
+      brackets ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+  std::string text = fmt::format("CONNECT {0} HTTP/1.1\r\nhost: {0}\r\n", target);
+  if (!proxy.authorization.empty())
+    text += fmt::format("proxy-authorization: {}\r\n", proxy.authorization);
+  return text + "\r\n";
+}
+
+Failure refused(std::string_view why, Retry retry) {
+  return {Error(ErrorKind::kUpstream, fmt::format("no way through the proxy: {}", why)), retry, {}};
+}
+
+}  // namespace
+
+rt::Task<Attempt<void>> open_tunnel(Connection& connection, const Proxy& proxy, std::string host,
+                                    uint16_t port, MonoTime deadline) {
+  const std::string request = connect_request(proxy, host, port);
+  IoResult<void> sent = co_await connection.write(request, deadline);
+  if (!sent) co_return std::unexpected(failure_of(sent.error()));
+  std::string received;
+  size_t end = std::string::npos;
+  while (end == std::string::npos) {
+    if (received.size() > kHeadBytesMax)
+      co_return std::unexpected(refused("its answer is too long", Retry::kNever));
+    const size_t filled = received.size();
+    received.resize(filled + kReadBytes);
+    const std::span<std::byte> into =
+        std::as_writable_bytes(std::span(received.data() + filled, kReadBytes));
+    IoResult<size_t> got = co_await connection.read_some(into, deadline);
+    if (!got) co_return std::unexpected(failure_of(got.error()));
+    received.resize(filled + *got);
+    end = received.find(kHeadEnd);
+  }
+  const Result<ResponseHead> head = parse_response_head(received);
+  if (!head) co_return std::unexpected(refused(head.error().message(), Retry::kNever));
+  if (head->status < 200 || head->status >= 300) {
+    const Retry retry = head->status == 407 ? Retry::kNever : Retry::kTransient;
+    co_return std::unexpected(refused(fmt::format("it answered {}", head->status), retry));
+  }
+  // The server speaks first in no protocol that goes through here.
+  if (received.size() > end + kHeadEnd.size())
+    co_return std::unexpected(refused("it sent more than its answer", Retry::kNever));
+  co_return Attempt<void>();
+}
+
+}  // namespace cachey::origin

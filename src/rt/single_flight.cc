@@ -1,0 +1,53 @@
+#include "rt/single_flight.h"
+
+#include <utility>
+
+namespace cachey::origin {
+
+/// A coroutine's place among those that wait.
+class SingleFlight::Place : public rt::Waiter {
+ public:
+  Place(rt::Executor executor, SingleFlight& flight)
+      : rt::Waiter(std::move(executor)), flight_(flight) {}
+  ~Place() { (void)flight_.take_off(*this); }
+
+ private:
+  SingleFlight& flight_;
+};
+
+bool SingleFlight::begin() {
+  const MutexLock lock(mutex_);
+  if (searching_) return false;
+  searching_ = true;
+  return true;
+}
+
+void SingleFlight::end() {
+  const MutexLock lock(mutex_);
+  searching_ = false;
+  while (!waiting_.empty()) {
+    rt::Waiter& waiter = waiting_.front();
+    waiting_.pop_front();
+    waiter.notify();
+  }
+}
+
+rt::Task<bool> SingleFlight::wait(rt::Worker& worker, MonoTime deadline) {
+  Place place(worker.executor(), *this);
+  {
+    const MutexLock lock(mutex_);
+    if (!searching_) co_return true;
+    waiting_.push_back(place);
+  }
+  std::move_only_function<bool()> take_off = [this, &place] { return this->take_off(place); };
+  co_return co_await place.wait_until(worker.timers(), deadline, std::move(take_off));
+}
+
+bool SingleFlight::take_off(rt::Waiter& waiter) {
+  const MutexLock lock(mutex_);
+  if (!waiter.is_linked()) return false;
+  waiting_.erase(waiting_.iterator_to(waiter));
+  return true;
+}
+
+}  // namespace cachey::origin

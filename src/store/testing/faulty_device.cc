@@ -1,0 +1,165 @@
+#include "store/testing/faulty_device.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace cachey::store {
+
+IoStatus FaultyDevice::do_read(uint64_t offset, std::span<const iovec> into) {
+  CHECK(offset % kUnitBytes == 0 && offset + total_bytes(into) <= size());
+  const MutexLock lock(mutex_);
+  if (reads_to_fail_ > 0) {
+    --reads_to_fail_;
+    return IoStatus{read_error_};
+  }
+  for (const iovec& part : into) {
+    CHECK(part.iov_len % kUnitBytes == 0 &&
+          reinterpret_cast<uintptr_t>(part.iov_base) % kUnitBytes == 0);
+    std::memcpy(part.iov_base, data_.bytes().data() + offset, part.iov_len);
+    offset += part.iov_len;
+    bytes_read_ += part.iov_len;
+  }
+  return {};
+}
+
+IoStatus FaultyDevice::do_write(uint64_t offset, std::span<const iovec> from) {
+  CHECK(offset % kUnitBytes == 0 && offset + total_bytes(from) <= size());
+  const MutexLock lock(mutex_);
+  if (writes_to_fail_ > 0) {
+    --writes_to_fail_;
+    return IoStatus{write_error_};
+  }
+  bool torn = false;
+  if (dying_) {
+    if (writes_to_live_ == 0) return {};
+    torn = --writes_to_live_ == 0;
+  }
+  if (lose_one_in_ > 0 && random_() % lose_one_in_ == 0) return {};
+  for (const iovec& part : from) {
+    CHECK(part.iov_len % kUnitBytes == 0 &&
+          reinterpret_cast<uintptr_t>(part.iov_base) % kUnitBytes == 0);
+    for (uint64_t at = 0; at < part.iov_len; at += kSectorBytes, offset += kSectorBytes) {
+      std::byte* sector = data_.bytes().data() + offset;
+      if (torn && random_() % 2 == 0) continue;
+      if (tracking_) unsynced_.push_back({offset, {sector, sector + kSectorBytes}});
+      std::memcpy(sector, static_cast<const std::byte*>(part.iov_base) + at, kSectorBytes);
+      bytes_written_ += kSectorBytes;
+    }
+  }
+  return {};
+}
+
+IoStatus FaultyDevice::read_now(uint64_t offset, std::span<std::byte> into) {
+  const iovec part{into.data(), into.size()};
+  return do_read(offset, {&part, 1});
+}
+
+IoStatus FaultyDevice::write_now(uint64_t offset, std::span<const std::byte> from) {
+  const iovec part{const_cast<std::byte*>(from.data()), from.size()};
+  return do_write(offset, {&part, 1});
+}
+
+rt::Task<void> FaultyDevice::pass(rt::Worker& worker) {
+  rt::Waiter waiter(worker.executor());
+  bool hangs = false;
+  {
+    const MutexLock lock(mutex_);
+    hangs = hanging_;
+    if (hangs) hung_.push_back(waiter);
+  }
+  if (hangs) co_await waiter.wait();
+  if (!hangs) co_await rt::asio::post(worker.executor(), rt::kAwait);
+}
+
+rt::Task<IoStatus> FaultyDevice::read(rt::Worker& worker, uint64_t offset,
+                                      std::span<const iovec> into) {
+  co_await pass(worker);
+  co_return do_read(offset, into);
+}
+
+rt::Task<IoStatus> FaultyDevice::write(rt::Worker& worker, uint64_t offset,
+                                       std::span<const iovec> from) {
+  co_await pass(worker);
+  co_return do_write(offset, from);
+}
+
+rt::Task<IoStatus> FaultyDevice::sync(rt::Worker& worker) {
+  co_await pass(worker);
+  co_return sync_now();
+}
+
+IoStatus FaultyDevice::sync_now() {
+  const MutexLock lock(mutex_);
+  unsynced_.clear();
+  return {};
+}
+
+void FaultyDevice::fail_reads(int error, int count) {
+  const MutexLock lock(mutex_);
+  read_error_ = error;
+  reads_to_fail_ = count;
+}
+
+void FaultyDevice::fail_writes(int error, int count) {
+  const MutexLock lock(mutex_);
+  write_error_ = error;
+  writes_to_fail_ = count;
+}
+
+void FaultyDevice::hang() {
+  const MutexLock lock(mutex_);
+  hanging_ = true;
+}
+
+void FaultyDevice::release() {
+  rt::WaiterList released;
+  {
+    const MutexLock lock(mutex_);
+    hanging_ = false;
+    released.swap(hung_);
+  }
+  while (!released.empty()) {
+    rt::Waiter& waiter = released.front();
+    released.pop_front();
+    waiter.notify();
+  }
+}
+
+void FaultyDevice::flip_bit(uint64_t bit) {
+  const MutexLock lock(mutex_);
+  data_.bytes()[bit / 8] ^= std::byte{1} << (bit % 8);
+}
+
+void FaultyDevice::die_after(uint64_t writes, uint32_t seed) {
+  const MutexLock lock(mutex_);
+  dying_ = true;
+  writes_to_live_ = writes + 1;
+  random_.seed(seed);
+}
+
+void FaultyDevice::revive() {
+  const MutexLock lock(mutex_);
+  dying_ = false;
+}
+
+void FaultyDevice::lose_writes(uint32_t one_in, uint32_t seed) {
+  const MutexLock lock(mutex_);
+  lose_one_in_ = one_in;
+  random_.seed(seed);
+}
+
+void FaultyDevice::lose_power(uint32_t seed) {
+  const MutexLock lock(mutex_);
+  random_.seed(seed);
+  for (auto sector = unsynced_.rbegin(); sector != unsynced_.rend(); ++sector) {
+    if (random_() % 2 == 0) continue;
+    std::ranges::copy(sector->before,
+                      data_.bytes().begin() + static_cast<ptrdiff_t>(sector->offset));
+  }
+  unsynced_.clear();
+}
+
+}  // namespace cachey::store
