@@ -31,7 +31,7 @@
 #include "base/random.h"
 #include "cache/cache.h"
 #include "net/server.h"
-#include "net/tls/tls_context.h"
+#include "net/tls/context.h"
 #include "origin/dir/dir_origin.h"
 #include "rt/blocking_pool.h"
 #include "store/s3_fifo.h"

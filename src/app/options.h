@@ -11,7 +11,7 @@
 #include "base/log_line.h"
 #include "cache/fill.h"
 #include "net/server.h"
-#include "net/tls/tls_config.h"
+#include "net/tls/config.h"
 #include "store/memory_tier.h"
 
 namespace cachey::app {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "origin/credentials/credential_chain.h"
+#include "origin/credentials/chain.h"
 #include "origin/credentials/instance_region.h"
 #include "origin/transport/tls.h"
 

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "origin/s3/s3_config.h"
+#include "origin/s3/config.h"
 #include "origin/s3/s3_origin.h"
 #include "rt/blocking_pool.h"
 #include "rt/worker.h"

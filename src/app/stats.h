@@ -8,7 +8,7 @@
 #include "base/throughput.h"
 #include "cache/cache.h"
 #include "net/server.h"
-#include "origin/s3/s3_counters.h"
+#include "origin/s3/counters.h"
 #include "rt/worker.h"
 #include "store/disk/disk_tier.h"
 

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "base/log.h"
-#include "net/http1/http1_connection.h"
-#include "net/http2/http2_connection.h"
+#include "net/http1/connection.h"
+#include "net/http2/connection.h"
 
 namespace cachey::net {
 namespace {

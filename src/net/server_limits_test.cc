@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "net/http1/http1_connection.h"
+#include "net/http1/connection.h"
 #include "net/listener.h"
 #include "net/testing/test_client.h"
 #include "net/testing/test_server.h"

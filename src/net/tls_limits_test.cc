@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "net/http1/http1_connection.h"
+#include "net/http1/connection.h"
 #include "net/testing/test_server.h"
 #include "net/testing/tls_test_client.h"
 

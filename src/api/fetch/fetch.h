@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "api/access.h"
-#include "api/fetch/fetch_metrics.h"
-#include "api/fetch/fetch_request.h"
+#include "api/fetch/metrics.h"
+#include "api/fetch/request.h"
 #include "base/throughput.h"
 #include "cache/cache.h"
 #include "cache/range_reader.h"

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-#include "net/tls/tls_stream.h"
+#include "net/tls/stream.h"
 #include "rt/io.h"
 #include "rt/timer_wheel.h"
 

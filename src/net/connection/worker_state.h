@@ -12,7 +12,7 @@
 #include "net/http/buffer.h"
 #include "net/http/http.h"
 #include "net/server.h"
-#include "net/tls/tls_worker.h"
+#include "net/tls/worker.h"
 #include "rt/worker.h"
 
 namespace cachey::net {

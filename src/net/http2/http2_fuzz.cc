@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "net/connection/worker_state.h"
-#include "net/http2/http2_connection.h"
+#include "net/http2/connection.h"
 #include "net/server.h"
 #include "rt/worker.h"
 

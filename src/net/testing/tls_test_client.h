@@ -14,8 +14,8 @@
 #include "net/server.h"
 #include "net/testing/test_certificates.h"
 #include "net/testing/test_client.h"
+#include "net/tls/context.h"
 #include "net/tls/openssl_ptr.h"
-#include "net/tls/tls_context.h"
 
 namespace cachey::net {
 

@@ -7,7 +7,7 @@
 
 #include "base/escape.h"
 #include "base/log.h"
-#include "origin/credentials/credential_answers.h"
+#include "origin/credentials/answers.h"
 
 namespace cachey::origin {
 namespace {

@@ -3,9 +3,9 @@
 #include <boost/asio/ip/address.hpp>
 #include <string>
 
-#include "origin/credentials/credential_search.h"
 #include "origin/credentials/credentials.h"
 #include "origin/credentials/provided.h"
+#include "origin/credentials/search.h"
 #include "origin/environment.h"
 #include "origin/s3/endpoint.h"
 

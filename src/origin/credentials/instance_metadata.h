@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "origin/credentials/credential_search.h"
 #include "origin/credentials/profile.h"
 #include "origin/credentials/provided.h"
+#include "origin/credentials/search.h"
 #include "origin/s3/endpoint.h"
 
 namespace cachey::origin {

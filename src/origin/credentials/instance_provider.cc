@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "origin/credentials/credential_answers.h"
+#include "origin/credentials/answers.h"
 
 namespace cachey::origin {
 namespace {

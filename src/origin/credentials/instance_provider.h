@@ -1,10 +1,10 @@
 #pragma once
 
-#include "origin/credentials/credential_search.h"
 #include "origin/credentials/credentials.h"
 #include "origin/credentials/instance_metadata.h"
 #include "origin/credentials/profile.h"
 #include "origin/credentials/provided.h"
+#include "origin/credentials/search.h"
 #include "origin/s3/endpoint.h"
 
 namespace cachey::origin {

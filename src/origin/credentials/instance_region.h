@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 #include "base/mutex.h"
-#include "origin/credentials/credential_search.h"
 #include "origin/credentials/instance_metadata.h"
 #include "origin/credentials/provided.h"
+#include "origin/credentials/search.h"
 #include "rt/single_flight.h"
 
 namespace cachey::origin {

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "origin/s3/s3_config.h"
+#include "origin/s3/config.h"
 #include "origin/testing/test_settings.h"
 
 namespace cachey::origin {

@@ -10,7 +10,7 @@
 #include "aws/sigv4.h"
 #include "base/escape.h"
 #include "base/log.h"
-#include "origin/credentials/credential_answers.h"
+#include "origin/credentials/answers.h"
 #include "origin/credentials/instance_region.h"
 
 namespace cachey::origin {

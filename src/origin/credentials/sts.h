@@ -2,11 +2,11 @@
 
 #include <string>
 
-#include "origin/credentials/credential_search.h"
 #include "origin/credentials/credentials.h"
 #include "origin/credentials/profile.h"
 #include "origin/credentials/provided.h"
 #include "origin/credentials/role_chain.h"
+#include "origin/credentials/search.h"
 #include "origin/s3/endpoint.h"
 
 namespace cachey::origin {

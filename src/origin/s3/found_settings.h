@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "origin/credentials/credentials.h"
-#include "origin/s3/s3_config.h"
+#include "origin/s3/config.h"
 #include "rt/worker.h"
 
 namespace cachey::origin {

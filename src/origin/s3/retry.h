@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "origin/origin.h"
-#include "origin/s3/s3_config.h"
+#include "origin/s3/config.h"
 #include "origin/transport/failure.h"
 
 namespace cachey::origin {

@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "origin/origin.h"
-#include "origin/s3/s3_config.h"
-#include "origin/s3/s3_counters.h"
+#include "origin/s3/config.h"
+#include "origin/s3/counters.h"
 #include "rt/blocking_pool.h"
 #include "rt/worker.h"
 

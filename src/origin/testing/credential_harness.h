@@ -7,7 +7,7 @@
 
 #include "base/mutex.h"
 #include "base/random.h"
-#include "origin/credentials/credential_chain.h"
+#include "origin/credentials/chain.h"
 #include "origin/testing/scripted_server.h"
 #include "origin/testing/test_settings.h"
 #include "origin/testing/test_worker.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "origin/s3/s3_counters.h"
+#include "origin/s3/counters.h"
 #include "origin/transport/io_failure.h"
 #include "origin/transport/tls_stream.h"
 #include "rt/io.h"

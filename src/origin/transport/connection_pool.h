@@ -8,8 +8,8 @@
 #include <stop_token>
 #include <string>
 
-#include "origin/s3/s3_config.h"
-#include "origin/s3/s3_counters.h"
+#include "origin/s3/config.h"
+#include "origin/s3/counters.h"
 #include "origin/transport/connection.h"
 #include "origin/transport/failure.h"
 #include "origin/transport/proxy.h"

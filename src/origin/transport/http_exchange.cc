@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "origin/s3/s3_error.h"
+#include "origin/s3/error.h"
 
 namespace cachey::origin {
 namespace {

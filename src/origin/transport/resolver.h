@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "origin/s3/s3_config.h"
+#include "origin/s3/config.h"
 #include "rt/blocking_pool.h"
 #include "rt/waiter.h"
 #include "rt/worker.h"

@@ -1,0 +1,78 @@
+#include "api/fetch/metrics.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include "api/reply.h"
+#include "base/units.h"
+
+namespace cachey::api {
+namespace {
+
+constexpr std::array<const char*, 2> kMethodNames = {"GET", "HEAD"};
+constexpr std::array<const char*, 2> kStageNames = {"init", "later"};
+constexpr double kNanosecond = 1e-9;
+
+const std::vector<uint64_t> kByteBounds = {512 * kKiB, 1 * kMiB, 2 * kMiB,
+                                           4 * kMiB,   8 * kMiB, 16 * kMiB};
+const std::vector<uint64_t> kPageBounds = {1, 2, 4, 8, 16, 32};
+// .001 .005 .01 .025 .05 .1 .25 .5 1 2.5 5 seconds
+const std::vector<uint64_t> kLatencyBounds = {
+    1'000'000,   5'000'000,   10'000'000,    25'000'000,    50'000'000,   100'000'000,
+    250'000'000, 500'000'000, 1'000'000'000, 2'500'000'000, 5'000'000'000};
+
+}  // namespace
+
+KindFetchMetrics::KindFetchMetrics(Metrics& metrics, std::string kind)
+    : metrics_(metrics),
+      kind_(std::move(kind)),
+      bytes_(metrics.histogram("cachey_fetch_request_bytes", "Bytes that a fetch answers with",
+                               kByteBounds, 1, {{"kind", kind_}})),
+      pages_(metrics.histogram("cachey_fetch_request_pages", "Pages that a fetch spans",
+                               kPageBounds, 1, {{"kind", kind_}})) {
+  for (size_t method = 0; method < kMethods; ++method) {
+    started_[method] = request(method, "start");
+    succeeded_[method] = request(method, "success");
+  }
+  for (size_t hit = 0; hit < first_chunk_.size(); ++hit) {
+    first_chunk_[hit] =
+        metrics_.histogram("cachey_first_chunk_latency_seconds",
+                           "Time from a fetch's head to its first body bytes sent", kLatencyBounds,
+                           kNanosecond, {{"kind", kind_}, {"hit", hit == 1 ? "1" : "0"}});
+  }
+}
+
+Counter KindFetchMetrics::request(size_t method, const std::string& status) {
+  return metrics_.counter("cachey_fetch_request_total", "Fetches by what became of them",
+                          {{"kind", kind_}, {"method", kMethodNames[method]}, {"status", status}});
+}
+
+void KindFetchMetrics::failed(net::Method method, Stage stage, ErrorKind kind) {
+  const size_t m = method_index(method);
+  const auto s = static_cast<size_t>(stage);
+  count_failure(failed_[m][s][static_cast<size_t>(kind)], m, kStageNames[s], metric_code_of(kind));
+}
+
+void KindFetchMetrics::client_left(net::Method method) {
+  const size_t m = method_index(method);
+  count_failure(client_left_[m], m, kStageNames[static_cast<size_t>(Stage::kLater)], "client_gone");
+}
+
+void KindFetchMetrics::count_failure(std::atomic<Counter>& failures, size_t method,
+                                     const char* stage, std::string_view code) {
+  Counter counter = failures.load(std::memory_order_acquire);
+  if (!counter) {
+    counter = request(method, fmt::format("failed:{}:{}", stage, code));
+    failures.store(counter, std::memory_order_release);
+  }
+  counter.add();
+}
+
+FetchMetrics::FetchMetrics(Metrics& metrics, size_t kinds_max)
+    : kinds_(kinds_max, [&metrics](const std::string& kind) {
+        return std::make_unique<KindFetchMetrics>(metrics, kind);
+      }) {}
+
+}  // namespace cachey::api

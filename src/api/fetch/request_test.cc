@@ -1,0 +1,116 @@
+#include "api/fetch/request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace cachey::api {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(FetchTarget, DecodesOnceAndKeepsOddKeys) {
+  struct Row {
+    const char* target;
+    const char* kind;
+    const char* object;
+  };
+  static constexpr Row kTable[] = {
+      {"/fetch/k/o", "k", "o"},           {"/fetch/k/a/b/c", "k", "a/b/c"},
+      {"/fetch/k/a//b", "k", "a//b"},     {"/fetch/k/a/../b", "k", "a/../b"},
+      {"/fetch/k/./a", "k", "./a"},       {"/fetch/k//lead", "k", "/lead"},
+      {"/fetch/k/trail/", "k", "trail/"}, {"/fetch/k/a%2Fb", "k", "a/b"},
+      {"/fetch/k/a%252Fb", "k", "a%2Fb"}, {"/fetch/k/a+b", "k", "a+b"},
+      {"/fetch/k/a%20b", "k", "a b"},     {"/fetch/k/%C3%BC%E6%97%A5", "k", "\xC3\xBC\xE6\x97\xA5"},
+      {"/fetch/k/a%3Fb", "k", "a?b"},     {"/fetch/k/a?query=1/2", "k", "a"},
+      {"/fetch/a%2Fb/o", "a/b", "o"},     {"/fetch/k/tab%09", "k", "tab\t"},
+  };
+  for (const Row& row : kTable) {
+    const auto key = parse_fetch_target(row.target);
+    ASSERT_TRUE(key) << row.target;
+    EXPECT_EQ(key->kind, row.kind) << row.target;
+    EXPECT_EQ(key->object, row.object) << row.target;
+  }
+}
+
+TEST(FetchTarget, NamesTheBrokenRule) {
+  struct Row {
+    std::string target;
+    ErrorKind kind;
+    const char* text;
+  };
+  const Row table[] = {
+      {"/fetch/", ErrorKind::kNotFound, "path"},
+      {"/fetch/k", ErrorKind::kNotFound, "path"},
+      {"/fetch/k/", ErrorKind::kNotFound, "object: must not be empty"},
+      {"/fetch/k/?a", ErrorKind::kNotFound, "object: must not be empty"},
+      {"/fetch//o", ErrorKind::kBadRequest, "kind: must not be empty"},
+      {"/fetch/" + std::string(65, 'k') + "/o", ErrorKind::kBadRequest, "kind: must be at most 64"},
+      {"/fetch/%ff/o", ErrorKind::kBadRequest, "kind: must be UTF-8"},
+      {"/fetch/a%00/o", ErrorKind::kBadRequest, "kind: must not have control"},
+      {"/fetch/a%7f/o", ErrorKind::kBadRequest, "kind: must not have control"},
+      {"/fetch/a%C2%85/o", ErrorKind::kBadRequest, "kind: must not have control"},
+      {"/fetch/a%2/o", ErrorKind::kBadRequest, "kind: a percent"},
+      {"/fetch/k/%zz", ErrorKind::kBadRequest, "object: a percent"},
+      {"/fetch/k/%80", ErrorKind::kBadRequest, "object: must be UTF-8"},
+      {"/fetch/k/" + std::string(1025, 'o'), ErrorKind::kBadRequest,
+       "object: must be at most 1024"},
+  };
+  for (const Row& row : table) {
+    const auto key = parse_fetch_target(row.target);
+    ASSERT_FALSE(key) << row.target;
+    EXPECT_EQ(key.error().kind(), row.kind) << row.target;
+    EXPECT_THAT(key.error().message(), HasSubstr(row.text)) << row.target;
+  }
+  EXPECT_TRUE(parse_fetch_target("/fetch/" + std::string(64, 'k') + "/" + std::string(1024, 'o')));
+}
+
+Result<FetchRequest> parse(std::vector<net::Field> fields) {
+  const net::Request request(net::Method::kGet, "/fetch/kind/o", std::move(fields));
+  return parse_fetch_fields(cache::ObjectKey{"kind", "o"}, request);
+}
+
+TEST(FetchFields, TheBucketIsTheKindUnlessNamed) {
+  const auto fetch = parse({{"range", "bytes=0-9"}});
+  ASSERT_TRUE(fetch);
+  EXPECT_THAT(fetch->spec->buckets, ElementsAre("kind"));
+}
+
+TEST(FetchFields, BucketsKeepTheirOrderAndLoseDuplicates) {
+  const auto fetch =
+      parse({{"c0-bucket", "b"}, {"range", "bytes=0-9"}, {"c0-bucket", "a"}, {"c0-bucket", "b"}});
+  ASSERT_TRUE(fetch);
+  EXPECT_THAT(fetch->spec->buckets, ElementsAre("b", "a"));
+}
+
+TEST(FetchFields, RefusesBadBuckets) {
+  const std::string long_name(65, 'b');
+  for (const std::string_view bucket : {std::string_view(""), std::string_view(long_name),
+                                        std::string_view("a\xC2\x85"), std::string_view("\xff")}) {
+    const auto fetch = parse({{"range", "bytes=0-9"}, {"c0-bucket", bucket}});
+    ASSERT_FALSE(fetch);
+    EXPECT_EQ(fetch.error().kind(), ErrorKind::kBadRequest);
+    EXPECT_THAT(fetch.error().message(), HasSubstr("C0-Bucket"));
+  }
+}
+
+TEST(FetchFields, RangeIsRequiredOnce) {
+  const auto missing = parse({});
+  EXPECT_EQ(missing.error().kind(), ErrorKind::kBadRequest);
+  EXPECT_EQ(missing.error().message(), "Range header is required");
+  const auto twice = parse({{"range", "bytes=0-9"}, {"range", "bytes=0-9"}});
+  EXPECT_EQ(twice.error().kind(), ErrorKind::kRangeNotSatisfiable);
+}
+
+TEST(FetchFields, OnlyTheFirstConfigLineIsRead) {
+  const auto fetch =
+      parse({{"range", "bytes=0-9"}, {"c0-config", "ma=2"}, {"c0-config", "nonsense"}});
+  ASSERT_TRUE(fetch);
+  EXPECT_EQ(fetch->spec->config.attempts_max, 2u);
+  EXPECT_FALSE(parse({{"range", "bytes=0-9"}, {"c0-config", "nonsense"}}));
+}
+
+}  // namespace
+}  // namespace cachey::api

@@ -1,0 +1,197 @@
+#include "net/http1/connection.h"
+
+#include <algorithm>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+#include "net/http1/text.h"
+
+namespace cachey::net {
+namespace {
+
+/// What a client that knows of HTTP/2 here beforehand begins with (RFC 9113 3.4).
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+}  // namespace
+
+rt::Task<bool> Http1Connection::run() {
+  while (true) {
+    const Step step = next_step();
+    if (step == Step::kRefuse) break;
+    if (step == Step::kHttp2) co_return true;
+    if (step == Step::kRead) {
+      if (prepare_to_read()) {
+        (void)co_await socket_.readable();
+        socket_.stop_waiting();
+      }
+      if (!after_wait()) break;
+      continue;
+    }
+    state_.stats.requests.fetch_add(1, std::memory_order_relaxed);
+    writer_.begin(head_, head_.has_body);
+    try {
+      co_await state_.handler.handle(state_.worker, *request_, writer_);
+    } catch (const std::exception& failure) {
+      log_failure(failure.what());
+    }
+    end_request();
+    if (!writer_.finished() || writer_.closes()) break;
+  }
+  if (refusal_status_ != 0) send_refusal();
+  if (!socket_.broken()) co_await close_gently(linger_);
+  give_back_memory();
+  co_return false;
+}
+
+/// Makes the next request of what has come in, or says why not.
+Http1Connection::Step Http1Connection::next_step() {
+  if (in_.empty()) return Step::kRead;
+  if (!answered_one_ && kHttp2Preface.starts_with(in_.text().substr(0, kHttp2Preface.size()))) {
+    return in_.size() < kHttp2Preface.size() ? Step::kRead : Step::kHttp2;
+  }
+  const HeadScanner::State state = scanner_.scan(in_.text());
+  if (state == HeadScanner::State::kFault) {
+    set_refusal(scanner_.fault());
+    return Step::kRefuse;
+  }
+  const bool whole = state == HeadScanner::State::kWhole;
+  if ((whole ? scanner_.end() : in_.size() + 1) > state_.config.head_bytes_max) {
+    set_refusal(HeadFault::kTooLarge);
+    return Step::kRefuse;
+  }
+  if (!whole) return Step::kRead;
+  const std::span<char> text =
+      in_.bytes().subspan(scanner_.begin(), scanner_.end() - scanner_.begin());
+  std::vector<Field> fields = state_.spares.take_fields();
+  const HeadFault fault = parse_head(text, head_, fields);
+  request_.emplace(head_.method, head_.target, std::move(fields));
+  if (fault != HeadFault::kNone) {
+    set_refusal(fault);
+    return Step::kRefuse;
+  }
+  request_->set_takes_trailers(head_.takes_trailers);
+  request_->set_connection(socket_.peer(), Protocol::kHttp1);
+  head_begun_ = false;
+  return Step::kAnswer;
+}
+
+/// Readies memory and time limit for the wait for bytes. False: take what is there, without a wait.
+bool Http1Connection::prepare_to_read() {
+  idle_ = in_.empty();
+  if (!idle_) {
+    if (!head_begun_) socket_.limit_reading(state_.config.head_timeout);
+    head_begun_ = true;
+    return true;
+  }
+  give_back_memory();
+  if (state_.draining && answered_one_) return false;
+  socket_.limit_reading(state_.draining ? kFirstRequestTime : state_.config.idle_timeout);
+  return true;
+}
+
+/// False: the connection ends here.
+bool Http1Connection::after_wait() {
+  const bool was_idle = std::exchange(idle_, false);
+  if (socket_.broken()) return false;
+  if (!socket_.expired()) return take_bytes(was_idle);
+  if (!was_idle) {
+    refusal_status_ = 408;
+    refusal_text_ = "the request's head took too long";
+  }
+  return false;
+}
+
+/// Reads what has come in. False: the client has ended, a drain ends an idle connection, or there
+/// is no memory for its head.
+bool Http1Connection::take_bytes(bool was_idle) {
+  if (!make_room()) return false;
+  const std::optional<size_t> got = socket_.receive(in_.room());
+  if (!got) return !(was_idle && state_.draining && answered_one_);
+  in_.commit(*got);
+  return *got != 0;
+}
+
+bool Http1Connection::make_room() {
+  if (in_.capacity() == 0) in_ = state_.spares.take_buffer();
+  if (!in_.room().empty()) return true;
+  in_.compact();
+  if (!in_.room().empty()) return true;
+  if (!large_ && state_.large_heads >= WorkerState::kLargeHeadsMax) {
+    refusal_status_ = 503;
+    refusal_text_ = "too many requests with large heads";
+    return false;
+  }
+  if (!large_) {
+    large_ = true;
+    ++state_.large_heads;
+  }
+  in_.reserve(std::min(in_.size(), state_.config.head_bytes_max));
+  return true;
+}
+
+void Http1Connection::end_request() {
+  writer_.give_back_memory();
+  if (!writer_.finished()) writer_.abort();
+  state_.spares.give(request_->release_fields());
+  request_.reset();
+  in_.consume(scanner_.end());
+  scanner_ = HeadScanner();
+  answered_one_ = true;
+  linger_ = head_.has_body || !in_.empty();
+}
+
+void Http1Connection::give_back_memory() {
+  if (in_.capacity() == 0) return;
+  if (large_) {
+    large_ = false;
+    --state_.large_heads;
+  }
+  state_.spares.give(std::exchange(in_, Buffer()));
+}
+
+void Http1Connection::drain() {
+  if (!idle_) return;
+  if (answered_one_) {
+    socket_.interrupt();
+  } else {
+    socket_.limit_reading(kFirstRequestTime);
+  }
+}
+
+void Http1Connection::set_refusal(HeadFault fault) {
+  const bool large = fault == HeadFault::kTooLarge || fault == HeadFault::kTooManyFields;
+  refusal_status_ = large ? 431 : 400;
+  refusal_text_ = to_string(fault);
+  state_.stats.bad_requests.fetch_add(1, std::memory_order_relaxed);
+  log::debug("request refused", {{"status", refusal_status_}, {"reason", refusal_text_}});
+}
+
+void Http1Connection::log_failure(std::string_view what) const {
+  log::error("handler failed", {{"target", request_->target()}, {"error", what}});
+}
+
+void Http1Connection::send_refusal() {
+  const std::string_view more = refusal_status_ == 503 ? "Retry-After: 1\r\n" : "";
+  std::string response = closing_response(refusal_status_, refusal_text_, state_.date.text(), more);
+  if (in_.text().starts_with("HEAD ")) response.resize(response.find("\r\n\r\n") + 4);
+  state_.stats.responses_of(Protocol::kHttp1).count(refusal_status_);
+  iovec part{response.data(), response.size()};
+  (void)socket_.send(std::span(&part, 1), response.size());
+  linger_ = true;
+}
+
+rt::Task<void> Http1Connection::refuse(unsigned status, std::string_view text, bool linger) {
+  refusal_status_ = status;
+  refusal_text_ = text;
+  send_refusal();
+  if (linger) {
+    co_await close_gently(linger_);
+  } else {
+    (void)socket_.discard(kLingerBytesMax);
+    socket_.close();
+  }
+}
+
+}  // namespace cachey::net

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "net/connection/client_socket.h"
+#include "net/connection/connection.h"
+#include "net/connection/worker_state.h"
+#include "net/http/buffer.h"
+#include "net/http/head.h"
+#include "net/http/http.h"
+#include "net/http1/writer.h"
+
+namespace cachey::net {
+
+/// One client's HTTP/1.1 connection: reads requests, hands them to the handler one after another,
+/// keeps the time limits.
+///
+/// It ends when the client says so or goes away, after a request that is refused or has a body
+/// (which nobody reads), when a time limit is over, when a response breaks off, and by drain() or
+/// break_off().
+class Http1Connection final : public Connection {
+ public:
+  Http1Connection(WorkerState& state, ClientSocket& socket)
+      : Connection(state, socket), writer_(state, socket) {}
+
+  /// Serves the connection to its end. True: its first bytes are the preface of HTTP/2; nothing was
+  /// sent, and what has come in is to be had from take_received().
+  [[nodiscard]] rt::Task<bool> run();
+  [[nodiscard]] Buffer take_received() { return std::exchange(in_, Buffer()); }
+  /// Answers `status` to whatever the client wants, and closes. `linger`: waits for the client to
+  /// have read it.
+  [[nodiscard]] rt::Task<void> refuse(unsigned status, std::string_view text, bool linger);
+
+  void drain() override;
+
+ private:
+  enum class Step : uint8_t { kRead, kAnswer, kRefuse, kHttp2 };
+
+  [[nodiscard]] Step next_step();
+  [[nodiscard]] bool prepare_to_read();
+  [[nodiscard]] bool make_room();
+  [[nodiscard]] bool take_bytes(bool was_idle);
+  [[nodiscard]] bool after_wait();
+  void end_request();
+  void give_back_memory();
+  void set_refusal(HeadFault fault);
+  void log_failure(std::string_view what) const;
+  void send_refusal();
+
+  Http1Writer writer_;
+  Buffer in_;  // from the open request's first byte on; empty between requests
+  HeadScanner scanner_;
+  RequestHead head_;
+  std::optional<Request> request_;
+  unsigned refusal_status_ = 0;  // 0: no refusal
+  std::string_view refusal_text_;
+  bool idle_ = false;        // waits for a request's first byte
+  bool head_begun_ = false;  // the head's time limit runs
+  bool answered_one_ = false;
+  bool large_ = false;   // counted in state_.large_heads
+  bool linger_ = false;  // the client may be sending bytes that nobody reads
+};
+
+}  // namespace cachey::net

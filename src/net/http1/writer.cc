@@ -1,0 +1,196 @@
+#include "net/http1/writer.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "net/http/field_text.h"
+#include "net/http1/text.h"
+
+namespace cachey::net {
+
+void Http1Writer::begin(const RequestHead& request, bool close) {
+  stage_ = Stage::kIdle;
+  head_only_ = request.method == Method::kHead;
+  http_1_0_ = request.http_1_0;
+  close_ = close || !request.keep_alive;
+  chunked_ = false;
+  after_chunk_ = false;
+  body_left_ = 0;
+  chunk_left_ = 0;
+}
+
+void Http1Writer::give_back_memory() {
+  if (out_.capacity() != 0) state_.spares.give(std::exchange(out_, Buffer()));
+}
+
+void Http1Writer::start(const ResponseHead& head) {
+  if (stage_ == Stage::kAborted) return;
+  CHECK(stage_ == Stage::kIdle);
+  stage_ = Stage::kStarted;
+  state_.stats.responses_of(Protocol::kHttp1).count(head.status());
+  body_left_ = head.content_length();
+  chunked_ = head.trailer_name().has_value();
+  CHECK(!chunked_ || !http_1_0_);
+  close_ = close_ || state_.draining;
+  out_ = state_.spares.take_buffer();
+  std::string scratch;
+  out_.append(status_line(head.status(), scratch));
+  out_.append(state_.date.text());
+  for (const Field& field : head.fields()) append_field(field);
+  append_framing(head);
+}
+
+void Http1Writer::append_framing(const ResponseHead& head) {
+  if (chunked_) {
+    out_.append("Transfer-Encoding: chunked\r\n");
+    if (!head.trailer_name()->empty()) append_field(Field("Trailer", *head.trailer_name()));
+  } else {
+    out_.append("Content-Length: ");
+    append_number(head.content_length(), 10);
+    out_.append("\r\n");
+  }
+  if (close_) {
+    out_.append("Connection: close\r\n\r\n");
+  } else if (http_1_0_) {
+    out_.append("Connection: keep-alive\r\n\r\n");
+  } else {
+    out_.append("\r\n");
+  }
+}
+
+/// Whatever a value has been through, it ends no line but its own. Names are ours.
+void Http1Writer::append_field(const Field& field) {
+  const size_t bytes = field.name.size() + field.value.size() + 4;
+  out_.reserve(bytes);
+  char* to = out_.room().data();
+  to = std::copy(field.name.begin(), field.name.end(), to);
+  *to++ = ':';
+  *to++ = ' ';
+  to = copy_clean(field.value, to);
+  *to++ = '\r';
+  *to++ = '\n';
+  out_.commit(bytes);
+}
+
+void Http1Writer::append_number(uint64_t number, unsigned base) {
+  constexpr size_t kDigitsMax = 20;
+  out_.reserve(kDigitsMax);
+  char* const to = out_.room().data();
+  const auto written = std::to_chars(to, to + kDigitsMax, number, static_cast<int>(base));
+  out_.commit(static_cast<size_t>(written.ptr - to));
+}
+
+void Http1Writer::open_chunk(size_t bytes) {
+  if (after_chunk_) out_.append("\r\n");
+  append_number(bytes, 16);
+  out_.append("\r\n");
+  chunk_left_ = bytes;
+  after_chunk_ = true;
+}
+
+size_t Http1Writer::offer(std::span<const iovec> body) {
+  if (stage_ == Stage::kAborted || socket_.broken()) return 0;
+  CHECK(stage_ == Stage::kStarted);
+  const size_t offered = total_bytes(body);
+  CHECK(offered <= body_left_);
+  if (head_only_) {
+    body_left_ -= offered;
+    return offered;
+  }
+  size_t taken = 0;
+  while (taken < offered && !socket_.full() && !socket_.broken()) {
+    const size_t left = offered - taken;
+    if (chunked_ && chunk_left_ == 0) open_chunk(left);
+    const size_t limit = chunked_ && chunk_left_ < left ? static_cast<size_t>(chunk_left_) : left;
+    const size_t n = send_round(body, taken, limit);
+    if (chunked_) chunk_left_ -= n;
+    body_left_ -= n;
+    taken += n;
+    if (limit == left) break;  // one call, unless a chunk ended within
+  }
+  return taken;
+}
+
+/// One sendmsg: what is in `out_`, then `body` from byte `skip` on, `limit` bytes at most. Returns
+/// the bytes of body that were taken.
+size_t Http1Writer::send_round(std::span<const iovec> body, size_t skip, size_t limit) {
+  std::array<iovec, ClientSocket::kSendPartsMax> parts;
+  size_t count = 0;
+  size_t bytes = 0;
+  if (!out_.empty()) {
+    parts[count++] = iovec{out_.bytes().data(), out_.size()};
+    bytes = out_.size();
+  }
+  const size_t framing = bytes;
+  size_t room = std::min(limit, ClientSocket::kSendBytesMax);
+  for (const iovec& part : body) {
+    if (room == 0 || count == parts.size()) break;
+    if (skip >= part.iov_len) {
+      skip -= part.iov_len;
+      continue;
+    }
+    const size_t length = std::min(part.iov_len - skip, room);
+    parts[count++] = iovec{static_cast<char*>(part.iov_base) + skip, length};
+    skip = 0;
+    room -= length;
+    bytes += length;
+  }
+  const size_t sent = socket_.send(std::span(parts.data(), count), bytes);
+  out_.consume(std::min(sent, framing));
+  if (out_.empty() && !chunked_) give_back_memory();  // a long body needs it no more
+  return sent > framing ? sent - framing : 0;
+}
+
+rt::Task<bool> Http1Writer::writable() {
+  if (stage_ == Stage::kAborted) co_return false;
+  co_return co_await socket_.writable(state_.config.write_timeout);
+}
+
+rt::Task<bool> Http1Writer::send_out() {
+  while (true) {
+    if (!out_.empty()) (void)send_round(std::span<const iovec>(), 0, 0);
+    if (out_.empty() && !socket_.full()) break;
+    const bool more = co_await socket_.writable(state_.config.write_timeout);
+    if (!more) co_return false;
+  }
+  co_return true;
+}
+
+rt::Task<bool> Http1Writer::flush() {
+  if (stage_ == Stage::kAborted || socket_.broken()) co_return false;
+  CHECK(stage_ == Stage::kStarted);
+  co_return co_await send_out();
+}
+
+rt::Task<bool> Http1Writer::finish(std::span<const Field> trailers) {
+  if (stage_ == Stage::kAborted || socket_.broken()) co_return false;
+  CHECK(stage_ == Stage::kStarted);
+  CHECK(body_left_ == 0 || head_only_);
+  if (chunked_ && !head_only_) {
+    out_.append(after_chunk_ ? "\r\n0\r\n" : "0\r\n");
+    for (const Field& trailer : trailers) append_field(trailer);
+    out_.append("\r\n");
+  }
+  if (!out_.empty() || socket_.full()) {
+    const bool sent = co_await send_out();
+    if (!sent) co_return false;
+  }
+  stage_ = Stage::kFinished;
+  co_return true;
+}
+
+void Http1Writer::abort() {
+  if (stage_ == Stage::kFinished) return;
+  stage_ = Stage::kAborted;
+  if (socket_.expired()) {
+    socket_.break_off();  // it would take what is in the kernel no sooner than the rest
+  } else {
+    socket_.close();
+  }
+}
+
+}  // namespace cachey::net

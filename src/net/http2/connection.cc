@@ -1,0 +1,174 @@
+#include "net/http2/connection.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <exception>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "net/http2/limits.h"
+#include "rt/waiter.h"
+
+namespace cachey::net {
+
+Http2Connection::Http2Connection(WorkerState& state, ClientSocket& socket)
+    : Connection(state, socket), session_(state, socket), tasks_(state.worker.executor()) {
+  if (state_.draining) session_.announce_end();
+}
+
+Http2Connection::~Http2Connection() {
+  if (charged_ != 0) state_.config.charge(-charged_);
+}
+
+rt::Task<void> Http2Connection::run(Buffer received) {
+  session_.receive(received.bytes());
+  state_.spares.give(std::move(received));
+  work();
+  while (goes_on()) {
+    if (socket_.full()) {
+      const bool taken = co_await socket_.writable(state_.config.write_timeout);
+      if (!taken) {
+        socket_.break_off();
+        break;
+      }
+    } else if (session_.turns().give_turn()) {
+      co_await rt::asio::post(state_.worker.executor(), rt::kAwait);
+    } else {
+      limit_reading();
+      session_.set_loop_reads(true);
+      (void)co_await socket_.readable();
+      session_.set_loop_reads(false);
+      socket_.stop_waiting();
+      if (socket_.take_expired()) look_at_time();
+    }
+    session_.turns().end_turn();
+    if (!take_bytes()) break;
+    work();
+  }
+  co_await end();
+}
+
+bool Http2Connection::goes_on() {
+  if (socket_.broken()) return false;
+  if (state_.draining && session_.had_requests() && !session_.has_streams()) {
+    session_.terminate(NGHTTP2_NO_ERROR);
+    session_.send();
+  }
+  return session_.alive();
+}
+
+/// Reads what has come in. False: the client has ended.
+bool Http2Connection::take_bytes() {
+  const std::span<char> block = state_.http2_block;
+  for (int i = 0; i < http2::kReadsMax; ++i) {
+    const std::optional<size_t> got = socket_.receive(block);
+    if (!got) return true;
+    if (*got == 0) return false;
+    session_.receive(block.first(*got));
+    if (*got < block.size()) return true;
+  }
+  return true;
+}
+
+/// Starts what was asked for, and sends what is there to be sent.
+void Http2Connection::work() {
+  std::vector<std::unique_ptr<Http2Stream>> requests = session_.take_requests();
+  if (!requests.empty()) {
+    head_deadline_.reset();
+    idle_deadline_.reset();
+  }
+  session_.begin_batch();
+  for (std::unique_ptr<Http2Stream>& request : requests) {
+    if (request->lost()) continue;  // taken back already
+    if (request->head().conclude(socket_.peer())) {
+      state_.stats.requests.fetch_add(1, std::memory_order_relaxed);
+    }
+    tasks_.spawn(answer(std::move(request)));
+  }
+  session_.end_batch();
+  charge();
+}
+
+rt::Task<void> Http2Connection::answer(std::unique_ptr<Http2Stream> stream) {
+  try {
+    if (stream->head().refusal_status() != 0) {
+      co_await stream->refuse();
+    } else {
+      co_await state_.handler.handle(state_.worker, stream->head().request(), *stream);
+    }
+  } catch (const std::exception& failure) {
+    log::error("handler failed",
+               {{"target", stream->head().request().target()}, {"error", failure.what()}});
+  }
+  if (!stream->finished()) stream->abort();
+  stream.reset();
+  charge();
+  // Where a task ends without ever having waited, co_spawn keeps its frames and posts before it
+  // tells so. Most requests end so, nobody here minds being told at once, and it takes our word.
+  (co_await rt::asio::detail::awaitable_thread_has_context_switched{}) = true;
+}
+
+/// Sets the limit of the wait for bytes.
+void Http2Connection::limit_reading() {
+  const MonoTime now = state_.worker.timers().now();
+  if (!session_.owes_head()) {
+    head_deadline_.reset();
+  } else if (!head_deadline_) {
+    head_deadline_ = now + state_.config.head_timeout;
+  }
+  if (session_.has_streams()) {
+    idle_deadline_.reset();
+  } else if (!idle_deadline_) {
+    if (state_.draining) {
+      idle_deadline_ = now + kFirstRequestTime;
+    } else {
+      idle_deadline_ = now + state_.config.idle_timeout;
+    }
+  }
+  const MonoTime later = now + state_.config.idle_timeout;
+  const MonoTime until = std::min(head_deadline_.value_or(later), idle_deadline_.value_or(later));
+  socket_.limit_reading(until - now);
+}
+
+void Http2Connection::look_at_time() {
+  const MonoTime now = state_.worker.timers().now();
+  if (head_deadline_ && now >= *head_deadline_) {
+    session_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+  } else if (idle_deadline_ && now >= *idle_deadline_) {
+    session_.terminate(NGHTTP2_NO_ERROR);
+  }
+}
+
+void Http2Connection::drain() {
+  idle_deadline_.reset();
+  session_.announce_end();
+  session_.send();
+  session_.wake_loop();
+}
+
+/// Tells the process's memory budget, not for every few bytes.
+void Http2Connection::charge() {
+  constexpr int64_t kStep = 4096;
+  const int64_t change = static_cast<int64_t>(session_.held()) - charged_;
+  if (change > -kStep && change < kStep) return;
+  charged_ += change;
+  state_.config.charge(change);
+}
+
+rt::Task<void> Http2Connection::end() {
+  session_.lose_streams();
+  while (socket_.full() && !socket_.broken()) {  // what was taken is still to leave
+    const bool taken = co_await socket_.writable(state_.config.write_timeout);
+    if (!taken) socket_.break_off();
+  }
+  if (!socket_.broken()) co_await close_gently(true);
+  rt::Waiter waiter(state_.worker.executor());
+  tasks_.when_empty([&waiter] { waiter.notify(); });
+  co_await waiter.wait();
+}
+
+}  // namespace cachey::net

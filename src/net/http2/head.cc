@@ -1,0 +1,103 @@
+#include "net/http2/head.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace cachey::net {
+
+Http2Head::~Http2Head() {
+  if (large_) --state_.large_heads;
+  if (text_.capacity() != 0) state_.spares.give(std::move(text_));
+  if (request_) fields_ = request_->release_fields();
+  if (fields_.capacity() != 0) state_.spares.give(std::move(fields_));
+}
+
+void Http2Head::add(std::string_view name, std::string_view value) {
+  list_bytes_ += name.size() + value.size() + kFieldOverhead;
+  if (name == ":method") method_ = method_of(value);
+  if (refusal_status_ != 0) return;
+  if (list_bytes_ > state_.config.head_bytes_max) return refuse(HeadFault::kTooLarge);
+  if (name == ":path") {
+    if (!make_room(value.size())) return;
+    target_at_ = text_.size();
+    target_size_ = value.size();
+    text_.append(value);
+  } else if (name == ":authority") {
+    add_field("host", value);
+  } else if (!name.starts_with(':')) {
+    add_field(name, value);
+  }
+}
+
+void Http2Head::add_field(std::string_view name, std::string_view value) {
+  if (fields_.size() == kHeadFieldsMax) return refuse(HeadFault::kTooManyFields);
+  if (!make_room(name.size() + value.size())) return;
+  if (fields_.capacity() == 0) {
+    fields_ = state_.spares.take_fields();
+    fields_.clear();
+  }
+  fields_.push_back(Field{name, value});
+  text_.append(name);
+  text_.append(value);
+}
+
+bool Http2Head::make_room(size_t bytes) {
+  if (text_.capacity() == 0) text_ = state_.spares.take_buffer();
+  if (text_.room().size() >= bytes) return true;
+  if (!large_ && state_.large_heads >= WorkerState::kLargeHeadsMax) {
+    refusal_status_ = 503;
+    refusal_text_ = "too many requests with large heads";
+    return false;
+  }
+  if (!std::exchange(large_, true)) ++state_.large_heads;
+  text_.reserve(bytes);
+  return true;
+}
+
+bool Http2Head::conclude(const rt::Tcp::endpoint& client) {
+  if (refusal_status_ == 0) {
+    const HeadFault fault = look_at_fields();
+    if (fault != HeadFault::kNone) refuse(fault);
+  }
+  if (refusal_status_ != 0) return false;
+  request_->set_connection(client, Protocol::kHttp2);
+  return true;
+}
+
+/// Points the fields to their text, which moves no more, and makes the request.
+HeadFault Http2Head::look_at_fields() {
+  const char* const text = text_.bytes().data();
+  const std::string_view target(text + target_at_, target_size_);
+  if (!is_origin_form(method_, target)) return HeadFault::kBadTarget;
+  size_t at = 0;
+  const Field* host = nullptr;
+  const auto next = [&](size_t size) {
+    if (at == target_at_) at += target_size_;
+    return std::string_view(text + std::exchange(at, at + size), size);
+  };
+  for (Field& field : fields_) {
+    field.name = next(field.name.size());
+    field.value = next(field.value.size());
+    if (field.name != "host") continue;
+    if (host != nullptr && host->value != field.value) return HeadFault::kTwoHosts;
+    if (!is_host(field.value)) return HeadFault::kBadHost;
+    if (host == nullptr) host = &field;
+  }
+  if (host == nullptr) return HeadFault::kNoHost;
+  std::erase_if(fields_, [host](const Field& f) { return &f != host && f.name == "host"; });
+  request_.emplace(method_, target, std::move(fields_));
+  request_->set_takes_trailers(true);
+  return HeadFault::kNone;
+}
+
+void Http2Head::refuse(HeadFault fault) {
+  const bool large = fault == HeadFault::kTooLarge || fault == HeadFault::kTooManyFields;
+  refusal_status_ = large ? 431 : 400;
+  refusal_text_ = to_string(fault);
+  state_.stats.bad_requests.fetch_add(1, std::memory_order_relaxed);
+  log::debug("request refused", {{"status", refusal_status_}, {"reason", refusal_text_}});
+}
+
+}  // namespace cachey::net

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "net/tls/context.h"
+#include "net/tls/identity.h"
+
+namespace cachey::net {
+
+/// What the TLS connections of one worker share: where they encrypt to, and what they hold
+/// together. The worker's thread.
+class TlsWorker {
+ public:
+  /// Of a full record's plaintext, as the protocol has it.
+  static constexpr size_t kRecordBytes = size_t{16} << 10;
+  /// Plaintext that is encrypted for one sendmsg.
+  static constexpr size_t kWindowMax = size_t{256} << 10;
+  /// Ciphertext of all connections that the kernel has not taken; past it each encrypts one record
+  /// at a time.
+  static constexpr size_t kPendingMax = size_t{64} << 20;
+  /// Handshakes that have begun and not ended; past it new ones are closed.
+  static constexpr size_t kHandshakesMax = 1024;
+
+  TlsWorker(std::shared_ptr<TlsContexts> contexts, std::function<void(int64_t)> charge)
+      : contexts_(std::move(contexts)),
+        charge_(std::move(charge)),
+        record_(std::make_unique_for_overwrite<char[]>(kRecordBytes)),
+        output_(std::make_unique_for_overwrite<char[]>(kOutputBytes)) {}
+
+  [[nodiscard]] std::shared_ptr<const TlsContext> context() const { return contexts_->current(); }
+
+  /// Scratch memory, good until the next call of the worker: a record's plaintext, and ciphertext.
+  [[nodiscard]] std::span<char> record() { return {record_.get(), kRecordBytes}; }
+  void clear_output() { used_ = 0; }
+  [[nodiscard]] std::span<const char> output() const { return {output_.get(), used_}; }
+  /// False where it does not fit; it does for kWindowMax of plaintext, or for any handshake.
+  [[nodiscard]] bool put_output(std::span<const char> bytes) {
+    if (bytes.size() > kOutputBytes - used_) return false;
+    std::memcpy(output_.get() + used_, bytes.data(), bytes.size());
+    used_ += bytes.size();
+    return true;
+  }
+
+  /// Counts what a connection holds beyond a plain one.
+  void hold(int64_t bytes) { charge_(bytes); }
+  void add_pending(int64_t bytes) {
+    pending_bytes_ += bytes;
+    if (bytes != 0) hold(bytes);
+  }
+  [[nodiscard]] bool much_pending() const { return pending_bytes_ > int64_t{kPendingMax}; }
+
+  [[nodiscard]] bool begin_handshake() {
+    if (handshakes_ >= kHandshakesMax) return false;
+    ++handshakes_;
+    return true;
+  }
+  void end_handshake() { --handshakes_; }
+
+ private:
+  // Each record grows by less than this, and has no less than that where a client asks for small
+  // ones (max_fragment_length, RFC 6066).
+  static constexpr size_t kRecordGrowth = 256;
+  static constexpr size_t kFragmentMin = 512;
+  static constexpr size_t kOutputBytes =
+      kWindowMax + (kWindowMax / kFragmentMin + 1) * kRecordGrowth;
+  static_assert(kPemBytesMax < kOutputBytes);
+
+  const std::shared_ptr<TlsContexts> contexts_;
+  const std::function<void(int64_t)> charge_;
+  std::unique_ptr<char[]> record_;
+  std::unique_ptr<char[]> output_;
+  size_t used_ = 0;
+  int64_t pending_bytes_ = 0;
+  size_t handshakes_ = 0;
+};
+
+}  // namespace cachey::net

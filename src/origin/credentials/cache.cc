@@ -1,0 +1,80 @@
+#include "origin/credentials/cache.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace cachey::origin {
+namespace {
+
+void log_found(const Credentials& found) {
+  const std::string expires =
+      found.expires_at() ? std::to_string(*found.expires_at()) : std::string("never");
+  log::info("credentials found",
+            {{"source", found.source()}, {"id", found.masked_id()}, {"expires", expires}});
+}
+
+}  // namespace
+
+rt::Task<Result<CredentialsPtr>> CredentialCache::get(rt::Worker& worker, MonoTime deadline) {
+  const std::shared_ptr<CredentialCache> self = shared_from_this();
+  CredentialsPtr usable;
+  bool due = false;
+  {
+    const MutexLock lock(mutex_);
+    usable = slot_.usable();
+    due = slot_.search_due();
+  }
+  if (due && flight_.begin()) worker.tasks().spawn(search(self, worker));
+  if (usable) co_return usable;
+  const MonoTime limit = worker.timers().now() + kCredentialSearchLimit;
+  const bool in_time = co_await flight_.wait(worker, std::min(deadline, limit));
+  if (!in_time)
+    co_return fail(ErrorKind::kTimeout, "no credentials: the search for them takes too long");
+  co_return found();
+}
+
+bool CredentialCache::search_due() {
+  const MutexLock lock(mutex_);
+  return slot_.search_due();
+}
+
+Result<CredentialsPtr> CredentialCache::found() {
+  const MutexLock lock(mutex_);
+  if (CredentialsPtr usable = slot_.usable()) return usable;
+  if (slot_.failure()) return std::unexpected(*slot_.failure());
+  return fail(ErrorKind::kDenied, "no credentials: those found last have expired");
+}
+
+rt::Task<void> CredentialCache::search(std::shared_ptr<CredentialCache> self, rt::Worker& worker) {
+  // Another search may have ended between the moment it was due and the moment this one began.
+  if (self->search_due()) {
+    const MonoTime deadline = worker.timers().now() + kCredentialSearchLimit;
+    Result<CredentialsPtr> found = co_await self->finder_->find(worker, deadline);
+    self->keep(std::move(found));
+  }
+  self->flight_.end();
+}
+
+void CredentialCache::keep(Result<CredentialsPtr> found) {
+  const MutexLock lock(mutex_);
+  const CredentialsPtr before = slot_.usable();
+  if (found) {
+    if (!before || !before->same_keys(**found)) log_found(**found);
+    slot_.store(std::move(*found));
+  } else {
+    log::warn("no credentials found",
+              {{"old_ones_used", before != nullptr}, {"error", found.error().message()}});
+    slot_.store(std::move(found.error()));
+  }
+}
+
+bool CredentialCache::replace(const Credentials& used) {
+  const MutexLock lock(mutex_);
+  return slot_.replace(used);
+}
+
+}  // namespace cachey::origin

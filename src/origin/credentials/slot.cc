@@ -1,0 +1,77 @@
+#include "origin/credentials/slot.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cachey::origin {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr double kLeadSeconds = 300;
+constexpr double kLeadJitter = 0.2;  // the lead is up to so much shorter, by chance
+constexpr double kSpareSecondsMin = 5;
+constexpr double kSpareSecondsMax = 10;
+constexpr int64_t kUndatedSeconds = 900;  // for those that do not say when they expire
+constexpr int64_t kUsedSecondsMin = 2;    // whatever they say
+constexpr milliseconds kPauseMin{1000};
+constexpr milliseconds kPauseMax{60'000};
+constexpr milliseconds kReplacePause{10'000};
+
+}  // namespace
+
+CredentialsPtr CredentialSlot::usable() const {
+  if (unusable_at_ && clock_.unix_seconds() >= *unusable_at_) return nullptr;
+  return current_;
+}
+
+bool CredentialSlot::search_due() const {
+  if (clock_.mono() < next_search_) return false;
+  return usable() == nullptr || clock_.unix_seconds() >= search_at_;
+}
+
+void CredentialSlot::store(CredentialsPtr found) {
+  const int64_t now = clock_.unix_seconds();
+  current_ = std::move(found);
+  failure_.reset();
+  failures_ = 0;
+  next_search_ = clock_.mono() + kPauseMin;
+  unusable_at_.reset();
+  search_at_ = now + kUndatedSeconds;
+  if (!current_->expires_at()) return;
+  const int64_t expires_at = *current_->expires_at();
+  const auto left = static_cast<double>(std::max<int64_t>(0, expires_at - now));
+  const double lead = std::min(kLeadSeconds, left / 2) * (1 - kLeadJitter * random_.unit());
+  const double spare =
+      std::min(lead / 2, kSpareSecondsMax - (kSpareSecondsMax - kSpareSecondsMin) * random_.unit());
+  search_at_ = expires_at - static_cast<int64_t>(lead);
+  unusable_at_ = std::max(expires_at - static_cast<int64_t>(spare), now + kUsedSecondsMin);
+}
+
+void CredentialSlot::store(Error failure) {
+  failure_ = std::move(failure);
+  milliseconds pause = kPauseMin;
+  if (usable() == nullptr) {
+    failures_ = 0;
+  } else {
+    for (unsigned k = 0; k < failures_ && pause < kPauseMax; ++k)
+      pause = std::min(2 * pause, kPauseMax);
+    ++failures_;
+    const double part = 0.5 + 0.5 * random_.unit();
+    pause = std::max(kPauseMin,
+                     milliseconds(static_cast<int64_t>(part * static_cast<double>(pause.count()))));
+  }
+  next_search_ = clock_.mono() + pause;
+}
+
+bool CredentialSlot::replace(const Credentials& used) {
+  if (!current_ || !current_->same_keys(used)) return true;
+  const MonoTime now = clock_.mono();
+  if (now < next_replace_) return false;
+  next_replace_ = now + kReplacePause;
+  next_search_ = now;
+  current_.reset();
+  return true;
+}
+
+}  // namespace cachey::origin

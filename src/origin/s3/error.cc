@@ -1,0 +1,169 @@
+#include "origin/s3/error.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <pugixml.hpp>
+
+#include "base/log.h"
+#include "origin/transport/content_range.h"
+
+namespace cachey::origin {
+namespace {
+
+// Sorted.
+constexpr std::array<std::string_view, 14> kThrottlingCodes = {
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+};
+static_assert(std::ranges::is_sorted(kThrottlingCodes));
+
+bool is_throttling_code(std::string_view code) {
+  return std::ranges::binary_search(kThrottlingCodes, code);
+}
+
+bool is_transient_code(std::string_view code) {
+  return code == "RequestTimeout" || code == "RequestTimeoutException" || code == "InternalError";
+}
+
+std::optional<uint64_t> parse_number(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number > INT64_MAX)
+    return std::nullopt;
+  return number;
+}
+
+/// `Code` of `Code` and of `s3:Code`.
+std::string_view local_name(const pugi::xml_node& node) {
+  const std::string_view name = node.name();
+  const size_t colon = name.find(':');
+  return colon == std::string_view::npos ? name : name.substr(colon + 1);
+}
+
+bool is_expired_credentials_code(std::string_view code) {
+  return code == "ExpiredToken" || code == "InvalidToken" || code == "TokenRefreshRequired";
+}
+
+bool is_denial_code(std::string_view code) {
+  return code == "AccessDenied" || code == "InvalidAccessKeyId" ||
+         code == "SignatureDoesNotMatch" || is_expired_credentials_code(code);
+}
+
+bool is_elsewhere(unsigned status, std::string_view code) {
+  return status == 301 || status == 307 || code == "AuthorizationHeaderMalformed" ||
+         code == "IllegalLocationConstraintException";
+}
+
+ErrorKind kind_of(unsigned status, std::string_view code) {
+  if (code == "InvalidObjectState") return ErrorKind::kArchived;
+  if (code == "NoSuchKey" || code == "NoSuchBucket") return ErrorKind::kNotFound;
+  if (is_denial_code(code)) return ErrorKind::kDenied;
+  switch (status) {
+    case 404:
+      return ErrorKind::kNotFound;
+    case 412:
+      return ErrorKind::kChanged;
+    case 403:
+    case 401:
+      return ErrorKind::kDenied;
+    case 429:
+    case 503:
+      return ErrorKind::kThrottled;
+    default:
+      break;
+  }
+  if (is_throttling_code(code)) return ErrorKind::kThrottled;
+  // Of what is below 500 the store is not the cause, but where it was waiting for us.
+  const bool refused = status < 500 && status != 408 && !is_transient_code(code);
+  return refused ? ErrorKind::kRefused : ErrorKind::kUpstream;
+}
+
+Retry retry_of(unsigned status, std::string_view code) {
+  if (is_transient_code(code)) return Retry::kTransient;
+  if (is_throttling_code(code) || status == 429) return Retry::kThrottling;
+  if (status == 500 || status == 502 || status == 503 || status == 504) return Retry::kTransient;
+  return Retry::kNever;
+}
+
+std::string text_of(const ResponseHead& head, const ErrorDocument& document) {
+  std::string text = fmt::format("the origin answered {}", head.status);
+  if (!document.code.empty()) text += fmt::format(" {}", log::quoted(document.code, 64));
+  const std::string& id = head.request_id.empty() ? document.request_id : head.request_id;
+  if (!id.empty()) text += fmt::format(" request_id={}", log::quoted(id, 64));
+  if (!head.extended_id.empty()) text += fmt::format(" id_2={}", log::quoted(head.extended_id, 96));
+  if (!document.message.empty()) text += fmt::format(": {}", log::quoted(document.message));
+  return text;
+}
+
+void prescribe(Failure& failure, const ResponseHead& head, const ErrorDocument& document) {
+  if (is_elsewhere(head.status, document.code)) {
+    failure.region = head.bucket_region.empty() ? document.region : head.bucket_region;
+    if (!failure.region.empty()) failure.remedy = Remedy::kRegion;
+  } else if (document.code == "RequestTimeTooSkewed" && head.date) {
+    failure.remedy = Remedy::kClock;
+    failure.store_time = *head.date;
+  } else if (is_expired_credentials_code(document.code)) {
+    failure.remedy = Remedy::kCredentials;
+  }
+}
+
+std::optional<uint64_t> object_size(const ResponseHead& head, const ErrorDocument& document) {
+  const std::optional<ContentRange> said = parse_content_range(head.content_range);
+  if (said && !said->range) return said->size;
+  return document.actual_object_size;
+}
+
+}  // namespace
+
+ErrorDocument parse_error_document(std::string_view body) {
+  ErrorDocument parsed;
+  pugi::xml_document xml;
+  const unsigned options = pugi::parse_minimal | pugi::parse_escapes | pugi::parse_cdata;
+  if (!xml.load_buffer(body.data(), body.size(), options, pugi::encoding_utf8)) return parsed;
+  const pugi::xml_node root = xml.document_element();
+  if (local_name(root) != "Error") return parsed;
+  for (const pugi::xml_node& child : root.children()) {
+    const std::string_view name = local_name(child);
+    const std::string_view value = child.child_value();
+    if (name == "Code") parsed.code = value;
+    if (name == "Message") parsed.message = value;
+    if (name == "RequestId") parsed.request_id = value;
+    if (name == "Region") parsed.region = value;
+    if (name == "ActualObjectSize") parsed.actual_object_size = parse_number(value);
+  }
+  return parsed;
+}
+
+Failure failure_of(const ResponseHead& head, const ErrorDocument& document) {
+  if (head.status == 416 || document.code == "InvalidRange") {
+    return Failure(Error::range_not_satisfiable(object_size(head, document)));
+  }
+  Failure failure(Error(kind_of(head.status, document.code), text_of(head, document)),
+                  retry_of(head.status, document.code));
+  prescribe(failure, head, document);
+  const bool has_listed_code =
+      is_throttling_code(document.code) || is_transient_code(document.code);
+  if (has_listed_code) {
+    constexpr uint64_t kDelayMax = 24 * 3600 * 1000;  // cut by the caller's own limit anyway
+    const std::optional<uint64_t> delay = parse_number(head.retry_after);
+    if (delay) failure.delay = std::chrono::milliseconds(std::min(*delay, kDelayMax));
+  }
+  return failure;
+}
+
+}  // namespace cachey::origin

@@ -1,0 +1,164 @@
+#include "origin/s3/error.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace cachey::origin {
+namespace {
+
+TEST(ErrorDocument, ReadsTheFields) {
+  const ErrorDocument document = parse_error_document(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      "<Error><Code>InvalidRange</Code><Message>not &lt;that&gt;</Message>"
+      "<RangeRequested>bytes=5-9</RangeRequested><ActualObjectSize>3</ActualObjectSize>"
+      "<RequestId>4442587FB7D0A2F9</RequestId></Error>");
+  EXPECT_EQ(document.code, "InvalidRange");
+  EXPECT_EQ(document.message, "not <that>");
+  EXPECT_EQ(document.request_id, "4442587FB7D0A2F9");
+  EXPECT_EQ(document.actual_object_size, 3u);
+}
+
+TEST(ErrorDocument, ToleratesNamespacesAndBlanks) {
+  EXPECT_EQ(
+      parse_error_document(
+          "\n <Error xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\n <Code>A</Code></Error>")
+          .code,
+      "A");
+  EXPECT_EQ(parse_error_document("<s3:Error xmlns:s3=\"x\"><s3:Code>B</s3:Code></s3:Error>").code,
+            "B");
+}
+
+TEST(ErrorDocument, WhatIsNoneHasNoCode) {
+  for (const std::string body :
+       {"", "<", "<Error><Code>A</Code>", "<html><Code>A</Code></html>", "{\"Code\":\"A\"}",
+        "<Error/>", "<!DOCTYPE html><html><body><h1>502</h1></body></html>",
+        "<Error><Code/></Error>"}) {
+    EXPECT_EQ(parse_error_document(body).code, "") << body;
+  }
+  EXPECT_EQ(parse_error_document("<Error><ActualObjectSize>-1</ActualObjectSize></Error>")
+                .actual_object_size,
+            std::nullopt);
+}
+
+struct Row {
+  unsigned status;
+  const char* code;
+  ErrorKind kind;
+  Retry retry;
+};
+
+constexpr Row kRows[] = {
+    {404, "NoSuchKey", ErrorKind::kNotFound, Retry::kNever},
+    {404, "NoSuchBucket", ErrorKind::kNotFound, Retry::kNever},
+    {404, "", ErrorKind::kNotFound, Retry::kNever},
+    {403, "AccessDenied", ErrorKind::kDenied, Retry::kNever},
+    {403, "SignatureDoesNotMatch", ErrorKind::kDenied, Retry::kNever},
+    {403, "", ErrorKind::kDenied, Retry::kNever},
+    {401, "", ErrorKind::kDenied, Retry::kNever},
+    {400, "ExpiredToken", ErrorKind::kDenied, Retry::kNever},
+    {403, "InvalidObjectState", ErrorKind::kArchived, Retry::kNever},
+    {412, "PreconditionFailed", ErrorKind::kChanged, Retry::kNever},
+    {412, "", ErrorKind::kChanged, Retry::kNever},
+    {416, "InvalidRange", ErrorKind::kRangeNotSatisfiable, Retry::kNever},
+    {416, "", ErrorKind::kRangeNotSatisfiable, Retry::kNever},
+    {400, "InvalidRange", ErrorKind::kRangeNotSatisfiable, Retry::kNever},
+    {503, "SlowDown", ErrorKind::kThrottled, Retry::kThrottling},
+    {400, "ThrottlingException", ErrorKind::kThrottled, Retry::kThrottling},
+    {429, "", ErrorKind::kThrottled, Retry::kThrottling},
+    {503, "", ErrorKind::kThrottled, Retry::kTransient},
+    {503, "ServiceUnavailable", ErrorKind::kThrottled, Retry::kTransient},
+    {500, "InternalError", ErrorKind::kUpstream, Retry::kTransient},
+    {500, "", ErrorKind::kUpstream, Retry::kTransient},
+    {502, "", ErrorKind::kUpstream, Retry::kTransient},
+    {504, "", ErrorKind::kUpstream, Retry::kTransient},
+    {400, "RequestTimeout", ErrorKind::kUpstream, Retry::kTransient},
+    {408, "", ErrorKind::kUpstream, Retry::kNever},
+    {400, "BadRequest", ErrorKind::kRefused, Retry::kNever},
+    {400, "InvalidRequest", ErrorKind::kRefused, Retry::kNever},
+    {301, "PermanentRedirect", ErrorKind::kRefused, Retry::kNever},
+    {405, "MethodNotAllowed", ErrorKind::kRefused, Retry::kNever},
+    {407, "", ErrorKind::kRefused, Retry::kNever},
+    {501, "NotImplemented", ErrorKind::kUpstream, Retry::kNever},
+};
+
+TEST(FailureOf, SortsAnswersByWhatToDo) {
+  for (const Row& row : kRows) {
+    ResponseHead head;
+    head.status = row.status;
+    ErrorDocument document;
+    document.code = row.code;
+    const Failure failure = failure_of(head, document);
+    EXPECT_EQ(failure.error.kind(), row.kind) << row.status << row.code;
+    EXPECT_EQ(failure.retry, row.retry) << row.status << row.code;
+  }
+}
+
+TEST(FailureOf, TakesTheSizeFromTheHeaderElseFromTheDocument) {
+  ResponseHead head;
+  head.status = 416;
+  ErrorDocument document;
+  EXPECT_EQ(failure_of(head, document).error.object_size(), std::nullopt);
+  document.actual_object_size = 3;
+  EXPECT_EQ(failure_of(head, document).error.object_size(), 3u);
+  head.content_range = "bytes */5";
+  EXPECT_EQ(failure_of(head, document).error.object_size(), 5u);
+}
+
+TEST(FailureOf, TheStoresWishCountsOnlyWithAListedCode) {
+  ResponseHead head;
+  head.status = 503;
+  head.retry_after = "250";
+  ErrorDocument document;
+  EXPECT_EQ(failure_of(head, document).delay, std::nullopt);
+  document.code = "SlowDown";
+  EXPECT_EQ(failure_of(head, document).delay, std::chrono::milliseconds(250));
+  head.retry_after = "soon";
+  EXPECT_EQ(failure_of(head, document).delay, std::nullopt);
+}
+
+Failure failure_with(unsigned status, const std::string& code, const std::string& region = "",
+                     std::optional<int64_t> date = std::nullopt) {
+  ResponseHead head;
+  head.status = status;
+  head.date = date;
+  ErrorDocument document;
+  document.code = code;
+  document.region = region;
+  return failure_of(head, document);
+}
+
+TEST(FailureOf, PrescribesWhatTheAnswerAsksFor) {
+  const Failure elsewhere = failure_with(400, "AuthorizationHeaderMalformed", "eu-west-1");
+  EXPECT_EQ(elsewhere.remedy, Remedy::kRegion);
+  EXPECT_EQ(elsewhere.region, "eu-west-1");
+  EXPECT_EQ(failure_with(301, "PermanentRedirect").remedy, Remedy::kNone);
+  EXPECT_EQ(failure_with(403, "AccessDenied", "eu-west-1").remedy, Remedy::kNone);
+  const Failure skewed = failure_with(403, "RequestTimeTooSkewed", "", 1'000'000);
+  EXPECT_EQ(skewed.remedy, Remedy::kClock);
+  EXPECT_EQ(skewed.store_time, 1'000'000);
+  EXPECT_EQ(failure_with(403, "RequestTimeTooSkewed").remedy, Remedy::kNone);
+  for (const char* code : {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"}) {
+    EXPECT_EQ(failure_with(400, code).remedy, Remedy::kCredentials);
+    EXPECT_EQ(failure_with(400, code).retry, Retry::kNever);
+  }
+}
+
+TEST(FailureOf, TheTextIsOneLineWithWhatASupportCaseNeeds) {
+  ResponseHead head;
+  head.status = 403;
+  head.request_id = "ID\n";
+  ErrorDocument document;
+  document.code = "AccessDenied";
+  document.message = "line one\nline two" + std::string(1000, 'x');
+  const std::string text = failure_of(head, document).error.message();
+  EXPECT_THAT(
+      text,
+      ::testing::StartsWith(
+          R"(the origin answered 403 "AccessDenied" request_id="ID\x0a": "line one\x0aline two)"));
+  EXPECT_LT(text.size(), 500u);
+}
+
+}  // namespace
+}  // namespace cachey::origin

@@ -1,0 +1,50 @@
+#include "origin/s3/operation.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/escape.h"
+#include "origin/s3/endpoint.h"
+
+namespace cachey::origin {
+
+Result<Operation> prepare(const GetRequest& request, const std::string& region,
+                          const S3Config& config, const Learnings& learned, Random& random) {
+  if (has_control(request.if_match))
+    return fail(ErrorKind::kInternal, "the entity tag has control characters");
+  Operation operation;
+  operation.bucket = request.bucket;
+  operation.key = request.key;
+  operation.path_style = request.config.path_style.value_or(config.path_style);
+  const std::optional<std::string> own_region = learned.regions.find(request.bucket);
+  const Result<void> aimed = aim(operation, own_region ? *own_region : region, config, learned);
+  if (!aimed) return std::unexpected(aimed.error());
+  operation.stop = request.stop;
+  operation.fresh_connection = request.fresh_connection;
+  operation.get.range = request.range;
+  // A weak entity tag never matches (RFC 9110, 13.1.1).
+  if (!request.if_match.starts_with("W/")) operation.get.if_match = request.if_match;
+  operation.get.invocation_id = format_uuid(random.bits(), random.bits());
+  return operation;
+}
+
+Result<void> aim(Operation& operation, std::string_view region, const S3Config& config,
+                 const Learnings& learned) {
+  EndpointOptions options;
+  options.region = region;
+  options.custom = config.endpoint ? &*config.endpoint : nullptr;
+  options.path_style = operation.path_style;
+  options.fips = config.fips;
+  options.dual_stack = config.dual_stack;
+  Result<BucketEndpoint> endpoint = resolve_endpoint(operation.bucket, options);
+  if (!endpoint) return std::unexpected(endpoint.error());
+  const EndpointUrl& url = endpoint->url;
+  operation.server = Server(url.tls, url.host, url.port);
+  operation.get.http_proxy = url.tls ? nullptr : config.proxies->proxy_for(false, url.host);
+  operation.get.path = object_path(*endpoint, operation.bucket, operation.key);
+  operation.clock_offset = learned.clock_offsets.find(url.host).value_or(0);
+  operation.get.endpoint = std::move(*endpoint);
+  return {};
+}
+
+}  // namespace cachey::origin

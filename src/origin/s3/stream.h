@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "aws/checksum.h"
+#include "origin/origin.h"
+#include "origin/s3/counters.h"
+#include "origin/transport/http_exchange.h"
+#include "origin/transport/response_head.h"
+
+namespace cachey::origin {
+
+/// Whether the store sends a body of this sum once more.
+using SecondLook = std::function<rt::Task<bool>(ExpectedChecksum)>;
+
+/// Reads `stream` to its end: whether it succeeds and the body has this sum. `stream` outlives the
+/// task.
+[[nodiscard]] rt::Task<bool> has_sum(GetStream& stream, ExpectedChecksum sum);
+
+/// A good answer whose body is being read, and held against the sum that was announced for it.
+/// Owned by whoever asked for it.
+class S3Stream final : public GetStream {
+ public:
+  S3Stream(std::unique_ptr<HttpExchange> exchange, GoodAnswer answer,
+           std::shared_ptr<S3Counters> counters);
+
+  [[nodiscard]] const ObjectInfo& info() const override { return answer_.info; }
+  [[nodiscard]] ByteRange range() const override { return answer_.range; }
+  [[nodiscard]] uint64_t progress() override {
+    return answer_.range.size() - left_ + exchange_->unread_bytes();
+  }
+  [[nodiscard]] rt::Task<Result<size_t>> read(std::span<std::byte> into) override;
+
+  // Before the first read():
+  /// A sum was announced that can be checked.
+  [[nodiscard]] bool has_sum() const { return checksum_.has_value(); }
+  void pass_over_sum() { checksum_.reset(); }
+  /// Where the body has another sum, `look` decides: the store's bytes, or damaged ones.
+  void on_wrong_sum(SecondLook look) { second_look_ = std::move(look); }
+
+ private:
+  [[nodiscard]] rt::Task<Result<void>> check_sum();
+
+  const std::unique_ptr<HttpExchange> exchange_;
+  const GoodAnswer answer_;
+  const std::shared_ptr<S3Counters> counters_;
+  std::optional<Checksum> checksum_;  // where there is one to check
+  SecondLook second_look_;
+  uint64_t left_;
+};
+
+}  // namespace cachey::origin
