@@ -155,7 +155,7 @@ class Day {
 
   const Way way_;
   const double hours_;
-  origin::VirtualWorker world_;
+  rt::VirtualWorker world_;
   Metrics metrics_;
   Store store_;
   origin::Buckets buckets_;

@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "origin/s3/endpoint.h"
 #include "origin/s3/found_settings.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::app {
 namespace {
@@ -118,7 +119,7 @@ milliseconds since(Clock::time_point begun) {
   return std::chrono::duration_cast<milliseconds>(Clock::now() - begun);
 }
 
-std::string credentials_text(const origin::Credentials& credentials) {
+std::string credentials_text(const aws::Credentials& credentials) {
   return fmt::format("{}, from {}, {}", log::quoted(credentials.masked_id()), credentials.source(),
                      credentials.expires_at()
                          ? "until " + format_http_date(*credentials.expires_at())
@@ -167,7 +168,7 @@ Result<void> say_endpoint(const origin::S3Config& config, rt::Worker& worker,
   if (!endpoint) return std::unexpected(endpoint.error());
   const origin::EndpointUrl& url = endpoint->url;
   say("endpoint", fmt::format("{}://{}{} ({})", url.tls ? "https" : "http", host_header(url),
-                              origin::object_path(*endpoint, object.bucket, object.key),
+                              endpoint->object_path(object.bucket, object.key),
                               endpoint->virtual_host ? "the bucket is in the host name"
                                                      : "the bucket is in the path"));
   if (origin::is_ip_address(url.host)) return {};

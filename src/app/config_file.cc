@@ -12,6 +12,7 @@
 
 #include "base/escape.h"
 #include "base/log.h"
+#include "base/read_file.h"
 #include "origin/credentials/profile.h"
 
 namespace cachey::app {
@@ -86,7 +87,7 @@ std::string toml_value(const Option& option) {
 
 Settings load_config_file(const std::string& path, std::span<const Option> table) {
   Settings nothing;
-  const Result<std::string> text = origin::read_file_start(path, kConfigFileBytesMax + 1);
+  const Result<std::string> text = read_file_start(path, kConfigFileBytesMax + 1);
   if (!text) {
     nothing.faults.push_back(fmt::format("--config: {}: {}", shown(path), text.error().message()));
     return nothing;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/read_file.h"
 #include "origin/credentials/profile.h"
 
 namespace cachey::app {
@@ -16,7 +17,7 @@ Result<api::Tokens> read_token_file(const std::string& path) {
   struct stat about{};
   const bool known = ::stat(path.c_str(), &about) == 0;
   if (known && !S_ISREG(about.st_mode)) return refuse("is no file");
-  const Result<std::string> text = origin::read_file_start(path, api::Tokens::kTextBytesMax + 1);
+  const Result<std::string> text = read_file_start(path, api::Tokens::kTextBytesMax + 1);
   if (!text) return refuse(text.error().message());
   if (known && (about.st_mode & (S_IRGRP | S_IROTH)) != 0) {
     log::warn("others than the owner can read the tokens", {{"file", path}});

@@ -6,7 +6,7 @@
 #include "base/base64.h"
 #include "base/check.h"
 
-namespace cachey::origin {
+namespace cachey::aws {
 namespace {
 
 constexpr std::string_view kHeaderPrefix = "x-amz-checksum-";
@@ -106,4 +106,4 @@ std::string_view to_string(ChecksumAlgorithm algorithm) {
   return "unknown";
 }
 
-}  // namespace cachey::origin
+}  // namespace cachey::aws

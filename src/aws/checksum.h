@@ -11,10 +11,11 @@
 #include <vector>
 
 #include "aws/crc.h"
+#include "aws/digest.h"
 
 struct evp_md_ctx_st;
 
-namespace cachey::origin {
+namespace cachey::aws {
 
 /// What S3 can check an object's bytes by, the one that is preferred first.
 enum class ChecksumAlgorithm { kCrc64Nvme, kCrc32c, kCrc32, kSha1, kSha256 };
@@ -71,4 +72,4 @@ class Checksum {
 /// `crc64nvme`.
 [[nodiscard]] std::string_view to_string(ChecksumAlgorithm algorithm);
 
-}  // namespace cachey::origin
+}  // namespace cachey::aws

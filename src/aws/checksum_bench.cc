@@ -3,10 +3,11 @@
 #include <vector>
 
 #include "aws/checksum.h"
+#include "aws/digest.h"
 
 // What does it cost to hold a body against the checksum that the store announces, a 64 KiB piece?
 
-namespace cachey::origin {
+namespace cachey::aws {
 namespace {
 
 void piece(benchmark::State& state, ChecksumAlgorithm algorithm) {
@@ -23,4 +24,4 @@ BENCHMARK_CAPTURE(piece, sha1, ChecksumAlgorithm::kSha1);
 BENCHMARK_CAPTURE(piece, sha256, ChecksumAlgorithm::kSha256);
 
 }  // namespace
-}  // namespace cachey::origin
+}  // namespace cachey::aws

@@ -9,7 +9,7 @@
 
 /// The first byte chooses the algorithm, the second the type; the rest is the header's value.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace cachey::origin;
+  using namespace cachey::aws;
   if (size < 2) return 0;
   const std::string value(reinterpret_cast<const char*>(data) + 2, size - 2);
   const ChecksumAlgorithm algorithm = kChecksumHeaders[data[0] % kChecksumHeaders.size()].algorithm;

@@ -6,7 +6,7 @@
 
 #include "base/base64.h"
 
-namespace cachey::origin {
+namespace cachey::aws {
 namespace {
 
 std::span<const std::byte> bytes_of(std::string_view text) {
@@ -119,4 +119,4 @@ TEST(Base64, RoundTripsAndRefusesWhatIsNone) {
 }
 
 }  // namespace
-}  // namespace cachey::origin
+}  // namespace cachey::aws

@@ -9,7 +9,7 @@
 
 #include "aws/crc_fold.h"
 
-namespace cachey::origin {
+namespace cachey::aws {
 
 /// A reflected cyclic redundancy check whose register begins and ends inverted. What is long is
 /// folded first, where the CPU can; the rest goes by tables, eight bytes a step ("slicing by 8",
@@ -89,4 +89,4 @@ using Crc32 = Crc<uint32_t, 0xedb88320U>;
 using Crc32c = Crc<uint32_t, 0x82f63b78U>;
 using Crc64Nvme = Crc<uint64_t, 0x9a6c9329ac4bc9b5U>;
 
-}  // namespace cachey::origin
+}  // namespace cachey::aws

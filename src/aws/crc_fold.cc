@@ -8,7 +8,7 @@
 #include <immintrin.h>
 #endif
 
-namespace cachey::origin {
+namespace cachey::aws {
 
 #if defined(__x86_64__)
 
@@ -76,4 +76,4 @@ std::array<std::byte, kFoldedBytes> fold(std::span<const std::byte> /*bytes*/, u
 
 #endif
 
-}  // namespace cachey::origin
+}  // namespace cachey::aws

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-namespace cachey::origin {
+namespace cachey::aws {
 
 /// x^575, x^511, x^191 and x^127, modulo the polynomial of a check and reflected: bit 63 is x^0.
 struct FoldConstants {
@@ -31,4 +31,4 @@ inline constexpr size_t kFoldedBytes = 16;
                                                        uint64_t start,
                                                        const FoldConstants& constants);
 
-}  // namespace cachey::origin
+}  // namespace cachey::aws

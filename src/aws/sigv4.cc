@@ -1,30 +1,17 @@
 #include "aws/sigv4.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <algorithm>
-#include <ctime>
 #include <vector>
 
-#include "base/check.h"
+#include "aws/date.h"
 #include "base/escape.h"
 
-namespace cachey::origin {
+namespace cachey::aws {
 namespace {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
-
-Sha256Digest hmac(std::span<const unsigned char> key, std::string_view text) {
-  Sha256Digest digest;
-  unsigned size = 0;
-  const auto* data = reinterpret_cast<const unsigned char*>(text.data());
-  CHECK(::HMAC(::EVP_sha256(), key.data(), static_cast<int>(key.size()), data, text.size(),
-               digest.data(), &size) != nullptr);
-  CHECK(size == digest.size());
-  return digest;
-}
 
 std::span<const unsigned char> bytes_of(std::string_view text) {
   return {reinterpret_cast<const unsigned char*>(text.data()), text.size()};
@@ -47,33 +34,6 @@ void append_trimmed(std::string_view value, std::string& out) {
 }
 
 }  // namespace
-
-Sha256Digest sha256(std::string_view text) {
-  Sha256Digest digest;
-  unsigned size = 0;
-  CHECK(::EVP_Digest(text.data(), text.size(), digest.data(), &size, ::EVP_sha256(), nullptr) == 1);
-  CHECK(size == digest.size());
-  return digest;
-}
-
-std::string hex(std::span<const unsigned char> bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * bytes.size());
-  for (const unsigned char byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
-
-std::string amz_date(int64_t unix_seconds) {
-  const std::time_t time = unix_seconds;
-  std::tm parts{};
-  ::gmtime_r(&time, &parts);
-  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
-}
 
 std::string canonical_query(std::span<const NamedValue> query) {
   std::vector<std::pair<std::string, std::string>> encoded(query.size());
@@ -148,4 +108,4 @@ const Sha256Digest& Signer::signing_key(std::string_view day, const SigningScope
   return keys_.emplace(std::move(name), hmac(service_key, "aws4_request")).first->second;
 }
 
-}  // namespace cachey::origin
+}  // namespace cachey::aws

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -8,10 +7,11 @@
 #include <string_view>
 #include <tuple>
 
-#include "origin/credentials/credentials.h"
+#include "aws/credentials.h"
+#include "aws/digest.h"
 
 /// AWS Signature Version 4, header form, as S3 wants it: paths are encoded once and not normalized.
-namespace cachey::origin {
+namespace cachey::aws {
 
 /// A clock that is less wrong than this, in seconds, is right enough to sign by: AWS allows 5
 /// minutes at least, S3 15.
@@ -46,19 +46,11 @@ struct CanonicalRequest {
 /// Encoded and sorted: `a=1&b=`. What the request-target carries, too.
 [[nodiscard]] std::string canonical_query(std::span<const NamedValue> query);
 
-/// `20260102T030405Z`.
-[[nodiscard]] std::string amz_date(int64_t unix_seconds);
-
 /// Whose signature counts where.
 struct SigningScope {
   std::string_view region;
   std::string_view service = "s3";
 };
-
-using Sha256Digest = std::array<unsigned char, 32>;
-
-[[nodiscard]] Sha256Digest sha256(std::string_view text);
-[[nodiscard]] std::string hex(std::span<const unsigned char> bytes);
 
 /// Signs, and keeps the keys that are derived anew each day. One worker's thread.
 class Signer {
@@ -81,4 +73,4 @@ class Signer {
   std::map<KeyName, Sha256Digest> keys_;
 };
 
-}  // namespace cachey::origin
+}  // namespace cachey::aws

@@ -2,11 +2,13 @@
 
 #include <vector>
 
+#include "aws/date.h"
+#include "aws/digest.h"
 #include "aws/sigv4.h"
 
 // What does it cost to sign a GET, with the day's key at hand and without?
 
-namespace cachey::origin {
+namespace cachey::aws {
 namespace {
 
 constexpr int64_t kNow = 1'767'323'045;
@@ -46,4 +48,4 @@ void sign_first_get_of_a_day(benchmark::State& state) {
 BENCHMARK(sign_first_get_of_a_day);
 
 }  // namespace
-}  // namespace cachey::origin
+}  // namespace cachey::aws

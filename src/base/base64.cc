@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace cachey::origin {
+namespace cachey {
 namespace {
 
 bool is_digit(char c) {
@@ -38,4 +38,4 @@ std::optional<std::string> base64_decode(std::string_view text) {
   return bytes;
 }
 
-}  // namespace cachey::origin
+}  // namespace cachey

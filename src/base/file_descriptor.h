@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace cachey::origin {
+namespace cachey {
 
 /// Owns an open file descriptor, or none (-1); closes it when it ends.
 class FileDescriptor {
@@ -33,4 +33,4 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-}  // namespace cachey::origin
+}  // namespace cachey

@@ -2,10 +2,9 @@
 
 #include <functional>
 
-namespace cachey::origin {
+namespace cachey::rt {
 
-rt::Task<bool> QueuedWaiter::wait_in_list(rt::TimerWheel& timers, MonoTime deadline,
-                                          std::stop_token stop) {
+Task<bool> QueuedWaiter::wait_in_list(TimerWheel& timers, MonoTime deadline, std::stop_token stop) {
   bool stopped = false;
   const auto leave = [this, &stopped] {
     if (!take_off()) return;
@@ -18,4 +17,4 @@ rt::Task<bool> QueuedWaiter::wait_in_list(rt::TimerWheel& timers, MonoTime deadl
   co_return in_time && !stopped;
 }
 
-}  // namespace cachey::origin
+}  // namespace cachey::rt

@@ -5,14 +5,13 @@
 
 #include "rt/waiter.h"
 
-namespace cachey::origin {
+namespace cachey::rt {
 
 /// A waiter in a list of its own worker's. Takes itself off when it ends, so that a coroutine may
 /// be destroyed while it waits. `list` must outlive it.
-class QueuedWaiter : public rt::Waiter {
+class QueuedWaiter : public Waiter {
  public:
-  QueuedWaiter(rt::Executor executor, rt::WaiterList& list)
-      : rt::Waiter(std::move(executor)), list_(list) {}
+  QueuedWaiter(Executor executor, WaiterList& list) : Waiter(std::move(executor)), list_(list) {}
   ~QueuedWaiter() { take_off(); }
 
   void enqueue() { list_.push_back(*this); }
@@ -27,19 +26,19 @@ class QueuedWaiter : public rt::Waiter {
 
   /// Until notified, `deadline`, or `stop`, which is requested on the worker's thread. False:
   /// nobody notified it.
-  [[nodiscard]] rt::Task<bool> wait_in_list(rt::TimerWheel& timers, MonoTime deadline,
-                                            std::stop_token stop);
+  [[nodiscard]] Task<bool> wait_in_list(TimerWheel& timers, MonoTime deadline,
+                                        std::stop_token stop);
 
  private:
-  rt::WaiterList& list_;
+  WaiterList& list_;
 };
 
 /// Notifies the one that has waited longest, if any waits.
-inline void notify_first(rt::WaiterList& list) {
+inline void notify_first(WaiterList& list) {
   if (list.empty()) return;
-  rt::Waiter& waiter = list.front();
+  Waiter& waiter = list.front();
   list.pop_front();
   waiter.notify();
 }
 
-}  // namespace cachey::origin
+}  // namespace cachey::rt

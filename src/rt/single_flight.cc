@@ -2,13 +2,12 @@
 
 #include <utility>
 
-namespace cachey::origin {
+namespace cachey::rt {
 
 /// A coroutine's place among those that wait.
-class SingleFlight::Place : public rt::Waiter {
+class SingleFlight::Place : public Waiter {
  public:
-  Place(rt::Executor executor, SingleFlight& flight)
-      : rt::Waiter(std::move(executor)), flight_(flight) {}
+  Place(Executor executor, SingleFlight& flight) : Waiter(std::move(executor)), flight_(flight) {}
   ~Place() { (void)flight_.take_off(*this); }
 
  private:
@@ -26,13 +25,13 @@ void SingleFlight::end() {
   const MutexLock lock(mutex_);
   searching_ = false;
   while (!waiting_.empty()) {
-    rt::Waiter& waiter = waiting_.front();
+    Waiter& waiter = waiting_.front();
     waiting_.pop_front();
     waiter.notify();
   }
 }
 
-rt::Task<bool> SingleFlight::wait(rt::Worker& worker, MonoTime deadline) {
+Task<bool> SingleFlight::wait(Worker& worker, MonoTime deadline) {
   Place place(worker.executor(), *this);
   {
     const MutexLock lock(mutex_);
@@ -43,11 +42,11 @@ rt::Task<bool> SingleFlight::wait(rt::Worker& worker, MonoTime deadline) {
   co_return co_await place.wait_until(worker.timers(), deadline, std::move(take_off));
 }
 
-bool SingleFlight::take_off(rt::Waiter& waiter) {
+bool SingleFlight::take_off(Waiter& waiter) {
   const MutexLock lock(mutex_);
   if (!waiter.is_linked()) return false;
   waiting_.erase(waiting_.iterator_to(waiter));
   return true;
 }
 
-}  // namespace cachey::origin
+}  // namespace cachey::rt

@@ -4,7 +4,7 @@
 #include "rt/waiter.h"
 #include "rt/worker.h"
 
-namespace cachey::origin {
+namespace cachey::rt {
 
 /// One search at a time, on any worker, and those on all workers who wait for its end. Outlives
 /// them. Thread-safe.
@@ -15,16 +15,16 @@ class SingleFlight {
   /// Wakes all who wait.
   void end() EXCLUDES(mutex_);
   /// Until the search under way has ended; at once where there is none. False: not by `deadline`.
-  [[nodiscard]] rt::Task<bool> wait(rt::Worker& worker, MonoTime deadline);
+  [[nodiscard]] Task<bool> wait(Worker& worker, MonoTime deadline);
 
  private:
   class Place;
 
-  [[nodiscard]] bool take_off(rt::Waiter& waiter) EXCLUDES(mutex_);
+  [[nodiscard]] bool take_off(Waiter& waiter) EXCLUDES(mutex_);
 
   Mutex mutex_;
   bool searching_ GUARDED_BY(mutex_) = false;
-  rt::WaiterList waiting_ GUARDED_BY(mutex_);
+  WaiterList waiting_ GUARDED_BY(mutex_);
 };
 
-}  // namespace cachey::origin
+}  // namespace cachey::rt

@@ -154,7 +154,7 @@ class World {
     return config;
   }
 
-  origin::VirtualWorker virtual_;
+  rt::VirtualWorker virtual_;
   Metrics metrics_;
   FakeOrigin origin_;
   origin::Buckets buckets_{0.99, virtual_.clock(), metrics_};

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-namespace cachey::origin {
+namespace cachey {
 
 /// A file that is gone with the test.
 class TemporaryFile {
@@ -27,4 +27,4 @@ class TemporaryFile {
   std::string path_;
 };
 
-}  // namespace cachey::origin
+}  // namespace cachey

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 #include <strings.h>
 
-#include <charconv>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <pugixml.hpp>
 
+#include "aws/date.h"
 #include "base/log.h"
 
 namespace cachey::origin {
@@ -43,10 +42,10 @@ std::unexpected<Error> incomplete(const char* what) {
   return fail(ErrorKind::kUpstream, fmt::format("the answer has no {}", what));
 }
 
-Result<CredentialsPtr> checked(Keys keys, const std::string& source) {
+Result<aws::CredentialsPtr> checked(aws::Keys keys, const std::string& source) {
   if (keys.access_key_id.empty()) return incomplete("AccessKeyId");
   if (keys.secret_access_key.empty()) return incomplete("SecretAccessKey");
-  return make_credentials(std::move(keys), source);
+  return aws::make_credentials(std::move(keys), source);
 }
 
 /// `Code` of `Code` and of `sts:Code`.
@@ -71,73 +70,10 @@ bool load(pugi::xml_document& document, std::string_view xml) {
       document.load_buffer(xml.data(), xml.size(), options, pugi::encoding_utf8));
 }
 
-/// Takes `digits` digits off the front of `text`.
-std::optional<int> take_number(std::string_view& text, size_t digits) {
-  int number = 0;
-  if (text.size() < digits || text.front() == '-') return std::nullopt;
-  const char* const end = text.data() + digits;
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  text.remove_prefix(digits);
-  return number;
-}
-
-bool take(std::string_view& text, char lower, char upper) {
-  if (text.empty() || (text.front() != lower && text.front() != upper)) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
-/// `23-02-2009`: two numbers and what stands between them.
-struct Triple {
-  int first;
-  int second;
-  int third;
-};
-
-std::optional<Triple> take_triple(std::string_view& text, size_t first_digits, char between) {
-  const std::optional<int> first = take_number(text, first_digits);
-  if (!first || !take(text, between, between)) return std::nullopt;
-  const std::optional<int> second = take_number(text, 2);
-  if (!second || !take(text, between, between)) return std::nullopt;
-  const std::optional<int> third = take_number(text, 2);
-  if (!third) return std::nullopt;
-  return Triple{*first, *second, *third};
-}
-
-/// `Z`, `+02:00` or `-02:00`, in seconds.
-std::optional<int> take_offset(std::string_view& text) {
-  if (take(text, 'Z', 'z')) return 0;
-  const bool negative = text.starts_with('-');
-  if (!take(text, '+', '-')) return std::nullopt;
-  const std::optional<int> hours = take_number(text, 2);
-  if (!hours || !take(text, ':', ':')) return std::nullopt;
-  const std::optional<int> minutes = take_number(text, 2);
-  if (!minutes || *hours > 23 || *minutes > 59) return std::nullopt;
-  const int seconds = (*hours * 60 + *minutes) * 60;
-  return negative ? -seconds : seconds;
-}
-
 }  // namespace
 
-std::optional<int64_t> parse_timestamp(std::string_view text) {
-  const std::optional<Triple> date = take_triple(text, 4, '-');
-  if (!date || !take(text, 'T', 't')) return std::nullopt;
-  const std::optional<Triple> time = take_triple(text, 2, ':');
-  if (!time || time->first > 23 || time->second > 59 || time->third > 60) return std::nullopt;
-  if (take(text, '.', '.'))
-    text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
-  const std::optional<int> offset = take_offset(text);
-  if (!offset || !text.empty()) return std::nullopt;
-  const std::chrono::year_month_day day(std::chrono::year(date->first),
-                                        std::chrono::month(static_cast<unsigned>(date->second)),
-                                        std::chrono::day(static_cast<unsigned>(date->third)));
-  if (!day.ok()) return std::nullopt;
-  const int64_t days = std::chrono::sys_days(day).time_since_epoch().count();
-  return days * 86'400 + time->first * 3600 + time->second * 60 + time->third - *offset;
-}
-
-Result<CredentialsPtr> parse_metadata_answer(std::string_view text, const std::string& source) {
+Result<aws::CredentialsPtr> parse_metadata_answer(std::string_view text,
+                                                  const std::string& source) {
   const Result<json> answer = parse_object(text);
   if (!answer) return std::unexpected(answer.error());
   const json* code = find_member(*answer, "Code");
@@ -146,36 +82,36 @@ Result<CredentialsPtr> parse_metadata_answer(std::string_view text, const std::s
                                                 log::quoted(text_of(*answer, "Code"), 64),
                                                 log::quoted(text_of(*answer, "Message"))));
   }
-  Keys keys;
+  aws::Keys keys;
   keys.access_key_id = text_of(*answer, "AccessKeyId");
   keys.secret_access_key = text_of(*answer, "SecretAccessKey");
   keys.session_token = text_of(*answer, "Token", "SessionToken");
-  keys.expires_at = parse_timestamp(text_of(*answer, "Expiration", "ExpiresAt"));
+  keys.expires_at = aws::parse_timestamp(text_of(*answer, "Expiration", "ExpiresAt"));
   if (keys.session_token.empty()) return incomplete("Token");
   if (!keys.expires_at) return incomplete("Expiration that can be read");
   return checked(std::move(keys), source);
 }
 
-Result<CredentialsPtr> parse_process_output(std::string_view text, const std::string& source) {
+Result<aws::CredentialsPtr> parse_process_output(std::string_view text, const std::string& source) {
   const Result<json> answer = parse_object(text);
   if (!answer) return std::unexpected(answer.error());
   const json* version = find_member(*answer, "Version");
   if (version == nullptr || !version->is_number_integer() || *version != 1)
     return incomplete("Version 1");
-  Keys keys;
+  aws::Keys keys;
   keys.access_key_id = text_of(*answer, "AccessKeyId");
   keys.secret_access_key = text_of(*answer, "SecretAccessKey");
   keys.session_token = text_of(*answer, "SessionToken");
   if (const json* expiration = find_member(*answer, "Expiration");
       expiration != nullptr && !expiration->is_null()) {
-    keys.expires_at = parse_timestamp(text_of(*answer, "Expiration"));
+    keys.expires_at = aws::parse_timestamp(text_of(*answer, "Expiration"));
     if (!keys.expires_at) return incomplete("Expiration that can be read");
   }
   return checked(std::move(keys), source);
 }
 
-Result<CredentialsPtr> parse_sts_answer(std::string_view xml, std::string_view action,
-                                        const std::string& source) {
+Result<aws::CredentialsPtr> parse_sts_answer(std::string_view xml, std::string_view action,
+                                             const std::string& source) {
   pugi::xml_document document;
   if (!load(document, xml)) return fail(ErrorKind::kUpstream, "the answer is no XML document");
   const pugi::xml_node root = document.document_element();
@@ -183,18 +119,18 @@ Result<CredentialsPtr> parse_sts_answer(std::string_view xml, std::string_view a
     return incomplete("element of the expected name");
   const pugi::xml_node result = find_child(root, fmt::format("{}Result", action));
   const pugi::xml_node element = find_child(result, "Credentials");
-  Keys keys;
+  aws::Keys keys;
   keys.access_key_id = child_text(element, "AccessKeyId");
   keys.secret_access_key = child_text(element, "SecretAccessKey");
   keys.session_token = child_text(element, "SessionToken");
-  keys.expires_at = parse_timestamp(child_text(element, "Expiration"));
+  keys.expires_at = aws::parse_timestamp(child_text(element, "Expiration"));
   if (keys.session_token.empty()) return incomplete("SessionToken");
   if (!keys.expires_at) return incomplete("Expiration that can be read");
   return checked(std::move(keys), source);
 }
 
-ErrorDocument parse_sts_error(std::string_view xml) {
-  ErrorDocument parsed;
+aws::ErrorDocument parse_sts_error(std::string_view xml) {
+  aws::ErrorDocument parsed;
   pugi::xml_document document;
   if (!load(document, xml)) return parsed;
   const pugi::xml_node root = document.document_element();

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "aws/credentials.h"
+#include "aws/error_document.h"
 #include "base/error.h"
-#include "origin/credentials/credentials.h"
-#include "origin/s3/error.h"
 
 /// What those who hand out credentials answer. Pure. No text of a failure holds anything of an
 /// answer but error codes and messages.
@@ -16,22 +14,20 @@ namespace cachey::origin {
 /// A container's or an instance's: JSON with AccessKeyId, SecretAccessKey, Token (or SessionToken)
 /// and Expiration (or ExpiresAt), keys in any case. kDenied where its Code is not Success;
 /// kUpstream where something is missing.
-[[nodiscard]] Result<CredentialsPtr> parse_metadata_answer(std::string_view json,
-                                                           const std::string& source);
+[[nodiscard]] Result<aws::CredentialsPtr> parse_metadata_answer(std::string_view json,
+                                                                const std::string& source);
 
 /// A credential process's: JSON with Version 1, AccessKeyId, SecretAccessKey and, if need be,
 /// SessionToken and Expiration, keys in any case.
-[[nodiscard]] Result<CredentialsPtr> parse_process_output(std::string_view json,
-                                                          const std::string& source);
+[[nodiscard]] Result<aws::CredentialsPtr> parse_process_output(std::string_view json,
+                                                               const std::string& source);
 
 /// That of STS to `action`, such as AssumeRole: XML.
-[[nodiscard]] Result<CredentialsPtr> parse_sts_answer(std::string_view xml, std::string_view action,
-                                                      const std::string& source);
+[[nodiscard]] Result<aws::CredentialsPtr> parse_sts_answer(std::string_view xml,
+                                                           std::string_view action,
+                                                           const std::string& source);
 
 /// An error of STS; empty fields where it says nothing, or is none.
-[[nodiscard]] ErrorDocument parse_sts_error(std::string_view xml);
-
-/// `2009-02-13T23:31:30Z` (RFC 3339, fractions dropped) in Unix seconds.
-[[nodiscard]] std::optional<int64_t> parse_timestamp(std::string_view text);
+[[nodiscard]] aws::ErrorDocument parse_sts_error(std::string_view xml);
 
 }  // namespace cachey::origin

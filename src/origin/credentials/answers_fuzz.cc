@@ -2,13 +2,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "aws/date.h"
 #include "base/check.h"
 #include "base/escape.h"
 #include "origin/credentials/answers.h"
 #include "origin/credentials/role_chain.h"
 
 using cachey::Result;
-using cachey::origin::CredentialsPtr;
 
 namespace {
 
@@ -17,7 +17,7 @@ void check_text(std::string_view text) {
   for (const char c : text) CHECK(c >= 0x20 && c < 0x7f);
 }
 
-void check_found(const Result<CredentialsPtr>& found) {
+void check_found(const Result<cachey::aws::CredentialsPtr>& found) {
   if (!found) return check_text(found.error().message());
   CHECK(!(*found)->access_key_id().empty() && !(*found)->secret_access_key().empty());
   CHECK(!cachey::has_control((*found)->access_key_id()));
@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       (void)cachey::origin::parse_sts_error(answer);
       break;
     case 4:
-      (void)cachey::origin::parse_timestamp(answer);
+      (void)cachey::aws::parse_timestamp(answer);
       break;
     default:
       check_chain(answer);

@@ -10,7 +10,7 @@
 namespace cachey::origin {
 namespace {
 
-void log_found(const Credentials& found) {
+void log_found(const aws::Credentials& found) {
   const std::string expires =
       found.expires_at() ? std::to_string(*found.expires_at()) : std::string("never");
   log::info("credentials found",
@@ -19,9 +19,9 @@ void log_found(const Credentials& found) {
 
 }  // namespace
 
-rt::Task<Result<CredentialsPtr>> CredentialCache::get(rt::Worker& worker, MonoTime deadline) {
+rt::Task<Result<aws::CredentialsPtr>> CredentialCache::get(rt::Worker& worker, MonoTime deadline) {
   const std::shared_ptr<CredentialCache> self = shared_from_this();
-  CredentialsPtr usable;
+  aws::CredentialsPtr usable;
   bool due = false;
   {
     const MutexLock lock(mutex_);
@@ -42,9 +42,9 @@ bool CredentialCache::search_due() {
   return slot_.search_due();
 }
 
-Result<CredentialsPtr> CredentialCache::found() {
+Result<aws::CredentialsPtr> CredentialCache::found() {
   const MutexLock lock(mutex_);
-  if (CredentialsPtr usable = slot_.usable()) return usable;
+  if (aws::CredentialsPtr usable = slot_.usable()) return usable;
   if (slot_.failure()) return std::unexpected(*slot_.failure());
   return fail(ErrorKind::kDenied, "no credentials: those found last have expired");
 }
@@ -53,15 +53,15 @@ rt::Task<void> CredentialCache::search(std::shared_ptr<CredentialCache> self, rt
   // Another search may have ended between the moment it was due and the moment this one began.
   if (self->search_due()) {
     const MonoTime deadline = worker.timers().now() + kCredentialSearchLimit;
-    Result<CredentialsPtr> found = co_await self->finder_->find(worker, deadline);
+    Result<aws::CredentialsPtr> found = co_await self->finder_->find(worker, deadline);
     self->keep(std::move(found));
   }
   self->flight_.end();
 }
 
-void CredentialCache::keep(Result<CredentialsPtr> found) {
+void CredentialCache::keep(Result<aws::CredentialsPtr> found) {
   const MutexLock lock(mutex_);
-  const CredentialsPtr before = slot_.usable();
+  const aws::CredentialsPtr before = slot_.usable();
   if (found) {
     if (!before || !before->same_keys(**found)) log_found(**found);
     slot_.store(std::move(*found));
@@ -72,7 +72,7 @@ void CredentialCache::keep(Result<CredentialsPtr> found) {
   }
 }
 
-bool CredentialCache::replace(const Credentials& used) {
+bool CredentialCache::replace(const aws::Credentials& used) {
   const MutexLock lock(mutex_);
   return slot_.replace(used);
 }

@@ -19,8 +19,8 @@ class CredentialFinder {
   CredentialFinder& operator=(const CredentialFinder&) = delete;
 
   /// Never null. Ends by `deadline`, or soon after.
-  [[nodiscard]] virtual rt::Task<Result<CredentialsPtr>> find(rt::Worker& worker,
-                                                              MonoTime deadline) = 0;
+  [[nodiscard]] virtual rt::Task<Result<aws::CredentialsPtr>> find(rt::Worker& worker,
+                                                                   MonoTime deadline) = 0;
 };
 
 /// A search for credentials takes no longer; nor does a request wait longer for one.
@@ -37,17 +37,17 @@ class CredentialCache final : public CredentialsProvider,
   CredentialCache(std::unique_ptr<CredentialFinder> finder, const Clock& clock, Random& random)
       : finder_(std::move(finder)), slot_(clock, random) {}
 
-  rt::Task<Result<CredentialsPtr>> get(rt::Worker& worker, MonoTime deadline) override;
-  bool replace(const Credentials& used) override;
+  rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker& worker, MonoTime deadline) override;
+  bool replace(const aws::Credentials& used) override;
 
  private:
   [[nodiscard]] rt::Task<void> search(std::shared_ptr<CredentialCache> self, rt::Worker& worker);
   [[nodiscard]] bool search_due();
-  [[nodiscard]] Result<CredentialsPtr> found();
-  void keep(Result<CredentialsPtr> found);
+  [[nodiscard]] Result<aws::CredentialsPtr> found();
+  void keep(Result<aws::CredentialsPtr> found);
 
   const std::unique_ptr<CredentialFinder> finder_;  // used by the one search
-  SingleFlight flight_;
+  rt::SingleFlight flight_;
   Mutex mutex_;
   CredentialSlot slot_ GUARDED_BY(mutex_);
 };

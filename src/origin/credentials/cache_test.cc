@@ -15,8 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-CredentialsPtr keys(const std::string& id, std::optional<int64_t> expires_at = std::nullopt) {
-  return std::make_shared<const Credentials>(id, "s", "t", "test", expires_at);
+aws::CredentialsPtr keys(const std::string& id, std::optional<int64_t> expires_at = std::nullopt) {
+  return std::make_shared<const aws::Credentials>(id, "s", "t", "test", expires_at);
 }
 
 /// A finder whose searches end when the test says so.
@@ -24,14 +24,14 @@ class GatedFinder final : public CredentialFinder {
  public:
   explicit GatedFinder(rt::BlockingPool& pool) : pool_(pool) {}
 
-  rt::Task<Result<CredentialsPtr>> find(rt::Worker&, MonoTime) override {
+  rt::Task<Result<aws::CredentialsPtr>> find(rt::Worker&, MonoTime) override {
     ++searches;
     const auto wait = [this] { return take(); };
-    Result<CredentialsPtr> found = co_await pool_.run(wait);
+    Result<aws::CredentialsPtr> found = co_await pool_.run(wait);
     co_return found;
   }
 
-  void let(Result<CredentialsPtr> found) {
+  void let(Result<aws::CredentialsPtr> found) {
     const std::scoped_lock lock(mutex_);
     found_.push_back(std::move(found));
     changed_.notify_all();
@@ -40,10 +40,10 @@ class GatedFinder final : public CredentialFinder {
   std::atomic<int> searches = 0;
 
  private:
-  Result<CredentialsPtr> take() {
+  Result<aws::CredentialsPtr> take() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !found_.empty(); });
-    Result<CredentialsPtr> found = std::move(found_.front());
+    Result<aws::CredentialsPtr> found = std::move(found_.front());
     found_.pop_front();
     return found;
   }
@@ -51,7 +51,7 @@ class GatedFinder final : public CredentialFinder {
   rt::BlockingPool& pool_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Result<CredentialsPtr>> found_;
+  std::deque<Result<aws::CredentialsPtr>> found_;
 };
 
 /// The system's, moved on by the test. Any thread.
@@ -76,7 +76,8 @@ struct CredRefreshCache : ::testing::Test {
   }
   ~CredRefreshCache() { workers.stop(); }
 
-  std::future<Result<CredentialsPtr>> start(size_t worker, MonoTime deadline = MonoTime::max()) {
+  std::future<Result<aws::CredentialsPtr>> start(size_t worker,
+                                                 MonoTime deadline = MonoTime::max()) {
     return workers.start(cache->get(workers.workers()[worker], deadline), worker);
   }
   std::string get(size_t worker = 0) { return text_of(start(worker).get()); }
@@ -89,7 +90,7 @@ struct CredRefreshCache : ::testing::Test {
 };
 
 TEST_F(CredRefreshCache, AHundredRequestsOnThreeWorkersAreOneSearch) {
-  std::vector<std::future<Result<CredentialsPtr>>> asked;
+  std::vector<std::future<Result<aws::CredentialsPtr>>> asked;
   for (size_t i = 0; i < 100; ++i) asked.push_back(start(i % 3));
   workers.workers().run_on_each([](rt::Worker&) {});
   finder->let(keys("k"));
@@ -100,7 +101,7 @@ TEST_F(CredRefreshCache, AHundredRequestsOnThreeWorkersAreOneSearch) {
 }
 
 TEST_F(CredRefreshCache, AFailureReachesAllAndIsNotSearchedForAtOnce) {
-  std::vector<std::future<Result<CredentialsPtr>>> asked;
+  std::vector<std::future<Result<aws::CredentialsPtr>>> asked;
   for (size_t i = 0; i < 6; ++i) asked.push_back(start(i % 3));
   finder->let(fail(ErrorKind::kUpstream, "why not"));
   for (auto& answer : asked) EXPECT_EQ(text_of(answer.get()), "why not");
@@ -126,7 +127,7 @@ TEST_F(CredRefreshCache, TheOldOnesServeWhileTheNextAreLookedFor) {
 TEST_F(CredRefreshCache, RefusedOnesAreLookedForAnewOnce) {
   finder->let(keys("one"));
   EXPECT_EQ(get(), "one|s|t");
-  const Credentials used("one", "s", "t");
+  const aws::Credentials used("one", "s", "t");
   EXPECT_TRUE(cache->replace(used));
   EXPECT_TRUE(cache->replace(used)) << "by another request that was refused too";
   finder->let(keys("two"));
@@ -137,8 +138,8 @@ TEST_F(CredRefreshCache, RefusedOnesAreLookedForAnewOnce) {
 }
 
 TEST_F(CredRefreshCache, ARequestDoesNotWaitForEver) {
-  const std::future<Result<CredentialsPtr>> keeper = start(1);
-  const Result<CredentialsPtr> late = start(0).get();
+  const std::future<Result<aws::CredentialsPtr>> keeper = start(1);
+  const Result<aws::CredentialsPtr> late = start(0).get();
   EXPECT_EQ(late.error().kind(), ErrorKind::kTimeout);
   finder->let(keys("k"));
   EXPECT_TRUE(eventually([&] { return get() == "k|s|t"; }));
@@ -147,7 +148,7 @@ TEST_F(CredRefreshCache, ARequestDoesNotWaitForEver) {
 
 TEST_F(CredRefreshCache, ARequestWaitsUntilItsOwnTimeIsUp) {
   const auto begun = std::chrono::steady_clock::now();
-  const Result<CredentialsPtr> late = start(0, begun + 30ms).get();
+  const Result<aws::CredentialsPtr> late = start(0, begun + 30ms).get();
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 4s);
   EXPECT_EQ(late.error().kind(), ErrorKind::kTimeout);
   finder->let(keys("k"));

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "origin/credentials/answers.h"
 #include "origin/credentials/container_provider.h"
+#include "origin/credentials/environment_credentials.h"
 #include "origin/credentials/process.h"
 #include "origin/credentials/sts.h"
 
@@ -18,7 +19,7 @@ namespace {
 class Verdict {
  public:
   /// True: there is a result.
-  bool take(const char* provider, Provided<CredentialsPtr> said) {
+  bool take(const char* provider, Provided<aws::CredentialsPtr> said) {
     if (said) {
       result_ = std::move(*said);
       return true;
@@ -34,25 +35,25 @@ class Verdict {
   }
 
   /// Where nobody has any: why each of them has none.
-  Result<CredentialsPtr> take_result() {
+  Result<aws::CredentialsPtr> take_result() {
     if (result_) return std::move(*result_);
     return fail(ErrorKind::kDenied, "no credentials:" + reasons_);
   }
 
  private:
-  std::optional<Result<CredentialsPtr>> result_;
+  std::optional<Result<aws::CredentialsPtr>> result_;
   std::string reasons_;
 };
 
-Provided<CredentialsPtr> from_environment(const Environment& environment) {
-  Result<CredentialsPtr> found = credentials_from_environment(environment);
+Provided<aws::CredentialsPtr> from_environment(const Environment& environment) {
+  Result<aws::CredentialsPtr> found = credentials_from_environment(environment);
   if (!found) return not_provided(std::move(found.error()));
   if (*found) return std::move(*found);
   return not_configured("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set");
 }
 
-rt::Task<Provided<CredentialsPtr>> from_web_identity(CredentialSearch& search,
-                                                     const Profile& profile) {
+rt::Task<Provided<aws::CredentialsPtr>> from_web_identity(CredentialSearch& search,
+                                                          const Profile& profile) {
   const Environment& environment = search.environment();
   WebIdentity identity;
   identity.token_file = first_set(environment, {"AWS_WEB_IDENTITY_TOKEN_FILE"});
@@ -64,19 +65,19 @@ rt::Task<Provided<CredentialsPtr>> from_web_identity(CredentialSearch& search,
   Result<StsEndpoint> sts = co_await find_sts_endpoint(search, profile);
   if (!sts) co_return not_provided(std::move(sts.error()));
   std::string prefix = "web-identity-token-";
-  Provided<CredentialsPtr> found = co_await assume_role_with_web_identity(
+  Provided<aws::CredentialsPtr> found = co_await assume_role_with_web_identity(
       search, std::move(*sts), std::move(identity), std::move(prefix));
   co_return found;
 }
 
-rt::Task<Provided<CredentialsPtr>> from_process(CredentialSearch& search, std::string command,
-                                                std::string source) {
+rt::Task<Provided<aws::CredentialsPtr>> from_process(CredentialSearch& search, std::string command,
+                                                     std::string source) {
   const auto work = [&search, &command] {
     return run_credential_process(command, search.time_left());
   };
   Result<std::string> output = co_await search.services().blocking.run(work);
   if (!output) co_return not_provided(std::move(output.error()));
-  Result<CredentialsPtr> parsed = parse_process_output(*output, source);
+  Result<aws::CredentialsPtr> parsed = parse_process_output(*output, source);
   if (!parsed) {
     co_return not_provided(
         Error(ErrorKind::kDenied, "the credential process: " + parsed.error().message()));
@@ -86,14 +87,14 @@ rt::Task<Provided<CredentialsPtr>> from_process(CredentialSearch& search, std::s
 
 }  // namespace
 
-rt::Task<Provided<CredentialsPtr>> CredentialChain::from_base(CredentialSearch& search,
-                                                              const Profile& profile,
-                                                              const RoleChain& chain) {
-  if (const auto* keys = std::get_if<CredentialsPtr>(&chain.base)) co_return *keys;
+rt::Task<Provided<aws::CredentialsPtr>> CredentialChain::from_base(CredentialSearch& search,
+                                                                   const Profile& profile,
+                                                                   const RoleChain& chain) {
+  if (const auto* keys = std::get_if<aws::CredentialsPtr>(&chain.base)) co_return *keys;
   if (const auto* process = std::get_if<CredentialProcess>(&chain.base)) {
     std::string source =
         fmt::format("credential process of profile {}", log::quoted(chain.base_profile));
-    Provided<CredentialsPtr> found =
+    Provided<aws::CredentialsPtr> found =
         co_await from_process(search, process->command, std::move(source));
     co_return found;
   }
@@ -101,7 +102,7 @@ rt::Task<Provided<CredentialsPtr>> CredentialChain::from_base(CredentialSearch& 
     Result<StsEndpoint> sts = co_await find_sts_endpoint(search, profile);
     if (!sts) co_return not_provided(std::move(sts.error()));
     std::string prefix = "web-identity-token-profile-";
-    Provided<CredentialsPtr> found = co_await assume_role_with_web_identity(
+    Provided<aws::CredentialsPtr> found = co_await assume_role_with_web_identity(
         search, std::move(*sts), *identity, std::move(prefix));
     co_return found;
   }
@@ -109,22 +110,22 @@ rt::Task<Provided<CredentialsPtr>> CredentialChain::from_base(CredentialSearch& 
     case NamedSource::kEnvironment:
       break;
     case NamedSource::kContainer: {
-      Provided<CredentialsPtr> found = co_await container_credentials(search);
+      Provided<aws::CredentialsPtr> found = co_await container_credentials(search);
       co_return found;
     }
     case NamedSource::kInstance: {
-      Provided<CredentialsPtr> found = co_await instance_.get(search, profile);
+      Provided<aws::CredentialsPtr> found = co_await instance_.get(search, profile);
       co_return found;
     }
   }
   co_return from_environment(search.environment());
 }
 
-rt::Task<Provided<CredentialsPtr>> CredentialChain::from_profile(CredentialSearch& search,
-                                                                 const Profile& profile) {
+rt::Task<Provided<aws::CredentialsPtr>> CredentialChain::from_profile(CredentialSearch& search,
+                                                                      const Profile& profile) {
   Provided<RoleChain> chain = resolve_role_chain(profile);
   if (!chain) co_return std::unexpected(std::move(chain.error()));
-  Provided<CredentialsPtr> found = co_await from_base(search, profile, *chain);
+  Provided<aws::CredentialsPtr> found = co_await from_base(search, profile, *chain);
   if (!found) {
     co_return not_provided(
         named(fmt::format("profile {}", log::quoted(chain->base_profile)), found.error().error));
@@ -141,7 +142,7 @@ rt::Task<Provided<CredentialsPtr>> CredentialChain::from_profile(CredentialSearc
   co_return found;
 }
 
-rt::Task<Result<CredentialsPtr>> CredentialChain::find(rt::Worker& worker, MonoTime deadline) {
+rt::Task<Result<aws::CredentialsPtr>> CredentialChain::find(rt::Worker& worker, MonoTime deadline) {
   Verdict verdict;
   CredentialSearch search(worker, services_, deadline);
   if (verdict.take("environment", from_environment(services_.environment)))
@@ -153,7 +154,7 @@ rt::Task<Result<CredentialsPtr>> CredentialChain::find(rt::Worker& worker, MonoT
     verdict.take("profile", not_provided(std::move(profile.error())));
     co_return verdict.take_result();
   }
-  Provided<CredentialsPtr> said = co_await from_profile(search, *profile);
+  Provided<aws::CredentialsPtr> said = co_await from_profile(search, *profile);
   if (verdict.take("profile", std::move(said))) co_return verdict.take_result();
   said = co_await from_web_identity(search, *profile);
   if (verdict.take("web identity", std::move(said))) co_return verdict.take_result();

@@ -17,14 +17,14 @@ class CredentialChain final : public CredentialFinder {
  public:
   explicit CredentialChain(CredentialServices services) : services_(std::move(services)) {}
 
-  rt::Task<Result<CredentialsPtr>> find(rt::Worker& worker, MonoTime deadline) override;
+  rt::Task<Result<aws::CredentialsPtr>> find(rt::Worker& worker, MonoTime deadline) override;
 
  private:
-  [[nodiscard]] rt::Task<Provided<CredentialsPtr>> from_profile(CredentialSearch& search,
-                                                                const Profile& profile);
-  [[nodiscard]] rt::Task<Provided<CredentialsPtr>> from_base(CredentialSearch& search,
-                                                             const Profile& profile,
-                                                             const RoleChain& chain);
+  [[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> from_profile(CredentialSearch& search,
+                                                                     const Profile& profile);
+  [[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> from_base(CredentialSearch& search,
+                                                                  const Profile& profile,
+                                                                  const RoleChain& chain);
 
   const CredentialServices services_;
   InstanceProvider instance_;

@@ -7,6 +7,7 @@
 
 #include "base/line_sink.h"
 #include "base/log.h"
+#include "base/read_file.h"
 #include "base/testing/temporary_file.h"
 #include "origin/testing/credential_harness.h"
 #include "origin/testing/s3_harness.h"
@@ -205,7 +206,7 @@ TEST(CredChain, PassesAwsCredentialChainCases) {
     CredentialHarness harness;
     harness.variables = replayed_variables(folder.path(), service.url());
     harness.files = files_under(folder.path() / "fs");
-    const Result<CredentialsPtr> found = harness.find();
+    const Result<aws::CredentialsPtr> found = harness.find();
     const nlohmann::json expected = json_of(folder.path() / "test-case.json").at("result");
     if (name.find("sso") != std::string::npos) {
       EXPECT_THAT(text_of(found), HasSubstr("which is not supported"));

@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "origin/credentials/answers.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 namespace {
@@ -67,7 +68,7 @@ std::string format_request(const ContainerEndpoint& endpoint, const std::string&
   return text + "\r\n";
 }
 
-Attempt<CredentialsPtr> judge(const ServiceAnswer& answer, const std::string& source) {
+Attempt<aws::CredentialsPtr> judge(const ServiceAnswer& answer, const std::string& source) {
   const unsigned status = answer.head.status;
   if (status != 200) {
     const bool transient = status == 500 || (status >= 502 && status <= 504);
@@ -76,7 +77,7 @@ Attempt<CredentialsPtr> judge(const ServiceAnswer& answer, const std::string& so
                       fmt::format("the answer is {}: {}", status, log::quoted(answer.body, 128))),
                 transient ? Retry::kTransient : Retry::kNever));
   }
-  Result<CredentialsPtr> parsed = parse_metadata_answer(answer.body, source);
+  Result<aws::CredentialsPtr> parsed = parse_metadata_answer(answer.body, source);
   if (parsed) return std::move(*parsed);
   const bool unreadable = parsed.error().kind() == ErrorKind::kUpstream;
   return std::unexpected(
@@ -117,7 +118,7 @@ Provided<ContainerEndpoint> resolve_container_endpoint(const Environment& enviro
   return endpoint;
 }
 
-rt::Task<Provided<CredentialsPtr>> container_credentials(CredentialSearch& search) {
+rt::Task<Provided<aws::CredentialsPtr>> container_credentials(CredentialSearch& search) {
   Provided<ContainerEndpoint> endpoint = resolve_container_endpoint(search.environment());
   if (!endpoint) co_return std::unexpected(std::move(endpoint.error()));
   const EndpointUrl& url = endpoint->url;
@@ -136,7 +137,7 @@ rt::Task<Provided<CredentialsPtr>> container_credentials(CredentialSearch& searc
     request.connect_timeout = kConnectTimeout;
     request.read_timeout = kReadTimeout;
     Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
-    Attempt<CredentialsPtr> judged =
+    Attempt<aws::CredentialsPtr> judged =
         answer ? judge(*answer, source) : std::unexpected(std::move(answer.error()));
     if (judged) co_return std::move(*judged);
     bool again = judged.error().retry != Retry::kNever && attempt < kAttemptsMax;

@@ -3,11 +3,11 @@
 #include <boost/asio/ip/address.hpp>
 #include <string>
 
-#include "origin/credentials/credentials.h"
+#include "aws/credentials.h"
 #include "origin/credentials/provided.h"
 #include "origin/credentials/search.h"
 #include "origin/environment.h"
-#include "origin/s3/endpoint.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 
@@ -30,6 +30,7 @@ struct ContainerEndpoint {
 /// Asks the container's endpoint, with AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE (read anew each time)
 /// or AWS_CONTAINER_AUTHORIZATION_TOKEN where one is set. Over http only where all addresses of the
 /// host are is_container_address().
-[[nodiscard]] rt::Task<Provided<CredentialsPtr>> container_credentials(CredentialSearch& search);
+[[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> container_credentials(
+    CredentialSearch& search);
 
 }  // namespace cachey::origin

@@ -75,7 +75,7 @@ TEST(CredEcs, BringsTheCredentialsOfTheContainer) {
   const FakeService container = answering(metadata_json("ID", "2009-02-13T23:31:30Z"));
   CredentialHarness harness;
   harness.variables[kFullUri] = container.url() + "/c?a=1";
-  const Result<CredentialsPtr> found = harness.find();
+  const Result<aws::CredentialsPtr> found = harness.find();
   EXPECT_EQ(text_of(found), "ID|s|t");
   EXPECT_EQ((*found)->expires_at(), 1'234'567'890);
   EXPECT_THAT((*found)->source(), HasSubstr("container http://127.0.0.1:"));
@@ -159,7 +159,7 @@ TEST(CredEcs, ARefusalIsFinal) {
 TEST(CredEcs, NobodyThereStops) {
   CredentialHarness harness;
   harness.variables[kFullUri] = "http://127.0.0.1:1/";
-  const Result<CredentialsPtr> found = harness.find();
+  const Result<aws::CredentialsPtr> found = harness.find();
   EXPECT_EQ(found.error().kind(), ErrorKind::kUpstream);
   EXPECT_THAT(found.error().message(), HasSubstr("no credentials: container: "));
 }

@@ -9,20 +9,23 @@ namespace {
 
 class FixedCredentials final : public CredentialsProvider {
  public:
-  explicit FixedCredentials(CredentialsPtr credentials) : credentials_(std::move(credentials)) {
+  explicit FixedCredentials(aws::CredentialsPtr credentials)
+      : credentials_(std::move(credentials)) {
     CHECK(credentials_ != nullptr);
   }
 
-  rt::Task<Result<CredentialsPtr>> get(rt::Worker&, MonoTime) override { co_return credentials_; }
-  bool replace(const Credentials&) override { return false; }
+  rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker&, MonoTime) override {
+    co_return credentials_;
+  }
+  bool replace(const aws::Credentials&) override { return false; }
 
  private:
-  const CredentialsPtr credentials_;
+  const aws::CredentialsPtr credentials_;
 };
 
 }  // namespace
 
-std::shared_ptr<CredentialsProvider> fixed_credentials(CredentialsPtr credentials) {
+std::shared_ptr<CredentialsProvider> fixed_credentials(aws::CredentialsPtr credentials) {
   return std::make_shared<FixedCredentials>(std::move(credentials));
 }
 

@@ -2,8 +2,8 @@
 
 #include <memory>
 
+#include "aws/credentials.h"
 #include "base/error.h"
-#include "origin/credentials/credentials.h"
 #include "rt/io.h"
 #include "rt/worker.h"
 
@@ -20,15 +20,16 @@ class CredentialsProvider {
   /// Never null. At once where they are known, else as soon as they are found. Fails with a text
   /// that says why there are none: kDenied where nobody has any or they are refused, kUpstream or
   /// kTimeout where whoever has them does not answer, kTimeout past `deadline`.
-  [[nodiscard]] virtual rt::Task<Result<CredentialsPtr>> get(rt::Worker& worker,
-                                                             MonoTime deadline) = 0;
+  [[nodiscard]] virtual rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker& worker,
+                                                                  MonoTime deadline) = 0;
 
   /// The store said that `used` have expired or are unknown (ExpiredToken, InvalidToken,
   /// TokenRefreshRequired). True: ask get() again, it may bring others.
-  [[nodiscard]] virtual bool replace(const Credentials& used) = 0;
+  [[nodiscard]] virtual bool replace(const aws::Credentials& used) = 0;
 };
 
 /// Always the same. REQUIRES: not null.
-[[nodiscard]] std::shared_ptr<CredentialsProvider> fixed_credentials(CredentialsPtr credentials);
+[[nodiscard]] std::shared_ptr<CredentialsProvider> fixed_credentials(
+    aws::CredentialsPtr credentials);
 
 }  // namespace cachey::origin

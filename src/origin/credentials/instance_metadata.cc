@@ -9,6 +9,7 @@
 
 #include "base/escape.h"
 #include "base/log.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 namespace {

@@ -7,7 +7,7 @@
 #include "origin/credentials/profile.h"
 #include "origin/credentials/provided.h"
 #include "origin/credentials/search.h"
-#include "origin/s3/endpoint.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "origin/credentials/answers.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 namespace {
@@ -29,11 +30,11 @@ bool is_role_name(const std::string& name) {
 
 }  // namespace
 
-rt::Task<Provided<CredentialsPtr>> InstanceProvider::get(CredentialSearch& search,
-                                                         const Profile& profile) {
+rt::Task<Provided<aws::CredentialsPtr>> InstanceProvider::get(CredentialSearch& search,
+                                                              const Profile& profile) {
   Provided<EndpointUrl> url = resolve_instance_endpoint(search.environment(), profile);
   if (!url) co_return std::unexpected(std::move(url.error()));
-  Provided<CredentialsPtr> found = co_await ask(search, std::move(*url));
+  Provided<aws::CredentialsPtr> found = co_await ask(search, std::move(*url));
   if (found) {
     last_ = extended(search, *found);
     co_return last_;
@@ -45,20 +46,20 @@ rt::Task<Provided<CredentialsPtr>> InstanceProvider::get(CredentialSearch& searc
   co_return last_;
 }
 
-CredentialsPtr InstanceProvider::extended(CredentialSearch& search,
-                                          const CredentialsPtr& old) const {
+aws::CredentialsPtr InstanceProvider::extended(CredentialSearch& search,
+                                               const aws::CredentialsPtr& old) const {
   const int64_t now = search.services().clock.unix_seconds();
   if (!old->expires_at() || *old->expires_at() > now) return old;
   const auto jitter =
       static_cast<int64_t>(search.services().random.unit() * kExtensionJitterSeconds);
   log::warn("the instance's credentials have expired; they are used on for some minutes");
-  return std::make_shared<const Credentials>(old->access_key_id(), old->secret_access_key(),
-                                             old->session_token(), old->source(),
-                                             now + kExtensionSeconds + jitter);
+  return std::make_shared<const aws::Credentials>(old->access_key_id(), old->secret_access_key(),
+                                                  old->session_token(), old->source(),
+                                                  now + kExtensionSeconds + jitter);
 }
 
-rt::Task<Provided<CredentialsPtr>> InstanceProvider::ask(CredentialSearch& search,
-                                                         EndpointUrl url) {
+rt::Task<Provided<aws::CredentialsPtr>> InstanceProvider::ask(CredentialSearch& search,
+                                                              EndpointUrl url) {
   Provided<std::string> role =
       co_await metadata_.fetch(search, url, std::string(kRolePath), kNoRole);
   if (!role) co_return std::unexpected(std::move(role.error()));
@@ -71,7 +72,7 @@ rt::Task<Provided<CredentialsPtr>> InstanceProvider::ask(CredentialSearch& searc
   std::string path = std::string(kRolePath) + name;
   Provided<std::string> text = co_await metadata_.fetch(search, url, std::move(path), kNoRole);
   if (!text) co_return std::unexpected(std::move(text.error()));
-  Result<CredentialsPtr> parsed =
+  Result<aws::CredentialsPtr> parsed =
       parse_metadata_answer(*text, fmt::format("instance role {}", log::quoted(name)));
   if (!parsed) co_return not_provided(named("the instance's metadata", parsed.error()));
   co_return std::move(*parsed);

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "origin/credentials/credentials.h"
+#include "aws/credentials.h"
 #include "origin/credentials/instance_metadata.h"
 #include "origin/credentials/profile.h"
 #include "origin/credentials/provided.h"
 #include "origin/credentials/search.h"
-#include "origin/s3/endpoint.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 
@@ -16,15 +16,17 @@ namespace cachey::origin {
 class InstanceProvider {
  public:
   /// Not configured, too, where nobody answers, or no role is attached to the instance.
-  [[nodiscard]] rt::Task<Provided<CredentialsPtr>> get(CredentialSearch& search,
-                                                       const Profile& profile);
+  [[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> get(CredentialSearch& search,
+                                                            const Profile& profile);
 
  private:
-  [[nodiscard]] rt::Task<Provided<CredentialsPtr>> ask(CredentialSearch& search, EndpointUrl url);
-  [[nodiscard]] CredentialsPtr extended(CredentialSearch& search, const CredentialsPtr& old) const;
+  [[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> ask(CredentialSearch& search,
+                                                            EndpointUrl url);
+  [[nodiscard]] aws::CredentialsPtr extended(CredentialSearch& search,
+                                             const aws::CredentialsPtr& old) const;
 
   InstanceMetadata metadata_;
-  CredentialsPtr last_;
+  aws::CredentialsPtr last_;
 };
 
 }  // namespace cachey::origin

@@ -110,7 +110,7 @@ struct CredImdsTest : ::testing::Test {
 };
 
 TEST_F(CredImdsTest, AsksForATokenARoleAndItsCredentials) {
-  const Result<CredentialsPtr> found = harness.find();
+  const Result<aws::CredentialsPtr> found = harness.find();
   EXPECT_EQ(text_of(found), "ID|s|t");
   EXPECT_EQ((*found)->source(), "instance role \"my-role\"");
   ASSERT_EQ(instance.service.requests().size(), 3u);
@@ -151,7 +151,7 @@ TEST_F(CredImdsTest, ServerErrorsAreTriedFourTimes) {
 
 TEST_F(CredImdsTest, A403OfTheTokenMeansDisabledAndStops) {
   instance.token_status = 403;
-  const Result<CredentialsPtr> found = harness.find();
+  const Result<aws::CredentialsPtr> found = harness.find();
   EXPECT_EQ(found.error().kind(), ErrorKind::kDenied);
   EXPECT_THAT(found.error().message(), HasSubstr("answered 403: it is disabled"));
   EXPECT_EQ(instance.service.requests().size(), 1u);
@@ -188,7 +188,7 @@ TEST_F(CredImdsTest, ExpiredCredentialsAreUsedOnForSomeMinutes) {
   instance.expiration = "2009-02-13T23:31:30Z";
   harness.random = FixedRandom(0.5);
   const int64_t now = harness.workers.clock().unix_seconds();
-  const Result<CredentialsPtr> found = harness.find();
+  const Result<aws::CredentialsPtr> found = harness.find();
   EXPECT_EQ(text_of(found), "ID|s|t");
   EXPECT_GE((*found)->expires_at().value(), now + 600 + 150);
   EXPECT_LE((*found)->expires_at().value(), now + 600 + 150 + 60);

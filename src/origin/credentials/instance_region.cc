@@ -2,8 +2,9 @@
 
 #include <utility>
 
+#include "aws/partition.h"
 #include "base/log.h"
-#include "origin/s3/endpoint.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 namespace {
@@ -54,7 +55,7 @@ rt::Task<Provided<std::string>> InstanceRegion::ask(rt::Worker& worker) {
       co_await metadata_.fetch(search, *url, kRegionPath, "it does not say which region it is in");
   if (!region) co_return region;
   while (region->ends_with('\n') || region->ends_with('\r')) region->pop_back();
-  if (is_region(*region)) co_return region;
+  if (aws::is_region(*region)) co_return region;
   co_return not_provided(Error(
       ErrorKind::kUpstream, instance_name(*url) + " names a region " + log::quoted(*region, 64)));
 }

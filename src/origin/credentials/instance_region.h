@@ -39,7 +39,7 @@ class InstanceRegion final : public std::enable_shared_from_this<InstanceRegion>
 
   const CredentialServices services_;
   InstanceMetadata metadata_;  // of the one search
-  SingleFlight flight_;
+  rt::SingleFlight flight_;
   Mutex mutex_;
   std::string region_ GUARDED_BY(mutex_);  // empty: not known
   std::string reason_ GUARDED_BY(mutex_);  // why not

@@ -62,7 +62,7 @@ TEST(CredProcess, AProfileMayNameOne) {
     harness.files["/config"] = "[default]\ncredential_process = " + command + "\n";
   };
   with(R"(printf '{"Version":1,"AccessKeyId":"k","SecretAccessKey":"s"}')");
-  const Result<CredentialsPtr> found = harness.find();
+  const Result<aws::CredentialsPtr> found = harness.find();
   EXPECT_EQ(text_of(found), "k|s|");
   EXPECT_EQ((*found)->source(), "credential process of profile \"default\"");
   with("echo s3cr3t");
@@ -70,7 +70,7 @@ TEST(CredProcess, AProfileMayNameOne) {
             "no credentials: profile: profile \"default\": the credential process: the answer is "
             "no JSON object");
   with("sleep 60");
-  const Result<CredentialsPtr> slow = harness.find(100ms);
+  const Result<aws::CredentialsPtr> slow = harness.find(100ms);
   EXPECT_EQ(slow.error().kind(), ErrorKind::kTimeout);
 }
 

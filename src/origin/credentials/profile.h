@@ -1,22 +1,15 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "base/read_file.h"
 #include "origin/credentials/profile_files.h"
 #include "origin/environment.h"
 
 namespace cachey::origin {
-
-/// The first `bytes_max` bytes of a file, blocking. kNotFound where there is no such file, another
-/// kind where it cannot be read. Injected, so that tests can say what the files hold.
-using FileReader = std::function<Result<std::string>(const std::string& path, size_t bytes_max)>;
-
-/// Reads from the file system.
-[[nodiscard]] Result<std::string> read_file_start(const std::string& path, size_t bytes_max);
 
 /// A longer config or credentials file is refused. Theirs are a few KiB.
 inline constexpr size_t kProfileFileBytesMax = size_t{1} << 20;

@@ -8,21 +8,15 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/log.h"
 
 namespace cachey::origin {
 namespace {
 
-constexpr std::string_view kBlank = " \t";
 constexpr std::string_view kCommentMarks = "#;";
 
 enum class FileKind : uint8_t { kConfig, kCredentials };
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
 
 bool starts_with_any(std::string_view text, std::string_view characters) {
   return !text.empty() && characters.contains(text.front());
@@ -37,23 +31,14 @@ std::string_view without_comment(std::string_view line) {
 std::string_view without_spaced_comment(std::string_view line) {
   for (size_t mark = line.find_first_of(kCommentMarks); mark != std::string_view::npos;
        mark = line.find_first_of(kCommentMarks, mark + 1)) {
-    if (mark > 0 && kBlank.contains(line[mark - 1])) return trimmed(line.substr(0, mark));
+    if (mark > 0 && kBlanks.contains(line[mark - 1])) return trimmed(line.substr(0, mark));
   }
   return trimmed(line);
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 bool is_name(std::string_view text) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("_-/.%@:+").contains(c);
+    return is_alphanumeric(c) || std::string_view("_-/.%@:+").contains(c);
   };
   return !text.empty() && std::ranges::all_of(text, allowed);
 }
@@ -89,7 +74,7 @@ class FileParser {
     if (trimmed(line).empty() || starts_with_any(line, kCommentMarks)) return {};
     if (line.front() == '[') return take_section(line);
     if (section_ == nullptr) return std::unexpected("Expected a profile definition");
-    return starts_with_any(line, kBlank) ? take_continuation(line) : take_setting(line);
+    return starts_with_any(line, kBlanks) ? take_continuation(line) : take_setting(line);
   }
 
   /// Call once, after the last line.
@@ -113,7 +98,7 @@ class FileParser {
       return is_name(name) ? files_.profiles[std::string(name)] : passed_over_;
     }
     if (name == "default") return plain_default_ ? *plain_default_ : plain_default_.emplace();
-    const size_t blank = name.find_first_of(kBlank);
+    const size_t blank = name.find_first_of(kBlanks);
     if (blank == std::string_view::npos) return passed_over_;
     const std::string_view prefix = name.substr(0, blank);
     const std::string_view rest = trimmed(name.substr(blank));

@@ -43,7 +43,7 @@ bool has_static_keys(const Link& link) {
 }
 
 Provided<BaseSource> static_keys(const Link& link) {
-  Keys keys;
+  aws::Keys keys;
   keys.access_key_id = link.get("aws_access_key_id");
   keys.secret_access_key = link.get("aws_secret_access_key");
   keys.session_token = link.get("aws_session_token");
@@ -53,8 +53,8 @@ Provided<BaseSource> static_keys(const Link& link) {
   }
   if (keys.access_key_id.empty()) return link.refuse("has no aws_access_key_id");
   if (keys.secret_access_key.empty()) return link.refuse("has no aws_secret_access_key");
-  Result<CredentialsPtr> made =
-      make_credentials(std::move(keys), fmt::format("profile {}", log::quoted(link.name)));
+  Result<aws::CredentialsPtr> made =
+      aws::make_credentials(std::move(keys), fmt::format("profile {}", log::quoted(link.name)));
   if (!made) return link.refuse("cannot be used: " + made.error().message());
   return std::move(*made);
 }

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "origin/credentials/credentials.h"
+#include "aws/credentials.h"
 #include "origin/credentials/profile.h"
 #include "origin/credentials/provided.h"
 
@@ -29,7 +29,7 @@ struct CredentialProcess {
 };
 
 /// What the first role of a chain is assumed with, or what is used where there is none.
-using BaseSource = std::variant<CredentialsPtr, NamedSource, WebIdentity, CredentialProcess>;
+using BaseSource = std::variant<aws::CredentialsPtr, NamedSource, WebIdentity, CredentialProcess>;
 
 struct AssumedRole {
   std::string profile;  ///< that says so

@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 std::string text_of(const BaseSource& base) {
-  if (const auto* keys = std::get_if<CredentialsPtr>(&base))
+  if (const auto* keys = std::get_if<aws::CredentialsPtr>(&base))
     return fmt::format("keys {} {}", (*keys)->access_key_id(), (*keys)->secret_access_key());
   if (const auto* web = std::get_if<WebIdentity>(&base))
     return fmt::format("web {} {} {}", web->role_arn, web->token_file, web->session_name);

@@ -32,9 +32,9 @@ CredentialSearch::CredentialSearch(rt::Worker& worker, const CredentialServices&
       resolver_(
           std::make_shared<Resolver>(worker, services.blocking, services.look_up, pool_limits())),
       direct_(std::make_shared<ConnectionPool>(worker, resolver_, services.tls, pool_limits(),
-                                               std::make_shared<S3Counters>())),
+                                               std::make_shared<TransportCounters>())),
       by_proxy_(std::make_shared<ConnectionPool>(worker, resolver_, services.tls, pool_limits(),
-                                                 std::make_shared<S3Counters>(),
+                                                 std::make_shared<TransportCounters>(),
                                                  services.proxies)) {}
 
 milliseconds CredentialSearch::time_left() const {
@@ -60,8 +60,8 @@ rt::Task<Attempt<ServiceAnswer>> CredentialSearch::call(ServiceRequest request) 
       continue;
     }
     if (!head) co_return std::unexpected(std::move(head.error()));
-    std::optional<std::string> body = co_await exchange.read_error_body(deadline);
-    exchange.finish_error(true);
+    std::optional<std::string> body = co_await exchange.read_small_body(deadline);
+    exchange.finish_small_body(true);
     if (!body) {
       co_return std::unexpected(
           Failure(Error(ErrorKind::kUpstream, "the answer broke off"), Retry::kTransient));

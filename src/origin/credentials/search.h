@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "base/read_file.h"
 #include "origin/credentials/profile.h"
 #include "origin/environment.h"
-#include "origin/s3/config.h"
 #include "origin/transport/connection_pool.h"
 #include "origin/transport/failure.h"
 #include "origin/transport/resolver.h"
@@ -45,7 +45,7 @@ struct ServiceRequest {
   bool by_proxy = false;                   ///< through the proxy that the settings name for it
 };
 
-/// The body is cut at kErrorBytesMax.
+/// The body is cut at kSmallBodyBytesMax.
 struct ServiceAnswer {
   ResponseHead head;
   std::string body;

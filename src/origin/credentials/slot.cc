@@ -20,7 +20,7 @@ constexpr milliseconds kReplacePause{10'000};
 
 }  // namespace
 
-CredentialsPtr CredentialSlot::usable() const {
+aws::CredentialsPtr CredentialSlot::usable() const {
   if (unusable_at_ && clock_.unix_seconds() >= *unusable_at_) return nullptr;
   return current_;
 }
@@ -30,7 +30,7 @@ bool CredentialSlot::search_due() const {
   return usable() == nullptr || clock_.unix_seconds() >= search_at_;
 }
 
-void CredentialSlot::store(CredentialsPtr found) {
+void CredentialSlot::store(aws::CredentialsPtr found) {
   const int64_t now = clock_.unix_seconds();
   current_ = std::move(found);
   failure_.reset();
@@ -64,7 +64,7 @@ void CredentialSlot::store(Error failure) {
   next_search_ = clock_.mono() + pause;
 }
 
-bool CredentialSlot::replace(const Credentials& used) {
+bool CredentialSlot::replace(const aws::Credentials& used) {
   if (!current_ || !current_->same_keys(used)) return true;
   const MonoTime now = clock_.mono();
   if (now < next_replace_) return false;

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "aws/credentials.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
-#include "origin/credentials/credentials.h"
 
 namespace cachey::origin {
 
@@ -20,7 +20,7 @@ class CredentialSlot {
   CredentialSlot(const Clock& clock, Random& random) : clock_(clock), random_(random) {}
 
   /// What may be signed with now; null: nothing.
-  [[nodiscard]] CredentialsPtr usable() const;
+  [[nodiscard]] aws::CredentialsPtr usable() const;
   /// Whether to look for others now: these are about to expire or are not there, and the last
   /// search is long enough ago.
   [[nodiscard]] bool search_due() const;
@@ -28,18 +28,18 @@ class CredentialSlot {
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
   /// A search has found these. REQUIRES: not null.
-  void store(CredentialsPtr found);
+  void store(aws::CredentialsPtr found);
   /// A search has failed. The next one waits 1 s, or where the old ones can still be used twice as
   /// long after each failure, up to a minute.
   void store(Error failure);
   /// The store refused `used`. True: others are there, or may be looked for now; which is so once
   /// in 10 s, since a search may bring the same again.
-  [[nodiscard]] bool replace(const Credentials& used);
+  [[nodiscard]] bool replace(const aws::Credentials& used);
 
  private:
   const Clock& clock_;
   Random& random_;
-  CredentialsPtr current_;
+  aws::CredentialsPtr current_;
   int64_t search_at_ = 0;               // Unix seconds
   std::optional<int64_t> unusable_at_;  // Unix seconds
   std::optional<Error> failure_;

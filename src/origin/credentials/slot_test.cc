@@ -9,8 +9,8 @@ using namespace std::chrono_literals;
 
 constexpr int64_t kNow = 1'700'000'000;
 
-CredentialsPtr keys(std::optional<int64_t> expires_at, const std::string& id = "k") {
-  return std::make_shared<const Credentials>(id, "s", "t", "test", expires_at);
+aws::CredentialsPtr keys(std::optional<int64_t> expires_at, const std::string& id = "k") {
+  return std::make_shared<const aws::Credentials>(id, "s", "t", "test", expires_at);
 }
 
 struct CredRefresh : ::testing::Test {
@@ -22,7 +22,7 @@ struct CredRefresh : ::testing::Test {
   }
 
   /// Seconds until a search is due, and until these can no longer be used.
-  std::pair<int, int> times_of(const CredentialsPtr& found, double chance) {
+  std::pair<int, int> times_of(const aws::CredentialsPtr& found, double chance) {
     FixedRandom fixed(chance);
     CredentialSlot timed(clock, fixed);
     timed.store(found);
@@ -105,7 +105,7 @@ TEST_F(CredRefresh, TheBackoffHasJitter) {
 }
 
 TEST_F(CredRefresh, RefusedOnesAreReplacedOnceInAWhile) {
-  const CredentialsPtr first = keys(std::nullopt, "first");
+  const aws::CredentialsPtr first = keys(std::nullopt, "first");
   slot.store(first);
   EXPECT_TRUE(slot.replace(*first));
   EXPECT_EQ(slot.usable(), nullptr);

@@ -7,11 +7,17 @@
 #include <utility>
 #include <vector>
 
+#include "aws/date.h"
+#include "aws/digest.h"
+#include "aws/error_document.h"
+#include "aws/partition.h"
 #include "aws/sigv4.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "origin/credentials/answers.h"
 #include "origin/credentials/instance_region.h"
+#include "origin/transport/answer_failure.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 namespace {
@@ -39,14 +45,14 @@ std::string region_of(const Environment& environment, const Profile& profile) {
 
 std::string host_of(const std::string& region, bool fips, bool dual_stack) {
   if (region == "aws-global") return "sts.amazonaws.com";
-  const Partition& partition = partition_of(region);
+  const aws::Partition& partition = aws::partition_of(region);
   return fmt::format("{}.{}.{}", fips ? "sts-fips" : "sts", region,
                      dual_stack ? partition.dual_stack_suffix : partition.dns_suffix);
 }
 
-std::string form_body(const std::vector<NamedValue>& fields) {
+std::string form_body(const std::vector<aws::NamedValue>& fields) {
   std::string body;
-  for (const NamedValue& field : fields) {
+  for (const aws::NamedValue& field : fields) {
     if (!body.empty()) body += '&';
     body += field.name;
     body += '=';
@@ -58,35 +64,36 @@ std::string form_body(const std::vector<NamedValue>& fields) {
 /// One call: what is asked and how.
 struct StsCall {
   std::string action;
-  std::vector<NamedValue> fields;
-  CredentialsPtr sign_with;  // null: the call is not signed
-  std::string source;        // of the credentials that it brings
+  std::vector<aws::NamedValue> fields;
+  aws::CredentialsPtr sign_with;  // null: the call is not signed
+  std::string source;             // of the credentials that it brings
 };
 
 /// `http_proxy`: asked in the place of STS. Null: none, or a tunnel.
 std::string format_call(const StsCall& call, const StsEndpoint& sts, int64_t unix_seconds,
                         const Proxy* http_proxy) {
-  std::vector<NamedValue> fields = {{"Action", call.action}, {"Version", std::string(kVersion)}};
+  std::vector<aws::NamedValue> fields = {{"Action", call.action},
+                                         {"Version", std::string(kVersion)}};
   fields.insert(fields.end(), call.fields.begin(), call.fields.end());
   const std::string body = form_body(fields);
   const std::string path = sts.url.base_path + "/";
-  std::vector<NamedValue> headers = {{"content-length", std::to_string(body.size())},
-                                     {"content-type", std::string(kContentType)},
-                                     {"host", host_header(sts.url)}};
+  std::vector<aws::NamedValue> headers = {{"content-length", std::to_string(body.size())},
+                                          {"content-type", std::string(kContentType)},
+                                          {"host", host_header(sts.url)}};
   if (call.sign_with) {
-    headers.push_back({"x-amz-date", amz_date(unix_seconds)});
+    headers.push_back({"x-amz-date", aws::amz_date(unix_seconds)});
     const std::string& token = call.sign_with->session_token();
     if (!token.empty()) headers.push_back({"x-amz-security-token", token});
-    const std::string payload_hash = hex(sha256(body));
-    RequestToSign to_sign;
+    const std::string payload_hash = aws::hex(aws::sha256(body));
+    aws::RequestToSign to_sign;
     to_sign.method = "POST";
     to_sign.path = path;
     to_sign.headers = headers;
     to_sign.payload_hash = payload_hash;
-    SigningScope scope;
+    aws::SigningScope scope;
     scope.region = sts.signing_region;
     scope.service = "sts";
-    Signer signer;
+    aws::Signer signer;
     std::string authorization = signer.authorization(to_sign, scope, *call.sign_with, unix_seconds);
     headers.push_back({"authorization", std::move(authorization)});
   }
@@ -94,19 +101,19 @@ std::string format_call(const StsCall& call, const StsEndpoint& sts, int64_t uni
     headers.push_back({"proxy-authorization", http_proxy->authorization});
   const std::string target = http_proxy == nullptr ? path : absolute_form(sts.url, path);
   std::string text = fmt::format("POST {} HTTP/1.1\r\n", target);
-  for (const NamedValue& header : headers)
+  for (const aws::NamedValue& header : headers)
     text.append(header.name).append(": ").append(header.value).append("\r\n");
   text += "user-agent: cachey/" CACHEY_VERSION "\r\n\r\n";
   return text + body;
 }
 
-Attempt<CredentialsPtr> judge(const StsCall& call, const ServiceAnswer& answer) {
+Attempt<aws::CredentialsPtr> judge(const StsCall& call, const ServiceAnswer& answer) {
   if (answer.head.status == 200) {
-    Result<CredentialsPtr> parsed = parse_sts_answer(answer.body, call.action, call.source);
+    Result<aws::CredentialsPtr> parsed = parse_sts_answer(answer.body, call.action, call.source);
     if (!parsed) return std::unexpected(Failure(std::move(parsed.error())));
     return std::move(*parsed);
   }
-  const ErrorDocument document = parse_sts_error(answer.body);
+  const aws::ErrorDocument document = parse_sts_error(answer.body);
   Failure failure = failure_of(answer.head, document);
   if (document.code == "IDPCommunicationError") failure.retry = Retry::kTransient;
   const bool refused = failure.retry == Retry::kNever;
@@ -118,7 +125,8 @@ Attempt<CredentialsPtr> judge(const StsCall& call, const ServiceAnswer& answer) 
   return std::unexpected(std::move(failure));
 }
 
-rt::Task<Provided<CredentialsPtr>> ask(CredentialSearch& search, StsEndpoint sts, StsCall call) {
+rt::Task<Provided<aws::CredentialsPtr>> ask(CredentialSearch& search, StsEndpoint sts,
+                                            StsCall call) {
   const std::string what = fmt::format("{} at {}", call.action, host_header(sts.url));
   const ProxyRules* proxies = search.services().proxies.get();
   const Proxy* http_proxy =
@@ -137,12 +145,12 @@ rt::Task<Provided<CredentialsPtr>> ask(CredentialSearch& search, StsEndpoint sts
     // Of what STS says to a signature of another time, no code is certain.
     const bool refused = answer && answer->head.status == 403 && answer->head.date;
     if (refused && call.sign_with && !corrected &&
-        std::abs(*answer->head.date - now) > kClockErrorMax) {
+        std::abs(*answer->head.date - now) > aws::kClockErrorMax) {
       clock_offset = *answer->head.date - now;
       corrected = true;
       continue;
     }
-    Attempt<CredentialsPtr> judged =
+    Attempt<aws::CredentialsPtr> judged =
         answer ? judge(call, *answer) : std::unexpected(std::move(answer.error()));
     if (judged) co_return std::move(*judged);
     bool again = judged.error().retry != Retry::kNever && attempt < kAttemptsMax;
@@ -163,7 +171,7 @@ Result<StsEndpoint> resolve_sts_endpoint(const Environment& environment, const P
   const bool fips = is_on(environment, "AWS_USE_FIPS_ENDPOINT", profile, "use_fips_endpoint");
   const bool dual_stack =
       is_on(environment, "AWS_USE_DUALSTACK_ENDPOINT", profile, "use_dualstack_endpoint");
-  if (!is_region(region))
+  if (!aws::is_region(region))
     return fail(ErrorKind::kDenied, fmt::format("{} cannot be a region", log::quoted(region, 64)));
   StsEndpoint sts;
   sts.signing_region = region == "aws-global" ? "us-east-1" : region;
@@ -196,8 +204,8 @@ rt::Task<Result<StsEndpoint>> find_sts_endpoint(CredentialSearch& search, const 
   co_return resolve_sts_endpoint(search.environment(), profile, region);
 }
 
-rt::Task<Provided<CredentialsPtr>> assume_role(CredentialSearch& search, StsEndpoint sts,
-                                               AssumedRole role, CredentialsPtr base) {
+rt::Task<Provided<aws::CredentialsPtr>> assume_role(CredentialSearch& search, StsEndpoint sts,
+                                                    AssumedRole role, aws::CredentialsPtr base) {
   StsCall call;
   call.action = "AssumeRole";
   call.sign_with = base;
@@ -210,14 +218,14 @@ rt::Task<Provided<CredentialsPtr>> assume_role(CredentialSearch& search, StsEndp
   if (role.duration)
     call.fields.push_back({"DurationSeconds", std::to_string(role.duration->count())});
   if (!role.external_id.empty()) call.fields.push_back({"ExternalId", role.external_id});
-  Provided<CredentialsPtr> assumed = co_await ask(search, std::move(sts), std::move(call));
+  Provided<aws::CredentialsPtr> assumed = co_await ask(search, std::move(sts), std::move(call));
   co_return assumed;
 }
 
-rt::Task<Provided<CredentialsPtr>> assume_role_with_web_identity(CredentialSearch& search,
-                                                                 StsEndpoint sts,
-                                                                 WebIdentity identity,
-                                                                 std::string session_prefix) {
+rt::Task<Provided<aws::CredentialsPtr>> assume_role_with_web_identity(CredentialSearch& search,
+                                                                      StsEndpoint sts,
+                                                                      WebIdentity identity,
+                                                                      std::string session_prefix) {
   Result<std::string> token = co_await search.read_token_file(identity.token_file);
   if (!token) {
     co_return not_provided(
@@ -231,7 +239,7 @@ rt::Task<Provided<CredentialsPtr>> assume_role_with_web_identity(CredentialSearc
   call.fields.push_back({"RoleArn", std::move(identity.role_arn)});
   call.fields.push_back({"RoleSessionName", std::move(identity.session_name)});
   call.fields.push_back({"WebIdentityToken", std::move(*token)});
-  Provided<CredentialsPtr> assumed = co_await ask(search, std::move(sts), std::move(call));
+  Provided<aws::CredentialsPtr> assumed = co_await ask(search, std::move(sts), std::move(call));
   co_return assumed;
 }
 

@@ -2,12 +2,12 @@
 
 #include <string>
 
-#include "origin/credentials/credentials.h"
+#include "aws/credentials.h"
 #include "origin/credentials/profile.h"
 #include "origin/credentials/provided.h"
 #include "origin/credentials/role_chain.h"
 #include "origin/credentials/search.h"
-#include "origin/s3/endpoint.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 
@@ -33,13 +33,13 @@ struct StsEndpoint {
                                                               const Profile& profile);
 
 /// The credentials of a role, asked for with `base`: a signed AssumeRole.
-[[nodiscard]] rt::Task<Provided<CredentialsPtr>> assume_role(CredentialSearch& search,
-                                                             StsEndpoint sts, AssumedRole role,
-                                                             CredentialsPtr base);
+[[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> assume_role(CredentialSearch& search,
+                                                                  StsEndpoint sts, AssumedRole role,
+                                                                  aws::CredentialsPtr base);
 
 /// The credentials of a role, asked for with the token in the file, which is read anew each time.
 /// A session without a name gets one that begins with `session_prefix`.
-[[nodiscard]] rt::Task<Provided<CredentialsPtr>> assume_role_with_web_identity(
+[[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> assume_role_with_web_identity(
     CredentialSearch& search, StsEndpoint sts, WebIdentity identity, std::string session_prefix);
 
 }  // namespace cachey::origin

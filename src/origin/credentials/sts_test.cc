@@ -97,7 +97,7 @@ TEST(CredAssumeRole, AsksStsWithASignedForm) {
       [](const std::string&, const std::string&) { return sts_xml("AssumeRole", "ID", kLater); });
   CredentialHarness harness;
   use_role(harness, sts);
-  const Result<CredentialsPtr> found = harness.find();
+  const Result<aws::CredentialsPtr> found = harness.find();
   EXPECT_EQ(text_of(found), "ID|s|t");
   EXPECT_EQ((*found)->source(),
             "role \"arn:aws:iam::1:role/R\" of profile \"default\", from profile \"base\"");
@@ -165,7 +165,7 @@ TEST(CredAssumeRole, AnErrorOfStsIsToldWithCodeAndRequest) {
   });
   CredentialHarness harness;
   use_role(harness, sts);
-  const Result<CredentialsPtr> found = harness.find();
+  const Result<aws::CredentialsPtr> found = harness.find();
   EXPECT_EQ(found.error().kind(), ErrorKind::kDenied);
   EXPECT_THAT(found.error().message(),
               HasSubstr("no credentials: profile: profile \"default\": AssumeRole at 127.0.0.1:"));

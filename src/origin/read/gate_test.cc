@@ -50,7 +50,7 @@ class GateTest : public ::testing::Test {
     while (world_.worker().tasks().size() > 0) world_.pass(100ms);
   }
 
-  VirtualWorker world_;
+  rt::VirtualWorker world_;
   Metrics metrics_;
   std::unique_ptr<Gate> gate_;
   std::chrono::milliseconds patience_{3'600'000};

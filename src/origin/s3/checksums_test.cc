@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "aws/digest.h"
 #include "origin/testing/s3_harness.h"
 
 namespace cachey::origin {

@@ -6,6 +6,8 @@
 #include <charconv>
 
 #include "base/log.h"
+#include "base/read_file.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 namespace {

@@ -1,32 +1,25 @@
 #pragma once
 
-#include <boost/asio/ip/address.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/error.h"
+#include "base/read_file.h"
 #include "origin/credentials/credentials_provider.h"
 #include "origin/credentials/profile.h"
 #include "origin/environment.h"
-#include "origin/s3/endpoint.h"
+#include "origin/transport/endpoint_url.h"
+#include "origin/transport/pool_limits.h"
 #include "origin/transport/proxy.h"
+#include "origin/transport/resolver.h"
 
 namespace cachey::origin {
 
 class InstanceRegion;
-
-/// The addresses of a host name. Blocks; called on the blocking pool.
-using LookUp =
-    std::function<Result<std::vector<boost::asio::ip::address>>(const std::string& host)>;
-
-/// Asks the system (getaddrinfo). `*.localhost` is loopback without asking.
-[[nodiscard]] Result<std::vector<boost::asio::ip::address>> system_look_up(const std::string& host);
 
 /// Limits that hold where a request's own RequestConfig says nothing else.
 struct S3Limits {
@@ -39,18 +32,6 @@ struct S3Limits {
   uint32_t attempts_max = 3;
   std::chrono::milliseconds backoff_initial{1000};
   std::chrono::milliseconds backoff_max{20'000};
-};
-
-/// Limits of one worker's connections.
-struct PoolLimits {
-  size_t connections_per_host_max = 256;
-  size_t connections_max = 512;          ///< over all hosts: every bucket may be a host of its own
-  size_t waiting_max = 4096;             ///< callers that wait for a connection; more are refused
-  std::chrono::milliseconds idle{4500};  ///< S3 closes idle connections after about 5 s
-  std::chrono::milliseconds idle_max{60'000};  ///< where the server announces that it waits longer
-  std::chrono::seconds look_up_valid{60};
-  std::chrono::milliseconds look_up_valid_retry{1000};  ///< for the connections of a retry
-  size_t look_ups_kept_max = 1024;
 };
 
 /// How to talk to the store. Made once at start; immutable then.

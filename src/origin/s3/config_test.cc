@@ -6,6 +6,8 @@
 
 #include <map>
 
+#include "origin/credentials/environment_credentials.h"
+
 namespace cachey::origin {
 namespace {
 
@@ -29,7 +31,7 @@ Result<S3Config> config_of(Variables variables) {
 }
 
 std::string credentials_of(Variables variables) {
-  const Result<CredentialsPtr> credentials =
+  const Result<aws::CredentialsPtr> credentials =
       credentials_from_environment(environment_of(std::move(variables)));
   if (!credentials) return credentials.error().message();
   if (!*credentials) return "none";
@@ -65,7 +67,7 @@ TEST(S3Config, TakesCredentialsFromTheEnvironment) {
 }
 
 TEST(S3Config, CredentialsFormatRedacted) {
-  const Credentials credentials("key", "secret", "token");
+  const aws::Credentials credentials("key", "secret", "token");
   EXPECT_EQ(fmt::format("{}", credentials), "** redacted **");
 }
 

@@ -12,6 +12,7 @@
 
 #include "origin/s3/access_point.h"
 #include "origin/s3/endpoint.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 namespace {
@@ -70,7 +71,7 @@ TEST(EndpointRules, AnAccessPointStandsBeforeACustomHost) {
   options.custom = &custom;
   const BucketEndpoint endpoint = resolve_endpoint(kPoint, options).value();
   EXPECT_EQ(host_header(endpoint.url), "point-123456789012.store.example:9000");
-  EXPECT_EQ(object_path(endpoint, kPoint, "k"), "/base/k");
+  EXPECT_EQ(endpoint.object_path(kPoint, "k"), "/base/k");
 }
 
 std::string fault_of(const std::string& bucket, EndpointOptions options) {
@@ -178,7 +179,7 @@ Result<BucketEndpoint> resolve(const nlohmann::json& params) {
 void expect_endpoint(const nlohmann::json& expected, const BucketEndpoint& endpoint,
                      const std::string& bucket) {
   const std::string url = (endpoint.url.tls ? "https://" : "http://") + host_header(endpoint.url) +
-                          object_path(endpoint, bucket, "");
+                          endpoint.object_path(bucket, "");
   EXPECT_EQ(url, expected.at("url").get<std::string>() + "/");
   const nlohmann::json& properties = expected.at("properties");
   if (!properties.contains("authSchemes")) return;

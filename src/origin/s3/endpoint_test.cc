@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "origin/transport/endpoint_url.h"
+
 namespace cachey::origin {
 namespace {
 
@@ -70,7 +72,7 @@ TEST(Endpoint, FollowsTheRulesOfS3) {
     const Result<BucketEndpoint> endpoint = resolve_endpoint(c.bucket, options);
     ASSERT_TRUE(endpoint.has_value()) << endpoint.error().message();
     const std::string scheme = endpoint->url.tls ? "https://" : "http://";
-    EXPECT_EQ(scheme + host_header(endpoint->url) + object_path(*endpoint, c.bucket, "k"), c.url);
+    EXPECT_EQ(scheme + host_header(endpoint->url) + endpoint->object_path(c.bucket, "k"), c.url);
     EXPECT_EQ(endpoint->signing_region, c.signing_region);
   }
 }
@@ -97,9 +99,9 @@ TEST(Endpoint, RefusesWhatCannotBeABucketOrARegion) {
 TEST(Endpoint, KeysKeepTheirSlashesAndDots) {
   BucketEndpoint endpoint;
   endpoint.virtual_host = true;
-  EXPECT_EQ(object_path(endpoint, "b", "/k"), "//k");
-  EXPECT_EQ(object_path(endpoint, "b", "a//b/../c/"), "/a//b/../c/");
-  EXPECT_EQ(object_path(endpoint, "b", "100%/?#\r\n"), "/100%25/%3F%23%0D%0A");
+  EXPECT_EQ(endpoint.object_path("b", "/k"), "//k");
+  EXPECT_EQ(endpoint.object_path("b", "a//b/../c/"), "/a//b/../c/");
+  EXPECT_EQ(endpoint.object_path("b", "100%/?#\r\n"), "/100%25/%3F%23%0D%0A");
 }
 
 TEST(EndpointUrl, ParsesSchemeHostPortAndPath) {

@@ -32,18 +32,19 @@ rt::Task<Result<std::string>> find_region(const S3Config& config, rt::Worker& wo
   co_return std::unexpected(not_the_stores(missing, worker.timers().now() < deadline));
 }
 
-rt::Task<Result<CredentialsPtr>> find_credentials(const S3Config& config, rt::Worker& worker,
-                                                  MonoTime deadline) {
+rt::Task<Result<aws::CredentialsPtr>> find_credentials(const S3Config& config, rt::Worker& worker,
+                                                       MonoTime deadline) {
   if (config.anonymous) co_return nullptr;
   if (!config.credentials) co_return fail(ErrorKind::kDenied, "no credentials");
-  Result<CredentialsPtr> found = co_await config.credentials->get(worker, deadline);
+  Result<aws::CredentialsPtr> found = co_await config.credentials->get(worker, deadline);
   if (found) co_return found;
   co_return std::unexpected(not_the_stores(found.error(), worker.timers().now() < deadline));
 }
 
 rt::Task<void> look_ahead(const S3Config& config, rt::Worker& worker) {
   const Result<std::string> region = co_await find_region(config, worker, MonoTime::max());
-  const Result<CredentialsPtr> found = co_await find_credentials(config, worker, MonoTime::max());
+  const Result<aws::CredentialsPtr> found =
+      co_await find_credentials(config, worker, MonoTime::max());
 }
 
 }  // namespace cachey::origin

@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "aws/credentials.h"
 #include "base/error.h"
-#include "origin/credentials/credentials.h"
 #include "origin/s3/config.h"
 #include "rt/worker.h"
 
@@ -17,9 +17,9 @@ namespace cachey::origin {
                                                         MonoTime deadline);
 
 /// Null where requests are not signed. Fails as the CredentialsProvider does.
-[[nodiscard]] rt::Task<Result<CredentialsPtr>> find_credentials(const S3Config& config,
-                                                                rt::Worker& worker,
-                                                                MonoTime deadline);
+[[nodiscard]] rt::Task<Result<aws::CredentialsPtr>> find_credentials(const S3Config& config,
+                                                                     rt::Worker& worker,
+                                                                     MonoTime deadline);
 
 /// Finds both, so that the first get need not wait.
 [[nodiscard]] rt::Task<void> look_ahead(const S3Config& config, rt::Worker& worker);

@@ -5,6 +5,7 @@
 
 #include "base/escape.h"
 #include "origin/s3/endpoint.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 
@@ -41,7 +42,7 @@ Result<void> aim(Operation& operation, std::string_view region, const S3Config& 
   const EndpointUrl& url = endpoint->url;
   operation.server = Server(url.tls, url.host, url.port);
   operation.get.http_proxy = url.tls ? nullptr : config.proxies->proxy_for(false, url.host);
-  operation.get.path = object_path(*endpoint, operation.bucket, operation.key);
+  operation.get.path = endpoint->object_path(operation.bucket, operation.key);
   operation.clock_offset = learned.clock_offsets.find(url.host).value_or(0);
   operation.get.endpoint = std::move(*endpoint);
   return {};

@@ -3,6 +3,7 @@
 
 #include <latch>
 
+#include "aws/date.h"
 #include "aws/sigv4.h"
 #include "base/http_date.h"
 #include "base/mutex.h"
@@ -147,7 +148,7 @@ TEST(S3Remedies, AWrongClockIsCorrectedOnceAndForGood) {
       const MutexLock lock(mutex);
       dates.push_back(date_of(request));
       const std::string date = "Date: " + format_http_date(store_time) + "\r\n";
-      peer.send(dates.back() >= amz_date(store_time - 60)
+      peer.send(dates.back() >= aws::amz_date(store_time - 60)
                     ? part_of("content", request)
                     : error_response("403 Forbidden", "RequestTimeTooSkewed", date));
     }
@@ -167,7 +168,7 @@ TEST(S3Remedies, GetsThatMeetAWrongClockTogetherAllRecover) {
     while (true) {
       const std::string request = peer.read_request();
       if (request.empty()) return;
-      if (date_of(request) >= amz_date(store_time - 60)) {
+      if (date_of(request) >= aws::amz_date(store_time - 60)) {
         peer.send(part_of("content", request));
         continue;
       }

@@ -4,6 +4,9 @@
 
 #include <vector>
 
+#include "aws/date.h"
+#include "aws/digest.h"
+
 namespace cachey::origin {
 
 std::string user_agent(std::string_view app_id) {
@@ -13,23 +16,23 @@ std::string user_agent(std::string_view app_id) {
 }
 
 std::string format_request(const GetObject& get, const AttemptNumber& number, int64_t unix_seconds,
-                           Signer& signer) {
-  std::vector<NamedValue> headers = {
+                           aws::Signer& signer) {
+  std::vector<aws::NamedValue> headers = {
       {"host", host_header(get.endpoint.url)},
       {"range", fmt::format("bytes={}-{}", get.range.begin, get.range.end - 1)},
   };
   if (get.checksum_mode) headers.push_back({"x-amz-checksum-mode", "ENABLED"});
-  const std::vector<NamedValue> query = {{"x-id", "GetObject"}};
+  const std::vector<aws::NamedValue> query = {{"x-id", "GetObject"}};
   if (get.credentials) {
-    headers.push_back({"x-amz-content-sha256", std::string(kEmptyPayloadHash)});
-    headers.push_back({"x-amz-date", amz_date(unix_seconds)});
+    headers.push_back({"x-amz-content-sha256", std::string(aws::kEmptyPayloadHash)});
+    headers.push_back({"x-amz-date", aws::amz_date(unix_seconds)});
     const std::string& token = get.credentials->session_token();
     if (!token.empty()) headers.push_back({"x-amz-security-token", token});
-    RequestToSign to_sign;
+    aws::RequestToSign to_sign;
     to_sign.path = get.path;
     to_sign.query = query;
     to_sign.headers = headers;
-    SigningScope scope;
+    aws::SigningScope scope;
     scope.region = get.endpoint.signing_region;
     std::string authorization =
         signer.authorization(to_sign, scope, *get.credentials, unix_seconds);
@@ -39,11 +42,11 @@ std::string format_request(const GetObject& get, const AttemptNumber& number, in
   // To a proxy in absolute form; what is signed is the path all the same.
   const std::string path =
       get.http_proxy == nullptr ? get.path : absolute_form(get.endpoint.url, get.path);
-  std::string text = fmt::format("GET {}?{} HTTP/1.1\r\n", path, canonical_query(query));
+  std::string text = fmt::format("GET {}?{} HTTP/1.1\r\n", path, aws::canonical_query(query));
   const auto add = [&text](std::string_view name, std::string_view value) {
     text.append(name).append(": ").append(value).append("\r\n");
   };
-  for (const NamedValue& header : headers) add(header.name, header.value);
+  for (const aws::NamedValue& header : headers) add(header.name, header.value);
   if (!get.if_match.empty()) add("if-match", get.if_match);
   add("amz-sdk-invocation-id", get.invocation_id);
   add("amz-sdk-request", fmt::format("attempt={}; max={}", number.attempt, number.attempts_max));

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "aws/credentials.h"
 #include "aws/sigv4.h"
 #include "base/byte_range.h"
-#include "origin/credentials/credentials.h"
 #include "origin/s3/endpoint.h"
 #include "origin/transport/proxy.h"
 
@@ -22,7 +22,7 @@ struct GetObject {
   std::string path;  ///< object_path()
   ByteRange range;
   std::string if_match;               ///< empty: none. REQUIRES: no control characters
-  CredentialsPtr credentials;         ///< null: not signed
+  aws::CredentialsPtr credentials;    ///< null: not signed
   std::string invocation_id;          ///< one for all attempts
   std::string_view user_agent;        ///< outlives the request
   bool checksum_mode = true;          ///< ask for the object's checksums
@@ -36,7 +36,7 @@ struct AttemptNumber {
 
 /// The request's bytes, signed for this second where there are credentials.
 [[nodiscard]] std::string format_request(const GetObject& get, const AttemptNumber& number,
-                                         int64_t unix_seconds, Signer& signer);
+                                         int64_t unix_seconds, aws::Signer& signer);
 
 /// A random UUID of 128 given bits.
 [[nodiscard]] std::string format_uuid(uint64_t high, uint64_t low);

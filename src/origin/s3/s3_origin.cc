@@ -6,16 +6,18 @@
 #include <set>
 #include <utility>
 
+#include "aws/error_document.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "origin/s3/access_point.h"
+#include "origin/s3/answer.h"
 #include "origin/s3/attempt_log.h"
-#include "origin/s3/error.h"
 #include "origin/s3/found_settings.h"
 #include "origin/s3/operation.h"
 #include "origin/s3/request.h"
 #include "origin/s3/retry.h"
 #include "origin/s3/stream.h"
+#include "origin/transport/answer_failure.h"
 #include "origin/transport/connection_pool.h"
 #include "origin/transport/http_exchange.h"
 #include "origin/transport/tls.h"
@@ -34,7 +36,7 @@ enum class Look { kFirst, kSecond };
 /// What a worker needs for its gets.
 struct WorkerPart {
   std::shared_ptr<ConnectionPool> pool;
-  Signer signer;
+  aws::Signer signer;
 };
 
 class S3OriginImpl final : public S3Origin {
@@ -73,7 +75,7 @@ class S3OriginImpl final : public S3Origin {
                                                                    GetRequest request, Look look);
   void decide_on_sum(S3Stream& stream, rt::Worker& worker, GetRequest request, Look look);
   [[nodiscard]] rt::Task<bool> comes_again(rt::Worker& worker, GetRequest request,
-                                           ExpectedChecksum sum);
+                                           aws::ExpectedChecksum sum);
   [[nodiscard]] rt::Task<bool> remedy(rt::Worker& worker, Operation& operation, Failure failure);
   [[nodiscard]] bool set_clock(Operation& operation, int64_t store_time);
   [[nodiscard]] rt::Task<bool> replace_credentials(rt::Worker& worker, Operation& operation);
@@ -126,7 +128,8 @@ rt::Task<bool> S3OriginImpl::replace_credentials(rt::Worker& worker, Operation& 
   if (!operation.get.credentials || !config_.credentials->replace(*operation.get.credentials)) {
     co_return false;
   }
-  Result<CredentialsPtr> found = co_await find_credentials(config_, worker, operation.deadline);
+  Result<aws::CredentialsPtr> found =
+      co_await find_credentials(config_, worker, operation.deadline);
   if (!found) co_return false;
   operation.get.credentials = std::move(*found);
   co_return true;
@@ -136,10 +139,10 @@ rt::Task<bool> S3OriginImpl::replace_credentials(rt::Worker& worker, Operation& 
 bool S3OriginImpl::set_clock(Operation& operation, int64_t store_time) {
   const std::string& host = operation.server.host;
   const int64_t offset = store_time - clock_.unix_seconds();
-  if (std::abs(offset - operation.clock_offset) <= kClockErrorMax) return false;
+  if (std::abs(offset - operation.clock_offset) <= aws::kClockErrorMax) return false;
   operation.clock_offset = offset;
   const int64_t learned = learned_.clock_offsets.find(host).value_or(0);
-  if (std::abs(offset - learned) <= kClockErrorMax) return true;  // another get was first
+  if (std::abs(offset - learned) <= aws::kClockErrorMax) return true;  // another get was first
   learned_.clock_offsets.set(host, offset);
   count(counters_->clock_corrections);
   log::warn("this machine's clock is wrong, or the origin's: requests are signed for the latter's",
@@ -153,7 +156,7 @@ void S3OriginImpl::decide_on_sum(S3Stream& stream, rt::Worker& worker, GetReques
   if (look == Look::kSecond || learned_.wrong_sums.find(request.bucket))
     return stream.pass_over_sum();
   if (request.if_match.empty()) request.if_match = stream.info().etag;
-  stream.on_wrong_sum([this, &worker, request = std::move(request)](ExpectedChecksum sum) {
+  stream.on_wrong_sum([this, &worker, request = std::move(request)](aws::ExpectedChecksum sum) {
     return comes_again(worker, request, std::move(sum));
   });
 }
@@ -161,7 +164,7 @@ void S3OriginImpl::decide_on_sum(S3Stream& stream, rt::Worker& worker, GetReques
 /// Whether the store sends bytes of this sum again: then they are what it holds, and the sums that
 /// it announces for this bucket's objects are not believed any more.
 rt::Task<bool> S3OriginImpl::comes_again(rt::Worker& worker, GetRequest request,
-                                         ExpectedChecksum sum) {
+                                         aws::ExpectedChecksum sum) {
   const std::string bucket = request.bucket;
   Result<std::unique_ptr<GetStream>> second =
       co_await fetch(worker, std::move(request), Look::kSecond);
@@ -263,7 +266,7 @@ rt::Task<Attempt<S3OriginImpl::Stream>> S3OriginImpl::attempt(rt::Worker& worker
 rt::Task<Attempt<void>> S3OriginImpl::find_signer(rt::Worker& worker, Operation& operation,
                                                   MonoTime deadline) {
   if (operation.get.credentials) co_return Attempt<void>();
-  Result<CredentialsPtr> found = co_await find_credentials(config_, worker, deadline);
+  Result<aws::CredentialsPtr> found = co_await find_credentials(config_, worker, deadline);
   if (!found) {
     const bool in_time = worker.timers().now() < deadline;
     co_return std::unexpected(
@@ -317,15 +320,15 @@ rt::Task<Attempt<S3OriginImpl::Stream>> S3OriginImpl::judge(std::unique_ptr<Http
     if (!answer) co_return std::unexpected(Failure(std::move(answer.error())));
     co_return std::make_unique<S3Stream>(std::move(exchange), std::move(*answer), counters_);
   }
-  const std::optional<std::string> body = co_await exchange->read_error_body(deadline);
-  const ErrorDocument document = parse_error_document(body.value_or(""));
+  const std::optional<std::string> body = co_await exchange->read_small_body(deadline);
+  const aws::ErrorDocument document = aws::parse_error_document(body.value_or(""));
   Failure failure = failure_of(head, document);
   if (document.code.empty() && body && !body->empty())
     log::debug("origin error without a code",
                {{"status", head.status}, {"text", body->substr(0, kErrorTextLogged)}});
   if (!body && failure.retry == Retry::kNever) failure.retry = Retry::kTransient;
   // A server in trouble is better asked on a new connection, one that is busy is not.
-  exchange->finish_error(failure.retry != Retry::kTransient);
+  exchange->finish_small_body(failure.retry != Retry::kTransient);
   if (failure.error.kind() == ErrorKind::kThrottled) count(counters_->throttled);
   co_return std::unexpected(std::move(failure));
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "aws/digest.h"
 #include "origin/testing/s3_harness.h"
 
 namespace cachey::origin {
@@ -27,7 +28,7 @@ TEST(S3Origin, SendsASignedRangedGetAndBringsTheBytes) {
   });
   S3Harness s3(server.port());
   s3.config.credentials =
-      fixed_credentials(std::make_shared<const Credentials>("KEY", "SECRET", "TOKEN"));
+      fixed_credentials(std::make_shared<const aws::Credentials>("KEY", "SECRET", "TOKEN"));
   GetRequest request = S3Harness::request({100, 200});
   request.key = "a b/../\u00fc+";
   request.if_match = "\"v1\"";

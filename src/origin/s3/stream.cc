@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "origin/s3/answer.h"
+
 namespace cachey::origin {
 namespace {
 
@@ -13,8 +15,8 @@ constexpr size_t kSecondLookBytes = 64 * 1024;
 
 }  // namespace
 
-rt::Task<bool> has_sum(GetStream& stream, ExpectedChecksum sum) {
-  Checksum checksum(sum.algorithm);
+rt::Task<bool> has_sum(GetStream& stream, aws::ExpectedChecksum sum) {
+  aws::Checksum checksum(sum.algorithm);
   std::vector<std::byte> buffer(kSecondLookBytes);
   uint64_t left = stream.range().size();
   while (left > 0) {
@@ -50,7 +52,7 @@ rt::Task<Result<size_t>> S3Stream::read(std::span<std::byte> into) {
 }
 
 rt::Task<Result<void>> S3Stream::check_sum() {
-  ExpectedChecksum sum(answer_.checksum->algorithm, checksum_->finish());
+  aws::ExpectedChecksum sum(answer_.checksum->algorithm, checksum_->finish());
   if (sum.bytes == answer_.checksum->bytes) co_return Result<void>();
   if (second_look_) {
     const bool same = co_await second_look_(std::move(sum));

@@ -6,6 +6,7 @@
 
 #include "aws/checksum.h"
 #include "origin/origin.h"
+#include "origin/s3/answer.h"
 #include "origin/s3/counters.h"
 #include "origin/transport/http_exchange.h"
 #include "origin/transport/response_head.h"
@@ -13,11 +14,11 @@
 namespace cachey::origin {
 
 /// Whether the store sends a body of this sum once more.
-using SecondLook = std::function<rt::Task<bool>(ExpectedChecksum)>;
+using SecondLook = std::function<rt::Task<bool>(aws::ExpectedChecksum)>;
 
 /// Reads `stream` to its end: whether it succeeds and the body has this sum. `stream` outlives the
 /// task.
-[[nodiscard]] rt::Task<bool> has_sum(GetStream& stream, ExpectedChecksum sum);
+[[nodiscard]] rt::Task<bool> has_sum(GetStream& stream, aws::ExpectedChecksum sum);
 
 /// A good answer whose body is being read, and held against the sum that was announced for it.
 /// Owned by whoever asked for it.
@@ -46,7 +47,7 @@ class S3Stream final : public GetStream {
   const std::unique_ptr<HttpExchange> exchange_;
   const GoodAnswer answer_;
   const std::shared_ptr<S3Counters> counters_;
-  std::optional<Checksum> checksum_;  // where there is one to check
+  std::optional<aws::Checksum> checksum_;  // where there is one to check
   SecondLook second_look_;
   uint64_t left_;
 };

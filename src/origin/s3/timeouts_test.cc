@@ -100,12 +100,12 @@ TEST(S3Timeouts, OperationEndsThemAll) {
 /// Whoever waits for them waits for ever, unless the time is up.
 class NoCredentials final : public CredentialsProvider {
  public:
-  rt::Task<Result<CredentialsPtr>> get(rt::Worker& worker, MonoTime deadline) override {
+  rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker& worker, MonoTime deadline) override {
     ++asked;
     co_await worker.timers().sleep(deadline - worker.timers().now());
     co_return fail(ErrorKind::kTimeout, "no credentials");
   }
-  bool replace(const Credentials&) override { return false; }
+  bool replace(const aws::Credentials&) override { return false; }
 
   std::atomic<int> asked = 0;
 };
@@ -131,10 +131,10 @@ TEST(S3Timeouts, OperationAndAttemptCoverTheCredentials) {
 class UnknownCredentials final : public CredentialsProvider {
  public:
   explicit UnknownCredentials(ErrorKind kind) : kind_(kind) {}
-  rt::Task<Result<CredentialsPtr>> get(rt::Worker&, MonoTime) override {
+  rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker&, MonoTime) override {
     co_return fail(kind_, "no credentials");
   }
-  bool replace(const Credentials&) override { return false; }
+  bool replace(const aws::Credentials&) override { return false; }
 
  private:
   const ErrorKind kind_;

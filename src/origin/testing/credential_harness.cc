@@ -79,7 +79,7 @@ CredentialServices CredentialHarness::services() {
       .proxies = proxies};
 }
 
-Result<CredentialsPtr> CredentialHarness::find(std::chrono::milliseconds limit) {
+Result<aws::CredentialsPtr> CredentialHarness::find(std::chrono::milliseconds limit) {
   if (!chain_) chain_ = std::make_unique<CredentialChain>(services());
   rt::Worker& worker = workers.workers()[0];
   return workers.run(chain_->find(worker, workers.clock().mono() + limit));
@@ -87,7 +87,7 @@ Result<CredentialsPtr> CredentialHarness::find(std::chrono::milliseconds limit) 
 
 std::string CredentialHarness::found() { return text_of(find()); }
 
-std::string text_of(const Result<CredentialsPtr>& found) {
+std::string text_of(const Result<aws::CredentialsPtr>& found) {
   if (!found) return found.error().message();
   return fmt::format("{}|{}|{}", (*found)->access_key_id(), (*found)->secret_access_key(),
                      (*found)->session_token());

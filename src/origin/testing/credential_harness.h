@@ -66,7 +66,7 @@ class CredentialHarness {
   TestWorkers workers;
 
   [[nodiscard]] CredentialServices services();
-  [[nodiscard]] Result<CredentialsPtr> find(
+  [[nodiscard]] Result<aws::CredentialsPtr> find(
       std::chrono::milliseconds limit = std::chrono::seconds(60));
   /// `id|secret|token`, or the error's text.
   [[nodiscard]] std::string found();
@@ -76,6 +76,6 @@ class CredentialHarness {
 };
 
 /// `id|secret|token`, or the error's text.
-[[nodiscard]] std::string text_of(const Result<CredentialsPtr>& found);
+[[nodiscard]] std::string text_of(const Result<aws::CredentialsPtr>& found);
 
 }  // namespace cachey::origin

@@ -92,7 +92,7 @@ class ObjectReadTest : public ::testing::Test {
   }
   [[nodiscard]] size_t asked() const { return origin_.asked().size() - learnt_; }
 
-  VirtualWorker world_;
+  rt::VirtualWorker world_;
   Metrics metrics_;
   FakeOrigin origin_;
   Buckets buckets_{0.99, world_.clock(), metrics_};

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "origin/transport/endpoint_url.h"
+
 namespace cachey::origin {
 
 std::string response(const std::string& status, const std::string& headers,
@@ -48,7 +50,8 @@ void serve_content(Peer& peer, const std::string& content) {
 S3Harness::S3Harness(uint16_t port, bool tls) {
   config.region = "us-east-1";
   config.endpoint = EndpointUrl{.tls = tls, .host = "127.0.0.1", .port = port, .base_path = ""};
-  config.credentials = fixed_credentials(std::make_shared<const Credentials>("KEY", "SECRET", ""));
+  config.credentials =
+      fixed_credentials(std::make_shared<const aws::Credentials>("KEY", "SECRET", ""));
 }
 
 S3Origin& S3Harness::origin() {

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "base/read_file.h"
 #include "origin/credentials/profile.h"
 #include "origin/environment.h"
 

@@ -24,7 +24,7 @@ rt::Task<IoResult<rt::Socket>> ConnectRace::run(MonoTime deadline, std::stop_tok
   bool in_time = worker_.timers().now() < deadline;
   if (in_time) start_next();
   if (in_time && !over_) {
-    QueuedWaiter waiter(worker_.executor(), waiting_);
+    rt::QueuedWaiter waiter(worker_.executor(), waiting_);
     waiter.enqueue();
     in_time = co_await waiter.wait_in_list(worker_.timers(), deadline, stop);
   }
@@ -89,7 +89,7 @@ void ConnectRace::lost(size_t index, const boost::system::error_code& error) {
 void ConnectRace::finish() {
   over_ = true;
   stagger_.disarm();
-  notify_first(waiting_);
+  rt::notify_first(waiting_);
 }
 
 void ConnectRace::close() {

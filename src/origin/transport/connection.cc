@@ -21,7 +21,7 @@ IoFailure cancelled() { return {IoFailure::Cause::kCancelled, "cancelled"}; }
 
 }  // namespace
 
-Connection::Connection(rt::Worker& worker, std::shared_ptr<S3Counters> counters)
+Connection::Connection(rt::Worker& worker, std::shared_ptr<TransportCounters> counters)
     : worker_(worker), counters_(std::move(counters)), socket_(worker.executor()), limit_([this] {
         if (!running_) return;
         timed_out_ = true;

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "origin/s3/counters.h"
 #include "origin/transport/io_failure.h"
 #include "origin/transport/tls_stream.h"
+#include "origin/transport/transport_counters.h"
 #include "rt/io.h"
 #include "rt/timer_wheel.h"
 #include "rt/worker.h"
@@ -24,7 +24,7 @@ namespace cachey::origin {
 /// the pool when idle, else by the lease; one worker's thread. Destroying it closes the socket.
 class Connection {
  public:
-  Connection(rt::Worker& worker, std::shared_ptr<S3Counters> counters);
+  Connection(rt::Worker& worker, std::shared_ptr<TransportCounters> counters);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -70,7 +70,7 @@ class Connection {
   [[nodiscard]] IoFailure failure(const boost::system::error_code& error) const;
 
   rt::Worker& worker_;
-  const std::shared_ptr<S3Counters> counters_;
+  const std::shared_ptr<TransportCounters> counters_;
   rt::Socket socket_;
   std::optional<TlsStream> tls_;
   rt::TimerWheel::Entry limit_;

@@ -44,7 +44,8 @@ void ConnectionPool::Lease::drop() {
 
 ConnectionPool::ConnectionPool(rt::Worker& worker, std::shared_ptr<Resolver> resolver,
                                std::shared_ptr<boost::asio::ssl::context> tls,
-                               const PoolLimits& limits, std::shared_ptr<S3Counters> counters,
+                               const PoolLimits& limits,
+                               std::shared_ptr<TransportCounters> counters,
                                std::shared_ptr<const ProxyRules> proxies)
     : worker_(worker),
       resolver_(std::move(resolver)),
@@ -113,7 +114,7 @@ rt::Task<Attempt<void>> ConnectionPool::wait(std::shared_ptr<Host> host, MonoTim
   const std::shared_ptr<ConnectionPool> self = shared_from_this();
   const bool host_is_full = host->open >= limits_.connections_per_host_max;
   rt::WaiterList& list = host_is_full ? host->waiting : waiting_for_any_;
-  QueuedWaiter waiter(worker_.executor(), list);
+  rt::QueuedWaiter waiter(worker_.executor(), list);
   if (first_turn) {
     waiter.enqueue();
   } else {
@@ -124,7 +125,7 @@ rt::Task<Attempt<void>> ConnectionPool::wait(std::shared_ptr<Host> host, MonoTim
   --waiting_;
   if (its_turn) co_return Attempt<void>();
   // There may be room for it at its host: then that is the next one's now.
-  if (host->open < limits_.connections_per_host_max) notify_first(host->waiting);
+  if (host->open < limits_.connections_per_host_max) rt::notify_first(host->waiting);
   forget_if_unused(*host);
   if (stop.stop_requested()) {
     co_return std::unexpected(
@@ -177,7 +178,7 @@ bool ConnectionPool::close_any_idle() {
     if (host->idle.empty()) continue;
     const std::shared_ptr<Host> kept = host;
     close_oldest_idle(*kept);
-    notify_first(kept->waiting);  // for whom its host has room now: the pool's list is his
+    rt::notify_first(kept->waiting);  // for whom its host has room now: the pool's list is his
     forget_if_unused(*kept);
     return true;
   }
@@ -211,7 +212,7 @@ void ConnectionPool::forget_if_unused(Host& host) {
 }
 
 void ConnectionPool::wake_one(Host& host) {
-  notify_first(host.waiting.empty() ? waiting_for_any_ : host.waiting);
+  rt::notify_first(host.waiting.empty() ? waiting_for_any_ : host.waiting);
 }
 
 void ConnectionPool::close_expired() {

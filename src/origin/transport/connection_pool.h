@@ -8,12 +8,12 @@
 #include <stop_token>
 #include <string>
 
-#include "origin/s3/config.h"
-#include "origin/s3/counters.h"
 #include "origin/transport/connection.h"
 #include "origin/transport/failure.h"
+#include "origin/transport/pool_limits.h"
 #include "origin/transport/proxy.h"
 #include "origin/transport/resolver.h"
+#include "origin/transport/transport_counters.h"
 #include "rt/waiter.h"
 
 namespace cachey::origin {
@@ -81,7 +81,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
 
   ConnectionPool(rt::Worker& worker, std::shared_ptr<Resolver> resolver,
                  std::shared_ptr<boost::asio::ssl::context> tls, const PoolLimits& limits,
-                 std::shared_ptr<S3Counters> counters,
+                 std::shared_ptr<TransportCounters> counters,
                  std::shared_ptr<const ProxyRules> proxies = nullptr);
 
   /// An idle connection or a new one. kTimeout, kUpstream (nobody there, or not who it should be),
@@ -125,7 +125,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   const std::shared_ptr<Resolver> resolver_;
   const std::shared_ptr<boost::asio::ssl::context> tls_;
   const PoolLimits limits_;
-  const std::shared_ptr<S3Counters> counters_;
+  const std::shared_ptr<TransportCounters> counters_;
   const std::shared_ptr<const ProxyRules> proxies_;  // null: none
   std::map<Server, std::shared_ptr<Host>> hosts_;    // those with connections or callers
   size_t open_ = 0;                                  // over all hosts

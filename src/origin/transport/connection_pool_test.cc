@@ -29,7 +29,7 @@ class ConnectionPoolTest : public ::testing::Test {
   void use(const PoolLimits& limits) {
     auto resolver = std::make_shared<Resolver>(worker(), workers_.pool(), system_look_up, limits);
     pool_ = std::make_shared<ConnectionPool>(worker(), std::move(resolver), nullptr, limits,
-                                             std::make_shared<S3Counters>());
+                                             std::make_shared<TransportCounters>());
   }
   void TearDown() override {
     pool_.reset();

@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "origin/s3/error.h"
 
 namespace cachey::origin {
 namespace {
@@ -214,12 +213,12 @@ void HttpExchange::give_back() {
   lease_.give_back(idle);
 }
 
-rt::Task<std::optional<std::string>> HttpExchange::read_error_body(MonoTime deadline) {
+rt::Task<std::optional<std::string>> HttpExchange::read_small_body(MonoTime deadline) {
   deadline = std::min(deadline, stall_deadline());  // for all of it
-  const uint64_t announced = content_length_.value_or(kErrorBytesMax);
-  std::string body(std::min<uint64_t>(announced, kErrorBytesMax), '\0');
+  const uint64_t announced = content_length_.value_or(kSmallBodyBytesMax);
+  std::string body(std::min<uint64_t>(announced, kSmallBodyBytesMax), '\0');
   size_t filled = 0;
-  error_ended_ = content_length_ && *content_length_ == 0;
+  small_body_ended_ = content_length_ && *content_length_ == 0;
   while (filled < body.size()) {
     const std::span<std::byte> into = bytes_of(body, filled);
     IoResult<size_t> got;
@@ -234,15 +233,15 @@ rt::Task<std::optional<std::string>> HttpExchange::read_error_body(MonoTime dead
       co_return std::nullopt;
     }
     filled += *got;
-    error_ended_ = *got == 0 || (content_length_ && filled == *content_length_);
-    if (error_ended_) break;
+    small_body_ended_ = *got == 0 || (content_length_ && filled == *content_length_);
+    if (small_body_ended_) break;
   }
   body.resize(filled);
   co_return std::move(body);
 }
 
-void HttpExchange::finish_error(bool reuse) {
-  if (reuse && error_ended_) {
+void HttpExchange::finish_small_body(bool reuse) {
+  if (reuse && small_body_ended_) {
     give_back();
   } else {
     lease_.drop();

@@ -14,6 +14,9 @@
 
 namespace cachey::origin {
 
+/// A body that is read as one text, such as an error document, is read up to here.
+inline constexpr size_t kSmallBodyBytesMax = 64 * 1024;
+
 /// Limits of an answer's body.
 struct BodyLimits {
   std::chrono::milliseconds stall;     ///< without a byte while one is asked for
@@ -47,13 +50,13 @@ class HttpExchange {
   /// Bytes of the body that have come and were not read: about so many.
   [[nodiscard]] uint64_t unread_bytes();
 
-  /// Reads the body of an error as far as kErrorBytesMax. Nothing where it broke off, or did not
-  /// end by `deadline`.
-  [[nodiscard]] rt::Task<std::optional<std::string>> read_error_body(MonoTime deadline);
+  /// Reads the body of an error as far as kSmallBodyBytesMax. Nothing where it broke off, or did
+  /// not end by `deadline`.
+  [[nodiscard]] rt::Task<std::optional<std::string>> read_small_body(MonoTime deadline);
 
-  /// After read_error_body(): gives the connection back, or closes it where `reuse` is false or
+  /// After read_small_body(): gives the connection back, or closes it where `reuse` is false or
   /// the text was longer.
-  void finish_error(bool reuse);
+  void finish_small_body(bool reuse);
 
  private:
   [[nodiscard]] rt::Task<Attempt<ResponseHead>> read_head(MonoTime deadline);
@@ -81,7 +84,7 @@ class HttpExchange {
   std::optional<uint64_t> content_length_;
   std::optional<std::chrono::seconds> keep_alive_timeout_;
   uint64_t body_left_ = 0;
-  bool error_ended_ = false;
+  bool small_body_ended_ = false;
   ChunkDecoder chunks_;
 };
 

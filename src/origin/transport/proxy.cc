@@ -6,27 +6,15 @@
 #include <charconv>
 #include <span>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/escape.h"
-#include "origin/s3/endpoint.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 namespace {
 
 namespace ip = boost::asio::ip;
-
-std::string lower(std::string_view text) {
-  std::string lowered(text);
-  std::ranges::transform(lowered, lowered.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lowered;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 std::optional<ip::address> parse_address(std::string_view text) {
   boost::system::error_code error;
@@ -74,7 +62,7 @@ Result<Proxy> parse_proxy_url(std::string_view url) {
   const size_t scheme_end = url.find(kSchemeEnd);
   std::string_view rest = url;
   if (scheme_end != std::string_view::npos) {
-    if (lower(url.substr(0, scheme_end)) != "http") {
+    if (lower_case(url.substr(0, scheme_end)) != "http") {
       return fail(ErrorKind::kBadRequest,
                   "only http:// proxies are supported, neither https:// nor SOCKS");
     }
@@ -106,7 +94,7 @@ NoProxy::NoProxy(std::string_view list) {
     const std::optional<ip::address> address = parse_address(entry.substr(0, slash));
     if (!address) {
       if (entry.starts_with('.')) entry.remove_prefix(1);
-      if (!entry.empty()) domains_.push_back(lower(entry));
+      if (!entry.empty()) domains_.push_back(lower_case(entry));
       continue;
     }
     const unsigned bits_max = address->is_v4() ? 32 : 128;
@@ -127,7 +115,7 @@ bool NoProxy::matches(std::string_view host) const {
       return same_prefix(*address, network.address, network.prefix_bits);
     });
   }
-  const std::string name = lower(host);
+  const std::string name = lower_case(host);
   return std::ranges::any_of(domains_, [&name](const std::string& domain) {
     if (!name.ends_with(domain)) return false;
     return name.size() == domain.size() || name[name.size() - domain.size() - 1] == '.';

@@ -142,7 +142,7 @@ void Resolver::avoid(const std::string& host, const Addresses& addresses) {
 }
 
 rt::Task<bool> Resolver::wait(std::shared_ptr<Name> name, MonoTime deadline, std::stop_token stop) {
-  QueuedWaiter waiter(worker_.executor(), name->waiting);
+  rt::QueuedWaiter waiter(worker_.executor(), name->waiting);
   waiter.enqueue();
   co_return co_await waiter.wait_in_list(worker_.timers(), deadline, std::move(stop));
 }
@@ -160,7 +160,7 @@ rt::Task<void> Resolver::ask(std::shared_ptr<Resolver> self, std::shared_ptr<Nam
     name->valid_until = now + limits_.look_up_valid;
   }
   name->asking = false;
-  while (!name->waiting.empty()) notify_first(name->waiting);
+  while (!name->waiting.empty()) rt::notify_first(name->waiting);
 }
 
 }  // namespace cachey::origin

@@ -2,6 +2,7 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -9,12 +10,19 @@
 #include <vector>
 
 #include "base/error.h"
-#include "origin/s3/config.h"
+#include "origin/transport/pool_limits.h"
 #include "rt/blocking_pool.h"
 #include "rt/waiter.h"
 #include "rt/worker.h"
 
 namespace cachey::origin {
+
+/// The addresses of a host name. Blocks; called on the blocking pool.
+using LookUp =
+    std::function<Result<std::vector<boost::asio::ip::address>>(const std::string& host)>;
+
+/// Asks the system (getaddrinfo). `*.localhost` is loopback without asking.
+[[nodiscard]] Result<std::vector<boost::asio::ip::address>> system_look_up(const std::string& host);
 
 /// A worker's host names and their addresses. Callers that ask for a name at the same time share
 /// one look-up; a caller whose time is up leaves it, and it goes on for the others. Each answer

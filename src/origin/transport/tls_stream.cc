@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "origin/s3/endpoint.h"
+#include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 

@@ -9,26 +9,26 @@
 #include "base/clock.h"
 #include "rt/worker.h"
 
-namespace cachey::origin {
+namespace cachey::rt {
 
 /// A worker whose time is the test's: nothing waits for real, and the same seed does the same
 /// again. Runs on the test's own thread.
 class VirtualWorker {
  public:
-  [[nodiscard]] rt::Worker& worker() { return worker_; }
+  [[nodiscard]] Worker& worker() { return worker_; }
   [[nodiscard]] ManualClock& clock() { return clock_; }
 
   /// Runs `task` to its end, however long it takes on the virtual clock.
   template <typename T>
-  T run(rt::Task<T> task) {
+  T run(Task<T> task) {
     std::optional<T> result;
     auto completed = [&result](std::exception_ptr failure, T value) {
       if (failure) std::rethrow_exception(failure);
       result.emplace(std::move(value));
     };
-    rt::asio::co_spawn(worker_.io(), std::move(task), completed);
+    asio::co_spawn(worker_.io(), std::move(task), completed);
     worker_.io().poll();
-    while (!result) pass(rt::TimerWheel::kTick);
+    while (!result) pass(TimerWheel::kTick);
     return std::move(*result);
   }
 
@@ -36,8 +36,7 @@ class VirtualWorker {
   void pass(std::chrono::nanoseconds time) {
     const MonoTime until = clock_.mono() + time;
     while (clock_.mono() < until) {
-      clock_.advance(
-          std::min<std::chrono::nanoseconds>(rt::TimerWheel::kTick, until - clock_.mono()));
+      clock_.advance(std::min<std::chrono::nanoseconds>(TimerWheel::kTick, until - clock_.mono()));
       worker_.timers().advance();
       worker_.io().poll();
     }
@@ -46,7 +45,7 @@ class VirtualWorker {
  private:
   // Far enough ahead that the timers' own clock never gets there.
   ManualClock clock_{std::chrono::steady_clock::now() + std::chrono::years(10)};
-  rt::Worker worker_{0, clock_};
+  Worker worker_{0, clock_};
 };
 
-}  // namespace cachey::origin
+}  // namespace cachey::rt

@@ -1,12 +1,11 @@
-#include "origin/s3/error.h"
+#include "origin/transport/answer_failure.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <pugixml.hpp>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "origin/transport/content_range.h"
 
@@ -38,21 +37,6 @@ bool is_throttling_code(std::string_view code) {
 
 bool is_transient_code(std::string_view code) {
   return code == "RequestTimeout" || code == "RequestTimeoutException" || code == "InternalError";
-}
-
-std::optional<uint64_t> parse_number(std::string_view text) {
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number > INT64_MAX)
-    return std::nullopt;
-  return number;
-}
-
-/// `Code` of `Code` and of `s3:Code`.
-std::string_view local_name(const pugi::xml_node& node) {
-  const std::string_view name = node.name();
-  const size_t colon = name.find(':');
-  return colon == std::string_view::npos ? name : name.substr(colon + 1);
 }
 
 bool is_expired_credentials_code(std::string_view code) {
@@ -100,7 +84,7 @@ Retry retry_of(unsigned status, std::string_view code) {
   return Retry::kNever;
 }
 
-std::string text_of(const ResponseHead& head, const ErrorDocument& document) {
+std::string text_of(const ResponseHead& head, const aws::ErrorDocument& document) {
   std::string text = fmt::format("the origin answered {}", head.status);
   if (!document.code.empty()) text += fmt::format(" {}", log::quoted(document.code, 64));
   const std::string& id = head.request_id.empty() ? document.request_id : head.request_id;
@@ -110,7 +94,7 @@ std::string text_of(const ResponseHead& head, const ErrorDocument& document) {
   return text;
 }
 
-void prescribe(Failure& failure, const ResponseHead& head, const ErrorDocument& document) {
+void prescribe(Failure& failure, const ResponseHead& head, const aws::ErrorDocument& document) {
   if (is_elsewhere(head.status, document.code)) {
     failure.region = head.bucket_region.empty() ? document.region : head.bucket_region;
     if (!failure.region.empty()) failure.remedy = Remedy::kRegion;
@@ -122,7 +106,7 @@ void prescribe(Failure& failure, const ResponseHead& head, const ErrorDocument& 
   }
 }
 
-std::optional<uint64_t> object_size(const ResponseHead& head, const ErrorDocument& document) {
+std::optional<uint64_t> object_size(const ResponseHead& head, const aws::ErrorDocument& document) {
   const std::optional<ContentRange> said = parse_content_range(head.content_range);
   if (said && !said->range) return said->size;
   return document.actual_object_size;
@@ -130,26 +114,7 @@ std::optional<uint64_t> object_size(const ResponseHead& head, const ErrorDocumen
 
 }  // namespace
 
-ErrorDocument parse_error_document(std::string_view body) {
-  ErrorDocument parsed;
-  pugi::xml_document xml;
-  const unsigned options = pugi::parse_minimal | pugi::parse_escapes | pugi::parse_cdata;
-  if (!xml.load_buffer(body.data(), body.size(), options, pugi::encoding_utf8)) return parsed;
-  const pugi::xml_node root = xml.document_element();
-  if (local_name(root) != "Error") return parsed;
-  for (const pugi::xml_node& child : root.children()) {
-    const std::string_view name = local_name(child);
-    const std::string_view value = child.child_value();
-    if (name == "Code") parsed.code = value;
-    if (name == "Message") parsed.message = value;
-    if (name == "RequestId") parsed.request_id = value;
-    if (name == "Region") parsed.region = value;
-    if (name == "ActualObjectSize") parsed.actual_object_size = parse_number(value);
-  }
-  return parsed;
-}
-
-Failure failure_of(const ResponseHead& head, const ErrorDocument& document) {
+Failure failure_of(const ResponseHead& head, const aws::ErrorDocument& document) {
   if (head.status == 416 || document.code == "InvalidRange") {
     return Failure(Error::range_not_satisfiable(object_size(head, document)));
   }
@@ -159,9 +124,10 @@ Failure failure_of(const ResponseHead& head, const ErrorDocument& document) {
   const bool has_listed_code =
       is_throttling_code(document.code) || is_transient_code(document.code);
   if (has_listed_code) {
-    constexpr uint64_t kDelayMax = 24 * 3600 * 1000;  // cut by the caller's own limit anyway
-    const std::optional<uint64_t> delay = parse_number(head.retry_after);
-    if (delay) failure.delay = std::chrono::milliseconds(std::min(*delay, kDelayMax));
+    constexpr int64_t kDelayMax = 24 * 3600 * 1000;  // cut by the caller's own limit anyway
+    const auto delay = parse_number<int64_t>(head.retry_after);
+    if (delay && *delay >= 0)
+      failure.delay = std::chrono::milliseconds(std::min(*delay, kDelayMax));
   }
   return failure;
 }

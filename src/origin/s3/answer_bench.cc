@@ -1,5 +1,6 @@
 #include <benchmark/benchmark.h>
 
+#include "origin/s3/answer.h"
 #include "origin/transport/response_head.h"
 
 // What does it cost to read the head of the store's answer and to check it?

@@ -1,46 +1,14 @@
-#include "origin/s3/error.h"
+#include "origin/transport/answer_failure.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "aws/error_document.h"
+
 namespace cachey::origin {
 namespace {
-
-TEST(ErrorDocument, ReadsTheFields) {
-  const ErrorDocument document = parse_error_document(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-      "<Error><Code>InvalidRange</Code><Message>not &lt;that&gt;</Message>"
-      "<RangeRequested>bytes=5-9</RangeRequested><ActualObjectSize>3</ActualObjectSize>"
-      "<RequestId>4442587FB7D0A2F9</RequestId></Error>");
-  EXPECT_EQ(document.code, "InvalidRange");
-  EXPECT_EQ(document.message, "not <that>");
-  EXPECT_EQ(document.request_id, "4442587FB7D0A2F9");
-  EXPECT_EQ(document.actual_object_size, 3u);
-}
-
-TEST(ErrorDocument, ToleratesNamespacesAndBlanks) {
-  EXPECT_EQ(
-      parse_error_document(
-          "\n <Error xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\n <Code>A</Code></Error>")
-          .code,
-      "A");
-  EXPECT_EQ(parse_error_document("<s3:Error xmlns:s3=\"x\"><s3:Code>B</s3:Code></s3:Error>").code,
-            "B");
-}
-
-TEST(ErrorDocument, WhatIsNoneHasNoCode) {
-  for (const std::string body :
-       {"", "<", "<Error><Code>A</Code>", "<html><Code>A</Code></html>", "{\"Code\":\"A\"}",
-        "<Error/>", "<!DOCTYPE html><html><body><h1>502</h1></body></html>",
-        "<Error><Code/></Error>"}) {
-    EXPECT_EQ(parse_error_document(body).code, "") << body;
-  }
-  EXPECT_EQ(parse_error_document("<Error><ActualObjectSize>-1</ActualObjectSize></Error>")
-                .actual_object_size,
-            std::nullopt);
-}
 
 struct Row {
   unsigned status;
@@ -87,7 +55,7 @@ TEST(FailureOf, SortsAnswersByWhatToDo) {
   for (const Row& row : kRows) {
     ResponseHead head;
     head.status = row.status;
-    ErrorDocument document;
+    aws::ErrorDocument document;
     document.code = row.code;
     const Failure failure = failure_of(head, document);
     EXPECT_EQ(failure.error.kind(), row.kind) << row.status << row.code;
@@ -98,7 +66,7 @@ TEST(FailureOf, SortsAnswersByWhatToDo) {
 TEST(FailureOf, TakesTheSizeFromTheHeaderElseFromTheDocument) {
   ResponseHead head;
   head.status = 416;
-  ErrorDocument document;
+  aws::ErrorDocument document;
   EXPECT_EQ(failure_of(head, document).error.object_size(), std::nullopt);
   document.actual_object_size = 3;
   EXPECT_EQ(failure_of(head, document).error.object_size(), 3u);
@@ -110,7 +78,7 @@ TEST(FailureOf, TheStoresWishCountsOnlyWithAListedCode) {
   ResponseHead head;
   head.status = 503;
   head.retry_after = "250";
-  ErrorDocument document;
+  aws::ErrorDocument document;
   EXPECT_EQ(failure_of(head, document).delay, std::nullopt);
   document.code = "SlowDown";
   EXPECT_EQ(failure_of(head, document).delay, std::chrono::milliseconds(250));
@@ -123,7 +91,7 @@ Failure failure_with(unsigned status, const std::string& code, const std::string
   ResponseHead head;
   head.status = status;
   head.date = date;
-  ErrorDocument document;
+  aws::ErrorDocument document;
   document.code = code;
   document.region = region;
   return failure_of(head, document);
@@ -149,7 +117,7 @@ TEST(FailureOf, TheTextIsOneLineWithWhatASupportCaseNeeds) {
   ResponseHead head;
   head.status = 403;
   head.request_id = "ID\n";
-  ErrorDocument document;
+  aws::ErrorDocument document;
   document.code = "AccessDenied";
   document.message = "line one\nline two" + std::string(1000, 'x');
   const std::string text = failure_of(head, document).error.message();

@@ -2,12 +2,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "aws/error_document.h"
 #include "base/check.h"
-#include "origin/s3/error.h"
+#include "origin/transport/answer_failure.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto document =
-      cachey::origin::parse_error_document({reinterpret_cast<const char*>(data), size});
+      cachey::aws::parse_error_document({reinterpret_cast<const char*>(data), size});
   cachey::origin::ResponseHead head;
   head.status = size > 0 ? 300U + data[0] : 500U;
   const auto failure = cachey::origin::failure_of(head, document);

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "origin/s3/answer.h"
 #include "origin/transport/response_head.h"
 
 /// The first 16 bytes are the range that was asked for, the rest is the head of the answer.

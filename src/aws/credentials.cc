@@ -1,31 +1,14 @@
-#include "origin/credentials/credentials.h"
+#include "aws/credentials.h"
 
-#include <fmt/format.h>
 #include <openssl/crypto.h>
 
 #include "base/escape.h"
-#include "base/log.h"
 
-namespace cachey::origin {
+namespace cachey::aws {
 namespace {
-
-constexpr std::string_view kBlank = " \t\r\n\v\f";
 
 // Of an id, at either end; shorter ids are not shown at all.
 constexpr size_t kShownOfId = 4;
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-/// As it is, or empty where nothing but blanks.
-std::string value_of(const Environment& environment, const char* name) {
-  const std::optional<std::string> value = environment(name);
-  if (!value || trimmed(*value).empty()) return {};
-  return *value;
-}
 
 }  // namespace
 
@@ -60,15 +43,4 @@ Result<CredentialsPtr> make_credentials(Keys keys, std::string source) {
       std::move(keys.session_token), std::move(source), keys.expires_at);
 }
 
-Result<CredentialsPtr> credentials_from_environment(const Environment& environment) {
-  Keys keys;
-  keys.access_key_id = value_of(environment, "AWS_ACCESS_KEY_ID");
-  keys.secret_access_key = value_of(environment, "AWS_SECRET_ACCESS_KEY");
-  if (keys.secret_access_key.empty())
-    keys.secret_access_key = value_of(environment, "SECRET_ACCESS_KEY");
-  keys.session_token = trimmed(value_of(environment, "AWS_SESSION_TOKEN"));
-  if (keys.access_key_id.empty() || keys.secret_access_key.empty()) return nullptr;
-  return make_credentials(std::move(keys), "environment");
-}
-
-}  // namespace cachey::origin
+}  // namespace cachey::aws

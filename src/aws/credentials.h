@@ -9,9 +9,8 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "origin/environment.h"
 
-namespace cachey::origin {
+namespace cachey::aws {
 
 /// What a request is signed with. Immutable and shared; formats as `** redacted **`, and wipes the
 /// secret's memory when it ends. Any thread.
@@ -63,16 +62,11 @@ struct Keys {
 /// Fails (kDenied) where id or secret is empty, or id or token could not stand in a header line.
 [[nodiscard]] Result<CredentialsPtr> make_credentials(Keys keys, std::string source);
 
-/// AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY (else SECRET_ACCESS_KEY) and AWS_SESSION_TOKEN. A
-/// blank value counts as none; key and secret are taken as they are, the token is trimmed. Null
-/// where key or secret is missing. Fails as make_credentials() does.
-[[nodiscard]] Result<CredentialsPtr> credentials_from_environment(const Environment& environment);
-
-}  // namespace cachey::origin
+}  // namespace cachey::aws
 
 template <>
-struct fmt::formatter<cachey::origin::Credentials> : fmt::formatter<std::string_view> {
-  auto format(const cachey::origin::Credentials&, fmt::format_context& context) const {
+struct fmt::formatter<cachey::aws::Credentials> : fmt::formatter<std::string_view> {
+  auto format(const cachey::aws::Credentials&, fmt::format_context& context) const {
     return fmt::formatter<std::string_view>::format("** redacted **", context);
   }
 };

@@ -1,0 +1,87 @@
+#include "aws/date.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <ctime>
+
+namespace cachey::aws {
+namespace {
+
+/// Takes `digits` digits off the front of `text`.
+std::optional<int> take_number(std::string_view& text, size_t digits) {
+  int number = 0;
+  if (text.size() < digits || text.front() == '-') return std::nullopt;
+  const char* const end = text.data() + digits;
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  text.remove_prefix(digits);
+  return number;
+}
+
+bool take(std::string_view& text, char lower, char upper) {
+  if (text.empty() || (text.front() != lower && text.front() != upper)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+/// `23-02-2009`: two numbers and what stands between them.
+struct Triple {
+  int first;
+  int second;
+  int third;
+};
+
+std::optional<Triple> take_triple(std::string_view& text, size_t first_digits, char between) {
+  const std::optional<int> first = take_number(text, first_digits);
+  if (!first || !take(text, between, between)) return std::nullopt;
+  const std::optional<int> second = take_number(text, 2);
+  if (!second || !take(text, between, between)) return std::nullopt;
+  const std::optional<int> third = take_number(text, 2);
+  if (!third) return std::nullopt;
+  return Triple{*first, *second, *third};
+}
+
+/// `Z`, `+02:00` or `-02:00`, in seconds.
+std::optional<int> take_offset(std::string_view& text) {
+  if (take(text, 'Z', 'z')) return 0;
+  const bool negative = text.starts_with('-');
+  if (!take(text, '+', '-')) return std::nullopt;
+  const std::optional<int> hours = take_number(text, 2);
+  if (!hours || !take(text, ':', ':')) return std::nullopt;
+  const std::optional<int> minutes = take_number(text, 2);
+  if (!minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+  const int seconds = (*hours * 60 + *minutes) * 60;
+  return negative ? -seconds : seconds;
+}
+
+}  // namespace
+
+std::string amz_date(int64_t unix_seconds) {
+  const std::time_t time = unix_seconds;
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+std::optional<int64_t> parse_timestamp(std::string_view text) {
+  const std::optional<Triple> date = take_triple(text, 4, '-');
+  if (!date || !take(text, 'T', 't')) return std::nullopt;
+  const std::optional<Triple> time = take_triple(text, 2, ':');
+  if (!time || time->first > 23 || time->second > 59 || time->third > 60) return std::nullopt;
+  if (take(text, '.', '.'))
+    text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
+  const std::optional<int> offset = take_offset(text);
+  if (!offset || !text.empty()) return std::nullopt;
+  const std::chrono::year_month_day day(std::chrono::year(date->first),
+                                        std::chrono::month(static_cast<unsigned>(date->second)),
+                                        std::chrono::day(static_cast<unsigned>(date->third)));
+  if (!day.ok()) return std::nullopt;
+  const int64_t days = std::chrono::sys_days(day).time_since_epoch().count();
+  return days * 86'400 + time->first * 3600 + time->second * 60 + time->third - *offset;
+}
+
+}  // namespace cachey::aws

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cachey::aws {
+
+/// `20260102T030405Z`.
+[[nodiscard]] std::string amz_date(int64_t unix_seconds);
+
+/// `2009-02-13T23:31:30Z` (RFC 3339, fractions dropped) in Unix seconds.
+[[nodiscard]] std::optional<int64_t> parse_timestamp(std::string_view text);
+
+}  // namespace cachey::aws

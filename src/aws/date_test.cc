@@ -1,0 +1,26 @@
+#include "aws/date.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+namespace cachey::aws {
+namespace {
+
+TEST(Date, TimesAreReadToTheSecond) {
+  EXPECT_EQ(parse_timestamp("2009-02-13T23:31:30Z"), 1'234'567'890);
+  EXPECT_EQ(parse_timestamp("2009-02-13t23:31:30.123456z"), 1'234'567'890);
+  EXPECT_EQ(parse_timestamp("2009-02-14T01:31:30+02:00"), 1'234'567'890);
+  EXPECT_EQ(parse_timestamp("2009-02-13T22:01:30-01:30"), 1'234'567'890);
+  EXPECT_EQ(parse_timestamp("1970-01-01T00:00:00Z"), 0);
+  EXPECT_EQ(parse_timestamp("2024-02-29T00:00:00Z"), 1'709'164'800);
+  for (const char* bad :
+       {"", "2009-02-13", "2009-02-13T23:31:30", "2009-02-13 23:31:30Z", "2009-13-13T23:31:30Z",
+        "2023-02-29T00:00:00Z", "2009-02-13T24:31:30Z", "2009-02-13T23:31:30Zx", "1234567890",
+        "2009-02-13T23:31:30+0200", "-009-02-13T23:31:30Z", "2009-02-13T23:-1:30Z"}) {
+    EXPECT_EQ(parse_timestamp(bad), std::nullopt) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace cachey::aws

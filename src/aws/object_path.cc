@@ -1,0 +1,18 @@
+#include "aws/object_path.h"
+
+#include "base/escape.h"
+
+namespace cachey::aws {
+
+std::string object_path(std::string_view base_path, std::string_view bucket, std::string_view key) {
+  std::string path(base_path);
+  if (!bucket.empty()) {
+    path += '/';
+    percent_encode(bucket, false, path);
+  }
+  path += '/';
+  percent_encode(key, true, path);
+  return path;
+}
+
+}  // namespace cachey::aws

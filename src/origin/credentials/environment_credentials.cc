@@ -1,0 +1,30 @@
+#include "origin/credentials/environment_credentials.h"
+
+#include "base/ascii.h"
+
+namespace cachey::origin {
+namespace {
+
+constexpr std::string_view kWhiteSpace = " \t\r\n\v\f";
+
+/// As it is, or empty where nothing but blanks.
+std::string value_of(const Environment& environment, const char* name) {
+  const std::optional<std::string> value = environment(name);
+  if (!value || trimmed(*value, kWhiteSpace).empty()) return {};
+  return *value;
+}
+
+}  // namespace
+
+Result<aws::CredentialsPtr> credentials_from_environment(const Environment& environment) {
+  aws::Keys keys;
+  keys.access_key_id = value_of(environment, "AWS_ACCESS_KEY_ID");
+  keys.secret_access_key = value_of(environment, "AWS_SECRET_ACCESS_KEY");
+  if (keys.secret_access_key.empty())
+    keys.secret_access_key = value_of(environment, "SECRET_ACCESS_KEY");
+  keys.session_token = trimmed(value_of(environment, "AWS_SESSION_TOKEN"), kWhiteSpace);
+  if (keys.access_key_id.empty() || keys.secret_access_key.empty()) return nullptr;
+  return aws::make_credentials(std::move(keys), "environment");
+}
+
+}  // namespace cachey::origin

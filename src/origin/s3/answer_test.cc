@@ -1,0 +1,105 @@
+#include "origin/s3/answer.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+namespace cachey::origin {
+namespace {
+
+struct Verdict {
+  const char* name;
+  ByteRange asked;
+  unsigned status;
+  const char* content_range;
+  std::optional<uint64_t> content_length;
+  std::optional<ErrorKind> error;  // nothing: good
+  ByteRange range;
+  uint64_t size;  // of the object; for kRangeNotSatisfiable too
+};
+
+constexpr ErrorKind kUpstream = ErrorKind::kUpstream;
+constexpr ErrorKind kUnsatisfiable = ErrorKind::kRangeNotSatisfiable;
+
+const Verdict kVerdicts[] = {
+    {"as asked", {0, 10}, 206, "bytes 0-9/100", 10, {}, {0, 10}, 100},
+    {"in the middle", {50, 60}, 206, "bytes 50-59/100", 10, {}, {50, 60}, 100},
+    {"cut at the end", {90, 200}, 206, "bytes 90-99/100", 10, {}, {90, 100}, 100},
+    {"to the last byte", {90, 100}, 206, "bytes 90-99/100", 10, {}, {90, 100}, 100},
+    {"no length", {0, 10}, 206, "bytes 0-9/100", {}, {}, {0, 10}, 100},
+    {"200 with a range", {0, 10}, 200, "bytes 0-9/100", 10, {}, {0, 10}, 100},
+    {"200, the whole object fits", {0, 10}, 200, "", 7, {}, {0, 7}, 7},
+    {"200, the whole object as asked", {0, 10}, 200, "", 10, {}, {0, 10}, 10},
+    {"200, empty object", {0, 10}, 200, "", 0, kUnsatisfiable, {}, 0},
+    {"206 past the end", {100, 110}, 206, "bytes */100", {}, kUnsatisfiable, {}, 100},
+    {"206 of nothing", {10, 20}, 206, "bytes 10-9/10", 0, kUnsatisfiable, {}, 10},
+    {"200, larger than asked", {0, 10}, 200, "", 11, kUpstream, {}, 0},
+    {"200, not from the start", {5, 10}, 200, "", 5, kUpstream, {}, 0},
+    {"200 without a length", {0, 10}, 200, "", {}, kUpstream, {}, 0},
+    {"206 without Content-Range", {0, 10}, 206, "", 10, kUpstream, {}, 0},
+    {"size unknown", {0, 10}, 206, "bytes 0-9/*", 10, kUpstream, {}, 0},
+    {"nonsense", {0, 10}, 206, "bytes first-ten/many", 10, kUpstream, {}, 0},
+    {"other start", {0, 10}, 206, "bytes 1-10/100", 10, kUpstream, {}, 0},
+    {"shorter, not at the end", {0, 10}, 206, "bytes 0-8/100", 9, kUpstream, {}, 0},
+    {"longer", {0, 10}, 206, "bytes 0-10/100", 11, kUpstream, {}, 0},
+    {"other length", {0, 10}, 206, "bytes 0-9/100", 9, kUpstream, {}, 0},
+    {"too large an object", {0, 10}, 206, "bytes 0-9/54975581388801", 10, kUpstream, {}, 0},
+    {"204", {0, 10}, 204, "", {}, kUpstream, {}, 0},
+};
+
+TEST(CheckAnswer, TakesNothingButWhatWasAskedFor) {
+  for (const Verdict& verdict : kVerdicts) {
+    SCOPED_TRACE(verdict.name);
+    ResponseHead head;
+    head.status = verdict.status;
+    head.content_range = verdict.content_range;
+    head.content_length = verdict.content_length;
+    const Result<GoodAnswer> answer = check_answer(head, verdict.asked);
+    if (!verdict.error) {
+      ASSERT_TRUE(answer.has_value()) << answer.error().message();
+      EXPECT_EQ(answer->range, verdict.range);
+      EXPECT_EQ(answer->info.size, verdict.size);
+      continue;
+    }
+    ASSERT_FALSE(answer.has_value());
+    EXPECT_EQ(answer.error().kind(), *verdict.error) << answer.error().message();
+    if (*verdict.error == kUnsatisfiable) EXPECT_EQ(answer.error().object_size(), verdict.size);
+  }
+}
+
+TEST(CheckAnswer, A200WithADocumentOfItsOwnIsNoObject) {
+  ResponseHead head;
+  head.status = 200;
+  head.content_length = 300;
+  head.content_type = "application/xml";
+  EXPECT_FALSE(check_answer(head, {0, 1000}).has_value());
+  head.etag = "\"v1\"";
+  EXPECT_TRUE(check_answer(head, {0, 1000}).has_value());
+}
+
+TEST(CheckAnswer, TheSumOfAPartIsNotCompared) {
+  ResponseHead head;
+  head.status = 206;
+  head.checksums = {{aws::ChecksumAlgorithm::kCrc32, "i9aeUg=="}};
+  head.content_range = "bytes 0-9/10";
+  EXPECT_TRUE(check_answer(head, {0, 10})->checksum.has_value());
+  head.content_range = "bytes 0-9/11";
+  EXPECT_FALSE(check_answer(head, {0, 10})->checksum.has_value());
+}
+
+TEST(CheckAnswer, ToleratesMissingAndOddVersionHeaders) {
+  ResponseHead head;
+  head.status = 206;
+  head.content_range = "bytes 0-9/100";
+  EXPECT_EQ(check_answer(head, {0, 10})->info.etag, "");
+  EXPECT_EQ(check_answer(head, {0, 10})->info.last_modified, 0);
+  head.etag = "no-quotes";
+  head.last_modified = "yesterday";
+  EXPECT_EQ(check_answer(head, {0, 10})->info.etag, "no-quotes");
+  EXPECT_EQ(check_answer(head, {0, 10})->info.last_modified, 0);
+  head.last_modified = "Sun, 06 Nov 1994 08:49:37 GMT";
+  EXPECT_EQ(check_answer(head, {0, 10})->info.last_modified, 784111777);
+}
+
+}  // namespace
+}  // namespace cachey::origin
