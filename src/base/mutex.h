@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mutex>
+#include <shared_mutex>
 
 namespace cachey {
 
@@ -31,6 +32,43 @@ class __attribute__((scoped_lockable)) MutexLock {
 
  private:
   Mutex& mutex_;
+};
+
+/// std::shared_mutex that clang's thread-safety analysis understands: many readers or one writer.
+/// For what is read by every request and seldom changes.
+class __attribute__((capability("shared_mutex"))) SharedMutex {
+ private:
+  friend class ReaderLock;
+  friend class WriterLock;
+  std::shared_mutex mutex_;
+};
+
+class __attribute__((scoped_lockable)) ReaderLock {
+ public:
+  explicit ReaderLock(SharedMutex& mutex) __attribute__((acquire_shared_capability(mutex)))
+      : mutex_(mutex) {
+    mutex_.mutex_.lock_shared();
+  }
+  ~ReaderLock() __attribute__((release_capability())) { mutex_.mutex_.unlock_shared(); }
+  ReaderLock(const ReaderLock&) = delete;
+  ReaderLock& operator=(const ReaderLock&) = delete;
+
+ private:
+  SharedMutex& mutex_;
+};
+
+class __attribute__((scoped_lockable)) WriterLock {
+ public:
+  explicit WriterLock(SharedMutex& mutex) __attribute__((acquire_capability(mutex)))
+      : mutex_(mutex) {
+    mutex_.mutex_.lock();
+  }
+  ~WriterLock() __attribute__((release_capability())) { mutex_.mutex_.unlock(); }
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+
+ private:
+  SharedMutex& mutex_;
 };
 
 }  // namespace cachey

@@ -1,7 +1,6 @@
 #include "origin/read/buckets.h"
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -13,14 +12,14 @@ Buckets::Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics)
     : hedge_quantile_(hedge_quantile), clock_(clock), metrics_(metrics) {}
 
 Buckets::HealthPtr Buckets::find(std::string_view name) const {
-  const std::shared_lock lock(mutex_);
+  const ReaderLock lock(mutex_);
   const auto found = known_.find(name);
   return found == known_.end() ? nullptr : found->second.health;
 }
 
 Buckets::HealthPtr Buckets::find_or_add(const std::string& name) {
   if (HealthPtr known = find(name)) return known;
-  const std::unique_lock lock(mutex_);
+  const WriterLock lock(mutex_);
   const auto found = known_.find(name);
   if (found != known_.end()) return found->second.health;
   if (known_.size() >= kBucketsMax && !make_room()) return nullptr;
@@ -34,7 +33,7 @@ Buckets::HealthPtr Buckets::find_or_add(const std::string& name) {
   return known_.emplace(name, std::move(added)).first->second.health;
 }
 
-/// Forgets a bucket, if there is one that may be. Under the lock.
+/// Forgets a bucket, if there is one that may be.
 bool Buckets::make_room() {
   auto least = known_.end();
   BucketHealth::Worth least_worth;

@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "origin/read/bucket_health.h"
 
 namespace cachey::origin {
@@ -64,17 +64,17 @@ class Buckets {
     bool has_gauges = false;
   };
 
-  [[nodiscard]] HealthPtr find(std::string_view name) const;
-  [[nodiscard]] HealthPtr find_or_add(const std::string& name);
-  [[nodiscard]] bool make_room();
+  [[nodiscard]] HealthPtr find(std::string_view name) const EXCLUDES(mutex_);
+  [[nodiscard]] HealthPtr find_or_add(const std::string& name) EXCLUDES(mutex_);
+  [[nodiscard]] bool make_room() REQUIRES(mutex_);
   void add_gauges(const std::string& name, const BucketHealth& health);
 
   const double hedge_quantile_;
   const Clock& clock_;
   Metrics& metrics_;
-  mutable std::shared_mutex mutex_;
-  std::map<std::string, Known, std::less<>> known_;  // under mutex_
-  size_t with_gauges_ = 0;                           // under mutex_
+  mutable SharedMutex mutex_;
+  std::map<std::string, Known, std::less<>> known_ GUARDED_BY(mutex_);
+  size_t with_gauges_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace cachey::origin

@@ -2,11 +2,12 @@
 
 #include <atomic>
 #include <map>
-#include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "base/mutex.h"
 
 namespace cachey::origin {
 
@@ -19,13 +20,13 @@ class Learned {
 
   [[nodiscard]] std::optional<T> find(std::string_view name) const {
     if (empty_.load(std::memory_order_relaxed)) return std::nullopt;
-    const std::shared_lock lock(mutex_);
+    const ReaderLock lock(mutex_);
     const auto found = values_.find(name);
     return found == values_.end() ? std::nullopt : std::optional(found->second);
   }
 
   void set(const std::string& name, T value) {
-    const std::unique_lock lock(mutex_);
+    const WriterLock lock(mutex_);
     if (values_.size() >= kNamesMax && !values_.contains(name)) values_.clear();
     values_.insert_or_assign(name, std::move(value));
     empty_.store(false, std::memory_order_relaxed);
@@ -33,8 +34,8 @@ class Learned {
 
  private:
   std::atomic<bool> empty_{true};  // spares those who have nothing to learn the lock
-  mutable std::shared_mutex mutex_;
-  std::map<std::string, T, std::less<>> values_;  // under mutex_
+  mutable SharedMutex mutex_;
+  std::map<std::string, T, std::less<>> values_ GUARDED_BY(mutex_);
 };
 
 }  // namespace cachey::origin
