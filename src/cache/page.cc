@@ -114,11 +114,7 @@ void Page::wake_settled() {
       woken.push_back(waiter);
     }
   }
-  while (!woken.empty()) {
-    rt::Waiter& waiter = woken.front();
-    woken.pop_front();
-    waiter.notify();
-  }
+  rt::notify_all(woken);
 }
 
 void Page::set_head(SourcePtr source) {

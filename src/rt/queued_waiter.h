@@ -33,12 +33,4 @@ class QueuedWaiter : public Waiter {
   WaiterList& list_;
 };
 
-/// Notifies the one that has waited longest, if any waits.
-inline void notify_first(WaiterList& list) {
-  if (list.empty()) return;
-  Waiter& waiter = list.front();
-  list.pop_front();
-  waiter.notify();
-}
-
 }  // namespace cachey::rt

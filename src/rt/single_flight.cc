@@ -24,11 +24,7 @@ bool SingleFlight::begin() {
 void SingleFlight::end() {
   const MutexLock lock(mutex_);
   searching_ = false;
-  while (!waiting_.empty()) {
-    Waiter& waiter = waiting_.front();
-    waiting_.pop_front();
-    waiter.notify();
-  }
+  rt::notify_all(waiting_);
 }
 
 Task<bool> SingleFlight::wait(Worker& worker, MonoTime deadline) {

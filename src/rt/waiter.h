@@ -50,4 +50,18 @@ class Waiter : public boost::intrusive::list_base_hook<> {
 
 using WaiterList = boost::intrusive::list<Waiter>;
 
+/// Takes the first waiter, which waits longest, off the list and notifies it. Does nothing if the
+/// list is empty.
+inline void notify_first(WaiterList& waiters) {
+  if (waiters.empty()) return;
+  Waiter& first = waiters.front();
+  waiters.pop_front();
+  first.notify();
+}
+
+/// Takes all waiters off the list and notifies them in its order.
+inline void notify_all(WaiterList& waiters) {
+  while (!waiters.empty()) notify_first(waiters);
+}
+
 }  // namespace cachey::rt

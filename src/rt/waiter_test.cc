@@ -23,11 +23,7 @@ class Event {
       set_ = true;
       woken.swap(waiters_);
     }
-    while (!woken.empty()) {
-      Waiter& waiter = woken.front();
-      woken.pop_front();
-      waiter.notify();
-    }
+    notify_all(woken);
   }
 
   Task<bool> wait(TimerWheel& timers, MonoTime deadline) {

@@ -110,11 +110,7 @@ void MemoryTier::give_back(uint64_t bytes) {
       admitted.push_back(next);
     }
   }
-  while (!admitted.empty()) {
-    rt::Waiter& next = admitted.front();
-    admitted.pop_front();
-    next.notify();
-  }
+  rt::notify_all(admitted);
 }
 
 rt::Task<Result<void>> MemoryTier::allocate(rt::Worker& worker, Evictable& page, uint64_t bytes) {

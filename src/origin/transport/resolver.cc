@@ -160,7 +160,7 @@ rt::Task<void> Resolver::ask(std::shared_ptr<Resolver> self, std::shared_ptr<Nam
     name->valid_until = now + limits_.look_up_valid;
   }
   name->asking = false;
-  while (!name->waiting.empty()) rt::notify_first(name->waiting);
+  rt::notify_all(name->waiting);
 }
 
 }  // namespace cachey::origin

@@ -10,17 +10,6 @@
 #include "store/disk/io_parts.h"
 
 namespace cachey::store {
-namespace {
-
-void notify_all(rt::WaiterList& waiters) {
-  while (!waiters.empty()) {
-    rt::Waiter& waiter = waiters.front();
-    waiters.pop_front();
-    waiter.notify();
-  }
-}
-
-}  // namespace
 
 /// The right to write so many bytes, for as long as the device has their memory.
 struct DiskTier::Turn {
@@ -249,7 +238,7 @@ void DiskTier::end_turn(uint64_t bytes) {
       take_turn(next, begun);
     }
   }
-  notify_all(begun);
+  rt::notify_all(begun);
 }
 
 /// All of the queue has its turn now; being offline, none will write.
@@ -259,7 +248,7 @@ void DiskTier::wake_queue() {
     const MutexLock lock(mutex_);
     while (!queue_.empty()) take_turn(static_cast<QueuedWrite&>(queue_.front()), begun);
   }
-  notify_all(begun);
+  rt::notify_all(begun);
 }
 
 void DiskTier::take_turn(QueuedWrite& first, rt::WaiterList& begun) {

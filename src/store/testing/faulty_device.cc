@@ -121,11 +121,7 @@ void FaultyDevice::release() {
     hanging_ = false;
     released.swap(hung_);
   }
-  while (!released.empty()) {
-    rt::Waiter& waiter = released.front();
-    released.pop_front();
-    waiter.notify();
-  }
+  rt::notify_all(released);
 }
 
 void FaultyDevice::flip_bit(uint64_t bit) {
