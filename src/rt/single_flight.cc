@@ -24,7 +24,7 @@ bool SingleFlight::begin() {
 void SingleFlight::end() {
   const MutexLock lock(mutex_);
   searching_ = false;
-  rt::notify_all(waiting_);
+  notify_all(waiting_);
 }
 
 Task<bool> SingleFlight::wait(Worker& worker, MonoTime deadline) {
