@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/hash.h"
 #include "store/s3_fifo_queue.h"
 
 namespace cachey::bench {
@@ -226,7 +227,7 @@ class Cachey final : public ReplayPolicy {
     }
     entry.bytes = access.bytes;
     entry.uses = 0;
-    entry.hash = access.object * 0x9E37'79B9'7F4A'7C15;
+    entry.hash = spread(access.object);
     policy_.insert(entry);
     return false;
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hash.h"
+
 namespace cachey::cache {
 
 PageTable::~PageTable() {
@@ -25,7 +27,7 @@ PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t in
   Page* const there = object == nullptr ? nullptr : object->find(index);
   if (there != nullptr && !there->memory_gone()) return Found{there, false};
   if (object == nullptr) object = &shard.objects.add(key, hash);
-  const uint64_t content_hash = hash ^ (uint64_t{index} * 0x9e3779b97f4a7c15);
+  const uint64_t content_hash = page_hash(hash, index);
   const PagePtr made(new Page(*this, memory_, object->key, index, content_hash, spec, split));
   replaced = object->put(made);
   return Found{made, true};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "store/memory_tier.h"
 #include "store/s3_fifo.h"
 
@@ -29,7 +30,7 @@ struct Tier {
 
   /// What a fill does, but for the bytes. Nothing in it waits.
   rt::Task<BenchPagePtr> publish(uint64_t bytes) {
-    BenchPagePtr page(new BenchPage(next_hash++ * 0x9e3779b97f4a7c15));
+    BenchPagePtr page(new BenchPage(spread(next_hash++)));
     const std::optional<MemoryTier::Admission> admission = memory.try_admit(bytes);
     const Result<void> allocated = co_await memory.allocate(worker, *page, bytes);
     CHECK(admission && allocated);

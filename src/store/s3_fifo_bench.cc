@@ -4,6 +4,7 @@
 #include <random>
 #include <vector>
 
+#include "base/hash.h"
 #include "store/s3_fifo.h"
 
 // What does the policy cost a hit, and what an eviction, when pages are hit between evictions?
@@ -21,7 +22,7 @@ class Entries {
  public:
   explicit Entries(int64_t count) {
     for (int64_t i = 0; i < count; ++i)
-      all_.emplace_back(new Entry(static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15));
+      all_.emplace_back(new Entry(spread(static_cast<uint64_t>(i))));
   }
   [[nodiscard]] Entry& any() { return *all_[random_() % all_.size()]; }
   [[nodiscard]] auto begin() { return all_.begin(); }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/mutex.h"
 #include "base/units.h"
 #include "origin/origin.h"
@@ -16,7 +17,7 @@ namespace cachey::origin {
 
 /// The byte at `offset` of every object whose version has this seed.
 [[nodiscard]] inline std::byte object_byte(uint64_t seed, uint64_t offset) {
-  return static_cast<std::byte>((offset * 0x9e3779b97f4a7c15 + seed * 0xff51afd7ed558ccd) >> 56);
+  return static_cast<std::byte>((spread(offset) + seed * 0xff51afd7ed558ccd) >> 56);
 }
 
 /// An origin for tests, in memory: objects of any size, delays, failures, version changes; records

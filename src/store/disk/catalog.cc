@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/hash.h"
 
 namespace cachey::store {
 
@@ -28,7 +29,7 @@ Catalog::~Catalog() {
 
 size_t Catalog::Hash::operator()(const PageName& name) const {
   // The id is a cryptographic hash: its bits need only be told apart by page.
-  return name.object.low ^ (name.page * uint64_t{0x9e3779b97f4a7c15});
+  return page_hash(name.object.low, name.page);
 }
 
 size_t Catalog::Hash::operator()(const DiskEntry* entry) const {
