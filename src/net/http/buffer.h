@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/uio.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -14,12 +12,6 @@
 #include "net/http/http.h"
 
 namespace cachey::net {
-
-[[nodiscard]] inline size_t total_bytes(std::span<const iovec> parts) {
-  size_t bytes = 0;
-  for (const iovec& part : parts) bytes += part.iov_len;
-  return bytes;
-}
 
 /// Bytes on their way through: written at the back, taken from the front, in one block that grows
 /// on demand. Holds no memory until reserve(). Owned by a connection; its worker's thread.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/io_vector.h"
 #include "net/http/field_text.h"
 #include "net/http1/text.h"
 

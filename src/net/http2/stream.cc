@@ -3,6 +3,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "base/check.h"
+#include "base/io_vector.h"
 #include "net/http2/session.h"
 
 namespace cachey::net {

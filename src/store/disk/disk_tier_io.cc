@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/io_vector.h"
 #include "base/log.h"
 #include "store/disk/disk_tier.h"
 #include "store/disk/io_parts.h"

@@ -25,12 +25,6 @@ std::vector<iovec> slice(std::span<const iovec> parts, ByteRange range) {
   return sliced;
 }
 
-uint64_t total_bytes(std::span<const iovec> parts) {
-  uint64_t total = 0;
-  for (const iovec& part : parts) total += part.iov_len;
-  return total;
-}
-
 AlignedBuffer::AlignedBuffer(size_t bytes)
     : size_((bytes + BlockDevice::kUnitBytes - 1) / BlockDevice::kUnitBytes *
             BlockDevice::kUnitBytes),

@@ -17,8 +17,6 @@ namespace cachey::store {
 /// REQUIRES: they hold as much.
 [[nodiscard]] std::vector<iovec> slice(std::span<const iovec> parts, ByteRange range);
 
-[[nodiscard]] uint64_t total_bytes(std::span<const iovec> parts);
-
 /// Memory that O_DIRECT takes: zeroed, aligned, a multiple of 4 KiB.
 class AlignedBuffer {
  public:

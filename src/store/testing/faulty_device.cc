@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/io_vector.h"
 
 namespace cachey::store {
 
