@@ -94,7 +94,7 @@ class Maker {
   Superblock superblock_;
   Journal journal_{1, kSegmentUnits};
   Catalog catalog_{
-      CatalogLimits{units_for(kDataOffset), static_cast<uint32_t>(device_.size() / kDiskUnitBytes)},
+      CatalogLimits{units_for(kDataOffset), static_cast<uint32_t>(device_.size() / kUnitBytes)},
       journal_};
 };
 

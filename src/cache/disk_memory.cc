@@ -37,8 +37,8 @@ std::vector<iovec> units_of(const store::Evictable& memory) {
   const size_t count = memory.gather(ByteRange{0, memory.memory_bytes()}, parts);
   std::vector<iovec> units(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(count));
   // Extents are of whole units.
-  const size_t odd = units.back().iov_len % store::Arena::kUnitBytes;
-  if (odd != 0) units.back().iov_len += store::Arena::kUnitBytes - odd;
+  const size_t odd = units.back().iov_len % store::kUnitBytes;
+  if (odd != 0) units.back().iov_len += store::kUnitBytes - odd;
   return units;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "store/unit.h"
 
 namespace cachey::store {
 
@@ -31,7 +32,6 @@ using Extents = boost::container::small_vector<Extent, 1>;
 class Arena {
  public:
   static constexpr uint64_t kSlabBytes = 2 * kMiB;
-  static constexpr uint64_t kUnitBytes = 4 * kKiB;
   static constexpr size_t kTailExtentsMax = 3;
 
   /// Reserves address space for `capacity` bytes, rounded down to slabs. Throws std::bad_alloc.

@@ -19,7 +19,7 @@ TEST(Arena, RoundingCostsLittle) {
   EXPECT_EQ(Arena::rounded(9 * kMiB), 9 * kMiB);
   for (uint64_t bytes = 32 * kKiB; bytes <= kPageBytes; bytes += 12'345) {
     EXPECT_GE(Arena::rounded(bytes), bytes);
-    EXPECT_LE(Arena::rounded(bytes), bytes + bytes / 7 + Arena::kUnitBytes) << bytes;
+    EXPECT_LE(Arena::rounded(bytes), bytes + bytes / 7 + kUnitBytes) << bytes;
   }
 }
 

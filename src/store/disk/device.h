@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <span>
 
-#include "base/units.h"
 #include "rt/io.h"
 #include "rt/worker.h"
+#include "store/unit.h"
 
 namespace cachey::store {
 
@@ -23,8 +23,6 @@ struct [[nodiscard]] IoStatus {
 /// Any thread; what is asked of a worker completes on that worker. Outlives its operations.
 class BlockDevice {
  public:
-  static constexpr uint64_t kUnitBytes = 4 * kKiB;
-
   virtual ~BlockDevice() = default;
 
   [[nodiscard]] virtual uint64_t size() const = 0;

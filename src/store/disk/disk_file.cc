@@ -112,9 +112,9 @@ Result<void> DiskFile::set_size(const DiskPath& path, Access access) {
   if (S_ISBLK(status.st_mode) && path.capacity == 0) {
     wanted = static_cast<uint64_t>(static_cast<double>(present) * kDefaultShare);
   }
-  size_ = std::min(wanted, kBytesMax) / BlockDevice::kUnitBytes * BlockDevice::kUnitBytes;
+  size_ = std::min(wanted, kBytesMax) / kUnitBytes * kUnitBytes;
   if (access == Access::kReadOnly) {
-    size_ = present / BlockDevice::kUnitBytes * BlockDevice::kUnitBytes;
+    size_ = present / kUnitBytes * kUnitBytes;
     return {};
   }
   if (size_ < kBytesMin) {

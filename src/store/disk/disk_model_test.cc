@@ -245,14 +245,14 @@ bool forge_a_page(std::span<std::byte> device) {
   for (const JournalSegment& segment : superblock.segments) {
     for (uint64_t i = 0; i < superblock.segment_units; ++i) {
       const std::span<std::byte> block =
-          device.subspan((segment.first_unit + i) * kDiskUnitBytes, kJournalBlockBytes);
+          device.subspan((segment.first_unit + i) * kUnitBytes, kJournalBlockBytes);
       const auto records = open_journal_block(block, superblock.store_id, segment.first_block + i);
       if (!records) continue;
       RecordReader reader(*records);
       const auto record = reader.next();
       if (!record || !std::holds_alternative<PageRecord>(*record)) continue;
       const auto& page = std::get<PageRecord>(*record);
-      std::byte* data = device.data() + page.extent(0).first * kDiskUnitBytes;
+      std::byte* data = device.data() + page.extent(0).first * kUnitBytes;
       data[0] ^= std::byte{1};
       const iovec bytes{data, std::min<size_t>(page.bytes, kDiskBlockBytes)};
       const uint64_t sum = block_checksum(

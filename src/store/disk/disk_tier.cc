@@ -22,7 +22,7 @@ constexpr uint64_t kSegmentShare = 1024;  // a segment's share of the capacity: 
 
 CatalogLimits limits_of(const Superblock& superblock, const DiskTierConfig& config) {
   return CatalogLimits{units_for(kDataOffset),
-                       static_cast<uint32_t>(superblock.capacity / kDiskUnitBytes),
+                       static_cast<uint32_t>(superblock.capacity / kUnitBytes),
                        config.index_bytes_max};
 }
 
@@ -34,7 +34,7 @@ Superblock fresh_superblock(uint64_t capacity, const Clock& clock, Random& rando
   superblock.created_at = clock.unix_seconds();
   superblock.segment_units = static_cast<uint32_t>(
       std::clamp(std::bit_floor(capacity / kSegmentShare), kSegmentBytesMin, kSegmentBytesMax) /
-      kDiskUnitBytes);
+      kUnitBytes);
   return superblock;
 }
 
@@ -82,7 +82,7 @@ std::string_view to_string(DiskDrop cause) {
 
 Result<std::unique_ptr<DiskTier>> DiskTier::open(BlockDevice& device, DiskTierConfig config,
                                                  Start start, const Clock& clock, Random& random) {
-  const uint64_t size = device.size() / kDiskUnitBytes * kDiskUnitBytes;
+  const uint64_t size = device.size() / kUnitBytes * kUnitBytes;
   CHECK(size > kDataOffset);
   Result<ParsedSuperblock> parsed = read_superblock(device);
   if (!parsed) return std::unexpected(std::move(parsed.error()));
@@ -268,8 +268,8 @@ bool DiskTier::usable(rt::Worker& worker) {
 }
 
 rt::Task<void> DiskTier::probe(rt::Worker& worker) {
-  AlignedBuffer out(kDiskUnitBytes);
-  AlignedBuffer in(kDiskUnitBytes);
+  AlignedBuffer out(kUnitBytes);
+  AlignedBuffer in(kUnitBytes);
   const int64_t now = clock_.mono().time_since_epoch().count();
   std::memcpy(out.bytes().data(), &now, sizeof now);
   const iovec from = out.part();
@@ -288,7 +288,7 @@ DiskUsage DiskTier::usage() const {
   usage.capacity = capacity_;
   if (!recovered_.load(std::memory_order_acquire)) return usage;
   const MutexLock lock(mutex_);
-  usage.used_bytes = capacity_ - catalog_.space().free_units() * kDiskUnitBytes;
+  usage.used_bytes = capacity_ - catalog_.space().free_units() * kUnitBytes;
   usage.payload_bytes = catalog_.payload_bytes();
   usage.pages = catalog_.pages();
   usage.evictions = catalog_.evictions();

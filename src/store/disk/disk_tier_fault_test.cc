@@ -254,7 +254,7 @@ TEST(DiskTierFaults, ATornJournalLosesNoMoreThanItsTornBlocks) {
   const ParsedSuperblock parsed =
       parse_superblock(disk.device().bytes().first(kSuperblockBytesMax));
   ASSERT_EQ(parsed.superblock.segments.size(), 2u);
-  const uint64_t begin = parsed.superblock.segments[0].first_unit * kDiskUnitBytes;
+  const uint64_t begin = parsed.superblock.segments[0].first_unit * kUnitBytes;
   for (const uint64_t block : {3ul, 40ul}) {
     disk.device().flip_bit((begin + block * kJournalBlockBytes + 50) * 8);
   }

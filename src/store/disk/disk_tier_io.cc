@@ -45,12 +45,12 @@ struct DiskTier::Transfer {
   void cut(ByteRange range, std::span<const iovec> parts) {
     uint64_t begin = 0;  // of the extent in the page
     for (const DiskExtent& extent : entry.extents()) {
-      const uint64_t end = begin + extent.units * kDiskUnitBytes;
+      const uint64_t end = begin + extent.units * kUnitBytes;
       const ByteRange common{std::max(begin, range.begin), std::min(end, range.end)};
       if (!common.empty()) {
         const ByteRange in_parts{common.begin - range.begin, common.end - range.begin};
         runs.push_back(
-            Run{extent.first * kDiskUnitBytes + (common.begin - begin), slice(parts, in_parts)});
+            Run{extent.first * kUnitBytes + (common.begin - begin), slice(parts, in_parts)});
       }
       begin = end;
     }
@@ -155,7 +155,7 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
   DiskEntry& entry = *page.entry_;
   CHECK(!range.empty() && range.begin % kDiskBlockBytes == 0 && range.end <= entry.bytes);
   CHECK(range.end % kDiskBlockBytes == 0 || range.end == entry.bytes);
-  const ByteRange units{range.begin, range.begin + units_for(range.size()) * kDiskUnitBytes};
+  const ByteRange units{range.begin, range.begin + units_for(range.size()) * kUnitBytes};
   auto reading = std::make_shared<Transfer>(*this, entry, nullptr, std::move(keep));
   reading->cut(units, into);
   const IoStatus status = co_await transfer(worker, std::move(reading), config_.read_deadline);
@@ -272,7 +272,7 @@ bool DiskTier::needless(const ObjectId& object, const DiskPage& page) {
 rt::Task<DiskWrite> DiskTier::write(rt::Worker& worker, DiskPage page, std::vector<iovec> from,
                                     Keep keep) {
   CHECK(page.bytes > 0 && page.bytes <= kPageBytes &&
-        total_bytes(from) >= units_for(page.bytes) * kDiskUnitBytes);
+        total_bytes(from) >= units_for(page.bytes) * kUnitBytes);
   if (!recovered_.load(std::memory_order_acquire)) {
     observe(worker, page.kind, page.object, page.info);
     co_return dropped(DiskDrop::kOpening);
@@ -323,7 +323,7 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
         slice(from, ByteRange{begin, std::min(begin + kDiskBlockBytes, page.bytes)});
     entry->sums()[block] = block_checksum(entry->identity(store_id_, block), bytes);
   }
-  const uint64_t written = units_for(page.bytes) * kDiskUnitBytes;
+  const uint64_t written = units_for(page.bytes) * kUnitBytes;
   auto moved = std::make_shared<Transfer>(*this, *entry, std::move(turn), std::move(keep));
   moved->cut(ByteRange{0, written}, from);
   const IoStatus status = co_await transfer(worker, std::move(moved), config_.write_deadline);

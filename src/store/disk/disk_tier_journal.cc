@@ -175,12 +175,12 @@ rt::Task<bool> DiskTier::clean_oldest(rt::Worker& worker) {
   {
     const MutexLock lock(mutex_);
     oldest = journal_.segments().front();
-    bytes = journal_.segment_units() * kDiskUnitBytes;
+    bytes = journal_.segment_units() * kUnitBytes;
   }
   AlignedBuffer buffer(kCleanBytes);
   const iovec part = buffer.part();
   for (uint64_t at = 0; at < bytes; at += kCleanBytes) {
-    const uint64_t offset = oldest.first_unit * kDiskUnitBytes + at;
+    const uint64_t offset = oldest.first_unit * kUnitBytes + at;
     const IoStatus status = co_await device_.read(worker, offset, {&part, 1});
     if (status.ok()) {
       copy_records(buffer.bytes(), oldest.first_block + at / kJournalBlockBytes);

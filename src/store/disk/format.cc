@@ -142,7 +142,7 @@ std::vector<std::byte> encode_superblock(const Superblock& superblock) {
     writer.put(segment.first_unit);
     writer.put(segment.first_block);
   }
-  std::vector<std::byte> bytes(units_for(text.size()) * kDiskUnitBytes);
+  std::vector<std::byte> bytes(units_for(text.size()) * kUnitBytes);
   std::memcpy(bytes.data(), text.data(), text.size());
   const uint64_t sum = checksum(
       std::span(bytes).subspan(kSuperblockSummedFrom, text.size() - kSuperblockSummedFrom), 0);
@@ -178,8 +178,8 @@ ParsedSuperblock parse_superblock(std::span<const std::byte> bytes) {
       checksum(bytes.subspan(kSuperblockSummedFrom, length - kSuperblockSummedFrom), 0) != sum) {
     return parsed;
   }
-  const uint64_t units = superblock.capacity / kDiskUnitBytes;
-  if (superblock.capacity % kDiskUnitBytes != 0 || superblock.capacity <= kDataOffset ||
+  const uint64_t units = superblock.capacity / kUnitBytes;
+  if (superblock.capacity % kUnitBytes != 0 || superblock.capacity <= kDataOffset ||
       units > std::numeric_limits<uint32_t>::max() || superblock.segment_units == 0 ||
       superblock.segment_units % kUnitsPerBlock != 0) {
     return parsed;
@@ -188,7 +188,7 @@ ParsedSuperblock parse_superblock(std::span<const std::byte> bytes) {
     JournalSegment segment;
     segment.first_unit = reader.get<uint32_t>();
     segment.first_block = reader.get<uint64_t>();
-    if (segment.first_unit < kDataOffset / kDiskUnitBytes ||
+    if (segment.first_unit < kDataOffset / kUnitBytes ||
         uint64_t{segment.first_unit} + superblock.segment_units > units) {
       return parsed;
     }

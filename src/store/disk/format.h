@@ -11,15 +11,16 @@
 
 #include "base/units.h"
 #include "store/disk/checksum.h"
+#include "store/unit.h"
 
 /// What stands on the disk: docs/format.md. Parsers take hostile bytes.
 namespace cachey::store {
 
 inline constexpr uint32_t kDiskFormatVersion = 1;
-inline constexpr uint64_t kDiskUnitBytes = 4 * kKiB;    ///< of allocation
 inline constexpr uint64_t kDiskBlockBytes = 64 * kKiB;  ///< of checksums and of reads
-inline constexpr uint32_t kUnitsPerBlock = 16;
+inline constexpr uint32_t kUnitsPerBlock = kDiskBlockBytes / kUnitBytes;
 inline constexpr uint32_t kExtentsMax = 16;  ///< pieces of one page
+static_assert(kUnitBytes == 4 * kKiB, "the format counts in units of 4 KiB");
 
 // The first 512 KiB: two copies of the superblock, and a unit that probes write.
 inline constexpr uint64_t kSuperblockCopyOffset = 256 * kKiB;
@@ -27,9 +28,6 @@ inline constexpr uint64_t kSuperblockBytesMax = 252 * kKiB;
 inline constexpr uint64_t kProbeOffset = 508 * kKiB;
 inline constexpr uint64_t kDataOffset = 512 * kKiB;
 
-[[nodiscard]] constexpr uint32_t units_for(uint64_t bytes) {
-  return static_cast<uint32_t>((bytes + kDiskUnitBytes - 1) / kDiskUnitBytes);
-}
 [[nodiscard]] constexpr uint32_t blocks_for(uint64_t bytes) {
   return static_cast<uint32_t>((bytes + kDiskBlockBytes - 1) / kDiskBlockBytes);
 }
@@ -110,7 +108,7 @@ struct RemovalRecord {
 
 using JournalRecord = std::variant<PageRecord, RemovalRecord>;
 
-inline constexpr uint64_t kJournalBlockBytes = 4 * kKiB;
+inline constexpr uint64_t kJournalBlockBytes = kUnitBytes;
 inline constexpr uint64_t kJournalHeaderBytes = 24;
 inline constexpr uint64_t kJournalPayloadBytes = kJournalBlockBytes - kJournalHeaderBytes;
 

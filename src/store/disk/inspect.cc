@@ -20,7 +20,7 @@ struct Opened {
       : superblock(std::move(found)),
         journal(superblock.store_id, superblock.segment_units),
         catalog(CatalogLimits{units_for(kDataOffset),
-                              static_cast<uint32_t>(superblock.capacity / kDiskUnitBytes)},
+                              static_cast<uint32_t>(superblock.capacity / kUnitBytes)},
                 journal) {}
 
   const Superblock superblock;
@@ -73,11 +73,10 @@ Result<DiskContents> inspect_disk(BlockDevice& device) {
   DiskContents contents;
   contents.superblock = store.superblock;
   contents.journal_bytes =
-      store.superblock.segments.size() * (store.superblock.segment_units * kDiskUnitBytes);
+      store.superblock.segments.size() * (store.superblock.segment_units * kUnitBytes);
   contents.damaged_blocks = store.report.damaged_blocks;
   contents.overlapping_pages = store.report.overlapping_pages;
-  contents.used_bytes =
-      store.superblock.capacity - store.catalog.space().free_units() * kDiskUnitBytes;
+  contents.used_bytes = store.superblock.capacity - store.catalog.space().free_units() * kUnitBytes;
   contents.all = {store.catalog.pages(), store.catalog.payload_bytes()};
   store.catalog.for_each([&contents](const DiskEntry& entry) {
     if (entry.previous_page == nullptr) ++contents.objects;
@@ -114,9 +113,9 @@ Result<DiskVerification> verify_disk(BlockDevice& device, const DiskProgress& pr
     uint64_t at = 0;
     bool readable = true;
     for (const DiskExtent& extent : entry->extents()) {
-      const uint64_t bytes = extent.units * kDiskUnitBytes;
+      const uint64_t bytes = extent.units * kUnitBytes;
       const IoStatus status =
-          device.read_now(extent.first * kDiskUnitBytes, buffer.bytes().subspan(at, bytes));
+          device.read_now(extent.first * kUnitBytes, buffer.bytes().subspan(at, bytes));
       readable = readable && status.ok();
       at += bytes;
     }

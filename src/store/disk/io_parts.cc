@@ -5,7 +5,7 @@
 #include <new>
 
 #include "base/check.h"
-#include "store/disk/device.h"
+#include "store/unit.h"
 
 namespace cachey::store {
 
@@ -26,9 +26,8 @@ std::vector<iovec> slice(std::span<const iovec> parts, ByteRange range) {
 }
 
 AlignedBuffer::AlignedBuffer(size_t bytes)
-    : size_((bytes + BlockDevice::kUnitBytes - 1) / BlockDevice::kUnitBytes *
-            BlockDevice::kUnitBytes),
-      data_(static_cast<std::byte*>(std::aligned_alloc(BlockDevice::kUnitBytes, size_))) {
+    : size_(units_for(bytes) * kUnitBytes),
+      data_(static_cast<std::byte*>(std::aligned_alloc(kUnitBytes, size_))) {
   if (data_ == nullptr) throw std::bad_alloc();
   std::memset(data_.get(), 0, size_);
 }

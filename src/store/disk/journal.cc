@@ -49,7 +49,7 @@ std::optional<Journal::Batch> Journal::next_batch(const Find& find) {
   batch.last_record = flushed_;
   const JournalSegment& last = segments_.back();
   batch.offset =
-      last.first_unit * kDiskUnitBytes + (next_block_ - last.first_block) * kJournalBlockBytes;
+      last.first_unit * kUnitBytes + (next_block_ - last.first_block) * kJournalBlockBytes;
   size_t used = 0;  // of the block that is being filled
   uint64_t block = 0;
   auto current = [&] {
@@ -82,12 +82,12 @@ std::optional<Journal::Batch> Journal::next_batch(const Find& find) {
 
 bool Journal::wants_cleaning() const {
   if (segments_.size() < 3) return false;
-  const uint64_t segment_bytes = segment_units_ * kDiskUnitBytes;
+  const uint64_t segment_bytes = segment_units_ * kUnitBytes;
   return segments_.size() * segment_bytes > 2 * live_bytes_ + 2 * segment_bytes;
 }
 
 bool Journal::is_full() const {
-  return 2 * live_bytes_ > (kSegmentsMax - 8) * segment_units_ * kDiskUnitBytes;
+  return 2 * live_bytes_ > (kSegmentsMax - 8) * segment_units_ * kUnitBytes;
 }
 
 void Journal::restore_segments(const std::vector<JournalSegment>& segments, uint64_t next_block) {

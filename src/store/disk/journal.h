@@ -82,7 +82,7 @@ class Journal {
   };
 
   [[nodiscard]] uint64_t blocks_per_segment() const {
-    return segment_units_ * kDiskUnitBytes / kJournalBlockBytes;
+    return segment_units_ * kUnitBytes / kJournalBlockBytes;
   }
   [[nodiscard]] uint64_t room_in_last() const;
   /// What a record takes where blocks are full of its like.

@@ -30,10 +30,10 @@ struct Piece {
 
 std::vector<Piece> pieces_of(const Superblock& superblock) {
   std::vector<Piece> pieces;
-  const uint64_t segment_bytes = superblock.segment_units * kDiskUnitBytes;
+  const uint64_t segment_bytes = superblock.segment_units * kUnitBytes;
   for (const JournalSegment& segment : superblock.segments) {
     for (uint64_t at = 0; at < segment_bytes; at += kPieceBytes) {
-      pieces.push_back(Piece{segment.first_unit * kDiskUnitBytes + at,
+      pieces.push_back(Piece{segment.first_unit * kUnitBytes + at,
                              std::min(kPieceBytes, segment_bytes - at),
                              segment.first_block + at / kJournalBlockBytes});
     }
@@ -173,8 +173,7 @@ ReplayReport replay_journal(
 }
 
 ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, Catalog& catalog) {
-  const uint64_t journal_bytes =
-      superblock.segments.size() * superblock.segment_units * kDiskUnitBytes;
+  const uint64_t journal_bytes = superblock.segments.size() * superblock.segment_units * kUnitBytes;
   catalog.expect(std::min<size_t>(journal_bytes / kRecordBytes, kExpectedMax));
   // Reading and unpacking go on while what was unpacked before is put in its place.
   RestoredQueue queue;

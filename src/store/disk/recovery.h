@@ -18,7 +18,7 @@ namespace cachey::store {
 /// A loss of power may leave some of its units as they were: then each copy is written when the
 /// other is durable.
 [[nodiscard]] inline bool may_be_torn(std::span<const std::byte> superblock) {
-  return superblock.size() > kDiskUnitBytes;
+  return superblock.size() > kUnitBytes;
 }
 
 /// Both copies, one after the other, so that one is whole at any time.

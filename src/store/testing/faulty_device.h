@@ -17,7 +17,7 @@ namespace cachey::store {
 /// suspends its caller once. Any thread.
 class FaultyDevice final : public BlockDevice {
  public:
-  static constexpr uint64_t kSectorBytes = 4 * kKiB;  // written whole or not at all
+  static constexpr uint64_t kSectorBytes = kUnitBytes;  // written whole or not at all
 
   explicit FaultyDevice(uint64_t bytes) : data_(bytes) {}
 
