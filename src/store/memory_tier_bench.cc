@@ -10,18 +10,12 @@
 #include "base/hash.h"
 #include "store/memory_tier.h"
 #include "store/s3_fifo.h"
+#include "store/testing/test_page.h"
 
 // What does a page's memory cost: to be had from a full tier, by eviction, and to be read?
 
 namespace cachey::store {
 namespace {
-
-class BenchPage final : public Evictable {
- public:
-  explicit BenchPage(uint64_t hash) : Evictable(hash) {}
-  void on_evicted() noexcept override {}
-};
-using BenchPagePtr = boost::intrusive_ptr<BenchPage>;
 
 /// A tier, and a worker whose loop the caller runs.
 struct Tier {
@@ -29,8 +23,8 @@ struct Tier {
       : memory(MemoryTierConfig{.limit_bytes = limit}, std::make_unique<S3Fifo>(), clock) {}
 
   /// What a fill does, but for the bytes. Nothing in it waits.
-  rt::Task<BenchPagePtr> publish(uint64_t bytes) {
-    BenchPagePtr page(new BenchPage(spread(next_hash++)));
+  rt::Task<TestPagePtr> publish(uint64_t bytes) {
+    TestPagePtr page(new TestPage(spread(next_hash++)));
     const std::optional<MemoryTier::Admission> admission = memory.try_admit(bytes);
     const Result<void> allocated = co_await memory.allocate(worker, *page, bytes);
     CHECK(admission && allocated);
@@ -80,7 +74,7 @@ void evict_and_publish_mixed(benchmark::State& state) {
 BENCHMARK(evict_and_publish_mixed)->ArgName("tier_MiB")->Arg(256)->Arg(4096);
 
 rt::Task<void> read_page(Tier& tier, benchmark::State& state, uint64_t bytes) {
-  const BenchPagePtr page = co_await tier.publish(kPageBytes);
+  const TestPagePtr page = co_await tier.publish(kPageBytes);
   std::array<iovec, 32> parts;
   uint64_t begin = 0;
   for (auto _ : state) {

@@ -10,19 +10,12 @@
 #include <thread>
 
 #include "store/s3_fifo.h"
+#include "store/testing/test_page.h"
 
 namespace cachey::store {
 namespace {
 
 using namespace std::chrono_literals;
-
-class TestPage final : public Evictable {
- public:
-  explicit TestPage(uint64_t hash) : Evictable(hash) {}
-  void on_evicted() noexcept override { evicted.store(true); }
-  std::atomic<bool> evicted{false};
-};
-using TestPagePtr = boost::intrusive_ptr<TestPage>;
 
 /// A tier of `limit` bytes and one worker to wait on.
 class MemoryTierTest : public ::testing::Test {
@@ -75,10 +68,10 @@ TEST_F(MemoryTierTest, EvictsToMakeRoom) {
   MemoryTier& memory = tier(4 * kPageBytes);
   std::vector<TestPagePtr> pages;
   for (uint64_t i = 0; i < 6; ++i) pages.push_back(published(i, kPageBytes));
-  EXPECT_TRUE(pages[0]->evicted);
-  EXPECT_TRUE(pages[1]->evicted);
+  EXPECT_TRUE(pages[0]->evicted());
+  EXPECT_TRUE(pages[1]->evicted());
   EXPECT_FALSE(pages[0]->try_pin());
-  EXPECT_FALSE(pages[5]->evicted);
+  EXPECT_FALSE(pages[5]->evicted());
   EXPECT_LE(memory.used_bytes(), memory.limit_bytes());
   EXPECT_EQ(memory.stats().evictions, 2u);
   EXPECT_EQ(memory.stats().pages, 4);
@@ -115,8 +108,8 @@ TEST_F(MemoryTierTest, APinnedPageStaysWhereItIs) {
   const TestPagePtr other = published(2, kPageBytes);
   ASSERT_TRUE(pinned->try_pin());
   const TestPagePtr third = published(3, kPageBytes);
-  EXPECT_FALSE(pinned->evicted);
-  EXPECT_TRUE(other->evicted);
+  EXPECT_FALSE(pinned->evicted());
+  EXPECT_TRUE(other->evicted());
   pinned->unpin();
 }
 
@@ -126,13 +119,13 @@ TEST_F(MemoryTierTest, ALiveReaderIsSparedAndAStuckOneIsNot) {
   const TestPagePtr idle = published(2, kPageBytes);
   read->reading_began(clock_.mono());
   (void)published(3, kPageBytes);
-  EXPECT_FALSE(read->evicted);
-  EXPECT_TRUE(idle->evicted);
+  EXPECT_FALSE(read->evicted());
+  EXPECT_TRUE(idle->evicted());
   (void)published(4, kPageBytes);
   const TestPagePtr kept = published(5, kPageBytes);
   kept->reading_began(clock_.mono());
   (void)published(6, kPageBytes);  // waits until the first reader's patience is over
-  EXPECT_TRUE(read->evicted);
+  EXPECT_TRUE(read->evicted());
   EXPECT_FALSE(read->reading_ended());
   EXPECT_FALSE(kept->reading_ended());
 }

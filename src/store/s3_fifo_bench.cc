@@ -6,30 +6,27 @@
 
 #include "base/hash.h"
 #include "store/s3_fifo.h"
+#include "store/testing/test_page.h"
 
 // What does the policy cost a hit, and what an eviction, when pages are hit between evictions?
 
 namespace cachey::store {
 namespace {
 
-class Entry final : public Evictable {
- public:
-  explicit Entry(uint64_t hash) : Evictable(hash, 4096) {}
-  void on_evicted() noexcept override {}
-};
+constexpr uint64_t kEntryBytes = 4 * kKiB;
 
 class Entries {
  public:
   explicit Entries(int64_t count) {
     for (int64_t i = 0; i < count; ++i)
-      all_.emplace_back(new Entry(spread(static_cast<uint64_t>(i))));
+      all_.emplace_back(new TestPage(spread(static_cast<uint64_t>(i)), kEntryBytes));
   }
-  [[nodiscard]] Entry& any() { return *all_[random_() % all_.size()]; }
+  [[nodiscard]] TestPage& any() { return *all_[random_() % all_.size()]; }
   [[nodiscard]] auto begin() { return all_.begin(); }
   [[nodiscard]] auto end() { return all_.end(); }
 
  private:
-  std::vector<boost::intrusive_ptr<Entry>> all_;
+  std::vector<TestPagePtr> all_;
   std::minstd_rand random_{1};
 };
 

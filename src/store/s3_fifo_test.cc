@@ -8,24 +8,22 @@
 #include <unordered_map>
 
 #include "base/check.h"
-#include "store/memory_tier.h"
+#include "store/testing/test_page.h"
 
 namespace cachey::store {
 namespace {
 
-class Entry final : public Evictable {
- public:
-  explicit Entry(uint64_t hash) : Evictable(hash, 4096) {}
-  void on_evicted() noexcept override {}
-};
+constexpr uint64_t kEntryBytes = 4 * kKiB;
+
+TestPagePtr make_entry(uint64_t hash) { return TestPagePtr(new TestPage(hash, kEntryBytes)); }
 
 const std::function<bool(Evictable&)> kAny = [](Evictable&) { return true; };
 
 TEST(S3Fifo, EvictsTheUnusedBeforeTheUsed) {
-  std::vector<boost::intrusive_ptr<Entry>> entries;
+  std::vector<TestPagePtr> entries;
   S3Fifo policy;
   for (uint64_t i = 0; i < 10; ++i) {
-    entries.emplace_back(new Entry(i));
+    entries.push_back(make_entry(i));
     policy.insert(*entries.back());
   }
   entries[0]->touch();
@@ -36,8 +34,8 @@ TEST(S3Fifo, EvictsTheUnusedBeforeTheUsed) {
 }
 
 TEST(S3Fifo, PassesOverWhatMayNotLeave) {
-  boost::intrusive_ptr<Entry> a(new Entry(1));
-  boost::intrusive_ptr<Entry> b(new Entry(2));
+  const TestPagePtr a = make_entry(1);
+  const TestPagePtr b = make_entry(2);
   S3Fifo policy;
   policy.insert(*a);
   policy.insert(*b);
@@ -62,7 +60,7 @@ class Simulation {
       CHECK(victim != nullptr);
       cache_.erase(victim->content_hash());
     }
-    boost::intrusive_ptr<Entry> entry(new Entry(key));
+    TestPagePtr entry = make_entry(key);
     policy_.insert(*entry);
     cache_.emplace(key, std::move(entry));
     return false;
@@ -70,7 +68,7 @@ class Simulation {
 
  private:
   const size_t capacity_;
-  std::unordered_map<uint64_t, boost::intrusive_ptr<Entry>> cache_;
+  std::unordered_map<uint64_t, TestPagePtr> cache_;
   S3Fifo policy_;  // forgets the entries before they end
 };
 
