@@ -8,10 +8,10 @@ std::string object_path(std::string_view base_path, std::string_view bucket, std
   std::string path(base_path);
   if (!bucket.empty()) {
     path += '/';
-    percent_encode(bucket, false, path);
+    percent_encode(bucket, Slashes::kEscape, path);
   }
   path += '/';
-  percent_encode(key, true, path);
+  percent_encode(key, Slashes::kKeep, path);
   return path;
 }
 

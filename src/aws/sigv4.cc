@@ -38,8 +38,8 @@ void append_trimmed(std::string_view value, std::string& out) {
 std::string canonical_query(std::span<const NamedValue> query) {
   std::vector<std::pair<std::string, std::string>> encoded(query.size());
   for (size_t i = 0; i < query.size(); ++i) {
-    percent_encode(query[i].name, false, encoded[i].first);
-    percent_encode(query[i].value, false, encoded[i].second);
+    percent_encode(query[i].name, Slashes::kEscape, encoded[i].first);
+    percent_encode(query[i].value, Slashes::kEscape, encoded[i].second);
   }
   std::ranges::sort(encoded);
   std::string text;

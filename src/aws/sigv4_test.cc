@@ -160,7 +160,7 @@ RawRequest parse_request(const std::string& text) {
   const size_t target_begin = request.method.size() + 1;
   const std::string target = line.substr(target_begin, line.rfind(" HTTP/") - target_begin);
   const size_t question = target.find('?');
-  percent_encode(target.substr(0, question), true, request.path);
+  percent_encode(target.substr(0, question), Slashes::kKeep, request.path);
   if (question != std::string::npos) request.query = parse_query(target.substr(question + 1));
   while (std::getline(lines, line) && !line.empty()) {
     if (line.front() == ' ') {

@@ -45,11 +45,11 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return out;
 }
 
-void percent_encode(std::string_view text, bool keep_slash, std::string& out) {
+void percent_encode(std::string_view text, Slashes slashes, std::string& out) {
   static constexpr char kHex[] = "0123456789ABCDEF";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (kUnreserved[byte] || (keep_slash && c == '/')) {
+    if (kUnreserved[byte] || (slashes == Slashes::kKeep && c == '/')) {
       out += c;
     } else {
       out += '%';

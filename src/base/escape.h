@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,9 +10,11 @@ namespace cachey {
 /// `%41` -> `A`. Nothing where a percent sign is not followed by two hex digits. `+` stays a plus.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
 
-/// Appends `text` with every byte escaped in upper-case hex except A-Z a-z 0-9 - _ . ~ and, where
-/// `keep_slash`, the slash. This is the encoding that AWS Signature Version 4 calls UriEncode.
-void percent_encode(std::string_view text, bool keep_slash, std::string& out);
+enum class Slashes : uint8_t { kKeep, kEscape };
+
+/// Appends `text` to `out`. Every byte is escaped in upper-case hex except A-Z a-z 0-9 - _ . ~ and,
+/// with kKeep, the slash. AWS Signature Version 4 calls this encoding UriEncode.
+void percent_encode(std::string_view text, Slashes slashes, std::string& out);
 
 /// Well-formed UTF-8 (Unicode 15, table 3-7): no overlong forms, no surrogates, at most U+10FFFF.
 [[nodiscard]] bool is_utf8(std::string_view text);

@@ -19,10 +19,10 @@ TEST(Escape, RefusesBrokenEscapes) {
 
 TEST(Escape, EncodesAllButUnreserved) {
   std::string out;
-  percent_encode("a/b c+d=\xC3\xBC~!*'()", true, out);
+  percent_encode("a/b c+d=\xC3\xBC~!*'()", Slashes::kKeep, out);
   EXPECT_EQ(out, "a/b%20c%2Bd%3D%C3%BC~%21%2A%27%28%29");
   out.clear();
-  percent_encode("a/b", false, out);
+  percent_encode("a/b", Slashes::kEscape, out);
   EXPECT_EQ(out, "a%2Fb");
 }
 
@@ -30,7 +30,7 @@ TEST(Escape, DecodeUndoesEncodeForEveryByte) {
   std::string all;
   for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
   std::string encoded;
-  percent_encode(all, false, encoded);
+  percent_encode(all, Slashes::kEscape, encoded);
   EXPECT_EQ(percent_decode(encoded), all);
 }
 

@@ -56,7 +56,7 @@ std::string form_body(const std::vector<aws::NamedValue>& fields) {
     if (!body.empty()) body += '&';
     body += field.name;
     body += '=';
-    percent_encode(field.value, false, body);
+    percent_encode(field.value, Slashes::kEscape, body);
   }
   return body;
 }

@@ -84,7 +84,7 @@ Result<EndpointUrl> parse_endpoint_url(std::string_view url) {
     while (path.ends_with('/')) path.remove_suffix(1);
     const std::optional<std::string> decoded = percent_decode(path);
     if (!decoded) return bad("its path has a bad percent escape");
-    percent_encode(*decoded, true, parsed.base_path);
+    percent_encode(*decoded, Slashes::kKeep, parsed.base_path);
   }
   return parsed;
 }
