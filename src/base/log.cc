@@ -12,21 +12,22 @@
 namespace cachey::log {
 namespace {
 
-using std::chrono::steady_clock;
-
 constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 4> kOptions = {"debug", "info", "warn", "error"};
 constexpr size_t kQueueBytesMax = size_t{1} << 20;
-constexpr size_t kEventsMax = 1000;  // far more than there are in the program
+constexpr std::chrono::seconds kFloodWindow{1};  // of kLinesPerSecondMax
+constexpr size_t kEventsMax = 1000;              // far more than there are in the program
 
 /// How often an event has been told in its current second.
 struct Flood {
-  steady_clock::time_point began;
+  MonoTime began;
   uint32_t lines = 0;
   uint64_t suppressed = 0;
 };
 
 struct Output {
+  const SystemClock system_clock;
+  std::atomic<const Clock*> clock{&system_clock};
   std::atomic<LineSink*> sink{nullptr};
   std::atomic<LogFormat> format{LogFormat::kText};
   std::atomic<uint64_t> suppressed{0};
@@ -43,11 +44,11 @@ Output& output() {
 /// How many lines of this event were left out before this one; nothing: leave this one out too.
 std::optional<uint64_t> admit(std::string_view event) {
   Output& out = output();
-  const auto now = steady_clock::now();
+  const MonoTime now = out.clock.load()->mono();
   const MutexLock lock(out.mutex);
   if (out.floods.size() >= kEventsMax && !out.floods.contains(event)) return 0;
   Flood& flood = out.floods[event];
-  if (now - flood.began >= std::chrono::seconds(1)) {
+  if (now - flood.began >= kFloodWindow) {
     const uint64_t before = flood.suppressed;
     flood = Flood{now, 1, 0};
     return before;
@@ -74,7 +75,8 @@ bool start(std::string_view level, LogFormat format) {
   return false;
 }
 
-void start(Level level, LogFormat format, LineSink* sink) {
+void start(Level level, LogFormat format, LineSink* sink, const Clock* clock) {
+  output().clock.store(clock == nullptr ? &output().system_clock : clock);
   output().format.store(format);
   output().sink.store(sink);
   detail::threshold.store(sink == nullptr ? Level::kOff : level);

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/line_sink.h"
 #include "base/log_line.h"
 
@@ -24,8 +25,9 @@ inline constexpr uint32_t kLinesPerSecondMax = 10;
 /// are none. False: no such level.
 [[nodiscard]] bool start(std::string_view level, LogFormat format = LogFormat::kText);
 
-/// As above, somewhere else, for tests. `sink` outlives the logging; null ends it.
-void start(Level level, LogFormat format, LineSink* sink);
+/// For tests: sends the lines to `sink`, and limits floods by `clock` (null: the system's). Both
+/// outlive the logging. A null `sink` ends the logging.
+void start(Level level, LogFormat format, LineSink* sink, const Clock* clock = nullptr);
 
 /// Waits, a second at most, until all lines are written. Before the process ends by itself.
 void flush();
