@@ -34,7 +34,7 @@ std::optional<int64_t> parse_http_date(std::string_view text) {
   // 0         1         2
   // 01234567890123456789012345678
   // Sun, 06 Nov 1994 08:49:37 GMT
-  if (text.size() != 29 || text.substr(3, 2) != ", " || text.substr(25) != " GMT" ||
+  if (text.size() != HttpDate::kBytes || text.substr(3, 2) != ", " || text.substr(25) != " GMT" ||
       text[7] != ' ' || text[11] != ' ' || text[16] != ' ' || text[19] != ':' || text[22] != ':') {
     return std::nullopt;
   }
@@ -49,8 +49,10 @@ std::optional<int64_t> parse_http_date(std::string_view text) {
   const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(month + 1),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  const auto days = std::chrono::sys_days(date).time_since_epoch().count();
-  return int64_t{days} * 86400 + *hour * 3600 + *minute * 60 + *second;
+  const std::chrono::sys_seconds time = std::chrono::sys_days(date) + std::chrono::hours(*hour) +
+                                        std::chrono::minutes(*minute) +
+                                        std::chrono::seconds(*second);
+  return time.time_since_epoch().count();
 }
 
 HttpDate::HttpDate(int64_t unix_seconds) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,11 +17,13 @@ namespace cachey {
 /// years 0 to 9999 becomes the nearest in them.
 class HttpDate {
  public:
+  static constexpr size_t kBytes = 29;
+
   explicit HttpDate(int64_t unix_seconds);
   [[nodiscard]] std::string_view view() const { return {text_.data(), text_.size()}; }
 
  private:
-  std::array<char, 29> text_;
+  std::array<char, kBytes> text_;
 };
 
 }  // namespace cachey

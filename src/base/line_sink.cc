@@ -1,6 +1,7 @@
 #include "base/line_sink.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,9 +21,10 @@ namespace cachey {
 namespace {
 
 constexpr int kNoFile = -1;
+constexpr mode_t kFileMode = 0640;
 
 int open_to_append(const std::string& path) {
-  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kFileMode);
 }
 
 /// True where all of it was written.

@@ -11,6 +11,7 @@
 namespace cachey {
 namespace {
 
+constexpr size_t kUsualBytes = 512;  // most lines need no second allocation
 constexpr std::string_view kTruncatedText = " truncated=true";
 constexpr std::string_view kTruncatedJson = ",\"truncated\":true}";
 
@@ -56,7 +57,7 @@ bool append_json(std::string_view text, size_t bytes_max, std::string& out) {
 
 }  // namespace
 
-LogLine::LogLine(LogFormat format) : format_(format) { text_.reserve(512); }
+LogLine::LogLine(LogFormat format) : format_(format) { text_.reserve(kUsualBytes); }
 
 void LogLine::begin_field(std::string_view key) {
   if (format_ == LogFormat::kText) {
