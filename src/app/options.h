@@ -10,7 +10,7 @@
 #include "app/listen_address.h"
 #include "base/log_line.h"
 #include "cache/fill.h"
-#include "net/server.h"
+#include "net/connection/server_config.h"
 #include "net/tls/config.h"
 #include "store/memory_tier.h"
 

@@ -1,6 +1,5 @@
 #include "app/stats.h"
 
-#include <array>
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <concepts>
@@ -139,37 +138,7 @@ void Stats::register_origin(const origin::S3Counters& s3) {
 
 void Stats::watch(const net::ServerStats& server) {
   server_ = &server;
-  metrics_.read_gauge("cachey_connection_count", "Open client connections",
-                      reader(server.connections));
-  metrics_.read_counter("cachey_connections_accepted_total", "Client connections accepted",
-                        reader(server.connections_total));
-  metrics_.read_counter("cachey_connections_refused_total", "Client connections past the limit",
-                        reader(server.connections_refused));
-  metrics_.read_counter("cachey_requests_malformed_total", "Requests that the HTTP parser refused",
-                        reader(server.bad_requests));
-  metrics_.read_counter("cachey_http2_resets_total", "Requests that HTTP/2 clients took back",
-                        reader(server.http2_resets));
-  metrics_.read_counter("cachey_tls_handshakes_total", "TLS handshakes that succeeded",
-                        reader(server.tls_handshakes));
-  metrics_.read_counter("cachey_tls_handshake_failures_total", "TLS handshakes that failed",
-                        reader(server.tls_handshake_failures));
-  metrics_.read_counter("cachey_tls_sessions_resumed_total",
-                        "TLS handshakes that resumed a session",
-                        reader(server.tls_sessions_resumed));
-  constexpr std::array<const char*, net::kProtocols> kProtocolNames = {"http/1.1", "h2"};
-  constexpr std::array<const char*, net::ResponseCounts::kClasses> kCodes = {"1xx", "2xx", "3xx",
-                                                                             "4xx", "5xx"};
-  for (size_t protocol = 0; protocol < net::kProtocols; ++protocol) {
-    metrics_.read_gauge("cachey_http_connections", "Open client connections by protocol",
-                        reader(server.connections_by_protocol[protocol]),
-                        {{"protocol", kProtocolNames[protocol]}});
-    for (size_t code = 1; code < kCodes.size(); ++code) {  // nobody sends a 1xx
-      metrics_.read_counter(
-          "cachey_http_responses_total", "Responses begun, by class of status",
-          [&server, protocol, code] { return to_double(server.responses[protocol].total(code)); },
-          {{"protocol", kProtocolNames[protocol]}, {"code", kCodes[code]}});
-    }
-  }
+  server.add_metrics(metrics_);
 }
 
 void Stats::watch(const api::AccessLog& access_log) {

@@ -7,7 +7,7 @@
 #include "base/metrics.h"
 #include "base/throughput.h"
 #include "cache/cache.h"
-#include "net/server.h"
+#include "net/connection/server_stats.h"
 #include "origin/s3/counters.h"
 #include "rt/worker.h"
 #include "store/disk/disk_tier.h"

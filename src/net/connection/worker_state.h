@@ -2,46 +2,18 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <string>
-#include <string_view>
 
-#include "base/clock.h"
-#include "base/http_date.h"
+#include "net/connection/date_line.h"
+#include "net/connection/server_config.h"
+#include "net/connection/server_stats.h"
+#include "net/connection/spares.h"
 #include "net/http/buffer.h"
 #include "net/http/http.h"
-#include "net/server.h"
 #include "net/tls/worker.h"
 #include "rt/worker.h"
 
 namespace cachey::net {
-
-/// `Date: ...` of this second, made once a second. One worker's thread.
-class DateLine {
- public:
-  /// The line of HTTP/1.1, with its CR LF.
-  [[nodiscard]] std::string_view text() {
-    const int64_t now = clock_.unix_seconds();
-    if (now != second_) {
-      second_ = now;
-      line_ = "Date: " + format_http_date(now) + "\r\n";
-    }
-    return line_;
-  }
-  /// The field's value alone.
-  [[nodiscard]] std::string_view value() {
-    std::string_view line = text();
-    line.remove_prefix(std::string_view("Date: ").size());
-    line.remove_suffix(2);
-    return line;
-  }
-
- private:
-  SystemClock clock_;
-  int64_t second_ = -1;
-  std::string line_;
-};
 
 /// What the connections of one worker share. Owned by the worker's Listener, which they keep alive;
 /// the worker's thread only.

@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "net/connection/worker_state.h"
 #include "net/http2/connection.h"
-#include "net/server.h"
 #include "rt/worker.h"
 
 namespace {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/http2/token_bucket.h"
 #include "net/server.h"
 #include "net/testing/test_http2_client.h"
 #include "net/testing/test_server.h"

@@ -17,6 +17,7 @@
 #include "net/http2/limits.h"
 #include "net/http2/output.h"
 #include "net/http2/stream.h"
+#include "net/http2/token_bucket.h"
 #include "net/http2/turns.h"
 
 namespace cachey::net {

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/metrics.h"
+#include "base/shard.h"
+#include "net/http/http.h"
+
+namespace cachey::net {
+
+/// Responses by class of status, 1xx to 5xx. Any thread.
+class ResponseCounts {
+ public:
+  static constexpr size_t kClasses = 5;
+  void count(unsigned status) { classes_[std::clamp(status / 100, 1U, 5U) - 1].add(); }
+  /// `status_class`: 0 for 1xx.
+  [[nodiscard]] uint64_t total(size_t status_class) const { return classes_[status_class].total(); }
+
+ private:
+  std::array<ShardedCount, kClasses> classes_;
+};
+
+/// Counts that the server keeps; read at any time, from any thread.
+struct ServerStats {
+  std::atomic<int64_t> connections{0};              ///< open now
+  std::atomic<uint64_t> connections_total{0};       ///< accepted
+  std::atomic<uint64_t> connections_refused{0};     ///< answered 503 for being too many
+  std::atomic<uint64_t> requests{0};                ///< handed to the handler
+  std::atomic<uint64_t> bad_requests{0};            ///< refused by the parser
+  std::atomic<uint64_t> http2_resets{0};            ///< requests that their client took back
+  std::atomic<uint64_t> tls_handshakes{0};          ///< that succeeded
+  std::atomic<uint64_t> tls_handshake_failures{0};  ///< that had begun
+  std::atomic<uint64_t> tls_sessions_resumed{0};    ///< of those that succeeded
+
+  // By Protocol.
+  std::array<std::atomic<int64_t>, kProtocols> connections_by_protocol{};  ///< open now
+  std::array<ResponseCounts, kProtocols> responses;                        ///< heads queued
+
+  [[nodiscard]] std::atomic<int64_t>& connections_of(Protocol protocol) {
+    return connections_by_protocol[static_cast<size_t>(protocol)];
+  }
+  [[nodiscard]] ResponseCounts& responses_of(Protocol protocol) {
+    return responses[static_cast<size_t>(protocol)];
+  }
+
+  /// Registers every count with `metrics`, whose readers refer to this object. Once.
+  void add_metrics(Metrics& metrics) const;
+};
+
+}  // namespace cachey::net
