@@ -97,7 +97,7 @@ Result<std::string> reopen(api::AccessLog& access_log, const std::string& path) 
   return path;
 }
 
-Result<std::string> reload_tls(net::TlsContexts& tls) {
+Result<std::string> reload_tls(net::tls::Contexts& tls) {
   Result<void> reloaded = tls.reload();
   if (!reloaded) return std::unexpected(std::move(reloaded.error()));
   return std::string("certificates=new");
@@ -151,13 +151,13 @@ std::vector<net::ListenAddress> addresses(const std::vector<ListenAddress>& list
 }
 
 /// Null where the server speaks plain HTTP.
-Result<std::shared_ptr<net::TlsContexts>> load_tls(const Options& options) {
+Result<std::shared_ptr<net::tls::Contexts>> load_tls(const Options& options) {
   if (!options.tls.enabled()) return nullptr;
-  return net::TlsContexts::load(options.tls);
+  return net::tls::Contexts::load(options.tls);
 }
 
 net::ServerConfig data_server_config(const Options& options, store::MemoryTier& memory,
-                                     std::shared_ptr<net::TlsContexts> tls) {
+                                     std::shared_ptr<net::tls::Contexts> tls) {
   net::ServerConfig config = options.server;
   config.listen_addresses = addresses(options.listen, options.port);
   config.tls = std::move(tls);
@@ -248,7 +248,7 @@ int run(const Options& options) {
     const Result<void> opened = access_log.start(options.access_log);
     if (!opened) return fail_to_start(opened.error());
   }
-  const Result<std::shared_ptr<net::TlsContexts>> tls = load_tls(options);
+  const Result<std::shared_ptr<net::tls::Contexts>> tls = load_tls(options);
   if (!tls) return fail_to_start(tls.error());
   const net::ServerConfig config = data_server_config(options, memory, *tls);
   net::Server data_server(workers, access_log, config);

@@ -25,7 +25,7 @@ struct Options {
   std::vector<ListenAddress> admin_listen;
   unsigned threads = 1;
   std::chrono::milliseconds drain_timeout{30'000};
-  net::TlsConfig tls;
+  net::tls::Config tls;
   std::string auth_tokens_file;               ///< empty: no tokens are asked for
   std::vector<api::BucketGlob> allow_bucket;  ///< empty: every bucket
   store::MemoryTierConfig memory;

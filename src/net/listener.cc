@@ -84,7 +84,7 @@ rt::Task<void> Listener::serve(std::shared_ptr<Listener> self, rt::Socket socket
     if (client.tls() != nullptr) agreed = co_await self->handshake(client);
     if (!agreed && client.tls()->met_plain_http()) {
       client.leave_tls();
-      Http1Connection connection(self->state_, client);
+      http1::Connection connection(self->state_, client);
       self->connections_.push_back(connection);
       co_await connection.refuse(400, "this port speaks TLS", true);
     } else if (agreed && client.alpn() == "h2") {
@@ -125,7 +125,7 @@ rt::Task<bool> Listener::handshake(ClientSocket& socket) {
 
 /// True: the client has begun to speak HTTP/2, by the bytes that were received.
 rt::Task<bool> Listener::serve_http1(ClientSocket& socket, Buffer& received) {
-  Http1Connection connection(state_, socket);
+  http1::Connection connection(state_, socket);
   connections_.push_back(connection);
   const bool is_http2 = co_await connection.run();
   received = connection.take_received();
@@ -133,7 +133,7 @@ rt::Task<bool> Listener::serve_http1(ClientSocket& socket, Buffer& received) {
 }
 
 rt::Task<void> Listener::serve_http2(ClientSocket& socket, Buffer received) {
-  Http2Connection connection(state_, socket);
+  http2::Connection connection(state_, socket);
   connections_.push_back(connection);
   co_await connection.run(std::move(received));
 }
@@ -143,7 +143,7 @@ rt::Task<void> Listener::refuse(std::shared_ptr<Listener> self, rt::Socket socke
   ++self->refused_;
   try {
     ClientSocket client(self->state_.worker.timers(), std::move(socket), nullptr);
-    Http1Connection connection(self->state_, client);
+    http1::Connection connection(self->state_, client);
     self->connections_.push_back(connection);
     co_await connection.refuse(503, "too many connections", linger);
   } catch (const std::exception& failure) {

@@ -30,7 +30,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
 
   /// `tls`: null for plain HTTP.
   Listener(rt::Worker& worker, Handler& handler, const ServerConfig& config,
-           const std::shared_ptr<TlsContexts>& tls, ServerStats& stats)
+           const std::shared_ptr<tls::Contexts>& tls, ServerStats& stats)
       : state_(worker, handler, config, tls, stats) {}
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

@@ -164,7 +164,7 @@ TEST(TlsLimits, TooManyConnectionsAreClosed) {
 }
 
 TEST(TlsLimits, FewHandshakesAreOpenAtATime) {
-  constexpr size_t kTooMany = 2 * TlsWorker::kHandshakesMax + 100;  // both workers, and some
+  constexpr size_t kTooMany = 2 * tls::Worker::kHandshakesMax + 100;  // both workers, and some
   if (!allow_many_files(2 * kTooMany)) GTEST_SKIP() << "too few files allowed";
   ServerConfig config = tls_config();
   config.head_timeout = 60s;  // so that none of them ends by it
@@ -178,7 +178,7 @@ TEST(TlsLimits, FewHandshakesAreOpenAtATime) {
   const auto open = [&] { return static_cast<size_t>(server.stats().connections); };
   const auto closed = [&] { return server.stats().tls_handshake_failures.load(); };
   EXPECT_TRUE(eventually([&] { return closed() >= 100 && open() + closed() == kTooMany; }));
-  EXPECT_GE(open(), TlsWorker::kHandshakesMax);
+  EXPECT_GE(open(), tls::Worker::kHandshakesMax);
   EXPECT_TRUE(server_is_quiet());
   EXPECT_EQ(open() + closed(), kTooMany);
   clients.clear();
@@ -200,7 +200,7 @@ TEST(TlsLimits, ASlowReaderHoldsLittle) {
       if (more.empty()) EXPECT_TRUE(response.body == body_bytes(20'000'000));
     }
     EXPECT_TRUE(eventually([&] { return charges.held() == 0; }));
-    EXPECT_LE(charges.peak(), int64_t{2 * TlsWorker::kWindowMax} + 2 * TlsStream::kIdleBytes);
+    EXPECT_LE(charges.peak(), int64_t{2 * tls::Worker::kWindowMax} + 2 * tls::Stream::kIdleBytes);
     TlsTestClient leaves(server.port, {.receive_buffer = 4096});
     leaves.get("/bytes/20000000");
     ASSERT_TRUE(leaves.receive());
@@ -282,8 +282,8 @@ TEST(TlsLimits, IdleConnectionsCostWhatIsCharged) {
   std::printf("an idle connection with TLS costs %zu bytes\n", each);
   RecordProperty("bytes_per_idle_tls_connection", static_cast<int>(each));
   EXPECT_EQ(server.stats().connections, static_cast<int64_t>(kCount) + 10);
-  EXPECT_LT(each, static_cast<size_t>(TlsStream::kIdleBytes) + 4096);
-  EXPECT_GT(each, static_cast<size_t>(TlsStream::kIdleBytes) / 2);
+  EXPECT_LT(each, static_cast<size_t>(tls::Stream::kIdleBytes) + 4096);
+  EXPECT_GT(each, static_cast<size_t>(tls::Stream::kIdleBytes) / 2);
   for (const int socket : sockets) close(socket);
 }
 

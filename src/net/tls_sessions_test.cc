@@ -41,12 +41,12 @@ class TlsSessions : public ::testing::Test {
     files_.write("key.pem", identity.key);
   }
   [[nodiscard]] ServerConfig config(bool asks_clients) const {
-    TlsConfig tls;
+    tls::Config tls;
     tls.cert_file = files_.path("cert.pem");
     tls.key_file = files_.path("key.pem");
     if (asks_clients) tls.client_ca_file = files_.write("clients.pem", authority_.certificate());
     ServerConfig made;
-    made.tls = TlsContexts::load(tls).value();
+    made.tls = tls::Contexts::load(tls).value();
     return made;
   }
 
@@ -200,22 +200,23 @@ TEST_F(TlsSessions, AReloadThatFailsChangesNothing) {
 }
 
 TEST(TicketKeys, SealForAWhileAndOpenForAsLongAgain) {
-  TicketKeys keys;
+  tls::TicketKeys keys;
   const MonoTime start{};
   const auto after = [&](double times) {
-    return start + std::chrono::duration_cast<MonoTime::duration>(times * TicketKeys::kSealingTime);
+    return start +
+           std::chrono::duration_cast<MonoTime::duration>(times * tls::TicketKeys::kSealingTime);
   };
-  const TicketKey first = *keys.to_seal(start);
+  const tls::TicketKey first = *keys.to_seal(start);
   EXPECT_EQ(keys.to_seal(after(0.99))->name, first.name);
   EXPECT_EQ(keys.to_open(first.name, after(0.5))->cipher, first.cipher);
-  const TicketKey second = *keys.to_seal(after(1));
+  const tls::TicketKey second = *keys.to_seal(after(1));
   EXPECT_NE(second.name, first.name);
   EXPECT_NE(second.cipher, first.cipher);
   EXPECT_TRUE(keys.to_open(first.name, after(1.9)));
   EXPECT_TRUE(keys.to_open(second.name, after(1.9)));
   EXPECT_FALSE(keys.to_open(first.name, after(2)));
   EXPECT_TRUE(keys.to_open(second.name, after(2)));
-  const TicketKey third = *keys.to_seal(after(2.5));
+  const tls::TicketKey third = *keys.to_seal(after(2.5));
   EXPECT_FALSE(keys.to_open(first.name, after(2.5)));
   EXPECT_TRUE(keys.to_open(third.name, after(2.5)));
 }

@@ -10,12 +10,12 @@
 
 namespace cachey::net {
 
-ClientSocket::ClientSocket(rt::TimerWheel& timers, rt::Socket socket, TlsWorker* tls)
+ClientSocket::ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worker* tls)
     : timers_(timers), socket_(std::move(socket)), timer_([this] { time_is_up(); }) {
   boost::system::error_code ignored;
   peer_ = socket_.remote_endpoint(ignored);
   if (tls == nullptr) return;
-  tls_ = std::make_unique<TlsStream>(*tls, socket_.native_handle());
+  tls_ = std::make_unique<tls::Stream>(*tls, socket_.native_handle());
   self_ = std::make_shared<ClientSocket*>(this);
 }
 
@@ -26,9 +26,9 @@ ClientSocket::~ClientSocket() {
 rt::Task<bool> ClientSocket::handshake(std::chrono::nanoseconds limit) {
   limit_reading(limit);
   while (!broken_ && !expired_) {
-    const TlsStream::Step step = tls_->handshake();
+    const tls::Stream::Step step = tls_->handshake();
     after_tls();
-    if (step != TlsStream::Step::kWaits) co_return step == TlsStream::Step::kDone;
+    if (step != tls::Stream::Step::kWaits) co_return step == tls::Stream::Step::kDone;
     (void)co_await readable();
     stop_waiting();
   }

@@ -37,7 +37,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   static constexpr size_t kSendPartsMax = 64;
 
   /// `tls`: what the connections of the worker share, null for none. handshake() comes first then.
-  ClientSocket(rt::TimerWheel& timers, rt::Socket socket, TlsWorker* tls);
+  ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worker* tls);
   ~ClientSocket();
   ClientSocket(const ClientSocket&) = delete;
   ClientSocket& operator=(const ClientSocket&) = delete;
@@ -45,7 +45,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   /// Until client and server agree, or not (false: close), within `limit`. REQUIRES: tls().
   [[nodiscard]] rt::Task<bool> handshake(std::chrono::nanoseconds limit);
   /// Null where there is none.
-  [[nodiscard]] const TlsStream* tls() const { return tls_.get(); }
+  [[nodiscard]] const tls::Stream* tls() const { return tls_.get(); }
   /// The protocol that the client and we have chosen; empty: HTTP/1.1.
   [[nodiscard]] std::string_view alpn() const { return tls_ ? tls_->alpn() : std::string_view(); }
   /// Goes on in the clear: with a client that speaks plain HTTP.
@@ -121,7 +121,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   rt::TimerWheel& timers_;
   rt::Socket socket_;
   rt::Tcp::endpoint peer_;
-  std::unique_ptr<TlsStream> tls_;
+  std::unique_ptr<tls::Stream> tls_;
   std::shared_ptr<ClientSocket*> self_;  // with TLS; null within once this is gone
   rt::TimerWheel::Entry timer_;
   std::chrono::nanoseconds write_limit_{};

@@ -11,14 +11,16 @@
 
 namespace cachey::net {
 
-class TlsContexts;
+namespace tls {
+class Contexts;
+}
 
 /// Where a server listens, and its limits towards its clients.
 struct ServerConfig {
   using Milliseconds = std::chrono::milliseconds;
 
   std::vector<ListenAddress> listen_addresses{{"0.0.0.0", 0}};  ///< at least one
-  std::shared_ptr<TlsContexts> tls;                             ///< on all of them; null: none
+  std::shared_ptr<tls::Contexts> tls;                           ///< on all of them; null: none
   size_t connections_max = 10'000;     ///< all workers together; past it: 503 and close
   size_t head_bytes_max = 16 * 1024;   ///< request line and fields; past it: 431
   Milliseconds head_timeout{10'000};   ///< from a request's first byte to its head's last

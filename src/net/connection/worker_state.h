@@ -24,18 +24,18 @@ struct WorkerState {
 
   /// `contexts`: null for a server without TLS.
   WorkerState(rt::Worker& w, Handler& h, const ServerConfig& c,
-              const std::shared_ptr<TlsContexts>& contexts, ServerStats& s)
+              const std::shared_ptr<tls::Contexts>& contexts, ServerStats& s)
       : worker(w),
         handler(h),
         config(c),
         stats(s),
-        tls(contexts ? std::make_unique<TlsWorker>(contexts, c.charge) : nullptr) {}
+        tls(contexts ? std::make_unique<tls::Worker>(contexts, c.charge) : nullptr) {}
 
   rt::Worker& worker;
   Handler& handler;
   const ServerConfig config;
   ServerStats& stats;
-  const std::unique_ptr<TlsWorker> tls;  ///< null: plain HTTP
+  const std::unique_ptr<tls::Worker> tls;  ///< null: plain HTTP
   Spares spares;
   DateLine date;
   size_t large_heads = 0;    ///< requests whose head has outgrown Spares::kBufferBytes

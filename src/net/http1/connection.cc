@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "net/http1/text.h"
 
-namespace cachey::net {
+namespace cachey::net::http1 {
 namespace {
 
 /// What a client that knows of HTTP/2 here beforehand begins with (RFC 9113 3.4).
@@ -16,7 +16,7 @@ constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
 
-rt::Task<bool> Http1Connection::run() {
+rt::Task<bool> Connection::run() {
   while (true) {
     const Step step = next_step();
     if (step == Step::kRefuse) break;
@@ -46,7 +46,7 @@ rt::Task<bool> Http1Connection::run() {
 }
 
 /// Makes the next request of what has come in, or says why not.
-Http1Connection::Step Http1Connection::next_step() {
+Connection::Step Connection::next_step() {
   if (in_.empty()) return Step::kRead;
   if (!answered_one_ && kHttp2Preface.starts_with(in_.text().substr(0, kHttp2Preface.size()))) {
     return in_.size() < kHttp2Preface.size() ? Step::kRead : Step::kHttp2;
@@ -78,7 +78,7 @@ Http1Connection::Step Http1Connection::next_step() {
 }
 
 /// Readies memory and time limit for the wait for bytes. False: take what is there, without a wait.
-bool Http1Connection::prepare_to_read() {
+bool Connection::prepare_to_read() {
   idle_ = in_.empty();
   if (!idle_) {
     if (!head_begun_) socket_.limit_reading(state_.config.head_timeout);
@@ -92,7 +92,7 @@ bool Http1Connection::prepare_to_read() {
 }
 
 /// False: the connection ends here.
-bool Http1Connection::after_wait() {
+bool Connection::after_wait() {
   const bool was_idle = std::exchange(idle_, false);
   if (socket_.broken()) return false;
   if (!socket_.expired()) return take_bytes(was_idle);
@@ -105,7 +105,7 @@ bool Http1Connection::after_wait() {
 
 /// Reads what has come in. False: the client has ended, a drain ends an idle connection, or there
 /// is no memory for its head.
-bool Http1Connection::take_bytes(bool was_idle) {
+bool Connection::take_bytes(bool was_idle) {
   if (!make_room()) return false;
   const std::optional<size_t> got = socket_.receive(in_.room());
   if (!got) return !(was_idle && state_.draining && answered_one_);
@@ -113,7 +113,7 @@ bool Http1Connection::take_bytes(bool was_idle) {
   return *got != 0;
 }
 
-bool Http1Connection::make_room() {
+bool Connection::make_room() {
   if (in_.capacity() == 0) in_ = state_.spares.take_buffer();
   if (!in_.room().empty()) return true;
   in_.compact();
@@ -131,7 +131,7 @@ bool Http1Connection::make_room() {
   return true;
 }
 
-void Http1Connection::end_request() {
+void Connection::end_request() {
   writer_.give_back_memory();
   if (!writer_.finished()) writer_.abort();
   state_.spares.give(request_->release_fields());
@@ -142,7 +142,7 @@ void Http1Connection::end_request() {
   linger_ = head_.has_body || !in_.empty();
 }
 
-void Http1Connection::give_back_memory() {
+void Connection::give_back_memory() {
   if (in_.capacity() == 0) return;
   if (large_) {
     large_ = false;
@@ -151,7 +151,7 @@ void Http1Connection::give_back_memory() {
   state_.spares.give(std::exchange(in_, Buffer()));
 }
 
-void Http1Connection::drain() {
+void Connection::drain() {
   if (!idle_) return;
   if (answered_one_) {
     socket_.interrupt();
@@ -160,7 +160,7 @@ void Http1Connection::drain() {
   }
 }
 
-void Http1Connection::set_refusal(HeadFault fault) {
+void Connection::set_refusal(HeadFault fault) {
   const bool large = fault == HeadFault::kTooLarge || fault == HeadFault::kTooManyFields;
   refusal_status_ = large ? 431 : 400;
   refusal_text_ = to_string(fault);
@@ -168,11 +168,11 @@ void Http1Connection::set_refusal(HeadFault fault) {
   log::debug("request refused", {{"status", refusal_status_}, {"reason", refusal_text_}});
 }
 
-void Http1Connection::log_failure(std::string_view what) const {
+void Connection::log_failure(std::string_view what) const {
   log::error("handler failed", {{"target", request_->target()}, {"error", what}});
 }
 
-void Http1Connection::send_refusal() {
+void Connection::send_refusal() {
   const std::string_view more = refusal_status_ == 503 ? "Retry-After: 1\r\n" : "";
   std::string response = closing_response(refusal_status_, refusal_text_, state_.date.text(), more);
   if (in_.text().starts_with("HEAD ")) response.resize(response.find("\r\n\r\n") + 4);
@@ -182,7 +182,7 @@ void Http1Connection::send_refusal() {
   linger_ = true;
 }
 
-rt::Task<void> Http1Connection::refuse(unsigned status, std::string_view text, bool linger) {
+rt::Task<void> Connection::refuse(unsigned status, std::string_view text, bool linger) {
   refusal_status_ = status;
   refusal_text_ = text;
   send_refusal();
@@ -194,4 +194,4 @@ rt::Task<void> Http1Connection::refuse(unsigned status, std::string_view text, b
   }
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http1

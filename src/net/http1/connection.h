@@ -14,7 +14,7 @@
 #include "net/http/http.h"
 #include "net/http1/writer.h"
 
-namespace cachey::net {
+namespace cachey::net::http1 {
 
 /// One client's HTTP/1.1 connection: reads requests, hands them to the handler one after another,
 /// keeps the time limits.
@@ -22,10 +22,10 @@ namespace cachey::net {
 /// It ends when the client says so or goes away, after a request that is refused or has a body
 /// (which nobody reads), when a time limit is over, when a response breaks off, and by drain() or
 /// break_off().
-class Http1Connection final : public Connection {
+class Connection final : public net::Connection {
  public:
-  Http1Connection(WorkerState& state, ClientSocket& socket)
-      : Connection(state, socket), writer_(state, socket) {}
+  Connection(WorkerState& state, ClientSocket& socket)
+      : net::Connection(state, socket), writer_(state, socket) {}
 
   /// Serves the connection to its end. True: its first bytes are the preface of HTTP/2; nothing was
   /// sent, and what has come in is to be had from take_received().
@@ -51,7 +51,7 @@ class Http1Connection final : public Connection {
   void log_failure(std::string_view what) const;
   void send_refusal();
 
-  Http1Writer writer_;
+  Writer writer_;
   Buffer in_;  // from the open request's first byte on; empty between requests
   HeadScanner scanner_;
   RequestHead head_;
@@ -65,4 +65,4 @@ class Http1Connection final : public Connection {
   bool linger_ = false;  // the client may be sending bytes that nobody reads
 };
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http1

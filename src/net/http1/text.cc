@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace cachey::net {
+namespace cachey::net::http1 {
 namespace {
 
 std::string_view known_status_line(unsigned status) {
@@ -63,4 +63,4 @@ std::string closing_response(unsigned status, std::string_view line, std::string
       status_line(status, scratch), date_line, line.size() + 1, more, line);
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http1

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace cachey::net {
+namespace cachey::net::http1 {
 
 /// `HTTP/1.1 206 Partial Content\r\n`. A status without a name of ours is called Status.
 [[nodiscard]] std::string_view status_line(unsigned status, std::string& scratch);
@@ -13,4 +13,4 @@ namespace cachey::net {
 [[nodiscard]] std::string closing_response(unsigned status, std::string_view line,
                                            std::string_view date_line, std::string_view more = {});
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http1

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-namespace cachey::net {
+namespace cachey::net::http1 {
 namespace {
 
 TEST(Http1Text, EveryStatusThatWeSendHasItsName) {
@@ -39,4 +39,4 @@ TEST(Http1Text, AnotherStatusIsCalledStatus) {
 }
 
 }  // namespace
-}  // namespace cachey::net
+}  // namespace cachey::net::http1

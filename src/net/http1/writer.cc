@@ -11,9 +11,9 @@
 #include "net/http/field_text.h"
 #include "net/http1/text.h"
 
-namespace cachey::net {
+namespace cachey::net::http1 {
 
-void Http1Writer::begin(const RequestHead& request, bool close) {
+void Writer::begin(const RequestHead& request, bool close) {
   stage_ = Stage::kIdle;
   head_only_ = request.method == Method::kHead;
   http_1_0_ = request.http_1_0;
@@ -24,11 +24,11 @@ void Http1Writer::begin(const RequestHead& request, bool close) {
   chunk_left_ = 0;
 }
 
-void Http1Writer::give_back_memory() {
+void Writer::give_back_memory() {
   if (out_.capacity() != 0) state_.spares.give(std::exchange(out_, Buffer()));
 }
 
-void Http1Writer::start(const ResponseHead& head) {
+void Writer::start(const ResponseHead& head) {
   if (stage_ == Stage::kAborted) return;
   CHECK(stage_ == Stage::kIdle);
   stage_ = Stage::kStarted;
@@ -45,7 +45,7 @@ void Http1Writer::start(const ResponseHead& head) {
   append_framing(head);
 }
 
-void Http1Writer::append_framing(const ResponseHead& head) {
+void Writer::append_framing(const ResponseHead& head) {
   if (chunked_) {
     out_.append("Transfer-Encoding: chunked\r\n");
     if (!head.trailer_name()->empty()) append_field(Field("Trailer", *head.trailer_name()));
@@ -64,7 +64,7 @@ void Http1Writer::append_framing(const ResponseHead& head) {
 }
 
 /// Whatever a value has been through, it ends no line but its own. Names are ours.
-void Http1Writer::append_field(const Field& field) {
+void Writer::append_field(const Field& field) {
   const size_t bytes = field.name.size() + field.value.size() + 4;
   out_.reserve(bytes);
   char* to = out_.room().data();
@@ -77,7 +77,7 @@ void Http1Writer::append_field(const Field& field) {
   out_.commit(bytes);
 }
 
-void Http1Writer::append_number(uint64_t number, unsigned base) {
+void Writer::append_number(uint64_t number, unsigned base) {
   constexpr size_t kDigitsMax = 20;
   out_.reserve(kDigitsMax);
   char* const to = out_.room().data();
@@ -85,7 +85,7 @@ void Http1Writer::append_number(uint64_t number, unsigned base) {
   out_.commit(static_cast<size_t>(written.ptr - to));
 }
 
-void Http1Writer::open_chunk(size_t bytes) {
+void Writer::open_chunk(size_t bytes) {
   if (after_chunk_) out_.append("\r\n");
   append_number(bytes, 16);
   out_.append("\r\n");
@@ -93,7 +93,7 @@ void Http1Writer::open_chunk(size_t bytes) {
   after_chunk_ = true;
 }
 
-size_t Http1Writer::offer(std::span<const iovec> body) {
+size_t Writer::offer(std::span<const iovec> body) {
   if (stage_ == Stage::kAborted || socket_.broken()) return 0;
   CHECK(stage_ == Stage::kStarted);
   const size_t offered = total_bytes(body);
@@ -118,7 +118,7 @@ size_t Http1Writer::offer(std::span<const iovec> body) {
 
 /// One sendmsg: what is in `out_`, then `body` from byte `skip` on, `limit` bytes at most. Returns
 /// the bytes of body that were taken.
-size_t Http1Writer::send_round(std::span<const iovec> body, size_t skip, size_t limit) {
+size_t Writer::send_round(std::span<const iovec> body, size_t skip, size_t limit) {
   std::array<iovec, ClientSocket::kSendPartsMax> parts;
   size_t count = 0;
   size_t bytes = 0;
@@ -146,12 +146,12 @@ size_t Http1Writer::send_round(std::span<const iovec> body, size_t skip, size_t 
   return sent > framing ? sent - framing : 0;
 }
 
-rt::Task<bool> Http1Writer::writable() {
+rt::Task<bool> Writer::writable() {
   if (stage_ == Stage::kAborted) co_return false;
   co_return co_await socket_.writable(state_.config.write_timeout);
 }
 
-rt::Task<bool> Http1Writer::send_out() {
+rt::Task<bool> Writer::send_out() {
   while (true) {
     if (!out_.empty()) (void)send_round(std::span<const iovec>(), 0, 0);
     if (out_.empty() && !socket_.full()) break;
@@ -161,13 +161,13 @@ rt::Task<bool> Http1Writer::send_out() {
   co_return true;
 }
 
-rt::Task<bool> Http1Writer::flush() {
+rt::Task<bool> Writer::flush() {
   if (stage_ == Stage::kAborted || socket_.broken()) co_return false;
   CHECK(stage_ == Stage::kStarted);
   co_return co_await send_out();
 }
 
-rt::Task<bool> Http1Writer::finish(std::span<const Field> trailers) {
+rt::Task<bool> Writer::finish(std::span<const Field> trailers) {
   if (stage_ == Stage::kAborted || socket_.broken()) co_return false;
   CHECK(stage_ == Stage::kStarted);
   CHECK(body_left_ == 0 || head_only_);
@@ -184,7 +184,7 @@ rt::Task<bool> Http1Writer::finish(std::span<const Field> trailers) {
   co_return true;
 }
 
-void Http1Writer::abort() {
+void Writer::abort() {
   if (stage_ == Stage::kFinished) return;
   stage_ = Stage::kAborted;
   if (socket_.expired()) {
@@ -194,4 +194,4 @@ void Http1Writer::abort() {
   }
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http1

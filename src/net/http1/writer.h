@@ -13,7 +13,7 @@
 #include "net/http/head.h"
 #include "net/http/http.h"
 
-namespace cachey::net {
+namespace cachey::net::http1 {
 
 /// Writes responses as HTTP/1.1, one after another. Owned by the connection; its worker's thread.
 ///
@@ -22,9 +22,9 @@ namespace cachey::net {
 /// body's next byte in the same sendmsg. A chunk's header announces what one offer brings; where
 /// the kernel takes only part of that, the offers that follow fill the rest of the chunk before a
 /// new one is opened.
-class Http1Writer final : public ResponseWriter {
+class Writer final : public ResponseWriter {
  public:
-  Http1Writer(WorkerState& state, ClientSocket& socket) : state_(state), socket_(socket) {}
+  Writer(WorkerState& state, ClientSocket& socket) : state_(state), socket_(socket) {}
 
   /// Readies the writer for the response to `request`. `close`: it is the connection's last in any
   /// case.
@@ -66,4 +66,4 @@ class Http1Writer final : public ResponseWriter {
   bool after_chunk_ = false;  // the last chunk's closing CR LF is still owed
 };
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http1

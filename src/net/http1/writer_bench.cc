@@ -4,7 +4,7 @@
 
 // What does it cost to make the head of an answer, before the kernel is asked for anything?
 
-namespace cachey::net {
+namespace cachey::net::http1 {
 namespace {
 
 class NoHandler final : public Handler {
@@ -23,7 +23,7 @@ void write_head(benchmark::State& state) {
   const auto shared =
       std::make_unique<WorkerState>(worker, handler, ServerConfig(), nullptr, stats);
   ClientSocket socket(worker.timers(), rt::Socket(worker.executor()), nullptr);  // not connected
-  Http1Writer writer(*shared, socket);
+  Writer writer(*shared, socket);
   RequestHead request;
   request.method = Method::kGet;
   request.keep_alive = true;
@@ -44,4 +44,4 @@ void write_head(benchmark::State& state) {
 BENCHMARK(write_head);
 
 }  // namespace
-}  // namespace cachey::net
+}  // namespace cachey::net::http1

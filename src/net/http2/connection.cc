@@ -13,18 +13,18 @@
 #include "net/http2/limits.h"
 #include "rt/waiter.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 
-Http2Connection::Http2Connection(WorkerState& state, ClientSocket& socket)
-    : Connection(state, socket), session_(state, socket), tasks_(state.worker.executor()) {
+Connection::Connection(WorkerState& state, ClientSocket& socket)
+    : net::Connection(state, socket), session_(state, socket), tasks_(state.worker.executor()) {
   if (state_.draining) session_.announce_end();
 }
 
-Http2Connection::~Http2Connection() {
+Connection::~Connection() {
   if (charged_ != 0) state_.config.charge(-charged_);
 }
 
-rt::Task<void> Http2Connection::run(Buffer received) {
+rt::Task<void> Connection::run(Buffer received) {
   session_.receive(received.bytes());
   state_.spares.give(std::move(received));
   work();
@@ -52,7 +52,7 @@ rt::Task<void> Http2Connection::run(Buffer received) {
   co_await end();
 }
 
-bool Http2Connection::goes_on() {
+bool Connection::goes_on() {
   if (socket_.broken()) return false;
   if (state_.draining && session_.had_requests() && !session_.has_streams()) {
     session_.terminate(NGHTTP2_NO_ERROR);
@@ -62,9 +62,9 @@ bool Http2Connection::goes_on() {
 }
 
 /// Reads what has come in. False: the client has ended.
-bool Http2Connection::take_bytes() {
+bool Connection::take_bytes() {
   const std::span<char> block = state_.http2_block;
-  for (int i = 0; i < http2::kReadsMax; ++i) {
+  for (int i = 0; i < kReadsMax; ++i) {
     const std::optional<size_t> got = socket_.receive(block);
     if (!got) return true;
     if (*got == 0) return false;
@@ -75,14 +75,14 @@ bool Http2Connection::take_bytes() {
 }
 
 /// Starts what was asked for, and sends what is there to be sent.
-void Http2Connection::work() {
-  std::vector<std::unique_ptr<Http2Stream>> requests = session_.take_requests();
+void Connection::work() {
+  std::vector<std::unique_ptr<Stream>> requests = session_.take_requests();
   if (!requests.empty()) {
     head_deadline_.reset();
     idle_deadline_.reset();
   }
   session_.begin_batch();
-  for (std::unique_ptr<Http2Stream>& request : requests) {
+  for (std::unique_ptr<Stream>& request : requests) {
     if (request->lost()) continue;  // taken back already
     if (request->head().conclude(socket_.peer())) {
       state_.stats.requests.fetch_add(1, std::memory_order_relaxed);
@@ -93,7 +93,7 @@ void Http2Connection::work() {
   charge();
 }
 
-rt::Task<void> Http2Connection::answer(std::unique_ptr<Http2Stream> stream) {
+rt::Task<void> Connection::answer(std::unique_ptr<Stream> stream) {
   try {
     if (stream->head().refusal_status() != 0) {
       co_await stream->refuse();
@@ -113,7 +113,7 @@ rt::Task<void> Http2Connection::answer(std::unique_ptr<Http2Stream> stream) {
 }
 
 /// Sets the limit of the wait for bytes.
-void Http2Connection::limit_reading() {
+void Connection::limit_reading() {
   const MonoTime now = state_.worker.timers().now();
   if (!session_.owes_head()) {
     head_deadline_.reset();
@@ -134,7 +134,7 @@ void Http2Connection::limit_reading() {
   socket_.limit_reading(until - now);
 }
 
-void Http2Connection::look_at_time() {
+void Connection::look_at_time() {
   const MonoTime now = state_.worker.timers().now();
   if (head_deadline_ && now >= *head_deadline_) {
     session_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
@@ -143,7 +143,7 @@ void Http2Connection::look_at_time() {
   }
 }
 
-void Http2Connection::drain() {
+void Connection::drain() {
   idle_deadline_.reset();
   session_.announce_end();
   session_.send();
@@ -151,7 +151,7 @@ void Http2Connection::drain() {
 }
 
 /// Tells the process's memory budget, not for every few bytes.
-void Http2Connection::charge() {
+void Connection::charge() {
   constexpr int64_t kStep = 4096;
   const int64_t change = static_cast<int64_t>(session_.held()) - charged_;
   if (change > -kStep && change < kStep) return;
@@ -159,7 +159,7 @@ void Http2Connection::charge() {
   state_.config.charge(change);
 }
 
-rt::Task<void> Http2Connection::end() {
+rt::Task<void> Connection::end() {
   session_.lose_streams();
   while (socket_.full() && !socket_.broken()) {  // what was taken is still to leave
     const bool taken = co_await socket_.writable(state_.config.write_timeout);
@@ -171,4 +171,4 @@ rt::Task<void> Http2Connection::end() {
   co_await waiter.wait();
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

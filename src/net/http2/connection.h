@@ -11,7 +11,7 @@
 #include "net/http2/stream.h"
 #include "rt/task_group.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 
 /// One client's HTTP/2 connection: one loop that reads, starts a coroutine for each request and
 /// gives responses their turns to send; keeps the time limits.
@@ -22,10 +22,10 @@ namespace cachey::net {
 /// It ends when the client says so or goes away, by an error of the protocol or past a limit (with
 /// GOAWAY), when a time limit is over, and by drain() or break_off(). The socket is closed then;
 /// the connection's coroutine lasts until the last handler has noticed.
-class Http2Connection final : public Connection {
+class Connection final : public net::Connection {
  public:
-  Http2Connection(WorkerState& state, ClientSocket& socket);
-  ~Http2Connection() override;
+  Connection(WorkerState& state, ClientSocket& socket);
+  ~Connection() override;
 
   /// Serves the connection to its end. `received`: what the client has sent so far.
   [[nodiscard]] rt::Task<void> run(Buffer received);
@@ -36,17 +36,17 @@ class Http2Connection final : public Connection {
   [[nodiscard]] bool goes_on();
   [[nodiscard]] bool take_bytes();
   void work();
-  [[nodiscard]] rt::Task<void> answer(std::unique_ptr<Http2Stream> stream);
+  [[nodiscard]] rt::Task<void> answer(std::unique_ptr<Stream> stream);
   void limit_reading();
   void look_at_time();
   void charge();
   [[nodiscard]] rt::Task<void> end();
 
-  Http2Session session_;
+  Session session_;
   rt::TaskGroup tasks_;
   std::optional<MonoTime> head_deadline_;  // for what the client owes
   std::optional<MonoTime> idle_deadline_;  // for its next request
   int64_t charged_ = 0;
 };
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

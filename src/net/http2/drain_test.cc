@@ -6,7 +6,7 @@
 #include "net/testing/test_http2_client.h"
 #include "net/testing/test_server.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 namespace {
 
 using namespace std::chrono_literals;
@@ -76,4 +76,4 @@ TEST(Http2Drain, TheDeadlineBreaksOffWhatIsLeft) {
 }
 
 }  // namespace
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

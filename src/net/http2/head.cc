@@ -5,16 +5,16 @@
 
 #include "base/log.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 
-Http2Head::~Http2Head() {
+Head::~Head() {
   if (large_) --state_.large_heads;
   if (text_.capacity() != 0) state_.spares.give(std::move(text_));
   if (request_) fields_ = request_->release_fields();
   if (fields_.capacity() != 0) state_.spares.give(std::move(fields_));
 }
 
-void Http2Head::add(std::string_view name, std::string_view value) {
+void Head::add(std::string_view name, std::string_view value) {
   list_bytes_ += name.size() + value.size() + kFieldOverhead;
   if (name == ":method") method_ = method_of(value);
   if (refusal_status_ != 0) return;
@@ -31,7 +31,7 @@ void Http2Head::add(std::string_view name, std::string_view value) {
   }
 }
 
-void Http2Head::add_field(std::string_view name, std::string_view value) {
+void Head::add_field(std::string_view name, std::string_view value) {
   if (fields_.size() == kHeadFieldsMax) return refuse(HeadFault::kTooManyFields);
   if (!make_room(name.size() + value.size())) return;
   if (fields_.capacity() == 0) {
@@ -43,7 +43,7 @@ void Http2Head::add_field(std::string_view name, std::string_view value) {
   text_.append(value);
 }
 
-bool Http2Head::make_room(size_t bytes) {
+bool Head::make_room(size_t bytes) {
   if (text_.capacity() == 0) text_ = state_.spares.take_buffer();
   if (text_.room().size() >= bytes) return true;
   if (!large_ && state_.large_heads >= WorkerState::kLargeHeadsMax) {
@@ -56,7 +56,7 @@ bool Http2Head::make_room(size_t bytes) {
   return true;
 }
 
-bool Http2Head::conclude(const rt::Tcp::endpoint& client) {
+bool Head::conclude(const rt::Tcp::endpoint& client) {
   if (refusal_status_ == 0) {
     const HeadFault fault = look_at_fields();
     if (fault != HeadFault::kNone) refuse(fault);
@@ -67,7 +67,7 @@ bool Http2Head::conclude(const rt::Tcp::endpoint& client) {
 }
 
 /// Points the fields to their text, which moves no more, and makes the request.
-HeadFault Http2Head::look_at_fields() {
+HeadFault Head::look_at_fields() {
   const char* const text = text_.bytes().data();
   const std::string_view target(text + target_at_, target_size_);
   if (!is_origin_form(method_, target)) return HeadFault::kBadTarget;
@@ -92,7 +92,7 @@ HeadFault Http2Head::look_at_fields() {
   return HeadFault::kNone;
 }
 
-void Http2Head::refuse(HeadFault fault) {
+void Head::refuse(HeadFault fault) {
   const bool large = fault == HeadFault::kTooLarge || fault == HeadFault::kTooManyFields;
   refusal_status_ = large ? 431 : 400;
   refusal_text_ = to_string(fault);
@@ -100,4 +100,4 @@ void Http2Head::refuse(HeadFault fault) {
   log::debug("request refused", {{"status", refusal_status_}, {"reason", refusal_text_}});
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

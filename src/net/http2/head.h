@@ -10,17 +10,17 @@
 #include "net/http/head.h"
 #include "net/http/http.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 
 /// The head of an HTTP/2 request, from its decoded fields to a Request. nghttp2 has seen to the
 /// grammar of names and values and to the rules for pseudo-fields; counts, sizes, target and host
 /// are looked at here. Owned by the stream; gives its memory back to the worker.
-class Http2Head {
+class Head {
  public:
-  explicit Http2Head(WorkerState& state) : state_(state) {}
-  ~Http2Head();
-  Http2Head(const Http2Head&) = delete;
-  Http2Head& operator=(const Http2Head&) = delete;
+  explicit Head(WorkerState& state) : state_(state) {}
+  ~Head();
+  Head(const Head&) = delete;
+  Head& operator=(const Head&) = delete;
 
   /// After a fault, only the size is still counted, and the method looked for.
   void add(std::string_view name, std::string_view value);
@@ -60,4 +60,4 @@ class Http2Head {
   std::optional<Request> request_;
 };
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

@@ -36,7 +36,7 @@ class EchoHandler final : public net::Handler {
 };
 
 rt::Task<void> serve(net::WorkerState& state, net::ClientSocket& socket, bool& ended) {
-  net::Http2Connection connection(state, socket);
+  net::http2::Connection connection(state, socket);
   net::Buffer received;
   received.append("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   co_await connection.run(std::move(received));

@@ -9,7 +9,7 @@
 #include "net/testing/test_http2_client.h"
 #include "net/testing/test_server.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 namespace {
 
 using namespace std::chrono_literals;
@@ -284,4 +284,4 @@ TEST(Http2, WhatAConnectionHoldsIsChargedAndGivenBack) {
 }
 
 }  // namespace
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

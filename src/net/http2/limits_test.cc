@@ -11,7 +11,7 @@
 #include "net/testing/test_http2_client.h"
 #include "net/testing/test_server.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 namespace {
 
 using namespace std::chrono_literals;
@@ -166,7 +166,7 @@ TEST(Http2Limits, AFloodOfContinuationsEndsTheConnection) {
 
 TEST(Http2Limits, WhatIsPaidForIsMoreAtOnce) {
   MonoTime now;
-  http2::TokenBucket bucket(10, 1, now);
+  TokenBucket bucket(10, 1, now);
   const auto take_all = [&] {
     int count = 0;
     while (bucket.take(now)) ++count;
@@ -281,7 +281,7 @@ TEST(Http2Limits, RapidResetsEndTheConnection) {
     if (!client.wire.send(both)) break;
   }
   EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
-  EXPECT_LE(server.handler.waiting, static_cast<int>(http2::kStreamsMax));
+  EXPECT_LE(server.handler.waiting, static_cast<int>(kStreamsMax));
   EXPECT_LT(server.stats().http2_resets, 3000u);
   server.handler.released = true;
   expect_serves(server);
@@ -298,14 +298,14 @@ TEST(Http2Limits, ResetsThatTheClientMakesUsSendCountToo) {
     if (!client.wire.send(both)) break;
   }
   EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
-  EXPECT_LE(server.handler.waiting, static_cast<int>(http2::kStreamsMax));
+  EXPECT_LE(server.handler.waiting, static_cast<int>(kStreamsMax));
   server.handler.released = true;
 }
 
 TEST(Http2Limits, StreamsAreCountedUntilTheirHandlersEnd) {
   TestServer server;
   Wire client(server.port);
-  const auto max = static_cast<uint32_t>(http2::kStreamsMax);
+  const auto max = static_cast<uint32_t>(kStreamsMax);
   for (uint32_t i = 0; i < max; ++i) client.wire.send(Wire::get_frame(2 * i + 1, "/wait"));
   ASSERT_TRUE(eventually([&] { return server.handler.waiting == static_cast<int>(max); }));
   for (uint32_t i = 0; i < max; ++i) {
@@ -320,4 +320,4 @@ TEST(Http2Limits, StreamsAreCountedUntilTheirHandlersEnd) {
 }
 
 }  // namespace
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

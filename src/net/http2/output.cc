@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 
-void Http2Output::append(std::string_view bytes) {
+void Output::append(std::string_view bytes) {
   state_.http2_frames.append(bytes);
   bytes_ += bytes.size();
   if (count_ != 0 && parts_[count_ - 1].iov_base == nullptr) {
@@ -15,12 +15,12 @@ void Http2Output::append(std::string_view bytes) {
   }
 }
 
-void Http2Output::append_in_place(std::string_view bytes) {
+void Output::append_in_place(std::string_view bytes) {
   parts_[count_++] = Part{const_cast<char*>(bytes.data()), bytes.size()};
   bytes_ += bytes.size();
 }
 
-void Http2Output::send() {
+void Output::send() {
   if (!rest_.empty()) return send_rest();
   if (count_ == 0) return;
   char* made = state_.http2_frames.bytes().data();
@@ -33,14 +33,14 @@ void Http2Output::send() {
   state_.http2_frames.clear();
 }
 
-void Http2Output::send_rest() {
+void Output::send_rest() {
   iovec part{rest_.bytes().data(), rest_.size()};
   rest_.consume(socket_.send(std::span(&part, 1), rest_.size()));
   if (rest_.empty()) rest_ = Buffer();
 }
 
 /// Copies what lies behind the first `sent` bytes.
-void Http2Output::keep(size_t sent) {
+void Output::keep(size_t sent) {
   rest_.reserve(bytes_ - sent);
   for (const Part& part : std::span(parts_.data(), count_)) {
     const size_t skip = std::min(sent, part.iov_len);
@@ -49,4 +49,4 @@ void Http2Output::keep(size_t sent) {
   }
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

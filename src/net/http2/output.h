@@ -11,21 +11,21 @@
 #include "net/http/buffer.h"
 #include "net/http2/limits.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 
 /// Frames on their way to one client's socket: what we have made stands in the worker's buffer,
 /// bodies stand where their handlers have them, and all of it leaves in one sendmsg. What the
 /// kernel does not take is copied, so that send() leaves nothing behind in either. Owned by the
 /// session; its worker's thread.
-class Http2Output {
+class Output {
  public:
-  Http2Output(WorkerState& state, ClientSocket& socket) : state_(state), socket_(socket) {}
+  Output(WorkerState& state, ClientSocket& socket) : state_(state), socket_(socket) {}
 
   /// More frames may be made: the kernel has taken all of what was sent so far.
   [[nodiscard]] bool open() const { return rest_.empty() && !socket_.full() && !socket_.broken(); }
   /// No more frames are to be made before send().
   [[nodiscard]] bool round_full() const {
-    return bytes_ >= http2::kRoundBytes || count_ + kFramePartsMax > parts_.size();
+    return bytes_ >= kRoundBytes || count_ + kFramePartsMax > parts_.size();
   }
 
   /// One frame's body has no more parts than this.
@@ -56,4 +56,4 @@ class Http2Output {
   Buffer rest_;
 };
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

@@ -1,4 +1,4 @@
-// The sending half of Http2Session.
+// The sending half of Session.
 #include <algorithm>
 #include <array>
 #include <boost/container/small_vector.hpp>
@@ -10,9 +10,7 @@
 #include "net/http/field_text.h"
 #include "net/http2/session.h"
 
-namespace cachey::net {
-
-using namespace http2;
+namespace cachey::net::http2 {
 
 namespace {
 
@@ -77,7 +75,7 @@ bool is_clients_fault(uint32_t code) {
 
 }  // namespace
 
-void Http2Session::submit_head(Http2Stream& stream, const ResponseHead& head, bool ends) {
+void Session::submit_head(Stream& stream, const ResponseHead& head, bool ends) {
   FieldList list(head.fields().size() + kOwnFieldsMax);
   std::array<char, 20> status;
   std::array<char, 20> length;
@@ -89,7 +87,7 @@ void Http2Session::submit_head(Http2Stream& stream, const ResponseHead& head, bo
   nghttp2_data_provider body{};
   body.read_callback = [](nghttp2_session*, int32_t stream_id, uint8_t*, size_t bytes_max,
                           uint32_t* flags, nghttp2_data_source*, void* self) {
-    return static_cast<Http2Session*>(self)->on_read_body(stream_id, bytes_max, *flags);
+    return static_cast<Session*>(self)->on_read_body(stream_id, bytes_max, *flags);
   };
   if (stream.body_left() == 0 && !ends) {  // trailers follow at once
     nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id(), nullptr, list.data(),
@@ -100,13 +98,13 @@ void Http2Session::submit_head(Http2Stream& stream, const ResponseHead& head, bo
   }
 }
 
-void Http2Session::submit_trailers(Http2Stream& stream, std::span<const Field> trailers) {
+void Session::submit_trailers(Stream& stream, std::span<const Field> trailers) {
   FieldList list(trailers.size());
   for (const Field& trailer : trailers) list.add(trailer.name, trailer.value);
   nghttp2_submit_trailer(session_, stream.id(), list.data(), list.size());
 }
 
-size_t Http2Session::offer(Http2Stream& stream, std::span<const iovec> body, size_t bytes) {
+size_t Session::offer(Stream& stream, std::span<const iovec> body, size_t bytes) {
   if (!takes_body(stream)) return 0;
   offering_ = Offering{&stream, body, 0, bytes, batch_ && bytes <= kCopyMax};
   (void)nghttp2_session_resume_data(session_, stream.id());  // it need not have been deferred
@@ -126,21 +124,21 @@ size_t Http2Session::offer(Http2Stream& stream, std::span<const iovec> body, siz
   return taken;
 }
 
-bool Http2Session::takes_body(const Http2Stream& stream) const {
+bool Session::takes_body(const Stream& stream) const {
   return output_.open() && turns_.free_for(stream) && window(stream) != 0;
 }
 
-void Http2Session::push() {
+void Session::push() {
   if (batch_ && output_.open() && !output_.round_full()) return make_frames();
   send();
 }
 
-void Http2Session::end_batch() {
+void Session::end_batch() {
   batch_ = false;
   send();
 }
 
-void Http2Session::send() {
+void Session::send() {
   output_.send();
   for (bool more = true; more && output_.open();) {
     make_frames();
@@ -154,7 +152,7 @@ void Http2Session::send() {
   if (socket_.full() || !alive()) wake_loop();
 }
 
-void Http2Session::make_frames() {
+void Session::make_frames() {
   while (output_.open() && !output_.round_full()) {
     const uint8_t* bytes = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
@@ -164,15 +162,15 @@ void Http2Session::make_frames() {
   }
 }
 
-void Http2Session::reset(Http2Stream& stream, uint32_t code) {
+void Session::reset(Stream& stream, uint32_t code) {
   if (stream.lost()) return;
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id(), code);
   push();
 }
 
 /// How much of the offered body goes into the next frame.
-ssize_t Http2Session::on_read_body(int32_t stream_id, size_t bytes_max, uint32_t& flags) {
-  Http2Stream* const stream = stream_of(stream_id);
+ssize_t Session::on_read_body(int32_t stream_id, size_t bytes_max, uint32_t& flags) {
+  Stream* const stream = stream_of(stream_id);
   if (stream == nullptr || stream != offering_.stream || offering_.left == 0) {
     return NGHTTP2_ERR_DEFERRED;
   }
@@ -181,7 +179,7 @@ ssize_t Http2Session::on_read_body(int32_t stream_id, size_t bytes_max, uint32_t
   size_t skip = offering_.skip;
   size_t parts = 0;
   for (const iovec& part : offering_.parts) {
-    if (bytes == limit || (parts == Http2Output::kFramePartsMax - 1 && !offering_.copy)) break;
+    if (bytes == limit || (parts == Output::kFramePartsMax - 1 && !offering_.copy)) break;
     if (part.iov_len != 0) ++parts;
     bytes += std::min(part.iov_len - skip, limit - bytes);
     skip = 0;
@@ -195,12 +193,12 @@ ssize_t Http2Session::on_read_body(int32_t stream_id, size_t bytes_max, uint32_t
 }
 
 /// Queues a frame of body. REQUIRES: on_read_body() has just said `bytes`.
-int Http2Session::on_send_body(std::string_view frame_head, size_t bytes) {
+int Session::on_send_body(std::string_view frame_head, size_t bytes) {
   CHECK(offering_.stream != nullptr && bytes <= offering_.left);
   output_.append(frame_head);
   offering_.left -= bytes;
   body_bytes_made_ += bytes;
-  const_cast<Http2Stream*>(offering_.stream)->body_made(bytes);
+  const_cast<Stream*>(offering_.stream)->body_made(bytes);
   chatter_.give(kChatterPerDataSent);
   chatter_.give(static_cast<double>(bytes) * kChatterPerByteSent, kChatterPaidMax);
   while (bytes != 0) {
@@ -218,7 +216,7 @@ int Http2Session::on_send_body(std::string_view frame_head, size_t bytes) {
   return output_.round_full() ? NGHTTP2_ERR_PAUSE : 0;
 }
 
-void Http2Session::on_sent(const nghttp2_frame& frame) {
+void Session::on_sent(const nghttp2_frame& frame) {
   if (frame.hd.type == NGHTTP2_RST_STREAM && is_clients_fault(frame.rst_stream.error_code)) {
     state_.stats.bad_requests.fetch_add(1, std::memory_order_relaxed);
     if (!resets_.take(now_)) calm_down_ = true;
@@ -229,7 +227,7 @@ void Http2Session::on_sent(const nghttp2_frame& frame) {
     return;
   }
   if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return;
-  Http2Stream* const stream = stream_of(frame.hd.stream_id);
+  Stream* const stream = stream_of(frame.hd.stream_id);
   if (stream == nullptr) return;
   stream->head_made();
   if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return;
@@ -237,14 +235,14 @@ void Http2Session::on_sent(const nghttp2_frame& frame) {
   end_long_body(stream->id());
 }
 
-size_t Http2Session::window(const Http2Stream& stream) const {
+size_t Session::window(const Stream& stream) const {
   const int32_t all = nghttp2_session_get_remote_window_size(session_);
   return all <= 0 ? 0 : std::min(static_cast<size_t>(all), stream_window(stream));
 }
 
-size_t Http2Session::stream_window(const Http2Stream& stream) const {
+size_t Session::stream_window(const Stream& stream) const {
   const int32_t own = nghttp2_session_get_stream_remote_window_size(session_, stream.id());
   return own <= 0 ? 0 : static_cast<size_t>(own);
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

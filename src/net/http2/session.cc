@@ -8,9 +8,7 @@
 
 #include "base/log.h"
 
-namespace cachey::net {
-
-using namespace http2;
+namespace cachey::net::http2 {
 
 namespace {
 
@@ -64,8 +62,8 @@ uint32_t error_code_of(ssize_t failure) {
 
 }  // namespace
 
-struct Http2Session::Callbacks {
-  static Http2Session& of(void* self) { return *static_cast<Http2Session*>(self); }
+struct Session::Callbacks {
+  static Session& of(void* self) { return *static_cast<Session*>(self); }
 
   static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* self) {
     return of(self).on_begin_frame(*frame);
@@ -134,7 +132,7 @@ struct Http2Session::Callbacks {
   nghttp2_session_callbacks* all = nullptr;
 };
 
-Http2Session::Http2Session(WorkerState& state, ClientSocket& socket)
+Session::Session(WorkerState& state, ClientSocket& socket)
     : state_(state),
       socket_(socket),
       output_(state, socket),
@@ -174,13 +172,13 @@ Http2Session::Http2Session(WorkerState& state, ClientSocket& socket)
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
 }
 
-Http2Session::~Http2Session() {
+Session::~Session() {
   ready_.clear();
   incoming_.reset();
   nghttp2_session_del(session_);
 }
 
-void Http2Session::receive(std::span<const char> bytes) {
+void Session::receive(std::span<const char> bytes) {
   if (terminated_) return;
   now_ = state_.worker.timers().now();
   const ssize_t taken = nghttp2_session_mem_recv(
@@ -189,11 +187,9 @@ void Http2Session::receive(std::span<const char> bytes) {
   turns_.look_at_windows();
 }
 
-std::vector<std::unique_ptr<Http2Stream>> Http2Session::take_requests() {
-  return std::exchange(ready_, {});
-}
+std::vector<std::unique_ptr<Stream>> Session::take_requests() { return std::exchange(ready_, {}); }
 
-int Http2Session::on_begin_frame(const nghttp2_frame_hd& frame) {
+int Session::on_begin_frame(const nghttp2_frame_hd& frame) {
   switch (frame.type) {
     case NGHTTP2_HEADERS:
       block_bytes_ = 0;
@@ -207,33 +203,33 @@ int Http2Session::on_begin_frame(const nghttp2_frame_hd& frame) {
   }
 }
 
-bool Http2Session::too_many_streams() const {
+bool Session::too_many_streams() const {
   return stream_count_ >= kStreamsMax || state_.http2_streams >= kWorkerStreamsMax;
 }
 
-int Http2Session::on_begin_headers(const nghttp2_frame& frame) {
+int Session::on_begin_headers(const nghttp2_frame& frame) {
   if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return chatter_.take(now_) ? 0 : calm_down();
   if (too_many_streams()) {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, frame.hd.stream_id,
                               NGHTTP2_REFUSED_STREAM);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
-  incoming_ = std::make_unique<Http2Stream>(state_, *this, frame.hd.stream_id);
+  incoming_ = std::make_unique<Stream>(state_, *this, frame.hd.stream_id);
   streams_.push_back(*incoming_);
   ++stream_count_;
   nghttp2_session_set_stream_user_data(session_, frame.hd.stream_id, incoming_.get());
   return 0;
 }
 
-int Http2Session::on_header(int32_t stream_id, std::string_view name, std::string_view value) {
+int Session::on_header(int32_t stream_id, std::string_view name, std::string_view value) {
   if (incoming_ == nullptr || incoming_->id() != stream_id) return 0;  // trailers
-  Http2Head& head = incoming_->head();
+  Head& head = incoming_->head();
   head.add(name, value);
   const size_t bytes_max = kHeadBytesFactor * state_.config.head_bytes_max;
   return head.list_bytes() <= bytes_max ? 0 : calm_down();
 }
 
-int Http2Session::on_frame(const nghttp2_frame& frame) {
+int Session::on_frame(const nghttp2_frame& frame) {
   switch (frame.hd.type) {
     case NGHTTP2_HEADERS:
       if (incoming_ == nullptr || incoming_->id() != frame.hd.stream_id) return 0;  // trailers
@@ -252,13 +248,13 @@ int Http2Session::on_frame(const nghttp2_frame& frame) {
   }
 }
 
-void Http2Session::on_body(int32_t stream_id, size_t bytes) {
+void Session::on_body(int32_t stream_id, size_t bytes) {
   nghttp2_session_consume_connection(session_, bytes);
   if (stream_of(stream_id) == nullptr) end_long_body(stream_id);
 }
 
 /// After the response: the rest of a body for which there is no room is not wanted.
-void Http2Session::end_long_body(int32_t stream_id) {
+void Session::end_long_body(int32_t stream_id) {
   const int32_t received =
       nghttp2_session_get_stream_effective_recv_data_length(session_, stream_id);
   if (received < static_cast<int32_t>(kRequestBodyMax)) return;
@@ -266,53 +262,53 @@ void Http2Session::end_long_body(int32_t stream_id) {
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
 }
 
-void Http2Session::on_close(int32_t stream_id) {
-  Http2Stream* const stream = stream_of(stream_id);
+void Session::on_close(int32_t stream_id) {
+  Stream* const stream = stream_of(stream_id);
   if (stream == nullptr) return;
   stream->lose();
   if (stream == incoming_.get()) incoming_.reset();
 }
 
-int Http2Session::calm_down() {
+int Session::calm_down() {
   calm_down_ = true;
   return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-void Http2Session::terminate(uint32_t code) {
+void Session::terminate(uint32_t code) {
   terminated_ = true;
   nghttp2_session_terminate_session(session_, code);
 }
 
-void Http2Session::announce_end() { nghttp2_submit_shutdown_notice(session_); }
+void Session::announce_end() { nghttp2_submit_shutdown_notice(session_); }
 
-void Http2Session::lose_streams() {
+void Session::lose_streams() {
   ready_.clear();
   incoming_.reset();
-  for (Http2Stream& stream : streams_) stream.lose();
+  for (Stream& stream : streams_) stream.lose();
 }
 
-void Http2Session::forget(Http2Stream& stream) {
+void Session::forget(Stream& stream) {
   --stream_count_;
   nghttp2_session_set_stream_user_data(session_, stream.id(), nullptr);
   if (state_.draining && stream_count_ == 0) wake_loop();
 }
 
-bool Http2Session::alive() const {
+bool Session::alive() const {
   return nghttp2_session_want_read(session_) != 0 || nghttp2_session_want_write(session_) != 0 ||
          output_.held() != 0;
 }
 
-size_t Http2Session::held() const {
-  constexpr size_t kStreamBytes = sizeof(Http2Stream) + Spares::kBufferBytes;
+size_t Session::held() const {
+  constexpr size_t kStreamBytes = sizeof(Stream) + Spares::kBufferBytes;
   return memory_ + output_.held() + stream_count_ * kStreamBytes;
 }
 
-void Http2Session::wake_loop() {
+void Session::wake_loop() {
   if (std::exchange(loop_reads_, false)) socket_.interrupt();
 }
 
-Http2Stream* Http2Session::stream_of(int32_t id) const {
-  return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(session_, id));
+Stream* Session::stream_of(int32_t id) const {
+  return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session_, id));
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

@@ -20,7 +20,7 @@
 #include "net/http2/token_bucket.h"
 #include "net/http2/turns.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 
 /// The protocol part of an HTTP/2 connection: an nghttp2 session, what it may make us do, and the
 /// way of bodies from the handlers' memory to the socket. It starts no handler and waits for
@@ -29,19 +29,19 @@ namespace cachey::net {
 /// Frames are made only while the socket takes them, so that nothing piles up here: what a client
 /// does not read stays with the handlers. nghttp2 is never entered from within its callbacks: they
 /// note what came, and nobody is resumed by them at once.
-class Http2Session {
+class Session {
  public:
-  Http2Session(WorkerState& state, ClientSocket& socket);
-  ~Http2Session();
-  Http2Session(const Http2Session&) = delete;
-  Http2Session& operator=(const Http2Session&) = delete;
+  Session(WorkerState& state, ClientSocket& socket);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   // For the connection.
 
   /// Takes bytes as they come from the client, its preface first.
   void receive(std::span<const char> bytes);
   /// The requests whose heads came in whole since the last call.
-  [[nodiscard]] std::vector<std::unique_ptr<Http2Stream>> take_requests();
+  [[nodiscard]] std::vector<std::unique_ptr<Stream>> take_requests();
   /// Until end_batch(), small bodies are copied, to leave together.
   void begin_batch() { batch_ = true; }
   void end_batch();
@@ -69,32 +69,32 @@ class Http2Session {
 
   // For streams.
 
-  [[nodiscard]] Http2Turns& turns() { return turns_; }
-  void submit_head(Http2Stream& stream, const ResponseHead& head, bool ends);
-  void submit_trailers(Http2Stream& stream, std::span<const Field> trailers);
+  [[nodiscard]] Turns& turns() { return turns_; }
+  void submit_head(Stream& stream, const ResponseHead& head, bool ends);
+  void submit_trailers(Stream& stream, std::span<const Field> trailers);
   /// Makes frames of `body` and sends them. Returns how many bytes of it need not stay.
-  [[nodiscard]] size_t offer(Http2Stream& stream, std::span<const iovec> body, size_t bytes);
+  [[nodiscard]] size_t offer(Stream& stream, std::span<const iovec> body, size_t bytes);
   /// offer() would take something.
-  [[nodiscard]] bool takes_body(const Http2Stream& stream) const;
+  [[nodiscard]] bool takes_body(const Stream& stream) const;
   /// As send(), at the end of a batch where there is one.
   void push();
-  void reset(Http2Stream& stream, uint32_t code);
+  void reset(Stream& stream, uint32_t code);
   /// The stream's object is about to go.
-  void forget(Http2Stream& stream);
+  void forget(Stream& stream);
 
   /// How many bytes of body the client lets the stream send now; the second: not regarding what it
   /// lets all streams send.
-  [[nodiscard]] size_t window(const Http2Stream& stream) const;
-  [[nodiscard]] size_t stream_window(const Http2Stream& stream) const;
+  [[nodiscard]] size_t window(const Stream& stream) const;
+  [[nodiscard]] size_t stream_window(const Stream& stream) const;
   [[nodiscard]] uint64_t body_bytes_made() const { return body_bytes_made_; }
 
  private:
-  using Streams = boost::intrusive::list<Http2Stream, boost::intrusive::base_hook<SessionHook>,
+  using Streams = boost::intrusive::list<Stream, boost::intrusive::base_hook<SessionHook>,
                                          boost::intrusive::constant_time_size<false>>;
 
   /// What a handler offers, while it does.
   struct Offering {
-    const Http2Stream* stream = nullptr;
+    const Stream* stream = nullptr;
     std::span<const iovec> parts;
     size_t skip = 0;  // bytes of the first part that are taken
     size_t left = 0;
@@ -115,7 +115,7 @@ class Http2Session {
   ssize_t on_read_body(int32_t stream_id, size_t bytes_max, uint32_t& flags);
   int on_send_body(std::string_view frame_head, size_t bytes);
 
-  [[nodiscard]] Http2Stream* stream_of(int32_t id) const;
+  [[nodiscard]] Stream* stream_of(int32_t id) const;
   [[nodiscard]] bool too_many_streams() const;
   /// From within callbacks: the connection ends, its client does too much of something.
   int calm_down();
@@ -123,21 +123,21 @@ class Http2Session {
 
   WorkerState& state_;
   ClientSocket& socket_;
-  Http2Output output_;
-  Http2Turns turns_;
+  Output output_;
+  Turns turns_;
   size_t memory_ = 0;  // nghttp2's
   nghttp2_mem allocator_;
   nghttp2_session* session_ = nullptr;
   Streams streams_;
   size_t stream_count_ = 0;
-  std::unique_ptr<Http2Stream> incoming_;  // the one whose head is coming in
-  std::vector<std::unique_ptr<Http2Stream>> ready_;
+  std::unique_ptr<Stream> incoming_;  // the one whose head is coming in
+  std::vector<std::unique_ptr<Stream>> ready_;
   Offering offering_;
   uint64_t body_bytes_made_ = 0;
   size_t block_bytes_ = 0;  // encoded, of the head that is coming in
   MonoTime now_;            // of the bytes that are read
-  http2::TokenBucket resets_;
-  http2::TokenBucket chatter_;
+  TokenBucket resets_;
+  TokenBucket chatter_;
   bool greeted_ = false;  // the client's first SETTINGS have come
   bool had_requests_ = false;
   bool batch_ = false;
@@ -146,4 +146,4 @@ class Http2Session {
   bool loop_reads_ = false;
 };
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

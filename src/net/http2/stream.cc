@@ -6,19 +6,19 @@
 #include "base/io_vector.h"
 #include "net/http2/session.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 
-Http2Stream::Http2Stream(WorkerState& state, Http2Session& session, int32_t id)
+Stream::Stream(WorkerState& state, Session& session, int32_t id)
     : state_(state), session_(session), id_(id), head_(state) {
   ++state_.http2_streams;
 }
 
-Http2Stream::~Http2Stream() {
+Stream::~Stream() {
   --state_.http2_streams;
   session_.forget(*this);
 }
 
-void Http2Stream::start(const ResponseHead& head) {
+void Stream::start(const ResponseHead& head) {
   if (stage_ == Stage::kAborted) return;
   CHECK(stage_ == Stage::kIdle);
   stage_ = Stage::kStarted;
@@ -30,7 +30,7 @@ void Http2Stream::start(const ResponseHead& head) {
   if (!lost_) session_.submit_head(*this, head, ends);
 }
 
-size_t Http2Stream::offer(std::span<const iovec> body) {
+size_t Stream::offer(std::span<const iovec> body) {
   if (over()) return 0;
   CHECK(stage_ == Stage::kStarted);
   const size_t offered = total_bytes(body);
@@ -42,7 +42,7 @@ size_t Http2Stream::offer(std::span<const iovec> body) {
   return offered == 0 ? 0 : session_.offer(*this, body, offered);
 }
 
-rt::Task<bool> Http2Stream::writable() {
+rt::Task<bool> Stream::writable() {
   while (!over()) {
     if (session_.takes_body(*this)) co_return true;
     if (!head_made_) session_.push();
@@ -53,7 +53,7 @@ rt::Task<bool> Http2Stream::writable() {
 }
 
 /// Makes frames until `made` holds, which one of this stream's frames brings about.
-rt::Task<bool> Http2Stream::send_until(const bool& made) {
+rt::Task<bool> Stream::send_until(const bool& made) {
   while (!made && !over()) {
     session_.push();
     if (made || over()) break;
@@ -62,13 +62,13 @@ rt::Task<bool> Http2Stream::send_until(const bool& made) {
   co_return made;
 }
 
-rt::Task<bool> Http2Stream::flush() {
+rt::Task<bool> Stream::flush() {
   if (over()) co_return false;
   CHECK(stage_ == Stage::kStarted);
   co_return co_await send_until(head_made_);
 }
 
-rt::Task<bool> Http2Stream::finish(std::span<const Field> trailers) {
+rt::Task<bool> Stream::finish(std::span<const Field> trailers) {
   if (stage_ == Stage::kAborted || (lost_ && !end_made_)) co_return false;
   CHECK(stage_ == Stage::kStarted);
   CHECK(body_left_ == 0 || head_only_);
@@ -78,13 +78,13 @@ rt::Task<bool> Http2Stream::finish(std::span<const Field> trailers) {
   co_return end_made_;
 }
 
-void Http2Stream::abort() {
+void Stream::abort() {
   if (stage_ == Stage::kFinished || stage_ == Stage::kAborted) return;
   stage_ = Stage::kAborted;
   if (!lost_) session_.reset(*this, NGHTTP2_INTERNAL_ERROR);
 }
 
-rt::Task<void> Http2Stream::refuse() {
+rt::Task<void> Stream::refuse() {
   ResponseHead head(head_.refusal_status());
   head.add("Content-Type", "text/plain; charset=utf-8");
   if (head.status() == 503) head.add("Retry-After", "1");
@@ -94,9 +94,9 @@ rt::Task<void> Http2Stream::refuse() {
   if (sent) (void)co_await finish(std::span<const Field>());
 }
 
-void Http2Stream::lose() {
+void Stream::lose() {
   lost_ = true;
   session_.turns().leave(*this);
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

@@ -11,10 +11,10 @@
 #include "net/http2/head.h"
 #include "rt/waiter.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 
-class Http2Session;
-class Http2Turns;
+class Session;
+class Turns;
 
 /// Where a stream stands among all of its session, beside its place among those that wait.
 struct OfSession;
@@ -27,15 +27,15 @@ using TurnHook =
 /// One request of an HTTP/2 connection and the response to it. Made by the session at the head's
 /// first field, handed to the coroutine that answers, and destroyed when that ends; nghttp2's
 /// stream may be gone before or live on a little. The worker's thread.
-class Http2Stream final : public ResponseWriter, public SessionHook, public TurnHook {
+class Stream final : public ResponseWriter, public SessionHook, public TurnHook {
  public:
-  Http2Stream(WorkerState& state, Http2Session& session, int32_t id);
-  ~Http2Stream() override;
-  Http2Stream(const Http2Stream&) = delete;
-  Http2Stream& operator=(const Http2Stream&) = delete;
+  Stream(WorkerState& state, Session& session, int32_t id);
+  ~Stream() override;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
 
   [[nodiscard]] int32_t id() const { return id_; }
-  [[nodiscard]] Http2Head& head() { return head_; }
+  [[nodiscard]] Head& head() { return head_; }
   [[nodiscard]] bool finished() const { return stage_ == Stage::kFinished; }
   /// Answers a head that conclude() refused.
   [[nodiscard]] rt::Task<void> refuse();
@@ -61,16 +61,16 @@ class Http2Stream final : public ResponseWriter, public SessionHook, public Turn
   [[nodiscard]] bool has_trailers() const { return has_trailers_; }
 
  private:
-  friend class Http2Turns;
+  friend class Turns;
   enum class Stage : uint8_t { kIdle, kStarted, kFinished, kAborted };
 
   [[nodiscard]] bool over() const { return stage_ == Stage::kAborted || lost_; }
   [[nodiscard]] rt::Task<bool> send_until(const bool& made);
 
   WorkerState& state_;
-  Http2Session& session_;
+  Session& session_;
   const int32_t id_;
-  Http2Head head_;
+  Head head_;
   uint64_t body_left_ = 0;
   rt::Waiter* waiter_ = nullptr;  // of the coroutine that waits for its turn
   Stage stage_ = Stage::kIdle;
@@ -82,4 +82,4 @@ class Http2Stream final : public ResponseWriter, public SessionHook, public Turn
   bool needs_window_ = false;  // while it waits: for room for body bytes, not for the socket alone
 };
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

@@ -9,7 +9,7 @@
 #include "net/testing/test_http2_client.h"
 #include "net/testing/test_server.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 namespace {
 
 using namespace std::chrono_literals;
@@ -103,4 +103,4 @@ TEST(Http2Times, AClientThatTakesNothingIsBrokenOff) {
 }
 
 }  // namespace
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

@@ -6,20 +6,20 @@
 #include "net/http2/session.h"
 #include "rt/timer_wheel.h"
 
-namespace cachey::net {
+namespace cachey::net::http2 {
 
-bool Http2Turns::free_for(const Http2Stream& stream) const {
-  const uint64_t limit = waiting_.empty() ? http2::kTurnBytes : http2::kRoundBytes;
+bool Turns::free_for(const Stream& stream) const {
+  const uint64_t limit = waiting_.empty() ? kTurnBytes : kRoundBytes;
   if (session_.body_bytes_made() - begun_at_ >= limit) return false;
   return turn_ == &stream || (turn_ == nullptr && waiting_.empty());
 }
 
-void Http2Turns::end_turn() {
+void Turns::end_turn() {
   turn_ = nullptr;
   begun_at_ = session_.body_bytes_made();
 }
 
-rt::Task<bool> Http2Turns::wait(Http2Stream& stream, bool needs_window) {
+rt::Task<bool> Turns::wait(Stream& stream, bool needs_window) {
   rt::Waiter waiter(state_.worker.executor());
   stream.waiter_ = &waiter;
   stream.needs_window_ = needs_window;
@@ -42,21 +42,21 @@ rt::Task<bool> Http2Turns::wait(Http2Stream& stream, bool needs_window) {
   co_return !stalled;
 }
 
-bool Http2Turns::is_blocked(const Http2Stream& stream) const {
+bool Turns::is_blocked(const Stream& stream) const {
   return stream.needs_window_ && session_.window(stream) == 0;
 }
 
 /// Nothing has moved that could let it go on. The connection's window is shared: others may have
 /// used what the client gave.
-bool Http2Turns::is_stalled(const Http2Stream& stream, uint64_t body_bytes_before) const {
+bool Turns::is_stalled(const Stream& stream, uint64_t body_bytes_before) const {
   return is_blocked(stream) &&
          (session_.stream_window(stream) == 0 || session_.body_bytes_made() == body_bytes_before);
 }
 
-bool Http2Turns::give_turn() {
+bool Turns::give_turn() {
   const auto front = blocked_.begin();
   while (!waiting_.empty()) {
-    Http2Stream& stream = waiting_.front();
+    Stream& stream = waiting_.front();
     waiting_.pop_front();
     if (is_blocked(stream)) {
       blocked_.insert(front, stream);  // before those that began to wait later
@@ -70,9 +70,9 @@ bool Http2Turns::give_turn() {
   return false;
 }
 
-void Http2Turns::look_at_windows() {
+void Turns::look_at_windows() {
   for (auto at = blocked_.begin(); at != blocked_.end();) {
-    Http2Stream& stream = *at;
+    Stream& stream = *at;
     if (is_blocked(stream)) {
       ++at;
     } else {
@@ -82,14 +82,14 @@ void Http2Turns::look_at_windows() {
   }
 }
 
-void Http2Turns::leave(Http2Stream& stream) {
+void Turns::leave(Stream& stream) {
   if (turn_ == &stream) turn_ = nullptr;
   stream.TurnHook::unlink();
   resume(stream);
 }
 
-void Http2Turns::resume(Http2Stream& stream) {
+void Turns::resume(Stream& stream) {
   if (stream.waiter_ != nullptr) std::exchange(stream.waiter_, nullptr)->notify();
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::http2

@@ -13,7 +13,7 @@ namespace cachey::net {
 namespace {
 
 std::string pem_of(const std::function<int(BIO*)>& write) {
-  const BioPtr bio(::BIO_new(::BIO_s_mem()));
+  const tls::BioPtr bio(::BIO_new(::BIO_s_mem()));
   CHECK(write(bio.get()) == 1);
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &data);
@@ -34,8 +34,8 @@ void add_extension(X509* certificate, X509* issuer, int id, const char* value) {
   ::X509_EXTENSION_free(extension);
 }
 
-CertificatePtr make_certificate(const char* name, EVP_PKEY* key, int64_t seconds) {
-  CertificatePtr certificate(::X509_new());
+tls::CertificatePtr make_certificate(const char* name, EVP_PKEY* key, int64_t seconds) {
+  tls::CertificatePtr certificate(::X509_new());
   ::X509_set_version(certificate.get(), X509_VERSION_3);
   ::ASN1_INTEGER_set(::X509_get_serialNumber(certificate.get()), 1);
   ::X509_gmtime_adj(::X509_getm_notBefore(certificate.get()), -7200);
@@ -72,8 +72,8 @@ TestAuthority::TestAuthority() : key_(::EVP_EC_gen("P-256")) {
 std::string TestAuthority::certificate() const { return pem_of(certificate_.get()); }
 
 TestIdentity TestAuthority::issue(int64_t seconds) const {
-  const KeyPtr key(::EVP_EC_gen("P-256"));
-  const CertificatePtr made = make_certificate("test", key.get(), seconds);
+  const tls::KeyPtr key(::EVP_EC_gen("P-256"));
+  const tls::CertificatePtr made = make_certificate("test", key.get(), seconds);
   ::X509_set_issuer_name(made.get(), ::X509_get_subject_name(certificate_.get()));
   add_extension(made.get(), certificate_.get(), NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
   CHECK(::X509_sign(made.get(), key_.get(), ::EVP_sha256()) > 0);
@@ -86,7 +86,7 @@ TestIdentity TestAuthority::issue(int64_t seconds) const {
 }
 
 std::string encrypted_key() {
-  const KeyPtr key(::EVP_EC_gen("P-256"));
+  const tls::KeyPtr key(::EVP_EC_gen("P-256"));
   return pem_of([&](BIO* bio) {
     const auto* const passphrase = reinterpret_cast<const unsigned char*>("secret");
     return ::PEM_write_bio_PrivateKey(bio, key.get(), ::EVP_aes_128_cbc(), passphrase, 6, nullptr,

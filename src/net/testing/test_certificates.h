@@ -39,8 +39,8 @@ class TestAuthority {
   [[nodiscard]] TestIdentity issue(int64_t seconds = 3600) const;
 
  private:
-  KeyPtr key_;
-  CertificatePtr certificate_;
+  tls::KeyPtr key_;
+  tls::CertificatePtr certificate_;
 };
 
 /// A key in PEM, encrypted with a passphrase.

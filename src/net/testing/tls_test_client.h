@@ -19,7 +19,7 @@
 
 namespace cachey::net {
 
-using SessionPtr = std::unique_ptr<SSL_SESSION, OpensslDelete<::SSL_SESSION_free>>;
+using SessionPtr = std::unique_ptr<SSL_SESSION, tls::OpensslDelete<::SSL_SESSION_free>>;
 
 struct TlsClientOptions {
   int version = 0;                         ///< TLS1_2_VERSION, ...; 0: the newest
@@ -83,8 +83,8 @@ class TlsTestClient final : public TestClient {
   }
 
  private:
-  static SslContextPtr make_context(const TlsClientOptions& options) {
-    SslContextPtr context(::SSL_CTX_new(::TLS_client_method()));
+  static tls::SslContextPtr make_context(const TlsClientOptions& options) {
+    tls::SslContextPtr context(::SSL_CTX_new(::TLS_client_method()));
     if (options.version != 0) {
       ::SSL_CTX_set_cipher_list(context.get(), "DEFAULT@SECLEVEL=0");  // lets TLS 1.1 be tried
       ::SSL_CTX_set_min_proto_version(context.get(), options.version);
@@ -95,19 +95,20 @@ class TlsTestClient final : public TestClient {
                                                static_cast<uint8_t>(options.fragment));
     }
     if (!options.trusted.empty()) {
-      const BioPtr bio(
+      const tls::BioPtr bio(
           ::BIO_new_mem_buf(options.trusted.data(), static_cast<int>(options.trusted.size())));
-      const CertificatePtr trusted(::PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+      const tls::CertificatePtr trusted(::PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
       ::X509_STORE_add_cert(::SSL_CTX_get_cert_store(context.get()), trusted.get());
       ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
     }
     if (options.identity != nullptr) {
       const std::string& text = options.identity->certificate;
-      const BioPtr bio(::BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-      const CertificatePtr shown(::PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+      const tls::BioPtr bio(::BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+      const tls::CertificatePtr shown(::PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
       const std::string& key_text = options.identity->key;
-      const BioPtr key_bio(::BIO_new_mem_buf(key_text.data(), static_cast<int>(key_text.size())));
-      const KeyPtr key(::PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, nullptr));
+      const tls::BioPtr key_bio(
+          ::BIO_new_mem_buf(key_text.data(), static_cast<int>(key_text.size())));
+      const tls::KeyPtr key(::PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, nullptr));
       ::SSL_CTX_use_certificate(context.get(), shown.get());
       ::SSL_CTX_use_PrivateKey(context.get(), key.get());
     }
@@ -120,16 +121,16 @@ class TlsTestClient final : public TestClient {
     if (sent == 0 && data) ++static_cast<TlsTestClient*>(self)->records_;
   }
 
-  SslContextPtr context_;
-  SslPtr ssl_;
+  tls::SslContextPtr context_;
+  tls::SslPtr ssl_;
   bool agreed_ = false;
   int records_ = 0;
 };
 
 /// A client's first record.
 inline std::string client_hello() {
-  const SslContextPtr context(::SSL_CTX_new(::TLS_client_method()));
-  const SslPtr ssl(::SSL_new(context.get()));
+  const tls::SslContextPtr context(::SSL_CTX_new(::TLS_client_method()));
+  const tls::SslPtr ssl(::SSL_new(context.get()));
   BIO* const out = ::BIO_new(::BIO_s_mem());
   ::SSL_set_bio(ssl.get(), ::BIO_new(::BIO_s_mem()), out);
   ::SSL_connect(ssl.get());
@@ -140,10 +141,10 @@ inline std::string client_hello() {
 
 /// The config of a server with a self-signed certificate.
 inline ServerConfig tls_config() {
-  TlsConfig tls;
+  tls::Config tls;
   tls.self_signed = true;
   ServerConfig config;
-  config.tls = TlsContexts::load(tls).value();
+  config.tls = tls::Contexts::load(tls).value();
   return config;
 }
 

@@ -2,11 +2,11 @@
 
 #include <string>
 
-namespace cachey::net {
+namespace cachey::net::tls {
 
 /// What a server that speaks TLS shows its clients, and asks of them. Either both files or
 /// `self_signed`.
-struct TlsConfig {
+struct Config {
   std::string cert_file;     ///< PEM: the certificate, then those between it and its authority
   std::string key_file;      ///< PEM, without a passphrase
   bool self_signed = false;  ///< a certificate for localhost, made anew with each load
@@ -15,4 +15,4 @@ struct TlsConfig {
   [[nodiscard]] bool enabled() const { return self_signed || !cert_file.empty(); }
 };
 
-}  // namespace cachey::net
+}  // namespace cachey::net::tls

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "net/tls/identity.h"
 
-namespace cachey::net {
+namespace cachey::net::tls {
 namespace {
 
 // AES-128 first: the cheapest where both sides have instructions for it. A client that has none
@@ -61,7 +61,7 @@ bool set_protocols(SSL_CTX* context) {
          ::SSL_CTX_set_max_early_data(context, 0) == 1;
 }
 
-bool use_identity(SSL_CTX* context, const TlsIdentity& identity) {
+bool use_identity(SSL_CTX* context, const Identity& identity) {
   if (::SSL_CTX_use_certificate(context, identity.certificate.get()) != 1) return false;
   for (const CertificatePtr& between : identity.chain) {
     if (::SSL_CTX_add1_chain_cert(context, between.get()) != 1) return false;
@@ -90,7 +90,7 @@ Result<void> verify_clients(SSL_CTX* context, const std::string& file) {
   return openssl_fault(fmt::format("the client CA file {} cannot be used", log::quoted(file)));
 }
 
-void log_identity(const TlsIdentity& identity) {
+void log_identity(const Identity& identity) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int length = 0;
   ::X509_digest(identity.certificate.get(), ::EVP_sha256(), digest.data(), &length);
@@ -101,16 +101,16 @@ void log_identity(const TlsIdentity& identity) {
 
 }  // namespace
 
-Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsConfig& config,
-                                                           std::shared_ptr<TicketKeys> keys) {
+Result<std::shared_ptr<const Context>> Context::load(const Config& config,
+                                                     std::shared_ptr<TicketKeys> keys) {
   if (config.self_signed ? !config.cert_file.empty() || !config.key_file.empty()
                          : config.cert_file.empty() || config.key_file.empty()) {
     return fail(ErrorKind::kBadRequest,
                 "TLS needs a certificate and its key, or else a self-signed one");
   }
-  const Result<TlsIdentity> identity = config.self_signed
-                                           ? make_self_signed_identity()
-                                           : load_identity(config.cert_file, config.key_file);
+  const Result<Identity> identity = config.self_signed
+                                        ? make_self_signed_identity()
+                                        : load_identity(config.cert_file, config.key_file);
   if (!identity) return std::unexpected(identity.error());
   ::ERR_clear_error();
   SslContextPtr context(::SSL_CTX_new(::TLS_server_method()));
@@ -125,28 +125,28 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsConfig& conf
   if (!verified) return std::unexpected(verified.error());
   use_ticket_keys(context.get(), *keys);
   log_identity(*identity);
-  return std::shared_ptr<const TlsContext>(
-      new TlsContext(std::move(context), !config.client_ca_file.empty(), std::move(keys)));
+  return std::shared_ptr<const Context>(
+      new Context(std::move(context), !config.client_ca_file.empty(), std::move(keys)));
 }
 
-Result<std::shared_ptr<TlsContexts>> TlsContexts::load(TlsConfig config) {
-  auto contexts = std::make_shared<TlsContexts>(std::move(config));
+Result<std::shared_ptr<Contexts>> Contexts::load(Config config) {
+  auto contexts = std::make_shared<Contexts>(std::move(config));
   const Result<void> loaded = contexts->reload();
   if (!loaded) return std::unexpected(loaded.error());
   return contexts;
 }
 
-Result<void> TlsContexts::reload() {
-  Result<std::shared_ptr<const TlsContext>> next = TlsContext::load(config_, keys_);
+Result<void> Contexts::reload() {
+  Result<std::shared_ptr<const Context>> next = Context::load(config_, keys_);
   if (!next) return std::unexpected(next.error());
   MutexLock lock(mutex_);
   current_ = std::move(*next);
   return {};
 }
 
-std::shared_ptr<const TlsContext> TlsContexts::current() const {
+std::shared_ptr<const Context> Contexts::current() const {
   MutexLock lock(mutex_);
   return current_;
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::tls

@@ -9,24 +9,24 @@
 #include "net/tls/openssl_ptr.h"
 #include "net/tls/ticket_keys.h"
 
-namespace cachey::net {
+namespace cachey::net::tls {
 
-/// One load of a TlsConfig: certificate, key, authorities, protocols and ciphers. Immutable; any
+/// One load of a Config: certificate, key, authorities, protocols and ciphers. Immutable; any
 /// thread. Kept alive by the connections that began with it.
 ///
 /// TLS 1.2 and 1.3 with forward secrecy; no renegotiation, no compression, no early data. A session
 /// is resumed only where the client authorities are those it was verified against.
-class TlsContext {
+class Context {
  public:
-  [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> load(
-      const TlsConfig& config, std::shared_ptr<TicketKeys> keys);
+  [[nodiscard]] static Result<std::shared_ptr<const Context>> load(
+      const Config& config, std::shared_ptr<TicketKeys> keys);
 
   /// Null where there is no memory.
   [[nodiscard]] SslPtr make_ssl() const { return SslPtr(::SSL_new(context_.get())); }
   [[nodiscard]] bool verifies_clients() const { return verifies_clients_; }
 
  private:
-  TlsContext(SslContextPtr context, bool verifies_clients, std::shared_ptr<TicketKeys> keys)
+  Context(SslContextPtr context, bool verifies_clients, std::shared_ptr<TicketKeys> keys)
       : keys_(std::move(keys)), context_(std::move(context)), verifies_clients_(verifies_clients) {}
 
   const std::shared_ptr<TicketKeys> keys_;
@@ -36,21 +36,21 @@ class TlsContext {
 
 /// The context that new connections begin with, exchanged by a reload; connections that are open
 /// keep what they began with. Shared by servers and their workers; any thread.
-class TlsContexts {
+class Contexts {
  public:
-  [[nodiscard]] static Result<std::shared_ptr<TlsContexts>> load(TlsConfig config);
+  [[nodiscard]] static Result<std::shared_ptr<Contexts>> load(Config config);
 
-  explicit TlsContexts(TlsConfig config) : config_(std::move(config)) {}
+  explicit Contexts(Config config) : config_(std::move(config)) {}
 
   /// Reads the files again. Where that fails, all stays as it was.
   [[nodiscard]] Result<void> reload() EXCLUDES(mutex_);
-  [[nodiscard]] std::shared_ptr<const TlsContext> current() const EXCLUDES(mutex_);
+  [[nodiscard]] std::shared_ptr<const Context> current() const EXCLUDES(mutex_);
 
  private:
-  const TlsConfig config_;
+  const Config config_;
   const std::shared_ptr<TicketKeys> keys_ = std::make_shared<TicketKeys>();
   mutable Mutex mutex_;
-  std::shared_ptr<const TlsContext> current_ GUARDED_BY(mutex_);
+  std::shared_ptr<const Context> current_ GUARDED_BY(mutex_);
 };
 
-}  // namespace cachey::net
+}  // namespace cachey::net::tls

@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 
-namespace cachey::net {
+namespace cachey::net::tls {
 namespace {
 
 constexpr int64_t kSecondsPerDay = 86'400;
@@ -130,7 +130,7 @@ std::string openssl_reason() {
   return reason != nullptr ? reason : "unknown";
 }
 
-Result<TlsIdentity> load_identity(const std::string& cert_file, const std::string& key_file) {
+Result<Identity> load_identity(const std::string& cert_file, const std::string& key_file) {
   constexpr std::string_view kWhat = "TLS certificate";
   const Result<std::string> text = read_pem(kWhat, cert_file);
   if (!text) return std::unexpected(text.error());
@@ -141,7 +141,7 @@ Result<TlsIdentity> load_identity(const std::string& cert_file, const std::strin
   Result<KeyPtr> key = read_key(key_file, *key_text);
   ::OPENSSL_cleanse(key_text->data(), key_text->size());
   if (!key) return std::unexpected(key.error());
-  TlsIdentity identity;
+  Identity identity;
   identity.certificate = std::move(certificates->front());
   certificates->erase(certificates->begin());
   identity.chain = std::move(*certificates);
@@ -154,8 +154,8 @@ Result<TlsIdentity> load_identity(const std::string& cert_file, const std::strin
   return identity;
 }
 
-Result<TlsIdentity> make_self_signed_identity() {
-  TlsIdentity identity;
+Result<Identity> make_self_signed_identity() {
+  Identity identity;
   identity.key.reset(::EVP_EC_gen("P-256"));
   identity.certificate.reset(::X509_new());
   if (!identity.key || !identity.certificate ||
@@ -178,4 +178,4 @@ Result<ClientAuthorities> load_client_authorities(const std::string& file) {
   return authorities;
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::tls

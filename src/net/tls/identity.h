@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "net/tls/openssl_ptr.h"
 
-namespace cachey::net {
+namespace cachey::net::tls {
 
 /// Larger files are refused: what a handshake sends must fit one worker's scratch memory.
 inline constexpr size_t kPemBytesMax = size_t{128} << 10;
@@ -17,7 +17,7 @@ inline constexpr size_t kPemBytesMax = size_t{128} << 10;
 inline constexpr int64_t kSelfSignedDays = 90;
 
 /// What a server proves itself with.
-struct TlsIdentity {
+struct Identity {
   CertificatePtr certificate;
   std::vector<CertificatePtr> chain;  ///< between it and its authority
   KeyPtr key;
@@ -31,15 +31,15 @@ struct ClientAuthorities {
 
 /// Every fault is one line that names the file. A certificate that has expired is loaded, with a
 /// warning in the log: clients will say the rest.
-[[nodiscard]] Result<TlsIdentity> load_identity(const std::string& cert_file,
-                                                const std::string& key_file);
+[[nodiscard]] Result<Identity> load_identity(const std::string& cert_file,
+                                             const std::string& key_file);
 
 /// A new key (P-256) and a certificate for localhost, 127.0.0.1 and ::1 that nobody has signed.
-[[nodiscard]] Result<TlsIdentity> make_self_signed_identity();
+[[nodiscard]] Result<Identity> make_self_signed_identity();
 
 [[nodiscard]] Result<ClientAuthorities> load_client_authorities(const std::string& file);
 
 /// OpenSSL's word for what went wrong last on this thread.
 [[nodiscard]] std::string openssl_reason();
 
-}  // namespace cachey::net
+}  // namespace cachey::net::tls

@@ -7,12 +7,12 @@
 #include "net/testing/test_certificates.h"
 #include "net/tls/context.h"
 
-namespace cachey::net {
+namespace cachey::net::tls {
 namespace {
 
 /// The line that loading `config` fails with; empty where it does not.
-std::string fault_of(const TlsConfig& config) {
-  const auto loaded = TlsContexts::load(config);
+std::string fault_of(const Config& config) {
+  const auto loaded = Contexts::load(config);
   return loaded ? std::string() : loaded.error().message();
 }
 
@@ -70,7 +70,7 @@ TEST(TlsIdentity, EveryFaultHasALineThatNamesTheFile) {
     EXPECT_EQ(fault_of({.cert_file = c.cert, .key_file = c.key, .client_ca_file = c.clients}),
               c.fault);
   }
-  TlsConfig both;
+  Config both;
   both.cert_file = cert;
   both.self_signed = true;
   EXPECT_EQ(fault_of(both), "TLS needs a certificate and its key, or else a self-signed one");
@@ -89,13 +89,13 @@ TEST(TlsIdentity, AChainIsLoadedWithTheCertificate) {
   const TestAuthority authority;
   const TestIdentity identity = authority.issue();
   const std::string cert = files.write("cert", identity.certificate + authority.certificate());
-  const Result<TlsIdentity> loaded = load_identity(cert, files.write("key", identity.key));
+  const Result<Identity> loaded = load_identity(cert, files.write("key", identity.key));
   ASSERT_TRUE(loaded);
   EXPECT_EQ(loaded->chain.size(), 1u);
 }
 
 TEST(TlsIdentity, ASelfSignedOneIsForThisHostAndForAWhile) {
-  const Result<TlsIdentity> made = make_self_signed_identity();
+  const Result<Identity> made = make_self_signed_identity();
   ASSERT_TRUE(made);
   X509* const certificate = made->certificate.get();
   for (const char* name : {"127.0.0.1", "::1"}) {
@@ -111,4 +111,4 @@ TEST(TlsIdentity, ASelfSignedOneIsForThisHostAndForAWhile) {
 }
 
 }  // namespace
-}  // namespace cachey::net
+}  // namespace cachey::net::tls

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-namespace cachey::net {
+namespace cachey::net::tls {
 
 template <auto kFree>
 struct OpensslDelete {
@@ -22,4 +22,4 @@ using CertificatePtr = std::unique_ptr<X509, OpensslDelete<::X509_free>>;
 using SslContextPtr = std::unique_ptr<SSL_CTX, OpensslDelete<::SSL_CTX_free>>;
 using SslPtr = std::unique_ptr<SSL, OpensslDelete<::SSL_free>>;
 
-}  // namespace cachey::net
+}  // namespace cachey::net::tls

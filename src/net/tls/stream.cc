@@ -10,18 +10,18 @@
 #include "base/log.h"
 #include "net/tls/identity.h"
 
-namespace cachey::net {
+namespace cachey::net::tls {
 namespace {
 
 /// Pending ciphertext past this is no response but what the client makes OpenSSL say.
-constexpr size_t kPendingBytesMax = 2 * TlsWorker::kWindowMax;
+constexpr size_t kPendingBytesMax = 2 * Worker::kWindowMax;
 
 bool would_block(int error) { return error == EAGAIN || error == EINTR; }
 
 }  // namespace
 
 /// A place in a list of parts.
-class TlsStream::Parts {
+class Stream::Parts {
  public:
   explicit Parts(std::span<const iovec> parts) : parts_(parts) { skip_empty(); }
 
@@ -61,13 +61,13 @@ class TlsStream::Parts {
   size_t done_ = 0;  // of the first
 };
 
-TlsStream::~TlsStream() {
+Stream::~Stream() {
   end_handshake();
   set_pending(Buffer());
   if (ssl_) worker_.hold(-kIdleBytes);
 }
 
-const BIO_METHOD* TlsStream::transport() {
+const BIO_METHOD* Stream::transport() {
   static const BIO_METHOD* const method = [] {
     BIO_METHOD* const made =
         ::BIO_meth_new(::BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "cachey client");
@@ -81,23 +81,23 @@ const BIO_METHOD* TlsStream::transport() {
   return method;
 }
 
-int TlsStream::on_read(BIO* bio, char* into, int bytes) {
-  const auto* const self = static_cast<const TlsStream*>(::BIO_get_data(bio));
+int Stream::on_read(BIO* bio, char* into, int bytes) {
+  const auto* const self = static_cast<const Stream*>(::BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   const ssize_t n = ::recv(self->socket_, into, static_cast<size_t>(bytes), MSG_DONTWAIT);
   if (n < 0 && would_block(errno)) BIO_set_retry_read(bio);
   return static_cast<int>(n);
 }
 
-int TlsStream::on_write(BIO* bio, const char* from, int bytes) {
-  const auto* const self = static_cast<const TlsStream*>(::BIO_get_data(bio));
+int Stream::on_write(BIO* bio, const char* from, int bytes) {
+  const auto* const self = static_cast<const Stream*>(::BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
   return self->worker_.put_output(std::span(from, static_cast<size_t>(bytes))) ? bytes : -1;
 }
 
 /// Looks at the client's first byte, and makes OpenSSL's part. False: nothing has come, or the
 /// handshake fails.
-bool TlsStream::begin() {
+bool Stream::begin() {
   char first = 0;
   const ssize_t n = ::recv(socket_, &first, 1, MSG_DONTWAIT | MSG_PEEK);
   if (n < 0 && would_block(errno)) return false;
@@ -125,7 +125,7 @@ bool TlsStream::begin() {
   return true;
 }
 
-TlsStream::Step TlsStream::handshake() {
+Stream::Step Stream::handshake() {
   if (!ssl_ && !begin()) return broken_ ? Step::kFailed : Step::kWaits;
   worker_.clear_output();
   ::ERR_clear_error();
@@ -139,43 +139,43 @@ TlsStream::Step TlsStream::handshake() {
   return fail_handshake(reason);
 }
 
-TlsStream::Step TlsStream::finish_handshake() {
+Stream::Step Stream::finish_handshake() {
   if (broken_) return fail_handshake("the client has gone");
   if (!client_is_verified()) return fail_handshake("the resumed session's certificate has expired");
   end_handshake();
   return Step::kDone;
 }
 
-TlsStream::Step TlsStream::fail_handshake(std::string_view reason) {
+Stream::Step Stream::fail_handshake(std::string_view reason) {
   log::debug("TLS handshake failed", {{"reason", reason}});
   end_handshake();
   broken_ = true;
   // What crossed our alert must not make a reset of the close: that would overtake it.
   (void)::shutdown(socket_, SHUT_WR);
-  (void)::recv(socket_, nullptr, TlsWorker::kWindowMax, MSG_DONTWAIT | MSG_TRUNC);
+  (void)::recv(socket_, nullptr, Worker::kWindowMax, MSG_DONTWAIT | MSG_TRUNC);
   return Step::kFailed;
 }
 
-void TlsStream::end_handshake() {
+void Stream::end_handshake() {
   if (std::exchange(in_handshake_, false)) worker_.end_handshake();
 }
 
 /// A resumed session has been verified when it was made; its certificate may have expired since.
-bool TlsStream::client_is_verified() const {
+bool Stream::client_is_verified() const {
   if (!context_->verifies_clients()) return true;
   const X509* const certificate = ::SSL_get0_peer_certificate(ssl_.get());
   return certificate != nullptr && ::SSL_get_verify_result(ssl_.get()) == X509_V_OK &&
          ::X509_cmp_current_time(::X509_get0_notAfter(certificate)) > 0;
 }
 
-std::string_view TlsStream::alpn() const {
+std::string_view Stream::alpn() const {
   const unsigned char* name = nullptr;
   unsigned int length = 0;
   ::SSL_get0_alpn_selected(ssl_.get(), &name, &length);
   return {reinterpret_cast<const char*>(name), length};
 }
 
-std::optional<size_t> TlsStream::receive(std::span<char> into) {
+std::optional<size_t> Stream::receive(std::span<char> into) {
   if (broken_) return 0;
   worker_.clear_output();
   ::ERR_clear_error();
@@ -191,26 +191,26 @@ std::optional<size_t> TlsStream::receive(std::span<char> into) {
   return 0;
 }
 
-bool TlsStream::has_input() const {
+bool Stream::has_input() const {
   return !broken_ && !starved_ && ssl_ && ::SSL_has_pending(ssl_.get()) == 1;
 }
 
-size_t TlsStream::send(std::span<const iovec> parts, size_t bytes) {
+size_t Stream::send(std::span<const iovec> parts, size_t bytes) {
   if (broken_ || !flush()) return 0;
   Parts left(parts);
   size_t taken = 0;
   while (taken < bytes && taken < kTurnBytes) {
     worker_.clear_output();
-    const size_t budget = worker_.much_pending() ? TlsWorker::kRecordBytes : window_;
+    const size_t budget = worker_.much_pending() ? Worker::kRecordBytes : window_;
     const size_t encrypted = encrypt(left, budget);
     taken += encrypted;
     // What the kernel takes at a time says how much to encrypt for it, so that little is pending
     // for a slow client.
     if (!put_out()) {
-      window_ = std::max(window_ / 2, TlsWorker::kRecordBytes);
+      window_ = std::max(window_ / 2, Worker::kRecordBytes);
       break;
     }
-    if (encrypted == window_) window_ = std::min(2 * window_, TlsWorker::kWindowMax);
+    if (encrypted == window_) window_ = std::min(2 * window_, Worker::kWindowMax);
     if (broken_) break;
   }
   return taken;
@@ -218,19 +218,18 @@ size_t TlsStream::send(std::span<const iovec> parts, size_t bytes) {
 
 /// Encrypts up to `budget` bytes, in full records where there is enough: small parts are put
 /// together, large ones are taken from where they are.
-size_t TlsStream::encrypt(Parts& parts, size_t budget) {
+size_t Stream::encrypt(Parts& parts, size_t budget) {
   size_t taken = 0;
   while (taken < budget && !parts.empty() && !broken_) {
     const size_t room = budget - taken;
     std::span<const char> plaintext = parts.front().first(std::min(parts.front().size(), room));
     if (parts.last()) {
       parts.consume(plaintext.size());
-    } else if (plaintext.size() >= TlsWorker::kRecordBytes) {
-      plaintext = plaintext.first(plaintext.size() - plaintext.size() % TlsWorker::kRecordBytes);
+    } else if (plaintext.size() >= Worker::kRecordBytes) {
+      plaintext = plaintext.first(plaintext.size() - plaintext.size() % Worker::kRecordBytes);
       parts.consume(plaintext.size());
     } else {
-      const std::span<char> record =
-          worker_.record().first(std::min(room, TlsWorker::kRecordBytes));
+      const std::span<char> record = worker_.record().first(std::min(room, Worker::kRecordBytes));
       plaintext = record.first(parts.gather(record));
     }
     if (seal(plaintext)) taken += plaintext.size();
@@ -238,7 +237,7 @@ size_t TlsStream::encrypt(Parts& parts, size_t budget) {
   return taken;
 }
 
-bool TlsStream::seal(std::span<const char> plaintext) {
+bool Stream::seal(std::span<const char> plaintext) {
   ::ERR_clear_error();
   size_t written = 0;
   broken_ = ::SSL_write_ex(ssl_.get(), plaintext.data(), plaintext.size(), &written) != 1;
@@ -247,7 +246,7 @@ bool TlsStream::seal(std::span<const char> plaintext) {
 
 /// Gives the scratch memory's ciphertext to the kernel, behind what is pending. False: some is
 /// pending now.
-bool TlsStream::put_out() {
+bool Stream::put_out() {
   std::span<const char> out = worker_.output();
   if (pending_.empty()) out = out.subspan(give_to_kernel(out));
   if (broken_ || out.empty()) return pending_.empty();
@@ -262,14 +261,14 @@ bool TlsStream::put_out() {
   return false;
 }
 
-bool TlsStream::flush() {
+bool Stream::flush() {
   if (pending_.empty()) return true;
   pending_.consume(give_to_kernel(pending_.bytes()));
   if (pending_.empty()) set_pending(Buffer());
   return pending_.empty();
 }
 
-size_t TlsStream::give_to_kernel(std::span<const char> bytes) {
+size_t Stream::give_to_kernel(std::span<const char> bytes) {
   if (bytes.empty() || broken_) return 0;
   const ssize_t n = ::send(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (n >= 0) return static_cast<size_t>(n);
@@ -277,13 +276,13 @@ size_t TlsStream::give_to_kernel(std::span<const char> bytes) {
   return 0;
 }
 
-void TlsStream::set_pending(Buffer buffer) {
+void Stream::set_pending(Buffer buffer) {
   worker_.add_pending(static_cast<int64_t>(buffer.capacity()) -
                       static_cast<int64_t>(pending_.capacity()));
   pending_ = std::move(buffer);
 }
 
-void TlsStream::end_sending() {
+void Stream::end_sending() {
   if (broken_ || !ssl_ || ::SSL_is_init_finished(ssl_.get()) == 0 || !flush()) return;
   worker_.clear_output();
   ::ERR_clear_error();
@@ -291,4 +290,4 @@ void TlsStream::end_sending() {
   (void)put_out();
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::tls

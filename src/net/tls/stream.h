@@ -14,14 +14,14 @@
 #include "net/tls/openssl_ptr.h"
 #include "net/tls/worker.h"
 
-namespace cachey::net {
+namespace cachey::net::tls {
 
 /// The TLS of one connection, between the plaintext of those above and a socket that somebody else
 /// owns: calls that never block and never wait. Reads the socket straight into OpenSSL's record
 /// buffer. Writes through the worker's scratch memory, many records to a sendmsg; what the kernel
 /// does not take is pending, and goes before anything else. Owned by the ClientSocket; its worker's
 /// thread.
-class TlsStream {
+class Stream {
  public:
   enum class Step : uint8_t { kDone, kWaits, kFailed };
 
@@ -31,10 +31,10 @@ class TlsStream {
   static constexpr int64_t kIdleBytes = 14'000;
 
   /// `socket`: open as long as this is used.
-  TlsStream(TlsWorker& worker, int socket) : worker_(worker), socket_(socket) {}
-  ~TlsStream();
-  TlsStream(const TlsStream&) = delete;
-  TlsStream& operator=(const TlsStream&) = delete;
+  Stream(Worker& worker, int socket) : worker_(worker), socket_(socket) {}
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
 
   /// As far as it gets with what has come in. kWaits: again, when the socket is readable.
   [[nodiscard]] Step handshake();
@@ -83,12 +83,12 @@ class TlsStream {
   [[nodiscard]] size_t give_to_kernel(std::span<const char> bytes);
   void set_pending(Buffer buffer);
 
-  TlsWorker& worker_;
+  Worker& worker_;
   const int socket_;
-  std::shared_ptr<const TlsContext> context_;  // from the first byte on
+  std::shared_ptr<const Context> context_;  // from the first byte on
   SslPtr ssl_;
   Buffer pending_;
-  size_t window_ = TlsWorker::kRecordBytes;  // for the next sendmsg
+  size_t window_ = Worker::kRecordBytes;  // for the next sendmsg
   bool begun_ = false;
   bool in_handshake_ = false;  // counted by the worker
   bool met_plain_http_ = false;
@@ -96,4 +96,4 @@ class TlsStream {
   bool broken_ = false;
 };
 
-}  // namespace cachey::net
+}  // namespace cachey::net::tls

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace cachey::net {
+namespace cachey::net::tls {
 namespace {
 
 /// What OpenSSL's callback returns.
@@ -97,4 +97,4 @@ void use_ticket_keys(SSL_CTX* context, TicketKeys& keys) {
   ::SSL_CTX_set_timeout(context, std::chrono::seconds(TicketKeys::kSealingTime).count());
 }
 
-}  // namespace cachey::net
+}  // namespace cachey::net::tls

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 
-namespace cachey::net {
+namespace cachey::net::tls {
 
 /// What a session ticket is sealed with. Wiped when it goes.
 struct TicketKey {
@@ -49,4 +49,4 @@ class TicketKeys {
 /// Has `context` seal and open its tickets with `keys`, which must outlive its connections.
 void use_ticket_keys(SSL_CTX* context, TicketKeys& keys);
 
-}  // namespace cachey::net
+}  // namespace cachey::net::tls

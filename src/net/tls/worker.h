@@ -11,11 +11,11 @@
 #include "net/tls/context.h"
 #include "net/tls/identity.h"
 
-namespace cachey::net {
+namespace cachey::net::tls {
 
 /// What the TLS connections of one worker share: where they encrypt to, and what they hold
 /// together. The worker's thread.
-class TlsWorker {
+class Worker {
  public:
   /// Of a full record's plaintext, as the protocol has it.
   static constexpr size_t kRecordBytes = size_t{16} << 10;
@@ -27,13 +27,13 @@ class TlsWorker {
   /// Handshakes that have begun and not ended; past it new ones are closed.
   static constexpr size_t kHandshakesMax = 1024;
 
-  TlsWorker(std::shared_ptr<TlsContexts> contexts, std::function<void(int64_t)> charge)
+  Worker(std::shared_ptr<Contexts> contexts, std::function<void(int64_t)> charge)
       : contexts_(std::move(contexts)),
         charge_(std::move(charge)),
         record_(std::make_unique_for_overwrite<char[]>(kRecordBytes)),
         output_(std::make_unique_for_overwrite<char[]>(kOutputBytes)) {}
 
-  [[nodiscard]] std::shared_ptr<const TlsContext> context() const { return contexts_->current(); }
+  [[nodiscard]] std::shared_ptr<const Context> context() const { return contexts_->current(); }
 
   /// Scratch memory, good until the next call of the worker: a record's plaintext, and ciphertext.
   [[nodiscard]] std::span<char> record() { return {record_.get(), kRecordBytes}; }
@@ -71,7 +71,7 @@ class TlsWorker {
       kWindowMax + (kWindowMax / kFragmentMin + 1) * kRecordGrowth;
   static_assert(kPemBytesMax < kOutputBytes);
 
-  const std::shared_ptr<TlsContexts> contexts_;
+  const std::shared_ptr<Contexts> contexts_;
   const std::function<void(int64_t)> charge_;
   std::unique_ptr<char[]> record_;
   std::unique_ptr<char[]> output_;
@@ -80,4 +80,4 @@ class TlsWorker {
   size_t handshakes_ = 0;
 };
 
-}  // namespace cachey::net
+}  // namespace cachey::net::tls
