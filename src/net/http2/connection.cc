@@ -16,8 +16,11 @@
 namespace cachey::net::http2 {
 
 Connection::Connection(WorkerState& state, ClientSocket& socket)
-    : net::Connection(state, socket), session_(state, socket), tasks_(state.worker.executor()) {
-  if (state_.draining) session_.announce_end();
+    : net::Connection(state, socket),
+      session_(state, socket),
+      sending_(session_.sending()),
+      tasks_(state.worker.executor()) {
+  if (state_.draining) sending_.announce_end();
 }
 
 Connection::~Connection() {
@@ -35,17 +38,17 @@ rt::Task<void> Connection::run(Buffer received) {
         socket_.break_off();
         break;
       }
-    } else if (session_.turns().give_turn()) {
+    } else if (sending_.turns().give_turn()) {
       co_await rt::asio::post(state_.worker.executor(), rt::kAwait);
     } else {
       limit_reading();
-      session_.set_loop_reads(true);
+      sending_.loop().begin_wait();
       (void)co_await socket_.readable();
-      session_.set_loop_reads(false);
+      sending_.loop().end_wait();
       socket_.stop_waiting();
       if (socket_.take_expired()) look_at_time();
     }
-    session_.turns().end_turn();
+    sending_.turns().end_turn();
     if (!take_bytes()) break;
     work();
   }
@@ -54,11 +57,11 @@ rt::Task<void> Connection::run(Buffer received) {
 
 bool Connection::goes_on() {
   if (socket_.broken()) return false;
-  if (state_.draining && session_.had_requests() && !session_.has_streams()) {
-    session_.terminate(NGHTTP2_NO_ERROR);
-    session_.send();
+  if (state_.draining && session_.had_requests() && sending_.count() == 0) {
+    sending_.terminate(NGHTTP2_NO_ERROR);
+    sending_.send();
   }
-  return session_.alive();
+  return sending_.alive();
 }
 
 /// Reads what has come in. False: the client has ended.
@@ -81,7 +84,7 @@ void Connection::work() {
     head_deadline_.reset();
     idle_deadline_.reset();
   }
-  session_.begin_batch();
+  sending_.begin_batch();
   for (std::unique_ptr<Stream>& request : requests) {
     if (request->lost()) continue;  // taken back already
     if (request->head().conclude(socket_.peer())) {
@@ -89,7 +92,7 @@ void Connection::work() {
     }
     tasks_.spawn(answer(std::move(request)));
   }
-  session_.end_batch();
+  sending_.end_batch();
   charge();
 }
 
@@ -120,7 +123,7 @@ void Connection::limit_reading() {
   } else if (!head_deadline_) {
     head_deadline_ = now + state_.config.head_timeout;
   }
-  if (session_.has_streams()) {
+  if (sending_.count() != 0) {
     idle_deadline_.reset();
   } else if (!idle_deadline_) {
     if (state_.draining) {
@@ -137,17 +140,17 @@ void Connection::limit_reading() {
 void Connection::look_at_time() {
   const MonoTime now = state_.worker.timers().now();
   if (head_deadline_ && now >= *head_deadline_) {
-    session_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
+    sending_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);
   } else if (idle_deadline_ && now >= *idle_deadline_) {
-    session_.terminate(NGHTTP2_NO_ERROR);
+    sending_.terminate(NGHTTP2_NO_ERROR);
   }
 }
 
 void Connection::drain() {
   idle_deadline_.reset();
-  session_.announce_end();
-  session_.send();
-  session_.wake_loop();
+  sending_.announce_end();
+  sending_.send();
+  sending_.loop().wake();
 }
 
 /// Tells the process's memory budget, not for every few bytes.

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "net/connection/connection.h"
 #include "net/http/buffer.h"
+#include "net/http2/sending.h"
 #include "net/http2/session.h"
 #include "net/http2/stream.h"
 #include "rt/task_group.h"
@@ -43,6 +44,7 @@ class Connection final : public net::Connection {
   [[nodiscard]] rt::Task<void> end();
 
   Session session_;
+  Sending& sending_;  // the session's
   rt::TaskGroup tasks_;
   std::optional<MonoTime> head_deadline_;  // for what the client owes
   std::optional<MonoTime> idle_deadline_;  // for its next request

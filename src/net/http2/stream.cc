@@ -4,18 +4,19 @@
 
 #include "base/check.h"
 #include "base/io_vector.h"
-#include "net/http2/session.h"
+#include "net/http/buffer.h"
 
 namespace cachey::net::http2 {
 
-Stream::Stream(WorkerState& state, Session& session, int32_t id)
-    : state_(state), session_(session), id_(id), head_(state) {
+Stream::Stream(WorkerState& state, Sending& sending, int32_t id)
+    : state_(state), sending_(sending), response_(id), head_(state) {
   ++state_.http2_streams;
+  sending_.add(response_);
 }
 
 Stream::~Stream() {
   --state_.http2_streams;
-  session_.forget(*this);
+  sending_.remove(response_);
 }
 
 void Stream::start(const ResponseHead& head) {
@@ -23,41 +24,41 @@ void Stream::start(const ResponseHead& head) {
   CHECK(stage_ == Stage::kIdle);
   stage_ = Stage::kStarted;
   state_.stats.responses_of(Protocol::kHttp2).count(head.status());
-  body_left_ = head.content_length();
-  head_only_ = head_.method() == Method::kHead;
-  has_trailers_ = !head_only_ && head.trailer_name().has_value() && !head.trailer_name()->empty();
-  const bool ends = head_only_ || (body_left_ == 0 && !has_trailers_);
-  if (!lost_) session_.submit_head(*this, head, ends);
+  response_.body_left = head.content_length();
+  response_.head_only = head_.method() == Method::kHead;
+  response_.has_trailers =
+      !response_.head_only && head.trailer_name().has_value() && !head.trailer_name()->empty();
+  if (!response_.lost) sending_.submit_head(response_, head);
 }
 
 size_t Stream::offer(std::span<const iovec> body) {
   if (over()) return 0;
   CHECK(stage_ == Stage::kStarted);
   const size_t offered = total_bytes(body);
-  CHECK(offered <= body_left_);
-  if (head_only_) {
-    body_left_ -= offered;
+  CHECK(offered <= response_.body_left);
+  if (response_.head_only) {
+    response_.body_left -= offered;
     return offered;
   }
-  return offered == 0 ? 0 : session_.offer(*this, body, offered);
+  return offered == 0 ? 0 : sending_.offer(response_, body, offered);
 }
 
 rt::Task<bool> Stream::writable() {
   while (!over()) {
-    if (session_.takes_body(*this)) co_return true;
-    if (!head_made_) session_.push();
-    const bool in_time = co_await session_.turns().wait(*this, true);
-    if (!in_time) session_.reset(*this, NGHTTP2_CANCEL);
+    if (sending_.takes_body(response_)) co_return true;
+    if (!response_.head_made) sending_.push();
+    const bool in_time = co_await sending_.turns().wait(response_.place, Turns::Need::kWindow);
+    if (!in_time) sending_.reset(response_, NGHTTP2_CANCEL);
   }
   co_return false;
 }
 
-/// Makes frames until `made` holds, which one of this stream's frames brings about.
+/// Makes frames until `made` is true: one of this response's frames sets it.
 rt::Task<bool> Stream::send_until(const bool& made) {
   while (!made && !over()) {
-    session_.push();
+    sending_.push();
     if (made || over()) break;
-    (void)co_await session_.turns().wait(*this, false);
+    (void)co_await sending_.turns().wait(response_.place, Turns::Need::kTurn);
   }
   co_return made;
 }
@@ -65,23 +66,23 @@ rt::Task<bool> Stream::send_until(const bool& made) {
 rt::Task<bool> Stream::flush() {
   if (over()) co_return false;
   CHECK(stage_ == Stage::kStarted);
-  co_return co_await send_until(head_made_);
+  co_return co_await send_until(response_.head_made);
 }
 
 rt::Task<bool> Stream::finish(std::span<const Field> trailers) {
-  if (stage_ == Stage::kAborted || (lost_ && !end_made_)) co_return false;
+  if (stage_ == Stage::kAborted || (response_.lost && !response_.end_made)) co_return false;
   CHECK(stage_ == Stage::kStarted);
-  CHECK(body_left_ == 0 || head_only_);
-  if (has_trailers_) session_.submit_trailers(*this, trailers);
-  if (!end_made_) (void)co_await send_until(end_made_);
-  if (end_made_) stage_ = Stage::kFinished;
-  co_return end_made_;
+  CHECK(response_.body_left == 0 || response_.head_only);
+  if (response_.has_trailers) sending_.submit_trailers(response_, trailers);
+  if (!response_.end_made) (void)co_await send_until(response_.end_made);
+  if (response_.end_made) stage_ = Stage::kFinished;
+  co_return response_.end_made;
 }
 
 void Stream::abort() {
   if (stage_ == Stage::kFinished || stage_ == Stage::kAborted) return;
   stage_ = Stage::kAborted;
-  if (!lost_) session_.reset(*this, NGHTTP2_INTERNAL_ERROR);
+  sending_.reset(response_, NGHTTP2_INTERNAL_ERROR);
 }
 
 rt::Task<void> Stream::refuse() {
@@ -92,11 +93,6 @@ rt::Task<void> Stream::refuse() {
   start(head);
   const bool sent = co_await offer_all(*this, head_.refusal_text());
   if (sent) (void)co_await finish(std::span<const Field>());
-}
-
-void Stream::lose() {
-  lost_ = true;
-  session_.turns().leave(*this);
 }
 
 }  // namespace cachey::net::http2

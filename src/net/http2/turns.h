@@ -1,53 +1,77 @@
 #pragma once
 
 #include <boost/intrusive/list.hpp>
+#include <cstddef>
 #include <cstdint>
 
 #include "net/connection/worker_state.h"
-#include "net/http2/stream.h"
+#include "net/http2/codec.h"
+#include "net/http2/loop_waker.h"
+#include "rt/waiter.h"
 
 namespace cachey::net::http2 {
 
-/// Which of a connection's responses may send next. While nobody waits whoever has bytes may offer
-/// them, `kTurnBytes` of all together; then they wait, though the socket be not full. Those that
-/// wait are given turns of one round of frames each, in the order in which they began to wait; one
-/// whose flow-control window is closed holds up nobody, and keeps its place. Owned by the session;
-/// the worker's thread.
+/// Which of a connection's responses may send next.
+///
+/// If no response waits, any may send, kTurnBytes in total; after that they queue even if the
+/// socket has room. Queued responses get turns of one round of frames each, in FIFO order. A
+/// response whose flow-control window is closed waits aside: it blocks no other and keeps its
+/// place. Owned by Sending; the worker's thread.
 class Turns {
  public:
-  Turns(WorkerState& state, Session& session) : state_(state), session_(session) {}
+  /// What a response waits for: a turn, or a turn with an open flow-control window.
+  enum class Need : uint8_t { kTurn, kWindow };
 
-  /// The stream has the turn, or there is none to be had.
-  [[nodiscard]] bool free_for(const Stream& stream) const;
+  /// One response's place in the queue. Owned by the response, which outlives its wait.
+  class Place : public boost::intrusive::list_base_hook<
+                    boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+   public:
+    explicit Place(int32_t stream_id) : stream_id_(stream_id) {}
 
-  /// Until it is the stream's turn, or it was lost. False: its window has been closed for
-  /// `write_timeout`. `needs_window`: a turn without one is of no use.
-  [[nodiscard]] rt::Task<bool> wait(Stream& stream, bool needs_window);
+   private:
+    friend class Turns;
+    const int32_t stream_id_;
+    Need need_ = Need::kTurn;
+    rt::Waiter* waiter_ = nullptr;  // of the coroutine that waits for the turn
+  };
 
-  /// Gives the next one its turn: it runs soon, and whoever gave it calls end_turn() after that.
-  /// False: nobody waits who could use it.
+  Turns(WorkerState& state, const Codec& codec, LoopWaker& loop)
+      : state_(state), codec_(codec), loop_(loop) {}
+
+  /// The response may send now.
+  [[nodiscard]] bool free_for(const Place& place) const;
+  /// Frames with `bytes` of body were made.
+  void count_body(size_t bytes) { body_bytes_made_ += bytes; }
+
+  /// Waits until the response has the turn, or has left. False: its window was closed for
+  /// `write_timeout`.
+  [[nodiscard]] rt::Task<bool> wait(Place& place, Need need);
+
+  /// Gives the next response its turn. The response runs soon; the caller calls end_turn() after
+  /// that. False: no response waits that could send.
   [[nodiscard]] bool give_turn();
-  /// Whoever sends next begins anew. Called each time the connection's loop comes round.
+  /// Ends the turn and its count of bytes. Called once each time the connection's loop comes round.
   void end_turn();
-  /// Windows may have opened.
+  /// Queues the responses whose windows have opened.
   void look_at_windows();
-  /// The stream waits no more.
-  void leave(Stream& stream);
+  /// The response waits no more.
+  void leave(Place& place);
 
  private:
-  using Streams = boost::intrusive::list<Stream, boost::intrusive::base_hook<TurnHook>,
-                                         boost::intrusive::constant_time_size<false>>;
+  using Places = boost::intrusive::list<Place, boost::intrusive::constant_time_size<false>>;
 
-  [[nodiscard]] bool is_blocked(const Stream& stream) const;
-  [[nodiscard]] bool is_stalled(const Stream& stream, uint64_t body_bytes_before) const;
-  static void resume(Stream& stream);
+  [[nodiscard]] bool is_blocked(const Place& place) const;
+  [[nodiscard]] bool is_stalled(const Place& place, uint64_t body_bytes_before) const;
+  static void resume(Place& place);
 
   WorkerState& state_;
-  Session& session_;
-  const Stream* turn_ = nullptr;
-  uint64_t begun_at_ = 0;  // bytes of bodies made before this turn
-  Streams waiting_;        // for the socket
-  Streams blocked_;        // for a window
+  const Codec& codec_;
+  LoopWaker& loop_;
+  const Place* turn_ = nullptr;
+  uint64_t body_bytes_made_ = 0;
+  uint64_t begun_at_ = 0;  // body_bytes_made_ when this turn began
+  Places waiting_;         // for the socket
+  Places blocked_;         // for a window
 };
 
 }  // namespace cachey::net::http2
