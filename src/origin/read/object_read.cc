@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/check.h"
@@ -136,50 +135,46 @@ milliseconds ObjectRead::time_left(milliseconds limit, MonoTime since) const {
   return std::max(limit - used, milliseconds(0));
 }
 
-/// The first good answer of a request and, where that is late, of a second one.
+/// The first good answer of a request and, if that is late, of a second one.
 rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest request, bool last) {
   const std::string& name = terms_.buckets[bucket];
   Result<Gate::Pass> pass = co_await turn_at(bucket, request.config, last);
   if (!pass) co_return std::unexpected(std::move(pass.error()));
-  std::array<PendingGetPtr, 2> gets;
-  gets[0] = PendingGet::send(worker_, context_.origin, request, std::move(*pass), wakeup_);
+  HedgeRace race(worker_, wakeup_,
+                 PendingGet::send(worker_, context_.origin, request, std::move(*pass), wakeup_));
+  const MonoTime sent_at = race.first->sent_at();
   const auto delay = context_.buckets.hedge_delay(name);
-  std::optional<MonoTime> hedge_at;
-  if (delay) hedge_at = gets[0]->sent_at() + *delay;
+  if (delay) race.hedge_at = sent_at + *delay;
   std::optional<Error> failure;  // of the one that has failed while the other is awaited
   while (true) {
-    for (PendingGetPtr& get : gets) {
-      if (get == nullptr || !get->answered()) continue;
-      const bool is_hedge = &get == &gets[1];
-      PendingGetPtr& other = is_hedge ? gets[0] : gets[1];
-      const PendingGetPtr answered = std::exchange(get, nullptr);
-      record(bucket, *answered);
-      const Error* const failed = answered->failure();
-      if (is_hedge) hedge_ended(name, failed == nullptr);
-      if (failed != nullptr && other != nullptr && !settles_the_bucket(failed->kind())) {
+    const HedgeRace::Event event = co_await race.next_event();
+    if (event == HedgeRace::Event::kHedgeDue) {
+      race.hedge_at.reset();
+      race.second = hedge_head(bucket, request, sent_at);
+      continue;
+    }
+    const PendingGetPtr answered = race.take(event);
+    const bool is_hedge = event == HedgeRace::Event::kSecond;
+    record(bucket, *answered);
+    const Error* const failed = answered->failure();
+    if (is_hedge) hedge_ended(name, failed == nullptr);
+    if (PendingGet* const other = race.remaining()) {
+      if (failed != nullptr && !settles_the_bucket(failed->kind())) {
         failure = *failed;
         continue;
       }
-      if (other != nullptr) {
-        if (!is_hedge) hedge_ended(name, false);
-        give_up(*other);
-      }
-      if (failed == nullptr) co_return answered;
-      co_return std::unexpected(failure ? less_final(*failure, *failed) : *failed);
+      if (!is_hedge) hedge_ended(name, false);
+      give_up(*other);
     }
-    if (hedge_at && worker_.timers().now() >= *hedge_at) {
-      GetRequest second = request;
-      if (auto& limit = second.config.operation_timeout)
-        *limit = time_left(*limit, gets[0]->sent_at());
-      gets[1] = hedge(bucket, std::move(second));
-      hedge_at.reset();
-    }
-    if (hedge_at) {
-      co_await wakeup_.wait_until(*hedge_at);
-    } else {
-      co_await wakeup_.wait();
-    }
+    if (failed == nullptr) co_return answered;
+    co_return std::unexpected(failure ? less_final(*failure, *failed) : *failed);
   }
+}
+
+/// The second request beside one whose head is late: with what is left of its time.
+PendingGetPtr ObjectRead::hedge_head(size_t bucket, GetRequest request, MonoTime first_sent) {
+  if (auto& limit = request.config.operation_timeout) *limit = time_left(*limit, first_sent);
+  return hedge(bucket, std::move(request));
 }
 
 /// Whether a client has limits of its own that are too short for their end to say anything of the
@@ -248,49 +243,57 @@ rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
 
 /// The body that has begun, or the one of a second request where the first stops, to its end.
 rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
-  const std::string& name = terms_.buckets[body_bucket_];
-  PendingGetPtr second;
-  MonoTime stopped_at;  // when the last byte before the second request came
-  MonoTime looked = worker_.timers().now();
+  HedgeRace race(worker_, wakeup_, body_);
+  MonoTime watched_since = worker_.timers().now();
+  MonoTime last_arrival;  // of the body's bytes, when the second request was sent
   body_->read_body(sink);
-  while (!body_->body_ended()) {
-    if (second != nullptr && second->answered()) {
-      record(body_bucket_, *second);
-      const bool stopped = body_->last_arrival() == stopped_at && body_->bytes_unused() == 0;
-      bool won = false;
-      if (second->failure() == nullptr && stopped) won = co_await take_over(second);
-      hedge_ended(name, won);
-      if (won) {
-        second.reset();
-        body_->read_body(sink);
-      } else {
-        give_up(*std::exchange(second, nullptr));
-      }
-      looked = worker_.timers().now();
+  while (true) {
+    race.hedge_at = race.second == nullptr ? stopped_at(watched_since) : std::nullopt;
+    const HedgeRace::Event event = co_await race.next_event();
+    if (event == HedgeRace::Event::kFirst) break;
+    if (event == HedgeRace::Event::kSecond) {
+      co_await second_answered(race, sink, last_arrival);
+      watched_since = worker_.timers().now();
       continue;
     }
-    const auto delay = context_.buckets.hedge_delay(name);
-    if (second != nullptr || !delay) {
-      co_await wakeup_.wait();
-      continue;
-    }
-    const MonoTime moved = std::max(looked, body_->last_arrival());
-    const MonoTime next = moved + std::max<std::chrono::nanoseconds>(*delay, kStoppedMin);
-    if (worker_.timers().now() < next) {
-      co_await wakeup_.wait_until(next);
-      continue;
-    }
-    looked = worker_.timers().now();
+    const std::optional<MonoTime> stopped = stopped_at(watched_since);
+    if (!stopped || worker_.timers().now() < *stopped) continue;  // bytes have come meanwhile
+    watched_since = worker_.timers().now();
     if (body_->bytes_unused() != 0) continue;  // it is we who are late
-    stopped_at = body_->last_arrival();
-    second =
-        hedge(body_bucket_, request_for(body_bucket_, ByteRange{body_->position(), range_.end}));
+    last_arrival = body_->last_arrival();
+    const ByteRange left{body_->position(), range_.end};
+    race.second = hedge(body_bucket_, request_for(body_bucket_, left));
   }
-  if (second != nullptr) {
-    hedge_ended(name, false);
-    give_up(*second);
+  if (race.second != nullptr) {
+    hedge_ended(terms_.buckets[body_bucket_], false);
+    give_up(*race.second);
   }
   co_return body_->body_end();
+}
+
+/// When the body, watched since then, is taken for stopped if no byte of it comes until then.
+std::optional<MonoTime> ObjectRead::stopped_at(MonoTime watched_since) const {
+  const auto delay = context_.buckets.hedge_delay(terms_.buckets[body_bucket_]);
+  if (!delay) return std::nullopt;
+  const MonoTime moved = std::max(watched_since, body_->last_arrival());
+  return moved + std::max<std::chrono::nanoseconds>(*delay, kStoppedMin);
+}
+
+/// The second request goes on with the body, if that has brought nothing since `last_arrival`; else
+/// it is given up.
+rt::Task<void> ObjectRead::second_answered(HedgeRace& race, ByteSink& sink, MonoTime last_arrival) {
+  const PendingGetPtr second = race.take(HedgeRace::Event::kSecond);
+  record(body_bucket_, *second);
+  const bool stopped = body_->last_arrival() == last_arrival && body_->bytes_unused() == 0;
+  bool won = false;
+  if (second->failure() == nullptr && stopped) won = co_await take_over(second);
+  hedge_ended(terms_.buckets[body_bucket_], won);
+  if (won) {
+    race.first = body_;
+    body_->read_body(sink);
+  } else {
+    give_up(*second);
+  }
 }
 
 /// Stops the body and puts the answered `second` in its place. False: the body went on after all,

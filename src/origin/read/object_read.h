@@ -11,6 +11,7 @@
 #include "origin/origin.h"
 #include "origin/read/buckets.h"
 #include "origin/read/gate.h"
+#include "origin/read/hedge_race.h"
 #include "origin/read/pending_get.h"
 #include "origin/read/read_metrics.h"
 #include "rt/wakeup.h"
@@ -95,6 +96,7 @@ class ObjectRead {
  private:
   [[nodiscard]] rt::Task<Result<void>> ask_buckets(BucketOrder order, ByteRange range);
   [[nodiscard]] rt::Task<Result<PendingGetPtr>> ask(size_t bucket, GetRequest request, bool last);
+  [[nodiscard]] PendingGetPtr hedge_head(size_t bucket, GetRequest request, MonoTime first_sent);
   [[nodiscard]] Result<void> accept(size_t bucket, PendingGetPtr get, ByteRange asked);
   [[nodiscard]] rt::Task<Result<Gate::Pass>> turn_at(size_t bucket, RequestConfig& config,
                                                      bool last);
@@ -110,6 +112,9 @@ class ObjectRead {
   void give_up(PendingGet& loser);
 
   [[nodiscard]] rt::Task<Result<void>> read_body(ByteSink& sink);
+  [[nodiscard]] std::optional<MonoTime> stopped_at(MonoTime watched_since) const;
+  [[nodiscard]] rt::Task<void> second_answered(HedgeRace& race, ByteSink& sink,
+                                               MonoTime last_arrival);
   [[nodiscard]] rt::Task<bool> take_over(PendingGetPtr second);
   [[nodiscard]] bool may_resume(const Error& error) const;
   [[nodiscard]] rt::Task<Result<void>> resume();

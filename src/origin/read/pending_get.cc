@@ -44,6 +44,7 @@ rt::Task<void> PendingGet::ask(PendingGetPtr self, Origin& origin) {
 
 void PendingGet::read_body(ByteSink& sink) {
   CHECK(answered() && failure() == nullptr);
+  body_is_read_ = true;
   worker_.tasks().spawn(pump(shared_from_this(), sink));
 }
 

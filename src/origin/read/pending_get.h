@@ -45,6 +45,8 @@ class PendingGet : public std::enable_shared_from_this<PendingGet> {
   [[nodiscard]] bool answered() const { return answer_.has_value(); }
   /// The failure, or null. REQUIRES: answered.
   [[nodiscard]] const Error* failure() const { return *answer_ ? nullptr : &answer_->error(); }
+  /// The answer or, once read_body() was called, the end of the body is still to come.
+  [[nodiscard]] bool in_progress() const { return !answered() || (body_is_read_ && !body_ended()); }
   /// REQUIRES: answered without failure.
   [[nodiscard]] GetStream& stream() { return ***answer_; }
 
@@ -81,6 +83,7 @@ class PendingGet : public std::enable_shared_from_this<PendingGet> {
   rt::Wakeup* wakeup_;              // null: given up
   std::optional<Gate::Pass> pass_;  // until it has ended
   std::optional<Result<std::unique_ptr<GetStream>>> answer_;
+  bool body_is_read_ = false;
   std::optional<Result<void>> body_end_;
   uint64_t position_;
   MonoTime last_arrival_;

@@ -1,0 +1,25 @@
+#include "origin/read/hedge_race.h"
+
+#include <utility>
+
+namespace cachey::origin {
+
+rt::Task<HedgeRace::Event> HedgeRace::next_event() {
+  while (true) {
+    if (first != nullptr && !first->in_progress()) co_return Event::kFirst;
+    if (second != nullptr && !second->in_progress()) co_return Event::kSecond;
+    if (!hedge_at) {
+      co_await wakeup_.wait();
+    } else if (worker_.timers().now() < *hedge_at) {
+      co_await wakeup_.wait_until(*hedge_at);
+    } else {
+      co_return Event::kHedgeDue;
+    }
+  }
+}
+
+PendingGetPtr HedgeRace::take(Event event) {
+  return std::exchange(event == Event::kFirst ? first : second, nullptr);
+}
+
+}  // namespace cachey::origin
