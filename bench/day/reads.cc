@@ -102,10 +102,10 @@ rt::Task<Outcome> naive_read_page(const ReadContext& context, rt::Worker& worker
     const std::string& bucket = buckets[order.index[turn]];
     std::array runners{std::make_unique<Runner>(worker, began),
                        std::make_unique<Runner>(worker, began)};
-    const origin::Gate::Visitor visitor(bucket, kind, {});
+    const origin::Gate::Request request(bucket, kind, {});
     const auto send = [&](Runner& runner) {
       runner.get = PendingGet::send(worker, context.origin, request_for(bucket, key),
-                                    *context.gate.try_enter(visitor), wakeup);
+                                    *context.gate.try_enter(request), wakeup);
     };
     send(*runners[0]);
     const auto delay = context.buckets.hedge_delay(bucket);

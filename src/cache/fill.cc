@@ -28,7 +28,7 @@ struct Fills::Filling final : origin::ByteSink {
     origin::ReadTerms terms(spec.buckets, order, spec.key.object, in_object(range), spec.config);
     terms.request_id = spec.request_id;
     terms.kind = spec.key.kind;
-    terms.purpose = {&page.interest(), Page::parts_of(range)};
+    terms.priority = {&page.wanted_parts(), Page::parts_of(range)};
     return terms;
   }
   [[nodiscard]] ByteRange in_object(ByteRange range) const {
@@ -59,7 +59,7 @@ uint64_t Fills::bytes_needed(KeyView key, uint32_t index) {
 }
 
 void Fills::want(Page& page, uint64_t offset) {
-  if (page.interest().add(Page::parts_of({offset, offset + 1}))) origin_.gate.look_again();
+  if (page.wanted_parts().want(Page::parts_of({offset, offset + 1}))) origin_.gate.promote_wanted();
 }
 
 void Fills::start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,

@@ -19,7 +19,7 @@
 #include "cache/object_key.h"
 #include "cache/piece.h"
 #include "origin/origin.h"
-#include "origin/read/interest.h"
+#include "origin/read/priority.h"
 #include "rt/waiter.h"
 #include "store/memory_tier.h"
 
@@ -109,7 +109,7 @@ class Page final : public store::Evictable {
   [[nodiscard]] FetchSpecPtr leader() const EXCLUDES(mutex_);
 
   /// Who waits for which of its 64 parts.
-  [[nodiscard]] origin::Interest& interest() { return interest_; }
+  [[nodiscard]] origin::WantedParts& wanted_parts() { return wanted_parts_; }
   /// The parts that a range of the page has a share in.
   [[nodiscard]] static uint64_t parts_of(ByteRange range);
 
@@ -195,7 +195,7 @@ class Page final : public store::Evictable {
   SourcePtr
       version_;  // the table's, under its lock; null: not known yet. Known before the head is set
   std::optional<Error> error_;
-  origin::Interest interest_;
+  origin::WantedParts wanted_parts_;
   PageTable& table_;
   store::MemoryTier& memory_;
 

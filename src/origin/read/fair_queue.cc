@@ -17,31 +17,30 @@ FairQueue::Kind& FairQueue::kind_of(std::string_view name) {
   return kinds_[std::string(name)];
 }
 
-void FairQueue::push(Turn& turn) {
-  Kind& kind = kind_of(turn.kind);
+void FairQueue::push(QueuedRequest& request) {
+  Kind& kind = kind_of(request.kind);
   // Who has waited for nothing has saved up nothing.
   if (kind.demand.empty() && kind.speculation.empty()) kind.used = std::max(kind.used, now_);
-  turn.demand = turn.purpose.is_demand();
-  (turn.demand ? kind.demand : kind.speculation).push_back(turn);
-  ++(turn.demand ? demand_ : speculation_);
+  request.urgency = request.priority.urgency();
+  kind.of(request.urgency).push_back(request);
+  ++count_of(request.urgency);
 }
 
-void FairQueue::remove(Turn& turn) {
-  Kind& kind = kind_of(turn.kind);
-  Turns& turns = turn.demand ? kind.demand : kind.speculation;
-  turns.erase(turns.iterator_to(turn));
-  --(turn.demand ? demand_ : speculation_);
+void FairQueue::remove(QueuedRequest& request) {
+  Requests& requests = kind_of(request.kind).of(request.urgency);
+  requests.erase(requests.iterator_to(request));
+  --count_of(request.urgency);
 }
 
-size_t FairQueue::look_again() {
+size_t FairQueue::promote_wanted() {
   const size_t before = speculation_;
   for (auto& [name, kind] : kinds_) {
     for (auto at = kind.speculation.begin(); at != kind.speculation.end();) {
-      Turn& turn = *at++;
-      if (!turn.purpose.is_demand()) continue;
-      kind.speculation.erase(kind.speculation.iterator_to(turn));
-      turn.demand = true;
-      kind.demand.push_back(turn);
+      QueuedRequest& request = *at++;
+      if (request.priority.urgency() != Urgency::kDemand) continue;
+      kind.speculation.erase(kind.speculation.iterator_to(request));
+      request.urgency = Urgency::kDemand;
+      kind.demand.push_back(request);
       --speculation_;
       ++demand_;
     }
@@ -53,29 +52,26 @@ FairQueue::Kind& FairQueue::next_kind() {
   CHECK(!empty());
   Kind* next = nullptr;
   for (auto& [name, kind] : kinds_) {
-    if ((demand_ > 0 ? kind.demand : kind.speculation).empty()) continue;
+    if (kind.of(next_urgency()).empty()) continue;
     if (next == nullptr || kind.used < next->used) next = &kind;
   }
   return *next;
 }
 
-Turn& FairQueue::front() {
-  Kind& kind = next_kind();
-  return (demand_ > 0 ? kind.demand : kind.speculation).front();
-}
+QueuedRequest& FairQueue::front() { return next_kind().of(next_urgency()).front(); }
 
-Turn& FairQueue::pop(double cost) {
+QueuedRequest& FairQueue::pop(double cost) {
   Kind& kind = next_kind();
-  Turn& turn = (demand_ > 0 ? kind.demand : kind.speculation).front();
-  remove(turn);
+  QueuedRequest& request = kind.of(next_urgency()).front();
+  remove(request);
   now_ = std::max(now_, kind.used);
   kind.used += cost;
-  return turn;
+  return request;
 }
 
-void FairQueue::correct(std::string_view kind, double by) {
+void FairQueue::adjust_charge(std::string_view kind, double cost) {
   const auto found = kinds_.find(kind);
-  if (found != kinds_.end()) found->second.used += by;
+  if (found != kinds_.end()) found->second.used += cost;
 }
 
 }  // namespace cachey::origin

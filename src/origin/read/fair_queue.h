@@ -7,26 +7,26 @@
 #include <string>
 #include <string_view>
 
-#include "origin/read/interest.h"
+#include "origin/read/priority.h"
 #include "rt/waiter.h"
 
 namespace cachey::origin {
 
-/// One who waits for his turn at a bucket. In the frame of the coroutine that waits; all fields
+/// One who waits for his request at a bucket. In the frame of the coroutine that waits; all fields
 /// under the queue's mutex.
-struct Turn : boost::intrusive::list_base_hook<> {
-  Turn(std::string_view its_kind, const Purpose& its_purpose)
-      : kind(its_kind), purpose(its_purpose) {}
+struct QueuedRequest : boost::intrusive::list_base_hook<> {
+  QueuedRequest(std::string_view its_kind, const Priority& its_priority)
+      : kind(its_kind), priority(its_priority) {}
 
   const std::string_view kind;
-  const Purpose purpose;
-  bool demand = true;
+  const Priority priority;
+  Urgency urgency = Urgency::kDemand;  // when last looked at
   bool granted = false;
   double charged = 0;            // bytes, when it was granted
   rt::Waiter* waiter = nullptr;  // while its coroutine waits
 };
 
-/// Whose turn it is, of those that wait for one bucket: demand before speculation, and within
+/// Whose request it is, of those that wait for one bucket: demand before speculation, and within
 /// either, kind by kind as much of what is handed out: the kind that has had least is next
 /// (start-time fair queueing; Goyal, Vin, Cheng, SIGCOMM 1996). First come, first served within a
 /// kind. Not synchronized; the turns outlive their stay.
@@ -35,31 +35,42 @@ class FairQueue {
   /// Kinds that have had something but wait for nothing are forgotten past this.
   static constexpr size_t kKindsMax = 1000;
 
-  void push(Turn& turn);
-  void remove(Turn& turn);
-  /// Takes turns whose purpose has become demand out of speculation. Returns how many.
-  size_t look_again();
+  void push(QueuedRequest& request);
+  void remove(QueuedRequest& request);
+  /// Takes turns whose priority has become demand out of speculation. Returns how many.
+  size_t promote_wanted();
 
   [[nodiscard]] bool empty() const { return demand_ + speculation_ == 0; }
   [[nodiscard]] size_t size() const { return demand_ + speculation_; }
   [[nodiscard]] size_t demand() const { return demand_; }
   [[nodiscard]] size_t speculation() const { return speculation_; }
 
-  /// The next turn, demand if there is any. REQUIRES: not empty.
-  [[nodiscard]] Turn& front();
-  /// Takes out the next turn, for which `kind` is charged `cost`. REQUIRES: not empty.
-  Turn& pop(double cost);
+  /// Of the next request.
+  [[nodiscard]] Urgency next_urgency() const {
+    return demand_ > 0 ? Urgency::kDemand : Urgency::kSpeculation;
+  }
+  /// The next request, demand if there is any. REQUIRES: not empty.
+  [[nodiscard]] QueuedRequest& front();
+  /// Takes out the next request, for which `kind` is charged `cost`. REQUIRES: not empty.
+  QueuedRequest& pop(double cost);
   /// What a kind was charged was wrong by so much.
-  void correct(std::string_view kind, double by);
+  void adjust_charge(std::string_view kind, double cost);
 
  private:
-  using Turns = boost::intrusive::list<Turn>;
+  using Requests = boost::intrusive::list<QueuedRequest>;
   struct Kind {
     double used = 0;  // virtual time: what it has had, or could have had
-    Turns demand;
-    Turns speculation;
+    Requests demand;
+    Requests speculation;
+
+    [[nodiscard]] Requests& of(Urgency urgency) {
+      return urgency == Urgency::kDemand ? demand : speculation;
+    }
   };
 
+  [[nodiscard]] size_t& count_of(Urgency urgency) {
+    return urgency == Urgency::kDemand ? demand_ : speculation_;
+  }
   [[nodiscard]] Kind& kind_of(std::string_view name);
   [[nodiscard]] Kind& next_kind();
 

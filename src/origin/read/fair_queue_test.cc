@@ -11,8 +11,8 @@ namespace {
 
 class FairQueueTest : public ::testing::Test {
  protected:
-  void push(const std::string& kind, const Purpose& purpose = {}) {
-    queue_.push(turns_.emplace_back(kinds_.emplace_back(kind), purpose));
+  void push(const std::string& kind, const Priority& priority = {}) {
+    queue_.push(requests_.emplace_back(kinds_.emplace_back(kind), priority));
   }
   std::string pop(double cost = 1) { return std::string(queue_.pop(cost).kind); }
   ~FairQueueTest() override {
@@ -20,7 +20,7 @@ class FairQueueTest : public ::testing::Test {
   }
 
   std::deque<std::string> kinds_;
-  std::deque<Turn> turns_;
+  std::deque<QueuedRequest> requests_;
   FairQueue queue_;
 };
 
@@ -59,27 +59,27 @@ TEST_F(FairQueueTest, AWrongChargeIsMadeGood) {
   for (int i = 0; i < 20; ++i) push("a");
   for (int i = 0; i < 20; ++i) push("b");
   EXPECT_EQ(pop(), "a");
-  queue_.correct("a", 5);  // it was 6
+  queue_.adjust_charge("a", 5);  // it was 6
   for (int i = 0; i < 6; ++i) EXPECT_EQ(pop(), "b");
 }
 
 TEST_F(FairQueueTest, DemandBeforeSpeculationUntilThatIsDemandToo) {
-  Interest interest;
-  push("speculating", {&interest, 0b10});
+  WantedParts wanted;
+  push("speculating", {&wanted, 0b10});
   push("demanding");
   push("demanding");
   EXPECT_EQ(pop(), "demanding");
-  EXPECT_TRUE(interest.add(0b01));
-  EXPECT_EQ(queue_.look_again(), 0u) << "nobody waits for that part";
-  EXPECT_TRUE(interest.add(0b11));
-  EXPECT_FALSE(interest.add(0b11));
-  EXPECT_EQ(queue_.look_again(), 1u);
+  EXPECT_TRUE(wanted.want(0b01));
+  EXPECT_EQ(queue_.promote_wanted(), 0u) << "nobody waits for that part";
+  EXPECT_TRUE(wanted.want(0b11));
+  EXPECT_FALSE(wanted.want(0b11));
+  EXPECT_EQ(queue_.promote_wanted(), 1u);
   EXPECT_EQ(pop(), "speculating");
 }
 
 TEST_F(FairQueueTest, FirstComeFirstServedWithinAKind) {
   for (int i = 0; i < 3; ++i) push("k");
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(&queue_.pop(1), &turns_[static_cast<size_t>(i)]);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(&queue_.pop(1), &requests_[static_cast<size_t>(i)]);
 }
 
 TEST_F(FairQueueTest, KindsThatWaitForNothingAreForgottenInTheEnd) {

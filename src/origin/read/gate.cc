@@ -26,11 +26,11 @@ Gate::Pass::Pass(Pass&& other) noexcept
       charged_(other.charged_) {}
 
 Gate::Pass::~Pass() {
-  if (gate_ != nullptr) gate_->end(*bucket_, kind_, charged_);
+  if (gate_ != nullptr) gate_->release(*bucket_, kind_, charged_);
 }
 
-void Gate::Pass::comes(uint64_t bytes) {
-  gate_->settle(*bucket_, kind_, std::exchange(charged_, 0), static_cast<double>(bytes));
+void Gate::Pass::expect_body_bytes(uint64_t bytes) {
+  gate_->charge_body(*bucket_, kind_, std::exchange(charged_, 0), static_cast<double>(bytes));
 }
 
 Gate::Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics)
@@ -65,69 +65,70 @@ void Gate::refill(Bucket& bucket) const {
   bucket.level_time = now;
 }
 
-bool Gate::has_room(const Bucket& bucket, bool demand) const {
+bool Gate::has_room(const Bucket& bucket, Urgency urgency) const {
   if (limits_.bytes_per_second != 0 && bucket.level <= 0) return false;
   if (limits_.requests == 0) return true;
-  const uint32_t most =
-      demand ? limits_.requests : std::max(1U, limits_.requests - limits_.requests / 4);
+  const uint32_t most = urgency == Urgency::kDemand
+                            ? limits_.requests
+                            : std::max(1U, limits_.requests - limits_.requests / kReservedShare);
   return bucket.in_flight < most;
 }
 
 /// When there may be room although nobody ends: bandwidth comes back with time.
-MonoTime Gate::next_look(Bucket& bucket, const Turn& turn) const {
+MonoTime Gate::room_expected_at(Bucket& bucket, const QueuedRequest& request) const {
   if (limits_.bytes_per_second == 0 || bucket.level > 0) return MonoTime::max();
   const std::chrono::duration<double> wait(-bucket.level /
                                            static_cast<double>(limits_.bytes_per_second));
   const MonoTime room =
       bucket.level_time + std::chrono::duration_cast<std::chrono::nanoseconds>(wait);
-  if (&bucket.queue.front() == &turn) return room;
-  return std::max(room, bucket.level_time + kLookAgainAfter);
+  if (&bucket.queue.front() == &request) return room;
+  return std::max(room, bucket.level_time + kRecheckAfter);
 }
 
 /// Lets in who is next, as long as there is room.
-void Gate::grant(Bucket& bucket, Woken& woken) {
+void Gate::admit_next(Bucket& bucket, Woken& woken) {
   refill(bucket);
-  while (!bucket.queue.empty() && has_room(bucket, bucket.queue.demand() > 0)) {
-    Turn& turn = bucket.queue.pop(bucket.mean_bytes + kRequestBytes);
-    turn.granted = true;
+  while (!bucket.queue.empty() && has_room(bucket, bucket.queue.next_urgency())) {
+    QueuedRequest& queued = bucket.queue.pop(bucket.mean_bytes + kRequestBytes);
+    queued.granted = true;
     ++bucket.in_flight;
     bucket.level -= bucket.mean_bytes;
-    turn.charged = bucket.mean_bytes;
+    queued.charged = bucket.mean_bytes;
     --waiting_;
-    if (!turn.demand) --speculation_waiting_;
-    if (turn.waiter != nullptr) woken.push_back(std::exchange(turn.waiter, nullptr));
+    if (queued.urgency == Urgency::kSpeculation) --speculation_waiting_;
+    if (queued.waiter != nullptr) woken.push_back(std::exchange(queued.waiter, nullptr));
   }
 }
 
 /// Null: too many wait.
-Gate::Bucket* Gate::join(const Visitor& visitor, Turn& turn) {
+Gate::Bucket* Gate::enqueue(const Request& request, QueuedRequest& queued) {
   Woken woken;
   Bucket* joined = nullptr;
   {
     const MutexLock lock(mutex_);
-    Bucket& bucket = bucket_of(visitor.bucket);
-    if (bucket.queue.size() >= kWaitingMax) return nullptr;
+    Bucket& bucket = bucket_of(request.bucket);
+    if (bucket.queue.size() >= kQueuedMax) return nullptr;
     joined = &bucket;
     ++waiting_;
-    ++speculation_waiting_;  // before the purpose is looked at; see look_again()
-    bucket.queue.push(turn);
-    if (turn.demand) --speculation_waiting_;
-    grant(bucket, woken);
+    ++speculation_waiting_;  // before the urgency is looked at; see promote_wanted()
+    bucket.queue.push(queued);
+    if (queued.urgency == Urgency::kDemand) --speculation_waiting_;
+    admit_next(bucket, woken);
   }
   wake(woken);
   return joined;
 }
 
 /// Until when to wait; in the past where the turn has come.
-MonoTime Gate::await_grant(Bucket& bucket, Turn& turn, rt::Waiter& waiter) {
+MonoTime Gate::register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter& waiter) {
   Woken woken;
   MonoTime until = MonoTime::min();
   {
     const MutexLock lock(mutex_);
-    grant(bucket, woken);
-    if (!turn.granted) {
-      turn.waiter = &waiter;
-      until = next_look(bucket, turn);
+    admit_next(bucket, woken);
+    if (!queued.granted) {
+      queued.waiter = &waiter;
+      until = room_expected_at(bucket, queued);
     }
   }
   wake(woken);
@@ -135,77 +136,78 @@ MonoTime Gate::await_grant(Bucket& bucket, Turn& turn, rt::Waiter& waiter) {
 }
 
 /// False: the turn has come meanwhile.
-bool Gate::leave(Bucket& bucket, Turn& turn) {
+bool Gate::leave_queue(Bucket& bucket, QueuedRequest& queued) {
   const MutexLock lock(mutex_);
-  if (turn.granted) return false;
-  bucket.queue.remove(turn);
+  if (queued.granted) return false;
+  bucket.queue.remove(queued);
   --waiting_;
-  if (!turn.demand) --speculation_waiting_;
+  if (queued.urgency == Urgency::kSpeculation) --speculation_waiting_;
   return true;
 }
 
-rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Visitor visitor, MonoTime deadline) {
-  Turn turn(visitor.kind, visitor.purpose);
-  Bucket* const bucket = join(visitor, turn);
+rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, MonoTime deadline) {
+  QueuedRequest queued(request.kind, request.priority);
+  Bucket* const bucket = enqueue(request, queued);
   bool refused = bucket == nullptr;
   while (!refused) {
     rt::Waiter waiter(worker.executor());
-    const MonoTime until = std::min(await_grant(*bucket, turn, waiter), deadline);
+    const MonoTime until = std::min(register_waiter(*bucket, queued, waiter), deadline);
     if (until == MonoTime::min()) break;
-    std::move_only_function<bool()> take_off = [this, &turn] {
+    std::move_only_function<bool()> remove_waiter = [this, &queued] {
       const MutexLock lock(mutex_);
-      return std::exchange(turn.waiter, nullptr) != nullptr;
+      return std::exchange(queued.waiter, nullptr) != nullptr;
     };
-    const bool granted = co_await waiter.wait_until(worker.timers(), until, std::move(take_off));
-    refused = !granted && clock_.mono() >= deadline && leave(*bucket, turn);
+    const bool granted =
+        co_await waiter.wait_until(worker.timers(), until, std::move(remove_waiter));
+    refused = !granted && clock_.mono() >= deadline && leave_queue(*bucket, queued);
   }
   if (refused) {
     refused_.add();
     co_return fail(ErrorKind::kOverloaded, fmt::format("too many requests for bucket {} at a time",
-                                                       log::quoted(visitor.bucket)));
+                                                       log::quoted(request.bucket)));
   }
-  co_return Pass(*this, *bucket, std::string(visitor.kind), turn.charged);
+  co_return Pass(*this, *bucket, std::string(request.kind), queued.charged);
 }
 
-std::optional<Gate::Pass> Gate::try_enter(const Visitor& visitor) {
+std::optional<Gate::Pass> Gate::try_enter(const Request& request) {
   const MutexLock lock(mutex_);
-  Bucket& bucket = bucket_of(visitor.bucket);
+  Bucket& bucket = bucket_of(request.bucket);
   refill(bucket);
-  if (!bucket.queue.empty() || !has_room(bucket, false)) return std::nullopt;
+  if (!bucket.queue.empty() || !has_room(bucket, Urgency::kSpeculation)) return std::nullopt;
   ++bucket.in_flight;
   bucket.level -= bucket.mean_bytes;
-  return std::optional<Pass>(std::in_place, *this, bucket, std::string(visitor.kind),
+  return std::optional<Pass>(std::in_place, *this, bucket, std::string(request.kind),
                              bucket.mean_bytes);
 }
 
-void Gate::end(Bucket& bucket, const std::string& kind, double refund) {
+void Gate::release(Bucket& bucket, const std::string& kind, double refund) {
   Woken woken;
   {
     const MutexLock lock(mutex_);
     --bucket.in_flight;
     bucket.level += refund;
-    bucket.queue.correct(kind, -refund);
-    grant(bucket, woken);
+    bucket.queue.adjust_charge(kind, -refund);
+    admit_next(bucket, woken);
   }
   wake(woken);
 }
 
-void Gate::settle(Bucket& bucket, const std::string& kind, double charged, double bytes) {
+void Gate::charge_body(Bucket& bucket, const std::string& kind, double charged, double bytes) {
   const MutexLock lock(mutex_);
   bucket.level += charged - bytes;
-  bucket.queue.correct(kind, bytes - charged);
+  bucket.queue.adjust_charge(kind, bytes - charged);
   bucket.mean_bytes += kMeanWeight * (bytes - bucket.mean_bytes);
 }
 
-void Gate::look_again() {
+void Gate::promote_wanted() {
   // Whoever waits says so before he looks at his interest, and the interest grew before this.
   if (speculation_waiting_ == 0) return;
   Woken woken;
   {
     const MutexLock lock(mutex_);
     for (auto& [name, bucket] : buckets_) {
-      speculation_waiting_ -= bucket->queue.look_again();
-      grant(*bucket, woken);
+      speculation_waiting_ -= bucket->queue.promote_wanted();
+      admit_next(*bucket, woken);
     }
   }
   wake(woken);

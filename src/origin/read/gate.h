@@ -33,9 +33,9 @@ struct GateLimits {
 class Gate {
  public:
   /// How long a request without a time limit (ot) waits.
-  static constexpr std::chrono::seconds kPatience{10};
+  static constexpr std::chrono::seconds kWaitTimeMax{10};
   /// Requests that may wait for one bucket.
-  static constexpr size_t kWaitingMax = 4096;
+  static constexpr size_t kQueuedMax = 4096;
 
  private:
   struct Bucket;
@@ -51,7 +51,7 @@ class Gate {
     ~Pass();
 
     /// The answer's body has so many bytes. At most once.
-    void comes(uint64_t bytes);
+    void expect_body_bytes(uint64_t bytes);
 
    private:
     Gate* gate_;  // null: moved from
@@ -63,30 +63,32 @@ class Gate {
   Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics);
 
   /// Whose request it is. Its texts live as long as enter() runs.
-  struct Visitor {
+  struct Request {
     std::string_view bucket;
     std::string_view kind;
-    Purpose purpose;
+    Priority priority;
   };
 
   /// Waits for a turn. kOverloaded where none comes by `deadline`, or too many wait.
-  [[nodiscard]] rt::Task<Result<Pass>> enter(rt::Worker& worker, Visitor visitor,
+  [[nodiscard]] rt::Task<Result<Pass>> enter(rt::Worker& worker, Request request,
                                              MonoTime deadline);
   /// Leave for a request that nobody needs: only where there is room at once.
-  [[nodiscard]] std::optional<Pass> try_enter(const Visitor& visitor);
+  [[nodiscard]] std::optional<Pass> try_enter(const Request& request);
 
   /// Some interest has grown: speculation may have become demand.
-  void look_again();
+  void promote_wanted();
 
  private:
   /// Of a bandwidth limit, what may be saved up, in seconds.
   static constexpr double kSavedSeconds = 0.25;
+  /// Of the requests at a time, what speculation leaves to demand: one in so many.
+  static constexpr uint32_t kReservedShare = 4;
   /// A request costs its kind at least this, however few bytes it brings.
   static constexpr double kRequestBytes = 64.0 * 1024;
   /// Buckets without requests that are remembered for the sake of their averages.
   static constexpr size_t kBucketsMax = 1000;
   /// A turn that is not the next looks for room again after this.
-  static constexpr std::chrono::milliseconds kLookAgainAfter{50};
+  static constexpr std::chrono::milliseconds kRecheckAfter{50};
 
   struct Bucket {
     FairQueue queue;
@@ -99,14 +101,15 @@ class Gate {
 
   [[nodiscard]] Bucket& bucket_of(std::string_view name) REQUIRES(mutex_);
   void refill(Bucket& bucket) const REQUIRES(mutex_);
-  [[nodiscard]] bool has_room(const Bucket& bucket, bool demand) const REQUIRES(mutex_);
-  [[nodiscard]] MonoTime next_look(Bucket& bucket, const Turn& turn) const REQUIRES(mutex_);
-  void grant(Bucket& bucket, Woken& woken) REQUIRES(mutex_);
-  [[nodiscard]] Bucket* join(const Visitor& visitor, Turn& turn);
-  [[nodiscard]] MonoTime await_grant(Bucket& bucket, Turn& turn, rt::Waiter& waiter);
-  bool leave(Bucket& bucket, Turn& turn);
-  void end(Bucket& bucket, const std::string& kind, double refund);
-  void settle(Bucket& bucket, const std::string& kind, double charged, double bytes);
+  [[nodiscard]] bool has_room(const Bucket& bucket, Urgency urgency) const REQUIRES(mutex_);
+  [[nodiscard]] MonoTime room_expected_at(Bucket& bucket, const QueuedRequest& request) const
+      REQUIRES(mutex_);
+  void admit_next(Bucket& bucket, Woken& woken) REQUIRES(mutex_);
+  [[nodiscard]] Bucket* enqueue(const Request& request, QueuedRequest& queued);
+  [[nodiscard]] MonoTime register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter& waiter);
+  bool leave_queue(Bucket& bucket, QueuedRequest& queued);
+  void release(Bucket& bucket, const std::string& kind, double refund);
+  void charge_body(Bucket& bucket, const std::string& kind, double charged, double bytes);
 
   const GateLimits limits_;
   const Clock& clock_;

@@ -22,18 +22,18 @@ class GateTest : public ::testing::Test {
 
   /// One after the other, each under way for `takes` and `bytes` long.
   rt::Task<void> ask(std::string kind, int times, std::chrono::milliseconds takes, uint64_t bytes,
-                     Purpose purpose) {
+                     Priority priority) {
     for (int i = 0; i < times; ++i) {
-      const Gate::Visitor visitor("b", kind, purpose);
+      const Gate::Request request("b", kind, priority);
       const MonoTime deadline = world_.clock().mono() + patience_;
-      Result<Gate::Pass> pass = co_await gate_->enter(world_.worker(), visitor, deadline);
+      Result<Gate::Pass> pass = co_await gate_->enter(world_.worker(), request, deadline);
       if (!pass) {
         ++refused_;
         continue;
       }
       ++under_way_;
       most_ = std::max(most_, under_way_);
-      pass->comes(bytes);
+      pass->expect_body_bytes(bytes);
       co_await world_.worker().timers().sleep(takes);
       --under_way_;
       ++served_[kind];
@@ -41,8 +41,8 @@ class GateTest : public ::testing::Test {
     }
   }
   void start(const std::string& kind, int times, std::chrono::milliseconds takes,
-             uint64_t bytes = 1, const Purpose& purpose = {}) {
-    world_.worker().tasks().spawn(ask(kind, times, takes, bytes, purpose));
+             uint64_t bytes = 1, const Priority& priority = {}) {
+    world_.worker().tasks().spawn(ask(kind, times, takes, bytes, priority));
     world_.pass(0ms);
     world_.worker().io().poll();
   }
@@ -88,7 +88,7 @@ TEST_F(GateTest, TwoKindsGetTheSameHoweverManyAskForEach) {
 
 TEST_F(GateTest, SpeculationNeverDelaysDemand) {
   limit({.requests = 8});
-  const Interest nobody;
+  const WantedParts nobody;
   for (int i = 0; i < 50; ++i) start("ahead", 20, 200ms, 1, {&nobody, 1});
   EXPECT_EQ(under_way_, 6) << "a quarter of the room is kept";
   for (int i = 0; i < 2; ++i) start("k", 10, 20ms);
@@ -99,13 +99,13 @@ TEST_F(GateTest, SpeculationNeverDelaysDemand) {
 
 TEST_F(GateTest, SpeculationThatSomebodyWaitsForGoesFirst) {
   limit({.requests = 1});
-  Interest nobody;
-  Interest somebody;
+  WantedParts nobody;
+  WantedParts somebody;
   start("k", 1, 1s);
   for (int i = 0; i < 20; ++i) start("ahead", 1, 1s, 1, {&nobody, 1});
   start("wanted", 1, 1s, 1, {&somebody, 4});
-  somebody.add(4);
-  gate_->look_again();
+  somebody.want(4);
+  gate_->promote_wanted();
   world_.pass(2500ms);
   EXPECT_EQ(served_["wanted"], 1);
   EXPECT_EQ(served_["ahead"], 0);
@@ -129,10 +129,10 @@ TEST_F(GateTest, WhoseTurnDoesNotComeInTimeIsRefused) {
 
 TEST_F(GateTest, ALimitedNumberWaits) {
   limit({.requests = 1});
-  for (size_t i = 0; i < Gate::kWaitingMax + 101; ++i) start("k", 1, 0ms);
+  for (size_t i = 0; i < Gate::kQueuedMax + 101; ++i) start("k", 1, 0ms);
   finish();
   EXPECT_EQ(refused_, 100);
-  EXPECT_EQ(served_["k"], static_cast<int>(Gate::kWaitingMax) + 1);
+  EXPECT_EQ(served_["k"], static_cast<int>(Gate::kQueuedMax) + 1);
 }
 
 TEST_F(GateTest, BytesASecondAreLimitedOnAverage) {
@@ -157,13 +157,13 @@ TEST_F(GateTest, BandwidthIsSharedEvenlyByKinds) {
 
 TEST_F(GateTest, WhatNobodyNeedsTakesNoTurnFromAnyone) {
   limit({.requests = 4});
-  const Gate::Visitor visitor("b", "k", {});
-  std::optional<Gate::Pass> first = gate_->try_enter(visitor);
-  std::optional<Gate::Pass> second = gate_->try_enter(visitor);
-  std::optional<Gate::Pass> third = gate_->try_enter(visitor);
+  const Gate::Request request("b", "k", {});
+  std::optional<Gate::Pass> first = gate_->try_enter(request);
+  std::optional<Gate::Pass> second = gate_->try_enter(request);
+  std::optional<Gate::Pass> third = gate_->try_enter(request);
   EXPECT_TRUE(first && second && third);
-  EXPECT_FALSE(gate_->try_enter(visitor)) << "the last quarter is demand's";
-  EXPECT_TRUE(gate_->try_enter(Gate::Visitor("another", "k", {}))) << "each bucket has its own";
+  EXPECT_FALSE(gate_->try_enter(request)) << "the last quarter is demand's";
+  EXPECT_TRUE(gate_->try_enter(Gate::Request("another", "k", {}))) << "each bucket has its own";
 }
 
 }  // namespace

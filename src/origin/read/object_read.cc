@@ -100,8 +100,8 @@ Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange aske
   return {};
 }
 
-Gate::Visitor ObjectRead::visitor_to(size_t bucket) const {
-  return {terms_.buckets[bucket], terms_.kind, terms_.purpose};
+Gate::Request ObjectRead::gate_request(size_t bucket) const {
+  return {terms_.buckets[bucket], terms_.kind, terms_.priority};
 }
 
 /// Waits until the bucket may be asked; not for long where there is another (`last` is false).
@@ -117,10 +117,10 @@ rt::Task<Result<Gate::Pass>> ObjectRead::turn_at(size_t bucket, RequestConfig& c
   }
   const MonoTime came = worker_.timers().now();
   auto& limit = config.operation_timeout;
-  const milliseconds patience = limit.value_or(Gate::kPatience);
+  const milliseconds patience = limit.value_or(Gate::kWaitTimeMax);
   const MonoTime deadline = came + (last ? patience : patience / kSecondTurnShare);
-  const Gate::Visitor visitor = visitor_to(bucket);
-  Result<Gate::Pass> pass = co_await context_.gate.enter(worker_, visitor, deadline);
+  const Gate::Request request = gate_request(bucket);
+  Result<Gate::Pass> pass = co_await context_.gate.enter(worker_, request, deadline);
   if (!pass) co_return pass;
   if (limit) *limit = time_left(*limit, came);
   if (!context_.buckets.may_ask(name)) {
@@ -205,7 +205,7 @@ void ObjectRead::record(size_t bucket, const PendingGet& get) {
 PendingGetPtr ObjectRead::hedge(size_t bucket, GetRequest request) {
   if (request.config.operation_timeout == milliseconds(0)) return nullptr;
   request.fresh_connection = true;  // whatever keeps the first one may be its connection
-  std::optional<Gate::Pass> pass = context_.gate.try_enter(visitor_to(bucket));
+  std::optional<Gate::Pass> pass = context_.gate.try_enter(gate_request(bucket));
   if (!pass || !context_.buckets.spend_hedge(terms_.buckets[bucket])) {
     context_.metrics.hedges_denied.add();
     return nullptr;

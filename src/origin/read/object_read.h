@@ -36,7 +36,7 @@ struct ReadTerms {
   std::string request_id{};             ///< for the log
   std::optional<ObjectInfo> version{};  ///< that the object must have; nothing: any
   std::string kind{};                   ///< shares the buckets fairly with others
-  Purpose purpose{};                    ///< outlives the read
+  Priority priority{};                  ///< outlives the read
 };
 
 /// One range of an object, read whatever single answers do: from the next bucket where one fails;
@@ -100,7 +100,7 @@ class ObjectRead {
   [[nodiscard]] Result<void> accept(size_t bucket, PendingGetPtr get, ByteRange asked);
   [[nodiscard]] rt::Task<Result<Gate::Pass>> turn_at(size_t bucket, RequestConfig& config,
                                                      bool last);
-  [[nodiscard]] Gate::Visitor visitor_to(size_t bucket) const;
+  [[nodiscard]] Gate::Request gate_request(size_t bucket) const;
   [[nodiscard]] GetRequest request_for(size_t bucket, ByteRange range) const;
   [[nodiscard]] std::chrono::milliseconds time_left(std::chrono::milliseconds limit,
                                                     MonoTime since) const;

@@ -35,7 +35,7 @@ rt::Task<void> PendingGet::ask(PendingGetPtr self, Origin& origin) {
     self->answer_ = fail(ErrorKind::kInternal, failure.what());
   }
   if (self->failure() == nullptr) {
-    self->pass_->comes(self->stream().range().size());
+    self->pass_->expect_body_bytes(self->stream().range().size());
   } else {
     self->pass_.reset();
   }
