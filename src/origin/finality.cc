@@ -66,13 +66,13 @@ bool worth_another_bucket(ErrorKind kind) {
   return false;
 }
 
-bool speaks_against_the_store(ErrorKind kind) {
+bool is_store_failure(ErrorKind kind) {
   return kind == ErrorKind::kThrottled || kind == ErrorKind::kTimeout ||
          kind == ErrorKind::kUpstream || kind == ErrorKind::kDamaged;
 }
 
-bool settles_the_bucket(ErrorKind kind) {
-  return !speaks_against_the_store(kind) && kind != ErrorKind::kOverloaded;
+bool is_final_for_bucket(ErrorKind kind) {
+  return !is_store_failure(kind) && kind != ErrorKind::kOverloaded;
 }
 
 }  // namespace cachey::origin

@@ -13,10 +13,10 @@ namespace cachey::origin {
 [[nodiscard]] bool worth_another_bucket(ErrorKind kind);
 
 /// Whether a failure is the store's own, and says something of its health.
-[[nodiscard]] bool speaks_against_the_store(ErrorKind kind);
+[[nodiscard]] bool is_store_failure(ErrorKind kind);
 
 /// Whether the same request, sent to the same bucket a second time, can be expected to fail in the
 /// same way.
-[[nodiscard]] bool settles_the_bucket(ErrorKind kind);
+[[nodiscard]] bool is_final_for_bucket(ErrorKind kind);
 
 }  // namespace cachey::origin

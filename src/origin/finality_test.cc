@@ -34,26 +34,26 @@ TEST(Finality, PastTheEndIsFinal) {
 }
 
 TEST(Finality, WhatIsRefusedSaysNothingOfTheStoreAndIsNotAskedAgain) {
-  EXPECT_FALSE(speaks_against_the_store(ErrorKind::kRefused));
+  EXPECT_FALSE(is_store_failure(ErrorKind::kRefused));
   EXPECT_TRUE(worth_another_bucket(ErrorKind::kRefused));
-  EXPECT_TRUE(settles_the_bucket(ErrorKind::kRefused));
+  EXPECT_TRUE(is_final_for_bucket(ErrorKind::kRefused));
   EXPECT_EQ(told(ErrorKind::kRefused, ErrorKind::kNotFound), ErrorKind::kRefused);
   EXPECT_EQ(told(ErrorKind::kRefused, ErrorKind::kUpstream), ErrorKind::kUpstream);
 }
 
 TEST(Finality, DamageIsTheStores) {
-  EXPECT_TRUE(speaks_against_the_store(ErrorKind::kDamaged));
+  EXPECT_TRUE(is_store_failure(ErrorKind::kDamaged));
   EXPECT_TRUE(worth_another_bucket(ErrorKind::kDamaged));
-  EXPECT_FALSE(settles_the_bucket(ErrorKind::kDamaged));
+  EXPECT_FALSE(is_final_for_bucket(ErrorKind::kDamaged));
 }
 
 TEST(Finality, WhatTheStoreSaysOfTheObjectSettlesTheBucket) {
   for (const ErrorKind kind : {ErrorKind::kNotFound, ErrorKind::kRangeNotSatisfiable,
                                ErrorKind::kArchived, ErrorKind::kChanged, ErrorKind::kDenied}) {
-    EXPECT_TRUE(settles_the_bucket(kind));
+    EXPECT_TRUE(is_final_for_bucket(kind));
   }
-  EXPECT_FALSE(settles_the_bucket(ErrorKind::kUpstream));
-  EXPECT_FALSE(settles_the_bucket(ErrorKind::kTimeout));
+  EXPECT_FALSE(is_final_for_bucket(ErrorKind::kUpstream));
+  EXPECT_FALSE(is_final_for_bucket(ErrorKind::kTimeout));
 }
 
 }  // namespace

@@ -40,7 +40,8 @@ void BucketHealth::failed() {
   rate_time_ = now;
   // A breaker that has closed by time takes as many new failures to open again.
   const bool closed_by_time = consecutive_failures_ >= kBreakerFailures && !breaker_open(now);
-  consecutive_failures_ = closed_by_time ? 1 : std::min(consecutive_failures_ + 1, 1'000'000);
+  consecutive_failures_ =
+      closed_by_time ? 1 : std::min(consecutive_failures_ + 1, kFailuresCountedMax);
   if (consecutive_failures_ == kBreakerFailures) {
     next_probe_ = now + kProbeEvery;
     unproven_ = true;
@@ -57,11 +58,12 @@ BucketHealth::Worth BucketHealth::worth() const {
 double BucketHealth::score(size_t position) const {
   const MonoTime now = clock_.mono();
   const MutexLock lock(mutex_);
-  const double place = score_of_position(position);
-  if (!observed_) return place;
-  const double latency = latency_.mean_seconds().value_or(0) * 1e6 / 100;
-  const double penalty = breaker_open(now) ? 1e6 : std::round(1e5 * decayed_rate(now));
-  return place + latency + penalty;
+  const double by_position = score_of_position(position);
+  if (!observed_) return by_position;
+  const double latency = latency_.mean_seconds().value_or(0) * kScorePerSecond;
+  const double penalty =
+      breaker_open(now) ? kScoreOfOpenBreaker : std::round(kScoreOfErrorRate * decayed_rate(now));
+  return by_position + latency + penalty;
 }
 
 bool BucketHealth::is_down() const {
@@ -76,7 +78,7 @@ bool BucketHealth::may_ask() {
   return !breaker_open(now) || take_probe(now);
 }
 
-bool BucketHealth::may_lead() {
+bool BucketHealth::may_rank_first() {
   const MonoTime now = clock_.mono();
   const MutexLock lock(mutex_);
   return !unproven_ || breaker_open(now) || take_probe(now);
@@ -94,7 +96,7 @@ std::optional<std::chrono::nanoseconds> BucketHealth::hedge_delay(double quantil
   const std::optional<double> slow = latency_.quantile_seconds(quantile);
   const std::optional<double> usual = latency_.quantile_seconds(1 - HedgeBudget::kShare);
   if (!slow || !usual) return std::nullopt;
-  const std::chrono::duration<double> delay(std::min(*slow, 2 * *usual));
+  const std::chrono::duration<double> delay(std::min(*slow, kUsualDelaysMax * *usual));
   return std::max<std::chrono::nanoseconds>(
       kHedgeDelayMin, std::chrono::duration_cast<std::chrono::nanoseconds>(delay));
 }
@@ -104,13 +106,9 @@ bool BucketHealth::spend_hedge() {
   return hedges_.spend();
 }
 
-void BucketHealth::hedge_ended(bool won) {
+void BucketHealth::hedge_ended(HedgeResult result) {
   const MutexLock lock(mutex_);
-  if (won) {
-    hedges_.won();
-  } else {
-    hedges_.lost();
-  }
+  hedges_.ended(result);
 }
 
 BucketHealth::View BucketHealth::view() const {

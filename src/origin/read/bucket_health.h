@@ -31,6 +31,14 @@ class BucketHealth {
   /// No hedges before so many answers: a quantile of less says nothing.
   static constexpr uint64_t kHedgeAnswersMin = 10;
 
+  /// Of consecutive failures more are not counted.
+  static constexpr int kFailuresCountedMax = 1'000'000;
+  /// What score() is made of.
+  static constexpr double kScorePerPosition = 2000;
+  static constexpr double kScorePerSecond = 1e6 / 100;  ///< of mean latency: 1 per 100 us
+  static constexpr double kScoreOfOpenBreaker = 1e6;
+  static constexpr double kScoreOfErrorRate = 1e5;  ///< if everything fails
+
   explicit BucketHealth(const Clock& clock);
 
   /// `to_head`: from the request to the head of its answer.
@@ -52,13 +60,13 @@ class BucketHealth {
   [[nodiscard]] double score(size_t position) const;
   /// The score of a bucket of which nothing was observed.
   [[nodiscard]] static double score_of_position(size_t position) {
-    return 2000.0 * static_cast<double>(position);
+    return kScorePerPosition * static_cast<double>(position);
   }
 
   /// Whether it may be asked before a bucket that it ranks better than. Not where its breaker has
   /// closed by time alone and nothing has succeeded since: then the first to ask each kProbeEvery
   /// finds out, and the rest do not all run into a bucket that may be down yet.
-  [[nodiscard]] bool may_lead();
+  [[nodiscard]] bool may_rank_first();
 
   /// Its breaker is open, and no request may find out yet whether it is back.
   [[nodiscard]] bool is_down() const;
@@ -76,7 +84,7 @@ class BucketHealth {
 
   /// See HedgeBudget.
   [[nodiscard]] bool spend_hedge();
-  void hedge_ended(bool won);
+  void hedge_ended(HedgeResult result);
 
   struct View {
     double error_rate = 0;
@@ -87,6 +95,9 @@ class BucketHealth {
   [[nodiscard]] View view() const;
 
  private:
+  /// A hedge is sent no later than after so many times the usual latency.
+  static constexpr double kUsualDelaysMax = 2;
+
   [[nodiscard]] double decayed_rate(MonoTime now) const REQUIRES(mutex_);
   [[nodiscard]] bool breaker_open(MonoTime now) const REQUIRES(mutex_);
   [[nodiscard]] bool take_probe(MonoTime now) REQUIRES(mutex_);

@@ -125,12 +125,12 @@ TEST_F(BucketHealthTest, AHedgeCostsTwiceAsMuchForEachThatWasLost) {
   for (int i = 0; i < 10'000; ++i) health_.succeeded(1ms);
   for (int i = 0; i < 4; ++i) {  // 1 + 2 + 4 + 8 of the 16 that can be saved up
     EXPECT_TRUE(health_.spend_hedge()) << i;
-    health_.hedge_ended(false);
+    health_.hedge_ended(HedgeResult::kLost);
   }
   EXPECT_FALSE(health_.spend_hedge());
   for (int i = 0; i < 10'000; ++i) health_.succeeded(1ms);
   EXPECT_TRUE(health_.spend_hedge()) << "the price has an upper bound";
-  health_.hedge_ended(true);
+  health_.hedge_ended(HedgeResult::kWon);
   for (int i = 0; i < 20; ++i) health_.succeeded(1ms);
   EXPECT_TRUE(health_.spend_hedge()) << "after one that won it is one again";
 }

@@ -90,7 +90,7 @@ BucketOrder Buckets::rank(std::span<const std::string> names) const {
   std::ranges::partial_sort(scored, scored.begin() + static_cast<std::ptrdiff_t>(order.count));
   for (size_t i = 0; i < order.count; ++i) order.index[i] = scored[i].second;
   const HealthPtr first = find(names[order.index[0]]);
-  if (first != nullptr && !first->may_lead()) std::swap(order.index[0], order.index[1]);
+  if (first != nullptr && !first->may_rank_first()) std::swap(order.index[0], order.index[1]);
   return order;
 }
 
@@ -114,8 +114,8 @@ bool Buckets::spend_hedge(std::string_view name) const {
   return health != nullptr && health->spend_hedge();
 }
 
-void Buckets::hedge_ended(std::string_view name, bool won) const {
-  if (const HealthPtr health = find(name)) health->hedge_ended(won);
+void Buckets::hedge_ended(std::string_view name, HedgeResult result) const {
+  if (const HealthPtr health = find(name)) health->hedge_ended(result);
 }
 
 void Buckets::answered(const std::string& name, std::chrono::nanoseconds to_head) {
@@ -123,7 +123,7 @@ void Buckets::answered(const std::string& name, std::chrono::nanoseconds to_head
 }
 
 void Buckets::failed(const std::string& name, ErrorKind kind) {
-  if (!speaks_against_the_store(kind)) return;
+  if (!is_store_failure(kind)) return;
   if (const HealthPtr health = find_or_add(name)) health->failed();
 }
 

@@ -42,7 +42,7 @@ class Buckets {
   [[nodiscard]] bool may_ask(std::string_view name) const;
   [[nodiscard]] std::optional<std::chrono::nanoseconds> hedge_delay(std::string_view name) const;
   [[nodiscard]] bool spend_hedge(std::string_view name) const;
-  void hedge_ended(std::string_view name, bool won) const;
+  void hedge_ended(std::string_view name, HedgeResult result) const;
 
   /// A request was answered, its head having come after `to_head`.
   void answered(const std::string& name, std::chrono::nanoseconds to_head);

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 
 namespace cachey::origin {
+
+enum class HedgeResult : uint8_t { kWon, kLost };
 
 /// How many requests may be sent twice. Every answered request earns a share of a hedge; a hedge
 /// costs one, and twice as much again for each that was lost since the last that won: where second
@@ -24,8 +27,9 @@ class HedgeBudget {
     return true;
   }
 
-  void won() { price_ = 1; }
-  void lost() { price_ = std::min(2 * price_, kPriceMax); }
+  void ended(HedgeResult result) {
+    price_ = result == HedgeResult::kWon ? 1 : std::min(2 * price_, kPriceMax);
+  }
 
  private:
   double saved_ = 0;

@@ -23,7 +23,7 @@ ObjectRead::~ObjectRead() {
 }
 
 rt::Task<Result<void>> ObjectRead::open() {
-  Result<void> opened = co_await ask_buckets(terms_.order, terms_.range);
+  Result<void> opened = co_await try_buckets(terms_.order, terms_.range);
   if (!opened) co_return opened;
   bucket_ = body_bucket_;
   opened_ = true;
@@ -46,18 +46,18 @@ GetRequest ObjectRead::request_for(size_t bucket, ByteRange range) const {
 }
 
 /// Bucket after bucket, each within what is left of the request's time.
-rt::Task<Result<void>> ObjectRead::ask_buckets(BucketOrder order, ByteRange range) {
+rt::Task<Result<void>> ObjectRead::try_buckets(BucketOrder order, ByteRange range) {
   const MonoTime began = worker_.timers().now();
   std::optional<Error> failure;
-  for (size_t turn = 0; turn < order.count; ++turn) {
-    const size_t bucket = order.index[turn];
-    const bool last = turn + 1 == order.count;
+  for (size_t i = 0; i < order.count; ++i) {
+    const size_t bucket = order.index[i];
+    const Fallback fallback = i + 1 == order.count ? Fallback::kNone : Fallback::kNextBucket;
     GetRequest request = request_for(bucket, range);
     if (auto& limit = request.config.operation_timeout) {
       *limit = time_left(*limit, began);
-      if (!last) *limit -= *limit / kSecondTurnShare;
+      if (fallback == Fallback::kNextBucket) *limit -= *limit / kSecondBucketShare;
     }
-    Result<PendingGetPtr> answer = co_await ask(bucket, std::move(request), last);
+    Result<PendingGetPtr> answer = co_await first_good_answer(bucket, std::move(request), fallback);
     Result<void> good;
     if (answer) {
       good = accept(bucket, std::move(*answer), range);
@@ -104,9 +104,10 @@ Gate::Request ObjectRead::gate_request(size_t bucket) const {
   return {terms_.buckets[bucket], terms_.kind, terms_.priority};
 }
 
-/// Waits until the bucket may be asked; not for long where there is another (`last` is false).
+/// Waits until the bucket may be asked; not for long where there is another.
 /// Takes the time from the request's limit.
-rt::Task<Result<Gate::Pass>> ObjectRead::turn_at(size_t bucket, RequestConfig& config, bool last) {
+rt::Task<Result<Gate::Pass>> ObjectRead::enter_gate(size_t bucket, RequestConfig& config,
+                                                    Fallback fallback) {
   const std::string& name = terms_.buckets[bucket];
   const Error down(ErrorKind::kThrottled,
                    fmt::format("bucket {} failed again and again and is not asked for a moment",
@@ -117,8 +118,9 @@ rt::Task<Result<Gate::Pass>> ObjectRead::turn_at(size_t bucket, RequestConfig& c
   }
   const MonoTime came = worker_.timers().now();
   auto& limit = config.operation_timeout;
-  const milliseconds patience = limit.value_or(Gate::kWaitTimeMax);
-  const MonoTime deadline = came + (last ? patience : patience / kSecondTurnShare);
+  milliseconds wait = limit.value_or(Gate::kWaitTimeMax);
+  if (fallback == Fallback::kNextBucket) wait /= kSecondBucketShare;
+  const MonoTime deadline = came + wait;
   const Gate::Request request = gate_request(bucket);
   Result<Gate::Pass> pass = co_await context_.gate.enter(worker_, request, deadline);
   if (!pass) co_return pass;
@@ -136,9 +138,10 @@ milliseconds ObjectRead::time_left(milliseconds limit, MonoTime since) const {
 }
 
 /// The first good answer of a request and, if that is late, of a second one.
-rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest request, bool last) {
+rt::Task<Result<PendingGetPtr>> ObjectRead::first_good_answer(size_t bucket, GetRequest request,
+                                                              Fallback fallback) {
   const std::string& name = terms_.buckets[bucket];
-  Result<Gate::Pass> pass = co_await turn_at(bucket, request.config, last);
+  Result<Gate::Pass> pass = co_await enter_gate(bucket, request.config, fallback);
   if (!pass) co_return std::unexpected(std::move(pass.error()));
   HedgeRace race(worker_, wakeup_,
                  PendingGet::send(worker_, context_.origin, request, std::move(*pass), wakeup_));
@@ -155,15 +158,15 @@ rt::Task<Result<PendingGetPtr>> ObjectRead::ask(size_t bucket, GetRequest reques
     }
     const PendingGetPtr answered = race.take(event);
     const bool is_hedge = event == HedgeRace::Event::kSecond;
-    record(bucket, *answered);
+    record_health(bucket, *answered);
     const Error* const failed = answered->failure();
-    if (is_hedge) hedge_ended(name, failed == nullptr);
+    if (is_hedge) hedge_ended(name, failed == nullptr ? HedgeResult::kWon : HedgeResult::kLost);
     if (PendingGet* const other = race.remaining()) {
-      if (failed != nullptr && !settles_the_bucket(failed->kind())) {
+      if (failed != nullptr && !is_final_for_bucket(failed->kind())) {
         failure = *failed;
         continue;
       }
-      if (!is_hedge) hedge_ended(name, false);
+      if (!is_hedge) hedge_ended(name, HedgeResult::kLost);
       give_up(*other);
     }
     if (failed == nullptr) co_return answered;
@@ -179,21 +182,22 @@ PendingGetPtr ObjectRead::hedge_head(size_t bucket, GetRequest request, MonoTime
 
 /// Whether a client has limits of its own that are too short for their end to say anything of the
 /// bucket.
-bool ObjectRead::impatient(const std::string& name, const RequestConfig& config) const {
+bool ObjectRead::has_short_limits(const std::string& name, const RequestConfig& config) const {
   const auto usual = context_.buckets.hedge_delay(name).value_or(std::chrono::nanoseconds(0));
-  const auto patience = std::max<std::chrono::nanoseconds>(kPatienceMin, kPatience * usual);
-  const auto shorter = [patience](const std::optional<milliseconds>& limit) {
-    return limit && *limit < patience;
+  const auto limit_min =
+      std::max<std::chrono::nanoseconds>(kCountedLimitMin, kCountedLimitDelays * usual);
+  const auto shorter = [limit_min](const std::optional<milliseconds>& limit) {
+    return limit && *limit < limit_min;
   };
   return shorter(config.connect_timeout) || shorter(config.first_byte_timeout) ||
          shorter(config.attempt_timeout) || shorter(config.operation_timeout);
 }
 
-void ObjectRead::record(size_t bucket, const PendingGet& get) {
+void ObjectRead::record_health(size_t bucket, const PendingGet& get) {
   const std::string& name = terms_.buckets[bucket];
   if (const Error* failure = get.failure()) {
     const bool late = failure->kind() == ErrorKind::kTimeout;
-    if (late && impatient(name, get.request().config)) return;
+    if (late && has_short_limits(name, get.request().config)) return;
     context_.buckets.failed(name, failure->kind());
   } else {
     context_.buckets.answered(name, worker_.timers().now() - get.sent_at());
@@ -214,9 +218,9 @@ PendingGetPtr ObjectRead::hedge(size_t bucket, GetRequest request) {
   return PendingGet::send(worker_, context_.origin, std::move(request), std::move(*pass), wakeup_);
 }
 
-void ObjectRead::hedge_ended(const std::string& name, bool won) {
-  context_.buckets.hedge_ended(name, won);
-  if (!won) return;
+void ObjectRead::hedge_ended(const std::string& name, HedgeResult result) {
+  context_.buckets.hedge_ended(name, result);
+  if (result == HedgeResult::kLost) return;
   context_.metrics.hedges_won.add();
   hedged_ = true;
 }
@@ -265,7 +269,7 @@ rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
     race.second = hedge(body_bucket_, request_for(body_bucket_, left));
   }
   if (race.second != nullptr) {
-    hedge_ended(terms_.buckets[body_bucket_], false);
+    hedge_ended(terms_.buckets[body_bucket_], HedgeResult::kLost);
     give_up(*race.second);
   }
   co_return body_->body_end();
@@ -283,11 +287,11 @@ std::optional<MonoTime> ObjectRead::stopped_at(MonoTime watched_since) const {
 /// it is given up.
 rt::Task<void> ObjectRead::second_answered(HedgeRace& race, ByteSink& sink, MonoTime last_arrival) {
   const PendingGetPtr second = race.take(HedgeRace::Event::kSecond);
-  record(body_bucket_, *second);
+  record_health(body_bucket_, *second);
   const bool stopped = body_->last_arrival() == last_arrival && body_->bytes_unused() == 0;
   bool won = false;
   if (second->failure() == nullptr && stopped) won = co_await take_over(second);
-  hedge_ended(terms_.buckets[body_bucket_], won);
+  hedge_ended(terms_.buckets[body_bucket_], won ? HedgeResult::kWon : HedgeResult::kLost);
   if (won) {
     race.first = body_;
     body_->read_body(sink);
@@ -317,7 +321,7 @@ bool ObjectRead::may_resume(const Error& error) const {
   const bool delivered = body_->position() != body_->request().range.begin;
   if (error.kind() == ErrorKind::kDamaged && delivered) return false;
   const uint32_t tries = terms_.config.attempts_max.value_or(kFruitlessMax);
-  return speaks_against_the_store(error.kind()) && tries > 1 && fruitless_ < tries;
+  return is_store_failure(error.kind()) && tries > 1 && fruitless_ < tries;
 }
 
 /// A new body from the next byte on: from the same bucket, or where that has brought nothing, from
@@ -332,7 +336,7 @@ rt::Task<Result<void>> ObjectRead::resume() {
     std::swap(order.index[0], order.index[1]);
   }
   const ByteRange left{body_->position(), range_.end};
-  co_return co_await ask_buckets(order, left);
+  co_return co_await try_buckets(order, left);
 }
 
 }  // namespace cachey::origin

@@ -55,7 +55,7 @@ class ObjectRead {
   static constexpr std::chrono::milliseconds kStoppedMin{100};
   /// Of the time limit of a request (ot), what is kept for the second bucket's turn.
   /// Of the time to wait for a turn (Gate) the first bucket's is such a share.
-  static constexpr int kSecondTurnShare = 3;  // a third
+  static constexpr int kSecondBucketShare = 3;  // a third
   /// Bodies in a row that may end without having brought a kFruitfulShare of what was left, where
   /// the client does not say (ma).
   static constexpr uint32_t kFruitlessMax = 3;
@@ -64,8 +64,8 @@ class ObjectRead {
   static constexpr int kResumesMax = 32;
   /// A time-out under limits of the client's own counts against the store only where they are no
   /// shorter than this, nor than so many times the bucket's hedge delay.
-  static constexpr std::chrono::milliseconds kPatienceMin{1000};
-  static constexpr int kPatience = 4;
+  static constexpr std::chrono::milliseconds kCountedLimitMin{1000};
+  static constexpr int kCountedLimitDelays = 4;
   /// Before a request that follows a fruitless one; grows with their number.
   static constexpr std::chrono::milliseconds kResumePause{50};
 
@@ -94,21 +94,25 @@ class ObjectRead {
   [[nodiscard]] rt::Task<Result<void>> run(ByteSink& sink);
 
  private:
-  [[nodiscard]] rt::Task<Result<void>> ask_buckets(BucketOrder order, ByteRange range);
-  [[nodiscard]] rt::Task<Result<PendingGetPtr>> ask(size_t bucket, GetRequest request, bool last);
+  /// What is left if a bucket does not deliver.
+  enum class Fallback : uint8_t { kNone, kNextBucket };
+
+  [[nodiscard]] rt::Task<Result<void>> try_buckets(BucketOrder order, ByteRange range);
+  [[nodiscard]] rt::Task<Result<PendingGetPtr>> first_good_answer(size_t bucket, GetRequest request,
+                                                                  Fallback fallback);
   [[nodiscard]] PendingGetPtr hedge_head(size_t bucket, GetRequest request, MonoTime first_sent);
   [[nodiscard]] Result<void> accept(size_t bucket, PendingGetPtr get, ByteRange asked);
-  [[nodiscard]] rt::Task<Result<Gate::Pass>> turn_at(size_t bucket, RequestConfig& config,
-                                                     bool last);
+  [[nodiscard]] rt::Task<Result<Gate::Pass>> enter_gate(size_t bucket, RequestConfig& config,
+                                                        Fallback fallback);
   [[nodiscard]] Gate::Request gate_request(size_t bucket) const;
   [[nodiscard]] GetRequest request_for(size_t bucket, ByteRange range) const;
   [[nodiscard]] std::chrono::milliseconds time_left(std::chrono::milliseconds limit,
                                                     MonoTime since) const;
-  [[nodiscard]] bool impatient(const std::string& name, const RequestConfig& config) const;
-  void record(size_t bucket, const PendingGet& get);
+  [[nodiscard]] bool has_short_limits(const std::string& name, const RequestConfig& config) const;
+  void record_health(size_t bucket, const PendingGet& get);
 
   [[nodiscard]] PendingGetPtr hedge(size_t bucket, GetRequest request);
-  void hedge_ended(const std::string& name, bool won);
+  void hedge_ended(const std::string& name, HedgeResult result);
   void give_up(PendingGet& loser);
 
   [[nodiscard]] rt::Task<Result<void>> read_body(ByteSink& sink);

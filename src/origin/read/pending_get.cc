@@ -21,11 +21,11 @@ PendingGetPtr PendingGet::send(rt::Worker& worker, Origin& origin, GetRequest re
                                Gate::Pass pass, rt::Wakeup& wakeup) {
   auto get = std::make_shared<PendingGet>(worker, std::move(request), std::move(pass), wakeup);
   get->request_.stop = get->stop_.get_token();
-  worker.tasks().spawn(ask(get, origin));
+  worker.tasks().spawn(get_answer(get, origin));
   return get;
 }
 
-rt::Task<void> PendingGet::ask(PendingGetPtr self, Origin& origin) {
+rt::Task<void> PendingGet::get_answer(PendingGetPtr self, Origin& origin) {
   GetRequest request = self->request_;
   try {
     Result<std::unique_ptr<GetStream>> answer =
@@ -39,16 +39,16 @@ rt::Task<void> PendingGet::ask(PendingGetPtr self, Origin& origin) {
   } else {
     self->pass_.reset();
   }
-  self->tell();
+  self->notify_sender();
 }
 
 void PendingGet::read_body(ByteSink& sink) {
   CHECK(answered() && failure() == nullptr);
   body_is_read_ = true;
-  worker_.tasks().spawn(pump(shared_from_this(), sink));
+  worker_.tasks().spawn(read_to_end(shared_from_this(), sink));
 }
 
-rt::Task<void> PendingGet::pump(PendingGetPtr self, ByteSink& sink) {
+rt::Task<void> PendingGet::read_to_end(PendingGetPtr self, ByteSink& sink) {
   Result<void> ended;
   try {
     while (self->position_ < self->stream().range().end && ended) {
@@ -59,7 +59,7 @@ rt::Task<void> PendingGet::pump(PendingGetPtr self, ByteSink& sink) {
   }
   self->body_end_ = std::move(ended);
   self->pass_.reset();
-  self->tell();
+  self->notify_sender();
 }
 
 rt::Task<Result<void>> PendingGet::read_some(ByteSink& sink) {
@@ -87,7 +87,7 @@ void PendingGet::give_up() {
   stop_.request_stop();
 }
 
-void PendingGet::tell() {
+void PendingGet::notify_sender() {
   if (wakeup_ != nullptr) wakeup_->notify();
 }
 

@@ -71,10 +71,10 @@ class PendingGet : public std::enable_shared_from_this<PendingGet> {
   void give_up();
 
  private:
-  static rt::Task<void> ask(std::shared_ptr<PendingGet> self, Origin& origin);
-  static rt::Task<void> pump(std::shared_ptr<PendingGet> self, ByteSink& sink);
+  static rt::Task<void> get_answer(std::shared_ptr<PendingGet> self, Origin& origin);
+  static rt::Task<void> read_to_end(std::shared_ptr<PendingGet> self, ByteSink& sink);
   [[nodiscard]] rt::Task<Result<void>> read_some(ByteSink& sink);
-  void tell();
+  void notify_sender();
 
   rt::Worker& worker_;
   GetRequest request_;

@@ -7,8 +7,7 @@ namespace cachey::origin {
 
 void log_failed_attempt(const GetRequest& request, const Error& error, uint32_t number,
                         bool retry) {
-  const bool surprises =
-      speaks_against_the_store(error.kind()) || error.kind() == ErrorKind::kRefused;
+  const bool surprises = is_store_failure(error.kind()) || error.kind() == ErrorKind::kRefused;
   const auto write = surprises ? log::warn : log::debug;
   write("origin attempt failed", {{"bucket", request.bucket},
                                   {"key", request.key},

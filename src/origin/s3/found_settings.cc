@@ -13,7 +13,7 @@ namespace {
 /// `in_time`: it is not the request's own limit that has ended the search.
 Error not_the_stores(const Error& error, bool in_time) {
   const bool out_of_time = error.kind() == ErrorKind::kTimeout && !in_time;
-  if (out_of_time || !speaks_against_the_store(error.kind())) return error;
+  if (out_of_time || !is_store_failure(error.kind())) return error;
   return {ErrorKind::kRefused, error.message()};
 }
 
