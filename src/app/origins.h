@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+
+#include "app/options.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "origin/origin.h"
+#include "origin/s3/s3_origin.h"
+#include "rt/blocking_pool.h"
+#include "rt/worker.h"
+
+namespace cachey::app {
+
+/// The origin of --origin.
+struct Origins {
+  std::unique_ptr<origin::Origin> origin;
+  origin::S3Origin* s3 = nullptr;  ///< `origin`, if it is S3; else null
+};
+
+/// Makes the origin that the options name. The other arguments outlive it. Fails with kBadRequest
+/// if an option or a variable of the environment is wrong. Blocks. At start.
+[[nodiscard]] Result<Origins> make_origin(const Options& options, rt::Workers& workers,
+                                          rt::BlockingPool& pool, const Clock& clock,
+                                          Random& random);
+
+}  // namespace cachey::app

@@ -1,0 +1,236 @@
+#include "app/process.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <utility>
+
+#include "app/process_metrics.h"
+#include "app/server_configs.h"
+#include "app/shutdown.h"
+#include "app/token_file.h"
+#include "base/log.h"
+#include "store/s3_fifo.h"
+
+namespace cachey::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Label values of kinds that get metrics of their own.
+constexpr size_t kKindsWithMetrics = 100;
+constexpr unsigned kBlockingThreads = 8;
+constexpr unsigned kReportThreads = 1;
+constexpr auto kAdminDrainTimeout = 1s;
+/// How long the index of the disk may be read before requests are taken without it.
+constexpr auto kIndexPatience = 2s;
+/// How long fills may go on after their clients.
+constexpr auto kFillGrace = 1s;
+/// For what came in during the shutdown, if all of --drain-timeout went by.
+constexpr auto kLastWrites = 2s;
+
+/// The tokens that requests need; nothing if requests need none.
+Result<std::optional<api::Tokens>> first_tokens(const Options& options) {
+  if (options.auth_tokens_file.empty()) return std::nullopt;
+  return read_token_file(options.auth_tokens_file);
+}
+
+/// Null if the server speaks plain HTTP.
+Result<std::shared_ptr<net::tls::Contexts>> load_tls(const Options& options) {
+  if (!options.tls.enabled()) return nullptr;
+  return net::tls::Contexts::load(options.tls);
+}
+
+Result<std::string> reload_tokens(const std::string& path, api::Access& access) {
+  Result<api::Tokens> tokens = read_token_file(path);
+  if (!tokens) return std::unexpected(std::move(tokens.error()));
+  std::string done = "tokens=" + std::to_string(tokens->size());
+  access.replace_tokens(std::move(*tokens));
+  return done;
+}
+
+Result<std::string> reload_tls(net::tls::Contexts& tls) {
+  Result<void> reloaded = tls.reload();
+  if (!reloaded) return std::unexpected(std::move(reloaded.error()));
+  return std::string("certificates=new");
+}
+
+Result<std::string> reopen(api::AccessLog& access_log, const std::string& path) {
+  Result<void> reopened = access_log.reopen();
+  if (!reopened) return std::unexpected(std::move(reopened.error()));
+  return path;
+}
+
+}  // namespace
+
+Process::Foundation::Foundation(const Options& given, std::optional<api::Tokens> tokens)
+    : options(given),
+      egress(metrics.counter("cachey_egress_bytes_total", "Body bytes sent to clients")),
+      cache_metrics(metrics, kKindsWithMetrics),
+      fetch_metrics(metrics, kKindsWithMetrics),
+      access(metrics, std::move(tokens), options.allow_bucket),
+      workers(options.threads, clock),
+      blocking(kBlockingThreads),
+      reports(kReportThreads),
+      memory(options.memory, std::make_unique<store::S3Fifo>(), clock) {}
+
+Result<std::unique_ptr<Process>> Process::make(const Options& options) {
+  Result<std::optional<api::Tokens>> tokens = first_tokens(options);
+  if (!tokens) return std::unexpected(std::move(tokens.error()));
+  auto foundation = std::make_unique<Foundation>(options, std::move(*tokens));
+  Opened opened;
+  Result<Origins> origins =
+      make_origin(foundation->options, foundation->workers, foundation->blocking, foundation->clock,
+                  foundation->random);
+  if (!origins) return std::unexpected(std::move(origins.error()));
+  opened.origins = std::move(*origins);
+  if (!options.disk_path.empty()) {
+    Result<std::unique_ptr<Disk>> disk =
+        Disk::open(foundation->options, foundation->memory, foundation->clock, foundation->random);
+    if (!disk) return std::unexpected(std::move(disk.error()));
+    opened.disk = std::move(*disk);
+  }
+  Result<std::shared_ptr<net::tls::Contexts>> tls = load_tls(options);
+  if (!tls) return std::unexpected(std::move(tls.error()));
+  opened.tls = std::move(*tls);
+  std::unique_ptr<Process> process(new Process(std::move(foundation), std::move(opened)));
+  if (!options.access_log.empty()) {
+    Result<void> log = process->access_log_.start(options.access_log);
+    if (!log) return std::unexpected(std::move(log.error()));
+  }
+  return process;
+}
+
+Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
+    : foundation_(std::move(foundation)),
+      options_(foundation_->options),
+      clock_(foundation_->clock),
+      workers_(foundation_->workers),
+      origins_(std::move(opened.origins)),
+      buckets_(options_.hedge_quantile, clock_, foundation_->metrics),
+      gate_(options_.gate, clock_, foundation_->metrics),
+      read_metrics_(foundation_->metrics),
+      disk_(std::move(opened.disk)),
+      cache_(options_.fill, origin::ReadContext{*origins_.origin, buckets_, gate_, read_metrics_},
+             foundation_->memory, foundation_->cache_metrics, clock_,
+             disk_ == nullptr ? nullptr : &disk_->tier()),
+      stats_(foundation_->metrics, cache_, foundation_->egress, foundation_->cache_metrics.ingress,
+             s3_counters(), clock_),
+      fetch_(cache_, foundation_->fetch_metrics, foundation_->egress, foundation_->access),
+      data_router_(make_router(options_.admin_listen.empty() ? api::Face::kAll : api::Face::kData)),
+      admin_router_(make_router(api::Face::kAdmin)),
+      access_log_(data_router_, options_.log_format, clock_, foundation_->random),
+      tls_(std::move(opened.tls)),
+      server_config_(data_server_config(options_, foundation_->memory, tls_)),
+      data_server_(workers_, access_log_, server_config_),
+      signals_([this] { sample(); }) {
+  if (!options_.admin_listen.empty()) {
+    admin_server_.emplace(workers_, admin_router_, admin_server_config(options_, server_config_));
+  }
+  add_process_metrics(foundation_->metrics);
+  stats_.watch(data_server_.stats());
+  stats_.watch(access_log_);
+  if (disk_ != nullptr) stats_.watch(disk_->tier());
+}
+
+Process::~Process() { workers_.stop_and_join(); }
+
+const origin::S3Counters* Process::s3_counters() const {
+  return origins_.s3 == nullptr ? nullptr : &origins_.s3->counters();
+}
+
+api::Router Process::make_router(api::Face face) {
+  return api::Router(face, fetch_, foundation_->metrics, foundation_->reports, foundation_->access,
+                     [this] { return stats_.json(); });
+}
+
+Result<void> Process::start() {
+  workers_.start();
+  if (disk_ != nullptr) disk_->read_index(kIndexPatience);
+  if (Result<void> started = start_servers(); !started) return started;
+  announce();
+  if (origins_.s3 != nullptr) origins_.s3->warm_up(workers_[0]);
+  add_reloads();
+  return {};
+}
+
+/// The admin server is first: what watches the process sees all of it.
+Result<void> Process::start_servers() {
+  Result<void> started;
+  if (admin_server_) started = admin_server_->start();
+  if (started) started = data_server_.start();
+  return started;
+}
+
+void Process::announce() {
+  if (admin_server_) {
+    for (const std::string& address : admin_server_->addresses()) {
+      log::info("listening", {{"admin_address", address}});
+    }
+  }
+  for (const std::string& address : data_server_.addresses()) {
+    log::info("listening", {{"address", address},
+                            {"version", CACHEY_VERSION},
+                            {"threads", options_.threads},
+                            {"memory", options_.memory.limit_bytes},
+                            {"tls", options_.tls.enabled()}});
+  }
+}
+
+void Process::add_reloads() {
+  if (!options_.auth_tokens_file.empty()) {
+    signals_.on_reload(
+        "tokens", [this] { return reload_tokens(options_.auth_tokens_file, foundation_->access); });
+  }
+  if (tls_ != nullptr) signals_.on_reload("TLS", [this] { return reload_tls(*tls_); });
+  if (!options_.access_log.empty()) {
+    signals_.on_reload("access log", [this] { return reopen(access_log_, options_.access_log); });
+  }
+}
+
+/// Once a second.
+void Process::sample() {
+  foundation_->egress.sample();
+  foundation_->cache_metrics.ingress.sample();
+  stats_.sample_lag(workers_);
+}
+
+void Process::serve() { signals_.wait_for_first(); }
+
+bool Process::stop() {
+  signals_.watch_for_second();
+  log::info("shutting down", {{"open_connections", data_server_.stats().connections.load()}});
+  data_router_.stop_being_ready();
+  admin_router_.stop_being_ready();
+  const MonoTime deadline = clock_.mono() + options_.drain_timeout;
+  std::future<bool> flush = start_disk_flush(workers_[0], cache_, deadline);
+  const Drained drained = drain_servers();
+  (void)wait_for_flush(flush, deadline, clock_);
+  const bool idle = wait_for_tasks(workers_, kFillGrace, clock_);
+  const bool indexed = write_last_pages(deadline);
+  log::info("stopped", {{"requests_finished", drained.data}, {"fills_finished", idle}});
+  access_log_.flush();
+  if (!drained.data || !drained.admin || !idle || !indexed) return false;
+  return wait_for_tasks(workers_, 0s, clock_);
+}
+
+/// The admin server is last: the shutdown can be watched.
+Process::Drained Process::drain_servers() {
+  Drained drained{};
+  drained.data = data_server_.drain(options_.drain_timeout);
+  drained.admin = !admin_server_ || admin_server_->drain(kAdminDrainTimeout);
+  return drained;
+}
+
+/// False if the disk's index is still being read.
+bool Process::write_last_pages(MonoTime deadline) {
+  const auto left = std::max<std::chrono::nanoseconds>(deadline - clock_.mono(), kLastWrites);
+  const bool indexed = disk_ == nullptr || disk_->wait_for_index(left);
+  const MonoTime last = clock_.mono() + left;
+  std::future<bool> flush = start_disk_flush(workers_[0], cache_, last);
+  const bool all_kept = wait_for_flush(flush, last, clock_);
+  if (disk_ != nullptr) log::info("disk written", {{"all_pages", all_kept}});
+  return indexed;
+}
+
+}  // namespace cachey::app

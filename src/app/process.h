@@ -1,0 +1,128 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/access.h"
+#include "api/access_log.h"
+#include "api/fetch/fetch.h"
+#include "api/router.h"
+#include "app/disk.h"
+#include "app/options.h"
+#include "app/origins.h"
+#include "app/signals.h"
+#include "app/stats.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "base/throughput.h"
+#include "cache/cache.h"
+#include "net/server.h"
+#include "net/tls/context.h"
+#include "origin/read/object_read.h"
+#include "rt/blocking_pool.h"
+#include "rt/worker.h"
+#include "store/memory_tier.h"
+
+namespace cachey::app {
+
+/// The cache server: owns every part, connects them, starts and stops them. Owned by main; one at a
+/// time, because of the signals.
+///
+/// Life: make(), start(), serve(), stop(). All are called on one thread. After a stop() that
+/// returned false the process must leave without destroying this.
+class Process {
+ public:
+  /// Makes the parts that `options` asks for. The error is a line for the person who started the
+  /// process: kBadRequest if an option, or a file that an option names, is wrong. Blocks.
+  [[nodiscard]] static Result<std::unique_ptr<Process>> make(const Options& options);
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  /// Starts the workers, reads the disk's index and listens. Once. After an error only destruction
+  /// is left.
+  [[nodiscard]] Result<void> start();
+
+  /// Where clients connect, `127.0.0.1:8080`. REQUIRES: started.
+  [[nodiscard]] const std::vector<std::string>& addresses() const {
+    return data_server_.addresses();
+  }
+
+  /// Serves until the first SIGINT or SIGTERM. REQUIRES: started.
+  void serve();
+
+  /// Ends what clients and fills have begun, within --drain-timeout, and writes what is only in
+  /// memory to the disk. False: something still runs, and holds on to the parts. Once, after
+  /// serve().
+  [[nodiscard]] bool stop();
+
+ private:
+  /// The parts that need no other part to be opened first.
+  struct Foundation {
+    Foundation(const Options& options, std::optional<api::Tokens> tokens);
+
+    const Options options;
+    const SystemClock clock;
+    SystemRandom random;
+    Metrics metrics;
+    Throughput egress;
+    cache::CacheMetrics cache_metrics;
+    api::FetchMetrics fetch_metrics;
+    api::Access access;
+    rt::Workers workers;
+    // Both end before the workers: their work refers to the workers' tasks.
+    rt::BlockingPool blocking;
+    rt::BlockingPool reports;  // one thread: scrapes wait for each other, and nothing for scrapes
+    store::MemoryTier memory;
+  };
+  struct Opened {
+    Origins origins;
+    std::unique_ptr<Disk> disk;             // null: none
+    std::shared_ptr<net::tls::Contexts> tls;  // null: plain HTTP
+  };
+  struct Drained {
+    bool data;
+    bool admin;
+  };
+
+  Process(std::unique_ptr<Foundation> foundation, Opened opened);
+
+  [[nodiscard]] net::Server* admin() { return admin_server_ ? &*admin_server_ : nullptr; }
+  [[nodiscard]] const origin::S3Counters* s3_counters() const;
+  [[nodiscard]] api::Router make_router(api::Face face);
+
+  [[nodiscard]] Result<void> start_servers();
+  void announce();
+  void add_reloads();
+  void sample();
+  [[nodiscard]] Drained drain_servers();
+  [[nodiscard]] bool write_last_pages(MonoTime deadline);
+
+  // The order is the rule of lifetimes: a part refers to parts above it only.
+  const std::unique_ptr<Foundation> foundation_;
+  const Options& options_;
+  const Clock& clock_;
+  rt::Workers& workers_;
+  const Origins origins_;
+  origin::Buckets buckets_;
+  origin::Gate gate_;
+  origin::ReadMetrics read_metrics_;
+  const std::unique_ptr<Disk> disk_;
+  cache::Cache cache_;
+  Stats stats_;
+  api::Fetch fetch_;
+  api::Router data_router_;
+  api::Router admin_router_;
+  api::AccessLog access_log_;
+  const std::shared_ptr<net::tls::Contexts> tls_;
+  const net::ServerConfig server_config_;
+  net::Server data_server_;
+  std::optional<net::Server> admin_server_;
+  Signals signals_;
+};
+
+}  // namespace cachey::app

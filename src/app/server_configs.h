@@ -1,0 +1,27 @@
+#pragma once
+
+#include <memory>
+
+#include "app/options.h"
+#include "net/server.h"
+#include "net/tls/context.h"
+#include "store/memory_tier.h"
+
+namespace cachey::app {
+
+/// Connections of each admin address: they are apart from --max-connections, so that a full server
+/// can still be watched.
+inline constexpr size_t kAdminConnectionsMax = 100;
+
+/// The config of the server of --listen. Connections charge what they hold to `memory`, which
+/// outlives the server. Raises the process's limit of open files, and lowers --max-connections
+/// (with a warning) if the files do not suffice.
+[[nodiscard]] net::ServerConfig data_server_config(const Options& options,
+                                                   store::MemoryTier& memory,
+                                                   std::shared_ptr<net::tls::Contexts> tls);
+
+/// The config of the server of --admin-listen, made of the data server's.
+[[nodiscard]] net::ServerConfig admin_server_config(const Options& options,
+                                                    net::ServerConfig data_config);
+
+}  // namespace cachey::app
