@@ -40,10 +40,14 @@ std::string address_of(const rt::Tcp::endpoint& client) {
   return address.to_string();
 }
 
-/// 1 or 0 as C0-Status tells it, whose last part is 0 where the first page was fetched just now.
-std::string_view hit_of(const net::ResponseHead& head) {
-  for (const net::Field& field : head.fields()) {
-    if (field.name == "C0-Status") return field.value.ends_with(" 0") ? "0" : "1";
+std::string_view hit_text(net::CacheStatus status) {
+  switch (status) {
+    case net::CacheStatus::kHit:
+      return "1";
+    case net::CacheStatus::kMiss:
+      return "0";
+    case net::CacheStatus::kNone:
+      return kNone;
   }
   return kNone;
 }
@@ -68,7 +72,7 @@ class AccessLog::Noting final : public net::ResponseWriter {
     net::ResponseHead named = head;
     named.add("X-Request-Id", id_);
     status_ = head.status();
-    hit_ = hit_of(head);
+    cache_status_ = head.cache_status();
     writer_.start(named);
   }
   [[nodiscard]] size_t offer(std::span<const iovec> body) override {
@@ -91,7 +95,7 @@ class AccessLog::Noting final : public net::ResponseWriter {
   [[nodiscard]] unsigned status() const { return status_; }
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
   [[nodiscard]] MonoTime first_byte() const { return first_byte_; }
-  [[nodiscard]] std::string_view hit() const { return hit_; }
+  [[nodiscard]] net::CacheStatus cache_status() const { return cache_status_; }
   [[nodiscard]] bool finished() const { return finished_; }
 
  private:
@@ -101,9 +105,9 @@ class AccessLog::Noting final : public net::ResponseWriter {
   const bool head_only_;  // what is offered is not sent
   unsigned status_ = 0;   // none has been sent
   bool finished_ = false;
+  net::CacheStatus cache_status_ = net::CacheStatus::kNone;
   uint64_t bytes_ = 0;
   MonoTime first_byte_;  // where bytes_ is not 0
-  std::string_view hit_ = kNone;
 };
 
 Result<void> AccessLog::start(const std::string& path) {
@@ -176,7 +180,7 @@ void AccessLog::write_line(const net::Request& request, const Noting& noted, Mon
   } else {
     line.add({"first_byte_ms", kNone});
   }
-  line.add({"hit", noted.hit()});
+  line.add({"hit", hit_text(noted.cache_status())});
   line.add({"request_id", request.id()});
   line.add({"protocol", protocol_of(request)});
   line.add({"complete", noted.finished()});

@@ -46,8 +46,8 @@ class FakeHandler final : public net::Handler {
     seen_id = request.id();
     if (request.target() == "/throw") throw std::runtime_error("no");
     net::ResponseHead head(206);
-    if (request.target() == "/hit") head.add("C0-Status", "0-9; bucket 0; 1700000000");
-    if (request.target() == "/miss") head.add("C0-Status", "0-9; bucket; 0");
+    if (request.target() == "/hit") head.set_cache_status(net::CacheStatus::kHit);
+    if (request.target() == "/miss") head.set_cache_status(net::CacheStatus::kMiss);
     co_await reply_text(writer, std::move(head), "text/plain", "0123456789");
   }
   std::string seen_id;

@@ -38,6 +38,10 @@ class ShortText {
   size_t size_ = 0;
 };
 
+net::CacheStatus cache_status_of(const RangeReader& reader) {
+  return reader.hit() ? net::CacheStatus::kHit : net::CacheStatus::kMiss;
+}
+
 ShortText status_text(const RangeReader& reader, const PageStatus& page) {
   const ByteRange part = reader.part_of(page.index);
   ShortText text;
@@ -66,6 +70,7 @@ ShortText status_text(const RangeReader& reader, const PageStatus& page) {
     head.add("ETag", source.info.etag);
   const ShortText status = status_text(reader, reader.first_status());
   head.add("C0-Status", status.view());
+  head.set_cache_status(cache_status_of(reader));
   head.set_content_length(range.size());
   const bool more_pages = range.begin / kPageBytes != (range.end - 1) / kPageBytes;
   if (chunked) head.set_trailer_name(more_pages ? "C0-Status" : "");
@@ -182,7 +187,7 @@ rt::Task<bool> Fetch::send_body(Answer& answer) {
       co_return false;
     }
     if (std::exchange(first, false)) {
-      answer.metrics.first_chunk(cache_.clock().mono() - reader.began(), reader.hit());
+      answer.metrics.first_chunk(cache_.clock().mono() - reader.began(), cache_status_of(reader));
     }
   }
   co_return true;

@@ -23,8 +23,9 @@ class KindFetchMetrics {
     bytes_.observe(bytes);
     pages_.observe(pages);
   }
-  void first_chunk(std::chrono::nanoseconds after, bool hit) {
-    first_chunk_[hit ? 1 : 0].observe(static_cast<uint64_t>(after.count()));
+  void first_chunk(std::chrono::nanoseconds after, net::CacheStatus status) {
+    first_chunk_[status == net::CacheStatus::kHit ? 1 : 0].observe(
+        static_cast<uint64_t>(after.count()));
   }
   void succeeded(net::Method method) { succeeded_[method_index(method)].add(); }
 

@@ -36,7 +36,7 @@ TEST(FetchMetrics, BucketsAreThePublishedOnes) {
   FetchMetrics fetches(metrics, 10);
   KindFetchMetrics& kind = fetches.of("k");
   kind.answered(512 * 1024, 1);
-  kind.first_chunk(std::chrono::microseconds(1000), true);
+  kind.first_chunk(std::chrono::microseconds(1000), net::CacheStatus::kHit);
   const std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr("cachey_fetch_request_bytes_bucket{kind=\"k\",le=\"524288\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("_bytes_bucket{kind=\"k\",le=\"16777216\"} 1\n"));

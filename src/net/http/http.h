@@ -27,6 +27,9 @@ struct Field {
   std::string_view value;
 };
 
+/// If a response is the content of a cached object: did the first page come from the cache?
+enum class CacheStatus : uint8_t { kNone, kHit, kMiss };
+
 /// One request's head. Its text lives in the connection, until the handler's coroutine ends.
 class Request {
  public:
@@ -96,13 +99,18 @@ class ResponseHead {
   /// with nothing announced.
   void set_trailer_name(std::string_view name) { trailer_name_ = name; }
 
+  /// A fact for logs and metrics: not sent.
+  void set_cache_status(CacheStatus status) { cache_status_ = status; }
+
   [[nodiscard]] unsigned status() const { return status_; }
   [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), count_}; }
+  [[nodiscard]] CacheStatus cache_status() const { return cache_status_; }
   [[nodiscard]] uint64_t content_length() const { return content_length_; }
   [[nodiscard]] std::optional<std::string_view> trailer_name() const { return trailer_name_; }
 
  private:
   unsigned status_;
+  CacheStatus cache_status_ = CacheStatus::kNone;
   size_t count_ = 0;
   uint64_t content_length_ = 0;
   std::optional<std::string_view> trailer_name_;
