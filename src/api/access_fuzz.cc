@@ -33,7 +33,7 @@ void check_tokens(std::string_view text, std::string_view authorization) {
   static api::Access access(metrics, *tokens, {});
   access.replace_tokens(*tokens);
   const net::Request request(net::Method::kGet, "/stats", {{"authorization", authorization}});
-  if (access.admits(request)) {
+  if (access.admit(api::Scope::kClient, request)) {
     const std::string_view token = authorization.substr(authorization.rfind(' ') + 1);
     CHECK(text.find(token) != std::string_view::npos && tokens->contain(token));
   }

@@ -13,31 +13,13 @@
 
 #include "api/reply.h"
 #include "api/request_id.h"
+#include "api/testing/recording_writer.h"
 
 namespace cachey::api {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
-
-/// Takes everything, keeps the head's fields.
-class FakeWriter final : public net::ResponseWriter {
- public:
-  void start(const net::ResponseHead& head) override {
-    for (const net::Field& field : head.fields()) fields[std::string(field.name)] = field.value;
-  }
-  size_t offer(std::span<const iovec> body) override {
-    size_t bytes = 0;
-    for (const iovec& part : body) bytes += part.iov_len;
-    return bytes;
-  }
-  rt::Task<bool> writable() override { co_return true; }
-  rt::Task<bool> flush() override { co_return true; }
-  rt::Task<bool> finish(std::span<const net::Field>) override { co_return true; }
-  void abort() override {}
-
-  std::map<std::string, std::string> fields;
-};
 
 class FakeHandler final : public net::Handler {
  public:
@@ -84,7 +66,7 @@ class AccessLogTest : public ::testing::Test {
   SystemRandom random_;
   rt::Worker worker_{0, clock_};
   FakeHandler handler_;
-  FakeWriter writer_;
+  RecordingWriter writer_;
 };
 
 TEST_F(AccessLogTest, WithoutALogOnlyTheClientsNameIsUsed) {

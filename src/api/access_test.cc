@@ -16,7 +16,17 @@ constexpr const char* kToken = "0123456789abcdef";
 constexpr const char* kOther = "another-token-of-some-length";
 
 bool admitted(Access& access, std::vector<net::Field> fields) {
-  return access.admits(net::Request(net::Method::kGet, "/fetch/k/o", std::move(fields)));
+  const net::Request request(net::Method::kGet, "/fetch/k/o", std::move(fields));
+  return access.admit(Scope::kClient, request).has_value();
+}
+
+/// The buckets that come back from a permit, or why not. REQUIRES: no token is needed.
+Result<std::vector<std::string>> allowed(Access& access, std::vector<std::string> buckets) {
+  const net::Request request(net::Method::kGet, "/fetch/k/o", {});
+  const Permit permit = *access.admit(Scope::kClient, request);
+  Result<AllowedBuckets> names = permit.allow(std::move(buckets));
+  if (!names) return std::unexpected(names.error());
+  return std::move(*names).take();
 }
 
 std::vector<BucketGlob> globs(std::initializer_list<const char*> texts) {
@@ -30,7 +40,7 @@ TEST(Access, IsOpenWhereNothingIsLimited) {
   Access access(metrics, std::nullopt, {});
   EXPECT_TRUE(admitted(access, {}));
   EXPECT_TRUE(admitted(access, {{"authorization", "Basic x"}}));
-  EXPECT_TRUE(access.check_buckets(std::vector<std::string>{"any"}));
+  EXPECT_TRUE(allowed(access, {"any"}));
 }
 
 TEST(Access, ATokenMustCome) {
@@ -49,6 +59,15 @@ TEST(Access, ATokenMustCome) {
                                  {"authorization", "Bearer 0123456789abcdef"}}))
       << "which of two counts is anybody's guess";
   EXPECT_THAT(metrics.text(), HasSubstr("cachey_access_denied_total{reason=\"token\"} 13"));
+}
+
+TEST(Access, AnOpenRouteNeedsNoTokenAndReadsNoBucket) {
+  Metrics metrics;
+  Access access(metrics, *Tokens::parse(kToken), {});
+  const net::Request request(net::Method::kGet, "/healthz", {});
+  const std::optional<Permit> permit = access.admit(Scope::kOpen, request);
+  ASSERT_TRUE(permit);
+  EXPECT_EQ(permit->allow({"any"}).error().kind(), ErrorKind::kDenied);
 }
 
 TEST(Access, ReplacedTokensCountFromNowOn) {
@@ -76,7 +95,7 @@ TEST(Access, EveryBucketMustBeAllowed) {
   Metrics metrics;
   Access access(metrics, std::nullopt, globs({"logs-*", "media"}));
   const auto check = [&access](std::vector<std::string> buckets) {
-    return access.check_buckets(buckets);
+    return allowed(access, std::move(buckets));
   };
   EXPECT_TRUE(check({"logs-1"}));
   EXPECT_TRUE(check({"media", "logs-2"}));

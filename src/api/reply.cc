@@ -62,7 +62,7 @@ rt::Task<void> reply_error(net::ResponseWriter& writer, Error error) {
     head.add("Content-Range", content_range);
   }
   if (head.status() == 503) head.add("Retry-After", "1");
-  co_await reply_text(writer, head, "text/plain; charset=utf-8", error.message());
+  co_await reply_text(writer, head, kPlainText, error.message());
 }
 
 }  // namespace cachey::api

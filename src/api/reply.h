@@ -11,6 +11,8 @@
 
 namespace cachey::api {
 
+inline constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
+
 /// The status that tells a client of an error of this kind.
 [[nodiscard]] unsigned status_of(ErrorKind kind);
 

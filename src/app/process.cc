@@ -116,9 +116,11 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
              disk_ == nullptr ? nullptr : &disk_->tier()),
       stats_(foundation_->metrics, cache_, foundation_->egress, foundation_->cache_metrics.ingress,
              s3_counters(), clock_),
-      fetch_(cache_, foundation_->fetch_metrics, foundation_->egress, foundation_->access),
-      data_router_(make_router(options_.admin_listen.empty() ? api::Face::kAll : api::Face::kData)),
-      admin_router_(make_router(api::Face::kAdmin)),
+      routes_(cache_, foundation_->fetch_metrics, foundation_->egress, foundation_->metrics,
+              foundation_->reports, [this] { return stats_.json(); }),
+      data_router_(options_.admin_listen.empty() ? api::Face::kBoth : api::Face::kData,
+                   routes_.table(), foundation_->access),
+      admin_router_(api::Face::kAdmin, routes_.table(), foundation_->access),
       access_log_(data_router_, options_.log_format, clock_, foundation_->random),
       tls_(std::move(opened.tls)),
       server_config_(data_server_config(options_, foundation_->memory, tls_)),
@@ -137,11 +139,6 @@ Process::~Process() { workers_.stop_and_join(); }
 
 const origin::S3Counters* Process::s3_counters() const {
   return origins_.s3 == nullptr ? nullptr : &origins_.s3->counters();
-}
-
-api::Router Process::make_router(api::Face face) {
-  return api::Router(face, fetch_, foundation_->metrics, foundation_->reports, foundation_->access,
-                     [this] { return stats_.json(); });
 }
 
 Result<void> Process::start() {
@@ -200,8 +197,7 @@ void Process::serve() { signals_.wait_for_first(); }
 bool Process::stop() {
   signals_.watch_for_second();
   log::info("shutting down", {{"open_connections", data_server_.stats().connections.load()}});
-  data_router_.stop_being_ready();
-  admin_router_.stop_being_ready();
+  routes_.stop_being_ready();
   const MonoTime deadline = clock_.mono() + options_.drain_timeout;
   std::future<bool> flush = start_disk_flush(workers_[0], cache_, deadline);
   const Drained drained = drain_servers();

@@ -7,11 +7,12 @@
 
 #include "api/access.h"
 #include "api/access_log.h"
-#include "api/fetch/fetch.h"
+#include "api/fetch/metrics.h"
 #include "api/router.h"
 #include "app/disk.h"
 #include "app/options.h"
 #include "app/origins.h"
+#include "app/routes.h"
 #include "app/signals.h"
 #include "app/stats.h"
 #include "base/clock.h"
@@ -93,7 +94,6 @@ class Process {
 
   [[nodiscard]] net::Server* admin() { return admin_server_ ? &*admin_server_ : nullptr; }
   [[nodiscard]] const origin::S3Counters* s3_counters() const;
-  [[nodiscard]] api::Router make_router(api::Face face);
 
   [[nodiscard]] Result<void> start_servers();
   void announce();
@@ -114,7 +114,7 @@ class Process {
   const std::unique_ptr<Disk> disk_;
   cache::Cache cache_;
   Stats stats_;
-  api::Fetch fetch_;
+  Routes routes_;
   api::Router data_router_;
   api::Router admin_router_;
   api::AccessLog access_log_;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/fetch/request.h"
 #include "api/reply.h"
 #include "base/escape.h"
 #include "base/http_date.h"
@@ -50,33 +51,6 @@ ShortText status_text(const RangeReader& reader, const PageStatus& page) {
   return text;
 }
 
-/// The head of a 206. With `chunked`, C0-Status trailers follow if there is more than one page. Not
-/// inlined: its texts need not lie in a coroutine's frame, which Asio keeps for the next where it
-/// is small.
-[[gnu::noinline]] void start_response(const RangeReader& reader, bool chunked,
-                                      net::ResponseWriter& writer) {
-  const cache::Source& source = reader.source();
-  const ByteRange range = reader.range();
-  net::ResponseHead head(206);
-  ShortText content_range;
-  content_range.add("bytes ").add(range.begin).add("-").add(range.end - 1);
-  content_range.add("/").add(source.info.size);
-  head.add("Content-Range", content_range.view());
-  head.add("Content-Type", "application/octet-stream");
-  head.add("Accept-Ranges", "bytes");
-  const HttpDate last_modified(source.info.last_modified);
-  if (source.info.last_modified != 0) head.add("Last-Modified", last_modified.view());
-  if (!source.info.etag.empty() && !has_control(source.info.etag))
-    head.add("ETag", source.info.etag);
-  const ShortText status = status_text(reader, reader.first_status());
-  head.add("C0-Status", status.view());
-  head.set_cache_status(cache_status_of(reader));
-  head.set_content_length(range.size());
-  const bool more_pages = range.begin / kPageBytes != (range.end - 1) / kPageBytes;
-  if (chunked) head.set_trailer_name(more_pages ? "C0-Status" : "");
-  writer.start(head);
-}
-
 /// What a step of a body came to.
 struct Offered {
   bool had_bytes = false;
@@ -104,39 +78,63 @@ struct Fetch::Answer {
   bool trailers;
 };
 
-rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request,
+/// The head of a 206. With `trailers`, C0-Status trailers follow if there is more than one page.
+/// Not inlined: its texts need not lie in a coroutine's frame, which Asio keeps for the next where
+/// it is small.
+[[gnu::noinline]] void Fetch::start_response(const Answer& answer) {
+  const RangeReader& reader = answer.reader;
+  const cache::Source& source = reader.source();
+  const ByteRange range = reader.range();
+  net::ResponseHead head(206);
+  ShortText content_range;
+  content_range.add("bytes ").add(range.begin).add("-").add(range.end - 1);
+  content_range.add("/").add(source.info.size);
+  head.add("Content-Range", content_range.view());
+  head.add("Content-Type", "application/octet-stream");
+  head.add("Accept-Ranges", "bytes");
+  const HttpDate last_modified(source.info.last_modified);
+  if (source.info.last_modified != 0) head.add("Last-Modified", last_modified.view());
+  if (!source.info.etag.empty() && !has_control(source.info.etag))
+    head.add("ETag", source.info.etag);
+  const ShortText status = status_text(reader, reader.first_status());
+  head.add("C0-Status", status.view());
+  head.set_cache_status(cache_status_of(reader));
+  head.set_content_length(range.size());
+  const bool more_pages = range.begin / kPageBytes != (range.end - 1) / kPageBytes;
+  if (answer.trailers) head.set_trailer_name(more_pages ? "C0-Status" : "");
+  answer.writer.start(head);
+}
+
+rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Permit permit,
                              net::ResponseWriter& writer) {
   Result<cache::ObjectKey> key = parse_fetch_target(request.target());
   if (!key) return reply_error(writer, std::move(key.error()));
   cache_.table().prefetch(key->view());
   KindFetchMetrics& metrics = metrics_.of(key->kind);
   metrics.started(request.method());
-  Result<FetchRequest> fetch = parse_fetch_fields(std::move(*key), request);
-  Result<void> allowed;
-  if (fetch) {
-    allowed = access_.check_buckets(fetch->spec->buckets);
-  } else {
-    allowed = std::unexpected(std::move(fetch.error()));
+  Result<FetchFields> fields = parse_fetch_fields(key->kind, request);
+  Result<AllowedBuckets> buckets = fields ? permit.allow(std::move(fields->buckets))
+                                          : std::unexpected(std::move(fields.error()));
+  if (!buckets) {
+    metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, buckets.error().kind());
+    return reply_error(writer, std::move(buckets.error()));
   }
-  if (!allowed) {
-    metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, allowed.error().kind());
-    return reply_error(writer, std::move(allowed.error()));
-  }
-  fetch->spec->metrics = &cache_.metrics().of(fetch->spec->key.kind);
-  return answer(worker, request, writer, std::move(*fetch), metrics);
+  cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets), fields->config,
+                                             cache_.metrics(), request.id());
+  return answer(worker, request, writer, std::move(spec), fields->range, metrics);
 }
 
 rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
-                             net::ResponseWriter& writer, FetchRequest fetch,
-                             KindFetchMetrics& metrics) {
+                             net::ResponseWriter& writer, cache::FetchSpecPtr spec,
+                             ByteRange wanted, KindFetchMetrics& metrics) {
   const bool head = request.method() == net::Method::kHead;
   const RangeReader::Use use = head ? RangeReader::Use::kHead : RangeReader::Use::kBody;
-  RangeReader reader(cache_, worker, std::move(fetch.spec), fetch.range, use);
+  RangeReader reader(cache_, worker, std::move(spec), wanted, use);
   const bool ready = reader.start();
   Result<void> opened;
   if (ready) opened = reader.open_now();
   if (!ready || (opened && !head && !reader.ready())) {
-    opened = co_await first_bytes(reader, ready, use);
+    opened = co_await wait_for_first_bytes(reader, ready ? Missing::kBytes : Missing::kHead, use);
   }
   if (!opened) {
     metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, opened.error().kind());
@@ -148,7 +146,7 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
 
   Answer answer{reader, writer, metrics, request.method(), request.takes_trailers()};
   if (answer.trailers) reader.keep_statuses();
-  start_response(reader, answer.trailers, writer);
+  start_response(answer);
   if (!head) {
     const bool sent = co_await send_body(answer);
     if (!sent) co_return;
@@ -158,8 +156,9 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
 
 /// Waits for the first page's head and, for a body, its first bytes: until they are there an error
 /// still has a status of its own.
-rt::Task<Result<void>> Fetch::first_bytes(RangeReader& reader, bool opened, RangeReader::Use use) {
-  if (!opened) {
+rt::Task<Result<void>> Fetch::wait_for_first_bytes(RangeReader& reader, Missing missing,
+                                                   RangeReader::Use use) {
+  if (missing == Missing::kHead) {
     Result<void> head = co_await reader.open();
     if (!head || use == RangeReader::Use::kHead || reader.ready()) co_return head;
   }

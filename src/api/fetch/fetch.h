@@ -1,10 +1,11 @@
 #pragma once
 
-#include <memory>
+#include <cstdint>
 
 #include "api/access.h"
 #include "api/fetch/metrics.h"
-#include "api/fetch/request.h"
+#include "api/route.h"
+#include "base/byte_range.h"
 #include "base/throughput.h"
 #include "cache/cache.h"
 #include "cache/range_reader.h"
@@ -15,30 +16,32 @@ namespace cachey::api {
 
 /// `GET|HEAD /fetch/{kind}/{object}`: from headers to a range of pages and back. Owned by main; all
 /// it refers to outlives it. Any worker.
-class Fetch {
+class Fetch final : public RouteHandler {
  public:
-  Fetch(cache::Cache& cache, FetchMetrics& metrics, Throughput& egress, Access& access)
-      : cache_(cache), metrics_(metrics), egress_(egress), access_(access) {}
+  Fetch(cache::Cache& cache, FetchMetrics& metrics, Throughput& egress)
+      : cache_(cache), metrics_(metrics), egress_(egress) {}
 
   /// REQUIRES: the target begins with `/fetch/`.
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
-                                      net::ResponseWriter& writer);
+                                      Permit permit, net::ResponseWriter& writer) override;
 
  private:
   struct Answer;  // what goes along with one request
 
   [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
-                                      net::ResponseWriter& writer, FetchRequest fetch,
-                                      KindFetchMetrics& metrics);
-  [[nodiscard]] static rt::Task<Result<void>> first_bytes(cache::RangeReader& reader, bool opened,
-                                                          cache::RangeReader::Use use);
+                                      net::ResponseWriter& writer, cache::FetchSpecPtr spec,
+                                      ByteRange wanted, KindFetchMetrics& metrics);
+  enum class Missing : uint8_t { kHead, kBytes };
+  [[nodiscard]] static rt::Task<Result<void>> wait_for_first_bytes(cache::RangeReader& reader,
+                                                                   Missing missing,
+                                                                   cache::RangeReader::Use use);
+  static void start_response(const Answer& answer);
   [[nodiscard]] rt::Task<bool> send_body(Answer& answer);
   [[nodiscard]] static rt::Task<void> finish(Answer& answer);
 
   cache::Cache& cache_;
   FetchMetrics& metrics_;
   Throughput& egress_;
-  Access& access_;
 };
 
 }  // namespace cachey::api

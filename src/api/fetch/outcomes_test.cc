@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/fetch/fetch.h"
+#include "api/testing/recording_writer.h"
 #include "origin/testing/fake_origin.h"
 #include "rt/testing/virtual_worker.h"
 #include "store/s3_fifo.h"
@@ -37,31 +38,6 @@ FakeOrigin::Behaviour outcome(std::string_view name, const std::string& bucket) 
   if (name == "cut") behaviour.cut_after = 10;
   return behaviour;
 }
-
-class RecordingWriter final : public net::ResponseWriter {
- public:
-  void start(const net::ResponseHead& head) override {
-    status = head.status();
-    for (const net::Field& field : head.fields()) retry_after |= field.name == "Retry-After";
-  }
-  size_t offer(std::span<const iovec> body) override {
-    size_t bytes = 0;
-    for (const iovec& part : body) {
-      text.append(static_cast<const char*>(part.iov_base), part.iov_len);
-      bytes += part.iov_len;
-    }
-    return bytes;
-  }
-  rt::Task<bool> writable() override { co_return true; }
-  rt::Task<bool> flush() override { co_return true; }
-  rt::Task<bool> finish(std::span<const net::Field>) override { co_return finished = true; }
-  void abort() override {}
-
-  unsigned status = 0;
-  bool retry_after = false;
-  bool finished = false;
-  std::string text;
-};
 
 /// One row: two buckets, "a" before "b", and what became of a fetch of all of an object.
 struct Row {
@@ -108,7 +84,7 @@ class World {
     (void)virtual_.run(handle(request, writer));
     row.status = writer.status;
     row.whole = writer.finished;
-    EXPECT_EQ(writer.retry_after, writer.status == 503);
+    EXPECT_EQ(writer.fields.contains("Retry-After"), writer.status == 503);
     row.teller = writer.text.starts_with("a says") ? "a" : "-";
     if (writer.text.starts_with("b says")) row.teller = "b";
     for (const FakeOrigin::Asked& asked : origin_.asked()) asked_ += asked.bucket;
@@ -123,7 +99,8 @@ class World {
 
  private:
   rt::Task<bool> handle(const net::Request& request, net::ResponseWriter& writer) {
-    co_await fetch_.handle(virtual_.worker(), request, writer);
+    const Permit permit = *access_.admit(Scope::kClient, request);
+    co_await fetch_.handle(virtual_.worker(), request, permit, writer);
     co_return true;
   }
 
@@ -167,7 +144,7 @@ class World {
   FetchMetrics fetch_metrics_{metrics_, 10};
   Throughput egress_{metrics_.counter("egress", "")};
   Access access_{metrics_, {}, {}};
-  Fetch fetch_{cache_, fetch_metrics_, egress_, access_};
+  Fetch fetch_{cache_, fetch_metrics_, egress_};
   std::string asked_;
   std::string counted_;
 };

@@ -1,7 +1,9 @@
 #include "api/fetch/request.h"
 
 #include <algorithm>
-#include <string>
+#include <memory>
+#include <optional>
+#include <utility>
 
 #include "api/fetch/config_header.h"
 #include "api/range_header.h"
@@ -72,28 +74,33 @@ Result<cache::ObjectKey> parse_fetch_target(std::string_view target) {
   return cache::ObjectKey{std::move(*kind), std::move(*object)};
 }
 
-Result<FetchRequest> parse_fetch_fields(cache::ObjectKey key, const net::Request& request) {
-  FetchRequest fetch;
-  fetch.spec = std::make_shared<cache::FetchSpec>();
-  fetch.spec->key = std::move(key);
-  fetch.spec->request_id = request.id();
+Result<FetchFields> parse_fetch_fields(std::string_view kind, const net::Request& request) {
+  FetchFields parsed;
   Result<ByteRange> range = range_of(request);
   if (!range) return std::unexpected(std::move(range.error()));
-  fetch.range = *range;
-  std::vector<std::string>& buckets = fetch.spec->buckets;
+  parsed.range = *range;
+  std::vector<std::string>& buckets = parsed.buckets;
   for (const net::Field& field : request.fields()) {
     if (field.name != "c0-bucket") continue;
     if (Result<void> checked = check_bucket(field.value); !checked)
       return std::unexpected(checked.error());
     if (std::ranges::find(buckets, field.value) == buckets.end()) buckets.emplace_back(field.value);
   }
-  if (buckets.empty()) buckets.push_back(fetch.spec->key.kind);
+  if (buckets.empty()) buckets.emplace_back(kind);
   if (const auto config = request.field("c0-config")) {
-    Result<origin::RequestConfig> parsed = parse_config(*config);
-    if (!parsed) return std::unexpected(std::move(parsed.error()));
-    fetch.spec->config = *parsed;
+    Result<origin::RequestConfig> parsed_config = parse_config(*config);
+    if (!parsed_config) return std::unexpected(std::move(parsed_config.error()));
+    parsed.config = *parsed_config;
   }
-  return fetch;
+  return parsed;
+}
+
+cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey key, AllowedBuckets buckets,
+                                    const origin::RequestConfig& config,
+                                    cache::CacheMetrics& metrics, std::string_view request_id) {
+  cache::KindMetrics& kind_metrics = metrics.of(key.kind);
+  return std::make_shared<cache::FetchSpec>(std::move(key), std::move(buckets).take(), config,
+                                            &kind_metrics, std::string(request_id));
 }
 
 }  // namespace cachey::api

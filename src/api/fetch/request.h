@@ -1,13 +1,16 @@
 #pragma once
 
-#include <memory>
-#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "api/access.h"
 #include "base/byte_range.h"
 #include "base/error.h"
+#include "cache/cache_metrics.h"
 #include "cache/page.h"
 #include "net/http/http.h"
+#include "origin/origin.h"
 
 namespace cachey::api {
 
@@ -15,14 +18,21 @@ namespace cachey::api {
 /// object is empty. `target` begins with `/fetch/`; a query is ignored.
 [[nodiscard]] Result<cache::ObjectKey> parse_fetch_target(std::string_view target);
 
-/// A fetch whose every part obeys the rules.
-struct FetchRequest {
-  std::shared_ptr<cache::FetchSpec> spec;  ///< metrics are filled in by the caller
-  ByteRange range;
+/// The header fields of a fetch. Each obeys its rules.
+struct FetchFields {
+  ByteRange range;                   ///< of Range
+  std::vector<std::string> buckets;  ///< of C0-Bucket, in order, without duplicates; else the kind
+  origin::RequestConfig config;      ///< of C0-Config
 };
 
-/// Everything but the path: Range, C0-Bucket, C0-Config.
-[[nodiscard]] Result<FetchRequest> parse_fetch_fields(cache::ObjectKey key,
-                                                      const net::Request& request);
+/// Errors: kBadRequest and kRangeNotSatisfiable name the broken rule.
+[[nodiscard]] Result<FetchFields> parse_fetch_fields(std::string_view kind,
+                                                     const net::Request& request);
+
+/// What the cache needs to know of a fetch. `request_id`: empty if the request has none.
+[[nodiscard]] cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey key, AllowedBuckets buckets,
+                                                  const origin::RequestConfig& config,
+                                                  cache::CacheMetrics& metrics,
+                                                  std::string_view request_id);
 
 }  // namespace cachey::api

@@ -20,13 +20,20 @@ const Fields kWithTerms = {
     {"c0-config", "ct=1000 ot=5000 ma=3"}};
 
 void read_fetch(benchmark::State& state, std::string_view target, const Fields& fields) {
+  static Metrics metrics;
+  static cache::CacheMetrics cache_metrics(metrics, 10);
+  static Access access(metrics, std::nullopt, {});
   const net::Request request(net::Method::kGet, target, fields);
   for (auto _ : state) {
     Result<cache::ObjectKey> key = parse_fetch_target(request.target());
     if (!key) return state.SkipWithError("the target was refused");
-    const Result<FetchRequest> fetch = parse_fetch_fields(std::move(*key), request);
-    if (!fetch) return state.SkipWithError("the fields were refused");
-    benchmark::DoNotOptimize(fetch->spec.get());
+    Result<FetchFields> parsed = parse_fetch_fields(key->kind, request);
+    if (!parsed) return state.SkipWithError("the fields were refused");
+    const std::optional<Permit> permit = access.admit(Scope::kClient, request);
+    Result<AllowedBuckets> buckets = permit->allow(std::move(parsed->buckets));
+    const cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets),
+                                                     parsed->config, cache_metrics, request.id());
+    benchmark::DoNotOptimize(spec.get());
   }
 }
 BENCHMARK_CAPTURE(read_fetch, plain, "/fetch/images/2024/05/17/photo-000123.jpg", kPlain);

@@ -67,22 +67,22 @@ TEST(FetchTarget, NamesTheBrokenRule) {
   EXPECT_TRUE(parse_fetch_target("/fetch/" + std::string(64, 'k') + "/" + std::string(1024, 'o')));
 }
 
-Result<FetchRequest> parse(std::vector<net::Field> fields) {
+Result<FetchFields> parse(std::vector<net::Field> fields) {
   const net::Request request(net::Method::kGet, "/fetch/kind/o", std::move(fields));
-  return parse_fetch_fields(cache::ObjectKey{"kind", "o"}, request);
+  return parse_fetch_fields("kind", request);
 }
 
 TEST(FetchFields, TheBucketIsTheKindUnlessNamed) {
   const auto fetch = parse({{"range", "bytes=0-9"}});
   ASSERT_TRUE(fetch);
-  EXPECT_THAT(fetch->spec->buckets, ElementsAre("kind"));
+  EXPECT_THAT(fetch->buckets, ElementsAre("kind"));
 }
 
 TEST(FetchFields, BucketsKeepTheirOrderAndLoseDuplicates) {
   const auto fetch =
       parse({{"c0-bucket", "b"}, {"range", "bytes=0-9"}, {"c0-bucket", "a"}, {"c0-bucket", "b"}});
   ASSERT_TRUE(fetch);
-  EXPECT_THAT(fetch->spec->buckets, ElementsAre("b", "a"));
+  EXPECT_THAT(fetch->buckets, ElementsAre("b", "a"));
 }
 
 TEST(FetchFields, RefusesBadBuckets) {
@@ -108,8 +108,25 @@ TEST(FetchFields, OnlyTheFirstConfigLineIsRead) {
   const auto fetch =
       parse({{"range", "bytes=0-9"}, {"c0-config", "ma=2"}, {"c0-config", "nonsense"}});
   ASSERT_TRUE(fetch);
-  EXPECT_EQ(fetch->spec->config.attempts_max, 2u);
+  EXPECT_EQ(fetch->config.attempts_max, 2u);
   EXPECT_FALSE(parse({{"range", "bytes=0-9"}, {"c0-config", "nonsense"}}));
+}
+
+TEST(FetchSpec, IsWholeFromTheStart) {
+  Metrics metrics;
+  cache::CacheMetrics cache_metrics(metrics, 10);
+  Access access(metrics, std::nullopt, {});
+  const net::Request request(net::Method::kGet, "/fetch/kind/o", {});
+  const Permit permit = *access.admit(Scope::kClient, request);
+  origin::RequestConfig config;
+  config.attempts_max = 2;
+  const cache::FetchSpecPtr spec =
+      make_fetch_spec({"kind", "o"}, *permit.allow({"b", "a"}), config, cache_metrics, "id");
+  EXPECT_EQ(spec->key.view(), (cache::KeyView{"kind", "o"}));
+  EXPECT_THAT(spec->buckets, ElementsAre("b", "a"));
+  EXPECT_EQ(spec->config, config);
+  EXPECT_EQ(spec->metrics, &cache_metrics.of("kind"));
+  EXPECT_EQ(spec->request_id, "id");
 }
 
 }  // namespace

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "api/access.h"
+#include "net/http/http.h"
+#include "rt/worker.h"
+
+namespace cachey::api {
+
+/// Answers the requests of a route. One object for all workers; called on the connection's worker.
+class RouteHandler {
+ public:
+  virtual ~RouteHandler() = default;
+  /// `permit` is what Access decided. `request` and `writer` live until the returned coroutine
+  /// ends.
+  [[nodiscard]] virtual rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
+                                              Permit permit, net::ResponseWriter& writer) = 0;
+};
+
+/// The listening addresses that offer a route: those for clients, those for operators, or both. A
+/// set of bits.
+enum class Face : uint8_t { kData = 1, kAdmin = 2, kBoth = kData | kAdmin };
+
+[[nodiscard]] constexpr bool overlap(Face a, Face b) {
+  return (static_cast<unsigned>(a) & static_cast<unsigned>(b)) != 0;
+}
+
+enum class Match : uint8_t {
+  kExact,   ///< the path is `path`
+  kPrefix,  ///< the path begins with `path`
+};
+
+enum class Methods : uint8_t {
+  kGetAndHead,  ///< the router answers the others with 405
+  kAny,         ///< the handler decides
+};
+
+/// A row of the table of routes.
+struct Route {
+  std::string_view path;  ///< a literal; without the query
+  Match match;
+  Face face;
+  Scope scope;
+  Methods methods;
+  RouteHandler* handler;  ///< outlives the router
+
+  [[nodiscard]] bool matches(std::string_view asked) const {
+    return match == Match::kPrefix ? asked.starts_with(path) : asked == path;
+  }
+};
+
+}  // namespace cachey::api

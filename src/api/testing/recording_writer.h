@@ -1,0 +1,37 @@
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+
+#include "net/http/http.h"
+
+namespace cachey::api {
+
+/// A client that reads at once, and what it got.
+class RecordingWriter final : public net::ResponseWriter {
+ public:
+  void start(const net::ResponseHead& head) override {
+    status = head.status();
+    for (const net::Field& field : head.fields()) fields[std::string(field.name)] = field.value;
+  }
+  size_t offer(std::span<const iovec> body) override {
+    size_t bytes = 0;
+    for (const iovec& part : body) {
+      text.append(static_cast<const char*>(part.iov_base), part.iov_len);
+      bytes += part.iov_len;
+    }
+    return bytes;
+  }
+  rt::Task<bool> writable() override { co_return true; }
+  rt::Task<bool> flush() override { co_return true; }
+  rt::Task<bool> finish(std::span<const net::Field>) override { co_return finished = true; }
+  void abort() override {}
+
+  unsigned status = 0;
+  std::map<std::string, std::string> fields;
+  bool finished = false;
+  std::string text;
+};
+
+}  // namespace cachey::api

@@ -1,0 +1,25 @@
+#include "app/routes.h"
+
+#include <utility>
+
+namespace cachey::app {
+
+using enum api::Match;
+using enum api::Face;
+using enum api::Scope;
+using enum api::Methods;
+
+Routes::Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput& egress,
+               Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json)
+    : fetch_(cache, fetch_metrics, egress),
+      stats_(std::move(stats_json)),
+      metrics_(metrics, reports),
+      table_{{
+          {"/fetch/", kPrefix, kData, kClient, kGetAndHead, &fetch_},
+          {"/stats", kExact, kAdmin, kClient, kGetAndHead, &stats_},
+          {"/metrics", kExact, kAdmin, kClient, kGetAndHead, &metrics_},
+          {"/healthz", kExact, kBoth, kOpen, kGetAndHead, &health_},
+          {"/readyz", kExact, kBoth, kOpen, kGetAndHead, &readiness_},
+      }} {}
+
+}  // namespace cachey::app

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "api/fetch/fetch.h"
+#include "api/health.h"
+#include "api/metrics_page.h"
+#include "api/route.h"
+#include "api/stats_page.h"
+#include "base/metrics.h"
+#include "base/throughput.h"
+#include "cache/cache.h"
+#include "rt/blocking_pool.h"
+
+namespace cachey::app {
+
+/// The handlers of all routes, and the table that lists them. Owned by Process; all it refers to
+/// outlives it. Any thread.
+class Routes {
+ public:
+  Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput& egress,
+         Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json);
+  Routes(const Routes&) = delete;
+  Routes& operator=(const Routes&) = delete;
+
+  [[nodiscard]] std::span<const api::Route> table() const { return table_; }
+
+  /// From now on /readyz says no: a shutdown has begun.
+  void stop_being_ready() { readiness_.stop_being_ready(); }
+
+ private:
+  api::Fetch fetch_;
+  api::StatsPage stats_;
+  api::MetricsPage metrics_;
+  api::Health health_;
+  api::Readiness readiness_;
+  const std::array<api::Route, 5> table_;
+};
+
+}  // namespace cachey::app
