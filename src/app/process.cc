@@ -196,8 +196,8 @@ void Process::serve() { signals_.wait_for_first(); }
 
 bool Process::stop() {
   signals_.watch_for_second();
+  routes_.stop_being_ready();  // before the log line: tests wait for the line
   log::info("shutting down", {{"open_connections", data_server_.stats().connections.load()}});
-  routes_.stop_being_ready();
   const MonoTime deadline = clock_.mono() + options_.drain_timeout;
   std::future<bool> flush = start_disk_flush(workers_[0], cache_, deadline);
   const Drained drained = drain_servers();
