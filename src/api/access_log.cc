@@ -168,7 +168,7 @@ rt::Task<void> AccessLog::handle_noted(rt::Worker& worker, const net::Request& r
 void AccessLog::write_line(const net::Request& request, const Noting& noted, MonoTime began) const {
   const std::string client = address_of(request.client());
   LogLine line(format_);
-  line.add_word("time", format_log_time(std::chrono::system_clock::now()));
+  line.add_word("time", format_log_time(clock_.wall()));
   line.add({"client", client});
   line.add({"method", method_of(request)});
   line.add({"target", request.target()}, kTargetBytesMax);

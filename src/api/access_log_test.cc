@@ -110,6 +110,18 @@ TEST_F(AccessLogTest, ALineHasItsKeysInTheirOrder) {
   EXPECT_THAT(all[2], HasSubstr("complete=false"));
 }
 
+TEST_F(AccessLogTest, ItsTimesAreTheClocks) {
+  ManualClock clock;
+  clock.set_unix_seconds(1'769'903'999);
+  AccessLog log(handler_, LogFormat::kText, clock, random_);
+  ASSERT_TRUE(log.start(path()));
+  ask(log, net::Method::kGet, "/hit");
+  const std::vector<std::string> all = lines(log);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_TRUE(all[0].starts_with("2026-01-31T23:59:59.000Z ")) << all[0];
+  EXPECT_THAT(all[0], HasSubstr(" duration_ms=0 first_byte_ms=0 "));
+}
+
 TEST_F(AccessLogTest, AHostileTargetIsCutAndEscaped) {
   AccessLog log(handler_, LogFormat::kJson, clock_, random_);
   ASSERT_TRUE(log.start(path()));

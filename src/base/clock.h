@@ -13,12 +13,17 @@ class Clock {
   virtual ~Clock() = default;
   [[nodiscard]] virtual MonoTime mono() const = 0;         ///< for durations and deadlines
   [[nodiscard]] virtual int64_t unix_seconds() const = 0;  ///< for people and protocols
+  /// As unix_seconds(), with the fraction of the second if the clock has one.
+  [[nodiscard]] virtual std::chrono::system_clock::time_point wall() const {
+    return std::chrono::system_clock::from_time_t(unix_seconds());
+  }
 };
 
 class SystemClock final : public Clock {
  public:
   [[nodiscard]] MonoTime mono() const override;
   [[nodiscard]] int64_t unix_seconds() const override;
+  [[nodiscard]] std::chrono::system_clock::time_point wall() const override;
 };
 
 /// A clock that moves only when told to. Single thread.
