@@ -60,9 +60,9 @@ double milliseconds(std::chrono::nanoseconds duration) {
 }  // namespace
 
 /// Passes everything on; adds `X-Request-Id` to the head. Lives as long as the handler it is for.
-class AccessLog::Noting final : public net::ResponseWriter {
+class AccessLog::ObservedWriter final : public net::ResponseWriter {
  public:
-  Noting(net::ResponseWriter& writer, const net::Request& request, const Clock& clock)
+  ObservedWriter(net::ResponseWriter& writer, const net::Request& request, const Clock& clock)
       : writer_(writer),
         id_(request.id()),
         clock_(clock),
@@ -114,7 +114,7 @@ Result<void> AccessLog::start(const std::string& path) {
   LineSinkConfig config;
   config.queue_bytes_max = kQueueBytesMax;
   config.queues = kShards;
-  config.gather = kGather;
+  config.gather = kGatherTime;
   if (path == "-") {
     sink_ = std::make_unique<LineSink>(STDOUT_FILENO, config);
     return {};
@@ -141,49 +141,50 @@ rt::Task<void> AccessLog::handle(rt::Worker& worker, const net::Request& request
                                  net::ResponseWriter& writer) {
   const std::string_view id = RequestId::of_client(request);
   if (id.empty() && sink_ == nullptr) return next_.handle(worker, request, writer);
-  return handle_named(worker, request, writer, id);
+  return handle_with_id(worker, request, writer, id);
 }
 
-rt::Task<void> AccessLog::handle_named(rt::Worker& worker, const net::Request& request,
-                                       net::ResponseWriter& writer, std::string_view id) {
+rt::Task<void> AccessLog::handle_with_id(rt::Worker& worker, const net::Request& request,
+                                         net::ResponseWriter& writer, std::string_view id) {
   const RequestId ours(random_);
   const net::Request named = request.with_id(id.empty() ? ours.text() : id);
-  co_await handle_noted(worker, named, writer);
+  co_await handle_observed(worker, named, writer);
 }
 
-rt::Task<void> AccessLog::handle_noted(rt::Worker& worker, const net::Request& request,
-                                       net::ResponseWriter& writer) {
+rt::Task<void> AccessLog::handle_observed(rt::Worker& worker, const net::Request& request,
+                                          net::ResponseWriter& writer) {
   const MonoTime began = clock_.mono();
-  Noting noting(writer, request, clock_);
+  ObservedWriter observed(writer, request, clock_);
   std::exception_ptr failure;
   try {
-    co_await next_.handle(worker, request, noting);
+    co_await next_.handle(worker, request, observed);
   } catch (...) {
     failure = std::current_exception();
   }
-  if (sink_ != nullptr) write_line(request, noting, began);
+  if (sink_ != nullptr) write_line(request, observed, began);
   if (failure) std::rethrow_exception(failure);
 }
 
-void AccessLog::write_line(const net::Request& request, const Noting& noted, MonoTime began) const {
+void AccessLog::write_line(const net::Request& request, const ObservedWriter& response,
+                           MonoTime began) const {
   const std::string client = address_of(request.client());
   LogLine line(format_);
   line.add_word("time", format_log_time(clock_.wall()));
   line.add({"client", client});
   line.add({"method", method_of(request)});
   line.add({"target", request.target()}, kTargetBytesMax);
-  line.add({"status", noted.status()});
-  line.add({"bytes", noted.bytes()});
+  line.add({"status", response.status()});
+  line.add({"bytes", response.bytes()});
   line.add({"duration_ms", milliseconds(clock_.mono() - began)});
-  if (noted.bytes() > 0) {
-    line.add({"first_byte_ms", milliseconds(noted.first_byte() - began)});
+  if (response.bytes() > 0) {
+    line.add({"first_byte_ms", milliseconds(response.first_byte() - began)});
   } else {
     line.add({"first_byte_ms", kNone});
   }
-  line.add({"hit", hit_text(noted.cache_status())});
+  line.add({"hit", hit_text(response.cache_status())});
   line.add({"request_id", request.id()});
   line.add({"protocol", protocol_of(request)});
-  line.add({"complete", noted.finished()});
+  line.add({"complete", response.finished()});
   line.add({"user_agent", request.field("user-agent").value_or(kNone)});
   sink_->write(line.finish());
 }

@@ -21,7 +21,7 @@ class AccessLog final : public net::Handler {
  public:
   /// What waits to be written, a worker; what does not fit is dropped and counted.
   static constexpr size_t kQueueBytesMax = size_t{512} << 10;
-  static constexpr std::chrono::milliseconds kGather{20};
+  static constexpr std::chrono::milliseconds kGatherTime{20};
   static constexpr size_t kTargetBytesMax = 2048;  // an object's key of 1,024 bytes, mostly escaped
 
   AccessLog(net::Handler& next, LogFormat format, const Clock& clock, Random& random)
@@ -42,13 +42,14 @@ class AccessLog final : public net::Handler {
                                       net::ResponseWriter& writer) override;
 
  private:
-  class Noting;  // the writer, with an eye on what passes
+  class ObservedWriter;
 
-  [[nodiscard]] rt::Task<void> handle_named(rt::Worker& worker, const net::Request& request,
-                                            net::ResponseWriter& writer, std::string_view id);
-  [[nodiscard]] rt::Task<void> handle_noted(rt::Worker& worker, const net::Request& request,
-                                            net::ResponseWriter& writer);
-  void write_line(const net::Request& request, const Noting& noted, MonoTime began) const;
+  [[nodiscard]] rt::Task<void> handle_with_id(rt::Worker& worker, const net::Request& request,
+                                              net::ResponseWriter& writer, std::string_view id);
+  [[nodiscard]] rt::Task<void> handle_observed(rt::Worker& worker, const net::Request& request,
+                                               net::ResponseWriter& writer);
+  void write_line(const net::Request& request, const ObservedWriter& response,
+                  MonoTime began) const;
 
   net::Handler& next_;
   const LogFormat format_;
