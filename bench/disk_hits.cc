@@ -185,10 +185,11 @@ class Bench {
 
 int main(int argc, char** argv) {
   using namespace cachey;
-  if (argc < 2 || !log::start("warn")) {
+  if (argc < 2) {
     std::fprintf(stderr, "usage: disk_hits DIRECTORY [GIB] [SECONDS]\n");
     return 2;
   }
+  log::start(log::Level::kWarn);
   const uint64_t gib = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 4;
   const double seconds = argc > 3 ? std::strtod(argv[3], nullptr) : 3;
   store::Bench bench(argv[1], std::max<uint64_t>(gib, 1) * kGiB,

@@ -19,10 +19,8 @@ constexpr uint64_t kMemoryShare = 4;
 
 Result<std::unique_ptr<Disk>> Disk::open(const Options& options, store::MemoryTier& memory,
                                          const Clock& clock, Random& random) {
-  const store::DiskPath path{
-      options.disk_path,
-      options.disk_kind == "block" ? store::DiskKind::kBlock : store::DiskKind::kFs,
-      options.disk_capacity, options.disk_wipe};
+  const store::DiskPath path{options.disk_path, options.disk_kind, options.disk_capacity,
+                             options.disk_wipe};
   Result<std::unique_ptr<store::DiskFile>> file =
       store::DiskFile::open(path, store::DiskFile::Access::kReadWrite);
   if (!file) return std::unexpected(std::move(file.error()));

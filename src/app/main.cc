@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   }
   std::signal(SIGPIPE, SIG_IGN);
   const bool checks = !options->check_origin.empty();
-  if (!cachey::log::start(checks ? "error" : options->log_level, options->log_format)) return 2;
+  cachey::log::start(checks ? cachey::log::Level::kError : options->log_level, options->log_format);
   const int code = checks ? cachey::app::check_origin(*options) : cachey::app::serve(*options);
   cachey::log::flush();
   return code;

@@ -4,12 +4,34 @@
 #include <thread>
 
 #include "app/value_types.h"
+#include "base/log.h"
 #include "base/size_text.h"
 #include "cache/read_ahead.h"
 #include "store/disk/disk_file.h"
 
 namespace cachey::app {
 namespace {
+
+ValueType<store::DiskKind> disk_kind_value() {
+  return word_value<store::DiskKind>(
+      "KIND", {{"fs", store::DiskKind::kFs}, {"block", store::DiskKind::kBlock}});
+}
+
+ValueType<ChecksumMode> checksum_mode_value() {
+  return word_value<ChecksumMode>(
+      "MODE", {{"enabled", ChecksumMode::kEnabled}, {"off", ChecksumMode::kOff}});
+}
+
+ValueType<log::Level> log_level_value() {
+  return word_value<log::Level>("LEVEL", {{"debug", log::Level::kDebug},
+                                          {"info", log::Level::kInfo},
+                                          {"warn", log::Level::kWarn},
+                                          {"error", log::Level::kError}});
+}
+
+ValueType<LogFormat> log_format_value() {
+  return word_value<LogFormat>("FORMAT", {{"text", LogFormat::kText}, {"json", LogFormat::kJson}});
+}
 
 class Table {
  public:
@@ -82,7 +104,7 @@ void add_disk(Table& table, Options& o) {
   table.group("Disk");
   table.add(one("disk-path", path_value(), o.disk_path,
                 "Keep pages here too: a directory, or with --disk-kind block a device or file"));
-  table.add(one("disk-kind", word_value("KIND", {"fs", "block"}), o.disk_kind,
+  table.add(one("disk-kind", disk_kind_value(), o.disk_kind,
                 "What --disk-path is: fs, a directory to keep a file in; block, a raw device, or a "
                 "file that stands for one"));
   table
@@ -114,7 +136,7 @@ void add_cache_and_origin(Table& table, Options& o) {
   table.add(one("s3-force-path-style", flag_value(), o.s3_force_path_style,
                 "Address buckets by path where a request does not say"));
   table.add(
-      one("s3-checksum-mode", word_value("MODE", {"enabled", "off"}), o.s3_checksum_mode,
+      one("s3-checksum-mode", checksum_mode_value(), o.s3_checksum_mode,
           "Ask S3 for checksums: enabled, or off for stores that refuse, as Backblaze B2 does"));
   table.add(one("s3-first-byte-timeout", seconds_value(), o.s3_first_byte_timeout,
                 "For S3's answer, where a request's C0-Config has no rt"));
@@ -141,8 +163,7 @@ void add_cache_and_origin(Table& table, Options& o) {
                 "How long it is remembered that an object is not there; 0: not at all"));
 
   table.group("Logging");
-  table.add(one("log-level", word_value("LEVEL", {"debug", "info", "warn", "error"}), o.log_level,
-                "debug, info, warn or error"));
+  table.add(one("log-level", log_level_value(), o.log_level, "debug, info, warn or error"));
   table.add(one("log-format", log_format_value(), o.log_format,
                 "text or json, of the log and the access log"));
   table.add(one("access-log", path_value(), o.access_log,

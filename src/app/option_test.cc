@@ -58,7 +58,9 @@ TEST(Option, NoValueHasControlCharacters) {
 
 TEST(Option, ASecretIsShownNowhere) {
   std::string word = "hunter2";
-  Option option = one("word", word_value("WORD", {"hunter2", "open"}), word, "The word");
+  Option option =
+      one("word", word_value<std::string>("WORD", {{"hunter2", "hunter2"}, {"open", "open"}}), word,
+          "The word");
   option.secret = true;
   EXPECT_THAT(faults_of(option, {"sesame"}),
               ElementsAre(AllOf(HasSubstr("label: "), Not(HasSubstr("sesame")))));

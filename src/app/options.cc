@@ -58,7 +58,8 @@ class Combinations {
   }
 
   void check_no_disk() {
-    if (options_.disk_kind != "fs") fault("{} needs --disk-path", named("disk-kind"));
+    if (options_.disk_kind != store::DiskKind::kFs)
+      fault("{} needs --disk-path", named("disk-kind"));
     if (options_.disk_capacity != 0) fault("{} needs --disk-path", named("disk-capacity"));
     if (options_.disk_wipe) fault("{} needs --disk-path", named("disk-wipe"));
   }

@@ -8,13 +8,18 @@
 
 #include "api/bucket_glob.h"
 #include "app/listen_address.h"
+#include "base/log.h"
 #include "base/log_line.h"
 #include "cache/fill.h"
 #include "net/connection/server_config.h"
 #include "net/tls/config.h"
+#include "store/disk/disk_file.h"
 #include "store/memory_tier.h"
 
 namespace cachey::app {
+
+/// Whether S3 is asked for checksums.
+enum class ChecksumMode : uint8_t { kEnabled, kOff };
 
 /// Everything the command line, the environment and the config file can say, checked. The values
 /// here are the defaults. Immutable once made.
@@ -29,9 +34,9 @@ struct Options {
   std::string auth_tokens_file;               ///< empty: no tokens are asked for
   std::vector<api::BucketGlob> allow_bucket;  ///< empty: every bucket
   store::MemoryTierConfig memory;
-  std::string disk_path;         ///< empty: no disk
-  std::string disk_kind = "fs";  ///< or "block"
-  uint64_t disk_capacity = 0;    ///< 0: kDefaultShare of store::DiskFile
+  std::string disk_path;  ///< empty: no disk
+  store::DiskKind disk_kind = store::DiskKind::kFs;
+  uint64_t disk_capacity = 0;  ///< 0: kDefaultShare of store::DiskFile
   bool iouring = true;
   bool disk_wipe = false;
   cache::FillConfig fill;
@@ -40,12 +45,12 @@ struct Options {
   /// Empty: S3. Else the directory whose sub-directories are the buckets.
   std::string origin_directory;
   bool s3_force_path_style = false;
-  std::string s3_checksum_mode = "enabled";  ///< or "off"
+  ChecksumMode s3_checksum_mode = ChecksumMode::kEnabled;
   std::chrono::milliseconds s3_first_byte_timeout{30'000};
   bool s3_anonymous = false;
   /// Not empty: read one byte of this BUCKET/KEY, say how that went, and end.
   std::string check_origin;
-  std::string log_level = "info";
+  log::Level log_level = log::Level::kInfo;
   LogFormat log_format = LogFormat::kText;
   std::string access_log;   ///< empty: none; `-`: standard output
   std::string config_file;  ///< empty: none

@@ -77,6 +77,10 @@ TEST(Options, TakesWhatIsGiven) {
                               "--s3-force-path-style",
                               "--log-level",
                               "warn",
+                              "--log-format=json",
+                              "--disk-path=/d",
+                              "--disk-kind=block",
+                              "--s3-checksum-mode=off",
                               "--admin-listen",
                               "[::1]:9000",
                               "--auth-tokens",
@@ -96,6 +100,10 @@ TEST(Options, TakesWhatIsGiven) {
   EXPECT_EQ(options->server.head_timeout, 500ms);
   EXPECT_EQ(options->threads, 3u);
   EXPECT_TRUE(options->s3_force_path_style);
+  EXPECT_EQ(options->log_level, log::Level::kWarn);
+  EXPECT_EQ(options->log_format, LogFormat::kJson);
+  EXPECT_EQ(options->disk_kind, store::DiskKind::kBlock);
+  EXPECT_EQ(options->s3_checksum_mode, ChecksumMode::kOff);
   EXPECT_EQ(options->auth_tokens_file, "/t");
   ASSERT_EQ(options->allow_bucket.size(), 2u);
   EXPECT_TRUE(options->allow_bucket[0].matches("abc"));
@@ -185,6 +193,10 @@ TEST(Options, ABadOneIsOneLineAndExitTwo) {
       {"--origin", "dir:"},
       {"--threads", "0"},
       {"--log-level", "loud"},
+      {"--log-level="},
+      {"--log-format", "xml"},
+      {"--disk-kind", "tape"},
+      {"--s3-checksum-mode", "on"},
       {"--header-timeout", "0"},
       {"--idle-timeout", "x"},
       {"--nonsense"},

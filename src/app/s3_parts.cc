@@ -14,7 +14,7 @@ Result<origin::S3Config> s3_config(const Options& options) {
   if (!config) return config;
   config->path_style = config->path_style || options.s3_force_path_style;
   config->anonymous = options.s3_anonymous;
-  config->checksum_mode = options.s3_checksum_mode != "off";
+  config->checksum_mode = options.s3_checksum_mode == ChecksumMode::kEnabled;
   config->limits.first_byte_timeout = options.s3_first_byte_timeout;
   return config;
 }

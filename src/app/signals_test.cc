@@ -43,7 +43,7 @@ TEST(SignalsDeathTest, ASecondOneEndsTheProcess) {
   ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
   EXPECT_EXIT(
       {
-        (void)log::start("info");
+        log::start(log::Level::kInfo);
         Signals signals([] {});
         ::kill(::getpid(), SIGTERM);
         signals.wait_for_first();

@@ -1,6 +1,5 @@
 #include "app/value_types.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "app/check_origin.h"
@@ -81,33 +80,12 @@ ValueType<std::string> path_value() {
           [](const std::string& path) { return path; }};
 }
 
-ValueType<std::string> word_value(std::string name, std::vector<std::string> words) {
-  const auto parse = [words = std::move(words)](
-                         const std::string& text) -> std::expected<std::string, std::string> {
-    if (std::ranges::find(words, text) != words.end()) return text;
-    return refuse("{} is none of {}", log::quoted(text), fmt::join(words, ", "));
-  };
-  return {std::move(name), Option::Form::kText, parse,
-          [](const std::string& word) { return word; }};
-}
-
 ValueType<std::string> object_name_value() {
   const auto parse = [](const std::string& text) -> std::expected<std::string, std::string> {
     if (text.empty() || parse_object_name(text)) return text;
     return refuse("{} is no BUCKET/KEY", log::quoted(text));
   };
   return {"BUCKET/KEY", Option::Form::kText, parse, [](const std::string& name) { return name; }};
-}
-
-ValueType<LogFormat> log_format_value() {
-  const auto parse = [](const std::string& text) -> std::expected<LogFormat, std::string> {
-    if (text == "text") return LogFormat::kText;
-    if (text == "json") return LogFormat::kJson;
-    return refuse("{} is neither text nor json", log::quoted(text));
-  };
-  return {"FORMAT", Option::Form::kText, parse, [](const LogFormat& format) {
-            return std::string(format == LogFormat::kJson ? "json" : "text");
-          }};
 }
 
 ValueType<std::string> origin_value() {

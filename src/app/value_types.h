@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/bucket_glob.h"
@@ -50,8 +53,27 @@ template <typename T>
 /// Any path; empty: none.
 [[nodiscard]] ValueType<std::string> path_value();
 
+template <typename E>
+struct Word {
+  std::string_view text;  ///< outlives the option
+  E value;
+};
+
 /// One of `words`.
-[[nodiscard]] ValueType<std::string> word_value(std::string name, std::vector<std::string> words);
+template <typename E>
+[[nodiscard]] ValueType<E> word_value(std::string name, std::vector<Word<E>> words) {
+  const auto parse = [words](const std::string& text) -> std::expected<E, std::string> {
+    const auto found = std::ranges::find(words, text, &Word<E>::text);
+    if (found != words.end()) return found->value;
+    std::string all;
+    for (const Word<E>& word : words) all.append(all.empty() ? "" : ", ").append(word.text);
+    return std::unexpected(fmt::format("{} is none of {}", log::quoted(text), all));
+  };
+  const auto format = [words](const E& value) {
+    return std::string(std::ranges::find(words, value, &Word<E>::value)->text);
+  };
+  return {std::move(name), Option::Form::kText, parse, format};
+}
 
 /// `s3` (kept as an empty text) or `dir:PATH` (kept as the path).
 [[nodiscard]] ValueType<std::string> origin_value();
@@ -63,8 +85,5 @@ enum class Port : uint8_t { kOptional, kRequired };
 
 /// `BUCKET/KEY`.
 [[nodiscard]] ValueType<std::string> object_name_value();
-
-/// `text` or `json`.
-[[nodiscard]] ValueType<LogFormat> log_format_value();
 
 }  // namespace cachey::app

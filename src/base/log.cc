@@ -13,7 +13,6 @@ namespace cachey::log {
 namespace {
 
 constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};
-constexpr std::array<std::string_view, 4> kOptions = {"debug", "info", "warn", "error"};
 constexpr size_t kQueueBytesMax = size_t{1} << 20;
 constexpr std::chrono::seconds kFloodWindow{1};  // of kLinesPerSecondMax
 constexpr size_t kEventsMax = 1000;              // far more than there are in the program
@@ -63,16 +62,10 @@ std::optional<uint64_t> admit(std::string_view event) {
 
 }  // namespace
 
-bool start(std::string_view level, LogFormat format) {
-  for (size_t i = 0; i < kOptions.size(); ++i) {
-    if (level != kOptions[i]) continue;
-    LineSinkConfig config;
-    config.queue_bytes_max = kQueueBytesMax;
-    start(static_cast<Level>(i), format,
-          new LineSink(STDERR_FILENO, config));  // lives on, as Output
-    return true;
-  }
-  return false;
+void start(Level level, LogFormat format) {
+  LineSinkConfig config;
+  config.queue_bytes_max = kQueueBytesMax;
+  start(level, format, new LineSink(STDERR_FILENO, config));  // lives on, as Output
 }
 
 void start(Level level, LogFormat format, LineSink* sink, const Clock* clock) {

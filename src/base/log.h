@@ -21,9 +21,8 @@ enum class Level : uint8_t { kDebug, kInfo, kWarn, kError, kOff };
 /// Debug lines are not limited.
 inline constexpr uint32_t kLinesPerSecondMax = 10;
 
-/// Sends lines of `level` (debug, info, warn, error) and above to standard error. Until then there
-/// are none. False: no such level.
-[[nodiscard]] bool start(std::string_view level, LogFormat format = LogFormat::kText);
+/// Sends lines of `level` and above to standard error. Until then there are none.
+void start(Level level, LogFormat format = LogFormat::kText);
 
 /// For tests: sends the lines to `sink`, and limits floods by `clock` (null: the system's). Both
 /// outlive the logging. A null `sink` ends the logging.

@@ -83,10 +83,5 @@ TEST_F(Log, TheNextLineAfterAFloodSaysHowManyWereLeftOut) {
   EXPECT_THAT(written(), ContainsRegex("another flood suppressed=991\n.*another flood\n"));
 }
 
-TEST(LogStart, RefusesLevelsThatThereAreNot) {
-  EXPECT_FALSE(log::start("loud"));
-  EXPECT_FALSE(log::start(""));
-}
-
 }  // namespace
 }  // namespace cachey
