@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""A simulated day at the object store: what reading costs and how late its tail is, by way of deciding on second requests.
+"""A simulated day at the object store: cost and tail latency of reads, by policy for second requests.
 
-    ./dev bench day                            # a table in Markdown, about 3 minutes
-    bench/day.py --plot day.svg                # and a picture
+    ./dev bench day                            # prints a table in Markdown; about 3 minutes
+    bench/day.py --plot day.svg                # also draws a picture
     bench/day.py --hours 2 --json day.json
 
-Times to the first byte are log-normal (p50 36 ms, p99 311 ms, figures of a store in production), 0.2 % of heads and 0.1 %
-of bodies stall for seconds, 0.1 % of bodies break off; each bucket has six brown-outs of ten minutes, one is dead for half
-an hour. Small objects are read all day long; every ten minutes a batch asks for 400 pages of 16 MiB at once, more
-than the store's 1 GB/s can carry.
+Times to the first byte are log-normal (p50 36 ms, p99 311 ms, measured on a store in production). 0.2 % of heads and 0.1 %
+of bodies stall for seconds; 0.1 % of bodies break off. Each bucket has six brown-outs of ten minutes; one bucket is dead
+for half an hour. Small objects are read all day. Every ten minutes a batch requests 400 pages of 16 MiB at once, more
+than the store's 1 GB/s can deliver.
 """
 
 import argparse

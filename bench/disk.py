@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Misses before and after Cachey's disk is full.
 
-Exit 1: a wrong answer, or more used than the capacity. README.md says how to read such figures.
+Exit 1: a wrong response, or more disk space used than the capacity. docs/benchmarks.md says how to read the figures.
 """
 
 import argparse
@@ -23,11 +23,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 LOAD = REPOSITORY / "build/release/bench/fetch_load"
 STEADY_CAPACITY = 512 * MIB
 STEADY_SIZES = {"64k": 64 * KIB, "1m": MIB, "16m": PAGE_BYTES}
-WINDOWS = 6  # of about the capacity each
+WINDOWS = 6  # each writes about the capacity
 
 
 class Cachey:
-    """The server with a disk and so little memory that hits are the disk's."""
+    """The server with a disk and little memory, so that hits come from the disk."""
 
     def __init__(self, home, name, data, capacity):
         self.path = home / name
@@ -43,7 +43,7 @@ class Cachey:
             return float(re.search(rf"^{name} (\S+)$", response.read().decode(), re.M).group(1))
 
     def load(self, ranges, connections, seconds, *flags):
-        """What fetch_load measured: `ranges` are lines of first, last and key."""
+        """Runs fetch_load and returns its report; `ranges` are tuples (first, last, key, file)."""
         listed = self.path.parent / "list"
         listed.write_text("".join(f"{first} {last} /fetch/{key} {file}\n" for first, last, key, file in ranges))
         command = [str(word) for word in [LOAD, "127.0.0.1", self.port, listed, connections, seconds, "--verify", 50, *flags]]
@@ -54,7 +54,7 @@ class Cachey:
 
 
 def steady(home, data):
-    """Misses, each of a new object, past twice the capacity and more."""
+    """Misses of new objects, until more than twice the capacity is written."""
     for name, size in STEADY_SIZES.items():
         write_object(data / BUCKET / name, size)
     cachey = Cachey(home, "steady", data, STEADY_CAPACITY)

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""What a request costs in instructions, by callgrind: exact where time is not. Exit 1 where a scenario costs more than
-its baseline (instructions.json) by over 5 %.
+"""Counts instructions per request by callgrind: exact, unlike times. Exit 1 if a scenario exceeds its baseline
+(instructions.json) by more than 5 %.
 
-The server runs each scenario twice, for a few requests and for more: the difference is what requests cost, start and
-end aside. One worker, one connection, one request (HTTP/2: one batch) at a time, so that a run does what the last did.
+The server runs each scenario twice, with few requests and with more. The difference is the cost of the requests, without
+start and end. One worker, one connection, one request (HTTP/2: one batch) at a time, so that runs are repeatable.
 """
 
 import argparse
@@ -30,7 +30,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 BASELINE = Path(__file__).with_suffix(".json")
 GROWTH_MAX = 0.05
 WINDOW_MAX = 2**31 - 1
-SECONDS_MAX = 30  # of silence
+SECONDS_MAX = 30  # without progress
 OBJECT = "object"  # of 1 MiB
 
 
@@ -51,7 +51,7 @@ class Http1:
 
 
 class Http2:
-    """One connection, whose windows never close: nothing but requests is sent on it."""
+    """One connection with windows that never close: only requests are sent on it."""
 
     def __init__(self, port):
         self._socket = connect(port)
@@ -108,7 +108,7 @@ def misses(port, requests):
 
 
 def hits_disk(port, requests):
-    """Of pages that an earlier life of the server has left on the disk."""
+    """Hits of pages that an earlier server process left on the disk."""
     client = Http1(port)
     for number in range(requests):
         client.fetch(f"fresh-{number}/{OBJECT}", 4 * workloads.KIB)
@@ -118,7 +118,7 @@ def hits_disk(port, requests):
 class Scenario:
     do: Callable
     few: int  # requests of the short run
-    many: int  # and of the long one
+    many: int  # requests of the long run
     disk: bool = False
 
 
@@ -131,11 +131,11 @@ SCENARIOS = {
 
 
 def live(scenario, requests, **server):
-    """What the server's log says after a whole life of it."""
+    """Starts the server, runs the scenario, stops the server; returns its log."""
     cachey = servers.Cachey(cpu=None, memory="256MiB", **server)
     cachey.server.start()
     try:
-        Http1(cachey.port).fetch(OBJECT, workloads.MIB)  # into memory
+        Http1(cachey.port).fetch(OBJECT, workloads.MIB)  # brings the object into memory
         scenario(cachey.port, requests)
     finally:
         cachey.server.stop()
@@ -143,7 +143,7 @@ def live(scenario, requests, **server):
 
 
 def count_run(binary, home, origin, scenario, requests):
-    """Instructions of a whole life of the server."""
+    """Instructions of one server process from start to end."""
     server = {"binary": binary, "home": home, "endpoint": origin.endpoint}
     if scenario.disk:
         (home / "disk").mkdir(parents=True)
@@ -158,7 +158,7 @@ def count_run(binary, home, origin, scenario, requests):
 
 
 def without_debug_info(binary, home):
-    """callgrind of Debian 12 cannot read DWARF 5, and ends where it meets it."""
+    """A copy of the binary without debug information: callgrind of Debian 12 fails on DWARF 5."""
     stripped = home / "cachey"
     subprocess.run([servers.find_program("strip", "binutils"), "--strip-debug", "-o", stripped, binary], check=True)
     return stripped
@@ -188,7 +188,7 @@ def measure_in(home, binary):
 
 
 def compare(counts, baseline):
-    """Prints a table. False: something costs too much."""
+    """Prints a table. Returns False if a scenario costs too much."""
     good = True
     print(f"{'instructions a request':34} {'baseline':>10} {'now':>10} {'change':>8}")
     for name, count in counts.items():
@@ -208,7 +208,7 @@ def main():
     counts = measure(options.binary)
     baseline = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
     good = compare(counts, baseline)
-    if not good and not options.update:  # in how many pieces a body comes is the kernel's choice
+    if not good and not options.update:  # the kernel decides in how many pieces a body arrives
         again = measure(options.binary)
         good = compare({name: min(count, again[name]) for name, count in counts.items()}, baseline)
     if options.update:

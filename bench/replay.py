@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Hit ratios of the eviction policy that both tiers run, beside others and the optimum, over traces made from a seed.
+"""Hit ratios of the eviction policy of both tiers, of other policies and of the optimum, over traces made from a seed.
 
-    ./dev bench replay                         # a table in Markdown, about 20 s
-    bench/replay.py --plot replay.svg          # and a picture
+    ./dev bench replay                         # prints a table in Markdown; about 20 s
+    bench/replay.py --plot replay.svg          # also draws a picture
     bench/replay.py --accesses 5000000 --json replay.json
 
-Sizes are shares of the working set's bytes. The first tenth of a trace only fills the cache; what a scan itself
-asks for is not counted. `belady` knows the future: nobody does better (with objects of several sizes: hardly anybody).
+Cache sizes are shares of the working set's bytes. The first tenth of a trace only fills the cache. Requests of a scan
+itself are not counted. `belady` knows the future: no policy is better (with objects of several sizes: hardly any).
 """
 
 import argparse

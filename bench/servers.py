@@ -1,6 +1,6 @@
-"""The servers of a bench: the origin, nginx, Cachey; and what each has cost.
+"""The servers of a benchmark (origin, nginx, Cachey) and the cost of each.
 
-Every server is a process tree that this module started, knows by pid and ends by pid.
+This module starts every server as a process tree and ends it by pid.
 """
 
 import ctypes
@@ -22,7 +22,7 @@ _libc = ctypes.CDLL(None)
 
 
 class BenchError(Exception):
-    """The bench cannot run, or a server gave a wrong answer. One line for a person."""
+    """The benchmark cannot run, or a server gave a wrong response. The text is one line for a person."""
 
 
 def find_program(name, package):
@@ -39,10 +39,10 @@ def free_port():
 
 
 class Server:
-    """A process tree on `cpu`, one or a set, from start() until stop(); it may be started again.
+    """A process tree on `cpu` (a CPU or a set of CPUs), from start() until stop(); may be started again.
 
-    CPU time is read from /proc for the whole tree: the children that live, and those that ended and
-    were waited for (their time is in their parent's).
+    CPU time is read from /proc for the whole tree: for children that are alive, and for children that
+    ended and were waited for (their time is included in their parent's).
     """
 
     def __init__(self, name, command, ports, cpu, log_path, environment=None):
@@ -115,7 +115,7 @@ class Server:
         return self._disk_bytes("write_bytes")
 
     def _disk_bytes(self, what):
-        """What the tree's processes had the disk do, by /proc/PID/io."""
+        """Bytes that the tree's processes read from or wrote to the disk, by /proc/PID/io."""
         total = 0
         for pid in self.pids():
             try:
@@ -125,7 +125,7 @@ class Server:
         return total
 
     def rss_peak_bytes(self):
-        """The largest of the tree's processes."""
+        """The peak RSS of the largest process of the tree."""
         peak = 0
         for pid in self.pids():
             try:
@@ -163,7 +163,7 @@ def _stat_fields(pid):
 
 def _nginx_frame(http, workers, nopush):
     user = pwd.getpwuid(os.geteuid()).pw_name
-    # The directive is only known to a master that runs as root.
+    # nginx accepts the directive only if its master runs as root.
     as_user = f"user {user};\n" if os.geteuid() == 0 else ""
     return as_user + f"""worker_processes {workers};
 worker_rlimit_nofile 16384;
@@ -210,7 +210,7 @@ subjectAltName = DNS:localhost, IP:127.0.0.1
 
 
 def make_certificate(certificate, key):
-    """For 127.0.0.1, with the authority that signed it in the same file: a server's chain, and what clients trust."""
+    """Makes a certificate for 127.0.0.1. The file also has its authority: a server's chain, and the CA for clients."""
     home = certificate.parent
     home.mkdir(parents=True, exist_ok=True)
     (home / "certificates.cnf").write_text(CERTIFICATES)
@@ -229,9 +229,9 @@ def make_certificate(certificate, key):
 
 
 class Origin:
-    """nginx that serves DATA/{bucket}/{key} as files, and /{bucket}/fresh-N/{key} as the same file
-    under a name nobody asked for before, with and without TLS. Its log tells how many requests and
-    bytes it served."""
+    """nginx, with and without TLS. It serves DATA/{bucket}/{key} as files, and the same file as
+    /{bucket}/fresh-N/{key}: a name that was never requested before. Its log has the number of requests
+    and bytes served."""
 
     def __init__(self, home, data, cpu):
         self.port = free_port()
@@ -263,7 +263,7 @@ class Origin:
 
 
 class ServedLog:
-    """A log of lines `STATUS BYTES`, counted as it grows."""
+    """Counts a growing log of lines `STATUS BYTES`."""
 
     def __init__(self, path):
         self._path = path
@@ -284,14 +284,14 @@ class ServedLog:
 
 
 def s3_environment(endpoint, certificate=None):
-    """What S3 clients need, and nothing of this shell's."""
+    """The environment that S3 clients need, without any variable of this shell."""
     named = {"PATH": os.environ.get("PATH", ""), "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y",
              "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint}
     return named | ({"SSL_CERT_FILE": str(certificate)} if certificate else {})
 
 
 class Cachey:
-    """The binary under test. `under`: the words before it on the command line; `more`: those after."""
+    """The server under test. `under`: command-line words before the binary; `more`: words after it."""
 
     def __init__(self, binary, home, endpoint, cpu, certificate=None, memory="2GiB", threads=1, more=(), under=()):
         home.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What is asked: the objects, and the lists of ranges that fetch_load walks."""
+"""The requests: objects, and the lists of ranges that fetch_load sends."""
 
 import dataclasses
 import functools
@@ -12,14 +12,14 @@ MIB = 1024 * KIB
 GIB = 1024 * MIB
 PAGE_BYTES = 16 * MIB
 PAGES = 64
-HOT_PAGES = 16  # 256 MiB, more than any cache of a CPU
+HOT_PAGES = 16  # 256 MiB, more than a CPU's caches
 SEED = 20240607
 TURN_BYTES = 1_000_003
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Bytes first..last of an object; `fresh` is the name it is asked by when nobody may have it."""
+    """Bytes first..last of an object. If `fresh` is set, the object is requested under that name, which no cache has."""
 
     name: str
     first: int
@@ -36,7 +36,7 @@ def page_name(number):
 
 
 def sized_name(size):
-    """The object of that many bytes; there is one of each power of two up to a page."""
+    """The name of the object of that size; there is one object per power of two up to a page."""
     return f"of-{size}"
 
 
@@ -46,7 +46,7 @@ def _random_page():
 
 
 def write_object(path, size, first_turn=0):
-    """Pages are one random block, each turned by a distance of its own: none holds at any offset what another holds."""
+    """Writes an object. Each page is the same random block, rotated by its own distance, so pages differ at every offset."""
     block = _random_page()
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as file:
@@ -54,11 +54,11 @@ def write_object(path, size, first_turn=0):
             turn = (first_turn + number) * TURN_BYTES % PAGE_BYTES
             file.write((block[turn:] + block[:turn])[:size - number * PAGE_BYTES])
         file.flush()
-        os.fsync(file.fileno())  # written back now, not while something is measured
+        os.fsync(file.fileno())  # so that the write-back does not happen during a measurement
 
 
 def make_objects(data):
-    """64 objects of one page each, and one of each smaller size that is asked for whole."""
+    """Makes 64 objects of one page each, and one object of each smaller size."""
     for number in range(PAGES):
         write_object(data / BUCKET / page_name(number), PAGE_BYTES, number)
     for size in (4 * KIB, 256 * KIB, MIB, 4 * MIB):
@@ -70,7 +70,7 @@ def pages(count=HOT_PAGES):
 
 
 def ranges_in_pages(size, of=HOT_PAGES, count=8192, step=1, seed=SEED):
-    """Ranges of `size` at random offsets, multiples of `step`, in so many pages."""
+    """Ranges of `size` at random offsets, multiples of `step`, in a number of pages."""
     chance = random.Random(seed)
     drawn = []
     for _ in range(count):
@@ -80,7 +80,7 @@ def ranges_in_pages(size, of=HOT_PAGES, count=8192, step=1, seed=SEED):
 
 
 def zipf(names, exponent, count, seed=SEED):
-    """`count` of the names, the most popular first in none but their draw: the k-th is drawn as 1 / k^exponent."""
+    """Draws `count` names. The names are ranked in a fixed random order; the k-th has the weight 1 / k^exponent."""
     order = list(names)
     random.Random(SEED).shuffle(order)
     weights = list(itertools.accumulate((rank + 1) ** -exponent for rank in range(len(order))))
@@ -88,13 +88,13 @@ def zipf(names, exponent, count, seed=SEED):
 
 
 def write_list(path, ranges, data, prefix="/fetch"):
-    """Lines for fetch_load, with the file that has the bytes."""
+    """Writes a list for fetch_load; each line also names the file with the expected bytes."""
     path.write_text("".join(f"{r.first} {r.last} {prefix}/{r.key} {data / BUCKET / r.name}\n" for r in ranges))
     return path
 
 
 def wrk_script(ranges, prefix="/fetch"):
-    """The same list for wrk, each answer's status and length checked."""
+    """The same list as a script for wrk; the script checks status and length of each response."""
     rows = ",\n".join(f'{{"{prefix}/{r.key}", "bytes={r.first}-{r.last}", {r.last - r.first + 1}}}' for r in ranges)
     return f"""local asked = {{
 {rows}

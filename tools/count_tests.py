@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Adds up JUnit XML files (GoogleTest's and pytest's) under a folder: `N passed, N failed, N skipped`.
 
-Exit 1 where a test failed or none ran.
+Exit 1 if a test failed or none ran.
 """
 import pathlib
 import sys

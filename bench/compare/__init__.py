@@ -1,1 +1,1 @@
-"""`./dev bench compare`: Cachey beside what else one would put there. bench/README.md says what it measures."""
+"""`./dev bench compare`: Cachey beside the servers that one would use instead. docs/benchmarks.md describes it."""

@@ -29,7 +29,7 @@ def families(options):
 
 
 def cost(chosen, rounds):
-    """(seconds, steps) that a run will take, about."""
+    """The approximate (seconds, steps) of a run."""
     seconds, steps = 8.0, 0
     for family in chosen:
         for column in family.columns:
@@ -107,7 +107,7 @@ def main():
 
     def end(number, _frame):
         for quiet in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):
-            signal.signal(quiet, signal.SIG_IGN)  # the servers are being ended
+            signal.signal(quiet, signal.SIG_IGN)  # the servers are being stopped
         raise Stopped("out of time" if number == signal.SIGALRM else "stopped by a signal")
 
     for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):

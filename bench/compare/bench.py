@@ -1,4 +1,4 @@
-"""The bench itself: its directory, origins, CPUs and load; and a run through the families."""
+"""The bench itself: its directory, origins, CPUs and load; runs all workloads of a family."""
 
 import os
 import resource
@@ -22,11 +22,11 @@ PACED_ORIGIN = Path(__file__).resolve().parent / "paced_origin.py"
 
 
 class Stopped(Exception):
-    """By a signal, or out of time: no cell's fault, so no BenchError."""
+    """The run was stopped by a signal or a time limit. Not a BenchError, because no cell is at fault."""
 
 
 class RunningOrigin:
-    """An origin as caches see it, and the count of what it served."""
+    """An origin as caches see it, with counts of the requests and bytes that it served."""
 
     def __init__(self, server, port, endpoint, served):
         self.server = server
@@ -36,7 +36,7 @@ class RunningOrigin:
 
 
 class Bench:
-    """Owns the temporary directory and every process; close() ends and removes all of it."""
+    """Owns the temporary directory and every process; close() removes the directory and ends the processes."""
 
     def __init__(self, options):
         self.seconds = options.seconds
@@ -50,7 +50,7 @@ class Bench:
         self.home = Path(tempfile.mkdtemp(prefix="cachey-bench-", dir=options.directory))
         self.data = self.home / "data"
         self.load = Load(self)
-        self._fresh = 10**6  # below: names that families give themselves
+        self._fresh = 10**6  # subdirectories: names chosen by the families
         self._running = []
         self._origins = {}
         self._origin = None
@@ -93,7 +93,7 @@ class Bench:
         return self._origin.served()
 
     def run(self, family, rounds, results, progress):
-        """All rounds of a family, servers and workloads in an order that turns around each round."""
+        """Runs all rounds of a family. Each round reverses the order of servers and workloads."""
         self.choose_origin(family.origin)
         columns = self._columns(family, results, progress)
         try:
@@ -108,7 +108,7 @@ class Bench:
                 self._end(column)
 
     def _columns(self, family, results, progress):
-        """Those that started and hold what the family's hits need; of the others it is known why not."""
+        """The columns that started and are prepared; for every other column the reason is recorded."""
         columns = []
         for kind in family.columns:
             progress.step(f"{family.name}: {kind.name}: start", family.seconds)
@@ -159,13 +159,13 @@ class Bench:
 
     @staticmethod
     def _blame(kind, error, results, where):
-        """A wrong answer of Cachey's own is what a bench must not pass over."""
+        """Records a wrong response of Cachey as a fault of the whole run."""
         if kind is Ours and isinstance(error, WrongAnswer):
             results.faults.append(f"{where}: {error}")
 
 
 class Progress:
-    """What runs now, how far it is, and how long it may take, on standard error."""
+    """Prints the current step, the progress and the remaining time to standard error."""
 
     def __init__(self, seconds, steps):
         self._total, self._steps = seconds, steps

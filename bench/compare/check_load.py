@@ -43,7 +43,7 @@ CLIENTS = (("fetch_load", by_fetch_load), ("wrk", by_wrk), ("h2load", by_h2load)
 
 
 def check(bench):
-    """{client: figures of its best round}; `load_busy` near 1 says that the client is the slower side."""
+    """{client: figures of its best round}; `load_busy` near 1 means that the client is the bottleneck."""
     column = Ours(Terms(home=bench.home / "check", origin=bench.choose_origin("fast").endpoint,
                         certificate=bench.certificate, key=bench.key, cpus=bench.server_cpus, memory=512 * MIB))
     column.start()

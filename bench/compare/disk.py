@@ -1,4 +1,4 @@
-"""Hits on disk beside a bare read of the same file, a restart, and a zipf mix that neither memory nor disk can hold."""
+"""Hits on disk beside a bare read of the same file, a restart, and a zipf mix larger than memory and disk."""
 
 import json
 import re
@@ -27,7 +27,7 @@ RESTART_REQUESTS = 1000
 
 
 class Device(Column):
-    """The bare device: fio's random O_DIRECT reads of the file in which Cachey has its pages."""
+    """The device alone: fio's random O_DIRECT reads of the file that holds Cachey's pages."""
 
     name = "fio"
 
@@ -56,7 +56,7 @@ def fours():
 
 
 def fill(bench, column):
-    """All pages and all objects of 4 MiB, one after the other, and no more bytes wait to be written."""
+    """Fetches all pages and all objects of 4 MiB, one after the other; returns when no bytes wait to be written."""
     if isinstance(column, Device):
         return
     bench.load.fetch(column.ports["h1"], workloads.pages(workloads.PAGES) + fours(), 1, 120, once=True)
@@ -75,7 +75,7 @@ def settle(column):
 
 
 def overflows(column):
-    """How many entries the reference's disk tier dropped, by its own counter; None: it has no such."""
+    """The number of entries that the reference's disk tier dropped, by its own counter; None: no counter."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{column.ports['h1']}/metrics", timeout=10) as response:
             counted = re.findall(r'^foyer_storage\S*\{[^}]*op="(?:buffer|channel)_overflow"[^}]*\} (\S+)$',
@@ -109,7 +109,7 @@ def in_fours():
 
 
 def restart(bench, column):
-    """SIGTERM, start, the first right answer, 1,000 requests of 64 KiB in what it had on disk."""
+    """SIGTERM, start, the first correct response, then 1,000 requests of 64 KiB for data on disk."""
     process = column.server()
     process.stop(seconds_max=60)
     column.forget_page_cache()
@@ -124,7 +124,7 @@ def restart(bench, column):
 
 
 def mix_ranges(seed, count):
-    """64 KiB in objects of 1 MiB, whose popularity falls as 1 / rank."""
+    """Ranges of 64 KiB in objects of 1 MiB; an object's popularity is 1 / rank."""
     name = workloads.sized_name(MIB)
     size = 64 * KIB
     return [Range(name, at % 16 * size, (at % 16 + 1) * size - 1, number)

@@ -1,4 +1,4 @@
-"""The figures of a run: what they are called, how they are written, and whether less or more is better."""
+"""The figures of a run: name, format, and whether less or more is better."""
 
 import dataclasses
 from collections.abc import Callable
@@ -34,7 +34,7 @@ FIGURES = {
 
 
 def text(figure, value):
-    """As it stands in a table."""
+    """The value as shown in a table."""
     kind = FIGURES[figure]
     value *= kind.times
     if kind.form.endswith("g") and value >= 1000:

@@ -1,4 +1,4 @@
-"""How cost grows with the number of cached objects, and what a restart takes with all of them on disk."""
+"""How cost grows with the number of cached objects, and the time of a restart with all of them on disk."""
 
 import itertools
 import random
@@ -18,7 +18,7 @@ DISK = 8 * GIB
 LIST = 50_000
 CONNECTIONS = 64
 FILL_SECONDS_MAX = 400
-AT_ONCE = 50_000  # objects: as many as fit into the queue to the disk, which drops what comes faster than it writes
+AT_ONCE = 50_000  # objects: they fit into the disk's write queue, which drops what arrives too fast
 
 
 def objects(numbers):
@@ -26,7 +26,7 @@ def objects(numbers):
 
 
 def up_to(count, repeats):
-    """Fills up to that many objects, then hits among all of them: a run for each repetition."""
+    """Fills the cache up to `count` objects, then measures hits among all of them: one run per repetition."""
     def run(bench, column):
         have = getattr(column, "objects", 0)
         for first in range(have, count, AT_ONCE):
@@ -43,7 +43,7 @@ def up_to(count, repeats):
 
 def restart(bench, column):
     process = column.server()
-    time.sleep(1)  # an index is written a moment after its data
+    time.sleep(1)  # the index is written shortly after the data
     process.stop(seconds_max=120)
     begin = time.monotonic()
     process.start()
@@ -55,7 +55,7 @@ def restart(bench, column):
 
 
 def families(options):
-    """Peers stop at 100,000, and in a quick run at 1,000: filling them takes longer than it tells."""
+    """Peers stop at 100,000 objects, in a quick run at 1,000, because filling them takes too long."""
     counts = [1_000, 100_000] + ([] if options.quick else [1_000_000])
     repeats = max(2, options.rounds)
     rows = []

@@ -7,7 +7,7 @@ from .load import measured
 from .plan import COST_100K, COST_GB, Family, Workload
 
 MEMORY = 1024 * MIB
-# bytes: title, connections of fetch_load, (clients, streams) of h2load, cost, requests a second where the rate is fixed
+# bytes: title, connections of fetch_load, (clients, streams) of h2load, cost figure, requests a second if the rate is fixed
 SIZES = {
     4 * KIB: ("4 KiB", 64, (16, 32), COST_100K, 4000),
     64 * KIB: ("64 KiB", 32, (8, 16), COST_100K, 2000),
@@ -24,7 +24,7 @@ def ranges(size):
 
 
 def by_fetch_load(size, connections, rate=None, times=1):
-    """`times` as long as other runs."""
+    """Runs fetch_load, `times` as long as other runs."""
     def run(bench, column):
         return measured(bench, column, "h1", lambda: bench.load.fetch(
             column.ports["h1"], ranges(size), connections, bench.seconds * times, rate=rate,
@@ -47,7 +47,7 @@ def by_h2load(size, protocol):
 
 
 def prepare(bench, column):
-    """Each of its processes has the pages."""
+    """Fetches the pages into each process of the column."""
     bench.load.fetch(column.ports["h1"], workloads.pages() * 2, 4, 60, once=True, verify=1)
     for protocol in column.ports:
         if column.processes[protocol] is not column.processes["h1"]:

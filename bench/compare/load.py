@@ -1,4 +1,4 @@
-"""The load and what one run of it cost: fetch_load for HTTP/1.1, h2load for HTTP/2 and TLS."""
+"""The load and the cost of one run: fetch_load for HTTP/1.1, h2load for HTTP/2 and TLS."""
 
 import json
 import os
@@ -11,15 +11,15 @@ import workloads
 from servers import BenchError
 
 VERIFY_ONE_IN = 101
-TIMES = {"p50": 1, "p99": 100, "p999": 1000}  # and how many samples it takes to speak of one
+TIMES = {"p50": 1, "p99": 100, "p999": 1000}  # samples needed to report a percentile
 
 
 class WrongAnswer(BenchError):
-    """Not the bytes or not the status that were due, or no answer."""
+    """Wrong bytes, a wrong status, or no response."""
 
 
 class Load:
-    """Runs load on its CPU, against one column at a time."""
+    """Runs the load client on its CPU, against one column at a time."""
 
     def __init__(self, bench):
         self._bench = bench
@@ -33,7 +33,7 @@ class Load:
                               timeout=seconds_max, preexec_fn=settle, check=False)
 
     def fetch(self, port, ranges, connections, seconds, once=False, rate=None, verify=VERIFY_ONE_IN, prefix="/fetch"):
-        """HTTP/1.1 by fetch_load: its report."""
+        """Runs fetch_load over HTTP/1.1 and returns its report."""
         listed = workloads.write_list(self._bench.home / "list", ranges, self._bench.data, prefix)
         flags = (["--once"] if once else []) + (["--rate", rate] if rate else []) + ["--verify", verify]
         done = self.run([self._fetch_load, "127.0.0.1", port, listed, connections, seconds, *flags], seconds + 120)
@@ -44,7 +44,7 @@ class Load:
         raise WrongAnswer(f"fetch_load: {reason}")
 
     def h2load(self, scheme, port, protocol, names, size, clients, streams, seconds):
-        """The first `size` bytes of the objects in turn, by h2load: a report like fetch_load's, without times."""
+        """Runs h2load for the first `size` bytes of the objects in turn; returns a report like fetch_load's, without times."""
         listed = self._bench.home / "uris"
         listed.write_text("".join(f"{scheme}://127.0.0.1:{port}/fetch/{workloads.BUCKET}/{name}\n" for name in names))
         before = time.monotonic(), children_cpu()
@@ -57,7 +57,7 @@ class Load:
         if not counted or not data:
             raise BenchError(f"h2load: {(done.stdout + done.stderr)[-300:]}")
         succeeded, failed, errored = (int(number) for number in counted.groups())
-        under_way = clients * streams  # when the time is over, they are broken off
+        under_way = clients * streams  # h2load aborts these when the time is over
         short, long = succeeded * size, (succeeded + 2 * under_way) * size
         if succeeded == 0 or failed + errored > under_way or not short <= int(data[1]) <= long:
             raise WrongAnswer(f"h2load: {counted[0]}; {data[1]} bytes for {succeeded} times {size}")
@@ -70,12 +70,12 @@ def children_cpu():
 
 
 def measured(bench, column, protocol, run):
-    """`run()` gives a report of load; this adds what it cost the server, the origin and the disk."""
+    """Calls `run()` for a report of the load, and adds the cost at the server, the origin and the disk."""
     server = column.server(protocol)
     origin, disk, cpu = bench.origin_served(), server.disk_read_bytes(), server.cpu_seconds()
     report = run()
     cpu = server.cpu_seconds() - cpu
-    time.sleep(0.05)  # the origin logs a request after its last byte
+    time.sleep(0.05)  # the origin logs a request after sending its last byte
     served = [after - before for before, after in zip(origin, bench.origin_served())]
     requests, size = report["requests"], report["bytes"]
     if requests == 0:

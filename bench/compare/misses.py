@@ -1,4 +1,4 @@
-"""Misses: throughput, the first byte from a slow store, a crowd on one cold page; over TLS to the store too."""
+"""Misses: throughput, the first byte from a slow store, a crowd on one cold page; also over TLS to the store."""
 
 import workloads
 from workloads import KIB, MIB, PAGE_BYTES, Range
@@ -12,11 +12,11 @@ DELAY_SECONDS = 0.030
 BYTES_PER_SECOND = 90e6
 CROWD = 1000
 FILL_PAGES = MEMORY // PAGE_BYTES + 8
-BYTES_PER_SECOND_MAX = 3e9  # so that a list of misses is long enough for its time
+BYTES_PER_SECOND_MAX = 3e9  # makes a list of misses long enough for the duration of a run
 
 
 class Origin(Column):
-    """What any cache starts from: the origin, asked directly."""
+    """The baseline of any cache: the origin, requested directly."""
 
     name = "origin itself"
     prefix = ""
@@ -40,7 +40,7 @@ def fresh_pages(bench, count):
 
 
 def fill(bench, column):
-    """Past its memory, so that every further page drives another out."""
+    """Fills the memory, so that every further page evicts another."""
     if not isinstance(column, Origin):
         bench.load.fetch(column.ports["h1"], fresh_pages(bench, FILL_PAGES), 8, 60, once=True)
 
@@ -54,7 +54,7 @@ def unpaced(connections):
 
 
 def first_bytes(count, memory_used):
-    """With memory that was never written to, and with memory that other pages had."""
+    """First bytes with memory that was never written to, and with memory reused from other pages."""
     def run(bench, column):
         if memory_used and not getattr(column, "filled", False):
             fill(bench, column)
@@ -75,7 +75,7 @@ def tail(count):
 
 
 def herd(apart):
-    """All at once: the same 64 KiB of a cold page, or each another 16 KiB of it."""
+    """All clients at once: the same 64 KiB of a cold page, or a different 16 KiB each."""
     def run(bench, column):
         page, = fresh_pages(bench, 1)
         size = 16 * KIB if apart else 64 * KIB

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""An object store that takes its time: paced_origin.py PORT DATA LOG DELAY_SECONDS BYTES_PER_SECOND
+"""An object store with a set delay and rate: paced_origin.py PORT DATA LOG DELAY_SECONDS BYTES_PER_SECOND
 
-Answers GET of DATA/{bucket}/{key} and /{bucket}/fresh-N/{key} with a Range: the head after the delay, the body at the
-rate of one connection, each chunk when it is due. LOG gets a line `STATUS BYTES` for each answer. A chunk is large, so
-that this costs a few percent of a CPU at 90 MB/s. (nginx's limit_rate would send a second's worth at once.)
+Answers GET of DATA/{bucket}/{key} and /{bucket}/fresh-N/{key} with a Range: the head after the delay, then the body at
+the given rate per connection, each chunk when it is due. LOG gets a line `STATUS BYTES` per response. Chunks are large,
+so that 90 MB/s costs only a few percent of a CPU. (nginx's limit_rate would send a second's worth of bytes at once.)
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The columns of a comparison: how Cachey, the reference, nginx and Varnish are started on the same terms.
 
-A Column knows its protocols' ports and the processes behind them. Each class takes the same Terms.
+A Column has its ports and processes by protocol. Each class takes the same Terms.
 """
 
 import contextlib
@@ -23,30 +23,30 @@ PROTOCOLS = ("h1", "h2c", "h1+tls", "h2+tls")
 
 @dataclasses.dataclass(frozen=True)
 class Terms:
-    """What every server of a family is given."""
+    """The settings that every server of a family gets."""
 
     home: Path
     origin: str  # http(s)://address:port
-    certificate: Path  # of the origin and of the servers
+    certificate: Path  # for the origin and the servers
     key: Path
     cpus: set
     memory: int
-    disk: int = 0  # bytes, 0: no disk tier
-    tls: bool = False  # towards clients
+    disk: int = 0  # bytes; 0: no disk tier
+    tls: bool = False  # between server and clients
     threads: int = 1
-    many_files: bool = False  # so many that to remove them from a disk would take minutes
+    many_files: bool = False  # the server makes many files; removing them from a disk would take minutes
     running_origin: object = None  # the origin's own process and port
 
 
 class NotAble(BenchError):
-    """That server has nothing of the kind; the reason, for a note."""
+    """The server lacks a feature; the text is the reason, for a note in the table."""
 
 
 class Column:
-    """A server of one kind: ports by protocol, a process by protocol (the same one for several)."""
+    """One kind of server: a port and a process by protocol (several protocols may share a process)."""
 
     name = ""
-    page_cache = False  # its files are read through the kernel's page cache, which is no part of `memory`
+    page_cache = False  # reads its files through the kernel's page cache, which is not part of `memory`
 
     def __init__(self, terms):
         self.terms = terms
@@ -59,11 +59,11 @@ class Column:
 
     @classmethod
     def why_not(cls, _terms):
-        """Why it cannot serve on such terms; None: it can."""
+        """The reason why the server cannot run on these terms; None: it can."""
         return None
 
     def settle(self):
-        """Fills in ports and processes; nothing runs yet."""
+        """Sets ports and processes; starts nothing."""
         raise NotImplementedError
 
     def add(self, protocols, process, port):
@@ -78,7 +78,7 @@ class Column:
 
     @property
     def owned(self):
-        """The processes that it starts and ends."""
+        """The processes that the column starts and ends."""
         return set(self.processes.values())
 
     def start(self):
@@ -90,10 +90,10 @@ class Column:
             process.stop(seconds_max=60)
 
     def keep_to_capacity(self):
-        """Returns when no more is on disk than may be."""
+        """Returns when the disk holds at most the capacity."""
 
     def remove(self):
-        """All that it has in files."""
+        """Removes all files of the server."""
         for directory in (self.home, self.disk_path):
             shutil.rmtree(directory, ignore_errors=True)
 
@@ -103,12 +103,12 @@ class Column:
     def disk_bytes(self):
         total = 0
         for path in self.disk_files():
-            with contextlib.suppress(FileNotFoundError):  # a server may remove it meanwhile
+            with contextlib.suppress(FileNotFoundError):  # the server may remove the file meanwhile
                 total += path.stat().st_size
         return total
 
     def forget_page_cache(self):
-        """What the kernel has of its files in memory goes, so that the disk is read."""
+        """Drops the server's files from the page cache, so that reads go to the disk."""
         for path in self.disk_files():
             with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
                 os.fsync(file.fileno())
@@ -135,7 +135,7 @@ class Ours(Column):
 
 
 class Reference(Column):
-    """github.com/s2-streamstore/cachey, as `cargo install cachey` builds it. A worker for each CPU it may use."""
+    """github.com/s2-streamstore/cachey, as `cargo install cachey` builds it. One worker for each CPU that it may use."""
 
     name = "reference"
     page_cache = True
@@ -162,7 +162,7 @@ class Reference(Column):
 
 
 class Nginx(Column):
-    """proxy_cache with slice 16m: pages like Cachey's, kept in files. tcp_nopush would let 64 KiB wait 40 ms."""
+    """proxy_cache with slice 16m: pages like Cachey's, kept in files. tcp_nopush would delay ranges of 64 KiB by 40 ms."""
 
     name = "nginx"
     page_cache = True
@@ -220,7 +220,7 @@ class Nginx(Column):
             self.add(["h1+tls", "h2+tls"], process, tls)
 
     def keep_to_capacity(self):
-        """Its cache manager looks every 10 s."""
+        """nginx's cache manager runs every 10 s."""
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline and self.disk_bytes() > self.terms.disk:
             time.sleep(0.2)
@@ -257,7 +257,7 @@ COLUMNS = (Ours, Reference, Nginx, Varnish)
 
 
 def install_reference(say):
-    """Builds the reference once, where cargo and its registry are there. Its absence is no error."""
+    """Builds the reference once if cargo and its registry are available. A missing reference is not an error."""
     tried = REPOSITORY / "build/peers/tried"
     if REFERENCE.exists() or tried.exists() or shutil.which("cargo") is None:
         return

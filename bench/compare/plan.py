@@ -1,4 +1,4 @@
-"""What a comparison is made of: workloads, in families that share their servers."""
+"""The parts of a comparison: workloads, in families that share their servers."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,15 +8,15 @@ from .peers import COLUMNS
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """A row or more of a table. `run(bench, column)` gives a dict of figures, or a list of such."""
+    """One or more rows of a table. `run(bench, column)` returns a dict of figures, or a list of dicts."""
 
     name: str
     title: str
-    shows: tuple  # names of figures, the one that decides first
+    shows: tuple  # names of figures; the deciding one first
     run: Callable
-    seconds: float  # that a run takes, about
-    repeats: bool = True  # once a round; else in the first round only
-    leaves_out: dict = dataclasses.field(default_factory=dict)  # column name: why
+    seconds: float  # approximate duration of a run
+    repeats: bool = True  # True: once per round; False: in the first round only
+    leaves_out: dict = dataclasses.field(default_factory=dict)  # column name: reason
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Family:
     title: str
     workloads: list
     terms: dict = dataclasses.field(default_factory=dict)  # see peers.Terms
-    terms_of: dict = dataclasses.field(default_factory=dict)  # column name: what differs for it
-    origin: str = "fast"  # or: paced, tls
+    terms_of: dict = dataclasses.field(default_factory=dict)  # column name: terms that differ
+    origin: str = "fast"  # fast, paced or tls
     prepare: Callable = lambda _bench, _column: None
-    seconds: float = 1  # that a column's start and preparation take, about
+    seconds: float = 1  # approximate time of a column's start and preparation
     columns: tuple = COLUMNS
     note: str = ""
 

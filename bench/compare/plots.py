@@ -1,4 +1,4 @@
-"""The plots of a report, SVG: each says one thing, and is left out where its rows were not measured."""
+"""The plots of a report, as SVG. A plot is left out if its rows were not measured."""
 
 import statistics
 
@@ -28,7 +28,7 @@ def plain(axis, grid="y"):
 
 
 def decades(axis, pyplot):
-    """A logarithmic scale with plain numbers, also where it spans less than a decade."""
+    """A logarithmic scale with plain numbers, even if it spans less than a decade."""
     axis.set_yscale("log")
     axis.yaxis.set_major_locator(pyplot.matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
@@ -36,13 +36,13 @@ def decades(axis, pyplot):
 
 
 def legend(figure, axis):
-    """One for the whole figure, above it."""
+    """One legend for the whole figure, above the plots."""
     handles, labels = axis.get_legend_handles_labels()
     figure.legend(handles, labels, ncols=len(labels), loc="upper center", frameon=False)
 
 
 def bars(results, axis, rows, figure, columns=SERVERS, scale=1, form="{:.2g}"):
-    """Groups of bars: `rows` is {label: row}. What was not measured leaves its place empty, with a dash."""
+    """Groups of bars: `rows` is {label: row}. A missing value leaves an empty place with a dash."""
     width = 0.8 / len(columns)
     for index, column in enumerate(columns):
         places = [at + (index - (len(columns) - 1) / 2) * width for at in range(len(rows))]

@@ -1,4 +1,4 @@
-"""results.json, report.md and the plots; and the pieces of docs/performance.md."""
+"""Writes results.json, report.md, the plots, and the generated parts of docs/performance.md."""
 
 import os
 import platform
@@ -52,7 +52,7 @@ def columns_of(results, family):
 
 
 def table(results, family):
-    """Markdown of a family, a line for each figure of each workload, and the notes of its cells."""
+    """The Markdown table of a family: one line per figure of each workload, and the notes of its cells."""
     columns = columns_of(results, family)
     notes = {}
 
@@ -145,7 +145,7 @@ def write(results, directory):
 
 
 def publish(directory, target):
-    """The plots go to `target`, the pieces into the page beside it, between its markers."""
+    """Copies the plots to `target` and writes the generated parts between the markers of the page beside it."""
     page = target.with_suffix(".md")
     written = page.read_text()
     for name in PIECES:

@@ -1,4 +1,4 @@
-"""What was measured: cells by workload and column, and what went wrong."""
+"""The results: cells by workload and column, and failures."""
 
 import json
 import statistics

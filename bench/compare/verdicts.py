@@ -1,4 +1,4 @@
-"""Whether the budgets are met, and the ratios that are promised."""
+"""Budgets and promised ratios: met or missed."""
 
 from workloads import MIB
 
@@ -22,7 +22,7 @@ def _shown(figure, value):
 
 
 def budgets(results):
-    """One line for each budget: what it is, what came out, and whether that is enough."""
+    """One line per budget: name, limit, result, verdict."""
     of = lambda row, figure, column=US: results.median(row, column, figure)
 
     def simple(path, row, figure, limit, what):
@@ -63,7 +63,7 @@ def budgets(results):
 
 
 DELAY = "miss, first byte at 90 MB/s, past the origin's own"
-RATIOS = (  # what, row, figure, at least so many times the reference's
+RATIOS = (  # title, row, figure, required factor against the reference
     ("4 KiB memory hits, CPU", "hit-4KiB-h1", "cpu_per_100k", 2),
     ("16 MiB memory hits, CPU", "hit-16MiB-h1", "cpu_per_gb", 1.5),
     ("4 KiB of 4 MiB objects on disk, bytes read", "disk-4KiB-of-4MiB", "disk_kib_per_request", 20),
