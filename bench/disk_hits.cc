@@ -1,11 +1,10 @@
-// What a hit in the disk tier costs beside a bare O_DIRECT pread of the same blocks of the same
-// file:
+// Measures a hit in the disk tier beside a bare O_DIRECT pread of the same blocks of the same file:
 //
 //   build/release/bench/disk_hits DIRECTORY [GIB] [SECONDS]
 //
-// Fills a store of so many GiB (default 4) with full pages, then reads at random, one at a time: 64
-// KiB blocks and whole pages, through the tier by io_uring and by threads, and by pread. The same
-// blocks by fio, where it is installed:
+// Fills a store of GIB (default 4) with full pages. Then reads blocks of 64 KiB and whole pages at
+// random, one at a time: through the tier by io_uring and by threads, and by pread. To read the
+// same blocks by fio:
 //
 //   fio --name=r --filename=DIRECTORY/cachey.disk --direct=1 --rw=randread --bs=64k --runtime=3
 //   --time_based
@@ -37,7 +36,7 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
-/// One measurement: what one operation took, each.
+/// One measurement: the duration of each operation.
 class Times {
  public:
   void add(Seconds took) { micros_.push_back(took.count() * 1e6); }
@@ -54,7 +53,7 @@ class Times {
   std::vector<double> micros_;
 };
 
-/// A tier over DIRECTORY, and a worker that runs while it is waited for.
+/// A tier over DIRECTORY, and a worker that runs while the caller waits for a task.
 class Bench {
  public:
   Bench(const std::string& directory, uint64_t bytes, Seconds limit)

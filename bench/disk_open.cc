@@ -1,10 +1,11 @@
-// What it takes to open a disk tier of many small pages:
+// Measures the opening of a disk tier with many small pages:
 //
 //   build/release/bench/disk_open FILE [PAGES]
 //
-// Makes FILE (sparse, removed at the end) with the index of so many pages (default 1,000,000) of 4
-// KiB, as the tier writes it, without the pages' own bytes. Opens it in a process of its own, and
-// prints the time, the CPU time and how much the process grew. Exit 1: not all pages were found.
+// Makes FILE (sparse, removed at the end) with the index of PAGES pages (default 1,000,000) of 4
+// KiB, as the tier writes the index, without the bytes of the pages. Opens the file in a separate
+// process, and prints the time, the CPU time and the growth of the process. Exit 1: not all pages
+// were found.
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -44,7 +45,7 @@ PageRecord record_of(const std::string& key) {
   return record;
 }
 
-/// The store, and those who make it: journal and superblock as the tier writes them.
+/// Makes the store: journal and superblock as the tier writes them.
 class Maker {
  public:
   explicit Maker(BlockDevice& device) : device_(device) {
@@ -131,7 +132,7 @@ bool open_store(const DiskPath& path, uint32_t pages) {
   return usage.pages == pages;
 }
 
-/// In a process of its own, so that its memory is told from that of who called.
+/// Runs `work` in a separate process, so that its memory is measured apart from the caller's.
 template <typename Work>
 bool apart(Work work) {
   const pid_t child = ::fork();

@@ -1,6 +1,6 @@
-// fetch_load: asks one HTTP/1.1 server for ranges, and drops what comes.
+// fetch_load: requests ranges from one HTTP/1.1 server and drops the bytes.
 //
-// The same client loads every server of a comparison, so that what differs is the server.
+// The same client loads every server of a comparison, so that only the servers differ.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -84,7 +84,7 @@ CommandLine parse_command_line(int argc, char** argv) {
   return line;
 }
 
-/// A file's bytes for as long as the program runs.
+/// The bytes of a file, mapped until the program ends.
 std::string_view mapped(const std::string& path) {
   static std::map<std::string, std::string_view> files;
   const auto known = files.find(path);

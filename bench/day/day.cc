@@ -1,6 +1,5 @@
-// A day of reads from a simulated object store, in virtual time, by the server's own reading of
-// objects and by others: what `./dev bench day` draws. Prints JSON: a row a way of reading and
-// kind.
+// A day of reads from a simulated object store, in virtual time: by the server's own classes and by
+// other rules. `./dev bench day` draws the result. Prints JSON: one row per rule and kind.
 
 #include <unistd.h>
 
@@ -25,7 +24,7 @@ using namespace cachey::bench;  // NOLINT
 using namespace std::chrono_literals;
 
 constexpr uint64_t kSeed = 1;
-// Small objects all day long; of a batch, many pages at once every ten minutes.
+// Kinds: small objects all day long; batches of many pages at once, every ten minutes.
 constexpr double kSmallReadsPerSecond = 2;
 constexpr int kBatchMinutes = 10;
 constexpr int kBatchPages = 400;

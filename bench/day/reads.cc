@@ -15,7 +15,7 @@ using origin::PendingGet;
 using origin::PendingGetPtr;
 using origin::ReadContext;
 
-/// Takes bytes and keeps none.
+/// Accepts bytes and drops them.
 class Drain final : public ByteSink {
  public:
   Drain(rt::Worker& worker, MonoTime began) : worker_(worker), began_(began) {}
@@ -39,7 +39,7 @@ class Drain final : public ByteSink {
   const MonoTime began_;
 };
 
-/// One of two requests of the naive rule, with what it has brought.
+/// One of two requests of the naive rule, with the bytes that it received.
 struct Runner {
   Runner(rt::Worker& worker, MonoTime began) : drain(worker, began) {}
   Drain drain;
@@ -47,7 +47,7 @@ struct Runner {
   bool reading = false;
   bool failed = false;
 
-  /// True when all has come.
+  /// True when the whole body has arrived.
   bool advance(const ReadContext& context, const std::string& bucket, rt::Worker& worker) {
     if (get == nullptr || failed || !get->answered()) return false;
     if (const Error* error = get->failure()) {
@@ -124,7 +124,7 @@ rt::Task<Outcome> naive_read_page(const ReadContext& context, rt::Worker& worker
         co_await wakeup.wait();
       }
     }
-    // The loser's body is stopped, and its end awaited: it refers to this frame.
+    // Stop the loser's body and wait for its end: its task refers to this frame.
     for (auto& runner : runners) {
       if (runner->get == nullptr || runner.get() == winner) continue;
       if (!runner->reading) {

@@ -28,7 +28,7 @@ Error cancelled() { return {ErrorKind::kCancelled, "nobody waits"}; }
 
 uint64_t size_of(const std::string& key) { return std::stoull(key.substr(key.rfind('/') + 1)); }
 
-/// Comes in pieces, as many bytes as its share of the store's speed gives.
+/// A body. Arrives in pieces, at its share of the store's speed.
 class Store::Body final : public GetStream {
  public:
   Body(Store& store, rt::Worker& worker, const GetRequest& request)
@@ -82,8 +82,8 @@ class Store::Body final : public GetStream {
   ObjectInfo info_;
 };
 
-/// Six brown-outs a day of ten minutes each, at other hours for each bucket; the first bucket is
-/// dead from 14:00 to 14:30.
+/// Six brown-outs a day of ten minutes each, at different hours for each bucket. The first bucket
+/// is dead from 14:00 to 14:30.
 Store::Weather Store::weather(const std::string& bucket) const {
   const auto minute =
       std::chrono::duration_cast<std::chrono::minutes>(clock_.mono() - began_).count();

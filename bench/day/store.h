@@ -11,28 +11,28 @@
 
 namespace cachey::bench {
 
-/// A simulated object store with two buckets that hold the same objects. Heads come after
-/// log-normal times, bodies at their connection's speed as long as the store's own lasts; now and
-/// then a head or a body stalls; buckets have brown-outs, and one is dead for a while. Bytes are
-/// counted, not made. One worker's thread, virtual time.
+/// A simulated object store with two buckets that hold the same objects. Times to a head are
+/// log-normal. Bodies arrive at the speed of a connection, limited by their share of the store's
+/// speed. Some heads and bodies stall; buckets have brown-outs, and one is dead for a while. Bytes
+/// are counted, not made. One worker's thread, virtual time.
 class Store final : public origin::Origin {
  public:
-  // Of the times to the first byte of an object store in production.
+  // Times to the first byte, measured on an object store in production.
   static constexpr double kMedianSeconds = 0.036;
   static constexpr double kP99Seconds = 0.311;
   static constexpr double kConnectionBytesPerSecond = 85e6;
   static constexpr double kStoreBytesPerSecond = 1e9;
-  static constexpr double kHeadStalls = 0.002;  // share of requests whose head takes 1 to 4 s more
-  static constexpr double kBodyStalls = 0.001;  // ... whose body stops for 2 to 6 s
-  static constexpr double kResets = 0.001;      // ... whose body breaks off
+  static constexpr double kHeadStalls = 0.002;  // share of requests with 1 to 4 s more to the head
+  static constexpr double kBodyStalls = 0.001;  // ... with a body that stalls for 2 to 6 s
+  static constexpr double kResets = 0.001;      // ... with a body that breaks off
 
   Store(uint64_t seed, const Clock& clock) : random_(seed), clock_(clock), began_(clock.mono()) {}
 
-  /// What the day's hour does to a bucket.
+  /// The state of a bucket at an hour of the day.
   struct Weather {
     double slower = 1;
     double failing = 0;  ///< share of requests that get 503
-    bool dead = false;   ///< no answer at all, until the connect timeout
+    bool dead = false;   ///< no response until the connect timeout
   };
   [[nodiscard]] Weather weather(const std::string& bucket) const;
 
@@ -54,7 +54,7 @@ class Store final : public origin::Origin {
   const MonoTime began_;
   uint64_t requests_ = 0;
   uint64_t bytes_ = 0;
-  int bodies_ = 0;  // under way
+  int bodies_ = 0;  // in progress
 };
 
 /// The size of an object, from its key.

@@ -7,15 +7,15 @@
 
 namespace cachey::bench {
 
-/// What the load needs of the head of an HTTP/1.1 answer.
+/// The parts of an HTTP/1.1 response head that the load needs.
 struct AnswerHead {
-  size_t bytes = 0;  ///< with the empty line
-  int status = 0;    ///< 0: it was not HTTP/1.1
+  size_t bytes = 0;  ///< including the empty line
+  int status = 0;    ///< 0: not HTTP/1.1
   std::optional<uint64_t> content_length;
   bool close = false;
 };
 
-/// Nothing while the empty line has not come.
+/// nullopt until the empty line has arrived.
 [[nodiscard]] std::optional<AnswerHead> parse_answer_head(std::string_view text);
 
 }  // namespace cachey::bench

@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kReceiveBytes = 256 * 1024;
 constexpr size_t kHeadBytesMax = 64 * 1024;
-constexpr uint64_t kErrorsMax = 100;                 // then the server is broken, not unlucky
+constexpr uint64_t kErrorsMax = 100;                 // past it the server counts as broken
 constexpr auto kSilence = std::chrono::seconds(20);  // no event on any connection for this long
 constexpr size_t kSamplesReserved = 4'000'000;  // 32 MB; a vector that grows would stall the load
 
@@ -34,7 +34,7 @@ uint32_t micros_since(Clock::time_point start) {
       std::clamp<int64_t>(elapsed, 0, std::numeric_limits<uint32_t>::max()));
 }
 
-/// Owns the connections, hands each its next request, counts what comes back.
+/// Owns the connections, sends the next request on each, counts the responses.
 class Load {
  public:
   Load(const LoadOptions& options, std::span<const Wanted> wanted)
@@ -74,7 +74,7 @@ class Load {
     int fd = -1;
     const Wanted* asked = nullptr;
     Clock::time_point due;
-    std::string head;  // the answer's first bytes, until its head is whole
+    std::string head;  // the response's first bytes, until its head is complete
     bool in_body = false;
     bool close_after = false;
     bool verify = false;
@@ -103,7 +103,7 @@ class Load {
     open(connection);
   }
 
-  /// When the next request is due. Without a rate: now.
+  /// The time at which the next request is due. Without a rate: now.
   [[nodiscard]] Clock::time_point next_due() const {
     if (options_.rate <= 0) return Clock::now();
     const std::chrono::duration<double> after(static_cast<double>(next_) / options_.rate);
@@ -171,7 +171,7 @@ class Load {
   void receive(Connection& connection) {
     const ssize_t got = recv(connection.fd, buffer_.data(), buffer_.size(), 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (connection.asked == nullptr) {  // idle: it may close, not speak
+    if (connection.asked == nullptr) {  // idle: the server may close the connection, but not send
       if (got > 0) give_up("bytes that nobody asked for");
       reopen(connection);
       return;
@@ -210,7 +210,7 @@ class Load {
     if (connection.body_left == 0) finish(connection);
   }
 
-  /// The head's length; nothing while the head is not whole, or was wrong.
+  /// The head's length; nullopt while the head is incomplete, or if it is wrong.
   std::optional<size_t> accept_head(Connection& connection) {
     const std::optional<AnswerHead> head = parse_answer_head(connection.head);
     if (!head) {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr uint32_t kNone = UINT32_MAX;
 
-/// Doubly linked lists over object numbers; an object is in one of them at most. Front: the oldest.
+/// Doubly linked lists of object numbers; an object is in at most one list. Front: the oldest.
 struct Links {
   explicit Links(size_t objects) : next(objects, kNone), previous(objects, kNone) {}
   std::vector<uint32_t> next;
@@ -45,7 +45,7 @@ class Queue {
   uint32_t back_ = kNone;
 };
 
-/// LRU, and FIFO where a hit moves nothing.
+/// LRU, or FIFO if a hit moves nothing.
 class Recency final : public ReplayPolicy {
  public:
   Recency(uint64_t capacity, size_t objects, bool hits_move)
@@ -78,8 +78,8 @@ class Recency final : public ReplayPolicy {
   Queue queue_{links_};
 };
 
-/// SIEVE (Zhang et al., NSDI 2024): one queue, a hand that passes over what was used since it came
-/// by.
+/// SIEVE (Zhang et al., NSDI 2024): one queue, and a hand that skips entries used since its last
+/// pass.
 class Sieve final : public ReplayPolicy {
  public:
   Sieve(uint64_t capacity, size_t objects)
@@ -120,7 +120,7 @@ class Sieve final : public ReplayPolicy {
   Queue queue_{links_};
 };
 
-/// S3-FIFO as its paper's first algorithm has it, with bytes in place of counts.
+/// S3-FIFO by the first algorithm of its paper, with bytes instead of counts.
 class PaperS3Fifo final : public ReplayPolicy {
  public:
   PaperS3Fifo(uint64_t capacity, size_t objects)
@@ -209,7 +209,7 @@ class PaperS3Fifo final : public ReplayPolicy {
   uint64_t ghost_count_ = 0;
 };
 
-/// The queue that the tiers run, with their use counts.
+/// The queue that both tiers use, with their use counts.
 class Cachey final : public ReplayPolicy {
  public:
   Cachey(uint64_t capacity, size_t objects) : capacity_(capacity), entries_(objects) {}
@@ -259,8 +259,8 @@ class Cachey final : public ReplayPolicy {
   store::S3FifoQueue<Entry, Traits> policy_;
 };
 
-/// Belady's MIN: what is asked for again latest goes, the newcomer included. The optimum where all
-/// sizes are equal, else a good bound.
+/// Belady's MIN: evicts the object that is requested again last, possibly the new one. The optimum
+/// if all sizes are equal, else a good bound.
 class Belady final : public ReplayPolicy {
  public:
   Belady(uint64_t capacity, size_t objects, std::span<const Access> trace)
@@ -296,7 +296,7 @@ class Belady final : public ReplayPolicy {
   const uint64_t capacity_;
   uint64_t used_ = 0;
   size_t at_ = 0;
-  std::vector<uint64_t> next_;  // of each access: when its object is asked for again
+  std::vector<uint64_t> next_;  // per access: the next access to its object
   std::vector<Entry> entries_;
   std::set<std::pair<uint64_t, uint32_t>> by_next_;
 };

@@ -1,6 +1,6 @@
-// Hit ratios of eviction policies over traces, without a cache around them: what `./dev bench
-// replay` draws. Prints JSON: a row a trace, cache size and policy. Exit 1 where a policy beats the
-// optimum: then it counts wrongly.
+// Hit ratios of eviction policies over traces, without the rest of a cache. `./dev bench replay`
+// draws the result. Prints JSON: one row per trace, cache size and policy. Exit 1 if a policy beats
+// the optimum, because then the policy counts wrongly.
 
 #include <unistd.h>
 
@@ -27,8 +27,8 @@ struct Ratio {
   uint64_t bytes = 0;
 };
 
-/// The first tenth fills the cache and is not counted; nor is what a scan asks for, which nobody
-/// can have.
+/// The first tenth fills the cache and is not counted. Requests of a scan are not counted either,
+/// because no policy can have their objects.
 Ratio replay(const Trace& trace, const std::string& name, uint64_t capacity, size_t counted) {
   const auto policy = make_replay_policy(name, capacity, trace.objects, trace.accesses);
   Ratio ratio;

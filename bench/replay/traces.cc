@@ -11,7 +11,7 @@ namespace {
 constexpr uint32_t kPageBytes = 16 << 20;
 constexpr size_t kObjects = 50'000;
 
-/// Ranks from 0 by the law of Zipf: rank r with a weight of 1 / (r + 1)^alpha.
+/// Draws ranks from 0 by Zipf's law: rank r has the weight 1 / (r + 1)^alpha.
 class Zipf {
  public:
   Zipf(size_t ranks, double alpha) : upto_(ranks) {
@@ -29,8 +29,8 @@ class Zipf {
   std::vector<double> upto_;
 };
 
-/// From 4 KiB to a whole page, as many between 4 and 8 KiB as between 8 and 16 MiB; fixed by the
-/// number.
+/// The size of an object, from its number: 4 KiB to a whole page, log-uniform (as many objects
+/// between 4 and 8 KiB as between 8 and 16 MiB).
 uint32_t mixed_size(uint32_t object) {
   std::mt19937_64 random(object);
   return static_cast<uint32_t>(std::exp2(std::uniform_real_distribution<>(12, 24)(random)));
@@ -50,7 +50,7 @@ Trace zipf(size_t accesses, double alpha, bool mixed, std::mt19937_64& random) {
   return trace;
 }
 
-/// Every so often, somebody reads what nobody reads again.
+/// Zipf, and scans at intervals: objects that are read once and never again.
 Trace zipf_and_scans(size_t accesses, std::mt19937_64& random) {
   Trace trace = zipf(accesses, 0.9, false, random);
   constexpr size_t kScans = 10;
@@ -69,7 +69,7 @@ Trace zipf_and_scans(size_t accesses, std::mt19937_64& random) {
   return trace;
 }
 
-/// What is asked for most is another set every so often.
+/// Zipf with a set of popular objects that changes at intervals.
 Trace shifting(size_t accesses, std::mt19937_64& random) {
   Trace trace = zipf(accesses, 0.9, false, random);
   constexpr size_t kShifts = 8;
@@ -81,7 +81,7 @@ Trace shifting(size_t accesses, std::mt19937_64& random) {
   return trace;
 }
 
-/// Training jobs: all of a data set, in the same order, again and again.
+/// Training jobs: a loop over a whole data set, always in the same order.
 Trace loop(size_t accesses) {
   constexpr size_t kLoop = 10'000;
   Trace trace;
@@ -93,7 +93,7 @@ Trace loop(size_t accesses) {
   return trace;
 }
 
-/// A loop over one data set beside users of another.
+/// A loop over one data set, beside Zipf requests for another.
 Trace loop_and_zipf(size_t accesses, std::mt19937_64& random) {
   Trace trace = zipf(accesses, 0.9, false, random);
   constexpr uint32_t kLoop = 20'000;

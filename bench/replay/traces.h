@@ -8,19 +8,19 @@
 
 namespace cachey::bench {
 
-/// What clients might ask, made from a seed.
+/// A synthetic sequence of requests, made from a seed.
 struct Trace {
   std::string name;
   std::string what;  ///< one line for a reader
   std::vector<Access> accesses;
-  size_t objects = 0;  ///< object numbers are below it
+  size_t objects = 0;  ///< object numbers are below this
   uint64_t bytes =
-      0;  ///< of all objects of the working set: what a scan passes over is not counted
+      0;  ///< of all objects of the working set, without objects that only a scan reads
 };
 
 [[nodiscard]] std::vector<std::string> replay_traces();
 
-/// `accesses`: about how many.
+/// `accesses`: the approximate number of requests.
 [[nodiscard]] Trace make_trace(const std::string& name, size_t accesses, uint64_t seed);
 
 }  // namespace cachey::bench
