@@ -1,4 +1,4 @@
-"""Runs the server under test: starts it, waits until it accepts, ends it, and insists on a clean end."""
+"""Runs the server under test: starts it, waits until it accepts, stops it, and requires a clean end."""
 
 import os
 import pathlib
@@ -16,11 +16,11 @@ _KEPT_FROM_OUTSIDE = ("PATH", "HOME", "TMPDIR", "LANG", "ASAN_OPTIONS", "LSAN_OP
                       "UBSAN_OPTIONS", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE")
 
 running = []
-"""Every server now up, for reports of failed tests."""
+"""All running servers, for reports of failed tests."""
 
 
 def base_environment():
-    """What a server gets of our environment: nothing that could configure it."""
+    """The environment of a server: ours without any variable that could configure the server."""
     kept = {name: os.environ[name] for name in _KEPT_FROM_OUTSIDE if name in os.environ}
     return kept | {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null",
                    "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
@@ -30,7 +30,7 @@ class CacheyServer:
     """A server process. Between start() and stop() it accepts on `port`."""
 
     def __init__(self, log_path, arguments, environment, under=()):
-        """under: the words before the program on the command line; what they start becomes the server itself."""
+        """under: command-line words before the server's binary; the process that they start must become the server."""
         self._log_path = pathlib.Path(log_path)
         self.command = [*under, str(BINARY), *arguments]
         defaults = {"--listen": "127.0.0.1", "--port": "0", "--drain-timeout": "5",
@@ -40,7 +40,7 @@ class CacheyServer:
                 self.command += [flag, value]
         self._environment = base_environment() | environment
         self._process = None
-        self._ended = False  # the test has seen its end
+        self._ended = False  # the test has seen the end of the process
         self.port = None
 
     def start(self):
@@ -72,7 +72,7 @@ class CacheyServer:
         self._process.send_signal(number)
 
     def wait(self, seconds=15.0):
-        """The exit code; fails when the process does not end in time."""
+        """Waits for the exit code; fails if the process does not end in time."""
         try:
             code = self._process.wait(limit(seconds))
         except subprocess.TimeoutExpired:
@@ -81,7 +81,7 @@ class CacheyServer:
         return code
 
     def stop(self):
-        """Ends it by SIGTERM, unless the test has ended it; the end must be clean."""
+        """Stops the server by SIGTERM, unless the test has stopped it; the end must be clean."""
         try:
             if not self._ended and self._process is not None:
                 if self.alive():
@@ -97,7 +97,7 @@ class CacheyServer:
         assert not alarm, f"the server's log says {alarm.group(0)!r}\n{self.log()}"
 
     def discard(self):
-        """Ends it however it can be ended. For the clean way see stop()."""
+        """Kills the process if it still runs. See stop() for the clean end."""
         if self.alive():
             self._process.kill()
             self._process.wait()

@@ -1,4 +1,4 @@
-"""Fixtures: origins, servers, and the servers' logs in the report of each failed test."""
+"""Fixtures: origins and servers; adds the servers' logs to the report of each failed test."""
 
 import itertools
 import pathlib
@@ -18,7 +18,7 @@ from radosgw import RadosGateway  # noqa: E402
 from scripted_origin import ScriptedOrigin  # noqa: E402
 
 _LOG_LINES_SHOWN = 150
-_OPEN_FILES = 6000  # a thousand clients, twice, in this process and in the servers it starts
+_OPEN_FILES = 6000  # two crowds of a thousand clients, in this process and in the servers that it starts
 _numbers = itertools.count(1)
 _log_marks = {}
 
@@ -46,14 +46,14 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(scope="session")
 def origin():
-    """One scripted S3 origin for the whole session. Tests use keys and buckets of their own."""
+    """One scripted S3 origin for the whole session. Each test uses its own keys and buckets."""
     with ScriptedOrigin() as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
 def _every_signature_holds(request):
-    """No test may leave behind a request whose signature the scripted origin refused."""
+    """Fails a test if the scripted origin refused the signature of one of its requests."""
     if "origin" not in request.fixturenames:
         yield
         return
@@ -64,7 +64,7 @@ def _every_signature_holds(request):
 
 
 def _servers(make_log_path):
-    """A start function for servers, then, when resumed, the end of all that it started."""
+    """Yields a function that starts servers; then stops all servers that it started."""
     started = []
 
     def start(*arguments, environment=None, under=()):
@@ -88,13 +88,13 @@ def start_session_server(tmp_path_factory):
 
 @pytest.fixture
 def start_server(tmp_path):
-    """Starts servers of this test's own: start_server("--memory", "64MiB", environment={...})."""
+    """Starts servers for this test only: start_server("--memory", "64MiB", environment={...})."""
     yield from _servers(lambda number: tmp_path / f"stderr-{number}.log")
 
 
 @pytest.fixture
 def s3_server(start_server, origin):
-    """Starts servers of this test's own in front of the scripted origin."""
+    """Starts servers for this test only, in front of the scripted origin."""
     def start(*arguments, under=()):
         return start_server("--origin", "s3", *arguments, environment=origin.environment(), under=under)
     return start
@@ -102,7 +102,7 @@ def s3_server(start_server, origin):
 
 @pytest.fixture
 def disk_path(tmp_path):
-    """A directory for --disk-path; what is in it goes with the test, for it is large."""
+    """A directory for --disk-path; its files are removed after the test because they are large."""
     path = tmp_path / "disk"
     path.mkdir()
     yield path
@@ -111,7 +111,7 @@ def disk_path(tmp_path):
 
 @pytest.fixture
 def disk_server(s3_server, disk_path):
-    """Starts servers over one and the same disk, one after the other."""
+    """Starts servers over the same disk, one after the other."""
     def start(*arguments, memory="64MiB", capacity="512MiB"):
         return s3_server("--memory", memory, "--disk-path", str(disk_path), "--disk-capacity", capacity, *arguments)
     return start
@@ -131,7 +131,7 @@ def kind():
 
 @pytest.fixture(scope="session")
 def radosgw(tmp_path_factory):
-    """A real S3 store. Where it is not installed, the tests that need it fail."""
+    """A real S3 store. If it is not installed, the tests that need it fail."""
     missing = [name for name in ("radosgw", "ceph-mon", "ceph-osd") if not shutil.which(name)]
     if missing:
         pytest.fail(f"{', '.join(missing)} not found: install radosgw ceph-mon ceph-osd", pytrace=False)
@@ -174,5 +174,5 @@ def directory(tmp_path):
 
 @pytest.fixture
 def directory_server(start_server, directory):
-    """A server of this test's own in front of `directory`."""
+    """A server for this test only, in front of `directory`."""
     return start_server("--origin", f"dir:{directory.path}", "--memory", "256MiB")

@@ -1,4 +1,4 @@
-"""Many downloads at once on one thread, each checked byte by byte as it comes."""
+"""Many downloads at once on one thread; every byte is checked on arrival."""
 
 import dataclasses
 import errno
@@ -15,7 +15,7 @@ _HEAD_BYTES_MAX = 16 * 1024
 
 
 def raise_file_limit(count):
-    """Lets this process (and the servers it starts) have `count` open files."""
+    """Raises the limit of open files to `count`, for this process and the servers that it starts."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     assert hard == resource.RLIM_INFINITY or hard >= count, f"the hard limit of open files is {hard}, {count} are needed"
     if soft < count:
@@ -24,25 +24,25 @@ def raise_file_limit(count):
 
 @dataclasses.dataclass
 class Visit:
-    """One download and how it went."""
+    """One download and its result."""
 
     kind: str
     key: str
     seed: int
     first: int
     last: int
-    bytes_per_second: int = 0  # 0: as fast as they come
+    bytes_per_second: int = 0  # 0: as fast as possible
     receive_buffer: int = 0
     hang_up_after: int = -1  # body bytes after which the client resets the connection
 
-    pending: bytes = b""  # of a head that is not whole yet
+    pending: bytes = b""  # the head as long as it is incomplete
     status: int = 0
     head: str = ""
     received: int = 0  # body bytes
-    text: bytes = b""  # the body of an answer that is not 206
+    text: bytes = b""  # the body of a response other than 206
     wrong_at: int = -1  # object offset of the first wrong byte
     first_byte_at: float = 0.0
-    finished: bool = False  # the whole body came
+    finished: bool = False  # the whole body arrived
     ended: bool = False
 
     def field(self, name):
@@ -58,7 +58,7 @@ class Visit:
 
 
 class Crowd:
-    """Opens all connections, then sends all requests, then reads until all are done or told to stop."""
+    """Opens all connections, then sends all requests, then reads until all are done or stopped."""
 
     def __init__(self, port, visits):
         self.visits = visits
@@ -78,7 +78,7 @@ class Crowd:
 
     def send_requests(self):
         for sock, visit in self._sockets:
-            sock.setblocking(True)  # waits for the connection, and for the few bytes of the request
+            sock.setblocking(True)  # blocks for the connection, and for the few bytes of the request
             sock.settimeout(limit(20))
             sock.sendall(request_head("GET", fetch_target(visit.kind, visit.key), [range_header(visit.first, visit.last)]))
             sock.setblocking(False)
@@ -89,7 +89,7 @@ class Crowd:
         return self
 
     def run(self, seconds, until=lambda: False):
-        """Reads until every visit that is not slow has ended, or `until()`; fails after limit(seconds)."""
+        """Reads until all fast visits have ended, or until() is true; fails after limit(seconds)."""
         deadline = time.monotonic() + limit(seconds)
         while self._selector.get_map() and not until():
             assert time.monotonic() < deadline, f"{len(self._selector.get_map())} downloads not done in {limit(seconds):.0f} s"

@@ -1,4 +1,4 @@
-"""What tests of the disk tier ask of a server that has one."""
+"""Helpers for tests of a server with a disk tier."""
 
 import prometheus_text
 from harness import wait_until
@@ -6,17 +6,17 @@ from test_metrics import scrape
 
 
 def counted(server, name, **labels):
-    """The metric cachey_disk_NAME."""
+    """The value of the metric cachey_disk_NAME."""
     return prometheus_text.value(scrape(server), f"cachey_disk_{name}", **labels)
 
 
 def from_origin(server):
-    """Page bytes that the server has read from its origin."""
+    """Page bytes that the server has received from its origin."""
     return prometheus_text.value(scrape(server), "cachey_ingress_bytes_total")
 
 
 def wait_for_pages(server, count):
-    """Until so many pages are on disk, in a way that survives a crash, and none is on its way there."""
+    """Waits until `count` pages are on disk, survive a crash, and no page waits to be written."""
     def there():
         families = scrape(server)
         now = {name: prometheus_text.value(families, f"cachey_disk_{name}") for name in ("pages", "queued_bytes", "pending_records")}
@@ -25,6 +25,6 @@ def wait_for_pages(server, count):
 
 
 def kill(server):
-    """SIGKILL, and its end."""
+    """Sends SIGKILL and waits for the end of the process."""
     server.signal(9)
     assert server.wait() == -9

@@ -1,4 +1,4 @@
-"""What an answer of /fetch must look like, said once."""
+"""Checks of responses of /fetch, shared by all tests."""
 
 import email.utils
 import re
@@ -18,7 +18,7 @@ def c0_status(value):
 
 
 def expect_bytes(response, seed, first, last):
-    """The body is exactly bytes [first, last] of the object."""
+    """Checks that the body is exactly bytes [first, last] of the object."""
     assert response.complete, f"the body broke off after {len(response.body)} bytes"
     assert len(response.body) == last - first + 1
     if len(response.body) <= 1 << 16:
@@ -29,7 +29,7 @@ def expect_bytes(response, seed, first, last):
 
 
 def expect_head(response, stored, first, last, bucket, hit=None, chunked=False):
-    """Status and every header of a 206. hit: True, False, or None for either."""
+    """Checks status and every header of a 206. hit: True, False, or None for either."""
     last = min(last, stored.size - 1)
     assert response.status == 206, f"{response.status}: {response.body[:500]!r}"
     assert response.header("Content-Range") == f"bytes {first}-{last}/{stored.size}"
@@ -43,7 +43,7 @@ def expect_head(response, stored, first, last, bucket, hit=None, chunked=False):
 
 
 def expect_status(value, first, last, page, bucket, hit=None):
-    """One C0-Status: that page's part of bytes [first, last] of the object."""
+    """Checks one C0-Status: the page's part of bytes [first, last] of the object."""
     assert value is not None, "no C0-Status"
     page_first, page_last, from_bucket, cached_at = c0_status(value)
     assert (page_first, page_last) == (max(first, page * PAGE), min(last, (page + 1) * PAGE - 1))
@@ -60,7 +60,7 @@ def expect_206(response, stored, first, last, bucket, hit=None):
 
 
 def expect_error(response, status, *words):
-    """An error that a person can act on: one line of plain text that has each of `words` in it."""
+    """An error that a person can act on: one line of plain text that contains each of `words`."""
     assert response.status == status, f"{response.status}: {response.body[:500]!r}"
     assert response.header("Content-Type") == "text/plain; charset=utf-8"
     assert response.complete
@@ -71,13 +71,13 @@ def expect_error(response, status, *words):
 
 
 def expect_retry_after(response):
-    """A 503 that says when to come back."""
+    """A 503 with a Retry-After."""
     expect_error(response, 503)
     assert response.header("Retry-After") and int(response.header("Retry-After")) >= 1
 
 
 def fetch_from_memory(server, kind, key, first, last, headers=(), method="GET"):
-    """An answer whose first page was in memory: asks again while that page is still coming in."""
+    """A response with its first page from memory: repeats the request while the page is still being filled."""
     def answer():
         response = server.fetch(kind, key, first, last, headers, method)
         status = response.header("C0-Status")

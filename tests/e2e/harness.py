@@ -15,11 +15,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("CACHEY_BIN", ROOT / "build" / "release" / "cachey")).resolve()
 
 SLOW = float(os.environ.get("CACHEY_TEST_SLOW", "1"))
-"""How much slower than a release build the binary is. All time limits are multiplied by it."""
+"""How many times slower than a release build the binary is; multiplies all time limits."""
 
 
 def limit(seconds):
-    """A time limit for something that a release build does in `seconds` at most."""
+    """The time limit for an operation that takes a release build at most `seconds`."""
     return seconds * SLOW
 
 
@@ -35,7 +35,7 @@ def wait_until(condition, seconds=10.0, what="the condition"):
 
 
 class Task:
-    """Runs a function on a thread of its own; result() gives what it returned or raises what it raised."""
+    """Runs a function on a separate thread; result() returns its result or raises its exception."""
 
     def __init__(self, function, *arguments, **named):
         self._value = None
@@ -46,7 +46,7 @@ class Task:
     def _run(self, function, arguments, named):
         try:
             self._value = function(*arguments, **named)
-        except BaseException as error:  # carried over to result()
+        except BaseException as error:  # result() raises it
             self._error = error
 
     @property

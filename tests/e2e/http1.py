@@ -1,4 +1,4 @@
-"""A plain HTTP/1.1 client that hides nothing: raw bytes out, every header, trailer and early end back."""
+"""A plain HTTP/1.1 client: sends raw bytes, and shows every header, trailer and early end."""
 
 import dataclasses
 import socket
@@ -20,13 +20,13 @@ class Response:
     headers: list  # (name, value), as sent
     body: bytes = b""
     trailers: list = dataclasses.field(default_factory=list)
-    complete: bool = False  # the whole body came, by Content-Length or by the last chunk
+    complete: bool = False  # the whole body arrived, by Content-Length or by the last chunk
     closed: bool = False  # the connection ended with this response
     first_byte_at: float = 0.0  # when the first byte of the body was read
     last_byte_at: float = 0.0
 
     def header(self, name):
-        """The value of the only header of that name, or None."""
+        """The value of the header, or None; at most one header may have that name."""
         values = self.all(name)
         assert len(values) <= 1, f"{name} came {len(values)} times: {values}"
         return values[0] if values else None
@@ -51,7 +51,7 @@ def request_head(method, target, headers=(), host="cache.test", version="HTTP/1.
 
 
 def fetch_target(kind, key):
-    """The target for an object: every byte that is not unreserved or "/" is percent-encoded."""
+    """The target for an object: every byte except unreserved ones and "/" is percent-encoded."""
     raw = key.encode("utf-8") if isinstance(key, str) else key
     return f"/fetch/{urllib.parse.quote(kind, safe='')}/{urllib.parse.quote(raw, safe='/')}"
 
@@ -183,7 +183,7 @@ class Connection:
             response.body = b"".join(pieces)
 
     def _take(self, response, length):
-        """`length` bytes of body; fewer only where the connection ended."""
+        """`length` bytes of the body; fewer only if the connection ended."""
         body = bytearray(length)
         at = min(len(self._buffer), length)
         if at:
@@ -205,7 +205,7 @@ class Connection:
         return bytes(body)
 
     def read_body_bytes(self, count):
-        """The next `count` bytes as they come, of a body whose head was read with read_head()."""
+        """The next `count` raw bytes of a body, after read_head() read the head."""
         while len(self._buffer) < count:
             if not self._fill():
                 raise ConnectionError("the connection ended within a body")
@@ -214,7 +214,7 @@ class Connection:
         return data
 
     def is_closed_by_server(self, seconds=10.0):
-        """True when the server ends the connection in time; whatever it still sends is kept."""
+        """True if the server ends the connection in time; bytes that still arrive are kept."""
         self.socket.settimeout(limit(seconds))
         try:
             while self._fill():
@@ -224,12 +224,12 @@ class Connection:
         return True
 
     def leftover(self):
-        """Bytes that came and were not read as part of a response."""
+        """Received bytes that are not part of a response read so far."""
         return bytes(self._buffer)
 
 
 def exchange(port, method, target, headers=(), **named):
-    """One request on a connection of its own."""
+    """One request on a new connection."""
     options = {name: named.pop(name) for name in ("timeout", "tls") if name in named}
     with Connection(port, **options) as connection:
         return connection.exchange(method, target, headers, **named)

@@ -1,4 +1,4 @@
-"""An HTTP/2 client with the same face as http1.py: prior knowledge, any number of streams, everything shown."""
+"""An HTTP/2 client with the interface of http1.py: prior knowledge, any number of streams."""
 
 import time
 
@@ -12,13 +12,13 @@ from http1 import Response, connect, fetch_target, range_header
 
 
 class Connection:
-    """One connection. Requests run side by side; read_response() waits for the one that is meant."""
+    """One connection. Requests run in parallel; read_response() waits for the response of one stream."""
 
     def __init__(self, port, receive_buffer=None, timeout=30.0, tls=None, window=16 * MIB, renew=True):
-        """window: of the connection and of each stream; renew: it is opened again as bytes come in."""
+        """window: bytes, of the connection and of each stream; renew: reopen the windows as bytes arrive."""
         self.socket = connect(port, receive_buffer, timeout, tls)
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
-        first = {h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window}  # announced, and held to, from the start
+        first = {h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window}  # announced, and enforced from the start
         self.h2.local_settings = h2.settings.Settings(client=True, initial_values=first)
         self.h2.initiate_connection()
         if window > 65535:
@@ -28,7 +28,7 @@ class Connection:
         self._bodies = {}
         self._over = set()
         self.resets = {}  # stream: error code
-        self.goaway = None  # the error code of the connection's end
+        self.goaway = None  # the error code of GOAWAY
         self.closed = False
         self.flush()
 
@@ -62,14 +62,14 @@ class Connection:
         return self.read_response(self.request(method, target, headers, **named))
 
     def read_head(self, stream):
-        """The head of a response, as soon as it is there."""
+        """The head of a response, as soon as it has arrived."""
         while stream not in self._responses:
             if stream in self._over or not self.receive():
                 raise ConnectionError(f"no head came: reset {self.resets.get(stream)}, goaway {self.goaway}")
         return self._responses[stream]
 
     def read_response(self, stream):
-        """A response when it is over, whole or not."""
+        """A response after its end, complete or not."""
         response = self.read_head(stream)
         while stream not in self._over and self.receive():
             pass
@@ -79,11 +79,11 @@ class Connection:
         return response
 
     def received(self, stream):
-        """How many bytes of a body have come so far."""
+        """The number of body bytes received so far."""
         return len(self._bodies[stream])
 
     def receive(self):
-        """Takes what comes next; False at the end of the connection."""
+        """Processes the next received bytes; False at the end of the connection."""
         try:
             data = self.socket.recv(MIB)
         except (ConnectionResetError, BrokenPipeError):
@@ -96,7 +96,7 @@ class Connection:
         try:
             self.flush()
         except (ConnectionResetError, BrokenPipeError):
-            pass  # what has come is read to its end
+            pass  # sending failed; later calls still read what the server sent
         return True
 
     def _take(self, event):
@@ -123,7 +123,7 @@ class Connection:
 
 
 def exchange(port, method, target, headers=(), **named):
-    """One request on a connection of its own."""
+    """One request on a new connection."""
     options = {name: named.pop(name) for name in ("timeout", "tls", "window", "receive_buffer") if name in named}
     with Connection(port, **options) as connection:
         return connection.exchange(method, target, headers, **named)

@@ -1,4 +1,4 @@
-"""A strict reader of the Prometheus text format 0.0.4: anything that is not in the format fails."""
+"""A strict reader of the Prometheus text format 0.0.4: any deviation from the format fails."""
 
 import dataclasses
 import math
@@ -16,7 +16,7 @@ class Family:
     help: str = ""
     type: str = "untyped"
     samples: list = dataclasses.field(default_factory=list)  # (name, {label: value}, number)
-    told: set = dataclasses.field(default_factory=set)  # of HELP and TYPE
+    told: set = dataclasses.field(default_factory=set)  # names with HELP and TYPE
 
 
 def _number(text):
@@ -64,7 +64,7 @@ def _check_histogram(family):
 
 
 def parse(text):
-    """{family name: Family}. Fails on anything that the format does not allow."""
+    """{family name: Family}. Fails on any deviation from the format."""
     assert text.endswith("\n"), "the last line does not end"
     assert "\r" not in text
     families, current, seen = {}, None, set()
@@ -105,7 +105,7 @@ def parse(text):
 
 
 def value(families, name, **labels):
-    """The sum of the samples of that name that carry these labels; 0 where there is none."""
+    """The sum of the samples with that name and these labels; 0 if there is none."""
     family = families.get(name) or families.get(re.sub(r"_(bucket|sum|count)$", "", name))
     if family is None:
         return 0.0

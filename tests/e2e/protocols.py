@@ -1,4 +1,4 @@
-"""The four ways to speak to the server, as one client."""
+"""One client interface for the four protocols of the server."""
 
 import contextlib
 import dataclasses
@@ -12,7 +12,7 @@ NAMES = ("h1", "h2c", "h1+tls", "h2+tls")
 
 
 def client_context(alpn, **options):
-    """Takes any certificate: who the server is, is the business of test_tls.py."""
+    """A TLS context that accepts any certificate; test_tls.py checks certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -51,13 +51,13 @@ class Client:
 
     @contextlib.contextmanager
     def begun(self, kind, key, first, last, headers=(), **options):
-        """(connection, what its read_response() takes) of a request that has been sent."""
+        """Sends a request. Returns (connection, argument for its read_response())."""
         with self.connect(**options) as connection:
             sent = connection.request("GET", fetch_target(kind, key), [range_header(first, last), *headers])
             yield connection, (sent,) if self.is_http2 else ()
 
     def curl(self):
-        """Arguments that make curl speak this way."""
+        """Arguments that make curl use this protocol."""
         version = "--http2" if self.is_tls else "--http2-prior-knowledge"
         return ["-k" if self.is_tls else "-s", version if self.is_http2 else "--http1.1"]
 

@@ -1,4 +1,4 @@
-"""Runs the server where it should end by itself: it prints something, or refuses to start."""
+"""Runs a server that must end by itself, because it only prints something or refuses to start."""
 
 import subprocess
 

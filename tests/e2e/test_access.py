@@ -1,4 +1,4 @@
-"""Bearer tokens and allowed buckets: refused before the origin and before the cache; tokens are read again on SIGHUP."""
+"""Bearer tokens and allowed buckets: refused before the origin and before the cache; tokens are reloaded on SIGHUP."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ def bearer(token):
 
 @pytest.fixture
 def tokens(tmp_path):
-    """The path of a token file; write tokens with write_tokens."""
+    """The path of a token file; write_tokens() writes it."""
     path = tmp_path / "tokens"
     write_tokens(path, OLD)
     return path
@@ -35,7 +35,7 @@ def write_tokens(path, *tokens):
 
 
 def reload(server, word):
-    """Sends SIGHUP and waits for a new log line that has the word."""
+    """Sends SIGHUP and waits for a new log line that contains `word`."""
     before = server.log_bytes()
     server.signal(signal.SIGHUP)
     wait_until(lambda: word in server.log(before), what=f"{word!r} in the log")
@@ -94,7 +94,7 @@ def test_no_token_is_ever_logged(s3_server, origin, kind, tokens):
 
 
 def test_tokens_are_read_again_under_load(s3_server, origin, kind, tokens):
-    """A token that is in the old and in the new file is never refused; one that left is, on open connections too."""
+    """A token that is in both files is never refused; a removed token is refused, on open connections too."""
     origin.put(kind, "object", size=MIB)
     server = s3_server("--auth-tokens", str(tokens))
     fetch_from_memory(server, kind, "object", 0, 9, bearer(OLD))

@@ -79,7 +79,7 @@ def test_tokens_are_asked_for_on_both(s3_server, tmp_path):
 
 
 def test_the_admin_port_is_the_last_to_close(s3_server, origin, kind):
-    """Who watches a shutdown sees that it goes on: not ready, still counting."""
+    """An observer sees the shutdown in progress: not ready, metrics still served."""
     server = s3_server("--admin-listen", "127.0.0.1:0", "--drain-timeout", str(limit(20)))
     stored = origin.put(kind, "object", size=PAGE)
     origin.behave(kind, "object", Behaviour(pace=8 * MIB))

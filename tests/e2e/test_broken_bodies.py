@@ -1,4 +1,4 @@
-"""Origin bodies that end, stall or lie half-way: never a wrong byte, never a broken answer that looks whole."""
+"""Origin bodies that end early, stall or are wrong: no wrong byte, no broken response that looks complete."""
 
 import time
 
@@ -15,7 +15,7 @@ SIZE = 2 * PAGE + 1000
 
 
 def expect_honest(response, stored, first, most):
-    """An error, or the true first bytes of the range with a visible early end, at most `most` of them."""
+    """Expects an error, or at most `most` correct first bytes of the range with a visible early end."""
     if response.status != 206:
         expect_error(response, response.status)
         assert response.status in (502, 504)
@@ -39,7 +39,7 @@ def test_a_cut_page_is_whole_when_asked_for_again(cachey, origin, kind, cut):
     stored = origin.put(kind, "object", size=SIZE)
     origin.behave(kind, "object", Behaviour(times=1, cut_after=3 * MIB, cut=cut))
     first = cachey.fetch(kind, "object", 0, PAGE - 1, headers=[ONCE])
-    if first.status == 206 and first.complete:  # taken up again where it broke off
+    if first.status == 206 and first.complete:  # the body is resumed where it broke off
         expect_206(first, stored, 0, PAGE - 1, kind)
     else:
         expect_honest(first, stored, 0, 3 * MIB)
@@ -53,7 +53,7 @@ def test_bytes_that_came_before_the_cut_are_right_for_who_asked_only_for_them(ca
     expect_206(cachey.fetch(kind, "object", 0, MIB - 1), stored, 0, MIB - 1, kind, hit=False)
 
     def whole():
-        response = cachey.fetch(kind, "object", 0, PAGE - 1)  # may still join the fill that breaks
+        response = cachey.fetch(kind, "object", 0, PAGE - 1)  # this request may still join the failing fill
         return response if response.status == 206 and response.complete else None
 
     expect_206(wait_until(whole, 5, "the whole page"), stored, 0, PAGE - 1, kind)
@@ -71,7 +71,7 @@ def test_a_broken_answer_ends_the_connection_at_once(cachey, origin, kind):
     origin.put(kind, "object", size=SIZE)
     origin.behave(kind, "object", Behaviour(cut_at=2 * MIB))
     with cachey.connect() as connection:
-        for _ in range(2):  # the second is pipelined behind the first and must never be answered
+        for _ in range(2):  # the second request is pipelined and must never be answered
             connection.request("GET", fetch_target(kind, "object"), [range_header(0, PAGE - 1), ONCE])
         response = connection.read_response()
         assert response.status == 206 and not response.complete
@@ -82,13 +82,13 @@ def test_a_chunked_body_that_ends_early_or_late(cachey, origin, kind):
     stored = origin.put(kind, "object", size=SIZE)
     origin.behave(kind, "object", Behaviour(chunked=True, cut_at=MIB))
     expect_honest(cachey.fetch(kind, "object", 0, 2 * MIB, headers=[ONCE]), stored, 0, MIB)
-    # A chunked body that ends in good order, but before the Content-Range that was promised.
+    # A chunked body that ends properly, but before the end of its Content-Range.
     short = (b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-%d/%d\r\nTransfer-Encoding: chunked\r\n\r\n"
              b"5\r\nhello\r\n0\r\n\r\n" % (PAGE - 1, SIZE))
     origin.behave(kind, "other", Behaviour(raw=short))
     response = cachey.fetch(kind, "other", 0, 99, headers=[ONCE])
     assert response.status == 502 or not response.complete
-    # One that goes on past it: the surplus is nobody's byte.
+    # A chunked body that goes on past its Content-Range: the surplus is not delivered.
     long = (b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-4/5\r\nTransfer-Encoding: chunked\r\n\r\n"
             b"a\r\nhelloworld\r\n0\r\n\r\n")
     origin.behave(kind, "third", Behaviour(raw=long))
@@ -97,7 +97,7 @@ def test_a_chunked_body_that_ends_early_or_late(cachey, origin, kind):
 
 
 def test_a_close_delimited_body_without_any_length(cachey, origin, kind):
-    """A 206 whose only length is its Content-Range, ended by close: whole or honest, never wrong."""
+    """A 206 with no length but its Content-Range, ended by close: complete or visibly cut, never wrong."""
     stored = origin.put(kind, "object", size=1000)
     origin.behave(kind, "object", Behaviour(omit=("content-length",), close=True))
     response = cachey.fetch(kind, "object", 0, 999, headers=[ONCE])

@@ -1,4 +1,4 @@
-"""C0-Bucket: which buckets are tried, in which order, and what two failures add up to."""
+"""C0-Bucket: which buckets are asked, in which order, and the status after two failures."""
 
 import itertools
 import time
@@ -54,7 +54,7 @@ def test_the_second_bucket_steps_in(cachey, origin, kind, pair, behaviour):
         origin.put(first, "object", size=100, seed=stored.seed)
         origin.behave(first, "object", behaviour)
     expect_206(cachey.fetch(kind, "object", 0, 9, headers=named(*pair)), stored, 0, 9, second)
-    # A reset of a reused connection is sent again without counting, so the first bucket may be asked twice.
+    # After a reset of a reused connection the request is sent again for free, so the first bucket may be asked twice.
     once = [bucket for bucket, _ in itertools.groupby(asked(origin, *pair))]
     assert once == [first, second]
 
@@ -113,7 +113,7 @@ def test_two_failures_answer_the_less_final(cachey, origin, kind, pair, one, oth
             origin.behave(bucket, "object", FAILURES[failure])
     response = cachey.fetch(kind, "object", 0, 9, headers=named(*pair, config=f"rt={int(200 * SLOW)} ma=1"))
     temporary = {ANSWERS[name] for name in (one, other)} & {502, 503, 504}
-    if temporary:  # 404 or 403 only when every bucket said so
+    if temporary:  # 404 or 403 only if both buckets returned it
         assert response.status in temporary
     else:
         assert response.status in {ANSWERS[one], ANSWERS[other]}
@@ -124,7 +124,7 @@ def test_two_failures_answer_the_less_final(cachey, origin, kind, pair, one, oth
 
 
 def test_pages_of_one_object_may_come_from_two_buckets(cachey, origin, kind, pair):
-    """The buckets hold the same bytes; each page says where it came from."""
+    """The buckets hold the same bytes; C0-Status names the bucket of each page."""
     first, second = pair
     stored = origin.put(first, "object", size=2 * PAGE, seed=11, etag='"same"')
     origin.put(second, "object", size=2 * PAGE, seed=11, etag='"same"')

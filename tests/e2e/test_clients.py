@@ -13,7 +13,7 @@ from origin_model import Behaviour
 
 
 def curl(server, *arguments):
-    """(exit code, output) of curl on targets, or on flags given with them."""
+    """(exit code, output) of curl; arguments are targets and flags."""
     full = [f"http://127.0.0.1:{server.port}{word}" if word.startswith("/") else word for word in arguments]
     done = subprocess.run(["curl", "--silent", "--show-error", "--noproxy", "*", "--path-as-is", *full], capture_output=True,
                           timeout=limit(30), check=False)

@@ -1,4 +1,4 @@
-"""One origin GET for a cold page, however many ask, whatever they ask of it, whoever leaves."""
+"""One origin GET for a cold page, however many clients ask, for any of its ranges, even if some clients leave."""
 
 import random
 
@@ -19,7 +19,7 @@ def expect_all_good(visits):
 
 
 def test_a_thousand_clients_that_come_while_the_page_is_being_fetched(s3_server, origin, kind):
-    """The leader's GET is held until everybody has asked. Any offset joins; some want the whole page."""
+    """The origin holds the leader's GET until all clients have asked. Any offset joins; some want the whole page."""
     gate, source = Gate(), random.Random(1)
     stored = origin.put(kind, "object", size=PAGE + 5)
     origin.behave(kind, "object", Behaviour(gate=gate))
@@ -100,7 +100,7 @@ def test_a_page_whose_only_client_leaves_is_not_lost(s3_server, origin, kind, af
 
 
 def test_a_leaders_own_limits_are_not_the_joiners(s3_server, origin, kind):
-    """The leader gives the origin 0.3 s and one attempt; who joined it has the defaults and gets an answer."""
+    """The leader allows 0.3 s and one attempt; a joiner has the default limits and gets its bytes."""
     stored = origin.put(kind, "object", size=1000)
     origin.behave(kind, "object", Behaviour(times=1, delay=1.0 * SLOW))
     server = s3_server()

@@ -1,4 +1,4 @@
-"""Flags and environment: a bad one is said in one clear line and nothing starts; the good ones work."""
+"""Flags and environment: a bad value gives one clear line and nothing starts; good values work."""
 
 import json
 import re
@@ -156,7 +156,7 @@ def test_a_flag_beats_its_variable(start_server, directory):
 
 
 def test_path_style_can_be_forced(start_server, origin, kind):
-    """A host name as endpoint means a host name for each bucket, unless told otherwise."""
+    """With a host name as endpoint, buckets are in the host name, unless the option forces path style."""
     origin.put(kind, "object", size=100)
     settings = origin.environment() | {"AWS_ENDPOINT_URL": f"http://localhost:{origin.port}"}
     for arguments, headers in [(["--s3-force-path-style"], []), ([], [("C0-Config", "fps=true")])]:

@@ -1,4 +1,4 @@
-"""The config file: what it says holds, unless the environment or the command line says otherwise."""
+"""The config file: its values count unless the environment or the command line overrides them."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def write(path, text):
 
 
 def print_config(*arguments, environment=None):
-    """{key: (value, source)} as --print-config has them, and the whole text."""
+    """{key: (value, source)} as printed by --print-config, and the whole text."""
     done = run("--print-config", *arguments, environment=environment)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     lines = [line for line in done.stdout.splitlines() if line and not line.startswith("#")]
@@ -27,7 +27,7 @@ def print_config(*arguments, environment=None):
 
 
 EVERY_OPTION = {
-    # option: (value on the command line, in the environment, in a file), two values for what may be repeated
+    # option: (value on the command line, in the environment, in a file), two values for repeatable options
     "listen": (["::1", "127.0.0.1:81"], "::1,127.0.0.1:81", '["::1", "127.0.0.1:81"]'),
     "port": (["8080"], "8080", "8080"),
     "admin-listen": (["127.0.0.1:9000"], "127.0.0.1:9000", '["127.0.0.1:9000"]'),

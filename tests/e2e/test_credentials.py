@@ -1,4 +1,4 @@
-"""Where credentials come from: each provider, refresh, hangs, one call for many requests, nothing of them in logs."""
+"""Credentials: each provider, refresh, hanging services, one call for many requests, no secrets in logs."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def services():
 
 @pytest.fixture
 def store(services):
-    """A store of this test's own that takes the keys which the services hand out."""
+    """A store for this test only that accepts the keys handed out by the services."""
     with ScriptedOrigin(services.new_keys()) as running:
         running.put("bucket", "key", size=1000)
         yield running
@@ -33,7 +33,7 @@ def store(services):
 
 @pytest.fixture
 def server(start_server, store):
-    """Starts servers without keys of their own in front of `store`; their logs must not have a secret."""
+    """Starts servers without static keys in front of `store`; their logs must not contain a secret."""
     started = []
 
     def start(environment, *arguments):
@@ -157,11 +157,11 @@ def test_cred_process_failures(server, tmp_path, command, word):
 
 
 def test_cred_refresh_before_they_expire(services, store, server):
-    """Good for 12 s: new ones are looked for after 6, and the old ones serve meanwhile."""
+    """Keys that live 12 s are refreshed after 6 s; the old keys serve meanwhile."""
     services.seconds = 12
     running = server(services.instance_environment())
     expect_works(running, store)
-    # The store takes the old ones on until it is told otherwise; the new ones are seen to be fetched.
+    # The store accepts the old keys until told otherwise; the test waits for the fetch of new keys.
     services.seconds = 3600
     numbers = iter(range(100_000))
 
@@ -187,7 +187,7 @@ def test_cred_refresh_failing_keeps_the_old_ones(services, store, server):
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"])
 def test_cred_refresh_when_the_store_takes_them_no_more(services, store, server, code):
-    """Looked for anew at once, and the request is sent again with what was found: whoever waits for it notices nothing."""
+    """The server fetches new keys at once and repeats the request with them: the client notices nothing."""
     running = server(services.container_environment())
     expect_works(running, store)
     assert services.count("container") == 1
@@ -215,7 +215,7 @@ def test_cred_anonymous_requests_are_not_signed(start_server):
 
 
 def test_cred_refresh_single_flight(services, store, server):
-    """A hundred requests without credentials are one call."""
+    """A hundred requests without credentials cause one call."""
     services.delay = 0.3 * SLOW
     running = server(services.container_environment(), "--threads", "4")
     tasks = [Task(running.fetch, "bucket", f"none-{number}", 0, 9) for number in range(100)]
@@ -233,7 +233,7 @@ def test_cred_failures_are_remembered_for_a_second(services, server):
 
 
 def test_cred_refresh_of_expired_ones_is_single_flight(services, store, server):
-    """The same where there were some, which have expired."""
+    """The same after the old keys expired."""
     services.seconds = 4
     running = server(services.container_environment(), "--threads", "4")
     expect_works(running, store)
@@ -261,7 +261,7 @@ def region_settings(services):
 
 
 def test_region_of_the_instance(services, server):
-    services.region = "us-east-1"  # the one that the store takes
+    services.region = "us-east-1"  # the only keys that the store accepts
     with ScriptedOrigin(services.keys) as store:
         store.put("bucket", "key", size=1000)
         running = server(region_settings(services) | {"AWS_ENDPOINT_URL_S3": store.endpoint})

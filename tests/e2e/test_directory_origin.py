@@ -1,4 +1,4 @@
-"""--origin dir:PATH: sub-directories are buckets, files are objects, and no path leads out."""
+"""--origin dir:PATH: sub-directories are buckets, files are objects, no path leaves the directory."""
 
 import email.utils
 import os
@@ -15,7 +15,7 @@ from origin_model import stored_object
 
 
 def put(directory, bucket, key, size, seed=1):
-    """A file of content(seed), as the server should describe it (its ETag is the server's own choice)."""
+    """Stores a file of content(seed); returns it as the server should describe it (any ETag is correct)."""
     file = directory.put_content(bucket, key, size, seed)
     return stored_object(size, seed, last_modified=int(file.stat().st_mtime))
 
@@ -67,7 +67,7 @@ SECRET = b"not for clients"
 
 @pytest.fixture
 def walls(directory, tmp_path):
-    """A directory with ways out of it, and what must not be read through them."""
+    """A directory with links that lead out of it, to a file that must not be read."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret").write_bytes(SECRET)
@@ -108,12 +108,12 @@ def test_absolute_paths_do_not_lead_out(directory_server, directory):
 
 
 def test_special_files_are_not_opened(directory_server, directory):
-    """A FIFO would block whoever opens it, a socket cannot be read."""
+    """Opening a FIFO would block; a socket cannot be read."""
     directory.put("bucket", "inside", b"for clients")
     os.mkfifo(directory.path / "bucket" / "fifo")
     listener = socket.socket(socket.AF_UNIX)
     here = os.getcwd()
-    os.chdir(directory.path / "bucket")  # the path of a UNIX socket is short
+    os.chdir(directory.path / "bucket")  # the path of a UNIX socket must be short
     try:
         listener.bind("socket")
     finally:
@@ -155,7 +155,7 @@ def test_a_file_cut_short_is_never_whole(directory_server, directory):
 def test_files_without_permission_are_not_a_crash(directory_server, directory):
     file = directory.put("bucket", "closed", b"x" * 100)
     file.chmod(0)
-    assert directory_server.fetch("bucket", "closed", 0, 9).status in (206, 403, 404)  # root reads it all the same
+    assert directory_server.fetch("bucket", "closed", 0, 9).status in (206, 403, 404)  # root can read it anyway
     directory.put("bucket", "open", content(1, 0, 10))
     assert directory_server.fetch("bucket", "open", 0, 9).body == content(1, 0, 10)
 

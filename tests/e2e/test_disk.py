@@ -1,4 +1,4 @@
-"""The disk tier: what came in is kept over restarts, and read back by the block."""
+"""The disk tier: fetched pages survive restarts and are read back in blocks."""
 
 import json
 import random
@@ -20,7 +20,7 @@ NOWHERE = ["--port", "0", "--origin", "dir:/"]
 
 
 def read_pages(server, kind, stored, pages):
-    """Reads the pages of object `full` one after the other; their cached_at."""
+    """Reads the pages of object `full` one after the other; returns their cached_at."""
     times = []
     with Connection(server.port) as connection:
         for page in pages:
@@ -72,7 +72,7 @@ def test_a_clean_end_keeps_what_has_just_come_in(disk_server, origin, kind):
 
 
 def storage_reads(server):
-    """Bytes that the process has had read from storage."""
+    """Bytes that the process has read from storage."""
     with open(f"/proc/{server.pid}/io", encoding="ascii") as io:
         return int(re.search(r"read_bytes: (\d+)", io.read()).group(1))
 

@@ -1,4 +1,4 @@
-"""`cachey disk inspect|verify PATH`: says in one clear line what is wrong with a path, and starts no server."""
+"""`cachey disk inspect|verify PATH`: prints one clear line for a bad path, and starts no server."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""kill -9 under load, again and again: never a wrong byte, and what had been written is there."""
+"""kill -9 under load, repeatedly: no wrong byte, and pages written before are still there."""
 
 import os
 import random
@@ -12,9 +12,9 @@ from http1 import Connection, fetch_target, range_header
 
 ROUNDS = int(os.environ.get("CACHEY_TEST_CRASHES", "8"))
 SIZES = [300, 4 * KIB, 70 * KIB, 300 * KIB, 2 * MIB]
-NEW_OBJECTS = 25  # a round
+NEW_OBJECTS = 25  # per round
 LOADERS = 3
-CAPACITY = f"{1024 + 40 * ROUNDS}MiB"  # all of it
+CAPACITY = f"{1024 + 40 * ROUNDS}MiB"  # of all objects
 
 
 def read(connection, kind, key, stored, hit=None):
@@ -23,7 +23,7 @@ def read(connection, kind, key, stored, hit=None):
 
 
 def load_until_killed(server, kind, objects, seed, ended):
-    """Reads objects at random, each byte checked, until the server is gone."""
+    """Reads random objects and checks every byte, until the server is killed."""
     draw = random.Random(seed)
     keys = sorted(objects)
     connection = Connection(server.port)
@@ -59,7 +59,7 @@ def test_nothing_that_was_written_is_lost_or_wrong(disk_server, origin, kind):
         unsure = {f"{number}-load-{i}": origin.put(kind, f"{number}-load-{i}", size=draw.choice(SIZES)) for i in range(NEW_OBJECTS)}
         ended = threading.Event()
         loaders = [Task(load_until_killed, server, kind, written | unsure, (number, seed).__hash__(), ended) for seed in range(LOADERS)]
-        time.sleep(draw.uniform(0.1, 0.4))  # somewhere in the midst of it
+        time.sleep(draw.uniform(0.1, 0.4))  # at a random moment under load
         ended.set()
         kill(server)
         for loader in loaders:

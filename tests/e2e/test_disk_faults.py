@@ -1,4 +1,4 @@
-"""A disk that loses or changes bytes: every request is served all the same, and the counters tell."""
+"""A disk that loses or changes bytes: every request is still served, and the counters show the damage."""
 
 import json
 
@@ -30,7 +30,7 @@ def disk_file(disk_path):
 
 
 def change_bytes(file, first, last, step):
-    """Flips a bit in each `step` bytes."""
+    """Flips one bit per `step` bytes."""
     with open(file, "r+b") as disk:
         for at in range(first, last, step):
             disk.seek(at)

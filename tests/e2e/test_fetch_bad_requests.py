@@ -1,4 +1,4 @@
-"""What is wrong with a request is said with the right status and in words, and costs the origin nothing."""
+"""A bad request gets the right status and a clear text, and causes no origin request."""
 
 import pytest
 

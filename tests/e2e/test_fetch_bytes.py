@@ -1,4 +1,4 @@
-"""Every byte of every range, over page borders, and its headers, cold and from memory."""
+"""Every byte of a range and its headers, over page borders, cold and from memory."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_range_cold_then_from_memory(cachey, origin, kind, first, last):
     expect_206(again, stored, first, last, kind, hit=True)
     asked = [record.range[0] // PAGE for record in origin.requests(kind)]
     assert set(asked) == set(pages(first, last))
-    split = first % PAGE > MIB  # then the first page comes in two parts
+    split = first % PAGE > MIB  # past --split-after: the first page is fetched in two parts
     assert len(asked) == len(pages(first, last)) + split, "a page was fetched more than once"
 
 
@@ -43,7 +43,7 @@ def test_whole_objects(cachey, origin, kind, size):
 @pytest.mark.parametrize("size", [10, PAGE // 2, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE])
 @pytest.mark.parametrize("beyond", [1, PAGE, 3 * PAGE])
 def test_a_range_past_the_end_is_cut(cachey, origin, kind, size, beyond):
-    """Also where the pages past the end were asked for before the size was known."""
+    """Also if pages past the end were requested before the size was known."""
     stored, last, middle = origin.put(kind, "object", size=size), size - 1 + beyond, size // 2
     expect_206(cachey.fetch(kind, "object", 0, last), stored, 0, last, kind, hit=False)
     expect_206(fetch_from_memory(cachey, kind, "object", 0, last), stored, 0, last, kind, hit=True)
@@ -125,7 +125,7 @@ def test_the_origin_is_asked_for_aligned_pages_with_both_ends(s3_server, origin,
 
 
 def test_what_the_origin_is_sent(cachey, origin, kind):
-    """One shape of request, whatever the client sends: none of its headers goes on."""
+    """The origin requests have the same form whatever the client sends: no client header is passed on."""
     origin.put(kind, "object", size=1000)
     response = cachey.fetch(kind, "object", 0, 9, headers=[("X-Client", "secret"), ("C0-Config", "ma=2"),
                                                            ("Authorization", "Bearer x"), ("Cookie", "a=b")])

@@ -1,4 +1,4 @@
-"""Keys and kinds that a careless path would bend, through a real S3 store and through the scripted one."""
+"""Keys and kinds that careless path handling would change, with a real S3 store and the scripted one."""
 
 import pytest
 
@@ -16,7 +16,7 @@ ODD_KEYS = [
 
 @pytest.fixture(params=["scripted", "radosgw"])
 def world(request):
-    """(server, store, bucket) of either kind of S3."""
+    """(server, store, bucket), for both kinds of S3 store."""
     if request.param == "scripted":
         return request.getfixturevalue("cachey"), request.getfixturevalue("origin"), "keys"
     return request.getfixturevalue("cachey_radosgw"), request.getfixturevalue("radosgw"), "test"
@@ -83,7 +83,7 @@ def test_real_s3_serves_every_size(cachey_radosgw, radosgw, size):
         expect_206(cachey_radosgw.fetch("test", key, first, last), stored, first, last, "test")
     past = cachey_radosgw.fetch("test", key, size, size + 9)
     expect_error(past, 416)
-    if size % PAGE:  # else the last page says nothing of the next, and this store's 416 has no size
+    if size % PAGE:  # otherwise the size would come from the next page's 416, and this store's 416 has none
         assert past.header("Content-Range") == f"bytes */{size}"
 
 
@@ -93,7 +93,7 @@ def test_real_s3_errors(cachey_radosgw, radosgw):
 
 
 def test_real_s3_split_fill_joins_up(cachey_radosgw, radosgw):
-    """The second half is asked for with If-Match, which a real store has to agree with."""
+    """The second half is requested with If-Match; the real store must accept it."""
     stored = radosgw.put("test", "split", size=PAGE, seed=5000)
     expect_206(cachey_radosgw.fetch("test", "split", 9 * MIB + 1, 9 * MIB + 10), stored, 9 * MIB + 1, 9 * MIB + 10, "test")
     expect_206(cachey_radosgw.fetch("test", "split", 0, PAGE - 1), stored, 0, PAGE - 1, "test")
@@ -109,7 +109,7 @@ def test_a_wrong_secret_is_403(start_server, radosgw):
 
 
 def test_real_s3_dies_and_comes_back(start_server, radosgw):
-    """What is in memory stays served; what is not is an error now and an answer later."""
+    """Pages in memory are still served; other pages fail now and work after the restart."""
     held = radosgw.put("test", "held", size=5000, seed=1)
     other = radosgw.put("test", "other", size=5000, seed=2)
     server = start_server("--origin", "s3", environment=radosgw.environment())

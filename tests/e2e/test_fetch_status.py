@@ -1,4 +1,4 @@
-"""C0-Status, and the trailers that carry it for every page after the first."""
+"""C0-Status, and the trailers with the C0-Status of every later page."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Clients that mean harm, in numbers: others are served as ever, and memory stays where it was."""
+"""Many hostile clients: other clients are served as usual, and memory stays bounded."""
 
 import contextlib
 import resource
@@ -31,20 +31,20 @@ def request_block(target):
 
 
 def resident(server):
-    """Bytes of the server's resident memory."""
+    """Resident memory of the server, in bytes."""
     with open(f"/proc/{server.pid}/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
 def expect_little(grown, most):
-    """Sanitizers have memory of their own: only what a release build takes is judged."""
+    """Checks the memory of release builds only, because sanitizers use extra memory."""
     if SLOW == 1:
         assert grown < most
 
 
 @contextlib.contextmanager
 def others_are_served(server, stored, kind):
-    """Fetches over both versions all the while; each must be whole, and the slowest within a second."""
+    """Fetches over both HTTP versions during the block; every fetch must be complete and take at most a second."""
     stop, times, failures = threading.Event(), [], []
 
     def client(module):
@@ -55,7 +55,7 @@ def others_are_served(server, stored, kind):
                 times.append(time.monotonic() - began)
                 assert response.status == 206 and response.complete and len(response.body) == 100_000
                 time.sleep(0.01)
-        except Exception as failure:  # told below
+        except Exception as failure:  # reported below
             failures.append(failure)
 
     expect_206(server.fetch(kind, "object", 0, 99_999), stored, 0, 99_999, kind)
@@ -74,7 +74,7 @@ def others_are_served(server, stored, kind):
 
 
 class Flood:
-    """Connections that are opened again whenever the server has had enough of one."""
+    """Connections that are reopened whenever the server closes them."""
 
     def __init__(self, port):
         self.port = port
@@ -96,7 +96,7 @@ class Flood:
         self.connections += 1
 
     def send(self, data):
-        """False: the server has ended the connection."""
+        """Returns False if the server has ended the connection."""
         try:
             self._socket.sendall(data)
             self._socket.setblocking(False)
@@ -174,7 +174,7 @@ def test_two_hundred_slow_heads(s3_server, origin, kind, stored):
         head = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: "
         for number, one in enumerate(slow):
             one.sendall(head if number % 2 else PREFACE[:10])
-        for one in slow:  # each is ended, not waited for for ever
+        for one in slow:  # the server ends each connection by its timeout
             with contextlib.suppress(OSError):
                 while one.recv(1000):
                     pass
@@ -183,13 +183,13 @@ def test_two_hundred_slow_heads(s3_server, origin, kind, stored):
 
 def test_a_head_of_continuations_without_end(server, origin, kind, stored):
     block = request_block("/healthz")
-    padding = frame(CONTINUATION, 0, 1, b"\x00\x01x\x81" + b"y" * 120)  # a literal field, not indexed
+    padding = frame(CONTINUATION, 0, 1, b"\x00\x01x\x81" + b"y" * 120)  # a literal header field, not indexed
     with others_are_served(server, stored, kind), Flood(server.port) as flood:
         before = resident(server)
         for _ in range(50):
             flood.open()
             flood.send(frame(HEADERS, END_STREAM, 1, block))
-            for _ in range(5000):  # more than sockets hold
+            for _ in range(5000):  # more than the socket buffers hold
                 if not flood.send(padding * 20):
                     break
             else:
@@ -216,7 +216,7 @@ def test_frames_that_cost_only_the_server(server, origin, kind, stored, what):
 
 
 def test_answers_of_metrics_that_nobody_takes_stay_few(server, kind):
-    """Each may be half a megabyte, and is kept until its client has taken it."""
+    """A response may be half a megabyte, and is held until its client has taken it."""
     for number in range(100):
         server.fetch(f"{kind}-{number}", "object", 0, 9)
     before = resident(server)

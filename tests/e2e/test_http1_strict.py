@@ -1,4 +1,4 @@
-"""HTTP/1.1 on the wire: what smuggles requests is refused, what is merely odd is served, and in order."""
+"""HTTP/1.1 on the wire: requests that allow smuggling are refused, odd but valid ones are served in order."""
 
 import socket
 import time
@@ -58,7 +58,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_refused_and_the_connection_ends(cachey, what):
-    """A request behind the bad one, in the same packet, must never be answered."""
+    """A request after the bad one, in the same packet, must never be answered."""
     with cachey.connect() as connection:
         connection.send(REFUSED[what] + SMUGGLED)
         response = connection.read_response()
@@ -103,7 +103,7 @@ def test_a_head_that_is_too_large_is_431(cachey, size, where):
         try:
             connection.send(fill)
         except (ConnectionResetError, BrokenPipeError):
-            pass  # refused before all of it was sent; the answer is there all the same
+            pass  # the server may refuse before all of it is sent; the response still arrives
         response = connection.read_response()
         assert response.status in ((414, 431) if where == "target" else (431,))
         assert connection.is_closed_by_server()
@@ -150,7 +150,7 @@ def test_pipelined_requests_are_answered_in_order(cachey, origin, kind):
 
 
 def test_pipelined_requests_of_every_sort(cachey, origin, kind):
-    """Hits, misses, errors, HEADs and bodies between them: order and framing hold."""
+    """A mix of hits, misses, errors, HEADs and bodies: order and framing stay correct."""
     stored = origin.put(kind, "object", size=2 * MIB)
     target, sent, due = fetch_target(kind, "object"), b"", []
     for at in range(60):
@@ -166,7 +166,7 @@ def test_pipelined_requests_of_every_sort(cachey, origin, kind):
         for method, status, at in due:
             response = connection.read_response(method)
             if response.header("Connection") == "close":
-                return  # allowed behind a request with a body; nothing may follow
+                return  # allowed after a request with a body; no response may follow
             assert response.status == status
             if (method, status) == ("GET", 206):
                 expect_bytes(response, stored.seed, at, MIB + at)
@@ -216,6 +216,6 @@ def test_a_client_that_half_closes_gets_its_answer(cachey, origin, kind):
         connection.socket.shutdown(socket.SHUT_WR)
         started = time.monotonic()
         response = connection.read_response()
-        if response.complete:  # a server may also take the half close for a hang-up
+        if response.complete:  # a server may also treat the half close as a disconnect
             expect_206(response, stored, 0, 3 * MIB - 1, kind)
         assert time.monotonic() - started < limit(10)

@@ -1,4 +1,4 @@
-"""HTTP/2 in clear text: the contract of test_fetch_*.py in another framing, and real clients."""
+"""HTTP/2 in clear text: the contract of test_fetch_*.py over HTTP/2, and real clients."""
 
 import hashlib
 import json
@@ -80,7 +80,7 @@ def test_a_stream_without_a_window_holds_up_no_other(cachey, origin, kind):
         slow = connection.request("GET", fetch_target(kind, "object"), [range_header(0, 79_999)])
         expect_206(connection.read_response(slow), stored, 0, 79_999, kind)
         stuck = connection.request("GET", fetch_target(kind, "object"), [range_header(0, 100_000)])
-        wait_until(lambda: connection.receive() and connection.received(stuck) == 20_000)  # the connection's window
+        wait_until(lambda: connection.receive() and connection.received(stuck) == 20_000)  # the connection's flow-control window
         connection.h2.increment_flow_control_window(1_000_000)
         wait_until(lambda: connection.flush() or connection.receive() and connection.received(stuck) == 100_000)
         other = connection.exchange("GET", fetch_target(kind, "object"), [range_header(5, 90_000)])
@@ -104,7 +104,7 @@ def test_curl_gets_three_pages(cachey, stored, kind):
     assert first_difference(done.stdout, stored.seed, 10) is None
 
 
-# One request a process: curl 7.88 fails the second of a connection with prior knowledge, whatever the server.
+# One request per process: curl 7.88 fails the second request of a connection with prior knowledge on any server.
 def test_curl_shows_errors(cachey, stored, kind):
     assert stored
     done = curl(cachey, "-r", "0-9", "--write-out", "%{http_code} %{http_version}", fetch_target(kind, "none"))

@@ -31,7 +31,7 @@ def test_a_head_that_does_not_come_ends_the_connection(s3_server, sent):
 
 
 def test_a_head_that_drips_is_not_helped_by_dripping(s3_server):
-    """The limit is for the whole head: one byte now and then does not extend it."""
+    """The limit applies to the whole head: single bytes do not extend it."""
     server = s3_server("--header-timeout", "1", "--idle-timeout", "600")
     with server.connect() as connection:
         started = time.monotonic()
@@ -76,7 +76,7 @@ def test_a_client_that_takes_nothing_is_cut_off(s3_server, origin, kind):
 
 
 def open_connections(server):
-    """How many connections the server counts: this request's own among them."""
+    """The number of open connections that the server reports, including this request's."""
     lines = server.get("/metrics").text.splitlines()
     (value,) = [line.split()[-1] for line in lines if line.startswith("cachey_connection_count ")]
     return int(float(value))
@@ -110,7 +110,7 @@ def test_too_many_connections_get_503(s3_server, origin, kind):
                 try:
                     refused.request("GET", "/healthz")
                 except OSError:
-                    pass  # refused before anything was sent
+                    pass  # the server refuses before the client sends
                 expect_retry_after(refused.read_response())
                 assert refused.is_closed_by_server()
         for connection in held:
@@ -166,7 +166,7 @@ def idle_connections(server, count):
 
 
 def test_the_limit_of_open_files_is_raised(s3_server, origin, kind):
-    """Systems begin processes with 1,024 files, and let them have more."""
+    """The usual limit at start is 1,024 files; the hard limit is higher."""
     stored = origin.put(kind, "object", size=1000)
     server = s3_server(under=("prlimit", "--nofile=100:4000", "--"))
     idle = idle_connections(server, 300)
@@ -176,7 +176,7 @@ def test_the_limit_of_open_files_is_raised(s3_server, origin, kind):
 
 
 def test_where_files_are_few_clients_leave_some_to_the_rest(s3_server, origin, kind):
-    """Past what there is room for a client gets 503; who is in is served, and who watches gets in."""
+    """Past the reduced limit a client gets 503; admitted clients are served, and the admin address works."""
     stored = origin.put(kind, "object", size=1000)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

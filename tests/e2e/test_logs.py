@@ -1,4 +1,4 @@
-"""What the server says of itself: text and JSON logs, the access log and its rotation, request ids."""
+"""Logs: text and JSON, the access log and its rotation, request ids."""
 
 import json
 import re
@@ -17,7 +17,7 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 def whole_lines(text):
-    """Without the one that is just being written."""
+    """All lines except one that is still being written."""
     return text[:text.rfind("\n") + 1].splitlines()
 
 
@@ -111,7 +111,7 @@ def test_json_access_log_and_a_hit_and_an_answer_that_broke_off(s3_server, origi
     assert not server.fetch(kind, "broken", 0, PAGE - 1).complete
 
     def lines():
-        """By the objects' names: lines of different workers may change places."""
+        """Sorted by object name, because the order of lines of different workers may vary."""
         return {line["target"].rpartition("/")[2]: line for line in json_lines(access_log.read_text()) if line["hit"] != "0" or not line["complete"]}
 
     wait_until(lambda: {"object", "broken"} <= lines().keys(), what="both lines")
@@ -152,7 +152,7 @@ def test_a_flood_of_one_warning_is_limited(s3_server, origin, kind):
     server = s3_server()
     with server.connect() as connection:
         for at in range(60):
-            bucket = f"{kind}-{at // 4}"  # four failures open no breaker
+            bucket = f"{kind}-{at // 4}"  # four failures do not open the breaker
             origin.behave(bucket, "object", Behaviour(code="InternalError"))
             headers = [range_header(0, 9), ("C0-Bucket", bucket), ("C0-Config", "ma=1")]
             connection.exchange("GET", fetch_target(kind, "object"), headers)

@@ -1,4 +1,4 @@
-"""One budget for pages, fills and what slow clients have not taken; and right bytes whatever it is."""
+"""One memory budget for pages, fills and slow clients; the bytes are correct under any budget."""
 
 import random
 import re
@@ -14,7 +14,7 @@ from http1 import fetch_target, range_header
 from origin_model import Behaviour
 
 BUDGET = 256 * MIB
-OVERHEAD_MAX = 64 * MIB  # what the process may have beside its budget
+OVERHEAD_MAX = 64 * MIB  # allowance beside the budget
 
 
 class ResidentMemory:
@@ -39,12 +39,12 @@ class ResidentMemory:
         self._ended.set()
         self._thread.join()
         self.peak = max(self.peak, self.now())
-        if SLOW <= 1:  # a sanitizer's shadow memory is not the server's
+        if SLOW <= 1:  # a sanitizer's shadow memory does not count
             assert self.peak < BUDGET + OVERHEAD_MAX, f"resident memory reached {self.peak / MIB:.0f} MiB"
 
 
 def expect_served_or_shed(visits):
-    """Every ended visit has its bytes or a 503; returns the two groups."""
+    """Checks that every ended visit has its bytes or a 503; returns the two groups."""
     served = [visit for visit in visits if visit.good]
     shed = [visit for visit in visits if visit.status == 503]
     others = [visit for visit in visits if visit.ended and not visit.good and visit.status != 503]
@@ -72,7 +72,7 @@ def test_three_hundred_cold_clients_beside_fifty_slow_ones(s3_server, origin, ki
     memory = ResidentMemory(server.pid)
     slow, healthy = slow_visits(kind, dripping, 50, slow_pages), healthy_visits(kind, wanted, 300)
     everybody = slow + healthy
-    if slow_pages == 50:  # in among the others: alone and first they could take all there is
+    if slow_pages == 50:  # mixed with the others: if they came first, they could take all memory
         random.Random(3).shuffle(everybody)
     with Crowd(server.port, everybody) as crowd:
         crowd.send_requests().run(90)
@@ -82,7 +82,7 @@ def test_three_hundred_cold_clients_beside_fifty_slow_ones(s3_server, origin, ki
         expect_served_or_shed(slow)
         assert all(visit.wrong_at < 0 for visit in slow)
     memory.expect_within_budget()
-    # The crowd has gone: its memory is there for others.
+    # The crowd has left: its memory is free for other requests.
     served_again = wait_until(lambda: whole_page(server, kind, wanted), 20, "a page after the crowd")
     expect_206(served_again, wanted, 0, PAGE - 1, kind)
 
@@ -97,7 +97,7 @@ def whole_page(server, kind, stored):
 
 
 def test_past_the_budget_requests_wait_then_get_503(s3_server, origin, kind):
-    """Fills that hold all memory and do not move: who comes after waits for the limit, then is told so."""
+    """Stalled fills hold all memory: later requests wait for the time limit, then get 503."""
     server = s3_server("--memory", "256MiB", "--admission-timeout", "1", "--drain-timeout", "1")
     origin.put(kind, "stuck", size=100 * PAGE)
     origin.put(kind, "object", size=PAGE)
@@ -108,7 +108,7 @@ def test_past_the_budget_requests_wait_then_get_503(s3_server, origin, kind):
             stuck.append(server.connect())
             stuck[-1].request("GET", fetch_target(kind, "stuck"), [range_header(page * PAGE, page * PAGE + PAGE - 1)])
         wait_until(lambda: sum(record.held for record in origin.requests(kind, "stuck")) >= 8, 10, "fills that hold memory")
-        time.sleep(0.1)  # the rest of the crowd takes what is left
+        time.sleep(0.1)  # the rest of the crowd takes the remaining memory
         started = time.monotonic()
         response = server.fetch(kind, "object", 0, PAGE - 1)
         took = time.monotonic() - started
@@ -153,7 +153,7 @@ def test_more_data_than_memory_keeps_every_byte_right(s3_server, origin, kind):
 
 
 def test_small_objects_do_not_cost_a_page_each(s3_server, origin, kind):
-    """A thousand objects of 10 KB fit where sixteen whole pages would: all stay in memory."""
+    """A thousand objects of 10 KB fit into the memory of sixteen pages: all stay in memory."""
     server = s3_server("--memory", "256MiB")
     stored = [origin.put(kind, f"small-{at}", size=10_000) for at in range(1000)]
     for _ in range(2):
@@ -165,7 +165,7 @@ def test_small_objects_do_not_cost_a_page_each(s3_server, origin, kind):
 
 
 def test_an_object_past_1_tib(cachey, origin, kind):
-    """Page numbers past 65,535, and 50 TiB objects' last pages."""
+    """Page numbers past 65,535, and the last pages of 50 TiB objects."""
     size = (50 << 40) - 12_345
     stored = origin.put(kind, "huge", size=size)
     places = [(1 << 40) - 1, 1 << 40, (1 << 40) + 5 * PAGE - 3, 65_535 * PAGE, 65_536 * PAGE - 1, 6 << 40, 2**45 + 7]

@@ -1,4 +1,4 @@
-"""docs/metrics.md, the dashboard and the alert rules speak of metrics that a running server has, and leave none out."""
+"""docs/metrics.md lists exactly the metrics of a running server; dashboard and alert rules use only these."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _VARIABLE = re.compile(r"label_values\(([^,{]+)(?:\{([^}]*)\})?, *(\w+)\)")
 
 @pytest.fixture(scope="module")
 def families(start_session_server, origin, tmp_path_factory):
-    """A scrape of a server to which something of every sort has happened."""
+    """A scrape of a server after events of every sort."""
     disk = ["--disk-path", str(tmp_path_factory.mktemp("disk")), "--disk-capacity", "64MiB"]
     server = start_session_server("--origin", "s3", "--memory", "128MiB", *disk, environment=origin.environment())
     origin.put("names", "object", size=1000)
@@ -30,7 +30,7 @@ def families(start_session_server, origin, tmp_path_factory):
 
 
 def family_of(families, sample):
-    """The family that a sample's name belongs to."""
+    """The family of a sample's name."""
     if sample in families:
         return families[sample]
     base = re.sub(r"_(bucket|sum|count)$", "", sample)
@@ -44,7 +44,7 @@ def labels_of(families, sample):
 
 
 def check_expression(families, expression):
-    """Every metric in it is in the scrape and has the labels that the expression asks of it."""
+    """Checks that every metric of the expression is in the scrape, with the labels that the expression uses."""
     selectors = _SELECTOR.findall(expression)
     assert selectors, f"no metric in {expression!r}"
     known = set(_ADDED_BY_PROMETHEUS)

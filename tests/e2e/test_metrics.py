@@ -1,4 +1,4 @@
-"""/metrics, /stats, /healthz and /readyz: the format, the names that dashboards know, numbers that add up."""
+"""/metrics, /stats, /healthz and /readyz: format, names, consistent numbers."""
 
 import json
 
@@ -154,7 +154,7 @@ def complete_histograms(families, kind):
 
 
 def test_labels_from_clients_are_bounded(server):
-    """No client can fill the server's memory with names of kinds."""
+    """A client cannot fill the server's memory with names of kinds."""
     with server.connect() as connection:
         for number in range(3000):
             connection.exchange("GET", fetch_target(f"kind {number}", "none"), [("Range", "bytes=5-")])

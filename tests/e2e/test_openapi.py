@@ -1,4 +1,4 @@
-"""docs/openapi.yaml says what the server does: each status it names is provoked, each answer seen is as it says."""
+"""docs/openapi.yaml matches the server: the tests provoke each status in it and compare each response with it."""
 
 import json
 import re
@@ -17,7 +17,7 @@ NOT_PROVOKED = {
     (FETCH, "get", "500"): "a fault of ours",
     (FETCH, "head", "500"): "a fault of ours",
 }
-_EVERYWHERE = {"date"}  # HTTP's own
+_EVERYWHERE = {"date"}  # part of HTTP
 _WITH_TRAILERS = [("TE", "trailers"), ("Connection", "TE")]
 
 
@@ -27,7 +27,7 @@ def document():
 
 
 def resolve(document, node):
-    """A reference's target; anything else as it is."""
+    """The target of a reference; any other node unchanged."""
     while "$ref" in node:
         target = document
         for part in node["$ref"].removeprefix("#/").split("/"):
@@ -47,7 +47,7 @@ def check_schema(document, schema, value):
 
 
 class Seen:
-    """Checks answers against the document and remembers which of its statuses there were."""
+    """Checks responses against the document and records the statuses seen."""
 
     def __init__(self, document):
         self._document = document
@@ -112,7 +112,7 @@ def provoke_fetches(seen, server, origin, kind, method):
 
 
 def provoke_change(seen, server, origin, kind, method):
-    """409: the store's answer is of another version each time, and the first page's fill needs two of them."""
+    """409: each response of the store has another version, and the first page's fill needs two responses."""
     origin.put(kind, "changing", size=PAGE, etag='"a"')
     origin.behave(kind, "changing", Behaviour(code="PreconditionFailed"))
     assert fetch(seen, server, method, kind, "changing", [range_header(0, 9), ("C0-Config", "ma=1")]).status == 409
@@ -136,13 +136,13 @@ def test_every_status_is_provoked_and_every_answer_is_as_described(document, dis
 
 
 def provoke_not_ready(seen, server, origin, kind):
-    """An open request keeps the shutdown waiting, and its connection open for one more question."""
+    """An open request delays the shutdown and keeps its connection open for one more request."""
     origin.put(kind, "stuck", size=PAGE)
     origin.behave(kind, "stuck", Behaviour(pace=PAGE // 4))
     with server.connect() as open_one, server.connect() as asker:
         open_one.request("GET", fetch_target(kind, "stuck"), [range_header(0, PAGE - 1)])
         open_one.read_head()
-        asker.send(b"GET /readyz HTTP/1.1\r\n")  # begun before the shutdown, so that its end is still read
+        asker.send(b"GET /readyz HTTP/1.1\r\n")  # started before the shutdown, so that the server still reads the rest
         wait_until(lambda: server.get("/healthz").status == 200, what="the server has read the beginning")
         server.signal(signal.SIGTERM)
         wait_until(lambda: "shutting down" in server.log(), what="the shutdown")

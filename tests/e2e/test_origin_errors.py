@@ -1,4 +1,4 @@
-"""What the origin's failures become: status, one line of text, Retry-After; how often it was asked."""
+"""Origin failures: status, one line of text, Retry-After, number of origin requests."""
 
 import time
 
@@ -29,7 +29,7 @@ def test_missing_key_and_missing_bucket(cachey, origin, kind):
 
 
 def test_an_object_that_appears_is_served(cachey, origin, kind):
-    """A 404 is remembered for a moment only."""
+    """A 404 is remembered for a short time only."""
     expect_error(cachey.fetch(kind, "object", 0, 9), 404)
     stored = origin.put(kind, "object", size=100)
     response = wait_until(lambda: cachey.fetch(kind, "object", 0, 9) if cachey.fetch(kind, "object", 0, 9).status == 206 else None)
@@ -48,7 +48,7 @@ def test_throttling_is_503_with_retry_after(cachey, origin, kind, behaviour):
 
 @pytest.mark.parametrize("behaviour,status,most", [
     (Behaviour(code="SlowDown"), 503, 3), (Behaviour(code="InternalError"), 502, 3),
-    (Behaviour(drop="rst"), 502, 6),  # an attempt on a pooled connection that dies is made again on a new one
+    (Behaviour(drop="rst"), 502, 6),  # an attempt on a pooled connection that dies is repeated on a new one
 ], ids=["SlowDown", "InternalError", "reset"])
 def test_three_attempts_are_made(cachey, origin, kind, behaviour, status, most):
     origin.put(kind, "object", size=100)
@@ -133,7 +133,7 @@ def test_a_store_that_ignores_ranges_is_502_and_not_drained(cachey, origin, kind
 
 
 def test_error_texts_do_not_leak_what_the_origin_said_raw(cachey, origin, kind):
-    """An origin's text with line ends must not become header or text lines of ours."""
+    """Line ends in the origin's text must not create header or text lines in the response."""
     body = b"<Error><Code>Evil\r\nX-Injected: 1\r\n\r\n</Code><Message>a\nb\nc</Message></Error>"
     origin.behave(kind, "object", Behaviour(status=400, error_body=body))
     response = cachey.fetch(kind, "object", 0, 9, headers=[ONCE])
@@ -149,7 +149,7 @@ def test_a_dead_origin_is_502_and_metrics_stay(start_server, origin):
 
 
 def test_idle_connections_that_the_origin_closed_cost_no_error(cachey, origin, kind):
-    """A pooled connection may be closed at any moment: the request goes on a new one, unnoticed."""
+    """The origin may close a pooled connection at any moment: the request uses a new one, and the client notices nothing."""
     stored = [origin.put(kind, f"object-{at}", size=100) for at in range(20)]
     for at in range(20):
         origin.behave(kind, f"object-{at}", Behaviour(close_unsaid=True))

@@ -1,4 +1,4 @@
-"""What spares the origin: breakers, gates, remembered absences; and who must not pay for another's terms."""
+"""Protection of the origin: breakers, gates, remembered absences; and fills do not fail by the limits of another client."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -77,7 +77,7 @@ def test_a_bucket_that_is_down_is_a_quick_503(s3_server, origin, kind):
     for at in range(20):
         expect_retry_after(server.fetch(kind, f"object-{at}", 0, 9, headers=[ONCE]))
     asked = len(origin.ended(kind))
-    assert 5 <= asked <= 5 + 20 * SLOW  # a probe a second
+    assert 5 <= asked <= 5 + 20 * SLOW  # one probe a second
     assert prometheus_text.value(scrape(server), "cachey_bucket_refused_total") >= 20 - (asked - 5)
 
 
@@ -101,7 +101,7 @@ def test_the_order_flips_and_flips_back(s3_server, origin, kind):
     for at in range(1, 10):
         expect_206(server.fetch(kind, f"object-{at}", 0, 9, headers=headers), stored, 0, 9, second)
     assert len(origin.ended(first)) == 6, "who is ranked second is not asked while the first answers"
-    # Only `first` is named: a probe finds out that it is back, and one success closes the breaker.
+    # Only `first` is given: a probe finds that it works again, and one success closes the breaker.
     wait_until(lambda: server.fetch(first, "object-100", 0, 9, headers=[ONCE]).status == 206, 10, "the bucket is back")
     assert gauge(server, "circuit_breaker_open", first) == 0
 
@@ -144,7 +144,7 @@ def test_no_more_requests_at_a_time_than_allowed(s3_server, origin, kind):
     for _, change in moments:
         under_way += change
         most = max(most, under_way)
-    assert 2 <= most <= 5  # the next may be on its way before the origin has noted the end of the last
+    assert 2 <= most <= 5  # the next request may arrive before the origin has recorded the end of the last
 
 
 def test_no_more_bytes_a_second_than_allowed(s3_server, origin, kind):

@@ -1,4 +1,4 @@
-"""The reader of /metrics that the other tests trust takes what the format allows and nothing else."""
+"""The reader of /metrics accepts exactly the format; other tests rely on it."""
 
 import math
 

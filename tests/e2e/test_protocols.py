@@ -1,4 +1,4 @@
-"""The same cases over HTTP/1.1 and HTTP/2, in clear text and over TLS: what a client gets does not depend on the wire."""
+"""The same cases over HTTP/1.1 and HTTP/2, in clear text and over TLS: the responses do not depend on the protocol."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ TRAILERS = ("TE", "trailers")
 
 @pytest.fixture(scope="session")
 def cachey_tls(start_session_server, origin):
-    """One server that speaks TLS, with a certificate of its own making."""
+    """One server with TLS and a self-signed certificate."""
     return start_session_server("--origin", "s3", "--memory", "512MiB", "--tls-self", environment=origin.environment())
 
 
@@ -30,7 +30,7 @@ def client(request):
 
 
 def expect_206(client, response, stored, first, last, bucket, trailers=False):
-    """Status, headers, every byte, and the trailers where they were asked for."""
+    """Checks status, headers, every byte, and the trailers if requested."""
     last = min(last, stored.size - 1)
     assert response.status == 206 and response.version == ("HTTP/2" if client.is_http2 else "HTTP/1.1")
     assert response.header("Content-Range") == f"bytes {first}-{last}/{stored.size}"
@@ -126,7 +126,7 @@ def test_bytes_leave_while_the_page_is_coming_in(client, origin, kind):
     gate = Gate()
     stored = origin.put(kind, "object", size=PAGE)
     origin.behave(kind, "object", Behaviour(stall_at=4 * MIB, stall_gate=gate))
-    response = client.fetch(kind, "object", 0, 1000)  # whole, while the origin still holds the page back
+    response = client.fetch(kind, "object", 0, 1000)  # complete, while the origin still holds the rest of the page back
     expect_206(client, response, stored, 0, 1000, kind)
     gate.release()
 

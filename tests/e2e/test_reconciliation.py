@@ -1,4 +1,4 @@
-"""Known traffic, and every counter it moves: exact, and in agreement with the origin's own log."""
+"""Known traffic: every counter is exact and agrees with the origin's own log."""
 
 import time
 
@@ -14,7 +14,7 @@ _SCRAPE_SECONDS_MAX = 2
 
 
 class Change:
-    """What a server's metrics have grown by since this was made."""
+    """The growth of a server's metrics since this object was made."""
 
     def __init__(self, server):
         self._server = server
@@ -29,7 +29,7 @@ class Change:
         return prometheus_text.value(self._now, name, **labels) - prometheus_text.value(self._before, name, **labels)
 
     def by(self, name, label, **labels):
-        """{value of `label`: growth}, without those that have not grown."""
+        """{value of `label`: growth}, without zero growth."""
         values = {own[label] for _, own, _ in self._now[name].samples if all(own.get(k) == v for k, v in labels.items())}
         grown = {value: self.of(name, **labels, **{label: value}) for value in values}
         return {value: number for value, number in grown.items() if number}
@@ -80,14 +80,14 @@ def test_every_counter_is_exact(s3_server, origin, kind):
     assert change.of("cachey_first_chunk_latency_seconds_count", kind=kind, hit="0") == 3
     assert change.of("cachey_first_chunk_latency_seconds_count", kind=kind, hit="1") == 21
     assert change.of("cachey_page_download_latency_seconds_count", kind=kind) == 5
-    # With the origin's own log.
+    # Agreement with the origin's own log.
     received = sum(record.body_bytes for record in log if record.status == 206)
     assert change.of("cachey_origin_requests_total") == len(log) == 5 + 2 + 1
     assert change.of("cachey_origin_retries_total") == 2 and change.of("cachey_origin_throttled_total") == 2
     assert change.of("cachey_ingress_bytes_total") == received == 300 * KIB + 2 * PAGE + 5 + 1000
     assert change.of("cachey_origin_bytes_total") > received
     assert change.of("cachey_egress_bytes_total") == sent
-    # Pages add up.
+    # Page counts are consistent.
     assert change.of("cachey_memory_pages") == 5
     assert change.by("cachey_page_drops_total", "cause") == {"failed": 1} and change.of("cachey_fill_failed_total") == 1
     assert change.of("cachey_memory_admitted_bytes") == 0 and change.of("cachey_fills_in_flight") == 0
@@ -104,7 +104,7 @@ def test_responses_are_counted_by_class_and_connections_by_protocol(s3_server):
     with server.connect() as connection:
         connection.send(b"nonsense\r\n\r\n")
         assert connection.read_response().status == 400
-    # The scrape that is read counts itself.
+    # The scrape counts itself.
     wait_until(lambda: change.read().of("cachey_http_connections", protocol="http/1.1") == 0, what="the connections' end")
     responses = change.by("cachey_http_responses_total", "code", protocol="http/1.1")
     assert responses["4xx"] == 3 + 2 + 1 and responses["2xx"] >= 5 + 1
@@ -160,7 +160,7 @@ def test_twenty_thousand_kinds_do_not_grow_metrics_past_their_bound(s3_server):
 
 
 def test_requests_are_answered_while_metrics_are_made(s3_server, origin, kind):
-    """The text of a scrape is not made on a worker: with one worker, its requests go on."""
+    """The text of a scrape is not made on a worker: with one worker, other requests continue."""
     origin.put(kind, "object", size=100)
     server = s3_server("--threads", "1", "--memory", "128MiB")
     for number in range(100):

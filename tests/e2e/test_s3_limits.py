@@ -1,4 +1,4 @@
-"""C0-Config by the clock and by the origin's log; the retry tokens; one pool for all limits."""
+"""C0-Config, measured by time and by the origin's log; retry tokens; one connection pool for all limits."""
 
 import socket
 import time
@@ -37,7 +37,7 @@ def test_rt_ends_a_wait_for_the_head(s3_server, origin, kind):
 
 
 def test_ct_ends_a_wait_for_a_connection(start_server, origin):
-    """A listener whose queue is full answers neither yes nor no."""
+    """A listener with a full queue neither accepts nor refuses."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
         fillers = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(4)]
         for filler in fillers:
@@ -107,7 +107,7 @@ def test_a_store_that_only_says_503_is_retried_fifty_times_in_all(start_server):
     with ScriptedOrigin() as origin:
         server = start_server("--origin", "s3", environment=origin.environment())
         for at in range(600):
-            bucket = f"bucket-{at // 4}"  # four failures open no breaker
+            bucket = f"bucket-{at // 4}"  # four failures do not open the breaker
             origin.behave(bucket, "object", Behaviour(status=503, error_body=b""))
             expect_retry_after(server.fetch("kind", "object", 0, 9, headers=[("C0-Bucket", bucket), *config("ib=1 mb=1")]))
         assert sum(len(origin.ended(f"bucket-{at}")) for at in range(150)) == 650
@@ -126,7 +126,7 @@ def test_a_throttled_connection_is_kept_and_one_of_a_broken_server_is_not(start_
 
 
 def test_a_body_that_trickles_is_no_stall(s3_server, origin, kind):
-    """A byte a second is enough, however long all of it takes."""
+    """One byte a second is enough, even if the whole body takes long."""
     stored = origin.put(kind, "object", size=8)
     origin.behave(kind, "object", Behaviour(pace=1))
     started = time.monotonic()

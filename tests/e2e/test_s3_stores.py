@@ -1,4 +1,4 @@
-"""The same fetches against every kind of store that speaks S3's protocol: the scripted origin's presets, and radosgw."""
+"""The same fetches against every kind of S3-compatible store: the scripted origin's presets, and radosgw."""
 
 import dataclasses
 
@@ -40,7 +40,7 @@ def world(request, start_session_server):
 
 
 def expect_part(world, key, stored, first, last):
-    """A miss, then a hit, with every byte and what the store tells of the object."""
+    """Expects a miss, then a hit, with every byte and the object's metadata."""
     for response in (world.server.fetch(_BUCKET, key, first, last),
                      fetch_from_memory(world.server, _BUCKET, key, first, last)):
         assert response.status == 206, response.body
@@ -91,9 +91,9 @@ def test_odd_keys(world, key):
 
 
 def test_wrong_bytes_are_noticed_where_the_store_announces_their_sum(world):
-    """Whoever gets them gets no whole answer, and they are not kept."""
+    """Clients that get wrong bytes get no complete response, and the bytes are not cached."""
     if not world.scripted or world.profile.usual.checksum == "":
-        return  # it announces no sum that could be wrong
+        return  # the store announces no checksum
     stored = world.store.put(_BUCKET, "damaged", size=5000, seed=6)
     world.store.behave(_BUCKET, "damaged", dataclasses.replace(world.profile.usual, times=1, wrong_bytes=True))
     response = world.server.fetch(_BUCKET, "damaged", 0, 4999, headers=[("C0-Config", "ma=1")])
@@ -102,8 +102,8 @@ def test_wrong_bytes_are_noticed_where_the_store_announces_their_sum(world):
 
 
 def test_wrong_bytes_of_a_body_that_takes_many_reads_are_never_completed(start_server):
-    """Retries and all: what was sent before the sum could be known is not continued with right bytes."""
-    for at in range(8):  # a quick client may get all but the end, a slow one nothing
+    """Even with retries: a response that already sent wrong bytes is not completed."""
+    for at in range(8):  # a fast client may get all but the end, a slow client nothing
         with ScriptedOrigin() as store:
             server = start_server("--origin", "s3", environment=store.environment())
             stored = store.put(_BUCKET, "damaged", size=200_000 + at, seed=6)
@@ -118,7 +118,7 @@ def test_wrong_bytes_of_a_body_that_takes_many_reads_are_never_completed(start_s
 
 
 def test_wrong_sums_of_right_bytes_cost_a_second_look_once(start_server):
-    """Some stores announce sums that are not those of what they send."""
+    """Some stores announce checksums that do not match the correct bytes that they send."""
     with ScriptedOrigin() as store:
         server = start_server("--origin", "s3", environment=store.environment())
         for number in range(3):
@@ -132,16 +132,16 @@ def test_wrong_sums_of_right_bytes_cost_a_second_look_once(start_server):
 
 
 def test_a_store_that_ignores_ranges_is_502(world):
-    """Google does so with objects that it stores compressed."""
+    """Google does this with objects that it stores compressed."""
     if not world.scripted:
-        return  # a real store does not
+        return  # a real store does not ignore ranges
     world.store.put(_BUCKET, "ignored", size=3 * PAGE, seed=7)
     world.store.behave(_BUCKET, "ignored", dataclasses.replace(world.profile.usual, ignore_range=True))
     expect_error(world.server.fetch(_BUCKET, "ignored", PAGE, PAGE + 9), 502)
 
 
 def test_a_wrong_region_is_told(start_server):
-    """Garage, MinIO: the store's own text, after one request."""
+    """Garage, MinIO: the response has the store's own text, after one request."""
     with origin_like(PROFILES["garage"]) as store:
         server = start_server("--origin", "s3", environment=store.environment() | {"AWS_REGION": "eu-west-1"})
         expect_error(server.fetch(_BUCKET, "key", 0, 9), 502, "AuthorizationHeaderMalformed")

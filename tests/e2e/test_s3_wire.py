@@ -1,4 +1,4 @@
-"""What goes over the wire to the store: signatures of any key, proxies, settings of the SDKs."""
+"""Requests on the wire to the store: signatures of any key, proxies, settings of the SDKs."""
 
 import random
 import socket
@@ -20,7 +20,7 @@ def random_keys():
 
 
 def test_random_keys_are_signed_as_they_are_sent(cachey, origin, kind):
-    """The scripted origin checks each signature on the raw request target, with code of its own."""
+    """The scripted origin checks each signature on the raw request target, with separate code."""
     for key in random_keys():
         stored = origin.put(kind, key, size=10)
         expect_206(cachey.fetch(kind, key, 0, 9), stored, 0, 9, kind)
@@ -50,7 +50,7 @@ def test_the_application_stands_in_the_user_agent(start_server):
 
 
 class Listener:
-    """Takes one connection and keeps the first head that comes on it."""
+    """Accepts one connection and keeps the first request head."""
 
     def __init__(self):
         self._socket = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""SIGTERM: what runs is finished, nothing new is taken, and the exit code is 0."""
+"""SIGTERM: open requests are finished, no new ones are accepted, and the exit code is 0."""
 
 import signal
 import socket
@@ -38,13 +38,13 @@ def test_a_download_on_its_way_is_completed(s3_server, origin, kind, number):
 
 
 def test_readyz_turns_503_on_a_connection_from_before(s3_server, origin, kind):
-    """A load balancer's kept-alive probe learns of the shutdown while a request still runs."""
+    """A load balancer's kept-alive probe sees the shutdown while a request still runs."""
     server = s3_server("--drain-timeout", "30")
     origin.put(kind, "object", size=PAGE)
     origin.behave(kind, "object", Behaviour(pace=6 * MIB))
     with server.connect() as probe:
         assert probe.exchange("GET", "/readyz").status == 200
-        # A request that is being answered keeps the connection open past the signal; the probe is behind it.
+        # An open request keeps the connection open after the signal; the probe is pipelined after it.
         probe.request("GET", fetch_target(kind, "object"), [range_header(0, PAGE - 1)])
         probe.request("GET", "/readyz")
         assert probe.read_head().status == 206
@@ -55,7 +55,7 @@ def test_readyz_turns_503_on_a_connection_from_before(s3_server, origin, kind):
             answer = probe.read_response()
             assert answer.status == 503
         except ConnectionError:
-            pass  # closed behind the running request: no new one is taken either
+            pass  # closed after the running request: no new request is accepted
     assert server.wait() == 0
 
 

@@ -1,4 +1,4 @@
-"""Late answers and broken bodies that clients do not notice, and what that may cost the origin."""
+"""Late responses and broken bodies: clients do not notice them, and the extra cost at the origin is bounded."""
 
 import random
 import threading
@@ -17,7 +17,7 @@ USUAL = 0.01
 
 
 def learn(server, origin, kind, count=60):
-    """The server gets to know how quickly the bucket answers as a rule."""
+    """Makes fetches from which the server learns the usual latency of the bucket."""
     for at in range(count):
         origin.put(kind, f"usual-{at}", size=100)
         origin.behave(kind, f"usual-{at}", Behaviour(delay=USUAL))
@@ -31,7 +31,7 @@ def timed_fetch(server, kind, key, stored):
 
 
 def refetched(records):
-    """Bytes of one object that were sent again although they had been sent before."""
+    """The number of bytes of one object that the origin sent more than once."""
     end = most = 0
     for first, stop in sorted((record.range[0], record.range[0] + record.body_bytes) for record in records):
         most += max(0, min(end, stop) - first)
@@ -44,7 +44,7 @@ def p99(times):
 
 
 def fetch_with_stalls(server, origin, kind, where, count=400, every=50):
-    """Fetches objects of which one in `every` stalls for a second, the first time it is asked for."""
+    """Fetches objects; one in `every` stalls for a second on its first request."""
     learn(server, origin, kind)
     times = []
     for at in range(count):
@@ -113,7 +113,7 @@ def test_large_slow_bodies_are_not_asked_for_twice(s3_server, origin, kind):
 
 
 def test_resets_at_any_byte_break_no_read(s3_server, origin, kind):
-    """A fifth of all GETs is reset somewhere in its body; there is one bucket."""
+    """A fifth of all GETs is reset at a random body byte; there is one bucket."""
     server = s3_server("--hedge-quantile", "0", "--memory", "256MiB")
     dice = random.Random(7)
     resets = 0
@@ -170,7 +170,7 @@ def test_another_version_never_goes_on_with_a_body(s3_server, origin, kind):
 
 
 def test_parts_come_side_by_side_each_byte_once(s3_server, origin, kind):
-    """From a store that is slow a connection, a page in four parts comes sooner than in one."""
+    """If the store is slow per connection, a page in four parts arrives sooner than in one."""
     server = s3_server("--origin-parts", "4", "--hedge-quantile", "0")
     times = {}
     for key, config in (("whole", "parts=1"), ("four", "")):
@@ -197,7 +197,7 @@ def test_the_part_that_is_waited_for_comes_first(s3_server, origin, kind):
 
 
 def test_a_client_that_streams_range_by_range_waits_at_two_page_borders_only(s3_server, origin, kind):
-    """With --read-ahead the next pages are on their way before the client asks for them."""
+    """With --read-ahead the next pages are fetched before the client asks for them."""
     late, pages = 0.3 * SLOW, 6
     server = s3_server("--read-ahead", "2", "--hedge-quantile", "0", "--memory", "256MiB")
     stored = origin.put(kind, "object", size=pages * PAGE)
@@ -208,7 +208,7 @@ def test_a_client_that_streams_range_by_range_waits_at_two_page_borders_only(s3_
         expect_206(server.fetch(kind, "object", at, at + 4 * MIB - 1), stored, at, at + 4 * MIB - 1, kind)
         if time.monotonic() - started > 0.9 * late:
             waits.append(at // PAGE)
-        time.sleep(late / 8)  # what the client does with the bytes
+        time.sleep(late / 8)  # the client's processing time
     assert waits == [0, 1]
     assert sorted(record.range[0] // PAGE for record in origin.ended(kind, "object")) == list(range(pages))
     assert prometheus_text.value(scrape(server), "cachey_read_ahead_pages_total") == pages - 2

@@ -1,4 +1,4 @@
-"""A miss streams: bytes leave as they come in, wanted ones first, and joiners get at once what is there."""
+"""A miss streams: bytes are sent on arrival, requested bytes first, and joiners get the present bytes at once."""
 
 import time
 
@@ -9,7 +9,7 @@ from harness import KIB, MIB, PAGE, SLOW, Task, limit, wait_until
 from http1 import fetch_target, range_header
 from origin_model import Behaviour
 
-TRIES = 4  # for what is about milliseconds on a machine that others use too: the best try counts
+TRIES = 4  # tries of a test about milliseconds on a shared machine: the best one counts
 
 
 def tries(kind):
@@ -35,7 +35,7 @@ def test_the_first_byte_leaves_within_50_ms_of_its_arrival(cachey, origin, kind)
 
 
 def test_every_byte_leaves_within_50_ms_of_its_arrival(cachey, origin, kind):
-    """Not only the first: at 2 MiB/s no part of the body is kept back to make a larger one."""
+    """Not only the first bytes: at 2 MiB/s no part of the body is held back to send larger pieces."""
     delays = []
     for key in tries(kind):
         origin.put(kind, key, size=PAGE)
@@ -56,7 +56,7 @@ def test_every_byte_leaves_within_50_ms_of_its_arrival(cachey, origin, kind):
 
 @pytest.mark.parametrize("split_after", ["1MiB", "0"])
 def test_a_range_at_the_end_of_the_page(s3_server, origin, kind, split_after):
-    """Split: two GETs, the wanted bytes first, each byte once. Not split: one GET, and a wait."""
+    """Split: two GETs, the requested bytes first, each byte once. Not split: one GET, and a wait."""
     server = s3_server("--split-after", split_after)
     stored = origin.put(kind, "object", size=3 * PAGE)
     origin.behave(kind, "object", Behaviour(pace=16 * MIB))
@@ -112,7 +112,7 @@ def test_a_joiner_at_half_time_gets_at_once_what_is_there(cachey, origin, kind):
     started = time.monotonic()
     expect_206(cachey.fetch(kind, "object", 0, PAGE // 2 - 64 * KIB - 1), stored, 0, PAGE // 2 - 64 * KIB - 1, kind, hit=False)
     assert time.monotonic() - started < 0.5 * SLOW
-    with cachey.connect() as late:  # its range ends in what is still to come: the first half comes at once
+    with cachey.connect() as late:  # the range ends in bytes still to arrive: its first half is sent at once
         started = time.monotonic()
         late.request("GET", fetch_target(kind, "object"), [range_header(1000, PAGE - 1)])
         response = late.read_head()
@@ -138,7 +138,7 @@ def test_a_joiner_ahead_of_the_fill_waits_for_its_bytes_and_costs_no_get(cachey,
 
 
 def test_two_pages_are_looked_up_ahead(cachey, origin, kind):
-    """While page 0 comes in, page 1 is asked for too: the origin's waits overlap."""
+    """Page 1 is requested while page 0 arrives: the origin's latencies overlap."""
     stored = origin.put(kind, "object", size=4 * PAGE)
     delay = 0.5 * SLOW
     origin.behave(kind, "object", Behaviour(delay=delay))

@@ -1,4 +1,4 @@
-"""TLS towards clients: versions, client certificates, files that are wrong, a certificate that is replaced under load."""
+"""TLS towards clients: versions, client certificates, faulty files, replacing a certificate under load."""
 
 import json
 import shutil
@@ -23,13 +23,13 @@ def openssl(*arguments):
 
 
 class Certificates:
-    """Keys and certificates made for a test, in a directory of its own."""
+    """Makes keys and certificates for a test, in a directory."""
 
     def __init__(self, path):
         self.path = path
 
     def make(self, name, signer=None):
-        """(certificate, key): signed by `signer`, or by itself."""
+        """Makes (certificate, key), signed by `signer`, or self-signed."""
         certificate, key = self.path / f"{name}.pem", self.path / f"{name}.key"
         by = ["-CA", self.path / f"{signer}.pem", "-CAkey", self.path / f"{signer}.key"] if signer else []
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
@@ -50,7 +50,7 @@ def with_files(files):
 
 
 def fingerprint(port, context=None):
-    """Of the certificate that the server shows now."""
+    """The fingerprint of the server's current certificate."""
     with socket.create_connection(("127.0.0.1", port), limit(10)) as plain:
         with (context or client_context("http/1.1")).wrap_socket(plain) as secured:
             return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True))
@@ -61,7 +61,7 @@ def admin_port(server):
 
 
 def refused(port, context):
-    """True where a client with this context gets no answer. With TLS 1.3 that shows after the handshake only."""
+    """True if a client with this context gets no response. With TLS 1.3 the refusal shows only after the handshake."""
     try:
         with http1.Connection(port, tls=context) as connection:
             connection.exchange("GET", "/healthz")
@@ -145,7 +145,7 @@ def test_hangup_replaces_the_certificate_under_load_and_no_request_fails(s3_serv
                         response = connection.exchange("GET", fetch_target(kind, "object"), [range_header(0, 99_999)])
                         expect_206(response, stored, 0, 99_999, kind)
                         done.append(1)
-        except Exception as failure:  # told by the test
+        except Exception as failure:  # set by the test
             failures.append(failure)
 
     clients = [threading.Thread(target=client, args=(i % 2 == 0,)) for i in range(6)]

@@ -1,4 +1,4 @@
-"""An object that changes at the origin: every answer is of one version, and the next one is fresh."""
+"""An object that changes at the origin: every response is of one version, and the next one is fresh."""
 
 import pytest
 
@@ -19,7 +19,7 @@ CHANGES = {
 
 
 def expect_one_version(response, versions, first=0):
-    """409; or bytes of one version, the newest one if the answer is whole."""
+    """Expects 409, or bytes of one version; the newest version if the response is complete."""
     if response.status != 206:
         expect_error(response, 409)
         return
@@ -48,7 +48,7 @@ def test_a_change_between_reads(cachey, origin, kind, what, held_page):
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_change_during_a_read(cachey, origin, kind, what):
-    """Page 0 is on its way to the client when the page after it turns out to be of another version."""
+    """Page 0 is being sent to the client when page 1 arrives in another version."""
     gate = Gate()
     old = origin.put(kind, "object", size=SIZE, last_modified=1_700_000_000)
     origin.behave(kind, "object", Behaviour(times=1, when=lambda record: record.range[0] == PAGE, gate=gate,
@@ -88,7 +88,7 @@ def test_without_etags_size_and_time_tell_versions_apart(cachey, origin, kind):
 
 
 def test_what_is_in_memory_is_served_until_a_change_is_seen(cachey, origin, kind):
-    """Objects do not change in normal use: a hit never asks the origin."""
+    """Objects do not change in normal use, so a hit never asks the origin."""
     old = origin.put(kind, "object", size=1000)
     cachey.fetch(kind, "object", 0, 9)
     fetch_from_memory(cachey, kind, "object", 0, 9)
@@ -97,7 +97,7 @@ def test_what_is_in_memory_is_served_until_a_change_is_seen(cachey, origin, kind
 
 
 def test_the_second_part_of_a_split_fill_is_of_the_same_version(cachey, origin, kind):
-    """It is asked for with If-Match; when the object has changed meanwhile, the page is not kept."""
+    """The second part is requested with If-Match; if the object has changed, the page is not kept."""
     old = origin.put(kind, "object", size=PAGE)
     origin.behave(kind, "object", Behaviour(times=1, when=lambda record: record.range[0] == 0,
                                             do=lambda _: origin.put(kind, "object", size=PAGE)))
@@ -131,7 +131,7 @@ def test_a_reader_of_the_second_part_gets_no_mixed_bytes(cachey, origin, kind):
 
 
 def test_many_readers_while_the_object_changes_again_and_again(cachey, origin, kind):
-    """Whatever the timing, a whole answer is of one version."""
+    """With any timing, a complete response is of one version."""
     versions = [origin.put(kind, "object", size=SIZE)]
 
     def read():

@@ -1,9 +1,9 @@
 """The bytes of test objects, as a function of (seed, offset).
 
 An object is a row of 64 KiB blocks. Block `i` of seed `s` is a 32-byte digest of (s, i) followed by
-random bytes of the seed, rotated by an amount that the digest gives. So no two blocks are alike, a byte
-that is delivered at a wrong offset or from a wrong object shows, and any range costs little more than
-the copy of its bytes: an object of many TiB needs no storage.
+random bytes of the seed, rotated by a distance taken from the digest. So no two blocks are alike, and a
+byte at a wrong offset or from a wrong object is detected. Any range costs little more than the copy of
+its bytes: an object of many TiB needs no storage.
 """
 
 import functools
@@ -26,7 +26,7 @@ def _digest(seed, index):
 
 
 def content_views(seed, first, length):
-    """The bytes of content() as a list of buffers to gather: nothing of size is copied."""
+    """The bytes of content() as a list of buffers to gather; avoids large copies."""
     noise = _noise(seed)
     views = []
     at, stop = first, first + length
@@ -50,7 +50,7 @@ def content(seed, first, length):
 
 
 def first_difference(data, seed, first):
-    """The object offset of the first byte of `data` that is not the object's, or None."""
+    """The object offset of the first byte of `data` that differs from the object, or None."""
     step = 1 << 18
     for at in range(0, len(data), step):
         piece = bytes(data[at : at + step])

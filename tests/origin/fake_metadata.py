@@ -1,12 +1,12 @@
-"""Those who hand out AWS credentials, faked on one port: an instance's metadata, a container's agent, STS.
+"""Fake AWS credential services on one port: an instance's metadata, a container's agent, STS.
 
     with FakeMetadata() as services:
         services.keys = services.new_keys(seconds=3600)
         ... start a client with services.instance_environment() ...
         assert services.count("role") == 1
 
-Everything asked is kept in `asked` as (what, headers, form). `hang` names what is never answered, `fail` what is
-answered with a status: of "token", "role", "keys", "region", "container", "sts".
+Every request is kept in `asked` as (what, headers, form). `hang` names the requests that are never answered, `fail`
+those that are answered with an error status: "token", "role", "keys", "region", "container", "sts".
 """
 
 import datetime
@@ -36,8 +36,8 @@ class FakeMetadata:
         self.keys = None  # sigv4_check.Credentials
         self.seconds = 3600  # until they expire
         self.region = "eu-west-7"
-        self.authorization = None  # what a container must send
-        self.base_keys = None  # what AssumeRole must be signed with
+        self.authorization = None  # the token that a container must send
+        self.base_keys = None  # the keys that must sign AssumeRole
         self.delay = 0
         self._numbers = itertools.count(1)
         self._stop = threading.Event()
@@ -73,7 +73,7 @@ class FakeMetadata:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def new_keys(self, seconds=3600):
-        """Keys that nobody had before; handed out from now on."""
+        """Makes new, unique keys; the services hand them out from now on."""
         number = next(self._numbers)
         self.seconds = seconds
         self.keys = sigv4_check.Credentials(f"ASIAEXAMPLE{number:09d}", f"hidden-secret-{number}", f"hidden-token-{number}")
@@ -84,7 +84,7 @@ class FakeMetadata:
             return sum(1 for asked, _, _ in self.asked if asked == what)
 
     def forms(self):
-        """What STS was asked, as dictionaries."""
+        """The requests to STS, as dictionaries."""
         with self._lock:
             return [form for asked, _, form in self.asked if asked == "sts"]
 
@@ -94,7 +94,7 @@ class FakeMetadata:
     def container_environment(self):
         return {"AWS_CONTAINER_CREDENTIALS_FULL_URI": self.url + "/container"}
 
-    # --- the services' threads ---------------------------------------------------------------------
+    # --- on the services' threads ---------------------------------------------------------------------
 
     def _answer(self, request):
         body = request.rfile.read(int(request.headers.get("content-length", 0)))

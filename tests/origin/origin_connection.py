@@ -1,4 +1,4 @@
-"""One client connection of the scripted origin: heads in, gathered buffers out, and how it ends."""
+"""One client connection of the scripted origin: reads heads, sends gathered buffers, ends the connection."""
 
 import asyncio
 import http
@@ -39,7 +39,7 @@ class Connection:
         self._sock.close()
 
     def end(self, reset):
-        """Ends the connection at once: a FIN behind what was sent, or a RST that drops it."""
+        """Ends the connection at once: by a FIN after the sent bytes, or by a RST that drops them."""
         if reset:
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
@@ -53,7 +53,7 @@ class Connection:
             return False
 
     async def read_head(self, idle_seconds):
-        """The next request's head, or None: the client closed, or was idle for too long."""
+        """The head of the next request, or None if the client closed the connection or was idle for too long."""
         while b"\r\n\r\n" not in self._received:
             receiving = self._loop.sock_recv(self._sock, 64 * 1024)
             try:

@@ -1,4 +1,4 @@
-"""What a scripted origin holds, how it is told to misbehave, and what it remembers of each request."""
+"""The model of the scripted origin: its objects, its scripted behaviours, and its log of requests."""
 
 import asyncio
 import base64
@@ -43,7 +43,7 @@ def crc32_of(stored):
 
 
 class Gate:
-    """Holds the origin until the test lets go. release() may be called from any thread, once or more."""
+    """Holds a response back until the test calls release(), from any thread, once or more."""
 
     def __init__(self):
         self._open = threading.Event()
@@ -52,7 +52,7 @@ class Gate:
         self._open.set()
 
     async def passed(self, client_is_there):
-        """True once released; False when the client went away first."""
+        """True once released; False if the client left first."""
         while not self._open.is_set():
             if not client_is_there():
                 return False
@@ -62,57 +62,57 @@ class Gate:
 
 @dataclasses.dataclass
 class Behaviour:
-    """How requests for one key are answered. Everything unset is as a healthy store would do it.
+    """The responses to requests for one key. Every unset field is as in a healthy store.
 
-    Of the behaviours of a key the first applies that has `times` left and whose `when` agrees.
-    Offsets called `_at` count from the object's start, those called `_after` from the body's.
+    The first behaviour of the key that has `times` left and a true `when` applies.
+    Offsets named `_at` count from the start of the object, those named `_after` from the start of the body.
     """
 
-    times: Optional[int] = None  # how many requests it applies to; None: any number
+    times: Optional[int] = None  # number of requests it applies to; None: unlimited
     when: Optional[Callable] = None  # RequestRecord -> bool
-    do: Optional[Callable] = None  # called with the RequestRecord when it has come in
+    do: Optional[Callable] = None  # called with the RequestRecord when the request has arrived
 
     # Before the head.
     delay: float = 0.0
     gate: Optional[Gate] = None
-    drop: str = ""  # "fin" or "rst": the connection ends without an answer
-    raw: Optional[bytes] = None  # sent instead of an answer, then the connection ends
+    drop: str = ""  # "fin" or "rst": the connection ends without a response
+    raw: Optional[bytes] = None  # sent instead of a response; then the connection ends
 
     # The head.
-    status: int = 0  # an error with S3's XML
+    status: int = 0  # an error status with an XML body
     code: str = ""
-    error_body: Optional[bytes] = None  # instead of S3's XML
-    headers: tuple = ()  # further (name, value) pairs
-    omit: tuple = ()  # names of headers to leave out, lower case
+    error_body: Optional[bytes] = None  # replaces the XML body
+    headers: tuple = ()  # additional (name, value) pairs
+    omit: tuple = ()  # names of headers to omit, lower case
     content_range: str = ""  # instead of the true one
     content_length: Optional[int] = None  # instead of the true one
-    ignore_range: bool = False  # 200 and the whole object
-    whole_as_200: bool = False  # the same, where the range covers the object anyway
-    past_end: str = "aws"  # a range past the end: "aws", "header", "document", "bare" or "backwards"
-    checksum: str = ""  # CRC-32 of the object: "whole" with whole objects, "any" with parts of it, too
-    name_case: Optional[Callable] = None  # str -> str, of header names
+    ignore_range: bool = False  # sends 200 and the whole object
+    whole_as_200: bool = False  # sends 200 if the range covers the whole object
+    past_end: str = "aws"  # the form of a 416: "aws", "header", "document", "bare" or "backwards"
+    checksum: str = ""  # announces the object's CRC-32: "whole" with whole objects only, "any" with ranges too
+    name_case: Optional[Callable] = None  # str -> str, applied to header names
     spaced_range: bool = False  # blanks within Content-Range
-    interim: bool = False  # 1xx answers come first
+    interim: bool = False  # sends 1xx responses first
     http10: bool = False
-    needs_no: str = ""  # a request with this header is refused
+    needs_no: str = ""  # requests with this header are refused
     chunked: bool = False
-    close: bool = False  # Connection: close, and does
-    close_unsaid: bool = False  # closes the kept-alive connection after the answer
+    close: bool = False  # sends Connection: close, and closes
+    close_unsaid: bool = False  # closes the kept-alive connection after the response, without notice
 
     # The body.
     pace: float = 0.0  # bytes per second
     stall_at: Optional[int] = None
     stall_after: Optional[int] = None
-    stall_gate: Optional[Gate] = None  # ends the stall; without it the stall lasts
+    stall_gate: Optional[Gate] = None  # ends the stall; unset: the stall never ends
     cut_at: Optional[int] = None
     cut_after: Optional[int] = None
     cut: str = "fin"  # or "rst"
-    wrong_bytes: bool = False  # the bytes are those of another seed
+    wrong_bytes: bool = False  # sends the bytes of another seed
 
 
 @dataclasses.dataclass
 class RequestRecord:
-    """One line of the origin's log. Filled in by the origin's thread while the answer goes out."""
+    """One entry of the origin's log. The origin's thread fills it in while the response is sent."""
 
     connection: int
     method: str
@@ -121,16 +121,16 @@ class RequestRecord:
     key: str
     headers: list
     arrived_at: float  # time.monotonic()
-    range: Optional[tuple] = None  # (first, last) as asked
-    held: bool = False  # waits at a gate or in a stall now
+    range: Optional[tuple] = None  # (first, last) as requested
+    held: bool = False  # now waiting at a gate or in a stall
     status: int = 0
-    body_bytes: int = 0  # handed to the kernel
-    first_byte_at: float = 0.0  # when the first byte of the body was sent
+    body_bytes: int = 0  # body bytes handed to the kernel
+    first_byte_at: float = 0.0  # time of the first body byte
     done_at: float = 0.0
     outcome: str = ""  # "sent", "cut" or "gone" (the client left)
 
     def header(self, name):
-        """The value of the only header of that name, or None."""
+        """The value of the header, or None; at most one header may have that name."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         assert len(values) <= 1, f"{len(values)} {name} headers in {self}"
         return values[0] if values else None

@@ -1,4 +1,4 @@
-"""A real S3 store (see radosgw.sh) for one test session, and what tests do with it."""
+"""A real S3 store (see radosgw.sh) for one test session, and helpers for tests."""
 
 import pathlib
 import subprocess
@@ -30,7 +30,7 @@ class RadosGateway:
         return done.stdout
 
     def _start(self):
-        """On a busy machine its parts may miss each other at the start, and then never answer: begins anew, twice."""
+        """Starts the store, at most three times: on a busy machine its parts can miss each other and never respond."""
         for attempts_left in (2, 1, 0):
             try:
                 return self._run("start")
@@ -56,7 +56,7 @@ class RadosGateway:
         self._run("stop")
 
     def environment(self):
-        """The AWS settings that make a client use this store."""
+        """The AWS settings for clients of this store."""
         return dict(self.settings)
 
     def kill_gateway(self):
@@ -69,7 +69,7 @@ class RadosGateway:
         self.client.create_bucket(Bucket=bucket)
 
     def put(self, bucket, key, size, seed):
-        """Stores content(seed, 0, size), unless it is there already; returns it with the store's ETag and time."""
+        """Stores content(seed, 0, size) unless it is stored already; returns the object with the store's ETag and time."""
         wanted = (bucket, key, size, seed)
         if self._stored.get((bucket, key), (None,))[0] != wanted:
             body = b"".join(content(seed, at, min(_UPLOAD_PIECE_BYTES, size - at))

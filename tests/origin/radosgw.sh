@@ -1,17 +1,17 @@
 #!/bin/bash
 # A real S3 store for tests: Ceph's RADOS gateway over one monitor and one in-memory OSD, on loopback.
 #
-#   radosgw.sh start DIR             make a fresh store under DIR and wait until it serves
-#   radosgw.sh stop DIR              end all of it
-#   radosgw.sh kill-gateway DIR      SIGKILL the gateway alone; the objects stay
+#   radosgw.sh start DIR             make a new store under DIR and wait until it serves
+#   radosgw.sh stop DIR              end all processes of the store
+#   radosgw.sh kill-gateway DIR      SIGKILL the gateway only; the objects stay
 #   radosgw.sh restart-gateway DIR [radosgw options]
-#                                    the gateway again, same port and objects, with other options if given
-#   radosgw.sh env DIR               print what a client needs as NAME=value lines
+#                                    start the gateway again, same port and objects, optionally with other options
+#   radosgw.sh env DIR               print the settings for a client as NAME=value lines
 #
-# Needs the Debian packages radosgw, ceph-mon and ceph-osd; neither root, systemd nor a container.
-# S3_PORT, MON_PORT and OSD_PORT (the first of ten) choose ports; unset ones are picked among the free.
-# S3_ACCESS_KEY and S3_SECRET_KEY choose the user's keys.
-# Only processes that this script started under DIR are ever ended: by recorded pid, command line checked.
+# Needs the Debian packages radosgw, ceph-mon and ceph-osd. Needs no root, systemd or container.
+# S3_PORT, MON_PORT and OSD_PORT (the first of ten) set ports; unset ports are chosen among the free ones.
+# S3_ACCESS_KEY and S3_SECRET_KEY set the user's keys.
+# Ends only processes that this script started under DIR: by recorded pid, after a check of the command line.
 set -euo pipefail
 
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }
@@ -68,7 +68,7 @@ end_daemon() {
 
 end_all() { local name; for name in gateway osd mon; do end_daemon "$name"; done; }
 
-# Repeats a command until it succeeds; gives up after $1 seconds or when the daemon $2 has died.
+# Repeats a command until it succeeds; gives up after $1 seconds, or if the daemon $2 has died.
 await() {
   local deadline=$((SECONDS + $1)) name=$2; shift 2
   until "$@" >/dev/null 2>&1; do
@@ -111,7 +111,7 @@ osd_pool_default_pg_num = 1
 osd_pool_default_pgp_num = 1
 osd_pool_default_pg_autoscale_mode = off
 osd_crush_chooseleaf_type = 0
-# An OSD that was starved for longer than its read lease would never answer again.
+# An OSD that gets no CPU for longer than its read lease would never respond again.
 osd_pool_default_read_lease_interval = 3600
 
 [mon]
@@ -130,7 +130,7 @@ rgw_enable_apis = s3
 rgw_run_sync_thread = false
 rgw_thread_pool_size = 64
 rgw_rados_pool_pg_num_min = 1
-# Without tcp_nodelay each small answer on a kept-alive connection waits for a delayed ACK.
+# Without tcp_nodelay each small response on a kept-alive connection waits for a delayed ACK.
 rgw_frontends = beast endpoint=127.0.0.1:$s3_port tcp_nodelay=1
 CONF
 }
@@ -169,7 +169,7 @@ start_store() {
   launch osd ceph-osd -c "$conf" --no-mon-config -i 0 -f
   await 20 osd osd_is_up
 
-  # The user comes before the gateway: both would set up the zone's pools, and race.
+  # Create the user before the gateway starts: both create the zone's pools and would race.
   timeout 30 radosgw-admin -c "$conf" user create --uid=tester --display-name=tester \
     --access-key="$access" --secret="$secret" >"$dir/user.out" 2>&1 || fail "$(tail -n 5 "$dir/user.out")"
   start_gateway

@@ -1,4 +1,4 @@
-"""An S3 origin for tests that does what a healthy store will not: waits, cuts, stalls, changes, lies.
+"""An S3 origin for tests that misbehaves on command: delays, cuts, stalls, changed objects, wrong bytes.
 
     with ScriptedOrigin() as origin:
         origin.put("bucket", "key", size=3 << 20)
@@ -6,9 +6,9 @@
         ... point a client at origin.endpoint ...
         assert [r.range for r in origin.requests("bucket", "key")] == [(0, 16777215)]
 
-It runs on one thread of its own inside the test's process; its methods may be called from any thread.
-Every request's signature is checked on the bytes that came in (sigv4_check); one that fails is answered
-403 and kept in `refused`, so that a test can insist that there was none.
+The origin runs on a thread of its own in the test's process; its methods may be called from any thread.
+It checks the signature of every request on the received bytes (sigv4_check). A request with a wrong
+signature gets 403 and is kept in `refused`, so that tests can require an empty list.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ _PACED_PIECES_PER_SECOND = 100
 
 class ScriptedOrigin:
     def __init__(self, credentials=None, usual=None, host="127.0.0.1"):
-        """`usual`: how requests are answered that no behave() speaks of. `host`: what clients call it; where that
-        is no address, buckets are in the host name."""
+        """`usual`: the behaviour for requests without a matching behave(). `host`: the host in the endpoint; if that is
+        a name, buckets are in the host name."""
         self.credentials = credentials or sigv4_check.Credentials()
         self.usual = usual or Behaviour()
         self.host = host
-        self.refused = []  # (code, reason, RequestRecord) of each signature that did not hold
+        self.refused = []  # (code, reason, RequestRecord) of each wrong signature
         self.connections_accepted = 0
-        self.idle_close_seconds = None  # closes kept-alive connections that were idle for so long
+        self.idle_close_seconds = None  # closes kept-alive connections after this idle time
         self._lock = threading.Lock()
         self._objects = {}
         self._buckets = set()
@@ -65,7 +65,7 @@ class ScriptedOrigin:
         return f"http://{self.host}:{self.port}"
 
     def environment(self):
-        """The AWS settings that make a client use this origin."""
+        """The AWS settings for clients of this origin."""
         settings = {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.credentials.access_key,
@@ -81,7 +81,7 @@ class ScriptedOrigin:
             self._buckets.add(bucket)
 
     def put(self, bucket, key, size, seed=None, etag=None, last_modified=None):
-        """Stores (or replaces) an object; bodies already on their way stay of the version they were."""
+        """Stores (or replaces) an object; bodies that are being sent keep their version."""
         stored = stored_object(size, next(self._seeds) if seed is None else seed, etag, last_modified)
         with self._lock:
             self._buckets.add(bucket)
@@ -89,30 +89,30 @@ class ScriptedOrigin:
         return stored
 
     def stored(self, bucket, key):
-        """The object as it is now, or None."""
+        """The current version of the object, or None."""
         with self._lock:
             return self._objects.get((bucket, key))
 
     def behave(self, bucket, key, *behaviours):
-        """The behaviours of this key from now on; none: as a healthy store."""
+        """Sets the behaviours of this key; none: as a healthy store."""
         with self._lock:
             self._behaviours[bucket, key] = list(behaviours)
 
     def requests(self, bucket=None, key=None):
-        """The log. An answer's record is complete, with its outcome, once it is no longer `open`: see ended()."""
+        """The log. A record is complete, with its outcome, once it is no longer `open`: see ended()."""
         with self._lock:
             return [r for r in self._log
                     if bucket in (None, r.bucket) and key in (None, r.key)]
 
     def ended(self, bucket=None, key=None, seconds=10):
-        """As requests(), when no answer is under way: a client can have all bytes before the record says so."""
+        """As requests(), after no response is in progress. (A client can have all bytes before the record is complete.)"""
         deadline = time.monotonic() + seconds
         while any(record.open for record in self.requests(bucket, key)):
             assert time.monotonic() < deadline, f"still under way: {[r for r in self.requests(bucket, key) if r.open]}"
             time.sleep(0.005)
         return self.requests(bucket, key)
 
-    # --- the origin's thread -----------------------------------------------------------------------
+    # --- on the origin's thread -----------------------------------------------------------------------
 
     def _run(self):
         asyncio.set_event_loop(self._loop)
@@ -145,7 +145,7 @@ class ScriptedOrigin:
             connection.close()
 
     async def _answer(self, connection, head):
-        """Answers one request. True when the connection stays open."""
+        """Answers one request. Returns True if the connection stays open."""
         record = self._record(connection, head)
         behaviour, stored, bucket_exists = self._look_up(record)
         try:
@@ -187,7 +187,7 @@ class ScriptedOrigin:
         return bucket, key
 
     def _look_up(self, record):
-        """The behaviour for this request, then the object as it is when the behaviour has begun."""
+        """The behaviour for this request, and the object's version at the start of the behaviour."""
         at = (record.bucket, record.key)
         chosen = self.usual
         with self._lock:
@@ -299,7 +299,7 @@ class ScriptedOrigin:
         return whole and self._stays(behaviour)
 
     async def _send_body(self, connection, record, behaviour, stored, at, stop):
-        """Sends [at, stop). False when it was told to cut the body short."""
+        """Sends [at, stop). Returns False if the behaviour cut the body short."""
         def point(offset, length):
             return offset if offset is not None else None if length is None else at + length
 
@@ -329,7 +329,7 @@ class ScriptedOrigin:
 
 
 class _Forever:
-    """A gate that nobody opens."""
+    """A gate that never opens."""
 
     async def passed(self, client_is_there):
         while client_is_there():

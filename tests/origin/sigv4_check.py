@@ -1,9 +1,9 @@
 """Checks AWS Signature Version 4 on the raw bytes of a request, as an S3 server does.
 
-Nothing here is shared with the signer under test. The request target is taken as it stood on the wire:
-a path that is not in S3's canonical encoding (every byte but the unreserved ones and "/" percent-encoded
-once, upper-case hex, dot segments and empty segments kept) is refused even if it was signed that way,
-because a real store decodes the path and encodes it again before it compares.
+The code shares nothing with the signer under test. The request target is used as received: a path that is
+not in S3's canonical encoding (every byte except unreserved ones and "/" percent-encoded once, upper-case
+hex, dot segments and empty segments kept) is refused even if it was signed that way, because a real store
+decodes the path and encodes it again before it compares.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ class Credentials:
 
 
 class Refused(Exception):
-    """The request's signature does not hold. `code` is S3's error code."""
+    """The request's signature is wrong. `code` is S3's error code."""
 
     def __init__(self, code, reason):
         super().__init__(reason)
@@ -117,7 +117,7 @@ def _check_time(timestamp, now):
 
 
 def check(method, target, headers, credentials, now=None):
-    """Returns when the signature holds, else raises Refused."""
+    """Raises Refused if the signature is wrong."""
     found = _AUTHORIZATION.fullmatch(_single(headers, "authorization"))
     if not found:
         raise Refused("AuthorizationHeaderMalformed", "cannot read the Authorization header")

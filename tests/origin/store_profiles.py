@@ -1,4 +1,4 @@
-"""What is odd about each kind of store that speaks S3's protocol, as presets of the scripted origin.
+"""The peculiarities of each kind of S3-compatible store, as presets of the scripted origin.
 
     with origin_like(PROFILES["garage"]) as origin: ...
 
@@ -16,10 +16,10 @@ from sigv4_check import Credentials
 class Profile:
     usual: Behaviour = dataclasses.field(default_factory=Behaviour)
     region: str = "us-east-1"
-    host: str = "127.0.0.1"  # a name: buckets are in the host name
-    flags: tuple = ()  # what the server needs to be told
-    tells_size: bool = True  # of an object, when a range lies past its end
-    tells_version: bool = True  # by Last-Modified and ETag
+    host: str = "127.0.0.1"  # if a name, buckets are in the host name
+    flags: tuple = ()  # options that the server needs
+    tells_size: bool = True  # a 416 contains the object's size
+    tells_version: bool = True  # responses have Last-Modified and ETag
 
 
 PROFILES = {

@@ -1,4 +1,4 @@
-"""The scripted origin does what its tests-to-be rely on: bytes, faults, log, signatures."""
+"""The scripted origin itself: bytes, faults, log, signatures."""
 
 import concurrent.futures
 import http.client
@@ -170,7 +170,7 @@ def test_idle_connections_are_closed_when_told(origin):
 
 
 def test_streams_pages_fast_to_many_connections(origin):
-    """The origin must not be the bottleneck of the tests that measure its client."""
+    """The origin must not be the bottleneck of tests that measure the server."""
     page = 16 * MIB
     origin.put("bucket", "key", size=1 << 43)
     client = s3_client(origin)

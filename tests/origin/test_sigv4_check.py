@@ -63,7 +63,7 @@ def test_an_old_signature_is_refused():
 
 
 def signed_by_botocore(target, who):
-    """The headers that botocore's S3 signer puts on a GET of `target`."""
+    """The headers that botocore's S3 signer adds to a GET of `target`."""
     request = botocore.awsrequest.AWSRequest(
         method="GET", url=f"http://127.0.0.1:9000{target}",
         headers={"Host": "127.0.0.1:9000", "Range": "bytes=0-16777215", "x-amz-checksum-mode": "ENABLED"})
