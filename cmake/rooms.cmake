@@ -15,34 +15,66 @@ include(GoogleTest)
 
 define_property(GLOBAL PROPERTY CACHEY_LISTED_FILES)
 
-add_custom_target(fuzzers)  # all of them, where CACHEY_FUZZ is on
+# What ./dev test needs, and what ./dev bench runs. Each is all of its kind.
+add_custom_target(tested)
+add_custom_target(benches)
+add_custom_target(fuzzers)  # none unless CACHEY_FUZZ is on
 
-# The headers of libraries that take most of a compilation, read once for all rooms (CACHEY_PCH). Sources include
-# what they use all the same: the debug preset builds without. A room below rt says NO_PCH: it has no Asio to link.
-set(PRECOMPILED_HEADERS
-  <algorithm> <array> <atomic> <charconv> <chrono> <coroutine> <cstdint> <cstring> <deque> <expected> <filesystem>
-  <functional> <future> <map> <memory> <mutex> <optional> <random> <span> <string> <string_view> <thread>
-  <unordered_map> <utility> <variant> <vector>
-  <boost/asio.hpp> <boost/asio/experimental/awaitable_operators.hpp> <boost/intrusive/list.hpp> <fmt/format.h>)
+# Headers that most sources read, parsed once for all rooms (CACHEY_PCH). A source includes what it uses all the same: the
+# debug preset builds without. There are two sets: rooms below rt have no Asio to link, so their set has none.
+set(LOW_HEADERS
+  <algorithm> <array> <atomic> <charconv> <chrono> <cstdint> <cstring> <deque> <expected> <filesystem> <functional> <map>
+  <memory> <mutex> <optional> <random> <set> <span> <string> <string_view> <thread> <unordered_map> <utility> <variant>
+  <vector> <fmt/format.h>)
+set(HIGH_HEADERS ${LOW_HEADERS}
+  <coroutine> <future> <boost/asio.hpp> <boost/asio/experimental/awaitable_operators.hpp> <boost/intrusive/list.hpp>
+  <boost/unordered/unordered_flat_map.hpp> <openssl/ssl.h>
+  "${CMAKE_SOURCE_DIR}/src/base/error.h" "${CMAKE_SOURCE_DIR}/src/base/log.h" "${CMAKE_SOURCE_DIR}/src/rt/worker.h")
 
-# Tests are compiled more often than they are run.
-set(TEST_OPTIONS -O0 -g1)
+# Tests are compiled more often than they are run. Only reports of sanitizers need their line numbers.
+set(TEST_OPTIONS -O0)
+if(CACHEY_SANITIZE)
+  list(APPEND TEST_OPTIONS -g1)
+else()
+  list(APPEND TEST_OPTIONS -g0)
+endif()
 
+# Targets low, low_tests, high and high_tests hold the parsed headers; precompile() lets a target use them.
+function(add_precompiled_headers)
+  file(WRITE "${CMAKE_BINARY_DIR}/empty.cc" "")
+  foreach(set low high)
+    string(TOUPPER ${set} upper)
+    foreach(kind ${set} ${set}_tests)
+      add_library(precompiled_${kind} OBJECT "${CMAKE_BINARY_DIR}/empty.cc")
+      target_include_directories(precompiled_${kind} PRIVATE "${CMAKE_SOURCE_DIR}/src")
+      if(CACHEY_PCH)
+        target_precompile_headers(precompiled_${kind} PRIVATE ${${upper}_HEADERS})
+      endif()
+    endforeach()
+    target_link_libraries(precompiled_${set}_tests PRIVATE GTest::gmock)
+    target_compile_options(precompiled_${set}_tests PRIVATE ${TEST_OPTIONS})
+    if(CACHEY_PCH)
+      target_precompile_headers(precompiled_${set}_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+    endif()
+  endforeach()
+endfunction()
+
+# KIND: high (default), high_tests, low or low_tests.
 function(precompile target)
-  if(CACHEY_PCH AND NOT ROOM_NO_PCH)
-    target_precompile_headers(${target} ${ARGN})
+  set(kind high)
+  if(ARGN)
+    set(kind ${ARGN})
+  endif()
+  if(CACHEY_PCH)
+    target_precompile_headers(${target} REUSE_FROM precompiled_${kind})
   endif()
 endfunction()
 
-function(add_precompiled_headers)
-  file(WRITE "${CMAKE_BINARY_DIR}/empty.cc" "")
-  foreach(kind rooms tests)
-    add_library(precompiled_${kind} OBJECT "${CMAKE_BINARY_DIR}/empty.cc")
-    precompile(precompiled_${kind} PRIVATE ${PRECOMPILED_HEADERS})
-  endforeach()
-  target_link_libraries(precompiled_tests PRIVATE GTest::gmock)
-  target_compile_options(precompiled_tests PRIVATE ${TEST_OPTIONS})
-  precompile(precompiled_tests PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+# Compiles a target as tests are compiled, whatever it is.
+function(compile_as_test target set)
+  target_link_libraries(${target} PRIVATE GTest::gmock)
+  target_compile_options(${target} PRIVATE ${TEST_OPTIONS})
+  precompile(${target} ${set}_tests)
 endfunction()
 
 # The server's heap, for it and for what measures its parts. Sanitizers bring their own.
@@ -66,23 +98,28 @@ function(room_name out)
   set(${out} "${name}" PARENT_SCOPE)
 endfunction()
 
+# BELOW_RT: the room has no Asio to link.
 function(add_room)
-  cmake_parse_arguments(ROOM "NO_PCH" "" "HEADERS;SOURCES;TESTS;BENCHES;FUZZERS;LINKS;TEST_LINKS" ${ARGN})
+  cmake_parse_arguments(ROOM "BELOW_RT" "" "HEADERS;SOURCES;TESTS;BENCHES;FUZZERS;LINKS;TEST_LINKS" ${ARGN})
   room_name(name)
+  set(set high)
+  if(ROOM_BELOW_RT)
+    set(set low)
+  endif()
   list_files(${ROOM_HEADERS} ${ROOM_SOURCES} ${ROOM_TESTS} ${ROOM_BENCHES} ${ROOM_FUZZERS})
 
   add_library(cachey_${name} STATIC ${ROOM_SOURCES} ${ROOM_HEADERS})
   add_library(room::${name} ALIAS cachey_${name})
   target_include_directories(cachey_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(cachey_${name} PUBLIC ${ROOM_LINKS})
-  precompile(cachey_${name} REUSE_FROM precompiled_rooms)
+  precompile(cachey_${name} ${set})
 
   if(ROOM_TESTS)
     add_executable(${name}_tests ${ROOM_TESTS})
-    target_link_libraries(${name}_tests PRIVATE room::${name} ${ROOM_TEST_LINKS} GTest::gmock GTest::gtest_main)
-    target_compile_options(${name}_tests PRIVATE ${TEST_OPTIONS})
-    precompile(${name}_tests REUSE_FROM precompiled_tests)
+    target_link_libraries(${name}_tests PRIVATE room::${name} ${ROOM_TEST_LINKS} GTest::gtest_main)
+    compile_as_test(${name}_tests ${set})
     target_compile_definitions(${name}_tests PRIVATE CACHEY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    add_dependencies(tested ${name}_tests)
     gtest_discover_tests(${name}_tests TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
       PROPERTIES LABELS unit TIMEOUT 120)
   endif()
@@ -92,7 +129,8 @@ function(add_room)
     add_executable(${name}_benches ${ROOM_BENCHES})
     target_link_libraries(${name}_benches PRIVATE room::${name} ${ROOM_TEST_LINKS} benchmark::benchmark_main)
     use_server_heap(${name}_benches)
-    precompile(${name}_benches REUSE_FROM precompiled_rooms)
+    precompile(${name}_benches ${set})
+    add_dependencies(benches ${name}_benches)
   endif()
 
   foreach(fuzzer IN LISTS ROOM_FUZZERS)
@@ -104,6 +142,8 @@ function(add_room)
       add_dependencies(fuzzers ${fuzzer_name})
     elseif(NOT CACHEY_SANITIZE)
       add_library(${fuzzer_name} OBJECT ${fuzzer})  # so that it always compiles
+      compile_as_test(${fuzzer_name} ${set})
+      add_dependencies(tested ${fuzzer_name})
     else()
       continue()
     endif()
@@ -117,14 +157,26 @@ function(add_testing)
   list_files(${TESTING_HEADERS} ${TESTING_SOURCES})
   if(TESTING_SOURCES)
     add_library(cachey_${name} STATIC ${TESTING_SOURCES} ${TESTING_HEADERS})
-    target_link_libraries(cachey_${name} PUBLIC ${TESTING_LINKS} GTest::gmock)
-    target_compile_options(cachey_${name} PRIVATE ${TEST_OPTIONS})
-    precompile(cachey_${name} REUSE_FROM precompiled_tests)
+    target_link_libraries(cachey_${name} PUBLIC ${TESTING_LINKS})
+    compile_as_test(cachey_${name} high)
   else()
     add_library(cachey_${name} INTERFACE)
     target_link_libraries(cachey_${name} INTERFACE ${TESTING_LINKS})
   endif()
   add_library(room::${name} ALIAS cachey_${name})
+endfunction()
+
+# A program under bench/ that links rooms.
+function(add_bench name)
+  cmake_parse_arguments(BENCH "" "" "SOURCES;HEADERS;LINKS" ${ARGN})
+  list_files(${BENCH_SOURCES} ${BENCH_HEADERS})
+  add_executable(${name} ${BENCH_SOURCES})
+  target_include_directories(${name} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
+  if(BENCH_LINKS)
+    target_link_libraries(${name} PRIVATE ${BENCH_LINKS})
+    precompile(${name})
+  endif()
+  add_dependencies(benches ${name})
 endfunction()
 
 function(check_every_file_is_listed)
