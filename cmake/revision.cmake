@@ -1,5 +1,5 @@
-# Writes OUT, which tells the revision of the sources in SOURCE_DIR. Run at every build; the file is
-# touched only when the revision has changed.
+# Writes the revision of the sources in SOURCE_DIR to OUT. Runs at every build; OUT is written only if
+# the revision has changed.
 execute_process(COMMAND git describe --always --dirty --abbrev=12 --exclude=*
   WORKING_DIRECTORY "${SOURCE_DIR}" OUTPUT_VARIABLE revision OUTPUT_STRIP_TRAILING_WHITESPACE
   ERROR_QUIET RESULT_VARIABLE failed)

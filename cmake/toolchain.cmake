@@ -1,4 +1,4 @@
-# The compiler, its flags and the libraries every room may use.
+# The compiler, its flags, and the libraries that every room may use.
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   message(FATAL_ERROR
@@ -37,12 +37,12 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # What ccache asks for where headers are precompiled.
+  # ccache requires these settings for precompiled headers.
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${CCACHE}")
 endif()
 
-# The same in every source, as precompiled headers must have been read.
-# Asio keeps so many frames of coroutines a thread for the next ones: as many as a request has, and some.
+# Definitions must be the same in every source, because precompiled headers are shared.
+# Asio recycles this number of coroutine frames per thread: more than a request has.
 add_compile_definitions(BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TYPEID FMT_SHARED
   BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16)
 if(CACHEY_PCH)
