@@ -118,7 +118,17 @@ def provoke_change(seen, server, origin, kind, method):
     assert fetch(seen, server, method, kind, "changing", [range_header(0, 9), ("C0-Config", "ma=1")]).status == 409
 
 
-def test_every_status_is_provoked_and_every_answer_is_as_described(document, disk_server, origin, kind):
+def provoke_unauthorized(seen, s3_server, kind, tokens):
+    tokens.touch(mode=0o600)
+    tokens.write_text("a-token-of-the-test\n")
+    server = s3_server("--memory", "64MiB", "--auth-tokens", str(tokens))
+    for method in ("GET", "HEAD"):
+        assert fetch(seen, server, method, kind, "object", [range_header(0, 9)]).status == 401
+    for path in ("/stats", "/metrics"):
+        assert seen.check(path, "GET", server.get(path)).status == 401
+
+
+def test_every_status_is_provoked_and_every_answer_is_as_described(document, disk_server, s3_server, origin, kind, tmp_path):
     server = disk_server(memory="256MiB", capacity="64MiB")
     seen = Seen(document)
     for method in ("GET", "HEAD"):
@@ -131,6 +141,7 @@ def test_every_status_is_provoked_and_every_answer_is_as_described(document, dis
     for path in document["paths"]:
         target = fetch_target(kind, "object") if path == FETCH else path
         assert seen.check(path, "POST", server.connect().exchange("POST", target)).status == 405
+    provoke_unauthorized(seen, s3_server, kind, tmp_path / "tokens")
     provoke_not_ready(seen, server, origin, kind)
     assert described(document) - seen.statuses == set(NOT_PROVOKED), "described, but not seen"
 
