@@ -1,4 +1,4 @@
-# A room is a folder under src/: one static library, one test program, whose tests ctest runs one by one, and one program
+# A room is a folder under src/: one static library, one test program (ctest runs its tests one by one), and one program
 # of micro-benchmarks for ./dev bench micro. The folder gives the name: src/store/disk is the library room::store_disk
 # and the programs store_disk_tests and store_disk_benches.
 #
@@ -6,22 +6,22 @@
 #     HEADERS memory_tier.h SOURCES memory_tier.cc TESTS memory_tier_test.cc BENCHES memory_tier_bench.cc
 #     LINKS room::rt TEST_LINKS room::store_testing)
 #
-# A folder testing/ holds what tests of several rooms share: add_testing() makes it a library of its own.
+# A folder testing/ holds test helpers shared by several rooms: add_testing() makes a separate library of it.
 #
-# Every .h and .cc in the tree is named by some CMakeLists.txt; configuring fails on one that is not,
-# so that no test can be forgotten.
+# Every .h and .cc in the tree must be listed in a CMakeLists.txt, so that no test is forgotten. Configuring fails on an
+# unlisted file.
 
 include(GoogleTest)
 
 define_property(GLOBAL PROPERTY CACHEY_LISTED_FILES)
 
-# What ./dev test needs, and what ./dev bench runs. Each is all of its kind.
+# Targets of ./dev: what the tests need, all benchmarks, all fuzzers (none unless CACHEY_FUZZ is on).
 add_custom_target(tested)
 add_custom_target(benches)
-add_custom_target(fuzzers)  # none unless CACHEY_FUZZ is on
+add_custom_target(fuzzers)
 
-# Headers that most sources read, parsed once for all rooms (CACHEY_PCH). A source includes what it uses all the same: the
-# debug preset builds without. There are two sets: rooms below rt have no Asio to link, so their set has none.
+# The headers that take most of the compile time, precompiled once for all rooms (CACHEY_PCH). Sources still include what
+# they use, because the debug preset builds without. The low set is for rooms below rt: they do not link Asio.
 set(LOW_HEADERS
   <algorithm> <array> <atomic> <charconv> <chrono> <cstdint> <cstring> <deque> <expected> <filesystem> <functional> <map>
   <memory> <mutex> <optional> <random> <set> <span> <string> <string_view> <thread> <unordered_map> <utility> <variant>
@@ -31,7 +31,7 @@ set(HIGH_HEADERS ${LOW_HEADERS}
   <boost/unordered/unordered_flat_map.hpp> <openssl/ssl.h>
   "${CMAKE_SOURCE_DIR}/src/base/error.h" "${CMAKE_SOURCE_DIR}/src/base/log.h" "${CMAKE_SOURCE_DIR}/src/rt/worker.h")
 
-# Tests are compiled more often than they are run. Only reports of sanitizers need their line numbers.
+# Fast to compile: tests are compiled more often than they are run. Only sanitizer reports need line numbers.
 set(TEST_OPTIONS -O0)
 if(CACHEY_SANITIZE)
   list(APPEND TEST_OPTIONS -g1)
@@ -39,7 +39,7 @@ else()
   list(APPEND TEST_OPTIONS -g0)
 endif()
 
-# Targets low, low_tests, high and high_tests hold the parsed headers; precompile() lets a target use them.
+# Makes the precompiled headers low, low_tests, high and high_tests.
 function(add_precompiled_headers)
   file(WRITE "${CMAKE_BINARY_DIR}/empty.cc" "")
   foreach(set low high)
@@ -59,7 +59,7 @@ function(add_precompiled_headers)
   endforeach()
 endfunction()
 
-# KIND: high (default), high_tests, low or low_tests.
+# Lets a target use one of them: high (default), high_tests, low or low_tests.
 function(precompile target)
   set(kind high)
   if(ARGN)
@@ -70,14 +70,14 @@ function(precompile target)
   endif()
 endfunction()
 
-# Compiles a target as tests are compiled, whatever it is.
+# Compiles a target with the options of tests.
 function(compile_as_test target set)
   target_link_libraries(${target} PRIVATE GTest::gmock)
   target_compile_options(${target} PRIVATE ${TEST_OPTIONS})
   precompile(${target} ${set}_tests)
 endfunction()
 
-# The server's heap, for it and for what measures its parts. Sanitizers bring their own.
+# Links the server's heap: into the server and into the benchmarks. Sanitizers have their own heap.
 function(use_server_heap target)
   if(NOT CACHEY_SANITIZE)
     target_sources(${target} PRIVATE "${CMAKE_SOURCE_DIR}/src/app/allocator.cc")
@@ -91,14 +91,14 @@ function(list_files)
   endforeach()
 endfunction()
 
-# NAME: src/store/disk -> store_disk.
+# Sets `out` to the name of the room: src/store/disk -> store_disk.
 function(room_name out)
   file(RELATIVE_PATH path "${CMAKE_SOURCE_DIR}/src" "${CMAKE_CURRENT_SOURCE_DIR}")
   string(REPLACE "/" "_" name "${path}")
   set(${out} "${name}" PARENT_SCOPE)
 endfunction()
 
-# BELOW_RT: the room has no Asio to link.
+# BELOW_RT: the room does not link Asio.
 function(add_room)
   cmake_parse_arguments(ROOM "BELOW_RT" "" "HEADERS;SOURCES;TESTS;BENCHES;FUZZERS;LINKS;TEST_LINKS" ${ARGN})
   room_name(name)
@@ -124,7 +124,7 @@ function(add_room)
       PROPERTIES LABELS unit TIMEOUT 120)
   endif()
 
-  # What a sanitizer's code costs is not what is asked.
+  # Benchmarks of code with a sanitizer are useless.
   if(ROOM_BENCHES AND NOT CACHEY_SANITIZE AND NOT CACHEY_FUZZ)
     add_executable(${name}_benches ${ROOM_BENCHES})
     target_link_libraries(${name}_benches PRIVATE room::${name} ${ROOM_TEST_LINKS} benchmark::benchmark_main)
@@ -141,7 +141,7 @@ function(add_room)
       target_link_options(${fuzzer_name} PRIVATE -fsanitize=fuzzer)
       add_dependencies(fuzzers ${fuzzer_name})
     elseif(NOT CACHEY_SANITIZE)
-      add_library(${fuzzer_name} OBJECT ${fuzzer})  # so that it always compiles
+      add_library(${fuzzer_name} OBJECT ${fuzzer})  # checks that the fuzzer compiles
       compile_as_test(${fuzzer_name} ${set})
       add_dependencies(tested ${fuzzer_name})
     else()
@@ -166,7 +166,7 @@ function(add_testing)
   add_library(room::${name} ALIAS cachey_${name})
 endfunction()
 
-# A program under bench/ that links rooms.
+# A benchmark program under bench/.
 function(add_bench name)
   cmake_parse_arguments(BENCH "" "" "SOURCES;HEADERS;LINKS" ${ARGN})
   list_files(${BENCH_SOURCES} ${BENCH_HEADERS})
