@@ -6,27 +6,27 @@
 
 namespace cachey::rt {
 
-int64_t TimerWheel::tick_of(MonoTime time, bool round_up) const {
+int64_t TimerWheel::tick_of(MonoTime time, Round round) const {
   const auto since =
       std::max(std::chrono::nanoseconds(0), std::chrono::nanoseconds(time - origin_));
   const auto tick = std::chrono::nanoseconds(kTick);
-  return (since.count() + (round_up ? tick.count() - 1 : 0)) / tick.count();
+  return (since.count() + (round == Round::kUp ? tick.count() - 1 : 0)) / tick.count();
 }
 
 void TimerWheel::arm(Entry& entry, MonoTime deadline) {
-  entry.deadline_tick_ = tick_of(deadline, true);
+  entry.deadline_tick_ = tick_of(deadline, Round::kUp);
   if (entry.is_linked()) {
     if (entry.slot_tick_ <= entry.deadline_tick_) return;
     entry.unlink();
   }
-  link(entry, tick_of(clock_.mono(), false));
+  link(entry, tick_of(clock_.mono(), Round::kDown));
 }
 
 void TimerWheel::link(Entry& entry, int64_t now_tick) {
   const int64_t earliest = std::max(now_tick, done_tick_) + 1;
   entry.slot_tick_ = std::clamp(entry.deadline_tick_, earliest, earliest + kSlots - 2);
   slots_[entry.slot_tick_ % kSlots].push_back(entry);
-  if (scheduled_tick_ < 0 || entry.slot_tick_ < scheduled_tick_) schedule(entry.slot_tick_);
+  if (scheduled_tick_ == kNoTick || entry.slot_tick_ < scheduled_tick_) schedule(entry.slot_tick_);
 }
 
 void TimerWheel::schedule(int64_t tick) {
@@ -34,7 +34,7 @@ void TimerWheel::schedule(int64_t tick) {
   timer_.expires_at(origin_ + tick * kTick);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;  // set anew, or the wheel is gone
-    scheduled_tick_ = -1;
+    scheduled_tick_ = kNoTick;
     advance();
   });
 }
@@ -42,13 +42,13 @@ void TimerWheel::schedule(int64_t tick) {
 void TimerWheel::schedule_next(int64_t now_tick) {
   for (int64_t tick = now_tick + 1; tick < now_tick + kSlots; ++tick) {
     if (slots_[tick % kSlots].empty()) continue;
-    if (scheduled_tick_ < 0 || tick < scheduled_tick_) schedule(tick);
+    if (scheduled_tick_ == kNoTick || tick < scheduled_tick_) schedule(tick);
     return;
   }
 }
 
 void TimerWheel::advance() {
-  const int64_t now_tick = tick_of(clock_.mono(), false);
+  const int64_t now_tick = tick_of(clock_.mono(), Round::kDown);
   Slot due;
   const int64_t first = std::max(done_tick_ + 1, now_tick - kSlots + 1);
   for (int64_t tick = first; tick <= now_tick; ++tick) due.splice(due.end(), slots_[tick % kSlots]);

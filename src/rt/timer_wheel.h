@@ -58,10 +58,12 @@ class TimerWheel {
 
  private:
   static constexpr int64_t kSlots = 512;
+  static constexpr int64_t kNoTick = -1;
 
   using Slot = boost::intrusive::list<Entry, boost::intrusive::constant_time_size<false>>;
 
-  [[nodiscard]] int64_t tick_of(MonoTime time, bool round_up) const;
+  enum class Round : uint8_t { kDown, kUp };
+  [[nodiscard]] int64_t tick_of(MonoTime time, Round round) const;
   void link(Entry& entry, int64_t now_tick);
   void schedule(int64_t tick);
   void schedule_next(int64_t now_tick);
@@ -69,8 +71,8 @@ class TimerWheel {
   const Clock& clock_;
   SteadyTimer timer_;
   const MonoTime origin_;
-  int64_t done_tick_ = 0;        // slots up to here have had their turn
-  int64_t scheduled_tick_ = -1;  // when the timer goes off; -1: not set
+  int64_t done_tick_ = 0;             // slots up to here have had their turn
+  int64_t scheduled_tick_ = kNoTick;  // when the timer goes off
   std::array<Slot, kSlots> slots_;
 };
 
