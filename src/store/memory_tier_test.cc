@@ -3,12 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <cstring>
-#include <future>
+#include <memory>
+#include <optional>
 #include <thread>
 
+#include "rt/testing/virtual_worker.h"
 #include "store/s3_fifo.h"
 #include "store/testing/test_page.h"
 
@@ -17,40 +17,33 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A tier of `limit` bytes and one worker to wait on.
+/// A tier of `limit` bytes and one worker to wait on, whose time is the test's.
 class MemoryTierTest : public ::testing::Test {
  protected:
-  MemoryTierTest() { workers_.start(); }
-  ~MemoryTierTest() override { workers_.stop_and_join(); }
+  static constexpr std::chrono::milliseconds kAdmissionTimeout{200};
+  static constexpr std::chrono::milliseconds kReaderPatience{50};
+  static constexpr size_t kWaitingMax = 4;
 
   MemoryTier& tier(uint64_t limit) {
     MemoryTierConfig config;
     config.limit_bytes = limit;
-    config.admission_timeout = 200ms;
-    config.reader_patience = 50ms;
-    config.waiting_max = 4;
-    tier_ = std::make_unique<MemoryTier>(config, std::make_unique<S3Fifo>(), clock_);
+    config.admission_timeout = kAdmissionTimeout;
+    config.reader_patience = kReaderPatience;
+    config.waiting_max = kWaitingMax;
+    tier_ = std::make_unique<MemoryTier>(config, std::make_unique<S3Fifo>(), world_.clock());
     return *tier_;
   }
 
-  /// Runs a coroutine on the worker and returns what it returned.
-  template <typename T>
-  std::future<T> start(rt::Task<T> task) {
-    std::promise<T> promise;
-    std::future<T> future = promise.get_future();
-    rt::asio::co_spawn(workers_[0].io(), keep(std::move(task), std::move(promise)),
-                       rt::asio::detached);
-    return future;
-  }
-
-  template <typename T>
-  static rt::Task<void> keep(rt::Task<T> task, std::promise<T> promise) {
-    promise.set_value(co_await std::move(task));
-  }
-
   Result<void> allocate(TestPage& page, uint64_t bytes) {
-    return start(tier_->allocate(workers_[0], page, bytes)).get();
+    return world_.run(tier_->allocate(world_.worker(), page, bytes));
   }
+
+  /// The result of a fill that asks for admission, once there is one.
+  std::shared_ptr<std::optional<Result<MemoryTier::Admission>>> ask(uint64_t bytes) {
+    return world_.start(tier_->admit(world_.worker(), bytes));
+  }
+
+  [[nodiscard]] MonoTime now() { return world_.clock().mono(); }
 
   TestPagePtr published(uint64_t hash, uint64_t bytes) {
     TestPagePtr page(new TestPage(hash));
@@ -59,9 +52,8 @@ class MemoryTierTest : public ::testing::Test {
     return page;
   }
 
-  const SystemClock clock_;
+  rt::VirtualWorker world_;
   std::unique_ptr<MemoryTier> tier_;
-  rt::Workers workers_{1, clock_};
 };
 
 TEST_F(MemoryTierTest, EvictsToMakeRoom) {
@@ -117,13 +109,14 @@ TEST_F(MemoryTierTest, ALiveReaderIsSparedAndAStuckOneIsNot) {
   (void)tier(2 * kPageBytes);
   const TestPagePtr read = published(1, kPageBytes);
   const TestPagePtr idle = published(2, kPageBytes);
-  read->reading_began(clock_.mono());
+  read->reading_began(now());
   (void)published(3, kPageBytes);
   EXPECT_FALSE(read->evicted());
   EXPECT_TRUE(idle->evicted());
   (void)published(4, kPageBytes);
   const TestPagePtr kept = published(5, kPageBytes);
-  kept->reading_began(clock_.mono());
+  world_.pass(kReaderPatience / 2);
+  kept->reading_began(now());
   (void)published(6, kPageBytes);  // waits until the first reader's patience is over
   EXPECT_TRUE(read->evicted());
   EXPECT_FALSE(read->reading_ended());
@@ -146,10 +139,19 @@ TEST_F(MemoryTierTest, AdmissionsStayUnderTheLimitAndWaitInOrder) {
   auto second = memory.try_admit(kPageBytes);
   ASSERT_TRUE(first && second);
   EXPECT_FALSE(memory.try_admit(1));
-  auto waiting = start(memory.admit(workers_[0], kPageBytes));
-  EXPECT_EQ(waiting.wait_for(20ms), std::future_status::timeout);
+  const auto waiting = ask(kPageBytes);
+  const auto behind = ask(1);
+  world_.pass(kAdmissionTimeout / 2);
+  EXPECT_FALSE(*waiting);
   first.reset();
-  EXPECT_TRUE(waiting.get().has_value());
+  world_.pass(rt::TimerWheel::kTick);
+  ASSERT_TRUE(*waiting);
+  EXPECT_TRUE((*waiting)->has_value());
+  EXPECT_FALSE(*behind) << "there is no room for it, and it was later";
+  second.reset();
+  world_.pass(rt::TimerWheel::kTick);
+  ASSERT_TRUE(*behind);
+  EXPECT_TRUE((*behind)->has_value());
 }
 
 TEST_F(MemoryTierTest, SpeculationLeavesAQuarterToWhatIsWaitedFor) {
@@ -164,12 +166,14 @@ TEST_F(MemoryTierTest, SpeculationLeavesAQuarterToWhatIsWaitedFor) {
 TEST_F(MemoryTierTest, AdmissionGivesUpInTimeAndRefusesTheManyAtOnce) {
   MemoryTier& memory = tier(kPageBytes);
   auto held = memory.try_admit(kPageBytes);
-  std::vector<std::future<Result<MemoryTier::Admission>>> waiting;
-  for (int i = 0; i < 6; ++i) waiting.push_back(start(memory.admit(workers_[0], kPageBytes)));
-  for (auto& one : waiting) {
-    const auto admitted = one.get();
-    ASSERT_FALSE(admitted.has_value());
-    EXPECT_EQ(admitted.error().kind(), ErrorKind::kOverloaded);
+  std::vector<std::shared_ptr<std::optional<Result<MemoryTier::Admission>>>> asked;
+  for (int i = 0; i < 6; ++i) asked.push_back(ask(kPageBytes));
+  for (size_t i = 0; i < asked.size(); ++i) EXPECT_EQ(asked[i]->has_value(), i >= kWaitingMax) << i;
+  world_.pass(kAdmissionTimeout + 2 * rt::TimerWheel::kTick);
+  for (const auto& one : asked) {
+    ASSERT_TRUE(*one);
+    ASSERT_FALSE((*one)->has_value());
+    EXPECT_EQ((*one)->error().kind(), ErrorKind::kOverloaded);
   }
   EXPECT_EQ(memory.stats().refused, 6u);
   held.reset();
@@ -180,9 +184,12 @@ TEST_F(MemoryTierTest, AdmissionGivesUpInTimeAndRefusesTheManyAtOnce) {
 TEST_F(MemoryTierTest, ShrinkingAnAdmissionLetsTheNextIn) {
   MemoryTier& memory = tier(kPageBytes);
   auto held = memory.try_admit(kPageBytes);
-  auto waiting = start(memory.admit(workers_[0], kMiB));
+  const auto waiting = ask(kMiB);
+  EXPECT_FALSE(*waiting);
   held->shrink_to(4 * kMiB);
-  EXPECT_TRUE(waiting.get().has_value());
+  world_.pass(rt::TimerWheel::kTick);
+  ASSERT_TRUE(*waiting);
+  EXPECT_TRUE((*waiting)->has_value());
 }
 
 TEST_F(MemoryTierTest, ADiscardedPageIsFreedWithItsLastPin) {
@@ -200,7 +207,7 @@ TEST_F(MemoryTierTest, ADiscardedPageIsFreedWithItsLastPin) {
 TEST_F(MemoryTierTest, ADiscardedPageStaysForItsReaders) {
   MemoryTier& memory = tier(2 * kPageBytes);
   const TestPagePtr page = published(1, kPageBytes);
-  page->reading_began(clock_.mono());
+  page->reading_began(now());
   memory.discard(*page);
   ASSERT_TRUE(page->try_pin());
   page->unpin();

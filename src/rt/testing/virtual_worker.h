@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -21,15 +22,22 @@ class VirtualWorker {
   /// Runs `task` to its end, however long it takes on the virtual clock.
   template <typename T>
   T run(Task<T> task) {
-    std::optional<T> result;
-    auto completed = [&result](std::exception_ptr failure, T value) {
+    const std::shared_ptr<std::optional<T>> result = start(std::move(task));
+    while (!*result) pass(TimerWheel::kTick);
+    return std::move(**result);
+  }
+
+  /// Starts `task` and returns its result, which is set once it has ended: now, or in a later
+  /// pass() or run().
+  template <typename T>
+  std::shared_ptr<std::optional<T>> start(Task<T> task) {
+    auto result = std::make_shared<std::optional<T>>();
+    auto completed = [](std::exception_ptr failure) {
       if (failure) std::rethrow_exception(failure);
-      result.emplace(std::move(value));
     };
-    asio::co_spawn(worker_.io(), std::move(task), completed);
+    asio::co_spawn(worker_.io(), keep_result(std::move(task), result), completed);
     worker_.io().poll();
-    while (!result) pass(TimerWheel::kTick);
-    return std::move(*result);
+    return result;
   }
 
   /// Lets so much time pass, and what becomes due happen.
@@ -43,6 +51,11 @@ class VirtualWorker {
   }
 
  private:
+  template <typename T>
+  static Task<void> keep_result(Task<T> task, std::shared_ptr<std::optional<T>> result) {
+    result->emplace(co_await std::move(task));
+  }
+
   // Far enough ahead that the timers' own clock never gets there.
   ManualClock clock_{std::chrono::steady_clock::now() + std::chrono::years(10)};
   Worker worker_{0, clock_};
