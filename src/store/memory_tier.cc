@@ -7,7 +7,16 @@
 
 namespace cachey::store {
 
-using namespace std::chrono_literals;
+namespace {
+
+constexpr std::chrono::milliseconds kAllocationPoll{10};  // while nothing can be evicted
+constexpr size_t kSlabsTried = 4;                         // to be emptied, the emptiest first
+constexpr bool kAdopt = false;  // makes a pointer of a reference that is counted already
+
+/// What speculation may take of a limit: three quarters.
+constexpr uint64_t speculation_share(uint64_t limit) { return limit / 4 * 3; }
+
+}  // namespace
 
 // How an entry's memory goes: whoever turns pins_ to kGone (try_take, under the mutex) gives the
 // extents back. Readers that hold a reference but no pin find out at their next try_pin.
@@ -25,7 +34,7 @@ MemoryTier::~MemoryTier() {
   Evicted evicted;
   const MutexLock lock(mutex_);
   while (Evictable* page = policy_->victim([](Evictable&) { return true; })) {
-    evicted.emplace_back(page, false);
+    evicted.emplace_back(page, kAdopt);
     if (page->try_take()) arena_.release(page->extents_, page);
   }
   CHECK(waiting_.empty());
@@ -53,7 +62,7 @@ std::optional<MemoryTier::Admission> MemoryTier::try_admit(uint64_t bytes) {
 
 std::optional<MemoryTier::Admission> MemoryTier::admit_speculation(uint64_t bytes) {
   const MutexLock lock(mutex_);
-  return admit_under(arena_.limit_bytes() / 4 * 3, bytes);
+  return admit_under(speculation_share(arena_.limit_bytes()), bytes);
 }
 
 std::optional<MemoryTier::Admission> MemoryTier::admit_under(uint64_t limit, uint64_t bytes) {
@@ -119,16 +128,18 @@ rt::Task<Result<void>> MemoryTier::allocate(rt::Worker& worker, Evictable& page,
   while (true) {
     // A reader that is stuck loses its page after the patience, a live one only when nothing else
     // helps.
-    const bool spare_live_readers = clock_.mono() - start <= config_.reader_patience;
-    if (try_allocate(page, bytes, spare_live_readers)) co_return Result<void>();
+    const LiveReaders live_readers = clock_.mono() - start <= config_.reader_patience
+                                         ? LiveReaders::kSpare
+                                         : LiveReaders::kEvict;
+    if (try_allocate(page, bytes, live_readers)) co_return Result<void>();
     if (clock_.mono() - start > config_.admission_timeout) break;
-    co_await worker.timers().sleep(10ms);
+    co_await worker.timers().sleep(kAllocationPoll);
   }
   stats_.refused.fetch_add(1, std::memory_order_relaxed);
   co_return fail(ErrorKind::kOverloaded, "the cache's memory is being read; try again soon");
 }
 
-bool MemoryTier::try_allocate(Evictable& page, uint64_t bytes, bool spare_live_readers) {
+bool MemoryTier::try_allocate(Evictable& page, uint64_t bytes, LiveReaders live_readers) {
   Evicted evicted;
   bool allocated = false;
   {
@@ -142,8 +153,8 @@ bool MemoryTier::try_allocate(Evictable& page, uint64_t bytes, bool spare_live_r
       // Enough is free, but in pieces: free a whole slab rather than many more pieces.
       const bool in_pieces =
           arena_.used_bytes() + needed + Arena::kSlabBytes <= arena_.limit_bytes();
-      if (in_pieces && empty_a_slab(spare_live_readers, evicted)) continue;
-      if (!evict_one(spare_live_readers, evicted)) break;
+      if (in_pieces && empty_a_slab(live_readers, evicted)) continue;
+      if (!evict_one(live_readers, evicted)) break;
     }
     if (allocated) {
       page.tier_ = this;
@@ -154,8 +165,9 @@ bool MemoryTier::try_allocate(Evictable& page, uint64_t bytes, bool spare_live_r
   return allocated;
 }
 
-bool MemoryTier::may_leave(Evictable& page, MonoTime now, bool spare_live_readers) const {
-  if (spare_live_readers && page.has_live_reader(now, config_.reader_patience)) return false;
+bool MemoryTier::may_leave(Evictable& page, MonoTime now, LiveReaders live_readers) const {
+  if (live_readers == LiveReaders::kSpare && page.has_live_reader(now, config_.reader_patience))
+    return false;
   return page.try_take();
 }
 
@@ -163,20 +175,19 @@ void MemoryTier::take_memory(Evictable& page, Evicted& evicted) {
   arena_.release(page.extents_, &page);
   stats_.evictions.fetch_add(1, std::memory_order_relaxed);
   stats_.pages.fetch_sub(1, std::memory_order_relaxed);
-  evicted.emplace_back(&page, false);  // the reference that publish took
+  evicted.emplace_back(&page, kAdopt);  // the reference that publish took
 }
 
-bool MemoryTier::evict_one(bool spare_live_readers, Evicted& evicted) {
+bool MemoryTier::evict_one(LiveReaders live_readers, Evicted& evicted) {
   const MonoTime now = clock_.mono();
   Evictable* page =
-      policy_->victim([&](Evictable& entry) { return may_leave(entry, now, spare_live_readers); });
+      policy_->victim([&](Evictable& entry) { return may_leave(entry, now, live_readers); });
   if (page == nullptr) return false;
   take_memory(*page, evicted);
   return true;
 }
 
-bool MemoryTier::empty_a_slab(bool spare_live_readers, Evicted& evicted) {
-  static constexpr size_t kSlabsTried = 4;
+bool MemoryTier::empty_a_slab(LiveReaders live_readers, Evicted& evicted) {
   const MonoTime now = clock_.mono();
   for (size_t skip = 0; skip < kSlabsTried; ++skip) {
     std::vector<void*> owners = arena_.owners_of_emptiest_slab(skip);
@@ -186,7 +197,7 @@ bool MemoryTier::empty_a_slab(bool spare_live_readers, Evicted& evicted) {
     bool evicted_any = false;
     for (void* owner : owners) {
       auto& page = *static_cast<Evictable*>(owner);
-      if (!policy_->contains(page) || !may_leave(page, now, spare_live_readers)) continue;
+      if (!policy_->contains(page) || !may_leave(page, now, live_readers)) continue;
       policy_->remove(page);
       take_memory(page, evicted);
       evicted_any = true;
@@ -227,7 +238,7 @@ void MemoryTier::discard(Evictable& page) {
     policy_->remove(page);
     stats_.discards.fetch_add(1, std::memory_order_relaxed);
     stats_.pages.fetch_sub(1, std::memory_order_relaxed);
-    inserted = EvictablePtr(&page, false);
+    inserted = EvictablePtr(&page, kAdopt);
   }
   if (page.try_take()) arena_.release(page.extents_, &page);
 }

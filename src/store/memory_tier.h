@@ -109,6 +109,7 @@ class MemoryTier {
   friend class Evictable;
   struct Waiting;
   using Evicted = boost::container::small_vector<EvictablePtr, 8>;
+  enum class LiveReaders : uint8_t { kSpare, kEvict };
 
   void reclaim(Evictable& page) EXCLUDES(mutex_);
   void free_if_unpinned(Evictable& page) EXCLUDES(mutex_);
@@ -117,13 +118,13 @@ class MemoryTier {
       REQUIRES(mutex_);
   void give_back(uint64_t bytes) EXCLUDES(mutex_);
   [[nodiscard]] bool withdraw(Waiting& waiting) EXCLUDES(mutex_);
-  [[nodiscard]] bool try_allocate(Evictable& page, uint64_t bytes, bool spare_live_readers)
+  [[nodiscard]] bool try_allocate(Evictable& page, uint64_t bytes, LiveReaders live_readers)
       EXCLUDES(mutex_);
-  [[nodiscard]] bool evict_one(bool spare_live_readers, Evicted& evicted) REQUIRES(mutex_);
-  [[nodiscard]] bool empty_a_slab(bool spare_live_readers, Evicted& evicted) REQUIRES(mutex_);
+  [[nodiscard]] bool evict_one(LiveReaders live_readers, Evicted& evicted) REQUIRES(mutex_);
+  [[nodiscard]] bool empty_a_slab(LiveReaders live_readers, Evicted& evicted) REQUIRES(mutex_);
   void take_memory(Evictable& page, Evicted& evicted) REQUIRES(mutex_);
   void insert(Evictable& page) REQUIRES(mutex_);
-  [[nodiscard]] bool may_leave(Evictable& page, MonoTime now, bool spare_live_readers) const;
+  [[nodiscard]] bool may_leave(Evictable& page, MonoTime now, LiveReaders live_readers) const;
 
   const MemoryTierConfig config_;
   const Clock& clock_;
