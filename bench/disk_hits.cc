@@ -64,7 +64,7 @@ class Bench {
   }
 
   void fill() {
-    open(true, DiskTier::Start::kWipe);
+    open(DiskIo::kUring, DiskTier::Start::kWipe);
     const auto began = clock_.mono();
     auto work = [this]() -> rt::Task<void> {
       for (uint32_t index = 0; index < pages(); ++index) {
@@ -84,8 +84,8 @@ class Bench {
     close();
   }
 
-  void read_by_tier(bool uring, uint64_t bytes) {
-    open(uring, DiskTier::Start::kKeep);
+  void read_by_tier(DiskIo io, uint64_t bytes) {
+    open(io, DiskTier::Start::kKeep);
     Times times;
     auto work = [&]() -> rt::Task<void> {
       std::mt19937 random(1);
@@ -104,7 +104,7 @@ class Bench {
       }
     };
     run(work());
-    times.print(uring ? "tier, io_uring" : "tier, threads", bytes);
+    times.print(io == DiskIo::kUring ? "tier, io_uring" : "tier, threads", bytes);
     close();
   }
 
@@ -143,13 +143,13 @@ class Bench {
     return made;
   }
 
-  void open(bool uring, DiskTier::Start start) {
+  void open(DiskIo io, DiskTier::Start start) {
     auto file = DiskFile::open({directory_, DiskKind::kFs, bytes_}, DiskFile::Access::kReadWrite);
     if (!file) {
       std::fprintf(stderr, "%s\n", file.error().message().c_str());
       std::exit(1);
     }
-    device_ = make_device(std::move(*file), uring, pool_, 1);
+    device_ = make_device(std::move(*file), io, pool_, 1);
     auto tier = DiskTier::open(*device_, {}, start, clock_, random_);
     CHECK(tier.has_value());
     tier_ = std::move(*tier);
@@ -197,8 +197,8 @@ int main(int argc, char** argv) {
   for (const uint64_t bytes : {store::kDiskBlockBytes, kPageBytes}) {
     std::printf("reads of %llu KiB\n", static_cast<unsigned long long>(bytes / kKiB));
     bench.read_bare(bytes);
-    bench.read_by_tier(true, bytes);
-    bench.read_by_tier(false, bytes);
+    bench.read_by_tier(store::DiskIo::kUring, bytes);
+    bench.read_by_tier(store::DiskIo::kThreads, bytes);
   }
   return 0;
 }

@@ -25,8 +25,8 @@ Result<std::unique_ptr<Disk>> Disk::open(const Options& options, store::MemoryTi
       store::DiskFile::open(path, store::DiskFile::Access::kReadWrite);
   if (!file) return std::unexpected(std::move(file.error()));
   std::unique_ptr<Disk> disk(new Disk);
-  disk->device_ =
-      store::make_device(std::move(*file), options.iouring, disk->pool_, options.threads);
+  const auto io = options.iouring ? store::DiskIo::kUring : store::DiskIo::kThreads;
+  disk->device_ = store::make_device(std::move(*file), io, disk->pool_, options.threads);
   store::DiskTierConfig config;
   config.write_queue_bytes = std::min(kWriteQueueMax, memory.limit_bytes() / kMemoryShare);
   config.index_bytes_max = memory.limit_bytes() / kMemoryShare;

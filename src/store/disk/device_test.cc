@@ -106,7 +106,7 @@ TEST(DiskFile, AnOperationThatStopsShortGoesOnWhereItStopped) {
 }
 
 /// Both ways of reading and writing a real file.
-class Devices : public ::testing::TestWithParam<bool> {
+class Devices : public ::testing::TestWithParam<DiskIo> {
  protected:
   Devices() {
     auto file = DiskFile::open(in(scratch_, DiskKind::kFs), DiskFile::Access::kReadWrite);
@@ -185,8 +185,10 @@ TEST_P(Devices, CarryATier) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(DiskDevices, Devices, ::testing::Values(false, true),
-                         [](const auto& info) { return info.param ? "Uring" : "Pool"; });
+INSTANTIATE_TEST_SUITE_P(DiskDevices, Devices, ::testing::Values(DiskIo::kThreads, DiskIo::kUring),
+                         [](const auto& info) {
+                           return info.param == DiskIo::kUring ? "Uring" : "Pool";
+                         });
 
 }  // namespace
 }  // namespace cachey::store

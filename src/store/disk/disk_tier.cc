@@ -202,7 +202,7 @@ void DiskTier::supersede_now(rt::Worker& worker, std::string_view kind, std::str
     any = journal_.appended() != appended;
   }
   if (!any) return;
-  start_journal(worker, true);
+  start_journal(worker, JournalDelay::kNone);
   charge();
 }
 
@@ -277,10 +277,13 @@ rt::Task<void> DiskTier::probe(rt::Worker& worker) {
   IoStatus status = co_await device_.write(worker, kProbeOffset, {&from, 1});
   if (status.ok()) status = co_await device_.read(worker, kProbeOffset, {&into, 1});
   const bool well = status.ok() && std::ranges::equal(in.bytes(), out.bytes());
-  health_.probed(well, clock_.mono());
-  if (!well) co_return;
+  if (!well) {
+    health_.probe_failed(clock_.mono());
+    co_return;
+  }
+  health_.probe_succeeded();
   log::info("disk online again");
-  start_journal(worker, true);
+  start_journal(worker, JournalDelay::kNone);
 }
 
 DiskUsage DiskTier::usage() const {

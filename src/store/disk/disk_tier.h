@@ -213,7 +213,8 @@ class DiskTier {
   }
 
   // disk_tier_journal.cc
-  void start_journal(rt::Worker& worker, bool at_once) EXCLUDES(mutex_);
+  enum class JournalDelay : uint8_t { kNone, kGather };
+  void start_journal(rt::Worker& worker, JournalDelay delay) EXCLUDES(mutex_);
   [[nodiscard]] rt::Task<void> run_journal(rt::Worker& worker);
   [[nodiscard]] rt::Task<void> gather(rt::Worker& worker, std::chrono::milliseconds time);
   [[nodiscard]] bool wants_cleaning() const EXCLUDES(mutex_);

@@ -168,7 +168,7 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
     DiskStats::add(stats_.read_errors, 1);
     failed();
     forget(entry);
-    start_journal(worker, false);
+    start_journal(worker, JournalDelay::kGather);
     co_return DiskRead::kFailed;
   }
   DiskStats::add(stats_.read_bytes, units.size());
@@ -178,7 +178,7 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
     log::warn("disk gave other bytes than were written",
               {{"page", entry.page}, {"blocks", corrupt}});
     forget(entry);
-    start_journal(worker, false);
+    start_journal(worker, JournalDelay::kGather);
     co_return DiskRead::kCorrupt;
   }
   DiskStats::add(stats_.reads, 1);
@@ -337,7 +337,7 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
     if (status.ok() && !stale) catalog_.list(*entry, std::move(encoded));
     catalog_.let_go(*entry);
   }
-  start_journal(worker, false);  // for what was evicted, too
+  start_journal(worker, JournalDelay::kGather);  // for what was evicted, too
   if (!status.ok()) {
     DiskStats::add(stats_.write_errors, 1);
     failed();

@@ -18,12 +18,12 @@ constexpr std::chrono::seconds kProgressEvery{1};
 
 }  // namespace
 
-void DiskTier::start_journal(rt::Worker& worker, bool at_once) {
+void DiskTier::start_journal(rt::Worker& worker, JournalDelay delay) {
   rt::Waiter* gathering = nullptr;
   bool begin = false;
   {
     const MutexLock lock(mutex_);
-    if (at_once) gathering = std::exchange(gathering_, nullptr);
+    if (delay == JournalDelay::kNone) gathering = std::exchange(gathering_, nullptr);
     const bool needed = journal_.has_pending() || batch_.has_value();
     begin = needed && !journal_running_ && health_.online();
     if (begin) journal_running_ = true;
@@ -246,7 +246,7 @@ rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,
       progress(left);
       reported = now;
     }
-    start_journal(worker, true);
+    start_journal(worker, JournalDelay::kNone);
     co_await worker.timers().sleep(kFlushPoll);
   }
   const IoStatus synced = co_await device_.sync(worker);

@@ -17,7 +17,7 @@ ExtentAllocator::ExtentAllocator(uint32_t first_unit, uint32_t end_unit)
   for (uint32_t chunk = chunks; chunk-- > 0;) free_chunks_.push_back(chunk);
   if (in_last == kUnitsPerChunk) return;
   share(chunks - 1);  // what lies past the end counts as taken
-  mark(chunks - 1, in_last, kUnitsPerChunk - in_last, true);
+  mark(chunks - 1, in_last, kUnitsPerChunk - in_last, Mark::kTaken);
   free_units_ += kUnitsPerChunk - in_last;  // mark took off what was never counted
   relist(chunks - 1);
 }
@@ -35,17 +35,17 @@ void ExtentAllocator::share(uint32_t chunk) {
   ++shared_chunks_;
 }
 
-void ExtentAllocator::mark(uint32_t chunk, uint32_t begin, uint32_t units, bool taken) {
+void ExtentAllocator::mark(uint32_t chunk, uint32_t begin, uint32_t units, Mark as) {
   std::array<uint64_t, kUnitsPerChunk / 64>& words = chunks_[chunk]->taken;
   for (uint32_t at = begin; at < begin + units;) {
     const uint32_t bit = at % 64;
     const uint32_t count = std::min(64 - bit, begin + units - at);
     const uint64_t mask = (count == 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1) << bit;
-    CHECK((words[at / 64] & mask) == (taken ? 0 : mask));
+    CHECK((words[at / 64] & mask) == (as == Mark::kTaken ? 0 : mask));
     words[at / 64] ^= mask;
     at += count;
   }
-  const int change = taken ? -static_cast<int>(units) : static_cast<int>(units);
+  const int change = as == Mark::kTaken ? -static_cast<int>(units) : static_cast<int>(units);
   info_[chunk].free = static_cast<uint16_t>(info_[chunk].free + change);
   free_units_ = static_cast<uint32_t>(static_cast<int64_t>(free_units_) + change);
 }
@@ -94,7 +94,7 @@ void ExtentAllocator::relist(uint32_t chunk) {
 DiskExtent ExtentAllocator::take_in(uint32_t chunk, uint32_t units) {
   const auto [begin, length] = find_run(*chunks_[chunk], units);
   CHECK(length >= units);
-  mark(chunk, begin, units, true);
+  mark(chunk, begin, units, Mark::kTaken);
   relist(chunk);
   return DiskExtent{first_unit_ + chunk * kUnitsPerChunk + begin, units};
 }
@@ -160,7 +160,7 @@ bool ExtentAllocator::take(DiskExtent extent) {
   for (uint32_t unit = begin; unit < begin + extent.units; ++unit) {
     if ((chunks_[chunk]->taken[unit / 64] >> (unit % 64) & 1) != 0) return false;
   }
-  mark(chunk, begin, extent.units, true);
+  mark(chunk, begin, extent.units, Mark::kTaken);
   return true;
 }
 
@@ -176,7 +176,7 @@ void ExtentAllocator::release(DiskExtent extent) {
     free_units_ += extent.units;
   } else {
     CHECK(info.state == State::kShared);
-    mark(chunk, (extent.first - first_unit_) % kUnitsPerChunk, extent.units, false);
+    mark(chunk, (extent.first - first_unit_) % kUnitsPerChunk, extent.units, Mark::kFree);
     if (info.free < kUnitsPerChunk) return relist(chunk);
     chunks_[chunk].reset();
     --shared_chunks_;

@@ -58,6 +58,7 @@ class ExtentAllocator {
 
  private:
   enum class State : uint8_t { kFree, kWhole, kShared };
+  enum class Mark : uint8_t { kFree, kTaken };
   struct Chunk {  // shared by several extents
     std::array<uint64_t, kUnitsPerChunk / 64> taken{};
     std::vector<DiskEntry*> owners;  // one an extent
@@ -71,7 +72,7 @@ class ExtentAllocator {
   [[nodiscard]] uint32_t chunk_of(uint32_t unit) const;
   [[nodiscard]] DiskExtent take_in(uint32_t chunk, uint32_t units);
   void share(uint32_t chunk);
-  void mark(uint32_t chunk, uint32_t begin, uint32_t units, bool taken);
+  void mark(uint32_t chunk, uint32_t begin, uint32_t units, Mark as);
   void relist(uint32_t chunk);
   [[nodiscard]] static std::pair<uint32_t, uint32_t> find_run(const Chunk& chunk, uint32_t units);
 

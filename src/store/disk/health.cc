@@ -26,14 +26,16 @@ bool DiskHealth::take_probe(MonoTime now) {
   return true;
 }
 
-void DiskHealth::probed(bool well, MonoTime now) {
+void DiskHealth::probe_succeeded() {
   const MutexLock lock(mutex_);
   probing_ = false;
-  if (well) {
-    failures_ = 0;
-    online_.store(true, std::memory_order_relaxed);
-    return;
-  }
+  failures_ = 0;
+  online_.store(true, std::memory_order_relaxed);
+}
+
+void DiskHealth::probe_failed(MonoTime now) {
+  const MutexLock lock(mutex_);
+  probing_ = false;
   probe_after_ = std::min(probe_after_ * 2, kProbeAfterMax);
   next_probe_ = now + probe_after_;
 }

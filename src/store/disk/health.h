@@ -22,9 +22,10 @@ class DiskHealth {
   /// An operation failed, or hangs. True: that took the disk out.
   [[nodiscard]] bool failed(MonoTime now);
 
-  /// True: the caller must probe now, and tell by probed() how it went.
+  /// True: the caller must probe now, and call probe_succeeded() or probe_failed().
   [[nodiscard]] bool take_probe(MonoTime now);
-  void probed(bool well, MonoTime now);
+  void probe_succeeded();
+  void probe_failed(MonoTime now);
 
  private:
   std::atomic<bool> online_{true};

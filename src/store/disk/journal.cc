@@ -12,7 +12,8 @@ void Journal::put(DiskEntry& entry, std::string record) {
   entry.record_bytes = static_cast<uint16_t>(record.size());
   live_bytes_ += packed_bytes(record.size());
   ++appended_;
-  pending_.push_back({entry.object, entry.page, entry.generation, true, std::move(record)});
+  pending_.push_back(
+      {Pending::Kind::kPage, entry.object, entry.page, entry.generation, std::move(record)});
 }
 
 void Journal::removed(const DiskEntry& entry) {
@@ -20,7 +21,7 @@ void Journal::removed(const DiskEntry& entry) {
   if (entry.journal_block == DiskEntry::kNoJournalBlock) return;  // and will not get one
   ++appended_;
   pending_.push_back(
-      {entry.object, entry.page, entry.generation, false,
+      {Pending::Kind::kRemoval, entry.object, entry.page, entry.generation,
        encode_removal_record(RemovalRecord{entry.object, entry.page, entry.generation})});
 }
 
@@ -28,7 +29,7 @@ void Journal::copy(DiskEntry& entry, const PageRecord& record, uint64_t number) 
   if (entry.generation != record.generation || entry.journal_block != number) return;
   ++appended_;
   pending_.push_back(
-      {entry.object, entry.page, entry.generation, true,
+      {Pending::Kind::kPage, entry.object, entry.page, entry.generation,
        std::string(reinterpret_cast<const char*>(record.encoded.data()), record.encoded.size())});
 }
 
@@ -63,8 +64,9 @@ std::optional<Journal::Batch> Journal::next_batch(const Find& find) {
       ++block;
       used = 0;
     }
-    DiskEntry* entry = next.is_page ? find(next.object, next.page) : nullptr;
-    const bool counts = !next.is_page || (entry != nullptr && entry->generation == next.generation);
+    const bool is_page = next.kind == Pending::Kind::kPage;
+    DiskEntry* entry = is_page ? find(next.object, next.page) : nullptr;
+    const bool counts = !is_page || (entry != nullptr && entry->generation == next.generation);
     if (counts) {
       std::memcpy(current().data() + kJournalHeaderBytes + used, next.record.data(),
                   next.record.size());

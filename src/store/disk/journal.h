@@ -74,10 +74,11 @@ class Journal {
   static constexpr size_t kBatchBlocks = 16;
 
   struct Pending {
+    enum class Kind : uint8_t { kPage, kRemoval };
+    Kind kind;
     ObjectId object;
     uint32_t page;
     uint64_t generation;
-    bool is_page;
     std::string record;
   };
 

@@ -154,13 +154,13 @@ rt::Task<IoStatus> UringDevice::write(rt::Worker& worker, uint64_t offset,
   return move(worker, Direction::kWrite, offset, from);
 }
 
-std::unique_ptr<BlockDevice> make_device(std::unique_ptr<DiskFile> file, bool want_uring,
+std::unique_ptr<BlockDevice> make_device(std::unique_ptr<DiskFile> file, DiskIo io,
                                          rt::BlockingPool& pool, size_t workers) {
-  if (want_uring && UringDevice::available()) {
+  if (io == DiskIo::kUring && UringDevice::available()) {
     return std::make_unique<UringDevice>(std::move(file), pool, workers);
   }
   log::info("disk reads and writes by threads",
-            {{"reason", want_uring ? "io_uring is refused here" : "asked for"}});
+            {{"reason", io == DiskIo::kUring ? "io_uring is refused here" : "asked for"}});
   return std::make_unique<FileDevice>(std::move(file), pool);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -34,10 +35,11 @@ class UringDevice final : public FileDevice {
   std::vector<std::unique_ptr<Ring>> rings_;  // by worker; each touched by its worker only
 };
 
+enum class DiskIo : uint8_t { kUring, kThreads };
+
 /// The device for an open file: io_uring where wanted and allowed, else the pool; says in the log
 /// which. `workers`: how many there are.
-[[nodiscard]] std::unique_ptr<BlockDevice> make_device(std::unique_ptr<DiskFile> file,
-                                                       bool want_uring, rt::BlockingPool& pool,
-                                                       size_t workers);
+[[nodiscard]] std::unique_ptr<BlockDevice> make_device(std::unique_ptr<DiskFile> file, DiskIo io,
+                                                       rt::BlockingPool& pool, size_t workers);
 
 }  // namespace cachey::store
