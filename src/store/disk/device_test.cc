@@ -134,7 +134,8 @@ TEST_P(Devices, GiveBackWhatWasWrittenManyAtATime) {
     EXPECT_TRUE(wrote.ok());
     AlignedBuffer into(bytes.size());
     const iovec part = into.part();
-    const IoStatus read = co_await device_->read(test_.worker(), i * 64 * kKiB, {&part, 1});
+    const IoStatus read =
+        co_await device_->read(test_.worker(), i * 64 * kKiB, std::span(&part, 1));
     EXPECT_TRUE(read.ok());
     EXPECT_TRUE(std::ranges::equal(into.bytes(), bytes));
     ++done;

@@ -274,8 +274,8 @@ rt::Task<void> DiskTier::probe(rt::Worker& worker) {
   std::memcpy(out.bytes().data(), &now, sizeof now);
   const iovec from = out.part();
   const iovec into = in.part();
-  IoStatus status = co_await device_.write(worker, kProbeOffset, {&from, 1});
-  if (status.ok()) status = co_await device_.read(worker, kProbeOffset, {&into, 1});
+  IoStatus status = co_await device_.write(worker, kProbeOffset, std::span(&from, 1));
+  if (status.ok()) status = co_await device_.read(worker, kProbeOffset, std::span(&into, 1));
   const bool well = status.ok() && std::ranges::equal(in.bytes(), out.bytes());
   if (!well) {
     health_.probe_failed(clock_.mono());

@@ -87,7 +87,7 @@ rt::Task<bool> DiskTier::write_batch(rt::Worker& worker) {
   }
   if (!batch_) co_return true;
   const iovec part = batch_->blocks.part();
-  const IoStatus status = co_await device_.write(worker, batch_->offset, {&part, 1});
+  const IoStatus status = co_await device_.write(worker, batch_->offset, std::span(&part, 1));
   if (!status.ok()) {
     DiskStats::add(stats_.write_errors, 1);
     failed();
@@ -133,7 +133,7 @@ rt::Task<bool> DiskTier::write_superblock(rt::Worker& worker, std::vector<Journa
   for (const uint64_t offset : {uint64_t{0}, kSuperblockCopyOffset}) {
     IoStatus status;
     if (may_be_torn(encoded)) status = co_await device_.sync(worker);
-    if (status.ok()) status = co_await device_.write(worker, offset, {&part, 1});
+    if (status.ok()) status = co_await device_.write(worker, offset, std::span(&part, 1));
     if (!status.ok()) {
       DiskStats::add(stats_.write_errors, 1);
       failed();
@@ -181,7 +181,7 @@ rt::Task<bool> DiskTier::clean_oldest(rt::Worker& worker) {
   const iovec part = buffer.part();
   for (uint64_t at = 0; at < bytes; at += kCleanBytes) {
     const uint64_t offset = oldest.first_unit * kUnitBytes + at;
-    const IoStatus status = co_await device_.read(worker, offset, {&part, 1});
+    const IoStatus status = co_await device_.read(worker, offset, std::span(&part, 1));
     if (status.ok()) {
       copy_records(buffer.bytes(), oldest.first_block + at / kJournalBlockBytes);
       continue;
