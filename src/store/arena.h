@@ -65,12 +65,14 @@ class Arena {
  private:
   static constexpr int kOrders = 10;  // order n: 4 KiB << n; the last is a whole slab
   static constexpr int kSlabOrder = kOrders - 1;
+  static constexpr size_t kUnitsPerSlab = kSlabBytes / kUnitBytes;
   static constexpr uint32_t kNone = UINT32_MAX;
   static_assert((kUnitBytes << kSlabOrder) == kSlabBytes);
 
   /// A slab that is cut up: which blocks of each order are free.
   struct Shared {
-    std::array<std::array<uint64_t, 8>, kSlabOrder> free{};  // bit b of order n: block b is free
+    using Bits = std::array<uint64_t, kUnitsPerSlab / 64>;
+    std::array<Bits, kSlabOrder> free{};  // bit b of order n: block b is free
     uint32_t used_units = 0;
     std::vector<void*> owners;  // one an extent
   };

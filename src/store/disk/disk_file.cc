@@ -21,6 +21,7 @@ namespace {
 
 constexpr const char* kFileName = "cachey.disk";
 constexpr mode_t kFileMode = 0600;
+constexpr uint64_t kStatBlockBytes = 512;  // of stat's st_blocks
 
 std::string text_of(int error_number) { return std::generic_category().message(error_number); }
 
@@ -43,7 +44,7 @@ int open_direct(const std::string& path, int flags, bool& direct) {
 uint64_t available(int fd, const struct stat& status) {
   struct statvfs system{};
   if (::fstatvfs(fd, &system) != 0) return 0;
-  return uint64_t{system.f_bavail} * system.f_frsize + uint64_t(status.st_blocks) * 512;
+  return uint64_t{system.f_bavail} * system.f_frsize + uint64_t(status.st_blocks) * kStatBlockBytes;
 }
 
 }  // namespace

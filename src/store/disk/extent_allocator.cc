@@ -6,6 +6,11 @@
 #include "base/check.h"
 
 namespace cachey::store {
+namespace {
+
+constexpr size_t kOwnersBytes = 64;  // a chunk's list of owners, about
+
+}  // namespace
 
 ExtentAllocator::ExtentAllocator(uint32_t first_unit, uint32_t end_unit)
     : first_unit_(first_unit), end_unit_(end_unit), free_units_(end_unit - first_unit) {
@@ -216,7 +221,7 @@ std::vector<DiskEntry*> ExtentAllocator::owners_of_emptiest_chunk() const {
 
 size_t ExtentAllocator::memory_bytes() const {
   return info_.size() * (sizeof(ChunkInfo) + sizeof(chunks_[0]) + sizeof(uint32_t)) +
-         shared_chunks_ * (sizeof(Chunk) + 64);
+         shared_chunks_ * (sizeof(Chunk) + kOwnersBytes);
 }
 
 }  // namespace cachey::store

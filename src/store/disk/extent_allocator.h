@@ -26,7 +26,7 @@ using ExtentList = boost::container::static_vector<DiskExtent, kExtentsMax>;
 /// Not synchronized: the catalog's.
 class ExtentAllocator {
  public:
-  static constexpr uint32_t kUnitsPerChunk = 4096;
+  static constexpr uint32_t kUnitsPerChunk = kPageBytes / kUnitBytes;
 
   ExtentAllocator(uint32_t first_unit, uint32_t end_unit);
   ~ExtentAllocator();

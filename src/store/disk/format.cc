@@ -11,17 +11,27 @@ namespace cachey::store {
 namespace {
 
 constexpr std::string_view kMagic = "CACHEYDS";
-constexpr uint32_t kBlockMagic = 0x314a4243;  // "CBJ1"
-constexpr size_t kSuperblockHeaderBytes = 64;
+constexpr size_t kSuperblockSumAt = 16;
 constexpr size_t kSuperblockSummedFrom = 24;
-constexpr size_t kSegmentBytes = 12;
-static_assert(kSuperblockHeaderBytes + kSegmentsMax * kSegmentBytes <= kSuperblockBytesMax);
 
 enum RecordType : uint8_t { kPage = 1, kRemoval = 2 };
+constexpr size_t kRecordHeaderBytes = 4;
 constexpr size_t kPageHeaderBytes = 72;
 constexpr size_t kRemovalBytes = 32;
 constexpr size_t kExtentBytes = 8;
 constexpr size_t kSumBytes = 8;
+
+constexpr uint32_t kBlockMagic = 0x314a4243;  // "CBJ1"
+constexpr size_t kBlockUsedAt = 4;
+constexpr size_t kBlockReservedAt = 6;
+constexpr size_t kBlockSumAt = 8;
+constexpr size_t kBlockNumberAt = 16;
+static_assert(kBlockNumberAt + sizeof(uint64_t) == kJournalHeaderBytes);
+
+/// What a journal block's checksum covers: its number and its records.
+std::span<const std::byte> summed(std::span<const std::byte> block, size_t record_bytes) {
+  return block.subspan(kBlockNumberAt, sizeof(uint64_t) + record_bytes);
+}
 
 /// Writes values one after the other.
 class Writer {
@@ -73,7 +83,7 @@ size_t record_bytes(const PageRecord& record, size_t extents) {
 
 std::optional<PageRecord> parse_page(std::span<const std::byte> encoded) {
   if (encoded.size() < kPageHeaderBytes) return std::nullopt;
-  Reader reader(encoded.data() + 4);
+  Reader reader(encoded.data() + kRecordHeaderBytes);
   PageRecord record;
   record.encoded = encoded;
   record.page = reader.get<uint32_t>();
@@ -146,7 +156,7 @@ std::vector<std::byte> encode_superblock(const Superblock& superblock) {
   std::memcpy(bytes.data(), text.data(), text.size());
   const uint64_t sum = checksum(
       std::span(bytes).subspan(kSuperblockSummedFrom, text.size() - kSuperblockSummedFrom), 0);
-  std::memcpy(bytes.data() + 16, &sum, sizeof sum);
+  std::memcpy(bytes.data() + kSuperblockSumAt, &sum, sizeof sum);
   return bytes;
 }
 
@@ -249,12 +259,12 @@ std::string encode_removal_record(const RemovalRecord& record) {
 }
 
 std::optional<JournalRecord> RecordReader::next() {
-  if (left_.size() < 4) return std::nullopt;
+  if (left_.size() < kRecordHeaderBytes) return std::nullopt;
   Reader reader(left_.data());
   const auto type = reader.get<uint8_t>();
   (void)reader.get<uint8_t>();  // reserved
   const size_t length = reader.get<uint16_t>();
-  if (length < 4 || length > left_.size()) return std::nullopt;
+  if (length < kRecordHeaderBytes || length > left_.size()) return std::nullopt;
   const std::span<const std::byte> encoded = left_.first(length);
   left_ = left_.subspan(length);
   if (type == kPage) {
@@ -279,12 +289,12 @@ void seal_journal_block(std::span<std::byte> block, uint64_t store_id, uint64_t 
   CHECK(block.size() == kJournalBlockBytes && record_bytes <= kJournalPayloadBytes);
   const auto used = static_cast<uint16_t>(record_bytes);
   const uint16_t reserved = 0;
-  std::memcpy(block.data(), &kBlockMagic, 4);
-  std::memcpy(block.data() + 4, &used, 2);
-  std::memcpy(block.data() + 6, &reserved, 2);
-  std::memcpy(block.data() + 16, &number, 8);
-  const uint64_t sum = checksum(block.subspan(16, 8 + record_bytes), store_id);
-  std::memcpy(block.data() + 8, &sum, 8);
+  std::memcpy(block.data(), &kBlockMagic, sizeof kBlockMagic);
+  std::memcpy(block.data() + kBlockUsedAt, &used, sizeof used);
+  std::memcpy(block.data() + kBlockReservedAt, &reserved, sizeof reserved);
+  std::memcpy(block.data() + kBlockNumberAt, &number, sizeof number);
+  const uint64_t sum = checksum(summed(block, record_bytes), store_id);
+  std::memcpy(block.data() + kBlockSumAt, &sum, sizeof sum);
 }
 
 std::optional<std::span<const std::byte>> open_journal_block(std::span<const std::byte> block,
@@ -297,7 +307,7 @@ std::optional<std::span<const std::byte>> open_journal_block(std::span<const std
   const auto sum = reader.get<uint64_t>();
   const auto found = reader.get<uint64_t>();
   if (magic != kBlockMagic || used > kJournalPayloadBytes || found != number) return std::nullopt;
-  if (checksum(block.subspan(16, 8 + used), store_id) != sum) return std::nullopt;
+  if (checksum(summed(block, used), store_id) != sum) return std::nullopt;
   return block.subspan(kJournalHeaderBytes, used);
 }
 

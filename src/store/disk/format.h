@@ -58,7 +58,10 @@ struct Superblock {
 
 /// A whole number of units. REQUIRES: no more segments than kSegmentsMax.
 [[nodiscard]] std::vector<std::byte> encode_superblock(const Superblock& superblock);
-inline constexpr size_t kSegmentsMax = (kSuperblockBytesMax - 64) / 12;
+inline constexpr size_t kSuperblockHeaderBytes = 64;
+inline constexpr size_t kSegmentBytes = 12;
+inline constexpr size_t kSegmentsMax =
+    (kSuperblockBytesMax - kSuperblockHeaderBytes) / kSegmentBytes;
 
 enum class SuperblockState : uint8_t {
   kValid,

@@ -7,6 +7,13 @@
 #include "base/check.h"
 
 namespace cachey::store {
+namespace {
+
+constexpr size_t kSegmentsMin = 2;     // never cleaned: one is being filled, one is full
+constexpr uint64_t kLogToLive = 2;     // past this ratio of the log to what counts, it is cleaned
+constexpr size_t kSegmentsSpared = 8;  // of the superblock's, for what cleaning needs
+
+}  // namespace
 
 void Journal::put(DiskEntry& entry, std::string record) {
   entry.record_bytes = static_cast<uint16_t>(record.size());
@@ -83,13 +90,13 @@ std::optional<Journal::Batch> Journal::next_batch(const Find& find) {
 }
 
 bool Journal::wants_cleaning() const {
-  if (segments_.size() < 3) return false;
+  if (segments_.size() <= kSegmentsMin) return false;
   const uint64_t segment_bytes = segment_units_ * kUnitBytes;
-  return segments_.size() * segment_bytes > 2 * live_bytes_ + 2 * segment_bytes;
+  return segments_.size() * segment_bytes > kLogToLive * live_bytes_ + kSegmentsMin * segment_bytes;
 }
 
 bool Journal::is_full() const {
-  return 2 * live_bytes_ > (kSegmentsMax - 8) * segment_units_ * kUnitBytes;
+  return kLogToLive * live_bytes_ > (kSegmentsMax - kSegmentsSpared) * segment_units_ * kUnitBytes;
 }
 
 void Journal::restore_segments(const std::vector<JournalSegment>& segments, uint64_t next_block) {
