@@ -65,7 +65,7 @@ class Maker {
       CHECK(entry != nullptr);
       record.generation = entry->generation;
       catalog_.list(*entry, encode_page_record(record, entry->extents(), entry->sums()));
-      catalog_.let_go(*entry);
+      catalog_.release(*entry);
       if (i % kPagesPerBatch == 0) write_pending();
     }
     write_pending();

@@ -12,13 +12,13 @@ namespace cachey::rt {
 class QueuedWaiter : public Waiter {
  public:
   QueuedWaiter(Executor executor, WaiterList& list) : Waiter(std::move(executor)), list_(list) {}
-  ~QueuedWaiter() { take_off(); }
+  ~QueuedWaiter() { leave_list(); }
 
   void enqueue() { list_.push_back(*this); }
   void enqueue_first() { list_.push_front(*this); }
 
   /// False: it did not stand there, so that it has been notified.
-  bool take_off() {
+  bool leave_list() {
     if (!is_linked()) return false;
     list_.erase(list_.iterator_to(*this));
     return true;

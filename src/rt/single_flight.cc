@@ -8,7 +8,7 @@ namespace cachey::rt {
 class SingleFlight::Place : public Waiter {
  public:
   Place(Executor executor, SingleFlight& flight) : Waiter(std::move(executor)), flight_(flight) {}
-  ~Place() { (void)flight_.take_off(*this); }
+  ~Place() { (void)flight_.remove(*this); }
 
  private:
   SingleFlight& flight_;
@@ -16,14 +16,14 @@ class SingleFlight::Place : public Waiter {
 
 bool SingleFlight::begin() {
   const MutexLock lock(mutex_);
-  if (searching_) return false;
-  searching_ = true;
+  if (busy_) return false;
+  busy_ = true;
   return true;
 }
 
 void SingleFlight::end() {
   const MutexLock lock(mutex_);
-  searching_ = false;
+  busy_ = false;
   notify_all(waiting_);
 }
 
@@ -31,14 +31,14 @@ Task<bool> SingleFlight::wait(Worker& worker, MonoTime deadline) {
   Place place(worker.executor(), *this);
   {
     const MutexLock lock(mutex_);
-    if (!searching_) co_return true;
+    if (!busy_) co_return true;
     waiting_.push_back(place);
   }
-  std::move_only_function<bool()> take_off = [this, &place] { return this->take_off(place); };
-  co_return co_await place.wait_until(worker.timers(), deadline, std::move(take_off));
+  std::move_only_function<bool()> leave_list = [this, &place] { return remove(place); };
+  co_return co_await place.wait_until(worker.timers(), deadline, std::move(leave_list));
 }
 
-bool SingleFlight::take_off(Waiter& waiter) {
+bool SingleFlight::remove(Waiter& waiter) {
   const MutexLock lock(mutex_);
   if (!waiter.is_linked()) return false;
   waiting_.erase(waiting_.iterator_to(waiter));

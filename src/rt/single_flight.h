@@ -20,10 +20,10 @@ class SingleFlight {
  private:
   class Place;
 
-  [[nodiscard]] bool take_off(Waiter& waiter) EXCLUDES(mutex_);
+  [[nodiscard]] bool remove(Waiter& waiter) EXCLUDES(mutex_);
 
   Mutex mutex_;
-  bool searching_ GUARDED_BY(mutex_) = false;
+  bool busy_ GUARDED_BY(mutex_) = false;
   WaiterList waiting_ GUARDED_BY(mutex_);
 };
 

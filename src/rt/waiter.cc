@@ -23,10 +23,10 @@ Task<void> Waiter::wait() {
 }
 
 Task<bool> Waiter::wait_until(TimerWheel& timers, MonoTime deadline,
-                              std::move_only_function<bool()> take_off) {
+                              std::move_only_function<bool()> leave_list) {
   bool expired = false;
-  TimerWheel::Entry timer([this, &expired, &take_off] {
-    if (!take_off()) return;
+  TimerWheel::Entry timer([this, &expired, &leave_list] {
+    if (!leave_list()) return;
     expired = true;
     notify();
   });

@@ -33,11 +33,11 @@ class Waiter : public boost::intrusive::list_base_hook<> {
   /// The executor's thread, at most once.
   [[nodiscard]] Task<void> wait();
 
-  /// As wait(), but gives up at `deadline`. `take_off` must take this waiter off its list, under
+  /// As wait(), but gives up at `deadline`. `leave_list` must take this waiter off its list, under
   /// the list's mutex, and say whether it stood there; where it did not, a notify() is on its way
   /// and is awaited. False: given up.
   [[nodiscard]] Task<bool> wait_until(TimerWheel& timers, MonoTime deadline,
-                                      std::move_only_function<bool()> take_off);
+                                      std::move_only_function<bool()> leave_list);
 
  private:
   enum class State : int { kIdle, kWaiting, kNotified };

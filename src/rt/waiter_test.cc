@@ -30,8 +30,8 @@ class Event {
     const Executor executor = co_await asio::this_coro::executor;
     Waiter waiter(executor);
     if (!enqueue(waiter)) co_return true;
-    std::move_only_function<bool()> take_off = [this, &waiter] { return remove(waiter); };
-    co_return co_await waiter.wait_until(timers, deadline, std::move(take_off));
+    std::move_only_function<bool()> leave_list = [this, &waiter] { return remove(waiter); };
+    co_return co_await waiter.wait_until(timers, deadline, std::move(leave_list));
   }
 
  private:

@@ -15,10 +15,10 @@ Task<void> Wakeup::wait_until(MonoTime deadline) {
   if (std::exchange(pending_, false)) co_return;
   Waiter waiter(worker_.executor());
   waiter_ = &waiter;
-  std::move_only_function<bool()> take_off = [this] {
+  std::move_only_function<bool()> leave_list = [this] {
     return std::exchange(waiter_, nullptr) != nullptr;
   };
-  (void)co_await waiter.wait_until(worker_.timers(), deadline, std::move(take_off));
+  (void)co_await waiter.wait_until(worker_.timers(), deadline, std::move(leave_list));
 }
 
 Task<bool> sleep(Worker& worker, std::chrono::nanoseconds delay, std::stop_token stop) {

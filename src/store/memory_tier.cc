@@ -86,8 +86,9 @@ rt::Task<Result<MemoryTier::Admission>> MemoryTier::admit(rt::Worker& worker, ui
   }
   give_back(0);  // what was given back before this one stood in the queue
   const MonoTime deadline = clock_.mono() + config_.admission_timeout;
-  std::move_only_function<bool()> take_off = [this, &waiting] { return withdraw(waiting); };
-  const bool admitted = co_await waiting.wait_until(worker.timers(), deadline, std::move(take_off));
+  std::move_only_function<bool()> leave_list = [this, &waiting] { return withdraw(waiting); };
+  const bool admitted =
+      co_await waiting.wait_until(worker.timers(), deadline, std::move(leave_list));
   if (admitted) co_return Admission(*this, waiting.needed);
   stats_.refused.fetch_add(1, std::memory_order_relaxed);
   co_return fail(ErrorKind::kOverloaded, "the cache's memory is taken; try again soon");
@@ -165,7 +166,7 @@ bool MemoryTier::try_allocate(Evictable& page, uint64_t bytes, LiveReaders live_
   return allocated;
 }
 
-bool MemoryTier::may_leave(Evictable& page, MonoTime now, LiveReaders live_readers) const {
+bool MemoryTier::try_claim(Evictable& page, MonoTime now, LiveReaders live_readers) const {
   if (live_readers == LiveReaders::kSpare && page.has_live_reader(now, config_.reader_patience))
     return false;
   return page.try_take();
@@ -181,7 +182,7 @@ void MemoryTier::take_memory(Evictable& page, Evicted& evicted) {
 bool MemoryTier::evict_one(LiveReaders live_readers, Evicted& evicted) {
   const MonoTime now = clock_.mono();
   Evictable* page =
-      policy_->victim([&](Evictable& entry) { return may_leave(entry, now, live_readers); });
+      policy_->victim([&](Evictable& entry) { return try_claim(entry, now, live_readers); });
   if (page == nullptr) return false;
   take_memory(*page, evicted);
   return true;
@@ -197,7 +198,7 @@ bool MemoryTier::empty_a_slab(LiveReaders live_readers, Evicted& evicted) {
     bool evicted_any = false;
     for (void* owner : owners) {
       auto& page = *static_cast<Evictable*>(owner);
-      if (!policy_->contains(page) || !may_leave(page, now, live_readers)) continue;
+      if (!policy_->contains(page) || !try_claim(page, now, live_readers)) continue;
       policy_->remove(page);
       take_memory(page, evicted);
       evicted_any = true;

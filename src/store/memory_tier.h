@@ -124,7 +124,7 @@ class MemoryTier {
   [[nodiscard]] bool empty_a_slab(LiveReaders live_readers, Evicted& evicted) REQUIRES(mutex_);
   void take_memory(Evictable& page, Evicted& evicted) REQUIRES(mutex_);
   void insert(Evictable& page) REQUIRES(mutex_);
-  [[nodiscard]] bool may_leave(Evictable& page, MonoTime now, LiveReaders live_readers) const;
+  [[nodiscard]] bool try_claim(Evictable& page, MonoTime now, LiveReaders live_readers) const;
 
   const MemoryTierConfig config_;
   const Clock& clock_;

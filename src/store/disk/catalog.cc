@@ -83,7 +83,7 @@ void Catalog::unindex(DiskEntry& entry) {
   entries_bytes_ -= entry.memory_bytes();
 }
 
-void Catalog::end(DiskEntry& entry) {
+void Catalog::destroy(DiskEntry& entry) {
   for (const DiskExtent& extent : entry.extents()) {
     space_.disown(extent, &entry);
     space_.release(extent);
@@ -91,9 +91,9 @@ void Catalog::end(DiskEntry& entry) {
   DiskEntry::Free()(&entry);
 }
 
-void Catalog::let_go(DiskEntry& entry) {
+void Catalog::release(DiskEntry& entry) {
   CHECK(entry.holders > 0);
-  if (--entry.holders == 0 && !entry.listed) end(entry);
+  if (--entry.holders == 0 && !entry.listed) destroy(entry);
 }
 
 void Catalog::remove(DiskEntry& entry) {
@@ -101,7 +101,7 @@ void Catalog::remove(DiskEntry& entry) {
   if (policy_.contains(entry)) policy_.remove(entry);
   journal_.removed(entry);
   unindex(entry);
-  if (entry.holders == 0) end(entry);
+  if (entry.holders == 0) destroy(entry);
 }
 
 void Catalog::remove_versions(const ObjectId& object, const ObjectInfo* keep) {
@@ -181,7 +181,7 @@ void Catalog::list(DiskEntry& entry, std::string record) {
   policy_.insert(entry);
 }
 
-void Catalog::expect(size_t pages) {
+void Catalog::reserve(size_t pages) {
   pages_.reserve(pages);
   objects_.reserve(pages);
   restored_.reserve(pages);

@@ -63,13 +63,13 @@ class Catalog {
   void remove_versions(const ObjectId& object, const ObjectInfo* keep);
 
   void hold(DiskEntry& entry) { ++entry.holders; }
-  void let_go(DiskEntry& entry);
+  void release(DiskEntry& entry);
 
   [[nodiscard]] DiskSourcePtr source_of(const ObjectId& object, const ObjectInfo& info,
                                         std::string_view bucket) const;
 
   /// About so many pages will be restored.
-  void expect(size_t pages);
+  void reserve(size_t pages);
   // While opening a store, in the journal's order; finish_restoring must follow.
   void restore(DiskEntry::Owned restored);
   void restore(const RemovalRecord& record);
@@ -126,7 +126,7 @@ class Catalog {
   [[nodiscard]] bool empty_a_chunk();
   void index(DiskEntry& entry);
   void unindex(DiskEntry& entry);
-  void end(DiskEntry& entry);
+  void destroy(DiskEntry& entry);
 
   const CatalogLimits limits_;
   Journal& journal_;

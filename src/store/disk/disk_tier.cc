@@ -152,12 +152,12 @@ void DiskTier::recover() {
 }
 
 DiskPageRef::~DiskPageRef() {
-  if (tier_ != nullptr) tier_->let_go(*entry_);
+  if (tier_ != nullptr) tier_->release(*entry_);
 }
 
-void DiskTier::let_go(DiskEntry& entry) {
+void DiskTier::release(DiskEntry& entry) {
   const MutexLock lock(mutex_);
-  catalog_.let_go(entry);
+  catalog_.release(entry);
 }
 
 std::optional<DiskPageRef> DiskTier::find(rt::Worker& worker, std::string_view kind,

@@ -170,7 +170,7 @@ class DiskTier {
   DiskTier(BlockDevice& device, DiskTierConfig config, Superblock superblock, const Clock& clock);
 
   // disk_tier.cc
-  void let_go(DiskEntry& entry) EXCLUDES(mutex_);
+  void release(DiskEntry& entry) EXCLUDES(mutex_);
   void forget(DiskEntry& entry) EXCLUDES(mutex_);
   void supersede(const ObjectId& object, const ObjectInfo* keep) REQUIRES(mutex_);
   void supersede_writes(const ObjectId& object, const ObjectInfo* keep) REQUIRES(mutex_);
@@ -187,8 +187,8 @@ class DiskTier {
   // disk_tier_io.cc
   [[nodiscard]] rt::Task<IoStatus> transfer(rt::Worker& worker, std::shared_ptr<Transfer> transfer,
                                             std::chrono::milliseconds limit);
-  [[nodiscard]] rt::Task<void> move(rt::Worker& worker, std::shared_ptr<Transfer> transfer,
-                                    size_t run);
+  [[nodiscard]] rt::Task<void> transfer_run(rt::Worker& worker, std::shared_ptr<Transfer> transfer,
+                                            size_t run);
   [[nodiscard]] size_t verify(const DiskEntry& entry, ByteRange range,
                               std::span<const iovec> parts) const;
   /// The write is not needed, for the page is there or on its way.

@@ -37,7 +37,7 @@ struct DiskTier::Transfer {
     const MutexLock lock(tier.mutex_);
     tier.catalog_.hold(entry);
   }
-  ~Transfer() { tier.let_go(entry); }
+  ~Transfer() { tier.release(entry); }
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
@@ -105,7 +105,8 @@ void DiskTier::supersede_writes(const ObjectId& object, const ObjectInfo* keep) 
   }
 }
 
-rt::Task<void> DiskTier::move(rt::Worker& worker, std::shared_ptr<Transfer> transfer, size_t run) {
+rt::Task<void> DiskTier::transfer_run(rt::Worker& worker, std::shared_ptr<Transfer> transfer,
+                                      size_t run) {
   const Transfer::Run& part = transfer->runs[run];
   IoStatus status;
   if (transfer->turn != nullptr) {
@@ -120,18 +121,19 @@ rt::Task<void> DiskTier::move(rt::Worker& worker, std::shared_ptr<Transfer> tran
 rt::Task<IoStatus> DiskTier::transfer(rt::Worker& worker, std::shared_ptr<Transfer> transfer,
                                       std::chrono::milliseconds limit) {
   for (size_t run = 0; run < transfer->runs.size(); ++run) {
-    worker.tasks().spawn(move(worker, transfer, run));
+    worker.tasks().spawn(transfer_run(worker, transfer, run));
   }
   if (transfer->left > 0) {
     rt::Waiter waiter(worker.executor());
     transfer->waiter = &waiter;
-    std::move_only_function<bool()> take_off = [transfer] {
+    std::move_only_function<bool()> leave_list = [transfer] {
       if (transfer->left == 0) return false;
       transfer->waiter = nullptr;
       return true;
     };
     const MonoTime deadline = clock_.mono() + limit;
-    const bool in_time = co_await waiter.wait_until(worker.timers(), deadline, std::move(take_off));
+    const bool in_time =
+        co_await waiter.wait_until(worker.timers(), deadline, std::move(leave_list));
     if (!in_time) co_return IoStatus{ETIMEDOUT};
   }
   co_return IoStatus{transfer->error};
@@ -335,7 +337,7 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
     writing.placed = false;
     stale = writing.stale;
     if (status.ok() && !stale) catalog_.list(*entry, std::move(encoded));
-    catalog_.let_go(*entry);
+    catalog_.release(*entry);
   }
   start_journal(worker, JournalDelay::kGather);  // for what was evicted, too
   if (!status.ok()) {

@@ -39,12 +39,12 @@ rt::Task<void> DiskTier::gather(rt::Worker& worker, std::chrono::milliseconds ti
     const MutexLock lock(mutex_);
     gathering_ = &waiter;
   }
-  std::move_only_function<bool()> take_off = [this] {
+  std::move_only_function<bool()> leave_list = [this] {
     const MutexLock lock(mutex_);
     return std::exchange(gathering_, nullptr) != nullptr;
   };
   const MonoTime deadline = clock_.mono() + time;
-  (void)co_await waiter.wait_until(worker.timers(), deadline, std::move(take_off));
+  (void)co_await waiter.wait_until(worker.timers(), deadline, std::move(leave_list));
 }
 
 /// What fails is tried again after a while, or when the disk is back.

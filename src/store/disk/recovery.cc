@@ -174,7 +174,7 @@ ReplayReport replay_journal(
 
 ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, Catalog& catalog) {
   const uint64_t journal_bytes = superblock.segments.size() * superblock.segment_units * kUnitBytes;
-  catalog.expect(std::min<size_t>(journal_bytes / kRecordBytes, kExpectedMax));
+  catalog.reserve(std::min<size_t>(journal_bytes / kRecordBytes, kExpectedMax));
   // Reading and unpacking go on while what was unpacked before is put in its place.
   RestoredQueue queue;
   ReplayReport report;

@@ -127,8 +127,8 @@ UringDevice::Ring* UringDevice::ring_of(rt::Worker& worker) {
   return ring->usable() ? ring.get() : nullptr;
 }
 
-rt::Task<IoStatus> UringDevice::move(rt::Worker& worker, Direction direction, uint64_t offset,
-                                     std::span<const iovec> parts) {
+rt::Task<IoStatus> UringDevice::transfer(rt::Worker& worker, Direction direction, uint64_t offset,
+                                         std::span<const iovec> parts) {
   std::vector<iovec> left(parts.begin(), parts.end());
   Ring* ring = ring_of(worker);
   while (ring != nullptr && !left.empty()) {
@@ -146,12 +146,12 @@ rt::Task<IoStatus> UringDevice::move(rt::Worker& worker, Direction direction, ui
 
 rt::Task<IoStatus> UringDevice::read(rt::Worker& worker, uint64_t offset,
                                      std::span<const iovec> into) {
-  return move(worker, Direction::kRead, offset, into);
+  return transfer(worker, Direction::kRead, offset, into);
 }
 
 rt::Task<IoStatus> UringDevice::write(rt::Worker& worker, uint64_t offset,
                                       std::span<const iovec> from) {
-  return move(worker, Direction::kWrite, offset, from);
+  return transfer(worker, Direction::kWrite, offset, from);
 }
 
 std::unique_ptr<BlockDevice> make_device(std::unique_ptr<DiskFile> file, DiskIo io,

@@ -29,8 +29,8 @@ class UringDevice final : public FileDevice {
   enum class Direction : uint8_t { kRead, kWrite };
 
   [[nodiscard]] Ring* ring_of(rt::Worker& worker);
-  [[nodiscard]] rt::Task<IoStatus> move(rt::Worker& worker, Direction direction, uint64_t offset,
-                                        std::span<const iovec> parts);
+  [[nodiscard]] rt::Task<IoStatus> transfer(rt::Worker& worker, Direction direction,
+                                            uint64_t offset, std::span<const iovec> parts);
 
   std::vector<std::unique_ptr<Ring>> rings_;  // by worker; each touched by its worker only
 };
