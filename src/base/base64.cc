@@ -15,7 +15,7 @@ bool is_digit(char c) {
 }  // namespace
 
 std::string base64_encode(std::span<const std::byte> bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');  // one for OpenSSL's NUL
+  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');  // + 1: OpenSSL appends a NUL
   const int size = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
                                      reinterpret_cast<const unsigned char*>(bytes.data()),
                                      static_cast<int>(bytes.size()));

@@ -10,7 +10,7 @@ namespace cachey {
 
 [[nodiscard]] std::string base64_encode(std::span<const std::byte> bytes);
 
-/// Nothing where the text is no base64 (RFC 4648, padded, nothing around it).
+/// Null if the text is not base64 (RFC 4648, with padding, without spaces or line ends).
 [[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
 
 }  // namespace cachey

@@ -4,8 +4,8 @@
 
 namespace cachey {
 
-/// Bytes [begin, end) of an object or a page. Half-open; the wire's inclusive `first-last` is
-/// converted where it is parsed and where it is written, nowhere else.
+/// Bytes [begin, end) of an object or a page: half-open. Only parsers and writers of HTTP fields
+/// convert to and from the wire's inclusive `first-last`.
 struct ByteRange {
   uint64_t begin = 0;
   uint64_t end = 0;

@@ -6,8 +6,8 @@ namespace cachey {
 
 inline constexpr size_t kCacheLineBytes = 64;
 
-/// Has the CPU fetch `bytes` bytes at `from` into its caches, and does not wait for them. Any
-/// address will do; of null nothing is fetched.
+/// Makes the CPU load `bytes` bytes at `from` into its caches, without waiting for them. Any
+/// address is allowed. Null: does nothing.
 inline void prefetch(const void* from, size_t bytes) {
   if (from == nullptr) return;
   const char* const first = static_cast<const char*>(from);

@@ -1,8 +1,8 @@
 #pragma once
 
-/// CHECK: an invariant of our own code; a violation ends the process, in release builds too (a
-/// crash is better than a wrong byte). Never for what a client, an origin or a disk may send.
-/// DCHECK: the same where the check itself is too dear for release builds.
+/// CHECK: an invariant of our own code. A violation ends the process, in release builds too: a
+/// crash is better than a wrong byte. Never for input from a client, an origin or a disk.
+/// DCHECK: the same for checks that are too slow for release builds, which leave them out.
 
 namespace cachey {
 [[noreturn]] void check_failed(const char* condition, const char* file, int line);

@@ -7,12 +7,12 @@ namespace cachey {
 
 using MonoTime = std::chrono::steady_clock::time_point;
 
-/// Where time comes from. Injected, so that tests can say what time it is. Thread-safe.
+/// The source of time. Injected, so that tests can set the time. Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;
   [[nodiscard]] virtual MonoTime mono() const = 0;         ///< for durations and deadlines
-  [[nodiscard]] virtual int64_t unix_seconds() const = 0;  ///< for people and protocols
+  [[nodiscard]] virtual int64_t unix_seconds() const = 0;  ///< for log lines and protocols
   /// As unix_seconds(), with the fraction of the second if the clock has one.
   [[nodiscard]] virtual std::chrono::system_clock::time_point wall() const {
     return std::chrono::system_clock::from_time_t(unix_seconds());
@@ -26,7 +26,7 @@ class SystemClock final : public Clock {
   [[nodiscard]] std::chrono::system_clock::time_point wall() const override;
 };
 
-/// A clock that moves only when told to. Single thread.
+/// A clock for tests: moves only by advance() and set_unix_seconds(). Single thread.
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(MonoTime start = MonoTime()) : mono_(start) {}

@@ -93,7 +93,7 @@ bool is_utf8(std::string_view text) {
 
 bool has_control(std::string_view text) {
   bool suspicious = false;
-  for (const char c : text) {  // no branches: clang makes vectors of it
+  for (const char c : text) {  // no branches, so that clang vectorizes the loop
     const auto byte = static_cast<unsigned char>(c);
     suspicious |= (byte < 0x20) | (byte == 0x7f) | (byte == 0xC2);
   }

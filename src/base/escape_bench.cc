@@ -2,7 +2,8 @@
 
 #include "base/escape.h"
 
-// What does each byte of an object's key cost, on its way in (decoded, checked) and out (encoded)?
+// The cost of each byte of an object's key: decoded and checked from a client, encoded for an
+// origin.
 
 namespace cachey {
 namespace {

@@ -6,7 +6,7 @@
 
 namespace cachey {
 
-/// Owns an open file descriptor, or none (-1); closes it when it ends.
+/// Owns an open file descriptor, or none (-1). The destructor closes the descriptor.
 class FileDescriptor {
  public:
   FileDescriptor() = default;

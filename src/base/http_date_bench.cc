@@ -2,7 +2,7 @@
 
 #include "base/http_date.h"
 
-// What does Last-Modified cost: written for each answer, read for each miss?
+// The cost of Last-Modified: written for each answer, read for each miss.
 
 namespace cachey {
 namespace {

@@ -27,7 +27,7 @@ int open_to_append(const std::string& path) {
   return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, kFileMode);
 }
 
-/// True where all of it was written.
+/// True if all bytes were written.
 bool write_all(int descriptor, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
@@ -40,7 +40,7 @@ bool write_all(int descriptor, std::string_view bytes) {
 
 }  // namespace
 
-/// What the sink and its writer share; whoever is last deletes it.
+/// Shared by the sink and its writer thread: the last of the two deletes the state.
 struct LineSink::State {
   struct alignas(kCacheLineBytes) Queue {
     Mutex mutex;
@@ -62,14 +62,14 @@ struct LineSink::State {
   void go_on_in_next_file();
 
   const LineSinkConfig config;
-  const std::string path;  // empty: the descriptor is not ours
+  const std::string path;  // empty: the descriptor is the caller's
   std::vector<Queue> queues;
   std::atomic<uint64_t> dropped{0};
-  std::atomic<bool> awake{false};             // the writer will look again
-  std::atomic<int> next_descriptor{kNoFile};  // opened anew, for the writer to take
-  int descriptor;                             // the writer's, once it runs
+  std::atomic<bool> awake{false};             // the writer will read the queues again
+  std::atomic<int> next_descriptor{kNoFile};  // set by reopen(), taken by the writer
+  int descriptor;                             // used by the writer thread only, once it runs
 
-  std::mutex mutex;  // of what follows
+  std::mutex mutex;  // guards the members below
   std::condition_variable changed;
   uint64_t rounds_wanted = 0;
   uint64_t rounds_done = 0;
@@ -96,7 +96,7 @@ void LineSink::State::run() {
     }
     const uint64_t round = rounds_wanted;
     lock.unlock();
-    awake.store(false);  // before looking: a line that comes later wakes the writer again
+    awake.store(false);  // before reading the queues: a later line wakes the writer again
     go_on_in_next_file();
     write_queues();
     lock.lock();
@@ -114,7 +114,7 @@ void LineSink::State::write_queues() {
     lines.clear();
     {
       const MutexLock queue_lock(queue.mutex);
-      lines.swap(queue.lines);  // the queue goes on with the memory of the one before
+      lines.swap(queue.lines);  // the queue reuses the memory of the lines written before
     }
     if (lines.empty() || write_all(descriptor, lines)) continue;
     dropped.fetch_add(static_cast<uint64_t>(std::ranges::count(lines, '\n')));
@@ -129,7 +129,7 @@ void LineSink::State::go_on_in_next_file() {
 LineSink::LineSink(std::shared_ptr<State> state) : state_(std::move(state)) {
   std::thread([shared = state_] {
     shared->run();
-  }).detach();  // it may be stuck in a write for ever
+  }).detach();  // not joined: the thread may be stuck in a write for ever
 }
 
 LineSink::LineSink(int descriptor, const LineSinkConfig& config)

@@ -13,50 +13,50 @@
 namespace cachey {
 
 struct LineSinkConfig {
-  /// Lines that wait to be written, a queue; what does not fit is dropped and counted.
+  /// Limit of each queue of unwritten lines. A line that does not fit is dropped and counted.
   size_t queue_bytes_max = size_t{256} << 10;
-  /// 1: lines keep their order. More: threads do not meet, and lines of different ones may change
-  /// places. At most kShards.
+  /// 1: lines keep their order. More: threads seldom contend, but lines of different threads may
+  /// change places. At most kShards.
   size_t queues = 1;
-  /// How long the writer waits for more after a first line, so that not every line wakes it.
+  /// How long the writer waits after a first line for more, so that not each line wakes the writer.
   std::chrono::milliseconds gather{0};
 };
 
-/// Writes lines to a file descriptor from a thread of its own, so that a disk or a reader that
-/// blocks never blocks who has something to say. Any thread. Destroying it writes what waits, for
-/// kFlushTime at most; a writer that is stuck then is left behind.
+/// Writes lines to a file descriptor on a thread of its own, so that a slow disk or reader never
+/// blocks the callers. Any thread. The destructor writes the queued lines, for at most kFlushTime;
+/// a writer thread that is still stuck then is left running.
 class LineSink {
  public:
   static constexpr std::chrono::milliseconds kFlushTime{1'000};
 
-  /// Writes to `descriptor`, which is not closed.
+  /// Writes to `descriptor` and never closes the descriptor.
   LineSink(int descriptor, const LineSinkConfig& config);
-  /// Appends to the file at `path`, made where there is none; reopen() opens it anew. kBadRequest
-  /// where it cannot be opened.
+  /// Appends to the file at `path` and creates the file if there is none. kBadRequest: the file
+  /// cannot be opened.
   [[nodiscard]] static Result<std::unique_ptr<LineSink>> open(const std::string& path,
                                                               const LineSinkConfig& config);
   ~LineSink();
   LineSink(const LineSink&) = delete;
   LineSink& operator=(const LineSink&) = delete;
 
-  /// Takes a line, without its end. Never waits.
+  /// Queues a line, given without a newline. Never waits.
   void write(std::string_view line);
 
-  /// The file has been moved away: opens the path again, and the next lines go there. Where that
-  /// fails the old file goes on. For a descriptor: nothing.
+  /// For log rotation: opens the path again, and the next lines go to the new file. If that fails,
+  /// the lines go on to the old file. Does nothing for a sink of a descriptor.
   [[nodiscard]] Result<void> reopen();
 
-  /// Waits until all that was taken is written. False: not within `limit`.
+  /// Waits until all queued lines are written. False: that took longer than `limit`.
   bool flush(std::chrono::milliseconds limit = kFlushTime);
 
-  /// Lines that did not fit, or that could not be written.
+  /// Lines that did not fit the queue or could not be written.
   [[nodiscard]] uint64_t dropped() const;
 
  private:
   struct State;
   explicit LineSink(std::shared_ptr<State> state);
 
-  const std::shared_ptr<State> state_;  // with the writer's thread
+  const std::shared_ptr<State> state_;  // shared with the writer's thread
 };
 
 }  // namespace cachey

@@ -82,7 +82,8 @@ TEST_F(LineSinkTest, AReaderThatBlocksDoesNotBlockTheWriterAndLosesLinesCounted)
     LineSinkConfig config;
     config.queue_bytes_max = 100'000;
     LineSink sink(ends[1], config);
-    for (int i = 0; i < 10'000; ++i) sink.write(line);  // 10 MB: more than pipe and queue hold
+    for (int i = 0; i < 10'000; ++i)
+      sink.write(line);  // 10 MB: more than the pipe and the queue hold
     EXPECT_FALSE(sink.flush(1ms));
     EXPECT_GT(sink.dropped(), 9'000u);
     EXPECT_LT(sink.dropped(), 10'000u);

@@ -15,9 +15,9 @@ namespace {
 constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warning", "error"};
 constexpr size_t kQueueBytesMax = size_t{1} << 20;
 constexpr std::chrono::seconds kFloodWindow{1};  // of kLinesPerSecondMax
-constexpr size_t kEventsMax = 1000;              // far more than there are in the program
+constexpr size_t kEventsMax = 1000;              // far more than the program has
 
-/// How often an event has been told in its current second.
+/// The lines of one event in its current window.
 struct Flood {
   MonoTime began;
   uint32_t lines = 0;
@@ -31,16 +31,17 @@ struct Output {
   std::atomic<LogFormat> format{LogFormat::kText};
   std::atomic<uint64_t> suppressed{0};
   Mutex mutex;
-  std::map<std::string_view, Flood> floods GUARDED_BY(mutex);  // by event, a literal
+  std::map<std::string_view, Flood> floods GUARDED_BY(mutex);  // by event: views of literals
 };
 
-/// Never destroyed: lines may be written while the process ends.
+/// Never destroyed, because lines may be written while the process ends.
 Output& output() {
   static auto* const the_output = new Output;
   return *the_output;
 }
 
-/// How many lines of this event were left out before this one; nothing: leave this one out too.
+/// The number of lines of this event that were left out before this line. Null: leave this line
+/// out too.
 std::optional<uint64_t> admit(std::string_view event) {
   Output& out = output();
   const MonoTime now = out.clock.load()->mono();
@@ -65,7 +66,7 @@ std::optional<uint64_t> admit(std::string_view event) {
 void start(Level level, LogFormat format) {
   LineSinkConfig config;
   config.queue_bytes_max = kQueueBytesMax;
-  start(level, format, new LineSink(STDERR_FILENO, config));  // lives on, as Output
+  start(level, format, new LineSink(STDERR_FILENO, config));  // never deleted, like Output
 }
 
 void start(Level level, LogFormat format, LineSink* sink, const Clock* clock) {

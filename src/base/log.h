@@ -10,28 +10,29 @@
 #include "base/line_sink.h"
 #include "base/log_line.h"
 
-/// What the process tells of itself: `time level event key=value ...` on standard error, or as
-/// JSON. Errors are for what somebody must act on; a client's or an origin's misbehaviour is a
-/// warning at most. Never pass a secret. Any thread; never waits for whoever reads.
+/// The process's log: lines of `time level event key=value ...`, or JSON, on standard error. An
+/// error needs an operator's action; a client's or an origin's misbehaviour is at most a warning.
+/// Never pass a secret. Any thread. Never waits for the reader of standard error.
 namespace cachey::log {
 
 enum class Level : uint8_t { kDebug, kInfo, kWarn, kError, kOff };
 
-/// Lines of one event a second; more are counted and left out, the event's next line says how many.
+/// Lines per event and second. More are left out and counted; the event's next line has the count.
 /// Debug lines are not limited.
 inline constexpr uint32_t kLinesPerSecondMax = 10;
 
-/// Sends lines of `level` and above to standard error. Until then there are none.
+/// Sends lines of `level` and above to standard error. Before the first call all lines are dropped.
 void start(Level level, LogFormat format = LogFormat::kText);
 
 /// For tests: sends the lines to `sink`, and limits floods by `clock` (null: the system's). Both
 /// outlive the logging. A null `sink` ends the logging.
 void start(Level level, LogFormat format, LineSink* sink, const Clock* clock = nullptr);
 
-/// Waits, a second at most, until all lines are written. Before the process ends by itself.
+/// Waits until all lines are written, for at most LineSink::kFlushTime. To be called before the
+/// process ends itself.
 void flush();
 
-[[nodiscard]] uint64_t dropped();     ///< lines that found no room, because nobody reads
+[[nodiscard]] uint64_t dropped();     ///< lines that did not fit the queue
 [[nodiscard]] uint64_t suppressed();  ///< lines past kLinesPerSecondMax
 
 namespace detail {
@@ -43,7 +44,7 @@ void write(Level level, std::string_view event, std::initializer_list<LogField> 
   return level >= detail::threshold.load(std::memory_order_relaxed);
 }
 
-/// `event`: fixed words; what changes belongs in the fields.
+/// `event`: a literal of fixed words; the map of floods keeps a view of it. Values go into fields.
 inline void debug(std::string_view event, std::initializer_list<LogField> fields = {}) {
   if (enabled(Level::kDebug)) detail::write(Level::kDebug, event, fields);
 }

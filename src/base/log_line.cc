@@ -15,15 +15,15 @@ constexpr size_t kUsualBytes = 512;  // most lines need no second allocation
 constexpr std::string_view kTruncatedText = " truncated=true";
 constexpr std::string_view kTruncatedJson = ",\"truncated\":true}";
 
-/// Needs no quotation marks to be told from what stands beside it.
+/// True if the value needs no quotation marks.
 bool is_bare(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return c > 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '=';
   });
 }
 
-/// Appends `text` with what is no printable ASCII as `\xff`, and quotation marks and backslashes
-/// behind a backslash. Ends where `bytes_max` bytes are written; false then.
+/// Appends `text`: other bytes than printable ASCII become `\xff`, quotation marks and backslashes
+/// get a backslash. False: the text was cut at `bytes_max` bytes.
 bool append_escaped(std::string_view text, size_t bytes_max, std::string& out) {
   constexpr size_t kEscapeBytes = 4;
   const size_t end = out.size() + bytes_max;
@@ -41,8 +41,8 @@ bool append_escaped(std::string_view text, size_t bytes_max, std::string& out) {
   return true;
 }
 
-/// Appends the inside of a JSON string. `text` is UTF-8 without control characters. Ends as above,
-/// between characters.
+/// Appends the inside of a JSON string. `text`: UTF-8 without control characters. False: the text
+/// was cut, between two characters, at `bytes_max` bytes.
 bool append_json(std::string_view text, size_t bytes_max, std::string& out) {
   constexpr size_t kCharacterBytes = 4;
   const size_t end = out.size() + bytes_max;
@@ -105,7 +105,7 @@ void LogLine::append(std::string_view text, size_t bytes_max) {
     whole = append_escaped(text, bytes_max, text_);
   } else if (is_utf8(text) && !has_control(text)) {
     whole = append_json(text, bytes_max, text_);
-  } else {  // no text: its bytes, written out
+  } else {  // not a text: escape its bytes
     std::string escaped;
     whole = append_escaped(text, bytes_max / 2, escaped);
     whole = append_json(escaped, bytes_max, text_) && whole;

@@ -12,8 +12,8 @@ namespace cachey {
 
 enum class LogFormat : uint8_t { kText, kJson };
 
-/// One `key=value` of a line; JSON knows a number from a text. Refers to the text it is given,
-/// which need be neither safe nor short.
+/// One `key=value` of a line. Keeps a view of the text, which may be hostile or long. JSON writes
+/// numbers without quotation marks.
 struct LogField {
   using Value = std::variant<int64_t, uint64_t, double, bool, std::string_view>;
 
@@ -27,26 +27,27 @@ struct LogField {
   LogField(std::string_view k, const std::string& v) : key(k), value(std::string_view(v)) {}
   LogField(std::string_view k, const char* v) : key(k), value(std::string_view(v)) {}
 
-  std::string_view key;  ///< a word of ours
+  std::string_view key;  ///< a literal, needs no escaping
   Value value;
 };
 
-/// A log line as it grows: `word word key=value ...`, or one JSON object. Never longer than
-/// kBytesMax: a field that does not fit is left out, and the line says `truncated`. Whatever a
-/// value has in it, the line stays one line of UTF-8, and a JSON line stays JSON.
+/// Builds a log line: `word word key=value ...`, or one JSON object. At most kBytesMax long: a
+/// field that does not fit is left out and `truncated=true` is added. Whatever bytes the values
+/// have, the result is one line of UTF-8, and valid JSON in JSON format.
 class LogLine {
  public:
   static constexpr size_t kBytesMax = 4096;
-  static constexpr size_t kValueBytesMax = 512;  ///< of a text, escaped
+  static constexpr size_t kValueBytesMax = 512;  ///< of a text value, after escaping
 
   explicit LogLine(LogFormat format);
 
-  /// A member in JSON, the bare word in text: what every line begins with. A word is ours.
+  /// Adds a JSON member, or the bare word in text format. Each line begins with such words.
+  /// `word`: needs no escaping.
   void add_word(std::string_view key, std::string_view word);
-  /// An empty text is left out.
+  /// Adds nothing if the value is an empty text.
   void add(const LogField& field, size_t value_bytes_max = kValueBytesMax);
 
-  /// The whole line, without its end. Nothing can be added afterwards.
+  /// The whole line, without a newline. Nothing can be added afterwards.
   [[nodiscard]] std::string_view finish();
 
  private:
@@ -62,8 +63,8 @@ class LogLine {
 [[nodiscard]] std::string format_log_time(std::chrono::system_clock::time_point time);
 
 namespace log {
-/// Text from outside, safe to stand in an error text: in quotation marks, control characters and
-/// non-ASCII bytes escaped, cut at `bytes_max`.
+/// Makes text from outside safe for an error message: in quotation marks, with control characters
+/// and non-ASCII bytes escaped, and cut at `bytes_max` bytes of the text.
 [[nodiscard]] std::string quoted(std::string_view text, size_t bytes_max = 256);
 }  // namespace log
 

@@ -31,7 +31,7 @@ class Log : public ::testing::Test {
   std::string written() {
     EXPECT_TRUE(sink_->flush(60s));
     std::string text(65'536, '\0');
-    (void)::write(ends_[1], "\n", 1);  // so that the read returns
+    (void)::write(ends_[1], "\n", 1);  // so that read() returns
     text.resize(
         static_cast<size_t>(std::max<ssize_t>(0, ::read(ends_[0], text.data(), text.size()))));
     return text;

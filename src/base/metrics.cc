@@ -144,7 +144,7 @@ std::vector<prometheus::MetricFamily> Metrics::collect() {
       }
     }
   }
-  for (const auto& [place, read] : reads) {  // may lock what it reads: not under our mutex
+  for (const auto& [place, read] : reads) {  // unlocked: `read` may take locks
     prometheus::MetricFamily& family = collected[place.first];
     prometheus::ClientMetric& metric = family.metric[place.second];
     if (family.type == prometheus::MetricType::Counter) {

@@ -17,11 +17,11 @@
 
 namespace cachey {
 
-/// A count that only grows. A handle, to be copied: the count lives as long as its Metrics. Adding
-/// is one relaxed addition to the calling thread's part. Any thread.
+/// A count that only grows. A handle that may be copied: the count itself lives as long as its
+/// Metrics. add() is one relaxed addition to the calling thread's part. Any thread.
 class Counter {
  public:
-  Counter() = default;  ///< of nothing: to be assigned before it is used
+  Counter() = default;  ///< must be assigned before use
 
   void add(uint64_t by = 1) const { part(this_shard()).fetch_add(by, std::memory_order_relaxed); }
   [[nodiscard]] uint64_t total() const;
@@ -31,16 +31,16 @@ class Counter {
   friend class Metrics;
   friend class Histogram;
   using Cell = std::atomic<uint64_t>;
-  /// Cells of one block and part: a power of two of cache lines.
+  /// Cells of a block in one part: a whole number of cache lines.
   static constexpr size_t kCellsPerPart = 64;
 
   explicit Counter(Cell* cells) : cells_(cells) {}
   [[nodiscard]] Cell& part(size_t shard) const { return cells_[shard * kCellsPerPart]; }
 
-  Cell* cells_ = nullptr;  // of part 0; those of the others follow at equal distances
+  Cell* cells_ = nullptr;  // of part 0; part n begins n * kCellsPerPart cells later
 };
 
-/// How often whole numbers fall between bounds, and their sum. A handle, as Counter is.
+/// Counts whole numbers by buckets, and their sum. A handle, as Counter is. Any thread.
 class Histogram {
  public:
   Histogram() = default;
@@ -52,13 +52,13 @@ class Histogram {
   Histogram(Counter first, const std::vector<uint64_t>& bounds) : first_(first), bounds_(&bounds) {}
   [[nodiscard]] Counter cell(size_t index) const { return Counter(first_.cells_ + index); }
 
-  Counter first_;                                  // a cell a bound, one past them, the sum
+  Counter first_;                                  // cells: one per bound, +Inf, the sum
   const std::vector<uint64_t>* bounds_ = nullptr;  // the family's
 };
 
-/// The process's metrics: makes them, keeps them, writes them in the Prometheus text format 0.0.4.
-/// Handles are made once and kept by those who count; counting looks nothing up. Owned by main,
-/// outlives all handles. Any thread.
+/// Owns the process's metrics and writes them in the Prometheus text format 0.0.4. A user makes a
+/// handle once and keeps the handle, so that counting needs no look-up. Owned by main, outlives all
+/// handles. Any thread.
 class Metrics {
  public:
   using Labels = prometheus::Labels;
@@ -67,38 +67,39 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  /// The counter of that name and labels, made now where there is none.
+  /// The counter of that name and labels; created if there is none.
   [[nodiscard]] Counter counter(const std::string& name, const std::string& help,
                                 const Labels& labels = {});
-  /// The histogram of that name and labels, made now where there is none. `bounds`: upper bounds of
-  /// the buckets, ascending. Values are whole numbers of `unit`s: 1e-9 for nanoseconds in a
-  /// histogram of seconds. Bounds and unit are those that the name was first used with.
+  /// The histogram of that name and labels; created if there is none. `bounds`: upper bounds of the
+  /// buckets, ascending. `unit`: of the values, 1e-9 for nanoseconds in a histogram of seconds. The
+  /// first call for a name decides the bounds and the unit of all.
   [[nodiscard]] Histogram histogram(const std::string& name, const std::string& help,
                                     const std::vector<uint64_t>& bounds, double unit = 1,
                                     const Labels& labels = {});
   prometheus::Gauge& gauge(const std::string& name, const std::string& help,
                            const Labels& labels = {});
 
-  /// A gauge or counter that is read when it is asked for; `read` is called on any thread.
+  /// A gauge or counter; `read` returns its value at each collection, on the thread that calls
+  /// text() and without our locks.
   void read_gauge(const std::string& name, const std::string& help, std::function<double()> read,
                   const Labels& labels = {});
   void read_counter(const std::string& name, const std::string& help, std::function<double()> read,
                     const Labels& labels = {});
 
-  /// `update` runs before each collection, to set gauges that are read rather than counted.
+  /// Runs `update` before each collection, on the thread that calls text(), to set gauges.
   void before_collect(std::function<void()> update);
 
   [[nodiscard]] std::string text();
 
  private:
-  /// Memory of many counts: a row of cells a part.
+  /// Memory of many counts: one row of cells per part.
   struct alignas(kCacheLineBytes) Block {
     std::array<std::array<Counter::Cell, Counter::kCellsPerPart>, kShards> parts{};
   };
-  /// What has one name. Read counters have `reads`, the others cells.
+  /// All metrics of one name. `reads`: of read_gauge() and read_counter(); `cells`: of the rest.
   struct Family {
     std::string help;
-    std::vector<uint64_t> bounds;  // of a histogram
+    std::vector<uint64_t> bounds;  // histograms only
     double unit = 1;
     prometheus::MetricType type = prometheus::MetricType::Counter;
     std::map<Labels, Counter> cells;
@@ -111,12 +112,12 @@ class Metrics {
   [[nodiscard]] static prometheus::ClientMetric collect(const Family& family, Counter first);
   [[nodiscard]] std::vector<prometheus::MetricFamily> collect() EXCLUDES(mutex_);
 
-  prometheus::Registry gauges_;  // has its own synchronization
+  prometheus::Registry gauges_;  // thread-safe
   mutable Mutex mutex_;
   std::vector<std::function<void()>> updates_ GUARDED_BY(mutex_);
-  std::map<std::string, Family> families_ GUARDED_BY(mutex_);  // nothing ever leaves it
+  std::map<std::string, Family> families_ GUARDED_BY(mutex_);  // grows only: handles point into it
   std::vector<std::unique_ptr<Block>> blocks_ GUARDED_BY(mutex_);
-  size_t cells_used_ GUARDED_BY(mutex_) = Counter::kCellsPerPart;  // of the last block
+  size_t cells_used_ GUARDED_BY(mutex_) = Counter::kCellsPerPart;  // in the last block
 };
 
 }  // namespace cachey

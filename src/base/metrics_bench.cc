@@ -2,7 +2,7 @@
 
 #include "base/metrics.h"
 
-// What does counting cost a request, alone and beside another thread that counts the same?
+// The cost of a count, with and without another thread that counts the same.
 
 namespace cachey {
 namespace {
@@ -22,7 +22,7 @@ void counter_add(benchmark::State& state) {
 }
 BENCHMARK(counter_add)->Threads(1)->Threads(2);
 
-/// What the parts a thread save.
+/// For comparison: one atomic that all threads share.
 void one_atomic_for_all(benchmark::State& state) {
   static std::atomic<uint64_t> count{0};
   for (auto _ : state) count.fetch_add(1, std::memory_order_relaxed);

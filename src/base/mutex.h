@@ -8,9 +8,9 @@ namespace cachey {
 #define GUARDED_BY(mutex) __attribute__((guarded_by(mutex)))
 #define REQUIRES(mutex) __attribute__((requires_capability(mutex)))
 #define EXCLUDES(mutex) __attribute__((locks_excluded(mutex)))
-#define LOCK_FREE __attribute__((no_thread_safety_analysis))  // touches what is atomic only
+#define LOCK_FREE __attribute__((no_thread_safety_analysis))  // uses atomic members only
 
-/// std::mutex that clang's thread-safety analysis understands. Held for short sections only, never
+/// A std::mutex that clang's thread-safety analysis checks. Held for short sections only, never
 /// across a co_await.
 class __attribute__((capability("mutex"))) Mutex {
  public:
@@ -34,8 +34,8 @@ class __attribute__((scoped_lockable)) MutexLock {
   Mutex& mutex_;
 };
 
-/// std::shared_mutex that clang's thread-safety analysis understands: many readers or one writer.
-/// For what is read by every request and seldom changes.
+/// A std::shared_mutex that clang's thread-safety analysis checks: many readers or one writer. For
+/// data that each request reads and that seldom changes.
 class __attribute__((capability("shared_mutex"))) SharedMutex {
  private:
   friend class ReaderLock;

@@ -5,14 +5,14 @@
 
 namespace cachey {
 
-/// What the origin says of an object, as of one answer. Immutable once made; shared by the pages
-/// that were fetched from the same version.
+/// The version of an object, as one answer of the origin describes it. Immutable once made. Pages
+/// of the same version share it.
 struct ObjectInfo {
-  std::string etag;           ///< verbatim, quotes included; empty where the origin sent none
+  std::string etag;           ///< verbatim, quotes included; empty: the origin sent none
   uint64_t size = 0;          ///< bytes
-  int64_t last_modified = 0;  ///< Unix seconds; 0 = the origin did not say
+  int64_t last_modified = 0;  ///< Unix seconds; 0: the origin sent none
 
-  /// Same bytes, as far as can be told: by entity tag where both have one, else by size and time.
+  /// True if both sizes are equal, and the entity tags if both have one, else the times.
   [[nodiscard]] bool same_version(const ObjectInfo& other) const {
     if (size != other.size) return false;
     if (!etag.empty() && !other.etag.empty()) return etag == other.etag;

@@ -15,9 +15,9 @@
 
 namespace cachey {
 
-/// One set of handles (a T, made by `make`) a label value that clients choose, bounded: the first
-/// `values_max` values get their own, all later ones share that of `other`. A handle set lives as
-/// long as this object. Looking up takes no lock. Any thread.
+/// Metrics by a label with values that clients choose, a bucket's name for example. Each of the
+/// first `values_max` values gets a set of handles (a T from `make`); all later values share the
+/// set of `other`. A set lives as long as this object. Look-ups take no lock. Any thread.
 template <typename T>
 class PerLabel {
  public:
@@ -42,7 +42,7 @@ class PerLabel {
     return add(value, hash);
   }
 
-  /// All sets that there are, that of `other` too.
+  /// Visits all sets, that of `other` too.
   template <typename Visit>
   void for_each(Visit visit) const {
     visit(std::as_const(*other_->handles));
@@ -53,7 +53,7 @@ class PerLabel {
   }
 
  private:
-  static constexpr size_t kSlots = 4 * kValuesMax;  // a chain of full slots is short
+  static constexpr size_t kSlots = 4 * kValuesMax;  // sparse, so that probe chains are short
 
   struct Entry {
     Entry(std::string v, std::unique_ptr<T> h) : value(std::move(v)), handles(std::move(h)) {}
@@ -80,7 +80,7 @@ class PerLabel {
   const size_t values_max_;
   const std::function<std::unique_ptr<T>(const std::string&)> make_;
   const std::unique_ptr<Entry> other_;
-  std::array<std::atomic<const Entry*>, kSlots> slots_{};  // open addressing; filled, never emptied
+  std::array<std::atomic<const Entry*>, kSlots> slots_{};  // open addressing; never cleared
   std::atomic<bool> full_{false};
   Mutex mutex_;
   std::vector<std::unique_ptr<Entry>> entries_ GUARDED_BY(mutex_);

@@ -4,8 +4,8 @@
 
 namespace cachey {
 
-/// Where chance comes from: jitter, spreading. Injected, so that tests can fix it. Thread-safe.
-/// Not for secrets.
+/// The source of randomness, for jitter and spreading. Injected, so that tests can fix the numbers.
+/// Thread-safe. Not for secrets.
 class Random {
  public:
   virtual ~Random() = default;
@@ -15,14 +15,14 @@ class Random {
   [[nodiscard]] virtual uint64_t bits() = 0;
 };
 
-/// Seeded by the operating system, one generator a thread.
+/// One generator per thread, seeded by the operating system.
 class SystemRandom final : public Random {
  public:
   [[nodiscard]] double unit() override;
   [[nodiscard]] uint64_t bits() override;
 };
 
-/// Always the same answer.
+/// For tests: always the same number.
 class FixedRandom final : public Random {
  public:
   explicit FixedRandom(double unit) : unit_(unit) {}

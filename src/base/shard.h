@@ -9,11 +9,11 @@
 
 namespace cachey {
 
-/// Counts that many threads add to are kept in so many parts, each on cache lines of its own; a
-/// thread adds to one part, whoever reads sums them. Threads beyond this number share parts.
+/// The parts of a count that many threads add to. Each part is on cache lines of its own; a thread
+/// adds to its own part, and a reader sums all parts. More threads than parts share parts.
 inline constexpr size_t kShards = 16;
 
-/// The calling thread's part: 0 to kShards - 1, in the order in which threads first ask.
+/// The calling thread's part, 0 to kShards - 1. Threads get parts in the order of their first call.
 [[nodiscard]] inline size_t this_shard() {
   constexpr size_t kUnknown = kShards;
   static constinit std::atomic<size_t> threads{0};
@@ -22,7 +22,7 @@ inline constexpr size_t kShards = 16;
   return shard;
 }
 
-/// One count in parts. Any thread.
+/// A count in kShards parts. Any thread.
 class ShardedCount {
  public:
   void add(uint64_t by = 1) { parts_[this_shard()].count.fetch_add(by, std::memory_order_relaxed); }

@@ -9,7 +9,7 @@ namespace cachey {
 
 /// `512MiB`, `2GB`, `1.5 GiB`, `4096`, `10k`: a decimal number and an optional unit, upper or lower
 /// case. KiB, MiB, GiB, TiB are powers of 1024; kB, MB, GB, TB (and k, m, g, t) of 1000.
-/// Nothing where it is no such text, is negative, or does not fit 63 bits.
+/// Null if the text has another form or the number does not fit 63 bits.
 [[nodiscard]] std::optional<uint64_t> parse_size(std::string_view text);
 
 /// The shortest exact form: `4GiB`, `1536MiB`, `1000`.

@@ -8,8 +8,8 @@
 
 namespace cachey {
 
-/// Bytes per second over the last whole seconds, of a counter of bytes. add() from any thread, one
-/// addition; sample() once a second from one place; rate() from any thread.
+/// The mean rate of a counter of bytes over the last whole seconds. add() and rate(): any thread;
+/// add() is one addition. sample(): once a second, from one place.
 class Throughput {
  public:
   static constexpr size_t kSecondsMax = 60;
@@ -19,17 +19,18 @@ class Throughput {
   void add(uint64_t bytes) { bytes_.add(bytes); }
   [[nodiscard]] uint64_t total() const { return bytes_.total(); }
 
-  /// A second has passed.
+  /// To be called once a second: stores the counter's value.
   void sample() EXCLUDES(mutex_);
 
-  /// Mean over the last `seconds` whole ones (fewer where the process is younger).
+  /// Bytes per second, the mean over the last `seconds` seconds. Seconds before the first sample()
+  /// count as zero bytes.
   /// REQUIRES: 1 <= seconds <= kSecondsMax.
   [[nodiscard]] double rate(size_t seconds) const EXCLUDES(mutex_);
 
  private:
   const Counter bytes_;
   mutable Mutex mutex_;
-  std::array<uint64_t, kSecondsMax + 1> samples_ GUARDED_BY(mutex_){};  // totals, a ring
+  std::array<uint64_t, kSecondsMax + 1> samples_ GUARDED_BY(mutex_){};  // ring of totals
   size_t taken_ GUARDED_BY(mutex_) = 0;
 };
 

@@ -13,7 +13,7 @@ TEST(Throughput, IsTheMeanOfTheLastWholeSeconds) {
     throughput.add(second < 195 ? 100 : 600);
     throughput.sample();
   }
-  throughput.add(1'000'000);  // a second that is not whole yet
+  throughput.add(1'000'000);  // in a second that is not over yet
   EXPECT_DOUBLE_EQ(throughput.rate(1), 600);
   EXPECT_DOUBLE_EQ(throughput.rate(10), 350);
   EXPECT_DOUBLE_EQ(throughput.rate(60), (55 * 100 + 5 * 600) / 60.0);

@@ -8,7 +8,7 @@
 
 namespace cachey {
 
-/// A file that is gone with the test.
+/// A file for a test; the destructor removes the file.
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& content) {
