@@ -11,15 +11,15 @@
 
 namespace cachey::rt {
 
-/// A few threads for calls that block (files, name look-ups), so that no worker ever does. Owned by
-/// main; outlives the workers' last task.
+/// A few threads for calls that block (files, name look-ups), so that workers never block. Owned by
+/// main; outlives the workers' last task. Any thread.
 class BlockingPool {
  public:
   explicit BlockingPool(unsigned threads) : pool_(threads) {}
   ~BlockingPool();
 
-  /// Runs `work` on a pool thread and resumes the caller on its own worker with what it returned.
-  /// `work` must not throw. What it refers to must live in the calling coroutine's frame or longer.
+  /// Runs `work` on a pool thread, then resumes the caller on its own worker with the result.
+  /// `work` must not throw, and must refer only to data that outlives the call.
   template <typename Work>
   [[nodiscard]] Task<std::invoke_result_t<Work&>> run(Work work) {
     std::optional<std::invoke_result_t<Work&>> result;

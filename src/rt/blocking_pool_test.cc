@@ -11,7 +11,7 @@ namespace {
 
 TEST(BlockingPool, RunsElsewhereAndResumesHere) {
   asio::io_context io;
-  BlockingPool pool(2);  // ends first: its threads may be within the loop's post() yet
+  BlockingPool pool(2);  // ends first: its threads may still be inside the loop's post()
   int sum = 0;
   const auto here = std::this_thread::get_id();
   auto task = [&](int value) -> Task<void> {

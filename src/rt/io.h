@@ -11,16 +11,16 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 
-/// The event loop's types, all on the concrete executor of one io_context: nothing here is
-/// type-erased, because that costs on every operation.
+/// The event loop's types. All use the executor type of io_context directly, because a type-erased
+/// executor costs time on every operation.
 namespace cachey::rt {
 
 namespace asio = boost::asio;
 
 using Executor = asio::io_context::executor_type;
 
-/// A coroutine that runs on one worker's thread. Only named objects, moves of them and temporaries
-/// of classes with constructors stand in a co_await statement (see CONTRIBUTING, coroutines).
+/// A coroutine that runs on one worker's thread. A co_await statement has only named objects, moves
+/// of them, and temporaries of classes with constructors (see CONTRIBUTING, coroutines).
 template <typename T = void>
 using Task = asio::awaitable<T, Executor>;
 

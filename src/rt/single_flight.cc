@@ -4,7 +4,7 @@
 
 namespace cachey::rt {
 
-/// A coroutine's place among those that wait.
+/// A waiter that the destructor takes off the list.
 class SingleFlight::Place : public Waiter {
  public:
   Place(Executor executor, SingleFlight& flight) : Waiter(std::move(executor)), flight_(flight) {}

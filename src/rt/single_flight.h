@@ -6,15 +6,15 @@
 
 namespace cachey::rt {
 
-/// One search at a time, on any worker, and those on all workers who wait for its end. Outlives
-/// them. Thread-safe.
+/// Lets one coroutine at a time do a job, for example fetch credentials; coroutines on any worker
+/// wait for its end. Outlives the waiting coroutines. Thread-safe.
 class SingleFlight {
  public:
-  /// True: nobody searches, so the caller does, and calls end().
+  /// True: no job runs; the caller does the job now and then calls end().
   [[nodiscard]] bool begin() EXCLUDES(mutex_);
-  /// Wakes all who wait.
+  /// The job has ended: wakes all waiters.
   void end() EXCLUDES(mutex_);
-  /// Until the search under way has ended; at once where there is none. False: not by `deadline`.
+  /// Waits until the running job ends; returns at once if none runs. False: `deadline` came first.
   [[nodiscard]] Task<bool> wait(Worker& worker, MonoTime deadline);
 
  private:

@@ -33,7 +33,7 @@ void TimerWheel::schedule(int64_t tick) {
   scheduled_tick_ = tick;
   timer_.expires_at(origin_ + tick * kTick);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;  // set anew, or the wheel is gone
+    if (error) return;  // the timer was set again, or the wheel is destroyed
     scheduled_tick_ = kNoTick;
     advance();
   });
@@ -59,7 +59,7 @@ void TimerWheel::advance() {
     if (entry.deadline_tick_ > now_tick) {
       link(entry, now_tick);
     } else {
-      entry.on_fire_();  // may destroy the entry, and may arm or disarm any other
+      entry.on_fire_();  // may destroy this entry, and arm or disarm any other
     }
   }
   schedule_next(now_tick);

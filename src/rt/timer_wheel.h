@@ -11,15 +11,16 @@
 
 namespace cachey::rt {
 
-/// Many coarse time-outs for the price of one timer: a ring of slots of 10 ms each. Arming an armed
-/// entry with a later deadline is one store, so that a connection can push its idle time-out on
-/// with every request for nothing; the slot's turn finds the entry early and moves it on. A
+/// Many coarse timeouts for the price of one timer: a ring of slots of 10 ms each. To arm an armed
+/// entry with a later deadline is one store, so that a connection can postpone its idle timeout
+/// with every request; when the entry's old slot is due, the entry moves to a later slot. A
 /// deadline fires up to two ticks late, never early. One worker's thread; owned by the worker.
 class TimerWheel {
  public:
   static constexpr std::chrono::milliseconds kTick{10};
 
-  /// Owned by whoever waits; fires once per arming, on the worker's thread. Destroying it disarms.
+  /// A timeout, owned by its user. Fires once per arming, on the worker's thread. The destructor
+  /// disarms it.
   class Entry : public boost::intrusive::list_base_hook<
                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
    public:
@@ -34,7 +35,7 @@ class TimerWheel {
     friend class TimerWheel;
     std::move_only_function<void()> on_fire_;
     int64_t deadline_tick_ = 0;
-    int64_t slot_tick_ = 0;  // when the slot it stands in has its turn
+    int64_t slot_tick_ = 0;  // the tick of the slot that holds the entry
   };
 
   TimerWheel(const Executor& executor, const Clock& clock)
@@ -52,8 +53,8 @@ class TimerWheel {
   /// Suspends the calling coroutine for `delay`.
   [[nodiscard]] Task<void> sleep(std::chrono::nanoseconds delay);
 
-  /// Fires what is due. Called by the wheel's own timer; tests with a manual clock call it
-  /// themselves.
+  /// Fires the entries that are due. Called by the wheel's own timer, and by tests with a manual
+  /// clock.
   void advance();
 
  private:
@@ -71,8 +72,8 @@ class TimerWheel {
   const Clock& clock_;
   SteadyTimer timer_;
   const MonoTime origin_;
-  int64_t done_tick_ = 0;             // slots up to here have had their turn
-  int64_t scheduled_tick_ = kNoTick;  // when the timer goes off
+  int64_t done_tick_ = 0;             // the last tick with a finished slot
+  int64_t scheduled_tick_ = kNoTick;  // when the timer fires
   std::array<Slot, kSlots> slots_;
 };
 

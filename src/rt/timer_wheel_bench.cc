@@ -2,14 +2,14 @@
 
 #include "rt/timer_wheel.h"
 
-// What does a time limit cost that does not come to pass, as those of a request do not?
+// The cost of a timeout that does not fire, as with most requests.
 
 namespace cachey::rt {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// A connection's idle time-out, with every request. With the clock's reading.
+/// A connection's idle timeout, postponed by each request. Includes reading the clock.
 void push_on(benchmark::State& state) {
   asio::io_context io;
   const SystemClock clock;
@@ -19,7 +19,7 @@ void push_on(benchmark::State& state) {
 }
 BENCHMARK(push_on);
 
-/// A wait with a limit that ends in time.
+/// A wait that ends before its deadline.
 void arm_and_disarm(benchmark::State& state) {
   asio::io_context io;
   const SystemClock clock;
@@ -32,7 +32,7 @@ void arm_and_disarm(benchmark::State& state) {
 }
 BENCHMARK(arm_and_disarm);
 
-/// Of what the others take: this.
+/// The part of the above that reads the clock.
 void read_the_clock(benchmark::State& state) {
   const SystemClock clock;
   for (auto _ : state) benchmark::DoNotOptimize(clock.mono());

@@ -17,7 +17,7 @@ Task<void> Waiter::wait() {
     State expected = State::kIdle;
     if (state_.compare_exchange_strong(expected, State::kWaiting, std::memory_order_acq_rel))
       return;
-    asio::post(executor_, std::move(resume_));  // notified in between
+    asio::post(executor_, std::move(resume_));  // notify() came meanwhile
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(initiate, kAwait);
 }

@@ -10,17 +10,16 @@
 
 namespace cachey::rt {
 
-/// One coroutine that waits for an event which any thread may bring about. It lives in the waiting
-/// coroutine's frame and stands in a list that belongs to the awaited object, under that object's
-/// mutex:
+/// One coroutine that waits for an event of any thread. The waiter is in the coroutine's frame, and
+/// in a list of the awaited object, which the object's mutex guards:
 ///
 ///   Waiter waiter(executor);
 ///   { MutexLock lock(mutex_); if (ready_) co_return; waiters_.push_back(waiter); }
 ///   co_await waiter.wait();
 ///
-/// Whoever brings the event about takes the waiter off the list under the mutex and calls notify()
-/// once. notify() may come before wait(): the wait then does not suspend. After notify() the
-/// notifier must not touch the waiter again, for its frame may be gone.
+/// The notifying thread takes the waiter off the list, under the mutex, and calls notify() once. If
+/// notify() comes before wait(), the wait does not suspend. The notifying thread must not touch the
+/// waiter after notify(), because the coroutine's frame may be gone.
 class Waiter : public boost::intrusive::list_base_hook<> {
  public:
   explicit Waiter(Executor executor) : executor_(std::move(executor)) {}
@@ -34,8 +33,8 @@ class Waiter : public boost::intrusive::list_base_hook<> {
   [[nodiscard]] Task<void> wait();
 
   /// As wait(), but gives up at `deadline`. `leave_list` must take this waiter off its list, under
-  /// the list's mutex, and say whether it stood there; where it did not, a notify() is on its way
-  /// and is awaited. False: given up.
+  /// the list's mutex, and return whether the waiter was in the list. If it was not, a notify() is
+  /// on its way, and the wait goes on until then. False: the deadline passed.
   [[nodiscard]] Task<bool> wait_until(TimerWheel& timers, MonoTime deadline,
                                       std::move_only_function<bool()> leave_list);
 
@@ -45,13 +44,13 @@ class Waiter : public boost::intrusive::list_base_hook<> {
   const Executor executor_;
   std::atomic<State> state_{State::kIdle};
   std::move_only_function<void()>
-      resume_;  // set before kWaiting, taken by the one who ends the wait
+      resume_;  // set before kWaiting, taken by the call that ends the wait
 };
 
 using WaiterList = boost::intrusive::list<Waiter>;
 
-/// Takes the first waiter, which waits longest, off the list and notifies it. Does nothing if the
-/// list is empty.
+/// Takes the first waiter off the list and notifies it. Does nothing if the list is empty. The
+/// caller holds the list's mutex, or owns the list.
 inline void notify_first(WaiterList& waiters) {
   if (waiters.empty()) return;
   Waiter& first = waiters.front();

@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// An event that many coroutines wait for, as the users of Waiter are built.
+/// An event with many waiting coroutines: the pattern of all users of Waiter.
 class Event {
  public:
   void set() {
@@ -65,7 +65,7 @@ TEST(Waiter, WakesOnItsOwnThreadWhoeverNotifies) {
       const MonoTime deadline = clock.mono() + 60s;
       const bool in_time = co_await event.wait(timers, deadline);
       EXPECT_TRUE(in_time);
-      if (++woken == 3) io.stop();  // the wheel's own timer would keep it running
+      if (++woken == 3) io.stop();  // the wheel's timer would keep the loop running
     };
     for (int i = 0; i < 3; ++i) asio::co_spawn(io, waits(), asio::detached);
     std::thread other([&event] { event.set(); });

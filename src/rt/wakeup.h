@@ -10,9 +10,9 @@
 
 namespace cachey::rt {
 
-/// Wakes the one coroutine that watches several things of its worker at a time: whatever happens to
-/// one of them notifies, and the watcher looks at all of them again. A notification that finds
-/// nobody waiting is kept for the next wait. Owned by the watcher; its worker's thread only.
+/// Wakes one coroutine that waits for several events of its worker at a time: each event calls
+/// notify(), and the coroutine then checks all of them. A notification without a waiter is kept for
+/// the next wait; several kept ones count as one. Owned by the coroutine; its worker's thread only.
 class Wakeup {
  public:
   explicit Wakeup(Worker& worker) : worker_(worker) {}
@@ -27,18 +27,18 @@ class Wakeup {
     }
   }
 
-  /// Until somebody notifies, or `deadline`. One at a time.
+  /// Waits until notify() or `deadline`. One wait at a time.
   [[nodiscard]] Task<void> wait_until(MonoTime deadline);
   [[nodiscard]] Task<void> wait();
 
  private:
   Worker& worker_;
-  Waiter* waiter_ = nullptr;  // in the frame of the wait that is under way
+  Waiter* waiter_ = nullptr;  // in the frame of the current wait
   bool pending_ = false;
 };
 
-/// Suspends the calling coroutine for `delay`, or until `stop` is requested, on the worker's
-/// thread. False: it was.
+/// Suspends the calling coroutine for `delay`, or until `stop` is requested, which must happen on
+/// the worker's thread. False: `stop` was requested.
 [[nodiscard]] Task<bool> sleep(Worker& worker, std::chrono::nanoseconds delay,
                                std::stop_token stop);
 

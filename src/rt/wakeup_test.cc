@@ -38,7 +38,7 @@ class WakeupTest : public ::testing::Test {
     slept_ = co_await sleep(worker_, time, std::move(stop));
   }
 
-  // Far enough ahead that the timers' own clock never gets there.
+  // Far in the future, so that the wheel's real timer never fires.
   ManualClock clock_{std::chrono::steady_clock::now() + std::chrono::years(10)};
   Worker worker_{0, clock_};
   Wakeup wakeup_{worker_};

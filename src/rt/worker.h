@@ -13,8 +13,8 @@
 
 namespace cachey::rt {
 
-/// One thread, its event loop, its timers and its tasks. Whatever is made on a worker stays there;
-/// the worker outlives it.
+/// One thread with its event loop, timers and tasks. An object that is made on a worker is used on
+/// that worker only, and the worker outlives the object.
 class Worker {
  public:
   Worker(unsigned index, const Clock& clock);
@@ -31,7 +31,7 @@ class Worker {
   [[nodiscard]] TaskGroup& tasks() { return tasks_; }
 
   void start();
-  /// Ends the loop after the handler that runs now. Any thread.
+  /// Ends the loop after the current handler. Any thread.
   void stop();
   void join();
 
@@ -55,8 +55,8 @@ class Workers {
   void start();
   void stop_and_join();
 
-  /// Runs `work` on each worker's thread and returns when all have. REQUIRES: started, and not
-  /// called on a worker's thread.
+  /// Runs `work` on each worker's thread and returns when all calls have ended. REQUIRES: started;
+  /// the caller is no worker's thread.
   void run_on_each(const std::function<void(Worker&)>& work);
 
  private:

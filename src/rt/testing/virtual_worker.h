@@ -12,8 +12,8 @@
 
 namespace cachey::rt {
 
-/// A worker whose time is the test's: nothing waits for real, and the same seed does the same
-/// again. Runs on the test's own thread.
+/// A worker on a manual clock: no real waiting, and each run of a test takes the same steps. Runs
+/// on the test's thread.
 class VirtualWorker {
  public:
   [[nodiscard]] Worker& worker() { return worker_; }
@@ -27,8 +27,8 @@ class VirtualWorker {
     return std::move(**result);
   }
 
-  /// Starts `task` and returns its result, which is set once it has ended: now, or in a later
-  /// pass() or run().
+  /// Starts `task`. The returned result is set when the task ends: now, or in a later pass() or
+  /// run().
   template <typename T>
   std::shared_ptr<std::optional<T>> start(Task<T> task) {
     auto result = std::make_shared<std::optional<T>>();
@@ -40,7 +40,7 @@ class VirtualWorker {
     return result;
   }
 
-  /// Lets so much time pass, and what becomes due happen.
+  /// Lets `time` pass, tick by tick, and runs what becomes due.
   void pass(std::chrono::nanoseconds time) {
     const MonoTime until = clock_.mono() + time;
     while (clock_.mono() < until) {
@@ -56,7 +56,7 @@ class VirtualWorker {
     result->emplace(co_await std::move(task));
   }
 
-  // Far enough ahead that the timers' own clock never gets there.
+  // Far in the future, so that the wheel's real timer never fires.
   ManualClock clock_{std::chrono::steady_clock::now() + std::chrono::years(10)};
   Worker worker_{0, clock_};
 };
