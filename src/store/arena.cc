@@ -10,8 +10,8 @@
 
 namespace cachey::store {
 
-// candidates_[n] holds every shared slab with a free block of order n, each once, and may hold
-// slabs that have none any more: those are dropped when they are met.
+// candidates_[n] has each shared slab with a free block of order n, once. It may also have slabs
+// without such a block: take_block() drops these when it finds them.
 
 Arena::Arena(uint64_t capacity) : slabs_(static_cast<uint32_t>(capacity / kSlabBytes)) {
   CHECK(slabs_ > 0);
@@ -25,7 +25,7 @@ Arena::Arena(uint64_t capacity) : slabs_(static_cast<uint32_t>(capacity / kSlabB
   if (before > 0) ::munmap(start, before);
   ::munmap(base_ + bytes, kSlabBytes - before);
   ::madvise(base_, bytes,
-            MADV_HUGEPAGE);  // an optimization: without it the arena works all the same
+            MADV_HUGEPAGE);  // an optimization; the arena works without
   ::madvise(base_, bytes, MADV_DONTDUMP);
   shared_.resize(slabs_);
   listed_.resize(slabs_);
@@ -191,7 +191,7 @@ void Arena::give_block(std::byte* data, int order, void* owner) {
     shared_[slab].reset();
     return give_slab(slab);
   }
-  while (order + 1 < kSlabOrder) {  // join with the other half while it is free too
+  while (order + 1 < kSlabOrder) {  // join with the buddy while that is free too
     const uint32_t buddy = block ^ 1;
     uint64_t& word = shared.free[order][buddy / 64];
     if ((word >> (buddy % 64) & 1) == 0) break;

@@ -13,22 +13,23 @@
 
 namespace cachey::store {
 
-/// A piece of arena memory: its size is a power of two, 4 KiB to 2 MiB, and it is aligned to it.
+/// A piece of arena memory. The size is a power of two, 4 KiB to 2 MiB; the address is a multiple
+/// of the size.
 struct Extent {
   std::byte* data = nullptr;
   uint32_t size = 0;
 };
 
-/// The extents of a page, in order. Small objects have one, and it needs no memory of its own.
+/// The extents of a page, in order. A list of one, as small objects have, needs no allocation.
 using Extents = boost::container::small_vector<Extent, 1>;
 
-/// The one anonymous mapping that all page bytes live in, 2 MiB slabs backed by huge pages and
-/// reused in place. A page takes whole slabs and, for what is left over, at most three smaller
-/// extents cut from shared slabs by halving (a buddy allocator; K. Knowlton, CACM 8(10), 1965), so
-/// that rounding costs at most 1/7 of a page larger than 32 KiB and no buffer must be contiguous.
+/// One anonymous mapping for the bytes of all pages: slabs of 2 MiB, backed by huge pages and
+/// reused in place. A page takes whole slabs and, for the rest, at most three smaller extents of
+/// shared slabs, which a buddy allocator cuts (K. Knowlton, CACM 8(10), 1965). So rounding costs at
+/// most 1/7 of a page larger than 32 KiB, and a page need not be contiguous.
 ///
-/// Memory is committed as slabs are first touched and stays committed until the limit falls below
-/// it. Not synchronized: the memory tier's mutex guards it.
+/// The system gives memory to a slab at its first use, and the arena keeps the memory until
+/// set_limit() falls below it. Not synchronized: the memory tier's mutex guards the arena.
 class Arena {
  public:
   static constexpr uint64_t kSlabBytes = 2 * kMiB;
@@ -43,19 +44,20 @@ class Arena {
   /// The bytes that extents for `bytes` of payload take.
   [[nodiscard]] static uint64_t rounded(uint64_t bytes);
 
-  /// Appends extents that hold `bytes`, in order, or leaves `out` as it was and returns false.
-  /// `owner` is what owners_of_emptiest_slab tells later.
+  /// Appends extents for `bytes` bytes, in order. False: there is no room, and `out` is unchanged.
+  /// owners_of_emptiest_slab() returns `owner` later.
   [[nodiscard]] bool allocate(uint64_t bytes, void* owner, Extents& out);
 
-  /// Gives back what allocate handed to `owner`.
+  /// Frees extents that allocate() gave to `owner`.
   void release(std::span<const Extent> extents, void* owner);
 
-  /// The owners that share the shared slab with the fewest bytes in use, or none where no slab is
-  /// shared: freeing them all frees the slab. `skip` slabs with fewer bytes are passed over.
+  /// The owners of the extents in the shared slab with the fewest bytes in use, one entry per
+  /// extent: if all are freed, the slab is free. Skips the `skip` emptiest slabs. Empty: there are
+  /// no more shared slabs.
   [[nodiscard]] std::vector<void*> owners_of_emptiest_slab(size_t skip) const;
 
-  /// Commits at most this much; free slabs past it go back to the system at once, used ones when
-  /// freed.
+  /// Limits the memory that slabs hold. Free slabs past the limit go back to the system at once,
+  /// used slabs when they are freed.
   void set_limit(uint64_t bytes);
 
   [[nodiscard]] uint64_t used_bytes() const { return used_bytes_; }
@@ -69,12 +71,12 @@ class Arena {
   static constexpr uint32_t kNone = UINT32_MAX;
   static_assert((kUnitBytes << kSlabOrder) == kSlabBytes);
 
-  /// A slab that is cut up: which blocks of each order are free.
+  /// A slab that is cut into blocks: the free blocks of each order.
   struct Shared {
     using Bits = std::array<uint64_t, kUnitsPerSlab / 64>;
     std::array<Bits, kSlabOrder> free{};  // bit b of order n: block b is free
     uint32_t used_units = 0;
-    std::vector<void*> owners;  // one an extent
+    std::vector<void*> owners;  // one entry per extent
   };
 
   [[nodiscard]] static std::array<uint32_t, kTailExtentsMax> tail_sizes(uint64_t bytes);
@@ -93,11 +95,11 @@ class Arena {
   uint32_t limit_slabs_ = 0;
   uint32_t committed_slabs_ = 0;
   uint64_t used_bytes_ = 0;
-  std::vector<uint32_t> free_committed_;                      // free slabs that hold memory
-  std::vector<uint32_t> free_uncommitted_;                    // free slabs that hold none
-  std::vector<std::unique_ptr<Shared>> shared_;               // by slab; null: whole or free
+  std::vector<uint32_t> free_committed_;         // free slabs that hold memory
+  std::vector<uint32_t> free_uncommitted_;       // free slabs that hold none
+  std::vector<std::unique_ptr<Shared>> shared_;  // by slab; null: the slab is not shared
   std::array<std::vector<uint32_t>, kSlabOrder> candidates_;  // slabs that may have a free block
-  std::vector<uint16_t> listed_;  // by slab; bit n: it stands in candidates_[n]
+  std::vector<uint16_t> listed_;  // by slab; bit n: the slab is in candidates_[n]
 };
 
 }  // namespace cachey::store

@@ -66,8 +66,8 @@ TEST(Arena, ALowerLimitReturnsFreeMemoryToTheSystem) {
   EXPECT_EQ(arena.committed_bytes(), 4 * kMiB);
 }
 
-/// Random allocations and releases: extents never overlap, everything comes back, and when all is
-/// free again the arena serves whole pages.
+/// Random allocations and releases: extents never overlap, all bytes come back, and in the end the
+/// arena serves whole pages again.
 TEST(Arena, NeverHandsOutAByteTwice) {
   for (const uint32_t seed : {1u, 2u, 3u}) {
     std::mt19937 random(seed);

@@ -68,7 +68,8 @@ void Evictable::reading_progressed(MonoTime now) {
 }
 
 bool Evictable::reading_ended() {
-  // Sequentially consistent, as in MemoryTier::discard: one of the two sees the other.
+  // Sequentially consistent, as in MemoryTier::discard(): at least one of the two calls sees the
+  // other's store.
   return readers_.fetch_sub(1) == 1 && unwanted_.load();
 }
 

@@ -6,22 +6,22 @@
 
 namespace cachey::store {
 
-/// Decides what leaves memory next. Calls come one at a time, under the memory tier's mutex. What
-/// happened to an entry between calls it learns from the entry's use count.
+/// Decides which page leaves memory next. The memory tier calls it under its mutex, one call at a
+/// time. The policy reads an entry's use count to see the hits between calls.
 class EvictionPolicy {
  public:
   virtual ~EvictionPolicy() = default;
 
-  /// A page became whole. The policy must remember it until remove or victim.
+  /// The page is whole now. The policy keeps it until remove() or victim().
   virtual void insert(Evictable& entry) = 0;
 
-  /// The page is leaving for another reason than eviction. REQUIRES: contains(entry).
+  /// The page leaves for another reason than eviction. REQUIRES: contains(entry).
   virtual void remove(Evictable& entry) = 0;
 
   [[nodiscard]] virtual bool contains(const Evictable& entry) const = 0;
 
-  /// Picks, forgets and returns the entry to evict: one for which `may_evict` says yes. Null where
-  /// none was found within a bounded search.
+  /// Removes and returns the entry to evict, for which `may_evict` returned true. Null: a bounded
+  /// search found none.
   [[nodiscard]] virtual Evictable* victim(const std::function<bool(Evictable&)>& may_evict) = 0;
 };
 

@@ -11,8 +11,8 @@
 
 namespace cachey::store {
 
-/// An allocator for large tables that are looked up at random: from 2 MiB on they are backed by
-/// huge pages, where the system has them, so that a look-up seldom misses the TLB.
+/// An allocator for large tables with random look-ups. Tables of at least 2 MiB get huge pages, if
+/// the system has them, so that a look-up seldom misses the TLB.
 template <typename T>
 class HugePages {
  public:
@@ -27,7 +27,7 @@ class HugePages {
     const size_t bytes = (count * kEach + kHugePage - 1) / kHugePage * kHugePage;
     void* memory = std::aligned_alloc(kHugePage, bytes);
     if (memory == nullptr) throw std::bad_alloc();
-    (void)::madvise(memory, bytes, MADV_HUGEPAGE);  // refused: small pages do, too
+    (void)::madvise(memory, bytes, MADV_HUGEPAGE);  // if refused, small pages do
     return static_cast<T*>(memory);
   }
 

@@ -9,17 +9,17 @@ namespace cachey::store {
 
 namespace {
 
-constexpr std::chrono::milliseconds kAllocationPoll{10};  // while nothing can be evicted
-constexpr size_t kSlabsTried = 4;                         // to be emptied, the emptiest first
-constexpr bool kAdopt = false;  // makes a pointer of a reference that is counted already
+constexpr std::chrono::milliseconds kAllocationPoll{10};  // between two tries to allocate
+constexpr size_t kSlabsTried = 4;                         // the emptiest first
+constexpr bool kAdopt = false;  // for intrusive_ptr: the reference is counted already
 
-/// What speculation may take of a limit: three quarters.
+/// The part of the limit that speculation may use.
 constexpr uint64_t speculation_share(uint64_t limit) { return limit / 4 * 3; }
 
 }  // namespace
 
-// How an entry's memory goes: whoever turns pins_ to kGone (try_take, under the mutex) gives the
-// extents back. Readers that hold a reference but no pin find out at their next try_pin.
+// How a page loses its memory: try_take(), under the mutex, turns pins_ to kGone, and its caller
+// releases the extents. Readers with a reference but no pin notice at their next try_pin().
 
 struct MemoryTier::Waiting : rt::Waiter {
   Waiting(const rt::Executor& executor, uint64_t bytes) : rt::Waiter(executor), needed(bytes) {}
@@ -84,7 +84,7 @@ rt::Task<Result<MemoryTier::Admission>> MemoryTier::admit(rt::Worker& worker, ui
     waiting_.push_back(waiting);
     ++waiting_count_;
   }
-  give_back(0);  // what was given back before this one stood in the queue
+  give_back(0);  // memory may have been given back before the push_back
   const MonoTime deadline = clock_.mono() + config_.admission_timeout;
   std::move_only_function<bool()> leave_list = [this, &waiting] { return withdraw(waiting); };
   const bool admitted =
@@ -101,7 +101,7 @@ bool MemoryTier::withdraw(Waiting& waiting) {
     waiting_.erase(waiting_.iterator_to(waiting));
     --waiting_count_;
   }
-  give_back(0);  // a smaller one behind it may fit
+  give_back(0);  // a smaller fill behind it may fit
   return true;
 }
 
@@ -127,8 +127,8 @@ rt::Task<Result<void>> MemoryTier::allocate(rt::Worker& worker, Evictable& page,
   CHECK(page.extents_.empty());
   const MonoTime start = clock_.mono();
   while (true) {
-    // A reader that is stuck loses its page after the patience, a live one only when nothing else
-    // helps.
+    // A stuck reader loses its page after reader_patience, a live reader only if this allocation
+    // has waited as long.
     const LiveReaders live_readers = clock_.mono() - start <= config_.reader_patience
                                          ? LiveReaders::kSpare
                                          : LiveReaders::kEvict;
@@ -151,7 +151,7 @@ bool MemoryTier::try_allocate(Evictable& page, uint64_t bytes, LiveReaders live_
     const uint64_t needed = Arena::rounded(bytes);
     while (arena_.committed_bytes() > arena_.limit_bytes() ||
            !(allocated = arena_.allocate(bytes, &page, page.extents_))) {
-      // Enough is free, but in pieces: free a whole slab rather than many more pieces.
+      // Enough is free, but in pieces: empty one slab instead of evicting many more pages.
       const bool in_pieces =
           arena_.used_bytes() + needed + Arena::kSlabBytes <= arena_.limit_bytes();
       if (in_pieces && empty_a_slab(live_readers, evicted)) continue;
@@ -176,7 +176,7 @@ void MemoryTier::take_memory(Evictable& page, Evicted& evicted) {
   arena_.release(page.extents_, &page);
   stats_.evictions.fetch_add(1, std::memory_order_relaxed);
   stats_.pages.fetch_sub(1, std::memory_order_relaxed);
-  evicted.emplace_back(&page, kAdopt);  // the reference that publish took
+  evicted.emplace_back(&page, kAdopt);  // the reference that insert() added
 }
 
 bool MemoryTier::evict_one(LiveReaders live_readers, Evicted& evicted) {
@@ -227,12 +227,12 @@ void MemoryTier::discard(Evictable& page) {
   page.unwanted_.store(true);
   const bool read = page.readers_.load() > 0;
   if (!read) page.pins_.fetch_or(Evictable::kDoomed, std::memory_order_acq_rel);
-  EvictablePtr inserted;  // let go after the lock
+  EvictablePtr inserted;  // released after the lock
   const MutexLock lock(mutex_);
-  if (page.tier_ == nullptr) return;  // no memory yet, or never
+  if (page.tier_ == nullptr) return;  // has no memory (yet)
   const bool contained = policy_->contains(page);
   if (read) {
-    if (!contained && !page.memory_gone()) insert(page);  // so that a stuck reader cannot hold it
+    if (!contained && !page.memory_gone()) insert(page);  // a stuck reader must not keep it
     return;
   }
   if (contained) {

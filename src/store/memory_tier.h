@@ -21,45 +21,48 @@ namespace cachey::store {
 
 struct MemoryTierConfig {
   uint64_t limit_bytes = 4 * kGiB;  ///< pages, fills and their bookkeeping together
-  std::chrono::milliseconds admission_timeout{5'000};  ///< how long a fill waits for its turn
-  std::chrono::milliseconds reader_patience{
-      1'000};                  ///< a reader stuck for longer does not hold a page
-  size_t waiting_max = 4'096;  ///< fills that wait; past it they fail at once
+  std::chrono::milliseconds admission_timeout{5'000};  ///< of a fill: for admission, for memory
+  std::chrono::milliseconds reader_patience{1'000};    ///< a reader without progress is stuck then
+  size_t waiting_max = 4'096;  ///< fills that wait for admission; more fail at once
 };
 
 /// Counts of the tier; read at any time, from any thread.
 struct MemoryTierStats {
   std::atomic<uint64_t> insertions{0};
   std::atomic<uint64_t> evictions{0};
-  std::atomic<uint64_t> discards{0};  ///< whole pages dropped though there was room for them
-  std::atomic<uint64_t> refused{0};   ///< fills that found no room in time
-  std::atomic<int64_t> pages{0};      ///< whole pages resident now
+  std::atomic<uint64_t> discards{0};  ///< whole pages that left by discard(), not by eviction
+  std::atomic<uint64_t> refused{0};   ///< fills that got no admission or no memory
+  std::atomic<int64_t> pages{0};      ///< whole pages in memory now
 };
 
-/// The memory tier: one budget for resident pages, fills in flight and bookkeeping.
+/// The memory tier: one budget for whole pages, running fills and their bookkeeping.
 ///
-/// A fill first asks for admission of the most it may need: all admissions together stay under the
-/// limit, later ones wait in order, then fail (kOverloaded). When its size is known it allocates,
-/// which evicts whole pages that nobody is reading; it fills the memory and publishes the page,
-/// which from then on may be evicted, and ends its admission. What clients have not taken yet is
-/// never held by a reader: it pins a page for one system call at a time, and looks the page up
-/// again if it was evicted meanwhile.
+/// 1. A fill asks for admission for the most bytes that it may need. All admissions together stay
+///    under the limit. More fills wait in a queue, first in, first out, then fail (kOverloaded).
+/// 2. When its size is known, the fill allocates. That evicts whole pages, first those that nobody
+///    reads.
+/// 3. The fill writes the bytes, publishes the page, which may be evicted from then on, and ends
+/// its
+///    admission.
 ///
-/// Lock order: the tier's mutex is the last; nothing is called with it held but the policy.
-/// Owned by main; outlives every page. Any thread, except where said.
+/// A reader holds no memory while its client is slow: it pins a page for one system call at a time,
+/// and looks the page up again if the page was evicted meanwhile.
+///
+/// Lock order: the tier's mutex is the last. Only the policy is called with the mutex held. Owned
+/// by main; outlives every page. Any thread; a `worker` passed in is the calling thread's own.
 class MemoryTier {
  public:
   MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> policy, const Clock& clock);
   ~MemoryTier();
 
-  /// A fill's share of the budget; given back when destroyed.
+  /// A fill's share of the budget. The destructor gives the share back.
   class Admission {
    public:
     Admission(Admission&& other) noexcept;
     Admission& operator=(Admission&&) = delete;
     ~Admission();
     [[nodiscard]] uint64_t bytes() const { return bytes_; }
-    /// Gives back what turned out not to be needed. REQUIRES: bytes <= bytes().
+    /// Gives back all but `bytes`. REQUIRES: bytes <= bytes().
     void shrink_to(uint64_t bytes);
 
    private:
@@ -69,36 +72,39 @@ class MemoryTier {
     uint64_t bytes_;
   };
 
-  /// At once, or not at all (also while others wait).
+  /// Admits at once, or returns null. Null if other fills wait, too.
   [[nodiscard]] std::optional<Admission> try_admit(uint64_t bytes);
 
-  /// try_admit for what nobody waits for yet: leaves a quarter of the limit to what somebody does.
+  /// try_admit() for a fill that no request waits for: leaves a quarter of the limit to the others.
   [[nodiscard]] std::optional<Admission> admit_speculation(uint64_t bytes);
 
-  /// Waits its turn. kOverloaded: none came in time, or too many wait already.
+  /// Waits for admission. kOverloaded: `admission_timeout` passed, `waiting_max` fills wait
+  /// already, or `bytes` exceeds the limit.
   [[nodiscard]] rt::Task<Result<Admission>> admit(rt::Worker& worker, uint64_t bytes);
 
-  /// Gives `page` memory for `bytes`, evicting others where needed; waits while every page that
-  /// could leave has a live reader. REQUIRES: admitted for as much; the page has no memory yet.
+  /// Gives `page` memory for `bytes`, and evicts other pages if needed. Spares pages with a live
+  /// reader for `reader_patience`, and waits if there are no others. kOverloaded: no memory within
+  /// `admission_timeout`. REQUIRES: an admission of as much; the page has no memory yet.
   [[nodiscard]] rt::Task<Result<void>> allocate(rt::Worker& worker, Evictable& page,
                                                 uint64_t bytes);
 
-  /// The page is whole; it may be evicted from now on. The tier keeps a reference until then.
+  /// The page is whole and may be evicted from now on. The tier keeps a reference until the page
+  /// leaves.
   void publish(Evictable& page);
 
-  /// Nobody will find the page again: its memory goes with its last reader, or by eviction before.
-  /// Called again by the reader whose reading_ended() said so. The page may still be filled: its
-  /// filler has it pinned, and publishes it all the same.
+  /// The page is no longer in the cache's index: its memory goes with its last reader, or earlier
+  /// by eviction. The last reader calls discard() again if reading_ended() returned true. A running
+  /// fill of the page goes on, because the filler has pinned the page, and publishes it.
   void discard(Evictable& page);
 
-  /// Bookkeeping elsewhere grew (or shrank) by so much for the sake of cached pages; the room for
-  /// pages shrinks by as much.
+  /// Bookkeeping for pages, elsewhere in the process, grew by `bytes` (negative: shrank). The room
+  /// for pages shrinks by as much.
   void charge(int64_t bytes);
 
   [[nodiscard]] uint64_t limit_bytes() const { return config_.limit_bytes; }
-  /// What charge() has told.
+  /// The sum of all charge() calls.
   [[nodiscard]] int64_t charged_bytes() const { return charged_.load(std::memory_order_relaxed); }
-  /// Extents in use, by whole pages and fills.
+  /// Bytes of the extents in use, by whole pages and by fills.
   [[nodiscard]] uint64_t used_bytes() const EXCLUDES(mutex_);
   [[nodiscard]] uint64_t admitted_bytes() const EXCLUDES(mutex_);
   /// Fills that wait for admission.
@@ -109,6 +115,7 @@ class MemoryTier {
   friend class Evictable;
   struct Waiting;
   using Evicted = boost::container::small_vector<EvictablePtr, 8>;
+  /// kSpare: pages with a live reader are not evicted.
   enum class LiveReaders : uint8_t { kSpare, kEvict };
 
   void reclaim(Evictable& page) EXCLUDES(mutex_);
@@ -124,6 +131,7 @@ class MemoryTier {
   [[nodiscard]] bool empty_a_slab(LiveReaders live_readers, Evicted& evicted) REQUIRES(mutex_);
   void take_memory(Evictable& page, Evicted& evicted) REQUIRES(mutex_);
   void insert(Evictable& page) REQUIRES(mutex_);
+  /// True: the page's memory is the caller's to release.
   [[nodiscard]] bool try_claim(Evictable& page, MonoTime now, LiveReaders live_readers) const;
 
   const MemoryTierConfig config_;

@@ -12,17 +12,17 @@
 #include "store/s3_fifo.h"
 #include "store/testing/test_page.h"
 
-// What does a page's memory cost: to be had from a full tier, by eviction, and to be read?
+// The cost of a page's memory: from a full tier, by eviction; and for a read.
 
 namespace cachey::store {
 namespace {
 
-/// A tier, and a worker whose loop the caller runs.
+/// A tier, and a worker; the caller runs the worker's loop.
 struct Tier {
   explicit Tier(uint64_t limit)
       : memory(MemoryTierConfig{.limit_bytes = limit}, std::make_unique<S3Fifo>(), clock) {}
 
-  /// What a fill does, but for the bytes. Nothing in it waits.
+  /// The steps of a fill without the bytes. Never waits.
   rt::Task<TestPagePtr> publish(uint64_t bytes) {
     TestPagePtr page(new TestPage(spread(next_hash++)));
     const std::optional<MemoryTier::Admission> admission = memory.try_admit(bytes);
@@ -60,7 +60,7 @@ BENCHMARK(evict_and_publish)
     ->ArgNames({"KiB", "tier_MiB"})
     ->ArgsProduct({{4, 64, kPageKib}, {256, 4096}});
 
-/// Sizes from 4 KiB to 16 MiB, each power of two as often as the others.
+/// Sizes from 4 KiB to 16 MiB; each power of two is equally frequent.
 void evict_and_publish_mixed(benchmark::State& state) {
   std::mt19937_64 random(1);
   std::vector<uint64_t> sizes(4096);
@@ -85,7 +85,7 @@ rt::Task<void> read_page(Tier& tier, benchmark::State& state, uint64_t bytes) {
   }
 }
 
-/// Pin, list and unpin, as for one system call.
+/// Pin, gather and unpin, as for one system call.
 void pin_and_gather(benchmark::State& state) {
   Tier tier(2 * kPageBytes);
   tier.run(read_page(tier, state, static_cast<uint64_t>(state.range(0)) * kKiB));

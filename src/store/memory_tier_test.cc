@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A tier of `limit` bytes and one worker to wait on, whose time is the test's.
+/// A tier of `limit` bytes, and a worker on a manual clock.
 class MemoryTierTest : public ::testing::Test {
  protected:
   static constexpr std::chrono::milliseconds kAdmissionTimeout{200};
@@ -38,7 +38,7 @@ class MemoryTierTest : public ::testing::Test {
     return world_.run(tier_->allocate(world_.worker(), page, bytes));
   }
 
-  /// The result of a fill that asks for admission, once there is one.
+  /// Asks for admission; the result is set when there is one.
   std::shared_ptr<std::optional<Result<MemoryTier::Admission>>> ask(uint64_t bytes) {
     return world_.start(tier_->admit(world_.worker(), bytes));
   }
@@ -117,7 +117,7 @@ TEST_F(MemoryTierTest, ALiveReaderIsSparedAndAStuckOneIsNot) {
   const TestPagePtr kept = published(5, kPageBytes);
   world_.pass(kReaderPatience / 2);
   kept->reading_began(now());
-  (void)published(6, kPageBytes);  // waits until the first reader's patience is over
+  (void)published(6, kPageBytes);  // waits until the first reader counts as stuck
   EXPECT_TRUE(read->evicted());
   EXPECT_FALSE(read->reading_ended());
   EXPECT_FALSE(kept->reading_ended());
@@ -130,7 +130,7 @@ TEST_F(MemoryTierTest, SmallPagesMakeRoomForALargeOneBySlabs) {
   EXPECT_EQ(memory.stats().evictions, 0u);
   const TestPagePtr large = published(9999, 2 * kMiB);
   EXPECT_LE(memory.stats().evictions,
-            2 * 32u);  // one slab's worth, and what was evicted to find it
+            2 * 32u);  // the pages of one slab, and some before
 }
 
 TEST_F(MemoryTierTest, AdmissionsStayUnderTheLimitAndWaitInOrder) {

@@ -8,7 +8,7 @@
 #include "store/s3_fifo.h"
 #include "store/testing/test_page.h"
 
-// What does the policy cost a hit, and what an eviction, when pages are hit between evictions?
+// The cost of the policy: per hit, and per eviction with hits in between.
 
 namespace cachey::store {
 namespace {
@@ -36,7 +36,7 @@ void touch(benchmark::State& state) {
 }
 BENCHMARK(touch)->ArgName("entries")->Arg(1'000)->Arg(1'000'000);
 
-/// For each that leaves, `uses` hits of others; the one that has left comes in again.
+/// Each round: `uses` hits on random entries, then one entry leaves and enters again.
 void evict_and_insert(benchmark::State& state) {
   Entries entries(state.range(0));
   S3Fifo policy;

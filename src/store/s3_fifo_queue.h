@@ -8,18 +8,18 @@
 
 namespace cachey::store {
 
-/// S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023), by bytes:
-/// new entries enter a small queue of a tenth of the bytes; those used again before they reach its
-/// end move to the main queue, the others leave and are remembered by hash for a while, and come
-/// straight to the main queue if fetched again. A scan passes through the small queue and leaves
-/// the main one alone. When it is a poor choice: for workloads of pure recency with no entry used
-/// twice within a tenth of the bytes.
+/// S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023), by bytes.
+/// A new entry enters the small queue, which has a tenth of the bytes. At the queue's end, an entry
+/// that was used more than once moves to the main queue; another entry leaves, and its hash is
+/// remembered for a while. An entry that comes back while its hash is remembered goes to the main
+/// queue at once. So a scan passes through the small queue and leaves the main queue alone. A poor
+/// choice for workloads of pure recency, if no entry is used twice within a tenth of the bytes.
 ///
-/// Owns no entries. `Traits` says how to get at an entry's parts:
+/// Owns no entries. Not synchronized. `Traits` gives access to an entry's parts:
 ///   Queue                      a boost::intrusive::list of entries
-///   queue(e) -> uint8_t&       which queue it is in; 0 where in none
-///   uses(e), set_uses(e, n)    how often it was used, up to a small maximum
-///   weight(e), hash(e)         bytes; what identifies the content
+///   queue(e) -> uint8_t&       the queue that has the entry; 0: none
+///   uses(e), set_uses(e, n)    the number of uses, up to a small maximum
+///   weight(e), hash(e)         bytes; identifies the content
 template <typename Entry, typename Traits>
 class S3FifoQueue {
  public:
@@ -40,8 +40,8 @@ class S3FifoQueue {
 
   [[nodiscard]] bool contains(const Entry& entry) const { return Traits::queue(entry) != kNowhere; }
 
-  /// Picks, forgets and returns the entry to evict: one for which `may_evict` says yes. Null where
-  /// none was found within a bounded search.
+  /// Removes and returns the entry to evict, for which `may_evict` returned true. Null: a bounded
+  /// search found none.
   template <typename MayEvict>
   [[nodiscard]] Entry* victim(const MayEvict& may_evict) {
     size_t refused = 0;
@@ -72,9 +72,10 @@ class S3FifoQueue {
 
  private:
   enum : uint8_t { kNowhere, kSmall, kMain };
-  static constexpr uint64_t kSmallShare = 10;  // the small queue's share of the bytes: one in ten
-  static constexpr size_t kRefusedMax = 512;   // entries that may not leave, per search
-  static constexpr size_t kSecondChancesMax = 4096;  // after so many, uses count no more
+  static constexpr uint64_t kSmallShare = 10;  // the small queue has 1 / kSmallShare of the bytes
+  static constexpr size_t kRefusedMax = 512;   // entries that may_evict() refuses, per search
+  static constexpr size_t kSecondChancesMax =
+      4096;  // per search; later entries leave in spite of uses
   static constexpr size_t kGhostsMin = 256;
 
   void push(Entry& entry, uint8_t queue) {

@@ -45,7 +45,7 @@ TEST(S3Fifo, PassesOverWhatMayNotLeave) {
   EXPECT_EQ(policy.victim(kAny), nullptr);
 }
 
-/// A cache of equal entries under a policy, and how often it hits.
+/// A cache of equal entries under the policy.
 class Simulation {
  public:
   explicit Simulation(size_t capacity) : capacity_(capacity) {}
@@ -69,7 +69,7 @@ class Simulation {
  private:
   const size_t capacity_;
   std::unordered_map<uint64_t, TestPagePtr> cache_;
-  S3Fifo policy_;  // forgets the entries before they end
+  S3Fifo policy_;  // destroyed before the entries
 };
 
 TEST(S3Fifo, AScanDoesNotFlushTheHotSet) {
@@ -82,7 +82,7 @@ TEST(S3Fifo, AScanDoesNotFlushTheHotSet) {
   };
   (void)hot_hits(20'000);
   const int before = hot_hits(10'000);
-  for (uint64_t key = 1'000'000; key < 1'010'000; ++key) {  // ten times the cache, each once
+  for (uint64_t key = 1'000'000; key < 1'010'000; ++key) {  // ten times the capacity, each once
     (void)cache.get(key);
     if (key % 4 == 0) (void)cache.get(random() % 800);
   }

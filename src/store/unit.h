@@ -6,11 +6,11 @@
 
 namespace cachey::store {
 
-/// The unit of space in memory and on disk: extents of both are whole units, aligned to their
-/// size or to a unit. O_DIRECT asks as much of memory, offsets and sizes.
+/// The unit of space in memory and on disk. Extents are whole units, and aligned to a unit at
+/// least, because O_DIRECT demands aligned memory, offsets and sizes.
 inline constexpr uint64_t kUnitBytes = 4 * kKiB;
 
-/// Units that hold `bytes`.
+/// The number of units that hold `bytes` bytes.
 [[nodiscard]] constexpr uint32_t units_for(uint64_t bytes) {
   return static_cast<uint32_t>((bytes + kUnitBytes - 1) / kUnitBytes);
 }

@@ -8,10 +8,10 @@
 
 namespace cachey::store {
 
-/// A page for tests and benches of the memory tier and its policy: it belongs to no object.
+/// A page of no object, for tests and benches of the memory tier and its policy.
 class TestPage final : public Evictable {
  public:
-  /// `bytes`: its weight for the policy until it has memory.
+  /// `bytes`: the weight for the policy until the page has memory.
   explicit TestPage(uint64_t hash, uint64_t bytes = 0) : Evictable(hash, bytes) {}
 
   void on_evicted() noexcept override { evicted_.store(true); }
