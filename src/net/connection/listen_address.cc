@@ -1,9 +1,11 @@
 #include "net/connection/listen_address.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/ip/v6_only.hpp>
+#include <cerrno>
 
 #include "base/log.h"
 
@@ -11,6 +13,18 @@ namespace cachey::net {
 
 using boost::system::error_code;
 using rt::Tcp;
+
+namespace {
+
+error_code share_port_of(rt::Acceptor& acceptor) {
+  const int on = 1;
+  if (::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) {
+    return {};
+  }
+  return {errno, boost::system::system_category()};
+}
+
+}  // namespace
 
 Result<std::vector<ListenEndpoint>> to_endpoints(std::span<const ListenAddress> addresses) {
   std::vector<ListenEndpoint> endpoints;
@@ -39,14 +53,13 @@ std::string to_text(const Tcp::endpoint& endpoint) {
 }
 
 error_code open_acceptor(rt::Acceptor& acceptor, const ListenEndpoint& where, bool share_port) {
-  using ReusePort = rt::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
   error_code error;
   const auto step = [&error](auto&& action) {
     if (!error) action();
   };
   step([&] { acceptor.open(where.endpoint.protocol(), error); });
   step([&] { acceptor.set_option(rt::Acceptor::reuse_address(true), error); });
-  if (share_port) step([&] { acceptor.set_option(ReusePort(true), error); });
+  if (share_port) step([&] { error = share_port_of(acceptor); });
   if (where.endpoint.address().is_v6()) {
     step([&] { acceptor.set_option(rt::asio::ip::v6_only(where.v6_only), error); });
   }

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "net/http2/limits.h"
+#include "rt/inline_completion.h"
 #include "rt/waiter.h"
 
 namespace cachey::net::http2 {
@@ -110,9 +111,8 @@ rt::Task<void> Connection::answer(std::unique_ptr<Stream> stream) {
   if (!stream->finished()) stream->abort();
   stream.reset();
   charge();
-  // Where a task ends without ever having waited, co_spawn keeps its frames and posts before it
-  // tells so. Most requests end so, nobody here minds being told at once, and it takes our word.
-  (co_await rt::asio::detail::awaitable_thread_has_context_switched{}) = true;
+  bool& completes_inline = co_await rt::inline_completion();  // most requests never suspend
+  completes_inline = true;
 }
 
 /// Sets the limit of the wait for bytes.
