@@ -23,7 +23,7 @@ bool is_shortage(const error_code& error) {
 
 Result<rt::Tcp::endpoint> Listener::open(const ListenEndpoint& where) {
   rt::Acceptor acceptor(state_.worker.executor());
-  error_code error = open_acceptor(acceptor, where, true);
+  error_code error = open_acceptor(acceptor, where, PortUse::kShared);
   if (!error) acceptor.set_option(rt::Tcp::no_delay(true), error);  // accepted sockets inherit it
   if (!error) acceptor.listen(kBacklog, error);
   if (error) return fail(ErrorKind::kInternal, error.message());
@@ -86,7 +86,7 @@ rt::Task<void> Listener::serve(std::shared_ptr<Listener> self, rt::Socket socket
       client.leave_tls();
       http1::Connection connection(self->state_, client);
       self->connections_.push_back(connection);
-      co_await connection.refuse(400, "this port speaks TLS", true);
+      co_await connection.refuse(400, "this port speaks TLS", Linger::kYes);
     } else if (agreed && client.alpn() == "h2") {
       self->speaks(Protocol::kHttp2, spoken);
       co_await self->serve_http2(client, Buffer());
@@ -139,7 +139,7 @@ rt::Task<void> Listener::serve_http2(ClientSocket& socket, Buffer received) {
 }
 
 rt::Task<void> Listener::refuse(std::shared_ptr<Listener> self, rt::Socket socket) {
-  const bool linger = self->refused_ < kRefusedMax;
+  const Linger linger = self->refused_ < kRefusedMax ? Linger::kYes : Linger::kNo;
   ++self->refused_;
   try {
     ClientSocket client(self->state_.worker.timers(), std::move(socket), nullptr);

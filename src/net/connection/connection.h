@@ -3,11 +3,15 @@
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "net/connection/client_socket.h"
 #include "net/connection/worker_state.h"
 
 namespace cachey::net {
+
+/// kYes: the client may be sending bytes that nobody reads. They must not destroy the response.
+enum class Linger : uint8_t { kNo, kYes };
 
 /// One client's connection, as its Listener sees it, whatever the version spoken on it. Lives in a
 /// coroutine that the Listener spawned, and stands in the Listener's list; its worker's thread.
@@ -35,8 +39,8 @@ class Connection : public boost::intrusive::list_base_hook<
   void break_off() { socket_.break_off(); }
 
  protected:
-  /// Closes after what was sent. `linger`: the client may be sending bytes that nobody reads.
-  [[nodiscard]] rt::Task<void> close_gently(bool linger);
+  /// Closes after what was sent.
+  [[nodiscard]] rt::Task<void> close_gently(Linger linger);
 
   WorkerState& state_;
   ClientSocket& socket_;

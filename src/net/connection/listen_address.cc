@@ -52,14 +52,14 @@ std::string to_text(const Tcp::endpoint& endpoint) {
                      endpoint.port());
 }
 
-error_code open_acceptor(rt::Acceptor& acceptor, const ListenEndpoint& where, bool share_port) {
+error_code open_acceptor(rt::Acceptor& acceptor, const ListenEndpoint& where, PortUse use) {
   error_code error;
   const auto step = [&error](auto&& action) {
     if (!error) action();
   };
   step([&] { acceptor.open(where.endpoint.protocol(), error); });
   step([&] { acceptor.set_option(rt::Acceptor::reuse_address(true), error); });
-  if (share_port) step([&] { error = share_port_of(acceptor); });
+  if (use == PortUse::kShared) step([&] { error = share_port_of(acceptor); });
   if (where.endpoint.address().is_v6()) {
     step([&] { acceptor.set_option(rt::asio::ip::v6_only(where.v6_only), error); });
   }
@@ -70,7 +70,7 @@ error_code open_acceptor(rt::Acceptor& acceptor, const ListenEndpoint& where, bo
 error_code probe(const ListenEndpoint& where) {
   rt::asio::io_context io;
   rt::Acceptor acceptor(io);
-  return open_acceptor(acceptor, where, false);
+  return open_acceptor(acceptor, where, PortUse::kAlone);
 }
 
 }  // namespace cachey::net

@@ -28,9 +28,12 @@ struct ListenEndpoint {
 /// `127.0.0.1:8080` or `[::1]:8080`.
 [[nodiscard]] std::string to_text(const rt::Tcp::endpoint& endpoint);
 
-/// Opens and binds. `share_port`: others of this process bind the same address.
+/// kShared: other acceptors of this process bind the same address (SO_REUSEPORT).
+enum class PortUse : uint8_t { kAlone, kShared };
+
+/// Opens and binds.
 [[nodiscard]] boost::system::error_code open_acceptor(rt::Acceptor& acceptor,
-                                                      const ListenEndpoint& where, bool share_port);
+                                                      const ListenEndpoint& where, PortUse use);
 
 /// Why nobody can listen there, or no error. The listeners themselves would share the port with
 /// another process of the same user without a word.

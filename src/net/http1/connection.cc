@@ -30,7 +30,7 @@ rt::Task<bool> Connection::run() {
       continue;
     }
     state_.stats.requests.fetch_add(1, std::memory_order_relaxed);
-    writer_.begin(head_, head_.has_body);
+    writer_.begin(head_);
     try {
       co_await state_.handler.handle(state_.worker, *request_, writer_);
     } catch (const std::exception& failure) {
@@ -139,7 +139,7 @@ void Connection::end_request() {
   in_.consume(scanner_.end());
   scanner_ = HeadScanner();
   answered_one_ = true;
-  linger_ = head_.has_body || !in_.empty();
+  linger_ = head_.has_body || !in_.empty() ? Linger::kYes : Linger::kNo;
 }
 
 void Connection::give_back_memory() {
@@ -179,14 +179,14 @@ void Connection::send_refusal() {
   state_.stats.responses_of(Protocol::kHttp1).count(refusal_status_);
   iovec part{response.data(), response.size()};
   (void)socket_.send(std::span(&part, 1), response.size());
-  linger_ = true;
+  linger_ = Linger::kYes;
 }
 
-rt::Task<void> Connection::refuse(unsigned status, std::string_view text, bool linger) {
+rt::Task<void> Connection::refuse(unsigned status, std::string_view text, Linger linger) {
   refusal_status_ = status;
   refusal_text_ = text;
   send_refusal();
-  if (linger) {
+  if (linger == Linger::kYes) {
     co_await close_gently(linger_);
   } else {
     (void)socket_.discard(kLingerBytesMax);

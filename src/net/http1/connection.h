@@ -33,7 +33,7 @@ class Connection final : public net::Connection {
   [[nodiscard]] Buffer take_received() { return std::exchange(in_, Buffer()); }
   /// Answers `status` to whatever the client wants, and closes. `linger`: waits for the client to
   /// have read it.
-  [[nodiscard]] rt::Task<void> refuse(unsigned status, std::string_view text, bool linger);
+  [[nodiscard]] rt::Task<void> refuse(unsigned status, std::string_view text, Linger linger);
 
   void drain() override;
 
@@ -61,8 +61,8 @@ class Connection final : public net::Connection {
   bool idle_ = false;        // waits for a request's first byte
   bool head_begun_ = false;  // the head's time limit runs
   bool answered_one_ = false;
-  bool large_ = false;   // counted in state_.large_heads
-  bool linger_ = false;  // the client may be sending bytes that nobody reads
+  bool large_ = false;  // counted in state_.large_heads
+  Linger linger_ = Linger::kNo;
 };
 
 }  // namespace cachey::net::http1

@@ -13,11 +13,11 @@
 
 namespace cachey::net::http1 {
 
-void Writer::begin(const RequestHead& request, bool close) {
+void Writer::begin(const RequestHead& request) {
   stage_ = Stage::kIdle;
   head_only_ = request.method == Method::kHead;
   http_1_0_ = request.http_1_0;
-  close_ = close || !request.keep_alive;
+  close_ = request.has_body || !request.keep_alive;
   chunked_ = false;
   after_chunk_ = false;
   body_left_ = 0;

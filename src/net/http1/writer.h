@@ -26,9 +26,9 @@ class Writer final : public ResponseWriter {
  public:
   Writer(WorkerState& state, ClientSocket& socket) : state_(state), socket_(socket) {}
 
-  /// Readies the writer for the response to `request`. `close`: it is the connection's last in any
-  /// case.
-  void begin(const RequestHead& request, bool close);
+  /// Readies the writer for the response to `request`. After a request with a body, which nobody
+  /// reads, it is the connection's last.
+  void begin(const RequestHead& request);
   /// Gives back what the response took. To be called when the handler has ended.
   void give_back_memory();
 

@@ -28,7 +28,7 @@ void write_head(benchmark::State& state) {
   request.method = Method::kGet;
   request.keep_alive = true;
   for (auto _ : state) {
-    writer.begin(request, false);
+    writer.begin(request);
     ResponseHead head(206);
     head.add("Content-Range", "bytes 0-65535/73400320");
     head.add("Content-Type", "application/octet-stream");

@@ -168,7 +168,7 @@ rt::Task<void> Connection::end() {
     const bool taken = co_await socket_.writable(state_.config.write_timeout);
     if (!taken) socket_.break_off();
   }
-  if (!socket_.broken()) co_await close_gently(true);
+  if (!socket_.broken()) co_await close_gently(Linger::kYes);
   rt::Waiter waiter(state_.worker.executor());
   tasks_.when_empty([&waiter] { waiter.notify(); });
   co_await waiter.wait();
