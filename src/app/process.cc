@@ -124,10 +124,11 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
       access_log_(data_router_, options_.log_format, clock_, foundation_->random),
       tls_(std::move(opened.tls)),
       server_config_(data_server_config(options_, foundation_->memory, tls_)),
-      data_server_(workers_, access_log_, server_config_),
+      data_server_(workers_, access_log_, server_config_, clock_),
       signals_([this] { sample(); }) {
   if (!options_.admin_listen.empty()) {
-    admin_server_.emplace(workers_, admin_router_, admin_server_config(options_, server_config_));
+    admin_server_.emplace(workers_, admin_router_, admin_server_config(options_, server_config_),
+                          clock_);
   }
   add_process_metrics(foundation_->metrics);
   stats_.watch(data_server_.stats());

@@ -187,7 +187,7 @@ void Listener::one_ended() {
 }
 
 bool Listener::wait_until_empty(MonoTime deadline) const {
-  return empty_.wait_until(deadline) == std::future_status::ready;
+  return empty_.wait_for(deadline - clock_.mono()) == std::future_status::ready;
 }
 
 }  // namespace cachey::net

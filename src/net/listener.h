@@ -28,10 +28,9 @@ class Listener : public std::enable_shared_from_this<Listener> {
   static constexpr std::chrono::milliseconds kAcceptPause{
       100};  ///< when the process is out of files
 
-  /// `tls`: null for plain HTTP.
-  Listener(rt::Worker& worker, Handler& handler, const ServerConfig& config,
-           const std::shared_ptr<tls::Contexts>& tls, ServerStats& stats)
-      : state_(worker, handler, config, tls, stats) {}
+  Listener(rt::Worker& worker, Handler& handler, const ServerConfig& config, const Clock& clock,
+           ServerStats& stats)
+      : state_(worker, handler, config, clock, stats), clock_(clock) {}
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
@@ -66,6 +65,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void one_ended();
 
   WorkerState state_;
+  const Clock& clock_;
   std::vector<rt::Acceptor> acceptors_;
   Sockets handshakes_;  // of clients that are no connection yet
   Connections connections_;

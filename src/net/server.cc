@@ -14,8 +14,8 @@ namespace cachey::net {
 using boost::system::error_code;
 using rt::Tcp;
 
-Server::Server(rt::Workers& workers, Handler& handler, ServerConfig config)
-    : workers_(workers), handler_(handler), config_(std::move(config)) {}
+Server::Server(rt::Workers& workers, Handler& handler, ServerConfig config, const Clock& clock)
+    : workers_(workers), handler_(handler), config_(std::move(config)), clock_(clock) {}
 
 Server::~Server() = default;
 
@@ -25,7 +25,7 @@ Result<void> Server::start() {
   if (!endpoints) return std::unexpected(endpoints.error());
   for (size_t i = 0; i < workers_.size(); ++i) {
     listeners_.push_back(
-        std::make_shared<Listener>(workers_[i], handler_, config_, config_.tls, stats_));
+        std::make_shared<Listener>(workers_[i], handler_, config_, clock_, stats_));
   }
   uint16_t free_port = 0;  // the one that was found for the first that wanted any
   for (ListenEndpoint where : *endpoints) {
@@ -65,7 +65,7 @@ bool Server::drain(std::chrono::milliseconds time_limit) {
   constexpr std::chrono::seconds kLastWait(1);
   constexpr std::chrono::milliseconds kLook(100);
   if (listeners_.empty()) return true;
-  const MonoTime deadline = std::chrono::steady_clock::now() + time_limit;
+  const MonoTime deadline = clock_.mono() + time_limit;
   workers_.run_on_each([this](rt::Worker& worker) { listeners_[worker.index()]->drain(); });
   const auto all_empty = [this](MonoTime until) {
     bool empty = true;
@@ -80,12 +80,12 @@ bool Server::drain(std::chrono::milliseconds time_limit) {
     });
     return any.load();
   };
-  while (std::chrono::steady_clock::now() < deadline) {
-    const MonoTime look = std::chrono::steady_clock::now() + kLook;
+  while (clock_.mono() < deadline) {
+    const MonoTime look = clock_.mono() + kLook;
     if (all_empty(std::min(deadline, look)) || !clients_left()) return true;
   }
   workers_.run_on_each([this](rt::Worker& worker) { listeners_[worker.index()]->break_off(); });
-  if (!all_empty(std::chrono::steady_clock::now() + kLastWait)) {
+  if (!all_empty(clock_.mono() + kLastWait)) {
     log::warn("drain left requests behind",
               {{"reason", "they wait for something other than their client"}});
   }

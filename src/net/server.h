@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "net/connection/listen_address.h"
 #include "net/connection/server_config.h"
@@ -26,7 +27,7 @@ class Listener;
 /// after a drain that returned true, or when the workers have stopped.
 class Server {
  public:
-  Server(rt::Workers& workers, Handler& handler, ServerConfig config);
+  Server(rt::Workers& workers, Handler& handler, ServerConfig config, const Clock& clock);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -50,6 +51,7 @@ class Server {
   rt::Workers& workers_;
   Handler& handler_;
   const ServerConfig config_;
+  const Clock& clock_;
   ServerStats stats_;
   std::vector<std::string> addresses_;
   std::vector<std::shared_ptr<Listener>> listeners_;  // one a worker; shared with its connections

@@ -47,7 +47,8 @@ class ServerAddresses : public ::testing::Test {
 };
 
 TEST_F(ServerAddresses, AllAreServedByEveryWorker) {
-  Server server(workers_, handler_, at({{"127.0.0.1", 0}, {"127.0.0.2", 0}, {"127.0.0.3", 0}}));
+  Server server(workers_, handler_, at({{"127.0.0.1", 0}, {"127.0.0.2", 0}, {"127.0.0.3", 0}}),
+                clock_);
   ASSERT_TRUE(server.start());
   ASSERT_EQ(server.addresses().size(), 3u);
   const uint16_t port = port_of(server.addresses()[0]);
@@ -60,7 +61,7 @@ TEST_F(ServerAddresses, AllAreServedByEveryWorker) {
 }
 
 TEST_F(ServerAddresses, AFreePortThatIsTakenElsewhereIsNotShared) {
-  Server server(workers_, handler_, at({{"127.0.0.1", 0}, {"127.0.0.1", 0}}));
+  Server server(workers_, handler_, at({{"127.0.0.1", 0}, {"127.0.0.1", 0}}), clock_);
   ASSERT_TRUE(server.start());
   EXPECT_NE(server.addresses()[0], server.addresses()[1]);
   for (const std::string& address : server.addresses()) EXPECT_TRUE(serves(port_of(address)));
@@ -68,17 +69,17 @@ TEST_F(ServerAddresses, AFreePortThatIsTakenElsewhereIsNotShared) {
 }
 
 TEST_F(ServerAddresses, ErrorsNameTheAddress) {
-  Server first(workers_, handler_, at({{"127.0.0.1", 0}}));
+  Server first(workers_, handler_, at({{"127.0.0.1", 0}}), clock_);
   ASSERT_TRUE(first.start());
   const std::string taken = first.addresses().front();
-  Server second(workers_, handler_, at({{"127.0.0.2", 0}, {"127.0.0.1", port_of(taken)}}));
+  Server second(workers_, handler_, at({{"127.0.0.2", 0}, {"127.0.0.1", port_of(taken)}}), clock_);
   const Result<void> refused = second.start();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().message(), "cannot listen on " + taken + ": Address already in use");
   EXPECT_TRUE(second.drain(1s));
-  Server third(workers_, handler_, at({{"localhost", 0}}));
+  Server third(workers_, handler_, at({{"localhost", 0}}), clock_);
   EXPECT_EQ(third.start().error().message(), "\"localhost\" is not an IP address to listen on");
-  Server twice(workers_, handler_, at({{"127.0.0.2", 0}, {"203.0.113.1", 0}}));
+  Server twice(workers_, handler_, at({{"127.0.0.2", 0}, {"203.0.113.1", 0}}), clock_);
   EXPECT_TRUE(twice.start().error().message().starts_with("cannot listen on 203.0.113.1:"));
   EXPECT_TRUE(first.drain(5s));
 }
@@ -88,7 +89,7 @@ TEST_F(ServerAddresses, BothWildcardsShareAPort) {
   for (const bool v6_first : {false, true}) {
     std::vector<ListenAddress> addresses{{"0.0.0.0", 0}, {"::", 0}};
     if (v6_first) std::swap(addresses[0], addresses[1]);
-    Server server(workers_, handler_, at(addresses));
+    Server server(workers_, handler_, at(addresses), clock_);
     ASSERT_TRUE(server.start());
     EXPECT_EQ(port_of(server.addresses()[0]), port_of(server.addresses()[1]));
     EXPECT_EQ(server.addresses()[v6_first ? 0 : 1],
@@ -100,7 +101,7 @@ TEST_F(ServerAddresses, BothWildcardsShareAPort) {
 
 TEST_F(ServerAddresses, TheV6WildcardAloneServesIpv4Too) {
   if (!has_ipv6()) GTEST_SKIP() << "no IPv6 here";
-  Server server(workers_, handler_, at({{"::", 0}}));
+  Server server(workers_, handler_, at({{"::", 0}}), clock_);
   ASSERT_TRUE(server.start());
   EXPECT_TRUE(serves(port_of(server.addresses().front())));
   EXPECT_TRUE(server.drain(5s));
@@ -108,8 +109,8 @@ TEST_F(ServerAddresses, TheV6WildcardAloneServesIpv4Too) {
 
 TEST_F(ServerAddresses, SeveralServersShareTheWorkers) {
   TestHandler other_handler;
-  Server one(workers_, handler_, at({{"127.0.0.1", 0}}));
-  Server other(workers_, other_handler, at({{"127.0.0.1", 0}}));
+  Server one(workers_, handler_, at({{"127.0.0.1", 0}}), clock_);
+  Server other(workers_, other_handler, at({{"127.0.0.1", 0}}), clock_);
   ASSERT_TRUE(one.start());
   ASSERT_TRUE(other.start());
   TestClient waits(port_of(one.addresses().front()));

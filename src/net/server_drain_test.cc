@@ -113,7 +113,7 @@ TEST(ServerDrain, MayBeLeftOutWhereTheWorkersHaveStopped) {
   TestHandler handler;
   ServerConfig config;
   config.listen_addresses = {{"127.0.0.1", 0}};
-  Server server(workers, handler, config);
+  Server server(workers, handler, config, clock);
   workers.start();
   ASSERT_TRUE(server.start());
   const uint16_t port = port_of(server.addresses().front());

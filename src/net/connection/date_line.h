@@ -12,6 +12,8 @@ namespace cachey::net {
 /// `Date: ...` of this second, made once a second. One worker's thread.
 class DateLine {
  public:
+  explicit DateLine(const Clock& clock) : clock_(clock) {}
+
   /// The line of HTTP/1.1, with its CR LF.
   [[nodiscard]] std::string_view text() {
     const int64_t now = clock_.unix_seconds();
@@ -30,7 +32,7 @@ class DateLine {
   }
 
  private:
-  SystemClock clock_;
+  const Clock& clock_;
   int64_t second_ = -1;
   std::string line_;
 };

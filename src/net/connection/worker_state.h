@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "base/clock.h"
 #include "net/connection/date_line.h"
 #include "net/connection/server_config.h"
 #include "net/connection/server_stats.h"
@@ -22,14 +23,13 @@ struct WorkerState {
   static constexpr size_t kLargeHeadsMax = 128;
   static constexpr size_t kHttp2BlockBytes = size_t{16} << 10;
 
-  /// `contexts`: null for a server without TLS.
-  WorkerState(rt::Worker& w, Handler& h, const ServerConfig& c,
-              const std::shared_ptr<tls::Contexts>& contexts, ServerStats& s)
+  WorkerState(rt::Worker& w, Handler& h, const ServerConfig& c, const Clock& clock, ServerStats& s)
       : worker(w),
         handler(h),
         config(c),
         stats(s),
-        tls(contexts ? std::make_unique<tls::Worker>(contexts, c.charge) : nullptr) {}
+        tls(c.tls ? std::make_unique<tls::Worker>(c.tls, c.charge) : nullptr),
+        date(clock) {}
 
   rt::Worker& worker;
   Handler& handler;

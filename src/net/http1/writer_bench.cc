@@ -20,8 +20,7 @@ void write_head(benchmark::State& state) {
   rt::Worker worker(0, clock);
   NoHandler handler;
   ServerStats stats;
-  const auto shared =
-      std::make_unique<WorkerState>(worker, handler, ServerConfig(), nullptr, stats);
+  const auto shared = std::make_unique<WorkerState>(worker, handler, ServerConfig(), clock, stats);
   ClientSocket socket(worker.timers(), rt::Socket(worker.executor()), nullptr);  // not connected
   Writer writer(*shared, socket);
   RequestHead request;

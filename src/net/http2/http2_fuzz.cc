@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static EchoHandler handler;
   static net::ServerConfig config;
   static net::ServerStats stats;
-  static net::WorkerState state(worker, handler, config, nullptr, stats);
+  static net::WorkerState state(worker, handler, config, clock, stats);
 
   std::array<int, 2> ends;
   CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);

@@ -171,7 +171,7 @@ inline uint16_t port_of(const std::string& address) {
 class TestServer {
  public:
   explicit TestServer(ServerConfig config = {}, unsigned workers = 2)
-      : workers_(workers, clock_), server_(workers_, handler, local(config)) {
+      : workers_(workers, clock_), server_(workers_, handler, local(config), clock_) {
     workers_.start();
     const Result<void> started = server_.start();
     if (!started) throw std::runtime_error(started.error().message());
