@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include "base/log.h"
+#include "base/tls_ciphers.h"
 
 namespace cachey::origin {
 namespace {
@@ -12,11 +13,6 @@ namespace ssl = boost::asio::ssl;
 
 /// What one call to the kernel may bring: four records.
 constexpr size_t kReadBufferBytes = size_t{64} * 1024;
-
-constexpr const char* kTls12Ciphers =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
 boost::system::error_code load_trust(ssl::context& context, const std::string& ca_file,
                                      const std::string& ca_dir) {
