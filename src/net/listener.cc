@@ -51,7 +51,7 @@ rt::Task<void> Listener::accept_all(std::shared_ptr<Listener> self, size_t accep
       co_await self->state_.worker.timers().sleep(kAcceptPause);
     }
   }
-  self->one_ended();
+  self->coroutine_ended();
 }
 
 void Listener::admit(rt::Socket socket) {
@@ -70,7 +70,7 @@ void Listener::admit(rt::Socket socket) {
 }
 
 /// Counts a connection among its protocol's, and no longer among those of what it spoke before.
-void Listener::speaks(std::optional<Protocol> protocol, std::optional<Protocol>& before) {
+void Listener::count_protocol(std::optional<Protocol> protocol, std::optional<Protocol>& before) {
   if (before) state_.stats.connections_of(*before).fetch_sub(1, std::memory_order_relaxed);
   if (protocol) state_.stats.connections_of(*protocol).fetch_add(1, std::memory_order_relaxed);
   before = protocol;
@@ -82,29 +82,29 @@ rt::Task<void> Listener::serve(std::shared_ptr<Listener> self, rt::Socket socket
     ClientSocket client(self->state_.worker.timers(), std::move(socket), self->state_.tls.get());
     bool agreed = true;
     if (client.tls() != nullptr) agreed = co_await self->handshake(client);
-    if (!agreed && client.tls()->met_plain_http()) {
+    if (!agreed && client.tls()->got_plain_http()) {
       client.leave_tls();
       http1::Connection connection(self->state_, client);
       self->connections_.push_back(connection);
       co_await connection.refuse(400, "this port speaks TLS", Linger::kYes);
     } else if (agreed && client.alpn() == "h2") {
-      self->speaks(Protocol::kHttp2, spoken);
+      self->count_protocol(Protocol::kHttp2, spoken);
       co_await self->serve_http2(client, Buffer());
     } else if (agreed) {
-      self->speaks(Protocol::kHttp1, spoken);
+      self->count_protocol(Protocol::kHttp1, spoken);
       Buffer received;
       const bool is_http2 = co_await self->serve_http1(client, received);
       if (is_http2) {
-        self->speaks(Protocol::kHttp2, spoken);
+        self->count_protocol(Protocol::kHttp2, spoken);
         co_await self->serve_http2(client, std::move(received));
       }
     }
   } catch (const std::exception& failure) {
     log::error("connection failed", {{"error", failure.what()}});
   }
-  self->speaks(std::nullopt, spoken);
+  self->count_protocol(std::nullopt, spoken);
   self->state_.stats.connections.fetch_sub(1);
-  self->one_ended();
+  self->coroutine_ended();
 }
 
 rt::Task<bool> Listener::handshake(ClientSocket& socket) {
@@ -150,7 +150,7 @@ rt::Task<void> Listener::refuse(std::shared_ptr<Listener> self, rt::Socket socke
     log::error("connection failed", {{"error", failure.what()}});
   }
   --self->refused_;
-  self->one_ended();
+  self->coroutine_ended();
 }
 
 void Listener::drain() {
@@ -182,7 +182,7 @@ void Listener::break_off() {
   for (Connection& connection : connections_) connection.break_off();
 }
 
-void Listener::one_ended() {
+void Listener::coroutine_ended() {
   if (--running_ == 0 && state_.draining) empty_promise_.set_value();
 }
 

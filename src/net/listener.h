@@ -60,9 +60,9 @@ class Listener : public std::enable_shared_from_this<Listener> {
   [[nodiscard]] rt::Task<void> serve_http2(ClientSocket& socket, Buffer received);
   static rt::Task<void> refuse(std::shared_ptr<Listener> self, rt::Socket socket);
   [[nodiscard]] rt::Task<bool> handshake(ClientSocket& socket);
-  void speaks(std::optional<Protocol> protocol, std::optional<Protocol>& before);
+  void count_protocol(std::optional<Protocol> protocol, std::optional<Protocol>& before);
   void admit(rt::Socket socket);
-  void one_ended();
+  void coroutine_ended();
 
   WorkerState state_;
   const Clock& clock_;

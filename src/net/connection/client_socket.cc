@@ -11,7 +11,7 @@
 namespace cachey::net {
 
 ClientSocket::ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worker* tls)
-    : timers_(timers), socket_(std::move(socket)), timer_([this] { time_is_up(); }) {
+    : timers_(timers), socket_(std::move(socket)), timer_([this] { on_timeout(); }) {
   boost::system::error_code ignored;
   peer_ = socket_.remote_endpoint(ignored);
   if (tls == nullptr) return;
@@ -27,7 +27,7 @@ rt::Task<bool> ClientSocket::handshake(std::chrono::nanoseconds limit) {
   limit_reading(limit);
   while (!broken_ && !expired_) {
     const tls::Stream::Step step = tls_->handshake();
-    after_tls();
+    update_after_tls();
     if (step != tls::Stream::Step::kWaits) co_return step == tls::Stream::Step::kDone;
     (void)co_await readable();
     stop_waiting();
@@ -44,7 +44,7 @@ std::optional<size_t> ClientSocket::receive(std::span<char> into) {
   if (broken_) return 0;
   if (tls_) {
     const std::optional<size_t> bytes = tls_->receive(into);
-    after_tls();
+    update_after_tls();
     return bytes;
   }
   const ssize_t n = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
@@ -69,7 +69,7 @@ size_t ClientSocket::send(std::span<iovec> parts, size_t bytes) {
   if (tls_) {
     const size_t taken = tls_->send(parts, bytes);
     full_ = taken < bytes;
-    after_tls();
+    update_after_tls();
     return taken;
   }
   msghdr message{};
@@ -111,7 +111,7 @@ rt::Task<bool> ClientSocket::writable(std::chrono::nanoseconds limit) {
 }
 
 /// Takes over what has become of the stream; sees to what it could not send.
-void ClientSocket::after_tls() {
+void ClientSocket::update_after_tls() {
   if (tls_->broken()) broken_ = true;
   if (broken_ || tls_->pending() == 0) return;
   full_ = true;
@@ -129,10 +129,10 @@ void ClientSocket::flush_when_writable() {
 
 void ClientSocket::flush() {
   full_ = !tls_->flush();
-  after_tls();
+  update_after_tls();
 }
 
-void ClientSocket::time_is_up() {
+void ClientSocket::on_timeout() {
   if (waiting_ == Waiting::kNothing) return;
   if (waiting_ == Waiting::kWrite) {
     const size_t left = unsent();
@@ -160,7 +160,7 @@ void ClientSocket::interrupt() {
 void ClientSocket::shut_down_sending() {
   if (tls_ && !broken_) {
     tls_->end_sending();
-    after_tls();
+    update_after_tls();
   }
   boost::system::error_code ignored;
   socket_.shutdown(rt::Socket::shutdown_send, ignored);

@@ -112,9 +112,9 @@ class ClientSocket : public boost::intrusive::list_base_hook<
     }
   }
 
-  void time_is_up();
+  void on_timeout();
   [[nodiscard]] size_t unsent();
-  void after_tls();
+  void update_after_tls();
   void flush_when_writable();
   void flush();
 

@@ -31,8 +31,8 @@ Connection::~Connection() {
 rt::Task<void> Connection::run(Buffer received) {
   session_.receive(received.bytes());
   state_.spares.give(std::move(received));
-  work();
-  while (goes_on()) {
+  start_requests();
+  while (may_continue()) {
     if (socket_.full()) {
       const bool taken = co_await socket_.writable(state_.config.write_timeout);
       if (!taken) {
@@ -47,16 +47,16 @@ rt::Task<void> Connection::run(Buffer received) {
       (void)co_await socket_.readable();
       sending_.loop().end_wait();
       socket_.stop_waiting();
-      if (socket_.take_expired()) look_at_time();
+      if (socket_.take_expired()) check_deadlines();
     }
     sending_.turns().end_turn();
     if (!take_bytes()) break;
-    work();
+    start_requests();
   }
   co_await end();
 }
 
-bool Connection::goes_on() {
+bool Connection::may_continue() {
   if (socket_.broken()) return false;
   if (state_.draining && session_.had_requests() && sending_.count() == 0) {
     sending_.terminate(NGHTTP2_NO_ERROR);
@@ -79,7 +79,7 @@ bool Connection::take_bytes() {
 }
 
 /// Starts what was asked for, and sends what is there to be sent.
-void Connection::work() {
+void Connection::start_requests() {
   std::vector<std::unique_ptr<Stream>> requests = session_.take_requests();
   if (!requests.empty()) {
     head_deadline_.reset();
@@ -137,7 +137,7 @@ void Connection::limit_reading() {
   socket_.limit_reading(until - now);
 }
 
-void Connection::look_at_time() {
+void Connection::check_deadlines() {
   const MonoTime now = state_.worker.timers().now();
   if (head_deadline_ && now >= *head_deadline_) {
     sending_.terminate(NGHTTP2_ENHANCE_YOUR_CALM);

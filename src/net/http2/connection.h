@@ -34,12 +34,12 @@ class Connection final : public net::Connection {
   void drain() override;
 
  private:
-  [[nodiscard]] bool goes_on();
+  [[nodiscard]] bool may_continue();
   [[nodiscard]] bool take_bytes();
-  void work();
+  void start_requests();
   [[nodiscard]] rt::Task<void> answer(std::unique_ptr<Stream> stream);
   void limit_reading();
-  void look_at_time();
+  void check_deadlines();
   void charge();
   [[nodiscard]] rt::Task<void> end();
 

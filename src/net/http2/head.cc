@@ -58,7 +58,7 @@ bool Head::make_room(size_t bytes) {
 
 bool Head::conclude(const rt::Tcp::endpoint& client) {
   if (refusal_status_ == 0) {
-    const HeadFault fault = look_at_fields();
+    const HeadFault fault = make_request();
     if (fault != HeadFault::kNone) refuse(fault);
   }
   if (refusal_status_ != 0) return false;
@@ -67,7 +67,7 @@ bool Head::conclude(const rt::Tcp::endpoint& client) {
 }
 
 /// Points the fields to their text, which moves no more, and makes the request.
-HeadFault Head::look_at_fields() {
+HeadFault Head::make_request() {
   const char* const text = text_.bytes().data();
   const std::string_view target(text + target_at_, target_size_);
   if (!is_origin_form(method_, target)) return HeadFault::kBadTarget;

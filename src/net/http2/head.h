@@ -44,7 +44,7 @@ class Head {
 
   void add_field(std::string_view name, std::string_view value);
   [[nodiscard]] bool make_room(size_t bytes);
-  [[nodiscard]] HeadFault look_at_fields();
+  [[nodiscard]] HeadFault make_request();
   void refuse(HeadFault fault);
 
   WorkerState& state_;

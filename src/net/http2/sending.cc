@@ -79,7 +79,7 @@ size_t Sending::offer(Response& response, std::span<const iovec> body, size_t by
     make_frames();
     stuck = !output_.round_full();
     if (!offering_.copy || !stuck) output_.send();
-    more = !stuck && turns_.free_for(response.place);
+    more = !stuck && turns_.may_send(response.place);
   }
   // nghttp2 makes no frames of the body though there is room: the connection is about to end.
   if (stuck && offering_.left != 0 && codec_.window(response.stream_id) != 0) lose(response);
@@ -90,7 +90,7 @@ size_t Sending::offer(Response& response, std::span<const iovec> body, size_t by
 }
 
 bool Sending::takes_body(const Response& response) const {
-  return output_.open() && turns_.free_for(response.place) &&
+  return output_.open() && turns_.may_send(response.place) &&
          codec_.window(response.stream_id) != 0;
 }
 

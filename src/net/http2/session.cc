@@ -111,7 +111,7 @@ void Session::receive(std::span<const char> bytes) {
   const ssize_t taken = nghttp2_session_mem_recv(
       codec_.get(), reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   if (taken < 0) return sending_.terminate(error_code_of(taken));
-  sending_.turns().look_at_windows();
+  sending_.turns().queue_unblocked();
 }
 
 std::vector<std::unique_ptr<Stream>> Session::take_requests() { return std::exchange(ready_, {}); }

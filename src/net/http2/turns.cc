@@ -7,7 +7,7 @@
 
 namespace cachey::net::http2 {
 
-bool Turns::free_for(const Place& place) const {
+bool Turns::may_send(const Place& place) const {
   const uint64_t limit = waiting_.empty() ? kTurnBytes : kRoundBytes;
   if (body_bytes_made_ - begun_at_ >= limit) return false;
   return turn_ == &place || (turn_ == nullptr && waiting_.empty());
@@ -69,7 +69,7 @@ bool Turns::give_turn() {
   return false;
 }
 
-void Turns::look_at_windows() {
+void Turns::queue_unblocked() {
   for (auto at = blocked_.begin(); at != blocked_.end();) {
     Place& place = *at;
     if (is_blocked(place)) {

@@ -39,7 +39,7 @@ class Turns {
       : state_(state), codec_(codec), loop_(loop) {}
 
   /// The response may send now.
-  [[nodiscard]] bool free_for(const Place& place) const;
+  [[nodiscard]] bool may_send(const Place& place) const;
   /// Frames with `bytes` of body were made.
   void count_body(size_t bytes) { body_bytes_made_ += bytes; }
 
@@ -53,7 +53,7 @@ class Turns {
   /// Ends the turn and its count of bytes. Called once each time the connection's loop comes round.
   void end_turn();
   /// Queues the responses whose windows have opened.
-  void look_at_windows();
+  void queue_unblocked();
   /// The response waits no more.
   void leave(Place& place);
 

@@ -64,7 +64,7 @@ class Stream::Parts {
 Stream::~Stream() {
   end_handshake();
   set_pending(Buffer());
-  if (ssl_) worker_.hold(-kIdleBytes);
+  if (ssl_) worker_.charge(-kIdleBytes);
 }
 
 const BIO_METHOD* Stream::transport() {
@@ -106,8 +106,8 @@ bool Stream::begin() {
     return false;
   }
   begun_ = true;
-  met_plain_http_ = first >= 'A' && first <= 'Z';  // a method; TLS begins with 22
-  in_handshake_ = !met_plain_http_ && worker_.begin_handshake();
+  got_plain_http_ = first >= 'A' && first <= 'Z';  // a method; TLS begins with 22
+  in_handshake_ = !got_plain_http_ && worker_.begin_handshake();
   if (in_handshake_) {
     context_ = worker_.context();
     ssl_ = context_->make_ssl();
@@ -117,7 +117,7 @@ bool Stream::begin() {
     broken_ = true;
     return false;
   }
-  worker_.hold(kIdleBytes);
+  worker_.charge(kIdleBytes);
   ::BIO_set_data(bio, this);
   ::BIO_set_init(bio, 1);
   ::SSL_set_bio(ssl_.get(), bio, bio);
@@ -133,7 +133,7 @@ Stream::Step Stream::handshake() {
   const int error = ::SSL_get_error(ssl_.get(), result);
   starved_ = error == SSL_ERROR_WANT_READ;
   const std::string reason = result == 1 ? std::string() : openssl_reason();
-  (void)put_out();
+  (void)send_output();
   if (result == 1) return finish_handshake();
   if (starved_ && !broken_) return Step::kWaits;
   return fail_handshake(reason);
@@ -182,7 +182,7 @@ std::optional<size_t> Stream::receive(std::span<char> into) {
   size_t bytes = 0;
   const int result = ::SSL_read_ex(ssl_.get(), into.data(), into.size(), &bytes);
   const int error = ::SSL_get_error(ssl_.get(), result);
-  (void)put_out();  // an alert, or a new key
+  (void)send_output();  // an alert, or a new key
   starved_ = error == SSL_ERROR_WANT_READ;
   if (broken_) return 0;
   if (result == 1) return bytes;
@@ -206,7 +206,7 @@ size_t Stream::send(std::span<const iovec> parts, size_t bytes) {
     taken += encrypted;
     // What the kernel takes at a time says how much to encrypt for it, so that little is pending
     // for a slow client.
-    if (!put_out()) {
+    if (!send_output()) {
       window_ = std::max(window_ / 2, Worker::kRecordBytes);
       break;
     }
@@ -246,9 +246,9 @@ bool Stream::seal(std::span<const char> plaintext) {
 
 /// Gives the scratch memory's ciphertext to the kernel, behind what is pending. False: some is
 /// pending now.
-bool Stream::put_out() {
+bool Stream::send_output() {
   std::span<const char> out = worker_.output();
-  if (pending_.empty()) out = out.subspan(give_to_kernel(out));
+  if (pending_.empty()) out = out.subspan(send_to_kernel(out));
   if (broken_ || out.empty()) return pending_.empty();
   if (pending_.size() + out.size() > kPendingBytesMax) {
     broken_ = true;
@@ -263,12 +263,12 @@ bool Stream::put_out() {
 
 bool Stream::flush() {
   if (pending_.empty()) return true;
-  pending_.consume(give_to_kernel(pending_.bytes()));
+  pending_.consume(send_to_kernel(pending_.bytes()));
   if (pending_.empty()) set_pending(Buffer());
   return pending_.empty();
 }
 
-size_t Stream::give_to_kernel(std::span<const char> bytes) {
+size_t Stream::send_to_kernel(std::span<const char> bytes) {
   if (bytes.empty() || broken_) return 0;
   const ssize_t n = ::send(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (n >= 0) return static_cast<size_t>(n);
@@ -287,7 +287,7 @@ void Stream::end_sending() {
   worker_.clear_output();
   ::ERR_clear_error();
   (void)::SSL_shutdown(ssl_.get());
-  (void)put_out();
+  (void)send_output();
 }
 
 }  // namespace cachey::net::tls

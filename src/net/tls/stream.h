@@ -41,7 +41,7 @@ class Stream {
   /// The client has sent something: a handshake that fails now is one of ours.
   [[nodiscard]] bool begun() const { return begun_; }
   /// The handshake failed because the client speaks HTTP without TLS. Nothing was read of it.
-  [[nodiscard]] bool met_plain_http() const { return met_plain_http_; }
+  [[nodiscard]] bool got_plain_http() const { return got_plain_http_; }
   [[nodiscard]] bool resumed() const { return ::SSL_session_reused(ssl_.get()) == 1; }
   /// `h2`, `http/1.1`, or nothing where the client did not ask.
   [[nodiscard]] std::string_view alpn() const;
@@ -79,8 +79,8 @@ class Stream {
   void end_handshake();
   [[nodiscard]] size_t encrypt(Parts& parts, size_t budget);
   [[nodiscard]] bool seal(std::span<const char> plaintext);
-  [[nodiscard]] bool put_out();
-  [[nodiscard]] size_t give_to_kernel(std::span<const char> bytes);
+  [[nodiscard]] bool send_output();
+  [[nodiscard]] size_t send_to_kernel(std::span<const char> bytes);
   void set_pending(Buffer buffer);
 
   Worker& worker_;
@@ -91,7 +91,7 @@ class Stream {
   size_t window_ = Worker::kRecordBytes;  // for the next sendmsg
   bool begun_ = false;
   bool in_handshake_ = false;  // counted by the worker
-  bool met_plain_http_ = false;
+  bool got_plain_http_ = false;
   bool starved_ = false;  // what OpenSSL has of the input is less than a record
   bool broken_ = false;
 };

@@ -48,10 +48,10 @@ class Worker {
   }
 
   /// Counts what a connection holds beyond a plain one.
-  void hold(int64_t bytes) { charge_(bytes); }
+  void charge(int64_t bytes) { charge_(bytes); }
   void add_pending(int64_t bytes) {
     pending_bytes_ += bytes;
-    if (bytes != 0) hold(bytes);
+    if (bytes != 0) charge(bytes);
   }
   [[nodiscard]] bool much_pending() const { return pending_bytes_ > int64_t{kPendingMax}; }
 
