@@ -59,7 +59,7 @@ void Listener::admit(rt::Socket socket) {
   if (stats.connections.fetch_add(1) >= static_cast<int64_t>(state_.config.connections_max)) {
     stats.connections.fetch_sub(1);
     stats.connections_refused.fetch_add(1);
-    if (state_.tls) return;  // closed: a handshake is too dear for a refusal
+    if (state_.tls) return;  // closed: a handshake costs too much for a refusal
     ++running_;
     state_.worker.tasks().spawn(refuse(shared_from_this(), std::move(socket)));
     return;
@@ -69,7 +69,7 @@ void Listener::admit(rt::Socket socket) {
   state_.worker.tasks().spawn(serve(shared_from_this(), std::move(socket)));
 }
 
-/// Counts a connection among its protocol's, and no longer among those of what it spoke before.
+/// Counts a connection for `protocol` and no longer for `before`. Then sets `before` to `protocol`.
 void Listener::count_protocol(std::optional<Protocol> protocol, std::optional<Protocol>& before) {
   if (before) state_.stats.connections_of(*before).fetch_sub(1, std::memory_order_relaxed);
   if (protocol) state_.stats.connections_of(*protocol).fetch_add(1, std::memory_order_relaxed);
@@ -123,7 +123,7 @@ rt::Task<bool> Listener::handshake(ClientSocket& socket) {
   co_return agreed;
 }
 
-/// True: the client has begun to speak HTTP/2, by the bytes that were received.
+/// True: the client speaks HTTP/2; `received` are its first bytes.
 rt::Task<bool> Listener::serve_http1(ClientSocket& socket, Buffer& received) {
   http1::Connection connection(state_, socket);
   connections_.push_back(connection);

@@ -16,17 +16,17 @@
 
 namespace cachey::net {
 
-/// One worker's listening sockets and the connections accepted on them. Made by the Server on
-/// main's thread, before it is started; from then on the worker's thread only, but for
-/// wait_until_empty(). Kept alive by the Server and by its own coroutines.
+/// The listening sockets of one worker, and the connections accepted on them. Made and opened by
+/// the Server on main's thread; after start() the worker's thread only, except wait_until_empty().
+/// Kept alive by the Server and by its own coroutines.
 class Listener : public std::enable_shared_from_this<Listener> {
  public:
-  /// Connections over the limit that are given time to read their 503; those past this many are
-  /// not.
+  /// Connections past connections_max that are given time to read their 503. Past this many, they
+  /// are closed at once.
   static constexpr size_t kRefusedMax = 64;
   static constexpr int kBacklog = 4096;
   static constexpr std::chrono::milliseconds kAcceptPause{
-      100};  ///< when the process is out of files
+      100};  ///< if the process has no file descriptors left
 
   Listener(rt::Worker& worker, Handler& handler, const ServerConfig& config, const Clock& clock,
            ServerStats& stats)
@@ -34,18 +34,19 @@ class Listener : public std::enable_shared_from_this<Listener> {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  /// Binds and listens, beside the other workers' listeners on the same address. Once for each.
+  /// Binds and listens. The listeners of the other workers share the address. Call once for each
+  /// address.
   [[nodiscard]] Result<rt::Tcp::endpoint> open(const ListenEndpoint& where);
 
   void start();
-  /// Takes what waits in the backlog, closes the listening sockets and idle connections.
+  /// Accepts what waits in the backlog, then closes the listening sockets and idle connections.
   void drain();
-  /// A client is still there: connected, and has not reset its connection.
+  /// True if a client has not reset its connection.
   [[nodiscard]] bool has_clients();
-  /// Ends every connection at once. REQUIRES: drain() came before.
+  /// Ends every connection at once. REQUIRES: drain() was called.
   void break_off();
 
-  /// Any thread. True where drain() has been called and the last coroutine has ended.
+  /// True if the last coroutine has ended after a drain(). Waits until `deadline`. Any thread.
   [[nodiscard]] bool wait_until_empty(MonoTime deadline) const;
 
  private:
@@ -67,9 +68,9 @@ class Listener : public std::enable_shared_from_this<Listener> {
   WorkerState state_;
   const Clock& clock_;
   std::vector<rt::Acceptor> acceptors_;
-  Sockets handshakes_;  // of clients that are no connection yet
+  Sockets handshakes_;  // of clients that have no Connection yet
   Connections connections_;
-  size_t refused_ = 0;  // of connections_, those over the limit
+  size_t refused_ = 0;  // connections in connections_ past the limit
   size_t running_ = 0;  // coroutines of this listener
   std::promise<void> empty_promise_;
   std::shared_future<void> empty_{empty_promise_.get_future()};

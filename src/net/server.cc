@@ -27,7 +27,7 @@ Result<void> Server::start() {
     listeners_.push_back(
         std::make_shared<Listener>(workers_[i], handler_, config_, clock_, stats_));
   }
-  uint16_t free_port = 0;  // the one that was found for the first that wanted any
+  uint16_t free_port = 0;  // the port found for the first address that asked for any port
   for (ListenEndpoint where : *endpoints) {
     const bool any_port = where.endpoint.port() == 0;
     if (any_port) where.endpoint.port(free_port);
@@ -45,7 +45,7 @@ Result<void> Server::start() {
   return {};
 }
 
-/// On every worker. Returns where that is.
+/// Binds `where` on every worker. Returns the bound address.
 Result<Tcp::endpoint> Server::bind(const ListenEndpoint& where) {
   const auto refuse = [&where](const std::string& why) {
     return fail(ErrorKind::kInternal,
@@ -72,7 +72,7 @@ bool Server::drain(std::chrono::milliseconds time_limit) {
     for (const auto& listener : listeners_) empty = listener->wait_until_empty(until) && empty;
     return empty;
   };
-  // A request that waits for its origin does not notice that its client has left; look for it.
+  // A request that waits for its origin does not notice a reset by its client: ask the sockets.
   const auto clients_left = [this] {
     std::atomic<bool> any = false;
     workers_.run_on_each([this, &any](rt::Worker& worker) {

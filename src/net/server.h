@@ -17,14 +17,14 @@ namespace cachey::net {
 
 class Listener;
 
-/// The HTTP server: a listener a worker (SO_REUSEPORT), and the connections it accepted. Owned by
-/// main. Several may share the workers.
+/// The HTTP server: one listener for each worker (SO_REUSEPORT), and the accepted connections.
+/// Owned by main. Several servers may share the workers.
 ///
-/// Life: start() binds and accepts. drain() closes the listeners (what already waits in their
-/// backlog is still accepted) and idle connections, lets open requests finish with `Connection:
-/// close` or GOAWAY, and returns when all are done or at the deadline, after breaking off the rest.
-/// All are called by main, not on a worker. The workers must run. Destroy it, and the handler,
-/// after a drain that returned true, or when the workers have stopped.
+/// start() binds and accepts. drain() first accepts what waits in the backlog, then closes the
+/// listeners and idle connections and lets open requests finish with `Connection: close` or GOAWAY.
+/// It returns when all are done; at the time limit it breaks off the rest. All functions are called
+/// by main, not on a worker, while the workers run. Destroy the server and the handler after a
+/// drain() that returned true, or after the workers have stopped.
 class Server {
  public:
   Server(rt::Workers& workers, Handler& handler, ServerConfig config, const Clock& clock);
@@ -32,15 +32,15 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Binds on every worker. The error says which address and why.
+  /// Binds on every worker. The error names the address and the reason.
   [[nodiscard]] Result<void> start();
 
-  /// The bound addresses, `127.0.0.1:8080` or `[::1]:8080`, in the config's order. REQUIRES:
-  /// started.
+  /// The bound addresses in the order of the config: `127.0.0.1:8080` or `[::1]:8080`. REQUIRES:
+  /// start() succeeded.
   [[nodiscard]] const std::vector<std::string>& addresses() const { return addresses_; }
 
-  /// True where no client was left waiting at `time_limit`: every request had ended by itself, or
-  /// its client had reset the connection.
+  /// True: no client was waiting at `time_limit`, because every request had ended or its client had
+  /// reset the connection.
   bool drain(std::chrono::milliseconds time_limit);
 
   [[nodiscard]] const ServerStats& stats() const;
@@ -54,7 +54,8 @@ class Server {
   const Clock& clock_;
   ServerStats stats_;
   std::vector<std::string> addresses_;
-  std::vector<std::shared_ptr<Listener>> listeners_;  // one a worker; shared with its connections
+  std::vector<std::shared_ptr<Listener>>
+      listeners_;  // one for each worker; shared with its coroutines
 };
 
 }  // namespace cachey::net

@@ -85,7 +85,7 @@ TEST(ServerDrain, TheDeadlineBreaksOffWhatIsLeft) {
   TestServer server;
   TestClient stuck(server.port, 4096);  // in writable()
   stuck.get("/bytes/30000000");
-  TestClient half(server.port);  // in its head
+  TestClient half(server.port);  // in the middle of its head
   half.send("GET /");
   ASSERT_TRUE(stuck.receive());
   EXPECT_FALSE(server.server().drain(100ms));

@@ -1,4 +1,4 @@
-// What the server does to clients that are too many, too slow, too large or too clever.
+// What happens to clients past a limit: too many, too slow, too large, or malformed.
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <poll.h>
@@ -20,7 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Refused, told why, and hung up on.
+/// The request is refused with a reason, and the connection is closed.
 void expect_refusal(TestClient& client, int status, std::string_view text) {
   const auto response = client.response();
   EXPECT_EQ(response.status, status);
@@ -77,7 +77,7 @@ TEST(ServerLimits, TooLargeAHeadIs431) {
     client.send(request(bytes));
     expect_refusal(client, 431, "the request's head is too large");
   }
-  TestClient huge(server.port);  // more than is thrown away: the answer comes, and then a reset
+  TestClient huge(server.port);  // more than kLingerBytesMax: the answer comes, then a reset
   huge.send(request(4'000'000));
   EXPECT_EQ(huge.response().status, 431);
   TestClient unending(server.port);
@@ -94,7 +94,7 @@ TEST(ServerLimits, FewHeadsMayBeLargeAtATime) {
   TestServer server;
   std::vector<TestClient> clients;
   const std::string part = "GET /bytes/1 HTTP/1.1\r\nHost: t\r\nX: " + std::string(4000, 'x');
-  const size_t count = 2 * WorkerState::kLargeHeadsMax + 1;  // one more than both workers take
+  const size_t count = 2 * WorkerState::kLargeHeadsMax + 1;  // more than both workers take
   for (size_t i = 0; i < count; ++i) {
     clients.emplace_back(server.port);
     clients.back().send(part);
@@ -119,7 +119,7 @@ TEST(ServerLimits, ASlowHeadIs408) {
   TestClient client(server.port);
   client.send("GET /echo HTTP/1.1\r\n");
   expect_refusal(client, 408, "the request's head took too long");
-  TestClient dripping(server.port);  // bytes that keep coming do not put the limit off
+  TestClient dripping(server.port);  // further bytes do not extend the limit
   while (dripping.send("G")) {
     pollfd ready{dripping.fd(), POLLIN, 0};
     if (poll(&ready, 1, 10) == 1) break;
@@ -158,7 +158,7 @@ TEST(ServerLimits, ASlowReaderIsProgress) {
   TestServer server(config);
   TestClient client(server.port, 16 * 1024);
   client.get("/bytes/30000000", "Connection: close\r\n");
-  // Each look is well within the limit, and all of them together many times over it.
+  // Each pause is much shorter than the limit, all together are ten times as long.
   char block[32 * 1024];
   size_t got = 0;
   const auto end = std::chrono::steady_clock::now() + 1500ms;
@@ -208,7 +208,7 @@ TEST(ServerLimits, RefusesManyAtATimeAndStaysWell) {
   TestClient first(server.port);
   first.get("/bytes/1");
   EXPECT_EQ(first.response().status, 206);
-  std::vector<TestClient> clients;  // more than are given time, and none of them hangs up
+  std::vector<TestClient> clients;  // more than are given time, and no client closes
   for (size_t i = 0; i < 3 * Listener::kRefusedMax; ++i) clients.emplace_back(server.port);
   for (TestClient& client : clients) {
     EXPECT_EQ(client.response().status, 503);
@@ -238,7 +238,8 @@ TEST(ServerLimits, AcceptsAgainWhenFilesAreFree) {
   {
     const rlimit tight{static_cast<rlim_t>(next) + 1, limit.rlim_max};
     setrlimit(RLIMIT_NOFILE, &tight);
-    waiting = new TestClient(server.port);  // takes the last file; the server has none for it
+    waiting =
+        new TestClient(server.port);  // takes the last file descriptor: the server has none for it
     waiting->get("/bytes/2");
     before.get("/bytes/1");
     EXPECT_EQ(before.response().status, 206);
@@ -248,8 +249,7 @@ TEST(ServerLimits, AcceptsAgainWhenFilesAreFree) {
   delete waiting;
 }
 
-/// Bytes that are allocated. Not the resident size: what earlier tests have freed would hide in
-/// that.
+/// Allocated bytes. Not the resident size, because memory freed by earlier tests stays resident.
 size_t allocated_bytes() {
   const struct mallinfo2 info = mallinfo2();
   return info.uordblks + info.hblkhd;

@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Undoes chunks; what follows the last one is left in `trailers`.
+/// Decodes chunks. `trailers`: the lines after the last chunk.
 std::string join_chunks(std::string_view wire, std::string& trailers) {
   std::string body;
   while (true) {

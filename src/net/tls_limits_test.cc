@@ -1,4 +1,4 @@
-// What a server with TLS does to clients that are too many, too slow or of another protocol.
+// What happens to TLS clients past a limit, or with another protocol.
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <sys/resource.h>
@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Sums up what connections say that they hold.
+/// Sums up the charges of connections.
 class Charges {
  public:
   std::function<void(int64_t)> counter() {
@@ -93,7 +93,7 @@ TEST(TlsLimits, AHandshakeHasATimeLimit) {
   // By this limit and no other: the clients give up after 10 s, and no other limit is shorter.
   EXPECT_GE(std::chrono::steady_clock::now() - begun, 100ms);
   EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
-  EXPECT_EQ(server.stats().tls_handshake_failures, 1u);  // silence was no attempt
+  EXPECT_EQ(server.stats().tls_handshake_failures, 1u);  // the silent client made no attempt
 }
 
 TEST(TlsLimits, AHandshakeThatIsNotOverCostsNoTime) {
@@ -106,7 +106,7 @@ TEST(TlsLimits, AHandshakeThatIsNotOverCostsNoTime) {
     EXPECT_TRUE(server_is_quiet()) << size;
     client.send(std::string_view(hello).substr(size));
     ASSERT_TRUE(client.receive());
-    EXPECT_EQ(client.take_received().front(), '\x16');  // the server's hello
+    EXPECT_EQ(client.take_received().front(), '\x16');  // of the ServerHello
     EXPECT_TRUE(server_is_quiet()) << size;
     shutdown(client.fd(), SHUT_RDWR);
     ASSERT_TRUE(eventually([&] { return server.stats().connections == 0; }));
@@ -129,7 +129,7 @@ TEST(TlsLimits, BytesBehindARefusalCostNoTime) {
     TlsTestClient client(server.port, {.version = version});
     client.send("X\n" + std::string(8192, 'x'));
     EXPECT_EQ(client.response().status, 400);
-    EXPECT_TRUE(server_is_quiet());  // while it waits for what more the client may send
+    EXPECT_TRUE(server_is_quiet());  // while it waits for the rest
     EXPECT_EQ(server.stats().connections, 1);
     EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
     client.rest();
@@ -163,17 +163,17 @@ TEST(TlsLimits, TooManyConnectionsAreClosed) {
 }
 
 TEST(TlsLimits, FewHandshakesAreOpenAtATime) {
-  constexpr size_t kTooMany = 2 * tls::Worker::kHandshakesMax + 100;  // both workers, and some
+  constexpr size_t kTooMany = 2 * tls::Worker::kHandshakesMax + 100;  // more than both workers take
   if (!allow_many_files(2 * kTooMany)) GTEST_SKIP() << "too few files allowed";
   ServerConfig config = tls_config();
-  config.head_timeout = 60s;  // so that none of them ends by it
+  config.head_timeout = 60s;  // so that no handshake ends by it
   TestServer server(config);
   std::vector<TestClient> clients;
   for (size_t i = 0; i < kTooMany; ++i) {
     clients.emplace_back(server.port);
     clients.back().send("\x16");
   }
-  // Those past the limit of their worker are closed; the others are waited for.
+  // Handshakes past the limit of their worker are closed. The rest stay open.
   const auto open = [&] { return static_cast<size_t>(server.stats().connections); };
   const auto closed = [&] { return server.stats().tls_handshake_failures.load(); };
   EXPECT_TRUE(eventually([&] { return closed() >= 100 && open() + closed() == kTooMany; }));
@@ -261,7 +261,7 @@ TEST(TlsLimits, IdleConnectionsCostWhatIsCharged) {
   constexpr size_t kCount = 500;
   if (!allow_many_files(2 * kCount)) GTEST_SKIP() << "too few files allowed";
   TestServer server(tls_config());
-  // The clients' own memory would be counted too: each keeps its socket only.
+  // Clients are in this process too: each keeps only its socket, so that its memory is not counted.
   std::vector<int> sockets;
   const auto connect_one = [&] {
     TlsTestClient client(server.port);

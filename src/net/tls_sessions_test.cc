@@ -1,4 +1,4 @@
-// Sessions, client certificates, and what a reload changes.
+// Sessions, client certificates, and reloads.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -17,7 +17,8 @@ using namespace std::chrono_literals;
 
 constexpr int kBothVersions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
-/// One request; what it was answered, 0 for nothing. `session`: set to the one to resume.
+/// Sends one request and returns the status, 0 if there was no response. `session`: set to the
+/// session that can be resumed.
 int status_of(TlsTestClient& client, SessionPtr* session = nullptr) {
   if (!client.agreed()) return 0;
   client.get("/bytes/1");
@@ -61,7 +62,7 @@ TEST_F(TlsSessions, AreResumedByEveryWorkerAndAfterAReload) {
     const uint64_t before = server.stats().tls_sessions_resumed;
     SessionPtr session;
     EXPECT_EQ(status_of(server.port, {.version = version}, &session), 206);
-    constexpr int kTimes = 30;  // the kernel spreads them over both workers
+    constexpr int kTimes = 30;  // the kernel spreads the connections over both workers
     for (int i = 0; i < kTimes; ++i) {
       if (i == kTimes / 2) {
         install(authority_.issue());

@@ -1,4 +1,4 @@
-// What a client of a server with TLS sees: agreement, bytes, ends.
+// What a TLS client sees: handshake, bytes, ends.
 #include <gtest/gtest.h>
 
 #include <future>
@@ -86,7 +86,7 @@ TEST(Tls, AnswersPipelinedRequestsInOrder) {
   TestServer server(tls_config());
   for (const int version : kBothVersions) {
     TlsTestClient client(server.port, {.version = version});
-    std::string requests;  // 50 KB: more than one buffer holds, in records larger than it
+    std::string requests;  // 50 KB: larger than a buffer, in records larger than a buffer
     for (int i = 0; i < 1000; ++i) {
       requests += "GET /bytes/" + std::to_string(i) + " HTTP/1.1\r\nHost: t\r\n\r\n";
     }

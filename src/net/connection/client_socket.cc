@@ -110,7 +110,7 @@ rt::Task<bool> ClientSocket::writable(std::chrono::nanoseconds limit) {
   co_return !broken_ && !expired_;
 }
 
-/// Takes over what has become of the stream; sees to what it could not send.
+/// Copies the state of the TLS stream after a call. Starts a background flush of pending bytes.
 void ClientSocket::update_after_tls() {
   if (tls_->broken()) broken_ = true;
   if (broken_ || tls_->pending() == 0) return;
@@ -175,7 +175,7 @@ void ClientSocket::close() {
 
 bool ClientSocket::reset_by_client() {
   if (broken_ || !socket_.is_open()) return true;
-  pollfd state{socket_.native_handle(), 0, 0};  // errors and hang-ups are told unasked
+  pollfd state{socket_.native_handle(), 0, 0};  // poll() always reports errors and hang-ups
   return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLHUP)) != 0;
 }
 

@@ -19,55 +19,55 @@
 
 namespace cachey::net {
 
-/// The socket of an accepted connection, with TLS or without: calls that never block, waits with a
-/// time limit, and the two ways to close. Owned by the connection's coroutine; its worker's thread;
-/// one wait at a time.
+/// The socket of an accepted connection, with or without TLS: calls that never block, waits with a
+/// time limit, and two ways to close. Owned by the connection's coroutine; the worker's thread; one
+/// wait at a time.
 ///
-/// With TLS, bytes that were taken may not be with the kernel yet: they leave by themselves, in
-/// order, and full() says so until they have. Who wants them to arrive awaits writable() before it
-/// closes.
+/// With TLS, the kernel may not have all taken bytes yet. The rest is sent in the background, in
+/// order; full() is true until then. Await writable() before close() if these bytes must arrive.
 ///
-/// A wait ends when the socket is ready, when its time is up (expired() from then on), when it is
-/// interrupted, or when the socket is closed. Errors are not told apart: the client is gone.
+/// A wait ends when the socket is ready, when its time limit is over (expired() is true from then
+/// on), by interrupt(), or by close(). Every error means that the client is gone (broken()).
 class ClientSocket : public boost::intrusive::list_base_hook<
                          boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  /// Neither one sendmsg nor what it is offered is larger.
+  /// Limits of one sendmsg.
   static constexpr size_t kSendBytesMax = size_t{16} << 20;
   static constexpr size_t kSendPartsMax = 64;
 
-  /// `tls`: what the connections of the worker share, null for none. handshake() comes first then.
+  /// `tls`: shared by the connections of the worker; null: no TLS. With TLS, call handshake()
+  /// first.
   ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worker* tls);
   ~ClientSocket();
   ClientSocket(const ClientSocket&) = delete;
   ClientSocket& operator=(const ClientSocket&) = delete;
 
-  /// Until client and server agree, or not (false: close), within `limit`. REQUIRES: tls().
+  /// Does the TLS handshake. False: it failed or took longer than `limit`; close. REQUIRES: tls().
   [[nodiscard]] rt::Task<bool> handshake(std::chrono::nanoseconds limit);
-  /// Null where there is none.
+  /// Null: no TLS.
   [[nodiscard]] const tls::Stream* tls() const { return tls_.get(); }
-  /// The protocol that the client and we have chosen; empty: HTTP/1.1.
+  /// The protocol chosen by ALPN; empty: HTTP/1.1.
   [[nodiscard]] std::string_view alpn() const { return tls_ ? tls_->alpn() : std::string_view(); }
-  /// Goes on in the clear: with a client that speaks plain HTTP.
+  /// Continues without TLS, if the client sent plain HTTP instead of a handshake.
   void leave_tls();
 
-  /// Bytes that came in; 0: the client has ended its side, or is gone; nothing: none are there yet.
+  /// Reads received bytes. 0: the client has closed its side, or is gone. nullopt: no bytes yet.
   [[nodiscard]] std::optional<size_t> receive(std::span<char> into);
 
-  /// As receive(), for bytes that nobody wants; as they are on the wire, so none can be received
-  /// after them.
+  /// As receive(), but throws the bytes away. With TLS they are not decrypted, so receive() must
+  /// not be called afterwards.
   [[nodiscard]] std::optional<size_t> discard(size_t bytes_max);
 
-  /// Hands `parts` to the kernel, in one call (with TLS: one for many records), and returns how
-  /// many of their bytes were taken. `bytes` is their sum.
+  /// Sends `parts` with one system call (with TLS: one for many records). Returns how many bytes
+  /// were taken. `bytes`: the sum of the parts.
   [[nodiscard]] size_t send(std::span<iovec> parts, size_t bytes);
 
-  /// Nothing more is taken until writable() has been awaited.
+  /// send() takes nothing until writable() has been awaited.
   [[nodiscard]] bool full() const { return full_; }
 
-  /// Limits the waits to come: readable() ends when `limit` from now is over.
+  /// Sets the time limit of readable(), from now on.
   void limit_reading(std::chrono::nanoseconds limit);
-  /// Awaitable: until bytes, the end or an error have come. Call stop_waiting() after it.
+  /// Awaitable: waits for bytes, the client's end, or an error. Call stop_waiting() afterwards.
   [[nodiscard]] auto readable() {
     using Signature = void(boost::system::error_code);
     waiting_ = Waiting::kRead;
@@ -76,26 +76,26 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   }
   void stop_waiting() { waiting_ = Waiting::kNothing; }
 
-  /// Until send() may take more. False: the client is gone, or has taken not one byte for `limit`.
-  /// A client that reads slowly is progress: each time the limit is over, the kernel's send queue
-  /// must have become shorter.
+  /// Waits until send() may take more. False: the client is gone, or took no byte for `limit`. A
+  /// slow client makes progress: at the end of each `limit` the kernel's send queue must be shorter
+  /// than before.
   [[nodiscard]] rt::Task<bool> writable(std::chrono::nanoseconds limit);
 
-  /// Ends a wait in readable().
+  /// Ends a wait.
   void interrupt();
 
   void shut_down_sending();
   void close();
-  /// Closes with a reset: nothing of what the client has not taken yet stays in the kernel.
+  /// Closes with a reset, so that the kernel drops the bytes that the client has not taken.
   void break_off();
 
   [[nodiscard]] bool broken() const { return broken_; }
-  /// Unspecified where it had left before it was asked.
+  /// The client's address; unspecified if the client left before the connection was set up.
   [[nodiscard]] const rt::Tcp::endpoint& peer() const { return peer_; }
-  /// The client has reset the connection, whether or not anybody has tried to send since.
+  /// The client has reset the connection. Asks the kernel: no send() is needed to notice.
   [[nodiscard]] bool reset_by_client();
   [[nodiscard]] bool expired() const { return expired_; }
-  /// As expired(), which is forgotten: waits go on.
+  /// As expired(), and clears it, so that waits work again.
   [[nodiscard]] bool take_expired() { return std::exchange(expired_, false); }
 
  private:
@@ -122,14 +122,14 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   rt::Socket socket_;
   rt::Tcp::endpoint peer_;
   std::unique_ptr<tls::Stream> tls_;
-  std::shared_ptr<ClientSocket*> self_;  // with TLS; null within once this is gone
+  std::shared_ptr<ClientSocket*> self_;  // TLS only; points to null after this object's end
   rt::TimerWheel::Entry timer_;
   std::chrono::nanoseconds write_limit_{};
   size_t unsent_ = 0;  // when the write limit was last set
   Waiting waiting_ = Waiting::kNothing;
-  bool discards_ = false;  // what OpenSSL has of the input is not asked for any more
+  bool discards_ = false;  // discard() was called: input inside OpenSSL does not count
   bool full_ = false;
-  bool flushing_ = false;  // flush() will be called
+  bool flushing_ = false;  // a wait is running that will call flush()
   bool broken_ = false;
   bool expired_ = false;
 };

@@ -10,19 +10,19 @@
 
 namespace cachey::net {
 
-/// kYes: the client may be sending bytes that nobody reads. They must not destroy the response.
+/// kYes: the client may still send bytes that nobody reads. Closing at once would answer them with
+/// a reset, which can destroy the response.
 enum class Linger : uint8_t { kNo, kYes };
 
-/// One client's connection, as its Listener sees it, whatever the version spoken on it. Lives in a
-/// coroutine that the Listener spawned, and stands in the Listener's list; its worker's thread.
+/// One client's connection, of any version of HTTP, as its Listener sees it. Lives in a coroutine
+/// that the Listener spawned, and in the Listener's list; the worker's thread.
 class Connection : public boost::intrusive::list_base_hook<
                        boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  /// After a response that may cross bytes still on their way from the client, those are read and
-  /// thrown away, so that no reset destroys the response: this many, for this long.
+  /// Limits of the bytes that are read and thrown away before a close.
   static constexpr size_t kLingerBytesMax = size_t{256} << 10;
   static constexpr std::chrono::seconds kLingerTime{1};
-  /// While draining, a connection that has sent nothing yet is given this long.
+  /// While draining, the time for a connection to send its first request.
   static constexpr std::chrono::seconds kFirstRequestTime{1};
 
   /// `socket` outlives the connection.
@@ -31,15 +31,15 @@ class Connection : public boost::intrusive::list_base_hook<
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// No request is to follow those that are open. REQUIRES: the worker's state says that it drains.
+  /// Ends the connection after its open requests. REQUIRES: WorkerState::draining.
   virtual void drain() = 0;
-  /// The client has reset the connection: nobody waits for a response.
+  /// The client has reset the connection, so it waits for no response.
   [[nodiscard]] bool client_left() { return socket_.reset_by_client(); }
-  /// Ends at once, whatever the state of its responses.
+  /// Ends the connection at once. Open responses are broken off.
   void break_off() { socket_.break_off(); }
 
  protected:
-  /// Closes after what was sent.
+  /// Closes so that all bytes that were sent arrive.
   [[nodiscard]] rt::Task<void> close_gently(Linger linger);
 
   WorkerState& state_;

@@ -9,12 +9,13 @@
 
 namespace cachey::net {
 
-/// `Date: ...` of this second, made once a second. One worker's thread.
+/// The `Date` field of a response, formatted at most once a second. Owned by WorkerState; the
+/// worker's thread.
 class DateLine {
  public:
   explicit DateLine(const Clock& clock) : clock_(clock) {}
 
-  /// The line of HTTP/1.1, with its CR LF.
+  /// `Date: VALUE\r\n`.
   [[nodiscard]] std::string_view text() {
     const int64_t now = clock_.unix_seconds();
     if (now != second_) {
@@ -23,7 +24,7 @@ class DateLine {
     }
     return line_;
   }
-  /// The field's value alone.
+  /// The value alone.
   [[nodiscard]] std::string_view value() {
     std::string_view line = text();
     line.remove_prefix(std::string_view("Date: ").size());

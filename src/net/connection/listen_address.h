@@ -13,12 +13,13 @@ namespace cachey::net {
 /// Where a server listens.
 struct ListenAddress {
   std::string ip;     ///< an IPv4 or IPv6 literal
-  uint16_t port = 0;  ///< 0: any free one, the same for all that say so where it is free for them
+  uint16_t port = 0;  ///< 0: any free port; if possible the same for all addresses with port 0
 };
 
 struct ListenEndpoint {
   rt::Tcp::endpoint endpoint;
-  /// An IPv6 wildcard takes IPv4 clients too, unless an IPv4 address with its port is listed.
+  /// False: an IPv6 wildcard also takes IPv4 clients. True if an IPv4 address with the same port is
+  /// listed.
   bool v6_only = false;
 };
 
@@ -28,15 +29,15 @@ struct ListenEndpoint {
 /// `127.0.0.1:8080` or `[::1]:8080`.
 [[nodiscard]] std::string to_text(const rt::Tcp::endpoint& endpoint);
 
-/// kShared: other acceptors of this process bind the same address (SO_REUSEPORT).
+/// kShared: other acceptors of this process bind the same address too (SO_REUSEPORT).
 enum class PortUse : uint8_t { kAlone, kShared };
 
 /// Opens and binds.
 [[nodiscard]] boost::system::error_code open_acceptor(rt::Acceptor& acceptor,
                                                       const ListenEndpoint& where, PortUse use);
 
-/// Why nobody can listen there, or no error. The listeners themselves would share the port with
-/// another process of the same user without a word.
+/// The reason why the address cannot be bound, or no error. Listeners need this check: because of
+/// SO_REUSEPORT they would silently share the port with another process of the same user.
 [[nodiscard]] boost::system::error_code probe(const ListenEndpoint& where);
 
 }  // namespace cachey::net

@@ -12,33 +12,34 @@
 
 namespace cachey::net {
 
-/// Responses by class of status, 1xx to 5xx. Any thread.
+/// Counts of responses by class of status, 1xx to 5xx. Any thread.
 class ResponseCounts {
  public:
   static constexpr size_t kClasses = 5;
   void count(unsigned status) { classes_[std::clamp(status / 100, 1U, 5U) - 1].add(); }
-  /// `status_class`: 0 for 1xx.
+  /// `status_class`: 0 is 1xx.
   [[nodiscard]] uint64_t total(size_t status_class) const { return classes_[status_class].total(); }
 
  private:
   std::array<ShardedCount, kClasses> classes_;
 };
 
-/// Counts that the server keeps; read at any time, from any thread.
+/// Counts of one server. Owned by the server; any thread.
 struct ServerStats {
-  std::atomic<int64_t> connections{0};              ///< open now
-  std::atomic<uint64_t> connections_total{0};       ///< accepted
-  std::atomic<uint64_t> connections_refused{0};     ///< answered 503 for being too many
-  std::atomic<uint64_t> requests{0};                ///< handed to the handler
-  std::atomic<uint64_t> bad_requests{0};            ///< refused by the parser
-  std::atomic<uint64_t> http2_resets{0};            ///< requests that their client took back
+  std::atomic<int64_t> connections{0};           ///< open now
+  std::atomic<uint64_t> connections_total{0};    ///< accepted
+  std::atomic<uint64_t> connections_refused{0};  ///< past connections_max: answered 503, or closed
+  std::atomic<uint64_t> requests{0};             ///< passed to the handler
+  std::atomic<uint64_t> bad_requests{
+      0};  ///< refused as malformed, too large, or past a limit of HTTP/2
+  std::atomic<uint64_t> http2_resets{0};            ///< requests that the client reset
   std::atomic<uint64_t> tls_handshakes{0};          ///< that succeeded
-  std::atomic<uint64_t> tls_handshake_failures{0};  ///< that had begun
-  std::atomic<uint64_t> tls_sessions_resumed{0};    ///< of those that succeeded
+  std::atomic<uint64_t> tls_handshake_failures{0};  ///< after the client's first byte
+  std::atomic<uint64_t> tls_sessions_resumed{0};    ///< handshakes of tls_handshakes that resumed
 
-  // By Protocol.
+  // Indexed by Protocol.
   std::array<std::atomic<int64_t>, kProtocols> connections_by_protocol{};  ///< open now
-  std::array<ResponseCounts, kProtocols> responses;                        ///< heads queued
+  std::array<ResponseCounts, kProtocols> responses;  ///< counted when the head is queued
 
   [[nodiscard]] std::atomic<int64_t>& connections_of(Protocol protocol) {
     return connections_by_protocol[static_cast<size_t>(protocol)];
@@ -47,7 +48,7 @@ struct ServerStats {
     return responses[static_cast<size_t>(protocol)];
   }
 
-  /// Registers every count with `metrics`, whose readers refer to this object. Once.
+  /// Registers every count with `metrics`, which then refers to this object. Call once.
   void add_metrics(Metrics& metrics) const;
 };
 

@@ -9,13 +9,13 @@
 
 namespace cachey::net {
 
-/// What a connection needs only while a request is open, kept between requests by the worker and
-/// not by the connection: an idle one holds none of it, a busy worker allocates none of it. One
-/// worker's thread.
+/// Free lists of what a connection needs only while a request is open. The worker keeps the memory
+/// between requests: an idle connection holds none, a busy worker allocates none. Owned by
+/// WorkerState; the worker's thread.
 class Spares {
  public:
-  static constexpr size_t kBufferBytes = 2048;  // of a fresh buffer; most heads are smaller
-  static constexpr size_t kSparesMax = 64;      // of each kind; the rest goes back to the allocator
+  static constexpr size_t kBufferBytes = 2048;  // of a new buffer; most heads are smaller
+  static constexpr size_t kSparesMax = 64;      // of each kind; more are freed
 
   [[nodiscard]] Buffer take_buffer() {
     if (buffers_.empty()) return Buffer(kBufferBytes);
@@ -24,7 +24,7 @@ class Spares {
     return buffer;
   }
 
-  /// Takes back any buffer; keeps those of the fresh ones' size.
+  /// Takes any buffer. Keeps a buffer of kBufferBytes, frees any other.
   void give(Buffer buffer) {
     if (buffer.capacity() != kBufferBytes || buffers_.size() >= kSparesMax) return;
     buffer.clear();

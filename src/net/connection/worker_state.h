@@ -16,10 +16,10 @@
 
 namespace cachey::net {
 
-/// What the connections of one worker share. Owned by the worker's Listener, which they keep alive;
-/// the worker's thread only.
+/// State that the connections of one worker share. Owned by the worker's Listener, which the
+/// connections keep alive; the worker's thread only.
 struct WorkerState {
-  /// Of large_heads; past it: 503.
+  /// Limit of large_heads; past it: 503.
   static constexpr size_t kLargeHeadsMax = 128;
   static constexpr size_t kHttp2BlockBytes = size_t{16} << 10;
 
@@ -38,12 +38,12 @@ struct WorkerState {
   const std::unique_ptr<tls::Worker> tls;  ///< null: plain HTTP
   Spares spares;
   DateLine date;
-  size_t large_heads = 0;    ///< requests whose head has outgrown Spares::kBufferBytes
-  size_t http2_streams = 0;  ///< requests of all HTTP/2 connections, from their first field on
+  size_t large_heads = 0;    ///< requests with a head larger than Spares::kBufferBytes
+  size_t http2_streams = 0;  ///< open requests of all HTTP/2 connections
   bool draining = false;
 
-  /// What HTTP/2 connections read into and make frames in, each within one turn of the event loop:
-  /// between turns both are empty.
+  /// Scratch memory of the HTTP/2 connections, for received bytes and for frames. Each use ends
+  /// within one turn of the event loop.
   std::array<char, kHttp2BlockBytes> http2_block;
   Buffer http2_frames;
 };

@@ -10,8 +10,8 @@
 
 namespace cachey::net {
 
-/// Bytes on their way through: written at the back, taken from the front, in one block that grows
-/// on demand. Holds no memory until reserve(). Owned by a connection; its worker's thread.
+/// A queue of bytes: written at the back, taken from the front, in one block that grows on demand.
+/// Holds no memory until reserve() or append(). Owned by a connection; the worker's thread.
 class Buffer {
  public:
   Buffer() = default;
@@ -29,17 +29,17 @@ class Buffer {
   [[nodiscard]] std::span<char> bytes() { return {block_.get() + begin_, size()}; }
   [[nodiscard]] std::string_view text() const { return {block_.get() + begin_, size()}; }
 
-  /// Room behind the bytes, to be written and then committed.
+  /// Free room behind the bytes. The caller writes to it, then calls commit().
   [[nodiscard]] std::span<char> room() { return {block_.get() + end_, capacity_ - end_}; }
   void commit(size_t bytes) { end_ += bytes; }
-  /// Takes bytes from the front. An empty buffer starts again at its block's front.
+  /// Removes bytes from the front. An empty buffer starts again at the front of its block.
   void consume(size_t bytes) {
     begin_ += bytes;
     if (begin_ == end_) begin_ = end_ = 0;
   }
   void clear() { begin_ = end_ = 0; }
 
-  /// Moves the bytes to the block's front.
+  /// Moves the bytes to the front of the block.
   void compact() {
     if (begin_ == 0) return;
     std::memmove(block_.get(), block_.get() + begin_, size());
@@ -47,7 +47,7 @@ class Buffer {
     begin_ = 0;
   }
 
-  /// Makes room for `bytes` more.
+  /// Makes room for `bytes` more bytes.
   void reserve(size_t bytes) {
     if (capacity_ - end_ < bytes) grow(bytes);
   }

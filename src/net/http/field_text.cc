@@ -14,7 +14,7 @@ bool is_control(char c) {
 
 constexpr size_t kWord = sizeof(uint64_t);
 
-/// True where one of the word's bytes is a control character, or a tab.
+/// True if one of the eight bytes is a control character or a tab.
 bool may_have_control(const char* word) {
   constexpr uint64_t kOnes = 0x0101010101010101;
   uint64_t bytes = 0;
@@ -25,7 +25,8 @@ bool may_have_control(const char* word) {
   return ((below_space | zero) & (0x80 * kOnes)) != 0;
 }
 
-/// As may_have_control(), of a whole text. The last word overlaps the one before.
+/// As above, for a whole text. The last word overlaps the word before. True if the text is shorter
+/// than a word.
 bool may_have_control(std::string_view text) {
   if (text.size() < kWord) return true;
   for (size_t at = 0; at + kWord < text.size(); at += kWord) {

@@ -4,13 +4,11 @@
 
 namespace cachey::net {
 
-/// The text of a response's fields, on its way to the wire.
-
-/// It has no control characters.
+/// True if a value of a response's field has no control characters. A tab is allowed.
 [[nodiscard]] bool is_clean(std::string_view text);
 
-/// Whatever a value has been through, it ends no line but its own: control characters become `?`.
-/// Writes text.size() bytes to `to` and returns where they end.
+/// Copies a value to `to` with control characters replaced by `?`, so no value can end its line and
+/// inject another field. Writes text.size() bytes and returns their end.
 [[nodiscard]] char* copy_clean(std::string_view text, char* to);
 
 }  // namespace cachey::net

@@ -6,15 +6,14 @@
 namespace cachey::net {
 namespace {
 
-// Classes of bytes (RFC 9110 5.6.2, 5.5; RFC 3986 3.2). One table look-up a byte is all that
-// reading a head costs.
-constexpr uint8_t kValueByte = 1;  // stands in a field's value: visible, space, tab, 0x80 and up
+// Classes of bytes (RFC 9110 5.6.2, 5.5; RFC 3986 3.2): one table look-up for each byte of a head.
+constexpr uint8_t kValueByte = 1;  // allowed in a field's value: visible, space, tab, 0x80 and up
 constexpr uint8_t kTargetByte =
-    2;  // stands in a request target: as a value, without space, tab and #
-constexpr uint8_t kHostByte = 4;  // stands in a host with port
+    2;  // allowed in a request target: as in a value, without space, tab and #
+constexpr uint8_t kHostByte = 4;  // allowed in a host with port
 
 struct Tables {
-  std::array<char, 256> lower{};  // a name's byte in lower case; 0: not allowed in names
+  std::array<char, 256> lower{};  // a byte of a name in lower case; 0: not allowed in names
   std::array<uint8_t, 256> kind{};
 };
 
@@ -65,7 +64,7 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-/// `list` is a comma-separated list with this member.
+/// True if the comma-separated `list` has this member, which is in lower case.
 bool lists(std::string_view list, std::string_view member) {
   while (true) {
     const size_t comma = list.find(',');
@@ -75,8 +74,8 @@ bool lists(std::string_view list, std::string_view member) {
   }
 }
 
-/// Reads one head, once, from front to back. Every line of it ends in CR LF with no LF before, and
-/// the last is empty: HeadScanner has seen to that.
+/// Parses one head in one pass. HeadScanner guarantees that each line ends in CR LF, has no other
+/// LF, and that the last line is empty.
 class Reader {
  public:
   Reader(std::span<char> text, RequestHead& head, std::vector<Field>& fields)
@@ -118,7 +117,7 @@ class Reader {
     return strip_authority();
   }
 
-  /// Absolute-form becomes origin-form: who is asked for is not our business.
+  /// Turns absolute-form into origin-form. The authority is checked, then dropped.
   HeadFault strip_authority() {
     std::string_view& target = head_.target;
     if (target.front() == '/' || (target == "*" && head_.method == Method::kOther)) {
@@ -154,7 +153,7 @@ class Reader {
     return special(field);
   }
 
-  /// Why a name does not end at a colon.
+  /// Why a name does not end in a colon.
   [[nodiscard]] HeadFault name_fault() const {
     if (*at_ == '\r') return at_[1] == '\n' ? HeadFault::kNoColon : HeadFault::kBareCr;
     const char* next = at_;
@@ -162,7 +161,7 @@ class Reader {
     return next != at_ && *next == ':' ? HeadFault::kSpaceBeforeColon : HeadFault::kBadName;
   }
 
-  /// The fields that decide where messages end and how the connection goes on.
+  /// Handles the fields that decide where the message ends and whether the connection stays open.
   HeadFault special(const Field& field) {
     switch (field.name.size()) {
       case 2:
@@ -195,7 +194,7 @@ class Reader {
   }
 
   HeadFault content_length(std::string_view value) {
-    constexpr size_t kDigitsMax = 18;  // any such number fits 63 bits
+    constexpr size_t kDigitsMax = 18;  // 18 digits fit 63 bits
     if (has_length_) return HeadFault::kTwoContentLengths;
     has_length_ = true;
     if (value.empty() || value.size() > kDigitsMax) return HeadFault::kBadContentLength;
@@ -238,7 +237,7 @@ class Reader {
 
 HeadScanner::State HeadScanner::scan(std::string_view bytes) {
   if (!bytes.empty() && bytes[0] != '\r' && bytes[0] != '\n' && lower(bytes[0]) == 0) {
-    fault_ = HeadFault::kBadRequestLine;  // no text at all: TLS, or another protocol
+    fault_ = HeadFault::kBadRequestLine;  // not HTTP: TLS, for example
     return State::kFault;
   }
   while (true) {

@@ -4,7 +4,7 @@
 
 #include "net/http/head.h"
 
-// What does it cost to find the end of a request's head and to read it?
+// The cost of finding the end of a request's head, and of parsing it.
 
 namespace cachey::net {
 namespace {

@@ -1,5 +1,5 @@
-// Any bytes, read at once and in pieces: the answers agree, no byte outside the head is touched,
-// and Beast's parser takes every head that is taken here, with the same fields.
+// Scans any bytes at once and in pieces: both results agree, no byte outside the head is touched,
+// and Beast's parser accepts every head that parse_head() accepts, with the same fields.
 #include <algorithm>
 #include <boost/beast/http.hpp>
 #include <cstdint>
@@ -27,8 +27,8 @@ HeadScanner scan(std::string_view bytes, size_t piece, HeadScanner::State& state
   return scanner;
 }
 
-/// Beast also wants lists of tokens in fields that mean nothing here, or in which an unknown member
-/// is passed over.
+/// Beast checks the token lists of these fields. parse_head() ignores two of them, and ignores
+/// unknown members of `connection`.
 bool has_list_for_beast(const std::vector<Field>& fields) {
   for (const Field& field : fields) {
     if (field.name == "connection" || field.name == "proxy-connection" || field.name == "upgrade") {

@@ -31,7 +31,7 @@ Outcome conclude(std::string text, const HeadScanner& scanner, HeadScanner::Stat
     outcome.fault = scanner.fault();
     return outcome;
   }
-  // A block of the head's own size: a sanitizer sees a read beyond it.
+  // The block is as large as the head, so that a sanitizer sees a read past its end.
   std::vector<char> block(text.begin() + static_cast<std::ptrdiff_t>(scanner.begin()),
                           text.begin() + static_cast<std::ptrdiff_t>(scanner.end()));
   std::vector<Field> fields;
@@ -43,7 +43,7 @@ Outcome conclude(std::string text, const HeadScanner& scanner, HeadScanner::Stat
   return outcome;
 }
 
-/// Feeds `text` in pieces of `piece` bytes until the scanner has its answer.
+/// Feeds `text` in pieces of `piece` bytes until the scanner has a result.
 Outcome read_in_pieces(const std::string& text, size_t piece) {
   HeadScanner scanner;
   HeadScanner::State state = HeadScanner::State::kMore;
@@ -51,7 +51,7 @@ Outcome read_in_pieces(const std::string& text, size_t piece) {
   while (state == HeadScanner::State::kMore && fed < text.size()) {
     fed = std::min(text.size(), fed + piece);
     const std::string sofar =
-        text.substr(0, fed);  // its own block, as after a growing buffer moved
+        text.substr(0, fed);  // a new block each time, as if a buffer had grown
     state = scanner.scan(sofar);
   }
   return conclude(text, scanner, state);
@@ -254,7 +254,7 @@ TEST(Head, HasAtMostSoManyFields) {
   }
 }
 
-/// An independent reader agrees about every head that is taken.
+/// An independent parser agrees about every accepted head.
 TEST(Head, BeastReadsTheSame) {
   namespace http = boost::beast::http;
   for (const Accepted& row : kAccepted) {

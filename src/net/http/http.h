@@ -14,7 +14,7 @@
 #include "base/check.h"
 #include "rt/worker.h"
 
-/// What a handler of requests sees of HTTP, the same whatever the version on the wire.
+/// The interface of HTTP for handlers of requests. It is the same for all versions of HTTP.
 namespace cachey::net {
 
 enum class Method : uint8_t { kGet, kHead, kOther };
@@ -30,43 +30,44 @@ struct Field {
 /// If a response is the content of a cached object: did the first page come from the cache?
 enum class CacheStatus : uint8_t { kNone, kHit, kMiss };
 
-/// One request's head. Its text lives in the connection, until the handler's coroutine ends.
+/// The head of one request. Its text belongs to the connection and lives until the handler's
+/// coroutine ends.
 class Request {
  public:
   Request(Method method, std::string_view target, std::vector<Field> fields)
       : method_(method), target_(target), fields_(std::move(fields)) {}
 
   [[nodiscard]] Method method() const { return method_; }
-  /// Origin-form, as sent: still percent-encoded, with the query.
+  /// In origin-form as sent: percent-encoded, with the query.
   [[nodiscard]] std::string_view target() const { return target_; }
-  /// In the order they came. Values are trimmed.
+  /// In the order of the request. Values are trimmed.
   [[nodiscard]] std::span<const Field> fields() const { return fields_; }
-  /// The first field of that (lower-case) name.
+  /// The value of the first field with this name. `name` is in lower case.
   [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const {
     for (const Field& f : fields_) {
       if (f.name == name) return f.value;
     }
     return std::nullopt;
   }
-  /// The client takes trailers: `TE: trailers` in HTTP/1.1, always in HTTP/2.
+  /// The client accepts trailers: with `TE: trailers` in HTTP/1.1, always in HTTP/2.
   [[nodiscard]] bool takes_trailers() const { return takes_trailers_; }
   void set_takes_trailers(bool takes) { takes_trailers_ = takes; }
-  /// Whose connection it came on; unspecified where nobody said.
+  /// The address of the client; unspecified before set_connection().
   [[nodiscard]] const rt::Tcp::endpoint& client() const { return client_; }
   [[nodiscard]] Protocol protocol() const { return protocol_; }
   void set_connection(const rt::Tcp::endpoint& client, Protocol protocol) {
     client_ = client;
     protocol_ = protocol;
   }
-  /// What log lines call this request: empty where nobody gave it a name.
+  /// The request's id in log lines; empty if it has none.
   [[nodiscard]] std::string_view id() const { return id_; }
-  /// The same request under this name. `id` outlives it.
+  /// A copy of this request with an id. The text of `id` must outlive the copy.
   [[nodiscard]] Request with_id(std::string_view id) const {
     Request named = *this;
     named.id_ = id;
     return named;
   }
-  /// Gives the list back to whoever made the request, to be filled again for the next.
+  /// Returns the list to the connection, which fills it again for its next request.
   [[nodiscard]] std::vector<Field> release_fields() { return std::move(fields_); }
 
  private:
@@ -79,9 +80,9 @@ class Request {
   std::vector<Field> fields_;
 };
 
-/// Status and fields of a response. Built by the handler, copied by start(): the text need not
-/// outlive that call. Fields about the connection and the body's framing (Connection,
-/// Content-Length, Transfer-Encoding, Date) are the writer's business, not the handler's.
+/// Status and fields of a response. Built by the handler and copied by start(): the text need not
+/// outlive that call. The writer adds the fields about the connection and the framing: Connection,
+/// Content-Length, Transfer-Encoding, Trailer, Date.
 class ResponseHead {
  public:
   static constexpr size_t kFieldsMax = 12;
@@ -92,11 +93,11 @@ class ResponseHead {
     CHECK(count_ < kFieldsMax);
     fields_[count_++] = Field{name, value};
   }
-  /// Exactly this many bytes of body will be offered. REQUIRES: set, for every response.
+  /// Exactly this many bytes of body will be offered. REQUIRES: called for every response.
   void set_content_length(uint64_t bytes) { content_length_ = bytes; }
-  /// The body is followed by trailers of this name: on HTTP/1.1 it is chunked and announced by
-  /// `Trailer`. REQUIRES: the request takes trailers. The name may be empty: chunked all the same,
-  /// with nothing announced.
+  /// Trailers of this name follow the body. In HTTP/1.1 the body is chunked then, and `Trailer`
+  /// announces the name. An empty name: the body is chunked, no trailer is announced. REQUIRES: the
+  /// request takes trailers.
   void set_trailer_name(std::string_view name) { trailer_name_ = name; }
 
   /// A fact for logs and metrics: not sent.
@@ -117,40 +118,41 @@ class ResponseHead {
   std::array<Field, kFieldsMax> fields_;
 };
 
-/// Where a handler puts its response: start, then offer until all bytes are taken, then finish. A
-/// handler that ends without finish, or calls abort, breaks the response off so that no client can
-/// take it for a whole one. For HEAD, body bytes need not be offered; those that are count as taken
-/// and are not sent. Owned by the connection; the worker's thread only.
+/// Writes one response: start(), then offer() until all bytes are taken, then finish(). If the
+/// handler ends without finish(), or calls abort(), the response is broken off in a way that no
+/// client can mistake for a complete response. For HEAD, body bytes need not be offered; offered
+/// bytes count as taken and are not sent. Owned by the connection; the worker's thread only.
 class ResponseWriter {
  public:
   virtual ~ResponseWriter() = default;
 
-  /// Queues the head; it leaves with the first body bytes, or with flush or finish.
+  /// Queues the head. It is sent with the first body bytes, or by flush() or finish().
   virtual void start(const ResponseHead& head) = 0;
 
-  /// Offers the next body bytes and returns how many were taken: they are with the kernel, the
-  /// memory may be reused. 0: the client must read first, await writable(). Never blocks.
+  /// Offers the next body bytes and returns how many of them were taken: the caller may reuse their
+  /// memory. 0: the client must read first; await writable(). Never blocks.
   [[nodiscard]] virtual size_t offer(std::span<const iovec> body) = 0;
 
-  /// Waits until offer may take more. False: the client is gone or took nothing for too long;
-  /// nothing more can be sent.
+  /// Waits until offer() may take more. False: the client is gone, or took nothing for the
+  /// `write_timeout`; nothing more can be sent.
   [[nodiscard]] virtual rt::Task<bool> writable() = 0;
 
-  /// Sends what is queued (a head whose body is not there yet). False as for writable().
+  /// Sends what is queued: a head before its body is there. False: as for writable().
   [[nodiscard]] virtual rt::Task<bool> flush() = 0;
 
-  /// Ends the response, with trailers where the head announced them; they are not sent where it did
-  /// not. REQUIRES: all of content_length was taken. False as for writable().
+  /// Ends the response. Sends the trailers if the head has a trailer name. REQUIRES: all of
+  /// content_length was taken. False: as for writable().
   [[nodiscard]] virtual rt::Task<bool> finish(std::span<const Field> trailers) = 0;
 
-  /// Breaks the response off: the connection (HTTP/2: the stream) ends at once, visibly incomplete.
+  /// Breaks the response off: closes the connection (HTTP/2: resets the stream) at once, so that
+  /// the client sees an incomplete response.
   virtual void abort() = 0;
 };
 
-/// Offers `body`, waiting as often as it takes. False as for writable().
+/// Offers all of `body` and waits as often as necessary. False: as for writable().
 [[nodiscard]] rt::Task<bool> offer_all(ResponseWriter& writer, std::string_view body);
 
-/// Answers requests. One object for all connections of all workers; called on the connection's
+/// Answers requests. One object serves all connections of all workers. Called on the connection's
 /// worker.
 class Handler {
  public:

@@ -11,7 +11,7 @@
 namespace cachey::net::http1 {
 namespace {
 
-/// What a client that knows of HTTP/2 here beforehand begins with (RFC 9113 3.4).
+/// The first bytes of HTTP/2 with prior knowledge (RFC 9113 3.4).
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
@@ -45,7 +45,7 @@ rt::Task<bool> Connection::run() {
   co_return false;
 }
 
-/// Makes the next request of what has come in, or says why not.
+/// Parses the next request from the received bytes.
 Connection::Step Connection::next_step() {
   if (in_.empty()) return Step::kRead;
   if (!answered_one_ && kHttp2Preface.starts_with(in_.text().substr(0, kHttp2Preface.size()))) {
@@ -77,7 +77,7 @@ Connection::Step Connection::next_step() {
   return Step::kAnswer;
 }
 
-/// Readies memory and time limit for the wait for bytes. False: take what is there, without a wait.
+/// Prepares memory and time limit for the wait for bytes. False: read what is there without a wait.
 bool Connection::prepare_to_read() {
   idle_ = in_.empty();
   if (!idle_) {
@@ -91,7 +91,7 @@ bool Connection::prepare_to_read() {
   return true;
 }
 
-/// False: the connection ends here.
+/// False: the connection ends.
 bool Connection::after_wait() {
   const bool was_idle = std::exchange(idle_, false);
   if (socket_.broken()) return false;
@@ -103,8 +103,8 @@ bool Connection::after_wait() {
   return false;
 }
 
-/// Reads what has come in. False: the client has ended, a drain ends an idle connection, or there
-/// is no memory for its head.
+/// Reads received bytes. False: the client has ended, a drain ends an idle connection, or there is
+/// no memory for a large head.
 bool Connection::take_bytes(bool was_idle) {
   if (!make_room()) return false;
   const std::optional<size_t> got = socket_.receive(in_.room());

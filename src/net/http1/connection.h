@@ -16,23 +16,23 @@
 
 namespace cachey::net::http1 {
 
-/// One client's HTTP/1.1 connection: reads requests, hands them to the handler one after another,
-/// keeps the time limits.
+/// One client's HTTP/1.1 connection: reads requests, passes them to the handler one after another,
+/// and enforces the time limits.
 ///
-/// It ends when the client says so or goes away, after a request that is refused or has a body
-/// (which nobody reads), when a time limit is over, when a response breaks off, and by drain() or
-/// break_off().
+/// The connection ends if the client asks for it or goes away, after a request that is refused or
+/// has a body (bodies are not read), when a time limit is over, when a response breaks off, and by
+/// drain() or break_off().
 class Connection final : public net::Connection {
  public:
   Connection(WorkerState& state, ClientSocket& socket)
       : net::Connection(state, socket), writer_(state, socket) {}
 
-  /// Serves the connection to its end. True: its first bytes are the preface of HTTP/2; nothing was
-  /// sent, and what has come in is to be had from take_received().
+  /// Serves the connection to its end. True: its first bytes are the preface of HTTP/2. Nothing was
+  /// sent then, and take_received() returns the received bytes.
   [[nodiscard]] rt::Task<bool> run();
   [[nodiscard]] Buffer take_received() { return std::exchange(in_, Buffer()); }
-  /// Answers `status` to whatever the client wants, and closes. `linger`: waits for the client to
-  /// have read it.
+  /// Answers any request with `status`, and closes. Linger::kYes: waits until the client has read
+  /// the answer; kNo: closes at once.
   [[nodiscard]] rt::Task<void> refuse(unsigned status, std::string_view text, Linger linger);
 
   void drain() override;
@@ -52,14 +52,14 @@ class Connection final : public net::Connection {
   void send_refusal();
 
   Writer writer_;
-  Buffer in_;  // from the open request's first byte on; empty between requests
+  Buffer in_;  // received bytes from the current request on; empty between requests
   HeadScanner scanner_;
   RequestHead head_;
   std::optional<Request> request_;
   unsigned refusal_status_ = 0;  // 0: no refusal
   std::string_view refusal_text_;
-  bool idle_ = false;        // waits for a request's first byte
-  bool head_begun_ = false;  // the head's time limit runs
+  bool idle_ = false;        // waits for the first byte of a request
+  bool head_begun_ = false;  // the time limit of the head runs
   bool answered_one_ = false;
   bool large_ = false;  // counted in state_.large_heads
   Linger linger_ = Linger::kNo;

@@ -63,7 +63,7 @@ void Writer::append_framing(const ResponseHead& head) {
   }
 }
 
-/// Whatever a value has been through, it ends no line but its own. Names are ours.
+/// Replaces control characters of the value. Names come from handlers and need no check.
 void Writer::append_field(const Field& field) {
   const size_t bytes = field.name.size() + field.value.size() + 4;
   out_.reserve(bytes);
@@ -111,13 +111,13 @@ size_t Writer::offer(std::span<const iovec> body) {
     if (chunked_) chunk_left_ -= n;
     body_left_ -= n;
     taken += n;
-    if (limit == left) break;  // one call, unless a chunk ended within
+    if (limit == left) break;  // one call, unless a chunk ended in the middle
   }
   return taken;
 }
 
-/// One sendmsg: what is in `out_`, then `body` from byte `skip` on, `limit` bytes at most. Returns
-/// the bytes of body that were taken.
+/// One sendmsg of `out_`, then at most `limit` bytes of `body` from byte `skip` on. Returns how
+/// many bytes of the body were taken.
 size_t Writer::send_round(std::span<const iovec> body, size_t skip, size_t limit) {
   std::array<iovec, ClientSocket::kSendPartsMax> parts;
   size_t count = 0;
@@ -142,7 +142,7 @@ size_t Writer::send_round(std::span<const iovec> body, size_t skip, size_t limit
   }
   const size_t sent = socket_.send(std::span(parts.data(), count), bytes);
   out_.consume(std::min(sent, framing));
-  if (out_.empty() && !chunked_) give_back_memory();  // a long body needs it no more
+  if (out_.empty() && !chunked_) give_back_memory();  // a plain body needs it no more
   return sent > framing ? sent - framing : 0;
 }
 
@@ -188,7 +188,7 @@ void Writer::abort() {
   if (stage_ == Stage::kFinished) return;
   stage_ = Stage::kAborted;
   if (socket_.expired()) {
-    socket_.break_off();  // it would take what is in the kernel no sooner than the rest
+    socket_.break_off();  // the client reads nothing: drop what the kernel holds
   } else {
     socket_.close();
   }

@@ -15,25 +15,24 @@
 
 namespace cachey::net::http1 {
 
-/// Writes responses as HTTP/1.1, one after another. Owned by the connection; its worker's thread.
+/// Writes responses as HTTP/1.1, one after another. Owned by the connection; the worker's thread.
 ///
-/// What is on the wire: the head, then the body, either plain (Content-Length bytes) or in chunks.
-/// All that frames the body stands in `out_` until the kernel has taken it, and goes before the
-/// body's next byte in the same sendmsg. A chunk's header announces what one offer brings; where
-/// the kernel takes only part of that, the offers that follow fill the rest of the chunk before a
-/// new one is opened.
+/// On the wire: the head, then the body, either plain (Content-Length bytes) or in chunks. All
+/// framing waits in `out_` and leaves before the next body byte in the same sendmsg. A chunk is as
+/// large as one offer. If the kernel takes only a part of the offer, later offers fill the rest of
+/// the chunk before a new chunk begins.
 class Writer final : public ResponseWriter {
  public:
   Writer(WorkerState& state, ClientSocket& socket) : state_(state), socket_(socket) {}
 
-  /// Readies the writer for the response to `request`. After a request with a body, which nobody
-  /// reads, it is the connection's last.
+  /// Prepares for the response to `request`. If the request has a body, which nobody reads, the
+  /// response is the connection's last.
   void begin(const RequestHead& request);
-  /// Gives back what the response took. To be called when the handler has ended.
+  /// Returns the buffer of the response to the worker. Call when the handler has ended.
   void give_back_memory();
 
   [[nodiscard]] bool finished() const { return stage_ == Stage::kFinished; }
-  /// The response told the client that no other follows.
+  /// The response said `Connection: close`.
   [[nodiscard]] bool closes() const { return close_; }
 
   void start(const ResponseHead& head) override;
@@ -55,15 +54,15 @@ class Writer final : public ResponseWriter {
 
   WorkerState& state_;
   ClientSocket& socket_;
-  Buffer out_;               // head, chunk headers, trailers: what the kernel has not taken yet
-  uint64_t body_left_ = 0;   // of content_length, not yet offered and taken
+  Buffer out_;               // head, chunk headers, trailers that the kernel has not taken yet
+  uint64_t body_left_ = 0;   // of content_length, not taken yet
   uint64_t chunk_left_ = 0;  // of the open chunk
   Stage stage_ = Stage::kIdle;
   bool head_only_ = false;
   bool http_1_0_ = false;
   bool close_ = false;
   bool chunked_ = false;
-  bool after_chunk_ = false;  // the last chunk's closing CR LF is still owed
+  bool after_chunk_ = false;  // the CR LF that ends the last chunk is still to be sent
 };
 
 }  // namespace cachey::net::http1

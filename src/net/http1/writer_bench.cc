@@ -2,7 +2,7 @@
 
 #include "net/http1/writer.h"
 
-// What does it cost to make the head of an answer, before the kernel is asked for anything?
+// The cost of making the head of a response, without system calls.
 
 namespace cachey::net::http1 {
 namespace {

@@ -65,7 +65,7 @@ bool Connection::may_continue() {
   return sending_.alive();
 }
 
-/// Reads what has come in. False: the client has ended.
+/// Reads received bytes, at most kReadsMax blocks. False: the client has ended.
 bool Connection::take_bytes() {
   const std::span<char> block = state_.http2_block;
   for (int i = 0; i < kReadsMax; ++i) {
@@ -78,7 +78,7 @@ bool Connection::take_bytes() {
   return true;
 }
 
-/// Starts what was asked for, and sends what is there to be sent.
+/// Starts the handlers of new requests, and sends what they answer at once.
 void Connection::start_requests() {
   std::vector<std::unique_ptr<Stream>> requests = session_.take_requests();
   if (!requests.empty()) {
@@ -87,7 +87,7 @@ void Connection::start_requests() {
   }
   sending_.begin_batch();
   for (std::unique_ptr<Stream>& request : requests) {
-    if (request->lost()) continue;  // taken back already
+    if (request->lost()) continue;  // reset by the client
     if (request->head().conclude(socket_.peer())) {
       state_.stats.requests.fetch_add(1, std::memory_order_relaxed);
     }
@@ -115,7 +115,7 @@ rt::Task<void> Connection::answer(std::unique_ptr<Stream> stream) {
   completes_inline = true;
 }
 
-/// Sets the limit of the wait for bytes.
+/// Sets the time limit of the wait for bytes.
 void Connection::limit_reading() {
   const MonoTime now = state_.worker.timers().now();
   if (!session_.owes_head()) {
@@ -153,7 +153,7 @@ void Connection::drain() {
   sending_.loop().wake();
 }
 
-/// Tells the process's memory budget, not for every few bytes.
+/// Charges the process's memory budget, in steps of at least kStep.
 void Connection::charge() {
   constexpr int64_t kStep = 4096;
   const int64_t change = static_cast<int64_t>(session_.held()) - charged_;
@@ -164,7 +164,7 @@ void Connection::charge() {
 
 rt::Task<void> Connection::end() {
   session_.lose_streams();
-  while (socket_.full() && !socket_.broken()) {  // what was taken is still to leave
+  while (socket_.full() && !socket_.broken()) {  // send the bytes that were taken
     const bool taken = co_await socket_.writable(state_.config.write_timeout);
     if (!taken) socket_.break_off();
   }

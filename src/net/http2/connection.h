@@ -14,21 +14,21 @@
 
 namespace cachey::net::http2 {
 
-/// One client's HTTP/2 connection: one loop that reads, starts a coroutine for each request and
-/// gives responses their turns to send; keeps the time limits.
+/// One client's HTTP/2 connection: one loop reads, starts a coroutine for each request, gives
+/// responses their turns to send, and enforces the time limits.
 ///
-/// While the socket is full the loop waits for it alone and reads only between rounds: a client
-/// that does not take its answers is not asked for more requests.
+/// While the socket is full, the loop waits only for the socket, and reads between rounds of
+/// frames: a client that does not read its responses gets no further requests in.
 ///
-/// It ends when the client says so or goes away, by an error of the protocol or past a limit (with
-/// GOAWAY), when a time limit is over, and by drain() or break_off(). The socket is closed then;
-/// the connection's coroutine lasts until the last handler has noticed.
+/// The connection ends if the client asks for it or goes away, after a protocol error or past a
+/// limit (with GOAWAY), when a time limit is over, and by drain() or break_off(). Then the socket
+/// is closed; the connection's coroutine lasts until the last handler has ended.
 class Connection final : public net::Connection {
  public:
   Connection(WorkerState& state, ClientSocket& socket);
   ~Connection() override;
 
-  /// Serves the connection to its end. `received`: what the client has sent so far.
+  /// Serves the connection to its end. `received`: the client's bytes so far.
   [[nodiscard]] rt::Task<void> run(Buffer received);
 
   void drain() override;
@@ -44,10 +44,10 @@ class Connection final : public net::Connection {
   [[nodiscard]] rt::Task<void> end();
 
   Session session_;
-  Sending& sending_;  // the session's
+  Sending& sending_;  // session_.sending()
   rt::TaskGroup tasks_;
-  std::optional<MonoTime> head_deadline_;  // for what the client owes
-  std::optional<MonoTime> idle_deadline_;  // for its next request
+  std::optional<MonoTime> head_deadline_;  // for the end of the preface or a head
+  std::optional<MonoTime> idle_deadline_;  // for the next request
   int64_t charged_ = 0;
 };
 

@@ -66,7 +66,7 @@ bool Head::conclude(const rt::Tcp::endpoint& client) {
   return true;
 }
 
-/// Points the fields to their text, which moves no more, and makes the request.
+/// Points the fields to their text, whose block no longer grows, and makes the request.
 HeadFault Head::make_request() {
   const char* const text = text_.bytes().data();
   const std::string_view target(text + target_at_, target_size_);

@@ -12,9 +12,9 @@
 
 namespace cachey::net::http2 {
 
-/// The head of an HTTP/2 request, from its decoded fields to a Request. nghttp2 has seen to the
-/// grammar of names and values and to the rules for pseudo-fields; counts, sizes, target and host
-/// are looked at here. Owned by the stream; gives its memory back to the worker.
+/// The head of an HTTP/2 request, from its decoded fields to a Request. nghttp2 checks the grammar
+/// of names and values and the rules for pseudo-fields. This class checks counts, sizes, target and
+/// host. Owned by the stream; returns its memory to the worker.
 class Head {
  public:
   explicit Head(WorkerState& state) : state_(state) {}
@@ -22,21 +22,21 @@ class Head {
   Head(const Head&) = delete;
   Head& operator=(const Head&) = delete;
 
-  /// After a fault, only the size is still counted, and the method looked for.
+  /// After a fault it only counts the size and looks for the method.
   void add(std::string_view name, std::string_view value);
-  /// As SETTINGS_MAX_HEADER_LIST_SIZE counts: 32 bytes a field on top of its text.
+  /// In the units of SETTINGS_MAX_HEADER_LIST_SIZE: the text, and 32 bytes for each field.
   [[nodiscard]] size_t list_bytes() const { return list_bytes_; }
-  /// Of what is refused, too: as far as it has been told.
+  /// Also set for a refused head, if `:method` came.
   [[nodiscard]] Method method() const { return method_; }
   [[nodiscard]] size_t memory() const { return text_.capacity(); }
 
-  /// All fields are there, `client` sent them. False: refusal_status() and refusal_text() say why
-  /// they are no request.
+  /// Makes the request once all fields have been added. False: the head is refused, with
+  /// refusal_status() and refusal_text().
   [[nodiscard]] bool conclude(const rt::Tcp::endpoint& client);
   [[nodiscard]] unsigned refusal_status() const { return refusal_status_; }
   [[nodiscard]] std::string_view refusal_text() const { return refusal_text_; }
 
-  /// Lives in this object. REQUIRES: conclude().
+  /// Owned by this object. REQUIRES: conclude() returned true.
   [[nodiscard]] const Request& request() const { return *request_; }
 
  private:
@@ -53,10 +53,10 @@ class Head {
   unsigned refusal_status_ = 0;
   std::string_view refusal_text_;
   size_t list_bytes_ = 0;
-  Buffer text_;  // names and values one after another, the target among them
+  Buffer text_;  // names and values in order, and the target
   size_t target_at_ = 0;
   size_t target_size_ = 0;
-  std::vector<Field> fields_;  // until conclude(), only their lengths mean anything
+  std::vector<Field> fields_;  // before conclude(), only their lengths are valid
   std::optional<Request> request_;
 };
 

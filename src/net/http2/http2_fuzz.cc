@@ -1,5 +1,5 @@
-// Any bytes after the preface, from a client that reads what it is sent: nothing breaks, and the
-// connection ends when the client has.
+// A client sends any bytes after the preface, and reads all responses. Nothing breaks, and the
+// connection ends after the client has closed its side.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@ namespace {
 
 using namespace cachey;
 
-/// Answers as much as the target is long, so that some answers do not fit any window.
+/// Answers with the request's target, and trailers if asked for.
 class EchoHandler final : public net::Handler {
  public:
   rt::Task<void> handle(rt::Worker&, const net::Request& request,

@@ -180,7 +180,7 @@ TEST(Http2, StreamsShareTheConnectionsWindowFairly) {
     for (const int32_t id : ids) sum += client.responses[id].body.size();
     return sum;
   };
-  for (int i = 0; i < 8; ++i) {  // each window is one stream's, and the next one another's
+  for (int i = 0; i < 8; ++i) {  // each window update is for another stream
     ASSERT_TRUE(client.until([&] { return all() == got; }));
     client.let(0, 60'000);
     got += 60'000;

@@ -60,7 +60,7 @@ TEST(Http2Limits, AStreamBeforeTheLastOneIsPassedOver) {
   Wire client(server.port);
   client.wire.send(Wire::get_frame(5, "/bytes/5"));
   EXPECT_EQ(client.next(NGHTTP2_HEADERS).stream, 5);
-  client.wire.send(Wire::get_frame(3, "/bytes/5"));  // could be trailers of a request that is over
+  client.wire.send(Wire::get_frame(3, "/bytes/5"));  // could be trailers of an ended request
   client.wire.send(Wire::get_frame(5, "/bytes/5"));
   client.wire.send(Wire::get_frame(7, "/bytes/5"));
   Wire::Frame frame = client.next(NGHTTP2_HEADERS);
@@ -158,7 +158,7 @@ TEST(Http2Limits, AFloodOfContinuationsEndsTheConnection) {
     Wire client(server.port);
     client.send(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, Wire::get_fields("/"));
     const std::string piece = Wire::frame(NGHTTP2_CONTINUATION, 0, 1, std::string(size, 'x'));
-    for (int i = 0; i < 12; ++i) client.wire.send(piece);  // few enough to be thrown away
+    for (int i = 0; i < 12; ++i) client.wire.send(piece);  // less than kLingerBytesMax
     EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM) << size;
   }
   expect_serves(server);
@@ -185,7 +185,7 @@ TEST(Http2Limits, WhatIsPaidForIsMoreAtOnce) {
   EXPECT_EQ(take_all(), 10);
 }
 
-/// Sends `frames` until the server has had enough, for at most so many times.
+/// Sends `frames` until the server ends the connection, or `count_max` are sent.
 std::optional<uint32_t> flood(TestServer& server, const std::string& frames, int count_max) {
   Wire client(server.port);
   std::string many;

@@ -39,7 +39,7 @@ void Output::send_rest() {
   if (rest_.empty()) rest_ = Buffer();
 }
 
-/// Copies what lies behind the first `sent` bytes.
+/// Copies the bytes behind the first `sent`.
 void Output::keep(size_t sent) {
   rest_.reserve(bytes_ - sent);
   for (const Part& part : std::span(parts_.data(), count_)) {

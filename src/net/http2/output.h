@@ -13,36 +13,36 @@
 
 namespace cachey::net::http2 {
 
-/// Frames on their way to one client's socket: what we have made stands in the worker's buffer,
-/// bodies stand where their handlers have them, and all of it leaves in one sendmsg. What the
-/// kernel does not take is copied, so that send() leaves nothing behind in either. Owned by the
-/// session; its worker's thread.
+/// Frames on their way to one client's socket. Frame heads and other frames are in the worker's
+/// buffer, bodies are in their handlers' memory, and all leave in one sendmsg. send() copies the
+/// bytes that the kernel does not take, so that both memories are free afterwards. Owned by
+/// Sending; the worker's thread.
 class Output {
  public:
   Output(WorkerState& state, ClientSocket& socket) : state_(state), socket_(socket) {}
 
-  /// More frames may be made: the kernel has taken all of what was sent so far.
+  /// Frames may be appended: the kernel has taken all bytes of earlier sends.
   [[nodiscard]] bool open() const { return rest_.empty() && !socket_.full() && !socket_.broken(); }
-  /// No more frames are to be made before send().
+  /// send() must come before further frames.
   [[nodiscard]] bool round_full() const {
     return bytes_ >= kRoundBytes || count_ + kFramePartsMax > parts_.size();
   }
 
-  /// One frame's body has no more parts than this.
+  /// One frame has at most this many parts.
   static constexpr size_t kFramePartsMax = 16;
 
   /// REQUIRES: open().
   void append(std::string_view bytes);
-  /// As append(), of bytes that stay where they are until send().
+  /// As append(), without a copy: the bytes must stay valid until send().
   void append_in_place(std::string_view bytes);
-  /// Hands all to the kernel; what it does not take is kept, for the next call.
+  /// Sends all. Keeps the bytes that the kernel does not take, for the next call.
   void send();
 
-  /// Bytes of memory that wait for the kernel.
+  /// Memory of the bytes that the kernel has not taken.
   [[nodiscard]] size_t held() const { return rest_.capacity(); }
 
  private:
-  /// Bytes in place, or (without an address) the next of the worker's buffer.
+  /// Bytes in place, or, if the address is null, the next bytes of the worker's buffer.
   using Part = iovec;
 
   void send_rest();
@@ -53,7 +53,7 @@ class Output {
   std::array<Part, ClientSocket::kSendPartsMax> parts_;
   size_t count_ = 0;
   size_t bytes_ = 0;  // of all parts
-  Buffer rest_;
+  Buffer rest_;       // bytes that the kernel has not taken
 };
 
 }  // namespace cachey::net::http2

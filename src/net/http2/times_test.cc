@@ -1,4 +1,4 @@
-// Clients over HTTP/2 that take their time.
+// Slow HTTP/2 clients, and the time limits.
 
 #include <gtest/gtest.h>
 
@@ -37,7 +37,7 @@ TEST(Http2Times, AnIdleConnectionEndsWhateverItsPings) {
   TestServer server(config);
   TestHttp2Client client(server.port);
   EXPECT_EQ(client.fetch("/bytes/5").body, body_bytes(5));
-  do {  // not so many that they are too many
+  do {  // fewer than the limit of such frames
     std::this_thread::sleep_for(10ms);
     nghttp2_submit_ping(client.session(), NGHTTP2_FLAG_NONE, nullptr);
   } while (client.step() && !client.goaway);
@@ -58,12 +58,12 @@ TEST(Http2Times, ATimeThatEndsNothingIsForgotten) {
   TestHttp2Client first(server.port);
   TestHttp2Client second(server.port);
   for (TestHttp2Client* other : {&first, &second}) {
-    other->get("/wait");  // so that it is not idle
+    other->get("/wait");  // so that the connection is not idle
     other->send();
   }
   ASSERT_TRUE(eventually([&] { return server.handler.waiting == 2; }));
-  // The worker is held up until the wait's time is over, and again before it has looked at that:
-  // then the client lets it send what fills the socket.
+  // The worker is blocked until the time limit of the wait is over, and again before it has checked
+  // the limit. Then the client opens its window, and the response fills the socket.
   first.get("/block/300");
   first.send();
   ASSERT_TRUE(eventually([&] { return server.handler.blocks == 1; }));

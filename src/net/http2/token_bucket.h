@@ -7,13 +7,14 @@
 
 namespace cachey::net::http2 {
 
-/// So many at once, and so many a second; more at once where they have been paid for.
+/// A token bucket: starts with `burst` tokens and gains `per_second` up to `burst`. give() with a
+/// limit of its own may fill it further. Owned by ClientBudget; one thread.
 class TokenBucket {
  public:
   TokenBucket(double burst, double per_second, MonoTime now)
       : burst_(burst), per_second_(per_second), tokens_(burst), at_(now) {}
 
-  /// False: there is none left.
+  /// Takes one token. False: there is none.
   [[nodiscard]] bool take(MonoTime now) {
     const std::chrono::duration<double> passed = now - at_;
     at_ = now;
@@ -22,9 +23,9 @@ class TokenBucket {
     tokens_ -= 1;
     return true;
   }
-  /// No more than at the beginning.
+  /// Adds tokens, up to `burst`.
   void give(double tokens) { give(tokens, burst_); }
-  /// Until there are `most`.
+  /// Adds tokens, up to `most`.
   void give(double tokens, double most) {
     if (tokens_ < most) tokens_ = std::min(most, tokens_ + tokens);
   }

@@ -7,7 +7,7 @@
 
 namespace cachey::net {
 
-/// A directory that is gone with the test.
+/// A directory that is removed at the end of the test.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
@@ -16,7 +16,7 @@ class TemporaryDirectory {
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
   [[nodiscard]] std::string path(const std::string& name) const { return path_ + "/" + name; }
-  /// Writes a file of that name, and returns its path.
+  /// Writes a file in the directory, and returns its path.
   std::string write(const std::string& name, const std::string& content) const;
 
  private:
@@ -29,7 +29,7 @@ struct TestIdentity {
   std::string key;
 };
 
-/// Issues certificates that are good for an hour, and is trusted by those who are given its own.
+/// Issues certificates. certificate() is its own, for trust stores.
 class TestAuthority {
  public:
   TestAuthority();

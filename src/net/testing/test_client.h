@@ -15,13 +15,14 @@
 
 namespace cachey::net {
 
-/// A blocking socket that sends and receives bytes as it is told. Every read gives up after 10 s.
+/// An HTTP/1.1 client on a blocking socket: sends any bytes, receives responses. Every read gives
+/// up after 10 s.
 class TestClient {
  public:
   struct Response {
-    int status = 0;    ///< 0: there was none
+    int status = 0;    ///< 0: no response
     std::string head;  ///< with the empty line
-    std::string body;  ///< as sent: chunks are not undone
+    std::string body;  ///< as sent: chunks are not decoded
     bool whole = false;
 
     [[nodiscard]] bool has(std::string_view line) const {
@@ -29,7 +30,7 @@ class TestClient {
     }
   };
 
-  /// `receive_buffer`: SO_RCVBUF, 0: the system's.
+  /// `receive_buffer`: SO_RCVBUF; 0: the system's default.
   explicit TestClient(uint16_t port, int receive_buffer = 0)
       : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
     if (receive_buffer != 0) {
@@ -56,7 +57,7 @@ class TestClient {
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] int fd() const { return fd_; }
 
-  /// False: the server has closed its side for good.
+  /// False: the server has closed the connection.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t n = write_some(bytes);
@@ -70,7 +71,7 @@ class TestClient {
     send("GET " + std::string(target) + " HTTP/1.1\r\nHost: t\r\n" + std::string(more) + "\r\n");
   }
 
-  /// Reads some bytes. False: end, reset or time-out.
+  /// Reads some bytes. False: end, reset or timeout.
   bool receive() {
     char block[65536];
     const ssize_t n = read_some(block);
@@ -80,7 +81,7 @@ class TestClient {
     return n > 0;
   }
 
-  /// The next response; `head_only`: one that has no body whatever its head says.
+  /// The next response. `head_only`: it has no body, whatever its head says.
   Response response(bool head_only = false) {
     Response r;
     while (in_.find("\r\n\r\n") == std::string::npos) {
@@ -103,35 +104,35 @@ class TestClient {
     return r;
   }
 
-  /// The next so many bytes, or fewer where there are no more.
+  /// The next `bytes` bytes, or fewer if there are no more.
   std::string take(size_t bytes) {
     std::string taken;
     take(bytes, taken);
     return taken;
   }
 
-  /// All bytes until the end, a reset or a time-out.
+  /// All bytes until the end, a reset or a timeout.
   std::string rest() {
     while (receive()) continue;
     return std::exchange(in_, {});
   }
 
-  /// What receive() has brought.
+  /// The bytes that receive() has read.
   std::string take_received() { return std::exchange(in_, {}); }
 
-  /// After a read that failed.
+  /// Why a read failed.
   [[nodiscard]] bool ended() const { return ended_; }
   [[nodiscard]] bool reset() const { return reset_; }
 
  protected:
-  /// As recv and send.
+  /// As recv() and send().
   virtual ssize_t read_some(std::span<char> into) { return recv(fd_, into.data(), into.size(), 0); }
   virtual ssize_t write_some(std::string_view bytes) {
     return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }
 
  private:
-  /// Moves `bytes` of what comes in to the end of `to`.
+  /// Moves `bytes` received bytes to the end of `to`. False: there are fewer.
   bool take(size_t bytes, std::string& to) {
     while (in_.size() < bytes) {
       if (!receive()) break;

@@ -17,7 +17,7 @@ namespace cachey::net {
 
 using TestFields = std::vector<std::pair<std::string, std::string>>;
 
-/// A correct HTTP/2 client on a blocking socket: nghttp2's client session.
+/// A correct HTTP/2 client on a blocking socket, by nghttp2's client session.
 class TestHttp2Client {
  public:
   struct Response {
@@ -25,7 +25,7 @@ class TestHttp2Client {
     TestFields fields;
     TestFields trailers;
     std::string body;
-    bool whole = false;  ///< ended as it should, not by a reset
+    bool whole = false;  ///< ended by END_STREAM, not by a reset
     bool over = false;
     uint32_t reset = NGHTTP2_NO_ERROR;
 
@@ -68,7 +68,7 @@ class TestHttp2Client {
   TestHttp2Client(const TestHttp2Client&) = delete;
   TestHttp2Client& operator=(const TestHttp2Client&) = delete;
 
-  /// Queues a request; `body`: so many bytes of it.
+  /// Queues a request. `body`: the size of its body.
   int32_t request(const std::string& method, const std::string& path, const TestFields& more = {},
                   size_t body = 0) {
     TestFields fields = {{":method", method}, {":scheme", "http"}, {":authority", "t"}};
@@ -99,7 +99,7 @@ class TestHttp2Client {
     return request("GET", path, more);
   }
 
-  /// Sends what is queued, in one piece.
+  /// Sends all queued frames in one piece.
   bool send() {
     std::string frames;
     while (true) {
@@ -110,7 +110,7 @@ class TestHttp2Client {
       frames.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
     }
   }
-  /// Sends, then takes some of what has come. False: end, reset or time-out.
+  /// Sends, then reads and handles some bytes. False: end, reset or timeout.
   bool step() {
     send();
     if (!wire_.receive()) return false;
@@ -125,13 +125,13 @@ class TestHttp2Client {
     }
     return true;
   }
-  /// The response, when it is over or the connection is.
+  /// Waits until the response or the connection has ended.
   const Response& wait(int32_t id) {
     until([&] { return responses[id].over; });
     return responses[id];
   }
   const Response& fetch(const std::string& path) { return wait(get(path)); }
-  /// Until the server closes.
+  /// Waits until the server closes.
   void wait_for_end() {
     while (step()) continue;
   }
@@ -146,7 +146,7 @@ class TestHttp2Client {
   }
 
   std::map<int32_t, Response> responses;
-  std::optional<uint32_t> goaway;  ///< the code of the last one
+  std::optional<uint32_t> goaway;  ///< the code of the last GOAWAY
 
  private:
   static Response& of(void* self, int32_t id) {
@@ -190,13 +190,13 @@ class TestHttp2Client {
   size_t body_left_ = 0;
 };
 
-/// Frames as they are told, right or wrong.
+/// Sends and receives raw HTTP/2 frames, valid or not.
 class TestHttp2Wire {
  public:
   static constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
   struct Frame {
-    uint8_t type = 0xff;  ///< 0xff: there was none
+    uint8_t type = 0xff;  ///< 0xff: no frame
     uint8_t flags = 0;
     int32_t stream = 0;
     std::string payload;
@@ -220,7 +220,7 @@ class TestHttp2Wire {
   bool send(uint8_t type, uint8_t flags, uint32_t stream, std::string_view payload = {}) {
     return wire.send(frame(type, flags, stream, payload));
   }
-  /// One field, neither compressed nor to be remembered. REQUIRES: both are short.
+  /// One field in HPACK, neither compressed nor indexed. REQUIRES: both are shorter than 127 bytes.
   static std::string field(std::string_view name, std::string_view value) {
     std::string text = std::string(1, '\0') + static_cast<char>(name.size()) + std::string(name);
     return text + static_cast<char>(value.size()) + std::string(value);
@@ -248,13 +248,13 @@ class TestHttp2Wire {
     in_.erase(0, 9 + size);
     return f;
   }
-  /// The next frame of that type; skips others.
+  /// The next frame of that type. Skips other frames.
   Frame next(uint8_t type) {
     Frame f = next();
     while (f.type != type && f.type != 0xff) f = next();
     return f;
   }
-  /// The code of the connection's end, after which it is closed; nothing: there was no GOAWAY.
+  /// The error code of the next GOAWAY. nullopt: there was none.
   std::optional<uint32_t> goaway() {
     const Frame f = next(NGHTTP2_GOAWAY);
     if (f.payload.size() < 8) return std::nullopt;

@@ -26,49 +26,49 @@ inline std::string body_bytes(size_t count) {
   return body;
 }
 
-/// Answers by the target's first segment; what each does stands at handle().
+/// Answers by the first segment of the target, as listed in handle(). N: the last segment.
 class TestHandler final : public Handler {
  public:
-  std::atomic<bool> released{false};  ///< lets /wait go on
-  std::atomic<int> waiting{0};        ///< requests that are in /wait
+  std::atomic<bool> released{false};  ///< lets /wait and /early continue
+  std::atomic<int> waiting{0};        ///< requests that wait for `released`
   std::atomic<int> blocks{0};         ///< requests that have begun a /block
-  std::atomic<int> unwritable{0};     ///< responses that ended because writable() said so
+  std::atomic<int> unwritable{0};     ///< responses that ended because writable() returned false
 
   rt::Task<void> handle(rt::Worker& worker, const Request& request,
                         ResponseWriter& writer) override {
     const std::string_view target = request.target();
-    if (target.starts_with("/bytes/")) {  // so many bytes, offered as a whole
+    if (target.starts_with("/bytes/")) {  // N bytes, offered as a whole
       co_await send(request, writer, number(target), kBodyMax, kBodyMax);
     } else if (target.starts_with("/pieces/")) {  // offered 1000 bytes at a time, in two parts each
       co_await send(request, writer, number(target), 1000, kBodyMax);
-    } else if (target.starts_with("/half/")) {  // ends after half of them, without finish
+    } else if (target.starts_with("/half/")) {  // ends after N / 2 bytes, without finish
       co_await send(request, writer, number(target), kBodyMax, number(target) / 2);
-    } else if (target.starts_with("/announced/")) {  // so many bytes, none of them offered
+    } else if (target.starts_with("/announced/")) {  // announces N bytes, offers none
       ResponseHead head(206);
       head.set_content_length(number(target));
       writer.start(head);
       (void)co_await writer.finish(std::span<const Field>());
     } else if (target == "/echo") {
       co_await echo(request, writer);
-    } else if (target == "/wait") {  // for `released`, looking every 10 ms; then 5 bytes
+    } else if (target == "/wait") {  // polls `released` every 10 ms; then 5 bytes
       ++waiting;
       while (!released) co_await worker.timers().sleep(std::chrono::milliseconds(10));
       --waiting;
       co_await send(request, writer, 5, kBodyMax, kBodyMax);
-    } else if (target.starts_with("/block/")) {  // holds its worker up for so many ms; then 5 bytes
+    } else if (target.starts_with("/block/")) {  // blocks its worker for N ms; then 5 bytes
       ++blocks;
       std::this_thread::sleep_for(std::chrono::milliseconds(number(target)));
       co_await send(request, writer, 5, kBodyMax, kBodyMax);
-    } else if (target.starts_with("/early")) {  // head and so many bytes, 5 after `released`
+    } else if (target.starts_with("/early")) {  // head and N bytes, 5 more after `released`
       co_await early(worker, request, writer);
-    } else if (target.starts_with("/trailers/")) {  // 5 bytes, and trailers of so many
+    } else if (target.starts_with("/trailers/")) {  // 5 bytes, and N bytes of trailers
       co_await send_trailers(writer, number(target));
     } else if (target == "/throw") {
       throw std::runtime_error("on purpose");
     } else if (target == "/abort") {
       co_await send(request, writer, 1000, kBodyMax, 500);
       writer.abort();
-    }  // else: ends without a word
+    }  // else: ends without a response
   }
 
  private:
@@ -81,7 +81,7 @@ class TestHandler final : public Handler {
     return value;
   }
 
-  /// Starts a response of `count` bytes, sends `limit` of them, and finishes it where that is all.
+  /// Starts a response of `count` bytes, sends `limit` of them, and finishes it if that is all.
   rt::Task<void> send(const Request& request, ResponseWriter& writer, size_t count, size_t piece,
                       size_t limit) {
     std::string body = body_bytes(count);
@@ -167,7 +167,7 @@ inline uint16_t port_of(const std::string& address) {
   return static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
 }
 
-/// A server on a free port of 127.0.0.1 with two workers, or so many; drained at the end.
+/// A server on a free port of 127.0.0.1. Drained by the destructor.
 class TestServer {
  public:
   explicit TestServer(ServerConfig config = {}, unsigned workers = 2)
@@ -200,21 +200,21 @@ class TestServer {
   Server server_;
 };
 
-/// What the process, tests' clients and all, has taken of its processors.
+/// CPU time of this process, including the clients of the test.
 [[nodiscard]] inline std::chrono::nanoseconds cpu_time() {
   timespec used{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
   return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
-/// While this thread sleeps, the server waits for its clients: it does not look for them.
+/// True if the server uses no CPU time while this thread sleeps: it does not poll.
 [[nodiscard]] inline bool server_is_quiet() {
   const std::chrono::nanoseconds before = cpu_time();
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
   return cpu_time() - before < std::chrono::milliseconds(100);
 }
 
-/// Looks every millisecond until `condition` holds, for 10 s at most.
+/// Polls every millisecond until `condition` holds, for at most 10 s.
 template <typename Condition>
 [[nodiscard]] bool eventually(Condition condition) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);

@@ -24,14 +24,14 @@ using SessionPtr = std::unique_ptr<SSL_SESSION, tls::OpensslDelete<::SSL_SESSION
 struct TlsClientOptions {
   int version = 0;                         ///< TLS1_2_VERSION, ...; 0: the newest
   std::string_view alpn = {};              ///< as on the wire: a length, then a name
-  std::string_view trusted = {};           ///< PEM; empty: whoever answers
-  const TestIdentity* identity = nullptr;  ///< to show
+  std::string_view trusted = {};           ///< PEM; empty: any server
+  const TestIdentity* identity = nullptr;  ///< the client's certificate
   SSL_SESSION* session = nullptr;          ///< to resume
-  int receive_buffer = 0;                  ///< as TestClient's
-  int fragment = 0;  ///< TLSEXT_max_fragment_length_512, ...; 0: not asked for
+  int receive_buffer = 0;                  ///< as in TestClient
+  int fragment = 0;                        ///< TLSEXT_max_fragment_length_512, ...; 0: none
 };
 
-/// A TestClient that speaks TLS: shakes hands when it is made.
+/// A TestClient with TLS. The constructor does the handshake.
 class TlsTestClient final : public TestClient {
  public:
   explicit TlsTestClient(uint16_t port, const TlsClientOptions& options = {})
@@ -45,16 +45,17 @@ class TlsTestClient final : public TestClient {
       ::SSL_set_alpn_protos(ssl_.get(), reinterpret_cast<const unsigned char*>(options.alpn.data()),
                             static_cast<unsigned>(options.alpn.size()));
     }
-    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL's own socket calls bring it about
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL's socket calls raise it
     ::ERR_clear_error();
     agreed_ = ::SSL_connect(ssl_.get()) == 1;
   }
 
   ~TlsTestClient() override {
-    ::SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN);  // or else its session is held to be bad
+    ::SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN);  // without this OpenSSL drops the session
   }
 
-  /// From this side's view: in TLS 1.3 the server may still refuse the client's certificate.
+  /// The handshake succeeded for the client. In TLS 1.3 the server may still refuse its
+  /// certificate.
   [[nodiscard]] bool agreed() const { return agreed_; }
   [[nodiscard]] int version() const { return ::SSL_version(ssl_.get()); }
   [[nodiscard]] bool resumed() const { return ::SSL_session_reused(ssl_.get()) == 1; }
@@ -64,10 +65,10 @@ class TlsTestClient final : public TestClient {
     ::SSL_get0_alpn_selected(ssl_.get(), &name, &length);
     return {reinterpret_cast<const char*>(name), length};
   }
-  /// To resume. In TLS 1.3 it comes with the first response.
+  /// The session, to resume it. In TLS 1.3 it comes with the first response.
   [[nodiscard]] SessionPtr session() const { return SessionPtr(::SSL_get1_session(ssl_.get())); }
   [[nodiscard]] SSL* ssl() { return ssl_.get(); }
-  /// Records of data that came in.
+  /// Number of received records of data.
   [[nodiscard]] int records() const { return records_; }
 
  protected:
@@ -86,7 +87,7 @@ class TlsTestClient final : public TestClient {
   static tls::SslContextPtr make_context(const TlsClientOptions& options) {
     tls::SslContextPtr context(::SSL_CTX_new(::TLS_client_method()));
     if (options.version != 0) {
-      ::SSL_CTX_set_cipher_list(context.get(), "DEFAULT@SECLEVEL=0");  // lets TLS 1.1 be tried
+      ::SSL_CTX_set_cipher_list(context.get(), "DEFAULT@SECLEVEL=0");  // allows TLS 1.1
       ::SSL_CTX_set_min_proto_version(context.get(), options.version);
       ::SSL_CTX_set_max_proto_version(context.get(), options.version);
     }
@@ -127,7 +128,7 @@ class TlsTestClient final : public TestClient {
   int records_ = 0;
 };
 
-/// A client's first record.
+/// The first record of a client: a ClientHello.
 inline std::string client_hello() {
   const tls::SslContextPtr context(::SSL_CTX_new(::TLS_client_method()));
   const tls::SslPtr ssl(::SSL_new(context.get()));

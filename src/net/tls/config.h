@@ -4,13 +4,13 @@
 
 namespace cachey::net::tls {
 
-/// What a server that speaks TLS shows its clients, and asks of them. Either both files or
-/// `self_signed`.
+/// The certificate that a server shows its clients, and the certificates it asks for. Either both
+/// files or `self_signed`.
 struct Config {
-  std::string cert_file;     ///< PEM: the certificate, then those between it and its authority
+  std::string cert_file;     ///< PEM: the certificate, then the intermediate certificates
   std::string key_file;      ///< PEM, without a passphrase
-  bool self_signed = false;  ///< a certificate for localhost, made anew with each load
-  /// PEM: clients must show a certificate by one of these. Empty: they are not asked for one.
+  bool self_signed = false;  ///< a certificate for localhost, a new one with each load
+  /// PEM: authorities that must have signed the client's certificate. Empty: none is asked for.
   std::string client_ca_file;
   [[nodiscard]] bool enabled() const { return self_signed || !cert_file.empty(); }
 };

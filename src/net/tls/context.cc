@@ -13,15 +13,15 @@
 namespace cachey::net::tls {
 namespace {
 
-// AES-128 first: the cheapest where both sides have instructions for it. A client that has none
-// puts ChaCha20 first, and gets it (SSL_OP_PRIORITIZE_CHACHA).
+// AES-128 first: it is the cheapest if both CPUs have AES instructions. A client without them puts
+// ChaCha20 first, and gets it (SSL_OP_PRIORITIZE_CHACHA).
 constexpr const char* kTls13Ciphers =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr const char* kGroups = "X25519:P-256:P-384";
 constexpr int kClientChainMax = 8;
 constexpr size_t kTicketsPerHandshake = 1;
 
-// As ALPN writes them: a length, then the name. The first that the client speaks too is taken.
+// In ALPN's format: a length, then the name. The first one that the client offers is chosen.
 constexpr std::string_view kProtocols =
     "\x02h2"
     "\x08http/1.1";
@@ -30,7 +30,7 @@ std::unexpected<Error> openssl_fault(std::string_view what) {
   return fail(ErrorKind::kBadRequest, fmt::format("{}: {}", what, openssl_reason()));
 }
 
-/// A client that names protocols and none of `offered` is told so.
+/// ALPN. If the client offers none of our protocols, the handshake fails with an alert.
 int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* length,
                     const unsigned char* theirs, unsigned int theirs_length, void* offered) {
   const std::string_view ours = *static_cast<const std::string_view*>(offered);
@@ -66,10 +66,10 @@ bool use_identity(SSL_CTX* context, const Identity& identity) {
   return ::SSL_CTX_use_PrivateKey(context, identity.key.get()) == 1;
 }
 
-/// Asks clients for certificates, where there is a file, and binds sessions to it: one made before
-/// it was there, or under another, is not resumed.
+/// Asks clients for certificates if `file` is not empty. Binds sessions to the file's content: a
+/// session from before it, or from another file, is not resumed.
 Result<void> verify_clients(SSL_CTX* context, const std::string& file) {
-  ClientAuthorities authorities;  // none, and a digest of zeros
+  ClientAuthorities authorities;  // no file: no certificates, and a digest of zeros
   if (!file.empty()) {
     Result<ClientAuthorities> loaded = load_client_authorities(file);
     if (!loaded) return std::unexpected(loaded.error());

@@ -15,13 +15,13 @@ namespace cachey::net::tls {
 /// thread. Kept alive by the connections that began with it.
 ///
 /// TLS 1.2 and 1.3 with forward secrecy; no renegotiation, no compression, no early data. A session
-/// is resumed only where the client authorities are those it was verified against.
+/// is resumed only if the client authorities are the same as when it began.
 class Context {
  public:
   [[nodiscard]] static Result<std::shared_ptr<const Context>> load(
       const Config& config, std::shared_ptr<TicketKeys> keys);
 
-  /// Null where there is no memory.
+  /// Null: out of memory.
   [[nodiscard]] SslPtr make_ssl() const { return SslPtr(::SSL_new(context_.get())); }
   [[nodiscard]] bool verifies_clients() const { return verifies_clients_; }
 
@@ -34,15 +34,15 @@ class Context {
   const bool verifies_clients_;
 };
 
-/// The context that new connections begin with, exchanged by a reload; connections that are open
-/// keep what they began with. Shared by servers and their workers; any thread.
+/// The current Context, for new connections. A reload replaces it; open connections keep theirs.
+/// Shared by servers and their workers; any thread.
 class Contexts {
  public:
   [[nodiscard]] static Result<std::shared_ptr<Contexts>> load(Config config);
 
   explicit Contexts(Config config) : config_(std::move(config)) {}
 
-  /// Reads the files again. Where that fails, all stays as it was.
+  /// Reads the files again. After an error, the current context stays.
   [[nodiscard]] Result<void> reload() EXCLUDES(mutex_);
   [[nodiscard]] std::shared_ptr<const Context> current() const EXCLUDES(mutex_);
 

@@ -24,7 +24,7 @@ std::unexpected<Error> refuse(std::string message) {
   return fail(ErrorKind::kBadRequest, std::move(message));
 }
 
-/// A named file's text. `what` says in the error what it was to be.
+/// Reads a file. `what`: the purpose of the file, for the error's text.
 Result<std::string> read_pem(std::string_view what, const std::string& path) {
   const auto unreadable = [&](const char* why) {
     return refuse(fmt::format("the {} {} cannot be read: {}", what, log::quoted(path), why));
@@ -102,7 +102,7 @@ bool add_extension(X509* certificate, int id, const char* value) {
   return extension && ::X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
-/// All that a certificate says, signed with its own key.
+/// Fills in a certificate for localhost and signs it with its own key.
 bool fill_in(X509* certificate, EVP_PKEY* key) {
   uint64_t serial = 0;
   if (::RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) != 1) return false;

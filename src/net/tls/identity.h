@@ -11,35 +11,35 @@
 
 namespace cachey::net::tls {
 
-/// Larger files are refused: what a handshake sends must fit one worker's scratch memory.
+/// Larger files are refused: the bytes that a handshake sends must fit the worker's scratch memory.
 inline constexpr size_t kPemBytesMax = size_t{128} << 10;
-/// How long a certificate of our own making is good for.
+/// Lifetime of a self-signed certificate.
 inline constexpr int64_t kSelfSignedDays = 90;
 
-/// What a server proves itself with.
+/// Certificate and key of a server.
 struct Identity {
   CertificatePtr certificate;
-  std::vector<CertificatePtr> chain;  ///< between it and its authority
+  std::vector<CertificatePtr> chain;  ///< intermediate certificates
   KeyPtr key;
 };
 
-/// Whose certificates clients may show.
+/// Authorities that may have signed a client's certificate.
 struct ClientAuthorities {
   std::vector<CertificatePtr> certificates;
-  std::array<unsigned char, 32> digest{};  ///< of the file: another one for other authorities
+  std::array<unsigned char, 32> digest{};  ///< SHA-256 of the file
 };
 
-/// Every fault is one line that names the file. A certificate that has expired is loaded, with a
-/// warning in the log: clients will say the rest.
+/// Every error is one line that names the file. An expired certificate is loaded with a warning in
+/// the log.
 [[nodiscard]] Result<Identity> load_identity(const std::string& cert_file,
                                              const std::string& key_file);
 
-/// A new key (P-256) and a certificate for localhost, 127.0.0.1 and ::1 that nobody has signed.
+/// A new key (P-256) and a self-signed certificate for localhost, 127.0.0.1 and ::1.
 [[nodiscard]] Result<Identity> make_self_signed_identity();
 
 [[nodiscard]] Result<ClientAuthorities> load_client_authorities(const std::string& file);
 
-/// OpenSSL's word for what went wrong last on this thread.
+/// OpenSSL's text for the last error of this thread.
 [[nodiscard]] std::string openssl_reason();
 
 }  // namespace cachey::net::tls

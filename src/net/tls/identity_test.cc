@@ -10,7 +10,7 @@
 namespace cachey::net::tls {
 namespace {
 
-/// The line that loading `config` fails with; empty where it does not.
+/// The error's line if loading `config` fails, else empty.
 std::string fault_of(const Config& config) {
   const auto loaded = Contexts::load(config);
   return loaded ? std::string() : loaded.error().message();

@@ -15,7 +15,7 @@ struct OpensslDelete {
   }
 };
 
-/// Owners of OpenSSL's objects.
+/// Owning pointers to OpenSSL's objects.
 using BioPtr = std::unique_ptr<BIO, OpensslDelete<::BIO_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, OpensslDelete<::EVP_PKEY_free>>;
 using CertificatePtr = std::unique_ptr<X509, OpensslDelete<::X509_free>>;

@@ -13,31 +13,32 @@
 namespace cachey::net::tls {
 namespace {
 
-/// Pending ciphertext past this is no response but what the client makes OpenSSL say.
+/// Limit of pending ciphertext. Responses stay below it; a client can exceed it only with requests
+/// that OpenSSL answers by itself, such as key updates.
 constexpr size_t kPendingBytesMax = 2 * Worker::kWindowMax;
 
 bool would_block(int error) { return error == EAGAIN || error == EINTR; }
 
 }  // namespace
 
-/// A place in a list of parts.
+/// A position in a list of parts.
 class Stream::Parts {
  public:
   explicit Parts(std::span<const iovec> parts) : parts_(parts) { skip_empty(); }
 
   [[nodiscard]] bool empty() const { return parts_.empty(); }
   [[nodiscard]] bool last() const { return parts_.size() == 1; }
-  /// What is left of the first. REQUIRES: not empty.
+  /// The rest of the first part. REQUIRES: not empty().
   [[nodiscard]] std::span<const char> front() const {
     const iovec& part = parts_.front();
     return std::span(static_cast<const char*>(part.iov_base), part.iov_len).subspan(done_);
   }
-  /// REQUIRES: no more than front() has.
+  /// REQUIRES: at most front().size().
   void consume(size_t bytes) {
     done_ += bytes;
     skip_empty();
   }
-  /// Moves bytes of as many parts as it takes to fill `into`, and says how many.
+  /// Moves bytes of one or more parts to `into` until it is full. Returns how many bytes it moved.
   [[nodiscard]] size_t gather(std::span<char> into) {
     size_t filled = 0;
     while (filled < into.size() && !empty()) {
@@ -58,7 +59,7 @@ class Stream::Parts {
   }
 
   std::span<const iovec> parts_;
-  size_t done_ = 0;  // of the first
+  size_t done_ = 0;  // bytes consumed of the first part
 };
 
 Stream::~Stream() {
@@ -95,8 +96,8 @@ int Stream::on_write(BIO* bio, const char* from, int bytes) {
   return self->worker_.put_output(std::span(from, static_cast<size_t>(bytes))) ? bytes : -1;
 }
 
-/// Looks at the client's first byte, and makes OpenSSL's part. False: nothing has come, or the
-/// handshake fails.
+/// Looks at the client's first byte, and creates the OpenSSL objects. False: no byte yet, or the
+/// handshake has failed.
 bool Stream::begin() {
   char first = 0;
   const ssize_t n = ::recv(socket_, &first, 1, MSG_DONTWAIT | MSG_PEEK);
@@ -106,7 +107,7 @@ bool Stream::begin() {
     return false;
   }
   begun_ = true;
-  got_plain_http_ = first >= 'A' && first <= 'Z';  // a method; TLS begins with 22
+  got_plain_http_ = first >= 'A' && first <= 'Z';  // an HTTP method; TLS begins with 22
   in_handshake_ = !got_plain_http_ && worker_.begin_handshake();
   if (in_handshake_) {
     context_ = worker_.context();
@@ -150,7 +151,8 @@ Stream::Step Stream::fail_handshake(std::string_view reason) {
   log::debug("TLS handshake failed", {{"reason", reason}});
   end_handshake();
   broken_ = true;
-  // What crossed our alert must not make a reset of the close: that would overtake it.
+  // Read what the client sent meanwhile: closing with unread input sends RST, which can overtake
+  // our alert.
   (void)::shutdown(socket_, SHUT_WR);
   (void)::recv(socket_, nullptr, Worker::kWindowMax, MSG_DONTWAIT | MSG_TRUNC);
   return Step::kFailed;
@@ -160,7 +162,8 @@ void Stream::end_handshake() {
   if (std::exchange(in_handshake_, false)) worker_.end_handshake();
 }
 
-/// A resumed session has been verified when it was made; its certificate may have expired since.
+/// The certificate of a resumed session was verified when the session began. It may have expired
+/// since then.
 bool Stream::client_is_verified() const {
   if (!context_->verifies_clients()) return true;
   const X509* const certificate = ::SSL_get0_peer_certificate(ssl_.get());
@@ -182,7 +185,7 @@ std::optional<size_t> Stream::receive(std::span<char> into) {
   size_t bytes = 0;
   const int result = ::SSL_read_ex(ssl_.get(), into.data(), into.size(), &bytes);
   const int error = ::SSL_get_error(ssl_.get(), result);
-  (void)send_output();  // an alert, or a new key
+  (void)send_output();  // an alert, or the answer to a key update
   starved_ = error == SSL_ERROR_WANT_READ;
   if (broken_) return 0;
   if (result == 1) return bytes;
@@ -204,8 +207,8 @@ size_t Stream::send(std::span<const iovec> parts, size_t bytes) {
     const size_t budget = worker_.much_pending() ? Worker::kRecordBytes : window_;
     const size_t encrypted = encrypt(left, budget);
     taken += encrypted;
-    // What the kernel takes at a time says how much to encrypt for it, so that little is pending
-    // for a slow client.
+    // Encrypt about as much as the kernel takes at a time, so that little is pending for a slow
+    // client.
     if (!send_output()) {
       window_ = std::max(window_ / 2, Worker::kRecordBytes);
       break;
@@ -216,8 +219,8 @@ size_t Stream::send(std::span<const iovec> parts, size_t bytes) {
   return taken;
 }
 
-/// Encrypts up to `budget` bytes, in full records where there is enough: small parts are put
-/// together, large ones are taken from where they are.
+/// Encrypts up to `budget` bytes, in full records if there are enough bytes. Small parts are
+/// gathered into one record; large parts are encrypted without a copy.
 size_t Stream::encrypt(Parts& parts, size_t budget) {
   size_t taken = 0;
   while (taken < budget && !parts.empty() && !broken_) {
@@ -244,8 +247,7 @@ bool Stream::seal(std::span<const char> plaintext) {
   return !broken_;
 }
 
-/// Gives the scratch memory's ciphertext to the kernel, behind what is pending. False: some is
-/// pending now.
+/// Sends the ciphertext in the scratch memory, after the pending bytes. False: bytes are pending.
 bool Stream::send_output() {
   std::span<const char> out = worker_.output();
   if (pending_.empty()) out = out.subspan(send_to_kernel(out));

@@ -16,51 +16,51 @@
 
 namespace cachey::net::tls {
 
-/// The TLS of one connection, between the plaintext of those above and a socket that somebody else
-/// owns: calls that never block and never wait. Reads the socket straight into OpenSSL's record
-/// buffer. Writes through the worker's scratch memory, many records to a sendmsg; what the kernel
-/// does not take is pending, and goes before anything else. Owned by the ClientSocket; its worker's
-/// thread.
+/// TLS of one connection, between plaintext and the socket of a ClientSocket. Calls never block and
+/// never wait. Reads from the socket into OpenSSL's record buffer. Writes through the worker's
+/// scratch memory, many records in one send(); ciphertext that the kernel does not take is pending,
+/// and is sent before any other. Owned by the ClientSocket; the worker's thread.
 class Stream {
  public:
   enum class Step : uint8_t { kDone, kWaits, kFailed };
 
-  /// Plaintext taken in one call to send(); then others have their turn.
+  /// Plaintext taken in one call of send(), so that other connections get their turn.
   static constexpr size_t kTurnBytes = size_t{1} << 20;
-  /// What OpenSSL holds for a connection that waits for a request.
+  /// Memory that OpenSSL holds for an idle connection.
   static constexpr int64_t kIdleBytes = 14'000;
 
-  /// `socket`: open as long as this is used.
+  /// `socket`: stays open while this is used.
   Stream(Worker& worker, int socket) : worker_(worker), socket_(socket) {}
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// As far as it gets with what has come in. kWaits: again, when the socket is readable.
+  /// Continues the handshake with the received bytes. kWaits: call again when the socket is
+  /// readable.
   [[nodiscard]] Step handshake();
-  /// The client has sent something: a handshake that fails now is one of ours.
+  /// The client has sent a byte. A handshake counts as failed only after that.
   [[nodiscard]] bool begun() const { return begun_; }
-  /// The handshake failed because the client speaks HTTP without TLS. Nothing was read of it.
+  /// The handshake failed because the client sent HTTP without TLS. None of it was read.
   [[nodiscard]] bool got_plain_http() const { return got_plain_http_; }
   [[nodiscard]] bool resumed() const { return ::SSL_session_reused(ssl_.get()) == 1; }
-  /// `h2`, `http/1.1`, or nothing where the client did not ask.
+  /// `h2`, `http/1.1`, or empty if the client did not use ALPN.
   [[nodiscard]] std::string_view alpn() const;
 
-  /// Plaintext that came in; 0: the client has ended its side, or broken(); nothing: none is there
-  /// yet. An end without the client's word for it is a breach, not an end.
+  /// Reads received plaintext. 0: the client has closed its side, or broken(). nullopt: none yet.
+  /// An end of the connection without close_notify makes the stream broken().
   [[nodiscard]] std::optional<size_t> receive(std::span<char> into);
-  /// receive() may bring more though the socket has nothing.
+  /// receive() may return bytes although the socket has none: OpenSSL has buffered input.
   [[nodiscard]] bool has_input() const;
 
-  /// How many bytes of `parts` were taken, `bytes` in all: encrypted, and with the kernel or
-  /// pending.
+  /// Encrypts and sends. `bytes`: the sum of `parts`. Returns how many bytes were taken: their
+  /// ciphertext is in the kernel or pending.
   [[nodiscard]] size_t send(std::span<const iovec> parts, size_t bytes);
-  /// Bytes that are encrypted and that the kernel has not taken.
+  /// Bytes of ciphertext that the kernel has not taken.
   [[nodiscard]] size_t pending() const { return pending_.size(); }
-  /// Offers what is pending to the kernel. True: nothing is.
+  /// Sends pending bytes. True: none is left.
   [[nodiscard]] bool flush();
 
-  /// Tells the client that nothing follows.
+  /// Sends close_notify.
   void end_sending();
 
   [[nodiscard]] bool broken() const { return broken_; }
@@ -85,14 +85,14 @@ class Stream {
 
   Worker& worker_;
   const int socket_;
-  std::shared_ptr<const Context> context_;  // from the first byte on
+  std::shared_ptr<const Context> context_;  // set at the client's first byte
   SslPtr ssl_;
   Buffer pending_;
-  size_t window_ = Worker::kRecordBytes;  // for the next sendmsg
+  size_t window_ = Worker::kRecordBytes;  // plaintext to encrypt for the next send()
   bool begun_ = false;
   bool in_handshake_ = false;  // counted by the worker
   bool got_plain_http_ = false;
-  bool starved_ = false;  // what OpenSSL has of the input is less than a record
+  bool starved_ = false;  // OpenSSL's buffered input is less than a record
   bool broken_ = false;
 };
 

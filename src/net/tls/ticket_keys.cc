@@ -11,7 +11,7 @@
 namespace cachey::net::tls {
 namespace {
 
-/// What OpenSSL's callback returns.
+/// Return values of OpenSSL's callback.
 enum TicketAnswer : int { kFault = -1, kUnknown = 0, kUse = 1, kUseAndRenew = 2 };
 
 int keys_index() {

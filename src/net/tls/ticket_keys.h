@@ -13,12 +13,12 @@
 
 namespace cachey::net::tls {
 
-/// What a session ticket is sealed with. Wiped when it goes.
+/// Key of session tickets. The destructor wipes it.
 struct TicketKey {
   static constexpr size_t kNameBytes = 16;
   static constexpr size_t kKeyBytes = 32;
 
-  std::array<unsigned char, kNameBytes> name{};  ///< stands in the ticket, in the clear
+  std::array<unsigned char, kNameBytes> name{};  ///< in the ticket as plaintext
   std::array<unsigned char, kKeyBytes> cipher{};
   std::array<unsigned char, kKeyBytes> mac{};
   MonoTime made;
@@ -26,17 +26,17 @@ struct TicketKey {
   ~TicketKey();
 };
 
-/// The keys of a server's session tickets: with them a client comes back without a full handshake,
-/// to whichever worker, and after a reload. They live in this process's memory only. A key seals
-/// for kSealingTime, and opens what it has sealed for as long again: a ticket is good for at most
-/// that. One object for all workers and all loads of a server; any thread.
+/// The keys of a server's session tickets. With a ticket a client resumes its session on any
+/// worker, and after a reload. The keys exist only in the memory of this process. A key seals
+/// tickets for kSealingTime, and opens them for another kSealingTime; a ticket's lifetime is
+/// kSealingTime. One object for all workers and all loads of a server; any thread.
 class TicketKeys {
  public:
   static constexpr std::chrono::hours kSealingTime{2};
 
-  /// The key to seal with. Nothing where the system gives no random bytes.
+  /// The key to seal with, a new one if necessary. nullopt: the system has no random bytes.
   [[nodiscard]] std::optional<TicketKey> to_seal(MonoTime now) EXCLUDES(mutex_);
-  /// The key of that name, while it opens.
+  /// The key with this name, if it may still open tickets.
   [[nodiscard]] std::optional<TicketKey> to_open(std::span<const unsigned char> name, MonoTime now)
       EXCLUDES(mutex_);
 
@@ -46,7 +46,7 @@ class TicketKeys {
   std::optional<TicketKey> previous_ GUARDED_BY(mutex_);
 };
 
-/// Has `context` seal and open its tickets with `keys`, which must outlive its connections.
+/// Makes `context` seal and open tickets with `keys`, which must outlive its connections.
 void use_ticket_keys(SSL_CTX* context, TicketKeys& keys);
 
 }  // namespace cachey::net::tls

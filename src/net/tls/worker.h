@@ -13,18 +13,17 @@
 
 namespace cachey::net::tls {
 
-/// What the TLS connections of one worker share: where they encrypt to, and what they hold
-/// together. The worker's thread.
+/// State that the TLS connections of one worker share: scratch memory and counts. Owned by
+/// WorkerState; the worker's thread.
 class Worker {
  public:
-  /// Of a full record's plaintext, as the protocol has it.
+  /// Plaintext of a full record (RFC 8446 5.1).
   static constexpr size_t kRecordBytes = size_t{16} << 10;
-  /// Plaintext that is encrypted for one sendmsg.
+  /// Plaintext that is encrypted for one send().
   static constexpr size_t kWindowMax = size_t{256} << 10;
-  /// Ciphertext of all connections that the kernel has not taken; past it each encrypts one record
-  /// at a time.
+  /// Pending ciphertext of all connections. Past it, each connection encrypts one record at a time.
   static constexpr size_t kPendingMax = size_t{64} << 20;
-  /// Handshakes that have begun and not ended; past it new ones are closed.
+  /// Handshakes that have begun and not ended. Past it, new ones are closed.
   static constexpr size_t kHandshakesMax = 1024;
 
   Worker(std::shared_ptr<Contexts> contexts, std::function<void(int64_t)> charge)
@@ -35,11 +34,13 @@ class Worker {
 
   [[nodiscard]] std::shared_ptr<const Context> context() const { return contexts_->current(); }
 
-  /// Scratch memory, good until the next call of the worker: a record's plaintext, and ciphertext.
+  // Scratch memory: plaintext of one record, and ciphertext. Valid until another connection of the
+  // worker runs.
+
   [[nodiscard]] std::span<char> record() { return {record_.get(), kRecordBytes}; }
   void clear_output() { used_ = 0; }
   [[nodiscard]] std::span<const char> output() const { return {output_.get(), used_}; }
-  /// False where it does not fit; it does for kWindowMax of plaintext, or for any handshake.
+  /// False: no room. There is room for kWindowMax of plaintext, or for any handshake.
   [[nodiscard]] bool put_output(std::span<const char> bytes) {
     if (bytes.size() > kOutputBytes - used_) return false;
     std::memcpy(output_.get() + used_, bytes.data(), bytes.size());
@@ -47,7 +48,7 @@ class Worker {
     return true;
   }
 
-  /// Counts what a connection holds beyond a plain one.
+  /// Charges the memory of a connection beyond that of a connection without TLS.
   void charge(int64_t bytes) { charge_(bytes); }
   void add_pending(int64_t bytes) {
     pending_bytes_ += bytes;
@@ -63,8 +64,8 @@ class Worker {
   void end_handshake() { --handshakes_; }
 
  private:
-  // Each record grows by less than this, and has no less than that where a client asks for small
-  // ones (max_fragment_length, RFC 6066).
+  // Encryption adds less than kRecordGrowth to a record. A client may ask for records as small as
+  // kFragmentMin (max_fragment_length, RFC 6066).
   static constexpr size_t kRecordGrowth = 256;
   static constexpr size_t kFragmentMin = 512;
   static constexpr size_t kOutputBytes =
