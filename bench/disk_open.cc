@@ -61,7 +61,7 @@ class Maker {
       const ObjectInfo info{kEtag, kPageSize, record.last_modified};
       DiskEntry* entry =
           catalog_.place(record.object, 0, kPageSize,
-                         std::make_shared<const DiskSource>(info, std::string(record.bucket)));
+                         std::make_shared<const ObjectSource>(info, std::string(record.bucket)));
       CHECK(entry != nullptr);
       record.generation = entry->generation;
       catalog_.list(*entry, encode_page_record(record, entry->extents(), entry->sums()));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace cachey {
@@ -19,5 +20,13 @@ struct ObjectInfo {
     return last_modified == other.last_modified;
   }
 };
+
+/// An object version and the bucket that it was read from. Immutable once made; shared by the
+/// object's pages.
+struct ObjectSource {
+  ObjectInfo info;
+  std::string bucket;
+};
+using ObjectSourcePtr = std::shared_ptr<const ObjectSource>;
 
 }  // namespace cachey

@@ -19,7 +19,7 @@ bool DiskReads::take(rt::Worker& worker, Page& page) {
   const bool fits = info.size > page.object_offset() &&
                     found->bytes() == std::min(kPageBytes, info.size - page.object_offset());
   if (!fits) return false;
-  SourcePtr source = table_.adopt(page, std::make_shared<Source>(Source{info, found->bucket()}));
+  ObjectSourcePtr source = table_.adopt(page, found->source());
   if (source == nullptr) return false;
   page.set_on_disk(std::move(source), found->bytes(), found->cached_at());
   return true;

@@ -41,8 +41,8 @@ void DiskWrites::observe(rt::Worker& worker, KeyView key) {
   if (disk_ == nullptr) return;
   // Until the table still says what the disk was told: so the last word it hears, from whichever
   // worker, is of the version that the table has.
-  SourcePtr told;
-  while (SourcePtr now = table_.current(key)) {
+  ObjectSourcePtr told;
+  while (ObjectSourcePtr now = table_.current(key)) {
     if (told != nullptr && told->info.same_version(now->info)) return;
     disk_->observe(worker, key.kind, key.object, now->info);
     told = std::move(now);
@@ -59,7 +59,7 @@ rt::Task<void> DiskWrites::write(rt::Worker& worker, PagePtr page, store::DiskTi
   std::vector<iovec> from = units_of(*page);
   co_await disk_->write(worker, std::move(written), std::move(from), std::move(keep));
   // It may have been overtaken just as its write began.
-  const SourcePtr now = table_.current(page->key());
+  const ObjectSourcePtr now = table_.current(page->key());
   if (now != nullptr && !now->info.same_version(page->source()->info)) observe(worker, page->key());
 }
 

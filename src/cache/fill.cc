@@ -168,7 +168,8 @@ rt::Task<Result<void>> Fills::take_head(Filling& filling, const origin::ObjectRe
     co_return fail(ErrorKind::kUpstream, "the object is larger than any object can be");
   }
   const uint64_t bytes = std::min(kPageBytes, info.size - page.object_offset());
-  SourcePtr source = std::make_shared<Source>(Source{info, spec.buckets[read.bucket()]});
+  ObjectSourcePtr source =
+      std::make_shared<ObjectSource>(ObjectSource{info, spec.buckets[read.bucket()]});
   source = table_.observe(page, std::move(source), request);
   if (bytes > filling.admission->bytes()) {  // the object is larger than its other pages told
     Result<void> admitted = co_await admit(filling, bytes);

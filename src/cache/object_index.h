@@ -18,10 +18,10 @@ namespace cachey::cache {
 /// on to: its key, its first page (most objects have no other), its version.
 struct alignas(kCacheLineBytes) IndexedObject {
   uint64_t hash = 0;
-  SharedKey::Ptr key;    ///< null: no object here
-  PagePtr first;         ///< null: that page is not there
-  SourcePtr current;     ///< the version of the latest answer; null: none yet
-  uint64_t request = 0;  ///< which request that was
+  SharedKey::Ptr key;       ///< null: no object here
+  PagePtr first;            ///< null: that page is not there
+  ObjectSourcePtr current;  ///< the version of the latest answer; null: none yet
+  uint64_t request = 0;     ///< which request that was
   std::unique_ptr<std::map<uint32_t, PagePtr>> later;  ///< the other pages; null or not empty
 
   /// Null: the page is not there.

@@ -117,7 +117,7 @@ void Page::wake_settled() {
   rt::notify_all(woken);
 }
 
-void Page::set_head(SourcePtr source) {
+void Page::set_head(ObjectSourcePtr source) {
   source_ = std::move(source);
   {
     const MutexLock lock(mutex_);
@@ -156,7 +156,7 @@ void Page::fail(Error error) {
   wake_settled();
 }
 
-void Page::set_on_disk(SourcePtr source, uint64_t bytes, int64_t cached_at) {
+void Page::set_on_disk(ObjectSourcePtr source, uint64_t bytes, int64_t cached_at) {
   source_ = std::move(source);
   cached_at_ = cached_at;
   disk_bytes_ = bytes;

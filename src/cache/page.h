@@ -43,15 +43,8 @@ struct FetchSpec {
 };
 using FetchSpecPtr = std::shared_ptr<const FetchSpec>;
 
-/// An object version and the bucket that it was read from; shared by pages.
-struct Source {
-  ObjectInfo info;
-  std::string bucket;
-};
-using SourcePtr = std::shared_ptr<const Source>;
-
 /// Null is nothing to fetch.
-inline void prefetch_source(const Source* source) { prefetch(source, sizeof(Source)); }
+inline void prefetch_source(const ObjectSource* source) { prefetch(source, sizeof(ObjectSource)); }
 
 /// One page of one object, from the moment somebody asks for it: either first being filled, by
 /// exactly one fill, then whole; or on disk, and in memory as far as it is read. Referenced by the
@@ -84,7 +77,7 @@ class Page final : public store::Evictable {
   /// failed. What had come in before a failure can still be read, but for damaged().
   [[nodiscard]] bool has_head() const { return has_head_.load(std::memory_order_acquire); }
   /// REQUIRES: has_head. Constant then.
-  [[nodiscard]] const SourcePtr& source() const { return source_; }
+  [[nodiscard]] const ObjectSourcePtr& source() const { return source_; }
   /// Unix seconds. REQUIRES: whole or on disk.
   [[nodiscard]] int64_t cached_at() const { return cached_at_; }
   /// REQUIRES: failed.
@@ -133,13 +126,13 @@ class Page final : public store::Evictable {
   [[nodiscard]] rt::Task<void> wait_byte(rt::Worker& worker, uint64_t offset);
 
   // The fill's side, in this order.
-  void set_head(SourcePtr source);
+  void set_head(ObjectSourcePtr source);
   void add(ByteRange range);
   void finish(int64_t cached_at);
   void fail(Error error);
 
   // In place of a fill, for a page that the disk has.
-  void set_on_disk(SourcePtr source, uint64_t bytes, int64_t cached_at);
+  void set_on_disk(ObjectSourcePtr source, uint64_t bytes, int64_t cached_at);
   /// New pieces for what is not in memory of `wanted`, and more as Pieces::to_load says; for the
   /// caller to load.
   [[nodiscard]] std::vector<PiecePtr> add_missing(ByteRange wanted, bool may_go_on)
@@ -185,14 +178,14 @@ class Page final : public store::Evictable {
   bool lost_ = false;  // as error_
   const bool split_;
   const uint32_t index_;
-  SourcePtr source_;  // this and the next four: written before phase_ says so, constant after
+  ObjectSourcePtr source_;  // this and the next four: written before phase_ says so, constant after
   int64_t cached_at_ = 0;
   uint64_t disk_bytes_ = 0;               // of the page, where it is on disk
   std::atomic<int64_t> disk_touched_{0};  // MonoTime ticks
   std::atomic<uint64_t> asked_end_{0};    // requests have asked for all bytes before it
 
   const SharedKey::Ptr key_;
-  SourcePtr
+  ObjectSourcePtr
       version_;  // the table's, under its lock; null: not known yet. Known before the head is set
   std::optional<Error> error_;
   origin::WantedParts wanted_parts_;

@@ -54,7 +54,7 @@ bool PageTable::has(const Page& page) {
   return holds(shard.objects.find(page.key(), hash), page);
 }
 
-SourcePtr PageTable::current(KeyView key) {
+ObjectSourcePtr PageTable::current(KeyView key) {
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
@@ -63,7 +63,7 @@ SourcePtr PageTable::current(KeyView key) {
 }
 
 std::optional<uint64_t> PageTable::object_size(KeyView key) {
-  const SourcePtr known = current(key);
+  const ObjectSourcePtr known = current(key);
   return known == nullptr ? std::nullopt : std::optional(known->info.size);
 }
 
@@ -78,7 +78,7 @@ void PageTable::remove(Page& page) {
   if (object->empty()) shard.objects.erase(*object);
 }
 
-SourcePtr PageTable::observe(Page& page, SourcePtr source, uint64_t request) {
+ObjectSourcePtr PageTable::observe(Page& page, ObjectSourcePtr source, uint64_t request) {
   const uint64_t hash = page.key().hash();
   Shard& shard = shard_of(hash);
   std::vector<PagePtr> stale;
@@ -87,7 +87,7 @@ SourcePtr PageTable::observe(Page& page, SourcePtr source, uint64_t request) {
     IndexedObject* object = shard.objects.find(page.key(), hash);
     if (!holds(object, page)) return source;  // dropped meanwhile
     page.version_ = source;
-    SourcePtr& current = object->current;
+    ObjectSourcePtr& current = object->current;
     if (current != nullptr && current->info.same_version(source->info)) {
       object->request = std::max(object->request, request);
       if (current->bucket == source->bucket) page.version_ = source = current;
@@ -104,13 +104,13 @@ SourcePtr PageTable::observe(Page& page, SourcePtr source, uint64_t request) {
   return source;
 }
 
-SourcePtr PageTable::adopt(Page& page, const SourcePtr& source) {
+ObjectSourcePtr PageTable::adopt(Page& page, const ObjectSourcePtr& source) {
   const uint64_t hash = page.key().hash();
   Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
   IndexedObject* object = shard.objects.find(page.key(), hash);
   if (!holds(object, page)) return nullptr;  // dropped meanwhile
-  SourcePtr& current = object->current;
+  ObjectSourcePtr& current = object->current;
   if (current == nullptr) current = source;
   if (!current->info.same_version(source->info)) return nullptr;
   page.version_ = current->bucket == source->bucket ? current : source;
@@ -151,7 +151,7 @@ void PageTable::drop_known(KeyView key) {
   for (const PagePtr& old : stale) old->discard();
 }
 
-std::vector<PagePtr> PageTable::take_stale(IndexedObject& object, const Source* current) {
+std::vector<PagePtr> PageTable::take_stale(IndexedObject& object, const ObjectSource* current) {
   return object.take_if([current](const Page& page) {
     if (page.version_ == nullptr) return false;
     return current == nullptr || !page.version_->info.same_version(current->info);

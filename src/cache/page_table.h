@@ -42,7 +42,7 @@ class PageTable {
   [[nodiscard]] bool has(const Page& page);
 
   /// The object's current version as far as its pages tell; null: not at all.
-  [[nodiscard]] SourcePtr current(KeyView key);
+  [[nodiscard]] ObjectSourcePtr current(KeyView key);
   /// Its size.
   [[nodiscard]] std::optional<uint64_t> object_size(KeyView key);
 
@@ -56,11 +56,11 @@ class PageTable {
   /// version of the latest request wins: pages of any other version are dropped, `page` itself
   /// where it is the stale one. Returns the source to use, shared with other pages where it is the
   /// same.
-  [[nodiscard]] SourcePtr observe(Page& page, SourcePtr source, uint64_t request);
+  [[nodiscard]] ObjectSourcePtr observe(Page& page, ObjectSourcePtr source, uint64_t request);
 
   /// The disk has `page` in that version. Returns the source to use; null where the object's
   /// current version is another one.
-  [[nodiscard]] SourcePtr adopt(Page& page, const SourcePtr& source);
+  [[nodiscard]] ObjectSourcePtr adopt(Page& page, const ObjectSourcePtr& source);
 
   /// Takes a page out that is on disk, has nothing in memory and no reader; does nothing to others.
   void retire(Page& page);
@@ -88,7 +88,7 @@ class PageTable {
   }
   /// Takes out the pages of another version than `current` (null: all that know theirs).
   [[nodiscard]] static std::vector<PagePtr> take_stale(IndexedObject& object,
-                                                       const Source* current);
+                                                       const ObjectSource* current);
 
   store::MemoryTier& memory_;
   std::atomic<uint64_t> request_{1};

@@ -36,7 +36,7 @@ class Objects {
   explicit Objects(uint64_t count) : count(count) {
     for (uint64_t i = 0; i < count; ++i) {
       const PagePtr page = table.find_or_create(make_spec(key_of(i)), 0, false).page;
-      auto source = std::make_shared<Source>();
+      auto source = std::make_shared<ObjectSource>();
       source->info.etag = "\"0123456789abcdef0123456789abcdef\"";
       source->info.size = 4096;
       source->bucket = "a-bucket-of-a-region";

@@ -19,14 +19,14 @@ class PageTableTest : public ::testing::Test {
   PagePtr page(const FetchSpecPtr& of, uint32_t index) {
     return table_.find_or_create(of, index, false).page;
   }
-  static SourcePtr version(const std::string& etag, uint64_t size = 100 * kMiB) {
-    auto made = std::make_shared<Source>();
+  static ObjectSourcePtr version(const std::string& etag, uint64_t size = 100 * kMiB) {
+    auto made = std::make_shared<ObjectSource>();
     made->info.etag = etag;
     made->info.size = size;
     made->bucket = "b";
     return made;
   }
-  void learn(Page& p, SourcePtr source) {
+  void learn(Page& p, ObjectSourcePtr source) {
     p.set_head(table_.observe(p, std::move(source), table_.next_request()));
   }
 
@@ -129,7 +129,7 @@ TEST_F(PageTableTest, AVersionCountsFromWhenItIsKnownNotFromWhenThePageHasItsMem
   const FetchSpecPtr a = spec("k", "o");
   const PagePtr p0 = page(a, 0);
   const PagePtr p1 = page(a, 1);
-  SourcePtr source = table_.observe(*p0, version("\"1\""), table_.next_request());
+  ObjectSourcePtr source = table_.observe(*p0, version("\"1\""), table_.next_request());
   learn(*p1, version("\"2\""));
   p0->set_head(std::move(source));
   EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);
@@ -140,7 +140,7 @@ TEST_F(PageTableTest, AVersionFromDiskCountsFromWhenItIsAdopted) {
   const FetchSpecPtr a = spec("k", "o");
   const PagePtr p0 = page(a, 0);
   const PagePtr p1 = page(a, 1);
-  SourcePtr source = table_.adopt(*p0, version("\"1\""));
+  ObjectSourcePtr source = table_.adopt(*p0, version("\"1\""));
   learn(*p1, version("\"2\""));
   p0->set_on_disk(std::move(source), 100, 1);
   EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);

@@ -19,7 +19,7 @@ namespace cachey::cache {
 /// Where a page of an answer came from.
 struct PageStatus {
   uint32_t index = 0;
-  SourcePtr source;
+  ObjectSourcePtr source;
   int64_t cached_at =
       0;  ///< Unix seconds; 0: this request, or one it was coalesced with, fetched it
 };
@@ -72,7 +72,7 @@ class RangeReader {
 
   // REQUIRES: opened, from here on.
 
-  [[nodiscard]] const Source& source() const { return *source_; }
+  [[nodiscard]] const ObjectSource& source() const { return *source_; }
   /// What will be read: the range asked for, cut at the object's end.
   [[nodiscard]] ByteRange range() const { return range_; }
   [[nodiscard]] bool hit() const { return first_status_.cached_at != 0; }
@@ -145,7 +145,7 @@ class RangeReader {
   ByteRange range_;
   uint64_t position_;
   std::optional<uint64_t> past_end_of_;  // the known size that the range is past
-  SourcePtr source_;
+  ObjectSourcePtr source_;
   std::array<Slot, kLookAhead + 1> slots_;
   uint32_t looked_up_end_;  // pages before this have been asked for
   uint32_t counted_end_;    // pages before this are in the metrics

@@ -46,14 +46,14 @@ DiskEntry* Catalog::any_page_of(const ObjectId& object) const {
   return found == objects_.end() ? nullptr : found->second;
 }
 
-DiskSourcePtr Catalog::source_of(const ObjectId& object, const ObjectInfo& info,
-                                 std::string_view bucket) const {
+ObjectSourcePtr Catalog::source_of(const ObjectId& object, const ObjectInfo& info,
+                                   std::string_view bucket) const {
   const DiskEntry* other = any_page_of(object);
   if (other != nullptr && other->source->bucket == bucket &&
       other->source->info.same_version(info) && other->source->info.etag == info.etag) {
     return other->source;
   }
-  return std::make_shared<const DiskSource>(info, std::string(bucket));
+  return std::make_shared<const ObjectSource>(info, std::string(bucket));
 }
 
 void Catalog::index(DiskEntry& entry) {
@@ -143,7 +143,7 @@ bool Catalog::make_room() {
 }
 
 DiskEntry* Catalog::place(const ObjectId& object, uint32_t page, uint32_t bytes,
-                          DiskSourcePtr source) {
+                          ObjectSourcePtr source) {
   if (!make_room()) return nullptr;
   ExtentList extents;
   const uint32_t units = units_for(bytes);
@@ -200,7 +200,7 @@ void Catalog::restore(DiskEntry::Owned restored) {
       if (before == other) other = before->next_page;
       unindex(*before);
     }
-    const DiskSource& source = *restored->source;
+    const ObjectSource& source = *restored->source;
     restored->source = source_of(restored->object, source.info, source.bucket);
   }
   while (other != nullptr) {

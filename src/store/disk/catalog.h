@@ -48,7 +48,7 @@ class Catalog {
   /// Space for a page that is about to be written, by eviction if need be; held once for the
   /// caller and not to be found yet. Null: there is none to be had.
   [[nodiscard]] DiskEntry* place(const ObjectId& object, uint32_t page, uint32_t bytes,
-                                 DiskSourcePtr source);
+                                 ObjectSourcePtr source);
   /// Space for a journal segment, by eviction if need be.
   [[nodiscard]] std::optional<DiskExtent> place_segment(uint32_t units);
   void release_segment(DiskExtent extent) { space_.release(extent); }
@@ -65,8 +65,8 @@ class Catalog {
   void hold(DiskEntry& entry) { ++entry.holders; }
   void release(DiskEntry& entry);
 
-  [[nodiscard]] DiskSourcePtr source_of(const ObjectId& object, const ObjectInfo& info,
-                                        std::string_view bucket) const;
+  [[nodiscard]] ObjectSourcePtr source_of(const ObjectId& object, const ObjectInfo& info,
+                                          std::string_view bucket) const;
 
   /// About so many pages will be restored.
   void reserve(size_t pages);

@@ -81,6 +81,7 @@ class DiskPageRef {
   DiskPageRef& operator=(DiskPageRef&&) = delete;
   ~DiskPageRef();
 
+  [[nodiscard]] const ObjectSourcePtr& source() const { return entry_->source; }
   [[nodiscard]] const ObjectInfo& info() const { return entry_->source->info; }
   [[nodiscard]] const std::string& bucket() const { return entry_->source->bucket; }
   [[nodiscard]] int64_t cached_at() const { return entry_->cached_at; }

@@ -10,7 +10,7 @@ namespace {
 // Both tables' slots at their usual load, what malloc adds to a piece, and what the policy
 // remembers of an entry that left.
 constexpr size_t kTablesBytes = 96;
-// A DiskSource with its control block and an entity tag.
+// An ObjectSource with its control block and an entity tag.
 constexpr size_t kSourceBytes = 176;
 
 static_assert(sizeof(DiskExtent) == sizeof(uint64_t));
@@ -36,7 +36,7 @@ DiskEntry::Owned DiskEntry::restore(const PageRecord& record, uint64_t journal_b
   entry->page = record.page;
   entry->generation = record.generation;
   entry->cached_at = record.cached_at;
-  entry->source = std::make_shared<const DiskSource>(
+  entry->source = std::make_shared<const ObjectSource>(
       ObjectInfo{std::string(record.etag), record.object_size, record.last_modified},
       std::string(record.bucket));
   entry->journal_block = journal_block;

@@ -12,13 +12,6 @@
 
 namespace cachey::store {
 
-/// The version of an object and the bucket it was read from; shared by its pages.
-struct DiskSource {
-  ObjectInfo info;
-  std::string bucket;
-};
-using DiskSourcePtr = std::shared_ptr<const DiskSource>;
-
 /// What is kept in memory of a page on disk: all that serving it takes. Its extents and the
 /// checksums of its blocks follow it in the same piece of memory. Made and ended by the catalog.
 struct DiskEntry {
@@ -55,7 +48,7 @@ struct DiskEntry {
   ObjectId object;
   uint64_t generation = 0;
   int64_t cached_at = 0;
-  DiskSourcePtr source;
+  ObjectSourcePtr source;
   uint64_t journal_block = 0;          // where its record stands; kNoJournalBlock: nowhere yet
   DiskEntry* next_page = nullptr;      // of the object
   DiskEntry* previous_page = nullptr;  // of the object
