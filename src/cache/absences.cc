@@ -24,7 +24,7 @@ std::string name_of(const FetchSpec& spec) {
 }  // namespace
 
 std::optional<Error> Absences::find(const FetchSpec& spec) {
-  if (moment_.count() == 0) return std::nullopt;
+  if (ttl_.count() == 0) return std::nullopt;
   const std::string name = name_of(spec);
   const MutexLock lock(mutex_);
   const auto found = known_.find(name);
@@ -35,7 +35,7 @@ std::optional<Error> Absences::find(const FetchSpec& spec) {
 
 void Absences::learn(const FetchSpec& spec, const Error& error, MonoTime asked_at) {
   const MonoTime now = clock_.mono();
-  const MonoTime until = asked_at + moment_;
+  const MonoTime until = asked_at + ttl_;
   if (error.kind() != ErrorKind::kNotFound || until <= now) return;
   std::string name = name_of(spec);
   const MutexLock lock(mutex_);

@@ -24,9 +24,9 @@ class Absences {
   /// More push the oldest out.
   static constexpr size_t kKeptMax = 1000;
 
-  /// `moment`: 0: nothing is remembered.
-  Absences(std::chrono::milliseconds moment, const Clock& clock, Counter hits)
-      : moment_(moment), clock_(clock), hits_(hits) {}
+  /// `ttl`: 0: nothing is remembered.
+  Absences(std::chrono::milliseconds ttl, const Clock& clock, Counter hits)
+      : ttl_(ttl), clock_(clock), hits_(hits) {}
 
   /// The failure of whoever asked for that object in those buckets, if it was a moment ago.
   [[nodiscard]] std::optional<Error> find(const FetchSpec& spec) EXCLUDES(mutex_);
@@ -42,7 +42,7 @@ class Absences {
   };
   void make_room(MonoTime now) REQUIRES(mutex_);
 
-  const std::chrono::milliseconds moment_;
+  const std::chrono::milliseconds ttl_;
   const Clock& clock_;
   const Counter hits_;
   Mutex mutex_;

@@ -10,7 +10,7 @@
 
 namespace cachey::cache {
 
-bool DiskReads::take(rt::Worker& worker, Page& page) {
+bool DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
   if (disk_ == nullptr) return false;
   const std::optional<store::DiskPageRef> found =
       disk_->find(worker, page.key().kind, page.key().object, page.index(), store::DiskUse::kUse);
@@ -25,19 +25,19 @@ bool DiskReads::take(rt::Worker& worker, Page& page) {
   return true;
 }
 
-void DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRange wanted, bool may_go_on) {
-  for (PiecePtr& piece : page->add_missing(wanted, may_go_on)) {
+void DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRange wanted, LoadAhead ahead) {
+  for (PiecePtr& piece : page->add_missing(wanted, ahead)) {
     worker.tasks().spawn(load(worker, page, std::move(piece)));
   }
 }
 
-void DiskReads::used(Page& page, MonoTime now) {
+void DiskReads::note_use(Page& page, MonoTime now) {
   if (disk_ == nullptr || !page.due_to_touch_disk(now)) return;
   disk_->touch(page.key().kind, page.key().object, page.index());
 }
 
 rt::Task<void> DiskReads::load(rt::Worker& worker, PagePtr page, PiecePtr piece) {
-  Result<bool> brought = co_await bring(worker, *page, piece);
+  Result<bool> brought = co_await read_piece(worker, *page, piece);
   if (brought && *brought) {
     if (page->add(*piece)) co_return;
     memory_.discard(*piece);
@@ -50,7 +50,7 @@ rt::Task<void> DiskReads::load(rt::Worker& worker, PagePtr page, PiecePtr piece)
 }
 
 /// The piece's bytes into memory of its own. False: the disk does not give them.
-rt::Task<Result<bool>> DiskReads::bring(rt::Worker& worker, const Page& page, PiecePtr piece) {
+rt::Task<Result<bool>> DiskReads::read_piece(rt::Worker& worker, const Page& page, PiecePtr piece) {
   const uint64_t bytes = piece->range().size();
   Result<store::MemoryTier::Admission> admitted = co_await memory_.admit(worker, bytes);
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));

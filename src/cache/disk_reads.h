@@ -22,18 +22,19 @@ class DiskReads {
 
   /// Whether the disk has this page, which find_or_create made, in the object's current version: it
   /// is on disk then, and needs no fill.
-  [[nodiscard]] bool take(rt::Worker& worker, Page& page);
+  [[nodiscard]] bool adopt_from_disk(rt::Worker& worker, Page& page);
 
-  /// Starts loading what of `wanted` is neither in memory nor on its way; with `may_go_on` some
-  /// more, where the page is read range by range. Nothing, where the page is not on disk.
-  void start(rt::Worker& worker, const PagePtr& page, ByteRange wanted, bool may_go_on);
+  /// Starts loading what of `wanted` is neither in memory nor on its way; and more, as `ahead`
+  /// says. Nothing, where the page is not on disk.
+  void start(rt::Worker& worker, const PagePtr& page, ByteRange wanted, LoadAhead ahead);
 
   /// The page was used in memory, now: the disk shall keep it, too.
-  void used(Page& page, MonoTime now);
+  void note_use(Page& page, MonoTime now);
 
  private:
   [[nodiscard]] rt::Task<void> load(rt::Worker& worker, PagePtr page, PiecePtr piece);
-  [[nodiscard]] rt::Task<Result<bool>> bring(rt::Worker& worker, const Page& page, PiecePtr piece);
+  [[nodiscard]] rt::Task<Result<bool>> read_piece(rt::Worker& worker, const Page& page,
+                                                  PiecePtr piece);
 
   store::DiskTier* const disk_;
   store::MemoryTier& memory_;

@@ -73,7 +73,7 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, u
   const MonoTime start = clock_.mono();
   Filling filling(worker, *page, *spec, metrics_.ingress);
   filling.plan.parts = spec->config.parts.value_or(config_.parts);
-  filling.plan.first = page->split() ? offset : 0;
+  filling.plan.first = page->fill_order() == FillOrder::kFromWanted ? offset : 0;
   if (admission) filling.admission.emplace(std::move(*admission));
   Result<void> filled = co_await fill(filling);
   metrics_.fills_in_flight.fetch_sub(1, std::memory_order_relaxed);
@@ -121,7 +121,7 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   }
   // From here on the page has memory, pinned by this fill.
   if (!first) filling.failure = std::move(first.error());
-  co_await rest(filling);
+  co_await read_rest(filling);
   Result<void> filled;
   if (filling.failure) {
     // Where the table has dropped the page, it is this page's version that is gone.
@@ -206,7 +206,7 @@ rt::Task<void> Fills::other_part(Filling& filling) {
 }
 
 /// Takes its share of what is left, and waits for the others.
-rt::Task<void> Fills::rest(Filling& filling) {
+rt::Task<void> Fills::read_rest(Filling& filling) {
   ++filling.running;
   co_await other_part(filling);
   while (filling.running != 0) co_await filling.part_ended.wait();

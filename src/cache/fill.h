@@ -44,9 +44,10 @@ class Fills {
         clock_(clock),
         absences_(config.negative_ttl, clock, metrics.absence_hits) {}
 
-  /// Whether a fill first wanted at `offset` of its page is split.
-  [[nodiscard]] bool splits(uint64_t offset) const {
-    return config_.split_after != 0 && offset > config_.split_after;
+  /// Of a fill that is first wanted at `offset` of its page.
+  [[nodiscard]] FillOrder order_for(uint64_t offset) const {
+    const bool splits = config_.split_after != 0 && offset > config_.split_after;
+    return splits ? FillOrder::kFromWanted : FillOrder::kFromBegin;
   }
 
   /// The most memory that a fill of this page may need, as far as is known.
@@ -71,7 +72,7 @@ class Fills {
   [[nodiscard]] rt::Task<Result<void>> take_head(Filling& filling, const origin::ObjectRead& read,
                                                  uint64_t request);
   void start_others(Filling& filling);
-  [[nodiscard]] rt::Task<void> rest(Filling& filling);
+  [[nodiscard]] rt::Task<void> read_rest(Filling& filling);
   [[nodiscard]] rt::Task<void> other_part(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> read_part(Filling& filling, ByteRange range);
 

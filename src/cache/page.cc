@@ -16,9 +16,9 @@ struct Page::Waiting : rt::Waiter {
 };
 
 Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
-           uint64_t content_hash, FetchSpecPtr leader, bool split)
+           uint64_t content_hash, FetchSpecPtr leader, FillOrder order)
     : store::Evictable(content_hash),
-      split_(split),
+      fill_order_(order),
       index_(index),
       key_(std::move(key)),
       table_(table),
@@ -51,10 +51,10 @@ uint64_t Page::run_end(uint64_t offset) const {
   return piece != nullptr ? piece->range().end : filled_.run_end(offset);
 }
 
-bool Page::asks_for(ByteRange part) {
-  uint64_t end = asked_end_.load();
+bool Page::extend_requested(ByteRange part) {
+  uint64_t end = requested_end_.load();
   while (part.begin <= end && end < part.end) {
-    if (!asked_end_.compare_exchange_weak(end, part.end)) continue;
+    if (!requested_end_.compare_exchange_weak(end, part.end)) continue;
     return end < kPageBytes / 2 && part.end >= kPageBytes / 2;
   }
   return false;
@@ -169,13 +169,13 @@ void Page::set_on_disk(ObjectSourcePtr source, uint64_t bytes, int64_t cached_at
   wake_settled();
 }
 
-std::vector<PiecePtr> Page::add_missing(ByteRange wanted, bool may_go_on) {
+std::vector<PiecePtr> Page::add_missing(ByteRange wanted, LoadAhead ahead) {
   std::vector<PiecePtr> gone;  // let go after the lock
   std::vector<PiecePtr> added;
   const MutexLock lock(mutex_);
   if (phase_.load(std::memory_order_relaxed) != Phase::kOnDisk) return added;
   if (pieces_.missing(wanted, gone).empty()) return added;
-  const ByteRange range = pieces_.to_load(wanted, disk_bytes_, may_go_on);
+  const ByteRange range = pieces_.to_load(wanted, disk_bytes_, ahead);
   for (const ByteRange& gap : pieces_.missing(range, gone)) {
     for (uint64_t begin = gap.begin; begin < gap.end;) {
       const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
@@ -217,7 +217,7 @@ void Page::remove_piece(const Piece& piece) {
     taken = pieces_.take(piece);
   }
   wake_settled();
-  table_.retire(*this);
+  table_.remove_if_idle(*this);
 }
 
 void Page::discard() {

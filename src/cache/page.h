@@ -46,6 +46,12 @@ using FetchSpecPtr = std::shared_ptr<const FetchSpec>;
 /// Null is nothing to fetch.
 inline void prefetch_source(const ObjectSource* source) { prefetch(source, sizeof(ObjectSource)); }
 
+/// Where the fill of a page begins.
+enum class FillOrder : uint8_t {
+  kFromBegin,
+  kFromWanted,  ///< the byte that is wanted first; what comes before it follows
+};
+
 /// One page of one object, from the moment somebody asks for it: either first being filled, by
 /// exactly one fill, then whole; or on disk, and in memory as far as it is read. Referenced by the
 /// page table, by the fill, by readers and, once whole, by the memory tier; or by its pieces.
@@ -60,16 +66,15 @@ class Page final : public store::Evictable {
  public:
   enum class Phase : uint8_t { kPending, kFilling, kOnDisk, kWhole, kFailed };
 
-  /// `leader` is the request that asked first; the fill goes by its terms. `split`: the fill does
-  /// not begin at the page's begin.
+  /// `leader` is the request that asked first; the fill goes by its terms.
   Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
-       uint64_t content_hash, FetchSpecPtr leader, bool split);
+       uint64_t content_hash, FetchSpecPtr leader, FillOrder order);
   ~Page() override;
 
   [[nodiscard]] uint32_t index() const { return index_; }
   [[nodiscard]] KeyView key() const { return key_->view(); }
   [[nodiscard]] uint64_t object_offset() const { return uint64_t{index_} * kPageBytes; }
-  [[nodiscard]] bool split() const { return split_; }
+  [[nodiscard]] FillOrder fill_order() const { return fill_order_; }
 
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }
 
@@ -108,9 +113,11 @@ class Page final : public store::Evictable {
 
   /// A request asks for these bytes of the page. True, once, for the one with which the bytes asked
   /// for without a gap from the page's begin pass its middle.
-  [[nodiscard]] bool asks_for(ByteRange part);
+  [[nodiscard]] bool extend_requested(ByteRange part);
   /// They have.
-  [[nodiscard]] bool read_through() const { return asked_end_.load() >= kPageBytes / 2; }
+  [[nodiscard]] bool requested_past_middle() const {
+    return requested_end_.load() >= kPageBytes / 2;
+  }
 
   /// Where the bytes that are there from `offset` on end, as far as one pin reaches.
   [[nodiscard]] uint64_t available_end(uint64_t offset) const EXCLUDES(mutex_);
@@ -135,7 +142,7 @@ class Page final : public store::Evictable {
   void set_on_disk(ObjectSourcePtr source, uint64_t bytes, int64_t cached_at);
   /// New pieces for what is not in memory of `wanted`, and more as Pieces::to_load says; for the
   /// caller to load.
-  [[nodiscard]] std::vector<PiecePtr> add_missing(ByteRange wanted, bool may_go_on)
+  [[nodiscard]] std::vector<PiecePtr> add_missing(ByteRange wanted, LoadAhead ahead)
       EXCLUDES(mutex_);
   /// The piece's bytes have come; its memory is published. False: nobody wants them any more.
   [[nodiscard]] bool add(const Piece& piece) EXCLUDES(mutex_);
@@ -176,13 +183,13 @@ class Page final : public store::Evictable {
   std::atomic<Phase> phase_{Phase::kPending};
   std::atomic<bool> has_head_{false};
   bool lost_ = false;  // as error_
-  const bool split_;
+  const FillOrder fill_order_;
   const uint32_t index_;
   ObjectSourcePtr source_;  // this and the next four: written before phase_ says so, constant after
   int64_t cached_at_ = 0;
-  uint64_t disk_bytes_ = 0;               // of the page, where it is on disk
-  std::atomic<int64_t> disk_touched_{0};  // MonoTime ticks
-  std::atomic<uint64_t> asked_end_{0};    // requests have asked for all bytes before it
+  uint64_t disk_bytes_ = 0;                 // of the page, where it is on disk
+  std::atomic<int64_t> disk_touched_{0};    // MonoTime ticks
+  std::atomic<uint64_t> requested_end_{0};  // requests have asked for all bytes before it
 
   const SharedKey::Ptr key_;
   ObjectSourcePtr

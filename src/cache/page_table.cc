@@ -17,7 +17,8 @@ PageTable::~PageTable() {
   for (const PagePtr& page : pages) page->discard();  // pieces keep their page
 }
 
-PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t index, bool split) {
+PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t index,
+                                           FillOrder order) {
   const KeyView key = spec->key.view();
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
@@ -28,7 +29,7 @@ PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t in
   if (there != nullptr && !there->memory_gone()) return Found{there, false};
   if (object == nullptr) object = &shard.objects.add(key, hash);
   const uint64_t content_hash = page_hash(hash, index);
-  const PagePtr made(new Page(*this, memory_, object->key, index, content_hash, spec, split));
+  const PagePtr made(new Page(*this, memory_, object->key, index, content_hash, spec, order));
   replaced = object->put(made);
   return Found{made, true};
 }
@@ -117,7 +118,7 @@ ObjectSourcePtr PageTable::adopt(Page& page, const ObjectSourcePtr& source) {
   return page.version_;
 }
 
-void PageTable::retire(Page& page) {
+void PageTable::remove_if_idle(Page& page) {
   if (!page.idle()) return;
   remove(page);
   page.discard();  // who found it meanwhile goes on with it, and is the last

@@ -28,9 +28,8 @@ class PageTable {
     bool created = false;  ///< the caller must start its fill
   };
 
-  /// The page, made now where it is not there. `split`: whether a fill for it would not begin at
-  /// the page's begin.
-  [[nodiscard]] Found find_or_create(const FetchSpecPtr& spec, uint32_t index, bool split);
+  /// The page, made now where it is not there. `order`: of a fill for it.
+  [[nodiscard]] Found find_or_create(const FetchSpecPtr& spec, uint32_t index, FillOrder order);
 
   /// The object will be looked up: its entry is fetched into the CPU's caches meanwhile. Lock-free.
   void prefetch(KeyView key) LOCK_FREE;
@@ -63,7 +62,7 @@ class PageTable {
   [[nodiscard]] ObjectSourcePtr adopt(Page& page, const ObjectSourcePtr& source);
 
   /// Takes a page out that is on disk, has nothing in memory and no reader; does nothing to others.
-  void retire(Page& page);
+  void remove_if_idle(Page& page);
 
   /// All pages that are whole in memory.
   [[nodiscard]] std::vector<PagePtr> whole_pages() const;

@@ -35,7 +35,8 @@ class Objects {
  public:
   explicit Objects(uint64_t count) : count(count) {
     for (uint64_t i = 0; i < count; ++i) {
-      const PagePtr page = table.find_or_create(make_spec(key_of(i)), 0, false).page;
+      const PagePtr page =
+          table.find_or_create(make_spec(key_of(i)), 0, FillOrder::kFromBegin).page;
       auto source = std::make_shared<ObjectSource>();
       source->info.etag = "\"0123456789abcdef0123456789abcdef\"";
       source->info.size = 4096;
@@ -83,7 +84,7 @@ void create_and_remove(benchmark::State& state) {
   std::minstd_rand random(1);
   for (auto _ : state) {
     const FetchSpecPtr spec = make_spec(key_of(objects.count + random() % objects.count));
-    const PageTable::Found found = objects.table.find_or_create(spec, 0, false);
+    const PageTable::Found found = objects.table.find_or_create(spec, 0, FillOrder::kFromBegin);
     objects.table.remove(*found.page);
   }
 }

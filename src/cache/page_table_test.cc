@@ -17,7 +17,7 @@ class PageTableTest : public ::testing::Test {
     return made;
   }
   PagePtr page(const FetchSpecPtr& of, uint32_t index) {
-    return table_.find_or_create(of, index, false).page;
+    return table_.find_or_create(of, index, FillOrder::kFromBegin).page;
   }
   static ObjectSourcePtr version(const std::string& etag, uint64_t size = 100 * kMiB) {
     auto made = std::make_shared<ObjectSource>();
@@ -38,9 +38,9 @@ class PageTableTest : public ::testing::Test {
 
 TEST_F(PageTableTest, OnePageForAll) {
   const FetchSpecPtr a = spec("k", "o");
-  const PageTable::Found first = table_.find_or_create(a, 3, false);
+  const PageTable::Found first = table_.find_or_create(a, 3, FillOrder::kFromBegin);
   EXPECT_TRUE(first.created);
-  const PageTable::Found second = table_.find_or_create(spec("k", "o"), 3, true);
+  const PageTable::Found second = table_.find_or_create(spec("k", "o"), 3, FillOrder::kFromWanted);
   EXPECT_FALSE(second.created);
   EXPECT_EQ(first.page, second.page);
   EXPECT_NE(page(a, 4), first.page);

@@ -43,10 +43,10 @@ bool Pieces::loading_at(uint64_t offset) const {
   return found != pieces_.end() && !found->second.loaded;
 }
 
-ByteRange Pieces::to_load(ByteRange wanted, uint64_t bytes, bool may_go_on) {
+ByteRange Pieces::to_load(ByteRange wanted, uint64_t bytes, LoadAhead ahead) {
   const uint64_t begin = wanted.begin / kBlockBytes * kBlockBytes;
   in_a_row_ = begin == last_end_ && begin > 0 ? in_a_row_ + 1 : 0;
-  const bool goes_on = may_go_on && in_a_row_ >= kInARowMin;
+  const bool goes_on = ahead == LoadAhead::kIfInARow && in_a_row_ >= kInARowMin;
   ahead_ =
       goes_on ? std::clamp(std::max(2 * ahead_, wanted.size()), kBlockBytes, kPieceBytesMax) : 0;
   const uint64_t end = (wanted.end + ahead_ + kBlockBytes - 1) / kBlockBytes * kBlockBytes;

@@ -37,6 +37,10 @@ class Piece final : public store::Evictable {
 
 using PiecePtr = boost::intrusive_ptr<Piece>;
 
+/// Whether more than what is wanted is loaded where loads follow each other: a client reads the
+/// page range by range.
+enum class LoadAhead : uint8_t { kNo, kIfInARow };
+
 /// The pieces of a page, loaded and on their way; no two hold the same byte. Not synchronized: the
 /// page's mutex guards it. What is taken out is let go by the caller, after the lock.
 class Pieces {
@@ -45,9 +49,8 @@ class Pieces {
   [[nodiscard]] PiecePtr loaded_at(uint64_t offset) const;
   [[nodiscard]] bool loading_at(uint64_t offset) const;
 
-  /// What to load for who wants `wanted`, of a page of `bytes`: whole blocks. With `may_go_on`
-  /// more where loads follow each other: a client reads the page range by range.
-  [[nodiscard]] ByteRange to_load(ByteRange wanted, uint64_t bytes, bool may_go_on);
+  /// What to load for who wants `wanted`, of a page of `bytes`: whole blocks.
+  [[nodiscard]] ByteRange to_load(ByteRange wanted, uint64_t bytes, LoadAhead ahead);
   /// What of `range` is in no piece. Takes out those whose memory is gone.
   [[nodiscard]] std::vector<ByteRange> missing(ByteRange range, std::vector<PiecePtr>& gone);
 

@@ -39,7 +39,7 @@ RangeReader::RangeReader(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, By
 
 RangeReader::~RangeReader() {
   CHECK(!pinned_);
-  for (Slot& held : slots_) let_go(held);
+  for (Slot& held : slots_) drop_page(held);
 }
 
 ByteRange RangeReader::part_of(uint32_t index) const {
@@ -49,10 +49,11 @@ ByteRange RangeReader::part_of(uint32_t index) const {
 
 void RangeReader::look_up(uint32_t index, uint64_t offset,
                           std::optional<store::MemoryTier::Admission> admission) {
-  const bool split = cache_.fills().splits(offset);
-  PageTable::Found found = cache_.table().find_or_create(spec_, index, split);
+  const FillOrder order = cache_.fills().order_for(offset);
+  PageTable::Found found = cache_.table().find_or_create(spec_, index, order);
   const bool lost = slot(index).index == index && slot(index).lost;
-  const bool on_disk = found.created && !lost && cache_.disk_reads().take(worker_, *found.page);
+  const bool on_disk =
+      found.created && !lost && cache_.disk_reads().adopt_from_disk(worker_, *found.page);
   const Role role = found.created && !on_disk ? Role::kStarted : Role::kJoined;
   hold(index, std::move(found.page), role, cache_.clock().mono());
   if (on_disk) return;
@@ -78,7 +79,8 @@ void RangeReader::hold(uint32_t index, PagePtr page, Role role, MonoTime now) {
   if (use_ == Use::kHead) return;
   const ByteRange part = part_of(index);
   const uint64_t begin = held.page->object_offset();
-  cache_.read_ahead().asked(worker_, *held.page, {part.begin - begin, part.end - begin}, spec_);
+  cache_.read_ahead().note_request(worker_, *held.page, {part.begin - begin, part.end - begin},
+                                   spec_);
 }
 
 void RangeReader::count(Slot& held) {
@@ -93,7 +95,7 @@ void RangeReader::count(Slot& held) {
       metrics.cache_hit.add();
       (in_memory ? metrics.cache_hit_memory : metrics.cache_hit_disk).add();
       held.page->touch();
-      if (in_memory) cache_.disk_reads().used(*held.page, began_);
+      if (in_memory) cache_.disk_reads().note_use(*held.page, began_);
       break;
     }
     case Role::kJoined:
@@ -123,18 +125,18 @@ void RangeReader::look_ahead() {
   }
 }
 
-void RangeReader::let_go(Slot& held) {
+void RangeReader::drop_page(Slot& held) {
   if (held.page == nullptr) return;
-  leave_piece(held);
+  drop_piece(held);
   if (held.page->reading_ended()) {
     held.page->discard();
   } else {
-    cache_.table().retire(*held.page);
+    cache_.table().remove_if_idle(*held.page);
   }
   held.page.reset();
 }
 
-void RangeReader::leave_piece(Slot& held) {
+void RangeReader::drop_piece(Slot& held) {
   if (held.piece == nullptr) return;
   if (held.piece->reading_ended()) cache_.memory().discard(*held.piece);
   held.piece.reset();
@@ -191,7 +193,7 @@ rt::Task<Result<void>> RangeReader::settle_head() {
     if (!may_try_again(held)) co_return std::unexpected(held.page->error());
     ++held.tries;
     held.lost = held.lost || held.page->lost();
-    let_go(held);
+    drop_page(held);
   }
 }
 
@@ -218,7 +220,8 @@ bool RangeReader::may_try_again(const Slot& held) const {
   // for the same reason.
   const FetchSpecPtr leader = held.page->leader();
   const bool other_terms = leader == nullptr || !spec_->same_terms(*leader);
-  const bool past_end_for_leader = held.page->split() && kind == ErrorKind::kRangeNotSatisfiable;
+  const bool past_end_for_leader =
+      held.page->fill_order() == FillOrder::kFromWanted && kind == ErrorKind::kRangeNotSatisfiable;
   // The leader's clock began before this request's; overloaded is what it is told whose turn, or
   // memory, did not come in time.
   const bool out_of_time =
@@ -241,7 +244,7 @@ Result<void> RangeReader::head_arrived() {
   for (Slot& held : slots_) {
     if (held.page == nullptr || &held == &first) continue;
     if (held.page->object_offset() >= range_.end) {
-      let_go(held);
+      drop_page(held);
     } else if (held.page->has_head() && !held.page->source()->info.same_version(source_->info)) {
       return fail(ErrorKind::kChanged, "the object changed between two of its pages; ask again");
     }
@@ -286,16 +289,16 @@ size_t RangeReader::pin(std::span<iovec> parts) {
 size_t RangeReader::pin_piece(Slot& held, std::span<iovec> parts) {
   const uint64_t offset = offset_in_page();
   if (held.piece == nullptr || offset >= held.piece->range().end) {
-    leave_piece(held);
+    drop_piece(held);
     PiecePtr piece = held.page->piece_at(offset);
     if (piece == nullptr) return 0;
     held.piece = std::move(piece);
     held.piece->reading_began(cache_.clock().mono());
     held.piece->touch();
-    read_ahead();
+    load_ahead();
   }
   if (!held.piece->try_pin()) {
-    leave_piece(held);
+    drop_piece(held);
     return 0;
   }
   pinned_ = true;
@@ -305,7 +308,7 @@ size_t RangeReader::pin_piece(Slot& held, std::span<iovec> parts) {
   return held.piece->gather(ByteRange{offset - there.begin, end - there.begin}, parts);
 }
 
-void RangeReader::read_ahead() {
+void RangeReader::load_ahead() {
   const uint64_t end = std::min(range_.end, position_ + kReadAheadBytes);
   ahead_end_ = std::max(ahead_end_, position_);
   while (ahead_end_ < end) {
@@ -316,7 +319,9 @@ void RangeReader::read_ahead() {
     const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
     const ByteRange wanted{begin, std::min(boundary, range_.end - held.page->object_offset())};
     ahead_end_ = held.page->object_offset() + wanted.end;
-    cache_.disk_reads().start(worker_, held.page, wanted, ahead_end_ == range_.end);
+    // The next request may go on where this one ends.
+    const LoadAhead ahead = ahead_end_ == range_.end ? LoadAhead::kIfInARow : LoadAhead::kNo;
+    cache_.disk_reads().start(worker_, held.page, wanted, ahead);
   }
 }
 
@@ -332,7 +337,7 @@ void RangeReader::release(uint64_t used) {
   if (used == 0) return;
   held.tries = 0;
   position_ += used;
-  if (at_end() || current() != held.index) return let_go(held);
+  if (at_end() || current() != held.index) return drop_page(held);
   const MonoTime now = cache_.clock().mono();
   held.page->reading_progressed(now);
   if (held.piece != nullptr) held.piece->reading_progressed(now);
@@ -349,7 +354,7 @@ rt::Task<Result<void>> RangeReader::wait() {
     }
     if (page.memory_gone()) {
       if (++held.tries > kTriesMax) co_return std::unexpected(evicted_again());
-      let_go(held);
+      drop_page(held);
       continue;
     }
     if (readable(page)) {
@@ -360,7 +365,7 @@ rt::Task<Result<void>> RangeReader::wait() {
     if (page.phase() == Page::Phase::kOnDisk) {
       if (++held.tries > kTriesMax) co_return std::unexpected(evicted_again());
       ahead_end_ = position_;  // what was loaded ahead may be gone
-      read_ahead();
+      load_ahead();
     }
     cache_.fills().want(page, offset_in_page());
     co_await page.wait_byte(worker_, offset_in_page());

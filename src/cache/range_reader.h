@@ -121,11 +121,11 @@ class RangeReader {
                std::optional<store::MemoryTier::Admission> admission);
   void hold(uint32_t index, PagePtr page, Role role, MonoTime now);
   void look_ahead();
-  void let_go(Slot& held);
-  void leave_piece(Slot& held);
+  void drop_page(Slot& held);
+  void drop_piece(Slot& held);
   [[nodiscard]] size_t pin_piece(Slot& held, std::span<iovec> parts);
   /// Sees to it that what comes next is on its way from the disk.
-  void read_ahead();
+  void load_ahead();
   void count(Slot& held);
   void enter_page();
   /// The byte at the position is there, in this page's memory.

@@ -8,10 +8,10 @@
 
 namespace cachey::cache {
 
-void ReadAhead::read_through(rt::Worker& worker, const Page& page, const FetchSpecPtr& spec) {
+void ReadAhead::fetch_next_pages(rt::Worker& worker, const Page& page, const FetchSpecPtr& spec) {
   if (page.index() == 0) return;  // one page is no sequence yet
   const PagePtr before = table_.find(spec->key.view(), page.index() - 1);
-  if (before == nullptr || !before->read_through()) return;
+  if (before == nullptr || !before->requested_past_middle()) return;
   const std::optional<uint64_t> size = table_.object_size(spec->key.view());
   if (!size) return;
   const uint64_t pages_of_object = (*size + kPageBytes - 1) / kPageBytes;
@@ -26,10 +26,10 @@ bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& sp
   std::optional<store::MemoryTier::Admission> admission =
       memory_.admit_speculation(fills_.bytes_needed(spec->key.view(), index));
   if (!admission) return false;
-  PageTable::Found found = table_.find_or_create(spec, index, /*split=*/false);
+  PageTable::Found found = table_.find_or_create(spec, index, FillOrder::kFromBegin);
   if (!found.created) return true;
-  if (disk_.take(worker, *found.page)) {
-    table_.retire(*found.page);  // nobody is at it
+  if (disk_.adopt_from_disk(worker, *found.page)) {
+    table_.remove_if_idle(*found.page);  // nobody is at it
     return true;
   }
   fetched_.add();

@@ -18,9 +18,9 @@ namespace cachey::cache {
 /// for the next requests.
 ///
 /// A page is read through when requests have asked for its bytes without a gap from its begin past
-/// its middle (Page::asks_for). Where that happens to two pages in a row, the `pages` after the
-/// second are fetched, as far as the object goes and as there is memory without waiting for it. To
-/// the origin's gate they are speculation until somebody waits for them.
+/// its middle (Page::extend_requested). Where that happens to two pages in a row, the `pages` after
+/// the second are fetched, as far as the object goes and as there is memory without waiting for it.
+/// To the origin's gate they are speculation until somebody waits for them.
 ///
 /// Owned by the cache. Any thread, except that a worker passed in is the calling thread's own.
 class ReadAhead {
@@ -38,12 +38,12 @@ class ReadAhead {
         fetched_(fetched) {}
 
   /// A request asks for this part of the page, in offsets of the page.
-  void asked(rt::Worker& worker, Page& page, ByteRange part, const FetchSpecPtr& spec) {
-    if (pages_ != 0 && page.asks_for(part)) read_through(worker, page, spec);
+  void note_request(rt::Worker& worker, Page& page, ByteRange part, const FetchSpecPtr& spec) {
+    if (pages_ != 0 && page.extend_requested(part)) fetch_next_pages(worker, page, spec);
   }
 
  private:
-  void read_through(rt::Worker& worker, const Page& page, const FetchSpecPtr& spec);
+  void fetch_next_pages(rt::Worker& worker, const Page& page, const FetchSpecPtr& spec);
   /// False: there is no memory for it now.
   [[nodiscard]] bool fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& spec);
 

@@ -83,7 +83,7 @@ struct Fetch::Answer {
 /// it is small.
 [[gnu::noinline]] void Fetch::start_response(const Answer& answer) {
   const RangeReader& reader = answer.reader;
-  const cache::Source& source = reader.source();
+  const ObjectSource& source = reader.source();
   const ByteRange range = reader.range();
   net::ResponseHead head(206);
   ShortText content_range;
