@@ -73,7 +73,6 @@ rt::Task<void> ReaderHarness::client(rt::Worker& worker, FetchSpecPtr of, ByteRa
                                      std::promise<Got> promise) {
   Got got;
   {
-    const MonoTime start = clock_.mono();
     RangeReader reader(cache_, worker, std::move(of), range, use);
     reader.keep_statuses();
     (void)reader.start();
@@ -84,7 +83,7 @@ rt::Task<void> ReaderHarness::client(rt::Worker& worker, FetchSpecPtr of, ByteRa
       got.size = reader.source().info.size;
       got.first_cached_at = reader.first_status().cached_at;
       got.first_bucket = reader.first_status().source->bucket;
-      if (use == RangeReader::Use::kBody) co_await take_body(reader, seed, start, got);
+      if (use == RangeReader::Use::kBody) co_await take_body(reader, seed, got);
     } else {
       got.error = opened.error();
     }
@@ -92,8 +91,7 @@ rt::Task<void> ReaderHarness::client(rt::Worker& worker, FetchSpecPtr of, ByteRa
   promise.set_value(std::move(got));
 }
 
-rt::Task<void> ReaderHarness::take_body(RangeReader& reader, uint64_t seed, MonoTime start,
-                                        Got& got) {
+rt::Task<void> ReaderHarness::take_body(RangeReader& reader, uint64_t seed, Got& got) {
   uint64_t at = got.range.begin;
   while (!reader.at_end()) {
     iovec parts[32];
@@ -104,7 +102,6 @@ rt::Task<void> ReaderHarness::take_body(RangeReader& reader, uint64_t seed, Mono
       got.error = more.error();
       break;
     }
-    if (got.bytes == 0) got.first_byte = clock_.mono() - start;
     uint64_t taken = 0;
     for (const iovec& part : std::span(parts, count)) {
       const auto* bytes = static_cast<const std::byte*>(part.iov_base);

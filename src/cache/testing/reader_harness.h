@@ -27,7 +27,6 @@ struct Got {
   size_t later_pages = 0;
   uint64_t bytes = 0;
   bool right = true;  ///< every byte was the version's
-  std::chrono::nanoseconds first_byte{};
 };
 
 /// For tests: a cache over a fake origin, on two workers, and its clients; with a disk tier over a
@@ -80,8 +79,7 @@ class ReaderHarness : public ::testing::Test {
                                       uint64_t seed, RangeReader::Use use,
                                       std::promise<Got> promise);
   [[nodiscard]] rt::Task<void> run_flush(MonoTime deadline, std::promise<bool> done);
-  [[nodiscard]] rt::Task<void> take_body(RangeReader& reader, uint64_t seed, MonoTime start,
-                                         Got& got);
+  [[nodiscard]] rt::Task<void> take_body(RangeReader& reader, uint64_t seed, Got& got);
 
   size_t next_ = 0;
 };

@@ -9,6 +9,8 @@ namespace cachey::origin {
 
 namespace {
 
+constexpr std::chrono::milliseconds kLookAtHeldEvery{1};
+
 Error cancelled() { return {ErrorKind::kCancelled, "nobody waits for the answer"}; }
 
 }  // namespace
@@ -41,6 +43,9 @@ class FakeOrigin::Stream final : public GetStream {
     if (behaviour_.stall_after == done) {
       behaviour_.stall_after.reset();
       (void)co_await rt::sleep(worker_, behaviour_.stall_time, stop_);
+    }
+    while (behaviour_.held && behaviour_.held() && !stop_.stop_requested()) {
+      (void)co_await rt::sleep(worker_, kLookAtHeldEvery, stop_);
     }
     if (stop_.stop_requested()) co_return std::unexpected(cancelled());
     if (behaviour_.cut_after && done >= *behaviour_.cut_after) {

@@ -44,6 +44,7 @@ class FakeOrigin final : public Origin {
     std::optional<uint64_t> cut_after{};      ///< the body breaks off there
     std::optional<uint64_t> stall_after{};    ///< the body stops there for stall_time
     std::chrono::milliseconds stall_time{0};
+    std::function<bool()> held{};  ///< no read ends as long as this returns true
     std::optional<Error> error{};  ///< instead of an answer
     /// The read that brings the last byte fails instead, as where a sum is not the body's.
     bool damaged = false;
