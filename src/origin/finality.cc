@@ -3,7 +3,7 @@
 namespace cachey::origin {
 namespace {
 
-/// How little hope a failure leaves: the higher, the more final.
+/// The higher, the less likely that a retry succeeds.
 int finality(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kNotFound:
@@ -55,7 +55,7 @@ bool worth_another_bucket(ErrorKind kind) {
     case ErrorKind::kUpstream:
     case ErrorKind::kDamaged:
     case ErrorKind::kRefused:
-    case ErrorKind::kOverloaded:  // each has limits of its own
+    case ErrorKind::kOverloaded:  // each bucket has limits of its own
       return true;
     case ErrorKind::kBadRequest:
     case ErrorKind::kRangeNotSatisfiable:

@@ -19,17 +19,17 @@
 namespace cachey::origin {
 namespace {
 
-// One hop to the pool moves at most this much: long enough that the hop (some 20 us) does not
-// count, short enough that the first bytes are on their way while the next are read.
+// The most that one hop to the pool reads: large enough that the hop (some 20 us) does not matter,
+// small enough that the first bytes are sent while the next ones are read.
 constexpr size_t kPieceBytesMax = 1 * kMiB;
 
-// A rename somewhere in the tree makes openat2 give up with EAGAIN, since it can no longer tell
-// that the path stayed beneath; to be tried again.
+// openat2 fails with EAGAIN if a rename during the call hides whether the path stayed beneath the
+// directory; the call is then repeated.
 constexpr int kOpenAttemptsMax = 16;
 
 std::string text_of(int error_number) { return std::generic_category().message(error_number); }
 
-/// Opens `path`, which stays beneath `directory` whatever links it meets. -1 and errno, as open().
+/// Opens `path`; no link on it may lead out of `directory`. Errors as open(): -1 and errno.
 int open_beneath(int directory, const char* path, int flags) {
   struct open_how how{};
   how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
@@ -45,7 +45,7 @@ Error open_error(int error_number) {
   switch (error_number) {
     case ENOENT:
     case ENOTDIR:
-    case EXDEV:  // leads out
+    case EXDEV:  // the path leads out of the directory
     case ELOOP:
     case ENAMETOOLONG:
     case EINVAL:
@@ -69,8 +69,8 @@ bool is_file_name(std::string_view name) {
          name.find('\0') == std::string_view::npos;
 }
 
-/// A key that can be a file: no empty, `.` or `..` segment. The store has no dot segments, so
-/// `a/../b` is the name of an object that cannot exist here, not another name of `b`.
+/// Whether the key can be a file: no segment is empty, `.` or `..`. Object keys have no dot
+/// segments: `a/../b` is not another name of `b`, but an object that cannot exist here.
 bool is_file_path(std::string_view key) {
   while (true) {
     const size_t slash = key.find('/');
@@ -103,7 +103,7 @@ Result<OpenFile> open_object(int root, const GetRequest& request) {
   if (!is_file_path(request.key)) return fail(ErrorKind::kNotFound, "no such file");
   const FileDescriptor bucket(open_beneath(root, request.bucket.c_str(), O_PATH | O_DIRECTORY));
   if (!bucket.is_open()) return std::unexpected(open_error(errno));
-  // Non-blocking, or a fifo would be waited for.
+  // O_NONBLOCK, because opening a fifo would block.
   FileDescriptor file(
       open_beneath(bucket.get(), request.key.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
   if (!file.is_open()) return std::unexpected(open_error(errno));
@@ -113,7 +113,7 @@ Result<OpenFile> open_object(int root, const GetRequest& request) {
   return OpenFile(std::move(file), info_of(status));
 }
 
-/// Reads a piece, and then makes sure that it was read from the version that was opened.
+/// Reads a piece, then checks that the file still has the version that was opened.
 Result<size_t> read_piece(int fd, const ObjectInfo& info, uint64_t offset,
                           std::span<std::byte> into) {
   ssize_t got = 0;
@@ -131,7 +131,7 @@ Result<size_t> read_piece(int fd, const ObjectInfo& info, uint64_t offset,
   return static_cast<size_t>(got);
 }
 
-/// A file that is being read. Owned by whoever asked for it.
+/// The body of one get(): an open file.
 class DirStream final : public GetStream {
  public:
   DirStream(OpenFile open, ByteRange range, std::stop_token stop, rt::BlockingPool& pool)

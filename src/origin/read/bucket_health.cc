@@ -38,7 +38,7 @@ void BucketHealth::failed() {
   const MutexLock lock(mutex_);
   error_rate_ = std::min(1.0, decayed_rate(now) * (1 - kAlpha) + kAlpha);
   rate_time_ = now;
-  // A breaker that has closed by time takes as many new failures to open again.
+  // A breaker that has closed by time takes kBreakerFailures new failures to open again.
   const bool closed_by_time = consecutive_failures_ >= kBreakerFailures && !breaker_open(now);
   consecutive_failures_ =
       closed_by_time ? 1 : std::min(consecutive_failures_ + 1, kFailuresCountedMax);

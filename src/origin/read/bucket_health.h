@@ -13,76 +13,75 @@
 
 namespace cachey::origin {
 
-/// How a bucket has done lately: what its place among a client's buckets, and its gauges, are made
-/// of. Only the store's own failures are told to it (time-outs, 5xx, throttling, broken bodies):
-/// that an object is missing says nothing of the bucket. Any thread.
+/// The recent health of one bucket: latency, error rate, breaker and hedge budget. Ranks the
+/// buckets of a client and feeds the gauges. Only the store's own failures are reported to it
+/// (timeouts, 5xx, throttling, broken bodies); a missing object is not one of them. Any thread.
 class BucketHealth {
  public:
-  /// Weight of one answer in the error rate, and the rate's decay per second.
+  /// The weight of one answer in the error rate, and the rate's exponential decay per second.
   static constexpr double kAlpha = 0.015;
-  /// The breaker opens after so many failures in a row, for so long after the last of them.
+  /// The breaker opens after this many failures in a row, until kBreakerOpen after the last one.
   static constexpr int kBreakerFailures = 5;
   static constexpr std::chrono::seconds kBreakerOpen{30};
-  /// While the breaker is open, one request each time finds out whether the store is back.
+  /// While the breaker is open, one request per kProbeEvery is sent as a probe.
   static constexpr std::chrono::seconds kProbeEvery{1};
-  /// A hedge is sent no sooner: below this the timers' coarseness decides, and the store is fast
-  /// enough.
+  /// The shortest hedge delay: shorter ones are below the timers' resolution.
   static constexpr std::chrono::milliseconds kHedgeDelayMin{20};
-  /// No hedges before so many answers: a quantile of less says nothing.
+  /// No hedges before this many answers: a quantile of fewer is meaningless.
   static constexpr uint64_t kHedgeAnswersMin = 10;
 
-  /// Of consecutive failures more are not counted.
+  /// The count of consecutive failures stops here.
   static constexpr int kFailuresCountedMax = 1'000'000;
-  /// What score() is made of.
+  /// The terms of score().
   static constexpr double kScorePerPosition = 2000;
   static constexpr double kScorePerSecond = 1e6 / 100;  ///< of mean latency: 1 per 100 us
   static constexpr double kScoreOfOpenBreaker = 1e6;
-  static constexpr double kScoreOfErrorRate = 1e5;  ///< if everything fails
+  static constexpr double kScoreOfErrorRate = 1e5;  ///< at an error rate of 1
 
   explicit BucketHealth(const Clock& clock);
 
-  /// `to_head`: from the request to the head of its answer.
+  /// `to_head`: the time from the request to the head of its answer.
   void succeeded(std::chrono::nanoseconds to_head);
   void failed();
 
-  /// How much is lost where it is forgotten: the lower, the less.
+  /// Orders buckets by how much is lost if they are forgotten: the lowest goes first.
   struct Worth {
-    bool answered = false;  ///< ever
-    MonoTime observed;      ///< last
+    bool answered = false;  ///< at least once
+    MonoTime observed;      ///< time of the last answer or failure
     friend auto operator<=>(const Worth&, const Worth&) = default;
   };
   [[nodiscard]] Worth worth() const;
 
-  /// The lower the better. `position`: the client's, from 0.
-  ///   2000 * position + mean latency in us / 100 + penalty,
-  /// the penalty being 1,000,000 while the breaker is open, else round(100,000 * error rate).
-  /// Nothing but the position counts where nothing was observed.
+  /// The lower the better. `position`: in the client's list, from 0.
+  ///   2000 * position + mean latency in us / 100 + penalty
+  /// The penalty is 1,000,000 while the breaker is open, else round(100,000 * error rate). Before
+  /// the first observation only the position counts.
   [[nodiscard]] double score(size_t position) const;
-  /// The score of a bucket of which nothing was observed.
+  /// The score of a bucket without observations.
   [[nodiscard]] static double score_of_position(size_t position) {
     return kScorePerPosition * static_cast<double>(position);
   }
 
-  /// Whether it may be asked before a bucket that it ranks better than. Not where its breaker has
-  /// closed by time alone and nothing has succeeded since: then the first to ask each kProbeEvery
-  /// finds out, and the rest do not all run into a bucket that may be down yet.
+  /// Whether the bucket may be the first of a client's buckets to be asked. If its breaker has
+  /// closed by time alone and no request has succeeded since, only one caller per kProbeEvery gets
+  /// true, so that few requests go to a bucket that may still be down.
   [[nodiscard]] bool may_rank_first();
 
-  /// Its breaker is open, and no request may find out yet whether it is back.
+  /// The breaker is open and no probe is due.
   [[nodiscard]] bool is_down() const;
 
-  /// Whether a request may be sent there now. Always, but while the breaker is open: then the first
-  /// to ask each kProbeEvery is the probe.
+  /// Whether a request may be sent now. While the breaker is open, only one caller per kProbeEvery
+  /// gets true: its request is the probe.
   [[nodiscard]] bool may_ask();
 
-  /// How long to wait for an answer's head before a second request is sent after the first: the
-  /// `quantile` (0..1) of the latencies, but no more than twice what the fastest 1 - kShare of the
-  /// answers keep within, which are all that the budget cannot pay for. So a few answers that stall
-  /// for long, being the tail that the quantile is read from, do not put hedges off until it is too
-  /// late. Nothing: no hedge (`quantile` is 0, or too few answers).
+  /// How long to wait for an answer's head before a second request is sent: the `quantile` (0..1)
+  /// of the latencies, at most twice the (1 - HedgeBudget::kShare) quantile, at least
+  /// kHedgeDelayMin. Without the upper bound a few very slow answers would make the delay useless.
+  /// Nothing: no hedge
+  /// (`quantile` is 0, or too few answers).
   [[nodiscard]] std::optional<std::chrono::nanoseconds> hedge_delay(double quantile) const;
 
-  /// See HedgeBudget.
+  /// Pays for a hedge from the HedgeBudget; and reports how a hedge ended.
   [[nodiscard]] bool spend_hedge();
   void hedge_ended(HedgeResult result);
 
@@ -95,7 +94,8 @@ class BucketHealth {
   [[nodiscard]] View view() const;
 
  private:
-  /// A hedge is sent no later than after so many times the usual latency.
+  /// The upper bound of the hedge delay, in usual latencies: the (1 - HedgeBudget::kShare)
+  /// quantile.
   static constexpr double kUsualDelaysMax = 2;
 
   [[nodiscard]] double decayed_rate(MonoTime now) const REQUIRES(mutex_);
@@ -108,7 +108,8 @@ class BucketHealth {
   HedgeBudget hedges_ GUARDED_BY(mutex_);
   uint64_t answers_ GUARDED_BY(mutex_) = 0;
   MonoTime next_probe_ GUARDED_BY(mutex_);
-  bool unproven_ GUARDED_BY(mutex_) = false;  // the breaker was open, and nothing succeeded since
+  bool unproven_ GUARDED_BY(mutex_) =
+      false;  // the breaker has opened, and no request has succeeded since
   bool observed_ GUARDED_BY(mutex_) = false;
   double error_rate_ GUARDED_BY(mutex_) = 0;
   MonoTime rate_time_ GUARDED_BY(mutex_);

@@ -33,7 +33,7 @@ Buckets::HealthPtr Buckets::find_or_add(const std::string& name) {
   return known_.emplace(name, std::move(added)).first->second.health;
 }
 
-/// Forgets a bucket, if there is one that may be.
+/// Drops a bucket if one may be dropped.
 bool Buckets::make_room() {
   auto least = known_.end();
   BucketHealth::Worth least_worth;

@@ -17,45 +17,46 @@
 
 namespace cachey::origin {
 
-/// At most this many different buckets are asked for one page.
+/// The most buckets that are asked for one page.
 inline constexpr size_t kBucketsTriedMax = 2;
 
-/// Which of a client's buckets to ask, in this order: indices into its list.
+/// The buckets to ask, in order, as indices into the client's list.
 struct BucketOrder {
   std::array<size_t, kBucketsTriedMax> index{};
   size_t count = 0;
 };
 
-/// The origin's buckets by how they do: ranks a client's list, remembers how each answered, and
-/// says when one is better not asked, or asked twice. Owned by main; the metrics outlive it. Any
-/// thread.
+/// The health of all buckets. Ranks a client's list, decides whether a bucket may be asked and when
+/// a request to it is hedged. Owned by main; `metrics` outlives it. Any thread.
 class Buckets {
  public:
-  /// `hedge_quantile`: of a bucket's latencies, after which a second request is sent; 0: never.
+  /// `hedge_quantile`: see BucketHealth::hedge_delay; 0: no hedges.
   Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics);
 
-  /// The best two by BucketHealth::score, ties by the client's order. REQUIRES: `names` not empty.
+  /// The best kBucketsTriedMax by BucketHealth::score; ties go by the client's order. REQUIRES:
+  /// `names` is not empty.
   [[nodiscard]] BucketOrder rank(std::span<const std::string> names) const;
 
-  /// See BucketHealth. A bucket of which nothing is known may be asked, and is not hedged.
+  /// See BucketHealth. An unknown bucket may be asked and is not hedged.
   [[nodiscard]] bool is_down(std::string_view name) const;
   [[nodiscard]] bool may_ask(std::string_view name) const;
   [[nodiscard]] std::optional<std::chrono::nanoseconds> hedge_delay(std::string_view name) const;
   [[nodiscard]] bool spend_hedge(std::string_view name) const;
   void hedge_ended(std::string_view name, HedgeResult result) const;
 
-  /// A request was answered, its head having come after `to_head`.
+  /// A request was answered; its head came `to_head` after the request.
   void answered(const std::string& name, std::chrono::nanoseconds to_head);
-  /// A request failed, or a body broke off. Only the store's own failures count.
+  /// A request or a body failed. Failures that are not the store's own are ignored.
   void failed(const std::string& name, ErrorKind kind);
 
  private:
-  /// Buckets beyond these are ranked by the client's order alone. Only buckets that answered or
-  /// failed as stores do count; for a new one the one goes that is worth least: that never answered
-  /// or else has not been heard of for kForgottenAfter. So no client can fill the list with names.
+  /// Known buckets. A bucket is added at its first answer or failure as a store. If the list is
+  /// full, a bucket that never answered is dropped, else one that was not observed for
+  /// kForgottenAfter; so clients cannot fill the list with made-up names. An unlisted bucket is
+  /// ranked by its position.
   static constexpr size_t kBucketsMax = 1000;
   static constexpr std::chrono::minutes kForgottenAfter{10};
-  /// The first; they are never forgotten.
+  /// The first buckets get gauges and are never dropped.
   static constexpr size_t kBucketsWithGauges = 100;
 
   using HealthPtr = std::shared_ptr<BucketHealth>;

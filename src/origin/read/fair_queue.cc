@@ -19,7 +19,7 @@ FairQueue::Kind& FairQueue::kind_of(std::string_view name) {
 
 void FairQueue::push(QueuedRequest& request) {
   Kind& kind = kind_of(request.kind);
-  // Who has waited for nothing has saved up nothing.
+  // A kind earns no credit while its queue is empty.
   if (kind.demand.empty() && kind.speculation.empty()) kind.used = std::max(kind.used, now_);
   request.urgency = request.priority.urgency();
   kind.of(request.urgency).push_back(request);

@@ -12,32 +12,32 @@
 
 namespace cachey::origin {
 
-/// One who waits for his request at a bucket. In the frame of the coroutine that waits; all fields
-/// under the queue's mutex.
+/// A request that waits for room at a bucket. Lives in the frame of the waiting coroutine. The
+/// gate's mutex guards all fields.
 struct QueuedRequest : boost::intrusive::list_base_hook<> {
   QueuedRequest(std::string_view its_kind, const Priority& its_priority)
       : kind(its_kind), priority(its_priority) {}
 
   const std::string_view kind;
   const Priority priority;
-  Urgency urgency = Urgency::kDemand;  // when last looked at
+  Urgency urgency = Urgency::kDemand;  // as of the last push() or promote_wanted()
   bool granted = false;
-  double charged = 0;            // bytes, when it was granted
-  rt::Waiter* waiter = nullptr;  // while its coroutine waits
+  double charged = 0;            // bytes that it cost when it was granted
+  rt::Waiter* waiter = nullptr;  // null: its coroutine does not wait
 };
 
-/// Whose request it is, of those that wait for one bucket: demand before speculation, and within
-/// either, kind by kind as much of what is handed out: the kind that has had least is next
-/// (start-time fair queueing; Goyal, Vin, Cheng, SIGCOMM 1996). First come, first served within a
-/// kind. Not synchronized; the turns outlive their stay.
+/// The queue of the requests that wait for one bucket. Demand goes before speculation. Within each,
+/// the kinds share the bytes evenly: the kind that was charged least is next (start-time fair
+/// queueing; Goyal, Vin, Cheng, SIGCOMM 1996). Within a kind: first in, first out. Not
+/// synchronized. A request outlives its stay in the queue.
 class FairQueue {
  public:
-  /// Kinds that have had something but wait for nothing are forgotten past this.
+  /// Past this many kinds, those with nothing queued are forgotten.
   static constexpr size_t kKindsMax = 1000;
 
   void push(QueuedRequest& request);
   void remove(QueuedRequest& request);
-  /// Takes turns whose priority has become demand out of speculation. Returns how many.
+  /// Moves speculation that has become demand to the demand queues. Returns the number moved.
   size_t promote_wanted();
 
   [[nodiscard]] bool empty() const { return demand_ + speculation_ == 0; }
@@ -45,7 +45,7 @@ class FairQueue {
   [[nodiscard]] size_t demand() const { return demand_; }
   [[nodiscard]] size_t speculation() const { return speculation_; }
 
-  /// Of the next request.
+  /// The urgency of the next request. REQUIRES: not empty.
   [[nodiscard]] Urgency next_urgency() const {
     return demand_ > 0 ? Urgency::kDemand : Urgency::kSpeculation;
   }
@@ -53,13 +53,13 @@ class FairQueue {
   [[nodiscard]] QueuedRequest& front();
   /// Takes out the next request, for which `kind` is charged `cost`. REQUIRES: not empty.
   QueuedRequest& pop(double cost);
-  /// What a kind was charged was wrong by so much.
+  /// Corrects what `kind` was charged, once the true cost is known. `cost` may be negative.
   void adjust_charge(std::string_view kind, double cost);
 
  private:
   using Requests = boost::intrusive::list<QueuedRequest>;
   struct Kind {
-    double used = 0;  // virtual time: what it has had, or could have had
+    double used = 0;  // virtual time: what the kind was charged, at least now_ if it was idle
     Requests demand;
     Requests speculation;
 
@@ -75,7 +75,7 @@ class FairQueue {
   [[nodiscard]] Kind& next_kind();
 
   std::map<std::string, Kind, std::less<>> kinds_;
-  double now_ = 0;  // `used` of the kind that was served last, before it was charged
+  double now_ = 0;  // the virtual time: `used` of the kind served last, before its charge
   size_t demand_ = 0;
   size_t speculation_ = 0;
 };

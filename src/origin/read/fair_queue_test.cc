@@ -59,7 +59,7 @@ TEST_F(FairQueueTest, AWrongChargeIsMadeGood) {
   for (int i = 0; i < 20; ++i) push("a");
   for (int i = 0; i < 20; ++i) push("b");
   EXPECT_EQ(pop(), "a");
-  queue_.adjust_charge("a", 5);  // it was 6
+  queue_.adjust_charge("a", 5);  // the true cost was 6
   for (int i = 0; i < 6; ++i) EXPECT_EQ(pop(), "b");
 }
 

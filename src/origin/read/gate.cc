@@ -11,7 +11,7 @@
 namespace cachey::origin {
 namespace {
 
-constexpr double kMeanWeight = 0.1;  // of one answer, in the mean of their bytes
+constexpr double kMeanWeight = 0.1;  // of one answer, in mean_bytes
 
 void wake(const std::vector<rt::Waiter*>& woken) {
   for (rt::Waiter* waiter : woken) waiter->notify();
@@ -74,7 +74,7 @@ bool Gate::has_room(const Bucket& bucket, Urgency urgency) const {
   return bucket.in_flight < most;
 }
 
-/// When there may be room although nobody ends: bandwidth comes back with time.
+/// When to check again although no request ends: bandwidth refills with time.
 MonoTime Gate::room_expected_at(Bucket& bucket, const QueuedRequest& request) const {
   if (limits_.bytes_per_second == 0 || bucket.level > 0) return MonoTime::max();
   const std::chrono::duration<double> wait(-bucket.level /
@@ -85,7 +85,7 @@ MonoTime Gate::room_expected_at(Bucket& bucket, const QueuedRequest& request) co
   return std::max(room, bucket.level_time + kRecheckAfter);
 }
 
-/// Lets in who is next, as long as there is room.
+/// Grants queued requests in the queue's order, as long as there is room.
 void Gate::admit_next(Bucket& bucket, Woken& woken) {
   refill(bucket);
   while (!bucket.queue.empty() && has_room(bucket, bucket.queue.next_urgency())) {
@@ -100,7 +100,7 @@ void Gate::admit_next(Bucket& bucket, Woken& woken) {
   }
 }
 
-/// Null: too many wait.
+/// Puts the request into its bucket's queue. Null: kQueuedMax requests wait already.
 Gate::Bucket* Gate::enqueue(const Request& request, QueuedRequest& queued) {
   Woken woken;
   Bucket* joined = nullptr;
@@ -110,7 +110,7 @@ Gate::Bucket* Gate::enqueue(const Request& request, QueuedRequest& queued) {
     if (bucket.queue.size() >= kQueuedMax) return nullptr;
     joined = &bucket;
     ++waiting_;
-    ++speculation_waiting_;  // before the urgency is looked at; see promote_wanted()
+    ++speculation_waiting_;  // before push() reads the urgency; see promote_wanted()
     bucket.queue.push(queued);
     if (queued.urgency == Urgency::kDemand) --speculation_waiting_;
     admit_next(bucket, woken);
@@ -119,7 +119,8 @@ Gate::Bucket* Gate::enqueue(const Request& request, QueuedRequest& queued) {
   return joined;
 }
 
-/// Until when to wait; in the past where the turn has come.
+/// Registers `waiter`, unless the request is granted. Returns the time of the next check;
+/// MonoTime::min(): granted.
 MonoTime Gate::register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter& waiter) {
   Woken woken;
   MonoTime until = MonoTime::min();
@@ -135,7 +136,7 @@ MonoTime Gate::register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter
   return until;
 }
 
-/// False: the turn has come meanwhile.
+/// False: the request was granted meanwhile.
 bool Gate::leave_queue(Bucket& bucket, QueuedRequest& queued) {
   const MutexLock lock(mutex_);
   if (queued.granted) return false;
@@ -200,7 +201,8 @@ void Gate::charge_body(Bucket& bucket, const std::string& kind, double charged, 
 }
 
 void Gate::promote_wanted() {
-  // Whoever waits says so before he looks at his interest, and the interest grew before this.
+  // No lock is needed to see that no speculation waits: enqueue() counts the request before it
+  // reads the urgency, and the caller has set the wanted bits before this call.
   if (speculation_waiting_ == 0) return;
   Woken woken;
   {

@@ -20,28 +20,27 @@
 
 namespace cachey::origin {
 
-/// What a bucket is asked at most, by the whole process.
+/// The most that the whole process asks of one bucket.
 struct GateLimits {
-  uint32_t requests = 256;        ///< at a time; 0: any number
-  uint64_t bytes_per_second = 0;  ///< of bodies, over some seconds; 0: any number
+  uint32_t requests = 256;        ///< at the same time; 0: no limit
+  uint64_t bytes_per_second = 0;  ///< of bodies, on average; 0: no limit
 };
 
-/// Spares the buckets: lets no more requests to each at a time than the limit, and no more bytes a
-/// second on average. Who finds no room waits his turn, fairly between kinds, demand before
-/// speculation (see FairQueue). Speculation never takes the last quarter of the room. Owned by
-/// main; passes end before it does. Any thread.
+/// Limits the requests under way and the bytes per second of each bucket. A request without room
+/// waits in the bucket's FairQueue. Speculation never takes the last quarter of the requests. Owned
+/// by main; all passes end before the gate. Any thread.
 class Gate {
  public:
-  /// How long a request without a time limit (ot) waits.
+  /// The longest wait of a request without a time limit of its own (ot).
   static constexpr std::chrono::seconds kWaitTimeMax{10};
-  /// Requests that may wait for one bucket.
+  /// Requests that may wait for one bucket at the same time.
   static constexpr size_t kQueuedMax = 4096;
 
  private:
   struct Bucket;
 
  public:
-  /// Leave to have one request under way. Ends when destroyed.
+  /// Permission for one request to be under way. The destructor gives the room back.
   class Pass {
    public:
     Pass(Gate& gate, Bucket& bucket, std::string kind, double charged)
@@ -50,52 +49,53 @@ class Gate {
     Pass& operator=(Pass&&) = delete;
     ~Pass();
 
-    /// The answer's body has so many bytes. At most once.
+    /// The answer's head announced a body of `bytes`. Call at most once.
     void expect_body_bytes(uint64_t bytes);
 
    private:
     Gate* gate_;  // null: moved from
     Bucket* bucket_;
     std::string kind_;
-    double charged_;  // bytes, as many as answers have on average; 0 once their number is known
+    double charged_;  // estimated bytes; 0 once the true number is known
   };
 
   Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics);
 
-  /// Whose request it is. Its texts live as long as enter() runs.
+  /// What a request asks for. The texts must live until enter() returns.
   struct Request {
     std::string_view bucket;
     std::string_view kind;
     Priority priority;
   };
 
-  /// Waits for a turn. kOverloaded where none comes by `deadline`, or too many wait.
+  /// Waits for room. kOverloaded: no room by `deadline`, or kQueuedMax requests wait already.
   [[nodiscard]] rt::Task<Result<Pass>> enter(rt::Worker& worker, Request request,
                                              MonoTime deadline);
-  /// Leave for a request that nobody needs: only where there is room at once.
+  /// For optional requests (hedges): a pass if nothing waits and there is room for speculation
+  /// now; else nothing.
   [[nodiscard]] std::optional<Pass> try_enter(const Request& request);
 
-  /// Some interest has grown: speculation may have become demand.
+  /// Call after WantedParts::want() returned true: queued speculation may have become demand.
   void promote_wanted();
 
  private:
-  /// Of a bandwidth limit, what may be saved up, in seconds.
+  /// The depth of the bandwidth's token bucket, in seconds.
   static constexpr double kSavedSeconds = 0.25;
-  /// Of the requests at a time, what speculation leaves to demand: one in so many.
+  /// 1 / kReservedShare of the requests at a time are for demand only.
   static constexpr uint32_t kReservedShare = 4;
-  /// A request costs its kind at least this, however few bytes it brings.
+  /// Added to each request's cost in the fair queue, so that small requests are not free.
   static constexpr double kRequestBytes = 64.0 * 1024;
-  /// Buckets without requests that are remembered for the sake of their averages.
+  /// Past this many buckets, those without requests are forgotten, with their averages.
   static constexpr size_t kBucketsMax = 1000;
-  /// A turn that is not the next looks for room again after this.
+  /// A queued request that is not at the front checks for bandwidth again after this.
   static constexpr std::chrono::milliseconds kRecheckAfter{50};
 
   struct Bucket {
     FairQueue queue;
     uint32_t in_flight = 0;
-    double level = 0;  // bytes that may come; negative: how many came too soon
+    double level = 0;  // of the token bucket, in bytes; negative: overdrawn
     MonoTime level_time;
-    double mean_bytes = 1024.0 * 1024;  // of answers, recent ones more
+    double mean_bytes = 1024.0 * 1024;  // of one answer, exponentially weighted
   };
   using Woken = std::vector<rt::Waiter*>;
 
@@ -114,7 +114,7 @@ class Gate {
   const GateLimits limits_;
   const Clock& clock_;
   const Counter refused_;
-  std::atomic<size_t> waiting_{0};  // in all queues
+  std::atomic<size_t> waiting_{0};  // in all queues, demand and speculation
   std::atomic<size_t> speculation_waiting_{0};
   Mutex mutex_;
   std::map<std::string, std::unique_ptr<Bucket>, std::less<>> buckets_ GUARDED_BY(mutex_);

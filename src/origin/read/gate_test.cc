@@ -20,7 +20,7 @@ class GateTest : public ::testing::Test {
     gate_ = std::make_unique<Gate>(limits, world_.clock(), metrics_);
   }
 
-  /// One after the other, each under way for `takes` and `bytes` long.
+  /// Sends `times` requests one after another; each takes `takes` and brings `bytes`.
   rt::Task<void> ask(std::string kind, int times, std::chrono::milliseconds takes, uint64_t bytes,
                      Priority priority) {
     for (int i = 0; i < times; ++i) {

@@ -7,20 +7,19 @@ namespace cachey::origin {
 
 enum class HedgeResult : uint8_t { kWon, kLost };
 
-/// How many requests may be sent twice. Every answered request earns a share of a hedge; a hedge
-/// costs one, and twice as much again for each that was lost since the last that won: where second
-/// requests are no faster than first ones the store is slow, not unlucky, and is left alone. So
-/// hedges are never more than kShare of all answers, and of a burst that is late as a whole no more
-/// than four. Not synchronized.
+/// Limits how many requests are sent twice (hedged). Each good answer earns kShare of a hedge. A
+/// hedge costs 1; each lost one doubles the price (at most kPriceMax), a win resets it to 1,
+/// because hedges that keep losing mean that the store is slow. So hedges are at most kShare of all
+/// answers, and at most four if all answers are late. Not synchronized.
 class HedgeBudget {
  public:
   static constexpr double kShare = 0.05;
-  static constexpr double kSavedMax = 16;  ///< hedges that can be saved up
-  static constexpr double kPriceMax = 16;  ///< of one hedge, after four lost ones
+  static constexpr double kSavedMax = 16;  ///< hedges
+  static constexpr double kPriceMax = 16;  ///< reached after four lost hedges
 
   void earn() { saved_ = std::min(saved_ + kShare, kSavedMax); }
 
-  /// False: there is not enough for a hedge.
+  /// Pays for one hedge. False: the budget is too small.
   [[nodiscard]] bool spend() {
     if (saved_ < price_) return false;
     saved_ -= price_;

@@ -10,24 +10,24 @@
 
 namespace cachey::origin {
 
-/// A GET and, once it is late, a second one beside it: the hedge. next_event() reports what happens
-/// next; the owner decides what follows. Owned by one coroutine, on the GETs' worker. `wakeup` is
-/// the one that both GETs notify.
+/// A GET and, if it is late, a second GET beside it: the hedge. next_event() reports the next
+/// event; the owner decides what follows. Owned by one coroutine, on the GETs' worker. Both GETs
+/// notify `wakeup`.
 class HedgeRace {
  public:
   enum class Event : uint8_t {
-    kFirst,     ///< `first` was answered; or its body has ended, if its body is being read
+    kFirst,     ///< `first` was answered; if its body is being read: the body has ended
     kSecond,    ///< `second` was answered
-    kHedgeDue,  ///< `hedge_at` has passed; the owner changes `hedge_at` before it waits again
+    kHedgeDue,  ///< `hedge_at` has passed; the owner must change `hedge_at` before the next wait
   };
 
   HedgeRace(rt::Worker& worker, rt::Wakeup& wakeup, PendingGetPtr get)
       : first(std::move(get)), worker_(worker), wakeup_(wakeup) {}
 
-  /// Waits for the next event. If several have happened, the order is that of Event.
+  /// Waits for the next event. If several events are due, the first one in Event's order.
   [[nodiscard]] rt::Task<Event> next_event();
 
-  /// Takes the GET that kFirst or kSecond reported out of the race.
+  /// Removes the GET that kFirst or kSecond reported from the race.
   [[nodiscard]] PendingGetPtr take(Event event);
   /// The GET that is left after take(), or null.
   [[nodiscard]] PendingGet* remaining() const {

@@ -20,7 +20,7 @@ class HedgeRaceTest : public ObjectReadTest {
     std::optional<Gate::Pass> pass = gate_.try_enter({"a", "", {}});
     PendingGetPtr get =
         PendingGet::send(world_.worker(), origin_, request, std::move(*pass), wakeup_);
-    world_.worker().io().poll();  // the origin sees it before it behaves otherwise
+    world_.worker().io().poll();  // the origin gets the request before the next behave()
     return get;
   }
 

@@ -30,7 +30,7 @@ void LatencyHistogram::add(std::chrono::nanoseconds latency, MonoTime now) {
   weighted_seconds_ += weight * seconds;
 }
 
-/// Makes `now` the new epoch. What has become weightless is gone.
+/// Makes `now` the new epoch and scales all weights down to match.
 void LatencyHistogram::rescale(MonoTime now) {
   const double by = 1 / weight_at(now);
   for (double& weight : weights_) weight *= by;

@@ -9,10 +9,10 @@
 
 namespace cachey::origin {
 
-/// Latencies that are forgotten with time: an observation of age t weighs exp(-kForgetPerSecond *
-/// t). Kept as counts in buckets that grow by 1/8 from 16 us to about 4 minutes, with weights that
-/// grow instead of shrinking (forward decay; Cormode et al., ICDE 2009), so that nothing is walked
-/// when time passes. Not synchronized.
+/// Recent latencies: an observation of age t weighs exp(-kForgetPerSecond * t). The histogram's
+/// buckets grow by 1/8 from 16 us to about 4 minutes. New observations get larger weights instead
+/// of old ones shrinking (forward decay; Cormode et al., ICDE 2009), so that time costs no work.
+/// Not synchronized.
 class LatencyHistogram {
  public:
   static constexpr double kForgetPerSecond = 0.015;
@@ -21,9 +21,9 @@ class LatencyHistogram {
 
   void add(std::chrono::nanoseconds latency, MonoTime now);
 
-  /// Nothing where nothing was observed.
+  /// Nothing before the first observation.
   [[nodiscard]] std::optional<double> mean_seconds() const;
-  /// An upper bound of the bucket that the quantile (0..1) falls into.
+  /// The upper bound of the histogram bucket that holds the quantile (0..1).
   [[nodiscard]] std::optional<double> quantile_seconds(double quantile) const;
 
  private:

@@ -35,11 +35,11 @@ TEST(LatencyHistogram, ForgetsWithTime) {
   LatencyHistogram histogram{MonoTime()};
   MonoTime now;
   for (int i = 0; i < 100; ++i) histogram.add(1s, now);
-  now += 300s;  // 100 old ones weigh as much as 1.1 new
+  now += 300s;  // 100 old observations weigh as much as 1.1 new ones
   for (int i = 0; i < 11; ++i) histogram.add(10ms, now);
   EXPECT_NEAR(*histogram.mean_seconds(), 0.1, 0.01);
   EXPECT_LT(*histogram.quantile_seconds(0.8), 0.02);
-  now += std::chrono::hours(100);  // far past every rescaling
+  now += std::chrono::hours(100);  // long after the weights were rescaled
   histogram.add(20ms, now);
   EXPECT_NEAR(*histogram.mean_seconds(), 0.02, 1e-9);
 }

@@ -45,7 +45,7 @@ GetRequest ObjectRead::request_for(size_t bucket, ByteRange range) const {
   return request;
 }
 
-/// Bucket after bucket, each within what is left of the request's time.
+/// Asks the buckets in turn, each within the rest of the request's time limit.
 rt::Task<Result<void>> ObjectRead::try_buckets(BucketOrder order, ByteRange range) {
   const MonoTime began = worker_.timers().now();
   std::optional<Error> failure;
@@ -64,7 +64,7 @@ rt::Task<Result<void>> ObjectRead::try_buckets(BucketOrder order, ByteRange rang
     } else {
       good = std::unexpected(std::move(answer.error()));
     }
-    // Past the end of what has begun to come: a bucket with another version of it.
+    // The opened version has these bytes, so this bucket holds another version.
     if (opened_ && !good && good.error().kind() == ErrorKind::kRangeNotSatisfiable)
       good = std::unexpected(changed());
     if (good || !worth_another_bucket(good.error().kind())) co_return good;
@@ -73,7 +73,7 @@ rt::Task<Result<void>> ObjectRead::try_buckets(BucketOrder order, ByteRange rang
   co_return std::unexpected(std::move(*failure));
 }
 
-/// Takes an answer for the body, if it is one to the question.
+/// Makes the answer the current body, if its version and range are the expected ones.
 Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange asked) {
   const ObjectInfo& info = get->stream().info();
   const ByteRange expected{asked.begin, std::min(asked.end, info.size)};
@@ -104,8 +104,8 @@ Gate::Request ObjectRead::gate_request(size_t bucket) const {
   return {terms_.buckets[bucket], terms_.kind, terms_.priority};
 }
 
-/// Waits until the bucket may be asked; not for long where there is another.
-/// Takes the time from the request's limit.
+/// Waits until the bucket may be asked; with a fallback, for a shorter time.
+/// Deducts the wait from the request's limit.
 rt::Task<Result<Gate::Pass>> ObjectRead::enter_gate(size_t bucket, RequestConfig& config,
                                                     Fallback fallback) {
   const std::string& name = terms_.buckets[bucket];
@@ -137,7 +137,7 @@ milliseconds ObjectRead::time_left(milliseconds limit, MonoTime since) const {
   return std::max(limit - used, milliseconds(0));
 }
 
-/// The first good answer of a request and, if that is late, of a second one.
+/// Sends a request and, if its head is late, a hedge. Returns the first good answer.
 rt::Task<Result<PendingGetPtr>> ObjectRead::first_good_answer(size_t bucket, GetRequest request,
                                                               Fallback fallback) {
   const std::string& name = terms_.buckets[bucket];
@@ -148,7 +148,7 @@ rt::Task<Result<PendingGetPtr>> ObjectRead::first_good_answer(size_t bucket, Get
   const MonoTime sent_at = race.first->sent_at();
   const auto delay = context_.buckets.hedge_delay(name);
   if (delay) race.hedge_at = sent_at + *delay;
-  std::optional<Error> failure;  // of the one that has failed while the other is awaited
+  std::optional<Error> failure;  // of the GET that failed while the other one is awaited
   while (true) {
     const HedgeRace::Event event = co_await race.next_event();
     if (event == HedgeRace::Event::kHedgeDue) {
@@ -174,14 +174,13 @@ rt::Task<Result<PendingGetPtr>> ObjectRead::first_good_answer(size_t bucket, Get
   }
 }
 
-/// The second request beside one whose head is late: with what is left of its time.
+/// The hedge of a request whose head is late, with the rest of that request's time limit.
 PendingGetPtr ObjectRead::hedge_head(size_t bucket, GetRequest request, MonoTime first_sent) {
   if (auto& limit = request.config.operation_timeout) *limit = time_left(*limit, first_sent);
   return hedge(bucket, std::move(request));
 }
 
-/// Whether a client has limits of its own that are too short for their end to say anything of the
-/// bucket.
+/// Whether the client's own limits are so short that a timeout does not count against the bucket.
 bool ObjectRead::has_short_limits(const std::string& name, const RequestConfig& config) const {
   const auto usual = context_.buckets.hedge_delay(name).value_or(std::chrono::nanoseconds(0));
   const auto limit_min =
@@ -204,11 +203,11 @@ void ObjectRead::record_health(size_t bucket, const PendingGet& get) {
   }
 }
 
-/// A second request beside the one that is under way, or null where its time is up, the bucket's
-/// budget says no, or it is busy.
+/// Sends a second request beside the one under way. Null if no time is left, the bucket's budget is
+/// used up, or the gate has no room now.
 PendingGetPtr ObjectRead::hedge(size_t bucket, GetRequest request) {
   if (request.config.operation_timeout == milliseconds(0)) return nullptr;
-  request.fresh_connection = true;  // whatever keeps the first one may be its connection
+  request.fresh_connection = true;  // the first one may be late because of its connection
   std::optional<Gate::Pass> pass = context_.gate.try_enter(gate_request(bucket));
   if (!pass || !context_.buckets.spend_hedge(terms_.buckets[bucket])) {
     context_.metrics.hedges_denied.add();
@@ -225,7 +224,7 @@ void ObjectRead::hedge_ended(const std::string& name, HedgeResult result) {
   hedged_ = true;
 }
 
-/// Of two requests, the one that lost.
+/// Cancels the request that lost a race.
 void ObjectRead::give_up(PendingGet& loser) {
   context_.metrics.wasted_bytes.add(loser.bytes_unused());
   loser.give_up();
@@ -245,11 +244,11 @@ rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
   }
 }
 
-/// The body that has begun, or the one of a second request where the first stops, to its end.
+/// Reads the current body to its end. If it stops, a hedge may take over.
 rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
   HedgeRace race(worker_, wakeup_, body_);
   MonoTime watched_since = worker_.timers().now();
-  MonoTime last_arrival;  // of the body's bytes, when the second request was sent
+  MonoTime last_arrival;  // of a body byte, as of when the hedge was sent
   body_->read_body(sink);
   while (true) {
     race.hedge_at = race.second == nullptr ? stopped_at(watched_since) : std::nullopt;
@@ -263,7 +262,7 @@ rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
     const std::optional<MonoTime> stopped = stopped_at(watched_since);
     if (!stopped || worker_.timers().now() < *stopped) continue;  // bytes have come meanwhile
     watched_since = worker_.timers().now();
-    if (body_->bytes_unused() != 0) continue;  // it is we who are late
+    if (body_->bytes_unused() != 0) continue;  // the bytes are here: the worker is late
     last_arrival = body_->last_arrival();
     const ByteRange left{body_->position(), range_.end};
     race.second = hedge(body_bucket_, request_for(body_bucket_, left));
@@ -275,7 +274,7 @@ rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
   co_return body_->body_end();
 }
 
-/// When the body, watched since then, is taken for stopped if no byte of it comes until then.
+/// When the body counts as stopped, if no more bytes come. Nothing: the bucket is not hedged.
 std::optional<MonoTime> ObjectRead::stopped_at(MonoTime watched_since) const {
   const auto delay = context_.buckets.hedge_delay(terms_.buckets[body_bucket_]);
   if (!delay) return std::nullopt;
@@ -283,8 +282,7 @@ std::optional<MonoTime> ObjectRead::stopped_at(MonoTime watched_since) const {
   return moved + std::max<std::chrono::nanoseconds>(*delay, kStoppedMin);
 }
 
-/// The second request goes on with the body, if that has brought nothing since `last_arrival`; else
-/// it is given up.
+/// The hedge takes over if the body has brought nothing since `last_arrival`; else it is cancelled.
 rt::Task<void> ObjectRead::second_answered(HedgeRace& race, ByteSink& sink, MonoTime last_arrival) {
   const PendingGetPtr second = race.take(HedgeRace::Event::kSecond);
   record_health(body_bucket_, *second);
@@ -300,8 +298,8 @@ rt::Task<void> ObjectRead::second_answered(HedgeRace& race, ByteSink& sink, Mono
   }
 }
 
-/// Stops the body and puts the answered `second` in its place. False: the body went on after all,
-/// or `second` does not fit.
+/// Cancels the current body and continues with `second`'s. False: the body brought more bytes or
+/// ended, or `second` is not of the expected version or range.
 rt::Task<bool> ObjectRead::take_over(PendingGetPtr second) {
   const PendingGetPtr first = body_;
   first->stop();
@@ -315,17 +313,17 @@ rt::Task<bool> ObjectRead::take_over(PendingGetPtr second) {
 
 bool ObjectRead::may_resume(const Error& error) const {
   if (resumes_ >= kResumesMax) return false;
-  // We stopped it, for one that turned out not to fit: no failure, whatever may be tried.
+  // take_over() cancelled the body for a hedge that did not fit: not a failure, always resumed.
   if (error.kind() == ErrorKind::kCancelled) return true;
-  // Which of the bytes are wrong nobody knows, and what was delivered cannot be taken back.
+  // Any delivered byte may be wrong, and delivered bytes cannot be taken back.
   const bool delivered = body_->position() != body_->request().range.begin;
   if (error.kind() == ErrorKind::kDamaged && delivered) return false;
   const uint32_t tries = terms_.config.attempts_max.value_or(kFruitlessMax);
   return is_store_failure(error.kind()) && tries > 1 && fruitless_ < tries;
 }
 
-/// A new body from the next byte on: from the same bucket, or where that has brought nothing, from
-/// the other.
+/// Asks for a new body from the next byte on: first the same bucket, or the other bucket if the
+/// last body was fruitless.
 rt::Task<Result<void>> ObjectRead::resume() {
   ++resumes_;
   context_.metrics.resumes.add();

@@ -18,7 +18,7 @@
 
 namespace cachey::origin {
 
-/// What reads share. All of it outlives them.
+/// What all reads share. Outlives the reads.
 struct ReadContext {
   Origin& origin;
   Buckets& buckets;
@@ -26,47 +26,47 @@ struct ReadContext {
   ReadMetrics& metrics;
 };
 
-/// Which bytes of which object, where it may be had, and on whose terms.
+/// What to read, from which buckets, under which limits.
 struct ReadTerms {
-  std::span<const std::string> buckets;  ///< the client's; lives as long as the read
-  BucketOrder order;                     ///< in which they are asked
+  std::span<const std::string> buckets;  ///< the client's list; outlives the read
+  BucketOrder order;                     ///< in which the buckets are asked
   std::string key;
   ByteRange range;
   RequestConfig config;
   std::string request_id{};             ///< for the log
-  std::optional<ObjectInfo> version{};  ///< that the object must have; nothing: any
-  std::string kind{};                   ///< shares the buckets fairly with others
+  std::optional<ObjectInfo> version{};  ///< the required version; nothing: any version
+  std::string kind{};                   ///< for the gate's fair queue
   Priority priority{};                  ///< outlives the read
 };
 
-/// One range of an object, read whatever single answers do: from the next bucket where one fails;
-/// by a second request beside one that is unusually late, or whose body has stopped coming
-/// (hedging, within the bucket's budget); from the next byte on where a body breaks off, with
-/// If-Match. No byte is delivered twice, and all are of one version.
+/// Reads one range of an object in spite of slow and failing answers. If a bucket fails, the next
+/// one is asked. If an answer is unusually late, or its body has stopped, a second request is sent
+/// beside the first (a hedge, within the bucket's budget). If a body breaks off, a new request with
+/// If-Match continues at the next byte. No byte is delivered twice; all bytes are of one version.
 ///
 ///   ObjectRead read(context, worker, terms);
 ///   co_await read.open();      // info(), range(), bucket()
 ///   co_await read.run(sink);
 ///
-/// Owned by the coroutine that awaits it, on one worker, to its end.
+/// Owned by the coroutine that awaits open() and run(), on one worker.
 class ObjectRead {
  public:
-  /// A body is taken for stopped after the bucket's hedge delay, but no sooner.
+  /// A body counts as stopped after the bucket's hedge delay without a byte, at least this.
   static constexpr std::chrono::milliseconds kStoppedMin{100};
-  /// Of the time limit of a request (ot), what is kept for the second bucket's turn.
-  /// Of the time to wait for a turn (Gate) the first bucket's is such a share.
+  /// 1/3 of what is left of the time limit (ot) is kept for the second bucket. At the gate, the first
+  /// bucket may use 1/3 of the waiting time.
   static constexpr int kSecondBucketShare = 3;  // a third
-  /// Bodies in a row that may end without having brought a kFruitfulShare of what was left, where
-  /// the client does not say (ma).
+  /// A body is fruitless if it brought less than 1/kFruitfulShare of what was left. This many
+  /// fruitless bodies in a row end the read, unless the client sets a number (ma).
   static constexpr uint32_t kFruitlessMax = 3;
   static constexpr uint64_t kFruitfulShare = 16;  // a sixteenth
-  /// Times that one read is taken up again, however much each brought.
+  /// The most times that one read is resumed, fruitful or not.
   static constexpr int kResumesMax = 32;
-  /// A time-out under limits of the client's own counts against the store only where they are no
-  /// shorter than this, nor than so many times the bucket's hedge delay.
+  /// If the client set limits, a timeout counts against the bucket only if each limit is at least
+  /// kCountedLimitMin and at least kCountedLimitDelays times the bucket's hedge delay.
   static constexpr std::chrono::milliseconds kCountedLimitMin{1000};
   static constexpr int kCountedLimitDelays = 4;
-  /// Before a request that follows a fruitless one; grows with their number.
+  /// The pause after a fruitless body, times the number of fruitless bodies in a row.
   static constexpr std::chrono::milliseconds kResumePause{50};
 
   ObjectRead(const ReadContext& context, rt::Worker& worker, ReadTerms terms)
@@ -75,26 +75,25 @@ class ObjectRead {
   ObjectRead(const ObjectRead&) = delete;
   ObjectRead& operator=(const ObjectRead&) = delete;
 
-  /// Until an answer's head has come. The less final of two buckets' failures; kChanged where
-  /// the object is of another version; kThrottled where no bucket may be asked now.
+  /// Waits for the head of a good answer. Errors: the less final of the buckets' failures; kChanged
+  /// if the object has another version; kThrottled if no bucket may be asked now; kOverloaded.
   [[nodiscard]] rt::Task<Result<void>> open();
 
-  // REQUIRES: opened, from here on.
+  // From here on REQUIRES: open() has succeeded.
 
   [[nodiscard]] const ObjectInfo& info() const { return info_; }
-  /// What will be delivered: the range asked for, cut at the object's end.
+  /// The bytes that run() delivers: the range asked for, cut at the object's end.
   [[nodiscard]] ByteRange range() const { return range_; }
-  /// Which of the client's buckets answered first.
+  /// The index of the bucket whose answer open() took, in the client's list.
   [[nodiscard]] size_t bucket() const { return bucket_; }
-  /// A second request, sent beside the first, delivered the head or some of the body.
+  /// A hedge delivered the head or a part of the body.
   [[nodiscard]] bool hedged() const { return hedged_; }
 
-  /// Delivers the bytes. `sink` is not touched after this has ended. kDamaged: bytes that were
-  /// delivered may be wrong ones.
+  /// Delivers the bytes. `sink` is not used after the end. kDamaged: delivered bytes may be wrong.
   [[nodiscard]] rt::Task<Result<void>> run(ByteSink& sink);
 
  private:
-  /// What is left if a bucket does not deliver.
+  /// What follows if a bucket fails.
   enum class Fallback : uint8_t { kNone, kNextBucket };
 
   [[nodiscard]] rt::Task<Result<void>> try_buckets(BucketOrder order, ByteRange range);
@@ -130,7 +129,7 @@ class ObjectRead {
   ObjectInfo info_;
   ByteRange range_;
   size_t bucket_ = 0;
-  size_t body_bucket_ = 0;  // that the body comes from now
+  size_t body_bucket_ = 0;  // the bucket of the current body
   PendingGetPtr body_;
   bool opened_ = false;
   bool hedged_ = false;

@@ -16,22 +16,22 @@
 
 namespace cachey::origin {
 
-/// Where the bytes of a body go. The worker's thread only.
+/// The destination of a body's bytes. The worker's thread only.
 class ByteSink {
  public:
   virtual ~ByteSink() = default;
-  /// Memory for the object's bytes from `offset` on; at least one.
+  /// Memory for the object's bytes from `offset` on; at least one byte.
   [[nodiscard]] virtual std::span<std::byte> room(uint64_t offset) = 0;
-  /// Bytes that were put there.
+  /// The bytes of `range` are now in the memory that room() gave.
   virtual void arrived(ByteRange range) = 0;
 };
 
-/// One GET as a task of its own, so that whoever sent it can watch it, send another beside it and
-/// give it up. Shared by that task and the sender; one worker's thread.
+/// One GET as a task of its own, so that its sender can watch it, send a second GET beside it and
+/// cancel it. Shared by the task and the sender; one worker's thread.
 class PendingGet : public std::enable_shared_from_this<PendingGet> {
  public:
-  /// Sends it. `wakeup` is notified when the answer's head or failure is there, and again when the
-  /// body has ended; it must live until then or until give_up().
+  /// Sends the request. Notifies `wakeup` when the answer's head or a failure has come, and when
+  /// the body has ended. `wakeup` must live until then, or until give_up().
   static std::shared_ptr<PendingGet> send(rt::Worker& worker, Origin& origin, GetRequest request,
                                           Gate::Pass pass, rt::Wakeup& wakeup);
   PendingGet(rt::Worker& worker, GetRequest request, Gate::Pass pass, rt::Wakeup& wakeup);
@@ -41,33 +41,33 @@ class PendingGet : public std::enable_shared_from_this<PendingGet> {
   [[nodiscard]] MonoTime sent_at() const { return sent_at_; }
   [[nodiscard]] const GetRequest& request() const { return request_; }
 
-  /// There is a head, or a failure.
+  /// The answer's head or a failure has come.
   [[nodiscard]] bool answered() const { return answer_.has_value(); }
   /// The failure, or null. REQUIRES: answered.
   [[nodiscard]] const Error* failure() const { return *answer_ ? nullptr : &answer_->error(); }
-  /// The answer or, once read_body() was called, the end of the body is still to come.
+  /// Not answered yet; or read_body() was called and the body has not ended yet.
   [[nodiscard]] bool in_progress() const { return !answered() || (body_is_read_ && !body_ended()); }
   /// REQUIRES: answered without failure.
   [[nodiscard]] GetStream& stream() { return ***answer_; }
 
-  /// Reads the body to its end, into `sink`. REQUIRES: a stream; once. `sink` must live until the
-  /// body has ended.
+  /// Starts reading the body into `sink`, to its end. REQUIRES: answered without failure; called
+  /// once. `sink` must live until the body has ended.
   void read_body(ByteSink& sink);
   [[nodiscard]] bool body_ended() const { return body_end_.has_value(); }
   /// REQUIRES: the body has ended.
   [[nodiscard]] const Result<void>& body_end() const { return *body_end_; }
-  /// The object's bytes before here have come.
+  /// The offset in the object of the next byte to come.
   [[nodiscard]] uint64_t position() const { return position_; }
 
-  /// When bytes last came to the sink, or the request was sent.
+  /// When bytes last came to the sink; before the first ones, when the request was sent.
   [[nodiscard]] MonoTime last_arrival() const { return last_arrival_; }
 
-  /// Bytes that came in and went to no sink.
+  /// Body bytes that have arrived and were not read into a sink.
   [[nodiscard]] uint64_t bytes_unused();
 
-  /// It ends soon, with kCancelled, and says so.
+  /// Cancels the GET: it ends soon with kCancelled and notifies the sender.
   void stop() { stop_.request_stop(); }
-  /// It ends soon, and nobody is told. REQUIRES: its body is not being read.
+  /// Cancels the GET without a notification. REQUIRES: the body is not being read.
   void give_up();
 
  private:
@@ -80,8 +80,8 @@ class PendingGet : public std::enable_shared_from_this<PendingGet> {
   GetRequest request_;
   const MonoTime sent_at_;
   std::stop_source stop_;
-  rt::Wakeup* wakeup_;              // null: given up
-  std::optional<Gate::Pass> pass_;  // until it has ended
+  rt::Wakeup* wakeup_;              // null after give_up()
+  std::optional<Gate::Pass> pass_;  // until the GET has ended
   std::optional<Result<std::unique_ptr<GetStream>>> answer_;
   bool body_is_read_ = false;
   std::optional<Result<void>> body_end_;

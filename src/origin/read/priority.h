@@ -5,11 +5,11 @@
 
 namespace cachey::origin {
 
-/// Which parts of something that is being fetched are waited for right now: what tells demand from
-/// speculation. The owner says what the 64 parts are. Any thread.
+/// The parts of a fetch that a client waits for now, as a bit set of 64 parts. The owner defines
+/// the parts (a page: 64 equal ranges). Bits are set and never cleared. Any thread.
 class WantedParts {
  public:
-  /// Somebody waits for these. True where nobody did for some of them.
+  /// A client waits for `parts`. Returns whether at least one of them is new.
   bool want(uint64_t parts) { return (parts_.fetch_or(parts) & parts) != parts; }
   [[nodiscard]] bool wants_any(uint64_t parts) const { return (parts_.load() & parts) != 0; }
 
@@ -17,12 +17,14 @@ class WantedParts {
   std::atomic<uint64_t> parts_{0};
 };
 
+/// kDemand: a client waits. kSpeculation: fetched ahead, no client waits yet.
 enum class Urgency : uint8_t { kSpeculation, kDemand };
 
-/// What a fetch is part of. Default: demand.
+/// Tells whether a fetch is demand or speculation; speculation becomes demand when a client waits
+/// for one of its parts. Default: demand.
 struct Priority {
-  const WantedParts* wanted = nullptr;  ///< outlives the fetch; null: somebody waits for all of it
-  uint64_t parts = 0;                   ///< of those, that the fetch brings
+  const WantedParts* wanted = nullptr;  ///< outlives the fetch; null: always demand
+  uint64_t parts = 0;                   ///< that this fetch brings
 
   [[nodiscard]] Urgency urgency() const {
     return wanted == nullptr || wanted->wants_any(parts) ? Urgency::kDemand : Urgency::kSpeculation;

@@ -14,10 +14,10 @@
 
 namespace cachey::origin {
 
-/// Somebody on loopback who is asked for credentials; keeps what was asked.
+/// A credential service on loopback. Records the requests.
 class FakeService {
  public:
-  /// The answer's bytes; empty: the connection is left open without one.
+  /// Returns the answer's bytes; empty: no answer, the connection stays open.
   using Answer = std::function<std::string(const std::string& head, const std::string& body)>;
 
   explicit FakeService(Answer answer, const TestIdentity* identity = nullptr);
@@ -25,7 +25,7 @@ class FakeService {
   /// `http://127.0.0.1:port`.
   [[nodiscard]] std::string url() const;
   [[nodiscard]] uint16_t port() const { return server_.port(); }
-  /// Heads and bodies, in order.
+  /// The requests so far, head and body, in order.
   [[nodiscard]] std::vector<std::string> requests() const;
   [[nodiscard]] int accepted() const { return server_.accepted(); }
 
@@ -45,14 +45,14 @@ class FakeService {
 [[nodiscard]] std::string sts_xml(const std::string& action, const std::string& id,
                                   const std::string& expiration);
 
-/// An error of STS, with its status line.
+/// An error answer of STS, with its status line.
 [[nodiscard]] std::string sts_error(const std::string& status, const std::string& code);
 
-/// Far ahead.
+/// An expiration far in the future.
 inline constexpr const char* kLater = "2099-01-01T00:00:00Z";
 
-/// The chain with settings of the test's own. Retries do not wait. The instance's metadata are
-/// switched off.
+/// A credential chain with the test's settings. Retries do not wait. The instance's metadata
+/// service is switched off.
 class CredentialHarness {
  public:
   CredentialHarness();

@@ -110,7 +110,7 @@ FakeOrigin::Behaviour FakeOrigin::begin(const GetRequest& request) {
     if (!choose_) return found == by_bucket_.end() ? behaviour_ : found->second;
     choose = choose_;
   }
-  return choose(request, number);  // without the lock: it may change what is stored
+  return choose(request, number);  // without the lock: `choose` may call put()
 }
 
 Result<FakeOrigin::Object> FakeOrigin::answer(const GetRequest& request,

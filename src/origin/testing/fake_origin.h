@@ -20,8 +20,8 @@ namespace cachey::origin {
   return static_cast<std::byte>((spread(offset) + seed * 0xff51afd7ed558ccd) >> 56);
 }
 
-/// An origin for tests, in memory: objects of any size, delays, failures, version changes; records
-/// what it was asked. Any thread.
+/// An origin in memory, for tests: objects of any size, delays, failures, version changes. Records
+/// the requests. Any thread.
 class FakeOrigin final : public Origin {
  public:
   struct Object {
@@ -40,24 +40,25 @@ class FakeOrigin final : public Origin {
   struct Behaviour {
     std::chrono::milliseconds head_delay{0};
     std::chrono::milliseconds read_delay{0};  ///< before each read
-    size_t read_bytes = kMiB;                 ///< at most, per read
-    std::optional<uint64_t> cut_after{};      ///< the body breaks off there
-    std::optional<uint64_t> stall_after{};    ///< the body stops there for stall_time
+    size_t read_bytes = kMiB;                 ///< the most that one read brings
+    std::optional<uint64_t> cut_after{};      ///< the body breaks off after this many bytes
+    std::optional<uint64_t>
+        stall_after{};  ///< the body stops after this many bytes, for stall_time
     std::chrono::milliseconds stall_time{0};
     std::function<bool()> held{};  ///< no read ends as long as this returns true
     std::optional<Error> error{};  ///< instead of an answer
-    /// The read that brings the last byte fails instead, as where a sum is not the body's.
+    /// The read of the last byte fails with kDamaged, as if the checksum were wrong.
     bool damaged = false;
   };
 
   void put(const std::string& bucket, const std::string& key, Object object);
   void behave(Behaviour behaviour);
-  /// For one bucket only; wins over behave().
+  /// For one bucket; takes precedence over the behaviour of all.
   void behave(const std::string& bucket, Behaviour behaviour);
-  /// For each request, by its number from 0; wins over both.
+  /// Chooses for each request, by its number from 0; takes precedence over both.
   void behave_by(std::function<Behaviour(const GetRequest& request, size_t number)> choose);
   [[nodiscard]] std::vector<Asked> asked() const;
-  /// Of bodies, as read.
+  /// Body bytes that were read.
   [[nodiscard]] uint64_t bytes_sent() const { return bytes_sent_; }
 
   [[nodiscard]] rt::Task<Result<std::unique_ptr<GetStream>>> get(rt::Worker& worker,

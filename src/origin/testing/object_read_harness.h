@@ -15,7 +15,7 @@
 
 namespace cachey::origin {
 
-/// A sink that checks each byte, and that none comes twice.
+/// A sink that checks each byte and the order of the bytes.
 class CheckedSink final : public ByteSink {
  public:
   CheckedSink(uint64_t seed, uint64_t begin) : seed_(seed), next_(begin), buffer_(64 * kKiB) {}
@@ -83,7 +83,7 @@ class ObjectReadTest : public ::testing::Test {
                                      config, "", std::move(version))));
   }
 
-  /// So that there are latencies to compare with, and hedges to spend.
+  /// Reads often enough that the bucket has latencies and a hedge budget.
   void learn(int answers = 100, std::chrono::milliseconds delay = std::chrono::milliseconds(30)) {
     origin_.behave({.head_delay = delay});
     for (int i = 0; i < answers; ++i) ASSERT_FALSE(get().error);

@@ -15,15 +15,15 @@ namespace cachey::origin {
 [[nodiscard]] std::string response(const std::string& status, const std::string& headers,
                                    const std::string& body);
 
-/// 206 with the bytes asked for by `request` of an object with `content`.
+/// A 206 answer to `request`, for an object with `content`.
 [[nodiscard]] std::string part_of(const std::string& content, const std::string& request);
 
-/// An S3 error with its document.
+/// An S3 error answer with its XML document.
 [[nodiscard]] std::string error_response(const std::string& status, const std::string& code,
                                          const std::string& headers = {},
                                          const std::string& fields = {});
 
-/// Answers every request of a connection from `content`, until the client goes.
+/// Answers every request of a connection from `content`, until the client closes it.
 void serve_content(Peer& peer, const std::string& content);
 
 /// An S3 origin with one worker, for a scripted server on loopback. Retries do not wait.
@@ -47,14 +47,14 @@ class S3Harness {
     return workers.start_fetch(origin(), std::move(request));
   }
 
-  /// As main does: first the workers, then the origin.
+  /// Stops the workers, then destroys the origin, as main does.
   void stop();
 
  private:
   std::unique_ptr<S3Origin> origin_;
 };
 
-/// Waits until `condition` holds; false where it does not within 5 s.
+/// Waits until `condition` holds; false: not within 5 s.
 template <typename Condition>
 bool eventually(Condition condition) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);

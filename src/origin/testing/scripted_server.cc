@@ -161,7 +161,7 @@ ScriptedServer::ScriptedServer(Script script, const Listening& listening)
       tls_at_once_(listening.identity != nullptr && !listening.tls_later) {
   if (listening.identity != nullptr) {
     tls_ = server_context(*listening.identity, listening.tls_version_max);
-    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to clients that have gone
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to closed connections
   }
   namespace ip = boost::asio::ip;
   ip::tcp::endpoint address(ip::make_address(listening.address), listening.port);

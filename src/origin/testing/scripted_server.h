@@ -15,7 +15,7 @@
 
 namespace cachey::origin {
 
-/// A certificate, its key and the authority that signed it, in PEM; made for the test that asks.
+/// A certificate, its key and the authority that signed it, in PEM; made anew for each test.
 struct TestIdentity {
   std::string certificate;
   std::string key;
@@ -27,7 +27,7 @@ struct TestIdentity {
 [[nodiscard]] TestIdentity make_test_identity(const std::string& subject_alternative_names,
                                               bool expired = false);
 
-/// The server's end of one connection: blocking calls of the script that plays it.
+/// The server's end of one connection, for the script. All calls block.
 class Peer {
  public:
   explicit Peer(int fd) : fd_(fd) {}
@@ -35,17 +35,17 @@ class Peer {
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
 
-  /// Speaks TLS from here on. False where the client does not.
+  /// Starts TLS. False: the handshake failed.
   bool start_tls(SSL_CTX* context);
-  /// The next request's head with its last empty line; empty where the client has gone.
+  /// The next request's head with its last empty line; empty if the client has closed.
   [[nodiscard]] std::string read_request();
-  /// The next `size` bytes, fewer where the client has gone.
+  /// The next `size` bytes; fewer if the client has closed.
   [[nodiscard]] std::string read_body(size_t size);
-  /// False where the client has gone.
+  /// False: the client has closed.
   bool send(std::string_view bytes);
   /// Returns when the client has closed the connection.
   void wait_until_closed();
-  /// What the client reads is a reset, not an end.
+  /// Closes so that the client reads a reset, not an end.
   void reset();
 
  private:
@@ -59,14 +59,14 @@ class Peer {
 /// Where and how a scripted server listens.
 struct Listening {
   const char* address = "127.0.0.1";
-  uint16_t port = 0;                       ///< 0: one of its own
+  uint16_t port = 0;                       ///< 0: any free port
   const TestIdentity* identity = nullptr;  ///< null: no TLS
   bool tls_later = false;                  ///< the script starts TLS itself
   int tls_version_max = 0;                 ///< 0: the newest
 };
 
-/// A server on loopback that plays a script for each connection, on a thread of its own; the
-/// connection ends when the script returns. Owned by the test.
+/// A server on loopback that runs a script for each connection, on a thread of its own. The
+/// connection closes when the script returns. Owned by the test.
 class ScriptedServer {
  public:
   /// `connection` counts from 0.

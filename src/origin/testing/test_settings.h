@@ -15,7 +15,7 @@
 
 namespace cachey::origin {
 
-/// Variables by name, or files by path.
+/// Environment variables by name, or file contents by path.
 using Texts = std::map<std::string, std::string>;
 
 inline Environment environment_of(Texts variables) {
@@ -35,7 +35,8 @@ inline FileReader reader_of(Texts files) {
       };
 }
 
-/// The folder with AWS's own test cases, which are replayed where it is there.
+/// The folder with AWS's own test cases, or nothing. The tests replay the cases if the folder is
+/// set.
 inline std::optional<std::filesystem::path> aws_test_data() {
   const char* folder = std::getenv("CACHEY_AWS_TEST_DATA");
   if (folder == nullptr) return std::nullopt;

@@ -12,19 +12,19 @@
 
 namespace cachey::origin {
 
-/// What a get and the reading of its whole body came to.
+/// The result of a get and of reading its whole body.
 struct Fetched {
   ErrorKind error = ErrorKind::kInternal;  ///< REQUIRES: !ok
   std::string message;
   std::optional<uint64_t> object_size;
   bool ok = false;
-  bool has_head = false;  ///< get() succeeded, whatever the body did
+  bool has_head = false;  ///< get() succeeded; the body may have failed
   ObjectInfo info;
   ByteRange range;
   std::string body;
 };
 
-/// A pool and workers that run for the length of a test. Tests block on what they run.
+/// A pool and workers that run as long as the test. Tests block until their tasks end.
 class TestWorkers {
  public:
   explicit TestWorkers(unsigned count = 1) : workers_(count, clock_) { workers_.start(); }
@@ -52,13 +52,13 @@ class TestWorkers {
     return future;
   }
 
-  /// Runs `task` and returns what it returned.
+  /// Runs `task` and returns its result.
   template <typename T>
   T run(rt::Task<T> task) {
     return start(std::move(task)).get();
   }
 
-  /// Gets and reads to the end, in pieces of at most `piece` bytes.
+  /// Gets the range and reads the body to its end, in pieces of at most `piece` bytes.
   std::future<Fetched> start_fetch(Origin& origin, GetRequest request, size_t piece = 64 * 1024) {
     return start(fetch_all(origin, workers_[0], std::move(request), piece));
   }
