@@ -83,16 +83,16 @@ TEST(BucketGlob, AgreesWithTheDefinition) {
 }
 
 TEST(BucketGlob, TakesTheLongestThatItSays) {
-  std::string glob(BucketGlob::kSteps, 'a');
+  std::string glob(BucketGlob::kBytesWithoutStarsMax, 'a');
   EXPECT_TRUE(matches(glob, glob));
   EXPECT_FALSE(matches(glob, glob.substr(1)));
-  EXPECT_TRUE(BucketGlob::parse(glob + std::string(BucketGlob::kSteps, '*')));
+  EXPECT_TRUE(BucketGlob::parse(glob + std::string(BucketGlob::kBytesWithoutStarsMax, '*')));
   EXPECT_TRUE(matches(glob + "*", std::string(64, 'a')));
 }
 
 TEST(BucketGlob, RefusesWhatIsNoPattern) {
   for (const std::string& text :
-       {std::string(), std::string(BucketGlob::kSteps + 1, 'a'),
+       {std::string(), std::string(BucketGlob::kBytesWithoutStarsMax + 1, 'a'),
         std::string(BucketGlob::kBytesMax + 1, '*'), std::string("a\nb"), std::string("\xff")}) {
     const auto glob = BucketGlob::parse(text);
     ASSERT_FALSE(glob) << text;

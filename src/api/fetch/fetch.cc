@@ -35,7 +35,9 @@ class ShortText {
   [[nodiscard]] std::string_view view() const { return {buffer_.data(), size_}; }
 
  private:
-  std::array<char, 160> buffer_;  // three 64-bit numbers, a bucket of 64 bytes and what joins them
+  // Room for three 64-bit numbers, a bucket of 64 bytes and what joins them.
+  static constexpr size_t kBytesMax = 160;
+  std::array<char, kBytesMax> buffer_;
   size_t size_ = 0;
 };
 
@@ -51,6 +53,8 @@ ShortText status_text(const RangeReader& reader, const PageStatus& page) {
   return text;
 }
 
+constexpr size_t kPartsMax = 32;  // a page is at most 8 slabs and a tail
+
 /// What a step of a body came to.
 struct Offered {
   bool had_bytes = false;
@@ -60,7 +64,7 @@ struct Offered {
 /// Offers the bytes that are there at the reader's position. Not inlined, as start_response() is
 /// not: for the list's sake.
 [[gnu::noinline]] Offered offer_next(RangeReader& reader, net::ResponseWriter& writer) {
-  std::array<iovec, 32> parts;  // a page is at most 8 slabs and a tail
+  std::array<iovec, kPartsMax> parts;
   const size_t count = reader.pin(parts);
   if (count == 0) return Offered{};
   const size_t taken = writer.offer(std::span(parts.data(), count));
