@@ -32,11 +32,9 @@ std::optional<std::string_view> bearer_token(std::string_view credentials) {
 
 }  // namespace
 
-Result<AllowedBuckets> Permit::allow(std::vector<std::string> buckets) const {
+Result<void> Permit::check_each(std::span<const std::string> buckets) const {
   if (scope_ == Scope::kOpen) return fail(ErrorKind::kDenied, "this path reads no bucket");
-  Result<void> checked = access_->check(buckets);
-  if (!checked) return std::unexpected(std::move(checked.error()));
-  return AllowedBuckets(std::move(buckets));
+  return access_->check_each(buckets);
 }
 
 Access::Access(Metrics& metrics, std::optional<Tokens> tokens, std::vector<BucketGlob> buckets)
@@ -71,8 +69,7 @@ bool Access::has_token(const net::Request& request) {
   return false;
 }
 
-Result<void> Access::check(std::span<const std::string> buckets) {
-  if (allowed_.empty()) return {};
+Result<void> Access::check_each(std::span<const std::string> buckets) {
   for (const std::string& bucket : buckets) {
     const auto matches = [&bucket](const BucketGlob& glob) { return glob.matches(bucket); };
     if (std::ranges::any_of(allowed_, matches)) continue;

@@ -29,11 +29,11 @@ enum class Scope : uint8_t {
 /// the decision.
 class AllowedBuckets {
  public:
-  [[nodiscard]] std::vector<std::string> take() && { return std::move(names_); }
+  [[nodiscard]] std::vector<std::string>&& take() && { return std::move(names_); }
 
  private:
   friend class Permit;
-  explicit AllowedBuckets(std::vector<std::string> names) : names_(std::move(names)) {}
+  explicit AllowedBuckets(std::vector<std::string>&& names) : names_(std::move(names)) {}
 
   std::vector<std::string> names_;
 };
@@ -43,11 +43,13 @@ class Permit {
  public:
   /// If the request may read each of `buckets`: these. Else kDenied, which names the first bucket
   /// that it may not read; counts the refusal. Always kDenied under kOpen.
-  [[nodiscard]] Result<AllowedBuckets> allow(std::vector<std::string> buckets) const;
+  [[nodiscard]] Result<AllowedBuckets> allow(std::vector<std::string>&& buckets) const;
 
  private:
   friend class Access;
   Permit(Access& access, Scope scope) : access_(&access), scope_(scope) {}
+
+  [[nodiscard]] Result<void> check_each(std::span<const std::string> buckets) const;
 
   Access* access_;
   Scope scope_;
@@ -74,7 +76,7 @@ class Access {
   friend class Permit;
 
   [[nodiscard]] bool has_token(const net::Request& request);
-  [[nodiscard]] Result<void> check(std::span<const std::string> buckets);
+  [[nodiscard]] Result<void> check_each(std::span<const std::string> buckets);
 
   const bool needs_token_;
   const std::vector<BucketGlob> allowed_;
@@ -83,5 +85,13 @@ class Access {
   Mutex mutex_;
   std::shared_ptr<const Tokens> tokens_ GUARDED_BY(mutex_);
 };
+
+inline Result<AllowedBuckets> Permit::allow(std::vector<std::string>&& buckets) const {
+  if (scope_ == Scope::kOpen || !access_->allowed_.empty()) {
+    Result<void> checked = check_each(buckets);
+    if (!checked) return std::unexpected(std::move(checked.error()));
+  }
+  return AllowedBuckets(std::move(buckets));
+}
 
 }  // namespace cachey::api

@@ -95,7 +95,7 @@ Result<FetchFields> parse_fetch_fields(std::string_view kind, const net::Request
   return parsed;
 }
 
-cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey key, AllowedBuckets buckets,
+cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,
                                     const origin::RequestConfig& config,
                                     cache::CacheMetrics& metrics, std::string_view request_id) {
   cache::KindMetrics& kind_metrics = metrics.of(key.kind);

@@ -30,7 +30,7 @@ struct FetchFields {
                                                      const net::Request& request);
 
 /// What the cache needs to know of a fetch. `request_id`: empty if the request has none.
-[[nodiscard]] cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey key, AllowedBuckets buckets,
+[[nodiscard]] cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,
                                                   const origin::RequestConfig& config,
                                                   cache::CacheMetrics& metrics,
                                                   std::string_view request_id);
