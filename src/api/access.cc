@@ -16,7 +16,7 @@ Counter denied(Metrics& metrics, const char* reason) {
                          {{"reason", reason}});
 }
 
-/// The token of `Bearer TOKEN`, the scheme in any case (RFC 9110, 11.1).
+/// The token of `Bearer TOKEN`. The scheme may be in any case (RFC 9110, 11.1).
 std::optional<std::string_view> bearer_token(std::string_view credentials) {
   static constexpr std::string_view kScheme = "bearer ";
   if (credentials.size() <= kScheme.size()) return std::nullopt;

@@ -21,12 +21,12 @@ class Access;
 
 /// What a route asks of its clients.
 enum class Scope : uint8_t {
-  kOpen,    ///< nothing; such a route reads no object
+  kOpen,    ///< nothing; the route reads no object
   kClient,  ///< one of the accepted tokens, if there are any
 };
 
-/// Buckets that a request may read. Only a Permit makes one, so that no object is asked for without
-/// the decision.
+/// Buckets that a request may read. Only a Permit makes one. Code that makes a FetchSpec takes the
+/// buckets in this form, so that no request skips the check.
 class AllowedBuckets {
  public:
   [[nodiscard]] std::vector<std::string>&& take() && { return std::move(names_); }
@@ -38,11 +38,11 @@ class AllowedBuckets {
   std::vector<std::string> names_;
 };
 
-/// The decision that a request may use its route. Only Access makes one. Refers to the Access.
+/// The decision that a request may use its route. Only Access makes one, and outlives it.
 class Permit {
  public:
-  /// If the request may read each of `buckets`: these. Else kDenied, which names the first bucket
-  /// that it may not read; counts the refusal. Always kDenied under kOpen.
+  /// Returns `buckets` if the request may read each of them. Otherwise kDenied, with the name of
+  /// the first forbidden bucket; the refusal is counted. A permit for kOpen always returns kDenied.
   [[nodiscard]] Result<AllowedBuckets> allow(std::vector<std::string>&& buckets) const;
 
  private:
@@ -55,18 +55,19 @@ class Permit {
   Scope scope_;
 };
 
-/// Decides, in one place, which requests may use a route and which buckets they may read. Costs
-/// nothing if neither is limited. Owned by main, outlives the routes. Any thread.
+/// Decides which requests may use a route and which buckets a request may read. No other place
+/// decides. Costs next to nothing without tokens and patterns. Owned by Process; outlives the
+/// routes. Any thread.
 class Access {
  public:
-  /// Without `tokens` no request needs one; with no `buckets` all may be read.
+  /// No `tokens`: requests need none. `buckets` is empty: all buckets are allowed.
   Access(Metrics& metrics, std::optional<Tokens> tokens, std::vector<BucketGlob> buckets);
 
-  /// From now on these are accepted and no others. REQUIRES: made with tokens.
+  /// The new set replaces the old set at once. REQUIRES: constructed with tokens.
   void replace_tokens(Tokens tokens);
 
-  /// Nothing if the request lacks the token that `scope` asks for, as `Authorization: Bearer
-  /// TOKEN`; counts the refusal.
+  /// Nothing if `scope` needs a token and the request has no accepted one in its single field
+  /// `Authorization: Bearer TOKEN`. The refusal is counted.
   [[nodiscard]] std::optional<Permit> admit(Scope scope, const net::Request& request) {
     if (scope != Scope::kOpen && needs_token_ && !has_token(request)) return std::nullopt;
     return Permit(*this, scope);

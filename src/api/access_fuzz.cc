@@ -1,4 +1,4 @@
-// A glob, a bucket and an Authorization value as lines of the input; the rest is a file of tokens.
+// Input: a line each for a glob, a bucket and an Authorization value, then a file of tokens.
 
 #include <cstddef>
 #include <cstdint>

@@ -30,7 +30,7 @@ std::string_view protocol_of(const net::Request& request) {
   return request.protocol() == net::Protocol::kHttp2 ? "h2" : "http/1.1";
 }
 
-/// Nothing where the client is not known. An IPv4 client of an IPv6 socket is an IPv4 client.
+/// `-` if the client is not known. An IPv4 client of an IPv6 socket is shown as IPv4.
 std::string address_of(const rt::Tcp::endpoint& client) {
   if (client.port() == 0) return std::string(kNone);
   const rt::asio::ip::address address = client.address();
@@ -59,7 +59,8 @@ double milliseconds(std::chrono::nanoseconds duration) {
 
 }  // namespace
 
-/// Passes everything on; adds `X-Request-Id` to the head. Lives as long as the handler it is for.
+/// Passes all calls on to the real writer, adds `X-Request-Id` to the head and notes what the log
+/// line needs. Lives in the frame of handle_observed().
 class AccessLog::ObservedWriter final : public net::ResponseWriter {
  public:
   ObservedWriter(net::ResponseWriter& writer, const net::Request& request, const Clock& clock)
@@ -102,12 +103,12 @@ class AccessLog::ObservedWriter final : public net::ResponseWriter {
   net::ResponseWriter& writer_;
   const std::string_view id_;
   const Clock& clock_;
-  const bool head_only_;  // what is offered is not sent
-  unsigned status_ = 0;   // none has been sent
+  const bool head_only_;  // offered bytes are not sent
+  unsigned status_ = 0;   // 0: no head yet
   bool finished_ = false;
   net::CacheStatus cache_status_ = net::CacheStatus::kNone;
   uint64_t bytes_ = 0;
-  MonoTime first_byte_;  // where bytes_ is not 0
+  MonoTime first_byte_;  // valid if bytes_ is not 0
 };
 
 Result<void> AccessLog::start(const std::string& path) {

@@ -13,28 +13,28 @@
 
 namespace cachey::api {
 
-/// Stands before all routes and gives requests their names: answers carry `X-Request-Id`, log lines
-/// of what a request causes `request_id`. With the access log on, every request has one, the
-/// client's or ours, and leaves a line when it has ended; without it, requests whose client named
-/// them have one. Owned by main; all it refers to outlives it. Any worker.
+/// The handler in front of the router. Gives requests an id: the response has it in `X-Request-Id`,
+/// log lines about the request in `request_id`. If the access log is on, every request has an id,
+/// from the client or made here, and writes a line when it ends. If the log is off, only an id from
+/// the client is used. Owned by Process; all that this refers to outlives it. Any worker.
 class AccessLog final : public net::Handler {
  public:
-  /// What waits to be written, a worker; what does not fit is dropped and counted.
+  /// Lines that wait to be written, per worker. Lines that do not fit are dropped and counted.
   static constexpr size_t kQueueBytesMax = size_t{512} << 10;
   static constexpr std::chrono::milliseconds kGatherTime{20};
-  static constexpr size_t kTargetBytesMax = 2048;  // an object's key of 1,024 bytes, mostly escaped
+  static constexpr size_t kTargetBytesMax = 2048;  // an object key of 1,024 bytes, mostly escaped
 
   AccessLog(net::Handler& next, LogFormat format, const Clock& clock, Random& random)
       : next_(next), format_(format), clock_(clock), random_(random) {}
 
-  /// From now on there are lines: in the file at `path`, or on standard output (`-`). Before the
-  /// server starts. kBadRequest where the file cannot be opened.
+  /// Turns the log on: to the file at `path`, or to standard output (`-`). Called before the server
+  /// starts. kBadRequest if the file cannot be opened.
   [[nodiscard]] Result<void> start(const std::string& path);
 
-  /// The file has been moved away: goes on in a new one, or where that cannot be opened in the old
-  /// one (kBadRequest). Any thread.
+  /// Opens the path again, after a rotation. If that fails (kBadRequest), the log stays in the old
+  /// file. Any thread.
   [[nodiscard]] Result<void> reopen();
-  /// Waits, a second at most, until all lines are written.
+  /// Waits until all lines are written, at most 1 s.
   void flush();
   [[nodiscard]] uint64_t dropped() const { return sink_ == nullptr ? 0 : sink_->dropped(); }
 
@@ -55,7 +55,7 @@ class AccessLog final : public net::Handler {
   const LogFormat format_;
   const Clock& clock_;
   Random& random_;
-  std::unique_ptr<LineSink> sink_;  // null: off
+  std::unique_ptr<LineSink> sink_;  // null: the log is off
 };
 
 }  // namespace cachey::api

@@ -20,7 +20,7 @@ bool admitted(Access& access, std::vector<net::Field> fields) {
   return access.admit(Scope::kClient, request).has_value();
 }
 
-/// The buckets that come back from a permit, or why not. REQUIRES: no token is needed.
+/// The buckets that a permit returns, or the error. REQUIRES: no token is needed.
 Result<std::vector<std::string>> allowed(Access& access, std::vector<std::string> buckets) {
   const net::Request request(net::Method::kGet, "/fetch/k/o", {});
   const Permit permit = *access.admit(Scope::kClient, request);

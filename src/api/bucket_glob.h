@@ -9,19 +9,19 @@
 
 namespace cachey::api {
 
-/// A pattern for names of buckets: `*` stands for any bytes, also none, `?` for one byte, every
-/// other byte for itself; the whole name must match. Immutable.
+/// A pattern for bucket names: `*` matches any bytes or none, `?` matches one byte, any other byte
+/// matches itself. The whole name must match. Immutable.
 ///
-/// The pattern is a row of at most kBytesWithoutStarsMax bytes to be matched, with stars between
-/// them, and a set of places in that row is one machine word: a match takes a few instructions a
-/// byte of the name, whatever the pattern.
+/// The pattern is a nondeterministic automaton with a state before each byte (stars aside) and one
+/// at the end: at most 64 states, so a set of states is one word. A match takes a few instructions
+/// per byte of the name for any pattern (R. Baeza-Yates, G. Gonnet, CACM 35(10), 1992).
 class BucketGlob {
  public:
-  /// Names of S3 buckets have at most 63 bytes; stars do not count.
+  /// The longest S3 bucket name has 63 bytes.
   static constexpr size_t kBytesWithoutStarsMax = 63;
   static constexpr size_t kBytesMax = 2 * kBytesWithoutStarsMax;
 
-  /// Fails (kBadRequest) where it is empty, too long, or not UTF-8 without control characters.
+  /// kBadRequest if the text is empty, too long, not UTF-8, or has control characters.
   [[nodiscard]] static Result<BucketGlob> parse(std::string_view text);
 
   [[nodiscard]] bool matches(std::string_view bucket) const;
@@ -31,9 +31,9 @@ class BucketGlob {
   BucketGlob() = default;
 
   std::string text_;
-  std::array<uint64_t, 256> advance_{};  // of each byte: the places that it leads on from
-  uint64_t stay_ = 0;                    // the places that any byte stays at
-  uint64_t accept_ = 1;                  // the place behind the last step
+  std::array<uint64_t, 256> advance_{};  // per byte: the states that the byte leads on from
+  uint64_t stay_ = 0;                    // states of a star: any byte stays
+  uint64_t accept_ = 1;                  // the state after the last byte
 };
 
 }  // namespace cachey::api

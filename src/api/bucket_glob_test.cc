@@ -55,7 +55,7 @@ TEST(BucketGlob, MatchesTheWholeName) {
   }
 }
 
-/// The definition, as slow as it is plain.
+/// The definition: plain and slow.
 bool by_definition(std::string_view glob, std::string_view name) {
   if (glob.empty()) return name.empty();
   if (glob.front() == '*') {

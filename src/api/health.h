@@ -6,14 +6,14 @@
 
 namespace cachey::api {
 
-/// `/healthz`: 200 as long as the process answers at all. Any worker.
+/// `/healthz`: always 200. Any worker.
 class Health final : public RouteHandler {
  public:
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
                                       Permit permit, net::ResponseWriter& writer) override;
 };
 
-/// `/readyz`: 200, and 503 once a shutdown has begun. Any thread.
+/// `/readyz`: 200; 503 after stop_being_ready(), when a shutdown has begun. Any thread.
 class Readiness final : public RouteHandler {
  public:
   void stop_being_ready() { ready_.store(false, std::memory_order_relaxed); }

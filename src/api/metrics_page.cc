@@ -19,7 +19,7 @@ class MakeText {
   Metrics* metrics_;
 };
 
-/// Counts an answer for as long as it lives.
+/// Counts an answer while this object lives.
 class AnswerCount {
  public:
   explicit AnswerCount(std::atomic<int>& answers)

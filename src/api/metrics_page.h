@@ -8,14 +8,14 @@
 
 namespace cachey::api {
 
-/// `/metrics`, for Prometheus. A text may have half a megabyte and stays in memory until its client
-/// has read all of it: at most kAnswersMax at a time, then 503. Owned by main; all it refers to
-/// outlives it. Any worker.
+/// `/metrics` for Prometheus. A text may have half a megabyte and stays in memory until the client
+/// has read all of it. At most kAnswersMax texts at a time; further requests get 503. Owned by
+/// Routes; all that this refers to outlives it. Any worker.
 class MetricsPage final : public RouteHandler {
  public:
   static constexpr int kAnswersMax = 16;
 
-  /// The text, which takes milliseconds, is made on `pool`.
+  /// The text is made on `pool`, because this takes milliseconds.
   MetricsPage(Metrics& metrics, rt::BlockingPool& pool) : metrics_(metrics), pool_(pool) {}
 
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,

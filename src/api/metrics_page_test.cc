@@ -18,7 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-/// A client that reads nothing until it leaves.
+/// A client that reads nothing and then leaves.
 class StuckWriter final : public net::ResponseWriter {
  public:
   explicit StuckWriter(rt::Worker& worker) : left_(worker.executor()) {}
@@ -49,7 +49,7 @@ class MetricsPageTest : public ::testing::Test {
     rt::asio::co_spawn(worker_.io(), page_.handle(worker_, request_, permit, writer),
                        rt::asio::detached);
   }
-  /// The texts are made on another thread.
+  /// Polls, because the texts are made on another thread.
   void run_until(const bool& done) {
     while (!done) {
       worker_.io().poll();

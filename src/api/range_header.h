@@ -7,8 +7,8 @@
 
 namespace cachey::api {
 
-/// `bytes=first-last`, one range with both ends. Anything else is kRangeNotSatisfiable with a text
-/// that names the fault.
+/// Parses `bytes=first-last`: one range with both ends. Anything else is kRangeNotSatisfiable; the
+/// text names the fault.
 [[nodiscard]] Result<ByteRange> parse_range(std::string_view value);
 
 }  // namespace cachey::api

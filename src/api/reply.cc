@@ -41,7 +41,7 @@ unsigned status_of(ErrorKind kind) {
 }
 
 std::string_view metric_code_of(ErrorKind kind) {
-  // The published name for pages of different versions; the rest is named as in logs.
+  // The published name for pages of different versions; the other names are those of the log.
   return kind == ErrorKind::kChanged ? "object_size_inconsistency" : to_string(kind);
 }
 

@@ -13,18 +13,18 @@ namespace cachey::api {
 
 inline constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 
-/// The status that tells a client of an error of this kind.
+/// The HTTP status for an error of this kind.
 [[nodiscard]] unsigned status_of(ErrorKind kind);
 
-/// What metrics call it: the X of `failed:init:X` and `failed:later:X`.
+/// The X in the metric labels `failed:init:X` and `failed:later:X`.
 [[nodiscard]] std::string_view metric_code_of(ErrorKind kind);
 
-/// A whole response with a body of text. `text` must live until the coroutine ends.
+/// Sends a whole response with a text as its body. `text` must live until the coroutine ends.
 [[nodiscard]] rt::Task<void> reply_text(net::ResponseWriter& writer, net::ResponseHead head,
                                         std::string_view content_type, std::string_view text);
 
-/// The response to an error before any byte of body: status, text, Retry-After or Content-Range
-/// where they belong.
+/// Sends the response to an error, if no head was sent yet: status, text, Retry-After with a 503,
+/// Content-Range if the error has the object's size.
 [[nodiscard]] rt::Task<void> reply_error(net::ResponseWriter& writer, Error error);
 
 }  // namespace cachey::api

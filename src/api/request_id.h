@@ -8,15 +8,16 @@
 
 namespace cachey::api {
 
-/// What a request is called in log lines and in its answer's `X-Request-Id`.
+/// The id of a request in log lines and in the response's `X-Request-Id`.
 class RequestId {
  public:
   static constexpr size_t kClientBytesMax = 128;
 
-  /// The client's own name for it: 1 to kClientBytesMax visible ASCII characters. Else nothing.
+  /// The client's `X-Request-Id` if it has 1 to kClientBytesMax visible ASCII characters, else
+  /// empty.
   [[nodiscard]] static std::string_view of_client(const net::Request& request);
 
-  /// One of ours: 16 random hexadecimal digits.
+  /// A new id: 16 random hexadecimal digits.
   explicit RequestId(Random& random);
   [[nodiscard]] std::string_view text() const { return {digits_.data(), digits_.size()}; }
 

@@ -9,18 +9,16 @@
 
 namespace cachey::api {
 
-/// Answers the requests of a route. One object for all workers; called on the connection's worker.
+/// Answers the requests of a route. One object for all workers, called on the connection's worker.
 class RouteHandler {
  public:
   virtual ~RouteHandler() = default;
-  /// `permit` is what Access decided. `request` and `writer` live until the returned coroutine
-  /// ends.
+  /// `permit` is the decision of Access. `request` and `writer` live until the coroutine ends.
   [[nodiscard]] virtual rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
                                               Permit permit, net::ResponseWriter& writer) = 0;
 };
 
-/// The listening addresses that offer a route: those for clients, those for operators, or both. A
-/// set of bits.
+/// The listening addresses that have a route: `--listen`, `--admin-listen` or both. A set of bits.
 enum class Face : uint8_t { kData = 1, kAdmin = 2, kBoth = kData | kAdmin };
 
 [[nodiscard]] constexpr bool overlap(Face a, Face b) {
@@ -33,13 +31,13 @@ enum class Match : uint8_t {
 };
 
 enum class Methods : uint8_t {
-  kGetAndHead,  ///< the router answers the others with 405
-  kAny,         ///< the handler decides
+  kGetAndHead,  ///< the router answers other methods with 405
+  kAny,         ///< the handler checks the method
 };
 
 /// A row of the table of routes.
 struct Route {
-  std::string_view path;  ///< a literal; without the query
+  std::string_view path;  ///< without the query; outlives the router
   Match match;
   Face face;
   Scope scope;

@@ -10,12 +10,13 @@
 
 namespace cachey::api {
 
-/// Finds a request's route, asks Access, and hands the request to the route's handler. Answers 404,
-/// 401 and 405 by itself, in this order. Owned by main; all it refers to outlives it. Any worker.
+/// Finds the route of a request, asks Access, and calls the route's handler. Answers 404, 401 and
+/// 405 itself, checked in this order. Owned by Process; all that this refers to outlives it. Any
+/// worker.
 class Router final : public net::Handler {
  public:
-  /// Keeps the rows of `table` that are on `face`. If several rows match a path, the first one is
-  /// its route.
+  /// Uses the rows of `table` that are on `face`. If several rows match a path, the first one
+  /// counts.
   Router(Face face, std::span<const Route> table, Access& access);
 
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,

@@ -15,7 +15,7 @@ namespace {
 
 constexpr const char* kToken = "0123456789abcdef";
 
-/// Answers with its name.
+/// Answers with the name of the handler.
 class NamedHandler final : public RouteHandler {
  public:
   explicit NamedHandler(std::string name) : name_(std::move(name)) {}

@@ -8,10 +8,10 @@
 
 namespace cachey::api {
 
-/// `/stats`: a text in JSON. Any worker.
+/// `/stats`: JSON. Any worker.
 class StatsPage final : public RouteHandler {
  public:
-  /// `make_json` is called on any worker.
+  /// `make_json` makes the text. It is called on any worker.
   explicit StatsPage(std::function<std::string()> make_json) : make_json_(std::move(make_json)) {}
 
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,

@@ -10,19 +10,19 @@
 
 namespace cachey::api {
 
-/// The bearer tokens that are accepted. Keeps their SHA-256 only. Immutable.
+/// The accepted bearer tokens. Only SHA-256 digests are kept. Immutable.
 class Tokens {
  public:
   static constexpr size_t kTokenBytesMin = 16;
   static constexpr size_t kTextBytesMax = size_t{64} * 1024;
   static constexpr size_t kLinesMax = 1000;
 
-  /// One token a line: at least kTokenBytesMin visible ASCII characters. Empty lines and those that
-  /// begin with `#` are passed over, blanks around a token dropped. Fails (kBadRequest) on anything
-  /// else, and where there is no token; the text names the line and nothing of what it holds.
+  /// Parses one token per line: at least kTokenBytesMin visible ASCII characters. Empty lines,
+  /// lines that begin with `#` and blanks around a token are ignored. kBadRequest for any other
+  /// line and for a text without tokens: the message has the line's number, never its content.
   [[nodiscard]] static Result<Tokens> parse(std::string_view text);
 
-  /// Takes as long for a near miss as for a hit: all digests are compared, each to its end.
+  /// Constant time: compares all digests, each to the end.
   [[nodiscard]] bool contain(std::string_view token) const;
   [[nodiscard]] size_t size() const { return digests_.size(); }
 

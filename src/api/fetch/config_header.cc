@@ -29,7 +29,7 @@ Result<void> set_milliseconds(std::optional<std::chrono::milliseconds>& field, s
                               std::string_view text) {
   const Result<uint64_t> value = number(key, text, std::numeric_limits<uint64_t>::max());
   if (!value) return std::unexpected(value.error());
-  // No clock here runs for longer than a year; a larger number means the same.
+  // No request lasts a year, so a larger number means the same. The cap prevents overflow.
   static constexpr uint64_t kYear = uint64_t{365} * 24 * 3600 * 1000;
   field = std::chrono::milliseconds(std::min(*value, kYear));
   return {};

@@ -7,8 +7,8 @@
 
 namespace cachey::api {
 
-/// `C0-Config`: blank-separated `key=value`; unknown keys are ignored, of a repeated key the last
-/// counts. kBadRequest names the key at fault.
+/// Parses `C0-Config`: pairs `key=value` between blanks. Unknown keys are ignored. The last of
+/// repeated keys counts. The text of a kBadRequest names the faulty key.
 [[nodiscard]] Result<origin::RequestConfig> parse_config(std::string_view value);
 
 }  // namespace cachey::api

@@ -19,7 +19,7 @@ namespace {
 using cache::PageStatus;
 using cache::RangeReader;
 
-/// A small text made in place; what is too long for it is cut.
+/// A short text without allocation. Text past kBytesMax is cut.
 class ShortText {
  public:
   ShortText& add(std::string_view text) {
@@ -35,7 +35,7 @@ class ShortText {
   [[nodiscard]] std::string_view view() const { return {buffer_.data(), size_}; }
 
  private:
-  // Room for three 64-bit numbers, a bucket of 64 bytes and what joins them.
+  // Three 64-bit numbers, a bucket of 64 bytes and the separators.
   static constexpr size_t kBytesMax = 160;
   std::array<char, kBytesMax> buffer_;
   size_t size_ = 0;
@@ -53,16 +53,16 @@ ShortText status_text(const RangeReader& reader, const PageStatus& page) {
   return text;
 }
 
-constexpr size_t kPartsMax = 32;  // a page is at most 8 slabs and a tail
+constexpr size_t kPartsMax = 32;  // a page has at most 8 slabs and a tail
 
-/// What a step of a body came to.
+/// The result of one offer.
 struct Offered {
   bool had_bytes = false;
   size_t taken = 0;
 };
 
-/// Offers the bytes that are there at the reader's position. Not inlined, as start_response() is
-/// not: for the list's sake.
+/// Offers the bytes that are available at the reader's position. Out of line, as start_response():
+/// the list of parts would enlarge the coroutine frame.
 [[gnu::noinline]] Offered offer_next(RangeReader& reader, net::ResponseWriter& writer) {
   std::array<iovec, kPartsMax> parts;
   const size_t count = reader.pin(parts);
@@ -82,9 +82,9 @@ struct Fetch::Answer {
   bool trailers;
 };
 
-/// The head of a 206. With `trailers`, C0-Status trailers follow if there is more than one page.
-/// Not inlined: its texts need not lie in a coroutine's frame, which Asio keeps for the next where
-/// it is small.
+/// Starts a 206. If the client takes trailers and there is more than one page, C0-Status trailers
+/// follow. Out of line, so that the texts do not enlarge the coroutine frame: Asio recycles only
+/// small frames.
 [[gnu::noinline]] void Fetch::start_response(const Answer& answer) {
   const RangeReader& reader = answer.reader;
   const ObjectSource& source = reader.source();
@@ -158,8 +158,8 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
   co_await finish(answer);
 }
 
-/// Waits for the first page's head and, for a body, its first bytes: until they are there an error
-/// still has a status of its own.
+/// Waits for the first page's head and, for a body, the first bytes. Until then an error can still
+/// have a status.
 rt::Task<Result<void>> Fetch::wait_for_first_bytes(RangeReader& reader, Missing missing,
                                                    RangeReader::Use use) {
   if (missing == Missing::kHead) {
@@ -169,7 +169,7 @@ rt::Task<Result<void>> Fetch::wait_for_first_bytes(RangeReader& reader, Missing 
   co_return co_await reader.wait();
 }
 
-/// False: it ended before its end, and is counted.
+/// False: the body broke off; the failure is counted.
 rt::Task<bool> Fetch::send_body(Answer& answer) {
   RangeReader& reader = answer.reader;
   bool first = true;

@@ -14,8 +14,8 @@
 
 namespace cachey::api {
 
-/// `GET|HEAD /fetch/{kind}/{object}`: from headers to a range of pages and back. Owned by main; all
-/// it refers to outlives it. Any worker.
+/// `GET|HEAD /fetch/{kind}/{object}`: turns a request into a range of pages, and the pages into a
+/// response. Owned by Process; all that this refers to outlives it. Any worker.
 class Fetch final : public RouteHandler {
  public:
   Fetch(cache::Cache& cache, FetchMetrics& metrics, Throughput& egress)
@@ -26,7 +26,7 @@ class Fetch final : public RouteHandler {
                                       Permit permit, net::ResponseWriter& writer) override;
 
  private:
-  struct Answer;  // what goes along with one request
+  struct Answer;  // the state of one response
 
   [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
                                       net::ResponseWriter& writer, cache::FetchSpecPtr spec,

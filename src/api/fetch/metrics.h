@@ -13,7 +13,7 @@
 
 namespace cachey::api {
 
-/// What the fetch route counts, of one kind.
+/// The metrics of `/fetch` for one kind.
 class KindFetchMetrics {
  public:
   KindFetchMetrics(Metrics& metrics, std::string kind);
@@ -30,7 +30,7 @@ class KindFetchMetrics {
   void succeeded(net::Method method) { succeeded_[method_index(method)].add(); }
 
   enum class Stage : uint8_t {
-    kInit,   ///< a status told it
+    kInit,   ///< the response was an error status
     kLater,  ///< the body broke off
   };
   void failed(net::Method method, Stage stage, ErrorKind kind);
@@ -53,12 +53,12 @@ class KindFetchMetrics {
   std::array<Counter, kMethods> started_;
   std::array<Counter, kMethods> succeeded_;
   std::array<Histogram, 2> first_chunk_;
-  // Made when they are first needed: few ways to fail ever happen.
+  // Created on first use, because most of the combinations never happen.
   std::array<std::array<std::array<std::atomic<Counter>, kErrorKinds>, kStages>, kMethods> failed_;
   std::array<std::atomic<Counter>, kMethods> client_left_;
 };
 
-/// By kind. Made by main, outlives the route. Any thread.
+/// The metrics of all kinds. Owned by Process; outlives the route. Any thread.
 class FetchMetrics {
  public:
   FetchMetrics(Metrics& metrics, size_t kinds_max);

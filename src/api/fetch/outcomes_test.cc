@@ -13,7 +13,7 @@
 #include "rt/testing/virtual_worker.h"
 #include "store/s3_fifo.h"
 
-// What a client gets, and who is asked, for every pair of outcomes of two buckets.
+// The response, and the requests to the origin, for every pair of outcomes of two buckets.
 
 namespace cachey::api {
 namespace {
@@ -39,15 +39,16 @@ FakeOrigin::Behaviour outcome(std::string_view name, const std::string& bucket) 
   return behaviour;
 }
 
-/// One row: two buckets, "a" before "b", and what became of a fetch of all of an object.
+/// The outcomes of buckets "a" and "b", in this order, and what a fetch of a whole object then
+/// does.
 struct Row {
   const char* a;
   const char* b;
   unsigned status;
-  const char* teller;  // whose words the client reads; -: nobody's
-  bool whole;          // false: the body visibly broke off
-  const char* asked;   // a letter a request
-  double failures_a;   // of the store in a row, as in /metrics; -1: nothing was observed
+  const char* teller;  // the client gets the error text of this bucket; -: none
+  bool whole;          // false: the body broke off
+  const char* asked;   // one letter per request to the origin
+  double failures_a;   // consecutive ones, as in /metrics; -1: no metric
   double failures_b;
   uint64_t resumes;
   const char* counted;  // the status of the fetch in /metrics
@@ -66,7 +67,7 @@ std::string to_text(const Row& row) {
                      row.resumes, row.counted);
 }
 
-/// A server from the handler down, for one fetch.
+/// All parts of a server below the network, for one fetch.
 class World {
  public:
   World(const char* a, const char* b) {
@@ -104,7 +105,7 @@ class World {
     co_return true;
   }
 
-  /// Of the statuses of the fetch, the one that is not its start.
+  /// The status label that the fetch ended with.
   std::string counted() {
     std::istringstream lines(metrics_.text());
     std::string statuses;

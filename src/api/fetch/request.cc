@@ -45,7 +45,7 @@ Result<void> check_bucket(std::string_view bucket) {
   return {};
 }
 
-/// Range, once; the value or why not.
+/// The range of the only Range field.
 Result<ByteRange> range_of(const net::Request& request) {
   const auto fields = request.fields();
   const auto is_range = [](const net::Field& field) { return field.name == "range"; };

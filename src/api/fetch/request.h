@@ -14,22 +14,22 @@
 
 namespace cachey::api {
 
-/// The path of a fetch, decoded. Errors: kBadRequest names the broken rule; kNotFound where the
-/// object is empty. `target` begins with `/fetch/`; a query is ignored.
+/// Decodes the path of a fetch; the query is ignored. Errors: kBadRequest, with the broken rule as
+/// its text; kNotFound if there is no object. REQUIRES: `target` begins with `/fetch/`.
 [[nodiscard]] Result<cache::ObjectKey> parse_fetch_target(std::string_view target);
 
-/// The header fields of a fetch. Each obeys its rules.
+/// The header fields of a fetch, checked.
 struct FetchFields {
-  ByteRange range;                   ///< of Range
-  std::vector<std::string> buckets;  ///< of C0-Bucket, in order, without duplicates; else the kind
-  origin::RequestConfig config;      ///< of C0-Config
+  ByteRange range;                   ///< Range
+  std::vector<std::string> buckets;  ///< C0-Bucket in order, no duplicates; default: the kind
+  origin::RequestConfig config;      ///< C0-Config
 };
 
-/// Errors: kBadRequest and kRangeNotSatisfiable name the broken rule.
+/// Errors: kBadRequest and kRangeNotSatisfiable; the text names the broken rule.
 [[nodiscard]] Result<FetchFields> parse_fetch_fields(std::string_view kind,
                                                      const net::Request& request);
 
-/// What the cache needs to know of a fetch. `request_id`: empty if the request has none.
+/// Makes what the cache needs to fetch misses. `request_id` is empty if the request has no id.
 [[nodiscard]] cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,
                                                   const origin::RequestConfig& config,
                                                   cache::CacheMetrics& metrics,

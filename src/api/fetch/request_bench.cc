@@ -2,7 +2,7 @@
 
 #include "api/fetch/request.h"
 
-// What does it cost to check a fetch and to make its spec, once its head is read?
+// The cost of checking a parsed head and making the spec.
 
 namespace cachey::api {
 namespace {

@@ -1,4 +1,4 @@
-// Target, Range, C0-Bucket and C0-Config of a fetch, as lines of the input in this order.
+// Input: a line each for the target, Range, C0-Bucket and C0-Config of a fetch.
 
 #include <cstddef>
 #include <cstdint>

@@ -8,7 +8,7 @@
 
 namespace cachey::api {
 
-/// A client that reads at once, and what it got.
+/// A client that reads at once and keeps the response.
 class RecordingWriter final : public net::ResponseWriter {
  public:
   void start(const net::ResponseHead& head) override {

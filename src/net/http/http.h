@@ -27,7 +27,7 @@ struct Field {
   std::string_view value;
 };
 
-/// If a response is the content of a cached object: did the first page come from the cache?
+/// Whether the first page of an object came from the cache. kNone: the response has no object.
 enum class CacheStatus : uint8_t { kNone, kHit, kMiss };
 
 /// The head of one request. Its text belongs to the connection and lives until the handler's
@@ -100,7 +100,7 @@ class ResponseHead {
   /// request takes trailers.
   void set_trailer_name(std::string_view name) { trailer_name_ = name; }
 
-  /// A fact for logs and metrics: not sent.
+  /// For logs and metrics; not sent.
   void set_cache_status(CacheStatus status) { cache_status_ = status; }
 
   [[nodiscard]] unsigned status() const { return status_; }
