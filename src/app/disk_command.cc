@@ -5,11 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <expected>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/log.h"
 #include "base/size_text.h"
@@ -76,36 +79,14 @@ int fail_with(const std::string& path, const Error& error) {
   return 1;
 }
 
-}  // namespace
+int inspect(store::BlockDevice& device, const std::string& path) {
+  const Result<store::DiskContents> contents = store::inspect_disk(device);
+  if (!contents) return fail_with(path, contents.error());
+  print(*contents);
+  return 0;
+}
 
-int run_disk_command(int argc, const char* const* argv) {
-  CLI::App app("What is in a store on disk. Reads only; a store that is in use may seem damaged.",
-               "cachey disk");
-  std::string path;
-  CLI::App* inspect = app.add_subcommand("inspect", "What the store's journal says is there");
-  CLI::App* verify = app.add_subcommand("verify", "Read all pages and compare their checksums");
-  for (CLI::App* command : {inspect, verify}) {
-    command->add_option("PATH", path, "A directory, a device or a file")->required();
-  }
-  app.require_subcommand(1);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  struct stat status{};
-  const bool directory = ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-  const store::DiskPath disk{path, directory ? store::DiskKind::kFs : store::DiskKind::kBlock, 0};
-  auto file = store::DiskFile::open(disk, store::DiskFile::Access::kReadOnly);
-  if (!file) return fail_with(path, file.error());
-  rt::BlockingPool pool(1);
-  store::FileDevice device(std::move(*file), pool);
-  if (inspect->parsed()) {
-    const Result<store::DiskContents> contents = store::inspect_disk(device);
-    if (!contents) return fail_with(path, contents.error());
-    print(*contents);
-    return 0;
-  }
+int verify(store::BlockDevice& device, const std::string& path) {
   ProgressBar bar;
   const Result<store::DiskVerification> found =
       store::verify_disk(device, [&bar](uint64_t done, uint64_t total) { bar.show(done, total); });
@@ -116,6 +97,101 @@ int run_disk_command(int argc, const char* const* argv) {
       found->pages, found->bytes, found->pages - invalid, found->corrupt_pages,
       found->corrupt_blocks, found->unreadable_pages);
   return invalid == 0 ? 0 : 1;
+}
+
+struct Verb {
+  std::string_view name;
+  std::string_view help;
+  int (*run)(store::BlockDevice& device, const std::string& path);
+};
+
+constexpr Verb kVerbs[] = {
+    {"inspect", "What the store's journal says is there", inspect},
+    {"verify", "Read all pages and compare their checksums", verify},
+};
+
+constexpr std::string_view kAbout =
+    "What is in a store on disk. Reads only; a store that is in use may seem damaged.";
+constexpr std::string_view kHelpOption =
+    "Options:\n  -h,--help                   Print this help message and exit\n\n";
+
+std::string help() {
+  std::string text = fmt::format("{}\nUsage: cachey disk [OPTIONS] SUBCOMMAND\n\n{}Subcommands:\n",
+                                 kAbout, kHelpOption);
+  for (const Verb& verb : kVerbs) text += fmt::format("  {:<27} {}\n", verb.name, verb.help);
+  return text + '\n';
+}
+
+std::string help_for(const Verb& verb) {
+  return fmt::format(
+      "{}\nUsage: cachey disk {} [OPTIONS] PATH\n\n"
+      "Positionals:\n  PATH TEXT REQUIRED          A directory, a device or a file\n\n{}",
+      verb.help, verb.name, kHelpOption);
+}
+
+struct Call {
+  const Verb* verb;
+  std::string path;
+};
+
+/// Why there is nothing to run: a text for standard output (code 0) or standard error.
+struct NoCall {
+  int code;
+  std::string text;
+};
+
+std::unexpected<NoCall> refuse(const std::string& why) {
+  return std::unexpected(NoCall{2, why + "\nRun with --help for more information.\n"});
+}
+
+/// `arguments`: what follows `cachey disk`.
+std::expected<Call, NoCall> parse_call(std::span<const char* const> arguments) {
+  Call call{nullptr, {}};
+  std::vector<std::string_view> unexpected;
+  bool options_end = false;
+  for (const std::string_view argument : arguments) {
+    const auto verb = std::ranges::find(kVerbs, argument, &Verb::name);
+    if (!options_end && (argument == "-h" || argument == "--help")) {
+      return std::unexpected(NoCall{0, call.verb == nullptr ? help() : help_for(*call.verb)});
+    }
+    if (!options_end && argument == "--") {
+      options_end = true;
+    } else if (call.verb == nullptr && verb != std::end(kVerbs)) {
+      call.verb = verb;
+    } else if (call.verb != nullptr && call.path.empty() &&
+               (options_end || !argument.starts_with('-'))) {
+      call.path = argument;
+    } else {
+      unexpected.push_back(argument);
+    }
+  }
+  if (call.verb == nullptr) return refuse("A subcommand is required");
+  if (call.path.empty()) return refuse("PATH is required");
+  if (!unexpected.empty()) {
+    return refuse(fmt::format("The following argument{} not expected: {}",
+                              unexpected.size() == 1 ? " was" : "s were",
+                              fmt::join(unexpected, " ")));
+  }
+  return call;
+}
+
+}  // namespace
+
+int run_disk_command(int argc, const char* const* argv) {
+  const auto call = parse_call(std::span(argv, static_cast<size_t>(argc)).subspan(1));
+  if (!call) {
+    fmt::print(call.error().code == 0 ? stdout : stderr, "{}", call.error().text);
+    return call.error().code;
+  }
+  struct stat status{};
+  const bool directory = ::stat(call->path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+  const store::DiskPath disk{call->path, directory ? store::DiskKind::kFs : store::DiskKind::kBlock,
+                             0};
+  auto file = store::DiskFile::open(disk, store::DiskFile::Access::kReadOnly);
+  if (!file) return fail_with(call->path, file.error());
+  rt::BlockingPool pool(1);
+  store::FileDevice device(std::move(*file), pool);
+  return call->verb->run(device, call->path);
 }
 
 }  // namespace cachey::app

@@ -105,10 +105,34 @@ TEST_F(DiskCommand, VerifyFindsAFlippedByte) {
   EXPECT_EQ(ran.err, "") << "no progress bar where nobody watches";
 }
 
+TEST_F(DiskCommand, HelpsWithItsVerbs) {
+  const Ran all = run({"disk", "--help"});
+  EXPECT_EQ(all.code, 0);
+  EXPECT_EQ(all.out,
+            "What is in a store on disk. Reads only; a store that is in use may seem damaged.\n"
+            "Usage: cachey disk [OPTIONS] SUBCOMMAND\n\n"
+            "Options:\n  -h,--help                   Print this help message and exit\n\n"
+            "Subcommands:\n  inspect                     What the store's journal says is there\n"
+            "  verify                      Read all pages and compare their checksums\n\n");
+  EXPECT_EQ(
+      run({"disk", "verify", "/x", "-h"}).out,
+      "Read all pages and compare their checksums\nUsage: cachey disk verify [OPTIONS] PATH\n\n"
+      "Positionals:\n  PATH TEXT REQUIRED          A directory, a device or a file\n\n"
+      "Options:\n  -h,--help                   Print this help message and exit\n\n");
+}
+
 TEST_F(DiskCommand, SaysWhatIsWrongWithACall) {
   EXPECT_EQ(run({"disk"}).code, 2);
   EXPECT_EQ(run({"disk", "inspect"}).code, 2);
   EXPECT_EQ(run({"disk", "--help"}).code, 0);
+  EXPECT_EQ(run({"disk", "format", "/x"}).err,
+            "A subcommand is required\nRun with --help for more information.\n");
+  EXPECT_EQ(run({"disk", "verify"}).err,
+            "PATH is required\nRun with --help for more information.\n");
+  EXPECT_EQ(run({"disk", "verify", "/x", "-y", "/z"}).err,
+            "The following arguments were not expected: -y /z\n"
+            "Run with --help for more information.\n");
+  EXPECT_EQ(run({"disk", "inspect", "--", "-x"}).code, 1) << "a path may begin with a dash";
   const Ran none = run({"disk", "inspect", "/nonexistent"});
   EXPECT_EQ(none.code, 1);
   EXPECT_NE(none.err.find("No such file"), std::string::npos);
