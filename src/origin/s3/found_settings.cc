@@ -41,7 +41,7 @@ rt::Task<Result<aws::CredentialsPtr>> find_credentials(const S3Config& config, r
   co_return std::unexpected(not_the_stores(found.error(), worker.timers().now() < deadline));
 }
 
-rt::Task<void> look_ahead(const S3Config& config, rt::Worker& worker) {
+rt::Task<void> find_settings_early(const S3Config& config, rt::Worker& worker) {
   const Result<std::string> region = co_await find_region(config, worker, MonoTime::max());
   const Result<aws::CredentialsPtr> found =
       co_await find_credentials(config, worker, MonoTime::max());

@@ -22,6 +22,6 @@ namespace cachey::origin {
                                                                      MonoTime deadline);
 
 /// Finds both, so that the first get need not wait.
-[[nodiscard]] rt::Task<void> look_ahead(const S3Config& config, rt::Worker& worker);
+[[nodiscard]] rt::Task<void> find_settings_early(const S3Config& config, rt::Worker& worker);
 
 }  // namespace cachey::origin

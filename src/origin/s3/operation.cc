@@ -9,8 +9,8 @@
 
 namespace cachey::origin {
 
-Result<Operation> prepare(const GetRequest& request, const std::string& region,
-                          const S3Config& config, const Learnings& learned, Random& random) {
+Result<Operation> make_operation(const GetRequest& request, const std::string& region,
+                                 const S3Config& config, const Learnings& learned, Random& random) {
   if (has_control(request.if_match))
     return fail(ErrorKind::kInternal, "the entity tag has control characters");
   Operation operation;
@@ -18,9 +18,9 @@ Result<Operation> prepare(const GetRequest& request, const std::string& region,
   operation.key = request.key;
   operation.path_style = request.config.path_style.value_or(config.path_style);
   const std::optional<std::string> own_region = learned.regions.find(request.bucket);
-  const Result<void> aimed = aim(operation, own_region ? *own_region : region, config, learned);
-  if (!aimed) return std::unexpected(aimed.error());
-  operation.stop = request.stop;
+  const Result<void> found =
+      use_region(operation, own_region ? *own_region : region, config, learned);
+  if (!found) return std::unexpected(found.error());
   operation.fresh_connection = request.fresh_connection;
   operation.get.range = request.range;
   // A weak entity tag never matches (RFC 9110, 13.1.1).
@@ -29,8 +29,8 @@ Result<Operation> prepare(const GetRequest& request, const std::string& region,
   return operation;
 }
 
-Result<void> aim(Operation& operation, std::string_view region, const S3Config& config,
-                 const Learnings& learned) {
+Result<void> use_region(Operation& operation, std::string_view region, const S3Config& config,
+                        const Learnings& learned) {
   EndpointOptions options;
   options.region = region;
   options.custom = config.endpoint ? &*config.endpoint : nullptr;

@@ -1,11 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <stop_token>
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "origin/origin.h"
@@ -23,27 +21,24 @@ struct Learnings {
   Learned<int64_t> clock_offsets;  ///< by host: the store's time minus ours, in seconds
 };
 
-/// One get of the S3 client: what to send, to whom, and until when.
+/// One get of the S3 client: what to send, and to whom.
 struct Operation {
   std::string bucket;
   std::string key;
   bool path_style = false;
   GetObject get;
-  std::stop_token stop;
   Server server;
-  int64_t clock_offset = 0;  ///< the store's time minus ours, in seconds
-  S3Limits limits;
-  MonoTime deadline;              ///< of the whole operation
+  int64_t clock_offset = 0;       ///< the store's time minus ours, in seconds
   bool fresh_connection = false;  ///< for the next attempt
 };
 
-/// Aimed at the bucket's own region where that is known, else at `region`; without limits yet.
-[[nodiscard]] Result<Operation> prepare(const GetRequest& request, const std::string& region,
-                                        const S3Config& config, const Learnings& learned,
-                                        Random& random);
+/// For the bucket's own region if an answer named it, else for `region`.
+[[nodiscard]] Result<Operation> make_operation(const GetRequest& request, const std::string& region,
+                                               const S3Config& config, const Learnings& learned,
+                                               Random& random);
 
-/// Where to ask for the operation's bucket, if it is in `region`.
-[[nodiscard]] Result<void> aim(Operation& operation, std::string_view region,
-                               const S3Config& config, const Learnings& learned);
+/// Sets server, path and signing region of `operation` as if its bucket is in `region`.
+[[nodiscard]] Result<void> use_region(Operation& operation, std::string_view region,
+                                      const S3Config& config, const Learnings& learned);
 
 }  // namespace cachey::origin

@@ -11,13 +11,13 @@
 namespace cachey::origin {
 namespace {
 
-constexpr size_t kSecondLookBytes = 64 * 1024;
+constexpr size_t kPieceBytes = 64 * 1024;
 
 }  // namespace
 
 rt::Task<bool> has_sum(GetStream& stream, aws::ExpectedChecksum sum) {
   aws::Checksum checksum(sum.algorithm);
-  std::vector<std::byte> buffer(kSecondLookBytes);
+  std::vector<std::byte> buffer(kPieceBytes);
   uint64_t left = stream.range().size();
   while (left > 0) {
     const std::span<std::byte> into(buffer.data(), std::min<uint64_t>(left, buffer.size()));
@@ -54,8 +54,8 @@ rt::Task<Result<size_t>> S3Stream::read(std::span<std::byte> into) {
 rt::Task<Result<void>> S3Stream::check_sum() {
   aws::ExpectedChecksum sum(answer_.checksum->algorithm, checksum_->finish());
   if (sum.bytes == answer_.checksum->bytes) co_return Result<void>();
-  if (second_look_) {
-    const bool same = co_await second_look_(std::move(sum));
+  if (fetch_again_) {
+    const bool same = co_await fetch_again_(std::move(sum));
     if (same) co_return Result<void>();
   }
   count(counters_->checksum_failures);

@@ -13,8 +13,8 @@
 
 namespace cachey::origin {
 
-/// Whether the store sends a body of this sum once more.
-using SecondLook = std::function<rt::Task<bool>(aws::ExpectedChecksum)>;
+/// Fetches the object again. True if the second body has this sum.
+using FetchAgain = std::function<rt::Task<bool>(aws::ExpectedChecksum)>;
 
 /// Reads `stream` to its end: whether it succeeds and the body has this sum. `stream` outlives the
 /// task.
@@ -37,9 +37,9 @@ class S3Stream final : public GetStream {
   // Before the first read():
   /// A sum was announced that can be checked.
   [[nodiscard]] bool has_sum() const { return checksum_.has_value(); }
-  void pass_over_sum() { checksum_.reset(); }
-  /// Where the body has another sum, `look` decides: the store's bytes, or damaged ones.
-  void on_wrong_sum(SecondLook look) { second_look_ = std::move(look); }
+  void ignore_sum() { checksum_.reset(); }
+  /// If the body has another sum, `fetch_again` decides whether it is what the store holds.
+  void on_wrong_sum(FetchAgain fetch_again) { fetch_again_ = std::move(fetch_again); }
 
  private:
   [[nodiscard]] rt::Task<Result<void>> check_sum();
@@ -48,7 +48,7 @@ class S3Stream final : public GetStream {
   const GoodAnswer answer_;
   const std::shared_ptr<S3Counters> counters_;
   std::optional<aws::Checksum> checksum_;  // where there is one to check
-  SecondLook second_look_;
+  FetchAgain fetch_again_;
   uint64_t left_;
 };
 

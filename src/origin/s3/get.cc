@@ -1,0 +1,335 @@
+#include "origin/s3/get.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <set>
+#include <utility>
+
+#include "aws/error_document.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "origin/s3/access_point.h"
+#include "origin/s3/answer.h"
+#include "origin/s3/attempt_log.h"
+#include "origin/s3/found_settings.h"
+#include "origin/s3/request.h"
+#include "origin/s3/stream.h"
+#include "origin/transport/answer_failure.h"
+#include "origin/transport/http_exchange.h"
+#include "rt/wakeup.h"
+
+namespace cachey::origin {
+namespace {
+
+// Of an error that is none of S3's the log gets so much.
+constexpr size_t kErrorTextLogged = 256;
+
+Error cancelled() { return {ErrorKind::kCancelled, "nobody waits for the answer"}; }
+
+/// Whether the store sends bytes of this sum again: then they are what it holds, and the sums that
+/// it announces for this bucket's objects are not believed any more.
+rt::Task<bool> second_fetch_has_same_sum(S3ClientState& client, rt::Worker& worker,
+                                         GetRequest request, aws::ExpectedChecksum sum) {
+  const std::string bucket = request.bucket;
+  Result<std::unique_ptr<GetStream>> second =
+      co_await run_get(client, worker, std::move(request), Checksums::kIgnore);
+  if (!second) co_return false;
+  const bool same = co_await has_sum(**second, std::move(sum));
+  if (!same) co_return false;
+  if (!client.learned.wrong_sums.find(bucket)) {
+    log::warn("the origin announces checksums that are not its bytes': passed over from now on",
+              {{"bucket", bucket}});
+  }
+  client.learned.wrong_sums.set(bucket, true);
+  co_return true;
+}
+
+/// One get's state, in the frame of run_get(). The worker's thread.
+class S3Get {
+ public:
+  using Stream = std::unique_ptr<S3Stream>;
+
+  S3Get(S3ClientState& client, rt::Worker& worker, GetRequest request, Checksums checksums)
+      : client_(client),
+        worker_(worker),
+        request_(std::move(request)),
+        checksums_(checksums),
+        limits_(effective_limits(client.config.limits, request_.config)),
+        deadline_(limits_.operation_timeout ? now() + *limits_.operation_timeout
+                                            : MonoTime::max()) {}
+
+  [[nodiscard]] MonoTime deadline() const { return deadline_; }
+
+  /// Before the first attempt.
+  [[nodiscard]] Result<void> prepare(const std::string& region);
+  [[nodiscard]] rt::Task<Attempt<Stream>> attempt();
+  /// After an attempt that succeeded, the last.
+  [[nodiscard]] Stream finish(Stream stream);
+  /// After an attempt that failed: the next may begin, or the get fails with this error.
+  [[nodiscard]] rt::Task<Result<void>> recover(Failure failure);
+
+ private:
+  [[nodiscard]] MonoTime now() const { return worker_.timers().now(); }
+
+  // An attempt's steps.
+  [[nodiscard]] rt::Task<Attempt<void>> find_signer(MonoTime deadline);
+  [[nodiscard]] rt::Task<Attempt<void>> send(MonoTime deadline);
+  [[nodiscard]] rt::Task<Attempt<Stream>> read_answer(MonoTime deadline);
+  [[nodiscard]] rt::Task<Failure> read_failure(HttpExchange& exchange, MonoTime deadline);
+  [[nodiscard]] ConnectOptions connect_options(MonoTime deadline) const;
+
+  // After a failure.
+  [[nodiscard]] bool may_retry(const Failure& failure) const {
+    return failure.retry != Retry::kNever && number_ < limits_.attempts_max;
+  }
+  [[nodiscard]] rt::Task<void> wait_before_retry(const Failure& failure);
+  [[nodiscard]] rt::Task<bool> remedy(const Failure& failure);
+  [[nodiscard]] bool follow_to_region(const std::string& region);
+  [[nodiscard]] bool set_clock(int64_t store_time);
+  [[nodiscard]] rt::Task<bool> replace_credentials();
+
+  S3ClientState& client_;
+  rt::Worker& worker_;
+  GetRequest request_;
+  const Checksums checksums_;
+  const S3Limits limits_;
+  const MonoTime deadline_;
+  Operation operation_;
+  uint32_t number_ = 1;  // of the attempt
+  uint32_t gain_ = RetryTokens::kFirstAttemptGain;
+  std::set<Remedy> tried_;
+  // Of the attempt between send() and read_answer().
+  std::unique_ptr<HttpExchange> exchange_;
+  ResponseHead head_;
+};
+
+Result<void> S3Get::prepare(const std::string& region) {
+  Result<Operation> operation =
+      make_operation(request_, region, client_.config, client_.learned, client_.random);
+  if (!operation) return std::unexpected(std::move(operation.error()));
+  operation_ = std::move(*operation);
+  operation_.get.user_agent = client_.user_agent;
+  operation_.get.checksum_mode = client_.config.checksum_mode && checksums_ == Checksums::kCompare;
+  return {};
+}
+
+rt::Task<Attempt<S3Get::Stream>> S3Get::attempt() {
+  MonoTime deadline = deadline_;
+  if (limits_.attempt_timeout) deadline = std::min(deadline, now() + *limits_.attempt_timeout);
+  Attempt<void> signer = co_await find_signer(deadline);
+  if (!signer) co_return std::unexpected(std::move(signer.error()));
+  const MonoTime head_deadline = std::min(deadline, now() + limits_.first_byte_timeout);
+  Attempt<void> sent = co_await send(head_deadline);
+  if (!sent) co_return std::unexpected(std::move(sent.error()));
+  co_return co_await read_answer(deadline);
+}
+
+/// Sees to it that there is somebody to sign as.
+rt::Task<Attempt<void>> S3Get::find_signer(MonoTime deadline) {
+  if (operation_.get.credentials) co_return Attempt<void>();
+  Result<aws::CredentialsPtr> found = co_await find_credentials(client_.config, worker_, deadline);
+  if (!found) {
+    const Retry retry = now() < deadline ? Retry::kNever : Retry::kTransient;
+    co_return std::unexpected(Failure(std::move(found.error()), retry));
+  }
+  operation_.get.credentials = std::move(*found);
+  co_return Attempt<void>();
+}
+
+ConnectOptions S3Get::connect_options(MonoTime deadline) const {
+  ConnectOptions options;
+  options.deadline = deadline;
+  options.connect_timeout = limits_.connect_timeout;
+  options.stop = request_.stop;
+  options.fresh = operation_.fresh_connection;
+  if (number_ > 1) options.names_since = now() - client_.config.pool.look_up_valid_retry;
+  return options;
+}
+
+/// Sends the request and reads the answer's head. Where a used connection turns out to have died,
+/// once more on a new one: the server cannot have answered, and has very likely not even seen the
+/// request.
+rt::Task<Attempt<void>> S3Get::send(MonoTime deadline) {
+  S3WorkerState& state = client_.workers[worker_.index()];
+  const AttemptNumber attempt_number(number_, limits_.attempts_max);
+  const int64_t time = client_.clock.unix_seconds() + operation_.clock_offset;
+  const std::string request = format_request(operation_.get, attempt_number, time, state.signer);
+  ConnectOptions options = connect_options(deadline);
+  while (true) {
+    Attempt<ConnectionPool::Lease> lease = co_await state.pool->acquire(operation_.server, options);
+    if (!lease) co_return std::unexpected(std::move(lease.error()));
+    const PoolLimits& pool = client_.config.pool;
+    const BodyLimits body_limits(limits_.stall_timeout, pool.idle, pool.idle_max);
+    auto exchange = std::make_unique<HttpExchange>(worker_, std::move(*lease), body_limits);
+    count(client_.counters->requests);
+    Attempt<ResponseHead> answered = co_await exchange->start(request, deadline);
+    if (answered) {
+      exchange_ = std::move(exchange);
+      head_ = std::move(*answered);
+      co_return Attempt<void>();
+    }
+    if (!exchange->died_unanswered()) co_return std::unexpected(std::move(answered.error()));
+    count(client_.counters->resends);
+    options.fresh = true;
+  }
+}
+
+rt::Task<Attempt<S3Get::Stream>> S3Get::read_answer(MonoTime deadline) {
+  std::unique_ptr<HttpExchange> exchange = std::move(exchange_);
+  if (head_.status >= 200 && head_.status < 300) {
+    Result<GoodAnswer> answer = check_answer(head_, operation_.get.range);
+    if (!answer) co_return std::unexpected(Failure(std::move(answer.error())));
+    co_return std::make_unique<S3Stream>(std::move(exchange), std::move(*answer), client_.counters);
+  }
+  Failure failure = co_await read_failure(*exchange, deadline);
+  co_return std::unexpected(std::move(failure));
+}
+
+/// Reads an error's text and sorts it.
+rt::Task<Failure> S3Get::read_failure(HttpExchange& exchange, MonoTime deadline) {
+  const std::optional<std::string> body = co_await exchange.read_small_body(deadline);
+  const aws::ErrorDocument document = aws::parse_error_document(body.value_or(""));
+  Failure failure = failure_of(head_, document);
+  if (document.code.empty() && body && !body->empty())
+    log::debug("origin error without a code",
+               {{"status", head_.status}, {"text", body->substr(0, kErrorTextLogged)}});
+  if (!body && failure.retry == Retry::kNever) failure.retry = Retry::kTransient;
+  // A server in trouble is better asked on a new connection, one that is busy is not.
+  exchange.finish_small_body(failure.retry != Retry::kTransient);
+  if (failure.error.kind() == ErrorKind::kThrottled) count(client_.counters->throttled);
+  co_return failure;
+}
+
+/// Decides whether the sum that came with the stream is checked, and what if it is not the body's.
+S3Get::Stream S3Get::finish(Stream stream) {
+  client_.retry_tokens.give_back(gain_);
+  if (!stream->has_sum()) return stream;
+  if (checksums_ == Checksums::kIgnore || client_.learned.wrong_sums.find(request_.bucket)) {
+    stream->ignore_sum();
+    return stream;
+  }
+  if (request_.if_match.empty()) request_.if_match = stream->info().etag;
+  stream->on_wrong_sum([&client = client_, &worker = worker_,
+                        request = std::move(request_)](aws::ExpectedChecksum sum) {
+    return second_fetch_has_same_sum(client, worker, request, std::move(sum));
+  });
+  return stream;
+}
+
+rt::Task<Result<void>> S3Get::recover(Failure failure) {
+  if (request_.stop.stop_requested()) co_return std::unexpected(cancelled());
+  const bool in_time = now() < deadline_;
+  log_failed_attempt(request_, failure.error, number_, may_retry(failure) && in_time);
+  if (in_time && tried_.insert(failure.remedy).second) {
+    const bool remedied = co_await remedy(failure);
+    if (remedied) co_return Result<void>();
+  }
+  if (!may_retry(failure)) co_return std::unexpected(std::move(failure.error));
+  const uint32_t cost = retry_cost(failure.retry);
+  if (in_time) {
+    if (!client_.retry_tokens.take(cost)) {
+      count(client_.counters->retries_refused);
+      co_return std::unexpected(std::move(failure.error));
+    }
+    co_await wait_before_retry(failure);
+  }
+  if (request_.stop.stop_requested()) {
+    if (in_time) client_.retry_tokens.give_back(cost);
+    co_return std::unexpected(cancelled());
+  }
+  if (now() >= deadline_) {
+    co_return fail(ErrorKind::kTimeout,
+                   "the operation timed out; the last attempt's error: " + failure.error.message());
+  }
+  const bool in_trouble = failure.retry == Retry::kTransient;
+  const bool our_limit = failure.error.kind() == ErrorKind::kOverloaded;
+  operation_.fresh_connection = operation_.fresh_connection || (in_trouble && !our_limit);
+  count(client_.counters->retries);
+  gain_ = cost;
+  ++number_;
+  co_return Result<void>();
+}
+
+/// Until the backoff is over, the deadline has come, or nobody waits any more.
+rt::Task<void> S3Get::wait_before_retry(const Failure& failure) {
+  const std::chrono::milliseconds backoff =
+      delay_before_retry(failure, number_, limits_, client_.random.unit());
+  const std::chrono::nanoseconds delay = std::min(now() + backoff, deadline_) - now();
+  if (delay.count() > 0) (void)co_await rt::sleep(worker_, delay, request_.stop);
+}
+
+/// Does what `failure` asks for. False: nothing was done that could change the answer.
+rt::Task<bool> S3Get::remedy(const Failure& failure) {
+  switch (failure.remedy) {
+    case Remedy::kNone:
+      co_return false;
+    case Remedy::kRegion:
+      co_return follow_to_region(failure.region);
+    case Remedy::kClock:
+      co_return set_clock(failure.store_time);
+    case Remedy::kCredentials:
+      co_return co_await replace_credentials();
+  }
+  co_return false;
+}
+
+bool S3Get::follow_to_region(const std::string& region) {
+  // Of a store of one's own, and of an ARN, the region is what the user says.
+  if (client_.config.endpoint || is_arn(operation_.bucket)) return false;
+  if (region == operation_.get.endpoint.signing_region) return false;
+  if (!use_region(operation_, region, client_.config, client_.learned)) return false;
+  client_.learned.regions.set(operation_.bucket, region);
+  count(client_.counters->region_redirects);
+  return true;
+}
+
+/// False where the operation's time was not that wrong.
+bool S3Get::set_clock(int64_t store_time) {
+  const std::string& host = operation_.server.host;
+  const int64_t offset = store_time - client_.clock.unix_seconds();
+  if (std::abs(offset - operation_.clock_offset) <= aws::kClockErrorMax) return false;
+  operation_.clock_offset = offset;
+  const int64_t learned = client_.learned.clock_offsets.find(host).value_or(0);
+  if (std::abs(offset - learned) <= aws::kClockErrorMax) return true;  // another get was first
+  client_.learned.clock_offsets.set(host, offset);
+  count(client_.counters->clock_corrections);
+  log::warn("this machine's clock is wrong, or the origin's: requests are signed for the latter's",
+            {{"host", host}, {"difference_seconds", offset}});
+  return true;
+}
+
+/// Credentials that the store takes no more are given up for those that there may be now.
+rt::Task<bool> S3Get::replace_credentials() {
+  const aws::CredentialsPtr refused = operation_.get.credentials;
+  if (!refused || !client_.config.credentials->replace(*refused)) co_return false;
+  Result<aws::CredentialsPtr> found = co_await find_credentials(client_.config, worker_, deadline_);
+  if (!found) co_return false;
+  operation_.get.credentials = std::move(*found);
+  co_return true;
+}
+
+}  // namespace
+
+S3ClientState::S3ClientState(S3Config config_given, const Clock& clock_given, Random& random_given)
+    : config(std::move(config_given)),
+      user_agent(cachey::origin::user_agent(config.app_id)),
+      clock(clock_given),
+      random(random_given) {}
+
+rt::Task<Result<std::unique_ptr<GetStream>>> run_get(S3ClientState& client, rt::Worker& worker,
+                                                     GetRequest request, Checksums checksums) {
+  CHECK(!request.range.empty() && worker.index() < client.workers.size());
+  S3Get get(client, worker, std::move(request), checksums);
+  const Result<std::string> region = co_await find_region(client.config, worker, get.deadline());
+  if (!region) co_return std::unexpected(region.error());
+  Result<void> prepared = get.prepare(*region);
+  if (!prepared) co_return std::unexpected(std::move(prepared.error()));
+  while (true) {
+    Attempt<S3Get::Stream> stream = co_await get.attempt();
+    if (stream) co_return get.finish(std::move(*stream));
+    Result<void> recovered = co_await get.recover(std::move(stream.error()));
+    if (!recovered) co_return std::unexpected(std::move(recovered.error()));
+  }
+}
+
+}  // namespace cachey::origin

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aws/sigv4.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "origin/origin.h"
+#include "origin/s3/config.h"
+#include "origin/s3/counters.h"
+#include "origin/s3/operation.h"
+#include "origin/s3/retry.h"
+#include "origin/transport/connection_pool.h"
+#include "rt/worker.h"
+
+namespace cachey::origin {
+
+/// What the gets of one worker share. The worker's thread.
+struct S3WorkerState {
+  std::shared_ptr<ConnectionPool> pool;
+  aws::Signer signer;
+};
+
+/// What all gets of an S3 client share. Owned by the S3Origin; any thread, except `workers`.
+struct S3ClientState {
+  S3ClientState(S3Config config, const Clock& clock, Random& random);
+
+  const S3Config config;
+  const std::string user_agent;
+  const std::shared_ptr<S3Counters> counters = std::make_shared<S3Counters>();
+  const Clock& clock;
+  Random& random;
+  RetryTokens retry_tokens;
+  Learnings learned;
+  std::vector<S3WorkerState> workers;  // by worker index; made before the first get
+};
+
+/// Whether a get asks for the object's checksums and compares them.
+enum class Checksums { kCompare, kIgnore };
+
+/// One get: attempts, remedies and retries until an answer is good, or its failure final. `client`
+/// and `worker` outlive the task and its stream. REQUIRES: the range is not empty.
+[[nodiscard]] rt::Task<Result<std::unique_ptr<GetStream>>> run_get(S3ClientState& client,
+                                                                   rt::Worker& worker,
+                                                                   GetRequest request,
+                                                                   Checksums checksums);
+
+}  // namespace cachey::origin
