@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/testing/temporary_file.h"
 #include "net/testing/test_server.h"
 #include "net/testing/tls_test_client.h"
 #include "net/tls/ticket_keys.h"
@@ -92,7 +93,7 @@ TEST_F(TlsSessions, AClientMustShowACertificateOfTheAuthority) {
   const ServerConfig its = config(true);
   TestServer server(its);
   const TestIdentity good = authority_.issue();
-  const TestIdentity expired = authority_.issue(-60);
+  const TestIdentity expired = authority_.issue(kExpired);
   const TestIdentity foreign = TestAuthority().issue();
   for (const int version : kBothVersions) {
     EXPECT_EQ(status_of(server.port, {.version = version}), 0);

@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/testing/certificates.h"
 #include "net/server.h"
-#include "net/testing/test_certificates.h"
 #include "net/testing/test_client.h"
 #include "net/tls/context.h"
 #include "net/tls/openssl_ptr.h"

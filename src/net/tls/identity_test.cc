@@ -4,7 +4,8 @@
 
 #include <string>
 
-#include "net/testing/test_certificates.h"
+#include "base/testing/certificates.h"
+#include "base/testing/temporary_file.h"
 #include "net/tls/context.h"
 
 namespace cachey::net::tls {
@@ -78,7 +79,7 @@ TEST(TlsIdentity, EveryFaultHasALineThatNamesTheFile) {
 
 TEST(TlsIdentity, AnExpiredCertificateIsLoaded) {
   const TemporaryDirectory files;
-  const TestIdentity identity = TestAuthority().issue(-60);
+  const TestIdentity identity = TestAuthority().issue(kExpired);
   const std::string cert = files.write("cert", identity.certificate);
   const std::string key = files.write("key", identity.key);
   EXPECT_TRUE(load_identity(cert, key));

@@ -62,7 +62,7 @@ TEST_F(S3Tls, TheCertificateOfAnotherHostIsRefusedAtOnce) {
 }
 
 TEST_F(S3Tls, AnExpiredCertificateIsRefusedAtOnce) {
-  const TestIdentity identity = make_test_identity("DNS:localhost", true);
+  const TestIdentity identity = make_test_identity("DNS:localhost", kExpired);
   const Fetched fetched = fetch(identity, identity, "localhost");
   EXPECT_EQ(fetched.error, ErrorKind::kUpstream);
   EXPECT_THAT(fetched.message, HasSubstr("expired"));

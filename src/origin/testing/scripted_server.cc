@@ -2,7 +2,6 @@
 
 #include <netinet/tcp.h>
 #include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,38 +13,6 @@
 
 namespace cachey::origin {
 namespace {
-
-std::string pem_of(const std::function<int(BIO*)>& write) {
-  BIO* bio = ::BIO_new(::BIO_s_mem());
-  CHECK(write(bio) == 1);
-  char* data = nullptr;
-  const long size = ::BIO_get_mem_data(bio, &data);
-  std::string text(data, static_cast<size_t>(size));
-  ::BIO_free(bio);
-  return text;
-}
-
-void add_extension(X509* certificate, X509* issuer, int id, const std::string& value) {
-  X509V3_CTX context;
-  X509V3_set_ctx_nodb(&context);
-  ::X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  X509_EXTENSION* extension = ::X509V3_EXT_conf_nid(nullptr, &context, id, value.c_str());
-  CHECK(extension != nullptr);
-  ::X509_add_ext(certificate, extension, -1);
-  ::X509_EXTENSION_free(extension);
-}
-
-X509* make_certificate(const char* name, EVP_PKEY* key, long serial, long valid_seconds) {
-  X509* certificate = ::X509_new();
-  ::X509_set_version(certificate, 2);
-  ::ASN1_INTEGER_set(::X509_get_serialNumber(certificate), serial);
-  ::X509_gmtime_adj(::X509_getm_notBefore(certificate), -3600);
-  ::X509_gmtime_adj(::X509_getm_notAfter(certificate), valid_seconds);
-  ::X509_NAME_add_entry_by_txt(::X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-                               reinterpret_cast<const unsigned char*>(name), -1, -1, 0);
-  ::X509_set_pubkey(certificate, key);
-  return certificate;
-}
 
 SSL_CTX* server_context(const TestIdentity& identity, int version_max) {
   SSL_CTX* context = ::SSL_CTX_new(::TLS_server_method());
@@ -69,32 +36,6 @@ SSL_CTX* server_context(const TestIdentity& identity, int version_max) {
 }
 
 }  // namespace
-
-TestIdentity make_test_identity(const std::string& subject_alternative_names, bool expired) {
-  EVP_PKEY* authority_key = ::EVP_EC_gen("P-256");
-  X509* authority = make_certificate("test authority", authority_key, 1, 3600);
-  ::X509_set_issuer_name(authority, ::X509_get_subject_name(authority));
-  add_extension(authority, authority, NID_basic_constraints, "critical,CA:TRUE");
-  CHECK(::X509_sign(authority, authority_key, ::EVP_sha256()) > 0);
-
-  EVP_PKEY* key = ::EVP_EC_gen("P-256");
-  X509* certificate = make_certificate("test server", key, 2, expired ? -60 : 3600);
-  ::X509_set_issuer_name(certificate, ::X509_get_subject_name(authority));
-  add_extension(certificate, authority, NID_subject_alt_name, subject_alternative_names);
-  CHECK(::X509_sign(certificate, authority_key, ::EVP_sha256()) > 0);
-
-  TestIdentity identity;
-  identity.certificate = pem_of([&](BIO* bio) { return ::PEM_write_bio_X509(bio, certificate); });
-  identity.authority = pem_of([&](BIO* bio) { return ::PEM_write_bio_X509(bio, authority); });
-  identity.key = pem_of([&](BIO* bio) {
-    return ::PEM_write_bio_PrivateKey(bio, key, nullptr, nullptr, 0, nullptr, nullptr);
-  });
-  ::X509_free(certificate);
-  ::X509_free(authority);
-  ::EVP_PKEY_free(key);
-  ::EVP_PKEY_free(authority_key);
-  return identity;
-}
 
 Peer::~Peer() {
   if (tls_ == nullptr) return;

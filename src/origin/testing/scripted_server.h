@@ -12,22 +12,11 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/testing/certificates.h"
 
 namespace cachey::origin {
 
-/// A certificate, its key and the authority that signed it, in PEM; made anew for each test.
-struct TestIdentity {
-  std::string certificate;
-  std::string key;
-  std::string authority;
-};
-
-/// For `subject_alternative_names` such as `DNS:localhost,IP:127.0.0.1`; valid for an hour, or, if
-/// `expired`, until a minute ago.
-[[nodiscard]] TestIdentity make_test_identity(const std::string& subject_alternative_names,
-                                              bool expired = false);
-
-/// The server's end of one connection, for the script. All calls block.
+/// The server's end of one connection: blocking calls of the script that plays it.
 class Peer {
  public:
   explicit Peer(int fd) : fd_(fd) {}
