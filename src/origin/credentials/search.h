@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/ssl/context.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "origin/transport/failure.h"
 #include "origin/transport/resolver.h"
 #include "origin/transport/response_head.h"
+#include "origin/transport/tls.h"
 #include "rt/blocking_pool.h"
 #include "rt/worker.h"
 
@@ -28,7 +28,7 @@ struct CredentialServices {
   Environment environment;
   FileReader read_file = read_file_start;
   LookUp look_up = system_look_up;
-  std::shared_ptr<boost::asio::ssl::context> tls;
+  std::shared_ptr<TlsContext> tls;
   rt::BlockingPool& blocking;
   const Clock& clock;
   Random& random;

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "origin/transport/connect_race.h"
+#include "origin/transport/tls_stream.h"
 
 namespace cachey::origin {
 namespace {
@@ -79,9 +80,9 @@ rt::Task<IoResult<void>> Connection::connect(std::vector<asio::ip::address> addr
   co_return IoResult<void>();
 }
 
-rt::Task<IoResult<void>> Connection::handshake(asio::ssl::context& context, std::string host,
+rt::Task<IoResult<void>> Connection::handshake(TlsContext& context, std::string host,
                                                MonoTime deadline) {
-  tls_.emplace(socket_, context);
+  tls_ = std::make_unique<TlsStream>(socket_, context);
   if (!tls_->expect_host(host)) {
     co_return std::unexpected(
         IoFailure(IoFailure::Cause::kCertificate, "no certificate can be for this host"));

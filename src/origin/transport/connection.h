@@ -11,13 +11,15 @@
 
 #include "base/clock.h"
 #include "origin/transport/io_failure.h"
-#include "origin/transport/tls_stream.h"
+#include "origin/transport/tls.h"
 #include "origin/transport/transport_counters.h"
 #include "rt/io.h"
 #include "rt/timer_wheel.h"
 #include "rt/worker.h"
 
 namespace cachey::origin {
+
+class TlsStream;
 
 /// One connection to a server, TCP or TLS over it. Each operation has a deadline; when it passes
 /// the socket is closed, so that after a failure nothing but the destructor may be called. Owned by
@@ -43,8 +45,8 @@ class Connection {
   }
 
   /// REQUIRES: connected, nothing sent. `context` must outlive the connection.
-  [[nodiscard]] rt::Task<IoResult<void>> handshake(boost::asio::ssl::context& context,
-                                                   std::string host, MonoTime deadline);
+  [[nodiscard]] rt::Task<IoResult<void>> handshake(TlsContext& context, std::string host,
+                                                   MonoTime deadline);
 
   /// Sends all of `bytes`, which must live until the task ends.
   [[nodiscard]] rt::Task<IoResult<void>> write(std::string_view bytes, MonoTime deadline);
@@ -72,7 +74,7 @@ class Connection {
   rt::Worker& worker_;
   const std::shared_ptr<TransportCounters> counters_;
   rt::Socket socket_;
-  std::optional<TlsStream> tls_;
+  std::unique_ptr<TlsStream> tls_;  // null: plain TCP
   rt::TimerWheel::Entry limit_;
   std::vector<boost::asio::ip::address> unreachable_;
   bool connected_ = false;

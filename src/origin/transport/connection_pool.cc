@@ -43,8 +43,7 @@ void ConnectionPool::Lease::drop() {
 }
 
 ConnectionPool::ConnectionPool(rt::Worker& worker, std::shared_ptr<Resolver> resolver,
-                               std::shared_ptr<boost::asio::ssl::context> tls,
-                               const PoolLimits& limits,
+                               std::shared_ptr<TlsContext> tls, const PoolLimits& limits,
                                std::shared_ptr<TransportCounters> counters,
                                std::shared_ptr<const ProxyRules> proxies)
     : worker_(worker),

@@ -13,6 +13,7 @@
 #include "origin/transport/pool_limits.h"
 #include "origin/transport/proxy.h"
 #include "origin/transport/resolver.h"
+#include "origin/transport/tls.h"
 #include "origin/transport/transport_counters.h"
 #include "rt/waiter.h"
 
@@ -80,7 +81,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   };
 
   ConnectionPool(rt::Worker& worker, std::shared_ptr<Resolver> resolver,
-                 std::shared_ptr<boost::asio::ssl::context> tls, const PoolLimits& limits,
+                 std::shared_ptr<TlsContext> tls, const PoolLimits& limits,
                  std::shared_ptr<TransportCounters> counters,
                  std::shared_ptr<const ProxyRules> proxies = nullptr);
 
@@ -123,7 +124,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
 
   rt::Worker& worker_;
   const std::shared_ptr<Resolver> resolver_;
-  const std::shared_ptr<boost::asio::ssl::context> tls_;
+  const std::shared_ptr<TlsContext> tls_;
   const PoolLimits limits_;
   const std::shared_ptr<TransportCounters> counters_;
   const std::shared_ptr<const ProxyRules> proxies_;  // null: none

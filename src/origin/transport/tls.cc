@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <openssl/ssl.h>
 
+#include <boost/asio/ssl/context.hpp>
+
 #include "base/log.h"
 #include "base/tls_ciphers.h"
 

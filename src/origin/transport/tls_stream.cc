@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <cerrno>
 #include <new>
@@ -18,7 +19,7 @@ namespace cachey::origin {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-TlsStream::TlsStream(rt::Socket& socket, asio::ssl::context& context)
+TlsStream::TlsStream(rt::Socket& socket, TlsContext& context)
     : socket_(socket), ssl_(::SSL_new(context.native_handle())) {
   if (ssl_ == nullptr) throw std::bad_alloc();
   error_code ignored;  // a socket that is closed fails in the handshake

@@ -2,7 +2,6 @@
 
 #include <openssl/ssl.h>
 
-#include <boost/asio/ssl/context.hpp>
 #include <boost/system/error_code.hpp>
 #include <cstddef>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "origin/transport/tls.h"
 #include "rt/io.h"
 
 namespace cachey::origin {
@@ -24,7 +24,7 @@ class TlsStream {
   static constexpr size_t kReadBytesMax = 256 * 1024;
 
   /// `socket` is connected. `context` (make_tls_context) outlives the stream.
-  TlsStream(rt::Socket& socket, boost::asio::ssl::context& context);
+  TlsStream(rt::Socket& socket, TlsContext& context);
 
   /// Before the handshake: asks for `host` (SNI) and will accept only its certificate, by name or
   /// address. False: no certificate can be for it.
