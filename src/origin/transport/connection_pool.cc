@@ -15,21 +15,6 @@
 
 namespace cachey::origin {
 
-Failure failure_of(const IoFailure& failure) {
-  switch (failure.cause) {
-    case IoFailure::Cause::kTimedOut:
-      return {Error(ErrorKind::kTimeout, failure.text), Retry::kTransient, {}};
-    case IoFailure::Cause::kCertificate:
-      return {Error(ErrorKind::kUpstream, failure.text), Retry::kNever, {}};
-    case IoFailure::Cause::kCancelled:
-      return {Error(ErrorKind::kCancelled, failure.text), Retry::kNever, {}};
-    case IoFailure::Cause::kClosed:
-    case IoFailure::Cause::kOther:
-      break;
-  }
-  return {Error(ErrorKind::kUpstream, failure.text), Retry::kTransient, {}};
-}
-
 void ConnectionPool::Lease::give_back(std::chrono::milliseconds idle) {
   if (!connection_) return;
   connection_->end_on({});

@@ -136,7 +136,4 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   MonoTime next_expiry_;
 };
 
-/// What an I/O failure before the answer's head means.
-[[nodiscard]] Failure failure_of(const IoFailure& failure);
-
 }  // namespace cachey::origin

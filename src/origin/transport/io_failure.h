@@ -3,6 +3,8 @@
 #include <expected>
 #include <string>
 
+#include "origin/transport/failure.h"
+
 namespace cachey::origin {
 
 /// Why bytes did not come or go.
@@ -20,5 +22,8 @@ struct IoFailure {
 
 template <typename T>
 using IoResult = std::expected<T, IoFailure>;
+
+/// What an I/O failure before the answer's head means.
+[[nodiscard]] Failure failure_of(const IoFailure& failure);
 
 }  // namespace cachey::origin

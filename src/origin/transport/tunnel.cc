@@ -4,7 +4,6 @@
 
 #include <utility>
 
-#include "origin/transport/connection_pool.h"
 #include "origin/transport/response_head.h"
 
 namespace cachey::origin {
