@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "origin/credentials/answers.h"
 #include "origin/transport/endpoint_url.h"
+#include "origin/transport/request_head.h"
 
 namespace cachey::origin {
 namespace {
@@ -60,12 +61,12 @@ rt::Task<Provided<void>> check_host(CredentialSearch& search, std::string host) 
 }
 
 std::string format_request(const ContainerEndpoint& endpoint, const std::string& token) {
-  std::string text = fmt::format(
-      "GET {} HTTP/1.1\r\nhost: {}\r\naccept: application/json\r\n"
-      "user-agent: cachey/" CACHEY_VERSION "\r\n",
-      endpoint.target, host_header(endpoint.url));
-  if (!token.empty()) text += fmt::format("authorization: {}\r\n", token);
-  return text + "\r\n";
+  RequestHead head("GET", endpoint.target);
+  head.add("host", host_header(endpoint.url));
+  head.add("accept", "application/json");
+  head.add("user-agent", user_agent());
+  if (!token.empty()) head.add("authorization", token);
+  return head.finish();
 }
 
 Attempt<aws::CredentialsPtr> judge(const ServiceAnswer& answer, const std::string& source) {

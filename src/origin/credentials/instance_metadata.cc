@@ -10,6 +10,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "origin/transport/endpoint_url.h"
+#include "origin/transport/request_head.h"
 
 namespace cachey::origin {
 namespace {
@@ -40,13 +41,15 @@ std::string setting(const Environment& environment, const char* variable, const 
 }
 
 ServiceRequest request_for(const EndpointUrl& url, std::string_view method, std::string_view path,
-                           const std::string& header) {
+                           std::string_view header, std::string_view value) {
+  RequestHead head(method, fmt::format("{}{}", url.base_path, path));
+  head.add("host", host_header(url));
+  head.add(header, value);
+  head.add("user-agent", user_agent());
+  if (method == "PUT") head.add("content-length", "0");
   ServiceRequest request;
   request.server = Server(url.tls, url.host, url.port);
-  request.text = fmt::format(
-      "{} {}{} HTTP/1.1\r\nhost: {}\r\n{}\r\nuser-agent: cachey/" CACHEY_VERSION "\r\n{}\r\n",
-      method, url.base_path, path, host_header(url), header,
-      method == "PUT" ? "content-length: 0\r\n" : "");
+  request.text = head.finish();
   request.connect_timeout = kConnectTimeout;
   request.read_timeout = kReadTimeout;
   return request;
@@ -95,8 +98,7 @@ rt::Task<Provided<std::string>> InstanceMetadata::fetch(CredentialSearch& search
   for (unsigned attempt = 1;; ++attempt) {
     Provided<void> renewed = co_await renew_token(search, url);
     if (!renewed) co_return std::unexpected(std::move(renewed.error()));
-    ServiceRequest request =
-        request_for(url, "GET", path, "x-aws-ec2-metadata-token: " + token_.text);
+    ServiceRequest request = request_for(url, "GET", path, "x-aws-ec2-metadata-token", token_.text);
     Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
     if (!answer) co_return not_configured(named(what, answer.error().error).message());
     const unsigned status = answer->head.status;
@@ -120,8 +122,8 @@ rt::Task<Provided<void>> InstanceMetadata::renew_token(CredentialSearch& search,
   if (clock.unix_seconds() < token_.valid_until) co_return Provided<void>();
   for (unsigned attempt = 1;; ++attempt) {
     ServiceRequest request =
-        request_for(url, "PUT", kTokenPath,
-                    fmt::format("x-aws-ec2-metadata-token-ttl-seconds: {}", kTokenSeconds));
+        request_for(url, "PUT", kTokenPath, "x-aws-ec2-metadata-token-ttl-seconds",
+                    std::to_string(kTokenSeconds));
     Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
     if (!answer) co_return not_configured(named(what, answer.error().error).message());
     const unsigned status = answer->head.status;

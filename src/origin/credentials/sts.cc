@@ -18,6 +18,7 @@
 #include "origin/credentials/instance_region.h"
 #include "origin/transport/answer_failure.h"
 #include "origin/transport/endpoint_url.h"
+#include "origin/transport/request_head.h"
 
 namespace cachey::origin {
 namespace {
@@ -100,11 +101,10 @@ std::string format_call(const StsCall& call, const StsEndpoint& sts, int64_t uni
   if (http_proxy != nullptr && !http_proxy->authorization.empty())
     headers.push_back({"proxy-authorization", http_proxy->authorization});
   const std::string target = http_proxy == nullptr ? path : absolute_form(sts.url, path);
-  std::string text = fmt::format("POST {} HTTP/1.1\r\n", target);
-  for (const aws::NamedValue& header : headers)
-    text.append(header.name).append(": ").append(header.value).append("\r\n");
-  text += "user-agent: cachey/" CACHEY_VERSION "\r\n\r\n";
-  return text + body;
+  RequestHead head("POST", target);
+  for (const aws::NamedValue& header : headers) head.add(header.name, header.value);
+  head.add("user-agent", user_agent());
+  return head.finish() + body;
 }
 
 Attempt<aws::CredentialsPtr> judge(const StsCall& call, const ServiceAnswer& answer) {

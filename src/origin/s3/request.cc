@@ -6,14 +6,9 @@
 
 #include "aws/date.h"
 #include "aws/digest.h"
+#include "origin/transport/request_head.h"
 
 namespace cachey::origin {
-
-std::string user_agent(std::string_view app_id) {
-  std::string text = "cachey/" CACHEY_VERSION;
-  if (!app_id.empty()) text += fmt::format(" app/{}", app_id);
-  return text;
-}
 
 std::string format_request(const GetObject& get, const AttemptNumber& number, int64_t unix_seconds,
                            aws::Signer& signer) {
@@ -42,19 +37,16 @@ std::string format_request(const GetObject& get, const AttemptNumber& number, in
   // To a proxy in absolute form; what is signed is the path all the same.
   const std::string path =
       get.http_proxy == nullptr ? get.path : absolute_form(get.endpoint.url, get.path);
-  std::string text = fmt::format("GET {}?{} HTTP/1.1\r\n", path, aws::canonical_query(query));
-  const auto add = [&text](std::string_view name, std::string_view value) {
-    text.append(name).append(": ").append(value).append("\r\n");
-  };
-  for (const aws::NamedValue& header : headers) add(header.name, header.value);
-  if (!get.if_match.empty()) add("if-match", get.if_match);
-  add("amz-sdk-invocation-id", get.invocation_id);
-  add("amz-sdk-request", fmt::format("attempt={}; max={}", number.attempt, number.attempts_max));
-  add("user-agent", get.user_agent);
+  RequestHead head("GET", fmt::format("{}?{}", path, aws::canonical_query(query)));
+  for (const aws::NamedValue& header : headers) head.add(header.name, header.value);
+  if (!get.if_match.empty()) head.add("if-match", get.if_match);
+  head.add("amz-sdk-invocation-id", get.invocation_id);
+  head.add("amz-sdk-request",
+           fmt::format("attempt={}; max={}", number.attempt, number.attempts_max));
+  head.add("user-agent", get.user_agent);
   if (get.http_proxy != nullptr && !get.http_proxy->authorization.empty())
-    add("proxy-authorization", get.http_proxy->authorization);
-  text += "\r\n";
-  return text;
+    head.add("proxy-authorization", get.http_proxy->authorization);
+  return head.finish();
 }
 
 std::string format_uuid(uint64_t high, uint64_t low) {

@@ -13,9 +13,6 @@
 
 namespace cachey::origin {
 
-/// What every request says of us.
-[[nodiscard]] std::string user_agent(std::string_view app_id);
-
 /// A ranged GetObject, but for what each attempt adds.
 struct GetObject {
   BucketEndpoint endpoint;

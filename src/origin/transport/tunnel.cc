@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "origin/transport/request_head.h"
 #include "origin/transport/response_head.h"
 
 namespace cachey::origin {
@@ -16,10 +17,10 @@ std::string connect_request(const Proxy& proxy, const std::string& host, uint16_
   const bool brackets = host.find(':') != std::string::npos;
   const std::string target =
       brackets ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
-  std::string text = fmt::format("CONNECT {0} HTTP/1.1\r\nhost: {0}\r\n", target);
-  if (!proxy.authorization.empty())
-    text += fmt::format("proxy-authorization: {}\r\n", proxy.authorization);
-  return text + "\r\n";
+  RequestHead head("CONNECT", target);
+  head.add("host", target);
+  if (!proxy.authorization.empty()) head.add("proxy-authorization", proxy.authorization);
+  return head.finish();
 }
 
 Failure refused(std::string_view why, Retry retry) {
