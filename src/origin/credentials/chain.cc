@@ -19,7 +19,7 @@ namespace {
 class Verdict {
  public:
   /// True: there is a result.
-  bool take(const char* provider, Provided<aws::CredentialsPtr> said) {
+  bool take(const char* provider, ProviderResult<aws::CredentialsPtr> said) {
     if (said) {
       result_ = std::move(*said);
       return true;
@@ -45,15 +45,15 @@ class Verdict {
   std::string reasons_;
 };
 
-Provided<aws::CredentialsPtr> from_environment(const Environment& environment) {
+ProviderResult<aws::CredentialsPtr> from_environment(const Environment& environment) {
   Result<aws::CredentialsPtr> found = credentials_from_environment(environment);
-  if (!found) return not_provided(std::move(found.error()));
+  if (!found) return provider_failed(std::move(found.error()));
   if (*found) return std::move(*found);
   return not_configured("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set");
 }
 
-rt::Task<Provided<aws::CredentialsPtr>> from_web_identity(CredentialSearch& search,
-                                                          const Profile& profile) {
+rt::Task<ProviderResult<aws::CredentialsPtr>> from_web_identity(CredentialSearch& search,
+                                                                const Profile& profile) {
   const Environment& environment = search.environment();
   WebIdentity identity;
   identity.token_file = first_set(environment, {"AWS_WEB_IDENTITY_TOKEN_FILE"});
@@ -63,46 +63,46 @@ rt::Task<Provided<aws::CredentialsPtr>> from_web_identity(CredentialSearch& sear
     co_return not_configured("AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not both set");
   }
   Result<StsEndpoint> sts = co_await find_sts_endpoint(search, profile);
-  if (!sts) co_return not_provided(std::move(sts.error()));
+  if (!sts) co_return provider_failed(std::move(sts.error()));
   std::string prefix = "web-identity-token-";
-  Provided<aws::CredentialsPtr> found = co_await assume_role_with_web_identity(
+  ProviderResult<aws::CredentialsPtr> found = co_await assume_role_with_web_identity(
       search, std::move(*sts), std::move(identity), std::move(prefix));
   co_return found;
 }
 
-rt::Task<Provided<aws::CredentialsPtr>> from_process(CredentialSearch& search, std::string command,
-                                                     std::string source) {
+rt::Task<ProviderResult<aws::CredentialsPtr>> from_process(CredentialSearch& search,
+                                                           std::string command,
+                                                           std::string source) {
   const auto work = [&search, &command] {
     return run_credential_process(command, search.time_left());
   };
   Result<std::string> output = co_await search.services().blocking.run(work);
-  if (!output) co_return not_provided(std::move(output.error()));
+  if (!output) co_return provider_failed(std::move(output.error()));
   Result<aws::CredentialsPtr> parsed = parse_process_output(*output, source);
   if (!parsed) {
-    co_return not_provided(
-        Error(ErrorKind::kDenied, "the credential process: " + parsed.error().message()));
+    co_return provider_denied("the credential process: " + parsed.error().message());
   }
   co_return std::move(*parsed);
 }
 
 }  // namespace
 
-rt::Task<Provided<aws::CredentialsPtr>> CredentialChain::from_base(CredentialSearch& search,
-                                                                   const Profile& profile,
-                                                                   const RoleChain& chain) {
+rt::Task<ProviderResult<aws::CredentialsPtr>> CredentialChain::from_base(CredentialSearch& search,
+                                                                         const Profile& profile,
+                                                                         const RoleChain& chain) {
   if (const auto* keys = std::get_if<aws::CredentialsPtr>(&chain.base)) co_return *keys;
   if (const auto* process = std::get_if<CredentialProcess>(&chain.base)) {
     std::string source =
         fmt::format("credential process of profile {}", log::quoted(chain.base_profile));
-    Provided<aws::CredentialsPtr> found =
+    ProviderResult<aws::CredentialsPtr> found =
         co_await from_process(search, process->command, std::move(source));
     co_return found;
   }
   if (const auto* identity = std::get_if<WebIdentity>(&chain.base)) {
     Result<StsEndpoint> sts = co_await find_sts_endpoint(search, profile);
-    if (!sts) co_return not_provided(std::move(sts.error()));
+    if (!sts) co_return provider_failed(std::move(sts.error()));
     std::string prefix = "web-identity-token-profile-";
-    Provided<aws::CredentialsPtr> found = co_await assume_role_with_web_identity(
+    ProviderResult<aws::CredentialsPtr> found = co_await assume_role_with_web_identity(
         search, std::move(*sts), *identity, std::move(prefix));
     co_return found;
   }
@@ -110,33 +110,33 @@ rt::Task<Provided<aws::CredentialsPtr>> CredentialChain::from_base(CredentialSea
     case NamedSource::kEnvironment:
       break;
     case NamedSource::kContainer: {
-      Provided<aws::CredentialsPtr> found = co_await container_credentials(search);
+      ProviderResult<aws::CredentialsPtr> found = co_await container_credentials(search);
       co_return found;
     }
     case NamedSource::kInstance: {
-      Provided<aws::CredentialsPtr> found = co_await instance_.get(search, profile);
+      ProviderResult<aws::CredentialsPtr> found = co_await instance_.get(search, profile);
       co_return found;
     }
   }
   co_return from_environment(search.environment());
 }
 
-rt::Task<Provided<aws::CredentialsPtr>> CredentialChain::from_profile(CredentialSearch& search,
-                                                                      const Profile& profile) {
-  Provided<RoleChain> chain = resolve_role_chain(profile);
+rt::Task<ProviderResult<aws::CredentialsPtr>> CredentialChain::from_profile(
+    CredentialSearch& search, const Profile& profile) {
+  ProviderResult<RoleChain> chain = resolve_role_chain(profile);
   if (!chain) co_return std::unexpected(std::move(chain.error()));
-  Provided<aws::CredentialsPtr> found = co_await from_base(search, profile, *chain);
+  ProviderResult<aws::CredentialsPtr> found = co_await from_base(search, profile, *chain);
   if (!found) {
-    co_return not_provided(
-        named(fmt::format("profile {}", log::quoted(chain->base_profile)), found.error().error));
+    co_return provider_failed(
+        prefixed(fmt::format("profile {}", log::quoted(chain->base_profile)), found.error().error));
   }
   for (const AssumedRole& role : chain->roles) {
     Result<StsEndpoint> sts = co_await find_sts_endpoint(search, profile);
-    if (!sts) co_return not_provided(std::move(sts.error()));
+    if (!sts) co_return provider_failed(std::move(sts.error()));
     found = co_await assume_role(search, std::move(*sts), role, *found);
     if (!found) {
-      co_return not_provided(
-          named(fmt::format("profile {}", log::quoted(role.profile)), found.error().error));
+      co_return provider_failed(
+          prefixed(fmt::format("profile {}", log::quoted(role.profile)), found.error().error));
     }
   }
   co_return found;
@@ -151,10 +151,10 @@ rt::Task<Result<aws::CredentialsPtr>> CredentialChain::find(rt::Worker& worker, 
   const auto load = [this] { return load_profile(services_.environment, services_.read_file); };
   Result<Profile> profile = co_await services_.blocking.run(load);
   if (!profile) {
-    verdict.take("profile", not_provided(std::move(profile.error())));
+    verdict.take("profile", provider_failed(std::move(profile.error())));
     co_return verdict.take_result();
   }
-  Provided<aws::CredentialsPtr> said = co_await from_profile(search, *profile);
+  ProviderResult<aws::CredentialsPtr> said = co_await from_profile(search, *profile);
   if (verdict.take("profile", std::move(said))) co_return verdict.take_result();
   said = co_await from_web_identity(search, *profile);
   if (verdict.take("web identity", std::move(said))) co_return verdict.take_result();

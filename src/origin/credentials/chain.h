@@ -4,7 +4,7 @@
 
 #include "origin/credentials/cache.h"
 #include "origin/credentials/instance_provider.h"
-#include "origin/credentials/provided.h"
+#include "origin/credentials/provider_result.h"
 #include "origin/credentials/role_chain.h"
 #include "origin/credentials/search.h"
 
@@ -20,11 +20,11 @@ class CredentialChain final : public CredentialFinder {
   rt::Task<Result<aws::CredentialsPtr>> find(rt::Worker& worker, MonoTime deadline) override;
 
  private:
-  [[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> from_profile(CredentialSearch& search,
-                                                                     const Profile& profile);
-  [[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> from_base(CredentialSearch& search,
-                                                                  const Profile& profile,
-                                                                  const RoleChain& chain);
+  [[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> from_profile(CredentialSearch& search,
+                                                                           const Profile& profile);
+  [[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> from_base(CredentialSearch& search,
+                                                                        const Profile& profile,
+                                                                        const RoleChain& chain);
 
   const CredentialServices services_;
   InstanceProvider instance_;

@@ -28,36 +28,32 @@ constexpr const char* kToken = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 constexpr const char* kTokenFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 constexpr std::string_view kEcsUrl = "http://169.254.170.2";
 
-std::unexpected<Unprovided> refused(std::string text) {
-  return not_provided(Error(ErrorKind::kDenied, std::move(text)));
-}
-
 /// The value of the authorization header; empty where none is to be sent.
-rt::Task<Provided<std::string>> authorization(CredentialSearch& search) {
+rt::Task<ProviderResult<std::string>> authorization(CredentialSearch& search) {
   const std::string path = first_set(search.environment(), {kTokenFile});
   std::string token = first_set(search.environment(), {kToken});
   if (!path.empty()) {
     Result<std::string> read = co_await search.read_token_file(path);
-    if (!read) co_return refused(fmt::format("{}: {}", kTokenFile, read.error().message()));
+    if (!read) co_return provider_denied(fmt::format("{}: {}", kTokenFile, read.error().message()));
     token = std::move(*read);
   }
   if (has_control(token)) {
-    co_return refused(
+    co_return provider_denied(
         fmt::format("the token of {} has control characters", path.empty() ? kToken : kTokenFile));
   }
   co_return token;
 }
 
-rt::Task<Provided<void>> check_host(CredentialSearch& search, std::string host) {
+rt::Task<ProviderResult<void>> check_host(CredentialSearch& search, std::string host) {
   const Result<Resolver::Addresses> addresses = co_await search.resolve(host);
-  if (!addresses) co_return not_provided(named(kFullUri, addresses.error()));
+  if (!addresses) co_return provider_failed(prefixed(kFullUri, addresses.error()));
   if (!std::ranges::all_of(*addresses, is_container_address)) {
-    co_return refused(
+    co_return provider_denied(
         fmt::format("{}: {} is neither this host nor one of AWS's addresses for containers, so it "
                     "is only asked over https",
                     kFullUri, log::quoted(host)));
   }
-  co_return Provided<void>();
+  co_return ProviderResult<void>();
 }
 
 std::string format_request(const ContainerEndpoint& endpoint, const std::string& token) {
@@ -94,7 +90,7 @@ bool is_container_address(const ip::address& address) {
   return address.is_loopback() || std::ranges::find(known, address) != std::end(known);
 }
 
-Provided<ContainerEndpoint> resolve_container_endpoint(const Environment& environment) {
+ProviderResult<ContainerEndpoint> resolve_container_endpoint(const Environment& environment) {
   const std::string relative = first_set(environment, {kRelativeUri});
   const std::string full = first_set(environment, {kFullUri});
   if (relative.empty() && full.empty()) {
@@ -103,31 +99,31 @@ Provided<ContainerEndpoint> resolve_container_endpoint(const Environment& enviro
   const char* const variable = relative.empty() ? kFullUri : kRelativeUri;
   const std::string uri = relative.empty() ? full : std::string(kEcsUrl) + relative;
   if (!relative.empty() && !relative.starts_with('/'))
-    return refused(fmt::format("{} does not begin with a slash", variable));
+    return provider_denied(fmt::format("{} does not begin with a slash", variable));
   const size_t scheme_end = uri.find("://");
   const size_t host_at = scheme_end == std::string::npos ? 0 : scheme_end + 3;
   const size_t target_at = std::min(uri.find_first_of("/?#", host_at), uri.size());
   Result<EndpointUrl> url = parse_endpoint_url(std::string_view(uri).substr(0, target_at));
-  if (!url) return refused(fmt::format("{}: {}", variable, url.error().message()));
+  if (!url) return provider_denied(fmt::format("{}: {}", variable, url.error().message()));
   ContainerEndpoint endpoint;
   endpoint.url = std::move(*url);
   endpoint.target = uri.substr(target_at, uri.find('#', target_at) - target_at);
   if (!endpoint.target.starts_with('/')) endpoint.target.insert(0, "/");
   const auto not_in_target = [](char c) { return c <= 0x20 || c >= 0x7f; };
   if (std::ranges::any_of(endpoint.target, not_in_target))
-    return refused(fmt::format("{} has characters that no URL has", variable));
+    return provider_denied(fmt::format("{} has characters that no URL has", variable));
   return endpoint;
 }
 
-rt::Task<Provided<aws::CredentialsPtr>> container_credentials(CredentialSearch& search) {
-  Provided<ContainerEndpoint> endpoint = resolve_container_endpoint(search.environment());
+rt::Task<ProviderResult<aws::CredentialsPtr>> container_credentials(CredentialSearch& search) {
+  ProviderResult<ContainerEndpoint> endpoint = resolve_container_endpoint(search.environment());
   if (!endpoint) co_return std::unexpected(std::move(endpoint.error()));
   const EndpointUrl& url = endpoint->url;
   if (!url.tls) {
-    Provided<void> checked = co_await check_host(search, url.host);
+    ProviderResult<void> checked = co_await check_host(search, url.host);
     if (!checked) co_return std::unexpected(std::move(checked.error()));
   }
-  Provided<std::string> token = co_await authorization(search);
+  ProviderResult<std::string> token = co_await authorization(search);
   if (!token) co_return std::unexpected(std::move(token.error()));
   const std::string source =
       fmt::format("container {}://{}", url.tls ? "https" : "http", host_header(url));
@@ -143,7 +139,7 @@ rt::Task<Provided<aws::CredentialsPtr>> container_credentials(CredentialSearch& 
     if (judged) co_return std::move(*judged);
     bool again = judged.error().retry != Retry::kNever && attempt < kAttemptsMax;
     if (again) again = co_await search.back_off(attempt);
-    if (!again) co_return not_provided(named(source, judged.error().error));
+    if (!again) co_return provider_failed(prefixed(source, judged.error().error));
   }
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "aws/credentials.h"
-#include "origin/credentials/provided.h"
+#include "origin/credentials/provider_result.h"
 #include "origin/credentials/search.h"
 #include "origin/environment.h"
 #include "origin/transport/endpoint_url.h"
@@ -21,7 +21,7 @@ struct ContainerEndpoint {
 
 /// AWS_CONTAINER_CREDENTIALS_RELATIVE_URI under http://169.254.170.2, else
 /// AWS_CONTAINER_CREDENTIALS_FULL_URI. Pure.
-[[nodiscard]] Provided<ContainerEndpoint> resolve_container_endpoint(
+[[nodiscard]] ProviderResult<ContainerEndpoint> resolve_container_endpoint(
     const Environment& environment);
 
 /// Whether the token may go to this address without TLS: loopback, and AWS's own link-local ones.
@@ -30,7 +30,7 @@ struct ContainerEndpoint {
 /// Asks the container's endpoint, with AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE (read anew each time)
 /// or AWS_CONTAINER_AUTHORIZATION_TOKEN where one is set. Over http only where all addresses of the
 /// host are is_container_address().
-[[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> container_credentials(
+[[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> container_credentials(
     CredentialSearch& search);
 
 }  // namespace cachey::origin

@@ -30,10 +30,6 @@ bool is(const std::string& text, const char* other) {
   return ::strcasecmp(text.c_str(), other) == 0;
 }
 
-std::unexpected<Unprovided> refused(std::string text) {
-  return not_provided(Error(ErrorKind::kDenied, std::move(text)));
-}
-
 std::string setting(const Environment& environment, const char* variable, const Profile& profile,
                     const char* key) {
   std::string value = first_set(environment, {variable});
@@ -64,8 +60,8 @@ std::optional<int64_t> parse_seconds(const std::string& text) {
 
 }  // namespace
 
-Provided<EndpointUrl> resolve_instance_endpoint(const Environment& environment,
-                                                const Profile& profile) {
+ProviderResult<EndpointUrl> resolve_instance_endpoint(const Environment& environment,
+                                                      const Profile& profile) {
   constexpr const char* kEndpoint = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
   constexpr const char* kMode = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
   if (is(first_set(environment, {"AWS_EC2_METADATA_DISABLED"}), "true"))
@@ -73,7 +69,7 @@ Provided<EndpointUrl> resolve_instance_endpoint(const Environment& environment,
   const std::string url = setting(environment, kEndpoint, profile, "ec2_metadata_service_endpoint");
   if (!url.empty()) {
     Result<EndpointUrl> parsed = parse_endpoint_url(url);
-    if (!parsed) return refused(fmt::format("{}: {}", kEndpoint, parsed.error().message()));
+    if (!parsed) return provider_denied(fmt::format("{}: {}", kEndpoint, parsed.error().message()));
     return std::move(*parsed);
   }
   const std::string mode =
@@ -82,7 +78,8 @@ Provided<EndpointUrl> resolve_instance_endpoint(const Environment& environment,
   if (is(mode, "ipv6")) {
     address.host = "fd00:ec2::254";
   } else if (!mode.empty() && !is(mode, "ipv4")) {
-    return refused(fmt::format("{}: {} is neither IPv4 nor IPv6", kMode, log::quoted(mode)));
+    return provider_denied(
+        fmt::format("{}: {} is neither IPv4 nor IPv6", kMode, log::quoted(mode)));
   }
   return address;
 }
@@ -91,16 +88,17 @@ std::string instance_name(const EndpointUrl& url) {
   return fmt::format("the instance's metadata at {}", host_header(url));
 }
 
-rt::Task<Provided<std::string>> InstanceMetadata::fetch(CredentialSearch& search,
-                                                        const EndpointUrl& url, std::string path,
-                                                        std::string_view absent) {
+rt::Task<ProviderResult<std::string>> InstanceMetadata::fetch(CredentialSearch& search,
+                                                              const EndpointUrl& url,
+                                                              std::string path,
+                                                              std::string_view absent) {
   const std::string what = instance_name(url);
   for (unsigned attempt = 1;; ++attempt) {
-    Provided<void> renewed = co_await renew_token(search, url);
+    ProviderResult<void> renewed = co_await renew_token(search, url);
     if (!renewed) co_return std::unexpected(std::move(renewed.error()));
     ServiceRequest request = request_for(url, "GET", path, "x-aws-ec2-metadata-token", token_.text);
     Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
-    if (!answer) co_return not_configured(named(what, answer.error().error).message());
+    if (!answer) co_return not_configured(prefixed(what, answer.error().error).message());
     const unsigned status = answer->head.status;
     if (status == 200) co_return std::move(answer->body);
     if (status == 404) co_return not_configured(fmt::format("{}: {}", what, absent));
@@ -108,37 +106,37 @@ rt::Task<Provided<std::string>> InstanceMetadata::fetch(CredentialSearch& search
     bool again = (status == 401 || status >= 500) && attempt < kAttemptsMax;
     if (again && status != 401) again = co_await search.back_off(attempt);
     if (!again) {
-      co_return not_provided(
+      co_return provider_failed(
           Error(ErrorKind::kUpstream, fmt::format("{} answered {}", what, status)));
     }
   }
 }
 
 /// Sees to it that there is a token.
-rt::Task<Provided<void>> InstanceMetadata::renew_token(CredentialSearch& search,
-                                                       const EndpointUrl& url) {
+rt::Task<ProviderResult<void>> InstanceMetadata::renew_token(CredentialSearch& search,
+                                                             const EndpointUrl& url) {
   const std::string what = instance_name(url);
   const Clock& clock = search.services().clock;
-  if (clock.unix_seconds() < token_.valid_until) co_return Provided<void>();
+  if (clock.unix_seconds() < token_.valid_until) co_return ProviderResult<void>();
   for (unsigned attempt = 1;; ++attempt) {
     ServiceRequest request =
         request_for(url, "PUT", kTokenPath, "x-aws-ec2-metadata-token-ttl-seconds",
                     std::to_string(kTokenSeconds));
     Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
-    if (!answer) co_return not_configured(named(what, answer.error().error).message());
+    if (!answer) co_return not_configured(prefixed(what, answer.error().error).message());
     const unsigned status = answer->head.status;
     const std::optional<int64_t> seconds = parse_seconds(answer->head.metadata_token_ttl);
     if (status == 200 && seconds && !answer->body.empty() && !has_control(answer->body)) {
       token_.text = std::move(answer->body);
       token_.valid_until =
           clock.unix_seconds() + std::max<int64_t>(1, *seconds - kTokenSparedSeconds);
-      co_return Provided<void>();
+      co_return ProviderResult<void>();
     }
     bool again = status >= 500 && attempt < kAttemptsMax;
     if (again) again = co_await search.back_off(attempt);
     if (again) continue;
-    if (status == 403) co_return refused(what + " answered 403: it is disabled");
-    co_return not_provided(
+    if (status == 403) co_return provider_denied(what + " answered 403: it is disabled");
+    co_return provider_failed(
         Error(ErrorKind::kUpstream, fmt::format("{} gave no token: {}", what, status)));
   }
 }

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "origin/credentials/profile.h"
-#include "origin/credentials/provided.h"
+#include "origin/credentials/provider_result.h"
 #include "origin/credentials/search.h"
 #include "origin/transport/endpoint_url.h"
 
@@ -14,8 +14,8 @@ namespace cachey::origin {
 /// AWS_EC2_METADATA_SERVICE_ENDPOINT, the profile's ec2_metadata_service_endpoint, else the address
 /// for AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE (ec2_metadata_service_endpoint_mode), IPv4 or IPv6.
 /// Not configured where AWS_EC2_METADATA_DISABLED is true. Pure.
-[[nodiscard]] Provided<EndpointUrl> resolve_instance_endpoint(const Environment& environment,
-                                                              const Profile& profile);
+[[nodiscard]] ProviderResult<EndpointUrl> resolve_instance_endpoint(const Environment& environment,
+                                                                    const Profile& profile);
 
 /// `the instance's metadata at HOST`: whom a failure is about.
 [[nodiscard]] std::string instance_name(const EndpointUrl& url);
@@ -26,9 +26,10 @@ class InstanceMetadata {
  public:
   /// A document's text. Not configured where nobody answers, or where there is no such document:
   /// then the failure says `absent`. `url` and `absent` outlive the task.
-  [[nodiscard]] rt::Task<Provided<std::string>> fetch(CredentialSearch& search,
-                                                      const EndpointUrl& url, std::string path,
-                                                      std::string_view absent);
+  [[nodiscard]] rt::Task<ProviderResult<std::string>> fetch(CredentialSearch& search,
+                                                            const EndpointUrl& url,
+                                                            std::string path,
+                                                            std::string_view absent);
 
  private:
   struct Token {
@@ -36,8 +37,8 @@ class InstanceMetadata {
     int64_t valid_until = 0;  // Unix seconds
   };
 
-  [[nodiscard]] rt::Task<Provided<void>> renew_token(CredentialSearch& search,
-                                                     const EndpointUrl& url);
+  [[nodiscard]] rt::Task<ProviderResult<void>> renew_token(CredentialSearch& search,
+                                                           const EndpointUrl& url);
 
   Token token_;
 };

@@ -30,11 +30,11 @@ bool is_role_name(const std::string& name) {
 
 }  // namespace
 
-rt::Task<Provided<aws::CredentialsPtr>> InstanceProvider::get(CredentialSearch& search,
-                                                              const Profile& profile) {
-  Provided<EndpointUrl> url = resolve_instance_endpoint(search.environment(), profile);
+rt::Task<ProviderResult<aws::CredentialsPtr>> InstanceProvider::get(CredentialSearch& search,
+                                                                    const Profile& profile) {
+  ProviderResult<EndpointUrl> url = resolve_instance_endpoint(search.environment(), profile);
   if (!url) co_return std::unexpected(std::move(url.error()));
-  Provided<aws::CredentialsPtr> found = co_await ask(search, std::move(*url));
+  ProviderResult<aws::CredentialsPtr> found = co_await ask(search, std::move(*url));
   if (found) {
     last_ = extended(search, *found);
     co_return last_;
@@ -58,23 +58,23 @@ aws::CredentialsPtr InstanceProvider::extended(CredentialSearch& search,
                                                   now + kExtensionSeconds + jitter);
 }
 
-rt::Task<Provided<aws::CredentialsPtr>> InstanceProvider::ask(CredentialSearch& search,
-                                                              EndpointUrl url) {
-  Provided<std::string> role =
+rt::Task<ProviderResult<aws::CredentialsPtr>> InstanceProvider::ask(CredentialSearch& search,
+                                                                    EndpointUrl url) {
+  ProviderResult<std::string> role =
       co_await metadata_.fetch(search, url, std::string(kRolePath), kNoRole);
   if (!role) co_return std::unexpected(std::move(role.error()));
   const std::string name = role->substr(0, role->find_first_of("\r\n"));
   if (!is_role_name(name)) {
-    co_return not_provided(
-        Error(ErrorKind::kDenied,
-              fmt::format("the instance's metadata name a role {}", log::quoted(name, 64))));
+    co_return provider_denied(
+        fmt::format("the instance's metadata name a role {}", log::quoted(name, 64)));
   }
   std::string path = std::string(kRolePath) + name;
-  Provided<std::string> text = co_await metadata_.fetch(search, url, std::move(path), kNoRole);
+  ProviderResult<std::string> text =
+      co_await metadata_.fetch(search, url, std::move(path), kNoRole);
   if (!text) co_return std::unexpected(std::move(text.error()));
   Result<aws::CredentialsPtr> parsed =
       parse_metadata_answer(*text, fmt::format("instance role {}", log::quoted(name)));
-  if (!parsed) co_return not_provided(named("the instance's metadata", parsed.error()));
+  if (!parsed) co_return provider_failed(prefixed("the instance's metadata", parsed.error()));
   co_return std::move(*parsed);
 }
 

@@ -3,7 +3,7 @@
 #include "aws/credentials.h"
 #include "origin/credentials/instance_metadata.h"
 #include "origin/credentials/profile.h"
-#include "origin/credentials/provided.h"
+#include "origin/credentials/provider_result.h"
 #include "origin/credentials/search.h"
 #include "origin/transport/endpoint_url.h"
 
@@ -16,12 +16,12 @@ namespace cachey::origin {
 class InstanceProvider {
  public:
   /// Not configured, too, where nobody answers, or no role is attached to the instance.
-  [[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> get(CredentialSearch& search,
-                                                            const Profile& profile);
+  [[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> get(CredentialSearch& search,
+                                                                  const Profile& profile);
 
  private:
-  [[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> ask(CredentialSearch& search,
-                                                            EndpointUrl url);
+  [[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> ask(CredentialSearch& search,
+                                                                  EndpointUrl url);
   [[nodiscard]] aws::CredentialsPtr extended(CredentialSearch& search,
                                              const aws::CredentialsPtr& old) const;
 

@@ -38,29 +38,29 @@ Result<std::string> InstanceRegion::found() {
 rt::Task<void> InstanceRegion::search(std::shared_ptr<InstanceRegion> self, rt::Worker& worker) {
   // Another search may have ended between the moment it was due and the moment this one began.
   if (self->search_due()) {
-    Provided<std::string> found = co_await self->ask(worker);
+    ProviderResult<std::string> found = co_await self->ask(worker);
     self->keep(std::move(found));
   }
   self->flight_.end();
 }
 
-rt::Task<Provided<std::string>> InstanceRegion::ask(rt::Worker& worker) {
+rt::Task<ProviderResult<std::string>> InstanceRegion::ask(rt::Worker& worker) {
   CredentialSearch search(worker, services_, worker.timers().now() + kRegionSearchLimit);
   const auto load = [this] { return load_profile(services_.environment, services_.read_file); };
   Result<Profile> profile = co_await services_.blocking.run(load);
-  const Provided<EndpointUrl> url =
+  const ProviderResult<EndpointUrl> url =
       resolve_instance_endpoint(services_.environment, profile ? *profile : Profile());
   if (!url) co_return std::unexpected(url.error());
-  Provided<std::string> region =
+  ProviderResult<std::string> region =
       co_await metadata_.fetch(search, *url, kRegionPath, "it does not say which region it is in");
   if (!region) co_return region;
   while (region->ends_with('\n') || region->ends_with('\r')) region->pop_back();
   if (aws::is_region(*region)) co_return region;
-  co_return not_provided(Error(
+  co_return provider_failed(Error(
       ErrorKind::kUpstream, instance_name(*url) + " names a region " + log::quoted(*region, 64)));
 }
 
-void InstanceRegion::keep(Provided<std::string> found) {
+void InstanceRegion::keep(ProviderResult<std::string> found) {
   const MutexLock lock(mutex_);
   if (found) {
     region_ = std::move(*found);

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/mutex.h"
 #include "origin/credentials/instance_metadata.h"
-#include "origin/credentials/provided.h"
+#include "origin/credentials/provider_result.h"
 #include "origin/credentials/search.h"
 #include "rt/single_flight.h"
 
@@ -32,10 +32,10 @@ class InstanceRegion final : public std::enable_shared_from_this<InstanceRegion>
 
  private:
   [[nodiscard]] rt::Task<void> search(std::shared_ptr<InstanceRegion> self, rt::Worker& worker);
-  [[nodiscard]] rt::Task<Provided<std::string>> ask(rt::Worker& worker);
+  [[nodiscard]] rt::Task<ProviderResult<std::string>> ask(rt::Worker& worker);
   [[nodiscard]] bool search_due() EXCLUDES(mutex_);
   [[nodiscard]] Result<std::string> found() EXCLUDES(mutex_);
-  void keep(Provided<std::string> found) EXCLUDES(mutex_);
+  void keep(ProviderResult<std::string> found) EXCLUDES(mutex_);
 
   const CredentialServices services_;
   InstanceMetadata metadata_;  // of the one search

@@ -32,9 +32,8 @@ struct Link {
     return found == settings.end() ? std::string() : found->second;
   }
   [[nodiscard]] bool has(std::string_view key) const { return !get(key).empty(); }
-  [[nodiscard]] std::unexpected<Unprovided> refuse(std::string_view fault) const {
-    return not_provided(
-        Error(ErrorKind::kDenied, fmt::format("profile {} {}", log::quoted(name), fault)));
+  [[nodiscard]] std::unexpected<ProviderFailure> refuse(std::string_view fault) const {
+    return provider_denied(fmt::format("profile {} {}", log::quoted(name), fault));
   }
 };
 
@@ -42,7 +41,7 @@ bool has_static_keys(const Link& link) {
   return link.has("aws_access_key_id") && link.has("aws_secret_access_key");
 }
 
-Provided<BaseSource> static_keys(const Link& link) {
+ProviderResult<BaseSource> static_keys(const Link& link) {
   aws::Keys keys;
   keys.access_key_id = link.get("aws_access_key_id");
   keys.secret_access_key = link.get("aws_secret_access_key");
@@ -59,7 +58,7 @@ Provided<BaseSource> static_keys(const Link& link) {
   return std::move(*made);
 }
 
-Provided<BaseSource> named_source(const Link& link) {
+ProviderResult<BaseSource> named_source(const Link& link) {
   const std::string name = link.get("credential_source");
   const auto is = [&name](const char* known) { return ::strcasecmp(name.c_str(), known) == 0; };
   if (is("Environment")) return NamedSource::kEnvironment;
@@ -71,7 +70,7 @@ Provided<BaseSource> named_source(const Link& link) {
                   log::quoted(name)));
 }
 
-Provided<BaseSource> base_source(const Link& link) {
+ProviderResult<BaseSource> base_source(const Link& link) {
   if (link.has("credential_source")) return named_source(link);
   if (link.has("web_identity_token_file")) {
     if (!link.has("role_arn")) return link.refuse("has web_identity_token_file but no role_arn");
@@ -90,7 +89,7 @@ Provided<BaseSource> base_source(const Link& link) {
   return static_keys(link);
 }
 
-Provided<std::optional<seconds>> duration_of(const Link& link) {
+ProviderResult<std::optional<seconds>> duration_of(const Link& link) {
   const std::string text = link.get("duration_seconds");
   if (text.empty()) return std::nullopt;
   int64_t number = 0;
@@ -103,11 +102,11 @@ Provided<std::optional<seconds>> duration_of(const Link& link) {
   return seconds(number);
 }
 
-Provided<AssumedRole> assumed_role(const Link& link) {
+ProviderResult<AssumedRole> assumed_role(const Link& link) {
   if (link.has("mfa_serial")) {
     return link.refuse("wants a code of an MFA device (mfa_serial), which nobody could type here");
   }
-  Provided<std::optional<seconds>> duration = duration_of(link);
+  ProviderResult<std::optional<seconds>> duration = duration_of(link);
   if (!duration) return std::unexpected(std::move(duration.error()));
   AssumedRole role;
   role.profile = link.name;
@@ -124,7 +123,7 @@ class Walk {
   explicit Walk(const Sections& profiles) : profiles_(profiles) {}
 
   /// REQUIRES: there is one of this name.
-  Provided<RoleChain> from(const std::string& selected) {
+  ProviderResult<RoleChain> from(const std::string& selected) {
     std::string name = selected;
     while (true) {
       const auto found = profiles_.find(name);
@@ -134,7 +133,7 @@ class Walk {
       if (!first && has_static_keys(link)) return end_at(link, static_keys(link));
       if (!link.has("role_arn") || link.has("web_identity_token_file"))
         return end_at(link, base_source(link));
-      Provided<std::string> source = add_role(link);
+      ProviderResult<std::string> source = add_role(link);
       if (!source) return std::unexpected(std::move(source.error()));
       if (source->empty() || *source == name) return end_at(link, base_source(link));
       if (!profiles_.contains(*source)) {
@@ -147,7 +146,7 @@ class Walk {
 
  private:
   /// The source_profile; empty where the profile has a credential_source.
-  Provided<std::string> add_role(const Link& link) {
+  ProviderResult<std::string> add_role(const Link& link) {
     const bool has_profile = link.has("source_profile");
     const bool has_named = link.has("credential_source");
     if (has_profile && has_named)
@@ -155,13 +154,13 @@ class Walk {
     if (!has_profile && !has_named)
       return link.refuse("has role_arn but neither source_profile nor credential_source");
     if (chain_.roles.size() >= kRolesMax) return link.refuse("is one role too many in a chain");
-    Provided<AssumedRole> role = assumed_role(link);
+    ProviderResult<AssumedRole> role = assumed_role(link);
     if (!role) return std::unexpected(std::move(role.error()));
     chain_.roles.push_back(std::move(*role));
     return link.get("source_profile");
   }
 
-  Provided<RoleChain> end_at(const Link& link, Provided<BaseSource> base) {
+  ProviderResult<RoleChain> end_at(const Link& link, ProviderResult<BaseSource> base) {
     if (!base) return std::unexpected(std::move(base.error()));
     chain_.base_profile = link.name;
     chain_.base = std::move(*base);
@@ -176,7 +175,7 @@ class Walk {
 
 }  // namespace
 
-Provided<RoleChain> resolve_role_chain(const Profile& profile) {
+ProviderResult<RoleChain> resolve_role_chain(const Profile& profile) {
   if (!profile.exists()) {
     return not_configured(
         fmt::format("there is no profile {} in AWS's config and credentials files",

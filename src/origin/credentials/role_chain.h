@@ -10,7 +10,7 @@
 
 #include "aws/credentials.h"
 #include "origin/credentials/profile.h"
-#include "origin/credentials/provided.h"
+#include "origin/credentials/provider_result.h"
 
 namespace cachey::origin {
 
@@ -54,6 +54,6 @@ inline constexpr size_t kRolesMax = 16;
 /// configured where the files have no such profile, or the profile at the chain's end has nothing
 /// on credentials. Fails (kDenied) on what cannot be meant: loops, halves of settings; and on what
 /// is not built: SSO, login sessions, MFA.
-[[nodiscard]] Provided<RoleChain> resolve_role_chain(const Profile& profile);
+[[nodiscard]] ProviderResult<RoleChain> resolve_role_chain(const Profile& profile);
 
 }  // namespace cachey::origin

@@ -33,7 +33,7 @@ std::string text_of(const BaseSource& base) {
 }
 
 /// `keys k s; role arn external session; ...`, `next: ...` or `stop: ...`.
-std::string text_of(const Provided<RoleChain>& chain) {
+std::string text_of(const ProviderResult<RoleChain>& chain) {
   if (!chain) {
     return fmt::format("{}: {}", chain.error().configured ? "stop" : "next",
                        chain.error().error.message());

@@ -125,8 +125,8 @@ Attempt<aws::CredentialsPtr> judge(const StsCall& call, const ServiceAnswer& ans
   return std::unexpected(std::move(failure));
 }
 
-rt::Task<Provided<aws::CredentialsPtr>> ask(CredentialSearch& search, StsEndpoint sts,
-                                            StsCall call) {
+rt::Task<ProviderResult<aws::CredentialsPtr>> ask(CredentialSearch& search, StsEndpoint sts,
+                                                  StsCall call) {
   const std::string what = fmt::format("{} at {}", call.action, host_header(sts.url));
   const ProxyRules* proxies = search.services().proxies.get();
   const Proxy* http_proxy =
@@ -155,7 +155,7 @@ rt::Task<Provided<aws::CredentialsPtr>> ask(CredentialSearch& search, StsEndpoin
     if (judged) co_return std::move(*judged);
     bool again = judged.error().retry != Retry::kNever && attempt < kAttemptsMax;
     if (again) again = co_await search.back_off(attempt);
-    if (!again) co_return not_provided(named(what, judged.error().error));
+    if (!again) co_return provider_failed(prefixed(what, judged.error().error));
   }
 }
 
@@ -204,8 +204,9 @@ rt::Task<Result<StsEndpoint>> find_sts_endpoint(CredentialSearch& search, const 
   co_return resolve_sts_endpoint(search.environment(), profile, region);
 }
 
-rt::Task<Provided<aws::CredentialsPtr>> assume_role(CredentialSearch& search, StsEndpoint sts,
-                                                    AssumedRole role, aws::CredentialsPtr base) {
+rt::Task<ProviderResult<aws::CredentialsPtr>> assume_role(CredentialSearch& search, StsEndpoint sts,
+                                                          AssumedRole role,
+                                                          aws::CredentialsPtr base) {
   StsCall call;
   call.action = "AssumeRole";
   call.sign_with = base;
@@ -218,18 +219,16 @@ rt::Task<Provided<aws::CredentialsPtr>> assume_role(CredentialSearch& search, St
   if (role.duration)
     call.fields.push_back({"DurationSeconds", std::to_string(role.duration->count())});
   if (!role.external_id.empty()) call.fields.push_back({"ExternalId", role.external_id});
-  Provided<aws::CredentialsPtr> assumed = co_await ask(search, std::move(sts), std::move(call));
+  ProviderResult<aws::CredentialsPtr> assumed =
+      co_await ask(search, std::move(sts), std::move(call));
   co_return assumed;
 }
 
-rt::Task<Provided<aws::CredentialsPtr>> assume_role_with_web_identity(CredentialSearch& search,
-                                                                      StsEndpoint sts,
-                                                                      WebIdentity identity,
-                                                                      std::string session_prefix) {
+rt::Task<ProviderResult<aws::CredentialsPtr>> assume_role_with_web_identity(
+    CredentialSearch& search, StsEndpoint sts, WebIdentity identity, std::string session_prefix) {
   Result<std::string> token = co_await search.read_token_file(identity.token_file);
   if (!token) {
-    co_return not_provided(
-        Error(ErrorKind::kDenied, "the web identity's token: " + token.error().message()));
+    co_return provider_denied("the web identity's token: " + token.error().message());
   }
   StsCall call;
   call.action = "AssumeRoleWithWebIdentity";
@@ -239,7 +238,8 @@ rt::Task<Provided<aws::CredentialsPtr>> assume_role_with_web_identity(Credential
   call.fields.push_back({"RoleArn", std::move(identity.role_arn)});
   call.fields.push_back({"RoleSessionName", std::move(identity.session_name)});
   call.fields.push_back({"WebIdentityToken", std::move(*token)});
-  Provided<aws::CredentialsPtr> assumed = co_await ask(search, std::move(sts), std::move(call));
+  ProviderResult<aws::CredentialsPtr> assumed =
+      co_await ask(search, std::move(sts), std::move(call));
   co_return assumed;
 }
 

@@ -4,7 +4,7 @@
 
 #include "aws/credentials.h"
 #include "origin/credentials/profile.h"
-#include "origin/credentials/provided.h"
+#include "origin/credentials/provider_result.h"
 #include "origin/credentials/role_chain.h"
 #include "origin/credentials/search.h"
 #include "origin/transport/endpoint_url.h"
@@ -33,13 +33,14 @@ struct StsEndpoint {
                                                               const Profile& profile);
 
 /// The credentials of a role, asked for with `base`: a signed AssumeRole.
-[[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> assume_role(CredentialSearch& search,
-                                                                  StsEndpoint sts, AssumedRole role,
-                                                                  aws::CredentialsPtr base);
+[[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> assume_role(CredentialSearch& search,
+                                                                        StsEndpoint sts,
+                                                                        AssumedRole role,
+                                                                        aws::CredentialsPtr base);
 
 /// The credentials of a role, asked for with the token in the file, which is read anew each time.
 /// A session without a name gets one that begins with `session_prefix`.
-[[nodiscard]] rt::Task<Provided<aws::CredentialsPtr>> assume_role_with_web_identity(
+[[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> assume_role_with_web_identity(
     CredentialSearch& search, StsEndpoint sts, WebIdentity identity, std::string session_prefix);
 
 }  // namespace cachey::origin

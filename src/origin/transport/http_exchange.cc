@@ -23,7 +23,7 @@ std::span<std::byte> bytes_of(std::string& text, size_t begin) {
   return std::as_writable_bytes(std::span(text.data() + begin, text.size() - begin));
 }
 
-IoFailure named(IoFailure failure) {
+IoFailure request_failure(IoFailure failure) {
   failure.text = "the request to the origin failed: " + failure.text;
   return failure;
 }
@@ -36,7 +36,7 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::start(std::string_view request, Mo
     const IoFailure::Cause cause = sent.error().cause;
     died_unanswered_ = lease_.reused() && cause != IoFailure::Cause::kTimedOut &&
                        cause != IoFailure::Cause::kCancelled;
-    Failure failure = failure_of(named(std::move(sent.error())));
+    Failure failure = failure_of(request_failure(std::move(sent.error())));
     lease_.drop();
     co_return std::unexpected(std::move(failure));
   }
@@ -68,7 +68,7 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
       const IoFailure::Cause cause = filled.error().cause;
       died_unanswered_ = lease_.reused() && buffer_.empty() &&
                          (cause == IoFailure::Cause::kClosed || cause == IoFailure::Cause::kOther);
-      co_return std::unexpected(failure_of(named(std::move(filled.error()))));
+      co_return std::unexpected(failure_of(request_failure(std::move(filled.error()))));
     }
     const size_t size = end + kHeadEnd.size();
     Result<ResponseHead> head = parse_response_head(unread().substr(0, size));
