@@ -1,14 +1,15 @@
 #include "origin/credentials/instance_metadata.h"
 
 #include <fmt/format.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/escape.h"
 #include "base/log.h"
+#include "origin/credentials/settings.h"
 #include "origin/transport/endpoint_url.h"
 #include "origin/transport/request_head.h"
 
@@ -25,16 +26,6 @@ constexpr int64_t kTokenSeconds = 21'600;
 constexpr int64_t kTokenSparedSeconds = 120;  // it is not used in its last seconds
 
 constexpr std::string_view kTokenPath = "/latest/api/token";
-
-bool is(const std::string& text, const char* other) {
-  return ::strcasecmp(text.c_str(), other) == 0;
-}
-
-std::string setting(const Environment& environment, const char* variable, const Profile& profile,
-                    const char* key) {
-  std::string value = first_set(environment, {variable});
-  return value.empty() ? profile.get(key) : value;
-}
 
 ServiceRequest request_for(const EndpointUrl& url, std::string_view method, std::string_view path,
                            std::string_view header, std::string_view value) {
@@ -64,22 +55,22 @@ ProviderResult<EndpointUrl> resolve_instance_endpoint(const Environment& environ
                                                       const Profile& profile) {
   constexpr const char* kEndpoint = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
   constexpr const char* kMode = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
-  if (is(first_set(environment, {"AWS_EC2_METADATA_DISABLED"}), "true"))
-    return not_configured("AWS_EC2_METADATA_DISABLED is true");
-  const std::string url = setting(environment, kEndpoint, profile, "ec2_metadata_service_endpoint");
-  if (!url.empty()) {
-    Result<EndpointUrl> parsed = parse_endpoint_url(url);
+  const std::string disabled = first_set(environment, {"AWS_EC2_METADATA_DISABLED"});
+  if (lower_case(disabled) == "true") return not_configured("AWS_EC2_METADATA_DISABLED is true");
+  const Settings settings(environment, profile);
+  const Setting url = settings.get(kEndpoint, "ec2_metadata_service_endpoint");
+  if (url.is_set()) {
+    Result<EndpointUrl> parsed = parse_endpoint_url(url.value);
     if (!parsed) return provider_denied(fmt::format("{}: {}", kEndpoint, parsed.error().message()));
     return std::move(*parsed);
   }
-  const std::string mode =
-      setting(environment, kMode, profile, "ec2_metadata_service_endpoint_mode");
+  const Setting mode = settings.get(kMode, "ec2_metadata_service_endpoint_mode");
   EndpointUrl address{.tls = false, .host = "169.254.169.254", .port = 80, .base_path = ""};
-  if (is(mode, "ipv6")) {
+  if (mode.is("ipv6")) {
     address.host = "fd00:ec2::254";
-  } else if (!mode.empty() && !is(mode, "ipv4")) {
+  } else if (mode.is_set() && !mode.is("ipv4")) {
     return provider_denied(
-        fmt::format("{}: {} is neither IPv4 nor IPv6", kMode, log::quoted(mode)));
+        fmt::format("{}: {} is neither IPv4 nor IPv6", kMode, log::quoted(mode.value)));
   }
   return address;
 }

@@ -70,7 +70,7 @@ Result<Loaded> load(const ProfileFile& file, const Environment& environment,
   return loaded;
 }
 
-std::string value_of(const Settings& settings, std::string_view key) {
+std::string value_of(const Section& settings, std::string_view key) {
   const auto found = settings.find(key);
   return found == settings.end() ? std::string() : found->second;
 }

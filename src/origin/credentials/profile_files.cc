@@ -43,13 +43,13 @@ bool is_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, allowed);
 }
 
-struct Setting {
+struct KeyValue {
   std::string key;
   std::string_view value;
 };
 
 /// `key = value`, or what is wrong with it.
-std::expected<Setting, std::string> parse_setting(std::string_view line, std::string_view what) {
+std::expected<KeyValue, std::string> parse_setting(std::string_view line, std::string_view what) {
   line = without_spaced_comment(trimmed(line));
   const size_t equals = line.find('=');
   if (equals == std::string_view::npos) {
@@ -61,7 +61,7 @@ std::expected<Setting, std::string> parse_setting(std::string_view line, std::st
     fault.front() = static_cast<char>(fault.front() - 'a' + 'A');
     return std::unexpected(std::move(fault));
   }
-  return Setting{std::move(key), trimmed(line.substr(equals + 1))};
+  return KeyValue{std::move(key), trimmed(line.substr(equals + 1))};
 }
 
 /// Takes one file line by line, and puts its sections into `files` over what is there.
@@ -92,7 +92,7 @@ class FileParser {
   }
 
   /// Where the settings of a section go.
-  Settings& section_of(std::string_view name) {
+  Section& section_of(std::string_view name) {
     passed_over_.clear();
     if (kind_ == FileKind::kCredentials) {
       return is_name(name) ? files_.profiles[std::string(name)] : passed_over_;
@@ -110,7 +110,7 @@ class FileParser {
   }
 
   std::expected<void, std::string> take_setting(std::string_view line) {
-    std::expected<Setting, std::string> setting = parse_setting(line, "property");
+    std::expected<KeyValue, std::string> setting = parse_setting(line, "property");
     if (!setting) return std::unexpected(std::move(setting.error()));
     nested_ = setting->value.empty();
     value_ = is_name(setting->key) ? &(*section_)[std::move(setting->key)] : &passed_over_value_;
@@ -123,7 +123,7 @@ class FileParser {
       return std::unexpected("Expected a property definition, found continuation");
     }
     if (nested_) {
-      const std::expected<Setting, std::string> setting = parse_setting(line, "sub-property");
+      const std::expected<KeyValue, std::string> setting = parse_setting(line, "sub-property");
       if (!setting) return std::unexpected(setting.error());
     }
     value_->push_back('\n');
@@ -133,10 +133,10 @@ class FileParser {
 
   const FileKind kind_;
   ProfileFiles& files_;
-  std::optional<Settings> plain_default_;  // the config file's `[default]`
-  Settings passed_over_;
+  std::optional<Section> plain_default_;  // the config file's `[default]`
+  Section passed_over_;
   std::string passed_over_value_;
-  Settings* section_ = nullptr;   // none before the first section
+  Section* section_ = nullptr;    // none before the first section
   std::string* value_ = nullptr;  // what a continuation belongs to
   bool nested_ = false;
 };
@@ -176,14 +176,13 @@ Result<ProfileFiles> parse_profile_files(const ProfileFileText& config,
   return files;
 }
 
-std::string nested_setting(const Settings& settings, std::string_view parent,
-                           std::string_view key) {
+std::string nested_setting(const Section& settings, std::string_view parent, std::string_view key) {
   const auto found = settings.find(parent);
   if (found == settings.end() || !found->second.starts_with('\n')) return {};
   std::string value;
   std::string_view rest = found->second;
   while (!rest.empty()) {
-    const std::expected<Setting, std::string> setting = parse_setting(take_line(rest), "setting");
+    const std::expected<KeyValue, std::string> setting = parse_setting(take_line(rest), "setting");
     if (setting && setting->key == key) value = setting->value;
   }
   return value;

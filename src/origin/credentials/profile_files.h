@@ -11,8 +11,8 @@ namespace cachey::origin {
 
 /// The settings of one section: keys in lower case, values trimmed. A value that goes on over more
 /// lines has them joined by line feeds; a nested one begins with a line feed.
-using Settings = std::map<std::string, std::string, std::less<>>;
-using Sections = std::map<std::string, Settings, std::less<>>;
+using Section = std::map<std::string, std::string, std::less<>>;
+using Sections = std::map<std::string, Section, std::less<>>;
 
 /// What the AWS config file and the AWS credentials file say together, by name.
 struct ProfileFiles {
@@ -36,7 +36,7 @@ struct ProfileFileText {
 
 /// The setting `key` nested under `parent`, such as endpoint_url under s3. Empty where there is
 /// none.
-[[nodiscard]] std::string nested_setting(const Settings& settings, std::string_view parent,
+[[nodiscard]] std::string nested_setting(const Section& settings, std::string_view parent,
                                          std::string_view key);
 
 }  // namespace cachey::origin

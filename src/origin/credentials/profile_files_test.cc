@@ -21,7 +21,7 @@ Result<ProfileFiles> parse(std::string_view config, std::string_view credentials
   return parse_profile_files({"/config", config}, {"/credentials", credentials});
 }
 
-Settings settings_of(std::string_view lines) {
+Section settings_of(std::string_view lines) {
   return parse("[profile x]\n" + std::string(lines)).value().profiles.at("x");
 }
 
@@ -54,7 +54,7 @@ TEST(ProfileFiles, ValuesGoOnOverIndentedLines) {
 }
 
 TEST(ProfileFiles, ValuesNest) {
-  const Settings settings =
+  const Section settings =
       settings_of("s3 =\n  Endpoint_URL = http://a # b\n\n  other = \nflat = x\n endpoint_url = y");
   EXPECT_EQ(settings.at("s3"), "\nEndpoint_URL = http://a # b\nother =");
   EXPECT_EQ(nested_setting(settings, "s3", "endpoint_url"), "http://a");

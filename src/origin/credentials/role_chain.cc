@@ -25,7 +25,7 @@ constexpr const char* kNotBuilt[] = {"sso_session", "sso_account_id", "sso_role_
 /// One profile as the chain sees it.
 struct Link {
   const std::string& name;
-  const Settings& settings;
+  const Section& settings;
 
   [[nodiscard]] std::string get(std::string_view key) const {
     const auto found = settings.find(key);

@@ -1,7 +1,6 @@
 #include "origin/credentials/sts.h"
 
 #include <fmt/format.h>
-#include <strings.h>
 
 #include <cstdlib>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "base/log.h"
 #include "origin/credentials/answers.h"
 #include "origin/credentials/instance_region.h"
+#include "origin/credentials/settings.h"
 #include "origin/transport/answer_failure.h"
 #include "origin/transport/endpoint_url.h"
 #include "origin/transport/request_head.h"
@@ -30,19 +30,6 @@ constexpr milliseconds kConnectTimeout{3100};
 constexpr milliseconds kReadTimeout{5000};
 constexpr std::string_view kVersion = "2011-06-15";
 constexpr std::string_view kContentType = "application/x-www-form-urlencoded";
-
-bool is_true(const std::string& text) { return ::strcasecmp(text.c_str(), "true") == 0; }
-
-bool is_on(const Environment& environment, const char* variable, const Profile& profile,
-           const char* key) {
-  const std::string said = first_set(environment, {variable});
-  return is_true(said.empty() ? profile.get(key) : said);
-}
-
-std::string region_of(const Environment& environment, const Profile& profile) {
-  std::string region = first_set(environment, {"AWS_REGION", "AWS_DEFAULT_REGION"});
-  return region.empty() ? profile.region() : region;
-}
 
 std::string host_of(const std::string& region, bool fips, bool dual_stack) {
   if (region == "aws-global") return "sts.amazonaws.com";
@@ -168,15 +155,15 @@ std::string made_up_name(const std::string& prefix, const Clock& clock) {
 
 Result<StsEndpoint> resolve_sts_endpoint(const Environment& environment, const Profile& profile,
                                          const std::string& region) {
-  const bool fips = is_on(environment, "AWS_USE_FIPS_ENDPOINT", profile, "use_fips_endpoint");
+  const Settings settings(environment, profile);
+  const bool fips = settings.get("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint").is("true");
   const bool dual_stack =
-      is_on(environment, "AWS_USE_DUALSTACK_ENDPOINT", profile, "use_dualstack_endpoint");
+      settings.get("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint").is("true");
   if (!aws::is_region(region))
     return fail(ErrorKind::kDenied, fmt::format("{} cannot be a region", log::quoted(region, 64)));
   StsEndpoint sts;
   sts.signing_region = region == "aws-global" ? "us-east-1" : region;
-  std::string custom = first_set(environment, {"AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"});
-  if (custom.empty()) custom = profile.endpoint_url("sts");
+  const std::string custom = settings.endpoint_url("AWS_ENDPOINT_URL_STS", "sts").value;
   if (!custom.empty() && (fips || dual_stack)) {
     return fail(ErrorKind::kDenied,
                 "FIPS and dual-stack endpoints of STS need AWS's own endpoint, "
@@ -191,7 +178,7 @@ Result<StsEndpoint> resolve_sts_endpoint(const Environment& environment, const P
 
 rt::Task<Result<StsEndpoint>> find_sts_endpoint(CredentialSearch& search, const Profile& profile) {
   constexpr const char* kMissing = "a region must be set to ask STS for a role: set AWS_REGION";
-  std::string region = region_of(search.environment(), profile);
+  std::string region = Settings(search.environment(), profile).region().value;
   if (region.empty()) {
     const std::shared_ptr<InstanceRegion> instance = search.services().region;
     if (!instance) co_return fail(ErrorKind::kDenied, kMissing);
