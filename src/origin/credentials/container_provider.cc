@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "origin/credentials/answers.h"
+#include "origin/credentials/attempts.h"
 #include "origin/transport/endpoint_url.h"
 #include "origin/transport/request_head.h"
 
@@ -65,7 +66,7 @@ std::string format_request(const ContainerEndpoint& endpoint, const std::string&
   return head.finish();
 }
 
-Attempt<aws::CredentialsPtr> judge(const ServiceAnswer& answer, const std::string& source) {
+Attempt<aws::CredentialsPtr> read_answer(const ServiceAnswer& answer, const std::string& source) {
   const unsigned status = answer.head.status;
   if (status != 200) {
     const bool transient = status == 500 || (status >= 502 && status <= 504);
@@ -79,6 +80,22 @@ Attempt<aws::CredentialsPtr> judge(const ServiceAnswer& answer, const std::strin
   const bool unreadable = parsed.error().kind() == ErrorKind::kUpstream;
   return std::unexpected(
       Failure(std::move(parsed.error()), unreadable ? Retry::kTransient : Retry::kNever));
+}
+
+rt::Task<Tried<aws::CredentialsPtr>> ask_endpoint(CredentialSearch& search,
+                                                  const ContainerEndpoint& endpoint,
+                                                  const std::string& token,
+                                                  const std::string& source) {
+  ServiceRequest request;
+  request.server = Server(endpoint.url.tls, endpoint.url.host, endpoint.url.port);
+  request.text = format_request(endpoint, token);
+  request.connect_timeout = kConnectTimeout;
+  request.read_timeout = kReadTimeout;
+  Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
+  Attempt<aws::CredentialsPtr> found =
+      answer ? read_answer(*answer, source) : std::unexpected(std::move(answer.error()));
+  if (!found) co_return attempt_failed(source, found.error());
+  co_return std::move(*found);
 }
 
 }  // namespace
@@ -127,20 +144,11 @@ rt::Task<ProviderResult<aws::CredentialsPtr>> container_credentials(CredentialSe
   if (!token) co_return std::unexpected(std::move(token.error()));
   const std::string source =
       fmt::format("container {}://{}", url.tls ? "https" : "http", host_header(url));
-  for (unsigned attempt = 1;; ++attempt) {
-    ServiceRequest request;
-    request.server = Server(url.tls, url.host, url.port);
-    request.text = format_request(*endpoint, *token);
-    request.connect_timeout = kConnectTimeout;
-    request.read_timeout = kReadTimeout;
-    Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
-    Attempt<aws::CredentialsPtr> judged =
-        answer ? judge(*answer, source) : std::unexpected(std::move(answer.error()));
-    if (judged) co_return std::move(*judged);
-    bool again = judged.error().retry != Retry::kNever && attempt < kAttemptsMax;
-    if (again) again = co_await search.back_off(attempt);
-    if (!again) co_return provider_failed(prefixed(source, judged.error().error));
-  }
+  const TryOnce<aws::CredentialsPtr> try_once = [&] {
+    return ask_endpoint(search, *endpoint, *token, source);
+  };
+  ProviderResult<aws::CredentialsPtr> found = co_await try_up_to(kAttemptsMax, search, try_once);
+  co_return found;
 }
 
 }  // namespace cachey::origin

@@ -26,6 +26,8 @@ constexpr int64_t kTokenSeconds = 21'600;
 constexpr int64_t kTokenSparedSeconds = 120;  // it is not used in its last seconds
 
 constexpr std::string_view kTokenPath = "/latest/api/token";
+constexpr std::string_view kTokenHeader = "x-aws-ec2-metadata-token";
+constexpr std::string_view kTokenSecondsHeader = "x-aws-ec2-metadata-token-ttl-seconds";
 
 ServiceRequest request_for(const EndpointUrl& url, std::string_view method, std::string_view path,
                            std::string_view header, std::string_view value) {
@@ -40,6 +42,31 @@ ServiceRequest request_for(const EndpointUrl& url, std::string_view method, std:
   request.connect_timeout = kConnectTimeout;
   request.read_timeout = kReadTimeout;
   return request;
+}
+
+/// No such service: the next provider is asked.
+std::unexpected<FailedAttempt> nobody_answered(const std::string& name, const Failure& failure) {
+  return std::unexpected(
+      FailedAttempt(not_configured(prefixed(name, failure.error).message()).error()));
+}
+
+FailedAttempt failed_fetch(unsigned status, const std::string& name, std::string_view absent) {
+  if (status == 404)
+    return FailedAttempt(not_configured(fmt::format("{}: {}", name, absent)).error());
+  const std::string text = fmt::format("{} answered {}", name, status);
+  FailedAttempt failed(provider_failed(Error(ErrorKind::kUpstream, text)).error());
+  if (status == 401) failed.again = Again::kAtOnce;  // with another token
+  if (status >= 500) failed.again = Again::kAfterBackoff;
+  return failed;
+}
+
+FailedAttempt no_token(unsigned status, const std::string& name) {
+  if (status == 403)
+    return FailedAttempt(provider_denied(name + " answered 403: it is disabled").error());
+  const std::string text = fmt::format("{} gave no token: {}", name, status);
+  FailedAttempt failed(provider_failed(Error(ErrorKind::kUpstream, text)).error());
+  if (status >= 500) failed.again = Again::kAfterBackoff;
+  return failed;
 }
 
 std::optional<int64_t> parse_seconds(const std::string& text) {
@@ -83,53 +110,51 @@ rt::Task<ProviderResult<std::string>> InstanceMetadata::fetch(CredentialSearch& 
                                                               const EndpointUrl& url,
                                                               std::string path,
                                                               std::string_view absent) {
-  const std::string what = instance_name(url);
-  for (unsigned attempt = 1;; ++attempt) {
-    ProviderResult<void> renewed = co_await renew_token(search, url);
-    if (!renewed) co_return std::unexpected(std::move(renewed.error()));
-    ServiceRequest request = request_for(url, "GET", path, "x-aws-ec2-metadata-token", token_.text);
-    Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
-    if (!answer) co_return not_configured(prefixed(what, answer.error().error).message());
-    const unsigned status = answer->head.status;
-    if (status == 200) co_return std::move(answer->body);
-    if (status == 404) co_return not_configured(fmt::format("{}: {}", what, absent));
-    if (status == 401) token_ = Token();
-    bool again = (status == 401 || status >= 500) && attempt < kAttemptsMax;
-    if (again && status != 401) again = co_await search.back_off(attempt);
-    if (!again) {
-      co_return provider_failed(
-          Error(ErrorKind::kUpstream, fmt::format("{} answered {}", what, status)));
-    }
-  }
+  const TryOnce<std::string> try_once = [&] { return try_fetch(search, url, path, absent); };
+  ProviderResult<std::string> text = co_await try_up_to(kAttemptsMax, search, try_once);
+  co_return text;
 }
 
-/// Sees to it that there is a token.
+rt::Task<Tried<std::string>> InstanceMetadata::try_fetch(CredentialSearch& search,
+                                                         const EndpointUrl& url,
+                                                         const std::string& path,
+                                                         std::string_view absent) {
+  ProviderResult<void> renewed = co_await renew_token(search, url);
+  if (!renewed) co_return std::unexpected(FailedAttempt(std::move(renewed.error())));
+  const std::string name = instance_name(url);
+  ServiceRequest request = request_for(url, "GET", path, kTokenHeader, token_.text);
+  Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
+  if (!answer) co_return nobody_answered(name, answer.error());
+  const unsigned status = answer->head.status;
+  if (status == 200) co_return std::move(answer->body);
+  if (status == 401) token_ = Token();
+  co_return std::unexpected(failed_fetch(status, name, absent));
+}
+
 rt::Task<ProviderResult<void>> InstanceMetadata::renew_token(CredentialSearch& search,
                                                              const EndpointUrl& url) {
-  const std::string what = instance_name(url);
-  const Clock& clock = search.services().clock;
-  if (clock.unix_seconds() < token_.valid_until) co_return ProviderResult<void>();
-  for (unsigned attempt = 1;; ++attempt) {
-    ServiceRequest request =
-        request_for(url, "PUT", kTokenPath, "x-aws-ec2-metadata-token-ttl-seconds",
-                    std::to_string(kTokenSeconds));
-    Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
-    if (!answer) co_return not_configured(prefixed(what, answer.error().error).message());
-    const unsigned status = answer->head.status;
-    const std::optional<int64_t> seconds = parse_seconds(answer->head.metadata_token_ttl);
-    if (status == 200 && seconds && !answer->body.empty() && !has_control(answer->body)) {
-      token_.text = std::move(answer->body);
-      token_.valid_until =
-          clock.unix_seconds() + std::max<int64_t>(1, *seconds - kTokenSparedSeconds);
-      co_return ProviderResult<void>();
-    }
-    bool again = status >= 500 && attempt < kAttemptsMax;
-    if (again) again = co_await search.back_off(attempt);
-    if (again) continue;
-    if (status == 403) co_return provider_denied(what + " answered 403: it is disabled");
-    co_return provider_failed(
-        Error(ErrorKind::kUpstream, fmt::format("{} gave no token: {}", what, status)));
+  if (search.services().clock.unix_seconds() < token_.valid_until) co_return ProviderResult<void>();
+  const TryOnce<Token> try_once = [&] { return try_for_token(search, url); };
+  ProviderResult<Token> token = co_await try_up_to(kAttemptsMax, search, try_once);
+  if (!token) co_return std::unexpected(std::move(token.error()));
+  token_ = std::move(*token);
+  co_return ProviderResult<void>();
+}
+
+rt::Task<Tried<InstanceMetadata::Token>> InstanceMetadata::try_for_token(CredentialSearch& search,
+                                                                         const EndpointUrl& url) {
+  const std::string name = instance_name(url);
+  ServiceRequest request =
+      request_for(url, "PUT", kTokenPath, kTokenSecondsHeader, std::to_string(kTokenSeconds));
+  Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
+  if (!answer) co_return nobody_answered(name, answer.error());
+  const unsigned status = answer->head.status;
+  const std::optional<int64_t> seconds = parse_seconds(answer->head.metadata_token_ttl);
+  if (status == 200 && seconds && !answer->body.empty() && !has_control(answer->body)) {
+    const int64_t used_for = std::max<int64_t>(1, *seconds - kTokenSparedSeconds);
+    co_return Token(std::move(answer->body), search.services().clock.unix_seconds() + used_for);
   }
+  co_return std::unexpected(no_token(status, name));
 }
 
 }  // namespace cachey::origin

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "origin/credentials/attempts.h"
 #include "origin/credentials/profile.h"
 #include "origin/credentials/provider_result.h"
 #include "origin/credentials/search.h"
@@ -37,8 +38,15 @@ class InstanceMetadata {
     int64_t valid_until = 0;  // Unix seconds
   };
 
+  [[nodiscard]] rt::Task<Tried<std::string>> try_fetch(CredentialSearch& search,
+                                                       const EndpointUrl& url,
+                                                       const std::string& path,
+                                                       std::string_view absent);
+  /// Sees to it that there is a token.
   [[nodiscard]] rt::Task<ProviderResult<void>> renew_token(CredentialSearch& search,
                                                            const EndpointUrl& url);
+  [[nodiscard]] rt::Task<Tried<Token>> try_for_token(CredentialSearch& search,
+                                                     const EndpointUrl& url);
 
   Token token_;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "origin/credentials/answers.h"
+#include "origin/credentials/attempts.h"
 #include "origin/credentials/instance_region.h"
 #include "origin/credentials/settings.h"
 #include "origin/transport/answer_failure.h"
@@ -94,7 +96,7 @@ std::string format_call(const StsCall& call, const StsEndpoint& sts, int64_t uni
   return head.finish() + body;
 }
 
-Attempt<aws::CredentialsPtr> judge(const StsCall& call, const ServiceAnswer& answer) {
+Attempt<aws::CredentialsPtr> read_answer(const StsCall& call, const ServiceAnswer& answer) {
   if (answer.head.status == 200) {
     Result<aws::CredentialsPtr> parsed = parse_sts_answer(answer.body, call.action, call.source);
     if (!parsed) return std::unexpected(Failure(std::move(parsed.error())));
@@ -112,42 +114,62 @@ Attempt<aws::CredentialsPtr> judge(const StsCall& call, const ServiceAnswer& ans
   return std::unexpected(std::move(failure));
 }
 
-rt::Task<ProviderResult<aws::CredentialsPtr>> ask(CredentialSearch& search, StsEndpoint sts,
-                                                  StsCall call) {
-  const std::string what = fmt::format("{} at {}", call.action, host_header(sts.url));
-  const ProxyRules* proxies = search.services().proxies.get();
-  const Proxy* http_proxy =
-      sts.url.tls || proxies == nullptr ? nullptr : proxies->proxy_for(false, sts.url.host);
-  int64_t clock_offset = 0;  // the service's time minus ours, in seconds
-  bool corrected = false;
-  for (unsigned attempt = 1;; ++attempt) {
-    const int64_t now = search.services().clock.unix_seconds();
+/// One call to STS, over all its attempts. Owned by the coroutine that waits for its answer.
+class StsExchange {
+ public:
+  /// `search` outlives the exchange.
+  StsExchange(CredentialSearch& search, StsEndpoint sts, StsCall call)
+      : search_(search), sts_(std::move(sts)), call_(std::move(call)) {
+    const ProxyRules* const proxies = search.services().proxies.get();
+    if (!sts_.url.tls && proxies != nullptr) http_proxy_ = proxies->proxy_for(false, sts_.url.host);
+  }
+
+  [[nodiscard]] rt::Task<Tried<aws::CredentialsPtr>> try_once() {
+    const std::string prefix = fmt::format("{} at {}", call_.action, host_header(sts_.url));
+    const int64_t now = search_.services().clock.unix_seconds();
     ServiceRequest request;
-    request.server = Server(sts.url.tls, sts.url.host, sts.url.port);
-    request.text = format_call(call, sts, now + clock_offset, http_proxy);
+    request.server = Server(sts_.url.tls, sts_.url.host, sts_.url.port);
+    request.text = format_call(call_, sts_, now + clock_offset_.value_or(0), http_proxy_);
     request.by_proxy = true;
     request.connect_timeout = kConnectTimeout;
     request.read_timeout = kReadTimeout;
-    Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
-    // Of what STS says to a signature of another time, no code is certain.
-    const bool refused = answer && answer->head.status == 403 && answer->head.date;
-    if (refused && call.sign_with && !corrected &&
-        std::abs(*answer->head.date - now) > aws::kClockErrorMax) {
-      clock_offset = *answer->head.date - now;
-      corrected = true;
-      continue;
-    }
-    Attempt<aws::CredentialsPtr> judged =
-        answer ? judge(call, *answer) : std::unexpected(std::move(answer.error()));
-    if (judged) co_return std::move(*judged);
-    bool again = judged.error().retry != Retry::kNever && attempt < kAttemptsMax;
-    if (again) again = co_await search.back_off(attempt);
-    if (!again) co_return provider_failed(prefixed(what, judged.error().error));
+    Attempt<ServiceAnswer> answer = co_await search_.call(std::move(request));
+    const bool corrected = answer && correct_clock(answer->head, now);
+    Attempt<aws::CredentialsPtr> found =
+        answer ? read_answer(call_, *answer) : std::unexpected(std::move(answer.error()));
+    if (found) co_return std::move(*found);
+    std::unexpected<FailedAttempt> failed = attempt_failed(prefix, found.error());
+    if (corrected) failed.error().again = Again::kAtOnce;
+    co_return failed;
   }
+
+ private:
+  /// True, once: STS refused the signature and its clock is far from ours. No error code is certain
+  /// to say so.
+  bool correct_clock(const ResponseHead& head, int64_t now) {
+    if (head.status != 403 || !head.date || !call_.sign_with || clock_offset_) return false;
+    if (std::abs(*head.date - now) <= aws::kClockErrorMax) return false;
+    clock_offset_ = *head.date - now;
+    return true;
+  }
+
+  CredentialSearch& search_;
+  const StsEndpoint sts_;
+  const StsCall call_;
+  const Proxy* http_proxy_ = nullptr;    // null: none, or a tunnel
+  std::optional<int64_t> clock_offset_;  // seconds from our time to that of STS, once known
+};
+
+rt::Task<ProviderResult<aws::CredentialsPtr>> call_sts(CredentialSearch& search, StsEndpoint sts,
+                                                       StsCall call) {
+  StsExchange exchange(search, std::move(sts), std::move(call));
+  const TryOnce<aws::CredentialsPtr> try_once = [&exchange] { return exchange.try_once(); };
+  ProviderResult<aws::CredentialsPtr> found = co_await try_up_to(kAttemptsMax, search, try_once);
+  co_return found;
 }
 
 /// Of a session whose profile gives it no name.
-std::string made_up_name(const std::string& prefix, const Clock& clock) {
+std::string default_session_name(const std::string& prefix, const Clock& clock) {
   return fmt::format("{}{}", prefix, clock.unix_seconds() * 1000);
 }
 
@@ -200,14 +222,15 @@ rt::Task<ProviderResult<aws::CredentialsPtr>> assume_role(CredentialSearch& sear
   call.source = fmt::format("role {} of profile {}, from {}", log::quoted(role.role_arn),
                             log::quoted(role.profile), base->source());
   std::string session = role.session_name;
-  if (session.empty()) session = made_up_name("assume-role-from-profile-", search.services().clock);
+  if (session.empty())
+    session = default_session_name("assume-role-from-profile-", search.services().clock);
   call.fields.push_back({"RoleArn", role.role_arn});
   call.fields.push_back({"RoleSessionName", std::move(session)});
   if (role.duration)
     call.fields.push_back({"DurationSeconds", std::to_string(role.duration->count())});
   if (!role.external_id.empty()) call.fields.push_back({"ExternalId", role.external_id});
   ProviderResult<aws::CredentialsPtr> assumed =
-      co_await ask(search, std::move(sts), std::move(call));
+      co_await call_sts(search, std::move(sts), std::move(call));
   co_return assumed;
 }
 
@@ -221,12 +244,12 @@ rt::Task<ProviderResult<aws::CredentialsPtr>> assume_role_with_web_identity(
   call.action = "AssumeRoleWithWebIdentity";
   call.source = fmt::format("role {} by web identity", log::quoted(identity.role_arn));
   if (identity.session_name.empty())
-    identity.session_name = made_up_name(session_prefix, search.services().clock);
+    identity.session_name = default_session_name(session_prefix, search.services().clock);
   call.fields.push_back({"RoleArn", std::move(identity.role_arn)});
   call.fields.push_back({"RoleSessionName", std::move(identity.session_name)});
   call.fields.push_back({"WebIdentityToken", std::move(*token)});
   ProviderResult<aws::CredentialsPtr> assumed =
-      co_await ask(search, std::move(sts), std::move(call));
+      co_await call_sts(search, std::move(sts), std::move(call));
   co_return assumed;
 }
 

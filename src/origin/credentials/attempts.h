@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "origin/credentials/provider_result.h"
+#include "origin/credentials/search.h"
+#include "origin/transport/failure.h"
+
+/// Attempts of a provider at its service, up to a limit.
+namespace cachey::origin {
+
+/// What follows a failed attempt.
+enum class Again : uint8_t {
+  kNever,
+  kAtOnce,  ///< the cause has been removed
+  kAfterBackoff,
+};
+
+struct FailedAttempt {
+  ProviderFailure failure;  ///< if it was the last attempt
+  Again again = Again::kNever;
+};
+
+template <typename T>
+using Tried = std::expected<T, FailedAttempt>;
+
+/// One attempt. Called again only when the task of the call before has ended.
+template <typename T>
+using TryOnce = std::function<rt::Task<Tried<T>>()>;
+
+/// A failure of a configured provider, with `prefix: ` before its text.
+[[nodiscard]] inline std::unexpected<FailedAttempt> attempt_failed(const std::string& prefix,
+                                                                   const Failure& failure) {
+  return std::unexpected(
+      FailedAttempt{{.configured = true, .error = prefixed(prefix, failure.error)},
+                    failure.retry == Retry::kNever ? Again::kNever : Again::kAfterBackoff});
+}
+
+/// Calls `try_once` until it succeeds or fails for good, at most `attempts_max` times, with backoff
+/// in between while the search has time for it. `search` and `try_once` outlive the task.
+template <typename T>
+[[nodiscard]] rt::Task<ProviderResult<T>> try_up_to(unsigned attempts_max, CredentialSearch& search,
+                                                    const TryOnce<T>& try_once) {
+  for (unsigned attempt = 1;; ++attempt) {
+    Tried<T> tried = co_await try_once();
+    if (tried) co_return std::move(*tried);
+    FailedAttempt& failed = tried.error();
+    bool again = failed.again != Again::kNever && attempt < attempts_max;
+    if (again && failed.again == Again::kAfterBackoff) again = co_await search.back_off(attempt);
+    if (!again) co_return std::unexpected(std::move(failed.failure));
+  }
+}
+
+}  // namespace cachey::origin
