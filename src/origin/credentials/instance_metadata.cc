@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/ascii.h"
@@ -70,10 +69,9 @@ FailedAttempt no_token(unsigned status, const std::string& name) {
 }
 
 std::optional<int64_t> parse_seconds(const std::string& text) {
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number < 0) return std::nullopt;
-  return std::min(number, kTokenSeconds);
+  const auto seconds = parse_number<int64_t>(text);
+  if (!seconds || *seconds < 0) return std::nullopt;
+  return std::min(*seconds, kTokenSeconds);
 }
 
 }  // namespace

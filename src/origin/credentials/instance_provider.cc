@@ -34,7 +34,7 @@ rt::Task<ProviderResult<aws::CredentialsPtr>> InstanceProvider::get(CredentialSe
                                                                     const Profile& profile) {
   ProviderResult<EndpointUrl> url = resolve_instance_endpoint(search.environment(), profile);
   if (!url) co_return std::unexpected(std::move(url.error()));
-  ProviderResult<aws::CredentialsPtr> found = co_await ask(search, std::move(*url));
+  ProviderResult<aws::CredentialsPtr> found = co_await ask_instance(search, std::move(*url));
   if (found) {
     last_ = extended(search, *found);
     co_return last_;
@@ -58,8 +58,8 @@ aws::CredentialsPtr InstanceProvider::extended(CredentialSearch& search,
                                                   now + kExtensionSeconds + jitter);
 }
 
-rt::Task<ProviderResult<aws::CredentialsPtr>> InstanceProvider::ask(CredentialSearch& search,
-                                                                    EndpointUrl url) {
+rt::Task<ProviderResult<aws::CredentialsPtr>> InstanceProvider::ask_instance(
+    CredentialSearch& search, EndpointUrl url) {
   ProviderResult<std::string> role =
       co_await metadata_.fetch(search, url, std::string(kRolePath), kNoRole);
   if (!role) co_return std::unexpected(std::move(role.error()));

@@ -20,8 +20,8 @@ class InstanceProvider {
                                                                   const Profile& profile);
 
  private:
-  [[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> ask(CredentialSearch& search,
-                                                                  EndpointUrl url);
+  [[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> ask_instance(CredentialSearch& search,
+                                                                           EndpointUrl url);
   [[nodiscard]] aws::CredentialsPtr extended(CredentialSearch& search,
                                              const aws::CredentialsPtr& old) const;
 

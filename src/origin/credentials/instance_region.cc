@@ -38,13 +38,13 @@ Result<std::string> InstanceRegion::found() {
 rt::Task<void> InstanceRegion::search(std::shared_ptr<InstanceRegion> self, rt::Worker& worker) {
   // Another search may have ended between the moment it was due and the moment this one began.
   if (self->search_due()) {
-    ProviderResult<std::string> found = co_await self->ask(worker);
+    ProviderResult<std::string> found = co_await self->ask_instance(worker);
     self->keep(std::move(found));
   }
   self->flight_.end();
 }
 
-rt::Task<ProviderResult<std::string>> InstanceRegion::ask(rt::Worker& worker) {
+rt::Task<ProviderResult<std::string>> InstanceRegion::ask_instance(rt::Worker& worker) {
   CredentialSearch search(worker, services_, worker.timers().now() + kRegionSearchLimit);
   const auto load = [this] { return load_profile(services_.environment, services_.read_file); };
   Result<Profile> profile = co_await services_.blocking.run(load);

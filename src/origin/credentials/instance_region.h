@@ -32,7 +32,7 @@ class InstanceRegion final : public std::enable_shared_from_this<InstanceRegion>
 
  private:
   [[nodiscard]] rt::Task<void> search(std::shared_ptr<InstanceRegion> self, rt::Worker& worker);
-  [[nodiscard]] rt::Task<ProviderResult<std::string>> ask(rt::Worker& worker);
+  [[nodiscard]] rt::Task<ProviderResult<std::string>> ask_instance(rt::Worker& worker);
   [[nodiscard]] bool search_due() EXCLUDES(mutex_);
   [[nodiscard]] Result<std::string> found() EXCLUDES(mutex_);
   void keep(ProviderResult<std::string> found) EXCLUDES(mutex_);

@@ -1,17 +1,11 @@
 #include "origin/credentials/profile.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include "base/escape.h"
-#include "base/file_descriptor.h"
 #include "base/log.h"
 
 namespace cachey::origin {

@@ -4,10 +4,10 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/log.h"
 
 namespace cachey::origin {
@@ -92,14 +92,12 @@ ProviderResult<BaseSource> base_source(const Link& link) {
 ProviderResult<std::optional<seconds>> duration_of(const Link& link) {
   const std::string text = link.get("duration_seconds");
   if (text.empty()) return std::nullopt;
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  if (!whole || number < kDurationMin.count() || number > kDurationMax.count()) {
+  const auto number = parse_number<int64_t>(text);
+  if (!number || *number < kDurationMin.count() || *number > kDurationMax.count()) {
     return link.refuse(fmt::format("has duration_seconds {}, which is no number from {} to {}",
                                    log::quoted(text), kDurationMin.count(), kDurationMax.count()));
   }
-  return seconds(number);
+  return seconds(*number);
 }
 
 ProviderResult<AssumedRole> assumed_role(const Link& link) {

@@ -16,9 +16,12 @@ using std::chrono::milliseconds;
 constexpr milliseconds kBackoffFirst{1000};
 constexpr milliseconds kBackoffMax{20'000};
 
+// A search asks one service at a time, over one connection.
+constexpr size_t kConnectionsMax = 4;
+
 PoolLimits pool_limits() {
   PoolLimits limits;
-  limits.connections_max = 4;  // one at a time to each of them is all that a search needs
+  limits.connections_max = kConnectionsMax;
   return limits;
 }
 
@@ -61,7 +64,7 @@ rt::Task<Attempt<ServiceAnswer>> CredentialSearch::call(ServiceRequest request) 
     }
     if (!head) co_return std::unexpected(std::move(head.error()));
     std::optional<std::string> body = co_await exchange.read_small_body(deadline);
-    exchange.finish_small_body(true);
+    exchange.finish_small_body(/*reuse=*/true);
     if (!body) {
       co_return std::unexpected(
           Failure(Error(ErrorKind::kUpstream, "the answer broke off"), Retry::kTransient));

@@ -121,7 +121,8 @@ class StsExchange {
   StsExchange(CredentialSearch& search, StsEndpoint sts, StsCall call)
       : search_(search), sts_(std::move(sts)), call_(std::move(call)) {
     const ProxyRules* const proxies = search.services().proxies.get();
-    if (!sts_.url.tls && proxies != nullptr) http_proxy_ = proxies->proxy_for(false, sts_.url.host);
+    if (!sts_.url.tls && proxies != nullptr)
+      http_proxy_ = proxies->proxy_for(Scheme::kHttp, sts_.url.host);
   }
 
   [[nodiscard]] rt::Task<Tried<aws::CredentialsPtr>> try_once() {

@@ -137,9 +137,9 @@ TEST(S3Config, TakesTheApplicationsName) {
 TEST(S3Config, TakesTheProxies) {
   const Result<S3Config> config =
       config_of({{"HTTPS_PROXY", "http://proxy:3128"}, {"NO_PROXY", "10.0.0.0/8"}});
-  EXPECT_NE(config->proxies->proxy_for(true, "store"), nullptr);
-  EXPECT_EQ(config->proxies->proxy_for(true, "10.1.2.3"), nullptr);
-  EXPECT_EQ(config->proxies->proxy_for(false, "store"), nullptr);
+  EXPECT_NE(config->proxies->proxy_for(Scheme::kHttps, "store"), nullptr);
+  EXPECT_EQ(config->proxies->proxy_for(Scheme::kHttps, "10.1.2.3"), nullptr);
+  EXPECT_EQ(config->proxies->proxy_for(Scheme::kHttp, "store"), nullptr);
   EXPECT_FALSE(config_of({{"HTTPS_PROXY", "socks5://proxy"}}).has_value());
 }
 

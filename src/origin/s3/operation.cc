@@ -41,7 +41,7 @@ Result<void> use_region(Operation& operation, std::string_view region, const S3C
   if (!endpoint) return std::unexpected(endpoint.error());
   const EndpointUrl& url = endpoint->url;
   operation.server = Server(url.tls, url.host, url.port);
-  operation.get.http_proxy = url.tls ? nullptr : config.proxies->proxy_for(false, url.host);
+  operation.get.http_proxy = url.tls ? nullptr : config.proxies->proxy_for(Scheme::kHttp, url.host);
   operation.get.path = endpoint->object_path(operation.bucket, operation.key);
   operation.clock_offset = learned.clock_offsets.find(url.host).value_or(0);
   operation.get.endpoint = std::move(*endpoint);

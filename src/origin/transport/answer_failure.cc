@@ -84,12 +84,18 @@ Retry retry_of(unsigned status, std::string_view code) {
   return Retry::kNever;
 }
 
+// What a message quotes at most, in bytes.
+constexpr size_t kCodeQuoted = 64;
+constexpr size_t kRequestIdQuoted = 64;
+constexpr size_t kExtendedIdQuoted = 96;
+
 std::string text_of(const ResponseHead& head, const aws::ErrorDocument& document) {
   std::string text = fmt::format("the origin answered {}", head.status);
-  if (!document.code.empty()) text += fmt::format(" {}", log::quoted(document.code, 64));
+  if (!document.code.empty()) text += fmt::format(" {}", log::quoted(document.code, kCodeQuoted));
   const std::string& id = head.request_id.empty() ? document.request_id : head.request_id;
-  if (!id.empty()) text += fmt::format(" request_id={}", log::quoted(id, 64));
-  if (!head.extended_id.empty()) text += fmt::format(" id_2={}", log::quoted(head.extended_id, 96));
+  if (!id.empty()) text += fmt::format(" request_id={}", log::quoted(id, kRequestIdQuoted));
+  if (!head.extended_id.empty())
+    text += fmt::format(" id_2={}", log::quoted(head.extended_id, kExtendedIdQuoted));
   if (!document.message.empty()) text += fmt::format(": {}", log::quoted(document.message));
   return text;
 }

@@ -20,7 +20,7 @@ ConnectRace::ConnectRace(rt::Worker& worker, Addresses addresses, uint16_t port)
 
 rt::Task<IoResult<rt::Socket>> ConnectRace::run(MonoTime deadline, std::stop_token stop) {
   const std::shared_ptr<ConnectRace> self = shared_from_this();
-  const Ending ending(*this);
+  const CloseOnExit close_on_exit(*this);
   bool in_time = worker_.timers().now() < deadline;
   if (in_time) start_next();
   if (in_time && !over_) {

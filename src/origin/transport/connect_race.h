@@ -39,12 +39,12 @@ class ConnectRace : public std::enable_shared_from_this<ConnectRace> {
 
  private:
   /// Ends the race with the coroutine that runs it, however that ends.
-  class Ending {
+  class CloseOnExit {
    public:
-    explicit Ending(ConnectRace& race) : race_(race) {}
-    ~Ending() { race_.close(); }
-    Ending(const Ending&) = delete;
-    Ending& operator=(const Ending&) = delete;
+    explicit CloseOnExit(ConnectRace& race) : race_(race) {}
+    ~CloseOnExit() { race_.close(); }
+    CloseOnExit(const CloseOnExit&) = delete;
+    CloseOnExit& operator=(const CloseOnExit&) = delete;
 
    private:
     ConnectRace& race_;

@@ -33,14 +33,14 @@ Connection::~Connection() {
   if (connected_) counters_->connections_open.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Connection::end_on(std::stop_token stop) {
+void Connection::cancel_on(std::stop_token stop) {
   stop_ = std::move(stop);
   on_stop_.reset();
   if (stop_.stop_possible()) on_stop_.emplace(stop_, Close{*this});
 }
 
 /// False: there is no time left, or no wish.
-bool Connection::begin(MonoTime deadline) {
+bool Connection::begin_operation(MonoTime deadline) {
   if (stop_.stop_requested()) return false;
   timed_out_ = worker_.timers().now() >= deadline;
   if (timed_out_) {
@@ -87,9 +87,10 @@ rt::Task<IoResult<void>> Connection::handshake(TlsContext& context, std::string 
     co_return std::unexpected(
         IoFailure(IoFailure::Cause::kCertificate, "no certificate can be for this host"));
   }
-  if (!begin(deadline)) co_return std::unexpected(failure(asio::error::operation_aborted));
+  if (!begin_operation(deadline))
+    co_return std::unexpected(failure(asio::error::operation_aborted));
   const boost::system::error_code error = co_await tls_->handshake();
-  end();
+  end_operation();
   if (!error) co_return IoResult<void>();
   IoFailure failed = failure(error);
   const std::string fault = tls_->certificate_fault();
@@ -104,7 +105,8 @@ rt::Task<IoResult<void>> Connection::handshake(TlsContext& context, std::string 
 }
 
 rt::Task<IoResult<void>> Connection::write(std::string_view bytes, MonoTime deadline) {
-  if (!begin(deadline)) co_return std::unexpected(failure(asio::error::operation_aborted));
+  if (!begin_operation(deadline))
+    co_return std::unexpected(failure(asio::error::operation_aborted));
   boost::system::error_code error;
   if (tls_) {
     error = co_await tls_->write(bytes);
@@ -113,14 +115,15 @@ rt::Task<IoResult<void>> Connection::write(std::string_view bytes, MonoTime dead
     const auto [failed, sent] = co_await asio::async_write(socket_, buffer, rt::kAwaitTuple);
     error = failed;
   }
-  end();
+  end_operation();
   if (error) co_return std::unexpected(failure(error));
   co_return IoResult<void>();
 }
 
 rt::Task<IoResult<size_t>> Connection::read_some(std::span<std::byte> into, MonoTime deadline) {
   CHECK(!into.empty());
-  if (!begin(deadline)) co_return std::unexpected(failure(asio::error::operation_aborted));
+  if (!begin_operation(deadline))
+    co_return std::unexpected(failure(asio::error::operation_aborted));
   boost::system::error_code error;
   size_t size = 0;
   if (tls_) {
@@ -133,7 +136,7 @@ rt::Task<IoResult<size_t>> Connection::read_some(std::span<std::byte> into, Mono
     error = failed;
     size = got;
   }
-  end();
+  end_operation();
   if (error) co_return std::unexpected(failure(error));
   count(counters_->bytes_received, size);
   co_return size;

@@ -33,7 +33,7 @@ class Connection {
 
   /// From now on whatever it does ends, with kCancelled, when `stop` is requested, on the worker's
   /// thread; what was asked for before is forgotten. REQUIRES: nothing is under way.
-  void end_on(std::stop_token stop);
+  void cancel_on(std::stop_token stop);
 
   /// To the first of the addresses that answers, see ConnectRace.
   [[nodiscard]] rt::Task<IoResult<void>> connect(std::vector<boost::asio::ip::address> addresses,
@@ -66,8 +66,8 @@ class Connection {
     void operator()() const { connection.close(); }
   };
 
-  [[nodiscard]] bool begin(MonoTime deadline);
-  void end() { running_ = false; }
+  [[nodiscard]] bool begin_operation(MonoTime deadline);
+  void end_operation() { running_ = false; }
   void close();
   [[nodiscard]] IoFailure failure(const boost::system::error_code& error) const;
 

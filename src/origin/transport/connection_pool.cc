@@ -17,7 +17,7 @@ namespace cachey::origin {
 
 void ConnectionPool::Lease::give_back(std::chrono::milliseconds idle) {
   if (!connection_) return;
-  connection_->end_on({});
+  connection_->cancel_on({});
   pool_->keep(*host_, std::move(connection_), idle);
 }
 
@@ -41,33 +41,34 @@ ConnectionPool::ConnectionPool(rt::Worker& worker, std::shared_ptr<Resolver> res
 
 rt::Task<Attempt<ConnectionPool::Lease>> ConnectionPool::acquire(Server server,
                                                                  ConnectOptions options) {
-  for (bool first_turn = true;; first_turn = false) {
+  for (Place place = Place::kLast;; place = Place::kFirst) {
     const std::shared_ptr<Host> host = host_of(server);
     if (!options.fresh) {
       if (std::unique_ptr<Connection> idle = take_idle(*host)) {
         count(counters_->connections_reused);
-        idle->end_on(options.stop);
-        co_return Lease(shared_from_this(), host, std::move(idle), true);
+        idle->cancel_on(options.stop);
+        co_return Lease(shared_from_this(), host, std::move(idle), Lease::Use::kAgain);
       }
     }
     if (take_slot(*host)) {
       Lease lease(shared_from_this(), host, std::make_unique<Connection>(worker_, counters_),
-                  false);
-      lease.connection().end_on(options.stop);
+                  Lease::Use::kFirst);
+      lease.connection().cancel_on(options.stop);
       const MonoTime limit = worker_.timers().now() + options.connect_timeout;
       const MonoTime deadline = std::min(options.deadline, limit);
       Attempt<void> opened = co_await open(lease.connection(), host->server, options, deadline);
       if (!opened) co_return std::unexpected(std::move(opened.error()));
       co_return std::move(lease);
     }
-    Attempt<void> waited = co_await wait(host, options.deadline, first_turn, options.stop);
+    Attempt<void> waited = co_await wait(host, options.deadline, place, options.stop);
     if (!waited) co_return std::unexpected(std::move(waited.error()));
   }
 }
 
 rt::Task<Attempt<void>> ConnectionPool::open(Connection& connection, const Server& server,
                                              const ConnectOptions& options, MonoTime deadline) {
-  const Proxy* proxy = proxies_ == nullptr ? nullptr : proxies_->proxy_for(server.tls, server.host);
+  const Scheme scheme = server.tls ? Scheme::kHttps : Scheme::kHttp;
+  const Proxy* proxy = proxies_ == nullptr ? nullptr : proxies_->proxy_for(scheme, server.host);
   const std::string& host = proxy == nullptr ? server.host : proxy->host;
   const uint16_t port = proxy == nullptr ? server.port : proxy->port;
   Result<Resolver::Addresses> addresses =
@@ -89,7 +90,7 @@ rt::Task<Attempt<void>> ConnectionPool::open(Connection& connection, const Serve
 }
 
 rt::Task<Attempt<void>> ConnectionPool::wait(std::shared_ptr<Host> host, MonoTime deadline,
-                                             bool first_turn, std::stop_token stop) {
+                                             Place place, std::stop_token stop) {
   if (waiting_ >= limits_.waiting_max) {
     forget_if_unused(*host);
     co_return std::unexpected(Failure(
@@ -99,7 +100,7 @@ rt::Task<Attempt<void>> ConnectionPool::wait(std::shared_ptr<Host> host, MonoTim
   const bool host_is_full = host->open >= limits_.connections_per_host_max;
   rt::WaiterList& list = host_is_full ? host->waiting : waiting_for_any_;
   rt::QueuedWaiter waiter(worker_.executor(), list);
-  if (first_turn) {
+  if (place == Place::kLast) {
     waiter.enqueue();
   } else {
     waiter.enqueue_first();

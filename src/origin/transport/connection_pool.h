@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <compare>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
@@ -51,12 +52,14 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   /// The right to use a connection. Ends it when destroyed, unless it was given back.
   class Lease {
    public:
+    enum class Use : uint8_t { kFirst, kAgain };
+
     Lease(std::shared_ptr<ConnectionPool> pool, std::shared_ptr<Host> host,
-          std::unique_ptr<Connection> connection, bool reused)
+          std::unique_ptr<Connection> connection, Use use)
         : pool_(std::move(pool)),
           host_(std::move(host)),
           connection_(std::move(connection)),
-          reused_(reused) {}
+          use_(use) {}
     Lease(Lease&& other) noexcept = default;
     Lease& operator=(Lease&&) = delete;
     ~Lease() { drop(); }
@@ -65,7 +68,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
     /// Neither given back nor dropped.
     [[nodiscard]] bool holds() const { return connection_ != nullptr; }
     /// It has carried a request before.
-    [[nodiscard]] bool reused() const { return reused_; }
+    [[nodiscard]] bool reused() const { return use_ == Use::kAgain; }
 
     /// For the next request, if one comes within `idle`. REQUIRES: the last answer was read to its
     /// end.
@@ -77,7 +80,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
     std::shared_ptr<ConnectionPool> pool_;
     std::shared_ptr<Host> host_;
     std::unique_ptr<Connection> connection_;
-    bool reused_;
+    Use use_;
   };
 
   ConnectionPool(rt::Worker& worker, std::shared_ptr<Resolver> resolver,
@@ -106,6 +109,9 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
     rt::WaiterList waiting;
   };
 
+  /// Where a caller waits in a list: one that was woken in vain keeps its place.
+  enum class Place : uint8_t { kLast, kFirst };
+
   [[nodiscard]] std::shared_ptr<Host> host_of(const Server& server);
   [[nodiscard]] std::unique_ptr<Connection> take_idle(Host& host);
   [[nodiscard]] bool take_slot(Host& host);
@@ -114,7 +120,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   [[nodiscard]] rt::Task<Attempt<void>> open(Connection& connection, const Server& server,
                                              const ConnectOptions& options, MonoTime deadline);
   [[nodiscard]] rt::Task<Attempt<void>> wait(std::shared_ptr<Host> host, MonoTime deadline,
-                                             bool first_turn, std::stop_token stop);
+                                             Place place, std::stop_token stop);
   void keep(Host& host, std::unique_ptr<Connection> connection, std::chrono::milliseconds idle);
   void release(Host& host);
   void forget_if_unused(Host& host);

@@ -15,6 +15,10 @@ namespace {
 
 bool is_host_character(char c) { return is_alphanumeric(c) || c == '-' || c == '.' || c == '_'; }
 
+constexpr uint16_t kHttpPort = 80;
+constexpr uint16_t kHttpsPort = 443;
+constexpr size_t kHostBytesMax = 253;  // of a DNS name
+
 struct Authority {
   std::string host;
   std::optional<uint16_t> port;
@@ -37,7 +41,7 @@ std::optional<Authority> parse_authority(std::string_view text) {
   } else {
     const size_t colon = text.find(':');
     authority.host = text.substr(0, colon);
-    if (authority.host.empty() || authority.host.size() > 253) return std::nullopt;
+    if (authority.host.empty() || authority.host.size() > kHostBytesMax) return std::nullopt;
     if (!std::ranges::all_of(authority.host, is_host_character)) return std::nullopt;
     if (colon != std::string_view::npos) rest = text.substr(colon);
   }
@@ -78,7 +82,7 @@ Result<EndpointUrl> parse_endpoint_url(std::string_view url) {
   if (!authority) return bad("its host or port cannot be one");
   parsed.tls = scheme == "https";
   parsed.host = std::move(authority->host);
-  parsed.port = authority->port.value_or(parsed.tls ? 443 : 80);
+  parsed.port = authority->port.value_or(parsed.tls ? kHttpsPort : kHttpPort);
   if (slash != std::string_view::npos) {
     std::string_view path = rest.substr(slash);
     while (path.ends_with('/')) path.remove_suffix(1);
@@ -92,7 +96,7 @@ Result<EndpointUrl> parse_endpoint_url(std::string_view url) {
 std::string host_header(const EndpointUrl& url) {
   const bool brackets = url.host.find(':') != std::string::npos;
   std::string header = brackets ? fmt::format("[{}]", url.host) : url.host;
-  const uint16_t own_port = url.tls ? 443 : 80;
+  const uint16_t own_port = url.tls ? kHttpsPort : kHttpPort;
   if (url.port != own_port) header += fmt::format(":{}", url.port);
   return header;
 }

@@ -17,7 +17,12 @@ constexpr size_t kFillBytes = 8 * 1024;
 // No server sends more than one or two.
 constexpr int kInterimAnswersMax = 8;
 
+// An idle connection is closed this long before the server announced to close it, so that no
+// request meets the server's close.
+constexpr std::chrono::milliseconds kIdleMargin{500};
+
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
+constexpr unsigned kSwitchingProtocols = 101;
 
 std::span<std::byte> bytes_of(std::string& text, size_t begin) {
   return std::as_writable_bytes(std::span(text.data() + begin, text.size() - begin));
@@ -76,7 +81,7 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
     unread_begin_ += size;
     if (head->status >= 200) co_return std::move(*head);
     searched = 0;
-    interim += head->status == 101 ? kInterimAnswersMax + 1 : 1;
+    interim += head->status == kSwitchingProtocols ? kInterimAnswersMax + 1 : 1;
   }
   co_return std::unexpected(
       Failure(Error(ErrorKind::kUpstream, "the origin sent no answer but 1xx")));
@@ -205,10 +210,7 @@ void HttpExchange::give_back() {
   if (!keep_alive_ || until_close_ || !unread().empty()) return lease_.drop();
   std::chrono::milliseconds idle = limits_.idle;
   if (keep_alive_timeout_) {
-    // Half a second before the server, so that no request meets its end.
-    const std::chrono::milliseconds announced =
-        *keep_alive_timeout_ - std::chrono::milliseconds(500);
-    idle = std::min(announced, limits_.idle_max);
+    idle = std::min(*keep_alive_timeout_ - kIdleMargin, limits_.idle_max);
   }
   lease_.give_back(idle);
 }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <span>
 
 #include "base/ascii.h"
@@ -100,9 +99,9 @@ NoProxy::NoProxy(std::string_view list) {
     const unsigned bits_max = address->is_v4() ? 32 : 128;
     unsigned bits = bits_max;
     if (slash != std::string_view::npos) {
-      const std::string_view digits = entry.substr(slash + 1);
-      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-      if (error != std::errc() || end != digits.data() + digits.size() || bits > bits_max) continue;
+      const auto parsed = parse_number<unsigned>(entry.substr(slash + 1));
+      if (!parsed || *parsed > bits_max) continue;
+      bits = *parsed;
     }
     networks_.push_back(Network(*address, bits));
   }
@@ -122,8 +121,8 @@ bool NoProxy::matches(std::string_view host) const {
   });
 }
 
-const Proxy* ProxyRules::proxy_for(bool tls, std::string_view host) const {
-  const std::optional<Proxy>& proxy = tls ? https_ : http_;
+const Proxy* ProxyRules::proxy_for(Scheme scheme, std::string_view host) const {
+  const std::optional<Proxy>& proxy = scheme == Scheme::kHttps ? https_ : http_;
   return proxy && !except_.matches(host) ? &*proxy : nullptr;
 }
 

@@ -47,6 +47,8 @@ class NoProxy {
   std::vector<std::string> domains_;  // lower case, without the leading dot
 };
 
+enum class Scheme : uint8_t { kHttp, kHttps };
+
 /// Which proxy leads where. Immutable.
 class ProxyRules {
  public:
@@ -55,7 +57,7 @@ class ProxyRules {
       : http_(std::move(http)), https_(std::move(https)), except_(std::move(except)) {}
 
   /// Null: none, the server is asked directly.
-  [[nodiscard]] const Proxy* proxy_for(bool tls, std::string_view host) const;
+  [[nodiscard]] const Proxy* proxy_for(Scheme scheme, std::string_view host) const;
 
  private:
   std::optional<Proxy> http_;

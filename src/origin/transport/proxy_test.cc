@@ -59,7 +59,7 @@ Result<ProxyRules> rules_of(const Variables& variables) {
 
 std::string proxy_of(const Variables& variables, bool tls, const char* host = "store") {
   const ProxyRules rules = rules_of(variables).value();
-  const Proxy* proxy = rules.proxy_for(tls, host);
+  const Proxy* proxy = rules.proxy_for(tls ? Scheme::kHttps : Scheme::kHttp, host);
   return proxy == nullptr ? "none" : proxy->host;
 }
 

@@ -98,14 +98,14 @@ rt::Task<Result<Resolver::Addresses>> Resolver::resolve(std::string host, MonoTi
 
   const std::shared_ptr<Name> name = name_of(host);
   const bool valid = name->answer.has_value() && worker_.timers().now() < name->valid_until &&
-                     name->asked_at >= since;
+                     name->looked_up_at >= since;
   if (!valid) {
-    if (!name->asking) {
-      name->asking = true;
-      name->asked_at = worker_.timers().now();
-      worker_.tasks().spawn(ask(shared_from_this(), name, std::move(host)));
+    if (!name->look_up_running) {
+      name->look_up_running = true;
+      name->looked_up_at = worker_.timers().now();
+      worker_.tasks().spawn(look_up_name(shared_from_this(), name, std::move(host)));
     }
-    if (name->asking) {  // the answer may have come while the task started
+    if (name->look_up_running) {  // the answer may have come while the task started
       const bool answered = co_await wait(name, deadline, stop);
       if (!answered && stop.stop_requested())
         co_return fail(ErrorKind::kCancelled, "nobody waits for the look-up");
@@ -147,8 +147,8 @@ rt::Task<bool> Resolver::wait(std::shared_ptr<Name> name, MonoTime deadline, std
   co_return co_await waiter.wait_in_list(worker_.timers(), deadline, std::move(stop));
 }
 
-rt::Task<void> Resolver::ask(std::shared_ptr<Resolver> self, std::shared_ptr<Name> name,
-                             std::string host) {
+rt::Task<void> Resolver::look_up_name(std::shared_ptr<Resolver> self, std::shared_ptr<Name> name,
+                                      std::string host) {
   auto work = [&self, &host]() -> Result<Addresses> { return self->look_up_(host); };
   Result<Addresses> answer = co_await pool_.run(work);
   if (answer && answer->empty())
@@ -159,7 +159,7 @@ rt::Task<void> Resolver::ask(std::shared_ptr<Resolver> self, std::shared_ptr<Nam
     name->answer = std::move(answer);
     name->valid_until = now + limits_.look_up_valid;
   }
-  name->asking = false;
+  name->look_up_running = false;
   rt::notify_all(name->waiting);
 }
 

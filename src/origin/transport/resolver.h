@@ -52,17 +52,17 @@ class Resolver : public std::enable_shared_from_this<Resolver> {
   };
 
   struct Name {
-    bool asking = false;
+    bool look_up_running = false;
     Result<Addresses> answer;
-    MonoTime asked_at;
+    MonoTime looked_up_at;
     MonoTime valid_until;
     std::deque<Avoided> avoided;  // the latest last
     size_t turn = 0;
     rt::WaiterList waiting;
   };
 
-  [[nodiscard]] rt::Task<void> ask(std::shared_ptr<Resolver> self, std::shared_ptr<Name> name,
-                                   std::string host);
+  [[nodiscard]] rt::Task<void> look_up_name(std::shared_ptr<Resolver> self,
+                                            std::shared_ptr<Name> name, std::string host);
   [[nodiscard]] rt::Task<bool> wait(std::shared_ptr<Name> name, MonoTime deadline,
                                     std::stop_token stop);
   [[nodiscard]] std::shared_ptr<Name> name_of(const std::string& host);
