@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/read_file.h"
 #include "base/testing/temporary_file.h"
+#include "origin/testing/aws_test_data.h"
 #include "origin/testing/credential_harness.h"
 #include "origin/testing/s3_harness.h"
 

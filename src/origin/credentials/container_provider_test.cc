@@ -6,6 +6,7 @@
 #include <atomic>
 #include <iostream>
 
+#include "origin/testing/aws_test_data.h"
 #include "origin/testing/credential_harness.h"
 #include "origin/testing/s3_harness.h"
 

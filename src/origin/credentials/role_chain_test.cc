@@ -6,6 +6,7 @@
 
 #include <iostream>
 
+#include "origin/testing/aws_test_data.h"
 #include "origin/testing/test_settings.h"
 
 namespace cachey::origin {

@@ -1,10 +1,6 @@
 #pragma once
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -33,19 +29,6 @@ inline FileReader reader_of(Texts files) {
         if (found == files.end()) return fail(ErrorKind::kNotFound, "no such file");
         return found->second.substr(0, bytes_max);
       };
-}
-
-/// The folder with AWS's own test cases, or nothing. The tests replay the cases if the folder is
-/// set.
-inline std::optional<std::filesystem::path> aws_test_data() {
-  const char* folder = std::getenv("CACHEY_AWS_TEST_DATA");
-  if (folder == nullptr) return std::nullopt;
-  return folder;
-}
-
-inline nlohmann::json json_of(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  return nlohmann::json::parse(file);
 }
 
 }  // namespace cachey::origin
