@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "aws": {"base"},
     "net/http": GROUND,
     "net/tls": GROUND | {"net/http"},
-    "net/connection": GROUND | {"net/http", "net/tls", "net"},
+    "net/connection": GROUND | {"net/http", "net/tls"},
     "net/http1": NET,
     "net/http2": NET,
     "net": NET | {"net/http1", "net/http2"},
@@ -33,7 +33,7 @@ MAY_INCLUDE = {
     "store": GROUND,
     "store/disk": GROUND | {"store"},
     "cache": GROUND | {"origin", "origin/read", "store", "store/disk"},
-    "api": GROUND | {"net/http", "api/fetch"},
+    "api": GROUND | {"net/http"},
     "api/fetch": GROUND | {"origin", "cache", "net/http", "api"},
 }
 MAY_INCLUDE["app"] = set(MAY_INCLUDE)
@@ -120,4 +120,5 @@ def main():
     return 1 if found else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

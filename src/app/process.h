@@ -82,7 +82,7 @@ class Process {
   };
   struct Opened {
     Origins origins;
-    std::unique_ptr<Disk> disk;             // null: none
+    std::unique_ptr<Disk> disk;               // null: none
     std::shared_ptr<net::tls::Contexts> tls;  // null: plain HTTP
   };
   struct Drained {

@@ -53,8 +53,8 @@ class ObjectRead {
  public:
   /// A body counts as stopped after the bucket's hedge delay without a byte, at least this.
   static constexpr std::chrono::milliseconds kStoppedMin{100};
-  /// 1/3 of what is left of the time limit (ot) is kept for the second bucket. At the gate, the first
-  /// bucket may use 1/3 of the waiting time.
+  /// 1/3 of what is left of the time limit (ot) is kept for the second bucket. At the gate, the
+  /// first bucket may use 1/3 of the waiting time.
   static constexpr int kSecondBucketShare = 3;  // a third
   /// A body is fruitless if it brought less than 1/kFruitfulShare of what was left. This many
   /// fruitless bodies in a row end the read, unless the client sets a number (ma).

@@ -14,9 +14,9 @@
 #include "origin/s3/found_settings.h"
 #include "origin/s3/request.h"
 #include "origin/s3/stream.h"
-#include "origin/transport/request_head.h"
 #include "origin/transport/answer_failure.h"
 #include "origin/transport/http_exchange.h"
+#include "origin/transport/request_head.h"
 #include "rt/wakeup.h"
 
 namespace cachey::origin {
