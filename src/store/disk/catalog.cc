@@ -11,8 +11,8 @@ namespace cachey::store {
 
 namespace {
 
-// Free space that no allocation could use stays below this share: past it the emptiest chunk is
-// emptied, whatever its pages' use, rather than more pages evicted elsewhere.
+// If an allocation fails although more than 1 / kScatteredShare of the units are free, the emptiest
+// chunk is emptied, whatever its pages' uses, instead of evicting more pages elsewhere.
 constexpr uint32_t kScatteredShare = 32;
 
 }  // namespace
@@ -28,7 +28,7 @@ Catalog::~Catalog() {
 }
 
 size_t Catalog::Hash::operator()(const PageName& name) const {
-  // The id is a cryptographic hash: its bits need only be told apart by page.
+  // The id is a cryptographic hash, so its low half is a good hash of the object.
   return page_hash(name.object.low, name.page);
 }
 
@@ -122,7 +122,7 @@ bool Catalog::evict_one() {
 
 bool Catalog::empty_a_chunk() {
   std::vector<DiskEntry*> owners = space_.owners_of_emptiest_chunk();
-  std::ranges::sort(owners);  // a page may own several extents of it
+  std::ranges::sort(owners);  // a page may own several extents of the chunk
   const auto repeated = std::ranges::unique(owners);
   owners.erase(repeated.begin(), repeated.end());
   bool any = false;
@@ -193,7 +193,7 @@ void Catalog::restore(DiskEntry::Owned restored) {
   if (other != nullptr) {
     if (DiskEntry* before = find(restored->object, restored->page)) {
       if (before->generation == restored->generation) {
-        before->journal_block = restored->journal_block;  // a copy
+        before->journal_block = restored->journal_block;  // a copy of the same record
         return;
       }
       if (before->generation > restored->generation) return;
@@ -228,7 +228,7 @@ size_t Catalog::finish_restoring(const std::vector<JournalSegment>& segments,
   }
   size_t left_out = 0;
   std::vector<DiskEntry*> order = std::exchange(restored_, {});
-  for (size_t i = order.size(); i-- > 0;) {  // the newest first: they win
+  for (size_t i = order.size(); i-- > 0;) {  // the newest first, so that it gets the space
     DiskEntry* entry = order[i];
     size_t taken = 0;
     while (entry->listed && taken < entry->extent_count && space_.take(entry->extents()[taken])) {

@@ -18,14 +18,14 @@
 namespace cachey::store {
 
 struct CatalogLimits {
-  uint32_t first_unit = 0;  ///< of the device, for pages and journal
+  uint32_t first_unit = 0;  ///< the first unit for pages and journal
   uint32_t end_unit = 0;
-  size_t memory_bytes_max = SIZE_MAX;  ///< entries past it push others out
+  size_t memory_bytes_max = SIZE_MAX;  ///< past it entries are evicted
 };
 
-/// Which pages are on the disk and where: look-up, space, eviction. All pages of an object are of
-/// one version; a page of another version puts those that are there out. Every change is told to
-/// the journal. Not synchronized: the tier's mutex guards it. Does no I/O.
+/// The index of the pages on disk: look-up, space, eviction. All pages of an object have one
+/// version; a page of another version removes the pages of the old one. Each change adds a record
+/// to the journal. Not synchronized: the tier's mutex guards the catalog. Does no I/O.
 class Catalog {
  public:
   Catalog(CatalogLimits limits, Journal& journal);
@@ -34,7 +34,7 @@ class Catalog {
   Catalog& operator=(const Catalog&) = delete;
 
   [[nodiscard]] DiskEntry* find(const ObjectId& object, uint32_t page) const;
-  /// find, for the journal.
+  /// find() as a function, for the journal.
   [[nodiscard]] Journal::Find finder() const {
     return [this](const ObjectId& object, uint32_t page) { return find(object, page); };
   }
@@ -45,36 +45,37 @@ class Catalog {
     if (entry.uses < DiskEntry::kUsesMax) ++entry.uses;
   }
 
-  /// Space for a page that is about to be written, by eviction if need be; held once for the
-  /// caller and not to be found yet. Null: there is none to be had.
+  /// Makes an entry with space for a page that will be written; evicts others if needed. The entry
+  /// is held once, for the caller, and find() does not return it yet. Null: no space can be freed.
   [[nodiscard]] DiskEntry* place(const ObjectId& object, uint32_t page, uint32_t bytes,
                                  ObjectSourcePtr source);
-  /// Space for a journal segment, by eviction if need be.
+  /// Space for a journal segment; evicts pages if needed. Null: no space can be freed.
   [[nodiscard]] std::optional<DiskExtent> place_segment(uint32_t units);
   void release_segment(DiskExtent extent) { space_.release(extent); }
 
-  /// A placed page was written: it can be found from now on, and replaces what was there of its
-  /// number, and what there is of another version of its object.
+  /// A placed page was written: find() returns it from now on. Removes the older page of the same
+  /// number, and all pages of other versions of the object.
   void list(DiskEntry& entry, std::string record);
 
-  /// A page leaves; its space is free when nobody holds it.
+  /// Removes a page from the index. Its space is freed once no holder is left.
   void remove(DiskEntry& entry);
-  /// All pages of the object, but those of version `keep`.
+  /// Removes all pages of the object, except those of version `keep` (null: without exception).
   void remove_versions(const ObjectId& object, const ObjectInfo* keep);
 
+  /// A held entry keeps its space, even after remove().
   void hold(DiskEntry& entry) { ++entry.holders; }
   void release(DiskEntry& entry);
 
   [[nodiscard]] ObjectSourcePtr source_of(const ObjectId& object, const ObjectInfo& info,
                                           std::string_view bucket) const;
 
-  /// About so many pages will be restored.
+  /// Reserves memory for about `pages` pages.
   void reserve(size_t pages);
-  // While opening a store, in the journal's order; finish_restoring must follow.
+  // While a store is opened: records in the journal's order, then finish_restoring().
   void restore(DiskEntry::Owned restored);
   void restore(const RemovalRecord& record);
-  /// Takes the space of what was restored; a page whose space is another's is left out. Returns how
-  /// many were. What is more than the limits allow is evicted.
+  /// Takes the space of the segments and of the restored pages, the newest page first. Drops a page
+  /// if its space is taken, and returns the number of such pages. Evicts pages past the limits.
   size_t finish_restoring(const std::vector<JournalSegment>& segments, uint32_t segment_units);
 
   void for_each(const std::function<void(DiskEntry&)>& visit) const;
@@ -121,7 +122,7 @@ class Catalog {
   };
 
   [[nodiscard]] bool evict_one();
-  /// One entry more may be made, by eviction if need be.
+  /// Evicts until one more entry is within the limits. False: that was not possible.
   [[nodiscard]] bool make_room();
   [[nodiscard]] bool empty_a_chunk();
   void index(DiskEntry& entry);
@@ -135,8 +136,8 @@ class Catalog {
   boost::unordered_flat_set<DiskEntry*, Hash, Equal, HugePages<DiskEntry*>> pages_;
   boost::unordered_flat_map<ObjectId, DiskEntry*, Hash, std::equal_to<>,
                             HugePages<std::pair<const ObjectId, DiskEntry*>>>
-      objects_;                       // -> its first page
-  std::vector<DiskEntry*> restored_;  // while opening: in the journal's order, unlisted ones too
+      objects_;                       // the first page of each object
+  std::vector<DiskEntry*> restored_;  // while opening: in the journal's order, with removed ones
   uint64_t generation_ = 0;
   uint64_t payload_bytes_ = 0;
   uint64_t evictions_ = 0;

@@ -10,8 +10,8 @@
 
 namespace cachey::store {
 
-/// Names an object on disk: 128 bits of SHA-256 over kind and key, so that the keys themselves need
-/// not be in memory and nobody can make up two that meet.
+/// Identifies an object on disk: 128 bits of SHA-256 over kind and key. So memory needs no keys,
+/// and clients cannot construct a collision.
 struct ObjectId {
   uint64_t high = 0;
   uint64_t low = 0;
@@ -20,8 +20,8 @@ struct ObjectId {
 
 [[nodiscard]] ObjectId object_id(std::string_view kind, std::string_view object);
 
-/// Whose bytes a block holds. It is part of the block's checksum, so that a block that was left
-/// from another page, another version or another store is never taken for this one.
+/// The owner of a block's bytes. Part of the block's checksum, so that old bytes of another page,
+/// version or store never pass as this block.
 struct BlockIdentity {
   uint64_t store_id = 0;
   ObjectId object;
@@ -30,7 +30,7 @@ struct BlockIdentity {
   uint64_t block = 0;
 };
 
-/// XXH3-64 of the bytes, sealed with the identity.
+/// XXH3-64 of the bytes, with a seed made from the identity.
 [[nodiscard]] uint64_t block_checksum(const BlockIdentity& identity, std::span<const iovec> bytes);
 
 /// XXH3-64 for the structures of the disk format.

@@ -6,14 +6,14 @@
 #include "store/disk/checksum.h"
 #include "store/disk/format.h"
 
-// What do integrity and names on disk cost: a block's checksum, an object's id?
+// The cost of integrity and names on disk: a block's checksum, an object's id.
 
 namespace cachey::store {
 namespace {
 
 constexpr BlockIdentity kIdentity{.store_id = 1, .object = {2, 3}, .page = 4, .generation = 5};
 
-/// Blocks that the CPU's caches hold (one), or that come from memory (256 MiB).
+/// Blocks in the CPU's caches (1 block), or in memory (256 MiB).
 void block(benchmark::State& state) {
   const auto blocks = static_cast<size_t>(state.range(0));
   std::vector<std::byte> bytes(blocks * kDiskBlockBytes, std::byte{0x5a});
@@ -27,7 +27,7 @@ void block(benchmark::State& state) {
 }
 BENCHMARK(block)->ArgName("blocks")->Arg(1)->Arg(4096);
 
-/// A block that lies in two extents of the page's memory.
+/// A block in two extents of the page's memory.
 void block_in_two_parts(benchmark::State& state) {
   std::vector<std::byte> bytes(kDiskBlockBytes, std::byte{0x5a});
   const size_t half = kDiskBlockBytes / 2;

@@ -19,7 +19,7 @@
 namespace cachey::store {
 namespace {
 
-/// A directory that goes with the test.
+/// A directory for a test, removed at the end.
 class Scratch {
  public:
   Scratch() : path_(testing::TempDir() + "cachey-disk-" + std::to_string(::getpid())) {
@@ -105,7 +105,7 @@ TEST(DiskFile, AnOperationThatStopsShortGoesOnWhereItStopped) {
   EXPECT_TRUE(parts.empty());
 }
 
-/// Both ways of reading and writing a real file.
+/// Both kinds of device, on a real file.
 class Devices : public ::testing::TestWithParam<DiskIo> {
  protected:
   Devices() {

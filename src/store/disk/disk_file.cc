@@ -21,7 +21,7 @@ namespace {
 
 constexpr const char* kFileName = "cachey.disk";
 constexpr mode_t kFileMode = 0600;
-constexpr uint64_t kStatBlockBytes = 512;  // of stat's st_blocks
+constexpr uint64_t kStatBlockBytes = 512;  // the unit of st_blocks
 
 std::string text_of(int error_number) { return std::generic_category().message(error_number); }
 
@@ -29,7 +29,8 @@ std::unexpected<Error> refused(const std::string& path, const std::string& why) 
   return fail(ErrorKind::kBadRequest, fmt::format("{}: {}", log::quoted(path), why));
 }
 
-/// Opens with O_DIRECT, or without where the file system has none. -1 and errno, as open().
+/// Opens with O_DIRECT, or without if the file system has none. Returns -1 and sets errno, as
+/// open().
 int open_direct(const std::string& path, int flags, bool& direct) {
   direct = true;
   int fd = ::open(path.c_str(), flags | O_DIRECT, kFileMode);
@@ -40,7 +41,7 @@ int open_direct(const std::string& path, int flags, bool& direct) {
   return fd;
 }
 
-/// What a file that has `allocated` bytes already could have on this file system.
+/// The size that this file can have: its allocated bytes and the free space of the file system.
 uint64_t available(int fd, const struct stat& status) {
   struct statvfs system{};
   if (::fstatvfs(fd, &system) != 0) return 0;
@@ -73,7 +74,7 @@ Result<std::unique_ptr<DiskFile>> DiskFile::open(const DiskPath& path, Access ac
   const bool device = S_ISBLK(status.st_mode);
   const std::string file = path.kind == DiskKind::kFs ? path.path + "/" + kFileName : path.path;
   int flags = O_CLOEXEC | (access == Access::kReadOnly ? O_RDONLY : O_RDWR);
-  if (access == Access::kReadWrite) flags |= device ? O_EXCL : O_CREAT;  // O_EXCL: not mounted
+  if (access == Access::kReadWrite) flags |= device ? O_EXCL : O_CREAT;  // O_EXCL: fails if mounted
   bool direct = true;
   const int fd = open_direct(file, flags, direct);
   if (fd < 0) {
@@ -127,14 +128,14 @@ Result<void> DiskFile::set_size(const DiskPath& path, Access access) {
     return refused(path.path, fmt::format("the device has {}, not {}", format_size(present),
                                           format_size(path.capacity)));
   }
-  // Extended, and cut only where it holds nothing: the superblock says how much of it is used.
+  // A file with content is only extended: the superblock has the size in use.
   if (path.cut && path.kind == DiskKind::kFs && size_ < present &&
       ::ftruncate(fd_, static_cast<off_t>(size_)) != 0) {
     return refused(path.path, "cannot be cut: " + text_of(errno));
   }
   if (::fallocate(fd_, 0, 0, static_cast<off_t>(size_)) == 0) return {};
   const int error = errno;
-  if (error == EOPNOTSUPP) {  // then it may find no space later, which is a failed write
+  if (error == EOPNOTSUPP) {  // without reservation a write may fail later
     if (present >= size_ || ::ftruncate(fd_, static_cast<off_t>(size_)) == 0) return {};
   } else if (::ftruncate(fd_, status.st_size) != 0) {
     log::warn("disk file keeps what was allocated for it");
@@ -145,7 +146,7 @@ Result<void> DiskFile::set_size(const DiskPath& path, Access access) {
 
 namespace {
 
-/// Calls `move` (preadv or pwritev) until all parts are moved.
+/// Calls `move` (preadv or pwritev) until all bytes are moved.
 template <typename Move>
 IoStatus move_all(Move move, int fd, uint64_t offset, std::span<const iovec> from) {
   std::vector<iovec> parts(from.begin(), from.end());

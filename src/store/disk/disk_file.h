@@ -15,31 +15,33 @@ namespace cachey::store {
 
 enum class DiskKind : uint8_t {
   kFs,     ///< a directory; one preallocated file in it
-  kBlock,  ///< a raw device, or a regular file that stands for one
+  kBlock,  ///< a raw device, or a regular file in its place
 };
 
 struct DiskPath {
   std::string path;
   DiskKind kind = DiskKind::kFs;
-  uint64_t capacity = 0;  ///< bytes; 0: as large as it is, a new one kDefaultShare of what is free
-  bool cut = false;  ///< of kFs: a file that is larger than `capacity` is cut; it holds nothing
+  /// Bytes. 0: an existing file keeps its size, a new file gets kDefaultShare of the free space, a
+  /// device is used to kDefaultShare.
+  uint64_t capacity = 0;
+  bool cut = false;  ///< kFs: a file larger than `capacity` is cut, because its content is unneeded
 };
 
-/// Removes from `parts` the first `bytes`.
+/// Removes the first `bytes` bytes from `parts`.
 void drop_front(std::vector<iovec>& parts, size_t bytes);
 
-/// An open file or device that this process alone uses: locked, preallocated, with O_DIRECT where
+/// An open file or device that only this process uses: locked, preallocated, and with O_DIRECT if
 /// the file system has it. Any thread.
 class DiskFile {
  public:
   static constexpr double kDefaultShare = 0.8;
   static constexpr uint64_t kBytesMin = 64 * kMiB;
-  static constexpr uint64_t kBytesMax = 16 * kTiB - kPageBytes;  // 4 KiB units count in 32 bits
+  static constexpr uint64_t kBytesMax = 16 * kTiB - kPageBytes;  // unit numbers fit 32 bits
 
   enum class Access : uint8_t { kReadWrite, kReadOnly };
 
-  /// Fails with one line for the person who chose the path: not there, in use by another process,
-  /// too small, no space.
+  /// Fails with one line for the operator: the path does not exist, is in use by another process or
+  /// is too small, or there is no space.
   [[nodiscard]] static Result<std::unique_ptr<DiskFile>> open(const DiskPath& path, Access access);
   ~DiskFile();
   DiskFile(const DiskFile&) = delete;
@@ -50,7 +52,7 @@ class DiskFile {
   /// False: reads and writes go through the page cache.
   [[nodiscard]] bool direct() const { return direct_; }
 
-  /// All of the bytes, blocking.
+  /// Moves all bytes or fails. Blocking.
   IoStatus read(uint64_t offset, std::span<const iovec> into) const;
   IoStatus write(uint64_t offset, std::span<const iovec> from) const;
   IoStatus sync() const;

@@ -7,7 +7,7 @@
 #include "store/disk/format.h"
 #include "store/disk/io_parts.h"
 
-/// The bytes as a superblock, and as the records of a journal block whose checksum is right.
+/// Parses the bytes as a superblock, and as the records of a journal block with a good checksum.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachey::store;
   const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);

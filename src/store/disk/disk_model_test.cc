@@ -1,5 +1,5 @@
-// The tier against a model, by seeds: random writes, reads, new versions, faults, crashes and
-// restarts. CACHEY_DISK_MODEL_ROUNDS=1000 runs longer.
+// The tier against a model: random writes, reads, new versions, faults, crashes and restarts, by
+// seeds. CACHEY_DISK_MODEL_ROUNDS=1000 runs longer.
 
 #include <gtest/gtest.h>
 
@@ -27,10 +27,10 @@ int rounds() {
   return asked == nullptr ? 6 : std::atoi(asked);
 }
 
-/// What may go wrong in a run, and so what the tier owes.
+/// The faults of a run, and what the tier guarantees then.
 enum class World {
-  kKilled,  ///< processes die: what was durable is there, what was removed durably is not
-  kEvil,    ///< power fails, devices lie and bits flip, too: no wrong byte, nothing more
+  kKilled,  ///< processes die: durable pages are there, durably removed pages are not
+  kEvil,    ///< also power loss, lost writes and flipped bits: no wrong byte is the only guarantee
 };
 
 class Model {
@@ -66,7 +66,7 @@ class Model {
     }
   }
 
-  /// The store as it is, and what the model finds wrong with it: for the canary.
+  /// The device and the errors found, for the canary test.
   [[nodiscard]] DiskHarness& disk() { return disk_; }
   [[nodiscard]] const std::vector<std::string>& wrongs() const { return wrongs_; }
   [[nodiscard]] uint64_t hits() const { return hits_; }
@@ -80,7 +80,8 @@ class Model {
   void write(PageName name) {
     seen_.insert(name.object);
     const DiskWrite result = disk_.write(page_of(name, versions_[name.object]));
-    if (result == DiskWrite::kStored) durable_.erase(name);  // it had left, if it ever was there
+    if (result == DiskWrite::kStored)
+      durable_.erase(name);  // the page had left, if it ever was there
   }
 
   void read(PageName name) {
@@ -111,7 +112,7 @@ class Model {
   }
 
   [[nodiscard]] DiskPage page_of(PageName name, int version) const {
-    // The size goes by name and version, from below 4 KiB to about 1 MiB.
+    // The size depends on name and version: from below 4 KiB to about 1 MiB.
     std::mt19937 sizes(static_cast<uint32_t>(name.object * 1'000 + name.page * 100 + version % 7));
     const uint64_t limit = 4096u << sizes() % 9;
     const uint64_t bytes = 1 + sizes() % limit;
@@ -144,7 +145,7 @@ class Model {
     return pages;
   }
 
-  /// In the middle of what it is doing, some writes from now.
+  /// Kills the process in the middle of a write, some writes from now.
   void die() {
     disk_.device().die_after(random() % 6, random());
     dead_ = true;
@@ -181,8 +182,8 @@ class Model {
         }
       }
     }
-    // What had left, and is there again because that was not durable, may have been written over:
-    // it is a miss once it is read, and gone from then on.
+    // A page may be back because its removal was not durable. Its space may be overwritten: then
+    // the first read is a miss and removes the page.
     for (const auto& [name, version] : now) (void)disk_.read(page_of(name, version));
     if (disk_.wrong_reads() > 0) wrongs_.push_back("wrong bytes after a restart");
     durable_ = listed();
@@ -191,7 +192,7 @@ class Model {
   void harm() {
     switch (random_() % 3) {
       case 0:
-        for (int i = 0; i < 40; ++i) {  // past the superblocks, whose loss is a refusal
+        for (int i = 0; i < 40; ++i) {  // past the superblocks: without one the store is refused
           const uint64_t byte = kDataOffset + random_() % (kDeviceBytes - kDataOffset);
           disk_.device().flip_bit(byte * 8 + random_() % 8);
         }
@@ -210,7 +211,7 @@ class Model {
   DiskHarness disk_;
   std::map<int, int> versions_;
   std::map<int, int> oldest_possible_;  // after a crash; 0: any
-  std::set<int> seen_;                  // whose version this process was told
+  std::set<int> seen_;                  // objects with a version that this process observed
   std::map<PageName, int> durable_;
   bool dead_ = false;
   std::vector<std::string> wrongs_;
@@ -239,7 +240,7 @@ TEST(DiskModel, NeverGivesAWrongByteWhateverTheDeviceDoes) {
   EXPECT_GT(hits, 10u * static_cast<uint64_t>(rounds())) << "or nothing was tested";
 }
 
-/// Flips a bit of a page and makes its checksum agree: what a tier that does not verify would do.
+/// Flips a bit of a page and adjusts its checksum, as if the tier did not verify.
 bool forge_a_page(std::span<std::byte> device) {
   const Superblock superblock = parse_superblock(device.first(kSuperblockBytesMax)).superblock;
   for (const JournalSegment& segment : superblock.segments) {
@@ -275,7 +276,7 @@ TEST(DiskModel, WouldSeeATierThatDoesNotVerify) {
   model.disk().close();
   ASSERT_TRUE(forge_a_page(model.disk().device().bytes()));
   model.disk().open();
-  for (int i = 0; i < 100; ++i) model.read({0, 0});  // the first block is among what is read
+  for (int i = 0; i < 100; ++i) model.read({0, 0});  // the reads include the first block
   EXPECT_FALSE(model.wrongs().empty());
 }
 

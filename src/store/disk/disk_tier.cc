@@ -18,7 +18,7 @@ namespace {
 
 constexpr uint64_t kSegmentBytesMin = 256 * kKiB;
 constexpr uint64_t kSegmentBytesMax = kPageBytes;
-constexpr uint64_t kSegmentShare = 1024;  // a segment's share of the capacity: one in so many
+constexpr uint64_t kSegmentShare = 1024;  // a segment has 1 / kSegmentShare of the capacity
 
 CatalogLimits limits_of(const Superblock& superblock, const DiskTierConfig& config) {
   return CatalogLimits{units_for(kDataOffset),
@@ -38,7 +38,7 @@ Superblock fresh_superblock(uint64_t capacity, const Clock& clock, Random& rando
   return superblock;
 }
 
-/// Why the store on a device cannot be used; nothing where it can.
+/// The reason why the store on the device cannot be used. Null: it can.
 std::optional<std::string> unusable(const ParsedSuperblock& parsed, uint64_t device_bytes) {
   switch (parsed.state) {
     case SuperblockState::kBlank:
@@ -179,7 +179,7 @@ void DiskTier::touch(std::string_view kind, std::string_view object, uint32_t pa
   if (DiskEntry* entry = catalog_.find(id, page)) Catalog::touch(*entry);
 }
 
-/// The page cannot be read: nobody shall find it again.
+/// The page cannot be read: removes it from the index.
 void DiskTier::forget(DiskEntry& entry) {
   const MutexLock lock(mutex_);
   if (entry.listed) catalog_.remove(entry);
@@ -257,7 +257,7 @@ void DiskTier::failed() {
   if (!health_.failed(clock_.mono())) return;
   DiskStats::add(stats_.times_offline, 1);
   log::error("disk offline after failures; its pages are misses until a probe succeeds");
-  wake_queue();  // they must not wait for writes that may hang
+  wake_queue();  // queued writes must not wait for writes that may hang
 }
 
 bool DiskTier::usable(rt::Worker& worker) {

@@ -30,18 +30,18 @@
 namespace cachey::store {
 
 struct DiskTierConfig {
-  uint64_t write_queue_bytes = 256 * kMiB;          ///< of pages being written, and of pages in all
-  std::chrono::milliseconds write_patience{1'000};  ///< of a page past it; then it is dropped
-  /// Many, where pages are small: while workers are busy a write that has ended is noticed once a
-  /// turn of their loop.
+  uint64_t write_queue_bytes = 256 * kMiB;  ///< of pages that are written or wait for it
+  /// How long a page waits that finds the queue full; then it is dropped.
+  std::chrono::milliseconds write_patience{1'000};
+  /// Many, for small pages: a busy worker notices the end of writes only once a turn of its loop.
   unsigned writes_at_once = 128;
   uint64_t writes_at_once_bytes = 8 * kPageBytes;
-  std::chrono::milliseconds read_deadline{5'000};  ///< past it a read is a miss
+  std::chrono::milliseconds read_deadline{5'000};  ///< a slower read is a miss
   std::chrono::milliseconds write_deadline{30'000};
-  std::chrono::milliseconds journal_delay{50};     ///< records gather for as long
-  std::chrono::milliseconds journal_retry{1'000};  ///< until what failed is written again
+  std::chrono::milliseconds journal_delay{50};     ///< records are gathered for as long
+  std::chrono::milliseconds journal_retry{1'000};  ///< until a failed write is repeated
   size_t index_bytes_max = kGiB;  ///< memory for the index; past it pages are evicted
-  /// Told how much the index's memory grew or shrank. Any thread.
+  /// Called with the change of the index's memory, on any thread.
   std::function<void(int64_t bytes)> charge = [](int64_t) {};
 };
 
@@ -57,23 +57,24 @@ struct DiskPage {
 };
 
 enum class DiskRead : uint8_t {
-  kOk,       ///< the bytes are there and are the page's
+  kOk,       ///< the bytes were read and verified
   kFailed,   ///< the device failed; the page is gone from the tier
-  kCorrupt,  ///< what the device gave is not what was written; the page is gone from the tier
+  kCorrupt,  ///< the device returned other bytes; the page is gone from the tier
   kLate,     ///< the device took too long
 };
 
 enum class DiskWrite : uint8_t { kStored, kAlreadyThere, kDropped };
 
 enum class DiskUse : uint8_t {
-  kUse,   ///< the page is used: it should stay
-  kNone,  ///< more of a use that was counted
+  kUse,   ///< counts a use of the page, for eviction
+  kNone,  ///< part of a use that is counted already
 };
 
 class DiskTier;
 
-/// A page that was found: what is known of it, and the right to read it. While it lasts the page's
-/// space is not given away, though the page may leave the tier. Any thread; outlived by the tier.
+/// A page that was found: its properties, and the right to read it. The page's space is not given
+/// to another page while the ref exists, even if the page leaves the tier. Any thread. The tier
+/// outlives the ref.
 class DiskPageRef {
  public:
   DiskPageRef(DiskPageRef&& other) noexcept
@@ -94,23 +95,24 @@ class DiskPageRef {
   DiskEntry* entry_;
 };
 
-/// The disk tier: pages on a device, found by an index in memory. Nothing a device does makes more
-/// of a request fail than its hit: reads that fail, hang or bring other bytes than were written are
-/// misses; after some failures the tier goes offline, and comes back by a probe. A page of another
-/// version of its object than the last one seen is never found.
+/// The disk tier: pages on a device, found by an index in memory. A device fault never fails a
+/// request: a read that fails, times out or returns other bytes is a miss. After some failures the
+/// tier goes offline, and comes back by a probe. find() never returns a page of another version of
+/// its object than the last observed one.
 ///
-/// Lock order: the tier's mutex is the last; nothing but catalog and journal is called with it
-/// held. Owned by main; outlives all who refer to it; outlived by device and workers. Any thread,
-/// except that a worker passed in is the calling thread's own.
+/// Lock order: the tier's mutex is the last. Only catalog and journal are called with the mutex
+/// held. Owned by main; outlives its users; device and workers outlive the tier. Any thread; a
+/// worker that is passed in is the calling thread's own.
 class DiskTier {
  public:
-  /// Keeps the memory that is read into or written from alive until the device is done with it,
-  /// which may be later than the call that asked for it.
+  /// Keeps the memory of a read or write alive until the device is done with it, which may be after
+  /// the call has returned.
   using Keep = std::shared_ptr<void>;
   enum class Start : uint8_t { kKeep, kWipe };
 
-  /// Makes a store on a blank device, or opens the one that is there, blocking shortly. Fails with
-  /// a line for the person who chose the device: no store of ours, of another version, too large.
+  /// Opens the store on the device, or makes one if the device is blank. Blocks shortly. Fails with
+  /// one line for the operator: foreign data, another version, a damaged superblock, or a capacity
+  /// larger than the device.
   [[nodiscard]] static Result<std::unique_ptr<DiskTier>> open(BlockDevice& device,
                                                               DiskTierConfig config, Start start,
                                                               const Clock& clock, Random& random);
@@ -118,40 +120,40 @@ class DiskTier {
   DiskTier(const DiskTier&) = delete;
   DiskTier& operator=(const DiskTier&) = delete;
 
-  /// Reads the index, blocking; until it has returned nothing is found and nothing written. Once,
-  /// on any thread.
+  /// Reads the index. Blocks. Before its end nothing is found and nothing is written. To be called
+  /// once, on any thread.
   void recover() EXCLUDES(mutex_) EXCLUDES(opening_mutex_);
 
-  /// It has.
+  /// True once recover() is done.
   [[nodiscard]] bool recovered() const { return recovered_.load(std::memory_order_acquire); }
 
-  /// The page, if it is there. Answers from memory.
+  /// The page, if the tier has it. No I/O.
   [[nodiscard]] std::optional<DiskPageRef> find(rt::Worker& worker, std::string_view kind,
                                                 std::string_view object, uint32_t page,
                                                 DiskUse use = DiskUse::kUse) EXCLUDES(mutex_);
 
   /// Reads bytes [range.begin, range.end) of the page and verifies them. REQUIRES: the range begins
-  /// at a block and ends at one or at the page's end; `into` holds range.size() rounded up to 4
-  /// KiB, in parts that are multiples of 4 KiB and aligned to it.
+  /// at a block and ends at a block or at the page's end. `into` has range.size() bytes, rounded up
+  /// to units; each part is whole units and aligned to a unit.
   [[nodiscard]] rt::Task<DiskRead> read(rt::Worker& worker, const DiskPageRef& page,
                                         ByteRange range, std::vector<iovec> into, Keep keep);
 
-  /// Writes a whole page, in its turn; `from` as for read. Returns when it can be found; that it
-  /// survives the end of the process is so a journal_delay later, or after flush. Sees the version
-  /// (as observe), and does nothing where the page is there already.
+  /// Writes a whole page, after the writes queued before; `from` as for read(). When it returns,
+  /// the page can be found; the page survives the end of the process a journal_delay later or after
+  /// flush(). Observes the page's version. Does nothing if the tier has the page already.
   [[nodiscard]] rt::Task<DiskWrite> write(rt::Worker& worker, DiskPage page,
                                           std::vector<iovec> from, Keep keep);
 
-  /// The object is of this version now: pages of any other leave.
+  /// The object has this version now: removes its pages of other versions.
   void observe(rt::Worker& worker, std::string_view kind, std::string_view object,
                const ObjectInfo& info);
-  /// All pages of the object leave.
+  /// Removes all pages of the object.
   void remove(rt::Worker& worker, std::string_view kind, std::string_view object);
-  /// The page was used elsewhere (in memory): it should stay.
+  /// Counts a use of the page by a hit in memory.
   void touch(std::string_view kind, std::string_view object, uint32_t page) EXCLUDES(mutex_);
 
-  /// Waits until the index is read, and all writes have ended and are durable, calling `progress`
-  /// with the bytes left about every second. False: not by the deadline.
+  /// Waits until the index is read and all writes are durable. Calls `progress` with the bytes left
+  /// about every second. False: not by the deadline, or the disk is offline or fails to sync.
   [[nodiscard]] rt::Task<bool> flush(rt::Worker& worker, MonoTime deadline,
                                      std::function<void(uint64_t bytes_left)> progress);
 
@@ -192,17 +194,17 @@ class DiskTier {
                                             size_t run);
   [[nodiscard]] size_t verify(const DiskEntry& entry, ByteRange range,
                               std::span<const iovec> parts) const;
-  /// The write is not needed, for the page is there or on its way.
+  /// True: the tier has the page, or another write of the page is placed.
   [[nodiscard]] bool needless(const ObjectId& object, const DiskPage& page) REQUIRES(mutex_);
   [[nodiscard]] rt::Task<bool> wait_for_turn(rt::Worker& worker, uint64_t bytes);
   [[nodiscard]] bool may_begin(uint64_t bytes) const REQUIRES(mutex_);
-  /// False: it need not wait.
+  /// False: the write begins at once.
   [[nodiscard]] bool enter_queue(QueuedWrite& queued) EXCLUDES(mutex_);
   [[nodiscard]] bool quit_queue(QueuedWrite& queued) EXCLUDES(mutex_);
   void leave_queue(uint64_t bytes) EXCLUDES(mutex_);
   void end_turn(uint64_t bytes) EXCLUDES(mutex_);
   void wake_queue() EXCLUDES(mutex_);
-  /// The first of the queue.
+  /// Takes the first write off the queue and adds it to `begun`.
   void take_turn(QueuedWrite& first, rt::WaiterList& begun) REQUIRES(mutex_);
   [[nodiscard]] rt::Task<DiskWrite> write_in_turn(rt::Worker& worker, const DiskPage& page,
                                                   std::span<const iovec> from,
@@ -214,6 +216,7 @@ class DiskTier {
   }
 
   // disk_tier_journal.cc
+  /// kNone: write the pending records now. kGather: wait a journal_delay for more.
   enum class JournalDelay : uint8_t { kNone, kGather };
   void start_journal(rt::Worker& worker, JournalDelay delay) EXCLUDES(mutex_);
   [[nodiscard]] rt::Task<void> run_journal(rt::Worker& worker);
@@ -238,18 +241,18 @@ class DiskTier {
   const uint64_t store_id_;
   const uint64_t capacity_;
 
-  Superblock superblock_;                // the journal task's, once recovered
-  std::optional<Journal::Batch> batch_;  // the journal task's: being written, or to be tried again
+  Superblock superblock_;                // used by the journal task only, once recovered
+  std::optional<Journal::Batch> batch_;  // the journal task's: being written, or to be repeated
 
-  // Seen while recovering: the last version of an object, none where it is not known. Past
-  // kSupersededMax objects only the share of all objects that the next ones belong to is noted: all
-  // its pages leave.
+  // Observed during recovery: the last version of each object; null: removed. Past kSupersededMax
+  // objects only the object's share (a hash bucket) is marked: recovery removes all pages in it.
   static constexpr size_t kSupersededMax = 100'000;
   static constexpr size_t kObjectShares = size_t{1} << 20;
   Mutex opening_mutex_;
   std::unordered_map<ObjectId, std::optional<ObjectInfo>, ObjectHash> superseded_
       GUARDED_BY(opening_mutex_);
-  std::vector<bool> superseded_shares_ GUARDED_BY(opening_mutex_);  // kObjectShares, or empty
+  std::vector<bool> superseded_shares_
+      GUARDED_BY(opening_mutex_);  // kObjectShares entries, or empty
 
   mutable Mutex mutex_;
   Journal journal_ GUARDED_BY(mutex_);
@@ -260,7 +263,7 @@ class DiskTier {
   unsigned active_writes_ GUARDED_BY(mutex_) = 0;
   uint64_t active_bytes_ GUARDED_BY(mutex_) = 0;
   bool journal_running_ GUARDED_BY(mutex_) = false;
-  rt::Waiter* gathering_ GUARDED_BY(mutex_) = nullptr;  // the journal task, while it gathers
+  rt::Waiter* gathering_ GUARDED_BY(mutex_) = nullptr;  // the journal task's waiter in gather()
 };
 
 }  // namespace cachey::store

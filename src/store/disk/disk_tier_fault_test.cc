@@ -61,7 +61,7 @@ TEST(DiskTierFaults, AJournalWriteThatFailsIsTriedAgain) {
   DiskHarness disk(64 * kMiB);
   ASSERT_EQ(disk.write(make_page("first", 0, 100'000)), DiskWrite::kStored);
   disk.device().fail_writes(EIO, 2);
-  disk.settle();  // and nobody asks for it
+  disk.settle();  // without a request for the page
   disk.reopen();
   EXPECT_EQ(disk.read(make_page("first", 0, 100'000)), DiskRead::kOk);
 }
@@ -109,7 +109,7 @@ TEST(DiskTierFaults, AfterManyFailuresItIsOfflineUntilAProbeSucceeds) {
   disk.device().fail_reads(0, 0);
   disk.device().fail_writes(0, 0);
   disk.run_until([&] {
-    (void)disk.has(pages.back());  // asking is what makes it probe
+    (void)disk.has(pages.back());  // a request starts the probe
     return disk.tier().usage().online;
   });
   EXPECT_EQ(disk.read(pages.back()), DiskRead::kOk);
@@ -231,7 +231,8 @@ TEST(DiskTierFaults, ALossOfPowerTearsOneCopyOfALongSuperblockAtMost) {
   Superblock superblock;
   superblock.capacity = device.size();
   superblock.segment_units = 64;
-  superblock.segments.assign(1'000, JournalSegment{128, 1});  // of several units, so it may be torn
+  superblock.segments.assign(1'000,
+                             JournalSegment{128, 1});  // several units, so a write may be torn
   device.track_unsynced();
   for (uint32_t seed = 0; seed < 50; ++seed) {
     ++superblock.sequence;
@@ -248,7 +249,7 @@ TEST(DiskTierFaults, ATornJournalLosesNoMoreThanItsTornBlocks) {
   DiskHarness disk(64 * kMiB);
   for (int i = 0; i < 100; ++i) {
     disk.write(make_page(std::to_string(i), 0, 4096));
-    ASSERT_TRUE(disk.flush());  // a block a page
+    ASSERT_TRUE(disk.flush());  // one block per page
   }
   disk.close();
   const ParsedSuperblock parsed =

@@ -12,7 +12,7 @@
 
 namespace cachey::store {
 
-/// The right to write so many bytes, for as long as the device has their memory.
+/// The right to write `bytes` bytes. Lasts until the device is done with their memory.
 struct DiskTier::Turn {
   Turn(DiskTier& owner, uint64_t size) : tier(owner), bytes(size) {}
   ~Turn() { tier.end_turn(bytes); }
@@ -23,9 +23,9 @@ struct DiskTier::Turn {
   const uint64_t bytes;
 };
 
-/// Reads or writes of one page that are under way. Shared by whoever waits for it and by the tasks
-/// that talk to the device: when the wait is given up, page and memory stay until the device is
-/// done with them. One worker's thread.
+/// The running reads or writes of one page. Shared by the waiting coroutine and by the tasks of the
+/// device operations: if the wait times out, page and memory stay until the device is done. One
+/// worker's thread.
 struct DiskTier::Transfer {
   struct Run {
     uint64_t offset;
@@ -41,7 +41,7 @@ struct DiskTier::Transfer {
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
-  /// REQUIRES: `range` is of whole units.
+  /// Makes one run per extent within `range`. REQUIRES: `range` has whole units.
   void cut(ByteRange range, std::span<const iovec> parts) {
     uint64_t begin = 0;  // of the extent in the page
     for (const DiskExtent& extent : entry.extents()) {
@@ -59,9 +59,9 @@ struct DiskTier::Transfer {
 
   DiskTier& tier;
   DiskEntry& entry;
-  const std::unique_ptr<Turn> turn;  // of a write; null: a read
+  const std::unique_ptr<Turn> turn;  // null: a read
   const Keep keep;
-  std::vector<Run> runs;  // one an extent
+  std::vector<Run> runs;  // one per extent
   size_t left = 0;
   int error = 0;
   rt::Waiter* waiter = nullptr;
@@ -70,10 +70,10 @@ struct DiskTier::Transfer {
 struct DiskTier::QueuedWrite : rt::Waiter {
   QueuedWrite(const rt::Executor& executor, uint64_t size) : rt::Waiter(executor), bytes(size) {}
   const uint64_t bytes;
-  bool crowded = false;  // the queue was full when it came
+  bool crowded = false;  // the queue was full on arrival
 };
 
-/// A page that is being written, or waits for its turn. In the frame of write().
+/// A page that is being written or queued. In the frame of write().
 struct DiskTier::Writing {
   Writing(DiskTier& owner, const DiskPage& written)
       : tier(owner), object(object_id(written.kind, written.object)), page(written) {
@@ -92,9 +92,9 @@ struct DiskTier::Writing {
   DiskTier& tier;
   const ObjectId object;
   const DiskPage& page;
-  // Under the tier's mutex.
-  bool placed = false;  // it has space, and is on its way there
-  bool stale = false;   // another version of the object was seen meanwhile
+  // Guarded by the tier's mutex.
+  bool placed = false;  // has space; is being written
+  bool stale = false;   // another version was observed meanwhile
 };
 
 void DiskTier::supersede_writes(const ObjectId& object, const ObjectInfo* keep) {
@@ -187,7 +187,7 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
   co_return DiskRead::kOk;
 }
 
-/// False: the queue was full, and stayed so.
+/// False: the page waited too long.
 rt::Task<bool> DiskTier::wait_for_turn(rt::Worker& worker, uint64_t bytes) {
   QueuedWrite queued(worker.executor(), bytes);
   if (!enter_queue(queued)) co_return true;
@@ -244,7 +244,7 @@ void DiskTier::end_turn(uint64_t bytes) {
   rt::notify_all(begun);
 }
 
-/// All of the queue has its turn now; being offline, none will write.
+/// Ends the wait of all queued writes. Called when the disk goes offline: the writes are dropped.
 void DiskTier::wake_queue() {
   rt::WaiterList begun;
   {
@@ -279,7 +279,7 @@ rt::Task<DiskWrite> DiskTier::write(rt::Worker& worker, DiskPage page, std::vect
     observe(worker, page.kind, page.object, page.info);
     co_return dropped(DiskDrop::kOpening);
   }
-  Writing writing(*this, page);  // from here on it is told of other versions
+  Writing writing(*this, page);  // from here on observe() can mark the write stale
   observe(worker, page.kind, page.object, page.info);
   if (!usable(worker)) co_return dropped(DiskDrop::kOffline);
   const bool in_turn = co_await wait_for_turn(worker, page.bytes);
@@ -339,7 +339,7 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
     if (status.ok() && !stale) catalog_.list(*entry, std::move(encoded));
     catalog_.release(*entry);
   }
-  start_journal(worker, JournalDelay::kGather);  // for what was evicted, too
+  start_journal(worker, JournalDelay::kGather);  // also for records of evicted pages
   if (!status.ok()) {
     DiskStats::add(stats_.write_errors, 1);
     failed();

@@ -1,5 +1,5 @@
-// How the disk tier keeps its journal: one task at a time, on the worker that had the first record,
-// gathers records, writes them, and cleans up behind.
+// The journal task of the disk tier: gathers records, writes them, and cleans the journal. At most
+// one task runs, on the worker that started it.
 
 #include <algorithm>
 #include <utility>
@@ -12,7 +12,8 @@
 namespace cachey::store {
 namespace {
 
-constexpr size_t kCleanBytes = 256 * kKiB;  // of the oldest segment, read at a time
+constexpr size_t kCleanBytes =
+    256 * kKiB;  // the piece of the oldest segment that is read at a time
 constexpr std::chrono::milliseconds kFlushPoll{10};
 constexpr std::chrono::seconds kProgressEvery{1};
 
@@ -32,7 +33,7 @@ void DiskTier::start_journal(rt::Worker& worker, JournalDelay delay) {
   if (begin) worker.tasks().spawn(run_journal(worker));
 }
 
-/// Waits for more records to come, or a device to get better, unless somebody is in a hurry.
+/// Waits for more records, or before a retry. start_journal() with kNone ends the wait.
 rt::Task<void> DiskTier::gather(rt::Worker& worker, std::chrono::milliseconds time) {
   rt::Waiter waiter(worker.executor());
   {
@@ -47,7 +48,7 @@ rt::Task<void> DiskTier::gather(rt::Worker& worker, std::chrono::milliseconds ti
   (void)co_await waiter.wait_until(worker.timers(), deadline, std::move(leave_list));
 }
 
-/// What fails is tried again after a while, or when the disk is back.
+/// Repeats failed writes after journal_retry, or when the disk is online again.
 rt::Task<void> DiskTier::run_journal(rt::Worker& worker) {
   co_await gather(worker, config_.journal_delay);
   while (true) {
@@ -69,7 +70,7 @@ bool DiskTier::wants_cleaning() const {
   return journal_.wants_cleaning();
 }
 
-/// Some of what is pending. False: the device failed, or there is no space for a segment.
+/// Writes one batch of pending records. False: the device failed, or no segment could be added.
 rt::Task<bool> DiskTier::write_batch(rt::Worker& worker) {
   if (!health_.online()) co_return false;
   if (!batch_) {
@@ -100,7 +101,8 @@ rt::Task<bool> DiskTier::write_batch(rt::Worker& worker) {
   co_return true;
 }
 
-/// Until all that is pending now is on disk; not what comes meanwhile, which may never end.
+/// Writes all records that are pending now. Later records are not awaited, because they may never
+/// end.
 rt::Task<bool> DiskTier::write_pending(rt::Worker& worker) {
   uint64_t last = 0;
   {
@@ -161,14 +163,15 @@ rt::Task<bool> DiskTier::grow_journal(rt::Worker& worker) {
   if (written) {
     journal_.begin_segment(run->first);
   } else {
-    // One copy may name it already, so nothing else may come to stand there before the next
-    // superblock: blocks of the journal are told from others by number and checksum.
+    // One copy on disk may list the segment already. Its space is reused all the same: a page there
+    // never passes as journal blocks, which have a number and a checksum. If the process ends
+    // before the next superblock is written, recovery may drop such a page.
     catalog_.release_segment(*run);
   }
   co_return written;
 }
 
-/// Copies what counts in the oldest segment to the journal's end, and gives the segment back.
+/// Appends the valid records of the oldest segment again and frees the segment.
 rt::Task<bool> DiskTier::clean_oldest(rt::Worker& worker) {
   JournalSegment oldest;
   uint64_t bytes = 0;
@@ -189,7 +192,7 @@ rt::Task<bool> DiskTier::clean_oldest(rt::Worker& worker) {
     DiskStats::add(stats_.read_errors, 1);
     failed();
     if (!health_.online()) co_return false;
-    // Its pages are found as before, but will not be after a restart.
+    // Pages with records in this piece are found as before, but are lost at a restart.
     DiskStats::add(stats_.journal_lost_blocks, kCleanBytes / kJournalBlockBytes);
   }
   const bool copied = co_await write_pending(worker);

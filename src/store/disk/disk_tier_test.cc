@@ -36,7 +36,7 @@ TEST(DiskTier, KeepsPagesOfEverySizeOverARestart) {
   disk.reopen();
   EXPECT_EQ(disk.tier().stats().recovered_pages, pages.size());
   for (const DiskPage& page : pages) {
-    EXPECT_TRUE(disk.has(page)) << page.bytes;  // when it was cached, and from where, too
+    EXPECT_TRUE(disk.has(page)) << page.bytes;  // with time and bucket
     EXPECT_EQ(disk.read(page), DiskRead::kOk) << page.bytes;
   }
   EXPECT_EQ(disk.wrong_reads(), 0u);
@@ -118,7 +118,7 @@ TEST(DiskTier, AScanDoesNotPutOutWhatIsUsed) {
   for (int i = 0; i < 300; ++i) {
     disk.write(make_page("scan" + std::to_string(i), 0, kMiB));
     const DiskPage& used = hot[static_cast<size_t>(i) % hot.size()];
-    // Half of the uses are seen here, half are hits in memory that the cache tells of.
+    // Half of the uses are reads here, half are hits in memory, reported by touch().
     if (i % 2 == 0) (void)disk.has(used);
     disk.tier().touch(used.kind, used.object, used.page);
   }
@@ -160,7 +160,7 @@ TEST(DiskTier, TheJournalStaysShortHoweverOftenPagesComeAndGo) {
     for (int i = 0; i < 100; ++i) {
       disk.write(make_page("p" + std::to_string(i), 0, 4096, round));
     }
-    // Something that stays, and must not get lost when segments are given back.
+    // Pages that stay: they must survive the cleaning of segments.
     if (round == 0) disk.write(make_page("stays", 0, 70'000));
     ASSERT_TRUE(disk.flush());
   }
@@ -185,7 +185,7 @@ TEST(DiskTier, TheJournalStaysShortAlsoWhereThereIsAlwaysMoreToWrite) {
   constexpr int kTasks = 20;
   int ended = 0;
   auto rewrite = [&](int task) -> rt::Task<void> {
-    // Not all in step: so there is a record whenever the journal looks for one.
+    // Not in step, so that the journal always finds a record.
     for (int i = 0; i < task; ++i) co_await rt::asio::post(disk.worker().executor(), rt::kAwait);
     for (int i = 0; i < 1'200; ++i) {
       const DiskPage page = make_page("p" + std::to_string(i % 5 * kTasks + task), 0, 4096, i);
@@ -327,7 +327,7 @@ TEST(DiskTier, MoreVersionsThanItNotesWhileItsIndexIsReadAreHeededAllTheSame) {
   ASSERT_TRUE(tier);
   const ObjectInfo changed = make_page("", 0, 1, 2).info;
   (*tier)->observe(disk.worker(), "kind", "a", changed);
-  (*tier)->observe(disk.worker(), "kind", "a", make_page("", 0, 1).info);  // the last one counts
+  (*tier)->observe(disk.worker(), "kind", "a", make_page("", 0, 1).info);  // the last version wins
   for (int i = 0; i < 100'000; ++i) {
     (*tier)->observe(disk.worker(), "kind", std::to_string(i), changed);
   }

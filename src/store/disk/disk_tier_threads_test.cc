@@ -11,8 +11,8 @@
 namespace cachey::store {
 namespace {
 
-/// Some workers that write, read, change and hold the same objects at a time, on a device that is
-/// full most of the while.
+/// Several workers write, read, change and hold the same objects at a time, on a device that is
+/// mostly full.
 class Crowd {
  public:
   static constexpr unsigned kWorkers = 3;
@@ -28,7 +28,7 @@ class Crowd {
       const int version = 1 + step / 100;
       if (dice < 5) {
         const DiskPage page = make_page(object, 0, 1 + random() % 1'500'000, version);
-        // The content goes by object and version alone, so that any worker can tell.
+        // The content depends on object and version only, so that any worker can check it.
         const std::shared_ptr<AlignedBuffer> content = content_of(page);
         (void)co_await tier_.write(worker, page, {content->part()}, content);
       } else if (dice < 9) {

@@ -7,10 +7,10 @@
 namespace cachey::store {
 namespace {
 
-// Both tables' slots at their usual load, what malloc adds to a piece, and what the policy
-// remembers of an entry that left.
+// The slots in both tables at usual load, malloc's overhead, and the policy's memory of an evicted
+// entry.
 constexpr size_t kTablesBytes = 96;
-// An ObjectSource with its control block and an entity tag.
+// An ObjectSource with its control block and entity tag.
 constexpr size_t kSourceBytes = 176;
 
 static_assert(sizeof(DiskExtent) == sizeof(uint64_t));

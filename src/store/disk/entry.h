@@ -12,8 +12,9 @@
 
 namespace cachey::store {
 
-/// What is kept in memory of a page on disk: all that serving it takes. Its extents and the
-/// checksums of its blocks follow it in the same piece of memory. Made and ended by the catalog.
+/// The index entry of a page on disk: all data that a read needs. The extents and the checksums of
+/// the blocks follow the entry in the same allocation. Made and destroyed by the catalog; the
+/// tier's mutex guards it.
 struct DiskEntry {
   struct Free {
     void operator()(DiskEntry* entry) const;
@@ -21,7 +22,7 @@ struct DiskEntry {
   using Owned = std::unique_ptr<DiskEntry, Free>;
 
   [[nodiscard]] static Owned make(uint32_t bytes, size_t extents);
-  /// As the record in that block of the journal says.
+  /// Makes the entry of a record that was read from that block of the journal.
   [[nodiscard]] static Owned restore(const PageRecord& record, uint64_t journal_block);
 
   [[nodiscard]] std::span<DiskExtent> extents() {
@@ -37,8 +38,8 @@ struct DiskEntry {
     return {reinterpret_cast<const uint64_t*>(extents().data() + extent_count), blocks_for(bytes)};
   }
 
-  /// What this page adds to the process's memory: itself, its places in tables, allocator overhead,
-  /// and its source where it is the object's only page.
+  /// The memory of this page, about: the entry, slots in tables, allocator overhead, and the source
+  /// if the object has one page.
   [[nodiscard]] size_t memory_bytes() const;
 
   [[nodiscard]] BlockIdentity identity(uint64_t store_id, uint64_t block) const {
@@ -49,18 +50,18 @@ struct DiskEntry {
   uint64_t generation = 0;
   int64_t cached_at = 0;
   ObjectSourcePtr source;
-  uint64_t journal_block = 0;          // where its record stands; kNoJournalBlock: nowhere yet
+  uint64_t journal_block = 0;          // the block of its record; kNoJournalBlock: not on disk
   DiskEntry* next_page = nullptr;      // of the object
   DiskEntry* previous_page = nullptr;  // of the object
   boost::intrusive::list_member_hook<> hook;  // the policy's
   uint32_t page = 0;
   uint32_t bytes = 0;
-  uint32_t holders = 0;  // reads and writes under way: its space is not given away
+  uint32_t holders = 0;  // reads and writes that run; keeps the space
   uint16_t record_bytes = 0;
   uint8_t extent_count = 0;
   uint8_t queue = 0;    // the policy's
   uint8_t uses = 0;     // the policy's
-  bool listed = false;  // can be found
+  bool listed = false;  // find() returns the entry
 
   static constexpr uint64_t kNoJournalBlock = UINT64_MAX;
   static constexpr uint8_t kUsesMax = 3;

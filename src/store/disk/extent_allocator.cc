@@ -21,9 +21,9 @@ ExtentAllocator::ExtentAllocator(uint32_t first_unit, uint32_t end_unit)
   const uint32_t in_last = units() - (chunks - 1) * kUnitsPerChunk;
   for (uint32_t chunk = chunks; chunk-- > 0;) free_chunks_.push_back(chunk);
   if (in_last == kUnitsPerChunk) return;
-  share(chunks - 1);  // what lies past the end counts as taken
+  share(chunks - 1);  // units past the end count as taken
   mark(chunks - 1, in_last, kUnitsPerChunk - in_last, Mark::kTaken);
-  free_units_ += kUnitsPerChunk - in_last;  // mark took off what was never counted
+  free_units_ += kUnitsPerChunk - in_last;  // mark() subtracted units that were never counted
   relist(chunks - 1);
 }
 
@@ -55,7 +55,7 @@ void ExtentAllocator::mark(uint32_t chunk, uint32_t begin, uint32_t units, Mark 
   free_units_ = static_cast<uint32_t>(static_cast<int64_t>(free_units_) + change);
 }
 
-/// The first free run of at least `units`, or the longest where none is: begin and length.
+/// The first free run of at least `units` units; if there is none, the longest: begin and length.
 std::pair<uint32_t, uint32_t> ExtentAllocator::find_run(const Chunk& chunk, uint32_t units) {
   std::pair<uint32_t, uint32_t> longest{0, 0};
   uint32_t begin = 0;

@@ -18,12 +18,13 @@ struct DiskEntry;
 
 using ExtentList = boost::container::static_vector<DiskExtent, kExtentsMax>;
 
-/// Which units of the device are taken. The space is divided into chunks of 16 MiB: a full page
-/// takes one whole, smaller pages share them, in the tightest run of units that holds them. Where
-/// no run is long enough a page is cut into at most kExtentsMax pieces, each but the last a whole
-/// number of blocks, so that no free unit is too small to be of use and a block is one read.
+/// The free units of the device. The space has chunks of 16 MiB. A full page takes a whole chunk. A
+/// smaller page takes a free run in a shared chunk: the chunk whose longest free run is the
+/// shortest that fits, else a free chunk. If neither exists, the page is cut into at most
+/// kExtentsMax extents; each but the last has whole blocks, so that a block is one read and short
+/// free runs stay usable.
 ///
-/// Not synchronized: the catalog's.
+/// Not synchronized. Owned by the catalog.
 class ExtentAllocator {
  public:
   static constexpr uint32_t kUnitsPerChunk = kPageBytes / kUnitBytes;
@@ -31,42 +32,42 @@ class ExtentAllocator {
   ExtentAllocator(uint32_t first_unit, uint32_t end_unit);
   ~ExtentAllocator();
 
-  /// Appends extents for `units` to `out`, or leaves it as it was and returns false.
+  /// Appends extents for `units` units to `out`. False: there is no space, and `out` is unchanged.
   [[nodiscard]] bool allocate(uint32_t units, ExtentList& out);
 
-  /// One extent. REQUIRES: units <= kUnitsPerChunk.
+  /// One extent of `units` units, or null. REQUIRES: 0 < units <= kUnitsPerChunk.
   [[nodiscard]] std::optional<DiskExtent> allocate_run(uint32_t units);
 
-  /// Takes this very extent, while opening a store. False: some of it is taken, or lies outside.
-  /// finish_taking() must follow the last.
+  /// While a store is opened: takes this extent. False: a part is taken already or outside the
+  /// space. finish_taking() must follow the last call.
   [[nodiscard]] bool take(DiskExtent extent);
   void finish_taking();
 
   void release(DiskExtent extent);
 
-  /// Who to evict so that the extent's chunk becomes empty; undone by disown.
+  /// Adds an owner to the extent's chunk, for owners_of_emptiest_chunk(); disown() removes it.
   void own(DiskExtent extent, DiskEntry* owner);
   void disown(DiskExtent extent, DiskEntry* owner);
 
-  /// The owners in the shared chunk with the fewest units taken, among those that have owners.
+  /// The owners in the shared chunk that has the fewest units taken and at least one owner.
   [[nodiscard]] std::vector<DiskEntry*> owners_of_emptiest_chunk() const;
 
   [[nodiscard]] uint32_t free_units() const { return free_units_; }
   [[nodiscard]] uint32_t units() const { return end_unit_ - first_unit_; }
-  /// What the allocator itself takes in memory, about.
+  /// The memory of the allocator, about.
   [[nodiscard]] size_t memory_bytes() const;
 
  private:
   enum class State : uint8_t { kFree, kWhole, kShared };
   enum class Mark : uint8_t { kFree, kTaken };
-  struct Chunk {  // shared by several extents
+  struct Chunk {  // a chunk with several extents
     std::array<uint64_t, kUnitsPerChunk / 64> taken{};
-    std::vector<DiskEntry*> owners;  // one an extent
+    std::vector<DiskEntry*> owners;  // one entry per extent
   };
   struct ChunkInfo {
     State state = State::kFree;
     uint16_t free = kUnitsPerChunk;
-    uint16_t longest = 0;  // free run; listed in by_longest_ where above 0
+    uint16_t longest = 0;  // free run; if > 0, by_longest_ has the chunk
   };
 
   [[nodiscard]] uint32_t chunk_of(uint32_t unit) const;
@@ -81,9 +82,9 @@ class ExtentAllocator {
   uint32_t free_units_;
   size_t shared_chunks_ = 0;
   std::vector<ChunkInfo> info_;
-  std::vector<std::unique_ptr<Chunk>> chunks_;          // where shared
-  std::vector<uint32_t> free_chunks_;                   // may name some that are free no more
-  std::set<std::pair<uint16_t, uint32_t>> by_longest_;  // shared chunks
+  std::vector<std::unique_ptr<Chunk>> chunks_;          // null: not shared
+  std::vector<uint32_t> free_chunks_;                   // may have chunks that are taken meanwhile
+  std::set<std::pair<uint16_t, uint32_t>> by_longest_;  // (longest free run, shared chunk)
 };
 
 }  // namespace cachey::store

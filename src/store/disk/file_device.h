@@ -8,8 +8,8 @@
 
 namespace cachey::store {
 
-/// A file or raw device by pread and pwrite on a pool of threads: works everywhere. The pool
-/// should be this device's own, for an operation that hangs keeps a thread.
+/// A file or raw device by pread and pwrite on a pool of threads, which works everywhere. The pool
+/// should serve this device only, because an operation that hangs blocks a thread.
 class FileDevice : public BlockDevice {
  public:
   FileDevice(std::unique_ptr<DiskFile> file, rt::BlockingPool& pool)

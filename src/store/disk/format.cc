@@ -28,12 +28,12 @@ constexpr size_t kBlockSumAt = 8;
 constexpr size_t kBlockNumberAt = 16;
 static_assert(kBlockNumberAt + sizeof(uint64_t) == kJournalHeaderBytes);
 
-/// What a journal block's checksum covers: its number and its records.
+/// The bytes that a journal block's checksum covers: number and records.
 std::span<const std::byte> summed(std::span<const std::byte> block, size_t record_bytes) {
   return block.subspan(kBlockNumberAt, sizeof(uint64_t) + record_bytes);
 }
 
-/// Writes values one after the other.
+/// Appends values to a text.
 class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
@@ -49,7 +49,7 @@ class Writer {
   std::string& out_;
 };
 
-/// Reads values one after the other. REQUIRES: they are there.
+/// Reads values in order. REQUIRES: the bytes are there.
 class Reader {
  public:
   explicit Reader(const std::byte* at) : at_(at) {}
@@ -281,7 +281,7 @@ std::optional<JournalRecord> RecordReader::next() {
   return std::nullopt;
 }
 
-// A journal block: magic u32, record bytes u16, reserved u16, checksum u64 of what follows it,
+// A journal block: magic u32, record bytes u16, reserved u16, checksum u64 of number and records,
 // number u64, records, zeros.
 
 void seal_journal_block(std::span<std::byte> block, uint64_t store_id, uint64_t number,

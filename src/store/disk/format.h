@@ -13,16 +13,16 @@
 #include "store/disk/checksum.h"
 #include "store/unit.h"
 
-/// What stands on the disk: docs/format.md. Parsers take hostile bytes.
+/// The bytes on disk, as docs/format.md describes them. Parsers accept hostile bytes.
 namespace cachey::store {
 
 inline constexpr uint32_t kDiskFormatVersion = 1;
 inline constexpr uint64_t kDiskBlockBytes = 64 * kKiB;  ///< of checksums and of reads
 inline constexpr uint32_t kUnitsPerBlock = kDiskBlockBytes / kUnitBytes;
-inline constexpr uint32_t kExtentsMax = 16;  ///< pieces of one page
+inline constexpr uint32_t kExtentsMax = 16;  ///< of one page
 static_assert(kUnitBytes == 4 * kKiB, "the format counts in units of 4 KiB");
 
-// The first 512 KiB: two copies of the superblock, and a unit that probes write.
+// The first 512 KiB: two copies of the superblock, and a unit for probes.
 inline constexpr uint64_t kSuperblockCopyOffset = 256 * kKiB;
 inline constexpr uint64_t kSuperblockBytesMax = 252 * kKiB;
 inline constexpr uint64_t kProbeOffset = 508 * kKiB;
@@ -32,14 +32,14 @@ inline constexpr uint64_t kDataOffset = 512 * kKiB;
   return static_cast<uint32_t>((bytes + kDiskBlockBytes - 1) / kDiskBlockBytes);
 }
 
-/// Consecutive units, counted from the device's first byte.
+/// Consecutive units. Unit 0 begins at the device's first byte.
 struct DiskExtent {
   uint32_t first = 0;
   uint32_t units = 0;
   friend bool operator==(const DiskExtent&, const DiskExtent&) = default;
 };
 
-/// A run of units that holds journal blocks; the first has the number `first_block`.
+/// A run of units with journal blocks. The first block has the number `first_block`.
 struct JournalSegment {
   uint32_t first_unit = 0;
   uint64_t first_block = 0;
@@ -47,16 +47,16 @@ struct JournalSegment {
 };
 
 struct Superblock {
-  uint64_t sequence = 0;  ///< the copy with the higher one counts
+  uint64_t sequence = 0;  ///< the copy with the higher sequence is valid
   uint64_t store_id = 0;  ///< drawn at random when the store is made
-  uint64_t capacity = 0;  ///< bytes of the device that are in use
+  uint64_t capacity = 0;  ///< bytes of the device that the store uses
   int64_t created_at = 0;
   uint32_t segment_units = 0;
-  std::vector<JournalSegment> segments;  ///< in the order in which they were begun
+  std::vector<JournalSegment> segments;  ///< the oldest first
   friend bool operator==(const Superblock&, const Superblock&) = default;
 };
 
-/// A whole number of units. REQUIRES: no more segments than kSegmentsMax.
+/// Returns whole units. REQUIRES: at most kSegmentsMax segments.
 [[nodiscard]] std::vector<std::byte> encode_superblock(const Superblock& superblock);
 inline constexpr size_t kSuperblockHeaderBytes = 64;
 inline constexpr size_t kSegmentBytes = 12;
@@ -73,14 +73,14 @@ enum class SuperblockState : uint8_t {
 
 struct ParsedSuperblock {
   SuperblockState state = SuperblockState::kDamaged;
-  uint32_t version = 0;   ///< where it is kValid or kOtherVersion
-  Superblock superblock;  ///< where it is kValid
+  uint32_t version = 0;   ///< set for kValid and kOtherVersion
+  Superblock superblock;  ///< set for kValid
 };
 
-/// `bytes`: kSuperblockBytesMax of them, or fewer.
+/// `bytes`: at most kSuperblockBytesMax.
 [[nodiscard]] ParsedSuperblock parse_superblock(std::span<const std::byte> bytes);
 
-/// A page was written. The views point into what was parsed.
+/// A page was written. The views point into the parsed bytes.
 struct PageRecord {
   ObjectId object;
   uint32_t page = 0;
@@ -115,7 +115,7 @@ inline constexpr uint64_t kJournalBlockBytes = kUnitBytes;
 inline constexpr uint64_t kJournalHeaderBytes = 24;
 inline constexpr uint64_t kJournalPayloadBytes = kJournalBlockBytes - kJournalHeaderBytes;
 
-/// Whether the record fits a journal block, in however many extents its page will be.
+/// True if the record fits a journal block even with kExtentsMax extents.
 [[nodiscard]] bool fits_journal(const PageRecord& record);
 
 /// REQUIRES: fits_journal.
@@ -124,7 +124,7 @@ inline constexpr uint64_t kJournalPayloadBytes = kJournalBlockBytes - kJournalHe
                                              std::span<const uint64_t> checksums);
 [[nodiscard]] std::string encode_removal_record(const RemovalRecord& record);
 
-/// The records of a journal block, one after the other; ends at the first that breaks the grammar.
+/// The records of a journal block, in order. Stops at the first malformed record.
 class RecordReader {
  public:
   explicit RecordReader(std::span<const std::byte> records) : left_(records) {}
@@ -134,11 +134,12 @@ class RecordReader {
   std::span<const std::byte> left_;
 };
 
-/// Fills in the header over the `records` bytes that follow it in `block`.
+/// Writes the header of `block`, with a checksum over the `record_bytes` bytes after it.
 void seal_journal_block(std::span<std::byte> block, uint64_t store_id, uint64_t number,
                         size_t record_bytes);
 
-/// The bytes of the records, if `block` is the journal block `number` of this store, undamaged.
+/// The bytes of the records. Null: `block` is not the undamaged journal block `number` of this
+/// store.
 [[nodiscard]] std::optional<std::span<const std::byte>> open_journal_block(
     std::span<const std::byte> block, uint64_t store_id, uint64_t number);
 

@@ -51,7 +51,8 @@ TEST(DiskSuperblock, TellsWhatElseMayStandThere) {
 
 TEST(DiskSuperblock, NoFlippedBitGoesUnseen) {
   const std::vector<std::byte> encoded = encode_superblock(sample());
-  for (size_t bit = 12 * 8; bit < 88 * 8; ++bit) {  // past the version, to the last segment's end
+  for (size_t bit = 12 * 8; bit < 88 * 8;
+       ++bit) {  // from after the version to the last segment's end
     std::vector<std::byte> flipped = encoded;
     flipped[bit / 8] ^= std::byte{1} << (bit % 8);
     EXPECT_EQ(parse_superblock(flipped).state, SuperblockState::kDamaged) << bit;
@@ -142,7 +143,7 @@ TEST_F(DiskRecord, OneThatLiesAboutItselfEndsTheBlock) {
       bad[random() % bad.size()] = static_cast<char>(random());
     }
     RecordReader reader(std::as_bytes(std::span(bad)));
-    const auto parsed = reader.next();  // within its bytes: the sanitizers look
+    const auto parsed = reader.next();  // must stay within its bytes: the sanitizers check
     if (!parsed || !std::holds_alternative<PageRecord>(*parsed)) continue;
     const auto& page = std::get<PageRecord>(*parsed);
     uint64_t units = 0;

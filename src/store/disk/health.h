@@ -8,8 +8,8 @@
 
 namespace cachey::store {
 
-/// Whether the disk is fit for use. Some failures within a while take it out; then a probe at a
-/// time, at growing intervals, tells when it is back. Any thread.
+/// Decides if the disk is used. kFailuresMax failures within kWindow take the disk offline. Then
+/// probes, one at a time and at growing intervals, find out when it works again. Any thread.
 class DiskHealth {
  public:
   static constexpr int kFailuresMax = 8;
@@ -19,7 +19,7 @@ class DiskHealth {
 
   [[nodiscard]] bool online() const { return online_.load(std::memory_order_relaxed); }
 
-  /// An operation failed, or hangs. True: that took the disk out.
+  /// An operation failed or timed out. True: the disk is offline because of this call.
   [[nodiscard]] bool failed(MonoTime now);
 
   /// True: the caller must probe now, and call probe_succeeded() or probe_failed().

@@ -14,7 +14,7 @@
 namespace cachey::store {
 namespace {
 
-/// A store as it would be opened.
+/// A store, opened without a tier.
 struct Opened {
   explicit Opened(Superblock found)
       : superblock(std::move(found)),
@@ -85,7 +85,7 @@ Result<DiskContents> inspect_disk(BlockDevice& device) {
     contents.oldest =
         contents.oldest == 0 ? entry.cached_at : std::min(contents.oldest, entry.cached_at);
   });
-  // Kinds are in the records only: once more through the journal, for those that count.
+  // Only the records have the kinds, so read the journal again and count the valid page records.
   (void)replay_journal(device, store.superblock, [&](const JournalRecord& record, uint64_t block) {
     const auto* page = std::get_if<PageRecord>(&record);
     if (page == nullptr) return;

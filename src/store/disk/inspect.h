@@ -11,16 +11,16 @@
 
 namespace cachey::store {
 
-/// Called with how much is done, of how much.
+/// Called with the bytes done, of `total`.
 using DiskProgress = std::function<void(uint64_t done, uint64_t total)>;
 
-/// What is in a store, as its journal tells.
+/// The content of a store, from its journal.
 struct DiskContents {
   struct Share {
     uint64_t pages = 0;
     uint64_t bytes = 0;
   };
-  static constexpr size_t kKindsMax = 100;  ///< kinds told apart; the rest is under `(others)`
+  static constexpr size_t kKindsMax = 100;  ///< more kinds are counted as `(others)`
 
   Superblock superblock;
   uint64_t journal_bytes = 0;
@@ -35,15 +35,15 @@ struct DiskContents {
   std::map<std::string, Share> kinds;
 };
 
-/// Reads the journal of the store on `device`, blocking. Fails where there is no store that can be
-/// read, with a line that says why.
+/// Reads the journal of the store on `device`, blocking. Fails, with one line for the operator, if
+/// there is no readable store.
 [[nodiscard]] Result<DiskContents> inspect_disk(BlockDevice& device);
 
 struct DiskVerification {
   uint64_t pages = 0;
   uint64_t bytes = 0;
   uint64_t corrupt_pages = 0;
-  uint64_t corrupt_blocks = 0;    ///< with another checksum than was written
+  uint64_t corrupt_blocks = 0;    ///< with a checksum mismatch
   uint64_t unreadable_pages = 0;  ///< the device failed
 };
 

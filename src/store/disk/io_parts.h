@@ -13,19 +13,18 @@
 
 namespace cachey::store {
 
-/// Bytes [range.begin, range.end) of what `parts` hold one after the other.
-/// REQUIRES: they hold as much.
+/// Bytes [range.begin, range.end) of the concatenated `parts`. REQUIRES: `parts` have range.end
+/// bytes.
 [[nodiscard]] std::vector<iovec> slice(std::span<const iovec> parts, ByteRange range);
 
-/// Memory that O_DIRECT takes: zeroed, aligned, a multiple of 4 KiB.
+/// Memory for O_DIRECT: zeroed, aligned to a unit, a whole number of units.
 class AlignedBuffer {
  public:
   explicit AlignedBuffer(size_t bytes);
 
   [[nodiscard]] std::span<std::byte> bytes() { return {data_.get(), size_}; }
   [[nodiscard]] std::span<const std::byte> bytes() const { return {data_.get(), size_}; }
-  /// Forgets what lies past the first `bytes`. REQUIRES: a multiple of 4 KiB, no more than there
-  /// is.
+  /// Cuts the buffer to `bytes` bytes. REQUIRES: whole units, at most the current size.
   void shrink(size_t bytes) { size_ = bytes; }
   [[nodiscard]] iovec part() { return iovec{data_.get(), size_}; }
 

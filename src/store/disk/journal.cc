@@ -9,9 +9,9 @@
 namespace cachey::store {
 namespace {
 
-constexpr size_t kSegmentsMin = 2;     // never cleaned: one is being filled, one is full
-constexpr uint64_t kLogToLive = 2;     // past this ratio of the log to what counts, it is cleaned
-constexpr size_t kSegmentsSpared = 8;  // of the superblock's, for what cleaning needs
+constexpr size_t kSegmentsMin = 2;     // never cleaned
+constexpr uint64_t kLogToLive = 2;     // the log is cleaned past this ratio to its valid records
+constexpr size_t kSegmentsSpared = 8;  // of the superblock's list, for cleaning
 
 }  // namespace
 
@@ -25,7 +25,8 @@ void Journal::put(DiskEntry& entry, std::string record) {
 
 void Journal::removed(const DiskEntry& entry) {
   live_bytes_ -= packed_bytes(entry.record_bytes);
-  if (entry.journal_block == DiskEntry::kNoJournalBlock) return;  // and will not get one
+  if (entry.journal_block == DiskEntry::kNoJournalBlock)
+    return;  // next_batch() leaves its record out
   ++appended_;
   pending_.push_back(
       {Pending::Kind::kRemoval, entry.object, entry.page, entry.generation,
@@ -58,7 +59,7 @@ std::optional<Journal::Batch> Journal::next_batch(const Find& find) {
   const JournalSegment& last = segments_.back();
   batch.offset =
       last.first_unit * kUnitBytes + (next_block_ - last.first_block) * kJournalBlockBytes;
-  size_t used = 0;  // of the block that is being filled
+  size_t used = 0;  // bytes of the current block
   uint64_t block = 0;
   auto current = [&] {
     return batch.blocks.bytes().subspan(block * kJournalBlockBytes, kJournalBlockBytes);

@@ -13,29 +13,31 @@
 
 namespace cachey::store {
 
-/// The log of what was written and removed, from which the catalog is rebuilt: blocks of 4 KiB,
-/// numbered one after the other, in segments that are taken from the same space as pages and come
-/// and go with the number of pages. When the log is more than twice as long as what still counts,
-/// the records that count are copied from the oldest segment to the end and the segment is given
-/// back; removals need no copying, for whatever they remove stood before them and is gone with the
-/// segment, too.
+/// The log of written and removed pages, from which the catalog is rebuilt: numbered blocks of 4
+/// KiB in segments. Segments use the same space as pages, and their number follows the number of
+/// pages.
 ///
-/// Keeps what is to be written and where; the reading and writing is the tier's. Not synchronized.
+/// Cleaning: if the log is more than twice as long as its valid records, the valid page records of
+/// the oldest segment are appended again and the segment is freed. Removals need no copy, because
+/// the records that they remove were written before them and are gone as well.
+///
+/// Has the pending records and their places; the tier does the I/O. Not synchronized: the tier's
+/// mutex guards the journal.
 class Journal {
  public:
   Journal(uint64_t store_id, uint32_t segment_units)
       : store_id_(store_id), segment_units_(segment_units) {}
 
-  /// A page is there now. `record`: of encode_page_record.
+  /// A page was listed. `record`: from encode_page_record().
   void put(DiskEntry& entry, std::string record);
-  /// It is no longer.
+  /// A page was removed. Adds a record unless the page has none on disk.
   void removed(const DiskEntry& entry);
-  /// The record of a page that is there, read from the oldest segment. Where another block than
-  /// `number` holds its record, there is nothing to do.
+  /// Appends a page's record again, which was read from block `number` of the oldest segment. Does
+  /// nothing if the page's valid record is in another block.
   void copy(DiskEntry& entry, const PageRecord& record, uint64_t number);
 
   [[nodiscard]] bool has_pending() const { return !pending_.empty(); }
-  /// Numbers records as they come and as they are on disk.
+  /// The numbers of records that were added, and that are on disk or needless.
   [[nodiscard]] uint64_t appended() const { return appended_; }
   [[nodiscard]] uint64_t flushed() const { return flushed_; }
 
@@ -43,30 +45,30 @@ class Journal {
     explicit Batch(size_t bytes) : blocks(bytes) {}
     uint64_t offset = 0;
     AlignedBuffer blocks;
-    uint64_t last_record = 0;  // flushed() once it is on disk
+    uint64_t last_record = 0;  // flushed() once the batch is on disk
   };
   using Find = std::function<DiskEntry*(const ObjectId&, uint32_t page)>;
 
-  /// The next blocks to write, or none where nothing is pending or needs_segment(). Records of
-  /// pages that `find` knows no more are left out.
+  /// The next blocks to write. Null: no records are pending, or needs_segment(). Leaves out records
+  /// of pages that `find` does not return any more.
   [[nodiscard]] std::optional<Batch> next_batch(const Find& find);
   void on_disk(const Batch& batch) { flushed_ = batch.last_record; }
 
   [[nodiscard]] bool needs_segment() const { return has_pending() && room_in_last() == 0; }
   void begin_segment(uint32_t first_unit);
-  /// Its number.
+  /// The number of the next block.
   [[nodiscard]] uint64_t next_block() const { return next_block_; }
   [[nodiscard]] const std::deque<JournalSegment>& segments() const { return segments_; }
   [[nodiscard]] uint32_t segment_units() const { return segment_units_; }
 
   [[nodiscard]] bool wants_cleaning() const;
-  /// REQUIRES: its pages' records were copied and are on disk.
+  /// REQUIRES: the valid records of the segment were copied and the copies are on disk.
   void drop_oldest() { segments_.pop_front(); }
 
-  /// No more records fit, however the log is cleaned.
+  /// True: the log could not hold more records even after cleaning.
   [[nodiscard]] bool is_full() const;
 
-  /// While opening a store: the segments as found, and where the last block of them stands.
+  /// While a store is opened: its segments, and the number of the next block.
   void restore_segments(const std::vector<JournalSegment>& segments, uint64_t next_block);
   void restored(const DiskEntry& entry) { live_bytes_ += packed_bytes(entry.record_bytes); }
 
@@ -86,7 +88,7 @@ class Journal {
     return segment_units_ * kUnitBytes / kJournalBlockBytes;
   }
   [[nodiscard]] uint64_t room_in_last() const;
-  /// What a record takes where blocks are full of its like.
+  /// The bytes of a record in a block that is full of records of this size.
   [[nodiscard]] static uint64_t packed_bytes(size_t record_bytes) {
     return kJournalBlockBytes / (kJournalPayloadBytes / record_bytes);
   }
@@ -97,8 +99,8 @@ class Journal {
   uint64_t appended_ = 0;
   uint64_t flushed_ = 0;
   std::deque<JournalSegment> segments_;
-  uint64_t next_block_ = 0;  // number of the next block
-  uint64_t live_bytes_ = 0;  // of the records that count, packed
+  uint64_t next_block_ = 0;
+  uint64_t live_bytes_ = 0;  // packed_bytes() of all valid records
 };
 
 }  // namespace cachey::store

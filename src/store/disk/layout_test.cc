@@ -1,5 +1,5 @@
-// How much of the device holds payload, whatever the sizes, and for how long. CACHEY_DISK_CHURN=50
-// turns the capacity over more often.
+// The share of the device that holds payload, for many sizes and after much churn.
+// CACHEY_DISK_CHURN=50 writes the capacity more often.
 
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ int churn() {
   return asked == nullptr ? 10 : std::atoi(asked);
 }
 
-/// Writes pages without caring for what they hold.
+/// Writes pages; their content does not matter.
 class Layout {
  public:
   void write(uint64_t bytes) {
@@ -45,7 +45,7 @@ class Layout {
   uint64_t written_ = 0;
 };
 
-/// 4 KiB to 16 MiB, each power of two as likely as another, one in eight a full page.
+/// 4 KiB to 16 MiB; each power of two is equally likely, one page in eight is full.
 uint64_t mixed_size(std::mt19937& random) {
   if (random() % 8 == 0) return kPageBytes;
   const double power = 12.0 + 12.0 * (static_cast<double>(random()) / 4294967296.0);

@@ -16,11 +16,11 @@
 namespace cachey::store {
 namespace {
 
-// What a small page's record takes, about: for the size of tables, before the records are read.
+// A small page's record, about: to size the tables before the records are read.
 constexpr uint64_t kRecordBytes = 160;
-constexpr size_t kExpectedMax = 4'000'000;  // beyond it the tables grow as they must
+constexpr size_t kExpectedMax = 4'000'000;  // larger tables grow later
 
-constexpr uint64_t kPieceBytes = 4 * kMiB;  // of the journal, read while the one before is parsed
+constexpr uint64_t kPieceBytes = 4 * kMiB;  // of the journal, read at a time
 
 struct Piece {
   uint64_t offset = 0;
@@ -41,7 +41,7 @@ std::vector<Piece> pieces_of(const Superblock& superblock) {
   return pieces;
 }
 
-/// What was read and waits to be put in its place: a thread fills it, another empties it.
+/// Records between two threads: one reads and parses, the other restores the catalog.
 class RestoredQueue {
  public:
   using Item = std::variant<DiskEntry::Owned, RemovalRecord>;
@@ -59,7 +59,7 @@ class RestoredQueue {
     closed_ = true;
     changed_.notify_one();
   }
-  /// None: it is closed, and empty.
+  /// Null: the queue is closed and empty.
   [[nodiscard]] std::optional<Batch> pop() EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     while (batches_.empty() && !closed_) changed_.wait(mutex_);
@@ -79,7 +79,7 @@ class RestoredQueue {
 };
 
 bool preferred(const ParsedSuperblock& a, const ParsedSuperblock& b) {
-  // A copy of another version first, so that it is refused rather than overlooked.
+  // A copy of another version is preferred, so that it is refused instead of overwritten.
   auto rank = [](const ParsedSuperblock& parsed) {
     switch (parsed.state) {
       case SuperblockState::kOtherVersion:
@@ -108,7 +108,7 @@ Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
     AlignedBuffer buffer(kSuperblockBytesMax);
     if (!device.read_now(offset, buffer.bytes()).ok()) continue;
     ParsedSuperblock parsed = parse_superblock(buffer.bytes());
-    // Somebody else's, whatever is left of ours behind it.
+    // The device has foreign data, even if an old second copy of ours is left.
     if (offset == 0 && parsed.state == SuperblockState::kForeign) return parsed;
     if (!best || !preferred(*best, parsed)) best = std::move(parsed);
   }
@@ -138,7 +138,7 @@ ReplayReport replay_journal(
   const std::vector<Piece> pieces = pieces_of(superblock);
   if (pieces.empty()) return report;
   report.next_block = superblock.segments.back().first_block;
-  uint64_t missing = 0;  // since the last good block: damaged only if another good one follows
+  uint64_t missing = 0;  // blocks since the last good one; damaged if a good one follows
   AlignedBuffer current(kPieceBytes);
   AlignedBuffer next(kPieceBytes);
   auto read = [&](AlignedBuffer& buffer, const Piece& piece) {
@@ -175,7 +175,7 @@ ReplayReport replay_journal(
 ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, Catalog& catalog) {
   const uint64_t journal_bytes = superblock.segments.size() * superblock.segment_units * kUnitBytes;
   catalog.reserve(std::min<size_t>(journal_bytes / kRecordBytes, kExpectedMax));
-  // Reading and unpacking go on while what was unpacked before is put in its place.
+  // One thread reads and parses while this thread restores the records.
   RestoredQueue queue;
   ReplayReport report;
   std::jthread reader([&] {

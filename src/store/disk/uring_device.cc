@@ -17,14 +17,14 @@ namespace {
 constexpr unsigned kRingEntries = 256;
 
 int init_ring(io_uring& ring) {
-  // Completions wait until the worker enters the kernel anyway, rather than interrupt it.
+  // Completions wait until the worker enters the kernel, instead of interrupting the worker.
   const int error = io_uring_queue_init(kRingEntries, &ring, IORING_SETUP_COOP_TASKRUN);
   return error == -EINVAL ? io_uring_queue_init(kRingEntries, &ring, 0) : error;
 }
 
 }  // namespace
 
-/// One worker's ring. That worker's thread only.
+/// The ring of one worker. That worker's thread only.
 class UringDevice::Ring {
  public:
   explicit Ring(rt::Worker& worker) : event_(worker.io()) {
@@ -50,7 +50,7 @@ class UringDevice::Ring {
 
   [[nodiscard]] bool usable() const { return usable_; }
 
-  /// Bytes moved, or minus an errno; -EAGAIN: no room in the ring.
+  /// The bytes moved, or a negative errno. -EAGAIN: the ring is full.
   [[nodiscard]] rt::Task<int> run(Direction direction, int fd, uint64_t offset,
                                   std::span<const iovec> parts) {
     io_uring_sqe* entry = io_uring_get_sqe(&ring_);
@@ -64,8 +64,8 @@ class UringDevice::Ring {
       io_uring_prep_writev(entry, fd, parts.data(), count, offset);
     }
     io_uring_sqe_set_data(entry, &operation);
-    // An entry that could not be submitted now stays in the ring and goes with the next or, at the
-    // latest, when a completion comes in.
+    // If the submission fails, the entry stays in the ring until the next run() or completion
+    // submits it.
     io_uring_submit(&ring_);
     co_await operation.waiter.wait();
     co_return operation.result;

@@ -8,12 +8,12 @@
 
 namespace cachey::store {
 
-/// A file or raw device by io_uring: a ring a worker, made when the worker first uses it, whose
-/// completions Asio's loop learns of by an eventfd. Where the kernel or a sandbox refuses rings, or
-/// one of them is out of room, the pool of FileDevice does the work. Destroyed before the workers.
+/// A file or raw device by io_uring. Each worker has a ring, made at its first use; an eventfd
+/// tells Asio's loop of completions. If the kernel or a sandbox refuses rings, or a ring is full,
+/// the pool of FileDevice does the work. Destroyed before the workers.
 class UringDevice final : public FileDevice {
  public:
-  /// Whether this process may use io_uring.
+  /// True if this process may use io_uring.
   [[nodiscard]] static bool available();
 
   UringDevice(std::unique_ptr<DiskFile> file, rt::BlockingPool& pool, size_t workers);
@@ -32,13 +32,13 @@ class UringDevice final : public FileDevice {
   [[nodiscard]] rt::Task<IoStatus> transfer(rt::Worker& worker, Direction direction,
                                             uint64_t offset, std::span<const iovec> parts);
 
-  std::vector<std::unique_ptr<Ring>> rings_;  // by worker; each touched by its worker only
+  std::vector<std::unique_ptr<Ring>> rings_;  // by worker; used by its worker only
 };
 
 enum class DiskIo : uint8_t { kUring, kThreads };
 
-/// The device for an open file: io_uring where wanted and allowed, else the pool; says in the log
-/// which. `workers`: how many there are.
+/// The device for an open file: by io_uring if `io` asks for it and the system allows it, else by
+/// the pool, with a line in the log. `workers`: the number of workers.
 [[nodiscard]] std::unique_ptr<BlockDevice> make_device(std::unique_ptr<DiskFile> file, DiskIo io,
                                                        rt::BlockingPool& pool, size_t workers);
 

@@ -17,7 +17,7 @@
 
 namespace cachey::store {
 
-/// For tests: a worker that runs on the test's thread while the test waits for something.
+/// For tests: a worker that runs on the test's thread, while the test waits for a result.
 class DiskTestWorker {
  public:
   [[nodiscard]] rt::Worker& worker() { return worker_; }
@@ -35,13 +35,13 @@ class DiskTestWorker {
     return std::move(*result);
   }
 
-  /// Until `condition` is so.
+  /// Runs the worker until `condition` is true.
   template <typename Condition>
   void run_until(Condition condition) {
     while (!condition()) worker_.io().run_one_for(std::chrono::milliseconds(10));
   }
 
-  /// Until no task runs.
+  /// Runs the worker until no task is left.
   void settle() {
     run_until([this] { return worker_.tasks().size() == 0; });
   }
@@ -51,13 +51,13 @@ class DiskTestWorker {
   rt::Worker worker_{0, clock_};
 };
 
-/// What a page of a version of an object holds.
+/// The content of a page, from its kind, object, version and number.
 [[nodiscard]] std::shared_ptr<AlignedBuffer> page_content(const DiskPage& page);
 
 [[nodiscard]] DiskPage make_page(std::string object, uint32_t page, uint64_t bytes,
                                  int version = 1);
 
-/// A tier over a device in memory, as main and cache would use it.
+/// A tier over a device in memory, used as main and cache use it.
 class DiskHarness : public DiskTestWorker {
  public:
   explicit DiskHarness(uint64_t bytes, DiskTierConfig config = quick())
@@ -81,12 +81,12 @@ class DiskHarness : public DiskTestWorker {
 
   DiskWrite write(const DiskPage& page);
   [[nodiscard]] bool has(const DiskPage& page);
-  /// The page, or these bytes of it, if it can be had and is of the version.
+  /// Reads the page, or the bytes of `range`. Null: the tier has no such page of this version.
   [[nodiscard]] std::optional<DiskRead> read(const DiskPage& page,
                                              std::optional<ByteRange> range = std::nullopt);
   [[nodiscard]] bool flush();
 
-  /// Reads that brought other bytes than the page's.
+  /// Successful reads with wrong bytes.
   [[nodiscard]] size_t wrong_reads() const { return wrong_reads_; }
 
   static DiskTierConfig quick() {

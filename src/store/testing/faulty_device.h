@@ -13,11 +13,11 @@
 
 namespace cachey::store {
 
-/// For tests: a device in memory that does what it is told, bad things included. Every operation
-/// suspends its caller once. Any thread.
+/// For tests: a device in memory, with faults on demand. Each operation suspends its caller once.
+/// Any thread.
 class FaultyDevice final : public BlockDevice {
  public:
-  static constexpr uint64_t kSectorBytes = kUnitBytes;  // written whole or not at all
+  static constexpr uint64_t kSectorBytes = kUnitBytes;  // written as a whole or not at all
 
   explicit FaultyDevice(uint64_t bytes) : data_(bytes) {}
 
@@ -35,23 +35,23 @@ class FaultyDevice final : public BlockDevice {
   void fail_reads(int error, int count);
   void fail_writes(int error, int count);
 
-  /// Operations that begin from now on do not end before release().
+  /// Operations that begin from now on end only after release().
   void hang();
   void release();
 
   void flip_bit(uint64_t bit);
 
-  /// The process dies in the middle of the write after `writes` more: of that one some sectors are
-  /// written, of later ones none. revive() ends it.
+  /// The process dies during the write after `writes` more writes: that write stores some of its
+  /// sectors, later writes store none, until revive().
   void die_after(uint64_t writes, uint32_t seed);
   void revive();
 
-  /// The device says so, but does not write: one write in `one_in`; 0: never.
+  /// One write in `one_in` reports success without writing; 0: none.
   void lose_writes(uint32_t one_in, uint32_t seed);
 
-  /// From now on remember what sync() has not made durable.
+  /// From now on, remembers the sectors that sync() has not made durable.
   void track_unsynced() { tracking_ = true; }
-  /// Each sector written since the last sync is, or is not, as before.
+  /// Each sector written since the last sync() is, at random, as written or as before.
   void lose_power(uint32_t seed);
 
   [[nodiscard]] std::span<std::byte> bytes() { return data_.bytes(); }
@@ -73,7 +73,7 @@ class FaultyDevice final : public BlockDevice {
   std::atomic<uint64_t> bytes_written_{0};
 
   Mutex mutex_;
-  AlignedBuffer data_;  // under mutex_, but for bytes()
+  AlignedBuffer data_;  // guarded by mutex_, except in bytes()
   std::mt19937 random_ GUARDED_BY(mutex_);
   int read_error_ GUARDED_BY(mutex_) = 0;
   int reads_to_fail_ GUARDED_BY(mutex_) = 0;
