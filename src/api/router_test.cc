@@ -48,7 +48,7 @@ class RouterTest : public ::testing::Test {
     co_return true;
   }
 
-  origin::VirtualWorker virtual_;
+  rt::VirtualWorker virtual_;
   Metrics metrics_;
   Access access_{metrics_, *Tokens::parse(kToken), {}};
   NamedHandler data_{"data"};
