@@ -10,6 +10,11 @@
 #include "base/file_descriptor.h"
 
 namespace cachey {
+namespace {
+
+constexpr size_t kBufferBytes = size_t{16} << 10;
+
+}  // namespace
 
 Result<std::string> read_file_start(const std::string& path, size_t bytes_max) {
   const auto failed = [] {
@@ -19,7 +24,7 @@ Result<std::string> read_file_start(const std::string& path, size_t bytes_max) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return failed();
   std::string text;
-  char buffer[16384];
+  char buffer[kBufferBytes];
   while (text.size() < bytes_max) {
     const ssize_t received =
         ::read(file.get(), buffer, std::min(sizeof(buffer), bytes_max - text.size()));
