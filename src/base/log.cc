@@ -100,7 +100,7 @@ void detail::write(Level level, std::string_view event, std::initializer_list<Lo
   LineSink* sink = output().sink.load();
   if (sink == nullptr) return;
   LogLine line(output().format.load());
-  line.add_word("time", format_log_time(std::chrono::system_clock::now()));
+  line.add_word("time", format_log_time(output().clock.load()->wall()));
   line.add_word("level", kNames[static_cast<size_t>(level)]);
   line.add_word("event", event);
   for (const LogField& field : fields) line.add(field);

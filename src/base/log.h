@@ -24,7 +24,7 @@ inline constexpr uint32_t kLinesPerSecondMax = 10;
 /// Sends lines of `level` and above to standard error. Before the first call all lines are dropped.
 void start(Level level, LogFormat format = LogFormat::kText);
 
-/// For tests: sends the lines to `sink`, and limits floods by `clock` (null: the system's). Both
+/// For tests: sends the lines to `sink`, with times of `clock` (null: the system's). Both
 /// outlive the logging. A null `sink` ends the logging.
 void start(Level level, LogFormat format, LineSink* sink, const Clock* clock = nullptr);
 

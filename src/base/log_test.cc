@@ -49,6 +49,13 @@ TEST_F(Log, ALineHasTimeLevelEventAndFields) {
                                        "count=3\n"));
 }
 
+TEST_F(Log, TheTimeIsTheClocks) {
+  clock_.set_unix_seconds(951'782'399);
+  log::start(log::Level::kInfo, LogFormat::kText, sink_.get(), &clock_);
+  log::info("leap day");
+  EXPECT_EQ(written().substr(0, 24), "2000-02-28T23:59:59.000Z");
+}
+
 TEST_F(Log, WhatIsBelowTheLevelIsNotWritten) {
   log::start(log::Level::kWarn, LogFormat::kJson, sink_.get());
   EXPECT_FALSE(log::enabled(log::Level::kInfo));
