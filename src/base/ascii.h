@@ -7,7 +7,7 @@
 #include <string_view>
 #include <system_error>
 
-/// Text of protocols and settings: ASCII, whatever the locale. Pure.
+/// Text of protocols and settings: ASCII, independent of the locale.
 namespace cachey {
 
 [[nodiscard]] constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -17,7 +17,7 @@ namespace cachey {
   return is_lower(c) || is_upper(c) || is_digit(c);
 }
 
-/// The blanks that HTTP and most settings allow around a value.
+/// Blanks that HTTP and most settings allow around a value.
 inline constexpr std::string_view kBlanks = " \t";
 
 /// `text` without `blanks` at its ends.
@@ -37,8 +37,8 @@ inline constexpr std::string_view kBlanks = " \t";
   return lower;
 }
 
-/// The decimal number that is all of `text`. Nothing if `text` is anything else, or if `T` cannot
-/// hold the number.
+/// The decimal number in `text`. Null if `text` has anything else, or if `T` cannot hold the
+/// number.
 template <std::integral T>
 [[nodiscard]] std::optional<T> parse_number(std::string_view text) {
   T number = 0;

@@ -13,7 +13,7 @@ class Clock {
   virtual ~Clock() = default;
   [[nodiscard]] virtual MonoTime mono() const = 0;         ///< for durations and deadlines
   [[nodiscard]] virtual int64_t unix_seconds() const = 0;  ///< for log lines and protocols
-  /// As unix_seconds(), with the fraction of the second if the clock has one.
+  /// unix_seconds() with the fraction of the second, if the clock has one.
   [[nodiscard]] virtual std::chrono::system_clock::time_point wall() const {
     return std::chrono::system_clock::from_time_t(unix_seconds());
   }

@@ -8,8 +8,8 @@
 
 namespace cachey {
 
-/// The first `bytes_max` bytes of a file, blocking. kNotFound where there is no such file, another
-/// kind where it cannot be read. Injected, so that tests can say what the files hold.
+/// Returns the first `bytes_max` bytes of a file. Blocks. kNotFound: there is no file at `path`;
+/// kInternal: the file cannot be read. Injected, so that tests can replace files.
 using FileReader = std::function<Result<std::string>(const std::string& path, size_t bytes_max)>;
 
 /// Reads from the file system.

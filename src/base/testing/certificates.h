@@ -27,8 +27,8 @@ class TestAuthority {
 
   /// PEM.
   [[nodiscard]] std::string certificate() const;
-  /// A certificate that expires `valid_seconds` from now. `names` are its subject alternative
-  /// names; clients use such certificates, too.
+  /// A certificate that expires `valid_seconds` from now, for servers and clients. `names`: its
+  /// subject alternative names.
   [[nodiscard]] TestIdentity issue(int64_t valid_seconds = kOneHour,
                                    const std::string& names = kLocalNames) const;
 
