@@ -163,9 +163,9 @@ rt::Task<bool> DiskTier::grow_journal(rt::Worker& worker) {
   if (written) {
     journal_.begin_segment(run->first);
   } else {
-    // One copy on disk may list the segment already. Its space is reused all the same: a page there
-    // never passes as journal blocks, which have a number and a checksum. If the process ends
-    // before the next superblock is written, recovery may drop such a page.
+    // One copy on disk may list the segment already, which is harmless: no record can be written
+    // before the next superblock, so recovery finds no page in this space; and a page's bytes never
+    // pass as journal blocks, which have a number and a checksum.
     catalog_.release_segment(*run);
   }
   co_return written;
