@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
-#include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mutex.h"
 #include "base/shard.h"
 
@@ -56,8 +56,20 @@ struct LineSink::State {
     if (next_descriptor != kNoFile) ::close(next_descriptor);
   }
 
-  void wake();
+  /// A round of the writer: writes all that is queued.
+  struct Round {
+    uint64_t number;
+    bool last;
+  };
+
+  void wake() EXCLUDES(mutex);
   void run();
+  [[nodiscard]] Round next_round() EXCLUDES(mutex);
+  void finish(const Round& round) EXCLUDES(mutex);
+  /// Waits for a notification. False: `deadline` passed.
+  [[nodiscard]] bool wait_until(MonoTime deadline) REQUIRES(mutex) {
+    return changed.wait_until(mutex, deadline) == std::cv_status::no_timeout;
+  }
   void write_queues();
   void go_on_in_next_file();
 
@@ -69,42 +81,49 @@ struct LineSink::State {
   std::atomic<int> next_descriptor{kNoFile};  // set by reopen(), taken by the writer
   int descriptor;                             // used by the writer thread only, once it runs
 
-  std::mutex mutex;  // guards the members below
-  std::condition_variable changed;
-  uint64_t rounds_wanted = 0;
-  uint64_t rounds_done = 0;
-  bool flushing = false;  // no gathering
-  bool stopping = false;
-  bool stopped = false;
+  Mutex mutex;
+  std::condition_variable_any changed;
+  uint64_t rounds_wanted GUARDED_BY(mutex) = 0;
+  uint64_t rounds_done GUARDED_BY(mutex) = 0;
+  bool flushing GUARDED_BY(mutex) = false;  // no gathering
+  bool stopping GUARDED_BY(mutex) = false;
+  bool stopped GUARDED_BY(mutex) = false;
 };
 
 void LineSink::State::wake() {
   {
-    const std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     ++rounds_wanted;
   }
   changed.notify_all();
 }
 
 void LineSink::State::run() {
-  std::unique_lock lock(mutex);
   while (true) {
-    changed.wait(lock, [this] { return rounds_wanted > rounds_done || stopping; });
-    const bool last = stopping;
-    if (config.gather.count() > 0) {
-      changed.wait_for(lock, config.gather, [this] { return stopping || flushing; });
-    }
-    const uint64_t round = rounds_wanted;
-    lock.unlock();
+    const Round round = next_round();
     awake.store(false);  // before reading the queues: a later line wakes the writer again
     go_on_in_next_file();
     write_queues();
-    lock.lock();
-    rounds_done = round;
-    changed.notify_all();
-    if (last) break;
+    finish(round);
+    if (round.last) return;
   }
-  stopped = true;
+}
+
+LineSink::State::Round LineSink::State::next_round() {
+  const MutexLock lock(mutex);
+  while (rounds_wanted == rounds_done && !stopping) changed.wait(mutex);
+  const bool last = stopping;
+  if (config.gather.count() > 0) {
+    const MonoTime deadline = std::chrono::steady_clock::now() + config.gather;
+    while (!stopping && !flushing && wait_until(deadline)) continue;
+  }
+  return Round{rounds_wanted, last};
+}
+
+void LineSink::State::finish(const Round& round) {
+  const MutexLock lock(mutex);
+  rounds_done = round.number;
+  stopped = round.last;
   changed.notify_all();
 }
 
@@ -146,10 +165,12 @@ Result<std::unique_ptr<LineSink>> LineSink::open(const std::string& path,
 }
 
 LineSink::~LineSink() {
-  std::unique_lock lock(state_->mutex);
-  state_->stopping = true;
-  state_->changed.notify_all();
-  state_->changed.wait_for(lock, kFlushTime, [this] { return state_->stopped; });
+  State& state = *state_;
+  const MonoTime deadline = std::chrono::steady_clock::now() + kFlushTime;
+  const MutexLock lock(state.mutex);
+  state.stopping = true;
+  state.changed.notify_all();
+  while (!state.stopped && state.wait_until(deadline)) continue;
 }
 
 void LineSink::write(std::string_view line) {
@@ -179,14 +200,15 @@ Result<void> LineSink::reopen() {
 }
 
 bool LineSink::flush(std::chrono::milliseconds limit) {
-  std::unique_lock lock(state_->mutex);
-  const uint64_t round = ++state_->rounds_wanted;
-  state_->flushing = true;
-  state_->changed.notify_all();
-  const bool done =
-      state_->changed.wait_for(lock, limit, [this, round] { return state_->rounds_done >= round; });
-  state_->flushing = false;
-  return done;
+  State& state = *state_;
+  const MonoTime deadline = std::chrono::steady_clock::now() + limit;
+  const MutexLock lock(state.mutex);
+  const uint64_t round = ++state.rounds_wanted;
+  state.flushing = true;
+  state.changed.notify_all();
+  while (state.rounds_done < round && state.wait_until(deadline)) continue;
+  state.flushing = false;
+  return state.rounds_done >= round;
 }
 
 uint64_t LineSink::dropped() const { return state_->dropped.load(std::memory_order_relaxed); }
