@@ -36,9 +36,9 @@ Result<std::optional<api::Tokens>> first_tokens(const Options& options) {
 }
 
 /// Null if the server speaks plain HTTP.
-Result<std::shared_ptr<net::tls::Contexts>> load_tls(const Options& options) {
+Result<std::shared_ptr<net::tls::Contexts>> load_tls(const Options& options, const Clock& clock) {
   if (!options.tls.enabled()) return nullptr;
-  return net::tls::Contexts::load(options.tls);
+  return net::tls::Contexts::load(options.tls, clock);
 }
 
 Result<std::string> reload_tokens(const std::string& path, api::Access& access) {
@@ -90,7 +90,7 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options) {
     if (!disk) return std::unexpected(std::move(disk.error()));
     opened.disk = std::move(*disk);
   }
-  Result<std::shared_ptr<net::tls::Contexts>> tls = load_tls(options);
+  Result<std::shared_ptr<net::tls::Contexts>> tls = load_tls(options, foundation->clock);
   if (!tls) return std::unexpected(std::move(tls.error()));
   opened.tls = std::move(*tls);
   std::unique_ptr<Process> process(new Process(std::move(foundation), std::move(opened)));

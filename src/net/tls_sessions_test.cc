@@ -48,10 +48,11 @@ class TlsSessions : public ::testing::Test {
     tls.key_file = files_.path("key.pem");
     if (asks_clients) tls.client_ca_file = files_.write("clients.pem", authority_.certificate());
     ServerConfig made;
-    made.tls = tls::Contexts::load(tls).value();
+    made.tls = tls::Contexts::load(tls, clock_).value();
     return made;
   }
 
+  const SystemClock clock_;
   const TestAuthority authority_;
   const TemporaryDirectory files_;
 };
@@ -202,7 +203,8 @@ TEST_F(TlsSessions, AReloadThatFailsChangesNothing) {
 }
 
 TEST(TicketKeys, SealForAWhileAndOpenForAsLongAgain) {
-  tls::TicketKeys keys;
+  const ManualClock clock;
+  tls::TicketKeys keys(clock);
   const MonoTime start{};
   const auto after = [&](double times) {
     return start +

@@ -142,10 +142,11 @@ inline std::string client_hello() {
 
 /// The config of a server with a self-signed certificate.
 inline ServerConfig tls_config() {
+  static const SystemClock clock;
   tls::Config tls;
   tls.self_signed = true;
   ServerConfig config;
-  config.tls = tls::Contexts::load(tls).value();
+  config.tls = tls::Contexts::load(tls, clock).value();
   return config;
 }
 

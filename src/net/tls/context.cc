@@ -126,8 +126,8 @@ Result<std::shared_ptr<const Context>> Context::load(const Config& config,
       new Context(std::move(context), !config.client_ca_file.empty(), std::move(keys)));
 }
 
-Result<std::shared_ptr<Contexts>> Contexts::load(Config config) {
-  auto contexts = std::make_shared<Contexts>(std::move(config));
+Result<std::shared_ptr<Contexts>> Contexts::load(Config config, const Clock& clock) {
+  auto contexts = std::make_shared<Contexts>(std::move(config), clock);
   const Result<void> loaded = contexts->reload();
   if (!loaded) return std::unexpected(loaded.error());
   return contexts;

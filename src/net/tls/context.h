@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mutex.h"
 #include "net/tls/config.h"
@@ -38,9 +39,10 @@ class Context {
 /// Shared by servers and their workers; any thread.
 class Contexts {
  public:
-  [[nodiscard]] static Result<std::shared_ptr<Contexts>> load(Config config);
+  [[nodiscard]] static Result<std::shared_ptr<Contexts>> load(Config config, const Clock& clock);
 
-  explicit Contexts(Config config) : config_(std::move(config)) {}
+  Contexts(Config config, const Clock& clock)
+      : config_(std::move(config)), keys_(std::make_shared<TicketKeys>(clock)) {}
 
   /// Reads the files again. After an error, the current context stays.
   [[nodiscard]] Result<void> reload() EXCLUDES(mutex_);
@@ -48,7 +50,7 @@ class Contexts {
 
  private:
   const Config config_;
-  const std::shared_ptr<TicketKeys> keys_ = std::make_shared<TicketKeys>();
+  const std::shared_ptr<TicketKeys> keys_;
   mutable Mutex mutex_;
   std::shared_ptr<const Context> current_ GUARDED_BY(mutex_);
 };

@@ -13,7 +13,8 @@ namespace {
 
 /// The error's line if loading `config` fails, else empty.
 std::string fault_of(const Config& config) {
-  const auto loaded = Contexts::load(config);
+  const SystemClock clock;
+  const auto loaded = Contexts::load(config, clock);
   return loaded ? std::string() : loaded.error().message();
 }
 

@@ -30,7 +30,7 @@ bool set_mac_key(EVP_MAC_CTX* mac, TicketKey& key) {
 
 int seal(TicketKeys& keys, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
          EVP_MAC_CTX* mac) {
-  std::optional<TicketKey> key = keys.to_seal(SystemClock().mono());
+  std::optional<TicketKey> key = keys.to_seal(keys.now());
   if (!key) return kFault;
   std::ranges::copy(key->name, name);
   const EVP_CIPHER* const aes = ::EVP_aes_256_cbc();
@@ -42,7 +42,7 @@ int seal(TicketKeys& keys, unsigned char* name, unsigned char* iv, EVP_CIPHER_CT
 
 int open(TicketKeys& keys, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
          EVP_MAC_CTX* mac) {
-  const MonoTime now = SystemClock().mono();
+  const MonoTime now = keys.now();
   std::optional<TicketKey> key =
       keys.to_open(std::span<const unsigned char>(name, TicketKey::kNameBytes), now);
   if (!key) return kUnknown;

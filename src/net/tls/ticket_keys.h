@@ -34,6 +34,10 @@ class TicketKeys {
  public:
   static constexpr std::chrono::hours kSealingTime{2};
 
+  explicit TicketKeys(const Clock& clock) : clock_(clock) {}
+
+  [[nodiscard]] MonoTime now() const { return clock_.mono(); }
+
   /// The key to seal with, a new one if necessary. nullopt: the system has no random bytes.
   [[nodiscard]] std::optional<TicketKey> to_seal(MonoTime now) EXCLUDES(mutex_);
   /// The key with this name, if it may still open tickets.
@@ -41,6 +45,7 @@ class TicketKeys {
       EXCLUDES(mutex_);
 
  private:
+  const Clock& clock_;
   mutable Mutex mutex_;
   std::optional<TicketKey> current_ GUARDED_BY(mutex_);
   std::optional<TicketKey> previous_ GUARDED_BY(mutex_);
