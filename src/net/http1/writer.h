@@ -32,7 +32,7 @@ class Writer final : public ResponseWriter {
   void give_back_memory();
 
   [[nodiscard]] bool finished() const { return stage_ == Stage::kFinished; }
-  /// The response said `Connection: close`.
+  /// The response has `Connection: close`.
   [[nodiscard]] bool closes() const { return close_; }
 
   void start(const ResponseHead& head) override;

@@ -19,7 +19,7 @@
 
 namespace cachey::net::http2 {
 
-/// What Sending knows of one response. Owned by the stream. Sending and Session write the flags
+/// The state of one response for Sending. Owned by the stream. Sending and Session write the flags
 /// from within nghttp2's callbacks; no handler is resumed at once.
 struct Response
     : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
