@@ -7,7 +7,7 @@
 namespace cachey::cache {
 namespace {
 
-/// Of everything that a bucket's answer depends on; no two are the same.
+/// A key made of all that the answer depends on; different specs have different names.
 std::string name_of(const FetchSpec& spec) {
   std::string name;
   const auto add = [&name](const std::string& part) {

@@ -15,24 +15,23 @@
 
 namespace cachey::cache {
 
-/// Objects that their buckets said they do not have, a moment ago: who asks again within that
-/// moment is told so without a request to the origin. The moment begins when the origin was asked,
-/// so that an object which comes into being is seen no later than a moment after that. Owned by the
-/// cache. Any thread.
+/// Negative cache: for one TTL, an object that its buckets do not have is answered without a
+/// request to the origin. The TTL starts when the origin was asked, so a new object is visible at
+/// most one TTL after its creation. Owned by the cache. Any thread.
 class Absences {
  public:
-  /// More push the oldest out.
+  /// Past this many absences the oldest is dropped.
   static constexpr size_t kKeptMax = 1000;
 
-  /// `ttl`: 0: nothing is remembered.
+  /// `ttl` 0: nothing is remembered.
   Absences(std::chrono::milliseconds ttl, const Clock& clock, Counter hits)
       : ttl_(ttl), clock_(clock), hits_(hits) {}
 
-  /// The failure of whoever asked for that object in those buckets, if it was a moment ago.
+  /// The remembered failure for this object in these buckets, if its TTL has not passed.
   [[nodiscard]] std::optional<Error> find(const FetchSpec& spec) EXCLUDES(mutex_);
 
-  /// A fill under these terms, which asked at `asked_at`, failed so. Only that an object is not
-  /// there is remembered.
+  /// Reports that a fill under these terms, which asked at `asked_at`, failed with `error`. Only
+  /// kNotFound is remembered.
   void learn(const FetchSpec& spec, const Error& error, MonoTime asked_at) EXCLUDES(mutex_);
 
  private:
@@ -47,7 +46,7 @@ class Absences {
   const Counter hits_;
   Mutex mutex_;
   boost::unordered_flat_map<std::string, Absence> known_ GUARDED_BY(mutex_);
-  std::deque<std::string> order_ GUARDED_BY(mutex_);  // of learning
+  std::deque<std::string> order_ GUARDED_BY(mutex_);  // oldest first
 };
 
 }  // namespace cachey::cache

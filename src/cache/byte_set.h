@@ -7,13 +7,13 @@
 
 namespace cachey::cache {
 
-/// Which bytes of a page have come in: disjoint ranges in order, few of them (one a GET in flight).
+/// The bytes of a page that have come in, as sorted disjoint ranges: about one per GET in flight.
 class ByteSet {
  public:
-  /// Adds `range`, joined with what it touches. REQUIRES: not empty.
+  /// Adds `range` and merges the ranges that it touches. REQUIRES: `range` is not empty.
   void add(ByteRange range);
 
-  /// Where the unbroken run of bytes from `offset` on ends; `offset` itself where that byte is
+  /// The end of the gap-free run of bytes that starts at `offset`; `offset` if that byte is
   /// missing.
   [[nodiscard]] uint64_t run_end(uint64_t offset) const;
 

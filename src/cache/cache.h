@@ -14,11 +14,12 @@
 
 namespace cachey::cache {
 
-/// The cache: page table and fills over a memory tier, a disk tier and an origin. Read through it
-/// with a RangeReader. Owned by main; all it refers to outlives it. Any thread.
+/// The parts of the cache: page table, fills, disk reads and writes, over a memory tier, a disk
+/// tier and an origin. A RangeReader reads through it. Owned by main; all references outlive the
+/// cache. Any thread.
 class Cache {
  public:
-  /// `disk`: null where there is none.
+  /// `disk`: null if there is no disk tier.
   Cache(FillConfig config, const origin::ReadContext& origin, store::MemoryTier& memory,
         CacheMetrics& metrics, const Clock& clock, store::DiskTier* disk = nullptr)
       : memory_(memory),

@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kNanosecond = 1e-9;
 
-// .005 .01 .025 .05 .1 .25 .5 1 2.5 5 seconds
+// nanoseconds: .005 .01 .025 .05 .1 .25 .5 1 2.5 5 seconds
 const std::vector<uint64_t> kDownloadBounds = {
     5'000'000,   10'000'000,  25'000'000,    50'000'000,    100'000'000,
     250'000'000, 500'000'000, 1'000'000'000, 2'500'000'000, 5'000'000'000};

@@ -10,19 +10,19 @@
 
 namespace cachey::cache {
 
-/// What the cache counts, by kind. Handles only: counting looks nothing up.
+/// The cache's counters of one kind. Holds handles, so that counting needs no look-up.
 struct KindMetrics {
   Counter access;              ///< pages asked for
   Counter download;            ///< pages fetched whole from the origin
   Counter client_pref;         ///< fills that tried the client's first bucket first
-  Counter fallback;            ///< fills that the second bucket delivered
-  Counter hedged;              ///< fills that a hedge delivered, or some of them
-  Counter success;             ///< pages asked for that could be had
-  Counter cache_hit;           ///< ... that were there whole
-  Counter cache_hit_memory;    ///< ... in memory
-  Counter cache_hit_disk;      ///< ... on disk
-  Counter coalesced;           ///< pages that another request's fill was bringing
-  Histogram download_latency;  ///< nanoseconds from the fill's start to its last byte
+  Counter fallback;            ///< fills whose first answer came from the second bucket
+  Counter hedged;              ///< fills of which a hedge delivered a part or all
+  Counter success;             ///< pages asked for that were readable
+  Counter cache_hit;           ///< ... that were whole, in memory or on disk
+  Counter cache_hit_memory;    ///< ... whose first byte was in memory
+  Counter cache_hit_disk;      ///< ... whose first byte was on disk
+  Counter coalesced;           ///< pages that another request's fill was fetching
+  Histogram download_latency;  ///< nanoseconds from the fill's start to its end
 };
 
 /// The cache's metrics. Made by main, outlives the cache. Any thread.
@@ -32,7 +32,7 @@ class CacheMetrics {
 
   [[nodiscard]] KindMetrics& of(std::string_view kind) { return kinds_.of(kind); }
 
-  /// Of all kinds together.
+  /// Sums over all kinds.
   struct Totals {
     uint64_t accesses = 0;
     uint64_t hits = 0;

@@ -1,4 +1,4 @@
-// A disk that misbehaves never fails a request, and is seen in the counters.
+// A faulty disk never fails a request, and its faults are counted.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -61,7 +61,7 @@ TEST_F(DiskFaults, AReadThatFailsIsAMissAndThePageIsWrittenAnew) {
 TEST_F(DiskFaults, AFailureHalfwayThroughAnAnswerIsNotSeenByTheClient) {
   put_on_disk("o", kPageBytes);
   const ByteRange begin{0, 100};
-  expect_whole(read(spec("o"), begin).get(), begin);  // one block of it is in memory
+  expect_whole(read(spec("o"), begin).get(), begin);  // loads one block of the page
   settle();
   device_.fail_reads(EIO, 1);
   expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});
@@ -138,7 +138,7 @@ TEST_F(DiskFaults, TheEndLeavesTheWorkerToOthersWhereTheDiskHasAllPages) {
     expect_whole(read(spec(std::to_string(i)), {0, 100}).get(), {0, 100});
   }
   settle();
-  // On the worker: what else has had a turn between the flush's begin and its end.
+  // Counts how often another handler ran on the worker between the flush's begin and end.
   bool flushed = false;
   int turns = 0;
   std::function<void()> other = [&] {

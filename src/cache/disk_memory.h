@@ -10,15 +10,15 @@
 #include "store/evictable.h"
 #include "store/memory_tier.h"
 
-/// Memory of pages as the disk tier takes it.
+/// The memory of pages and pieces in the form that the disk tier needs.
 namespace cachey::cache {
 
-/// Keeps the memory, and the share of the budget that was had for it, for as long as it lasts.
-/// Null: the memory is gone already.
+/// A handle that keeps the memory pinned and the admission held until it is destroyed. Null: the
+/// memory is gone.
 [[nodiscard]] store::DiskTier::Keep pin_for_disk(
     store::EvictablePtr memory, std::optional<store::MemoryTier::Admission> admission);
 
-/// All of the memory, the last unit whole. REQUIRES: pinned.
+/// The whole memory; its last unit is not cut at the last byte. REQUIRES: pinned.
 [[nodiscard]] std::vector<iovec> units_of(const store::Evictable& memory);
 
 }  // namespace cachey::cache

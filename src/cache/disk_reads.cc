@@ -43,13 +43,13 @@ rt::Task<void> DiskReads::load(rt::Worker& worker, PagePtr page, PiecePtr piece)
     memory_.discard(*piece);
     co_return;
   }
-  table_.remove(*page);  // before it fails, so that nobody who tries again finds it
+  table_.remove(*page);  // before lose(), so that a retry does not find the page
   page->lose(brought ? std::nullopt : std::optional(std::move(brought.error())));
   page->remove_piece(*piece);
   page->discard();
 }
 
-/// The piece's bytes into memory of its own. False: the disk does not give them.
+/// Reads the piece into memory of its own. False: the disk does not give the bytes.
 rt::Task<Result<bool>> DiskReads::read_piece(rt::Worker& worker, const Page& page, PiecePtr piece) {
   const uint64_t bytes = piece->range().size();
   Result<store::MemoryTier::Admission> admitted = co_await memory_.admit(worker, bytes);

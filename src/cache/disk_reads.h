@@ -10,25 +10,25 @@
 
 namespace cachey::cache {
 
-/// Brings pages in from the disk, by the piece, as they are read. A load is a task of the worker
-/// that it was started on; it outlives the request that asked for it. A page that the disk fails
-/// to give is lost: it leaves the table, and who wants it gets another one, from the origin. Owned
-/// by the cache. Any thread, except that a worker passed in is the calling thread's own.
+/// Loads pieces of pages from the disk as readers need them. A load is a task of the worker that
+/// started it and outlives the request that asked for it. If the disk cannot give a piece, its page
+/// is lost: the page leaves the table, and readers get another page, from the origin. Owned by the
+/// cache. Any thread, but a worker that is passed in must be the calling thread's own.
 class DiskReads {
  public:
-  /// `disk`: null where there is none.
+  /// `disk`: null if there is no disk tier.
   DiskReads(store::DiskTier* disk, store::MemoryTier& memory, PageTable& table)
       : disk_(disk), memory_(memory), table_(table) {}
 
-  /// Whether the disk has this page, which find_or_create made, in the object's current version: it
-  /// is on disk then, and needs no fill.
+  /// Looks on the disk for a page that find_or_create made. True: the disk has the page in the
+  /// object's current version; its phase is now kOnDisk, and it needs no fill.
   [[nodiscard]] bool adopt_from_disk(rt::Worker& worker, Page& page);
 
   /// Starts loading what of `wanted` is neither in memory nor on its way; and more, as `ahead`
   /// says. Nothing, where the page is not on disk.
   void start(rt::Worker& worker, const PagePtr& page, ByteRange wanted, LoadAhead ahead);
 
-  /// The page was used in memory, now: the disk shall keep it, too.
+  /// The page was used in memory at `now`: counts as a use for the disk's eviction, too.
   void note_use(Page& page, MonoTime now);
 
  private:

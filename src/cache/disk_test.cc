@@ -1,4 +1,4 @@
-// A cache with a disk tier, by what its readers get and what device and origin see.
+// A cache with a disk tier: what its readers get, and what reaches the device and the origin.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ class DiskTest : public ReaderHarness {
   explicit DiskTest(uint64_t memory = 256 * kMiB)
       : ReaderHarness(memory, FillConfig{}, quick_disk()) {}
 
-  /// The object is on the disk and not in memory.
+  /// Puts the object on the disk, but not into memory.
   void put_on_disk(const std::string& object, uint64_t size) {
     origin_.put("b", object, {.size = size});
     expect_whole(read(spec(object), {0, size}).get(), {0, size});
@@ -33,15 +33,15 @@ class DiskTest : public ReaderHarness {
     forget_memory();
   }
 
-  /// `range` of page 0 comes in slowly, and is read, in a version that page 1, which is on the disk
-  /// already, has overtaken.
+  /// Reads `range` of page 0, which comes in slowly. Meanwhile page 1 comes in, in a newer version,
+  /// and is written to the disk.
   std::future<Got> overtake_a_slow_page(ByteRange range) {
     origin_.put("b", "o", {.size = 2 * kPageBytes});
     origin_.behave({.read_delay = 30ms});
     std::future<Got> slow = read(spec("o"), range);
     while (origin_.bytes_sent() == 0) std::this_thread::sleep_for(1ms);
     overtaken_ = cache_.table().find(spec("o")->key.view(), 0);
-    overtaken_->reading_began(clock_.mono());  // as by a client that is slower than the origin
+    overtaken_->reading_began(clock_.mono());  // like a client that is slower than the origin
     origin_.put("b", "o", {.size = 2 * kPageBytes, .seed = 2, .etag = "\"v2\""});
     origin_.behave(origin::FakeOrigin::Behaviour{});
     const ByteRange second{kPageBytes, 2 * kPageBytes};
@@ -171,7 +171,7 @@ TEST_F(DiskTest, APageThatWasOvertakenWhileItCameInIsNotKeptOnDisk) {
 }
 
 TEST_F(DiskTest, APageThatWasOvertakenAndCannotBeCompletedTakesNothingOfTheNewVersionAlong) {
-  // Of its second half first; the first half is asked for in the version that is gone.
+  // The second half comes first; the first half is then asked for in the old version, and fails.
   auto slow = overtake_a_slow_page({kPageBytes / 2, kPageBytes});
   expect_whole(slow.get(), {kPageBytes / 2, kPageBytes});
   let_go_of_overtaken();
@@ -190,7 +190,7 @@ TEST_F(LittleMemory, WhatLeavesMemoryIsStillOnDisk) {
       const std::string object = "o" + std::to_string(i);
       if (round == 0) origin_.put("b", object, {.size = kPageBytes});
       expect_whole(read(spec(object), {0, kPageBytes}).get(), {0, kPageBytes});
-      settle();  // else the device may be behind, and a page dropped
+      settle();  // else the write queue may be full, and drop a page
     }
   }
   EXPECT_EQ(origin_.asked().size(), 10u);

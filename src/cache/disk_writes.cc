@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kProgressEvery = 1s;
-constexpr size_t kYieldEvery = 64;  // pages: those that the disk has take no time
+constexpr size_t kYieldEvery = 64;  // pages; writing one that the disk has already does not suspend
 
 store::DiskPage disk_page(const Page& page) {
   store::DiskPage made;
@@ -33,14 +33,14 @@ store::DiskPage disk_page(const Page& page) {
 void DiskWrites::start(rt::Worker& worker, PagePtr page, store::MemoryTier::Admission admission) {
   if (disk_ == nullptr) return;
   store::DiskTier::Keep keep = pin_for_disk(page, std::move(admission));
-  if (keep == nullptr) return;  // evicted or unwanted already
+  if (keep == nullptr) return;  // evicted or discarded already
   worker.tasks().spawn(write(worker, std::move(page), std::move(keep)));
 }
 
 void DiskWrites::observe(rt::Worker& worker, KeyView key) {
   if (disk_ == nullptr) return;
-  // Until the table still says what the disk was told: so the last word it hears, from whichever
-  // worker, is of the version that the table has.
+  // Repeats until the table's version is the one that was passed on. So the last call on the disk,
+  // from any worker, has the table's version.
   ObjectSourcePtr told;
   while (ObjectSourcePtr now = table_.current(key)) {
     if (told != nullptr && told->info.same_version(now->info)) return;
@@ -54,11 +54,11 @@ void DiskWrites::drop(rt::Worker& worker, KeyView key) {
 }
 
 rt::Task<void> DiskWrites::write(rt::Worker& worker, PagePtr page, store::DiskTier::Keep keep) {
-  if (!table_.has(*page)) co_return;  // of a version that was overtaken
+  if (!table_.has(*page)) co_return;  // replaced by a newer version
   store::DiskPage written = disk_page(*page);
   std::vector<iovec> from = units_of(*page);
   co_await disk_->write(worker, std::move(written), std::move(from), std::move(keep));
-  // It may have been overtaken just as its write began.
+  // A newer version may have come as the write began.
   const ObjectSourcePtr now = table_.current(page->key());
   if (now != nullptr && !now->info.same_version(page->source()->info)) observe(worker, page->key());
 }
@@ -70,8 +70,8 @@ rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {
   };
   bool durable = co_await disk_->flush(worker, deadline, report);
   if (!durable) co_return false;
-  // What was dropped, when its turn came or while the index was read; the disk passes over what it
-  // has.
+  // Pages that were dropped from the write queue, or that came while the index was read. The disk
+  // skips pages that it has.
   std::vector<PagePtr> pages = table_.whole_pages();
   MonoTime reported = clock_.mono();
   while (!pages.empty()) {

@@ -12,26 +12,27 @@
 
 namespace cachey::cache {
 
-/// Gives whole pages to the disk, off the path of requests. Owned by the cache. Any thread, except
-/// that a worker passed in is the calling thread's own.
+/// Writes whole pages to the disk, in tasks beside the requests. Owned by the cache. Any thread,
+/// but a worker that is passed in must be the calling thread's own.
 class DiskWrites {
  public:
-  /// `disk`: null where there is none.
+  /// `disk`: null if there is no disk tier.
   DiskWrites(store::DiskTier* disk, PageTable& table, const Clock& clock)
       : disk_(disk), table_(table), clock_(clock) {}
 
-  /// The page has become whole and is published. Until it is written its memory stays, and the
-  /// fill's share of the budget with it, so that fills wait for a slow disk. While the disk's index
-  /// is read nothing is written: the page stays in memory for as long as it may, or until flush.
+  /// Starts writing a whole, published page. Until the write ends, the page's memory and the fill's
+  /// admission are kept, so that fills wait for a slow disk. While the disk reads its index,
+  /// nothing is written: the page stays in memory until it is evicted, or until flush().
   void start(rt::Worker& worker, PagePtr page, store::MemoryTier::Admission admission);
 
-  /// The origin told of a version: what the disk has of others than the table's current one leaves.
+  /// The origin has answered with a version: removes the object's pages of other versions than the
+  /// table's current one from the disk.
   void observe(rt::Worker& worker, KeyView key);
-  /// The object has changed, nobody knows to what.
+  /// The object has changed to an unknown version: removes its pages from the disk.
   void drop(rt::Worker& worker, KeyView key);
 
-  /// Waits for the disk's index, writes what is only in memory, and waits until all is durable.
-  /// Logs how far it is. False: not by the deadline, or the disk is out of use.
+  /// Waits for the disk's index, writes the pages that are only in memory, and waits until all are
+  /// durable. Logs its progress. False: not done by the deadline, or the disk is offline.
   [[nodiscard]] rt::Task<bool> flush(rt::Worker& worker, MonoTime deadline);
 
  private:

@@ -10,7 +10,7 @@
 
 namespace cachey::cache {
 
-/// A fill under way; in the frame of its task.
+/// The state of one fill, in the frame of its task.
 struct Fills::Filling final : origin::ByteSink {
   Filling(rt::Worker& w, Page& p, const FetchSpec& s, Throughput& in)
       : worker(w), page(p), spec(s), ingress(in), part_ended(w) {}
@@ -23,7 +23,7 @@ struct Fills::Filling final : origin::ByteSink {
     const uint64_t begin = page.object_offset();
     page.add(ByteRange{range.begin - begin, range.end - begin});
   }
-  /// To read a range of the page.
+  /// The terms under which a range of the page is read.
   [[nodiscard]] origin::ReadTerms terms(ByteRange range) const {
     origin::ReadTerms terms(spec.buckets, order, spec.key.object, in_object(range), spec.config);
     terms.request_id = spec.request_id;
@@ -40,10 +40,11 @@ struct Fills::Filling final : origin::ByteSink {
   const FetchSpec& spec;
   Throughput& ingress;
   FillPlan plan;
-  origin::BucketOrder order;  // of all its requests: a page asks two buckets at most
+  origin::BucketOrder order;  // of all its reads: a page asks at most two buckets
   std::optional<store::MemoryTier::Admission> admission;
 
-  // After the first part's head: what else is to be fetched, and who is at it.
+  // Set once the first part's head has come: the ranges that are left, and the tasks that read
+  // them.
   std::deque<ByteRange> left;
   uint32_t running = 0;
   rt::Wakeup part_ended;
@@ -91,7 +92,7 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, u
                              {"error", to_string(filled.error().kind())},
                              {"text", filled.error().message()},
                              {"request_id", spec->request_id}});
-  table_.remove(*page);  // before it fails, so that nobody who tries again finds it
+  table_.remove(*page);  // before fail(), so that a retry does not find the page
   page->fail(std::move(filled.error()));
   memory_.discard(*page);
 }
@@ -119,12 +120,12 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
     absences_.learn(filling.spec, first.error(), asked_at);
     co_return first;
   }
-  // From here on the page has memory, pinned by this fill.
+  // From here on the page has memory; this fill keeps it pinned.
   if (!first) filling.failure = std::move(first.error());
   co_await read_rest(filling);
   Result<void> filled;
   if (filling.failure) {
-    // Where the table has dropped the page, it is this page's version that is gone.
+    // If the table has dropped the page, only this page's version is old; the object's is known.
     if (filling.failure->kind() == ErrorKind::kChanged && table_.has(page)) {
       disk_.drop(filling.worker, page.key());
       table_.drop_known(page.key());
@@ -139,8 +140,8 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   co_return filled;
 }
 
-/// The part that somebody waits for. Where it ends with a page that has its head, the others may
-/// have been started.
+/// Reads the part that a request waits for. If the page has its head afterwards, the tasks of the
+/// other parts may be running.
 rt::Task<Result<void>> Fills::first_part(Filling& filling) {
   const FetchSpec& spec = filling.spec;
   const uint64_t request = table_.next_request();
@@ -157,7 +158,7 @@ rt::Task<Result<void>> Fills::first_part(Filling& filling) {
   co_return done;
 }
 
-/// Learns the object's version from the first answer, and gives the page memory.
+/// Takes the object's version from the first answer, and allocates the page's memory.
 rt::Task<Result<void>> Fills::take_head(Filling& filling, const origin::ObjectRead& read,
                                         uint64_t request) {
   Page& page = filling.page;
@@ -171,7 +172,7 @@ rt::Task<Result<void>> Fills::take_head(Filling& filling, const origin::ObjectRe
   ObjectSourcePtr source =
       std::make_shared<ObjectSource>(ObjectSource{info, spec.buckets[read.bucket()]});
   source = table_.observe(page, std::move(source), request);
-  if (bytes > filling.admission->bytes()) {  // the object is larger than its other pages told
+  if (bytes > filling.admission->bytes()) {  // the object is larger than bytes_needed() knew
     Result<void> admitted = co_await admit(filling, bytes);
     if (!admitted) co_return admitted;
   }
@@ -205,7 +206,7 @@ rt::Task<void> Fills::other_part(Filling& filling) {
   filling.part_ended.notify();
 }
 
-/// Takes its share of what is left, and waits for the others.
+/// Reads parts itself until none is left, then waits for the other tasks.
 rt::Task<void> Fills::read_rest(Filling& filling) {
   ++filling.running;
   co_await other_part(filling);

@@ -16,21 +16,21 @@
 namespace cachey::cache {
 
 struct FillConfig {
-  /// A fill that is first wanted further into its page than this begins there and fetches what
-  /// comes before in a second request. 0: never.
+  /// If the first wanted byte is further into the page than this, the fill begins at that byte and
+  /// fetches the bytes before it in a second request. 0: never.
   uint64_t split_after = kMiB;
-  /// Into how many ranges a page is cut, to be fetched side by side, where the request does not
-  /// say.
+  /// The number of ranges of a page that are fetched side by side, unless the request sets a
+  /// number.
   uint32_t parts = 1;
-  /// How many pages are fetched ahead of a client that reads page after page. 0: none.
+  /// Pages fetched ahead of a client that reads page after page. 0: none.
   uint32_t read_ahead_pages = 0;
-  /// How long it is remembered that an object is not there. 0: not at all.
+  /// The TTL of a 404 (see Absences). 0: not remembered.
   std::chrono::milliseconds negative_ttl{250};
 };
 
-/// Brings pages in from the origin. A fill is a task of the worker that it was started on; it
-/// outlives the request that asked for it and ends by itself: with a whole, published page, or with
-/// a failed one that has left the table. Owned by the cache. Any thread.
+/// Fetches pages from the origin. A fill is a task of the worker that started it and outlives the
+/// request that asked for it. It ends with a whole, published page, or with a failed page that has
+/// left the table. Owned by the cache. Any thread.
 class Fills {
  public:
   Fills(FillConfig config, const origin::ReadContext& origin, store::MemoryTier& memory,
@@ -44,20 +44,20 @@ class Fills {
         clock_(clock),
         absences_(config.negative_ttl, clock, metrics.absence_hits) {}
 
-  /// Of a fill that is first wanted at `offset` of its page.
+  /// The order of a fill whose first wanted byte is at `offset` of its page.
   [[nodiscard]] FillOrder order_for(uint64_t offset) const {
     const bool splits = config_.split_after != 0 && offset > config_.split_after;
     return splits ? FillOrder::kFromWanted : FillOrder::kFromBegin;
   }
 
-  /// The most memory that a fill of this page may need, as far as is known.
+  /// The memory that a fill of this page needs; a whole page if the object's size is unknown.
   [[nodiscard]] uint64_t bytes_needed(KeyView key, uint32_t index);
 
-  /// A reader waits for the byte at `offset` of the page, now.
+  /// A reader waits for the byte at `offset` of the page: the part with it is demand from now on.
   void want(Page& page, uint64_t offset);
 
-  /// Starts the fill of a page that find_or_create made. `offset`: what is wanted first, in the
-  /// page. `admission`: where it was had already; else the fill waits for it. The worker's thread.
+  /// Starts the fill of a page that find_or_create made. `offset`: the first wanted byte, in the
+  /// page. `admission`: nothing if the fill must wait for one. The worker's thread.
   void start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
              std::optional<store::MemoryTier::Admission> admission);
 

@@ -8,22 +8,21 @@
 
 namespace cachey::cache {
 
-/// In which pieces a page is fetched. Pure arithmetic on offsets in the page.
+/// The ranges in which a page is fetched, and their order. Pure arithmetic on offsets in the page.
 ///
-/// `parts` is into how many ranges a whole page is cut, to be fetched side by side. A page in one
-/// part is fetched from `first` to the end and then what is before `first`, in two requests (one
-/// where `first` is 0). In several, the first request is from `first` to the end of the part it
-/// falls into, and the others follow from there to the page's end and then from its begin on.
+/// `parts` is the number of ranges that a whole page is cut into. `first` is the first wanted byte.
+/// With one part: [first, end), then [0, first); one request if `first` is 0. With several: from
+/// `first` to the end of its part, then the parts up to the page's end, then those from its begin.
 struct FillPlan {
-  /// No part is smaller, or requests would cost more than they bring.
+  /// The smallest part size: a request for less is not worth its cost.
   static constexpr uint64_t kPartBytesMin = kMiB;
 
   uint32_t parts = 1;
   uint64_t first = 0;
 
-  /// What is asked for before the page's size is known.
+  /// The first request's range, chosen before the page's size is known.
   [[nodiscard]] ByteRange first_range() const;
-  /// The rest of a page of `bytes`, in order. Empty where the first range was all.
+  /// The other ranges of a page of `bytes`, in order. Empty if the first range was all.
   [[nodiscard]] std::vector<ByteRange> rest(uint64_t bytes) const;
 
  private:

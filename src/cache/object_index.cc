@@ -60,8 +60,8 @@ void ObjectIndex::grow() {
 }
 
 void ObjectIndex::erase(IndexedObject& object) {
-  // Those after it that a look-up would no longer reach move up, so that no marks of what was
-  // erased are left behind (Knuth's algorithm R).
+  // Entries behind the hole that a look-up would no longer reach move up (Knuth's algorithm R). So
+  // no tombstones are needed.
   auto hole = static_cast<size_t>(&object - slots_.data());
   slots_[hole] = IndexedObject();
   --size_;
@@ -80,7 +80,7 @@ void ObjectIndex::publish_place() {
 }
 
 void ObjectIndex::prefetch(uint64_t hash) const {
-  // Perhaps of slots that were given back meanwhile: an address not to touch.
+  // The slots may have been freed meanwhile: the address may be prefetched, but not read.
   const IndexedObject* const place = place_.load(std::memory_order_relaxed);
   if (place == nullptr) return;
   cachey::prefetch(place + (hash & mask_.load(std::memory_order_relaxed)), kCacheLineBytes);

@@ -14,27 +14,27 @@
 
 namespace cachey::cache {
 
-/// An object that has pages in the table. One line of memory, which refers to all that a hit goes
-/// on to: its key, its first page (most objects have no other), its version.
+/// An object with pages in the table. Fits into one cache line, and points to all that a hit needs
+/// next: the key, the first page (most objects have no other) and the version.
 struct alignas(kCacheLineBytes) IndexedObject {
   uint64_t hash = 0;
   SharedKey::Ptr key;       ///< null: no object here
-  PagePtr first;            ///< null: that page is not there
+  PagePtr first;            ///< page 0; null: not in the table
   ObjectSourcePtr current;  ///< the version of the latest answer; null: none yet
-  uint64_t request = 0;     ///< which request that was
+  uint64_t request = 0;     ///< the number of that answer's request
   std::unique_ptr<std::map<uint32_t, PagePtr>> later;  ///< the other pages; null or not empty
 
-  /// Null: the page is not there.
+  /// Null: the page is not in the table.
   [[nodiscard]] Page* find(uint32_t index) const {
     if (index == 0) return first.get();
     if (later == nullptr) return nullptr;
     const auto found = later->find(index);
     return found == later->end() ? nullptr : found->second.get();
   }
-  /// Returns what was there.
+  /// Returns the page that `page` replaces, or null.
   PagePtr put(PagePtr page);
   PagePtr take(uint32_t index);
-  /// Takes out the pages that `goes` says so of.
+  /// Takes out the pages for which `goes` returns true.
   template <typename Predicate>
   [[nodiscard]] std::vector<PagePtr> take_if(Predicate goes);
   template <typename Visitor>
@@ -44,18 +44,19 @@ struct alignas(kCacheLineBytes) IndexedObject {
 static_assert(sizeof(IndexedObject) == kCacheLineBytes);
 
 /// Objects by key: open addressing with linear probing (D. Knuth, The Art of Computer Programming
-/// 3, 6.4), the entries themselves in the slots, so that a look-up waits for memory once for the
-/// entry and once for all that it refers to, which is fetched while the key is compared. What add()
-/// and erase() return or take is good until the next of them. Not synchronized, but for prefetch().
+/// 3, 6.4). The slots hold the entries themselves, so that a look-up waits for memory twice: for
+/// the entry, then for all that the entry points to, which is prefetched while the key is compared.
+/// A reference to an entry is valid until the next add() or erase(). Not synchronized, except
+/// prefetch().
 class ObjectIndex {
  public:
-  /// Null: not there.
+  /// Null: no such object.
   [[nodiscard]] IndexedObject* find(KeyView key, uint64_t hash);
-  /// REQUIRES: not there.
+  /// REQUIRES: the key is not in the index.
   [[nodiscard]] IndexedObject& add(KeyView key, uint64_t hash);
   void erase(IndexedObject& object);
 
-  /// The entry with that hash is about to be looked up. Any thread, without a lock.
+  /// Prefetches the entry with that hash for a look-up to come. Any thread, without a lock.
   void prefetch(uint64_t hash) const;
 
   [[nodiscard]] size_t size() const { return size_; }
@@ -65,7 +66,7 @@ class ObjectIndex {
       if (object.key != nullptr) visit(object);
     }
   }
-  /// All of them, to be taken apart.
+  /// Empties the index; returns all pages.
   [[nodiscard]] std::vector<PagePtr> take_all();
 
  private:
@@ -78,9 +79,9 @@ class ObjectIndex {
   [[nodiscard]] size_t home(uint64_t hash) const { return hash & (slots_.size() - 1); }
   [[nodiscard]] IndexedObject& free_slot(uint64_t hash);
 
-  Slots slots_;  // a power of two of them, at most two thirds of them full; or none
+  Slots slots_;  // none, or a power of two; at most two thirds are full
   size_t size_ = 0;
-  std::atomic<const IndexedObject*> place_{nullptr};  // of slots_, for prefetch()
+  std::atomic<const IndexedObject*> place_{nullptr};  // the first slot, for prefetch()
   std::atomic<uint64_t> mask_{0};
 };
 

@@ -5,12 +5,12 @@
 
 #include "cache/object_index.h"
 
-// What do a look-up, and an object's coming and going, wait for memory, the more objects there are?
+// How long look-up, add and erase wait for memory, by the number of objects.
 
 namespace cachey::cache {
 namespace {
 
-/// `object-0000123.bin`: made anew each time, so that no list of names takes the CPU's caches.
+/// `object-0000123.bin`. Made anew each time: a list of names would occupy the CPU's caches.
 class Name {
  public:
   explicit Name(uint64_t number) {
@@ -43,7 +43,7 @@ void find(benchmark::State& state) {
 }
 BENCHMARK(find)->ArgName("objects")->Arg(1'000)->Arg(100'000)->Arg(1'000'000);
 
-/// The oldest goes, a new one comes.
+/// Erases the oldest object and adds a new one.
 void erase_and_add(benchmark::State& state) {
   const auto objects = static_cast<uint64_t>(state.range(0));
   ObjectIndex index;

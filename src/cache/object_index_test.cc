@@ -33,15 +33,15 @@ TEST(ObjectIndex, KeysOfTheSameHashAreTwo) {
   EXPECT_EQ(index.find({"k", "c"}, 7), nullptr);
 }
 
-/// Beside a std::map, over hashes that collide, lie side by side and run over the end: as many
-/// objects come as go, around each size that it grows at.
+/// Compares with a std::map. The hashes collide, are adjacent and wrap around the end. Objects come
+/// and go in equal numbers, around each size at which the index grows.
 class ObjectIndexModel : public ::testing::TestWithParam<unsigned> {};
 
 TEST_P(ObjectIndexModel, HasWhatTheModelHas) {
   std::mt19937 random(GetParam());
   const uint64_t hashes = 1 + random() % 64;
   ObjectIndex index;
-  std::map<std::string, uint64_t> model;  // name -> what was written into the entry
+  std::map<std::string, uint64_t> model;  // name -> the number written into the entry
   const auto hash_of = [&](const std::string& name) {
     return uint64_t{0} - 20 + std::hash<std::string>()(name) % hashes;
   };

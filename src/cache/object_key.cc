@@ -9,7 +9,7 @@
 namespace cachey::cache {
 
 uint64_t KeyView::hash() const {
-  // Of a seed that nobody knows: clients choose the names, and must not choose where they collide.
+  // A secret seed: clients choose the names, and must not be able to choose collisions.
   static const uint64_t seed = (uint64_t{std::random_device()()} << 32) | std::random_device()();
   const uint64_t of_kind = XXH3_64bits_withSeed(kind.data(), kind.size(), seed);
   return XXH3_64bits_withSeed(object.data(), object.size(), of_kind);

@@ -8,17 +8,17 @@
 
 namespace cachey::cache {
 
-/// Names an object, with text that somebody else owns.
+/// An object's name; does not own its text.
 struct KeyView {
   std::string_view kind;
   std::string_view object;
 
-  /// Another one in each process. All 64 bits are good ones.
+  /// Seeded anew in each process. All 64 bits are well mixed.
   [[nodiscard]] uint64_t hash() const;
   friend bool operator==(const KeyView&, const KeyView&) = default;
 };
 
-/// Names an object: kind and object key as the client sent them, decoded.
+/// An object's name: kind and object key as the client sent them, decoded.
 struct ObjectKey {
   std::string kind;
   std::string object;
@@ -26,8 +26,8 @@ struct ObjectKey {
   [[nodiscard]] KeyView view() const { return {kind, object}; }
 };
 
-/// A key that the table and the pages of its object share, text and all in one block: to compare it
-/// most often takes one line of memory. Immutable. Any thread.
+/// A key that the table and the object's pages share. The text is in the same block of memory, so
+/// that a comparison mostly touches one cache line. Immutable. Any thread.
 class SharedKey {
  public:
   using Ptr = boost::intrusive_ptr<const SharedKey>;

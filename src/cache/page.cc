@@ -8,11 +8,11 @@
 
 namespace cachey::cache {
 
-/// A reader that waits: for the head, or for one byte.
+/// A reader that waits for the head or for one byte.
 struct Page::Waiting : rt::Waiter {
   Waiting(const rt::Executor& executor, std::optional<uint64_t> o)
       : rt::Waiter(executor), offset(o) {}
-  const std::optional<uint64_t> offset;  // none: the head
+  const std::optional<uint64_t> offset;  // nothing: it waits for the head
 };
 
 Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
@@ -33,7 +33,7 @@ Page::~Page() {
 }
 
 void Page::prefetch_rest(uint64_t offset) const {
-  constexpr size_t kBytesAhead = 512;  // from there on the CPU sees by itself where it goes
+  constexpr size_t kBytesAhead = 512;  // the hardware prefetcher takes over from there
   std::array<iovec, 1> bytes;
   if (gather({offset, memory_bytes()}, bytes) != 0) {
     cachey::prefetch(bytes[0].iov_base, std::min(bytes[0].iov_len, kBytesAhead));
@@ -170,7 +170,7 @@ void Page::set_on_disk(ObjectSourcePtr source, uint64_t bytes, int64_t cached_at
 }
 
 std::vector<PiecePtr> Page::add_missing(ByteRange wanted, LoadAhead ahead) {
-  std::vector<PiecePtr> gone;  // let go after the lock
+  std::vector<PiecePtr> gone;  // destroyed after the lock is released
   std::vector<PiecePtr> added;
   const MutexLock lock(mutex_);
   if (phase_.load(std::memory_order_relaxed) != Phase::kOnDisk) return added;
@@ -201,7 +201,8 @@ bool Page::add(const Piece& piece) {
 void Page::lose(std::optional<Error> error) {
   {
     const MutexLock lock(mutex_);
-    if (phase_.load(std::memory_order_relaxed) == Phase::kFailed) return;  // another piece's load
+    if (phase_.load(std::memory_order_relaxed) == Phase::kFailed)
+      return;  // another piece failed first
     lost_ = !error;
     error_ =
         std::move(error).value_or(Error(ErrorKind::kInternal, "the disk does not give the page"));
@@ -211,7 +212,7 @@ void Page::lose(std::optional<Error> error) {
 }
 
 void Page::remove_piece(const Piece& piece) {
-  PiecePtr taken;  // let go after the lock
+  PiecePtr taken;  // destroyed after the lock is released
   {
     const MutexLock lock(mutex_);
     taken = pieces_.take(piece);
@@ -222,7 +223,7 @@ void Page::remove_piece(const Piece& piece) {
 
 void Page::discard() {
   memory_.discard(*this);
-  if (has_reader()) return;  // the last of them discards it again
+  if (has_reader()) return;  // the last reader calls discard() again
   std::vector<PiecePtr> pieces;
   {
     const MutexLock lock(mutex_);

@@ -28,45 +28,45 @@ namespace cachey::cache {
 class PageTable;
 struct KindMetrics;
 
-/// Where and how a request's misses are fetched. Shared by the request and the fills it starts.
+/// How a request's misses are fetched. Shared by the request and the fills that it starts.
 struct FetchSpec {
   ObjectKey key;
-  std::vector<std::string> buckets;  ///< client's preference first; not empty, no duplicates
+  std::vector<std::string> buckets;  ///< in the client's order; not empty, no duplicates
   origin::RequestConfig config;
   KindMetrics* metrics = nullptr;
-  std::string request_id;  ///< of the request that asked, for the log; empty: it has none
+  std::string request_id;  ///< of the client's request, for the log; may be empty
 
-  /// A fill under `other` fails for the same reasons as one under this.
+  /// A fill under `other` would fail for the same reasons as a fill under this spec.
   [[nodiscard]] bool same_terms(const FetchSpec& other) const {
     return buckets == other.buckets && config == other.config;
   }
 };
 using FetchSpecPtr = std::shared_ptr<const FetchSpec>;
 
-/// Null is nothing to fetch.
+/// Prefetches `source` into the CPU's caches, unless it is null.
 inline void prefetch_source(const ObjectSource* source) { prefetch(source, sizeof(ObjectSource)); }
 
 /// Where the fill of a page begins.
 enum class FillOrder : uint8_t {
   kFromBegin,
-  kFromWanted,  ///< the byte that is wanted first; what comes before it follows
+  kFromWanted,  ///< at the first wanted byte; the bytes before it follow
 };
 
-/// One page of one object, from the moment somebody asks for it: either first being filled, by
-/// exactly one fill, then whole; or on disk, and in memory as far as it is read. Referenced by the
-/// page table, by the fill, by readers and, once whole, by the memory tier; or by its pieces.
+/// One page of one object. Made by the first request for it. Either exactly one fill fetches the
+/// page, which is whole then; or the page is on disk, and pieces of it are in memory. Referenced by
+/// the page table, by its fill or its pieces, by readers and, once whole, by the memory tier.
 ///
 ///   pending --set_head--> filling --finish--> whole
 ///      |\---------fail---------+----> failed
 ///      \--set_on_disk--> on disk --lose--^
 ///
-/// A page that has left the table is never found again, whatever its phase: readers that hold it go
-/// on, new ones get another page. Any thread, except where said.
+/// A page that has left the table is never found again, in any phase. Readers that hold the page go
+/// on; new readers get another page. Any thread, unless a function says otherwise.
 class Page final : public store::Evictable {
  public:
   enum class Phase : uint8_t { kPending, kFilling, kOnDisk, kWhole, kFailed };
 
-  /// `leader` is the request that asked first; the fill goes by its terms.
+  /// `leader`: the terms of the request that asked first; the fill uses them.
   Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
        uint64_t content_hash, FetchSpecPtr leader, FillOrder order);
   ~Page() override;
@@ -78,85 +78,85 @@ class Page final : public store::Evictable {
 
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }
 
-  /// The version is known and the memory had: phase is filling, on disk or whole, or was before it
-  /// failed. What had come in before a failure can still be read, but for damaged().
+  /// The version is known: the phase is filling, on disk or whole, or was before the page failed.
+  /// Bytes that came before a failure stay readable, unless damaged().
   [[nodiscard]] bool has_head() const { return has_head_.load(std::memory_order_acquire); }
-  /// REQUIRES: has_head. Constant then.
+  /// Constant. REQUIRES: has_head.
   [[nodiscard]] const ObjectSourcePtr& source() const { return source_; }
-  /// Unix seconds. REQUIRES: whole or on disk.
+  /// When the page became whole, in Unix seconds. REQUIRES: whole or on disk.
   [[nodiscard]] int64_t cached_at() const { return cached_at_; }
   /// REQUIRES: failed.
   [[nodiscard]] const Error& error() const { return *error_; }
-  /// It failed because the disk could not give its bytes: the origin can. REQUIRES: failed.
+  /// The page failed because the disk did not give its bytes; the origin has them. REQUIRES:
+  /// failed.
   [[nodiscard]] bool lost() const { return lost_; }
 
-  /// It failed because its bytes are not those that the origin announced: none of them is to be
-  /// read any more.
+  /// The page failed because its checksum is wrong: none of its bytes may be read any more.
   [[nodiscard]] bool damaged() const {
     return phase() == Phase::kFailed && error_->kind() == ErrorKind::kDamaged;
   }
 
-  /// Has what a hit touches of the page itself fetched into the CPU's caches.
+  /// Prefetches the members that a hit reads into the CPU's caches.
   void prefetch() const { cachey::prefetch(static_cast<const void*>(this), kHotBytes); }
-  /// And what it refers to: its bytes from `offset` on, its version's text. Waits for the page
-  /// itself and for its version.
-  /// REQUIRES: whole and pinned.
+  /// Prefetches what these members point to: the bytes from `offset` on, the version's text. Waits
+  /// for the memory of the page's and the version's own members. REQUIRES: whole and pinned.
   void prefetch_rest(uint64_t offset) const;
 
-  /// The terms of the fill, until it has ended well.
+  /// The terms of the fill. Null once the page is whole or on disk.
   [[nodiscard]] FetchSpecPtr leader() const EXCLUDES(mutex_);
 
-  /// Who waits for which of its 64 parts.
+  /// The 64th parts of the page that readers wait for.
   [[nodiscard]] origin::WantedParts& wanted_parts() { return wanted_parts_; }
-  /// The parts that a range of the page has a share in.
+  /// The parts that a range of the page overlaps, as bits.
   [[nodiscard]] static uint64_t parts_of(ByteRange range);
 
-  /// A request asks for these bytes of the page. True, once, for the one with which the bytes asked
-  /// for without a gap from the page's begin pass its middle.
+  /// A request asks for the bytes of `part`. Returns true exactly once: for the request that
+  /// extends the gap-free prefix of requested bytes past the page's middle.
   [[nodiscard]] bool extend_requested(ByteRange part);
-  /// They have.
+  /// That prefix has passed the middle.
   [[nodiscard]] bool requested_past_middle() const {
     return requested_end_.load() >= kPageBytes / 2;
   }
 
-  /// Where the bytes that are there from `offset` on end, as far as one pin reaches.
+  /// The end of the gap-free run of readable bytes from `offset` on, within one pin (the page or
+  /// one piece); `offset` if that byte is missing.
   [[nodiscard]] uint64_t available_end(uint64_t offset) const EXCLUDES(mutex_);
-  /// Its bytes come from the disk. REQUIRES: has_head.
+  /// The page's bytes come from the disk. REQUIRES: has_head.
   [[nodiscard]] bool on_disk() const { return disk_bytes_ != 0; }
-  /// What holds the byte where it came from the disk; null: nothing does.
+  /// The loaded piece that holds the byte, of a page on disk; null: none.
   [[nodiscard]] PiecePtr piece_at(uint64_t offset) const EXCLUDES(mutex_);
 
-  /// Until the phase is no longer pending.
+  /// Waits until the phase is no longer pending.
   [[nodiscard]] rt::Task<void> wait_head(rt::Worker& worker);
-  /// Until the byte at `offset` is there or the page has failed; of a page on disk: as long as it
-  /// is being loaded. REQUIRES: the head has come.
+  /// Waits until the byte at `offset` is readable or the page has failed. For a page on disk: as
+  /// long as the byte is being loaded. REQUIRES: has_head.
   [[nodiscard]] rt::Task<void> wait_byte(rt::Worker& worker, uint64_t offset);
 
-  // The fill's side, in this order.
+  // For the fill, in this order.
   void set_head(ObjectSourcePtr source);
   void add(ByteRange range);
   void finish(int64_t cached_at);
   void fail(Error error);
 
-  // In place of a fill, for a page that the disk has.
+  // For DiskReads, if the page is on disk.
   void set_on_disk(ObjectSourcePtr source, uint64_t bytes, int64_t cached_at);
-  /// New pieces for what is not in memory of `wanted`, and more as Pieces::to_load says; for the
-  /// caller to load.
+  /// Adds pieces for the bytes of `wanted` that are not in memory, and for more as Pieces::to_load
+  /// says. The caller loads them.
   [[nodiscard]] std::vector<PiecePtr> add_missing(ByteRange wanted, LoadAhead ahead)
       EXCLUDES(mutex_);
-  /// The piece's bytes have come; its memory is published. False: nobody wants them any more.
+  /// The piece's bytes have come, and its memory is published. False: the piece was removed
+  /// meanwhile.
   [[nodiscard]] bool add(const Piece& piece) EXCLUDES(mutex_);
-  /// The disk does not give its bytes; `error` where that is not the disk's fault.
+  /// The bytes could not be loaded. `error`: nothing if the disk is the cause.
   void lose(std::optional<Error> error);
   void remove_piece(const Piece& piece) EXCLUDES(mutex_);
 
-  /// Nobody will find the page again: as MemoryTier::discard, for its pieces too.
+  /// The page has left the table: MemoryTier::discard for the page and its pieces.
   void discard() EXCLUDES(mutex_);
-  /// On disk, with nothing in memory and nobody at it.
+  /// On disk, with no pieces and no reader.
   [[nodiscard]] bool idle() const EXCLUDES(mutex_);
 
-  /// Whether the disk should be told that the page is used in memory: seldom enough to cost
-  /// nothing.
+  /// Whether to report a use in memory to the disk: at most once per kTouchDiskEvery.
   [[nodiscard]] bool due_to_touch_disk(MonoTime now);
 
   void on_evicted() noexcept override;
@@ -164,8 +164,8 @@ class Page final : public store::Evictable {
  private:
   friend class PageTable;
   struct Waiting;
-  /// What every page costs beside its memory, but for the text of its names: itself, its entry in
-  /// the table, its version, allocator overhead; as if it were its object's only one.
+  /// The memory of a page's bookkeeping, without the text of its names: the page, its table entry,
+  /// its version, allocator overhead; as if the page were the object's only one.
   static constexpr int64_t kBookkeepingBytes = 1024;
   [[nodiscard]] int64_t bookkeeping_bytes() const {
     const KeyView names = key();
@@ -179,21 +179,23 @@ class Page final : public store::Evictable {
   [[nodiscard]] bool settled(const Waiting& waiting) const REQUIRES(mutex_);
   void wake_settled() EXCLUDES(mutex_);
 
-  // What a hit touches comes first, as in Evictable.
+  // The members that a hit reads come first, as in Evictable; see kHotBytes.
   std::atomic<Phase> phase_{Phase::kPending};
   std::atomic<bool> has_head_{false};
-  bool lost_ = false;  // as error_
+  bool lost_ = false;
   const FillOrder fill_order_;
   const uint32_t index_;
-  ObjectSourcePtr source_;  // this and the next four: written before phase_ says so, constant after
+  // source_, cached_at_, disk_bytes_, error_ and lost_ are written before phase_, then constant.
+  ObjectSourcePtr source_;
   int64_t cached_at_ = 0;
-  uint64_t disk_bytes_ = 0;                 // of the page, where it is on disk
-  std::atomic<int64_t> disk_touched_{0};    // MonoTime ticks
-  std::atomic<uint64_t> requested_end_{0};  // requests have asked for all bytes before it
+  uint64_t disk_bytes_ = 0;                 // the page's size if it is on disk, else 0
+  std::atomic<int64_t> disk_touched_{0};    // MonoTime ticks of the last report
+  std::atomic<uint64_t> requested_end_{0};  // the requested prefix of the page
 
   const SharedKey::Ptr key_;
-  ObjectSourcePtr
-      version_;  // the table's, under its lock; null: not known yet. Known before the head is set
+  // Guarded by the table's shard mutex. Null until the version is known, which is before
+  // set_head().
+  ObjectSourcePtr version_;
   std::optional<Error> error_;
   origin::WantedParts wanted_parts_;
   PageTable& table_;

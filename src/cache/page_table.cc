@@ -8,13 +8,13 @@
 namespace cachey::cache {
 
 PageTable::~PageTable() {
-  // A page's destructor gives its memory back and needs the tier, not the table.
+  // A page's destructor needs the memory tier, but not the table.
   std::vector<PagePtr> pages;
   for (Shard& shard : shards_) {
     const MutexLock lock(shard.mutex);
     std::ranges::move(shard.objects.take_all(), std::back_inserter(pages));
   }
-  for (const PagePtr& page : pages) page->discard();  // pieces keep their page
+  for (const PagePtr& page : pages) page->discard();  // because pieces keep their page alive
 }
 
 PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t index,
@@ -22,7 +22,7 @@ PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t in
   const KeyView key = spec->key.view();
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
-  PagePtr replaced;  // let go after the lock
+  PagePtr replaced;  // destroyed after the lock is released
   const MutexLock lock(shard.mutex);
   IndexedObject* object = shard.objects.find(key, hash);
   Page* const there = object == nullptr ? nullptr : object->find(index);
@@ -71,7 +71,7 @@ std::optional<uint64_t> PageTable::object_size(KeyView key) {
 void PageTable::remove(Page& page) {
   const uint64_t hash = page.key().hash();
   Shard& shard = shard_of(hash);
-  PagePtr removed;  // let go after the lock
+  PagePtr removed;  // destroyed after the lock is released
   const MutexLock lock(shard.mutex);
   IndexedObject* object = shard.objects.find(page.key(), hash);
   if (!holds(object, page)) return;
@@ -96,7 +96,7 @@ ObjectSourcePtr PageTable::observe(Page& page, ObjectSourcePtr source, uint64_t 
       current = source;
       object->request = request;
       stale = take_stale(*object, source.get());
-    } else {  // an answer that was overtaken by a newer one
+    } else {  // a later request has been answered already
       stale.push_back(object->take(page.index()));
       if (object->empty()) shard.objects.erase(*object);
     }
@@ -121,7 +121,7 @@ ObjectSourcePtr PageTable::adopt(Page& page, const ObjectSourcePtr& source) {
 void PageTable::remove_if_idle(Page& page) {
   if (!page.idle()) return;
   remove(page);
-  page.discard();  // who found it meanwhile goes on with it, and is the last
+  page.discard();  // a reader that found the page meanwhile discards it again at its end
 }
 
 std::vector<PagePtr> PageTable::whole_pages() const {

@@ -14,10 +14,10 @@
 
 namespace cachey::cache {
 
-/// Who has which page, and who is getting it: object -> version and pages. Every page in it that
-/// knows its version is of the object's current version: when an answer of a newer version comes
-/// in, the pages of the old one are dropped. Sharded by object; a look-up is one short lock. Owned
-/// by the cache. Any thread; nothing is called with a shard's mutex held.
+/// Maps objects to their version and pages, which are whole or being fetched. Every page in the
+/// table that knows its version has the object's current version: when an answer brings a newer
+/// version, the pages of the old one are dropped. Sharded by object; a look-up takes one short
+/// lock. Owned by the cache. Any thread. No other object's lock is taken under a shard's mutex.
 class PageTable {
  public:
   explicit PageTable(store::MemoryTier& memory) : memory_(memory) {}
@@ -25,50 +25,50 @@ class PageTable {
 
   struct Found {
     PagePtr page;
-    bool created = false;  ///< the caller must start its fill
+    bool created = false;  ///< the caller must start the page's fill
   };
 
-  /// The page, made now where it is not there. `order`: of a fill for it.
+  /// The page; makes the page if it is not in the table. `order`: for the fill of a new page.
   [[nodiscard]] Found find_or_create(const FetchSpecPtr& spec, uint32_t index, FillOrder order);
 
-  /// The object will be looked up: its entry is fetched into the CPU's caches meanwhile. Lock-free.
+  /// Prefetches the object's entry for a look-up to come. Lock-free.
   void prefetch(KeyView key) LOCK_FREE;
 
   /// The page, or null.
   [[nodiscard]] PagePtr find(KeyView key, uint32_t index);
 
-  /// The page is in the table: it is, or may become, one of the object's current version.
+  /// The page is in the table: it has the object's current version, or does not know its version
+  /// yet.
   [[nodiscard]] bool has(const Page& page);
 
-  /// The object's current version as far as its pages tell; null: not at all.
+  /// The object's current version; null: not known.
   [[nodiscard]] ObjectSourcePtr current(KeyView key);
-  /// Its size.
+  /// The object's size; nothing: not known.
   [[nodiscard]] std::optional<uint64_t> object_size(KeyView key);
 
-  /// Takes the page out, if it is (still) there.
+  /// Takes the page out, if it is still in the table.
   void remove(Page& page);
 
   /// Numbers origin requests in the order they are sent; see observe().
   [[nodiscard]] uint64_t next_request() { return request_.fetch_add(1, std::memory_order_relaxed); }
 
-  /// `page`'s fill has learnt its object's version from the answer to request number `request`. The
-  /// version of the latest request wins: pages of any other version are dropped, `page` itself
-  /// where it is the stale one. Returns the source to use, shared with other pages where it is the
+  /// `page`'s fill got the object's version from the answer to request number `request`. The
+  /// version of the latest request wins: pages of other versions are dropped, and so is `page` if
+  /// it has the older one. Returns the source to use: the shared one if version and bucket are the
   /// same.
   [[nodiscard]] ObjectSourcePtr observe(Page& page, ObjectSourcePtr source, uint64_t request);
 
-  /// The disk has `page` in that version. Returns the source to use; null where the object's
-  /// current version is another one.
+  /// The disk has `page` in the version of `source`. Returns the source to use; null if the
+  /// object's current version is another one, or if the page has left the table.
   [[nodiscard]] ObjectSourcePtr adopt(Page& page, const ObjectSourcePtr& source);
 
-  /// Takes a page out that is on disk, has nothing in memory and no reader; does nothing to others.
+  /// Takes the page out if it is on disk, has no pieces and no reader; else does nothing.
   void remove_if_idle(Page& page);
 
-  /// All pages that are whole in memory.
+  /// All pages whose phase is kWhole.
   [[nodiscard]] std::vector<PagePtr> whole_pages() const;
 
-  /// The object is known to have changed, its new version not: drops all its pages but those that
-  /// do not know their version yet.
+  /// The object has changed to an unknown version: drops all its pages that know their version.
   void drop_known(KeyView key);
 
   [[nodiscard]] size_t objects() const;
@@ -81,11 +81,11 @@ class PageTable {
   static constexpr size_t kShards = 64;
 
   [[nodiscard]] Shard& shard_of(uint64_t hash) { return shards_[hash >> 58]; }
-  /// This very page is in the table, as one of `object` (null: it is not).
+  /// Whether `object`, which may be null, holds this very page.
   [[nodiscard]] static bool holds(const IndexedObject* object, const Page& page) {
     return object != nullptr && object->find(page.index()) == &page;
   }
-  /// Takes out the pages of another version than `current` (null: all that know theirs).
+  /// Takes out the pages of other versions than `current`; null: all pages that know their version.
   [[nodiscard]] static std::vector<PagePtr> take_stale(IndexedObject& object,
                                                        const ObjectSource* current);
 

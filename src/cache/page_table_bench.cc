@@ -6,7 +6,7 @@
 #include "cache/page_table.h"
 #include "store/s3_fifo.h"
 
-// What does finding a page cost among so many objects, and what does fetching it ahead save?
+// What finding a page costs, by the number of objects, and what prefetching saves.
 
 namespace cachey::cache {
 namespace {
@@ -15,7 +15,7 @@ ObjectKey key_of(uint64_t number) {
   return ObjectKey{"images", fmt::format("2024/05/17/photo-{:07}.jpg", number)};
 }
 
-/// As a request makes it.
+/// A spec as a request makes one.
 FetchSpecPtr make_spec(ObjectKey key) {
   auto spec = std::make_shared<FetchSpec>();
   spec->key = std::move(key);
@@ -23,14 +23,14 @@ FetchSpecPtr make_spec(ObjectKey key) {
   return spec;
 }
 
-/// About as long as a request takes between prefetch() and find() for its fields, its bucket and
-/// its metrics.
+/// Takes about as long as a request's work between prefetch() and find(): its fields, its bucket
+/// and its metrics.
 void other_work() {
   uint64_t value = 1;
   for (int i = 0; i < 150; ++i) benchmark::DoNotOptimize(value *= 3);
 }
 
-/// A table of so many objects of one whole page. The pages have no memory of their own.
+/// A table of `count` objects with one whole page each. The pages have no memory of their own.
 class Objects {
  public:
   explicit Objects(uint64_t count) : count(count) {
@@ -46,7 +46,7 @@ class Objects {
     }
   }
 
-  /// The last that was made is kept for the next run of as many.
+  /// Returns the table of the last run if it has the same size; else makes a new one.
   [[nodiscard]] static Objects& of(int64_t wanted) {
     static std::unique_ptr<Objects> kept;
     const auto objects = static_cast<uint64_t>(wanted);
@@ -78,7 +78,7 @@ void find(benchmark::State& state) {
 }
 BENCHMARK(find)->ArgNames({"ahead", "objects"})->ArgsProduct({{0, 1}, {1'000, 100'000, 1'000'000}});
 
-/// What a miss does to the table: its page comes, and goes.
+/// What a miss does to the table: adds a page and removes it.
 void create_and_remove(benchmark::State& state) {
   Objects& objects = Objects::of(state.range(0));
   std::minstd_rand random(1);
@@ -90,7 +90,7 @@ void create_and_remove(benchmark::State& state) {
 }
 BENCHMARK(create_and_remove)->ArgName("objects")->Arg(1'000'000)->Arg(1'000);
 
-/// What find takes beside the look-up.
+/// The work of find() without the table.
 void all_but_find(benchmark::State& state) {
   std::minstd_rand random(1);
   for (auto _ : state) {

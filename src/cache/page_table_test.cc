@@ -46,7 +46,7 @@ TEST_F(PageTableTest, OnePageForAll) {
   EXPECT_NE(page(a, 4), first.page);
 }
 
-/// Bytes that are allocated.
+/// The bytes allocated by the process.
 int64_t allocated_bytes() {
   const struct mallinfo2 info = mallinfo2();
   return static_cast<int64_t>(info.uordblks + info.hblkhd);

@@ -9,7 +9,7 @@
 namespace cachey::cache {
 namespace {
 
-/// Told from the other pieces of the page, and from the page.
+/// Differs from the hashes of the page and of its other pieces.
 uint64_t hash_of(const Page& page, ByteRange range) {
   return page.content_hash() ^ ((range.begin + 1) * 0xff51afd7ed558ccd);
 }

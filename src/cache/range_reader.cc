@@ -13,7 +13,7 @@ Error evicted_again() {
   return Error(ErrorKind::kOverloaded, "the page was evicted again and again before it was read");
 }
 
-/// A failure that the same request may not meet a moment later.
+/// Whether a retry a moment later may succeed.
 bool may_pass(ErrorKind kind) {
   return kind == ErrorKind::kOverloaded || kind == ErrorKind::kThrottled ||
          kind == ErrorKind::kTimeout || kind == ErrorKind::kUpstream;
@@ -110,13 +110,14 @@ void RangeReader::count(Slot& held) {
 void RangeReader::look_ahead() {
   if (use_ == Use::kHead) return;
   const auto last = static_cast<uint32_t>((range_.end - 1) / kPageBytes);
-  const uint32_t reach = current() + (source_ == nullptr ? 1 : kLookAhead);  // size unknown: less
+  const uint32_t reach =
+      current() + (source_ == nullptr ? 1 : kLookAhead);  // less while the size is unknown
   for (uint32_t index = looked_up_end_; index <= std::min(last, reach); ++index) {
     if (PagePtr page = cache_.table().find(spec_->key.view(), index)) {
       hold(index, std::move(page), Role::kJoined, cache_.clock().mono());
       continue;
     }
-    // Speculation never waits for memory: without room the page is asked for when it is due.
+    // Speculation never waits for memory. Without room the page is asked for at its turn.
     const uint64_t bytes = cache_.fills().bytes_needed(spec_->key.view(), index);
     std::optional<store::MemoryTier::Admission> admission =
         cache_.memory().admit_speculation(bytes);
@@ -189,7 +190,7 @@ rt::Task<Result<void>> RangeReader::settle_head() {
       continue;
     }
     if (phase != Page::Phase::kFailed) co_return Result<void>();
-    if (readable(*held.page)) co_return Result<void>();  // it failed further on
+    if (readable(*held.page)) co_return Result<void>();  // the page failed at a later byte
     if (!may_try_again(held)) co_return std::unexpected(held.page->error());
     ++held.tries;
     held.lost = held.lost || held.page->lost();
@@ -209,21 +210,21 @@ bool RangeReader::ready() const {
 }
 
 bool RangeReader::may_try_again(const Slot& held) const {
-  if (held.page->lost()) return true;  // once: the next is not from the disk
-  // Bytes of it that this reader has passed on may be wrong: nothing may complete them.
+  if (held.page->lost()) return true;  // once: the next page is not from the disk
+  // The client has bytes of the page that may be wrong: the answer must not be completed.
   if (held.page->damaged() && position_ != part_of(held.index).begin) return false;
   const ErrorKind kind = held.page->error().kind();
-  // Speculation waits its turn behind demand, and its time began before the page was wanted.
-  if (held.ahead && may_pass(kind)) return true;  // once: the next is not asked for ahead
+  // Speculation queues behind demand, and its time began before a reader wanted the page.
+  if (held.ahead && may_pass(kind)) return true;  // once: the next page is not asked for ahead
   if (held.role != Role::kJoined || held.tries >= kTriesMax) return false;
-  // The failure of another request's fill counts for this one only where its own would have failed
-  // for the same reason.
+  // The failure of a joined fill counts for this request only if a fill of its own would fail for
+  // the same reason.
   const FetchSpecPtr leader = held.page->leader();
   const bool other_terms = leader == nullptr || !spec_->same_terms(*leader);
   const bool past_end_for_leader =
       held.page->fill_order() == FillOrder::kFromWanted && kind == ErrorKind::kRangeNotSatisfiable;
-  // The leader's clock began before this request's; overloaded is what it is told whose turn, or
-  // memory, did not come in time.
+  // The leader's time began before this request's. kOverloaded: the leader's turn or memory did not
+  // come in time.
   const bool out_of_time =
       held.tries == 0 && (kind == ErrorKind::kTimeout || kind == ErrorKind::kOverloaded);
   return other_terms || past_end_for_leader || out_of_time;
@@ -285,7 +286,7 @@ size_t RangeReader::pin(std::span<iovec> parts) {
   return page.gather(ByteRange{offset, end}, parts);
 }
 
-/// pin(), where the bytes came from the disk.
+/// pin() for a page on disk.
 size_t RangeReader::pin_piece(Slot& held, std::span<iovec> parts) {
   const uint64_t offset = offset_in_page();
   if (held.piece == nullptr || offset >= held.piece->range().end) {
@@ -314,12 +315,12 @@ void RangeReader::load_ahead() {
   while (ahead_end_ < end) {
     const auto index = static_cast<uint32_t>(ahead_end_ / kPageBytes);
     const Slot& held = slot(index);
-    if (held.page == nullptr || held.index != index) return;  // not looked up yet
+    if (held.page == nullptr || held.index != index) return;  // not asked for yet
     const uint64_t begin = ahead_end_ % kPageBytes;
     const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
     const ByteRange wanted{begin, std::min(boundary, range_.end - held.page->object_offset())};
     ahead_end_ = held.page->object_offset() + wanted.end;
-    // The next request may go on where this one ends.
+    // The client's next request may start where this one ends.
     const LoadAhead ahead = ahead_end_ == range_.end ? LoadAhead::kIfInARow : LoadAhead::kNo;
     cache_.disk_reads().start(worker_, held.page, wanted, ahead);
   }
@@ -358,13 +359,13 @@ rt::Task<Result<void>> RangeReader::wait() {
       continue;
     }
     if (readable(page)) {
-      // Perhaps another page than the one whose head was had: what the disk failed to give.
+      // The page may be another one than open() saw, if the disk failed to give that one.
       if (position_ == range_.begin) first_status_.cached_at = cached_at(held);
       co_return Result<void>();
     }
     if (page.phase() == Page::Phase::kOnDisk) {
       if (++held.tries > kTriesMax) co_return std::unexpected(evicted_again());
-      ahead_end_ = position_;  // what was loaded ahead may be gone
+      ahead_end_ = position_;  // pieces that were loaded ahead may be evicted
       load_ahead();
     }
     cache_.fills().want(page, offset_in_page());

@@ -157,7 +157,7 @@ TEST_F(RangeReaderTest, FallsBackToTheSecondBucketAndNeverToAThird) {
 TEST_F(RangeReaderTest, AllPartsOfAPageComeFromTheTwoBucketsThatItBeganWith) {
   for (const char* bucket : {"a", "b", "c"}) origin_.put(bucket, "o", {.size = kPageBytes});
   origin_.behave_by([this](const origin::GetRequest&, size_t number) {
-    for (int i = 0; number == 0 && i < 3; ++i) {  // which makes the third the best
+    for (int i = 0; number == 0 && i < 3; ++i) {  // so that the third bucket ranks first
       buckets_.failed("a", ErrorKind::kUpstream);
       buckets_.failed("b", ErrorKind::kUpstream);
     }
@@ -259,7 +259,8 @@ TEST_F(RangeReaderTest, WhoGotBytesOfADamagedBodyIsNotServedTheRestOfAnother) {
   });
   auto leader = read(spec("o"), {0, kPageBytes});
   while (origin_.asked().empty()) std::this_thread::sleep_for(1ms);
-  auto joiner = read(spec("o", {"b", "c"}), {0, kPageBytes});  // who may try again as a rule
+  auto joiner =
+      read(spec("o", {"b", "c"}), {0, kPageBytes});  // other terms, which may retry other failures
   for (auto* client : {&leader, &joiner}) {
     const Got got = client->get();
     EXPECT_EQ(kind_of(got), ErrorKind::kDamaged);

@@ -9,7 +9,7 @@
 namespace cachey::cache {
 
 void ReadAhead::fetch_next_pages(rt::Worker& worker, const Page& page, const FetchSpecPtr& spec) {
-  if (page.index() == 0) return;  // one page is no sequence yet
+  if (page.index() == 0) return;  // one page is not a sequence
   const PagePtr before = table_.find(spec->key.view(), page.index() - 1);
   if (before == nullptr || !before->requested_past_middle()) return;
   const std::optional<uint64_t> size = table_.object_size(spec->key.view());
@@ -29,7 +29,7 @@ bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& sp
   PageTable::Found found = table_.find_or_create(spec, index, FillOrder::kFromBegin);
   if (!found.created) return true;
   if (disk_.adopt_from_disk(worker, *found.page)) {
-    table_.remove_if_idle(*found.page);  // nobody is at it
+    table_.remove_if_idle(*found.page);  // no reader needs it now
     return true;
   }
   fetched_.add();

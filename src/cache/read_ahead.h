@@ -13,21 +13,20 @@
 
 namespace cachey::cache {
 
-/// Fetches the pages that a client will ask for next which reads an object range by range, page
-/// after page. What a request asks for within one answer is RangeReader's to look up ahead; this is
-/// for the next requests.
+/// Fetches the next pages of an object for a client that reads the object in many requests, range
+/// by range. (RangeReader looks ahead within one request.)
 ///
-/// A page is read through when requests have asked for its bytes without a gap from its begin past
-/// its middle (Page::extend_requested). Where that happens to two pages in a row, the `pages` after
-/// the second are fetched, as far as the object goes and as there is memory without waiting for it.
-/// To the origin's gate they are speculation until somebody waits for them.
+/// A page is read through once requests have asked for a gap-free prefix past its middle
+/// (Page::extend_requested). After two such pages in a row the next `pages` pages are fetched, up
+/// to the object's end, as long as memory is free without waiting. At the origin's gate they are
+/// speculation until a reader waits for them.
 ///
-/// Owned by the cache. Any thread, except that a worker passed in is the calling thread's own.
+/// Owned by the cache. Any thread, but a worker that is passed in must be the calling thread's own.
 class ReadAhead {
  public:
   static constexpr uint32_t kPagesMax = 16;
 
-  /// `pages`: how many; 0: none, ever.
+  /// `pages`: the number of pages fetched ahead; 0: no read-ahead.
   ReadAhead(uint32_t pages, PageTable& table, Fills& fills, DiskReads& disk,
             store::MemoryTier& memory, const Counter& fetched)
       : pages_(pages),
@@ -37,14 +36,14 @@ class ReadAhead {
         memory_(memory),
         fetched_(fetched) {}
 
-  /// A request asks for this part of the page, in offsets of the page.
+  /// A request asks for `part`, in offsets of the page.
   void note_request(rt::Worker& worker, Page& page, ByteRange part, const FetchSpecPtr& spec) {
     if (pages_ != 0 && page.extend_requested(part)) fetch_next_pages(worker, page, spec);
   }
 
  private:
   void fetch_next_pages(rt::Worker& worker, const Page& page, const FetchSpecPtr& spec);
-  /// False: there is no memory for it now.
+  /// False: no memory is free now.
   [[nodiscard]] bool fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& spec);
 
   const uint32_t pages_;

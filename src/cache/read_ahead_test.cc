@@ -20,7 +20,7 @@ class ReadAheadTest : public ReaderHarness {
                          std::optional<store::DiskTierConfig> disk = std::nullopt)
       : ReaderHarness(memory, FillConfig{.read_ahead_pages = pages}, std::move(disk)) {}
 
-  /// A client that asks for [begin, end) range by range.
+  /// Reads [begin, end) range by range, like a streaming client.
   void stream(uint64_t begin, uint64_t end, uint64_t step = 2 * kMiB) {
     for (uint64_t at = begin; at < end; at += step) {
       const ByteRange range{at, std::min(at + step, end)};
@@ -101,7 +101,7 @@ TEST_F(NoReadAhead, FetchesWhatIsAskedFor) {
   EXPECT_THAT(fetched(), ElementsAre(0, 1, 2));
 }
 
-/// Room for two fills: the client's own, and one more.
+/// Memory for two fills: the client's own, and one more.
 class ReadAheadInLittleMemory : public ReadAheadTest {
  protected:
   ReadAheadInLittleMemory() : ReadAheadTest(8, 4 * kPageBytes) {}

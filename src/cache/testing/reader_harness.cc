@@ -105,7 +105,7 @@ rt::Task<void> ReaderHarness::take_body(RangeReader& reader, uint64_t seed, Got&
     uint64_t taken = 0;
     for (const iovec& part : std::span(parts, count)) {
       const auto* bytes = static_cast<const std::byte*>(part.iov_base);
-      for (size_t i = 0; i < part.iov_len; i += 509) {  // a sample of the bytes, and the last
+      for (size_t i = 0; i < part.iov_len; i += 509) {  // every 509th byte, and the last one
         got.right &= bytes[i] == origin::object_byte(seed, at + taken + i);
       }
       taken += part.iov_len;

@@ -16,24 +16,24 @@
 
 namespace cachey::cache {
 
-/// What one client got.
+/// The result of one client's read.
 struct Got {
   std::optional<Error> error;
-  bool opened = false;  ///< the head had been had when the error came
+  bool opened = false;  ///< open() succeeded; an error came later
   ByteRange range;
   uint64_t size = 0;
   int64_t first_cached_at = 0;
   std::string first_bucket;
   size_t later_pages = 0;
   uint64_t bytes = 0;
-  bool right = true;  ///< every byte was the version's
+  bool right = true;  ///< every checked byte was the version's
 };
 
-/// For tests: a cache over a fake origin, on two workers, and its clients; with a disk tier over a
-/// device that does what it is told, where asked for.
+/// For tests: a cache over a fake origin, on two workers, and its clients; if `disk` is set, with a
+/// disk tier over a FaultyDevice.
 class ReaderHarness : public ::testing::Test {
  protected:
-  enum class Index : uint8_t { kRead, kNotYet };  // of the disk
+  enum class Index : uint8_t { kRead, kNotYet };  // whether the disk's index has been read
 
   explicit ReaderHarness(uint64_t memory = 256 * kMiB, FillConfig fills = {},
                          std::optional<store::DiskTierConfig> disk = std::nullopt,
@@ -45,14 +45,14 @@ class ReaderHarness : public ::testing::Test {
   [[nodiscard]] std::shared_ptr<FetchSpec> spec(std::string object,
                                                 std::vector<std::string> buckets = {"b"});
 
-  /// Starts a client on one of the workers. `seed`: the version its bytes should be of.
+  /// Starts a client on one of the workers. `seed`: of the expected version (object_byte).
   [[nodiscard]] std::future<Got> read(FetchSpecPtr of, ByteRange range, uint64_t seed = 1,
                                       RangeReader::Use use = RangeReader::Use::kBody);
 
   /// Starts DiskWrites::flush on the first worker.
   [[nodiscard]] std::future<bool> flush(std::chrono::milliseconds limit);
 
-  /// Until nothing runs on the workers.
+  /// Waits until no task runs on the workers.
   void settle();
 
   static void expect_whole(const Got& got, ByteRange range);
