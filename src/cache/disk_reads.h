@@ -24,8 +24,8 @@ class DiskReads {
   /// object's current version; its phase is now kOnDisk, and it needs no fill.
   [[nodiscard]] bool adopt_from_disk(rt::Worker& worker, Page& page);
 
-  /// Starts loading what of `wanted` is neither in memory nor on its way; and more, as `ahead`
-  /// says. Nothing, where the page is not on disk.
+  /// Starts loading the bytes of `wanted` that are neither in memory nor being loaded, and more as
+  /// `ahead` says. Does nothing if the page is not on disk.
   void start(rt::Worker& worker, const PagePtr& page, ByteRange wanted, LoadAhead ahead);
 
   /// The page was used in memory at `now`: counts as a use for the disk's eviction, too.

@@ -42,7 +42,8 @@ using PiecePtr = boost::intrusive_ptr<Piece>;
 enum class LoadAhead : uint8_t { kNo, kIfInARow };
 
 /// The pieces of a page, loaded or loading. No two hold the same byte. Not synchronized: the page's
-/// mutex guards all calls. The caller destroys pieces that are taken out after it has unlocked.
+/// mutex guards all calls. Pieces that are taken out are destroyed by the caller, after the lock is
+/// released.
 class Pieces {
  public:
   /// The loaded piece that holds the byte, or null.
