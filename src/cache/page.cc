@@ -61,10 +61,11 @@ bool Page::extend_requested(ByteRange part) {
 }
 
 uint64_t Page::parts_of(ByteRange range) {
-  constexpr uint64_t kPartBytes = kPageBytes / 64;
+  constexpr unsigned kParts = origin::WantedParts::kParts;
+  constexpr uint64_t kPartBytes = kPageBytes / kParts;
   const uint64_t first = range.begin / kPartBytes;
   const uint64_t last = (range.end - 1) / kPartBytes;
-  return (~uint64_t{0} << first) & (~uint64_t{0} >> (63 - last));
+  return (~uint64_t{0} << first) & (~uint64_t{0} >> (kParts - 1 - last));
 }
 
 uint64_t Page::available_end(uint64_t offset) const {

@@ -78,9 +78,11 @@ class PageTable {
     mutable Mutex mutex;
     ObjectIndex objects GUARDED_BY(mutex);
   };
-  static constexpr size_t kShards = 64;
+  static constexpr unsigned kShardBits = 6;
+  static constexpr size_t kShards = size_t{1} << kShardBits;
 
-  [[nodiscard]] Shard& shard_of(uint64_t hash) { return shards_[hash >> 58]; }
+  /// By the hash's highest bits: ObjectIndex uses the lowest ones.
+  [[nodiscard]] Shard& shard_of(uint64_t hash) { return shards_[hash >> (64 - kShardBits)]; }
   /// Whether `object`, which may be null, holds this very page.
   [[nodiscard]] static bool holds(const IndexedObject* object, const Page& page) {
     return object != nullptr && object->find(page.index()) == &page;
@@ -92,7 +94,6 @@ class PageTable {
   store::MemoryTier& memory_;
   std::atomic<uint64_t> request_{1};
   std::array<Shard, kShards> shards_;
-  static_assert(kShards == 1 << (64 - 58));
 };
 
 }  // namespace cachey::cache

@@ -9,9 +9,12 @@
 namespace cachey::cache {
 namespace {
 
+/// An odd constant of MurmurHash3's finalizer: spreads offsets over all bits.
+constexpr uint64_t kOffsetSpread = 0xff51afd7ed558ccd;
+
 /// Differs from the hashes of the page and of its other pieces.
 uint64_t hash_of(const Page& page, ByteRange range) {
-  return page.content_hash() ^ ((range.begin + 1) * 0xff51afd7ed558ccd);
+  return page.content_hash() ^ ((range.begin + 1) * kOffsetSpread);
 }
 
 }  // namespace

@@ -85,6 +85,8 @@ class Gate {
   static constexpr uint32_t kReservedShare = 4;
   /// Added to each request's cost in the fair queue, so that small requests are not free.
   static constexpr double kRequestBytes = 64.0 * 1024;
+  /// The estimate of an answer's bytes before the first answer.
+  static constexpr double kMeanBytesAtFirst = 1024.0 * 1024;
   /// Past this many buckets, those without requests are forgotten, with their averages.
   static constexpr size_t kBucketsMax = 1000;
   /// A queued request that is not at the front checks for bandwidth again after this.
@@ -95,7 +97,7 @@ class Gate {
     uint32_t in_flight = 0;
     double level = 0;  // of the token bucket, in bytes; negative: overdrawn
     MonoTime level_time;
-    double mean_bytes = 1024.0 * 1024;  // of one answer, exponentially weighted
+    double mean_bytes = kMeanBytesAtFirst;  // of one answer, exponentially weighted
   };
   using Woken = std::vector<rt::Waiter*>;
 

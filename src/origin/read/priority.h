@@ -9,6 +9,8 @@ namespace cachey::origin {
 /// the parts (a page: 64 equal ranges). Bits are set and never cleared. Any thread.
 class WantedParts {
  public:
+  static constexpr unsigned kParts = 64;
+
   /// A client waits for `parts`. Returns whether at least one of them is new.
   bool want(uint64_t parts) { return (parts_.fetch_or(parts) & parts) != parts; }
   [[nodiscard]] bool wants_any(uint64_t parts) const { return (parts_.load() & parts) != 0; }
