@@ -42,7 +42,7 @@ Stats::Stats(Metrics& metrics, cache::Cache& cache, const Throughput& egress,
   register_throughput();
   register_memory();
   register_log();
-  if (s3 != nullptr) register_origin(*s3);
+  if (s3 != nullptr) add_metrics(metrics_, *s3);
   metrics_
       .gauge(
           "cachey_build_info", "Always 1",
@@ -100,40 +100,6 @@ void Stats::register_log() {
   metrics_.read_counter("cachey_log_suppressed_lines_total",
                         "Log lines past the limit of lines a second of one event",
                         [] { return to_double(log::suppressed()); });
-}
-
-void Stats::register_origin(const origin::S3Counters& s3) {
-  metrics_.read_gauge("cachey_origin_connections", "Open connections to the origin, idle ones too",
-                      reader(s3.connections_open));
-  metrics_.read_counter("cachey_origin_requests_total",
-                        "Requests sent to the origin, every attempt", reader(s3.requests));
-  metrics_.read_counter("cachey_origin_retries_total", "Attempts after the first",
-                        reader(s3.retries));
-  metrics_.read_counter("cachey_origin_resends_total",
-                        "Requests sent again because their idle connection had died",
-                        reader(s3.resends));
-  metrics_.read_counter("cachey_origin_throttled_total", "Answers that asked for fewer requests",
-                        reader(s3.throttled));
-  metrics_.read_counter("cachey_origin_bytes_total",
-                        "Bytes received from the origin, heads and errors too",
-                        reader(s3.bytes_received));
-  metrics_.read_counter("cachey_origin_connections_opened_total", "Connections made to the origin",
-                        reader(s3.connections_opened));
-  metrics_.read_counter("cachey_origin_connections_reused_total",
-                        "Requests that found an idle connection", reader(s3.connections_reused));
-  metrics_.read_counter("cachey_origin_tunnels_opened_total",
-                        "Connections through a proxy's CONNECT", reader(s3.tunnels_opened));
-  metrics_.read_counter("cachey_origin_retries_refused_total", "Retries that found no tokens left",
-                        reader(s3.retries_refused));
-  metrics_.read_counter("cachey_origin_region_redirects_total",
-                        "Requests sent on to their bucket's own region",
-                        reader(s3.region_redirects));
-  metrics_.read_counter("cachey_origin_clock_corrections_total",
-                        "Times that signing times were set by the origin's clock",
-                        reader(s3.clock_corrections));
-  metrics_.read_counter("cachey_origin_checksum_failures_total",
-                        "Bodies that were not what the origin announced",
-                        reader(s3.checksum_failures));
 }
 
 void Stats::watch(const net::ServerStats& server) {

@@ -38,7 +38,6 @@ class Stats {
   void register_throughput();
   void register_memory();
   void register_log();
-  void register_origin(const origin::S3Counters& s3);
 
   Metrics& metrics_;
   cache::Cache& cache_;

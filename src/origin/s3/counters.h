@@ -5,6 +5,10 @@
 
 #include "origin/transport/transport_counters.h"
 
+namespace cachey {
+class Metrics;
+}
+
 namespace cachey::origin {
 
 /// What the S3 client has done since it started. Counted by the workers, read by whoever exports
@@ -19,5 +23,9 @@ struct S3Counters : TransportCounters {
   std::atomic<uint64_t> clock_corrections{0};  ///< signing times set by the store's clock
   std::atomic<uint64_t> checksum_failures{0};  ///< bodies that were not what the store announced
 };
+
+/// Adds `cachey_origin_connections`, `cachey_origin_requests_total` and their like to `metrics`.
+/// `counters` outlives the collections.
+void add_metrics(Metrics& metrics, const S3Counters& counters);
 
 }  // namespace cachey::origin
