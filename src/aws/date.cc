@@ -21,27 +21,45 @@ std::optional<int> take_number(std::string_view& text, size_t digits) {
   return number;
 }
 
+constexpr int kLeapSecond = 60;  // RFC 3339 allows it
+
 bool take(std::string_view& text, char lower, char upper) {
   if (text.empty() || (text.front() != lower && text.front() != upper)) return false;
   text.remove_prefix(1);
   return true;
 }
 
-/// `23-02-2009`: two numbers and what stands between them.
+/// Three numbers with a separator between them, such as `2009-02-13` or `23:31:30`.
 struct Triple {
   int first;
   int second;
   int third;
 };
 
-std::optional<Triple> take_triple(std::string_view& text, size_t first_digits, char between) {
+constexpr char kNothing = '\0';  // no separator
+
+std::optional<Triple> take_triple(std::string_view& text, size_t first_digits, char separator) {
+  const auto skip = [&text, separator] {
+    return separator == kNothing || take(text, separator, separator);
+  };
   const std::optional<int> first = take_number(text, first_digits);
-  if (!first || !take(text, between, between)) return std::nullopt;
+  if (!first || !skip()) return std::nullopt;
   const std::optional<int> second = take_number(text, 2);
-  if (!second || !take(text, between, between)) return std::nullopt;
+  if (!second || !skip()) return std::nullopt;
   const std::optional<int> third = take_number(text, 2);
   if (!third) return std::nullopt;
   return Triple{*first, *second, *third};
+}
+
+/// Unix seconds. Nothing if there is no such day or time of day.
+std::optional<int64_t> to_seconds(const Triple& date, const Triple& time, int second_max) {
+  if (time.first > 23 || time.second > 59 || time.third > second_max) return std::nullopt;
+  const std::chrono::year_month_day day(std::chrono::year(date.first),
+                                        std::chrono::month(static_cast<unsigned>(date.second)),
+                                        std::chrono::day(static_cast<unsigned>(date.third)));
+  if (!day.ok()) return std::nullopt;
+  const int64_t days = std::chrono::sys_days(day).time_since_epoch().count();
+  return days * 86'400 + time.first * 3600 + time.second * 60 + time.third;
 }
 
 /// `Z`, `+02:00` or `-02:00`, in seconds.
@@ -67,21 +85,25 @@ std::string amz_date(int64_t unix_seconds) {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
+std::optional<int64_t> parse_amz_date(std::string_view text) {
+  const std::optional<Triple> date = take_triple(text, 4, kNothing);
+  if (!date || !take(text, 'T', 'T')) return std::nullopt;
+  const std::optional<Triple> time = take_triple(text, 2, kNothing);
+  if (!time || text != "Z") return std::nullopt;
+  return to_seconds(*date, *time, kLeapSecond - 1);
+}
+
 std::optional<int64_t> parse_timestamp(std::string_view text) {
   const std::optional<Triple> date = take_triple(text, 4, '-');
   if (!date || !take(text, 'T', 't')) return std::nullopt;
   const std::optional<Triple> time = take_triple(text, 2, ':');
-  if (!time || time->first > 23 || time->second > 59 || time->third > 60) return std::nullopt;
+  if (!time) return std::nullopt;
   if (take(text, '.', '.'))
     text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
   const std::optional<int> offset = take_offset(text);
   if (!offset || !text.empty()) return std::nullopt;
-  const std::chrono::year_month_day day(std::chrono::year(date->first),
-                                        std::chrono::month(static_cast<unsigned>(date->second)),
-                                        std::chrono::day(static_cast<unsigned>(date->third)));
-  if (!day.ok()) return std::nullopt;
-  const int64_t days = std::chrono::sys_days(day).time_since_epoch().count();
-  return days * 86'400 + time->first * 3600 + time->second * 60 + time->third - *offset;
+  const std::optional<int64_t> seconds = to_seconds(*date, *time, kLeapSecond);
+  return seconds ? std::optional(*seconds - *offset) : std::nullopt;
 }
 
 }  // namespace cachey::aws

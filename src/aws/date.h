@@ -10,6 +10,9 @@ namespace cachey::aws {
 /// `20260102T030405Z`.
 [[nodiscard]] std::string amz_date(int64_t unix_seconds);
 
+/// The inverse of amz_date(), in Unix seconds. Nothing unless `text` has exactly that form.
+[[nodiscard]] std::optional<int64_t> parse_amz_date(std::string_view text);
+
 /// `2009-02-13T23:31:30Z` (RFC 3339, fractions dropped) in Unix seconds.
 [[nodiscard]] std::optional<int64_t> parse_timestamp(std::string_view text);
 

@@ -22,5 +22,24 @@ TEST(Date, TimesAreReadToTheSecond) {
   }
 }
 
+TEST(Date, AmzDateIsReadAsItIsWritten) {
+  EXPECT_EQ(amz_date(1'369'353'600), "20130524T000000Z");
+  EXPECT_EQ(amz_date(-1), "19691231T235959Z");
+  for (const int64_t seconds : {int64_t{0}, int64_t{-1}, int64_t{1'369'353'600},
+                                int64_t{1'709'164'800}, int64_t{253'402'300'799}}) {
+    EXPECT_EQ(parse_amz_date(amz_date(seconds)), seconds);
+  }
+}
+
+TEST(Date, AmzDateOfAnotherFormIsRefused) {
+  for (const char* bad :
+       {"", "20130524", "20130524T000000", "20130524T000000Zx", "20130524t000000z",
+        "2013-05-24T00:00:00Z", "20130532T000000Z", "20130229T000000Z", "20131324T000000Z",
+        "20130524T240000Z", "20130524T006000Z", "20130524T000060Z", "-0130524T000000Z",
+        "20130524T-10000Z", " 20130524T000000Z", "Fri, 24 May 2013 00:00:00 GMT"}) {
+    EXPECT_EQ(parse_amz_date(bad), std::nullopt) << bad;
+  }
+}
+
 }  // namespace
 }  // namespace cachey::aws

@@ -3,6 +3,7 @@
 #include <pugixml.hpp>
 
 #include "base/ascii.h"
+#include "base/escape.h"
 
 namespace cachey::aws {
 namespace {
@@ -19,6 +20,38 @@ std::optional<uint64_t> parse_size(std::string_view text) {
   return size && *size >= 0 ? std::optional<uint64_t>(*size) : std::nullopt;
 }
 
+/// U+FFFE and U+FFFF: UTF-8 can say them, XML cannot.
+bool is_noncharacter(std::string_view text) {
+  return text.starts_with("\xEF\xBF\xBE") || text.starts_with("\xEF\xBF\xBF");
+}
+
+void append_escaped(std::string_view text, std::string& xml) {
+  const bool utf8 = is_utf8(text);
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '&') {
+      xml += "&amp;";
+    } else if (c == '<') {
+      xml += "&lt;";
+    } else if (c == '>') {
+      xml += "&gt;";
+    } else if (c == '\r') {
+      xml += "&#13;";  // as it is, a reader would take it for a line's end
+    } else if (byte >= 0x80 && (!utf8 || is_noncharacter(text.substr(i)))) {
+      if (utf8) i += 2;
+    } else if (byte >= 0x20 || c == '\t' || c == '\n') {
+      xml += c;
+    }
+  }
+}
+
+void append_element(std::string_view name, std::string_view value, std::string& xml) {
+  xml.append("<").append(name).append(">");
+  append_escaped(value, xml);
+  xml.append("</").append(name).append(">");
+}
+
 }  // namespace
 
 ErrorDocument parse_error_document(std::string_view body) {
@@ -31,13 +64,34 @@ ErrorDocument parse_error_document(std::string_view body) {
   for (const pugi::xml_node& child : root.children()) {
     const std::string_view name = local_name(child);
     const std::string_view value = child.child_value();
-    if (name == "Code") parsed.code = value;
-    if (name == "Message") parsed.message = value;
-    if (name == "RequestId") parsed.request_id = value;
-    if (name == "Region") parsed.region = value;
-    if (name == "ActualObjectSize") parsed.actual_object_size = parse_size(value);
+    if (name == "Code") {
+      parsed.code = value;
+    } else if (name == "Message") {
+      parsed.message = value;
+    } else if (name == "RequestId") {
+      parsed.request_id = value;
+    } else if (name == "Region") {
+      parsed.region = value;
+    } else if (name == "ActualObjectSize") {
+      parsed.actual_object_size = parse_size(value);
+    } else if (!name.empty() && parsed.details.size() < kErrorDetailsMax) {
+      parsed.details.push_back({std::string(name), std::string(value)});
+    }
   }
   return parsed;
+}
+
+std::string write_error_document(const ErrorDocument& document) {
+  std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>";
+  append_element("Code", document.code, xml);
+  append_element("Message", document.message, xml);
+  if (!document.region.empty()) append_element("Region", document.region, xml);
+  if (document.actual_object_size)
+    append_element("ActualObjectSize", std::to_string(*document.actual_object_size), xml);
+  for (const ErrorDetail& detail : document.details) append_element(detail.name, detail.value, xml);
+  if (!document.request_id.empty()) append_element("RequestId", document.request_id, xml);
+  xml += "</Error>";
+  return xml;
 }
 
 }  // namespace cachey::aws

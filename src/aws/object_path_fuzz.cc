@@ -1,0 +1,18 @@
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "aws/object_path.h"
+#include "base/check.h"
+
+/// What is read as a bucket and a key is written so that it is read as the same.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace cachey::aws;
+  const std::string_view path(reinterpret_cast<const char*>(data), size);
+  const auto parsed = parse_object_path(path);
+  if (parsed && !parsed->bucket.empty())
+    CHECK(parse_object_path(object_path("", parsed->bucket, parsed->key)) == parsed);
+  const auto key = parse_object_key(path);
+  if (key) CHECK(parse_object_key(object_path("", "", *key)) == key);
+  return 0;
+}
