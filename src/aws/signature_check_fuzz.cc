@@ -1,0 +1,49 @@
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "aws/signature_check.h"
+#include "base/check.h"
+
+namespace {
+
+/// Up to the next line's end, which is taken too.
+std::string_view take_line(std::string_view& text) {
+  const size_t end = text.find('\n');
+  const std::string_view line = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return line;
+}
+
+}  // namespace
+
+/// Lines: path, query, then headers `name:value`. Nobody guesses a signature, and each refusal is
+/// an answer.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace cachey::aws;
+  std::string_view text(reinterpret_cast<const char*>(data), size);
+  ReceivedRequest request;
+  request.method = "GET";
+  request.path = take_line(text);
+  request.query = take_line(text);
+  std::vector<ReceivedRequest::Header> headers;
+  while (!text.empty()) {
+    const std::string_view line = take_line(text);
+    const size_t colon = line.find(':');
+    if (colon != std::string_view::npos)
+      headers.push_back({line.substr(0, colon), line.substr(colon + 1)});
+  }
+  request.headers = headers;
+  const auto look_up = [](std::string_view id) {
+    return id == "AKID" ? std::make_shared<const Credentials>("AKID", "secret of nobody's", "")
+                        : nullptr;
+  };
+  SignatureChecker checker({});
+  const auto checked = checker.check(request, look_up, 1'369'353'600);
+  CHECK(!checked);
+  CHECK(!message_of(checked.error().fault).empty());
+  CHECK(error_code_of(checked.error().fault).status >= 400);
+  return 0;
+}

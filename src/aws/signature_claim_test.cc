@@ -1,0 +1,129 @@
+#include "aws/signature_claim.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "aws/testing/signed_request.h"
+
+namespace cachey::aws {
+namespace {
+
+TEST(SignatureClaim, ARequestThatIsNotSignedOrInAnotherWay) {
+  EXPECT_EQ(fault_of(TestRequest()), SignatureFault::kMissing);
+  TestRequest request;
+  for (const char* other : {"Bearer abc", "AWS AKID:sig=", "AWS4-ECDSA-P256-SHA256 Credential=a",
+                            "Basic YTpi", "", "AWS4-HMAC-SHA256x Credential=a"}) {
+    request.set("Authorization", other);
+    EXPECT_EQ(fault_of(request), SignatureFault::kUnsupported) << other;
+  }
+  request = TestRequest();
+  request.query = "AWSAccessKeyId=AKID&Signature=abc&Expires=1";
+  EXPECT_EQ(fault_of(request), SignatureFault::kUnsupported);
+  request = documented_get();
+  request.query = signed_by_query(TestRequest()).query;
+  EXPECT_EQ(fault_of(request), SignatureFault::kTwoForms);
+}
+
+TEST(SignatureClaim, ABrokenAuthorizationHeaderIsMalformed) {
+  const std::string good = documented_get().headers.back().value;
+  const auto with = [&good](const std::string& from, const std::string& to) {
+    TestRequest request = documented_get();
+    std::string value = good;
+    value.replace(value.find(from), from.size(), to);
+    request.set("Authorization", value);
+    return fault_of(request);
+  };
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{{"Credential=", "Credentials="},
+                                                        {"AKIAIOSFODNN7EXAMPLE/", ""},
+                                                        {"AKIAIOSFODNN7EXAMPLE", ""},
+                                                        {"/aws4_request", "/aws5_request"},
+                                                        {"/s3/", "/sts/"},
+                                                        {"20130524/", "2013052/"},
+                                                        {"20130524/", "20130525/"},
+                                                        {"us-east-1", std::string(64, 'r')},
+                                                        {"host;", ";"},
+                                                        {"host;", "Host;"},
+                                                        {"host;", "host;host;"},
+                                                        {",Signature=", ";Signature="},
+                                                        {",Signature=", ",Signature=a,Signature="},
+                                                        {",Signature=", ",More=a,Signature="},
+                                                        {"AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA256 ,"},
+                                                        {good, "AWS4-HMAC-SHA256"},
+                                                        {good, "AWS4-HMAC-SHA256 Credential=a"}}) {
+    EXPECT_EQ(with(from, to), SignatureFault::kHeaderMalformed) << to;
+  }
+  TestRequest twice = documented_get();
+  twice.headers.push_back(twice.headers.back());
+  EXPECT_EQ(fault_of(twice), SignatureFault::kHeaderMalformed);
+  EXPECT_EQ(with(",SignedHeaders", " , \t SignedHeaders"), std::nullopt);
+}
+
+TEST(SignatureClaim, ABrokenQueryIsMalformed) {
+  const TestRequest good = signed_by_query(TestRequest());
+  for (const char* name : {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires",
+                           "X-Amz-SignedHeaders", "X-Amz-Signature"}) {
+    TestRequest request = good;
+    const size_t begin = request.query.find(name);
+    const size_t end = std::min(request.query.find('&', begin), request.query.size());
+    const std::string parameter = request.query.substr(begin, end - begin);
+    request.query += "&" + parameter;
+    EXPECT_EQ(fault_of(request), SignatureFault::kQueryMalformed) << name;
+    request.query = good.query;
+    request.query.erase(begin, end - begin);
+    const auto missing = check(request);
+    ASSERT_FALSE(missing) << name;
+    EXPECT_EQ(missing.error().fault, SignatureFault::kQueryMalformed) << name;
+    EXPECT_EQ(missing.error().detail, name);
+  }
+  TestRequest request = good;
+  request.query += "&X-Amz-Security-Token=a&X-Amz-Security-Token=b";
+  EXPECT_EQ(fault_of(request), SignatureFault::kQueryMalformed);
+  for (const char* bad : {"%", "%4", "%zz=a", "a=%f"}) {
+    request.query = good.query + "&" + bad;
+    EXPECT_EQ(fault_of(request), SignatureFault::kPathMalformed) << bad;
+  }
+}
+
+TEST(SignatureClaim, APathThatCannotBeDecodedIsMalformed) {
+  TestRequest request = documented_get();
+  request.path = "/test%2.txt";
+  EXPECT_EQ(fault_of(request), SignatureFault::kPathMalformed);
+}
+
+TEST(SignatureClaim, TooManyHeadersAndParametersAreRefused) {
+  TestRequest request = documented_get();
+  std::string names = "host";
+  for (int i = 0; i < 1000; ++i) names += ";h" + std::to_string(i);
+  std::string& value = request.headers.back().value;
+  value.replace(value.find("host"), 4, names);
+  EXPECT_EQ(fault_of(request), SignatureFault::kTooLarge);
+  request = documented_get();
+  for (int i = 0; i < 1000; ++i) request.query += "&k";
+  EXPECT_EQ(fault_of(request), SignatureFault::kTooLarge);
+}
+
+TEST(SignatureClaim, TheHeaderFormSaysThePayloadsHash) {
+  TestRequest request = documented_get();
+  std::erase_if(request.headers,
+                [](const NamedValue& h) { return h.name == "x-amz-content-sha256"; });
+  EXPECT_EQ(fault_of(request), SignatureFault::kPayloadHashMissing);
+}
+
+TEST(SignatureClaim, EachFaultHasACodeAndWords) {
+  for (int fault = 0; fault <= static_cast<int>(SignatureFault::kDoesNotMatch); ++fault) {
+    const auto each = static_cast<SignatureFault>(fault);
+    EXPECT_FALSE(message_of(each).empty()) << fault;
+    EXPECT_TRUE(error_code_of(each).status == 400 || error_code_of(each).status == 403) << fault;
+  }
+  EXPECT_EQ(error_code_of(SignatureFault::kDoesNotMatch).code, "SignatureDoesNotMatch");
+  EXPECT_EQ(error_code_of(SignatureFault::kExpired).code, "AccessDenied");
+  EXPECT_EQ(error_code_of(SignatureFault::kUnknownKey).code, "InvalidAccessKeyId");
+}
+
+}  // namespace
+}  // namespace cachey::aws

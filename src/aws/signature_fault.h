@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "aws/error_codes.h"
+
+namespace cachey::aws {
+
+/// Why the signature of a request does not count.
+enum class SignatureFault {
+  kMissing,              ///< the request is not signed
+  kUnsupported,          ///< signed in another way: SigV2, SigV4A, a bearer token
+  kTwoForms,             ///< signed by header and by query
+  kHeaderMalformed,      ///< the Authorization header; `detail` names the part
+  kQueryMalformed,       ///< a parameter of the query form; `detail` names it
+  kExpiresOutOfRange,    ///< X-Amz-Expires is not 1 second to 7 days
+  kDateMissing,          ///< header form: no date, or no valid one
+  kTooSkewed,            ///< header form: the date is too far from now
+  kNotYetValid,          ///< query form: the date is too far ahead
+  kExpired,              ///< query form
+  kHeaderNotSigned,      ///< host, the date or an x-amz- header; `detail` names it
+  kSignedHeaderMissing,  ///< signed, but not sent; `detail` names it
+  kPayloadHashMissing,   ///< header form: no x-amz-content-sha256
+  kPathMalformed,        ///< a bad percent escape, in the path or the query
+  kTooLarge,             ///< too many signed headers or query parameters
+  kUnknownKey,           ///< `detail` is the access key id
+  kWrongToken,           ///< x-amz-security-token is not that of the key
+  kDoesNotMatch,         ///< the signature differs
+};
+
+struct SignatureFailure {
+  SignatureFault fault;
+  std::string detail{};  ///< see SignatureFault
+  // Of kDoesNotMatch: what a user needs to find the difference. Neither has a secret.
+  std::string canonical_request{};
+  std::string string_to_sign{};
+};
+
+/// The code that S3 answers with.
+[[nodiscard]] const ErrorCode& error_code_of(SignatureFault fault);
+
+/// S3's words.
+[[nodiscard]] std::string_view message_of(SignatureFault fault);
+
+}  // namespace cachey::aws
