@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
+#include "aws/error_codes.h"
 #include "base/ascii.h"
 #include "base/log.h"
 #include "origin/transport/content_range.h"
@@ -12,27 +12,13 @@
 namespace cachey::origin {
 namespace {
 
-// Sorted.
-constexpr std::array<std::string_view, 14> kThrottlingCodes = {
-    "BandwidthLimitExceeded",
-    "EC2ThrottledException",
-    "LimitExceededException",
-    "PriorRequestNotComplete",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "TransactionInProgressException",
-};
-static_assert(std::ranges::is_sorted(kThrottlingCodes));
+ErrorKind kind_of_code(std::string_view code) {
+  const aws::ErrorCode* known = aws::find_error_code(code);
+  return known == nullptr ? ErrorKind::kUpstream : known->kind;
+}
 
 bool is_throttling_code(std::string_view code) {
-  return std::ranges::binary_search(kThrottlingCodes, code);
+  return kind_of_code(code) == ErrorKind::kThrottled;
 }
 
 bool is_transient_code(std::string_view code) {
@@ -43,9 +29,9 @@ bool is_expired_credentials_code(std::string_view code) {
   return code == "ExpiredToken" || code == "InvalidToken" || code == "TokenRefreshRequired";
 }
 
-bool is_denial_code(std::string_view code) {
-  return code == "AccessDenied" || code == "InvalidAccessKeyId" ||
-         code == "SignatureDoesNotMatch" || is_expired_credentials_code(code);
+/// Whether the code says more than the status of the answer.
+bool is_certain(ErrorKind kind) {
+  return kind == ErrorKind::kArchived || kind == ErrorKind::kNotFound || kind == ErrorKind::kDenied;
 }
 
 bool is_elsewhere(unsigned status, std::string_view code) {
@@ -54,9 +40,8 @@ bool is_elsewhere(unsigned status, std::string_view code) {
 }
 
 ErrorKind kind_of(unsigned status, std::string_view code) {
-  if (code == "InvalidObjectState") return ErrorKind::kArchived;
-  if (code == "NoSuchKey" || code == "NoSuchBucket") return ErrorKind::kNotFound;
-  if (is_denial_code(code)) return ErrorKind::kDenied;
+  const ErrorKind by_code = kind_of_code(code);
+  if (is_certain(by_code)) return by_code;
   switch (status) {
     case 404:
       return ErrorKind::kNotFound;
@@ -71,7 +56,7 @@ ErrorKind kind_of(unsigned status, std::string_view code) {
     default:
       break;
   }
-  if (is_throttling_code(code)) return ErrorKind::kThrottled;
+  if (by_code == ErrorKind::kThrottled) return by_code;
   // Of what is below 500 the store is not the cause, but where it was waiting for us.
   const bool refused = status < 500 && status != 408 && !is_transient_code(code);
   return refused ? ErrorKind::kRefused : ErrorKind::kUpstream;
