@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/log.h"
 
 namespace cachey::origin {
@@ -13,13 +14,13 @@ namespace {
 /// `arn`, partition, service, region, account; then the resource.
 constexpr size_t kPartsBeforeResource = 5;
 constexpr std::string_view kResourceSeparators = ":/";
+constexpr size_t kLabelBytesMax = 63;  // of a host name
 
 /// A host name's label: 1 to 63 letters, digits and inner hyphens.
 bool is_label(std::string_view text) {
-  if (text.empty() || text.size() > 63 || text.front() == '-' || text.back() == '-') return false;
-  return std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-  });
+  if (text.empty() || text.size() > kLabelBytesMax || text.front() == '-' || text.back() == '-')
+    return false;
+  return std::ranges::all_of(text, [](char c) { return is_alphanumeric(c) || c == '-'; });
 }
 
 }  // namespace
@@ -53,7 +54,8 @@ Result<AccessPoint> parse_access_point(std::string_view arn) {
   if (!is_label(region)) return bad("its region cannot be one");
   if (!is_label(account)) return bad("its account cannot be one");
   if (!is_label(name)) return bad("its name cannot be one");
-  if (name.size() + 1 + account.size() > 63) return bad("name and account are too long");
+  if (name.size() + 1 + account.size() > kLabelBytesMax)
+    return bad("name and account are too long");
   return AccessPoint(std::string(region), std::string(account), std::string(name));
 }
 

@@ -71,7 +71,7 @@ TEST_F(S3CancelTest, DuringTheTlsHandshake) {
     reached_.count_down();
     peer.wait_until_closed();
   });
-  S3Harness s3(server.port(), true);
+  S3Harness s3(server.port(), Scheme::kHttps);
   std::future<Fetched> fetch = s3.start_fetch(request());
   reached_.wait();
   stop(s3);

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/read_file.h"
 #include "origin/credentials/settings.h"
@@ -16,14 +15,10 @@ namespace {
 constexpr size_t kAppIdBytesMax = 50;
 
 Result<uint32_t> parse_attempts(const Setting& setting) {
-  const std::string& text = setting.value;
-  uint32_t attempts = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), attempts);
-  if (error != std::errc() || end != text.data() + text.size() || attempts == 0) {
-    return fail(ErrorKind::kBadRequest,
-                fmt::format("{}: {} is no positive number", setting.name, log::quoted(text)));
-  }
-  return attempts;
+  const auto attempts = parse_number<uint32_t>(setting.value);
+  if (attempts && *attempts > 0) return *attempts;
+  return fail(ErrorKind::kBadRequest, fmt::format("{}: {} is no positive number", setting.name,
+                                                  log::quoted(setting.value)));
 }
 
 /// A value that is neither true nor false counts as unset, with a warning.

@@ -13,6 +13,9 @@
 namespace cachey::origin {
 namespace {
 
+constexpr size_t kBucketBytesMin = 3;
+constexpr size_t kBucketBytesMax = 63;
+
 bool is_lower_or_digit(char c) { return is_lower(c) || is_digit(c); }
 
 bool is_bucket_label(std::string_view label) {
@@ -23,7 +26,8 @@ bool is_bucket_label(std::string_view label) {
 
 /// Can stand before the endpoint's host name; with dots only where `allow_dots`.
 bool is_virtual_hostable(std::string_view bucket, bool allow_dots) {
-  if (bucket.size() < 3 || bucket.size() > 63 || is_ip_address(bucket)) return false;
+  if (bucket.size() < kBucketBytesMin || bucket.size() > kBucketBytesMax || is_ip_address(bucket))
+    return false;
   if (!allow_dots) return is_bucket_label(bucket);
   while (true) {
     const size_t dot = bucket.find('.');

@@ -11,7 +11,7 @@ namespace {
 
 /// That a setting is not found, or that those who know it do not answer, says nothing of the store.
 /// `in_time`: it is not the request's own limit that has ended the search.
-Error not_the_stores(const Error& error, bool in_time) {
+Error without_blame(const Error& error, bool in_time) {
   const bool out_of_time = error.kind() == ErrorKind::kTimeout && !in_time;
   if (out_of_time || !is_store_failure(error.kind())) return error;
   return {ErrorKind::kRefused, error.message()};
@@ -29,7 +29,7 @@ rt::Task<Result<std::string>> find_region(const S3Config& config, rt::Worker& wo
   if (found) co_return found;
   const Error missing(found.error().kind(),
                       fmt::format("{} ({})", kMissing, found.error().message()));
-  co_return std::unexpected(not_the_stores(missing, worker.timers().now() < deadline));
+  co_return std::unexpected(without_blame(missing, worker.timers().now() < deadline));
 }
 
 rt::Task<Result<aws::CredentialsPtr>> find_credentials(const S3Config& config, rt::Worker& worker,
@@ -38,7 +38,7 @@ rt::Task<Result<aws::CredentialsPtr>> find_credentials(const S3Config& config, r
   if (!config.credentials) co_return fail(ErrorKind::kDenied, "no credentials");
   Result<aws::CredentialsPtr> found = co_await config.credentials->get(worker, deadline);
   if (found) co_return found;
-  co_return std::unexpected(not_the_stores(found.error(), worker.timers().now() < deadline));
+  co_return std::unexpected(without_blame(found.error(), worker.timers().now() < deadline));
 }
 
 rt::Task<void> find_settings_early(const S3Config& config, rt::Worker& worker) {

@@ -74,7 +74,7 @@ TEST_F(S3Proxy, TlsGoesThroughATunnel) {
       },
       Listening{.identity = &identity, .tls_later = true});
   context = proxy.tls();
-  S3Harness s3(443, true);
+  S3Harness s3(443, Scheme::kHttps);
   use(s3, proxy.port(), "user:secret@");
   s3.config.endpoint->host = "store.example";
   s3.config.ca_file = authority.path();
@@ -110,7 +110,7 @@ TEST_F(S3Proxy, ATunnelThatIsRefusedIsToldWithItsStatus) {
       peer.send(answer);
       peer.wait_until_closed();
     });
-    S3Harness s3(443, true);
+    S3Harness s3(443, Scheme::kHttps);
     use(s3, proxy.port(), "user:secret@");
     const Fetched fetched = s3.fetch();
     EXPECT_EQ(fetched.error, ErrorKind::kUpstream);
@@ -123,7 +123,7 @@ TEST_F(S3Proxy, ATunnelThatIsRefusedIsToldWithItsStatus) {
 
 TEST_F(S3Proxy, TheConnectTimeCoversTheTunnel) {
   ScriptedServer proxy([&](Peer& peer, int) { peer.wait_until_closed(); });
-  S3Harness s3(443, true);
+  S3Harness s3(443, Scheme::kHttps);
   use(s3, proxy.port());
   GetRequest request = S3Harness::request();
   request.config.connect_timeout = std::chrono::milliseconds(40);

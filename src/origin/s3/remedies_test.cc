@@ -32,7 +32,7 @@ class S3Regions : public ::testing::Test {
         authority_(identity_.authority),
         proxy_([this](Peer& peer, int) { serve(peer); },
                Listening{.identity = &identity_, .tls_later = true}),
-        s3_(0, true) {
+        s3_(0, Scheme::kHttps) {
     context_ = proxy_.tls();
     s3_.config.endpoint.reset();
     s3_.config.ca_file = authority_.path();

@@ -74,7 +74,7 @@ TEST(S3Timeouts, ConnectCoversTheLookUp) {
 
 TEST(S3Timeouts, ConnectCoversTheTlsHandshake) {
   ScriptedServer server(stay_silent);
-  S3Harness s3(server.port(), true);
+  S3Harness s3(server.port(), Scheme::kHttps);
   GetRequest request = S3Harness::request();
   request.config.connect_timeout = milliseconds(30);
   request.config.attempts_max = 1;

@@ -18,7 +18,7 @@ class S3Tls : public ::testing::Test {
     ScriptedServer server([](Peer& peer, int) { serve_content(peer, std::string(100'000, 'x')); },
                           &identity);
     const TemporaryFile authority(trusted.authority);
-    S3Harness s3(server.port(), true);
+    S3Harness s3(server.port(), Scheme::kHttps);
     s3.config.endpoint->host = host;
     s3.config.path_style = true;
     s3.config.ca_file = authority.path();
@@ -75,7 +75,7 @@ TEST_F(S3Tls, VersionsBefore12AreRefused) {
   for (const int version : {TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION}) {
     ScriptedServer server([](Peer& peer, int) { serve_content(peer, "content"); },
                           Listening{.identity = &identity, .tls_version_max = version});
-    S3Harness s3(server.port(), true);
+    S3Harness s3(server.port(), Scheme::kHttps);
     s3.config.endpoint->host = "localhost";
     s3.config.path_style = true;
     s3.config.ca_file = authority.path();

@@ -47,9 +47,10 @@ void serve_content(Peer& peer, const std::string& content) {
   }
 }
 
-S3Harness::S3Harness(uint16_t port, bool tls) {
+S3Harness::S3Harness(uint16_t port, Scheme scheme) {
   config.region = "us-east-1";
-  config.endpoint = EndpointUrl{.tls = tls, .host = "127.0.0.1", .port = port, .base_path = ""};
+  config.endpoint = EndpointUrl{
+      .tls = scheme == Scheme::kHttps, .host = "127.0.0.1", .port = port, .base_path = ""};
   config.credentials =
       fixed_credentials(std::make_shared<const aws::Credentials>("KEY", "SECRET", ""));
 }

@@ -8,6 +8,7 @@
 #include "origin/s3/s3_origin.h"
 #include "origin/testing/scripted_server.h"
 #include "origin/testing/test_worker.h"
+#include "origin/transport/proxy.h"
 
 namespace cachey::origin {
 
@@ -29,7 +30,7 @@ void serve_content(Peer& peer, const std::string& content);
 /// An S3 origin with one worker, for a scripted server on loopback. Retries do not wait.
 class S3Harness {
  public:
-  explicit S3Harness(uint16_t port, bool tls = false);
+  explicit S3Harness(uint16_t port, Scheme scheme = Scheme::kHttp);
   ~S3Harness() { stop(); }
 
   S3Config config;  ///< may be changed before the first use
