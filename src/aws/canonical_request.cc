@@ -11,7 +11,7 @@
 namespace cachey::aws {
 namespace {
 
-/// Without blanks at the ends, runs of blanks inside as one space.
+/// Drops blanks at both ends; a run of blanks inside becomes one space.
 void append_trimmed(std::string_view value, std::string& out) {
   bool pending = false;
   bool begun = false;
@@ -43,7 +43,7 @@ CanonicalRequest canonicalize(const RequestToSign& request, const Headers& heade
   for (size_t i = 0; i < headers.size(); ++i) {
     const bool same_as_last = i > 0 && headers[i]->name == headers[i - 1]->name;
     if (same_as_last) {
-      text.back() = ',';  // in place of the line's end
+      text.back() = ',';  // replaces the line feed
     } else {
       text += headers[i]->name;
       text += ':';
@@ -78,7 +78,7 @@ std::string canonical_query(std::span<const NamedValue> query) {
 
 CanonicalRequest canonicalize(const RequestToSign& request) {
   Headers headers = pointers_to(request.headers);
-  // Of one name in the order given, which is that of their addresses.
+  // Headers of one name keep their order: that is the order of the addresses.
   std::ranges::sort(headers, {}, [](const NamedValue* header) {
     return std::pair(std::string_view(header->name), header);
   });

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-/// What AWS Signature Version 4 signs of a request, as S3 wants it: paths are encoded once and not
-/// normalized. Pure.
+/// The canonical request of AWS Signature Version 4, in S3's variant: the path is encoded once and
+/// not normalized. Pure.
 namespace cachey::aws {
 
 /// SHA-256 of no bytes, in hex: the payload hash of every GET.
@@ -18,12 +18,12 @@ struct NamedValue {
   std::string value;
 };
 
-/// What is signed of a request.
+/// The signed parts of a request.
 struct RequestToSign {
   std::string_view method = "GET";
-  std::string_view path;                ///< encoded: exactly the path on the wire
+  std::string_view path;                ///< encoded, as on the wire
   std::span<const NamedValue> query;    ///< any order, not encoded
-  std::span<const NamedValue> headers;  ///< all that are signed; names in lower case, any order
+  std::span<const NamedValue> headers;  ///< the signed ones; names in lower case, any order
   std::string_view payload_hash = kEmptyPayloadHash;
 };
 
@@ -35,11 +35,11 @@ struct CanonicalRequest {
 /// Headers are sorted by name; values of one name are joined in the order given.
 [[nodiscard]] CanonicalRequest canonicalize(const RequestToSign& request);
 
-/// As canonicalize(), but the headers keep their order: a server takes the order of the client.
+/// As canonicalize(), but keeps the order of the headers: a server uses the client's order.
 /// REQUIRES: headers of one name are neighbours.
 [[nodiscard]] CanonicalRequest canonicalize_in_order(const RequestToSign& request);
 
-/// Encoded and sorted: `a=1&b=`. What the request-target carries, too.
+/// Encoded and sorted: `a=1&b=`. Also valid as the query of the request-target.
 [[nodiscard]] std::string canonical_query(std::span<const NamedValue> query);
 
 }  // namespace cachey::aws

@@ -17,7 +17,7 @@ struct evp_md_ctx_st;
 
 namespace cachey::aws {
 
-/// What S3 can check an object's bytes by, the one that is preferred first.
+/// The checksums that S3 keeps of an object. In order of preference.
 enum class ChecksumAlgorithm { kCrc64Nvme, kCrc32c, kCrc32, kSha1, kSha256 };
 
 struct ChecksumHeader {
@@ -33,31 +33,31 @@ inline constexpr std::array<ChecksumHeader, 5> kChecksumHeaders = {{
     {"x-amz-checksum-sha256", ChecksumAlgorithm::kSha256},
 }};
 
-/// A header of an answer: which sum, and its text.
+/// A checksum header of an answer.
 struct AnnouncedChecksum {
   ChecksumAlgorithm algorithm;
   std::string value;
 };
 
-/// The sum to hold a body's bytes against.
+/// The sum that a body's bytes must have.
 struct ExpectedChecksum {
   ChecksumAlgorithm algorithm;
   std::string bytes;  ///< big-endian
 };
 
-/// Of the sums in `announced` (in order of preference) the first that says something of the body as
-/// it comes: no `-PARTS` behind it, base64 of the right length. Nothing where `type` says
-/// COMPOSITE: such a sum is one of the parts' sums, whatever its form.
+/// The first of `announced` (in order of preference), if that is the sum of the body's bytes:
+/// base64 of the right length, without a `-PARTS` suffix. Nothing otherwise, or if `type` is
+/// COMPOSITE: a composite sum is a sum of the parts' sums.
 [[nodiscard]] std::optional<ExpectedChecksum> choose_checksum(
     std::span<const AnnouncedChecksum> announced, std::string_view type);
 
-/// The sum of bytes that come piece by piece.
+/// Computes the sum of bytes that arrive in pieces. One thread.
 class Checksum {
  public:
   explicit Checksum(ChecksumAlgorithm algorithm);
 
   void update(std::span<const std::byte> bytes);
-  /// Big-endian. Once, at the end.
+  /// The sum, big-endian. Call once, after the last update().
   [[nodiscard]] std::string finish();
 
  private:

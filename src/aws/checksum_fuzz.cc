@@ -7,7 +7,7 @@
 #include "base/base64.h"
 #include "base/check.h"
 
-/// The first byte chooses the algorithm, the second the type; the rest is the header's value.
+/// Input: a byte that chooses the algorithm, a byte that chooses the type, the header's value.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachey::aws;
   if (size < 2) return 0;

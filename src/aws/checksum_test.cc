@@ -13,7 +13,7 @@ std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text));
 }
 
-/// In base64, of `text` taken in pieces of `piece` bytes.
+/// The sum of `text` in base64, computed in pieces of `piece` bytes.
 std::string sum_of(ChecksumAlgorithm algorithm, std::string_view text, size_t piece = 1000) {
   Checksum checksum(algorithm);
   for (size_t at = 0; at < text.size(); at += piece)
@@ -52,7 +52,7 @@ TEST(Checksum, DoesNotDependOnThePieces) {
   }
 }
 
-/// As the definition has it: a bit at a time.
+/// The definition of a CRC: one bit at a time.
 template <typename T>
 T bit_by_bit(T polynomial, std::span<const std::byte> bytes) {
   T crc = static_cast<T>(~T{0});

@@ -11,9 +11,9 @@
 
 namespace cachey::aws {
 
-/// A reflected cyclic redundancy check whose register begins and ends inverted. What is long is
-/// folded first, where the CPU can; the rest goes by tables, eight bytes a step ("slicing by 8",
-/// Kounavis and Berry 2005). `kPolynomial` is reflected, too.
+/// A reflected cyclic redundancy check; its register is inverted at the begin and at the end.
+/// Folds long inputs if the CPU can, see crc_fold.h. The rest goes by tables, eight bytes a step
+/// ("slicing by 8", Kounavis and Berry 2005). `kPolynomial` is reflected. One thread.
 template <typename T, T kPolynomial>
 class Crc {
  public:
@@ -28,7 +28,7 @@ class Crc {
     update_by_tables(bytes);
   }
 
-  /// update(), whatever the CPU can.
+  /// As update(), but never folds.
   void update_by_tables(std::span<const std::byte> bytes) {
     T crc = register_;
     while (bytes.size() >= kSlices) {

@@ -24,7 +24,7 @@ WITH_PCLMUL __m128i constants_of(uint64_t first, uint64_t second) {
   return _mm_set_epi64x(std::bit_cast<int64_t>(second), std::bit_cast<int64_t>(first));
 }
 
-/// `block`, as far on as `by` says, added to what stands there.
+/// Shifts `block` by the constants `by` and adds (xor) the block that is there.
 WITH_PCLMUL __m128i fold_onto(__m128i block, __m128i by, __m128i there) {
   const __m128i first = _mm_clmulepi64_si128(block, by, 0x00);
   const __m128i second = _mm_clmulepi64_si128(block, by, 0x11);
@@ -47,7 +47,7 @@ WITH_PCLMUL std::array<std::byte, kFoldedBytes> fold(std::span<const std::byte> 
   const std::byte* at = bytes.data();
   const std::byte* const end = at + bytes.size();
 
-  // Four at a time, since a product takes longer than the next can begin.
+  // Four blocks at a time hide the latency of the multiplication.
   __m128i a = _mm_xor_si128(load(at), constants_of(start, 0));
   __m128i b = load(at + 16);
   __m128i c = load(at + 32);

@@ -7,7 +7,7 @@
 namespace cachey::aws {
 namespace {
 
-// Of an id, at either end; shorter ids are not shown at all.
+// Characters of an id that logs show at each end. Ids shorter than four times this stay hidden.
 constexpr size_t kShownOfId = 4;
 
 }  // namespace

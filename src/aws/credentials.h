@@ -12,12 +12,12 @@
 
 namespace cachey::aws {
 
-/// What a request is signed with. Immutable and shared; formats as `** redacted **`, and wipes the
-/// secret's memory when it ends. Any thread.
+/// The keys that sign a request. Immutable and shared. Formats as `** redacted **`; the destructor
+/// wipes secret and token from memory. Any thread.
 class Credentials {
  public:
-  /// `session_token`: empty for long-lived keys. `source`: where they come from, for people.
-  /// `expires_at`: Unix seconds; none: they do not say.
+  /// `session_token`: empty for long-lived keys. `source`: the origin of the keys, for people.
+  /// `expires_at`: Unix seconds; nothing: unknown.
   Credentials(std::string access_key_id, std::string secret_access_key, std::string session_token,
               std::string source = {}, std::optional<int64_t> expires_at = std::nullopt)
       : access_key_id_(std::move(access_key_id)),
@@ -35,9 +35,9 @@ class Credentials {
   [[nodiscard]] const std::string& source() const { return source_; }
   [[nodiscard]] std::optional<int64_t> expires_at() const { return expires_at_; }
 
-  /// The access key's id as far as logs may know it: `AKIA...WXYZ`.
+  /// The access key id as logs may show it: `AKIA...WXYZ`.
   [[nodiscard]] std::string masked_id() const;
-  /// Signs as `other` does.
+  /// Whether id, secret and token are equal.
   [[nodiscard]] bool same_keys(const Credentials& other) const;
 
  private:
@@ -48,10 +48,10 @@ class Credentials {
   std::optional<int64_t> expires_at_;
 };
 
-/// Null: none are set there.
+/// Null: no credentials.
 using CredentialsPtr = std::shared_ptr<const Credentials>;
 
-/// Keys as somebody gave them.
+/// Unchecked keys, from a file, a variable or a service.
 struct Keys {
   std::string access_key_id;
   std::string secret_access_key;
@@ -59,7 +59,7 @@ struct Keys {
   std::optional<int64_t> expires_at;  ///< Unix seconds
 };
 
-/// Fails (kDenied) where id or secret is empty, or id or token could not stand in a header line.
+/// Fails (kDenied) if id or secret is empty, or if id or token has control characters.
 [[nodiscard]] Result<CredentialsPtr> make_credentials(Keys keys, std::string source);
 
 }  // namespace cachey::aws

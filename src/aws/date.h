@@ -13,7 +13,7 @@ namespace cachey::aws {
 /// The inverse of amz_date(), in Unix seconds. Nothing unless `text` has exactly that form.
 [[nodiscard]] std::optional<int64_t> parse_amz_date(std::string_view text);
 
-/// `2009-02-13T23:31:30Z` (RFC 3339, fractions dropped) in Unix seconds.
+/// Unix seconds of an RFC 3339 time, `2009-02-13T23:31:30Z`. Fractions of a second are dropped.
 [[nodiscard]] std::optional<int64_t> parse_timestamp(std::string_view text);
 
 }  // namespace cachey::aws

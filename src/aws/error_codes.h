@@ -12,18 +12,18 @@ namespace cachey::aws {
 struct ErrorCode {
   std::string_view code;
   uint16_t status;           ///< of an answer with this code
-  ErrorKind kind;            ///< what it means to a client
-  std::string_view message;  ///< S3's own words, for a server; empty: no server of ours sends it
+  ErrorKind kind;            ///< for a client that gets this code
+  std::string_view message;  ///< S3's text; empty: our server does not send this code
 };
 
 /// Sorted by code.
 [[nodiscard]] std::span<const ErrorCode> error_codes();
 
-/// Null: a code that is not in the table.
+/// Null: not in the table.
 [[nodiscard]] const ErrorCode* find_error_code(std::string_view code);
 
-/// The code that a server answers with, for an error that no origin has given a code. All faults of
-/// the origin are `InternalError` or `SlowDown`: the AWS CRT retries no other codes.
+/// The code of our server's answer, for errors without a code of the origin. Faults of the origin
+/// are `InternalError` or `SlowDown`, because the AWS CRT retries no other codes.
 [[nodiscard]] const ErrorCode& error_code_of(ErrorKind kind);
 
 }  // namespace cachey::aws

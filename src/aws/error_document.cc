@@ -8,7 +8,7 @@
 namespace cachey::aws {
 namespace {
 
-/// `Code` of `Code` and of `s3:Code`.
+/// The name without its namespace prefix: `Code` for `s3:Code`.
 std::string_view local_name(const pugi::xml_node& node) {
   const std::string_view name = node.name();
   const size_t colon = name.find(':');
@@ -20,7 +20,7 @@ std::optional<uint64_t> parse_size(std::string_view text) {
   return size && *size >= 0 ? std::optional<uint64_t>(*size) : std::nullopt;
 }
 
-/// U+FFFE and U+FFFF: UTF-8 can say them, XML cannot.
+/// U+FFFE and U+FFFF: valid in UTF-8, not allowed in XML.
 bool is_noncharacter(std::string_view text) {
   return text.starts_with("\xEF\xBF\xBE") || text.starts_with("\xEF\xBF\xBF");
 }
@@ -37,7 +37,7 @@ void append_escaped(std::string_view text, std::string& xml) {
     } else if (c == '>') {
       xml += "&gt;";
     } else if (c == '\r') {
-      xml += "&#13;";  // as it is, a reader would take it for a line's end
+      xml += "&#13;";  // unescaped, XML readers turn it into a line feed
     } else if (byte >= 0x80 && (!utf8 || is_noncharacter(text.substr(i)))) {
       if (utf8) i += 2;
     } else if (byte >= 0x20 || c == '\t' || c == '\n') {

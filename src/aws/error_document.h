@@ -9,7 +9,7 @@
 
 namespace cachey::aws {
 
-/// An element of an error document that says more, such as `BucketName`, `Key` or `Resource`.
+/// Another element of an error document, such as `BucketName`, `Key` or `Resource`.
 struct ErrorDetail {
   std::string name;
   std::string value;
@@ -17,26 +17,27 @@ struct ErrorDetail {
   friend bool operator==(const ErrorDetail&, const ErrorDetail&) = default;
 };
 
-/// The `<Error>` document of a failed request; empty fields where it says nothing, or is none.
+/// The `<Error>` document of a failed request. A field is empty if the document does not have it.
 struct ErrorDocument {
   std::string code;
   std::string message;
   std::string request_id;
-  std::string region;  ///< where the bucket is
+  std::string region;  ///< of the bucket
   std::optional<uint64_t> actual_object_size;
-  std::vector<ErrorDetail> details;  ///< all other elements, in order; kErrorDetailsMax are read
+  std::vector<ErrorDetail> details;  ///< all other elements, in order
 
   friend bool operator==(const ErrorDocument&, const ErrorDocument&) = default;
 };
 
+/// Of the elements in `details`, the parser keeps at most this many.
 inline constexpr size_t kErrorDetailsMax = 32;
 
-/// Never fails: what is no XML, or not of this form, has no code.
+/// Never fails: if `body` is not such a document, `code` is empty.
 [[nodiscard]] ErrorDocument parse_error_document(std::string_view body);
 
-/// The document as S3 writes it: `Code` and `Message` always, then the fields that are not empty,
-/// `RequestId` last. Text is escaped; what XML cannot say (control characters, broken UTF-8) is
-/// left out. REQUIRES: the names of `details` are XML names.
+/// Writes `Code` and `Message`, then the other fields unless empty, `RequestId` last. Text is
+/// escaped. Drops characters that XML does not allow: control characters, broken UTF-8. REQUIRES:
+/// the names in `details` are XML names.
 [[nodiscard]] std::string write_error_document(const ErrorDocument& document);
 
 }  // namespace cachey::aws

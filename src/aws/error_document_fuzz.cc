@@ -5,7 +5,7 @@
 #include "aws/error_document.h"
 #include "base/check.h"
 
-/// The reader survives anything; what it read, written, is an error of the same code.
+/// The parser survives any input. Any text can be a message and is escaped: it adds no elements.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachey::aws;
   const std::string_view body(reinterpret_cast<const char*>(data), size);

@@ -5,17 +5,17 @@
 #include <string>
 #include <string_view>
 
-/// An object in the path of a request, as both sides of S3 write it. No normalization: `//`, `/./`
-/// and `/../` belong to the key. Pure.
+/// Bucket and key in the path of a request, for the client and for a server. No normalization:
+/// `//`, `/./` and `/../` belong to the key. Pure.
 namespace cachey::aws {
 
 /// S3's limit, in bytes of UTF-8.
 inline constexpr size_t kKeyBytesMax = 1024;
 
-/// The path of an object in a request-target, which is the canonical URI of its signature too:
-/// `base_path`, the bucket unless `bucket` is empty (a bucket in the host name), the key. Every
-/// byte of bucket and key is percent-encoded once; slashes and dot segments of the key are kept.
-/// `base_path` is encoded already and has no last slash.
+/// The path in the request-target; also the canonical URI of the signature: `base_path`, the bucket
+/// unless `bucket` is empty (the host name has it), the key. Bucket and key are percent-encoded
+/// once; slashes and dot segments of the key are kept. `base_path` is already encoded and has no
+/// final slash.
 [[nodiscard]] std::string object_path(std::string_view base_path, std::string_view bucket,
                                       std::string_view key);
 
@@ -27,19 +27,19 @@ struct BucketAndKey {
 };
 
 enum class PathFault {
-  kNotAbsolute,  ///< does not begin with a slash
+  kNotAbsolute,  ///< no slash at the begin
   kBadEscape,    ///< a percent sign without two hex digits
   kNul,
   kNotUtf8,
   kKeyTooLong,  ///< past kKeyBytesMax
 };
 
-/// The inverse of object_path() for path style: the first segment is the bucket, all after its
-/// slash the key. `path` is as on the wire, without the query. Decodes once; `+` stays a plus. Does
-/// not check whether a bucket can have this name.
+/// The inverse of object_path() for path style: the first segment is the bucket, the text after its
+/// slash is the key. `path` is as on the wire, without the query. Decodes once; `+` stays a plus.
+/// Does not check the bucket's name.
 [[nodiscard]] std::expected<BucketAndKey, PathFault> parse_object_path(std::string_view path);
 
-/// The same for a bucket in the host name: all after the first slash is the key.
+/// The same for virtual-host style: the text after the first slash is the key.
 [[nodiscard]] std::expected<std::string, PathFault> parse_object_key(std::string_view path);
 
 }  // namespace cachey::aws

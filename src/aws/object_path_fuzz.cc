@@ -5,7 +5,7 @@
 #include "aws/object_path.h"
 #include "base/check.h"
 
-/// What is read as a bucket and a key is written so that it is read as the same.
+/// A bucket and a key that were parsed, written and parsed again are the same.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachey::aws;
   const std::string_view path(reinterpret_cast<const char*>(data), size);

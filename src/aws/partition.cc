@@ -8,7 +8,7 @@
 namespace cachey::aws {
 namespace {
 
-// Of a region that none of these begins, the first.
+// The first is for regions that match no other prefix.
 constexpr Partition kPartitions[] = {
     {"", "amazonaws.com", "api.aws"},
     {"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},

@@ -4,7 +4,7 @@
 
 namespace cachey::aws {
 
-/// AWS's regions by the domains of their services.
+/// A group of AWS regions with common domains.
 struct Partition {
   std::string_view region_prefix;
   std::string_view dns_suffix;
@@ -12,7 +12,7 @@ struct Partition {
 };
 [[nodiscard]] const Partition& partition_of(std::string_view region);
 
-/// Can be a region's name: a host name's label.
+/// Whether this can be a region's name: a label of a host name.
 [[nodiscard]] bool is_region(std::string_view region);
 
 }  // namespace cachey::aws

@@ -20,7 +20,7 @@ namespace {
 using MaybeFault = std::optional<SignatureFailure>;
 
 constexpr std::string_view kAmzPrefix = "x-amz-";
-// Is in the canonical request whether it is signed as a header or not.
+// Need not be signed as a header: the canonical request contains its value anyway.
 constexpr std::string_view kPayloadHashHeader = "x-amz-content-sha256";
 constexpr std::string_view kSignatureParameter = "X-Amz-Signature";
 
@@ -50,7 +50,7 @@ MaybeFault check_time(const SignatureClaim& claim, int64_t now) {
   return std::nullopt;
 }
 
-/// Host, each x-amz- header, and a Date header that stands for x-amz-date.
+/// Required: host, each x-amz- header, and the Date header if there is no x-amz-date.
 MaybeFault check_signed_headers(const SignatureClaim& claim, const ReceivedRequest& request) {
   const auto is_signed = [&claim](std::string_view name) {
     return std::ranges::count(claim.signed_headers, name) > 0;

@@ -9,7 +9,7 @@
 #include "aws/sigv4.h"
 #include "base/check.h"
 
-// What does it cost to check the signature of a GET, with the day's key at hand?
+// The cost of checking the signature of a GET, with a cached signing key.
 
 namespace cachey::aws {
 namespace {

@@ -9,7 +9,7 @@
 
 namespace {
 
-/// Up to the next line's end, which is taken too.
+/// Removes the first line of `text` and returns it.
 std::string_view take_line(std::string_view& text) {
   const size_t end = text.find('\n');
   const std::string_view line = text.substr(0, end);
@@ -19,8 +19,8 @@ std::string_view take_line(std::string_view& text) {
 
 }  // namespace
 
-/// Lines: path, query, then headers `name:value`. Nobody guesses a signature, and each refusal is
-/// an answer.
+/// Input: lines with the path, the query and the headers `name:value`. No input has a valid
+/// signature; each failure has a message and a status.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachey::aws;
   std::string_view text(reinterpret_cast<const char*>(data), size);

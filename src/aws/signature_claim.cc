@@ -16,7 +16,7 @@ namespace {
 using Faulty = std::unexpected<SignatureFailure>;
 
 constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
-constexpr size_t kRegionBytesMax = 63;  // keys are kept by region
+constexpr size_t kRegionBytesMax = 63;  // bounds the memory of the key cache
 
 Faulty faulty(SignatureFault fault, std::string_view detail = {}) {
   return Faulty(SignatureFailure(fault, std::string(detail)));
@@ -32,7 +32,7 @@ bool same_name(std::string_view name, std::string_view lower) {
       name, lower, {}, [](char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; });
 }
 
-/// The value of the only header of this name. Nothing if there is none, or more.
+/// The value of the header of this name. Nothing unless there is exactly one.
 std::optional<std::string_view> only_value(const ReceivedRequest& request, std::string_view name) {
   const std::vector<std::string_view> values = values_of(request, name);
   return values.size() == 1 ? std::optional(trimmed(values.front())) : std::nullopt;
@@ -73,14 +73,14 @@ std::optional<SignatureFailure> parse_signed_headers(std::string_view text, Sign
   }
 }
 
-/// The texts of `Credential=..., SignedHeaders=..., Signature=...`.
+/// The values in `Credential=..., SignedHeaders=..., Signature=...`.
 struct AuthorizationParts {
   std::string_view credential;
   std::string_view signed_headers;
   std::string_view signature;
 };
 
-/// Each part once, in any order.
+/// Nothing unless each part is there once; any order.
 std::optional<AuthorizationParts> split_authorization(std::string_view text) {
   AuthorizationParts parts;
   while (true) {
@@ -103,7 +103,7 @@ std::optional<AuthorizationParts> split_authorization(std::string_view text) {
   return all ? std::optional(parts) : std::nullopt;
 }
 
-/// x-amz-date, else Date in either form.
+/// The x-amz-date header, else the Date header (ISO or HTTP form).
 std::optional<int64_t> date_of(const ReceivedRequest& request) {
   if (!values_of(request, "x-amz-date").empty())
     return parse_amz_date(only_value(request, "x-amz-date").value_or(""));
@@ -143,7 +143,7 @@ class QueryForm {
     return std::ranges::count(query_, name, &NamedValue::name) > 0;
   }
 
-  /// Empty if the parameter is missing or there are two; the first such one is `fault()`.
+  /// Empty if the parameter is missing or repeated; then fault() names the first such parameter.
   std::string_view get(std::string_view name) {
     const auto found = std::ranges::find(query_, name, &NamedValue::name);
     if (found != query_.end() && std::ranges::count(query_, name, &NamedValue::name) == 1)

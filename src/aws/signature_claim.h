@@ -29,7 +29,7 @@ struct ReceivedRequest {
 
 enum class SignatureForm { kHeader, kQuery };
 
-/// What a request says of its own signature. Nothing of it is proved.
+/// The signature of a request and its parameters, parsed but not checked.
 struct SignatureClaim {
   SignatureForm form = SignatureForm::kHeader;
   std::string access_key_id;
@@ -40,7 +40,7 @@ struct SignatureClaim {
   std::optional<int64_t> expires_in{};      ///< seconds; of the query form
   std::vector<std::string> signed_headers;  ///< in lower case, as ordered by the client
   std::string signature;                    ///< in hex
-  std::string payload_hash;                 ///< as in the canonical request; empty: missing
+  std::string payload_hash;                 ///< of the canonical request
   std::string security_token;               ///< empty: none
 };
 
@@ -55,7 +55,7 @@ inline constexpr size_t kQueryParametersMax = 256;
 [[nodiscard]] std::vector<std::string_view> values_of(const ReceivedRequest& request,
                                                       std::string_view name);
 
-/// `query`: what decode_query() made of the request's.
+/// `query`: the result of decode_query(request.query).
 [[nodiscard]] std::expected<SignatureClaim, SignatureFailure> parse_signature_claim(
     const ReceivedRequest& request, std::span<const NamedValue> query);
 

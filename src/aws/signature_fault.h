@@ -7,11 +7,11 @@
 
 namespace cachey::aws {
 
-/// Why the signature of a request does not count.
+/// The reason to refuse a signature.
 enum class SignatureFault {
   kMissing,              ///< the request is not signed
-  kUnsupported,          ///< signed in another way: SigV2, SigV4A, a bearer token
-  kTwoForms,             ///< signed by header and by query
+  kUnsupported,          ///< another kind of signature: SigV2, SigV4A, a bearer token
+  kTwoForms,             ///< a signature in the header and one in the query
   kHeaderMalformed,      ///< the Authorization header; `detail` names the part
   kQueryMalformed,       ///< a parameter of the query form; `detail` names it
   kExpiresOutOfRange,    ///< X-Amz-Expires is not 1 second to 7 days
@@ -32,15 +32,15 @@ enum class SignatureFault {
 struct SignatureFailure {
   SignatureFault fault;
   std::string detail{};  ///< see SignatureFault
-  // Of kDoesNotMatch: what a user needs to find the difference. Neither has a secret.
+  // Of kDoesNotMatch, for the user to find the difference. Neither contains a secret.
   std::string canonical_request{};
   std::string string_to_sign{};
 };
 
-/// The code that S3 answers with.
+/// The code of S3's answer.
 [[nodiscard]] const ErrorCode& error_code_of(SignatureFault fault);
 
-/// S3's words.
+/// The text of S3's answer.
 [[nodiscard]] std::string_view message_of(SignatureFault fault);
 
 }  // namespace cachey::aws

@@ -8,18 +8,18 @@
 
 #include "aws/digest.h"
 
-/// The second half of AWS Signature Version 4: from a canonical request to its signature.
+/// AWS Signature Version 4: the string to sign and the key to sign with.
 namespace cachey::aws {
 
 inline constexpr std::string_view kSigningAlgorithm = "AWS4-HMAC-SHA256";
 
-/// The last part of each scope.
+/// Each scope ends with this.
 inline constexpr std::string_view kScopeEnd = "aws4_request";
 
-/// An amz_date() begins with its day: `20130524`.
+/// Length of the day at the begin of an amz_date(): `20130524`.
 inline constexpr size_t kDayBytes = 8;
 
-/// Where a signature counts.
+/// A signature is valid for one day, region and service.
 struct SigningScope {
   std::string_view region;
   std::string_view service = "s3";
@@ -32,13 +32,13 @@ struct SigningScope {
 [[nodiscard]] std::string string_to_sign(std::string_view date, std::string_view scope_text,
                                          std::string_view canonical_request);
 
-/// Derives signing keys and keeps them: a key is good for a day. One thread.
+/// Derives signing keys and caches them. A key is valid for one day. One thread.
 class SigningKeys {
  public:
-  /// A day's keys of the few regions and secrets in use; past it all are dropped.
+  /// When full, all keys are dropped.
   static constexpr size_t kKeysMax = 64;
 
-  /// The reference is good until the next call.
+  /// The reference is valid until the next call.
   [[nodiscard]] const Sha256Digest& find(std::string_view day, const SigningScope& scope,
                                          const std::string& secret);
 

@@ -6,13 +6,13 @@
 #include "aws/digest.h"
 #include "aws/sigv4.h"
 
-// What does it cost to sign a GET, with the day's key at hand and without?
+// The cost of signing a GET, with a cached signing key and without.
 
 namespace cachey::aws {
 namespace {
 
 constexpr int64_t kNow = 1'767'323'045;
-const std::string kSessionToken(700, 'T');  // about as long as those of STS
+const std::string kSessionToken(700, 'T');  // about as long as a token of STS
 
 std::string sign(Signer& signer, const Credentials& credentials) {
   std::vector<NamedValue> headers = {{"host", "images-eu.s3.eu-west-1.amazonaws.com"},

@@ -29,7 +29,7 @@ constexpr int64_t k20260102T030405Z = 1767323045;
 struct Vector {
   const char* name;
   const char* region;
-  const char* path_bucket;  // empty: the bucket is in the host name
+  const char* path_bucket;  // empty: the host name has the bucket
   const char* key;
   const char* token;
   const char* path;
@@ -98,7 +98,7 @@ TEST(Sigv4, SignsGetObjectRequests) {
     EXPECT_EQ(hex(sha256(canonicalize(request).text)), vector.canonical_hash);
     const Credentials credentials(kAccessKey, kSecretKey, vector.token);
     const SigningScope scope{.region = vector.region};
-    // Twice: with a key derived now, and with the key kept.
+    // The first signature derives the key, the second uses the cached key.
     for (int i = 0; i < 2; ++i) {
       EXPECT_EQ(signature_of(signer.authorization(request, scope, credentials, k20260102T030405Z)),
                 vector.signature);
@@ -126,7 +126,7 @@ std::string text_of(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// A request of the vectors' format: a request line and headers; a line that begins blank goes on.
+/// A request in the format of the vectors. A line that begins with a blank continues the header.
 struct RawRequest {
   std::string method;
   std::string path;
@@ -176,7 +176,7 @@ RawRequest parse_request(const std::string& text) {
   return request;
 }
 
-/// Why this case is none of ours, or nothing.
+/// The reason to skip this case, or nothing.
 std::optional<std::string> why_skipped(const std::string& name, const nlohmann::json& context) {
   if (context.value("sign_body", false)) return "signs a body";
   if (!context.value("normalize", true)) return std::nullopt;
