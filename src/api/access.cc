@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/log.h"
 
@@ -20,11 +21,7 @@ Counter denied(Metrics& metrics, const char* reason) {
 std::optional<std::string_view> bearer_token(std::string_view credentials) {
   static constexpr std::string_view kScheme = "bearer ";
   if (credentials.size() <= kScheme.size()) return std::nullopt;
-  for (size_t i = 0; i < kScheme.size(); ++i) {
-    const char c = credentials[i];
-    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != kScheme[i])
-      return std::nullopt;
-  }
+  if (lower_case(credentials.substr(0, kScheme.size())) != kScheme) return std::nullopt;
   credentials.remove_prefix(
       std::min(credentials.find_first_not_of(' ', kScheme.size()), credentials.size()));
   return credentials;

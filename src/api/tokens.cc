@@ -6,16 +6,12 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace cachey::api {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r";
-
-std::string_view trimmed(std::string_view line) {
-  const size_t first = line.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return line.substr(first, line.find_last_not_of(kBlanks) - first + 1);
-}
+constexpr std::string_view kBlanksOfALine = " \t\r";
 
 bool is_visible(char c) { return c > 0x20 && c < 0x7f; }
 
@@ -32,7 +28,7 @@ Result<Tokens> Tokens::parse(std::string_view text) {
     }
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
-    const std::string_view token = trimmed(line);
+    const std::string_view token = trimmed(line, kBlanksOfALine);
     if (token.empty() || token.starts_with('#')) continue;
     if (token.size() < kTokenBytesMin || !std::ranges::all_of(token, is_visible)) {
       return fail(ErrorKind::kBadRequest,
