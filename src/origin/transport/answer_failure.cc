@@ -57,7 +57,7 @@ ErrorKind kind_of(unsigned status, std::string_view code) {
       break;
   }
   if (by_code == ErrorKind::kThrottled) return by_code;
-  // Of what is below 500 the store is not the cause, but where it was waiting for us.
+  // Below 500 the fault is ours, except 408 (the store waited for us) and transient codes.
   const bool refused = status < 500 && status != 408 && !is_transient_code(code);
   return refused ? ErrorKind::kRefused : ErrorKind::kUpstream;
 }

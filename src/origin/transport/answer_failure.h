@@ -6,8 +6,8 @@
 
 namespace cachey::origin {
 
-/// What an answer other than 2xx means. The text has the status, the code, the request's ids and
-/// the store's own words, quoted and cut.
+/// What an answer other than 2xx means. The error's text holds the status, the code, the request
+/// ids and the store's message, quoted and cut.
 [[nodiscard]] Failure failure_of(const ResponseHead& head, const aws::ErrorDocument& document);
 
 }  // namespace cachey::origin

@@ -12,7 +12,7 @@ int hex_value(char c) {
   return -1;
 }
 
-// 60 bits: more than any object has.
+// 60 bits: more than the size of any object.
 constexpr int kSizeDigitsMax = 15;
 
 }  // namespace

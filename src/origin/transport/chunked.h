@@ -5,26 +5,26 @@
 
 namespace cachey::origin {
 
-/// Takes the chunked transfer coding apart, whatever pieces it comes in. The bytes of the chunks
-/// are not kept here: the caller takes them, straight from the transport where it can.
+/// Decodes the chunked transfer coding, in pieces of any size. Keeps none of the chunks' data: the
+/// caller takes the data, if possible straight from the transport.
 class ChunkDecoder {
  public:
   enum class State {
-    kFraming,  ///< more bytes of framing are wanted
-    kData,     ///< data_left() bytes of data come next
+    kFraming,  ///< take_framing() needs more bytes
+    kData,     ///< the next data_left() bytes are data
     kEnd,      ///< the last chunk and the trailers have been read
     kBroken,
   };
 
   [[nodiscard]] State state() const { return state_; }
-  /// Of the chunk that is being read. REQUIRES: kData.
+  /// Bytes left in the current chunk. REQUIRES: kData.
   [[nodiscard]] uint64_t data_left() const { return data_left_; }
 
-  /// Reads framing from the front of `bytes` up to the next data, the end or the end of `bytes`,
-  /// and says how many it took. REQUIRES: kFraming.
+  /// Reads framing from the front of `bytes`, up to the next data, to the end of the body or to the
+  /// end of `bytes`. Returns the number of bytes read. REQUIRES: kFraming.
   size_t take_framing(std::string_view bytes);
 
-  /// The caller has taken that many bytes of data. REQUIRES: kData, at most data_left().
+  /// The caller has taken `bytes` bytes of data. REQUIRES: kData, at most data_left().
   void took_data(uint64_t bytes);
 
  private:
@@ -38,7 +38,7 @@ class ChunkDecoder {
     kTrailerLineFeed
   };
 
-  // Extensions and trailers are skipped; no server sends long ones.
+  // Extensions and trailers are skipped, up to this many bytes of a body.
   static constexpr size_t kSkippedBytesMax = 16 * 1024;
 
   void take(char c);

@@ -37,7 +37,7 @@ std::optional<std::string> decode(std::string_view coded, size_t piece) {
 
 }  // namespace
 
-/// Whatever the pieces, the same data.
+/// Pieces of any size give the same data.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view coded(reinterpret_cast<const char*>(data) + 1, size - 1);

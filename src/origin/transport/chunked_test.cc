@@ -8,8 +8,7 @@
 namespace cachey::origin {
 namespace {
 
-/// The data of `coded`, handed over in pieces of `piece` bytes; nothing where it is broken or
-/// unfinished.
+/// Decodes `coded` in pieces of `piece` bytes. Nothing if the coding is broken or unfinished.
 std::optional<std::string> decode(std::string_view coded, size_t piece) {
   ChunkDecoder decoder;
   std::string data;

@@ -16,29 +16,30 @@
 
 namespace cachey::origin {
 
-/// Connects to the first of several addresses that answers (RFC 8305, "happy eyeballs"): to one
-/// after the other, the next when the last has failed or has not answered for kStagger; whoever
-/// connects first wins, and the rest are closed. For one run; shared with its sockets' handlers.
-/// One worker's thread.
+/// Connects to the first of several addresses that answers (RFC 8305, "happy eyeballs"). The race
+/// starts an attempt to the next address when the last attempt has failed or has been running for
+/// kStagger. The first connection wins; the others are closed. One object does one run. Shared with
+/// the handlers of its sockets. One worker's thread.
 class ConnectRace : public std::enable_shared_from_this<ConnectRace> {
  public:
   using Addresses = std::vector<boost::asio::ip::address>;
 
   static constexpr std::chrono::milliseconds kStagger{250};
 
-  /// REQUIRES: there are addresses.
+  /// REQUIRES: `addresses` is not empty.
   ConnectRace(rt::Worker& worker, Addresses addresses, uint16_t port);
   ConnectRace(const ConnectRace&) = delete;
   ConnectRace& operator=(const ConnectRace&) = delete;
 
+  /// kTimedOut past `deadline`, kCancelled if `stop` is requested, else the last attempt's failure.
   [[nodiscard]] rt::Task<IoResult<rt::Socket>> run(MonoTime deadline, std::stop_token stop);
 
-  /// Who failed, or was tried before the winner and had not answered by then; nobody where the time
-  /// was up first, or it was stopped. After run().
+  /// The addresses that failed, or that were tried before the winner and had not answered when the
+  /// winner did. Empty after a timeout or a stop. Call after run().
   [[nodiscard]] const Addresses& losers() const { return losers_; }
 
  private:
-  /// Ends the race with the coroutine that runs it, however that ends.
+  /// Ends the race when the coroutine of run() ends, also if the coroutine is destroyed.
   class CloseOnExit {
    public:
     explicit CloseOnExit(ConnectRace& race) : race_(race) {}
@@ -59,14 +60,14 @@ class ConnectRace : public std::enable_shared_from_this<ConnectRace> {
   rt::Worker& worker_;
   const Addresses addresses_;
   const uint16_t port_;
-  std::deque<rt::Socket> sockets_;  // of the addresses tried so far
-  std::vector<bool> failed_;        // of the same
+  std::deque<rt::Socket> sockets_;  // of addresses_[0], [1], ...: those tried so far
+  std::vector<bool> failed_;        // of the same addresses
   size_t running_ = 0;
   bool over_ = false;
   std::optional<size_t> winner_;
   IoFailure last_failure_;
   Addresses losers_;
-  rt::WaiterList waiting_;  // the coroutine of run()
+  rt::WaiterList waiting_;  // holds at most the coroutine of run()
   rt::TimerWheel::Entry stagger_;
 };
 

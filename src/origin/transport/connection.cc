@@ -39,7 +39,7 @@ void Connection::cancel_on(std::stop_token stop) {
   if (stop_.stop_possible()) on_stop_.emplace(stop_, Close{*this});
 }
 
-/// False: there is no time left, or no wish.
+/// False: the deadline has passed, or the operation was stopped.
 bool Connection::begin_operation(MonoTime deadline) {
   if (stop_.stop_requested()) return false;
   timed_out_ = worker_.timers().now() >= deadline;

@@ -21,9 +21,9 @@ namespace cachey::origin {
 
 class TlsStream;
 
-/// One connection to a server, TCP or TLS over it. Each operation has a deadline; when it passes
-/// the socket is closed, so that after a failure nothing but the destructor may be called. Owned by
-/// the pool when idle, else by the lease; one worker's thread. Destroying it closes the socket.
+/// One connection to a server: TCP, or TLS over TCP. Each operation has a deadline. Past the
+/// deadline the socket is closed, so after a failure only the destructor may be called. Owned by
+/// the pool while idle, else by the lease. The destructor closes the socket. One worker's thread.
 class Connection {
  public:
   Connection(rt::Worker& worker, std::shared_ptr<TransportCounters> counters);
@@ -31,20 +31,20 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// From now on whatever it does ends, with kCancelled, when `stop` is requested, on the worker's
-  /// thread; what was asked for before is forgotten. REQUIRES: nothing is under way.
+  /// From now on every operation ends with kCancelled when `stop` is requested. Replaces the token
+  /// of an earlier call. `stop` is requested on the worker's thread. REQUIRES: no operation runs.
   void cancel_on(std::stop_token stop);
 
-  /// To the first of the addresses that answers, see ConnectRace.
+  /// Connects to the first address that answers, see ConnectRace.
   [[nodiscard]] rt::Task<IoResult<void>> connect(std::vector<boost::asio::ip::address> addresses,
                                                  uint16_t port, MonoTime deadline);
 
-  /// Those that did not answer connect().
+  /// The addresses that did not answer connect(), see ConnectRace::losers().
   [[nodiscard]] const std::vector<boost::asio::ip::address>& unreachable() const {
     return unreachable_;
   }
 
-  /// REQUIRES: connected, nothing sent. `context` must outlive the connection.
+  /// Starts TLS. REQUIRES: connected, nothing sent. `context` must outlive the connection.
   [[nodiscard]] rt::Task<IoResult<void>> handshake(TlsContext& context, std::string host,
                                                    MonoTime deadline);
 
@@ -54,10 +54,10 @@ class Connection {
   /// Reads at least one byte. REQUIRES: `into` is not empty.
   [[nodiscard]] rt::Task<IoResult<size_t>> read_some(std::span<std::byte> into, MonoTime deadline);
 
-  /// Bytes that have come and were not read, as far as the kernel has them.
+  /// Bytes that the kernel has received and nobody has read.
   [[nodiscard]] size_t unread() const;
 
-  /// Whether an idle connection still stands: the peer has neither ended it nor sent anything.
+  /// Whether an idle connection is usable: the peer has neither closed it nor sent anything.
   [[nodiscard]] bool is_quiet();
 
  private:
@@ -78,7 +78,7 @@ class Connection {
   rt::TimerWheel::Entry limit_;
   std::vector<boost::asio::ip::address> unreachable_;
   bool connected_ = false;
-  bool running_ = false;  // an operation is under way
+  bool running_ = false;  // an operation runs
   bool timed_out_ = false;
   std::stop_token stop_;
   std::optional<std::stop_callback<Close>> on_stop_;

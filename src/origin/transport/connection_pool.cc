@@ -7,11 +7,11 @@
 #include "origin/transport/tunnel.h"
 #include "rt/queued_waiter.h"
 
-// A host's `open` counts its slots: a slot is taken before a connection is opened and freed when
-// the connection is gone, whoever holds it in between (a lease, or the idle list). A caller that
-// finds no slot waits in one of two lists: its host's, where the host is full, or the pool's, where
-// only the pool is. Whatever frees a slot or brings an idle connection wakes one caller, who then
-// looks again; woken, it has no claim, and may have to wait once more.
+// Invariants. A host's `open` counts its slots. A slot is taken before a connection is opened, and
+// freed after the connection is closed; in between a lease or the idle list owns the connection. A
+// caller that finds no slot waits in its host's queue if the host is full, else in the pool's
+// queue. Every freed slot and every idle connection wakes one waiter. A woken waiter owns no slot:
+// the waiter tries again, and may have to wait again.
 
 namespace cachey::origin {
 
@@ -109,7 +109,7 @@ rt::Task<Attempt<void>> ConnectionPool::wait(std::shared_ptr<Host> host, MonoTim
   const bool its_turn = co_await waiter.wait_in_list(worker_.timers(), deadline, stop);
   --waiting_;
   if (its_turn) co_return Attempt<void>();
-  // There may be room for it at its host: then that is the next one's now.
+  // We gave up. If our host has a free slot, its next waiter may use the slot.
   if (host->open < limits_.connections_per_host_max) rt::notify_first(host->waiting);
   forget_if_unused(*host);
   if (stop.stop_requested()) {
@@ -163,7 +163,8 @@ bool ConnectionPool::close_any_idle() {
     if (host->idle.empty()) continue;
     const std::shared_ptr<Host> kept = host;
     close_oldest_idle(*kept);
-    rt::notify_first(kept->waiting);  // for whom its host has room now: the pool's list is his
+    rt::notify_first(
+        kept->waiting);  // the host is no longer full: its waiter may queue for the pool
     forget_if_unused(*kept);
     return true;
   }

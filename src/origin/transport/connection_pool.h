@@ -20,7 +20,7 @@
 
 namespace cachey::origin {
 
-/// Whom a connection leads to.
+/// The server that a connection leads to.
 struct Server {
   bool tls = false;
   std::string host;
@@ -30,26 +30,25 @@ struct Server {
 };
 
 struct ConnectOptions {
-  MonoTime deadline;                          ///< for all of it, waiting for a turn included
-  std::chrono::milliseconds connect_timeout;  ///< for a new one: name, TCP, CONNECT, TLS
-  bool fresh = false;                         ///< not one that has been used before
-  MonoTime names_since{};  ///< for a new one, names that were looked up before are looked up anew
-  /// Ends it, and whatever is done with the connection until it is given back.
+  MonoTime deadline;                          ///< of acquire(), including the wait in the queue
+  std::chrono::milliseconds connect_timeout;  ///< of a new connection: name, TCP, CONNECT, TLS
+  bool fresh = false;                         ///< only a new connection will do
+  MonoTime names_since{};  ///< a new connection repeats look-ups that are older than this
+  /// Ends acquire(), and every operation on the connection until it is given back.
   std::stop_token stop{};
 };
 
 class ConnectionPool;
 
-/// One worker's connections, by server: hands out the one that was used last, opens new ones up to
-/// the limits, and lets callers queue past them. Idle connections are closed before the server does
-/// it. Shared by the origin and the leases, so that a stream may outlive the origin. One worker's
-/// thread.
+/// One worker's connections, by server. Hands out the connection that was used last, else opens a
+/// new one; past the limits callers queue. Closes idle connections before the server does. Shared
+/// by the origin and the leases, so a stream may outlive the origin. One worker's thread.
 class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
  private:
   struct Host;
 
  public:
-  /// The right to use a connection. Ends it when destroyed, unless it was given back.
+  /// The right to use a connection. The destructor closes a connection that was not given back.
   class Lease {
    public:
     enum class Use : uint8_t { kFirst, kAgain };
@@ -65,15 +64,15 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
     ~Lease() { drop(); }
 
     [[nodiscard]] Connection& connection() { return *connection_; }
-    /// Neither given back nor dropped.
+    /// True until give_back() or drop().
     [[nodiscard]] bool holds() const { return connection_ != nullptr; }
-    /// It has carried a request before.
+    /// Whether the connection has carried a request before.
     [[nodiscard]] bool reused() const { return use_ == Use::kAgain; }
 
-    /// For the next request, if one comes within `idle`. REQUIRES: the last answer was read to its
-    /// end.
+    /// Keeps the connection for another request, for at most `idle`. REQUIRES: the last answer was
+    /// read to its end.
     void give_back(std::chrono::milliseconds idle);
-    /// Closes it.
+    /// Closes the connection.
     void drop();
 
    private:
@@ -88,11 +87,11 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
                  std::shared_ptr<TransportCounters> counters,
                  std::shared_ptr<const ProxyRules> proxies = nullptr);
 
-  /// An idle connection or a new one. kTimeout, kUpstream (nobody there, or not who it should be),
-  /// kOverloaded (too many wait already, or none came free in time), kCancelled.
+  /// An idle connection or a new one. Errors: kTimeout; kUpstream (no server, or a wrong
+  /// certificate); kOverloaded (the queue is full, or no connection came free in time); kCancelled.
   [[nodiscard]] rt::Task<Attempt<Lease>> acquire(Server server, ConnectOptions options);
 
-  /// Servers that it has connections to, or callers for.
+  /// The number of servers with connections or waiters.
   [[nodiscard]] size_t servers() const { return hosts_.size(); }
 
  private:
@@ -104,12 +103,12 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   struct Host {
     explicit Host(Server name) : server(std::move(name)) {}
     const Server server;
-    size_t open = 0;        // in use, being opened, or idle
-    std::deque<Idle> idle;  // the one used last stands last
+    size_t open = 0;        // slots taken: connections in use, being opened, or idle
+    std::deque<Idle> idle;  // the one used last is at the back
     rt::WaiterList waiting;
   };
 
-  /// Where a caller waits in a list: one that was woken in vain keeps its place.
+  /// A caller's place in its queue. A caller that was woken and found no slot goes to the front.
   enum class Place : uint8_t { kLast, kFirst };
 
   [[nodiscard]] std::shared_ptr<Host> host_of(const Server& server);
@@ -134,10 +133,10 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   const PoolLimits limits_;
   const std::shared_ptr<TransportCounters> counters_;
   const std::shared_ptr<const ProxyRules> proxies_;  // null: none
-  std::map<Server, std::shared_ptr<Host>> hosts_;    // those with connections or callers
-  size_t open_ = 0;                                  // over all hosts
-  size_t waiting_ = 0;
-  rt::WaiterList waiting_for_any_;  // their host has room, the pool has not
+  std::map<Server, std::shared_ptr<Host>> hosts_;    // hosts with connections or waiters
+  size_t open_ = 0;                                  // the sum of all hosts' slots
+  size_t waiting_ = 0;                               // waiters of all queues
+  rt::WaiterList waiting_for_any_;  // callers stopped by connections_max, not by their host's limit
   rt::TimerWheel::Entry expiry_;
   MonoTime next_expiry_;
 };

@@ -47,7 +47,7 @@ class ConnectionPoolTest : public ::testing::Test {
     return options;
   }
 
-  /// Whether a connection is had within `time`; it is given up then.
+  /// Whether the pool leases a connection within `time`; the lease ends at once.
   rt::Task<bool> try_for(Server server, milliseconds time) {
     Attempt<Lease> lease = co_await pool_->acquire(std::move(server), within(time));
     co_return lease.has_value();
@@ -82,7 +82,7 @@ TEST_F(ConnectionPoolTest, WhoWaitsForAHostWhoseIdleConnectionWasClosedForAnothe
     std::future<bool> hasty = workers_.start(try_for(server_of(first_), milliseconds(300)));
     std::future<bool> patient = workers_.start(try_for(server_of(first_), milliseconds(10'000)));
     co_await worker().timers().sleep(milliseconds(30));  // both wait
-    first->give_back(milliseconds(10'000));              // of which the hasty one is told
+    first->give_back(milliseconds(10'000));              // wakes the hasty one
     Attempt<Lease> other = co_await pool_->acquire(server_of(second_), within(milliseconds(5000)));
     EXPECT_TRUE(other.has_value());
     while (hasty.wait_for(milliseconds(0)) != std::future_status::ready)

@@ -7,7 +7,7 @@ namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-/// Takes the text apart from the front.
+/// Reads the parts of a text, front to back.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : rest_(text) {}

@@ -10,15 +10,15 @@ namespace cachey::origin {
 
 /// A `Content-Range` header's value: `bytes 0-9/100`, `bytes 0-9/*` or `bytes */100`.
 struct ContentRange {
-  /// May be empty: old SeaweedFS answers `bytes 10-9/10`, of an empty object `bytes 0--1/0`.
+  /// May be empty: old SeaweedFS answers `bytes 10-9/10`, and `bytes 0--1/0` for an empty object.
   std::optional<ByteRange> range;
   std::optional<uint64_t> size;  ///< of the whole object
 
   friend bool operator==(const ContentRange&, const ContentRange&) = default;
 };
 
-/// Tolerates blanks between the parts and the unit in any case. Nothing where the text is none of
-/// the three forms, a number does not fit, or the range lies outside the size.
+/// Accepts blanks between the parts, and the unit in any case. Nothing if the text has none of the
+/// three forms, a number does not fit, or the range ends past the size.
 [[nodiscard]] std::optional<ContentRange> parse_content_range(std::string_view text);
 
 }  // namespace cachey::origin

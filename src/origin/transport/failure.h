@@ -17,19 +17,19 @@ enum class Retry {
   kThrottling,  ///< too many requests
 };
 
-/// What would make the store answer otherwise at once. Each is tried once a get.
+/// A change after which the store may answer differently at once. A get tries each kind once.
 enum class Remedy {
   kNone,
-  kRegion,       ///< ask the bucket's own region: Failure::region
-  kClock,        ///< sign for the store's time: Failure::store_time
-  kCredentials,  ///< these have expired: sign with new ones
+  kRegion,       ///< send the request to the bucket's own region: Failure::region
+  kClock,        ///< sign with the store's time: Failure::store_time
+  kCredentials,  ///< sign with new credentials: the old ones have expired
 };
 
-/// An attempt that failed: the error, should it be the last one, and what to do if it is not.
+/// A failed attempt: the error, for the case that it was the last attempt, and how to try again.
 struct Failure {
   Error error;
   Retry retry = Retry::kNever;
-  std::optional<std::chrono::milliseconds> delay;  ///< the store's own wish
+  std::optional<std::chrono::milliseconds> delay;  ///< before a retry, as the store asked
   Remedy remedy = Remedy::kNone;
   std::string region{};    ///< of kRegion
   int64_t store_time = 0;  ///< of kClock: Unix seconds

@@ -10,15 +10,15 @@
 namespace cachey::origin {
 namespace {
 
-// One read of a head takes this much: several heads' worth, and little to copy of the body behind
-// it.
+// One read of a head takes at most this much: room for several heads, and little of the body that
+// follows has to be copied.
 constexpr size_t kFillBytes = 8 * 1024;
 
-// No server sends more than one or two.
+// Servers send one or two.
 constexpr int kInterimAnswersMax = 8;
 
-// An idle connection is closed this long before the server announced to close it, so that no
-// request meets the server's close.
+// We close an idle connection this long before the server's announced time, so that no request
+// meets the server's close.
 constexpr std::chrono::milliseconds kIdleMargin{500};
 
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
@@ -183,7 +183,7 @@ Result<size_t> HttpExchange::body_failure(const IoFailure& failure) {
                                                 body_left_, failure.text));
 }
 
-/// The announced bytes have come; whatever follows them must not.
+/// Checks that nothing follows the announced bytes of the body.
 rt::Task<Result<void>> HttpExchange::finish() {
   if (chunked_ || until_close_) {
     std::byte more{};
@@ -216,7 +216,7 @@ void HttpExchange::give_back() {
 }
 
 rt::Task<std::optional<std::string>> HttpExchange::read_small_body(MonoTime deadline) {
-  deadline = std::min(deadline, stall_deadline());  // for all of it
+  deadline = std::min(deadline, stall_deadline());  // of the whole body
   const uint64_t announced = content_length_.value_or(kSmallBodyBytesMax);
   std::string body(std::min<uint64_t>(announced, kSmallBodyBytesMax), '\0');
   size_t filled = 0;

@@ -14,48 +14,50 @@
 
 namespace cachey::origin {
 
-/// A body that is read as one text, such as an error document, is read up to here.
+/// read_small_body() cuts longer bodies here.
 inline constexpr size_t kSmallBodyBytesMax = 64 * 1024;
 
 /// Limits of an answer's body.
 struct BodyLimits {
-  std::chrono::milliseconds stall;     ///< without a byte while one is asked for
-  std::chrono::milliseconds idle;      ///< how long the connection is kept after it
-  std::chrono::milliseconds idle_max;  ///< where the server says how long it waits
+  std::chrono::milliseconds stall;     ///< timeout of one read that gets no byte
+  std::chrono::milliseconds idle;      ///< the connection is kept this long after the body
+  std::chrono::milliseconds idle_max;  ///< at most this long, if the server announces its own time
 };
 
-/// One request and its answer over a leased connection: send, read the head, then the body, then
-/// give the connection back. The body goes straight into the reader's memory, but for the few bytes
-/// that came with the head and the framing of chunks. Owned by the caller; one worker's thread;
-/// destroyed before the body's end it closes the connection.
+/// One request and its answer over a leased connection: sends the request, reads the head, then the
+/// body, then gives the connection back. The body is received straight into the reader's memory;
+/// only the framing of chunks and bytes that came in one read with the head are copied. If
+/// destroyed before the body's end, the connection is closed. Owned by the caller; one worker's
+/// thread.
 class HttpExchange {
  public:
   HttpExchange(rt::Worker& worker, ConnectionPool::Lease lease, const BodyLimits& limits)
       : worker_(worker), lease_(std::move(lease)), limits_(limits) {}
 
-  /// Sends `request` and reads the head of the answer, past any 1xx.
+  /// Sends `request` and reads the head of the answer; skips 1xx answers.
   [[nodiscard]] rt::Task<Attempt<ResponseHead>> start(std::string_view request, MonoTime deadline);
 
-  /// The request went out on a used connection that the server had ended in the meantime, so that
-  /// it may be sent again: no byte of an answer has come. After start() failed.
+  /// True if the server had closed the used connection before the request: no byte of an answer has
+  /// come, so the request may be sent again. Call after start() failed.
   [[nodiscard]] bool died_unanswered() const { return died_unanswered_; }
 
-  /// The body that comes has `bytes`. Before the first read().
+  /// Sets the body's size. Call before the first read().
   void expect_body(uint64_t bytes) { body_left_ = bytes; }
 
-  /// Reads what has come of the body. With the last byte, makes sure that it was the last and gives
-  /// the connection back. kTimeout where nothing comes, kUpstream where the body is broken.
+  /// Reads at least one byte of the body. After the last byte, checks that nothing follows, and
+  /// gives the connection back. kTimeout if nothing comes, kUpstream if the body is broken.
+  /// REQUIRES: `into` is not empty, and the body has bytes left.
   [[nodiscard]] rt::Task<Result<size_t>> read(std::span<std::byte> into);
 
-  /// Bytes of the body that have come and were not read: about so many.
+  /// About how many bytes of the body have come and were not read.
   [[nodiscard]] uint64_t unread_bytes();
 
-  /// Reads the body of an error as far as kSmallBodyBytesMax. Nothing where it broke off, or did
-  /// not end by `deadline`.
+  /// Reads a whole body, cut at kSmallBodyBytesMax. Nothing if the body broke off, or did not end
+  /// by `deadline` or within BodyLimits::stall.
   [[nodiscard]] rt::Task<std::optional<std::string>> read_small_body(MonoTime deadline);
 
-  /// After read_small_body(): gives the connection back, or closes it where `reuse` is false or
-  /// the text was longer.
+  /// Call after read_small_body(). Gives the connection back, or closes the connection if `reuse`
+  /// is false or the body was cut.
   void finish_small_body(bool reuse);
 
  private:
@@ -75,8 +77,8 @@ class HttpExchange {
   rt::Worker& worker_;
   ConnectionPool::Lease lease_;
   const BodyLimits limits_;
-  std::string buffer_;       // bytes past what was read directly: heads, framing, the body's first
-  size_t unread_begin_ = 0;  // what stands before has been used
+  std::string buffer_;       // heads, framing, and bytes of the body that came with either
+  size_t unread_begin_ = 0;  // the bytes of buffer_ before this have been used
   bool died_unanswered_ = false;
   bool keep_alive_ = false;
   bool chunked_ = false;

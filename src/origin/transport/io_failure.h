@@ -7,12 +7,12 @@
 
 namespace cachey::origin {
 
-/// Why bytes did not come or go.
+/// Why an operation on a connection failed.
 struct IoFailure {
   enum class Cause {
     kTimedOut,
-    kClosed,       ///< the peer ended the stream
-    kCertificate,  ///< the peer is not who it should be
+    kClosed,       ///< the peer closed the connection
+    kCertificate,  ///< the peer's certificate is wrong
     kCancelled,
     kOther,
   };
@@ -23,7 +23,7 @@ struct IoFailure {
 template <typename T>
 using IoResult = std::expected<T, IoFailure>;
 
-/// What an I/O failure before the answer's head means.
+/// What a failure before the answer's head means for the attempt.
 [[nodiscard]] Failure failure_of(const IoFailure& failure);
 
 }  // namespace cachey::origin

@@ -21,7 +21,7 @@ std::optional<ip::address> parse_address(std::string_view text) {
   return error ? std::nullopt : std::optional(address);
 }
 
-/// The address's bytes, most significant first.
+/// The bytes of the address, most significant first.
 std::vector<unsigned char> bytes_of(const ip::address& address) {
   if (address.is_v4()) {
     const auto bytes = address.to_v4().to_bytes();

@@ -12,7 +12,7 @@
 
 namespace cachey::origin {
 
-/// An HTTP proxy that stands between us and a server.
+/// An HTTP proxy between us and a server.
 struct Proxy {
   std::string host;
   uint16_t port = 80;
@@ -21,16 +21,16 @@ struct Proxy {
   friend bool operator==(const Proxy&, const Proxy&) = default;
 };
 
-/// `http://user:password@host:port`, or without scheme, user or port. Fails (kBadRequest) on
-/// anything else; the message does not repeat the URL, which may hold a password.
+/// Parses `http://user:password@host:port`; scheme, user and port may be missing. kBadRequest for
+/// anything else; the message does not quote the URL, because the URL may hold a password.
 [[nodiscard]] Result<Proxy> parse_proxy_url(std::string_view url);
 
-/// Hosts that are asked without a proxy: `NO_PROXY`. Immutable.
+/// The hosts that are reached without a proxy: `NO_PROXY`. Immutable.
 class NoProxy {
  public:
   NoProxy() = default;
-  /// Comma-separated: `*` for all; an IP address; a network such as `10.0.0.0/8`; a domain, which
-  /// stands for its sub-domains, too, with a dot before it or without. What is none matches
+  /// Comma-separated: `*` for all hosts; an IP address; a network such as `10.0.0.0/8`; a domain,
+  /// with or without a leading dot, which also matches its sub-domains. Other entries match
   /// nothing.
   explicit NoProxy(std::string_view list);
 
@@ -49,14 +49,14 @@ class NoProxy {
 
 enum class Scheme : uint8_t { kHttp, kHttps };
 
-/// Which proxy leads where. Immutable.
+/// Which server is reached through which proxy. Immutable.
 class ProxyRules {
  public:
   ProxyRules() = default;
   ProxyRules(std::optional<Proxy> http, std::optional<Proxy> https, NoProxy except)
       : http_(std::move(http)), https_(std::move(https)), except_(std::move(except)) {}
 
-  /// Null: none, the server is asked directly.
+  /// Null: the server is reached directly.
   [[nodiscard]] const Proxy* proxy_for(Scheme scheme, std::string_view host) const;
 
  private:
@@ -65,9 +65,10 @@ class ProxyRules {
   NoProxy except_;
 };
 
-/// HTTP_PROXY and HTTPS_PROXY, each else ALL_PROXY, but for what NO_PROXY names; each variable in
-/// upper case, else in lower case. None where REQUEST_METHOD is set: a CGI's client could say what
-/// HTTP_PROXY is. Fails (kBadRequest) where the URL of a proxy is none that we can use.
+/// HTTP_PROXY and HTTPS_PROXY, each with ALL_PROXY as default, except for the hosts of NO_PROXY.
+/// Each variable may be in upper or lower case; upper case comes first. No proxies if
+/// REQUEST_METHOD is set, because a CGI's client could set HTTP_PROXY. kBadRequest if a proxy's URL
+/// cannot be used.
 [[nodiscard]] Result<ProxyRules> proxies_from_environment(const Environment& environment);
 
 }  // namespace cachey::origin

@@ -6,7 +6,7 @@
 #include "base/escape.h"
 #include "origin/transport/proxy.h"
 
-/// The text as a proxy's URL, and as NO_PROXY, which is asked for each host that it names.
+/// The text as a proxy's URL and as a NO_PROXY list: both parse safely; a parsed proxy is usable.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachey::origin;
   const std::string_view text(reinterpret_cast<const char*>(data), size);

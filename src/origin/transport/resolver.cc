@@ -86,7 +86,7 @@ std::vector<ip::address> in_turn(const std::vector<ip::address>& addresses, size
 std::shared_ptr<Resolver::Name> Resolver::name_of(const std::string& host) {
   const auto found = names_.find(host);
   if (found != names_.end()) return found->second;
-  if (names_.size() >= limits_.look_ups_kept_max) names_.clear();  // those under way live on unseen
+  if (names_.size() >= limits_.look_ups_kept_max) names_.clear();  // running look-ups keep theirs
   return names_.emplace(host, std::make_shared<Name>()).first->second;
 }
 
@@ -105,7 +105,7 @@ rt::Task<Result<Resolver::Addresses>> Resolver::resolve(std::string host, MonoTi
       name->looked_up_at = worker_.timers().now();
       worker_.tasks().spawn(look_up_name(shared_from_this(), name, std::move(host)));
     }
-    if (name->look_up_running) {  // the answer may have come while the task started
+    if (name->look_up_running) {  // the task may have ended within spawn()
       const bool answered = co_await wait(name, deadline, stop);
       if (!answered && stop.stop_requested())
         co_return fail(ErrorKind::kCancelled, "nobody waits for the look-up");

@@ -17,17 +17,17 @@
 
 namespace cachey::origin {
 
-/// The addresses of a host name. Blocks; called on the blocking pool.
+/// Looks up the addresses of a host name. Blocks; called on the blocking pool.
 using LookUp =
     std::function<Result<std::vector<boost::asio::ip::address>>(const std::string& host)>;
 
-/// Asks the system (getaddrinfo). `*.localhost` is loopback without asking.
+/// Asks the system (getaddrinfo). `*.localhost` is loopback without a look-up.
 [[nodiscard]] Result<std::vector<boost::asio::ip::address>> system_look_up(const std::string& host);
 
-/// A worker's host names and their addresses. Callers that ask for a name at the same time share
-/// one look-up; a caller whose time is up leaves it, and it goes on for the others. Each answer
-/// begins with another address, so that connections spread, and takes turns between IPv6 and IPv4.
-/// Shared by the pool and its look-ups; one worker's thread.
+/// One worker's cache of host names and their addresses. Concurrent callers for a name share one
+/// look-up, which goes on after a caller's timeout. Each answer begins with the next address, so
+/// that connections spread, and alternates between IPv6 and IPv4. Shared by the pool and the
+/// running look-ups. One worker's thread.
 class Resolver : public std::enable_shared_from_this<Resolver> {
  public:
   using Addresses = std::vector<boost::asio::ip::address>;
@@ -35,14 +35,14 @@ class Resolver : public std::enable_shared_from_this<Resolver> {
   Resolver(rt::Worker& worker, rt::BlockingPool& pool, LookUp look_up, const PoolLimits& limits)
       : worker_(worker), pool_(pool), look_up_(std::move(look_up)), limits_(limits) {}
 
-  /// In the order in which to try them. What was looked up before `since` is looked up anew; where
-  /// that fails, what is known serves on for its time. kTimeout past `deadline`, kCancelled when
-  /// `stop` is requested; kUpstream where the name has no address.
+  /// The addresses, in the order in which to try them. An answer older than `since` is looked up
+  /// again; if that fails, the old answer is used until its TTL. kTimeout past `deadline`,
+  /// kCancelled when `stop` is requested, kUpstream if the name has no address.
   [[nodiscard]] rt::Task<Result<Addresses>> resolve(std::string host, MonoTime since,
                                                     MonoTime deadline, std::stop_token stop = {});
 
-  /// These did not answer: for as long as a look-up counts they are left out, unless no other is
-  /// left; then the name is looked up anew with the next resolve().
+  /// `addresses` did not answer. Answers leave them out for PoolLimits::look_up_valid. If no other
+  /// address is left, answers keep them, and the next resolve() looks the name up again.
   void avoid(const std::string& host, const Addresses& addresses);
 
  private:
@@ -56,7 +56,7 @@ class Resolver : public std::enable_shared_from_this<Resolver> {
     Result<Addresses> answer;
     MonoTime looked_up_at;
     MonoTime valid_until;
-    std::deque<Avoided> avoided;  // the latest last
+    std::deque<Avoided> avoided;  // in order of time
     size_t turn = 0;
     rt::WaiterList waiting;
   };
@@ -66,7 +66,7 @@ class Resolver : public std::enable_shared_from_this<Resolver> {
   [[nodiscard]] rt::Task<bool> wait(std::shared_ptr<Name> name, MonoTime deadline,
                                     std::stop_token stop);
   [[nodiscard]] std::shared_ptr<Name> name_of(const std::string& host);
-  /// REQUIRES: it has an answer.
+  /// REQUIRES: `name` has an answer.
   [[nodiscard]] static Addresses without_avoided(const Name& name);
 
   rt::Worker& worker_;
@@ -76,8 +76,8 @@ class Resolver : public std::enable_shared_from_this<Resolver> {
   std::unordered_map<std::string, std::shared_ptr<Name>> names_;
 };
 
-/// `addresses` from the one whose turn it is in each family, the families in turn, that of the
-/// first of all first (RFC 8305, 4).
+/// Alternates between the address families, beginning with the family of the first address (RFC
+/// 8305, 4). Each family is rotated to begin with its address number `turn`.
 [[nodiscard]] std::vector<boost::asio::ip::address> in_turn(
     const std::vector<boost::asio::ip::address>& addresses, size_t turn);
 

@@ -12,7 +12,7 @@
 
 namespace cachey::origin {
 
-/// What we read of an answer's status line and headers.
+/// The parts of an answer's status line and headers that we use.
 struct ResponseHead {
   unsigned status = 0;
   bool keep_alive = false;  ///< the connection may carry another request
@@ -33,11 +33,11 @@ struct ResponseHead {
   std::string metadata_token_ttl;                 ///< x-aws-ec2-metadata-token-ttl-seconds
 };
 
-/// Longer heads are refused.
+/// A longer head is refused.
 inline constexpr size_t kHeadBytesMax = 64 * 1024;
 
-/// `text` is a whole head, its last empty line included. kUpstream where it is no HTTP/1.0 or 1.1
-/// response, or frames its body in two ways.
+/// Parses a whole head, including its last empty line. kUpstream if `text` is no head of an
+/// HTTP/1.0 or 1.1 response, or frames the body in two ways.
 [[nodiscard]] Result<ResponseHead> parse_response_head(std::string_view text);
 
 }  // namespace cachey::origin

@@ -13,7 +13,7 @@ namespace {
 
 namespace ssl = boost::asio::ssl;
 
-/// What one call to the kernel may bring: four records.
+/// One receive from the kernel takes at most this much: four TLS records.
 constexpr size_t kReadBufferBytes = size_t{64} * 1024;
 
 boost::system::error_code load_trust(ssl::context& context, const std::string& ca_file,

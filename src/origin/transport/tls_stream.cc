@@ -22,7 +22,7 @@ using boost::system::error_code;
 TlsStream::TlsStream(rt::Socket& socket, TlsContext& context)
     : socket_(socket), ssl_(::SSL_new(context.native_handle())) {
   if (ssl_ == nullptr) throw std::bad_alloc();
-  error_code ignored;  // a socket that is closed fails in the handshake
+  error_code ignored;  // a closed socket fails in the handshake
   socket_.native_non_blocking(true, ignored);
   if (::SSL_set_fd(ssl_.get(), socket_.native_handle()) != 1) throw std::bad_alloc();
   ::SSL_set_connect_state(ssl_.get());
@@ -53,7 +53,8 @@ error_code TlsStream::failure(int ssl_error, int system_error) {
   return asio::ssl::error::stream_truncated;
 }
 
-/// Waits for what OpenSSL lacks; fails with what it says where it lacks nothing.
+/// Waits until the socket has what OpenSSL lacks. Returns the outcome's error if nothing is
+/// lacking.
 rt::Task<error_code> TlsStream::settle(Outcome outcome) {
   error_code error = outcome.error;
   if (outcome.lacks == SSL_ERROR_WANT_READ) {
@@ -99,7 +100,7 @@ rt::Task<error_code> TlsStream::write(std::string_view bytes) {
   co_return error;
 }
 
-/// What there is, until nothing is left to read without waiting.
+/// Reads all that can be read without waiting.
 size_t TlsStream::read_now(std::span<std::byte> into) {
   size_t filled = 0;
   while (filled < into.size()) {
@@ -121,7 +122,7 @@ rt::Task<TlsStream::Got> TlsStream::read_some(std::span<std::byte> into) {
   into = into.first(std::min(into.size(), kReadBytesMax));
   Got got;
   while (got.bytes == 0 && !got.error) {
-    if (read_end_) {  // to try before that is settled would be in vain
+    if (read_end_) {  // a read before this is settled would fail again
       const Outcome outcome = *std::exchange(read_end_, std::nullopt);
       got.error = co_await settle(outcome);
     } else {

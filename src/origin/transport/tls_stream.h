@@ -15,23 +15,23 @@
 
 namespace cachey::origin {
 
-/// A client's TLS over a socket that somebody else owns. OpenSSL reads the socket itself, several
-/// records at a time, and one call of read_some() takes what there is: a record is no event of its
-/// own. After a failure nothing but the destructor may be called. One worker's thread.
+/// A client's TLS over a socket that the caller owns. OpenSSL reads the socket itself, several
+/// records at a time; one read_some() returns the data of all records that have come. After a
+/// failure only the destructor may be called. One worker's thread.
 class TlsStream {
  public:
-  /// No call takes more, so that others on the worker have their turn.
+  /// One read_some() takes at most this much, so that other tasks of the worker run in between.
   static constexpr size_t kReadBytesMax = 256 * 1024;
 
-  /// `socket` is connected. `context` (make_tls_context) outlives the stream.
+  /// REQUIRES: `socket` is connected. `context` (make_tls_context) outlives the stream.
   TlsStream(rt::Socket& socket, TlsContext& context);
 
-  /// Before the handshake: asks for `host` (SNI) and will accept only its certificate, by name or
-  /// address. False: no certificate can be for it.
+  /// Sends `host` as SNI, and accepts only a certificate of this name or address. Call before the
+  /// handshake. False if no certificate can name `host`.
   [[nodiscard]] bool expect_host(const std::string& host);
 
   [[nodiscard]] rt::Task<boost::system::error_code> handshake();
-  /// Why the peer's certificate was refused, or empty where it was not.
+  /// Why the peer's certificate was refused; empty if it was not.
   [[nodiscard]] std::string certificate_fault() const;
 
   /// Sends all of `bytes`, which must live until the task ends.
@@ -44,7 +44,7 @@ class TlsStream {
   /// Reads at least one byte. REQUIRES: `into` is not empty.
   [[nodiscard]] rt::Task<Got> read_some(std::span<std::byte> into);
 
-  /// Something has come that was not read.
+  /// Whether OpenSSL holds data that was not read.
   [[nodiscard]] bool has_unread() const { return ::SSL_has_pending(ssl_.get()) == 1; }
 
  private:
@@ -52,10 +52,10 @@ class TlsStream {
     void operator()(SSL* ssl) const { ::SSL_free(ssl); }
   };
 
-  /// How a call ended that did not do all it should.
+  /// How a call of OpenSSL ended that could not do all of its work.
   struct Outcome {
-    int lacks = SSL_ERROR_NONE;       // SSL_ERROR_WANT_READ or _WRITE: goes on when that is there
-    boost::system::error_code error;  // else
+    int lacks = SSL_ERROR_NONE;       // SSL_ERROR_WANT_READ or _WRITE: waits for the socket
+    boost::system::error_code error;  // if lacks is SSL_ERROR_NONE
   };
 
   [[nodiscard]] Outcome outcome_of(int result) const;
@@ -65,7 +65,7 @@ class TlsStream {
 
   rt::Socket& socket_;
   const std::unique_ptr<SSL, Free> ssl_;
-  std::optional<Outcome> read_end_;  // of the last read
+  std::optional<Outcome> read_end_;  // how the last read_now() ended, until settled
 };
 
 }  // namespace cachey::origin

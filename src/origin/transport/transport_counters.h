@@ -5,12 +5,12 @@
 
 namespace cachey::origin {
 
-/// Connections and bytes of the pools that share it. Counted by the workers, read by any thread.
+/// Counts of the pools that share this object. Written by the workers, read by any thread.
 struct TransportCounters {
-  std::atomic<uint64_t> bytes_received{0};  ///< heads, bodies and errors, after TLS
+  std::atomic<uint64_t> bytes_received{0};  ///< heads and bodies, after TLS
   std::atomic<uint64_t> connections_opened{0};
-  std::atomic<uint64_t> connections_reused{0};  ///< requests that found an idle connection
-  std::atomic<int64_t> connections_open{0};     ///< now, idle ones too
+  std::atomic<uint64_t> connections_reused{0};  ///< requests that got an idle connection
+  std::atomic<int64_t> connections_open{0};     ///< now, including idle ones
   std::atomic<uint64_t> tunnels_opened{0};      ///< connections through a proxy's CONNECT
 };
 

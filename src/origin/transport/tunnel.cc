@@ -54,7 +54,7 @@ rt::Task<Attempt<void>> open_tunnel(Connection& connection, const Proxy& proxy, 
     const Retry retry = head->status == 407 ? Retry::kNever : Retry::kTransient;
     co_return std::unexpected(refused(fmt::format("it answered {}", head->status), retry));
   }
-  // The server speaks first in no protocol that goes through here.
+  // With TLS the client speaks first.
   if (received.size() > end + kHeadEnd.size())
     co_return std::unexpected(refused("it sent more than its answer", Retry::kNever));
   co_return Attempt<void>();

@@ -8,9 +8,9 @@
 
 namespace cachey::origin {
 
-/// Asks `proxy`, to which `connection` leads, to pass on what follows to `host` and `port` (HTTP's
-/// CONNECT). Fails for good where it wants other credentials. `connection` and `proxy` must live
-/// until the task ends.
+/// Asks `proxy`, at the other end of `connection`, for a tunnel to `host` and `port` (HTTP's
+/// CONNECT). Retry::kNever if the proxy answers 407, or its answer is broken. `connection` and
+/// `proxy` must live until the task ends.
 [[nodiscard]] rt::Task<Attempt<void>> open_tunnel(Connection& connection, const Proxy& proxy,
                                                   std::string host, uint16_t port,
                                                   MonoTime deadline);
