@@ -18,7 +18,7 @@ bool same_key(const std::string& key, const char* name) {
   return ::strcasecmp(key.c_str(), name) == 0;
 }
 
-/// The member of either name; null where there is none.
+/// The member with either name. Null if there is none.
 const json* find_member(const json& object, const char* name, const char* other_name = nullptr) {
   for (const auto& [key, value] : object.items()) {
     if (same_key(key, name) || (other_name != nullptr && same_key(key, other_name))) return &value;
@@ -26,7 +26,7 @@ const json* find_member(const json& object, const char* name, const char* other_
   return nullptr;
 }
 
-/// Empty where the member is missing or is no text.
+/// Empty if the member is missing or no string.
 std::string text_of(const json& object, const char* name, const char* other_name = nullptr) {
   const json* member = find_member(object, name, other_name);
   return member != nullptr && member->is_string() ? member->get<std::string>() : std::string();

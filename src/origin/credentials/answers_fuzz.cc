@@ -39,7 +39,7 @@ void check_chain(std::string_view config) {
 
 }  // namespace
 
-/// The first byte says whose answer it is.
+/// The first byte selects the parser.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view answer(reinterpret_cast<const char*>(data) + 1, size - 1);

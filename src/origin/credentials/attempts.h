@@ -10,7 +10,7 @@
 #include "origin/credentials/search.h"
 #include "origin/transport/failure.h"
 
-/// Attempts of a provider at its service, up to a limit.
+/// A provider's attempts at its service.
 namespace cachey::origin {
 
 /// What follows a failed attempt.
@@ -21,14 +21,14 @@ enum class Again : uint8_t {
 };
 
 struct FailedAttempt {
-  ProviderFailure failure;  ///< if it was the last attempt
+  ProviderFailure failure;  ///< the result, if no attempt follows
   Again again = Again::kNever;
 };
 
 template <typename T>
 using Tried = std::expected<T, FailedAttempt>;
 
-/// One attempt. Called again only when the task of the call before has ended.
+/// Starts one attempt. Called again only after the last attempt has ended.
 template <typename T>
 using TryOnce = std::function<rt::Task<Tried<T>>()>;
 
@@ -40,8 +40,9 @@ using TryOnce = std::function<rt::Task<Tried<T>>()>;
                     failure.retry == Retry::kNever ? Again::kNever : Again::kAfterBackoff});
 }
 
-/// Calls `try_once` until it succeeds or fails for good, at most `attempts_max` times, with backoff
-/// in between while the search has time for it. `search` and `try_once` outlive the task.
+/// Calls `try_once` until it succeeds or fails with Again::kNever, at most `attempts_max` times.
+/// Ends with the last failure if the search has no time left for a backoff. `search` and `try_once`
+/// outlive the task.
 template <typename T>
 [[nodiscard]] rt::Task<ProviderResult<T>> try_up_to(unsigned attempts_max, CredentialSearch& search,
                                                     const TryOnce<T>& try_once) {

@@ -25,7 +25,7 @@ rt::Task<ProviderResult<int>> try_up_to_three(rt::Worker& worker,
 
 class CredAttempts : public ::testing::Test {
  protected:
-  /// The value, or the failure's text, of attempts with these outcomes.
+  /// The value, or the failure's text, after attempts with these outcomes.
   std::string result_of(std::vector<Tried<int>> outcomes) {
     const CredentialServices services = harness_.services();
     calls_ = 0;

@@ -50,7 +50,7 @@ Result<aws::CredentialsPtr> CredentialCache::found() {
 }
 
 rt::Task<void> CredentialCache::search(std::shared_ptr<CredentialCache> self, rt::Worker& worker) {
-  // Another search may have ended between the moment it was due and the moment this one began.
+  // Another search may have ended after get() asked whether one is due and before this one began.
   if (self->search_due()) {
     const MonoTime deadline = worker.timers().now() + kCredentialSearchLimit;
     Result<aws::CredentialsPtr> found = co_await self->finder_->find(worker, deadline);

@@ -10,7 +10,7 @@
 
 namespace cachey::origin {
 
-/// Finds credentials anew each time. One search at a time; each may be on another worker.
+/// Searches for credentials. One search at a time; each may run on another worker.
 class CredentialFinder {
  public:
   CredentialFinder() = default;
@@ -18,22 +18,22 @@ class CredentialFinder {
   CredentialFinder(const CredentialFinder&) = delete;
   CredentialFinder& operator=(const CredentialFinder&) = delete;
 
-  /// Never null. Ends by `deadline`, or soon after.
+  /// Never null. Ends at `deadline` or shortly after.
   [[nodiscard]] virtual rt::Task<Result<aws::CredentialsPtr>> find(rt::Worker& worker,
                                                                    MonoTime deadline) = 0;
 };
 
-/// A search for credentials takes no longer; nor does a request wait longer for one.
+/// The time limit of a search, and of a request's wait for one.
 inline constexpr std::chrono::milliseconds kCredentialSearchLimit{5000};
 
-/// The process's credentials, found when first asked for and looked for anew before they expire, by
-/// one search at a time, on the worker whose request began it; requests go on with the old ones
-/// meanwhile, as long as they are good. See CredentialSlot. A search goes on when the request that
-/// began it has ended. Any thread.
+/// The process's credentials. The first get() starts a search; a later get() starts the next search
+/// before they expire, and requests use the old credentials meanwhile. There is one search at a
+/// time, a task of the worker that called get(); the search outlives that request. CredentialSlot
+/// has the times. Any thread.
 class CredentialCache final : public CredentialsProvider,
                               public std::enable_shared_from_this<CredentialCache> {
  public:
-  /// `clock` and `random` must outlive it.
+  /// `clock` and `random` outlive the cache.
   CredentialCache(std::unique_ptr<CredentialFinder> finder, const Clock& clock, Random& random)
       : finder_(std::move(finder)), slot_(clock, random) {}
 
@@ -46,7 +46,7 @@ class CredentialCache final : public CredentialsProvider,
   [[nodiscard]] Result<aws::CredentialsPtr> found();
   void keep(Result<aws::CredentialsPtr> found);
 
-  const std::unique_ptr<CredentialFinder> finder_;  // used by the one search
+  const std::unique_ptr<CredentialFinder> finder_;  // used by the running search only
   rt::SingleFlight flight_;
   Mutex mutex_;
   CredentialSlot slot_ GUARDED_BY(mutex_);

@@ -19,7 +19,7 @@ aws::CredentialsPtr keys(const std::string& id, std::optional<int64_t> expires_a
   return std::make_shared<const aws::Credentials>(id, "s", "t", "test", expires_at);
 }
 
-/// A finder whose searches end when the test says so.
+/// A finder with searches that end when the test calls let().
 class GatedFinder final : public CredentialFinder {
  public:
   explicit GatedFinder(rt::BlockingPool& pool) : pool_(pool) {}
@@ -54,7 +54,7 @@ class GatedFinder final : public CredentialFinder {
   std::deque<Result<aws::CredentialsPtr>> found_;
 };
 
-/// The system's, moved on by the test. Any thread.
+/// The system's clock, which the test can advance. Any thread.
 class ShiftedClock final : public Clock {
  public:
   [[nodiscard]] MonoTime mono() const override { return system_.mono() + shift_.load() * 1s; }
@@ -105,7 +105,7 @@ TEST_F(CredRefreshCache, AFailureReachesAllAndIsNotSearchedForAtOnce) {
   for (size_t i = 0; i < 6; ++i) asked.push_back(start(i % 3));
   finder->let(fail(ErrorKind::kUpstream, "why not"));
   for (auto& answer : asked) EXPECT_EQ(text_of(answer.get()), "why not");
-  EXPECT_LE(finder->searches, 2);  // a request may come after the search
+  EXPECT_LE(finder->searches, 2);  // a request may come after the first search
   finder->let(keys("k"));
   EXPECT_TRUE(eventually([&] { return get() == "k|s|t"; }));
 }

@@ -15,10 +15,10 @@
 namespace cachey::origin {
 namespace {
 
-/// What the providers have said so far.
+/// The providers' results so far.
 class Verdict {
  public:
-  /// True: there is a result.
+  /// True: the search has its result.
   bool take(const char* provider, ProviderResult<aws::CredentialsPtr> said) {
     if (said) {
       result_ = std::move(*said);
@@ -34,7 +34,7 @@ class Verdict {
     return false;
   }
 
-  /// Where nobody has any: why each of them has none.
+  /// If no provider was configured: kDenied with each provider's reason.
   Result<aws::CredentialsPtr> take_result() {
     if (result_) return std::move(*result_);
     return fail(ErrorKind::kDenied, "no credentials:" + reasons_);

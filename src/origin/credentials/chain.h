@@ -10,9 +10,9 @@
 
 namespace cachey::origin {
 
-/// Where credentials are looked for, in this order: the environment, the profile (keys, roles,
-/// processes), web identity, the container, the instance. Whoever is not configured is passed over;
-/// whoever is, settles it, be it with an error. Files are read anew each time.
+/// Searches the providers in this order: the environment, the profile (keys, roles, processes), web
+/// identity, the container, the instance. A provider that is not configured is skipped. The first
+/// configured provider decides, also by an error. Each search reads the files again.
 class CredentialChain final : public CredentialFinder {
  public:
   explicit CredentialChain(CredentialServices services) : services_(std::move(services)) {}
@@ -30,7 +30,7 @@ class CredentialChain final : public CredentialFinder {
   InstanceProvider instance_;
 };
 
-/// The chain behind a cache.
+/// A cache of the chain's credentials.
 [[nodiscard]] std::shared_ptr<CredentialsProvider> make_credentials_provider(
     CredentialServices services);
 

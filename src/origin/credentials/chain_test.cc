@@ -22,7 +22,7 @@ using ::testing::Not;
 
 constexpr const char* kKeys = "aws_access_key_id = k\naws_secret_access_key = s\n";
 
-/// With the text as ~/.aws/config.
+/// Uses `config` as ~/.aws/config.
 std::string found_with(const std::string& config, const Texts& variables = {}) {
   CredentialHarness harness;
   harness.variables.merge(Texts(variables));
@@ -116,7 +116,7 @@ TEST(CredChain, NoLogLineHasASecret) {
   EXPECT_THAT(*lines, Not(HasSubstr("ASIAEXAMPLE")));
 }
 
-/// Answers as AWS's recorded traffic does, request by request, whatever the host.
+/// Replays AWS's recorded traffic, request by request, for any host.
 class Recording {
  public:
   explicit Recording(const std::filesystem::path& path) {
@@ -163,7 +163,7 @@ class Recording {
   size_t next_ = 0;
 };
 
-/// The case's variables, with the services at `url` in place of AWS's.
+/// The case's variables, with `url` instead of AWS's services.
 Texts replayed_variables(const std::filesystem::path& folder, const std::string& url) {
   Texts variables = json_of(folder / "env.json").get<Texts>();
   variables["AWS_ENDPOINT_URL_STS"] = url;
@@ -224,7 +224,7 @@ TEST(CredChain, PassesAwsCredentialChainCases) {
     EXPECT_EQ(text_of(found), keys.value("access_key_id", "") + "|" +
                                   keys.value("secret_access_key", "") + "|" +
                                   keys.value("session_token", ""));
-    // Instances' credentials that have expired are used on.
+    // Expired credentials of an instance stay in use.
     if (found && keys.contains("expiry") && !(*found)->source().starts_with("instance")) {
       EXPECT_EQ((*found)->expires_at(), keys.at("expiry").get<int64_t>());
     }

@@ -29,7 +29,7 @@ constexpr const char* kToken = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 constexpr const char* kTokenFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 constexpr std::string_view kEcsUrl = "http://169.254.170.2";
 
-/// The value of the authorization header; empty where none is to be sent.
+/// The value of the authorization header; empty: no header.
 rt::Task<ProviderResult<std::string>> authorization(CredentialSearch& search) {
   const std::string path = first_set(search.environment(), {kTokenFile});
   std::string token = first_set(search.environment(), {kToken});

@@ -9,7 +9,7 @@
 
 namespace cachey::origin {
 
-/// Who is asked for credentials before a request is signed. Shared by all workers; thread-safe.
+/// Has the credentials that sign requests. Shared by all workers; any thread.
 class CredentialsProvider {
  public:
   CredentialsProvider() = default;
@@ -17,18 +17,18 @@ class CredentialsProvider {
   CredentialsProvider(const CredentialsProvider&) = delete;
   CredentialsProvider& operator=(const CredentialsProvider&) = delete;
 
-  /// Never null. At once where they are known, else as soon as they are found. Fails with a text
-  /// that says why there are none: kDenied where nobody has any or they are refused, kUpstream or
-  /// kTimeout where whoever has them does not answer, kTimeout past `deadline`.
+  /// Never null. Returns known credentials at once, else waits for a search. Errors say why there
+  /// are no credentials: kDenied if no provider has any, or a provider refused; kUpstream or
+  /// kTimeout if a provider does not answer; kTimeout past `deadline`.
   [[nodiscard]] virtual rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker& worker,
                                                                   MonoTime deadline) = 0;
 
-  /// The store said that `used` have expired or are unknown (ExpiredToken, InvalidToken,
-  /// TokenRefreshRequired). True: ask get() again, it may bring others.
+  /// The store answered that `used` have expired or are unknown (ExpiredToken, InvalidToken,
+  /// TokenRefreshRequired). True: the next get() may return other credentials.
   [[nodiscard]] virtual bool replace(const aws::Credentials& used) = 0;
 };
 
-/// Always the same. REQUIRES: not null.
+/// A provider of constant credentials. REQUIRES: not null.
 [[nodiscard]] std::shared_ptr<CredentialsProvider> fixed_credentials(
     aws::CredentialsPtr credentials);
 

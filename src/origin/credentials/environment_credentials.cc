@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view kWhiteSpace = " \t\r\n\v\f";
 
-/// As it is, or empty where nothing but blanks.
+/// The unchanged value; empty if it is blank.
 std::string value_of(const Environment& environment, const char* name) {
   const std::optional<std::string> value = environment(name);
   if (!value || trimmed(*value, kWhiteSpace).empty()) return {};

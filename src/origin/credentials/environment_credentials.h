@@ -6,9 +6,9 @@
 
 namespace cachey::origin {
 
-/// AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY (else SECRET_ACCESS_KEY) and AWS_SESSION_TOKEN. A
-/// blank value counts as none; key and secret are taken as they are, the token is trimmed. Null
-/// where key or secret is missing. Fails as make_credentials() does.
+/// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY (else SECRET_ACCESS_KEY) and AWS_SESSION_TOKEN. A blank
+/// value counts as not set. The token is trimmed; key and secret are not. Null if key or secret is
+/// missing. Fails as make_credentials() does.
 [[nodiscard]] Result<aws::CredentialsPtr> credentials_from_environment(
     const Environment& environment);
 

@@ -22,7 +22,7 @@ constexpr milliseconds kConnectTimeout{1000};
 constexpr milliseconds kReadTimeout{1000};
 
 constexpr int64_t kTokenSeconds = 21'600;
-constexpr int64_t kTokenSparedSeconds = 120;  // it is not used in its last seconds
+constexpr int64_t kTokenSparedSeconds = 120;  // a token is not used in its last seconds
 
 constexpr std::string_view kTokenPath = "/latest/api/token";
 constexpr std::string_view kTokenHeader = "x-aws-ec2-metadata-token";
@@ -43,7 +43,7 @@ ServiceRequest request_for(const EndpointUrl& url, std::string_view method, std:
   return request;
 }
 
-/// No such service: the next provider is asked.
+/// There is no metadata service: not configured.
 std::unexpected<FailedAttempt> nobody_answered(const std::string& name, const Failure& failure) {
   return std::unexpected(
       FailedAttempt(not_configured(prefixed(name, failure.error).message()).error()));

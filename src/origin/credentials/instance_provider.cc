@@ -12,14 +12,14 @@
 namespace cachey::origin {
 namespace {
 
-// Credentials that have expired are used on for so long, and up to so much longer by chance.
+// Expired credentials stay in use for kExtensionSeconds plus a random part of the jitter.
 constexpr int64_t kExtensionSeconds = 600;
 constexpr double kExtensionJitterSeconds = 300;
 
 constexpr std::string_view kRolePath = "/latest/meta-data/iam/security-credentials/";
 constexpr std::string_view kNoRole = "no role is attached to the instance";
 
-/// A name that may stand in a path.
+/// Whether `name` needs no escapes in a path.
 bool is_role_name(const std::string& name) {
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

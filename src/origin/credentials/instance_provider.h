@@ -9,13 +9,13 @@
 
 namespace cachey::origin {
 
-/// An EC2 instance's own credentials, by its metadata service. Keeps those last seen: while the
-/// service is in trouble they are used on, and credentials that it hands out expired count as good
-/// for some more minutes, for S3 takes them. One search at a time; its calls may come from
-/// different threads, one after the other.
+/// The credentials of an EC2 instance's role, from its metadata service. Keeps the last
+/// credentials: while the service fails, they stay in use. Expired credentials from the service
+/// count as valid for 10 to 15 more minutes, because S3 accepts them. One get() at a time, from any
+/// thread.
 class InstanceProvider {
  public:
-  /// Not configured, too, where nobody answers, or no role is attached to the instance.
+  /// Also not configured if no service answers, or no role is attached to the instance.
   [[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> get(CredentialSearch& search,
                                                                   const Profile& profile);
 

@@ -67,7 +67,7 @@ TEST(CredImds, PassesAwsEndpointCases) {
             << " (an override in code, which is not built)\n";
 }
 
-/// An instance with a role. What it answers can be changed while it runs.
+/// An instance with a role. The test may change its answers while it runs.
 struct Instance {
   Instance()
       : service([this](const std::string& head, const std::string&) { return answer(head); }) {}

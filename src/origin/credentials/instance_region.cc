@@ -36,7 +36,7 @@ Result<std::string> InstanceRegion::found() {
 }
 
 rt::Task<void> InstanceRegion::search(std::shared_ptr<InstanceRegion> self, rt::Worker& worker) {
-  // Another search may have ended between the moment it was due and the moment this one began.
+  // Another search may have ended after get() asked whether one is due and before this one began.
   if (self->search_due()) {
     ProviderResult<std::string> found = co_await self->ask_instance(worker);
     self->keep(std::move(found));

@@ -13,21 +13,20 @@
 
 namespace cachey::origin {
 
-/// A search for the region takes no longer.
+/// The time limit of a search.
 inline constexpr std::chrono::milliseconds kRegionSearchLimit{5000};
-/// Where it has failed, nobody is asked again for so long.
+/// The time between a failed search and the next.
 inline constexpr std::chrono::seconds kRegionFailureKept{10};
 
-/// The region of the EC2 instance that the process runs on, for where neither the environment nor
-/// the profile names one: asked for when first needed, by one search for all workers, and kept. A
-/// search is a task of the worker whose request began it, and goes on when that has ended. Any
-/// thread.
+/// The region of the EC2 instance that the process runs on, used if neither the environment nor the
+/// profile names a region. The first get() starts a search for all workers; its result is kept. The
+/// search is a task of the worker that called get(), and outlives that request. Any thread.
 class InstanceRegion final : public std::enable_shared_from_this<InstanceRegion> {
  public:
   explicit InstanceRegion(CredentialServices services) : services_(std::move(services)) {}
 
-  /// At once where it is known. kUpstream where it cannot be found, with the reason; kTimeout past
-  /// `deadline`.
+  /// Returns a known region at once. kUpstream, with the reason, if the search failed; kTimeout
+  /// past `deadline`.
   [[nodiscard]] rt::Task<Result<std::string>> get(rt::Worker& worker, MonoTime deadline);
 
  private:
@@ -38,11 +37,11 @@ class InstanceRegion final : public std::enable_shared_from_this<InstanceRegion>
   void keep(ProviderResult<std::string> found) EXCLUDES(mutex_);
 
   const CredentialServices services_;
-  InstanceMetadata metadata_;  // of the one search
+  InstanceMetadata metadata_;  // used by the running search only
   rt::SingleFlight flight_;
   Mutex mutex_;
-  std::string region_ GUARDED_BY(mutex_);  // empty: not known
-  std::string reason_ GUARDED_BY(mutex_);  // why not
+  std::string region_ GUARDED_BY(mutex_);  // empty: unknown
+  std::string reason_ GUARDED_BY(mutex_);  // why the last search failed
   MonoTime next_search_ GUARDED_BY(mutex_){};
 };
 

@@ -18,7 +18,7 @@ using ::testing::StartsWith;
 
 constexpr const char* kEndpoint = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 
-/// An instance that says which region it is in, when it may.
+/// An instance that names its region once `allowed` is counted down.
 struct Instance {
   Instance()
       : service([this](const std::string& head, const std::string&) { return answer(head); }) {}

@@ -20,7 +20,7 @@ namespace {
 using std::chrono::milliseconds;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-// How often an ending process is looked after once its output has ended.
+// After the end of its output, the process is polled at this interval.
 constexpr milliseconds kExitPoll{5};
 
 std::unexpected<Error> system_failure(const char* what, int error) {
@@ -32,7 +32,7 @@ std::unexpected<Error> too_slow() {
   return fail(ErrorKind::kTimeout, "the credential process did not end in time");
 }
 
-/// A child and its process group. Killed and collected when destroyed before it has ended.
+/// A child process and its process group. The destructor kills and reaps a child that still runs.
 class Child {
  public:
   explicit Child(pid_t pid) : pid_(pid) {}
@@ -44,7 +44,7 @@ class Child {
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
   }
 
-  /// The status of waitpid().
+  /// Returns the status of waitpid().
   Result<int> wait(SteadyTime deadline) {
     while (true) {
       int status = 0;
@@ -63,7 +63,7 @@ class Child {
   pid_t pid_;
 };
 
-/// Attributes and file actions of a child whose standard output is `output`.
+/// Attributes and file actions of the child. Its standard output is `output`.
 class SpawnPlan {
  public:
   explicit SpawnPlan(int output) {

@@ -8,14 +8,14 @@
 
 namespace cachey::origin {
 
-/// More output than this is refused.
+/// Longer output is refused.
 inline constexpr size_t kProcessOutputMax = 64 * 1024;
 
-/// Runs `command` by `/bin/sh -c`, as profiles mean it, and returns what it wrote to standard
-/// output. It gets our environment, an empty standard input, its standard error is dropped (it may
-/// hold secrets), and none of our other files are open in it. Fails (kDenied) where it does not
-/// end with exit code 0 or writes too much, and (kTimeout) where it has not ended within `limit`;
-/// then it and what it started in its process group are killed. Blocks.
+/// Runs `command` with `/bin/sh -c`, as AWS's SDKs do, and returns its standard output. The process
+/// gets our environment and an empty standard input, and inherits no other file descriptor. Its
+/// standard error is dropped, because it may hold secrets. kDenied if the exit code is not 0, or
+/// the output is too long. kTimeout if the process has not ended within `limit`; then its process
+/// group is killed. Blocks.
 [[nodiscard]] Result<std::string> run_credential_process(const std::string& command,
                                                          std::chrono::milliseconds limit);
 

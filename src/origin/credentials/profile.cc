@@ -18,7 +18,7 @@ struct ProfileFile {
 constexpr ProfileFile kConfigFile{"AWS_CONFIG_FILE", "~/.aws/config"};
 constexpr ProfileFile kCredentialsFile{"AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"};
 
-/// `~` and `~/...` under HOME; empty where there is no HOME.
+/// `~` and `~/...` under HOME; empty if HOME is not set.
 std::string expand_home(const std::string& path, const Environment& environment) {
   if (path != "~" && !path.starts_with("~/")) return path;
   const std::string home = first_set(environment, {"HOME"});

@@ -11,14 +11,14 @@
 
 namespace cachey::origin {
 
-/// A longer config or credentials file is refused. Theirs are a few KiB.
+/// A longer config or credentials file is refused. Usual files have a few KiB.
 inline constexpr size_t kProfileFileBytesMax = size_t{1} << 20;
 
-/// The profile in force, with what the files hold beside it. Immutable. Holds secrets: it is not
-/// kept, and nothing of it but names is logged.
+/// The selected profile, and the rest of the files. Immutable. Holds secrets: only names are
+/// logged, and no object outlives a search or the start.
 class Profile {
  public:
-  /// None: nothing is set.
+  /// A profile without settings.
   Profile() = default;
   Profile(std::string name, ProfileFiles files)
       : name_(std::move(name)), files_(std::move(files)) {}
@@ -26,11 +26,12 @@ class Profile {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool exists() const { return files_.profiles.contains(name_); }
 
-  /// The profile's own setting; empty where it is not set.
+  /// The profile's own setting; empty if not set.
   [[nodiscard]] std::string get(std::string_view key) const;
-  /// Its `region`, else that of its `source_profile`, and so on.
+  /// The profile's `region`, else the region of its `source_profile`, and so on.
   [[nodiscard]] std::string region() const;
-  /// The endpoint_url that its `services` section has for `service`, such as s3, else its own.
+  /// The endpoint_url for `service`, such as s3, in the profile's `services` section, else the
+  /// profile's own endpoint_url.
   [[nodiscard]] std::string endpoint_url(std::string_view service) const;
   /// All profiles of the files, by name.
   [[nodiscard]] const Sections& all() const { return files_.profiles; }
@@ -42,8 +43,8 @@ class Profile {
 
 /// The profile AWS_PROFILE, else `default`, of the files AWS_CONFIG_FILE (~/.aws/config) and
 /// AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials); `~` is HOME. A file that is missing, cannot be
-/// read or is not UTF-8 counts as empty, and a profile that is in neither has no settings; a
-/// warning says so where that cannot be meant. Fails (kBadRequest) where a file is too long or
+/// read or is not UTF-8 counts as empty. A profile that is in neither file has no settings. Both
+/// are logged as a warning if the file or profile was named. kBadRequest if a file is too long or
 /// breaks the format.
 [[nodiscard]] Result<Profile> load_profile(const Environment& environment,
                                            const FileReader& read_file);

@@ -22,12 +22,12 @@ bool starts_with_any(std::string_view text, std::string_view characters) {
   return !text.empty() && characters.contains(text.front());
 }
 
-/// Cuts the comment off a section's line: there it may follow anything.
+/// A section's line without its comment, which may follow any character.
 std::string_view without_comment(std::string_view line) {
   return trimmed(line.substr(0, line.find_first_of(kCommentMarks)));
 }
 
-/// Cuts the comment off a setting's line: there it follows a blank.
+/// A setting's line without its comment, which follows a blank.
 std::string_view without_spaced_comment(std::string_view line) {
   for (size_t mark = line.find_first_of(kCommentMarks); mark != std::string_view::npos;
        mark = line.find_first_of(kCommentMarks, mark + 1)) {
@@ -48,7 +48,7 @@ struct KeyValue {
   std::string_view value;
 };
 
-/// `key = value`, or what is wrong with it.
+/// Parses `key = value`. The error says what is wrong.
 std::expected<KeyValue, std::string> parse_setting(std::string_view line, std::string_view what) {
   line = without_spaced_comment(trimmed(line));
   const size_t equals = line.find('=');
@@ -64,12 +64,12 @@ std::expected<KeyValue, std::string> parse_setting(std::string_view line, std::s
   return KeyValue{std::move(key), trimmed(line.substr(equals + 1))};
 }
 
-/// Takes one file line by line, and puts its sections into `files` over what is there.
+/// Parses one file line by line. Its settings replace those in `files`.
 class FileParser {
  public:
   FileParser(FileKind kind, ProfileFiles& files) : kind_(kind), files_(files) {}
 
-  /// The text says what is wrong with the line.
+  /// The error says what is wrong with the line.
   std::expected<void, std::string> take(std::string_view line) {
     if (trimmed(line).empty() || starts_with_any(line, kCommentMarks)) return {};
     if (line.front() == '[') return take_section(line);
@@ -91,7 +91,7 @@ class FileParser {
     return {};
   }
 
-  /// Where the settings of a section go.
+  /// The section that takes the settings of the lines that follow.
   Section& section_of(std::string_view name) {
     passed_over_.clear();
     if (kind_ == FileKind::kCredentials) {
@@ -136,12 +136,12 @@ class FileParser {
   std::optional<Section> plain_default_;  // the config file's `[default]`
   Section passed_over_;
   std::string passed_over_value_;
-  Section* section_ = nullptr;    // none before the first section
-  std::string* value_ = nullptr;  // what a continuation belongs to
+  Section* section_ = nullptr;    // null before the first section
+  std::string* value_ = nullptr;  // the value that a continuation line extends
   bool nested_ = false;
 };
 
-/// The next line without its end, taken off `text`.
+/// Removes the first line from `text`, and returns the line without its end.
 std::string_view take_line(std::string_view& text) {
   const size_t end = text.find('\n');
   std::string_view line = text.substr(0, end);

@@ -26,7 +26,7 @@ void check_names(const Sections& sections) {
 
 }  // namespace
 
-/// Up to a zero byte the config file, after it the credentials file.
+/// The text before the first zero byte is the config file, the rest the credentials file.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const size_t zero = input.find('\0');

@@ -15,14 +15,14 @@ namespace {
 
 using std::chrono::seconds;
 
-// What STS takes.
+// The limits of STS.
 constexpr seconds kDurationMin{900};
 constexpr seconds kDurationMax{43'200};
 
 constexpr const char* kNotBuilt[] = {"sso_session", "sso_account_id", "sso_role_name",
                                      "sso_start_url", "login_session"};
 
-/// One profile as the chain sees it.
+/// One profile of the chain.
 struct Link {
   const std::string& name;
   const Section& settings;
@@ -115,12 +115,12 @@ ProviderResult<AssumedRole> assumed_role(const Link& link) {
   return role;
 }
 
-/// Walks from profile to profile.
+/// Follows source_profile from profile to profile.
 class Walk {
  public:
   explicit Walk(const Sections& profiles) : profiles_(profiles) {}
 
-  /// REQUIRES: there is one of this name.
+  /// REQUIRES: the profile `selected` exists.
   ProviderResult<RoleChain> from(const std::string& selected) {
     std::string name = selected;
     while (true) {
@@ -143,7 +143,7 @@ class Walk {
   }
 
  private:
-  /// The source_profile; empty where the profile has a credential_source.
+  /// Returns the source_profile; empty if the profile has a credential_source.
   ProviderResult<std::string> add_role(const Link& link) {
     const bool has_profile = link.has("source_profile");
     const bool has_named = link.has("credential_source");

@@ -17,32 +17,32 @@ namespace cachey::origin {
 /// A `credential_source`.
 enum class NamedSource : uint8_t { kEnvironment, kContainer, kInstance };
 
-/// Who is asked for a role with a token from a file.
+/// A role that STS gives for a token from a file.
 struct WebIdentity {
   std::string role_arn;
   std::string token_file;
-  std::string session_name;  ///< empty: one is made up
+  std::string session_name;  ///< empty: a default name
 };
 
 struct CredentialProcess {
   std::string command;
 };
 
-/// What the first role of a chain is assumed with, or what is used where there is none.
+/// The source of a chain's first credentials. They are the result if the chain has no role.
 using BaseSource = std::variant<aws::CredentialsPtr, NamedSource, WebIdentity, CredentialProcess>;
 
 struct AssumedRole {
-  std::string profile;  ///< that says so
+  std::string profile;  ///< the profile that names the role
   std::string role_arn;
   std::string external_id;   ///< may be empty
-  std::string session_name;  ///< empty: one is made up
+  std::string session_name;  ///< empty: a default name
   std::optional<std::chrono::seconds> duration;
 };
 
-/// How a profile's credentials come about: the base's, with them those of the first role, with
-/// these those of the next.
+/// How to get a profile's credentials: those of the base get those of the first role, which get
+/// those of the next role, and so on.
 struct RoleChain {
-  std::string base_profile;  ///< that names the base
+  std::string base_profile;  ///< the profile that names the base
   BaseSource base;
   std::vector<AssumedRole> roles;
 };
@@ -50,10 +50,9 @@ struct RoleChain {
 /// Longer chains are refused.
 inline constexpr size_t kRolesMax = 16;
 
-/// What the profile says on credentials, `source_profile` after `source_profile`. Pure. Not
-/// configured where the files have no such profile, or the profile at the chain's end has nothing
-/// on credentials. Fails (kDenied) on what cannot be meant: loops, halves of settings; and on what
-/// is not built: SSO, login sessions, MFA.
+/// Follows the profile's `source_profile` settings. Pure. Not configured if the files have no such
+/// profile, or if the chain's last profile has no setting for credentials. kDenied for loops,
+/// incomplete settings and what is not implemented: SSO, login sessions, MFA.
 [[nodiscard]] ProviderResult<RoleChain> resolve_role_chain(const Profile& profile);
 
 }  // namespace cachey::origin

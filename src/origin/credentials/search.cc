@@ -16,7 +16,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kBackoffFirst{1000};
 constexpr milliseconds kBackoffMax{20'000};
 
-// A search asks one service at a time, over one connection.
+// A search sends one request at a time, so it needs one connection per service.
 constexpr size_t kConnectionsMax = 4;
 
 PoolLimits pool_limits() {

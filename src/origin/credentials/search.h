@@ -23,7 +23,7 @@ namespace cachey::origin {
 
 class InstanceRegion;
 
-/// What providers of credentials need of the process. What it refers to outlives every search.
+/// What the providers need from the process. Objects that it refers to outlive every search.
 struct CredentialServices {
   Environment environment;
   FileReader read_file = read_file_start;
@@ -32,17 +32,17 @@ struct CredentialServices {
   rt::BlockingPool& blocking;
   const Clock& clock;
   Random& random;
-  std::shared_ptr<InstanceRegion> region{};     ///< null: the settings name one
+  std::shared_ptr<InstanceRegion> region{};     ///< null if the settings name a region
   std::shared_ptr<const ProxyRules> proxies{};  ///< null: none
 };
 
-/// A request to somebody who hands out credentials.
+/// A request to a service that issues credentials.
 struct ServiceRequest {
   Server server;
   std::string text;  ///< head and body
   std::chrono::milliseconds connect_timeout;
-  std::chrono::milliseconds read_timeout;  ///< request to head; and between bytes of the body
-  bool by_proxy = false;                   ///< through the proxy that the settings name for it
+  std::chrono::milliseconds read_timeout;  ///< from the request to the end of the answer
+  bool by_proxy = false;                   ///< through the configured proxy, if any
 };
 
 /// The body is cut at kSmallBodyBytesMax.
@@ -51,11 +51,11 @@ struct ServiceAnswer {
   std::string body;
 };
 
-/// A token or certificate file is not longer.
+/// A longer token file is refused.
 inline constexpr size_t kTokenFileBytesMax = 64 * 1024;
 
-/// One search for credentials: the time it has, and its own connections. One worker's thread; owned
-/// by the coroutine that searches.
+/// One search for credentials: its deadline and its connections. Owned by the coroutine that
+/// searches. One worker's thread.
 class CredentialSearch {
  public:
   CredentialSearch(rt::Worker& worker, const CredentialServices& services, MonoTime deadline);
@@ -64,20 +64,20 @@ class CredentialSearch {
   [[nodiscard]] const Environment& environment() const { return services_.environment; }
   [[nodiscard]] rt::Worker& worker() const { return worker_; }
   [[nodiscard]] MonoTime deadline() const { return deadline_; }
-  /// How long it may still take; not negative.
+  /// The time until the deadline; not negative.
   [[nodiscard]] std::chrono::milliseconds time_left() const;
 
-  /// Sends the request and reads the answer, whatever its status. Failures as of the S3 client.
+  /// Sends the request and reads the answer, of any status. Failures as in the S3 client.
   [[nodiscard]] rt::Task<Attempt<ServiceAnswer>> call(ServiceRequest request);
 
   [[nodiscard]] rt::Task<Result<Resolver::Addresses>> resolve(std::string host);
 
-  /// The file's text without the line's end that editors leave behind. kNotFound and so on as of
-  /// the FileReader; kBadRequest where it is empty or longer than kTokenFileBytesMax.
+  /// The file's text without a line end at its end. Errors of the FileReader, such as kNotFound;
+  /// kBadRequest if the file is empty or longer than kTokenFileBytesMax.
   [[nodiscard]] rt::Task<Result<std::string>> read_token_file(std::string path);
 
-  /// Waits after the `failed`-th failed attempt: random * min(1 s * 2^(failed-1), 20 s). False: the
-  /// time would be up.
+  /// Waits after failed attempt number `failed`: random * min(1 s * 2^(failed-1), 20 s). False, at
+  /// once, if the wait would pass the deadline.
   [[nodiscard]] rt::Task<bool> back_off(unsigned failed);
 
  private:

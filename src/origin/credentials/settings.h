@@ -18,8 +18,8 @@ struct Setting {
   [[nodiscard]] bool is(const char* text) const;
 };
 
-/// The settings of AWS's SDKs: an environment variable, else the profile's. An empty one counts as
-/// not set. Refers to both, which must outlive it.
+/// The settings of AWS's SDKs: the environment variable, else the profile's setting. An empty value
+/// counts as not set. `environment` and `profile` outlive the object.
 class Settings {
  public:
   Settings(const Environment& environment, const Profile& profile)

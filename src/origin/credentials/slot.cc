@@ -9,11 +9,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr double kLeadSeconds = 300;
-constexpr double kLeadJitter = 0.2;  // the lead is up to so much shorter, by chance
+constexpr double kLeadJitter = 0.2;  // the lead is shortened at random by up to this share
 constexpr double kSpareSecondsMin = 5;
 constexpr double kSpareSecondsMax = 10;
-constexpr int64_t kUndatedSeconds = 900;  // for those that do not say when they expire
-constexpr int64_t kUsedSecondsMin = 2;    // whatever they say
+constexpr int64_t kUndatedSeconds = 900;  // of credentials without an expiry
+constexpr int64_t kUsedSecondsMin = 2;    // even if they expire sooner
 constexpr milliseconds kPauseMin{1000};
 constexpr milliseconds kPauseMax{60'000};
 constexpr milliseconds kReplacePause{10'000};

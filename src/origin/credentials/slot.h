@@ -11,29 +11,29 @@
 
 namespace cachey::origin {
 
-/// The credentials in use, and when to look for others: in the last 5 minutes before they expire
-/// (or in the second half of their life, if that is shorter), or after 15 minutes where they do not
-/// say when they expire. Used until 5 to 10 s before they expire, or half of what was
-/// left when the search began, if that is shorter. Not thread-safe.
+/// The credentials in use, and the time of the next search: 4 to 5 minutes before they expire, or
+/// after about half of their life if they live less than 10 minutes, or after 15 minutes if they
+/// have no expiry. They are used until 5 to 10 s before they expire (or half of the time between
+/// the search and the expiry, if that is shorter), and for at least 2 s. Not thread-safe.
 class CredentialSlot {
  public:
   CredentialSlot(const Clock& clock, Random& random) : clock_(clock), random_(random) {}
 
-  /// What may be signed with now; null: nothing.
+  /// The credentials that may sign requests now. Null if there are none.
   [[nodiscard]] aws::CredentialsPtr usable() const;
-  /// Whether to look for others now: these are about to expire or are not there, and the last
-  /// search is long enough ago.
+  /// Whether a search may begin now: there are no usable credentials or they expire soon, and the
+  /// pause after the last search is over.
   [[nodiscard]] bool search_due() const;
-  /// Why the last search failed; none: it did not.
+  /// Why the last search failed; empty if it succeeded.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
-  /// A search has found these. REQUIRES: not null.
+  /// A search has found `found`. REQUIRES: not null.
   void store(aws::CredentialsPtr found);
-  /// A search has failed. The next one waits 1 s, or where the old ones can still be used twice as
-  /// long after each failure, up to a minute.
+  /// A search has failed. The pause is 1 s; while the old credentials are usable, it doubles with
+  /// each failure, up to a minute, and is shortened by up to a half at random.
   void store(Error failure);
-  /// The store refused `used`. True: others are there, or may be looked for now; which is so once
-  /// in 10 s, since a search may bring the same again.
+  /// The store refused `used`. True: there are other credentials, or a search may begin now. A
+  /// search may begin once in 10 s, because it may find the same credentials again.
   [[nodiscard]] bool replace(const aws::Credentials& used);
 
  private:
@@ -43,9 +43,9 @@ class CredentialSlot {
   int64_t search_at_ = 0;               // Unix seconds
   std::optional<int64_t> unusable_at_;  // Unix seconds
   std::optional<Error> failure_;
-  unsigned failures_ = 0;    // one after the other
-  MonoTime next_search_{};   // not before
-  MonoTime next_replace_{};  // not before
+  unsigned failures_ = 0;    // in a row
+  MonoTime next_search_{};   // no search before this
+  MonoTime next_replace_{};  // replace() drops nothing before this
 };
 
 }  // namespace cachey::origin

@@ -21,7 +21,7 @@ struct CredRefresh : ::testing::Test {
     clock.set_unix_seconds(clock.unix_seconds() + time.count());
   }
 
-  /// Seconds until a search is due, and until these can no longer be used.
+  /// The seconds until a search is due, and until the credentials are no longer usable.
   std::pair<int, int> times_of(const aws::CredentialsPtr& found, double chance) {
     FixedRandom fixed(chance);
     CredentialSlot timed(clock, fixed);

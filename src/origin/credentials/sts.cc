@@ -51,15 +51,16 @@ std::string form_body(const std::vector<aws::NamedValue>& fields) {
   return body;
 }
 
-/// One call: what is asked and how.
+/// The parameters of one call.
 struct StsCall {
   std::string action;
   std::vector<aws::NamedValue> fields;
   aws::CredentialsPtr sign_with;  // null: the call is not signed
-  std::string source;             // of the credentials that it brings
+  std::string source;             // of the new credentials, for logs
 };
 
-/// `http_proxy`: asked in the place of STS. Null: none, or a tunnel.
+/// The request's bytes. `http_proxy` receives the request instead of STS; null: no proxy, or a
+/// tunnel.
 std::string format_call(const StsCall& call, const StsEndpoint& sts, int64_t unix_seconds,
                         const Proxy* http_proxy) {
   std::vector<aws::NamedValue> fields = {{"Action", call.action},
@@ -114,7 +115,7 @@ Attempt<aws::CredentialsPtr> read_answer(const StsCall& call, const ServiceAnswe
   return std::unexpected(std::move(failure));
 }
 
-/// One call to STS, over all its attempts. Owned by the coroutine that waits for its answer.
+/// One call to STS, over all its attempts. Owned by the coroutine that waits for the result.
 class StsExchange {
  public:
   /// `search` outlives the exchange.
@@ -145,8 +146,8 @@ class StsExchange {
   }
 
  private:
-  /// True, once: STS refused the signature and its clock is far from ours. No error code is certain
-  /// to say so.
+  /// Returns true, once, if STS refused the signature and its clock is far from ours. No error code
+  /// says so reliably.
   bool correct_clock(const ResponseHead& head, int64_t now) {
     if (head.status != 403 || !head.date || !call_.sign_with || clock_offset_) return false;
     if (std::abs(*head.date - now) <= aws::kClockErrorMax) return false;
@@ -157,7 +158,7 @@ class StsExchange {
   CredentialSearch& search_;
   const StsEndpoint sts_;
   const StsCall call_;
-  const Proxy* http_proxy_ = nullptr;    // null: none, or a tunnel
+  const Proxy* http_proxy_ = nullptr;    // null: no proxy, or a tunnel
   std::optional<int64_t> clock_offset_;  // seconds from our time to that of STS, once known
 };
 
@@ -169,7 +170,7 @@ rt::Task<ProviderResult<aws::CredentialsPtr>> call_sts(CredentialSearch& search,
   co_return found;
 }
 
-/// Of a session whose profile gives it no name.
+/// The name of a session if the profile has none.
 std::string default_session_name(const std::string& prefix, const Clock& clock) {
   return fmt::format("{}{}", prefix, clock.unix_seconds() * 1000);
 }

@@ -11,7 +11,7 @@
 
 namespace cachey::origin {
 
-/// Whom to ask for roles, and for which region to sign.
+/// An endpoint of STS, and the region in the signature.
 struct StsEndpoint {
   EndpointUrl url;
   std::string signing_region;
@@ -19,27 +19,27 @@ struct StsEndpoint {
   friend bool operator==(const StsEndpoint&, const StsEndpoint&) = default;
 };
 
-/// AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL, the endpoint_url that the profile has for sts or at all;
-/// else the region's own, by AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT (or the profile's
-/// settings of these names). Fails (kDenied) on what cannot be a region, and where one of the two
-/// stands beside an endpoint. Pure.
+/// The configured endpoint (Settings::endpoint_url()), else the region's own, with
+/// AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT (use_fips_endpoint,
+/// use_dualstack_endpoint). kDenied if `region` cannot be a region, or if FIPS or dual stack is set
+/// beside a configured endpoint. Pure.
 [[nodiscard]] Result<StsEndpoint> resolve_sts_endpoint(const Environment& environment,
                                                        const Profile& profile,
                                                        const std::string& region);
 
-/// The same for the region AWS_REGION, AWS_DEFAULT_REGION, the profile's, else the instance's.
-/// `profile` outlives the task.
+/// resolve_sts_endpoint() for the region of the settings, else of the instance. `profile` outlives
+/// the task.
 [[nodiscard]] rt::Task<Result<StsEndpoint>> find_sts_endpoint(CredentialSearch& search,
                                                               const Profile& profile);
 
-/// The credentials of a role, asked for with `base`: a signed AssumeRole.
+/// Gets the credentials of a role: AssumeRole, signed with `base`.
 [[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> assume_role(CredentialSearch& search,
                                                                         StsEndpoint sts,
                                                                         AssumedRole role,
                                                                         aws::CredentialsPtr base);
 
-/// The credentials of a role, asked for with the token in the file, which is read anew each time.
-/// A session without a name gets one that begins with `session_prefix`.
+/// Gets the credentials of a role: AssumeRoleWithWebIdentity, not signed, with the token file's
+/// text; the file is read each time. The default name of a session begins with `session_prefix`.
 [[nodiscard]] rt::Task<ProviderResult<aws::CredentialsPtr>> assume_role_with_web_identity(
     CredentialSearch& search, StsEndpoint sts, WebIdentity identity, std::string session_prefix);
 
