@@ -19,9 +19,8 @@ namespace ip = boost::asio::ip;
 
 using std::chrono::milliseconds;
 
-constexpr unsigned kAttemptsMax = 3;
-constexpr milliseconds kConnectTimeout{2000};
-constexpr milliseconds kReadTimeout{5000};
+constexpr ServiceLimits kContainerLimits{
+    .attempts_max = 3, .connect_timeout = milliseconds(2000), .read_timeout = milliseconds(5000)};
 
 constexpr const char* kRelativeUri = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 constexpr const char* kFullUri = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
@@ -57,7 +56,7 @@ rt::Task<ProviderResult<void>> check_host(CredentialSearch& search, std::string 
   co_return ProviderResult<void>();
 }
 
-std::string format_request(const ContainerEndpoint& endpoint, const std::string& token) {
+std::string container_request(const ContainerEndpoint& endpoint, const std::string& token) {
   RequestHead head("GET", endpoint.target);
   head.add("host", host_header(endpoint.url));
   head.add("accept", "application/json");
@@ -66,7 +65,8 @@ std::string format_request(const ContainerEndpoint& endpoint, const std::string&
   return head.finish();
 }
 
-Attempt<aws::CredentialsPtr> read_answer(const ServiceAnswer& answer, const std::string& source) {
+Attempt<aws::CredentialsPtr> read_container_answer(const ServiceAnswer& answer,
+                                                   const std::string& source) {
   const unsigned status = answer.head.status;
   if (status != 200) {
     const bool transient = status == 500 || (status >= 502 && status <= 504);
@@ -87,13 +87,12 @@ rt::Task<Tried<aws::CredentialsPtr>> ask_endpoint(CredentialSearch& search,
                                                   const std::string& token,
                                                   const std::string& source) {
   ServiceRequest request;
-  request.server = Server(endpoint.url.tls, endpoint.url.host, endpoint.url.port);
-  request.text = format_request(endpoint, token);
-  request.connect_timeout = kConnectTimeout;
-  request.read_timeout = kReadTimeout;
+  request.server = server_of(endpoint.url);
+  request.text = container_request(endpoint, token);
+  request.limits = kContainerLimits;
   Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
   Attempt<aws::CredentialsPtr> found =
-      answer ? read_answer(*answer, source) : std::unexpected(std::move(answer.error()));
+      answer ? read_container_answer(*answer, source) : std::unexpected(std::move(answer.error()));
   if (!found) co_return attempt_failed(source, found.error());
   co_return std::move(*found);
 }
@@ -147,7 +146,8 @@ rt::Task<ProviderResult<aws::CredentialsPtr>> container_credentials(CredentialSe
   const TryOnce<aws::CredentialsPtr> try_once = [&] {
     return ask_endpoint(search, *endpoint, *token, source);
   };
-  ProviderResult<aws::CredentialsPtr> found = co_await try_up_to(kAttemptsMax, search, try_once);
+  ProviderResult<aws::CredentialsPtr> found =
+      co_await try_up_to(kContainerLimits.attempts_max, search, try_once);
   co_return found;
 }
 

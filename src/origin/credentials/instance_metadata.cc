@@ -17,9 +17,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr unsigned kAttemptsMax = 4;
-constexpr milliseconds kConnectTimeout{1000};
-constexpr milliseconds kReadTimeout{1000};
+constexpr ServiceLimits kInstanceLimits{
+    .attempts_max = 4, .connect_timeout = milliseconds(1000), .read_timeout = milliseconds(1000)};
 
 constexpr int64_t kTokenSeconds = 21'600;
 constexpr int64_t kTokenSparedSeconds = 120;  // a token is not used in its last seconds
@@ -28,18 +27,18 @@ constexpr std::string_view kTokenPath = "/latest/api/token";
 constexpr std::string_view kTokenHeader = "x-aws-ec2-metadata-token";
 constexpr std::string_view kTokenSecondsHeader = "x-aws-ec2-metadata-token-ttl-seconds";
 
-ServiceRequest request_for(const EndpointUrl& url, std::string_view method, std::string_view path,
-                           std::string_view header, std::string_view value) {
+ServiceRequest metadata_request(const EndpointUrl& url, std::string_view method,
+                                std::string_view path, std::string_view header,
+                                std::string_view value) {
   RequestHead head(method, fmt::format("{}{}", url.base_path, path));
   head.add("host", host_header(url));
   head.add(header, value);
   head.add("user-agent", user_agent());
   if (method == "PUT") head.add("content-length", "0");
   ServiceRequest request;
-  request.server = Server(url.tls, url.host, url.port);
+  request.server = server_of(url);
   request.text = head.finish();
-  request.connect_timeout = kConnectTimeout;
-  request.read_timeout = kReadTimeout;
+  request.limits = kInstanceLimits;
   return request;
 }
 
@@ -109,7 +108,8 @@ rt::Task<ProviderResult<std::string>> InstanceMetadata::fetch(CredentialSearch& 
                                                               std::string path,
                                                               std::string_view absent) {
   const TryOnce<std::string> try_once = [&] { return try_fetch(search, url, path, absent); };
-  ProviderResult<std::string> text = co_await try_up_to(kAttemptsMax, search, try_once);
+  ProviderResult<std::string> text =
+      co_await try_up_to(kInstanceLimits.attempts_max, search, try_once);
   co_return text;
 }
 
@@ -120,7 +120,7 @@ rt::Task<Tried<std::string>> InstanceMetadata::try_fetch(CredentialSearch& searc
   ProviderResult<void> renewed = co_await renew_token(search, url);
   if (!renewed) co_return std::unexpected(FailedAttempt(std::move(renewed.error())));
   const std::string name = instance_name(url);
-  ServiceRequest request = request_for(url, "GET", path, kTokenHeader, token_.text);
+  ServiceRequest request = metadata_request(url, "GET", path, kTokenHeader, token_.text);
   Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
   if (!answer) co_return nobody_answered(name, answer.error());
   const unsigned status = answer->head.status;
@@ -133,7 +133,7 @@ rt::Task<ProviderResult<void>> InstanceMetadata::renew_token(CredentialSearch& s
                                                              const EndpointUrl& url) {
   if (search.services().clock.unix_seconds() < token_.valid_until) co_return ProviderResult<void>();
   const TryOnce<Token> try_once = [&] { return try_for_token(search, url); };
-  ProviderResult<Token> token = co_await try_up_to(kAttemptsMax, search, try_once);
+  ProviderResult<Token> token = co_await try_up_to(kInstanceLimits.attempts_max, search, try_once);
   if (!token) co_return std::unexpected(std::move(token.error()));
   token_ = std::move(*token);
   co_return ProviderResult<void>();
@@ -143,7 +143,7 @@ rt::Task<Tried<InstanceMetadata::Token>> InstanceMetadata::try_for_token(Credent
                                                                          const EndpointUrl& url) {
   const std::string name = instance_name(url);
   ServiceRequest request =
-      request_for(url, "PUT", kTokenPath, kTokenSecondsHeader, std::to_string(kTokenSeconds));
+      metadata_request(url, "PUT", kTokenPath, kTokenSecondsHeader, std::to_string(kTokenSeconds));
   Attempt<ServiceAnswer> answer = co_await search.call(std::move(request));
   if (!answer) co_return nobody_answered(name, answer.error());
   const unsigned status = answer->head.status;

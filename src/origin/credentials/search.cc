@@ -48,15 +48,16 @@ milliseconds CredentialSearch::time_left() const {
 rt::Task<Attempt<ServiceAnswer>> CredentialSearch::call(ServiceRequest request) {
   ConnectOptions options;
   options.deadline = deadline_;
-  options.connect_timeout = request.connect_timeout;
+  options.connect_timeout = request.limits.connect_timeout;
   const PoolLimits limits = pool_limits();
-  const BodyLimits body_limits(request.read_timeout, limits.idle, limits.idle_max);
+  const BodyLimits body_limits(request.limits.read_timeout, limits.idle, limits.idle_max);
   ConnectionPool& pool = request.by_proxy ? *by_proxy_ : *direct_;
   while (true) {
     Attempt<ConnectionPool::Lease> lease = co_await pool.acquire(request.server, options);
     if (!lease) co_return std::unexpected(std::move(lease.error()));
     HttpExchange exchange(worker_, std::move(*lease), body_limits);
-    const MonoTime deadline = std::min(deadline_, worker_.timers().now() + request.read_timeout);
+    const MonoTime deadline =
+        std::min(deadline_, worker_.timers().now() + request.limits.read_timeout);
     Attempt<ResponseHead> head = co_await exchange.start(request.text, deadline);
     if (!head && exchange.died_unanswered()) {
       options.fresh = true;

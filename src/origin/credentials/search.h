@@ -36,13 +36,19 @@ struct CredentialServices {
   std::shared_ptr<const ProxyRules> proxies{};  ///< null: none
 };
 
+/// Limits of the calls to one service.
+struct ServiceLimits {
+  unsigned attempts_max;
+  std::chrono::milliseconds connect_timeout;
+  std::chrono::milliseconds read_timeout;  ///< from the request to the end of the answer
+};
+
 /// A request to a service that issues credentials.
 struct ServiceRequest {
   Server server;
   std::string text;  ///< head and body
-  std::chrono::milliseconds connect_timeout;
-  std::chrono::milliseconds read_timeout;  ///< from the request to the end of the answer
-  bool by_proxy = false;                   ///< through the configured proxy, if any
+  ServiceLimits limits;
+  bool by_proxy = false;  ///< through the configured proxy, if any
 };
 
 /// The body is cut at kSmallBodyBytesMax.

@@ -27,9 +27,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr unsigned kAttemptsMax = 3;
-constexpr milliseconds kConnectTimeout{3100};
-constexpr milliseconds kReadTimeout{5000};
+constexpr ServiceLimits kStsLimits{
+    .attempts_max = 3, .connect_timeout = milliseconds(3100), .read_timeout = milliseconds(5000)};
 constexpr std::string_view kVersion = "2011-06-15";
 constexpr std::string_view kContentType = "application/x-www-form-urlencoded";
 
@@ -97,7 +96,7 @@ std::string format_call(const StsCall& call, const StsEndpoint& sts, int64_t uni
   return head.finish() + body;
 }
 
-Attempt<aws::CredentialsPtr> read_answer(const StsCall& call, const ServiceAnswer& answer) {
+Attempt<aws::CredentialsPtr> read_sts_answer(const StsCall& call, const ServiceAnswer& answer) {
   if (answer.head.status == 200) {
     Result<aws::CredentialsPtr> parsed = parse_sts_answer(answer.body, call.action, call.source);
     if (!parsed) return std::unexpected(Failure(std::move(parsed.error())));
@@ -130,15 +129,14 @@ class StsExchange {
     const std::string prefix = fmt::format("{} at {}", call_.action, host_header(sts_.url));
     const int64_t now = search_.services().clock.unix_seconds();
     ServiceRequest request;
-    request.server = Server(sts_.url.tls, sts_.url.host, sts_.url.port);
+    request.server = server_of(sts_.url);
     request.text = format_call(call_, sts_, now + clock_offset_.value_or(0), http_proxy_);
     request.by_proxy = true;
-    request.connect_timeout = kConnectTimeout;
-    request.read_timeout = kReadTimeout;
+    request.limits = kStsLimits;
     Attempt<ServiceAnswer> answer = co_await search_.call(std::move(request));
     const bool corrected = answer && correct_clock(answer->head, now);
     Attempt<aws::CredentialsPtr> found =
-        answer ? read_answer(call_, *answer) : std::unexpected(std::move(answer.error()));
+        answer ? read_sts_answer(call_, *answer) : std::unexpected(std::move(answer.error()));
     if (found) co_return std::move(*found);
     std::unexpected<FailedAttempt> failed = attempt_failed(prefix, found.error());
     if (corrected) failed.error().again = Again::kAtOnce;
@@ -166,7 +164,8 @@ rt::Task<ProviderResult<aws::CredentialsPtr>> call_sts(CredentialSearch& search,
                                                        StsCall call) {
   StsExchange exchange(search, std::move(sts), std::move(call));
   const TryOnce<aws::CredentialsPtr> try_once = [&exchange] { return exchange.try_once(); };
-  ProviderResult<aws::CredentialsPtr> found = co_await try_up_to(kAttemptsMax, search, try_once);
+  ProviderResult<aws::CredentialsPtr> found =
+      co_await try_up_to(kStsLimits.attempts_max, search, try_once);
   co_return found;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "origin/transport/connection.h"
+#include "origin/transport/endpoint_url.h"
 #include "origin/transport/failure.h"
 #include "origin/transport/pool_limits.h"
 #include "origin/transport/proxy.h"
@@ -28,6 +29,10 @@ struct Server {
 
   friend auto operator<=>(const Server&, const Server&) = default;
 };
+
+[[nodiscard]] inline Server server_of(const EndpointUrl& url) {
+  return {url.tls, url.host, url.port};
+}
 
 struct ConnectOptions {
   MonoTime deadline;                          ///< of acquire(), including the wait in the queue

@@ -93,9 +93,12 @@ Result<EndpointUrl> parse_endpoint_url(std::string_view url) {
   return parsed;
 }
 
+std::string bracketed(const std::string& host) {
+  return host.contains(':') ? fmt::format("[{}]", host) : host;
+}
+
 std::string host_header(const EndpointUrl& url) {
-  const bool brackets = url.host.find(':') != std::string::npos;
-  std::string header = brackets ? fmt::format("[{}]", url.host) : url.host;
+  std::string header = bracketed(url.host);
   const uint16_t own_port = url.tls ? kHttpsPort : kHttpPort;
   if (url.port != own_port) header += fmt::format(":{}", url.port);
   return header;

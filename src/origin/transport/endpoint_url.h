@@ -21,6 +21,9 @@ struct EndpointUrl {
 /// Accepts http and https; no user, query or fragment. Fails with kBadRequest, naming the fault.
 [[nodiscard]] Result<EndpointUrl> parse_endpoint_url(std::string_view url);
 
+/// `host`, in brackets if it is an IPv6 address.
+[[nodiscard]] std::string bracketed(const std::string& host);
+
 /// The `Host` header's value: without the scheme's default port, IPv6 in brackets.
 [[nodiscard]] std::string host_header(const EndpointUrl& url);
 

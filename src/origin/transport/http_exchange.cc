@@ -21,7 +21,6 @@ constexpr int kInterimAnswersMax = 8;
 // meets the server's close.
 constexpr std::chrono::milliseconds kIdleMargin{500};
 
-constexpr std::string_view kHeadEnd = "\r\n\r\n";
 constexpr unsigned kSwitchingProtocols = 101;
 
 std::span<std::byte> bytes_of(std::string& text, size_t begin) {
@@ -59,8 +58,9 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::start(std::string_view request, Mo
 }
 
 rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
-  size_t searched = 0;
-  for (int interim = 0; interim <= kInterimAnswersMax;) {
+  size_t searched = 0;  // bytes of unread() that hold no end of a head
+  int interim_answers = 0;
+  while (true) {
     const size_t end = unread().find(kHeadEnd, searched);
     if (end == std::string_view::npos) {
       searched = std::max(unread().size(), kHeadEnd.size()) - kHeadEnd.size();
@@ -80,11 +80,12 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
     if (!head) co_return std::unexpected(Failure(std::move(head.error())));
     unread_begin_ += size;
     if (head->status >= 200) co_return std::move(*head);
+    if (head->status == kSwitchingProtocols || ++interim_answers > kInterimAnswersMax) {
+      co_return std::unexpected(
+          Failure(Error(ErrorKind::kUpstream, "the origin sent no answer but 1xx")));
+    }
     searched = 0;
-    interim += head->status == kSwitchingProtocols ? kInterimAnswersMax + 1 : 1;
   }
-  co_return std::unexpected(
-      Failure(Error(ErrorKind::kUpstream, "the origin sent no answer but 1xx")));
 }
 
 rt::Task<IoResult<void>> HttpExchange::fill(MonoTime deadline) {
@@ -110,6 +111,11 @@ rt::Task<IoResult<size_t>> HttpExchange::receive(std::span<std::byte> into, Mono
   std::memcpy(into.data(), unread().data(), size);
   unread_begin_ += size;
   co_return size;
+}
+
+rt::Task<IoResult<size_t>> HttpExchange::receive_body(std::span<std::byte> into,
+                                                      MonoTime deadline) {
+  return chunked_ ? receive_chunked(into, deadline) : receive(into, deadline);
 }
 
 /// 0: the last chunk has been read.
@@ -143,12 +149,7 @@ rt::Task<Result<size_t>> HttpExchange::read(std::span<std::byte> into) {
   CHECK(!into.empty() && body_left_ > 0);
   const std::span<std::byte> wanted = into.first(std::min<uint64_t>(into.size(), body_left_));
   const MonoTime deadline = stall_deadline();
-  IoResult<size_t> got;
-  if (chunked_) {
-    got = co_await receive_chunked(wanted, deadline);
-  } else {
-    got = co_await receive(wanted, deadline);
-  }
+  IoResult<size_t> got = co_await receive_body(wanted, deadline);
   if (got && *got == 0)
     got = std::unexpected(IoFailure(IoFailure::Cause::kClosed, "the last chunk has come"));
   if (!got) co_return body_failure(got.error());
@@ -188,12 +189,7 @@ rt::Task<Result<void>> HttpExchange::finish() {
   if (chunked_ || until_close_) {
     std::byte more{};
     const std::span<std::byte> into(&more, 1);
-    IoResult<size_t> got;
-    if (chunked_) {
-      got = co_await receive_chunked(into, stall_deadline());
-    } else {
-      got = co_await receive(into, stall_deadline());
-    }
+    IoResult<size_t> got = co_await receive_body(into, stall_deadline());
     const bool longer = got.has_value() && *got > 0;
     if (longer || (chunked_ && !got)) {
       lease_.drop();
@@ -223,12 +219,7 @@ rt::Task<std::optional<std::string>> HttpExchange::read_small_body(MonoTime dead
   small_body_ended_ = content_length_ && *content_length_ == 0;
   while (filled < body.size()) {
     const std::span<std::byte> into = bytes_of(body, filled);
-    IoResult<size_t> got;
-    if (chunked_) {
-      got = co_await receive_chunked(into, deadline);
-    } else {
-      got = co_await receive(into, deadline);
-    }
+    IoResult<size_t> got = co_await receive_body(into, deadline);
     if (!got && until_close_ && got.error().cause == IoFailure::Cause::kClosed) got = 0;
     if (!got) {
       lease_.drop();

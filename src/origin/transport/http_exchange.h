@@ -63,6 +63,8 @@ class HttpExchange {
  private:
   [[nodiscard]] rt::Task<Attempt<ResponseHead>> read_head(MonoTime deadline);
   [[nodiscard]] rt::Task<IoResult<void>> fill(MonoTime deadline);
+  [[nodiscard]] rt::Task<IoResult<size_t>> receive_body(std::span<std::byte> into,
+                                                        MonoTime deadline);
   [[nodiscard]] rt::Task<IoResult<size_t>> receive(std::span<std::byte> into, MonoTime deadline);
   [[nodiscard]] rt::Task<IoResult<size_t>> receive_chunked(std::span<std::byte> into,
                                                            MonoTime deadline);

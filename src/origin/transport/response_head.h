@@ -33,6 +33,9 @@ struct ResponseHead {
   std::string metadata_token_ttl;                 ///< x-aws-ec2-metadata-token-ttl-seconds
 };
 
+/// The end of a head: the last line's end and the empty line.
+inline constexpr std::string_view kHeadEnd = "\r\n\r\n";
+
 /// A longer head is refused.
 inline constexpr size_t kHeadBytesMax = 64 * 1024;
 

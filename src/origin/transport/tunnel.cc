@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "origin/transport/endpoint_url.h"
 #include "origin/transport/request_head.h"
 #include "origin/transport/response_head.h"
 
@@ -11,12 +12,9 @@ namespace cachey::origin {
 namespace {
 
 constexpr size_t kReadBytes = 1024;
-constexpr std::string_view kHeadEnd = "\r\n\r\n";
 
 std::string connect_request(const Proxy& proxy, const std::string& host, uint16_t port) {
-  const bool brackets = host.find(':') != std::string::npos;
-  const std::string target =
-      brackets ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+  const std::string target = fmt::format("{}:{}", bracketed(host), port);
   RequestHead head("CONNECT", target);
   head.add("host", target);
   if (!proxy.authorization.empty()) head.add("proxy-authorization", proxy.authorization);
