@@ -43,9 +43,9 @@ class Profile {
 
 /// The profile AWS_PROFILE, else `default`, of the files AWS_CONFIG_FILE (~/.aws/config) and
 /// AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials); `~` is HOME. A file that is missing, cannot be
-/// read or is not UTF-8 counts as empty. A profile that is in neither file has no settings. Both
-/// are logged as a warning if the file or profile was named. kBadRequest if a file is too long or
-/// breaks the format.
+/// read or is not UTF-8 counts as empty. A profile that is in neither file has no settings. A
+/// warning says so, unless a file or profile is missing that no variable names. kBadRequest if a
+/// file is too long or breaks the format.
 [[nodiscard]] Result<Profile> load_profile(const Environment& environment,
                                            const FileReader& read_file);
 

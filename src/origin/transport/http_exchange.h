@@ -63,6 +63,7 @@ class HttpExchange {
  private:
   [[nodiscard]] rt::Task<Attempt<ResponseHead>> read_head(MonoTime deadline);
   [[nodiscard]] rt::Task<IoResult<void>> fill(MonoTime deadline);
+  // 0: the end of a chunked body.
   [[nodiscard]] rt::Task<IoResult<size_t>> receive_body(std::span<std::byte> into,
                                                         MonoTime deadline);
   [[nodiscard]] rt::Task<IoResult<size_t>> receive(std::span<std::byte> into, MonoTime deadline);
