@@ -261,7 +261,7 @@ def region_settings(services):
 
 
 def test_region_of_the_instance(services, server):
-    services.region = "us-east-1"  # the only keys that the store accepts
+    services.region = "us-east-1"  # the only region that the store accepts
     with ScriptedOrigin(services.keys) as store:
         store.put("bucket", "key", size=1000)
         running = server(region_settings(services) | {"AWS_ENDPOINT_URL_S3": store.endpoint})

@@ -14,7 +14,7 @@ ROUNDS = int(os.environ.get("CACHEY_TEST_CRASHES", "8"))
 SIZES = [300, 4 * KIB, 70 * KIB, 300 * KIB, 2 * MIB]
 NEW_OBJECTS = 25  # per round
 LOADERS = 3
-CAPACITY = f"{1024 + 40 * ROUNDS}MiB"  # of all objects
+CAPACITY = f"{1024 + 40 * ROUNDS}MiB"  # holds all objects
 
 
 def read(connection, kind, key, stored, hit=None):

@@ -44,7 +44,7 @@ def expect_little(grown, most):
 
 @contextlib.contextmanager
 def others_are_served(server, stored, kind):
-    """Fetches over both HTTP versions during the block; every fetch must be complete and take at most a second."""
+    """Fetches over both HTTP versions during the block; every fetch must be complete; the median is under a second."""
     stop, times, failures = threading.Event(), [], []
 
     def client(module):
