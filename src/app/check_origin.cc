@@ -9,8 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "app/origin_hint.h"
 #include "app/s3_parts.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/http_date.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -21,52 +23,9 @@
 namespace cachey::app {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr size_t kAddressesShown = 4;
-
-struct Hint {
-  std::string_view sign;  // in the error's text
-  std::string_view advice;
-};
-
-// The first that fits counts.
-constexpr Hint kHints[] = {
-    {"no credentials",
-     "give keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or a profile), or set right the source "
-     "that is named above"},
-    {"a region must be set", "set AWS_REGION; stores other than AWS mostly take us-east-1 or auto"},
-    {"cannot be a region", "set AWS_REGION to a region's name, such as eu-west-1"},
-    {"InvalidAccessKeyId",
-     "the store does not know this access key: is it another store's, or deleted?"},
-    {"SignatureDoesNotMatch",
-     "the secret access key is wrong, or something on the way changes requests"},
-    {"RequestTimeTooSkewed", "this machine's clock is wrong by more than the store allows: set it"},
-    {"ExpiredToken", "the session token has expired: get new credentials"},
-    {"InvalidToken",
-     "the session token is wrong, or missing: AWS_SESSION_TOKEN must be that of the keys"},
-    {"NoSuchBucket",
-     "there is no such bucket at this store; buckets of AWS are found in their own region"},
-    {"PermanentRedirect", "the bucket is in another region: set AWS_REGION to the bucket's"},
-    {"AuthorizationHeaderMalformed",
-     "the region is wrong for this store or bucket: set AWS_REGION to the one that the text names"},
-    {"IllegalLocationConstraint",
-     "the bucket is in another region: set AWS_REGION to the bucket's"},
-    {"answered 301", "the bucket is in another region: set AWS_REGION to the bucket's"},
-    {"AccessDenied",
-     "these credentials may not read it: allow s3:GetObject; without s3:ListBucket a missing key "
-     "looks the same"},
-    {"NoSuchKey", "everything works, but there is no object of this key"},
-    {"certificate", "trust the store's authority: SSL_CERT_FILE or AWS_CA_BUNDLE names a PEM file"},
-    {"TLS handshake",
-     "does the store speak TLS there? An endpoint without TLS begins with http://"},
-    {"refused", "nobody listens there: are host and port of the endpoint right?"},
-    {"look up",
-     "the host name is not known: is the endpoint right? For a bucket of its own host name "
-     "see --s3-force-path-style"},
-    {"has no address", "the host name has no address: is the endpoint right?"},
-};
 
 template <typename T>
 rt::Task<void> fulfil(rt::Task<T> task, std::promise<T>& promise) {
@@ -110,13 +69,9 @@ void say(const char* what, const std::string& text) {
 
 int say_failure(const Error& error) {
   say("failed", error.message());
-  const std::string hint = hint_for(error);
-  if (!hint.empty()) say("hint", hint);
+  const std::string_view hint = hint_for(error);
+  if (!hint.empty()) say("hint", std::string(hint));
   return 1;
-}
-
-milliseconds since(Clock::time_point begun) {
-  return std::chrono::duration_cast<milliseconds>(Clock::now() - begun);
 }
 
 std::string credentials_text(const aws::Credentials& credentials) {
@@ -136,76 +91,109 @@ std::string addresses_text(const std::vector<boost::asio::ip::address>& addresse
   return fmt::format("{}({} ms)", text, took.count());
 }
 
-/// Says whose requests they are; false where they cannot be anybody's.
-bool say_credentials(const origin::S3Config& config, rt::Worker& worker) {
-  const auto found = run_on(worker, origin::find_credentials(config, worker, MonoTime::max()));
+/// The steps of --check-origin. Each prints a line or two.
+class OriginCheck {
+ public:
+  OriginCheck(const S3Parts& parts, rt::Worker& worker, const Clock& clock, ObjectName object)
+      : parts_(parts), worker_(worker), clock_(clock), object_(std::move(object)) {}
+
+  /// The exit code.
+  int run() {
+    Result<void> works = check_credentials();
+    if (works) works = check_endpoint();
+    if (works) works = check_reads();
+    if (!works) return say_failure(works.error());
+    say("result", "ok");
+    return 0;
+  }
+
+ private:
+  [[nodiscard]] Result<void> check_credentials();
+  [[nodiscard]] Result<std::string> check_region();
+  [[nodiscard]] Result<void> check_endpoint();
+  [[nodiscard]] Result<void> check_addresses(const std::string& host);
+  [[nodiscard]] Result<void> check_reads();
+  [[nodiscard]] milliseconds since(MonoTime begun) const {
+    return std::chrono::duration_cast<milliseconds>(clock_.mono() - begun);
+  }
+
+  const S3Parts& parts_;
+  rt::Worker& worker_;
+  const Clock& clock_;
+  const ObjectName object_;
+};
+
+Result<void> OriginCheck::check_credentials() {
+  const auto found =
+      run_on(worker_, origin::find_credentials(parts_.config, worker_, MonoTime::max()));
   if (!found) {
     say("credentials", "none");
-    say_failure(found.error());
-    return false;
+    return std::unexpected(found.error());
   }
   say("credentials",
       *found ? credentials_text(**found) : "none are wanted: requests are not signed");
-  return true;
+  return {};
 }
 
-/// Says where the store would be asked, and under which addresses it is found.
-Result<void> say_endpoint(const origin::S3Config& config, rt::Worker& worker,
-                          const ObjectName& object) {
-  const Result<std::string> region =
-      run_on(worker, origin::find_region(config, worker, MonoTime::max()));
+Result<std::string> OriginCheck::check_region() {
+  const origin::S3Config& config = parts_.config;
+  Result<std::string> region =
+      run_on(worker_, origin::find_region(config, worker_, MonoTime::max()));
   const std::string source =
       config.region.empty() ? "the instance's metadata" : config.region_source;
   say("region", region ? fmt::format("{}, from {}", log::quoted(*region, 64), source) : "none");
+  return region;
+}
+
+Result<void> OriginCheck::check_endpoint() {
+  const Result<std::string> region = check_region();
   if (!region) return std::unexpected(region.error());
+  const origin::S3Config& config = parts_.config;
   origin::EndpointOptions options;
   options.region = *region;
   options.custom = config.endpoint ? &*config.endpoint : nullptr;
   options.path_style = config.path_style;
   options.fips = config.fips;
   options.dual_stack = config.dual_stack;
-  const Result<origin::BucketEndpoint> endpoint = origin::resolve_endpoint(object.bucket, options);
+  const Result<origin::BucketEndpoint> endpoint = origin::resolve_endpoint(object_.bucket, options);
   if (!endpoint) return std::unexpected(endpoint.error());
   const origin::EndpointUrl& url = endpoint->url;
   say("endpoint", fmt::format("{}://{}{} ({})", url.tls ? "https" : "http", host_header(url),
-                              endpoint->object_path(object.bucket, object.key),
+                              endpoint->object_path(object_.bucket, object_.key),
                               endpoint->virtual_host ? "the bucket is in the host name"
                                                      : "the bucket is in the path"));
   if (origin::is_ip_address(url.host)) return {};
-  const Clock::time_point begun = Clock::now();
-  const auto addresses = config.look_up(url.host);
+  return check_addresses(url.host);
+}
+
+Result<void> OriginCheck::check_addresses(const std::string& host) {
+  const MonoTime begun = clock_.mono();
+  const auto addresses = parts_.config.look_up(host);
   if (!addresses) return std::unexpected(addresses.error());
   say("addresses", addresses_text(*addresses, since(begun)));
   return {};
 }
 
-int read_and_say(origin::Origin& store, rt::Worker& worker, const ObjectName& object) {
+/// Reads twice: the second read finds the first one's connection.
+Result<void> OriginCheck::check_reads() {
   origin::GetRequest request;
-  request.bucket = object.bucket;
-  request.key = object.key;
+  request.bucket = object_.bucket;
+  request.key = object_.key;
   request.range = ByteRange(0, 1);
-  const Clock::time_point begun = Clock::now();
-  const Result<uint64_t> size = run_on(worker, read_first_byte(store, worker, request));
-  if (!size) return say_failure(size.error());
+  const MonoTime begun = clock_.mono();
+  const Result<uint64_t> size = run_on(worker_, read_first_byte(*parts_.origin, worker_, request));
+  if (!size) return std::unexpected(size.error());
   say("read",
       fmt::format("1 byte of {} in {} ms, on a new connection", *size, since(begun).count()));
-  const Clock::time_point again = Clock::now();
-  const Result<uint64_t> second = run_on(worker, read_first_byte(store, worker, request));
-  if (!second) return say_failure(second.error());
+  const MonoTime again = clock_.mono();
+  const Result<uint64_t> second =
+      run_on(worker_, read_first_byte(*parts_.origin, worker_, request));
+  if (!second) return std::unexpected(second.error());
   say("read again", fmt::format("in {} ms", since(again).count()));
-  say("result", "ok");
-  return 0;
+  return {};
 }
 
 }  // namespace
-
-std::string hint_for(const Error& error) {
-  for (const Hint& hint : kHints) {
-    if (error.message().find(hint.sign) != std::string::npos) return std::string(hint.advice);
-  }
-  if (error.kind() != ErrorKind::kTimeout) return {};
-  return "no answer: a firewall may drop the packets, or the store is only reached by a proxy";
-}
 
 std::optional<ObjectName> parse_object_name(std::string_view text) {
   const size_t slash = text.find('/');
@@ -215,7 +203,7 @@ std::optional<ObjectName> parse_object_name(std::string_view text) {
 }
 
 int check_origin(const Options& options) {
-  const std::optional<ObjectName> object = parse_object_name(options.check_origin);
+  std::optional<ObjectName> object = parse_object_name(options.check_origin);
   CHECK(object.has_value());
   const SystemClock clock;
   SystemRandom random;
@@ -228,13 +216,8 @@ int check_origin(const Options& options) {
   rt::BlockingPool blocking(2);
   Result<S3Parts> parts = make_s3(std::move(*config), workers, blocking, clock, random);
   if (!parts) return say_failure(parts.error());
-  rt::Worker& worker = workers[0];
   workers.start();
-  int code = 1;
-  if (say_credentials(parts->config, worker)) {
-    const Result<void> endpoint = say_endpoint(parts->config, worker, *object);
-    code = endpoint ? read_and_say(*parts->origin, worker, *object) : say_failure(endpoint.error());
-  }
+  const int code = OriginCheck(*parts, workers[0], clock, std::move(*object)).run();
   workers.stop_and_join();
   return code;
 }

@@ -5,12 +5,8 @@
 #include <string_view>
 
 #include "app/options.h"
-#include "base/error.h"
 
 namespace cachey::app {
-
-/// What to do about a failure of the store, in one sentence; empty where nothing is known.
-[[nodiscard]] std::string hint_for(const Error& error);
 
 /// `BUCKET/KEY`; nothing where one of the two is missing.
 struct ObjectName {

@@ -30,21 +30,48 @@ enum class ErrorKind : uint8_t {
 
 [[nodiscard]] std::string_view to_string(ErrorKind kind);
 
+/// What exactly went wrong at the origin, if that is known: for advice to a person. Callers decide
+/// by ErrorKind.
+enum class ErrorCause : uint8_t {
+  kUnknown,
+  kNoCredentials,
+  kNoRegion,          ///< no region is set or found
+  kBadRegion,         ///< the text is no region's name
+  kUnknownAccessKey,  ///< the store does not know the access key
+  kBadSignature,      ///< the store computed another signature
+  kClockSkew,         ///< our clock differs too much from the store's
+  kExpiredToken,      ///< the session token was valid once
+  kBadToken,          ///< the session token is not the keys' own
+  kNoSuchBucket,
+  kWrongRegion,        ///< the bucket is in another region
+  kRegionNotAccepted,  ///< the signature is for another region than the store's
+  kAccessDenied,       ///< the credentials have no permission
+  kNoSuchKey,
+  kCertificate,        ///< the certificate, or our list of authorities, is not good
+  kTlsHandshake,       ///< any other failure of TLS
+  kConnectionRefused,  ///< nothing listens at the address
+  kUnknownHost,        ///< the look-up of the host's name failed
+  kNoAddress,          ///< the host's name has no address
+};
+
 /// An expected failure: a kind, by which the caller decides, and one line of text for a person.
 class [[nodiscard]] Error {
  public:
-  Error(ErrorKind kind, std::string message) : kind_(kind), message_(std::move(message)) {}
+  Error(ErrorKind kind, std::string message, ErrorCause cause = ErrorCause::kUnknown)
+      : kind_(kind), cause_(cause), message_(std::move(message)) {}
 
   /// A range that cannot be satisfied. `object_size`: if the origin sent one.
   [[nodiscard]] static Error range_not_satisfiable(std::optional<uint64_t> object_size);
 
   [[nodiscard]] ErrorKind kind() const { return kind_; }
+  [[nodiscard]] ErrorCause cause() const { return cause_; }
   [[nodiscard]] const std::string& message() const { return message_; }
   /// Set at most for kRangeNotSatisfiable.
   [[nodiscard]] std::optional<uint64_t> object_size() const { return object_size_; }
 
  private:
   ErrorKind kind_;
+  ErrorCause cause_;
   std::string message_;
   std::optional<uint64_t> object_size_;
 };
@@ -52,8 +79,9 @@ class [[nodiscard]] Error {
 template <typename T>
 using Result = std::expected<T, Error>;
 
-[[nodiscard]] inline std::unexpected<Error> fail(ErrorKind kind, std::string message) {
-  return std::unexpected(Error(kind, std::move(message)));
+[[nodiscard]] inline std::unexpected<Error> fail(ErrorKind kind, std::string message,
+                                                 ErrorCause cause = ErrorCause::kUnknown) {
+  return std::unexpected(Error(kind, std::move(message), cause));
 }
 
 }  // namespace cachey

@@ -325,11 +325,20 @@ def test_check_origin_has_a_hint_for_answers(services, store, code, word):
       "AWS_MAX_ATTEMPTS": "1"}, "listens"),
     ({"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "r", "AWS_ENDPOINT_URL": "http://name.invalid",
       "AWS_MAX_ATTEMPTS": "1"}, "host name"),
+    ({"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "no region!", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
+     "eu-west-1"),
 ])
 def test_check_origin_has_a_hint_for_settings(settings, word):
     done = check(settings)
     assert done.returncode == 1
     assert word in lines_of(done)["hint"], done.stdout
+
+
+def test_check_origin_has_a_hint_for_a_store_without_tls(store):
+    done = check({"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "r", "AWS_MAX_ATTEMPTS": "1",
+                  "AWS_ENDPOINT_URL": store.endpoint.replace("http:", "https:")})
+    assert done.returncode == 1
+    assert "speak TLS" in lines_of(done)["hint"], done.stdout
 
 
 def test_check_origin_of_no_object_is_exit_2():

@@ -33,7 +33,8 @@ rt::Task<Result<aws::CredentialsPtr>> CredentialCache::get(rt::Worker& worker, M
   const MonoTime limit = worker.timers().now() + kCredentialSearchLimit;
   const bool in_time = co_await flight_.wait(worker, std::min(deadline, limit));
   if (!in_time)
-    co_return fail(ErrorKind::kTimeout, "no credentials: the search for them takes too long");
+    co_return fail(ErrorKind::kTimeout, "no credentials: the search for them takes too long",
+                   ErrorCause::kNoCredentials);
   co_return found();
 }
 
@@ -46,7 +47,8 @@ Result<aws::CredentialsPtr> CredentialCache::found() {
   const MutexLock lock(mutex_);
   if (aws::CredentialsPtr usable = slot_.usable()) return usable;
   if (slot_.failure()) return std::unexpected(*slot_.failure());
-  return fail(ErrorKind::kDenied, "no credentials: those found last have expired");
+  return fail(ErrorKind::kDenied, "no credentials: those found last have expired",
+              ErrorCause::kNoCredentials);
 }
 
 rt::Task<void> CredentialCache::search(std::shared_ptr<CredentialCache> self, rt::Worker& worker) {

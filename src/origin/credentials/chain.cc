@@ -27,7 +27,8 @@ class Verdict {
     const Error& error = said.error().error;
     if (said.error().configured) {
       result_ = std::unexpected(
-          Error(error.kind(), fmt::format("no credentials: {}: {}", provider, error.message())));
+          Error(error.kind(), fmt::format("no credentials: {}: {}", provider, error.message()),
+                ErrorCause::kNoCredentials));
       return true;
     }
     reasons_ += fmt::format("{} {}: {}", reasons_.empty() ? "" : ";", provider, error.message());
@@ -37,7 +38,7 @@ class Verdict {
   /// If no provider was configured: kDenied with each provider's reason.
   Result<aws::CredentialsPtr> take_result() {
     if (result_) return std::move(*result_);
-    return fail(ErrorKind::kDenied, "no credentials:" + reasons_);
+    return fail(ErrorKind::kDenied, "no credentials:" + reasons_, ErrorCause::kNoCredentials);
   }
 
  private:

@@ -54,16 +54,18 @@ EndpointUrl aws_endpoint(std::string_view service, std::string_view region,
   return url;
 }
 
-/// Why these options cannot be served, whatever the bucket; empty where they can.
-std::string option_fault(const EndpointOptions& options) {
+/// kRefused if these options cannot be served, whatever the bucket.
+Result<void> check_options(const EndpointOptions& options) {
   if (!aws::is_region(options.region)) {
-    return fmt::format("{} cannot be a region", log::quoted(options.region));
+    return fail(ErrorKind::kRefused, log::quoted(options.region) + " cannot be a region",
+                ErrorCause::kBadRegion);
   }
   if (options.custom != nullptr && (options.fips || options.dual_stack)) {
-    return "FIPS and dual-stack endpoints are AWS's own: they exclude an endpoint URL";
+    return fail(ErrorKind::kRefused,
+                "FIPS and dual-stack endpoints are AWS's own: they exclude an endpoint URL");
   }
   if (options.fips && aws::partition_of(options.region).region_prefix == "cn-") {
-    return "the regions of China have no FIPS endpoints";
+    return fail(ErrorKind::kRefused, "the regions of China have no FIPS endpoints");
   }
   return {};
 }
@@ -97,8 +99,7 @@ Result<BucketEndpoint> resolve_endpoint(std::string_view bucket, const EndpointO
   if (bucket.empty() || bucket == "." || bucket == "..") {
     return fail(ErrorKind::kNotFound, "no bucket can have this name");
   }
-  const std::string fault = option_fault(options);
-  if (!fault.empty()) return fail(ErrorKind::kRefused, fault);
+  if (Result<void> fit = check_options(options); !fit) return std::unexpected(fit.error());
   if (is_arn(bucket)) return resolve_access_point(bucket, options);
   if (bucket.ends_with("--x-s3") || bucket.ends_with("--xa-s3"))
     return fail(ErrorKind::kRefused, "S3 Express buckets are not supported");

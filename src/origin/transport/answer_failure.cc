@@ -62,6 +62,31 @@ ErrorKind kind_of(unsigned status, std::string_view code) {
   return refused ? ErrorKind::kRefused : ErrorKind::kUpstream;
 }
 
+struct CodeCause {
+  std::string_view code;
+  ErrorCause cause;
+};
+constexpr CodeCause kCauses[] = {
+    {"InvalidAccessKeyId", ErrorCause::kUnknownAccessKey},
+    {"SignatureDoesNotMatch", ErrorCause::kBadSignature},
+    {"RequestTimeTooSkewed", ErrorCause::kClockSkew},
+    {"ExpiredToken", ErrorCause::kExpiredToken},
+    {"InvalidToken", ErrorCause::kBadToken},
+    {"NoSuchBucket", ErrorCause::kNoSuchBucket},
+    {"NoSuchKey", ErrorCause::kNoSuchKey},
+    {"PermanentRedirect", ErrorCause::kWrongRegion},
+    {"AuthorizationHeaderMalformed", ErrorCause::kRegionNotAccepted},
+    {"IllegalLocationConstraint", ErrorCause::kWrongRegion},
+    {"IllegalLocationConstraintException", ErrorCause::kWrongRegion},
+    {"AccessDenied", ErrorCause::kAccessDenied},
+};
+
+ErrorCause cause_of(unsigned status, std::string_view code) {
+  const auto found = std::ranges::find(kCauses, code, &CodeCause::code);
+  if (found != std::end(kCauses)) return found->cause;
+  return status == 301 ? ErrorCause::kWrongRegion : ErrorCause::kUnknown;
+}
+
 Retry retry_of(unsigned status, std::string_view code) {
   if (is_transient_code(code)) return Retry::kTransient;
   if (is_throttling_code(code) || status == 429) return Retry::kThrottling;
@@ -109,7 +134,8 @@ Failure failure_of(const ResponseHead& head, const aws::ErrorDocument& document)
   if (head.status == 416 || document.code == "InvalidRange") {
     return Failure(Error::range_not_satisfiable(object_size(head, document)));
   }
-  Failure failure(Error(kind_of(head.status, document.code), text_of(head, document)),
+  Failure failure(Error(kind_of(head.status, document.code), text_of(head, document),
+                        cause_of(head.status, document.code)),
                   retry_of(head.status, document.code));
   prescribe(failure, head, document);
   const bool has_listed_code =

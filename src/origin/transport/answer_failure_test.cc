@@ -63,6 +63,29 @@ TEST(FailureOf, SortsAnswersByWhatToDo) {
   }
 }
 
+TEST(FailureOf, KnownCodesHaveACause) {
+  const auto cause_of = [](unsigned status, const char* code) {
+    ResponseHead head;
+    head.status = status;
+    aws::ErrorDocument document;
+    document.code = code;
+    return failure_of(head, document).error.cause();
+  };
+  EXPECT_EQ(cause_of(403, "InvalidAccessKeyId"), ErrorCause::kUnknownAccessKey);
+  EXPECT_EQ(cause_of(403, "SignatureDoesNotMatch"), ErrorCause::kBadSignature);
+  EXPECT_EQ(cause_of(403, "RequestTimeTooSkewed"), ErrorCause::kClockSkew);
+  EXPECT_EQ(cause_of(400, "ExpiredToken"), ErrorCause::kExpiredToken);
+  EXPECT_EQ(cause_of(400, "InvalidToken"), ErrorCause::kBadToken);
+  EXPECT_EQ(cause_of(404, "NoSuchBucket"), ErrorCause::kNoSuchBucket);
+  EXPECT_EQ(cause_of(404, "NoSuchKey"), ErrorCause::kNoSuchKey);
+  EXPECT_EQ(cause_of(301, "PermanentRedirect"), ErrorCause::kWrongRegion);
+  EXPECT_EQ(cause_of(301, ""), ErrorCause::kWrongRegion);
+  EXPECT_EQ(cause_of(400, "IllegalLocationConstraintException"), ErrorCause::kWrongRegion);
+  EXPECT_EQ(cause_of(400, "AuthorizationHeaderMalformed"), ErrorCause::kRegionNotAccepted);
+  EXPECT_EQ(cause_of(403, "AccessDenied"), ErrorCause::kAccessDenied);
+  EXPECT_EQ(cause_of(403, ""), ErrorCause::kUnknown);
+}
+
 TEST(FailureOf, TakesTheSizeFromTheHeaderElseFromTheDocument) {
   ResponseHead head;
   head.status = 416;

@@ -83,7 +83,9 @@ void ConnectRace::lost(size_t index, const boost::system::error_code& error) {
       IoFailure(error == rt::asio::error::operation_aborted ? IoFailure::Cause::kCancelled
                                                             : IoFailure::Cause::kOther,
                 fmt::format("cannot connect to {} port {}: {}", addresses_[index].to_string(),
-                            port_, error.message()));
+                            port_, error.message()),
+                error == rt::asio::error::connection_refused ? ErrorCause::kConnectionRefused
+                                                             : ErrorCause::kUnknown);
 }
 
 void ConnectRace::finish() {

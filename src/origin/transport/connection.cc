@@ -84,8 +84,9 @@ rt::Task<IoResult<void>> Connection::handshake(TlsContext& context, std::string 
                                                MonoTime deadline) {
   tls_ = std::make_unique<TlsStream>(socket_, context);
   if (!tls_->expect_host(host)) {
-    co_return std::unexpected(
-        IoFailure(IoFailure::Cause::kCertificate, "no certificate can be for this host"));
+    co_return std::unexpected(IoFailure(IoFailure::Cause::kCertificate,
+                                        "no certificate can be for this host",
+                                        ErrorCause::kCertificate));
   }
   if (!begin_operation(deadline))
     co_return std::unexpected(failure(asio::error::operation_aborted));
@@ -96,9 +97,11 @@ rt::Task<IoResult<void>> Connection::handshake(TlsContext& context, std::string 
   const std::string fault = tls_->certificate_fault();
   if (!fault.empty()) {
     failed.cause = IoFailure::Cause::kCertificate;
+    failed.error_cause = ErrorCause::kCertificate;
     failed.text =
         fmt::format("the certificate of {} is not accepted: {}", log::quoted(host), fault);
   } else {
+    failed.error_cause = ErrorCause::kTlsHandshake;
     failed.text = fmt::format("TLS handshake with {} failed: {}", log::quoted(host), failed.text);
   }
   co_return std::unexpected(std::move(failed));

@@ -3,6 +3,7 @@
 #include <expected>
 #include <string>
 
+#include "base/error.h"
 #include "origin/transport/failure.h"
 
 namespace cachey::origin {
@@ -18,6 +19,7 @@ struct IoFailure {
   };
   Cause cause = Cause::kOther;
   std::string text;
+  ErrorCause error_cause = ErrorCause::kUnknown;  ///< of the Error that this becomes
 };
 
 template <typename T>

@@ -50,7 +50,8 @@ Result<std::vector<ip::address>> system_look_up(const std::string& host) {
   const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
   if (error != 0) {
     return fail(ErrorKind::kUpstream,
-                fmt::format("cannot look up {}: {}", log::quoted(host), ::gai_strerror(error)));
+                fmt::format("cannot look up {}: {}", log::quoted(host), ::gai_strerror(error)),
+                ErrorCause::kUnknownHost);
   }
   for (const addrinfo* entry = list; entry != nullptr && addresses.size() < kAddressesMax;
        entry = entry->ai_next) {
@@ -59,7 +60,8 @@ Result<std::vector<ip::address>> system_look_up(const std::string& host) {
   }
   ::freeaddrinfo(list);
   if (addresses.empty()) {
-    return fail(ErrorKind::kUpstream, fmt::format("{} has no address", log::quoted(host)));
+    return fail(ErrorKind::kUpstream, fmt::format("{} has no address", log::quoted(host)),
+                ErrorCause::kNoAddress);
   }
   return addresses;
 }
@@ -152,7 +154,8 @@ rt::Task<void> Resolver::look_up_name(std::shared_ptr<Resolver> self, std::share
   auto work = [&self, &host]() -> Result<Addresses> { return self->look_up_(host); };
   Result<Addresses> answer = co_await pool_.run(work);
   if (answer && answer->empty())
-    answer = fail(ErrorKind::kUpstream, "the origin's host name has no address");
+    answer =
+        fail(ErrorKind::kUpstream, "the origin's host name has no address", ErrorCause::kNoAddress);
   const MonoTime now = worker_.timers().now();
   const bool old_is_good = name->answer && now < name->valid_until;
   if (answer || !old_is_good) {

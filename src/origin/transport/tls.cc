@@ -33,7 +33,8 @@ Result<std::shared_ptr<ssl::context>> make_tls_context(const std::string& ca_fil
   if (const boost::system::error_code error = load_trust(*context, ca_file, ca_dir)) {
     return fail(ErrorKind::kBadRequest,
                 fmt::format("cannot load trusted certificates from {} {}: {}", log::quoted(ca_file),
-                            log::quoted(ca_dir), error.message()));
+                            log::quoted(ca_dir), error.message()),
+                ErrorCause::kCertificate);
   }
   SSL_CTX* native = context->native_handle();
   ::SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
