@@ -46,8 +46,7 @@ TEST_F(ConfigFile, TakesEveryKindOfValue) {
   EXPECT_EQ(options_.server.idle_timeout, std::chrono::milliseconds(500));
   EXPECT_TRUE(options_.tls.self_signed);
   EXPECT_EQ(options_.origin_directory, "/a # b");
-  EXPECT_THAT(options_.listen,
-              ElementsAre(ListenAddress{"::1", {}}, ListenAddress{"127.0.0.1", 81}));
+  EXPECT_THAT(options_.listen, ElementsAre(ListenOption{"::1", {}}, ListenOption{"127.0.0.1", 81}));
   EXPECT_EQ(find_option(table_, "port")->source, "c.toml:4");
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/ascii.h"
 #include "base/escape.h"
 
 namespace cachey::app {
@@ -40,7 +41,7 @@ const Option* find_option(std::span<const Option> table, std::string_view name) 
 std::string variable_of(std::string_view name) {
   std::string variable = "CACHEY_";
   for (const char c : name) {
-    variable += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    variable += c == '-' ? '_' : is_lower(c) ? static_cast<char>(c - 'a' + 'A') : c;
   }
   return variable;
 }

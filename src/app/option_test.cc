@@ -36,7 +36,7 @@ TEST(Option, AnAddedOneIsOneLine) {
 }
 
 TEST(Option, AListIsReplacedAsAWholeAndEveryBadValueIsNamed) {
-  std::vector<ListenAddress> addresses = {{"0.0.0.0", {}}};
+  std::vector<ListenOption> addresses = {{"0.0.0.0", {}}};
   Option option = many("listen", address_value(Port::kOptional), addresses, "Where");
   EXPECT_THAT(faults_of(option, {"::1", "127.0.0.1:81"}), IsEmpty());
   EXPECT_THAT(option.get(), ElementsAre("::1", "127.0.0.1:81"));

@@ -65,10 +65,10 @@ class Combinations {
   }
 
   void check_addresses() {
-    std::vector<ListenAddress> seen;
+    std::vector<ListenOption> seen;
     for (const std::string_view name : {"listen", "admin-listen"}) {
       const bool admin = name == "admin-listen";
-      for (ListenAddress address : admin ? options_.admin_listen : options_.listen) {
+      for (ListenOption address : admin ? options_.admin_listen : options_.listen) {
         address.port = address.port.value_or(options_.port);
         if (std::ranges::find(seen, address) != seen.end())
           fault("{}: {} is taken already", named(name), to_text(address));

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "api/bucket_glob.h"
-#include "app/listen_address.h"
+#include "app/listen_option.h"
 #include "base/log.h"
 #include "base/log_line.h"
 #include "cache/fill.h"
@@ -25,9 +25,9 @@ enum class ChecksumMode : uint8_t { kEnabled, kOff };
 /// here are the defaults. Immutable once made.
 struct Options {
   net::ServerConfig server;  ///< its limits; main completes it
-  std::vector<ListenAddress> listen = {{"0.0.0.0", {}}};
+  std::vector<ListenOption> listen = {{"0.0.0.0", {}}};
   uint16_t port = kPlainPort;  ///< of each of `listen` that names none
-  std::vector<ListenAddress> admin_listen;
+  std::vector<ListenOption> admin_listen;
   unsigned threads = 1;
   std::chrono::milliseconds drain_timeout{30'000};
   net::tls::Config tls;

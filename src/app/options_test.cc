@@ -54,7 +54,7 @@ TEST(Options, DefaultsAreTheDocumentedOnes) {
   ASSERT_TRUE(options);
   EXPECT_EQ(options->memory.limit_bytes, 4 * kGiB);
   EXPECT_EQ(options->port, 80);
-  EXPECT_THAT(options->listen, ElementsAre(ListenAddress{"0.0.0.0", {}}));
+  EXPECT_THAT(options->listen, ElementsAre(ListenOption{"0.0.0.0", {}}));
   EXPECT_TRUE(options->admin_listen.empty());
   EXPECT_FALSE(options->tls.enabled());
   EXPECT_EQ(options->fill.split_after, kMiB);
@@ -92,9 +92,8 @@ TEST(Options, TakesWhatIsGiven) {
   ASSERT_TRUE(options) << options.error().text;
   EXPECT_EQ(options->memory.limit_bytes, 1536 * kMiB);
   EXPECT_EQ(options->origin_directory, "/x");
-  EXPECT_THAT(options->listen,
-              ElementsAre(ListenAddress{"::1", {}}, ListenAddress{"127.0.0.1", 81}));
-  EXPECT_THAT(options->admin_listen, ElementsAre(ListenAddress{"::1", 9000}));
+  EXPECT_THAT(options->listen, ElementsAre(ListenOption{"::1", {}}, ListenOption{"127.0.0.1", 81}));
+  EXPECT_THAT(options->admin_listen, ElementsAre(ListenOption{"::1", 9000}));
   EXPECT_EQ(options->port, 0);
   EXPECT_EQ(options->fill.split_after, 0u);
   EXPECT_EQ(options->server.head_timeout, 500ms);
@@ -129,7 +128,7 @@ TEST(Options, CommandLineBeatsEnvironmentBeatsFileBeatsDefault) {
   EXPECT_EQ(options->threads, 3u);
   EXPECT_EQ(options->memory.limit_bytes, 64 * kMiB);
   EXPECT_EQ(options->drain_timeout, 30s);
-  EXPECT_THAT(options->listen, ElementsAre(ListenAddress{"::3", {}}, ListenAddress{"::4", {}}))
+  EXPECT_THAT(options->listen, ElementsAre(ListenOption{"::3", {}}, ListenOption{"::4", {}}))
       << "a list replaces a list";
 }
 

@@ -10,10 +10,10 @@
 namespace cachey::app {
 namespace {
 
-std::vector<net::ListenAddress> addresses(const std::vector<ListenAddress>& listen,
+std::vector<net::ListenAddress> addresses(const std::vector<ListenOption>& listen,
                                           uint16_t default_port) {
   std::vector<net::ListenAddress> all;
-  for (const ListenAddress& one : listen) {
+  for (const ListenOption& one : listen) {
     all.push_back({one.ip, one.port.value_or(default_port)});
   }
   return all;

@@ -1,6 +1,8 @@
 #include "app/value_types.h"
 
+#include <charconv>
 #include <cmath>
+#include <optional>
 
 #include "app/check_origin.h"
 #include "base/size_text.h"
@@ -15,6 +17,15 @@ constexpr std::string_view kDirectoryPrefix = "dir:";
 template <typename... Args>
 std::unexpected<std::string> refuse(fmt::format_string<Args...> format, Args&&... args) {
   return std::unexpected(fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// A finite number, all of `text`.
+std::optional<double> parse_fraction(std::string_view text) {
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || stop != end || !std::isfinite(number)) return std::nullopt;
+  return number;
 }
 
 }  // namespace
@@ -37,14 +48,12 @@ ValueType<std::chrono::milliseconds> seconds_value(SecondsFrom from) {
   using std::chrono::milliseconds;
   const double least = from == SecondsFrom::kZero ? 0 : kSecondsMin;
   const auto parse = [least](const std::string& text) -> std::expected<milliseconds, std::string> {
-    double seconds = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, seconds);
-    if (error != std::errc{} || stop != end || !(seconds >= least && seconds <= kSecondsMax)) {
+    const std::optional<double> seconds = parse_fraction(text);
+    if (!seconds || *seconds < least || *seconds > kSecondsMax) {
       return refuse("{} is not a number of seconds from {} to {}", log::quoted(text), least,
                     kSecondsMax);
     }
-    return milliseconds(std::llround(seconds * 1000));
+    return milliseconds(std::llround(*seconds * 1000));
   };
   const auto format = [](milliseconds time) {
     return fmt::format("{}", static_cast<double>(time.count()) / 1000);
@@ -54,13 +63,9 @@ ValueType<std::chrono::milliseconds> seconds_value(SecondsFrom from) {
 
 ValueType<double> quantile_value() {
   const auto parse = [](const std::string& text) -> std::expected<double, std::string> {
-    double quantile = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, quantile);
-    if (error != std::errc{} || stop != end || !(quantile >= 0 && quantile <= 1)) {
-      return refuse("{} is not a number from 0 to 1", log::quoted(text));
-    }
-    return quantile;
+    const std::optional<double> quantile = parse_fraction(text);
+    if (quantile && *quantile >= 0 && *quantile <= 1) return *quantile;
+    return refuse("{} is not a number from 0 to 1", log::quoted(text));
   };
   return {"QUANTILE", Option::Form::kNumber, parse,
           [](double quantile) { return fmt::format("{}", quantile); }};
@@ -101,16 +106,16 @@ ValueType<std::string> origin_value() {
   return {"ORIGIN", Option::Form::kText, parse, format};
 }
 
-ValueType<ListenAddress> address_value(Port port) {
-  const auto parse = [port](const std::string& text) -> std::expected<ListenAddress, std::string> {
-    std::optional<ListenAddress> address = parse_listen_address(text);
+ValueType<ListenOption> address_value(Port port) {
+  const auto parse = [port](const std::string& text) -> std::expected<ListenOption, std::string> {
+    std::optional<ListenOption> address = parse_listen_option(text);
     if (address && (address->port || port == Port::kOptional)) return std::move(*address);
     return refuse("{} is not an IPv4 or IPv6 address {} (like 127.0.0.1:8081 or [::1]:8081)",
                   log::quoted(text),
                   port == Port::kOptional ? "with or without a port" : "with a port");
   };
   return {port == Port::kOptional ? "ADDR" : "ADDR:PORT", Option::Form::kText, parse,
-          [](const ListenAddress& address) { return to_text(address); }};
+          [](const ListenOption& address) { return to_text(address); }};
 }
 
 ValueType<api::BucketGlob> bucket_glob_value() {

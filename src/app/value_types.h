@@ -3,17 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "api/bucket_glob.h"
-#include "app/listen_address.h"
+#include "app/listen_option.h"
 #include "app/option.h"
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/log_line.h"
 
@@ -32,14 +33,10 @@ enum class SecondsFrom : uint8_t { kZero, kMillisecond };
 template <typename T>
 [[nodiscard]] ValueType<T> number_value(T least, T most) {
   const auto parse = [least, most](const std::string& text) -> std::expected<T, std::string> {
-    T number{};
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc{} || stop != end || number < least || number > most) {
-      return std::unexpected(
-          fmt::format("{} is not a whole number from {} to {}", log::quoted(text), least, most));
-    }
-    return number;
+    const std::optional<T> number = parse_number<T>(text);
+    if (number && *number >= least && *number <= most) return *number;
+    return std::unexpected(
+        fmt::format("{} is not a whole number from {} to {}", log::quoted(text), least, most));
   };
   return {"N", Option::Form::kNumber, parse, [](const T& n) { return fmt::format("{}", n); }};
 }
@@ -79,7 +76,7 @@ template <typename E>
 [[nodiscard]] ValueType<std::string> origin_value();
 
 enum class Port : uint8_t { kOptional, kRequired };
-[[nodiscard]] ValueType<ListenAddress> address_value(Port port);
+[[nodiscard]] ValueType<ListenOption> address_value(Port port);
 
 [[nodiscard]] ValueType<api::BucketGlob> bucket_glob_value();
 

@@ -1,14 +1,14 @@
-#include "app/listen_address.h"
+#include "app/listen_option.h"
 
 #include <gtest/gtest.h>
 
 namespace cachey::app {
 namespace {
 
-TEST(ListenAddress, ReadsEveryForm) {
+TEST(ListenOption, ReadsEveryForm) {
   struct Row {
     const char* text;
-    ListenAddress address;
+    ListenOption address;
     const char* written;
   };
   const Row table[] = {
@@ -23,13 +23,13 @@ TEST(ListenAddress, ReadsEveryForm) {
       {"[2001:DB8::2]:81", {"2001:db8::2", 81}, "[2001:db8::2]:81"},
   };
   for (const Row& row : table) {
-    EXPECT_EQ(parse_listen_address(row.text), row.address) << row.text;
+    EXPECT_EQ(parse_listen_option(row.text), row.address) << row.text;
     EXPECT_EQ(to_text(row.address), row.written) << row.text;
-    EXPECT_EQ(parse_listen_address(row.written), row.address) << row.text;
+    EXPECT_EQ(parse_listen_option(row.written), row.address) << row.text;
   }
 }
 
-TEST(ListenAddress, RefusesWhatIsNone) {
+TEST(ListenOption, RefusesWhatIsNone) {
   for (const char* text : {"",
                            ":",
                            ":80",
@@ -51,7 +51,7 @@ TEST(ListenAddress, RefusesWhatIsNone) {
                            "::1]:80",
                            "1:2",
                            "127.0.0.1:+1"}) {
-    EXPECT_FALSE(parse_listen_address(text)) << text;
+    EXPECT_FALSE(parse_listen_option(text)) << text;
   }
 }
 

@@ -1,25 +1,17 @@
-#include "app/listen_address.h"
+#include "app/listen_option.h"
 
 #include <fmt/format.h>
 
 #include <boost/asio/ip/address.hpp>
-#include <charconv>
+
+#include "base/ascii.h"
 
 namespace cachey::app {
 namespace {
 
-std::optional<uint16_t> parse_port(std::string_view text) {
-  uint16_t port = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, port);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return port;
-}
-
 struct Parts {
   std::string_view ip;
-  std::string_view port;
-  bool has_port = false;
+  std::optional<std::string_view> port = {};
   bool bracketed = false;
 };
 
@@ -41,26 +33,25 @@ std::optional<Parts> split(std::string_view text) {
   if (rest.empty()) return parts;
   if (rest.front() != ':') return std::nullopt;
   parts.port = rest.substr(1);
-  parts.has_port = true;
   return parts;
 }
 
 }  // namespace
 
-std::optional<ListenAddress> parse_listen_address(std::string_view text) {
+std::optional<ListenOption> parse_listen_option(std::string_view text) {
   const std::optional<Parts> parts = split(text);
   if (!parts) return std::nullopt;
   boost::system::error_code error;
   const auto ip = boost::asio::ip::make_address(std::string(parts->ip), error);
   if (error || (parts->bracketed && !ip.is_v6())) return std::nullopt;
-  ListenAddress address{ip.to_string(), std::nullopt};
-  if (!parts->has_port) return address;
-  address.port = parse_port(parts->port);
+  ListenOption address{ip.to_string(), std::nullopt};
+  if (!parts->port) return address;
+  address.port = parse_number<uint16_t>(*parts->port);
   if (!address.port) return std::nullopt;
   return address;
 }
 
-std::string to_text(const ListenAddress& address) {
+std::string to_text(const ListenOption& address) {
   if (!address.port) return address.ip;
   const bool v6 = address.ip.find(':') != std::string::npos;
   return v6 ? fmt::format("[{}]:{}", address.ip, *address.port)
