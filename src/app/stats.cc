@@ -5,12 +5,13 @@
 #include <concepts>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <utility>
 #include <vector>
 
-#include "app/disk_metrics.h"
 #include "app/revision.h"
 #include "base/log.h"
+#include "base/throughput_metrics.h"
+#include "store/disk/disk_metrics.h"
+#include "store/memory_metrics.h"
 
 namespace cachey::app {
 namespace {
@@ -26,6 +27,18 @@ std::function<double()> reader(const std::atomic<T>& value) {
   return [&value] { return to_double(value.load(std::memory_order_relaxed)); };
 }
 
+/// The member `disk` of /stats.
+nlohmann::ordered_json disk_json(const store::DiskTier& disk) {
+  const store::DiskUsage usage = disk.usage();
+  return {{"capacity_bytes", usage.capacity},
+          {"used_bytes", usage.used_bytes},
+          {"payload_bytes", usage.payload_bytes},
+          {"pages", usage.pages},
+          {"queued_bytes", usage.queued_bytes},
+          {"evictions", usage.evictions},
+          {"online", usage.online}};
+}
+
 }  // namespace
 
 Stats::Stats(Metrics& metrics, cache::Cache& cache, const Throughput& egress,
@@ -39,8 +52,10 @@ Stats::Stats(Metrics& metrics, cache::Cache& cache, const Throughput& egress,
       loop_lag_(metrics.histogram("cachey_event_loop_lag_seconds",
                                   "How long a worker took to get to a task, once a second",
                                   kLagBounds, 1e-9)) {
-  register_throughput();
-  register_memory();
+  add_throughput_metrics(metrics_, "egress", egress_);
+  add_throughput_metrics(metrics_, "ingress", ingress_);
+  store::add_memory_metrics(metrics_, cache_.memory());
+  register_cache();
   register_log();
   if (s3 != nullptr) add_metrics(metrics_, *s3);
   metrics_
@@ -50,48 +65,12 @@ Stats::Stats(Metrics& metrics, cache::Cache& cache, const Throughput& egress,
       .Set(1);
 }
 
-void Stats::register_throughput() {
-  for (const auto& [direction, throughput] :
-       {std::pair{"egress", &egress_}, {"ingress", &ingress_}}) {
-    for (const auto& [window, seconds] : {std::pair{"10s", 10}, {"30s", 30}, {"1m", 60}}) {
-      metrics_.read_gauge(
-          "cachey_throughput_bytes_per_sec", "Bytes per second over the last whole seconds",
-          [throughput, seconds] { return throughput->rate(static_cast<size_t>(seconds)); },
-          {{"direction", direction}, {"window", window}});
-    }
-  }
-}
-
-void Stats::register_memory() {
-  const store::MemoryTier& memory = cache_.memory();
-  const store::MemoryTierStats& stats = memory.stats();
-  metrics_.read_gauge("cachey_memory_limit_bytes", "The memory budget",
-                      [&memory] { return to_double(memory.limit_bytes()); });
-  metrics_.read_gauge("cachey_memory_used_bytes", "Memory of whole pages and fills",
-                      [&memory] { return to_double(memory.used_bytes()); });
-  metrics_.read_gauge("cachey_memory_bookkeeping_bytes",
-                      "What pages, the disk's index and connections take of the budget beside that",
-                      [&memory] { return static_cast<double>(memory.charged_bytes()); });
-  metrics_.read_gauge("cachey_memory_admitted_bytes", "The most that the fills in flight may need",
-                      [&memory] { return to_double(memory.admitted_bytes()); });
-  metrics_.read_gauge("cachey_memory_waiting_fills", "Fills that wait for their share of memory",
-                      [&memory] { return to_double(memory.waiting()); });
-  metrics_.read_gauge("cachey_memory_pages", "Whole pages in memory", reader(stats.pages));
+void Stats::register_cache() {
   metrics_.read_gauge("cachey_fills_in_flight", "Pages on their way in",
                       reader(cache_.metrics().fills_in_flight));
-  metrics_.read_counter("cachey_memory_insertions_total", "Pages that became whole in memory",
-                        reader(stats.insertions));
-  metrics_.read_counter("cachey_memory_evictions_total", "Pages that left memory for others",
-                        reader(stats.evictions));
-  metrics_.read_counter("cachey_memory_refused_total", "Fills that found no memory in time",
-                        reader(stats.refused));
-  const auto drops = [this](const char* cause, std::function<double()> read) {
-    metrics_.read_counter("cachey_page_drops_total", "Pages that are kept no longer, by cause",
-                          std::move(read), {{"cause", cause}});
-  };
-  drops("evicted", reader(stats.evictions));
-  drops("changed", reader(stats.discards));
-  drops("failed", [this] { return to_double(cache_.metrics().fills_failed.total()); });
+  metrics_.read_counter("cachey_page_drops_total", "Pages that are kept no longer, by cause",
+                        [this] { return to_double(cache_.metrics().fills_failed.total()); },
+                        {{"cause", "failed"}});
 }
 
 void Stats::register_log() {
@@ -115,7 +94,7 @@ void Stats::watch(const api::AccessLog& access_log) {
 
 void Stats::watch(const store::DiskTier& disk) {
   disk_ = &disk;
-  add_disk_metrics(metrics_, disk);
+  store::add_disk_metrics(metrics_, disk);
 }
 
 void Stats::sample_lag(rt::Workers& workers) {

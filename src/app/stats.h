@@ -35,8 +35,7 @@ class Stats {
   [[nodiscard]] std::string json() const;
 
  private:
-  void register_throughput();
-  void register_memory();
+  void register_cache();
   void register_log();
 
   Metrics& metrics_;

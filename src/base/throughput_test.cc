@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
+#include "base/throughput_metrics.h"
+
 namespace cachey {
 namespace {
 
@@ -18,6 +22,20 @@ TEST(Throughput, IsTheMeanOfTheLastWholeSeconds) {
   EXPECT_DOUBLE_EQ(throughput.rate(10), 350);
   EXPECT_DOUBLE_EQ(throughput.rate(60), (55 * 100 + 5 * 600) / 60.0);
   EXPECT_EQ(throughput.total(), 195u * 100 + 5 * 600 + 1'000'000);
+}
+
+TEST(ThroughputMetrics, AreAGaugeAWindow) {
+  Metrics metrics;
+  Throughput throughput(metrics.counter("bytes_total", "help"));
+  add_throughput_metrics(metrics, "egress", throughput);
+  throughput.sample();
+  throughput.add(600);
+  throughput.sample();
+  const std::string text = metrics.text();
+  const std::string name = "cachey_throughput_bytes_per_sec{direction=\"egress\",window=";
+  for (const char* window : {"\"10s\"} 600", "\"30s\"} 600", "\"1m\"} 600"}) {
+    EXPECT_NE(text.find(name + window), std::string::npos) << text;
+  }
 }
 
 }  // namespace

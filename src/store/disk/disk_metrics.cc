@@ -1,18 +1,14 @@
-#include "app/disk_metrics.h"
+#include "store/disk/disk_metrics.h"
 
-#include <nlohmann/json.hpp>
+#include <atomic>
 #include <string>
 
-namespace cachey::app {
+namespace cachey::store {
 namespace {
-
-using store::DiskDrop;
-using store::DiskStats;
-using store::DiskUsage;
 
 class Registration {
  public:
-  Registration(Metrics& metrics, const store::DiskTier& disk) : metrics_(metrics), disk_(disk) {}
+  Registration(Metrics& metrics, const DiskTier& disk) : metrics_(metrics), disk_(disk) {}
 
   template <typename T>
   void gauge(const char* name, const char* help, T DiskUsage::* field) {
@@ -29,7 +25,7 @@ class Registration {
 
  private:
   Metrics& metrics_;
-  const store::DiskTier& disk_;
+  const DiskTier& disk_;
 };
 
 void add_counters(Registration& add, const DiskStats& stats) {
@@ -60,7 +56,7 @@ void add_counters(Registration& add, const DiskStats& stats) {
               {{"found", "opening"}});
   add.counter("cachey_disk_index_damage_total", damaged, stats.journal_lost_blocks,
               {{"found", "cleaning"}});
-  for (size_t cause = 0; cause < store::kDiskDrops; ++cause) {
+  for (size_t cause = 0; cause < kDiskDrops; ++cause) {
     add.counter("cachey_disk_drops_total", "Pages that were not written to the disk, by cause",
                 stats.drops[cause],
                 {{"cause", std::string(to_string(static_cast<DiskDrop>(cause)))}});
@@ -69,7 +65,7 @@ void add_counters(Registration& add, const DiskStats& stats) {
 
 }  // namespace
 
-void add_disk_metrics(Metrics& metrics, const store::DiskTier& disk) {
+void add_disk_metrics(Metrics& metrics, const DiskTier& disk) {
   Registration add(metrics, disk);
   add.gauge("cachey_disk_capacity_bytes", "Bytes of the disk that the cache may use",
             &DiskUsage::capacity);
@@ -90,15 +86,4 @@ void add_disk_metrics(Metrics& metrics, const store::DiskTier& disk) {
   add_counters(add, disk.stats());
 }
 
-nlohmann::ordered_json disk_json(const store::DiskTier& disk) {
-  const DiskUsage usage = disk.usage();
-  return {{"capacity_bytes", usage.capacity},
-          {"used_bytes", usage.used_bytes},
-          {"payload_bytes", usage.payload_bytes},
-          {"pages", usage.pages},
-          {"queued_bytes", usage.queued_bytes},
-          {"evictions", usage.evictions},
-          {"online", usage.online}};
-}
-
-}  // namespace cachey::app
+}  // namespace cachey::store

@@ -1,0 +1,46 @@
+#include "store/memory_metrics.h"
+
+#include <atomic>
+#include <concepts>
+#include <functional>
+
+namespace cachey::store {
+namespace {
+
+double to_double(std::integral auto number) { return static_cast<double>(number); }
+
+template <typename T>
+std::function<double()> reader(const std::atomic<T>& value) {
+  return [&value] { return to_double(value.load(std::memory_order_relaxed)); };
+}
+
+}  // namespace
+
+void add_memory_metrics(Metrics& metrics, const MemoryTier& memory) {
+  const MemoryTierStats& stats = memory.stats();
+  metrics.read_gauge("cachey_memory_limit_bytes", "The memory budget",
+                     [&memory] { return to_double(memory.limit_bytes()); });
+  metrics.read_gauge("cachey_memory_used_bytes", "Memory of whole pages and fills",
+                     [&memory] { return to_double(memory.used_bytes()); });
+  metrics.read_gauge("cachey_memory_bookkeeping_bytes",
+                     "What pages, the disk's index and connections take of the budget beside that",
+                     [&memory] { return to_double(memory.charged_bytes()); });
+  metrics.read_gauge("cachey_memory_admitted_bytes", "The most that the fills in flight may need",
+                     [&memory] { return to_double(memory.admitted_bytes()); });
+  metrics.read_gauge("cachey_memory_waiting_fills", "Fills that wait for their share of memory",
+                     [&memory] { return to_double(memory.waiting()); });
+  metrics.read_gauge("cachey_memory_pages", "Whole pages in memory", reader(stats.pages));
+  metrics.read_counter("cachey_memory_insertions_total", "Pages that became whole in memory",
+                       reader(stats.insertions));
+  metrics.read_counter("cachey_memory_evictions_total", "Pages that left memory for others",
+                       reader(stats.evictions));
+  metrics.read_counter("cachey_memory_refused_total", "Fills that found no memory in time",
+                       reader(stats.refused));
+  const char* const drops = "Pages that are kept no longer, by cause";
+  metrics.read_counter("cachey_page_drops_total", drops, reader(stats.evictions),
+                       {{"cause", "evicted"}});
+  metrics.read_counter("cachey_page_drops_total", drops, reader(stats.discards),
+                       {{"cause", "changed"}});
+}
+
+}  // namespace cachey::store
