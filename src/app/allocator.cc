@@ -1,9 +1,8 @@
-// The heap of the server: jemalloc, with huge pages under it. What pages of small objects need
-// beside their bytes is a gigabyte a million objects; over pages of 4 KiB each look-up in it would
-// miss the TLB several times.
+// The heap of the server: jemalloc on huge pages. The bookkeeping of a million small pages takes
+// a gigabyte. With memory pages of 4 KiB each look-up would miss the TLB several times.
 
 extern "C" {
-/// jemalloc reads it before main() (jemalloc(3), "tuning"); MALLOC_CONF has the last word.
+/// jemalloc reads this text before main() (jemalloc(3), "tuning"). MALLOC_CONF overrides it.
 extern const char* const malloc_conf;
 const char* const malloc_conf = "thp:always,metadata_thp:auto";
 }

@@ -33,7 +33,7 @@ rt::Task<void> fulfil(rt::Task<T> task, std::promise<T>& promise) {
   promise.set_value(std::move(value));
 }
 
-/// Runs `task` on the worker and returns what it returned.
+/// Runs `task` on the worker, waits, and returns the task's result.
 template <typename T>
 T run_on(rt::Worker& worker, rt::Task<T> task) {
   std::promise<T> promise;
@@ -44,7 +44,7 @@ T run_on(rt::Worker& worker, rt::Task<T> task) {
   return future.get();
 }
 
-/// Reads the first byte: the object's size. 0 for an empty object.
+/// Reads the first byte. Returns the object's size; 0 if the object is empty.
 rt::Task<Result<uint64_t>> read_first_byte(origin::Origin& store, rt::Worker& worker,
                                            origin::GetRequest request) {
   Result<std::unique_ptr<origin::GetStream>> stream =
@@ -174,7 +174,7 @@ Result<void> OriginCheck::check_addresses(const std::string& host) {
   return {};
 }
 
-/// Reads twice: the second read finds the first one's connection.
+/// Reads twice. The second read uses the connection of the first.
 Result<void> OriginCheck::check_reads() {
   origin::GetRequest request;
   request.bucket = object_.bucket;

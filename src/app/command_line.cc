@@ -24,15 +24,15 @@ constexpr const char* kDescription =
     "environment over the file. Options marked ... may be repeated;\n"
     "defaults stand in parentheses.";
 
-/// Where the help's explanations begin.
+/// Column at which the explanations in the help begin.
 constexpr size_t kHelpColumn = 36;
 
 constexpr std::string_view kVariablePrefix = "CACHEY_";
 
 std::string flag_of(const std::string& name) { return "--" + name; }
 
-/// Tells CLI11 of one option. It only takes the line apart; values are checked when all sources
-/// have been read.
+/// Declares one option to CLI11. CLI11 only splits the line; values are checked after all sources
+/// are read.
 CLI::Option* declare(CLI::App& app, const Option& option) {
   const std::string group(option.group);
   if (option.form == Option::Form::kFlag) {
@@ -47,7 +47,8 @@ CLI::Option* declare(CLI::App& app, const Option& option) {
       ->group(group);
 }
 
-/// The arguments that no option took. What follows an unknown option is taken for its value.
+/// One fault for each argument that no option took. An argument after an unknown option counts as
+/// that option's value.
 std::vector<std::string> faults_of(const std::vector<std::string>& extras,
                                    std::span<const Option> table) {
   std::vector<std::string> names;
@@ -101,7 +102,7 @@ std::expected<Settings, std::string> read_command_line(int argc, const char* con
   }
   for (size_t i = 0; i < table.size(); ++i) {
     const std::vector<std::string>& values = declared[i]->results();
-    if (std::ranges::find(values, "") != values.end()) {  // "$TOKENS", and nobody has set it
+    if (std::ranges::find(values, "") != values.end()) {  // as from "$TOKENS" if TOKENS is not set
       read.faults.push_back(flag_of(table[i].name) + ": has an empty value");
     } else if (!values.empty()) {
       read.settings.push_back({table[i].name, values, "command line", flag_of(table[i].name)});

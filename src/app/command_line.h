@@ -9,14 +9,14 @@
 
 namespace cachey::app {
 
-/// What the command line says, or the text that --help or --version asks for.
+/// The settings of the command line, or the text of --help or --version.
 [[nodiscard]] std::expected<Settings, std::string> read_command_line(int argc,
                                                                      const char* const* argv,
                                                                      std::span<const Option> table);
 
-/// What the variables that begin with CACHEY_ say; empty ones say nothing, lists are separated by
-/// commas. `environment` ends with a null pointer. A variable that stands for no option is a
-/// warning.
+/// The settings of the variables that begin with CACHEY_. An empty variable is ignored; commas
+/// separate the values of a list. `environment` ends with a null pointer. A variable without an
+/// option is a warning.
 [[nodiscard]] Settings read_environment(const char* const* environment,
                                         std::span<const Option> table);
 

@@ -18,12 +18,12 @@
 namespace cachey::app {
 namespace {
 
-/// As it is where it is plain text, else quoted and escaped.
+/// `text` itself if it is plain, else quoted and escaped.
 std::string shown(std::string_view text) {
   return is_utf8(text) && !has_control(text) ? std::string(text) : log::quoted(text);
 }
 
-/// A scalar as it would stand on the command line; nothing where it is another thing.
+/// A scalar as the command line would have it; nothing if `node` is no scalar of a known type.
 std::optional<std::string> scalar_text(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
@@ -32,7 +32,7 @@ std::optional<std::string> scalar_text(const toml::node& node) {
   return std::nullopt;
 }
 
-/// The values of one key, or what is wrong with its kind of value.
+/// The values of one key, or a fault if the TOML type does not fit the option.
 std::expected<std::vector<std::string>, std::string> values_of(const toml::node& node,
                                                                const Option& option) {
   const toml::array* const list = node.as_array();

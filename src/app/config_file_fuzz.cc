@@ -1,4 +1,5 @@
-// Any bytes as a config file: what is taken is written, and means the same when it is read again.
+// Reads any bytes as a config file. Accepted settings are written, and read again with equal
+// result.
 
 #include <cstddef>
 #include <cstdint>

@@ -12,7 +12,7 @@ namespace cachey::app {
 namespace {
 
 constexpr uint64_t kWriteQueueMax = 256 * kMiB;
-// Of --memory: what may wait to be written, and what the index may take.
+// The queue of writes and the index may each take 1 / kMemoryShare of --memory.
 constexpr uint64_t kMemoryShare = 4;
 
 }  // namespace

@@ -17,29 +17,30 @@
 
 namespace cachey::app {
 
-/// The disk tier of --disk-path, with all it stands on. Owned by main; made after the workers and
-/// the memory tier, which outlive it.
+/// The disk tier of --disk-path, with its device and threads. Owned by Process. The workers and the
+/// memory tier outlive it.
 class Disk {
  public:
-  /// Fails with a line for the person who chose the path.
+  /// The error is a line for the person that chose the path.
   [[nodiscard]] static Result<std::unique_ptr<Disk>> open(const Options& options,
                                                           store::MemoryTier& memory,
                                                           const Clock& clock, Random& random);
-  ~Disk() = default;  // waits for the index
+  ~Disk() = default;  // waits until the index is read
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
 
   [[nodiscard]] store::DiskTier& tier() { return *tier_; }
 
-  /// Reads the index, on a thread of its own; returns when that is done, or after `patience`. Once.
+  /// Reads the index on a thread of its own. Returns when the index is read, or after `patience`.
+  /// Once.
   void read_index(std::chrono::milliseconds patience);
-  /// Until the index has been read. False: not within `limit`; it is still being read.
+  /// Waits until the index is read. False: the reading takes longer than `limit` and goes on.
   [[nodiscard]] bool wait_for_index(std::chrono::nanoseconds limit);
 
  private:
   Disk() = default;
 
-  static constexpr unsigned kThreads = 16;  // that read and write, where io_uring cannot
+  static constexpr unsigned kThreads = 16;  // that read and write without io_uring
 
   rt::BlockingPool pool_{kThreads};
   std::unique_ptr<store::BlockDevice> device_;

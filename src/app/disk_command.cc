@@ -29,7 +29,7 @@ std::string time_text(int64_t seconds) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(seconds)));
 }
 
-/// A line on standard error that is drawn anew; nothing where nobody watches.
+/// A line on standard error that is redrawn. Not drawn if standard error is no terminal.
 class ProgressBar {
  public:
   void show(uint64_t done, uint64_t total) {
@@ -134,7 +134,8 @@ struct Call {
   std::string path;
 };
 
-/// Why there is nothing to run: a text for standard output (code 0) or standard error.
+/// There is nothing to run. The text is for standard output if the code is 0, else for standard
+/// error.
 struct NoCall {
   int code;
   std::string text;
@@ -144,7 +145,7 @@ std::unexpected<NoCall> refuse(const std::string& why) {
   return std::unexpected(NoCall{2, why + "\nRun with --help for more information.\n"});
 }
 
-/// `arguments`: what follows `cachey disk`.
+/// `arguments`: those after `cachey disk`.
 std::expected<Call, NoCall> parse_call(std::span<const char* const> arguments) {
   Call call{nullptr, {}};
   std::vector<std::string_view> unexpected;

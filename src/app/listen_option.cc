@@ -15,7 +15,7 @@ struct Parts {
   bool bracketed = false;
 };
 
-/// Splits where the port begins: after the brackets, or at the colon where there is just one.
+/// Splits at the port: after the brackets, or at the colon if there is exactly one.
 std::optional<Parts> split(std::string_view text) {
   Parts parts;
   parts.ip = text;

@@ -7,7 +7,7 @@
 
 namespace cachey::app {
 
-/// Where to listen: an IPv4 or IPv6 literal, and a port where one is named.
+/// A value of --listen or --admin-listen: an IPv4 or IPv6 literal, and maybe a port.
 struct ListenOption {
   std::string ip;
   std::optional<uint16_t> port;
@@ -15,8 +15,8 @@ struct ListenOption {
   bool operator==(const ListenOption&) const = default;
 };
 
-/// `127.0.0.1`, `127.0.0.1:8081`, `::1`, `[::1]`, `[::1]:8081`. The literal comes out in its
-/// canonical form. Nothing where it is none of these.
+/// Takes `127.0.0.1`, `127.0.0.1:8081`, `::1`, `[::1]` and `[::1]:8081`, and nothing else. The
+/// result has the literal in canonical form.
 [[nodiscard]] std::optional<ListenOption> parse_listen_option(std::string_view text);
 
 [[nodiscard]] std::string to_text(const ListenOption& address);

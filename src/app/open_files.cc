@@ -7,7 +7,7 @@
 namespace cachey::app {
 namespace {
 
-/// Listeners, event loops, logs, the disk, look-ups of names, a refused client's last moments.
+// Listeners, event loops, logs, the disk, DNS look-ups, refused clients until they are closed.
 constexpr uint64_t kFilesOfAWorker = 80;
 constexpr uint64_t kFilesBeside = 64;
 

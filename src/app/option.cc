@@ -11,10 +11,10 @@
 namespace cachey::app {
 namespace {
 
-/// Longer names than that are compared by their beginning.
+/// Of a longer name only the beginning is compared.
 constexpr size_t kComparedBytesMax = 64;
 
-/// Levenshtein's distance, a row of the matrix at a time.
+/// Levenshtein's distance, computed one row of the matrix at a time.
 size_t edits_between(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
@@ -28,7 +28,7 @@ size_t edits_between(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-/// What no value of any option may hold.
+/// True for UTF-8 without control characters.
 bool is_plain_text(const std::string& text) { return is_utf8(text) && !has_control(text); }
 
 }  // namespace
@@ -49,7 +49,7 @@ std::string variable_of(std::string_view name) {
 std::string suggestion(std::string_view name, std::span<const std::string> names) {
   name = name.substr(0, kComparedBytesMax);
   const std::string* nearest = nullptr;
-  size_t fewest = name.size() / 2 + 1;  // as many, and the names have little in common
+  size_t fewest = name.size() / 2 + 1;  // with that many edits the names have little in common
   for (const std::string& candidate : names) {
     const size_t edits = edits_between(name, candidate);
     if (edits >= fewest) continue;

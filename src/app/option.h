@@ -13,10 +13,10 @@
 
 namespace cachey::app {
 
-/// One option: all that the command line, the environment, the config file, the help and the
-/// documents know of it.
+/// One option, as the command line, the environment, the config file, the help and README.md need
+/// it.
 struct Option {
-  /// How a value stands in the config file.
+  /// How a value is written in the config file.
   enum class Form : uint8_t { kText, kNumber, kFlag };
   enum class Where : uint8_t { kEverywhere, kNotInFile, kCommandLineOnly };
 
@@ -24,24 +24,23 @@ struct Option {
   std::string_view group = {};
   std::string value_name = {};  ///< SIZE; empty for a flag
   std::string help = {};
-  std::string default_text = {};  ///< for people
+  std::string default_text = {};  ///< for the help
   Form form = Form::kText;
   Where where = Where::kEverywhere;
   bool repeatable = false;
-  bool secret = false;  ///< its value is shown nowhere
+  bool secret = false;  ///< the value is never shown
 
-  /// Takes the values, all of them or, where any is refused, none. Returns what is wrong, a text a
-  /// refused value.
+  /// Sets all of the values; if any is refused, none. Returns one text for each refused value.
   std::function<std::vector<std::string>(std::span<const std::string>)> set = {};
-  /// What it has now, as `set` takes it.
+  /// The current values, in the form that `set` takes.
   std::function<std::vector<std::string>()> get = {};
 
-  /// Who gave it what it has now.
+  /// The source of the current values.
   std::string source = std::string(kDefaultSource);
   static constexpr std::string_view kDefaultSource = "default";
 };
 
-/// What a value is: its name in the help, and text to value and back.
+/// A type of values: its name in the help, and the way from text to value and back.
 template <typename T>
 struct ValueType {
   std::string name;
@@ -53,7 +52,7 @@ struct ValueType {
 /// The most values of a repeatable option.
 inline constexpr size_t kValuesMax = 256;
 
-/// An option of one value, kept in `value`, which holds the default and outlives the option.
+/// An option of one value, kept in `value`. `value` holds the default and outlives the option.
 template <typename T>
 Option one(const std::string& name, const ValueType<T>& type, T& value, const std::string& help) {
   Option option{.name = name, .value_name = type.name, .help = help, .form = type.form};
@@ -69,8 +68,7 @@ Option one(const std::string& name, const ValueType<T>& type, T& value, const st
   return option;
 }
 
-/// An option that may be given again and again. Who speaks last in the order of precedence replaces
-/// the whole list.
+/// An option that may be repeated. The source with the highest precedence replaces the whole list.
 template <typename T>
 Option many(const std::string& name, const ValueType<T>& type, std::vector<T>& values,
             const std::string& help) {
@@ -103,16 +101,17 @@ Option many(const std::string& name, const ValueType<T>& type, std::vector<T>& v
   return option;
 }
 
-/// The option of that name, or null.
+/// The option of this name, or null.
 [[nodiscard]] const Option* find_option(std::span<const Option> table, std::string_view name);
 
-/// The variable that stands for an option: CACHEY_DRAIN_TIMEOUT for `drain-timeout`.
+/// The environment variable of an option: CACHEY_DRAIN_TIMEOUT for `drain-timeout`.
 [[nodiscard]] std::string variable_of(std::string_view name);
 
-/// `; did you mean memory?`, with the nearest of `names`; empty where none is near.
+/// `; did you mean memory?`, with the nearest of `names`; empty if no name is near.
 [[nodiscard]] std::string suggestion(std::string_view name, std::span<const std::string> names);
 
-/// Gives the options what one source says. Appends a line a fault, each with the source's name.
+/// Sets the options to what one source says. Appends one line for each fault, with the source's
+/// name.
 void apply(const Settings& settings, std::span<Option> table, std::vector<std::string>& faults);
 
 }  // namespace cachey::app

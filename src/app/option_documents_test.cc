@@ -9,7 +9,7 @@
 namespace cachey::app {
 namespace {
 
-/// The table of options as README.md must have it.
+/// The table of options that README.md must contain.
 std::string markdown_table() {
   Options options;
   std::string text = "| option | default | |\n|---|---|---|\n";

@@ -10,8 +10,8 @@ namespace cachey::app {
 /// The smallest --memory: four pages.
 inline constexpr uint64_t kMemoryMin = 4 * kPageBytes;
 
-/// Every option, each once, those of a group together. What they are given is kept in `options`,
-/// which outlives the table and stays where it is.
+/// Every option once, the options of a group together. The values are kept in `options`, which
+/// outlives the table and is not moved.
 [[nodiscard]] std::vector<Option> option_table(Options& options);
 
 }  // namespace cachey::app

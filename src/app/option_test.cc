@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-/// What is wrong with these values of the one option.
+/// The faults of setting `option` to `values`.
 std::vector<std::string> faults_of(Option& option, std::vector<std::string> values) {
   std::vector<std::string> faults;
   apply({.settings = {{option.name, std::move(values), "a source", "label"}}},

@@ -13,7 +13,7 @@ namespace {
 
 bool is_given(const Option& option) { return option.source != Option::kDefaultSource; }
 
-/// What is wrong with values that are fine one by one.
+/// Finds values that are valid one by one but not together.
 class Combinations {
  public:
   Combinations(const Options& options, std::span<const Option> table,
@@ -98,7 +98,8 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
   if (!arguments) return std::unexpected(Exit{0, arguments.error()});
   const Settings variables = read_environment(environment, table);
 
-  // The first two may name the file; they are heard again after it, so that they win.
+  // Environment and command line may name the config file. They are applied again after the file,
+  // so that they override it.
   std::vector<std::string> ignored;
   apply(variables, table, ignored);
   apply(*arguments, table, ignored);

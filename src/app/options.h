@@ -21,57 +21,57 @@ namespace cachey::app {
 /// Whether S3 is asked for checksums.
 enum class ChecksumMode : uint8_t { kEnabled, kOff };
 
-/// Everything the command line, the environment and the config file can say, checked. The values
-/// here are the defaults. Immutable once made.
+/// The checked values of all options. The values here are the defaults. Immutable after
+/// parse_options().
 struct Options {
-  net::ServerConfig server;  ///< its limits; main completes it
+  net::ServerConfig server;  ///< limits; server_configs completes the rest
   std::vector<ListenOption> listen = {{"0.0.0.0", {}}};
-  uint16_t port = kPlainPort;  ///< of each of `listen` that names none
+  uint16_t port = kPlainPort;  ///< of each of `listen` without a port
   std::vector<ListenOption> admin_listen;
   unsigned threads = 1;
   std::chrono::milliseconds drain_timeout{30'000};
   net::tls::Config tls;
-  std::string auth_tokens_file;               ///< empty: no tokens are asked for
+  std::string auth_tokens_file;               ///< empty: requests need no token
   std::vector<api::BucketGlob> allow_bucket;  ///< empty: every bucket
   store::MemoryTierConfig memory;
   std::string disk_path;  ///< empty: no disk
   store::DiskKind disk_kind = store::DiskKind::kFs;
-  uint64_t disk_capacity = 0;  ///< 0: kDefaultShare of store::DiskFile
+  uint64_t disk_capacity = 0;  ///< 0: DiskFile::kDefaultShare of the free space
   bool iouring = true;
   bool disk_wipe = false;
   cache::FillConfig fill;
   double hedge_quantile = 0.99;
   origin::GateLimits gate;
-  /// Empty: S3. Else the directory whose sub-directories are the buckets.
+  /// Empty: S3. Else a directory; its sub-directories are the buckets.
   std::string origin_directory;
   bool s3_force_path_style = false;
   ChecksumMode s3_checksum_mode = ChecksumMode::kEnabled;
   std::chrono::milliseconds s3_first_byte_timeout{30'000};
   bool s3_anonymous = false;
-  /// Not empty: read one byte of this BUCKET/KEY, say how that went, and end.
+  /// Not empty: read one byte of this BUCKET/KEY, print the result, and end.
   std::string check_origin;
   log::Level log_level = log::Level::kInfo;
   LogFormat log_format = LogFormat::kText;
   std::string access_log;   ///< empty: none; `-`: standard output
   std::string config_file;  ///< empty: none
   bool print_config = false;
-  /// What is odd, but no fault: for the log.
+  /// For the log.
   std::vector<std::string> warnings;
 
   static constexpr uint16_t kPlainPort = 80;
   static constexpr uint16_t kTlsPort = 443;
 };
 
-/// Why there are no options: a text for standard output (help, version, configuration; exit 0), or
-/// one for standard error with a line a fault (exit 2).
+/// The process ends instead of serving: with a text for standard output (help, version,
+/// configuration; code 0), or with one line for each fault for standard error (code 2).
 struct Exit {
   int code;
   std::string text;
 };
 
 /// Reads the config file, the environment (CACHEY_MEMORY for --memory, and so on) and the command
-/// line; what comes later in this order wins. All faults of all three are found at once.
-/// `environment` ends with a null pointer, as `environ` does.
+/// line; a later one of the three overrides an earlier one. Reports the faults of all three
+/// together. `environment` ends with a null pointer, as `environ` does.
 [[nodiscard]] std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
                                                          const char* const* environment);
 

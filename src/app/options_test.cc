@@ -35,7 +35,7 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-/// A config file that is gone when the test is over.
+/// A config file that the destructor removes.
 class TempFile {
  public:
   explicit TempFile(const std::string& text)

@@ -17,16 +17,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Label values of kinds that get metrics of their own.
+/// This many kinds have metrics of their own; the rest is counted as `other`.
 constexpr size_t kKindsWithMetrics = 100;
 constexpr unsigned kBlockingThreads = 8;
 constexpr unsigned kReportThreads = 1;
 constexpr auto kAdminDrainTimeout = 1s;
-/// How long the index of the disk may be read before requests are taken without it.
+/// If the disk's index takes longer to read, requests are served without the disk meanwhile.
 constexpr auto kIndexPatience = 2s;
-/// How long fills may go on after their clients.
+/// Fills may go on for this long after their clients.
 constexpr auto kFillGrace = 1s;
-/// For what came in during the shutdown, if all of --drain-timeout went by.
+/// At least this long is left for the last writes, even if --drain-timeout is over.
 constexpr auto kLastWrites = 2s;
 
 /// The tokens that requests need; nothing if requests need none.
@@ -152,7 +152,7 @@ Result<void> Process::start() {
   return {};
 }
 
-/// The admin server is first: what watches the process sees all of it.
+/// Starts the admin server first, so that the whole start can be watched.
 Result<void> Process::start_servers() {
   Result<void> started;
   if (admin_server_) started = admin_server_->start();
@@ -211,7 +211,7 @@ bool Process::stop() {
   return wait_for_tasks(workers_, 0s, clock_);
 }
 
-/// The admin server is last: the shutdown can be watched.
+/// Drains the admin server last, so that the shutdown can be watched.
 Process::Drained Process::drain_servers() {
   Drained drained{};
   drained.data = data_server_.drain(options_.drain_timeout);
@@ -219,7 +219,7 @@ Process::Drained Process::drain_servers() {
   return drained;
 }
 
-/// False if the disk's index is still being read.
+/// Writes the pages that came in during the shutdown. False: the disk's index is still being read.
 bool Process::write_last_pages(MonoTime deadline) {
   const auto left = std::max<std::chrono::nanoseconds>(deadline - clock_.mono(), kLastWrites);
   const bool indexed = disk_ == nullptr || disk_->wait_for_index(left);

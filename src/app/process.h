@@ -30,25 +30,25 @@
 
 namespace cachey::app {
 
-/// The cache server: owns every part, connects them, starts and stops them. Owned by main; one at a
-/// time, because of the signals.
+/// The cache server: owns, connects, starts and stops all parts. Owned by main. Only one may exist
+/// at a time, because of the signals.
 ///
 /// Life: make(), start(), serve(), stop(). All are called on one thread. After a stop() that
 /// returned false the process must leave without destroying this.
 class Process {
  public:
-  /// Makes the parts that `options` asks for. The error is a line for the person who started the
+  /// Makes the parts that `options` asks for. The error is a line for the person that started the
   /// process: kBadRequest if an option, or a file that an option names, is wrong. Blocks.
   [[nodiscard]] static Result<std::unique_ptr<Process>> make(const Options& options);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  /// Starts the workers, reads the disk's index and listens. Once. After an error only destruction
-  /// is left.
+  /// Starts the workers, reads the disk's index and listens. Once. After an error the process can
+  /// only be destroyed.
   [[nodiscard]] Result<void> start();
 
-  /// Where clients connect, `127.0.0.1:8080`. REQUIRES: started.
+  /// The addresses of the data port, each like `127.0.0.1:8080`. REQUIRES: started.
   [[nodiscard]] const std::vector<std::string>& addresses() const {
     return data_server_.addresses();
   }
@@ -56,13 +56,12 @@ class Process {
   /// Serves until the first SIGINT or SIGTERM. REQUIRES: started.
   void serve();
 
-  /// Ends what clients and fills have begun, within --drain-timeout, and writes what is only in
-  /// memory to the disk. False: something still runs, and holds on to the parts. Once, after
-  /// serve().
+  /// Waits for open requests (for --drain-timeout) and fills, and writes the pages that are only in
+  /// memory to the disk. False: something still runs and uses the parts. Once, after serve().
   [[nodiscard]] bool stop();
 
  private:
-  /// The parts that need no other part to be opened first.
+  /// The parts that are made first: making them cannot fail.
   struct Foundation {
     Foundation(const Options& options, std::optional<api::Tokens> tokens);
 
@@ -75,9 +74,9 @@ class Process {
     api::FetchMetrics fetch_metrics;
     api::Access access;
     rt::Workers workers;
-    // Both end before the workers: their work refers to the workers' tasks.
+    // Both pools end before the workers, because their work refers to the workers' tasks.
     rt::BlockingPool blocking;
-    rt::BlockingPool reports;  // one thread: scrapes wait for each other, and nothing for scrapes
+    rt::BlockingPool reports;  // texts of /metrics; one thread, so that scrapes queue
     store::MemoryTier memory;
   };
   struct Opened {
@@ -102,7 +101,7 @@ class Process {
   [[nodiscard]] Drained drain_servers();
   [[nodiscard]] bool write_last_pages(MonoTime deadline);
 
-  // The order is the rule of lifetimes: a part refers to parts above it only.
+  // In the order of lifetimes: a part refers only to parts above it.
   const std::unique_ptr<Foundation> foundation_;
   const Options& options_;
   const Clock& clock_;

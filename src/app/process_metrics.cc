@@ -33,7 +33,7 @@ Memory memory() {
 
 double page_bytes() { return static_cast<double>(::sysconf(_SC_PAGESIZE)); }
 
-/// How many entries a directory has; `unknown` where it cannot be read.
+/// The number of entries of a directory; `unknown` if the directory cannot be read.
 double entries(const char* path, double unknown) {
   DIR* directory = ::opendir(path);
   if (directory == nullptr) return unknown;
@@ -59,7 +59,8 @@ void add_process_metrics(Metrics& metrics) {
   metrics.read_gauge("process_virtual_memory_bytes", "Address space",
                      [] { return memory().total_pages * page_bytes(); });
   metrics.read_gauge("process_open_fds", "Open file descriptors",
-                     // Without the directory's own; where there is none for it, none is left.
+                     // Minus the descriptor that opendir() took. If opendir() fails, all
+                     // descriptors are in use.
                      [] { return entries("/proc/self/fd", open_files_max() + 1) - 1; });
   metrics.read_gauge("process_max_fds", "The most file descriptors there may be", open_files_max);
   metrics.read_gauge("process_threads", "Threads", [] { return entries("/proc/self/task", 0); });

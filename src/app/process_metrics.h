@@ -5,7 +5,7 @@
 namespace cachey::app {
 
 /// Registers the standard `process_*` metrics (CPU time, memory, open files, threads, start time),
-/// read from /proc when they are asked for.
+/// read from /proc at each scrape.
 void add_process_metrics(Metrics& metrics);
 
 }  // namespace cachey::app

@@ -2,8 +2,8 @@
 
 namespace cachey::app {
 
-/// The commit that was built, `unknown` where the sources are in no git repository; `-dirty` behind
-/// it where they differ from that commit.
+/// The commit that was built, followed by `-dirty` if the sources differ from that commit;
+/// `unknown` if the sources are in no git repository.
 [[nodiscard]] const char* build_revision();
 
 }  // namespace cachey::app

@@ -17,8 +17,8 @@
 
 namespace cachey::app {
 
-/// The handlers of all routes, and the table that lists them. Owned by Process; all it refers to
-/// outlives it. Any thread.
+/// The handlers of all routes, and the table that lists them. Owned by Process. The arguments of
+/// the constructor outlive the routes. Any thread.
 class Routes {
  public:
   Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput& egress,
@@ -28,7 +28,7 @@ class Routes {
 
   [[nodiscard]] std::span<const api::Route> table() const { return table_; }
 
-  /// From now on /readyz says no: a shutdown has begun.
+  /// From now on /readyz answers 503, because a shutdown has begun.
   void stop_being_ready() { readiness_.stop_being_ready(); }
 
  private:

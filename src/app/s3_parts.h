@@ -13,19 +13,18 @@
 
 namespace cachey::app {
 
-/// The S3 client, and its settings: those of the config that was handed in, and who is asked for
-/// the others.
+/// The S3 client and its settings, which name the providers of credentials and region.
 struct S3Parts {
   std::unique_ptr<origin::S3Origin> origin;
   origin::S3Config config;
 };
 
-/// The S3 client's settings, of the options and of this process's environment. kBadRequest on one
-/// that cannot be meant. Blocks.
+/// The S3 client's settings, from the options and this process's environment. kBadRequest if a
+/// setting is wrong. Blocks.
 [[nodiscard]] Result<origin::S3Config> s3_config(const Options& options);
 
-/// As `config` says, with credentials from wherever this process finds them, and the region too,
-/// where it names none. What is handed in must outlive the parts.
+/// Makes the client that `config` describes. Adds the provider of credentials, and of the region if
+/// `config` has none. The other arguments outlive the parts.
 [[nodiscard]] Result<S3Parts> make_s3(origin::S3Config config, rt::Workers& workers,
                                       rt::BlockingPool& pool, const Clock& clock, Random& random);
 

@@ -9,11 +9,11 @@
 
 namespace cachey::app {
 
-/// Connections of each admin address: they are apart from --max-connections, so that a full server
-/// can still be watched.
+/// Connections of each admin address. They do not count for --max-connections, so that a full
+/// server can still be watched.
 inline constexpr size_t kAdminConnectionsMax = 100;
 
-/// The config of the server of --listen. Connections charge what they hold to `memory`, which
+/// The config of the server of --listen. Connections charge their memory to `memory`, which
 /// outlives the server. Raises the process's limit of open files, and lowers --max-connections
 /// (with a warning) if the files do not suffice.
 [[nodiscard]] net::ServerConfig data_server_config(const Options& options,

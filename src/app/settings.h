@@ -5,15 +5,15 @@
 
 namespace cachey::app {
 
-/// What one source says of one option: texts that nobody has checked.
+/// The values that one source has for one option, unchecked.
 struct Setting {
-  std::string name;  ///< the option's, without dashes
+  std::string name;  ///< of the option, without dashes
   std::vector<std::string> values;
   std::string source;  ///< `command line`, `CACHEY_PORT`, `cachey.toml:3`
-  std::string label;   ///< how faults begin: `--port`, `CACHEY_PORT`, `cachey.toml:3: port`
+  std::string label;   ///< the begin of its faults: `--port`, `CACHEY_PORT`, `cachey.toml:3: port`
 };
 
-/// All that one source says, each option at most once, and what is wrong with how it says it.
+/// The settings of one source, each option at most once, and the faults in their form.
 struct Settings {
   std::vector<Setting> settings = {};
   std::vector<std::string> faults = {};

@@ -31,7 +31,7 @@ void Signals::wait_for_first() {
 }
 
 void Signals::watch_for_second() {
-  reloads_.clear();  // what they read into does not outlive the shutdown
+  reloads_.clear();  // the parts that they reload do not outlive the shutdown
   watcher_ = std::thread([this] { io_.run(); });
 }
 

@@ -12,12 +12,13 @@
 
 namespace cachey::app {
 
-/// Waits for SIGINT or SIGTERM, meanwhile doing what is to be done each second and, on SIGHUP,
-/// reading again what can be read again. A second SIGINT or SIGTERM, at any time later, ends the
-/// process at once. Owned by main; all on main's thread, but what watch_for_second() starts.
+/// Waits for SIGINT or SIGTERM. Meanwhile runs a function each second, and on SIGHUP the reloads. A
+/// second SIGINT or SIGTERM at any later time ends the process at once. Owned by Process. Runs on
+/// main's thread, after watch_for_second() on a thread of its own.
 class Signals {
  public:
-  /// Reads something again, and says what came of it. Where it fails what was read before stays.
+  /// Reads something again. Returns a text about the result for the log. After an error the old
+  /// state stays.
   using Reload = std::function<Result<std::string>()>;
 
   explicit Signals(std::function<void()> every_second);
@@ -25,12 +26,12 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  /// From now on SIGHUP does this too, until a shutdown begins. `what` is for the log.
+  /// From now on SIGHUP runs `reload` too, until a shutdown begins. `what` is for the log.
   void on_reload(std::string_view what, Reload reload);
 
   void wait_for_first();
 
-  /// From now on in the background.
+  /// From now on signals are handled on a background thread. SIGHUP reloads nothing any more.
   void watch_for_second();
 
  private:

@@ -14,24 +14,24 @@
 
 namespace cachey::app {
 
-/// What /stats and the gauges of /metrics are read from. All of it outlives this. Any thread.
+/// Composes the text of /stats, and registers the metrics that are read from several rooms. All
+/// arguments outlive the stats. Any thread.
 class Stats {
  public:
-  /// `s3`: null where the origin is a directory. Registers what is read elsewhere with `metrics`.
+  /// Registers with `metrics`. `s3`: null if the origin is a directory.
   Stats(Metrics& metrics, cache::Cache& cache, const Throughput& egress, const Throughput& ingress,
         const origin::S3Counters* s3, const Clock& clock);
 
-  /// Where connections and responses are counted, and what the access log drops; each once, before
-  /// the server starts.
+  /// Each once, before the server starts.
   void watch(const net::ServerStats& server);
   void watch(const api::AccessLog& access_log);
-  /// The disk tier, where there is one. Once.
+  /// Once, if there is a disk tier.
   void watch(const store::DiskTier& disk);
 
-  /// Sees how long each worker takes to get to a task. Once a second.
+  /// Measures how long each worker takes to start a task. Once a second.
   void sample_lag(rt::Workers& workers);
 
-  /// The JSON text of /stats.
+  /// The text of /stats, JSON.
   [[nodiscard]] std::string json() const;
 
  private:

@@ -32,7 +32,7 @@ class TokenFile : public ::testing::Test {
     return path;
   }
 
-  /// What is logged meanwhile.
+  /// The log lines that `action` writes.
   [[nodiscard]] std::string logged(const std::function<void()>& action) const {
     const std::string path = (directory_ / "log").string();
     std::filesystem::remove(path);

@@ -18,14 +18,14 @@
 #include "base/log.h"
 #include "base/log_line.h"
 
-/// What values of options are: how each is read, checked and written.
+/// The types of options' values: how each is parsed, checked and written.
 namespace cachey::app {
 
 /// `512MiB`, `2GB`, `4096`; at least `least`.
 [[nodiscard]] ValueType<uint64_t> size_value(uint64_t least);
 
 enum class SecondsFrom : uint8_t { kZero, kMillisecond };
-/// `0.5`, `30`: a millisecond at least, unless 0 means something; at most a day.
+/// `0.5`, `30`: at least a millisecond, with kZero at least 0; at most a day.
 [[nodiscard]] ValueType<std::chrono::milliseconds> seconds_value(
     SecondsFrom from = SecondsFrom::kMillisecond);
 
@@ -44,10 +44,10 @@ template <typename T>
 /// `0.99`: from 0 to 1.
 [[nodiscard]] ValueType<double> quantile_value();
 
-/// On or off.
+/// `true` or `false`.
 [[nodiscard]] ValueType<bool> flag_value();
 
-/// Any path; empty: none.
+/// Any path.
 [[nodiscard]] ValueType<std::string> path_value();
 
 template <typename E>
