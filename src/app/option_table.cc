@@ -119,17 +119,17 @@ void add_disk(Table& table, Options& o) {
       one("disk-wipe", flag_value(), o.disk_wipe, "Start with an empty disk, whatever is on it"));
 }
 
-void add_cache_and_origin(Table& table, Options& o) {
-  constexpr uint32_t kBucketRequestsLimit = 1'000'000;
+void add_memory(Table& table, Options& o) {
   table.group("Memory");
   table.add(one("memory", size_value(kMemoryMin), o.memory.limit_bytes,
                 "For cached pages, fills in flight and their bookkeeping; at least " +
                     format_size(kMemoryMin)));
   table.add(one("admission-timeout", seconds_value(), o.memory.admission_timeout,
                 "How long a miss waits for memory before it gets 503"));
+}
 
-  add_disk(table, o);
-
+void add_origin(Table& table, Options& o) {
+  constexpr uint32_t kBucketRequestsLimit = 1'000'000;
   table.group("Origin");
   table.add(one("origin", origin_value(), o.origin_directory,
                 "Where objects come from: s3, or dir:PATH whose sub-directories are the buckets"));
@@ -161,7 +161,9 @@ void add_cache_and_origin(Table& table, Options& o) {
                 "Bytes a second from one bucket, on average; 0: any number"));
   table.add(one("negative-ttl", seconds_value(SecondsFrom::kZero), o.fill.negative_ttl,
                 "How long it is remembered that an object is not there; 0: not at all"));
+}
 
+void add_logging(Table& table, Options& o) {
   table.group("Logging");
   table.add(one("log-level", log_level_value(), o.log_level, "debug, info, warn or error"));
   table.add(one("log-format", log_format_value(), o.log_format,
@@ -177,7 +179,10 @@ std::vector<Option> option_table(Options& options) {
   Table table(rows);
   add_server(table, options);
   add_tls_and_access(table, options);
-  add_cache_and_origin(table, options);
+  add_memory(table, options);
+  add_disk(table, options);
+  add_origin(table, options);
+  add_logging(table, options);
   return rows;
 }
 
