@@ -167,12 +167,12 @@ def families(options):
     every = [
         Family("disk", "Hits on disk", hit_rows, {"memory": MEMORY, "disk": CAPACITY}, prepare=fill, seconds=9,
                columns=columns,
-               note="Of servers that read through the page cache, what the kernel has in it of their files goes before "
-                    "each run; within a run it fills again, and nothing limits it."),
+               note="For servers that read through the page cache, the cache is emptied of their files before each run; "
+                    "during a run it fills again without a limit."),
         Family("mix", "A mix: memory for 10 % of the data, disk for 60 %", mixed,
                {"memory": MIX_MEMORY, "disk": MIX_DISK}, prepare=mix_fill, seconds=4,
-               note="nginx has its files in the page cache besides, which nothing limits, and removes what is too much "
-                    "every 10 s: within a run it keeps more on disk than it may."),
+               note="nginx also has its files in the page cache, without a limit. It removes files past its capacity "
+                    "every 10 s: during a run it keeps more on disk than the capacity."),
         Family("mix-memory", "The same mix without a disk tier", mixed_memory(mixed), {"memory": MIX_MEMORY},
                prepare=mix_fill, seconds=4, columns=(Ours, Varnish)),
     ]

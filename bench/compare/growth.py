@@ -71,4 +71,4 @@ def families(options):
                          leaves_out={kind.name: "see the restart above" for kind in COLUMNS if kind is not Ours}))
     return [Family("objects", "How cost grows with objects", rows, {"memory": MEMORY, "many_files": True}, seconds=1,
                    terms_of={Ours.name: {"disk": DISK}},
-                   note="Cachey writes them to disk besides; the peers do not. nginx has its files in /dev/shm.")]
+                   note="Cachey also writes the objects to disk; the peers do not. nginx has its files in /dev/shm.")]

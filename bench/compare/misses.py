@@ -88,7 +88,7 @@ def herd(apart):
 def families(options):
     seconds = options.seconds + 0.6
     pages = 4 if options.quick else 8
-    origin_once = {Origin.name: "it is what the others ask"}
+    origin_once = {Origin.name: "the other servers fetch from it"}
     misses = [Workload(f"miss-{connections}",
                        f"16 MiB misses, {connections} connection{'s' if connections > 1 else ''}",
                        (COST_GB, "gb_per_s", "origin_requests_per_request", "origin_bytes_per_byte", "rss_peak_mib"),
