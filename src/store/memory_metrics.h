@@ -5,7 +5,7 @@
 
 namespace cachey::store {
 
-/// Registers what the memory tier counts and holds: `cachey_memory_*`, and the pages that left,
+/// Registers the counts and sizes of the memory tier: `cachey_memory_*`, and dropped pages,
 /// `cachey_page_drops_total`. The tier outlives the last text of `metrics`.
 void add_memory_metrics(Metrics& metrics, const MemoryTier& memory);
 

@@ -5,8 +5,8 @@
 
 namespace cachey::store {
 
-/// Registers what the disk tier counts and holds: `cachey_disk_*`. The tier outlives the last text
-/// of `metrics`.
+/// Registers the counts and sizes of the disk tier: `cachey_disk_*`. The tier outlives the last
+/// text of `metrics`.
 void add_disk_metrics(Metrics& metrics, const DiskTier& disk);
 
 }  // namespace cachey::store
