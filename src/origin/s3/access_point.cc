@@ -11,7 +11,7 @@
 namespace cachey::origin {
 namespace {
 
-/// `arn`, partition, service, region, account; then the resource.
+/// `arn`, partition, service, region and account come before the resource.
 constexpr size_t kPartsBeforeResource = 5;
 constexpr std::string_view kResourceSeparators = ":/";
 constexpr size_t kLabelBytesMax = 63;  // of a host name

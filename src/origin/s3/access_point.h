@@ -7,8 +7,8 @@
 
 namespace cachey::origin {
 
-/// An S3 access point: `arn:PARTITION:s3:REGION:ACCOUNT:accesspoint/NAME` (or `:NAME`), as it may
-/// stand in the place of a bucket's name.
+/// An S3 access point, given in place of a bucket's name:
+/// `arn:PARTITION:s3:REGION:ACCOUNT:accesspoint/NAME` (or `:NAME`).
 struct AccessPoint {
   std::string region;
   std::string account;
@@ -19,9 +19,9 @@ struct AccessPoint {
 
 [[nodiscard]] inline bool is_arn(std::string_view bucket) { return bucket.starts_with("arn:"); }
 
-/// REQUIRES: is_arn(arn). Each part can stand in a host name then. kNotFound where the text is no
-/// access point's ARN; kUpstream for ARNs that S3 knows and we do not: multi-region access points,
-/// Outposts, Object Lambda.
+/// Each part of the result is a valid label of a host name. kNotFound: not the ARN of an access
+/// point. kRefused: a kind that Cachey does not support: multi-region access points, Outposts,
+/// Object Lambda. REQUIRES: is_arn(arn).
 [[nodiscard]] Result<AccessPoint> parse_access_point(std::string_view arn);
 
 }  // namespace cachey::origin

@@ -8,7 +8,7 @@
 #include "origin/s3/access_point.h"
 #include "origin/s3/endpoint.h"
 
-/// Whatever a bucket is called, its host stays below AWS's.
+/// For any bucket name, the host is below AWS's domain.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bucket(reinterpret_cast<const char*>(data), size);
   cachey::origin::EndpointOptions options;

@@ -31,7 +31,7 @@ Addresses addresses_of(std::initializer_list<const char*> texts) {
   return addresses;
 }
 
-/// Listens, but its queue is full: a connection attempt gets no answer, neither yes nor no.
+/// Listens with a full backlog: a connection attempt gets no answer.
 class SilentAddress {
  public:
   SilentAddress(const char* address, uint16_t port) {
@@ -39,7 +39,7 @@ class SilentAddress {
     const auto size = static_cast<socklen_t>(at.size());
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bound_ = ::bind(listener_, at.data(), size) == 0 && ::listen(listener_, 0) == 0;
-    for (int& filler : fillers_) {  // of which the queue holds one
+    for (int& filler : fillers_) {  // the backlog holds one of them
       filler = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
       ::connect(filler, at.data(), size);
     }
@@ -55,7 +55,7 @@ class SilentAddress {
 
   [[nodiscard]] bool bound() const { return bound_; }
 
-  /// Has room from now on.
+  /// Empties the backlog.
   void relent() {
     for (int& filler : fillers_) ::close(std::exchange(filler, -1));
     ::close(::accept(listener_, nullptr, nullptr));
@@ -77,7 +77,7 @@ TEST(InTurn, FamiliesAlternateAndEachBeginsWhereItIsItsTurn) {
 
 class ConnectRaceTest : public ::testing::Test {
  protected:
-  /// Who lost a race for these.
+  /// The addresses that lost a race.
   Addresses losers_of(Addresses addresses, std::function<void()> meanwhile = [] {}) {
     auto race =
         std::make_shared<ConnectRace>(workers_.workers()[0], std::move(addresses), living_.port());
@@ -100,8 +100,8 @@ TEST_F(ConnectRaceTest, WhoWasBegunLaterAndHadNoTimeToAnswerHasNotLost) {
   SilentAddress slow("127.0.0.9", living_.port());
   const SilentAddress silent("127.0.0.10", living_.port());
   ASSERT_TRUE(slow.bound() && silent.bound());
-  // The first answers when it is asked again, after a second; the next one is tried by then, which
-  // nothing shows.
+  // The kernel retries the first after a second, and it answers then. By that time the second has
+  // been tried; the test cannot see that.
   const auto meanwhile = [&slow] {
     std::this_thread::sleep_for(ConnectRace::kStagger + milliseconds(150));
     slow.relent();
@@ -117,7 +117,7 @@ TEST_F(ConnectRaceTest, WhoWasBegunBeforeOrFailedHasLost) {
 
 class S3Addresses : public ::testing::Test {
  protected:
-  /// An origin by name, found at `addresses`.
+  /// The origin has a name that resolves to `addresses`.
   void use(S3Harness& s3, Addresses addresses) {
     s3.config.endpoint->host = "store.example";
     s3.config.limits.attempts_max = 1;
@@ -149,7 +149,7 @@ TEST_F(S3Addresses, TheOneThatDidNotAnswerIsNotAskedAgain) {
   ScriptedServer server(
       [](Peer& peer, int) { peer.send(part_of("content", peer.read_request())); });
   S3Harness s3(server.port());
-  use(s3, addresses_of({"::1", "127.0.0.1"}));  // nobody listens on the first
+  use(s3, addresses_of({"::1", "127.0.0.1"}));  // the first has no listener
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(s3.fetch().ok);
   EXPECT_EQ(look_ups_.load(), 1);
 }
@@ -174,7 +174,7 @@ TEST_F(S3Addresses, ARetryLooksTheNameUpAnewAndPassesOverWhatDidNotAnswer) {
   use(s3, {});
   s3.config.look_up = [this](const std::string&) -> Result<Addresses> {
     if (look_ups_++ == 0) return addresses_of({"127.0.0.1", "127.0.0.2"});
-    return addresses_of({"127.0.0.1", "127.0.0.3"});  // it has moved
+    return addresses_of({"127.0.0.1", "127.0.0.3"});  // the host has moved
   };
   s3.config.limits.attempts_max = 2;
   const Fetched fetched = s3.fetch();
@@ -205,7 +205,7 @@ TEST_F(S3Addresses, ConnectionsSpreadOverAll) {
   std::latch all_in(8);
   const auto script = [&](Peer& peer, int) {
     const std::string request = peer.read_request();
-    all_in.arrive_and_wait();  // so that no connection is used twice
+    all_in.arrive_and_wait();  // all wait for each other, so no connection is reused
     peer.send(part_of("content", request));
     peer.wait_until_closed();
   };

@@ -16,7 +16,7 @@ std::unexpected<Error> broken(std::string_view fault) {
   return fail(ErrorKind::kUpstream, fmt::format("bad answer of the origin: {}", fault));
 }
 
-/// 200 without Content-Range: the whole object, whatever was asked for.
+/// For a 200 without Content-Range: the store ignored the Range header and sends the whole object.
 Result<ByteRange> whole_object_range(const ResponseHead& head, ByteRange asked) {
   const bool nameless = head.etag.empty() && head.last_modified.empty();
   if (nameless && head.content_type.find("xml") != std::string::npos) {

@@ -10,19 +10,19 @@
 
 namespace cachey::origin {
 
-/// The object and the bytes of it that a good answer brings.
+/// A good answer: the object's version, and the range that the body holds.
 struct GoodAnswer {
   ObjectInfo info;
   ByteRange range;
-  /// To hold the bytes against. Only where they are the whole object: of a part, some stores
-  /// announce the sum of the whole.
+  /// The sum that the body must have. Set only if the body is the whole object, because some stores
+  /// send the sum of the whole object with a part.
   std::optional<aws::ExpectedChecksum> checksum;
 };
 
-/// Whether a 2xx answer is one to a request for `asked`: it brings the range from its first byte to
-/// its last or the object's end, and says the object's size. kUpstream where not;
-/// kRangeNotSatisfiable where it says that there is nothing to bring. An answer that ignored the
-/// range is taken only where it is the whole object all the same, and no error document.
+/// Checks that a 2xx answer has what a request for `asked` needs: the object's size, and the range
+/// from its first byte to its last byte or to the object's end. kUpstream otherwise;
+/// kRangeNotSatisfiable if the range has no bytes. An answer without Content-Range is good only if
+/// it is the whole object, `asked` begins at 0 and covers it, and it is no error document.
 [[nodiscard]] Result<GoodAnswer> check_answer(const ResponseHead& head, ByteRange asked);
 
 }  // namespace cachey::origin

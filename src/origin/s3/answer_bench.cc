@@ -3,7 +3,7 @@
 #include "origin/s3/answer.h"
 #include "origin/transport/response_head.h"
 
-// What does it cost to read the head of the store's answer and to check it?
+// The cost of parsing the head of an answer and checking it.
 
 namespace cachey::origin {
 namespace {

@@ -6,7 +6,7 @@
 #include "origin/s3/answer.h"
 #include "origin/transport/response_head.h"
 
-/// The first 16 bytes are the range that was asked for, the rest is the head of the answer.
+/// Input: 16 bytes with the range asked for, then the head of the answer.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using cachey::ByteRange;
   uint64_t numbers[2] = {0, 1};

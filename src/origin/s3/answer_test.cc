@@ -13,9 +13,9 @@ struct Verdict {
   unsigned status;
   const char* content_range;
   std::optional<uint64_t> content_length;
-  std::optional<ErrorKind> error;  // nothing: good
+  std::optional<ErrorKind> error;  // nothing: a good answer
   ByteRange range;
-  uint64_t size;  // of the object; for kRangeNotSatisfiable too
+  uint64_t size;  // of the object, also for kRangeNotSatisfiable
 };
 
 constexpr ErrorKind kUpstream = ErrorKind::kUpstream;

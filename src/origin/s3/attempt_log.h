@@ -7,8 +7,8 @@
 
 namespace cachey::origin {
 
-/// Logs that the `number`-th attempt of a get has failed, and whether there is another. The store's
-/// own failures are worth a warning; that an object is not there is not.
+/// Logs that attempt `number` of a get failed. `retry`: another attempt follows. A failure or a
+/// refusal of the store is a warning; others, such as a missing object, are debug lines.
 void log_failed_attempt(const GetRequest& request, const Error& error, uint32_t number, bool retry);
 
 }  // namespace cachey::origin

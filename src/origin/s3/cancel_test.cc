@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 constexpr const char* kTenBytes =
     "HTTP/1.1 206 x\r\nContent-Range: bytes 0-9/10\r\nContent-Length: 10\r\n\r\n";
 
-/// A get that can be stopped, under limits that do not end it.
+/// A get that the test cancels; its limits are long.
 class S3CancelTest : public ::testing::Test {
  protected:
   [[nodiscard]] GetRequest request() const {
@@ -38,7 +38,7 @@ class S3CancelTest : public ::testing::Test {
   }
 
   std::stop_source stop_;
-  std::latch reached_{1};  // where the test wants the get to be stopped
+  std::latch reached_{1};  // the script is where the test cancels
 };
 
 TEST_F(S3CancelTest, BeforeItBegins) {
@@ -82,7 +82,7 @@ TEST_F(S3CancelTest, BeforeTheHead) {
   ScriptedServer server([this](Peer& peer, int) {
     static_cast<void>(peer.read_request());
     reached_.count_down();
-    peer.wait_until_closed();  // which the test would wait for
+    peer.wait_until_closed();  // else the test hangs
   });
   S3Harness s3(server.port());
   std::future<Fetched> fetch = s3.start_fetch(request());

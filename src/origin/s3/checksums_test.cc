@@ -13,7 +13,7 @@ using ::testing::Not;
 
 const std::string kContent = "Hello world";
 
-/// A store that sends further headers with bytes [first, last] of kContent.
+/// A store that sends bytes [first, last] of kContent with more headers.
 class S3Checksums : public ::testing::Test {
  protected:
   Fetched fetch(const std::string& headers, size_t first = 0, size_t size = kContent.size()) {
@@ -42,9 +42,9 @@ class S3Checksums : public ::testing::Test {
   }
 
   bool checksum_mode_ = true;
-  int damaged_ = 0;     // so many answers first have another first byte
-  int changed_ = -1;    // this answer says that the object has changed
-  bool twice_ = false;  // it is fetched again, which succeeds
+  int damaged_ = 0;     // the number of answers, from the first, with a wrong first byte
+  int changed_ = -1;    // the number of the answer with another version
+  bool twice_ = false;  // the object is fetched again, and that succeeds
   std::vector<std::string> requests_seen_;
   uint64_t failures_ = 0;
   uint64_t requests_ = 0;

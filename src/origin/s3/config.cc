@@ -11,7 +11,7 @@
 namespace cachey::origin {
 namespace {
 
-// Longer names of the application are passed over, as the SDKs do.
+// Longer names are ignored, as the SDKs do.
 constexpr size_t kAppIdBytesMax = 50;
 
 Result<uint32_t> parse_attempts(const Setting& setting) {
@@ -21,7 +21,7 @@ Result<uint32_t> parse_attempts(const Setting& setting) {
                                                   log::quoted(setting.value)));
 }
 
-/// A value that is neither true nor false counts as unset, with a warning.
+/// A value other than true and false counts as unset, with a warning.
 bool flag_of(const Setting& setting) {
   if (!setting.is_set() || setting.is("false")) return false;
   if (setting.is("true")) return true;
@@ -41,7 +41,7 @@ Result<void> check_retry_mode(const Setting& setting) {
               fmt::format("{}: {} is no retry mode", setting.name, log::quoted(setting.value, 64)));
 }
 
-/// Letters, digits and what HTTP allows beside them in a token, else passed over.
+/// Empty, with a warning, unless the name is an HTTP token of at most kAppIdBytesMax.
 std::string app_id_of(const Setting& setting) {
   constexpr std::string_view kAllowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";

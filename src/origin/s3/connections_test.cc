@@ -58,7 +58,7 @@ TEST(S3Connections, AUsedOneThatDiesIsReplacedForFree) {
   EXPECT_EQ(s3.counters().retries.load(), 0u);
 }
 
-/// Lets two gets run at a time, so that two connections are idle afterwards.
+/// Runs two gets at a time; two connections are idle afterwards.
 class S3TwoIdle : public ::testing::Test {
  protected:
   S3TwoIdle() {
@@ -68,7 +68,7 @@ class S3TwoIdle : public ::testing::Test {
   }
 
   std::latch both_{2};
-  std::atomic<int> failures_{0};  // that are still to come
+  std::atomic<int> failures_{0};  // still to come
   ScriptedServer server_{[this](Peer& peer, int) {
     for (bool first = true;; first = false) {
       const std::string request = peer.read_request();

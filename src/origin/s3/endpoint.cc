@@ -24,7 +24,7 @@ bool is_bucket_label(std::string_view label) {
   return std::ranges::all_of(label, [](char c) { return is_lower_or_digit(c) || c == '-'; });
 }
 
-/// Can stand before the endpoint's host name; with dots only where `allow_dots`.
+/// Whether the bucket can be a prefix of the endpoint's host name.
 bool is_virtual_hostable(std::string_view bucket, bool allow_dots) {
   if (bucket.size() < kBucketBytesMin || bucket.size() > kBucketBytesMax || is_ip_address(bucket))
     return false;
@@ -54,7 +54,7 @@ EndpointUrl aws_endpoint(std::string_view service, std::string_view region,
   return url;
 }
 
-/// kRefused if these options cannot be served, whatever the bucket.
+/// kRefused: options that are wrong for every bucket.
 Result<void> check_options(const EndpointOptions& options) {
   if (!aws::is_region(options.region)) {
     return fail(ErrorKind::kRefused, log::quoted(options.region) + " cannot be a region",

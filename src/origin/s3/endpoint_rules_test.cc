@@ -133,7 +133,7 @@ TEST(AccessPoint, BrokenArnsAreNoBuckets) {
   }
 }
 
-/// Why this case of AWS's own rule tests is none of ours, or nothing.
+/// The reason to skip this case of AWS's rule tests, or nothing.
 std::optional<std::string> why_skipped(const nlohmann::json& test) {
   const nlohmann::json& params = test.at("params");
   if (!params.contains("Bucket")) return "no bucket: of operations that have none";
@@ -149,7 +149,7 @@ std::optional<std::string> why_skipped(const nlohmann::json& test) {
   return std::nullopt;
 }
 
-/// How we name what we refuse though S3 has it, or nothing.
+/// Our error text for a feature of S3 that Cachey refuses, or nothing.
 std::optional<std::string> why_refused(const std::string& bucket) {
   const auto ends = [&bucket](std::string_view end) { return bucket.ends_with(end); };
   if (ends("--x-s3") || ends("--xa-s3")) return "S3 Express";

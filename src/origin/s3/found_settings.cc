@@ -9,8 +9,8 @@
 namespace cachey::origin {
 namespace {
 
-/// That a setting is not found, or that those who know it do not answer, says nothing of the store.
-/// `in_time`: it is not the request's own limit that has ended the search.
+/// A failed look-up is no failure of the store: such an error becomes kRefused. A timeout of the
+/// request's own deadline (`in_time` is false) stays kTimeout.
 Error without_blame(const Error& error, bool in_time) {
   const bool out_of_time = error.kind() == ErrorKind::kTimeout && !in_time;
   if (out_of_time || !is_store_failure(error.kind())) return error;

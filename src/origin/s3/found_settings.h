@@ -9,19 +9,19 @@
 
 namespace cachey::origin {
 
-// What `config` leaves to be found when it is needed. `config` outlives the tasks.
+// Region and credentials, if they must be looked up. `config` outlives the tasks.
 
-/// The region where the bucket's own is not known. kUpstream where there is none, with a text that
-/// says why; kTimeout past `deadline`.
+/// The region for buckets of unknown region. kRefused: none was found. kTimeout: `deadline` has
+/// passed.
 [[nodiscard]] rt::Task<Result<std::string>> find_region(const S3Config& config, rt::Worker& worker,
                                                         MonoTime deadline);
 
-/// Null where requests are not signed. Fails as the CredentialsProvider does.
+/// Null: requests are not signed. Fails as CredentialsProvider::get(), but never blames the store.
 [[nodiscard]] rt::Task<Result<aws::CredentialsPtr>> find_credentials(const S3Config& config,
                                                                      rt::Worker& worker,
                                                                      MonoTime deadline);
 
-/// Finds both, so that the first get need not wait.
+/// Looks up both, so that the first get does not wait for them.
 [[nodiscard]] rt::Task<void> find_settings_early(const S3Config& config, rt::Worker& worker);
 
 }  // namespace cachey::origin

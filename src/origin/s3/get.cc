@@ -22,13 +22,13 @@
 namespace cachey::origin {
 namespace {
 
-// Of an error that is none of S3's the log gets so much.
+// The log gets at most this many bytes of an error without a code.
 constexpr size_t kErrorTextLogged = 256;
 
 Error cancelled() { return {ErrorKind::kCancelled, "nobody waits for the answer"}; }
 
-/// Whether the store sends bytes of this sum again: then they are what it holds, and the sums that
-/// it announces for this bucket's objects are not believed any more.
+/// Whether a second body has the sum `sum`, too. If so, the store holds these bytes and its
+/// announced sums are wrong: from now on the sums of this bucket are ignored.
 rt::Task<bool> second_fetch_has_same_sum(S3ClientState& client, rt::Worker& worker,
                                          GetRequest request, aws::ExpectedChecksum sum) {
   const std::string bucket = request.bucket;
@@ -45,7 +45,7 @@ rt::Task<bool> second_fetch_has_same_sum(S3ClientState& client, rt::Worker& work
   co_return true;
 }
 
-/// One get's state, in the frame of run_get(). The worker's thread.
+/// The state of one get. Owned by run_get(). The worker's thread.
 class S3Get {
  public:
   using Stream = std::unique_ptr<S3Stream>;
@@ -61,25 +61,25 @@ class S3Get {
 
   [[nodiscard]] MonoTime deadline() const { return deadline_; }
 
-  /// Before the first attempt.
+  /// Call before the first attempt.
   [[nodiscard]] Result<void> prepare(const std::string& region);
   [[nodiscard]] rt::Task<Attempt<Stream>> attempt();
-  /// After an attempt that succeeded, the last.
+  /// Call after the successful attempt.
   [[nodiscard]] Stream finish(Stream stream);
-  /// After an attempt that failed: the next may begin, or the get fails with this error.
+  /// Call after a failed attempt. Success: try again. An error: the get fails with this error.
   [[nodiscard]] rt::Task<Result<void>> recover(Failure failure);
 
  private:
   [[nodiscard]] MonoTime now() const { return worker_.timers().now(); }
 
-  // An attempt's steps.
+  // Steps of an attempt.
   [[nodiscard]] rt::Task<Attempt<void>> find_signer(MonoTime deadline);
   [[nodiscard]] rt::Task<Attempt<void>> send(MonoTime deadline);
   [[nodiscard]] rt::Task<Attempt<Stream>> read_answer(MonoTime deadline);
   [[nodiscard]] rt::Task<Failure> read_failure(HttpExchange& exchange, MonoTime deadline);
   [[nodiscard]] ConnectOptions connect_options(MonoTime deadline) const;
 
-  // After a failure.
+  // Steps after a failed attempt.
   [[nodiscard]] bool may_retry(const Failure& failure) const {
     return failure.retry != Retry::kNever && number_ < limits_.attempts_max;
   }
@@ -96,10 +96,10 @@ class S3Get {
   const S3Limits limits_;
   const MonoTime deadline_;
   Operation operation_;
-  uint32_t number_ = 1;  // of the attempt
+  uint32_t number_ = 1;  // of the current attempt
   uint32_t gain_ = RetryTokens::kFirstAttemptGain;
   std::set<Remedy> tried_;
-  // Of the attempt between send() and read_answer().
+  // Set by send(), for read_answer().
   std::unique_ptr<HttpExchange> exchange_;
   ResponseHead head_;
 };
@@ -125,7 +125,7 @@ rt::Task<Attempt<S3Get::Stream>> S3Get::attempt() {
   co_return co_await read_answer(deadline);
 }
 
-/// Sees to it that there is somebody to sign as.
+/// Looks up credentials unless the operation has some.
 rt::Task<Attempt<void>> S3Get::find_signer(MonoTime deadline) {
   if (operation_.get.credentials) co_return Attempt<void>();
   Result<aws::CredentialsPtr> found = co_await find_credentials(client_.config, worker_, deadline);
@@ -147,9 +147,8 @@ ConnectOptions S3Get::connect_options(MonoTime deadline) const {
   return options;
 }
 
-/// Sends the request and reads the answer's head. Where a used connection turns out to have died,
-/// once more on a new one: the server cannot have answered, and has very likely not even seen the
-/// request.
+/// Sends the request and reads the answer's head. If a reused connection had died, sends again on a
+/// new one: the server has not answered, and very likely has not seen the request.
 rt::Task<Attempt<void>> S3Get::send(MonoTime deadline) {
   S3WorkerState& state = client_.workers[worker_.index()];
   const AttemptNumber attempt_number(number_, limits_.attempts_max);
@@ -186,7 +185,7 @@ rt::Task<Attempt<S3Get::Stream>> S3Get::read_answer(MonoTime deadline) {
   co_return std::unexpected(std::move(failure));
 }
 
-/// Reads an error's text and sorts it.
+/// Reads the error document and classifies the failure.
 rt::Task<Failure> S3Get::read_failure(HttpExchange& exchange, MonoTime deadline) {
   const std::optional<std::string> body = co_await exchange.read_small_body(deadline);
   const aws::ErrorDocument document = aws::parse_error_document(body.value_or(""));
@@ -195,13 +194,14 @@ rt::Task<Failure> S3Get::read_failure(HttpExchange& exchange, MonoTime deadline)
     log::debug("origin error without a code",
                {{"status", head_.status}, {"text", body->substr(0, kErrorTextLogged)}});
   if (!body && failure.retry == Retry::kNever) failure.retry = Retry::kTransient;
-  // A server in trouble is better asked on a new connection, one that is busy is not.
+  // After a transient failure a new connection may reach a healthy server. A throttling server is
+  // only busy: its connection is kept.
   exchange.finish_small_body(failure.retry != Retry::kTransient);
   if (failure.error.kind() == ErrorKind::kThrottled) count(client_.counters->throttled);
   co_return failure;
 }
 
-/// Decides whether the sum that came with the stream is checked, and what if it is not the body's.
+/// Decides whether the stream compares its sum, and what happens if the sum is wrong.
 S3Get::Stream S3Get::finish(Stream stream) {
   client_.retry_tokens.give_back(gain_);
   if (!stream->has_sum()) return stream;
@@ -251,7 +251,7 @@ rt::Task<Result<void>> S3Get::recover(Failure failure) {
   co_return Result<void>();
 }
 
-/// Until the backoff is over, the deadline has come, or nobody waits any more.
+/// Returns after the backoff, at the deadline, or when the request is cancelled.
 rt::Task<void> S3Get::wait_before_retry(const Failure& failure) {
   const std::chrono::milliseconds backoff =
       delay_before_retry(failure, number_, limits_, client_.random.unit());
@@ -259,7 +259,7 @@ rt::Task<void> S3Get::wait_before_retry(const Failure& failure) {
   if (delay.count() > 0) (void)co_await rt::sleep(worker_, delay, request_.stop);
 }
 
-/// Does what `failure` asks for. False: nothing was done that could change the answer.
+/// Applies the remedy of `failure`. False: the next answer would be the same.
 rt::Task<bool> S3Get::remedy(const Failure& failure) {
   switch (failure.remedy) {
     case Remedy::kNone:
@@ -275,7 +275,7 @@ rt::Task<bool> S3Get::remedy(const Failure& failure) {
 }
 
 bool S3Get::follow_to_region(const std::string& region) {
-  // Of a store of one's own, and of an ARN, the region is what the user says.
+  // With an endpoint URL or an ARN, the user has chosen the region.
   if (client_.config.endpoint || is_arn(operation_.bucket)) return false;
   if (region == operation_.get.endpoint.signing_region) return false;
   if (!use_region(operation_, region, client_.config, client_.learned)) return false;
@@ -284,7 +284,7 @@ bool S3Get::follow_to_region(const std::string& region) {
   return true;
 }
 
-/// False where the operation's time was not that wrong.
+/// False if the signing time was right within kClockErrorMax.
 bool S3Get::set_clock(int64_t store_time) {
   const std::string& host = operation_.server.host;
   const int64_t offset = store_time - client_.clock.unix_seconds();
@@ -299,7 +299,7 @@ bool S3Get::set_clock(int64_t store_time) {
   return true;
 }
 
-/// Credentials that the store takes no more are given up for those that there may be now.
+/// Drops the credentials that the store refused, and looks up new ones.
 rt::Task<bool> S3Get::replace_credentials() {
   const aws::CredentialsPtr refused = operation_.get.credentials;
   if (!refused || !client_.config.credentials->replace(*refused)) co_return false;

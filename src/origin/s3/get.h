@@ -18,13 +18,14 @@
 
 namespace cachey::origin {
 
-/// What the gets of one worker share. The worker's thread.
+/// Shared by the gets of one worker. The worker's thread.
 struct S3WorkerState {
   std::shared_ptr<ConnectionPool> pool;
   aws::Signer signer;
 };
 
-/// What all gets of an S3 client share. Owned by the S3Origin; any thread, except `workers`.
+/// Shared by all gets of an S3 client. Owned by the S3Origin. Any thread, except `workers`: each
+/// worker uses its own element.
 struct S3ClientState {
   S3ClientState(S3Config config, const Clock& clock, Random& random);
 
@@ -35,14 +36,15 @@ struct S3ClientState {
   Random& random;
   RetryTokens retry_tokens;
   Learnings learned;
-  std::vector<S3WorkerState> workers;  // by worker index; made before the first get
+  std::vector<S3WorkerState> workers;  // by worker index; complete before the first get
 };
 
-/// Whether a get asks for the object's checksums and compares them.
+/// Whether a get asks for checksums and compares them.
 enum class Checksums { kCompare, kIgnore };
 
-/// One get: attempts, remedies and retries until an answer is good, or its failure final. `client`
-/// and `worker` outlive the task and its stream. REQUIRES: the range is not empty.
+/// One get: attempts, remedies and retries until an answer is good or the failure is final.
+/// `client` and `worker` must outlive the task and the use of its stream. REQUIRES: the range is
+/// not empty.
 [[nodiscard]] rt::Task<Result<std::unique_ptr<GetStream>>> run_get(S3ClientState& client,
                                                                    rt::Worker& worker,
                                                                    GetRequest request,

@@ -11,8 +11,8 @@
 
 namespace cachey::origin {
 
-/// What the store's answers have taught us, by name: the region of a bucket, the clock of a host.
-/// All workers share it. Past the limit everything is forgotten, to be learned anew. Thread-safe.
+/// Facts learned from the store's answers, by name: the region of a bucket, the clock of a host.
+/// Shared by all workers. When full, all names are dropped. Any thread.
 template <typename T>
 class Learned {
  public:
@@ -33,7 +33,7 @@ class Learned {
   }
 
  private:
-  std::atomic<bool> empty_{true};  // spares those who have nothing to learn the lock
+  std::atomic<bool> empty_{true};  // find() takes no lock while there is nothing
   mutable SharedMutex mutex_;
   std::map<std::string, T, std::less<>> values_ GUARDED_BY(mutex_);
 };

@@ -14,14 +14,14 @@
 
 namespace cachey::origin {
 
-/// What answers have taught. Any thread.
+/// Everything learned from answers. Any thread.
 struct Learnings {
   Learned<std::string> regions;    ///< by bucket
-  Learned<bool> wrong_sums;        ///< by bucket: they are not checked
+  Learned<bool> wrong_sums;        ///< by bucket: its announced sums are ignored
   Learned<int64_t> clock_offsets;  ///< by host: the store's time minus ours, in seconds
 };
 
-/// One get of the S3 client: what to send, and to whom.
+/// The request of one get and its server. Remedies change it between attempts.
 struct Operation {
   std::string bucket;
   std::string key;
@@ -29,15 +29,16 @@ struct Operation {
   GetObject get;
   Server server;
   int64_t clock_offset = 0;       ///< the store's time minus ours, in seconds
-  bool fresh_connection = false;  ///< for the next attempt
+  bool fresh_connection = false;  ///< the next attempt uses no idle connection
 };
 
-/// For the bucket's own region if an answer named it, else for `region`.
+/// Uses the bucket's own region if an answer named it, else `region`. kInternal: the entity tag has
+/// control characters; else fails as resolve_endpoint().
 [[nodiscard]] Result<Operation> make_operation(const GetRequest& request, const std::string& region,
                                                const S3Config& config, const Learnings& learned,
                                                Random& random);
 
-/// Sets server, path and signing region of `operation` as if its bucket is in `region`.
+/// Sets server, path and signing region for a bucket in `region`.
 [[nodiscard]] Result<void> use_region(Operation& operation, std::string_view region,
                                       const S3Config& config, const Learnings& learned);
 

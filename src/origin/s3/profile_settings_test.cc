@@ -19,7 +19,7 @@ S3Config config_of(const Texts& variables, const Texts& files) {
   return try_config(variables, files).value();
 }
 
-/// With the text as ~/.aws/config.
+/// The settings with `config` as ~/.aws/config.
 S3Config config_with(const std::string& config, Texts variables = {}) {
   variables.emplace("HOME", "/home/me");
   return config_of(variables, {{"/home/me/.aws/config", config}});

@@ -14,7 +14,7 @@ using ::testing::StartsWith;
 
 constexpr const char* kEstablished = "HTTP/1.1 200 Connection established\r\n\r\n";
 
-/// An origin behind a proxy that plays a script.
+/// An origin behind a scripted proxy.
 class S3Proxy : public ::testing::Test {
  protected:
   void use(S3Harness& s3, uint16_t port, const std::string& user = "", const char* except = "") {

@@ -15,7 +15,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-/// The region that `request` is signed for.
+/// The signing region of `request`.
 std::string signed_region(const std::string& request) {
   // Credential=KEY/20260102/eu-west-1/s3/aws4_request
   size_t begin = request.find("Credential=");
@@ -23,7 +23,7 @@ std::string signed_region(const std::string& request) {
   return request.substr(begin, request.find('/', begin) - begin);
 }
 
-/// AWS, as a proxy would show it: all hosts are one server, which serves the bucket in one region.
+/// AWS behind a proxy: one server answers for all hosts and has the bucket in one region.
 class S3Regions : public ::testing::Test {
  protected:
   S3Regions()

@@ -34,7 +34,7 @@ std::string format_request(const GetObject& get, const AttemptNumber& number, in
     headers.push_back({"authorization", std::move(authorization)});
   }
 
-  // To a proxy in absolute form; what is signed is the path all the same.
+  // A proxy gets the absolute form. The signature is over the path in both cases.
   const std::string path =
       get.http_proxy == nullptr ? get.path : absolute_form(get.endpoint.url, get.path);
   RequestHead head("GET", fmt::format("{}?{}", path, aws::canonical_query(query)));

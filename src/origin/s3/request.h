@@ -13,17 +13,17 @@
 
 namespace cachey::origin {
 
-/// A ranged GetObject, but for what each attempt adds.
+/// A ranged GetObject, without the parts that change with each attempt.
 struct GetObject {
   BucketEndpoint endpoint;
-  std::string path;  ///< object_path()
+  std::string path;  ///< encoded; see aws::object_path()
   ByteRange range;
-  std::string if_match;               ///< empty: none. REQUIRES: no control characters
+  std::string if_match;               ///< empty: no condition. REQUIRES: no control characters
   aws::CredentialsPtr credentials;    ///< null: not signed
-  std::string invocation_id;          ///< one for all attempts
+  std::string invocation_id;          ///< the same for all attempts
   std::string_view user_agent;        ///< outlives the request
   bool checksum_mode = true;          ///< ask for the object's checksums
-  const Proxy* http_proxy = nullptr;  ///< asked in the server's stead. Null: none, or a tunnel
+  const Proxy* http_proxy = nullptr;  ///< gets the request; null: no proxy, or a tunnel
 };
 
 struct AttemptNumber {
@@ -31,11 +31,11 @@ struct AttemptNumber {
   uint32_t attempts_max = 1;
 };
 
-/// The request's bytes, signed for this second where there are credentials.
+/// The head of the request. Signed for `unix_seconds` if there are credentials.
 [[nodiscard]] std::string format_request(const GetObject& get, const AttemptNumber& number,
                                          int64_t unix_seconds, aws::Signer& signer);
 
-/// A random UUID of 128 given bits.
+/// A UUID (version 4) made of 128 random bits.
 [[nodiscard]] std::string format_uuid(uint64_t high, uint64_t low);
 
 }  // namespace cachey::origin

@@ -7,7 +7,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Longer limits are no limits; keeps sums of times far from overflow.
+// Longer limits are cut to this, so that sums of times cannot overflow.
 constexpr milliseconds kLimitMax = std::chrono::hours(24);
 
 constexpr uint32_t kTransientCost = 10;

@@ -13,21 +13,21 @@
 
 namespace cachey::origin {
 
-/// A client of an S3-compatible store: signed ranged GETs over connections of the calling worker's
-/// own, with time-outs and retries. Thread-safe; owned by main. Destroyed when the workers have
-/// stopped and before they are; streams and gets that are left then may outlive it, until the
-/// workers end.
+/// A client of an S3-compatible store: signed ranged GETs with timeouts and retries, over
+/// connections of the calling worker. Any thread. Owned by main, and destroyed after the workers
+/// have stopped, but before they are destroyed. Suspended gets and streams may outlive the client,
+/// until the workers are destroyed.
 class S3Origin : public Origin {
  public:
   [[nodiscard]] virtual const S3Counters& counters() const = 0;
 
-  /// Looks on `worker` for what the first get needs, region and credentials, so that it need not
-  /// wait. Returns at once. Any thread, while the workers run.
+  /// Starts the look-up of region and credentials on `worker`, so that the first get does not wait
+  /// for them. Returns at once. Any thread, while the workers run.
   virtual void warm_up(rt::Worker& worker) = 0;
 };
 
-/// Fails where the trust store that `config` names cannot be read. `workers`, `pool`, `clock` and
-/// `random` must outlive every get and stream.
+/// Fails if the trust store of `config` cannot be read. `workers`, `pool`, `clock` and `random`
+/// must outlive every get and stream.
 [[nodiscard]] Result<std::unique_ptr<S3Origin>> make_s3_origin(S3Config config,
                                                                rt::Workers& workers,
                                                                rt::BlockingPool& pool,

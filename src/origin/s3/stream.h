@@ -13,15 +13,15 @@
 
 namespace cachey::origin {
 
-/// Fetches the object again. True if the second body has this sum.
+/// Fetches the object again. True: the second body has this sum.
 using FetchAgain = std::function<rt::Task<bool>(aws::ExpectedChecksum)>;
 
-/// Reads `stream` to its end: whether it succeeds and the body has this sum. `stream` outlives the
-/// task.
+/// Reads `stream` to its end. True: the body is complete and has this sum. `stream` must outlive
+/// the task.
 [[nodiscard]] rt::Task<bool> has_sum(GetStream& stream, aws::ExpectedChecksum sum);
 
-/// A good answer whose body is being read, and held against the sum that was announced for it.
-/// Owned by whoever asked for it.
+/// The body of a good answer. Compares the announced sum at the last byte: kDamaged if it differs.
+/// Owned by the caller of get(); the worker's thread.
 class S3Stream final : public GetStream {
  public:
   S3Stream(std::unique_ptr<HttpExchange> exchange, GoodAnswer answer,
@@ -34,11 +34,11 @@ class S3Stream final : public GetStream {
   }
   [[nodiscard]] rt::Task<Result<size_t>> read(std::span<std::byte> into) override;
 
-  // Before the first read():
-  /// A sum was announced that can be checked.
+  // Call these before the first read().
+  /// Whether the answer announced a sum of this body.
   [[nodiscard]] bool has_sum() const { return checksum_.has_value(); }
   void ignore_sum() { checksum_.reset(); }
-  /// If the body has another sum, `fetch_again` decides whether it is what the store holds.
+  /// If the body has another sum, `fetch_again` decides whether the body is damaged.
   void on_wrong_sum(FetchAgain fetch_again) { fetch_again_ = std::move(fetch_again); }
 
  private:
@@ -47,7 +47,7 @@ class S3Stream final : public GetStream {
   const std::unique_ptr<HttpExchange> exchange_;
   const GoodAnswer answer_;
   const std::shared_ptr<S3Counters> counters_;
-  std::optional<aws::Checksum> checksum_;  // where there is one to check
+  std::optional<aws::Checksum> checksum_;  // nothing: no sum to compare
   FetchAgain fetch_again_;
   uint64_t left_;
 };

@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 
 namespace ip = boost::asio::ip;
 
-/// Takes requests and never answers.
+/// Reads requests and never answers.
 void stay_silent(Peer& peer, int) { peer.wait_until_closed(); }
 
 TEST(S3Timeouts, FirstByteEndsEachAttempt) {
@@ -97,7 +97,7 @@ TEST(S3Timeouts, OperationEndsThemAll) {
   EXPECT_EQ(s3.counters().requests.load(), 1u);
 }
 
-/// Whoever waits for them waits for ever, unless the time is up.
+/// get() waits until the deadline.
 class NoCredentials final : public CredentialsProvider {
  public:
   rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker& worker, MonoTime deadline) override {
@@ -127,7 +127,7 @@ TEST(S3Timeouts, OperationAndAttemptCoverTheCredentials) {
   EXPECT_EQ(s3.counters().requests.load(), 0u);
 }
 
-/// Whoever is asked for them does not know, at once.
+/// get() fails at once.
 class UnknownCredentials final : public CredentialsProvider {
  public:
   explicit UnknownCredentials(ErrorKind kind) : kind_(kind) {}

@@ -15,7 +15,7 @@
 
 namespace cachey::origin {
 
-/// The byte at `offset` of every object whose version has this seed.
+/// The byte at `offset` of an object; `seed` is the seed of the object's version.
 [[nodiscard]] inline std::byte object_byte(uint64_t seed, uint64_t offset) {
   return static_cast<std::byte>((spread(offset) + seed * 0xff51afd7ed558ccd) >> 56);
 }

@@ -45,7 +45,7 @@ class Peer {
   std::string received_;
 };
 
-/// Where and how a scripted server listens.
+/// Address, port and TLS of a scripted server.
 struct Listening {
   const char* address = "127.0.0.1";
   uint16_t port = 0;                       ///< 0: any free port
