@@ -19,13 +19,13 @@ namespace {
 class Verdict {
  public:
   /// True: the search has its result.
-  bool take(const char* provider, ProviderResult<aws::CredentialsPtr> said) {
-    if (said) {
-      result_ = std::move(*said);
+  bool add(const char* provider, ProviderResult<aws::CredentialsPtr> result) {
+    if (result) {
+      result_ = std::move(*result);
       return true;
     }
-    const Error& error = said.error().error;
-    if (said.error().configured) {
+    const Error& error = result.error().error;
+    if (result.error().configured) {
       result_ = std::unexpected(
           Error(error.kind(), fmt::format("no credentials: {}: {}", provider, error.message()),
                 ErrorCause::kNoCredentials));
@@ -146,23 +146,23 @@ rt::Task<ProviderResult<aws::CredentialsPtr>> CredentialChain::from_profile(
 rt::Task<Result<aws::CredentialsPtr>> CredentialChain::find(rt::Worker& worker, MonoTime deadline) {
   Verdict verdict;
   CredentialSearch search(worker, services_, deadline);
-  if (verdict.take("environment", from_environment(services_.environment)))
+  if (verdict.add("environment", from_environment(services_.environment)))
     co_return verdict.take_result();
 
   const auto load = [this] { return load_profile(services_.environment, services_.read_file); };
   Result<Profile> profile = co_await services_.blocking.run(load);
   if (!profile) {
-    verdict.take("profile", provider_failed(std::move(profile.error())));
+    verdict.add("profile", provider_failed(std::move(profile.error())));
     co_return verdict.take_result();
   }
-  ProviderResult<aws::CredentialsPtr> said = co_await from_profile(search, *profile);
-  if (verdict.take("profile", std::move(said))) co_return verdict.take_result();
-  said = co_await from_web_identity(search, *profile);
-  if (verdict.take("web identity", std::move(said))) co_return verdict.take_result();
-  said = co_await container_credentials(search);
-  if (verdict.take("container", std::move(said))) co_return verdict.take_result();
-  said = co_await instance_.get(search, *profile);
-  verdict.take("instance", std::move(said));
+  ProviderResult<aws::CredentialsPtr> result = co_await from_profile(search, *profile);
+  if (verdict.add("profile", std::move(result))) co_return verdict.take_result();
+  result = co_await from_web_identity(search, *profile);
+  if (verdict.add("web identity", std::move(result))) co_return verdict.take_result();
+  result = co_await container_credentials(search);
+  if (verdict.add("container", std::move(result))) co_return verdict.take_result();
+  result = co_await instance_.get(search, *profile);
+  verdict.add("instance", std::move(result));
   co_return verdict.take_result();
 }
 

@@ -49,7 +49,7 @@ void ConnectRace::start_next() {
     boost::system::error_code error;
     socket.open(endpoint.protocol(), error);
     if (error) {
-      lost(index, error);
+      attempt_failed(index, error);
       continue;
     }
     ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
@@ -57,7 +57,7 @@ void ConnectRace::start_next() {
     ++running_;
     socket.async_connect(endpoint,
                          [self = shared_from_this(), index](boost::system::error_code failed) {
-                           self->ended(index, failed);
+                           self->attempt_ended(index, failed);
                          });
     if (sockets_.size() < addresses_.size()) worker_.timers().arm_after(stagger_, kStagger);
     return;
@@ -65,11 +65,11 @@ void ConnectRace::start_next() {
   if (running_ == 0) finish();
 }
 
-void ConnectRace::ended(size_t index, const boost::system::error_code& error) {
+void ConnectRace::attempt_ended(size_t index, const boost::system::error_code& error) {
   if (over_) return;
   --running_;
   if (error) {
-    lost(index, error);
+    attempt_failed(index, error);
     start_next();
   } else {
     winner_ = index;
@@ -77,7 +77,7 @@ void ConnectRace::ended(size_t index, const boost::system::error_code& error) {
   }
 }
 
-void ConnectRace::lost(size_t index, const boost::system::error_code& error) {
+void ConnectRace::attempt_failed(size_t index, const boost::system::error_code& error) {
   failed_[index] = true;
   last_failure_ =
       IoFailure(error == rt::asio::error::operation_aborted ? IoFailure::Cause::kCancelled

@@ -52,8 +52,8 @@ class ConnectRace : public std::enable_shared_from_this<ConnectRace> {
   };
 
   void start_next();
-  void ended(size_t index, const boost::system::error_code& error);
-  void lost(size_t index, const boost::system::error_code& error);
+  void attempt_ended(size_t index, const boost::system::error_code& error);
+  void attempt_failed(size_t index, const boost::system::error_code& error);
   void finish();
   void close();
 
