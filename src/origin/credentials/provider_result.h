@@ -34,7 +34,7 @@ using ProviderResult = std::expected<T, ProviderFailure>;
 
 /// `error` with `prefix: ` before its text.
 [[nodiscard]] inline Error prefixed(const std::string& prefix, const Error& error) {
-  return {error.kind(), prefix + ": " + error.message()};
+  return {error.kind(), prefix + ": " + error.message(), error.cause()};
 }
 
 }  // namespace cachey::origin
