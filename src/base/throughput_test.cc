@@ -33,7 +33,7 @@ TEST(ThroughputMetrics, AreAGaugeAWindow) {
   throughput.sample();
   const std::string text = metrics.text();
   const std::string name = "cachey_throughput_bytes_per_sec{direction=\"egress\",window=";
-  for (const char* window : {"\"10s\"} 600", "\"30s\"} 600", "\"1m\"} 600"}) {
+  for (const char* window : {"\"10s\"} 60\n", "\"30s\"} 20\n", "\"1m\"} 10\n"}) {
     EXPECT_NE(text.find(name + window), std::string::npos) << text;
   }
 }
