@@ -57,8 +57,8 @@ class Histogram {
 };
 
 /// Owns the process's metrics and writes them in the Prometheus text format 0.0.4. A user makes a
-/// handle once and keeps the handle, so that counting needs no look-up. Owned by main, outlives all
-/// handles. Any thread.
+/// handle once and keeps the handle, so that counting needs no look-up. Owned by app::Process,
+/// outlives all handles. Any thread.
 class Metrics {
  public:
   using Labels = prometheus::Labels;

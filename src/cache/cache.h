@@ -15,8 +15,8 @@
 namespace cachey::cache {
 
 /// The parts of the cache: page table, fills, disk reads and writes, over a memory tier, a disk
-/// tier and an origin. A RangeReader reads through it. Owned by main; all references outlive the
-/// cache. Any thread.
+/// tier and an origin. A RangeReader reads through it. Owned by app::Process; all references
+/// outlive the cache. Any thread.
 class Cache {
  public:
   /// `disk`: null if there is no disk tier.

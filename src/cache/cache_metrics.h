@@ -19,8 +19,8 @@ struct KindMetrics {
   Counter hedged;              ///< fills of which a hedge delivered a part or all
   Counter success;             ///< pages asked for that were readable
   Counter cache_hit;           ///< ... that were whole, in memory or on disk
-  Counter cache_hit_memory;    ///< ... whose first byte was in memory
-  Counter cache_hit_disk;      ///< ... whose first byte was on disk
+  Counter cache_hit_memory;    ///< whole pages with the first byte in memory
+  Counter cache_hit_disk;      ///< whole pages with the first byte on disk
   Counter coalesced;           ///< pages that another request's fill was fetching
   Histogram download_latency;  ///< nanoseconds from the fill's start to its end
 };

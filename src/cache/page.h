@@ -46,7 +46,7 @@ using FetchSpecPtr = std::shared_ptr<const FetchSpec>;
 /// Prefetches `source` into the CPU's caches, unless it is null.
 inline void prefetch_source(const ObjectSource* source) { prefetch(source, sizeof(ObjectSource)); }
 
-/// Where the fill of a page begins.
+/// What a fill fetches first.
 enum class FillOrder : uint8_t {
   kFromBegin,
   kFromWanted,  ///< at the first wanted byte; the bytes before it follow

@@ -18,7 +18,7 @@ namespace cachey::net {
 class Listener;
 
 /// The HTTP server: one listener for each worker (SO_REUSEPORT), and the accepted connections.
-/// Owned by main. Several servers may share the workers.
+/// Owned by app::Process. Several servers may share the workers.
 ///
 /// start() binds and accepts. drain() first accepts what waits in the backlog, then closes the
 /// listeners and idle connections and lets open requests finish with `Connection: close` or GOAWAY.

@@ -44,7 +44,7 @@ class Worker {
   std::thread thread_;
 };
 
-/// All workers of the process. Owned by main.
+/// All workers of the process. Owned by app::Process.
 class Workers {
  public:
   Workers(unsigned count, const Clock& clock);

@@ -10,7 +10,7 @@
 
 namespace cachey::net {
 
-/// Where a server listens.
+/// An address of a server, as given.
 struct ListenAddress {
   std::string ip;     ///< an IPv4 or IPv6 literal
   uint16_t port = 0;  ///< 0: any free port; if possible the same for all addresses with port 0

@@ -17,9 +17,9 @@ namespace cachey::origin {
 /// size, modification time and change time. If the file changes during a read, the read fails with
 /// kChanged.
 ///
-/// Owned by main; `pool` must outlive the origin and its streams. Any worker. All calls that may
-/// block run on the pool. Fails if `root` cannot be opened as a directory, or if the kernel does
-/// not offer openat2.
+/// Owned by app::Process; `pool` must outlive the origin and its streams. Any worker. All calls
+/// that may block run on the pool. Fails if `root` cannot be opened as a directory, or if the
+/// kernel does not offer openat2.
 [[nodiscard]] Result<std::unique_ptr<Origin>> make_dir_origin(const std::string& root,
                                                               rt::BlockingPool& pool);
 

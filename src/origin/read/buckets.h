@@ -27,7 +27,7 @@ struct BucketOrder {
 };
 
 /// The health of all buckets. Ranks a client's list, decides whether a bucket may be asked and when
-/// a request to it is hedged. Owned by main; `metrics` outlives it. Any thread.
+/// a request to it is hedged. Owned by app::Process; `metrics` outlives it. Any thread.
 class Buckets {
  public:
   /// `hedge_quantile`: see BucketHealth::hedge_delay; 0: no hedges.

@@ -14,9 +14,9 @@
 namespace cachey::origin {
 
 /// A client of an S3-compatible store: signed ranged GETs with timeouts and retries, over
-/// connections of the calling worker. Any thread. Owned by main, and destroyed after the workers
-/// have stopped, but before they are destroyed. Suspended gets and streams may outlive the client,
-/// until the workers are destroyed.
+/// connections of the calling worker. Any thread. Owned by app::Process, and destroyed after the
+/// workers have stopped, but before they are destroyed. Suspended gets and streams may outlive the
+/// client, until the workers are destroyed.
 class S3Origin : public Origin {
  public:
   [[nodiscard]] virtual const S3Counters& counters() const = 0;

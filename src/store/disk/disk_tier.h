@@ -101,8 +101,8 @@ class DiskPageRef {
 /// its object than the last observed one.
 ///
 /// Lock order: the tier's mutex is the last. Only catalog and journal are called with the mutex
-/// held. Owned by main; outlives its users; device and workers outlive the tier. Any thread; a
-/// worker that is passed in is the calling thread's own.
+/// held. Owned by app::Process; outlives its users; device and workers outlive the tier. Any
+/// thread; a worker that is passed in is the calling thread's own.
 class DiskTier {
  public:
   /// Keeps the memory of a read or write alive until the device is done with it, which may be after
