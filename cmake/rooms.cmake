@@ -91,8 +91,11 @@ function(list_files)
   endforeach()
 endfunction()
 
-# Sets `out` to the name of the room: src/store/disk -> store_disk.
+# Sets `out` to the name of the room: src/store/disk -> store_disk. A room without a README fails the configuration.
 function(room_name out)
+  if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/README.md")
+    message(FATAL_ERROR "${CMAKE_CURRENT_SOURCE_DIR} has no README.md: say why the room exists and what goes there")
+  endif()
   file(RELATIVE_PATH path "${CMAKE_SOURCE_DIR}/src" "${CMAKE_CURRENT_SOURCE_DIR}")
   string(REPLACE "/" "_" name "${path}")
   set(${out} "${name}" PARENT_SCOPE)

@@ -25,6 +25,10 @@ with tempfile.TemporaryDirectory() as scratch:
     (tree / "src" / "base" / "forgotten_test.cc").write_text("")
     code, text = configure(tree, *clang)
     assert code != 0 and "forgotten_test.cc" in text, text
+    (tree / "src" / "base" / "forgotten_test.cc").unlink()
+    (tree / "src" / "rt" / "README.md").unlink()
+    code, text = configure(tree, *clang)
+    assert code != 0 and "has no README.md" in text, text
     if shutil.which("g++-12"):
         code, text = configure(tree, "-DCMAKE_C_COMPILER=gcc-12", "-DCMAKE_CXX_COMPILER=g++-12")
         assert code != 0 and "miscompiles coroutines" in text, text
