@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A source file that no CMakeLists.txt lists must fail the configure step; so must g++ 12."""
+"""The configure step must fail on a source file that no CMakeLists.txt lists, a room without a README, and g++ 12."""
 import pathlib
 import shutil
 import subprocess
