@@ -16,9 +16,8 @@ std::expected<std::string, PathFault> decode(std::string_view text) {
   return std::move(*decoded);
 }
 
-std::expected<std::string, PathFault> decode_key(std::string_view text) {
-  std::expected<std::string, PathFault> key = decode(text);
-  if (key && key->size() > kKeyBytesMax) return std::unexpected(PathFault::kKeyTooLong);
+std::expected<std::string, PathFault> check_key(std::string key) {
+  if (key.size() > kKeyBytesMax) return std::unexpected(PathFault::kKeyTooLong);
   return key;
 }
 
@@ -37,19 +36,20 @@ std::string object_path(std::string_view base_path, std::string_view bucket, std
 
 std::expected<BucketAndKey, PathFault> parse_object_path(std::string_view path) {
   if (!path.starts_with('/')) return std::unexpected(PathFault::kNotAbsolute);
-  path.remove_prefix(1);
-  const size_t slash = path.find('/');
-  std::expected<std::string, PathFault> bucket = decode(path.substr(0, slash));
-  if (!bucket) return std::unexpected(bucket.error());
-  if (slash == std::string_view::npos) return BucketAndKey(std::move(*bucket), {});
-  std::expected<std::string, PathFault> key = decode_key(path.substr(slash + 1));
+  // Decoded first: a signature is over the decoded path, so `%2F` must not differ from a slash.
+  std::expected<std::string, PathFault> decoded = decode(path.substr(1));
+  if (!decoded) return std::unexpected(decoded.error());
+  const size_t slash = decoded->find('/');
+  if (slash == std::string::npos) return BucketAndKey(std::move(*decoded), {});
+  std::expected<std::string, PathFault> key = check_key(decoded->substr(slash + 1));
   if (!key) return std::unexpected(key.error());
-  return BucketAndKey(std::move(*bucket), std::move(*key));
+  return BucketAndKey(decoded->substr(0, slash), std::move(*key));
 }
 
 std::expected<std::string, PathFault> parse_object_key(std::string_view path) {
   if (!path.starts_with('/')) return std::unexpected(PathFault::kNotAbsolute);
-  return decode_key(path.substr(1));
+  std::expected<std::string, PathFault> key = decode(path.substr(1));
+  return key ? check_key(std::move(*key)) : key;
 }
 
 }  // namespace cachey::aws

@@ -20,7 +20,7 @@ inline constexpr size_t kKeyBytesMax = 1024;
                                       std::string_view key);
 
 struct BucketAndKey {
-  std::string bucket;  ///< empty: the path is `/`
+  std::string bucket;  ///< empty: the path is `/`, or begins with two slashes
   std::string key;     ///< empty: the path is the bucket's
 
   friend bool operator==(const BucketAndKey&, const BucketAndKey&) = default;
@@ -35,8 +35,9 @@ enum class PathFault {
 };
 
 /// The inverse of object_path() for path style: the first segment is the bucket, the text after its
-/// slash is the key. `path` is as on the wire, without the query. Decodes once; `+` stays a plus.
-/// Does not check the bucket's name.
+/// slash is the key. `path` is as on the wire, without the query. Decodes once, before the first
+/// slash is searched: paths with the same signature are the same object. `+` stays a plus. Does not
+/// check the bucket's name.
 [[nodiscard]] std::expected<BucketAndKey, PathFault> parse_object_path(std::string_view path);
 
 /// The same for virtual-host style: the text after the first slash is the key.

@@ -25,7 +25,13 @@ TEST(ObjectPath, OnlyTheFirstSlashEndsTheBucket) {
   EXPECT_EQ(parse_object_path("/bkt//"), BucketAndKey("bkt", "/"));
   EXPECT_EQ(parse_object_path("/bkt/a/../b"), BucketAndKey("bkt", "a/../b"));
   EXPECT_EQ(parse_object_path("//k"), BucketAndKey("", "k"));
-  EXPECT_EQ(parse_object_path("/bkt%2Fk"), BucketAndKey("bkt/k", ""));
+}
+
+TEST(ObjectPath, PathsWithOneSignatureAreOneObject) {
+  for (const char* path : {"/bkt/a/b", "/bkt%2Fa/b", "/bkt/a%2fb", "/bkt%2Fa%2Fb", "/%62kt/a/b"})
+    EXPECT_EQ(parse_object_path(path), BucketAndKey("bkt", "a/b")) << path;
+  EXPECT_EQ(parse_object_path("/%2Fk"), parse_object_path("//k"));
+  EXPECT_EQ(parse_object_path("/bkt%2F" + std::string(1025, 'x')).error(), PathFault::kKeyTooLong);
 }
 
 TEST(ObjectPath, EscapesAreDecodedOnceAndAPlusIsAPlus) {
