@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "aws/date.h"
+#include "aws/digest.h"
 #include "aws/signing_key.h"
 #include "base/ascii.h"
 #include "base/escape.h"
@@ -16,7 +17,8 @@ namespace {
 using Faulty = std::unexpected<SignatureFailure>;
 
 constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
-constexpr size_t kRegionBytesMax = 63;  // bounds the memory of the key cache
+constexpr std::string_view kStreamingPayload = "STREAMING-";  // a kind of chunks follows
+constexpr size_t kRegionBytesMax = 63;                        // bounds the memory of the key cache
 
 Faulty faulty(SignatureFault fault, std::string_view detail = {}) {
   return Faulty(SignatureFailure(fault, std::string(detail)));
@@ -30,6 +32,15 @@ SignatureFault malformed(SignatureForm form) {
 bool same_name(std::string_view name, std::string_view lower) {
   return std::ranges::equal(
       name, lower, {}, [](char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; });
+}
+
+bool is_payload_hash(std::string_view text) {
+  if (text == kUnsignedPayload) return true;
+  if (text.starts_with(kStreamingPayload)) {
+    return std::ranges::all_of(text, [](char c) { return is_upper(c) || is_digit(c) || c == '-'; });
+  }
+  return text.size() == 2 * sizeof(Sha256Digest) &&
+         std::ranges::all_of(text, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
 }
 
 /// The value of the header of this name. Nothing unless there is exactly one.
@@ -130,6 +141,7 @@ std::expected<SignatureClaim, SignatureFailure> parse_header_form(const Received
   if (!claim.signed_at) return faulty(SignatureFault::kDateMissing);
   claim.payload_hash = only_value(request, "x-amz-content-sha256").value_or("");
   if (claim.payload_hash.empty()) return faulty(SignatureFault::kPayloadHashMissing);
+  if (!is_payload_hash(claim.payload_hash)) return faulty(SignatureFault::kBadPayloadHash);
   claim.security_token = only_value(request, "x-amz-security-token").value_or("");
   return claim;
 }
@@ -185,6 +197,7 @@ std::expected<SignatureClaim, SignatureFailure> parse_query_form(const ReceivedR
   }
   if (query.has("X-Amz-Security-Token")) claim.security_token = query.get("X-Amz-Security-Token");
   if (!query.fault().empty()) return faulty(SignatureFault::kQueryMalformed, query.fault());
+  if (!is_payload_hash(claim.payload_hash)) return faulty(SignatureFault::kBadPayloadHash);
   return claim;
 }
 

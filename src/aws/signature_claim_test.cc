@@ -114,6 +114,24 @@ TEST(SignatureClaim, TheHeaderFormSaysThePayloadsHash) {
   EXPECT_EQ(fault_of(request), SignatureFault::kPayloadHashMissing);
 }
 
+TEST(SignatureClaim, AnInvalidPayloadHashIsRefused) {
+  for (const std::string& bad :
+       {std::string("UNSIGNED"), std::string("unsigned-payload"), std::string("STREAMING-a,b"),
+        std::string(63, 'a'), std::string(65, 'a'), std::string(64, 'g'), std::string(64, 'A')}) {
+    EXPECT_EQ(fault_of(signed_by_header(TestRequest(), bad)), SignatureFault::kBadPayloadHash)
+        << bad;
+    TestRequest request;
+    request.query = "X-Amz-Content-Sha256=" + bad;
+    EXPECT_EQ(fault_of(signed_by_query(request)), SignatureFault::kBadPayloadHash) << bad;
+  }
+  TestRequest request;
+  request.query = "X-Amz-Content-Sha256=";
+  EXPECT_EQ(fault_of(signed_by_query(request)), SignatureFault::kBadPayloadHash);
+  request = signed_by_query(TestRequest());
+  request.set("x-amz-content-sha256", "");
+  EXPECT_EQ(fault_of(request), SignatureFault::kBadPayloadHash);
+}
+
 TEST(SignatureClaim, EachFaultHasACodeAndWords) {
   for (int fault = 0; fault <= static_cast<int>(SignatureFault::kDoesNotMatch); ++fault) {
     const auto each = static_cast<SignatureFault>(fault);

@@ -46,6 +46,10 @@ Answer answer_to(SignatureFault fault) {
       return {"AccessDenied", "There were headers present in the request which were not signed"};
     case SignatureFault::kPayloadHashMissing:
       return {"InvalidRequest", "Missing required header for this request: x-amz-content-sha256"};
+    case SignatureFault::kBadPayloadHash:
+      return {"InvalidArgument",
+              "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-..., or a valid sha256 "
+              "value."};
     case SignatureFault::kPathMalformed:
       return {"InvalidURI"};
     case SignatureFault::kTooLarge:

@@ -22,6 +22,7 @@ enum class SignatureFault {
   kHeaderNotSigned,      ///< host, the date or an x-amz- header; `detail` names it
   kSignedHeaderMissing,  ///< signed, but not sent; `detail` names it
   kPayloadHashMissing,   ///< header form: no x-amz-content-sha256
+  kBadPayloadHash,       ///< x-amz-content-sha256: no hash, UNSIGNED-PAYLOAD or STREAMING-...
   kPathMalformed,        ///< a bad percent escape, in the path or the query
   kTooLarge,             ///< too many signed headers or query parameters
   kUnknownKey,           ///< `detail` is the access key id
