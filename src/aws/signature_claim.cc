@@ -70,7 +70,7 @@ bool parse_credential(std::string_view text, SignatureClaim& claim) {
 
 /// `host;range;x-amz-date`: lower case, no name twice.
 std::optional<SignatureFailure> parse_signed_headers(std::string_view text, SignatureClaim& claim) {
-  const SignatureFailure bad(malformed(claim.form), "SignedHeaders");
+  SignatureFailure bad(malformed(claim.form), "SignedHeaders");
   while (true) {
     const size_t end = text.find(';');
     const std::string_view name = text.substr(0, end);
