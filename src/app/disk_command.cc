@@ -74,8 +74,11 @@ void print(const store::DiskContents& contents) {
   }
 }
 
+/// Not fmt::print(): it throws if the text cannot be written.
+void write_text(std::FILE* file, const std::string& text) { std::fputs(text.c_str(), file); }
+
 int fail_with(const std::string& path, const Error& error) {
-  fmt::print(stderr, "cachey disk: {}: {}\n", log::quoted(path), error.message());
+  write_text(stderr, fmt::format("cachey disk: {}: {}\n", log::quoted(path), error.message()));
   return 1;
 }
 
@@ -150,12 +153,12 @@ std::expected<Call, NoCall> parse_call(std::span<const char* const> arguments) {
   Call call{nullptr, {}};
   std::vector<std::string_view> unexpected;
   bool options_end = false;
+  bool wants_help = false;
   for (const std::string_view argument : arguments) {
     const auto verb = std::ranges::find(kVerbs, argument, &Verb::name);
     if (!options_end && (argument == "-h" || argument == "--help")) {
-      return std::unexpected(NoCall{0, call.verb == nullptr ? help() : help_for(*call.verb)});
-    }
-    if (!options_end && argument == "--") {
+      wants_help = true;
+    } else if (!options_end && argument == "--") {
       options_end = true;
     } else if (call.verb == nullptr && verb != std::end(kVerbs)) {
       call.verb = verb;
@@ -165,6 +168,9 @@ std::expected<Call, NoCall> parse_call(std::span<const char* const> arguments) {
     } else {
       unexpected.push_back(argument);
     }
+  }
+  if (wants_help) {
+    return std::unexpected(NoCall{0, call.verb == nullptr ? help() : help_for(*call.verb)});
   }
   if (call.verb == nullptr) return refuse("A subcommand is required");
   if (call.path.empty()) return refuse("PATH is required");
@@ -181,7 +187,7 @@ std::expected<Call, NoCall> parse_call(std::span<const char* const> arguments) {
 int run_disk_command(int argc, const char* const* argv) {
   const auto call = parse_call(std::span(argv, static_cast<size_t>(argc)).subspan(1));
   if (!call) {
-    fmt::print(call.error().code == 0 ? stdout : stderr, "{}", call.error().text);
+    write_text(call.error().code == 0 ? stdout : stderr, call.error().text);
     return call.error().code;
   }
   struct stat status{};

@@ -1,5 +1,6 @@
 #include "app/disk_command.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -119,6 +120,7 @@ TEST_F(DiskCommand, HelpsWithItsVerbs) {
       "Read all pages and compare their checksums\nUsage: cachey disk verify [OPTIONS] PATH\n\n"
       "Positionals:\n  PATH TEXT REQUIRED          A directory, a device or a file\n\n"
       "Options:\n  -h,--help                   Print this help message and exit\n\n");
+  EXPECT_EQ(run({"disk", "--help", "verify"}).out, run({"disk", "verify", "--help"}).out);
 }
 
 TEST_F(DiskCommand, SaysWhatIsWrongWithACall) {
@@ -136,6 +138,21 @@ TEST_F(DiskCommand, SaysWhatIsWrongWithACall) {
   const Ran none = run({"disk", "inspect", "/nonexistent"});
   EXPECT_EQ(none.code, 1);
   EXPECT_NE(none.err.find("No such file"), std::string::npos);
+}
+
+TEST_F(DiskCommand, ExitsAsUsualIfStandardErrorIsFull) {
+  const int saved = ::dup(STDERR_FILENO);
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  ::dup2(full, STDERR_FILENO);
+  const char* const wrong_call[] = {"disk", "format"};
+  const char* const wrong_path[] = {"disk", "inspect", "/nonexistent"};
+  const int call_code = run_disk_command(2, wrong_call);
+  const int path_code = run_disk_command(3, wrong_path);
+  ::dup2(saved, STDERR_FILENO);
+  ::close(full);
+  ::close(saved);
+  EXPECT_EQ(call_code, 2);
+  EXPECT_EQ(path_code, 1);
 }
 
 }  // namespace
