@@ -69,10 +69,10 @@ Process::Foundation::Foundation(const Options& given, std::optional<api::Tokens>
       cache_metrics(metrics, kKindsWithMetrics),
       fetch_metrics(metrics, kKindsWithMetrics),
       access(metrics, std::move(tokens), options.allow_bucket),
+      memory(options.memory, std::make_unique<store::S3Fifo>(), clock),
       workers(options.threads, clock),
       blocking(kBlockingThreads),
-      reports(kReportThreads),
-      memory(options.memory, std::make_unique<store::S3Fifo>(), clock) {}
+      reports(kReportThreads) {}
 
 Result<std::unique_ptr<Process>> Process::make(const Options& options) {
   Result<std::optional<api::Tokens>> tokens = first_tokens(options);

@@ -73,11 +73,11 @@ class Process {
     cache::CacheMetrics cache_metrics;
     api::FetchMetrics fetch_metrics;
     api::Access access;
+    store::MemoryTier memory;  // connections of a worker charge bytes until the worker ends
     rt::Workers workers;
     // Both pools end before the workers, because their work refers to the workers' tasks.
     rt::BlockingPool blocking;
     rt::BlockingPool reports;  // texts of /metrics; one thread, so that scrapes queue
-    store::MemoryTier memory;
   };
   struct Opened {
     Origins origins;
