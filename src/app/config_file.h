@@ -7,7 +7,7 @@
 #include "app/option.h"
 #include "app/settings.h"
 
-/// The config file: TOML, a key an option, no sections. Lists are arrays.
+/// The config file: TOML, one key per option, no sections. Lists are arrays.
 namespace cachey::app {
 
 inline constexpr size_t kConfigFileBytesMax = 1 << 20;

@@ -21,7 +21,7 @@ namespace cachey::app {
 /// memory tier outlive it.
 class Disk {
  public:
-  /// The error is a line for the person that chose the path.
+  /// The error is one line for the operator.
   [[nodiscard]] static Result<std::unique_ptr<Disk>> open(const Options& options,
                                                           store::MemoryTier& memory,
                                                           const Clock& clock, Random& random);
@@ -32,7 +32,7 @@ class Disk {
   [[nodiscard]] store::DiskTier& tier() { return *tier_; }
 
   /// Reads the index on a thread of its own. Returns when the index is read, or after `patience`.
-  /// Once.
+  /// Call once.
   void read_index(std::chrono::milliseconds patience);
   /// Waits until the index is read. False: the reading takes longer than `limit` and goes on.
   [[nodiscard]] bool wait_for_index(std::chrono::nanoseconds limit);
@@ -40,7 +40,7 @@ class Disk {
  private:
   Disk() = default;
 
-  static constexpr unsigned kThreads = 16;  // that read and write without io_uring
+  static constexpr unsigned kThreads = 16;  // they read and write if io_uring is not used
 
   rt::BlockingPool pool_{kThreads};
   std::unique_ptr<store::BlockDevice> device_;

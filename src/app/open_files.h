@@ -5,8 +5,8 @@
 
 namespace cachey::app {
 
-/// Raises the process's limit of open files to the hard limit. Returns the limit that then holds.
-/// At start.
+/// Raises the process's limit of open files to the hard limit. Returns the new limit.
+/// Called at start.
 [[nodiscard]] uint64_t raise_open_files_limit();
 
 /// Users of files other than the clients of the data port.

@@ -110,8 +110,8 @@ Option many(const std::string& name, const ValueType<T>& type, std::vector<T>& v
 /// `; did you mean memory?`, with the nearest of `names`; empty if no name is near.
 [[nodiscard]] std::string suggestion(std::string_view name, std::span<const std::string> names);
 
-/// Sets the options to what one source says. Appends one line for each fault, with the source's
-/// name.
+/// Sets the options from the settings of one source. Appends one line for each fault, with the
+/// source's name.
 void apply(const Settings& settings, std::span<Option> table, std::vector<std::string>& faults);
 
 }  // namespace cachey::app

@@ -20,7 +20,7 @@ struct Origins {
 };
 
 /// Makes the origin that the options name. The other arguments outlive it. Fails with kBadRequest
-/// if an option or a variable of the environment is wrong. Blocks. At start.
+/// if an option or a variable of the environment is wrong. Blocks; called at start.
 [[nodiscard]] Result<Origins> make_origin(const Options& options, rt::Workers& workers,
                                           rt::BlockingPool& pool, const Clock& clock,
                                           Random& random);

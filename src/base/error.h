@@ -66,7 +66,7 @@ class [[nodiscard]] Error {
   [[nodiscard]] ErrorKind kind() const { return kind_; }
   [[nodiscard]] ErrorCause cause() const { return cause_; }
   [[nodiscard]] const std::string& message() const { return message_; }
-  /// Set at most for kRangeNotSatisfiable.
+  /// Set only for kRangeNotSatisfiable.
   [[nodiscard]] std::optional<uint64_t> object_size() const { return object_size_; }
 
  private:

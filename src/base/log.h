@@ -44,7 +44,7 @@ void write(Level level, std::string_view event, std::initializer_list<LogField> 
   return level >= detail::threshold.load(std::memory_order_relaxed);
 }
 
-/// `event`: a literal of fixed words; the map of floods keeps a view of it. Values go into fields.
+/// `event`: a literal of fixed words; the log keeps a view of the text. Values go into fields.
 inline void debug(std::string_view event, std::initializer_list<LogField> fields = {}) {
   if (enabled(Level::kDebug)) detail::write(Level::kDebug, event, fields);
 }

@@ -27,12 +27,12 @@ struct PageStatus {
 /// position; joins fills that are under way; makes sure that all bytes are of one object version.
 ///
 ///   RangeReader reader(cache, worker, spec, wanted);
-///   co_await reader.open();                       // waits for the first page's head: version,
-///   size, range while (!reader.at_end()) {
-///     count = reader.pin(parts);                  // the bytes that are readable now
+///   co_await reader.open();         // waits for the first page's head: version, size, range
+///   while (!reader.at_end()) {
+///     count = reader.pin(parts);    // the bytes that are readable now
 ///     if (count == 0) { co_await reader.wait(); continue; }
 ///     n = writer.offer(parts[0..count]);
-///     reader.release(n);                          // before the next co_await
+///     reader.release(n);            // before the next co_await
 ///   }
 ///
 /// Pins no memory between release() and pin(). A page that was evicted meanwhile is asked for

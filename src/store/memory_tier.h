@@ -22,7 +22,7 @@ namespace cachey::store {
 struct MemoryTierConfig {
   uint64_t limit_bytes = 4 * kGiB;  ///< pages, fills and their bookkeeping together
   std::chrono::milliseconds admission_timeout{5'000};  ///< of a fill: for admission, for memory
-  std::chrono::milliseconds reader_patience{1'000};    ///< a reader without progress is stuck then
+  std::chrono::milliseconds reader_patience{1'000};    ///< a reader that makes no progress is stuck
   size_t waiting_max = 4'096;  ///< fills that wait for admission; more fail at once
 };
 
@@ -42,8 +42,7 @@ struct MemoryTierStats {
 /// 2. When its size is known, the fill allocates. That evicts whole pages, first those that nobody
 ///    reads.
 /// 3. The fill writes the bytes, publishes the page, which may be evicted from then on, and ends
-/// its
-///    admission.
+///    its admission.
 ///
 /// A reader holds no memory while its client is slow: it pins a page for one system call at a time,
 /// and looks the page up again if the page was evicted meanwhile.

@@ -27,7 +27,7 @@ struct TestRequest {
   std::string query;
   std::vector<NamedValue> headers = {{"Host", "examplebucket.s3.amazonaws.com"}};
 
-  /// In place of all headers of this very name.
+  /// Replaces all headers of this name. Compares the case of letters, too.
   void set(const std::string& name, const std::string& value);
 };
 
@@ -36,10 +36,10 @@ using Checked = std::expected<CheckedSignature, SignatureFailure>;
 [[nodiscard]] Checked check(SignatureChecker& checker, const TestRequest& request,
                             int64_t now = kSignedAt,
                             const CredentialsLookUp& look_up = knows(example_keys()));
-/// By a checker of its own, for any region.
+/// The same with a new checker, for any region.
 [[nodiscard]] Checked check(const TestRequest& request, int64_t now = kSignedAt,
                             const CredentialsLookUp& look_up = knows(example_keys()));
-/// Nothing if the signature counts.
+/// Nothing if the signature is valid.
 [[nodiscard]] std::optional<SignatureFault> fault_of(
     const TestRequest& request, int64_t now = kSignedAt,
     const CredentialsLookUp& look_up = knows(example_keys()));

@@ -31,7 +31,7 @@ class TemporaryFile {
   std::string path_;
 };
 
-/// A directory that is gone with the test, with all that is in it.
+/// A directory for a test; the destructor removes the directory and its contents.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {

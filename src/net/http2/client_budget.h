@@ -16,7 +16,7 @@ class ClientBudget {
       : resets_(kResetsBurst, kResetsPerSecond, now),
         chatter_(kChatterBurst, kChatterPerSecond, now) {}
 
-  /// One request that the client took back or made us refuse. False: the client is past its limit.
+  /// One request that the client reset or made us refuse. False: the client is past its limit.
   [[nodiscard]] bool take_reset(MonoTime now) { return resets_.take(now); }
   /// One frame that asks for nothing. False: the client is past its limit.
   [[nodiscard]] bool take_chatter(MonoTime now) { return chatter_.take(now); }

@@ -12,7 +12,7 @@
 namespace cachey::net::http2 {
 
 /// One request of an HTTP/2 connection and the writer of its response. Made by the session at the
-/// first field of the head, handed to the coroutine that answers, and destroyed when that ends.
+/// first field of the head, owned by the coroutine that answers, and destroyed with it.
 /// nghttp2's stream may end sooner or a little later. The worker's thread.
 class Stream final : public ResponseWriter {
  public:

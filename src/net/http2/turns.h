@@ -48,13 +48,13 @@ class Turns {
   [[nodiscard]] rt::Task<bool> wait(Place& place, Need need);
 
   /// Gives the next response its turn. The response runs soon; the caller calls end_turn() after
-  /// that. False: no response waits that could send.
+  /// that. False: no waiting response can send.
   [[nodiscard]] bool give_turn();
   /// Ends the turn and its count of bytes. Called once each time the connection's loop comes round.
   void end_turn();
   /// Queues the responses whose windows have opened.
   void queue_unblocked();
-  /// The response waits no more.
+  /// The response no longer waits.
   void leave(Place& place);
 
  private:

@@ -39,8 +39,8 @@ struct AssumedRole {
   std::optional<std::chrono::seconds> duration;
 };
 
-/// How to get a profile's credentials: those of the base get those of the first role, which get
-/// those of the next role, and so on.
+/// How to get a profile's credentials: the base's credentials get the credentials of the first
+/// role, these get the credentials of the next role, and so on.
 struct RoleChain {
   std::string base_profile;  ///< the profile that names the base
   BaseSource base;

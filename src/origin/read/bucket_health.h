@@ -77,8 +77,7 @@ class BucketHealth {
   /// How long to wait for an answer's head before a second request is sent: the `quantile` (0..1)
   /// of the latencies, at most twice the (1 - HedgeBudget::kShare) quantile, at least
   /// kHedgeDelayMin. Without the upper bound a few very slow answers would make the delay useless.
-  /// Nothing: no hedge
-  /// (`quantile` is 0, or too few answers).
+  /// Nothing: no hedge (`quantile` is 0, or too few answers).
   [[nodiscard]] std::optional<std::chrono::nanoseconds> hedge_delay(double quantile) const;
 
   /// Pays for a hedge from the HedgeBudget; and reports how a hedge ended.

@@ -52,7 +52,7 @@ class TlsStream {
     void operator()(SSL* ssl) const { ::SSL_free(ssl); }
   };
 
-  /// How a call of OpenSSL ended that could not do all of its work.
+  /// Why a call of OpenSSL did not do all of its work.
   struct Outcome {
     int lacks = SSL_ERROR_NONE;       // SSL_ERROR_WANT_READ or _WRITE: waits for the socket
     boost::system::error_code error;  // if lacks is SSL_ERROR_NONE

@@ -31,14 +31,14 @@ namespace cachey::store {
 
 struct DiskTierConfig {
   uint64_t write_queue_bytes = 256 * kMiB;  ///< of pages that are written or wait for it
-  /// How long a page waits that finds the queue full; then it is dropped.
+  /// A page that finds the queue full waits this long, then the page is dropped.
   std::chrono::milliseconds write_patience{1'000};
-  /// Many, for small pages: a busy worker notices the end of writes only once a turn of its loop.
+  /// Many, because a busy worker notices the end of small writes only once a turn of its loop.
   unsigned writes_at_once = 128;
   uint64_t writes_at_once_bytes = 8 * kPageBytes;
   std::chrono::milliseconds read_deadline{5'000};  ///< a slower read is a miss
   std::chrono::milliseconds write_deadline{30'000};
-  std::chrono::milliseconds journal_delay{50};     ///< records are gathered for as long
+  std::chrono::milliseconds journal_delay{50};     ///< records are gathered for this time
   std::chrono::milliseconds journal_retry{1'000};  ///< until a failed write is repeated
   size_t index_bytes_max = kGiB;  ///< memory for the index; past it pages are evicted
   /// Called with the change of the index's memory, on any thread.
