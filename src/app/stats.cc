@@ -1,9 +1,7 @@
 #include "app/stats.h"
 
-#include <atomic>
 #include <boost/asio/post.hpp>
 #include <concepts>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -21,11 +19,6 @@ const std::vector<uint64_t> kLagBounds = {100'000,    1'000'000,   5'000'000,   
                                           50'000'000, 100'000'000, 500'000'000, 1'000'000'000};
 
 double to_double(std::integral auto number) { return static_cast<double>(number); }
-
-template <typename T>
-std::function<double()> reader(const std::atomic<T>& value) {
-  return [&value] { return to_double(value.load(std::memory_order_relaxed)); };
-}
 
 /// The member `disk` of /stats.
 nlohmann::ordered_json disk_json(const store::DiskTier& disk) {
@@ -67,7 +60,7 @@ Stats::Stats(Metrics& metrics, cache::Cache& cache, const Throughput& egress,
 
 void Stats::register_cache() {
   metrics_.read_gauge("cachey_fills_in_flight", "Pages on their way in",
-                      reader(cache_.metrics().fills_in_flight));
+                      reader_of(cache_.metrics().fills_in_flight));
   metrics_.read_counter("cachey_page_drops_total", "Pages that are kept no longer, by cause",
                         [this] { return to_double(cache_.metrics().fills_failed.total()); },
                         {{"cause", "failed"}});

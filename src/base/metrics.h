@@ -120,4 +120,10 @@ class Metrics {
   size_t cells_used_ GUARDED_BY(mutex_) = Counter::kCellsPerPart;  // in the last block
 };
 
+/// For read_gauge() and read_counter(): reads `value`, which outlives the last text().
+template <typename T>
+[[nodiscard]] std::function<double()> reader_of(const std::atomic<T>& value) {
+  return [&value] { return static_cast<double>(value.load(std::memory_order_relaxed)); };
+}
+
 }  // namespace cachey

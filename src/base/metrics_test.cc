@@ -49,6 +49,14 @@ TEST(Metrics, TheSameNameAndLabelsAreTheSameCount) {
   EXPECT_FALSE(Counter());
 }
 
+TEST(Metrics, AReaderOfAnAtomicShowsItsValueAtTheScrape) {
+  Metrics metrics;
+  std::atomic<int64_t> open{0};
+  metrics.read_gauge("open", "help", reader_of(open));
+  open = -3;
+  EXPECT_THAT(metrics.text(), HasSubstr("open -3\n"));
+}
+
 TEST(Metrics, ManyCountsDoNotRunIntoEachOther) {
   Metrics metrics;
   std::vector<Counter> counters;

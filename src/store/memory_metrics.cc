@@ -1,18 +1,11 @@
 #include "store/memory_metrics.h"
 
-#include <atomic>
 #include <concepts>
-#include <functional>
 
 namespace cachey::store {
 namespace {
 
 double to_double(std::integral auto number) { return static_cast<double>(number); }
-
-template <typename T>
-std::function<double()> reader(const std::atomic<T>& value) {
-  return [&value] { return to_double(value.load(std::memory_order_relaxed)); };
-}
 
 }  // namespace
 
@@ -29,17 +22,17 @@ void add_memory_metrics(Metrics& metrics, const MemoryTier& memory) {
                      [&memory] { return to_double(memory.admitted_bytes()); });
   metrics.read_gauge("cachey_memory_waiting_fills", "Fills that wait for their share of memory",
                      [&memory] { return to_double(memory.waiting()); });
-  metrics.read_gauge("cachey_memory_pages", "Whole pages in memory", reader(stats.pages));
+  metrics.read_gauge("cachey_memory_pages", "Whole pages in memory", reader_of(stats.pages));
   metrics.read_counter("cachey_memory_insertions_total", "Pages that became whole in memory",
-                       reader(stats.insertions));
+                       reader_of(stats.insertions));
   metrics.read_counter("cachey_memory_evictions_total", "Pages that left memory for others",
-                       reader(stats.evictions));
+                       reader_of(stats.evictions));
   metrics.read_counter("cachey_memory_refused_total", "Fills that found no memory in time",
-                       reader(stats.refused));
+                       reader_of(stats.refused));
   const char* const drops = "Pages that are kept no longer, by cause";
-  metrics.read_counter("cachey_page_drops_total", drops, reader(stats.evictions),
+  metrics.read_counter("cachey_page_drops_total", drops, reader_of(stats.evictions),
                        {{"cause", "evicted"}});
-  metrics.read_counter("cachey_page_drops_total", drops, reader(stats.discards),
+  metrics.read_counter("cachey_page_drops_total", drops, reader_of(stats.discards),
                        {{"cause", "changed"}});
 }
 

@@ -1,7 +1,5 @@
 #include "net/connection/server_stats.h"
 
-#include <functional>
-
 namespace cachey::net {
 namespace {
 
@@ -9,32 +7,27 @@ constexpr std::array<const char*, kProtocols> kProtocolNames = {"http/1.1", "h2"
 constexpr std::array<const char*, ResponseCounts::kClasses> kClassNames = {"1xx", "2xx", "3xx",
                                                                            "4xx", "5xx"};
 
-template <typename T>
-std::function<double()> reader(const std::atomic<T>& value) {
-  return [&value] { return static_cast<double>(value.load(std::memory_order_relaxed)); };
-}
-
 }  // namespace
 
 void ServerStats::add_metrics(Metrics& metrics) const {
-  metrics.read_gauge("cachey_connection_count", "Open client connections", reader(connections));
+  metrics.read_gauge("cachey_connection_count", "Open client connections", reader_of(connections));
   metrics.read_counter("cachey_connections_accepted_total", "Client connections accepted",
-                       reader(connections_total));
+                       reader_of(connections_total));
   metrics.read_counter("cachey_connections_refused_total", "Client connections past the limit",
-                       reader(connections_refused));
+                       reader_of(connections_refused));
   metrics.read_counter("cachey_requests_malformed_total", "Requests that the HTTP parser refused",
-                       reader(bad_requests));
+                       reader_of(bad_requests));
   metrics.read_counter("cachey_http2_resets_total", "Requests that HTTP/2 clients took back",
-                       reader(http2_resets));
+                       reader_of(http2_resets));
   metrics.read_counter("cachey_tls_handshakes_total", "TLS handshakes that succeeded",
-                       reader(tls_handshakes));
+                       reader_of(tls_handshakes));
   metrics.read_counter("cachey_tls_handshake_failures_total", "TLS handshakes that failed",
-                       reader(tls_handshake_failures));
+                       reader_of(tls_handshake_failures));
   metrics.read_counter("cachey_tls_sessions_resumed_total", "TLS handshakes that resumed a session",
-                       reader(tls_sessions_resumed));
+                       reader_of(tls_sessions_resumed));
   for (size_t protocol = 0; protocol < kProtocols; ++protocol) {
     metrics.read_gauge("cachey_http_connections", "Open client connections by protocol",
-                       reader(connections_by_protocol[protocol]),
+                       reader_of(connections_by_protocol[protocol]),
                        {{"protocol", kProtocolNames[protocol]}});
     const ResponseCounts& counts = responses[protocol];
     for (size_t status_class = 1; status_class < kClassNames.size(); ++status_class) {  // no 1xx

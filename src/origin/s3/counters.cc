@@ -1,52 +1,42 @@
 #include "origin/s3/counters.h"
 
-#include <functional>
-
 #include "base/metrics.h"
 
 namespace cachey::origin {
-namespace {
-
-template <typename T>
-std::function<double()> reader(const std::atomic<T>& value) {
-  return [&value] { return static_cast<double>(value.load(std::memory_order_relaxed)); };
-}
-
-}  // namespace
 
 void add_metrics(Metrics& metrics, const S3Counters& counters) {
   metrics.read_gauge("cachey_origin_connections", "Open connections to the origin, idle ones too",
-                     reader(counters.connections_open));
+                     reader_of(counters.connections_open));
   metrics.read_counter("cachey_origin_requests_total", "Requests sent to the origin, every attempt",
-                       reader(counters.requests));
+                       reader_of(counters.requests));
   metrics.read_counter("cachey_origin_retries_total", "Attempts after the first",
-                       reader(counters.retries));
+                       reader_of(counters.retries));
   metrics.read_counter("cachey_origin_resends_total",
                        "Requests sent again because their idle connection had died",
-                       reader(counters.resends));
+                       reader_of(counters.resends));
   metrics.read_counter("cachey_origin_throttled_total", "Answers that asked for fewer requests",
-                       reader(counters.throttled));
+                       reader_of(counters.throttled));
   metrics.read_counter("cachey_origin_bytes_total",
                        "Bytes received from the origin, heads and errors too",
-                       reader(counters.bytes_received));
+                       reader_of(counters.bytes_received));
   metrics.read_counter("cachey_origin_connections_opened_total", "Connections made to the origin",
-                       reader(counters.connections_opened));
+                       reader_of(counters.connections_opened));
   metrics.read_counter("cachey_origin_connections_reused_total",
                        "Requests that found an idle connection",
-                       reader(counters.connections_reused));
+                       reader_of(counters.connections_reused));
   metrics.read_counter("cachey_origin_tunnels_opened_total",
-                       "Connections through a proxy's CONNECT", reader(counters.tunnels_opened));
+                       "Connections through a proxy's CONNECT", reader_of(counters.tunnels_opened));
   metrics.read_counter("cachey_origin_retries_refused_total", "Retries that found no tokens left",
-                       reader(counters.retries_refused));
+                       reader_of(counters.retries_refused));
   metrics.read_counter("cachey_origin_region_redirects_total",
                        "Requests sent on to their bucket's own region",
-                       reader(counters.region_redirects));
+                       reader_of(counters.region_redirects));
   metrics.read_counter("cachey_origin_clock_corrections_total",
                        "Times that signing times were set by the origin's clock",
-                       reader(counters.clock_corrections));
+                       reader_of(counters.clock_corrections));
   metrics.read_counter("cachey_origin_checksum_failures_total",
                        "Bodies that were not what the origin announced",
-                       reader(counters.checksum_failures));
+                       reader_of(counters.checksum_failures));
 }
 
 }  // namespace cachey::origin

@@ -1,6 +1,5 @@
 #include "store/disk/disk_metrics.h"
 
-#include <atomic>
 #include <string>
 
 namespace cachey::store {
@@ -18,9 +17,7 @@ class Registration {
 
   void counter(const char* name, const char* help, const DiskStats::Count& count,
                const Metrics::Labels& labels = {}) {
-    metrics_.read_counter(
-        name, help, [&count] { return static_cast<double>(count.load(std::memory_order_relaxed)); },
-        labels);
+    metrics_.read_counter(name, help, reader_of(count), labels);
   }
 
  private:
