@@ -52,6 +52,14 @@ class DirOriginTest : public ::testing::Test {
     return workers_.fetch(*origin_, std::move(request));
   }
 
+  Result<std::unique_ptr<GetStream>> open_file() {
+    GetRequest request;
+    request.bucket = "b";
+    request.key = "file";
+    request.range = {0, 10};
+    return workers_.run(origin_->get(workers_.workers()[0], request));
+  }
+
   ErrorKind error(std::string bucket, std::string key) {
     const Fetched fetched = fetch(std::move(bucket), std::move(key));
     EXPECT_FALSE(fetched.ok) << fetched.body;
@@ -173,12 +181,7 @@ TEST_F(DirOriginTest, IfMatchTakesTheVersionThatWasSeen) {
 }
 
 TEST_F(DirOriginTest, AFileThatChangesUnderTheReadIsAnError) {
-  GetRequest request;
-  request.bucket = "b";
-  request.key = "file";
-  request.range = {0, 10};
-  Result<std::unique_ptr<GetStream>> stream =
-      workers_.run(origin_->get(workers_.workers()[0], request));
+  Result<std::unique_ptr<GetStream>> stream = open_file();
   ASSERT_TRUE(stream.has_value());
   std::vector<std::byte> buffer(4);
   const Result<size_t> first = workers_.run((*stream)->read(buffer));
@@ -191,12 +194,7 @@ TEST_F(DirOriginTest, AFileThatChangesUnderTheReadIsAnError) {
 }
 
 TEST_F(DirOriginTest, ATruncatedFileIsAnError) {
-  GetRequest request;
-  request.bucket = "b";
-  request.key = "file";
-  request.range = {0, 10};
-  Result<std::unique_ptr<GetStream>> stream =
-      workers_.run(origin_->get(workers_.workers()[0], request));
+  Result<std::unique_ptr<GetStream>> stream = open_file();
   ASSERT_TRUE(stream.has_value());
   fs::resize_file(root_ / "b/file", 0);
   std::vector<std::byte> buffer(4);
