@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/testing/eventually.h"
 #include "net/server.h"
 #include "rt/worker.h"
 
@@ -212,17 +213,6 @@ class TestServer {
   const std::chrono::nanoseconds before = cpu_time();
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
   return cpu_time() - before < std::chrono::milliseconds(100);
-}
-
-/// Polls every millisecond until `condition` holds, for at most 10 s.
-template <typename Condition>
-[[nodiscard]] bool eventually(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
 }
 
 }  // namespace cachey::net

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/random.h"
+#include "base/testing/eventually.h"
 #include "origin/s3/s3_origin.h"
 #include "origin/testing/scripted_server.h"
 #include "origin/testing/test_worker.h"
@@ -54,16 +55,5 @@ class S3Harness {
  private:
   std::unique_ptr<S3Origin> origin_;
 };
-
-/// Waits until `condition` holds; false: not within 5 s.
-template <typename Condition>
-bool eventually(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
-}
 
 }  // namespace cachey::origin
