@@ -13,7 +13,6 @@
 #include "base/escape.h"
 #include "base/log.h"
 #include "base/read_file.h"
-#include "origin/credentials/profile.h"
 
 namespace cachey::app {
 namespace {

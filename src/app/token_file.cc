@@ -5,7 +5,6 @@
 
 #include "base/log.h"
 #include "base/read_file.h"
-#include "origin/credentials/profile.h"
 
 namespace cachey::app {
 
