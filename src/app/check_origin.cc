@@ -6,9 +6,12 @@
 #include <cstdio>
 #include <future>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "app/options/object_name.h"
 #include "app/origin_hint.h"
 #include "app/s3_parts.h"
 #include "base/check.h"
@@ -194,13 +197,6 @@ Result<void> OriginCheck::check_reads() {
 }
 
 }  // namespace
-
-std::optional<ObjectName> parse_object_name(std::string_view text) {
-  const size_t slash = text.find('/');
-  if (slash == 0 || slash == std::string_view::npos || slash + 1 == text.size())
-    return std::nullopt;
-  return ObjectName{std::string(text.substr(0, slash)), std::string(text.substr(slash + 1))};
-}
 
 int check_origin(const Options& options) {
   std::optional<ObjectName> object = parse_object_name(options.check_origin);

@@ -6,7 +6,7 @@
 #include <memory>
 #include <thread>
 
-#include "app/options.h"
+#include "app/options/options.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"

@@ -11,7 +11,7 @@
 
 #include "app/check_origin.h"
 #include "app/disk_command.h"
-#include "app/options.h"
+#include "app/options/options.h"
 #include "app/process.h"
 #include "base/log.h"
 

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "app/options.h"
+#include "app/options/options.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"

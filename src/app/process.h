@@ -10,7 +10,7 @@
 #include "api/fetch/metrics.h"
 #include "api/router.h"
 #include "app/disk.h"
-#include "app/options.h"
+#include "app/options/options.h"
 #include "app/origins.h"
 #include "app/routes.h"
 #include "app/signals.h"

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "app/options.h"
+#include "app/options/options.h"
 #include "net/server.h"
 #include "net/tls/context.h"
 #include "store/memory_tier.h"

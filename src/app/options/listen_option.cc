@@ -1,4 +1,4 @@
-#include "app/listen_option.h"
+#include "app/options/listen_option.h"
 
 #include <fmt/format.h>
 

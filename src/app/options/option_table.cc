@@ -1,9 +1,9 @@
-#include "app/option_table.h"
+#include "app/options/option_table.h"
 
 #include <algorithm>
 #include <thread>
 
-#include "app/value_types.h"
+#include "app/options/value_types.h"
 #include "base/log.h"
 #include "base/size_text.h"
 #include "cache/read_ahead.h"

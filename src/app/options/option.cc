@@ -1,4 +1,4 @@
-#include "app/option.h"
+#include "app/options/option.h"
 
 #include <fmt/format.h>
 

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "api/bucket_glob.h"
-#include "app/listen_option.h"
-#include "app/option.h"
+#include "app/options/listen_option.h"
+#include "app/options/option.h"
 #include "base/ascii.h"
 #include "base/log.h"
 #include "base/log_line.h"

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "app/config_file.h"
-#include "app/option_table.h"
+#include "app/options/config_file.h"
+#include "app/options/option_table.h"
 #include "base/check.h"
 #include "base/escape.h"
 

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "app/option_table.h"
+#include "app/options/option_table.h"
 
 namespace cachey::app {
 namespace {

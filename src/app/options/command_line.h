@@ -4,8 +4,8 @@
 #include <span>
 #include <string>
 
-#include "app/option.h"
-#include "app/settings.h"
+#include "app/options/option.h"
+#include "app/options/settings.h"
 
 namespace cachey::app {
 

@@ -1,4 +1,4 @@
-#include "app/config_file.h"
+#include "app/options/config_file.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "app/config_file.h"
+#include "app/options/config_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "app/option_table.h"
+#include "app/options/option_table.h"
 
 namespace cachey::app {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "app/option.h"
-#include "app/settings.h"
+#include "app/options/option.h"
+#include "app/options/settings.h"
 
 /// The config file: TOML, one key per option, no sections. Lists are arrays.
 namespace cachey::app {

@@ -1,11 +1,11 @@
-#include "app/check_origin.h"
+#include "app/options/object_name.h"
 
 #include <gtest/gtest.h>
 
 namespace cachey::app {
 namespace {
 
-TEST(CheckOrigin, NamesAreABucketAndAKey) {
+TEST(ObjectName, IsABucketAndAKey) {
   const auto name = parse_object_name("bucket/a/b");
   ASSERT_TRUE(name.has_value());
   EXPECT_EQ(name->bucket, "bucket");

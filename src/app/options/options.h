@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "api/bucket_glob.h"
-#include "app/listen_option.h"
+#include "app/options/listen_option.h"
 #include "base/log.h"
 #include "base/log_line.h"
 #include "cache/fill.h"

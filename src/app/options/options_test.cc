@@ -1,4 +1,4 @@
-#include "app/options.h"
+#include "app/options/options.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <fstream>
 #include <vector>
 
-#include "app/option_table.h"
+#include "app/options/option_table.h"
 #include "base/units.h"
 
 namespace cachey::app {

@@ -1,10 +1,10 @@
-#include "app/option.h"
+#include "app/options/option.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "app/config_file.h"
-#include "app/value_types.h"
+#include "app/options/config_file.h"
+#include "app/options/value_types.h"
 
 namespace cachey::app {
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "app/settings.h"
+#include "app/options/settings.h"
 
 namespace cachey::app {
 

@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "app/option.h"
-#include "app/options.h"
+#include "app/options/option.h"
+#include "app/options/options.h"
 
 namespace cachey::app {
 

@@ -1,12 +1,12 @@
-#include "app/options.h"
+#include "app/options/options.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "app/command_line.h"
-#include "app/config_file.h"
-#include "app/option_table.h"
+#include "app/options/command_line.h"
+#include "app/options/config_file.h"
+#include "app/options/option_table.h"
 
 namespace cachey::app {
 namespace {

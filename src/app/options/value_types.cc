@@ -1,10 +1,10 @@
-#include "app/value_types.h"
+#include "app/options/value_types.h"
 
 #include <charconv>
 #include <cmath>
 #include <optional>
 
-#include "app/check_origin.h"
+#include "app/options/object_name.h"
 #include "base/size_text.h"
 
 namespace cachey::app {
