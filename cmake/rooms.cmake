@@ -15,7 +15,7 @@ include(GoogleTest)
 
 define_property(GLOBAL PROPERTY CACHEY_LISTED_FILES)
 
-# Targets of ./dev: what the tests need, all benchmarks, all fuzzers (none unless CACHEY_FUZZ is on).
+# Targets of ./dev: what the tests need, all benchmarks, all fuzzers (objects only unless CACHEY_FUZZ is on).
 add_custom_target(tested)
 add_custom_target(benches)
 add_custom_target(fuzzers)
@@ -146,7 +146,7 @@ function(add_room)
     elseif(NOT CACHEY_SANITIZE)
       add_library(${fuzzer_name} OBJECT ${fuzzer})  # checks that the fuzzer compiles
       compile_as_test(${fuzzer_name} ${set})
-      add_dependencies(tested ${fuzzer_name})
+      add_dependencies(fuzzers ${fuzzer_name})
     else()
       continue()
     endif()

@@ -1,7 +1,5 @@
 #include "api/request_id.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace cachey::api {
@@ -13,7 +11,11 @@ std::string_view RequestId::of_client(const net::Request& request) {
 }
 
 RequestId::RequestId(Random& random) {
-  fmt::format_to_n(digits_.data(), digits_.size(), "{:016x}", random.bits());
+  uint64_t bits = random.bits();
+  for (char& digit : digits_) {
+    digit = "0123456789abcdef"[bits >> 60];
+    bits <<= 4;
+  }
 }
 
 }  // namespace cachey::api

@@ -1,6 +1,5 @@
 #include "app/disk_command.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/size_text.h"
 #include "rt/blocking_pool.h"
@@ -26,7 +26,9 @@ namespace {
 
 std::string time_text(int64_t seconds) {
   if (seconds == 0) return "-";
-  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(seconds)));
+  const std::tm utc = utc_of(seconds);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", utc.tm_year + 1900, utc.tm_mon + 1,
+                     utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
 }
 
 /// A line on standard error that is redrawn. Not drawn if standard error is no terminal.

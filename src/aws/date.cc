@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <ctime>
+
+#include "base/clock.h"
 
 namespace cachey::aws {
 namespace {
@@ -78,9 +79,7 @@ std::optional<int> take_offset(std::string_view& text) {
 }  // namespace
 
 std::string amz_date(int64_t unix_seconds) {
-  const std::time_t time = unix_seconds;
-  std::tm parts{};
-  ::gmtime_r(&time, &parts);
+  const std::tm parts = utc_of(unix_seconds);
   return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", parts.tm_year + 1900, parts.tm_mon + 1,
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }

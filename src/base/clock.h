@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 
 namespace cachey {
 
@@ -40,5 +41,8 @@ class ManualClock final : public Clock {
   MonoTime mono_;
   int64_t unix_seconds_ = 0;
 };
+
+/// The calendar time in UTC. All fields are zero if the year does not fit.
+[[nodiscard]] std::tm utc_of(int64_t unix_seconds);
 
 }  // namespace cachey

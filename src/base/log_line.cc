@@ -1,11 +1,11 @@
 #include "base/log_line.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <iterator>
 
+#include "base/clock.h"
 #include "base/escape.h"
 
 namespace cachey {
@@ -125,8 +125,10 @@ std::string_view LogLine::finish() {
 std::string format_log_time(std::chrono::system_clock::time_point time) {
   const auto millis =
       std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                     fmt::gmtime(static_cast<std::time_t>(millis / 1000)), millis % 1000);
+  const std::tm utc = utc_of(millis / 1000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                     millis % 1000);
 }
 
 std::string log::quoted(std::string_view text, size_t bytes_max) {
