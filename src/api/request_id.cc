@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace cachey::api {
 
 std::string_view RequestId::of_client(const net::Request& request) {
   const std::string_view id = request.field("x-request-id").value_or("");
-  const bool visible = std::ranges::all_of(id, [](char c) { return c > 0x20 && c < 0x7f; });
+  const bool visible = std::ranges::all_of(id, is_visible);
   return visible && id.size() <= kClientBytesMax ? id : std::string_view();
 }
 

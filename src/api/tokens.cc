@@ -13,8 +13,6 @@ namespace {
 
 constexpr std::string_view kBlanksOfALine = " \t\r";
 
-bool is_visible(char c) { return c > 0x20 && c < 0x7f; }
-
 }  // namespace
 
 Result<Tokens> Tokens::parse(std::string_view text) {

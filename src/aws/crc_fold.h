@@ -22,8 +22,8 @@ inline constexpr size_t kFoldedBytes = 16;
 /// Whether the CPU has carry-less multiplication.
 [[nodiscard]] bool can_fold();
 
-/// Returns 16 bytes. The CRC of these from register 0 equals the CRC of `bytes` from register
-/// `start`. Ten times as fast as tables. Source: V. Gopal et al., "Fast CRC Computation for Generic
+/// Returns 16 bytes: their CRC from register 0 equals the CRC of `bytes` from register `start`.
+/// Ten times as fast as tables. Source: V. Gopal et al., "Fast CRC Computation for Generic
 /// Polynomials Using PCLMULQDQ Instruction", Intel 2009. The product of two reflected words is one
 /// power of x too high; the constants correct that. REQUIRES: can_fold(); `bytes` are at least
 /// kFoldBytesMin, in whole blocks of kFoldedBytes. Any thread.

@@ -17,6 +17,9 @@ namespace cachey {
   return is_lower(c) || is_upper(c) || is_digit(c);
 }
 
+/// A printable character other than a blank.
+[[nodiscard]] constexpr bool is_visible(char c) { return c > 0x20 && c < 0x7f; }
+
 /// Blanks that HTTP and most settings allow around a value.
 inline constexpr std::string_view kBlanks = " \t";
 

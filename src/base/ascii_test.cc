@@ -15,6 +15,11 @@ TEST(Ascii, TrimsTheEndsOnly) {
   EXPECT_EQ(trimmed("x\r"), "x\r");
 }
 
+TEST(Ascii, BlanksControlsAndOtherBytesAreNotVisible) {
+  EXPECT_TRUE(is_visible('!') && is_visible('~'));
+  for (const char c : {' ', '\t', '\0', '\x7f', '\x80', '\xff'}) EXPECT_FALSE(is_visible(c)) << +c;
+}
+
 TEST(Ascii, LowersLettersOnly) { EXPECT_EQ(lower_case("AZaz09-_\xc3\x84"), "azaz09-_\xc3\x84"); }
 
 TEST(Ascii, ANumberIsTheWholeTextAndFits) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/escape.h"
 
@@ -18,7 +19,7 @@ constexpr std::string_view kTruncatedJson = ",\"truncated\":true}";
 /// True if the value needs no quotation marks.
 bool is_bare(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return c > 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '=';
+    return is_visible(c) && c != '"' && c != '\\' && c != '=';
   });
 }
 

@@ -25,7 +25,7 @@ struct KindMetrics {
   Histogram download_latency;  ///< nanoseconds from the fill's start to its end
 };
 
-/// The cache's metrics. Made by main, outlives the cache. Any thread.
+/// The cache's metrics. Outlives the cache. Any thread.
 class CacheMetrics {
  public:
   CacheMetrics(Metrics& metrics, size_t kinds_max);

@@ -48,7 +48,8 @@ struct MemoryTierStats {
 /// and looks the page up again if the page was evicted meanwhile.
 ///
 /// Lock order: the tier's mutex is the last. Only the policy is called with the mutex held. Owned
-/// by main; outlives every page. Any thread; a `worker` passed in is the calling thread's own.
+/// by app::Process; outlives every page. Any thread; a `worker` passed in is the calling thread's
+/// own.
 class MemoryTier {
  public:
   MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> policy, const Clock& clock);

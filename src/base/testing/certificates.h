@@ -20,7 +20,7 @@ inline constexpr int64_t kOneHour = 3600;
 inline constexpr int64_t kExpired = -60;
 inline constexpr const char* kLocalNames = "DNS:localhost,IP:127.0.0.1";
 
-/// Issues certificates for tests. A peer that trusts certificate() accepts each of these.
+/// Issues certificates for tests. A peer that trusts certificate() accepts all of them.
 class TestAuthority {
  public:
   TestAuthority();

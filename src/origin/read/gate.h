@@ -28,7 +28,7 @@ struct GateLimits {
 
 /// Limits the requests under way and the bytes per second of each bucket. A request without room
 /// waits in the bucket's FairQueue. Speculation never takes the last quarter of the requests. Owned
-/// by main; all passes end before the gate. Any thread.
+/// by app::Process; all passes end before the gate. Any thread.
 class Gate {
  public:
   /// The longest wait of a request without a time limit of its own (ot).

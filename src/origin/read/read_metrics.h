@@ -4,7 +4,7 @@
 
 namespace cachey::origin {
 
-/// Counts what ObjectReads did beyond plain requests. Made by main, outlives all reads. Any thread.
+/// Counts what ObjectReads did beyond plain requests. Outlives all reads. Any thread.
 struct ReadMetrics {
   explicit ReadMetrics(Metrics& metrics)
       : hedges_issued(metrics.counter("cachey_hedges_issued_total",
