@@ -21,9 +21,11 @@ class __attribute__((capability("mutex"))) Mutex {
   std::mutex mutex_;
 };
 
+/// Holds a Mutex, or a class with the same functions (watched_mutex.h), as long as the lock lives.
+template <typename AnyMutex>
 class __attribute__((scoped_lockable)) MutexLock {
  public:
-  explicit MutexLock(Mutex& mutex) __attribute__((acquire_capability(mutex))) : mutex_(mutex) {
+  explicit MutexLock(AnyMutex& mutex) __attribute__((acquire_capability(mutex))) : mutex_(mutex) {
     mutex_.lock();
   }
   ~MutexLock() __attribute__((release_capability())) { mutex_.unlock(); }
@@ -31,7 +33,7 @@ class __attribute__((scoped_lockable)) MutexLock {
   MutexLock& operator=(const MutexLock&) = delete;
 
  private:
-  Mutex& mutex_;
+  AnyMutex& mutex_;
 };
 
 /// A std::shared_mutex that clang's thread-safety analysis checks: many readers or one writer. For

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mutex.h"
+#include "base/watched_mutex.h"
 #include "rt/waiter.h"
 #include "rt/worker.h"
 #include "store/arena.h"
@@ -110,6 +111,8 @@ class MemoryTier {
   /// Fills that wait for admission.
   [[nodiscard]] size_t waiting() const EXCLUDES(mutex_);
   [[nodiscard]] const MemoryTierStats& stats() const { return stats_; }
+  /// How long the tier's mutex is held.
+  [[nodiscard]] HoldTimes& hold_times() const { return mutex_.hold_times(); }
 
  private:
   friend class Evictable;
@@ -139,7 +142,7 @@ class MemoryTier {
   MemoryTierStats stats_;
   std::atomic<int64_t> charged_{0};
 
-  mutable Mutex mutex_;
+  mutable WatchedMutex mutex_;
   Arena arena_ GUARDED_BY(mutex_);
   std::unique_ptr<EvictionPolicy> policy_ GUARDED_BY(mutex_);
   uint64_t admitted_ GUARDED_BY(mutex_) = 0;

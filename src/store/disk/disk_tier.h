@@ -19,6 +19,7 @@
 #include "base/mutex.h"
 #include "base/object_info.h"
 #include "base/random.h"
+#include "base/watched_mutex.h"
 #include "rt/waiter.h"
 #include "rt/worker.h"
 #include "store/disk/catalog.h"
@@ -159,6 +160,8 @@ class DiskTier {
 
   [[nodiscard]] const DiskStats& stats() const { return stats_; }
   [[nodiscard]] DiskUsage usage() const EXCLUDES(mutex_);
+  /// How long the tier's mutex is held.
+  [[nodiscard]] HoldTimes& hold_times() const { return mutex_.hold_times(); }
 
  private:
   friend class DiskPageRef;
@@ -254,7 +257,7 @@ class DiskTier {
   std::vector<bool> superseded_shares_
       GUARDED_BY(opening_mutex_);  // kObjectShares entries, or empty
 
-  mutable Mutex mutex_;
+  mutable WatchedMutex mutex_;
   Journal journal_ GUARDED_BY(mutex_);
   Catalog catalog_ GUARDED_BY(mutex_);
   std::unordered_multimap<ObjectId, Writing*, ObjectHash> writing_ GUARDED_BY(mutex_);
