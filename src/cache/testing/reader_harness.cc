@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 ReaderHarness::ReaderHarness(uint64_t memory, FillConfig fills,
                              std::optional<store::DiskTierConfig> disk, Index index)
     : memory_(memory_config(memory), std::make_unique<store::S3Fifo>(), clock_),
-      device_(disk ? kDiskBytes : store::FaultyDevice::kSectorBytes),
+      device_(disk ? kDiskBytes : store::kUnitBytes),
       disk_(open_disk(disk, index)),
       cache_(fills, origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
              cache_metrics_, clock_, disk_.get()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <cerrno>
 #include <cstring>
 
 #include "base/check.h"
@@ -12,6 +13,9 @@ namespace cachey::store {
 IoStatus FaultyDevice::do_read(uint64_t offset, std::span<const iovec> into) {
   CHECK(offset % kUnitBytes == 0 && offset + total_bytes(into) <= size());
   const MutexLock lock(mutex_);
+  if (touches(failing_parts_, Kind::kRead, {offset, offset + total_bytes(into)})) {
+    return IoStatus{EIO};
+  }
   if (reads_to_fail_ > 0) {
     --reads_to_fail_;
     return IoStatus{read_error_};
@@ -29,6 +33,9 @@ IoStatus FaultyDevice::do_read(uint64_t offset, std::span<const iovec> into) {
 IoStatus FaultyDevice::do_write(uint64_t offset, std::span<const iovec> from) {
   CHECK(offset % kUnitBytes == 0 && offset + total_bytes(from) <= size());
   const MutexLock lock(mutex_);
+  if (touches(failing_parts_, Kind::kWrite, {offset, offset + total_bytes(from)})) {
+    return IoStatus{EIO};
+  }
   if (writes_to_fail_ > 0) {
     --writes_to_fail_;
     return IoStatus{write_error_};
@@ -42,12 +49,12 @@ IoStatus FaultyDevice::do_write(uint64_t offset, std::span<const iovec> from) {
   for (const iovec& part : from) {
     CHECK(part.iov_len % kUnitBytes == 0 &&
           reinterpret_cast<uintptr_t>(part.iov_base) % kUnitBytes == 0);
-    for (uint64_t at = 0; at < part.iov_len; at += kSectorBytes, offset += kSectorBytes) {
+    for (uint64_t at = 0; at < part.iov_len; at += sector_bytes_, offset += sector_bytes_) {
       std::byte* sector = data_.bytes().data() + offset;
       if (torn && random_() % 2 == 0) continue;
-      if (tracking_) unsynced_.push_back({offset, {sector, sector + kSectorBytes}});
-      std::memcpy(sector, static_cast<const std::byte*>(part.iov_base) + at, kSectorBytes);
-      bytes_written_ += kSectorBytes;
+      if (tracking_) unsynced_.push_back({offset, {sector, sector + sector_bytes_}});
+      std::memcpy(sector, static_cast<const std::byte*>(part.iov_base) + at, sector_bytes_);
+      bytes_written_ += sector_bytes_;
     }
   }
   return {};
@@ -63,12 +70,19 @@ IoStatus FaultyDevice::write_now(uint64_t offset, std::span<const std::byte> fro
   return do_write(offset, {&part, 1});
 }
 
-rt::Task<void> FaultyDevice::pass(rt::Worker& worker) {
+bool FaultyDevice::touches(const std::vector<Part>& parts, Kind kind, ByteRange range) {
+  return std::ranges::any_of(parts, [&](const Part& part) {
+    const bool counts = kind == Kind::kRead ? part.reads : part.writes;
+    return counts && range.begin < part.range.end && part.range.begin < range.end;
+  });
+}
+
+rt::Task<void> FaultyDevice::pass(rt::Worker& worker, Kind kind, ByteRange range) {
   rt::Waiter waiter(worker.executor());
   bool hangs = false;
   {
     const MutexLock lock(mutex_);
-    hangs = hanging_;
+    hangs = hanging_ || touches(hanging_parts_, kind, range);
     if (hangs) hung_.push_back(waiter);
   }
   if (hangs) co_await waiter.wait();
@@ -77,18 +91,20 @@ rt::Task<void> FaultyDevice::pass(rt::Worker& worker) {
 
 rt::Task<IoStatus> FaultyDevice::read(rt::Worker& worker, uint64_t offset,
                                       std::span<const iovec> into) {
-  co_await pass(worker);
+  const ByteRange range{offset, offset + total_bytes(into)};
+  co_await pass(worker, Kind::kRead, range);
   co_return do_read(offset, into);
 }
 
 rt::Task<IoStatus> FaultyDevice::write(rt::Worker& worker, uint64_t offset,
                                        std::span<const iovec> from) {
-  co_await pass(worker);
+  const ByteRange range{offset, offset + total_bytes(from)};
+  co_await pass(worker, Kind::kWrite, range);
   co_return do_write(offset, from);
 }
 
 rt::Task<IoStatus> FaultyDevice::sync(rt::Worker& worker) {
-  co_await pass(worker);
+  co_await pass(worker, Kind::kSync, ByteRange{});
   co_return sync_now();
 }
 
@@ -110,6 +126,16 @@ void FaultyDevice::fail_writes(int error, int count) {
   writes_to_fail_ = count;
 }
 
+void FaultyDevice::fail_parts(std::vector<Part> parts) {
+  const MutexLock lock(mutex_);
+  failing_parts_ = std::move(parts);
+}
+
+void FaultyDevice::hang_parts(std::vector<Part> parts) {
+  const MutexLock lock(mutex_);
+  hanging_parts_ = std::move(parts);
+}
+
 void FaultyDevice::hang() {
   const MutexLock lock(mutex_);
   hanging_ = true;
@@ -120,6 +146,7 @@ void FaultyDevice::release() {
   {
     const MutexLock lock(mutex_);
     hanging_ = false;
+    hanging_parts_.clear();
     released.swap(hung_);
   }
   rt::notify_all(released);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/byte_range.h"
 #include "base/mutex.h"
 #include "rt/waiter.h"
 #include "store/disk/device.h"
@@ -17,9 +18,9 @@ namespace cachey::store {
 /// Any thread.
 class FaultyDevice final : public BlockDevice {
  public:
-  static constexpr uint64_t kSectorBytes = kUnitBytes;  // written as a whole or not at all
-
-  explicit FaultyDevice(uint64_t bytes) : data_(bytes) {}
+  /// Sectors are written as a whole or not at all. REQUIRES: kUnitBytes is a multiple of theirs.
+  explicit FaultyDevice(uint64_t bytes, uint64_t sector_bytes = kUnitBytes)
+      : sector_bytes_(sector_bytes), data_(bytes) {}
 
   [[nodiscard]] uint64_t size() const override { return data_.bytes().size(); }
   IoStatus read_now(uint64_t offset, std::span<std::byte> into) override;
@@ -35,8 +36,20 @@ class FaultyDevice final : public BlockDevice {
   void fail_reads(int error, int count);
   void fail_writes(int error, int count);
 
-  /// Operations that begin from now on end only after release().
+  /// Operations of a part of the device.
+  struct Part {
+    ByteRange range;
+    bool reads = true;
+    bool writes = true;
+  };
+  /// Operations that touch one of these parts fail with EIO. Replaces the parts given before.
+  void fail_parts(std::vector<Part> parts);
+
+  /// Operations that begin from now on end only after release(), except those of `*_now`.
   void hang();
+  /// The same for operations that touch one of these parts. Replaces the parts given before.
+  void hang_parts(std::vector<Part> parts);
+  /// Ends hang() and hang_parts().
   void release();
 
   void flip_bit(uint64_t bit);
@@ -64,10 +77,14 @@ class FaultyDevice final : public BlockDevice {
     std::vector<std::byte> before;
   };
 
-  [[nodiscard]] rt::Task<void> pass(rt::Worker& worker);
+  enum class Kind : uint8_t { kRead, kWrite, kSync };
+
+  [[nodiscard]] rt::Task<void> pass(rt::Worker& worker, Kind kind, ByteRange range);
+  [[nodiscard]] static bool touches(const std::vector<Part>& parts, Kind kind, ByteRange range);
   [[nodiscard]] IoStatus do_read(uint64_t offset, std::span<const iovec> into) EXCLUDES(mutex_);
   [[nodiscard]] IoStatus do_write(uint64_t offset, std::span<const iovec> from) EXCLUDES(mutex_);
 
+  const uint64_t sector_bytes_;
   std::atomic<bool> tracking_{false};
   std::atomic<uint64_t> bytes_read_{0};
   std::atomic<uint64_t> bytes_written_{0};
@@ -79,6 +96,8 @@ class FaultyDevice final : public BlockDevice {
   int reads_to_fail_ GUARDED_BY(mutex_) = 0;
   int write_error_ GUARDED_BY(mutex_) = 0;
   int writes_to_fail_ GUARDED_BY(mutex_) = 0;
+  std::vector<Part> failing_parts_ GUARDED_BY(mutex_);
+  std::vector<Part> hanging_parts_ GUARDED_BY(mutex_);
   bool hanging_ GUARDED_BY(mutex_) = false;
   rt::WaiterList hung_ GUARDED_BY(mutex_);
   bool dying_ GUARDED_BY(mutex_) = false;
