@@ -38,24 +38,28 @@ Superblock fresh_superblock(uint64_t capacity, const Clock& clock, Random& rando
   return superblock;
 }
 
-/// The reason why the store on the device cannot be used. Null: it can.
-std::optional<std::string> unusable(const ParsedSuperblock& parsed, uint64_t device_bytes) {
+/// An error: the store on the device cannot be used, and why.
+Result<void> check_usable(const ParsedSuperblock& parsed, uint64_t device_bytes) {
   switch (parsed.state) {
     case SuperblockState::kBlank:
-      return std::nullopt;
+      return {};
     case SuperblockState::kForeign:
-      return "it holds something that is no cache of ours; --disk-wipe overwrites it";
+      return fail(ErrorKind::kBadRequest,
+                  "it holds something that is no cache of ours; --disk-wipe overwrites it");
     case SuperblockState::kOtherVersion:
-      return fmt::format("its format is version {}, this program's is {}; --disk-wipe starts anew",
-                         parsed.version, kDiskFormatVersion);
+      return fail(
+          ErrorKind::kDamaged,
+          fmt::format("its format is version {}, this program's is {}; --disk-wipe starts anew",
+                      parsed.version, kDiskFormatVersion));
     case SuperblockState::kDamaged:
-      return "its superblock is damaged; --disk-wipe starts anew";
+      return fail(ErrorKind::kDamaged, "its superblock is damaged; --disk-wipe starts anew");
     case SuperblockState::kValid:
-      if (parsed.superblock.capacity <= device_bytes) return std::nullopt;
-      return fmt::format("it was made with a capacity of {}, not {}; --disk-wipe starts anew",
-                         format_size(parsed.superblock.capacity), format_size(device_bytes));
+      if (parsed.superblock.capacity <= device_bytes) return {};
+      return fail(ErrorKind::kBadRequest,
+                  fmt::format("it was made with a capacity of {}, not {}; --disk-wipe starts anew",
+                              format_size(parsed.superblock.capacity), format_size(device_bytes)));
   }
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace
@@ -80,20 +84,29 @@ std::string_view to_string(DiskDrop cause) {
   return "unknown";
 }
 
+DiskTier::DiskTier(DiskTierConfig config, const Clock& clock)
+    : config_(std::move(config)), clock_(clock) {}
+
 Result<std::unique_ptr<DiskTier>> DiskTier::open(BlockDevice& device, DiskTierConfig config,
                                                  Start start, const Clock& clock, Random& random) {
+  auto tier = std::make_unique<DiskTier>(std::move(config), clock);
+  if (Result<void> attached = tier->attach(device, start, random); !attached) {
+    return std::unexpected(std::move(attached.error()));
+  }
+  return tier;
+}
+
+Result<void> DiskTier::attach(BlockDevice& device, Start start, Random& random) {
   const uint64_t size = device.size() / kUnitBytes * kUnitBytes;
-  CHECK(size > kDataOffset);
+  CHECK(size > kDataOffset && device_ == nullptr);
   Result<ParsedSuperblock> parsed = read_superblock(device);
   if (!parsed) return std::unexpected(std::move(parsed.error()));
   const bool fresh = start == Start::kWipe || parsed->state == SuperblockState::kBlank;
   if (!fresh) {
-    if (std::optional<std::string> why = unusable(*parsed, size)) {
-      return fail(ErrorKind::kBadRequest, std::move(*why));
-    }
+    if (Result<void> usable = check_usable(*parsed, size); !usable) return usable;
   }
   Superblock superblock =
-      fresh ? fresh_superblock(size, clock, random) : std::move(parsed->superblock);
+      fresh ? fresh_superblock(size, clock_, random) : std::move(parsed->superblock);
   if (fresh || superblock.capacity < size) {  // new, or grown
     superblock.capacity = size;
     ++superblock.sequence;
@@ -101,21 +114,17 @@ Result<std::unique_ptr<DiskTier>> DiskTier::open(BlockDevice& device, DiskTierCo
       return fail(ErrorKind::kInternal, "its superblock cannot be written");
     }
   }
-  return std::unique_ptr<DiskTier>(
-      new DiskTier(device, std::move(config), std::move(superblock), clock));
-}
-
-DiskTier::DiskTier(BlockDevice& device, DiskTierConfig config, Superblock superblock,
-                   const Clock& clock)
-    : device_(device),
-      config_(std::move(config)),
-      clock_(clock),
-      store_id_(superblock.store_id),
-      capacity_(superblock.capacity),
-      superblock_(std::move(superblock)),
-      journal_(store_id_, superblock_.segment_units),
-      catalog_(limits_of(superblock_, config_), journal_) {
+  device_ = &device;
+  store_id_ = superblock.store_id;
+  capacity_ = superblock.capacity;
+  superblock_ = std::move(superblock);
+  {
+    const MutexLock lock(mutex_);
+    journal_.emplace(store_id_, superblock_.segment_units);
+    catalog_.emplace(limits_of(superblock_, config_), *journal_);
+  }
   charge();
+  return {};
 }
 
 DiskTier::~DiskTier() {
@@ -130,10 +139,10 @@ void DiskTier::recover() {
   {
     const MutexLock lock(mutex_);
     CHECK(!recovered_.load());
-    const ReplayReport report = restore_catalog(device_, superblock_, catalog_);
+    const ReplayReport report = restore_catalog(*device_, superblock_, *catalog_);
     left_out = report.overlapping_pages;
-    journal_.restore_segments(superblock_.segments, report.next_block);
-    DiskStats::add(stats_.recovered_pages, catalog_.pages());
+    journal_->restore_segments(superblock_.segments, report.next_block);
+    DiskStats::add(stats_.recovered_pages, catalog_->pages());
     DiskStats::add(stats_.recovered_damaged, report.damaged_blocks);
     const MutexLock opening(opening_mutex_);
     supersede_noted();
@@ -157,7 +166,7 @@ DiskPageRef::~DiskPageRef() {
 
 void DiskTier::release(DiskEntry& entry) {
   const MutexLock lock(mutex_);
-  catalog_.release(entry);
+  catalog_->release(entry);
 }
 
 std::optional<DiskPageRef> DiskTier::find(rt::Worker& worker, std::string_view kind,
@@ -165,10 +174,10 @@ std::optional<DiskPageRef> DiskTier::find(rt::Worker& worker, std::string_view k
   if (!usable(worker)) return std::nullopt;
   const ObjectId id = object_id(kind, object);
   const MutexLock lock(mutex_);
-  DiskEntry* entry = catalog_.find(id, page);
+  DiskEntry* entry = catalog_->find(id, page);
   if (entry == nullptr) return std::nullopt;
   if (use == DiskUse::kUse) Catalog::touch(*entry);
-  catalog_.hold(*entry);
+  catalog_->hold(*entry);
   return DiskPageRef(*this, *entry);
 }
 
@@ -176,17 +185,17 @@ void DiskTier::touch(std::string_view kind, std::string_view object, uint32_t pa
   if (!recovered_.load(std::memory_order_acquire)) return;
   const ObjectId id = object_id(kind, object);
   const MutexLock lock(mutex_);
-  if (DiskEntry* entry = catalog_.find(id, page)) Catalog::touch(*entry);
+  if (DiskEntry* entry = catalog_->find(id, page)) Catalog::touch(*entry);
 }
 
 /// The page cannot be read: removes it from the index.
 void DiskTier::forget(DiskEntry& entry) {
   const MutexLock lock(mutex_);
-  if (entry.listed) catalog_.remove(entry);
+  if (entry.listed) catalog_->remove(entry);
 }
 
 void DiskTier::supersede(const ObjectId& object, const ObjectInfo* keep) {
-  catalog_.remove_versions(object, keep);
+  catalog_->remove_versions(object, keep);
   supersede_writes(object, keep);
 }
 
@@ -197,9 +206,9 @@ void DiskTier::supersede_now(rt::Worker& worker, std::string_view kind, std::str
   bool any = false;
   {
     const MutexLock lock(mutex_);
-    const uint64_t appended = journal_.appended();
+    const uint64_t appended = journal_->appended();
     supersede(id, keep);
-    any = journal_.appended() != appended;
+    any = journal_->appended() != appended;
   }
   if (!any) return;
   start_journal(worker, JournalDelay::kNone);
@@ -228,10 +237,10 @@ void DiskTier::supersede_noted() {
   const std::vector<bool> shares = std::exchange(superseded_shares_, {});
   if (shares.empty()) return;
   std::vector<DiskEntry*> gone;
-  catalog_.for_each([&](DiskEntry& entry) {
+  catalog_->for_each([&](DiskEntry& entry) {
     if (shares[entry.object.low % kObjectShares]) gone.push_back(&entry);
   });
-  for (DiskEntry* entry : gone) catalog_.remove(*entry);
+  for (DiskEntry* entry : gone) catalog_->remove(*entry);
 }
 
 void DiskTier::observe(rt::Worker& worker, std::string_view kind, std::string_view object,
@@ -247,7 +256,7 @@ void DiskTier::charge() {
   int64_t change = 0;
   {
     const MutexLock lock(mutex_);
-    const auto now = static_cast<int64_t>(catalog_.memory_bytes());
+    const auto now = static_cast<int64_t>(catalog_->memory_bytes());
     change = now - charged_.exchange(now);
   }
   if (change != 0) config_.charge(change);
@@ -274,8 +283,8 @@ rt::Task<void> DiskTier::probe(rt::Worker& worker) {
   std::memcpy(out.bytes().data(), &now, sizeof now);
   const iovec from = out.part();
   const iovec into = in.part();
-  IoStatus status = co_await device_.write(worker, kProbeOffset, std::span(&from, 1));
-  if (status.ok()) status = co_await device_.read(worker, kProbeOffset, std::span(&into, 1));
+  IoStatus status = co_await device_->write(worker, kProbeOffset, std::span(&from, 1));
+  if (status.ok()) status = co_await device_->read(worker, kProbeOffset, std::span(&into, 1));
   const bool well = status.ok() && std::ranges::equal(in.bytes(), out.bytes());
   if (!well) {
     health_.probe_failed(clock_.mono());
@@ -291,13 +300,13 @@ DiskUsage DiskTier::usage() const {
   usage.capacity = capacity_;
   if (!recovered_.load(std::memory_order_acquire)) return usage;
   const MutexLock lock(mutex_);
-  usage.used_bytes = capacity_ - catalog_.space().free_units() * kUnitBytes;
-  usage.payload_bytes = catalog_.payload_bytes();
-  usage.pages = catalog_.pages();
-  usage.evictions = catalog_.evictions();
+  usage.used_bytes = capacity_ - catalog_->space().free_units() * kUnitBytes;
+  usage.payload_bytes = catalog_->payload_bytes();
+  usage.pages = catalog_->pages();
+  usage.evictions = catalog_->evictions();
   usage.queued_bytes = queued_bytes_;
-  usage.pending_records = journal_.appended() - journal_.flushed();
-  usage.memory_bytes = catalog_.memory_bytes();
+  usage.pending_records = journal_->appended() - journal_->flushed();
+  usage.memory_bytes = catalog_->memory_bytes();
   usage.online = health_.online();
   return usage;
 }

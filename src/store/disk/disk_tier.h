@@ -102,8 +102,8 @@ class DiskPageRef {
 /// its object than the last observed one.
 ///
 /// Lock order: the tier's mutex is the last. Only catalog and journal are called with the mutex
-/// held. Owned by app::Process; outlives its users; device and workers outlive the tier. Any
-/// thread; a worker that is passed in is the calling thread's own.
+/// held. Owned by app::Process; outlives its users; the workers, and the device once attached,
+/// outlive the tier. Any thread; a worker that is passed in is the calling thread's own.
 class DiskTier {
  public:
   /// Keeps the memory of a read or write alive until the device is done with it, which may be after
@@ -111,9 +111,10 @@ class DiskTier {
   using Keep = std::shared_ptr<void>;
   enum class Start : uint8_t { kKeep, kWipe };
 
-  /// Opens the store on the device, or makes one if the device is blank. Blocks shortly. Fails with
-  /// one line for the operator: foreign data, another version, a damaged superblock, or a capacity
-  /// larger than the device.
+  /// A tier without a device: nothing is found and nothing is written before attach() and
+  /// recover().
+  DiskTier(DiskTierConfig config, const Clock& clock);
+  /// A tier on which attach() has succeeded.
   [[nodiscard]] static Result<std::unique_ptr<DiskTier>> open(BlockDevice& device,
                                                               DiskTierConfig config, Start start,
                                                               const Clock& clock, Random& random);
@@ -121,8 +122,16 @@ class DiskTier {
   DiskTier(const DiskTier&) = delete;
   DiskTier& operator=(const DiskTier&) = delete;
 
-  /// Reads the index. Blocks. Before its end nothing is found and nothing is written. To be called
-  /// once, on any thread.
+  /// Opens the store on the device, or makes one if the device is blank. Blocks as long as the
+  /// device does. On any thread; not again after a success. Fails with one line for the operator:
+  /// kBadRequest for foreign data or a capacity larger than the device, kDamaged for a damaged
+  /// superblock or another version of the format, kInternal for a device that fails. Without kWipe
+  /// such a store is not written to.
+  [[nodiscard]] Result<void> attach(BlockDevice& device, Start start, Random& random)
+      EXCLUDES(mutex_);
+
+  /// Reads the index. Blocks as long as the device does. To be called once, on any thread, after
+  /// attach().
   void recover() EXCLUDES(mutex_) EXCLUDES(opening_mutex_);
 
   /// True once recover() is done.
@@ -172,8 +181,6 @@ class DiskTier {
   struct ObjectHash {
     size_t operator()(const ObjectId& object) const { return object.low; }
   };
-
-  DiskTier(BlockDevice& device, DiskTierConfig config, Superblock superblock, const Clock& clock);
 
   // disk_tier.cc
   void release(DiskEntry& entry) EXCLUDES(mutex_);
@@ -234,16 +241,17 @@ class DiskTier {
   [[nodiscard]] std::vector<JournalSegment> segments() const EXCLUDES(mutex_);
   void copy_records(std::span<const std::byte> blocks, uint64_t first_block) EXCLUDES(mutex_);
 
-  BlockDevice& device_;
   const DiskTierConfig config_;
   const Clock& clock_;
   DiskStats stats_;
   DiskHealth health_;
   std::atomic<bool> recovered_{false};
   std::atomic<int64_t> charged_{0};
-  const uint64_t store_id_;
-  const uint64_t capacity_;
 
+  // Set by attach(). Used by others only if recovered_ is true.
+  BlockDevice* device_ = nullptr;
+  uint64_t store_id_ = 0;
+  std::atomic<uint64_t> capacity_{0};
   Superblock superblock_;                // used by the journal task only, once recovered
   std::optional<Journal::Batch> batch_;  // the journal task's: being written, or to be repeated
 
@@ -258,8 +266,8 @@ class DiskTier {
       GUARDED_BY(opening_mutex_);  // kObjectShares entries, or empty
 
   mutable WatchedMutex mutex_;
-  Journal journal_ GUARDED_BY(mutex_);
-  Catalog catalog_ GUARDED_BY(mutex_);
+  std::optional<Journal> journal_ GUARDED_BY(mutex_);  // this and the catalog: set by attach()
+  std::optional<Catalog> catalog_ GUARDED_BY(mutex_);
   std::unordered_multimap<ObjectId, Writing*, ObjectHash> writing_ GUARDED_BY(mutex_);
   rt::WaiterList queue_ GUARDED_BY(mutex_);
   uint64_t queued_bytes_ GUARDED_BY(mutex_) = 0;

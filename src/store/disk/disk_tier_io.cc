@@ -35,7 +35,7 @@ struct DiskTier::Transfer {
   Transfer(DiskTier& owner, DiskEntry& held, std::unique_ptr<Turn> to_write, Keep kept)
       : tier(owner), entry(held), turn(std::move(to_write)), keep(std::move(kept)) {
     const MutexLock lock(tier.mutex_);
-    tier.catalog_.hold(entry);
+    tier.catalog_->hold(entry);
   }
   ~Transfer() { tier.release(entry); }
   Transfer(const Transfer&) = delete;
@@ -110,9 +110,9 @@ rt::Task<void> DiskTier::transfer_run(rt::Worker& worker, std::shared_ptr<Transf
   const Transfer::Run& part = transfer->runs[run];
   IoStatus status;
   if (transfer->turn != nullptr) {
-    status = co_await device_.write(worker, part.offset, part.parts);
+    status = co_await device_->write(worker, part.offset, part.parts);
   } else {
-    status = co_await device_.read(worker, part.offset, part.parts);
+    status = co_await device_->read(worker, part.offset, part.parts);
   }
   if (!status.ok()) transfer->error = status.error;
   if (--transfer->left == 0 && transfer->waiter != nullptr) transfer->waiter->notify();
@@ -262,7 +262,7 @@ void DiskTier::take_turn(QueuedWrite& first, rt::WaiterList& begun) {
 }
 
 bool DiskTier::needless(const ObjectId& object, const DiskPage& page) {
-  const DiskEntry* there = catalog_.find(object, page.page);
+  const DiskEntry* there = catalog_->find(object, page.page);
   if (there != nullptr && there->source->info.same_version(page.info)) return true;
   const auto [begin, end] = writing_.equal_range(object);
   return std::any_of(begin, end, [&page](const auto& entry) {
@@ -313,8 +313,8 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
     const MutexLock lock(mutex_);
     if (writing.stale) co_return dropped(DiskDrop::kStale);
     if (needless(record.object, page)) co_return DiskWrite::kAlreadyThere;
-    entry = catalog_.place(record.object, page.page, record.bytes,
-                           catalog_.source_of(record.object, page.info, page.bucket));
+    entry = catalog_->place(record.object, page.page, record.bytes,
+                            catalog_->source_of(record.object, page.info, page.bucket));
     if (entry == nullptr) co_return dropped(DiskDrop::kNoSpace);
     entry->cached_at = page.cached_at;
     writing.placed = true;
@@ -336,8 +336,8 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
     const MutexLock lock(mutex_);
     writing.placed = false;
     stale = writing.stale;
-    if (status.ok() && !stale) catalog_.list(*entry, std::move(encoded));
-    catalog_.release(*entry);
+    if (status.ok() && !stale) catalog_->list(*entry, std::move(encoded));
+    catalog_->release(*entry);
   }
   start_journal(worker, JournalDelay::kGather);  // also for records of evicted pages
   if (!status.ok()) {

@@ -25,7 +25,7 @@ void DiskTier::start_journal(rt::Worker& worker, JournalDelay delay) {
   {
     const MutexLock lock(mutex_);
     if (delay == JournalDelay::kNone) gathering = std::exchange(gathering_, nullptr);
-    const bool needed = journal_.has_pending() || batch_.has_value();
+    const bool needed = journal_->has_pending() || batch_.has_value();
     begin = needed && !journal_running_ && health_.online();
     if (begin) journal_running_ = true;
   }
@@ -57,7 +57,7 @@ rt::Task<void> DiskTier::run_journal(rt::Worker& worker) {
     {
       const MutexLock lock(mutex_);
       bool more = health_.online();
-      if (well) more = journal_.wants_cleaning() || journal_.has_pending();
+      if (well) more = journal_->wants_cleaning() || journal_->has_pending();
       if (!more) journal_running_ = false;
       if (!more) co_return;
     }
@@ -67,7 +67,7 @@ rt::Task<void> DiskTier::run_journal(rt::Worker& worker) {
 
 bool DiskTier::wants_cleaning() const {
   const MutexLock lock(mutex_);
-  return journal_.wants_cleaning();
+  return journal_->wants_cleaning();
 }
 
 /// Writes one batch of pending records. False: the device failed, or no segment could be added.
@@ -77,18 +77,18 @@ rt::Task<bool> DiskTier::write_batch(rt::Worker& worker) {
     bool grow = false;
     {
       const MutexLock lock(mutex_);
-      grow = journal_.needs_segment();
+      grow = journal_->needs_segment();
     }
     if (grow) {
       const bool grown = co_await grow_journal(worker);
       if (!grown) co_return false;
     }
     const MutexLock lock(mutex_);
-    batch_ = journal_.next_batch(catalog_.finder());
+    batch_ = journal_->next_batch(catalog_->finder());
   }
   if (!batch_) co_return true;
   const iovec part = batch_->blocks.part();
-  const IoStatus status = co_await device_.write(worker, batch_->offset, std::span(&part, 1));
+  const IoStatus status = co_await device_->write(worker, batch_->offset, std::span(&part, 1));
   if (!status.ok()) {
     DiskStats::add(stats_.write_errors, 1);
     failed();
@@ -96,7 +96,7 @@ rt::Task<bool> DiskTier::write_batch(rt::Worker& worker) {
   }
   DiskStats::add(stats_.journal_bytes, part.iov_len);
   const MutexLock lock(mutex_);
-  journal_.on_disk(*batch_);
+  journal_->on_disk(*batch_);
   batch_.reset();
   co_return true;
 }
@@ -107,12 +107,12 @@ rt::Task<bool> DiskTier::write_pending(rt::Worker& worker) {
   uint64_t last = 0;
   {
     const MutexLock lock(mutex_);
-    last = journal_.appended();
+    last = journal_->appended();
   }
   while (true) {
     {
       const MutexLock lock(mutex_);
-      if (journal_.flushed() >= last) co_return true;
+      if (journal_->flushed() >= last) co_return true;
     }
     const bool well = co_await write_batch(worker);
     if (!well) co_return false;
@@ -121,7 +121,7 @@ rt::Task<bool> DiskTier::write_pending(rt::Worker& worker) {
 
 std::vector<JournalSegment> DiskTier::segments() const {
   const MutexLock lock(mutex_);
-  return {journal_.segments().begin(), journal_.segments().end()};
+  return {journal_->segments().begin(), journal_->segments().end()};
 }
 
 rt::Task<bool> DiskTier::write_superblock(rt::Worker& worker, std::vector<JournalSegment> listed) {
@@ -134,8 +134,8 @@ rt::Task<bool> DiskTier::write_superblock(rt::Worker& worker, std::vector<Journa
   const iovec part = buffer.part();
   for (const uint64_t offset : {uint64_t{0}, kSuperblockCopyOffset}) {
     IoStatus status;
-    if (may_be_torn(encoded)) status = co_await device_.sync(worker);
-    if (status.ok()) status = co_await device_.write(worker, offset, std::span(&part, 1));
+    if (may_be_torn(encoded)) status = co_await device_->sync(worker);
+    if (status.ok()) status = co_await device_->write(worker, offset, std::span(&part, 1));
     if (!status.ok()) {
       DiskStats::add(stats_.write_errors, 1);
       failed();
@@ -152,21 +152,21 @@ rt::Task<bool> DiskTier::grow_journal(rt::Worker& worker) {
   JournalSegment segment;
   {
     const MutexLock lock(mutex_);
-    run = catalog_.place_segment(journal_.segment_units());
+    run = catalog_->place_segment(journal_->segment_units());
     if (!run) co_return false;
-    segment = JournalSegment{run->first, journal_.next_block()};
+    segment = JournalSegment{run->first, journal_->next_block()};
   }
   std::vector<JournalSegment> listed = segments();
   listed.push_back(segment);
   const bool written = co_await write_superblock(worker, std::move(listed));
   const MutexLock lock(mutex_);
   if (written) {
-    journal_.begin_segment(run->first);
+    journal_->begin_segment(run->first);
   } else {
     // One copy on disk may list the segment already, which is harmless: no record can be written
     // before the next superblock, so recovery finds no page in this space; and a page's bytes never
     // pass as journal blocks, which have a number and a checksum.
-    catalog_.release_segment(*run);
+    catalog_->release_segment(*run);
   }
   co_return written;
 }
@@ -177,14 +177,14 @@ rt::Task<bool> DiskTier::clean_oldest(rt::Worker& worker) {
   uint64_t bytes = 0;
   {
     const MutexLock lock(mutex_);
-    oldest = journal_.segments().front();
-    bytes = journal_.segment_units() * kUnitBytes;
+    oldest = journal_->segments().front();
+    bytes = journal_->segment_units() * kUnitBytes;
   }
   AlignedBuffer buffer(kCleanBytes);
   const iovec part = buffer.part();
   for (uint64_t at = 0; at < bytes; at += kCleanBytes) {
     const uint64_t offset = oldest.first_unit * kUnitBytes + at;
-    const IoStatus status = co_await device_.read(worker, offset, std::span(&part, 1));
+    const IoStatus status = co_await device_->read(worker, offset, std::span(&part, 1));
     if (status.ok()) {
       copy_records(buffer.bytes(), oldest.first_block + at / kJournalBlockBytes);
       continue;
@@ -202,8 +202,8 @@ rt::Task<bool> DiskTier::clean_oldest(rt::Worker& worker) {
   const bool written = co_await write_superblock(worker, std::move(listed));
   if (!written) co_return false;
   const MutexLock lock(mutex_);
-  journal_.drop_oldest();
-  catalog_.release_segment(DiskExtent{oldest.first_unit, journal_.segment_units()});
+  journal_->drop_oldest();
+  catalog_->release_segment(DiskExtent{oldest.first_unit, journal_->segment_units()});
   co_return true;
 }
 
@@ -221,8 +221,8 @@ void DiskTier::copy_records(std::span<const std::byte> blocks, uint64_t first_bl
     while (const std::optional<JournalRecord> record = reader.next()) {
       const auto* page = std::get_if<PageRecord>(&*record);
       if (page == nullptr) continue;
-      DiskEntry* entry = catalog_.find(page->object, page->page);
-      if (entry != nullptr) journal_.copy(*entry, *page, number);
+      DiskEntry* entry = catalog_->find(page->object, page->page);
+      if (entry != nullptr) journal_->copy(*entry, *page, number);
     }
   }
 }
@@ -240,7 +240,7 @@ rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,
     {
       const MutexLock lock(mutex_);
       left = queued_bytes_;
-      durable = journal_.flushed() == journal_.appended();
+      durable = journal_->flushed() == journal_->appended();
     }
     if (left == 0 && durable) break;
     const MonoTime now = clock_.mono();
@@ -252,7 +252,7 @@ rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,
     start_journal(worker, JournalDelay::kNone);
     co_await worker.timers().sleep(kFlushPoll);
   }
-  const IoStatus synced = co_await device_.sync(worker);
+  const IoStatus synced = co_await device_->sync(worker);
   co_return synced.ok();
 }
 

@@ -103,16 +103,23 @@ bool preferred(const ParsedSuperblock& a, const ParsedSuperblock& b) {
 
 Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
   std::optional<ParsedSuperblock> best;
+  bool unread = false;
   for (const uint64_t offset : {uint64_t{0}, kSuperblockCopyOffset}) {
     if (device.size() < offset + kSuperblockBytesMax) break;
     AlignedBuffer buffer(kSuperblockBytesMax);
-    if (!device.read_now(offset, buffer.bytes()).ok()) continue;
+    if (!device.read_now(offset, buffer.bytes()).ok()) {
+      unread = true;
+      continue;
+    }
     ParsedSuperblock parsed = parse_superblock(buffer.bytes());
     // The device has foreign data, even if an old second copy of ours is left.
     if (offset == 0 && parsed.state == SuperblockState::kForeign) return parsed;
     if (!best || !preferred(*best, parsed)) best = std::move(parsed);
   }
-  if (!best) return fail(ErrorKind::kInternal, "its superblock cannot be read");
+  const bool blank = best && best->state == SuperblockState::kBlank;
+  if (!best || (blank && unread)) {  // the copy that cannot be read may be a whole one
+    return fail(ErrorKind::kInternal, "its superblock cannot be read");
+  }
   return std::move(*best);
 }
 

@@ -12,7 +12,7 @@
 namespace cachey::store {
 
 /// The better of the two copies, in any state. If the first copy is foreign, that copy. Fails if
-/// neither can be read.
+/// neither can be read, or if one cannot and the other is blank.
 [[nodiscard]] Result<ParsedSuperblock> read_superblock(BlockDevice& device);
 
 /// True for a superblock of several units: a loss of power may write only some of them. Then each

@@ -1,0 +1,106 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "store/disk/disk_tier.h"
+#include "store/disk/format.h"
+#include "store/testing/disk_harness.h"
+
+namespace cachey::store {
+namespace {
+
+constexpr auto kKeep = DiskTier::Start::kKeep;
+
+/// A store on a device in memory that has one page, and a tier that is not attached to it yet.
+class Attach : public ::testing::Test {
+ protected:
+  Attach() : disk_(64 * kMiB) {
+    disk_.write(page_);
+    CHECK(disk_.flush());
+    disk_.close();
+  }
+
+  [[nodiscard]] bool has(const DiskPage& page) {
+    return tier_.find(disk_.worker(), page.kind, page.object, page.page).has_value();
+  }
+  [[nodiscard]] std::vector<std::byte> content() {
+    const std::span<const std::byte> bytes = disk_.device().bytes();
+    return {bytes.begin(), bytes.end()};
+  }
+  /// What attach() answers for the store as it is. It must not have written.
+  [[nodiscard]] Error refused() {
+    const std::vector<std::byte> before = content();
+    Result<void> attached = tier_.attach(disk_.device(), kKeep, random_);
+    CHECK(!attached);
+    EXPECT_TRUE(before == content()) << "a store that is refused is not written to";
+    return attached.error();
+  }
+  void damage(uint64_t offset) { disk_.device().flip_bit((offset + 30) * 8); }
+
+  const DiskPage page_ = make_page("object", 0, 10'000);
+  FixedRandom random_{0.5};
+  DiskHarness disk_;
+  DiskTier tier_{DiskHarness::quick(), disk_.clock()};
+};
+
+TEST_F(Attach, BeforeItNothingIsFoundNothingIsWrittenAndNothingIsCharged) {
+  EXPECT_FALSE(has(page_));
+  const auto bytes = page_content(page_);
+  EXPECT_EQ(disk_.run(tier_.write(disk_.worker(), page_, {bytes->part()}, bytes)),
+            DiskWrite::kDropped);
+  EXPECT_EQ(tier_.stats().drops[static_cast<size_t>(DiskDrop::kOpening)], 1u);
+  tier_.touch(page_.kind, page_.object, 0);
+  tier_.remove(disk_.worker(), page_.kind, page_.object);
+  const DiskUsage usage = tier_.usage();
+  EXPECT_EQ(usage.capacity + usage.pages + usage.memory_bytes, 0u);
+  EXPECT_FALSE(usage.online);
+}
+
+TEST_F(Attach, VersionsThatWereSeenBeforeItAreHeeded) {
+  tier_.observe(disk_.worker(), page_.kind, page_.object, make_page("object", 0, 1, 2).info);
+  ASSERT_TRUE(tier_.attach(disk_.device(), kKeep, random_));
+  tier_.recover();
+  EXPECT_FALSE(has(page_));
+}
+
+TEST_F(Attach, ADeviceThatFailsIsTriedAgain) {
+  disk_.device().fail_reads(EIO, 2);  // both superblocks
+  EXPECT_EQ(refused().kind(), ErrorKind::kInternal);
+  ASSERT_TRUE(tier_.attach(disk_.device(), kKeep, random_));
+  EXPECT_EQ(tier_.usage().capacity, 64 * kMiB);
+  tier_.recover();
+  EXPECT_TRUE(has(page_));
+}
+
+TEST_F(Attach, ASuperblockThatCannotBeReadIsNotTakenForABlankDevice) {
+  std::ranges::fill(disk_.device().bytes().subspan(kSuperblockCopyOffset, kSuperblockBytesMax),
+                    std::byte{0});
+  disk_.device().fail_reads(EIO, 1);
+  EXPECT_EQ(refused().kind(), ErrorKind::kInternal);
+  ASSERT_TRUE(tier_.attach(disk_.device(), kKeep, random_));
+  tier_.recover();
+  EXPECT_TRUE(has(page_));
+}
+
+TEST_F(Attach, ADamagedStoreIsToldFromAForeignOne) {
+  damage(0);
+  damage(kSuperblockCopyOffset);
+  EXPECT_EQ(refused().kind(), ErrorKind::kDamaged);
+  std::ranges::fill(disk_.device().bytes().first(4096), std::byte{0xeb});
+  EXPECT_EQ(refused().kind(), ErrorKind::kBadRequest);
+}
+
+TEST_F(Attach, AnotherVersionOfTheFormatIsRefusedUntilItIsWiped) {
+  disk_.device().bytes()[8] = std::byte{kDiskFormatVersion + 1};
+  EXPECT_EQ(refused().kind(), ErrorKind::kDamaged);
+  ASSERT_TRUE(tier_.attach(disk_.device(), DiskTier::Start::kWipe, random_));
+  tier_.recover();
+  EXPECT_FALSE(has(page_));
+}
+
+}  // namespace
+}  // namespace cachey::store
