@@ -221,6 +221,15 @@ void Catalog::restore(const RemovalRecord& record) {
   if (entry != nullptr && entry->generation == record.generation) unindex(*entry);
 }
 
+void Catalog::restore(const ObjectRemovalRecord& record) {
+  generation_ = std::max(generation_, record.generation);
+  for (DiskEntry* entry = any_page_of(record.object); entry != nullptr;) {
+    DiskEntry* next = entry->next_page;
+    if (entry->generation <= record.generation) unindex(*entry);
+    entry = next;
+  }
+}
+
 size_t Catalog::finish_restoring(const std::vector<JournalSegment>& segments,
                                  uint32_t segment_units) {
   for (const JournalSegment& segment : segments) {

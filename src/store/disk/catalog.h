@@ -74,6 +74,7 @@ class Catalog {
   // While a store is opened: records in the journal's order, then finish_restoring().
   void restore(DiskEntry::Owned restored);
   void restore(const RemovalRecord& record);
+  void restore(const ObjectRemovalRecord& record);
   /// Takes the space of the segments and of the restored pages, the newest page first. Drops a page
   /// if its space is taken, and returns the number of such pages. Evicts pages past the limits.
   size_t finish_restoring(const std::vector<JournalSegment>& segments, uint32_t segment_units);

@@ -14,10 +14,11 @@ constexpr std::string_view kMagic = "CACHEYDS";
 constexpr size_t kSuperblockSumAt = 16;
 constexpr size_t kSuperblockSummedFrom = 24;
 
-enum RecordType : uint8_t { kPage = 1, kRemoval = 2 };
+enum RecordType : uint8_t { kPage = 1, kRemoval = 2, kObjectRemoval = 3 };
 constexpr size_t kRecordHeaderBytes = 4;
 constexpr size_t kPageHeaderBytes = 72;
 constexpr size_t kRemovalBytes = 32;
+constexpr size_t kObjectRemovalBytes = 32;
 constexpr size_t kExtentBytes = 8;
 constexpr size_t kSumBytes = 8;
 
@@ -258,6 +259,19 @@ std::string encode_removal_record(const RemovalRecord& record) {
   return text;
 }
 
+std::string encode_object_removal_record(const ObjectRemovalRecord& record) {
+  std::string text;
+  Writer writer(text);
+  writer.put(kObjectRemoval);
+  writer.put(uint8_t{0});
+  writer.put(static_cast<uint16_t>(kObjectRemovalBytes));
+  writer.put(uint32_t{0});  // reserved
+  writer.put(record.object);
+  writer.put(record.generation);
+  CHECK(text.size() == kObjectRemovalBytes);
+  return text;
+}
+
 std::optional<JournalRecord> RecordReader::next() {
   if (left_.size() < kRecordHeaderBytes) return std::nullopt;
   Reader reader(left_.data());
@@ -273,6 +287,12 @@ std::optional<JournalRecord> RecordReader::next() {
   } else if (type == kRemoval && length == kRemovalBytes) {
     RemovalRecord record;
     record.page = reader.get<uint32_t>();
+    record.object = reader.get<ObjectId>();
+    record.generation = reader.get<uint64_t>();
+    return record;
+  } else if (type == kObjectRemoval && length == kObjectRemovalBytes) {
+    ObjectRemovalRecord record;
+    (void)reader.get<uint32_t>();  // reserved
     record.object = reader.get<ObjectId>();
     record.generation = reader.get<uint64_t>();
     return record;

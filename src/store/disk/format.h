@@ -109,7 +109,14 @@ struct RemovalRecord {
   uint64_t generation = 0;
 };
 
-using JournalRecord = std::variant<PageRecord, RemovalRecord>;
+/// All pages of the object with this generation or a lower one are gone: another version of the
+/// object was seen, or the object was removed.
+struct ObjectRemovalRecord {
+  ObjectId object;
+  uint64_t generation = 0;
+};
+
+using JournalRecord = std::variant<PageRecord, RemovalRecord, ObjectRemovalRecord>;
 
 inline constexpr uint64_t kJournalBlockBytes = kUnitBytes;
 inline constexpr uint64_t kJournalHeaderBytes = 24;
@@ -123,6 +130,7 @@ inline constexpr uint64_t kJournalPayloadBytes = kJournalBlockBytes - kJournalHe
                                              std::span<const DiskExtent> extents,
                                              std::span<const uint64_t> checksums);
 [[nodiscard]] std::string encode_removal_record(const RemovalRecord& record);
+[[nodiscard]] std::string encode_object_removal_record(const ObjectRemovalRecord& record);
 
 /// The records of a journal block, in order. Stops at the first malformed record.
 class RecordReader {

@@ -88,10 +88,11 @@ TEST_F(DiskRecord, ComesBackAsWritten) {
   AlignedBuffer block(kJournalBlockBytes);
   const std::string page = encode_page_record(record_, extents_, sums_);
   const std::string removal = encode_removal_record(RemovalRecord{ObjectId{8, 9}, 10, 11});
-  std::memcpy(block.bytes().data() + kJournalHeaderBytes, page.data(), page.size());
-  std::memcpy(block.bytes().data() + kJournalHeaderBytes + page.size(), removal.data(),
-              removal.size());
-  seal_journal_block(block.bytes(), 99, 5, page.size() + removal.size());
+  const std::string object_removal =
+      encode_object_removal_record(ObjectRemovalRecord{ObjectId{12, 13}, 14});
+  const std::string text = page + removal + object_removal;
+  std::memcpy(block.bytes().data() + kJournalHeaderBytes, text.data(), text.size());
+  seal_journal_block(block.bytes(), 99, 5, text.size());
 
   EXPECT_FALSE(open_journal_block(block.bytes(), 98, 5)) << "another store's";
   EXPECT_FALSE(open_journal_block(block.bytes(), 99, 6)) << "another place's";
@@ -118,6 +119,10 @@ TEST_F(DiskRecord, ComesBackAsWritten) {
   const auto second = reader.next();
   ASSERT_TRUE(second && std::holds_alternative<RemovalRecord>(*second));
   EXPECT_EQ(std::get<RemovalRecord>(*second).generation, 11u);
+  const auto third = reader.next();
+  ASSERT_TRUE(third && std::holds_alternative<ObjectRemovalRecord>(*third));
+  EXPECT_EQ(std::get<ObjectRemovalRecord>(*third).object, (ObjectId{12, 13}));
+  EXPECT_EQ(std::get<ObjectRemovalRecord>(*third).generation, 14u);
   EXPECT_FALSE(reader.next());
 }
 

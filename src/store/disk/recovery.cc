@@ -44,7 +44,7 @@ std::vector<Piece> pieces_of(const Superblock& superblock) {
 /// Records between two threads: one reads and parses, the other restores the catalog.
 class RestoredQueue {
  public:
-  using Item = std::variant<DiskEntry::Owned, RemovalRecord>;
+  using Item = std::variant<DiskEntry::Owned, RemovalRecord, ObjectRemovalRecord>;
   using Batch = std::vector<Item>;
   static constexpr size_t kBatchRecords = 1024;
 
@@ -190,8 +190,10 @@ ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, 
     report = replay_journal(device, superblock, [&](const JournalRecord& record, uint64_t block) {
       if (const auto* page = std::get_if<PageRecord>(&record)) {
         batch.emplace_back(DiskEntry::restore(*page, block));
+      } else if (const auto* removal = std::get_if<RemovalRecord>(&record)) {
+        batch.emplace_back(*removal);
       } else {
-        batch.emplace_back(std::get<RemovalRecord>(record));
+        batch.emplace_back(std::get<ObjectRemovalRecord>(record));
       }
       if (batch.size() == RestoredQueue::kBatchRecords) queue.push(std::exchange(batch, {}));
     });
