@@ -18,6 +18,8 @@ namespace {
 
 constexpr uint64_t kSegmentBytesMin = 256 * kKiB;
 constexpr uint64_t kSegmentBytesMax = kPageBytes;
+constexpr std::chrono::milliseconds kFlushPoll{10};
+constexpr std::chrono::seconds kProgressEvery{1};
 constexpr uint64_t kSegmentShare = 1024;  // a segment has 1 / kSegmentShare of the capacity
 
 CatalogLimits limits_of(const Superblock& superblock, const DiskTierConfig& config) {
@@ -117,11 +119,14 @@ Result<void> DiskTier::attach(BlockDevice& device, Start start, Random& random) 
   device_ = &device;
   store_id_ = superblock.store_id;
   capacity_ = superblock.capacity;
-  superblock_ = std::move(superblock);
   {
     const MutexLock lock(mutex_);
-    journal_.emplace(store_id_, superblock_.segment_units);
-    catalog_.emplace(limits_of(superblock_, config_), *journal_);
+    journal_.emplace(store_id_, superblock.segment_units);
+    catalog_.emplace(limits_of(superblock, config_), *journal_);
+    journal_task_.emplace(JournalParts{device, clock_, stats_, health_, mutex_, *journal_,
+                                       *catalog_, [this] { failed(); }},
+                          JournalTimes{config_.journal_delay, config_.journal_retry},
+                          std::move(superblock));
   }
   charge();
   return {};
@@ -139,9 +144,10 @@ void DiskTier::recover() {
   {
     const MutexLock lock(mutex_);
     CHECK(!recovered_.load());
-    const ReplayReport report = restore_catalog(*device_, superblock_, *catalog_);
+    const Superblock& superblock = journal_task_->superblock();
+    const ReplayReport report = restore_catalog(*device_, superblock, *catalog_);
     left_out = report.overlapping_pages;
-    journal_->restore_segments(superblock_.segments, report.next_block);
+    journal_->restore_segments(superblock.segments, report.next_block);
     DiskStats::add(stats_.recovered_pages, catalog_->pages());
     DiskStats::add(stats_.recovered_damaged, report.damaged_blocks);
     const MutexLock opening(opening_mutex_);
@@ -211,7 +217,7 @@ void DiskTier::supersede_now(rt::Worker& worker, std::string_view kind, std::str
     any = journal_->appended() != appended;
   }
   if (!any) return;
-  start_journal(worker, JournalDelay::kNone);
+  journal_task_->start(worker, JournalTask::Delay::kNone);
   charge();
 }
 
@@ -292,7 +298,34 @@ rt::Task<void> DiskTier::probe(rt::Worker& worker) {
   }
   health_.probe_succeeded();
   log::info("disk online again");
-  start_journal(worker, JournalDelay::kNone);
+  journal_task_->start(worker, JournalTask::Delay::kNone);
+}
+
+rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,
+                               std::function<void(uint64_t bytes_left)> progress) {
+  while (!recovered_.load(std::memory_order_acquire)) {
+    if (clock_.mono() >= deadline) co_return false;
+    co_await worker.timers().sleep(kFlushPoll);
+  }
+  MonoTime reported = clock_.mono();
+  while (true) {
+    uint64_t left = 0;
+    {
+      const MutexLock lock(mutex_);
+      left = queued_bytes_;
+    }
+    if (left == 0 && journal_task_->all_written()) break;
+    const MonoTime now = clock_.mono();
+    if (now >= deadline || !health_.online()) co_return false;
+    if (now - reported >= kProgressEvery) {
+      progress(left);
+      reported = now;
+    }
+    journal_task_->start(worker, JournalTask::Delay::kNone);
+    co_await worker.timers().sleep(kFlushPoll);
+  }
+  const IoStatus synced = co_await device_->sync(worker);
+  co_return synced.ok();
 }
 
 DiskUsage DiskTier::usage() const {

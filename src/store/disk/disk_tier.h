@@ -27,6 +27,7 @@
 #include "store/disk/disk_stats.h"
 #include "store/disk/health.h"
 #include "store/disk/journal.h"
+#include "store/disk/journal_task.h"
 
 namespace cachey::store {
 
@@ -225,22 +226,6 @@ class DiskTier {
     return DiskWrite::kDropped;
   }
 
-  // disk_tier_journal.cc
-  /// kNone: write the pending records now. kGather: wait a journal_delay for more.
-  enum class JournalDelay : uint8_t { kNone, kGather };
-  void start_journal(rt::Worker& worker, JournalDelay delay) EXCLUDES(mutex_);
-  [[nodiscard]] rt::Task<void> run_journal(rt::Worker& worker);
-  [[nodiscard]] rt::Task<void> gather(rt::Worker& worker, std::chrono::milliseconds time);
-  [[nodiscard]] bool wants_cleaning() const EXCLUDES(mutex_);
-  [[nodiscard]] rt::Task<bool> write_batch(rt::Worker& worker);
-  [[nodiscard]] rt::Task<bool> write_pending(rt::Worker& worker);
-  [[nodiscard]] rt::Task<bool> grow_journal(rt::Worker& worker);
-  [[nodiscard]] rt::Task<bool> clean_oldest(rt::Worker& worker);
-  [[nodiscard]] rt::Task<bool> write_superblock(rt::Worker& worker,
-                                                std::vector<JournalSegment> segments);
-  [[nodiscard]] std::vector<JournalSegment> segments() const EXCLUDES(mutex_);
-  void copy_records(std::span<const std::byte> blocks, uint64_t first_block) EXCLUDES(mutex_);
-
   const DiskTierConfig config_;
   const Clock& clock_;
   DiskStats stats_;
@@ -252,8 +237,6 @@ class DiskTier {
   BlockDevice* device_ = nullptr;
   uint64_t store_id_ = 0;
   std::atomic<uint64_t> capacity_{0};
-  Superblock superblock_;                // used by the journal task only, once recovered
-  std::optional<Journal::Batch> batch_;  // the journal task's: being written, or to be repeated
 
   // Observed during recovery: the last version of each object; null: removed. Past kSupersededMax
   // objects only the object's share (a hash bucket) is marked: recovery removes all pages in it.
@@ -273,8 +256,8 @@ class DiskTier {
   uint64_t queued_bytes_ GUARDED_BY(mutex_) = 0;
   unsigned active_writes_ GUARDED_BY(mutex_) = 0;
   uint64_t active_bytes_ GUARDED_BY(mutex_) = 0;
-  bool journal_running_ GUARDED_BY(mutex_) = false;
-  rt::Waiter* gathering_ GUARDED_BY(mutex_) = nullptr;  // the journal task's waiter in gather()
+
+  std::optional<JournalTask> journal_task_;  // set by attach(); uses the parts above
 };
 
 }  // namespace cachey::store

@@ -170,7 +170,7 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
     DiskStats::add(stats_.read_errors, 1);
     failed();
     forget(entry);
-    start_journal(worker, JournalDelay::kGather);
+    journal_task_->start(worker, JournalTask::Delay::kGather);
     co_return DiskRead::kFailed;
   }
   DiskStats::add(stats_.read_bytes, units.size());
@@ -180,7 +180,7 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
     log::warn("disk gave other bytes than were written",
               {{"page", entry.page}, {"blocks", corrupt}});
     forget(entry);
-    start_journal(worker, JournalDelay::kGather);
+    journal_task_->start(worker, JournalTask::Delay::kGather);
     co_return DiskRead::kCorrupt;
   }
   DiskStats::add(stats_.reads, 1);
@@ -339,7 +339,7 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
     if (status.ok() && !stale) catalog_->list(*entry, std::move(encoded));
     catalog_->release(*entry);
   }
-  start_journal(worker, JournalDelay::kGather);  // also for records of evicted pages
+  journal_task_->start(worker, JournalTask::Delay::kGather);  // also for records of evicted pages
   if (!status.ok()) {
     DiskStats::add(stats_.write_errors, 1);
     failed();
