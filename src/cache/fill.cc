@@ -150,12 +150,22 @@ rt::Task<Result<void>> Fills::first_part(Filling& filling) {
   origin::ReadTerms terms = filling.terms(filling.plan.first_range());
   origin::ObjectRead read(origin_, filling.worker, std::move(terms));
   Result<void> done = co_await read.open();
+  if (!done && done.error().kind() == ErrorKind::kRangeNotSatisfiable) {
+    take_end(filling, request);
+  }
   if (done) done = co_await take_head(filling, read, request);
   if (!done) co_return done;
   start_others(filling);
   done = co_await read.run(filling);
   filling.hedged = filling.hedged || read.hedged();
   co_return done;
+}
+
+/// The object ends before the first part. If its known version does not, that version is old.
+void Fills::take_end(Filling& filling, uint64_t request) {
+  const KeyView key = filling.page.key();
+  const uint64_t offset = filling.page.object_offset() + filling.plan.first;
+  if (table_.observe_end(key, offset, request)) disk_.drop(filling.worker, key);
 }
 
 /// Takes the object's version from the first answer, and allocates the page's memory.

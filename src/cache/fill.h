@@ -71,6 +71,7 @@ class Fills {
   [[nodiscard]] rt::Task<Result<void>> first_part(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> take_head(Filling& filling, const origin::ObjectRead& read,
                                                  uint64_t request);
+  void take_end(Filling& filling, uint64_t request);
   void start_others(Filling& filling);
   [[nodiscard]] rt::Task<void> read_rest(Filling& filling);
   [[nodiscard]] rt::Task<void> other_part(Filling& filling);

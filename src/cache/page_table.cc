@@ -105,6 +105,23 @@ ObjectSourcePtr PageTable::observe(Page& page, ObjectSourcePtr source, uint64_t 
   return source;
 }
 
+bool PageTable::observe_end(KeyView key, uint64_t offset, uint64_t request) {
+  const uint64_t hash = key.hash();
+  Shard& shard = shard_of(hash);
+  std::vector<PagePtr> stale;
+  {
+    const MutexLock lock(shard.mutex);
+    IndexedObject* object = shard.objects.find(key, hash);
+    if (object == nullptr || object->current == nullptr) return false;
+    if (object->current->info.size <= offset || request < object->request) return false;
+    object->current.reset();
+    stale = take_stale(*object, nullptr);
+    if (object->empty()) shard.objects.erase(*object);
+  }
+  for (const PagePtr& old : stale) old->discard();
+  return true;
+}
+
 ObjectSourcePtr PageTable::adopt(Page& page, const ObjectSourcePtr& source) {
   const uint64_t hash = page.key().hash();
   Shard& shard = shard_of(hash);

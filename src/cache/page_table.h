@@ -58,6 +58,11 @@ class PageTable {
   /// same.
   [[nodiscard]] ObjectSourcePtr observe(Page& page, ObjectSourcePtr source, uint64_t request);
 
+  /// The answer to request number `request` says that the object ends at or before `offset`. True:
+  /// the known version reaches past `offset` and is not from a later request, so the object has
+  /// changed to an unknown version, and its pages that know their version are dropped.
+  [[nodiscard]] bool observe_end(KeyView key, uint64_t offset, uint64_t request);
+
   /// The disk has `page` in the version of `source`. Returns the source to use; null if the
   /// object's current version is another one, or if the page has left the table.
   [[nodiscard]] ObjectSourcePtr adopt(Page& page, const ObjectSourcePtr& source);

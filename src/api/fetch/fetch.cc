@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <concepts>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -134,15 +135,11 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
   const bool head = request.method() == net::Method::kHead;
   const RangeReader::Use use = head ? RangeReader::Use::kHead : RangeReader::Use::kBody;
   RangeReader reader(cache_, worker, std::move(spec), wanted, use);
-  const bool ready = reader.start();
-  Result<void> opened;
-  if (ready) opened = reader.open_now();
-  if (!ready || (opened && !head && !reader.ready())) {
-    opened = co_await wait_for_first_bytes(reader, ready ? Missing::kBytes : Missing::kHead, use);
-  }
-  if (!opened) {
-    metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, opened.error().kind());
-    co_await reply_error(writer, std::move(opened.error()));
+  std::optional<Result<void>> opened = reader.try_open();
+  if (!opened) opened = co_await reader.open();
+  if (!*opened) {
+    metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, opened->error().kind());
+    co_await reply_error(writer, std::move(opened->error()));
     co_return;
   }
   const ByteRange range = reader.range();
@@ -156,17 +153,6 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
     if (!sent) co_return;
   }
   co_await finish(answer);
-}
-
-/// Waits for the first page's head and, for a body, the first bytes. Until then an error can still
-/// have a status.
-rt::Task<Result<void>> Fetch::wait_for_first_bytes(RangeReader& reader, Missing missing,
-                                                   RangeReader::Use use) {
-  if (missing == Missing::kHead) {
-    Result<void> head = co_await reader.open();
-    if (!head || use == RangeReader::Use::kHead || reader.ready()) co_return head;
-  }
-  co_return co_await reader.wait();
 }
 
 /// False: the body broke off; the failure is counted.

@@ -31,10 +31,6 @@ class Fetch final : public RouteHandler {
   [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
                                       net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                                       ByteRange wanted, KindFetchMetrics& metrics);
-  enum class Missing : uint8_t { kHead, kBytes };
-  [[nodiscard]] static rt::Task<Result<void>> wait_for_first_bytes(cache::RangeReader& reader,
-                                                                   Missing missing,
-                                                                   cache::RangeReader::Use use);
   static void start_response(const Answer& answer);
   [[nodiscard]] rt::Task<bool> send_body(Answer& answer);
   [[nodiscard]] static rt::Task<void> finish(Answer& answer);

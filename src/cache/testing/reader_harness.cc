@@ -75,9 +75,9 @@ rt::Task<void> ReaderHarness::client(rt::Worker& worker, FetchSpecPtr of, ByteRa
   {
     RangeReader reader(cache_, worker, std::move(of), range, use);
     reader.keep_statuses();
-    (void)reader.start();
-    Result<void> opened = co_await reader.open();
-    if (opened) {
+    std::optional<Result<void>> opened = reader.try_open();
+    if (!opened) opened = co_await reader.open();
+    if (*opened) {
       got.opened = true;
       got.range = reader.range();
       got.size = reader.source().info.size;
@@ -85,7 +85,7 @@ rt::Task<void> ReaderHarness::client(rt::Worker& worker, FetchSpecPtr of, ByteRa
       got.first_bucket = reader.first_status().source->bucket;
       if (use == RangeReader::Use::kBody) co_await take_body(reader, seed, got);
     } else {
-      got.error = opened.error();
+      got.error = opened->error();
     }
   }
   promise.set_value(std::move(got));

@@ -1,0 +1,168 @@
+#include "cache/page_window.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/units.h"
+
+namespace cachey::cache {
+
+PageWindow::PageWindow(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, ByteRange range,
+                       Use use)
+    : cache_(cache),
+      worker_(worker),
+      spec_(std::move(spec)),
+      use_(use),
+      range_(range),
+      asked_end_(static_cast<uint32_t>(range.begin / kPageBytes)),
+      counted_end_(asked_end_),
+      ahead_end_(range.begin) {
+  CHECK(!range.empty());
+}
+
+PageWindow::~PageWindow() {
+  for (Slot& slot : slots_) drop(slot);
+}
+
+ByteRange PageWindow::part_of(uint32_t index) const {
+  const uint64_t begin = uint64_t{index} * kPageBytes;
+  return {std::max(range_.begin, begin), std::min(range_.end, begin + kPageBytes)};
+}
+
+bool PageWindow::holds_other_version(const ObjectInfo& version) const {
+  return std::ranges::any_of(slots_, [&version](const Slot& slot) {
+    return slot.page != nullptr && slot.page->has_head() &&
+           !slot.page->source()->info.same_version(version);
+  });
+}
+
+void PageWindow::hold(PagePtr page, MonoTime now) {
+  hold(std::move(page), PageRole::kJoined, When::kNow, now);
+}
+
+void PageWindow::ask(uint64_t position) {
+  look_up(static_cast<uint32_t>(position / kPageBytes), position % kPageBytes, When::kNow,
+          std::nullopt);
+}
+
+void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
+                         std::optional<store::MemoryTier::Admission> admission) {
+  const FillOrder order = cache_.fills().order_for(offset);
+  PageTable::Found found = cache_.table().find_or_create(spec_, index, order);
+  const bool lost = at(index).index == index && at(index).lost;
+  const bool on_disk =
+      found.created && !lost && cache_.disk_reads().adopt_from_disk(worker_, *found.page);
+  const PageRole role = found.created && !on_disk ? PageRole::kStarted : PageRole::kJoined;
+  hold(std::move(found.page), role, when, cache_.clock().mono());
+  if (on_disk) return;
+  if (when == When::kNow) cache_.fills().want(*at(index).page, offset);
+  if (role == PageRole::kJoined) return;
+  cache_.fills().start(worker_, at(index).page, spec_, offset, std::move(admission));
+}
+
+void PageWindow::hold(PagePtr page, PageRole role, When when, MonoTime now) {
+  const uint32_t index = page->index();
+  Slot& slot = at(index);
+  CHECK(slot.page == nullptr);
+  if (slot.index != index) slot = Slot{};
+  slot.index = index;
+  slot.page = std::move(page);
+  slot.role = role;
+  slot.ahead = when == When::kAhead;
+  const Page::Phase phase = slot.page->phase();
+  const bool there = phase == Page::Phase::kWhole || phase == Page::Phase::kOnDisk;
+  if (role == PageRole::kJoined && there) slot.role = PageRole::kHit;
+  slot.page->reading_began(now);
+  asked_end_ = std::max(asked_end_, index + 1);
+  count(slot, now);
+  if (use_ == Use::kHead) return;
+  const ByteRange part = part_of(index);
+  const uint64_t begin = slot.page->object_offset();
+  cache_.read_ahead().note_request(worker_, *slot.page, {part.begin - begin, part.end - begin},
+                                   spec_);
+}
+
+void PageWindow::count(Slot& held, MonoTime now) {
+  if (held.index < counted_end_) return;
+  counted_end_ = held.index + 1;
+  KindMetrics& metrics = *spec_->metrics;
+  metrics.access.add();
+  switch (held.role) {
+    case PageRole::kHit: {
+      const uint64_t offset = part_of(held.index).begin - held.page->object_offset();
+      const bool in_memory = held.page->available_end(offset) > offset;
+      metrics.cache_hit.add();
+      (in_memory ? metrics.cache_hit_memory : metrics.cache_hit_disk).add();
+      held.page->touch();
+      if (in_memory) cache_.disk_reads().note_use(*held.page, now);
+      break;
+    }
+    case PageRole::kJoined:
+      metrics.coalesced.add();
+      held.page->touch();
+      break;
+    case PageRole::kStarted:
+      break;
+  }
+}
+
+void PageWindow::look_ahead(uint32_t current, uint64_t object_size) {
+  if (use_ == Use::kHead) return;
+  const uint64_t end = std::min(range_.end, object_size);
+  const uint32_t reach = current + kLookAhead;
+  for (uint32_t index = asked_end_; index <= reach && index * kPageBytes < end; ++index) {
+    if (PagePtr page = cache_.table().find(spec_->key.view(), index)) {
+      hold(std::move(page), PageRole::kJoined, When::kAhead, cache_.clock().mono());
+      continue;
+    }
+    const uint64_t bytes = cache_.fills().bytes_needed(spec_->key.view(), index);
+    std::optional<store::MemoryTier::Admission> admission =
+        cache_.memory().admit_speculation(bytes);
+    if (!admission) return;
+    look_up(index, 0, When::kAhead, std::move(admission));
+  }
+}
+
+void PageWindow::cut(uint64_t object_size) {
+  range_.end = std::min(range_.end, object_size);
+  for (Slot& slot : slots_) {
+    if (slot.page != nullptr && slot.page->object_offset() >= range_.end) drop(slot);
+  }
+}
+
+void PageWindow::drop(Slot& slot) {
+  if (slot.page == nullptr) return;
+  drop_piece(slot);
+  if (slot.page->reading_ended()) {
+    slot.page->discard();
+  } else {
+    cache_.table().remove_if_idle(*slot.page);
+  }
+  slot.page.reset();
+}
+
+void PageWindow::drop_piece(Slot& slot) {
+  if (slot.piece == nullptr) return;
+  if (slot.piece->reading_ended()) cache_.memory().discard(*slot.piece);
+  slot.piece.reset();
+}
+
+void PageWindow::load_ahead(uint64_t position) {
+  const uint64_t end = std::min(range_.end, position + kReadAheadBytes);
+  ahead_end_ = std::max(ahead_end_, position);
+  while (ahead_end_ < end) {
+    const auto index = static_cast<uint32_t>(ahead_end_ / kPageBytes);
+    if (!holds(index)) return;  // not asked for yet
+    const PagePtr& page = at(index).page;
+    const uint64_t begin = ahead_end_ % kPageBytes;
+    const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
+    const ByteRange wanted{begin, std::min(boundary, range_.end - page->object_offset())};
+    ahead_end_ = page->object_offset() + wanted.end;
+    // The client's next request may start where this one ends.
+    const LoadAhead ahead = ahead_end_ == range_.end ? LoadAhead::kIfInARow : LoadAhead::kNo;
+    cache_.disk_reads().start(worker_, page, wanted, ahead);
+  }
+}
+
+}  // namespace cachey::cache

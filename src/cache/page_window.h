@@ -1,0 +1,98 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "base/byte_range.h"
+#include "cache/cache.h"
+#include "cache/retry_rule.h"
+#include "rt/worker.h"
+
+namespace cachey::cache {
+
+/// The pages of one reader's range that the reader holds: the page at its position, and up to
+/// kLookAhead pages after it. Asks for pages, counts each once in the metrics, and loads the bytes
+/// of pages on disk ahead of the position. Owned by the reader; the reader's worker only.
+class PageWindow {
+ public:
+  enum class Use : uint8_t {
+    kBody,  ///< the bytes will be read
+    kHead,  ///< only the first page's head is needed; no other page is asked for
+  };
+
+  /// Pages asked for ahead of the one being read.
+  static constexpr uint32_t kLookAhead = 2;
+  /// For pages on disk, this many bytes are loaded ahead of the position, up to the range's end.
+  static constexpr uint64_t kReadAheadBytes = 2 * Pieces::kPieceBytesMax;
+
+  /// A page that the reader holds.
+  struct Slot {
+    PagePtr page;    ///< null: not asked for, or dropped
+    PiecePtr piece;  ///< the piece being read, if the page is on disk
+    PageRole role = PageRole::kHit;
+    uint32_t index = 0;
+    int tries = 0;       ///< times that the page was asked for again without a byte of progress
+    bool lost = false;   ///< the disk failed to give the page: the next one comes from the origin
+    bool ahead = false;  ///< asked for before the position reached the page
+  };
+
+  /// REQUIRES: `range` is not empty.
+  PageWindow(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, ByteRange range, Use use);
+  ~PageWindow();
+  PageWindow(const PageWindow&) = delete;
+  PageWindow& operator=(const PageWindow&) = delete;
+
+  [[nodiscard]] const FetchSpec& spec() const { return *spec_; }
+  [[nodiscard]] Use use() const { return use_; }
+  [[nodiscard]] ByteRange range() const { return range_; }
+  /// The part of page `index` that is in the range.
+  [[nodiscard]] ByteRange part_of(uint32_t index) const;
+
+  /// The slot of page `index`, which may hold another page or none.
+  [[nodiscard]] Slot& at(uint32_t index) { return slots_[index % slots_.size()]; }
+  [[nodiscard]] const Slot& at(uint32_t index) const { return slots_[index % slots_.size()]; }
+  [[nodiscard]] bool holds(uint32_t index) const {
+    const Slot& slot = at(index);
+    return slot.page != nullptr && slot.index == index;
+  }
+  /// A page that is held is known to be of another version.
+  [[nodiscard]] bool holds_other_version(const ObjectInfo& version) const;
+
+  /// Holds `page`, which is in the table. `now`: when the reader found the page.
+  void hold(PagePtr page, MonoTime now);
+  /// Asks for the page in which `position` is, because the reader is there.
+  void ask(uint64_t position);
+  /// Asks for the pages after page `current` that begin before `object_size`. Speculation: a page
+  /// for which no memory is free now is left until the position reaches the page.
+  void look_ahead(uint32_t current, uint64_t object_size);
+  /// The object's size is known: cuts the range, and drops the pages that begin past its end.
+  void cut(uint64_t object_size);
+
+  void drop(Slot& slot);
+  void drop_piece(Slot& slot);
+
+  /// Starts disk reads of the kReadAheadBytes from `position` on, as far as pages are held.
+  void load_ahead(uint64_t position);
+  /// Forgets what was loaded ahead, because it may have been evicted.
+  void load_again_from(uint64_t position) { ahead_end_ = position; }
+
+ private:
+  enum class When : uint8_t { kNow, kAhead };
+  void look_up(uint32_t index, uint64_t offset, When when,
+               std::optional<store::MemoryTier::Admission> admission);
+  void hold(PagePtr page, PageRole role, When when, MonoTime now);
+  void count(Slot& held, MonoTime now);
+
+  Cache& cache_;
+  rt::Worker& worker_;
+  const FetchSpecPtr spec_;
+  const Use use_;
+  ByteRange range_;
+  std::array<Slot, kLookAhead + 1> slots_;
+  uint32_t asked_end_;    // pages before this have been asked for
+  uint32_t counted_end_;  // pages before this are in the metrics
+  uint64_t ahead_end_;    // disk pages before this offset are loaded or loading
+};
+
+}  // namespace cachey::cache

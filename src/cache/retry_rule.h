@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/error.h"
+
+namespace cachey::cache {
+
+/// How a reader came to hold a page.
+enum class PageRole : uint8_t {
+  kHit,      ///< the page was whole or on disk
+  kJoined,   ///< another request had started the page's fill
+  kStarted,  ///< the reader started the page's fill
+};
+
+/// How often a reader asks for a page again without a byte of progress, whatever the cause.
+inline constexpr int kTriesMax = 4;
+
+/// The failure of a page that a reader waits for.
+struct PageFailure {
+  ErrorKind error = ErrorKind::kInternal;
+  PageRole role = PageRole::kStarted;
+  bool ahead = false;        ///< the page was asked for before the reader's position reached it
+  bool other_terms = false;  ///< the reader's terms differ from those of the fill
+  bool from_wanted = false;  ///< the fill began at its leader's first byte, not the page's
+  bool bytes_taken = false;  ///< the reader has passed on bytes of the page
+  int tries = 0;             ///< times that the page was asked for again without progress
+};
+
+/// Whether the reader asks for the page again; if not, the error is the reader's, too. A pure
+/// function: the rows of "Failed fills" in docs/cache.md.
+[[nodiscard]] bool may_try_again(const PageFailure& failure);
+
+}  // namespace cachey::cache

@@ -1,0 +1,79 @@
+#include "cache/retry_rule.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace cachey::cache {
+namespace {
+
+constexpr PageFailure joined(ErrorKind error, int tries = 0) {
+  return {.error = error, .role = PageRole::kJoined, .tries = tries};
+}
+constexpr PageFailure own(ErrorKind error) {
+  return {.error = error, .role = PageRole::kStarted, .tries = 0};
+}
+constexpr PageFailure ahead(ErrorKind error) {
+  return {.error = error, .role = PageRole::kStarted, .ahead = true, .tries = 0};
+}
+constexpr PageFailure other_terms(ErrorKind error, int tries = 0) {
+  return {.error = error, .role = PageRole::kJoined, .other_terms = true, .tries = tries};
+}
+constexpr PageFailure from_wanted(ErrorKind error, int tries = 0) {
+  return {.error = error, .role = PageRole::kJoined, .from_wanted = true, .tries = tries};
+}
+
+constexpr PageFailure after_bytes(PageFailure failure) {
+  failure.bytes_taken = true;
+  return failure;
+}
+
+struct Row {
+  const char* what;
+  PageFailure failure;
+  bool again;
+};
+
+TEST(RetryRule, EachRow) {
+  using enum ErrorKind;
+  const Row rows[] = {
+      {"its own fill failed", own(kUpstream), false},
+      {"its own fill's time was up", own(kTimeout), false},
+      {"its own fill had no memory", own(kOverloaded), false},
+      {"joined, on the same terms", joined(kUpstream), false},
+      {"joined, and the object is not there", joined(kNotFound), false},
+
+      {"joined, on other terms", other_terms(kUpstream), true},
+      {"joined, on other terms, not there", other_terms(kNotFound), true},
+      {"joined, on other terms, 3 tries", other_terms(kNotFound, kTriesMax - 1), true},
+      {"joined, on other terms, 4 tries", other_terms(kNotFound, kTriesMax), false},
+
+      {"the leader asked past the end", from_wanted(kRangeNotSatisfiable), true},
+      {"... 3 tries", from_wanted(kRangeNotSatisfiable, kTriesMax - 1), true},
+      {"... 4 tries", from_wanted(kRangeNotSatisfiable, kTriesMax), false},
+      {"the whole page is past the end", joined(kRangeNotSatisfiable), false},
+      {"the leader began at its byte and failed", from_wanted(kUpstream), false},
+
+      {"the leader's answer was late", joined(kTimeout), true},
+      {"the leader's turn or memory was late", joined(kOverloaded), true},
+      {"... for the second time", joined(kTimeout, 1), false},
+      {"... for the second time", joined(kOverloaded, 1), false},
+
+      {"ahead: overloaded", ahead(kOverloaded), true},
+      {"ahead: throttled", ahead(kThrottled), true},
+      {"ahead: timeout", ahead(kTimeout), true},
+      {"ahead: upstream", ahead(kUpstream), true},
+      {"ahead: past the end", ahead(kRangeNotSatisfiable), true},
+      {"ahead: not there", ahead(kNotFound), false},
+      {"ahead: denied", ahead(kDenied), false},
+      {"ahead: changed", ahead(kChanged), false},
+
+      {"damaged, before any byte was taken", other_terms(kDamaged), true},
+      {"damaged, bytes were taken", after_bytes(other_terms(kDamaged)), false},
+      {"a body broke off, bytes were taken", after_bytes(other_terms(kUpstream)), true},
+  };
+  for (const Row& row : rows) EXPECT_EQ(may_try_again(row.failure), row.again) << row.what;
+}
+
+}  // namespace
+}  // namespace cachey::cache
