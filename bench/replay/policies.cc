@@ -221,9 +221,9 @@ class Cachey final : public ReplayPolicy {
       return true;
     }
     for (used_ += access.bytes; used_ > capacity_;) {
-      Entry* victim = policy_.victim([](Entry&) { return true; });
-      if (victim == nullptr) break;
-      used_ -= victim->bytes;
+      const auto found = policy_.victim([](Entry&) { return store::Verdict::kEvict; });
+      if (found.none()) break;
+      if (found.entry != nullptr) used_ -= found.entry->bytes;
     }
     entry.bytes = access.bytes;
     entry.uses = 0;

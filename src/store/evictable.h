@@ -99,8 +99,13 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   Extents extents_;
 
   const uint64_t content_hash_;
-  MemoryTier* tier_ = nullptr;                 // set with the memory
-  boost::intrusive::list_member_hook<> hook_;  // the policy's, under the tier's mutex
+  MemoryTier* tier_ = nullptr;  // set with the memory
+  // Under the tier's mutex: the policy's, or the tier's while the page is set aside.
+  boost::intrusive::list_member_hook<> hook_;
+
+  using List = boost::intrusive::list<
+      Evictable, boost::intrusive::member_hook<Evictable, boost::intrusive::list_member_hook<>,
+                                               &Evictable::hook_>>;
 };
 
 using EvictablePtr = boost::intrusive_ptr<Evictable>;

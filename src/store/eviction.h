@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "store/evictable.h"
+#include "store/victim.h"
 
 namespace cachey::store {
 
@@ -18,11 +19,19 @@ class EvictionPolicy {
   /// The page leaves for another reason than eviction. REQUIRES: contains(entry).
   virtual void remove(Evictable& entry) = 0;
 
+  /// A candidate for eviction, or set aside.
   [[nodiscard]] virtual bool contains(const Evictable& entry) const = 0;
+  [[nodiscard]] virtual bool is_set_aside(const Evictable& entry) const = 0;
 
-  /// Removes and returns the entry to evict, for which `may_evict` returned true. Null: a bounded
-  /// search found none.
-  [[nodiscard]] virtual Evictable* victim(const std::function<bool(Evictable&)>& may_evict) = 0;
+  /// The page is no candidate until put_back(). REQUIRES: contains(entry) and it is not set aside.
+  virtual void set_aside(Evictable& entry) = 0;
+  /// The page is the next candidate. REQUIRES: is_set_aside(entry).
+  virtual void put_back(Evictable& entry) = 0;
+
+  /// Removes and returns the page to evict, for which `verdict` returned kEvict; sets pages aside
+  /// for which it returned kSetAside. Looks at a bounded number of pages.
+  [[nodiscard]] virtual Victim<Evictable> victim(
+      const std::function<Verdict(Evictable&)>& verdict) = 0;
 };
 
 }  // namespace cachey::store

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kAllocationPoll{10};  // between two tries to allocate
 constexpr size_t kSlabsTried = 4;                         // the emptiest first
+constexpr size_t kPutBackMax = 512;                       // pages that get another look, at a time
 constexpr bool kAdopt = false;  // for intrusive_ptr: the reference is counted already
 
 /// The part of the limit that speculation may use.
@@ -33,9 +34,13 @@ MemoryTier::MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> 
 MemoryTier::~MemoryTier() {
   Evicted evicted;
   const MutexLock lock(mutex_);
-  while (Evictable* page = policy_->victim([](Evictable&) { return true; })) {
-    evicted.emplace_back(page, kAdopt);
-    if (page->try_take()) arena_.release(page->extents_, page);
+  put_back_aside(SIZE_MAX);
+  while (true) {
+    const Victim<Evictable> found = policy_->victim([](Evictable&) { return Verdict::kEvict; });
+    if (found.none()) break;
+    if (found.again) continue;
+    evicted.emplace_back(found.entry, kAdopt);
+    if (found.entry->try_take()) arena_.release(found.entry->extents_, found.entry);
   }
   CHECK(waiting_.empty());
 }
@@ -145,6 +150,7 @@ bool MemoryTier::try_allocate(Evictable& page, uint64_t bytes, LiveReaders live_
   bool allocated = false;
   {
     const MutexLock lock(mutex_);
+    put_back_aside(kPutBackMax);
     const int64_t room =
         static_cast<int64_t>(config_.limit_bytes) - charged_.load(std::memory_order_relaxed);
     arena_.set_limit(static_cast<uint64_t>(std::max<int64_t>(room, int64_t{kPageBytes})));
@@ -181,11 +187,32 @@ void MemoryTier::take_memory(Evictable& page, Evicted& evicted) {
 
 bool MemoryTier::evict_one(LiveReaders live_readers, Evicted& evicted) {
   const MonoTime now = clock_.mono();
-  Evictable* page =
-      policy_->victim([&](Evictable& entry) { return try_claim(entry, now, live_readers); });
-  if (page == nullptr) return false;
-  take_memory(*page, evicted);
+  Evictable::List aside;
+  auto verdict = [&](Evictable& page) {
+    if (try_claim(page, now, live_readers)) return Verdict::kEvict;
+    aside.push_back(page);
+    return Verdict::kSetAside;
+  };
+  Victim<Evictable> found;
+  do found = policy_->victim(verdict);
+  while (found.again);
+  aside_.splice(aside_.end(), aside);
+  if (found.none()) return false;
+  take_memory(*found.entry, evicted);
   return true;
+}
+
+void MemoryTier::put_back_aside(size_t count) {
+  for (; count > 0 && !aside_.empty(); --count) {
+    Evictable& page = aside_.front();
+    aside_.pop_front();
+    policy_->put_back(page);
+  }
+}
+
+void MemoryTier::remove(Evictable& page) {
+  if (policy_->is_set_aside(page)) aside_.erase(aside_.iterator_to(page));
+  policy_->remove(page);
 }
 
 bool MemoryTier::empty_a_slab(LiveReaders live_readers, Evicted& evicted) {
@@ -199,7 +226,7 @@ bool MemoryTier::empty_a_slab(LiveReaders live_readers, Evicted& evicted) {
     for (void* owner : owners) {
       auto& page = *static_cast<Evictable*>(owner);
       if (!policy_->contains(page) || !try_claim(page, now, live_readers)) continue;
-      policy_->remove(page);
+      remove(page);
       take_memory(page, evicted);
       evicted_any = true;
     }
@@ -236,7 +263,7 @@ void MemoryTier::discard(Evictable& page) {
     return;
   }
   if (contained) {
-    policy_->remove(page);
+    remove(page);
     stats_.discards.fetch_add(1, std::memory_order_relaxed);
     stats_.pages.fetch_sub(1, std::memory_order_relaxed);
     inserted = EvictablePtr(&page, kAdopt);

@@ -134,6 +134,9 @@ class MemoryTier {
   [[nodiscard]] bool empty_a_slab(LiveReaders live_readers, Evicted& evicted) REQUIRES(mutex_);
   void take_memory(Evictable& page, Evicted& evicted) REQUIRES(mutex_);
   void insert(Evictable& page) REQUIRES(mutex_);
+  void remove(Evictable& page) REQUIRES(mutex_);
+  /// The pages that were set aside first are candidates again.
+  void put_back_aside(size_t count) REQUIRES(mutex_);
   /// True: the page's memory is the caller's to release.
   [[nodiscard]] bool try_claim(Evictable& page, MonoTime now, LiveReaders live_readers) const;
 
@@ -145,6 +148,7 @@ class MemoryTier {
   mutable WatchedMutex mutex_;
   Arena arena_ GUARDED_BY(mutex_);
   std::unique_ptr<EvictionPolicy> policy_ GUARDED_BY(mutex_);
+  Evictable::List aside_ GUARDED_BY(mutex_);  // pages that could not be evicted when met
   uint64_t admitted_ GUARDED_BY(mutex_) = 0;
   rt::WaiterList waiting_ GUARDED_BY(mutex_);
   size_t waiting_count_ GUARDED_BY(mutex_) = 0;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/intrusive/list.hpp>
 #include <cstdint>
 
 #include "store/eviction.h"
@@ -16,15 +15,19 @@ class S3Fifo final : public EvictionPolicy {
   [[nodiscard]] bool contains(const Evictable& entry) const override {
     return queue_.contains(entry);
   }
-  [[nodiscard]] Evictable* victim(const std::function<bool(Evictable&)>& may_evict) override {
-    return queue_.victim(may_evict);
+  [[nodiscard]] bool is_set_aside(const Evictable& entry) const override {
+    return queue_.is_set_aside(entry);
+  }
+  void set_aside(Evictable& entry) override { queue_.set_aside(entry); }
+  void put_back(Evictable& entry) override { queue_.put_back(entry); }
+  [[nodiscard]] Victim<Evictable> victim(
+      const std::function<Verdict(Evictable&)>& verdict) override {
+    return queue_.victim(verdict);
   }
 
  private:
   struct Traits {
-    using Queue = boost::intrusive::list<
-        Evictable, boost::intrusive::member_hook<Evictable, boost::intrusive::list_member_hook<>,
-                                                 &Evictable::hook_>>;
+    using Queue = Evictable::List;
     static uint8_t& queue(Evictable& entry) { return entry.queue_; }
     static uint8_t queue(const Evictable& entry) { return entry.queue_; }
     static uint8_t uses(const Evictable& entry) {

@@ -43,7 +43,10 @@ void evict_and_insert(benchmark::State& state) {
   for (const auto& entry : entries) policy.insert(*entry);
   for (auto _ : state) {
     for (int64_t use = 0; use < state.range(1); ++use) entries.any().touch();
-    policy.insert(*policy.victim([](Evictable&) { return true; }));
+    Victim<Evictable> found;
+    do found = policy.victim([](Evictable&) { return Verdict::kEvict; });
+    while (found.again);
+    policy.insert(*found.entry);
   }
 }
 BENCHMARK(evict_and_insert)

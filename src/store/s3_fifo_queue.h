@@ -1,10 +1,12 @@
 #pragma once
 
 #include <algorithm>
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+
+#include "base/check.h"
+#include "store/ghosts.h"
+#include "store/victim.h"
 
 namespace cachey::store {
 
@@ -15,100 +17,141 @@ namespace cachey::store {
 /// queue at once. So a scan passes through the small queue and leaves the main queue alone. A poor
 /// choice for workloads of pure recency, if no entry is used twice within a tenth of the bytes.
 ///
+/// An entry that cannot be evicted when its turn comes is set aside: the entry is in no queue until
+/// put_back(), which makes the entry the next candidate of the queue that the entry was in. So the
+/// search for a victim passes each such entry once, and the order of the others stays.
+///
 /// Owns no entries. Not synchronized. `Traits` gives access to an entry's parts:
 ///   Queue                      a boost::intrusive::list of entries
 ///   queue(e) -> uint8_t&       the queue that has the entry; 0: none
 ///   uses(e), set_uses(e, n)    the number of uses, up to a small maximum
-///   weight(e), hash(e)         bytes; identifies the content
+///   weight(e), hash(e)         bytes, constant while the entry is in; identifies the content
+/// While an entry is set aside, its owner may use the entry's hook of `Queue`.
 template <typename Entry, typename Traits>
 class S3FifoQueue {
  public:
+  /// Entries that one call of victim() looks at.
+  static constexpr size_t kLooksMax = 256;
+  /// Entries that get a second chance for their uses in one search, which may be several calls.
+  /// Then the next entry leaves in spite of its uses.
+  static constexpr size_t kSecondChancesMax = 4096;
+
   S3FifoQueue() = default;
   ~S3FifoQueue() {
-    small_.clear();
-    main_.clear();
+    small_.entries.clear();
+    main_.entries.clear();
   }
   S3FifoQueue(const S3FifoQueue&) = delete;
   S3FifoQueue& operator=(const S3FifoQueue&) = delete;
 
   void insert(Entry& entry) {
-    push(entry, ghosts_.erase(Traits::hash(entry)) > 0 ? kMain : kSmall);
+    push_back(entry, ghosts_.take(Traits::hash(entry)) ? kMain : kSmall);
   }
 
-  /// REQUIRES: contains(entry).
-  void remove(Entry& entry) { pop(entry); }
-
-  [[nodiscard]] bool contains(const Entry& entry) const { return Traits::queue(entry) != kNowhere; }
-
-  /// Removes and returns the entry to evict, for which `may_evict` returned true. Null: a bounded
-  /// search found none.
-  template <typename MayEvict>
-  [[nodiscard]] Entry* victim(const MayEvict& may_evict) {
-    size_t refused = 0;
-    for (size_t looked_at = 0; refused < kRefusedMax; ++looked_at) {
-      const bool patient = looked_at < kSecondChancesMax;
-      const bool from_small = !small_.empty() && (main_.empty() || small_bytes_ * kSmallShare >=
-                                                                       small_bytes_ + main_bytes_);
-      if (!from_small && main_.empty()) return nullptr;
-      Entry& entry = from_small ? small_.front() : main_.front();
-      const uint8_t uses = Traits::uses(entry);
+  /// REQUIRES: contains(entry). If the entry is set aside, its hook must not be in use any more.
+  void remove(Entry& entry) {
+    if (is_set_aside(entry)) {
+      Traits::queue(entry) = kNowhere;
+      --aside_;
+    } else {
       pop(entry);
-      if (patient && from_small && uses > 1) {
-        Traits::set_uses(entry, 0);
-        push(entry, kMain);
-      } else if (patient && !from_small && uses > 0) {
-        Traits::set_uses(entry, static_cast<uint8_t>(uses - 1));
-        push(entry, kMain);
-      } else if (!may_evict(entry)) {
-        ++refused;
-        push(entry, from_small ? kSmall : kMain);
+    }
+  }
+
+  /// In a queue, or set aside.
+  [[nodiscard]] bool contains(const Entry& entry) const { return Traits::queue(entry) != kNowhere; }
+  [[nodiscard]] bool is_set_aside(const Entry& entry) const {
+    return (Traits::queue(entry) & kAside) != 0;
+  }
+  /// The number of entries that are set aside.
+  [[nodiscard]] size_t aside() const { return aside_; }
+
+  /// REQUIRES: the entry is in a queue.
+  void set_aside(Entry& entry) {
+    CHECK(contains(entry) && !is_set_aside(entry));
+    const uint8_t queue = Traits::queue(entry);
+    pop(entry);
+    Traits::queue(entry) = queue | kAside;
+    ++aside_;
+  }
+
+  /// REQUIRES: the entry is set aside, and its hook is not in use.
+  void put_back(Entry& entry) {
+    CHECK(is_set_aside(entry));
+    const auto queue = static_cast<uint8_t>(Traits::queue(entry) & ~kAside);
+    Traits::queue(entry) = queue;
+    --aside_;
+    queue_of(queue).entries.push_front(entry);
+    queue_of(queue).bytes += Traits::weight(entry);
+  }
+
+  /// Takes the entry to evict out of its queue: the first candidate for which `verdict` returned
+  /// Verdict::kEvict. The others are set aside; `verdict` may use an entry's hook already.
+  template <typename GetVerdict>
+  [[nodiscard]] Victim<Entry> victim(const GetVerdict& verdict) {
+    for (size_t looks = 0; looks < kLooksMax; ++looks) {
+      if (small_.entries.empty() && main_.entries.empty()) return {};
+      const bool from_small = takes_from_small();
+      Entry& entry = (from_small ? small_ : main_).entries.front();
+      const uint8_t uses = Traits::uses(entry);
+      if (uses > (from_small ? 1 : 0) && second_chances_ < kSecondChancesMax) {
+        ++second_chances_;
+        pop(entry);
+        Traits::set_uses(entry, from_small ? uint8_t{0} : static_cast<uint8_t>(uses - 1));
+        push_back(entry, kMain);
       } else {
-        if (from_small) remember(Traits::hash(entry));
-        return &entry;
+        set_aside(entry);
+        if (verdict(entry) == Verdict::kSetAside) continue;
+        remove(entry);
+        if (from_small) ghosts_.remember(Traits::hash(entry), ghosts_max());
+        second_chances_ = 0;
+        return {&entry};
       }
     }
-    return nullptr;
+    return {.again = true};
   }
 
  private:
-  enum : uint8_t { kNowhere, kSmall, kMain };
+  enum : uint8_t { kNowhere = 0, kSmall = 1, kMain = 2, kAside = 4 };  // kAside: beside its queue
   static constexpr uint64_t kSmallShare = 10;  // the small queue has 1 / kSmallShare of the bytes
-  static constexpr size_t kRefusedMax = 512;   // entries that may_evict() refuses, per search
-  static constexpr size_t kSecondChancesMax =
-      4096;  // per search; later entries leave in spite of uses
   static constexpr size_t kGhostsMin = 256;
 
-  void push(Entry& entry, uint8_t queue) {
+  struct Part {
+    typename Traits::Queue entries;
+    uint64_t bytes = 0;
+  };
+
+  [[nodiscard]] Part& queue_of(uint8_t queue) { return queue == kSmall ? small_ : main_; }
+
+  /// The small queue's turn. The other queue's turn comes if a queue is empty. REQUIRES: one of the
+  /// queues has an entry.
+  [[nodiscard]] bool takes_from_small() const {
+    if (small_.entries.empty() || main_.entries.empty()) return main_.entries.empty();
+    return small_.bytes * kSmallShare >= small_.bytes + main_.bytes;
+  }
+
+  void push_back(Entry& entry, uint8_t queue) {
     Traits::queue(entry) = queue;
-    (queue == kSmall ? small_ : main_).push_back(entry);
-    (queue == kSmall ? small_bytes_ : main_bytes_) += Traits::weight(entry);
+    queue_of(queue).entries.push_back(entry);
+    queue_of(queue).bytes += Traits::weight(entry);
   }
 
   void pop(Entry& entry) {
-    const bool in_small = Traits::queue(entry) == kSmall;
-    (in_small ? small_bytes_ : main_bytes_) -= Traits::weight(entry);
-    Queue& queue = in_small ? small_ : main_;
-    queue.erase(queue.iterator_to(entry));
+    Part& part = queue_of(Traits::queue(entry));
+    part.bytes -= Traits::weight(entry);
+    part.entries.erase(part.entries.iterator_to(entry));
     Traits::queue(entry) = kNowhere;
   }
 
-  void remember(uint64_t hash) {
-    ghosts_.insert(hash);
-    ghost_order_.push_back(hash);
-    const size_t ghosts_max = std::max(kGhostsMin, small_.size() + main_.size());
-    while (ghost_order_.size() > ghosts_max) {
-      ghosts_.erase(ghost_order_.front());
-      ghost_order_.pop_front();
-    }
+  [[nodiscard]] size_t ghosts_max() const {
+    return std::max(kGhostsMin, small_.entries.size() + main_.entries.size() + aside_);
   }
 
-  using Queue = typename Traits::Queue;
-  Queue small_;
-  Queue main_;
-  uint64_t small_bytes_ = 0;
-  uint64_t main_bytes_ = 0;
-  boost::unordered_flat_set<uint64_t> ghosts_;
-  std::deque<uint64_t> ghost_order_;
+  Part small_;
+  Part main_;
+  size_t aside_ = 0;
+  size_t second_chances_ = 0;  // since the last victim
+  Ghosts ghosts_;
 };
 
 }  // namespace cachey::store

@@ -5,9 +5,11 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <set>
 #include <unordered_map>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "store/testing/test_page.h"
 
 namespace cachey::store {
@@ -17,7 +19,22 @@ constexpr uint64_t kEntryBytes = 4 * kKiB;
 
 TestPagePtr make_entry(uint64_t hash) { return TestPagePtr(new TestPage(hash, kEntryBytes)); }
 
-const std::function<bool(Evictable&)> kAny = [](Evictable&) { return true; };
+Evictable* victim_of(S3Fifo& policy, const std::function<Verdict(Evictable&)>& verdict) {
+  Victim<Evictable> found;
+  do found = policy.victim(verdict);
+  while (found.again);
+  return found.entry;
+}
+
+Evictable* victim_of(S3Fifo& policy) {
+  return victim_of(policy, [](Evictable&) { return Verdict::kEvict; });
+}
+
+std::function<Verdict(Evictable&)> all_but(std::set<Evictable*> held) {
+  return [held = std::move(held)](Evictable& entry) {
+    return held.contains(&entry) ? Verdict::kSetAside : Verdict::kEvict;
+  };
+}
 
 TEST(S3Fifo, EvictsTheUnusedBeforeTheUsed) {
   std::vector<TestPagePtr> entries;
@@ -28,21 +45,140 @@ TEST(S3Fifo, EvictsTheUnusedBeforeTheUsed) {
   }
   entries[0]->touch();
   entries[0]->touch();
-  EXPECT_EQ(policy.victim(kAny), entries[1].get());
+  EXPECT_EQ(victim_of(policy), entries[1].get());
   EXPECT_TRUE(policy.contains(*entries[0]));
   EXPECT_FALSE(policy.contains(*entries[1]));
 }
 
-TEST(S3Fifo, PassesOverWhatMayNotLeave) {
+TEST(S3Fifo, WhatMayNotLeaveIsSetAsideAndComesBackAsTheNextCandidate) {
+  const TestPagePtr a = make_entry(1);
+  const TestPagePtr b = make_entry(2);
+  const TestPagePtr c = make_entry(3);
+  S3Fifo policy;
+  for (const TestPagePtr& entry : {a, b, c}) policy.insert(*entry);
+  EXPECT_EQ(victim_of(policy, all_but({a.get()})), b.get());
+  EXPECT_TRUE(policy.is_set_aside(*a));
+  EXPECT_TRUE(policy.contains(*a));
+  policy.put_back(*a);
+  EXPECT_EQ(victim_of(policy), a.get());
+  EXPECT_EQ(victim_of(policy), c.get());
+  EXPECT_EQ(victim_of(policy), nullptr);
+}
+
+TEST(S3Fifo, WhatIsSetAsideIsNoCandidate) {
   const TestPagePtr a = make_entry(1);
   const TestPagePtr b = make_entry(2);
   S3Fifo policy;
   policy.insert(*a);
   policy.insert(*b);
-  EXPECT_EQ(policy.victim([&](Evictable& e) { return &e != a.get(); }), b.get());
-  EXPECT_EQ(policy.victim([](Evictable&) { return false; }), nullptr);
-  EXPECT_EQ(policy.victim(kAny), a.get());
-  EXPECT_EQ(policy.victim(kAny), nullptr);
+  int asked = 0;
+  const auto count = [&](Evictable&) {
+    ++asked;
+    return Verdict::kSetAside;
+  };
+  EXPECT_EQ(victim_of(policy, count), nullptr);
+  EXPECT_EQ(victim_of(policy, count), nullptr);
+  EXPECT_EQ(asked, 2);
+  policy.remove(*a);
+  EXPECT_FALSE(policy.contains(*a));
+  policy.put_back(*b);
+  EXPECT_EQ(victim_of(policy), b.get());
+}
+
+/// Four entries in the main queue and two in the small one.
+struct TwoQueues {
+  TwoQueues() {
+    for (uint64_t i = 0; i < 5; ++i) main.push_back(make_entry(i));
+    for (const TestPagePtr& entry : main) {
+      policy.insert(*entry);
+      entry->touch();
+      entry->touch();
+    }
+    small.push_back(make_entry(10));
+    policy.insert(*small[0]);
+    // Moves the used entries to the main queue.
+    EXPECT_EQ(victim_of(policy), small[0].get());
+    small = {make_entry(20), make_entry(21)};
+    for (const TestPagePtr& entry : small) policy.insert(*entry);
+  }
+  std::vector<TestPagePtr> main;
+  std::vector<TestPagePtr> small;
+  S3Fifo policy;  // destroyed before the entries
+};
+
+TEST(S3Fifo, TheMainQueueHasItsTurnWhileTheSmallOneIsSetAside) {
+  TwoQueues queues;
+  const auto held = all_but({queues.small[0].get(), queues.small[1].get()});
+  for (const TestPagePtr& entry : queues.main)
+    EXPECT_EQ(victim_of(queues.policy, held), entry.get());
+  EXPECT_EQ(victim_of(queues.policy, held), nullptr);
+  queues.policy.put_back(*queues.small[1]);
+  queues.policy.put_back(*queues.small[0]);
+  EXPECT_EQ(victim_of(queues.policy), queues.small[0].get());
+}
+
+TEST(S3Fifo, TheSmallQueueHasItsTurnWhileTheMainOneIsSetAside) {
+  TwoQueues queues;
+  std::set<Evictable*> held;
+  for (const TestPagePtr& entry : queues.main) held.insert(entry.get());
+  for (const TestPagePtr& entry : queues.small)
+    EXPECT_EQ(victim_of(queues.policy, all_but(held)), entry.get());
+  EXPECT_EQ(victim_of(queues.policy, all_but(held)), nullptr);
+}
+
+TEST(S3Fifo, ACallLooksAtABoundedNumberOfEntries) {
+  constexpr size_t kCount = 1000;
+  constexpr size_t kLooksMax = 256;
+  std::vector<TestPagePtr> entries;
+  S3Fifo policy;
+  for (uint64_t i = 0; i < kCount; ++i) {
+    entries.push_back(make_entry(i));
+    policy.insert(*entries.back());
+  }
+  size_t looks = 0;
+  size_t calls = 0;
+  Victim<Evictable> found;
+  do {
+    const size_t before = looks;
+    found = policy.victim([&looks](Evictable&) {
+      ++looks;
+      return Verdict::kSetAside;
+    });
+    EXPECT_LE(looks - before, kLooksMax);
+    ++calls;
+  } while (found.again);
+  EXPECT_TRUE(found.none());
+  EXPECT_EQ(looks, kCount);
+  EXPECT_GE(calls, kCount / kLooksMax);
+}
+
+/// If each entry is used as often as it is passed over, a search still ends.
+TEST(S3Fifo, ASearchGivesABoundedNumberOfSecondChances) {
+  constexpr size_t kSecondChancesMax = 4096;
+  std::vector<TestPagePtr> entries;
+  S3Fifo policy;
+  const auto use = [](Evictable& entry) {
+    for (int i = 0; i < 3; ++i) entry.touch();
+  };
+  for (uint64_t i = 0; i < 2 * kSecondChancesMax; ++i) {
+    entries.push_back(make_entry(i));
+    policy.insert(*entries.back());
+    use(*entries.back());
+  }
+  size_t calls = 0;
+  Victim<Evictable> found;
+  do found = policy.victim([](Evictable&) { return Verdict::kEvict; });
+  while (found.again && ++calls < kSecondChancesMax);
+  EXPECT_NE(found.entry, nullptr);
+}
+
+TEST(Ghosts, AreForgottenInOrderPastTheirNumber) {
+  Ghosts ghosts;
+  for (uint64_t hash = 0; hash < 300; ++hash) ghosts.remember(spread(hash), 256);
+  EXPECT_FALSE(ghosts.take(spread(43)));
+  EXPECT_TRUE(ghosts.take(spread(44)));
+  EXPECT_FALSE(ghosts.take(spread(44)));
+  EXPECT_TRUE(ghosts.take(spread(299)));
 }
 
 /// A cache of equal entries under the policy.
@@ -56,7 +192,7 @@ class Simulation {
       return true;
     }
     while (cache_.size() >= capacity_) {
-      Evictable* victim = policy_.victim(kAny);
+      Evictable* victim = victim_of(policy_);
       CHECK(victim != nullptr);
       cache_.erase(victim->content_hash());
     }

@@ -93,7 +93,9 @@ void Catalog::destroy(DiskEntry& entry) {
 
 void Catalog::release(DiskEntry& entry) {
   CHECK(entry.holders > 0);
-  if (--entry.holders == 0 && !entry.listed) destroy(entry);
+  if (--entry.holders > 0) return;
+  if (!entry.listed) return destroy(entry);
+  if (policy_.is_set_aside(entry)) policy_.put_back(entry);
 }
 
 void Catalog::remove(DiskEntry& entry) {
@@ -113,10 +115,15 @@ void Catalog::remove_versions(const ObjectId& object, const ObjectInfo* keep) {
 }
 
 bool Catalog::evict_one() {
-  DiskEntry* entry = policy_.victim([](DiskEntry& candidate) { return candidate.holders == 0; });
-  if (entry == nullptr) return false;
+  auto verdict = [](const DiskEntry& entry) {
+    return entry.holders == 0 ? Verdict::kEvict : Verdict::kSetAside;
+  };
+  Victim<DiskEntry> found;
+  do found = policy_.victim(verdict);
+  while (found.again);
+  if (found.none()) return false;
   ++evictions_;
-  remove(*entry);
+  remove(*found.entry);
   return true;
 }
 
