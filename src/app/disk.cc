@@ -1,9 +1,9 @@
 #include "app/disk.h"
 
 #include <algorithm>
-#include <future>
 #include <utility>
 
+#include "base/log.h"
 #include "base/units.h"
 #include "store/disk/disk_file.h"
 #include "store/disk/uring_device.h"
@@ -15,43 +15,144 @@ constexpr uint64_t kWriteQueueMax = 256 * kMiB;
 // The queue of writes and the index may each take 1 / kMemoryShare of --memory.
 constexpr uint64_t kMemoryShare = 4;
 
-}  // namespace
-
-Result<std::unique_ptr<Disk>> Disk::open(const Options& options, store::MemoryTier& memory,
-                                         const Clock& clock, Random& random) {
-  const store::DiskPath path{options.disk_path, options.disk_kind, options.disk_capacity,
-                             options.disk_wipe};
-  Result<std::unique_ptr<store::DiskFile>> file =
-      store::DiskFile::open(path, store::DiskFile::Access::kReadWrite);
-  if (!file) return std::unexpected(std::move(file.error()));
-  std::unique_ptr<Disk> disk(new Disk);
-  const auto io = options.iouring ? store::DiskIo::kUring : store::DiskIo::kThreads;
-  disk->device_ = store::make_device(std::move(*file), io, disk->pool_, options.threads);
+store::DiskTierConfig tier_config(store::MemoryTier& memory) {
   store::DiskTierConfig config;
   config.write_queue_bytes = std::min(kWriteQueueMax, memory.limit_bytes() / kMemoryShare);
   config.index_bytes_max = memory.limit_bytes() / kMemoryShare;
   config.charge = [&memory](int64_t bytes) { memory.charge(bytes); };
-  const auto start =
-      options.disk_wipe ? store::DiskTier::Start::kWipe : store::DiskTier::Start::kKeep;
-  Result<std::unique_ptr<store::DiskTier>> tier =
-      store::DiskTier::open(*disk->device_, std::move(config), start, clock, random);
-  if (!tier) return fail(tier.error().kind(), options.disk_path + ": " + tier.error().message());
-  disk->tier_ = std::move(*tier);
-  return disk;
+  return config;
 }
 
-void Disk::read_index(std::chrono::milliseconds patience) {
-  std::promise<void> done;
-  index_read_ = done.get_future();
-  reading_ = std::jthread([this, done = std::move(done)]() mutable {
-    tier_->recover();
-    done.set_value();
+}  // namespace
+
+std::string_view to_string(DiskState state) {
+  switch (state) {
+    case DiskState::kOpening:
+      return "opening";
+    case DiskState::kReadingIndex:
+      return "reading_index";
+    case DiskState::kOnline:
+      return "online";
+    case DiskState::kOffline:
+      return "offline";
+    case DiskState::kFailed:
+      return "failed";
+    case DiskState::kUnusable:
+      return "unusable";
+  }
+  return "unknown";
+}
+
+Disk::Disk(const Options& options, store::MemoryTier& memory, const Clock& clock, Random& random)
+    : options_(options), random_(random), tier_(tier_config(memory), clock) {}
+
+Disk::~Disk() = default;
+
+void Disk::start_opening() {
+  {
+    const MutexLock lock(mutex_);
+    ended_ = false;
+  }
+  opening_ = std::jthread([this](const std::stop_token& stop) {
+    open(stop);
+    const MutexLock lock(mutex_);
+    ended_ = true;
+    changed_.notify_all();
   });
-  (void)wait_for_index(patience);
 }
 
-bool Disk::wait_for_index(std::chrono::nanoseconds limit) {
-  return index_read_.wait_for(limit) == std::future_status::ready;
+void Disk::open(const std::stop_token& stop) {
+  std::chrono::seconds delay = kRetryAfter;
+  while (true) {
+    Result<void> attached = attach();
+    if (attached) break;
+    const bool device_failed = attached.error().kind() == ErrorKind::kInternal;
+    enter(device_failed ? DiskState::kFailed : DiskState::kUnusable, std::move(attached));
+    if (!device_failed || !wait_to_retry(delay, stop)) return;
+    delay = std::min(2 * delay, kRetryAfterMax);
+  }
+  enter(DiskState::kReadingIndex);
+  tier_.recover();
+  enter(DiskState::kOnline);
+}
+
+Result<void> Disk::attach() {
+  const store::DiskPath path{options_.disk_path, options_.disk_kind, options_.disk_capacity,
+                             options_.disk_wipe};
+  device_.reset();  // of the last attempt: it holds the file's lock
+  Result<std::unique_ptr<store::DiskFile>> file =
+      store::DiskFile::open(path, store::DiskFile::Access::kReadWrite);
+  if (!file) return std::unexpected(std::move(file.error()));
+  const auto io = options_.iouring ? store::DiskIo::kUring : store::DiskIo::kThreads;
+  device_ = store::make_device(std::move(*file), io, pool_, options_.threads);
+  const auto start =
+      options_.disk_wipe ? store::DiskTier::Start::kWipe : store::DiskTier::Start::kKeep;
+  Result<void> attached = tier_.attach(*device_, start, random_);
+  if (attached) return {};
+  return fail(attached.error().kind(), options_.disk_path + ": " + attached.error().message());
+}
+
+bool Disk::wait_to_retry(std::chrono::seconds delay, const std::stop_token& stop) {
+  const MutexLock lock(mutex_);
+  (void)changed_.wait_for(mutex_, stop, delay, [] { return false; });
+  return !stop.stop_requested();
+}
+
+void Disk::enter(DiskState state, Result<void> result) {
+  const MutexLock lock(mutex_);
+  state_ = state;
+  result_ = std::move(result);
+  if (logs_errors_) log_error();
+  changed_.notify_all();
+}
+
+void Disk::log_errors() {
+  const MutexLock lock(mutex_);
+  logs_errors_ = true;
+  log_error();
+}
+
+void Disk::log_error() {
+  if (result_) return;
+  log::error("disk cannot be opened, serving without it",
+             {{"error", result_.error().message()}, {"state", to_string(state_)}});
+}
+
+bool Disk::wait_for_device(std::chrono::nanoseconds limit) {
+  const MutexLock lock(mutex_);
+  return changed_.wait_for(mutex_, limit,
+                           [this]() REQUIRES(mutex_) { return state_ != DiskState::kOpening; });
+}
+
+void Disk::wait_for_index(std::chrono::nanoseconds limit) {
+  const MutexLock lock(mutex_);
+  (void)changed_.wait_for(mutex_, limit, [this]() REQUIRES(mutex_) {
+    return state_ != DiskState::kOpening && state_ != DiskState::kReadingIndex;
+  });
+}
+
+bool Disk::end_opening(std::chrono::nanoseconds limit) {
+  opening_.request_stop();
+  const MutexLock lock(mutex_);
+  return changed_.wait_for(mutex_, limit, [this]() REQUIRES(mutex_) { return ended_; });
+}
+
+Result<void> Disk::opened() const {
+  const MutexLock lock(mutex_);
+  return result_;
+}
+
+Disk::Status Disk::status() const {
+  Status status;
+  {
+    const MutexLock lock(mutex_);
+    status.state = state_;
+    if (!result_) status.error = result_.error().message();
+  }
+  if (status.state == DiskState::kOnline && !tier_.usage().online) {
+    status.state = DiskState::kOffline;
+  }
+  return status;
 }
 
 }  // namespace cachey::app

@@ -1,14 +1,20 @@
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
-#include <future>
+#include <cstdint>
 #include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
 #include <thread>
 
 #include "app/options/options.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/mutex.h"
 #include "base/random.h"
 #include "rt/blocking_pool.h"
 #include "store/disk/device.h"
@@ -17,36 +23,88 @@
 
 namespace cachey::app {
 
-/// The disk tier of --disk-path, with its device and threads. Owned by Process. The workers and the
-/// memory tier outlive it.
+enum class DiskState : uint8_t {
+  kOpening,       ///< the device has not answered yet
+  kReadingIndex,  ///< the store is opened
+  kOnline,        ///< in use
+  kOffline,       ///< out of use after failures, until a probe succeeds
+  kFailed,        ///< the device failed when it was opened, and is opened again later
+  kUnusable,      ///< the store is damaged, of another version or not ours, or the path is wrong
+};
+inline constexpr std::array kDiskStates = {DiskState::kOpening, DiskState::kReadingIndex,
+                                           DiskState::kOnline,  DiskState::kOffline,
+                                           DiskState::kFailed,  DiskState::kUnusable};
+[[nodiscard]] std::string_view to_string(DiskState state);
+
+/// The disk tier of --disk-path, with its device and threads. The tier exists from the start. A
+/// thread opens the device, attaches the tier and reads the index, however long the device takes.
+/// If the device fails, the thread tries again: after kRetryAfter, then after twice as long, up to
+/// kRetryAfterMax.
+///
+/// Owned by Process. The workers and the memory tier outlive the disk. Any thread may ask for the
+/// state.
 class Disk {
  public:
-  /// The error is one line for the operator.
-  [[nodiscard]] static Result<std::unique_ptr<Disk>> open(const Options& options,
-                                                          store::MemoryTier& memory,
-                                                          const Clock& clock, Random& random);
-  ~Disk() = default;  // waits until the index is read
+  static constexpr std::chrono::seconds kRetryAfter{1};
+  static constexpr std::chrono::seconds kRetryAfterMax{60};
+
+  struct Status {
+    DiskState state;
+    std::string error;  ///< one line for the operator; empty unless kFailed or kUnusable
+  };
+
+  Disk(const Options& options, store::MemoryTier& memory, const Clock& clock, Random& random);
+  ~Disk();  // waits until the thread has ended; see end_opening()
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
 
-  [[nodiscard]] store::DiskTier& tier() { return *tier_; }
+  [[nodiscard]] store::DiskTier& tier() { return tier_; }
+  [[nodiscard]] const store::DiskTier& tier() const { return tier_; }
+  [[nodiscard]] Status status() const EXCLUDES(mutex_);
 
-  /// Reads the index on a thread of its own. Returns when the index is read, or after `patience`.
-  /// Call once.
-  void read_index(std::chrono::milliseconds patience);
-  /// Waits until the index is read. False: the reading takes longer than `limit` and goes on.
-  [[nodiscard]] bool wait_for_index(std::chrono::nanoseconds limit);
+  /// Starts the thread. Once.
+  void start_opening();
+  /// Waits until the device has answered: the store is opened, or there is an error. False: `limit`
+  /// is over.
+  [[nodiscard]] bool wait_for_device(std::chrono::nanoseconds limit) EXCLUDES(mutex_);
+  /// Waits until the index is read, there is an error, or `limit` is over.
+  void wait_for_index(std::chrono::nanoseconds limit) EXCLUDES(mutex_);
+  /// An error if the last attempt has failed: kBadRequest for a wrong path or option, kDamaged for
+  /// a store that only --disk-wipe can heal, kInternal for a device that failed.
+  [[nodiscard]] Result<void> opened() const EXCLUDES(mutex_);
+  /// From now on errors are logged, the present one too. Before, the caller of opened() is in
+  /// charge of the error.
+  void log_errors() EXCLUDES(mutex_);
+
+  /// Tries no more. False: the thread still waits for the device after `limit`, so that this must
+  /// not be destroyed.
+  [[nodiscard]] bool end_opening(std::chrono::nanoseconds limit) EXCLUDES(mutex_);
 
  private:
-  Disk() = default;
+  void open(const std::stop_token& stop);
+  [[nodiscard]] Result<void> attach();
+  /// False: a stop is requested.
+  [[nodiscard]] bool wait_to_retry(std::chrono::seconds delay, const std::stop_token& stop)
+      EXCLUDES(mutex_);
+  void enter(DiskState state, Result<void> result = {}) EXCLUDES(mutex_);
+  void log_error() REQUIRES(mutex_);
 
   static constexpr unsigned kThreads = 16;  // they read and write if io_uring is not used
 
+  const Options& options_;
+  Random& random_;
   rt::BlockingPool pool_{kThreads};
-  std::unique_ptr<store::BlockDevice> device_;
-  std::unique_ptr<store::DiskTier> tier_;
-  std::future<void> index_read_;
-  std::jthread reading_;
+  std::unique_ptr<store::BlockDevice> device_;  // the thread's, and the tier's once attached
+  store::DiskTier tier_;
+
+  mutable Mutex mutex_;
+  std::condition_variable_any changed_;
+  DiskState state_ GUARDED_BY(mutex_) = DiskState::kOpening;  // never kOffline: the tier knows
+  Result<void> result_ GUARDED_BY(mutex_);
+  bool logs_errors_ GUARDED_BY(mutex_) = false;
+  bool ended_ GUARDED_BY(mutex_) = true;  // the thread does nothing more
+
+  std::jthread opening_;
 };
 
 }  // namespace cachey::app

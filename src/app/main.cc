@@ -19,7 +19,9 @@ namespace cachey::app {
 namespace {
 
 int fail_to_start(const Error& error) {
+  log::flush();
   std::fprintf(stderr, "cachey: %s\n", error.message().c_str());
+  if (error.kind() == ErrorKind::kCancelled) return 0;
   return error.kind() == ErrorKind::kBadRequest ? 2 : 1;
 }
 
@@ -28,7 +30,7 @@ int serve(const Options& options) {
   const Result<std::unique_ptr<Process>> process = Process::make(options);
   if (!process) return fail_to_start(process.error());
   if (const Result<void> started = (*process)->start(); !started) {
-    return fail_to_start(started.error());
+    std::_Exit(fail_to_start(started.error()));  // a disk that hangs cannot be waited for
   }
   (*process)->serve();
   if (!(*process)->stop()) {

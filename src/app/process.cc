@@ -22,12 +22,17 @@ constexpr size_t kKindsWithMetrics = 100;
 constexpr unsigned kBlockingThreads = 8;
 constexpr unsigned kReportThreads = 1;
 constexpr auto kAdminDrainTimeout = 1s;
-/// If the disk's index takes longer to read, requests are served without the disk meanwhile.
-constexpr auto kIndexPatience = 2s;
+/// If the disk takes longer to answer and its index to read, requests are served without the disk
+/// meanwhile. Short of a second, so that the server listens within a second.
+constexpr auto kDiskPatience = 800ms;
+/// With --disk-required the start waits this long for the disk's answer.
+constexpr auto kRequiredDiskPatience = 30s;
 /// Fills may go on for this long after their clients.
 constexpr auto kFillGrace = 1s;
-/// At least this long is left for the last writes, even if --drain-timeout is over.
+/// At least this long is left for the last writes, even if --drain-timeout is over. As long for a
+/// disk that is still being opened.
 constexpr auto kLastWrites = 2s;
+constexpr auto kSignalPoll = 20ms;
 
 /// The tokens that requests need; nothing if requests need none.
 Result<std::optional<api::Tokens>> first_tokens(const Options& options) {
@@ -85,10 +90,8 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options) {
   if (!origins) return std::unexpected(std::move(origins.error()));
   opened.origins = std::move(*origins);
   if (!options.disk_path.empty()) {
-    Result<std::unique_ptr<Disk>> disk =
-        Disk::open(foundation->options, foundation->memory, foundation->clock, foundation->random);
-    if (!disk) return std::unexpected(std::move(disk.error()));
-    opened.disk = std::move(*disk);
+    opened.disk = std::make_unique<Disk>(foundation->options, foundation->memory, foundation->clock,
+                                         foundation->random);
   }
   Result<std::shared_ptr<net::tls::Contexts>> tls = load_tls(options, foundation->clock);
   if (!tls) return std::unexpected(std::move(tls.error()));
@@ -133,7 +136,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
   add_process_metrics(foundation_->metrics);
   stats_.watch(data_server_.stats());
   stats_.watch(access_log_);
-  if (disk_ != nullptr) stats_.watch(disk_->tier());
+  if (disk_ != nullptr) stats_.watch(*disk_);
 }
 
 Process::~Process() { workers_.stop_and_join(); }
@@ -144,11 +147,47 @@ const origin::S3Counters* Process::s3_counters() const {
 
 Result<void> Process::start() {
   workers_.start();
-  if (disk_ != nullptr) disk_->read_index(kIndexPatience);
+  if (disk_ != nullptr) {
+    if (Result<void> opened = open_disk(); !opened) return opened;
+  }
   if (Result<void> started = start_servers(); !started) return started;
   announce();
   if (origins_.s3 != nullptr) origins_.s3->warm_up(workers_[0]);
   add_reloads();
+  return {};
+}
+
+/// Opens the disk and reads its index for at most kDiskPatience. The error ends the start: a wrong
+/// option, or with --disk-required any error.
+Result<void> Process::open_disk() {
+  const MonoTime deadline = clock_.mono() + kDiskPatience;
+  disk_->start_opening();
+  bool answered = disk_->wait_for_device(kDiskPatience);
+  if (!answered && options_.disk_required) {
+    Result<void> waited = wait_for_required_disk();
+    if (!waited) return waited;
+    answered = true;
+  }
+  const Result<void> opened = disk_->opened();
+  if (!opened && (options_.disk_required || opened.error().kind() == ErrorKind::kBadRequest)) {
+    return fail(ErrorKind::kBadRequest, opened.error().message());
+  }
+  if (!answered) log::error("disk does not answer, serving without it meanwhile");
+  disk_->log_errors();
+  disk_->wait_for_index(deadline - clock_.mono());
+  return {};
+}
+
+Result<void> Process::wait_for_required_disk() {
+  const MonoTime deadline = clock_.mono() + kRequiredDiskPatience;
+  while (!disk_->wait_for_device(0s)) {
+    if (signals_.wait_for_first(kSignalPoll)) {
+      return fail(ErrorKind::kCancelled, "ended by a signal before the disk had answered");
+    }
+    if (clock_.mono() > deadline) {
+      return fail(ErrorKind::kBadRequest, options_.disk_path + ": the disk does not answer");
+    }
+  }
   return {};
 }
 
@@ -200,14 +239,16 @@ bool Process::stop() {
   routes_.stop_being_ready();  // before the log line: tests wait for the line
   log::info("shutting down", {{"open_connections", data_server_.stats().connections.load()}});
   const MonoTime deadline = clock_.mono() + options_.drain_timeout;
-  std::future<bool> flush = start_disk_flush(workers_[0], cache_, deadline);
+  const bool disk_in_use = disk_ != nullptr && disk_->tier().recovered();
+  std::future<bool> flush;
+  if (disk_in_use) flush = start_disk_flush(workers_[0], cache_, deadline);
   const Drained drained = drain_servers();
-  (void)wait_for_flush(flush, deadline, clock_);
+  if (disk_in_use) (void)wait_for_flush(flush, deadline, clock_);
   const bool idle = wait_for_tasks(workers_, kFillGrace, clock_);
-  const bool indexed = write_last_pages(deadline);
+  const bool disk_idle = disk_ == nullptr || write_last_pages(deadline);
   log::info("stopped", {{"requests_finished", drained.data}, {"fills_finished", idle}});
   access_log_.flush();
-  if (!drained.data || !drained.admin || !idle || !indexed) return false;
+  if (!drained.data || !drained.admin || !idle || !disk_idle) return false;
   return wait_for_tasks(workers_, 0s, clock_);
 }
 
@@ -219,15 +260,17 @@ Process::Drained Process::drain_servers() {
   return drained;
 }
 
-/// Writes the pages that came in during the shutdown. False: the disk's index is still being read.
+/// Writes the pages that came in during the shutdown. False: the disk is still being opened.
 bool Process::write_last_pages(MonoTime deadline) {
-  const auto left = std::max<std::chrono::nanoseconds>(deadline - clock_.mono(), kLastWrites);
-  const bool indexed = disk_ == nullptr || disk_->wait_for_index(left);
-  const MonoTime last = clock_.mono() + left;
-  std::future<bool> flush = start_disk_flush(workers_[0], cache_, last);
-  const bool all_kept = wait_for_flush(flush, last, clock_);
-  if (disk_ != nullptr) log::info("disk written", {{"all_pages", all_kept}});
-  return indexed;
+  if (!disk_->end_opening(kLastWrites)) return false;
+  bool all_kept = false;
+  if (disk_->tier().recovered()) {
+    const MonoTime last = std::max(deadline, clock_.mono() + kLastWrites);
+    std::future<bool> flush = start_disk_flush(workers_[0], cache_, last);
+    all_kept = wait_for_flush(flush, last, clock_);
+  }
+  log::info("disk written", {{"all_pages", all_kept}});
+  return true;
 }
 
 }  // namespace cachey::app

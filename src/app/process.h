@@ -44,8 +44,9 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  /// Starts the workers, reads the disk's index and listens. Once. After an error the process can
-  /// only be destroyed.
+  /// Starts the workers, opens the disk and listens. Once. Waits for the disk shortly, with
+  /// --disk-required up to 30 s. After an error the process can only be destroyed, which waits
+  /// for the disk.
   [[nodiscard]] Result<void> start();
 
   /// The addresses of the data port, each like `127.0.0.1:8080`. REQUIRES: started.
@@ -94,6 +95,8 @@ class Process {
   [[nodiscard]] net::Server* admin() { return admin_server_ ? &*admin_server_ : nullptr; }
   [[nodiscard]] const origin::S3Counters* s3_counters() const;
 
+  [[nodiscard]] Result<void> open_disk();
+  [[nodiscard]] Result<void> wait_for_required_disk();
   [[nodiscard]] Result<void> start_servers();
   void announce();
   void add_reloads();

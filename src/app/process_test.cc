@@ -11,8 +11,11 @@
 #include <boost/asio/write.hpp>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
+
+#include "store/disk/format.h"
 
 namespace cachey::app {
 namespace {
@@ -37,6 +40,11 @@ std::string ask(const std::string& address, const std::string& request) {
   asio::read(socket, asio::dynamic_buffer(answer), end);
   return answer;
 }
+
+constexpr const char* kFetch =
+    "GET /fetch/kind/object HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9\r\nC0-Bucket: "
+    "bucket\r\nConnection: close\r\n\r\n";
+constexpr const char* kAskStats = "GET /stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 /// A directory with the object `bucket/object`.
 class ProcessTest : public ::testing::Test {
@@ -89,9 +97,7 @@ TEST_F(ProcessTest, KeepsWhatWasReadOnTheDisk) {
     const auto process = Process::make(options(with_disk));
     ASSERT_TRUE(process) << process.error().message();
     ASSERT_TRUE((*process)->start());
-    const std::string answer = ask((*process)->addresses().front(),
-                                   "GET /fetch/kind/object HTTP/1.1\r\nHost: x\r\nRange: "
-                                   "bytes=0-9\r\nC0-Bucket: bucket\r\nConnection: close\r\n\r\n");
+    const std::string answer = ask((*process)->addresses().front(), kFetch);
     EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 206 "), EndsWith("0123456789")));
     std::filesystem::remove_all(directory_ / "bucket");
     ::kill(::getpid(), SIGTERM);
@@ -111,10 +117,75 @@ TEST_F(ProcessTest, AnAddressThatIsTakenIsAnErrorAndNothingRunsOn) {
   EXPECT_THAT(started.error().message(), HasSubstr(address));
 }
 
+/// A server with a disk of 64 MiB in the directory `disk`.
+class ProcessWithDisk : public ProcessTest {
+ protected:
+  ProcessWithDisk() { std::filesystem::create_directories(disk_); }
+
+  /// Starts and stops a server. The result of its start.
+  Result<void> start(std::vector<std::string> more = {}) {
+    more.insert(more.end(), {"--disk-path=" + disk_.string(), "--disk-capacity=64MiB"});
+    const auto process = Process::make(options(more));
+    EXPECT_TRUE(process);
+    Result<void> started = (*process)->start();
+    if (!started) return started;
+    stats_ = ask((*process)->addresses().front(), kAskStats);
+    const std::string answer = ask((*process)->addresses().front(), kFetch);
+    EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 206 "), EndsWith("0123456789")));
+    ::kill(::getpid(), SIGTERM);
+    (*process)->serve();
+    EXPECT_TRUE((*process)->stop());
+    return started;
+  }
+  void damage_superblocks() const {
+    std::fstream file(disk_ / "cachey.disk", std::ios::in | std::ios::out | std::ios::binary);
+    for (const uint64_t copy : {uint64_t{0}, store::kSuperblockCopyOffset}) {
+      file.seekp(static_cast<std::streamoff>(copy + 30));
+      file << "torn";
+    }
+  }
+  [[nodiscard]] std::string content() const {
+    std::ifstream file(disk_ / "cachey.disk", std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  const std::filesystem::path disk_ = directory_ / "disk";
+  std::string stats_;
+};
+
+TEST_F(ProcessWithDisk, ADamagedStoreIsDoneWithoutAndHealedByWipe) {
+  ASSERT_TRUE(start());
+  EXPECT_THAT(stats_, HasSubstr(R"("state":"online","error":"")"));
+  damage_superblocks();
+  const std::string before = content();
+  ASSERT_TRUE(start());
+  EXPECT_THAT(stats_, AllOf(HasSubstr(R"("state":"unusable")"), HasSubstr("--disk-wipe")));
+  EXPECT_TRUE(content() == before) << "a damaged store is not written to";
+  ASSERT_TRUE(start({"--disk-wipe"}));
+  ASSERT_TRUE(start());
+  EXPECT_THAT(stats_, HasSubstr(R"("state":"online")"));
+}
+
+TEST_F(ProcessWithDisk, ARequiredDiskThatIsDamagedEndsTheStart) {
+  ASSERT_TRUE(start({"--disk-required"}));
+  damage_superblocks();
+  const Result<void> started = start({"--disk-required"});
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().kind(), ErrorKind::kBadRequest);
+  EXPECT_THAT(started.error().message(), HasSubstr("damaged"));
+}
+
+TEST_F(ProcessWithDisk, AWrongPathEndsTheStart) {
+  std::filesystem::remove_all(disk_);
+  const Result<void> started = start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().kind(), ErrorKind::kBadRequest);
+  EXPECT_THAT(started.error().message(), HasSubstr(disk_.string()));
+}
+
 TEST_F(ProcessTest, WhatCannotBeOpenedIsAnErrorBeforeAnythingStarts) {
-  for (const char* option :
-       {"--auth-tokens=/nonexistent", "--origin=dir:/nonexistent", "--disk-path=/nonexistent",
-        "--tls-cert=/nonexistent", "--access-log=/nonexistent/log"}) {
+  for (const char* option : {"--auth-tokens=/nonexistent", "--origin=dir:/nonexistent",
+                             "--tls-cert=/nonexistent", "--access-log=/nonexistent/log"}) {
     std::vector<std::string> more = {option};
     if (more.front().starts_with("--tls")) more.emplace_back("--tls-key=/nonexistent");
     Options given = options();

@@ -30,6 +30,12 @@ void Signals::wait_for_first() {
   while (!signalled_) io_.run_one();
 }
 
+bool Signals::wait_for_first(std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!signalled_ && io_.run_one_until(deadline) > 0) continue;
+  return signalled_;
+}
+
 void Signals::watch_for_second() {
   reloads_.clear();  // the parts that they reload do not outlive the shutdown
   watcher_ = std::thread([this] { io_.run(); });

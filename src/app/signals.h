@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,8 @@ class Signals {
   void on_reload(std::string_view what, Reload reload);
 
   void wait_for_first();
+  /// False: `limit` is over.
+  [[nodiscard]] bool wait_for_first(std::chrono::milliseconds limit);
 
   /// From now on signals are handled on a background thread. SIGHUP reloads nothing any more.
   void watch_for_second();

@@ -21,15 +21,18 @@ const std::vector<uint64_t> kLagBounds = {100'000,    1'000'000,   5'000'000,   
 double to_double(std::integral auto number) { return static_cast<double>(number); }
 
 /// The member `disk` of /stats.
-nlohmann::ordered_json disk_json(const store::DiskTier& disk) {
-  const store::DiskUsage usage = disk.usage();
+nlohmann::ordered_json disk_json(const Disk& disk) {
+  const store::DiskUsage usage = disk.tier().usage();
+  const Disk::Status status = disk.status();
   return {{"capacity_bytes", usage.capacity},
           {"used_bytes", usage.used_bytes},
           {"payload_bytes", usage.payload_bytes},
           {"pages", usage.pages},
           {"queued_bytes", usage.queued_bytes},
           {"evictions", usage.evictions},
-          {"online", usage.online}};
+          {"online", usage.online},
+          {"state", to_string(status.state)},
+          {"error", status.error}};
 }
 
 }  // namespace
@@ -85,9 +88,14 @@ void Stats::watch(const api::AccessLog& access_log) {
                         [&access_log] { return to_double(access_log.dropped()); });
 }
 
-void Stats::watch(const store::DiskTier& disk) {
+void Stats::watch(const Disk& disk) {
   disk_ = &disk;
-  store::add_disk_metrics(metrics_, disk);
+  store::add_disk_metrics(metrics_, disk.tier());
+  for (const DiskState state : kDiskStates) {
+    metrics_.read_gauge("cachey_disk_state", "1 for the disk's state, 0 for the others",
+                        [&disk, state] { return disk.status().state == state ? 1.0 : 0.0; },
+                        {{"state", std::string(to_string(state))}});
+  }
 }
 
 void Stats::sample_lag(rt::Workers& workers) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "api/access_log.h"
+#include "app/disk.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/throughput.h"
@@ -10,7 +11,6 @@
 #include "net/connection/server_stats.h"
 #include "origin/s3/counters.h"
 #include "rt/worker.h"
-#include "store/disk/disk_tier.h"
 
 namespace cachey::app {
 
@@ -26,7 +26,7 @@ class Stats {
   void watch(const net::ServerStats& server);
   void watch(const api::AccessLog& access_log);
   /// Once, if there is a disk tier.
-  void watch(const store::DiskTier& disk);
+  void watch(const Disk& disk);
 
   /// Measures how long each worker takes to start a task. Once a second.
   void sample_lag(rt::Workers& workers);
@@ -46,7 +46,7 @@ class Stats {
   const MonoTime started_;
   const Histogram loop_lag_;  // nanoseconds
   const net::ServerStats* server_ = nullptr;
-  const store::DiskTier* disk_ = nullptr;
+  const Disk* disk_ = nullptr;
 };
 
 }  // namespace cachey::app

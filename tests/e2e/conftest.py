@@ -13,6 +13,7 @@ import cachey_server  # noqa: E402  (the path above comes first)
 from cachey_server import CacheyServer  # noqa: E402
 from content import content  # noqa: E402
 from crowd import raise_file_limit  # noqa: E402
+from faulty_disk import FaultyDisk, build_library  # noqa: E402
 from harness import MIB, PAGE  # noqa: E402
 from radosgw import RadosGateway  # noqa: E402
 from scripted_origin import ScriptedOrigin  # noqa: E402
@@ -114,6 +115,28 @@ def disk_server(s3_server, disk_path):
     """Starts servers over the same disk, one after the other."""
     def start(*arguments, memory="64MiB", capacity="512MiB"):
         return s3_server("--memory", memory, "--disk-path", str(disk_path), "--disk-capacity", capacity, *arguments)
+    return start
+
+
+@pytest.fixture(scope="session")
+def faulty_disk_library(tmp_path_factory):
+    return build_library(tmp_path_factory.mktemp("faulty-disk"))
+
+
+@pytest.fixture
+def faulty_disk(faulty_disk_library, disk_path, tmp_path):
+    """The faults of the disk of faulty_disk_server."""
+    faults = FaultyDisk(faulty_disk_library, disk_path, tmp_path / "faults")
+    yield faults
+    faults.set()  # the servers end after this
+
+
+@pytest.fixture
+def faulty_disk_server(start_server, origin, faulty_disk):
+    """Starts servers over a disk that has the faults of `faulty_disk`."""
+    def start(*arguments, memory="64MiB", capacity="512MiB"):
+        return start_server("--origin", "s3", "--memory", memory, "--disk-capacity", capacity, *faulty_disk.arguments,
+                            *arguments, environment=origin.environment() | faulty_disk.environment)
     return start
 
 

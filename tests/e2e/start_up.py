@@ -6,8 +6,8 @@ from cachey_server import base_environment
 from harness import BINARY, limit
 
 
-def run(*arguments, environment=None):
-    return subprocess.run([str(BINARY), *arguments], capture_output=True, text=True, timeout=limit(5), check=False,
+def run(*arguments, environment=None, seconds=5):
+    return subprocess.run([str(BINARY), *arguments], capture_output=True, text=True, timeout=limit(seconds), check=False,
                           stdin=subprocess.DEVNULL, env=base_environment() | (environment or {}))
 
 

@@ -50,6 +50,7 @@ EVERY_OPTION = {
     "disk-capacity": (["10GiB"], "10GiB", '"10GiB"'),
     "iouring": (["false"], "false", "false"),
     "disk-wipe": ([], "true", "true"),
+    "disk-required": ([], "true", "true"),
     "origin": (["dir:/srv"], "dir:/srv", '"dir:/srv"'),
     "s3-force-path-style": ([], "true", "true"),
     "s3-checksum-mode": (["off"], "off", '"off"'),
@@ -66,7 +67,7 @@ EVERY_OPTION = {
     "log-format": (["json"], "json", '"json"'),
     "access-log": (["access.log"], "access.log", '"access.log"'),
 }
-ALONG = {**{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe")}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}}
+ALONG = {**{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}}
 
 
 def test_the_list_of_options_is_whole():

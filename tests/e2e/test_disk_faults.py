@@ -5,11 +5,9 @@ import json
 from disk import counted, from_origin, kill, wait_for_pages
 from expect import expect_206
 from harness import KIB, MIB, PAGE
-from start_up import expect_bad, run
 
 OBJECTS = 6
 SIZE = 4 * MIB
-NOWHERE = ["--port", "0", "--origin", "dir:/"]
 
 
 def fill(server, origin, kind):
@@ -79,14 +77,3 @@ def test_a_file_cut_short_under_the_server_fails_no_request(disk_server, disk_pa
     assert failures > 0
     assert from_origin(server) >= OBJECTS * SIZE
     assert json.loads(server.get("/stats").text)["disk"]["capacity_bytes"] == 128 * MIB
-
-
-def test_damaged_superblocks_are_said_and_wiped_on_demand(disk_server, disk_path, origin, kind):
-    server = disk_server(capacity="128MiB")
-    stored = fill(server, origin, kind)
-    server.stop()
-    for copy in (0, 256 * KIB):
-        change_bytes(disk_file(disk_path), copy + 16, copy + 17, 1)
-    expect_bad(run(*NOWHERE, "--disk-path", str(disk_path), "--disk-capacity", "128MiB"), "damaged", "--disk-wipe")
-    server = disk_server("--disk-wipe", capacity="128MiB")
-    read_all(server, kind, stored, hit=False)

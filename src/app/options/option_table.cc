@@ -117,6 +117,8 @@ void add_disk(Table& table, Options& o) {
                 "--iouring=false: by threads"));
   table.add(
       one("disk-wipe", flag_value(), o.disk_wipe, "Start with an empty disk, whatever is on it"));
+  table.add(one("disk-required", flag_value(), o.disk_required,
+                "Do not start without the disk: exit with 2 if it is damaged, fails or hangs"));
 }
 
 void add_memory(Table& table, Options& o) {

@@ -62,6 +62,7 @@ class Combinations {
       fault("{} needs --disk-path", named("disk-kind"));
     if (options_.disk_capacity != 0) fault("{} needs --disk-path", named("disk-capacity"));
     if (options_.disk_wipe) fault("{} needs --disk-path", named("disk-wipe"));
+    if (options_.disk_required) fault("{} needs --disk-path", named("disk-required"));
   }
 
   void check_addresses() {

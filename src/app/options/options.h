@@ -39,6 +39,7 @@ struct Options {
   uint64_t disk_capacity = 0;  ///< 0: DiskFile::kDefaultShare of the free space
   bool iouring = true;
   bool disk_wipe = false;
+  bool disk_required = false;  ///< no start without the disk
   cache::FillConfig fill;
   double hedge_quantile = 0.99;
   origin::GateLimits gate;

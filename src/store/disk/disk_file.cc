@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 
 #include "base/log.h"
@@ -27,6 +28,31 @@ std::string text_of(int error_number) { return std::generic_category().message(e
 
 std::unexpected<Error> refused(const std::string& path, const std::string& why) {
   return fail(ErrorKind::kBadRequest, fmt::format("{}: {}", log::quoted(path), why));
+}
+
+/// True: the device or its file system fails, whatever the options are. A file system that fails is
+/// often made read-only.
+bool is_device_failure(int error_number) {
+  switch (error_number) {
+    case EIO:
+    case ENXIO:
+    case ENODEV:
+    case EROFS:
+    case EREMOTEIO:
+    case ESTALE:
+    case ETIMEDOUT:
+    case EUCLEAN:  // the file system is damaged
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// The system call that `what` names has failed with errno.
+std::unexpected<Error> failed(const std::string& path, std::string_view what = "") {
+  const int error = errno;
+  const ErrorKind kind = is_device_failure(error) ? ErrorKind::kInternal : ErrorKind::kBadRequest;
+  return fail(kind, fmt::format("{}: {}{}", log::quoted(path), what, text_of(error)));
 }
 
 /// Opens with O_DIRECT, or without if the file system has none. Returns -1 and sets errno, as
@@ -48,6 +74,13 @@ uint64_t available(int fd, const struct stat& status) {
   return uint64_t{system.f_bavail} * system.f_frsize + uint64_t(status.st_blocks) * kStatBlockBytes;
 }
 
+/// The file cannot get larger. Like available(), but with the space that is reserved for root.
+uint64_t most_possible(int fd, const struct stat& status) {
+  struct statvfs system{};
+  if (::fstatvfs(fd, &system) != 0 || system.f_blocks == 0) return UINT64_MAX;  // not known
+  return uint64_t{system.f_bfree} * system.f_frsize + uint64_t(status.st_blocks) * kStatBlockBytes;
+}
+
 }  // namespace
 
 void drop_front(std::vector<iovec>& parts, size_t bytes) {
@@ -64,7 +97,7 @@ Result<std::unique_ptr<DiskFile>> DiskFile::open(const DiskPath& path, Access ac
   if (::stat(path.path.c_str(), &status) != 0) {
     const bool may_be_made = path.kind == DiskKind::kBlock && errno == ENOENT &&
                              path.capacity > 0 && access == Access::kReadWrite;
-    if (!may_be_made) return refused(path.path, text_of(errno));
+    if (!may_be_made) return failed(path.path);
   } else if (path.kind == DiskKind::kFs && !S_ISDIR(status.st_mode)) {
     return refused(path.path, "not a directory; for a device or a file use the kind `block`");
   } else if (path.kind == DiskKind::kBlock && !S_ISBLK(status.st_mode) &&
@@ -78,8 +111,8 @@ Result<std::unique_ptr<DiskFile>> DiskFile::open(const DiskPath& path, Access ac
   bool direct = true;
   const int fd = open_direct(file, flags, direct);
   if (fd < 0) {
-    return refused(file, errno == EBUSY ? "in use, by a mounted file system or another process"
-                                        : text_of(errno));
+    if (errno != EBUSY) return failed(file);
+    return refused(file, "in use, by a mounted file system or another process");
   }
   std::unique_ptr<DiskFile> opened(new DiskFile(fd, direct));
   if (access == Access::kReadWrite) {
@@ -96,16 +129,16 @@ DiskFile::~DiskFile() { ::close(fd_); }
 
 Result<void> DiskFile::lock(const std::string& path) const {
   if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return {};
-  return refused(path, errno == EWOULDBLOCK ? "in use by another process of Cachey"
-                                            : "cannot be locked: " + text_of(errno));
+  if (errno != EWOULDBLOCK) return failed(path, "cannot be locked: ");
+  return refused(path, "in use by another process of Cachey");
 }
 
 Result<void> DiskFile::set_size(const DiskPath& path, Access access) {
   struct stat status{};
-  if (::fstat(fd_, &status) != 0) return refused(path.path, text_of(errno));
+  if (::fstat(fd_, &status) != 0) return failed(path.path);
   uint64_t present = static_cast<uint64_t>(status.st_size);
   if (S_ISBLK(status.st_mode) && ::ioctl(fd_, BLKGETSIZE64, &present) != 0) {
-    return refused(path.path, "its size cannot be read: " + text_of(errno));
+    return failed(path.path, "its size cannot be read: ");
   }
   uint64_t wanted = path.capacity != 0 ? path.capacity : present;
   if (wanted == 0) {
@@ -131,7 +164,11 @@ Result<void> DiskFile::set_size(const DiskPath& path, Access access) {
   // A file with content is only extended: the superblock has the size in use.
   if (path.cut && path.kind == DiskKind::kFs && size_ < present &&
       ::ftruncate(fd_, static_cast<off_t>(size_)) != 0) {
-    return refused(path.path, "cannot be cut: " + text_of(errno));
+    return failed(path.path, "cannot be cut: ");
+  }
+  if (size_ > most_possible(fd_, status)) {  // fallocate() would fill the file system first
+    errno = ENOSPC;
+    return failed(path.path, fmt::format("cannot reserve {}: ", format_size(size_)));
   }
   if (::fallocate(fd_, 0, 0, static_cast<off_t>(size_)) == 0) return {};
   const int error = errno;
@@ -140,8 +177,8 @@ Result<void> DiskFile::set_size(const DiskPath& path, Access access) {
   } else if (::ftruncate(fd_, status.st_size) != 0) {
     log::warn("disk file keeps what was allocated for it");
   }
-  return refused(path.path,
-                 fmt::format("cannot reserve {}: {}", format_size(size_), text_of(error)));
+  errno = error;
+  return failed(path.path, fmt::format("cannot reserve {}: ", format_size(size_)));
 }
 
 namespace {

@@ -40,8 +40,9 @@ class DiskFile {
 
   enum class Access : uint8_t { kReadWrite, kReadOnly };
 
-  /// Fails with one line for the operator: the path does not exist, is in use by another process or
-  /// is too small, or there is no space.
+  /// Fails with one line for the operator: kBadRequest if the path does not exist, is in use by
+  /// another process or is too small, or if there is no space; kInternal if the device fails.
+  /// Blocks as long as the device does.
   [[nodiscard]] static Result<std::unique_ptr<DiskFile>> open(const DiskPath& path, Access access);
   ~DiskFile();
   DiskFile(const DiskFile&) = delete;
