@@ -8,7 +8,7 @@ namespace {
 
 class Pin {
  public:
-  Pin(store::EvictablePtr memory, std::optional<store::MemoryTier::Admission> admission)
+  Pin(store::EvictablePtr memory, std::optional<store::Admission> admission)
       : memory_(std::move(memory)) {
     if (admission) admission_.emplace(std::move(*admission));
   }
@@ -18,13 +18,13 @@ class Pin {
 
  private:
   const store::EvictablePtr memory_;
-  std::optional<store::MemoryTier::Admission> admission_;
+  std::optional<store::Admission> admission_;
 };
 
 }  // namespace
 
 store::DiskTier::Keep pin_for_disk(store::EvictablePtr memory,
-                                   std::optional<store::MemoryTier::Admission> admission) {
+                                   std::optional<store::Admission> admission) {
   if (!memory->try_pin()) return nullptr;
   return std::make_shared<Pin>(std::move(memory), std::move(admission));
 }

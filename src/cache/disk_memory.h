@@ -15,8 +15,8 @@ namespace cachey::cache {
 
 /// A handle that keeps the memory pinned and the admission held until it is destroyed. Null: the
 /// memory is gone.
-[[nodiscard]] store::DiskTier::Keep pin_for_disk(
-    store::EvictablePtr memory, std::optional<store::MemoryTier::Admission> admission);
+[[nodiscard]] store::DiskTier::Keep pin_for_disk(store::EvictablePtr memory,
+                                                 std::optional<store::Admission> admission);
 
 /// The whole memory; its last unit is not cut at the last byte. REQUIRES: pinned.
 [[nodiscard]] std::vector<iovec> units_of(const store::Evictable& memory);

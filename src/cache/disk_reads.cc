@@ -52,7 +52,8 @@ rt::Task<void> DiskReads::load(rt::Worker& worker, PagePtr page, PiecePtr piece)
 /// Reads the piece into memory of its own. False: the disk does not give the bytes.
 rt::Task<Result<bool>> DiskReads::read_piece(rt::Worker& worker, const Page& page, PiecePtr piece) {
   const uint64_t bytes = piece->range().size();
-  Result<store::MemoryTier::Admission> admitted = co_await memory_.admit(worker, bytes);
+  Result<store::Admission> admitted =
+      co_await memory_.pieces().admit(worker, page.source()->bucket, bytes);
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
   Result<void> allocated = co_await memory_.allocate(worker, *piece, bytes);
   if (!allocated) co_return std::unexpected(std::move(allocated.error()));

@@ -30,7 +30,7 @@ store::DiskPage disk_page(const Page& page) {
 
 }  // namespace
 
-void DiskWrites::start(rt::Worker& worker, PagePtr page, store::MemoryTier::Admission admission) {
+void DiskWrites::start(rt::Worker& worker, PagePtr page, store::Admission admission) {
   if (disk_ == nullptr) return;
   store::DiskTier::Keep keep = pin_for_disk(page, std::move(admission));
   if (keep == nullptr) return;  // evicted or discarded already

@@ -23,7 +23,7 @@ class DiskWrites {
   /// Starts writing a whole, published page. Until the write ends, the page's memory and the fill's
   /// admission are kept, so that fills wait for a slow disk. While the disk reads its index,
   /// nothing is written: the page stays in memory until it is evicted, or until flush().
-  void start(rt::Worker& worker, PagePtr page, store::MemoryTier::Admission admission);
+  void start(rt::Worker& worker, PagePtr page, store::Admission admission);
 
   /// The origin has answered with a version: removes the object's pages of other versions than the
   /// table's current one from the disk.

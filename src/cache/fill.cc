@@ -41,7 +41,7 @@ struct Fills::Filling final : origin::ByteSink {
   Throughput& ingress;
   FillPlan plan;
   origin::BucketOrder order;  // of all its reads: a page asks at most two buckets
-  std::optional<store::MemoryTier::Admission> admission;
+  std::optional<store::Admission> admission;
 
   // Set once the first part's head has come: the ranges that are left, and the tasks that read
   // them.
@@ -64,12 +64,12 @@ void Fills::want(Page& page, uint64_t offset) {
 }
 
 void Fills::start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
-                  std::optional<store::MemoryTier::Admission> admission) {
+                  std::optional<store::Admission> admission) {
   worker.tasks().spawn(run(worker, std::move(page), std::move(spec), offset, std::move(admission)));
 }
 
 rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
-                          std::optional<store::MemoryTier::Admission> admission) {
+                          std::optional<store::Admission> admission) {
   metrics_.fills_in_flight.fetch_add(1, std::memory_order_relaxed);
   const MonoTime start = clock_.mono();
   Filling filling(worker, *page, *spec, metrics_.ingress);
@@ -99,7 +99,8 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, u
 
 rt::Task<Result<void>> Fills::admit(Filling& filling, uint64_t bytes) {
   filling.admission.reset();
-  Result<store::MemoryTier::Admission> admitted = co_await memory_.admit(filling.worker, bytes);
+  Result<store::Admission> admitted =
+      co_await memory_.bodies().admit(filling.worker, filling.spec.buckets.front(), bytes);
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
   filling.admission.emplace(std::move(*admitted));
   co_return Result<void>();

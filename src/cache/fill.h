@@ -59,12 +59,11 @@ class Fills {
   /// Starts the fill of a page that find_or_create made. `offset`: the first wanted byte, in the
   /// page. `admission`: nothing if the fill must wait for one. The worker's thread.
   void start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
-             std::optional<store::MemoryTier::Admission> admission);
+             std::optional<store::Admission> admission);
 
  private:
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
-                                   uint64_t offset,
-                                   std::optional<store::MemoryTier::Admission> admission);
+                                   uint64_t offset, std::optional<store::Admission> admission);
   struct Filling;
   [[nodiscard]] rt::Task<Result<void>> fill(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> admit(Filling& filling, uint64_t bytes);

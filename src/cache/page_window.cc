@@ -47,7 +47,7 @@ void PageWindow::ask(uint64_t position) {
 }
 
 void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
-                         std::optional<store::MemoryTier::Admission> admission) {
+                         std::optional<store::Admission> admission) {
   const FillOrder order = cache_.fills().order_for(offset);
   PageTable::Found found = cache_.table().find_or_create(spec_, index, order);
   const bool lost = at(index).index == index && at(index).lost;
@@ -117,8 +117,8 @@ void PageWindow::look_ahead(uint32_t current, uint64_t object_size) {
       continue;
     }
     const uint64_t bytes = cache_.fills().bytes_needed(spec_->key.view(), index);
-    std::optional<store::MemoryTier::Admission> admission =
-        cache_.memory().admit_speculation(bytes);
+    std::optional<store::Admission> admission =
+        cache_.memory().bodies().try_admit_speculation(spec_->buckets.front(), bytes);
     if (!admission) return;
     look_up(index, 0, When::kAhead, std::move(admission));
   }

@@ -23,8 +23,8 @@ void ReadAhead::fetch_next_pages(rt::Worker& worker, const Page& page, const Fet
 
 bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& spec) {
   if (table_.find(spec->key.view(), index) != nullptr) return true;
-  std::optional<store::MemoryTier::Admission> admission =
-      memory_.admit_speculation(fills_.bytes_needed(spec->key.view(), index));
+  std::optional<store::Admission> admission = memory_.bodies().try_admit_speculation(
+      spec->buckets.front(), fills_.bytes_needed(spec->key.view(), index));
   if (!admission) return false;
   PageTable::Found found = table_.find_or_create(spec, index, FillOrder::kFromBegin);
   if (!found.created) return true;

@@ -28,7 +28,7 @@ void add_memory_metrics(Metrics& metrics, const MemoryTier& memory) {
   metrics.read_counter("cachey_memory_evictions_total", "Pages that left memory for others",
                        reader_of(stats.evictions));
   metrics.read_counter("cachey_memory_refused_total", "Fills that found no memory in time",
-                       reader_of(stats.refused));
+                       [&memory] { return to_double(memory.refused()); });
   const char* const drops = "Pages that are kept no longer, by cause";
   metrics.read_counter("cachey_page_drops_total", drops, reader_of(stats.evictions),
                        {{"cause", "evicted"}});

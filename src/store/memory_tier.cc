@@ -14,22 +14,28 @@ constexpr size_t kSlabsTried = 4;                         // the emptiest first
 constexpr size_t kPutBackMax = 512;                       // pages that get another look, at a time
 constexpr bool kAdopt = false;  // for intrusive_ptr: the reference is counted already
 
-/// The part of the limit that speculation may use.
-constexpr uint64_t speculation_share(uint64_t limit) { return limit / 4 * 3; }
+AdmissionsConfig admissions_config(const MemoryTierConfig& config) {
+  return {config.admission_timeout, config.waiting_per_bucket_max, config.waiting_max};
+}
 
 }  // namespace
 
 // How a page loses its memory: try_take(), under the mutex, turns pins_ to kGone, and its caller
 // releases the extents. Readers with a reference but no pin notice at their next try_pin().
 
-struct MemoryTier::Waiting : rt::Waiter {
-  Waiting(const rt::Executor& executor, uint64_t bytes) : rt::Waiter(executor), needed(bytes) {}
-  const uint64_t needed;
-};
-
 MemoryTier::MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> policy,
                        const Clock& clock)
-    : config_(config), clock_(clock), arena_(config.limit_bytes), policy_(std::move(policy)) {}
+    : config_(config),
+      clock_(clock),
+      bodies_(
+          admissions_config(config),
+          [this] { return std::max(room_bytes() - room_bytes() / kPiecesShare, kPageBytes); },
+          clock),
+      pieces_(
+          admissions_config(config),
+          [this] { return std::max(room_bytes() / kPiecesShare, Arena::kSlabBytes); }, clock),
+      arena_(config.limit_bytes),
+      policy_(std::move(policy)) {}
 
 MemoryTier::~MemoryTier() {
   Evicted evicted;
@@ -42,90 +48,6 @@ MemoryTier::~MemoryTier() {
     evicted.emplace_back(found.entry, kAdopt);
     if (found.entry->try_take()) arena_.release(found.entry->extents_, found.entry);
   }
-  CHECK(waiting_.empty());
-}
-
-MemoryTier::Admission::Admission(Admission&& other) noexcept
-    : tier_(std::exchange(other.tier_, nullptr)), bytes_(other.bytes_) {}
-
-MemoryTier::Admission::~Admission() {
-  if (tier_ != nullptr) tier_->give_back(bytes_);
-}
-
-void MemoryTier::Admission::shrink_to(uint64_t bytes) {
-  CHECK(bytes <= bytes_);
-  if (bytes == bytes_) return;
-  const uint64_t excess = bytes_ - bytes;
-  bytes_ = bytes;
-  tier_->give_back(excess);
-}
-
-std::optional<MemoryTier::Admission> MemoryTier::try_admit(uint64_t bytes) {
-  const MutexLock lock(mutex_);
-  return admit_under(arena_.limit_bytes(), bytes);
-}
-
-std::optional<MemoryTier::Admission> MemoryTier::admit_speculation(uint64_t bytes) {
-  const MutexLock lock(mutex_);
-  return admit_under(speculation_share(arena_.limit_bytes()), bytes);
-}
-
-std::optional<MemoryTier::Admission> MemoryTier::admit_under(uint64_t limit, uint64_t bytes) {
-  const uint64_t needed = Arena::rounded(bytes);
-  if (!waiting_.empty() || admitted_ + needed > limit) return std::nullopt;
-  admitted_ += needed;
-  return Admission(*this, needed);
-}
-
-rt::Task<Result<MemoryTier::Admission>> MemoryTier::admit(rt::Worker& worker, uint64_t bytes) {
-  if (auto admission = try_admit(bytes)) co_return std::move(*admission);
-  Waiting waiting(worker.executor(), Arena::rounded(bytes));
-  {
-    const MutexLock lock(mutex_);
-    if (waiting_count_ >= config_.waiting_max || waiting.needed > arena_.limit_bytes()) {
-      stats_.refused.fetch_add(1, std::memory_order_relaxed);
-      co_return fail(ErrorKind::kOverloaded, "the cache's memory is taken; try again soon");
-    }
-    waiting_.push_back(waiting);
-    ++waiting_count_;
-  }
-  give_back(0);  // memory may have been given back before the push_back
-  const MonoTime deadline = clock_.mono() + config_.admission_timeout;
-  std::move_only_function<bool()> leave_list = [this, &waiting] { return withdraw(waiting); };
-  const bool admitted =
-      co_await waiting.wait_until(worker.timers(), deadline, std::move(leave_list));
-  if (admitted) co_return Admission(*this, waiting.needed);
-  stats_.refused.fetch_add(1, std::memory_order_relaxed);
-  co_return fail(ErrorKind::kOverloaded, "the cache's memory is taken; try again soon");
-}
-
-bool MemoryTier::withdraw(Waiting& waiting) {
-  {
-    const MutexLock lock(mutex_);
-    if (!waiting.is_linked()) return false;
-    waiting_.erase(waiting_.iterator_to(waiting));
-    --waiting_count_;
-  }
-  give_back(0);  // a smaller fill behind it may fit
-  return true;
-}
-
-void MemoryTier::give_back(uint64_t bytes) {
-  rt::WaiterList admitted;
-  {
-    const MutexLock lock(mutex_);
-    CHECK(admitted_ >= bytes);
-    admitted_ -= bytes;
-    while (!waiting_.empty()) {
-      auto& next = static_cast<Waiting&>(waiting_.front());
-      if (admitted_ + next.needed > arena_.limit_bytes()) break;
-      admitted_ += next.needed;
-      waiting_.pop_front();
-      --waiting_count_;
-      admitted.push_back(next);
-    }
-  }
-  rt::notify_all(admitted);
 }
 
 rt::Task<Result<void>> MemoryTier::allocate(rt::Worker& worker, Evictable& page, uint64_t bytes) {
@@ -151,9 +73,7 @@ bool MemoryTier::try_allocate(Evictable& page, uint64_t bytes, LiveReaders live_
   {
     const MutexLock lock(mutex_);
     put_back_aside(kPutBackMax);
-    const int64_t room =
-        static_cast<int64_t>(config_.limit_bytes) - charged_.load(std::memory_order_relaxed);
-    arena_.set_limit(static_cast<uint64_t>(std::max<int64_t>(room, int64_t{kPageBytes})));
+    arena_.set_limit(room_bytes());
     const uint64_t needed = Arena::rounded(bytes);
     while (arena_.committed_bytes() > arena_.limit_bytes() ||
            !(allocated = arena_.allocate(bytes, &page, page.extents_))) {
@@ -288,14 +208,19 @@ uint64_t MemoryTier::used_bytes() const {
   return arena_.used_bytes();
 }
 
-size_t MemoryTier::waiting() const {
-  const MutexLock lock(mutex_);
-  return waiting_count_;
+uint64_t MemoryTier::room_bytes() const {
+  const int64_t room = static_cast<int64_t>(config_.limit_bytes) - charged_bytes();
+  return static_cast<uint64_t>(std::max<int64_t>(room, int64_t{kPageBytes}));
 }
 
 uint64_t MemoryTier::admitted_bytes() const {
-  const MutexLock lock(mutex_);
-  return admitted_;
+  return bodies_.admitted_bytes() + pieces_.admitted_bytes();
+}
+
+size_t MemoryTier::waiting() const { return bodies_.waiting() + pieces_.waiting(); }
+
+uint64_t MemoryTier::refused() const {
+  return stats_.refused.load(std::memory_order_relaxed) + bodies_.refused() + pieces_.refused();
 }
 
 }  // namespace cachey::store

@@ -5,15 +5,14 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mutex.h"
 #include "base/watched_mutex.h"
-#include "rt/waiter.h"
 #include "rt/worker.h"
+#include "store/admission.h"
 #include "store/arena.h"
 #include "store/evictable.h"
 #include "store/eviction.h"
@@ -24,7 +23,8 @@ struct MemoryTierConfig {
   uint64_t limit_bytes = 4 * kGiB;  ///< pages, fills and their bookkeeping together
   std::chrono::milliseconds admission_timeout{5'000};  ///< of a fill: for admission, for memory
   std::chrono::milliseconds reader_patience{1'000};    ///< a reader that makes no progress is stuck
-  size_t waiting_max = 4'096;  ///< fills that wait for admission; more fail at once
+  size_t waiting_per_bucket_max = 4'096;  ///< requests for admission; more fail at once
+  size_t waiting_max = 16'384;            ///< the same, of all buckets
 };
 
 /// Counts of the tier; read at any time, from any thread.
@@ -32,16 +32,15 @@ struct MemoryTierStats {
   std::atomic<uint64_t> insertions{0};
   std::atomic<uint64_t> evictions{0};
   std::atomic<uint64_t> discards{0};  ///< whole pages that left by discard(), not by eviction
-  std::atomic<uint64_t> refused{0};   ///< fills that got no admission or no memory
+  std::atomic<uint64_t> refused{0};   ///< admitted, and got no memory in time
   std::atomic<int64_t> pages{0};      ///< whole pages in memory now
 };
 
 /// The memory tier: one budget for whole pages, running fills and their bookkeeping.
 ///
-/// 1. A fill asks for admission for the most bytes that it may need. All admissions together stay
-///    under the limit. More fills wait in a queue, first in, first out, then fail (kOverloaded).
-/// 2. When its size is known, the fill allocates. That evicts whole pages, first those that nobody
-///    reads.
+/// 1. A fill asks for admission for the bytes that it needs (Admissions). All admissions together
+///    stay under the limit.
+/// 2. The admitted fill allocates. That evicts whole pages, first those that nobody reads.
 /// 3. The fill writes the bytes, publishes the page, which may be evicted from then on, and ends
 ///    its admission.
 ///
@@ -56,32 +55,13 @@ class MemoryTier {
   MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> policy, const Clock& clock);
   ~MemoryTier();
 
-  /// A fill's share of the budget. The destructor gives the share back.
-  class Admission {
-   public:
-    Admission(Admission&& other) noexcept;
-    Admission& operator=(Admission&&) = delete;
-    ~Admission();
-    [[nodiscard]] uint64_t bytes() const { return bytes_; }
-    /// Gives back all but `bytes`. REQUIRES: bytes <= bytes().
-    void shrink_to(uint64_t bytes);
-
-   private:
-    friend class MemoryTier;
-    Admission(MemoryTier& tier, uint64_t bytes) : tier_(&tier), bytes_(bytes) {}
-    MemoryTier* tier_;
-    uint64_t bytes_;
-  };
-
-  /// Admits at once, or returns null. Null if other fills wait, too.
-  [[nodiscard]] std::optional<Admission> try_admit(uint64_t bytes);
-
-  /// try_admit() for a fill that no request waits for: leaves a quarter of the limit to the others.
-  [[nodiscard]] std::optional<Admission> admit_speculation(uint64_t bytes);
-
-  /// Waits for admission. kOverloaded: `admission_timeout` passed, `waiting_max` fills wait
-  /// already, or `bytes` exceeds the limit.
-  [[nodiscard]] rt::Task<Result<Admission>> admit(rt::Worker& worker, uint64_t bytes);
+  /// Admissions for the bytes of pages that are fetched.
+  [[nodiscard]] Admissions& bodies() { return bodies_; }
+  [[nodiscard]] const Admissions& bodies() const { return bodies_; }
+  /// Admissions for the pieces of pages that are on disk: 1 / kPiecesShare of the limit, which
+  /// fetched pages cannot take.
+  [[nodiscard]] Admissions& pieces() { return pieces_; }
+  [[nodiscard]] const Admissions& pieces() const { return pieces_; }
 
   /// Gives `page` memory for `bytes`, and evicts other pages if needed. Spares pages with a live
   /// reader for `reader_patience`, and waits if there are no others. kOverloaded: no memory within
@@ -107,16 +87,21 @@ class MemoryTier {
   [[nodiscard]] int64_t charged_bytes() const { return charged_.load(std::memory_order_relaxed); }
   /// Bytes of the extents in use, by whole pages and by fills.
   [[nodiscard]] uint64_t used_bytes() const EXCLUDES(mutex_);
-  [[nodiscard]] uint64_t admitted_bytes() const EXCLUDES(mutex_);
-  /// Fills that wait for admission.
-  [[nodiscard]] size_t waiting() const EXCLUDES(mutex_);
+  /// The limit without what is charged; at least one page.
+  [[nodiscard]] uint64_t room_bytes() const;
+  /// Of all kinds of admissions.
+  [[nodiscard]] uint64_t admitted_bytes() const;
+  /// Requests that wait for admission.
+  [[nodiscard]] size_t waiting() const;
+  /// Requests that got no admission or no memory in time.
+  [[nodiscard]] uint64_t refused() const;
   [[nodiscard]] const MemoryTierStats& stats() const { return stats_; }
   /// How long the tier's mutex is held.
   [[nodiscard]] HoldTimes& hold_times() const { return mutex_.hold_times(); }
 
  private:
   friend class Evictable;
-  struct Waiting;
+  static constexpr uint64_t kPiecesShare = 8;
   using Evicted = boost::container::small_vector<EvictablePtr, 8>;
   /// kSpare: pages with a live reader are not evicted.
   enum class LiveReaders : uint8_t { kSpare, kEvict };
@@ -124,10 +109,6 @@ class MemoryTier {
   void reclaim(Evictable& page) EXCLUDES(mutex_);
   void free_if_unpinned(Evictable& page) EXCLUDES(mutex_);
 
-  [[nodiscard]] std::optional<Admission> admit_under(uint64_t limit, uint64_t bytes)
-      REQUIRES(mutex_);
-  void give_back(uint64_t bytes) EXCLUDES(mutex_);
-  [[nodiscard]] bool withdraw(Waiting& waiting) EXCLUDES(mutex_);
   [[nodiscard]] bool try_allocate(Evictable& page, uint64_t bytes, LiveReaders live_readers)
       EXCLUDES(mutex_);
   [[nodiscard]] bool evict_one(LiveReaders live_readers, Evicted& evicted) REQUIRES(mutex_);
@@ -144,14 +125,13 @@ class MemoryTier {
   const Clock& clock_;
   MemoryTierStats stats_;
   std::atomic<int64_t> charged_{0};
+  Admissions bodies_;
+  Admissions pieces_;
 
   mutable WatchedMutex mutex_;
   Arena arena_ GUARDED_BY(mutex_);
   std::unique_ptr<EvictionPolicy> policy_ GUARDED_BY(mutex_);
   Evictable::List aside_ GUARDED_BY(mutex_);  // pages that could not be evicted when met
-  uint64_t admitted_ GUARDED_BY(mutex_) = 0;
-  rt::WaiterList waiting_ GUARDED_BY(mutex_);
-  size_t waiting_count_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace cachey::store

@@ -25,7 +25,7 @@ struct Tier {
   /// The steps of a fill without the bytes. Never waits.
   rt::Task<TestPagePtr> publish(uint64_t bytes) {
     TestPagePtr page(new TestPage(spread(next_hash++)));
-    const std::optional<MemoryTier::Admission> admission = memory.try_admit(bytes);
+    const std::optional<Admission> admission = memory.bodies().try_admit("bucket", bytes);
     const Result<void> allocated = co_await memory.allocate(worker, *page, bytes);
     CHECK(admission && allocated);
     memory.publish(*page);

@@ -20,27 +20,19 @@ using namespace std::chrono_literals;
 /// A tier of `limit` bytes, and a worker on a manual clock.
 class MemoryTierTest : public ::testing::Test {
  protected:
-  static constexpr std::chrono::milliseconds kAdmissionTimeout{200};
   static constexpr std::chrono::milliseconds kReaderPatience{50};
-  static constexpr size_t kWaitingMax = 4;
 
   MemoryTier& tier(uint64_t limit) {
     MemoryTierConfig config;
     config.limit_bytes = limit;
-    config.admission_timeout = kAdmissionTimeout;
+    config.admission_timeout = std::chrono::milliseconds(200);
     config.reader_patience = kReaderPatience;
-    config.waiting_max = kWaitingMax;
     tier_ = std::make_unique<MemoryTier>(config, std::make_unique<S3Fifo>(), world_.clock());
     return *tier_;
   }
 
   Result<void> allocate(TestPage& page, uint64_t bytes) {
     return world_.run(tier_->allocate(world_.worker(), page, bytes));
-  }
-
-  /// Asks for admission; the result is set when there is one.
-  std::shared_ptr<std::optional<Result<MemoryTier::Admission>>> ask(uint64_t bytes) {
-    return world_.start(tier_->admit(world_.worker(), bytes));
   }
 
   [[nodiscard]] MonoTime now() { return world_.clock().mono(); }
@@ -133,63 +125,19 @@ TEST_F(MemoryTierTest, SmallPagesMakeRoomForALargeOneBySlabs) {
             2 * 32u);  // the pages of one slab, and some before
 }
 
-TEST_F(MemoryTierTest, AdmissionsStayUnderTheLimitAndWaitInOrder) {
-  MemoryTier& memory = tier(2 * kPageBytes);
-  auto first = memory.try_admit(kPageBytes);
-  auto second = memory.try_admit(kPageBytes);
-  ASSERT_TRUE(first && second);
-  EXPECT_FALSE(memory.try_admit(1));
-  const auto waiting = ask(kPageBytes);
-  const auto behind = ask(1);
-  world_.pass(kAdmissionTimeout / 2);
-  EXPECT_FALSE(*waiting);
-  first.reset();
-  world_.pass(rt::TimerWheel::kTick);
-  ASSERT_TRUE(*waiting);
-  EXPECT_TRUE((*waiting)->has_value());
-  EXPECT_FALSE(*behind) << "there is no room for it, and it was later";
-  second.reset();
-  world_.pass(rt::TimerWheel::kTick);
-  ASSERT_TRUE(*behind);
-  EXPECT_TRUE((*behind)->has_value());
-}
-
-TEST_F(MemoryTierTest, SpeculationLeavesAQuarterToWhatIsWaitedFor) {
-  MemoryTier& memory = tier(4 * kPageBytes);
-  std::vector<MemoryTier::Admission> held;
-  while (auto admission = memory.admit_speculation(kPageBytes))
-    held.push_back(std::move(*admission));
-  EXPECT_EQ(held.size(), 3u);
-  EXPECT_TRUE(memory.try_admit(kPageBytes).has_value());
-}
-
-TEST_F(MemoryTierTest, AdmissionGivesUpInTimeAndRefusesTheManyAtOnce) {
-  MemoryTier& memory = tier(kPageBytes);
-  auto held = memory.try_admit(kPageBytes);
-  std::vector<std::shared_ptr<std::optional<Result<MemoryTier::Admission>>>> asked;
-  for (int i = 0; i < 6; ++i) asked.push_back(ask(kPageBytes));
-  for (size_t i = 0; i < asked.size(); ++i) EXPECT_EQ(asked[i]->has_value(), i >= kWaitingMax) << i;
-  world_.pass(kAdmissionTimeout + 2 * rt::TimerWheel::kTick);
-  for (const auto& one : asked) {
-    ASSERT_TRUE(*one);
-    ASSERT_FALSE((*one)->has_value());
-    EXPECT_EQ((*one)->error().kind(), ErrorKind::kOverloaded);
-  }
-  EXPECT_EQ(memory.stats().refused, 6u);
-  held.reset();
-  EXPECT_EQ(memory.admitted_bytes(), 0u);
-  EXPECT_TRUE(memory.try_admit(kPageBytes).has_value());
-}
-
-TEST_F(MemoryTierTest, ShrinkingAnAdmissionLetsTheNextIn) {
-  MemoryTier& memory = tier(kPageBytes);
-  auto held = memory.try_admit(kPageBytes);
-  const auto waiting = ask(kMiB);
-  EXPECT_FALSE(*waiting);
-  held->shrink_to(4 * kMiB);
-  world_.pass(rt::TimerWheel::kTick);
-  ASSERT_TRUE(*waiting);
-  EXPECT_TRUE((*waiting)->has_value());
+TEST_F(MemoryTierTest, FetchedPagesLeaveAnEighthToPiecesOfPagesOnDisk) {
+  MemoryTier& memory = tier(8 * kPageBytes);
+  EXPECT_EQ(memory.bodies().limit_bytes(), 7 * kPageBytes);
+  EXPECT_EQ(memory.pieces().limit_bytes(), kPageBytes);
+  const auto body = memory.bodies().try_admit("bucket", kPageBytes);
+  const auto piece = memory.pieces().try_admit("bucket", kMiB);
+  ASSERT_TRUE(body && piece);
+  EXPECT_EQ(memory.admitted_bytes(), kPageBytes + kMiB);
+  memory.charge(static_cast<int64_t>(4 * kPageBytes));
+  EXPECT_EQ(memory.bodies().limit_bytes(), 4 * kPageBytes - kPageBytes / 2);
+  memory.charge(static_cast<int64_t>(4 * kPageBytes));
+  EXPECT_EQ(memory.bodies().limit_bytes(), kPageBytes) << "room for one page is always left";
+  EXPECT_EQ(memory.pieces().limit_bytes(), Arena::kSlabBytes) << "and for one piece";
 }
 
 TEST_F(MemoryTierTest, ADiscardedPageIsFreedWithItsLastPin) {

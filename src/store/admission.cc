@@ -1,0 +1,217 @@
+#include "store/admission.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "store/arena.h"
+
+namespace cachey::store {
+namespace {
+
+/// What is admitted for `bytes`: what they take of the arena. Never 0, because a bucket without
+/// admitted bytes may be forgotten.
+uint64_t needed_for(uint64_t bytes) { return std::max(Arena::rounded(bytes), kUnitBytes); }
+
+}  // namespace
+
+struct Admissions::Waiting : rt::Waiter {
+  Waiting(const rt::Executor& executor, uint64_t bytes) : rt::Waiter(executor), needed(bytes) {}
+  const uint64_t needed;
+  uint64_t number = 0;       // in the order of arrival
+  Bucket* bucket = nullptr;  // null: not enqueued
+};
+
+Admissions::Admissions(AdmissionsConfig config, std::move_only_function<uint64_t() const> limit,
+                       const Clock& clock)
+    : config_(config), limit_(std::move(limit)), clock_(clock) {}
+
+Admissions::~Admissions() {
+  const MutexLock lock(mutex_);
+  CHECK(buckets_.empty());
+}
+
+Admissions::Admission::Admission(Admission&& other) noexcept
+    : admissions_(std::exchange(other.admissions_, nullptr)),
+      bucket_(other.bucket_),
+      bytes_(other.bytes_) {}
+
+Admissions::Admission::~Admission() {
+  if (admissions_ != nullptr) admissions_->give_back(*bucket_, bytes_);
+}
+
+void Admissions::Admission::shrink_to(uint64_t bytes) {
+  CHECK(bytes > 0 && bytes <= bytes_);
+  const uint64_t excess = bytes_ - bytes;
+  bytes_ = bytes;
+  if (excess != 0) admissions_->give_back(*bucket_, excess);
+}
+
+Admissions::Bucket& Admissions::bucket_of(std::string_view name) {
+  const auto found = buckets_.find(name);
+  if (found != buckets_.end()) return found->second;
+  const auto added = buckets_.try_emplace(std::string(name)).first;
+  added->second.self = added;
+  return added->second;
+}
+
+void Admissions::forget_if_idle(Bucket& bucket) {
+  if (bucket.admitted == 0 && bucket.waiting.empty()) buckets_.erase(bucket.self);
+}
+
+/// REQUIRES: the bucket has a waiting request.
+Admissions::Place Admissions::place_of(Bucket& bucket) {
+  return {bucket.admitted, static_cast<Waiting&>(bucket.waiting.front()).number, &bucket};
+}
+
+/// Call before the bucket's place changes, and join_line() after that.
+void Admissions::leave_line(Bucket& bucket) {
+  if (!bucket.waiting.empty()) line_.erase(place_of(bucket));
+}
+
+void Admissions::join_line(Bucket& bucket) {
+  if (!bucket.waiting.empty()) line_.insert(place_of(bucket));
+}
+
+bool Admissions::fits(const Bucket& bucket, uint64_t needed, uint64_t limit) const {
+  const uint64_t idle = limit - std::min(limit, admitted_);
+  return needed <= idle && bucket.admitted + needed <= kShare * idle;
+}
+
+/// Admits the bytes if they fit under `limit`. REQUIRES: no request of the bucket waits.
+std::optional<Admission> Admissions::take(Bucket& bucket, uint64_t needed, uint64_t limit) {
+  if (!fits(bucket, needed, limit)) {
+    forget_if_idle(bucket);
+    return std::nullopt;
+  }
+  bucket.admitted += needed;
+  admitted_ += needed;
+  return Admission(*this, bucket, needed);
+}
+
+std::optional<Admission> Admissions::try_admit(std::string_view name, uint64_t bytes) {
+  const MutexLock lock(mutex_);
+  Bucket& bucket = bucket_of(name);
+  const bool is_next = line_.empty() || bucket.admitted < std::get<0>(*line_.begin());
+  if (is_next && bucket.waiting.empty()) return take(bucket, needed_for(bytes), limit_());
+  forget_if_idle(bucket);
+  return std::nullopt;
+}
+
+std::optional<Admission> Admissions::try_admit_speculation(std::string_view name, uint64_t bytes) {
+  const MutexLock lock(mutex_);
+  if (!line_.empty()) return std::nullopt;
+  const uint64_t limit = limit_();
+  return take(bucket_of(name), needed_for(bytes), limit - limit / kDemandShare);
+}
+
+rt::Task<Result<Admission>> Admissions::admit(rt::Worker& worker, std::string bucket,
+                                              uint64_t bytes) {
+  if (auto admission = try_admit(bucket, bytes)) co_return std::move(*admission);
+  Waiting waiting(worker.executor(), needed_for(bytes));
+  bool admitted = false;
+  if (enqueue(waiting, bucket)) {
+    let_in();  // bytes may have been given back before enqueue()
+    const MonoTime deadline = clock_.mono() + config_.timeout;
+    std::move_only_function<bool()> leave = [this, &waiting] { return withdraw(waiting); };
+    admitted = co_await waiting.wait_until(worker.timers(), deadline, std::move(leave));
+  }
+  if (admitted) co_return Admission(*this, *waiting.bucket, waiting.needed);
+  refused_.fetch_add(1, std::memory_order_relaxed);
+  co_return fail(ErrorKind::kOverloaded, "the cache's memory is taken; try again soon");
+}
+
+/// False: too many requests wait, or the request can never be admitted.
+bool Admissions::enqueue(Waiting& waiting, std::string_view name) {
+  const MutexLock lock(mutex_);
+  if (waiting_count_ >= config_.waiting_max || waiting.needed > limit_()) return false;
+  Bucket& bucket = bucket_of(name);
+  if (bucket.waiting_count >= config_.waiting_per_bucket_max) return false;
+  waiting.bucket = &bucket;
+  waiting.number = next_number_++;
+  leave_line(bucket);
+  bucket.waiting.push_back(waiting);
+  join_line(bucket);
+  ++bucket.waiting_count;
+  ++waiting_count_;
+  return true;
+}
+
+/// Takes the request out of its queue. False: it was admitted meanwhile.
+bool Admissions::withdraw(Waiting& waiting) {
+  {
+    const MutexLock lock(mutex_);
+    if (!waiting.is_linked()) return false;
+    Bucket& bucket = *waiting.bucket;
+    leave_line(bucket);
+    bucket.waiting.erase(bucket.waiting.iterator_to(waiting));
+    join_line(bucket);
+    --bucket.waiting_count;
+    --waiting_count_;
+    forget_if_idle(bucket);
+  }
+  let_in();  // a smaller request behind it may fit
+  return true;
+}
+
+void Admissions::give_back(Bucket& bucket, uint64_t bytes) {
+  {
+    const MutexLock lock(mutex_);
+    CHECK(bucket.admitted >= bytes && admitted_ >= bytes);
+    leave_line(bucket);
+    bucket.admitted -= bytes;
+    admitted_ -= bytes;
+    join_line(bucket);
+    forget_if_idle(bucket);
+  }
+  let_in();
+}
+
+void Admissions::let_in() {
+  while (let_some_in()) {
+  }
+}
+
+/// Admits the next requests that fit. True: there may be more.
+bool Admissions::let_some_in() {
+  rt::WaiterList admitted;
+  bool more = true;
+  {
+    const MutexLock lock(mutex_);
+    const uint64_t limit = limit_();
+    for (size_t i = 0; i < kLetInAtOnce && more; ++i) {
+      Bucket* const bucket = line_.empty() ? nullptr : std::get<Bucket*>(*line_.begin());
+      more = bucket != nullptr &&
+             fits(*bucket, static_cast<Waiting&>(bucket->waiting.front()).needed, limit);
+      if (!more) break;
+      auto& next = static_cast<Waiting&>(bucket->waiting.front());
+      leave_line(*bucket);
+      bucket->waiting.pop_front();
+      bucket->admitted += next.needed;
+      join_line(*bucket);
+      --bucket->waiting_count;
+      --waiting_count_;
+      admitted_ += next.needed;
+      admitted.push_back(next);
+    }
+  }
+  rt::notify_all(admitted);
+  return more;
+}
+
+uint64_t Admissions::admitted_bytes() const {
+  const MutexLock lock(mutex_);
+  return admitted_;
+}
+
+size_t Admissions::waiting() const {
+  const MutexLock lock(mutex_);
+  return waiting_count_;
+}
+
+size_t Admissions::buckets() const {
+  const MutexLock lock(mutex_);
+  return buckets_.size();
+}
+
+}  // namespace cachey::store

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/mutex.h"
+#include "rt/waiter.h"
+#include "rt/worker.h"
+
+namespace cachey::store {
+
+struct AdmissionsConfig {
+  std::chrono::milliseconds timeout{5'000};  ///< the longest wait of one request
+  size_t waiting_per_bucket_max = 4'096;     ///< requests that wait; more are refused at once
+  size_t waiting_max = 16'384;               ///< the same, of all buckets
+};
+
+/// Admits requests for memory, so that all together stay under a limit. Buckets share the limit: a
+/// request is admitted if its bucket then has at most kShare times the bytes that were idle before
+/// (A. K. Choudhury, E. L. Hahne, "Dynamic queue length thresholds for shared-memory packet
+/// switches", IEEE/ACM ToN 6(2), 1998). So a busy bucket leaves 1 / (1 + kShare) of the limit,
+/// less one request, to the others, and a bucket that has nothing may take all that is idle.
+///
+/// Each bucket has a queue, first in, first out. The bucket with the least admitted bytes is next;
+/// among equals, the request that came first. If the next request does not fit, all wait: large
+/// requests are not passed over for ever.
+///
+/// Buckets are names that clients choose: the state of a bucket is kept only while the bucket has
+/// an admission or a waiting request. Owned by the memory tier; outlives all admissions. Any
+/// thread; a `worker` passed in is the calling thread's own. Lock order: the mutex is a last one.
+class Admissions {
+  struct Bucket;
+
+ public:
+  static constexpr uint64_t kShare = 4;
+  /// Speculation leaves 1 / kDemandShare of the limit to requests that somebody waits for.
+  static constexpr uint64_t kDemandShare = 4;
+
+  /// `limit`: the bytes that may be admitted; may change. Called with the mutex held: lock-free.
+  Admissions(AdmissionsConfig config, std::move_only_function<uint64_t() const> limit,
+             const Clock& clock);
+  ~Admissions();
+
+  /// A bucket's right to use memory. The destructor gives the bytes back.
+  class Admission {
+   public:
+    Admission(Admission&& other) noexcept;
+    Admission& operator=(Admission&&) = delete;
+    ~Admission();
+    [[nodiscard]] uint64_t bytes() const { return bytes_; }
+    /// Gives back all but `bytes`. REQUIRES: 0 < bytes <= bytes().
+    void shrink_to(uint64_t bytes);
+
+   private:
+    friend class Admissions;
+    Admission(Admissions& admissions, Bucket& bucket, uint64_t bytes)
+        : admissions_(&admissions), bucket_(&bucket), bytes_(bytes) {}
+    Admissions* admissions_;  // null: moved from
+    Bucket* bucket_;
+    uint64_t bytes_;
+  };
+
+  /// Admits at once, or returns null. Null, too, if a request waits that would be next.
+  [[nodiscard]] std::optional<Admission> try_admit(std::string_view bucket, uint64_t bytes);
+
+  /// try_admit() for bytes that no request waits for: leaves 1 / kDemandShare of the limit. Null if
+  /// any request waits.
+  [[nodiscard]] std::optional<Admission> try_admit_speculation(std::string_view bucket,
+                                                               uint64_t bytes);
+
+  /// Waits for admission. kOverloaded: the timeout passed, too many requests wait, or `bytes`
+  /// exceeds the limit.
+  [[nodiscard]] rt::Task<Result<Admission>> admit(rt::Worker& worker, std::string bucket,
+                                                  uint64_t bytes);
+
+  [[nodiscard]] uint64_t limit_bytes() const { return limit_(); }
+  [[nodiscard]] uint64_t admitted_bytes() const EXCLUDES(mutex_);
+  /// Requests that wait.
+  [[nodiscard]] size_t waiting() const EXCLUDES(mutex_);
+  /// Requests that were not admitted in time, or at once because too many waited.
+  [[nodiscard]] uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+  /// Buckets with an admission or a waiting request.
+  [[nodiscard]] size_t buckets() const EXCLUDES(mutex_);
+
+ private:
+  /// The most requests that are let in while the mutex is held once.
+  static constexpr size_t kLetInAtOnce = 64;
+
+  struct Waiting;
+  using Buckets = std::map<std::string, Bucket, std::less<>>;
+  /// The place of a bucket that has a waiting request: its admitted bytes, the request's number.
+  using Place = std::tuple<uint64_t, uint64_t, Bucket*>;
+  struct Bucket {
+    Buckets::const_iterator self;
+    uint64_t admitted = 0;
+    size_t waiting_count = 0;
+    rt::WaiterList waiting;
+  };
+
+  [[nodiscard]] Bucket& bucket_of(std::string_view name) REQUIRES(mutex_);
+  void forget_if_idle(Bucket& bucket) REQUIRES(mutex_);
+  [[nodiscard]] static Place place_of(Bucket& bucket);
+  void leave_line(Bucket& bucket) REQUIRES(mutex_);
+  void join_line(Bucket& bucket) REQUIRES(mutex_);
+  [[nodiscard]] bool fits(const Bucket& bucket, uint64_t needed, uint64_t limit) const
+      REQUIRES(mutex_);
+  [[nodiscard]] std::optional<Admission> take(Bucket& bucket, uint64_t needed, uint64_t limit)
+      REQUIRES(mutex_);
+
+  [[nodiscard]] bool enqueue(Waiting& waiting, std::string_view bucket) EXCLUDES(mutex_);
+  [[nodiscard]] bool withdraw(Waiting& waiting) EXCLUDES(mutex_);
+  void give_back(Bucket& bucket, uint64_t bytes) EXCLUDES(mutex_);
+  void let_in() EXCLUDES(mutex_);
+  [[nodiscard]] bool let_some_in() EXCLUDES(mutex_);
+
+  const AdmissionsConfig config_;
+  const std::move_only_function<uint64_t() const> limit_;
+  const Clock& clock_;
+  std::atomic<uint64_t> refused_{0};
+
+  mutable Mutex mutex_;
+  Buckets buckets_ GUARDED_BY(mutex_);
+  std::set<Place> line_ GUARDED_BY(mutex_);  // the buckets with a waiting request, the next first
+  uint64_t admitted_ GUARDED_BY(mutex_) = 0;
+  size_t waiting_count_ GUARDED_BY(mutex_) = 0;
+  uint64_t next_number_ GUARDED_BY(mutex_) = 0;
+};
+
+using Admission = Admissions::Admission;
+
+}  // namespace cachey::store
