@@ -6,27 +6,18 @@
 namespace cachey::cache {
 namespace {
 
-class Pin {
- public:
-  Pin(store::EvictablePtr memory, std::optional<store::Admission> admission)
-      : memory_(std::move(memory)) {
-    if (admission) admission_.emplace(std::move(*admission));
-  }
-  ~Pin() { memory_->unpin(); }
-  Pin(const Pin&) = delete;
-  Pin& operator=(const Pin&) = delete;
-
- private:
-  const store::EvictablePtr memory_;
-  std::optional<store::Admission> admission_;
+struct Kept {
+  store::MemoryTier::Hold hold;
+  std::optional<store::Admission> admission;
 };
 
 }  // namespace
 
 store::DiskTier::Keep pin_for_disk(store::EvictablePtr memory,
                                    std::optional<store::Admission> admission) {
-  if (!memory->try_pin()) return nullptr;
-  return std::make_shared<Pin>(std::move(memory), std::move(admission));
+  std::optional<store::MemoryTier::Hold> hold = store::MemoryTier::hold(std::move(memory));
+  if (!hold) return nullptr;
+  return std::make_shared<Kept>(std::move(*hold), std::move(admission));
 }
 
 std::vector<iovec> units_of(const store::Evictable& memory) {

@@ -5,17 +5,15 @@
 #include <algorithm>
 #include <bit>
 #include <new>
+#include <utility>
 
 #include "base/check.h"
 
 namespace cachey::store {
 
-// candidates_[n] has each shared slab with a free block of order n, once. It may also have slabs
-// without such a block: take_block() drops these when it finds them.
-
-Arena::Arena(uint64_t capacity) : slabs_(static_cast<uint32_t>(capacity / kSlabBytes)) {
-  CHECK(slabs_ > 0);
-  const size_t bytes = slabs_ * kSlabBytes;
+Arena::Arena(uint64_t capacity) : slabs_(capacity / kSlabBytes) {
+  CHECK(!slabs_.empty());
+  const size_t bytes = slabs_.size() * kSlabBytes;
   void* map = ::mmap(nullptr, bytes + kSlabBytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (map == MAP_FAILED) throw std::bad_alloc();
@@ -27,14 +25,17 @@ Arena::Arena(uint64_t capacity) : slabs_(static_cast<uint32_t>(capacity / kSlabB
   ::madvise(base_, bytes,
             MADV_HUGEPAGE);  // an optimization; the arena works without
   ::madvise(base_, bytes, MADV_DONTDUMP);
-  shared_.resize(slabs_);
-  listed_.resize(slabs_);
-  free_uncommitted_.resize(slabs_);
-  for (uint32_t i = 0; i < slabs_; ++i) free_uncommitted_[i] = slabs_ - 1 - i;
-  limit_slabs_ = slabs_;
+  limit_slabs_ = static_cast<uint32_t>(slabs_.size());
+  free_committed_.reserve(slabs_.size());  // so that no list grows in one piece later
+  free_uncommitted_.resize(slabs_.size());
+  for (uint32_t i = 0; i < limit_slabs_; ++i) free_uncommitted_[i] = limit_slabs_ - 1 - i;
 }
 
-Arena::~Arena() { ::munmap(base_, slabs_ * kSlabBytes); }
+Arena::~Arena() {
+  for (Rooms& slabs : rooms_) slabs.clear();
+  for (Costs& slabs : costs_) slabs.clear();
+  ::munmap(base_, slabs_.size() * kSlabBytes);
+}
 
 std::array<uint32_t, Arena::kTailExtentsMax> Arena::tail_sizes(uint64_t bytes) {
   std::array<uint32_t, kTailExtentsMax> sizes{};
@@ -58,45 +59,66 @@ int Arena::order_of(uint32_t size) {
   return std::countr_zero(size / static_cast<uint32_t>(kUnitBytes));
 }
 
+size_t Arena::free_slabs() const {
+  const size_t left = over_limit() ? 0 : limit_slabs_ - committed_slabs_;
+  return free_committed_.size() + std::min(left, free_uncommitted_.size());
+}
+
 bool Arena::allocate(uint64_t bytes, void* owner, Extents& out) {
   CHECK(bytes > 0);
-  const size_t before = out.size();
   auto take = [&](uint32_t size) {
-    std::byte* data = size == kSlabBytes ? take_slab() : take_block(order_of(size), owner);
-    if (data == nullptr) {
-      release({out.data() + before, out.size() - before}, owner);
-      out.resize(before);
-      return false;
-    }
+    std::byte* data = size == kSlabBytes ? take_whole(owner) : take_block(order_of(size), owner);
+    if (data == nullptr) return false;
     out.push_back(Extent{data, size});
-    used_bytes_ += size;
+    used_bytes_.store(used_bytes() + size, std::memory_order_relaxed);
     return true;
   };
+  const size_t slabs = bytes / kSlabBytes;
   const std::array<uint32_t, kTailExtentsMax> tail = tail_sizes(bytes);
   const auto tail_extents = tail.size() - static_cast<size_t>(std::ranges::count(tail, 0U));
-  out.reserve(before + bytes / kSlabBytes + tail_extents);
-  for (uint64_t i = 0; i < bytes / kSlabBytes; ++i) {
+  out.reserve(slabs + tail_extents);
+  while (out.size() < slabs) {
     if (!take(kSlabBytes)) return false;
   }
-  for (const uint32_t size : tail) {
-    if (size > 0 && !take(size)) return false;
+  while (out.size() < slabs + tail_extents) {
+    if (!take(tail[out.size() - slabs])) return false;
   }
   return true;
 }
 
-void Arena::release(std::span<const Extent> extents, void* owner) {
+void Arena::release(std::span<const Extent> extents, Use use) {
   for (const Extent& extent : extents) {
-    used_bytes_ -= extent.size;
-    if (extent.size == kSlabBytes) {
-      give_slab(static_cast<uint32_t>((extent.data - base_) / kSlabBytes));
+    used_bytes_.store(used_bytes() - extent.size, std::memory_order_relaxed);
+    Slab& slab = slab_of(extent.data);
+    if (use == Use::kHeld) --slab.held;
+    if (slab.cut == nullptr) {
+      give_slab(slab);
     } else {
-      give_block(extent.data, order_of(extent.size), owner);
+      const auto unit = static_cast<uint32_t>((extent.data - data_of(slab)) / kUnitBytes);
+      const int order = order_of(extent.size);
+      slab.cut->owners[unit] = nullptr;
+      slab.used_units = static_cast<uint16_t>(slab.used_units - (1u << order));
+      if (slab.used_units == 0) {
+        give_slab(slab);
+      } else {
+        join_block(slab, order, unit >> order);
+        file(slab);
+      }
     }
   }
 }
 
-std::byte* Arena::take_slab() {
-  uint32_t slab = kNone;
+void Arena::set_use(std::span<const Extent> extents, Use use) {
+  for (const Extent& extent : extents) {
+    Slab& slab = slab_of(extent.data);
+    slab.held = static_cast<uint16_t>(use == Use::kHeld ? slab.held + 1 : slab.held - 1);
+    if (&slab == draining_) draining_ = nullptr;
+    file(slab);
+  }
+}
+
+Arena::Slab* Arena::take_slab() {
+  uint32_t slab = 0;
   if (!free_committed_.empty()) {
     slab = free_committed_.back();
     free_committed_.pop_back();
@@ -107,116 +129,161 @@ std::byte* Arena::take_slab() {
   } else {
     return nullptr;
   }
-  return base_ + slab * kSlabBytes;
+  return &slabs_[slab];
 }
 
-void Arena::give_slab(uint32_t slab) {
-  if (committed_slabs_ > limit_slabs_) return uncommit(slab);
-  free_committed_.push_back(slab);
+void Arena::give_slab(Slab& slab) {
+  if (slab.cut != nullptr) --shared_slabs_;
+  slab.cut.reset();
+  slab.owner = nullptr;
+  slab.used_units = slab.free_orders = 0;
+  if (&slab == draining_) draining_ = nullptr;
+  file(slab);
+  free_committed_.push_back(static_cast<uint32_t>(&slab - slabs_.data()));
 }
 
-void Arena::uncommit(uint32_t slab) {
-  ::madvise(base_ + slab * kSlabBytes, kSlabBytes, MADV_DONTNEED);
-  --committed_slabs_;
-  free_uncommitted_.push_back(slab);
-}
-
-void Arena::set_limit(uint64_t bytes) {
-  limit_slabs_ = static_cast<uint32_t>(std::min<uint64_t>(bytes / kSlabBytes, slabs_));
-  while (committed_slabs_ > limit_slabs_ && !free_committed_.empty()) {
-    const uint32_t slab = free_committed_.back();
-    free_committed_.pop_back();
-    uncommit(slab);
-  }
+std::byte* Arena::take_whole(void* owner) {
+  Slab* slab = take_slab();
+  if (slab == nullptr) return nullptr;
+  slab->owner = owner;
+  slab->used_units = kUnitsPerSlab;
+  slab->held = 1;
+  file(*slab);
+  return data_of(*slab);
 }
 
 std::byte* Arena::take_block(int order, void* owner) {
-  for (int from = order; from < kSlabOrder; ++from) {
-    std::vector<uint32_t>& slabs = candidates_[from];
-    while (!slabs.empty()) {
-      const uint32_t slab = slabs.back();
-      const bool has =
-          shared_[slab] != nullptr &&
-          std::ranges::any_of(shared_[slab]->free[from], [](uint64_t w) { return w != 0; });
-      if (!has) {
-        slabs.pop_back();
-        listed_[slab] = static_cast<uint16_t>(listed_[slab] & ~(1u << from));
-        continue;
-      }
-      return take_block_in(slab, order, owner);
-    }
+  Slab* slab = slab_with_room(order);
+  if (slab == nullptr) {
+    slab = take_slab();
+    if (slab == nullptr) return nullptr;
+    slab->cut = std::make_unique<Cut>();
+    ++shared_slabs_;
+    for (const uint32_t half : {0u, 1u}) mark(*slab, kSlabOrder - 1, half, true);
   }
-  std::byte* data = take_slab();
-  if (data == nullptr) return nullptr;
-  const auto slab = static_cast<uint32_t>((data - base_) / kSlabBytes);
-  shared_[slab] = std::make_unique<Shared>();
-  for (const uint32_t half : {0u, 1u}) mark_free(slab, kSlabOrder - 1, half);
-  return take_block_in(slab, order, owner);
+  const uint32_t unit = cut_block(*slab, order) << order;
+  slab->cut->owners[unit] = owner;
+  slab->used_units = static_cast<uint16_t>(slab->used_units + (1u << order));
+  ++slab->held;
+  file(*slab);
+  return data_of(*slab) + unit * kUnitBytes;
 }
 
-std::byte* Arena::take_block_in(uint32_t slab, int order, void* owner) {
-  Shared& shared = *shared_[slab];
-  int from = order;
-  uint32_t block = kNone;
-  for (; from < kSlabOrder && block == kNone; ++from) {
-    for (uint32_t word = 0; word < shared.free[from].size(); ++word) {
-      if (shared.free[from][word] == 0) continue;
-      block = word * 64 + static_cast<uint32_t>(std::countr_zero(shared.free[from][word]));
-      break;
+Arena::Slab* Arena::slab_with_room(int order) {
+  auto first = [&](int begin) -> Slab* {
+    for (int room = begin + order; room < begin + kSlabOrder; ++room) {
+      if (!rooms_[room].empty()) return &rooms_[room].front();
     }
-  }
-  CHECK(block != kNone);
-  --from;
-  shared.free[from][block / 64] &= ~(uint64_t{1} << (block % 64));
+    return nullptr;
+  };
+  if (Slab* beside_held = first(0)) return beside_held;
+  Slab* emptiest = cheapest_shared();
+  if (emptiest != nullptr && emptiest->free_orders >> order != 0) return emptiest;
+  return first(kSlabOrder);
+}
+
+Arena::Slab* Arena::cheapest_shared() {
+  if (shared_costs_ == 0) return nullptr;
+  return &costs_[std::countr_zero(shared_costs_)].front();
+}
+
+/// Takes a free block of that order, cut out of the smallest block that is large enough.
+uint32_t Arena::cut_block(Slab& slab, int order) {
+  int from = order + std::countr_zero(static_cast<unsigned>(slab.free_orders) >> order);
+  CHECK(from < kSlabOrder);
+  const auto& words = slab.cut->free[from];
+  const auto word = std::ranges::find_if(words, [](uint64_t w) { return w != 0; });
+  auto block = static_cast<uint32_t>((word - words.begin()) * 64 + std::countr_zero(*word));
+  mark(slab, from, block, false);
   for (; from > order; --from) {  // keep the lower half, free the upper
     block *= 2;
-    mark_free(slab, from - 1, block + 1);
+    mark(slab, from - 1, block + 1, true);
   }
-  shared.used_units += 1u << order;
-  shared.owners.push_back(owner);
-  return base_ + slab * kSlabBytes + (uint64_t{block} << order) * kUnitBytes;
+  return block;
 }
 
-void Arena::give_block(std::byte* data, int order, void* owner) {
-  const auto offset = static_cast<uint64_t>(data - base_);
-  const auto slab = static_cast<uint32_t>(offset / kSlabBytes);
-  auto block = static_cast<uint32_t>(offset % kSlabBytes / kUnitBytes >> order);
-  Shared& shared = *shared_[slab];
-  shared.used_units -= 1u << order;
-  const auto at = std::ranges::find(shared.owners, owner);
-  CHECK(at != shared.owners.end());
-  *at = shared.owners.back();
-  shared.owners.pop_back();
-  if (shared.used_units == 0) {
-    shared_[slab].reset();
-    return give_slab(slab);
-  }
-  while (order + 1 < kSlabOrder) {  // join with the buddy while that is free too
+/// Frees a block, joined with its buddy while that is free, too.
+void Arena::join_block(Slab& slab, int order, uint32_t block) {
+  for (; order + 1 < kSlabOrder; ++order, block /= 2) {
     const uint32_t buddy = block ^ 1;
-    uint64_t& word = shared.free[order][buddy / 64];
-    if ((word >> (buddy % 64) & 1) == 0) break;
-    word &= ~(uint64_t{1} << (buddy % 64));
-    block /= 2;
-    ++order;
+    if ((slab.cut->free[order][buddy / 64] >> (buddy % 64) & 1) == 0) break;
+    mark(slab, order, buddy, false);
   }
-  mark_free(slab, order, block);
+  mark(slab, order, block, true);
 }
 
-void Arena::mark_free(uint32_t slab, int order, uint32_t block) {
-  shared_[slab]->free[order][block / 64] |= uint64_t{1} << (block % 64);
-  if ((listed_[slab] >> order & 1) != 0) return;
-  listed_[slab] = static_cast<uint16_t>(listed_[slab] | 1u << order);
-  candidates_[order].push_back(slab);
+void Arena::mark(Slab& slab, int order, uint32_t block, bool free) {
+  slab.cut->free[order][block / 64] ^= uint64_t{1} << (block % 64);
+  uint16_t& count = slab.cut->free_count[order];
+  count = static_cast<uint16_t>(free ? count + 1 : count - 1);
+  const auto bit = static_cast<uint16_t>(1u << order);
+  slab.free_orders =
+      static_cast<uint16_t>(count > 0 ? slab.free_orders | bit : slab.free_orders & ~bit);
 }
 
-std::vector<void*> Arena::owners_of_emptiest_slab(size_t skip) const {
-  std::vector<std::pair<uint32_t, uint32_t>> slabs;  // used units, slab
-  for (uint32_t i = 0; i < slabs_; ++i) {
-    if (shared_[i] != nullptr) slabs.emplace_back(shared_[i]->used_units, i);
+uint8_t Arena::room_of(const Slab& slab) const {
+  if (slab.free_orders == 0 || &slab == draining_) return kNowhere;
+  const int largest = std::bit_width(slab.free_orders) - 1;
+  return static_cast<uint8_t>(slab.held > 0 ? largest : kSlabOrder + largest);
+}
+
+uint8_t Arena::cost_of(const Slab& slab) const {
+  if (slab.used_units == 0 || slab.held > 0 || &slab == draining_) return kNowhere;
+  if (slab.cut == nullptr) return kCosts;
+  return static_cast<uint8_t>((slab.used_units - 1) / kUnitsPerCost);
+}
+
+void Arena::file(Slab& slab) {
+  const uint8_t room = room_of(slab);
+  if (room != slab.room) {
+    if (slab.room != kNowhere) rooms_[slab.room].erase(Rooms::s_iterator_to(slab));
+    if (room != kNowhere) rooms_[room].push_front(slab);
+    slab.room = room;
   }
-  if (slabs.size() <= skip) return {};
-  std::ranges::nth_element(slabs, slabs.begin() + static_cast<std::ptrdiff_t>(skip));
-  return shared_[slabs[skip].second]->owners;
+  const uint8_t cost = cost_of(slab);
+  if (cost == slab.cost) return;
+  if (slab.cost != kNowhere) {
+    Costs& before = costs_[slab.cost];
+    before.erase(Costs::s_iterator_to(slab));
+    if (before.empty() && slab.cost < kCosts) shared_costs_ &= ~(uint64_t{1} << slab.cost);
+  }
+  if (cost != kNowhere) {
+    costs_[cost].push_back(slab);
+    if (cost < kCosts) shared_costs_ |= uint64_t{1} << cost;
+  }
+  slab.cost = cost;
+}
+
+bool Arena::start_draining() {
+  Slab* slab = cheapest_shared();
+  if (slab == nullptr && !costs_[kCosts].empty()) slab = &costs_[kCosts].front();
+  if (slab == nullptr) return false;
+  Slab* const before = std::exchange(draining_, slab);
+  if (before != nullptr) file(*before);
+  file(*slab);
+  return true;
+}
+
+std::span<void* const> Arena::draining_owners() const {
+  CHECK(draining_ != nullptr);
+  if (draining_->cut == nullptr) return {&draining_->owner, 1};
+  return draining_->cut->owners;
+}
+
+void Arena::set_limit(uint64_t bytes) {
+  limit_slabs_ = static_cast<uint32_t>(std::min<uint64_t>(bytes / kSlabBytes, slabs_.size()));
+}
+
+std::optional<uint32_t> Arena::take_past_limit() {
+  if (!has_past_limit()) return std::nullopt;
+  const uint32_t slab = free_committed_.back();
+  free_committed_.pop_back();
+  --committed_slabs_;
+  return slab;
+}
+
+void Arena::uncommit(uint32_t slab) const {
+  ::madvise(base_ + slab * kSlabBytes, kSlabBytes, MADV_DONTNEED);
 }
 
 }  // namespace cachey::store

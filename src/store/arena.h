@@ -1,10 +1,13 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <boost/container/small_vector.hpp>
+#include <boost/intrusive/list.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -28,12 +31,18 @@ using Extents = boost::container::small_vector<Extent, 1>;
 /// shared slabs, which a buddy allocator cuts (K. Knowlton, CACM 8(10), 1965). So rounding costs at
 /// most 1/7 of a page larger than 32 KiB, and a page need not be contiguous.
 ///
-/// The system gives memory to a slab at its first use, and the arena keeps the memory until
-/// set_limit() falls below it. Not synchronized: the memory tier's mutex guards the arena.
+/// An extent is held (its page is being filled, written or read) or movable (its page may be
+/// evicted). Held extents share slabs with each other: a small extent comes from a slab with held
+/// extents if one has room, else from the emptiest slab. So few slabs cannot be emptied.
+///
+/// The system gives memory to a slab at its first use. Each operation takes constant time, except
+/// for the number of the extents. Not synchronized: the memory tier's mutex guards the arena.
 class Arena {
  public:
   static constexpr uint64_t kSlabBytes = 2 * kMiB;
   static constexpr size_t kTailExtentsMax = 3;
+
+  enum class Use : uint8_t { kHeld, kMovable };
 
   /// Reserves address space for `capacity` bytes, rounded down to slabs. Throws std::bad_alloc.
   explicit Arena(uint64_t capacity);
@@ -44,62 +53,121 @@ class Arena {
   /// The bytes that extents for `bytes` of payload take.
   [[nodiscard]] static uint64_t rounded(uint64_t bytes);
 
-  /// Appends extents for `bytes` bytes, in order. False: there is no room, and `out` is unchanged.
-  /// owners_of_emptiest_slab() returns `owner` later.
+  /// Appends the extents that `out` lacks for `bytes` bytes, in order, as held ones. False: there
+  /// is room for some of the extents only; the next call goes on. REQUIRES: `out` has no other
+  /// extents, and `bytes` is the same at each call.
   [[nodiscard]] bool allocate(uint64_t bytes, void* owner, Extents& out);
 
-  /// Frees extents that allocate() gave to `owner`.
-  void release(std::span<const Extent> extents, void* owner);
+  /// Frees extents, all of which have the same use.
+  void release(std::span<const Extent> extents, Use use);
+  void set_use(std::span<const Extent> extents, Use use);
 
-  /// The owners of the extents in the shared slab with the fewest bytes in use, one entry per
-  /// extent: if all are freed, the slab is free. Skips the `skip` emptiest slabs. Empty: there are
-  /// no more shared slabs.
-  [[nodiscard]] std::vector<void*> owners_of_emptiest_slab(size_t skip) const;
+  /// Chooses the slab without held extents that has the fewest bytes in use, a shared slab before a
+  /// slab of one page. No extent is taken from the slab until it is free, or until one of its
+  /// extents is held. False: there is no such slab.
+  [[nodiscard]] bool start_draining();
+  [[nodiscard]] bool draining() const { return draining_ != nullptr; }
+  /// The owners of the extents in the draining slab; null where no extent begins. Changes as
+  /// extents are freed; at most kUnitsPerSlab.
+  [[nodiscard]] std::span<void* const> draining_owners() const;
 
-  /// Limits the memory that slabs hold. Free slabs past the limit go back to the system at once,
-  /// used slabs when they are freed.
+  /// Limits the memory that slabs hold.
   void set_limit(uint64_t bytes);
+  [[nodiscard]] bool over_limit() const { return committed_slabs_ > limit_slabs_; }
+  /// Over the limit, with a free slab that can be given back.
+  [[nodiscard]] bool has_past_limit() const { return over_limit() && !free_committed_.empty(); }
+  /// Takes out such a slab, for uncommit(), then put_uncommitted(). Null: there is none.
+  [[nodiscard]] std::optional<uint32_t> take_past_limit();
+  /// Gives the slab's memory back to the system. Needs no mutex.
+  void uncommit(uint32_t slab) const;
+  void put_uncommitted(uint32_t slab) { free_uncommitted_.push_back(slab); }
 
-  [[nodiscard]] uint64_t used_bytes() const { return used_bytes_; }
+  /// Any thread.
+  [[nodiscard]] uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
   [[nodiscard]] uint64_t committed_bytes() const { return committed_slabs_ * kSlabBytes; }
   [[nodiscard]] uint64_t limit_bytes() const { return limit_slabs_ * kSlabBytes; }
+  /// Slabs that allocate() can take whole.
+  [[nodiscard]] size_t free_slabs() const;
+  /// The memory of the arena's own tables.
+  [[nodiscard]] uint64_t table_bytes() const { return shared_slabs_ * sizeof(Cut); }
+
+  static constexpr size_t kUnitsPerSlab = kSlabBytes / kUnitBytes;
 
  private:
   static constexpr int kOrders = 10;  // order n: 4 KiB << n; the last is a whole slab
   static constexpr int kSlabOrder = kOrders - 1;
-  static constexpr size_t kUnitsPerSlab = kSlabBytes / kUnitBytes;
-  static constexpr uint32_t kNone = UINT32_MAX;
   static_assert((kUnitBytes << kSlabOrder) == kSlabBytes);
 
-  /// A slab that is cut into blocks: the free blocks of each order.
-  struct Shared {
-    using Bits = std::array<uint64_t, kUnitsPerSlab / 64>;
-    std::array<Bits, kSlabOrder> free{};  // bit b of order n: block b is free
-    uint32_t used_units = 0;
-    std::vector<void*> owners;  // one entry per extent
+  /// What a shared slab is cut into.
+  struct Cut {
+    std::array<void*, kUnitsPerSlab> owners{};  // by an extent's first unit
+    // Bit b of order n: block b is free. Order n has kUnitsPerSlab >> n blocks.
+    std::array<std::array<uint64_t, kUnitsPerSlab / 64>, kSlabOrder> free{};
+    std::array<uint16_t, kSlabOrder> free_count{};  // by order
   };
+
+  using Hook = boost::intrusive::list_member_hook<>;
+  struct Slab {
+    Hook in_rooms;
+    Hook in_costs;
+    std::unique_ptr<Cut> cut;  // null: free, or of one page
+    void* owner = nullptr;     // of a slab of one page
+    uint16_t held = 0;         // extents
+    uint16_t used_units = 0;
+    uint16_t free_orders = 0;  // bit n: a block of order n is free
+    uint8_t room = kNowhere;   // the lists that have the slab
+    uint8_t cost = kNowhere;
+  };
+  using Rooms =
+      boost::intrusive::list<Slab, boost::intrusive::member_hook<Slab, Hook, &Slab::in_rooms>>;
+  using Costs =
+      boost::intrusive::list<Slab, boost::intrusive::member_hook<Slab, Hook, &Slab::in_costs>>;
+
+  static constexpr uint8_t kNowhere = UINT8_MAX;
+  static constexpr uint32_t kUnitsPerCost = 8;
+  static constexpr uint8_t kCosts = kUnitsPerSlab / kUnitsPerCost;  // of shared slabs
+  static_assert(kCosts == 64);
 
   [[nodiscard]] static std::array<uint32_t, kTailExtentsMax> tail_sizes(uint64_t bytes);
   [[nodiscard]] static int order_of(uint32_t size);
 
-  [[nodiscard]] std::byte* take_slab();
-  void give_slab(uint32_t slab);
+  [[nodiscard]] Slab& slab_of(const std::byte* data) {
+    return slabs_[static_cast<size_t>(data - base_) / kSlabBytes];
+  }
+  [[nodiscard]] std::byte* data_of(const Slab& slab) const {
+    return base_ + static_cast<size_t>(&slab - slabs_.data()) * kSlabBytes;
+  }
+
+  [[nodiscard]] Slab* take_slab();
+  void give_slab(Slab& slab);
+  [[nodiscard]] std::byte* take_whole(void* owner);
   [[nodiscard]] std::byte* take_block(int order, void* owner);
-  [[nodiscard]] std::byte* take_block_in(uint32_t slab, int order, void* owner);
-  void give_block(std::byte* data, int order, void* owner);
-  void mark_free(uint32_t slab, int order, uint32_t block);
-  void uncommit(uint32_t slab);
+  [[nodiscard]] Slab* slab_with_room(int order);
+  [[nodiscard]] Slab* cheapest_shared();
+  [[nodiscard]] static uint32_t cut_block(Slab& slab, int order);
+  static void join_block(Slab& slab, int order, uint32_t block);
+  static void mark(Slab& slab, int order, uint32_t block, bool free);
+
+  [[nodiscard]] uint8_t room_of(const Slab& slab) const;
+  [[nodiscard]] uint8_t cost_of(const Slab& slab) const;
+  /// Puts the slab into the lists that its state says.
+  void file(Slab& slab);
 
   std::byte* base_ = nullptr;
-  uint32_t slabs_ = 0;
   uint32_t limit_slabs_ = 0;
   uint32_t committed_slabs_ = 0;
-  uint64_t used_bytes_ = 0;
-  std::vector<uint32_t> free_committed_;         // free slabs that hold memory
-  std::vector<uint32_t> free_uncommitted_;       // free slabs that hold none
-  std::vector<std::unique_ptr<Shared>> shared_;  // by slab; null: the slab is not shared
-  std::array<std::vector<uint32_t>, kSlabOrder> candidates_;  // slabs that may have a free block
-  std::vector<uint16_t> listed_;  // by slab; bit n: the slab is in candidates_[n]
+  uint32_t shared_slabs_ = 0;
+  std::atomic<uint64_t> used_bytes_{0};
+  std::vector<Slab> slabs_;
+  std::vector<uint32_t> free_committed_;    // free slabs that hold memory
+  std::vector<uint32_t> free_uncommitted_;  // free slabs that hold none
+  Slab* draining_ = nullptr;
+  // Shared slabs with room, by the order of their largest free block: those with held extents, then
+  // the others.
+  std::array<Rooms, 2 * kSlabOrder> rooms_;
+  // Slabs without held extents, by the cost of emptying them; the last list: slabs of one page.
+  std::array<Costs, kCosts + 1> costs_;
+  uint64_t shared_costs_ = 0;  // bit n: costs_[n] has a slab
 };
 
 }  // namespace cachey::store

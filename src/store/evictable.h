@@ -22,8 +22,9 @@ class MemoryTier;
 /// when the page is doomed and unpinned, or with the last reference, whichever is first.
 ///
 /// The bytes may be used only between a successful try_pin() and its unpin(); the filler may use
-/// them until it publishes the page. A pin lasts for one system call, never across a co_await. A
-/// reader that stays longer calls reading_began(): eviction then prefers other pages.
+/// them until it publishes the page. A pin lasts for one system call, never across a co_await;
+/// MemoryTier::hold() is for longer. A reader that stays longer calls reading_began(): eviction then
+/// prefers other pages.
 class Evictable : public boost::intrusive_ref_counter<Evictable> {
  public:
   virtual ~Evictable();
@@ -79,6 +80,7 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
 
  private:
   friend class MemoryTier;
+  friend class Residents;
   friend class S3Fifo;
 
   static constexpr uint32_t kGone = 1u << 31;    // no memory any more
@@ -100,8 +102,10 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
 
   const uint64_t content_hash_;
   MemoryTier* tier_ = nullptr;  // set with the memory
-  // Under the tier's mutex: the policy's, or the tier's while the page is set aside.
+  // Guarded by the tier's mutex. The hook is the policy's, or of the pages that are set aside.
   boost::intrusive::list_member_hook<> hook_;
+  MonoTime aside_since_{};
+  uint32_t holds_ = 0;
 
   using List = boost::intrusive::list<
       Evictable, boost::intrusive::member_hook<Evictable, boost::intrusive::list_member_hook<>,

@@ -1,6 +1,8 @@
 #include "store/memory_tier.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/container/static_vector.hpp>
 #include <utility>
 
 #include "base/check.h"
@@ -10,18 +12,14 @@ namespace cachey::store {
 namespace {
 
 constexpr std::chrono::milliseconds kAllocationPoll{10};  // between two tries to allocate
-constexpr size_t kSlabsTried = 4;                         // the emptiest first
-constexpr size_t kPutBackMax = 512;                       // pages that get another look, at a time
-constexpr bool kAdopt = false;  // for intrusive_ptr: the reference is counted already
+constexpr size_t kStepsAtOnce = 4;   // of an allocation, before others of its worker run
+constexpr size_t kUncommitsMax = 4;  // slabs given back to the system in one step
 
 AdmissionsConfig admissions_config(const MemoryTierConfig& config) {
   return {config.admission_timeout, config.waiting_per_bucket_max, config.waiting_max};
 }
 
 }  // namespace
-
-// How a page loses its memory: try_take(), under the mutex, turns pins_ to kGone, and its caller
-// releases the extents. Readers with a reference but no pin notice at their next try_pin().
 
 MemoryTier::MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> policy,
                        const Clock& clock)
@@ -34,140 +32,98 @@ MemoryTier::MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> 
       pieces_(
           admissions_config(config),
           [this] { return std::max(room_bytes() / kPiecesShare, Arena::kSlabBytes); }, clock),
-      arena_(config.limit_bytes),
-      policy_(std::move(policy)) {}
+      residents_(config.limit_bytes, std::move(policy), config.reader_patience) {}
 
-MemoryTier::~MemoryTier() {
-  Evicted evicted;
-  const MutexLock lock(mutex_);
-  put_back_aside(SIZE_MAX);
-  while (true) {
-    const Victim<Evictable> found = policy_->victim([](Evictable&) { return Verdict::kEvict; });
-    if (found.none()) break;
-    if (found.again) continue;
-    evicted.emplace_back(found.entry, kAdopt);
-    if (found.entry->try_take()) arena_.release(found.entry->extents_, found.entry);
+MemoryTier::~MemoryTier() = default;
+
+/// Gives back what it took, unless it was finished.
+struct MemoryTier::Allocation {
+  Allocation(MemoryTier& t, Evictable& page, uint64_t bytes) : tier(t), request{page, bytes} {}
+  ~Allocation() {
+    if (request.extents.empty()) return;
+    const MutexLock lock(tier.mutex_);
+    tier.residents_.give_back(request);
   }
-}
+  Allocation(const Allocation&) = delete;
+  Allocation& operator=(const Allocation&) = delete;
+
+  MemoryTier& tier;
+  Residents::Request request;
+};
 
 rt::Task<Result<void>> MemoryTier::allocate(rt::Worker& worker, Evictable& page, uint64_t bytes) {
-  CHECK(page.extents_.empty());
+  CHECK(page.tier_ == nullptr);
+  Allocation allocation(*this, page, bytes);
   const MonoTime start = clock_.mono();
-  while (true) {
+  for (size_t steps = 1;; ++steps) {
     // A stuck reader loses its page after reader_patience, a live reader only if this allocation
     // has waited as long.
-    const LiveReaders live_readers = clock_.mono() - start <= config_.reader_patience
-                                         ? LiveReaders::kSpare
-                                         : LiveReaders::kEvict;
-    if (try_allocate(page, bytes, live_readers)) co_return Result<void>();
-    if (clock_.mono() - start > config_.admission_timeout) break;
-    co_await worker.timers().sleep(kAllocationPoll);
+    const MonoTime::duration waited = clock_.mono() - start;
+    const LiveReaders live_readers =
+        waited <= config_.reader_patience ? LiveReaders::kSpare : LiveReaders::kEvict;
+    const Residents::Step step = advance(allocation.request, live_readers);
+    if (step == Residents::Step::kDone) co_return Result<void>();
+    if (waited > config_.admission_timeout) break;
+    if (step == Residents::Step::kNone) co_await worker.timers().sleep(kAllocationPoll);
+    if (steps % kStepsAtOnce == 0) co_await rt::asio::post(worker.executor(), rt::kAwait);
   }
   stats_.refused.fetch_add(1, std::memory_order_relaxed);
   co_return fail(ErrorKind::kOverloaded, "the cache's memory is being read; try again soon");
 }
 
-bool MemoryTier::try_allocate(Evictable& page, uint64_t bytes, LiveReaders live_readers) {
-  Evicted evicted;
-  bool allocated = false;
+Residents::Step MemoryTier::advance(Residents::Request& request, LiveReaders live_readers) {
+  const MonoTime now = clock_.mono();
+  Residents::Evicted evicted;
+  boost::container::static_vector<uint32_t, kUncommitsMax> past_limit;
+  Residents::Step step = Residents::Step::kNone;
   {
     const MutexLock lock(mutex_);
-    put_back_aside(kPutBackMax);
-    arena_.set_limit(room_bytes());
-    const uint64_t needed = Arena::rounded(bytes);
-    while (arena_.committed_bytes() > arena_.limit_bytes() ||
-           !(allocated = arena_.allocate(bytes, &page, page.extents_))) {
-      // Enough is free, but in pieces: empty one slab instead of evicting many more pages.
-      const bool in_pieces =
-          arena_.used_bytes() + needed + Arena::kSlabBytes <= arena_.limit_bytes();
-      if (in_pieces && empty_a_slab(live_readers, evicted)) continue;
-      if (!evict_one(live_readers, evicted)) break;
-    }
-    if (allocated) {
-      page.tier_ = this;
-      page.bytes_ = bytes;
-    }
+    residents_.set_limit(room_bytes());
+    while (past_limit.size() < kUncommitsMax && residents_.arena().has_past_limit())
+      past_limit.push_back(*residents_.arena().take_past_limit());
+    step = residents_.allocate(request, now, live_readers, evicted);
+    if (step == Residents::Step::kDone) request.page.tier_ = this;
   }
+  stats_.evictions.fetch_add(evicted.size(), std::memory_order_relaxed);
+  stats_.pages.fetch_sub(static_cast<int64_t>(evicted.size()), std::memory_order_relaxed);
   for (const EvictablePtr& gone : evicted) gone->on_evicted();
-  return allocated;
+  uncommit(past_limit);
+  return step;
 }
 
-bool MemoryTier::try_claim(Evictable& page, MonoTime now, LiveReaders live_readers) const {
-  if (live_readers == LiveReaders::kSpare && page.has_live_reader(now, config_.reader_patience))
-    return false;
-  return page.try_take();
-}
-
-void MemoryTier::take_memory(Evictable& page, Evicted& evicted) {
-  arena_.release(page.extents_, &page);
-  stats_.evictions.fetch_add(1, std::memory_order_relaxed);
-  stats_.pages.fetch_sub(1, std::memory_order_relaxed);
-  evicted.emplace_back(&page, kAdopt);  // the reference that insert() added
-}
-
-bool MemoryTier::evict_one(LiveReaders live_readers, Evicted& evicted) {
-  const MonoTime now = clock_.mono();
-  Evictable::List aside;
-  auto verdict = [&](Evictable& page) {
-    if (try_claim(page, now, live_readers)) return Verdict::kEvict;
-    aside.push_back(page);
-    return Verdict::kSetAside;
-  };
-  Victim<Evictable> found;
-  do found = policy_->victim(verdict);
-  while (found.again);
-  aside_.splice(aside_.end(), aside);
-  if (found.none()) return false;
-  take_memory(*found.entry, evicted);
-  return true;
-}
-
-void MemoryTier::put_back_aside(size_t count) {
-  for (; count > 0 && !aside_.empty(); --count) {
-    Evictable& page = aside_.front();
-    aside_.pop_front();
-    policy_->put_back(page);
-  }
-}
-
-void MemoryTier::remove(Evictable& page) {
-  if (policy_->is_set_aside(page)) aside_.erase(aside_.iterator_to(page));
-  policy_->remove(page);
-}
-
-bool MemoryTier::empty_a_slab(LiveReaders live_readers, Evicted& evicted) {
-  const MonoTime now = clock_.mono();
-  for (size_t skip = 0; skip < kSlabsTried; ++skip) {
-    std::vector<void*> owners = arena_.owners_of_emptiest_slab(skip);
-    std::ranges::sort(owners);
-    const auto repeated = std::ranges::unique(owners);
-    owners.erase(repeated.begin(), repeated.end());
-    bool evicted_any = false;
-    for (void* owner : owners) {
-      auto& page = *static_cast<Evictable*>(owner);
-      if (!policy_->contains(page) || !try_claim(page, now, live_readers)) continue;
-      remove(page);
-      take_memory(page, evicted);
-      evicted_any = true;
-    }
-    if (evicted_any) return true;
-  }
-  return false;
+void MemoryTier::uncommit(std::span<const uint32_t> slabs) {
+  if (slabs.empty()) return;
+  for (const uint32_t slab : slabs) residents_.arena().uncommit(slab);  // a system call
+  const MutexLock lock(mutex_);
+  for (const uint32_t slab : slabs) residents_.arena().put_uncommitted(slab);
 }
 
 void MemoryTier::publish(Evictable& page) {
   {
     const MutexLock lock(mutex_);
-    if (!policy_->contains(page)) insert(page);
+    if (!residents_.contains(page)) insert(page);
   }
   if (page.unwanted_.load()) discard(page);
 }
 
 void MemoryTier::insert(Evictable& page) {
-  intrusive_ptr_add_ref(&page);
-  policy_->insert(page);
+  residents_.insert(page);
   stats_.insertions.fetch_add(1, std::memory_order_relaxed);
   stats_.pages.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::optional<MemoryTier::Hold> MemoryTier::hold(EvictablePtr page) {
+  MemoryTier& tier = *page->tier_;
+  const MutexLock lock(tier.mutex_);
+  if (!tier.residents_.hold(*page)) return std::nullopt;
+  return Hold(std::move(page));
+}
+
+MemoryTier::Hold::~Hold() {
+  if (page_ == nullptr) return;
+  MemoryTier& tier = *page_->tier_;
+  const MutexLock lock(tier.mutex_);
+  tier.residents_.end_hold(*page_);
 }
 
 void MemoryTier::discard(Evictable& page) {
@@ -177,36 +133,30 @@ void MemoryTier::discard(Evictable& page) {
   EvictablePtr inserted;  // released after the lock
   const MutexLock lock(mutex_);
   if (page.tier_ == nullptr) return;  // has no memory (yet)
-  const bool contained = policy_->contains(page);
+  const bool contained = residents_.contains(page);
   if (read) {
     if (!contained && !page.memory_gone()) insert(page);  // a stuck reader must not keep it
     return;
   }
   if (contained) {
-    remove(page);
+    inserted = residents_.remove(page);
     stats_.discards.fetch_add(1, std::memory_order_relaxed);
     stats_.pages.fetch_sub(1, std::memory_order_relaxed);
-    inserted = EvictablePtr(&page, kAdopt);
   }
-  if (page.try_take()) arena_.release(page.extents_, &page);
+  residents_.release_if_unpinned(page);
 }
 
 void MemoryTier::free_if_unpinned(Evictable& page) {
   const MutexLock lock(mutex_);
-  if (page.try_take()) arena_.release(page.extents_, &page);
+  residents_.release_if_unpinned(page);
 }
 
 void MemoryTier::reclaim(Evictable& page) {
   const MutexLock lock(mutex_);
-  arena_.release(page.extents_, &page);
+  residents_.release(page);
 }
 
 void MemoryTier::charge(int64_t bytes) { charged_.fetch_add(bytes, std::memory_order_relaxed); }
-
-uint64_t MemoryTier::used_bytes() const {
-  const MutexLock lock(mutex_);
-  return arena_.used_bytes();
-}
 
 uint64_t MemoryTier::room_bytes() const {
   const int64_t room = static_cast<int64_t>(config_.limit_bytes) - charged_bytes();

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <atomic>
-#include <boost/container/small_vector.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <vector>
+#include <optional>
+#include <span>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -13,9 +14,9 @@
 #include "base/watched_mutex.h"
 #include "rt/worker.h"
 #include "store/admission.h"
-#include "store/arena.h"
 #include "store/evictable.h"
 #include "store/eviction.h"
+#include "store/residents.h"
 
 namespace cachey::store {
 
@@ -47,6 +48,9 @@ struct MemoryTierStats {
 /// A reader holds no memory while its client is slow: it pins a page for one system call at a time,
 /// and looks the page up again if the page was evicted meanwhile.
 ///
+/// The mutex is held for at most one step of Residents; an allocation that needs more steps lets
+/// other work of its worker run in between.
+///
 /// Lock order: the tier's mutex is the last. Only the policy is called with the mutex held. Owned
 /// by app::Process; outlives every page. Any thread; a `worker` passed in is the calling thread's
 /// own.
@@ -73,6 +77,22 @@ class MemoryTier {
   /// leaves.
   void publish(Evictable& page);
 
+  /// Keeps a page's memory for longer than one system call. A page that is held when its turn for
+  /// eviction comes is the next candidate at the end of its last hold.
+  class Hold {
+   public:
+    Hold(Hold&& other) noexcept : page_(std::move(other.page_)) {}
+    Hold& operator=(Hold&&) = delete;
+    ~Hold();
+
+   private:
+    friend class MemoryTier;
+    explicit Hold(EvictablePtr page) : page_(std::move(page)) {}
+    EvictablePtr page_;
+  };
+  /// Null: the page's memory is gone. REQUIRES: the page has had memory.
+  [[nodiscard]] static std::optional<Hold> hold(EvictablePtr page);
+
   /// The page is no longer in the cache's index: its memory goes with its last reader, or earlier
   /// by eviction. The last reader calls discard() again if reading_ended() returned true. A running
   /// fill of the page goes on, because the filler has pinned the page, and publishes it.
@@ -86,7 +106,7 @@ class MemoryTier {
   /// The sum of all charge() calls.
   [[nodiscard]] int64_t charged_bytes() const { return charged_.load(std::memory_order_relaxed); }
   /// Bytes of the extents in use, by whole pages and by fills.
-  [[nodiscard]] uint64_t used_bytes() const EXCLUDES(mutex_);
+  [[nodiscard]] uint64_t used_bytes() const LOCK_FREE { return residents_.arena().used_bytes(); }
   /// The limit without what is charged; at least one page.
   [[nodiscard]] uint64_t room_bytes() const;
   /// Of all kinds of admissions.
@@ -102,24 +122,18 @@ class MemoryTier {
  private:
   friend class Evictable;
   static constexpr uint64_t kPiecesShare = 8;
-  using Evicted = boost::container::small_vector<EvictablePtr, 8>;
-  /// kSpare: pages with a live reader are not evicted.
-  enum class LiveReaders : uint8_t { kSpare, kEvict };
+  struct Allocation;
+  using LiveReaders = Residents::LiveReaders;
 
   void reclaim(Evictable& page) EXCLUDES(mutex_);
   void free_if_unpinned(Evictable& page) EXCLUDES(mutex_);
 
-  [[nodiscard]] bool try_allocate(Evictable& page, uint64_t bytes, LiveReaders live_readers)
+  /// One step of an allocation.
+  [[nodiscard]] Residents::Step advance(Residents::Request& request, LiveReaders live_readers)
       EXCLUDES(mutex_);
-  [[nodiscard]] bool evict_one(LiveReaders live_readers, Evicted& evicted) REQUIRES(mutex_);
-  [[nodiscard]] bool empty_a_slab(LiveReaders live_readers, Evicted& evicted) REQUIRES(mutex_);
-  void take_memory(Evictable& page, Evicted& evicted) REQUIRES(mutex_);
+  /// Gives free slabs back to the system, without the mutex.
+  void uncommit(std::span<const uint32_t> slabs) LOCK_FREE;
   void insert(Evictable& page) REQUIRES(mutex_);
-  void remove(Evictable& page) REQUIRES(mutex_);
-  /// The pages that were set aside first are candidates again.
-  void put_back_aside(size_t count) REQUIRES(mutex_);
-  /// True: the page's memory is the caller's to release.
-  [[nodiscard]] bool try_claim(Evictable& page, MonoTime now, LiveReaders live_readers) const;
 
   const MemoryTierConfig config_;
   const Clock& clock_;
@@ -129,9 +143,7 @@ class MemoryTier {
   Admissions pieces_;
 
   mutable WatchedMutex mutex_;
-  Arena arena_ GUARDED_BY(mutex_);
-  std::unique_ptr<EvictionPolicy> policy_ GUARDED_BY(mutex_);
-  Evictable::List aside_ GUARDED_BY(mutex_);  // pages that could not be evicted when met
+  Residents residents_ GUARDED_BY(mutex_);
 };
 
 }  // namespace cachey::store

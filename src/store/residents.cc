@@ -1,0 +1,208 @@
+#include "store/residents.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace cachey::store {
+namespace {
+
+constexpr bool kAdopt = false;         // for intrusive_ptr: the reference is counted already
+constexpr size_t kPutBackMax = 16;     // pages that come back after their time, in one step
+constexpr size_t kLookAgainMax = 512;  // pages set aside, in one look for idle ones
+constexpr std::chrono::milliseconds kLookAgainEvery{10};
+
+}  // namespace
+
+// How a page loses its memory: try_take() turns pins_ to kGone, and its caller releases the
+// extents. Readers with a reference but no pin notice at their next try_pin().
+
+Residents::Residents(uint64_t capacity, std::unique_ptr<EvictionPolicy> policy,
+                     std::chrono::nanoseconds reader_patience)
+    : reader_patience_(reader_patience), arena_(capacity), policy_(std::move(policy)) {}
+
+Residents::~Residents() {
+  while (!aside_.empty()) put_back(aside_.front());
+  while (true) {
+    const Victim<Evictable> found = policy_->victim([](Evictable&) { return Verdict::kEvict; });
+    if (found.none()) break;
+    if (found.again) continue;
+    const EvictablePtr page(found.entry, kAdopt);
+    if (page->try_take()) arena_.release(page->extents_, Arena::Use::kMovable);
+  }
+}
+
+bool Residents::pinned(const Evictable& page) {
+  return (page.pins_.load(std::memory_order_relaxed) & ~Evictable::kDoomed) != 0;
+}
+
+bool Residents::idle(const Evictable& page, MonoTime now, LiveReaders live_readers) const {
+  if (pinned(page)) return false;
+  return live_readers == LiveReaders::kEvict || !page.has_live_reader(now, reader_patience_);
+}
+
+Residents::Step Residents::allocate(Request& request, MonoTime now, LiveReaders live_readers,
+                                    Evicted& evicted) {
+  put_back_due(now);
+  const uint64_t all = Arena::rounded(request.bytes);
+  LiveReaders mode = LiveReaders::kSpare;
+  while (true) {
+    if (!arena_.over_limit() && arena_.allocate(request.bytes, &request.page, request.extents)) {
+      request.page.bytes_ = request.bytes;
+      request.page.extents_ = std::exchange(request.extents, {});
+      return Step::kDone;
+    }
+    if (arena_.has_past_limit() || evicted.size() >= kEvictionsMax) return Step::kAgain;
+    uint64_t taken = 0;
+    for (const Extent& extent : request.extents) taken += extent.size;
+    const bool in_pieces =
+        arena_.used_bytes() + (all - taken) + Arena::kSlabBytes <= arena_.limit_bytes();
+    const Step step = in_pieces ? drain(now, mode, evicted) : evict_one(now, mode, evicted);
+    if (step == Step::kAgain) return step;
+    if (step == Step::kDone || put_back_idle(now, mode)) continue;
+    // Only pages with readers are left.
+    if (live_readers == LiveReaders::kSpare || mode == LiveReaders::kEvict) return step;
+    mode = LiveReaders::kEvict;
+    if (!put_back_idle(now, mode)) return step;
+  }
+}
+
+void Residents::give_back(Request& request) {
+  arena_.release(request.extents, Arena::Use::kHeld);
+  request.extents.clear();
+}
+
+void Residents::take_memory(Evictable& page, Evicted& evicted) {
+  arena_.release(page.extents_, Arena::Use::kMovable);
+  evicted.emplace_back(&page, kAdopt);  // the reference that insert() added
+}
+
+Residents::Step Residents::evict_one(MonoTime now, LiveReaders live_readers, Evicted& evicted) {
+  const auto verdict = [&](Evictable& page) {
+    if (idle(page, now, live_readers) && page.try_take()) return Verdict::kEvict;
+    note_aside(page, now);
+    return Verdict::kSetAside;
+  };
+  const Victim<Evictable> found = policy_->victim(verdict);
+  if (found.entry == nullptr) return found.again ? Step::kAgain : Step::kNone;
+  take_memory(*found.entry, evicted);
+  return Step::kDone;
+}
+
+/// Chooses a slab. A slab with a page that cannot be evicted now is none: that page is set aside,
+/// before any other page is evicted in vain.
+Residents::Step Residents::start_draining(MonoTime now, LiveReaders live_readers) {
+  if (!arena_.start_draining()) return Step::kNone;
+  drained_ = 0;
+  for (void* owner : arena_.draining_owners()) {
+    auto* page = static_cast<Evictable*>(owner);
+    if (page == nullptr || idle(*page, now, live_readers)) continue;
+    policy_->set_aside(*page);
+    note_aside(*page, now);
+    return Step::kAgain;
+  }
+  return Step::kDone;
+}
+
+Residents::Step Residents::drain(MonoTime now, LiveReaders live_readers, Evicted& evicted) {
+  if (!arena_.draining()) {
+    const Step started = start_draining(now, live_readers);
+    if (started != Step::kDone) return started;
+  }
+  while (arena_.draining() && evicted.size() < kEvictionsMax) {
+    auto* page = static_cast<Evictable*>(arena_.draining_owners()[drained_]);
+    if (page == nullptr) {
+      ++drained_;
+    } else if (idle(*page, now, live_readers) && page->try_take()) {
+      policy_->remove(*page);
+      take_memory(*page, evicted);
+    } else {
+      policy_->set_aside(*page);
+      note_aside(*page, now);  // ends the draining
+    }
+  }
+  return Step::kDone;
+}
+
+void Residents::note_aside(Evictable& page, MonoTime now) {
+  arena_.set_use(page.extents_, Arena::Use::kHeld);
+  if (page.holds_ > 0) return;  // end_hold() puts it back
+  page.aside_since_ = now;
+  aside_.push_back(page);
+}
+
+void Residents::put_back(Evictable& page) {
+  if (page.hook_.is_linked()) aside_.erase(aside_.iterator_to(page));
+  policy_->put_back(page);
+  arena_.set_use(page.extents_, Arena::Use::kMovable);
+}
+
+void Residents::put_back_due(MonoTime now) {
+  for (size_t i = 0; i < kPutBackMax && !aside_.empty(); ++i) {
+    if (now - aside_.front().aside_since_ < reader_patience_) return;
+    put_back(aside_.front());
+  }
+}
+
+/// There is no candidate. Looks at pages that are set aside, in turn, before their time.
+bool Residents::put_back_idle(MonoTime now, LiveReaders live_readers) {
+  MonoTime& looked = live_readers == LiveReaders::kSpare ? looked_spare_ : looked_evict_;
+  if (aside_.empty() || now - looked < kLookAgainEvery) return false;
+  looked = now;
+  bool any = false;
+  for (size_t i = std::min(aside_.size(), kLookAgainMax); i > 0; --i) {
+    Evictable& page = aside_.front();
+    if (idle(page, now, live_readers)) {
+      put_back(page);
+      any = true;
+    } else {
+      page.aside_since_ = now;
+      aside_.splice(aside_.end(), aside_, aside_.begin());
+    }
+  }
+  return any;
+}
+
+void Residents::insert(Evictable& page) {
+  intrusive_ptr_add_ref(&page);
+  policy_->insert(page);
+  arena_.set_use(page.extents_, Arena::Use::kMovable);
+}
+
+EvictablePtr Residents::remove(Evictable& page) {
+  if (policy_->is_set_aside(page)) {
+    if (page.hook_.is_linked()) aside_.erase(aside_.iterator_to(page));
+  } else {
+    arena_.set_use(page.extents_, Arena::Use::kHeld);
+  }
+  policy_->remove(page);
+  return EvictablePtr(&page, kAdopt);
+}
+
+void Residents::release_if_unpinned(Evictable& page) {
+  if (page.try_take()) release(page);
+}
+
+void Residents::release(Evictable& page) { arena_.release(page.extents_, Arena::Use::kHeld); }
+
+bool Residents::hold(Evictable& page) {
+  if (!page.try_pin()) return false;
+  ++page.holds_;
+  return true;
+}
+
+void Residents::end_hold(Evictable& page) {
+  CHECK(page.holds_ > 0);
+  --page.holds_;
+  const uint32_t before = page.pins_.fetch_sub(1, std::memory_order_release);
+  if (before == (Evictable::kDoomed | 1)) return release_if_unpinned(page);
+  if (page.holds_ == 0 && policy_->is_set_aside(page)) put_back(page);
+}
+
+void Residents::set_limit(uint64_t bytes) {
+  const uint64_t tables = arena_.table_bytes();
+  arena_.set_limit(std::max(bytes > tables ? bytes - tables : 0, kPageBytes));
+}
+
+}  // namespace cachey::store

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/clock.h"
+#include "store/arena.h"
+#include "store/evictable.h"
+#include "store/eviction.h"
+
+namespace cachey::store {
+
+/// The pages that have memory, and the choice of the pages that lose it. A page is filling (held,
+/// unknown to the policy), or a candidate for eviction, or set aside: found pinned or read when its
+/// turn came. The extents of candidates are movable, all others are held.
+///
+/// A page that is set aside comes back as the next candidate of its queue: at the end of its last
+/// hold(), or after `reader_patience` if it has none. Idle pages come back sooner if there is no
+/// candidate left.
+///
+/// Work is done in steps of at most kEvictionsMax evictions, about 100 us, so that the mutex is
+/// never held for long. Not synchronized: the memory tier's mutex guards all calls.
+class Residents {
+ public:
+  static constexpr size_t kEvictionsMax = 64;  // in one step
+
+  enum class Step : uint8_t {
+    kDone,
+    kAgain,  ///< the next step goes on
+    kNone,   ///< each page with memory is held, pinned or read
+  };
+  /// kSpare: pages with a live reader are not evicted.
+  enum class LiveReaders : uint8_t { kSpare, kEvict };
+  /// Pages that lost their memory; the caller calls on_evicted() without the mutex.
+  using Evicted = boost::container::small_vector<EvictablePtr, 8>;
+
+  /// Memory for a page, on its way: the extents that steps have taken so far are kept.
+  struct Request {
+    Evictable& page;
+    const uint64_t bytes;
+    Extents extents{};
+  };
+
+  Residents(uint64_t capacity, std::unique_ptr<EvictionPolicy> policy,
+            std::chrono::nanoseconds reader_patience);
+  /// REQUIRES: no page has a hold().
+  ~Residents();
+  Residents(const Residents&) = delete;
+  Residents& operator=(const Residents&) = delete;
+
+  /// Takes extents, and evicts if there are too few: by the policy's order until enough is free,
+  /// then slab by slab, the emptiest first, where what is free lies in pieces. So 16 MiB cost at
+  /// most twice as much, and what one slab has. kDone: `request.page` has the memory.
+  [[nodiscard]] Step allocate(Request& request, MonoTime now, LiveReaders live_readers,
+                              Evicted& evicted);
+  /// Gives back what an allocation took before it was given up.
+  void give_back(Request& request);
+
+  /// The page may be evicted from now on. Adds a reference to the page.
+  void insert(Evictable& page);
+  /// The page is no candidate any more, and keeps its memory. Returns insert()'s reference.
+  [[nodiscard]] EvictablePtr remove(Evictable& page);
+  [[nodiscard]] bool contains(const Evictable& page) const { return policy_->contains(page); }
+
+  /// Frees the memory of a page that is not in, unless it is pinned.
+  void release_if_unpinned(Evictable& page);
+  /// Frees the memory of a page that is not in and has no pin for certain.
+  void release(Evictable& page);
+
+  /// Pins the page until end_hold(). False: its memory is gone.
+  [[nodiscard]] bool hold(Evictable& page);
+  void end_hold(Evictable& page);
+
+  /// Slabs past the limit are given back one by one, see Arena::take_past_limit().
+  void set_limit(uint64_t bytes);
+  [[nodiscard]] Arena& arena() { return arena_; }
+  [[nodiscard]] const Arena& arena() const { return arena_; }
+
+ private:
+  [[nodiscard]] static bool pinned(const Evictable& page);
+  [[nodiscard]] bool idle(const Evictable& page, MonoTime now, LiveReaders live_readers) const;
+
+  [[nodiscard]] Step evict_one(MonoTime now, LiveReaders live_readers, Evicted& evicted);
+  [[nodiscard]] Step drain(MonoTime now, LiveReaders live_readers, Evicted& evicted);
+  [[nodiscard]] Step start_draining(MonoTime now, LiveReaders live_readers);
+  void take_memory(Evictable& page, Evicted& evicted);
+
+  /// The policy has set the page aside.
+  void note_aside(Evictable& page, MonoTime now);
+  void put_back(Evictable& page);
+  void put_back_due(MonoTime now);
+  [[nodiscard]] bool put_back_idle(MonoTime now, LiveReaders live_readers);
+
+  const std::chrono::nanoseconds reader_patience_;
+  Arena arena_;
+  const std::unique_ptr<EvictionPolicy> policy_;
+  Evictable::List aside_;    // the pages that are set aside without a hold, by time
+  size_t drained_ = 0;       // of Arena::draining_owners()
+  MonoTime looked_spare_{};  // last times that put_back_idle() looked at all
+  MonoTime looked_evict_{};
+};
+
+}  // namespace cachey::store
