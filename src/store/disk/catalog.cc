@@ -1,277 +1,172 @@
 #include "store/disk/catalog.h"
 
 #include <algorithm>
-#include <string>
 #include <utility>
 
 #include "base/check.h"
-#include "base/hash.h"
 
 namespace cachey::store {
-
 namespace {
 
-// If an allocation fails although more than 1 / kScatteredShare of the units are free, the emptiest
-// chunk is emptied, whatever its pages' uses, instead of evicting more pages elsewhere.
-constexpr uint32_t kScatteredShare = 32;
+// Of chunks that are kept free ahead: enough for a page and a journal segment, but a small share.
+constexpr uint32_t kSpareChunksMax = 2;
+constexpr uint32_t kSpareShare = 256;
 
 }  // namespace
 
 Catalog::Catalog(CatalogLimits limits, Journal& journal)
-    : limits_(limits), journal_(journal), space_(limits.first_unit, limits.end_unit) {}
+    : limits_(limits),
+      journal_(journal),
+      space_(limits.first_unit, limits.end_unit),
+      spare_chunks_(std::min(kSpareChunksMax, space_.chunks() / kSpareShare)),
+      fixed_bytes_(memory_bytes()) {}
 
 Catalog::~Catalog() {
-  for (DiskEntry* entry : pages_) {
-    if (policy_.contains(*entry)) policy_.remove(*entry);
-    DiskEntry::Free()(entry);
-  }
+  restored_.clear();
+  pages_.for_each([this](DiskEntry& entry) {
+    if (policy_.contains(entry)) policy_.remove(entry);
+    DiskEntry::Free()(&entry);
+  });
+  objects_.for_each([](DiskObject& object) { delete &object; });
+  while (superseded_ != nullptr) delete std::exchange(superseded_, superseded_->next);
 }
 
-size_t Catalog::Hash::operator()(const PageName& name) const {
-  // The id is a cryptographic hash, so its low half is a good hash of the object.
-  return page_hash(name.object.low, name.page);
+DiskObject* Catalog::find(const ObjectId& object) const {
+  return objects_.find(object.low, [&](const DiskObject& other) { return other.id == object; });
 }
 
-size_t Catalog::Hash::operator()(const DiskEntry* entry) const {
-  return (*this)(PageName{entry->object, entry->page});
+DiskEntry* Catalog::find_page(const DiskObject& object, uint32_t page) const {
+  return pages_.find(page_hash(object.id.low, page), [&](const DiskEntry& entry) {
+    return entry.object == &object && entry.page == page;
+  });
 }
 
 DiskEntry* Catalog::find(const ObjectId& object, uint32_t page) const {
-  const auto found = pages_.find(PageName{object, page});
-  return found == pages_.end() ? nullptr : *found;
+  const DiskObject* current = find(object);
+  return current == nullptr ? nullptr : find_page(*current, page);
 }
 
-DiskEntry* Catalog::any_page_of(const ObjectId& object) const {
-  const auto found = objects_.find(object);
-  return found == objects_.end() ? nullptr : found->second;
-}
-
-ObjectSourcePtr Catalog::source_of(const ObjectId& object, const ObjectInfo& info,
-                                   std::string_view bucket) const {
-  const DiskEntry* other = any_page_of(object);
-  if (other != nullptr && other->source->bucket == bucket &&
-      other->source->info.same_version(info) && other->source->info.etag == info.etag) {
-    return other->source;
+/// The current object. Supersedes an object of another version.
+DiskObject& Catalog::object_of(const PlaceRequest& request) {
+  if (DiskObject* current = find(request.object)) {
+    if (current->source->info.same_version(request.info)) return *current;
+    supersede(*current);
   }
-  return std::make_shared<const ObjectSource>(info, std::string(bucket));
+  auto source = std::make_shared<const ObjectSource>(request.info, std::string(request.bucket));
+  auto made = std::make_unique<DiskObject>(request.object, std::move(source));
+  DiskObject& object = *made;
+  add_object(std::move(made));
+  return object;
 }
 
-void Catalog::index(DiskEntry& entry) {
-  pages_.insert(&entry);
-  DiskEntry*& first = objects_[entry.object];
-  entry.next_page = first;
-  if (first != nullptr) first->previous_page = &entry;
-  first = &entry;
-  entry.listed = true;
-  payload_bytes_ += entry.bytes;
+void Catalog::add_object(std::unique_ptr<DiskObject> object) {
+  entries_bytes_ += object->memory_bytes();
+  objects_.insert(*object.release());
+}
+
+void Catalog::free_object(DiskObject& object) {
+  entries_bytes_ -= object.memory_bytes();
+  delete &object;
+}
+
+void Catalog::supersede(const ObjectId& object, const ObjectInfo* keep) {
+  DiskObject* current = find(object);
+  if (current == nullptr) return;
+  if (keep != nullptr && current->source->info.same_version(*keep)) return;
+  supersede(*current);
+  for (Step step; step.left > 0 && remove_superseded() == Freed::kSome;) --step.left;
+}
+
+void Catalog::supersede(DiskObject& object) {
+  objects_.erase(object);
+  if (object.pages == nullptr) {
+    object.state = DiskObject::State::kEmpty;
+    return;
+  }
+  // Pages of the next version will be placed later, so they get higher generations.
+  journal_.object_removed(object.id, generation_);
+  object.state = DiskObject::State::kSuperseded;
+  object.next = std::exchange(superseded_, &object);
+}
+
+void Catalog::attach(DiskEntry& entry, DiskObject& object) {
+  entry.object = &object;
+  ++object.entries;
   entries_bytes_ += entry.memory_bytes();
 }
 
+void Catalog::index(DiskEntry& entry) {
+  pages_.insert(entry);
+  DiskEntry*& first = entry.object->pages;
+  entry.next_page = first;
+  if (first != nullptr) first->previous_page = &entry;
+  first = &entry;
+  entry.listed = 1;
+  payload_bytes_ += entry.bytes;
+}
+
 void Catalog::unindex(DiskEntry& entry) {
-  pages_.erase(&entry);
+  pages_.erase(entry);
   if (entry.next_page != nullptr) entry.next_page->previous_page = entry.previous_page;
   if (entry.previous_page != nullptr) {
     entry.previous_page->next_page = entry.next_page;
-  } else if (entry.next_page != nullptr) {
-    objects_[entry.object] = entry.next_page;
   } else {
-    objects_.erase(entry.object);
+    entry.object->pages = entry.next_page;
   }
   entry.next_page = entry.previous_page = nullptr;
-  entry.listed = false;
+  entry.listed = 0;
   payload_bytes_ -= entry.bytes;
-  entries_bytes_ -= entry.memory_bytes();
 }
 
 void Catalog::destroy(DiskEntry& entry) {
-  for (const DiskExtent& extent : entry.extents()) {
-    space_.disown(extent, &entry);
-    space_.release(extent);
+  space_.disown(entry);
+  for (const PageExtent& extent : entry.page_extents()) {
+    space_.release(DiskExtent{extent.first, extent.units});
   }
+  free_entry(entry);
+}
+
+void Catalog::free_entry(DiskEntry& entry) {
+  DiskObject& object = *entry.object;
+  entries_bytes_ -= entry.memory_bytes();
   DiskEntry::Free()(&entry);
+  if (--object.entries > 0 || object.state == DiskObject::State::kSuperseded) return;
+  if (object.state == DiskObject::State::kCurrent) objects_.erase(object);
+  free_object(object);
 }
 
 void Catalog::release(DiskEntry& entry) {
   CHECK(entry.holders > 0);
   if (--entry.holders > 0) return;
-  if (!entry.listed) return destroy(entry);
+  if (entry.listed == 0) return destroy(entry);
   if (policy_.is_set_aside(entry)) policy_.put_back(entry);
 }
 
 void Catalog::remove(DiskEntry& entry) {
-  CHECK(entry.listed);
+  CHECK(entry.listed != 0);
   if (policy_.contains(entry)) policy_.remove(entry);
-  journal_.removed(entry);
+  if (entry.object->state == DiskObject::State::kCurrent) {
+    journal_.removed(entry);
+  } else {
+    journal_.removed_with_object(entry);
+  }
   unindex(entry);
   if (entry.holders == 0) destroy(entry);
 }
 
-void Catalog::remove_versions(const ObjectId& object, const ObjectInfo* keep) {
-  for (DiskEntry* entry = any_page_of(object); entry != nullptr;) {
-    DiskEntry* next = entry->next_page;
-    if (keep == nullptr || !entry->source->info.same_version(*keep)) remove(*entry);
-    entry = next;
-  }
-}
-
-bool Catalog::evict_one() {
-  auto verdict = [](const DiskEntry& entry) {
-    return entry.holders == 0 ? Verdict::kEvict : Verdict::kSetAside;
-  };
-  Victim<DiskEntry> found;
-  do found = policy_.victim(verdict);
-  while (found.again);
-  if (found.none()) return false;
-  ++evictions_;
-  remove(*found.entry);
-  return true;
-}
-
-bool Catalog::empty_a_chunk() {
-  std::vector<DiskEntry*> owners = space_.owners_of_emptiest_chunk();
-  std::ranges::sort(owners);  // a page may own several extents of the chunk
-  const auto repeated = std::ranges::unique(owners);
-  owners.erase(repeated.begin(), repeated.end());
-  bool any = false;
-  for (DiskEntry* entry : owners) {
-    if (!entry->listed || entry->holders > 0) continue;
-    ++evictions_;
-    remove(*entry);
-    any = true;
-  }
-  return any;
-}
-
-bool Catalog::make_room() {
-  while (memory_bytes() > limits_.memory_bytes_max || journal_.is_full()) {
-    if (!evict_one()) return false;
-  }
-  return true;
-}
-
-DiskEntry* Catalog::place(const ObjectId& object, uint32_t page, uint32_t bytes,
-                          ObjectSourcePtr source) {
-  if (!make_room()) return nullptr;
-  ExtentList extents;
-  const uint32_t units = units_for(bytes);
-  while (!space_.allocate(units, extents)) {
-    const bool scattered = space_.free_units() > units + space_.units() / kScatteredShare;
-    if (scattered && empty_a_chunk()) continue;
-    if (!evict_one()) return nullptr;
-  }
-  DiskEntry::Owned made = DiskEntry::make(bytes, extents.size());
-  std::ranges::copy(extents, made->extents().begin());
-  DiskEntry& entry = *made.release();
-  entry.object = object;
-  entry.page = page;
-  entry.generation = ++generation_;
-  entry.source = std::move(source);
-  entry.holders = 1;
-  for (const DiskExtent& extent : entry.extents()) space_.own(extent, &entry);
-  return &entry;
-}
-
-std::optional<DiskExtent> Catalog::place_segment(uint32_t units) {
-  while (true) {
-    if (std::optional<DiskExtent> run = space_.allocate_run(units)) return run;
-    const bool scattered = space_.free_units() > units + space_.units() / kScatteredShare;
-    if (scattered && empty_a_chunk()) continue;
-    if (!evict_one()) return std::nullopt;
-  }
-}
-
-void Catalog::list(DiskEntry& entry, std::string record) {
-  remove_versions(entry.object, &entry.source->info);
-  if (DiskEntry* before = find(entry.object, entry.page)) remove(*before);
+bool Catalog::list(DiskEntry& entry, std::string record) {
+  if (entry.object->state != DiskObject::State::kCurrent) return false;
+  if (DiskEntry* before = find_page(*entry.object, entry.page)) remove(*before);
   index(entry);
   journal_.put(entry, std::move(record));
   policy_.insert(entry);
-}
-
-void Catalog::reserve(size_t pages) {
-  pages_.reserve(pages);
-  objects_.reserve(pages);
-  restored_.reserve(pages);
-}
-
-void Catalog::restore(DiskEntry::Owned restored) {
-  generation_ = std::max(generation_, restored->generation);
-  DiskEntry* other = any_page_of(restored->object);
-  if (other != nullptr) {
-    if (DiskEntry* before = find(restored->object, restored->page)) {
-      if (before->generation == restored->generation) {
-        before->journal_block = restored->journal_block;  // a copy of the same record
-        return;
-      }
-      if (before->generation > restored->generation) return;
-      if (before == other) other = before->next_page;
-      unindex(*before);
-    }
-    const ObjectSource& source = *restored->source;
-    restored->source = source_of(restored->object, source.info, source.bucket);
-  }
-  while (other != nullptr) {
-    DiskEntry* next = other->next_page;
-    if (!other->source->info.same_version(restored->source->info)) {
-      if (other->generation > restored->generation) return;
-      unindex(*other);
-    }
-    other = next;
-  }
-  restored_.push_back(restored.get());
-  index(*restored.release());
-}
-
-void Catalog::restore(const RemovalRecord& record) {
-  generation_ = std::max(generation_, record.generation);
-  DiskEntry* entry = find(record.object, record.page);
-  if (entry != nullptr && entry->generation == record.generation) unindex(*entry);
-}
-
-void Catalog::restore(const ObjectRemovalRecord& record) {
-  generation_ = std::max(generation_, record.generation);
-  for (DiskEntry* entry = any_page_of(record.object); entry != nullptr;) {
-    DiskEntry* next = entry->next_page;
-    if (entry->generation <= record.generation) unindex(*entry);
-    entry = next;
-  }
-}
-
-size_t Catalog::finish_restoring(const std::vector<JournalSegment>& segments,
-                                 uint32_t segment_units) {
-  for (const JournalSegment& segment : segments) {
-    (void)space_.take(DiskExtent{segment.first_unit, segment_units});
-  }
-  size_t left_out = 0;
-  std::vector<DiskEntry*> order = std::exchange(restored_, {});
-  for (size_t i = order.size(); i-- > 0;) {  // the newest first, so that it gets the space
-    DiskEntry* entry = order[i];
-    size_t taken = 0;
-    while (entry->listed && taken < entry->extent_count && space_.take(entry->extents()[taken])) {
-      ++taken;
-    }
-    if (taken == entry->extent_count) continue;
-    while (taken > 0) space_.release(entry->extents()[--taken]);
-    if (entry->listed) {
-      unindex(*entry);
-      ++left_out;
-    }
-    DiskEntry::Free()(entry);
-    order[i] = nullptr;
-  }
-  space_.finish_taking();
-  for (DiskEntry* entry : order) {
-    if (entry == nullptr) continue;
-    for (const DiskExtent& extent : entry->extents()) space_.own(extent, entry);
-    journal_.restored(*entry);
-    policy_.insert(*entry);
-  }
-  (void)make_room();
-  return left_out;
+  return true;
 }
 
 void Catalog::for_each(const std::function<void(DiskEntry&)>& visit) const {
-  for (DiskEntry* entry : pages_) visit(*entry);
+  pages_.for_each([&visit](DiskEntry& entry) {
+    if (entry.object->state == DiskObject::State::kCurrent) visit(entry);
+  });
 }
 
 }  // namespace cachey::store

@@ -1,18 +1,19 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
+#include <expected>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "store/disk/entry.h"
 #include "store/disk/extent_allocator.h"
 #include "store/disk/journal.h"
-#include "store/huge_pages.h"
+#include "store/linear_table.h"
 #include "store/s3_fifo_queue.h"
 
 namespace cachey::store {
@@ -20,14 +21,50 @@ namespace cachey::store {
 struct CatalogLimits {
   uint32_t first_unit = 0;  ///< the first unit for pages and journal
   uint32_t end_unit = 0;
-  size_t memory_bytes_max = SIZE_MAX;  ///< past it entries are evicted
+  /// Past it pages are evicted. The tables of the space count, but at least half of the limit is
+  /// left to pages.
+  size_t memory_bytes_max = SIZE_MAX;
+};
+
+/// A page to be placed. The views outlive the request.
+struct PlaceRequest {
+  ObjectId object;
+  uint32_t page = 0;
+  uint32_t bytes = 0;
+  const ObjectInfo& info;
+  std::string_view bucket;
+};
+
+/// The units that were evicted so far for one placement, over its steps.
+struct SpaceSearch {
+  uint64_t evicted_units = 0;
+};
+
+/// The reason why a step has placed nothing.
+enum class NotPlaced : uint8_t {
+  kAgain,  ///< the step's share of work is done; the caller calls again, without the mutex between
+  kNoSpace,  ///< no space can be freed
 };
 
 /// The index of the pages on disk: look-up, space, eviction. All pages of an object have one
-/// version; a page of another version removes the pages of the old one. Each change adds a record
-/// to the journal. Not synchronized: the tier's mutex guards the catalog. Does no I/O.
+/// version, which is kept once an object. A page of another version supersedes the object: its
+/// pages are not found any more, whatever their number, and are removed in steps. Each change adds
+/// a record to the journal.
+///
+/// Bounded steps: a call removes at most kStepRemovals pages, besides those that its arguments
+/// name. No table grows in one piece.
+///
+/// Space: a placement that finds no run of units evicts the policy's choice. Once the victims had
+/// the units of a chunk and that did not do, or more than 1/32 of all units are free, the emptiest
+/// chunk is emptied, whatever its pages' uses. So a page of 16 MiB evicts at most about twice its
+/// size; what is evicted beyond it stays free for small pages. prepare() keeps some chunks free
+/// ahead of placements.
+///
+/// Not synchronized: the tier's mutex guards the catalog. Does no I/O.
 class Catalog {
  public:
+  static constexpr int kStepRemovals = 64;
+
   Catalog(CatalogLimits limits, Journal& journal);
   ~Catalog();
   Catalog(const Catalog&) = delete;
@@ -38,111 +75,141 @@ class Catalog {
   [[nodiscard]] Journal::Find finder() const {
     return [this](const ObjectId& object, uint32_t page) { return find(object, page); };
   }
-  /// Any page of the object, or null.
-  [[nodiscard]] DiskEntry* any_page_of(const ObjectId& object) const;
 
   static void touch(DiskEntry& entry) {
     if (entry.uses < DiskEntry::kUsesMax) ++entry.uses;
   }
 
-  /// Makes an entry with space for a page that will be written; evicts others if needed. The entry
-  /// is held once, for the caller, and find() does not return it yet. Null: no space can be freed.
-  [[nodiscard]] DiskEntry* place(const ObjectId& object, uint32_t page, uint32_t bytes,
-                                 ObjectSourcePtr source);
-  /// Space for a journal segment; evicts pages if needed. Null: no space can be freed.
-  [[nodiscard]] std::optional<DiskExtent> place_segment(uint32_t units);
+  /// One step of placing a page. Makes an entry with space for a page that will be written. The
+  /// entry is held once, for the caller, and find() does not return it yet. Supersedes the object
+  /// if it has another version.
+  [[nodiscard]] std::expected<DiskEntry*, NotPlaced> place(const PlaceRequest& request,
+                                                           SpaceSearch& search);
+  /// One step of placing a journal segment.
+  [[nodiscard]] std::expected<DiskExtent, NotPlaced> place_segment(uint32_t units,
+                                                                   SpaceSearch& search);
   void release_segment(DiskExtent extent) { space_.release(extent); }
+  /// One step of work ahead: removes superseded pages and frees chunks. True: there is more to do.
+  [[nodiscard]] bool prepare();
 
   /// A placed page was written: find() returns it from now on. Removes the older page of the same
-  /// number, and all pages of other versions of the object.
-  void list(DiskEntry& entry, std::string record);
+  /// number. False: its object was superseded meanwhile, and the page is not listed.
+  [[nodiscard]] bool list(DiskEntry& entry, std::string record);
 
   /// Removes a page from the index. Its space is freed once no holder is left.
   void remove(DiskEntry& entry);
-  /// Removes all pages of the object, except those of version `keep` (null: without exception).
-  void remove_versions(const ObjectId& object, const ObjectInfo* keep);
+  /// Supersedes the object, unless it has the version `keep` (null: in any case). None of its pages
+  /// is found any more. Removes the first of them; prepare() and placements remove the others.
+  void supersede(const ObjectId& object, const ObjectInfo* keep);
 
   /// A held entry keeps its space, even after remove().
   void hold(DiskEntry& entry) { ++entry.holders; }
   void release(DiskEntry& entry);
 
-  [[nodiscard]] ObjectSourcePtr source_of(const ObjectId& object, const ObjectInfo& info,
-                                          std::string_view bucket) const;
-
-  /// Reserves memory for about `pages` pages.
-  void reserve(size_t pages);
   // While a store is opened: records in the journal's order, then finish_restoring().
-  void restore(DiskEntry::Owned restored);
+  void restore(RestoredPage restored);
   void restore(const RemovalRecord& record);
   void restore(const ObjectRemovalRecord& record);
-  /// Takes the space of the segments and of the restored pages, the newest page first. Drops a page
-  /// if its space is taken, and returns the number of such pages. Evicts pages past the limits.
+  // Past the memory limit the oldest page is evicted.
+  /// Takes the space of the segments and of the restored pages, the newest page first. Evicts a
+  /// page if its space is taken, and returns the number of such pages.
   size_t finish_restoring(const std::vector<JournalSegment>& segments, uint32_t segment_units);
 
+  /// Visits the pages that find() returns. `visit` must not change the catalog.
   void for_each(const std::function<void(DiskEntry&)>& visit) const;
 
+  /// Pages and their bytes, with superseded ones that were not removed yet.
   [[nodiscard]] size_t pages() const { return pages_.size(); }
   [[nodiscard]] uint64_t payload_bytes() const { return payload_bytes_; }
   [[nodiscard]] uint64_t evictions() const { return evictions_; }
   [[nodiscard]] uint64_t last_generation() const { return generation_; }
-  [[nodiscard]] size_t memory_bytes() const { return entries_bytes_ + space_.memory_bytes(); }
+  [[nodiscard]] size_t memory_bytes() const {
+    return entries_bytes_ + objects_.memory_bytes() + pages_.memory_bytes() + space_.memory_bytes();
+  }
   [[nodiscard]] const ExtentAllocator& space() const { return space_; }
 
  private:
-  struct PageName {
-    ObjectId object;
-    uint32_t page;
+  /// What a step may still remove.
+  struct Step {
+    int left = kStepRemovals;
   };
-  struct Hash {
-    using is_transparent = void;
-    using is_avalanching = void;
-    size_t operator()(const PageName& name) const;
-    size_t operator()(const DiskEntry* entry) const;
-    size_t operator()(const ObjectId& object) const { return object.low; }
+  enum class Freed : uint8_t {
+    kSome,
+    kAgain,  ///< nothing yet: the search for a victim goes on in the next step
+    kNone,
   };
-  struct Equal {
-    using is_transparent = void;
-    bool operator()(const DiskEntry* a, const DiskEntry* b) const {
-      return a->object == b->object && a->page == b->page;
+
+  struct ObjectTraits {
+    static uint64_t hash(const DiskObject& object) { return object.id.low; }
+    static DiskObject*& next(DiskObject& object) { return object.next; }
+  };
+  struct PageTraits {
+    // The id is a cryptographic hash, so its low half is a good hash of the object.
+    static uint64_t hash(const DiskEntry& entry) {
+      return page_hash(entry.object->id.low, entry.page);
     }
-    bool operator()(const PageName& a, const DiskEntry* b) const {
-      return a.object == b->object && a.page == b->page;
-    }
-    bool operator()(const DiskEntry* a, const PageName& b) const { return (*this)(b, a); }
+    static DiskEntry*& next(DiskEntry& entry) { return entry.next_in_table; }
   };
-  struct Traits {
-    using Queue = boost::intrusive::list<
-        DiskEntry, boost::intrusive::member_hook<DiskEntry, boost::intrusive::list_member_hook<>,
-                                                 &DiskEntry::hook>>;
+  using EntryList = boost::intrusive::list<
+      DiskEntry, boost::intrusive::member_hook<DiskEntry, boost::intrusive::list_member_hook<>,
+                                               &DiskEntry::hook>>;
+  struct PolicyTraits {
+    using Queue = EntryList;
     static uint8_t& queue(DiskEntry& entry) { return entry.queue; }
     static uint8_t queue(const DiskEntry& entry) { return entry.queue; }
     static uint8_t uses(const DiskEntry& entry) { return entry.uses; }
     static void set_uses(DiskEntry& entry, uint8_t uses) { entry.uses = uses; }
     static uint64_t weight(const DiskEntry& entry) { return entry.bytes; }
-    static uint64_t hash(const DiskEntry& entry) { return Hash()(&entry); }
+    static uint64_t hash(const DiskEntry& entry) { return PageTraits::hash(entry); }
   };
 
-  [[nodiscard]] bool evict_one();
-  /// Evicts until one more entry is within the limits. False: that was not possible.
-  [[nodiscard]] bool make_room();
-  [[nodiscard]] bool empty_a_chunk();
+  // catalog.cc
+  [[nodiscard]] DiskObject* find(const ObjectId& object) const;
+  [[nodiscard]] DiskEntry* find_page(const DiskObject& object, uint32_t page) const;
+  [[nodiscard]] DiskObject& object_of(const PlaceRequest& request);
+  void add_object(std::unique_ptr<DiskObject> object);
+  void supersede(DiskObject& object);
+  void attach(DiskEntry& entry, DiskObject& object);
   void index(DiskEntry& entry);
   void unindex(DiskEntry& entry);
   void destroy(DiskEntry& entry);
+  void free_entry(DiskEntry& entry);
+  void free_object(DiskObject& object);
+
+  // catalog_space.cc
+  [[nodiscard]] static NotPlaced not_placed(Freed freed);
+  [[nodiscard]] bool over_memory() const;
+  [[nodiscard]] bool over_limits() const;
+  [[nodiscard]] Freed remove_superseded();
+  [[nodiscard]] Freed evict_one(SpaceSearch& search);
+  [[nodiscard]] Freed empty_a_chunk();
+  [[nodiscard]] Freed free_one(uint32_t units, SpaceSearch& search);
+  /// Null: done.
+  [[nodiscard]] std::optional<NotPlaced> make_room(SpaceSearch& search, Step& step);
+  [[nodiscard]] std::optional<NotPlaced> free_units(uint32_t units, SpaceSearch& search,
+                                                    Step& step);
+  [[nodiscard]] uint32_t spare_for(const SpaceSearch& search) const;
+
+  // catalog_restore.cc
+  void drop_restored(DiskEntry& entry);
+  void cut_restored();
+  [[nodiscard]] bool take_space(DiskEntry& entry);
 
   const CatalogLimits limits_;
   Journal& journal_;
   ExtentAllocator space_;
-  S3FifoQueue<DiskEntry, Traits> policy_;
-  boost::unordered_flat_set<DiskEntry*, Hash, Equal, HugePages<DiskEntry*>> pages_;
-  boost::unordered_flat_map<ObjectId, DiskEntry*, Hash, std::equal_to<>,
-                            HugePages<std::pair<const ObjectId, DiskEntry*>>>
-      objects_;                       // the first page of each object
-  std::vector<DiskEntry*> restored_;  // while opening: in the journal's order, with removed ones
+  const uint32_t spare_chunks_;  // free chunks that prepare() keeps
+  S3FifoQueue<DiskEntry, PolicyTraits> policy_;
+  LinearTable<DiskEntry, PageTraits> pages_;
+  LinearTable<DiskObject, ObjectTraits> objects_;  // the current ones
+  DiskObject* superseded_ = nullptr;               // those with pages, linked by `next`
+  SpaceSearch ahead_;                              // of prepare()
+  EntryList restored_;                             // while opening: in the journal's order
   uint64_t generation_ = 0;
   uint64_t payload_bytes_ = 0;
   uint64_t evictions_ = 0;
-  size_t entries_bytes_ = 0;
+  size_t entries_bytes_ = 0;  // of entries and objects
+  size_t fixed_bytes_ = 0;    // memory_bytes() of an empty catalog
 };
 
 }  // namespace cachey::store

@@ -197,11 +197,11 @@ void DiskTier::touch(std::string_view kind, std::string_view object, uint32_t pa
 /// The page cannot be read: removes it from the index.
 void DiskTier::forget(DiskEntry& entry) {
   const MutexLock lock(mutex_);
-  if (entry.listed) catalog_->remove(entry);
+  if (entry.listed != 0) catalog_->remove(entry);
 }
 
 void DiskTier::supersede(const ObjectId& object, const ObjectInfo* keep) {
-  catalog_->remove_versions(object, keep);
+  catalog_->supersede(object, keep);
   supersede_writes(object, keep);
 }
 
@@ -242,11 +242,12 @@ void DiskTier::supersede_noted() {
   }
   const std::vector<bool> shares = std::exchange(superseded_shares_, {});
   if (shares.empty()) return;
-  std::vector<DiskEntry*> gone;
-  catalog_->for_each([&](DiskEntry& entry) {
-    if (shares[entry.object.low % kObjectShares]) gone.push_back(&entry);
+  std::vector<ObjectId> gone;
+  catalog_->for_each([&](const DiskEntry& entry) {
+    const DiskObject& object = *entry.object;
+    if (object.pages == &entry && shares[object.id.low % kObjectShares]) gone.push_back(object.id);
   });
-  for (DiskEntry* entry : gone) catalog_->remove(*entry);
+  for (const ObjectId& object : gone) catalog_->supersede(object, nullptr);
 }
 
 void DiskTier::observe(rt::Worker& worker, std::string_view kind, std::string_view object,

@@ -84,9 +84,9 @@ class DiskPageRef {
   DiskPageRef& operator=(DiskPageRef&&) = delete;
   ~DiskPageRef();
 
-  [[nodiscard]] const ObjectSourcePtr& source() const { return entry_->source; }
-  [[nodiscard]] const ObjectInfo& info() const { return entry_->source->info; }
-  [[nodiscard]] const std::string& bucket() const { return entry_->source->bucket; }
+  [[nodiscard]] const ObjectSourcePtr& source() const { return entry_->object->source; }
+  [[nodiscard]] const ObjectInfo& info() const { return source()->info; }
+  [[nodiscard]] const std::string& bucket() const { return source()->bucket; }
   [[nodiscard]] int64_t cached_at() const { return entry_->cached_at; }
   [[nodiscard]] uint64_t bytes() const { return entry_->bytes; }
 

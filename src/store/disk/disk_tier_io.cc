@@ -263,7 +263,7 @@ void DiskTier::take_turn(QueuedWrite& first, rt::WaiterList& begun) {
 
 bool DiskTier::needless(const ObjectId& object, const DiskPage& page) {
   const DiskEntry* there = catalog_->find(object, page.page);
-  if (there != nullptr && there->source->info.same_version(page.info)) return true;
+  if (there != nullptr && there->object->source->info.same_version(page.info)) return true;
   const auto [begin, end] = writing_.equal_range(object);
   return std::any_of(begin, end, [&page](const auto& entry) {
     const Writing& other = *entry.second;
@@ -308,16 +308,24 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
   record.bucket = page.bucket;
   record.etag = page.info.etag;
   if (!fits_journal(record)) co_return dropped(DiskDrop::kTooLong);
+  const PlaceRequest request{record.object, page.page, record.bytes, page.info, page.bucket};
+  SpaceSearch search;
   DiskEntry* entry = nullptr;
-  {
-    const MutexLock lock(mutex_);
-    if (writing.stale) co_return dropped(DiskDrop::kStale);
-    if (needless(record.object, page)) co_return DiskWrite::kAlreadyThere;
-    entry = catalog_->place(record.object, page.page, record.bytes,
-                            catalog_->source_of(record.object, page.info, page.bucket));
-    if (entry == nullptr) co_return dropped(DiskDrop::kNoSpace);
-    entry->cached_at = page.cached_at;
-    writing.placed = true;
+  while (entry == nullptr) {
+    {
+      const MutexLock lock(mutex_);
+      if (writing.stale) co_return dropped(DiskDrop::kStale);
+      if (needless(record.object, page)) co_return DiskWrite::kAlreadyThere;
+      const std::expected<DiskEntry*, NotPlaced> placed = catalog_->place(request, search);
+      if (placed) {
+        entry = *placed;
+        entry->cached_at = page.cached_at;
+        writing.placed = true;
+      } else if (placed.error() == NotPlaced::kNoSpace) {
+        co_return dropped(DiskDrop::kNoSpace);
+      }
+    }
+    if (entry == nullptr) co_await rt::asio::post(worker.executor(), rt::kAwait);
   }
   for (uint32_t block = 0; block < entry->sums().size(); ++block) {
     const uint64_t begin = block * kDiskBlockBytes;
@@ -336,7 +344,7 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
     const MutexLock lock(mutex_);
     writing.placed = false;
     stale = writing.stale;
-    if (status.ok() && !stale) catalog_->list(*entry, std::move(encoded));
+    if (status.ok() && !stale) stale = !catalog_->list(*entry, std::move(encoded));
     catalog_->release(*entry);
   }
   journal_task_->start(worker, JournalTask::Delay::kGather);  // also for records of evicted pages

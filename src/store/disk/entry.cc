@@ -1,5 +1,6 @@
 #include "store/disk/entry.h"
 
+#include <algorithm>
 #include <new>
 
 #include "base/units.h"
@@ -7,43 +8,45 @@
 namespace cachey::store {
 namespace {
 
-// The slots in both tables at usual load, malloc's overhead, and the policy's memory of an evicted
-// entry.
-constexpr size_t kTablesBytes = 96;
-// An ObjectSource with its control block and entity tag.
-constexpr size_t kSourceBytes = 176;
+constexpr size_t kGhostBytes = 32;  // the policy's memory of an evicted entry, about
 
-static_assert(sizeof(DiskExtent) == sizeof(uint64_t));
+static_assert(sizeof(PageExtent) == sizeof(uint64_t));
 static_assert(sizeof(DiskEntry) % alignof(uint64_t) == 0);
+static_assert(kPageBytes < (1u << 25) && kExtentsMax < (1u << 5), "the entry's fields have bits");
 
 size_t allocated(uint32_t bytes, size_t extents) {
-  return sizeof(DiskEntry) + extents * sizeof(DiskExtent) + blocks_for(bytes) * sizeof(uint64_t);
+  return sizeof(DiskEntry) + extents * sizeof(PageExtent) + blocks_for(bytes) * sizeof(uint64_t);
+}
+
+/// What malloc takes for an allocation.
+size_t with_overhead(size_t bytes) { return (bytes + sizeof(size_t) + 15) / 16 * 16; }
+
+size_t heap_bytes(const std::string& text) {
+  return text.capacity() > std::string().capacity() ? with_overhead(text.capacity() + 1) : 0;
 }
 
 }  // namespace
 
-DiskEntry::Owned DiskEntry::make(uint32_t bytes, size_t extents) {
-  auto* entry = new (::operator new(allocated(bytes, extents))) DiskEntry;
+size_t DiskObject::memory_bytes() const {
+  constexpr size_t kControlBlock = 16;  // of a shared pointer
+  return with_overhead(sizeof(DiskObject)) + with_overhead(kControlBlock + sizeof(ObjectSource)) +
+         heap_bytes(source->info.etag) + heap_bytes(source->bucket);
+}
+
+DiskEntry::Owned DiskEntry::make(uint32_t bytes, std::span<const DiskExtent> extents) {
+  auto* entry = new (::operator new(allocated(bytes, extents.size()))) DiskEntry;
   entry->bytes = bytes;
-  entry->extent_count = static_cast<uint8_t>(extents);
-  entry->journal_block = kNoJournalBlock;
+  entry->extent_count = static_cast<uint32_t>(extents.size());
+  std::ranges::transform(extents, entry->page_extents().begin(), [](const DiskExtent& extent) {
+    return PageExtent{extent.first, static_cast<uint16_t>(extent.units), 0};
+  });
   return Owned(entry);
 }
 
-DiskEntry::Owned DiskEntry::restore(const PageRecord& record, uint64_t journal_block) {
-  Owned entry = make(record.bytes, record.extent_count);
-  entry->object = record.object;
-  entry->page = record.page;
-  entry->generation = record.generation;
-  entry->cached_at = record.cached_at;
-  entry->source = std::make_shared<const ObjectSource>(
-      ObjectInfo{std::string(record.etag), record.object_size, record.last_modified},
-      std::string(record.bucket));
-  entry->journal_block = journal_block;
-  entry->record_bytes = static_cast<uint16_t>(record.encoded.size());
-  for (uint32_t i = 0; i < record.extent_count; ++i) entry->extents()[i] = record.extent(i);
-  for (uint32_t i = 0; i < entry->sums().size(); ++i) entry->sums()[i] = record.block_sum(i);
-  return entry;
+ExtentList DiskEntry::extents() const {
+  ExtentList extents;
+  for (const PageExtent& extent : page_extents()) extents.push_back({extent.first, extent.units});
+  return extents;
 }
 
 void DiskEntry::Free::operator()(DiskEntry* entry) const {
@@ -52,8 +55,23 @@ void DiskEntry::Free::operator()(DiskEntry* entry) const {
 }
 
 size_t DiskEntry::memory_bytes() const {
-  const size_t own = allocated(bytes, extent_count) + kTablesBytes;
-  return source->info.size <= kPageBytes ? own + kSourceBytes : own;
+  return with_overhead(allocated(bytes, extent_count)) + kGhostBytes;
+}
+
+RestoredPage::RestoredPage(const PageRecord& record, uint64_t journal_block) {
+  ExtentList extents;
+  for (uint32_t i = 0; i < record.extent_count; ++i) extents.push_back(record.extent(i));
+  entry = DiskEntry::make(record.bytes, extents);
+  entry->page = record.page;
+  entry->generation = record.generation;
+  entry->cached_at = record.cached_at;
+  entry->journal_block = journal_block;
+  entry->record_bytes = static_cast<uint16_t>(record.encoded.size());
+  for (uint32_t i = 0; i < entry->sums().size(); ++i) entry->sums()[i] = record.block_sum(i);
+  ObjectInfo info{std::string(record.etag), record.object_size, record.last_modified};
+  object = std::make_unique<DiskObject>(
+      record.object,
+      std::make_shared<const ObjectSource>(std::move(info), std::string(record.bucket)));
 }
 
 }  // namespace cachey::store

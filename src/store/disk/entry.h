@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/container/static_vector.hpp>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,39 @@
 
 namespace cachey::store {
 
+struct DiskEntry;
+
+using ExtentList = boost::container::static_vector<DiskExtent, kExtentsMax>;
+
+/// An object with pages on disk. All its pages have one version. Made and destroyed by the catalog;
+/// the tier's mutex guards it, except id and source, which do not change.
+struct DiskObject {
+  enum class State : uint8_t {
+    kCurrent,     ///< look-ups find it
+    kSuperseded,  ///< another version was seen, or the object was removed: its pages go next
+    kEmpty,       ///< superseded, and only pages that are held are left
+  };
+
+  DiskObject(const ObjectId& of, ObjectSourcePtr version) : id(of), source(std::move(version)) {}
+
+  /// The memory of the object, about, with its source.
+  [[nodiscard]] size_t memory_bytes() const;
+
+  const ObjectId id;
+  const ObjectSourcePtr source;
+  DiskEntry* pages = nullptr;  ///< those in the index, the newest first
+  DiskObject* next = nullptr;  ///< in the catalog's table, or list of superseded objects
+  uint32_t entries = 0;        ///< all entries of the object, in the index or not
+  State state = State::kCurrent;
+};
+
+/// An extent in memory. `slot` is the extent's place among the owners of its chunk.
+struct PageExtent {
+  uint32_t first = 0;
+  uint16_t units = 0;
+  uint16_t slot = 0;
+};
+
 /// The index entry of a page on disk: all data that a read needs. The extents and the checksums of
 /// the blocks follow the entry in the same allocation. Made and destroyed by the catalog; the
 /// tier's mutex guards it.
@@ -21,54 +55,63 @@ struct DiskEntry {
   };
   using Owned = std::unique_ptr<DiskEntry, Free>;
 
-  [[nodiscard]] static Owned make(uint32_t bytes, size_t extents);
-  /// Makes the entry of a record that was read from that block of the journal.
-  [[nodiscard]] static Owned restore(const PageRecord& record, uint64_t journal_block);
+  [[nodiscard]] static Owned make(uint32_t bytes, std::span<const DiskExtent> extents);
 
-  [[nodiscard]] std::span<DiskExtent> extents() {
-    return {reinterpret_cast<DiskExtent*>(this + 1), extent_count};
+  [[nodiscard]] std::span<PageExtent> page_extents() {
+    return {reinterpret_cast<PageExtent*>(this + 1), extent_count};
   }
-  [[nodiscard]] std::span<const DiskExtent> extents() const {
-    return {reinterpret_cast<const DiskExtent*>(this + 1), extent_count};
+  [[nodiscard]] std::span<const PageExtent> page_extents() const {
+    return {reinterpret_cast<const PageExtent*>(this + 1), extent_count};
   }
+  [[nodiscard]] ExtentList extents() const;
   [[nodiscard]] std::span<uint64_t> sums() {
-    return {reinterpret_cast<uint64_t*>(extents().data() + extent_count), blocks_for(bytes)};
+    return {reinterpret_cast<uint64_t*>(page_extents().data() + extent_count), blocks_for(bytes)};
   }
   [[nodiscard]] std::span<const uint64_t> sums() const {
-    return {reinterpret_cast<const uint64_t*>(extents().data() + extent_count), blocks_for(bytes)};
+    return {reinterpret_cast<const uint64_t*>(page_extents().data() + extent_count),
+            blocks_for(bytes)};
   }
 
-  /// The memory of this page, about: the entry, slots in tables, allocator overhead, and the source
-  /// if the object has one page.
+  /// The memory of this page, about: the entry, and the policy's memory of an evicted entry.
   [[nodiscard]] size_t memory_bytes() const;
 
   [[nodiscard]] BlockIdentity identity(uint64_t store_id, uint64_t block) const {
-    return BlockIdentity{store_id, object, page, generation, block};
+    return BlockIdentity{store_id, object->id, page, generation, block};
   }
-
-  ObjectId object;
-  uint64_t generation = 0;
-  int64_t cached_at = 0;
-  ObjectSourcePtr source;
-  uint64_t journal_block = 0;          // the block of its record; kNoJournalBlock: not on disk
-  DiskEntry* next_page = nullptr;      // of the object
-  DiskEntry* previous_page = nullptr;  // of the object
-  boost::intrusive::list_member_hook<> hook;  // the policy's
-  uint32_t page = 0;
-  uint32_t bytes = 0;
-  uint32_t holders = 0;  // reads and writes that run; keeps the space
-  uint16_t record_bytes = 0;
-  uint8_t extent_count = 0;
-  uint8_t queue = 0;    // the policy's
-  uint8_t uses = 0;     // the policy's
-  bool listed = false;  // find() returns the entry
 
   static constexpr uint64_t kNoJournalBlock = UINT64_MAX;
   static constexpr uint8_t kUsesMax = 3;
 
+  DiskObject* object = nullptr;
+  uint64_t generation = 0;
+  int64_t cached_at = 0;
+  uint64_t journal_block =
+      kNoJournalBlock;                 // the block of its record; kNoJournalBlock: not on disk
+  DiskEntry* next_page = nullptr;      // of the object
+  DiskEntry* previous_page = nullptr;  // of the object
+  DiskEntry* next_in_table = nullptr;
+  boost::intrusive::list_member_hook<> hook;  // the policy's; while a store is opened: of all pages
+  uint32_t page = 0;
+  uint32_t holders = 0;  // reads and writes that run; keeps the space
+  uint32_t bytes : 25 = 0;
+  uint32_t extent_count : 5 = 0;
+  uint16_t record_bytes : 15 = 0;
+  uint16_t listed : 1 = 0;  // in the index; find() returns the entry if its object is current
+  uint8_t queue = 0;        // the policy's
+  uint8_t uses = 0;         // the policy's
+
  private:
   DiskEntry() = default;
   ~DiskEntry() = default;
+};
+
+/// A page and the object that its record tells of. The entry does not point to the object yet.
+struct RestoredPage {
+  /// From a record that was read from that block of the journal.
+  RestoredPage(const PageRecord& record, uint64_t journal_block);
+
+  DiskEntry::Owned entry;
+  std::unique_ptr<DiskObject> object;
 };
 
 }  // namespace cachey::store

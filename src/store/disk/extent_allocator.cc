@@ -2,29 +2,36 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "base/check.h"
 
 namespace cachey::store {
 namespace {
 
-constexpr size_t kOwnersBytes = 64;  // a chunk's list of owners, about
+static_assert(ExtentAllocator::kUnitsPerChunk <= UINT16_MAX, "PageExtent has 16 bits");
+
+// A list of owners grows by a quarter: a list of twice the size would be half empty for long.
+constexpr size_t kOwnersGrowth = 4;
 
 }  // namespace
 
 ExtentAllocator::ExtentAllocator(uint32_t first_unit, uint32_t end_unit)
-    : first_unit_(first_unit), end_unit_(end_unit), free_units_(end_unit - first_unit) {
+    : first_unit_(first_unit),
+      end_unit_(end_unit),
+      free_units_(end_unit - first_unit),
+      chunks_((units() + kUnitsPerChunk - 1) / kUnitsPerChunk),
+      runs_(chunks(), kUnitsPerChunk),
+      uses_(chunks(), kUnitsPerChunk) {
   CHECK(first_unit < end_unit);
-  const uint32_t chunks = (units() + kUnitsPerChunk - 1) / kUnitsPerChunk;
-  info_.resize(chunks);
-  chunks_.resize(chunks);
-  const uint32_t in_last = units() - (chunks - 1) * kUnitsPerChunk;
-  for (uint32_t chunk = chunks; chunk-- > 0;) free_chunks_.push_back(chunk);
+  free_chunks_ = chunks();
+  for (uint32_t chunk = chunks(); chunk-- > 0;) relist(chunk);
+  const uint32_t in_last = units() - (chunks() - 1) * kUnitsPerChunk;
   if (in_last == kUnitsPerChunk) return;
-  share(chunks - 1);  // units past the end count as taken
-  mark(chunks - 1, in_last, kUnitsPerChunk - in_last, Mark::kTaken);
+  share(chunks() - 1);  // units past the end count as taken
+  mark(chunks() - 1, in_last, kUnitsPerChunk - in_last, Mark::kTaken);
   free_units_ += kUnitsPerChunk - in_last;  // mark() subtracted units that were never counted
-  relist(chunks - 1);
+  relist(chunks() - 1);
 }
 
 ExtentAllocator::~ExtentAllocator() = default;
@@ -34,14 +41,15 @@ uint32_t ExtentAllocator::chunk_of(uint32_t unit) const {
 }
 
 void ExtentAllocator::share(uint32_t chunk) {
-  CHECK(info_[chunk].state == State::kFree);
-  info_[chunk].state = State::kShared;
-  chunks_[chunk] = std::make_unique<Chunk>();
+  CHECK(chunks_[chunk].state == State::kFree);
+  chunks_[chunk].state = State::kShared;
+  chunks_[chunk].shared = std::make_unique<Shared>();
   ++shared_chunks_;
+  --free_chunks_;
 }
 
 void ExtentAllocator::mark(uint32_t chunk, uint32_t begin, uint32_t units, Mark as) {
-  std::array<uint64_t, kUnitsPerChunk / 64>& words = chunks_[chunk]->taken;
+  std::array<uint64_t, kUnitsPerChunk / 64>& words = chunks_[chunk].shared->taken;
   for (uint32_t at = begin; at < begin + units;) {
     const uint32_t bit = at % 64;
     const uint32_t count = std::min(64 - bit, begin + units - at);
@@ -51,12 +59,12 @@ void ExtentAllocator::mark(uint32_t chunk, uint32_t begin, uint32_t units, Mark 
     at += count;
   }
   const int change = as == Mark::kTaken ? -static_cast<int>(units) : static_cast<int>(units);
-  info_[chunk].free = static_cast<uint16_t>(info_[chunk].free + change);
+  chunks_[chunk].free = static_cast<uint16_t>(chunks_[chunk].free + change);
   free_units_ = static_cast<uint32_t>(static_cast<int64_t>(free_units_) + change);
 }
 
 /// The first free run of at least `units` units; if there is none, the longest: begin and length.
-std::pair<uint32_t, uint32_t> ExtentAllocator::find_run(const Chunk& chunk, uint32_t units) {
+std::pair<uint32_t, uint32_t> ExtentAllocator::find_run(const Shared& shared, uint32_t units) {
   std::pair<uint32_t, uint32_t> longest{0, 0};
   uint32_t begin = 0;
   uint32_t length = 0;
@@ -65,8 +73,8 @@ std::pair<uint32_t, uint32_t> ExtentAllocator::find_run(const Chunk& chunk, uint
     length = 0;
     return longest.second >= units;
   };
-  for (uint32_t word = 0; word < chunk.taken.size(); ++word) {
-    uint64_t taken = chunk.taken[word];
+  for (uint32_t word = 0; word < shared.taken.size(); ++word) {
+    uint64_t taken = shared.taken[word];
     uint32_t left = 64;
     while (left > 0) {
       const auto free = std::min(left, static_cast<uint32_t>(std::countr_zero(taken)));
@@ -87,56 +95,74 @@ std::pair<uint32_t, uint32_t> ExtentAllocator::find_run(const Chunk& chunk, uint
   return longest;
 }
 
+/// The chunk's free units have changed.
 void ExtentAllocator::relist(uint32_t chunk) {
-  ChunkInfo& info = info_[chunk];
-  if (info.longest > 0) by_longest_.erase({info.longest, chunk});
-  info.longest = 0;
-  if (info.state != State::kShared) return;
-  info.longest = static_cast<uint16_t>(find_run(*chunks_[chunk], kUnitsPerChunk + 1).second);
-  if (info.longest > 0) by_longest_.insert({info.longest, chunk});
+  uint32_t run = 0;
+  if (chunks_[chunk].state == State::kFree) run = kUnitsPerChunk;
+  if (chunks_[chunk].state == State::kShared && chunk != emptying_) {
+    run = find_run(*chunks_[chunk].shared, kUnitsPerChunk + 1).second;
+  }
+  runs_.set(chunk, run);
+  relist_use(chunk);
+}
+
+/// The chunk's free units or their owners have changed.
+void ExtentAllocator::relist_use(uint32_t chunk) {
+  Chunk& info = chunks_[chunk];
+  const uint32_t taken = kUnitsPerChunk - info.free;
+  const bool fixed = info.state == State::kShared && info.owned != taken;
+  fixed_chunks_ = fixed_chunks_ + (fixed ? 1 : 0) - (info.fixed ? 1 : 0);
+  info.fixed = fixed;
+  const bool to_empty = info.state == State::kShared && !fixed && chunk != emptying_;
+  uses_.set(chunk, to_empty ? taken : 0);
 }
 
 DiskExtent ExtentAllocator::take_in(uint32_t chunk, uint32_t units) {
-  const auto [begin, length] = find_run(*chunks_[chunk], units);
+  const auto [begin, length] = find_run(*chunks_[chunk].shared, units);
   CHECK(length >= units);
   mark(chunk, begin, units, Mark::kTaken);
   relist(chunk);
   return DiskExtent{first_unit_ + chunk * kUnitsPerChunk + begin, units};
 }
 
-std::optional<DiskExtent> ExtentAllocator::allocate_run(uint32_t units) {
-  CHECK(units > 0 && units <= kUnitsPerChunk);
-  const auto tightest = by_longest_.lower_bound({static_cast<uint16_t>(units), 0});
-  if (tightest != by_longest_.end()) return take_in(tightest->second, units);
-  while (!free_chunks_.empty()) {
-    const uint32_t chunk = free_chunks_.back();
-    free_chunks_.pop_back();
-    if (info_[chunk].state != State::kFree) continue;
-    if (units == kUnitsPerChunk) {
-      info_[chunk].state = State::kWhole;
-      info_[chunk].free = 0;
-      free_units_ -= units;
-      return DiskExtent{first_unit_ + chunk * kUnitsPerChunk, units};
-    }
-    share(chunk);
-    return take_in(chunk, units);
-  }
-  return std::nullopt;
+/// The chunk for a run of this length, or null.
+std::optional<uint32_t> ExtentAllocator::tightest(uint32_t units, uint32_t spare) const {
+  const std::optional<uint32_t> chunk = runs_.at_least(units);
+  if (!chunk || units == kUnitsPerChunk) return chunk;
+  if (chunks_[*chunk].state == State::kFree && free_chunks_ <= spare) return std::nullopt;
+  return chunk;
 }
 
-bool ExtentAllocator::allocate(uint32_t units, ExtentList& out) {
+bool ExtentAllocator::has_run(uint32_t units, uint32_t spare) const {
+  return tightest(units, spare).has_value();
+}
+
+std::optional<DiskExtent> ExtentAllocator::allocate_run(uint32_t units, uint32_t spare) {
+  CHECK(units > 0 && units <= kUnitsPerChunk);
+  const std::optional<uint32_t> chunk = tightest(units, spare);
+  if (!chunk) return std::nullopt;
+  if (units < kUnitsPerChunk) {
+    if (chunks_[*chunk].state == State::kFree) share(*chunk);
+    return take_in(*chunk, units);
+  }
+  const DiskExtent whole{first_unit_ + *chunk * kUnitsPerChunk, units};
+  CHECK(take(whole));
+  return whole;
+}
+
+bool ExtentAllocator::allocate(uint32_t units, ExtentList& out, uint32_t spare) {
   if (units > free_units_) return false;
   const size_t before = out.size();
   while (out.size() < kExtentsMax) {
-    if (const std::optional<DiskExtent> rest = allocate_run(units)) {
+    if (const std::optional<DiskExtent> rest = allocate_run(units, spare)) {
       out.push_back(*rest);
       return true;
     }
-    if (by_longest_.empty()) break;
-    const auto [longest, chunk] = *by_longest_.rbegin();
-    const uint32_t piece = longest / kUnitsPerBlock * kUnitsPerBlock;
+    const std::optional<uint32_t> longest = runs_.at_most(kUnitsPerChunk - 1);
+    if (!longest) break;
+    const uint32_t piece = runs_.value(*longest) / kUnitsPerBlock * kUnitsPerBlock;
     if (piece == 0) break;
-    out.push_back(take_in(chunk, piece));
+    out.push_back(take_in(*longest, piece));
     units -= piece;
   }
   while (out.size() > before) {
@@ -151,77 +177,106 @@ bool ExtentAllocator::take(DiskExtent extent) {
       uint64_t{extent.first} + extent.units > end_unit_) {
     return false;
   }
-  const uint32_t chunk = chunk_of(extent.first);
+  const uint32_t at = chunk_of(extent.first);
+  Chunk& chunk = chunks_[at];
   const uint32_t begin = (extent.first - first_unit_) % kUnitsPerChunk;
-  if (begin + extent.units > kUnitsPerChunk) return false;
-  if (info_[chunk].state == State::kWhole) return false;
-  if (info_[chunk].state == State::kFree && extent.units == kUnitsPerChunk) {
-    info_[chunk].state = State::kWhole;
-    info_[chunk].free = 0;
+  if (begin + extent.units > kUnitsPerChunk || chunk.state == State::kWhole) return false;
+  if (chunk.state == State::kFree && extent.units == kUnitsPerChunk) {
+    chunk.state = State::kWhole;
+    chunk.free = 0;
     free_units_ -= extent.units;
+    --free_chunks_;
+    relist(at);
     return true;
   }
-  if (info_[chunk].state == State::kFree) share(chunk);
+  if (chunk.state == State::kFree) share(at);
   for (uint32_t unit = begin; unit < begin + extent.units; ++unit) {
-    if ((chunks_[chunk]->taken[unit / 64] >> (unit % 64) & 1) != 0) return false;
+    if ((chunk.shared->taken[unit / 64] >> (unit % 64) & 1) != 0) return false;
   }
-  mark(chunk, begin, extent.units, Mark::kTaken);
+  mark(at, begin, extent.units, Mark::kTaken);
+  relist(at);
   return true;
 }
 
-void ExtentAllocator::finish_taking() {
-  for (uint32_t chunk = 0; chunk < info_.size(); ++chunk) relist(chunk);
-}
-
 void ExtentAllocator::release(DiskExtent extent) {
-  const uint32_t chunk = chunk_of(extent.first);
-  ChunkInfo& info = info_[chunk];
-  if (info.state == State::kWhole) {
+  const uint32_t at = chunk_of(extent.first);
+  Chunk& chunk = chunks_[at];
+  if (chunk.state == State::kWhole) {
     CHECK(extent.units == kUnitsPerChunk);
     free_units_ += extent.units;
   } else {
-    CHECK(info.state == State::kShared);
-    mark(chunk, (extent.first - first_unit_) % kUnitsPerChunk, extent.units, Mark::kFree);
-    if (info.free < kUnitsPerChunk) return relist(chunk);
-    chunks_[chunk].reset();
+    CHECK(chunk.state == State::kShared);
+    mark(at, (extent.first - first_unit_) % kUnitsPerChunk, extent.units, Mark::kFree);
+    if (chunk.free < kUnitsPerChunk) return relist(at);
+    owners_max_ -= chunk.shared->owners.capacity();
+    chunk.shared.reset();
     --shared_chunks_;
+    if (emptying_ == at) emptying_.reset();
   }
-  info.state = State::kFree;
-  info.free = kUnitsPerChunk;
+  chunk.state = State::kFree;
+  chunk.free = kUnitsPerChunk;
+  ++free_chunks_;
+  relist(at);
+}
+
+void ExtentAllocator::add_owner(Shared& shared, DiskEntry& owner, PageExtent& extent) {
+  std::vector<DiskEntry*>& owners = shared.owners;
+  extent.slot = static_cast<uint16_t>(owners.size());
+  if (owners.size() == owners.capacity()) {
+    owners_max_ -= owners.capacity();
+    owners.reserve(owners.size() + owners.size() / kOwnersGrowth + kOwnersGrowth);
+    owners_max_ += owners.capacity();
+  }
+  owners.push_back(&owner);
+}
+
+void ExtentAllocator::own(DiskEntry& owner) {
+  for (PageExtent& extent : owner.page_extents()) {
+    const uint32_t at = chunk_of(extent.first);
+    Chunk& chunk = chunks_[at];
+    if (chunk.state != State::kShared) continue;
+    add_owner(*chunk.shared, owner, extent);
+    chunk.owned = static_cast<uint16_t>(chunk.owned + extent.units);
+    relist_use(at);
+  }
+}
+
+void ExtentAllocator::disown(DiskEntry& owner) {
+  for (PageExtent& extent : owner.page_extents()) {
+    const uint32_t at = chunk_of(extent.first);
+    Chunk& chunk = chunks_[at];
+    if (chunk.state != State::kShared) continue;
+    std::vector<DiskEntry*>& owners = chunk.shared->owners;
+    CHECK(owners[extent.slot] == &owner);
+    const auto last = static_cast<uint16_t>(owners.size() - 1);
+    for (PageExtent& moved : owners[last]->page_extents()) {
+      if (moved.slot == last && chunk_of(moved.first) == at) moved.slot = extent.slot;
+    }
+    owners[extent.slot] = owners[last];
+    owners.pop_back();
+    chunk.owned = static_cast<uint16_t>(chunk.owned - extent.units);
+  }
+}
+
+DiskEntry* ExtentAllocator::page_to_empty() {
+  if (!emptying_) {
+    emptying_ = uses_.at_least(1);
+    if (!emptying_) return nullptr;
+    relist(*emptying_);
+  }
+  return chunks_[*emptying_].shared->owners.back();
+}
+
+void ExtentAllocator::give_up_emptying() {
+  CHECK(emptying_);
+  const uint32_t chunk = *std::exchange(emptying_, std::nullopt);
   relist(chunk);
-  free_chunks_.push_back(chunk);
-}
-
-void ExtentAllocator::own(DiskExtent extent, DiskEntry* owner) {
-  const uint32_t chunk = chunk_of(extent.first);
-  if (info_[chunk].state == State::kShared) chunks_[chunk]->owners.push_back(owner);
-}
-
-void ExtentAllocator::disown(DiskExtent extent, DiskEntry* owner) {
-  const uint32_t chunk = chunk_of(extent.first);
-  if (info_[chunk].state != State::kShared) return;
-  std::vector<DiskEntry*>& owners = chunks_[chunk]->owners;
-  const auto at = std::ranges::find(owners, owner);
-  CHECK(at != owners.end());
-  *at = owners.back();
-  owners.pop_back();
-}
-
-std::vector<DiskEntry*> ExtentAllocator::owners_of_emptiest_chunk() const {
-  const Chunk* emptiest = nullptr;
-  uint32_t most_free = 0;
-  for (uint32_t chunk = 0; chunk < info_.size(); ++chunk) {
-    if (info_[chunk].state != State::kShared || info_[chunk].free <= most_free) continue;
-    if (chunks_[chunk]->owners.empty()) continue;
-    emptiest = chunks_[chunk].get();
-    most_free = info_[chunk].free;
-  }
-  return emptiest == nullptr ? std::vector<DiskEntry*>() : emptiest->owners;
+  uses_.set(chunk, 0);
 }
 
 size_t ExtentAllocator::memory_bytes() const {
-  return info_.size() * (sizeof(ChunkInfo) + sizeof(chunks_[0]) + sizeof(uint32_t)) +
-         shared_chunks_ * (sizeof(Chunk) + kOwnersBytes);
+  return chunks_.size() * sizeof(Chunk) + runs_.memory_bytes() + uses_.memory_bytes() +
+         shared_chunks_ * sizeof(Shared) + owners_max_ * sizeof(DiskEntry*);
 }
 
 }  // namespace cachey::store

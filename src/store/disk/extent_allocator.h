@@ -5,18 +5,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
-#include <span>
 #include <utility>
 #include <vector>
 
+#include "store/disk/bucket_lists.h"
+#include "store/disk/entry.h"
 #include "store/disk/format.h"
 
 namespace cachey::store {
-
-struct DiskEntry;
-
-using ExtentList = boost::container::static_vector<DiskExtent, kExtentsMax>;
 
 /// The free units of the device. The space has chunks of 16 MiB. A full page takes a whole chunk. A
 /// smaller page takes a free run in a shared chunk: the chunk whose longest free run is the
@@ -24,7 +20,11 @@ using ExtentList = boost::container::static_vector<DiskExtent, kExtentsMax>;
 /// kExtentsMax extents; each but the last has whole blocks, so that a block is one read and short
 /// free runs stay usable.
 ///
-/// Not synchronized. Owned by the catalog.
+/// A shared chunk becomes free again by being emptied: it takes no new pages while the caller
+/// removes the pages in it, one after the other.
+///
+/// Each call takes a bounded time, whatever the size of the device. Not synchronized. Owned by the
+/// catalog.
 class ExtentAllocator {
  public:
   static constexpr uint32_t kUnitsPerChunk = kPageBytes / kUnitBytes;
@@ -33,26 +33,35 @@ class ExtentAllocator {
   ~ExtentAllocator();
 
   /// Appends extents for `units` units to `out`. False: there is no space, and `out` is unchanged.
-  [[nodiscard]] bool allocate(uint32_t units, ExtentList& out);
+  /// A page that is smaller than a chunk leaves `spare` free chunks alone.
+  [[nodiscard]] bool allocate(uint32_t units, ExtentList& out, uint32_t spare = 0);
 
   /// One extent of `units` units, or null. REQUIRES: 0 < units <= kUnitsPerChunk.
-  [[nodiscard]] std::optional<DiskExtent> allocate_run(uint32_t units);
+  [[nodiscard]] std::optional<DiskExtent> allocate_run(uint32_t units, uint32_t spare = 0);
+  /// True: allocate_run() would succeed.
+  [[nodiscard]] bool has_run(uint32_t units, uint32_t spare = 0) const;
 
   /// While a store is opened: takes this extent. False: a part is taken already or outside the
-  /// space. finish_taking() must follow the last call.
+  /// space.
   [[nodiscard]] bool take(DiskExtent extent);
-  void finish_taking();
 
   void release(DiskExtent extent);
 
-  /// Adds an owner to the extent's chunk, for owners_of_emptiest_chunk(); disown() removes it.
-  void own(DiskExtent extent, DiskEntry* owner);
-  void disown(DiskExtent extent, DiskEntry* owner);
+  /// The entry owns its extents: the chunks can be emptied of it. disown() must precede release().
+  void own(DiskEntry& owner);
+  void disown(DiskEntry& owner);
 
-  /// The owners in the shared chunk that has the fewest units taken and at least one owner.
-  [[nodiscard]] std::vector<DiskEntry*> owners_of_emptiest_chunk() const;
+  /// A page in the chunk that is being emptied. If there is none, begins with the shared chunk that
+  /// has the fewest units taken, all of them by pages. Null: there is no such chunk.
+  [[nodiscard]] DiskEntry* page_to_empty();
+  /// The chunk cannot be emptied now. It is not chosen again before one of its pages came or left.
+  void give_up_emptying();
 
   [[nodiscard]] uint32_t free_units() const { return free_units_; }
+  [[nodiscard]] uint32_t free_chunks() const { return free_chunks_; }
+  [[nodiscard]] uint32_t chunks() const { return static_cast<uint32_t>(chunks_.size()); }
+  /// Chunks that cannot become free: with a journal segment or the end of the space in them.
+  [[nodiscard]] uint32_t fixed_chunks() const { return fixed_chunks_; }
   [[nodiscard]] uint32_t units() const { return end_unit_ - first_unit_; }
   /// The memory of the allocator, about.
   [[nodiscard]] size_t memory_bytes() const;
@@ -60,14 +69,16 @@ class ExtentAllocator {
  private:
   enum class State : uint8_t { kFree, kWhole, kShared };
   enum class Mark : uint8_t { kFree, kTaken };
-  struct Chunk {  // a chunk with several extents
+  struct Shared {  // a chunk with several extents
     std::array<uint64_t, kUnitsPerChunk / 64> taken{};
-    std::vector<DiskEntry*> owners;  // one entry per extent
+    std::vector<DiskEntry*> owners;  // one entry per extent of a page; see PageExtent::slot
   };
-  struct ChunkInfo {
-    State state = State::kFree;
+  struct Chunk {
+    std::unique_ptr<Shared> shared;  // null: not shared
     uint16_t free = kUnitsPerChunk;
-    uint16_t longest = 0;  // free run; if > 0, by_longest_ has the chunk
+    uint16_t owned = 0;  // units of pages
+    State state = State::kFree;
+    bool fixed = false;
   };
 
   [[nodiscard]] uint32_t chunk_of(uint32_t unit) const;
@@ -75,16 +86,22 @@ class ExtentAllocator {
   void share(uint32_t chunk);
   void mark(uint32_t chunk, uint32_t begin, uint32_t units, Mark as);
   void relist(uint32_t chunk);
-  [[nodiscard]] static std::pair<uint32_t, uint32_t> find_run(const Chunk& chunk, uint32_t units);
+  void relist_use(uint32_t chunk);
+  void add_owner(Shared& shared, DiskEntry& owner, PageExtent& extent);
+  [[nodiscard]] std::optional<uint32_t> tightest(uint32_t units, uint32_t spare) const;
+  [[nodiscard]] static std::pair<uint32_t, uint32_t> find_run(const Shared& shared, uint32_t units);
 
   const uint32_t first_unit_;
   const uint32_t end_unit_;
   uint32_t free_units_;
+  uint32_t free_chunks_ = 0;
+  uint32_t fixed_chunks_ = 0;
   size_t shared_chunks_ = 0;
-  std::vector<ChunkInfo> info_;
-  std::vector<std::unique_ptr<Chunk>> chunks_;          // null: not shared
-  std::vector<uint32_t> free_chunks_;                   // may have chunks that are taken meanwhile
-  std::set<std::pair<uint16_t, uint32_t>> by_longest_;  // (longest free run, shared chunk)
+  size_t owners_max_ = 0;  // the sum of the capacities of all lists of owners
+  std::vector<Chunk> chunks_;
+  BucketLists runs_;  // chunks that take pages, by the longest free run
+  BucketLists uses_;  // chunks that can be emptied, by the units taken
+  std::optional<uint32_t> emptying_;
 };
 
 }  // namespace cachey::store

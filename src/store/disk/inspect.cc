@@ -79,7 +79,7 @@ Result<DiskContents> inspect_disk(BlockDevice& device) {
   contents.used_bytes = store.superblock.capacity - store.catalog.space().free_units() * kUnitBytes;
   contents.all = {store.catalog.pages(), store.catalog.payload_bytes()};
   store.catalog.for_each([&contents](const DiskEntry& entry) {
-    if (entry.previous_page == nullptr) ++contents.objects;
+    if (entry.object->pages == &entry) ++contents.objects;
     contents.extents += entry.extent_count;
     contents.newest = std::max(contents.newest, entry.cached_at);
     contents.oldest =
@@ -103,7 +103,7 @@ Result<DiskVerification> verify_disk(BlockDevice& device, const DiskProgress& pr
   const Opened& store = **opened;
   std::vector<const DiskEntry*> entries;
   store.catalog.for_each([&entries](const DiskEntry& entry) { entries.push_back(&entry); });
-  std::ranges::sort(entries, {}, [](const DiskEntry* e) { return e->extents().front().first; });
+  std::ranges::sort(entries, {}, [](const DiskEntry* e) { return e->page_extents().front().first; });
   DiskVerification found;
   AlignedBuffer buffer(kPageBytes);
   for (const DiskEntry* entry : entries) {

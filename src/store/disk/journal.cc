@@ -20,7 +20,7 @@ void Journal::put(DiskEntry& entry, std::string record) {
   live_bytes_ += packed_bytes(record.size());
   ++appended_;
   pending_.push_back(
-      {Pending::Kind::kPage, entry.object, entry.page, entry.generation, std::move(record)});
+      {Pending::Kind::kPage, entry.object->id, entry.page, entry.generation, std::move(record)});
 }
 
 void Journal::removed(const DiskEntry& entry) {
@@ -29,15 +29,21 @@ void Journal::removed(const DiskEntry& entry) {
     return;  // next_batch() leaves its record out
   ++appended_;
   pending_.push_back(
-      {Pending::Kind::kRemoval, entry.object, entry.page, entry.generation,
-       encode_removal_record(RemovalRecord{entry.object, entry.page, entry.generation})});
+      {Pending::Kind::kRemoval, entry.object->id, entry.page, entry.generation,
+       encode_removal_record(RemovalRecord{entry.object->id, entry.page, entry.generation})});
+}
+
+void Journal::object_removed(const ObjectId& object, uint64_t generation) {
+  ++appended_;
+  pending_.push_back({Pending::Kind::kRemoval, object, 0, generation,
+                      encode_object_removal_record(ObjectRemovalRecord{object, generation})});
 }
 
 void Journal::copy(DiskEntry& entry, const PageRecord& record, uint64_t number) {
   if (entry.generation != record.generation || entry.journal_block != number) return;
   ++appended_;
   pending_.push_back(
-      {Pending::Kind::kPage, entry.object, entry.page, entry.generation,
+      {Pending::Kind::kPage, entry.object->id, entry.page, entry.generation,
        std::string(reinterpret_cast<const char*>(record.encoded.data()), record.encoded.size())});
 }
 

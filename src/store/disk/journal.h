@@ -32,6 +32,12 @@ class Journal {
   void put(DiskEntry& entry, std::string record);
   /// A page was removed. Adds a record unless the page has none on disk.
   void removed(const DiskEntry& entry);
+  /// All pages of the object with this generation or a lower one were removed. Adds one record;
+  /// removed_with_object() is called for each page later.
+  void object_removed(const ObjectId& object, uint64_t generation);
+  void removed_with_object(const DiskEntry& entry) {
+    live_bytes_ -= packed_bytes(entry.record_bytes);
+  }
   /// Appends a page's record again, which was read from block `number` of the oldest segment. Does
   /// nothing if the page's valid record is in another block.
   void copy(DiskEntry& entry, const PageRecord& record, uint64_t number);
@@ -76,7 +82,7 @@ class Journal {
   static constexpr size_t kBatchBlocks = 16;
 
   struct Pending {
-    enum class Kind : uint8_t { kPage, kRemoval };
+    enum class Kind : uint8_t { kPage, kRemoval };  // kRemoval: of a page or of an object
     Kind kind;
     ObjectId object;
     uint32_t page;

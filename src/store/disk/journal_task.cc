@@ -65,6 +65,7 @@ rt::Task<void> JournalTask::run(rt::Worker& worker) {
   co_await gather(worker, times_.gather);
   while (true) {
     bool well = co_await write_batch(worker);
+    co_await prepare(worker);
     if (well && wants_cleaning()) well = co_await clean_oldest(worker);
     {
       const MutexLock lock(mutex_);
@@ -74,6 +75,17 @@ rt::Task<void> JournalTask::run(rt::Worker& worker) {
       if (!more) co_return;
     }
     if (!well) co_await gather(worker, times_.retry);
+  }
+}
+
+/// Frees space ahead of placements.
+rt::Task<void> JournalTask::prepare(rt::Worker& worker) {
+  while (true) {
+    {
+      const MutexLock lock(mutex_);
+      if (!catalog_.prepare()) co_return;
+    }
+    co_await rt::asio::post(worker.executor(), rt::kAwait);
   }
 }
 
@@ -161,14 +173,21 @@ rt::Task<bool> JournalTask::write_superblock(rt::Worker& worker,
 }
 
 rt::Task<bool> JournalTask::grow(rt::Worker& worker) {
+  SpaceSearch search;
   std::optional<DiskExtent> run;
   JournalSegment segment;
-  {
-    const MutexLock lock(mutex_);
-    run = catalog_.place_segment(journal_.segment_units());
-    if (!run) co_return false;
-    segment = JournalSegment{run->first, journal_.next_block()};
+  while (!run) {
+    {
+      const MutexLock lock(mutex_);
+      const std::expected<DiskExtent, NotPlaced> placed =
+          catalog_.place_segment(journal_.segment_units(), search);
+      if (!placed && placed.error() == NotPlaced::kNoSpace) co_return false;
+      if (placed) run = *placed;
+      segment.first_block = journal_.next_block();
+    }
+    if (!run) co_await rt::asio::post(worker.executor(), rt::kAwait);
   }
+  segment.first_unit = run->first;
   std::vector<JournalSegment> listed = segments();
   listed.push_back(segment);
   const bool written = co_await write_superblock(worker, std::move(listed));

@@ -60,6 +60,7 @@ class JournalTask {
  private:
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker);
   [[nodiscard]] rt::Task<void> gather(rt::Worker& worker, std::chrono::milliseconds time);
+  [[nodiscard]] rt::Task<void> prepare(rt::Worker& worker);
   [[nodiscard]] bool wants_cleaning() const EXCLUDES(mutex_);
   [[nodiscard]] rt::Task<bool> write_batch(rt::Worker& worker);
   [[nodiscard]] rt::Task<bool> write_pending(rt::Worker& worker);

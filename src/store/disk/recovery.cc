@@ -16,10 +16,6 @@
 namespace cachey::store {
 namespace {
 
-// A small page's record, about: to size the tables before the records are read.
-constexpr uint64_t kRecordBytes = 160;
-constexpr size_t kExpectedMax = 4'000'000;  // larger tables grow later
-
 constexpr uint64_t kPieceBytes = 4 * kMiB;  // of the journal, read at a time
 
 struct Piece {
@@ -44,7 +40,7 @@ std::vector<Piece> pieces_of(const Superblock& superblock) {
 /// Records between two threads: one reads and parses, the other restores the catalog.
 class RestoredQueue {
  public:
-  using Item = std::variant<DiskEntry::Owned, RemovalRecord, ObjectRemovalRecord>;
+  using Item = std::variant<RestoredPage, RemovalRecord, ObjectRemovalRecord>;
   using Batch = std::vector<Item>;
   static constexpr size_t kBatchRecords = 1024;
 
@@ -180,8 +176,6 @@ ReplayReport replay_journal(
 }
 
 ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, Catalog& catalog) {
-  const uint64_t journal_bytes = superblock.segments.size() * superblock.segment_units * kUnitBytes;
-  catalog.reserve(std::min<size_t>(journal_bytes / kRecordBytes, kExpectedMax));
   // One thread reads and parses while this thread restores the records.
   RestoredQueue queue;
   ReplayReport report;
@@ -189,7 +183,7 @@ ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, 
     RestoredQueue::Batch batch;
     report = replay_journal(device, superblock, [&](const JournalRecord& record, uint64_t block) {
       if (const auto* page = std::get_if<PageRecord>(&record)) {
-        batch.emplace_back(DiskEntry::restore(*page, block));
+        batch.emplace_back(RestoredPage(*page, block));
       } else if (const auto* removal = std::get_if<RemovalRecord>(&record)) {
         batch.emplace_back(*removal);
       } else {

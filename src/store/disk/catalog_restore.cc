@@ -1,0 +1,114 @@
+// How the catalog is filled from the journal while a store is opened.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "store/disk/catalog.h"
+
+namespace cachey::store {
+
+/// Forgets a page whose space was not taken yet.
+void Catalog::drop_restored(DiskEntry& entry) {
+  restored_.erase(restored_.iterator_to(entry));
+  unindex(entry);
+  free_entry(entry);
+}
+
+/// Evicts the oldest pages while the index is larger than it may be.
+void Catalog::cut_restored() {
+  while (over_memory() && !restored_.empty()) {
+    DiskEntry& oldest = restored_.front();
+    journal_.restored(oldest);
+    journal_.removed(oldest);
+    drop_restored(oldest);
+  }
+}
+
+void Catalog::restore(RestoredPage restored) {
+  DiskEntry& entry = *restored.entry;
+  generation_ = std::max(generation_, entry.generation);
+  DiskObject* current = find(restored.object->id);
+  if (current != nullptr && !current->source->info.same_version(restored.object->source->info)) {
+    if (current->pages->generation > entry.generation) return;  // an old version's
+    for (uint32_t left = current->entries; left > 0; --left) drop_restored(*current->pages);
+    current = nullptr;
+  }
+  DiskEntry* before = current == nullptr ? nullptr : find_page(*current, entry.page);
+  if (before != nullptr && before->generation == entry.generation) {  // a copy of the same record
+    before->journal_block = entry.journal_block;
+    restored_.splice(restored_.end(), restored_, restored_.iterator_to(*before));
+    return;
+  }
+  if (before != nullptr && before->generation > entry.generation) return;
+  if (current == nullptr) {
+    current = restored.object.get();
+    add_object(std::move(restored.object));
+  }
+  attach(*restored.entry.release(), *current);
+  if (before != nullptr) drop_restored(*before);
+  index(entry);
+  restored_.push_back(entry);
+  cut_restored();
+}
+
+void Catalog::restore(const RemovalRecord& record) {
+  generation_ = std::max(generation_, record.generation);
+  DiskEntry* entry = find(record.object, record.page);
+  if (entry != nullptr && entry->generation == record.generation) drop_restored(*entry);
+}
+
+void Catalog::restore(const ObjectRemovalRecord& record) {
+  generation_ = std::max(generation_, record.generation);
+  DiskObject* object = find(record.object);
+  // If a page is newer, the object has that page's version, and so have its older pages.
+  if (object == nullptr || object->pages->generation > record.generation) return;
+  for (uint32_t left = object->entries; left > 0; --left) drop_restored(*object->pages);
+}
+
+/// False: a part of the page's space is taken.
+bool Catalog::take_space(DiskEntry& entry) {
+  size_t taken = 0;
+  for (const PageExtent& extent : entry.page_extents()) {
+    if (!space_.take(DiskExtent{extent.first, extent.units})) break;
+    ++taken;
+  }
+  if (taken == entry.extent_count) {
+    space_.own(entry);
+    return true;
+  }
+  for (const PageExtent& extent : entry.page_extents().first(taken)) {
+    space_.release(DiskExtent{extent.first, extent.units});
+  }
+  return false;
+}
+
+size_t Catalog::finish_restoring(const std::vector<JournalSegment>& segments,
+                                 uint32_t segment_units) {
+  for (const JournalSegment& segment : segments) {
+    (void)space_.take(DiskExtent{segment.first_unit, segment_units});
+  }
+  size_t left_out = 0;
+  for (auto next = restored_.end(); next != restored_.begin();) {  // the newest gets the space
+    DiskEntry& entry = *--next;
+    if (take_space(entry)) continue;
+    ++next;
+    ++left_out;
+    journal_.restored(entry);
+    journal_.removed(entry);
+    drop_restored(entry);
+  }
+  while (!restored_.empty()) {
+    DiskEntry& entry = restored_.front();
+    restored_.pop_front();
+    journal_.restored(entry);
+    policy_.insert(entry);
+  }
+  while (over_memory()) {  // by the chunks that pages share
+    SpaceSearch search;
+    if (evict_one(search) == Freed::kNone) break;
+  }
+  return left_out;
+}
+
+}  // namespace cachey::store
