@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 
 #include "base/log.h"
@@ -26,6 +27,15 @@ TEST(Signals, HangupReadsEverythingAgainAndAFaultStopsNothing) {
   ::kill(::getpid(), SIGHUP);
   signals.wait_for_first();
   EXPECT_EQ(reloads, 4);
+}
+
+TEST(Signals, TheWaitMayHaveALimit) {
+  Signals signals([] {});
+  EXPECT_FALSE(signals.wait_for_first(std::chrono::milliseconds(0)));
+  ::kill(::getpid(), SIGTERM);
+  EXPECT_TRUE(signals.wait_for_first(std::chrono::seconds(60)));
+  EXPECT_TRUE(signals.wait_for_first(std::chrono::milliseconds(0))) << "it has come already";
+  signals.wait_for_first();
 }
 
 TEST(Signals, WhenAShutdownHasBegunNothingIsReadAgain) {
