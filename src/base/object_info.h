@@ -13,11 +13,13 @@ struct ObjectInfo {
   uint64_t size = 0;          ///< bytes
   int64_t last_modified = 0;  ///< Unix seconds; 0: the origin sent none
 
-  /// True if both sizes are equal, and the entity tags if both have one, else the times.
+  /// True if the sizes are equal, and of tag and time the first that both have. Without tag and
+  /// time on both sides only the size tells versions apart: the origin has no names for versions.
   [[nodiscard]] bool same_version(const ObjectInfo& other) const {
     if (size != other.size) return false;
     if (!etag.empty() && !other.etag.empty()) return etag == other.etag;
-    return last_modified == other.last_modified;
+    if (last_modified != 0 || other.last_modified != 0) return last_modified == other.last_modified;
+    return etag.empty() && other.etag.empty();
   }
 };
 

@@ -1,8 +1,7 @@
 #include "cache/disk_reads.h"
 
 #include <algorithm>
-#include <array>
-#include <utility>
+#include <optional>
 #include <vector>
 
 #include "base/check.h"
@@ -10,25 +9,54 @@
 
 namespace cachey::cache {
 
-bool DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
-  if (disk_ == nullptr) return false;
-  const std::optional<store::DiskPageRef> found =
-      disk_->find(worker, page.key().kind, page.key().object, page.index(), store::DiskUse::kUse);
-  if (!found) return false;
+void PieceLoad::end(Piece::State state) {
+  const PagePtr page = std::exchange(page_, nullptr);
+  if (page == nullptr) return;
+  // Before the readers are woken, so that they do not find the page again.
+  if (state == Piece::State::kNotGiven) table_->remove(*page);
+  const bool kept = page->end_load(*piece_, state);
+  if (state == Piece::State::kLoaded) {
+    if (!kept) memory_->discard(*piece_);  // the page was discarded meanwhile
+  } else if (state == Piece::State::kNotGiven) {
+    page->discard();
+  } else {
+    table_->remove_if_idle(*page);
+  }
+}
+
+DiskReads::Found DiskReads::find(rt::Worker& worker, const Page& page, store::DiskUse use) {
+  std::optional<store::DiskPageRef> found =
+      disk_->find(worker, page.key().kind, page.key().object, page.index(), use);
+  if (!found) return nullptr;
+  return std::make_shared<const store::DiskPageRef>(std::move(*found));
+}
+
+DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
+  if (disk_ == nullptr) return nullptr;
+  Found found = find(worker, page, store::DiskUse::kUse);
+  if (found == nullptr) return nullptr;
   const ObjectInfo& info = found->info();
   const bool fits = info.size > page.object_offset() &&
                     found->bytes() == std::min(kPageBytes, info.size - page.object_offset());
-  if (!fits) return false;
+  if (!fits) return nullptr;
   ObjectSourcePtr source = table_.adopt(page, found->source());
-  if (source == nullptr) return false;
+  if (source == nullptr) return nullptr;
   page.set_on_disk(std::move(source), found->bytes(), found->cached_at());
-  return true;
+  return found;
 }
 
-void DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRange wanted, LoadAhead ahead) {
-  for (PiecePtr& piece : page->add_missing(wanted, ahead)) {
-    worker.tasks().spawn(load(worker, page, std::move(piece)));
-  }
+DiskReads::Load DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRange wanted,
+                                 LoadAhead ahead, Found found) {
+  Page::Missing missing = page->add_missing(wanted, ahead);
+  Load started{std::move(missing.first), !missing.first_is_added};
+  if (missing.added.empty()) return started;
+  std::vector<PieceLoad> loads;
+  loads.reserve(missing.added.size());
+  for (PiecePtr& piece : missing.added) loads.emplace_back(table_, memory_, page, std::move(piece));
+  if (found == nullptr) found = find(worker, *page, store::DiskUse::kNone);
+  if (found == nullptr || !found->info().same_version(page->source()->info)) return started;
+  for (PieceLoad& one : loads) worker.tasks().spawn(load(worker, std::move(one), found));
+  return started;
 }
 
 void DiskReads::note_use(Page& page, MonoTime now) {
@@ -36,38 +64,27 @@ void DiskReads::note_use(Page& page, MonoTime now) {
   disk_->touch(page.key().kind, page.key().object, page.index());
 }
 
-rt::Task<void> DiskReads::load(rt::Worker& worker, PagePtr page, PiecePtr piece) {
-  Result<bool> brought = co_await read_piece(worker, *page, piece);
-  if (brought && *brought) {
-    if (page->add(*piece)) co_return;
-    memory_.discard(*piece);
-    co_return;
-  }
-  table_.remove(*page);  // before lose(), so that a retry does not find the page
-  page->lose(brought ? std::nullopt : std::optional(std::move(brought.error())));
-  page->remove_piece(*piece);
-  page->discard();
+rt::Task<void> DiskReads::load(rt::Worker& worker, PieceLoad one, Found found) {
+  const Piece::State state = co_await read_piece(worker, one.piece(), std::move(found));
+  one.end(state);
 }
 
-/// Reads the piece into memory of its own. False: the disk does not give the bytes.
-rt::Task<Result<bool>> DiskReads::read_piece(rt::Worker& worker, const Page& page, PiecePtr piece) {
+/// Reads the piece into memory of its own.
+rt::Task<Piece::State> DiskReads::read_piece(rt::Worker& worker, PiecePtr piece, Found found) {
   const uint64_t bytes = piece->range().size();
   Result<store::Admission> admitted =
-      co_await memory_.pieces().admit(worker, page.source()->bucket, bytes);
-  if (!admitted) co_return std::unexpected(std::move(admitted.error()));
-  Result<void> allocated = co_await memory_.allocate(worker, *piece, bytes);
-  if (!allocated) co_return std::unexpected(std::move(allocated.error()));
-  const std::optional<store::DiskPageRef> found =
-      disk_->find(worker, page.key().kind, page.key().object, page.index(), store::DiskUse::kNone);
-  if (!found || !found->info().same_version(page.source()->info)) co_return false;
+      co_await memory_.pieces().admit(worker, found->bucket(), bytes);
+  if (!admitted) co_return Piece::State::kNoMemory;
+  const Result<void> allocated = co_await memory_.allocate(worker, *piece, bytes);
+  if (!allocated) co_return Piece::State::kNoMemory;
   const store::DiskTier::Keep pin = pin_for_disk(piece, std::move(*admitted));
-  if (pin == nullptr) co_return false;
+  if (pin == nullptr) co_return Piece::State::kNotGiven;
   std::vector<iovec> into = units_of(*piece);
   const store::DiskRead read =
       co_await disk_->read(worker, *found, piece->range(), std::move(into), pin);
-  if (read != store::DiskRead::kOk) co_return false;
+  if (read != store::DiskRead::kOk) co_return Piece::State::kNotGiven;
   memory_.publish(*piece);
-  co_return true;
+  co_return Piece::State::kLoaded;
 }
 
 }  // namespace cachey::cache

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <memory>
+#include <utility>
+
 #include "base/byte_range.h"
 #include "base/clock.h"
 #include "cache/page.h"
@@ -10,31 +13,63 @@
 
 namespace cachey::cache {
 
+/// The duty to end the load of a piece, so that its readers never wait in vain. If it is destroyed
+/// before end(), an exception has ended the load: the piece is not given. Any thread.
+class PieceLoad {
+ public:
+  PieceLoad(PageTable& table, store::MemoryTier& memory, PagePtr page, PiecePtr piece)
+      : table_(&table), memory_(&memory), page_(std::move(page)), piece_(std::move(piece)) {}
+  PieceLoad(PieceLoad&&) noexcept = default;
+  PieceLoad& operator=(PieceLoad&&) = delete;
+  ~PieceLoad() { end(Piece::State::kNotGiven); }
+
+  [[nodiscard]] const Page& page() const { return *page_; }
+  [[nodiscard]] const PiecePtr& piece() const { return piece_; }
+
+  /// The first call decides. REQUIRES for kLoaded: the piece's memory is published.
+  void end(Piece::State state);
+
+ private:
+  PageTable* table_;
+  store::MemoryTier* memory_;
+  PagePtr page_;  // null: ended, or moved away
+  PiecePtr piece_;
+};
+
 /// Loads pieces of pages from the disk as readers need them. A load is a task of the worker that
-/// started it and outlives the request that asked for it. If the disk cannot give a piece, its page
-/// is lost: the page leaves the table, and readers get another page, from the origin. Owned by the
-/// cache. Any thread, but a worker that is passed in must be the calling thread's own.
+/// started it and outlives the request that asked for it. A load that fails concerns the readers
+/// that wait for its piece. If the disk does not give the bytes, the page leaves the table, too, so
+/// that these readers get another page, from the origin. Owned by the cache. Any thread, but a
+/// worker that is passed in must be the calling thread's own.
 class DiskReads {
  public:
+  /// A page that was found on the disk; keeps its space there. Null: none.
+  using Found = std::shared_ptr<const store::DiskPageRef>;
+
   /// `disk`: null if there is no disk tier.
   DiskReads(store::DiskTier* disk, store::MemoryTier& memory, PageTable& table)
       : disk_(disk), memory_(memory), table_(table) {}
 
-  /// Looks on the disk for a page that find_or_create made. True: the disk has the page in the
+  /// Looks on the disk for a page that find_or_create made. Not null: the disk has the page in the
   /// object's current version; its phase is now kOnDisk, and it needs no fill.
-  [[nodiscard]] bool adopt_from_disk(rt::Worker& worker, Page& page);
+  [[nodiscard]] Found adopt_from_disk(rt::Worker& worker, Page& page);
 
+  struct Load {
+    PiecePtr piece;       ///< of the first wanted byte; null: the page is not on disk
+    bool joined = false;  ///< the piece was loading, or loaded, before
+  };
   /// Starts loading the bytes of `wanted` that are neither in memory nor being loaded, and more as
-  /// `ahead` says. Does nothing if the page is not on disk.
-  void start(rt::Worker& worker, const PagePtr& page, ByteRange wanted, LoadAhead ahead);
+  /// `ahead` says. `found`: what adopt_from_disk() returned for the page; null: looks again.
+  Load start(rt::Worker& worker, const PagePtr& page, ByteRange wanted, LoadAhead ahead,
+             Found found);
 
   /// The page was used in memory at `now`: counts as a use for the disk's eviction, too.
   void note_use(Page& page, MonoTime now);
 
  private:
-  [[nodiscard]] rt::Task<void> load(rt::Worker& worker, PagePtr page, PiecePtr piece);
-  [[nodiscard]] rt::Task<Result<bool>> read_piece(rt::Worker& worker, const Page& page,
-                                                  PiecePtr piece);
+  [[nodiscard]] Found find(rt::Worker& worker, const Page& page, store::DiskUse use);
+  [[nodiscard]] rt::Task<void> load(rt::Worker& worker, PieceLoad one, Found found);
+  [[nodiscard]] rt::Task<Piece::State> read_piece(rt::Worker& worker, PiecePtr piece, Found found);
 
   store::DiskTier* const disk_;
   store::MemoryTier& memory_;

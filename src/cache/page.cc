@@ -8,11 +8,11 @@
 
 namespace cachey::cache {
 
-/// A reader that waits for the head or for one byte.
+/// A reader that waits for the head, for one byte or for one piece.
 struct Page::Waiting : rt::Waiter {
-  Waiting(const rt::Executor& executor, std::optional<uint64_t> o)
-      : rt::Waiter(executor), offset(o) {}
-  const std::optional<uint64_t> offset;  // nothing: it waits for the head
+  explicit Waiting(const rt::Executor& executor) : rt::Waiter(executor) {}
+  std::optional<uint64_t> offset;  // of the byte
+  const Piece* piece = nullptr;
 };
 
 Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
@@ -80,10 +80,10 @@ PiecePtr Page::piece_at(uint64_t offset) const {
 }
 
 bool Page::settled(const Waiting& waiting) const {
+  if (waiting.piece != nullptr) return waiting.piece->state() != Piece::State::kLoading;
   const Phase now = phase_.load(std::memory_order_relaxed);
   if (now == Phase::kFailed || now == Phase::kWhole) return true;
   if (!waiting.offset) return now != Phase::kPending;
-  if (now == Phase::kOnDisk) return !pieces_.loading_at(*waiting.offset);
   return filled_.run_end(*waiting.offset) > *waiting.offset;
 }
 
@@ -95,12 +95,19 @@ bool Page::enqueue(Waiting& waiting) {
 }
 
 rt::Task<void> Page::wait_head(rt::Worker& worker) {
-  Waiting waiting(worker.executor(), std::nullopt);
+  Waiting waiting(worker.executor());
   if (enqueue(waiting)) co_await waiting.wait();
 }
 
 rt::Task<void> Page::wait_byte(rt::Worker& worker, uint64_t offset) {
-  Waiting waiting(worker.executor(), offset);
+  Waiting waiting(worker.executor());
+  waiting.offset = offset;
+  if (enqueue(waiting)) co_await waiting.wait();
+}
+
+rt::Task<void> Page::wait_piece(rt::Worker& worker, PiecePtr piece) {
+  Waiting waiting(worker.executor());
+  waiting.piece = piece.get();
   if (enqueue(waiting)) co_await waiting.wait();
 }
 
@@ -118,8 +125,21 @@ void Page::wake_settled() {
   rt::notify_all(woken);
 }
 
-void Page::set_head(ObjectSourcePtr source) {
+int64_t Page::bookkeeping_bytes() const {
+  const KeyView names = key();
+  size_t texts = names.kind.size() + names.object.size();
+  if (source_ != nullptr) texts += source_->info.etag.size() + source_->bucket.size();
+  return kBookkeepingBytes + static_cast<int64_t>(texts);
+}
+
+void Page::set_source(ObjectSourcePtr source) {
+  const int64_t before = bookkeeping_bytes();
   source_ = std::move(source);
+  memory_.charge(bookkeeping_bytes() - before);
+}
+
+void Page::set_head(ObjectSourcePtr source) {
+  set_source(std::move(source));
   {
     const MutexLock lock(mutex_);
     has_head_.store(true, std::memory_order_release);
@@ -158,7 +178,7 @@ void Page::fail(Error error) {
 }
 
 void Page::set_on_disk(ObjectSourcePtr source, uint64_t bytes, int64_t cached_at) {
-  source_ = std::move(source);
+  set_source(std::move(source));
   cached_at_ = cached_at;
   disk_bytes_ = bytes;
   {
@@ -170,46 +190,40 @@ void Page::set_on_disk(ObjectSourcePtr source, uint64_t bytes, int64_t cached_at
   wake_settled();
 }
 
-std::vector<PiecePtr> Page::add_missing(ByteRange wanted, LoadAhead ahead) {
+Page::Missing Page::add_missing(ByteRange wanted, LoadAhead ahead) {
   std::vector<PiecePtr> gone;  // destroyed after the lock is released
-  std::vector<PiecePtr> added;
+  Missing missing;
   const MutexLock lock(mutex_);
-  if (phase_.load(std::memory_order_relaxed) != Phase::kOnDisk) return added;
-  if (pieces_.missing(wanted, gone).empty()) return added;
-  const ByteRange range = pieces_.to_load(wanted, disk_bytes_, ahead);
-  for (const ByteRange& gap : pieces_.missing(range, gone)) {
-    for (uint64_t begin = gap.begin; begin < gap.end;) {
-      const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
-      const ByteRange part{begin, std::min(boundary, gap.end)};
-      added.emplace_back(new Piece(*this, memory_, part));
-      pieces_.add(added.back());
-      begin = part.end;
-    }
+  if (phase_.load(std::memory_order_relaxed) != Phase::kOnDisk) return missing;
+  if (!pieces_.missing(wanted, gone).empty()) {
+    const ByteRange range = pieces_.to_load(wanted, disk_bytes_, ahead);
+    for (const ByteRange& gap : pieces_.missing(range, gone)) add_pieces(gap, missing.added);
   }
-  return added;
+  missing.first = pieces_.piece_at(wanted.begin);
+  missing.first_is_added = std::ranges::find(missing.added, missing.first) != missing.added.end();
+  return missing;
 }
 
-bool Page::add(const Piece& piece) {
-  bool wanted = false;
-  {
-    const MutexLock lock(mutex_);
-    wanted = pieces_.set_loaded(piece);
+void Page::add_pieces(ByteRange gap, std::vector<PiecePtr>& added) {
+  for (uint64_t begin = gap.begin; begin < gap.end;) {
+    const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
+    const ByteRange part{begin, std::min(boundary, gap.end)};
+    added.emplace_back(new Piece(*this, memory_, part));
+    pieces_.add(added.back());
+    begin = part.end;
   }
-  wake_settled();
-  return wanted;
 }
 
-void Page::lose(std::optional<Error> error) {
+bool Page::end_load(Piece& piece, Piece::State state) {
+  bool had = false;
+  PiecePtr taken;  // destroyed after the lock is released
   {
     const MutexLock lock(mutex_);
-    if (phase_.load(std::memory_order_relaxed) == Phase::kFailed)
-      return;  // another piece failed first
-    lost_ = !error;
-    error_ =
-        std::move(error).value_or(Error(ErrorKind::kInternal, "the disk does not give the page"));
-    phase_.store(Phase::kFailed, std::memory_order_release);
+    had = pieces_.has(piece);
+    taken = pieces_.end_load(piece, state);
   }
   wake_settled();
+  return had;
 }
 
 void Page::remove_piece(const Piece& piece) {
@@ -218,7 +232,6 @@ void Page::remove_piece(const Piece& piece) {
     const MutexLock lock(mutex_);
     taken = pieces_.take(piece);
   }
-  wake_settled();
   table_.remove_if_idle(*this);
 }
 

@@ -58,7 +58,9 @@ enum class FillOrder : uint8_t {
 ///
 ///   pending --set_head--> filling --finish--> whole
 ///      |\---------fail---------+----> failed
-///      \--set_on_disk--> on disk --lose--^
+///      \--set_on_disk--> on disk
+///
+/// A page on disk never fails: its pieces do, each for the readers that wait for it.
 ///
 /// A page that has left the table is never found again, in any phase. Readers that hold the page go
 /// on; new readers get another page. Any thread, unless a function says otherwise.
@@ -87,9 +89,6 @@ class Page final : public store::Evictable {
   [[nodiscard]] int64_t cached_at() const { return cached_at_; }
   /// REQUIRES: failed.
   [[nodiscard]] const Error& error() const { return *error_; }
-  /// The page failed because the disk did not give its bytes; the origin has them. REQUIRES:
-  /// failed.
-  [[nodiscard]] bool lost() const { return lost_; }
 
   /// The page failed because its checksum is wrong: none of its bytes may be read any more.
   [[nodiscard]] bool damaged() const {
@@ -128,9 +127,11 @@ class Page final : public store::Evictable {
 
   /// Waits until the phase is no longer pending.
   [[nodiscard]] rt::Task<void> wait_head(rt::Worker& worker);
-  /// Waits until the byte at `offset` is readable or the page has failed. For a page on disk: as
-  /// long as the byte is being loaded. REQUIRES: has_head.
+  /// Waits until the byte at `offset` is readable or the page has failed. REQUIRES: has_head, and
+  /// the page is not on disk.
   [[nodiscard]] rt::Task<void> wait_byte(rt::Worker& worker, uint64_t offset);
+  /// Waits until `piece` of this page is no longer loading; see Piece::state().
+  [[nodiscard]] rt::Task<void> wait_piece(rt::Worker& worker, PiecePtr piece);
 
   // For the fill, in this order.
   void set_head(ObjectSourcePtr source);
@@ -140,15 +141,17 @@ class Page final : public store::Evictable {
 
   // For DiskReads, if the page is on disk.
   void set_on_disk(ObjectSourcePtr source, uint64_t bytes, int64_t cached_at);
+  struct Missing {
+    PiecePtr first;               ///< holds the first wanted byte; null: the page is not on disk
+    bool first_is_added = false;  ///< else it was loaded or loading already
+    std::vector<PiecePtr> added;  ///< the caller loads these
+  };
   /// Adds pieces for the bytes of `wanted` that are not in memory, and for more as Pieces::to_load
-  /// says. The caller loads them.
-  [[nodiscard]] std::vector<PiecePtr> add_missing(ByteRange wanted, LoadAhead ahead)
-      EXCLUDES(mutex_);
-  /// The piece's bytes have come, and its memory is published. False: the piece was removed
-  /// meanwhile.
-  [[nodiscard]] bool add(const Piece& piece) EXCLUDES(mutex_);
-  /// The bytes could not be loaded. `error`: nothing if the disk is the cause.
-  void lose(std::optional<Error> error);
+  /// says.
+  [[nodiscard]] Missing add_missing(ByteRange wanted, LoadAhead ahead) EXCLUDES(mutex_);
+  /// The load of a piece has ended; if its bytes have come, its memory is published. False: the
+  /// piece is not one of the page's, or no longer.
+  [[nodiscard]] bool end_load(Piece& piece, Piece::State state) EXCLUDES(mutex_);
   void remove_piece(const Piece& piece) EXCLUDES(mutex_);
 
   /// The page has left the table: MemoryTier::discard for the page and its pieces.
@@ -164,17 +167,17 @@ class Page final : public store::Evictable {
  private:
   friend class PageTable;
   struct Waiting;
-  /// The memory of a page's bookkeeping, without the text of its names: the page, its table entry,
-  /// its version, allocator overhead; as if the page were the object's only one.
+  /// The memory of a page's bookkeeping, without texts: the page, its table entry, its version,
+  /// allocator overhead; as if the page were the object's only one.
   static constexpr int64_t kBookkeepingBytes = 1024;
-  [[nodiscard]] int64_t bookkeeping_bytes() const {
-    const KeyView names = key();
-    return kBookkeepingBytes + static_cast<int64_t>(names.kind.size() + names.object.size());
-  }
+  /// With the texts of its names and, once has_head, of its version.
+  [[nodiscard]] int64_t bookkeeping_bytes() const;
+  void set_source(ObjectSourcePtr source);
   static constexpr size_t kHotBytes = 3 * kCacheLineBytes;
   static constexpr std::chrono::seconds kTouchDiskEvery{60};
 
   [[nodiscard]] uint64_t run_end(uint64_t offset) const REQUIRES(mutex_);
+  void add_pieces(ByteRange gap, std::vector<PiecePtr>& added) REQUIRES(mutex_);
   [[nodiscard]] bool enqueue(Waiting& waiting) EXCLUDES(mutex_);
   [[nodiscard]] bool settled(const Waiting& waiting) const REQUIRES(mutex_);
   void wake_settled() EXCLUDES(mutex_);
@@ -182,10 +185,9 @@ class Page final : public store::Evictable {
   // The members that a hit reads come first, as in Evictable; see kHotBytes.
   std::atomic<Phase> phase_{Phase::kPending};
   std::atomic<bool> has_head_{false};
-  bool lost_ = false;
   const FillOrder fill_order_;
   const uint32_t index_;
-  // source_, cached_at_, disk_bytes_, error_ and lost_ are written before phase_, then constant.
+  // source_, cached_at_, disk_bytes_ and error_ are written before phase_, then constant.
   ObjectSourcePtr source_;
   int64_t cached_at_ = 0;
   uint64_t disk_bytes_ = 0;                 // the page's size if it is on disk, else 0

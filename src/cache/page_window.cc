@@ -51,11 +51,17 @@ void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
   const FillOrder order = cache_.fills().order_for(offset);
   PageTable::Found found = cache_.table().find_or_create(spec_, index, order);
   const bool lost = at(index).index == index && at(index).lost;
-  const bool on_disk =
-      found.created && !lost && cache_.disk_reads().adopt_from_disk(worker_, *found.page);
-  const PageRole role = found.created && !on_disk ? PageRole::kStarted : PageRole::kJoined;
+  DiskReads::Found on_disk;
+  if (found.created && !lost) on_disk = cache_.disk_reads().adopt_from_disk(worker_, *found.page);
+  const PageRole role =
+      found.created && on_disk == nullptr ? PageRole::kStarted : PageRole::kJoined;
   hold(std::move(found.page), role, when, cache_.clock().mono());
-  if (on_disk) return;
+  if (on_disk != nullptr) {
+    if (when == When::kAhead) return;  // a slow client must not keep the page's space on the disk
+    found_ = std::move(on_disk);
+    found_index_ = index;
+    return;
+  }
   if (when == When::kNow) cache_.fills().want(*at(index).page, offset);
   if (role == PageRole::kJoined) return;
   cache_.fills().start(worker_, at(index).page, spec_, offset, std::move(admission));
@@ -151,18 +157,29 @@ void PageWindow::drop_piece(Slot& slot) {
 void PageWindow::load_ahead(uint64_t position) {
   const uint64_t end = std::min(range_.end, position + kReadAheadBytes);
   ahead_end_ = std::max(ahead_end_, position);
-  while (ahead_end_ < end) {
-    const auto index = static_cast<uint32_t>(ahead_end_ / kPageBytes);
-    if (!holds(index)) return;  // not asked for yet
-    const PagePtr& page = at(index).page;
-    const uint64_t begin = ahead_end_ % kPageBytes;
-    const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
-    const ByteRange wanted{begin, std::min(boundary, range_.end - page->object_offset())};
-    ahead_end_ = page->object_offset() + wanted.end;
-    // The client's next request may start where this one ends.
-    const LoadAhead ahead = ahead_end_ == range_.end ? LoadAhead::kIfInARow : LoadAhead::kNo;
-    cache_.disk_reads().start(worker_, page, wanted, ahead);
-  }
+  while (ahead_end_ < end && holds(static_cast<uint32_t>(ahead_end_ / kPageBytes))) load_next();
+}
+
+DiskReads::Load PageWindow::load(uint64_t position) {
+  ahead_end_ = position;
+  DiskReads::Load first = load_next();
+  load_ahead(position);
+  return first;
+}
+
+/// Loads the bytes from ahead_end_ to the border of a piece.
+DiskReads::Load PageWindow::load_next() {
+  const auto index = static_cast<uint32_t>(ahead_end_ / kPageBytes);
+  const PagePtr& page = at(index).page;
+  const uint64_t begin = ahead_end_ % kPageBytes;
+  const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
+  const ByteRange wanted{begin, std::min(boundary, range_.end - page->object_offset())};
+  ahead_end_ = page->object_offset() + wanted.end;
+  // The client's next request may start where this one ends.
+  const LoadAhead ahead = ahead_end_ == range_.end ? LoadAhead::kIfInARow : LoadAhead::kNo;
+  DiskReads::Found found;
+  if (found_index_ == index) found = std::exchange(found_, nullptr);
+  return cache_.disk_reads().start(worker_, page, wanted, ahead, std::move(found));
 }
 
 }  // namespace cachey::cache

@@ -33,7 +33,7 @@ class PageWindow {
     PageRole role = PageRole::kHit;
     uint32_t index = 0;
     int tries = 0;       ///< times that the page was asked for again without a byte of progress
-    bool lost = false;   ///< the disk failed to give the page: the next one comes from the origin
+    bool lost = false;   ///< the disk did not give the page: the next one comes from the origin
     bool ahead = false;  ///< asked for before the position reached the page
   };
 
@@ -74,8 +74,9 @@ class PageWindow {
 
   /// Starts disk reads of the kReadAheadBytes from `position` on, as far as pages are held.
   void load_ahead(uint64_t position);
-  /// Forgets what was loaded ahead, because it may have been evicted.
-  void load_again_from(uint64_t position) { ahead_end_ = position; }
+  /// load_ahead(), also of what was loaded ahead before and may be evicted. Returns the load of the
+  /// byte at `position`. REQUIRES: the page there is held and on disk.
+  [[nodiscard]] DiskReads::Load load(uint64_t position);
 
  private:
   enum class When : uint8_t { kNow, kAhead };
@@ -83,6 +84,7 @@ class PageWindow {
                std::optional<store::Admission> admission);
   void hold(PagePtr page, PageRole role, When when, MonoTime now);
   void count(Slot& held, MonoTime now);
+  DiskReads::Load load_next();
 
   Cache& cache_;
   rt::Worker& worker_;
@@ -90,9 +92,11 @@ class PageWindow {
   const Use use_;
   ByteRange range_;
   std::array<Slot, kLookAhead + 1> slots_;
-  uint32_t asked_end_;    // pages before this have been asked for
-  uint32_t counted_end_;  // pages before this are in the metrics
-  uint64_t ahead_end_;    // disk pages before this offset are loaded or loading
+  uint32_t asked_end_;      // pages before this have been asked for
+  uint32_t counted_end_;    // pages before this are in the metrics
+  uint64_t ahead_end_;      // disk pages before this offset are loaded or loading
+  DiskReads::Found found_;  // the page at the position, if it was found on disk: for its first load
+  uint32_t found_index_ = 0;
 };
 
 }  // namespace cachey::cache

@@ -28,22 +28,18 @@ Piece::~Piece() { memory_.charge(-kBookkeepingBytes); }
 
 void Piece::on_evicted() noexcept { page_->remove_piece(*this); }
 
-Pieces::Map::const_iterator Pieces::at(uint64_t offset) const {
+PiecePtr Pieces::piece_at(uint64_t offset) const {
   const auto next = pieces_.upper_bound(offset);
-  if (next == pieces_.begin()) return pieces_.end();
-  const auto found = std::prev(next);
-  return offset < found->second.piece->range().end ? found : pieces_.end();
+  if (next == pieces_.begin()) return nullptr;
+  const PiecePtr& piece = std::prev(next)->second;
+  return offset < piece->range().end ? piece : nullptr;
 }
 
 PiecePtr Pieces::loaded_at(uint64_t offset) const {
-  const auto found = at(offset);
-  if (found == pieces_.end() || !found->second.loaded) return nullptr;
-  return found->second.piece->memory_gone() ? nullptr : found->second.piece;
-}
-
-bool Pieces::loading_at(uint64_t offset) const {
-  const auto found = at(offset);
-  return found != pieces_.end() && !found->second.loaded;
+  PiecePtr piece = piece_at(offset);
+  if (piece == nullptr || piece->state() != Piece::State::kLoaded || piece->memory_gone())
+    return nullptr;
+  return piece;
 }
 
 ByteRange Pieces::to_load(ByteRange wanted, uint64_t bytes, LoadAhead ahead) {
@@ -63,13 +59,13 @@ std::vector<ByteRange> Pieces::missing(ByteRange range, std::vector<PiecePtr>& g
   auto next = pieces_.upper_bound(range.begin);
   if (next != pieces_.begin()) --next;
   while (next != pieces_.end() && next->first < range.end) {
-    Entry& entry = next->second;
-    if (entry.loaded && entry.piece->memory_gone()) {
-      gone.push_back(std::move(entry.piece));
+    PiecePtr& piece = next->second;
+    if (piece->state() == Piece::State::kLoaded && piece->memory_gone()) {
+      gone.push_back(std::move(piece));
       next = pieces_.erase(next);
       continue;
     }
-    const ByteRange there = entry.piece->range();
+    const ByteRange there = piece->range();
     if (begin < there.begin) gaps.push_back(ByteRange{begin, there.begin});
     begin = std::max(begin, there.end);
     ++next;
@@ -80,28 +76,29 @@ std::vector<ByteRange> Pieces::missing(ByteRange range, std::vector<PiecePtr>& g
 
 void Pieces::add(PiecePtr piece) {
   const uint64_t begin = piece->range().begin;
-  const bool added = pieces_.emplace(begin, Entry{std::move(piece)}).second;
+  const bool added = pieces_.emplace(begin, std::move(piece)).second;
   CHECK(added);
 }
 
-bool Pieces::set_loaded(const Piece& piece) {
+bool Pieces::has(const Piece& piece) const {
   const auto found = pieces_.find(piece.range().begin);
-  if (found == pieces_.end() || found->second.piece != &piece) return false;
-  found->second.loaded = true;
-  return true;
+  return found != pieces_.end() && found->second == &piece;
+}
+
+PiecePtr Pieces::end_load(Piece& piece, Piece::State state) {
+  piece.state_.store(state, std::memory_order_release);
+  return state == Piece::State::kLoaded ? nullptr : take(piece);
 }
 
 PiecePtr Pieces::take(const Piece& piece) {
-  const auto found = pieces_.find(piece.range().begin);
-  if (found == pieces_.end() || found->second.piece != &piece) return nullptr;
-  PiecePtr taken = std::move(found->second.piece);
-  pieces_.erase(found);
-  return taken;
+  if (!has(piece)) return nullptr;
+  auto node = pieces_.extract(piece.range().begin);
+  return std::move(node.mapped());
 }
 
 std::vector<PiecePtr> Pieces::take_all() {
   std::vector<PiecePtr> all;
-  for (auto& [begin, entry] : std::exchange(pieces_, {})) all.push_back(std::move(entry.piece));
+  for (auto& [begin, piece] : std::exchange(pieces_, {})) all.push_back(std::move(piece));
   return all;
 }
 

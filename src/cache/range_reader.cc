@@ -17,6 +17,10 @@ std::unexpected<Error> evicted_again() {
   return fail(ErrorKind::kOverloaded, "the page was evicted again and again before it was read");
 }
 
+std::unexpected<Error> no_memory() {
+  return fail(ErrorKind::kOverloaded, "the cache's memory is taken; try again soon");
+}
+
 }  // namespace
 
 RangeReader::RangeReader(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, ByteRange wanted,
@@ -103,14 +107,12 @@ rt::Task<Result<void>> RangeReader::settle_head() {
       co_return std::unexpected(error);
     }
     ++held.tries;
-    held.lost = held.lost || held.page->lost();
     window_.drop(held);
   }
 }
 
 bool RangeReader::may_ask_again(const Slot& failed) const {
   const Page& page = *failed.page;
-  if (page.lost()) return true;  // once: the next page is not from the disk
   const FetchSpecPtr leader = page.leader();
   PageFailure failure;
   failure.error = page.error().kind();
@@ -223,13 +225,34 @@ rt::Task<Result<void>> RangeReader::wait() {
       co_return Result<void>();
     }
     if (page.phase() == Page::Phase::kOnDisk) {
-      if (++held.tries > kTriesMax) co_return evicted_again();
-      window_.load_again_from(position_);
-      window_.load_ahead(position_);
+      Result<void> loaded = co_await wait_piece(held);
+      if (!loaded) co_return loaded;
+      continue;
     }
     cache_.fills().want(page, offset_in_page());
     co_await page.wait_byte(worker_, offset_in_page());
   }
+}
+
+/// Loads the piece with the byte at the position, and waits for the load's end. Success: look
+/// again.
+rt::Task<Result<void>> RangeReader::wait_piece(Slot& held) {
+  if (held.tries >= kTriesMax) co_return evicted_again();
+  const DiskReads::Load load = window_.load(position_);
+  co_await held.page->wait_piece(worker_, load.piece);
+  const Piece::State state = load.piece->state();
+  PageFailure failure;
+  failure.error = ErrorKind::kOverloaded;
+  failure.role = load.joined ? PageRole::kJoined : PageRole::kStarted;
+  failure.not_given = state == Piece::State::kNotGiven;
+  failure.tries = held.tries;
+  if (state != Piece::State::kLoaded && !may_try_again(failure)) co_return no_memory();
+  ++held.tries;
+  if (failure.not_given) {
+    held.lost = true;
+    window_.drop(held);
+  }
+  co_return Result<void>();
 }
 
 }  // namespace cachey::cache

@@ -105,6 +105,7 @@ class RangeReader {
   [[nodiscard]] bool may_ask_again(const Slot& failed) const;
   /// Waits until the current page has its head. Fails if no page can be had.
   [[nodiscard]] rt::Task<Result<void>> settle_head();
+  [[nodiscard]] rt::Task<Result<void>> wait_piece(Slot& held);
 
   Cache& cache_;
   rt::Worker& worker_;

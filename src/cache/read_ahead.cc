@@ -28,7 +28,7 @@ bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& sp
   if (!admission) return false;
   PageTable::Found found = table_.find_or_create(spec, index, FillOrder::kFromBegin);
   if (!found.created) return true;
-  if (disk_.adopt_from_disk(worker, *found.page)) {
+  if (disk_.adopt_from_disk(worker, *found.page) != nullptr) {
     table_.remove_if_idle(*found.page);  // no reader needs it now
     return true;
   }

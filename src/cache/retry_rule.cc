@@ -20,6 +20,8 @@ bool may_pass(ErrorKind kind) {
 }  // namespace
 
 bool may_try_again(const PageFailure& failure) {
+  // The reader's next page comes from the origin, unless another request finds one on the disk.
+  if (failure.not_given) return failure.tries < kTriesMax;
   // The client has bytes that may be wrong: no other bytes may complete them.
   if (failure.error == ErrorKind::kDamaged && failure.bytes_taken) return false;
   // Speculation queues behind demand, and its time began before a reader wanted the page. Once: the

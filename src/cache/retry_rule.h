@@ -16,7 +16,7 @@ enum class PageRole : uint8_t {
 /// How often a reader asks for a page again without a byte of progress, whatever the cause.
 inline constexpr int kTriesMax = 4;
 
-/// The failure of a page that a reader waits for.
+/// The failure of a page, or of a piece of a page on disk, that a reader waits for.
 struct PageFailure {
   ErrorKind error = ErrorKind::kInternal;
   PageRole role = PageRole::kStarted;
@@ -24,11 +24,12 @@ struct PageFailure {
   bool other_terms = false;  ///< the reader's terms differ from those of the fill
   bool from_wanted = false;  ///< the fill began at its leader's first byte, not the page's
   bool bytes_taken = false;  ///< the reader has passed on bytes of the page
+  bool not_given = false;    ///< the disk did not give the bytes; `error` says nothing then
   int tries = 0;             ///< times that the page was asked for again without progress
 };
 
-/// Whether the reader asks for the page again; if not, the error is the reader's, too. A pure
-/// function: the rows of "Failed fills" in docs/cache.md.
+/// Whether the reader asks for the page or piece again; if not, the error is the reader's, too. A
+/// pure function: the rows of "Failed fills" in docs/cache.md.
 [[nodiscard]] bool may_try_again(const PageFailure& failure);
 
 }  // namespace cachey::cache

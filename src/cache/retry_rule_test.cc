@@ -23,6 +23,10 @@ constexpr PageFailure from_wanted(ErrorKind error, int tries = 0) {
   return {.error = error, .role = PageRole::kJoined, .from_wanted = true, .tries = tries};
 }
 
+constexpr PageFailure not_given(int tries) {
+  return {.role = PageRole::kHit, .not_given = true, .tries = tries};
+}
+
 constexpr PageFailure after_bytes(PageFailure failure) {
   failure.bytes_taken = true;
   return failure;
@@ -67,6 +71,10 @@ TEST(RetryRule, EachRow) {
       {"ahead: not there", ahead(kNotFound), false},
       {"ahead: denied", ahead(kDenied), false},
       {"ahead: changed", ahead(kChanged), false},
+
+      {"the disk did not give the bytes", not_given(0), true},
+      {"... 3 tries", not_given(kTriesMax - 1), true},
+      {"... 4 tries", not_given(kTriesMax), false},
 
       {"damaged, before any byte was taken", other_terms(kDamaged), true},
       {"damaged, bytes were taken", after_bytes(other_terms(kDamaged)), false},

@@ -137,14 +137,30 @@ def test_a_joiner_ahead_of_the_fill_waits_for_its_bytes_and_costs_no_get(cachey,
     assert [record.range for record in origin.requests(kind)] == [(0, PAGE - 1)]
 
 
-def test_two_pages_are_looked_up_ahead(cachey, origin, kind):
-    """Page 1 is requested while page 0 arrives: the origin's latencies overlap."""
+def test_two_pages_are_looked_up_ahead_once_the_size_is_known(cachey, origin, kind):
+    """Pages 1 and 2 are requested when page 0's head has come, before its body: the origin's latencies overlap."""
     stored = origin.put(kind, "object", size=4 * PAGE)
     delay = 0.5 * SLOW
     origin.behave(kind, "object", Behaviour(delay=delay))
     expect_206(cachey.fetch(kind, "object", 0, 4 * PAGE - 1), stored, 0, 4 * PAGE - 1, kind, hit=False)
     arrived = sorted(record.arrived_at for record in origin.requests(kind))
-    assert len(arrived) == 4 and arrived[1] - arrived[0] < delay, "the second waited for the first's answer"
+    assert len(arrived) == 4 and arrived[1] - arrived[0] > 0.9 * delay, "a page of an unknown size was requested"
+    assert arrived[2] - arrived[1] < delay, "the third waited for the second's answer"
+
+
+def test_a_range_past_the_end_costs_no_request_for_the_pages_that_are_not_there(cachey, origin, kind):
+    for last in (4095, PAGE - 1, PAGE, 2 * PAGE - 1, 64 * PAGE - 1):
+        key = f"small-{last}"
+        stored = origin.put(kind, key, size=4096)
+        expect_206(cachey.fetch(kind, key, 0, last), stored, 0, last, kind, hit=False)
+        for _ in range(20):
+            expect_206(cachey.fetch(kind, key, 0, last), stored, 0, last, kind)
+        assert [record.range for record in origin.requests(kind, key)] == [(0, PAGE - 1)], key
+    stored = origin.put(kind, "large", size=2 * PAGE + 5)
+    for first in (0, PAGE, 2 * PAGE) * 2:
+        expect_206(cachey.fetch(kind, "large", first, first + 2 * PAGE - 1), stored, first, first + 2 * PAGE - 1, kind)
+    ranges = sorted(record.range for record in origin.requests(kind, "large"))
+    assert ranges == [(page * PAGE, page * PAGE + PAGE - 1) for page in range(3)]
 
 
 def test_a_slow_reader_does_not_slow_the_fill(cachey, origin, kind):
