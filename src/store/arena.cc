@@ -64,10 +64,11 @@ size_t Arena::free_slabs() const {
   return free_committed_.size() + std::min(left, free_uncommitted_.size());
 }
 
-bool Arena::allocate(uint64_t bytes, void* owner, Extents& out) {
+bool Arena::allocate(uint64_t bytes, void* owner, Extents& out, Reserve reserve) {
   CHECK(bytes > 0);
   auto take = [&](uint32_t size) {
-    std::byte* data = size == kSlabBytes ? take_whole(owner) : take_block(order_of(size), owner);
+    std::byte* data =
+        size == kSlabBytes ? take_whole(owner) : take_block(order_of(size), owner, reserve);
     if (data == nullptr) return false;
     out.push_back(Extent{data, size});
     used_bytes_.store(used_bytes() + size, std::memory_order_relaxed);
@@ -152,9 +153,10 @@ std::byte* Arena::take_whole(void* owner) {
   return data_of(*slab);
 }
 
-std::byte* Arena::take_block(int order, void* owner) {
+std::byte* Arena::take_block(int order, void* owner, Reserve reserve) {
   Slab* slab = slab_with_room(order);
   if (slab == nullptr) {
+    if (reserve == Reserve::kLeave && free_slabs() <= reserve_slabs()) return nullptr;
     slab = take_slab();
     if (slab == nullptr) return nullptr;
     slab->cut = std::make_unique<Cut>();
@@ -177,6 +179,7 @@ Arena::Slab* Arena::slab_with_room(int order) {
     return nullptr;
   };
   if (Slab* beside_held = first(0)) return beside_held;
+  if (crowded()) return nullptr;
   Slab* emptiest = cheapest_shared();
   if (emptiest != nullptr && emptiest->free_orders >> order != 0) return emptiest;
   return first(kSlabOrder);
@@ -239,6 +242,11 @@ void Arena::file(Slab& slab) {
     if (slab.room != kNowhere) rooms_[slab.room].erase(Rooms::s_iterator_to(slab));
     if (room != kNowhere) rooms_[room].push_front(slab);
     slab.room = room;
+  }
+  const bool held_shared = slab.cut != nullptr && slab.held > 0;
+  if (held_shared != slab.held_shared) {
+    held_shared_slabs_ += held_shared ? 1 : -1;
+    slab.held_shared = held_shared;
   }
   const uint8_t cost = cost_of(slab);
   if (cost == slab.cost) return;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/container/small_vector.hpp>
@@ -33,7 +34,8 @@ using Extents = boost::container::small_vector<Extent, 1>;
 ///
 /// An extent is held (its page is being filled, written or read) or movable (its page may be
 /// evicted). Held extents share slabs with each other: a small extent comes from a slab with held
-/// extents if one has room, else from the emptiest slab. So few slabs cannot be emptied.
+/// extents if one has room, else from the emptiest slab, else from a free slab. If more than
+/// 1 / kCrowdedShare of the slabs have held small extents, it comes from a free slab at once.
 ///
 /// The system gives memory to a slab at its first use. Each operation takes constant time, except
 /// for the number of the extents. Not synchronized: the memory tier's mutex guards the arena.
@@ -43,6 +45,8 @@ class Arena {
   static constexpr size_t kTailExtentsMax = 3;
 
   enum class Use : uint8_t { kHeld, kMovable };
+  /// kLeave: small extents leave reserve_slabs() free slabs to whole ones.
+  enum class Reserve : uint8_t { kLeave, kTake };
 
   /// Reserves address space for `capacity` bytes, rounded down to slabs. Throws std::bad_alloc.
   explicit Arena(uint64_t capacity);
@@ -56,7 +60,8 @@ class Arena {
   /// Appends the extents that `out` lacks for `bytes` bytes, in order, as held ones. False: there
   /// is room for some of the extents only; the next call goes on. REQUIRES: `out` has no other
   /// extents, and `bytes` is the same at each call.
-  [[nodiscard]] bool allocate(uint64_t bytes, void* owner, Extents& out);
+  [[nodiscard]] bool allocate(uint64_t bytes, void* owner, Extents& out,
+                              Reserve reserve = Reserve::kTake);
 
   /// Frees extents, all of which have the same use.
   void release(std::span<const Extent> extents, Use use);
@@ -88,10 +93,19 @@ class Arena {
   [[nodiscard]] uint64_t limit_bytes() const { return limit_slabs_ * kSlabBytes; }
   /// Slabs that allocate() can take whole.
   [[nodiscard]] size_t free_slabs() const;
+  /// Free slabs to be kept ahead for whole extents: one page of the largest size, and at most
+  /// 1 / kReserveShare of the slabs.
+  [[nodiscard]] size_t reserve_slabs() const {
+    return std::min<size_t>(kPageBytes / kSlabBytes, limit_slabs_ / kReserveShare);
+  }
+  /// Too many slabs have held small extents: those should be in fewer.
+  [[nodiscard]] bool crowded() const { return held_shared_slabs_ * kCrowdedShare > limit_slabs_; }
   /// The memory of the arena's own tables.
   [[nodiscard]] uint64_t table_bytes() const { return shared_slabs_ * sizeof(Cut); }
 
   static constexpr size_t kUnitsPerSlab = kSlabBytes / kUnitBytes;
+  static constexpr uint32_t kReserveShare = 128;
+  static constexpr uint32_t kCrowdedShare = 4;
 
  private:
   static constexpr int kOrders = 10;  // order n: 4 KiB << n; the last is a whole slab
@@ -117,6 +131,7 @@ class Arena {
     uint16_t free_orders = 0;  // bit n: a block of order n is free
     uint8_t room = kNowhere;   // the lists that have the slab
     uint8_t cost = kNowhere;
+    bool held_shared = false;  // counted in held_shared_slabs_
   };
   using Rooms =
       boost::intrusive::list<Slab, boost::intrusive::member_hook<Slab, Hook, &Slab::in_rooms>>;
@@ -141,7 +156,7 @@ class Arena {
   [[nodiscard]] Slab* take_slab();
   void give_slab(Slab& slab);
   [[nodiscard]] std::byte* take_whole(void* owner);
-  [[nodiscard]] std::byte* take_block(int order, void* owner);
+  [[nodiscard]] std::byte* take_block(int order, void* owner, Reserve reserve);
   [[nodiscard]] Slab* slab_with_room(int order);
   [[nodiscard]] Slab* cheapest_shared();
   [[nodiscard]] static uint32_t cut_block(Slab& slab, int order);
@@ -157,6 +172,7 @@ class Arena {
   uint32_t limit_slabs_ = 0;
   uint32_t committed_slabs_ = 0;
   uint32_t shared_slabs_ = 0;
+  uint32_t held_shared_slabs_ = 0;
   std::atomic<uint64_t> used_bytes_{0};
   std::vector<Slab> slabs_;
   std::vector<uint32_t> free_committed_;    // free slabs that hold memory

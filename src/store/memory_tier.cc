@@ -61,34 +61,52 @@ rt::Task<Result<void>> MemoryTier::allocate(rt::Worker& worker, Evictable& page,
     const MonoTime::duration waited = clock_.mono() - start;
     const LiveReaders live_readers =
         waited <= config_.reader_patience ? LiveReaders::kSpare : LiveReaders::kEvict;
-    const Residents::Step step = advance(allocation.request, live_readers);
-    if (step == Residents::Step::kDone) co_return Result<void>();
+    bool lacks_ahead = false;
+    const auto allocate_step = [&, now = clock_.mono()](Residents& residents,
+                                                        Residents::Evicted& evicted) {
+      const Step step = residents.allocate(allocation.request, now, live_readers, evicted);
+      if (step == Step::kDone) page.tier_ = this;
+      lacks_ahead = step == Step::kDone && residents.start_keeping_ahead();
+      return step;
+    };
+    const Step step = run(allocate_step);
+    if (lacks_ahead) worker.tasks().spawn(keep_ahead(worker));
+    if (step == Step::kDone) co_return Result<void>();
     if (waited > config_.admission_timeout) break;
-    if (step == Residents::Step::kNone) co_await worker.timers().sleep(kAllocationPoll);
+    if (step == Step::kNone) co_await worker.timers().sleep(kAllocationPoll);
     if (steps % kStepsAtOnce == 0) co_await rt::asio::post(worker.executor(), rt::kAwait);
   }
   stats_.refused.fetch_add(1, std::memory_order_relaxed);
   co_return fail(ErrorKind::kOverloaded, "the cache's memory is being read; try again soon");
 }
 
-Residents::Step MemoryTier::advance(Residents::Request& request, LiveReaders live_readers) {
-  const MonoTime now = clock_.mono();
+template <typename DoStep>
+Residents::Step MemoryTier::run(const DoStep& do_step) {
   Residents::Evicted evicted;
   boost::container::static_vector<uint32_t, kUncommitsMax> past_limit;
-  Residents::Step step = Residents::Step::kNone;
+  Step step = Step::kNone;
   {
     const MutexLock lock(mutex_);
     residents_.set_limit(room_bytes());
     while (past_limit.size() < kUncommitsMax && residents_.arena().has_past_limit())
       past_limit.push_back(*residents_.arena().take_past_limit());
-    step = residents_.allocate(request, now, live_readers, evicted);
-    if (step == Residents::Step::kDone) request.page.tier_ = this;
+    step = do_step(residents_, evicted);
   }
   stats_.evictions.fetch_add(evicted.size(), std::memory_order_relaxed);
   stats_.pages.fetch_sub(static_cast<int64_t>(evicted.size()), std::memory_order_relaxed);
   for (const EvictablePtr& gone : evicted) gone->on_evicted();
   uncommit(past_limit);
   return step;
+}
+
+rt::Task<void> MemoryTier::keep_ahead(rt::Worker& worker) {
+  Step step = Step::kAgain;
+  while (step == Step::kAgain) {
+    co_await rt::asio::post(worker.executor(), rt::kAwait);
+    step = run([now = clock_.mono()](Residents& residents, Residents::Evicted& evicted) {
+      return residents.keep_ahead(now, evicted);
+    });
+  }
 }
 
 void MemoryTier::uncommit(std::span<const uint32_t> slabs) {

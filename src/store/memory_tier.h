@@ -124,13 +124,16 @@ class MemoryTier {
   static constexpr uint64_t kPiecesShare = 8;
   struct Allocation;
   using LiveReaders = Residents::LiveReaders;
+  using Step = Residents::Step;
 
   void reclaim(Evictable& page) EXCLUDES(mutex_);
   void free_if_unpinned(Evictable& page) EXCLUDES(mutex_);
 
-  /// One step of an allocation.
-  [[nodiscard]] Residents::Step advance(Residents::Request& request, LiveReaders live_readers)
-      EXCLUDES(mutex_);
+  /// Runs a step under the mutex, and then does what the step leaves to its caller.
+  template <typename DoStep>
+  Step run(const DoStep& step) EXCLUDES(mutex_);
+  /// Restores the reserve of free slabs, beside the allocations.
+  [[nodiscard]] rt::Task<void> keep_ahead(rt::Worker& worker);
   /// Gives free slabs back to the system, without the mutex.
   void uncommit(std::span<const uint32_t> slabs) LOCK_FREE;
   void insert(Evictable& page) REQUIRES(mutex_);

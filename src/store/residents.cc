@@ -42,30 +42,68 @@ bool Residents::idle(const Evictable& page, MonoTime now, LiveReaders live_reade
   return live_readers == LiveReaders::kEvict || !page.has_live_reader(now, reader_patience_);
 }
 
+bool Residents::take(Request& request, Arena::Reserve reserve) {
+  if (arena_.over_limit()) return false;
+  if (!arena_.allocate(request.bytes, &request.page, request.extents, reserve)) return false;
+  request.page.bytes_ = request.bytes;
+  request.page.extents_ = std::exchange(request.extents, {});
+  return true;
+}
+
+/// Evicts for the next extent of the request.
+Residents::Step Residents::make_room(const Request& request, MonoTime now, LiveReaders live_readers,
+                                     Evicted& evicted) {
+  uint64_t missing = Arena::rounded(request.bytes);
+  for (const Extent& extent : request.extents) missing -= extent.size;
+  const bool small = request.extents.size() >= request.bytes / Arena::kSlabBytes;
+  if (small) missing += arena_.reserve_slabs() * Arena::kSlabBytes;
+  if (is_free_in_pieces(missing) || (small && arena_.crowded())) {
+    const Step step = drain(now, live_readers, evicted);
+    // A small extent fits beside held ones, a slab does not.
+    if (step != Step::kNone || !small) return step;
+  }
+  return evict_one(now, live_readers, evicted);
+}
+
+/// So much is free, but not at one place: a slab must be emptied. Emptying one slab frees more.
+bool Residents::is_free_in_pieces(uint64_t bytes) const {
+  return arena_.used_bytes() + bytes + Arena::kSlabBytes <= arena_.limit_bytes();
+}
+
 Residents::Step Residents::allocate(Request& request, MonoTime now, LiveReaders live_readers,
                                     Evicted& evicted) {
   put_back_due(now);
-  const uint64_t all = Arena::rounded(request.bytes);
   LiveReaders mode = LiveReaders::kSpare;
-  while (true) {
-    if (!arena_.over_limit() && arena_.allocate(request.bytes, &request.page, request.extents)) {
-      request.page.bytes_ = request.bytes;
-      request.page.extents_ = std::exchange(request.extents, {});
-      return Step::kDone;
-    }
+  while (!take(request, Arena::Reserve::kLeave)) {
     if (arena_.has_past_limit() || evicted.size() >= kEvictionsMax) return Step::kAgain;
-    uint64_t taken = 0;
-    for (const Extent& extent : request.extents) taken += extent.size;
-    const bool in_pieces =
-        arena_.used_bytes() + (all - taken) + Arena::kSlabBytes <= arena_.limit_bytes();
-    const Step step = in_pieces ? drain(now, mode, evicted) : evict_one(now, mode, evicted);
+    const Step step = make_room(request, now, mode, evicted);
     if (step == Step::kAgain) return step;
     if (step == Step::kDone || put_back_idle(now, mode)) continue;
     // Only pages with readers are left.
+    if (take(request, Arena::Reserve::kTake)) break;
     if (live_readers == LiveReaders::kSpare || mode == LiveReaders::kEvict) return step;
     mode = LiveReaders::kEvict;
     if (!put_back_idle(now, mode)) return step;
   }
+  return Step::kDone;
+}
+
+bool Residents::start_keeping_ahead() {
+  if (keeping_ahead_ || arena_.free_slabs() >= arena_.reserve_slabs()) return false;
+  return keeping_ahead_ = true;
+}
+
+Residents::Step Residents::keep_ahead(MonoTime now, Evicted& evicted) {
+  put_back_due(now);
+  Step step = Step::kDone;
+  while (step == Step::kDone && arena_.free_slabs() < arena_.reserve_slabs()) {
+    if (arena_.has_past_limit() || evicted.size() >= kEvictionsMax) return Step::kAgain;
+    step = is_free_in_pieces(arena_.reserve_slabs() * Arena::kSlabBytes)
+               ? drain(now, LiveReaders::kSpare, evicted)
+               : evict_one(now, LiveReaders::kSpare, evicted);
+  }
+  keeping_ahead_ = step == Step::kAgain;
+  return step;
 }
 
 void Residents::give_back(Request& request) {

@@ -56,6 +56,11 @@ class Residents {
   /// most twice as much, and what one slab has. kDone: `request.page` has the memory.
   [[nodiscard]] Step allocate(Request& request, MonoTime now, LiveReaders live_readers,
                               Evicted& evicted);
+  /// True: fewer slabs are free than Arena::reserve_slabs(), and the caller must call keep_ahead()
+  /// until it returns another step than kAgain.
+  [[nodiscard]] bool start_keeping_ahead();
+  /// Evicts until the reserve is there, so that the next large page need not wait.
+  [[nodiscard]] Step keep_ahead(MonoTime now, Evicted& evicted);
   /// Gives back what an allocation took before it was given up.
   void give_back(Request& request);
 
@@ -83,6 +88,10 @@ class Residents {
   [[nodiscard]] static bool pinned(const Evictable& page);
   [[nodiscard]] bool idle(const Evictable& page, MonoTime now, LiveReaders live_readers) const;
 
+  [[nodiscard]] bool take(Request& request, Arena::Reserve reserve);
+  [[nodiscard]] Step make_room(const Request& request, MonoTime now, LiveReaders live_readers,
+                               Evicted& evicted);
+  [[nodiscard]] bool is_free_in_pieces(uint64_t bytes) const;
   [[nodiscard]] Step evict_one(MonoTime now, LiveReaders live_readers, Evicted& evicted);
   [[nodiscard]] Step drain(MonoTime now, LiveReaders live_readers, Evicted& evicted);
   [[nodiscard]] Step start_draining(MonoTime now, LiveReaders live_readers);
@@ -97,7 +106,8 @@ class Residents {
   const std::chrono::nanoseconds reader_patience_;
   Arena arena_;
   const std::unique_ptr<EvictionPolicy> policy_;
-  Evictable::List aside_;    // the pages that are set aside without a hold, by time
+  Evictable::List aside_;  // the pages that are set aside without a hold, by time
+  bool keeping_ahead_ = false;
   size_t drained_ = 0;       // of Arena::draining_owners()
   MonoTime looked_spare_{};  // last times that put_back_idle() looked at all
   MonoTime looked_evict_{};
