@@ -93,7 +93,7 @@ class Maker {
 
   BlockDevice& device_;
   Superblock superblock_;
-  Journal journal_{1, kSegmentUnits};
+  Journal journal_{StoreLife{1, 1}, kSegmentUnits};
   Catalog catalog_{
       CatalogLimits{units_for(kDataOffset), static_cast<uint32_t>(device_.size() / kUnitBytes)},
       journal_};

@@ -62,8 +62,8 @@ void print(const store::DiskContents& contents) {
   fmt::print("pages             {}\n", contents.all.pages);
   fmt::print("objects           {}\n", contents.objects);
   fmt::print("payload           {} ({:.1f} % of the capacity)\n", contents.all.bytes, share);
-  fmt::print("journal           {}, {} blocks damaged\n", contents.journal_bytes,
-             contents.damaged_blocks);
+  fmt::print("journal           {}, {} blocks damaged, {} unreadable\n", contents.journal_bytes,
+             contents.damaged_blocks, contents.unreadable_blocks);
   fmt::print("extents a page    {:.2f}\n",
              contents.all.pages == 0
                  ? 0.0

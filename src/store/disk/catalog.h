@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -114,6 +115,9 @@ class Catalog {
   /// Takes the space of the segments and of the restored pages, the newest page first. Evicts a
   /// page if its space is taken, and returns the number of such pages.
   size_t finish_restoring(const std::vector<JournalSegment>& segments, uint32_t segment_units);
+
+  /// The next page gets `generation`, or a later one.
+  void start_generations(uint64_t generation) { generation_ = std::max(generation_, generation); }
 
   /// Visits the pages that find() returns. `visit` must not change the catalog.
   void for_each(const std::function<void(DiskEntry&)>& visit) const;

@@ -19,8 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size > kJournalPayloadBytes) return 0;
   AlignedBuffer block(kJournalBlockBytes);
   if (size > 0) std::memcpy(block.bytes().data() + kJournalHeaderBytes, data, size);
-  seal_journal_block(block.bytes(), 1, 2, size);
-  const auto records = open_journal_block(block.bytes(), 1, 2);
+  seal_journal_block(block.bytes(), StoreLife{1, 1}, 2, size);
+  const auto records = open_journal_block(block.bytes(), StoreLife{1, 1}, 2);
   CHECK(records && records->size() == size);
   RecordReader reader(*records);
   while (const std::optional<JournalRecord> record = reader.next()) {

@@ -48,9 +48,13 @@ void add_counters(Registration& add, const DiskStats& stats) {
               stats.times_offline);
   add.counter("cachey_disk_recovered_pages_total", "Pages that the disk held at the start",
               stats.recovered_pages);
+  add.counter("cachey_disk_journal_moves_total",
+              "Times that the index on disk went on at another place", stats.journal_moves);
   const char* const damaged = "Blocks of the index on disk that could not be read";
   add.counter("cachey_disk_index_damage_total", damaged, stats.recovered_damaged,
               {{"found", "opening"}});
+  add.counter("cachey_disk_index_damage_total", damaged, stats.recovered_unreadable,
+              {{"found", "opening_unreadable"}});
   add.counter("cachey_disk_index_damage_total", damaged, stats.journal_lost_blocks,
               {{"found", "cleaning"}});
   for (size_t cause = 0; cause < kDiskDrops; ++cause) {

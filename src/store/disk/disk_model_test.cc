@@ -247,7 +247,8 @@ bool forge_a_page(std::span<std::byte> device) {
     for (uint64_t i = 0; i < superblock.segment_units; ++i) {
       const std::span<std::byte> block =
           device.subspan((segment.first_unit + i) * kUnitBytes, kJournalBlockBytes);
-      const auto records = open_journal_block(block, superblock.store_id, segment.first_block + i);
+      const StoreLife life{superblock.store_id, segment.life};
+      const auto records = open_journal_block(block, life, segment.first_block + i);
       if (!records) continue;
       RecordReader reader(*records);
       const auto record = reader.next();
@@ -260,7 +261,7 @@ bool forge_a_page(std::span<std::byte> device) {
           BlockIdentity{superblock.store_id, page.object, page.page, page.generation, 0},
           {&bytes, 1});
       std::memcpy(block.data() + (page.checksums - block.data()), &sum, sizeof sum);
-      seal_journal_block(block, superblock.store_id, segment.first_block + i, records->size());
+      seal_journal_block(block, life, segment.first_block + i, records->size());
       return true;
     }
   }

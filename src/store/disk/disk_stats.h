@@ -9,15 +9,16 @@ namespace cachey::store {
 
 /// The reason why a page was not written.
 enum class DiskDrop : uint8_t {
-  kOpening,     ///< the index is still being read
-  kOffline,     ///< the disk is out of use
-  kQueueFull,   ///< the disk is too slow
-  kNoSpace,     ///< all pages that could be evicted are being read
-  kTooLong,     ///< the record with key and version does not fit a journal block
-  kWriteError,  ///< the device failed, or took too long
-  kStale,       ///< another version of the object was seen meanwhile
+  kOpening,      ///< the index is still being read
+  kOffline,      ///< the disk is out of use
+  kQueueFull,    ///< the disk is too slow
+  kNoSpace,      ///< all pages that could be evicted are being read
+  kTooLong,      ///< the record with key and version does not fit a journal block
+  kWriteError,   ///< the device failed, or took too long
+  kStale,        ///< another version of the object was seen meanwhile
+  kJournalFull,  ///< too many records wait, because the journal cannot be written
 };
-inline constexpr size_t kDiskDrops = 7;
+inline constexpr size_t kDiskDrops = 8;
 [[nodiscard]] std::string_view to_string(DiskDrop cause);
 
 /// Counts of the disk tier; read at any time, from any thread.
@@ -34,10 +35,12 @@ struct DiskStats {
   Count written_bytes{0};        ///< bytes of pages written, rounded up to 4 KiB
   Count journal_bytes{0};        ///< bytes of journal and superblocks written
   Count write_errors{0};         ///< the device failed or took too long
+  Count journal_moves{0};        ///< to another place, because its own could not be written
   Count journal_lost_blocks{0};  ///< unreadable when the journal was cleaned
   Count times_offline{0};
-  Count recovered_pages{0};    ///< pages found when the store was opened
-  Count recovered_damaged{0};  ///< damaged journal blocks found then
+  Count recovered_pages{0};       ///< pages found when the store was opened
+  Count recovered_damaged{0};     ///< damaged journal blocks found then
+  Count recovered_unreadable{0};  ///< journal blocks that the device failed to read then
   std::array<Count, kDiskDrops> drops{};
 
   void drop(DiskDrop cause) { add(drops[static_cast<size_t>(cause)], 1); }

@@ -82,6 +82,8 @@ std::string_view to_string(DiskDrop cause) {
       return "write_error";
     case DiskDrop::kStale:
       return "stale";
+    case DiskDrop::kJournalFull:
+      return "journal_full";
   }
   return "unknown";
 }
@@ -107,26 +109,31 @@ Result<void> DiskTier::attach(BlockDevice& device, Start start, Random& random) 
   if (!fresh) {
     if (Result<void> usable = check_usable(*parsed, size); !usable) return usable;
   }
+  const uint32_t copy = parsed->copy;
   Superblock superblock =
       fresh ? fresh_superblock(size, clock_, random) : std::move(parsed->superblock);
   if (fresh || superblock.capacity < size) {  // new, or grown
     superblock.capacity = size;
     ++superblock.sequence;
-    if (const IoStatus written = store::write_superblock(device, superblock); !written.ok()) {
+    if (const IoStatus written = store::write_superblock(device, superblock, 1 - copy);
+        !written.ok()) {
       return fail(ErrorKind::kInternal, "its superblock cannot be written");
     }
   }
   device_ = &device;
   store_id_ = superblock.store_id;
+  life_ = random.bits();
   capacity_ = superblock.capacity;
   {
     const MutexLock lock(mutex_);
-    journal_.emplace(store_id_, superblock.segment_units);
+    journal_.emplace(StoreLife{store_id_, life_}, superblock.segment_units,
+                     config_.journal_pending_bytes);
     catalog_.emplace(limits_of(superblock, config_), *journal_);
-    journal_task_.emplace(JournalParts{device, clock_, stats_, health_, mutex_, *journal_,
-                                       *catalog_, [this] { failed(); }},
-                          JournalTimes{config_.journal_delay, config_.journal_retry},
-                          std::move(superblock));
+    journal_task_.emplace(
+        JournalParts{device, clock_, stats_, health_, mutex_, *journal_, *catalog_,
+                     [this] { failed(); }, [this] { take_offline(); }, [this] { charge(); }},
+        JournalTimes{config_.journal_delay, config_.journal_retry, config_.journal_deadline},
+        std::move(superblock), copy);
   }
   charge();
   return {};
@@ -144,12 +151,13 @@ void DiskTier::recover() {
   {
     const MutexLock lock(mutex_);
     CHECK(!recovered_.load());
-    const Superblock& superblock = journal_task_->superblock();
-    const ReplayReport report = restore_catalog(*device_, superblock, *catalog_);
+    const ReplayReport report = restore_catalog(*device_, journal_task_->superblock(), *catalog_);
     left_out = report.overlapping_pages;
-    journal_->restore_segments(superblock.segments, report.next_block);
+    journal_->restore_segments(report.segments, report.clean_before);
+    begin_life(report);
     DiskStats::add(stats_.recovered_pages, catalog_->pages());
     DiskStats::add(stats_.recovered_damaged, report.damaged_blocks);
+    DiskStats::add(stats_.recovered_unreadable, report.unreadable_blocks);
     const MutexLock opening(opening_mutex_);
     supersede_noted();
     recovered_.store(true, std::memory_order_release);
@@ -163,7 +171,21 @@ void DiskTier::recover() {
                                 {"capacity", used.capacity},
                                 {"milliseconds", took},
                                 {"damaged_blocks", stats_.recovered_damaged.load()},
+                                {"unreadable_blocks", stats_.recovered_unreadable.load()},
                                 {"overlapping", left_out}});
+}
+
+/// The life's generations are above those of all lives before. What could not be read is cut off on
+/// the device at once, since the read may succeed next time; else the first record is early enough.
+void DiskTier::begin_life(const ReplayReport& report) {
+  const uint64_t seen = catalog_->last_generation() >> kGenerationCountBits;
+  const uint64_t opening = std::max(journal_task_->superblock().openings, seen) + 1;
+  journal_task_->set_openings(opening);
+  catalog_->start_generations(first_generation(opening, life_));
+  if (report.unreadable_blocks == 0) return;
+  if (!journal_task_->write_superblock_now(report.segments).ok()) {
+    log::error("disk: what cannot be read of the journal cannot be cut off either");
+  }
 }
 
 DiskPageRef::~DiskPageRef() {
@@ -263,14 +285,21 @@ void DiskTier::charge() {
   int64_t change = 0;
   {
     const MutexLock lock(mutex_);
-    const auto now = static_cast<int64_t>(catalog_->memory_bytes());
+    const auto now = static_cast<int64_t>(catalog_->memory_bytes() + journal_->memory_bytes());
     change = now - charged_.exchange(now);
   }
   if (change != 0) config_.charge(change);
 }
 
 void DiskTier::failed() {
-  if (!health_.failed(clock_.mono())) return;
+  if (health_.failed(clock_.mono())) went_offline();
+}
+
+void DiskTier::take_offline() {
+  if (health_.take_offline(clock_.mono())) went_offline();
+}
+
+void DiskTier::went_offline() {
   DiskStats::add(stats_.times_offline, 1);
   log::error("disk offline after failures; its pages are misses until a probe succeeds");
   wake_queue();  // queued writes must not wait for writes that may hang
@@ -340,7 +369,7 @@ DiskUsage DiskTier::usage() const {
   usage.evictions = catalog_->evictions();
   usage.queued_bytes = queued_bytes_;
   usage.pending_records = journal_->appended() - journal_->flushed();
-  usage.memory_bytes = catalog_->memory_bytes();
+  usage.memory_bytes = catalog_->memory_bytes() + journal_->memory_bytes();
   usage.online = health_.online();
   return usage;
 }

@@ -28,6 +28,7 @@
 #include "store/disk/health.h"
 #include "store/disk/journal.h"
 #include "store/disk/journal_task.h"
+#include "store/disk/recovery.h"
 
 namespace cachey::store {
 
@@ -40,8 +41,10 @@ struct DiskTierConfig {
   uint64_t writes_at_once_bytes = 8 * kPageBytes;
   std::chrono::milliseconds read_deadline{5'000};  ///< a slower read is a miss
   std::chrono::milliseconds write_deadline{30'000};
-  std::chrono::milliseconds journal_delay{50};     ///< records are gathered for this time
-  std::chrono::milliseconds journal_retry{1'000};  ///< until a failed write is repeated
+  std::chrono::milliseconds journal_delay{50};         ///< records are gathered for this time
+  std::chrono::milliseconds journal_retry{1'000};      ///< until a failed write is repeated
+  std::chrono::milliseconds journal_deadline{10'000};  ///< a slower operation of it has failed
+  size_t journal_pending_bytes = Journal::kPendingBytesMax;  ///< past it pages are dropped
   size_t index_bytes_max = kGiB;  ///< memory for the index; past it pages are evicted
   /// Called with the change of the index's memory, on any thread.
   std::function<void(int64_t bytes)> charge = [](int64_t) {};
@@ -193,8 +196,11 @@ class DiskTier {
   void supersede_noted() REQUIRES(mutex_) REQUIRES(opening_mutex_);
   [[nodiscard]] bool note_while_opening(const ObjectId& object, const ObjectInfo* keep)
       EXCLUDES(opening_mutex_);
+  void begin_life(const ReplayReport& report) REQUIRES(mutex_);
   void charge() EXCLUDES(mutex_);
   void failed() EXCLUDES(mutex_);
+  void take_offline() EXCLUDES(mutex_);
+  void went_offline() EXCLUDES(mutex_);
   [[nodiscard]] bool usable(rt::Worker& worker);
   [[nodiscard]] rt::Task<void> probe(rt::Worker& worker);
 
@@ -236,6 +242,7 @@ class DiskTier {
   // Set by attach(). Used by others only if recovered_ is true.
   BlockDevice* device_ = nullptr;
   uint64_t store_id_ = 0;
+  uint64_t life_ = 0;
   std::atomic<uint64_t> capacity_{0};
 
   // Observed during recovery: the last version of each object; null: removed. Past kSupersededMax

@@ -226,25 +226,6 @@ TEST(DiskTierFaults, FlushSaysWhenItCannotKeepTheDeadline) {
   EXPECT_TRUE(disk.flush());
 }
 
-TEST(DiskTierFaults, ALossOfPowerTearsOneCopyOfALongSuperblockAtMost) {
-  FaultyDevice device(8 * kMiB);
-  Superblock superblock;
-  superblock.capacity = device.size();
-  superblock.segment_units = 64;
-  superblock.segments.assign(1'000,
-                             JournalSegment{128, 1});  // several units, so a write may be torn
-  device.track_unsynced();
-  for (uint32_t seed = 0; seed < 50; ++seed) {
-    ++superblock.sequence;
-    for (JournalSegment& segment : superblock.segments) ++segment.first_block;
-    ASSERT_TRUE(write_superblock(device, superblock).ok());
-    device.lose_power(seed);
-    const Result<ParsedSuperblock> read = read_superblock(device);
-    ASSERT_EQ(read->state, SuperblockState::kValid) << seed;
-    EXPECT_GE(read->superblock.sequence + 1, superblock.sequence) << seed;
-  }
-}
-
 TEST(DiskTierFaults, ATornJournalLosesNoMoreThanItsTornBlocks) {
   DiskHarness disk(64 * kMiB);
   for (int i = 0; i < 100; ++i) {

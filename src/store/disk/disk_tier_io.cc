@@ -316,6 +316,7 @@ rt::Task<DiskWrite> DiskTier::write_in_turn(rt::Worker& worker, const DiskPage& 
       const MutexLock lock(mutex_);
       if (writing.stale) co_return dropped(DiskDrop::kStale);
       if (needless(record.object, page)) co_return DiskWrite::kAlreadyThere;
+      if (!journal_->accepts_pages()) co_return dropped(DiskDrop::kJournalFull);
       const std::expected<DiskEntry*, NotPlaced> placed = catalog_->place(request, search);
       if (placed) {
         entry = *placed;

@@ -34,6 +34,11 @@ std::span<const std::byte> summed(std::span<const std::byte> block, size_t recor
   return block.subspan(kBlockNumberAt, sizeof(uint64_t) + record_bytes);
 }
 
+uint64_t seed_of(const StoreLife& life) {
+  static_assert(sizeof life == 2 * sizeof(uint64_t));
+  return checksum(std::as_bytes(std::span(&life, 1)), 0);
+}
+
 /// Appends values to a text.
 class Writer {
  public:
@@ -147,11 +152,14 @@ std::vector<std::byte> encode_superblock(const Superblock& superblock) {
   writer.put(superblock.store_id);
   writer.put(superblock.capacity);
   writer.put(superblock.created_at);
+  writer.put(superblock.openings);
   writer.put(superblock.segment_units);
   writer.put(static_cast<uint32_t>(superblock.segments.size()));
   for (const JournalSegment& segment : superblock.segments) {
     writer.put(segment.first_unit);
+    writer.put(segment.blocks);
     writer.put(segment.first_block);
+    writer.put(segment.life);
   }
   std::vector<std::byte> bytes(units_for(text.size()) * kUnitBytes);
   std::memcpy(bytes.data(), text.data(), text.size());
@@ -182,6 +190,7 @@ ParsedSuperblock parse_superblock(std::span<const std::byte> bytes) {
   superblock.store_id = reader.get<uint64_t>();
   superblock.capacity = reader.get<uint64_t>();
   superblock.created_at = reader.get<int64_t>();
+  superblock.openings = reader.get<uint64_t>();
   superblock.segment_units = reader.get<uint32_t>();
   const size_t segments = reader.get<uint32_t>();
   if (segments > kSegmentsMax || length != kSuperblockHeaderBytes + segments * kSegmentBytes ||
@@ -198,8 +207,11 @@ ParsedSuperblock parse_superblock(std::span<const std::byte> bytes) {
   for (size_t i = 0; i < segments; ++i) {
     JournalSegment segment;
     segment.first_unit = reader.get<uint32_t>();
+    segment.blocks = reader.get<uint32_t>();
     segment.first_block = reader.get<uint64_t>();
+    segment.life = reader.get<uint64_t>();
     if (segment.first_unit < kDataOffset / kUnitBytes ||
+        segment.blocks > superblock.segment_units ||
         uint64_t{segment.first_unit} + superblock.segment_units > units) {
       return parsed;
     }
@@ -304,7 +316,7 @@ std::optional<JournalRecord> RecordReader::next() {
 // A journal block: magic u32, record bytes u16, reserved u16, checksum u64 of number and records,
 // number u64, records, zeros.
 
-void seal_journal_block(std::span<std::byte> block, uint64_t store_id, uint64_t number,
+void seal_journal_block(std::span<std::byte> block, const StoreLife& life, uint64_t number,
                         size_t record_bytes) {
   CHECK(block.size() == kJournalBlockBytes && record_bytes <= kJournalPayloadBytes);
   const auto used = static_cast<uint16_t>(record_bytes);
@@ -313,12 +325,13 @@ void seal_journal_block(std::span<std::byte> block, uint64_t store_id, uint64_t 
   std::memcpy(block.data() + kBlockUsedAt, &used, sizeof used);
   std::memcpy(block.data() + kBlockReservedAt, &reserved, sizeof reserved);
   std::memcpy(block.data() + kBlockNumberAt, &number, sizeof number);
-  const uint64_t sum = checksum(summed(block, record_bytes), store_id);
+  const uint64_t sum = checksum(summed(block, record_bytes), seed_of(life));
   std::memcpy(block.data() + kBlockSumAt, &sum, sizeof sum);
 }
 
 std::optional<std::span<const std::byte>> open_journal_block(std::span<const std::byte> block,
-                                                             uint64_t store_id, uint64_t number) {
+                                                             const StoreLife& life,
+                                                             uint64_t number) {
   CHECK(block.size() == kJournalBlockBytes);
   Reader reader(block.data());
   const auto magic = reader.get<uint32_t>();
@@ -327,7 +340,7 @@ std::optional<std::span<const std::byte>> open_journal_block(std::span<const std
   const auto sum = reader.get<uint64_t>();
   const auto found = reader.get<uint64_t>();
   if (magic != kBlockMagic || used > kJournalPayloadBytes || found != number) return std::nullopt;
-  if (checksum(summed(block, used), store_id) != sum) return std::nullopt;
+  if (checksum(summed(block, used), seed_of(life)) != sum) return std::nullopt;
   return block.subspan(kJournalHeaderBytes, used);
 }
 

@@ -16,7 +16,7 @@
 /// The bytes on disk, as docs/format.md describes them. Parsers accept hostile bytes.
 namespace cachey::store {
 
-inline constexpr uint32_t kDiskFormatVersion = 1;
+inline constexpr uint32_t kDiskFormatVersion = 2;
 inline constexpr uint64_t kDiskBlockBytes = 64 * kKiB;  ///< of checksums and of reads
 inline constexpr uint32_t kUnitsPerBlock = kDiskBlockBytes / kUnitBytes;
 inline constexpr uint32_t kExtentsMax = 16;  ///< of one page
@@ -39,10 +39,13 @@ struct DiskExtent {
   friend bool operator==(const DiskExtent&, const DiskExtent&) = default;
 };
 
-/// A run of units with journal blocks. The first block has the number `first_block`.
+/// A run of units with journal blocks, all of one life of the store. The first block has the number
+/// `first_block`; blocks from `first_block + blocks` on count for nothing.
 struct JournalSegment {
   uint32_t first_unit = 0;
+  uint32_t blocks = 0;
   uint64_t first_block = 0;
+  uint64_t life = 0;
   friend bool operator==(const JournalSegment&, const JournalSegment&) = default;
 };
 
@@ -51,6 +54,7 @@ struct Superblock {
   uint64_t store_id = 0;  ///< drawn at random when the store is made
   uint64_t capacity = 0;  ///< bytes of the device that the store uses
   int64_t created_at = 0;
+  uint64_t openings = 0;  ///< that wrote a record
   uint32_t segment_units = 0;
   std::vector<JournalSegment> segments;  ///< the oldest first
   friend bool operator==(const Superblock&, const Superblock&) = default;
@@ -58,8 +62,8 @@ struct Superblock {
 
 /// Returns whole units. REQUIRES: at most kSegmentsMax segments.
 [[nodiscard]] std::vector<std::byte> encode_superblock(const Superblock& superblock);
-inline constexpr size_t kSuperblockHeaderBytes = 64;
-inline constexpr size_t kSegmentBytes = 12;
+inline constexpr size_t kSuperblockHeaderBytes = 72;
+inline constexpr size_t kSegmentBytes = 24;
 inline constexpr size_t kSegmentsMax =
     (kSuperblockBytesMax - kSuperblockHeaderBytes) / kSegmentBytes;
 
@@ -74,11 +78,28 @@ enum class SuperblockState : uint8_t {
 struct ParsedSuperblock {
   SuperblockState state = SuperblockState::kDamaged;
   uint32_t version = 0;   ///< set for kValid and kOtherVersion
+  uint32_t copy = 0;      ///< set by read_superblock(): the copy that was taken, 0 or 1
   Superblock superblock;  ///< set for kValid
 };
 
 /// `bytes`: at most kSuperblockBytesMax.
 [[nodiscard]] ParsedSuperblock parse_superblock(std::span<const std::byte> bytes);
+
+/// A life of a store: from an opening to the next. Part of the checksum of journal blocks, so that
+/// what an earlier life wrote never passes as a block of this one.
+struct StoreLife {
+  uint64_t store_id = 0;
+  uint64_t life = 0;  ///< drawn at random when the store is opened
+};
+
+/// The generations of pages grow within a life, and from life to life. They begin with the number
+/// of the opening; then follow bits that count from a number drawn with the life, so that no two
+/// lives give the same generation even if the device lost a superblock.
+inline constexpr int kGenerationCountBits = 40;
+[[nodiscard]] constexpr uint64_t first_generation(uint64_t opening, uint64_t life) {
+  constexpr uint64_t kHalf = uint64_t{1} << (kGenerationCountBits - 1);
+  return (opening << kGenerationCountBits) | (life % kHalf);
+}
 
 /// A page was written. The views point into the parsed bytes.
 struct PageRecord {
@@ -143,12 +164,12 @@ class RecordReader {
 };
 
 /// Writes the header of `block`, with a checksum over the `record_bytes` bytes after it.
-void seal_journal_block(std::span<std::byte> block, uint64_t store_id, uint64_t number,
+void seal_journal_block(std::span<std::byte> block, const StoreLife& life, uint64_t number,
                         size_t record_bytes);
 
-/// The bytes of the records. Null: `block` is not the undamaged journal block `number` of this
-/// store.
+/// The bytes of the records. Null: `block` is not the undamaged journal block `number` of this life
+/// of the store.
 [[nodiscard]] std::optional<std::span<const std::byte>> open_journal_block(
-    std::span<const std::byte> block, uint64_t store_id, uint64_t number);
+    std::span<const std::byte> block, const StoreLife& life, uint64_t number);
 
 }  // namespace cachey::store

@@ -18,7 +18,7 @@ Superblock sample() {
   superblock.capacity = kGiB;
   superblock.created_at = 1'700'000'000;
   superblock.segment_units = 64;
-  superblock.segments = {{128, 0}, {4096, 64}};
+  superblock.segments = {{128, 64, 0, 21}, {4096, 10, 64, 22}};
   return superblock;
 }
 
@@ -31,7 +31,7 @@ TEST(DiskSuperblock, ComesBackAsWritten) {
 
 TEST(DiskSuperblock, HoldsAsManySegmentsAsItSays) {
   Superblock superblock = sample();
-  superblock.segments.assign(kSegmentsMax, JournalSegment{128, 1});
+  superblock.segments.assign(kSegmentsMax, JournalSegment{128, 64, 1, 21});
   const std::vector<std::byte> encoded = encode_superblock(superblock);
   EXPECT_LE(encoded.size(), kSuperblockBytesMax);
   EXPECT_EQ(parse_superblock(encoded).superblock, superblock);
@@ -51,13 +51,13 @@ TEST(DiskSuperblock, TellsWhatElseMayStandThere) {
 
 TEST(DiskSuperblock, NoFlippedBitGoesUnseen) {
   const std::vector<std::byte> encoded = encode_superblock(sample());
-  for (size_t bit = 12 * 8; bit < 88 * 8;
+  for (size_t bit = 12 * 8; bit < 120 * 8;
        ++bit) {  // from after the version to the last segment's end
     std::vector<std::byte> flipped = encoded;
     flipped[bit / 8] ^= std::byte{1} << (bit % 8);
     EXPECT_EQ(parse_superblock(flipped).state, SuperblockState::kDamaged) << bit;
   }
-  for (size_t size = 0; size < 88; ++size) {
+  for (size_t size = 0; size < 120; ++size) {
     EXPECT_NE(parse_superblock(std::span(encoded).first(size)).state, SuperblockState::kValid);
   }
 }
@@ -79,6 +79,7 @@ class DiskRecord : public ::testing::Test {
     record_.etag = "\"etag\"";
   }
 
+  static constexpr StoreLife kLife{99, 21};
   const std::vector<DiskExtent> extents_{{128, 32}, {4096, 17}};
   const std::vector<uint64_t> sums_{10, 11, 12, 13};
   PageRecord record_;
@@ -92,11 +93,12 @@ TEST_F(DiskRecord, ComesBackAsWritten) {
       encode_object_removal_record(ObjectRemovalRecord{ObjectId{12, 13}, 14});
   const std::string text = page + removal + object_removal;
   std::memcpy(block.bytes().data() + kJournalHeaderBytes, text.data(), text.size());
-  seal_journal_block(block.bytes(), 99, 5, text.size());
+  seal_journal_block(block.bytes(), kLife, 5, text.size());
 
-  EXPECT_FALSE(open_journal_block(block.bytes(), 98, 5)) << "another store's";
-  EXPECT_FALSE(open_journal_block(block.bytes(), 99, 6)) << "another place's";
-  const auto records = open_journal_block(block.bytes(), 99, 5);
+  EXPECT_FALSE(open_journal_block(block.bytes(), StoreLife{98, 21}, 5)) << "another store's";
+  EXPECT_FALSE(open_journal_block(block.bytes(), StoreLife{99, 22}, 5)) << "another life's";
+  EXPECT_FALSE(open_journal_block(block.bytes(), kLife, 6)) << "another place's";
+  const auto records = open_journal_block(block.bytes(), kLife, 5);
   ASSERT_TRUE(records);
   RecordReader reader(*records);
   const auto first = reader.next();
@@ -130,11 +132,11 @@ TEST_F(DiskRecord, NoFlippedBitGoesUnseen) {
   AlignedBuffer block(kJournalBlockBytes);
   const std::string page = encode_page_record(record_, extents_, sums_);
   std::memcpy(block.bytes().data() + kJournalHeaderBytes, page.data(), page.size());
-  seal_journal_block(block.bytes(), 99, 5, page.size());
+  seal_journal_block(block.bytes(), kLife, 5, page.size());
   for (size_t bit = 0; bit < (kJournalHeaderBytes + page.size()) * 8; ++bit) {
     if (bit / 8 == 6 || bit / 8 == 7) continue;  // reserved
     block.bytes()[bit / 8] ^= std::byte{1} << (bit % 8);
-    EXPECT_FALSE(open_journal_block(block.bytes(), 99, 5)) << bit;
+    EXPECT_FALSE(open_journal_block(block.bytes(), kLife, 5)) << bit;
     block.bytes()[bit / 8] ^= std::byte{1} << (bit % 8);
   }
 }

@@ -11,7 +11,16 @@ bool DiskHealth::failed(MonoTime now) {
     window_began_ = now;
   }
   ++failures_;
-  if (failures_ < kFailuresMax || !online()) return false;
+  return failures_ >= kFailuresMax && go_offline(now);
+}
+
+bool DiskHealth::take_offline(MonoTime now) {
+  const MutexLock lock(mutex_);
+  return go_offline(now);
+}
+
+bool DiskHealth::go_offline(MonoTime now) {
+  if (!online()) return false;
   online_.store(false, std::memory_order_relaxed);
   probe_after_ = kProbeAfter;
   next_probe_ = now + probe_after_;

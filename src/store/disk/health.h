@@ -22,12 +22,17 @@ class DiskHealth {
   /// An operation failed or timed out. True: the disk is offline because of this call.
   [[nodiscard]] bool failed(MonoTime now);
 
+  /// The disk must not be used, however few operations failed. True as for failed().
+  [[nodiscard]] bool take_offline(MonoTime now);
+
   /// True: the caller must probe now, and call probe_succeeded() or probe_failed().
   [[nodiscard]] bool take_probe(MonoTime now);
   void probe_succeeded();
   void probe_failed(MonoTime now);
 
  private:
+  [[nodiscard]] bool go_offline(MonoTime now) REQUIRES(mutex_);
+
   std::atomic<bool> online_{true};
 
   Mutex mutex_;

@@ -18,7 +18,7 @@ namespace {
 struct Opened {
   explicit Opened(Superblock found)
       : superblock(std::move(found)),
-        journal(superblock.store_id, superblock.segment_units),
+        journal(StoreLife{superblock.store_id, 0}, superblock.segment_units),
         catalog(CatalogLimits{units_for(kDataOffset),
                               static_cast<uint32_t>(superblock.capacity / kUnitBytes)},
                 journal) {}
@@ -75,6 +75,7 @@ Result<DiskContents> inspect_disk(BlockDevice& device) {
   contents.journal_bytes =
       store.superblock.segments.size() * (store.superblock.segment_units * kUnitBytes);
   contents.damaged_blocks = store.report.damaged_blocks;
+  contents.unreadable_blocks = store.report.unreadable_blocks;
   contents.overlapping_pages = store.report.overlapping_pages;
   contents.used_bytes = store.superblock.capacity - store.catalog.space().free_units() * kUnitBytes;
   contents.all = {store.catalog.pages(), store.catalog.payload_bytes()};
@@ -103,7 +104,8 @@ Result<DiskVerification> verify_disk(BlockDevice& device, const DiskProgress& pr
   const Opened& store = **opened;
   std::vector<const DiskEntry*> entries;
   store.catalog.for_each([&entries](const DiskEntry& entry) { entries.push_back(&entry); });
-  std::ranges::sort(entries, {}, [](const DiskEntry* e) { return e->page_extents().front().first; });
+  std::ranges::sort(entries, {},
+                    [](const DiskEntry* e) { return e->page_extents().front().first; });
   DiskVerification found;
   AlignedBuffer buffer(kPageBytes);
   for (const DiskEntry* entry : entries) {

@@ -25,6 +25,7 @@ struct DiskContents {
   Superblock superblock;
   uint64_t journal_bytes = 0;
   uint64_t damaged_blocks = 0;
+  uint64_t unreadable_blocks = 0;
   uint64_t overlapping_pages = 0;
   uint64_t objects = 0;
   uint64_t used_bytes = 0;  ///< of the device, with metadata and rounding

@@ -3,58 +3,72 @@
 #include <algorithm>
 #include <cstring>
 #include <utility>
+#include <variant>
 
 #include "base/check.h"
 
 namespace cachey::store {
 namespace {
 
-constexpr size_t kSegmentsMin = 2;     // never cleaned
+constexpr size_t kSegmentsMin = 2;     // never cleaned for their number
 constexpr uint64_t kLogToLive = 2;     // the log is cleaned past this ratio to its valid records
 constexpr size_t kSegmentsSpared = 8;  // of the superblock's list, for cleaning
 
 }  // namespace
 
+void Journal::append(std::string_view record) {
+  ++appended_;
+  pending_.push(record);
+}
+
 void Journal::put(DiskEntry& entry, std::string record) {
   entry.record_bytes = static_cast<uint16_t>(record.size());
   live_bytes_ += packed_bytes(record.size());
-  ++appended_;
-  pending_.push_back(
-      {Pending::Kind::kPage, entry.object->id, entry.page, entry.generation, std::move(record)});
+  append(record);
 }
 
 void Journal::removed(const DiskEntry& entry) {
   live_bytes_ -= packed_bytes(entry.record_bytes);
   if (entry.journal_block == DiskEntry::kNoJournalBlock)
     return;  // next_batch() leaves its record out
-  ++appended_;
-  pending_.push_back(
-      {Pending::Kind::kRemoval, entry.object->id, entry.page, entry.generation,
-       encode_removal_record(RemovalRecord{entry.object->id, entry.page, entry.generation})});
+  append(encode_removal_record(RemovalRecord{entry.object->id, entry.page, entry.generation}));
 }
 
 void Journal::object_removed(const ObjectId& object, uint64_t generation) {
-  ++appended_;
-  pending_.push_back({Pending::Kind::kRemoval, object, 0, generation,
-                      encode_object_removal_record(ObjectRemovalRecord{object, generation})});
+  append(encode_object_removal_record(ObjectRemovalRecord{object, generation}));
 }
 
 void Journal::copy(DiskEntry& entry, const PageRecord& record, uint64_t number) {
   if (entry.generation != record.generation || entry.journal_block != number) return;
-  ++appended_;
-  pending_.push_back(
-      {Pending::Kind::kPage, entry.object->id, entry.page, entry.generation,
-       std::string(reinterpret_cast<const char*>(record.encoded.data()), record.encoded.size())});
+  append({reinterpret_cast<const char*>(record.encoded.data()), record.encoded.size()});
 }
 
 uint64_t Journal::room_in_last() const {
-  if (segments_.empty()) return 0;
-  return segments_.back().first_block + blocks_per_segment() - next_block_;
+  if (segments_.empty() || segments_.back().life != life_.life) return 0;
+  const uint64_t end = segments_.back().first_block + segments_.back().blocks;
+  return end > next_block_ ? end - next_block_ : 0;
+}
+
+uint64_t Journal::offset_of(uint64_t block) const {
+  const JournalSegment& last = segments_.back();
+  return last.first_unit * kUnitBytes + (block - last.first_block) * kJournalBlockBytes;
+}
+
+JournalSegment Journal::next_segment(uint32_t first_unit) const {
+  return JournalSegment{first_unit, blocks_per_segment(), next_block_, life_.life};
 }
 
 void Journal::begin_segment(uint32_t first_unit) {
   CHECK(room_in_last() == 0);
-  segments_.push_back(JournalSegment{first_unit, next_block_});
+  segments_.push_back(next_segment(first_unit));
+}
+
+void Journal::abandon_segment(const Batch& batch) {
+  JournalSegment& last = segments_.back();
+  CHECK(batch.first_block >= last.first_block);
+  last.blocks = static_cast<uint32_t>(batch.first_block - last.first_block);
+  next_block_ = last.first_block + blocks_per_segment();
+  clean_before_ = last.first_block + 1;
 }
 
 std::optional<Journal::Batch> Journal::next_batch(const Find& find) {
@@ -62,41 +76,71 @@ std::optional<Journal::Batch> Journal::next_batch(const Find& find) {
   if (pending_.empty() || blocks_max == 0) return std::nullopt;
   Batch batch(blocks_max * kJournalBlockBytes);
   batch.last_record = flushed_;
-  const JournalSegment& last = segments_.back();
-  batch.offset =
-      last.first_unit * kUnitBytes + (next_block_ - last.first_block) * kJournalBlockBytes;
+  batch.first_block = next_block_;
+  batch.offset = offset_of(next_block_);
   size_t used = 0;  // bytes of the current block
   uint64_t block = 0;
   auto current = [&] {
     return batch.blocks.bytes().subspan(block * kJournalBlockBytes, kJournalBlockBytes);
   };
-  while (!pending_.empty()) {
-    const Pending& next = pending_.front();
-    if (used + next.record.size() > kJournalPayloadBytes) {
+  for (size_t records = 0; !pending_.empty() && records < kBatchRecords; ++records) {
+    const std::span<const std::byte> next = pending_.front();
+    if (used + next.size() > kJournalPayloadBytes) {
       if (block + 1 == blocks_max) break;
-      seal_journal_block(current(), store_id_, next_block_ + block, used);
+      seal_journal_block(current(), life_, next_block_ + block, used);
       ++block;
       used = 0;
     }
-    const bool is_page = next.kind == Pending::Kind::kPage;
-    DiskEntry* entry = is_page ? find(next.object, next.page) : nullptr;
-    const bool counts = !is_page || (entry != nullptr && entry->generation == next.generation);
-    if (counts) {
-      std::memcpy(current().data() + kJournalHeaderBytes + used, next.record.data(),
-                  next.record.size());
-      used += next.record.size();
+    const std::optional<JournalRecord> record = RecordReader(next).next();
+    CHECK(record);
+    const auto* page = std::get_if<PageRecord>(&*record);
+    DiskEntry* entry = page != nullptr ? find(page->object, page->page) : nullptr;
+    if (page == nullptr || (entry != nullptr && entry->generation == page->generation)) {
+      std::memcpy(current().data() + kJournalHeaderBytes + used, next.data(), next.size());
+      used += next.size();
       if (entry != nullptr) entry->journal_block = next_block_ + block;
     }
     ++batch.last_record;
-    pending_.pop_front();
+    pending_.pop();
   }
-  seal_journal_block(current(), store_id_, next_block_ + block, used);
-  next_block_ += block + 1;
-  batch.blocks.shrink((block + 1) * kJournalBlockBytes);
+  if (used > 0) seal_journal_block(current(), life_, next_block_ + block++, used);
+  next_block_ += block;
+  batch.blocks.shrink(block * kJournalBlockBytes);
   return batch;
 }
 
+Journal::Batch Journal::moved(const Batch& batch, const Find& find) {
+  const uint64_t blocks = batch.blocks.bytes().size() / kJournalBlockBytes;
+  CHECK(blocks <= room_in_last());
+  Batch copy(batch.blocks.bytes().size());
+  copy.last_record = batch.last_record;
+  copy.first_block = next_block_;
+  copy.offset = offset_of(next_block_);
+  std::ranges::copy(batch.blocks.bytes(), copy.blocks.bytes().begin());
+  for (uint64_t i = 0; i < blocks; ++i) {
+    const uint64_t before = batch.first_block + i;
+    const std::span<std::byte> block =
+        copy.blocks.bytes().subspan(i * kJournalBlockBytes, kJournalBlockBytes);
+    const auto records = open_journal_block(block, life_, before);
+    CHECK(records);
+    RecordReader reader(*records);
+    while (const std::optional<JournalRecord> record = reader.next()) {
+      const auto* page = std::get_if<PageRecord>(&*record);
+      DiskEntry* entry = page != nullptr ? find(page->object, page->page) : nullptr;
+      if (entry != nullptr && entry->generation == page->generation &&
+          entry->journal_block == before) {
+        entry->journal_block = next_block_ + i;
+      }
+    }
+    seal_journal_block(block, life_, next_block_ + i, records->size());
+  }
+  next_block_ += blocks;
+  return copy;
+}
+
 bool Journal::wants_cleaning() const {
+  if (segments_.empty()) return false;
+  if (segments_.front().first_block < clean_before_) return true;
   if (segments_.size() <= kSegmentsMin) return false;
   const uint64_t segment_bytes = segment_units_ * kUnitBytes;
   return segments_.size() * segment_bytes > kLogToLive * live_bytes_ + kSegmentsMin * segment_bytes;
@@ -106,9 +150,13 @@ bool Journal::is_full() const {
   return kLogToLive * live_bytes_ > (kSegmentsMax - kSegmentsSpared) * segment_units_ * kUnitBytes;
 }
 
-void Journal::restore_segments(const std::vector<JournalSegment>& segments, uint64_t next_block) {
+void Journal::restore_segments(const std::vector<JournalSegment>& segments, uint64_t clean_before) {
   segments_.assign(segments.begin(), segments.end());
-  next_block_ = next_block;
+  clean_before_ = clean_before;
+  next_block_ = clean_before;
+  for (const JournalSegment& segment : segments) {
+    next_block_ = std::max(next_block_, segment.first_block + blocks_per_segment());
+  }
 }
 
 }  // namespace cachey::store

@@ -7,26 +7,38 @@
 #include <string>
 #include <vector>
 
+#include "base/units.h"
 #include "store/disk/entry.h"
 #include "store/disk/format.h"
 #include "store/disk/io_parts.h"
+#include "store/disk/record_queue.h"
 
 namespace cachey::store {
 
 /// The log of written and removed pages, from which the catalog is rebuilt: numbered blocks of 4
 /// KiB in segments. Segments use the same space as pages, and their number follows the number of
-/// pages.
+/// pages. A life of the store writes to segments of its own only.
 ///
-/// Cleaning: if the log is more than twice as long as its valid records, the valid page records of
-/// the oldest segment are appended again and the segment is freed. Removals need no copy, because
-/// the records that they remove were written before them and are gone as well.
+/// Cleaning: the valid page records of the oldest segment are appended again and the segment is
+/// freed. Removals need no copy, because the records that they remove were written before them and
+/// are gone as well. So segments leave in their order only: to be rid of a segment that cannot be
+/// written or read, all older segments are cleaned too. The log is cleaned if it is more than twice
+/// as long as its valid records, or if such a segment is in it.
 ///
-/// Has the pending records and their places; the tier does the I/O. Not synchronized: the tier's
-/// mutex guards the journal.
+/// Pending records have a bound, `pending_bytes_max`: past it accepts_pages() is false and the tier
+/// takes no new page. Removals are not refused, because they need no bound of their own: a page is
+/// removed once, alone or with its object, and while nothing can be written no page is added past
+/// the bound. So the removals that wait are at most as many as the pages that were listed, of 34
+/// bytes each; the index entry that a removal frees is larger.
+///
+/// Has the pending records and their places; the journal task does the I/O. Not synchronized: the
+/// tier's mutex guards the journal.
 class Journal {
  public:
-  Journal(uint64_t store_id, uint32_t segment_units)
-      : store_id_(store_id), segment_units_(segment_units) {}
+  static constexpr size_t kPendingBytesMax = 16 * kMiB;
+
+  Journal(StoreLife life, uint32_t segment_units, size_t pending_bytes_max = kPendingBytesMax)
+      : life_(life), segment_units_(segment_units), pending_bytes_max_(pending_bytes_max) {}
 
   /// A page was listed. `record`: from encode_page_record().
   void put(DiskEntry& entry, std::string record);
@@ -42,30 +54,43 @@ class Journal {
   /// nothing if the page's valid record is in another block.
   void copy(DiskEntry& entry, const PageRecord& record, uint64_t number);
 
+  /// False: too many records wait; a new page must not be listed. What is being written already
+  /// may go past the bound.
+  [[nodiscard]] bool accepts_pages() const { return pending_.memory_bytes() < pending_bytes_max_; }
   [[nodiscard]] bool has_pending() const { return !pending_.empty(); }
   /// The numbers of records that were added, and that are on disk or needless.
   [[nodiscard]] uint64_t appended() const { return appended_; }
   [[nodiscard]] uint64_t flushed() const { return flushed_; }
+  /// The memory of the pending records.
+  [[nodiscard]] size_t memory_bytes() const { return pending_.memory_bytes(); }
 
   struct Batch {
     explicit Batch(size_t bytes) : blocks(bytes) {}
-    uint64_t offset = 0;
-    AlignedBuffer blocks;
+    uint64_t offset = 0;       // on the device
+    uint64_t first_block = 0;  // the number of the first of `blocks`
+    AlignedBuffer blocks;      // may be empty: no record was needed
     uint64_t last_record = 0;  // flushed() once the batch is on disk
   };
   using Find = std::function<DiskEntry*(const ObjectId&, uint32_t page)>;
 
-  /// The next blocks to write. Null: no records are pending, or needs_segment(). Leaves out records
-  /// of pages that `find` does not return any more.
+  /// The next blocks to write, from at most kBatchRecords records. Null: no records are pending, or
+  /// needs_segment(). Leaves out records of pages that `find` does not return any more.
   [[nodiscard]] std::optional<Batch> next_batch(const Find& find);
+  /// The same records for the next blocks, because the place of `batch` cannot be written.
+  /// REQUIRES: abandon_segment() and begin_segment() were called since `batch` was made.
+  [[nodiscard]] Batch moved(const Batch& batch, const Find& find);
   void on_disk(const Batch& batch) { flushed_ = batch.last_record; }
 
   [[nodiscard]] bool needs_segment() const { return has_pending() && room_in_last() == 0; }
   void begin_segment(uint32_t first_unit);
-  /// The number of the next block.
-  [[nodiscard]] uint64_t next_block() const { return next_block_; }
+  /// The last segment cannot be written from the first block of `batch` on. Nothing more is written
+  /// to it, and it leaves the log by cleaning.
+  void abandon_segment(const Batch& batch);
+  /// The segment that begin_segment() would add.
+  [[nodiscard]] JournalSegment next_segment(uint32_t first_unit) const;
   [[nodiscard]] const std::deque<JournalSegment>& segments() const { return segments_; }
   [[nodiscard]] uint32_t segment_units() const { return segment_units_; }
+  [[nodiscard]] const StoreLife& life() const { return life_; }
 
   [[nodiscard]] bool wants_cleaning() const;
   /// REQUIRES: the valid records of the segment were copied and the copies are on disk.
@@ -74,39 +99,36 @@ class Journal {
   /// True: the log could not hold more records even after cleaning.
   [[nodiscard]] bool is_full() const;
 
-  /// While a store is opened: its segments, and the number of the next block.
-  void restore_segments(const std::vector<JournalSegment>& segments, uint64_t next_block);
+  /// While a store is opened: the segments of earlier lives. Those that begin before the block
+  /// `clean_before` are to be cleaned.
+  void restore_segments(const std::vector<JournalSegment>& segments, uint64_t clean_before);
   void restored(const DiskEntry& entry) { live_bytes_ += packed_bytes(entry.record_bytes); }
 
  private:
   static constexpr size_t kBatchBlocks = 16;
+  static constexpr size_t kBatchRecords = 2'000;
 
-  struct Pending {
-    enum class Kind : uint8_t { kPage, kRemoval };  // kRemoval: of a page or of an object
-    Kind kind;
-    ObjectId object;
-    uint32_t page;
-    uint64_t generation;
-    std::string record;
-  };
-
-  [[nodiscard]] uint64_t blocks_per_segment() const {
-    return segment_units_ * kUnitBytes / kJournalBlockBytes;
+  [[nodiscard]] uint32_t blocks_per_segment() const {
+    return static_cast<uint32_t>(segment_units_ * kUnitBytes / kJournalBlockBytes);
   }
   [[nodiscard]] uint64_t room_in_last() const;
+  [[nodiscard]] uint64_t offset_of(uint64_t block) const;
+  void append(std::string_view record);
   /// The bytes of a record in a block that is full of records of this size.
   [[nodiscard]] static uint64_t packed_bytes(size_t record_bytes) {
     return kJournalBlockBytes / (kJournalPayloadBytes / record_bytes);
   }
 
-  const uint64_t store_id_;
+  const StoreLife life_;
   const uint32_t segment_units_;
-  std::deque<Pending> pending_;
+  const size_t pending_bytes_max_;
+  RecordQueue pending_;
   uint64_t appended_ = 0;
   uint64_t flushed_ = 0;
   std::deque<JournalSegment> segments_;
   uint64_t next_block_ = 0;
-  uint64_t live_bytes_ = 0;  // packed_bytes() of all valid records
+  uint64_t clean_before_ = 0;  // segments that begin before this block are to be cleaned
+  uint64_t live_bytes_ = 0;    // packed_bytes() of all valid records
 };
 
 }  // namespace cachey::store

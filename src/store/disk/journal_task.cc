@@ -1,27 +1,73 @@
 #include "store/disk/journal_task.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
+#include "base/log.h"
 #include "store/disk/io_parts.h"
 #include "store/disk/recovery.h"
 
 namespace cachey::store {
 namespace {
 
-constexpr size_t kCleanBytes =
-    256 * kKiB;  // the piece of the oldest segment that is read at a time
+// The piece of the oldest segment that is read at a time, and how often at most.
+constexpr uint64_t kCleanBytes = 64 * kKiB;
+constexpr int kCleanTries = 3;
+// The memory of pending records past which no further piece is copied.
+constexpr size_t kCopiedMax = 256 * kKiB;
+// After so many pieces that cannot be read, the rest of the segment counts as lost. Below the
+// number of failures that takes the disk offline, so that cleaning gets past a bad segment.
+constexpr int kLostPiecesMax = 4;
 
 }  // namespace
 
-JournalTask::JournalTask(JournalParts parts, JournalTimes times, Superblock superblock)
+/// The space of a segment that was written to. The space of an abandoned segment is freed only once
+/// kBadPlacesMax more were abandoned, and no write to it can come any more.
+struct JournalTask::Place {
+  Place(JournalTask& owner, DiskExtent space) : task(owner), run(space) {}
+  ~Place() {
+    const MutexLock lock(task.mutex_);
+    if (dropped) task.catalog_.release_segment(run);
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  JournalTask& task;
+  const DiskExtent run;
+  bool dropped = false;  // left the log; guarded by the tier's mutex
+};
+
+/// An operation of the device, shared by the coroutine that waits for it and by the one that runs
+/// it: if the wait times out, buffer and place stay until the device is done. One worker's thread.
+struct JournalTask::Operation {
+  enum class Kind : uint8_t { kRead, kWrite, kSync };
+
+  Kind kind = Kind::kSync;
+  uint64_t offset = 0;
+  iovec part{};
+  std::shared_ptr<void> keep;    // owns the part's memory
+  std::shared_ptr<Place> place;  // of a batch
+  bool of_superblock = false;
+
+  bool done = false;
+  bool late = false;  // the wait has timed out
+  IoStatus status;
+  rt::Waiter* waiter = nullptr;
+};
+
+JournalTask::JournalTask(JournalParts parts, JournalTimes times, Superblock superblock,
+                         uint32_t copy)
     : device_(parts.device),
       clock_(parts.clock),
       stats_(parts.stats),
       health_(parts.health),
       failed_(std::move(parts.failed)),
+      offline_(std::move(parts.offline)),
+      charge_(std::move(parts.charge)),
       times_(times),
       superblock_(std::move(superblock)),
+      next_copy_(1 - copy),
       mutex_(parts.mutex),
       journal_(parts.journal),
       catalog_(parts.catalog) {}
@@ -32,7 +78,7 @@ void JournalTask::start(rt::Worker& worker, Delay delay) {
   {
     const MutexLock lock(mutex_);
     if (delay == Delay::kNone) gathering = std::exchange(gathering_, nullptr);
-    const bool needed = journal_.has_pending() || batch_.has_value();
+    const bool needed = journal_.has_pending() || batch_ != nullptr || journal_.wants_cleaning();
     begin = needed && !running_ && health_.online();
     if (begin) running_ = true;
   }
@@ -60,13 +106,14 @@ rt::Task<void> JournalTask::gather(rt::Worker& worker, std::chrono::milliseconds
   (void)co_await waiter.wait_until(worker.timers(), deadline, std::move(leave_list));
 }
 
-/// Repeats failed writes after journal_retry, or when the disk is online again.
+/// Repeats failed writes after times_.retry, or when the disk is online again.
 rt::Task<void> JournalTask::run(rt::Worker& worker) {
   co_await gather(worker, times_.gather);
   while (true) {
     bool well = co_await write_batch(worker);
     co_await prepare(worker);
     if (well && wants_cleaning()) well = co_await clean_oldest(worker);
+    charge_();
     {
       const MutexLock lock(mutex_);
       bool more = health_.online();
@@ -89,40 +136,127 @@ rt::Task<void> JournalTask::prepare(rt::Worker& worker) {
   }
 }
 
+size_t JournalTask::pending_bytes() const {
+  const MutexLock lock(mutex_);
+  return journal_.memory_bytes();
+}
+
 bool JournalTask::wants_cleaning() const {
   const MutexLock lock(mutex_);
   return journal_.wants_cleaning();
 }
 
+rt::Task<void> JournalTask::run_operation(rt::Worker& worker,
+                                          std::shared_ptr<Operation> operation) {
+  const std::span<const iovec> parts(&operation->part, 1);
+  switch (operation->kind) {
+    case Operation::Kind::kRead:
+      operation->status = co_await device_.read(worker, operation->offset, parts);
+      break;
+    case Operation::Kind::kWrite:
+      operation->status = co_await device_.write(worker, operation->offset, parts);
+      break;
+    case Operation::Kind::kSync:
+      operation->status = co_await device_.sync(worker);
+      break;
+  }
+  operation->done = true;
+  if (operation->waiter != nullptr) operation->waiter->notify();
+  if (!operation->late) co_return;
+  --unanswered_;
+  if (operation->of_superblock) superblock_hangs_ = false;
+}
+
+/// Runs the operation. ETIMEDOUT: the device has not answered by the deadline.
+rt::Task<IoStatus> JournalTask::in_time(rt::Worker& worker, std::shared_ptr<Operation> operation) {
+  worker.tasks().spawn(run_operation(worker, operation));
+  if (!operation->done) {
+    rt::Waiter waiter(worker.executor());
+    operation->waiter = &waiter;
+    std::move_only_function<bool()> leave_list = [operation] {
+      operation->waiter = nullptr;
+      return !operation->done;
+    };
+    const MonoTime deadline = clock_.mono() + times_.deadline;
+    const bool in_time =
+        co_await waiter.wait_until(worker.timers(), deadline, std::move(leave_list));
+    if (!in_time) {
+      operation->late = true;
+      ++unanswered_;
+      if (operation->of_superblock) superblock_hangs_ = true;
+      co_return IoStatus{ETIMEDOUT};
+    }
+  }
+  co_return operation->status;
+}
+
+void JournalTask::report_failure(const IoStatus& status) {
+  DiskStats::add(stats_.write_errors, 1);
+  log::warn("disk journal: an operation failed", {{"error", status.error}});
+  failed_();
+}
+
+/// Makes the batch that is to be written. False: no segment could be added.
+rt::Task<bool> JournalTask::prepare_batch(rt::Worker& worker) {
+  bool grows = leaving_;
+  if (batch_ == nullptr) {
+    const MutexLock lock(mutex_);
+    grows = journal_.needs_segment();
+  }
+  if (grows) {
+    const bool grown = co_await grow(worker);
+    if (!grown) co_return false;
+  }
+  const MutexLock lock(mutex_);
+  if (batch_ == nullptr) {
+    std::optional<Journal::Batch> next = journal_.next_batch(catalog_.finder());
+    if (next) batch_ = std::make_shared<Journal::Batch>(std::move(*next));
+  } else if (leaving_) {
+    batch_ = std::make_shared<Journal::Batch>(journal_.moved(*batch_, catalog_.finder()));
+    leaving_ = false;
+  }
+  co_return true;
+}
+
 /// Writes one batch of pending records. False: the device failed, or no segment could be added.
 rt::Task<bool> JournalTask::write_batch(rt::Worker& worker) {
+  if (stuck()) offline_();
   if (!health_.online()) co_return false;
-  if (!batch_) {
-    bool full = false;
-    {
-      const MutexLock lock(mutex_);
-      full = journal_.needs_segment();
-    }
-    if (full) {
-      const bool grown = co_await grow(worker);
-      if (!grown) co_return false;
-    }
-    const MutexLock lock(mutex_);
-    batch_ = journal_.next_batch(catalog_.finder());
-  }
-  if (!batch_) co_return true;
+  const bool prepared = co_await prepare_batch(worker);
+  if (!prepared) co_return false;
+  if (batch_ == nullptr) co_return true;
   const iovec part = batch_->blocks.part();
-  const IoStatus status = co_await device_.write(worker, batch_->offset, std::span(&part, 1));
-  if (!status.ok()) {
-    DiskStats::add(stats_.write_errors, 1);
-    failed_();
-    co_return false;
+  if (part.iov_len > 0) {
+    auto writing = std::make_shared<Operation>();
+    writing->kind = Operation::Kind::kWrite;
+    writing->offset = batch_->offset;
+    writing->part = part;
+    writing->keep = batch_;
+    writing->place = place_;
+    const IoStatus status = co_await in_time(worker, std::move(writing));
+    if (!status.ok()) {
+      report_failure(status);
+      if (++failures_here_ >= kFailuresAtAPlace || status.error == ETIMEDOUT) leave_place();
+      co_return false;
+    }
   }
+  failures_here_ = 0;
   DiskStats::add(stats_.journal_bytes, part.iov_len);
   const MutexLock lock(mutex_);
   journal_.on_disk(*batch_);
   batch_.reset();
   co_return true;
+}
+
+void JournalTask::leave_place() {
+  log::error("disk journal: its place cannot be written; it goes on elsewhere",
+             {{"offset", batch_->offset}});
+  DiskStats::add(stats_.journal_moves, 1);
+  failures_here_ = 0;
+  leaving_ = true;
+  bad_places_.push_back(std::exchange(place_, nullptr));
+  const MutexLock lock(mutex_);
+  journal_.abandon_segment(*batch_);
 }
 
 /// Writes all records that are pending now. Later records are not awaited, because they may never
@@ -148,115 +282,196 @@ std::vector<JournalSegment> JournalTask::segments() const {
   return {journal_.segments().begin(), journal_.segments().end()};
 }
 
-rt::Task<bool> JournalTask::write_superblock(rt::Worker& worker,
-                                             std::vector<JournalSegment> listed) {
-  Superblock next = superblock_;
-  ++next.sequence;
-  next.segments = std::move(listed);
-  const std::vector<std::byte> encoded = encode_superblock(next);
-  AlignedBuffer buffer(encoded.size());
-  std::ranges::copy(encoded, buffer.bytes().begin());
-  const iovec part = buffer.part();
-  for (const uint64_t offset : {uint64_t{0}, kSuperblockCopyOffset}) {
-    IoStatus status;
-    if (may_be_torn(encoded)) status = co_await device_.sync(worker);
-    if (status.ok()) status = co_await device_.write(worker, offset, std::span(&part, 1));
-    if (!status.ok()) {
-      DiskStats::add(stats_.write_errors, 1);
-      failed_();
-      co_return false;
-    }
-    DiskStats::add(stats_.journal_bytes, part.iov_len);
-  }
-  superblock_ = std::move(next);
-  co_return true;
+rt::Task<IoStatus> JournalTask::sync(rt::Worker& worker) {
+  auto syncing = std::make_shared<Operation>();
+  syncing->of_superblock = true;
+  co_return co_await in_time(worker, std::move(syncing));
 }
 
-rt::Task<bool> JournalTask::grow(rt::Worker& worker) {
+/// As store::write_superblock(). After each step one copy is whole and durable, and next_copy_ is
+/// the other copy.
+rt::Task<IoStatus> JournalTask::write_copies(rt::Worker& worker,
+                                             std::shared_ptr<AlignedBuffer> encoded) {
+  IoStatus status = co_await sync(worker);
+  for (int i = 0; i < 2 && status.ok(); ++i) {
+    auto writing = std::make_shared<Operation>();
+    writing->kind = Operation::Kind::kWrite;
+    writing->offset = superblock_offset(next_copy_);
+    writing->part = encoded->part();
+    writing->keep = encoded;
+    writing->of_superblock = true;
+    status = co_await in_time(worker, std::move(writing));
+    if (status.ok()) status = co_await sync(worker);
+    if (!status.ok()) break;
+    next_copy_ = 1 - next_copy_;
+    DiskStats::add(stats_.journal_bytes, encoded->bytes().size());
+  }
+  co_return status;
+}
+
+rt::Task<bool> JournalTask::write_superblock(rt::Worker& worker,
+                                             std::vector<JournalSegment> listed) {
+  if (superblock_hangs_) {  // an older superblock may still be written over a newer one
+    offline_();
+    co_return false;
+  }
+  Superblock next = superblock_;
+  next.sequence = ++superblock_.sequence;  // also if it fails: one copy may be on disk
+  next.segments = std::move(listed);
+  const std::vector<std::byte> bytes = encode_superblock(next);
+  auto encoded = std::make_shared<AlignedBuffer>(bytes.size());
+  std::ranges::copy(bytes, encoded->bytes().begin());
+  const IoStatus status = co_await write_copies(worker, std::move(encoded));
+  if (status.ok()) {
+    superblock_ = std::move(next);
+    superblock_failures_ = 0;
+    co_return true;
+  }
+  report_failure(status);
+  if (++superblock_failures_ >= kSuperblockTries || status.error == ETIMEDOUT) {
+    superblock_failures_ = 0;
+    offline_();
+  }
+  co_return false;
+}
+
+IoStatus JournalTask::write_superblock_now(std::vector<JournalSegment> listed) {
+  Superblock next = superblock_;
+  next.sequence = ++superblock_.sequence;
+  next.segments = std::move(listed);
+  const IoStatus status = store::write_superblock(device_, next, next_copy_);
+  if (status.ok()) superblock_ = std::move(next);
+  return status;
+}
+
+/// Reserves the space of the next segment, in steps. False: no space can be freed.
+rt::Task<bool> JournalTask::place_segment(rt::Worker& worker) {
   SpaceSearch search;
-  std::optional<DiskExtent> run;
-  JournalSegment segment;
-  while (!run) {
+  while (!reserved_) {
     {
       const MutexLock lock(mutex_);
       const std::expected<DiskExtent, NotPlaced> placed =
           catalog_.place_segment(journal_.segment_units(), search);
       if (!placed && placed.error() == NotPlaced::kNoSpace) co_return false;
-      if (placed) run = *placed;
-      segment.first_block = journal_.next_block();
+      if (placed) reserved_ = *placed;
     }
-    if (!run) co_await rt::asio::post(worker.executor(), rt::kAwait);
+    if (!reserved_) co_await rt::asio::post(worker.executor(), rt::kAwait);
   }
-  segment.first_unit = run->first;
-  std::vector<JournalSegment> listed = segments();
-  listed.push_back(segment);
-  const bool written = co_await write_superblock(worker, std::move(listed));
-  const MutexLock lock(mutex_);
-  if (written) {
-    journal_.begin_segment(run->first);
-  } else {
-    // One copy on disk may list the segment already, which is harmless: no record can be written
-    // before the next superblock, so recovery finds no page in this space; and a page's bytes never
-    // pass as journal blocks, which have a number and a checksum.
-    catalog_.release_segment(*run);
-  }
-  co_return written;
-}
-
-/// Appends the valid records of the oldest segment again and frees the segment.
-rt::Task<bool> JournalTask::clean_oldest(rt::Worker& worker) {
-  JournalSegment oldest;
-  uint64_t bytes = 0;
-  {
-    const MutexLock lock(mutex_);
-    oldest = journal_.segments().front();
-    bytes = journal_.segment_units() * kUnitBytes;
-  }
-  AlignedBuffer buffer(kCleanBytes);
-  const iovec part = buffer.part();
-  for (uint64_t at = 0; at < bytes; at += kCleanBytes) {
-    const uint64_t offset = oldest.first_unit * kUnitBytes + at;
-    const IoStatus status = co_await device_.read(worker, offset, std::span(&part, 1));
-    if (status.ok()) {
-      copy_records(buffer.bytes(), oldest.first_block + at / kJournalBlockBytes);
-      continue;
-    }
-    DiskStats::add(stats_.read_errors, 1);
-    failed_();
-    if (!health_.online()) co_return false;
-    // Pages with records in this piece are found as before, but are lost at a restart.
-    DiskStats::add(stats_.journal_lost_blocks, kCleanBytes / kJournalBlockBytes);
-  }
-  const bool copied = co_await write_pending(worker);
-  if (!copied) co_return false;
-  std::vector<JournalSegment> listed = segments();
-  listed.erase(listed.begin());
-  const bool written = co_await write_superblock(worker, std::move(listed));
-  if (!written) co_return false;
-  const MutexLock lock(mutex_);
-  journal_.drop_oldest();
-  catalog_.release_segment(DiskExtent{oldest.first_unit, journal_.segment_units()});
   co_return true;
 }
 
-void JournalTask::copy_records(std::span<const std::byte> blocks, uint64_t first_block) {
+/// The space is kept if the superblock fails: one copy may list the segment, and at the next
+/// opening a segment wins against pages.
+rt::Task<bool> JournalTask::grow(rt::Worker& worker) {
+  const bool placed = co_await place_segment(worker);
+  if (!placed) co_return false;
+  std::vector<JournalSegment> listed = segments();
+  {
+    const MutexLock lock(mutex_);
+    listed.push_back(journal_.next_segment(reserved_->first));
+  }
+  const bool written = co_await write_superblock(worker, std::move(listed));
+  if (!written) co_return false;
+  const DiskExtent run = *std::exchange(reserved_, std::nullopt);
+  place_ = std::make_shared<Place>(*this, run);
+  failures_here_ = 0;
   const MutexLock lock(mutex_);
-  for (size_t at = 0; at < blocks.size(); at += kJournalBlockBytes) {
-    const uint64_t number = first_block + at / kJournalBlockBytes;
-    const auto records =
-        open_journal_block(blocks.subspan(at, kJournalBlockBytes), superblock_.store_id, number);
-    if (!records) {
-      DiskStats::add(stats_.journal_lost_blocks, 1);
+  journal_.begin_segment(run.first);
+  co_return true;
+}
+
+/// Appends the valid records of the oldest segment again and frees the segment. Begins with no
+/// record pending, so that a repetition does not copy a record that waits.
+rt::Task<bool> JournalTask::clean_oldest(rt::Worker& worker) {
+  const JournalSegment oldest = segments().front();
+  const uint64_t bytes = oldest.blocks * kJournalBlockBytes;
+  bool written = co_await write_pending(worker);
+  if (!written) co_return false;
+  int lost_pieces = 0;
+  for (uint64_t at = 0; at < bytes; at += kCleanBytes) {
+    if (pending_bytes() > kCopiedMax) written = co_await write_pending(worker);
+    if (!written) co_return false;
+    auto piece = std::make_shared<AlignedBuffer>(std::min(kCleanBytes, bytes - at));
+    const IoStatus status = co_await read_piece(worker, oldest.first_unit * kUnitBytes + at, piece);
+    if (status.ok()) {
+      copy_records(piece->bytes(), oldest.first_block + at / kJournalBlockBytes, oldest.life);
       continue;
     }
-    RecordReader reader(*records);
-    while (const std::optional<JournalRecord> record = reader.next()) {
-      const auto* page = std::get_if<PageRecord>(&*record);
-      if (page == nullptr) continue;
-      DiskEntry* entry = catalog_.find(page->object, page->page);
-      if (entry != nullptr) journal_.copy(*entry, *page, number);
+    if (!health_.online()) co_return false;
+    // Pages with records in this piece are found as before, but are lost at a restart.
+    const bool give_up = status.error == ETIMEDOUT || ++lost_pieces >= kLostPiecesMax;
+    const uint64_t lost = give_up ? bytes - at : piece->bytes().size();
+    DiskStats::add(stats_.journal_lost_blocks, lost / kJournalBlockBytes);
+    if (give_up) break;
+  }
+  written = co_await write_pending(worker);
+  if (!written) co_return false;
+  std::vector<JournalSegment> listed = segments();
+  listed.erase(listed.begin());
+  written = co_await write_superblock(worker, std::move(listed));
+  if (!written) co_return false;
+  free_segment(oldest);
+  co_return true;
+}
+
+rt::Task<IoStatus> JournalTask::read_piece(rt::Worker& worker, uint64_t offset,
+                                           std::shared_ptr<AlignedBuffer> into) {
+  IoStatus status;
+  for (int i = 0; i < kCleanTries; ++i) {
+    auto reading = std::make_shared<Operation>();
+    reading->kind = Operation::Kind::kRead;
+    reading->offset = offset;
+    reading->part = into->part();
+    reading->keep = into;
+    status = co_await in_time(worker, std::move(reading));
+    if (status.ok()) co_return status;
+    DiskStats::add(stats_.read_errors, 1);
+    if (status.error == ETIMEDOUT) break;
+  }
+  failed_();
+  co_return status;
+}
+
+void JournalTask::copy_records(std::span<const std::byte> blocks, uint64_t first_block,
+                               uint64_t life) {
+  for (size_t at = 0; at < blocks.size(); at += kJournalBlockBytes) {
+    const uint64_t number = first_block + at / kJournalBlockBytes;
+    const auto records = open_journal_block(blocks.subspan(at, kJournalBlockBytes),
+                                            StoreLife{superblock_.store_id, life}, number);
+    if (records) {
+      copy_block(*records, number);
+    } else {
+      DiskStats::add(stats_.journal_lost_blocks, 1);
     }
   }
+}
+
+void JournalTask::copy_block(std::span<const std::byte> records, uint64_t number) {
+  RecordReader reader(records);
+  const MutexLock lock(mutex_);
+  while (const std::optional<JournalRecord> record = reader.next()) {
+    const auto* page = std::get_if<PageRecord>(&*record);
+    if (page == nullptr) continue;
+    DiskEntry* entry = catalog_.find(page->object, page->page);
+    if (entry != nullptr) journal_.copy(*entry, *page, number);
+  }
+}
+
+void JournalTask::free_segment(const JournalSegment& segment) {
+  std::shared_ptr<Place> freed;  // destroyed without the mutex
+  const auto bad = std::ranges::find_if(bad_places_, [&](const std::shared_ptr<Place>& place) {
+    return place->run.first == segment.first_unit;
+  });
+  const MutexLock lock(mutex_);
+  journal_.drop_oldest();
+  if (bad == bad_places_.end()) {
+    catalog_.release_segment(DiskExtent{segment.first_unit, journal_.segment_units()});
+    return;
+  }
+  (*bad)->dropped = true;
+  if (bad_places_.size() <= kBadPlacesMax) return;
+  freed = std::move(bad_places_.front());
+  bad_places_.pop_front();
 }
 
 }  // namespace cachey::store

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -20,8 +23,9 @@
 namespace cachey::store {
 
 struct JournalTimes {
-  std::chrono::milliseconds gather{50};    ///< records are gathered for this time
-  std::chrono::milliseconds retry{1'000};  ///< until a failed write is repeated
+  std::chrono::milliseconds gather{50};        ///< records are gathered for this time
+  std::chrono::milliseconds retry{1'000};      ///< until a failed write is repeated
+  std::chrono::milliseconds deadline{10'000};  ///< of one operation; a slower one has failed
 };
 
 /// What the journal task works on. The tier owns all of it.
@@ -33,20 +37,39 @@ struct JournalParts {
   WatchedMutex& mutex;  ///< the tier's: guards journal and catalog
   Journal& journal;
   Catalog& catalog;
-  std::function<void()> failed;  ///< called without the mutex after each failure of the device
+  std::function<void()> failed;   ///< the device failed; called without the mutex
+  std::function<void()> offline;  ///< the disk must not be used; called without the mutex
+  std::function<void()> charge;   ///< the journal's memory changed; called without the mutex
 };
 
 /// Does the I/O of the journal: gathers records, writes them in batches, begins and frees segments,
 /// and writes the superblock. At most one task runs, on the worker that started it; it ends when
 /// nothing is left to write, or when the disk is offline. Owned by the tier.
+///
+/// Faults:
+/// - A batch that fails kFailuresAtAPlace times, or hangs past the deadline, is written to a new
+///   segment elsewhere; the old segment leaves the log by cleaning. Its space is not used again
+///   until kBadPlacesMax more were left, or the store is opened again.
+/// - Records that cleaning cannot read are lost and counted.
+/// - A superblock that fails kSuperblockTries times, or hangs, takes the disk offline.
+/// - An operation that hangs keeps its buffer and its place on the device until the device answers.
+///   With kUnansweredMax such operations the disk is taken offline, so their memory is bounded.
 class JournalTask {
  public:
+  static constexpr int kFailuresAtAPlace = 3;
+  static constexpr size_t kBadPlacesMax = 16;  ///< 1/64 of the capacity
+  static constexpr int kSuperblockTries = 3;
+  static constexpr size_t kUnansweredMax = 8;
+
   enum class Delay : uint8_t {
     kNone,    ///< writes the pending records now
     kGather,  ///< waits for more records first
   };
 
-  JournalTask(JournalParts parts, JournalTimes times, Superblock superblock);
+  /// `copy`: the copy of the superblock that is whole.
+  JournalTask(JournalParts parts, JournalTimes times, Superblock superblock, uint32_t copy);
+  JournalTask(const JournalTask&) = delete;
+  JournalTask& operator=(const JournalTask&) = delete;
 
   /// There may be records to write. Any thread; the worker is the calling thread's own.
   void start(rt::Worker& worker, Delay delay) EXCLUDES(mutex_);
@@ -54,32 +77,70 @@ class JournalTask {
   /// True: each record that was added is on disk or needless.
   [[nodiscard]] bool all_written() const EXCLUDES(mutex_);
 
-  /// While no task runs only.
+  /// Before the first start() only.
   [[nodiscard]] const Superblock& superblock() const { return superblock_; }
+  void set_openings(uint64_t openings) { superblock_.openings = openings; }
+  /// Writes the superblock with these segments. Blocks. Before the first start() only.
+  [[nodiscard]] IoStatus write_superblock_now(std::vector<JournalSegment> segments);
 
  private:
+  struct Operation;
+  struct Place;
+
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker);
   [[nodiscard]] rt::Task<void> gather(rt::Worker& worker, std::chrono::milliseconds time);
   [[nodiscard]] rt::Task<void> prepare(rt::Worker& worker);
   [[nodiscard]] bool wants_cleaning() const EXCLUDES(mutex_);
+  [[nodiscard]] size_t pending_bytes() const EXCLUDES(mutex_);
   [[nodiscard]] rt::Task<bool> write_batch(rt::Worker& worker);
+  [[nodiscard]] rt::Task<bool> prepare_batch(rt::Worker& worker);
   [[nodiscard]] rt::Task<bool> write_pending(rt::Worker& worker);
   [[nodiscard]] rt::Task<bool> grow(rt::Worker& worker);
+  [[nodiscard]] rt::Task<bool> place_segment(rt::Worker& worker);
+  void leave_place() EXCLUDES(mutex_);
   [[nodiscard]] rt::Task<bool> clean_oldest(rt::Worker& worker);
+  [[nodiscard]] rt::Task<IoStatus> read_piece(rt::Worker& worker, uint64_t offset,
+                                              std::shared_ptr<AlignedBuffer> into);
+  void copy_records(std::span<const std::byte> blocks, uint64_t first_block, uint64_t life)
+      EXCLUDES(mutex_);
+  void copy_block(std::span<const std::byte> records, uint64_t number) EXCLUDES(mutex_);
+  void free_segment(const JournalSegment& segment) EXCLUDES(mutex_);
   [[nodiscard]] rt::Task<bool> write_superblock(rt::Worker& worker,
                                                 std::vector<JournalSegment> segments);
+  [[nodiscard]] rt::Task<IoStatus> write_copies(rt::Worker& worker,
+                                                std::shared_ptr<AlignedBuffer> encoded);
+  [[nodiscard]] rt::Task<IoStatus> sync(rt::Worker& worker);
   [[nodiscard]] std::vector<JournalSegment> segments() const EXCLUDES(mutex_);
-  void copy_records(std::span<const std::byte> blocks, uint64_t first_block) EXCLUDES(mutex_);
+
+  [[nodiscard]] rt::Task<IoStatus> in_time(rt::Worker& worker,
+                                           std::shared_ptr<Operation> operation);
+  [[nodiscard]] rt::Task<void> run_operation(rt::Worker& worker,
+                                             std::shared_ptr<Operation> operation);
+  void report_failure(const IoStatus& status);
+  [[nodiscard]] bool stuck() const { return unanswered_ >= kUnansweredMax; }
 
   BlockDevice& device_;
   const Clock& clock_;
   DiskStats& stats_;
   const DiskHealth& health_;
   const std::function<void()> failed_;
+  const std::function<void()> offline_;
+  const std::function<void()> charge_;
   const JournalTimes times_;
 
-  Superblock superblock_;                // the task's, while one runs
-  std::optional<Journal::Batch> batch_;  // the task's: being written, or to be repeated
+  // The task's, while one runs. A later task may run on another worker.
+  Superblock superblock_;
+  uint32_t next_copy_;                     // of the superblock: the other copy is whole
+  int superblock_failures_ = 0;            // since the last success
+  std::shared_ptr<Journal::Batch> batch_;  // being written, or to be repeated
+  int failures_here_ = 0;                  // of batches since the last success, in this segment
+  bool leaving_ = false;                   // the batch goes to a new segment
+  std::shared_ptr<Place> place_;           // of the last segment
+  std::deque<std::shared_ptr<Place>> bad_places_;  // abandoned; the oldest first
+  std::optional<DiskExtent> reserved_;  // for the next segment; a superblock may list it already
+
+  std::atomic<size_t> unanswered_{0};          // operations that hang past their deadline
+  std::atomic<bool> superblock_hangs_{false};  // one of them writes the superblock
 
   WatchedMutex& mutex_;
   Journal& journal_ GUARDED_BY(mutex_);

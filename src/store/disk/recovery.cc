@@ -19,6 +19,7 @@ namespace {
 constexpr uint64_t kPieceBytes = 4 * kMiB;  // of the journal, read at a time
 
 struct Piece {
+  size_t segment = 0;
   uint64_t offset = 0;
   size_t bytes = 0;
   uint64_t first_block = 0;
@@ -26,16 +27,52 @@ struct Piece {
 
 std::vector<Piece> pieces_of(const Superblock& superblock) {
   std::vector<Piece> pieces;
-  const uint64_t segment_bytes = superblock.segment_units * kUnitBytes;
-  for (const JournalSegment& segment : superblock.segments) {
-    for (uint64_t at = 0; at < segment_bytes; at += kPieceBytes) {
-      pieces.push_back(Piece{segment.first_unit * kUnitBytes + at,
-                             std::min(kPieceBytes, segment_bytes - at),
+  for (size_t i = 0; i < superblock.segments.size(); ++i) {
+    const JournalSegment& segment = superblock.segments[i];
+    const uint64_t bytes = segment.blocks * kJournalBlockBytes;
+    for (uint64_t at = 0; at < bytes; at += kPieceBytes) {
+      pieces.push_back(Piece{i, segment.first_unit * kUnitBytes + at,
+                             std::min(kPieceBytes, bytes - at),
                              segment.first_block + at / kJournalBlockBytes});
     }
   }
   return pieces;
 }
+
+/// Reads pieces of the journal, and tries again what the device fails to read. Bytes that cannot be
+/// read become zeros, which are no journal block.
+class PatientReader {
+ public:
+  explicit PatientReader(BlockDevice& device) : device_(device) {}
+
+  /// Returns the number of bytes that could not be read.
+  [[nodiscard]] size_t read(uint64_t offset, std::span<std::byte> into) {
+    if (try_once(offset, into)) return 0;
+    size_t unread = 0;
+    for (size_t at = 0; at < into.size(); at += kRetryBytes) {
+      const std::span<std::byte> part = into.subspan(at, std::min(kRetryBytes, into.size() - at));
+      bool well = false;
+      for (int i = 0; !well && i < tries(); ++i) well = try_once(offset + at, part);
+      if (well) continue;
+      std::ranges::fill(part, std::byte{0});
+      unread += part.size();
+    }
+    return unread;
+  }
+
+ private:
+  static constexpr size_t kRetryBytes = 64 * kKiB;
+
+  [[nodiscard]] int tries() const { return failures_ < kRecoveryFailuresMax ? kRecoveryTries : 0; }
+  [[nodiscard]] bool try_once(uint64_t offset, std::span<std::byte> into) {
+    const bool well = device_.read_now(offset, into).ok();
+    if (!well) ++failures_;
+    return well;
+  }
+
+  BlockDevice& device_;
+  unsigned failures_ = 0;
+};
 
 /// Records between two threads: one reads and parses, the other restores the catalog.
 class RestoredQueue {
@@ -100,7 +137,8 @@ bool preferred(const ParsedSuperblock& a, const ParsedSuperblock& b) {
 Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
   std::optional<ParsedSuperblock> best;
   bool unread = false;
-  for (const uint64_t offset : {uint64_t{0}, kSuperblockCopyOffset}) {
+  for (const uint32_t copy : {0u, 1u}) {
+    const uint64_t offset = superblock_offset(copy);
     if (device.size() < offset + kSuperblockBytesMax) break;
     AlignedBuffer buffer(kSuperblockBytesMax);
     if (!device.read_now(offset, buffer.bytes()).ok()) {
@@ -108,6 +146,7 @@ Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
       continue;
     }
     ParsedSuperblock parsed = parse_superblock(buffer.bytes());
+    parsed.copy = copy;
     // The device has foreign data, even if an old second copy of ours is left.
     if (offset == 0 && parsed.state == SuperblockState::kForeign) return parsed;
     if (!best || !preferred(*best, parsed)) best = std::move(parsed);
@@ -119,60 +158,100 @@ Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
   return std::move(*best);
 }
 
-IoStatus write_superblock(BlockDevice& device, const Superblock& superblock) {
+IoStatus write_superblock(BlockDevice& device, const Superblock& superblock, uint32_t first) {
   const std::vector<std::byte> encoded = encode_superblock(superblock);
   AlignedBuffer buffer(encoded.size());
   std::ranges::copy(encoded, buffer.bytes().begin());
-  for (const uint64_t offset : {uint64_t{0}, kSuperblockCopyOffset}) {
-    if (may_be_torn(encoded)) {
-      if (const IoStatus synced = device.sync_now(); !synced.ok()) return synced;
-    }
-    if (const IoStatus written = device.write_now(offset, buffer.bytes()); !written.ok()) {
-      return written;
+  IoStatus status = device.sync_now();
+  for (const uint32_t copy : {first, 1 - first}) {
+    if (status.ok()) status = device.write_now(superblock_offset(copy), buffer.bytes());
+    if (status.ok()) status = device.sync_now();
+  }
+  return status;
+}
+
+namespace {
+
+/// Parses the pieces of the journal in order and makes the report.
+class Replay {
+ public:
+  using Visit = std::function<void(const JournalRecord&, uint64_t block)>;
+
+  Replay(const Superblock& superblock, const Visit& visit)
+      : superblock_(superblock), visit_(visit) {
+    report_.segments = superblock.segments;
+    for (JournalSegment& segment : report_.segments) segment.blocks = 0;
+  }
+
+  /// `unread`: of these bytes.
+  void add(const Piece& piece, std::span<const std::byte> bytes, size_t unread) {
+    const JournalSegment& segment = superblock_.segments[piece.segment];
+    if (segment.life != life_) missing_ = 0;  // what a life has not written is not missing
+    life_ = segment.life;
+    if (unread > 0) clean(segment);
+    report_.unreadable_blocks += unread / kJournalBlockBytes;
+    const StoreLife life{superblock_.store_id, segment.life};
+    for (size_t at = 0; at < piece.bytes; at += kJournalBlockBytes) {
+      const uint64_t number = piece.first_block + at / kJournalBlockBytes;
+      const auto records = open_journal_block(bytes.subspan(at, kJournalBlockBytes), life, number);
+      if (!records) {
+        ++missing_;
+        continue;
+      }
+      if (missing_ > 0) clean(segment);
+      report_.damaged_blocks += std::exchange(missing_, 0);
+      ++report_.blocks;
+      report_.segments[piece.segment].blocks =
+          static_cast<uint32_t>(number + 1 - segment.first_block);
+      RecordReader reader(*records);
+      while (const std::optional<JournalRecord> record = reader.next()) visit_(*record, number);
     }
   }
-  return {};
-}
+
+  [[nodiscard]] ReplayReport take_report() {
+    std::erase_if(report_.segments,
+                  [](const JournalSegment& segment) { return segment.blocks == 0; });
+    return std::move(report_);
+  }
+
+ private:
+  void clean(const JournalSegment& segment) {
+    report_.clean_before = std::max(report_.clean_before, segment.first_block + 1);
+  }
+
+  const Superblock& superblock_;
+  const Visit& visit_;
+  ReplayReport report_;
+  uint64_t life_ = 0;     // of the last piece
+  uint64_t missing_ = 0;  // blocks since the last good one; damaged if a good one follows
+};
+
+}  // namespace
 
 ReplayReport replay_journal(
     BlockDevice& device, const Superblock& superblock,
     const std::function<void(const JournalRecord&, uint64_t block)>& visit) {
-  ReplayReport report;
+  Replay replay(superblock, visit);
   const std::vector<Piece> pieces = pieces_of(superblock);
-  if (pieces.empty()) return report;
-  report.next_block = superblock.segments.back().first_block;
-  uint64_t missing = 0;  // blocks since the last good one; damaged if a good one follows
+  if (pieces.empty()) return replay.take_report();
+  PatientReader reader(device);
   AlignedBuffer current(kPieceBytes);
   AlignedBuffer next(kPieceBytes);
-  auto read = [&](AlignedBuffer& buffer, const Piece& piece) {
-    return device.read_now(piece.offset, buffer.bytes().first(piece.bytes)).ok();
+  auto read = [&reader](AlignedBuffer& buffer, const Piece& piece) {
+    return reader.read(piece.offset, buffer.bytes().first(piece.bytes));
   };
-  bool readable = read(current, pieces.front());
+  size_t unread = read(current, pieces.front());
   for (size_t i = 0; i < pieces.size(); ++i) {
-    std::future<bool> ahead;
+    std::future<size_t> ahead;
     if (i + 1 < pieces.size()) {
       ahead = std::async(std::launch::async, read, std::ref(next), std::cref(pieces[i + 1]));
     }
-    for (size_t at = 0; at < pieces[i].bytes; at += kJournalBlockBytes) {
-      const uint64_t number = pieces[i].first_block + at / kJournalBlockBytes;
-      const std::span<const std::byte> block = current.bytes().subspan(at, kJournalBlockBytes);
-      const auto records =
-          readable ? open_journal_block(block, superblock.store_id, number) : std::nullopt;
-      if (!records) {
-        ++missing;
-        continue;
-      }
-      report.damaged_blocks += std::exchange(missing, 0);
-      ++report.blocks;
-      report.next_block = std::max(report.next_block, number + 1);
-      RecordReader reader(*records);
-      while (const std::optional<JournalRecord> record = reader.next()) visit(*record, number);
-    }
+    replay.add(pieces[i], current.bytes(), unread);
     if (!ahead.valid()) break;
-    readable = ahead.get();
+    unread = ahead.get();
     std::swap(current, next);
   }
-  return report;
+  return replay.take_report();
 }
 
 ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, Catalog& catalog) {
@@ -200,8 +279,7 @@ ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, 
     }
   }
   reader.join();
-  report.overlapping_pages =
-      catalog.finish_restoring(superblock.segments, superblock.segment_units);
+  report.overlapping_pages = catalog.finish_restoring(report.segments, superblock.segment_units);
   return report;
 }
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <span>
+#include <vector>
 
 #include "base/error.h"
 #include "store/disk/catalog.h"
@@ -15,24 +15,34 @@ namespace cachey::store {
 /// neither can be read, or if one cannot and the other is blank.
 [[nodiscard]] Result<ParsedSuperblock> read_superblock(BlockDevice& device);
 
-/// True for a superblock of several units: a loss of power may write only some of them. Then each
-/// copy is written only once the other copy is durable.
-[[nodiscard]] inline bool may_be_torn(std::span<const std::byte> superblock) {
-  return superblock.size() > kUnitBytes;
+[[nodiscard]] constexpr uint64_t superblock_offset(uint32_t copy) {
+  return copy == 0 ? 0 : kSuperblockCopyOffset;
 }
 
-/// Writes both copies, one after the other, so that one is whole at any time. Blocks.
-IoStatus write_superblock(BlockDevice& device, const Superblock& superblock);
+/// Writes both copies, `first` before the other: what the superblock tells of is durable before the
+/// first copy is written, and each copy is durable before anything else is written. So one copy is
+/// whole at any time, if `first` is not the only whole copy. Blocks.
+IoStatus write_superblock(BlockDevice& device, const Superblock& superblock, uint32_t first = 0);
 
 struct ReplayReport {
   uint64_t blocks = 0;             ///< journal blocks that hold records
-  uint64_t damaged_blocks = 0;     ///< before the last readable block
-  uint64_t next_block = 0;         ///< the number of the next block to write
+  uint64_t damaged_blocks = 0;     ///< before a readable block of the same life
+  uint64_t unreadable_blocks = 0;  ///< the device failed each time
   uint64_t overlapping_pages = 0;  ///< dropped, because a newer page has some of their space
+  /// The segments that hold records, each cut behind its last readable block: what could not be
+  /// read counts for nothing from now on.
+  std::vector<JournalSegment> segments;
+  /// Segments that begin before this block are to be cleaned: one of them has unread blocks.
+  uint64_t clean_before = 0;
 };
 
+/// A read of the journal that fails is repeated in smaller pieces, each this often.
+inline constexpr int kRecoveryTries = 3;
+/// So many failed reads in all. Then each piece has one try.
+inline constexpr unsigned kRecoveryFailuresMax = 1'000;
+
 /// Reads the journal from its oldest segment on and calls `visit` for each record, in order, with
-/// the block's number. Skips damaged blocks. Blocks.
+/// the block's number. Skips damaged and unreadable blocks. Blocks.
 [[nodiscard]] ReplayReport replay_journal(
     BlockDevice& device, const Superblock& superblock,
     const std::function<void(const JournalRecord&, uint64_t block)>& visit);

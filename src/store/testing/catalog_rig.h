@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "base/check.h"
 #include "store/disk/catalog.h"
@@ -17,7 +18,7 @@ class CatalogRig {
  public:
   explicit CatalogRig(uint64_t capacity, size_t memory_bytes_max = SIZE_MAX,
                       uint32_t segment_units = ExtentAllocator::kUnitsPerChunk)
-      : journal_(1, segment_units),
+      : journal_(StoreLife{1, 1}, segment_units),
         catalog_(CatalogLimits{units_for(kDataOffset), static_cast<uint32_t>(capacity / kUnitBytes),
                                memory_bytes_max},
                  journal_) {}
@@ -44,7 +45,8 @@ class CatalogRig {
     }
   }
   void list(DiskEntry& entry) {
-    step([&] { return catalog_.list(entry, std::string(kRecordBytes, 'r')); });
+    std::string record = record_of(entry);
+    step([&] { return catalog_.list(entry, std::move(record)); });
     catalog_.release(entry);
   }
   /// False: no space.
@@ -113,7 +115,18 @@ class CatalogRig {
   }
 
  private:
-  static constexpr size_t kRecordBytes = 200;
+  static constexpr size_t kNameBytes = 110;
+
+  [[nodiscard]] static std::string record_of(const DiskEntry& entry) {
+    static const std::string name(kNameBytes, 'n');
+    PageRecord record;
+    record.object = entry.object->id;
+    record.page = entry.page;
+    record.generation = entry.generation;
+    record.bytes = entry.bytes;
+    record.key = name;
+    return encode_page_record(record, entry.extents(), entry.sums());
+  }
 
   Journal journal_;
   Catalog catalog_;

@@ -4,6 +4,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,13 +12,15 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "rt/testing/virtual_worker.h"
 #include "rt/worker.h"
 #include "store/disk/disk_tier.h"
 #include "store/testing/faulty_device.h"
 
 namespace cachey::store {
 
-/// For tests: a worker that runs on the test's thread, while the test waits for a result.
+/// For tests of real devices: a worker that runs on the test's thread, while the test waits for a
+/// result.
 class DiskTestWorker {
  public:
   [[nodiscard]] rt::Worker& worker() { return worker_; }
@@ -51,23 +54,53 @@ class DiskTestWorker {
   rt::Worker worker_{0, clock_};
 };
 
+/// Random numbers from a seed. One thread.
+class SeededRandom final : public Random {
+ public:
+  explicit SeededRandom(uint64_t seed) : engine_(seed) {}
+  [[nodiscard]] double unit() override { return std::uniform_real_distribution<>()(engine_); }
+  [[nodiscard]] uint64_t bits() override { return engine_(); }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
 /// The content of a page, from its kind, object, version and number.
 [[nodiscard]] std::shared_ptr<AlignedBuffer> page_content(const DiskPage& page);
 
 [[nodiscard]] DiskPage make_page(std::string object, uint32_t page, uint64_t bytes,
                                  int version = 1);
 
-/// A tier over a device in memory, used as main and cache use it.
-class DiskHarness : public DiskTestWorker {
+/// A tier over a device in memory, used as main and cache use it, on a virtual clock.
+class DiskHarness {
  public:
-  explicit DiskHarness(uint64_t bytes, DiskTierConfig config = quick())
-      : config_(std::move(config)), device_(bytes) {
+  explicit DiskHarness(uint64_t bytes, DiskTierConfig config = quick(),
+                       uint64_t sector_bytes = kUnitBytes, uint64_t seed = 1)
+      : config_(std::move(config)), random_(seed), device_(bytes, sector_bytes) {
     open();
   }
   ~DiskHarness() { close(); }
 
   [[nodiscard]] FaultyDevice& device() { return device_; }
   [[nodiscard]] DiskTier& tier() { return *tier_; }
+  [[nodiscard]] rt::Worker& worker() { return virtual_.worker(); }
+  [[nodiscard]] const Clock& clock() { return virtual_.clock(); }
+
+  template <typename T>
+  T run(rt::Task<T> task) {
+    return virtual_.run(std::move(task));
+  }
+  void pass(std::chrono::nanoseconds time) { virtual_.pass(time); }
+  /// Lets time pass until `condition` is true.
+  template <typename Condition>
+  void run_until(Condition condition) {
+    worker().io().poll();
+    while (!condition()) virtual_.pass(rt::TimerWheel::kTick);
+  }
+  /// Lets time pass until no task is left.
+  void settle() {
+    run_until([this] { return worker().tasks().size() == 0; });
+  }
 
   void open(DiskTier::Start start = DiskTier::Start::kKeep);
   void close() {
@@ -97,8 +130,9 @@ class DiskHarness : public DiskTestWorker {
   }
 
  private:
+  rt::VirtualWorker virtual_;
   const DiskTierConfig config_;
-  FixedRandom random_{0.37};
+  SeededRandom random_;
   FaultyDevice device_;
   std::unique_ptr<DiskTier> tier_;
   size_t wrong_reads_ = 0;
