@@ -16,7 +16,7 @@ constexpr uint64_t kCleanBytes = 64 * kKiB;
 constexpr int kCleanTries = 3;
 // The memory of pending records past which no further piece is copied.
 constexpr size_t kCopiedMax = 256 * kKiB;
-// After so many pieces that cannot be read, the rest of the segment counts as lost. Below the
+// After this number of pieces that cannot be read, the rest of the segment counts as lost. Below the
 // number of failures that takes the disk offline, so that cleaning gets past a bad segment.
 constexpr int kLostPiecesMax = 4;
 

@@ -38,7 +38,7 @@ struct ReplayReport {
 
 /// A read of the journal that fails is repeated in smaller pieces, each this often.
 inline constexpr int kRecoveryTries = 3;
-/// So many failed reads in all. Then each piece has one try.
+/// The number of failed reads in all after which each piece has one try.
 inline constexpr unsigned kRecoveryFailuresMax = 1'000;
 
 /// Reads the journal from its oldest segment on and calls `visit` for each record, in order, with
