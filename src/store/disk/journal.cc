@@ -139,8 +139,7 @@ Journal::Batch Journal::moved(const Batch& batch, const Find& find) {
 }
 
 bool Journal::wants_cleaning() const {
-  if (segments_.empty()) return false;
-  if (segments_.front().first_block < clean_before_) return true;
+  if (has_bad_segment()) return true;
   if (segments_.size() <= kSegmentsMin) return false;
   const uint64_t segment_bytes = segment_units_ * kUnitBytes;
   return segments_.size() * segment_bytes > kLogToLive * live_bytes_ + kSegmentsMin * segment_bytes;

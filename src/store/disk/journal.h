@@ -93,6 +93,10 @@ class Journal {
   [[nodiscard]] const StoreLife& life() const { return life_; }
 
   [[nodiscard]] bool wants_cleaning() const;
+  /// True: a segment is in the log that could not be read or written.
+  [[nodiscard]] bool has_bad_segment() const {
+    return !segments_.empty() && segments_.front().first_block < clean_before_;
+  }
   /// REQUIRES: the valid records of the segment were copied and the copies are on disk.
   void drop_oldest() { segments_.pop_front(); }
 

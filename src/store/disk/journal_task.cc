@@ -88,7 +88,7 @@ void JournalTask::start(rt::Worker& worker, Delay delay) {
 
 bool JournalTask::all_written() const {
   const MutexLock lock(mutex_);
-  return journal_.flushed() == journal_.appended();
+  return journal_.flushed() == journal_.appended() && !journal_.has_bad_segment();
 }
 
 /// Waits for more records, or before a retry. start() with kNone ends the wait.

@@ -74,7 +74,8 @@ class JournalTask {
   /// There may be records to write. Any thread; the worker is the calling thread's own.
   void start(rt::Worker& worker, Delay delay) EXCLUDES(mutex_);
 
-  /// True: each record that was added is on disk or needless.
+  /// True: each record that was added is on disk or needless, and what could not be read of the log
+  /// is out of it.
   [[nodiscard]] bool all_written() const EXCLUDES(mutex_);
 
   /// Before the first start() only.

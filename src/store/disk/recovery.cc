@@ -235,8 +235,9 @@ ReplayReport replay_journal(
   const std::vector<Piece> pieces = pieces_of(superblock);
   if (pieces.empty()) return replay.take_report();
   PatientReader reader(device);
-  AlignedBuffer current(kPieceBytes);
-  AlignedBuffer next(kPieceBytes);
+  const size_t largest = std::ranges::max(pieces, {}, &Piece::bytes).bytes;
+  AlignedBuffer current(largest);
+  AlignedBuffer next(largest);
   auto read = [&reader](AlignedBuffer& buffer, const Piece& piece) {
     return reader.read(piece.offset, buffer.bytes().first(piece.bytes));
   };

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "store/disk/recovery.h"
 #include "store/testing/disk_harness.h"
@@ -59,6 +61,28 @@ TEST_P(SuperblockCopies, WhatASuperblockTellsOfIsDurableBeforeIt) {
     device_.lose_power(seed);
     EXPECT_EQ(device_.bytes()[kDataOffset + 7], std::byte{7});
   }
+}
+
+/// The canary: without the rule's syncs both copies may be torn where a sector is small.
+TEST(SuperblockCopies, CopiesThatAreWrittenWithoutASyncBetweenMayBothBeTorn) {
+  int torn = 0;
+  for (uint32_t seed = 0; seed < 50; ++seed) {
+    FaultyDevice device(8 * kMiB, 512);
+    device.track_unsynced();
+    Superblock superblock;
+    superblock.capacity = device.size();
+    superblock.segment_units = 64;
+    superblock.segments.assign(300, JournalSegment{128, 64, seed + 1, 3});
+    const std::vector<std::byte> encoded = encode_superblock(superblock);
+    AlignedBuffer buffer(encoded.size());
+    std::ranges::copy(encoded, buffer.bytes().begin());
+    for (const uint32_t copy : {0u, 1u}) {
+      ASSERT_TRUE(device.write_now(superblock_offset(copy), buffer.bytes()).ok());
+    }
+    device.lose_power(seed);
+    torn += read_superblock(device)->state != SuperblockState::kValid;
+  }
+  EXPECT_GT(torn, 40);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sectors, SuperblockCopies, ::testing::Values(512, kUnitBytes));
