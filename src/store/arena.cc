@@ -64,11 +64,11 @@ size_t Arena::free_slabs() const {
   return free_committed_.size() + std::min(left, free_uncommitted_.size());
 }
 
-bool Arena::allocate(uint64_t bytes, void* owner, Extents& out, Reserve reserve) {
+bool Arena::allocate(uint64_t bytes, void* owner, Extents& out, Effort effort) {
   CHECK(bytes > 0);
   auto take = [&](uint32_t size) {
     std::byte* data =
-        size == kSlabBytes ? take_whole(owner) : take_block(order_of(size), owner, reserve);
+        size == kSlabBytes ? take_whole(owner) : take_block(order_of(size), owner, effort);
     if (data == nullptr) return false;
     out.push_back(Extent{data, size});
     used_bytes_.store(used_bytes() + size, std::memory_order_relaxed);
@@ -153,10 +153,10 @@ std::byte* Arena::take_whole(void* owner) {
   return data_of(*slab);
 }
 
-std::byte* Arena::take_block(int order, void* owner, Reserve reserve) {
-  Slab* slab = slab_with_room(order);
+std::byte* Arena::take_block(int order, void* owner, Effort effort) {
+  Slab* slab = slab_with_room(order, effort);
   if (slab == nullptr) {
-    if (reserve == Reserve::kLeave && free_slabs() <= reserve_slabs()) return nullptr;
+    if (effort == Effort::kSparing && free_slabs() <= reserve_slabs()) return nullptr;
     slab = take_slab();
     if (slab == nullptr) return nullptr;
     slab->cut = std::make_unique<Cut>();
@@ -171,7 +171,7 @@ std::byte* Arena::take_block(int order, void* owner, Reserve reserve) {
   return data_of(*slab) + unit * kUnitBytes;
 }
 
-Arena::Slab* Arena::slab_with_room(int order) {
+Arena::Slab* Arena::slab_with_room(int order, Effort effort) {
   auto first = [&](int begin) -> Slab* {
     for (int room = begin + order; room < begin + kSlabOrder; ++room) {
       if (!rooms_[room].empty()) return &rooms_[room].front();
@@ -179,7 +179,7 @@ Arena::Slab* Arena::slab_with_room(int order) {
     return nullptr;
   };
   if (Slab* beside_held = first(0)) return beside_held;
-  if (crowded()) return nullptr;
+  if (effort == Effort::kSparing && crowded()) return nullptr;
   Slab* emptiest = cheapest_shared();
   if (emptiest != nullptr && emptiest->free_orders >> order != 0) return emptiest;
   return first(kSlabOrder);
@@ -231,8 +231,9 @@ uint8_t Arena::room_of(const Slab& slab) const {
 }
 
 uint8_t Arena::cost_of(const Slab& slab) const {
-  if (slab.used_units == 0 || slab.held > 0 || &slab == draining_) return kNowhere;
-  if (slab.cut == nullptr) return kCosts;
+  if (slab.used_units == 0 || &slab == draining_) return kNowhere;
+  if (slab.cut == nullptr) return slab.held > 0 ? kNowhere : kWhole;
+  if (slab.held > 0) return kHeldShared;
   return static_cast<uint8_t>((slab.used_units - 1) / kUnitsPerCost);
 }
 
@@ -242,11 +243,6 @@ void Arena::file(Slab& slab) {
     if (slab.room != kNowhere) rooms_[slab.room].erase(Rooms::s_iterator_to(slab));
     if (room != kNowhere) rooms_[room].push_front(slab);
     slab.room = room;
-  }
-  const bool held_shared = slab.cut != nullptr && slab.held > 0;
-  if (held_shared != slab.held_shared) {
-    held_shared_slabs_ += held_shared ? 1 : -1;
-    slab.held_shared = held_shared;
   }
   const uint8_t cost = cost_of(slab);
   if (cost == slab.cost) return;
@@ -264,7 +260,7 @@ void Arena::file(Slab& slab) {
 
 bool Arena::start_draining() {
   Slab* slab = cheapest_shared();
-  if (slab == nullptr && !costs_[kCosts].empty()) slab = &costs_[kCosts].front();
+  if (slab == nullptr && !costs_[kWhole].empty()) slab = &costs_[kWhole].front();
   if (slab == nullptr) return false;
   Slab* const before = std::exchange(draining_, slab);
   if (before != nullptr) file(*before);
@@ -276,6 +272,17 @@ std::span<void* const> Arena::draining_owners() const {
   CHECK(draining_ != nullptr);
   if (draining_->cut == nullptr) return {&draining_->owner, 1};
   return draining_->cut->owners;
+}
+
+std::span<void* const> Arena::held_owners() const {
+  const Costs& held = costs_[kHeldShared];
+  if (held.empty()) return {};
+  return held.front().cut->owners;
+}
+
+void Arena::pass_held() {
+  Costs& held = costs_[kHeldShared];
+  held.splice(held.end(), held, held.begin());
 }
 
 void Arena::set_limit(uint64_t bytes) {

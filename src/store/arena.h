@@ -34,8 +34,8 @@ using Extents = boost::container::small_vector<Extent, 1>;
 ///
 /// An extent is held (its page is being filled, written or read) or movable (its page may be
 /// evicted). Held extents share slabs with each other: a small extent comes from a slab with held
-/// extents if one has room, else from the emptiest slab, else from a free slab. If more than
-/// 1 / kCrowdedShare of the slabs have held small extents, it comes from a free slab at once.
+/// extents if one has room, else from the emptiest slab, else from a free slab. If crowded(), it
+/// comes from the first ones, else from a free slab.
 ///
 /// The system gives memory to a slab at its first use. Each operation takes constant time, except
 /// for the number of the extents. Not synchronized: the memory tier's mutex guards the arena.
@@ -45,8 +45,9 @@ class Arena {
   static constexpr size_t kTailExtentsMax = 3;
 
   enum class Use : uint8_t { kHeld, kMovable };
-  /// kLeave: small extents leave reserve_slabs() free slabs to whole ones.
-  enum class Reserve : uint8_t { kLeave, kTake };
+  /// kSparing: small extents leave reserve_slabs() free slabs to whole ones, and if crowded(), they
+  /// leave slabs without held extents alone.
+  enum class Effort : uint8_t { kSparing, kAll };
 
   /// Reserves address space for `capacity` bytes, rounded down to slabs. Throws std::bad_alloc.
   explicit Arena(uint64_t capacity);
@@ -61,7 +62,7 @@ class Arena {
   /// is room for some of the extents only; the next call goes on. REQUIRES: `out` has no other
   /// extents, and `bytes` is the same at each call.
   [[nodiscard]] bool allocate(uint64_t bytes, void* owner, Extents& out,
-                              Reserve reserve = Reserve::kTake);
+                              Effort effort = Effort::kAll);
 
   /// Frees extents, all of which have the same use.
   void release(std::span<const Extent> extents, Use use);
@@ -75,6 +76,15 @@ class Arena {
   /// The owners of the extents in the draining slab; null where no extent begins. Changes as
   /// extents are freed; at most kUnitsPerSlab.
   [[nodiscard]] std::span<void* const> draining_owners() const;
+
+  /// Of the slabs with held small extents, the one that has had some for the longest time, as
+  /// draining_owners(); empty: there is none.
+  [[nodiscard]] std::span<void* const> held_owners() const;
+  /// Makes this slab the last one.
+  void pass_held();
+  [[nodiscard]] size_t held_slabs() const { return costs_[kHeldShared].size(); }
+  /// More than 1 / kCrowdedShare of the slabs have held small extents.
+  [[nodiscard]] bool crowded() const { return held_slabs() * kCrowdedShare > limit_slabs_; }
 
   /// Limits the memory that slabs hold.
   void set_limit(uint64_t bytes);
@@ -98,8 +108,6 @@ class Arena {
   [[nodiscard]] size_t reserve_slabs() const {
     return std::min<size_t>(kPageBytes / kSlabBytes, limit_slabs_ / kReserveShare);
   }
-  /// Too many slabs have held small extents: those should be in fewer.
-  [[nodiscard]] bool crowded() const { return held_shared_slabs_ * kCrowdedShare > limit_slabs_; }
   /// The memory of the arena's own tables.
   [[nodiscard]] uint64_t table_bytes() const { return shared_slabs_ * sizeof(Cut); }
 
@@ -131,7 +139,6 @@ class Arena {
     uint16_t free_orders = 0;  // bit n: a block of order n is free
     uint8_t room = kNowhere;   // the lists that have the slab
     uint8_t cost = kNowhere;
-    bool held_shared = false;  // counted in held_shared_slabs_
   };
   using Rooms =
       boost::intrusive::list<Slab, boost::intrusive::member_hook<Slab, Hook, &Slab::in_rooms>>;
@@ -142,6 +149,8 @@ class Arena {
   static constexpr uint32_t kUnitsPerCost = 8;
   static constexpr uint8_t kCosts = kUnitsPerSlab / kUnitsPerCost;  // of shared slabs
   static_assert(kCosts == 64);
+  static constexpr uint8_t kWhole = kCosts;           // slabs of one page
+  static constexpr uint8_t kHeldShared = kCosts + 1;  // shared slabs with held extents
 
   [[nodiscard]] static std::array<uint32_t, kTailExtentsMax> tail_sizes(uint64_t bytes);
   [[nodiscard]] static int order_of(uint32_t size);
@@ -156,8 +165,8 @@ class Arena {
   [[nodiscard]] Slab* take_slab();
   void give_slab(Slab& slab);
   [[nodiscard]] std::byte* take_whole(void* owner);
-  [[nodiscard]] std::byte* take_block(int order, void* owner, Reserve reserve);
-  [[nodiscard]] Slab* slab_with_room(int order);
+  [[nodiscard]] std::byte* take_block(int order, void* owner, Effort effort);
+  [[nodiscard]] Slab* slab_with_room(int order, Effort effort);
   [[nodiscard]] Slab* cheapest_shared();
   [[nodiscard]] static uint32_t cut_block(Slab& slab, int order);
   static void join_block(Slab& slab, int order, uint32_t block);
@@ -172,7 +181,6 @@ class Arena {
   uint32_t limit_slabs_ = 0;
   uint32_t committed_slabs_ = 0;
   uint32_t shared_slabs_ = 0;
-  uint32_t held_shared_slabs_ = 0;
   std::atomic<uint64_t> used_bytes_{0};
   std::vector<Slab> slabs_;
   std::vector<uint32_t> free_committed_;    // free slabs that hold memory
@@ -181,8 +189,8 @@ class Arena {
   // Shared slabs with room, by the order of their largest free block: those with held extents, then
   // the others.
   std::array<Rooms, 2 * kSlabOrder> rooms_;
-  // Slabs without held extents, by the cost of emptying them; the last list: slabs of one page.
-  std::array<Costs, kCosts + 1> costs_;
+  // Slabs without held extents, by the cost of emptying them; kWhole, kHeldShared.
+  std::array<Costs, kCosts + 2> costs_;
   uint64_t shared_costs_ = 0;  // bit n: costs_[n] has a slab
 };
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/post.hpp>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -138,6 +139,91 @@ TEST_F(MemoryTierTest, FetchedPagesLeaveAnEighthToPiecesOfPagesOnDisk) {
   memory.charge(static_cast<int64_t>(4 * kPageBytes));
   EXPECT_EQ(memory.bodies().limit_bytes(), kPageBytes) << "room for one page is always left";
   EXPECT_EQ(memory.pieces().limit_bytes(), Arena::kSlabBytes) << "and for one piece";
+}
+
+TEST_F(MemoryTierTest, AHeldPageStaysAndIsTheNextToGoAfterwards) {
+  (void)tier(2 * kPageBytes);
+  const TestPagePtr held = published(1, kPageBytes);
+  const TestPagePtr other = published(2, kPageBytes);
+  {
+    const auto hold = MemoryTier::hold(held);
+    ASSERT_TRUE(hold);
+    (void)published(3, kPageBytes);
+    EXPECT_FALSE(held->evicted());
+    EXPECT_TRUE(other->evicted());
+    EXPECT_FALSE(MemoryTier::hold(other));
+  }
+  (void)published(4, kPageBytes);
+  EXPECT_TRUE(held->evicted());
+}
+
+TEST_F(MemoryTierTest, ADiscardedPageIsFreedAtTheEndOfItsHold) {
+  MemoryTier& memory = tier(2 * kPageBytes);
+  const TestPagePtr page = published(1, kPageBytes);
+  {
+    const auto hold = MemoryTier::hold(page);
+    memory.discard(*page);
+    EXPECT_EQ(memory.used_bytes(), kPageBytes);
+  }
+  EXPECT_EQ(memory.used_bytes(), 0u);
+}
+
+TEST_F(MemoryTierTest, AnAllocationThatGivesUpKeepsNothing) {
+  MemoryTier& memory = tier(kPageBytes);
+  const TestPagePtr half = published(1, kPageBytes / 2);
+  ASSERT_TRUE(half->try_pin());
+  TestPage page(2);
+  const Result<void> allocated = allocate(page, kPageBytes);
+  ASSERT_FALSE(allocated);
+  EXPECT_EQ(allocated.error().kind(), ErrorKind::kOverloaded);
+  EXPECT_EQ(memory.refused(), 1u);
+  EXPECT_EQ(memory.used_bytes(), kPageBytes / 2);
+  half->unpin();
+  EXPECT_TRUE(allocate(page, kPageBytes));
+}
+
+struct Progress {
+  bool done = false;
+  size_t turns = 0;  // of the worker's event loop
+};
+
+rt::Task<void> count_turns(rt::Worker& worker, Progress& progress) {
+  while (!progress.done) {
+    ++progress.turns;
+    co_await rt::asio::post(worker.executor(), rt::kAwait);
+  }
+}
+
+rt::Task<bool> allocate_and_note(MemoryTier& memory, rt::Worker& worker, TestPage& page,
+                                 Progress& progress) {
+  const Result<void> allocated = co_await memory.allocate(worker, page, kPageBytes);
+  progress.done = true;
+  co_return allocated.has_value();
+}
+
+/// The first large page of a memory full of small ones evicts thousands.
+TEST_F(MemoryTierTest, ALargeAllocationHoldsNeitherTheMutexNorItsWorkerForLong) {
+  MemoryTier& memory = tier(128 * kMiB);
+  for (uint64_t i = 0; i < 128 * kMiB / (4 * kKiB); ++i) (void)published(i, 4 * kKiB);
+  memory.hold_times().watch();
+  TestPage large(0);
+  Progress progress;
+  world_.worker().tasks().spawn(count_turns(world_.worker(), progress));
+  EXPECT_TRUE(world_.run(allocate_and_note(memory, world_.worker(), large, progress)));
+  EXPECT_GE(memory.stats().evictions, kPageBytes / (4 * kKiB));
+  EXPECT_GE(progress.turns, 10u) << "others of the worker ran meanwhile";
+  EXPECT_LT(memory.hold_times().longest(), 2ms);
+}
+
+TEST_F(MemoryTierTest, TheReserveOfFreeSlabsIsRestoredBesideTheAllocations) {
+  MemoryTier& memory = tier(256 * kMiB);
+  for (uint64_t i = 0; i < 16; ++i) (void)published(i, kPageBytes);
+  world_.pass(rt::TimerWheel::kTick);
+  EXPECT_EQ(memory.stats().evictions, 1u) << "by a task, after the last page";
+  EXPECT_EQ(world_.worker().tasks().size(), 0u);
+  (void)published(16, kPageBytes);
+  world_.pass(rt::TimerWheel::kTick);
+  EXPECT_EQ(memory.stats().evictions, 2u);
 }
 
 TEST_F(MemoryTierTest, ADiscardedPageIsFreedWithItsLastPin) {

@@ -12,6 +12,7 @@ constexpr bool kAdopt = false;         // for intrusive_ptr: the reference is co
 constexpr size_t kPutBackMax = 16;     // pages that come back after their time, in one step
 constexpr size_t kLookAgainMax = 512;  // pages set aside, in one look for idle ones
 constexpr std::chrono::milliseconds kLookAgainEvery{10};
+constexpr size_t kStrippedInVainMax = 4;  // slabs with held extents, one after the other
 
 }  // namespace
 
@@ -42,27 +43,27 @@ bool Residents::idle(const Evictable& page, MonoTime now, LiveReaders live_reade
   return live_readers == LiveReaders::kEvict || !page.has_live_reader(now, reader_patience_);
 }
 
-bool Residents::take(Request& request, Arena::Reserve reserve) {
+bool Residents::take(Request& request, Arena::Effort effort) {
   if (arena_.over_limit()) return false;
-  if (!arena_.allocate(request.bytes, &request.page, request.extents, reserve)) return false;
+  if (!arena_.allocate(request.bytes, &request.page, request.extents, effort)) return false;
   request.page.bytes_ = request.bytes;
   request.page.extents_ = std::exchange(request.extents, {});
   return true;
 }
 
 /// Evicts for the next extent of the request.
-Residents::Step Residents::make_room(const Request& request, MonoTime now, LiveReaders live_readers,
-                                     Evicted& evicted) {
+Residents::Step Residents::make_room(const Request& request, Arena::Effort effort,
+                                     LiveReaders live_readers, MonoTime now, Evicted& evicted) {
   uint64_t missing = Arena::rounded(request.bytes);
   for (const Extent& extent : request.extents) missing -= extent.size;
   const bool small = request.extents.size() >= request.bytes / Arena::kSlabBytes;
-  if (small) missing += arena_.reserve_slabs() * Arena::kSlabBytes;
-  if (is_free_in_pieces(missing) || (small && arena_.crowded())) {
-    const Step step = drain(now, live_readers, evicted);
-    // A small extent fits beside held ones, a slab does not.
-    if (step != Step::kNone || !small) return step;
-  }
-  return evict_one(now, live_readers, evicted);
+  const bool sparing = small && effort == Arena::Effort::kSparing;
+  if (sparing && arena_.crowded()) return strip(now, live_readers, evicted);
+  if (sparing) missing += arena_.reserve_slabs() * Arena::kSlabBytes;
+  if (!is_free_in_pieces(missing)) return evict_one(now, live_readers, evicted);
+  const Step step = drain(now, live_readers, evicted);
+  // A small extent fits beside held ones, a slab does not.
+  return step == Step::kNone && small ? evict_one(now, live_readers, evicted) : step;
 }
 
 /// So much is free, but not at one place: a slab must be emptied. Emptying one slab frees more.
@@ -74,16 +75,19 @@ Residents::Step Residents::allocate(Request& request, MonoTime now, LiveReaders 
                                     Evicted& evicted) {
   put_back_due(now);
   LiveReaders mode = LiveReaders::kSpare;
-  while (!take(request, Arena::Reserve::kLeave)) {
+  auto effort = Arena::Effort::kSparing;
+  while (!take(request, effort)) {
     if (arena_.has_past_limit() || evicted.size() >= kEvictionsMax) return Step::kAgain;
-    const Step step = make_room(request, now, mode, evicted);
+    const Step step = make_room(request, effort, mode, now, evicted);
     if (step == Step::kAgain) return step;
     if (step == Step::kDone || put_back_idle(now, mode)) continue;
-    // Only pages with readers are left.
-    if (take(request, Arena::Reserve::kTake)) break;
-    if (live_readers == LiveReaders::kSpare || mode == LiveReaders::kEvict) return step;
-    mode = LiveReaders::kEvict;
-    if (!put_back_idle(now, mode)) return step;
+    if (effort == Arena::Effort::kSparing) {
+      effort = Arena::Effort::kAll;
+    } else {  // only pages with readers are left
+      if (live_readers == LiveReaders::kSpare || mode == LiveReaders::kEvict) return step;
+      mode = LiveReaders::kEvict;
+      if (!put_back_idle(now, mode)) return step;
+    }
   }
   return Step::kDone;
 }
@@ -161,6 +165,26 @@ Residents::Step Residents::drain(MonoTime now, LiveReaders live_readers, Evicted
     }
   }
   return Step::kDone;
+}
+
+/// Makes room beside the small extents that are held: evicts the next page from the slab that has
+/// had such extents for the longest time.
+Residents::Step Residents::strip(MonoTime now, LiveReaders live_readers, Evicted& evicted) {
+  const std::span<void* const> owners = arena_.held_owners();
+  for (; stripped_ < owners.size(); ++stripped_) {
+    auto* page = static_cast<Evictable*>(owners[stripped_]);
+    if (page == nullptr || !policy_->contains(*page) || policy_->is_set_aside(*page)) continue;
+    if (!idle(*page, now, live_readers) || !page->try_take()) continue;
+    policy_->remove(*page);
+    take_memory(*page, evicted);
+    stripped_in_vain_ = 0;
+    return Step::kDone;
+  }
+  stripped_ = 0;
+  arena_.pass_held();
+  if (++stripped_in_vain_ < kStrippedInVainMax) return Step::kAgain;
+  stripped_in_vain_ = 0;
+  return Step::kNone;
 }
 
 void Residents::note_aside(Evictable& page, MonoTime now) {

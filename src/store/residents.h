@@ -88,12 +88,13 @@ class Residents {
   [[nodiscard]] static bool pinned(const Evictable& page);
   [[nodiscard]] bool idle(const Evictable& page, MonoTime now, LiveReaders live_readers) const;
 
-  [[nodiscard]] bool take(Request& request, Arena::Reserve reserve);
-  [[nodiscard]] Step make_room(const Request& request, MonoTime now, LiveReaders live_readers,
-                               Evicted& evicted);
+  [[nodiscard]] bool take(Request& request, Arena::Effort effort);
+  [[nodiscard]] Step make_room(const Request& request, Arena::Effort effort,
+                               LiveReaders live_readers, MonoTime now, Evicted& evicted);
   [[nodiscard]] bool is_free_in_pieces(uint64_t bytes) const;
   [[nodiscard]] Step evict_one(MonoTime now, LiveReaders live_readers, Evicted& evicted);
   [[nodiscard]] Step drain(MonoTime now, LiveReaders live_readers, Evicted& evicted);
+  [[nodiscard]] Step strip(MonoTime now, LiveReaders live_readers, Evicted& evicted);
   [[nodiscard]] Step start_draining(MonoTime now, LiveReaders live_readers);
   void take_memory(Evictable& page, Evicted& evicted);
 
@@ -108,8 +109,10 @@ class Residents {
   const std::unique_ptr<EvictionPolicy> policy_;
   Evictable::List aside_;  // the pages that are set aside without a hold, by time
   bool keeping_ahead_ = false;
-  size_t drained_ = 0;       // of Arena::draining_owners()
-  MonoTime looked_spare_{};  // last times that put_back_idle() looked at all
+  size_t stripped_ = 0;          // of Arena::held_owners()
+  size_t stripped_in_vain_ = 0;  // slabs, since the last page
+  size_t drained_ = 0;           // of Arena::draining_owners()
+  MonoTime looked_spare_{};      // last times that put_back_idle() looked at all
   MonoTime looked_evict_{};
 };
 
