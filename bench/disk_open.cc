@@ -24,7 +24,7 @@
 #include "store/disk/disk_file.h"
 #include "store/disk/disk_tier.h"
 #include "store/disk/file_device.h"
-#include "store/disk/recovery.h"
+#include "store/disk/superblock.h"
 
 namespace cachey::store {
 namespace {

@@ -12,6 +12,7 @@
 #include "base/size_text.h"
 #include "store/disk/io_parts.h"
 #include "store/disk/recovery.h"
+#include "store/disk/superblock.h"
 
 namespace cachey::store {
 namespace {
@@ -133,7 +134,7 @@ Result<void> DiskTier::attach(BlockDevice& device, Start start, Random& random) 
         JournalParts{device, clock_, stats_, health_, mutex_, *journal_, *catalog_,
                      [this] { failed(); }, [this] { take_offline(); }, [this] { charge(); }},
         JournalTimes{config_.journal_delay, config_.journal_retry, config_.journal_deadline},
-        std::move(superblock), copy);
+        SuperblockWriter::Opened{std::move(superblock), copy});
   }
   charge();
   return {};
@@ -151,7 +152,8 @@ void DiskTier::recover() {
   {
     const MutexLock lock(mutex_);
     CHECK(!recovered_.load());
-    const ReplayReport report = restore_catalog(*device_, journal_task_->superblock(), *catalog_);
+    const ReplayReport report =
+        restore_catalog(*device_, journal_task_->superblock().current(), *catalog_);
     left_out = report.overlapping_pages;
     journal_->restore_segments(report.segments, report.clean_before);
     begin_life(report);
@@ -179,11 +181,11 @@ void DiskTier::recover() {
 /// the device at once, since the read may succeed next time; else the first record is early enough.
 void DiskTier::begin_life(const ReplayReport& report) {
   const uint64_t seen = catalog_->last_generation() >> kGenerationCountBits;
-  const uint64_t opening = std::max(journal_task_->superblock().openings, seen) + 1;
-  journal_task_->set_openings(opening);
+  const uint64_t opening = std::max(journal_task_->superblock().current().openings, seen) + 1;
+  journal_task_->superblock().set_openings(opening);
   catalog_->start_generations(first_generation(opening, life_));
   if (report.unreadable_blocks == 0) return;
-  if (!journal_task_->write_superblock_now(report.segments).ok()) {
+  if (!journal_task_->superblock().write_now(report.segments).ok()) {
     log::error("disk: what cannot be read of the journal cannot be cut off either");
   }
 }

@@ -10,6 +10,7 @@
 #include "store/disk/io_parts.h"
 #include "store/disk/journal.h"
 #include "store/disk/recovery.h"
+#include "store/disk/superblock.h"
 
 namespace cachey::store {
 namespace {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "store/disk/recovery.h"
+#include "store/disk/superblock.h"
 #include "store/testing/disk_harness.h"
 
 namespace cachey::store {

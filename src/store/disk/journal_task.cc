@@ -6,7 +6,6 @@
 
 #include "base/log.h"
 #include "store/disk/io_parts.h"
-#include "store/disk/recovery.h"
 
 namespace cachey::store {
 namespace {
@@ -16,8 +15,8 @@ constexpr uint64_t kCleanBytes = 64 * kKiB;
 constexpr int kCleanTries = 3;
 // The memory of pending records past which no further piece is copied.
 constexpr size_t kCopiedMax = 256 * kKiB;
-// After this number of pieces that cannot be read, the rest of the segment counts as lost. Below the
-// number of failures that takes the disk offline, so that cleaning gets past a bad segment.
+// After this number of pieces that cannot be read, the rest of the segment counts as lost. Below
+// the number of failures that takes the disk offline, so that cleaning gets past a bad segment.
 constexpr int kLostPiecesMax = 4;
 
 }  // namespace
@@ -38,36 +37,16 @@ struct JournalTask::Place {
   bool dropped = false;  // left the log; guarded by the tier's mutex
 };
 
-/// An operation of the device, shared by the coroutine that waits for it and by the one that runs
-/// it: if the wait times out, buffer and place stay until the device is done. One worker's thread.
-struct JournalTask::Operation {
-  enum class Kind : uint8_t { kRead, kWrite, kSync };
-
-  Kind kind = Kind::kSync;
-  uint64_t offset = 0;
-  iovec part{};
-  std::shared_ptr<void> keep;    // owns the part's memory
-  std::shared_ptr<Place> place;  // of a batch
-  bool of_superblock = false;
-
-  bool done = false;
-  bool late = false;  // the wait has timed out
-  IoStatus status;
-  rt::Waiter* waiter = nullptr;
-};
-
-JournalTask::JournalTask(JournalParts parts, JournalTimes times, Superblock superblock,
-                         uint32_t copy)
-    : device_(parts.device),
-      clock_(parts.clock),
+JournalTask::JournalTask(JournalParts parts, JournalTimes times, SuperblockWriter::Opened opened)
+    : clock_(parts.clock),
       stats_(parts.stats),
       health_(parts.health),
       failed_(std::move(parts.failed)),
       offline_(std::move(parts.offline)),
       charge_(std::move(parts.charge)),
       times_(times),
-      superblock_(std::move(superblock)),
-      next_copy_(1 - copy),
+      io_(parts.device, parts.clock, times.deadline),
+      superblock_(parts.device, parts.clock, times.deadline, parts.stats, std::move(opened)),
       mutex_(parts.mutex),
       journal_(parts.journal),
       catalog_(parts.catalog) {}
@@ -146,50 +125,6 @@ bool JournalTask::wants_cleaning() const {
   return journal_.wants_cleaning();
 }
 
-rt::Task<void> JournalTask::run_operation(rt::Worker& worker,
-                                          std::shared_ptr<Operation> operation) {
-  const std::span<const iovec> parts(&operation->part, 1);
-  switch (operation->kind) {
-    case Operation::Kind::kRead:
-      operation->status = co_await device_.read(worker, operation->offset, parts);
-      break;
-    case Operation::Kind::kWrite:
-      operation->status = co_await device_.write(worker, operation->offset, parts);
-      break;
-    case Operation::Kind::kSync:
-      operation->status = co_await device_.sync(worker);
-      break;
-  }
-  operation->done = true;
-  if (operation->waiter != nullptr) operation->waiter->notify();
-  if (!operation->late) co_return;
-  --unanswered_;
-  if (operation->of_superblock) superblock_hangs_ = false;
-}
-
-/// Runs the operation. ETIMEDOUT: the device has not answered by the deadline.
-rt::Task<IoStatus> JournalTask::in_time(rt::Worker& worker, std::shared_ptr<Operation> operation) {
-  worker.tasks().spawn(run_operation(worker, operation));
-  if (!operation->done) {
-    rt::Waiter waiter(worker.executor());
-    operation->waiter = &waiter;
-    std::move_only_function<bool()> leave_list = [operation] {
-      operation->waiter = nullptr;
-      return !operation->done;
-    };
-    const MonoTime deadline = clock_.mono() + times_.deadline;
-    const bool in_time =
-        co_await waiter.wait_until(worker.timers(), deadline, std::move(leave_list));
-    if (!in_time) {
-      operation->late = true;
-      ++unanswered_;
-      if (operation->of_superblock) superblock_hangs_ = true;
-      co_return IoStatus{ETIMEDOUT};
-    }
-  }
-  co_return operation->status;
-}
-
 void JournalTask::report_failure(const IoStatus& status) {
   DiskStats::add(stats_.write_errors, 1);
   log::warn("disk journal: an operation failed", {{"error", status.error}});
@@ -220,20 +155,17 @@ rt::Task<bool> JournalTask::prepare_batch(rt::Worker& worker) {
 
 /// Writes one batch of pending records. False: the device failed, or no segment could be added.
 rt::Task<bool> JournalTask::write_batch(rt::Worker& worker) {
-  if (stuck()) offline_();
+  if (io_.unanswered() >= kUnansweredMax) offline_();
   if (!health_.online()) co_return false;
   const bool prepared = co_await prepare_batch(worker);
   if (!prepared) co_return false;
   if (batch_ == nullptr) co_return true;
   const iovec part = batch_->blocks.part();
   if (part.iov_len > 0) {
-    auto writing = std::make_shared<Operation>();
-    writing->kind = Operation::Kind::kWrite;
-    writing->offset = batch_->offset;
-    writing->part = part;
-    writing->keep = batch_;
-    writing->place = place_;
-    const IoStatus status = co_await in_time(worker, std::move(writing));
+    auto keep =
+        std::make_shared<std::pair<std::shared_ptr<Journal::Batch>, std::shared_ptr<Place>>>(
+            batch_, place_);
+    const IoStatus status = co_await io_.write(worker, batch_->offset, part, std::move(keep));
     if (!status.ok()) {
       report_failure(status);
       if (++failures_here_ >= kFailuresAtAPlace || status.error == ETIMEDOUT) leave_place();
@@ -282,48 +214,10 @@ std::vector<JournalSegment> JournalTask::segments() const {
   return {journal_.segments().begin(), journal_.segments().end()};
 }
 
-rt::Task<IoStatus> JournalTask::sync(rt::Worker& worker) {
-  auto syncing = std::make_shared<Operation>();
-  syncing->of_superblock = true;
-  co_return co_await in_time(worker, std::move(syncing));
-}
-
-/// As store::write_superblock(). After each step one copy is whole and durable, and next_copy_ is
-/// the other copy.
-rt::Task<IoStatus> JournalTask::write_copies(rt::Worker& worker,
-                                             std::shared_ptr<AlignedBuffer> encoded) {
-  IoStatus status = co_await sync(worker);
-  for (int i = 0; i < 2 && status.ok(); ++i) {
-    auto writing = std::make_shared<Operation>();
-    writing->kind = Operation::Kind::kWrite;
-    writing->offset = superblock_offset(next_copy_);
-    writing->part = encoded->part();
-    writing->keep = encoded;
-    writing->of_superblock = true;
-    status = co_await in_time(worker, std::move(writing));
-    if (status.ok()) status = co_await sync(worker);
-    if (!status.ok()) break;
-    next_copy_ = 1 - next_copy_;
-    DiskStats::add(stats_.journal_bytes, encoded->bytes().size());
-  }
-  co_return status;
-}
-
 rt::Task<bool> JournalTask::write_superblock(rt::Worker& worker,
                                              std::vector<JournalSegment> listed) {
-  if (superblock_hangs_) {  // an older superblock may still be written over a newer one
-    offline_();
-    co_return false;
-  }
-  Superblock next = superblock_;
-  next.sequence = ++superblock_.sequence;  // also if it fails: one copy may be on disk
-  next.segments = std::move(listed);
-  const std::vector<std::byte> bytes = encode_superblock(next);
-  auto encoded = std::make_shared<AlignedBuffer>(bytes.size());
-  std::ranges::copy(bytes, encoded->bytes().begin());
-  const IoStatus status = co_await write_copies(worker, std::move(encoded));
+  const IoStatus status = co_await superblock_.write(worker, std::move(listed));
   if (status.ok()) {
-    superblock_ = std::move(next);
     superblock_failures_ = 0;
     co_return true;
   }
@@ -333,15 +227,6 @@ rt::Task<bool> JournalTask::write_superblock(rt::Worker& worker,
     offline_();
   }
   co_return false;
-}
-
-IoStatus JournalTask::write_superblock_now(std::vector<JournalSegment> listed) {
-  Superblock next = superblock_;
-  next.sequence = ++superblock_.sequence;
-  next.segments = std::move(listed);
-  const IoStatus status = store::write_superblock(device_, next, next_copy_);
-  if (status.ok()) superblock_ = std::move(next);
-  return status;
 }
 
 /// Reserves the space of the next segment, in steps. False: no space can be freed.
@@ -418,12 +303,7 @@ rt::Task<IoStatus> JournalTask::read_piece(rt::Worker& worker, uint64_t offset,
                                            std::shared_ptr<AlignedBuffer> into) {
   IoStatus status;
   for (int i = 0; i < kCleanTries; ++i) {
-    auto reading = std::make_shared<Operation>();
-    reading->kind = Operation::Kind::kRead;
-    reading->offset = offset;
-    reading->part = into->part();
-    reading->keep = into;
-    status = co_await in_time(worker, std::move(reading));
+    status = co_await io_.read(worker, offset, into->part(), into);
     if (status.ok()) co_return status;
     DiskStats::add(stats_.read_errors, 1);
     if (status.error == ETIMEDOUT) break;
@@ -436,8 +316,9 @@ void JournalTask::copy_records(std::span<const std::byte> blocks, uint64_t first
                                uint64_t life) {
   for (size_t at = 0; at < blocks.size(); at += kJournalBlockBytes) {
     const uint64_t number = first_block + at / kJournalBlockBytes;
-    const auto records = open_journal_block(blocks.subspan(at, kJournalBlockBytes),
-                                            StoreLife{superblock_.store_id, life}, number);
+    const auto records =
+        open_journal_block(blocks.subspan(at, kJournalBlockBytes),
+                           StoreLife{superblock_.current().store_id, life}, number);
     if (records) {
       copy_block(*records, number);
     } else {

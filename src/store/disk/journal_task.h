@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -19,6 +18,8 @@
 #include "store/disk/format.h"
 #include "store/disk/health.h"
 #include "store/disk/journal.h"
+#include "store/disk/superblock.h"
+#include "store/disk/timed_io.h"
 
 namespace cachey::store {
 
@@ -66,8 +67,7 @@ class JournalTask {
     kGather,  ///< waits for more records first
   };
 
-  /// `copy`: the copy of the superblock that is whole.
-  JournalTask(JournalParts parts, JournalTimes times, Superblock superblock, uint32_t copy);
+  JournalTask(JournalParts parts, JournalTimes times, SuperblockWriter::Opened opened);
   JournalTask(const JournalTask&) = delete;
   JournalTask& operator=(const JournalTask&) = delete;
 
@@ -79,13 +79,9 @@ class JournalTask {
   [[nodiscard]] bool all_written() const EXCLUDES(mutex_);
 
   /// Before the first start() only.
-  [[nodiscard]] const Superblock& superblock() const { return superblock_; }
-  void set_openings(uint64_t openings) { superblock_.openings = openings; }
-  /// Writes the superblock with these segments. Blocks. Before the first start() only.
-  [[nodiscard]] IoStatus write_superblock_now(std::vector<JournalSegment> segments);
+  [[nodiscard]] SuperblockWriter& superblock() { return superblock_; }
 
  private:
-  struct Operation;
   struct Place;
 
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker);
@@ -108,19 +104,10 @@ class JournalTask {
   void free_segment(const JournalSegment& segment) EXCLUDES(mutex_);
   [[nodiscard]] rt::Task<bool> write_superblock(rt::Worker& worker,
                                                 std::vector<JournalSegment> segments);
-  [[nodiscard]] rt::Task<IoStatus> write_copies(rt::Worker& worker,
-                                                std::shared_ptr<AlignedBuffer> encoded);
-  [[nodiscard]] rt::Task<IoStatus> sync(rt::Worker& worker);
   [[nodiscard]] std::vector<JournalSegment> segments() const EXCLUDES(mutex_);
 
-  [[nodiscard]] rt::Task<IoStatus> in_time(rt::Worker& worker,
-                                           std::shared_ptr<Operation> operation);
-  [[nodiscard]] rt::Task<void> run_operation(rt::Worker& worker,
-                                             std::shared_ptr<Operation> operation);
   void report_failure(const IoStatus& status);
-  [[nodiscard]] bool stuck() const { return unanswered_ >= kUnansweredMax; }
 
-  BlockDevice& device_;
   const Clock& clock_;
   DiskStats& stats_;
   const DiskHealth& health_;
@@ -128,10 +115,10 @@ class JournalTask {
   const std::function<void()> offline_;
   const std::function<void()> charge_;
   const JournalTimes times_;
+  TimedIo io_;
 
   // The task's, while one runs. A later task may run on another worker.
-  Superblock superblock_;
-  uint32_t next_copy_;                     // of the superblock: the other copy is whole
+  SuperblockWriter superblock_;
   int superblock_failures_ = 0;            // since the last success
   std::shared_ptr<Journal::Batch> batch_;  // being written, or to be repeated
   int failures_here_ = 0;                  // of batches since the last success, in this segment
@@ -139,9 +126,6 @@ class JournalTask {
   std::shared_ptr<Place> place_;           // of the last segment
   std::deque<std::shared_ptr<Place>> bad_places_;  // abandoned; the oldest first
   std::optional<DiskExtent> reserved_;  // for the next segment; a superblock may list it already
-
-  std::atomic<size_t> unanswered_{0};          // operations that hang past their deadline
-  std::atomic<bool> superblock_hangs_{false};  // one of them writes the superblock
 
   WatchedMutex& mutex_;
   Journal& journal_ GUARDED_BY(mutex_);

@@ -111,67 +111,6 @@ class RestoredQueue {
   bool closed_ GUARDED_BY(mutex_) = false;
 };
 
-bool preferred(const ParsedSuperblock& a, const ParsedSuperblock& b) {
-  // A copy of another version is preferred, so that it is refused instead of overwritten.
-  auto rank = [](const ParsedSuperblock& parsed) {
-    switch (parsed.state) {
-      case SuperblockState::kOtherVersion:
-        return 4;
-      case SuperblockState::kValid:
-        return 3;
-      case SuperblockState::kDamaged:
-        return 2;
-      case SuperblockState::kForeign:
-        return 1;
-      case SuperblockState::kBlank:
-        return 0;
-    }
-    return 0;
-  };
-  if (rank(a) != rank(b)) return rank(a) > rank(b);
-  return a.superblock.sequence >= b.superblock.sequence;
-}
-
-}  // namespace
-
-Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
-  std::optional<ParsedSuperblock> best;
-  bool unread = false;
-  for (const uint32_t copy : {0u, 1u}) {
-    const uint64_t offset = superblock_offset(copy);
-    if (device.size() < offset + kSuperblockBytesMax) break;
-    AlignedBuffer buffer(kSuperblockBytesMax);
-    if (!device.read_now(offset, buffer.bytes()).ok()) {
-      unread = true;
-      continue;
-    }
-    ParsedSuperblock parsed = parse_superblock(buffer.bytes());
-    parsed.copy = copy;
-    // The device has foreign data, even if an old second copy of ours is left.
-    if (offset == 0 && parsed.state == SuperblockState::kForeign) return parsed;
-    if (!best || !preferred(*best, parsed)) best = std::move(parsed);
-  }
-  const bool blank = best && best->state == SuperblockState::kBlank;
-  if (!best || (blank && unread)) {  // the copy that cannot be read may be a whole one
-    return fail(ErrorKind::kInternal, "its superblock cannot be read");
-  }
-  return std::move(*best);
-}
-
-IoStatus write_superblock(BlockDevice& device, const Superblock& superblock, uint32_t first) {
-  const std::vector<std::byte> encoded = encode_superblock(superblock);
-  AlignedBuffer buffer(encoded.size());
-  std::ranges::copy(encoded, buffer.bytes().begin());
-  IoStatus status = device.sync_now();
-  for (const uint32_t copy : {first, 1 - first}) {
-    if (status.ok()) status = device.write_now(superblock_offset(copy), buffer.bytes());
-    if (status.ok()) status = device.sync_now();
-  }
-  return status;
-}
-
-namespace {
-
 /// Parses the pieces of the journal in order and makes the report.
 class Replay {
  public:

@@ -4,25 +4,11 @@
 #include <functional>
 #include <vector>
 
-#include "base/error.h"
 #include "store/disk/catalog.h"
 #include "store/disk/device.h"
 #include "store/disk/format.h"
 
 namespace cachey::store {
-
-/// The better of the two copies, in any state. If the first copy is foreign, that copy. Fails if
-/// neither can be read, or if one cannot and the other is blank.
-[[nodiscard]] Result<ParsedSuperblock> read_superblock(BlockDevice& device);
-
-[[nodiscard]] constexpr uint64_t superblock_offset(uint32_t copy) {
-  return copy == 0 ? 0 : kSuperblockCopyOffset;
-}
-
-/// Writes both copies, `first` before the other: what the superblock tells of is durable before the
-/// first copy is written, and each copy is durable before anything else is written. So one copy is
-/// whole at any time, if `first` is not the only whole copy. Blocks.
-IoStatus write_superblock(BlockDevice& device, const Superblock& superblock, uint32_t first = 0);
 
 struct ReplayReport {
   uint64_t blocks = 0;             ///< journal blocks that hold records

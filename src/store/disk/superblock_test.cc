@@ -1,12 +1,13 @@
 // Superblocks over losses of power, for sectors of 4 KiB and of 512 bytes.
 
+#include "store/disk/superblock.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <vector>
 
-#include "store/disk/recovery.h"
 #include "store/testing/disk_harness.h"
 
 namespace cachey::store {

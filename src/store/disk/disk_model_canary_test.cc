@@ -1,0 +1,148 @@
+// The model sees a tier that breaks a rule. The bytes on the device are forged as such a tier would
+// have left them.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "store/disk/superblock.h"
+#include "store/testing/disk_model.h"
+
+namespace cachey::store {
+namespace {
+
+using World = DiskModel::World;
+
+/// The journal of a closed store, to be forged.
+class Forger {
+ public:
+  explicit Forger(DiskHarness& disk)
+      : device_(disk.device().bytes()), superblock_(read_superblock(disk.device())->superblock) {}
+
+  /// Flips a bit of a page and adjusts its checksum, as if the tier did not verify.
+  void forge_a_page() {
+    const auto [block, life, number, records] = first_block();
+    RecordReader reader(records);
+    const auto page = std::get<PageRecord>(*reader.next());
+    std::byte* data = device_.data() + page.extent(0).first * kUnitBytes;
+    data[0] ^= std::byte{1};
+    const iovec bytes{data, std::min<size_t>(page.bytes, kDiskBlockBytes)};
+    const uint64_t sum = block_checksum(
+        BlockIdentity{superblock_.store_id, page.object, page.page, page.generation, 0},
+        {&bytes, 1});
+    std::memcpy(block.data() + (page.checksums - block.data()), &sum, sizeof sum);
+    seal_journal_block(block, life, number, records.size());
+  }
+
+  /// Appends the first block again behind the last one, as if what an earlier life left there had
+  /// verified.
+  void repeat_the_first_block() {
+    const auto [block, first_life, first_number, records] = first_block();
+    const JournalSegment& last = superblock_.segments.back();
+    const StoreLife life{superblock_.store_id, last.life};
+    uint64_t i = 0;
+    while (open_journal_block(at(last, i), life, last.first_block + i)) ++i;
+    std::ranges::copy(block, at(last, i).begin());
+    seal_journal_block(at(last, i), life, last.first_block + i, records.size());
+  }
+
+  /// Writes no superblock since then, as if unread blocks were not cut off.
+  void restore_superblocks(std::span<const std::byte> before) {
+    std::ranges::copy(before, device_.begin());
+  }
+  [[nodiscard]] std::vector<std::byte> superblocks() const {
+    const auto bytes = device_.first(kProbeOffset);
+    return {bytes.begin(), bytes.end()};
+  }
+  [[nodiscard]] ByteRange place_of_last() const {
+    const uint64_t begin = superblock_.segments.back().first_unit * kUnitBytes;
+    return {begin, begin + superblock_.segment_units * kUnitBytes};
+  }
+
+ private:
+  struct Block {
+    std::span<std::byte> bytes;
+    StoreLife life;
+    uint64_t number;
+    std::span<const std::byte> records;
+  };
+  [[nodiscard]] std::span<std::byte> at(const JournalSegment& segment, uint64_t index) {
+    return device_.subspan((segment.first_unit + index) * kUnitBytes, kJournalBlockBytes);
+  }
+  [[nodiscard]] Block first_block() {
+    const JournalSegment& first = superblock_.segments.front();
+    const StoreLife life{superblock_.store_id, first.life};
+    const auto records = open_journal_block(at(first, 0), life, first.first_block);
+    CHECK(records);
+    return {at(first, 0), life, first.first_block, *records};
+  }
+
+  std::span<std::byte> device_;
+  const Superblock superblock_;
+};
+
+TEST(DiskModelCanary, WouldSeeATierThatDoesNotVerify) {
+  DiskModel model(1, World::kKilled);
+  model.write({0, 0});
+  model.flush();
+  for (int i = 0; i < 10; ++i) model.read({0, 0});
+  EXPECT_TRUE(model.wrongs().empty());
+  model.disk().close();
+  Forger(model.disk()).forge_a_page();
+  model.disk().open();
+  for (int i = 0; i < 100; ++i) model.read({0, 0});  // the reads include the first block
+  EXPECT_FALSE(model.wrongs().empty());
+}
+
+TEST(DiskModelCanary, WouldSeeBlocksOfAnEarlierLife) {
+  for (const bool forged : {false, true}) {
+    DiskModel model(1, World::kKilled);
+    model.write({0, 0});
+    model.flush();
+    model.change(0);
+    model.flush();
+    model.disk().close();
+    if (forged) Forger(model.disk()).repeat_the_first_block();
+    model.disk().open();
+    model.read({0, 0});
+    EXPECT_EQ(model.wrongs().empty(), !forged);
+  }
+}
+
+TEST(DiskModelCanary, WouldSeeUnreadBlocksThatAreNotCutOff) {
+  for (const bool forged : {false, true}) {
+    DiskModel model(1, World::kUnreadable);
+    model.write({0, 0});
+    model.flush();
+    model.disk().close();
+    Forger forger(model.disk());
+    const std::vector<std::byte> before = forger.superblocks();
+    model.disk().device().fail_parts({{.range = forger.place_of_last(), .writes = false}});
+    model.disk().open();
+    model.disk().device().fail_parts({});
+    model.change(0);
+    model.flush();
+    model.disk().close();
+    if (forged) forger.restore_superblocks(before);
+    model.disk().open();
+    model.read({0, 0});
+    EXPECT_EQ(model.wrongs().empty(), !forged);
+  }
+}
+
+TEST(DiskModelCanary, WouldSeeALostPage) {
+  DiskModel model(1, World::kPower);
+  model.write({0, 0});
+  model.flush();
+  const auto content = page_content(model.page_of({0, 0}, 0));
+  const auto at = std::ranges::search(model.disk().device().bytes(), content->bytes().first(64));
+  ASSERT_FALSE(at.empty());
+  at.begin()[5] ^= std::byte{4};  // as if a late write of the journal had come there
+  model.restart();
+  EXPECT_FALSE(model.wrongs().empty());
+}
+
+}  // namespace
+}  // namespace cachey::store

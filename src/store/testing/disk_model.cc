@@ -1,0 +1,244 @@
+#include "store/testing/disk_model.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "store/disk/superblock.h"
+
+namespace cachey::store {
+namespace {
+
+constexpr uint64_t kDeviceBytes = 5 * kMiB;
+constexpr int kSteps = 120;
+
+DiskTierConfig model_config() {
+  DiskTierConfig config = DiskHarness::quick();
+  config.read_deadline = std::chrono::milliseconds(100);
+  config.write_deadline = std::chrono::milliseconds(200);
+  config.journal_deadline = std::chrono::milliseconds(150);
+  config.journal_pending_bytes = 2 * RecordQueue::kChunkBytes;
+  return config;
+}
+
+}  // namespace
+
+DiskModel::DiskModel(uint32_t seed, World world)
+    : random_(seed),
+      world_(world),
+      disk_(kDeviceBytes, model_config(),
+            world != World::kKilled && seed % 2 == 0 ? 512 : kUnitBytes, seed) {
+  if (loses_power()) disk_.device().track_unsynced();
+}
+
+void DiskModel::run() {
+  for (int step = 0; step < kSteps; ++step) {
+    const uint32_t dice = random() % 100;
+    if (dice < 45) {
+      write(any_page());
+    } else if (dice < 70) {
+      read(any_page());
+    } else if (dice < 80) {
+      change(any_object());
+    } else if (dice < 87) {
+      flush();
+    } else if (dice < 90) {
+      disk_.device().fail_writes(EIO, 1 + static_cast<int>(random() % 4));
+    } else if (dice < 92) {
+      disk_.device().fail_reads(EIO, 1);
+    } else if (dice < 95) {
+      die();
+    } else if (world_ == World::kUnreadable) {
+      harm_a_part();
+    } else if (world_ == World::kEvil) {
+      harm();
+    }
+  }
+  restart();
+  for (int object = 0; object < kObjects; ++object) {
+    for (uint32_t page = 0; page < kPages; ++page) read({object, page});
+  }
+}
+
+void DiskModel::write(PageName name) {
+  seen_.insert(name.object);
+  const DiskWrite result = disk_.write(page_of(name, versions_[name.object]));
+  if (result == DiskWrite::kStored)
+    durable_.erase(name);  // the page had left, if it ever was there
+}
+
+void DiskModel::read(PageName name) {
+  const std::string object = std::to_string(name.object);
+  std::optional<DiskPageRef> found = disk_.tier().find(disk_.worker(), "kind", object, name.page);
+  if (!found) return;
+  const int version = std::stoi(found->info().etag.substr(2));
+  if (version > versions_[name.object] || version < oldest_possible_[name.object]) {
+    wrongs_.push_back("version " + std::to_string(version) + " of object " + object);
+  }
+  found.reset();
+  const DiskPage page = page_of(name, version);
+  const uint64_t blocks = blocks_for(page.bytes);
+  const uint64_t first = random_() % blocks;
+  const uint64_t last = first + 1 + random_() % (blocks - first);
+  const size_t before = disk_.wrong_reads();
+  const auto result = disk_.read(
+      page, ByteRange{first * kDiskBlockBytes, std::min(page.bytes, last * kDiskBlockBytes)});
+  if (result == DiskRead::kOk) ++hits_;
+  if (disk_.wrong_reads() != before) wrongs_.push_back("wrong bytes of object " + object);
+}
+
+void DiskModel::change(int object) {
+  ++versions_[object];
+  seen_.insert(object);
+  disk_.tier().observe(disk_.worker(), "kind", std::to_string(object),
+                       page_of({object, 0}, versions_[object]).info);
+}
+
+void DiskModel::flush() {
+  if (!disk_.flush() || dead_) return;
+  if (world_ == World::kEvil) return;
+  for (const int object : seen_) oldest_possible_[object] = versions_[object];
+  durable_ = listed();
+}
+
+void DiskModel::restart() {
+  const std::map<PageName, int> last_known = listed();
+  disk_.device().fail_writes(0, 0);
+  disk_.device().fail_reads(0, 0);
+  disk_.device().fail_parts({});
+  disk_.device().release();
+  disk_.settle();
+  const bool lost = disk_.tier().stats().journal_lost_blocks > 0;  // while it was cleaned
+  moves_ += disk_.tier().stats().journal_moves;
+  disk_.close();
+  disk_.device().revive();
+  dead_ = false;
+  const bool power_lost = loses_power() && random_() % 2 == 0;
+  if (power_lost) disk_.device().lose_power(random());
+  if (world_ == World::kUnreadable) fail_reads_of_the_journal();
+  disk_.open();
+  disk_.device().fail_parts({});
+  disk_.device().fail_reads(0, 0);
+  seen_.clear();
+  if (world_ == World::kEvil) return;
+  const bool unread = disk_.tier().stats().recovered_unreadable > 0;
+  unread_ += unread;
+  if (unread) {  // pages are lost, and what the unread blocks removed may be back
+    oldest_possible_.clear();
+  } else if (!lost) {
+    check_durable(last_known);
+  }
+  // A page may be back because its removal was not durable. Its space may be overwritten: then
+  // the first read is a miss and removes the page.
+  for (const auto& [name, version] : listed()) (void)disk_.read(page_of(name, version));
+  if (disk_.wrong_reads() > 0) wrongs_.push_back("wrong bytes after a restart");
+  // What is there survives further kills; a loss of power, if it was durable or has survived one.
+  const std::map<PageName, int> now = listed();
+  const bool all = power_lost || !loses_power();
+  std::erase_if(durable_, [&](const auto& page) {
+    const auto found = now.find(page.first);
+    return found == now.end() || found->second != page.second;
+  });
+  if (all) durable_ = now;
+}
+
+DiskPage DiskModel::page_of(PageName name, int version) const {
+  // The size depends on name and version: from below 4 KiB to about 256 KiB.
+  std::mt19937 sizes(static_cast<uint32_t>(name.object * 1'000 + name.page * 100 + version % 7));
+  const uint64_t limit = 4096u << sizes() % 7;
+  const uint64_t bytes = 1 + sizes() % limit;
+  return make_page(std::to_string(name.object), name.page, bytes, version);
+}
+
+std::map<DiskModel::PageName, int> DiskModel::listed() {
+  std::map<PageName, int> pages;
+  for (int object = 0; object < kObjects; ++object) {
+    for (uint32_t page = 0; page < kPages; ++page) {
+      const auto found = disk_.tier().find(disk_.worker(), "kind", std::to_string(object), page);
+      if (found) pages[{object, page}] = std::stoi(found->info().etag.substr(2));
+    }
+  }
+  return pages;
+}
+
+void DiskModel::check_durable(const std::map<PageName, int>& last_known) {
+  const std::map<PageName, int> now = listed();
+  for (const auto& [name, version] : durable_) {
+    const auto known = last_known.find(name);
+    if (known == last_known.end() || known->second != version) continue;
+    const auto found = now.find(name);
+    const std::string object = std::to_string(name.object);
+    if (found == now.end() || found->second != version) {
+      wrongs_.push_back("lost page of object " + object);
+      continue;
+    }
+    const std::optional<DiskRead> read = disk_.read(page_of(name, version));
+    if (read == DiskRead::kOk) continue;
+    wrongs_.push_back("page of object " + object + " cannot be read: " +
+                      (read ? std::to_string(static_cast<int>(*read)) : "gone"));
+  }
+}
+
+void DiskModel::die() {
+  disk_.device().die_after(random() % 6, random());
+  dead_ = true;
+  for (uint32_t i = random() % 8; i > 0; --i) {
+    random_() % 4 == 0 ? change(any_object()) : write(any_page());
+  }
+  if (random_() % 2 == 0) (void)disk_.flush();
+  restart();
+}
+
+ByteRange DiskModel::some_part(uint64_t begin, uint64_t end) {
+  const uint64_t units = (end - begin) / kUnitBytes;
+  const uint64_t at = begin + random_() % units * kUnitBytes;
+  return {at, std::min(end, at + (1 + random_() % (units / 2)) * kUnitBytes)};
+}
+
+void DiskModel::harm_a_part() {
+  const FaultyDevice::Part part{.range = some_part(0, kDeviceBytes),
+                                .reads = random_() % 2 == 0,
+                                .writes = random_() % 2 == 0};
+  switch (random_() % 4) {
+    case 0:
+      disk_.device().fail_parts({part});
+      break;
+    case 1:
+      disk_.device().hang_parts({part});
+      break;
+    case 2:
+      disk_.device().fail_parts({});
+      break;
+    default:
+      disk_.device().release();
+      break;
+  }
+}
+
+void DiskModel::fail_reads_of_the_journal() {
+  const Result<ParsedSuperblock> read = read_superblock(disk_.device());
+  if (!read || read->superblock.segments.empty() || random_() % 2 == 0) return;
+  const Superblock& superblock = read->superblock;
+  const JournalSegment& segment = superblock.segments[random_() % superblock.segments.size()];
+  const uint64_t begin = segment.first_unit * kUnitBytes;
+  const ByteRange part = some_part(begin, begin + superblock.segment_units * kUnitBytes);
+  disk_.device().fail_parts({{.range = part, .writes = false}});
+}
+
+void DiskModel::harm() {
+  switch (random_() % 3) {
+    case 0:
+      for (int i = 0; i < 40; ++i) {  // past the superblocks: without one the store is refused
+        const uint64_t byte = kDataOffset + random_() % (kDeviceBytes - kDataOffset);
+        disk_.device().flip_bit(byte * 8 + random_() % 8);
+      }
+      break;
+    case 1:
+      disk_.device().lose_writes(4, random());
+      break;
+    default:
+      disk_.device().lose_writes(0, 0);
+      break;
+  }
+}
+
+}  // namespace cachey::store

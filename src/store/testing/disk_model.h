@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "store/testing/disk_harness.h"
+
+namespace cachey::store {
+
+/// A disk tier beside a model of what it must hold: random writes, reads, new versions, faults,
+/// crashes and restarts, by a seed. One thread.
+class DiskModel {
+ public:
+  /// The faults of a run, and what the tier guarantees then.
+  enum class World : uint8_t {
+    kKilled,  ///< processes die: durable pages are there, durably removed pages are not
+    kPower,   ///< also the power fails; sectors of 512 bytes: the same is guaranteed
+    /// Also parts of the device fail to be read, while a store is opened too, or hang: what was
+    /// lost or removed before a flush does not come back after the flush.
+    kUnreadable,
+    kEvil,  ///< lost writes and flipped bits: no wrong byte is the only guarantee
+  };
+
+  DiskModel(uint32_t seed, World world);
+
+  /// The steps of the seed, and a restart at the end.
+  void run();
+
+  /// The device and the errors found, for the canary tests.
+  [[nodiscard]] DiskHarness& disk() { return disk_; }
+  [[nodiscard]] const std::vector<std::string>& wrongs() const { return wrongs_; }
+  [[nodiscard]] uint64_t hits() const { return hits_; }
+  [[nodiscard]] uint64_t moves() const { return moves_; }    ///< of the journal
+  [[nodiscard]] uint64_t unread() const { return unread_; }  ///< openings with unreadable blocks
+
+  struct PageName {
+    int object;
+    uint32_t page;
+    auto operator<=>(const PageName&) const = default;
+  };
+  // One step each.
+  void write(PageName name);
+  void read(PageName name);
+  void change(int object);  ///< the tier observes a new version
+  void flush();
+  void restart();  ///< of the process, with what its world does to the device meanwhile
+  [[nodiscard]] DiskPage page_of(PageName name, int version) const;
+
+ private:
+  static constexpr int kObjects = 12;
+  static constexpr uint32_t kPages = 3;
+
+  [[nodiscard]] uint32_t random() { return static_cast<uint32_t>(random_()); }
+  [[nodiscard]] int any_object() { return static_cast<int>(random_() % kObjects); }
+  [[nodiscard]] PageName any_page() {
+    return {any_object(), static_cast<uint32_t>(random_() % kPages)};
+  }
+  [[nodiscard]] bool loses_power() const { return world_ != World::kKilled; }
+
+  [[nodiscard]] std::map<PageName, int> listed();
+  /// Durable pages are there, except those that had left before the end.
+  void check_durable(const std::map<PageName, int>& last_known);
+
+  /// Kills the process in the middle of a write, some writes from now.
+  void die();
+  [[nodiscard]] ByteRange some_part(uint64_t begin, uint64_t end);
+  void harm_a_part();
+  /// Reads of a part of the journal fail while the store is opened: each, or the first ones.
+  void fail_reads_of_the_journal();
+  void harm();
+
+  std::mt19937 random_;
+  const World world_;
+  DiskHarness disk_;
+  std::map<int, int> versions_;
+  std::map<int, int> oldest_possible_;  // after a crash; 0: any
+  std::set<int> seen_;                  // objects with a version that this process observed
+  std::map<PageName, int> durable_;
+  bool dead_ = false;
+  std::vector<std::string> wrongs_;
+  uint64_t hits_ = 0;
+  uint64_t moves_ = 0;
+  uint64_t unread_ = 0;
+};
+
+}  // namespace cachey::store
