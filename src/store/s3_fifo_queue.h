@@ -105,10 +105,10 @@ class S3FifoQueue {
         remove(entry);
         if (from_small) ghosts_.remember(Traits::hash(entry), ghosts_max());
         second_chances_ = 0;
-        return {&entry};
+        return {.entry = &entry, .looks = looks + 1};
       }
     }
-    return {.again = true};
+    return {.again = true, .looks = kLooksMax};
   }
 
  private:

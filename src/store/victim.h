@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace cachey::store {
@@ -15,6 +16,7 @@ template <typename Entry>
 struct Victim {
   Entry* entry = nullptr;  ///< the entry to evict; in no queue any more
   bool again = false;      ///< with no entry: the search goes on at the next call
+  size_t looks = 0;        ///< the entries that the call looked at
 
   /// With no entry: each entry is set aside, or there is none.
   [[nodiscard]] bool none() const { return entry == nullptr && !again; }

@@ -74,7 +74,9 @@ void Catalog::supersede(const ObjectId& object, const ObjectInfo* keep) {
   if (current == nullptr) return;
   if (keep != nullptr && current->source->info.same_version(*keep)) return;
   supersede(*current);
-  for (Step step; step.left > 0 && remove_superseded() == Freed::kSome;) --step.left;
+  Step step;
+  while (remove_superseded(step) == Freed::kSome) {
+  }
 }
 
 void Catalog::supersede(DiskObject& object) {

@@ -64,7 +64,8 @@ enum class NotPlaced : uint8_t {
 /// Not synchronized: the tier's mutex guards the catalog. Does no I/O.
 class Catalog {
  public:
-  static constexpr int kStepRemovals = 64;
+  static constexpr int kStepRemovals = 32;
+  static constexpr int kStepLooks = 512;  ///< at candidates for eviction, before the last removal
 
   Catalog(CatalogLimits limits, Journal& journal);
   ~Catalog();
@@ -133,13 +134,15 @@ class Catalog {
   [[nodiscard]] const ExtentAllocator& space() const { return space_; }
 
  private:
-  /// What a step may still remove.
+  /// What a step may still do.
   struct Step {
-    int left = kStepRemovals;
+    [[nodiscard]] bool is_done() const { return removals == 0 || looks <= 0; }
+    int removals = kStepRemovals;
+    int looks = kStepLooks;
   };
   enum class Freed : uint8_t {
     kSome,
-    kAgain,  ///< nothing yet: the search for a victim goes on in the next step
+    kAgain,  ///< nothing more in this step
     kNone,
   };
 
@@ -184,10 +187,10 @@ class Catalog {
   [[nodiscard]] static NotPlaced not_placed(Freed freed);
   [[nodiscard]] bool over_memory() const;
   [[nodiscard]] bool over_limits() const;
-  [[nodiscard]] Freed remove_superseded();
-  [[nodiscard]] Freed evict_one(SpaceSearch& search);
-  [[nodiscard]] Freed empty_a_chunk();
-  [[nodiscard]] Freed free_one(uint32_t units, SpaceSearch& search);
+  [[nodiscard]] Freed remove_superseded(Step& step);
+  [[nodiscard]] Freed evict_one(SpaceSearch& search, Step& step);
+  [[nodiscard]] Freed empty_a_chunk(Step& step);
+  [[nodiscard]] Freed free_one(uint32_t units, SpaceSearch& search, Step& step);
   /// Null: done.
   [[nodiscard]] std::optional<NotPlaced> make_room(SpaceSearch& search, Step& step);
   [[nodiscard]] std::optional<NotPlaced> free_units(uint32_t units, SpaceSearch& search,

@@ -106,7 +106,8 @@ size_t Catalog::finish_restoring(const std::vector<JournalSegment>& segments,
   }
   while (over_memory()) {  // by the chunks that pages share
     SpaceSearch search;
-    if (evict_one(search) == Freed::kNone) break;
+    Step step;
+    if (evict_one(search, step) == Freed::kNone) break;
   }
   return left_out;
 }

@@ -31,8 +31,10 @@ bool Catalog::over_memory() const {
 bool Catalog::over_limits() const { return over_memory() || journal_.is_full(); }
 
 /// Removes a page of a superseded object.
-Catalog::Freed Catalog::remove_superseded() {
+Catalog::Freed Catalog::remove_superseded(Step& step) {
   if (superseded_ == nullptr) return Freed::kNone;
+  if (step.is_done()) return Freed::kAgain;
+  --step.removals;
   DiskObject& object = *superseded_;
   if (object.pages != nullptr) {
     remove(*object.pages);
@@ -44,12 +46,15 @@ Catalog::Freed Catalog::remove_superseded() {
   return Freed::kSome;
 }
 
-Catalog::Freed Catalog::evict_one(SpaceSearch& search) {
+Catalog::Freed Catalog::evict_one(SpaceSearch& search, Step& step) {
+  if (step.is_done()) return Freed::kAgain;
   const Victim<DiskEntry> found = policy_.victim([](const DiskEntry& entry) {
     return entry.holders == 0 ? Verdict::kEvict : Verdict::kSetAside;
   });
+  step.looks -= static_cast<int>(found.looks);
   if (found.again) return Freed::kAgain;
   if (found.none()) return Freed::kNone;
+  --step.removals;
   search.evicted_units += units_for(found.entry->bytes);
   ++evictions_;
   remove(*found.entry);
@@ -57,9 +62,11 @@ Catalog::Freed Catalog::evict_one(SpaceSearch& search) {
 }
 
 /// Removes a page of the emptiest chunk.
-Catalog::Freed Catalog::empty_a_chunk() {
+Catalog::Freed Catalog::empty_a_chunk(Step& step) {
   DiskEntry* entry = space_.page_to_empty();
   if (entry == nullptr) return Freed::kNone;
+  if (step.is_done()) return Freed::kAgain;
+  --step.removals;
   if (entry->listed == 0 || entry->holders > 0) {
     space_.give_up_emptying();
     return Freed::kSome;
@@ -69,19 +76,19 @@ Catalog::Freed Catalog::empty_a_chunk() {
   return Freed::kSome;
 }
 
-Catalog::Freed Catalog::free_one(uint32_t units, SpaceSearch& search) {
-  if (remove_superseded() == Freed::kSome) return Freed::kSome;
+Catalog::Freed Catalog::free_one(uint32_t units, SpaceSearch& search, Step& step) {
   const bool scattered = search.evicted_units >= ExtentAllocator::kUnitsPerChunk ||
                          space_.free_units() > units + space_.units() / kScatteredShare;
-  if (scattered && empty_a_chunk() == Freed::kSome) return Freed::kSome;
-  return evict_one(search);
+  Freed freed = remove_superseded(step);
+  if (freed == Freed::kNone && scattered) freed = empty_a_chunk(step);
+  if (freed == Freed::kNone) freed = evict_one(search, step);
+  return freed;
 }
 
 std::optional<NotPlaced> Catalog::make_room(SpaceSearch& search, Step& step) {
   while (over_limits()) {
-    if (step.left-- == 0) return NotPlaced::kAgain;
-    Freed freed = remove_superseded();
-    if (freed == Freed::kNone) freed = evict_one(search);
+    Freed freed = remove_superseded(step);
+    if (freed == Freed::kNone) freed = evict_one(search, step);
     if (freed != Freed::kSome) return not_placed(freed);
   }
   return std::nullopt;
@@ -94,9 +101,8 @@ std::optional<NotPlaced> Catalog::free_units(uint32_t units, SpaceSearch& search
   }
   const uint32_t enough = space_.free_units() + units;
   while (space_.free_units() < enough && !space_.has_run(units, spare_for(search))) {
-    if (step.left-- == 0) return NotPlaced::kAgain;
-    if (const Freed freed = free_one(units, search); freed != Freed::kSome)
-      return not_placed(freed);
+    const Freed freed = free_one(units, search, step);
+    if (freed != Freed::kSome) return not_placed(freed);
   }
   return std::nullopt;
 }
@@ -135,9 +141,7 @@ std::expected<DiskExtent, NotPlaced> Catalog::place_segment(uint32_t units, Spac
 bool Catalog::prepare() {
   Step step;
   while (superseded_ != nullptr || space_.free_chunks() < spare_chunks_) {
-    if (step.left-- == 0) return true;
-    Freed freed = remove_superseded();
-    if (freed == Freed::kNone) freed = free_one(ExtentAllocator::kUnitsPerChunk, ahead_);
+    const Freed freed = free_one(ExtentAllocator::kUnitsPerChunk, ahead_, step);
     if (freed != Freed::kSome) return freed == Freed::kAgain;
   }
   ahead_ = {};

@@ -1,6 +1,7 @@
 #include "store/disk/entry.h"
 
 #include <algorithm>
+#include <bit>
 #include <new>
 
 #include "base/units.h"
@@ -18,19 +19,23 @@ size_t allocated(uint32_t bytes, size_t extents) {
   return sizeof(DiskEntry) + extents * sizeof(PageExtent) + blocks_for(bytes) * sizeof(uint64_t);
 }
 
-/// What malloc takes for an allocation.
-size_t with_overhead(size_t bytes) { return (bytes + sizeof(size_t) + 15) / 16 * 16; }
+/// What the heap takes for an allocation: jemalloc has sizes in steps of 16, above 128 four sizes
+/// for each power of two.
+size_t on_heap(size_t bytes) {
+  const size_t step = bytes <= 128 ? 16 : std::bit_floor(bytes - 1) / 4;
+  return (bytes + step - 1) / step * step;
+}
 
-size_t heap_bytes(const std::string& text) {
-  return text.capacity() > std::string().capacity() ? with_overhead(text.capacity() + 1) : 0;
+size_t on_heap(const std::string& text) {
+  return text.capacity() > std::string().capacity() ? on_heap(text.capacity() + 1) : 0;
 }
 
 }  // namespace
 
 size_t DiskObject::memory_bytes() const {
   constexpr size_t kControlBlock = 16;  // of a shared pointer
-  return with_overhead(sizeof(DiskObject)) + with_overhead(kControlBlock + sizeof(ObjectSource)) +
-         heap_bytes(source->info.etag) + heap_bytes(source->bucket);
+  return on_heap(sizeof(DiskObject)) + on_heap(kControlBlock + sizeof(ObjectSource)) +
+         on_heap(source->info.etag) + on_heap(source->bucket);
 }
 
 DiskEntry::Owned DiskEntry::make(uint32_t bytes, std::span<const DiskExtent> extents) {
@@ -55,7 +60,7 @@ void DiskEntry::Free::operator()(DiskEntry* entry) const {
 }
 
 size_t DiskEntry::memory_bytes() const {
-  return with_overhead(allocated(bytes, extent_count)) + kGhostBytes;
+  return on_heap(allocated(bytes, extent_count)) + kGhostBytes;
 }
 
 RestoredPage::RestoredPage(const PageRecord& record, uint64_t journal_block) {
