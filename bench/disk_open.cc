@@ -1,9 +1,10 @@
 // Measures the opening of a disk tier with many small pages:
 //
-//   build/release/bench/disk_open FILE [PAGES]
+//   build/release/bench/disk_open FILE [PAGES [PAGES_PER_OBJECT]]
 //
 // Makes FILE (sparse, removed at the end) with the index of PAGES pages (default 1,000,000) of 4
-// KiB, as the tier writes the index, without the bytes of the pages. Opens the file in a separate
+// KiB, as the tier writes the index, without the bytes of the pages. An object has PAGES_PER_OBJECT
+// of them (default 1). Opens the file in a separate
 // process, and prints the time, the CPU time and the growth of the process. Exit 1: not all pages
 // were found.
 
@@ -54,18 +55,19 @@ class Maker {
     superblock_.segment_units = kSegmentUnits;
   }
 
-  void make(uint32_t pages) {
+  void make(uint32_t pages, uint32_t pages_per_object) {
     for (uint32_t i = 0; i < pages; ++i) {
-      const std::string key = "some/prefix/of/usual/length/object-" + std::to_string(i);
+      const std::string key =
+          "some/prefix/of/usual/length/object-" + std::to_string(i / pages_per_object);
       PageRecord record = record_of(key);
+      record.page = i % pages_per_object;
       const ObjectInfo info{kEtag, kPageSize, record.last_modified};
-      DiskEntry* entry =
-          catalog_.place(record.object, 0, kPageSize,
-                         std::make_shared<const ObjectSource>(info, std::string(record.bucket)));
-      CHECK(entry != nullptr);
-      record.generation = entry->generation;
-      catalog_.list(*entry, encode_page_record(record, entry->extents(), entry->sums()));
-      catalog_.release(*entry);
+      const PlaceRequest request{record.object, record.page, kPageSize, info, record.bucket};
+      SpaceSearch search;
+      DiskEntry& entry = **catalog_.place(request, search);
+      record.generation = entry.generation;
+      CHECK(catalog_.list(entry, encode_page_record(record, entry.extents(), entry.sums())));
+      catalog_.release(entry);
       if (i % kPagesPerBatch == 0) write_pending();
     }
     write_pending();
@@ -80,7 +82,8 @@ class Maker {
   void write_pending() {
     while (true) {
       if (journal_.needs_segment()) {
-        const auto run = catalog_.place_segment(kSegmentUnits);
+        SpaceSearch search;
+        const auto run = catalog_.place_segment(kSegmentUnits, search);
         CHECK(run);
         journal_.begin_segment(run->first);
       }
@@ -147,7 +150,7 @@ bool apart(Work work) {
   return status == 0;
 }
 
-int run(const std::string& path, uint32_t pages) {
+int run(const std::string& path, uint32_t pages, uint32_t pages_per_object) {
   const DiskPath disk{path, DiskKind::kBlock,
                       std::max<uint64_t>(kGiB, uint64_t{pages} * (kPageSize + 1024))};
   const bool made = apart([&] {
@@ -158,7 +161,7 @@ int run(const std::string& path, uint32_t pages) {
     }
     rt::BlockingPool pool(1);
     FileDevice device(std::move(*file), pool);
-    Maker(device).make(pages);
+    Maker(device).make(pages, pages_per_object);
     return true;
   });
   constexpr int kRounds = 3;
@@ -175,9 +178,11 @@ int run(const std::string& path, uint32_t pages) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "disk_open FILE [PAGES]\n");
+    std::fprintf(stderr, "disk_open FILE [PAGES [PAGES_PER_OBJECT]]\n");
     return 2;
   }
   const unsigned long pages = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 1'000'000;
-  return cachey::store::run(argv[1], static_cast<uint32_t>(pages));
+  const unsigned long per_object = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 1;
+  return cachey::store::run(argv[1], static_cast<uint32_t>(pages),
+                            static_cast<uint32_t>(std::max(1ul, per_object)));
 }

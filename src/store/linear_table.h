@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -26,6 +27,15 @@ class LinearTable {
   LinearTable() { segments_.push_back(std::make_unique<Segment>()); }
   LinearTable(const LinearTable&) = delete;
   LinearTable& operator=(const LinearTable&) = delete;
+
+  /// Makes the buckets of `entries` entries at once. REQUIRES: the table is empty.
+  void reserve(size_t entries) {
+    CHECK(size_ == 0);
+    buckets_ = std::max(buckets_, entries);
+    while (segments_.size() * kSegmentBuckets < buckets_) {
+      segments_.push_back(std::make_unique<Segment>());
+    }
+  }
 
   /// The entry with this hash for which `matches` returns true, or null.
   template <typename Matches>

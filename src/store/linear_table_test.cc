@@ -59,6 +59,17 @@ TEST(LinearTable, HasWhatWasInsertedAndNotErased) {
   EXPECT_EQ(visited, count);
 }
 
+TEST(LinearTable, GrowsFromAnySize) {
+  for (const size_t reserved : {1, 1'000, 1'025, 5'000, 8'192}) {
+    Table table;
+    table.reserve(reserved);
+    std::deque<Item> items;
+    std::mt19937_64 random(1);
+    for (int i = 0; i < 20'000; ++i) table.insert(items.emplace_back(Item{random()}));
+    for (Item& item : items) ASSERT_EQ(find(table, item), &item);
+  }
+}
+
 TEST(LinearTable, TellsEntriesOfOneHashApart) {
   Table table;
   Item a{7};

@@ -108,6 +108,8 @@ class Catalog {
   void hold(DiskEntry& entry) { ++entry.holders; }
   void release(DiskEntry& entry);
 
+  /// Reserves memory for `pages` pages, as far as the limit allows. REQUIRES: there are none yet.
+  void reserve(size_t pages);
   // While a store is opened: records in the journal's order, then finish_restoring().
   void restore(RestoredPage restored);
   void restore(const RemovalRecord& record);

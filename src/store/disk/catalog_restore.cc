@@ -7,6 +7,17 @@
 #include "store/disk/catalog.h"
 
 namespace cachey::store {
+namespace {
+
+constexpr size_t kPageMemory = 400;  // of the index, about
+
+}  // namespace
+
+void Catalog::reserve(size_t pages) {
+  const size_t most = std::min(pages, limits_.memory_bytes_max / kPageMemory);
+  pages_.reserve(most);
+  objects_.reserve(most);
+}
 
 /// Forgets a page whose space was not taken yet.
 void Catalog::drop_restored(DiskEntry& entry) {
@@ -98,6 +109,7 @@ size_t Catalog::finish_restoring(const std::vector<JournalSegment>& segments,
     journal_.removed(entry);
     drop_restored(entry);
   }
+  space_.finish_taking();
   while (!restored_.empty()) {
     DiskEntry& entry = restored_.front();
     restored_.pop_front();

@@ -147,6 +147,7 @@ std::optional<DiskExtent> ExtentAllocator::allocate_run(uint32_t units, uint32_t
   }
   const DiskExtent whole{first_unit_ + *chunk * kUnitsPerChunk, units};
   CHECK(take(whole));
+  relist(*chunk);
   return whole;
 }
 
@@ -186,7 +187,6 @@ bool ExtentAllocator::take(DiskExtent extent) {
     chunk.free = 0;
     free_units_ -= extent.units;
     --free_chunks_;
-    relist(at);
     return true;
   }
   if (chunk.state == State::kFree) share(at);
@@ -194,8 +194,11 @@ bool ExtentAllocator::take(DiskExtent extent) {
     if ((chunk.shared->taken[unit / 64] >> (unit % 64) & 1) != 0) return false;
   }
   mark(at, begin, extent.units, Mark::kTaken);
-  relist(at);
   return true;
+}
+
+void ExtentAllocator::finish_taking() {
+  for (uint32_t chunk = chunks(); chunk-- > 0;) relist(chunk);
 }
 
 void ExtentAllocator::release(DiskExtent extent) {

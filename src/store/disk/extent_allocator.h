@@ -42,8 +42,9 @@ class ExtentAllocator {
   [[nodiscard]] bool has_run(uint32_t units, uint32_t spare = 0) const;
 
   /// While a store is opened: takes this extent. False: a part is taken already or outside the
-  /// space.
+  /// space. finish_taking() must follow the last call.
   [[nodiscard]] bool take(DiskExtent extent);
+  void finish_taking();
 
   void release(DiskExtent extent);
 

@@ -110,6 +110,7 @@ TEST(ExtentAllocator, TakesTheVeryExtentOnce) {
   EXPECT_FALSE(space.take({0, 10})) << "before the data";
   EXPECT_FALSE(space.take({128 + 2 * kChunk - 5, 10})) << "past the end";
   EXPECT_FALSE(space.take({UINT32_MAX, UINT32_MAX}));
+  space.finish_taking();
   ExtentList rest;
   EXPECT_TRUE(space.allocate(kChunk - 10, rest));
 }

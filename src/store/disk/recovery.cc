@@ -16,6 +16,9 @@
 namespace cachey::store {
 namespace {
 
+// A small page's record, about: to size the tables before the records are read.
+constexpr uint64_t kRecordBytes = 160;
+
 constexpr uint64_t kPieceBytes = 4 * kMiB;  // of the journal, read at a time
 
 struct Piece {
@@ -195,6 +198,8 @@ ReplayReport replay_journal(
 }
 
 ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, Catalog& catalog) {
+  const uint64_t journal_bytes = superblock.segments.size() * superblock.segment_units * kUnitBytes;
+  catalog.reserve(journal_bytes / kRecordBytes);
   // One thread reads and parses while this thread restores the records.
   RestoredQueue queue;
   ReplayReport report;
