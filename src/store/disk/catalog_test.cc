@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <random>
+#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "store/testing/catalog_rig.h"
@@ -95,6 +99,22 @@ TEST(Catalog, AChunkWithAPageThatIsReadIsPassedBy) {
   EXPECT_EQ(count, held.size());
 }
 
+TEST(Catalog, AChunkIsUsedAgainIfItsEmptyingIsGivenUp) {
+  CatalogRig rig(64 * kMiB);
+  uint64_t next = age(rig, 64 * kMiB, kSmall);
+  SpaceSearch search;
+  const ObjectInfo info = CatalogRig::version(1);
+  const PlaceRequest request{CatalogRig::id(next++), 0, kFull, info, "bucket"};
+  while (!rig.catalog().space().is_emptying()) {
+    const auto placed = rig.catalog().place(request, search);
+    ASSERT_FALSE(placed);
+    ASSERT_EQ(placed.error(), NotPlaced::kAgain);
+  }
+  for (int page = 0; page < 1'500; ++page) ASSERT_TRUE(rig.add(next++, 0, kSmall));
+  EXPECT_FALSE(rig.catalog().space().is_emptying());
+  EXPECT_LE(rig.catalog().space().free_units(), rig.catalog().space().units() / 20);
+}
+
 TEST(Catalog, ANewVersionSupersedesAnObjectOfAnySizeInOneStep) {
   constexpr uint32_t kPages = 5'000;
   CatalogRig rig(kTiB);
@@ -167,6 +187,88 @@ TEST(Catalog, CountsTheEntityTagAndTheBucketOncePerObject) {
   EXPECT_GE(first, 1'000u);
   ASSERT_TRUE(rig.add(1, 1, 4096, info));
   EXPECT_LE(rig.catalog().memory_bytes() - empty, first + 300);
+}
+
+/// Restores an index from records, as it is read when a store is opened.
+class CatalogRestore : public ::testing::Test {
+ protected:
+  static RestoredPage page(uint64_t object, uint32_t number, uint64_t generation, int version = 1,
+                           uint32_t at = 0) {
+    const ObjectInfo info = CatalogRig::version(version);
+    PageRecord record;
+    record.object = CatalogRig::id(object);
+    record.page = number;
+    record.generation = generation;
+    record.object_size = info.size;
+    record.bytes = 4096;
+    record.etag = info.etag;
+    const DiskExtent extent{units_for(kDataOffset) + at, 1};
+    const std::string text = encode_page_record(record, {&extent, 1}, sums_);
+    RecordReader reader(std::as_bytes(std::span(text)));
+    return {std::get<PageRecord>(*reader.next()), generation};
+  }
+
+  void restore(RestoredPage page) { rig_.catalog().restore(std::move(page)); }
+  size_t finish() { return rig_.catalog().finish_restoring({}, ExtentAllocator::kUnitsPerChunk); }
+
+  static constexpr std::array<uint64_t, 1> sums_{7};
+  CatalogRig rig_{kGiB};
+};
+
+TEST_F(CatalogRestore, TheLaterVersionOfAnObjectWins) {
+  restore(page(1, 0, 1, 1, 0));
+  restore(page(1, 1, 2, 1, 1));
+  restore(page(1, 1, 3, 2, 2));
+  restore(page(1, 2, 1, 1, 3));  // out of order: older than the version that is there
+  EXPECT_EQ(finish(), 0u);
+  EXPECT_EQ(rig_.catalog().pages(), 1u);
+  ASSERT_NE(rig_.find(1, 1), nullptr);
+  EXPECT_EQ(rig_.find(1, 1)->object->source->info.etag, CatalogRig::version(2).etag);
+}
+
+TEST_F(CatalogRestore, ARemovalOfAnObjectTakesItsPagesButNoNewerOnes) {
+  for (uint32_t i = 0; i < 3; ++i) restore(page(1, i, 1 + i, 1, i));
+  rig_.catalog().restore(ObjectRemovalRecord{CatalogRig::id(1), 3});
+  EXPECT_EQ(rig_.catalog().pages(), 0u);
+  for (uint32_t i = 0; i < 3; ++i) restore(page(1, i, 4 + i, 1, i));
+  rig_.catalog().restore(ObjectRemovalRecord{CatalogRig::id(1), 3});
+  rig_.catalog().restore(ObjectRemovalRecord{CatalogRig::id(2), 9});
+  EXPECT_EQ(finish(), 0u);
+  EXPECT_EQ(rig_.catalog().pages(), 3u);
+  EXPECT_EQ(rig_.catalog().last_generation(), 9u);
+}
+
+TEST_F(CatalogRestore, TheNewerPageGetsASpaceThatTwoClaim) {
+  restore(page(1, 0, 1, 1, 5));
+  restore(page(2, 0, 2, 1, 5));
+  EXPECT_EQ(finish(), 1u);
+  EXPECT_EQ(rig_.find(1), nullptr);
+  EXPECT_NE(rig_.find(2), nullptr);
+  EXPECT_TRUE(rig_.journal().has_pending()) << "a removal";
+}
+
+TEST_F(CatalogRestore, AnObjectOfAnySizeCostsWhatItsPagesCost) {
+  constexpr uint32_t kPages = 100'000;  // a walk of all of them for each would take minutes
+  for (uint32_t i = 0; i < kPages; ++i) restore(page(1, i, 1 + i, 1, i));
+  EXPECT_EQ(finish(), 0u);
+  EXPECT_EQ(rig_.catalog().pages(), kPages);
+}
+
+TEST_F(CatalogRestore, NeverTakesMoreMemoryThanItMay) {
+  constexpr uint32_t kPages = 20'000;
+  constexpr size_t kMemory = kMiB;
+  CatalogRig rig(kGiB, kMemory);
+  for (uint32_t i = 0; i < kPages; ++i) {
+    rig.catalog().restore(page(i, 0, 1 + i, 1, i));
+    ASSERT_LE(rig.catalog().memory_bytes(), kMemory);
+  }
+  EXPECT_EQ(rig.catalog().finish_restoring({}, ExtentAllocator::kUnitsPerChunk), 0u);
+  EXPECT_LE(rig.catalog().memory_bytes(), kMemory);
+  const size_t pages = rig.catalog().pages();
+  EXPECT_GT(pages, 2'000u);
+  EXPECT_NE(rig.find(kPages - 1), nullptr) << "the newest stay";
+  EXPECT_EQ(rig.find(0), nullptr);
+  EXPECT_EQ(rig.journal().appended(), kPages - pages) << "else they would be there next time";
 }
 
 }  // namespace

@@ -53,10 +53,11 @@ struct DiskUsage {
   uint64_t used_bytes = 0;     ///< of the capacity, with metadata and rounding
   uint64_t payload_bytes = 0;  ///< of pages
   uint64_t pages = 0;
-  uint64_t evictions = 0;        ///< since the start
-  uint64_t queued_bytes = 0;     ///< of pages in the queue and being written
-  uint64_t pending_records = 0;  ///< journal records that are not on disk yet
-  uint64_t memory_bytes = 0;     ///< of the index in memory
+  uint64_t evictions = 0;           ///< since the start
+  uint64_t queued_bytes = 0;        ///< of pages in the queue and being written
+  uint64_t pending_records = 0;     ///< journal records that are not on disk yet
+  uint64_t space_memory_bytes = 0;  ///< of the tables of free space, a part of memory_bytes
+  uint64_t memory_bytes = 0;        ///< of the index in memory
   bool online = false;
 };
 

@@ -175,6 +175,10 @@ void DiskTier::recover() {
                                 {"damaged_blocks", stats_.recovered_damaged.load()},
                                 {"unreadable_blocks", stats_.recovered_unreadable.load()},
                                 {"overlapping", left_out}});
+  if (used.space_memory_bytes > config_.index_bytes_max / 2) {
+    log::warn("the disk is large for this memory: tables of free space leave little to pages",
+              {{"tables", used.space_memory_bytes}, {"index", config_.index_bytes_max}});
+  }
 }
 
 /// The life's generations are above those of all lives before. What could not be read is cut off on
@@ -371,6 +375,7 @@ DiskUsage DiskTier::usage() const {
   usage.evictions = catalog_->evictions();
   usage.queued_bytes = queued_bytes_;
   usage.pending_records = journal_->appended() - journal_->flushed();
+  usage.space_memory_bytes = catalog_->space().memory_bytes();
   usage.memory_bytes = catalog_->memory_bytes() + journal_->memory_bytes();
   usage.online = health_.online();
   return usage;

@@ -55,6 +55,7 @@ class ExtentAllocator {
   /// A page in the chunk that is being emptied. If there is none, begins with the shared chunk that
   /// has the fewest units taken, all of them by pages. Null: there is no such chunk.
   [[nodiscard]] DiskEntry* page_to_empty();
+  [[nodiscard]] bool is_emptying() const { return emptying_.has_value(); }
   /// The chunk cannot be emptied now. It is not chosen again before one of its pages came or left.
   void give_up_emptying();
 
