@@ -13,8 +13,8 @@ namespace {
 // emptied instead of evicting more pages elsewhere.
 constexpr uint32_t kScatteredShare = 32;
 
-// A chunk takes no pages while it is emptied. If nothing empties the chunk on while so many pages
-// are evicted elsewhere, its placement was given up.
+// A chunk takes no pages while it is emptied. If this number of pages is evicted elsewhere
+// meanwhile, the placement that needed the chunk has ended.
 constexpr int kEvictionsBesideMax = 256;
 
 // The share of the memory limit that is left to pages however large the tables of the space are.
