@@ -32,7 +32,11 @@ uint64_t size_of(const std::string& key) { return std::stoull(key.substr(key.rfi
 class Store::Body final : public GetStream {
  public:
   Body(Store& store, rt::Worker& worker, const GetRequest& request)
-      : store_(store), worker_(worker), stop_(request.stop), range_(request.range) {
+      : store_(store),
+        worker_(worker),
+        stop_(request.stop),
+        sent_at_(worker.timers().now()),
+        range_(request.range) {
     info_.size = size_of(request.key);
     info_.etag = "\"1\"";
     range_.end = std::min(range_.end, info_.size);
@@ -45,6 +49,7 @@ class Store::Body final : public GetStream {
 
   const ObjectInfo& info() const override { return info_; }
   ByteRange range() const override { return range_; }
+  MonoTime sent_at() const override { return sent_at_; }
   uint64_t progress() override { return at_ - range_.begin; }
 
   rt::Task<Result<size_t>> read(std::span<std::byte> into) override {
@@ -75,6 +80,7 @@ class Store::Body final : public GetStream {
   Store& store_;
   rt::Worker& worker_;
   const std::stop_token stop_;
+  const MonoTime sent_at_;
   ByteRange range_;
   uint64_t at_ = 0;
   std::optional<uint64_t> stall_at_;

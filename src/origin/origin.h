@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/byte_range.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/object_info.h"
 #include "rt/worker.h"
@@ -62,6 +63,9 @@ class GetStream {
 
   /// The range of this body: the range that was asked for, cut at the object's end.
   [[nodiscard]] virtual ByteRange range() const = 0;
+
+  /// When the request that brought this answer was sent. A retry is a request of its own.
+  [[nodiscard]] virtual MonoTime sent_at() const = 0;
 
   /// Reads the bytes that have arrived straight into `into`, at least one byte. Waits for them.
   /// REQUIRES: `into` is not empty, and bytes are left. Errors: kUpstream (the body broke off, or

@@ -134,16 +134,19 @@ Result<size_t> read_piece(int fd, const ObjectInfo& info, uint64_t offset,
 /// The body of one get(): an open file.
 class DirStream final : public GetStream {
  public:
-  DirStream(OpenFile open, ByteRange range, std::stop_token stop, rt::BlockingPool& pool)
+  DirStream(OpenFile open, ByteRange range, MonoTime sent_at, std::stop_token stop,
+            rt::BlockingPool& pool)
       : file_(std::move(open.file)),
         info_(std::move(open.info)),
         range_(range),
+        sent_at_(sent_at),
         stop_(std::move(stop)),
         next_(range.begin),
         pool_(pool) {}
 
   [[nodiscard]] const ObjectInfo& info() const override { return info_; }
   [[nodiscard]] ByteRange range() const override { return range_; }
+  [[nodiscard]] MonoTime sent_at() const override { return sent_at_; }
 
   [[nodiscard]] uint64_t progress() override { return next_ - range_.begin; }
 
@@ -163,6 +166,7 @@ class DirStream final : public GetStream {
   const FileDescriptor file_;
   const ObjectInfo info_;
   const ByteRange range_;
+  const MonoTime sent_at_;
   const std::stop_token stop_;
   uint64_t next_;
   rt::BlockingPool& pool_;
@@ -172,8 +176,10 @@ class DirOrigin final : public Origin {
  public:
   DirOrigin(FileDescriptor root, rt::BlockingPool& pool) : root_(std::move(root)), pool_(pool) {}
 
-  rt::Task<Result<std::unique_ptr<GetStream>>> get(rt::Worker&, GetRequest request) override {
+  rt::Task<Result<std::unique_ptr<GetStream>>> get(rt::Worker& worker,
+                                                   GetRequest request) override {
     CHECK(!request.range.empty());
+    const MonoTime sent_at = worker.timers().now();
     auto work = [this, &request] { return open_object(root_.get(), request); };
     Result<OpenFile> open = co_await pool_.run(work);
     if (!open) co_return std::unexpected(open.error());
@@ -183,7 +189,8 @@ class DirOrigin final : public Origin {
     const uint64_t size = open->info.size;
     if (request.range.begin >= size) co_return std::unexpected(Error::range_not_satisfiable(size));
     const ByteRange range(request.range.begin, std::min(request.range.end, size));
-    co_return std::make_unique<DirStream>(std::move(*open), range, std::move(request.stop), pool_);
+    co_return std::make_unique<DirStream>(std::move(*open), range, sent_at, std::move(request.stop),
+                                          pool_);
   }
 
  private:

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <boost/intrusive/list.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -12,14 +14,20 @@
 
 namespace cachey::origin {
 
+/// kFirst: nothing of the page has come. kFurther: the page has memory, which it keeps until its
+/// further requests are done.
+enum class Stage : uint8_t { kFirst, kFurther };
+
 /// A request that waits for room at a bucket. Lives in the frame of the waiting coroutine. The
 /// gate's mutex guards all fields.
 struct QueuedRequest : boost::intrusive::list_base_hook<> {
-  QueuedRequest(std::string_view its_kind, const Priority& its_priority)
-      : kind(its_kind), priority(its_priority) {}
+  QueuedRequest(std::string_view its_kind, const Priority& its_priority,
+                Stage its_stage = Stage::kFirst)
+      : kind(its_kind), priority(its_priority), stage(its_stage) {}
 
   const std::string_view kind;
   const Priority priority;
+  const Stage stage;
   Urgency urgency = Urgency::kDemand;  // as of the last push() or promote_wanted()
   bool granted = false;
   double charged = 0;            // bytes that it cost when it was granted
@@ -28,8 +36,9 @@ struct QueuedRequest : boost::intrusive::list_base_hook<> {
 
 /// The queue of the requests that wait for one bucket. Demand goes before speculation. Within each,
 /// the kinds share the bytes evenly: the kind that was charged least is next (start-time fair
-/// queueing; Goyal, Vin, Cheng, SIGCOMM 1996). Within a kind: first in, first out. Not
-/// synchronized. A request outlives its stay in the queue.
+/// queueing; Goyal, Vin, Cheng, SIGCOMM 1996). Within a kind: further requests of a page before
+/// first ones; then first in, first out. Not synchronized. A request outlives its stay in the
+/// queue.
 class FairQueue {
  public:
   /// Past this many kinds, those with nothing queued are forgotten.
@@ -40,44 +49,56 @@ class FairQueue {
   /// Moves speculation that has become demand to the demand queues. Returns the number moved.
   size_t promote_wanted();
 
-  [[nodiscard]] bool empty() const { return demand_ + speculation_ == 0; }
-  [[nodiscard]] size_t size() const { return demand_ + speculation_; }
-  [[nodiscard]] size_t demand() const { return demand_; }
-  [[nodiscard]] size_t speculation() const { return speculation_; }
-
-  /// The urgency of the next request. REQUIRES: not empty.
-  [[nodiscard]] Urgency next_urgency() const {
-    return demand_ > 0 ? Urgency::kDemand : Urgency::kSpeculation;
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  [[nodiscard]] size_t size() const {
+    return count(Urgency::kDemand, Among::kAll) + count(Urgency::kSpeculation, Among::kAll);
   }
-  /// The next request, demand if there is any. REQUIRES: not empty.
-  [[nodiscard]] QueuedRequest& front();
-  /// Takes out the next request, for which `kind` is charged `cost`. REQUIRES: not empty.
-  QueuedRequest& pop(double cost);
+
+  /// The requests among which the next one is chosen.
+  enum class Among : uint8_t { kAll, kFurther };
+  struct Choice {
+    Urgency urgency;
+    Among among;
+  };
+  [[nodiscard]] size_t count(Urgency urgency, Among among) const;
+  [[nodiscard]] bool has(Choice choice) const { return count(choice.urgency, choice.among) != 0; }
+
+  /// The next request. REQUIRES: has(choice).
+  [[nodiscard]] QueuedRequest& front(Choice choice) { return first_of(next_kind(choice), choice); }
+  /// Takes out the next request, for which its kind is charged `cost`. REQUIRES: has(choice).
+  QueuedRequest& pop(Choice choice, double cost);
   /// Corrects what `kind` was charged, once the true cost is known. `cost` may be negative.
   void adjust_charge(std::string_view kind, double cost);
 
  private:
   using Requests = boost::intrusive::list<QueuedRequest>;
+  template <typename T>
+  using ByStage = std::array<T, 2>;
+  template <typename T>
+  using ByUrgency = std::array<T, 2>;
+
   struct Kind {
     double used = 0;  // virtual time: what the kind was charged, at least now_ if it was idle
-    Requests demand;
-    Requests speculation;
+    ByUrgency<ByStage<Requests>> requests;
 
-    [[nodiscard]] Requests& of(Urgency urgency) {
-      return urgency == Urgency::kDemand ? demand : speculation;
+    template <typename Self>
+    [[nodiscard]] auto& of(this Self& self, Urgency urgency, Stage stage) {
+      return self.requests[static_cast<size_t>(urgency)][static_cast<size_t>(stage)];
     }
+    [[nodiscard]] bool has(Choice choice) const;
+    [[nodiscard]] bool empty() const;
   };
 
-  [[nodiscard]] size_t& count_of(Urgency urgency) {
-    return urgency == Urgency::kDemand ? demand_ : speculation_;
+  [[nodiscard]] size_t& count_of(const QueuedRequest& request) {
+    return counts_[static_cast<size_t>(request.urgency)][static_cast<size_t>(request.stage)];
   }
+  [[nodiscard]] static QueuedRequest& first_of(Kind& kind, Choice choice);
   [[nodiscard]] Kind& kind_of(std::string_view name);
-  [[nodiscard]] Kind& next_kind();
+  [[nodiscard]] Kind& next_kind(Choice choice);
 
   std::map<std::string, Kind, std::less<>> kinds_;
   double now_ = 0;  // the virtual time: `used` of the kind served last, before its charge
-  size_t demand_ = 0;
-  size_t speculation_ = 0;
+  ByUrgency<ByStage<size_t>> counts_{};
 };
 
 }  // namespace cachey::origin

@@ -11,12 +11,19 @@ namespace {
 
 class FairQueueTest : public ::testing::Test {
  protected:
-  void push(const std::string& kind, const Priority& priority = {}) {
-    queue_.push(requests_.emplace_back(kinds_.emplace_back(kind), priority));
+  using Among = FairQueue::Among;
+
+  void push(const std::string& kind, const Priority& priority = {}, Stage stage = Stage::kFirst) {
+    queue_.push(requests_.emplace_back(kinds_.emplace_back(kind), priority, stage));
   }
-  std::string pop(double cost = 1) { return std::string(queue_.pop(cost).kind); }
+  /// Demand if there is any.
+  [[nodiscard]] FairQueue::Choice any() const {
+    const FairQueue::Choice demand(Urgency::kDemand, Among::kAll);
+    return queue_.has(demand) ? demand : FairQueue::Choice(Urgency::kSpeculation, Among::kAll);
+  }
+  std::string pop(double cost = 1) { return std::string(queue_.pop(any(), cost).kind); }
   ~FairQueueTest() override {
-    while (!queue_.empty()) (void)queue_.pop(1);
+    while (!queue_.empty()) (void)pop();
   }
 
   std::deque<std::string> kinds_;
@@ -38,7 +45,7 @@ TEST_F(FairQueueTest, WhatCountsIsHowMuchNotHowOften) {
   for (int i = 0; i < 100; ++i) push("small");
   std::map<std::string, double> had;
   while (queue_.size() > 50) {
-    const bool large = queue_.front().kind == "large";
+    const bool large = queue_.front(any()).kind == "large";
     const double cost = large ? 10 : 1;
     had[pop(cost)] += cost;
   }
@@ -79,7 +86,22 @@ TEST_F(FairQueueTest, DemandBeforeSpeculationUntilThatIsDemandToo) {
 
 TEST_F(FairQueueTest, FirstComeFirstServedWithinAKind) {
   for (int i = 0; i < 3; ++i) push("k");
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(&queue_.pop(1), &requests_[static_cast<size_t>(i)]);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(&queue_.pop(any(), 1), &requests_[static_cast<size_t>(i)]);
+}
+
+TEST_F(FairQueueTest, FurtherRequestsGoFirstWithinAKindAndCanBeChosenAlone) {
+  WantedParts nobody;
+  push("a");
+  push("b", {}, Stage::kFurther);
+  push("a", {&nobody, 1}, Stage::kFurther);
+  push("a", {}, Stage::kFurther);
+  const FairQueue::Choice further(Urgency::kDemand, Among::kFurther);
+  EXPECT_EQ(queue_.count(Urgency::kDemand, Among::kFurther), 2u);
+  EXPECT_EQ(&queue_.pop(further, 1), &requests_[3]) << "the kinds take turns as ever";
+  EXPECT_EQ(&queue_.pop(further, 1), &requests_[1]);
+  EXPECT_FALSE(queue_.has(further));
+  EXPECT_EQ(&queue_.front(any()), &requests_[0]);
+  EXPECT_EQ(&queue_.pop({Urgency::kSpeculation, Among::kFurther}, 1), &requests_[2]);
 }
 
 TEST_F(FairQueueTest, KindsThatWaitForNothingAreForgottenInTheEnd) {

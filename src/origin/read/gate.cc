@@ -23,10 +23,19 @@ Gate::Pass::Pass(Pass&& other) noexcept
     : gate_(std::exchange(other.gate_, nullptr)),
       bucket_(other.bucket_),
       kind_(std::move(other.kind_)),
-      charged_(other.charged_) {}
+      charged_(other.charged_),
+      parked_(other.parked_) {}
 
 Gate::Pass::~Pass() {
-  if (gate_ != nullptr) gate_->release(*bucket_, kind_, charged_);
+  if (gate_ != nullptr) gate_->release(*bucket_, kind_, charged_, parked_);
+}
+
+void Gate::Pass::park() {
+  if (!std::exchange(parked_, true)) gate_->park(*bucket_);
+}
+
+void Gate::Pass::unpark() {
+  if (std::exchange(parked_, false)) gate_->unpark(*bucket_);
 }
 
 void Gate::Pass::expect_body_bytes(uint64_t bytes) {
@@ -47,7 +56,8 @@ Gate::Bucket& Gate::bucket_of(std::string_view name) {
   if (found != buckets_.end()) return *found->second;
   if (buckets_.size() >= kBucketsMax) {
     std::erase_if(buckets_, [](const auto& entry) {
-      return entry.second->in_flight == 0 && entry.second->queue.empty();
+      const Bucket& bucket = *entry.second;
+      return bucket.in_flight == 0 && bucket.parked == 0 && bucket.queue.empty();
     });
   }
   auto added = std::make_unique<Bucket>();
@@ -65,31 +75,51 @@ void Gate::refill(Bucket& bucket) const {
   bucket.level_time = now;
 }
 
-bool Gate::has_room(const Bucket& bucket, Urgency urgency) const {
-  if (limits_.bytes_per_second != 0 && bucket.level <= 0) return false;
+bool Gate::has_bandwidth(const Bucket& bucket) const {
+  return limits_.bytes_per_second == 0 || bucket.level > 0;
+}
+
+bool Gate::has_room(const Bucket& bucket, Urgency urgency, Stage stage) const {
   if (limits_.requests == 0) return true;
   const uint32_t most = urgency == Urgency::kDemand
                             ? limits_.requests
                             : std::max(1U, limits_.requests - limits_.requests / kReservedShare);
-  return bucket.in_flight < most;
+  const uint32_t taken =
+      stage == Stage::kFirst ? bucket.in_flight + bucket.parked : bucket.in_flight;
+  return taken < most;
+}
+
+/// Which queued request may go now, as far as the number of requests is concerned.
+std::optional<FairQueue::Choice> Gate::next_choice(const Bucket& bucket) const {
+  for (const Urgency urgency : {Urgency::kDemand, Urgency::kSpeculation}) {
+    if (!has_room(bucket, urgency, Stage::kFurther)) continue;
+    const bool all = has_room(bucket, urgency, Stage::kFirst);
+    const FairQueue::Choice choice(urgency,
+                                   all ? FairQueue::Among::kAll : FairQueue::Among::kFurther);
+    if (bucket.queue.has(choice)) return choice;
+  }
+  return std::nullopt;
 }
 
 /// When to check again although no request ends: bandwidth refills with time.
 MonoTime Gate::room_expected_at(Bucket& bucket, const QueuedRequest& request) const {
-  if (limits_.bytes_per_second == 0 || bucket.level > 0) return MonoTime::max();
+  if (has_bandwidth(bucket)) return MonoTime::max();
   const std::chrono::duration<double> wait(-bucket.level /
                                            static_cast<double>(limits_.bytes_per_second));
   const MonoTime room =
       bucket.level_time + std::chrono::duration_cast<std::chrono::nanoseconds>(wait);
-  if (&bucket.queue.front() == &request) return room;
+  const std::optional<FairQueue::Choice> next = next_choice(bucket);
+  if (next && &bucket.queue.front(*next) == &request) return room;
   return std::max(room, bucket.level_time + kRecheckAfter);
 }
 
 /// Grants queued requests in the queue's order, as long as there is room.
 void Gate::admit_next(Bucket& bucket, Woken& woken) {
   refill(bucket);
-  while (!bucket.queue.empty() && has_room(bucket, bucket.queue.next_urgency())) {
-    QueuedRequest& queued = bucket.queue.pop(bucket.mean_bytes + kRequestBytes);
+  while (has_bandwidth(bucket)) {
+    const std::optional<FairQueue::Choice> next = next_choice(bucket);
+    if (!next) return;
+    QueuedRequest& queued = bucket.queue.pop(*next, bucket.mean_bytes + kRequestBytes);
     queued.granted = true;
     ++bucket.in_flight;
     bucket.level -= bucket.mean_bytes;
@@ -147,7 +177,7 @@ bool Gate::leave_queue(Bucket& bucket, QueuedRequest& queued) {
 }
 
 rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, MonoTime deadline) {
-  QueuedRequest queued(request.kind, request.priority);
+  QueuedRequest queued(request.kind, request.priority, request.stage);
   Bucket* const bucket = enqueue(request, queued);
   bool refused = bucket == nullptr;
   while (!refused) {
@@ -174,18 +204,36 @@ std::optional<Gate::Pass> Gate::try_enter(const Request& request) {
   const MutexLock lock(mutex_);
   Bucket& bucket = bucket_of(request.bucket);
   refill(bucket);
-  if (!bucket.queue.empty() || !has_room(bucket, Urgency::kSpeculation)) return std::nullopt;
+  if (!bucket.queue.empty() || !has_bandwidth(bucket)) return std::nullopt;
+  if (!has_room(bucket, Urgency::kSpeculation, Stage::kFirst)) return std::nullopt;
   ++bucket.in_flight;
   bucket.level -= bucket.mean_bytes;
   return std::optional<Pass>(std::in_place, *this, bucket, std::string(request.kind),
                              bucket.mean_bytes);
 }
 
-void Gate::release(Bucket& bucket, const std::string& kind, double refund) {
+void Gate::park(Bucket& bucket) {
   Woken woken;
   {
     const MutexLock lock(mutex_);
     --bucket.in_flight;
+    ++bucket.parked;
+    admit_next(bucket, woken);
+  }
+  wake(woken);
+}
+
+void Gate::unpark(Bucket& bucket) {
+  const MutexLock lock(mutex_);
+  ++bucket.in_flight;
+  --bucket.parked;
+}
+
+void Gate::release(Bucket& bucket, const std::string& kind, double refund, bool parked) {
+  Woken woken;
+  {
+    const MutexLock lock(mutex_);
+    --(parked ? bucket.parked : bucket.in_flight);
     bucket.level += refund;
     bucket.queue.adjust_charge(kind, -refund);
     admit_next(bucket, woken);

@@ -27,8 +27,15 @@ struct GateLimits {
 };
 
 /// Limits the requests under way and the bytes per second of each bucket. A request without room
-/// waits in the bucket's FairQueue. Speculation never takes the last quarter of the requests. Owned
-/// by app::Process; all passes end before the gate. Any thread.
+/// waits in the bucket's FairQueue. Speculation never takes the last quarter of the requests.
+///
+/// A request whose answer waits for memory parks its pass. A page's first request needs room among
+/// the requests that are under way or parked; a further request of a page, which has memory
+/// already, needs room only among those under way. So a request with memory never waits for a
+/// request that waits for memory. Parked requests are at most GateLimits::requests; with the
+/// further ones beside them, a bucket has at most twice GateLimits::requests.
+///
+/// Owned by app::Process; all passes end before the gate. Any thread.
 class Gate {
  public:
   /// The longest wait of a request without a time limit of its own (ot).
@@ -52,11 +59,17 @@ class Gate {
     /// The answer's head announced a body of `bytes`. Call at most once.
     void expect_body_bytes(uint64_t bytes);
 
+    /// The answer waits for memory: its place is for further requests of other pages meanwhile.
+    /// Call unpark() before the body is read. Each does nothing if it was called already.
+    void park();
+    void unpark();
+
    private:
     Gate* gate_;  // null: moved from
     Bucket* bucket_;
     std::string kind_;
     double charged_;  // estimated bytes; 0 once the true number is known
+    bool parked_ = false;
   };
 
   Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics);
@@ -66,6 +79,7 @@ class Gate {
     std::string_view bucket;
     std::string_view kind;
     Priority priority;
+    Stage stage = Stage::kFirst;
   };
 
   /// Waits for room. kOverloaded: no room by `deadline`, or kQueuedMax requests wait already.
@@ -94,7 +108,8 @@ class Gate {
 
   struct Bucket {
     FairQueue queue;
-    uint32_t in_flight = 0;
+    uint32_t in_flight = 0;  // without the parked ones
+    uint32_t parked = 0;
     double level = 0;  // of the token bucket, in bytes; negative: overdrawn
     MonoTime level_time;
     double mean_bytes = kMeanBytesAtFirst;  // of one answer, exponentially weighted
@@ -103,14 +118,20 @@ class Gate {
 
   [[nodiscard]] Bucket& bucket_of(std::string_view name) REQUIRES(mutex_);
   void refill(Bucket& bucket) const REQUIRES(mutex_);
-  [[nodiscard]] bool has_room(const Bucket& bucket, Urgency urgency) const REQUIRES(mutex_);
+  [[nodiscard]] bool has_bandwidth(const Bucket& bucket) const REQUIRES(mutex_);
+  [[nodiscard]] bool has_room(const Bucket& bucket, Urgency urgency, Stage stage) const
+      REQUIRES(mutex_);
+  [[nodiscard]] std::optional<FairQueue::Choice> next_choice(const Bucket& bucket) const
+      REQUIRES(mutex_);
   [[nodiscard]] MonoTime room_expected_at(Bucket& bucket, const QueuedRequest& request) const
       REQUIRES(mutex_);
   void admit_next(Bucket& bucket, Woken& woken) REQUIRES(mutex_);
   [[nodiscard]] Bucket* enqueue(const Request& request, QueuedRequest& queued);
   [[nodiscard]] MonoTime register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter& waiter);
   bool leave_queue(Bucket& bucket, QueuedRequest& queued);
-  void release(Bucket& bucket, const std::string& kind, double refund);
+  void park(Bucket& bucket);
+  void unpark(Bucket& bucket);
+  void release(Bucket& bucket, const std::string& kind, double refund, bool parked);
   void charge_body(Bucket& bucket, const std::string& kind, double charged, double bytes);
 
   const GateLimits limits_;

@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/units.h"
 #include "rt/testing/virtual_worker.h"
@@ -164,6 +168,79 @@ TEST_F(GateTest, WhatNobodyNeedsTakesNoTurnFromAnyone) {
   EXPECT_TRUE(first && second && third);
   EXPECT_FALSE(gate_->try_enter(request)) << "the last quarter is demand's";
   EXPECT_TRUE(gate_->try_enter(Gate::Request("another", "k", {}))) << "each bucket has its own";
+}
+
+/// Passes that a test holds, parks and ends.
+class ParkedPasses : public GateTest {
+ protected:
+  using Asked = std::shared_ptr<std::optional<Result<Gate::Pass>>>;
+
+  Asked enter(Stage stage, const Priority& priority = {}) {
+    const Gate::Request request("b", "k", priority, stage);
+    return world_.start(gate_->enter(world_.worker(), request, world_.clock().mono() + 10s));
+  }
+  static bool entered(const Asked& asked) { return asked->has_value() && (*asked)->has_value(); }
+};
+
+TEST_F(ParkedPasses, LetFurtherRequestsInAndNoFirstOnes) {
+  limit({.requests = 2});
+  const Asked one = enter(Stage::kFirst);
+  const Asked two = enter(Stage::kFirst);
+  ASSERT_TRUE(entered(one) && entered(two));
+  const Asked first = enter(Stage::kFirst);
+  const Asked further = enter(Stage::kFurther);
+  EXPECT_FALSE(entered(first) || entered(further));
+  (**one)->park();
+  world_.pass(rt::TimerWheel::kTick);
+  EXPECT_TRUE(entered(further));
+  EXPECT_FALSE(entered(first)) << "two requests are parked or under way";
+  (**one)->unpark();  // three are under way now
+  further->reset();
+  world_.pass(rt::TimerWheel::kTick);
+  EXPECT_FALSE(entered(first));
+  two->reset();
+  world_.pass(rt::TimerWheel::kTick);
+  EXPECT_TRUE(entered(first));
+}
+
+TEST_F(ParkedPasses, LetFurtherSpeculationInAlthoughFirstDemandWaits) {
+  limit({.requests = 4});
+  std::vector<Asked> parked;
+  for (int i = 0; i < 4; ++i) {
+    parked.push_back(enter(Stage::kFirst));
+    (**parked.back())->park();
+  }
+  const WantedParts nobody;
+  const Asked demand = enter(Stage::kFirst);
+  std::vector<Asked> further;
+  for (int i = 0; i < 4; ++i) further.push_back(enter(Stage::kFurther, {&nobody, 1}));
+  world_.pass(rt::TimerWheel::kTick);
+  EXPECT_FALSE(entered(demand));
+  EXPECT_TRUE(entered(further[2]));
+  EXPECT_FALSE(entered(further[3])) << "the last quarter is demand's";
+}
+
+TEST_F(ParkedPasses, GiveTheirPlaceBackAtTheirEnd) {
+  limit({.requests = 1});
+  Asked parked = enter(Stage::kFirst);
+  (**parked)->park();
+  (**parked)->park();
+  const Asked next = enter(Stage::kFirst);
+  EXPECT_FALSE(entered(next));
+  parked->reset();
+  world_.pass(rt::TimerWheel::kTick);
+  EXPECT_TRUE(entered(next));
+}
+
+TEST_F(ParkedPasses, AreBounded) {
+  limit({.requests = 3});
+  std::vector<Asked> asked;
+  for (int i = 0; i < 10; ++i) {
+    asked.push_back(enter(Stage::kFirst));
+    if (entered(asked.back())) (**asked.back())->park();
+  }
+  world_.pass(rt::TimerWheel::kTick);
+  EXPECT_EQ(std::ranges::count_if(asked, entered), 3);
 }
 
 }  // namespace

@@ -94,6 +94,7 @@ Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange aske
   if (!opened_) {
     info_ = info;
     range_ = expected;
+    sent_at_ = get->stream().sent_at();
   }
   body_bucket_ = bucket;
   body_ = std::move(get);
@@ -101,7 +102,9 @@ Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange aske
 }
 
 Gate::Request ObjectRead::gate_request(size_t bucket) const {
-  return {terms_.buckets[bucket], terms_.kind, terms_.priority};
+  const bool has_memory = opened_ || terms_.version;
+  return {terms_.buckets[bucket], terms_.kind, terms_.priority,
+          has_memory ? Stage::kFurther : Stage::kFirst};
 }
 
 /// Waits until the bucket may be asked; with a fallback, for a shorter time.
@@ -160,6 +163,7 @@ rt::Task<Result<PendingGetPtr>> ObjectRead::first_good_answer(size_t bucket, Get
     const bool is_hedge = event == HedgeRace::Event::kSecond;
     record_health(bucket, *answered);
     const Error* const failed = answered->failure();
+    if (failed != nullptr && !opened_) sent_at_ = answered->sent_at();
     if (is_hedge) hedge_ended(name, failed == nullptr ? HedgeResult::kWon : HedgeResult::kLost);
     if (PendingGet* const other = race.remaining()) {
       if (failed != nullptr && !is_final_for_bucket(failed->kind())) {
@@ -231,9 +235,13 @@ void ObjectRead::give_up(PendingGet& loser) {
 }
 
 rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
+  begin_window();
   while (true) {
     Result<void> ended = co_await read_body(sink);
     if (ended) co_return ended;
+    if (gave_up_) {
+      co_return fail(ErrorKind::kTimeout, "the body came too slowly, and nobody waited for it");
+    }
     context_.buckets.failed(terms_.buckets[body_bucket_], ended.error().kind());
     const uint64_t begun = body_->request().range.begin;
     const uint64_t brought = body_->position() - begun;
@@ -244,6 +252,20 @@ rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
   }
 }
 
+void ObjectRead::begin_window() {
+  window_end_ = worker_.timers().now() + kLeastWindow;
+  window_position_ = body_->position();
+}
+
+/// Whether the body is to be given up: a window has ended, and too little came in it.
+bool ObjectRead::too_slow(const ByteSink& sink) {
+  if (gave_up_ || worker_.timers().now() < window_end_) return false;
+  const uint64_t came = body_->position() + body_->bytes_unused() - window_position_;
+  gave_up_ = came < kLeastBytes && !sink.is_wanted();
+  begin_window();
+  return gave_up_;
+}
+
 /// Reads the current body to its end. If it stops, a hedge may take over.
 rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
   HedgeRace race(worker_, wakeup_, body_);
@@ -252,6 +274,8 @@ rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
   body_->read_body(sink);
   while (true) {
     race.hedge_at = race.second == nullptr ? stopped_at(watched_since) : std::nullopt;
+    race.hedge_at = std::min(race.hedge_at.value_or(MonoTime::max()), window_end_);
+    if (gave_up_) race.hedge_at.reset();  // only the body's end is awaited
     const HedgeRace::Event event = co_await race.next_event();
     if (event == HedgeRace::Event::kFirst) break;
     if (event == HedgeRace::Event::kSecond) {
@@ -259,6 +283,12 @@ rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
       watched_since = worker_.timers().now();
       continue;
     }
+    if (too_slow(sink)) {
+      context_.metrics.too_slow.add();
+      drop_hedge(race);
+      body_->stop();
+    }
+    if (gave_up_ || race.second != nullptr) continue;
     const std::optional<MonoTime> stopped = stopped_at(watched_since);
     if (!stopped || worker_.timers().now() < *stopped) continue;  // bytes have come meanwhile
     watched_since = worker_.timers().now();
@@ -267,11 +297,16 @@ rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
     const ByteRange left{body_->position(), range_.end};
     race.second = hedge(body_bucket_, request_for(body_bucket_, left));
   }
-  if (race.second != nullptr) {
-    hedge_ended(terms_.buckets[body_bucket_], HedgeResult::kLost);
-    give_up(*race.second);
-  }
+  drop_hedge(race);
   co_return body_->body_end();
+}
+
+/// Cancels the second request, if there is one.
+void ObjectRead::drop_hedge(HedgeRace& race) {
+  if (race.second == nullptr) return;
+  hedge_ended(terms_.buckets[body_bucket_], HedgeResult::kLost);
+  give_up(*race.second);
+  race.second.reset();
 }
 
 /// When the body counts as stopped, if no more bytes come. Nothing: the bucket is not hedged.

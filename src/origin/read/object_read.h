@@ -8,6 +8,7 @@
 #include "base/byte_range.h"
 #include "base/error.h"
 #include "base/object_info.h"
+#include "base/units.h"
 #include "origin/origin.h"
 #include "origin/read/buckets.h"
 #include "origin/read/gate.h"
@@ -42,7 +43,8 @@ struct ReadTerms {
 /// Reads one range of an object in spite of slow and failing answers. If a bucket fails, the next
 /// one is asked. If an answer is unusually late, or its body has stopped, a second request is sent
 /// beside the first (a hedge, within the bucket's budget). If a body breaks off, a new request with
-/// If-Match continues at the next byte. No byte is delivered twice; all bytes are of one version.
+/// If-Match continues at the next byte. No byte is delivered twice; all bytes are of one version. A
+/// body that nobody waits for must bring kLeastBytes every kLeastWindow; else the read fails.
 ///
 ///   ObjectRead read(context, worker, terms);
 ///   co_await read.open();      // info(), range(), bucket()
@@ -69,6 +71,10 @@ class ObjectRead {
   /// The pause after a fruitless body, times the number of fruitless bodies in a row.
   static constexpr std::chrono::milliseconds kResumePause{50};
 
+  /// The least rate of a body that nobody waits for: 64 KiB/s.
+  static constexpr std::chrono::seconds kLeastWindow{10};
+  static constexpr uint64_t kLeastBytes = 640 * kKiB;
+
   ObjectRead(const ReadContext& context, rt::Worker& worker, ReadTerms terms)
       : context_(context), worker_(worker), terms_(std::move(terms)), wakeup_(worker) {}
   ~ObjectRead();
@@ -78,6 +84,10 @@ class ObjectRead {
   /// Waits for the head of a good answer. Errors: the less final of the buckets' failures; kChanged
   /// if the object has another version; kThrottled if no bucket may be asked now; kOverloaded.
   [[nodiscard]] rt::Task<Result<void>> open();
+
+  /// When the request was sent whose answer decided open(). A hedge is a request of its own, and so
+  /// is a retry if its answer was good.
+  [[nodiscard]] MonoTime sent_at() const { return sent_at_; }
 
   // From here on REQUIRES: open() has succeeded.
 
@@ -89,7 +99,12 @@ class ObjectRead {
   /// A hedge delivered the head or a part of the body.
   [[nodiscard]] bool hedged() const { return hedged_; }
 
+  /// The caller waits for memory before run(). Until then the place at the gate is for requests
+  /// that have memory. The time does not count as a stop of the body.
+  void park() { body_->park(); }
+
   /// Delivers the bytes. `sink` is not used after the end. kDamaged: delivered bytes may be wrong.
+  /// kTimeout: nobody waited for the bytes, and they came too slowly.
   [[nodiscard]] rt::Task<Result<void>> run(ByteSink& sink);
 
  private:
@@ -115,6 +130,9 @@ class ObjectRead {
   void give_up(PendingGet& loser);
 
   [[nodiscard]] rt::Task<Result<void>> read_body(ByteSink& sink);
+  void drop_hedge(HedgeRace& race);
+  void begin_window();
+  [[nodiscard]] bool too_slow(const ByteSink& sink);
   [[nodiscard]] std::optional<MonoTime> stopped_at(MonoTime watched_since) const;
   [[nodiscard]] rt::Task<void> second_answered(HedgeRace& race, ByteSink& sink,
                                                MonoTime last_arrival);
@@ -131,6 +149,10 @@ class ObjectRead {
   size_t bucket_ = 0;
   size_t body_bucket_ = 0;  // the bucket of the current body
   PendingGetPtr body_;
+  MonoTime sent_at_;
+  MonoTime window_end_;           // of the current kLeastWindow
+  uint64_t window_position_ = 0;  // of the body at the window's begin
+  bool gave_up_ = false;          // the body was too slow
   bool opened_ = false;
   bool hedged_ = false;
   uint32_t fruitless_ = 0;

@@ -45,6 +45,7 @@ rt::Task<void> PendingGet::get_answer(PendingGetPtr self, Origin& origin) {
 void PendingGet::read_body(ByteSink& sink) {
   CHECK(answered() && failure() == nullptr);
   body_is_read_ = true;
+  pass_->unpark();
   worker_.tasks().spawn(read_to_end(shared_from_this(), sink));
 }
 

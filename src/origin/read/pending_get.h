@@ -24,6 +24,8 @@ class ByteSink {
   [[nodiscard]] virtual std::span<std::byte> room(uint64_t offset) = 0;
   /// The bytes of `range` are now in the memory that room() gave.
   virtual void arrived(ByteRange range) = 0;
+  /// Somebody waits for the bytes, or will soon. If nobody does, the body must not be too slow.
+  [[nodiscard]] virtual bool is_wanted() const { return true; }
 };
 
 /// One GET as a task of its own, so that its sender can watch it, send a second GET beside it and
@@ -49,6 +51,10 @@ class PendingGet : public std::enable_shared_from_this<PendingGet> {
   [[nodiscard]] bool in_progress() const { return !answered() || (body_is_read_ && !body_ended()); }
   /// REQUIRES: answered without failure.
   [[nodiscard]] GetStream& stream() { return ***answer_; }
+
+  /// The body is not read for a while: gives the GET's place at the gate back until read_body().
+  /// REQUIRES: answered without failure; read_body() was not called.
+  void park() { pass_->park(); }
 
   /// Starts reading the body into `sink`, to its end. REQUIRES: answered without failure; called
   /// once. `sink` must live until the body has ended.

@@ -16,6 +16,8 @@ struct ReadMetrics {
                                      "Body bytes that came in for requests that lost")),
         resumes(metrics.counter("cachey_resumes_total",
                                 "Bodies that broke off and were taken up at the next byte")),
+        too_slow(metrics.counter("cachey_bodies_too_slow_total",
+                                 "Bodies given up: too slow, and nobody waited for them")),
         refused(metrics.counter("cachey_bucket_refused_total",
                                 "Turns that a bucket did not get because its breaker was open")) {}
 
@@ -24,6 +26,7 @@ struct ReadMetrics {
   const Counter hedges_denied;
   const Counter wasted_bytes;
   const Counter resumes;
+  const Counter too_slow;
   const Counter refused;
 };
 

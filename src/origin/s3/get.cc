@@ -102,6 +102,7 @@ class S3Get {
   // Set by send(), for read_answer().
   std::unique_ptr<HttpExchange> exchange_;
   ResponseHead head_;
+  MonoTime sent_at_;
 };
 
 Result<void> S3Get::prepare(const std::string& region) {
@@ -162,6 +163,7 @@ rt::Task<Attempt<void>> S3Get::send(MonoTime deadline) {
     const BodyLimits body_limits(limits_.stall_timeout, pool.idle, pool.idle_max);
     auto exchange = std::make_unique<HttpExchange>(worker_, std::move(*lease), body_limits);
     count(client_.counters->requests);
+    sent_at_ = now();
     Attempt<ResponseHead> answered = co_await exchange->start(request, deadline);
     if (answered) {
       exchange_ = std::move(exchange);
@@ -179,7 +181,8 @@ rt::Task<Attempt<S3Get::Stream>> S3Get::read_answer(MonoTime deadline) {
   if (head_.status >= 200 && head_.status < 300) {
     Result<GoodAnswer> answer = check_answer(head_, operation_.get.range);
     if (!answer) co_return std::unexpected(Failure(std::move(answer.error())));
-    co_return std::make_unique<S3Stream>(std::move(exchange), std::move(*answer), client_.counters);
+    co_return std::make_unique<S3Stream>(std::move(exchange), std::move(*answer), sent_at_,
+                                         client_.counters);
   }
   Failure failure = co_await read_failure(*exchange, deadline);
   co_return std::unexpected(std::move(failure));

@@ -29,10 +29,11 @@ rt::Task<bool> has_sum(GetStream& stream, aws::ExpectedChecksum sum) {
   co_return checksum.finish() == sum.bytes;
 }
 
-S3Stream::S3Stream(std::unique_ptr<HttpExchange> exchange, GoodAnswer answer,
+S3Stream::S3Stream(std::unique_ptr<HttpExchange> exchange, GoodAnswer answer, MonoTime sent_at,
                    std::shared_ptr<S3Counters> counters)
     : exchange_(std::move(exchange)),
       answer_(std::move(answer)),
+      sent_at_(sent_at),
       counters_(std::move(counters)),
       left_(answer_.range.size()) {
   exchange_->expect_body(left_);

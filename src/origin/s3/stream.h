@@ -24,11 +24,12 @@ using FetchAgain = std::function<rt::Task<bool>(aws::ExpectedChecksum)>;
 /// Owned by the caller of get(); the worker's thread.
 class S3Stream final : public GetStream {
  public:
-  S3Stream(std::unique_ptr<HttpExchange> exchange, GoodAnswer answer,
+  S3Stream(std::unique_ptr<HttpExchange> exchange, GoodAnswer answer, MonoTime sent_at,
            std::shared_ptr<S3Counters> counters);
 
   [[nodiscard]] const ObjectInfo& info() const override { return answer_.info; }
   [[nodiscard]] ByteRange range() const override { return answer_.range; }
+  [[nodiscard]] MonoTime sent_at() const override { return sent_at_; }
   [[nodiscard]] uint64_t progress() override {
     return answer_.range.size() - left_ + exchange_->unread_bytes();
   }
@@ -46,6 +47,7 @@ class S3Stream final : public GetStream {
 
   const std::unique_ptr<HttpExchange> exchange_;
   const GoodAnswer answer_;
+  const MonoTime sent_at_;
   const std::shared_ptr<S3Counters> counters_;
   std::optional<aws::Checksum> checksum_;  // nothing: no sum to compare
   FetchAgain fetch_again_;

@@ -18,13 +18,14 @@ Error cancelled() { return {ErrorKind::kCancelled, "nobody waits for the answer"
 class FakeOrigin::Stream final : public GetStream {
  public:
   Stream(rt::Worker& worker, const Object& object, const GetRequest& request, Behaviour behaviour,
-         std::atomic<uint64_t>& sent)
+         MonoTime sent_at, std::atomic<uint64_t>& sent)
       : worker_(worker),
         seed_(object.seed),
         range_{request.range.begin, std::min(request.range.end, object.size)},
         at_(range_.begin),
         behaviour_(std::move(behaviour)),
         stop_(request.stop),
+        sent_at_(sent_at),
         sent_(sent) {
     info_.etag = object.etag;
     info_.size = object.size;
@@ -33,6 +34,7 @@ class FakeOrigin::Stream final : public GetStream {
 
   const ObjectInfo& info() const override { return info_; }
   ByteRange range() const override { return range_; }
+  MonoTime sent_at() const override { return sent_at_; }
   uint64_t progress() override { return at_ - range_.begin; }
 
   rt::Task<Result<size_t>> read(std::span<std::byte> into) override {
@@ -69,6 +71,7 @@ class FakeOrigin::Stream final : public GetStream {
   uint64_t at_;
   Behaviour behaviour_;
   const std::stop_token stop_;
+  const MonoTime sent_at_;
   std::atomic<uint64_t>& sent_;
   ObjectInfo info_;
 };
@@ -131,6 +134,11 @@ Result<FakeOrigin::Object> FakeOrigin::answer(const GetRequest& request,
 rt::Task<Result<std::unique_ptr<GetStream>>> FakeOrigin::get(rt::Worker& worker,
                                                              GetRequest request) {
   const Behaviour behaviour = begin(request);
+  if (behaviour.unsent.count() > 0) {
+    const bool wanted = co_await rt::sleep(worker, behaviour.unsent, request.stop);
+    if (!wanted) co_return std::unexpected(cancelled());
+  }
+  const MonoTime sent_at = worker.timers().now();
   if (behaviour.head_delay.count() > 0) {
     const bool wanted = co_await rt::sleep(worker, behaviour.head_delay, request.stop);
     if (!wanted) co_return std::unexpected(cancelled());
@@ -138,7 +146,7 @@ rt::Task<Result<std::unique_ptr<GetStream>>> FakeOrigin::get(rt::Worker& worker,
   Result<Object> object = answer(request, behaviour);
   if (!object) co_return std::unexpected(std::move(object.error()));
   std::unique_ptr<GetStream> stream =
-      std::make_unique<Stream>(worker, *object, request, behaviour, bytes_sent_);
+      std::make_unique<Stream>(worker, *object, request, behaviour, sent_at, bytes_sent_);
   co_return stream;
 }
 

@@ -38,6 +38,7 @@ class FakeOrigin final : public Origin {
     RequestConfig config;
   };
   struct Behaviour {
+    std::chrono::milliseconds unsent{0};  ///< before the request is sent, as after a failed attempt
     std::chrono::milliseconds head_delay{0};
     std::chrono::milliseconds read_delay{0};  ///< before each read
     size_t read_bytes = kMiB;                 ///< the most that one read brings

@@ -30,9 +30,12 @@ class CheckedSink final : public ByteSink {
     }
   }
 
+  [[nodiscard]] bool is_wanted() const override { return wanted; }
+
   uint64_t bytes = 0;
   bool right = true;
   bool in_order = true;
+  bool wanted = true;
 
  private:
   const uint64_t seed_;
