@@ -29,7 +29,7 @@ class Cache {
         disk_reads_(disk, memory, table_),
         disk_writes_(disk, table_, clock),
         fills_(config, origin, memory, table_, disk_writes_, metrics, clock),
-        read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_, memory,
+        read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_,
                     metrics.read_ahead_pages) {}
 
   [[nodiscard]] store::MemoryTier& memory() { return memory_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <exception>
 #include <utility>
 
 #include "base/check.h"
@@ -9,6 +10,12 @@
 #include "cache/fill_plan.h"
 
 namespace cachey::cache {
+
+namespace {
+
+Error internal(const std::exception& failure) { return {ErrorKind::kInternal, failure.what()}; }
+
+}  // namespace
 
 /// The state of one fill, in the frame of its task.
 struct Fills::Filling final : origin::ByteSink {
@@ -23,6 +30,7 @@ struct Fills::Filling final : origin::ByteSink {
     const uint64_t begin = page.object_offset();
     page.add(ByteRange{range.begin - begin, range.end - begin});
   }
+  [[nodiscard]] bool is_wanted() const override { return page.has_reader(); }
   /// The terms under which a range of the page is read.
   [[nodiscard]] origin::ReadTerms terms(ByteRange range) const {
     origin::ReadTerms terms(spec.buckets, order, spec.key.object, in_object(range), spec.config);
@@ -41,7 +49,9 @@ struct Fills::Filling final : origin::ByteSink {
   Throughput& ingress;
   FillPlan plan;
   origin::BucketOrder order;  // of all its reads: a page asks at most two buckets
-  std::optional<store::Admission> admission;
+  std::optional<store::Admission> start;
+  std::optional<store::Admission> body;
+  bool pinned = false;  // the page has memory, and this fill keeps it pinned
 
   // Set once the first part's head has come: the ranges that are left, and the tasks that read
   // them.
@@ -52,6 +62,23 @@ struct Fills::Filling final : origin::ByteSink {
   bool hedged = false;
 };
 
+/// A task of the fill that reads parts, from before its begin to its end.
+class Fills::Running {
+ public:
+  explicit Running(Filling& filling) : filling_(&filling) { ++filling.running; }
+  Running(Running&& other) noexcept : filling_(std::exchange(other.filling_, nullptr)) {}
+  Running& operator=(Running&&) = delete;
+  ~Running() {
+    if (filling_ == nullptr) return;
+    --filling_->running;
+    filling_->part_ended.notify();
+  }
+
+ private:
+  Filling* filling_;
+};
+
+/// The memory of a page; a whole page if the object's size is unknown.
 uint64_t Fills::bytes_needed(KeyView key, uint32_t index) {
   const std::optional<uint64_t> size = table_.object_size(key);
   const uint64_t begin = uint64_t{index} * kPageBytes;
@@ -59,50 +86,96 @@ uint64_t Fills::bytes_needed(KeyView key, uint32_t index) {
   return std::min(kPageBytes, *size - begin);
 }
 
+std::optional<FillMemory> Fills::try_reserve(const FetchSpec& spec, uint32_t index) {
+  const std::string& bucket = spec.buckets.front();
+  std::optional<store::Admission> start =
+      memory_.starts().try_admit_speculation(bucket, store::MemoryTier::kStartBytes);
+  if (!start) return std::nullopt;
+  std::optional<store::Admission> body =
+      memory_.bodies().try_admit_speculation(bucket, bytes_needed(spec.key.view(), index));
+  if (!body) return std::nullopt;
+  return FillMemory(std::move(*start), std::move(*body));
+}
+
 void Fills::want(Page& page, uint64_t offset) {
   if (page.wanted_parts().want(Page::parts_of({offset, offset + 1}))) origin_.gate.promote_wanted();
 }
 
 void Fills::start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
-                  std::optional<store::Admission> admission) {
-  worker.tasks().spawn(run(worker, std::move(page), std::move(spec), offset, std::move(admission)));
+                  std::optional<FillMemory> memory) {
+  try {
+    worker.tasks().spawn(run(worker, page, spec, offset, std::move(memory)));
+  } catch (const std::exception& failure) {
+    fill_failed(*page, *spec, internal(failure));
+  }
 }
 
 rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
-                          std::optional<store::Admission> admission) {
+                          std::optional<FillMemory> memory) {
   metrics_.fills_in_flight.fetch_add(1, std::memory_order_relaxed);
   const MonoTime start = clock_.mono();
   Filling filling(worker, *page, *spec, metrics_.ingress);
   filling.plan.parts = spec->config.parts.value_or(config_.parts);
   filling.plan.first = page->fill_order() == FillOrder::kFromWanted ? offset : 0;
-  if (admission) filling.admission.emplace(std::move(*admission));
-  Result<void> filled = co_await fill(filling);
+  if (memory) {
+    filling.start.emplace(std::move(memory->start));
+    filling.body.emplace(std::move(memory->body));
+  }
+  Result<void> filled;
+  try {
+    filled = co_await fill(filling);
+  } catch (const std::exception& failure) {
+    filled = std::unexpected(internal(failure));
+    filling.failure = filled.error();  // ends the other parts
+  }
+  while (filling.running != 0) co_await filling.part_ended.wait();
   metrics_.fills_in_flight.fetch_sub(1, std::memory_order_relaxed);
   if (filled) {
     const std::chrono::nanoseconds took = clock_.mono() - start;
     spec->metrics->download.add();
     if (filling.hedged) spec->metrics->hedged.add();
     spec->metrics->download_latency.observe(static_cast<uint64_t>(took.count()));
-    co_return;
+  } else {
+    fill_failed(*page, *spec, std::move(filled.error()));
   }
-  metrics_.fills_failed.add();
-  log::debug("fill failed", {{"kind", spec->key.kind},
-                             {"object", spec->key.object},
-                             {"page", page->index()},
-                             {"error", to_string(filled.error().kind())},
-                             {"text", filled.error().message()},
-                             {"request_id", spec->request_id}});
-  table_.remove(*page);  // before fail(), so that a retry does not find the page
-  page->fail(std::move(filled.error()));
-  memory_.discard(*page);
+  if (filling.pinned) page->unpin();
 }
 
-rt::Task<Result<void>> Fills::admit(Filling& filling, uint64_t bytes) {
-  filling.admission.reset();
+void Fills::fill_failed(Page& page, const FetchSpec& spec, Error error) {
+  metrics_.fills_failed.add();
+  log::debug("fill failed", {{"kind", spec.key.kind},
+                             {"object", spec.key.object},
+                             {"page", page.index()},
+                             {"error", to_string(error.kind())},
+                             {"text", error.message()},
+                             {"request_id", spec.request_id}});
+  table_.remove(page);  // before fail(), so that a retry does not find the page
+  if (page.phase() != Page::Phase::kWhole) page.fail(std::move(error));
+  memory_.discard(page);
+}
+
+/// Waits for the memory of the fill itself.
+rt::Task<Result<void>> Fills::admit_start(Filling& filling) {
+  if (filling.start) co_return Result<void>();
+  const std::string& bucket = filling.spec.buckets.front();
   Result<store::Admission> admitted =
-      co_await memory_.bodies().admit(filling.worker, filling.spec.buckets.front(), bytes);
+      co_await memory_.starts().admit(filling.worker, bucket, store::MemoryTier::kStartBytes);
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
-  filling.admission.emplace(std::move(*admitted));
+  filling.start.emplace(std::move(*admitted));
+  co_return Result<void>();
+}
+
+/// Waits for the page's memory, unless the fill has it.
+rt::Task<Result<void>> Fills::admit_body(Filling& filling, std::string bucket, uint64_t bytes) {
+  if (filling.body && filling.body->bytes() >= bytes) {
+    filling.body->shrink_to(store::Arena::rounded(bytes));
+    co_return Result<void>();
+  }
+  filling.body.reset();
+  Result<store::Admission> admitted =
+      co_await memory_.bodies().admit(filling.worker, std::move(bucket), bytes);
+  if (!admitted) co_return std::unexpected(std::move(admitted.error()));
+  filling.body.emplace(std::move(*admitted));
   co_return Result<void>();
 }
 
@@ -111,50 +184,43 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   if (std::optional<Error> absent = absences_.find(filling.spec)) {
     co_return std::unexpected(std::move(*absent));
   }
-  if (!filling.admission) {
-    Result<void> admitted = co_await admit(filling, bytes_needed(page.key(), page.index()));
-    if (!admitted) co_return admitted;
-  }
+  Result<void> admitted = co_await admit_start(filling);
+  if (!admitted) co_return admitted;
   const MonoTime asked_at = clock_.mono();
   Result<void> first = co_await first_part(filling);
   if (!page.has_head()) {
     absences_.learn(filling.spec, first.error(), asked_at);
     co_return first;
   }
-  // From here on the page has memory; this fill keeps it pinned.
   if (!first) filling.failure = std::move(first.error());
   co_await read_rest(filling);
-  Result<void> filled;
   if (filling.failure) {
     // If the table has dropped the page, only this page's version is old; the object's is known.
     if (filling.failure->kind() == ErrorKind::kChanged && table_.has(page)) {
       disk_.drop(filling.worker, page.key());
       table_.drop_known(page.key());
     }
-    filled = std::unexpected(std::move(*filling.failure));
-  } else {
-    page.finish(clock_.unix_seconds());
-    memory_.publish(page);
-    disk_.start(filling.worker, &page, std::move(*filling.admission));
+    co_return std::unexpected(std::move(*filling.failure));
   }
-  page.unpin();
-  co_return filled;
+  page.finish(clock_.unix_seconds());
+  memory_.publish(page);
+  disk_.start(filling.worker, &page, std::move(*filling.body));
+  co_return Result<void>();
 }
 
 /// Reads the part that a request waits for. If the page has its head afterwards, the tasks of the
 /// other parts may be running.
 rt::Task<Result<void>> Fills::first_part(Filling& filling) {
   const FetchSpec& spec = filling.spec;
-  const uint64_t request = table_.next_request();
   filling.order = origin_.buckets.rank(spec.buckets);
   if (filling.order.index[0] == 0) spec.metrics->client_pref.add();
   origin::ReadTerms terms = filling.terms(filling.plan.first_range());
   origin::ObjectRead read(origin_, filling.worker, std::move(terms));
   Result<void> done = co_await read.open();
   if (!done && done.error().kind() == ErrorKind::kRangeNotSatisfiable) {
-    take_end(filling, request);
+    take_end(filling, read.sent_at());
   }
-  if (done) done = co_await take_head(filling, read, request);
+  if (done) done = co_await take_head(filling, read);
   if (!done) co_return done;
   start_others(filling);
   done = co_await read.run(filling);
@@ -163,15 +229,14 @@ rt::Task<Result<void>> Fills::first_part(Filling& filling) {
 }
 
 /// The object ends before the first part. If its known version does not, that version is old.
-void Fills::take_end(Filling& filling, uint64_t request) {
+void Fills::take_end(Filling& filling, MonoTime sent_at) {
   const KeyView key = filling.page.key();
   const uint64_t offset = filling.page.object_offset() + filling.plan.first;
-  if (table_.observe_end(key, offset, request)) disk_.drop(filling.worker, key);
+  if (table_.observe_end(key, offset, sent_at)) disk_.drop(filling.worker, key);
 }
 
-/// Takes the object's version from the first answer, and allocates the page's memory.
-rt::Task<Result<void>> Fills::take_head(Filling& filling, const origin::ObjectRead& read,
-                                        uint64_t request) {
+/// Takes the object's version from the first answer, and waits for the page's memory.
+rt::Task<Result<void>> Fills::take_head(Filling& filling, origin::ObjectRead& read) {
   Page& page = filling.page;
   const FetchSpec& spec = filling.spec;
   if (read.bucket() != filling.order.index[0]) spec.metrics->fallback.add();
@@ -182,15 +247,14 @@ rt::Task<Result<void>> Fills::take_head(Filling& filling, const origin::ObjectRe
   const uint64_t bytes = std::min(kPageBytes, info.size - page.object_offset());
   ObjectSourcePtr source =
       std::make_shared<ObjectSource>(ObjectSource{info, spec.buckets[read.bucket()]});
-  source = table_.observe(page, std::move(source), request);
-  if (bytes > filling.admission->bytes()) {  // the object is larger than bytes_needed() knew
-    Result<void> admitted = co_await admit(filling, bytes);
-    if (!admitted) co_return admitted;
-  }
-  filling.admission->shrink_to(store::Arena::rounded(bytes));
-  Result<void> allocated = co_await memory_.allocate(filling.worker, page, bytes);
-  if (!allocated) co_return allocated;
+  source = table_.observe(page, std::move(source), read.sent_at());
+  read.park();
+  Result<void> memory = co_await admit_body(filling, spec.buckets[read.bucket()], bytes);
+  if (!memory) co_return memory;
+  memory = co_await memory_.allocate(filling.worker, page, bytes);
+  if (!memory) co_return memory;
   if (!page.try_pin()) co_return fail(ErrorKind::kChanged, "the object changed while it was read");
+  filling.pinned = true;
   disk_.observe(filling.worker, page.key());
   page.set_head(std::move(source));
   const std::vector<ByteRange> left = filling.plan.rest(bytes);
@@ -201,26 +265,32 @@ rt::Task<Result<void>> Fills::take_head(Filling& filling, const origin::ObjectRe
 void Fills::start_others(Filling& filling) {
   const size_t beside = std::min<size_t>(filling.plan.parts - 1, filling.left.size());
   for (size_t i = 0; i < beside; ++i) {
-    ++filling.running;
-    filling.worker.tasks().spawn(other_part(filling));
+    filling.worker.tasks().spawn(other_part(filling, Running(filling)));
   }
 }
 
-rt::Task<void> Fills::other_part(Filling& filling) {
+/// Reads parts until none is left. Never throws.
+rt::Task<void> Fills::other_part(Filling& filling, Running running) {
+  const Running until_here(std::move(running));
+  try {
+    co_await read_parts(filling);
+  } catch (const std::exception& failure) {
+    if (!filling.failure) filling.failure = internal(failure);
+  }
+}
+
+rt::Task<void> Fills::read_parts(Filling& filling) {
   while (!filling.left.empty() && !filling.failure) {
     const ByteRange range = filling.left.front();
     filling.left.pop_front();
     Result<void> read = co_await read_part(filling, range);
     if (!read && !filling.failure) filling.failure = std::move(read.error());
   }
-  --filling.running;
-  filling.part_ended.notify();
 }
 
 /// Reads parts itself until none is left, then waits for the other tasks.
 rt::Task<void> Fills::read_rest(Filling& filling) {
-  ++filling.running;
-  co_await other_part(filling);
+  co_await other_part(filling, Running(filling));
   while (filling.running != 0) co_await filling.part_ended.wait();
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "base/clock.h"
 #include "base/units.h"
@@ -28,9 +29,19 @@ struct FillConfig {
   std::chrono::milliseconds negative_ttl{250};
 };
 
+/// The memory that a fill has from its begin on.
+struct FillMemory {
+  store::Admission start;  ///< for the fill itself
+  store::Admission body;   ///< for its page
+};
+
 /// Fetches pages from the origin. A fill is a task of the worker that started it and outlives the
 /// request that asked for it. It ends with a whole, published page, or with a failed page that has
-/// left the table. Owned by the cache. Any thread.
+/// left the table, also if an exception ends it. Owned by the cache. Any thread.
+///
+/// A fill waits for three things, always in this order: admission of kStartBytes, its bucket's turn
+/// at the gate, and, once the answer's head says how much, admission of the page's bytes. While it
+/// waits for the latter, its place at the gate is for requests that have memory.
 class Fills {
  public:
   Fills(FillConfig config, const origin::ReadContext& origin, store::MemoryTier& memory,
@@ -50,30 +61,35 @@ class Fills {
     return splits ? FillOrder::kFromWanted : FillOrder::kFromBegin;
   }
 
-  /// The memory that a fill of this page needs; a whole page if the object's size is unknown.
-  [[nodiscard]] uint64_t bytes_needed(KeyView key, uint32_t index);
+  /// The memory for a fill that no request waits for. Nothing: there is no room for it now.
+  [[nodiscard]] std::optional<FillMemory> try_reserve(const FetchSpec& spec, uint32_t index);
 
   /// A reader waits for the byte at `offset` of the page: the part with it is demand from now on.
   void want(Page& page, uint64_t offset);
 
   /// Starts the fill of a page that find_or_create made. `offset`: the first wanted byte, in the
-  /// page. `admission`: nothing if the fill must wait for one. The worker's thread.
+  /// page. `memory`: nothing if the fill must wait for its memory. The worker's thread.
   void start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
-             std::optional<store::Admission> admission);
+             std::optional<FillMemory> memory);
 
  private:
-  [[nodiscard]] rt::Task<void> run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
-                                   uint64_t offset, std::optional<store::Admission> admission);
   struct Filling;
+  [[nodiscard]] uint64_t bytes_needed(KeyView key, uint32_t index);
+  [[nodiscard]] rt::Task<void> run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
+                                   uint64_t offset, std::optional<FillMemory> memory);
+  void fill_failed(Page& page, const FetchSpec& spec, Error error);
   [[nodiscard]] rt::Task<Result<void>> fill(Filling& filling);
-  [[nodiscard]] rt::Task<Result<void>> admit(Filling& filling, uint64_t bytes);
+  [[nodiscard]] rt::Task<Result<void>> admit_start(Filling& filling);
+  [[nodiscard]] rt::Task<Result<void>> admit_body(Filling& filling, std::string bucket,
+                                                  uint64_t bytes);
   [[nodiscard]] rt::Task<Result<void>> first_part(Filling& filling);
-  [[nodiscard]] rt::Task<Result<void>> take_head(Filling& filling, const origin::ObjectRead& read,
-                                                 uint64_t request);
-  void take_end(Filling& filling, uint64_t request);
+  [[nodiscard]] rt::Task<Result<void>> take_head(Filling& filling, origin::ObjectRead& read);
+  void take_end(Filling& filling, MonoTime sent_at);
   void start_others(Filling& filling);
   [[nodiscard]] rt::Task<void> read_rest(Filling& filling);
-  [[nodiscard]] rt::Task<void> other_part(Filling& filling);
+  class Running;
+  [[nodiscard]] rt::Task<void> other_part(Filling& filling, Running running);
+  [[nodiscard]] rt::Task<void> read_parts(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> read_part(Filling& filling, ByteRange range);
 
   const FillConfig config_;

@@ -150,11 +150,11 @@ TEST_F(LookAheadTest, AnOldAnswerAboutTheEndSaysNothingOfANewerVersion) {
   PageTable& table = cache_.table();
   const KeyView key = spec("o")->key.view();
   origin_.put("b", "o", {.size = 2 * kPageBytes});
-  const uint64_t before = table.next_request();
+  const MonoTime before = clock_.mono();
   expect_whole(read(spec("o"), {0, 100}).get(), {0, 100});
   EXPECT_FALSE(table.observe_end(key, kPageBytes, before)) << "an older answer";
-  EXPECT_FALSE(table.observe_end(key, 2 * kPageBytes, table.next_request())) << "its very end";
-  EXPECT_TRUE(table.observe_end(key, kPageBytes, table.next_request()));
+  EXPECT_FALSE(table.observe_end(key, 2 * kPageBytes, clock_.mono())) << "its very end";
+  EXPECT_TRUE(table.observe_end(key, kPageBytes, clock_.mono()));
   EXPECT_FALSE(table.object_size(key).has_value());
   EXPECT_EQ(table.find(key, 0), nullptr);
 }

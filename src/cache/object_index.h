@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/cache_line.h"
+#include "base/clock.h"
 #include "cache/object_key.h"
 #include "cache/page.h"
 #include "store/huge_pages.h"
@@ -21,7 +22,7 @@ struct alignas(kCacheLineBytes) IndexedObject {
   SharedKey::Ptr key;       ///< null: no object here
   PagePtr first;            ///< page 0; null: not in the table
   ObjectSourcePtr current;  ///< the version of the latest answer; null: none yet
-  uint64_t request = 0;     ///< the number of that answer's request
+  MonoTime sent_at;         ///< when that answer's request was sent
   std::unique_ptr<std::map<uint32_t, PagePtr>> later;  ///< the other pages; null or not empty
 
   /// Null: the page is not in the table.

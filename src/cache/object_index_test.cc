@@ -10,6 +10,8 @@
 namespace cachey::cache {
 namespace {
 
+MonoTime at(uint64_t number) { return MonoTime(std::chrono::nanoseconds(number)); }
+
 TEST(SharedKey, KeepsKindAndObjectApart) {
   const SharedKey::Ptr key = SharedKey::make({"ab", "c"});
   EXPECT_EQ(key->view(), (KeyView{"ab", "c"}));
@@ -25,11 +27,11 @@ TEST(ObjectIndex, FindsNothingInAnEmptyOne) {
 
 TEST(ObjectIndex, KeysOfTheSameHashAreTwo) {
   ObjectIndex index;
-  index.add({"k", "a"}, 7).request = 1;
-  index.add({"k", "b"}, 7).request = 2;
+  index.add({"k", "a"}, 7).sent_at = at(1);
+  index.add({"k", "b"}, 7).sent_at = at(2);
   ASSERT_NE(index.find({"k", "a"}, 7), nullptr);
-  EXPECT_EQ(index.find({"k", "a"}, 7)->request, 1u);
-  EXPECT_EQ(index.find({"k", "b"}, 7)->request, 2u);
+  EXPECT_EQ(index.find({"k", "a"}, 7)->sent_at, at(1));
+  EXPECT_EQ(index.find({"k", "b"}, 7)->sent_at, at(2));
   EXPECT_EQ(index.find({"k", "c"}, 7), nullptr);
 }
 
@@ -50,10 +52,10 @@ TEST_P(ObjectIndexModel, HasWhatTheModelHas) {
     IndexedObject* found = index.find({"k", name}, hash_of(name));
     ASSERT_EQ(found != nullptr, model.contains(name)) << step;
     if (found == nullptr) {
-      index.add({"k", name}, hash_of(name)).request = step;
+      index.add({"k", name}, hash_of(name)).sent_at = at(step);
       model[name] = step;
     } else {
-      ASSERT_EQ(found->request, model[name]);
+      ASSERT_EQ(found->sent_at, at(model[name]));
       index.erase(*found);
       model.erase(name);
     }
@@ -62,10 +64,10 @@ TEST_P(ObjectIndexModel, HasWhatTheModelHas) {
     for (const auto& [other, written] : model) {
       IndexedObject* there = index.find({"k", other}, hash_of(other));
       ASSERT_NE(there, nullptr) << other;
-      ASSERT_EQ(there->request, written);
+      ASSERT_EQ(there->sent_at, at(written));
     }
-    std::set<uint64_t> walked;
-    index.for_each([&walked](const IndexedObject& object) { walked.insert(object.request); });
+    std::set<MonoTime> walked;
+    index.for_each([&walked](const IndexedObject& object) { walked.insert(object.sent_at); });
     ASSERT_EQ(walked.size(), model.size());
   }
 }

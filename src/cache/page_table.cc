@@ -79,7 +79,7 @@ void PageTable::remove(Page& page) {
   if (object->empty()) shard.objects.erase(*object);
 }
 
-ObjectSourcePtr PageTable::observe(Page& page, ObjectSourcePtr source, uint64_t request) {
+ObjectSourcePtr PageTable::observe(Page& page, ObjectSourcePtr source, MonoTime sent_at) {
   const uint64_t hash = page.key().hash();
   Shard& shard = shard_of(hash);
   std::vector<PagePtr> stale;
@@ -90,13 +90,13 @@ ObjectSourcePtr PageTable::observe(Page& page, ObjectSourcePtr source, uint64_t 
     page.version_ = source;
     ObjectSourcePtr& current = object->current;
     if (current != nullptr && current->info.same_version(source->info)) {
-      object->request = std::max(object->request, request);
+      object->sent_at = std::max(object->sent_at, sent_at);
       if (current->bucket == source->bucket) page.version_ = source = current;
-    } else if (current == nullptr || request > object->request) {
+    } else if (current == nullptr || sent_at >= object->sent_at) {
       current = source;
-      object->request = request;
+      object->sent_at = sent_at;
       stale = take_stale(*object, source.get());
-    } else {  // a later request has been answered already
+    } else {  // a request that was sent later has been answered already
       stale.push_back(object->take(page.index()));
       if (object->empty()) shard.objects.erase(*object);
     }
@@ -105,7 +105,7 @@ ObjectSourcePtr PageTable::observe(Page& page, ObjectSourcePtr source, uint64_t 
   return source;
 }
 
-bool PageTable::observe_end(KeyView key, uint64_t offset, uint64_t request) {
+bool PageTable::observe_end(KeyView key, uint64_t offset, MonoTime sent_at) {
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
   std::vector<PagePtr> stale;
@@ -113,7 +113,7 @@ bool PageTable::observe_end(KeyView key, uint64_t offset, uint64_t request) {
     const MutexLock lock(shard.mutex);
     IndexedObject* object = shard.objects.find(key, hash);
     if (object == nullptr || object->current == nullptr) return false;
-    if (object->current->info.size <= offset || request < object->request) return false;
+    if (object->current->info.size <= offset || sent_at < object->sent_at) return false;
     object->current.reset();
     stale = take_stale(*object, nullptr);
     if (object->empty()) shard.objects.erase(*object);

@@ -49,19 +49,17 @@ class PageTable {
   /// Takes the page out, if it is still in the table.
   void remove(Page& page);
 
-  /// Numbers origin requests in the order they are sent; see observe().
-  [[nodiscard]] uint64_t next_request() { return request_.fetch_add(1, std::memory_order_relaxed); }
+  /// `page`'s fill got the object's version from the answer to a request that was sent at
+  /// `sent_at`. The version of the request that was sent last wins; of two that were sent at the
+  /// same time, the one that was observed last. Pages of other versions are dropped, and so is
+  /// `page` if its version is the older one. Returns the source to use: the shared one if version
+  /// and bucket are the same.
+  [[nodiscard]] ObjectSourcePtr observe(Page& page, ObjectSourcePtr source, MonoTime sent_at);
 
-  /// `page`'s fill got the object's version from the answer to request number `request`. The
-  /// version of the latest request wins: pages of other versions are dropped, and so is `page` if
-  /// it has the older one. Returns the source to use: the shared one if version and bucket are the
-  /// same.
-  [[nodiscard]] ObjectSourcePtr observe(Page& page, ObjectSourcePtr source, uint64_t request);
-
-  /// The answer to request number `request` says that the object ends at or before `offset`. True:
-  /// the known version reaches past `offset` and is not from a later request, so the object has
-  /// changed to an unknown version, and its pages that know their version are dropped.
-  [[nodiscard]] bool observe_end(KeyView key, uint64_t offset, uint64_t request);
+  /// The answer to a request that was sent at `sent_at` says that the object ends at or before
+  /// `offset`. True: the known version reaches past `offset` and is not from a later request, so
+  /// the object has changed to an unknown version: its pages that know their version are dropped.
+  [[nodiscard]] bool observe_end(KeyView key, uint64_t offset, MonoTime sent_at);
 
   /// The disk has `page` in the version of `source`. Returns the source to use; null if the
   /// object's current version is another one, or if the page has left the table.
@@ -97,7 +95,6 @@ class PageTable {
                                                        const ObjectSource* current);
 
   store::MemoryTier& memory_;
-  std::atomic<uint64_t> request_{1};
   std::array<Shard, kShards> shards_;
 };
 

@@ -27,7 +27,7 @@ class PageTableTest : public ::testing::Test {
     return made;
   }
   void learn(Page& p, ObjectSourcePtr source) {
-    p.set_head(table_.observe(p, std::move(source), table_.next_request()));
+    p.set_head(table_.observe(p, std::move(source), clock_.mono()));
   }
 
   const SystemClock clock_;
@@ -119,9 +119,9 @@ TEST_F(PageTableTest, AnAnswerThatWasOvertakenLoses) {
   const FetchSpecPtr a = spec("k", "o");
   const PagePtr slow = page(a, 0);
   const PagePtr fast = page(a, 1);
-  const uint64_t slow_request = table_.next_request();
+  const MonoTime slow_sent = clock_.mono();
   learn(*fast, version("\"2\""));
-  slow->set_head(table_.observe(*slow, version("\"1\""), slow_request));
+  slow->set_head(table_.observe(*slow, version("\"1\""), slow_sent));
   EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);
   EXPECT_EQ(table_.find(a->key.view(), 1), fast);
 }
@@ -130,7 +130,7 @@ TEST_F(PageTableTest, AVersionCountsFromWhenItIsKnownNotFromWhenThePageHasItsMem
   const FetchSpecPtr a = spec("k", "o");
   const PagePtr p0 = page(a, 0);
   const PagePtr p1 = page(a, 1);
-  ObjectSourcePtr source = table_.observe(*p0, version("\"1\""), table_.next_request());
+  ObjectSourcePtr source = table_.observe(*p0, version("\"1\""), clock_.mono());
   learn(*p1, version("\"2\""));
   p0->set_head(std::move(source));
   EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);
@@ -152,10 +152,10 @@ TEST_F(PageTableTest, AnAnswerThatWasOvertakenLeavesNoEmptyObject) {
   const FetchSpecPtr a = spec("k", "o");
   const PagePtr slow = page(a, 0);
   const PagePtr fast = page(a, 1);
-  const uint64_t slow_request = table_.next_request();
+  const MonoTime slow_sent = clock_.mono();
   learn(*fast, version("\"2\""));
   table_.remove(*fast);
-  slow->set_head(table_.observe(*slow, version("\"1\""), slow_request));
+  slow->set_head(table_.observe(*slow, version("\"1\""), slow_sent));
   EXPECT_EQ(table_.objects(), 0u);
 }
 

@@ -47,7 +47,7 @@ void PageWindow::ask(uint64_t position) {
 }
 
 void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
-                         std::optional<store::Admission> admission) {
+                         std::optional<FillMemory> memory) {
   const FillOrder order = cache_.fills().order_for(offset);
   PageTable::Found found = cache_.table().find_or_create(spec_, index, order);
   const bool lost = at(index).index == index && at(index).lost;
@@ -64,7 +64,7 @@ void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
   }
   if (when == When::kNow) cache_.fills().want(*at(index).page, offset);
   if (role == PageRole::kJoined) return;
-  cache_.fills().start(worker_, at(index).page, spec_, offset, std::move(admission));
+  cache_.fills().start(worker_, at(index).page, spec_, offset, std::move(memory));
 }
 
 void PageWindow::hold(PagePtr page, PageRole role, When when, MonoTime now) {
@@ -122,11 +122,9 @@ void PageWindow::look_ahead(uint32_t current, uint64_t object_size) {
       hold(std::move(page), PageRole::kJoined, When::kAhead, cache_.clock().mono());
       continue;
     }
-    const uint64_t bytes = cache_.fills().bytes_needed(spec_->key.view(), index);
-    std::optional<store::Admission> admission =
-        cache_.memory().bodies().try_admit_speculation(spec_->buckets.front(), bytes);
-    if (!admission) return;
-    look_up(index, 0, When::kAhead, std::move(admission));
+    std::optional<FillMemory> memory = cache_.fills().try_reserve(*spec_, index);
+    if (!memory) return;
+    look_up(index, 0, When::kAhead, std::move(memory));
   }
 }
 

@@ -80,8 +80,7 @@ class PageWindow {
 
  private:
   enum class When : uint8_t { kNow, kAhead };
-  void look_up(uint32_t index, uint64_t offset, When when,
-               std::optional<store::Admission> admission);
+  void look_up(uint32_t index, uint64_t offset, When when, std::optional<FillMemory> memory);
   void hold(PagePtr page, PageRole role, When when, MonoTime now);
   void count(Slot& held, MonoTime now);
   DiskReads::Load load_next();

@@ -23,9 +23,8 @@ void ReadAhead::fetch_next_pages(rt::Worker& worker, const Page& page, const Fet
 
 bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& spec) {
   if (table_.find(spec->key.view(), index) != nullptr) return true;
-  std::optional<store::Admission> admission = memory_.bodies().try_admit_speculation(
-      spec->buckets.front(), fills_.bytes_needed(spec->key.view(), index));
-  if (!admission) return false;
+  std::optional<FillMemory> memory = fills_.try_reserve(*spec, index);
+  if (!memory) return false;
   PageTable::Found found = table_.find_or_create(spec, index, FillOrder::kFromBegin);
   if (!found.created) return true;
   if (disk_.adopt_from_disk(worker, *found.page) != nullptr) {
@@ -33,7 +32,7 @@ bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& sp
     return true;
   }
   fetched_.add();
-  fills_.start(worker, std::move(found.page), spec, 0, std::move(admission));
+  fills_.start(worker, std::move(found.page), spec, 0, std::move(memory));
   return true;
 }
 

@@ -9,7 +9,6 @@
 #include "cache/page.h"
 #include "cache/page_table.h"
 #include "rt/worker.h"
-#include "store/memory_tier.h"
 
 namespace cachey::cache {
 
@@ -27,14 +26,8 @@ class ReadAhead {
   static constexpr uint32_t kPagesMax = 16;
 
   /// `pages`: the number of pages fetched ahead; 0: no read-ahead.
-  ReadAhead(uint32_t pages, PageTable& table, Fills& fills, DiskReads& disk,
-            store::MemoryTier& memory, const Counter& fetched)
-      : pages_(pages),
-        table_(table),
-        fills_(fills),
-        disk_(disk),
-        memory_(memory),
-        fetched_(fetched) {}
+  ReadAhead(uint32_t pages, PageTable& table, Fills& fills, DiskReads& disk, const Counter& fetched)
+      : pages_(pages), table_(table), fills_(fills), disk_(disk), fetched_(fetched) {}
 
   /// A request asks for `part`, in offsets of the page.
   void note_request(rt::Worker& worker, Page& page, ByteRange part, const FetchSpecPtr& spec) {
@@ -50,7 +43,6 @@ class ReadAhead {
   PageTable& table_;
   Fills& fills_;
   DiskReads& disk_;
-  store::MemoryTier& memory_;
   const Counter& fetched_;
 };
 

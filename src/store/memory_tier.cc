@@ -25,13 +25,12 @@ MemoryTier::MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> 
                        const Clock& clock)
     : config_(config),
       clock_(clock),
+      starts_(
+          admissions_config(config), [this] { return starts_limit(); }, clock),
       bodies_(
-          admissions_config(config),
-          [this] { return std::max(room_bytes() - room_bytes() / kPiecesShare, kPageBytes); },
-          clock),
+          admissions_config(config), [this] { return bodies_limit(); }, clock),
       pieces_(
-          admissions_config(config),
-          [this] { return std::max(room_bytes() / kPiecesShare, Arena::kSlabBytes); }, clock),
+          admissions_config(config), [this] { return pieces_limit(); }, clock),
       residents_(config.limit_bytes, std::move(policy), config.reader_patience) {}
 
 MemoryTier::~MemoryTier() = default;
@@ -181,14 +180,30 @@ uint64_t MemoryTier::room_bytes() const {
   return static_cast<uint64_t>(std::max<int64_t>(room, int64_t{kPageBytes}));
 }
 
-uint64_t MemoryTier::admitted_bytes() const {
-  return bodies_.admitted_bytes() + pieces_.admitted_bytes();
+uint64_t MemoryTier::starts_limit() const {
+  return std::max(room_bytes() / kStartsShare, kStartsMin * kStartBytes);
 }
 
-size_t MemoryTier::waiting() const { return bodies_.waiting() + pieces_.waiting(); }
+uint64_t MemoryTier::pieces_limit() const {
+  return std::max(room_bytes() / kPiecesShare, Arena::kSlabBytes);
+}
+
+uint64_t MemoryTier::bodies_limit() const {
+  const uint64_t room = room_bytes();
+  return std::max(room - room / kStartsShare - room / kPiecesShare, kPageBytes);
+}
+
+uint64_t MemoryTier::admitted_bytes() const {
+  return starts_.admitted_bytes() + bodies_.admitted_bytes() + pieces_.admitted_bytes();
+}
+
+size_t MemoryTier::waiting() const {
+  return starts_.waiting() + bodies_.waiting() + pieces_.waiting();
+}
 
 uint64_t MemoryTier::refused() const {
-  return stats_.refused.load(std::memory_order_relaxed) + bodies_.refused() + pieces_.refused();
+  return stats_.refused.load(std::memory_order_relaxed) + starts_.refused() + bodies_.refused() +
+         pieces_.refused();
 }
 
 }  // namespace cachey::store

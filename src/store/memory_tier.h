@@ -62,6 +62,11 @@ class MemoryTier {
   /// Admissions for the bytes of pages that are fetched.
   [[nodiscard]] Admissions& bodies() { return bodies_; }
   [[nodiscard]] const Admissions& bodies() const { return bodies_; }
+  /// Admissions for fills that have begun, kStartBytes each: for what a fill takes beside its page.
+  /// 1 / kStartsShare of the limit.
+  [[nodiscard]] Admissions& starts() { return starts_; }
+  [[nodiscard]] const Admissions& starts() const { return starts_; }
+  static constexpr uint64_t kStartBytes = 16 * kKiB;
   /// Admissions for the pieces of pages that are on disk: 1 / kPiecesShare of the limit, which
   /// fetched pages cannot take.
   [[nodiscard]] Admissions& pieces() { return pieces_; }
@@ -121,7 +126,12 @@ class MemoryTier {
 
  private:
   friend class Evictable;
+  [[nodiscard]] uint64_t starts_limit() const;
+  [[nodiscard]] uint64_t bodies_limit() const;
+  [[nodiscard]] uint64_t pieces_limit() const;
   static constexpr uint64_t kPiecesShare = 8;
+  static constexpr uint64_t kStartsShare = 16;
+  static constexpr uint64_t kStartsMin = 64;  // fills
   struct Allocation;
   using LiveReaders = Residents::LiveReaders;
   using Step = Residents::Step;
@@ -142,6 +152,7 @@ class MemoryTier {
   const Clock& clock_;
   MemoryTierStats stats_;
   std::atomic<int64_t> charged_{0};
+  Admissions starts_;
   Admissions bodies_;
   Admissions pieces_;
 

@@ -126,19 +126,22 @@ TEST_F(MemoryTierTest, SmallPagesMakeRoomForALargeOneBySlabs) {
             2 * 32u);  // the pages of one slab, and some before
 }
 
-TEST_F(MemoryTierTest, FetchedPagesLeaveAnEighthToPiecesOfPagesOnDisk) {
-  MemoryTier& memory = tier(8 * kPageBytes);
-  EXPECT_EQ(memory.bodies().limit_bytes(), 7 * kPageBytes);
-  EXPECT_EQ(memory.pieces().limit_bytes(), kPageBytes);
+TEST_F(MemoryTierTest, PagesLeaveAnEighthToPiecesAndASixteenthToFillsThatBegin) {
+  MemoryTier& memory = tier(16 * kPageBytes);
+  EXPECT_EQ(memory.bodies().limit_bytes(), 13 * kPageBytes);
+  EXPECT_EQ(memory.pieces().limit_bytes(), 2 * kPageBytes);
+  EXPECT_EQ(memory.starts().limit_bytes(), kPageBytes);
+  const auto start = memory.starts().try_admit("bucket", MemoryTier::kStartBytes);
   const auto body = memory.bodies().try_admit("bucket", kPageBytes);
   const auto piece = memory.pieces().try_admit("bucket", kMiB);
-  ASSERT_TRUE(body && piece);
-  EXPECT_EQ(memory.admitted_bytes(), kPageBytes + kMiB);
-  memory.charge(static_cast<int64_t>(4 * kPageBytes));
-  EXPECT_EQ(memory.bodies().limit_bytes(), 4 * kPageBytes - kPageBytes / 2);
-  memory.charge(static_cast<int64_t>(4 * kPageBytes));
+  ASSERT_TRUE(start && body && piece);
+  EXPECT_EQ(memory.admitted_bytes(), MemoryTier::kStartBytes + kPageBytes + kMiB);
+  memory.charge(static_cast<int64_t>(8 * kPageBytes));
+  EXPECT_EQ(memory.bodies().limit_bytes(), 13 * kPageBytes / 2);
+  memory.charge(static_cast<int64_t>(8 * kPageBytes));
   EXPECT_EQ(memory.bodies().limit_bytes(), kPageBytes) << "room for one page is always left";
   EXPECT_EQ(memory.pieces().limit_bytes(), Arena::kSlabBytes) << "and for one piece";
+  EXPECT_EQ(memory.starts().limit_bytes(), 64 * MemoryTier::kStartBytes);
 }
 
 TEST_F(MemoryTierTest, AHeldPageStaysAndIsTheNextToGoAfterwards) {
