@@ -73,12 +73,10 @@ rt::Task<Result<void>> RangeReader::open() {
 
 Result<void> RangeReader::take_version() {
   const Slot& first = window_.at(current());
-  source_ = first.page->source();
+  source_ = first.page->source().get();
   const uint64_t size = source_->info.size;
   if (position_ >= size) return std::unexpected(Error::range_not_satisfiable(size));
-  first_status_.index = first.index;
-  first_status_.source = source_;
-  first_status_.cached_at = cached_at(first);
+  first_cached_at_ = cached_at(first);
   entered_end_ = first.index + 1;
   window_.spec().metrics->success.add();
   window_.cut(size);
@@ -107,7 +105,7 @@ rt::Task<Result<void>> RangeReader::settle_head() {
       co_return std::unexpected(error);
     }
     ++held.tries;
-    window_.drop(held);
+    leave(held);
   }
 }
 
@@ -145,6 +143,12 @@ void RangeReader::enter_page() {
   later_statuses_.push_back(PageStatus{held.index, held.page->source(), cached_at(held)});
 }
 
+void RangeReader::leave(Slot& held) {
+  if (!at_end() && held.page->has_head() && held.page->source().get() == source_)
+    kept_source_ = held.page->source();
+  window_.drop(held);
+}
+
 int64_t RangeReader::cached_at(const Slot& held) {
   const bool hit = held.role == PageRole::kHit || held.page->phase() == Page::Phase::kOnDisk;
   return hit ? held.page->cached_at() : 0;
@@ -155,7 +159,7 @@ size_t RangeReader::pin(std::span<iovec> parts) {
   Slot& held = window_.at(current());
   Page& page = *held.page;
   if (!page.has_head() || page.damaged()) return 0;
-  if (page.source() != source_ && !page.source()->info.same_version(source_->info)) return 0;
+  if (page.source().get() != source_ && !page.source()->info.same_version(source_->info)) return 0;
   if (page.on_disk()) return pin_piece(held, parts);
   const uint64_t offset = offset_in_page();
   const uint64_t available = page.available_end(offset);
@@ -201,7 +205,7 @@ void RangeReader::release(uint64_t used) {
   if (used == 0) return;
   held.tries = 0;
   position_ += used;
-  if (at_end() || current() != held.index) return window_.drop(held);
+  if (at_end() || current() != held.index) return leave(held);
   const MonoTime now = cache_.clock().mono();
   held.page->reading_progressed(now);
   if (held.piece != nullptr) held.piece->reading_progressed(now);
@@ -216,12 +220,12 @@ rt::Task<Result<void>> RangeReader::wait() {
     if (!page.source()->info.same_version(source_->info)) co_return changed();
     if (page.memory_gone()) {
       if (++held.tries > kTriesMax) co_return evicted_again();
-      window_.drop(held);
+      leave(held);
       continue;
     }
     if (readable(page)) {
       // The page may be another one than take_version() saw, if the disk failed to give that one.
-      if (position_ == range().begin) first_status_.cached_at = cached_at(held);
+      if (position_ == range().begin) first_cached_at_ = cached_at(held);
       co_return Result<void>();
     }
     if (page.phase() == Page::Phase::kOnDisk) {
@@ -250,7 +254,7 @@ rt::Task<Result<void>> RangeReader::wait_piece(Slot& held) {
   ++held.tries;
   if (failure.not_given) {
     held.lost = true;
-    window_.drop(held);
+    leave(held);
   }
   co_return Result<void>();
 }

@@ -16,7 +16,7 @@
 
 namespace cachey::cache {
 
-/// The origin and age of one page of an answer.
+/// The origin and age of a page of an answer, of those after the first.
 struct PageStatus {
   uint32_t index = 0;
   ObjectSourcePtr source;
@@ -63,11 +63,14 @@ class RangeReader {
 
   // From here on REQUIRES: the reader is open.
 
+  /// REQUIRES: not at_end().
   [[nodiscard]] const ObjectSource& source() const { return *source_; }
   /// The range that will be read: the range asked for, cut at the object's end.
   [[nodiscard]] ByteRange range() const { return window_.range(); }
-  [[nodiscard]] bool hit() const { return first_status_.cached_at != 0; }
-  [[nodiscard]] const PageStatus& first_status() const { return first_status_; }
+  [[nodiscard]] bool hit() const { return first_cached_at_ != 0; }
+  /// When the first page came into the cache, in Unix seconds; 0: fetched by this request, or by a
+  /// fill that it joined.
+  [[nodiscard]] int64_t first_cached_at() const { return first_cached_at_; }
   /// The statuses of the pages read after the first, in order. REQUIRES: keep_statuses() was called
   /// before reading.
   [[nodiscard]] std::span<const PageStatus> later_statuses() const { return later_statuses_; }
@@ -98,6 +101,8 @@ class RangeReader {
   [[nodiscard]] bool readable(const Page& page) const;
   [[nodiscard]] size_t pin_piece(Slot& held, std::span<iovec> parts);
   void enter_page();
+  /// Drops the page at the position, or the one before.
+  void leave(Slot& held);
   /// When the page came into the cache; 0 if it is fetched for this request.
   [[nodiscard]] static int64_t cached_at(const Slot& held);
   /// The first page has its head: its version is the answer's, and its size cuts the range.
@@ -111,12 +116,13 @@ class RangeReader {
   rt::Worker& worker_;
   const MonoTime began_;
   uint64_t position_;
-  ObjectSourcePtr source_;  // null: not open
+  const ObjectSource* source_ = nullptr;  // of the first page; null: not open
+  ObjectSourcePtr kept_source_;           // once the first page is dropped, if there are others
   PageWindow window_;
   uint32_t entered_end_;  // pages before this have their status
   bool pinned_ = false;
   bool keep_statuses_ = false;
-  PageStatus first_status_;
+  int64_t first_cached_at_ = 0;
   std::vector<PageStatus> later_statuses_;
 };
 

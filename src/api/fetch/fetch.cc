@@ -46,11 +46,11 @@ net::CacheStatus cache_status_of(const RangeReader& reader) {
   return reader.hit() ? net::CacheStatus::kHit : net::CacheStatus::kMiss;
 }
 
-ShortText status_text(const RangeReader& reader, const PageStatus& page) {
-  const ByteRange part = reader.part_of(page.index);
+/// The C0-Status of the part of a page.
+ShortText status_text(ByteRange part, std::string_view bucket, int64_t cached_at) {
   ShortText text;
   text.add(part.begin).add("-").add(part.end - 1);
-  text.add("; ").add(page.source->bucket).add("; ").add(page.cached_at);
+  text.add("; ").add(bucket).add("; ").add(cached_at);
   return text;
 }
 
@@ -101,7 +101,8 @@ struct Fetch::Answer {
   if (source.info.last_modified != 0) head.add("Last-Modified", last_modified.view());
   if (!source.info.etag.empty() && !has_control(source.info.etag))
     head.add("ETag", source.info.etag);
-  const ShortText status = status_text(reader, reader.first_status());
+  const ByteRange first_part = reader.part_of(static_cast<uint32_t>(range.begin / kPageBytes));
+  const ShortText status = status_text(first_part, source.bucket, reader.first_cached_at());
   head.add("C0-Status", status.view());
   head.set_cache_status(cache_status_of(reader));
   head.set_content_length(range.size());
@@ -188,7 +189,8 @@ rt::Task<void> Fetch::finish(Answer& answer) {
   if (answer.trailers) {
     texts.reserve(answer.reader.later_statuses().size());
     for (const PageStatus& page : answer.reader.later_statuses()) {
-      texts.push_back(status_text(answer.reader, page));
+      const ByteRange part = answer.reader.part_of(page.index);
+      texts.push_back(status_text(part, page.source->bucket, page.cached_at));
       trailers.push_back(net::Field{"C0-Status", texts.back().view()});
     }
   }

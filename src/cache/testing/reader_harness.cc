@@ -81,8 +81,8 @@ rt::Task<void> ReaderHarness::client(rt::Worker& worker, FetchSpecPtr of, ByteRa
       got.opened = true;
       got.range = reader.range();
       got.size = reader.source().info.size;
-      got.first_cached_at = reader.first_status().cached_at;
-      got.first_bucket = reader.first_status().source->bucket;
+      got.first_cached_at = reader.first_cached_at();
+      got.first_bucket = reader.source().bucket;
       if (use == RangeReader::Use::kBody) co_await take_body(reader, seed, got);
     } else {
       got.error = opened->error();
