@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <vector>
 
 #include "store/testing/disk_harness.h"
@@ -103,6 +104,61 @@ TEST(SuperblockCopies, ATierThatDiesWhileItWritesOneOpensAgain) {
       disk.open();
     }
   }
+}
+
+/// A writer of superblocks on a device whose copies are both whole.
+class SuperblockWriterTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] Superblock opened() {
+    Superblock superblock;
+    superblock.capacity = device_.size();
+    superblock.segment_units = 64;
+    superblock.sequence = 1;
+    CHECK(write_superblock(device_, superblock).ok());
+    return superblock;
+  }
+
+  [[nodiscard]] IoStatus write() {
+    return virtual_.run(writer_.write(virtual_.worker(), {JournalSegment{128, 64, 0, 3}}));
+  }
+  [[nodiscard]] ParsedSuperblock read() { return *read_superblock(device_); }
+  /// Writes of one copy.
+  [[nodiscard]] static std::vector<FaultyDevice::Part> of_copy(uint32_t copy) {
+    const uint64_t begin = superblock_offset(copy);
+    return {{.range = {begin, begin + kUnitBytes}, .reads = false}};
+  }
+
+  rt::VirtualWorker virtual_;
+  FaultyDevice device_{8 * kMiB};
+  DiskStats stats_;
+  SuperblockWriter writer_{
+      device_, virtual_.clock(), std::chrono::seconds(1), stats_, {opened(), 0}};
+};
+
+TEST_F(SuperblockWriterTest, UsesNoNumberTwiceAndKeepsTheOnlyWholeCopy) {
+  device_.fail_parts(of_copy(0));
+  EXPECT_EQ(write().error, EIO);
+  EXPECT_EQ(read().copy, 1u) << "it was written first, since copy 0 was taken to be the whole one";
+  const uint64_t sequence = read().superblock.sequence;
+  EXPECT_EQ(write().error, EIO);
+  EXPECT_EQ(read().superblock.sequence, sequence) << "the bad copy comes first now";
+  device_.fail_parts({});
+  ASSERT_TRUE(write().ok());
+  EXPECT_EQ(read().superblock.sequence, sequence + 2);
+  EXPECT_EQ(parse_superblock(device_.bytes().first(kSuperblockBytesMax)).superblock,
+            parse_superblock(device_.bytes().subspan(kSuperblockCopyOffset, kSuperblockBytesMax))
+                .superblock);
+}
+
+TEST_F(SuperblockWriterTest, DoesNotWriteWhileAnOlderSuperblockHangs) {
+  device_.hang_parts(of_copy(1));
+  EXPECT_EQ(write().error, ETIMEDOUT);
+  const MonoTime began = virtual_.clock().mono();
+  EXPECT_EQ(write().error, ETIMEDOUT);
+  EXPECT_LT(virtual_.clock().mono() - began, std::chrono::milliseconds(100)) << "at once";
+  device_.release();
+  virtual_.pass(std::chrono::milliseconds(10));
+  EXPECT_TRUE(write().ok());
 }
 
 }  // namespace
