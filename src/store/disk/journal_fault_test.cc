@@ -111,6 +111,7 @@ TEST(JournalLives, AnUnreadablePieceInTheMiddleIsLeftOutOfTheLog) {
   disk.device().fail_parts({{{middle.begin, middle.begin + 64 * kKiB}}});
   disk.open();
   EXPECT_EQ(disk.tier().stats().recovered_unreadable, 16u);
+  EXPECT_EQ(disk.tier().stats().recovered_damaged, 0u);
   const uint64_t pages = disk.tier().usage().pages;
   EXPECT_LT(pages, 3'000u);
   EXPECT_GT(pages, 2'000u);

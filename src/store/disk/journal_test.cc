@@ -42,6 +42,7 @@ class JournalTest : public ::testing::Test {
     record.generation = made->generation;
     record.bytes = 4096;
     record.key = "a key of forty bytes, as keys go, or so";
+    made->sums()[0] = id;
     DiskEntry& entry = *made;
     entries_[id] = std::move(made);
     journal_.put(entry, encode_page_record(record, entry.extents(), entry.sums()));

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/byte_range.h"
 #include "base/mutex.h"
 #include "store/disk/io_parts.h"
 
@@ -42,23 +43,20 @@ std::vector<Piece> pieces_of(const Superblock& superblock) {
   return pieces;
 }
 
-/// Reads pieces of the journal, and tries again what the device fails to read. Bytes that cannot be
-/// read become zeros, which are no journal block.
+/// Reads pieces of the journal, and tries again what the device fails to read.
 class PatientReader {
  public:
   explicit PatientReader(BlockDevice& device) : device_(device) {}
 
-  /// Returns the number of bytes that could not be read.
-  [[nodiscard]] size_t read(uint64_t offset, std::span<std::byte> into) {
-    if (try_once(offset, into)) return 0;
-    size_t unread = 0;
+  /// Returns the ranges of `into` that could not be read.
+  [[nodiscard]] std::vector<ByteRange> read(uint64_t offset, std::span<std::byte> into) {
+    std::vector<ByteRange> unread;
+    if (try_once(offset, into)) return unread;
     for (size_t at = 0; at < into.size(); at += kRetryBytes) {
       const std::span<std::byte> part = into.subspan(at, std::min(kRetryBytes, into.size() - at));
       bool well = false;
       for (int i = 0; !well && i < tries(); ++i) well = try_once(offset + at, part);
-      if (well) continue;
-      std::ranges::fill(part, std::byte{0});
-      unread += part.size();
+      if (!well) unread.push_back({at, at + part.size()});
     }
     return unread;
   }
@@ -125,16 +123,22 @@ class Replay {
     for (JournalSegment& segment : report_.segments) segment.blocks = 0;
   }
 
-  /// `unread`: of these bytes.
-  void add(const Piece& piece, std::span<const std::byte> bytes, size_t unread) {
+  /// `unread`: ranges of `bytes`.
+  void add(const Piece& piece, std::span<const std::byte> bytes,
+           const std::vector<ByteRange>& unread) {
     const JournalSegment& segment = superblock_.segments[piece.segment];
     if (segment.life != life_) missing_ = 0;  // what a life has not written is not missing
     life_ = segment.life;
-    if (unread > 0) clean(segment);
-    report_.unreadable_blocks += unread / kJournalBlockBytes;
+    if (!unread.empty()) clean(segment);
     const StoreLife life{superblock_.store_id, segment.life};
     for (size_t at = 0; at < piece.bytes; at += kJournalBlockBytes) {
       const uint64_t number = piece.first_block + at / kJournalBlockBytes;
+      const bool read = std::ranges::none_of(
+          unread, [at](const ByteRange& range) { return range.begin <= at && at < range.end; });
+      if (!read) {
+        ++report_.unreadable_blocks;
+        continue;
+      }
       const auto records = open_journal_block(bytes.subspan(at, kJournalBlockBytes), life, number);
       if (!records) {
         ++missing_;
@@ -183,9 +187,9 @@ ReplayReport replay_journal(
   auto read = [&reader](AlignedBuffer& buffer, const Piece& piece) {
     return reader.read(piece.offset, buffer.bytes().first(piece.bytes));
   };
-  size_t unread = read(current, pieces.front());
+  std::vector<ByteRange> unread = read(current, pieces.front());
   for (size_t i = 0; i < pieces.size(); ++i) {
-    std::future<size_t> ahead;
+    std::future<std::vector<ByteRange>> ahead;
     if (i + 1 < pieces.size()) {
       ahead = std::async(std::launch::async, read, std::ref(next), std::cref(pieces[i + 1]));
     }
