@@ -1,12 +1,16 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "base/clock.h"
 #include "cache/cache_metrics.h"
 #include "cache/disk_reads.h"
 #include "cache/disk_writes.h"
 #include "cache/fill.h"
+#include "cache/hot_pages.h"
 #include "cache/page_table.h"
 #include "cache/read_ahead.h"
 #include "origin/read/object_read.h"
@@ -40,6 +44,13 @@ class Cache {
   [[nodiscard]] DiskWrites& disk_writes() { return disk_writes_; }
   [[nodiscard]] Fills& fills() { return fills_; }
   [[nodiscard]] ReadAhead& read_ahead() { return read_ahead_; }
+  /// The calling worker's own. Null for workers past kWorkersWithHotPages.
+  [[nodiscard]] HotPages* hot_pages(rt::Worker& worker) {
+    if (worker.index() >= hot_pages_.size()) return nullptr;
+    std::unique_ptr<HotPages>& own = hot_pages_[worker.index()];
+    if (own == nullptr) own = std::make_unique<HotPages>(worker);
+    return own.get();
+  }
 
  private:
   store::MemoryTier& memory_;
@@ -50,6 +61,8 @@ class Cache {
   DiskWrites disk_writes_;
   Fills fills_;
   ReadAhead read_ahead_;
+  static constexpr size_t kWorkersWithHotPages = 256;
+  std::array<std::unique_ptr<HotPages>, kWorkersWithHotPages> hot_pages_;  // each its worker's
 };
 
 }  // namespace cachey::cache

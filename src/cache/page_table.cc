@@ -39,8 +39,7 @@ void PageTable::prefetch(KeyView key) {
   shard_of(hash).objects.prefetch(hash);
 }
 
-PagePtr PageTable::find(KeyView key, uint32_t index) {
-  const uint64_t hash = key.hash();
+PagePtr PageTable::find(KeyView key, uint64_t hash, uint32_t index) {
   Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
   const IndexedObject* object = shard.objects.find(key, hash);

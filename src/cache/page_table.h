@@ -35,7 +35,9 @@ class PageTable {
   void prefetch(KeyView key) LOCK_FREE;
 
   /// The page, or null.
-  [[nodiscard]] PagePtr find(KeyView key, uint32_t index);
+  [[nodiscard]] PagePtr find(KeyView key, uint32_t index) { return find(key, key.hash(), index); }
+  /// `hash`: that of `key`.
+  [[nodiscard]] PagePtr find(KeyView key, uint64_t hash, uint32_t index);
 
   /// The page is in the table: it has the object's current version, or does not know its version
   /// yet.

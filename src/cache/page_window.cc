@@ -64,7 +64,7 @@ void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
   }
   if (when == When::kNow) cache_.fills().want(*at(index).page, offset);
   if (role == PageRole::kJoined) return;
-  cache_.fills().start(worker_, at(index).page, spec_, offset, std::move(memory));
+  cache_.fills().start(worker_, at(index).own, spec_, offset, std::move(memory));
 }
 
 void PageWindow::hold(PagePtr page, PageRole role, When when, MonoTime now) {
@@ -73,19 +73,37 @@ void PageWindow::hold(PagePtr page, PageRole role, When when, MonoTime now) {
   CHECK(slot.page == nullptr);
   if (slot.index != index) slot = Slot{};
   slot.index = index;
-  slot.page = std::move(page);
+  slot.page = page.get();
+  slot.own = std::move(page);
   slot.role = role;
   slot.ahead = when == When::kAhead;
   const Page::Phase phase = slot.page->phase();
   const bool there = phase == Page::Phase::kWhole || phase == Page::Phase::kOnDisk;
   if (role == PageRole::kJoined && there) slot.role = PageRole::kHit;
   slot.page->reading_began(now);
-  asked_end_ = std::max(asked_end_, index + 1);
-  count(slot, now);
+  note(slot, now);
+}
+
+void PageWindow::hold(HotPages::Entry& hot, MonoTime now) {
+  const uint32_t index = hot.page()->index();
+  Slot& slot = at(index);
+  CHECK(slot.page == nullptr);
+  slot = Slot{};
+  slot.index = index;
+  slot.page = hot.page();
+  slot.hot = &hot;
+  cache_.hot_pages(worker_)->begin_reading(hot);
+  note(slot, now);
+}
+
+/// The page is held from now on.
+void PageWindow::note(Slot& held, MonoTime now) {
+  asked_end_ = std::max(asked_end_, held.index + 1);
+  count(held, now);
   if (use_ == Use::kHead) return;
-  const ByteRange part = part_of(index);
-  const uint64_t begin = slot.page->object_offset();
-  cache_.read_ahead().note_request(worker_, *slot.page, {part.begin - begin, part.end - begin},
+  const ByteRange part = part_of(held.index);
+  const uint64_t begin = held.page->object_offset();
+  cache_.read_ahead().note_request(worker_, *held.page, {part.begin - begin, part.end - begin},
                                    spec_);
 }
 
@@ -138,12 +156,17 @@ void PageWindow::cut(uint64_t object_size) {
 void PageWindow::drop(Slot& slot) {
   if (slot.page == nullptr) return;
   drop_piece(slot);
-  if (slot.page->reading_ended()) {
-    slot.page->discard();
-  } else {
-    cache_.table().remove_if_idle(*slot.page);
+  slot.page = nullptr;
+  if (slot.hot != nullptr) {
+    cache_.hot_pages(worker_)->end_reading(*std::exchange(slot.hot, nullptr));
+    return;
   }
-  slot.page.reset();
+  const PagePtr page = std::move(slot.own);
+  if (page->reading_ended()) {
+    page->discard();
+  } else {
+    cache_.table().remove_if_idle(*page);
+  }
 }
 
 void PageWindow::drop_piece(Slot& slot) {
@@ -168,7 +191,7 @@ DiskReads::Load PageWindow::load(uint64_t position) {
 /// Loads the bytes from ahead_end_ to the border of a piece.
 DiskReads::Load PageWindow::load_next() {
   const auto index = static_cast<uint32_t>(ahead_end_ / kPageBytes);
-  const PagePtr& page = at(index).page;
+  const PagePtr page(at(index).page);
   const uint64_t begin = ahead_end_ % kPageBytes;
   const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
   const ByteRange wanted{begin, std::min(boundary, range_.end - page->object_offset())};

@@ -28,8 +28,10 @@ class PageWindow {
 
   /// A page that the reader holds.
   struct Slot {
-    PagePtr page;    ///< null: not asked for, or dropped
-    PiecePtr piece;  ///< the piece being read, if the page is on disk
+    Page* page = nullptr;            ///< null: not asked for, or dropped
+    PagePtr own;                     ///< the reference to `page`, unless the page is hot
+    HotPages::Entry* hot = nullptr;  ///< the worker's entry of `page`
+    PiecePtr piece;                  ///< the piece being read, if the page is on disk
     PageRole role = PageRole::kHit;
     uint32_t index = 0;
     int tries = 0;       ///< times that the page was asked for again without a byte of progress
@@ -61,6 +63,8 @@ class PageWindow {
 
   /// Holds `page`, which is in the table. `now`: when the reader found the page.
   void hold(PagePtr page, MonoTime now);
+  /// Holds the page of an entry of the worker's hot pages.
+  void hold(HotPages::Entry& hot, MonoTime now);
   /// Asks for the page in which `position` is, because the reader is there.
   void ask(uint64_t position);
   /// Asks for the pages after page `current` that begin before `object_size`. Speculation: a page
@@ -82,6 +86,7 @@ class PageWindow {
   enum class When : uint8_t { kNow, kAhead };
   void look_up(uint32_t index, uint64_t offset, When when, std::optional<FillMemory> memory);
   void hold(PagePtr page, PageRole role, When when, MonoTime now);
+  void note(Slot& held, MonoTime now);
   void count(Slot& held, MonoTime now);
   DiskReads::Load load_next();
 

@@ -38,11 +38,27 @@ RangeReader::~RangeReader() { CHECK(!pinned_); }
 
 std::optional<Result<void>> RangeReader::try_open() {
   const KeyView key = window_.spec().key.view();
-  PagePtr page = cache_.table().find(key, current());
+  const uint64_t hash = key.hash();
+  HotPages* const hot_pages = cache_.hot_pages(worker_);
+  HotPages::Entry* const hot =
+      hot_pages == nullptr ? nullptr : hot_pages->find(key, hash, current());
+  if (hot == nullptr) return try_look_up(key, hash);
+  const Page& page = *hot->page();
+  const uint64_t size = page.source()->info.size;
+  if (position_ >= size) return std::unexpected(Error::range_not_satisfiable(size));
+  if (window_.use() == Use::kBody) page.prefetch_rest(offset_in_page());
+  window_.hold(*hot, began_);
+  return take_version();
+}
+
+/// try_open() for a page that is not hot.
+std::optional<Result<void>> RangeReader::try_look_up(KeyView key, uint64_t hash) {
+  PagePtr page = cache_.table().find(key, hash, current());
   const bool whole = page != nullptr && page->phase() == Page::Phase::kWhole;
   if (whole && window_.use() == Use::kBody && page->try_pin()) {
     page->prefetch_rest(offset_in_page());
     page->unpin();
+    if (HotPages* const hot_pages = cache_.hot_pages(worker_)) hot_pages->note(*page, hash, began_);
   }
   const std::optional<uint64_t> size =
       whole ? page->source()->info.size : cache_.table().object_size(key);
@@ -163,7 +179,9 @@ size_t RangeReader::pin(std::span<iovec> parts) {
   if (page.on_disk()) return pin_piece(held, parts);
   const uint64_t offset = offset_in_page();
   const uint64_t available = page.available_end(offset);
-  if (available <= offset || !page.try_pin()) return 0;
+  if (available <= offset) return 0;
+  const bool hot = held.hot != nullptr && held.hot->pinned();
+  if (!hot && !page.try_pin()) return 0;
   pinned_ = true;
   enter_page();
   const uint64_t end = std::min(available, range().end - page.object_offset());
@@ -198,7 +216,7 @@ void RangeReader::release(uint64_t used) {
   Slot& held = window_.at(current());
   if (held.piece != nullptr) {
     held.piece->unpin();
-  } else {
+  } else if (held.hot == nullptr || !held.hot->pinned()) {
     held.page->unpin();
   }
   pinned_ = false;

@@ -95,6 +95,7 @@ class RangeReader {
   [[nodiscard]] uint32_t current() const { return static_cast<uint32_t>(position_ / kPageBytes); }
   [[nodiscard]] uint64_t offset_in_page() const { return position_ % kPageBytes; }
 
+  [[nodiscard]] std::optional<Result<void>> try_look_up(KeyView key, uint64_t hash);
   /// The byte at the position is readable: pin() will return it, unless it is evicted first.
   [[nodiscard]] bool ready() const;
   /// The byte at the position is readable in this page.

@@ -63,6 +63,8 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   [[nodiscard]] bool reading_ended();
 
   [[nodiscard]] bool has_reader() const { return readers_.load() > 0; }
+  /// MemoryTier::discard() was called: the page is no longer in the cache's index.
+  [[nodiscard]] bool unwanted() const { return unwanted_.load(std::memory_order_acquire); }
 
   /// True if the page has readers and one made progress within the last `patience`.
   [[nodiscard]] bool has_live_reader(MonoTime now, std::chrono::nanoseconds patience) const;
