@@ -18,7 +18,7 @@ std::unexpected<Error> evicted_again() {
 }
 
 std::unexpected<Error> no_memory() {
-  return fail(ErrorKind::kOverloaded, "the cache's memory is taken; try again soon");
+  return fail(ErrorKind::kOverloaded, "no memory to read the page from disk; try again soon");
 }
 
 }  // namespace
