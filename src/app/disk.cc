@@ -11,14 +11,26 @@
 namespace cachey::app {
 namespace {
 
-constexpr uint64_t kWriteQueueMax = 256 * kMiB;
-// The queue of writes and the index may each take 1 / kMemoryShare of --memory.
-constexpr uint64_t kMemoryShare = 4;
+// The share of --memory that the index may take.
+constexpr uint64_t kIndexShare = 4;
+// A page that waits to be written costs about 1 KiB, also once its memory is gone. So the pages
+// that wait take at most 1 / 64 of --memory.
+constexpr uint64_t kMemoryPerWaitingPage = 64 * kKiB;
+constexpr size_t kWaitingPagesMax = 65'536;
+// Pages cannot be evicted while the device writes them.
+constexpr uint64_t kWrittenShare = 16;
+// The share of --memory that the device may have past the deadlines of its reads and writes.
+constexpr uint64_t kLateShare = 16;
+constexpr uint64_t kWrittenAtOnceMax = 8 * kPageBytes;
 
 store::DiskTierConfig tier_config(store::MemoryTier& memory) {
   store::DiskTierConfig config;
-  config.write_queue_bytes = std::min(kWriteQueueMax, memory.limit_bytes() / kMemoryShare);
-  config.index_bytes_max = memory.limit_bytes() / kMemoryShare;
+  const uint64_t limit = memory.limit_bytes();
+  config.writes.pages = std::min<size_t>(kWaitingPagesMax, limit / kMemoryPerWaitingPage);
+  config.writes.bytes = limit;  // more pages cannot be in memory
+  config.writes.bytes_at_once = std::min(kWrittenAtOnceMax, limit / kWrittenShare);
+  config.late_bytes_max = limit / kLateShare;
+  config.index_bytes_max = limit / kIndexShare;
   config.charge = [&memory](int64_t bytes) { memory.charge(bytes); };
   return config;
 }

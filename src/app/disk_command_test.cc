@@ -24,6 +24,28 @@
 namespace cachey::app {
 namespace {
 
+class OnePage final : public store::DiskWriteSource {
+ public:
+  [[nodiscard]] uint64_t bytes() const override { return kBytes; }
+  [[nodiscard]] store::DiskPage page() const override {
+    store::DiskPage page;
+    page.kind = "some-kind";
+    page.object = "object";
+    page.bytes = kBytes;
+    page.info = ObjectInfo{"\"etag\"", kBytes, 1};
+    page.cached_at = 1'700'000'000;
+    return page;
+  }
+  [[nodiscard]] std::optional<store::DiskPageMemory> take() override {
+    auto content = std::make_shared<store::AlignedBuffer>(kBytes);
+    std::ranges::fill(content->bytes(), std::byte{0x5a});
+    return store::DiskPageMemory{{content->part()}, content};
+  }
+
+ private:
+  static constexpr uint64_t kBytes = 70'000;
+};
+
 struct Ran {
   int code;
   std::string out;
@@ -55,16 +77,8 @@ class DiskCommand : public ::testing::Test {
     (*tier)->recover();
     bool flushed = false;
     auto write = [&]() -> rt::Task<void> {
-      store::DiskPage page;
-      page.kind = "some-kind";
-      page.object = "object";
-      page.bytes = 70'000;
-      page.info = ObjectInfo{"\"etag\"", 70'000, 1};
-      page.cached_at = 1'700'000'000;
-      auto content = std::make_shared<store::AlignedBuffer>(page.bytes);
-      std::ranges::fill(content->bytes(), std::byte{0x5a});
-      std::vector<iovec> parts{content->part()};
-      (void)co_await (*tier)->write(worker, std::move(page), std::move(parts), content);
+      OnePage page;
+      (void)co_await (*tier)->write(worker, page);
       const MonoTime deadline = clock.mono() + std::chrono::seconds(60);
       auto progress = [](uint64_t) {};
       flushed = co_await (*tier)->flush(worker, deadline, progress);

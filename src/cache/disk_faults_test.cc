@@ -22,8 +22,9 @@ store::DiskTierConfig impatient_disk() {
   config.journal_retry = 20ms;
   config.read_deadline = 100ms;
   config.write_deadline = 100ms;
-  config.write_patience = 20ms;
-  config.write_queue_bytes = kPageBytes;
+  config.writes.bytes = kPageBytes;
+  config.writes.bytes_at_once = kPageBytes;
+  config.late_bytes_max = kPageBytes;
   return config;
 }
 
@@ -172,7 +173,8 @@ TEST_F(SlowDisk, RequestsDoNotWaitForWritesThatHang) {
   }
   device_.release();
   settle();
-  EXPECT_GT(drops(DiskDrop::kQueueFull) + drops(DiskDrop::kWriteError) + drops(DiskDrop::kOffline),
+  EXPECT_GT(drops(DiskDrop::kQueueFull) + drops(DiskDrop::kEvicted) + drops(DiskDrop::kWriteError) +
+                drops(DiskDrop::kOffline) + drops(DiskDrop::kStuck),
             10u);
 }
 

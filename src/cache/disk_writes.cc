@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,27 +16,46 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kProgressEvery = 1s;
-constexpr size_t kYieldEvery = 64;  // pages; writing one that the disk has already does not suspend
+constexpr auto kRoomPoll = 10ms;  // until the disk's queue has room again
+constexpr size_t kYieldEvery =
+    64;  // pages; offering one that the disk has already does not suspend
 
-store::DiskPage disk_page(const Page& page) {
-  store::DiskPage made;
-  made.kind = page.key().kind;
-  made.object = page.key().object;
-  made.page = page.index();
-  made.bytes = page.memory_bytes();
-  made.info = page.source()->info;
-  made.bucket = page.source()->bucket;
-  made.cached_at = page.cached_at();
-  return made;
-}
+/// A page of the table that waits to be written. Keeps the page, but not its memory.
+class PageSource final : public store::DiskWriteSource {
+ public:
+  PageSource(PageTable& table, PagePtr page) : table_(table), page_(std::move(page)) {}
+
+  [[nodiscard]] uint64_t bytes() const override { return page_->memory_bytes(); }
+
+  [[nodiscard]] store::DiskPage page() const override {
+    store::DiskPage made;
+    made.kind = page_->key().kind;
+    made.object = page_->key().object;
+    made.page = page_->index();
+    made.bytes = page_->memory_bytes();
+    made.info = page_->source()->info;
+    made.bucket = page_->source()->bucket;
+    made.cached_at = page_->cached_at();
+    return made;
+  }
+
+  [[nodiscard]] std::optional<store::DiskPageMemory> take() override {
+    if (!table_.has(*page_)) return std::nullopt;  // evicted, or replaced by a newer version
+    store::DiskTier::Keep keep = pin_for_disk(page_, std::nullopt);
+    if (keep == nullptr) return std::nullopt;
+    return store::DiskPageMemory{units_of(*page_), std::move(keep)};
+  }
+
+ private:
+  PageTable& table_;
+  const PagePtr page_;
+};
 
 }  // namespace
 
-void DiskWrites::start(rt::Worker& worker, PagePtr page, store::Admission admission) {
+void DiskWrites::start(rt::Worker& worker, PagePtr page) {
   if (disk_ == nullptr) return;
-  store::DiskTier::Keep keep = pin_for_disk(page, std::move(admission));
-  if (keep == nullptr) return;  // evicted or discarded already
-  worker.tasks().spawn(write(worker, std::move(page), std::move(keep)));
+  disk_->offer(worker, std::make_unique<PageSource>(table_, std::move(page)));
 }
 
 void DiskWrites::observe(rt::Worker& worker, KeyView key) {
@@ -53,16 +74,6 @@ void DiskWrites::drop(rt::Worker& worker, KeyView key) {
   if (disk_ != nullptr) disk_->remove(worker, key.kind, key.object);
 }
 
-rt::Task<void> DiskWrites::write(rt::Worker& worker, PagePtr page, store::DiskTier::Keep keep) {
-  if (!table_.has(*page)) co_return;  // replaced by a newer version
-  store::DiskPage written = disk_page(*page);
-  std::vector<iovec> from = units_of(*page);
-  co_await disk_->write(worker, std::move(written), std::move(from), std::move(keep));
-  // A newer version may have come as the write began.
-  const ObjectSourcePtr now = table_.current(page->key());
-  if (now != nullptr && !now->info.same_version(page->source()->info)) observe(worker, page->key());
-}
-
 rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {
   if (disk_ == nullptr) co_return true;
   const auto report = [](uint64_t bytes_left) {
@@ -70,8 +81,15 @@ rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {
   };
   bool durable = co_await disk_->flush(worker, deadline, report);
   if (!durable) co_return false;
-  // Pages that were dropped from the write queue, or that came while the index was read. The disk
-  // skips pages that it has.
+  const bool offered = co_await offer_all(worker, deadline);
+  if (!offered) co_return false;
+  durable = co_await disk_->flush(worker, deadline, report);
+  co_return durable;
+}
+
+/// Offers the pages that were dropped from the write queue, or that came while the index was read.
+/// The disk skips pages that it has.
+rt::Task<bool> DiskWrites::offer_all(rt::Worker& worker, MonoTime deadline) {
   std::vector<PagePtr> pages = table_.whole_pages();
   MonoTime reported = clock_.mono();
   while (!pages.empty()) {
@@ -81,14 +99,15 @@ rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {
       log::info("writing to disk", {{"pages_left", pages.size()}});
       reported = now;
     }
-    const PagePtr page = std::move(pages.back());
+    if (!disk_->has_room(pages.back()->memory_bytes())) {
+      co_await worker.timers().sleep(kRoomPoll);
+      continue;
+    }
+    start(worker, std::move(pages.back()));
     pages.pop_back();
-    store::DiskTier::Keep keep = pin_for_disk(page, std::nullopt);
-    if (keep != nullptr) co_await write(worker, page, std::move(keep));
     if (pages.size() % kYieldEvery == 0) co_await rt::asio::post(worker.executor(), rt::kAwait);
   }
-  durable = co_await disk_->flush(worker, deadline, report);
-  co_return durable;
+  co_return true;
 }
 
 }  // namespace cachey::cache

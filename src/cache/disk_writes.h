@@ -8,22 +8,22 @@
 #include "cache/page_table.h"
 #include "rt/worker.h"
 #include "store/disk/disk_tier.h"
-#include "store/memory_tier.h"
 
 namespace cachey::cache {
 
-/// Writes whole pages to the disk, in tasks beside the requests. Owned by the cache. Any thread,
-/// but a worker that is passed in must be the calling thread's own.
+/// Offers whole pages to the disk, which writes them beside the requests. No request and no fill
+/// waits for the disk. Owned by the cache. Any thread, but a worker that is passed in must be the
+/// calling thread's own.
 class DiskWrites {
  public:
   /// `disk`: null if there is no disk tier.
   DiskWrites(store::DiskTier* disk, PageTable& table, const Clock& clock)
       : disk_(disk), table_(table), clock_(clock) {}
 
-  /// Starts writing a whole, published page. Until the write ends, the page's memory and the fill's
-  /// admission are kept, so that fills wait for a slow disk. While the disk reads its index,
-  /// nothing is written: the page stays in memory until it is evicted, or until flush().
-  void start(rt::Worker& worker, PagePtr page, store::Admission admission);
+  /// Queues a whole, published page to be written. The queue does not keep the page in memory: if
+  /// the page is evicted before its turn, it is not written. While the disk reads its index,
+  /// nothing is queued: the page is in memory only, until it is evicted, or until flush().
+  void start(rt::Worker& worker, PagePtr page);
 
   /// The origin has answered with a version: removes the object's pages of other versions than the
   /// table's current one from the disk.
@@ -36,7 +36,7 @@ class DiskWrites {
   [[nodiscard]] rt::Task<bool> flush(rt::Worker& worker, MonoTime deadline);
 
  private:
-  [[nodiscard]] rt::Task<void> write(rt::Worker& worker, PagePtr page, store::DiskTier::Keep keep);
+  [[nodiscard]] rt::Task<bool> offer_all(rt::Worker& worker, MonoTime deadline);
 
   store::DiskTier* const disk_;
   PageTable& table_;

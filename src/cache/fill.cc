@@ -204,7 +204,7 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   }
   page.finish(clock_.unix_seconds());
   memory_.publish(page);
-  disk_.start(filling.worker, &page, std::move(*filling.body));
+  disk_.start(filling.worker, &page);
   co_return Result<void>();
 }
 

@@ -49,9 +49,7 @@ class Attach : public ::testing::Test {
 
 TEST_F(Attach, BeforeItNothingIsFoundNothingIsWrittenAndNothingIsCharged) {
   EXPECT_FALSE(has(page_));
-  const auto bytes = page_content(page_);
-  EXPECT_EQ(disk_.run(tier_.write(disk_.worker(), page_, {bytes->part()}, bytes)),
-            DiskWrite::kDropped);
+  EXPECT_EQ(disk_.run(write_page(tier_, disk_.worker(), page_)), DiskWrite::kDropped);
   EXPECT_EQ(tier_.stats().drops[static_cast<size_t>(DiskDrop::kOpening)], 1u);
   tier_.touch(page_.kind, page_.object, 0);
   tier_.remove(disk_.worker(), page_.kind, page_.object);

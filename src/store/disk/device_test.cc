@@ -167,8 +167,7 @@ TEST_P(Devices, CarryATier) {
     ASSERT_TRUE(tier);
     (*tier)->recover();
     if (first) {
-      const auto wrote =
-          test_.run((*tier)->write(test_.worker(), page, {content->part()}, content));
+      const auto wrote = test_.run(write_page(**tier, test_.worker(), page));
       EXPECT_EQ(wrote, DiskWrite::kStored);
       const MonoTime deadline = test_.clock().mono() + std::chrono::seconds(60);
       EXPECT_TRUE(test_.run((*tier)->flush(test_.worker(), deadline, [](uint64_t) {})));

@@ -33,6 +33,8 @@ void add_counters(Registration& add, const DiskStats& stats) {
   add.counter("cachey_disk_read_failures_total", failures, stats.read_errors, {{"cause", "error"}});
   add.counter("cachey_disk_read_failures_total", failures, stats.read_timeouts,
               {{"cause", "timeout"}});
+  add.counter("cachey_disk_read_failures_total", failures, stats.reads_refused,
+              {{"cause", "refused"}});
   add.counter("cachey_disk_read_failures_total", failures, stats.corrupt_reads,
               {{"cause", "corrupt"}});
   add.counter("cachey_disk_corrupt_blocks_total", "Blocks whose checksum did not match",
@@ -76,6 +78,9 @@ void add_disk_metrics(Metrics& metrics, const DiskTier& disk) {
   add.gauge("cachey_disk_pages", "Pages on the disk", &DiskUsage::pages);
   add.gauge("cachey_disk_queued_bytes", "Bytes that wait to be written, or are being written",
             &DiskUsage::queued_bytes);
+  add.gauge("cachey_disk_late_bytes",
+            "Bytes of memory that the device has past the deadline of the read or write",
+            &DiskUsage::late_bytes);
   add.gauge("cachey_disk_pending_records",
             "Pages that came or went, and the index on disk does not say so yet",
             &DiskUsage::pending_records);

@@ -11,14 +11,16 @@ namespace cachey::store {
 enum class DiskDrop : uint8_t {
   kOpening,      ///< the index is still being read
   kOffline,      ///< the disk is out of use
-  kQueueFull,    ///< the disk is too slow
+  kQueueFull,    ///< too many pages wait, because the disk is too slow
   kNoSpace,      ///< all pages that could be evicted are being read
   kTooLong,      ///< the record with key and version does not fit a journal block
   kWriteError,   ///< the device failed, or took too long
   kStale,        ///< another version of the object was seen meanwhile
   kJournalFull,  ///< too many records wait, because the journal cannot be written
+  kEvicted,      ///< the page left memory before its turn
+  kStuck,        ///< the device has too much memory of late operations
 };
-inline constexpr size_t kDiskDrops = 8;
+inline constexpr size_t kDiskDrops = 10;
 [[nodiscard]] std::string_view to_string(DiskDrop cause);
 
 /// Counts of the disk tier; read at any time, from any thread.
@@ -29,6 +31,7 @@ struct DiskStats {
   Count read_bytes{0};           ///< bytes of pages read from the device
   Count read_errors{0};          ///< the device failed
   Count read_timeouts{0};        ///< the device did not answer in time
+  Count reads_refused{0};        ///< the device had too much memory of late operations
   Count corrupt_reads{0};        ///< reads with a checksum mismatch
   Count corrupt_blocks{0};       ///< blocks with a checksum mismatch
   Count insertions{0};           ///< pages written
@@ -55,6 +58,7 @@ struct DiskUsage {
   uint64_t pages = 0;
   uint64_t evictions = 0;           ///< since the start
   uint64_t queued_bytes = 0;        ///< of pages in the queue and being written
+  uint64_t late_bytes = 0;          ///< of memory with the device past its deadline
   uint64_t pending_records = 0;     ///< journal records that are not on disk yet
   uint64_t space_memory_bytes = 0;  ///< of the tables of free space, a part of memory_bytes
   uint64_t memory_bytes = 0;        ///< of the index in memory

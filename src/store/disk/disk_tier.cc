@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <cerrno>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "base/size_text.h"
-#include "store/disk/io_parts.h"
+#include "store/disk/block_sums.h"
 #include "store/disk/recovery.h"
 #include "store/disk/superblock.h"
 
@@ -22,12 +22,6 @@ constexpr uint64_t kSegmentBytesMax = kPageBytes;
 constexpr std::chrono::milliseconds kFlushPoll{10};
 constexpr std::chrono::seconds kProgressEvery{1};
 constexpr uint64_t kSegmentShare = 1024;  // a segment has 1 / kSegmentShare of the capacity
-
-CatalogLimits limits_of(const Superblock& superblock, const DiskTierConfig& config) {
-  return CatalogLimits{units_for(kDataOffset),
-                       static_cast<uint32_t>(superblock.capacity / kUnitBytes),
-                       config.index_bytes_max};
-}
 
 Superblock fresh_superblock(uint64_t capacity, const Clock& clock, Random& random) {
   Superblock superblock;
@@ -83,14 +77,18 @@ std::string_view to_string(DiskDrop cause) {
       return "write_error";
     case DiskDrop::kStale:
       return "stale";
+    case DiskDrop::kEvicted:
+      return "evicted";
     case DiskDrop::kJournalFull:
       return "journal_full";
+    case DiskDrop::kStuck:
+      return "stuck";
   }
   return "unknown";
 }
 
 DiskTier::DiskTier(DiskTierConfig config, const Clock& clock)
-    : config_(std::move(config)), clock_(clock) {}
+    : config_(std::move(config)), clock_(clock), index_(config_.charge) {}
 
 Result<std::unique_ptr<DiskTier>> DiskTier::open(BlockDevice& device, DiskTierConfig config,
                                                  Start start, const Clock& clock, Random& random) {
@@ -103,7 +101,7 @@ Result<std::unique_ptr<DiskTier>> DiskTier::open(BlockDevice& device, DiskTierCo
 
 Result<void> DiskTier::attach(BlockDevice& device, Start start, Random& random) {
   const uint64_t size = device.size() / kUnitBytes * kUnitBytes;
-  CHECK(size > kDataOffset && device_ == nullptr);
+  CHECK(size > kDataOffset && !io_);
   Result<ParsedSuperblock> parsed = read_superblock(device);
   if (!parsed) return std::unexpected(std::move(parsed.error()));
   const bool fresh = start == Start::kWipe || parsed->state == SuperblockState::kBlank;
@@ -121,50 +119,49 @@ Result<void> DiskTier::attach(BlockDevice& device, Start start, Random& random) 
       return fail(ErrorKind::kInternal, "its superblock cannot be written");
     }
   }
-  device_ = &device;
   store_id_ = superblock.store_id;
   life_ = random.bits();
   capacity_ = superblock.capacity;
+  index_.open(superblock, life_, config_.index_bytes_max, config_.journal_pending_bytes);
+  io_.emplace(device, config_.late_bytes_max, stats_, clock_);
+  writer_.emplace(store_id_, PageWriterConfig{config_.writes, config_.write_deadline}, index_, *io_,
+                  stats_);
   {
-    const MutexLock lock(mutex_);
-    journal_.emplace(StoreLife{store_id_, life_}, superblock.segment_units,
-                     config_.journal_pending_bytes);
-    catalog_.emplace(limits_of(superblock, config_), *journal_);
-    journal_task_.emplace(
-        JournalParts{device, clock_, stats_, health_, mutex_, *journal_, *catalog_,
-                     [this] { failed(); }, [this] { take_offline(); }, [this] { charge(); }},
+    const MutexLock lock(index_.mutex);
+    journal_.emplace(
+        JournalParts{device, clock_, stats_, io_->health(), index_.mutex, *index_.journal,
+                     *index_.catalog, [this] { io_->failed(); }, [this] { io_->take_offline(); },
+                     [this] { index_.charge(); }},
         JournalTimes{config_.journal_delay, config_.journal_retry, config_.journal_deadline},
         SuperblockWriter::Opened{std::move(superblock), copy});
   }
-  charge();
+  io_->on_online(
+      [this](rt::Worker& worker) { journal_->start(worker, JournalTask::Delay::kNone); });
+  writer_->on_records(
+      [this](rt::Worker& worker) { journal_->start(worker, JournalTask::Delay::kGather); });
   return {};
 }
 
-DiskTier::~DiskTier() {
-  config_.charge(-charged_.load());
-  const MutexLock lock(mutex_);
-  CHECK(queue_.empty());
-}
+DiskTier::~DiskTier() = default;
 
 void DiskTier::recover() {
   const MonoTime began = clock_.mono();
   size_t left_out = 0;
   {
-    const MutexLock lock(mutex_);
+    const MutexLock lock(index_.mutex);
     CHECK(!recovered_.load());
     const ReplayReport report =
-        restore_catalog(*device_, journal_task_->superblock().current(), *catalog_);
+        restore_catalog(io_->device(), journal_->superblock().current(), *index_.catalog);
     left_out = report.overlapping_pages;
-    journal_->restore_segments(report.segments, report.clean_before);
+    index_.journal->restore_segments(report.segments, report.clean_before);
     begin_life(report);
-    DiskStats::add(stats_.recovered_pages, catalog_->pages());
+    DiskStats::add(stats_.recovered_pages, index_.catalog->pages());
     DiskStats::add(stats_.recovered_damaged, report.damaged_blocks);
     DiskStats::add(stats_.recovered_unreadable, report.unreadable_blocks);
-    const MutexLock opening(opening_mutex_);
-    supersede_noted();
+    notes_.apply(index_);
     recovered_.store(true, std::memory_order_release);
   }
-  charge();
+  index_.charge();
   const DiskUsage used = usage();
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(clock_.mono() - began).count();
@@ -184,200 +181,168 @@ void DiskTier::recover() {
 /// The life's generations are above those of all lives before. What could not be read is cut off on
 /// the device at once, since the read may succeed next time; else the first record is early enough.
 void DiskTier::begin_life(const ReplayReport& report) {
-  const uint64_t seen = catalog_->last_generation() >> kGenerationCountBits;
-  const uint64_t opening = std::max(journal_task_->superblock().current().openings, seen) + 1;
-  journal_task_->superblock().set_openings(opening);
-  catalog_->start_generations(first_generation(opening, life_));
+  const uint64_t seen = index_.catalog->last_generation() >> kGenerationCountBits;
+  const uint64_t opening = std::max(journal_->superblock().current().openings, seen) + 1;
+  journal_->superblock().set_openings(opening);
+  index_.catalog->start_generations(first_generation(opening, life_));
   if (report.unreadable_blocks == 0) return;
-  if (!journal_task_->superblock().write_now(report.segments).ok()) {
+  if (!journal_->superblock().write_now(report.segments).ok()) {
     log::error("disk: what cannot be read of the journal cannot be cut off either");
   }
-}
-
-DiskPageRef::~DiskPageRef() {
-  if (tier_ != nullptr) tier_->release(*entry_);
-}
-
-void DiskTier::release(DiskEntry& entry) {
-  const MutexLock lock(mutex_);
-  catalog_->release(entry);
 }
 
 std::optional<DiskPageRef> DiskTier::find(rt::Worker& worker, std::string_view kind,
                                           std::string_view object, uint32_t page, DiskUse use) {
   if (!usable(worker)) return std::nullopt;
   const ObjectId id = object_id(kind, object);
-  const MutexLock lock(mutex_);
-  DiskEntry* entry = catalog_->find(id, page);
+  const MutexLock lock(index_.mutex);
+  DiskEntry* entry = index_.catalog->find(id, page);
   if (entry == nullptr) return std::nullopt;
   if (use == DiskUse::kUse) Catalog::touch(*entry);
-  catalog_->hold(*entry);
-  return DiskPageRef(*this, *entry);
+  index_.catalog->hold(*entry);
+  return DiskPageRef(index_, *entry);
 }
 
 void DiskTier::touch(std::string_view kind, std::string_view object, uint32_t page) {
-  if (!recovered_.load(std::memory_order_acquire)) return;
+  if (!recovered()) return;
   const ObjectId id = object_id(kind, object);
-  const MutexLock lock(mutex_);
-  if (DiskEntry* entry = catalog_->find(id, page)) Catalog::touch(*entry);
+  const MutexLock lock(index_.mutex);
+  if (DiskEntry* entry = index_.catalog->find(id, page)) Catalog::touch(*entry);
+}
+
+rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, ByteRange range,
+                                  std::vector<iovec> into, Keep keep) {
+  DiskEntry& entry = *page.entry_;
+  CHECK(!range.empty() && range.begin % kDiskBlockBytes == 0 && range.end <= entry.bytes);
+  CHECK(range.end % kDiskBlockBytes == 0 || range.end == entry.bytes);
+  const ByteRange units{range.begin, range.begin + units_for(range.size()) * kUnitBytes};
+  if (!io_->has_room(units.size())) {
+    DiskStats::add(stats_.reads_refused, 1);
+    co_return DiskRead::kRefused;
+  }
+  std::vector<DeviceIo::Run> runs = cut_into_runs(entry.extents(), units, into);
+  Keep kept = index_.keep(entry, std::move(keep));
+  const IoStatus status = co_await io_->move(worker, DiskDirection::kRead, std::move(runs),
+                                             config_.read_deadline, std::move(kept));
+  if (status.error == ETIMEDOUT) {
+    DiskStats::add(stats_.read_timeouts, 1);
+    io_->failed();
+    co_return DiskRead::kLate;
+  }
+  if (!status.ok()) {
+    DiskStats::add(stats_.read_errors, 1);
+    io_->failed();
+    lose(worker, entry);
+    co_return DiskRead::kFailed;
+  }
+  DiskStats::add(stats_.read_bytes, units.size());
+  const std::vector<uint64_t> sums = co_await block_sums(worker, store_id_, entry, range, into);
+  const auto expected = entry.sums().subspan(range.begin / kDiskBlockBytes, sums.size());
+  uint64_t corrupt = 0;
+  for (size_t block = 0; block < sums.size(); ++block) {
+    if (sums[block] != expected[block]) ++corrupt;
+  }
+  if (corrupt > 0) {
+    DiskStats::add(stats_.corrupt_reads, 1);
+    DiskStats::add(stats_.corrupt_blocks, corrupt);
+    log::warn("disk gave other bytes than were written",
+              {{"page", entry.page}, {"blocks", corrupt}});
+    lose(worker, entry);
+    co_return DiskRead::kCorrupt;
+  }
+  DiskStats::add(stats_.reads, 1);
+  co_return DiskRead::kOk;
 }
 
 /// The page cannot be read: removes it from the index.
-void DiskTier::forget(DiskEntry& entry) {
-  const MutexLock lock(mutex_);
-  if (entry.listed != 0) catalog_->remove(entry);
+void DiskTier::lose(rt::Worker& worker, DiskEntry& entry) {
+  index_.forget(entry);
+  journal_->start(worker, JournalTask::Delay::kGather);
 }
 
-void DiskTier::supersede(const ObjectId& object, const ObjectInfo* keep) {
-  catalog_->supersede(object, keep);
-  supersede_writes(object, keep);
+void DiskTier::offer(rt::Worker& worker, WriteQueue::Source page) {
+  if (!recovered()) {
+    stats_.drop(DiskDrop::kOpening);
+  } else if (!io_->usable(worker)) {
+    stats_.drop(DiskDrop::kOffline);
+  } else {
+    writer_->offer(worker, std::move(page));
+  }
 }
 
-void DiskTier::supersede_now(rt::Worker& worker, std::string_view kind, std::string_view object,
-                             const ObjectInfo* keep) {
+bool DiskTier::has_room(uint64_t bytes) const {
+  return recovered() && writer_->queue().has_room(bytes);
+}
+
+rt::Task<DiskWrite> DiskTier::write(rt::Worker& worker, DiskWriteSource& page) {
+  if (recovered()) co_return co_await writer_->write(worker, page);
+  stats_.drop(DiskDrop::kOpening);
+  co_return DiskWrite::kDropped;
+}
+
+void DiskTier::supersede(rt::Worker& worker, std::string_view kind, std::string_view object,
+                         const ObjectInfo* keep) {
   const ObjectId id = object_id(kind, object);
-  if (note_while_opening(id, keep)) return;
+  if (!recovered() && notes_.note(id, keep)) return;
   bool any = false;
   {
-    const MutexLock lock(mutex_);
-    const uint64_t appended = journal_->appended();
-    supersede(id, keep);
-    any = journal_->appended() != appended;
+    const MutexLock lock(index_.mutex);
+    const uint64_t appended = index_.journal->appended();
+    index_.supersede(id, keep);
+    any = index_.journal->appended() != appended;
   }
   if (!any) return;
-  journal_task_->start(worker, JournalTask::Delay::kNone);
-  charge();
-}
-
-bool DiskTier::note_while_opening(const ObjectId& object, const ObjectInfo* keep) {
-  if (recovered_.load(std::memory_order_acquire)) return false;
-  const MutexLock lock(opening_mutex_);
-  if (recovered_.load(std::memory_order_acquire)) return false;
-  if (superseded_.size() >= kSupersededMax && !superseded_.contains(object)) {
-    superseded_shares_.resize(kObjectShares);
-    superseded_shares_[object.low % kObjectShares] = true;
-    return true;
-  }
-  std::optional<ObjectInfo> version;
-  if (keep != nullptr) version = *keep;
-  superseded_.insert_or_assign(object, std::move(version));
-  return true;
-}
-
-void DiskTier::supersede_noted() {
-  for (const auto& [object, keep] : std::exchange(superseded_, {})) {
-    supersede(object, keep ? &*keep : nullptr);
-  }
-  const std::vector<bool> shares = std::exchange(superseded_shares_, {});
-  if (shares.empty()) return;
-  std::vector<ObjectId> gone;
-  catalog_->for_each([&](const DiskEntry& entry) {
-    const DiskObject& object = *entry.object;
-    if (object.pages == &entry && shares[object.id.low % kObjectShares]) gone.push_back(object.id);
-  });
-  for (const ObjectId& object : gone) catalog_->supersede(object, nullptr);
+  journal_->start(worker, JournalTask::Delay::kNone);
+  index_.charge();
 }
 
 void DiskTier::observe(rt::Worker& worker, std::string_view kind, std::string_view object,
                        const ObjectInfo& info) {
-  supersede_now(worker, kind, object, &info);
+  supersede(worker, kind, object, &info);
 }
 
 void DiskTier::remove(rt::Worker& worker, std::string_view kind, std::string_view object) {
-  supersede_now(worker, kind, object, nullptr);
-}
-
-void DiskTier::charge() {
-  int64_t change = 0;
-  {
-    const MutexLock lock(mutex_);
-    const auto now = static_cast<int64_t>(catalog_->memory_bytes() + journal_->memory_bytes());
-    change = now - charged_.exchange(now);
-  }
-  if (change != 0) config_.charge(change);
-}
-
-void DiskTier::failed() {
-  if (health_.failed(clock_.mono())) went_offline();
-}
-
-void DiskTier::take_offline() {
-  if (health_.take_offline(clock_.mono())) went_offline();
-}
-
-void DiskTier::went_offline() {
-  DiskStats::add(stats_.times_offline, 1);
-  log::error("disk offline after failures; its pages are misses until a probe succeeds");
-  wake_queue();  // queued writes must not wait for writes that may hang
-}
-
-bool DiskTier::usable(rt::Worker& worker) {
-  if (!recovered_.load(std::memory_order_acquire)) return false;
-  if (health_.online()) return true;
-  if (health_.take_probe(clock_.mono())) worker.tasks().spawn(probe(worker));
-  return false;
-}
-
-rt::Task<void> DiskTier::probe(rt::Worker& worker) {
-  AlignedBuffer out(kUnitBytes);
-  AlignedBuffer in(kUnitBytes);
-  const int64_t now = clock_.mono().time_since_epoch().count();
-  std::memcpy(out.bytes().data(), &now, sizeof now);
-  const iovec from = out.part();
-  const iovec into = in.part();
-  IoStatus status = co_await device_->write(worker, kProbeOffset, std::span(&from, 1));
-  if (status.ok()) status = co_await device_->read(worker, kProbeOffset, std::span(&into, 1));
-  const bool well = status.ok() && std::ranges::equal(in.bytes(), out.bytes());
-  if (!well) {
-    health_.probe_failed(clock_.mono());
-    co_return;
-  }
-  health_.probe_succeeded();
-  log::info("disk online again");
-  journal_task_->start(worker, JournalTask::Delay::kNone);
+  supersede(worker, kind, object, nullptr);
 }
 
 rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,
                                std::function<void(uint64_t bytes_left)> progress) {
-  while (!recovered_.load(std::memory_order_acquire)) {
+  while (!recovered()) {
     if (clock_.mono() >= deadline) co_return false;
     co_await worker.timers().sleep(kFlushPoll);
   }
   MonoTime reported = clock_.mono();
   while (true) {
-    uint64_t left = 0;
-    {
-      const MutexLock lock(mutex_);
-      left = queued_bytes_;
-    }
-    if (left == 0 && journal_task_->all_written()) break;
+    const uint64_t left = writer_->queue().bytes();
+    if (left == 0 && journal_->all_written()) break;
     const MonoTime now = clock_.mono();
-    if (now >= deadline || !health_.online()) co_return false;
+    if (now >= deadline || !io_->online()) co_return false;
     if (now - reported >= kProgressEvery) {
       progress(left);
       reported = now;
     }
-    journal_task_->start(worker, JournalTask::Delay::kNone);
+    journal_->start(worker, JournalTask::Delay::kNone);
     co_await worker.timers().sleep(kFlushPoll);
   }
-  const IoStatus synced = co_await device_->sync(worker);
+  const IoStatus synced = co_await io_->device().sync(worker);
   co_return synced.ok();
 }
 
 DiskUsage DiskTier::usage() const {
   DiskUsage usage;
   usage.capacity = capacity_;
-  if (!recovered_.load(std::memory_order_acquire)) return usage;
-  const MutexLock lock(mutex_);
-  usage.used_bytes = capacity_ - catalog_->space().free_units() * kUnitBytes;
-  usage.payload_bytes = catalog_->payload_bytes();
-  usage.pages = catalog_->pages();
-  usage.evictions = catalog_->evictions();
-  usage.queued_bytes = queued_bytes_;
-  usage.pending_records = journal_->appended() - journal_->flushed();
-  usage.space_memory_bytes = catalog_->space().memory_bytes();
-  usage.memory_bytes = catalog_->memory_bytes() + journal_->memory_bytes();
-  usage.online = health_.online();
+  if (!recovered()) return usage;
+  usage.queued_bytes = writer_->queue().bytes();
+  usage.late_bytes = io_->late_bytes();
+  usage.online = io_->online();
+  const MutexLock lock(index_.mutex);
+  usage.used_bytes = capacity_ - index_.catalog->space().free_units() * kUnitBytes;
+  usage.payload_bytes = index_.catalog->payload_bytes();
+  usage.pages = index_.catalog->pages();
+  usage.evictions = index_.catalog->evictions();
+  usage.pending_records = index_.journal->appended() - index_.journal->flushed();
+  usage.space_memory_bytes = index_.catalog->space().memory_bytes();
+  usage.memory_bytes = index_.catalog->memory_bytes() + index_.journal->memory_bytes();
   return usage;
 }
 

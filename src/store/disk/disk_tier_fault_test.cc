@@ -119,104 +119,118 @@ TEST(DiskTierFaults, AfterManyFailuresItIsOfflineUntilAProbeSucceeds) {
   EXPECT_TRUE(disk.has(pages.back()));
 }
 
+/// Pages of one size that wait to be written, and their memory.
+class Offered {
+ public:
+  explicit Offered(DiskHarness& disk) : disk_(disk) {}
+  void offer(const DiskPage& page) {
+    memory_.push_back(page_content(page));
+    disk_.tier().offer(disk_.worker(), page_source(page, memory_.back()));
+    disk_.worker().io().poll();
+  }
+  /// The pages that were not taken yet are evicted.
+  void evict() { memory_.clear(); }
+
+ private:
+  DiskHarness& disk_;
+  std::vector<std::shared_ptr<AlignedBuffer>> memory_;
+};
+
 TEST(DiskTierFaults, WhatTheDeviceCannotKeepUpWithIsDroppedByBytesAndCounted) {
   DiskTierConfig config = DiskHarness::quick();
-  config.write_queue_bytes = 5 * kMiB;
-  config.write_patience = std::chrono::milliseconds(20);
-  config.writes_at_once = 2;
+  config.writes.bytes = 3 * kMiB;
+  config.writes.at_once = 2;
   DiskHarness disk(64 * kMiB, config);
   disk.device().hang();
-  int stored = 0;
-  int dropped = 0;
-  auto write = [&](DiskPage page) -> rt::Task<void> {
-    const auto content = page_content(page);
-    const DiskWrite result =
-        co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
-    (result == DiskWrite::kStored ? stored : dropped) += 1;
-  };
-  for (int i = 0; i < 8; ++i) {
-    disk.worker().tasks().spawn(write(make_page(std::to_string(i), 0, kMiB)));
-  }
-  disk.run_until([&] { return dropped == 3; });
+  Offered offered(disk);
+  for (int i = 0; i < 8; ++i) offered.offer(make_page(std::to_string(i), 0, kMiB));
   EXPECT_EQ(drops(disk, DiskDrop::kQueueFull), 3u);
   EXPECT_EQ(disk.tier().usage().queued_bytes, 5 * kMiB);
+  EXPECT_FALSE(disk.tier().has_room(kMiB));
   disk.device().release();
   disk.settle();
-  EXPECT_EQ(stored, 5);
+  EXPECT_EQ(disk.tier().stats().insertions, 5u);
+  EXPECT_EQ(disk.tier().usage().queued_bytes, 0u);
+  EXPECT_TRUE(disk.has(make_page("7", 0, kMiB))) << "the newest pages stay";
+}
+
+TEST(DiskTierFaults, APageThatIsEvictedBeforeItsTurnIsNotWritten) {
+  DiskTierConfig config = DiskHarness::quick();
+  config.writes.at_once = 1;
+  DiskHarness disk(64 * kMiB, config);
+  disk.device().hang();
+  Offered offered(disk);
+  for (int i = 0; i < 5; ++i) offered.offer(make_page(std::to_string(i), 0, 10'000));
+  offered.evict();
+  disk.device().release();
+  disk.settle();
+  EXPECT_EQ(drops(disk, DiskDrop::kEvicted), 4u);
+  EXPECT_TRUE(disk.has(make_page("0", 0, 10'000))) << "the device had this page's memory";
   EXPECT_EQ(disk.tier().usage().queued_bytes, 0u);
 }
 
 TEST(DiskTierFaults, AWriteOfAVersionThatWasOvertakenIsNotListed) {
   DiskHarness disk(64 * kMiB);
   disk.device().hang();
-  std::optional<DiskWrite> result;
-  auto write = [&](DiskPage page) -> rt::Task<void> {
-    const auto content = page_content(page);
-    result = co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
-  };
-  disk.worker().tasks().spawn(write(make_page("object", 0, 10'000, 1)));
+  Offered offered(disk);
+  offered.offer(make_page("object", 0, 10'000, 1));
   for (int i = 0; i < 50; ++i) disk.worker().io().poll();
   disk.tier().observe(disk.worker(), "kind", "object", make_page("object", 0, 1, 2).info);
   disk.device().release();
   disk.settle();
-  EXPECT_EQ(result, DiskWrite::kDropped);
   EXPECT_EQ(drops(disk, DiskDrop::kStale), 1u);
   EXPECT_EQ(disk.tier().usage().pages, 0u);
 }
 
-TEST(DiskTierFaults, AWriteThatWaitsForItsTurnIsOvertakenLikeOneUnderWay) {
-  DiskTierConfig config = DiskHarness::quick();
-  config.writes_at_once = 1;
-  DiskHarness disk(64 * kMiB, config);
-  disk.device().hang();
-  auto write = [&](DiskPage page) -> rt::Task<void> {
-    const auto content = page_content(page);
-    (void)co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
-  };
-  const DiskPage old = make_page("object", 0, 10'000, 1);
-  disk.worker().tasks().spawn(write(make_page("other", 0, 10'000)));
-  disk.worker().tasks().spawn(write(old));
-  disk.run_until([&] { return disk.tier().usage().queued_bytes == 20'000; });
-  disk.tier().observe(disk.worker(), "kind", "object", make_page("object", 0, 1, 2).info);
-  disk.device().release();
-  disk.settle();
+/// A page whose object changes while take() runs, as another worker may do.
+class OvertakenSource final : public DiskWriteSource {
+ public:
+  OvertakenSource(DiskHarness& disk, DiskPage page) : disk_(disk), page_(std::move(page)) {}
+  [[nodiscard]] uint64_t bytes() const override { return page_.bytes; }
+  [[nodiscard]] DiskPage page() const override { return page_; }
+  [[nodiscard]] std::optional<DiskPageMemory> take() override {
+    const DiskPage newer = make_page(page_.object, 1, 10'000, 2);
+    disk_.tier().observe(disk_.worker(), newer.kind, newer.object, newer.info);
+    const auto content = page_content(page_);
+    return DiskPageMemory{{content->part()}, content};
+  }
+
+ private:
+  DiskHarness& disk_;
+  const DiskPage page_;
+};
+
+TEST(DiskTierFaults, AVersionThatComesAsAWriteBeginsWins) {
+  DiskHarness disk(64 * kMiB);
+  const DiskPage newer = make_page("object", 1, 10'000, 2);
+  ASSERT_EQ(disk.write(newer), DiskWrite::kStored);
+  OvertakenSource old(disk, make_page("object", 0, 10'000, 1));
+  EXPECT_EQ(disk.run(disk.tier().write(disk.worker(), old)), DiskWrite::kDropped);
   EXPECT_EQ(drops(disk, DiskDrop::kStale), 1u);
-  EXPECT_FALSE(disk.has(old));
-  EXPECT_TRUE(disk.has(make_page("other", 0, 10'000)));
+  EXPECT_TRUE(disk.has(newer));
+  EXPECT_EQ(disk.tier().usage().pages, 1u);
 }
 
-TEST(DiskTierFaults, AWriteDoesNotWaitForeverForATurnThatHangs) {
+TEST(DiskTierFaults, AWriteThatMissesItsDeadlineGivesItsTurnBack) {
   DiskTierConfig config = DiskHarness::quick();
-  config.writes_at_once = 1;
+  config.writes.at_once = 1;
   config.write_deadline = 20ms;
   DiskHarness disk(64 * kMiB, config);
   disk.device().hang();
-  int dropped = 0;
-  auto write = [&](DiskPage page) -> rt::Task<void> {
-    const auto content = page_content(page);
-    const DiskWrite result =
-        co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
-    if (result == DiskWrite::kDropped) ++dropped;
-  };
-  disk.worker().tasks().spawn(write(make_page("first", 0, 10'000)));
-  disk.worker().tasks().spawn(write(make_page("second", 0, 10'000)));
-  const MonoTime limit = disk.clock().mono() + 20s;
-  disk.run_until([&] { return dropped == 2 || disk.clock().mono() > limit; });
-  EXPECT_EQ(drops(disk, DiskDrop::kWriteError), 1u);
-  EXPECT_EQ(drops(disk, DiskDrop::kQueueFull), 1u);
+  Offered offered(disk);
+  offered.offer(make_page("first", 0, 10'000));
+  offered.offer(make_page("second", 0, 10'000));
+  disk.run_until([&] { return drops(disk, DiskDrop::kWriteError) == 2; });
+  EXPECT_EQ(disk.tier().usage().queued_bytes, 0u);
   disk.device().release();
   disk.settle();
-  EXPECT_EQ(disk.tier().usage().queued_bytes, 0u);
 }
 
 TEST(DiskTierFaults, FlushSaysWhenItCannotKeepTheDeadline) {
   DiskHarness disk(64 * kMiB);
   disk.device().hang();
-  auto write = [&](DiskPage page) -> rt::Task<void> {
-    const auto content = page_content(page);
-    (void)co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
-  };
-  disk.worker().tasks().spawn(write(make_page("object", 0, 10'000)));
+  Offered offered(disk);
+  offered.offer(make_page("object", 0, 10'000));
   uint64_t told = 0;
   const MonoTime deadline = disk.clock().mono() + 1500ms;
   EXPECT_FALSE(disk.run(

@@ -73,8 +73,9 @@ TEST(DiskTier, ANewVersionPutsTheOldOneOut) {
   DiskHarness disk(64 * kMiB);
   for (const uint32_t index : {0u, 1u, 2u}) disk.write(make_page("object", index, 10'000, 1));
   EXPECT_EQ(disk.write(make_page("object", 1, 10'000, 2)), DiskWrite::kStored);
-  EXPECT_EQ(disk.tier().usage().pages, 1u);
   EXPECT_FALSE(disk.has(make_page("object", 0, 10'000, 1)));
+  disk.settle();
+  EXPECT_EQ(disk.tier().usage().pages, 1u);
   disk.tier().observe(disk.worker(), "kind", "object", make_page("object", 0, 1, 3).info);
   EXPECT_EQ(disk.tier().usage().pages, 0u);
   ASSERT_TRUE(disk.flush());
@@ -189,8 +190,7 @@ TEST(DiskTier, TheJournalStaysShortAlsoWhereThereIsAlwaysMoreToWrite) {
     for (int i = 0; i < task; ++i) co_await rt::asio::post(disk.worker().executor(), rt::kAwait);
     for (int i = 0; i < 1'200; ++i) {
       const DiskPage page = make_page("p" + std::to_string(i % 5 * kTasks + task), 0, 4096, i);
-      const auto content = page_content(page);
-      (void)co_await disk.tier().write(disk.worker(), page, {content->part()}, content);
+      (void)co_await write_page(disk.tier(), disk.worker(), page);
     }
     ++ended;
   };
@@ -308,9 +308,8 @@ TEST(DiskTier, UntilItsIndexIsReadNothingIsFoundOrWrittenAndVersionsAreHeeded) {
   ASSERT_TRUE(tier);
   EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "a", 0));
   const DiskPage changed = make_page("a", 0, 10'000, 2);
-  const auto content = page_content(changed);
-  EXPECT_EQ(disk.run((*tier)->write(disk.worker(), changed, {content->part()}, content)),
-            DiskWrite::kDropped);
+  (*tier)->observe(disk.worker(), "kind", "a", changed.info);
+  EXPECT_EQ(disk.run(write_page(**tier, disk.worker(), changed)), DiskWrite::kDropped);
   EXPECT_EQ((*tier)->stats().drops[static_cast<size_t>(DiskDrop::kOpening)], 1u);
   (*tier)->recover();
   EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "a", 0)) << "an old version";

@@ -30,7 +30,7 @@ class Crowd {
         const DiskPage page = make_page(object, 0, 1 + random() % 1'500'000, version);
         // The content depends on object and version only, so that any worker can check it.
         const std::shared_ptr<AlignedBuffer> content = content_of(page);
-        (void)co_await tier_.write(worker, page, {content->part()}, content);
+        (void)co_await write_page(tier_, worker, page, content);
       } else if (dice < 9) {
         std::optional<DiskPageRef> found = tier_.find(worker, "kind", object, 0);
         if (found) co_await check(worker, *found, object);

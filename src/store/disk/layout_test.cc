@@ -24,8 +24,7 @@ class Layout {
  public:
   void write(uint64_t bytes) {
     const DiskPage page = make_page("object-" + std::to_string(next_++), 0, bytes);
-    const iovec part{content_->bytes().data(), units_for(bytes) * kUnitBytes};
-    auto writing = disk_.tier().write(disk_.worker(), page, {part}, content_);
+    auto writing = write_page(disk_.tier(), disk_.worker(), page, content_);
     EXPECT_EQ(disk_.run(std::move(writing)), DiskWrite::kStored);
     written_ += bytes;
   }

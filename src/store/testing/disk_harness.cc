@@ -28,6 +28,39 @@ DiskPage make_page(std::string object, uint32_t page, uint64_t bytes, int versio
   return made;
 }
 
+namespace {
+
+class ContentSource final : public DiskWriteSource {
+ public:
+  ContentSource(DiskPage page, std::weak_ptr<AlignedBuffer> content)
+      : page_(std::move(page)), content_(std::move(content)) {}
+
+  [[nodiscard]] uint64_t bytes() const override { return page_.bytes; }
+  [[nodiscard]] DiskPage page() const override { return page_; }
+  [[nodiscard]] std::optional<DiskPageMemory> take() override {
+    const std::shared_ptr<AlignedBuffer> content = content_.lock();
+    if (content == nullptr) return std::nullopt;
+    return DiskPageMemory{{content->part()}, content};
+  }
+
+ private:
+  const DiskPage page_;
+  const std::weak_ptr<AlignedBuffer> content_;
+};
+
+}  // namespace
+
+WriteQueue::Source page_source(DiskPage page, const std::shared_ptr<AlignedBuffer>& content) {
+  return std::make_unique<ContentSource>(std::move(page), content);
+}
+
+rt::Task<DiskWrite> write_page(DiskTier& tier, rt::Worker& worker, DiskPage page,
+                               std::shared_ptr<AlignedBuffer> content) {
+  if (content == nullptr) content = page_content(page);
+  const WriteQueue::Source source = page_source(std::move(page), content);
+  co_return co_await tier.write(worker, *source);
+}
+
 void DiskHarness::open(DiskTier::Start start) {
   Result<std::unique_ptr<DiskTier>> opened =
       DiskTier::open(device_, config_, start, clock(), random_);
@@ -37,8 +70,7 @@ void DiskHarness::open(DiskTier::Start start) {
 }
 
 DiskWrite DiskHarness::write(const DiskPage& page) {
-  const std::shared_ptr<AlignedBuffer> content = page_content(page);
-  return run(tier_->write(worker(), page, {content->part()}, content));
+  return run(write_page(*tier_, worker(), page));
 }
 
 bool DiskHarness::has(const DiskPage& page) {

@@ -71,6 +71,13 @@ class SeededRandom final : public Random {
 [[nodiscard]] DiskPage make_page(std::string object, uint32_t page, uint64_t bytes,
                                  int version = 1);
 
+/// The page for DiskTier::offer, whose memory is `content` as long as the test keeps it.
+[[nodiscard]] WriteQueue::Source page_source(DiskPage page,
+                                             const std::shared_ptr<AlignedBuffer>& content);
+/// Writes the page beside the queue. `content`: null for page_content().
+[[nodiscard]] rt::Task<DiskWrite> write_page(DiskTier& tier, rt::Worker& worker, DiskPage page,
+                                             std::shared_ptr<AlignedBuffer> content = nullptr);
+
 /// A tier over a device in memory, used as main and cache use it, on a virtual clock.
 class DiskHarness {
  public:

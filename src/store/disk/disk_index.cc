@@ -1,0 +1,91 @@
+#include "store/disk/disk_index.h"
+
+#include <algorithm>
+
+namespace cachey::store {
+namespace {
+
+CatalogLimits limits_of(const Superblock& superblock, size_t memory_bytes_max) {
+  return CatalogLimits{units_for(kDataOffset),
+                       static_cast<uint32_t>(superblock.capacity / kUnitBytes), memory_bytes_max};
+}
+
+}  // namespace
+
+void DiskIndex::open(const Superblock& superblock, uint64_t life, size_t memory_bytes_max,
+                     size_t pending_bytes_max) {
+  {
+    const MutexLock lock(mutex);
+    journal.emplace(StoreLife{superblock.store_id, life}, superblock.segment_units,
+                    pending_bytes_max);
+    catalog.emplace(limits_of(superblock, memory_bytes_max), *journal);
+  }
+  charge();
+}
+
+DiskIndex::~DiskIndex() { charge_(-charged_.load()); }
+
+void DiskIndex::supersede(const ObjectId& object, const ObjectInfo* keep) {
+  catalog->supersede(object, keep);
+  const auto [begin, end] = writing_.equal_range(object);
+  for (auto it = begin; it != end; ++it) {
+    DiskWriting& writing = *it->second;
+    if (keep == nullptr || !writing.info.same_version(*keep)) writing.stale = true;
+  }
+}
+
+void DiskIndex::begin(DiskWriting& writing) {
+  const MutexLock lock(mutex);
+  writing_.emplace(writing.object, &writing);
+}
+
+void DiskIndex::end(DiskWriting& writing) {
+  const MutexLock lock(mutex);
+  const auto [begin, end] = writing_.equal_range(writing.object);
+  writing_.erase(
+      std::find_if(begin, end, [&writing](const auto& entry) { return entry.second == &writing; }));
+}
+
+bool DiskIndex::has(const DiskWriting& writing) {
+  const DiskEntry* there = catalog->find(writing.object, writing.page);
+  if (there != nullptr && there->object->source->info.same_version(writing.info)) return true;
+  const auto [begin, end] = writing_.equal_range(writing.object);
+  return std::any_of(begin, end, [&writing](const auto& entry) {
+    const DiskWriting& other = *entry.second;
+    return other.page == writing.page && other.placed && !other.stale;
+  });
+}
+
+void DiskIndex::release(DiskEntry& entry) {
+  const MutexLock lock(mutex);
+  catalog->release(entry);
+}
+
+std::shared_ptr<void> DiskIndex::keep(DiskEntry& entry, std::shared_ptr<void> memory) {
+  struct Kept {
+    const std::shared_ptr<void> memory;
+    const DiskPageRef space;
+  };
+  {
+    const MutexLock lock(mutex);
+    catalog->hold(entry);
+  }
+  return std::make_shared<Kept>(std::move(memory), DiskPageRef(*this, entry));
+}
+
+void DiskIndex::forget(DiskEntry& entry) {
+  const MutexLock lock(mutex);
+  if (entry.listed != 0) catalog->remove(entry);
+}
+
+void DiskIndex::charge() {
+  int64_t change = 0;
+  {
+    const MutexLock lock(mutex);
+    const auto now = static_cast<int64_t>(catalog->memory_bytes() + journal->memory_bytes());
+    change = now - charged_.exchange(now);
+  }
+  if (change != 0) charge_(change);
+}
+
+}  // namespace cachey::store

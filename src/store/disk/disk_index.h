@@ -1,0 +1,107 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "base/watched_mutex.h"
+#include "store/disk/catalog.h"
+#include "store/disk/journal.h"
+
+namespace cachey::store {
+
+/// A page that is being written, as the versions of its object see the page. In the frame of the
+/// write.
+struct DiskWriting {
+  DiskWriting(const ObjectId& id, uint32_t number, ObjectInfo version)
+      : object(id), page(number), info(std::move(version)) {}
+  const ObjectId object;
+  const uint32_t page;
+  const ObjectInfo info;
+  // Guarded by the index's mutex.
+  bool placed = false;  // has space
+  bool stale = false;   // another version was observed meanwhile
+};
+
+/// The index of the disk tier in memory, with its mutex: the pages on disk, their journal, and the
+/// pages that are being written. Shared by the tier's parts; owned by the tier.
+///
+/// Lock order: the mutex is the last. Any thread.
+class DiskIndex {
+ public:
+  /// `charge`: called with the change of the index's memory, on any thread, without the mutex.
+  explicit DiskIndex(std::function<void(int64_t bytes)> charge) : charge_(std::move(charge)) {}
+  ~DiskIndex();
+  DiskIndex(const DiskIndex&) = delete;
+  DiskIndex& operator=(const DiskIndex&) = delete;
+
+  /// Makes an empty journal and catalog. Once, before all other calls.
+  void open(const Superblock& superblock, uint64_t life, size_t memory_bytes_max,
+            size_t pending_bytes_max) EXCLUDES(mutex);
+
+  /// Marks the object's other versions as old: removes their pages, and marks their writes stale.
+  /// `keep`: the current version; null: all are old.
+  void supersede(const ObjectId& object, const ObjectInfo* keep) REQUIRES(mutex);
+
+  /// From begin() to end(), supersede() can mark the write stale.
+  void begin(DiskWriting& writing) EXCLUDES(mutex);
+  void end(DiskWriting& writing) EXCLUDES(mutex);
+  /// The index has the page in this version, or another write of the page is placed.
+  [[nodiscard]] bool has(const DiskWriting& writing) REQUIRES(mutex);
+
+  void release(DiskEntry& entry) EXCLUDES(mutex);
+  /// Keeps `memory`, and the space of the page, until the result is destroyed. REQUIRES: the page
+  /// is held.
+  [[nodiscard]] std::shared_ptr<void> keep(DiskEntry& entry, std::shared_ptr<void> memory)
+      EXCLUDES(mutex);
+  /// Removes the page, if it is in the index. Its space is freed once no holder is left.
+  void forget(DiskEntry& entry) EXCLUDES(mutex);
+
+  /// Passes the change of the index's memory since the last call on.
+  void charge() EXCLUDES(mutex);
+
+  mutable WatchedMutex mutex;
+  std::optional<Journal> journal GUARDED_BY(mutex);  // this and the catalog: made by open()
+  std::optional<Catalog> catalog GUARDED_BY(mutex);
+
+ private:
+  struct ObjectHash {
+    size_t operator()(const ObjectId& object) const { return object.low; }
+  };
+
+  const std::function<void(int64_t bytes)> charge_;
+  std::atomic<int64_t> charged_{0};
+  std::unordered_multimap<ObjectId, DiskWriting*, ObjectHash> writing_ GUARDED_BY(mutex);
+};
+
+/// A page that was found: its properties, and the right to read it. The page's space is not given
+/// to another page while the ref exists, even if the page leaves the tier. Any thread. The tier
+/// outlives the ref.
+class DiskPageRef {
+ public:
+  /// REQUIRES: the caller has held `entry` for the ref.
+  DiskPageRef(DiskIndex& index, DiskEntry& entry) : index_(&index), entry_(&entry) {}
+  DiskPageRef(DiskPageRef&& other) noexcept
+      : index_(std::exchange(other.index_, nullptr)), entry_(other.entry_) {}
+  DiskPageRef& operator=(DiskPageRef&&) = delete;
+  ~DiskPageRef() {
+    if (index_ != nullptr) index_->release(*entry_);
+  }
+
+  [[nodiscard]] const ObjectSourcePtr& source() const { return entry_->object->source; }
+  [[nodiscard]] const ObjectInfo& info() const { return source()->info; }
+  [[nodiscard]] const std::string& bucket() const { return source()->bucket; }
+  [[nodiscard]] int64_t cached_at() const { return entry_->cached_at; }
+  [[nodiscard]] uint64_t bytes() const { return entry_->bytes; }
+
+ private:
+  friend class DiskTier;
+  DiskIndex* index_;
+  DiskEntry* entry_;
+};
+
+}  // namespace cachey::store

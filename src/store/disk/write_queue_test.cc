@@ -1,0 +1,91 @@
+#include "store/disk/write_queue.h"
+
+#include <gtest/gtest.h>
+
+namespace cachey::store {
+namespace {
+
+class Numbered final : public DiskWriteSource {
+ public:
+  Numbered(uint32_t number, uint64_t bytes) : number_(number), bytes_(bytes) {}
+  [[nodiscard]] uint64_t bytes() const override { return bytes_; }
+  [[nodiscard]] DiskPage page() const override {
+    DiskPage page;
+    page.page = number_;
+    return page;
+  }
+  [[nodiscard]] std::optional<DiskPageMemory> take() override { return std::nullopt; }
+
+ private:
+  const uint32_t number_;
+  const uint64_t bytes_;
+};
+
+WriteQueue::Source page(uint32_t number, uint64_t bytes = 100) {
+  return std::make_unique<Numbered>(number, bytes);
+}
+
+uint32_t number_of(const WriteQueue::Source& source) { return source->page().page; }
+
+TEST(WriteQueue, IsFirstInFirstOut) {
+  WriteQueue queue({});
+  for (uint32_t i = 0; i < 3; ++i) EXPECT_TRUE(queue.push(page(i)).empty());
+  for (uint32_t i = 0; i < 3; ++i) EXPECT_EQ(number_of(queue.begin()), i);
+  EXPECT_EQ(queue.begin(), nullptr);
+  EXPECT_EQ(queue.bytes(), 300u) << "they are being written";
+  for (int i = 0; i < 3; ++i) queue.end(100);
+  EXPECT_EQ(queue.bytes(), 0u);
+}
+
+TEST(WriteQueue, PastItsNumberOfPagesTheOldestLeaves) {
+  WriteQueue queue({.pages = 2});
+  EXPECT_TRUE(queue.has_room(1));
+  EXPECT_TRUE(queue.push(page(0)).empty());
+  EXPECT_TRUE(queue.push(page(1)).empty());
+  EXPECT_FALSE(queue.has_room(1));
+  const auto left = queue.push(page(2));
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(number_of(left.front()), 0u);
+  EXPECT_EQ(number_of(queue.begin()), 1u);
+}
+
+TEST(WriteQueue, PastItsBytesTheOldestLeaveAndALargePageStillEnters) {
+  WriteQueue queue({.bytes = 250});
+  for (uint32_t i = 0; i < 2; ++i) EXPECT_TRUE(queue.push(page(i)).empty());
+  EXPECT_EQ(queue.push(page(2)).size(), 1u);
+  EXPECT_EQ(queue.push(page(3, 1'000)).size(), 2u);
+  EXPECT_EQ(queue.bytes(), 1'000u);
+}
+
+TEST(WriteQueue, WritesRunSideBySideUpToANumber) {
+  WriteQueue queue({.at_once = 2});
+  for (uint32_t i = 0; i < 3; ++i) (void)queue.push(page(i));
+  EXPECT_NE(queue.begin(), nullptr);
+  EXPECT_NE(queue.begin(), nullptr);
+  EXPECT_FALSE(queue.may_begin());
+  EXPECT_EQ(queue.begin(), nullptr);
+  queue.end(100);
+  EXPECT_TRUE(queue.may_begin());
+}
+
+TEST(WriteQueue, WritesRunSideBySideUpToTheirBytesButOneMayAlwaysRun) {
+  WriteQueue queue({.bytes_at_once = 150});
+  (void)queue.push(page(0, 1'000));
+  (void)queue.push(page(1));
+  EXPECT_EQ(number_of(queue.begin()), 0u);
+  EXPECT_EQ(queue.begin(), nullptr);
+  queue.end(1'000);
+  EXPECT_EQ(number_of(queue.begin()), 1u);
+}
+
+TEST(WriteQueue, ClearsWhatWaitsButNotWhatIsWritten) {
+  WriteQueue queue({});
+  for (uint32_t i = 0; i < 3; ++i) (void)queue.push(page(i));
+  (void)queue.begin();
+  EXPECT_EQ(queue.clear().size(), 2u);
+  EXPECT_EQ(queue.bytes(), 100u);
+  EXPECT_EQ(queue.begin(), nullptr);
+}
+
+}  // namespace
+}  // namespace cachey::store
