@@ -3,9 +3,11 @@
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <thread>
 
+#include "store/disk/superblock.h"
 #include "store/testing/disk_harness.h"
 
 namespace cachey::store {
@@ -72,10 +74,10 @@ class Crowd {
   std::atomic<uint64_t> hits_{0};
 };
 
-TEST(DiskTierThreads, WorkersShareATier) {
+/// Runs a crowd on a tier of the device and calls `meanwhile` until the crowd is done.
+void run_crowd(FaultyDevice& device, const std::function<void(DiskTier&)>& meanwhile) {
   const SystemClock clock;
   FixedRandom random(0.5);
-  FaultyDevice device(32 * kMiB);
   auto tier = DiskTier::open(device, DiskHarness::quick(), DiskTier::Start::kKeep, clock, random);
   ASSERT_TRUE(tier);
   (*tier)->recover();
@@ -87,7 +89,7 @@ TEST(DiskTierThreads, WorkersShareATier) {
   while (tasks > 0) {
     tasks = 0;
     workers.run_on_each([&tasks](rt::Worker& worker) { tasks += worker.tasks().size(); });
-    (void)(*tier)->usage();
+    meanwhile(**tier);
     std::this_thread::yield();
   }
   workers.stop_and_join();
@@ -95,6 +97,26 @@ TEST(DiskTierThreads, WorkersShareATier) {
   EXPECT_EQ(crowd.wrong(), 0u);
   EXPECT_GT(crowd.hits(), 20u);
   EXPECT_GT((*tier)->usage().evictions, 0u);
+}
+
+TEST(DiskTierThreads, WorkersShareATier) {
+  FaultyDevice device(32 * kMiB);
+  run_crowd(device, [](const DiskTier& tier) { (void)tier.usage(); });
+}
+
+TEST(DiskTierThreads, WorkersShareATierWhoseJournalMoves) {
+  FaultyDevice device(32 * kMiB);
+  uint64_t moves = 0;
+  run_crowd(device, [&](const DiskTier& tier) {
+    moves = tier.stats().journal_moves;
+    const Result<ParsedSuperblock> read = read_superblock(device);
+    if (!read || read->superblock.segments.empty() || moves == 2) return device.fail_parts({});
+    const Superblock& superblock = read->superblock;
+    const uint64_t begin = superblock.segments.back().first_unit * kUnitBytes;
+    const ByteRange place{begin, begin + superblock.segment_units * kUnitBytes};
+    device.fail_parts({{.range = place, .reads = false}});
+  });
+  EXPECT_EQ(moves, 2u) << "more failures would take the disk offline";
 }
 
 }  // namespace
