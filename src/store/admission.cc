@@ -59,18 +59,15 @@ void Admissions::forget_if_idle(Bucket& bucket) {
   if (bucket.admitted == 0 && bucket.waiting.empty()) buckets_.erase(bucket.self);
 }
 
-/// REQUIRES: the bucket has a waiting request.
-Admissions::Place Admissions::place_of(Bucket& bucket) {
-  return {bucket.admitted, static_cast<Waiting&>(bucket.waiting.front()).number, &bucket};
-}
-
 /// Call before the bucket's place changes, and join_line() after that.
 void Admissions::leave_line(Bucket& bucket) {
-  if (!bucket.waiting.empty()) line_.erase(place_of(bucket));
+  if (bucket.is_linked()) line_.erase(line_.iterator_to(bucket));
 }
 
 void Admissions::join_line(Bucket& bucket) {
-  if (!bucket.waiting.empty()) line_.insert(place_of(bucket));
+  if (bucket.waiting.empty()) return;
+  bucket.first_number = static_cast<Waiting&>(bucket.waiting.front()).number;
+  line_.insert(bucket);
 }
 
 bool Admissions::fits(const Bucket& bucket, uint64_t needed, uint64_t limit) const {
@@ -92,7 +89,7 @@ std::optional<Admission> Admissions::take(Bucket& bucket, uint64_t needed, uint6
 std::optional<Admission> Admissions::try_admit(std::string_view name, uint64_t bytes) {
   const MutexLock lock(mutex_);
   Bucket& bucket = bucket_of(name);
-  const bool is_next = line_.empty() || bucket.admitted < std::get<0>(*line_.begin());
+  const bool is_next = line_.empty() || bucket.admitted < line_.begin()->admitted;
   if (is_next && bucket.waiting.empty()) return take(bucket, needed_for(bytes), limit_());
   forget_if_idle(bucket);
   return std::nullopt;
@@ -180,16 +177,17 @@ bool Admissions::let_some_in() {
     const MutexLock lock(mutex_);
     const uint64_t limit = limit_();
     for (size_t i = 0; i < kLetInAtOnce && more; ++i) {
-      Bucket* const bucket = line_.empty() ? nullptr : std::get<Bucket*>(*line_.begin());
-      more = bucket != nullptr &&
-             fits(*bucket, static_cast<Waiting&>(bucket->waiting.front()).needed, limit);
+      more = !line_.empty();
       if (!more) break;
-      auto& next = static_cast<Waiting&>(bucket->waiting.front());
-      leave_line(*bucket);
-      bucket->waiting.pop_front();
-      bucket->admitted += next.needed;
-      join_line(*bucket);
-      --bucket->waiting_count;
+      Bucket& bucket = *line_.begin();
+      auto& next = static_cast<Waiting&>(bucket.waiting.front());
+      more = fits(bucket, next.needed, limit);
+      if (!more) break;
+      leave_line(bucket);
+      bucket.waiting.pop_front();
+      bucket.admitted += next.needed;
+      join_line(bucket);
+      --bucket.waiting_count;
       --waiting_count_;
       admitted_ += next.needed;
       admitted.push_back(next);

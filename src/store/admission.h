@@ -1,13 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <boost/intrusive/set.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -99,18 +99,23 @@ class Admissions {
 
   struct Waiting;
   using Buckets = std::map<std::string, Bucket, std::less<>>;
-  /// The place of a bucket that has a waiting request: its admitted bytes, the request's number.
-  using Place = std::tuple<uint64_t, uint64_t, Bucket*>;
-  struct Bucket {
+  struct Bucket : boost::intrusive::set_base_hook<> {
     Buckets::const_iterator self;
     uint64_t admitted = 0;
     size_t waiting_count = 0;
+    uint64_t first_number = 0;  // of the first waiting request, while the bucket is in the line
     rt::WaiterList waiting;
   };
+  struct IsBefore {
+    bool operator()(const Bucket& one, const Bucket& other) const {
+      return std::tie(one.admitted, one.first_number) <
+             std::tie(other.admitted, other.first_number);
+    }
+  };
+  using Line = boost::intrusive::set<Bucket, boost::intrusive::compare<IsBefore>>;
 
   [[nodiscard]] Bucket& bucket_of(std::string_view name) REQUIRES(mutex_);
   void forget_if_idle(Bucket& bucket) REQUIRES(mutex_);
-  [[nodiscard]] static Place place_of(Bucket& bucket);
   void leave_line(Bucket& bucket) REQUIRES(mutex_);
   void join_line(Bucket& bucket) REQUIRES(mutex_);
   [[nodiscard]] bool fits(const Bucket& bucket, uint64_t needed, uint64_t limit) const
@@ -131,7 +136,7 @@ class Admissions {
 
   mutable Mutex mutex_;
   Buckets buckets_ GUARDED_BY(mutex_);
-  std::set<Place> line_ GUARDED_BY(mutex_);  // the buckets with a waiting request, the next first
+  Line line_ GUARDED_BY(mutex_);  // the buckets with a waiting request, the next one first
   uint64_t admitted_ GUARDED_BY(mutex_) = 0;
   size_t waiting_count_ GUARDED_BY(mutex_) = 0;
   uint64_t next_number_ GUARDED_BY(mutex_) = 0;
