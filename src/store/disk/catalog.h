@@ -212,7 +212,6 @@ class Catalog {
   LinearTable<DiskEntry, PageTraits> pages_;
   LinearTable<DiskObject, ObjectTraits> objects_;  // the current ones
   DiskObject* superseded_ = nullptr;               // those with pages, linked by `next`
-  int evictions_beside_ = 0;                       // the chunk that is being emptied
   SpaceSearch ahead_;                              // of prepare()
   EntryList restored_;                             // while opening: in the journal's order
   uint64_t generation_ = 0;

@@ -127,7 +127,7 @@ void open_index(benchmark::State& state, bool one) {
       record.object = CatalogRig::id(one ? 0 : i);
       record.page = one ? i : 0;
       record.generation = i + 1;
-      record.object_size = one ? index_pages() * kPageBytes : 4096;
+      record.object_size = one ? kObjectBytesMax : 4096;
       record.bytes = 4096;
       record.kind = "kind";
       record.key = "a/key/of/some/length/that/is/usual";

@@ -13,10 +13,6 @@ namespace {
 // emptied instead of evicting more pages elsewhere.
 constexpr uint32_t kScatteredShare = 32;
 
-// A chunk takes no pages while it is emptied. If this number of pages is evicted elsewhere
-// meanwhile, the placement that needed the chunk has ended.
-constexpr int kEvictionsBesideMax = 256;
-
 // The share of the memory limit that is left to pages however large the tables of the space are.
 constexpr size_t kPagesShare = 2;
 
@@ -59,7 +55,6 @@ Catalog::Freed Catalog::evict_one(SpaceSearch& search, Step& step) {
   if (found.again) return Freed::kAgain;
   if (found.none()) return Freed::kNone;
   --step.removals;
-  if (space_.is_emptying() && ++evictions_beside_ > kEvictionsBesideMax) space_.give_up_emptying();
   search.evicted_units += units_for(found.entry->bytes);
   ++evictions_;
   remove(*found.entry);
@@ -72,7 +67,6 @@ Catalog::Freed Catalog::empty_a_chunk(Step& step) {
   if (entry == nullptr) return Freed::kNone;
   if (step.is_done()) return Freed::kAgain;
   --step.removals;
-  evictions_beside_ = 0;
   if (entry->listed == 0 || entry->holders > 0) {
     space_.give_up_emptying();
     return Freed::kSome;

@@ -99,7 +99,7 @@ TEST(Catalog, AChunkWithAPageThatIsReadIsPassedBy) {
   EXPECT_EQ(count, held.size());
 }
 
-TEST(Catalog, AChunkIsUsedAgainIfItsEmptyingIsGivenUp) {
+TEST(Catalog, AChunkWhoseEmptyingWasLeftIsUsedAgain) {
   CatalogRig rig(64 * kMiB);
   uint64_t next = age(rig, 64 * kMiB, kSmall);
   SpaceSearch search;
