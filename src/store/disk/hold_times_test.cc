@@ -1,0 +1,122 @@
+// How long the disk tier's mutex is held in the worst cases, over a device that does nothing.
+// CACHEY_HOLD_TIMES=full: at the sizes of docs/performance.md, with a line for each case.
+
+#include "store/testing/hold_times.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "rt/testing/virtual_worker.h"
+#include "store/disk/disk_tier.h"
+#include "store/testing/disk_harness.h"
+
+namespace cachey::store {
+namespace {
+
+/// A device that drops what is written and returns zeros.
+class NullDevice final : public BlockDevice {
+ public:
+  explicit NullDevice(uint64_t bytes) : bytes_(bytes) {}
+
+  [[nodiscard]] uint64_t size() const override { return bytes_; }
+  IoStatus read_now(uint64_t /*offset*/, std::span<std::byte> into) override {
+    std::ranges::fill(into, std::byte{0});
+    return {};
+  }
+  IoStatus write_now(uint64_t /*offset*/, std::span<const std::byte> /*from*/) override {
+    return {};
+  }
+  IoStatus sync_now() override { return {}; }
+  [[nodiscard]] rt::Task<IoStatus> read(rt::Worker& /*worker*/, uint64_t /*offset*/,
+                                        std::span<const iovec> /*into*/) override {
+    co_return IoStatus{};
+  }
+  [[nodiscard]] rt::Task<IoStatus> write(rt::Worker& /*worker*/, uint64_t /*offset*/,
+                                         std::span<const iovec> /*from*/) override {
+    co_return IoStatus{};
+  }
+  [[nodiscard]] rt::Task<IoStatus> sync(rt::Worker& /*worker*/) override { co_return IoStatus{}; }
+
+ private:
+  const uint64_t bytes_;
+};
+
+class DiskHoldTimesTest : public ::testing::Test {
+ protected:
+  ~DiskHoldTimesTest() override { settle(); }
+
+  void make_tier(uint64_t disk_bytes) {
+    tier_.reset();
+    device_.emplace(disk_bytes);
+    DiskTierConfig config;
+    config.index_bytes_max = SIZE_MAX;
+    tier_ = *DiskTier::open(*device_, std::move(config), DiskTier::Start::kWipe, virtual_.clock(),
+                            random_);
+    tier_->recover();
+    tier_->hold_times().watch();
+  }
+
+  void write(std::string object, uint32_t page, uint64_t bytes, int version = 1) {
+    (void)virtual_.run(write_page(*tier_, virtual_.worker(),
+                                  make_page(std::move(object), page, bytes, version), content_));
+  }
+  /// Writes small pages until the disk evicts.
+  void fill(uint64_t page_bytes) {
+    for (uint64_t i = 0; i % 64 != 0 || tier_->usage().evictions == 0; ++i) {
+      write(std::to_string(i), 0, page_bytes);
+    }
+  }
+  HoldTimes::Duration longest_hold() {
+    settle();
+    return tier_->hold_times().longest();
+  }
+  void settle() {
+    while (virtual_.worker().tasks().size() != 0) virtual_.pass(rt::TimerWheel::kTick);
+  }
+
+  rt::VirtualWorker virtual_;
+  SeededRandom random_{1};
+  std::optional<NullDevice> device_;
+  std::unique_ptr<DiskTier> tier_;
+  // Of all pages: a null device does not look at the bytes.
+  const std::shared_ptr<AlignedBuffer> content_ = std::make_shared<AlignedBuffer>(kPageBytes);
+};
+
+TEST_F(DiskHoldTimesTest, LargePagesIntoADiskFullOfSmallOnes) {
+  expect_short_holds("large pages into a disk full of pages of 4 KiB", [&] {
+    make_tier(full_scale() ? 4 * kGiB : 128 * kMiB);
+    fill(4 * kKiB);
+    for (uint32_t page = 0; page < 16; ++page) write("large", page, kPageBytes);
+    return longest_hold();
+  });
+}
+
+TEST_F(DiskHoldTimesTest, ANewVersionOfAnObjectOfManyPages) {
+  expect_short_holds("a new version of an object of many pages", [&] {
+    make_tier(full_scale() ? 4 * kGiB : kGiB);
+    const uint32_t pages = full_scale() ? 65'536 : 8'192;
+    for (uint32_t page = 0; page < pages; ++page) write("object", page, 4 * kKiB);
+    const DiskPage next = make_page("object", 0, 4 * kKiB, 2);
+    tier_->observe(virtual_.worker(), next.kind, next.object, next.info);
+    EXPECT_FALSE(tier_->find(virtual_.worker(), next.kind, next.object, 7));
+    write("object", 0, 4 * kKiB, 2);
+    return longest_hold();
+  });
+}
+
+TEST_F(DiskHoldTimesTest, PagesThatAreWrittenAgainAndAgain) {
+  expect_short_holds("the journal is cleaned while the tables grow", [&] {
+    make_tier(full_scale() ? 8 * kGiB : 128 * kMiB);
+    const uint64_t pages = full_scale() ? 1'000'000 : 10'000;
+    for (int version = 1; version <= 3; ++version) {
+      for (uint64_t i = 0; i < pages; ++i) write(std::to_string(i), 0, 4 * kKiB, version);
+    }
+    return longest_hold();
+  });
+}
+
+}  // namespace
+}  // namespace cachey::store
