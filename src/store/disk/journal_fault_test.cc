@@ -251,6 +251,27 @@ TEST_F(JournalPlace, ThatWasLeftIsNotUsedAgainSoon) {
             used + JournalTask::kBadPlacesMax * place_.size() + 40 * 2 * kUnitBytes);
 }
 
+TEST_F(JournalPlace, WhereNoPlaceCanBeWrittenTakesABoundedShareOfTheDisk) {
+  const uint64_t used = disk_.tier().usage().used_bytes;
+  ASSERT_EQ(disk_.write(small(1)), DiskWrite::kStored);
+  disk_.device().fail_parts({{.range = {kDataOffset, 64 * kMiB}, .reads = false}});
+  for (int i = 0; i < 60; ++i) {  // an hour
+    (void)disk_.has(small(0));    // a request starts the probe
+    disk_.pass(60s);
+  }
+  EXPECT_EQ(disk_.tier().stats().journal_moves, 2 * JournalTask::kBadPlacesMax);
+  EXPECT_LE(disk_.tier().usage().used_bytes,
+            used + (2 * JournalTask::kBadPlacesMax + 1) * place_.size());
+  disk_.device().fail_parts({});
+  disk_.run_until([&] {
+    (void)disk_.has(small(0));
+    return disk_.tier().usage().online;
+  });
+  ASSERT_TRUE(disk_.flush());
+  disk_.reopen();
+  EXPECT_EQ(found(0, 2), 2);
+}
+
 TEST_F(JournalPlace, RecordsThatWaitForItHaveABoundAndAreCharged) {
   disk_.device().hang_parts({{.range = place_, .reads = false}});
   int stored = 0;

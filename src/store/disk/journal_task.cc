@@ -181,6 +181,10 @@ rt::Task<bool> JournalTask::write_batch(rt::Worker& worker) {
 }
 
 void JournalTask::leave_place() {
+  if (bad_places_.size() >= 2 * kBadPlacesMax) {  // most of them in the log: no place is good
+    offline_();
+    return;
+  }
   log::error("disk journal: its place cannot be written; it goes on elsewhere",
              {{"offset", batch_->offset}});
   DiskStats::add(stats_.journal_moves, 1);

@@ -50,7 +50,8 @@ struct JournalParts {
 /// Faults:
 /// - A batch that fails kFailuresAtAPlace times, or hangs past the deadline, is written to a new
 ///   segment elsewhere; the old segment leaves the log by cleaning. Its space is not used again
-///   until kBadPlacesMax more were left, or the store is opened again.
+///   until kBadPlacesMax more were left, or the store is opened again. With twice as many bad
+///   places no new one is tried: the disk is taken offline.
 /// - Records that cleaning cannot read are lost and counted.
 /// - A superblock that fails kSuperblockTries times, or hangs, takes the disk offline.
 /// - An operation that hangs keeps its buffer and its place on the device until the device answers.
