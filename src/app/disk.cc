@@ -20,7 +20,7 @@ constexpr size_t kWaitingPagesMax = 65'536;
 // Pages cannot be evicted while the device writes them.
 constexpr uint64_t kWrittenShare = 16;
 // The share of --memory that the device may have past the deadlines of its reads and writes.
-constexpr uint64_t kLateShare = 16;
+constexpr uint64_t kLateShare = 8;
 constexpr uint64_t kWrittenAtOnceMax = 8 * kPageBytes;
 
 store::DiskTierConfig tier_config(store::MemoryTier& memory) {

@@ -68,6 +68,7 @@ rt::Task<IoStatus> DeviceIo::move(rt::Worker& worker, DiskDirection direction,
       co_return IoStatus{ETIMEDOUT};
     }
   }
+  if (move->error == 0) health_.succeeded();
   co_return IoStatus{move->error};
 }
 
@@ -104,7 +105,7 @@ rt::Task<void> DeviceIo::probe(rt::Worker& worker) {
     health_.probe_failed(clock_.mono());
     co_return;
   }
-  health_.probe_succeeded();
+  health_.probe_succeeded(clock_.mono());
   log::info("disk online again");
   on_online_(worker);
 }

@@ -227,6 +227,7 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
   if (status.error == ETIMEDOUT) {
     DiskStats::add(stats_.read_timeouts, 1);
     io_->failed();
+    lose(worker, entry);  // its space is not given out before the device answers
     co_return DiskRead::kLate;
   }
   if (!status.ok()) {

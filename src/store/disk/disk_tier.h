@@ -47,7 +47,7 @@ enum class DiskRead : uint8_t {
   kOk,       ///< the bytes were read and verified
   kFailed,   ///< the device failed; the page is gone from the tier
   kCorrupt,  ///< the device returned other bytes; the page is gone from the tier
-  kLate,     ///< the device took too long
+  kLate,     ///< the device took too long; the page is gone from the tier
   kRefused,  ///< the device has too much memory of late operations
 };
 

@@ -88,7 +88,56 @@ TEST(DiskTierFaults, AReadThatHangsIsAMissAndItsMemoryIsKeptUntilItEnds) {
   disk.device().release();
   disk.settle();
   EXPECT_TRUE(memory.expired());
+  EXPECT_FALSE(disk.has(page)) << "a later read would hang, too";
+  EXPECT_EQ(disk.write(page), DiskWrite::kStored) << "elsewhere";
   EXPECT_EQ(disk.read(page), DiskRead::kOk);
+}
+
+TEST(DiskTierFaults, ReadsThatHangHoldABoundedMemoryThenReadsAreRefused) {
+  DiskTierConfig config = DiskHarness::quick();
+  config.read_deadline = 30ms;
+  config.late_bytes_max = 250'000;
+  DiskHarness disk(64 * kMiB, config);
+  std::vector<DiskPage> pages;
+  for (int i = 0; i < 5; ++i) pages.push_back(make_page(std::to_string(i), 0, 100'000));
+  for (const DiskPage& page : pages) ASSERT_EQ(disk.write(page), DiskWrite::kStored);
+  ASSERT_TRUE(disk.flush());
+  disk.device().hang_parts({{.range = {0, 64 * kMiB}, .writes = false}});
+  EXPECT_EQ(disk.read(pages[0]), DiskRead::kLate);
+  EXPECT_EQ(disk.read(pages[1]), DiskRead::kLate);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(disk.read(pages[2]), DiskRead::kRefused);
+  EXPECT_EQ(disk.tier().stats().reads_refused, 50u);
+  EXPECT_LE(disk.tier().usage().late_bytes, config.late_bytes_max);
+  EXPECT_EQ(disk.write(make_page("new", 0, 100'000)), DiskWrite::kDropped);
+  EXPECT_EQ(drops(disk, DiskDrop::kStuck), 1u);
+  EXPECT_TRUE(disk.tier().usage().online);
+  disk.device().release();
+  disk.settle();
+  EXPECT_EQ(disk.tier().usage().late_bytes, 0u);
+  EXPECT_EQ(disk.read(pages[2]), DiskRead::kOk);
+}
+
+TEST(DiskTierFaults, APartThatHangsOnWritesLeavesTheOthersInUse) {
+  DiskTierConfig config = DiskHarness::quick();
+  config.write_deadline = 30ms;
+  config.writes.bytes_at_once = kPageBytes;
+  config.late_bytes_max = 4 * kPageBytes;
+  DiskHarness disk(256 * kMiB, config);
+  ASSERT_EQ(disk.write(make_page("first", 0, 1)), DiskWrite::kStored);  // the journal has its place
+  ASSERT_TRUE(disk.flush());
+  disk.device().hang_parts({{.range = {32 * kMiB, 64 * kMiB}, .reads = false}});
+  uint64_t stored = 0;
+  for (int i = 0; i < 12; ++i) {
+    const DiskWrite result = disk.write(make_page(std::to_string(i), 0, kPageBytes));
+    if (result == DiskWrite::kStored) ++stored;
+  }
+  EXPECT_GE(stored, 8u);
+  EXPECT_GT(drops(disk, DiskDrop::kWriteError), 0u) << "or the part was not reached";
+  EXPECT_TRUE(disk.tier().usage().online);
+  EXPECT_LE(disk.tier().usage().late_bytes, 4 * kPageBytes);
+  disk.device().release();
+  disk.settle();
+  EXPECT_EQ(disk.tier().usage().late_bytes, 0u);
 }
 
 TEST(DiskTierFaults, AfterManyFailuresItIsOfflineUntilAProbeSucceeds) {

@@ -9,9 +9,13 @@ bool DiskHealth::failed(MonoTime now) {
   if (failures_ == 0 || now - window_began_ > kWindow) {
     failures_ = 0;
     window_began_ = now;
+    successes_.store(0, std::memory_order_relaxed);
   }
   ++failures_;
-  return failures_ >= kFailuresMax && go_offline(now);
+  if (failures_ < kFailuresMax || failures_ < successes_.load(std::memory_order_relaxed)) {
+    return false;
+  }
+  return go_offline(now);
 }
 
 bool DiskHealth::take_offline(MonoTime now) {
@@ -22,7 +26,8 @@ bool DiskHealth::take_offline(MonoTime now) {
 bool DiskHealth::go_offline(MonoTime now) {
   if (!online()) return false;
   online_.store(false, std::memory_order_relaxed);
-  probe_after_ = kProbeAfter;
+  const bool flaps = online_again_ && now - *online_again_ < kSteadyAfter;
+  probe_after_ = flaps ? std::min(probe_after_ * 2, kProbeAfterMax) : kProbeAfter;
   next_probe_ = now + probe_after_;
   return true;
 }
@@ -35,8 +40,9 @@ bool DiskHealth::take_probe(MonoTime now) {
   return true;
 }
 
-void DiskHealth::probe_succeeded() {
+void DiskHealth::probe_succeeded(MonoTime now) {
   const MutexLock lock(mutex_);
+  online_again_ = now;
   probing_ = false;
   failures_ = 0;
   online_.store(true, std::memory_order_relaxed);

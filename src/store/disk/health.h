@@ -2,38 +2,48 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/mutex.h"
 
 namespace cachey::store {
 
-/// Decides if the disk is used. kFailuresMax failures within kWindow take the disk offline. Then
-/// probes, one at a time and at growing intervals, find out when it works again. Any thread.
+/// Decides if the disk is used. kFailuresMax failures within kWindow take the disk offline, unless
+/// more operations have succeeded meanwhile: a disk of which a part is ill stays in use. Then
+/// probes, one at a time and at growing intervals, find out when the disk works again. If the disk
+/// goes offline again within kSteadyAfter, the intervals go on growing from the last one. Any
+/// thread.
 class DiskHealth {
  public:
   static constexpr int kFailuresMax = 8;
   static constexpr std::chrono::seconds kWindow{10};
   static constexpr std::chrono::seconds kProbeAfter{1};
   static constexpr std::chrono::seconds kProbeAfterMax{60};
+  static constexpr std::chrono::seconds kSteadyAfter{120};
 
   [[nodiscard]] bool online() const { return online_.load(std::memory_order_relaxed); }
 
   /// An operation failed or timed out. True: the disk is offline because of this call.
   [[nodiscard]] bool failed(MonoTime now);
 
+  /// An operation succeeded.
+  void succeeded() { successes_.fetch_add(1, std::memory_order_relaxed); }
+
   /// The disk must not be used, however few operations failed. True as for failed().
   [[nodiscard]] bool take_offline(MonoTime now);
 
   /// True: the caller must probe now, and call probe_succeeded() or probe_failed().
   [[nodiscard]] bool take_probe(MonoTime now);
-  void probe_succeeded();
+  void probe_succeeded(MonoTime now);
   void probe_failed(MonoTime now);
 
  private:
   [[nodiscard]] bool go_offline(MonoTime now) REQUIRES(mutex_);
 
   std::atomic<bool> online_{true};
+  std::atomic<int64_t> successes_{0};  // since the window began
 
   Mutex mutex_;
   int failures_ GUARDED_BY(mutex_) = 0;
@@ -41,6 +51,7 @@ class DiskHealth {
   bool probing_ GUARDED_BY(mutex_) = false;
   MonoTime next_probe_ GUARDED_BY(mutex_){};
   std::chrono::seconds probe_after_ GUARDED_BY(mutex_) = kProbeAfter;
+  std::optional<MonoTime> online_again_ GUARDED_BY(mutex_);  // since then
 };
 
 }  // namespace cachey::store

@@ -6,6 +6,7 @@
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 
 #include "base/log.h"
@@ -15,6 +16,7 @@ namespace cachey::store {
 namespace {
 
 constexpr unsigned kRingEntries = 256;
+constexpr std::chrono::milliseconds kRetryAfter{10};
 
 int init_ring(io_uring& ring) {
   // Completions wait until the worker enters the kernel, instead of interrupting the worker.
@@ -27,7 +29,7 @@ int init_ring(io_uring& ring) {
 /// The ring of one worker. That worker's thread only.
 class UringDevice::Ring {
  public:
-  explicit Ring(rt::Worker& worker) : event_(worker.io()) {
+  explicit Ring(rt::Worker& worker) : event_(worker.io()), retry_(worker.io()) {
     if (const int error = init_ring(ring_); error < 0) {
       warn(-error);
       return;
@@ -64,9 +66,7 @@ class UringDevice::Ring {
       io_uring_prep_writev(entry, fd, parts.data(), count, offset);
     }
     io_uring_sqe_set_data(entry, &operation);
-    // If the submission fails, the entry stays in the ring until the next run() or completion
-    // submits it.
-    io_uring_submit(&ring_);
+    submit();
     co_await operation.waiter.wait();
     co_return operation.result;
   }
@@ -77,6 +77,24 @@ class UringDevice::Ring {
     rt::Waiter waiter;
     int result = 0;
   };
+
+  /// Passes the new entries to the kernel. If the kernel takes none, for lack of memory, they stay
+  /// in the ring, and are passed again at the next run() or completion, or kRetryAfter later.
+  void submit() {
+    while (io_uring_sq_ready(&ring_) > 0) {
+      const int taken = io_uring_submit(&ring_);
+      if (taken > 0 || taken == -EINTR) continue;
+      if (retrying_) return;
+      retrying_ = true;
+      retry_.expires_after(kRetryAfter);
+      retry_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        retrying_ = false;
+        submit();
+      });
+      return;
+    }
+  }
 
   void warn(int error) {
     log::warn("io_uring refused, reading and writing by threads",
@@ -101,11 +119,13 @@ class UringDevice::Ring {
       io_uring_cqe_seen(&ring_, done);
       operation.waiter.notify();
     }
-    if (io_uring_sq_ready(&ring_) > 0) io_uring_submit(&ring_);
+    submit();
   }
 
   io_uring ring_{};
   rt::asio::posix::basic_stream_descriptor<rt::Executor> event_;
+  rt::SteadyTimer retry_;
+  bool retrying_ = false;
   bool usable_ = false;
 };
 
