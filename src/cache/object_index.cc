@@ -22,10 +22,21 @@ PagePtr IndexedObject::take(uint32_t index) {
   return node.empty() ? nullptr : std::move(node.mapped());
 }
 
+ObjectIndex::~ObjectIndex() {
+  clear(slots_);
+  clear(old_);
+}
+
 IndexedObject* ObjectIndex::find(KeyView key, uint64_t hash) {
-  if (slots_.empty()) return nullptr;
-  for (size_t slot = home(hash); slots_[slot].key != nullptr; slot = next(slot)) {
-    IndexedObject& object = slots_[slot];
+  IndexedObject* const found = find_in(slots_, key, hash);
+  return found != nullptr || old_.empty() ? found : find_in(old_, key, hash);
+}
+
+IndexedObject* ObjectIndex::find_in(const Slots& slots, KeyView key, uint64_t hash) {
+  if (slots.empty()) return nullptr;
+  const size_t mask = slots.size() - 1;
+  for (size_t slot = hash & mask; slots[slot].key != nullptr; slot = (slot + 1) & mask) {
+    IndexedObject& object = slots[slot];
     if (object.hash != hash) continue;
     if (object.first != nullptr) object.first->prefetch();
     prefetch_source(object.current.get());
@@ -37,45 +48,68 @@ IndexedObject* ObjectIndex::find(KeyView key, uint64_t hash) {
 IndexedObject& ObjectIndex::add(KeyView key, uint64_t hash) {
   SharedKey::Ptr shared = SharedKey::make(key);
   if ((size_ + 1) * 3 > slots_.size() * 2) grow();
-  IndexedObject& object = free_slot(hash);
+  if (!old_.empty()) move_some();
+  IndexedObject& object = free_slot(slots_, hash);
   object.hash = hash;
   object.key = std::move(shared);
   ++size_;
   return object;
 }
 
-IndexedObject& ObjectIndex::free_slot(uint64_t hash) {
-  size_t slot = home(hash);
-  while (slots_[slot].key != nullptr) slot = next(slot);
-  return slots_[slot];
+IndexedObject& ObjectIndex::free_slot(const Slots& slots, uint64_t hash) {
+  const size_t mask = slots.size() - 1;
+  size_t slot = hash & mask;
+  while (slots[slot].key != nullptr) slot = (slot + 1) & mask;
+  return slots[slot];
 }
 
 void ObjectIndex::grow() {
-  Slots old(std::max(kSlotsMin, slots_.size() * 2));
-  old.swap(slots_);
+  CHECK(old_.empty());  // moved by the adds since the last growth
+  old_ = std::exchange(slots_, Slots(std::max(kSlotsMin, slots_.size() * 2)));
+  moved_ = 0;
   publish_place();
-  for (IndexedObject& object : old) {
-    if (object.key != nullptr) free_slot(object.hash) = std::move(object);
+}
+
+void ObjectIndex::move_some() {
+  const size_t end = moved_ + kMovedAtOnce;
+  bool was_free = false;
+  while (moved_ < old_.size() && (moved_ < end || !was_free)) {
+    IndexedObject& from = old_[moved_++];
+    was_free = from.key == nullptr;
+    if (!was_free) free_slot(slots_, from.hash) = std::move(from);
   }
+  old_.give_back_before(moved_);
+  if (moved_ < old_.size()) return;
+  old_ = Slots();
+  slots_.merge_pages();
 }
 
 void ObjectIndex::erase(IndexedObject& object) {
+  erase_in(slots_.contains(&object) ? slots_ : old_, object);
+  --size_;
+}
+
+void ObjectIndex::erase_in(const Slots& slots, IndexedObject& object) {
   // Entries behind the hole that a look-up would no longer reach move up (Knuth's algorithm R). So
   // no tombstones are needed.
-  auto hole = static_cast<size_t>(&object - slots_.data());
-  slots_[hole] = IndexedObject();
-  --size_;
-  for (size_t slot = next(hole); slots_[slot].key != nullptr; slot = next(slot)) {
-    const size_t mask = slots_.size() - 1;
-    const size_t from_home = (slot - home(slots_[slot].hash)) & mask;
+  const size_t mask = slots.size() - 1;
+  auto hole = static_cast<size_t>(&object - slots.begin());
+  slots[hole] = IndexedObject();
+  for (size_t slot = (hole + 1) & mask; slots[slot].key != nullptr; slot = (slot + 1) & mask) {
+    const size_t from_home = (slot - slots[slot].hash) & mask;
     if (from_home < ((slot - hole) & mask)) continue;  // its home is behind the hole
-    slots_[hole] = std::exchange(slots_[slot], IndexedObject());
+    slots[hole] = std::exchange(slots[slot], IndexedObject());
     hole = slot;
   }
 }
 
+void ObjectIndex::clear(Slots& slots) {
+  for (IndexedObject& object : slots) object = IndexedObject();
+  slots = Slots();
+}
+
 void ObjectIndex::publish_place() {
-  place_.store(slots_.data(), std::memory_order_relaxed);
+  place_.store(slots_.begin(), std::memory_order_relaxed);
   mask_.store(slots_.empty() ? 0 : slots_.size() - 1, std::memory_order_relaxed);
 }
 
@@ -88,10 +122,11 @@ void ObjectIndex::prefetch(uint64_t hash) const {
 
 std::vector<PagePtr> ObjectIndex::take_all() {
   std::vector<PagePtr> pages;
-  for (IndexedObject& object : slots_) {
+  for_each([&pages](const IndexedObject& object) {
     object.for_each_page([&pages](Page& page) { pages.emplace_back(&page); });
-  }
-  slots_ = Slots();
+  });
+  clear(slots_);
+  clear(old_);
   size_ = 0;
   publish_place();
   return pages;

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "cache/object_key.h"
 #include "cache/page.h"
-#include "store/huge_pages.h"
+#include "store/zeroed_array.h"
 
 namespace cachey::cache {
 
@@ -49,8 +49,17 @@ static_assert(sizeof(IndexedObject) == kCacheLineBytes);
 /// the entry, then for all that the entry points to, which is prefetched while the key is compared.
 /// A reference to an entry is valid until the next add() or erase(). Not synchronized, except
 /// prefetch().
+///
+/// Grows in steps: the larger table's memory comes from the system as it is touched, and each add()
+/// moves a few entries from the smaller table. Until all are moved, a look-up that finds nothing in
+/// the larger table looks in the smaller one.
 class ObjectIndex {
  public:
+  ObjectIndex() = default;
+  ~ObjectIndex();
+  ObjectIndex(const ObjectIndex&) = delete;
+  ObjectIndex& operator=(const ObjectIndex&) = delete;
+
   /// Null: no such object.
   [[nodiscard]] IndexedObject* find(KeyView key, uint64_t hash);
   /// REQUIRES: the key is not in the index.
@@ -63,24 +72,34 @@ class ObjectIndex {
   [[nodiscard]] size_t size() const { return size_; }
   template <typename Visitor>
   void for_each(Visitor visit) const {
-    for (const IndexedObject& object : slots_) {
-      if (object.key != nullptr) visit(object);
+    for (const Slots* slots : {&slots_, &old_}) {
+      for (const IndexedObject& object : *slots) {
+        if (object.key != nullptr) visit(object);
+      }
     }
   }
   /// Empties the index; returns all pages.
   [[nodiscard]] std::vector<PagePtr> take_all();
 
+  /// Slots that add() moves, and more up to the next free one.
+  static constexpr size_t kMovedAtOnce = 32;
+
  private:
-  using Slots = std::vector<IndexedObject, store::HugePages<IndexedObject>>;
-  static constexpr size_t kSlotsMin = 16;
+  /// None, or a power of two. Zeroed memory is a free slot, so slots are not constructed.
+  using Slots = store::ZeroedArray<IndexedObject>;
+  static constexpr size_t kSlotsMin = 64;
 
+  [[nodiscard]] static IndexedObject* find_in(const Slots& slots, KeyView key, uint64_t hash);
+  [[nodiscard]] static IndexedObject& free_slot(const Slots& slots, uint64_t hash);
+  static void erase_in(const Slots& slots, IndexedObject& object);
+  static void clear(Slots& slots);
   void grow();
+  void move_some();
   void publish_place();
-  [[nodiscard]] size_t next(size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
-  [[nodiscard]] size_t home(uint64_t hash) const { return hash & (slots_.size() - 1); }
-  [[nodiscard]] IndexedObject& free_slot(uint64_t hash);
 
-  Slots slots_;  // none, or a power of two; at most two thirds are full
+  Slots slots_;       // at most two thirds are full, old_ included
+  Slots old_;         // the slots before growth; none, or some are left to be moved
+  size_t moved_ = 0;  // of old_. The last moved slot was free, so no entry's way crosses it.
   size_t size_ = 0;
   std::atomic<const IndexedObject*> place_{nullptr};  // the first slot, for prefetch()
   std::atomic<uint64_t> mask_{0};

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace cachey::cache {
 namespace {
@@ -70,6 +72,42 @@ TEST_P(ObjectIndexModel, HasWhatTheModelHas) {
     index.for_each([&walked](const IndexedObject& object) { walked.insert(object.sent_at); });
     ASSERT_EQ(walked.size(), model.size());
   }
+}
+
+/// Objects are found, erased and counted while the index grows.
+TEST(ObjectIndex, GrowsInSteps) {
+  constexpr uint64_t kObjects = 200'000;
+  std::mt19937 random(1);
+  ObjectIndex index;
+  std::vector<bool> there;
+  const auto find = [&index](uint64_t number) {
+    const std::string name = std::to_string(number);
+    const KeyView key{"k", name};
+    return index.find(key, key.hash());
+  };
+  while (there.size() < kObjects) {
+    const std::string name = std::to_string(there.size());
+    const KeyView key{"k", name};
+    index.add(key, key.hash()).sent_at = at(there.size());
+    there.push_back(true);
+    const uint64_t any = random() % there.size();
+    IndexedObject* const found = find(any);
+    ASSERT_EQ(found != nullptr, there[any]) << any;
+    if (found == nullptr) continue;
+    ASSERT_EQ(found->sent_at, at(any));
+    if (random() % 4 != 0) continue;
+    index.erase(*found);
+    there[any] = false;
+    ASSERT_EQ(find(any), nullptr);
+  }
+  size_t left = 0;
+  index.for_each([&](const IndexedObject& object) {
+    const std::string name(object.key->view().object);
+    EXPECT_TRUE(there[std::stoul(name)]) << name;
+    ++left;
+  });
+  EXPECT_EQ(left, index.size());
+  EXPECT_EQ(left, static_cast<size_t>(std::ranges::count(there, true)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ObjectIndexModel, ::testing::Range(0u, 20u));
