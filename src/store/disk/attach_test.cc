@@ -8,6 +8,7 @@
 
 #include "store/disk/disk_tier.h"
 #include "store/disk/format.h"
+#include "store/disk/opening_notes.h"
 #include "store/testing/disk_harness.h"
 
 namespace cachey::store {
@@ -63,6 +64,25 @@ TEST_F(Attach, VersionsThatWereSeenBeforeItAreHeeded) {
   ASSERT_TRUE(tier_.attach(disk_.device(), kKeep, random_));
   tier_.recover();
   EXPECT_FALSE(has(page_));
+}
+
+TEST_F(Attach, VersionsThatWereSeenBeforeItAreChargedAndBounded) {
+  int64_t charged = 0;
+  DiskTierConfig config = DiskHarness::quick();
+  config.charge = [&charged](int64_t bytes) { charged += bytes; };
+  DiskTier tier(config, disk_.clock());
+  ObjectInfo changed = make_page("object", 0, 1, 2).info;
+  changed.etag = std::string(1'000, 'x');
+  for (int i = 0; i < 20'000; ++i) {  // 20 MB
+    tier.observe(disk_.worker(), "kind", std::to_string(i), changed);
+  }
+  EXPECT_GE(charged, 16'000'000);
+  EXPECT_LE(charged, static_cast<int64_t>(OpeningNotes::kBytesMax + 256 * kKiB));
+  tier.observe(disk_.worker(), page_.kind, page_.object, changed);  // past the bound
+  ASSERT_TRUE(tier.attach(disk_.device(), kKeep, random_));
+  tier.recover();
+  EXPECT_FALSE(tier.find(disk_.worker(), page_.kind, page_.object, 0));
+  EXPECT_EQ(charged, static_cast<int64_t>(tier.usage().memory_bytes));
 }
 
 TEST_F(Attach, ADeviceThatFailsIsTriedAgain) {

@@ -88,7 +88,7 @@ std::string_view to_string(DiskDrop cause) {
 }
 
 DiskTier::DiskTier(DiskTierConfig config, const Clock& clock)
-    : config_(std::move(config)), clock_(clock), index_(config_.charge) {}
+    : config_(std::move(config)), clock_(clock), notes_(config_.charge), index_(config_.charge) {}
 
 Result<std::unique_ptr<DiskTier>> DiskTier::open(BlockDevice& device, DiskTierConfig config,
                                                  Start start, const Clock& clock, Random& random) {
@@ -161,6 +161,7 @@ void DiskTier::recover() {
     notes_.apply(index_);
     recovered_.store(true, std::memory_order_release);
   }
+  notes_.uncharge();
   index_.charge();
   const DiskUsage used = usage();
   const auto took =
