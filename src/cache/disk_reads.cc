@@ -72,9 +72,12 @@ rt::Task<void> DiskReads::load(rt::Worker& worker, PieceLoad one, Found found) {
 /// Reads the piece into memory of its own.
 rt::Task<Piece::State> DiskReads::read_piece(rt::Worker& worker, PiecePtr piece, Found found) {
   const uint64_t bytes = piece->range().size();
+  if (!disk_->may_read(bytes)) co_return Piece::State::kNotGiven;
   Result<store::Admission> admitted =
       co_await memory_.pieces().admit(worker, found->bucket(), bytes);
-  if (!admitted) co_return Piece::State::kNoMemory;
+  if (!admitted) {  // if a disk that hangs has the memory, the bytes come from the origin
+    co_return disk_->may_read(bytes) ? Piece::State::kNoMemory : Piece::State::kNotGiven;
+  }
   const Result<void> allocated = co_await memory_.allocate(worker, *piece, bytes);
   if (!allocated) co_return Piece::State::kNoMemory;
   const store::DiskTier::Keep pin = pin_for_disk(piece, std::move(*admitted));

@@ -52,10 +52,12 @@ class DeviceIo {
                                         std::vector<Run> runs, std::chrono::milliseconds limit,
                                         Keep keep);
 
-  /// False: the device has so much memory of late operations that it gets no more.
-  [[nodiscard]] bool has_room(uint64_t bytes) const {
+  /// False: the device has so much memory of late operations that it gets no more. Reads get half
+  /// of what writes get, so that late reads never take all memory that is kept for reads.
+  [[nodiscard]] bool has_room(DiskDirection direction, uint64_t bytes) const {
     const uint64_t late = late_bytes();
-    return late == 0 || late + bytes <= late_bytes_max_;
+    const uint64_t most = direction == DiskDirection::kRead ? late_bytes_max_ / 2 : late_bytes_max_;
+    return late == 0 || late + bytes <= most;
   }
   /// Bytes of memory with the device whose operations have missed their deadline.
   [[nodiscard]] uint64_t late_bytes() const { return late_bytes_.load(std::memory_order_relaxed); }

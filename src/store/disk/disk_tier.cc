@@ -217,7 +217,7 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
   CHECK(!range.empty() && range.begin % kDiskBlockBytes == 0 && range.end <= entry.bytes);
   CHECK(range.end % kDiskBlockBytes == 0 || range.end == entry.bytes);
   const ByteRange units{range.begin, range.begin + units_for(range.size()) * kUnitBytes};
-  if (!io_->has_room(units.size())) {
+  if (!io_->has_room(DiskDirection::kRead, units.size())) {
     DiskStats::add(stats_.reads_refused, 1);
     co_return DiskRead::kRefused;
   }
@@ -270,6 +270,10 @@ void DiskTier::offer(rt::Worker& worker, WriteQueue::Source page) {
   } else {
     writer_->offer(worker, std::move(page));
   }
+}
+
+bool DiskTier::may_read(uint64_t bytes) const {
+  return recovered() && io_->has_room(DiskDirection::kRead, bytes);
 }
 
 bool DiskTier::has_room(uint64_t bytes) const {

@@ -96,7 +96,7 @@ TEST(DiskTierFaults, AReadThatHangsIsAMissAndItsMemoryIsKeptUntilItEnds) {
 TEST(DiskTierFaults, ReadsThatHangHoldABoundedMemoryThenReadsAreRefused) {
   DiskTierConfig config = DiskHarness::quick();
   config.read_deadline = 30ms;
-  config.late_bytes_max = 250'000;
+  config.late_bytes_max = 450'000;
   DiskHarness disk(64 * kMiB, config);
   std::vector<DiskPage> pages;
   for (int i = 0; i < 5; ++i) pages.push_back(make_page(std::to_string(i), 0, 100'000));
@@ -107,8 +107,9 @@ TEST(DiskTierFaults, ReadsThatHangHoldABoundedMemoryThenReadsAreRefused) {
   EXPECT_EQ(disk.read(pages[1]), DiskRead::kLate);
   for (int i = 0; i < 50; ++i) EXPECT_EQ(disk.read(pages[2]), DiskRead::kRefused);
   EXPECT_EQ(disk.tier().stats().reads_refused, 50u);
-  EXPECT_LE(disk.tier().usage().late_bytes, config.late_bytes_max);
-  EXPECT_EQ(disk.write(make_page("new", 0, 100'000)), DiskWrite::kDropped);
+  EXPECT_LE(disk.tier().usage().late_bytes, config.late_bytes_max / 2);
+  EXPECT_FALSE(disk.tier().may_read(100'000));
+  EXPECT_EQ(disk.write(make_page("new", 0, 300'000)), DiskWrite::kDropped);
   EXPECT_EQ(drops(disk, DiskDrop::kStuck), 1u);
   EXPECT_TRUE(disk.tier().usage().online);
   disk.device().release();

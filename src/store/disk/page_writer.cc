@@ -74,7 +74,7 @@ void PageWriter::drop_queue() {
 
 rt::Task<DiskWrite> PageWriter::write(rt::Worker& worker, DiskWriteSource& source) {
   if (!io_.usable(worker)) co_return dropped(DiskDrop::kOffline);
-  if (!io_.has_room(source.bytes())) co_return dropped(DiskDrop::kStuck);
+  if (!io_.has_room(DiskDirection::kWrite, source.bytes())) co_return dropped(DiskDrop::kStuck);
   const DiskPage page = source.page();
   DiskWriting writing(object_id(page.kind, page.object), page.page, page.info);
   const Registered registered(index_, writing);
