@@ -146,9 +146,10 @@ MemoryTier::Hold::~Hold() {
 void MemoryTier::discard(Evictable& page) {
   page.unwanted_.store(true);
   const bool read = page.readers_.load() > 0;
-  if (!read) page.pins_.fetch_or(Evictable::kDoomed, std::memory_order_acq_rel);
   EvictablePtr inserted;  // released after the lock
   const MutexLock lock(mutex_);
+  // With the mutex held: an unpin() that sees kDoomed finds the page out of the residents.
+  if (!read) page.pins_.fetch_or(Evictable::kDoomed, std::memory_order_acq_rel);
   if (page.tier_ == nullptr) return;  // has no memory (yet)
   const bool contained = residents_.contains(page);
   if (read) {

@@ -263,6 +263,62 @@ TEST_F(MemoryTierTest, BookkeepingTakesRoomFromPages) {
   EXPECT_LE(memory.used_bytes(), 2 * kPageBytes);
 }
 
+/// S3-FIFO whose next insert() waits, with the tier's mutex held.
+class HaltingPolicy final : public EvictionPolicy {
+ public:
+  void insert(Evictable& entry) override {
+    halted.store(true);
+    while (!go_on.load()) std::this_thread::yield();
+    policy_.insert(entry);
+  }
+  void remove(Evictable& entry) override { policy_.remove(entry); }
+  [[nodiscard]] bool contains(const Evictable& entry) const override {
+    return policy_.contains(entry);
+  }
+  [[nodiscard]] bool is_set_aside(const Evictable& entry) const override {
+    return policy_.is_set_aside(entry);
+  }
+  void set_aside(Evictable& entry) override { policy_.set_aside(entry); }
+  void put_back(Evictable& entry) override { policy_.put_back(entry); }
+  [[nodiscard]] Victim<Evictable> victim(
+      const std::function<Verdict(Evictable&)>& verdict) override {
+    return policy_.victim(verdict);
+  }
+
+  std::atomic<bool> halted{false};
+  std::atomic<bool> go_on{true};
+
+ private:
+  S3Fifo policy_;
+};
+
+TEST_F(MemoryTierTest, AnUnpinBesideADiscardFreesNoPageThatIsACandidate) {
+  auto made = std::make_unique<HaltingPolicy>();
+  HaltingPolicy& policy = *made;
+  tier_ = std::make_unique<MemoryTier>(MemoryTierConfig{.limit_bytes = 2 * kPageBytes},
+                                       std::move(made), world_.clock());
+  const TestPagePtr page = published(1, kUnitBytes);
+  ASSERT_TRUE(page->try_pin());
+  TestPagePtr other(new TestPage(2));
+  ASSERT_TRUE(allocate(*other, kUnitBytes));
+  policy.halted = policy.go_on = false;
+  std::thread holder([&] { tier_->publish(*other); });
+  while (!policy.halted) std::this_thread::yield();
+  std::thread discarder([&] { tier_->discard(*page); });
+  while (!page->unwanted()) std::this_thread::yield();
+  // Else an unpin() could come before discard() has the mutex.
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_FALSE(page->memory_gone());
+    std::this_thread::yield();
+  }
+  policy.go_on = true;
+  holder.join();
+  discarder.join();
+  EXPECT_TRUE(page->memory_gone());
+  page->unpin();
+  EXPECT_EQ(tier_->used_bytes(), kUnitBytes);
+}
+
 TEST_F(MemoryTierTest, ThreadsPinReadAndEvictWithoutAWrongByte) {
   (void)tier(4 * kPageBytes);
   constexpr uint64_t kBytes = 3 * kMiB + 100;

@@ -246,7 +246,10 @@ void Residents::release_if_unpinned(Evictable& page) {
   if (page.try_take()) release(page);
 }
 
-void Residents::release(Evictable& page) { arena_.release(page.extents_, Arena::Use::kHeld); }
+void Residents::release(Evictable& page) {
+  CHECK(!contains(page));
+  arena_.release(page.extents_, Arena::Use::kHeld);
+}
 
 bool Residents::hold(Evictable& page) {
   if (!page.try_pin()) return false;
