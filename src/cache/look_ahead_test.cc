@@ -148,7 +148,8 @@ TEST_F(LookAheadTest, AnObjectThatShrankIsReadToItsNewEnd) {
 
 TEST_F(LookAheadTest, AnOldAnswerAboutTheEndSaysNothingOfANewerVersion) {
   PageTable& table = cache_.table();
-  const KeyView key = spec("o")->key.view();
+  const FetchSpecPtr asked = spec("o");
+  const KeyView key = asked->key.view();
   origin_.put("b", "o", {.size = 2 * kPageBytes});
   const MonoTime before = clock_.mono();
   expect_whole(read(spec("o"), {0, 100}).get(), {0, 100});
