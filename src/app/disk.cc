@@ -1,6 +1,7 @@
 #include "app/disk.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "base/log.h"
@@ -55,8 +56,9 @@ std::string_view to_string(DiskState state) {
   return "unknown";
 }
 
-Disk::Disk(const Options& options, store::MemoryTier& memory, const Clock& clock, Random& random)
-    : options_(options), random_(random), tier_(tier_config(memory), clock) {}
+Disk::Disk(const Options& options, rt::Workers& workers, store::MemoryTier& memory,
+           const Clock& clock, Random& random)
+    : options_(options), workers_(workers), random_(random), tier_(tier_config(memory), clock) {}
 
 Disk::~Disk() = default;
 
@@ -85,6 +87,8 @@ void Disk::open(const std::stop_token& stop) {
   }
   enter(DiskState::kReadingIndex);
   tier_.recover();
+  rt::Worker& worker = workers_[0];
+  rt::asio::post(worker.io(), [this, &worker] { tier_.begin_writing(worker); });
   enter(DiskState::kOnline);
 }
 

@@ -17,6 +17,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "rt/blocking_pool.h"
+#include "rt/worker.h"
 #include "store/disk/device.h"
 #include "store/disk/disk_tier.h"
 #include "store/memory_tier.h"
@@ -53,7 +54,8 @@ class Disk {
     std::string error;  ///< one line for the operator; empty unless kFailed or kUnusable
   };
 
-  Disk(const Options& options, store::MemoryTier& memory, const Clock& clock, Random& random);
+  Disk(const Options& options, rt::Workers& workers, store::MemoryTier& memory, const Clock& clock,
+       Random& random);
   ~Disk();  // waits until the thread has ended; see end_opening()
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
@@ -92,6 +94,7 @@ class Disk {
   static constexpr unsigned kThreads = 16;  // they read and write if io_uring is not used
 
   const Options& options_;
+  rt::Workers& workers_;
   Random& random_;
   rt::BlockingPool pool_{kThreads};
   std::unique_ptr<store::BlockDevice> device_;  // the thread's, and the tier's once attached

@@ -90,8 +90,8 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options) {
   if (!origins) return std::unexpected(std::move(origins.error()));
   opened.origins = std::move(*origins);
   if (!options.disk_path.empty()) {
-    opened.disk = std::make_unique<Disk>(foundation->options, foundation->memory, foundation->clock,
-                                         foundation->random);
+    opened.disk = std::make_unique<Disk>(foundation->options, foundation->workers,
+                                         foundation->memory, foundation->clock, foundation->random);
   }
   Result<std::shared_ptr<net::tls::Contexts>> tls = load_tls(options, foundation->clock);
   if (!tls) return std::unexpected(std::move(tls.error()));

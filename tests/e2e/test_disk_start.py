@@ -100,6 +100,20 @@ def test_a_version_that_was_seen_before_the_disk_answered_is_the_one(faulty_disk
     expect_206(server.fetch(kind, "kept", 0, MIB), changed, 0, MIB, kind, hit=True)
 
 
+def test_a_version_that_was_seen_before_the_disk_answered_outlives_a_crash(faulty_disk_server, faulty_disk, filled, origin, kind):
+    faulty_disk.set("open hang")
+    server = faulty_disk_server()
+    changed = origin.put(kind, "kept", size=MIB, etag='"changed"')
+    expect_206(server.fetch(kind, "kept", 0, 9), changed, 0, 9, kind)
+    faulty_disk.set()
+    wait_for_state(server, "online")
+    wait_until(lambda: counted(server, "pending_records") == 0, 10, "the records of what is gone are written")
+    kill(server)
+    again = faulty_disk_server()
+    wait_for_state(again, "online")
+    expect_206(again.fetch(kind, "kept", 0, MIB), changed, 0, MIB, kind, hit=False)
+
+
 def test_a_disk_that_fails_is_opened_again(faulty_disk_server, faulty_disk, filled, kind):
     faulty_disk.set("read fail 5")
     server = start_in_time(faulty_disk_server)

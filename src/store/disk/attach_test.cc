@@ -66,6 +66,16 @@ TEST_F(Attach, VersionsThatWereSeenBeforeItAreHeeded) {
   EXPECT_FALSE(has(page_));
 }
 
+TEST_F(Attach, VersionsThatWereSeenBeforeItAreHeededByTheNextLifeToo) {
+  tier_.observe(disk_.worker(), page_.kind, page_.object, make_page("object", 0, 1, 2).info);
+  ASSERT_TRUE(tier_.attach(disk_.device(), kKeep, random_));
+  tier_.recover();
+  tier_.begin_writing(disk_.worker());
+  disk_.settle();
+  disk_.open();  // as after the death of the process
+  EXPECT_FALSE(disk_.has(page_));
+}
+
 TEST_F(Attach, VersionsThatWereSeenBeforeItAreChargedAndBounded) {
   int64_t charged = 0;
   DiskTierConfig config = DiskHarness::quick();

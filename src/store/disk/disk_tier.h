@@ -97,6 +97,11 @@ class DiskTier {
   /// attach().
   void recover() EXCLUDES(index_.mutex);
 
+  /// Writes the records that recover() left: removals of pages of superseded versions among them.
+  /// After recover(), on the worker's thread. Without this call the next change writes these
+  /// records.
+  void begin_writing(rt::Worker& worker) { journal_->start(worker, JournalTask::Delay::kNone); }
+
   /// True once recover() is done.
   [[nodiscard]] bool recovered() const { return recovered_.load(std::memory_order_acquire); }
 
