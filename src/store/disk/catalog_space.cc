@@ -121,11 +121,12 @@ std::expected<DiskEntry*, NotPlaced> Catalog::place(const PlaceRequest& request,
   while (!space_.allocate(units, extents, spare_for(search))) {
     if (const auto failed = free_units(units, search, step)) return std::unexpected(*failed);
   }
+  DiskObject& object = object_of(request);  // may remove older generations
   DiskEntry& entry = *DiskEntry::make(request.bytes, extents).release();
   entry.page = request.page;
   entry.generation = ++generation_;
   entry.holders = 1;
-  attach(entry, object_of(request));
+  attach(entry, object);
   space_.own(entry);
   return &entry;
 }

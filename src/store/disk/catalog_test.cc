@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "store/testing/catalog_rig.h"
@@ -141,6 +143,22 @@ TEST(Catalog, ANewVersionSupersedesAnObjectOfAnySizeInOneStep) {
   EXPECT_EQ(rig.catalog().pages(), 1u);
   EXPECT_NE(rig.find(7, 3), nullptr);
   EXPECT_EQ(rig.journal().appended(), records + 2) << "the new page's, and none a removed page";
+}
+
+TEST(Catalog, TheRemovalOfAnObjectNamesOlderGenerationsThanItsNextVersionHas) {
+  CatalogRig rig(kGiB);
+  ASSERT_TRUE(rig.add(1, 0, kSmall, CatalogRig::version(1)));
+  rig.write_journal();
+  DiskEntry* next = rig.place(1, 0, kSmall, CatalogRig::version(2));
+  const std::optional<Journal::Batch> batch = rig.journal().next_batch(rig.catalog().finder());
+  ASSERT_TRUE(batch);
+  const auto records =
+      open_journal_block(batch->blocks.bytes(), rig.journal().life(), batch->first_block);
+  ASSERT_TRUE(records);
+  const std::optional<JournalRecord> record = RecordReader(*records).next();
+  ASSERT_TRUE(record && std::holds_alternative<ObjectRemovalRecord>(*record));
+  EXPECT_LT(std::get<ObjectRemovalRecord>(*record).generation, next->generation);
+  rig.catalog().release(*next);
 }
 
 TEST(Catalog, APageOfASupersededVersionIsNotListed) {
