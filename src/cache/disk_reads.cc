@@ -75,9 +75,8 @@ rt::Task<Piece::State> DiskReads::read_piece(rt::Worker& worker, PiecePtr piece,
   if (!disk_->may_read(bytes)) co_return Piece::State::kNotGiven;
   Result<store::Admission> admitted =
       co_await memory_.pieces().admit(worker, found->bucket(), bytes);
-  if (!admitted) {  // if a disk that hangs has the memory, the bytes come from the origin
-    co_return disk_->may_read(bytes) ? Piece::State::kNoMemory : Piece::State::kNotGiven;
-  }
+  // Only loads that wait for the disk have this memory.
+  if (!admitted) co_return Piece::State::kNotGiven;
   const Result<void> allocated = co_await memory_.allocate(worker, *piece, bytes);
   if (!allocated) co_return Piece::State::kNoMemory;
   const store::DiskTier::Keep pin = pin_for_disk(piece, std::move(*admitted));

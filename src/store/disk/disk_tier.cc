@@ -272,8 +272,11 @@ void DiskTier::offer(rt::Worker& worker, WriteQueue::Source page) {
   }
 }
 
-bool DiskTier::may_read(uint64_t bytes) const {
-  return recovered() && io_->has_room(DiskDirection::kRead, bytes);
+bool DiskTier::may_read(uint64_t bytes) {
+  if (!recovered()) return false;
+  if (io_->has_room(DiskDirection::kRead, bytes)) return true;
+  DiskStats::add(stats_.reads_refused, 1);
+  return false;
 }
 
 bool DiskTier::has_room(uint64_t bytes) const {

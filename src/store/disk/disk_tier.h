@@ -110,8 +110,8 @@ class DiskTier {
                                                 std::string_view object, uint32_t page,
                                                 DiskUse use = DiskUse::kUse) EXCLUDES(index_.mutex);
 
-  /// False: read() would refuse as many bytes.
-  [[nodiscard]] bool may_read(uint64_t bytes) const;
+  /// False: read() would refuse as many bytes; counts as a read that was refused.
+  [[nodiscard]] bool may_read(uint64_t bytes);
   /// Reads bytes [range.begin, range.end) of the page and verifies them. REQUIRES: the range begins
   /// at a block and ends at a block or at the page's end. `into` has range.size() bytes, rounded up
   /// to units; each part is whole units and aligned to a unit.
