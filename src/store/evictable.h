@@ -23,8 +23,8 @@ class MemoryTier;
 ///
 /// The bytes may be used only between a successful try_pin() and its unpin(); the filler may use
 /// them until it publishes the page. A pin lasts for one system call, never across a co_await;
-/// MemoryTier::hold() is for longer. A reader that stays longer calls reading_began(): eviction then
-/// prefers other pages.
+/// MemoryTier::hold() is for longer. A reader that stays longer calls reading_began(): eviction
+/// then prefers other pages.
 class Evictable : public boost::intrusive_ref_counter<Evictable> {
  public:
   virtual ~Evictable();
