@@ -39,8 +39,9 @@ MemoryTier::~MemoryTier() = default;
 struct MemoryTier::Allocation {
   Allocation(MemoryTier& t, Evictable& page, uint64_t bytes) : tier(t), request{page, bytes} {}
   ~Allocation() {
-    if (request.extents.empty()) return;
+    if (request.extents.empty() && !waited) return;
     const MutexLock lock(tier.mutex_);
+    if (tier.keeper_ == this) tier.keeper_ = nullptr;
     tier.residents_.give_back(request);
   }
   Allocation(const Allocation&) = delete;
@@ -48,6 +49,7 @@ struct MemoryTier::Allocation {
 
   MemoryTier& tier;
   Residents::Request request;
+  bool waited = false;  // for memory that others hold
 };
 
 rt::Task<Result<void>> MemoryTier::allocate(rt::Worker& worker, Evictable& page, uint64_t bytes) {
@@ -61,13 +63,15 @@ rt::Task<Result<void>> MemoryTier::allocate(rt::Worker& worker, Evictable& page,
     const LiveReaders live_readers =
         waited <= config_.reader_patience ? LiveReaders::kSpare : LiveReaders::kEvict;
     bool lacks_ahead = false;
-    const auto allocate_step = [&, now = clock_.mono()](Residents& residents,
-                                                        Residents::Evicted& evicted) {
-      const Step step = residents.allocate(allocation.request, now, live_readers, evicted);
-      if (step == Step::kDone) page.tier_ = this;
-      lacks_ahead = step == Step::kDone && residents.start_keeping_ahead();
-      return step;
-    };
+    const auto allocate_step =
+        [&, now = clock_.mono()](Residents& residents, Residents::Evicted& evicted)
+            REQUIRES(mutex_) {
+              const Step step = residents.allocate(allocation.request, now, live_readers, evicted);
+              if (step == Step::kNone) begin_wait(allocation);
+              if (step == Step::kDone) page.tier_ = this;
+              lacks_ahead = step == Step::kDone && residents.start_keeping_ahead();
+              return step;
+            };
     const Step step = run(allocate_step);
     if (lacks_ahead) worker.tasks().spawn(keep_ahead(worker));
     if (step == Step::kDone) co_return Result<void>();
@@ -77,6 +81,12 @@ rt::Task<Result<void>> MemoryTier::allocate(rt::Worker& worker, Evictable& page,
   }
   stats_.refused.fetch_add(1, std::memory_order_relaxed);
   co_return fail(ErrorKind::kOverloaded, "the cache's memory is being read; try again soon");
+}
+
+void MemoryTier::begin_wait(Allocation& allocation) {
+  allocation.waited = true;
+  if (keeper_ == nullptr) keeper_ = &allocation;
+  if (keeper_ != &allocation) residents_.give_back(allocation.request);
 }
 
 template <typename DoStep>

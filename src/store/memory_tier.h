@@ -147,6 +147,8 @@ class MemoryTier {
   /// Gives free slabs back to the system, without the mutex.
   void uncommit(std::span<const uint32_t> slabs) LOCK_FREE;
   void insert(Evictable& page) REQUIRES(mutex_);
+  /// A step found no memory.
+  void begin_wait(Allocation& allocation) REQUIRES(mutex_);
 
   const MemoryTierConfig config_;
   const Clock& clock_;
@@ -158,6 +160,9 @@ class MemoryTier {
 
   mutable WatchedMutex mutex_;
   Residents residents_ GUARDED_BY(mutex_);
+  // Of the allocations that wait, the one that keeps the memory that it has. The others give theirs
+  // back, so that they do not keep it from each other.
+  const Allocation* keeper_ GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace cachey::store

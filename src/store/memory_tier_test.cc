@@ -98,6 +98,37 @@ TEST_F(MemoryTierTest, APinnedPageStaysWhereItIs) {
   pinned->unpin();
 }
 
+TEST_F(MemoryTierTest, AllocationsThatWaitDoNotKeepMemoryFromEachOther) {
+  MemoryTier& memory = tier(4 * kPageBytes);
+  std::vector<TestPagePtr> held;
+  for (uint64_t i = 0; i < 4 * kPageBytes / Arena::kSlabBytes; ++i) {
+    held.emplace_back(new TestPage(i));
+    ASSERT_TRUE(allocate(*held.back(), Arena::kSlabBytes));
+  }
+  const auto end_slabs = [&](int count) {
+    for (; count > 0; --count, held.pop_back()) {
+      memory.publish(*held.back());
+      memory.discard(*held.back());
+    }
+  };
+  end_slabs(3);
+  const TestPagePtr one(new TestPage(101));
+  const auto first = world_.start(memory.allocate(world_.worker(), *one, kPageBytes));
+  end_slabs(3);
+  const TestPagePtr other(new TestPage(102));
+  const auto second = world_.start(memory.allocate(world_.worker(), *other, kPageBytes));
+  end_slabs(4);
+  world_.pass(100ms);
+  ASSERT_TRUE(first->has_value());
+  EXPECT_TRUE(first->value().has_value());
+  memory.publish(*one);
+  world_.pass(100ms);
+  ASSERT_TRUE(second->has_value());
+  EXPECT_TRUE(second->value().has_value());
+  memory.publish(*other);
+  end_slabs(static_cast<int>(held.size()));
+}
+
 TEST_F(MemoryTierTest, ALiveReaderIsSparedAndAStuckOneIsNot) {
   (void)tier(2 * kPageBytes);
   const TestPagePtr read = published(1, kPageBytes);
