@@ -167,6 +167,7 @@ std::byte* Arena::take_block(int order, void* owner, Effort effort) {
   slab->cut->owners[unit] = owner;
   slab->used_units = static_cast<uint16_t>(slab->used_units + (1u << order));
   ++slab->held;
+  filling_ = slab;
   file(*slab);
   return data_of(*slab) + unit * kUnitBytes;
 }
@@ -258,8 +259,19 @@ void Arena::file(Slab& slab) {
   slab.cost = cost;
 }
 
+/// The cheapest shared slab but the one that was cut last, whose pages are the newest.
+Arena::Slab* Arena::cheapest_settled() {
+  for (uint64_t costs = shared_costs_; costs != 0; costs &= costs - 1) {
+    Costs& slabs = costs_[std::countr_zero(costs)];
+    if (&slabs.front() != filling_) return &slabs.front();
+    if (&slabs.back() != filling_) return &slabs.back();
+  }
+  return nullptr;
+}
+
 bool Arena::start_draining() {
-  Slab* slab = cheapest_shared();
+  Slab* slab = cheapest_settled();
+  if (slab == nullptr) slab = cheapest_shared();
   if (slab == nullptr && !costs_[kWhole].empty()) slab = &costs_[kWhole].front();
   if (slab == nullptr) return false;
   Slab* const before = std::exchange(draining_, slab);

@@ -69,8 +69,9 @@ class Arena {
   void set_use(std::span<const Extent> extents, Use use);
 
   /// Chooses the slab without held extents that has the fewest bytes in use, a shared slab before a
-  /// slab of one page. No extent is taken from the slab until it is free, or until one of its
-  /// extents is held. False: there is no such slab.
+  /// slab of one page. Passes over the slab that was cut last while there is another shared one. No
+  /// extent is taken from the slab until it is free, or until one of its extents is held. False:
+  /// there is no such slab.
   [[nodiscard]] bool start_draining();
   [[nodiscard]] bool draining() const { return draining_ != nullptr; }
   /// The owners of the extents in the draining slab; null where no extent begins. Changes as
@@ -168,6 +169,7 @@ class Arena {
   [[nodiscard]] std::byte* take_block(int order, void* owner, Effort effort);
   [[nodiscard]] Slab* slab_with_room(int order, Effort effort);
   [[nodiscard]] Slab* cheapest_shared();
+  [[nodiscard]] Slab* cheapest_settled();
   [[nodiscard]] static uint32_t cut_block(Slab& slab, int order);
   static void join_block(Slab& slab, int order, uint32_t block);
   static void mark(Slab& slab, int order, uint32_t block, bool free);
@@ -186,6 +188,7 @@ class Arena {
   std::vector<uint32_t> free_committed_;    // free slabs that hold memory
   std::vector<uint32_t> free_uncommitted_;  // free slabs that hold none
   Slab* draining_ = nullptr;
+  Slab* filling_ = nullptr;  // the shared slab that was cut last
   // Shared slabs with room, by the order of their largest free block: those with held extents, then
   // the others.
   std::array<Rooms, 2 * kSlabOrder> rooms_;

@@ -82,9 +82,14 @@ TEST(Arena, DrainsTheEmptiestSlabFirstAndSlabsOfOnePageLast) {
   const Extents b = movable(arena, kMiB, &owners[1]);
   const Extents c = movable(arena, 4 * kKiB, &owners[2]);
   ASSERT_TRUE(arena.start_draining());
+  EXPECT_EQ(owners_of_drained(arena), (std::vector<void*>{&owners[0], &owners[1]}))
+      << "the emptiest slab has the newest page";
+  arena.set_use(a, Use::kHeld);
+  ASSERT_TRUE(arena.start_draining());
   EXPECT_EQ(owners_of_drained(arena), std::vector<void*>{&owners[2]});
   arena.release(c, Use::kMovable);
   EXPECT_FALSE(arena.draining()) << "the slab is free";
+  arena.set_use(a, Use::kMovable);
   ASSERT_TRUE(arena.start_draining());
   EXPECT_EQ(owners_of_drained(arena), (std::vector<void*>{&owners[0], &owners[1]}));
   arena.release(a, Use::kMovable);
