@@ -91,6 +91,21 @@ class Catalog {
   [[nodiscard]] std::expected<DiskExtent, NotPlaced> place_segment(uint32_t units,
                                                                    SpaceSearch& search);
   void release_segment(DiskExtent extent) { space_.release(extent); }
+
+  /// Nothing new is placed in these regions, a bit a region. The pages there stay.
+  void avoid(uint64_t regions) { space_.avoid(regions); }
+  /// The page has an extent in such a region.
+  [[nodiscard]] bool is_avoided(const DiskEntry& entry) const {
+    return std::ranges::any_of(entry.page_extents(), [this](const PageExtent& extent) {
+      return space_.avoids(extent.first);
+    });
+  }
+  /// A free unit near `unit` in such a region, for a probe; null: none is found soon.
+  [[nodiscard]] std::optional<DiskExtent> take_probe_unit(uint32_t unit) {
+    return space_.take_avoided(unit);
+  }
+  void release_probe_unit(DiskExtent extent) { space_.release(extent); }
+
   /// One step of work ahead: removes superseded pages and frees chunks. True: there is more to do.
   [[nodiscard]] bool prepare();
 

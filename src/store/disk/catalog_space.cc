@@ -114,6 +114,7 @@ uint32_t Catalog::spare_for(const SpaceSearch& search) const {
 
 std::expected<DiskEntry*, NotPlaced> Catalog::place(const PlaceRequest& request,
                                                     SpaceSearch& search) {
+  if (space_.settle()) return std::unexpected(NotPlaced::kAgain);
   Step step;
   if (const auto failed = make_room(search, step)) return std::unexpected(*failed);
   const uint32_t units = units_for(request.bytes);
@@ -132,6 +133,7 @@ std::expected<DiskEntry*, NotPlaced> Catalog::place(const PlaceRequest& request,
 }
 
 std::expected<DiskExtent, NotPlaced> Catalog::place_segment(uint32_t units, SpaceSearch& search) {
+  if (space_.settle()) return std::unexpected(NotPlaced::kAgain);
   Step step;
   while (true) {
     if (const auto run = space_.allocate_run(units)) return *run;
@@ -140,6 +142,7 @@ std::expected<DiskExtent, NotPlaced> Catalog::place_segment(uint32_t units, Spac
 }
 
 bool Catalog::prepare() {
+  if (space_.settle()) return true;
   Step step;
   while (superseded_ != nullptr || space_.free_chunks() < spare_chunks_) {
     const Freed freed = free_one(ExtentAllocator::kUnitsPerChunk, ahead_, step);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,10 +16,9 @@
 #include "store/disk/disk_stats.h"
 #include "store/disk/format.h"
 #include "store/disk/health.h"
+#include "store/disk/region_health.h"
 
 namespace cachey::store {
-
-enum class DiskDirection : uint8_t { kRead, kWrite };
 
 /// Reads and writes of the tier's device with a deadline, and the device's health. Owned by the
 /// tier; device and workers outlive it. Any thread; a worker that is passed in is the calling
@@ -30,24 +30,45 @@ class DeviceIo {
     uint64_t offset;
     std::vector<iovec> parts;
   };
+  /// The time that a check of a region may take.
+  static constexpr std::chrono::seconds kCheckLimit{5};
   /// Kept alive until the device is done, which may be after the call has returned.
   using Keep = std::shared_ptr<void>;
 
+  /// What the owner of the space does for the regions. Called without a mutex, on any thread.
+  struct RegionCalls {
+    std::function<void()> changed;  ///< regions().out() has changed
+    /// A free unit near this one in a region that is out, for a probe to write to; or null.
+    std::function<std::optional<DiskExtent>(uint32_t near)> take_unit;
+    std::function<void(DiskExtent unit)> release_unit;
+  };
+
   /// `late_bytes_max`: of memory with the device whose operations have missed their deadline.
-  DeviceIo(BlockDevice& device, uint64_t late_bytes_max, DiskStats& stats, const Clock& clock)
-      : device_(device), clock_(clock), late_bytes_max_(late_bytes_max), stats_(stats) {}
+  DeviceIo(BlockDevice& device, DiskRegions regions, uint64_t late_bytes_max, DiskStats& stats,
+           const Clock& clock)
+      : device_(device),
+        clock_(clock),
+        late_bytes_max_(late_bytes_max),
+        stats_(stats),
+        regions_(regions) {}
 
   [[nodiscard]] BlockDevice& device() { return device_; }
   [[nodiscard]] const DiskHealth& health() const { return health_; }
+  [[nodiscard]] const RegionHealth& regions() const { return regions_; }
   [[nodiscard]] bool online() const { return health_.online(); }
+  /// One of the runs is in a region that is out.
+  [[nodiscard]] bool any_out(std::span<const Run> runs) const;
 
   /// Called when the device is online again, on the worker that noticed. To be set before the first
   /// use.
   void on_online(std::function<void(rt::Worker&)> call) { on_online_ = std::move(call); }
 
-  /// Moves all runs, side by side. The memory of `runs` must stay valid as long as `keep` exists.
-  /// ETIMEDOUT: the device took longer than `limit`, and has the memory until it answers.
-  /// REQUIRES: has_room(); else the bound on late memory may be passed.
+  /// To be set before the first use.
+  void on_regions(RegionCalls calls) { region_calls_ = std::move(calls); }
+
+  /// Moves all runs, side by side. Counts a failure. The memory of `runs` must stay valid as long
+  /// as `keep` exists. ETIMEDOUT: the device took longer than `limit`, and has the memory until it
+  /// answers. REQUIRES: has_room(); else the bound on late memory may be passed.
   [[nodiscard]] rt::Task<IoStatus> move(rt::Worker& worker, DiskDirection direction,
                                         std::vector<Run> runs, std::chrono::milliseconds limit,
                                         Keep keep);
@@ -62,20 +83,28 @@ class DeviceIo {
   /// Bytes of memory with the device whose operations have missed their deadline.
   [[nodiscard]] uint64_t late_bytes() const { return late_bytes_.load(std::memory_order_relaxed); }
 
-  /// An operation failed or timed out: after some failures the device is offline.
-  void failed();
+  /// An operation at this offset failed or timed out: after some failures its region is out, or the
+  /// device is offline. move() calls it.
+  void failed(uint64_t offset, DiskDirection direction);
   /// The device must not be used, however few operations failed.
   void take_offline();
 
-  /// Whether the device is online. Starts a probe of a device that is offline, if one is due.
+  /// Whether the device is online. Starts a probe of a device that is offline, or of a region that
+  /// is out, if one is due.
   [[nodiscard]] bool usable(rt::Worker& worker);
 
  private:
   struct Move;
 
+  [[nodiscard]] rt::Task<void> wait(rt::Worker& worker, std::shared_ptr<Move> move,
+                                    std::chrono::milliseconds limit);
   void went_offline();
+  void region_went_out(uint64_t offset);
   [[nodiscard]] rt::Task<void> move_run(rt::Worker& worker, std::shared_ptr<Move> move, size_t run);
   [[nodiscard]] rt::Task<void> probe(rt::Worker& worker);
+  [[nodiscard]] rt::Task<bool> probe_unit(rt::Worker& worker, uint64_t offset);
+  [[nodiscard]] rt::Task<void> check_region(rt::Worker& worker, RegionHealth::Probe probe);
+  [[nodiscard]] rt::Task<void> probe_region(rt::Worker& worker, RegionHealth::Probe probe);
 
   BlockDevice& device_;
   const Clock& clock_;
@@ -83,6 +112,8 @@ class DeviceIo {
   DiskStats& stats_;
   std::atomic<uint64_t> late_bytes_{0};
   DiskHealth health_;
+  RegionHealth regions_;
+  RegionCalls region_calls_;
   std::function<void(rt::Worker&)> on_online_;
 };
 

@@ -48,7 +48,10 @@ void DiskIndex::end(DiskWriting& writing) {
 
 bool DiskIndex::has(const DiskWriting& writing) {
   const DiskEntry* there = catalog->find(writing.object, writing.page);
-  if (there != nullptr && there->object->source->info.same_version(writing.info)) return true;
+  if (there != nullptr && !catalog->is_avoided(*there) &&
+      there->object->source->info.same_version(writing.info)) {
+    return true;
+  }
   const auto [begin, end] = writing_.equal_range(writing.object);
   return std::any_of(begin, end, [&writing](const auto& entry) {
     const DiskWriting& other = *entry.second;

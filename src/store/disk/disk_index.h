@@ -50,7 +50,8 @@ class DiskIndex {
   /// From begin() to end(), supersede() can mark the write stale.
   void begin(DiskWriting& writing) EXCLUDES(mutex);
   void end(DiskWriting& writing) EXCLUDES(mutex);
-  /// The index has the page in this version, or another write of the page is placed.
+  /// The index has the page in this version, in a region that is in use, or another write of the
+  /// page is placed.
   [[nodiscard]] bool has(const DiskWriting& writing) REQUIRES(mutex);
 
   void release(DiskEntry& entry) EXCLUDES(mutex);

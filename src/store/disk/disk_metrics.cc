@@ -48,6 +48,8 @@ void add_counters(Registration& add, const DiskStats& stats) {
               stats.write_errors);
   add.counter("cachey_disk_offline_total", "Times that the disk was taken out of use",
               stats.times_offline);
+  add.counter("cachey_disk_region_outs_total",
+              "Times that a region of the disk was taken out of use", stats.regions_went_out);
   add.counter("cachey_disk_recovered_pages_total", "Pages that the disk held at the start",
               stats.recovered_pages);
   add.counter("cachey_disk_journal_moves_total",
@@ -87,6 +89,8 @@ void add_disk_metrics(Metrics& metrics, const DiskTier& disk) {
   add.gauge("cachey_disk_index_memory_bytes", "Memory of the disk's index",
             &DiskUsage::memory_bytes);
   add.gauge("cachey_disk_online", "1 while the disk is in use", &DiskUsage::online);
+  add.gauge("cachey_disk_regions_out", "Of the disk's at most 64 regions, those out of use",
+            &DiskUsage::regions_out);
   metrics.read_counter("cachey_disk_evictions_total", "Pages that left the disk for others",
                        [&disk] { return static_cast<double>(disk.usage().evictions); });
   add_counters(add, disk.stats());

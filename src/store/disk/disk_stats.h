@@ -31,7 +31,7 @@ struct DiskStats {
   Count read_bytes{0};           ///< bytes of pages read from the device
   Count read_errors{0};          ///< the device failed
   Count read_timeouts{0};        ///< the device did not answer in time
-  Count reads_refused{0};        ///< the device had too much memory of late operations
+  Count reads_refused{0};        ///< too much memory of late operations, or the region is out
   Count corrupt_reads{0};        ///< reads with a checksum mismatch
   Count corrupt_blocks{0};       ///< blocks with a checksum mismatch
   Count insertions{0};           ///< pages written
@@ -41,6 +41,7 @@ struct DiskStats {
   Count journal_moves{0};        ///< to another place, because its own could not be written
   Count journal_lost_blocks{0};  ///< unreadable when the journal was cleaned
   Count times_offline{0};
+  Count regions_went_out{0};
   Count recovered_pages{0};       ///< pages found when the store was opened
   Count recovered_damaged{0};     ///< damaged journal blocks found then
   Count recovered_unreadable{0};  ///< journal blocks that the device failed to read then
@@ -59,6 +60,7 @@ struct DiskUsage {
   uint64_t evictions = 0;           ///< since the start
   uint64_t queued_bytes = 0;        ///< of pages in the queue and being written
   uint64_t late_bytes = 0;          ///< of memory with the device past its deadline
+  uint64_t regions_out = 0;         ///< regions of the device that are not used
   uint64_t pending_records = 0;     ///< journal records that are not on disk yet
   uint64_t space_memory_bytes = 0;  ///< of the tables of free space, a part of memory_bytes
   uint64_t memory_bytes = 0;        ///< of the index in memory

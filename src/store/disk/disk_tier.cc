@@ -123,23 +123,46 @@ Result<void> DiskTier::attach(BlockDevice& device, Start start, Random& random) 
   life_ = random.bits();
   capacity_ = superblock.capacity;
   index_.open(superblock, life_, config_.index_bytes_max, config_.journal_pending_bytes);
-  io_.emplace(device, config_.late_bytes_max, stats_, clock_);
+  io_.emplace(
+      device,
+      DiskRegions(units_for(kDataOffset), static_cast<uint32_t>(superblock.capacity / kUnitBytes)),
+      config_.late_bytes_max, stats_, clock_);
   writer_.emplace(store_id_, PageWriterConfig{config_.writes, config_.write_deadline}, index_, *io_,
                   stats_);
   {
     const MutexLock lock(index_.mutex);
     journal_.emplace(
-        JournalParts{device, clock_, stats_, io_->health(), index_.mutex, *index_.journal,
-                     *index_.catalog, [this] { io_->failed(); }, [this] { io_->take_offline(); },
-                     [this] { index_.charge(); }},
+        JournalParts{
+            device, clock_, stats_, io_->health(), index_.mutex, *index_.journal, *index_.catalog,
+            [this](uint64_t offset, DiskDirection direction) { io_->failed(offset, direction); },
+            [this] { io_->take_offline(); }, [this] { index_.charge(); }},
         JournalTimes{config_.journal_delay, config_.journal_retry, config_.journal_deadline},
         SuperblockWriter::Opened{std::move(superblock), copy});
   }
   io_->on_online(
       [this](rt::Worker& worker) { journal_->start(worker, JournalTask::Delay::kNone); });
+  io_->on_regions(region_calls());
   writer_->on_records(
       [this](rt::Worker& worker) { journal_->start(worker, JournalTask::Delay::kGather); });
   return {};
+}
+
+DeviceIo::RegionCalls DiskTier::region_calls() {
+  return {.changed =
+              [this] {
+                const MutexLock lock(index_.mutex);
+                index_.catalog->avoid(io_->regions().out());
+              },
+          .take_unit =
+              [this](uint32_t near) {
+                const MutexLock lock(index_.mutex);
+                return index_.catalog->take_probe_unit(near);
+              },
+          .release_unit =
+              [this](DiskExtent unit) {
+                const MutexLock lock(index_.mutex);
+                index_.catalog->release_probe_unit(unit);
+              }};
 }
 
 DiskTier::~DiskTier() = default;
@@ -198,7 +221,7 @@ std::optional<DiskPageRef> DiskTier::find(rt::Worker& worker, std::string_view k
   const ObjectId id = object_id(kind, object);
   const MutexLock lock(index_.mutex);
   DiskEntry* entry = index_.catalog->find(id, page);
-  if (entry == nullptr) return std::nullopt;
+  if (entry == nullptr || index_.catalog->is_avoided(*entry)) return std::nullopt;
   if (use == DiskUse::kUse) Catalog::touch(*entry);
   index_.catalog->hold(*entry);
   return DiskPageRef(index_, *entry);
@@ -217,23 +240,21 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
   CHECK(!range.empty() && range.begin % kDiskBlockBytes == 0 && range.end <= entry.bytes);
   CHECK(range.end % kDiskBlockBytes == 0 || range.end == entry.bytes);
   const ByteRange units{range.begin, range.begin + units_for(range.size()) * kUnitBytes};
-  if (!io_->has_room(DiskDirection::kRead, units.size())) {
+  std::vector<DeviceIo::Run> runs = cut_into_runs(entry.extents(), units, into);
+  if (!io_->has_room(DiskDirection::kRead, units.size()) || io_->any_out(runs)) {
     DiskStats::add(stats_.reads_refused, 1);
     co_return DiskRead::kRefused;
   }
-  std::vector<DeviceIo::Run> runs = cut_into_runs(entry.extents(), units, into);
   Keep kept = index_.keep(entry, std::move(keep));
   const IoStatus status = co_await io_->move(worker, DiskDirection::kRead, std::move(runs),
                                              config_.read_deadline, std::move(kept));
   if (status.error == ETIMEDOUT) {
     DiskStats::add(stats_.read_timeouts, 1);
-    io_->failed();
     lose(worker, entry);  // its space is not given out before the device answers
     co_return DiskRead::kLate;
   }
   if (!status.ok()) {
     DiskStats::add(stats_.read_errors, 1);
-    io_->failed();
     lose(worker, entry);
     co_return DiskRead::kFailed;
   }
@@ -344,8 +365,11 @@ DiskUsage DiskTier::usage() const {
   usage.queued_bytes = writer_->queue().bytes();
   usage.late_bytes = io_->late_bytes();
   usage.online = io_->online();
+  usage.regions_out = io_->regions().count_out();
   const MutexLock lock(index_.mutex);
-  usage.used_bytes = capacity_ - index_.catalog->space().free_units() * kUnitBytes;
+  const ExtentAllocator& space = index_.catalog->space();
+  usage.used_bytes =
+      capacity_ - (uint64_t{space.free_units()} + space.avoided_free_units()) * kUnitBytes;
   usage.payload_bytes = index_.catalog->payload_bytes();
   usage.pages = index_.catalog->pages();
   usage.evictions = index_.catalog->evictions();

@@ -48,7 +48,7 @@ enum class DiskRead : uint8_t {
   kFailed,   ///< the device failed; the page is gone from the tier
   kCorrupt,  ///< the device returned other bytes; the page is gone from the tier
   kLate,     ///< the device took too long; the page is gone from the tier
-  kRefused,  ///< the device has too much memory of late operations
+  kRefused,  ///< the device has too much memory of late operations, or the region is out
 };
 
 enum class DiskUse : uint8_t {
@@ -58,8 +58,9 @@ enum class DiskUse : uint8_t {
 
 /// The disk tier: pages on a device, found by an index in memory. A device fault never fails a
 /// request: a read that fails, times out or returns other bytes is a miss. After some failures the
-/// tier goes offline, and comes back by a probe. find() never returns a page of another version of
-/// its object than the last observed one.
+/// tier goes offline, and comes back by a probe. If the failures are in one region of the device,
+/// only that region goes out: its pages are misses until its probe succeeds. find() never returns a
+/// page of another version of its object than the last observed one.
 ///
 /// The parts: DiskIndex knows the pages; DeviceIo moves bytes; PageWriter writes pages;
 /// JournalTask makes the index durable; OpeningNotes keeps what is observed before the index is
@@ -150,6 +151,7 @@ class DiskTier {
  private:
   void supersede(rt::Worker& worker, std::string_view kind, std::string_view object,
                  const ObjectInfo* keep) EXCLUDES(index_.mutex);
+  [[nodiscard]] DeviceIo::RegionCalls region_calls();
   void lose(rt::Worker& worker, DiskEntry& entry);
   void begin_life(const ReplayReport& report) REQUIRES(index_.mutex);
   [[nodiscard]] bool usable(rt::Worker& worker) { return recovered() && io_->usable(worker); }

@@ -14,17 +14,25 @@ static_assert(ExtentAllocator::kUnitsPerChunk <= UINT16_MAX, "PageExtent has 16 
 // A list of owners grows by a quarter: a list of twice the size would be half empty for long.
 constexpr size_t kOwnersGrowth = 4;
 
+// A step of settle(): looks at chunks; a chunk that changes costs as much as some looks.
+constexpr int kSettleLooks = 4096;
+constexpr int kSettleChangeLooks = 16;
+// Chunks in which a unit for a probe is looked for.
+constexpr uint32_t kAvoidedLooks = 64;
+
 }  // namespace
 
 ExtentAllocator::ExtentAllocator(uint32_t first_unit, uint32_t end_unit)
     : first_unit_(first_unit),
       end_unit_(end_unit),
+      regions_(first_unit, end_unit),
       free_units_(end_unit - first_unit),
       chunks_((units() + kUnitsPerChunk - 1) / kUnitsPerChunk),
       runs_(chunks(), kUnitsPerChunk),
       uses_(chunks(), kUnitsPerChunk) {
   CHECK(first_unit < end_unit);
   free_chunks_ = chunks();
+  settled_ = chunks();
   for (uint32_t chunk = chunks(); chunk-- > 0;) relist(chunk);
   const uint32_t in_last = units() - (chunks() - 1) * kUnitsPerChunk;
   if (in_last == kUnitsPerChunk) return;
@@ -45,7 +53,56 @@ void ExtentAllocator::share(uint32_t chunk) {
   chunks_[chunk].state = State::kShared;
   chunks_[chunk].shared = std::make_unique<Shared>();
   ++shared_chunks_;
-  --free_chunks_;
+  count_free_chunks(chunks_[chunk], -1);
+}
+
+void ExtentAllocator::count_free_units(const Chunk& chunk, int64_t change) {
+  uint32_t& count = chunk.avoided ? avoided_free_units_ : free_units_;
+  count = static_cast<uint32_t>(count + change);
+}
+
+void ExtentAllocator::count_free_chunks(const Chunk& chunk, int change) {
+  if (!chunk.avoided) free_chunks_ = static_cast<uint32_t>(int64_t{free_chunks_} + change);
+}
+
+void ExtentAllocator::avoid(uint64_t regions) {
+  if (regions == avoid_) return;
+  avoid_ = regions;
+  settled_ = 0;
+}
+
+bool ExtentAllocator::settle() {
+  for (int looks = kSettleLooks; looks > 0 && settled_ < chunks(); --looks, ++settled_) {
+    const bool avoided = avoids(first_unit_ + settled_ * kUnitsPerChunk);
+    if (avoided == chunks_[settled_].avoided) continue;
+    set_avoided(settled_, avoided);
+    looks -= kSettleChangeLooks;
+  }
+  return settled_ < chunks();
+}
+
+void ExtentAllocator::set_avoided(uint32_t chunk, bool avoided) {
+  Chunk& info = chunks_[chunk];
+  const int chunks_free = info.state == State::kFree ? 1 : 0;
+  count_free_units(info, -int64_t{info.free});
+  count_free_chunks(info, -chunks_free);
+  info.avoided = avoided;
+  count_free_units(info, info.free);
+  count_free_chunks(info, chunks_free);
+  if (emptying_ == chunk) emptying_.reset();
+  relist(chunk);
+}
+
+std::optional<DiskExtent> ExtentAllocator::take_avoided(uint32_t unit) {
+  const uint32_t first = chunk_of(unit);
+  const uint32_t end = std::min(chunks(), first + kAvoidedLooks);
+  for (uint32_t chunk = first; chunk < end; ++chunk) {
+    if (!avoids(first_unit_ + chunk * kUnitsPerChunk)) break;
+    if (chunks_[chunk].free == 0 || chunk == emptying_) continue;
+    if (chunks_[chunk].state == State::kFree) share(chunk);
+    return take_in(chunk, 1);
+  }
+  return std::nullopt;
 }
 
 void ExtentAllocator::mark(uint32_t chunk, uint32_t begin, uint32_t units, Mark as) {
@@ -60,7 +117,7 @@ void ExtentAllocator::mark(uint32_t chunk, uint32_t begin, uint32_t units, Mark 
   }
   const int change = as == Mark::kTaken ? -static_cast<int>(units) : static_cast<int>(units);
   chunks_[chunk].free = static_cast<uint16_t>(chunks_[chunk].free + change);
-  free_units_ = static_cast<uint32_t>(static_cast<int64_t>(free_units_) + change);
+  count_free_units(chunks_[chunk], change);
 }
 
 /// The first free run of at least `units` units; if there is none, the longest: begin and length.
@@ -97,11 +154,13 @@ std::pair<uint32_t, uint32_t> ExtentAllocator::find_run(const Shared& shared, ui
 
 /// The chunk's free units have changed.
 void ExtentAllocator::relist(uint32_t chunk) {
+  const Chunk& info = chunks_[chunk];
   uint32_t run = 0;
-  if (chunks_[chunk].state == State::kFree) run = kUnitsPerChunk;
-  if (chunks_[chunk].state == State::kShared && chunk != emptying_) {
-    run = find_run(*chunks_[chunk].shared, kUnitsPerChunk + 1).second;
+  if (info.state == State::kFree) run = kUnitsPerChunk;
+  if (info.state == State::kShared && chunk != emptying_ && !info.avoided) {
+    run = find_run(*info.shared, kUnitsPerChunk + 1).second;
   }
+  if (info.avoided) run = 0;
   runs_.set(chunk, run);
   relist_use(chunk);
 }
@@ -110,7 +169,7 @@ void ExtentAllocator::relist(uint32_t chunk) {
 void ExtentAllocator::relist_use(uint32_t chunk) {
   Chunk& info = chunks_[chunk];
   const uint32_t taken = kUnitsPerChunk - info.free;
-  const bool fixed = info.state == State::kShared && info.owned != taken;
+  const bool fixed = info.avoided || (info.state == State::kShared && info.owned != taken);
   fixed_chunks_ = fixed_chunks_ + (fixed ? 1 : 0) - (info.fixed ? 1 : 0);
   info.fixed = fixed;
   const bool to_empty = info.state == State::kShared && !fixed && chunk != emptying_;
@@ -185,8 +244,8 @@ bool ExtentAllocator::take(DiskExtent extent) {
   if (chunk.state == State::kFree && extent.units == kUnitsPerChunk) {
     chunk.state = State::kWhole;
     chunk.free = 0;
-    free_units_ -= extent.units;
-    --free_chunks_;
+    count_free_units(chunk, -int64_t{extent.units});
+    count_free_chunks(chunk, -1);
     return true;
   }
   if (chunk.state == State::kFree) share(at);
@@ -206,7 +265,7 @@ void ExtentAllocator::release(DiskExtent extent) {
   Chunk& chunk = chunks_[at];
   if (chunk.state == State::kWhole) {
     CHECK(extent.units == kUnitsPerChunk);
-    free_units_ += extent.units;
+    count_free_units(chunk, extent.units);
   } else {
     CHECK(chunk.state == State::kShared);
     mark(at, (extent.first - first_unit_) % kUnitsPerChunk, extent.units, Mark::kFree);
@@ -218,7 +277,7 @@ void ExtentAllocator::release(DiskExtent extent) {
   }
   chunk.state = State::kFree;
   chunk.free = kUnitsPerChunk;
-  ++free_chunks_;
+  count_free_chunks(chunk, 1);
   relist(at);
 }
 

@@ -11,6 +11,7 @@
 #include "store/disk/bucket_lists.h"
 #include "store/disk/entry.h"
 #include "store/disk/format.h"
+#include "store/disk/region_health.h"
 
 namespace cachey::store {
 
@@ -22,6 +23,8 @@ namespace cachey::store {
 ///
 /// A shared chunk becomes free again by being emptied: it takes no new pages while the caller
 /// removes the pages in it, one after the other.
+///
+/// The space of regions that are out, see avoid(), does not count as free.
 ///
 /// Each call takes a bounded time, whatever the size of the device. Not synchronized. Owned by the
 /// catalog.
@@ -59,10 +62,25 @@ class ExtentAllocator {
   /// The chunk cannot be emptied now. It is not chosen again before one of its pages came or left.
   void give_up_emptying();
 
+  /// Chunks in these regions, a bit a region, take nothing new, and are not emptied. What is taken
+  /// there stays. settle() does the work.
+  void avoid(uint64_t regions);
+  [[nodiscard]] bool avoids(uint32_t unit) const {
+    return avoid_ != 0 && (avoid_ & regions_.bit_of(unit)) != 0;
+  }
+  /// One step of the work of avoid(). True: there is more to do. Before that allocations may be in
+  /// the wrong regions.
+  [[nodiscard]] bool settle();
+  /// A free unit near `unit`, of a region that is avoided, or null if none is found soon. release()
+  /// gives the unit back.
+  [[nodiscard]] std::optional<DiskExtent> take_avoided(uint32_t unit);
+
   [[nodiscard]] uint32_t free_units() const { return free_units_; }
+  [[nodiscard]] uint32_t avoided_free_units() const { return avoided_free_units_; }
   [[nodiscard]] uint32_t free_chunks() const { return free_chunks_; }
   [[nodiscard]] uint32_t chunks() const { return static_cast<uint32_t>(chunks_.size()); }
-  /// Chunks that cannot become free: with a journal segment or the end of the space in them.
+  /// Chunks that cannot become free: with a journal segment or the end of the space in them, or
+  /// avoided.
   [[nodiscard]] uint32_t fixed_chunks() const { return fixed_chunks_; }
   [[nodiscard]] uint32_t units() const { return end_unit_ - first_unit_; }
   /// The memory of the allocator, about.
@@ -81,10 +99,14 @@ class ExtentAllocator {
     uint16_t owned = 0;  // units of pages
     State state = State::kFree;
     bool fixed = false;
+    bool avoided = false;
   };
 
   [[nodiscard]] uint32_t chunk_of(uint32_t unit) const;
   [[nodiscard]] DiskExtent take_in(uint32_t chunk, uint32_t units);
+  void set_avoided(uint32_t chunk, bool avoided);
+  void count_free_units(const Chunk& chunk, int64_t change);
+  void count_free_chunks(const Chunk& chunk, int change);
   void share(uint32_t chunk);
   void mark(uint32_t chunk, uint32_t begin, uint32_t units, Mark as);
   void relist(uint32_t chunk);
@@ -95,7 +117,11 @@ class ExtentAllocator {
 
   const uint32_t first_unit_;
   const uint32_t end_unit_;
-  uint32_t free_units_;
+  const DiskRegions regions_;
+  uint64_t avoid_ = 0;    // regions
+  uint32_t settled_ = 0;  // chunks before this one are as `avoid_` says
+  uint32_t free_units_;   // with free_chunks_: without the avoided ones
+  uint32_t avoided_free_units_ = 0;
   uint32_t free_chunks_ = 0;
   uint32_t fixed_chunks_ = 0;
   size_t shared_chunks_ = 0;

@@ -101,6 +101,95 @@ TEST(ExtentAllocator, NeverGivesAUnitTwiceAndTakesAllBack) {
   EXPECT_EQ(space.free_units(), space.units());
 }
 
+/// Extents of a space with regions, of one chunk each, some of which are avoided.
+class Avoiding {
+ public:
+  static constexpr uint32_t kFirst = 128;
+  static constexpr uint32_t kChunks = 9;
+
+  void avoid(uint64_t regions) {
+    avoided_ = regions;
+    space_.avoid(regions);
+    while (space_.settle()) {
+    }
+  }
+  void allocate(uint32_t units) {
+    ExtentList extents;
+    if (!space_.allocate(units, extents)) return;
+    for (const DiskExtent& extent : extents) {
+      ASSERT_FALSE(is_avoided(extent));
+      held_.push_back(extent);
+    }
+  }
+  void release(size_t at) {
+    if (held_.empty()) return;
+    std::swap(held_[at % held_.size()], held_.back());
+    space_.release(held_.back());
+    held_.pop_back();
+  }
+  void probe(uint32_t region) {
+    const auto unit = space_.take_avoided(kFirst + region * kChunk);
+    if (!unit) return;
+    ASSERT_TRUE(is_avoided(*unit));
+    held_.push_back(*unit);
+  }
+  void check() {
+    uint32_t free[2] = {0, 0};
+    for (uint32_t chunk = 0; chunk < kChunks; ++chunk) {
+      free[avoided_ >> chunk & 1] += kChunk;
+    }
+    for (const DiskExtent& extent : held_) free[is_avoided(extent) ? 1 : 0] -= extent.units;
+    ASSERT_EQ(space_.free_units(), free[0]);
+    ASSERT_EQ(space_.avoided_free_units(), free[1]);
+  }
+  void end() {
+    avoid(0);
+    while (!held_.empty()) release(0);
+    EXPECT_EQ(space_.free_units(), space_.units());
+    EXPECT_EQ(space_.free_chunks(), kChunks);
+    EXPECT_EQ(space_.fixed_chunks(), 0u);
+  }
+
+ private:
+  [[nodiscard]] bool is_avoided(DiskExtent extent) const {
+    return (avoided_ >> ((extent.first - kFirst) / kChunk) & 1) != 0;
+  }
+
+  ExtentAllocator space_{kFirst, kFirst + kChunks* kChunk};
+  uint64_t avoided_ = 0;
+  std::vector<DiskExtent> held_;
+};
+
+TEST(ExtentAllocator, TakesNothingNewInRegionsThatAreAvoided) {
+  Avoiding space;
+  std::mt19937 random(1);
+  for (int round = 0; round < 20'000; ++round) {
+    const uint32_t what = random() % 100;
+    if (what == 0) {
+      space.avoid(random() % 512);
+    } else if (what < 5) {
+      space.probe(random() % Avoiding::kChunks);
+    } else if (what < 50) {
+      space.release(random());
+    } else {
+      space.allocate(random() % 10 == 0 ? 1 + random() % kChunk : 1 + random() % 64);
+    }
+    ASSERT_NO_FATAL_FAILURE(space.check());
+  }
+  space.end();
+}
+
+TEST(ExtentAllocator, AvoidsRegionsInSteps) {
+  ExtentAllocator space(0, 64 * 1024 * kChunk - 1);  // 1 TiB
+  space.avoid(0xf0);
+  int steps = 1;
+  while (space.settle()) ++steps;
+  EXPECT_EQ(space.free_chunks(), 60u * 1024 - 1);
+  EXPECT_GT(steps, 16);
+  EXPECT_LT(steps, 64);
+  EXPECT_FALSE(space.settle()) << "nothing is left to do";
+}
+
 TEST(ExtentAllocator, TakesTheVeryExtentOnce) {
   ExtentAllocator space(128, 128 + 2 * kChunk);
   EXPECT_TRUE(space.take({128, kChunk}));

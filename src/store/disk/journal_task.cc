@@ -125,10 +125,10 @@ bool JournalTask::wants_cleaning() const {
   return journal_.wants_cleaning();
 }
 
-void JournalTask::report_failure(const IoStatus& status) {
+void JournalTask::report_failure(const IoStatus& status, uint64_t offset) {
   DiskStats::add(stats_.write_errors, 1);
   log::warn("disk journal: an operation failed", {{"error", status.error}});
-  failed_();
+  failed_(offset, DiskDirection::kWrite);
 }
 
 /// Makes the batch that is to be written. False: no segment could be added.
@@ -167,7 +167,7 @@ rt::Task<bool> JournalTask::write_batch(rt::Worker& worker) {
             batch_, place_);
     const IoStatus status = co_await io_.write(worker, batch_->offset, part, std::move(keep));
     if (!status.ok()) {
-      report_failure(status);
+      report_failure(status, batch_->offset);
       if (++failures_here_ >= kFailuresAtAPlace || status.error == ETIMEDOUT) leave_place();
       co_return false;
     }
@@ -225,7 +225,7 @@ rt::Task<bool> JournalTask::write_superblock(rt::Worker& worker,
     superblock_failures_ = 0;
     co_return true;
   }
-  report_failure(status);
+  report_failure(status, 0);
   if (++superblock_failures_ >= kSuperblockTries || status.error == ETIMEDOUT) {
     superblock_failures_ = 0;
     offline_();
@@ -312,7 +312,7 @@ rt::Task<IoStatus> JournalTask::read_piece(rt::Worker& worker, uint64_t offset,
     DiskStats::add(stats_.read_errors, 1);
     if (status.error == ETIMEDOUT) break;
   }
-  failed_();
+  failed_(offset, DiskDirection::kRead);
   co_return status;
 }
 

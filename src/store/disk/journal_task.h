@@ -18,6 +18,7 @@
 #include "store/disk/format.h"
 #include "store/disk/health.h"
 #include "store/disk/journal.h"
+#include "store/disk/region_health.h"
 #include "store/disk/superblock.h"
 #include "store/disk/timed_io.h"
 
@@ -38,7 +39,8 @@ struct JournalParts {
   WatchedMutex& mutex;  ///< the tier's: guards journal and catalog
   Journal& journal;
   Catalog& catalog;
-  std::function<void()> failed;   ///< the device failed; called without the mutex
+  /// The device failed at this offset; called without the mutex.
+  std::function<void(uint64_t offset, DiskDirection direction)> failed;
   std::function<void()> offline;  ///< the disk must not be used; called without the mutex
   std::function<void()> charge;   ///< the journal's memory changed; called without the mutex
 };
@@ -107,12 +109,12 @@ class JournalTask {
                                                 std::vector<JournalSegment> segments);
   [[nodiscard]] std::vector<JournalSegment> segments() const EXCLUDES(mutex_);
 
-  void report_failure(const IoStatus& status);
+  void report_failure(const IoStatus& status, uint64_t offset);
 
   const Clock& clock_;
   DiskStats& stats_;
   const DiskHealth& health_;
-  const std::function<void()> failed_;
+  const std::function<void(uint64_t offset, DiskDirection direction)> failed_;
   const std::function<void()> offline_;
   const std::function<void()> charge_;
   const JournalTimes times_;

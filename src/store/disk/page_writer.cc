@@ -142,7 +142,6 @@ DiskWrite PageWriter::finish(DiskEntry& entry, DiskWriting& writing, std::string
   }
   if (!status.ok()) {
     DiskStats::add(stats_.write_errors, 1);
-    io_.failed();
     return dropped(DiskDrop::kWriteError);
   }
   DiskStats::add(stats_.written_bytes, units_for(entry.bytes) * kUnitBytes);
