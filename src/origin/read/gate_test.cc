@@ -180,6 +180,9 @@ class ParkedPasses : public GateTest {
     return world_.start(gate_->enter(world_.worker(), request, world_.clock().mono() + 10s));
   }
   static bool entered(const Asked& asked) { return asked->has_value() && (*asked)->has_value(); }
+  void TearDown() override { world_.pass(11s); }  // what still waits gives up
+
+  const WantedParts nobody_;  // outlives the requests that wait
 };
 
 TEST_F(ParkedPasses, LetFurtherRequestsInAndNoFirstOnes) {
@@ -210,10 +213,9 @@ TEST_F(ParkedPasses, LetFurtherSpeculationInAlthoughFirstDemandWaits) {
     parked.push_back(enter(Stage::kFirst));
     (**parked.back())->park();
   }
-  const WantedParts nobody;
   const Asked demand = enter(Stage::kFirst);
   std::vector<Asked> further;
-  for (int i = 0; i < 4; ++i) further.push_back(enter(Stage::kFurther, {&nobody, 1}));
+  for (int i = 0; i < 4; ++i) further.push_back(enter(Stage::kFurther, {&nobody_, 1}));
   world_.pass(rt::TimerWheel::kTick);
   EXPECT_FALSE(entered(demand));
   EXPECT_TRUE(entered(further[2]));
