@@ -17,8 +17,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -53,6 +55,23 @@ class Times {
   std::vector<double> micros_;
 };
 
+/// A page whose memory stays.
+class Source final : public DiskWriteSource {
+ public:
+  Source(DiskPage page, std::vector<iovec> parts)
+      : page_(std::move(page)), parts_(std::move(parts)) {}
+
+  [[nodiscard]] uint64_t bytes() const override { return page_.bytes; }
+  [[nodiscard]] DiskPage page() const override { return page_; }
+  [[nodiscard]] std::optional<DiskPageMemory> take() override {
+    return DiskPageMemory{parts_, nullptr};
+  }
+
+ private:
+  const DiskPage page_;
+  const std::vector<iovec> parts_;
+};
+
 /// A tier over DIRECTORY, and a worker that runs while the caller waits for a task.
 class Bench {
  public:
@@ -69,7 +88,8 @@ class Bench {
     auto work = [this]() -> rt::Task<void> {
       for (uint32_t index = 0; index < pages(); ++index) {
         static_cast<std::byte*>(slabs_[0].iov_base)[0] = static_cast<std::byte>(index);
-        const DiskWrite wrote = co_await tier_->write(worker_, page(index), slabs_, nullptr);
+        Source source(page(index), slabs_);
+        const DiskWrite wrote = co_await tier_->write(worker_, source);
         CHECK(wrote == DiskWrite::kStored);
       }
       const MonoTime deadline = clock_.mono() + std::chrono::minutes(5);
