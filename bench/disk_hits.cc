@@ -55,7 +55,7 @@ class Times {
   std::vector<double> micros_;
 };
 
-/// A page whose memory stays.
+/// A page with memory that stays.
 class Source final : public DiskWriteSource {
  public:
   Source(DiskPage page, std::vector<iovec> parts)

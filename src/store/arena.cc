@@ -259,7 +259,7 @@ void Arena::file(Slab& slab) {
   slab.cost = cost;
 }
 
-/// The cheapest shared slab but the one that was cut last, whose pages are the newest.
+/// The cheapest shared slab, except the slab that was cut last, which has the newest pages.
 Arena::Slab* Arena::cheapest_settled() {
   for (uint64_t costs = shared_costs_; costs != 0; costs &= costs - 1) {
     Costs& slabs = costs_[std::countr_zero(costs)];

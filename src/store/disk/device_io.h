@@ -43,7 +43,7 @@ class DeviceIo {
     std::function<void(DiskExtent unit)> release_unit;
   };
 
-  /// `late_bytes_max`: of memory with the device whose operations have missed their deadline.
+  /// `late_bytes_max`: of memory that late operations hold, past their deadline.
   DeviceIo(BlockDevice& device, DiskRegions regions, uint64_t late_bytes_max, DiskStats& stats,
            const Clock& clock)
       : device_(device),
@@ -80,7 +80,7 @@ class DeviceIo {
     const uint64_t most = direction == DiskDirection::kRead ? late_bytes_max_ / 2 : late_bytes_max_;
     return late == 0 || late + bytes <= most;
   }
-  /// Bytes of memory with the device whose operations have missed their deadline.
+  /// Bytes of memory that late operations hold, past their deadline.
   [[nodiscard]] uint64_t late_bytes() const { return late_bytes_.load(std::memory_order_relaxed); }
 
   /// An operation at this offset failed or timed out: after some failures its region is out, or the
@@ -117,7 +117,7 @@ class DeviceIo {
   std::function<void(rt::Worker&)> on_online_;
 };
 
-/// The runs of a page's extents within `range`, whose memory is `parts`. REQUIRES: `range` has
+/// The runs of a page's extents within `range`, with `parts` as their memory. REQUIRES: `range` has
 /// whole units.
 [[nodiscard]] std::vector<DeviceIo::Run> cut_into_runs(std::span<const DiskExtent> extents,
                                                        ByteRange range,
