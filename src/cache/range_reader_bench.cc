@@ -22,7 +22,7 @@ class Hits final : public ReaderHarness {
   }
   void TestBody() override {}
 
-  /// A worker of the calling thread's own, whose loop does not run.
+  /// A worker for the calling thread alone. Its loop does not run.
   [[nodiscard]] rt::Worker& worker(int thread) {
     return own_[workers_.size() + static_cast<size_t>(thread)];  // an index that no other has
   }

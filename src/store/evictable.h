@@ -22,9 +22,9 @@ class MemoryTier;
 /// when the page is doomed and unpinned, or with the last reference, whichever is first.
 ///
 /// The bytes may be used only between a successful try_pin() and its unpin(); the filler may use
-/// them until it publishes the page. A pin lasts for one system call, never across a co_await;
-/// MemoryTier::hold() is for longer. A reader that stays longer calls reading_began(): eviction
-/// then prefers other pages.
+/// them until it publishes the page. A pin lasts for one system call, never across a co_await,
+/// except the few pins of the cache's hot pages, which last some 10 ms. MemoryTier::hold() is for
+/// longer. A reader that stays longer calls reading_began(): eviction then prefers other pages.
 class Evictable : public boost::intrusive_ref_counter<Evictable> {
  public:
   virtual ~Evictable();

@@ -17,7 +17,7 @@
 namespace cachey::store {
 namespace {
 
-/// A tier whose memory is address space only: no test writes to its pages.
+/// A tier of which no test writes to the pages: the memory is address space only.
 class HoldTimesTest : public ::testing::Test {
  protected:
   void make_tier(uint64_t limit) {

@@ -29,8 +29,8 @@ struct GateLimits {
 /// Limits the requests under way and the bytes per second of each bucket. A request without room
 /// waits in the bucket's FairQueue. Speculation never takes the last quarter of the requests.
 ///
-/// A request whose answer waits for memory parks its pass. A page's first request needs room among
-/// the requests that are under way or parked; a further request of a page, which has memory
+/// A request parks its pass while its answer waits for memory. A page's first request needs room
+/// among the requests that are under way or parked; a further request of a page, which has memory
 /// already, needs room only among those under way. So a request with memory never waits for a
 /// request that waits for memory. Parked requests are at most GateLimits::requests; with the
 /// further ones beside them, a bucket has at most twice GateLimits::requests.

@@ -85,8 +85,8 @@ class ObjectRead {
   /// if the object has another version; kThrottled if no bucket may be asked now; kOverloaded.
   [[nodiscard]] rt::Task<Result<void>> open();
 
-  /// When the request was sent whose answer decided open(). A hedge is a request of its own, and so
-  /// is a retry if its answer was good.
+  /// When the request was sent that decided open() by its answer. A hedge is a request of its own.
+  /// So is a retry with a good answer.
   [[nodiscard]] MonoTime sent_at() const { return sent_at_; }
 
   // From here on REQUIRES: open() has succeeded.

@@ -12,9 +12,9 @@
 
 namespace cachey::store {
 
-/// The checksums of the page's blocks within `range`, whose memory is `parts`. Leaves the worker to
-/// others after every kHashedAtOnce bytes. REQUIRES: the range begins at a block and ends at a
-/// block or at the page's end; entry and memory stay valid during the call.
+/// The checksums of the page's blocks within `range`, with `parts` as their memory. Other tasks of
+/// the worker run after every kHashedAtOnce bytes. REQUIRES: the range begins at a block and ends
+/// at a block or at the page's end; entry and memory stay valid during the call.
 [[nodiscard]] rt::Task<std::vector<uint64_t>> block_sums(rt::Worker& worker, uint64_t store_id,
                                                          const DiskEntry& entry, ByteRange range,
                                                          std::span<const iovec> parts);

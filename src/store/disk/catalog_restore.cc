@@ -19,7 +19,7 @@ void Catalog::reserve(size_t pages) {
   objects_.reserve(most);
 }
 
-/// Forgets a page whose space was not taken yet.
+/// Forgets a page before its space is taken.
 void Catalog::drop_restored(DiskEntry& entry) {
   restored_.erase(restored_.iterator_to(entry));
   unindex(entry);

@@ -29,8 +29,9 @@ namespace cachey::store {
 
 struct DiskTierConfig {
   WriteQueueLimits writes;
-  /// Memory with the device whose reads and writes have missed their deadline. Past it, pages are
-  /// misses and are not written until the device answers. Writes that run may pass it.
+  /// Memory that late operations may hold, past their deadline; reads may hold half of it. Past the
+  /// bound, pages are misses and are not written until the device answers. Operations that run
+  /// already may pass the bound.
   uint64_t late_bytes_max = 512 * kMiB;
   std::chrono::milliseconds read_deadline{5'000};  ///< a slower read is a miss
   std::chrono::milliseconds write_deadline{30'000};

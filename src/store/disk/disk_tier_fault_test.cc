@@ -232,7 +232,7 @@ TEST(DiskTierFaults, AWriteOfAVersionThatWasOvertakenIsNotListed) {
   EXPECT_EQ(disk.tier().usage().pages, 0u);
 }
 
-/// A page whose object changes while take() runs, as another worker may do.
+/// A page of an object that changes during take(), as another worker may cause.
 class OvertakenSource final : public DiskWriteSource {
  public:
   OvertakenSource(DiskHarness& disk, DiskPage page) : disk_(disk), page_(std::move(page)) {}

@@ -165,7 +165,7 @@ TEST(JournalLives, GenerationsGrowFromLifeToLife) {
   EXPECT_EQ(openings, expected);
 }
 
-/// A tier with one page, whose journal's place is about to fail.
+/// A tier with one page. The place of its journal is about to fail.
 class JournalPlace : public ::testing::Test {
  protected:
   static DiskTierConfig config(int64_t& charged) {

@@ -106,7 +106,7 @@ TEST(SuperblockCopies, ATierThatDiesWhileItWritesOneOpensAgain) {
   }
 }
 
-/// A writer of superblocks on a device whose copies are both whole.
+/// A writer of superblocks, on a device with two whole copies.
 class SuperblockWriterTest : public ::testing::Test {
  protected:
   [[nodiscard]] Superblock opened() {
