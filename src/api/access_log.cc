@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <exception>
+#include <stop_token>
 
 #include "api/request_id.h"
 #include "base/log.h"
@@ -92,6 +93,7 @@ class AccessLog::ObservedWriter final : public net::ResponseWriter {
     finished_ = false;
     writer_.abort();
   }
+  [[nodiscard]] std::stop_token client_left() override { return writer_.client_left(); }
 
   [[nodiscard]] unsigned status() const { return status_; }
   [[nodiscard]] uint64_t bytes() const { return bytes_; }

@@ -2,13 +2,14 @@
 
 #include <map>
 #include <span>
+#include <stop_token>
 #include <string>
 
 #include "net/http/http.h"
 
 namespace cachey::api {
 
-/// A client that reads at once and keeps the response.
+/// A client that reads at once and keeps the response, or leaves.
 class RecordingWriter final : public net::ResponseWriter {
  public:
   void start(const net::ResponseHead& head) override {
@@ -26,12 +27,20 @@ class RecordingWriter final : public net::ResponseWriter {
   rt::Task<bool> writable() override { co_return true; }
   rt::Task<bool> flush() override { co_return true; }
   rt::Task<bool> finish(std::span<const net::Field>) override { co_return finished = true; }
-  void abort() override {}
+  void abort() override { aborted = true; }
+  std::stop_token client_left() override { return left_.get_token(); }
+
+  /// The client goes away. Called on the worker's thread.
+  void leave() { left_.request_stop(); }
 
   unsigned status = 0;
   std::map<std::string, std::string> fields;
   bool finished = false;
+  bool aborted = false;
   std::string text;
+
+ private:
+  std::stop_source left_;
 };
 
 }  // namespace cachey::api

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -147,6 +148,12 @@ class ResponseWriter {
   /// Breaks the response off: closes the connection (HTTP/2: resets the stream) at once, so that
   /// the client sees an incomplete response.
   virtual void abort() = 0;
+
+  /// A token that is stopped, on the worker's thread, once the client has left and nobody will read
+  /// this response. The first call begins the watch of the client and may stop the token at once: a
+  /// handler calls this before a wait for something other than the client. The default: a token
+  /// that is never stopped.
+  [[nodiscard]] virtual std::stop_token client_left() { return {}; }
 };
 
 /// Offers all of `body` and waits as often as necessary. False: as for writable().
