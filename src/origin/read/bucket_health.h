@@ -52,6 +52,9 @@ class BucketHealth {
   };
   [[nodiscard]] Worth worth() const;
 
+  /// The bucket has given a good answer.
+  [[nodiscard]] bool has_answered() const { return worth().answered; }
+
   /// The lower the better. `position`: in the client's list, from 0.
   ///   2000 * position + mean latency in us / 100 + penalty
   /// The penalty is 1,000,000 while the breaker is open, else round(100,000 * error rate). Before

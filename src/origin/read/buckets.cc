@@ -94,6 +94,11 @@ BucketOrder Buckets::rank(std::span<const std::string> names) const {
   return order;
 }
 
+bool Buckets::is_proven(std::string_view name) const {
+  const HealthPtr health = find(name);
+  return health != nullptr && health->has_answered();
+}
+
 bool Buckets::is_down(std::string_view name) const {
   const HealthPtr health = find(name);
   return health != nullptr && health->is_down();

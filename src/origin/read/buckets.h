@@ -37,6 +37,10 @@ class Buckets {
   /// `names` is not empty.
   [[nodiscard]] BucketOrder rank(std::span<const std::string> names) const;
 
+  /// The bucket has given a good answer (the head of an object) and is still remembered. A name that
+  /// a client made up never is.
+  [[nodiscard]] bool is_proven(std::string_view name) const;
+
   /// See BucketHealth. An unknown bucket may be asked and is not hedged.
   [[nodiscard]] bool is_down(std::string_view name) const;
   [[nodiscard]] bool may_ask(std::string_view name) const;

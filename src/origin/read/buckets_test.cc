@@ -61,6 +61,14 @@ TEST_F(BucketRank, NamesThatOnlyFailDoNotKeepOutBucketsThatAnswer) {
   EXPECT_TRUE(buckets_.is_down("known"));
 }
 
+TEST_F(BucketRank, ABucketIsProvenByAGoodAnswerAlone) {
+  EXPECT_FALSE(buckets_.is_proven("a"));
+  buckets_.failed("a", ErrorKind::kUpstream);
+  EXPECT_FALSE(buckets_.is_proven("a"));
+  buckets_.answered("a", std::chrono::milliseconds(1));
+  EXPECT_TRUE(buckets_.is_proven("a"));
+}
+
 TEST_F(BucketRank, IsVisibleInTheMetrics) {
   for (int i = 0; i < 5; ++i) buckets_.failed("a", ErrorKind::kTimeout);
   EXPECT_THAT(metrics_.text(),
