@@ -1,0 +1,152 @@
+"""The object store of the suite, in a process of its own: a key's first word says how its GETs are answered.
+
+    hang-1        never
+    hangonce-1    the first GET never, later ones at once
+    slow-1        after 150 ms
+    lost-1        500, always
+    flaky-1       the first GET 500, later ones at once
+    ignoring-1    200 and other bytes, whatever the Range
+    trickle-1     20 bytes a second
+    trickleonce-1 the first GET 20 bytes a second, later ones at once
+    none-1        404
+    wide-1        at once; 48 MiB
+    hit-1         at once; 1 MiB
+    (other)       at once; 100,000 bytes
+
+A bucket whose name begins with `hung` never answers; with `slow`, after 150 ms; with `short`, it has objects one byte
+shorter. Buckets stand in the path, or in the host name before HOST. No signature is checked.
+"""
+
+import asyncio
+import re
+import signal
+import socket
+import sys
+import urllib.parse
+import zlib
+from random import Random
+
+HOST = "store.test"
+SIZES = {"wide": 48 << 20, "hit": 1 << 20}
+SIZE = 100_000
+SLOW_SECONDS = 0.15
+
+_NOISE_BYTES = 65_521  # a prime, so that no page is like another
+_NOISE = Random(1).randbytes(_NOISE_BYTES) * 2
+_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+
+
+def size_of(key):
+    return SIZES.get(key.partition("-")[0], SIZE)
+
+
+def content(key, first, last):
+    """The bytes [first, last] of an object."""
+    at = (zlib.crc32(key.encode()) + first) % _NOISE_BYTES
+    whole = _NOISE[at:at + _NOISE_BYTES]
+    length = last - first + 1
+    return (whole * (length // _NOISE_BYTES + 1))[:length]
+
+
+def answer(status, body, fields=()):
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *fields]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+def error(status, code):
+    return answer(status, f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode(),
+                  ["Content-Type: application/xml"])
+
+
+class Store:
+    """What the connections share: which keys were asked for already."""
+
+    def __init__(self):
+        self._seen = set()
+
+    def is_first(self, key):
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        return True
+
+
+class Connection(asyncio.Protocol):
+    def __init__(self, store):
+        self._store = store
+        self._received = b""
+        self._transport = None
+        self._task = None
+
+    def connection_made(self, transport):
+        self._transport = transport
+
+    def connection_lost(self, exc):
+        if self._task:
+            self._task.cancel()
+
+    def data_received(self, data):
+        self._received += data
+        if b"\r\n\r\n" in self._received and (self._task is None or self._task.done()):
+            head, _, self._received = self._received.partition(b"\r\n\r\n")
+            self._task = asyncio.get_running_loop().create_task(self._answer(head.decode("latin-1")))
+
+    async def _answer(self, head):
+        line, *fields = head.split("\r\n")
+        fields = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
+        path = urllib.parse.unquote(line.split(" ")[1].partition("?")[0])[1:]
+        host = fields.get("host", "").partition(":")[0]
+        bucket, key = (host[:-len(HOST) - 1], path) if host.endswith("." + HOST) else path.split("/", 1)
+        asked = _RANGE.match(fields.get("range", ""))
+        first, last = (int(asked.group(1)), int(asked.group(2))) if asked else (0, 0)
+        await self._act(bucket, key, key.partition("-")[0], first, last)
+
+    async def _act(self, bucket, key, word, first, last):
+        once = word.endswith("once")
+        faulty = word.removesuffix("once") if not once or self._store.is_first(key) else ""
+        if faulty == "hang" or bucket.startswith("hung"):
+            return  # the connection stays open
+        if faulty == "slow" or bucket.startswith("slow"):
+            await asyncio.sleep(SLOW_SECONDS)
+        if faulty == "lost" or faulty == "flaky" and self._store.is_first(key):
+            self._transport.write(error(500, "InternalError"))
+        elif faulty == "none":
+            self._transport.write(error(404, "NoSuchKey"))
+        elif faulty == "ignoring":
+            self._transport.write(answer(200, b"y" * 5000, ['ETag: "other"']))
+        else:
+            await self._send_object(bucket, key, first, last, trickles=faulty == "trickle")
+
+    async def _send_object(self, bucket, key, first, last, trickles):
+        size = size_of(key) - bucket.startswith("short")
+        if first >= size:
+            self._transport.write(error(416, "InvalidRange"))
+            return
+        last = min(last, size - 1)
+        whole = answer(206, content(key, first, last), [
+            f'ETag: "{bucket}-{zlib.crc32(key.encode()):08x}"', "Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT",
+            f"Content-Range: bytes {first}-{last}/{size}"])
+        if not trickles:
+            self._transport.write(whole)
+            return
+        head = whole.index(b"\r\n\r\n") + 4
+        self._transport.write(whole[:head])
+        for at in range(head, len(whole)):
+            self._transport.write(whole[at:at + 1])
+            await asyncio.sleep(0.05)
+
+
+async def serve():
+    store = Store()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(store), sock=listener, backlog=4096)
+    print(listener.getsockname()[1], flush=True)
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    await ended.wait()
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())
+    sys.exit(0)
