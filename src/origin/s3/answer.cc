@@ -18,14 +18,17 @@ std::unexpected<Error> broken(std::string_view fault) {
 
 /// For a 200 without Content-Range: the store ignored the Range header and sends the whole object.
 Result<ByteRange> whole_object_range(const ResponseHead& head, ByteRange asked) {
-  const bool nameless = head.etag.empty() && head.last_modified.empty();
-  if (nameless && head.content_type.find("xml") != std::string::npos) {
-    return fail(ErrorKind::kUpstream, "the origin answered 200 with a document of its own");
-  }
   if (asked.begin != 0 || !head.content_length || *head.content_length > asked.end) {
     return fail(ErrorKind::kUpstream, "the origin ignored the Range header");
   }
   return ByteRange(0, *head.content_length);
+}
+
+ObjectInfo version_of(const ResponseHead& head) {
+  ObjectInfo info;
+  if (is_informative_tag(head.etag)) info.etag = head.etag;
+  info.last_modified = parse_http_date(head.last_modified).value_or(0);
+  return info;
 }
 
 Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked) {
@@ -33,8 +36,14 @@ Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked) {
     return broken(fmt::format("status {} to a ranged GET", head.status));
   }
   GoodAnswer answer;
-  answer.info.etag = head.etag;
-  answer.info.last_modified = parse_http_date(head.last_modified).value_or(0);
+  answer.info = version_of(head);
+  // A page of a proxy or a login is a 200 like this. A 206 says by its Content-Range that the
+  // answer is a part of the object.
+  const bool nameless = answer.info.etag.empty() && answer.info.last_modified == 0;
+  if (head.status == 200 && nameless) {
+    return fail(ErrorKind::kUpstream,
+                "the origin answered 200 without ETag and Last-Modified: this is no object");
+  }
   if (head.content_range.empty()) {
     if (head.status == 206) return broken("206 without Content-Range");
     const Result<ByteRange> whole = whole_object_range(head, asked);

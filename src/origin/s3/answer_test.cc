@@ -52,6 +52,7 @@ TEST(CheckAnswer, TakesNothingButWhatWasAskedFor) {
     SCOPED_TRACE(verdict.name);
     ResponseHead head;
     head.status = verdict.status;
+    head.etag = "\"v1\"";
     head.content_range = verdict.content_range;
     head.content_length = verdict.content_length;
     const Result<GoodAnswer> answer = check_answer(head, verdict.asked);
@@ -67,14 +68,42 @@ TEST(CheckAnswer, TakesNothingButWhatWasAskedFor) {
   }
 }
 
-TEST(CheckAnswer, A200WithADocumentOfItsOwnIsNoObject) {
+TEST(CheckAnswer, A200WithoutANameOfItsVersionIsNoObject) {
+  struct Row {
+    const char* etag;
+    const char* last_modified;
+    bool good;
+  };
+  constexpr const char* kTime = "Sun, 06 Nov 1994 08:49:37 GMT";
+  const Row rows[] = {
+      {"", "", false},        {"\"\"", "", false},  {"W/\"\"", "", false},
+      {"\"000\"", "", false}, {"", "never", false}, {"\"v1\"", "", true},
+      {"W/\"v1\"", "", true}, {"", kTime, true},    {"\"0\"", kTime, true},
+  };
+  for (const Row& row : rows) {
+    for (const char* content_range : {"", "bytes 0-299/300"}) {
+      ResponseHead head;
+      head.status = 200;
+      head.content_length = 300;
+      head.content_type = "text/html";
+      head.content_range = content_range;
+      head.etag = row.etag;
+      head.last_modified = row.last_modified;
+      const Result<GoodAnswer> answer = check_answer(head, {0, 300});
+      EXPECT_EQ(answer.has_value(), row.good) << row.etag << " " << row.last_modified;
+      if (!answer) EXPECT_EQ(answer.error().kind(), kUpstream);
+    }
+  }
+}
+
+TEST(CheckAnswer, ATagWithoutInformationIsNoTag) {
   ResponseHead head;
-  head.status = 200;
-  head.content_length = 300;
-  head.content_type = "application/xml";
-  EXPECT_FALSE(check_answer(head, {0, 1000}).has_value());
-  head.etag = "\"v1\"";
-  EXPECT_TRUE(check_answer(head, {0, 1000}).has_value());
+  head.status = 206;
+  head.content_range = "bytes 0-9/100";
+  for (const char* tag : {"\"\"", "W/\"\"", " ", "\"00000000000000000000000000000000\""}) {
+    head.etag = tag;
+    EXPECT_EQ(check_answer(head, {0, 10})->info.etag, "") << tag;
+  }
 }
 
 TEST(CheckAnswer, TheSumOfAPartIsNotCompared) {

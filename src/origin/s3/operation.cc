@@ -24,7 +24,7 @@ Result<Operation> make_operation(const GetRequest& request, const std::string& r
   operation.fresh_connection = request.fresh_connection;
   operation.get.range = request.range;
   // A weak entity tag never matches (RFC 9110, 13.1.1).
-  if (!request.if_match.starts_with("W/")) operation.get.if_match = request.if_match;
+  if (!is_weak_tag(request.if_match)) operation.get.if_match = request.if_match;
   operation.get.invocation_id = format_uuid(random.bits(), random.bits());
   return operation;
 }

@@ -37,6 +37,11 @@ std::optional<std::chrono::seconds> keep_alive_timeout(std::string_view header) 
   return std::chrono::seconds(seconds);
 }
 
+/// A field that the answer may have only once (RFC 9110 5.3), and that decides which bytes of which
+/// version the body holds.
+constexpr http::field kSingleFields[] = {http::field::content_range, http::field::etag,
+                                         http::field::last_modified};
+
 std::unexpected<Error> broken(std::string_view fault) {
   return fail(ErrorKind::kUpstream, fmt::format("bad answer of the origin: {}", fault));
 }
@@ -52,6 +57,11 @@ Result<ResponseHead> parse_response_head(std::string_view text) {
   parser.put(boost::asio::buffer(text.data(), text.size()), error);
   if (error && error != http::error::need_more) return broken(error.message());
   if (!parser.is_header_done()) return broken("not a whole response head");
+  for (const http::field field : kSingleFields) {
+    if (parser.get().count(field) <= 1) continue;
+    const auto name = http::to_string(field);
+    return broken(fmt::format("two {} fields", std::string_view(name.data(), name.size())));
+  }
   ResponseHead head;
   head.status = parser.get().result_int();
   head.keep_alive = parser.get().keep_alive();

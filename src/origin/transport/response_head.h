@@ -40,7 +40,8 @@ inline constexpr std::string_view kHeadEnd = "\r\n\r\n";
 inline constexpr size_t kHeadBytesMax = 64 * 1024;
 
 /// Parses a whole head, including its last empty line. kUpstream if `text` is no head of an
-/// HTTP/1.0 or 1.1 response, or frames the body in two ways.
+/// HTTP/1.0 or 1.1 response, frames the body in two ways, or has two ETag, Content-Range or
+/// Last-Modified fields.
 [[nodiscard]] Result<ResponseHead> parse_response_head(std::string_view text);
 
 }  // namespace cachey::origin

@@ -101,6 +101,11 @@ TEST(ResponseHead, RefusesWhatIsNone) {
         "HTTP/1.1 200 OK\r\na b: c\r\n\r\n",
         "HTTP/1.1 200 OK\r\netag: a\x01"
         "b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nETag: \"b\"\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nx: y\r\netag: \"a\"\r\n\r\n",
+        "HTTP/1.1 206 OK\r\nContent-Range: bytes 0-1/2\r\ncontent-range: bytes 0-9/10\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+        "Last-Modified: Sun, 06 Nov 1994 08:49:38 GMT\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
