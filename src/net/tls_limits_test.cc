@@ -162,6 +162,88 @@ TEST(TlsLimits, TooManyConnectionsAreClosed) {
   EXPECT_EQ(server.stats().connections, 2);
 }
 
+/// Sends `count` key updates.
+void update_keys(TlsTestClient& client, int count) {
+  for (int i = 0; i < count; ++i) {
+    ASSERT_EQ(SSL_key_update(client.ssl(), SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+    if (SSL_do_handshake(client.ssl()) != 1) return;  // the server has gone
+  }
+}
+
+TEST(TlsLimits, RecordsWithoutDataAreCounted) {
+  TestServer server(tls_config());
+  constexpr int kMost = tls::Stream::kEmptyRecordsMax;
+  TlsTestClient client(server.port, {.version = TLS1_3_VERSION});
+  for (int i = 0; i < 3; ++i) {
+    update_keys(client, kMost - 1);
+    for (int k = 0; k < kMost; ++k) {  // each makes up for one
+      client.get("/bytes/1");
+      ASSERT_EQ(client.response().status, 206);
+    }
+  }
+  update_keys(client, kMost + 1);
+  client.get("/bytes/1");
+  EXPECT_FALSE(client.response().whole);
+  EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+}
+
+TEST(TlsLimits, AByteOfDataDoesNotPayForManyRecordsWithoutData) {
+  TestServer server(tls_config());
+  TlsTestClient client(server.port, {.version = TLS1_3_VERSION});
+  client.send("GET /bytes/1 HTTP/1.1\r\nHost: t\r\nX: ");
+  bool open = true;
+  for (int i = 0; open && i < 100; ++i) {
+    update_keys(client, 8);
+    open = client.send("x");
+  }
+  EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+}
+
+TEST(TlsLimits, AttemptsToRenegotiateAreCounted) {
+  TestServer server(tls_config());
+  TlsTestClient client(server.port, {.version = TLS1_2_VERSION});
+  client.get("/bytes/1");
+  ASSERT_EQ(client.response().status, 206);
+  bool open = true;
+  for (int i = 0; open && i < 100; ++i) {
+    open = SSL_renegotiate(client.ssl()) == 1 && (SSL_do_handshake(client.ssl()), true) &&
+           client.send("x");
+  }
+  EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+}
+
+TEST(TlsLimits, AHandshakeInManySmallRecordsEnds) {
+  const std::string hello = client_hello();
+  std::string small;
+  for (const char byte : hello.substr(5)) small += std::string("\x16\x03\x01\0\1", 5) + byte;
+  TestServer server(tls_config());
+  TestClient client(server.port);
+  client.send(small);
+  client.rest();
+  EXPECT_TRUE(client.ended() || client.reset());
+  EXPECT_TRUE(eventually([&] { return server.stats().tls_handshake_failures == 1; }));
+}
+
+TEST(TlsLimits, SilentHandshakesKeepNobodyOut) {
+  constexpr size_t kTooMany = 3 * tls::Worker::kHandshakesMax;  // more than both workers take
+  if (!allow_many_files(2 * kTooMany)) GTEST_SKIP() << "too few files allowed";
+  ServerConfig config = tls_config();
+  config.head_timeout = 60s;
+  TestServer server(config);
+  const std::string hello = client_hello();
+  for (const std::string_view sent : {std::string_view("\x16"), std::string_view(hello)}) {
+    std::vector<TestClient> clients;
+    for (size_t i = 0; i < kTooMany; ++i) {
+      clients.emplace_back(server.port);
+      clients.back().send(sent);
+      if (i % 256 == 255) EXPECT_TRUE(TlsTestClient(server.port).agreed()) << i;
+    }
+    EXPECT_TRUE(TlsTestClient(server.port).agreed());
+    clients.clear();
+    ASSERT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+  }
+}
+
 TEST(TlsLimits, FewHandshakesAreOpenAtATime) {
   constexpr size_t kTooMany = 2 * tls::Worker::kHandshakesMax + 100;  // more than both workers take
   if (!allow_many_files(2 * kTooMany)) GTEST_SKIP() << "too few files allowed";
@@ -173,7 +255,7 @@ TEST(TlsLimits, FewHandshakesAreOpenAtATime) {
     clients.emplace_back(server.port);
     clients.back().send("\x16");
   }
-  // Handshakes past the limit of their worker are closed. The rest stay open.
+  // Past the limit of a worker, the oldest handshakes are closed. The rest stay open.
   const auto open = [&] { return static_cast<size_t>(server.stats().connections); };
   const auto closed = [&] { return server.stats().tls_handshake_failures.load(); };
   EXPECT_TRUE(eventually([&] { return closed() >= 100 && open() + closed() == kTooMany; }));

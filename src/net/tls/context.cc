@@ -46,6 +46,7 @@ bool set_protocols(SSL_CTX* context) {
   ::SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   ::SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  ::SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);  // a record without data ends a read
   ::SSL_CTX_set_read_ahead(context, 1);
   ::SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // tickets only
   ::SSL_CTX_set_alpn_select_cb(context, choose_protocol,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/log.h"
 #include "net/tls/identity.h"
@@ -96,6 +97,19 @@ int Stream::on_write(BIO* bio, const char* from, int bytes) {
   return self->worker_.put_output(std::span(from, static_cast<size_t>(bytes))) ? bytes : -1;
 }
 
+/// OpenSSL tells of each record's head, before the record is decrypted.
+void Stream::on_message(int is_ours, int, int type, const void*, size_t, SSL*, void* self) {
+  if (is_ours == 0 && type == SSL3_RT_HEADER) static_cast<Stream*>(self)->count_record();
+}
+
+/// Past the limit, OpenSSL throws this record away and reads no further: one call of OpenSSL reads
+/// records until it finds data.
+void Stream::count_record() {
+  if (++records_ <= records_max_) return;
+  too_many_records_ = true;
+  ::SSL_set_shutdown(ssl_.get(), SSL_RECEIVED_SHUTDOWN);
+}
+
 /// Looks at the client's first byte, and creates the OpenSSL objects. False: no byte yet, or the
 /// handshake has failed.
 bool Stream::begin() {
@@ -108,8 +122,8 @@ bool Stream::begin() {
   }
   begun_ = true;
   got_plain_http_ = first >= 'A' && first <= 'Z';  // an HTTP method; TLS begins with 22
-  in_handshake_ = !got_plain_http_ && worker_.begin_handshake();
-  if (in_handshake_) {
+  if (!got_plain_http_) {
+    worker_.begin_handshake(handshake_);
     context_ = worker_.context();
     ssl_ = context_->make_ssl();
   }
@@ -122,6 +136,8 @@ bool Stream::begin() {
   ::BIO_set_data(bio, this);
   ::BIO_set_init(bio, 1);
   ::SSL_set_bio(ssl_.get(), bio, bio);
+  ::SSL_set_msg_callback(ssl_.get(), on_message);
+  ::SSL_set_msg_callback_arg(ssl_.get(), this);
   ::SSL_set_accept_state(ssl_.get());
   return true;
 }
@@ -134,6 +150,7 @@ Stream::Step Stream::handshake() {
   const int error = ::SSL_get_error(ssl_.get(), result);
   starved_ = error == SSL_ERROR_WANT_READ;
   const std::string reason = result == 1 ? std::string() : openssl_reason();
+  if (!worker_.output().empty()) worker_.answer_handshake(handshake_);
   (void)send_output();
   if (result == 1) return finish_handshake();
   if (starved_ && !broken_) return Step::kWaits;
@@ -144,6 +161,8 @@ Stream::Step Stream::finish_handshake() {
   if (broken_) return fail_handshake("the client has gone");
   if (!client_is_verified()) return fail_handshake("the resumed session's certificate has expired");
   end_handshake();
+  records_ = 0;
+  records_max_ = kEmptyRecordsMax;
   return Step::kDone;
 }
 
@@ -156,10 +175,6 @@ Stream::Step Stream::fail_handshake(std::string_view reason) {
   (void)::shutdown(socket_, SHUT_WR);
   (void)::recv(socket_, nullptr, Worker::kWindowMax, MSG_DONTWAIT | MSG_TRUNC);
   return Step::kFailed;
-}
-
-void Stream::end_handshake() {
-  if (std::exchange(in_handshake_, false)) worker_.end_handshake();
 }
 
 /// The certificate of a resumed session was verified when the session began. It may have expired
@@ -188,9 +203,13 @@ std::optional<size_t> Stream::receive(std::span<char> into) {
   (void)send_output();  // an alert, or the answer to a key update
   starved_ = error == SSL_ERROR_WANT_READ;
   if (broken_) return 0;
-  if (result == 1) return bytes;
-  if (starved_) return std::nullopt;
-  broken_ = error != SSL_ERROR_ZERO_RETURN;
+  if (result == 1) {
+    records_ -= std::min<size_t>(records_, 2);
+    return bytes;
+  }
+  if (too_many_records_) log::debug("a client sent too many TLS records without data");
+  if (starved_ && !too_many_records_) return std::nullopt;
+  broken_ = too_many_records_ || error != SSL_ERROR_ZERO_RETURN;
   return 0;
 }
 

@@ -28,9 +28,16 @@ class Stream {
   static constexpr size_t kTurnBytes = size_t{1} << 20;
   /// Memory that OpenSSL holds for an idle connection.
   static constexpr int64_t kIdleBytes = 14'000;
+  /// Records in a row that may come without data for us: key updates, empty records, warnings,
+  /// attempts to renegotiate. Each record with data makes up for one. Past it, the connection is
+  /// broken. BoringSSL takes 32 of each kind in a row (kMaxKeyUpdates, kMaxEmptyRecords).
+  static constexpr size_t kEmptyRecordsMax = 32;
+  /// Records of a client's part of a handshake: 32 KiB of certificates in records of 512 B, and
+  /// some more.
+  static constexpr size_t kHandshakeRecordsMax = 128;
 
   /// `socket`: stays open while this is used.
-  Stream(Worker& worker, int socket) : worker_(worker), socket_(socket) {}
+  Stream(Worker& worker, int socket) : worker_(worker), socket_(socket), handshake_(socket) {}
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -71,12 +78,15 @@ class Stream {
   static const BIO_METHOD* transport();
   static int on_read(BIO* bio, char* into, int bytes);
   static int on_write(BIO* bio, const char* from, int bytes);
+  static void on_message(int is_ours, int version, int type, const void* message, size_t bytes,
+                         SSL* ssl, void* self);
 
   [[nodiscard]] bool begin();
   [[nodiscard]] Step finish_handshake();
   [[nodiscard]] Step fail_handshake(std::string_view reason);
   [[nodiscard]] bool client_is_verified() const;
-  void end_handshake();
+  void count_record();
+  void end_handshake() { worker_.end_handshake(handshake_); }
   [[nodiscard]] size_t encrypt(Parts& parts, size_t budget);
   [[nodiscard]] bool seal(std::span<const char> plaintext);
   [[nodiscard]] bool send_output();
@@ -89,9 +99,12 @@ class Stream {
   SslPtr ssl_;
   Buffer pending_;
   size_t window_ = Worker::kRecordBytes;  // plaintext to encrypt for the next send()
+  Handshake handshake_;                   // in the worker's list until its end
+  size_t records_ = 0;                    // received, less two for each record with data
+  size_t records_max_ = kHandshakeRecordsMax;
   bool begun_ = false;
-  bool in_handshake_ = false;  // counted by the worker
   bool got_plain_http_ = false;
+  bool too_many_records_ = false;
   bool starved_ = false;  // OpenSSL's buffered input is less than a record
   bool broken_ = false;
 };
