@@ -8,11 +8,15 @@
 
 namespace cachey::cache {
 
-/// A reader that waits for the head, for one byte or for one piece.
-struct Page::Waiting : rt::Waiter {
-  explicit Waiting(const rt::Executor& executor) : rt::Waiter(executor) {}
+/// What a reader waits for: one piece, one byte or, if neither is set, the head.
+struct Page::Awaited {
   std::optional<uint64_t> offset;  // of the byte
-  const Piece* piece = nullptr;
+  PiecePtr piece;
+};
+
+struct Page::Waiting : rt::Waiter {
+  Waiting(const rt::Executor& executor, Awaited a) : rt::Waiter(executor), awaited(std::move(a)) {}
+  const Awaited awaited;
 };
 
 Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
@@ -80,11 +84,12 @@ PiecePtr Page::piece_at(uint64_t offset) const {
 }
 
 bool Page::settled(const Waiting& waiting) const {
-  if (waiting.piece != nullptr) return waiting.piece->state() != Piece::State::kLoading;
+  const Awaited& awaited = waiting.awaited;
+  if (awaited.piece != nullptr) return awaited.piece->state() != Piece::State::kLoading;
   const Phase now = phase_.load(std::memory_order_relaxed);
   if (now == Phase::kFailed || now == Phase::kWhole) return true;
-  if (!waiting.offset) return now != Phase::kPending;
-  return filled_.run_end(*waiting.offset) > *waiting.offset;
+  if (!awaited.offset) return now != Phase::kPending;
+  return filled_.run_end(*awaited.offset) > *awaited.offset;
 }
 
 bool Page::enqueue(Waiting& waiting) {
@@ -94,21 +99,30 @@ bool Page::enqueue(Waiting& waiting) {
   return true;
 }
 
-rt::Task<void> Page::wait_head(rt::Worker& worker) {
-  Waiting waiting(worker.executor());
-  if (enqueue(waiting)) co_await waiting.wait();
+bool Page::leave_list(Waiting& waiting) {
+  const MutexLock lock(mutex_);
+  if (!waiting.is_linked()) return false;
+  waiters_.erase(waiters_.iterator_to(waiting));
+  return true;
 }
 
-rt::Task<void> Page::wait_byte(rt::Worker& worker, uint64_t offset) {
-  Waiting waiting(worker.executor());
-  waiting.offset = offset;
-  if (enqueue(waiting)) co_await waiting.wait();
+rt::Task<rt::WaitEnd> Page::wait_head(rt::Worker& worker, rt::Until until) {
+  return wait(worker, Awaited{}, std::move(until));
 }
 
-rt::Task<void> Page::wait_piece(rt::Worker& worker, PiecePtr piece) {
-  Waiting waiting(worker.executor());
-  waiting.piece = piece.get();
-  if (enqueue(waiting)) co_await waiting.wait();
+rt::Task<rt::WaitEnd> Page::wait_byte(rt::Worker& worker, uint64_t offset, rt::Until until) {
+  return wait(worker, Awaited{offset, nullptr}, std::move(until));
+}
+
+rt::Task<rt::WaitEnd> Page::wait_piece(rt::Worker& worker, PiecePtr piece, rt::Until until) {
+  return wait(worker, Awaited{std::nullopt, std::move(piece)}, std::move(until));
+}
+
+rt::Task<rt::WaitEnd> Page::wait(rt::Worker& worker, Awaited awaited, rt::Until until) {
+  Waiting waiting(worker.executor(), std::move(awaited));
+  if (!enqueue(waiting)) co_return rt::WaitEnd::kNotified;
+  std::move_only_function<bool()> leave = [this, &waiting] { return leave_list(waiting); };
+  co_return co_await waiting.wait_until(worker.timers(), std::move(until), std::move(leave));
 }
 
 void Page::wake_settled() {

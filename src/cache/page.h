@@ -126,12 +126,14 @@ class Page final : public store::Evictable {
   [[nodiscard]] PiecePtr piece_at(uint64_t offset) const EXCLUDES(mutex_);
 
   /// Waits until the phase is no longer pending.
-  [[nodiscard]] rt::Task<void> wait_head(rt::Worker& worker);
+  [[nodiscard]] rt::Task<rt::WaitEnd> wait_head(rt::Worker& worker, rt::Until until);
   /// Waits until the byte at `offset` is readable or the page has failed. REQUIRES: has_head, and
   /// the page is not on disk.
-  [[nodiscard]] rt::Task<void> wait_byte(rt::Worker& worker, uint64_t offset);
+  [[nodiscard]] rt::Task<rt::WaitEnd> wait_byte(rt::Worker& worker, uint64_t offset,
+                                                rt::Until until);
   /// Waits until `piece` of this page is no longer loading; see Piece::state().
-  [[nodiscard]] rt::Task<void> wait_piece(rt::Worker& worker, PiecePtr piece);
+  [[nodiscard]] rt::Task<rt::WaitEnd> wait_piece(rt::Worker& worker, PiecePtr piece,
+                                                 rt::Until until);
 
   // For the fill, in this order.
   void set_head(ObjectSourcePtr source);
@@ -178,7 +180,10 @@ class Page final : public store::Evictable {
 
   [[nodiscard]] uint64_t run_end(uint64_t offset) const REQUIRES(mutex_);
   void add_pieces(ByteRange gap, std::vector<PiecePtr>& added) REQUIRES(mutex_);
+  struct Awaited;
+  [[nodiscard]] rt::Task<rt::WaitEnd> wait(rt::Worker& worker, Awaited awaited, rt::Until until);
   [[nodiscard]] bool enqueue(Waiting& waiting) EXCLUDES(mutex_);
+  [[nodiscard]] bool leave_list(Waiting& waiting) EXCLUDES(mutex_);
   [[nodiscard]] bool settled(const Waiting& waiting) const REQUIRES(mutex_);
   void wake_settled() EXCLUDES(mutex_);
 

@@ -21,6 +21,18 @@ std::unexpected<Error> no_memory() {
   return fail(ErrorKind::kOverloaded, "no memory to read the page from disk; try again soon");
 }
 
+Result<void> went_on(rt::WaitEnd end) {
+  switch (end) {
+    case rt::WaitEnd::kNotified:
+      return {};
+    case rt::WaitEnd::kTimeout:
+      return fail(ErrorKind::kTimeout, "the request's own time (ot) is over");
+    case rt::WaitEnd::kStopped:
+      return fail(ErrorKind::kCancelled, "the client has left");
+  }
+  return {};
+}
+
 }  // namespace
 
 RangeReader::RangeReader(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, ByteRange wanted,
@@ -78,13 +90,13 @@ std::optional<Result<void>> RangeReader::try_look_up(KeyView key, uint64_t hash)
   return opened;
 }
 
-rt::Task<Result<void>> RangeReader::open() {
+rt::Task<Result<void>> RangeReader::open(std::stop_token client_left) {
   if (source_ == nullptr) {
-    Result<void> opened = co_await settle_head();
+    Result<void> opened = co_await settle_head(client_left);
     if (opened) opened = take_version();
     if (!opened || window_.use() == Use::kHead || ready()) co_return opened;
   }
-  co_return co_await wait();
+  co_return co_await wait(std::move(client_left));
 }
 
 Result<void> RangeReader::take_version() {
@@ -101,14 +113,23 @@ Result<void> RangeReader::take_version() {
   return {};
 }
 
-rt::Task<Result<void>> RangeReader::settle_head() {
+MonoTime RangeReader::head_deadline() const {
+  const auto& own = window_.spec().config.operation_timeout;
+  if (!own) return MonoTime::max();
+  return (source_ == nullptr ? began_ : cache_.clock().mono()) + *own;
+}
+
+rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
+  const rt::Until until(head_deadline(), std::move(client_left));
   while (true) {
     if (!window_.holds(current())) window_.ask(position_);
     Slot& held = window_.at(current());
     const Page::Phase phase = held.page->phase();
     if (phase == Page::Phase::kPending) {
       cache_.fills().want(*held.page, offset_in_page());
-      co_await held.page->wait_head(worker_);
+      const rt::WaitEnd end = co_await held.page->wait_head(worker_, until);
+      Result<void> waited = went_on(end);
+      if (!waited) co_return waited;
       continue;
     }
     if (phase != Page::Phase::kFailed) co_return Result<void>();
@@ -229,9 +250,9 @@ void RangeReader::release(uint64_t used) {
   if (held.piece != nullptr) held.piece->reading_progressed(now);
 }
 
-rt::Task<Result<void>> RangeReader::wait() {
+rt::Task<Result<void>> RangeReader::wait(std::stop_token client_left) {
   while (true) {
-    Result<void> head = co_await settle_head();
+    Result<void> head = co_await settle_head(client_left);
     if (!head) co_return head;
     Slot& held = window_.at(current());
     Page& page = *held.page;
@@ -247,21 +268,27 @@ rt::Task<Result<void>> RangeReader::wait() {
       co_return Result<void>();
     }
     if (page.phase() == Page::Phase::kOnDisk) {
-      Result<void> loaded = co_await wait_piece(held);
+      Result<void> loaded = co_await wait_piece(held, client_left);
       if (!loaded) co_return loaded;
       continue;
     }
     cache_.fills().want(page, offset_in_page());
-    co_await page.wait_byte(worker_, offset_in_page());
+    const rt::Until until(MonoTime::max(), client_left);
+    const rt::WaitEnd end = co_await page.wait_byte(worker_, offset_in_page(), until);
+    Result<void> waited = went_on(end);
+    if (!waited) co_return waited;
   }
 }
 
 /// Loads the piece with the byte at the position, and waits for the load's end. Success: look
 /// again.
-rt::Task<Result<void>> RangeReader::wait_piece(Slot& held) {
+rt::Task<Result<void>> RangeReader::wait_piece(Slot& held, std::stop_token client_left) {
   if (held.tries >= kTriesMax) co_return evicted_again();
   const DiskReads::Load load = window_.load(position_);
-  co_await held.page->wait_piece(worker_, load.piece);
+  rt::Until until(MonoTime::max(), std::move(client_left));
+  const rt::WaitEnd end = co_await held.page->wait_piece(worker_, load.piece, std::move(until));
+  Result<void> waited = went_on(end);
+  if (!waited) co_return waited;
   const Piece::State state = load.piece->state();
   PageFailure failure;
   failure.error = ErrorKind::kOverloaded;

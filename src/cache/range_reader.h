@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 #include "base/byte_range.h"
@@ -56,7 +57,7 @@ class RangeReader {
   [[nodiscard]] std::optional<Result<void>> try_open();
   /// Waits for what try_open() did not find. Errors: those of wait() and kRangeNotSatisfiable.
   /// REQUIRES: try_open() returned nothing.
-  [[nodiscard]] rt::Task<Result<void>> open();
+  [[nodiscard]] rt::Task<Result<void>> open(std::stop_token client_left = {});
 
   /// When the reader was made.
   [[nodiscard]] MonoTime began() const { return began_; }
@@ -85,9 +86,11 @@ class RangeReader {
   /// Unpins, and advances the position by the bytes that were used.
   void release(uint64_t used);
 
-  /// Waits until pin() can return bytes. Errors end the answer: kChanged, kOverloaded (evicted
-  /// again and again), or the error of the page's fill.
-  [[nodiscard]] rt::Task<Result<void>> wait();
+  /// Waits until pin() can return bytes. Errors end the answer, and this answer alone: kChanged,
+  /// kOverloaded (evicted again and again), kTimeout (the page's head did not come within the
+  /// request's own `ot`), kCancelled (`client_left` was requested, on the worker's thread), or the
+  /// error of the page's fill.
+  [[nodiscard]] rt::Task<Result<void>> wait(std::stop_token client_left = {});
 
  private:
   using Slot = PageWindow::Slot;
@@ -110,8 +113,10 @@ class RangeReader {
   [[nodiscard]] Result<void> take_version();
   [[nodiscard]] bool may_ask_again(const Slot& failed) const;
   /// Waits until the current page has its head. Fails if no page can be had.
-  [[nodiscard]] rt::Task<Result<void>> settle_head();
-  [[nodiscard]] rt::Task<Result<void>> wait_piece(Slot& held);
+  [[nodiscard]] rt::Task<Result<void>> settle_head(std::stop_token client_left);
+  [[nodiscard]] rt::Task<Result<void>> wait_piece(Slot& held, std::stop_token client_left);
+  /// When the wait for a head ends whose page the position has just reached.
+  [[nodiscard]] MonoTime head_deadline() const;
 
   Cache& cache_;
   rt::Worker& worker_;

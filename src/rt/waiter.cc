@@ -22,17 +22,27 @@ Task<void> Waiter::wait() {
   co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(initiate, kAwait);
 }
 
+Task<WaitEnd> Waiter::wait_until(TimerWheel& timers, Until until,
+                                 std::move_only_function<bool()> leave_list) {
+  WaitEnd end = WaitEnd::kNotified;
+  const auto give_up = [this, &end, &leave_list](WaitEnd why) {
+    if (!leave_list()) return;
+    end = why;
+    notify();
+  };
+  TimerWheel::Entry timer([&give_up] { give_up(WaitEnd::kTimeout); });
+  if (until.deadline != MonoTime::max()) timers.arm(timer, until.deadline);
+  const auto stopped = [&give_up] { give_up(WaitEnd::kStopped); };
+  const std::stop_callback on_stop(std::move(until.stop), stopped);
+  co_await wait();
+  co_return end;
+}
+
 Task<bool> Waiter::wait_until(TimerWheel& timers, MonoTime deadline,
                               std::move_only_function<bool()> leave_list) {
-  bool expired = false;
-  TimerWheel::Entry timer([this, &expired, &leave_list] {
-    if (!leave_list()) return;
-    expired = true;
-    notify();
-  });
-  timers.arm(timer, deadline);
-  co_await wait();
-  co_return !expired;
+  Until until(deadline, {});
+  const WaitEnd end = co_await wait_until(timers, std::move(until), std::move(leave_list));
+  co_return end == WaitEnd::kNotified;
 }
 
 }  // namespace cachey::rt

@@ -2,13 +2,24 @@
 
 #include <atomic>
 #include <boost/intrusive/list.hpp>
+#include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <utility>
 
 #include "rt/io.h"
 #include "rt/timer_wheel.h"
 
 namespace cachey::rt {
+
+/// When a wait ends although its event has not come.
+struct Until {
+  MonoTime deadline = MonoTime::max();  ///< max: none
+  std::stop_token stop;                 ///< requested on the waiting worker's thread
+};
+
+/// How a wait has ended.
+enum class WaitEnd : uint8_t { kNotified, kTimeout, kStopped };
 
 /// One coroutine that waits for an event of any thread. The waiter is in the coroutine's frame, and
 /// in a list of the awaited object, which the object's mutex guards:
@@ -32,9 +43,12 @@ class Waiter : public boost::intrusive::list_base_hook<> {
   /// The executor's thread, at most once.
   [[nodiscard]] Task<void> wait();
 
-  /// As wait(), but gives up at `deadline`. `leave_list` must take this waiter off its list, under
-  /// the list's mutex, and return whether the waiter was in the list. If it was not, a notify() is
-  /// on its way, and the wait goes on until then. False: the deadline passed.
+  /// As wait(), but gives up as `until` says. `leave_list` must take this waiter off its list,
+  /// under the list's mutex, and return whether the waiter was in the list. If it was not, a
+  /// notify() is on its way, and the wait goes on until then.
+  [[nodiscard]] Task<WaitEnd> wait_until(TimerWheel& timers, Until until,
+                                         std::move_only_function<bool()> leave_list);
+  /// Without a stop. False: the deadline passed.
   [[nodiscard]] Task<bool> wait_until(TimerWheel& timers, MonoTime deadline,
                                       std::move_only_function<bool()> leave_list);
 

@@ -1,0 +1,144 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "cache/cache.h"
+#include "cache/range_reader.h"
+#include "origin/testing/fake_origin.h"
+#include "rt/testing/virtual_worker.h"
+#include "store/s3_fifo.h"
+
+namespace cachey::cache {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Readers on one worker with a manual clock, over a fake origin: how their waits end.
+class ReaderWaits : public ::testing::Test {
+ protected:
+  using Outcome = std::shared_ptr<std::optional<Result<void>>>;
+
+  ~ReaderWaits() override {
+    while (world_.worker().tasks().size() > 0) world_.pass(100ms);
+  }
+
+  [[nodiscard]] std::shared_ptr<FetchSpec> spec(const std::string& object) {
+    auto made = std::make_shared<FetchSpec>();
+    made->key = ObjectKey{"k", object};
+    made->buckets = {"b"};
+    made->metrics = &cache_metrics_.of("k");
+    return made;
+  }
+
+  /// Reads bytes [0, bytes) of the object.
+  [[nodiscard]] Outcome read(FetchSpecPtr of, std::stop_token stop = {}, uint64_t bytes = 10) {
+    return world_.start(reader(std::move(of), std::move(stop), bytes));
+  }
+
+  static void expect_error(const Outcome& outcome, ErrorKind kind) {
+    ASSERT_TRUE(outcome->has_value());
+    ASSERT_FALSE((*outcome)->has_value());
+    EXPECT_EQ((*outcome)->error().kind(), kind);
+  }
+
+  rt::VirtualWorker world_;
+  Metrics metrics_;
+  CacheMetrics cache_metrics_{metrics_, 10};
+  origin::FakeOrigin origin_;
+  origin::Buckets buckets_{0.99, world_.clock(), metrics_};
+  origin::Gate gate_{origin::GateLimits{}, world_.clock(), metrics_};
+  origin::ReadMetrics read_metrics_{metrics_};
+  store::MemoryTier memory_{
+      {.limit_bytes = 256 * kMiB}, std::make_unique<store::S3Fifo>(), world_.clock()};
+  Cache cache_{FillConfig{}, origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
+               cache_metrics_, world_.clock()};
+
+ private:
+  [[nodiscard]] rt::Task<Result<void>> reader(FetchSpecPtr of, std::stop_token stop,
+                                              uint64_t bytes) {
+    RangeReader reader(cache_, world_.worker(), std::move(of), {0, bytes}, RangeReader::Use::kBody);
+    std::optional<Result<void>> opened = reader.try_open();
+    if (!opened) opened = co_await reader.open(stop);
+    if (!*opened) co_return std::move(*opened);
+    while (!reader.at_end()) {
+      iovec parts[32];
+      const size_t count = reader.pin(parts);
+      if (count == 0) {
+        Result<void> more = co_await reader.wait(stop);
+        if (!more) co_return more;
+        continue;
+      }
+      uint64_t there = 0;
+      for (const iovec& part : std::span(parts, count)) there += part.iov_len;
+      reader.release(there);
+    }
+    co_return Result<void>();
+  }
+};
+
+TEST_F(ReaderWaits, AFollowerWaitsNoLongerThanItsOwnTime) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave({.head_delay = 5s});
+  const Outcome leader = read(spec("o"));
+  const auto hasty = spec("o");
+  hasty->config.operation_timeout = 500ms;
+  const Outcome follower = read(hasty);
+  world_.pass(490ms);
+  EXPECT_FALSE(follower->has_value());
+  world_.pass(50ms);
+  expect_error(follower, ErrorKind::kTimeout);
+  EXPECT_FALSE(leader->has_value());
+  world_.pass(5s);
+  ASSERT_TRUE(leader->has_value());
+  EXPECT_TRUE((*leader)->has_value());
+  EXPECT_EQ(origin_.asked().size(), 1u);
+}
+
+TEST_F(ReaderWaits, AReaderWhoseClientLeftEndsAtOnceAndTheOthersGoOn) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave({.head_delay = 5s});
+  std::stop_source left;
+  const Outcome leader = read(spec("o"), left.get_token());
+  const Outcome follower = read(spec("o"));
+  world_.pass(1s);
+  left.request_stop();
+  world_.pass(rt::TimerWheel::kTick);
+  expect_error(leader, ErrorKind::kCancelled);
+  world_.pass(5s);
+  ASSERT_TRUE(follower->has_value());
+  EXPECT_TRUE((*follower)->has_value());
+}
+
+TEST_F(ReaderWaits, AClientThatLeftBeforeTheWaitIsNotWaitedFor) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave({.head_delay = 5s});
+  std::stop_source left;
+  left.request_stop();
+  const Outcome reader = read(spec("o"), left.get_token());
+  world_.pass(rt::TimerWheel::kTick);
+  expect_error(reader, ErrorKind::kCancelled);
+}
+
+TEST_F(ReaderWaits, AWaitForAByteEndsWithTheClientAndNotWithItsTime) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave({.read_delay = 1s, .read_bytes = 10});
+  const auto hasty = spec("o");
+  hasty->config.operation_timeout = 500ms;
+  const Outcome patient = read(hasty, {}, 30);
+  std::stop_source left;
+  const Outcome leaving = read(spec("o"), left.get_token(), 100);
+  world_.pass(2s);
+  left.request_stop();
+  world_.pass(rt::TimerWheel::kTick);
+  expect_error(leaving, ErrorKind::kCancelled);
+  world_.pass(2s);
+  ASSERT_TRUE(patient->has_value());
+  EXPECT_TRUE((*patient)->has_value()) << "a body is not within ot";
+}
+
+}  // namespace
+}  // namespace cachey::cache
