@@ -1,7 +1,6 @@
 #include "net/connection/client_socket.h"
 
 #include <linux/sockios.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -52,6 +51,23 @@ std::optional<size_t> ClientSocket::receive(std::span<char> into) {
   if (errno == EAGAIN || errno == EINTR) return std::nullopt;
   broken_ = true;
   return 0;
+}
+
+ClientSocket::Input ClientSocket::peek() {
+  if (broken_) return Input::kEnd;
+  std::optional<size_t> bytes;
+  if (tls_) {
+    bytes = tls_->peek();
+    update_after_tls();
+  } else {
+    char first = 0;
+    const ssize_t n = ::recv(socket_.native_handle(), &first, 1, MSG_DONTWAIT | MSG_PEEK);
+    if (n >= 0) bytes = static_cast<size_t>(n);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) broken_ = true;
+  }
+  if (broken_) return Input::kEnd;
+  if (!bytes) return Input::kNone;
+  return *bytes == 0 ? Input::kEnd : Input::kBytes;
 }
 
 std::optional<size_t> ClientSocket::discard(size_t bytes_max) {
@@ -173,10 +189,11 @@ void ClientSocket::close() {
   socket_.close(ignored);
 }
 
-bool ClientSocket::reset_by_client() {
+/// `event`, an error or a hang-up: poll() always reports the last two.
+bool ClientSocket::has_event(short event) {
   if (broken_ || !socket_.is_open()) return true;
-  pollfd state{socket_.native_handle(), 0, 0};  // poll() always reports errors and hang-ups
-  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLHUP)) != 0;
+  pollfd state{socket_.native_handle(), event, 0};
+  return ::poll(&state, 1, 0) > 0 && (state.revents & (event | POLLERR | POLLHUP)) != 0;
 }
 
 void ClientSocket::break_off() {

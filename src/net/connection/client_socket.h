@@ -1,5 +1,6 @@
 #pragma once
 
+#include <poll.h>
 #include <sys/uio.h>
 
 #include <boost/asio/post.hpp>
@@ -54,6 +55,10 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   /// Reads received bytes. 0: the client has closed its side, or is gone. nullopt: no bytes yet.
   [[nodiscard]] std::optional<size_t> receive(std::span<char> into);
 
+  enum class Input : uint8_t { kNone, kBytes, kEnd };
+  /// What receive() would find. Bytes stay unread; TLS records without data are read.
+  [[nodiscard]] Input peek();
+
   /// As receive(), but throws the bytes away. With TLS they are not decrypted, so receive() must
   /// not be called afterwards.
   [[nodiscard]] std::optional<size_t> discard(size_t bytes_max);
@@ -72,9 +77,22 @@ class ClientSocket : public boost::intrusive::list_base_hook<
     using Signature = void(boost::system::error_code);
     waiting_ = Waiting::kRead;
     return rt::asio::async_initiate<decltype(rt::kAwaitTuple), Signature>(
-        [this](auto handler) { wait_to_read(std::move(handler)); }, rt::kAwaitTuple);
+        [this](auto handler) { when_readable(std::move(handler)); }, rt::kAwaitTuple);
   }
   void stop_waiting() { waiting_ = Waiting::kNothing; }
+
+  /// Calls `handler` with an error code once there are bytes, the client's end or an error, or
+  /// after interrupt() or close(). No time limit; may be called beside a wait.
+  template <typename Handler>
+  void when_readable(Handler handler) {
+    if (tls_ && !discards_ && tls_->has_input()) {
+      rt::asio::post(socket_.get_executor(), [done = std::move(handler)]() mutable {
+        std::move(done)(boost::system::error_code());
+      });
+    } else {
+      socket_.async_wait(rt::Socket::wait_read, std::move(handler));
+    }
+  }
 
   /// Waits until send() may take more. False: the client is gone, or took no byte for `limit`. A
   /// slow client makes progress: at the end of each `limit` the kernel's send queue must be shorter
@@ -93,7 +111,9 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   /// The client's address; unspecified if the client left before the connection was set up.
   [[nodiscard]] const rt::Tcp::endpoint& peer() const { return peer_; }
   /// The client has reset the connection. Asks the kernel: no send() is needed to notice.
-  [[nodiscard]] bool reset_by_client();
+  [[nodiscard]] bool reset_by_client() { return has_event(0); }
+  /// The client has reset the connection or ended its side, perhaps behind unread bytes.
+  [[nodiscard]] bool ended_by_client() { return has_event(POLLRDHUP); }
   [[nodiscard]] bool expired() const { return expired_; }
   /// As expired(), and clears it, so that waits work again.
   [[nodiscard]] bool take_expired() { return std::exchange(expired_, false); }
@@ -101,17 +121,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
  private:
   enum class Waiting : uint8_t { kNothing, kRead, kWrite };
 
-  template <typename Handler>
-  void wait_to_read(Handler handler) {
-    if (tls_ && !discards_ && tls_->has_input()) {
-      rt::asio::post(socket_.get_executor(), [done = std::move(handler)]() mutable {
-        std::move(done)(boost::system::error_code());
-      });
-    } else {
-      socket_.async_wait(rt::Socket::wait_read, std::move(handler));
-    }
-  }
-
+  [[nodiscard]] bool has_event(short event);
   void on_timeout();
   [[nodiscard]] size_t unsent();
   void update_after_tls();

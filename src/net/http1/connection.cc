@@ -30,7 +30,7 @@ rt::Task<bool> Connection::run() {
       continue;
     }
     state_.stats.requests.fetch_add(1, std::memory_order_relaxed);
-    writer_.begin(head_);
+    writer_.begin(head_, in_.size() > scanner_.end());
     try {
       co_await state_.handler.handle(state_.worker, *request_, writer_);
     } catch (const std::exception& failure) {
@@ -132,7 +132,7 @@ bool Connection::make_room() {
 }
 
 void Connection::end_request() {
-  writer_.give_back_memory();
+  writer_.end();
   if (!writer_.finished()) writer_.abort();
   state_.spares.give(request_->release_fields());
   request_.reset();

@@ -13,8 +13,13 @@
 
 namespace cachey::net::http1 {
 
-void Writer::begin(const RequestHead& request) {
+Writer::~Writer() {
+  if (watch_ != nullptr) watch_->detach();
+}
+
+void Writer::begin(const RequestHead& request, bool unread) {
   stage_ = Stage::kIdle;
+  unread_ = unread;
   head_only_ = request.method == Method::kHead;
   http_1_0_ = request.http_1_0;
   close_ = request.has_body || !request.keep_alive;
@@ -22,6 +27,11 @@ void Writer::begin(const RequestHead& request) {
   after_chunk_ = false;
   body_left_ = 0;
   chunk_left_ = 0;
+}
+
+void Writer::end() {
+  give_back_memory();
+  if (watch_ != nullptr) watch_->end();
 }
 
 void Writer::give_back_memory() {
@@ -192,6 +202,11 @@ void Writer::abort() {
   } else {
     socket_.close();
   }
+}
+
+std::stop_token Writer::client_left() {
+  if (watch_ == nullptr) watch_ = std::make_shared<ClientWatch>(state_.worker.timers(), socket_);
+  return watch_->begin(unread_);
 }
 
 }  // namespace cachey::net::http1

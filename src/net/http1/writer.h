@@ -4,10 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <stop_token>
 #include <string_view>
 
 #include "net/connection/client_socket.h"
+#include "net/connection/client_watch.h"
 #include "net/connection/worker_state.h"
 #include "net/http/buffer.h"
 #include "net/http/head.h"
@@ -24,12 +27,16 @@ namespace cachey::net::http1 {
 class Writer final : public ResponseWriter {
  public:
   Writer(WorkerState& state, ClientSocket& socket) : state_(state), socket_(socket) {}
+  ~Writer() override;
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
 
   /// Prepares for the response to `request`. If the request has a body, which nobody reads, the
-  /// response is the connection's last.
-  void begin(const RequestHead& request);
-  /// Returns the buffer of the response to the worker. Call when the handler has ended.
-  void give_back_memory();
+  /// response is the connection's last. `unread`: bytes behind the head have been received.
+  void begin(const RequestHead& request, bool unread);
+  /// Returns the buffer of the response to the worker, and ends the watch of the client. Call when
+  /// the handler has ended.
+  void end();
 
   [[nodiscard]] bool finished() const { return stage_ == Stage::kFinished; }
   /// The response has `Connection: close`.
@@ -41,10 +48,12 @@ class Writer final : public ResponseWriter {
   [[nodiscard]] rt::Task<bool> flush() override;
   [[nodiscard]] rt::Task<bool> finish(std::span<const Field> trailers) override;
   void abort() override;
+  [[nodiscard]] std::stop_token client_left() override;
 
  private:
   enum class Stage : uint8_t { kIdle, kStarted, kFinished, kAborted };
 
+  void give_back_memory();
   void append_field(const Field& field);
   void append_number(uint64_t number, unsigned base);
   void append_framing(const ResponseHead& head);
@@ -57,7 +66,9 @@ class Writer final : public ResponseWriter {
   Buffer out_;               // head, chunk headers, trailers that the kernel has not taken yet
   uint64_t body_left_ = 0;   // of content_length, not taken yet
   uint64_t chunk_left_ = 0;  // of the open chunk
+  std::shared_ptr<ClientWatch> watch_;  // null until a handler asks for it
   Stage stage_ = Stage::kIdle;
+  bool unread_ = false;
   bool head_only_ = false;
   bool http_1_0_ = false;
   bool close_ = false;

@@ -57,7 +57,7 @@ rt::Task<void> Connection::run(Buffer received) {
 }
 
 bool Connection::may_continue() {
-  if (socket_.broken()) return false;
+  if (socket_.broken() || session_.client_failed()) return false;
   if (state_.draining && session_.had_requests() && sending_.count() == 0) {
     sending_.terminate(NGHTTP2_NO_ERROR);
     sending_.send();

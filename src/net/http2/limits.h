@@ -6,10 +6,12 @@
 /// The limits of HTTP/2. docs/http.md says why each exists and what happens past it.
 namespace cachey::net::http2 {
 
-/// Open requests of one connection. A request that the client has reset counts until its handler
-/// ends.
+/// Open requests of one connection.
 inline constexpr size_t kStreamsMax = 128;
-/// Open requests of all HTTP/2 connections of a worker.
+/// Requests of one connection with a handler: open ones, and those that the client has reset, until
+/// their handlers end.
+inline constexpr size_t kHandlersMax = 2 * kStreamsMax;
+/// Requests with a handler of all HTTP/2 connections of a worker.
 inline constexpr size_t kWorkerStreamsMax = 8192;
 
 /// A head larger than `head_bytes_max` gets 431. A head larger than kHeadBytesFactor times that,

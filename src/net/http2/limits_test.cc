@@ -281,7 +281,7 @@ TEST(Http2Limits, RapidResetsEndTheConnection) {
     if (!client.wire.send(both)) break;
   }
   EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
-  EXPECT_LE(server.handler.waiting, static_cast<int>(kStreamsMax));
+  EXPECT_LE(server.handler.waiting, static_cast<int>(kHandlersMax));
   EXPECT_LT(server.stats().http2_resets, 3000u);
   server.handler.released = true;
   expect_serves(server);
@@ -298,18 +298,19 @@ TEST(Http2Limits, ResetsThatTheClientMakesUsSendCountToo) {
     if (!client.wire.send(both)) break;
   }
   EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
-  EXPECT_LE(server.handler.waiting, static_cast<int>(kStreamsMax));
+  EXPECT_LE(server.handler.waiting, static_cast<int>(kHandlersMax));
   server.handler.released = true;
 }
 
 TEST(Http2Limits, StreamsAreCountedUntilTheirHandlersEnd) {
   TestServer server;
   Wire client(server.port);
-  const auto max = static_cast<uint32_t>(kStreamsMax);
-  for (uint32_t i = 0; i < max; ++i) client.wire.send(Wire::get_frame(2 * i + 1, "/wait"));
-  ASSERT_TRUE(eventually([&] { return server.handler.waiting == static_cast<int>(max); }));
+  const auto max = static_cast<uint32_t>(kHandlersMax);
   for (uint32_t i = 0; i < max; ++i) {
+    client.wire.send(Wire::get_frame(2 * i + 1, "/wait"));
+    ASSERT_TRUE(eventually([&] { return server.handler.waiting == static_cast<int>(i + 1); }));
     client.send(NGHTTP2_RST_STREAM, 0, 2 * i + 1, Wire::number(8, 4));
+    ASSERT_TRUE(eventually([&] { return server.stats().http2_resets == i + 1; }));
   }
   client.wire.send(Wire::get_frame(2 * max + 1, "/bytes/5"));
   const Wire::Frame refused = client.next(NGHTTP2_RST_STREAM);
@@ -317,6 +318,22 @@ TEST(Http2Limits, StreamsAreCountedUntilTheirHandlersEnd) {
   EXPECT_EQ(refused.payload, Wire::number(NGHTTP2_REFUSED_STREAM, 4));
   server.handler.released = true;
   ASSERT_TRUE(eventually([&] { return server.handler.waiting == 0; }));
+}
+
+/// Requests past the limits are refused, but that is no fault of the client.
+TEST(Http2Limits, RefusalsEndNoConnection) {
+  TestServer server;
+  Wire client(server.port);
+  const auto max = static_cast<uint32_t>(kStreamsMax);
+  const auto refusals = static_cast<uint32_t>(kResetsBurst) + 500;
+  for (uint32_t i = 0; i < max; ++i) client.wire.send(Wire::get_frame(2 * i + 1, "/wait"));
+  for (uint32_t i = max; i < max + refusals; ++i) {
+    client.wire.send(Wire::get_frame(2 * i + 1, "/bytes/5"));
+    ASSERT_EQ(client.reset(), NGHTTP2_REFUSED_STREAM) << i;
+  }
+  server.handler.released = true;
+  client.wire.send(Wire::get_frame(2 * (max + refusals) + 1, "/bytes/5"));
+  EXPECT_EQ(client.next(NGHTTP2_DATA).payload.size(), 5u);
 }
 
 }  // namespace

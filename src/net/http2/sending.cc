@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "base/check.h"
 #include "net/http2/field_list.h"
@@ -30,6 +31,7 @@ void Sending::add(Response& response) {
 void Sending::remove(Response& response) {
   response.unlink();
   --count_;
+  if (response.lost) --lost_;
   nghttp2_session_set_stream_user_data(codec_.get(), response.stream_id, nullptr);
   if (state_.draining && count_ == 0) loop_.wake();
 }
@@ -142,8 +144,9 @@ void Sending::terminate(uint32_t code) {
 }
 
 void Sending::lose(Response& response) {
-  response.lost = true;
+  if (!std::exchange(response.lost, true)) ++lost_;
   turns_.leave(response.place);
+  response.left.request_stop();
 }
 
 void Sending::lose_all() {

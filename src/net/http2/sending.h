@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stop_token>
 #include <string_view>
 
 #include "net/connection/client_socket.h"
@@ -20,7 +21,7 @@
 namespace cachey::net::http2 {
 
 /// The state of one response for Sending. Owned by the stream. Sending and Session write the flags
-/// from within nghttp2's callbacks; no handler is resumed at once.
+/// from within nghttp2's callbacks, and stop `left` there; no handler is resumed at once.
 struct Response
     : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   explicit Response(int32_t id) : stream_id(id), place(id) {}
@@ -32,6 +33,7 @@ struct Response
   bool head_made = false;  ///< the frame of the head leaves with the next send
   bool end_made = false;   ///< as head_made, of the frame that ends the response
   uint64_t body_left = 0;  ///< bytes that are in no frame yet
+  std::stop_source left{std::nostopstate};  ///< stopped when the response is lost
   Turns::Place place;
 };
 
@@ -91,6 +93,8 @@ class Sending {
   void lose_all();
   [[nodiscard]] Response* find(int32_t stream_id) const;
   [[nodiscard]] size_t count() const { return count_; }
+  /// Responses of count() that are lost, so that their handlers end soon.
+  [[nodiscard]] size_t lost() const { return lost_; }
 
   /// The client may send something yet, or there is something to be sent.
   [[nodiscard]] bool alive() const;
@@ -128,6 +132,7 @@ class Sending {
   Output output_;
   Responses responses_;
   size_t count_ = 0;  // of responses_
+  size_t lost_ = 0;
   Offering offering_;
   bool batch_ = false;
   bool calm_down_ = false;

@@ -23,7 +23,8 @@ uint32_t error_code_of(ssize_t failure) {
 
 /// The client brought this reset about, by what it sent.
 bool is_clients_fault(uint32_t code) {
-  return code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR && code != NGHTTP2_CANCEL;
+  return code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR && code != NGHTTP2_CANCEL &&
+         code != NGHTTP2_REFUSED_STREAM;
 }
 
 }  // namespace
@@ -130,7 +131,8 @@ int Session::on_begin_frame(const nghttp2_frame_hd& frame) {
 }
 
 bool Session::too_many_streams() const {
-  return sending_.count() >= kStreamsMax || state_.http2_streams >= kWorkerStreamsMax;
+  return sending_.count() - sending_.lost() >= kStreamsMax || sending_.count() >= kHandlersMax ||
+         state_.http2_streams >= kWorkerStreamsMax;
 }
 
 int Session::on_begin_headers(const nghttp2_frame& frame) {
@@ -166,6 +168,9 @@ int Session::on_frame(const nghttp2_frame& frame) {
     case NGHTTP2_RST_STREAM:
       state_.stats.http2_resets.fetch_add(1, std::memory_order_relaxed);
       return budget_.take_reset(now_) ? 0 : kTooMuch;
+    case NGHTTP2_GOAWAY:
+      client_failed_ = client_failed_ || frame.goaway.error_code != NGHTTP2_NO_ERROR;
+      return 0;
     default:
       return 0;
   }

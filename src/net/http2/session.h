@@ -39,6 +39,8 @@ class Session {
   /// The connection has ended: every stream is lost.
   void lose_streams();
 
+  /// The client has sent GOAWAY with an error code: it reads no response any more.
+  [[nodiscard]] bool client_failed() const { return client_failed_; }
   [[nodiscard]] bool had_requests() const { return had_requests_; }
   /// The client has begun its preface or a head, and must end it soon.
   [[nodiscard]] bool owes_head() const { return incoming_ != nullptr || !greeted_; }
@@ -68,6 +70,7 @@ class Session {
   std::vector<std::unique_ptr<Stream>> ready_;  // for take_requests()
   size_t block_bytes_ = 0;                      // encoded, of the incoming head
   bool greeted_ = false;                        // the client's first SETTINGS have come
+  bool client_failed_ = false;
   bool had_requests_ = false;
 };
 

@@ -85,6 +85,14 @@ void Stream::abort() {
   sending_.reset(response_, NGHTTP2_INTERNAL_ERROR);
 }
 
+std::stop_token Stream::client_left() {
+  if (!response_.left.stop_possible()) {
+    response_.left = std::stop_source();
+    if (response_.lost) response_.left.request_stop();
+  }
+  return response_.left.get_token();
+}
+
 rt::Task<void> Stream::refuse() {
   ResponseHead head(head_.refusal_status());
   head.add("Content-Type", "text/plain; charset=utf-8");

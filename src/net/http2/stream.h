@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stop_token>
 
 #include "net/connection/worker_state.h"
 #include "net/http/http.h"
@@ -35,6 +36,7 @@ class Stream final : public ResponseWriter {
   [[nodiscard]] rt::Task<bool> flush() override;
   [[nodiscard]] rt::Task<bool> finish(std::span<const Field> trailers) override;
   void abort() override;
+  [[nodiscard]] std::stop_token client_left() override;
 
  private:
   enum class Stage : uint8_t { kIdle, kStarted, kFinished, kAborted };

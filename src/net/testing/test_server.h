@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/testing/eventually.h"
 #include "net/server.h"
+#include "rt/wakeup.h"
 #include "rt/worker.h"
 
 namespace cachey::net {
@@ -32,6 +34,7 @@ class TestHandler final : public Handler {
  public:
   std::atomic<bool> released{false};  ///< lets /wait and /early continue
   std::atomic<int> waiting{0};        ///< requests that wait for `released`
+  std::atomic<int> left{0};           ///< /hang requests that ended because their client left
   std::atomic<int> blocks{0};         ///< requests that have begun a /block
   std::atomic<int> unwritable{0};     ///< responses that ended because writable() returned false
 
@@ -56,6 +59,8 @@ class TestHandler final : public Handler {
       while (!released) co_await worker.timers().sleep(std::chrono::milliseconds(10));
       --waiting;
       co_await send(request, writer, 5, kBodyMax, kBodyMax);
+    } else if (target.starts_with("/hang")) {  // as /wait, after N bytes; ends if the client leaves
+      co_await hang(worker, request, writer);
     } else if (target.starts_with("/block/")) {  // blocks its worker for N ms; then 5 bytes
       ++blocks;
       std::this_thread::sleep_for(std::chrono::milliseconds(number(target)));
@@ -145,6 +150,30 @@ class TestHandler final : public Handler {
     body.erase(0, count);
     const bool sent = co_await offer_all(writer, body, 5, 5);
     if (sent) (void)co_await writer.finish(std::span<const Field>());
+  }
+
+  rt::Task<void> hang(rt::Worker& worker, const Request& request, ResponseWriter& writer) {
+    const size_t count = number(request.target());
+    std::string body = body_bytes(count + 5);
+    if (count != 0) {
+      ResponseHead head(200);
+      head.set_content_length(body.size());
+      writer.start(head);
+      const bool begun = co_await offer_all(writer, body, kBodyMax, count);
+      if (!begun) co_return;
+    }
+    ++waiting;
+    const std::stop_token gone = writer.client_left();
+    bool stays = true;
+    while (!released && stays) {
+      stays = co_await rt::sleep(worker, std::chrono::milliseconds(100), gone);
+    }
+    --waiting;
+    if (!stays) {
+      ++left;
+    } else if (count == 0) {
+      co_await send(request, writer, 5, kBodyMax, kBodyMax);
+    }
   }
 
   rt::Task<void> echo(const Request& request, ResponseWriter& writer) {

@@ -193,12 +193,19 @@ std::string_view Stream::alpn() const {
   return {reinterpret_cast<const char*>(name), length};
 }
 
-std::optional<size_t> Stream::receive(std::span<char> into) {
+std::optional<size_t> Stream::receive(std::span<char> into) { return read(into, ::SSL_read_ex); }
+
+std::optional<size_t> Stream::peek() {
+  char first = 0;
+  return read(std::span(&first, 1), ::SSL_peek_ex);
+}
+
+std::optional<size_t> Stream::read(std::span<char> into, ReadCall call) {
   if (broken_) return 0;
   worker_.clear_output();
   ::ERR_clear_error();
   size_t bytes = 0;
-  const int result = ::SSL_read_ex(ssl_.get(), into.data(), into.size(), &bytes);
+  const int result = call(ssl_.get(), into.data(), into.size(), &bytes);
   const int error = ::SSL_get_error(ssl_.get(), result);
   (void)send_output();  // an alert, or the answer to a key update
   starved_ = error == SSL_ERROR_WANT_READ;

@@ -56,6 +56,8 @@ class Stream {
   /// Reads received plaintext. 0: the client has closed its side, or broken(). nullopt: none yet.
   /// An end of the connection without close_notify makes the stream broken().
   [[nodiscard]] std::optional<size_t> receive(std::span<char> into);
+  /// As receive(), but leaves the plaintext where it is. At most 1.
+  [[nodiscard]] std::optional<size_t> peek();
   /// receive() may return bytes although the socket has none: OpenSSL has buffered input.
   [[nodiscard]] bool has_input() const;
 
@@ -81,6 +83,9 @@ class Stream {
   static void on_message(int is_ours, int version, int type, const void* message, size_t bytes,
                          SSL* ssl, void* self);
 
+  using ReadCall = int (*)(SSL* ssl, void* into, size_t bytes_max, size_t* bytes);
+
+  [[nodiscard]] std::optional<size_t> read(std::span<char> into, ReadCall call);
   [[nodiscard]] bool begin();
   [[nodiscard]] Step finish_handshake();
   [[nodiscard]] Step fail_handshake(std::string_view reason);
