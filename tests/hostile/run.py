@@ -23,7 +23,8 @@ def row(result):
 
     return (result.attack.name, share("hit"), f"{result.calm_p99 * 1e3:.1f}", f"{result.p99 * 1e3:.1f}", share("miss"),
             share("scrape"), f"{result.resident >> 20}", f"{result.sockets}", f"{result.socket_bytes / (1 << 20):.1f}",
-            f"> {result.recovered:.0f}" if result.not_back else f"{result.recovered:.1f}", "hurt" if result.faults() else "held")
+            f"> {result.recovered:.0f}" if result.not_back else f"{result.recovered:.1f}",
+            "hurt" if result.faults() else "held")
 
 
 def markdown(rows):

@@ -1,4 +1,4 @@
-"""The object store of the suite, in a process of its own: a key's first word says how its GETs are answered.
+"""The object store of the suite, a process of its own: a key's first word says how its GETs are answered.
 
     hang-1        never
     hangonce-1    the first GET never, later ones at once
@@ -8,13 +8,14 @@
     ignoring-1    200 and other bytes, whatever the Range
     trickle-1     20 bytes a second
     trickleonce-1 the first GET 20 bytes a second, later ones at once
+    closing-1     at once; then the connection ends
     none-1        404
     wide-1        at once; 48 MiB
     hit-1         at once; 1 MiB
     (other)       at once; 100,000 bytes
 
-A bucket whose name begins with `hung` never answers; with `slow`, after 150 ms; with `short`, it has objects one byte
-shorter. Buckets stand in the path, or in the host name before HOST. No signature is checked.
+A bucket whose name begins with `hung` never answers; with `short`, its objects are one byte shorter; with `tiny`, its
+objects have 40 bytes. Buckets stand in the path, or in the host name before HOST. No signature is checked.
 """
 
 import asyncio
@@ -106,7 +107,7 @@ class Connection(asyncio.Protocol):
         faulty = word.removesuffix("once") if not once or self._store.is_first(key) else ""
         if faulty == "hang" or bucket.startswith("hung"):
             return  # the connection stays open
-        if faulty == "slow" or bucket.startswith("slow"):
+        if faulty == "slow":
             await asyncio.sleep(SLOW_SECONDS)
         if faulty == "lost" or faulty == "flaky" and self._store.is_first(key):
             self._transport.write(error(500, "InternalError"))
@@ -116,16 +117,19 @@ class Connection(asyncio.Protocol):
             self._transport.write(answer(200, b"y" * 5000, ['ETag: "other"']))
         else:
             await self._send_object(bucket, key, first, last, trickles=faulty == "trickle")
+        if faulty == "closing":
+            self._transport.close()
 
     async def _send_object(self, bucket, key, first, last, trickles):
-        size = size_of(key) - bucket.startswith("short")
+        size = 40 if bucket.startswith("tiny") else size_of(key) - bucket.startswith("short")
         if first >= size:
             self._transport.write(error(416, "InvalidRange"))
             return
         last = min(last, size - 1)
         whole = answer(206, content(key, first, last), [
             f'ETag: "{bucket}-{zlib.crc32(key.encode()):08x}"', "Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT",
-            f"Content-Range: bytes {first}-{last}/{size}"])
+            f"Content-Range: bytes {first}-{last}/{size}",
+            "Connection: " + ("close" if key.startswith("closing") else "keep-alive")])
         if not trickles:
             self._transport.write(whole)
             return

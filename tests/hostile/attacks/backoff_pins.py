@@ -1,4 +1,4 @@
-"""Clients begin fills that only wait, by limits of a day, and leave; other clients want the same pages, or other ones."""
+"""Clients begin fills that only wait, by limits of a day, and leave; honest clients want some of these pages."""
 
 import itertools
 import time
@@ -9,8 +9,9 @@ LIMITS = [("C0-Config", "rt=0 ib=86400000 mb=86400000 ma=2")]
 def attack(victim):
     for number in itertools.count():
         for protocol in ("h1", "h2c"):
-            victim.ask_and_leave(f"/fetch/good/new-{protocol}-{number + 40}", LIMITS)  # an honest client is about to come
-            victim.ask_and_leave(f"/fetch/good/pinned-{protocol}-{number}", LIMITS)
+            wanted = f"new-{protocol}-{number + 40}"  # by an honest client, soon
+            victim.ask_and_leave(f"/fetch/good/{wanted}", LIMITS)
+            victim.ask_and_leave(f"/fetch/good/pinned-{wanted}", LIMITS)
         if number == 60:
             victim.begun()
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Attempts that fail without a packet use up the retries; then one transient error of the store is final for everybody."""
+"""Attempts that fail without a packet use up the retries, while honest clients meet a transient error of the store."""
 
 import itertools
 import time

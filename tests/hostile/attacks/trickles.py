@@ -1,0 +1,17 @@
+"""A hundred clients read objects that the store sends at 20 bytes a second, in the bucket of honest clients."""
+
+import time
+
+import wire
+
+RECOVERY_SECONDS = 15.0  # a body that nobody waits for has 10 s to bring its least
+
+
+def attack(victim):
+    held = []
+    for number in range(100 * victim.scale):
+        held.append(victim.connect())
+        held[-1].sendall(wire.head(f"/fetch/good/trickle-{number}", last=99_999))
+    time.sleep(0.5)
+    victim.begun()
+    wire.wait_for_the_end()
