@@ -14,6 +14,7 @@ namespace cachey::api {
 namespace {
 
 constexpr std::string_view kNone = "-";
+constexpr unsigned kClientLeft = 499;  // as nginx writes it; never sent
 
 std::string_view method_of(const net::Request& request) {
   switch (request.method()) {
@@ -93,9 +94,12 @@ class AccessLog::ObservedWriter final : public net::ResponseWriter {
     finished_ = false;
     writer_.abort();
   }
-  [[nodiscard]] std::stop_token client_left() override { return writer_.client_left(); }
+  [[nodiscard]] std::stop_token client_left() override { return left_ = writer_.client_left(); }
 
-  [[nodiscard]] unsigned status() const { return status_; }
+  /// kClientLeft if the client left before there was a status.
+  [[nodiscard]] unsigned status() const {
+    return status_ == 0 && left_.stop_requested() ? kClientLeft : status_;
+  }
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
   [[nodiscard]] MonoTime first_byte() const { return first_byte_; }
   [[nodiscard]] net::CacheStatus cache_status() const { return cache_status_; }
@@ -107,6 +111,7 @@ class AccessLog::ObservedWriter final : public net::ResponseWriter {
   const Clock& clock_;
   const bool head_only_;  // offered bytes are not sent
   unsigned status_ = 0;   // 0: no head yet
+  std::stop_token left_;
   bool finished_ = false;
   net::CacheStatus cache_status_ = net::CacheStatus::kNone;
   uint64_t bytes_ = 0;

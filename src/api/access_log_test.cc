@@ -27,6 +27,7 @@ class FakeHandler final : public net::Handler {
                         net::ResponseWriter& writer) override {
     seen_id = request.id();
     if (request.target() == "/throw") throw std::runtime_error("no");
+    if (request.target() == "/left" && writer.client_left().stop_requested()) co_return;
     net::ResponseHead head(206);
     if (request.target() == "/hit") head.set_cache_status(net::CacheStatus::kHit);
     if (request.target() == "/miss") head.set_cache_status(net::CacheStatus::kMiss);
@@ -108,6 +109,19 @@ TEST_F(AccessLogTest, ALineHasItsKeysInTheirOrder) {
                                    "protocol=h2 complete=true user_agent=-"));
   EXPECT_THAT(all[2], HasSubstr("status=0 bytes=0"));
   EXPECT_THAT(all[2], HasSubstr("complete=false"));
+}
+
+TEST_F(AccessLogTest, AClientThatLeftHasAStatusOfItsOwn) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  ASSERT_TRUE(log.start(path()));
+  ask(log, net::Method::kGet, "/left");
+  writer_.leave();
+  ask(log, net::Method::kGet, "/left");
+  const std::vector<std::string> all = lines(log);
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_THAT(all[0], HasSubstr(" status=206 "));
+  EXPECT_THAT(all[1], HasSubstr(" status=499 bytes=0 "));
+  EXPECT_THAT(all[1], HasSubstr("complete=false"));
 }
 
 TEST_F(AccessLogTest, ItsTimesAreTheClocks) {

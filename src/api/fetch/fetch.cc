@@ -46,6 +46,11 @@ net::CacheStatus cache_status_of(const RangeReader& reader) {
   return reader.hit() ? net::CacheStatus::kHit : net::CacheStatus::kMiss;
 }
 
+/// The wait ended because the client left.
+bool client_left(const Error& error, net::ResponseWriter& writer) {
+  return error.kind() == ErrorKind::kCancelled && writer.client_left().stop_requested();
+}
+
 /// The C0-Status of the part of a page.
 ShortText status_text(ByteRange part, std::string_view bucket, int64_t cached_at) {
   ShortText text;
@@ -137,8 +142,13 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
   const RangeReader::Use use = head ? RangeReader::Use::kHead : RangeReader::Use::kBody;
   RangeReader reader(cache_, worker, std::move(spec), wanted, use);
   std::optional<Result<void>> opened = reader.try_open();
-  if (!opened) opened = co_await reader.open();
+  if (!opened) opened = co_await reader.open(writer.client_left());
   if (!*opened) {
+    if (client_left(opened->error(), writer)) {
+      metrics.client_left(request.method(), KindFetchMetrics::Stage::kInit);
+      writer.abort();
+      co_return;
+    }
     metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, opened->error().kind());
     co_await reply_error(writer, std::move(opened->error()));
     co_return;
@@ -156,6 +166,14 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
   co_await finish(answer);
 }
 
+void Fetch::count_failure(const Answer& answer, const Error& error) {
+  if (client_left(error, answer.writer)) {
+    answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kLater);
+  } else {
+    answer.metrics.failed(answer.method, KindFetchMetrics::Stage::kLater, error.kind());
+  }
+}
+
 /// False: the body broke off; the failure is counted.
 rt::Task<bool> Fetch::send_body(Answer& answer) {
   RangeReader& reader = answer.reader;
@@ -163,9 +181,9 @@ rt::Task<bool> Fetch::send_body(Answer& answer) {
   while (!reader.at_end()) {
     const Offered offered = offer_next(reader, answer.writer);
     if (!offered.had_bytes) {
-      const Result<void> more = co_await reader.wait();
+      const Result<void> more = co_await reader.wait(answer.writer.client_left());
       if (more) continue;
-      answer.metrics.failed(answer.method, KindFetchMetrics::Stage::kLater, more.error().kind());
+      count_failure(answer, more.error());
       answer.writer.abort();
       co_return false;
     }
@@ -173,7 +191,7 @@ rt::Task<bool> Fetch::send_body(Answer& answer) {
     if (offered.taken == 0) {
       const bool open = co_await answer.writer.writable();
       if (open) continue;
-      answer.metrics.client_left(answer.method);
+      answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kLater);
       co_return false;
     }
     if (std::exchange(first, false)) {
@@ -198,7 +216,7 @@ rt::Task<void> Fetch::finish(Answer& answer) {
   if (sent) {
     answer.metrics.succeeded(answer.method);
   } else {
-    answer.metrics.client_left(answer.method);
+    answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kLater);
   }
 }
 

@@ -6,6 +6,7 @@
 #include "api/fetch/metrics.h"
 #include "api/route.h"
 #include "base/byte_range.h"
+#include "base/error.h"
 #include "base/throughput.h"
 #include "cache/cache.h"
 #include "cache/range_reader.h"
@@ -32,6 +33,7 @@ class Fetch final : public RouteHandler {
                                       net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                                       ByteRange wanted, KindFetchMetrics& metrics);
   static void start_response(const Answer& answer);
+  static void count_failure(const Answer& answer, const Error& error);
   [[nodiscard]] rt::Task<bool> send_body(Answer& answer);
   [[nodiscard]] static rt::Task<void> finish(Answer& answer);
 

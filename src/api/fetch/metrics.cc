@@ -55,9 +55,10 @@ void KindFetchMetrics::failed(net::Method method, Stage stage, ErrorKind kind) {
   count_failure(failed_[m][s][static_cast<size_t>(kind)], m, kStageNames[s], metric_code_of(kind));
 }
 
-void KindFetchMetrics::client_left(net::Method method) {
+void KindFetchMetrics::client_left(net::Method method, Stage stage) {
   const size_t m = method_index(method);
-  count_failure(client_left_[m], m, kStageNames[static_cast<size_t>(Stage::kLater)], "client_gone");
+  const auto s = static_cast<size_t>(stage);
+  count_failure(client_left_[m][s], m, kStageNames[s], "client_gone");
 }
 
 void KindFetchMetrics::count_failure(std::atomic<Counter>& failures, size_t method,

@@ -30,11 +30,11 @@ class KindFetchMetrics {
   void succeeded(net::Method method) { succeeded_[method_index(method)].add(); }
 
   enum class Stage : uint8_t {
-    kInit,   ///< the response was an error status
+    kInit,   ///< no body was begun: the response was an error status, or the client left
     kLater,  ///< the body broke off
   };
   void failed(net::Method method, Stage stage, ErrorKind kind);
-  void client_left(net::Method method);
+  void client_left(net::Method method, Stage stage);
 
  private:
   static constexpr size_t kMethods = 2;
@@ -55,7 +55,7 @@ class KindFetchMetrics {
   std::array<Histogram, 2> first_chunk_;
   // Created on first use, because most of the combinations never happen.
   std::array<std::array<std::array<std::atomic<Counter>, kErrorKinds>, kStages>, kMethods> failed_;
-  std::array<std::atomic<Counter>, kMethods> client_left_;
+  std::array<std::array<std::atomic<Counter>, kStages>, kMethods> client_left_;
 };
 
 /// The metrics of all kinds. Owned by Process; outlives the route. Any thread.

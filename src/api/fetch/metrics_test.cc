@@ -19,7 +19,8 @@ TEST(FetchMetrics, FailuresAppearWhenTheyHappen) {
   kind.failed(net::Method::kGet, Stage::kInit, ErrorKind::kNotFound);
   kind.failed(net::Method::kHead, Stage::kInit, ErrorKind::kChanged);
   kind.failed(net::Method::kGet, Stage::kLater, ErrorKind::kInternal);
-  kind.client_left(net::Method::kGet);
+  kind.client_left(net::Method::kGet, Stage::kLater);
+  kind.client_left(net::Method::kHead, Stage::kInit);
   const std::string text = metrics.text();
   const auto count = [](const char* method, const char* status, int number) {
     return std::string("cachey_fetch_request_total{kind=\"k\",method=\"") + method +
@@ -29,6 +30,7 @@ TEST(FetchMetrics, FailuresAppearWhenTheyHappen) {
   EXPECT_THAT(text, HasSubstr(count("HEAD", "failed:init:object_size_inconsistency", 1)));
   EXPECT_THAT(text, HasSubstr(count("GET", "failed:later:internal", 1)));
   EXPECT_THAT(text, HasSubstr(count("GET", "failed:later:client_gone", 1)));
+  EXPECT_THAT(text, HasSubstr(count("HEAD", "failed:init:client_gone", 1)));
 }
 
 TEST(FetchMetrics, BucketsAreThePublishedOnes) {

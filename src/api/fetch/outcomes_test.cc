@@ -36,6 +36,12 @@ FakeOrigin::Behaviour outcome(std::string_view name, const std::string& bucket) 
   if (name == "timeout") fails(ErrorKind::kTimeout);
   if (name == "archived") fails(ErrorKind::kArchived);
   if (name == "cut") behaviour.cut_after = 10;
+  if (name == "hang") behaviour.head_delay = 5s;
+  if (name == "stall") {
+    behaviour.read_bytes = 100;
+    behaviour.stall_after = 100;
+    behaviour.stall_time = 5s;
+  }
   return behaviour;
 }
 
@@ -96,6 +102,20 @@ class World {
     counted_ = counted();
     row.counted = counted_.c_str();
     return row;
+  }
+
+  /// The client of a fetch leaves after a second. Returns what is counted.
+  std::string leave(RecordingWriter& writer) {
+    const net::Request request(net::Method::kGet, "/fetch/k/o",
+                               {{"range", "bytes=0-999"}, {"c0-bucket", "a"}});
+    const auto ended = virtual_.start(handle(request, writer));
+    virtual_.pass(1s);
+    EXPECT_FALSE(ended->has_value());
+    writer.leave();
+    virtual_.pass(rt::TimerWheel::kTick);
+    EXPECT_TRUE(ended->has_value());
+    virtual_.pass(10s);  // the fill ends
+    return counted();
   }
 
  private:
@@ -240,6 +260,23 @@ TEST(Outcomes, OfTwoBuckets) {
     const Row row = world.fetch(expected);
     EXPECT_EQ(row, expected) << "is " << to_text(row);
   }
+}
+
+TEST(Outcomes, OfAClientThatLeavesBeforeTheHead) {
+  World world("hang", "ok");
+  RecordingWriter writer;
+  EXPECT_EQ(world.leave(writer), "failed:init:client_gone");
+  EXPECT_EQ(writer.status, 0u);
+  EXPECT_TRUE(writer.aborted);
+}
+
+TEST(Outcomes, OfAClientThatLeavesInTheMiddleOfTheBody) {
+  World world("stall", "ok");
+  RecordingWriter writer;
+  EXPECT_EQ(world.leave(writer), "failed:later:client_gone");
+  EXPECT_EQ(writer.status, 206u);
+  EXPECT_EQ(writer.text.size(), 100u);
+  EXPECT_TRUE(writer.aborted);
 }
 
 TEST(Outcomes, TheTableIsWhole) {
