@@ -1,16 +1,14 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
-#include <cstddef>
-#include <deque>
 #include <optional>
-#include <string>
 
+#include "base/aged_map.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "base/units.h"
 #include "cache/page.h"
 
 namespace cachey::cache {
@@ -20,8 +18,8 @@ namespace cachey::cache {
 /// most one TTL after its creation. Owned by the cache. Any thread.
 class Absences {
  public:
-  /// Past this many absences the oldest is dropped.
-  static constexpr size_t kKeptMax = 1000;
+  /// Past these bounds the absence that was not used for the longest time is dropped.
+  static constexpr AgedMapLimits kKept{.entries = 1000, .key_bytes = 512 * kKiB};
 
   /// `ttl` 0: nothing is remembered.
   Absences(std::chrono::milliseconds ttl, const Clock& clock, Counter hits)
@@ -39,14 +37,12 @@ class Absences {
     Error error;
     MonoTime until;
   };
-  void make_room(MonoTime now) REQUIRES(mutex_);
 
   const std::chrono::milliseconds ttl_;
   const Clock& clock_;
   const Counter hits_;
   Mutex mutex_;
-  boost::unordered_flat_map<std::string, Absence> known_ GUARDED_BY(mutex_);
-  std::deque<std::string> order_ GUARDED_BY(mutex_);  // oldest first
+  AgedMap<Absence> known_ GUARDED_BY(mutex_){kKept};
 };
 
 }  // namespace cachey::cache

@@ -60,11 +60,22 @@ TEST_F(AbsencesTest, OtherFailuresAreNoAbsences) {
   EXPECT_FALSE(absences_.find(spec("o")));
 }
 
-TEST_F(AbsencesTest, NewOnesPushOldOnesOut) {
-  for (size_t i = 0; i <= Absences::kKeptMax; ++i) learn(spec(std::to_string(i)));
+TEST_F(AbsencesTest, NewOnesPushOutTheOneUnusedForTheLongestTime) {
+  learn(spec("used"));
+  for (size_t i = 0; i < Absences::kKept.entries; ++i) {
+    learn(spec(std::to_string(i)));
+    EXPECT_TRUE(absences_.find(spec("used")));
+  }
   EXPECT_FALSE(absences_.find(spec("0")));
   EXPECT_TRUE(absences_.find(spec("1")));
-  EXPECT_TRUE(absences_.find(spec(std::to_string(Absences::kKeptMax))));
+}
+
+TEST_F(AbsencesTest, LongNamesPushOutMore) {
+  const std::string kilobyte(1024, 'x');
+  learn(spec("short"));
+  for (int i = 0; i < 600; ++i) learn(spec(kilobyte + std::to_string(i)));
+  EXPECT_FALSE(absences_.find(spec("short")));
+  EXPECT_TRUE(absences_.find(spec(kilobyte + "599")));
 }
 
 TEST_F(AbsencesTest, WithoutAMomentNothingIsRemembered) {
