@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -32,6 +33,10 @@ class BlockingPool {
     co_await waiter.wait();
     co_return std::move(*result);
   }
+
+  /// Runs `work` on a pool thread and returns at once. `work` must not throw. The pool's destructor
+  /// destroys work that has not begun.
+  void post(std::move_only_function<void()> work) { asio::post(pool_, std::move(work)); }
 
  private:
   asio::thread_pool pool_;

@@ -32,8 +32,8 @@ CredentialSearch::CredentialSearch(rt::Worker& worker, const CredentialServices&
     : worker_(worker),
       services_(services),
       deadline_(deadline),
-      resolver_(
-          std::make_shared<Resolver>(worker, services.blocking, services.look_up, pool_limits())),
+      resolver_(std::make_shared<Resolver>(services.blocking, services.look_up, pool_limits(),
+                                           services.clock)),
       direct_(std::make_shared<ConnectionPool>(worker, resolver_, services.tls, pool_limits(),
                                                std::make_shared<TransportCounters>())),
       by_proxy_(std::make_shared<ConnectionPool>(worker, resolver_, services.tls, pool_limits(),
@@ -76,7 +76,7 @@ rt::Task<Attempt<ServiceAnswer>> CredentialSearch::call(ServiceRequest request) 
 
 rt::Task<Result<Resolver::Addresses>> CredentialSearch::resolve(std::string host) {
   Result<Resolver::Addresses> addresses =
-      co_await resolver_->resolve(std::move(host), MonoTime(), deadline_);
+      co_await resolver_->resolve(worker_, std::move(host), MonoTime(), deadline_);
   co_return addresses;
 }
 

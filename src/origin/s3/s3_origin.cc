@@ -18,10 +18,11 @@ class S3OriginImpl final : public S3Origin {
                Random& random)
       : client_(std::move(config), clock, random) {
     const S3Config& own = client_.config;
+    const auto resolver = std::make_shared<Resolver>(pool, own.look_up, own.pool, clock,
+                                                     own.endpoint ? own.endpoint->host : "");
     for (size_t i = 0; i < workers.size(); ++i) {
-      auto resolver = std::make_shared<Resolver>(workers[i], pool, own.look_up, own.pool);
       S3WorkerState state;
-      state.pool = std::make_shared<ConnectionPool>(workers[i], std::move(resolver), tls, own.pool,
+      state.pool = std::make_shared<ConnectionPool>(workers[i], resolver, tls, own.pool,
                                                     client_.counters, own.proxies);
       client_.workers.push_back(std::move(state));
     }

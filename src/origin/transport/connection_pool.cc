@@ -72,7 +72,7 @@ rt::Task<Attempt<void>> ConnectionPool::open(Connection& connection, const Serve
   const std::string& host = proxy == nullptr ? server.host : proxy->host;
   const uint16_t port = proxy == nullptr ? server.port : proxy->port;
   Result<Resolver::Addresses> addresses =
-      co_await resolver_->resolve(host, options.names_since, deadline, options.stop);
+      co_await resolver_->resolve(worker_, host, options.names_since, deadline, options.stop);
   if (!addresses) co_return std::unexpected(Failure(addresses.error(), Retry::kTransient));
   IoResult<void> done = co_await connection.connect(std::move(*addresses), port, deadline);
   resolver_->avoid(host, connection.unreachable());

@@ -27,7 +27,8 @@ class ConnectionPoolTest : public ::testing::Test {
   void SetUp() override { use(limits_); }
 
   void use(const PoolLimits& limits) {
-    auto resolver = std::make_shared<Resolver>(worker(), workers_.pool(), system_look_up, limits);
+    auto resolver =
+        std::make_shared<Resolver>(workers_.pool(), system_look_up, limits, workers_.clock());
     pool_ = std::make_shared<ConnectionPool>(worker(), std::move(resolver), nullptr, limits,
                                              std::make_shared<TransportCounters>());
   }

@@ -14,7 +14,6 @@ struct PoolLimits {
   std::chrono::milliseconds idle_max{60'000};  ///< if the server announces its own time
   std::chrono::seconds look_up_valid{60};
   std::chrono::milliseconds look_up_valid_retry{1000};  ///< for a retry's new connection
-  size_t look_ups_kept_max = 1024;
 };
 
 }  // namespace cachey::origin
