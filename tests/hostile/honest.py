@@ -1,6 +1,6 @@
 """Honest clients of one protocol, in a process of their own: hits, misses, scrapes, each at a fixed rate.
 
-    honest.py PROTOCOL PORT MISS_WORD     PROTOCOL: h1, h2c, h1+tls, h2+tls
+    honest.py PROTOCOL PORT MISS_WORD PROXY     PROTOCOL: h1, h2c, h1+tls, h2+tls; PROXY: 0 or 1
 
 Reads until standard input ends; then prints one JSON list of [what, began, seconds, failure] a request. `what` is hit,
 miss or scrape; `began` is the time on the plan (monotonic), so that a request that starts late because the one before
@@ -28,6 +28,8 @@ TIMEOUT_SECONDS = 2.0
 _PAGE = 16 << 20
 _READ_BYTES = 20_000
 _TOKEN = ("Authorization", "Bearer " + "t" * 2100)  # as long as those of a mesh
+_PROXIED_AT_A_TIME = 20
+_CANCEL = 8
 _FAULTY_MISSES = 10  # every tenth miss has the attack's word
 
 
@@ -109,6 +111,24 @@ class HitReader(Reader):
             raise Failure("no hit any more: the object was dropped")
 
 
+class ProxiedHitReader(HitReader):
+    """Hits on a connection of HTTP/2 that a proxy shares with clients of a hanging object, which time out and cancel."""
+
+    def __init__(self, *rest):
+        super().__init__(*rest)
+        self._hung = []
+
+    def request(self, number):
+        super().request(number)
+        asked = self._connection.request("GET", fetch_target(KIND, f"hang-{number % 50}"), [range_header(0, 9)])
+        self._hung.append((self._connection, asked))
+        if len(self._hung) > _PROXIED_AT_A_TIME:
+            connection, stream = self._hung.pop(0)
+            if connection is self._connection and stream not in connection.resets:
+                connection.h2.reset_stream(stream, error_code=_CANCEL)
+                connection.flush()
+
+
 class MissReader(Reader):
     what = "miss"
 
@@ -132,9 +152,10 @@ class Scraper(Reader):
 
 
 def main():
-    protocol, port, miss_word = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    protocol, port, miss_word, proxy = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     client, samples = protocols.Client(protocol, port), []
-    readers = [HitReader(client, 0.015, 10 ** 9, samples), HitReader(client, 0.04, 1, samples),
+    steady = ProxiedHitReader if proxy and client.is_http2 else HitReader
+    readers = [steady(client, 0.015, 10 ** 9, samples), HitReader(client, 0.04, 1, samples),
                MissReader(miss_word, client, 0.03, 20, samples), Scraper(client, 0.4, 4, samples)]
     ended = threading.Event()
     threads = [threading.Thread(target=reader.run, args=(ended,)) for reader in readers]

@@ -44,6 +44,7 @@ class Attack:
     options: tuple = ()  # further options of the server
     tls: bool = False
     miss_word: str = "new"  # of every tenth honest miss: see store.py
+    proxy: bool = False  # honest hits over HTTP/2 share their connection with clients that cancel
     resolver_ms: int = 0  # unset: the store has an address, buckets are in the path; set: see slow_resolver.c
     seconds: float = 0.0  # the least duration of the attack
     recovery_seconds: float = RECOVERY_SECONDS
@@ -169,7 +170,8 @@ def resident(pid):
 
 def start_honest(server, attack):
     """Starts the honest clients of both HTTP versions."""
-    clients = [start_program("honest.py", name, str(server.port), attack.miss_word, stdin=subprocess.PIPE)
+    clients = [start_program("honest.py", name, str(server.port), attack.miss_word, f"{attack.proxy:d}",
+                             stdin=subprocess.PIPE)
                for name in protocols.NAMES if name.endswith("+tls") == attack.tls]
     for client in clients:
         prefer(client.pid)

@@ -8,6 +8,7 @@ _DUMP = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
 _DONE, _ERROR = 3, 2
 _SKMEMINFO = 7
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, number, process
+_STATES = 0xfff & ~(1 << 6)  # all but TIME_WAIT: such a connection has no socket any more
 _MESSAGE_BYTES = 72  # struct inet_diag_msg
 _RMEM, _WMEM_QUEUED = 0, 5  # of the array in INET_DIAG_SKMEMINFO
 
@@ -38,7 +39,7 @@ def sockets_of(port):
     """(number of sockets, bytes that they hold in the kernel) of the TCP connections that a server has at `port`."""
     count = held = 0
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as diag:
-        wanted = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 1 << (_SKMEMINFO - 1), 0, 0xffffffff)
+        wanted = struct.pack("=BBBBI", socket.AF_INET, socket.IPPROTO_TCP, 1 << (_SKMEMINFO - 1), 0, _STATES)
         request = wanted + struct.pack("!HH", port, 0) + bytes(32) + struct.pack("=III", 0, 0xffffffff, 0xffffffff)
         diag.send(_HEADER.pack(_HEADER.size + len(request), _SOCK_DIAG_BY_FAMILY, _DUMP, 1, 0) + request)
         for message in _messages(diag):

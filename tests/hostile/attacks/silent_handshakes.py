@@ -18,6 +18,7 @@ def attack(victim, hello=b"\x16"):
                 held.append(victim.connect(handshake=False))
                 held[-1].sendall(hello)
                 opened.append(None)
+                time.sleep(0.015)
             time.sleep(8)
         finally:
             for sock in held:

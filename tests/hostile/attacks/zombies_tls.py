@@ -1,6 +1,10 @@
 """As zombies, over TLS, without close_notify."""
 
-from attacks.zombies import OPTIONS, attack
+from attacks import zombies
 
+OPTIONS = zombies.OPTIONS
 TLS = True
-__all__ = ["OPTIONS", "TLS", "attack"]
+
+
+def attack(victim):
+    zombies.attack(victim)
