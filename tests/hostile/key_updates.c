@@ -1,5 +1,6 @@
-/* A flood of TLS 1.3 KeyUpdate records: key_updates PORT UPDATES. Again and again: kFloods connections are made, for
-   each UPDATES records of 27 bytes are encrypted, a line is printed, and twice a second all records of one are sent. */
+/* A flood of TLS 1.3 KeyUpdate records: key_updates PORT UPDATES. Again and again kFloods
+   connections are made, UPDATES records of 27 bytes are encrypted for each, a line is printed, and
+   all records of all connections are sent at once. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
@@ -9,9 +10,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { kFloods = 4 };
+enum { kFloods = 8 };
 
 static int connect_to(int port) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -36,17 +38,22 @@ static Flood make_flood(SSL_CTX* context, int port, long updates) {
   BIO* records = BIO_new(BIO_s_mem());
   SSL_set0_wbio(made.ssl, records);
   for (long i = 0; i < updates; ++i) {
-    if (SSL_key_update(made.ssl, SSL_KEY_UPDATE_NOT_REQUESTED) != 1 || SSL_do_handshake(made.ssl) != 1) exit(1);
+    if (SSL_key_update(made.ssl, SSL_KEY_UPDATE_NOT_REQUESTED) != 1 ||
+        SSL_do_handshake(made.ssl) != 1)
+      exit(1);
   }
   made.size = BIO_get_mem_data(records, &made.data);
   return made;
 }
 
 /* Sends the records; the server may end the connection at any time. */
-static void send_flood(Flood flood) {
+static void send_records(Flood flood) {
   for (long sent = 0, now = 1; sent < flood.size && now > 0; sent += now) {
     now = send(flood.fd, flood.data + sent, flood.size - sent, MSG_NOSIGNAL);
   }
+}
+
+static void end_flood(Flood flood) {
   SSL_free(flood.ssl);
   if (flood.fd >= 0) close(flood.fd);
 }
@@ -62,8 +69,12 @@ int main(int argc, char** argv) {
     puts("made");
     fflush(stdout);
     for (int i = 0; i < kFloods; ++i) {
-      send_flood(floods[i]);
-      usleep(500000);
+      if (fork() == 0) {
+        send_records(floods[i]);
+        _exit(0);
+      }
     }
+    while (wait(NULL) > 0) continue;
+    for (int i = 0; i < kFloods; ++i) end_flood(floods[i]);
   }
 }

@@ -7,7 +7,7 @@
     flaky-1       the first GET 500, later ones at once
     ignoring-1    200 and other bytes, whatever the Range
     trickle-1     20 bytes a second
-    trickleonce-1 the first GET 20 bytes a second, later ones at once
+    pour-1        20 bytes a second; 48 MiB
     closing-1     at once; then the connection ends
     none-1        404
     wide-1        at once; 48 MiB
@@ -28,7 +28,7 @@ import zlib
 from random import Random
 
 HOST = "store.test"
-SIZES = {"wide": 48 << 20, "hit": 1 << 20}
+SIZES = {"wide": 48 << 20, "pour": 48 << 20, "hit": 1 << 20}
 SIZE = 100_000
 SLOW_SECONDS = 0.15
 
@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
         elif faulty == "ignoring":
             self._transport.write(answer(200, b"y" * 5000, ['ETag: "other"']))
         else:
-            await self._send_object(bucket, key, first, last, trickles=faulty == "trickle")
+            await self._send_object(bucket, key, first, last, trickles=faulty in ("trickle", "pour"))
         if faulty == "closing":
             self._transport.close()
 

@@ -12,7 +12,7 @@ _SOURCE = pathlib.Path(__file__).resolve().parent.parent / "key_updates.c"
 def attack(victim):
     program = pathlib.Path(tempfile.mkdtemp(prefix="hostile-"), "key_updates")
     subprocess.run(["cc", "-O2", str(_SOURCE), "-o", str(program), "-lssl", "-lcrypto"], check=True)
-    flood = subprocess.Popen([str(program), str(victim.port), "60000"], stdout=subprocess.PIPE, text=True)
+    flood = subprocess.Popen([str(program), str(victim.port), "20000"], stdout=subprocess.PIPE, text=True)
     flood.stdout.readline()
     shutil.rmtree(program.parent)
     victim.begun()
