@@ -13,7 +13,7 @@ namespace {
 
 Counter denied(Metrics& metrics, const char* reason) {
   return metrics.counter("cachey_access_denied_total",
-                         "Requests refused for want of a token, or for the bucket they name",
+                         "Requests refused for want of a token, or for their kind or bucket",
                          {{"reason", reason}});
 }
 
@@ -29,16 +29,18 @@ std::optional<std::string_view> bearer_token(std::string_view credentials) {
 
 }  // namespace
 
-Result<void> Permit::check_each(std::span<const std::string> buckets) const {
+Result<void> Permit::check(std::string_view kind, std::span<const std::string> buckets) const {
   if (scope_ == Scope::kOpen) return fail(ErrorKind::kDenied, "this path reads no bucket");
-  return access_->check_each(buckets);
+  return access_->check(kind, buckets);
 }
 
-Access::Access(Metrics& metrics, std::optional<Tokens> tokens, std::vector<BucketGlob> buckets)
+Access::Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules)
     : needs_token_(tokens.has_value()),
-      allowed_(std::move(buckets)),
+      rules_(std::move(rules)),
       denied_by_token_(denied(metrics, "token")),
-      denied_by_bucket_(denied(metrics, "bucket")) {
+      denied_by_bucket_(denied(metrics, "bucket")),
+      denied_by_kind_(denied(metrics, "kind")),
+      denied_by_kind_bucket_(denied(metrics, "kind_bucket")) {
   if (tokens) replace_tokens(std::move(*tokens));
 }
 
@@ -66,13 +68,24 @@ bool Access::has_token(const net::Request& request) {
   return false;
 }
 
-Result<void> Access::check_each(std::span<const std::string> buckets) {
+Result<void> Access::check(std::string_view kind, std::span<const std::string> buckets) {
   for (const std::string& bucket : buckets) {
-    const auto matches = [&bucket](const BucketGlob& glob) { return glob.matches(bucket); };
-    if (std::ranges::any_of(allowed_, matches)) continue;
-    denied_by_bucket_.add();
-    return fail(ErrorKind::kDenied,
-                "the bucket " + log::quoted(bucket) + " may not be asked for here");
+    const std::optional<BucketDenial> denial = rules_.denial(kind, bucket);
+    if (!denial) continue;
+    switch (*denial) {
+      case BucketDenial::kKind:
+        denied_by_kind_.add();
+        return fail(ErrorKind::kDenied,
+                    "the kind " + log::quoted(kind) + " may not be asked for here");
+      case BucketDenial::kKindBucket:
+        denied_by_kind_bucket_.add();
+        return fail(ErrorKind::kDenied, "the bucket " + log::quoted(bucket) +
+                                            " is none of the kind " + log::quoted(kind));
+      case BucketDenial::kBucket:
+        denied_by_bucket_.add();
+        return fail(ErrorKind::kDenied,
+                    "the bucket " + log::quoted(bucket) + " may not be asked for here");
+    }
   }
   return {};
 }

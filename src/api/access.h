@@ -5,10 +5,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "api/bucket_glob.h"
+#include "api/bucket_rules.h"
 #include "api/tokens.h"
 #include "base/error.h"
 #include "base/metrics.h"
@@ -41,27 +42,30 @@ class AllowedBuckets {
 /// The decision that a request may use its route. Only Access makes one, and outlives it.
 class Permit {
  public:
-  /// Returns `buckets` if the request may read each of them. Otherwise kDenied, with the name of
-  /// the first forbidden bucket; the refusal is counted. A permit for kOpen always returns kDenied.
-  [[nodiscard]] Result<AllowedBuckets> allow(std::vector<std::string>&& buckets) const;
+  /// Returns `buckets`, those that a request of this kind names, if the rules allow each of them;
+  /// if the request names none, the kind's own. Otherwise kDenied, with the forbidden name; the
+  /// refusal is counted. A permit for kOpen always returns kDenied.
+  [[nodiscard]] Result<AllowedBuckets> allow(std::string_view kind,
+                                             std::vector<std::string>&& buckets) const;
 
  private:
   friend class Access;
   Permit(Access& access, Scope scope) : access_(&access), scope_(scope) {}
 
-  [[nodiscard]] Result<void> check_each(std::span<const std::string> buckets) const;
+  [[nodiscard]] Result<void> check(std::string_view kind,
+                                   std::span<const std::string> buckets) const;
 
   Access* access_;
   Scope scope_;
 };
 
 /// Decides which requests may use a route and which buckets a request may read. No other place
-/// decides. Costs next to nothing without tokens and patterns. Owned by Process; outlives the
-/// routes. Any thread.
+/// decides. Costs next to nothing without tokens and rules. Owned by Process; outlives the routes.
+/// Any thread.
 class Access {
  public:
-  /// No `tokens`: requests need none. `buckets` is empty: all buckets are allowed.
-  Access(Metrics& metrics, std::optional<Tokens> tokens, std::vector<BucketGlob> buckets);
+  /// No `tokens`: requests need none.
+  Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules);
 
   /// The new set replaces the old set at once. REQUIRES: constructed with tokens.
   void replace_tokens(Tokens tokens);
@@ -77,19 +81,23 @@ class Access {
   friend class Permit;
 
   [[nodiscard]] bool has_token(const net::Request& request);
-  [[nodiscard]] Result<void> check_each(std::span<const std::string> buckets);
+  [[nodiscard]] Result<void> check(std::string_view kind, std::span<const std::string> buckets);
 
   const bool needs_token_;
-  const std::vector<BucketGlob> allowed_;
+  const BucketRules rules_;
   const Counter denied_by_token_;
   const Counter denied_by_bucket_;
+  const Counter denied_by_kind_;
+  const Counter denied_by_kind_bucket_;
   Mutex mutex_;
   std::shared_ptr<const Tokens> tokens_ GUARDED_BY(mutex_);
 };
 
-inline Result<AllowedBuckets> Permit::allow(std::vector<std::string>&& buckets) const {
-  if (scope_ == Scope::kOpen || !access_->allowed_.empty()) {
-    Result<void> checked = check_each(buckets);
+inline Result<AllowedBuckets> Permit::allow(std::string_view kind,
+                                            std::vector<std::string>&& buckets) const {
+  if (buckets.empty()) access_->rules_.add_buckets_of(kind, buckets);
+  if (scope_ == Scope::kOpen || !access_->rules_.empty()) {
+    Result<void> checked = check(kind, buckets);
     if (!checked) return std::unexpected(std::move(checked.error()));
   }
   return AllowedBuckets(std::move(buckets));

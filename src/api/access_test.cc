@@ -10,6 +10,7 @@
 namespace cachey::api {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr const char* kToken = "0123456789abcdef";
@@ -24,7 +25,7 @@ bool admitted(Access& access, std::vector<net::Field> fields) {
 Result<std::vector<std::string>> allowed(Access& access, std::vector<std::string> buckets) {
   const net::Request request(net::Method::kGet, "/fetch/k/o", {});
   const Permit permit = *access.admit(Scope::kClient, request);
-  Result<AllowedBuckets> names = permit.allow(std::move(buckets));
+  Result<AllowedBuckets> names = permit.allow("k", std::move(buckets));
   if (!names) return std::unexpected(names.error());
   return std::move(*names).take();
 }
@@ -67,7 +68,7 @@ TEST(Access, AnOpenRouteNeedsNoTokenAndReadsNoBucket) {
   const net::Request request(net::Method::kGet, "/healthz", {});
   const std::optional<Permit> permit = access.admit(Scope::kOpen, request);
   ASSERT_TRUE(permit);
-  EXPECT_EQ(permit->allow({"any"}).error().kind(), ErrorKind::kDenied);
+  EXPECT_EQ(permit->allow("k", {"any"}).error().kind(), ErrorKind::kDenied);
 }
 
 TEST(Access, ReplacedTokensCountFromNowOn) {
@@ -93,7 +94,8 @@ TEST(Access, TokensMayBeReplacedWhileOthersAsk) {
 
 TEST(Access, EveryBucketMustBeAllowed) {
   Metrics metrics;
-  Access access(metrics, std::nullopt, globs({"logs-*", "media"}));
+  Access access(metrics, std::nullopt,
+                BucketRules(globs({"logs-*", "media"}), {}, OtherKinds::kAny));
   const auto check = [&access](std::vector<std::string> buckets) {
     return allowed(access, std::move(buckets));
   };
@@ -105,6 +107,32 @@ TEST(Access, EveryBucketMustBeAllowed) {
   EXPECT_THAT(refused.error().message(), HasSubstr(R"("se\"cret")"));
   EXPECT_FALSE(check({"medi"}));
   EXPECT_THAT(metrics.text(), HasSubstr("cachey_access_denied_total{reason=\"bucket\"} 2"));
+}
+
+TEST(Access, ARequestThatNamesNoBucketGetsThoseOfItsKind) {
+  Metrics metrics;
+  Access open(metrics, std::nullopt, {});
+  EXPECT_THAT(*allowed(open, {}), ElementsAre("k"));
+  Access declared(metrics, std::nullopt,
+                  BucketRules({}, {*DeclaredKind::parse("k=a,b")}, OtherKinds::kAny));
+  EXPECT_THAT(*allowed(declared, {}), ElementsAre("a", "b"));
+  EXPECT_THAT(*allowed(declared, {"b"}), ElementsAre("b"));
+}
+
+TEST(Access, RefusalsOfADeclarationAreCountedApart) {
+  Metrics metrics;
+  Access access(metrics, std::nullopt,
+                BucketRules({}, {*DeclaredKind::parse("k=a")}, OtherKinds::kRefused));
+  const auto refused = allowed(access, {"a", "b"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kDenied);
+  EXPECT_THAT(refused.error().message(), HasSubstr(R"(the bucket "b" is none of the kind "k")"));
+  const net::Request request(net::Method::kGet, "/fetch/other/o", {});
+  const Permit permit = *access.admit(Scope::kClient, request);
+  EXPECT_THAT(permit.allow("other", {"a"}).error().message(), HasSubstr(R"(the kind "other")"));
+  EXPECT_FALSE(permit.allow("other", {}));
+  EXPECT_THAT(metrics.text(), HasSubstr("cachey_access_denied_total{reason=\"kind_bucket\"} 1"));
+  EXPECT_THAT(metrics.text(), HasSubstr("cachey_access_denied_total{reason=\"kind\"} 2"));
 }
 
 }  // namespace

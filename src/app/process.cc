@@ -34,6 +34,12 @@ constexpr auto kFillGrace = 1s;
 constexpr auto kLastWrites = 2s;
 constexpr auto kSignalPoll = 20ms;
 
+/// If only declared kinds are allowed, the names that clients invent are `other`.
+size_t kinds_with_metrics(const Options& options) {
+  if (options.other_kinds == api::OtherKinds::kAny) return kKindsWithMetrics;
+  return std::min(options.kinds.size(), kKindsWithMetrics);
+}
+
 /// The tokens that requests need; nothing if requests need none.
 Result<std::optional<api::Tokens>> first_tokens(const Options& options) {
   if (options.auth_tokens_file.empty()) return std::nullopt;
@@ -71,13 +77,20 @@ Result<std::string> reopen(api::AccessLog& access_log, const std::string& path) 
 Process::Foundation::Foundation(const Options& given, std::optional<api::Tokens> tokens)
     : options(given),
       egress(metrics.counter("cachey_egress_bytes_total", "Body bytes sent to clients")),
-      cache_metrics(metrics, kKindsWithMetrics),
-      fetch_metrics(metrics, kKindsWithMetrics),
-      access(metrics, std::move(tokens), options.allow_bucket),
+      cache_metrics(metrics, kinds_with_metrics(options)),
+      fetch_metrics(metrics, kinds_with_metrics(options)),
+      bucket_rules(options.allow_bucket, options.kinds, options.other_kinds),
+      access(metrics, std::move(tokens), bucket_rules),
       memory(options.memory, std::make_unique<store::S3Fifo>(), clock),
       workers(options.threads, clock),
       blocking(kBlockingThreads),
-      reports(kReportThreads) {}
+      reports(kReportThreads) {
+  // Declared kinds come before those that clients invent.
+  for (const api::DeclaredKind& kind : options.kinds) {
+    (void)fetch_metrics.of(kind.name);
+    (void)cache_metrics.of(kind.name);
+  }
+}
 
 Result<std::unique_ptr<Process>> Process::make(const Options& options) {
   Result<std::optional<api::Tokens>> tokens = first_tokens(options);
@@ -116,7 +129,10 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
       disk_(std::move(opened.disk)),
       cache_(options_.fill, origin::ReadContext{*origins_.origin, buckets_, gate_, read_metrics_},
              foundation_->memory, foundation_->cache_metrics, clock_,
-             disk_ == nullptr ? nullptr : &disk_->tier()),
+             disk_ == nullptr ? nullptr : &disk_->tier(),
+             [&rules = foundation_->bucket_rules](std::string_view kind, std::string_view bucket) {
+               return !rules.denial(kind, bucket);
+             }),
       stats_(foundation_->metrics, cache_, foundation_->egress, foundation_->cache_metrics.ingress,
              s3_counters(), clock_),
       routes_(cache_, foundation_->fetch_metrics, foundation_->egress, foundation_->metrics,

@@ -7,6 +7,7 @@
 
 #include "api/access.h"
 #include "api/access_log.h"
+#include "api/bucket_rules.h"
 #include "api/fetch/metrics.h"
 #include "api/router.h"
 #include "app/disk.h"
@@ -73,6 +74,7 @@ class Process {
     Throughput egress;
     cache::CacheMetrics cache_metrics;
     api::FetchMetrics fetch_metrics;
+    const api::BucketRules bucket_rules;
     api::Access access;
     store::MemoryTier memory;  // connections of a worker charge bytes until the worker ends
     rt::Workers workers;

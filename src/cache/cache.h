@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "base/clock.h"
 #include "cache/cache_metrics.h"
@@ -23,14 +24,15 @@ namespace cachey::cache {
 /// outlive the cache. Any thread.
 class Cache {
  public:
-  /// `disk`: null if there is no disk tier.
+  /// `disk`: null if there is no disk tier. `may_have`: see MayHave.
   Cache(FillConfig config, const origin::ReadContext& origin, store::MemoryTier& memory,
-        CacheMetrics& metrics, const Clock& clock, store::DiskTier* disk = nullptr)
+        CacheMetrics& metrics, const Clock& clock, store::DiskTier* disk = nullptr,
+        MayHave may_have = any_bucket)
       : memory_(memory),
         metrics_(metrics),
         clock_(clock),
         table_(memory),
-        disk_reads_(disk, memory, table_),
+        disk_reads_(disk, memory, table_, std::move(may_have)),
         disk_writes_(disk, table_, clock),
         fills_(config, origin, memory, table_, disk_writes_, metrics, clock),
         read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_,

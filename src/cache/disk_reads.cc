@@ -35,6 +35,10 @@ DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
   if (disk_ == nullptr) return nullptr;
   Found found = find(worker, page, store::DiskUse::kUse);
   if (found == nullptr) return nullptr;
+  if (!may_have_(page.key().kind, found->bucket())) {
+    disk_->remove(worker, page.key().kind, page.key().object);
+    return nullptr;
+  }
   const ObjectInfo& info = found->info();
   const bool fits = info.size > page.object_offset() &&
                     found->bytes() == std::min(kPageBytes, info.size - page.object_offset());

@@ -22,8 +22,8 @@ store::DiskTierConfig quick_disk() {
 
 class DiskTest : public ReaderHarness {
  protected:
-  explicit DiskTest(uint64_t memory = 256 * kMiB)
-      : ReaderHarness(memory, FillConfig{}, quick_disk()) {}
+  explicit DiskTest(uint64_t memory = 256 * kMiB, MayHave may_have = any_bucket)
+      : ReaderHarness(memory, FillConfig{}, quick_disk(), Index::kRead, std::move(may_have)) {}
 
   /// Puts the object on the disk, but not into memory.
   void put_on_disk(const std::string& object, uint64_t size) {
@@ -214,6 +214,43 @@ TEST_F(LittleMemory, ManyReadersAtRandomGetTheRightBytes) {
   }
   EXPECT_LE(memory_.used_bytes(), memory_.limit_bytes());
   EXPECT_EQ(origin_.asked().size(), size_t{2 * kObjects});
+}
+
+/// The disk has pages of bucket `b`, which the kind had in an earlier process.
+class ForbiddenBucketTest : public DiskTest {
+ protected:
+  ForbiddenBucketTest()
+      : DiskTest(256 * kMiB, [this](std::string_view kind, std::string_view bucket) {
+          return kind == "k" && bucket != forbidden_;
+        }) {}
+
+  std::string forbidden_;
+};
+
+TEST_F(ForbiddenBucketTest, APageOfTheDiskFromAForbiddenBucketIsNoHit) {
+  put_on_disk("o", kPageBytes + 1000);
+  origin_.put("c", "o", {.size = 100, .seed = 2, .etag = "\"c\""});
+  forbidden_ = "b";
+  const Got past = read(spec("o", {"c"}), {200, 300}, 2).get();
+  ASSERT_TRUE(past.error);
+  EXPECT_EQ(past.error->object_size(), 100u) << "the size in the forbidden bucket is not told";
+  const Got got = read(spec("o", {"c"}), {0, 100}, 2).get();
+  expect_whole(got, {0, 100});
+  EXPECT_EQ(got.first_bucket, "c");
+  settle();
+  forget_memory();
+  const Got again = read(spec("o", {"c"}), {0, 100}, 2).get();
+  expect_whole(again, {0, 100});
+  EXPECT_EQ(again.first_bucket, "c");
+  EXPECT_GT(again.first_cached_at, 0) << "the page took the place of the forbidden one";
+}
+
+TEST_F(ForbiddenBucketTest, AHeadTellsNothingOfAForbiddenBucket) {
+  put_on_disk("o", 1000);
+  forbidden_ = "b";
+  const Got got = read(spec("o", {"c"}), {0, 10}, 1, RangeReader::Use::kHead).get();
+  ASSERT_TRUE(got.error);
+  EXPECT_EQ(got.error->kind(), ErrorKind::kNotFound);
 }
 
 }  // namespace

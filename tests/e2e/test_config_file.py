@@ -43,6 +43,8 @@ EVERY_OPTION = {
     "tls-client-ca": (["ca.pem"], "ca.pem", '"ca.pem"'),
     "auth-tokens": (["tokens"], "tokens", '"tokens"'),
     "allow-bucket": (["logs-*", "m?dia"], "logs-*,m?dia", '["logs-*", "m?dia"]'),
+    "kind": (["media=eu,us", "logs=logs"], "media=eu,us;logs=logs", '["media=eu,us", "logs=logs"]'),
+    "kinds": (["declared"], "declared", '"declared"'),
     "memory": (["128MiB"], "128MiB", '"128MiB"'),
     "admission-timeout": (["0.25"], "0.25", "0.25"),
     "disk-path": (["/var/cache/cachey"], "/var/cache/cachey", '"/var/cache/cachey"'),
@@ -67,7 +69,7 @@ EVERY_OPTION = {
     "log-format": (["json"], "json", '"json"'),
     "access-log": (["access.log"], "access.log", '"access.log"'),
 }
-ALONG = {**{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}}
+ALONG = {**{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}}
 
 
 def test_the_list_of_options_is_whole():

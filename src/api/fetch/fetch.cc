@@ -123,8 +123,8 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
   cache_.table().prefetch(key->view());
   KindFetchMetrics& metrics = metrics_.of(key->kind);
   metrics.started(request.method());
-  Result<FetchFields> fields = parse_fetch_fields(key->kind, request);
-  Result<AllowedBuckets> buckets = fields ? permit.allow(std::move(fields->buckets))
+  Result<FetchFields> fields = parse_fetch_fields(request);
+  Result<AllowedBuckets> buckets = fields ? permit.allow(key->kind, std::move(fields->buckets))
                                           : std::unexpected(std::move(fields.error()));
   if (!buckets) {
     metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, buckets.error().kind());

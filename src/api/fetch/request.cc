@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/fetch/config_header.h"
+#include "api/names.h"
 #include "api/range_header.h"
 #include "base/check.h"
 #include "base/escape.h"
@@ -14,19 +15,13 @@ namespace cachey::api {
 namespace {
 
 constexpr std::string_view kPrefix = "/fetch/";
-constexpr size_t kKindBytesMax = 64;
 constexpr size_t kObjectKeyBytesMax = 1024;
-constexpr size_t kBucketBytesMax = 64;
 
 std::unexpected<Error> bad(const char* text) { return fail(ErrorKind::kBadRequest, text); }
 
 Result<void> check_kind(const std::optional<std::string>& kind) {
   if (!kind) return bad("kind: a percent sign must be followed by two hex digits");
-  if (kind->empty()) return bad("kind: must not be empty");
-  if (kind->size() > kKindBytesMax) return bad("kind: must be at most 64 bytes");
-  if (!is_utf8(*kind)) return bad("kind: must be UTF-8");
-  if (has_control(*kind)) return bad("kind: must not have control characters");
-  return {};
+  return check_name("kind", *kind);
 }
 
 Result<void> check_object(const std::optional<std::string>& object) {
@@ -34,14 +29,6 @@ Result<void> check_object(const std::optional<std::string>& object) {
   if (object->empty()) return fail(ErrorKind::kNotFound, "object: must not be empty");
   if (object->size() > kObjectKeyBytesMax) return bad("object: must be at most 1024 bytes");
   if (!is_utf8(*object)) return bad("object: must be UTF-8");
-  return {};
-}
-
-Result<void> check_bucket(std::string_view bucket) {
-  if (bucket.empty()) return bad("C0-Bucket: must not be empty");
-  if (bucket.size() > kBucketBytesMax) return bad("C0-Bucket: must be at most 64 bytes");
-  if (!is_utf8(bucket)) return bad("C0-Bucket: must be UTF-8");
-  if (has_control(bucket)) return bad("C0-Bucket: must not have control characters");
   return {};
 }
 
@@ -74,7 +61,7 @@ Result<cache::ObjectKey> parse_fetch_target(std::string_view target) {
   return cache::ObjectKey{std::move(*kind), std::move(*object)};
 }
 
-Result<FetchFields> parse_fetch_fields(std::string_view kind, const net::Request& request) {
+Result<FetchFields> parse_fetch_fields(const net::Request& request) {
   FetchFields parsed;
   Result<ByteRange> range = range_of(request);
   if (!range) return std::unexpected(std::move(range.error()));
@@ -82,11 +69,10 @@ Result<FetchFields> parse_fetch_fields(std::string_view kind, const net::Request
   std::vector<std::string>& buckets = parsed.buckets;
   for (const net::Field& field : request.fields()) {
     if (field.name != "c0-bucket") continue;
-    if (Result<void> checked = check_bucket(field.value); !checked)
+    if (Result<void> checked = check_name("C0-Bucket", field.value); !checked)
       return std::unexpected(checked.error());
     if (std::ranges::find(buckets, field.value) == buckets.end()) buckets.emplace_back(field.value);
   }
-  if (buckets.empty()) buckets.emplace_back(kind);
   if (const auto config = request.field("c0-config")) {
     Result<origin::RequestConfig> parsed_config = parse_config(*config);
     if (!parsed_config) return std::unexpected(std::move(parsed_config.error()));

@@ -21,13 +21,12 @@ namespace cachey::api {
 /// The header fields of a fetch, checked.
 struct FetchFields {
   ByteRange range;                   ///< Range
-  std::vector<std::string> buckets;  ///< C0-Bucket in order, no duplicates; default: the kind
+  std::vector<std::string> buckets;  ///< C0-Bucket in order, no duplicates; may be empty
   origin::RequestConfig config;      ///< C0-Config
 };
 
 /// Errors: kBadRequest and kRangeNotSatisfiable; the text names the broken rule.
-[[nodiscard]] Result<FetchFields> parse_fetch_fields(std::string_view kind,
-                                                     const net::Request& request);
+[[nodiscard]] Result<FetchFields> parse_fetch_fields(const net::Request& request);
 
 /// Makes what the cache needs to fetch misses. `request_id` is empty if the request has no id.
 [[nodiscard]] cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,

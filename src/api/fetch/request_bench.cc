@@ -27,10 +27,10 @@ void read_fetch(benchmark::State& state, std::string_view target, const Fields& 
   for (auto _ : state) {
     Result<cache::ObjectKey> key = parse_fetch_target(request.target());
     if (!key) return state.SkipWithError("the target was refused");
-    Result<FetchFields> parsed = parse_fetch_fields(key->kind, request);
+    Result<FetchFields> parsed = parse_fetch_fields(request);
     if (!parsed) return state.SkipWithError("the fields were refused");
     const std::optional<Permit> permit = access.admit(Scope::kClient, request);
-    Result<AllowedBuckets> buckets = permit->allow(std::move(parsed->buckets));
+    Result<AllowedBuckets> buckets = permit->allow(key->kind, std::move(parsed->buckets));
     const cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets),
                                                      parsed->config, cache_metrics, request.id());
     benchmark::DoNotOptimize(spec.get());

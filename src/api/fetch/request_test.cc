@@ -69,13 +69,13 @@ TEST(FetchTarget, NamesTheBrokenRule) {
 
 Result<FetchFields> parse(std::vector<net::Field> fields) {
   const net::Request request(net::Method::kGet, "/fetch/kind/o", std::move(fields));
-  return parse_fetch_fields("kind", request);
+  return parse_fetch_fields(request);
 }
 
-TEST(FetchFields, TheBucketIsTheKindUnlessNamed) {
+TEST(FetchFields, NoBucketNeedsToBeNamed) {
   const auto fetch = parse({{"range", "bytes=0-9"}});
   ASSERT_TRUE(fetch);
-  EXPECT_THAT(fetch->buckets, ElementsAre("kind"));
+  EXPECT_TRUE(fetch->buckets.empty());
 }
 
 TEST(FetchFields, BucketsKeepTheirOrderAndLoseDuplicates) {
@@ -120,8 +120,8 @@ TEST(FetchSpec, IsWholeFromTheStart) {
   const Permit permit = *access.admit(Scope::kClient, request);
   origin::RequestConfig config;
   config.attempts_max = 2;
-  const cache::FetchSpecPtr spec =
-      make_fetch_spec({"kind", "o"}, *permit.allow({"b", "a"}), config, cache_metrics, "id");
+  const cache::FetchSpecPtr spec = make_fetch_spec({"kind", "o"}, *permit.allow("kind", {"b", "a"}),
+                                                   config, cache_metrics, "id");
   EXPECT_EQ(spec->key.view(), (cache::KeyView{"kind", "o"}));
   EXPECT_THAT(spec->buckets, ElementsAre("b", "a"));
   EXPECT_EQ(spec->config, config);

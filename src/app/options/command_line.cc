@@ -69,13 +69,13 @@ std::vector<std::string> faults_of(const std::vector<std::string>& extras,
   return faults;
 }
 
-std::vector<std::string> split_list(std::string_view text) {
+std::vector<std::string> split_list(std::string_view text, char separator) {
   std::vector<std::string> values;
   while (true) {
-    const size_t comma = text.find(',');
-    values.emplace_back(text.substr(0, comma));
-    if (comma == std::string_view::npos) return values;
-    text.remove_prefix(comma + 1);
+    const size_t end = text.find(separator);
+    values.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return values;
+    text.remove_prefix(end + 1);
   }
 }
 
@@ -139,9 +139,9 @@ Settings read_environment(const char* const* environment, std::span<const Option
       continue;
     }
     const std::string& text = found->second;
-    read.settings.push_back({option.name,
-                             option.repeatable ? split_list(text) : std::vector<std::string>{text},
-                             variable, variable});
+    std::vector<std::string> values{text};
+    if (option.repeatable) values = split_list(text, option.separator);
+    read.settings.push_back({option.name, std::move(values), variable, variable});
   }
   return read;
 }

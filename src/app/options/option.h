@@ -28,7 +28,8 @@ struct Option {
   Form form = Form::kText;
   Where where = Where::kEverywhere;
   bool repeatable = false;
-  bool secret = false;  ///< the value is never shown
+  char separator = ',';  ///< of the values of a repeatable option in the environment
+  bool secret = false;   ///< the value is never shown
 
   /// Sets all of the values; if any is refused, none. Returns one text for each refused value.
   std::function<std::vector<std::string>(std::span<const std::string>)> set = {};

@@ -22,6 +22,11 @@ ValueType<ChecksumMode> checksum_mode_value() {
       "MODE", {{"enabled", ChecksumMode::kEnabled}, {"off", ChecksumMode::kOff}});
 }
 
+ValueType<api::OtherKinds> other_kinds_value() {
+  return word_value<api::OtherKinds>(
+      "WHICH", {{"any", api::OtherKinds::kAny}, {"declared", api::OtherKinds::kRefused}});
+}
+
 ValueType<log::Level> log_level_value() {
   return word_value<log::Level>("LEVEL", {{"debug", log::Level::kDebug},
                                           {"info", log::Level::kInfo},
@@ -98,6 +103,12 @@ void add_tls_and_access(Table& table, Options& o) {
                 "/fetch, /stats and /metrics need a bearer token of this file, one a line"));
   table.add(many("allow-bucket", bucket_glob_value(), o.allow_bucket,
                  "Buckets that may be asked for, with * and ?; others get 403"));
+  table
+      .add(many("kind", declared_kind_value(), o.kinds,
+                "A kind and its buckets, which hold the same objects; other buckets get 403"))
+      .separator = ';';
+  table.add(one("kinds", other_kinds_value(), o.other_kinds,
+                "any, or declared: kinds without --kind get 403"));
 }
 
 void add_disk(Table& table, Options& o) {

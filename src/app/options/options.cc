@@ -31,6 +31,7 @@ class Combinations {
     if (options_.disk_path.empty()) check_no_disk();
     if (options_.listen.empty()) fault("{} names no address", named("listen"));
     check_addresses();
+    check_kinds();
   }
 
  private:
@@ -78,10 +79,37 @@ class Combinations {
     }
   }
 
+  void check_kinds() {
+    if (options_.other_kinds == api::OtherKinds::kRefused && options_.kinds.empty())
+      fault("{} needs --kind", named("kinds"));
+    std::vector<std::string_view> seen;
+    for (const api::DeclaredKind& kind : options_.kinds) {
+      if (std::ranges::find(seen, kind.name) != seen.end())
+        fault("{}: {} is declared twice", named("kind"), log::quoted(kind.name));
+      seen.push_back(kind.name);
+      for (const std::string& bucket : kind.buckets) check_allowed(bucket);
+    }
+  }
+
+  void check_allowed(const std::string& bucket) {
+    const auto matches = [&bucket](const api::BucketGlob& glob) { return glob.matches(bucket); };
+    if (options_.allow_bucket.empty() || std::ranges::any_of(options_.allow_bucket, matches))
+      return;
+    fault("{}: {} does not allow the bucket {}", named("kind"), named("allow-bucket"),
+          log::quoted(bucket));
+  }
+
   const Options& options_;
   const std::span<const Option> table_;
   std::vector<std::string>& faults_;
 };
+
+/// True if clients may fill one kind from several buckets, and nobody said which.
+bool buckets_may_mix(const Options& options) {
+  const auto& allowed = options.allow_bucket;
+  if (allowed.empty() || !options.kinds.empty()) return false;
+  return allowed.size() > 1 || allowed.front().text().find_first_of("*?") != std::string::npos;
+}
 
 Exit exit_with(const std::vector<std::string>& faults) {
   Exit exit{2, ""};
@@ -118,6 +146,11 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
   if (!faults.empty()) return std::unexpected(exit_with(faults));
   if (options.print_config) return std::unexpected(Exit{0, write_config_text(table)});
   options.warnings = variables.warnings;
+  if (buckets_may_mix(options)) {
+    options.warnings.emplace_back(
+        "--allow-bucket allows several buckets, and clients may fill any kind from each of them; "
+        "say with --kind which buckets a kind has");
+  }
   return options;
 }
 

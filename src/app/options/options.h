@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/bucket_glob.h"
+#include "api/bucket_rules.h"
 #include "app/options/listen_option.h"
 #include "base/log.h"
 #include "base/log_line.h"
@@ -33,6 +34,8 @@ struct Options {
   net::tls::Config tls;
   std::string auth_tokens_file;               ///< empty: requests need no token
   std::vector<api::BucketGlob> allow_bucket;  ///< empty: every bucket
+  std::vector<api::DeclaredKind> kinds;
+  api::OtherKinds other_kinds = api::OtherKinds::kAny;
   store::MemoryTierConfig memory;
   std::string disk_path;  ///< empty: no disk
   store::DiskKind disk_kind = store::DiskKind::kFs;

@@ -211,6 +211,14 @@ TEST(Options, ABadOneIsOneLineAndExitTwo) {
       {"--tls-client-ca", "a"},
       {"--tls-self=maybe"},
       {"--allow-bucket", ""},
+      {"--kind", "media"},
+      {"--kind", "=media"},
+      {"--kind", "media=eu,"},
+      {"--kind", "media=eu,eu"},
+      {"--kind", "media=eu", "--kind", "media=us"},
+      {"--kind", "media=eu,us", "--allow-bucket", "e*"},
+      {"--kinds", "some"},
+      {"--kinds", "declared"},
       {"--config", "/no/such/file"},
   };
   for (const auto& arguments : table) {
@@ -225,6 +233,29 @@ TEST(Options, ABadOneIsOneLineAndExitTwo) {
   const auto both = parse({"--tls-self", "--tls-cert=c", "--tls-key=k"});
   EXPECT_THAT(lines_of(both.error().text),
               ElementsAre(HasSubstr("--tls-self"), HasSubstr("--tls-key")));
+}
+
+TEST(Options, KindsAreDeclaredInEverySource) {
+  const TempFile file("kind = [\"media=eu,us\", \"logs=logs\"]\nkinds = \"declared\"\n");
+  for (const auto& options :
+       {parse({"--kind=media=eu,us", "--kind", "logs=logs", "--kinds=declared"}),
+        parse({}, {"CACHEY_KIND=media=eu,us;logs=logs", "CACHEY_KINDS=declared"}),
+        parse({"--config", file.path(), "--allow-bucket=eu", "--allow-bucket=*s"})}) {
+    ASSERT_TRUE(options) << options.error().text;
+    ASSERT_EQ(options->kinds.size(), 2u);
+    EXPECT_EQ(options->kinds[0].text(), "media=eu,us");
+    EXPECT_EQ(options->kinds[1].text(), "logs=logs");
+    EXPECT_EQ(options->other_kinds, api::OtherKinds::kRefused);
+  }
+}
+
+TEST(Options, AllowedBucketsWithoutKindsAreAWarning) {
+  EXPECT_THAT(parse({"--allow-bucket=logs-*"})->warnings, ElementsAre(HasSubstr("--kind")));
+  EXPECT_THAT(parse({"--allow-bucket=a", "--allow-bucket=b"})->warnings,
+              ElementsAre(HasSubstr("--kind")));
+  EXPECT_TRUE(parse({"--allow-bucket=a"})->warnings.empty());
+  EXPECT_TRUE(parse({"--allow-bucket=*", "--kind=a=a"})->warnings.empty());
+  EXPECT_TRUE(parse({})->warnings.empty());
 }
 
 TEST(Options, OfPortZeroThereMayBeMany) {

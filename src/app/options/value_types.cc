@@ -128,4 +128,14 @@ ValueType<api::BucketGlob> bucket_glob_value() {
           [](const api::BucketGlob& glob) { return glob.text(); }};
 }
 
+ValueType<api::DeclaredKind> declared_kind_value() {
+  const auto parse = [](const std::string& text) -> std::expected<api::DeclaredKind, std::string> {
+    Result<api::DeclaredKind> kind = api::DeclaredKind::parse(text);
+    if (!kind) return refuse("{}: {}", log::quoted(text), kind.error().message());
+    return std::move(*kind);
+  };
+  return {"NAME=BUCKETS", Option::Form::kText, parse,
+          [](const api::DeclaredKind& kind) { return kind.text(); }};
+}
+
 }  // namespace cachey::app

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/bucket_glob.h"
+#include "api/bucket_rules.h"
 #include "app/options/listen_option.h"
 #include "app/options/option.h"
 #include "base/ascii.h"
@@ -79,6 +80,9 @@ enum class Port : uint8_t { kOptional, kRequired };
 [[nodiscard]] ValueType<ListenOption> address_value(Port port);
 
 [[nodiscard]] ValueType<api::BucketGlob> bucket_glob_value();
+
+/// `NAME=BUCKET,...`.
+[[nodiscard]] ValueType<api::DeclaredKind> declared_kind_value();
 
 /// `BUCKET/KEY`.
 [[nodiscard]] ValueType<std::string> object_name_value();

@@ -37,7 +37,7 @@ class ReaderHarness : public ::testing::Test {
 
   explicit ReaderHarness(uint64_t memory = 256 * kMiB, FillConfig fills = {},
                          std::optional<store::DiskTierConfig> disk = std::nullopt,
-                         Index index = Index::kRead);
+                         Index index = Index::kRead, MayHave may_have = any_bucket);
   ~ReaderHarness() override;
 
   static constexpr uint64_t kDiskBytes = 256 * kMiB;

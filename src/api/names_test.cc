@@ -1,0 +1,24 @@
+#include "api/names.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace cachey::api {
+namespace {
+
+TEST(Names, SayTheBrokenRule) {
+  const auto fault = [](std::string_view name) {
+    const Result<void> checked = check_name("kind", name);
+    return checked ? std::string() : checked.error().message();
+  };
+  EXPECT_EQ(fault("k"), "");
+  EXPECT_EQ(fault(std::string(64, 'k')), "");
+  EXPECT_EQ(fault(""), "kind: must not be empty");
+  EXPECT_EQ(fault(std::string(65, 'k')), "kind: must be at most 64 bytes");
+  EXPECT_EQ(fault("\xff"), "kind: must be UTF-8");
+  EXPECT_EQ(fault("a\xC2\x85"), "kind: must not have control characters");
+}
+
+}  // namespace
+}  // namespace cachey::api
