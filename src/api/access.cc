@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "api/names.h"
 #include "base/ascii.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -13,7 +14,7 @@ namespace {
 
 Counter denied(Metrics& metrics, const char* reason) {
   return metrics.counter("cachey_access_denied_total",
-                         "Requests refused for want of a token, or for their kind or bucket",
+                         "Requests refused for want of a token, or for their kind, bucket or key",
                          {{"reason", reason}});
 }
 
@@ -29,9 +30,10 @@ std::optional<std::string_view> bearer_token(std::string_view credentials) {
 
 }  // namespace
 
-Result<void> Permit::check(std::string_view kind, std::span<const std::string> buckets) const {
+Result<void> Permit::check(std::string_view kind, std::string_view object,
+                           std::span<const std::string> buckets) const {
   if (scope_ == Scope::kOpen) return fail(ErrorKind::kDenied, "this path reads no bucket");
-  return access_->check(kind, buckets);
+  return access_->check(kind, object, buckets);
 }
 
 Access::Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules)
@@ -40,7 +42,8 @@ Access::Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules
       denied_by_token_(denied(metrics, "token")),
       denied_by_bucket_(denied(metrics, "bucket")),
       denied_by_kind_(denied(metrics, "kind")),
-      denied_by_kind_bucket_(denied(metrics, "kind_bucket")) {
+      denied_by_kind_bucket_(denied(metrics, "kind_bucket")),
+      denied_by_key_(denied(metrics, "key")) {
   if (tokens) replace_tokens(std::move(*tokens));
 }
 
@@ -68,7 +71,12 @@ bool Access::has_token(const net::Request& request) {
   return false;
 }
 
-Result<void> Access::check(std::string_view kind, std::span<const std::string> buckets) {
+Result<void> Access::check(std::string_view kind, std::string_view object,
+                           std::span<const std::string> buckets) {
+  if (has_dot_segment(object)) {
+    denied_by_key_.add();
+    return fail(ErrorKind::kDenied, "keys with a . or .. segment may not be asked for here");
+  }
   for (const std::string& bucket : buckets) {
     const std::optional<BucketDenial> denial = rules_.denial(kind, bucket);
     if (!denial) continue;

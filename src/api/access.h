@@ -42,17 +42,18 @@ class AllowedBuckets {
 /// The decision that a request may use its route. Only Access makes one, and outlives it.
 class Permit {
  public:
-  /// Returns `buckets`, those that a request of this kind names, if the rules allow each of them;
-  /// if the request names none, the kind's own. Otherwise kDenied, with the forbidden name; the
-  /// refusal is counted. A permit for kOpen always returns kDenied.
-  [[nodiscard]] Result<AllowedBuckets> allow(std::string_view kind,
+  /// Returns `buckets`, those that a request for this object names, if the rules allow each of
+  /// them; if the request names none, the kind's own. Otherwise kDenied, with the forbidden name;
+  /// the refusal is counted. If there are rules, a key with a dot segment is refused too, because a
+  /// store may look for the key in another bucket. A permit for kOpen always returns kDenied.
+  [[nodiscard]] Result<AllowedBuckets> allow(std::string_view kind, std::string_view object,
                                              std::vector<std::string>&& buckets) const;
 
  private:
   friend class Access;
   Permit(Access& access, Scope scope) : access_(&access), scope_(scope) {}
 
-  [[nodiscard]] Result<void> check(std::string_view kind,
+  [[nodiscard]] Result<void> check(std::string_view kind, std::string_view object,
                                    std::span<const std::string> buckets) const;
 
   Access* access_;
@@ -81,7 +82,8 @@ class Access {
   friend class Permit;
 
   [[nodiscard]] bool has_token(const net::Request& request);
-  [[nodiscard]] Result<void> check(std::string_view kind, std::span<const std::string> buckets);
+  [[nodiscard]] Result<void> check(std::string_view kind, std::string_view object,
+                                   std::span<const std::string> buckets);
 
   const bool needs_token_;
   const BucketRules rules_;
@@ -89,15 +91,16 @@ class Access {
   const Counter denied_by_bucket_;
   const Counter denied_by_kind_;
   const Counter denied_by_kind_bucket_;
+  const Counter denied_by_key_;
   Mutex mutex_;
   std::shared_ptr<const Tokens> tokens_ GUARDED_BY(mutex_);
 };
 
-inline Result<AllowedBuckets> Permit::allow(std::string_view kind,
+inline Result<AllowedBuckets> Permit::allow(std::string_view kind, std::string_view object,
                                             std::vector<std::string>&& buckets) const {
   if (buckets.empty()) access_->rules_.add_buckets_of(kind, buckets);
   if (scope_ == Scope::kOpen || !access_->rules_.empty()) {
-    Result<void> checked = check(kind, buckets);
+    Result<void> checked = check(kind, object, buckets);
     if (!checked) return std::unexpected(std::move(checked.error()));
   }
   return AllowedBuckets(std::move(buckets));

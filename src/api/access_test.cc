@@ -25,7 +25,7 @@ bool admitted(Access& access, std::vector<net::Field> fields) {
 Result<std::vector<std::string>> allowed(Access& access, std::vector<std::string> buckets) {
   const net::Request request(net::Method::kGet, "/fetch/k/o", {});
   const Permit permit = *access.admit(Scope::kClient, request);
-  Result<AllowedBuckets> names = permit.allow("k", std::move(buckets));
+  Result<AllowedBuckets> names = permit.allow("k", "o", std::move(buckets));
   if (!names) return std::unexpected(names.error());
   return std::move(*names).take();
 }
@@ -68,7 +68,7 @@ TEST(Access, AnOpenRouteNeedsNoTokenAndReadsNoBucket) {
   const net::Request request(net::Method::kGet, "/healthz", {});
   const std::optional<Permit> permit = access.admit(Scope::kOpen, request);
   ASSERT_TRUE(permit);
-  EXPECT_EQ(permit->allow("k", {"any"}).error().kind(), ErrorKind::kDenied);
+  EXPECT_EQ(permit->allow("k", "o", {"any"}).error().kind(), ErrorKind::kDenied);
 }
 
 TEST(Access, ReplacedTokensCountFromNowOn) {
@@ -129,10 +129,24 @@ TEST(Access, RefusalsOfADeclarationAreCountedApart) {
   EXPECT_THAT(refused.error().message(), HasSubstr(R"(the bucket "b" is none of the kind "k")"));
   const net::Request request(net::Method::kGet, "/fetch/other/o", {});
   const Permit permit = *access.admit(Scope::kClient, request);
-  EXPECT_THAT(permit.allow("other", {"a"}).error().message(), HasSubstr(R"(the kind "other")"));
-  EXPECT_FALSE(permit.allow("other", {}));
+  EXPECT_THAT(permit.allow("other", "o", {"a"}).error().message(),
+              HasSubstr(R"(the kind "other")"));
+  EXPECT_FALSE(permit.allow("other", "o", {}));
   EXPECT_THAT(metrics.text(), HasSubstr("cachey_access_denied_total{reason=\"kind_bucket\"} 1"));
   EXPECT_THAT(metrics.text(), HasSubstr("cachey_access_denied_total{reason=\"kind\"} 2"));
+}
+
+TEST(Access, UnderRulesNoKeyHasADotSegment) {
+  Metrics metrics;
+  Access open(metrics, std::nullopt, {});
+  Access limited(metrics, std::nullopt, BucketRules(globs({"public"}), {}, OtherKinds::kAny));
+  const net::Request request(net::Method::kGet, "/fetch/public/o", {});
+  for (Access* access : {&open, &limited}) {
+    const Permit permit = *access->admit(Scope::kClient, request);
+    EXPECT_TRUE(permit.allow("public", "a/..b", {}));
+    EXPECT_EQ(permit.allow("public", "../secret/plan", {}).has_value(), access == &open);
+  }
+  EXPECT_THAT(metrics.text(), HasSubstr("cachey_access_denied_total{reason=\"key\"} 1"));
 }
 
 }  // namespace

@@ -17,4 +17,13 @@ Result<void> check_name(std::string_view what, std::string_view name) {
   return {};
 }
 
+bool has_dot_segment(std::string_view key) {
+  while (true) {
+    const std::string_view segment = key.substr(0, key.find('/'));
+    if (segment == "." || segment == "..") return true;
+    if (segment.size() == key.size()) return false;
+    key.remove_prefix(segment.size() + 1);
+  }
+}
+
 }  // namespace cachey::api

@@ -13,4 +13,9 @@ inline constexpr size_t kNameBytesMax = 64;
 /// characters. kBadRequest names the broken rule after `what`, as in `kind: must be UTF-8`.
 [[nodiscard]] Result<void> check_name(std::string_view what, std::string_view name);
 
+/// Whether a segment of the key is `.` or `..`. In path style the bucket is the first segment of
+/// the request's path, so a store (or a proxy before the store) that removes dot segments reads
+/// such a path as an object of another bucket (RFC 3986, 5.2.4).
+[[nodiscard]] bool has_dot_segment(std::string_view key);
+
 }  // namespace cachey::api

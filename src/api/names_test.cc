@@ -20,5 +20,12 @@ TEST(Names, SayTheBrokenRule) {
   EXPECT_EQ(fault("a\xC2\x85"), "kind: must not have control characters");
 }
 
+TEST(Names, ADotSegmentIsAWholeSegment) {
+  for (const char* key : {".", "..", "./a", "../a", "a/.", "a/..", "a/./b", "a/../b", "/..", "../"})
+    EXPECT_TRUE(has_dot_segment(key)) << key;
+  for (const char* key : {"", "a", "...", ".a", "a.", "..a", "a..", "a//b", "/", ".../a", "a/.b/c"})
+    EXPECT_FALSE(has_dot_segment(key)) << key;
+}
+
 }  // namespace
 }  // namespace cachey::api

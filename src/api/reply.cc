@@ -45,9 +45,21 @@ std::string_view metric_code_of(ErrorKind kind) {
   return kind == ErrorKind::kChanged ? "object_size_inconsistency" : to_string(kind);
 }
 
+std::string_view text_for_clients(const Error& error) {
+  switch (error.cause()) {
+    case ErrorCause::kNoCredentials:
+      return "the server has no usable credentials for the store; the server's log says why";
+    case ErrorCause::kNoRegion:
+      return "the server knows no region for the store; the server's log says why";
+    default:
+      return error.message();
+  }
+}
+
 rt::Task<void> reply_text(net::ResponseWriter& writer, net::ResponseHead head,
                           std::string_view content_type, std::string_view text) {
   head.add("Content-Type", content_type);
+  head.add("Cache-Control", "no-store");
   head.set_content_length(text.size());
   writer.start(head);
   const bool sent = co_await net::offer_all(writer, text);
@@ -62,7 +74,7 @@ rt::Task<void> reply_error(net::ResponseWriter& writer, Error error) {
     head.add("Content-Range", content_range);
   }
   if (head.status() == 503) head.add("Retry-After", "1");
-  co_await reply_text(writer, head, kPlainText, error.message());
+  co_await reply_text(writer, head, kPlainText, text_for_clients(error));
 }
 
 }  // namespace cachey::api

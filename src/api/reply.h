@@ -19,7 +19,13 @@ inline constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 /// The X in the metric labels `failed:init:X` and `failed:later:X`.
 [[nodiscard]] std::string_view metric_code_of(ErrorKind kind);
 
-/// Sends a whole response with a text as its body. `text` must live until the coroutine ends.
+/// The text of an error that its client is told. What concerns the server's own credentials and
+/// region is for the operator, and in the log: its text may name paths and hosts, or quote a
+/// credential service.
+[[nodiscard]] std::string_view text_for_clients(const Error& error);
+
+/// Sends a whole response with a text as its body, not to be stored by caches on the way (RFC 9111,
+/// 5.2.2.5). `text` must live until the coroutine ends.
 [[nodiscard]] rt::Task<void> reply_text(net::ResponseWriter& writer, net::ResponseHead head,
                                         std::string_view content_type, std::string_view text);
 

@@ -1,9 +1,15 @@
 #include "api/reply.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <string>
 
 namespace cachey::api {
 namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(Reply, EveryKindHasItsStatusAndCode) {
   struct Row {
@@ -30,6 +36,16 @@ TEST(Reply, EveryKindHasItsStatusAndCode) {
   for (const Row& row : kTable) {
     EXPECT_EQ(status_of(row.kind), row.status);
     EXPECT_EQ(metric_code_of(row.kind), row.code);
+  }
+}
+
+TEST(Reply, ClientsAreNotToldOfTheServersCredentials) {
+  const Error denied(ErrorKind::kDenied, "access denied", ErrorCause::kAccessDenied);
+  EXPECT_EQ(text_for_clients(denied), "access denied");
+  for (const ErrorCause cause : {ErrorCause::kNoCredentials, ErrorCause::kNoRegion}) {
+    const Error ours(ErrorKind::kRefused, "/secret/path at http://169.254.169.254 says x", cause);
+    EXPECT_THAT(std::string(text_for_clients(ours)), HasSubstr("the server's log says why"));
+    EXPECT_THAT(std::string(text_for_clients(ours)), Not(HasSubstr("169.254")));
   }
 }
 

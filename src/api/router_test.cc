@@ -77,6 +77,12 @@ TEST_F(RouterTest, TheFirstRowThatMatchesAnswers) {
   }
 }
 
+TEST_F(RouterTest, CachesOnTheWayStoreNoText) {
+  for (const char* target : {"/data/x", "/healthz", "/none"}) {
+    EXPECT_EQ(ask(Face::kBoth, target).fields["Cache-Control"], "no-store") << target;
+  }
+}
+
 TEST_F(RouterTest, AFaceHasItsOwnRowsOnly) {
   EXPECT_EQ(ask(Face::kData, "/data/x").text, "data");
   EXPECT_EQ(ask(Face::kData, "/admin").status, 404u);

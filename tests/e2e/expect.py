@@ -39,6 +39,7 @@ def expect_head(response, stored, first, last, bucket, hit=None, chunked=False):
     assert response.header("Last-Modified") == email.utils.formatdate(stored.last_modified, usegmt=True)
     assert response.header("ETag") == stored.etag
     assert response.header("Accept-Ranges") == "bytes"
+    assert response.header("Vary") == "C0-Bucket"
     expect_status(response.header("C0-Status"), first, last, first // PAGE, bucket, hit)
 
 
@@ -63,6 +64,7 @@ def expect_error(response, status, *words):
     """An error that a person can act on: one line of plain text that contains each of `words`."""
     assert response.status == status, f"{response.status}: {response.body[:500]!r}"
     assert response.header("Content-Type") == "text/plain; charset=utf-8"
+    assert response.header("Cache-Control") == "no-store"
     assert response.complete
     text = response.text
     assert text.strip() and len(text.strip().splitlines()) == 1, f"not one line: {text!r}"

@@ -116,6 +116,23 @@ def test_the_space_of_forbidden_pages_that_nobody_asks_for_is_used_again(disk_se
     assert counted(server, "evictions_total") > 0
 
 
+def test_no_key_leads_to_another_bucket(s3_server, origin, kind):
+    """A store that removes dot segments would look for these keys in another bucket."""
+    origin.put(kind, "object", size=100)
+    open_to_all = s3_server()
+    limited = [s3_server("--allow-bucket", kind), s3_server("--kind", f"{kind}={kind}")]
+    for key in ("../secret/plan", "a/../../secret/plan", "a/./b", ".."):
+        expect_error(open_to_all.fetch(kind, key, 0, 9), 404)
+        before = len(origin.requests(kind))
+        for server in limited:
+            expect_error(server.fetch(kind, key, 0, 9), 403, "segment")
+            assert server.fetch(kind, key, 0, 9, method="HEAD").status == 403
+        assert len(origin.requests(kind)) == before
+    for server in limited:
+        assert value(server, "cachey_access_denied_total", reason="key") == 8
+        assert server.fetch(kind, "a..b/..c/...", 0, 9).status == 404
+
+
 @pytest.mark.parametrize("arguments,words", [
     (["--kinds", "declared"], ["--kinds", "--kind"]), (["--kinds", "none"], ["--kinds", "none"]),
     (["--kind", "media"], ["--kind", "NAME=BUCKET"]), (["--kind", "media=a,a"], ["--kind", "twice"]),

@@ -102,6 +102,7 @@ struct Fetch::Answer {
   head.add("Content-Range", content_range.view());
   head.add("Content-Type", "application/octet-stream");
   head.add("Accept-Ranges", "bytes");
+  head.add("Vary", "C0-Bucket");
   const HttpDate last_modified(source.info.last_modified);
   if (source.info.last_modified != 0) head.add("Last-Modified", last_modified.view());
   if (!source.info.etag.empty() && !has_control(source.info.etag))
@@ -124,8 +125,9 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
   KindFetchMetrics& metrics = metrics_.of(key->kind);
   metrics.started(request.method());
   Result<FetchFields> fields = parse_fetch_fields(request);
-  Result<AllowedBuckets> buckets = fields ? permit.allow(key->kind, std::move(fields->buckets))
-                                          : std::unexpected(std::move(fields.error()));
+  Result<AllowedBuckets> buckets =
+      fields ? permit.allow(key->kind, key->object, std::move(fields->buckets))
+             : std::unexpected(std::move(fields.error()));
   if (!buckets) {
     metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, buckets.error().kind());
     return reply_error(writer, std::move(buckets.error()));

@@ -30,7 +30,8 @@ void read_fetch(benchmark::State& state, std::string_view target, const Fields& 
     Result<FetchFields> parsed = parse_fetch_fields(request);
     if (!parsed) return state.SkipWithError("the fields were refused");
     const std::optional<Permit> permit = access.admit(Scope::kClient, request);
-    Result<AllowedBuckets> buckets = permit->allow(key->kind, std::move(parsed->buckets));
+    Result<AllowedBuckets> buckets =
+        permit->allow(key->kind, key->object, std::move(parsed->buckets));
     const cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets),
                                                      parsed->config, cache_metrics, request.id());
     benchmark::DoNotOptimize(spec.get());

@@ -120,8 +120,8 @@ TEST(FetchSpec, IsWholeFromTheStart) {
   const Permit permit = *access.admit(Scope::kClient, request);
   origin::RequestConfig config;
   config.attempts_max = 2;
-  const cache::FetchSpecPtr spec = make_fetch_spec({"kind", "o"}, *permit.allow("kind", {"b", "a"}),
-                                                   config, cache_metrics, "id");
+  const cache::FetchSpecPtr spec = make_fetch_spec(
+      {"kind", "o"}, *permit.allow("kind", "o", {"b", "a"}), config, cache_metrics, "id");
   EXPECT_EQ(spec->key.view(), (cache::KeyView{"kind", "o"}));
   EXPECT_THAT(spec->buckets, ElementsAre("b", "a"));
   EXPECT_EQ(spec->config, config);

@@ -57,8 +57,8 @@ std::string closing_response(unsigned status, std::string_view line, std::string
                              std::string_view more) {
   std::string scratch;
   return fmt::format(
-      "{}{}Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n{}Connection: "
-      "close\r\n\r\n"
+      "{}{}Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n"
+      "Content-Length: {}\r\n{}Connection: close\r\n\r\n"
       "{}\n",
       status_line(status, scratch), date_line, line.size() + 1, more, line);
 }

@@ -96,6 +96,7 @@ std::stop_token Stream::client_left() {
 rt::Task<void> Stream::refuse() {
   ResponseHead head(head_.refusal_status());
   head.add("Content-Type", "text/plain; charset=utf-8");
+  head.add("Cache-Control", "no-store");
   if (head.status() == 503) head.add("Retry-After", "1");
   head.set_content_length(head_.refusal_text().size());
   start(head);

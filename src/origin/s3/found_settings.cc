@@ -4,17 +4,15 @@
 
 #include "origin/credentials/credentials_provider.h"
 #include "origin/credentials/instance_region.h"
-#include "origin/finality.h"
 
 namespace cachey::origin {
 namespace {
 
-/// A failed look-up is no failure of the store: such an error becomes kRefused. A timeout of the
-/// request's own deadline (`in_time` is false) stays kTimeout.
-Error without_blame(const Error& error, bool in_time) {
+/// A failed look-up is neither a failure of the store nor its refusal, but our configuration:
+/// kRefused. A timeout of the request's own deadline (`in_time` is false) stays kTimeout.
+Error our_own(const Error& error, ErrorCause cause, bool in_time) {
   const bool out_of_time = error.kind() == ErrorKind::kTimeout && !in_time;
-  if (out_of_time || !is_store_failure(error.kind())) return error;
-  return {ErrorKind::kRefused, error.message(), error.cause()};
+  return {out_of_time ? ErrorKind::kTimeout : ErrorKind::kRefused, error.message(), cause};
 }
 
 }  // namespace
@@ -28,19 +26,20 @@ rt::Task<Result<std::string>> find_region(const S3Config& config, rt::Worker& wo
   Result<std::string> found = co_await config.instance_region->get(worker, deadline);
   if (found) co_return found;
   const Error missing(found.error().kind(),
-                      fmt::format("{} ({})", kMissing, found.error().message()),
-                      ErrorCause::kNoRegion);
-  co_return std::unexpected(without_blame(missing, worker.timers().now() < deadline));
+                      fmt::format("{} ({})", kMissing, found.error().message()));
+  const bool in_time = worker.timers().now() < deadline;
+  co_return std::unexpected(our_own(missing, ErrorCause::kNoRegion, in_time));
 }
 
 rt::Task<Result<aws::CredentialsPtr>> find_credentials(const S3Config& config, rt::Worker& worker,
                                                        MonoTime deadline) {
   if (config.anonymous) co_return nullptr;
   if (!config.credentials)
-    co_return fail(ErrorKind::kDenied, "no credentials", ErrorCause::kNoCredentials);
+    co_return fail(ErrorKind::kRefused, "no credentials", ErrorCause::kNoCredentials);
   Result<aws::CredentialsPtr> found = co_await config.credentials->get(worker, deadline);
   if (found) co_return found;
-  co_return std::unexpected(without_blame(found.error(), worker.timers().now() < deadline));
+  const bool in_time = worker.timers().now() < deadline;
+  co_return std::unexpected(our_own(found.error(), ErrorCause::kNoCredentials, in_time));
 }
 
 rt::Task<void> find_settings_early(const S3Config& config, rt::Worker& worker) {

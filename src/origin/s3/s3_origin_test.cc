@@ -251,7 +251,7 @@ TEST(S3Origin, WithoutCredentialsOrRegionNothingIsSent) {
   S3Harness keyless(server.port());
   keyless.config.credentials = nullptr;
   const Fetched denied = keyless.fetch();
-  EXPECT_EQ(denied.error, ErrorKind::kDenied);
+  EXPECT_EQ(denied.error, ErrorKind::kRefused);
   EXPECT_THAT(denied.message, HasSubstr("no credentials"));
   S3Harness nowhere(server.port());
   nowhere.config.region = "";

@@ -143,7 +143,7 @@ class UnknownCredentials final : public CredentialsProvider {
 TEST(S3Timeouts, ThatNobodySaysWhoWeAreIsNotTheStoresFault) {
   for (const auto& [said, told] : {std::pair(ErrorKind::kTimeout, ErrorKind::kRefused),
                                    std::pair(ErrorKind::kUpstream, ErrorKind::kRefused),
-                                   std::pair(ErrorKind::kDenied, ErrorKind::kDenied)}) {
+                                   std::pair(ErrorKind::kDenied, ErrorKind::kRefused)}) {
     S3Harness s3(1);
     s3.config.credentials = std::make_shared<UnknownCredentials>(said);
     EXPECT_EQ(s3.fetch().error, told);
