@@ -80,5 +80,31 @@ TEST_F(TokenFile, FaultsNameTheFileAndNoToken) {
   EXPECT_THAT(broken.error().message(), Not(HasSubstr("short")));
 }
 
+TEST_F(TokenFile, HalfATokenIsNoToken) {
+  const std::string path = write("0123456789abcdef");
+  int pauses = 0;
+  const auto tokens = read_token_file(path, [&] {
+    if (++pauses == 1) write("0123456789abcdef-the-rest");
+  });
+  ASSERT_TRUE(tokens);
+  EXPECT_FALSE(tokens->contain("0123456789abcdef"));
+  EXPECT_TRUE(tokens->contain("0123456789abcdef-the-rest"))
+      << "a file at rest needs no last newline";
+  EXPECT_EQ(pauses, 2);
+}
+
+TEST_F(TokenFile, AFileThatChangesForEverIsRefused) {
+  std::string text = "0123456789abcdef";
+  const std::string path = write(text);
+  int pauses = 0;
+  const auto tokens = read_token_file(path, [&] {
+    ++pauses;
+    write(text += "x");
+  });
+  ASSERT_FALSE(tokens);
+  EXPECT_THAT(tokens.error().message(), AllOf(HasSubstr(path), HasSubstr("rename")));
+  EXPECT_EQ(pauses, 9);
+}
+
 }  // namespace
 }  // namespace cachey::app
