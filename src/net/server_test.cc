@@ -95,11 +95,24 @@ TEST(Server, ReadsAHeadInPieces) {
 
 TEST(Server, ARefusedHeadHasAHeadOnly) {
   TestServer server;
+  for (const char* before : {"", "\r\n", "\r\n\r\n"}) {
+    TestClient client(server.port);
+    client.send(std::string(before) + "HEAD /bytes/5 HTTP/1.1\r\nno field\r\n\r\n");
+    const std::string answer = client.rest();
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+  }
+}
+
+TEST(Server, HigherMinorVersionsAreServedAndOtherMajorOnesAre505) {
+  TestServer server;
   TestClient client(server.port);
-  client.send("HEAD /bytes/5 HTTP/1.1\r\nno field\r\n\r\n");
-  const std::string answer = client.rest();
-  EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
-  EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+  client.send("GET /bytes/5 HTTP/1.2\r\nHost: t\r\n\r\n");
+  EXPECT_EQ(client.response().body, body_bytes(5));
+  client.send("GET /bytes/5 HTTP/2.0\r\nHost: t\r\n\r\n");
+  const TestClient::Response refused = client.response();
+  EXPECT_TRUE(refused.head.starts_with("HTTP/1.1 505 HTTP Version Not Supported\r\n"));
+  EXPECT_TRUE(refused.has("Connection: close"));
 }
 
 TEST(Server, HeadHasNoBody) {

@@ -107,12 +107,20 @@ class Reader {
     return version(at_ + 1);
   }
 
+  /// RFC 9112 2.3.
+  static bool is_version(std::string_view name) {
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    return name.size() == 8 && name.starts_with("HTTP/") && is_digit(name[5]) && name[6] == '.' &&
+           is_digit(name[7]);
+  }
+
   HeadFault version(char* text) {
     const char* const end = static_cast<const char*>(std::memchr(text, '\n', end_ - text));
     const std::string_view name(text, static_cast<size_t>(end - 1 - text));
     if (name.find(' ') != std::string_view::npos) return HeadFault::kBadRequestLine;
-    if (name != "HTTP/1.1" && name != "HTTP/1.0") return HeadFault::kUnknownVersion;
-    head_.http_1_0 = name.back() == '0';
+    if (!is_version(name)) return HeadFault::kBadRequestLine;
+    if (!name.starts_with("HTTP/1.")) return HeadFault::kUnknownVersion;
+    head_.http_1_0 = name.back() == '0';  // a higher minor version counts as 1 (RFC 9110 2.5)
     at_ = text + name.size() + 2;
     return strip_authority();
   }
@@ -287,7 +295,7 @@ std::string_view to_string(HeadFault fault) {
           "CR without LF",
           "the request line is not METHOD TARGET VERSION",
           "the request target is neither a path nor an http URL",
-          "the version is neither HTTP/1.1 nor HTTP/1.0",
+          "the version is not HTTP/1",
           "a field line starts with a space",
           "a field line has no colon",
           "a field has no name",
@@ -305,6 +313,18 @@ std::string_view to_string(HeadFault fault) {
           "the request has too many fields",
       };
   return kTexts[static_cast<size_t>(fault)];
+}
+
+unsigned status_of(HeadFault fault) {
+  switch (fault) {
+    case HeadFault::kTooLarge:
+    case HeadFault::kTooManyFields:
+      return 431;
+    case HeadFault::kUnknownVersion:
+      return 505;
+    default:
+      return 400;
+  }
 }
 
 }  // namespace cachey::net

@@ -40,6 +40,8 @@ enum class HeadFault : uint8_t {
 
 /// One line of text for the client.
 [[nodiscard]] std::string_view to_string(HeadFault fault);
+/// The status that refuses such a head: 400, 431 or 505.
+[[nodiscard]] unsigned status_of(HeadFault fault);
 
 /// At most this many fields in a head: a list of them takes 100 * 32 B.
 inline constexpr size_t kHeadFieldsMax = 100;

@@ -45,6 +45,7 @@ void check_beast_agrees(std::string_view text, const std::vector<Field>& fields)
   boost::system::error_code error;
   parser.put(boost::asio::buffer(text), error);
   if (error == http::error::bad_value && has_list_for_beast(fields)) return;
+  if (error == http::error::bad_version) return;  // Beast knows no HTTP/1.2
   CHECK(!error && parser.is_header_done());
   CHECK(static_cast<size_t>(std::distance(parser.get().begin(), parser.get().end())) ==
         fields.size());

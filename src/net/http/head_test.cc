@@ -90,13 +90,15 @@ const Refused kRefused[] = {
     {"\r\n\r\n", F::kBadRequestLine},
     {"\rGET / HTTP/1.1\r\nHost: a\r\n\r\n", F::kBadRequestLine},
     {"\x16\x03\x01\x02", F::kBadRequestLine},
-    {"GET / HTTP/1.2\r\nHost: a\r\n\r\n", F::kUnknownVersion},
+    {"GET / HTTP/3.0\r\nHost: a\r\n\r\n", F::kUnknownVersion},
+    {"GET / HTTP/1.10\r\nHost: a\r\n\r\n", F::kBadRequestLine},
+    {"GET / HTTP/1.\r\nHost: a\r\n\r\n", F::kBadRequestLine},
     {"GET / HTTP/0.9\r\nHost: a\r\n\r\n", F::kUnknownVersion},
     {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", F::kUnknownVersion},
-    {"GET / HTTP/11\r\nHost: a\r\n\r\n", F::kUnknownVersion},
-    {"GET / http/1.1\r\nHost: a\r\n\r\n", F::kUnknownVersion},
-    {"GET / H\r\n\r\n", F::kUnknownVersion},
-    {"GET / \r\n\r\n", F::kUnknownVersion},
+    {"GET / HTTP/11\r\nHost: a\r\n\r\n", F::kBadRequestLine},
+    {"GET / http/1.1\r\nHost: a\r\n\r\n", F::kBadRequestLine},
+    {"GET / H\r\n\r\n", F::kBadRequestLine},
+    {"GET / \r\n\r\n", F::kBadRequestLine},
     {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", F::kUnknownVersion},
     {"GET a HTTP/1.1\r\nHost: a\r\n\r\n", F::kBadTarget},
     {"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", F::kBadTarget},
@@ -200,6 +202,8 @@ const Accepted kAccepted[] = {
     {"GET / HTTP/1.1\r\nHost: a\r\nTE: deflate;q=0.5, Trailers\r\n\r\n", Method::kGet, "/", true,
      false, true},
     {"GET / HTTP/1.1\r\nHost: a\r\nTE: trailersx\r\n\r\n", Method::kGet, "/", true, false, false},
+    {"GET / HTTP/1.2\r\nHost: a\r\nTE: trailers\r\n\r\n", Method::kGet, "/", true, false, true},
+    {"GET / HTTP/1.9\r\nHost: a\r\n\r\n", Method::kGet, "/", true, false, false},
     {"GET / HTTP/1.0\r\n\r\n", Method::kGet, "/", false, false, false},
     {"GET / HTTP/1.0\r\nConnection: keep-alive\r\nTE: trailers\r\n\r\n", Method::kGet, "/", true,
      false, false},
@@ -259,6 +263,7 @@ TEST(Head, BeastReadsTheSame) {
   namespace http = boost::beast::http;
   for (const Accepted& row : kAccepted) {
     const std::string text = std::string(row.text.substr(row.text.starts_with("\r\n") ? 2 : 0));
+    if (text.find(" HTTP/1.1\r") == text.npos && text.find(" HTTP/1.0\r") == text.npos) continue;
     http::request_parser<http::empty_body> parser;
     boost::system::error_code error;
     parser.put(boost::asio::buffer(text), error);

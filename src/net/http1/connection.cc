@@ -161,8 +161,7 @@ void Connection::drain() {
 }
 
 void Connection::set_refusal(HeadFault fault) {
-  const bool large = fault == HeadFault::kTooLarge || fault == HeadFault::kTooManyFields;
-  refusal_status_ = large ? 431 : 400;
+  refusal_status_ = status_of(fault);
   refusal_text_ = to_string(fault);
   state_.stats.bad_requests.fetch_add(1, std::memory_order_relaxed);
   log::debug("request refused", {{"status", refusal_status_}, {"reason", refusal_text_}});
@@ -175,7 +174,9 @@ void Connection::log_failure(std::string_view what) const {
 void Connection::send_refusal() {
   const std::string_view more = refusal_status_ == 503 ? "Retry-After: 1\r\n" : "";
   std::string response = closing_response(refusal_status_, refusal_text_, state_.date.text(), more);
-  if (in_.text().starts_with("HEAD ")) response.resize(response.find("\r\n\r\n") + 4);
+  std::string_view begun = in_.text();
+  while (begun.starts_with("\r\n")) begun.remove_prefix(2);
+  if (begun.starts_with("HEAD ")) response.resize(response.find("\r\n\r\n") + 4);
   state_.stats.responses_of(Protocol::kHttp1).count(refusal_status_);
   iovec part{response.data(), response.size()};
   (void)socket_.send(std::span(&part, 1), response.size());

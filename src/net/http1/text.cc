@@ -39,6 +39,8 @@ std::string_view known_status_line(unsigned status) {
       return "HTTP/1.1 503 Service Unavailable\r\n";
     case 504:
       return "HTTP/1.1 504 Gateway Timeout\r\n";
+    case 505:
+      return "HTTP/1.1 505 HTTP Version Not Supported\r\n";
     default:
       return {};
   }

@@ -93,8 +93,7 @@ HeadFault Head::make_request() {
 }
 
 void Head::refuse(HeadFault fault) {
-  const bool large = fault == HeadFault::kTooLarge || fault == HeadFault::kTooManyFields;
-  refusal_status_ = large ? 431 : 400;
+  refusal_status_ = status_of(fault);
   refusal_text_ = to_string(fault);
   state_.stats.bad_requests.fetch_add(1, std::memory_order_relaxed);
   log::debug("request refused", {{"status", refusal_status_}, {"reason", refusal_text_}});

@@ -63,7 +63,7 @@ TEST(Http2, WhatOnlyBeginsLikeThePrefaceIsHttp1) {
   EXPECT_EQ(client.response().body, "other /echo|host=t");
   TestClient other(server.port);
   other.send("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n");
-  EXPECT_EQ(other.response().status, 400);
+  EXPECT_EQ(other.response().status, 505);
 }
 
 TEST(Http2, HandsTheHeadOver) {

@@ -45,6 +45,9 @@ inline constexpr double kChatterPerRequest = 8;
 inline constexpr double kChatterPerDataSent = 4;
 inline constexpr double kChatterPerByteSent = 1.0 / 1024;
 inline constexpr double kChatterPaidMax = kStreamsMax * 2 * 1024;
+/// A DATA frame below this size, cut short by a window of the client, earns nothing and counts as
+/// such a frame itself.
+inline constexpr size_t kDribbleBytes = 256;
 
 /// kRoundBytes: at most this many bytes of frames are made before they are sent. kCopyMax: bodies
 /// up to this size are copied within a batch, to leave together.

@@ -55,20 +55,6 @@ TEST(Http2Limits, MalformedFramesEndTheConnectionWithTheirCode) {
   expect_serves(server);
 }
 
-TEST(Http2Limits, AStreamBeforeTheLastOneIsPassedOver) {
-  TestServer server;
-  Wire client(server.port);
-  client.wire.send(Wire::get_frame(5, "/bytes/5"));
-  EXPECT_EQ(client.next(NGHTTP2_HEADERS).stream, 5);
-  client.wire.send(Wire::get_frame(3, "/bytes/5"));  // could be trailers of an ended request
-  client.wire.send(Wire::get_frame(5, "/bytes/5"));
-  client.wire.send(Wire::get_frame(7, "/bytes/5"));
-  Wire::Frame frame = client.next(NGHTTP2_HEADERS);
-  while (frame.stream == 5) frame = client.next(NGHTTP2_HEADERS);  // trailers
-  EXPECT_EQ(frame.stream, 7);
-  EXPECT_EQ(server.stats().requests, 2u);
-}
-
 TEST(Http2Limits, WhatIsNoRequestIsReset) {
   const std::string start = Wire::field(":method", "GET") + Wire::field(":scheme", "http");
   const std::string cases[] = {

@@ -188,14 +188,23 @@ int Sending::on_send_data(nghttp2_session*, nghttp2_frame*, const uint8_t* frame
       ->append_data({reinterpret_cast<const char*>(frame_head), kFrameHeadBytes}, bytes);
 }
 
+/// `offered`: the bytes that the frame could have had without the client's windows.
+void Sending::account_for_data(size_t bytes, size_t offered) {
+  if (bytes >= std::min(offered, kDribbleBytes)) {
+    budget_.earn_by_data(bytes);
+  } else if (!budget_.take_chatter(state_.worker.timers().now())) {
+    calm_down();
+  }
+}
+
 /// Queues a DATA frame. REQUIRES: next_frame_bytes() has just returned `bytes`.
 int Sending::append_data(std::string_view frame_head, size_t bytes) {
   CHECK(offering_.response != nullptr && bytes <= offering_.left);
   output_.append(frame_head);
+  account_for_data(bytes, offering_.left);
   offering_.left -= bytes;
   offering_.response->body_left -= bytes;
   turns_.count_body(bytes);
-  budget_.earn_by_data(bytes);
   while (bytes != 0) {
     const iovec& part = offering_.parts.front();
     const size_t here = std::min(part.iov_len - offering_.skip, bytes);

@@ -120,6 +120,7 @@ class Sending {
 
   [[nodiscard]] ssize_t next_frame_bytes(int32_t stream_id, size_t bytes_max,
                                          uint32_t& flags) const;
+  void account_for_data(size_t bytes, size_t offered);
   int append_data(std::string_view frame_head, size_t bytes);
   void make_frames();
 

@@ -37,9 +37,6 @@ struct Session::Callbacks {
 
   static Session& of(void* self) { return *static_cast<Session*>(self); }
 
-  static int begin_frame(nghttp2_session*, const nghttp2_frame_hd* frame, void* self) {
-    return of(self).on_begin_frame(*frame);
-  }
   static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self) {
     return of(self).on_begin_headers(*frame);
   }
@@ -81,7 +78,6 @@ struct Session::Callbacks {
 
   Callbacks() {
     check_memory(nghttp2_session_callbacks_new(&all));
-    nghttp2_session_callbacks_set_on_begin_frame_callback(all, begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(all, begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(all, header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(all, invalid_header);
@@ -107,27 +103,72 @@ Session::Session(WorkerState& state, ClientSocket& socket)
       sending_(state, socket, codec_, budget_) {}
 
 void Session::receive(std::span<const char> bytes) {
-  if (sending_.terminated()) return;
   now_ = state_.worker.timers().now();
+  size_t fed = 0;
+  for (size_t at = 0; at < bytes.size() && !sending_.terminated();) {
+    at += scanner_.advance(bytes.subspan(at));
+    if (!scanner_.has_head()) continue;
+    const FrameHead frame = scanner_.head();
+    scanner_.drop_head();
+    feed(bytes.subspan(fed, at - fed));  // the frames before it decide about this one
+    fed = at;
+    const uint32_t fault = fault_of(frame);
+    if (fault != NGHTTP2_NO_ERROR && !sending_.terminated()) sending_.terminate(fault);
+  }
+  feed(bytes.subspan(fed));
+  sending_.turns().queue_unblocked();
+}
+
+void Session::feed(std::span<const char> bytes) {
+  if (bytes.empty() || sending_.terminated()) return;
   const ssize_t taken = nghttp2_session_mem_recv(
       codec_.get(), reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  if (taken < 0) return sending_.terminate(error_code_of(taken));
-  sending_.turns().queue_unblocked();
+  if (taken < 0) sending_.terminate(error_code_of(taken));
 }
 
 std::vector<std::unique_ptr<Stream>> Session::take_requests() { return std::exchange(ready_, {}); }
 
-int Session::on_begin_frame(const nghttp2_frame_hd& frame) {
+/// The code of the error that ends the connection; NO_ERROR: nghttp2 may have the frame.
+uint32_t Session::fault_of(const FrameHead& frame) {
   switch (frame.type) {
     case NGHTTP2_HEADERS:
       block_bytes_ = 0;
+      if (const uint32_t fault = fault_on_stream(frame.stream_id)) return fault;
+      if (frame.stream_id > closed_.last()) closed_.opened(frame.stream_id);
       [[fallthrough]];
     case NGHTTP2_CONTINUATION:
       block_bytes_ += frame.length;
-      return block_bytes_ <= kHeadBytesFactor * state_.config.head_bytes_max ? 0 : kTooMuch;
+      return block_bytes_ <= kHeadBytesFactor * state_.config.head_bytes_max
+                 ? NGHTTP2_NO_ERROR
+                 : NGHTTP2_ENHANCE_YOUR_CALM;
+    case NGHTTP2_DATA:
+      if (const uint32_t fault = fault_on_stream(frame.stream_id)) return fault;
+      return chatter();
+    case NGHTTP2_PRIORITY:  // which nghttp2 ignores
+      return frame.stream_id == 0 ? NGHTTP2_PROTOCOL_ERROR : chatter();
     default:
-      return budget_.take_chatter(now_) ? 0 : kTooMuch;
+      return chatter();
   }
+}
+
+uint32_t Session::chatter() {
+  return budget_.take_chatter(now_) ? NGHTTP2_NO_ERROR : NGHTTP2_ENHANCE_YOUR_CALM;
+}
+
+/// Of HEADERS or DATA. nghttp2 judges frames on open streams, and on those that cannot be a
+/// client's.
+uint32_t Session::fault_on_stream(int32_t stream_id) {
+  if (stream_id % 2 == 0 || stream_id > closed_.last()) return NGHTTP2_NO_ERROR;
+  if (nghttp2_session_find_stream(codec_.get(), stream_id) != nullptr) return NGHTTP2_NO_ERROR;
+  switch (closed_.judge(stream_id)) {
+    case ClosedStreams::Verdict::kOnItsWay:
+      return chatter();
+    case ClosedStreams::Verdict::kClosed:
+      return NGHTTP2_STREAM_CLOSED;
+    case ClosedStreams::Verdict::kPassedOver:
+      return NGHTTP2_PROTOCOL_ERROR;
+  }
+  return NGHTTP2_INTERNAL_ERROR;
 }
 
 bool Session::too_many_streams() const {
@@ -198,6 +239,7 @@ void Session::on_close(int32_t stream_id) {
 }
 
 void Session::on_sent(const nghttp2_frame& frame) {
+  if (frame.hd.type == NGHTTP2_RST_STREAM) closed_.reset_by_us(frame.hd.stream_id);
   if (frame.hd.type == NGHTTP2_RST_STREAM && is_clients_fault(frame.rst_stream.error_code)) {
     state_.stats.bad_requests.fetch_add(1, std::memory_order_relaxed);
     if (!budget_.take_reset(now_)) sending_.calm_down();

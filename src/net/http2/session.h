@@ -13,7 +13,9 @@
 #include "net/connection/client_socket.h"
 #include "net/connection/worker_state.h"
 #include "net/http2/client_budget.h"
+#include "net/http2/closed_streams.h"
 #include "net/http2/codec.h"
+#include "net/http2/frame_scanner.h"
 #include "net/http2/sending.h"
 #include "net/http2/stream.h"
 
@@ -50,7 +52,6 @@ class Session {
  private:
   struct Callbacks;  // nghttp2's; it passes `this` as their last argument
 
-  int on_begin_frame(const nghttp2_frame_hd& frame);
   int on_begin_headers(const nghttp2_frame& frame);
   int on_header(int32_t stream_id, std::string_view name, std::string_view value);
   int on_frame(const nghttp2_frame& frame);
@@ -58,6 +59,10 @@ class Session {
   void on_close(int32_t stream_id);
   void on_sent(const nghttp2_frame& frame);
 
+  void feed(std::span<const char> bytes);
+  [[nodiscard]] uint32_t fault_of(const FrameHead& frame);
+  [[nodiscard]] uint32_t chatter();
+  [[nodiscard]] uint32_t fault_on_stream(int32_t stream_id);
   void end_long_body(int32_t stream_id);
   [[nodiscard]] bool too_many_streams() const;
 
@@ -66,6 +71,8 @@ class Session {
   ClientBudget budget_;
   Codec codec_;
   Sending sending_;
+  FrameScanner scanner_;
+  ClosedStreams closed_;
   std::unique_ptr<Stream> incoming_;            // its head is incomplete
   std::vector<std::unique_ptr<Stream>> ready_;  // for take_requests()
   size_t block_bytes_ = 0;                      // encoded, of the incoming head
