@@ -9,7 +9,7 @@ import sys
 
 import scene
 
-SHORT = {"calm_seconds": 0.8, "attack_seconds": 2.2, "scale": 1}
+SHORT = {"calm_seconds": 0.7, "attack_seconds": 2.0, "scale": 1}
 LONG = {"calm_seconds": 4.0, "attack_seconds": 20.0, "scale": 3}
 
 _HEADINGS = ("attack", "hits", "p99 calm, ms", "p99 attacked, ms", "misses", "scrapes", "RSS, MiB", "sockets",

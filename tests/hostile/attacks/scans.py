@@ -1,4 +1,4 @@
-"""Clients read large cold objects from end to end."""
+"""Clients read cold pages of 16 MiB from end to end."""
 
 import itertools
 import time
@@ -10,8 +10,8 @@ def attack(victim):
     numbers = itertools.count()
 
     def read(_):
-        victim.ask(f"/fetch/good/wide-{next(numbers) + 1}", last=(48 << 20) - 1)
-        time.sleep(0.5)
+        victim.ask(f"/fetch/good/wide-{next(numbers) + 1}", last=(16 << 20) - 1)
+        time.sleep(0.25)
 
     wire.crowd(victim.scale, read)
     time.sleep(0.5)
