@@ -63,7 +63,7 @@ def expect_unusable(running, answer, *words):
     expect_error(answer, 502)
     assert answer.text.strip() == "the server has no usable credentials for the store; the server's log says why"
     for word in words:
-        assert word in running.log(), running.log()
+        wait_until(lambda: word in running.log(), what=f"{word!r} in the log")
 
 
 def expect_works(server, store):
@@ -279,7 +279,7 @@ def test_region_of_an_instance_that_hangs_delays_neither_the_start_nor_much_the_
     running = server(region_settings(services))
     started = time.monotonic()
     expect_error(running.fetch("bucket", "key", 0, 9), 502, "no region for the store")
-    assert "set AWS_REGION" in running.log() and "the instance's metadata at" in running.log()
+    wait_until(lambda: "set AWS_REGION" in running.log() and "the instance's metadata at" in running.log(), what="the reason in the log")
     assert time.monotonic() - started < limit(3)
     assert services.count("token") == 1
 
@@ -287,7 +287,7 @@ def test_region_of_an_instance_that_hangs_delays_neither_the_start_nor_much_the_
 def test_region_is_not_asked_of_an_instance_where_that_is_switched_off(services, server):
     running = server(region_settings(services) | {"AWS_EC2_METADATA_DISABLED": "true"})
     expect_error(running.fetch("bucket", "key", 0, 9), 502, "no region for the store")
-    assert "AWS_EC2_METADATA_DISABLED" in running.log()
+    wait_until(lambda: "AWS_EC2_METADATA_DISABLED" in running.log(), what="the reason in the log")
     assert services.asked == []
 
 

@@ -164,7 +164,7 @@ def provoke_not_ready(seen, server, origin, kind):
 
 def test_a_wrong_answer_is_noticed(document):
     class Answer:
-        status, headers, body, complete, text = 200, [("Content-Length", "2"), ("Content-Type", "text/plain; charset=utf-8")], b"no", True, "no"
+        status, headers, body, complete, text = 200, [("Content-Length", "2"), ("Cache-Control", "no-store"), ("Content-Type", "text/plain; charset=utf-8")], b"no", True, "no"
 
         def header(self, name):
             return dict(self.headers).get(name.title())
