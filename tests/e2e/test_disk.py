@@ -12,6 +12,7 @@ from expect import c0_status, expect_206, expect_bytes
 from harness import KIB, MIB, PAGE
 from http1 import Connection, fetch_target, range_header
 from start_up import expect_bad, run
+from test_disk_start import wait_for_state
 
 PAGES = 64
 SMALL = 4 * KIB
@@ -143,9 +144,18 @@ def test_a_new_version_puts_the_old_pages_out(disk_server, origin, kind):
     expect_206(server.fetch(kind, "object", 0, 9), stored, 0, 9, kind, hit=False)
 
 
-def test_a_second_process_on_the_path_is_refused(disk_server, disk_path):
+def test_a_second_process_serves_without_the_disk_until_the_first_has_ended(disk_server, disk_path):
+    first = disk_server()
+    second = disk_server()
+    wait_for_state(second, "failed")
+    assert "in use by another process" in second.log()
+    first.stop()
+    wait_for_state(second, "online")
+
+
+def test_a_second_process_on_a_required_disk_is_refused(disk_server, disk_path):
     disk_server()
-    done = run(*NOWHERE, "--disk-path", str(disk_path), "--disk-capacity", "512MiB")
+    done = run(*NOWHERE, "--disk-path", str(disk_path), "--disk-capacity", "512MiB", "--disk-required")
     expect_bad(done, str(disk_path), "in use by another process")
 
 

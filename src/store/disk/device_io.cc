@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/io_vector.h"
@@ -34,10 +35,14 @@ struct DeviceIo::Move {
 rt::Task<void> DeviceIo::move_run(rt::Worker& worker, std::shared_ptr<Move> move, size_t run) {
   const Run& part = move->runs[run];
   IoStatus status;
-  if (move->direction == DiskDirection::kWrite) {
-    status = co_await device_.write(worker, part.offset, part.parts);
-  } else {
-    status = co_await device_.read(worker, part.offset, part.parts);
+  try {
+    if (move->direction == DiskDirection::kWrite) {
+      status = co_await device_.write(worker, part.offset, part.parts);
+    } else {
+      status = co_await device_.read(worker, part.offset, part.parts);
+    }
+  } catch (const std::bad_alloc&) {
+    status.error = ENOMEM;
   }
   if (!status.ok()) move->error = status.error;
   move->done[run] = status.ok();
@@ -129,8 +134,16 @@ bool DeviceIo::usable(rt::Worker& worker) {
   return false;
 }
 
-/// Writes a unit and reads it back.
 rt::Task<bool> DeviceIo::probe_unit(rt::Worker& worker, uint64_t offset) {
+  try {
+    co_return co_await write_and_read(worker, offset);
+  } catch (const std::bad_alloc&) {
+    co_return false;
+  }
+}
+
+/// Writes a unit and reads it back.
+rt::Task<bool> DeviceIo::write_and_read(rt::Worker& worker, uint64_t offset) {
   AlignedBuffer out(kUnitBytes);
   AlignedBuffer in(kUnitBytes);
   const int64_t now = clock_.mono().time_since_epoch().count();
@@ -142,23 +155,42 @@ rt::Task<bool> DeviceIo::probe_unit(rt::Worker& worker, uint64_t offset) {
   co_return status.ok() && std::ranges::equal(in.bytes(), out.bytes());
 }
 
+/// Reads a unit, however long the device takes.
+rt::Task<bool> DeviceIo::probe_read(rt::Worker& worker, uint64_t offset) {
+  try {
+    AlignedBuffer in(kUnitBytes);
+    const iovec into = in.part();
+    const IoStatus status = co_await device_.read(worker, offset, std::span(&into, 1));
+    co_return status.ok();
+  } catch (const std::bad_alloc&) {
+    co_return false;
+  }
+}
+
+/// Reads a unit. False also if the read is late.
+rt::Task<bool> DeviceIo::check_unit(rt::Worker& worker, uint64_t offset) {
+  try {
+    auto into = std::make_shared<AlignedBuffer>(kUnitBytes);
+    std::vector<Run> runs;
+    runs.push_back(Run{offset, {into->part()}});
+    auto move = std::make_shared<Move>(DiskDirection::kRead, std::move(runs), std::move(into));
+    co_await wait(worker, move, kCheckLimit);
+    co_return move->done[0];
+  } catch (const std::bad_alloc&) {
+    co_return false;
+  }
+}
+
 rt::Task<void> DeviceIo::check_region(rt::Worker& worker, RegionHealth::Probe probe) {
-  auto into = std::make_shared<AlignedBuffer>(kUnitBytes);
   const uint64_t offset = probe.unit * kUnitBytes;
-  std::vector<Run> runs;
-  runs.push_back(Run{offset, {into->part()}});
-  auto move = std::make_shared<Move>(DiskDirection::kRead, std::move(runs), std::move(into));
-  co_await wait(worker, move, kCheckLimit);
-  const bool changed = regions_.probed(probe, move->done[0], clock_.mono());
+  const bool well = co_await check_unit(worker, offset);
+  const bool changed = regions_.probed(probe, well, clock_.mono());
   if (changed) region_went_out(offset);
 }
 
 /// Reads where the failure was, and writes a free unit near it if there is one.
 rt::Task<void> DeviceIo::probe_region(rt::Worker& worker, RegionHealth::Probe probe) {
-  AlignedBuffer in(kUnitBytes);
-  const iovec into = in.part();
-  const IoStatus read = co_await device_.read(worker, probe.unit * kUnitBytes, std::span(&into, 1));
-  bool well = read.ok();
+  bool well = co_await probe_read(worker, probe.unit * kUnitBytes);
   std::optional<DiskExtent> unit;
   if (well) unit = region_calls_.take_unit(static_cast<uint32_t>(probe.unit));
   if (unit) {

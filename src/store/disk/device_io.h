@@ -103,6 +103,9 @@ class DeviceIo {
   [[nodiscard]] rt::Task<void> move_run(rt::Worker& worker, std::shared_ptr<Move> move, size_t run);
   [[nodiscard]] rt::Task<void> probe(rt::Worker& worker);
   [[nodiscard]] rt::Task<bool> probe_unit(rt::Worker& worker, uint64_t offset);
+  [[nodiscard]] rt::Task<bool> write_and_read(rt::Worker& worker, uint64_t offset);
+  [[nodiscard]] rt::Task<bool> probe_read(rt::Worker& worker, uint64_t offset);
+  [[nodiscard]] rt::Task<bool> check_unit(rt::Worker& worker, uint64_t offset);
   [[nodiscard]] rt::Task<void> check_region(rt::Worker& worker, RegionHealth::Probe probe);
   [[nodiscard]] rt::Task<void> probe_region(rt::Worker& worker, RegionHealth::Probe probe);
 

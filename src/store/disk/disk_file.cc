@@ -130,7 +130,8 @@ DiskFile::~DiskFile() { ::close(fd_); }
 Result<void> DiskFile::lock(const std::string& path) const {
   if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return {};
   if (errno != EWOULDBLOCK) return failed(path, "cannot be locked: ");
-  return refused(path, "in use by another process of Cachey");
+  return fail(ErrorKind::kInternal,
+              fmt::format("{}: in use by another process of Cachey", log::quoted(path)));
 }
 
 Result<void> DiskFile::set_size(const DiskPath& path, Access access) {

@@ -40,8 +40,9 @@ class DiskFile {
 
   enum class Access : uint8_t { kReadWrite, kReadOnly };
 
-  /// Fails with one line for the operator: kBadRequest if the path does not exist, is in use by
-  /// another process or is too small, or if there is no space; kInternal if the device fails.
+  /// Fails with one line for the operator: kBadRequest if the path does not exist or is too small,
+  /// or if there is no space; kInternal if the device fails, or if another process has the lock. A
+  /// killed process has the lock until the device has answered its last operation.
   /// Blocks as long as the device does.
   [[nodiscard]] static Result<std::unique_ptr<DiskFile>> open(const DiskPath& path, Access access);
   ~DiskFile();

@@ -57,6 +57,32 @@ TEST(DiskTierFaults, AWriteThatFailsIsADropAndTakesNoSpace) {
   EXPECT_EQ(disk.write(make_page("object", 0, 100'000)), DiskWrite::kStored);
 }
 
+TEST(DiskTierFaults, AnOperationThatThrowsIsOneThatFails) {
+  DiskHarness disk(64 * kMiB);
+  disk.device().throw_at_operations(1);
+  EXPECT_EQ(disk.write(make_page("object", 0, 100'000)), DiskWrite::kDropped);
+  EXPECT_EQ(drops(disk, DiskDrop::kWriteError), 1u);
+  ASSERT_EQ(disk.write(make_page("object", 0, 100'000)), DiskWrite::kStored);
+  disk.device().throw_at_operations(2);
+  disk.settle();  // the journal's write
+  disk.reopen();
+  EXPECT_EQ(disk.read(make_page("object", 0, 100'000)), DiskRead::kOk);
+}
+
+TEST(DiskTierFaults, AProbeThatThrowsIsFollowedByAnother) {
+  DiskHarness disk(64 * kMiB);
+  const DiskPage page = make_page("object", 0, 100'000);
+  disk.device().fail_writes(EIO, DiskHealth::kFailuresMax);
+  while (disk.tier().usage().online) (void)disk.write(page);
+  disk.device().throw_at_operations(2);
+  for (int minutes = 0; minutes < 3; ++minutes) {
+    disk.pass(1min);
+    (void)disk.write(page);  // begins a probe
+    disk.settle();
+  }
+  EXPECT_TRUE(disk.tier().usage().online);
+}
+
 TEST(DiskTierFaults, AJournalWriteThatFailsIsTriedAgain) {
   DiskHarness disk(64 * kMiB);
   ASSERT_EQ(disk.write(make_page("first", 0, 100'000)), DiskWrite::kStored);

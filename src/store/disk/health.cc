@@ -1,7 +1,5 @@
 #include "store/disk/health.h"
 
-#include <algorithm>
-
 namespace cachey::store {
 
 bool DiskHealth::failed(MonoTime now) {
@@ -26,23 +24,21 @@ bool DiskHealth::take_offline(MonoTime now) {
 bool DiskHealth::go_offline(MonoTime now) {
   if (!online()) return false;
   online_.store(false, std::memory_order_relaxed);
-  const bool flaps = online_again_ && now - *online_again_ < kSteadyAfter;
-  probe_after_ = flaps ? std::min(probe_after_ * 2, kProbeAfterMax) : kProbeAfter;
-  next_probe_ = now + probe_after_;
+  probes_.went_out(now);
   return true;
 }
 
 bool DiskHealth::take_probe(MonoTime now) {
   if (online()) return false;
   const MutexLock lock(mutex_);
-  if (probing_ || now < next_probe_) return false;
+  if (probing_ || now < probes_.next()) return false;
   probing_ = true;
   return true;
 }
 
 void DiskHealth::probe_succeeded(MonoTime now) {
   const MutexLock lock(mutex_);
-  online_again_ = now;
+  probes_.returned(now);
   probing_ = false;
   failures_ = 0;
   online_.store(true, std::memory_order_relaxed);
@@ -51,8 +47,7 @@ void DiskHealth::probe_succeeded(MonoTime now) {
 void DiskHealth::probe_failed(MonoTime now) {
   const MutexLock lock(mutex_);
   probing_ = false;
-  probe_after_ = std::min(probe_after_ * 2, kProbeAfterMax);
-  next_probe_ = now + probe_after_;
+  probes_.probe_failed(now);
 }
 
 }  // namespace cachey::store

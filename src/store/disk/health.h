@@ -3,25 +3,24 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "store/disk/probe_times.h"
 
 namespace cachey::store {
 
 /// Decides if the disk is used. kFailuresMax failures within kWindow take the disk offline, unless
 /// more operations have succeeded meanwhile: a disk of which a part is ill stays in use. Then
-/// probes, one at a time and at growing intervals, find out when the disk works again. If the disk
-/// goes offline again within kSteadyAfter, the intervals go on growing from the last one. Any
+/// probes, one at a time and at the ProbeTimes kProbes, find out when the disk works again. Any
 /// thread.
 class DiskHealth {
  public:
   static constexpr int kFailuresMax = 8;
   static constexpr std::chrono::seconds kWindow{10};
-  static constexpr std::chrono::seconds kProbeAfter{1};
-  static constexpr std::chrono::seconds kProbeAfterMax{60};
-  static constexpr std::chrono::seconds kSteadyAfter{120};
+  static constexpr ProbeTimes::Limits kProbes{.first = std::chrono::seconds(1),
+                                              .longest = std::chrono::seconds(60),
+                                              .steady_after = std::chrono::seconds(120)};
 
   [[nodiscard]] bool online() const { return online_.load(std::memory_order_relaxed); }
 
@@ -49,9 +48,7 @@ class DiskHealth {
   int failures_ GUARDED_BY(mutex_) = 0;
   MonoTime window_began_ GUARDED_BY(mutex_){};
   bool probing_ GUARDED_BY(mutex_) = false;
-  MonoTime next_probe_ GUARDED_BY(mutex_){};
-  std::chrono::seconds probe_after_ GUARDED_BY(mutex_) = kProbeAfter;
-  std::optional<MonoTime> online_again_ GUARDED_BY(mutex_);  // since then
+  ProbeTimes probes_ GUARDED_BY(mutex_){kProbes};
 };
 
 }  // namespace cachey::store

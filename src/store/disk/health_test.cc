@@ -63,7 +63,7 @@ TEST_F(Health, ProbesBecomeRarerUpToALimit) {
     (void)until_probe();
   }
   health_.probe_failed(now_);
-  EXPECT_EQ(until_probe(), DiskHealth::kProbeAfterMax);
+  EXPECT_EQ(until_probe(), DiskHealth::kProbes.longest);
 }
 
 TEST_F(Health, ADiskThatFlapsIsProbedMoreRarelyFromTimeToTime) {
@@ -77,9 +77,9 @@ TEST_F(Health, ADiskThatFlapsIsProbedMoreRarelyFromTimeToTime) {
     EXPECT_TRUE(health_.online());
     now_ += DiskHealth::kWindow;
   }
-  now_ += DiskHealth::kSteadyAfter;
+  now_ += DiskHealth::kProbes.steady_after;
   fail_all();
-  EXPECT_EQ(until_probe(), DiskHealth::kProbeAfter) << "after it was well for a while";
+  EXPECT_EQ(until_probe(), DiskHealth::kProbes.first) << "after it was well for a while";
 }
 
 }  // namespace

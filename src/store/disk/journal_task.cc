@@ -85,8 +85,21 @@ rt::Task<void> JournalTask::gather(rt::Worker& worker, std::chrono::milliseconds
   (void)co_await waiter.wait_until(worker.timers(), deadline, std::move(leave_list));
 }
 
-/// Repeats failed writes after times_.retry, or when the disk is online again.
+/// The task. If an exception ends its work, the next start() begins another one.
 rt::Task<void> JournalTask::run(rt::Worker& worker) {
+  try {
+    co_await write_all(worker);
+  } catch (...) {
+    {
+      const MutexLock lock(mutex_);
+      running_ = false;
+    }
+    throw;
+  }
+}
+
+/// Repeats failed writes after times_.retry, or when the disk is online again.
+rt::Task<void> JournalTask::write_all(rt::Worker& worker) {
   co_await gather(worker, times_.gather);
   while (true) {
     bool well = co_await write_batch(worker);
@@ -144,8 +157,10 @@ rt::Task<bool> JournalTask::prepare_batch(rt::Worker& worker) {
   }
   const MutexLock lock(mutex_);
   if (batch_ == nullptr) {
-    std::optional<Journal::Batch> next = journal_.next_batch(catalog_.finder());
-    if (next) batch_ = std::make_shared<Journal::Batch>(std::move(*next));
+    // Its memory comes first, so that no batch leaves the journal in vain.
+    auto batch = std::make_shared<std::optional<Journal::Batch>>();
+    *batch = journal_.next_batch(catalog_.finder());
+    if (*batch) batch_ = {batch, &**batch};
   } else if (leaving_) {
     batch_ = std::make_shared<Journal::Batch>(journal_.moved(*batch_, catalog_.finder()));
     leaving_ = false;

@@ -88,6 +88,7 @@ class JournalTask {
   struct Place;
 
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker);
+  [[nodiscard]] rt::Task<void> write_all(rt::Worker& worker);
   [[nodiscard]] rt::Task<void> gather(rt::Worker& worker, std::chrono::milliseconds time);
   [[nodiscard]] rt::Task<void> prepare(rt::Worker& worker);
   [[nodiscard]] bool wants_cleaning() const EXCLUDES(mutex_);

@@ -57,12 +57,12 @@ void PageWriter::offer(rt::Worker& worker, WriteQueue::Source source) {
 /// Writes pages of the queue until no write may begin.
 rt::Task<void> PageWriter::run(rt::Worker& worker) {
   for (size_t written = 1;; ++written) {
-    const WriteQueue::Source source = queue_.begin();
-    if (source == nullptr) co_return;
+    std::optional<WriteQueue::Turn> turn = queue_.begin();
+    if (!turn) co_return;
     if (queue_.may_begin()) worker.tasks().spawn(run(worker));
     if (written % kYieldEvery == 0) co_await rt::asio::post(worker.executor(), rt::kAwait);
-    (void)co_await write(worker, *source);
-    queue_.end(source->bytes());
+    (void)co_await write(worker, turn->source());
+    turn.reset();
     if (!io_.online()) drop_queue();
   }
 }

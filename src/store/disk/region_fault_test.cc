@@ -78,7 +78,7 @@ TEST_P(IllPart, WritesGoElsewhereAfterTheFirstFailures) {
   EXPECT_EQ(disk_.tier().stats().write_errors, errors);
   EXPECT_EQ(read(240, 260), 20);
   get_well();
-  let_requests_come(RegionHealth::kProbeAfterMax);
+  let_requests_come(RegionHealth::kProbes.longest);
   disk_.settle();
   EXPECT_EQ(regions_out(), 0u);
   EXPECT_EQ(disk_.tier().usage().late_bytes, 0u);
@@ -106,7 +106,7 @@ TEST_P(IllPart, PagesThereAreMissesAndComeBackUnlessWrittenAnew) {
   EXPECT_EQ(disk_.write(page_of(missed)), DiskWrite::kStored) << "elsewhere";
   EXPECT_EQ(disk_.read(page_of(missed)), DiskRead::kOk);
   get_well();
-  let_requests_come(RegionHealth::kProbeAfterMax);
+  let_requests_come(RegionHealth::kProbes.longest);
   EXPECT_EQ(regions_out(), 0u);
   EXPECT_GE(read(0, 140), 140 - static_cast<int>(lost));
   EXPECT_EQ(disk_.tier().usage().late_bytes, 0u);
@@ -123,7 +123,7 @@ TEST_P(IllPart, HalfOfTheRegionsTakeTheDiskOfflineUntilTheyAreWell) {
   let_requests_come(60s);
   EXPECT_FALSE(disk_.tier().usage().online) << "the tier's own probe is not enough";
   get_well();
-  let_requests_come(RegionHealth::kProbeAfterMax);
+  let_requests_come(RegionHealth::kProbes.longest);
   EXPECT_EQ(regions_out(), 0u);
   EXPECT_TRUE(disk_.tier().usage().online);
   EXPECT_EQ(read(0, 60), 60);
@@ -142,7 +142,7 @@ TEST_P(IllPart, APartThatIsIllForWritesOnlyIsNotPutBackByReads) {
   let_requests_come(60s);
   EXPECT_EQ(regions_out(), out);
   get_well();
-  let_requests_come(RegionHealth::kProbeAfterMax);
+  let_requests_come(RegionHealth::kProbes.longest);
   EXPECT_EQ(regions_out(), 0u);
 }
 

@@ -59,10 +59,7 @@ void RegionHealth::succeeded(uint64_t unit, DiskDirection direction) {
 }
 
 void RegionHealth::go_out(uint32_t number, MonoTime now) {
-  Region& region = all_[number];
-  const bool flaps = region.used_again && now - *region.used_again < kSteadyAfter;
-  region.probe_after = flaps ? std::min(region.probe_after * 2, kProbeAfterMax) : kProbeAfter;
-  region.next_probe = now + region.probe_after;
+  all_[number].probes.went_out(now);
   out_.fetch_or(uint64_t{1} << number, std::memory_order_relaxed);
 }
 
@@ -78,7 +75,7 @@ void RegionHealth::check_others(uint32_t number, MonoTime now) {
 bool RegionHealth::is_due(uint32_t number, MonoTime now) const {
   const Region& region = all_[number];
   if (region.probing) return false;
-  return (out() >> number & 1) != 0 ? now >= region.next_probe : region.to_check;
+  return (out() >> number & 1) != 0 ? now >= region.probes.next() : region.to_check;
 }
 
 std::optional<RegionHealth::Probe> RegionHealth::take_probe(MonoTime now) {
@@ -109,14 +106,13 @@ bool RegionHealth::probed(const Probe& probe, bool well, MonoTime now) {
   }
   if (was_out && well) {
     region.failures = {};
-    region.used_again = now;
+    region.probes.returned(now);
     for (std::atomic<uint64_t>& suspects : suspects_) {
       suspects.fetch_and(~bit, std::memory_order_relaxed);
     }
     out_.fetch_and(~bit, std::memory_order_relaxed);
   } else if (was_out) {
-    region.probe_after = std::min(region.probe_after * 2, kProbeAfterMax);
-    region.next_probe = now + region.probe_after;
+    region.probes.probe_failed(now);
   } else if (!well) {
     region.failed_unit = probe.unit;
     go_out(probe.region, now);
@@ -131,7 +127,7 @@ void RegionHealth::find_next_probe() {
     const Region& region = all_[number];
     if (region.probing) continue;
     if ((out() >> number & 1) != 0) {
-      next = std::min(next, region.next_probe);
+      next = std::min(next, region.probes.next());
     } else if (region.to_check) {
       next = MonoTime::min();
     }

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "store/disk/format.h"
+#include "store/disk/probe_times.h"
 
 namespace cachey::store {
 
@@ -44,17 +45,16 @@ class DiskRegions {
 /// Decides which regions of the device are used. kFailuresMax failures in a region, without a
 /// success of the same direction between, take the region out. Then all other regions are checked,
 /// at most every kCheckEvery: a region in which the check fails goes out, too, before pages are
-/// lost there. Probes where the last failure was, at intervals that double, find out when the
-/// region works again. If the region goes out again within kSteadyAfter, the intervals go on
-/// growing from the last one.
+/// lost there. Probes where the last failure was, at the ProbeTimes kProbes, find out when the
+/// region works again.
 ///
 /// Owned by DeviceIo. Any thread.
 class RegionHealth {
  public:
   static constexpr int kFailuresMax = 3;
-  static constexpr std::chrono::seconds kProbeAfter{1};
-  static constexpr std::chrono::seconds kProbeAfterMax{300};
-  static constexpr std::chrono::seconds kSteadyAfter{600};
+  static constexpr ProbeTimes::Limits kProbes{.first = std::chrono::seconds(1),
+                                              .longest = std::chrono::seconds(300),
+                                              .steady_after = std::chrono::seconds(600)};
   static constexpr std::chrono::seconds kCheckEvery{10};
 
   enum class Failure : uint8_t {
@@ -101,9 +101,7 @@ class RegionHealth {
     uint64_t failed_unit = 0;
     bool probing = false;
     bool to_check = false;
-    MonoTime next_probe{};
-    std::chrono::seconds probe_after = kProbeAfter;
-    std::optional<MonoTime> used_again;  // since then
+    ProbeTimes probes{kProbes};
   };
 
   [[nodiscard]] bool is_due(uint32_t number, MonoTime now) const REQUIRES(mutex_);

@@ -97,14 +97,14 @@ TEST_F(Regions, ProbesGoWhereTheFailureWasAndBecomeRarerUpToALimit) {
   (void)fail_all(5);
   (void)checks();
   RegionHealth::Probe probe = until_probe();
-  EXPECT_EQ(waited_, RegionHealth::kProbeAfter);
+  EXPECT_EQ(waited_, RegionHealth::kProbes.first);
   EXPECT_EQ(probe.unit, unit_of(5));
   EXPECT_FALSE(health_.take_probe(now_ + 1h)) << "one at a time";
   for (int i = 0; i < 12; ++i) {
     EXPECT_FALSE(health_.probed(probe, false, now_));
     probe = until_probe();
   }
-  EXPECT_EQ(waited_, RegionHealth::kProbeAfterMax);
+  EXPECT_EQ(waited_, RegionHealth::kProbes.longest);
   EXPECT_TRUE(health_.probed(probe, true, now_));
   EXPECT_EQ(health_.out(), 0u);
 }
@@ -120,11 +120,11 @@ TEST_F(Regions, ARegionThatFlapsIsProbedMoreRarelyFromTimeToTime) {
     EXPECT_TRUE(health_.probed(probe, true, now_));
     now_ += 20s;
   }
-  now_ += RegionHealth::kSteadyAfter;
+  now_ += RegionHealth::kProbes.steady_after;
   (void)fail_all(5);
   (void)checks();
   (void)until_probe();
-  EXPECT_EQ(waited_, RegionHealth::kProbeAfter) << "after the region was well for a while";
+  EXPECT_EQ(waited_, RegionHealth::kProbes.first) << "after the region was well for a while";
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <functional>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -21,18 +22,24 @@ struct TimedIo::Operation {
   rt::Waiter* waiter = nullptr;
 };
 
-rt::Task<void> TimedIo::run(rt::Worker& worker, std::shared_ptr<Operation> operation) {
-  const std::span<const iovec> parts(&operation->part, 1);
-  switch (operation->kind) {
+rt::Task<IoStatus> TimedIo::perform(rt::Worker& worker, const Operation& operation) {
+  const std::span<const iovec> parts(&operation.part, 1);
+  switch (operation.kind) {
     case Kind::kRead:
-      operation->status = co_await device_.read(worker, operation->offset, parts);
-      break;
+      co_return co_await device_.read(worker, operation.offset, parts);
     case Kind::kWrite:
-      operation->status = co_await device_.write(worker, operation->offset, parts);
-      break;
+      co_return co_await device_.write(worker, operation.offset, parts);
     case Kind::kSync:
-      operation->status = co_await device_.sync(worker);
-      break;
+      co_return co_await device_.sync(worker);
+  }
+  co_return IoStatus{EINVAL};
+}
+
+rt::Task<void> TimedIo::run(rt::Worker& worker, std::shared_ptr<Operation> operation) {
+  try {
+    operation->status = co_await perform(worker, *operation);
+  } catch (const std::bad_alloc&) {
+    operation->status = IoStatus{ENOMEM};
   }
   operation->done = true;
   if (operation->waiter != nullptr) operation->waiter->notify();

@@ -36,6 +36,7 @@ class TimedIo {
 
   [[nodiscard]] rt::Task<IoStatus> in_time(rt::Worker& worker,
                                            std::shared_ptr<Operation> operation);
+  [[nodiscard]] rt::Task<IoStatus> perform(rt::Worker& worker, const Operation& operation);
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker, std::shared_ptr<Operation> operation);
 
   BlockDevice& device_;

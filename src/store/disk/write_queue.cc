@@ -36,13 +36,13 @@ bool WriteQueue::next_may_begin() const {
          active_bytes_ + waiting_.front()->bytes() <= limits_.bytes_at_once;
 }
 
-WriteQueue::Source WriteQueue::begin() {
+std::optional<WriteQueue::Turn> WriteQueue::begin() {
   const MutexLock lock(mutex_);
-  if (!next_may_begin()) return nullptr;
+  if (!next_may_begin()) return std::nullopt;
   Source first = take_first();
   ++active_;
   active_bytes_ += first->bytes();
-  return first;
+  return Turn(*this, std::move(first));
 }
 
 void WriteQueue::end(uint64_t bytes) {

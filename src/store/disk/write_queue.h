@@ -59,15 +59,31 @@ class WriteQueue {
  public:
   using Source = std::unique_ptr<DiskWriteSource>;
 
+  /// A page that may be written now. The destructor tells the queue that the write has ended, or
+  /// has missed its deadline.
+  class Turn {
+   public:
+    Turn(WriteQueue& queue, Source source) : queue_(&queue), source_(std::move(source)) {}
+    Turn(Turn&&) = default;
+    Turn& operator=(Turn&&) = delete;
+    ~Turn() {
+      if (source_ != nullptr) queue_->end(source_->bytes());
+    }
+
+    [[nodiscard]] DiskWriteSource& source() const { return *source_; }
+
+   private:
+    WriteQueue* queue_;
+    Source source_;  // null: moved from
+  };
+
   explicit WriteQueue(WriteQueueLimits limits) : limits_(limits) {}
 
   /// Returns the pages that leave the queue because it is full.
   [[nodiscard]] std::vector<Source> push(Source source) EXCLUDES(mutex_);
 
-  /// The next page, if one more write may run; else null. end() must follow.
-  [[nodiscard]] Source begin() EXCLUDES(mutex_);
-  /// A write that begin() returned has ended, or has missed its deadline.
-  void end(uint64_t bytes) EXCLUDES(mutex_);
+  /// The next page, if one more write may run.
+  [[nodiscard]] std::optional<Turn> begin() EXCLUDES(mutex_);
 
   /// Whether begin() would return a page.
   [[nodiscard]] bool may_begin() const EXCLUDES(mutex_);
@@ -85,6 +101,7 @@ class WriteQueue {
  private:
   [[nodiscard]] bool next_may_begin() const REQUIRES(mutex_);
   [[nodiscard]] Source take_first() REQUIRES(mutex_);
+  void end(uint64_t bytes) EXCLUDES(mutex_);
 
   const WriteQueueLimits limits_;
 

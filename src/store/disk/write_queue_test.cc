@@ -26,14 +26,21 @@ WriteQueue::Source page(uint32_t number, uint64_t bytes = 100) {
 }
 
 uint32_t number_of(const WriteQueue::Source& source) { return source->page().page; }
+uint32_t number_of(const std::optional<WriteQueue::Turn>& turn) {
+  return turn->source().page().page;
+}
 
 TEST(WriteQueue, IsFirstInFirstOut) {
   WriteQueue queue({});
   for (uint32_t i = 0; i < 3; ++i) EXPECT_TRUE(queue.push(page(i)).empty());
-  for (uint32_t i = 0; i < 3; ++i) EXPECT_EQ(number_of(queue.begin()), i);
-  EXPECT_EQ(queue.begin(), nullptr);
+  std::vector<std::optional<WriteQueue::Turn>> turns;
+  for (uint32_t i = 0; i < 3; ++i) {
+    turns.push_back(queue.begin());
+    EXPECT_EQ(number_of(turns.back()), i);
+  }
+  EXPECT_FALSE(queue.begin());
   EXPECT_EQ(queue.bytes(), 300u) << "they are being written";
-  for (int i = 0; i < 3; ++i) queue.end(100);
+  turns.clear();
   EXPECT_EQ(queue.bytes(), 0u);
 }
 
@@ -60,11 +67,13 @@ TEST(WriteQueue, PastItsBytesTheOldestLeaveAndALargePageStillEnters) {
 TEST(WriteQueue, WritesRunSideBySideUpToANumber) {
   WriteQueue queue({.at_once = 2});
   for (uint32_t i = 0; i < 3; ++i) (void)queue.push(page(i));
-  EXPECT_NE(queue.begin(), nullptr);
-  EXPECT_NE(queue.begin(), nullptr);
+  const auto first = queue.begin();
+  auto second = queue.begin();
+  EXPECT_TRUE(first);
+  EXPECT_TRUE(second);
   EXPECT_FALSE(queue.may_begin());
-  EXPECT_EQ(queue.begin(), nullptr);
-  queue.end(100);
+  EXPECT_FALSE(queue.begin());
+  second.reset();
   EXPECT_TRUE(queue.may_begin());
 }
 
@@ -72,19 +81,20 @@ TEST(WriteQueue, WritesRunSideBySideUpToTheirBytesButOneMayAlwaysRun) {
   WriteQueue queue({.bytes_at_once = 150});
   (void)queue.push(page(0, 1'000));
   (void)queue.push(page(1));
-  EXPECT_EQ(number_of(queue.begin()), 0u);
-  EXPECT_EQ(queue.begin(), nullptr);
-  queue.end(1'000);
+  auto large = queue.begin();
+  EXPECT_EQ(number_of(large), 0u);
+  EXPECT_FALSE(queue.begin());
+  large.reset();
   EXPECT_EQ(number_of(queue.begin()), 1u);
 }
 
 TEST(WriteQueue, ClearsWhatWaitsButNotWhatIsWritten) {
   WriteQueue queue({});
   for (uint32_t i = 0; i < 3; ++i) (void)queue.push(page(i));
-  (void)queue.begin();
+  const auto written = queue.begin();
   EXPECT_EQ(queue.clear().size(), 2u);
   EXPECT_EQ(queue.bytes(), 100u);
-  EXPECT_EQ(queue.begin(), nullptr);
+  EXPECT_FALSE(queue.begin());
 }
 
 }  // namespace

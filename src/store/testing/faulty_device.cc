@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "base/check.h"
 #include "base/io_vector.h"
@@ -82,6 +83,10 @@ rt::Task<void> FaultyDevice::pass(rt::Worker& worker, Kind kind, ByteRange range
   bool hangs = false;
   {
     const MutexLock lock(mutex_);
+    if (operations_to_throw_ > 0) {
+      --operations_to_throw_;
+      throw std::bad_alloc();
+    }
     hangs = hanging_ || touches(hanging_parts_, kind, range);
     if (hangs) hung_.push_back(waiter);
   }
@@ -124,6 +129,11 @@ void FaultyDevice::fail_writes(int error, int count) {
   const MutexLock lock(mutex_);
   write_error_ = error;
   writes_to_fail_ = count;
+}
+
+void FaultyDevice::throw_at_operations(int count) {
+  const MutexLock lock(mutex_);
+  operations_to_throw_ = count;
 }
 
 void FaultyDevice::fail_parts(std::vector<Part> parts) {

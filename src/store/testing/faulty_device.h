@@ -36,6 +36,9 @@ class FaultyDevice final : public BlockDevice {
   void fail_reads(int error, int count);
   void fail_writes(int error, int count);
 
+  /// The next `count` operations, except those of `*_now`, throw std::bad_alloc.
+  void throw_at_operations(int count);
+
   /// Operations of a part of the device.
   struct Part {
     ByteRange range;
@@ -96,6 +99,7 @@ class FaultyDevice final : public BlockDevice {
   int reads_to_fail_ GUARDED_BY(mutex_) = 0;
   int write_error_ GUARDED_BY(mutex_) = 0;
   int writes_to_fail_ GUARDED_BY(mutex_) = 0;
+  int operations_to_throw_ GUARDED_BY(mutex_) = 0;
   std::vector<Part> failing_parts_ GUARDED_BY(mutex_);
   std::vector<Part> hanging_parts_ GUARDED_BY(mutex_);
   bool hanging_ GUARDED_BY(mutex_) = false;
