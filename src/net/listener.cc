@@ -1,5 +1,7 @@
 #include "net/listener.h"
 
+#include <netinet/tcp.h>
+
 #include <algorithm>
 #include <exception>
 #include <utility>
@@ -19,12 +21,23 @@ bool is_shortage(const error_code& error) {
          error == errc::no_buffer_space || error == errc::not_enough_memory;
 }
 
+/// Bounds the kernel's memory of a client that does not read: to what is on its way to the client,
+/// and kUnsentMax bytes that are not yet. Drops bytes that no client has taken for
+/// `write_timeout`, even after close(). Accepted sockets inherit both.
+void limit_kernel(int acceptor, std::chrono::milliseconds write_timeout) {
+  constexpr int kUnsentMax = Listener::kUnsentMax;
+  const auto timeout = static_cast<unsigned>(write_timeout.count());
+  (void)::setsockopt(acceptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentMax, sizeof kUnsentMax);
+  (void)::setsockopt(acceptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
+}
+
 }  // namespace
 
 Result<rt::Tcp::endpoint> Listener::open(const ListenEndpoint& where) {
   rt::Acceptor acceptor(state_.worker.executor());
   error_code error = open_acceptor(acceptor, where, PortUse::kShared);
   if (!error) acceptor.set_option(rt::Tcp::no_delay(true), error);  // accepted sockets inherit it
+  limit_kernel(acceptor.native_handle(), state_.config.write_timeout);
   if (!error) acceptor.listen(kBacklog, error);
   if (error) return fail(ErrorKind::kInternal, error.message());
   acceptors_.push_back(std::move(acceptor));
@@ -56,7 +69,8 @@ rt::Task<void> Listener::accept_all(std::shared_ptr<Listener> self, size_t accep
 
 void Listener::admit(rt::Socket socket) {
   ServerStats& stats = state_.stats;
-  if (stats.connections.fetch_add(1) >= static_cast<int64_t>(state_.config.connections_max)) {
+  const auto most = static_cast<int64_t>(state_.config.connections_max);
+  if (stats.connections.fetch_add(1) >= most && !state_.awaited.make_place()) {
     stats.connections.fetch_sub(1);
     stats.connections_refused.fetch_add(1);
     if (state_.tls) return;  // closed: a handshake costs too much for a refusal
@@ -111,8 +125,10 @@ rt::Task<bool> Listener::handshake(ClientSocket& socket) {
   std::chrono::nanoseconds limit = state_.config.head_timeout;
   if (state_.draining) limit = Connection::kFirstRequestTime;
   handshakes_.push_back(socket);
+  state_.awaited.begin(socket);
   const bool agreed = co_await socket.handshake(limit);
-  socket.unlink();
+  state_.awaited.end(socket);
+  handshakes_.erase(handshakes_.iterator_to(socket));
   ServerStats& stats = state_.stats;
   if (agreed) {
     stats.tls_handshakes.fetch_add(1, std::memory_order_relaxed);

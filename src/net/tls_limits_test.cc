@@ -156,10 +156,27 @@ TEST(TlsLimits, TooManyConnectionsAreClosed) {
   TestServer server(config);
   TlsTestClient first(server.port);
   TlsTestClient second(server.port);
-  ASSERT_TRUE(first.agreed() && second.agreed());
+  for (TlsTestClient* client : {&first, &second}) client->get("/wait");
+  ASSERT_TRUE(eventually([&] { return server.handler.waiting == 2; }));
   for (int i = 0; i < 50; ++i) EXPECT_FALSE(TlsTestClient(server.port).agreed());
   EXPECT_EQ(server.stats().connections_refused, 50u);
   EXPECT_EQ(server.stats().connections, 2);
+}
+
+TEST(TlsLimits, AClientThatOwesAHandshakeGivesWay) {
+  ServerConfig config = tls_config();
+  config.connections_max = 2;
+  TestServer server(config, 1);
+  TestClient silent(server.port);
+  TestClient halfway(server.port);
+  halfway.send("\x16\x03\x01");
+  ASSERT_TRUE(eventually([&] { return server.stats().connections == 2; }));
+  for (int i = 0; i < 3; ++i) {
+    TlsTestClient client(server.port);
+    client.get("/bytes/1");
+    EXPECT_EQ(client.response().status, 206);
+  }
+  EXPECT_EQ(server.stats().connections_refused, 0u);
 }
 
 /// Sends `count` key updates.

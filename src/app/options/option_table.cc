@@ -77,7 +77,7 @@ void add_server(Table& table, Options& o) {
   table.add(one("idle-timeout", seconds_value(), o.server.idle_timeout,
                 "Between two requests of a connection"));
   table.add(one("write-timeout", seconds_value(), o.server.write_timeout,
-                "For a client that takes no byte"));
+                "For a client to take 16 KiB of a response"));
   table.add(
       one("drain-timeout", seconds_value(), o.drain_timeout, "For open requests after SIGTERM"));
   table.add(one("config", path_value(), o.config_file, "Read options from this TOML file")).where =

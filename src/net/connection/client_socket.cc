@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -152,7 +153,7 @@ void ClientSocket::on_timeout() {
   if (waiting_ == Waiting::kNothing) return;
   if (waiting_ == Waiting::kWrite) {
     const size_t left = unsent();
-    if (left < unsent_) {
+    if (left + std::min(unsent_, kLeastBytes) <= unsent_ && left < unsent_) {
       unsent_ = left;
       timers_.arm_after(timer_, write_limit_);
       return;
@@ -172,6 +173,8 @@ void ClientSocket::interrupt() {
   boost::system::error_code ignored;
   socket_.cancel(ignored);
 }
+
+void ClientSocket::give_way() { (void)::shutdown(socket_.native_handle(), SHUT_RDWR); }
 
 void ClientSocket::shut_down_sending() {
   if (tls_ && !broken_) {

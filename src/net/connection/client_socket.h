@@ -20,6 +20,11 @@
 
 namespace cachey::net {
 
+/// A socket's place in AwaitedSockets.
+using AwaitedHook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<struct AwaitedTag>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
 /// The socket of an accepted connection, with or without TLS: calls that never block, waits with a
 /// time limit, and two ways to close. Owned by the connection's coroutine; the worker's thread; one
 /// wait at a time.
@@ -30,11 +35,14 @@ namespace cachey::net {
 /// A wait ends when the socket is ready, when its time limit is over (expired() is true from then
 /// on), by interrupt(), or by close(). Every error means that the client is gone (broken()).
 class ClientSocket : public boost::intrusive::list_base_hook<
-                         boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+                         boost::intrusive::link_mode<boost::intrusive::auto_unlink>>,
+                     public AwaitedHook {
  public:
   /// Limits of one sendmsg.
   static constexpr size_t kSendBytesMax = size_t{16} << 20;
   static constexpr size_t kSendPartsMax = 64;
+  /// What a client must take in each time limit of writable(), unless less is left.
+  static constexpr size_t kLeastBytes = size_t{16} << 10;
 
   /// `tls`: shared by the connections of the worker; null: no TLS. With TLS, call handshake()
   /// first.
@@ -94,14 +102,16 @@ class ClientSocket : public boost::intrusive::list_base_hook<
     }
   }
 
-  /// Waits until send() may take more. False: the client is gone, or took no byte for `limit`. A
-  /// slow client makes progress: at the end of each `limit` the kernel's send queue must be shorter
-  /// than before.
+  /// Waits until send() may take more. False: the client is gone, or took less than kLeastBytes in
+  /// `limit`. A slow client makes progress: at the end of each `limit` the kernel's send queue must
+  /// be shorter by that much.
   [[nodiscard]] rt::Task<bool> writable(std::chrono::nanoseconds limit);
 
   /// Ends a wait.
   void interrupt();
 
+  /// Makes place for another client: the next receive() or handshake() finds the client's end.
+  void give_way();
   void shut_down_sending();
   void close();
   /// Closes with a reset, so that the kernel drops the bytes that the client has not taken.
@@ -142,6 +152,32 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   bool flushing_ = false;  // a wait is running that will call flush()
   bool broken_ = false;
   bool expired_ = false;
+};
+
+/// The sockets of a worker whose clients owe a handshake or a request, by the begin of that wait.
+class AwaitedSockets {
+ public:
+  /// The wait goes on if it has begun.
+  void begin(ClientSocket& socket) {
+    if (!socket.AwaitedHook::is_linked()) sockets_.push_back(socket);
+  }
+  static void end(ClientSocket& socket) {
+    if (socket.AwaitedHook::is_linked()) socket.AwaitedHook::unlink();
+  }
+  [[nodiscard]] bool empty() const { return sockets_.empty(); }
+  /// The longest wait makes place. False: there is none.
+  [[nodiscard]] bool make_place() {
+    if (sockets_.empty()) return false;
+    ClientSocket& first = sockets_.front();
+    sockets_.pop_front();
+    first.give_way();
+    return true;
+  }
+
+ private:
+  boost::intrusive::list<ClientSocket, boost::intrusive::base_hook<AwaitedHook>,
+                         boost::intrusive::constant_time_size<false>>
+      sockets_;
 };
 
 }  // namespace cachey::net

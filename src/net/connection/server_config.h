@@ -25,7 +25,7 @@ struct ServerConfig {
   size_t head_bytes_max = 16 * 1024;   ///< request line and fields; past it: 431
   Milliseconds head_timeout{10'000};   ///< from the first byte of a head to its last
   Milliseconds idle_timeout{75'000};   ///< between requests
-  Milliseconds write_timeout{60'000};  ///< for a client that takes no byte
+  Milliseconds write_timeout{60'000};  ///< for a client to take ClientSocket::kLeastBytes
 
   /// Called when connections hold `bytes` more memory (negative: less), beyond the few KiB of a
   /// plain HTTP/1.1 connection. Charges the process's memory budget. Called on any worker without

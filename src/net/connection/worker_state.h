@@ -5,7 +5,9 @@
 #include <memory>
 
 #include "base/clock.h"
+#include "net/connection/client_socket.h"
 #include "net/connection/date_line.h"
+#include "net/connection/request_memory.h"
 #include "net/connection/server_config.h"
 #include "net/connection/server_stats.h"
 #include "net/connection/spares.h"
@@ -19,8 +21,6 @@ namespace cachey::net {
 /// State that the connections of one worker share. Owned by the worker's Listener, which the
 /// connections keep alive; the worker's thread only.
 struct WorkerState {
-  /// Limit of large_heads; past it: 503.
-  static constexpr size_t kLargeHeadsMax = 128;
   static constexpr size_t kHttp2BlockBytes = size_t{16} << 10;
 
   WorkerState(rt::Worker& w, Handler& h, const ServerConfig& c, const Clock& clock, ServerStats& s)
@@ -38,8 +38,9 @@ struct WorkerState {
   const std::unique_ptr<tls::Worker> tls;  ///< null: plain HTTP
   Spares spares;
   DateLine date;
-  size_t large_heads = 0;    ///< requests with a head larger than Spares::kBufferBytes
-  size_t http2_streams = 0;  ///< open requests of all HTTP/2 connections
+  RequestMemory http2_requests;
+  /// Sockets whose clients owe a handshake or a request. The longest wait is the first.
+  AwaitedSockets awaited;
   bool draining = false;
 
   /// Scratch memory of the HTTP/2 connections, for received bytes and for frames. Each use ends

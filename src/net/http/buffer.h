@@ -47,6 +47,10 @@ class Buffer {
     begin_ = 0;
   }
 
+  /// How much larger the block becomes if it must grow for `bytes` more bytes.
+  [[nodiscard]] size_t growth(size_t bytes) const {
+    return std::max(size() + bytes, 2 * capacity_) - capacity_;
+  }
   /// Makes room for `bytes` more bytes.
   void reserve(size_t bytes) {
     if (capacity_ - end_ < bytes) grow(bytes);
@@ -67,7 +71,7 @@ class Buffer {
 
  private:
   [[gnu::noinline]] void grow(size_t bytes) {
-    Buffer larger(std::max(size() + bytes, 2 * capacity_));
+    Buffer larger(capacity_ + growth(bytes));
     larger.append(text());
     swap(larger);
   }

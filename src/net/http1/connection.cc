@@ -22,6 +22,7 @@ rt::Task<bool> Connection::run() {
     if (step == Step::kRefuse) break;
     if (step == Step::kHttp2) co_return true;
     if (step == Step::kRead) {
+      state_.awaited.begin(socket_);
       if (prepare_to_read()) {
         (void)co_await socket_.readable();
         socket_.stop_waiting();
@@ -29,6 +30,7 @@ rt::Task<bool> Connection::run() {
       if (!after_wait()) break;
       continue;
     }
+    state_.awaited.end(socket_);
     state_.stats.requests.fetch_add(1, std::memory_order_relaxed);
     writer_.begin(head_, in_.size() > scanner_.end());
     try {
@@ -39,6 +41,7 @@ rt::Task<bool> Connection::run() {
     end_request();
     if (!writer_.finished() || writer_.closes()) break;
   }
+  state_.awaited.end(socket_);
   if (refusal_status_ != 0) send_refusal();
   if (!socket_.broken()) co_await close_gently(linger_);
   give_back_memory();
@@ -103,32 +106,29 @@ bool Connection::after_wait() {
   return false;
 }
 
-/// Reads received bytes. False: the client has ended, a drain ends an idle connection, or there is
-/// no memory for a large head.
+/// Reads received bytes. False: the client has ended, or a drain ends an idle connection.
 bool Connection::take_bytes(bool was_idle) {
-  if (!make_room()) return false;
+  make_room();
   const std::optional<size_t> got = socket_.receive(in_.room());
   if (!got) return !(was_idle && state_.draining && answered_one_);
   in_.commit(*got);
   return *got != 0;
 }
 
-bool Connection::make_room() {
+void Connection::make_room() {
   if (in_.capacity() == 0) in_ = state_.spares.take_buffer();
-  if (!in_.room().empty()) return true;
+  if (!in_.room().empty()) return;
   in_.compact();
-  if (!in_.room().empty()) return true;
-  if (!large_ && state_.large_heads >= WorkerState::kLargeHeadsMax) {
-    refusal_status_ = 503;
-    refusal_text_ = "too many requests with large heads";
-    return false;
-  }
-  if (!large_) {
-    large_ = true;
-    ++state_.large_heads;
-  }
-  in_.reserve(std::min(in_.size(), state_.config.head_bytes_max));
-  return true;
+  if (!in_.room().empty()) return;
+  const size_t bytes = std::min(in_.size(), state_.config.head_bytes_max);
+  charge(in_.growth(bytes));
+  in_.reserve(bytes);
+}
+
+/// Charges the memory of a head beyond that of a small one.
+void Connection::charge(size_t bytes) {
+  charged_ += bytes;
+  state_.config.charge(static_cast<int64_t>(bytes));
 }
 
 void Connection::end_request() {
@@ -144,10 +144,7 @@ void Connection::end_request() {
 
 void Connection::give_back_memory() {
   if (in_.capacity() == 0) return;
-  if (large_) {
-    large_ = false;
-    --state_.large_heads;
-  }
+  if (charged_ != 0) state_.config.charge(-static_cast<int64_t>(std::exchange(charged_, 0)));
   state_.spares.give(std::exchange(in_, Buffer()));
 }
 

@@ -26,6 +26,7 @@ class Connection final : public net::Connection {
  public:
   Connection(WorkerState& state, ClientSocket& socket)
       : net::Connection(state, socket), writer_(state, socket) {}
+  ~Connection() override { give_back_memory(); }
 
   /// Serves the connection to its end. True: its first bytes are the preface of HTTP/2. Nothing was
   /// sent then, and take_received() returns the received bytes.
@@ -42,7 +43,8 @@ class Connection final : public net::Connection {
 
   [[nodiscard]] Step next_step();
   [[nodiscard]] bool prepare_to_read();
-  [[nodiscard]] bool make_room();
+  void make_room();
+  void charge(size_t bytes);
   [[nodiscard]] bool take_bytes(bool was_idle);
   [[nodiscard]] bool after_wait();
   void end_request();
@@ -56,12 +58,12 @@ class Connection final : public net::Connection {
   HeadScanner scanner_;
   RequestHead head_;
   std::optional<Request> request_;
+  size_t charged_ = 0;           // of in_
   unsigned refusal_status_ = 0;  // 0: no refusal
   std::string_view refusal_text_;
   bool idle_ = false;        // waits for the first byte of a request
   bool head_begun_ = false;  // the time limit of the head runs
   bool answered_one_ = false;
-  bool large_ = false;  // counted in state_.large_heads
   Linger linger_ = Linger::kNo;
 };
 

@@ -82,6 +82,7 @@ bool Connection::take_bytes() {
 void Connection::start_requests() {
   std::vector<std::unique_ptr<Stream>> requests = session_.take_requests();
   if (!requests.empty()) {
+    state_.awaited.end(socket_);
     head_deadline_.reset();
     idle_deadline_.reset();
   }
@@ -126,6 +127,7 @@ void Connection::limit_reading() {
   if (sending_.count() != 0) {
     idle_deadline_.reset();
   } else if (!idle_deadline_) {
+    state_.awaited.begin(socket_);
     if (state_.draining) {
       idle_deadline_ = now + kFirstRequestTime;
     } else {
@@ -163,6 +165,7 @@ void Connection::charge() {
 }
 
 rt::Task<void> Connection::end() {
+  state_.awaited.end(socket_);
   session_.lose_streams();
   while (socket_.full() && !socket_.broken()) {  // send the bytes that were taken
     const bool taken = co_await socket_.writable(state_.config.write_timeout);

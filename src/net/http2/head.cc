@@ -8,7 +8,7 @@
 namespace cachey::net::http2 {
 
 Head::~Head() {
-  if (large_) --state_.large_heads;
+  memory_.give_back(taken_);
   if (text_.capacity() != 0) state_.spares.give(std::move(text_));
   if (request_) fields_ = request_->release_fields();
   if (fields_.capacity() != 0) state_.spares.give(std::move(fields_));
@@ -46,12 +46,13 @@ void Head::add_field(std::string_view name, std::string_view value) {
 bool Head::make_room(size_t bytes) {
   if (text_.capacity() == 0) text_ = state_.spares.take_buffer();
   if (text_.room().size() >= bytes) return true;
-  if (!large_ && state_.large_heads >= WorkerState::kLargeHeadsMax) {
+  const size_t more = text_.growth(bytes);
+  if (!memory_.take(more)) {
     refusal_status_ = 503;
     refusal_text_ = "too many requests with large heads";
     return false;
   }
-  if (!std::exchange(large_, true)) ++state_.large_heads;
+  taken_ += more;
   text_.reserve(bytes);
   return true;
 }

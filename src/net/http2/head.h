@@ -17,7 +17,7 @@ namespace cachey::net::http2 {
 /// host. Owned by the stream; returns its memory to the worker.
 class Head {
  public:
-  explicit Head(WorkerState& state) : state_(state) {}
+  Head(WorkerState& state, RequestMemory::Share& memory) : state_(state), memory_(memory) {}
   ~Head();
   Head(const Head&) = delete;
   Head& operator=(const Head&) = delete;
@@ -28,7 +28,6 @@ class Head {
   [[nodiscard]] size_t list_bytes() const { return list_bytes_; }
   /// Also set for a refused head, if `:method` came.
   [[nodiscard]] Method method() const { return method_; }
-  [[nodiscard]] size_t memory() const { return text_.capacity(); }
 
   /// Makes the request once all fields have been added. False: the head is refused, with
   /// refusal_status() and refusal_text().
@@ -48,8 +47,9 @@ class Head {
   void refuse(HeadFault fault);
 
   WorkerState& state_;
+  RequestMemory::Share& memory_;
   Method method_ = Method::kOther;
-  bool large_ = false;  // counted in state_.large_heads
+  size_t taken_ = 0;  // of memory_, for text that is larger than a spare buffer
   unsigned refusal_status_ = 0;
   std::string_view refusal_text_;
   size_t list_bytes_ = 0;

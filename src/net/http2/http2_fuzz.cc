@@ -79,6 +79,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   ::close(ends[1]);
   worker.io().poll();
-  CHECK(state.http2_streams == 0 && state.large_heads == 0 && state.http2_frames.empty());
+  CHECK(state.http2_requests.bytes() == 0 && state.awaited.empty() && state.http2_frames.empty());
   return 0;
 }

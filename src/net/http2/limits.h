@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "net/connection/client_socket.h"
+
 /// The limits of HTTP/2. docs/http.md says why each exists and what happens past it.
 namespace cachey::net::http2 {
 
@@ -11,8 +13,9 @@ inline constexpr size_t kStreamsMax = 128;
 /// Requests of one connection with a handler: open ones, and those that the client has reset, until
 /// their handlers end.
 inline constexpr size_t kHandlersMax = 2 * kStreamsMax;
-/// Requests with a handler of all HTTP/2 connections of a worker.
-inline constexpr size_t kWorkerStreamsMax = 8192;
+/// An open request in RequestMemory: text of a small head, a list of fields, and the stream.
+/// nghttp2 has further 1.5 KB for it.
+inline constexpr size_t kRequestBytes = size_t{6} << 10;
 
 /// A head larger than `head_bytes_max` gets 431. A head larger than kHeadBytesFactor times that,
 /// encoded or decoded, ends the connection: the decoder's state is shared, so every head must be
@@ -24,6 +27,9 @@ inline constexpr uint32_t kFieldTableBytes = 4096;
 
 /// Bytes of a request's body, which nobody reads. This is the stream's window; it is not renewed.
 inline constexpr uint32_t kRequestBodyMax = uint32_t{256} << 10;
+
+/// A stream must take this much in each `write_timeout` that it waits for its window.
+inline constexpr size_t kLeastBytes = ClientSocket::kLeastBytes;
 
 /// Queued acknowledgements of SETTINGS and PING, and entries of one SETTINGS.
 inline constexpr size_t kAcksMax = 100;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -99,6 +100,32 @@ TEST(Http2Limits, ARequestJustBeforeAnErrorEnds) {
   EXPECT_EQ(client.goaway(), NGHTTP2_PROTOCOL_ERROR);
   EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
   expect_serves(server);
+}
+
+TEST(Http2Limits, GreedyConnectionsLeaveRoomForOthers) {
+  constexpr std::string_view kNoWindow("\0\4\0\0\0\0", 6);  // SETTINGS_INITIAL_WINDOW_SIZE
+  TestServer server({}, 1);
+  for (const size_t large : {0, 30}) {  // fields of 100 bytes
+    std::string fields = Wire::get_fields("/bytes/5");
+    TestFields list;
+    for (size_t i = 0; i < large; ++i) {
+      list.emplace_back("x-" + std::to_string(i), std::string(100, 'x'));
+      fields += Wire::field(list.back().first, list.back().second);
+    }
+    std::deque<Wire> greedy;
+    for (int i = 0; i < 100; ++i) {
+      Wire& client = greedy.emplace_back(server.port, kNoWindow);
+      std::string frames;
+      for (uint32_t stream = 1; stream < 2 * kStreamsMax; stream += 2) {
+        frames += Wire::frame(NGHTTP2_HEADERS, kWhole, stream, fields);
+      }
+      client.wire.send(frames);
+    }
+    TestHttp2Client client(server.port);
+    std::vector<int32_t> ids;
+    for (int i = 0; i < 10; ++i) ids.push_back(client.get("/bytes/5", list));
+    for (const int32_t id : ids) EXPECT_EQ(client.wait(id).body, body_bytes(5));
+  }
 }
 
 TEST(Http2Limits, TheFirstFrameIsSettings) {

@@ -204,7 +204,7 @@ int Sending::append_data(std::string_view frame_head, size_t bytes) {
   account_for_data(bytes, offering_.left);
   offering_.left -= bytes;
   offering_.response->body_left -= bytes;
-  turns_.count_body(bytes);
+  turns_.count_body(offering_.response->place, bytes);
   while (bytes != 0) {
     const iovec& part = offering_.parts.front();
     const size_t here = std::min(part.iov_len - offering_.skip, bytes);

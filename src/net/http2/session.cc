@@ -99,6 +99,7 @@ Session::Session(WorkerState& state, ClientSocket& socket)
     : state_(state),
       now_(state.worker.timers().now()),
       budget_(now_),
+      requests_(state.http2_requests, kRequestBytes + 2 * state.config.head_bytes_max),
       codec_(Callbacks::get(), this, state.config.head_bytes_max),
       sending_(state, socket, codec_, budget_) {}
 
@@ -171,9 +172,10 @@ uint32_t Session::fault_on_stream(int32_t stream_id) {
   return NGHTTP2_INTERNAL_ERROR;
 }
 
-bool Session::too_many_streams() const {
+/// Takes the memory of a new stream if there are not too many.
+bool Session::too_many_streams() {
   return sending_.count() - sending_.lost() >= kStreamsMax || sending_.count() >= kHandlersMax ||
-         state_.http2_streams >= kWorkerStreamsMax;
+         !requests_.take(kRequestBytes);
 }
 
 int Session::on_begin_headers(const nghttp2_frame& frame) {
@@ -183,7 +185,7 @@ int Session::on_begin_headers(const nghttp2_frame& frame) {
                               NGHTTP2_REFUSED_STREAM);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
-  incoming_ = std::make_unique<Stream>(state_, sending_, frame.hd.stream_id);
+  incoming_ = std::make_unique<Stream>(state_, sending_, requests_, frame.hd.stream_id);
   return 0;
 }
 
@@ -264,9 +266,6 @@ void Session::lose_streams() {
   sending_.lose_all();
 }
 
-size_t Session::held() const {
-  constexpr size_t kStreamBytes = sizeof(Stream) + Spares::kBufferBytes;
-  return codec_.memory() + sending_.held() + sending_.count() * kStreamBytes;
-}
+size_t Session::held() const { return codec_.memory() + sending_.held() + requests_.bytes(); }
 
 }  // namespace cachey::net::http2

@@ -64,11 +64,12 @@ class Session {
   [[nodiscard]] uint32_t chatter();
   [[nodiscard]] uint32_t fault_on_stream(int32_t stream_id);
   void end_long_body(int32_t stream_id);
-  [[nodiscard]] bool too_many_streams() const;
+  [[nodiscard]] bool too_many_streams();
 
   WorkerState& state_;
   MonoTime now_;  // when receive() was called last
   ClientBudget budget_;
+  RequestMemory::Share requests_;
   Codec codec_;
   Sending sending_;
   FrameScanner scanner_;

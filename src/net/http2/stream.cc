@@ -5,17 +5,17 @@
 #include "base/check.h"
 #include "base/io_vector.h"
 #include "net/http/buffer.h"
+#include "net/http2/limits.h"
 
 namespace cachey::net::http2 {
 
-Stream::Stream(WorkerState& state, Sending& sending, int32_t id)
-    : state_(state), sending_(sending), response_(id), head_(state) {
-  ++state_.http2_streams;
+Stream::Stream(WorkerState& state, Sending& sending, RequestMemory::Share& memory, int32_t id)
+    : state_(state), sending_(sending), memory_(memory), response_(id), head_(state, memory) {
   sending_.add(response_);
 }
 
 Stream::~Stream() {
-  --state_.http2_streams;
+  memory_.give_back(kRequestBytes);
   sending_.remove(response_);
 }
 

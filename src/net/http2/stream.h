@@ -17,7 +17,8 @@ namespace cachey::net::http2 {
 /// nghttp2's stream may end sooner or a little later. The worker's thread.
 class Stream final : public ResponseWriter {
  public:
-  Stream(WorkerState& state, Sending& sending, int32_t id);
+  /// `memory`: kRequestBytes of it are this stream's.
+  Stream(WorkerState& state, Sending& sending, RequestMemory::Share& memory, int32_t id);
   ~Stream() override;
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -46,6 +47,7 @@ class Stream final : public ResponseWriter {
 
   WorkerState& state_;
   Sending& sending_;
+  RequestMemory::Share& memory_;
   Response response_;
   Head head_;
   Stage stage_ = Stage::kIdle;

@@ -88,6 +88,42 @@ TEST(Http2Times, AWindowThatStaysClosedResetsItsStream) {
   EXPECT_EQ(client.fetch("/bytes/1000").body, body_bytes(1000));
 }
 
+/// Lets the server send `bytes` on `stream` (0: the connection) each 50 ms. Returns whether the
+/// response was whole.
+bool trickle(TestHttp2Client& client, int32_t id, int32_t stream, uint32_t bytes) {
+  for (int i = 0; i < 100 && !client.responses[id].over; ++i) {
+    std::this_thread::sleep_for(50ms);
+    client.let(stream, bytes);
+    nghttp2_submit_ping(client.session(), NGHTTP2_FLAG_NONE, nullptr);  // for an answer to read
+    if (!client.step()) break;
+  }
+  return client.responses[id].whole;
+}
+
+TEST(Http2Times, ATrickleOfWindowKeepsNoStream) {
+  ServerConfig config;
+  config.write_timeout = 400ms;
+  TestServer server(config);
+  TestHttp2Client client(server.port, {.stream_window = 1000, .renews_windows = false});
+  const int32_t id = client.get("/bytes/100000");
+  EXPECT_FALSE(trickle(client, id, id, 1));
+  EXPECT_EQ(client.responses[id].reset, NGHTTP2_CANCEL);
+  const int32_t slow = client.get("/bytes/60000");
+  EXPECT_TRUE(trickle(client, slow, slow, 4000));  // takes longer, and gets kLeastBytes in time
+}
+
+TEST(Http2Times, ATrickleOfTheConnectionsWindowKeepsNoStream) {
+  ServerConfig config;
+  config.write_timeout = 400ms;
+  TestServer server(config);
+  TestHttp2Client client(
+      server.port,
+      {.stream_window = 1 << 30, .connection_window = 65'535, .renews_windows = false});
+  const int32_t id = client.get("/bytes/1000000");
+  EXPECT_FALSE(trickle(client, id, 0, 1));
+  EXPECT_EQ(client.responses[id].reset, NGHTTP2_CANCEL);
+}
+
 TEST(Http2Times, AClientThatTakesNothingIsBrokenOff) {
   ServerConfig config;
   config.write_timeout = 200ms;

@@ -18,38 +18,78 @@ void Turns::end_turn() {
   begun_at_ = body_bytes_made_;
 }
 
+void Turns::count_body(Place& place, size_t bytes) {
+  body_bytes_made_ += bytes;
+  place.round_bytes_ += bytes;
+  place.body_bytes_ += bytes;
+  if (place.body_bytes_ >= kLeastBytes) begin_measure(place);
+}
+
+void Turns::begin_measure(Place& place) {
+  place.blocked_ = {};
+  place.body_bytes_ = 0;
+  place.begun_at_ = body_bytes_made_;
+}
+
 rt::Task<bool> Turns::wait(Place& place, Need need) {
   rt::Waiter waiter(state_.worker.executor());
   place.waiter_ = &waiter;
   place.need_ = need;
   bool stalled = false;
-  uint64_t body_bytes = body_bytes_made_;
   rt::TimerWheel::Entry timer([&] {
-    stalled = is_stalled(place, body_bytes);
-    body_bytes = body_bytes_made_;
+    stalled = is_stalled(place);
     if (stalled) return leave(place);
-    state_.worker.timers().arm_after(timer, state_.config.write_timeout);
+    const std::chrono::nanoseconds limit = state_.config.write_timeout;
+    state_.worker.timers().arm_after(timer, place.blocked_since_ ? limit - place.blocked_ : limit);
   });
-  state_.worker.timers().arm_after(timer, state_.config.write_timeout);
+  state_.worker.timers().arm_after(timer, state_.config.write_timeout - place.blocked_);
   if (is_blocked(place)) {
-    blocked_.push_back(place);
+    block(place, blocked_.end());
   } else {
-    waiting_.push_back(place);
+    enqueue(place);
     loop_.wake();
   }
   co_await waiter.wait();
+  end_block(place);
   co_return !stalled;
+}
+
+/// A full socket may cut a turn short: the response then goes on with the next turn.
+void Turns::enqueue(Place& place) {
+  if (turn_ == &place && place.round_bytes_ < kRoundBytes / 2) {
+    waiting_.push_front(place);
+  } else {
+    place.round_bytes_ = 0;
+    waiting_.push_back(place);
+  }
 }
 
 bool Turns::is_blocked(const Place& place) const {
   return place.need_ == Need::kWindow && codec_.window(place.stream_id_) == 0;
 }
 
-/// Nothing has moved that could let the response go on. All streams share the connection's window:
-/// others may have used what the client gave.
-bool Turns::is_stalled(const Place& place, uint64_t body_bytes_before) const {
-  return is_blocked(place) &&
-         (codec_.stream_window(place.stream_id_) == 0 || body_bytes_made_ == body_bytes_before);
+void Turns::block(Place& place, Places::iterator before) {
+  blocked_.insert(before, place);
+  place.blocked_since_ = state_.worker.timers().now();
+}
+
+/// Adds the time of a block that is over, or goes on.
+void Turns::end_block(Place& place) {
+  if (!place.blocked_since_) return;
+  const MonoTime now = state_.worker.timers().now();
+  place.blocked_ += now - *std::exchange(place.blocked_since_, std::nullopt);
+}
+
+/// All streams share the connection's window: others may have used what the client gave.
+bool Turns::is_stalled(Place& place) {
+  if (!place.blocked_since_) return false;
+  end_block(place);
+  place.blocked_since_ = state_.worker.timers().now();
+  if (place.blocked_ < state_.config.write_timeout) return false;
+  if (codec_.stream_window(place.stream_id_) == 0) return true;
+  if (body_bytes_made_ - place.begun_at_ < kLeastBytes) return true;
+  begin_measure(place);
+  return false;
 }
 
 bool Turns::give_turn() {
@@ -58,7 +98,7 @@ bool Turns::give_turn() {
     Place& place = waiting_.front();
     waiting_.pop_front();
     if (is_blocked(place)) {
-      blocked_.insert(front, place);  // before those that began to wait later
+      block(place, front);  // before those that began to wait later
       continue;
     }
     end_turn();
@@ -76,6 +116,7 @@ void Turns::queue_unblocked() {
       ++at;
     } else {
       at = blocked_.erase(at);
+      end_block(place);
       waiting_.push_back(place);
     }
   }

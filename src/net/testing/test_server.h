@@ -32,11 +32,12 @@ inline std::string body_bytes(size_t count) {
 /// Answers by the first segment of the target, as listed in handle(). N: the last segment.
 class TestHandler final : public Handler {
  public:
-  std::atomic<bool> released{false};  ///< lets /wait and /early continue
-  std::atomic<int> waiting{0};        ///< requests that wait for `released`
-  std::atomic<int> left{0};           ///< /hang requests that ended because their client left
-  std::atomic<int> blocks{0};         ///< requests that have begun a /block
-  std::atomic<int> unwritable{0};     ///< responses that ended because writable() returned false
+  std::atomic<bool> released{false};        ///< lets /wait and /early continue
+  std::atomic<int> waiting{0};              ///< requests that wait for `released`
+  std::atomic<int> left{0};                 ///< /hang requests whose client left
+  std::atomic<int> blocks{0};               ///< requests that have begun a /block
+  std::atomic<size_t> body_bytes_taken{0};  ///< bytes of bodies that offer() has taken
+  std::atomic<int> unwritable{0};  ///< responses that ended because writable() returned false
 
   rt::Task<void> handle(rt::Worker& worker, const Request& request,
                         ResponseWriter& writer) override {
@@ -111,6 +112,7 @@ class TestHandler final : public Handler {
       const iovec parts[2] = {{body.data() + at, first}, {body.data() + at + first, bytes - first}};
       const size_t taken = writer.offer(parts);
       at += taken;
+      body_bytes_taken += taken;
       if (taken != 0) continue;
       const bool more = co_await writer.writable();
       if (!more) {

@@ -27,7 +27,7 @@ class Stream {
   /// Plaintext taken in one call of send(), so that other connections get their turn.
   static constexpr size_t kTurnBytes = size_t{1} << 20;
   /// Memory that OpenSSL holds for an idle connection.
-  static constexpr int64_t kIdleBytes = 14'000;
+  static constexpr int64_t kIdleBytes = 14'500;
   /// Records in a row that may come without data for us: key updates, empty records, warnings,
   /// attempts to renegotiate. Each record with data makes up for one. Past it, the connection is
   /// broken. BoringSSL takes 32 of each kind in a row (kMaxKeyUpdates, kMaxEmptyRecords).
