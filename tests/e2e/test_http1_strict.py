@@ -215,7 +215,10 @@ def test_a_client_that_half_closes_gets_its_answer(cachey, origin, kind):
         connection.request("GET", fetch_target(kind, "object"), [range_header(0, 3 * MIB - 1)])
         connection.socket.shutdown(socket.SHUT_WR)
         started = time.monotonic()
-        response = connection.read_response()
-        if response.complete:  # a server may also treat the half close as a disconnect
-            expect_206(response, stored, 0, 3 * MIB - 1, kind)
+        try:
+            response = connection.read_response()
+            if response.complete:
+                expect_206(response, stored, 0, 3 * MIB - 1, kind)
+        except ConnectionError:  # a slow store: the half close is taken for a disconnect
+            pass
         assert time.monotonic() - started < limit(10)

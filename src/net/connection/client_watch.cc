@@ -6,7 +6,7 @@ std::stop_token ClientWatch::begin(bool unread) {
   if (!watches()) {
     source_ = std::stop_source();
     if (unread) {
-      look_at_unread();
+      look_again();
     } else {
       wait();
     }
@@ -17,7 +17,7 @@ std::stop_token ClientWatch::begin(bool unread) {
 void ClientWatch::end() {
   source_ = std::stop_source(std::nostopstate);
   timer_.disarm();
-  ended_at_.reset();
+  left_at_.reset();
 }
 
 void ClientWatch::detach() {
@@ -41,16 +41,18 @@ void ClientWatch::look() {
     case ClientSocket::Input::kNone:
       return wait();
     case ClientSocket::Input::kBytes:
-      return look_at_unread();
+      return look_again();
     case ClientSocket::Input::kEnd:
-      source_.request_stop();
+      left_at_ = timers_.now() + kEndTime;
+      return look_again();
   }
 }
 
-void ClientWatch::look_at_unread() {
+/// The socket is readable and stays so.
+void ClientWatch::look_again() {
   const MonoTime now = timers_.now();
-  if (!ended_at_ && socket_->ended_by_client()) ended_at_ = now;
-  if (socket_->reset_by_client() || (ended_at_ && now - *ended_at_ >= kHalfClosedTime)) {
+  if (!left_at_ && socket_->ended_by_client()) left_at_ = now + kHalfClosedTime;
+  if (socket_->reset_by_client() || (left_at_ && now >= *left_at_)) {
     source_.request_stop();
   } else {
     timers_.arm_after(timer_, kLook);

@@ -14,21 +14,22 @@ namespace cachey::net {
 /// Notices that an HTTP/1.1 client leaves while the handler of its request waits for something
 /// other than the client.
 ///
-/// The client has left once it has reset the connection, or has ended its side (with TLS:
-/// close_notify) and none of its bytes are unread. Unread bytes stay where they are: a client may
-/// pipeline requests, end its side and still read. Such a client has left kHalfClosedTime after its
-/// end.
+/// A client that resets the connection has left. A client that ends its side (with TLS:
+/// close_notify) may still read: it has left after kEndTime, or after kHalfClosedTime if some of
+/// its bytes are unread, because it pipelines requests. Unread bytes stay where they are.
 ///
 /// Owned by the response's writer, and by the wait for bytes that is under way. The worker's
 /// thread.
 class ClientWatch : public std::enable_shared_from_this<ClientWatch> {
  public:
-  /// Between two looks at a client with unread bytes, whose socket stays readable.
-  static constexpr std::chrono::milliseconds kLook{500};
+  static constexpr std::chrono::milliseconds kEndTime{250};
   static constexpr std::chrono::seconds kHalfClosedTime{5};
+  /// Between two looks at a socket that stays readable, after the client's end or with unread
+  /// bytes.
+  static constexpr std::chrono::milliseconds kLook{250};
 
   ClientWatch(rt::TimerWheel& timers, ClientSocket& socket)
-      : timers_(timers), socket_(&socket), timer_([this] { look_at_unread(); }) {}
+      : timers_(timers), socket_(&socket), timer_([this] { look_again(); }) {}
   ClientWatch(const ClientWatch&) = delete;
   ClientWatch& operator=(const ClientWatch&) = delete;
 
@@ -44,14 +45,14 @@ class ClientWatch : public std::enable_shared_from_this<ClientWatch> {
   [[nodiscard]] bool watches() const { return source_.stop_possible(); }
   void wait();
   void look();
-  void look_at_unread();
+  void look_again();
 
   rt::TimerWheel& timers_;
   ClientSocket* socket_;  // null after detach()
   std::stop_source source_{std::nostopstate};
   rt::TimerWheel::Entry timer_;
-  std::optional<MonoTime> ended_at_;  // the client has ended its side behind unread bytes
-  bool waits_ = false;                // for bytes
+  std::optional<MonoTime> left_at_;  // the client has ended its side
+  bool waits_ = false;               // for bytes
 };
 
 }  // namespace cachey::net
