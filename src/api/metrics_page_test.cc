@@ -5,6 +5,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <chrono>
+#include <functional>
 #include <list>
 #include <string>
 #include <thread>
@@ -16,9 +18,11 @@
 namespace cachey::api {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
-/// A client that reads nothing and then leaves.
+/// A client that reads nothing, until its response is aborted or the client leaves.
 class StuckWriter final : public net::ResponseWriter {
  public:
   explicit StuckWriter(rt::Worker& worker) : left_(worker.executor()) {}
@@ -32,11 +36,15 @@ class StuckWriter final : public net::ResponseWriter {
   }
   rt::Task<bool> flush() override { co_return false; }
   rt::Task<bool> finish(std::span<const net::Field>) override { co_return false; }
-  void abort() override {}
+  void abort() override {
+    is_aborted = true;
+    left_.notify();
+  }
 
   void leave() { left_.notify(); }
 
   bool is_waiting = false;
+  bool is_aborted = false;
 
  private:
   rt::Waiter left_;
@@ -50,14 +58,14 @@ class MetricsPageTest : public ::testing::Test {
                        rt::asio::detached);
   }
   /// Polls, because the texts are made on another thread.
-  void run_until(const bool& done) {
-    while (!done) {
+  void run_until(const std::function<bool()>& done) {
+    while (!done()) {
       worker_.io().poll();
       std::this_thread::yield();
     }
   }
 
-  SystemClock clock_;
+  ManualClock clock_{std::chrono::steady_clock::now() + std::chrono::years(10)};
   rt::Worker worker_{0, clock_};
   rt::BlockingPool pool_{1};
   Metrics metrics_;
@@ -70,28 +78,45 @@ TEST_F(MetricsPageTest, IsTheTextOfAllMetrics) {
   metrics_.counter("things_total", "Things").add();
   RecordingWriter writer;
   ask(writer);
-  run_until(writer.finished);
+  run_until([&] { return writer.finished; });
   EXPECT_EQ(writer.status, 200u);
   EXPECT_EQ(writer.fields["Content-Type"], "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_THAT(writer.text, HasSubstr("things_total 1\n"));
 }
 
-TEST_F(MetricsPageTest, ClientsThatDoNotReadAreBounded) {
+TEST_F(MetricsPageTest, ClientsThatDoNotReadKeepNobodyOut) {
   std::list<StuckWriter> stuck;
-  for (int i = 0; i < MetricsPage::kAnswersMax; ++i) ask(stuck.emplace_back(worker_));
-  for (const StuckWriter& writer : stuck) run_until(writer.is_waiting);
-  RecordingWriter refused;
-  ask(refused);
-  run_until(refused.finished);
-  EXPECT_EQ(refused.status, 503u);
-  EXPECT_EQ(refused.fields["Retry-After"], "1");
+  for (int i = 0; i < 2 * MetricsPage::kTextsMax; ++i) {
+    StuckWriter& writer = stuck.emplace_back(worker_);
+    ask(writer);
+    run_until([&] { return writer.is_waiting; });
+  }
+  metrics_.counter("later_total", "Counted after the newest text").add();
+  RecordingWriter shared;
+  ask(shared);
+  run_until([&] { return shared.finished; });
+  EXPECT_EQ(shared.status, 200u);
+  EXPECT_THAT(shared.text, Not(HasSubstr("later_total")));
 
   for (StuckWriter& writer : stuck) writer.leave();
   worker_.io().poll();
-  RecordingWriter answered;
-  ask(answered);
-  run_until(answered.finished);
-  EXPECT_EQ(answered.status, 200u);
+  RecordingWriter fresh;
+  ask(fresh);
+  run_until([&] { return fresh.finished; });
+  EXPECT_THAT(fresh.text, HasSubstr("later_total 1\n"));
+}
+
+TEST_F(MetricsPageTest, AClientThatDoesNotReadIsBrokenOff) {
+  StuckWriter stuck(worker_);
+  ask(stuck);
+  run_until([&] { return stuck.is_waiting; });
+  clock_.advance(MetricsPage::kReadTime - 1s);
+  worker_.timers().advance();
+  EXPECT_FALSE(stuck.is_aborted);
+  clock_.advance(2s);
+  worker_.timers().advance();
+  EXPECT_TRUE(stuck.is_aborted);
+  worker_.io().poll();
 }
 
 }  // namespace
