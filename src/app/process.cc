@@ -135,8 +135,9 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
              }),
       stats_(foundation_->metrics, cache_, foundation_->egress, foundation_->cache_metrics.ingress,
              s3_counters(), clock_),
-      routes_(cache_, foundation_->fetch_metrics, foundation_->egress, foundation_->metrics,
-              foundation_->reports, [this] { return stats_.json(); }),
+      routes_(
+          cache_, foundation_->fetch_metrics, foundation_->egress, foundation_->metrics,
+          foundation_->reports, [this] { return stats_.json(); }, options_.client_limit_max),
       data_router_(options_.admin_listen.empty() ? api::Face::kBoth : api::Face::kData,
                    routes_.table(), foundation_->access),
       admin_router_(api::Face::kAdmin, routes_.table(), foundation_->access),

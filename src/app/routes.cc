@@ -10,8 +10,9 @@ using enum api::Scope;
 using enum api::Methods;
 
 Routes::Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput& egress,
-               Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json)
-    : fetch_(cache, fetch_metrics, egress),
+               Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json,
+               std::chrono::milliseconds client_limit_max)
+    : fetch_(cache, fetch_metrics, egress, client_limit_max),
       stats_(std::move(stats_json)),
       metrics_(metrics, reports),
       table_{{

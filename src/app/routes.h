@@ -22,7 +22,8 @@ namespace cachey::app {
 class Routes {
  public:
   Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput& egress,
-         Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json);
+         Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json,
+         std::chrono::milliseconds client_limit_max);
   Routes(const Routes&) = delete;
   Routes& operator=(const Routes&) = delete;
 

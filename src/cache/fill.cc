@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "cache/fill_plan.h"
+#include "origin/finality.h"
 
 namespace cachey::cache {
 
@@ -18,9 +19,9 @@ Error internal(const std::exception& failure) { return {ErrorKind::kInternal, fa
 }  // namespace
 
 /// The state of one fill, in the frame of its task.
-struct Fills::Filling final : origin::ByteSink {
+struct Fills::Filling final : origin::ByteSink, origin::Audience {
   Filling(rt::Worker& w, Page& p, const FetchSpec& s, Throughput& in)
-      : worker(w), page(p), spec(s), ingress(in), part_ended(w) {}
+      : worker(w), page(p), spec(s), config(s.config), ingress(in), part_ended(w) {}
 
   std::span<std::byte> room(uint64_t offset) override {
     return page.writable(offset - page.object_offset());
@@ -31,12 +32,17 @@ struct Fills::Filling final : origin::ByteSink {
     page.add(ByteRange{range.begin - begin, range.end - begin});
   }
   [[nodiscard]] bool is_wanted() const override { return page.has_reader(); }
+  [[nodiscard]] bool is_waiting() const override { return page.has_reader(); }
+  [[nodiscard]] bool has_others() const override {
+    return config.shapes_attempts() && page.has_others_waiting();
+  }
   /// The terms under which a range of the page is read.
   [[nodiscard]] origin::ReadTerms terms(ByteRange range) const {
-    origin::ReadTerms terms(spec.buckets, order, spec.key.object, in_object(range), spec.config);
+    origin::ReadTerms terms(spec.buckets, order, spec.key.object, in_object(range), config);
     terms.request_id = spec.request_id;
     terms.kind = spec.key.kind;
     terms.priority = {&page.wanted_parts(), Page::parts_of(range)};
+    terms.audience = this;
     return terms;
   }
   [[nodiscard]] ByteRange in_object(ByteRange range) const {
@@ -46,6 +52,7 @@ struct Fills::Filling final : origin::ByteSink {
   rt::Worker& worker;
   Page& page;
   const FetchSpec& spec;
+  origin::RequestConfig config;  // the leader's, or without the leader's limits
   Throughput& ingress;
   FillPlan plan;
   origin::BucketOrder order;  // of all its reads: a page asks at most two buckets
@@ -101,22 +108,37 @@ void Fills::want(Page& page, uint64_t offset) {
   if (page.wanted_parts().want(Page::parts_of({offset, offset + 1}))) origin_.gate.promote_wanted();
 }
 
-void Fills::start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
+std::optional<std::chrono::milliseconds> Fills::time_to_head(const FetchSpec& spec) const {
+  if (!spec.config.has_limits()) return std::nullopt;
+  if (spec.config.operation_timeout) return spec.config.operation_timeout;
+  const auto one = origin_.origin.time_to_head(spec.config);
+  if (!one) return std::nullopt;
+  return std::min(spec.buckets.size(), origin::kBucketsTriedMax) * *one + kQueueTimeMax;
+}
+
+/// The server's number; or the request's, but not more than the wanted bytes are worth.
+uint32_t Fills::parts_for(const FetchSpec& spec, ByteRange wanted) const {
+  const uint64_t worth = (wanted.size() + FillPlan::kPartBytesMin - 1) / FillPlan::kPartBytesMin;
+  const uint64_t most = std::max<uint64_t>(config_.parts, worth);
+  return static_cast<uint32_t>(std::min<uint64_t>(spec.config.parts.value_or(config_.parts), most));
+}
+
+void Fills::start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, ByteRange wanted,
                   std::optional<FillMemory> memory) {
   try {
-    worker.tasks().spawn(run(worker, page, spec, offset, std::move(memory)));
+    worker.tasks().spawn(run(worker, page, spec, wanted, std::move(memory)));
   } catch (const std::exception& failure) {
     fill_failed(*page, *spec, internal(failure));
   }
 }
 
-rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
+rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, ByteRange wanted,
                           std::optional<FillMemory> memory) {
   metrics_.fills_in_flight.fetch_add(1, std::memory_order_relaxed);
   const MonoTime start = clock_.mono();
   Filling filling(worker, *page, *spec, metrics_.ingress);
-  filling.plan.parts = spec->config.parts.value_or(config_.parts);
-  filling.plan.first = page->fill_order() == FillOrder::kFromWanted ? offset : 0;
+  filling.plan.parts = parts_for(*spec, wanted);
+  filling.plan.first = page->fill_order() == FillOrder::kFromWanted ? wanted.begin : 0;
   if (memory) {
     filling.start.emplace(std::move(memory->start));
     filling.body.emplace(std::move(memory->body));
@@ -188,6 +210,9 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   if (!admitted) co_return admitted;
   const MonoTime asked_at = clock_.mono();
   Result<void> first = co_await first_part(filling);
+  if (!first && take_servers_limits(filling, first.error())) {
+    first = co_await first_part(filling);
+  }
   if (!page.has_head()) {
     absences_.learn(filling.spec, first.error(), asked_at);
     co_return first;
@@ -206,6 +231,20 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   memory_.publish(page);
   disk_.start(filling.worker, &page);
   co_return Result<void>();
+}
+
+/// Under its leader's own limits the store has not answered, and others wait: the fill goes on
+/// under the server's limits, which are the others' or better. Each request's own limits go on to
+/// end its wait.
+bool Fills::take_servers_limits(Filling& filling, const Error& failure) {
+  Page& page = filling.page;
+  const bool may_help = filling.config.has_limits() && origin::is_store_failure(failure.kind());
+  if (!may_help || page.has_head() || !page.has_others_waiting()) return false;
+  filling.config = filling.config.without_limits();
+  auto leader = std::make_shared<FetchSpec>(filling.spec);
+  leader->config = filling.config;
+  page.set_leader(std::move(leader));
+  return true;
 }
 
 /// Reads the part that a request waits for. If the page has its head afterwards, the tasks of the

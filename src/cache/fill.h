@@ -67,18 +67,27 @@ class Fills {
   /// A reader waits for the byte at `offset` of the page: the part with it is demand from now on.
   void want(Page& page, uint64_t offset);
 
-  /// Starts the fill of a page that find_or_create made. `offset`: the first wanted byte, in the
-  /// page. `memory`: nothing if the fill must wait for its memory. The worker's thread.
-  void start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset,
+  /// Starts the fill of a page that find_or_create made. `wanted`: by the request, in the page.
+  /// `memory`: nothing if the fill must wait for its memory. The worker's thread.
+  void start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, ByteRange wanted,
              std::optional<FillMemory> memory);
 
+  /// The longest time that a request with limits of its own waits for a head: its `ot`, or what all
+  /// attempts at its buckets may take, and kQueueTimeMax. Nothing: the request has no limits.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_head(const FetchSpec& spec) const;
+
  private:
+  /// The waits of a fill for memory and for its turn, as far as a request's limits allow for these.
+  static constexpr std::chrono::seconds kQueueTimeMax{15};
+
   struct Filling;
   [[nodiscard]] uint64_t bytes_needed(KeyView key, uint32_t index);
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
-                                   uint64_t offset, std::optional<FillMemory> memory);
+                                   ByteRange wanted, std::optional<FillMemory> memory);
   void fill_failed(Page& page, const FetchSpec& spec, Error error);
   [[nodiscard]] rt::Task<Result<void>> fill(Filling& filling);
+  [[nodiscard]] uint32_t parts_for(const FetchSpec& spec, ByteRange wanted) const;
+  [[nodiscard]] static bool take_servers_limits(Filling& filling, const Error& failure);
   [[nodiscard]] rt::Task<Result<void>> admit_start(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> admit_body(Filling& filling, std::string bucket,
                                                   uint64_t bytes);

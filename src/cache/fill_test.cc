@@ -73,7 +73,7 @@ class FillTest : public ::testing::Test {
     spec->buckets = {bucket};
     spec->metrics = &cache_metrics_.of(bucket);
     PagePtr page = cache_.table().find_or_create(spec, index, FillOrder::kFromBegin).page;
-    cache_.fills().start(world_.worker(), page, spec, 0, std::nullopt);
+    cache_.fills().start(world_.worker(), page, spec, {0, 1}, std::nullopt);
     return page;
   }
   void put_many(const std::string& bucket, int count, uint64_t size) {
@@ -183,6 +183,7 @@ TEST_F(FillTest, TheVersionOfTheRequestThatWasReallySentLastIsTheCurrentOne) {
     return {};
   });
   const PagePtr retried = start("b", "o", 0);
+  retried->reading_began(world_.clock().mono());
   world_.pass(1s);
   const PagePtr quick = start("b", "o", 1);
   world_.pass(500ms);
@@ -190,6 +191,7 @@ TEST_F(FillTest, TheVersionOfTheRequestThatWasReallySentLastIsTheCurrentOne) {
   origin_.put("b", "o", {.size = 2 * kPageBytes, .seed = 2, .etag = "\"v2\""});
   world_.pass(1s);
   ASSERT_EQ(retried->phase(), Page::Phase::kWhole);
+  (void)retried->reading_ended();
   EXPECT_EQ(cache_.table().current(retried->key())->info.etag, "\"v2\"");
   EXPECT_EQ(cache_.table().find(retried->key(), 0), retried);
   EXPECT_EQ(cache_.table().find(retried->key(), 1), nullptr) << "page 1 is of the old version";

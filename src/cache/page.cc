@@ -12,11 +12,13 @@ namespace cachey::cache {
 struct Page::Awaited {
   std::optional<uint64_t> offset;  // of the byte
   PiecePtr piece;
+  const FetchSpec* reader = nullptr;  // for the head: the terms of the reader
 };
 
 struct Page::Waiting : rt::Waiter {
   Waiting(const rt::Executor& executor, Awaited a) : rt::Waiter(executor), awaited(std::move(a)) {}
   const Awaited awaited;
+  uint32_t others = 0;  // 1: the reader's terms are not the fill's
 };
 
 Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
@@ -48,6 +50,16 @@ void Page::prefetch_rest(uint64_t offset) const {
 FetchSpecPtr Page::leader() const {
   const MutexLock lock(mutex_);
   return leader_;
+}
+
+void Page::set_leader(FetchSpecPtr leader) {
+  const MutexLock lock(mutex_);
+  leader_.swap(leader);
+}
+
+bool Page::has_others_waiting() const {
+  const MutexLock lock(mutex_);
+  return others_waiting_ != 0;
 }
 
 uint64_t Page::run_end(uint64_t offset) const {
@@ -95,6 +107,9 @@ bool Page::settled(const Waiting& waiting) const {
 bool Page::enqueue(Waiting& waiting) {
   const MutexLock lock(mutex_);
   if (settled(waiting)) return false;
+  const FetchSpec* const reader = waiting.awaited.reader;
+  if (reader != nullptr && leader_ != nullptr && !reader->same_terms(*leader_)) waiting.others = 1;
+  others_waiting_ += waiting.others;
   waiters_.push_back(waiting);
   return true;
 }
@@ -102,12 +117,14 @@ bool Page::enqueue(Waiting& waiting) {
 bool Page::leave_list(Waiting& waiting) {
   const MutexLock lock(mutex_);
   if (!waiting.is_linked()) return false;
+  others_waiting_ -= waiting.others;
   waiters_.erase(waiters_.iterator_to(waiting));
   return true;
 }
 
-rt::Task<rt::WaitEnd> Page::wait_head(rt::Worker& worker, rt::Until until) {
-  return wait(worker, Awaited{}, std::move(until));
+rt::Task<rt::WaitEnd> Page::wait_head(rt::Worker& worker, const FetchSpec& reader,
+                                      rt::Until until) {
+  return wait(worker, Awaited{std::nullopt, nullptr, &reader}, std::move(until));
 }
 
 rt::Task<rt::WaitEnd> Page::wait_byte(rt::Worker& worker, uint64_t offset, rt::Until until) {
@@ -131,7 +148,9 @@ void Page::wake_settled() {
     const MutexLock lock(mutex_);
     for (auto it = waiters_.begin(); it != waiters_.end();) {
       rt::Waiter& waiter = *it++;
-      if (!settled(static_cast<Waiting&>(waiter))) continue;
+      const auto& waiting = static_cast<Waiting&>(waiter);
+      if (!settled(waiting)) continue;
+      others_waiting_ -= waiting.others;
       waiters_.erase(waiters_.iterator_to(waiter));
       woken.push_back(waiter);
     }

@@ -103,6 +103,10 @@ class Page final : public store::Evictable {
 
   /// The terms of the fill. Null once the page is whole or on disk.
   [[nodiscard]] FetchSpecPtr leader() const EXCLUDES(mutex_);
+  /// The fill goes on under other terms.
+  void set_leader(FetchSpecPtr leader) EXCLUDES(mutex_);
+  /// A reader waits for the head with other terms than those of the fill when the wait began.
+  [[nodiscard]] bool has_others_waiting() const EXCLUDES(mutex_);
 
   /// The 64th parts of the page that readers wait for.
   [[nodiscard]] origin::WantedParts& wanted_parts() { return wanted_parts_; }
@@ -125,8 +129,10 @@ class Page final : public store::Evictable {
   /// The loaded piece that holds the byte, of a page on disk; null: none.
   [[nodiscard]] PiecePtr piece_at(uint64_t offset) const EXCLUDES(mutex_);
 
-  /// Waits until the phase is no longer pending.
-  [[nodiscard]] rt::Task<rt::WaitEnd> wait_head(rt::Worker& worker, rt::Until until);
+  /// Waits until the phase is no longer pending. `reader`: the terms of the request that waits;
+  /// outlives the wait.
+  [[nodiscard]] rt::Task<rt::WaitEnd> wait_head(rt::Worker& worker, const FetchSpec& reader,
+                                                rt::Until until);
   /// Waits until the byte at `offset` is readable or the page has failed. REQUIRES: has_head, and
   /// the page is not on disk.
   [[nodiscard]] rt::Task<rt::WaitEnd> wait_byte(rt::Worker& worker, uint64_t offset,
@@ -210,6 +216,7 @@ class Page final : public store::Evictable {
 
   mutable Mutex mutex_;
   FetchSpecPtr leader_ GUARDED_BY(mutex_);
+  uint32_t others_waiting_ GUARDED_BY(mutex_) = 0;
   ByteSet filled_ GUARDED_BY(mutex_);
   Pieces pieces_ GUARDED_BY(mutex_);
   rt::WaiterList waiters_ GUARDED_BY(mutex_);

@@ -48,6 +48,7 @@ void PageWindow::ask(uint64_t position) {
 
 void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
                          std::optional<FillMemory> memory) {
+  if (at(index).index == index && at(index).tries >= kTriesMax) leave_others_fill(index);
   const FillOrder order = cache_.fills().order_for(offset);
   PageTable::Found found = cache_.table().find_or_create(spec_, index, order);
   const bool lost = at(index).index == index && at(index).lost;
@@ -64,7 +65,18 @@ void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
   }
   if (when == When::kNow) cache_.fills().want(*at(index).page, offset);
   if (role == PageRole::kJoined) return;
-  cache_.fills().start(worker_, at(index).own, spec_, offset, std::move(memory));
+  const uint64_t page_begin = at(index).page->object_offset();
+  const ByteRange wanted{offset, part_of(index).end - page_begin};
+  cache_.fills().start(worker_, at(index).own, spec_, wanted, std::move(memory));
+}
+
+/// If a fill under other terms is pending for the page, it goes on for its own readers: its page
+/// leaves the table.
+void PageWindow::leave_others_fill(uint32_t index) {
+  const PagePtr page = cache_.table().find(spec_->key.view(), index);
+  if (page == nullptr || page->phase() != Page::Phase::kPending) return;
+  const FetchSpecPtr leader = page->leader();
+  if (leader != nullptr && !leader->same_terms(*spec_)) cache_.table().remove(*page);
 }
 
 void PageWindow::hold(PagePtr page, PageRole role, When when, MonoTime now) {

@@ -85,6 +85,7 @@ class PageWindow {
  private:
   enum class When : uint8_t { kNow, kAhead };
   void look_up(uint32_t index, uint64_t offset, When when, std::optional<FillMemory> memory);
+  void leave_others_fill(uint32_t index);
   void hold(PagePtr page, PageRole role, When when, MonoTime now);
   void note(Slot& held, MonoTime now);
   void count(Slot& held, MonoTime now);

@@ -26,7 +26,7 @@ Result<void> went_on(rt::WaitEnd end) {
     case rt::WaitEnd::kNotified:
       return {};
     case rt::WaitEnd::kTimeout:
-      return fail(ErrorKind::kTimeout, "the request's own time (ot) is over");
+      return fail(ErrorKind::kTimeout, "the request's own time is over");
     case rt::WaitEnd::kStopped:
       return fail(ErrorKind::kCancelled, "the client has left");
   }
@@ -114,7 +114,7 @@ Result<void> RangeReader::take_version() {
 }
 
 MonoTime RangeReader::head_deadline() const {
-  const auto& own = window_.spec().config.operation_timeout;
+  const std::optional<std::chrono::milliseconds> own = cache_.fills().time_to_head(window_.spec());
   if (!own) return MonoTime::max();
   return (source_ == nullptr ? began_ : cache_.clock().mono()) + *own;
 }
@@ -127,7 +127,7 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
     const Page::Phase phase = held.page->phase();
     if (phase == Page::Phase::kPending) {
       cache_.fills().want(*held.page, offset_in_page());
-      const rt::WaitEnd end = co_await held.page->wait_head(worker_, until);
+      const rt::WaitEnd end = co_await held.page->wait_head(worker_, window_.spec(), until);
       Result<void> waited = went_on(end);
       if (!waited) co_return waited;
       continue;

@@ -87,9 +87,9 @@ class RangeReader {
   void release(uint64_t used);
 
   /// Waits until pin() can return bytes. Errors end the answer, and this answer alone: kChanged,
-  /// kOverloaded (evicted again and again), kTimeout (the page's head did not come within the
-  /// request's own `ot`), kCancelled (`client_left` was requested, on the worker's thread), or the
-  /// error of the page's fill.
+  /// kOverloaded (evicted again and again), kTimeout (the page's head did not come within
+  /// the request's own limits), kCancelled (`client_left` was requested, on the worker's thread),
+  /// or the error of the page's fill.
   [[nodiscard]] rt::Task<Result<void>> wait(std::stop_token client_left = {});
 
  private:
@@ -115,7 +115,8 @@ class RangeReader {
   /// Waits until the current page has its head. Fails if no page can be had.
   [[nodiscard]] rt::Task<Result<void>> settle_head(std::stop_token client_left);
   [[nodiscard]] rt::Task<Result<void>> wait_piece(Slot& held, std::stop_token client_left);
-  /// When the wait for a head ends whose page the position has just reached.
+  /// When the wait for a head ends whose page the position has just reached: see
+  /// Fills::time_to_head().
   [[nodiscard]] MonoTime head_deadline() const;
 
   Cache& cache_;

@@ -32,7 +32,7 @@ bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& sp
     return true;
   }
   fetched_.add();
-  fills_.start(worker, std::move(found.page), spec, 0, std::move(memory));
+  fills_.start(worker, std::move(found.page), spec, {0, kPageBytes}, std::move(memory));
   return true;
 }
 

@@ -140,5 +140,151 @@ TEST_F(ReaderWaits, AWaitForAByteEndsWithTheClientAndNotWithItsTime) {
   EXPECT_TRUE((*patient)->has_value()) << "a body is not within ot";
 }
 
+TEST_F(ReaderWaits, AFillThatNobodyWaitsForGivesUpItsWaitForAHead) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave({.head_delay = 60s});
+  std::stop_source left;
+  const Outcome reader = read(spec("o"), left.get_token());
+  world_.pass(5s);
+  left.request_stop();
+  world_.pass(1900ms);
+  EXPECT_EQ(cache_metrics_.fills_in_flight, 1) << "the client may come again";
+  world_.pass(300ms);
+  EXPECT_EQ(cache_metrics_.fills_in_flight, 0);
+  EXPECT_EQ(memory_.admitted_bytes(), 0u);
+  EXPECT_EQ(cache_.table().find(spec("o")->key.view(), 0), nullptr);
+}
+
+TEST_F(ReaderWaits, AClientThatComesAgainFindsTheFillOfItsFirstRequest) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave({.head_delay = 2500ms});
+  std::stop_source left;
+  (void)read(spec("o"), left.get_token());
+  world_.pass(1s);
+  left.request_stop();
+  world_.pass(1s);
+  const Outcome again = read(spec("o"));
+  world_.pass(600ms);
+  ASSERT_TRUE(again->has_value());
+  EXPECT_TRUE((*again)->has_value());
+  EXPECT_EQ(origin_.asked().size(), 1u);
+}
+
+TEST_F(ReaderWaits, ABodyThatFlowsGoesOnWithoutReaders) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave({.read_delay = 1s, .read_bytes = 20});
+  std::stop_source left;
+  (void)read(spec("o"), left.get_token(), 100);
+  world_.pass(500ms);
+  left.request_stop();
+  world_.pass(6s);
+  const PagePtr page = cache_.table().find(spec("o")->key.view(), 0);
+  ASSERT_NE(page, nullptr);
+  EXPECT_EQ(page->phase(), Page::Phase::kWhole);
+}
+
+/// The store has answered nothing under the leader's limits, and a patient reader waits.
+TEST_F(ReaderWaits, AHastyLeadersFailureIsNotItsFollowers) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave_by([](const origin::GetRequest& request, size_t) -> origin::FakeOrigin::Behaviour {
+    if (request.config.first_byte_timeout)
+      return {.head_delay = 100ms, .error = Error(ErrorKind::kTimeout, "too late")};
+    return {.head_delay = 300ms};
+  });
+  const auto hasty = spec("o");
+  hasty->config.first_byte_timeout = 100ms;
+  const Outcome leader = read(hasty);
+  const Outcome follower = read(spec("o"));
+  world_.pass(450ms);
+  ASSERT_TRUE(follower->has_value());
+  EXPECT_TRUE((*follower)->has_value());
+  EXPECT_TRUE(leader->has_value());
+  EXPECT_EQ(origin_.asked().size(), 2u) << "one under each client's terms";
+}
+
+TEST_F(ReaderWaits, AHastyLeaderThatIsAloneFailsUnderItsOwnLimits) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave({.error = Error(ErrorKind::kTimeout, "too late")});
+  const auto hasty = spec("o");
+  hasty->config.first_byte_timeout = 100ms;
+  const Outcome leader = read(hasty);
+  world_.pass(50ms);
+  expect_error(leader, ErrorKind::kTimeout);
+  EXPECT_EQ(origin_.asked().size(), 1u);
+}
+
+/// The leader is in the backoff of its own choice, which a hurry ends.
+TEST_F(ReaderWaits, AFollowerDoesNotWaitForItsLeadersBackoff) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave_by([](const origin::GetRequest& request, size_t) -> origin::FakeOrigin::Behaviour {
+    if (request.config.backoff_initial)
+      return {.backoff = 60s, .error = Error(ErrorKind::kTimeout, "too late")};
+    return {.head_delay = 20ms};
+  });
+  const auto waiting = spec("o");
+  waiting->config.backoff_initial = 60s;
+  const Outcome leader = read(waiting);
+  world_.pass(1s);
+  EXPECT_FALSE(leader->has_value());
+  const Outcome follower = read(spec("o"));
+  world_.pass(200ms);
+  ASSERT_TRUE(follower->has_value());
+  EXPECT_TRUE((*follower)->has_value());
+  EXPECT_TRUE(leader->has_value());
+}
+
+TEST_F(ReaderWaits, ABackoffThatNobodyWaitsForEndsAtOnce) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave({.backoff = 60s, .error = Error(ErrorKind::kThrottled, "slow down")});
+  std::stop_source left;
+  (void)read(spec("o"), left.get_token());
+  world_.pass(1s);
+  EXPECT_EQ(cache_metrics_.fills_in_flight, 1);
+  left.request_stop();
+  world_.pass(150ms);
+  EXPECT_EQ(cache_metrics_.fills_in_flight, 0);
+}
+
+TEST_F(ReaderWaits, ALeadersBackoffTakesNoPlaceAtTheGate) {
+  origin_.put("b", "good", {.size = 100});
+  origin_.behave_by([](const origin::GetRequest& request, size_t) -> origin::FakeOrigin::Behaviour {
+    if (request.key == "good") return {};
+    return {.backoff = 60s, .error = Error(ErrorKind::kTimeout, "too late")};
+  });
+  for (int i = 0; i < 300; ++i) {
+    const auto waiting = spec("waits-" + std::to_string(i));
+    waiting->config.backoff_initial = 60s;
+    waiting->config.operation_timeout = 20s;
+    (void)read(waiting);
+  }
+  world_.pass(100ms);
+  const Outcome honest = read(spec("good"));
+  world_.pass(100ms);
+  ASSERT_TRUE(honest->has_value());
+  EXPECT_TRUE((*honest)->has_value());
+}
+
+/// A crowd of clients leads the page again and again with buckets that do not have the object.
+TEST_F(ReaderWaits, AReaderDoesNotFailByTheBucketsOfOthers) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave({.head_delay = 50ms});
+  int next = 0;
+  const auto crowd = [&] {
+    for (int i = 0; i < 10; ++i) {
+      const auto other = spec("o");
+      other->buckets = {"none-" + std::to_string(next++)};
+      (void)read(other);
+    }
+  };
+  crowd();
+  const Outcome honest = read(spec("o"));
+  for (int round = 0; round < 60 && !honest->has_value(); ++round) {
+    world_.pass(10ms);
+    crowd();
+  }
+  ASSERT_TRUE(honest->has_value());
+  EXPECT_TRUE((*honest)->has_value());
+}
+
 }  // namespace
 }  // namespace cachey::cache

@@ -27,6 +27,9 @@ bool may_try_again(const PageFailure& failure) {
   // Speculation queues behind demand, and its time began before a reader wanted the page. Once: the
   // next page is not asked for ahead.
   if (failure.ahead && may_pass(failure.error)) return true;
+  // The last reader had just left when this one joined.
+  if (failure.role == PageRole::kJoined && failure.error == ErrorKind::kCancelled)
+    return failure.tries < kTriesMax;
   // The failure of a joined fill counts for this reader only if a fill of its own would fail for
   // the same reason.
   if (failure.role != PageRole::kJoined || failure.tries >= kTriesMax) return false;

@@ -34,6 +34,31 @@ struct RequestConfig {
   std::optional<uint32_t> parts;  ///< parts: ranges that a page is fetched in, side by side
 
   friend bool operator==(const RequestConfig&, const RequestConfig&) = default;
+
+  /// One of the limits is set, of times, attempts or backoffs.
+  [[nodiscard]] bool has_limits() const { return operation_timeout || shapes_attempts(); }
+  /// A limit is set that decides how attempts end and follow each other.
+  [[nodiscard]] bool shapes_attempts() const {
+    return connect_timeout || first_byte_timeout || attempt_timeout || attempts_max ||
+           backoff_initial || backoff_max;
+  }
+  /// The same under the server's limits.
+  [[nodiscard]] RequestConfig without_limits() const {
+    RequestConfig config;
+    config.path_style = path_style;
+    config.parts = parts;
+    return config;
+  }
+};
+
+/// A request's place among those under way, which the request gives back while it does not ask the
+/// store. Used by one get(), on its worker.
+class Turn {
+ public:
+  virtual ~Turn() = default;
+  virtual void leave() = 0;
+  /// Waits for a place again. False: none by `deadline`, or the request was cancelled.
+  [[nodiscard]] virtual rt::Task<bool> come_back(MonoTime deadline) = 0;
 };
 
 /// One ranged read of one object in one bucket.
@@ -46,6 +71,10 @@ struct GetRequest {
   /// Cancels the request: get() and read() end soon with kCancelled and close the transport.
   /// Requested on the worker's thread.
   std::stop_token stop;
+  /// From when this is requested on, a get that failed does not wait to try again: it fails.
+  /// Requested on the worker's thread.
+  std::stop_token hurry{};
+  Turn* turn = nullptr;    ///< outlives get(); null: none
   std::string request_id;  ///< of the client's request, for the log; may be empty
   /// Use a new connection, because an earlier request of the same read is late or failed.
   bool fresh_connection = false;
@@ -89,6 +118,13 @@ class Origin {
   /// kDenied, kArchived, kThrottled, kTimeout, kUpstream, kRefused, kCancelled, kOverloaded.
   [[nodiscard]] virtual rt::Task<Result<std::unique_ptr<GetStream>>> get(rt::Worker& worker,
                                                                          GetRequest request) = 0;
+
+  /// The longest time from get() to a head or a failure under `config`. Nothing: no bound. Any
+  /// thread.
+  [[nodiscard]] virtual std::optional<std::chrono::milliseconds> time_to_head(
+      const RequestConfig& config) const {
+    return config.operation_timeout;
+  }
 };
 
 }  // namespace cachey::origin

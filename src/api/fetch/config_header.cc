@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <string>
@@ -10,6 +11,8 @@
 
 namespace cachey::api {
 namespace {
+
+using std::chrono::milliseconds;
 
 std::unexpected<Error> fault(std::string_view key, std::string_view what) {
   return fail(ErrorKind::kBadRequest, fmt::format("C0-Config: {} {}", key, what));
@@ -25,24 +28,24 @@ Result<uint64_t> number(std::string_view key, std::string_view text, uint64_t mo
   return value;
 }
 
-Result<void> set_milliseconds(std::optional<std::chrono::milliseconds>& field, std::string_view key,
-                              std::string_view text) {
-  const Result<uint64_t> value = number(key, text, std::numeric_limits<uint64_t>::max());
-  if (!value) return std::unexpected(value.error());
-  // No request lasts a year, so a larger number means the same. The cap prevents overflow.
-  static constexpr uint64_t kYear = uint64_t{365} * 24 * 3600 * 1000;
-  field = std::chrono::milliseconds(std::min(*value, kYear));
-  return {};
+/// The field that a key of a time sets; null: no such key.
+std::optional<milliseconds>* time_field(origin::RequestConfig& config, std::string_view key) {
+  if (key == "ct") return &config.connect_timeout;
+  if (key == "rt") return &config.first_byte_timeout;
+  if (key == "ot") return &config.operation_timeout;
+  if (key == "oat") return &config.attempt_timeout;
+  if (key == "ib") return &config.backoff_initial;
+  if (key == "mb") return &config.backoff_max;
+  return nullptr;
 }
 
-Result<void> set(origin::RequestConfig& config, std::string_view key, std::string_view text) {
-  if (key == "ct") return set_milliseconds(config.connect_timeout, key, text);
-  if (key == "rt") return set_milliseconds(config.first_byte_timeout, key, text);
-  if (key == "ot") return set_milliseconds(config.operation_timeout, key, text);
-  if (key == "oat") return set_milliseconds(config.attempt_timeout, key, text);
-  if (key == "ib") return set_milliseconds(config.backoff_initial, key, text);
-  if (key == "mb") return set_milliseconds(config.backoff_max, key, text);
-  if (key == "ma") {
+Result<void> set(origin::RequestConfig& config, std::string_view key, std::string_view text,
+                 milliseconds time_max) {
+  if (std::optional<milliseconds>* const time = time_field(config, key)) {
+    const Result<uint64_t> value = number(key, text, std::numeric_limits<uint64_t>::max());
+    if (!value) return std::unexpected(value.error());
+    *time = milliseconds(std::min(*value, static_cast<uint64_t>(time_max.count())));
+  } else if (key == "ma") {
     const Result<uint64_t> value = number(key, text, std::numeric_limits<uint32_t>::max());
     if (!value) return std::unexpected(value.error());
     config.attempts_max = static_cast<uint32_t>(*value);
@@ -59,7 +62,7 @@ Result<void> set(origin::RequestConfig& config, std::string_view key, std::strin
 
 }  // namespace
 
-Result<origin::RequestConfig> parse_config(std::string_view value) {
+Result<origin::RequestConfig> parse_config(std::string_view value, milliseconds time_max) {
   origin::RequestConfig config;
   static constexpr std::string_view kBlank = " \t";
   size_t at = 0;
@@ -69,7 +72,8 @@ Result<origin::RequestConfig> parse_config(std::string_view value) {
     at = end;
     const size_t equals = pair.find('=');
     if (equals == std::string_view::npos) return fault(log::quoted(pair, 32), "must be key=value");
-    const Result<void> done = set(config, pair.substr(0, equals), pair.substr(equals + 1));
+    const Result<void> done =
+        set(config, pair.substr(0, equals), pair.substr(equals + 1), time_max);
     if (!done) return std::unexpected(done.error());
   }
   return config;

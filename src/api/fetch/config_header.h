@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string_view>
 
 #include "base/error.h"
@@ -7,8 +8,13 @@
 
 namespace cachey::api {
 
+/// The maximum of each time in `C0-Config`, unless the server sets another one.
+inline constexpr std::chrono::milliseconds kClientLimitMax{60'000};
+
 /// Parses `C0-Config`: pairs `key=value` between blanks. Unknown keys are ignored. The last of
-/// repeated keys counts. The text of a kBadRequest names the faulty key.
-[[nodiscard]] Result<origin::RequestConfig> parse_config(std::string_view value);
+/// repeated keys counts. Times are cut at `time_max`. The text of a kBadRequest names the faulty
+/// key.
+[[nodiscard]] Result<origin::RequestConfig> parse_config(
+    std::string_view value, std::chrono::milliseconds time_max = kClientLimitMax);
 
 }  // namespace cachey::api

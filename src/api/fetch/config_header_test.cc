@@ -30,6 +30,19 @@ TEST(ConfigHeader, IsLenientWhereItShouldBe) {
   EXPECT_TRUE(parse_config("ct=18446744073709551615"));
 }
 
+TEST(ConfigHeader, CutsEachTimeAtTheMaximum) {
+  const auto config = parse_config("ct=5001 rt=86400000 ot=5002 oat=9999 ib=6000 mb=7000 ma=9", 5s);
+  ASSERT_TRUE(config);
+  for (const auto& time :
+       {config->connect_timeout, config->first_byte_timeout, config->operation_timeout,
+        config->attempt_timeout, config->backoff_initial, config->backoff_max}) {
+    EXPECT_EQ(time, 5s);
+  }
+  EXPECT_EQ(config->attempts_max, 9u);
+  EXPECT_EQ(parse_config("ot=4999", 5s)->operation_timeout, 4999ms);
+  EXPECT_EQ(parse_config("ct=18446744073709551615")->connect_timeout, kClientLimitMax);
+}
+
 TEST(ConfigHeader, NamesTheKeyAtFault) {
   for (const char* text : {"ct",
                            "ct=",

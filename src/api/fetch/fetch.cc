@@ -124,7 +124,7 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
   cache_.table().prefetch(key->view());
   KindFetchMetrics& metrics = metrics_.of(key->kind);
   metrics.started(request.method());
-  Result<FetchFields> fields = parse_fetch_fields(request);
+  Result<FetchFields> fields = parse_fetch_fields(request, client_limit_max_);
   Result<AllowedBuckets> buckets =
       fields ? permit.allow(key->kind, key->object, std::move(fields->buckets))
              : std::unexpected(std::move(fields.error()));

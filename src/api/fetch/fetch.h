@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "api/access.h"
@@ -19,8 +20,10 @@ namespace cachey::api {
 /// response. Owned by Process; all that this refers to outlives it. Any worker.
 class Fetch final : public RouteHandler {
  public:
-  Fetch(cache::Cache& cache, FetchMetrics& metrics, Throughput& egress)
-      : cache_(cache), metrics_(metrics), egress_(egress) {}
+  /// `client_limit_max`: the maximum of each time in a request's C0-Config.
+  Fetch(cache::Cache& cache, FetchMetrics& metrics, Throughput& egress,
+        std::chrono::milliseconds client_limit_max)
+      : cache_(cache), metrics_(metrics), egress_(egress), client_limit_max_(client_limit_max) {}
 
   /// REQUIRES: the target begins with `/fetch/`.
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
@@ -40,6 +43,7 @@ class Fetch final : public RouteHandler {
   cache::Cache& cache_;
   FetchMetrics& metrics_;
   Throughput& egress_;
+  const std::chrono::milliseconds client_limit_max_;
 };
 
 }  // namespace cachey::api

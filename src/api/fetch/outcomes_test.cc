@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "api/fetch/config_header.h"
 #include "api/fetch/fetch.h"
 #include "api/testing/recording_writer.h"
 #include "origin/testing/fake_origin.h"
@@ -165,7 +166,7 @@ class World {
   FetchMetrics fetch_metrics_{metrics_, 10};
   Throughput egress_{metrics_.counter("egress", "")};
   Access access_{metrics_, {}, {}};
-  Fetch fetch_{cache_, fetch_metrics_, egress_};
+  Fetch fetch_{cache_, fetch_metrics_, egress_, kClientLimitMax};
   std::string asked_;
   std::string counted_;
 };

@@ -61,7 +61,8 @@ Result<cache::ObjectKey> parse_fetch_target(std::string_view target) {
   return cache::ObjectKey{std::move(*kind), std::move(*object)};
 }
 
-Result<FetchFields> parse_fetch_fields(const net::Request& request) {
+Result<FetchFields> parse_fetch_fields(const net::Request& request,
+                                       std::chrono::milliseconds client_limit_max) {
   FetchFields parsed;
   Result<ByteRange> range = range_of(request);
   if (!range) return std::unexpected(std::move(range.error()));
@@ -74,7 +75,7 @@ Result<FetchFields> parse_fetch_fields(const net::Request& request) {
     if (std::ranges::find(buckets, field.value) == buckets.end()) buckets.emplace_back(field.value);
   }
   if (const auto config = request.field("c0-config")) {
-    Result<origin::RequestConfig> parsed_config = parse_config(*config);
+    Result<origin::RequestConfig> parsed_config = parse_config(*config, client_limit_max);
     if (!parsed_config) return std::unexpected(std::move(parsed_config.error()));
     parsed.config = *parsed_config;
   }

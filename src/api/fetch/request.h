@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +26,10 @@ struct FetchFields {
   origin::RequestConfig config;      ///< C0-Config
 };
 
-/// Errors: kBadRequest and kRangeNotSatisfiable; the text names the broken rule.
-[[nodiscard]] Result<FetchFields> parse_fetch_fields(const net::Request& request);
+/// Times in C0-Config are cut at `client_limit_max`. Errors: kBadRequest and kRangeNotSatisfiable;
+/// the text names the broken rule.
+[[nodiscard]] Result<FetchFields> parse_fetch_fields(const net::Request& request,
+                                                     std::chrono::milliseconds client_limit_max);
 
 /// Makes what the cache needs to fetch misses. `request_id` is empty if the request has no id.
 [[nodiscard]] cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,

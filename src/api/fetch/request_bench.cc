@@ -1,5 +1,6 @@
 #include <benchmark/benchmark.h>
 
+#include "api/fetch/config_header.h"
 #include "api/fetch/request.h"
 
 // The cost of checking a parsed head and making the spec.
@@ -27,7 +28,7 @@ void read_fetch(benchmark::State& state, std::string_view target, const Fields& 
   for (auto _ : state) {
     Result<cache::ObjectKey> key = parse_fetch_target(request.target());
     if (!key) return state.SkipWithError("the target was refused");
-    Result<FetchFields> parsed = parse_fetch_fields(request);
+    Result<FetchFields> parsed = parse_fetch_fields(request, kClientLimitMax);
     if (!parsed) return state.SkipWithError("the fields were refused");
     const std::optional<Permit> permit = access.admit(Scope::kClient, request);
     Result<AllowedBuckets> buckets =

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/fetch/config_header.h"
 #include "api/fetch/request.h"
 #include "base/check.h"
 #include "base/units.h"
@@ -28,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!key) return 0;
   CHECK(!key->kind.empty() && key->kind.size() <= 64 && !key->object.empty() &&
         key->object.size() <= 1024);
-  const Result<api::FetchFields> fetch = api::parse_fetch_fields(request);
+  const Result<api::FetchFields> fetch = api::parse_fetch_fields(request, api::kClientLimitMax);
   if (!fetch) return 0;
   CHECK(!fetch->range.empty() && fetch->range.end <= kObjectBytesMax);
   return 0;

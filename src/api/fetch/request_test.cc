@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "api/fetch/config_header.h"
+
 namespace cachey::api {
 namespace {
 
@@ -69,7 +71,7 @@ TEST(FetchTarget, NamesTheBrokenRule) {
 
 Result<FetchFields> parse(std::vector<net::Field> fields) {
   const net::Request request(net::Method::kGet, "/fetch/kind/o", std::move(fields));
-  return parse_fetch_fields(request);
+  return parse_fetch_fields(request, kClientLimitMax);
 }
 
 TEST(FetchFields, NoBucketNeedsToBeNamed) {

@@ -23,6 +23,7 @@ Gate::Pass::Pass(Pass&& other) noexcept
     : gate_(std::exchange(other.gate_, nullptr)),
       bucket_(other.bucket_),
       kind_(std::move(other.kind_)),
+      stage_(other.stage_),
       charged_(other.charged_),
       parked_(other.parked_) {}
 
@@ -197,7 +198,7 @@ rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, Mo
     co_return fail(ErrorKind::kOverloaded, fmt::format("too many requests for bucket {} at a time",
                                                        log::quoted(request.bucket)));
   }
-  co_return Pass(*this, *bucket, std::string(request.kind), queued.charged);
+  co_return Pass(*this, *bucket, std::string(request.kind), request.stage, queued.charged);
 }
 
 std::optional<Gate::Pass> Gate::try_enter(const Request& request) {
@@ -208,7 +209,7 @@ std::optional<Gate::Pass> Gate::try_enter(const Request& request) {
   if (!has_room(bucket, Urgency::kSpeculation, Stage::kFirst)) return std::nullopt;
   ++bucket.in_flight;
   bucket.level -= bucket.mean_bytes;
-  return std::optional<Pass>(std::in_place, *this, bucket, std::string(request.kind),
+  return std::optional<Pass>(std::in_place, *this, bucket, std::string(request.kind), request.stage,
                              bucket.mean_bytes);
 }
 

@@ -47,14 +47,27 @@ class Gate {
   struct Bucket;
 
  public:
+  /// What a pass was asked for, to ask for another one. The bucket is the caller's.
+  struct Place {
+    Gate* gate;
+    std::string kind;
+    Stage stage;
+  };
+
   /// Permission for one request to be under way. The destructor gives the room back.
   class Pass {
    public:
-    Pass(Gate& gate, Bucket& bucket, std::string kind, double charged)
-        : gate_(&gate), bucket_(&bucket), kind_(std::move(kind)), charged_(charged) {}
+    Pass(Gate& gate, Bucket& bucket, std::string kind, Stage stage, double charged)
+        : gate_(&gate),
+          bucket_(&bucket),
+          kind_(std::move(kind)),
+          stage_(stage),
+          charged_(charged) {}
     Pass(Pass&& other) noexcept;
     Pass& operator=(Pass&&) = delete;
     ~Pass();
+
+    [[nodiscard]] Place place() const { return {gate_, kind_, stage_}; }
 
     /// The answer's head announced a body of `bytes`. Call at most once.
     void expect_body_bytes(uint64_t bytes);
@@ -68,6 +81,7 @@ class Gate {
     Gate* gate_;  // null: moved from
     Bucket* bucket_;
     std::string kind_;
+    Stage stage_;
     double charged_;  // estimated bytes; 0 once the true number is known
     bool parked_ = false;
   };

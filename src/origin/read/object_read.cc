@@ -127,6 +127,10 @@ rt::Task<Result<Gate::Pass>> ObjectRead::enter_gate(size_t bucket, RequestConfig
   const Gate::Request request = gate_request(bucket);
   Result<Gate::Pass> pass = co_await context_.gate.enter(worker_, request, deadline);
   if (!pass) co_return pass;
+  const bool long_ago = worker_.timers().now() - came >= HeadWatch::kGrace;
+  if (long_ago && !HeadWatch::is_waited_for(terms_.audience)) {
+    co_return fail(ErrorKind::kCancelled, "nobody waits for the answer");
+  }
   if (limit) *limit = time_left(*limit, came);
   if (!context_.buckets.may_ask(name)) {
     context_.metrics.refused.add();
@@ -148,6 +152,7 @@ rt::Task<Result<PendingGetPtr>> ObjectRead::first_good_answer(size_t bucket, Get
   if (!pass) co_return std::unexpected(std::move(pass.error()));
   HedgeRace race(worker_, wakeup_,
                  PendingGet::send(worker_, context_.origin, request, std::move(*pass), wakeup_));
+  const HeadWatch watch(worker_, terms_.audience, race);
   const MonoTime sent_at = race.first->sent_at();
   const auto delay = context_.buckets.hedge_delay(name);
   if (delay) race.hedge_at = sent_at + *delay;

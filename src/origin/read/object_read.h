@@ -12,6 +12,7 @@
 #include "origin/origin.h"
 #include "origin/read/buckets.h"
 #include "origin/read/gate.h"
+#include "origin/read/head_watch.h"
 #include "origin/read/hedge_race.h"
 #include "origin/read/pending_get.h"
 #include "origin/read/read_metrics.h"
@@ -38,6 +39,7 @@ struct ReadTerms {
   std::optional<ObjectInfo> version{};  ///< the required version; nothing: any version
   std::string kind{};                   ///< for the gate's fair queue
   Priority priority{};                  ///< outlives the read
+  const Audience* audience = nullptr;   ///< outlives the read; null: somebody waits
 };
 
 /// Reads one range of an object in spite of slow and failing answers. If a bucket fails, the next

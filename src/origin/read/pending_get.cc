@@ -13,6 +13,7 @@ PendingGet::PendingGet(rt::Worker& worker, GetRequest request, Gate::Pass pass, 
       request_(std::move(request)),
       sent_at_(worker.timers().now()),
       wakeup_(&wakeup),
+      place_(pass.place()),
       pass_(std::move(pass)),
       position_(request_.range.begin),
       last_arrival_(sent_at_) {}
@@ -21,6 +22,8 @@ PendingGetPtr PendingGet::send(rt::Worker& worker, Origin& origin, GetRequest re
                                Gate::Pass pass, rt::Wakeup& wakeup) {
   auto get = std::make_shared<PendingGet>(worker, std::move(request), std::move(pass), wakeup);
   get->request_.stop = get->stop_.get_token();
+  get->request_.hurry = get->hurry_.get_token();
+  get->request_.turn = get.get();
   worker.tasks().spawn(get_answer(get, origin));
   return get;
 }
@@ -40,6 +43,15 @@ rt::Task<void> PendingGet::get_answer(PendingGetPtr self, Origin& origin) {
     self->pass_.reset();
   }
   self->notify_sender();
+}
+
+rt::Task<bool> PendingGet::come_back(MonoTime deadline) {
+  const Gate::Request again(request_.bucket, place_.kind, Priority(), place_.stage);
+  const MonoTime latest = worker_.timers().now() + Gate::kWaitTimeMax;
+  Result<Gate::Pass> pass = co_await place_.gate->enter(worker_, again, std::min(deadline, latest));
+  if (!pass) co_return false;
+  pass_.emplace(std::move(*pass));
+  co_return !stop_.stop_requested();
 }
 
 void PendingGet::read_body(ByteSink& sink) {

@@ -30,7 +30,7 @@ class ByteSink {
 
 /// One GET as a task of its own, so that its sender can watch it, send a second GET beside it and
 /// cancel it. Shared by the task and the sender; one worker's thread.
-class PendingGet : public std::enable_shared_from_this<PendingGet> {
+class PendingGet final : public Turn, public std::enable_shared_from_this<PendingGet> {
  public:
   /// Sends the request. Notifies `wakeup` when the answer's head or a failure has come, and when
   /// the body has ended. `wakeup` must live until then, or until give_up().
@@ -71,12 +71,18 @@ class PendingGet : public std::enable_shared_from_this<PendingGet> {
   /// Body bytes that have arrived and were not read into a sink.
   [[nodiscard]] uint64_t bytes_unused();
 
+  /// If the GET fails from now on, it does not wait to try again.
+  void hurry() { hurry_.request_stop(); }
   /// Cancels the GET: it ends soon with kCancelled and notifies the sender.
   void stop() { stop_.request_stop(); }
   /// Cancels the GET without a notification. REQUIRES: the body is not being read.
   void give_up();
 
  private:
+  // As the Turn of its request: the place at the gate. A retry is demand.
+  void leave() override { pass_.reset(); }
+  [[nodiscard]] rt::Task<bool> come_back(MonoTime deadline) override;
+
   static rt::Task<void> get_answer(std::shared_ptr<PendingGet> self, Origin& origin);
   static rt::Task<void> read_to_end(std::shared_ptr<PendingGet> self, ByteSink& sink);
   [[nodiscard]] rt::Task<Result<void>> read_some(ByteSink& sink);
@@ -86,8 +92,10 @@ class PendingGet : public std::enable_shared_from_this<PendingGet> {
   GetRequest request_;
   const MonoTime sent_at_;
   std::stop_source stop_;
+  std::stop_source hurry_;
   rt::Wakeup* wakeup_;              // null after give_up()
-  std::optional<Gate::Pass> pass_;  // until the GET has ended
+  const Gate::Place place_;         // that of pass_
+  std::optional<Gate::Pass> pass_;  // without it during a backoff; until the GET has ended
   std::optional<Result<std::unique_ptr<GetStream>>> answer_;
   bool body_is_read_ = false;
   std::optional<Result<void>> body_end_;

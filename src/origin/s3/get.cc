@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <set>
 #include <utility>
 
 #include "aws/error_document.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "origin/back_off.h"
 #include "origin/s3/access_point.h"
 #include "origin/s3/answer.h"
 #include "origin/s3/attempt_log.h"
@@ -56,8 +58,11 @@ class S3Get {
         request_(std::move(request)),
         checksums_(checksums),
         limits_(effective_limits(client.config.limits, request_.config)),
-        deadline_(limits_.operation_timeout ? now() + *limits_.operation_timeout
-                                            : MonoTime::max()) {}
+        impatient_(is_impatient(limits_, client.config.limits)),
+        payer_(request_.bucket, std::hash<std::string>()(request_.key),
+               request_.config.path_style.value_or(client.config.path_style) !=
+                   client.config.path_style),
+        deadline_(find_deadline()) {}
 
   [[nodiscard]] MonoTime deadline() const { return deadline_; }
 
@@ -71,6 +76,7 @@ class S3Get {
 
  private:
   [[nodiscard]] MonoTime now() const { return worker_.timers().now(); }
+  [[nodiscard]] MonoTime find_deadline() const;
 
   // Steps of an attempt.
   [[nodiscard]] rt::Task<Attempt<void>> find_signer(MonoTime deadline);
@@ -83,7 +89,7 @@ class S3Get {
   [[nodiscard]] bool may_retry(const Failure& failure) const {
     return failure.retry != Retry::kNever && number_ < limits_.attempts_max;
   }
-  [[nodiscard]] rt::Task<void> wait_before_retry(const Failure& failure);
+  [[nodiscard]] rt::Task<bool> wait_before_retry(const Failure& failure);
   [[nodiscard]] rt::Task<bool> remedy(const Failure& failure);
   [[nodiscard]] bool follow_to_region(const std::string& region);
   [[nodiscard]] bool set_clock(int64_t store_time);
@@ -94,6 +100,8 @@ class S3Get {
   GetRequest request_;
   const Checksums checksums_;
   const S3Limits limits_;
+  const bool impatient_;  // a timeout may be the client's own doing
+  const RetryPayer payer_;
   const MonoTime deadline_;
   Operation operation_;
   uint32_t number_ = 1;  // of the current attempt
@@ -104,6 +112,11 @@ class S3Get {
   ResponseHead head_;
   MonoTime sent_at_;
 };
+
+MonoTime S3Get::find_deadline() const {
+  const auto limit = get_limit(limits_, client_.config.limits, request_.config);
+  return limit ? now() + *limit : MonoTime::max();
+}
 
 Result<void> S3Get::prepare(const std::string& region) {
   Result<Operation> operation =
@@ -206,13 +219,14 @@ rt::Task<Failure> S3Get::read_failure(HttpExchange& exchange, MonoTime deadline)
 
 /// Decides whether the stream compares its sum, and what happens if the sum is wrong.
 S3Get::Stream S3Get::finish(Stream stream) {
-  client_.retry_tokens.give_back(gain_);
+  client_.retry_budgets.succeeded(payer_, gain_);
   if (!stream->has_sum()) return stream;
   if (checksums_ == Checksums::kIgnore || client_.learned.wrong_sums.find(request_.bucket)) {
     stream->ignore_sum();
     return stream;
   }
   if (request_.if_match.empty()) request_.if_match = stream->info().etag;
+  request_.turn = nullptr;  // the body has the place at the gate
   stream->on_wrong_sum([&client = client_, &worker = worker_,
                         request = std::move(request_)](aws::ExpectedChecksum sum) {
     return second_fetch_has_same_sum(client, worker, request, std::move(sum));
@@ -229,17 +243,19 @@ rt::Task<Result<void>> S3Get::recover(Failure failure) {
     if (remedied) co_return Result<void>();
   }
   if (!may_retry(failure)) co_return std::unexpected(std::move(failure.error));
-  const uint32_t cost = retry_cost(failure.retry);
+  // What the client's own haste has ended is paid for by the client's attempts alone.
+  const bool free = impatient_ && failure.error.kind() == ErrorKind::kTimeout;
+  const uint32_t cost = free ? 0 : retry_cost(failure.retry);
   if (in_time) {
-    if (!client_.retry_tokens.take(cost)) {
+    if (!client_.retry_budgets.take(payer_, cost)) {
       count(client_.counters->retries_refused);
       co_return std::unexpected(std::move(failure.error));
     }
-    co_await wait_before_retry(failure);
-  }
-  if (request_.stop.stop_requested()) {
-    if (in_time) client_.retry_tokens.give_back(cost);
-    co_return std::unexpected(cancelled());
+    const bool its_turn = co_await wait_before_retry(failure);
+    const bool goes_on = its_turn && now() < deadline_;
+    if (!goes_on) client_.retry_budgets.give_back(payer_, cost);
+    if (request_.stop.stop_requested()) co_return std::unexpected(cancelled());
+    if (!goes_on && now() < deadline_) co_return std::unexpected(std::move(failure.error));
   }
   if (now() >= deadline_) {
     co_return fail(ErrorKind::kTimeout,
@@ -249,17 +265,18 @@ rt::Task<Result<void>> S3Get::recover(Failure failure) {
   const bool our_limit = failure.error.kind() == ErrorKind::kOverloaded;
   operation_.fresh_connection = operation_.fresh_connection || (in_trouble && !our_limit);
   count(client_.counters->retries);
-  gain_ = cost;
+  if (!free) gain_ = cost;
   ++number_;
   co_return Result<void>();
 }
 
-/// Returns after the backoff, at the deadline, or when the request is cancelled.
-rt::Task<void> S3Get::wait_before_retry(const Failure& failure) {
+/// Waits for the backoff, or until the deadline, without a place at the gate. False: the request
+/// was cancelled or hurried, or got no place again.
+rt::Task<bool> S3Get::wait_before_retry(const Failure& failure) {
   const std::chrono::milliseconds backoff =
       delay_before_retry(failure, number_, limits_, client_.random.unit());
   const std::chrono::nanoseconds delay = std::min(now() + backoff, deadline_) - now();
-  if (delay.count() > 0) (void)co_await rt::sleep(worker_, delay, request_.stop);
+  co_return co_await back_off(worker_, request_, delay, deadline_);
 }
 
 /// Applies the remedy of `failure`. False: the next answer would be the same.

@@ -34,7 +34,7 @@ struct S3ClientState {
   const std::shared_ptr<S3Counters> counters = std::make_shared<S3Counters>();
   const Clock& clock;
   Random& random;
-  RetryTokens retry_tokens;
+  RetryBudgets retry_budgets;
   Learnings learned;
   std::vector<S3WorkerState> workers;  // by worker index; complete before the first get
 };

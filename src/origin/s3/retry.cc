@@ -10,6 +10,9 @@ using std::chrono::milliseconds;
 // Longer limits are cut to this, so that sums of times cannot overflow.
 constexpr milliseconds kLimitMax = std::chrono::hours(24);
 
+// More attempts add nothing to a time that nobody waits for.
+constexpr uint32_t kAttemptsCountedMax = 1000;
+
 constexpr uint32_t kTransientCost = 10;
 constexpr uint32_t kThrottlingCost = 5;
 
@@ -38,14 +41,52 @@ S3Limits effective_limits(const S3Limits& defaults, const RequestConfig& config)
   return limits;
 }
 
-milliseconds delay_before_retry(const Failure& failure, uint32_t failed_attempts,
-                                const S3Limits& limits, double random_unit) {
-  if (failure.delay) return std::min(*failure.delay, limits.backoff_max);
+namespace {
+
+/// The longest backoff after `failed_attempts`.
+milliseconds longest_backoff(const S3Limits& limits, uint32_t failed_attempts) {
   milliseconds ceiling = std::min(limits.backoff_initial, limits.backoff_max);
   for (uint32_t k = 1; k < failed_attempts && ceiling < limits.backoff_max && ceiling.count() > 0;
        ++k) {
     ceiling = std::min(2 * ceiling, limits.backoff_max);
   }
+  return ceiling;
+}
+
+}  // namespace
+
+milliseconds time_to_head(const S3Limits& limits) {
+  const milliseconds attempt = limits.attempt_timeout
+                                   ? std::min(*limits.attempt_timeout, limits.first_byte_timeout)
+                                   : limits.first_byte_timeout;
+  milliseconds total = attempt;
+  for (uint32_t k = 1; k < std::min(limits.attempts_max, kAttemptsCountedMax); ++k) {
+    total += longest_backoff(limits, k) + attempt;
+  }
+  return limits.operation_timeout ? std::min(*limits.operation_timeout, total) : total;
+}
+
+std::optional<milliseconds> get_limit(const S3Limits& own, const S3Limits& defaults,
+                                      const RequestConfig& config) {
+  if (!config.has_limits()) return own.operation_timeout;
+  return std::min(time_to_head(own), time_to_head(defaults));
+}
+
+bool is_impatient(const S3Limits& own, const S3Limits& defaults) {
+  const auto shorter = [](const std::optional<milliseconds>& limit,
+                          const std::optional<milliseconds>& than) {
+    return limit && (!than || *limit < *than);
+  };
+  return own.connect_timeout < defaults.connect_timeout ||
+         own.first_byte_timeout < defaults.first_byte_timeout ||
+         shorter(own.attempt_timeout, defaults.attempt_timeout) ||
+         shorter(own.operation_timeout, defaults.operation_timeout);
+}
+
+milliseconds delay_before_retry(const Failure& failure, uint32_t failed_attempts,
+                                const S3Limits& limits, double random_unit) {
+  if (failure.delay) return std::min(*failure.delay, limits.backoff_max);
+  const milliseconds ceiling = longest_backoff(limits, failed_attempts);
   return milliseconds(static_cast<int64_t>(random_unit * static_cast<double>(ceiling.count())));
 }
 
@@ -54,19 +95,50 @@ uint32_t retry_cost(Retry retry) {
 }
 
 bool RetryTokens::take(uint32_t cost) {
-  uint32_t left = left_.load(std::memory_order_relaxed);
-  do {
-    if (left < cost) return false;
-  } while (!left_.compare_exchange_weak(left, left - cost, std::memory_order_relaxed));
+  if (left_ < cost) return false;
+  left_ -= cost;
   return true;
 }
 
-void RetryTokens::give_back(uint32_t tokens) {
-  uint32_t left = left_.load(std::memory_order_relaxed);
-  while (left < kTokensMax &&
-         !left_.compare_exchange_weak(left, std::min(left + tokens, kTokensMax),
-                                      std::memory_order_relaxed)) {
+void RetryTokens::give_back(uint32_t tokens) { left_ = std::min(left_ + tokens, kTokensMax); }
+
+/// The account of a bucket that has one; null: the payer's is the shared one.
+RetryBudgets::Account* RetryBudgets::own(const RetryPayer& payer) {
+  return payer.elsewhere ? nullptr : proven_.find(payer.bucket);
+}
+
+bool RetryBudgets::take(const RetryPayer& payer, uint32_t cost) {
+  const MutexLock lock(mutex_);
+  Account* const account = own(payer);
+  if (account == nullptr) return unproven_.take(cost);
+  uint8_t& taken = account->taken[payer.key % kKeySlots];
+  if (taken + cost > kKeyTokensMax || !account->tokens.take(cost)) return false;
+  taken = static_cast<uint8_t>(taken + cost);
+  return true;
+}
+
+void RetryBudgets::give_back(Account& account, uint64_t key, uint32_t tokens) {
+  uint8_t& taken = account.taken[key % kKeySlots];
+  taken = static_cast<uint8_t>(taken - std::min<uint32_t>(taken, tokens));
+  account.tokens.give_back(tokens);
+  if (account.tokens.left() == RetryTokens::kTokensMax) account.taken.fill(0);
+}
+
+void RetryBudgets::give_back(const RetryPayer& payer, uint32_t tokens) {
+  const MutexLock lock(mutex_);
+  Account* const account = own(payer);
+  if (account == nullptr) return unproven_.give_back(tokens);
+  give_back(*account, payer.key, tokens);
+}
+
+void RetryBudgets::succeeded(const RetryPayer& payer, uint32_t tokens) {
+  const MutexLock lock(mutex_);
+  if (payer.elsewhere) return unproven_.give_back(tokens);
+  if (Account* const account = proven_.find(payer.bucket)) {
+    return give_back(*account, payer.key, tokens);
   }
+  (void)proven_.find_or_add(payer.bucket);
+  unproven_.give_back(tokens);
 }
 
 }  // namespace cachey::origin

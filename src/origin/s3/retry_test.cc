@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -41,7 +43,7 @@ TEST(Retry, TheRequestsLimitsAreLaidOverTheServers) {
   const S3Limits limits = effective_limits(S3Limits(), config);
   EXPECT_EQ(limits.attempts_max, 1u);
   EXPECT_EQ(limits.connect_timeout, milliseconds(7));
-  EXPECT_EQ(limits.backoff_max, std::chrono::hours(24));
+  EXPECT_EQ(limits.backoff_max, std::chrono::hours(24)) << "no sum of times overflows";
   EXPECT_EQ(limits.first_byte_timeout, S3Limits().first_byte_timeout);
   EXPECT_EQ(limits.operation_timeout, std::nullopt);
 }
@@ -80,17 +82,84 @@ TEST(RetryTokens, AreNeverMoreThanTheMaximum) {
   EXPECT_EQ(tokens.left(), RetryTokens::kTokensMax);
 }
 
-TEST(RetryTokens, AreSharedByThreads) {
-  RetryTokens tokens;
-  std::atomic<int> taken{0};
+TEST(RetryBudgets, NamesWithoutAGoodAnswerShareOneAccount) {
+  RetryBudgets budgets;
+  uint32_t made = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = "made-up-" + std::to_string(i);
+    if (budgets.take({name, 0}, 10)) ++made;
+  }
+  EXPECT_EQ(made, RetryTokens::kTokensMax / 10);
+  budgets.succeeded({"real", 0}, 1);
+  EXPECT_TRUE(budgets.take({"real", 0}, 10)) << "a bucket with a good answer has its own account";
+  EXPECT_FALSE(budgets.take({"real", 0, true}, 10)) << "not under the client's own addressing";
+}
+
+TEST(RetryBudgets, OneObjectTakesATenthOfItsBucketsRetries) {
+  RetryBudgets budgets;
+  budgets.succeeded({"b", 1}, 1);
+  uint32_t bad = 0;
+  for (int i = 0; i < 100; ++i) bad += budgets.take({"b", 7}, 10) ? 1 : 0;
+  EXPECT_EQ(bad, RetryBudgets::kKeyTokensMax / 10);
+  EXPECT_TRUE(budgets.take({"b", 8}, 10)) << "other objects have their retries";
+  budgets.give_back({"b", 7}, 10);
+  EXPECT_TRUE(budgets.take({"b", 7}, 10));
+  EXPECT_FALSE(budgets.take({"b", 7}, 10));
+  for (int i = 0; i < 60; ++i) budgets.succeeded({"b", 9}, 1);
+  EXPECT_TRUE(budgets.take({"b", 7}, 10)) << "the account was full again";
+}
+
+TEST(RetryBudgets, AreSharedByThreads) {
+  RetryBudgets budgets;
+  std::atomic<uint32_t> made{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
-      while (tokens.take(5)) ++taken;
+      for (int k = 0; k < 100; ++k) made += budgets.take({"b", 0}, 5) ? 1 : 0;
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(taken.load(), 100);
+  EXPECT_EQ(made, RetryTokens::kTokensMax / 5);
+}
+
+TEST(Retry, TheTimeToAHeadIsThatOfAllAttemptsAndBackoffs) {
+  S3Limits limits;  // 3 attempts of 30 s, backoffs of up to 1 and 2 s
+  EXPECT_EQ(time_to_head(limits), milliseconds(93'000));
+  limits.attempt_timeout = milliseconds(500);
+  EXPECT_EQ(time_to_head(limits), milliseconds(4500));
+  limits.operation_timeout = milliseconds(600);
+  EXPECT_EQ(time_to_head(limits), milliseconds(600));
+  limits.attempts_max = UINT32_MAX;
+  EXPECT_EQ(time_to_head(limits), milliseconds(600));
+}
+
+TEST(Retry, AGetWithLimitsOfItsOwnEndsWithinTheServersTime) {
+  const S3Limits ours;
+  RequestConfig config;
+  EXPECT_EQ(get_limit(ours, ours, config), std::nullopt);
+  config.first_byte_timeout = milliseconds(60'000);
+  config.backoff_initial = config.backoff_max = milliseconds(60'000);
+  config.attempts_max = 10;
+  EXPECT_EQ(get_limit(effective_limits(ours, config), ours, config), time_to_head(ours));
+  config.operation_timeout = milliseconds(5);
+  EXPECT_EQ(get_limit(effective_limits(ours, config), ours, config), milliseconds(5));
+}
+
+TEST(Retry, LimitsShorterThanTheServersAreImpatient) {
+  const S3Limits ours;
+  EXPECT_FALSE(is_impatient(ours, ours));
+  S3Limits own = ours;
+  own.first_byte_timeout = milliseconds(29'999);
+  EXPECT_TRUE(is_impatient(own, ours));
+  own = ours;
+  own.connect_timeout = milliseconds(1);
+  EXPECT_TRUE(is_impatient(own, ours));
+  own = ours;
+  own.attempt_timeout = milliseconds(60'000);
+  EXPECT_TRUE(is_impatient(own, ours)) << "the server has none";
+  S3Limits strict = ours;
+  strict.attempt_timeout = milliseconds(1000);
+  EXPECT_FALSE(is_impatient(own, strict));
 }
 
 }  // namespace

@@ -33,6 +33,12 @@ class S3OriginImpl final : public S3Origin {
     return run_get(client_, worker, std::move(request), Checksums::kCompare);
   }
 
+  [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_head(
+      const RequestConfig& config) const override {
+    const S3Limits& ours = client_.config.limits;
+    return get_limit(effective_limits(ours, config), ours, config);
+  }
+
   [[nodiscard]] const S3Counters& counters() const override { return *client_.counters; }
 
   void warm_up(rt::Worker& worker) override {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "origin/back_off.h"
 #include "rt/wakeup.h"
 
 namespace cachey::origin {
@@ -142,6 +143,10 @@ rt::Task<Result<std::unique_ptr<GetStream>>> FakeOrigin::get(rt::Worker& worker,
   if (behaviour.head_delay.count() > 0) {
     const bool wanted = co_await rt::sleep(worker, behaviour.head_delay, request.stop);
     if (!wanted) co_return std::unexpected(cancelled());
+  }
+  if (behaviour.backoff.count() > 0) {
+    (void)co_await back_off(worker, request, behaviour.backoff, MonoTime::max());
+    if (request.stop.stop_requested()) co_return std::unexpected(cancelled());
   }
   Result<Object> object = answer(request, behaviour);
   if (!object) co_return std::unexpected(std::move(object.error()));

@@ -46,8 +46,9 @@ class FakeOrigin final : public Origin {
     std::optional<uint64_t>
         stall_after{};  ///< the body stops after this many bytes, for stall_time
     std::chrono::milliseconds stall_time{0};
-    std::function<bool()> held{};  ///< no read ends as long as this returns true
-    std::optional<Error> error{};  ///< instead of an answer
+    std::function<bool()> held{};          ///< no read ends as long as this returns true
+    std::chrono::milliseconds backoff{0};  ///< before `error`, unless the request is hurried
+    std::optional<Error> error{};          ///< instead of an answer
     /// The read of the last byte fails with kDamaged, as if the checksum were wrong.
     bool damaged = false;
   };
