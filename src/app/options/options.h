@@ -8,7 +8,6 @@
 
 #include "api/bucket_glob.h"
 #include "api/bucket_rules.h"
-#include "api/fetch/config_header.h"
 #include "app/options/listen_option.h"
 #include "base/log.h"
 #include "base/log_line.h"
@@ -46,7 +45,7 @@ struct Options {
   bool disk_required = false;  ///< no start without the disk
   cache::FillConfig fill;
   /// The maximum of each time in a request's C0-Config.
-  std::chrono::milliseconds client_limit_max = api::kClientLimitMax;
+  std::chrono::milliseconds client_limit_max{60'000};
   double hedge_quantile = 0.99;
   origin::GateLimits gate;
   /// Empty: S3. Else a directory; its sub-directories are the buckets.

@@ -8,13 +8,13 @@
 
 namespace cachey::origin {
 
-/// Those for whom a read is made. Outlives the read. Called on the read's worker.
+/// The requests that a read serves. Outlives the read. Called on the read's worker.
 class Audience {
  public:
   virtual ~Audience() = default;
   /// Somebody waits for the bytes, or will soon.
   [[nodiscard]] virtual bool is_waiting() const = 0;
-  /// Somebody waits who has other terms than the read's, and the read's terms shape its attempts.
+  /// Somebody waits with other terms than the read's, and the read's terms shape its attempts.
   [[nodiscard]] virtual bool has_others() const = 0;
 };
 

@@ -65,7 +65,7 @@ class RetryTokens {
   uint32_t left_ = kTokensMax;
 };
 
-/// Who pays for the retries of a get.
+/// What the retries of a get are charged to.
 struct RetryPayer {
   std::string_view bucket;
   uint64_t key = 0;        ///< the hash of the object's key
