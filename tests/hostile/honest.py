@@ -77,6 +77,17 @@ class Reader:
         self._close()
 
     def exchange(self, target, headers=()):
+        """Retries once if the server has closed an idle connection meanwhile, as RFC 9112 9.3.1 wants of clients."""
+        reused = self._left > 0
+        try:
+            return self._exchange(target, headers)
+        except ConnectionError:
+            if not reused or getattr(self._connection, "resets", None):
+                raise
+        self._close()
+        return self._exchange(target, headers)
+
+    def _exchange(self, target, headers):
         if not self._left:
             self._close()
             self._connection = self._client.connect(timeout=TIMEOUT_SECONDS)

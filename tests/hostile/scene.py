@@ -27,7 +27,7 @@ from socket_memory import sockets_of  # noqa: E402
 
 MEMORY = 256 * MIB
 RESIDENT_MAX = MEMORY + 96 * MIB  # --memory and the overhead that docs/performance.md states
-SOCKET_BYTES_MAX = MIB  # of kernel memory a connection
+SOCKET_BYTES_MAX = MIB // 2  # of kernel memory a connection
 SOCKET_BYTES_BASE = 16 * MIB
 RECOVERY_SECONDS = 5.0
 _SAMPLE_SECONDS = 0.2
