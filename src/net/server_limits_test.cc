@@ -235,6 +235,20 @@ std::vector<TestClient> busy_clients(TestServer& server, int count) {
   return clients;
 }
 
+TEST(ServerLimits, ARefusedClientGivesWay) {
+  ServerConfig config;
+  config.connections_max = 1;
+  TestServer server(config, 1);
+  for (int i = 0; i < 20; ++i) {
+    TestClient refused(server.port);
+    refused.send("nonsense\r\n\r\n");
+    EXPECT_EQ(refused.response().status, 400);
+    TestClient next(server.port);
+    next.get("/bytes/5", "Connection: close\r\n");
+    EXPECT_EQ(next.response().body, body_bytes(5)) << i;
+  }
+}
+
 TEST(ServerLimits, TooManyConnectionsAre503) {
   ServerConfig config;
   config.connections_max = 10;

@@ -41,9 +41,10 @@ rt::Task<bool> Connection::run() {
     end_request();
     if (!writer_.finished() || writer_.closes()) break;
   }
-  state_.awaited.end(socket_);
   if (refusal_status_ != 0) send_refusal();
+  state_.awaited.begin(socket_);  // nothing more is owed to the client
   if (!socket_.broken()) co_await close_gently(linger_);
+  state_.awaited.end(socket_);
   give_back_memory();
   co_return false;
 }

@@ -171,7 +171,9 @@ rt::Task<void> Connection::end() {
     const bool taken = co_await socket_.writable(state_.config.write_timeout);
     if (!taken) socket_.break_off();
   }
+  state_.awaited.begin(socket_);  // nothing more is owed to the client
   if (!socket_.broken()) co_await close_gently(Linger::kYes);
+  state_.awaited.end(socket_);
   rt::Waiter waiter(state_.worker.executor());
   tasks_.when_empty([&waiter] { waiter.notify(); });
   co_await waiter.wait();
