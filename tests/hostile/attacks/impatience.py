@@ -12,5 +12,5 @@ LIMITS = [("C0-Config", "rt=50 ma=1")]
 def attack(victim):
     numbers = itertools.count()
     wire.crowd(8 * victim.scale, lambda _: victim.ask(f"/fetch/good/slow-{next(numbers)}", LIMITS))
-    time.sleep(1)
+    time.sleep(0.5)
     victim.begun()

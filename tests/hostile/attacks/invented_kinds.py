@@ -16,5 +16,5 @@ def attack(victim):
         victim.ask(f"/fetch/fake{number}/slow-{number}", [("C0-Bucket", "good")])
 
     wire.crowd(12 * victim.scale, ask)
-    time.sleep(1)
+    time.sleep(0.5)
     victim.begun()

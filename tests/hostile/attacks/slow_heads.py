@@ -1,4 +1,4 @@
-"""Clients send a byte of a head each second, over HTTP/1.1 and within a field block of HTTP/2."""
+"""Clients send a byte of a head twice a second, over HTTP/1.1 and within a field block of HTTP/2."""
 
 import contextlib
 import time
@@ -24,8 +24,8 @@ def attack(victim):
                     sock.sendall(text[at:at + 1])
                 for connection in blocks:
                     connection.send(block)
-                time.sleep(1)
+                time.sleep(0.5)
 
     wire.crowd(12 * victim.scale, drip)
-    time.sleep(1)
+    time.sleep(0.5)
     victim.begun()

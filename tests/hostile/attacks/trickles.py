@@ -1,4 +1,4 @@
-"""A hundred clients read objects that the store sends at 20 bytes a second, in the bucket of honest clients."""
+"""The store sends what clients read at 20 bytes a second: objects of the honest bucket, large pages of another one."""
 
 import time
 
@@ -9,9 +9,10 @@ RECOVERY_SECONDS = 15.0  # a body that nobody waits for has 10 s to bring its le
 
 def attack(victim):
     held = []
-    for number in range(100 * victim.scale):
-        held.append(victim.connect())
-        held[-1].sendall(wire.head(f"/fetch/good/trickle-{number}", last=99_999))
+    for number in range(60 * victim.scale):
+        for path in (f"good/trickle-{number}", f"trickling/pour-{number}"):
+            held.append(victim.connect())
+            held[-1].sendall(wire.head(f"/fetch/{path}", last=99_999))
     time.sleep(0.5)
     victim.begun()
     wire.wait_for_the_end()

@@ -11,5 +11,5 @@ OPTIONS = ("--max-connections", "100")
 def attack(victim):
     numbers = itertools.count()
     wire.crowd(12, lambda _: victim.ask_and_leave(f"/fetch/good/hang-{next(numbers)}", after=0.2))
-    time.sleep(3)
+    time.sleep(2.2)
     victim.begun()

@@ -24,5 +24,5 @@ def attack(victim):
             connection.close()
 
     wire.crowd(40, leave)
-    time.sleep(3)
+    time.sleep(2.2)
     victim.begun()
