@@ -70,7 +70,7 @@ rt::Task<void> Listener::accept_all(std::shared_ptr<Listener> self, size_t accep
 void Listener::admit(rt::Socket socket) {
   ServerStats& stats = state_.stats;
   const auto most = static_cast<int64_t>(state_.config.connections_max);
-  if (stats.connections.fetch_add(1) >= most && !state_.awaited.make_place()) {
+  if (stats.connections.fetch_add(1) >= most && !state_.awaited.make_place(clock_.mono())) {
     stats.connections.fetch_sub(1);
     stats.connections_refused.fetch_add(1);
     if (state_.tls) return;  // closed: a handshake costs too much for a refusal
@@ -125,7 +125,7 @@ rt::Task<bool> Listener::handshake(ClientSocket& socket) {
   std::chrono::nanoseconds limit = state_.config.head_timeout;
   if (state_.draining) limit = Connection::kFirstRequestTime;
   handshakes_.push_back(socket);
-  state_.awaited.begin(socket);
+  state_.awaited.begin(socket, state_.worker.timers().now());
   const bool agreed = co_await socket.handshake(limit);
   state_.awaited.end(socket);
   handshakes_.erase(handshakes_.iterator_to(socket));

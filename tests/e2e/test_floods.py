@@ -215,6 +215,27 @@ def test_frames_that_cost_only_the_server(server, origin, kind, stored, what):
     expect_little(resident(server) - before, 32 * MIB)
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_streams_that_take_nothing(server, origin, kind, stored, large):
+    """Full connections without windows, with or without large heads, leave room for others."""
+    encoder = hpack.Encoder()
+    fields = [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", fetch_target(kind, "object")),
+              ("range", "bytes=0-99999")] + [("x-large", "x" * 3000)] * large
+    blocks = [encoder.encode(fields) for _ in range(128)]
+    no_window = frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0))
+    with others_are_served(server, stored, kind), contextlib.ExitStack() as held:
+        before = resident(server)
+        for _ in range(64):
+            one = held.enter_context(socket.create_connection(("127.0.0.1", server.port), limit(10)))
+            one.sendall(PREFACE + no_window + b"".join(
+                frame(HEADERS, END_STREAM | END_HEADERS, 1 + 2 * number, block) for number, block in enumerate(blocks)))
+        with socket.create_connection(("127.0.0.1", server.port), limit(10)) as one:
+            one.sendall(f"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Large: {'x' * 9000}\r\n\r\n".encode())
+            assert one.recv(1000).startswith(b"HTTP/1.1 200 ")
+        time.sleep(1)
+        expect_little(resident(server) - before, 200 * MIB)
+
+
 def test_answers_of_metrics_that_nobody_takes_stay_few(server, kind):
     """A response may be half a megabyte, and is held until its client has taken it."""
     for number in range(100):

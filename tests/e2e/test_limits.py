@@ -127,6 +127,26 @@ def test_too_many_connections_get_503(s3_server, origin, kind):
             connection.close()
 
 
+def test_clients_that_owe_a_request_give_way(s3_server, origin, kind):
+    """The longest wait first; a client that is being answered stays."""
+    stored = origin.put(kind, "object", size=2 * PAGE)
+    server = s3_server("--max-connections", "20", "--threads", "1")
+    with server.connect(receive_buffer=4 * KIB) as busy:
+        busy.request("GET", fetch_target(kind, "object"), [range_header(0, 2 * PAGE - 1)])
+        head = busy.read_head()
+        held = [server.connect() for _ in range(19)]
+        for number, connection in enumerate(held):
+            connection.send(HEAD[:10] if number % 2 else HEAD)
+        time.sleep(2.5)
+        for _ in range(5):
+            expect_206(server.fetch(kind, "object", 0, 9), stored, 0, 9, kind)
+        assert [one for one in held if one.is_closed_by_server(0.1)] == [held[1]]  # held[0] came first, but got an answer
+        head.body, head.complete = busy.read_body_bytes(2 * PAGE), True
+        expect_206(head, stored, 0, 2 * PAGE - 1, kind, hit=False)
+        for connection in held:
+            connection.close()
+
+
 def test_a_thousand_idle_connections_cost_the_others_nothing(s3_server, origin, kind):
     stored = origin.put(kind, "object", size=1000)
     server = s3_server("--max-connections", "2000")

@@ -105,9 +105,11 @@ size_t ClientSocket::send(std::span<iovec> parts, size_t bytes) {
   return static_cast<size_t>(n);
 }
 
-void ClientSocket::limit_reading(std::chrono::nanoseconds limit) {
+MonoTime ClientSocket::limit_reading(std::chrono::nanoseconds limit) {
   expired_ = false;
-  timers_.arm_after(timer_, limit);
+  const MonoTime now = timers_.now();
+  timers_.arm(timer_, now + limit);
+  return now;
 }
 
 rt::Task<bool> ClientSocket::writable(std::chrono::nanoseconds limit) {

@@ -78,8 +78,8 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   /// send() takes nothing until writable() has been awaited.
   [[nodiscard]] bool full() const { return full_; }
 
-  /// Sets the time limit of readable(), from now on.
-  void limit_reading(std::chrono::nanoseconds limit);
+  /// Sets the time limit of readable(), from now on. Returns the time.
+  MonoTime limit_reading(std::chrono::nanoseconds limit);
   /// Awaitable: waits for bytes, the client's end, or an error. Call stop_waiting() afterwards.
   [[nodiscard]] auto readable() {
     using Signature = void(boost::system::error_code);
@@ -152,23 +152,40 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   bool flushing_ = false;  // a wait is running that will call flush()
   bool broken_ = false;
   bool expired_ = false;
+
+  friend class AwaitedSockets;
+  MonoTime awaited_since_{};
 };
 
-/// The sockets of a worker whose clients owe a handshake or a request, by the begin of that wait.
+/// The sockets of a worker whose clients owe a handshake or a request, by the begin of that wait,
+/// and before them those that only linger before a close.
 class AwaitedSockets {
  public:
+  /// The shortest wait that makes place. So a client that has just come is not sent away before its
+  /// request has arrived.
+  static constexpr std::chrono::seconds kWaitMin{2};
+
   /// The wait goes on if it has begun.
-  void begin(ClientSocket& socket) {
-    if (!socket.AwaitedHook::is_linked()) sockets_.push_back(socket);
+  void begin(ClientSocket& socket, MonoTime now) {
+    if (socket.AwaitedHook::is_linked()) return;
+    socket.awaited_since_ = now;
+    sockets_.push_back(socket);
+  }
+  /// Nothing more is owed to the client: the socket is the next that makes place, at once.
+  void begin_linger(ClientSocket& socket) {
+    end(socket);
+    socket.awaited_since_ = MonoTime::min();
+    sockets_.push_front(socket);
   }
   static void end(ClientSocket& socket) {
     if (socket.AwaitedHook::is_linked()) socket.AwaitedHook::unlink();
   }
   [[nodiscard]] bool empty() const { return sockets_.empty(); }
-  /// The longest wait makes place. False: there is none.
-  [[nodiscard]] bool make_place() {
+  /// The longest wait makes place. False: there is none of kWaitMin.
+  [[nodiscard]] bool make_place(MonoTime now) {
     if (sockets_.empty()) return false;
     ClientSocket& first = sockets_.front();
+    if (first.awaited_since_ > now - kWaitMin) return false;
     sockets_.pop_front();
     first.give_way();
     return true;

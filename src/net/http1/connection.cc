@@ -22,7 +22,6 @@ rt::Task<bool> Connection::run() {
     if (step == Step::kRefuse) break;
     if (step == Step::kHttp2) co_return true;
     if (step == Step::kRead) {
-      state_.awaited.begin(socket_);
       if (prepare_to_read()) {
         (void)co_await socket_.readable();
         socket_.stop_waiting();
@@ -42,7 +41,7 @@ rt::Task<bool> Connection::run() {
     if (!writer_.finished() || writer_.closes()) break;
   }
   if (refusal_status_ != 0) send_refusal();
-  state_.awaited.begin(socket_);  // nothing more is owed to the client
+  state_.awaited.begin_linger(socket_);
   if (!socket_.broken()) co_await close_gently(linger_);
   state_.awaited.end(socket_);
   give_back_memory();
@@ -91,7 +90,9 @@ bool Connection::prepare_to_read() {
   }
   give_back_memory();
   if (state_.draining && answered_one_) return false;
-  socket_.limit_reading(state_.draining ? kFirstRequestTime : state_.config.idle_timeout);
+  const std::chrono::nanoseconds limit =
+      state_.draining ? kFirstRequestTime : state_.config.idle_timeout;
+  state_.awaited.begin(socket_, socket_.limit_reading(limit));
   return true;
 }
 

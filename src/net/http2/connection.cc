@@ -127,7 +127,7 @@ void Connection::limit_reading() {
   if (sending_.count() != 0) {
     idle_deadline_.reset();
   } else if (!idle_deadline_) {
-    state_.awaited.begin(socket_);
+    state_.awaited.begin(socket_, now);
     if (state_.draining) {
       idle_deadline_ = now + kFirstRequestTime;
     } else {
@@ -171,7 +171,7 @@ rt::Task<void> Connection::end() {
     const bool taken = co_await socket_.writable(state_.config.write_timeout);
     if (!taken) socket_.break_off();
   }
-  state_.awaited.begin(socket_);  // nothing more is owed to the client
+  state_.awaited.begin_linger(socket_);
   if (!socket_.broken()) co_await close_gently(Linger::kYes);
   state_.awaited.end(socket_);
   rt::Waiter waiter(state_.worker.executor());
