@@ -39,6 +39,7 @@ struct WorkerState {
   Spares spares;
   DateLine date;
   RequestMemory http2_requests;
+  size_t http2_unsent = 0;  ///< bytes of HTTP/2 frames that the kernel has not taken
   /// Sockets whose clients owe a handshake or a request. The longest wait is the first.
   AwaitedSockets awaited;
   bool draining = false;

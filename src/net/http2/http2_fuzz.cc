@@ -79,6 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   ::close(ends[1]);
   worker.io().poll();
-  CHECK(state.http2_requests.bytes() == 0 && state.awaited.empty() && state.http2_frames.empty());
+  CHECK(state.http2_requests.bytes() == 0 && state.http2_unsent == 0 && state.awaited.empty() &&
+        state.http2_frames.empty());
   return 0;
 }

@@ -55,6 +55,11 @@ inline constexpr double kChatterPaidMax = kStreamsMax * 2 * 1024;
 /// such a frame itself.
 inline constexpr size_t kDribbleBytes = 256;
 
+/// Frames of all HTTP/2 connections of a worker that the kernel has not taken. Past it, rounds of
+/// frames are of kSmallRoundBytes.
+inline constexpr size_t kUnsentMax = size_t{64} << 20;
+inline constexpr size_t kSmallRoundBytes = size_t{16} << 10;
+
 /// kRoundBytes: at most this many bytes of frames are made before they are sent. kCopyMax: bodies
 /// up to this size are copied within a batch, to leave together.
 inline constexpr size_t kRoundBytes = size_t{256} << 10;

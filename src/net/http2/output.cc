@@ -36,17 +36,24 @@ void Output::send() {
 void Output::send_rest() {
   iovec part{rest_.bytes().data(), rest_.size()};
   rest_.consume(socket_.send(std::span(&part, 1), rest_.size()));
-  if (rest_.empty()) rest_ = Buffer();
+  if (rest_.empty()) hold(Buffer());
 }
 
 /// Copies the bytes behind the first `sent`.
 void Output::keep(size_t sent) {
-  rest_.reserve(bytes_ - sent);
+  Buffer rest(bytes_ - sent);
   for (const Part& part : std::span(parts_.data(), count_)) {
     const size_t skip = std::min(sent, part.iov_len);
     sent -= skip;
-    rest_.append({static_cast<const char*>(part.iov_base) + skip, part.iov_len - skip});
+    rest.append({static_cast<const char*>(part.iov_base) + skip, part.iov_len - skip});
   }
+  hold(std::move(rest));
+}
+
+void Output::hold(Buffer rest) {
+  state_.http2_unsent += rest.capacity();
+  state_.http2_unsent -= rest_.capacity();
+  rest_ = std::move(rest);
 }
 
 }  // namespace cachey::net::http2

@@ -20,12 +20,16 @@ namespace cachey::net::http2 {
 class Output {
  public:
   Output(WorkerState& state, ClientSocket& socket) : state_(state), socket_(socket) {}
+  ~Output() { hold(Buffer()); }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
 
   /// Frames may be appended: the kernel has taken all bytes of earlier sends.
   [[nodiscard]] bool open() const { return rest_.empty() && !socket_.full() && !socket_.broken(); }
   /// send() must come before further frames.
   [[nodiscard]] bool round_full() const {
-    return bytes_ >= kRoundBytes || count_ + kFramePartsMax > parts_.size();
+    const size_t most = state_.http2_unsent < kUnsentMax ? kRoundBytes : kSmallRoundBytes;
+    return bytes_ >= most || count_ + kFramePartsMax > parts_.size();
   }
 
   /// One frame has at most this many parts.
@@ -47,6 +51,7 @@ class Output {
 
   void send_rest();
   void keep(size_t sent);
+  void hold(Buffer rest);
 
   WorkerState& state_;
   ClientSocket& socket_;

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <deque>
 #include <string>
 #include <thread>
 
+#include "net/http2/limits.h"
 #include "net/server.h"
 #include "net/testing/test_http2_client.h"
 #include "net/testing/test_server.h"
@@ -122,6 +125,27 @@ TEST(Http2Times, ATrickleOfTheConnectionsWindowKeepsNoStream) {
   const int32_t id = client.get("/bytes/1000000");
   EXPECT_FALSE(trickle(client, id, 0, 1));
   EXPECT_EQ(client.responses[id].reset, NGHTTP2_CANCEL);
+}
+
+TEST(Http2Times, ManyClientsThatTakeNothingHoldLittle) {
+  constexpr size_t kCount = 300;
+  std::atomic<int64_t> charged{0};
+  ServerConfig config;
+  config.charge = [&charged](int64_t bytes) { charged += bytes; };
+  TestServer server(config, 1);
+  std::deque<TestHttp2Client> clients;
+  for (size_t i = 0; i < kCount; ++i) {
+    clients.emplace_back(server.port, TestHttp2Client::Options{.stream_window = 1 << 30,
+                                                               .connection_window = 1 << 30,
+                                                               .receive_buffer = 4096});
+    clients.back().get("/bytes/600000");
+    clients.back().send();
+    ASSERT_TRUE(eventually([&] { return server.stats().requests == i + 1; }));
+  }
+  EXPECT_GT(charged, int64_t{kUnsentMax} / 2);
+  EXPECT_LT(charged, int64_t{kUnsentMax + kRoundBytes + kCount * (kSmallRoundBytes + 50'000)});
+  clients.clear();
+  EXPECT_TRUE(eventually([&] { return charged == 0; }));
 }
 
 TEST(Http2Times, AClientThatTakesNothingIsBrokenOff) {
