@@ -1,5 +1,7 @@
 #include "net/connection/client_watch.h"
 
+#include <utility>
+
 namespace cachey::net {
 
 std::stop_token ClientWatch::begin(bool unread) {
@@ -17,7 +19,7 @@ std::stop_token ClientWatch::begin(bool unread) {
 void ClientWatch::end() {
   source_ = std::stop_source(std::nostopstate);
   timer_.disarm();
-  left_at_.reset();
+  if (std::exchange(left_at_, std::nullopt)) AwaitedSockets::end(*socket_);
 }
 
 void ClientWatch::detach() {
@@ -43,16 +45,20 @@ void ClientWatch::look() {
     case ClientSocket::Input::kBytes:
       return look_again();
     case ClientSocket::Input::kEnd:
-      left_at_ = timers_.now() + kEndTime;
+      leave_after(kEndTime);
       return look_again();
   }
 }
 
+void ClientWatch::leave_after(std::chrono::nanoseconds time) {
+  left_at_ = timers_.now() + time;
+  awaited_.begin(*socket_);
+}
+
 /// The socket is readable and stays so.
 void ClientWatch::look_again() {
-  const MonoTime now = timers_.now();
-  if (!left_at_ && socket_->ended_by_client()) left_at_ = now + kHalfClosedTime;
-  if (socket_->reset_by_client() || (left_at_ && now >= *left_at_)) {
+  if (!left_at_ && socket_->ended_by_client()) leave_after(kHalfClosedTime);
+  if (socket_->reset_by_client() || (left_at_ && timers_.now() >= *left_at_)) {
     source_.request_stop();
   } else {
     timers_.arm_after(timer_, kLook);

@@ -28,8 +28,8 @@ class ClientWatch : public std::enable_shared_from_this<ClientWatch> {
   /// bytes.
   static constexpr std::chrono::milliseconds kLook{250};
 
-  ClientWatch(rt::TimerWheel& timers, ClientSocket& socket)
-      : timers_(timers), socket_(&socket), timer_([this] { look_again(); }) {}
+  ClientWatch(rt::TimerWheel& timers, AwaitedSockets& awaited, ClientSocket& socket)
+      : timers_(timers), awaited_(awaited), socket_(&socket), timer_([this] { look_again(); }) {}
   ClientWatch(const ClientWatch&) = delete;
   ClientWatch& operator=(const ClientWatch&) = delete;
 
@@ -45,9 +45,11 @@ class ClientWatch : public std::enable_shared_from_this<ClientWatch> {
   [[nodiscard]] bool watches() const { return source_.stop_possible(); }
   void wait();
   void look();
+  void leave_after(std::chrono::nanoseconds time);
   void look_again();
 
   rt::TimerWheel& timers_;
+  AwaitedSockets& awaited_;
   ClientSocket* socket_;  // null after detach()
   std::stop_source source_{std::nostopstate};
   rt::TimerWheel::Entry timer_;

@@ -26,7 +26,7 @@ class ClientWatchTest : public ::testing::Test {
     client_.connect(acceptor.local_endpoint());
     client_.set_option(rt::Tcp::no_delay(true));
     socket_ = std::make_unique<ClientSocket>(worker_.worker().timers(), acceptor.accept(), nullptr);
-    watch_ = std::make_shared<ClientWatch>(worker_.worker().timers(), *socket_);
+    watch_ = std::make_shared<ClientWatch>(worker_.worker().timers(), awaited_, *socket_);
   }
   ~ClientWatchTest() override {
     watch_->detach();
@@ -57,6 +57,7 @@ class ClientWatchTest : public ::testing::Test {
 
   rt::VirtualWorker worker_;
   rt::Socket client_{worker_.worker().executor()};
+  AwaitedSockets awaited_;
   std::unique_ptr<ClientSocket> socket_;
   std::shared_ptr<ClientWatch> watch_;
   std::stop_token token_;
@@ -132,6 +133,23 @@ TEST_F(ClientWatchTest, BytesThatWereReceivedWithTheHeadAreUnreadToo) {
   end_side();
   EXPECT_FALSE(left_after(ClientWatch::kHalfClosedTime - 1s));
   EXPECT_TRUE(left_after(2s));
+}
+
+TEST_F(ClientWatchTest, AfterItsEndAClientGivesWay) {
+  token_ = watch_->begin(false);
+  poll();
+  EXPECT_TRUE(awaited_.empty());
+  send("GET /");
+  end_side();
+  EXPECT_FALSE(left_after(1s));
+  EXPECT_TRUE(awaited_.make_place());
+  EXPECT_TRUE(left_after(ClientWatch::kLook + 50ms));
+
+  watch_->end();
+  token_ = watch_->begin(true);
+  EXPECT_FALSE(awaited_.empty());
+  watch_->end();
+  EXPECT_TRUE(awaited_.empty());
 }
 
 TEST_F(ClientWatchTest, UrgentBytesAreNoSignOfAnything) {

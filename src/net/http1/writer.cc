@@ -205,7 +205,9 @@ void Writer::abort() {
 }
 
 std::stop_token Writer::client_left() {
-  if (watch_ == nullptr) watch_ = std::make_shared<ClientWatch>(state_.worker.timers(), socket_);
+  if (watch_ == nullptr) {
+    watch_ = std::make_shared<ClientWatch>(state_.worker.timers(), state_.awaited, socket_);
+  }
   return watch_->begin(unread_);
 }
 

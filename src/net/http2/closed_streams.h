@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <optional>
+#include <vector>
 
 namespace cachey::net::http2 {
 
@@ -35,7 +34,7 @@ class ClosedStreams {
   void reset_by_us(int32_t stream_id) {
     if (resets_.size() == kResetsMax) {
       forgotten_ = std::max(forgotten_, resets_.front());
-      resets_.pop_front();
+      resets_.erase(resets_.begin());
     }
     resets_.push_back(stream_id);
   }
@@ -54,7 +53,7 @@ class ClosedStreams {
   int32_t gap_begin_ = 0;  // the last streams that were passed over: up to gap_end_
   int32_t gap_end_ = 0;
   int32_t forgotten_ = 0;
-  std::deque<int32_t> resets_;
+  std::vector<int32_t> resets_;
 };
 
 }  // namespace cachey::net::http2

@@ -105,25 +105,32 @@ Session::Session(WorkerState& state, ClientSocket& socket)
 
 void Session::receive(std::span<const char> bytes) {
   now_ = state_.worker.timers().now();
-  size_t fed = 0;
-  for (size_t at = 0; at < bytes.size() && !sending_.terminated();) {
-    at += scanner_.advance(bytes.subspan(at));
+  unfed_ = bytes;
+  while (!bytes.empty() && !sending_.terminated()) {
+    bytes = bytes.subspan(scanner_.advance(bytes));
     if (!scanner_.has_head()) continue;
+    before_frame_ = unfed_.size() - bytes.size();
     const FrameHead frame = scanner_.head();
     scanner_.drop_head();
-    feed(bytes.subspan(fed, at - fed));  // the frames before it decide about this one
-    fed = at;
     const uint32_t fault = fault_of(frame);
-    if (fault != NGHTTP2_NO_ERROR && !sending_.terminated()) sending_.terminate(fault);
+    if (fault == NGHTTP2_NO_ERROR) continue;
+    catch_up();
+    if (!sending_.terminated()) sending_.terminate(fault);
   }
-  feed(bytes.subspan(fed));
+  feed(unfed_.size());
+  unfed_ = {};
   sending_.turns().queue_unblocked();
 }
 
-void Session::feed(std::span<const char> bytes) {
-  if (bytes.empty() || sending_.terminated()) return;
+/// Gives nghttp2 the frames before the one that is being judged.
+void Session::catch_up() { feed(std::exchange(before_frame_, 0)); }
+
+void Session::feed(size_t bytes) {
+  if (bytes == 0 || sending_.terminated()) return;
+  const std::span<const char> next = unfed_.first(bytes);
+  unfed_ = unfed_.subspan(bytes);
   const ssize_t taken = nghttp2_session_mem_recv(
-      codec_.get(), reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+      codec_.get(), reinterpret_cast<const uint8_t*>(next.data()), next.size());
   if (taken < 0) sending_.terminate(error_code_of(taken));
 }
 
@@ -153,6 +160,8 @@ uint32_t Session::fault_of(const FrameHead& frame) {
 }
 
 uint32_t Session::chatter() {
+  if (budget_.take_chatter(now_)) return NGHTTP2_NO_ERROR;
+  catch_up();  // requests before it may pay for it
   return budget_.take_chatter(now_) ? NGHTTP2_NO_ERROR : NGHTTP2_ENHANCE_YOUR_CALM;
 }
 
@@ -160,6 +169,7 @@ uint32_t Session::chatter() {
 /// client's.
 uint32_t Session::fault_on_stream(int32_t stream_id) {
   if (stream_id % 2 == 0 || stream_id > closed_.last()) return NGHTTP2_NO_ERROR;
+  catch_up();
   if (nghttp2_session_find_stream(codec_.get(), stream_id) != nullptr) return NGHTTP2_NO_ERROR;
   switch (closed_.judge(stream_id)) {
     case ClosedStreams::Verdict::kOnItsWay:

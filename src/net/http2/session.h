@@ -59,7 +59,8 @@ class Session {
   void on_close(int32_t stream_id);
   void on_sent(const nghttp2_frame& frame);
 
-  void feed(std::span<const char> bytes);
+  void catch_up();
+  void feed(size_t bytes);
   [[nodiscard]] uint32_t fault_of(const FrameHead& frame);
   [[nodiscard]] uint32_t chatter();
   [[nodiscard]] uint32_t fault_on_stream(int32_t stream_id);
@@ -73,6 +74,8 @@ class Session {
   Codec codec_;
   Sending sending_;
   FrameScanner scanner_;
+  std::span<const char> unfed_;  // received bytes that nghttp2 has not had yet
+  size_t before_frame_ = 0;      // bytes of unfed_ before the frame that is being judged
   ClosedStreams closed_;
   std::unique_ptr<Stream> incoming_;            // its head is incomplete
   std::vector<std::unique_ptr<Stream>> ready_;  // for take_requests()
