@@ -52,7 +52,7 @@ void ClientWatch::look() {
 
 void ClientWatch::leave_after(std::chrono::nanoseconds time) {
   left_at_ = timers_.now() + time;
-  awaited_.begin(*socket_);
+  awaited_.begin_linger(*socket_);
 }
 
 /// The socket is readable and stays so.

@@ -142,7 +142,7 @@ TEST_F(ClientWatchTest, AfterItsEndAClientGivesWay) {
   send("GET /");
   end_side();
   EXPECT_FALSE(left_after(1s));
-  EXPECT_TRUE(awaited_.make_place());
+  EXPECT_TRUE(awaited_.make_place(worker_.clock().mono()));
   EXPECT_TRUE(left_after(ClientWatch::kLook + 50ms));
 
   watch_->end();
