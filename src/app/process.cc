@@ -150,6 +150,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
     admin_server_.emplace(workers_, admin_router_, admin_server_config(options_, server_config_),
                           clock_);
   }
+  for (const api::DeclaredKind& kind : options_.kinds) gate_.declare(kind.name, kind.buckets);
   add_process_metrics(foundation_->metrics);
   stats_.watch(data_server_.stats());
   stats_.watch(access_log_);

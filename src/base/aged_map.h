@@ -76,6 +76,12 @@ class AgedMap {
     return value;
   }
 
+  void clear() {
+    by_use_.clear();
+    entries_.clear();
+    key_bytes_ = 0;
+  }
+
   [[nodiscard]] bool contains(std::string_view key) const { return peek(key) != nullptr; }
   [[nodiscard]] size_t size() const { return entries_.size(); }
   [[nodiscard]] size_t key_bytes() const { return key_bytes_; }

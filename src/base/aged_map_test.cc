@@ -85,6 +85,9 @@ TEST(AgedMap, AnErasedKeyGivesItsRoomBack) {
   map.set("bbb", nullptr);
   map.set("c", nullptr);
   EXPECT_TRUE(map.contains("bbb"));
+  map.clear();
+  EXPECT_EQ(map.size(), 0);
+  EXPECT_EQ(map.key_bytes(), 0);
 }
 
 }  // namespace

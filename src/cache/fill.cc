@@ -93,13 +93,19 @@ uint64_t Fills::bytes_needed(KeyView key, uint32_t index) {
   return std::min(kPageBytes, *size - begin);
 }
 
+/// The account for memory that is admitted before the bucket has answered. Invented buckets share
+/// one, so that fills that hang keep no others from starting.
+std::string_view Fills::account_of(std::string_view bucket) const {
+  return origin_.gate.is_proven(bucket) ? bucket : std::string_view();
+}
+
 std::optional<FillMemory> Fills::try_reserve(const FetchSpec& spec, uint32_t index) {
-  const std::string& bucket = spec.buckets.front();
+  const std::string_view account = account_of(spec.buckets.front());
   std::optional<store::Admission> start =
-      memory_.starts().try_admit_speculation(bucket, store::MemoryTier::kStartBytes);
+      memory_.starts().try_admit_speculation(account, store::MemoryTier::kStartBytes);
   if (!start) return std::nullopt;
   std::optional<store::Admission> body =
-      memory_.bodies().try_admit_speculation(bucket, bytes_needed(spec.key.view(), index));
+      memory_.bodies().try_admit_speculation(account, bytes_needed(spec.key.view(), index));
   if (!body) return std::nullopt;
   return FillMemory(std::move(*start), std::move(*body));
 }
@@ -179,9 +185,9 @@ void Fills::fill_failed(Page& page, const FetchSpec& spec, Error error) {
 /// Waits for the memory of the fill itself.
 rt::Task<Result<void>> Fills::admit_start(Filling& filling) {
   if (filling.start) co_return Result<void>();
-  const std::string& bucket = filling.spec.buckets.front();
-  Result<store::Admission> admitted =
-      co_await memory_.starts().admit(filling.worker, bucket, store::MemoryTier::kStartBytes);
+  std::string account(account_of(filling.spec.buckets.front()));
+  Result<store::Admission> admitted = co_await memory_.starts().admit(
+      filling.worker, std::move(account), store::MemoryTier::kStartBytes);
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
   filling.start.emplace(std::move(*admitted));
   co_return Result<void>();

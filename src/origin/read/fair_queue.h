@@ -2,13 +2,18 @@
 
 #include <array>
 #include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 
+#include "base/aged_map.h"
+#include "base/clock.h"
+#include "base/units.h"
 #include "origin/read/priority.h"
 #include "rt/waiter.h"
 
@@ -25,29 +30,45 @@ struct QueuedRequest : boost::intrusive::list_base_hook<> {
                 Stage its_stage = Stage::kFirst)
       : kind(its_kind), priority(its_priority), stage(its_stage) {}
 
-  const std::string_view kind;
+  std::string_view kind;  // the account that is charged
   const Priority priority;
   const Stage stage;
   Urgency urgency = Urgency::kDemand;  // as of the last push() or promote_wanted()
+  MonoTime came;                       // when it joined the requests of its urgency
   bool granted = false;
   double charged = 0;            // bytes that it cost when it was granted
   rt::Waiter* waiter = nullptr;  // null: its coroutine does not wait
+  boost::intrusive::list_member_hook<> by_arrival;
 };
 
 /// The queue of the requests that wait for one bucket. Demand goes before speculation. Within each,
 /// the kinds share the bytes evenly: the kind that was charged least is next (start-time fair
 /// queueing; Goyal, Vin, Cheng, SIGCOMM 1996). Within a kind: further requests of a page before
-/// first ones; then first in, first out. Not synchronized. A request outlives its stay in the
-/// queue.
+/// first ones; then first in, first out.
+///
+/// Every second turn is the oldest request's, if that has waited for kAgedAfter: so no number of
+/// kinds passes a request over for ever, and a flood of old requests takes at most every second
+/// turn from the kinds.
+///
+/// A kind may have at most kShare times as many waiting requests as there are free places, as in
+/// store::Admissions. What a kind was charged is forgotten when nothing waits. Not synchronized. A
+/// request outlives its stay in the queue. Each call costs O(log kinds that wait).
 class FairQueue {
  public:
-  /// Past this many kinds, those with nothing queued are forgotten.
-  static constexpr size_t kKindsMax = 1000;
+  /// Requests that wait.
+  static constexpr size_t kQueuedMax = 4096;
+  static constexpr size_t kShare = 4;
+  static constexpr std::chrono::seconds kAgedAfter{5};
+  /// The kinds with nothing queued whose charge is remembered.
+  static constexpr AgedMapLimits kIdleKinds{.entries = 1000, .key_bytes = 64 * kKiB};
 
-  void push(QueuedRequest& request);
+  /// Whether there is a place for a request of `kind`.
+  [[nodiscard]] bool has_place(std::string_view kind) const;
+  /// REQUIRES: has_place(request.kind).
+  void push(QueuedRequest& request, MonoTime now);
   void remove(QueuedRequest& request);
   /// Moves speculation that has become demand to the demand queues. Returns the number moved.
-  size_t promote_wanted();
+  size_t promote_wanted(MonoTime now);
 
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] size_t size() const {
@@ -64,41 +85,75 @@ class FairQueue {
   [[nodiscard]] bool has(Choice choice) const { return count(choice.urgency, choice.among) != 0; }
 
   /// The next request. REQUIRES: has(choice).
-  [[nodiscard]] QueuedRequest& front(Choice choice) { return first_of(next_kind(choice), choice); }
+  [[nodiscard]] QueuedRequest& front(Choice choice, MonoTime now);
   /// Takes out the next request, for which its kind is charged `cost`. REQUIRES: has(choice).
-  QueuedRequest& pop(Choice choice, double cost);
+  QueuedRequest& pop(Choice choice, double cost, MonoTime now);
   /// Corrects what `kind` was charged, once the true cost is known. `cost` may be negative.
   void adjust_charge(std::string_view kind, double cost);
 
  private:
   using Requests = boost::intrusive::list<QueuedRequest>;
+  using ByArrival = boost::intrusive::list<
+      QueuedRequest,
+      boost::intrusive::member_hook<QueuedRequest, boost::intrusive::list_member_hook<>,
+                                    &QueuedRequest::by_arrival>>;
   template <typename T>
   using ByStage = std::array<T, 2>;
   template <typename T>
   using ByUrgency = std::array<T, 2>;
+  template <typename T>
+  using ByAmong = std::array<T, 2>;
 
+  struct Kind;
+  using Kinds = std::map<std::string, Kind, std::less<>>;
+
+  /// A kind's place in the order of the kinds that have a choice.
+  struct Place : boost::intrusive::set_base_hook<> {
+    Kind* kind = nullptr;
+  };
+  /// A kind with waiting requests.
   struct Kind {
+    Kinds::iterator self;
     double used = 0;  // virtual time: what the kind was charged, at least now_ if it was idle
+    size_t waiting = 0;
     ByUrgency<ByStage<Requests>> requests;
+    ByUrgency<ByAmong<Place>> places;
 
     template <typename Self>
-    [[nodiscard]] auto& of(this Self& self, Urgency urgency, Stage stage) {
-      return self.requests[static_cast<size_t>(urgency)][static_cast<size_t>(stage)];
+    [[nodiscard]] auto& of(this Self& kind, Urgency urgency, Stage stage) {
+      return kind.requests[static_cast<size_t>(urgency)][static_cast<size_t>(stage)];
     }
     [[nodiscard]] bool has(Choice choice) const;
-    [[nodiscard]] bool empty() const;
   };
+  struct HadLess {
+    bool operator()(const Place& one, const Place& other) const {
+      return std::tie(one.kind->used, one.kind->self->first) <
+             std::tie(other.kind->used, other.kind->self->first);
+    }
+  };
+  using Order = boost::intrusive::set<Place, boost::intrusive::compare<HadLess>>;
 
-  [[nodiscard]] size_t& count_of(const QueuedRequest& request) {
-    return counts_[static_cast<size_t>(request.urgency)][static_cast<size_t>(request.stage)];
+  [[nodiscard]] const ByArrival& arrived(Urgency urgency, Stage stage) const {
+    return arrived_[static_cast<size_t>(urgency)][static_cast<size_t>(stage)];
+  }
+  [[nodiscard]] ByArrival& arrived(Urgency urgency, Stage stage) {
+    return arrived_[static_cast<size_t>(urgency)][static_cast<size_t>(stage)];
   }
   [[nodiscard]] static QueuedRequest& first_of(Kind& kind, Choice choice);
   [[nodiscard]] Kind& kind_of(std::string_view name);
-  [[nodiscard]] Kind& next_kind(Choice choice);
+  [[nodiscard]] QueuedRequest* aged(Choice choice, MonoTime now);
+  void leave_order(Kind& kind);
+  void join_order(Kind& kind);
+  void add(Kind& kind, QueuedRequest& request, Urgency urgency, MonoTime now);
+  void take_out(Kind& kind, QueuedRequest& request);
+  void forget_if_idle(Kind& kind);
 
-  std::map<std::string, Kind, std::less<>> kinds_;
-  double now_ = 0;  // the virtual time: `used` of the kind served last, before its charge
-  ByUrgency<ByStage<size_t>> counts_{};
+  Kinds kinds_;                       // with waiting requests
+  AgedMap<double> idle_{kIdleKinds};  // `used` of other kinds, where it is above now_
+  double now_ = 0;                    // the virtual time: `used` of the kind that was next last
+  bool oldest_next_ = false;          // the next turn is the oldest request's
+  ByUrgency<ByAmong<Order>> order_;   // of kinds_; the one that was charged least is first
+  ByUrgency<ByStage<ByArrival>> arrived_;
 };
 
 }  // namespace cachey::origin

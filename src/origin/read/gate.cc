@@ -11,7 +11,10 @@
 namespace cachey::origin {
 namespace {
 
-constexpr double kMeanWeight = 0.1;  // of one answer, in mean_bytes
+constexpr double kMeanWeight = 0.1;           // of one answer, in mean_bytes
+constexpr std::string_view kUnprovenAccount;  // no kind is empty
+
+static_assert(2 * FairQueue::kAgedAfter == Gate::kWaitTimeMax);
 
 void wake(const std::vector<rt::Waiter*>& woken) {
   for (rt::Waiter* waiter : woken) waiter->notify();
@@ -23,12 +26,13 @@ Gate::Pass::Pass(Pass&& other) noexcept
     : gate_(std::exchange(other.gate_, nullptr)),
       bucket_(other.bucket_),
       kind_(std::move(other.kind_)),
+      account_(std::move(other.account_)),
       stage_(other.stage_),
       charged_(other.charged_),
       parked_(other.parked_) {}
 
 Gate::Pass::~Pass() {
-  if (gate_ != nullptr) gate_->release(*bucket_, kind_, charged_, parked_);
+  if (gate_ != nullptr) gate_->release(*this);
 }
 
 void Gate::Pass::park() {
@@ -40,7 +44,8 @@ void Gate::Pass::unpark() {
 }
 
 void Gate::Pass::expect_body_bytes(uint64_t bytes) {
-  gate_->charge_body(*bucket_, kind_, std::exchange(charged_, 0), static_cast<double>(bytes));
+  gate_->charge_body(*this, static_cast<double>(bytes));
+  charged_ = 0;
 }
 
 Gate::Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics)
@@ -52,35 +57,80 @@ Gate::Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics)
                      [this] { return static_cast<double>(waiting_.load()); });
 }
 
+/// Call settle() when the bucket's requests have changed.
 Gate::Bucket& Gate::bucket_of(std::string_view name) {
   const auto found = buckets_.find(name);
-  if (found != buckets_.end()) return *found->second;
-  if (buckets_.size() >= kBucketsMax) {
-    std::erase_if(buckets_, [](const auto& entry) {
-      const Bucket& bucket = *entry.second;
-      return bucket.in_flight == 0 && bucket.parked == 0 && bucket.queue.empty();
-    });
+  if (found != buckets_.end()) return found->second;
+  const auto added = buckets_.try_emplace(std::string(name)).first;
+  Bucket& bucket = added->second;
+  bucket.self = added;
+  bucket.proven = is_proven_bucket(name);
+  if (const Memory* const known = proven_buckets_.find(name)) {
+    bucket.memory = *known;
+  } else {
+    bucket.memory.level = static_cast<double>(limits_.bytes_per_second) * kSavedSeconds;
+    bucket.memory.level_time = clock_.mono();
   }
-  auto added = std::make_unique<Bucket>();
-  added->level = static_cast<double>(limits_.bytes_per_second) * kSavedSeconds;
-  added->level_time = clock_.mono();
-  return *buckets_.emplace(std::string(name), std::move(added)).first->second;
+  return bucket;
+}
+
+/// The account of a bucket's queue that a kind is charged to.
+std::string_view Gate::account_of(std::string_view kind) {
+  const bool proven = declared_kinds_.contains(kind) || proven_kinds_.find(kind) != nullptr;
+  return proven ? kind : kUnprovenAccount;
+}
+
+bool Gate::is_proven_bucket(std::string_view name) {
+  return declared_buckets_.contains(name) || proven_buckets_.find(name) != nullptr;
+}
+
+bool Gate::is_proven(std::string_view bucket) {
+  const MutexLock lock(mutex_);
+  return is_proven_bucket(bucket);
+}
+
+void Gate::declare(const std::string& kind, std::span<const std::string> buckets) {
+  const MutexLock lock(mutex_);
+  declared_kinds_.insert(kind);
+  declared_buckets_.insert(buckets.begin(), buckets.end());
+}
+
+/// Puts the bucket into the lists that it belongs to. Forgets the bucket if it has no requests.
+void Gate::settle(Bucket& bucket) {
+  const auto keep_in = [&bucket](auto& list, bool is_in, bool belongs) {
+    if (belongs && !is_in) list.push_back(bucket);
+    if (!belongs && is_in) list.erase(list.iterator_to(bucket));
+  };
+  const FairQueue::Choice speculation(Urgency::kSpeculation, FairQueue::Among::kAll);
+  keep_in(blocked_, bucket.Hook<InBlocked>::is_linked(), !bucket.proven && !bucket.queue.empty());
+  keep_in(speculating_, bucket.Hook<InSpeculating>::is_linked(), bucket.queue.has(speculation));
+  if (bucket.in_flight != 0 || bucket.parked != 0 || !bucket.queue.empty()) return;
+  if (bucket.proven) proven_buckets_.set(bucket.self->first, bucket.memory);
+  buckets_.erase(bucket.self);
+}
+
+/// A request of the bucket begins.
+void Gate::begin(Bucket& bucket) {
+  ++bucket.in_flight;
+  if (!bucket.proven) ++unproven_requests_;
+  bucket.memory.level -= bucket.memory.mean_bytes;
 }
 
 void Gate::refill(Bucket& bucket) const {
   if (limits_.bytes_per_second == 0) return;
   const auto rate = static_cast<double>(limits_.bytes_per_second);
   const MonoTime now = clock_.mono();
-  const std::chrono::duration<double> passed = now - bucket.level_time;
-  bucket.level = std::min(bucket.level + rate * passed.count(), rate * kSavedSeconds);
-  bucket.level_time = now;
+  const std::chrono::duration<double> passed = now - bucket.memory.level_time;
+  bucket.memory.level = std::min(bucket.memory.level + rate * passed.count(), rate * kSavedSeconds);
+  bucket.memory.level_time = now;
 }
 
 bool Gate::has_bandwidth(const Bucket& bucket) const {
-  return limits_.bytes_per_second == 0 || bucket.level > 0;
+  return limits_.bytes_per_second == 0 || bucket.memory.level > 0;
 }
 
 bool Gate::has_room(const Bucket& bucket, Urgency urgency, Stage stage) const {
+  if (!bucket.proven && unproven_requests_ >= kUnprovenRequests) return false;
   if (limits_.requests == 0) return true;
   const uint32_t most = urgency == Urgency::kDemand
                             ? limits_.requests
@@ -105,46 +155,73 @@ std::optional<FairQueue::Choice> Gate::next_choice(const Bucket& bucket) const {
 /// When to check again although no request ends: bandwidth refills with time.
 MonoTime Gate::room_expected_at(Bucket& bucket, const QueuedRequest& request) const {
   if (has_bandwidth(bucket)) return MonoTime::max();
-  const std::chrono::duration<double> wait(-bucket.level /
+  const std::chrono::duration<double> wait(-bucket.memory.level /
                                            static_cast<double>(limits_.bytes_per_second));
   const MonoTime room =
-      bucket.level_time + std::chrono::duration_cast<std::chrono::nanoseconds>(wait);
+      bucket.memory.level_time + std::chrono::duration_cast<std::chrono::nanoseconds>(wait);
   const std::optional<FairQueue::Choice> next = next_choice(bucket);
-  if (next && &bucket.queue.front(*next) == &request) return room;
-  return std::max(room, bucket.level_time + kRecheckAfter);
+  if (next && &bucket.queue.front(*next, clock_.mono()) == &request) return room;
+  return std::max(room, bucket.memory.level_time + kRecheckAfter);
 }
 
-/// Grants queued requests in the queue's order, as long as there is room.
+/// Grants queued requests in the queue's order, as long as there is room. Call settle() then.
 void Gate::admit_next(Bucket& bucket, Woken& woken) {
   refill(bucket);
   while (has_bandwidth(bucket)) {
     const std::optional<FairQueue::Choice> next = next_choice(bucket);
     if (!next) return;
-    QueuedRequest& queued = bucket.queue.pop(*next, bucket.mean_bytes + kRequestBytes);
+    const double cost = bucket.memory.mean_bytes + kRequestBytes;
+    QueuedRequest& queued = bucket.queue.pop(*next, cost, clock_.mono());
     queued.granted = true;
-    ++bucket.in_flight;
-    bucket.level -= bucket.mean_bytes;
-    queued.charged = bucket.mean_bytes;
+    queued.charged = bucket.memory.mean_bytes;
+    begin(bucket);
     --waiting_;
     if (queued.urgency == Urgency::kSpeculation) --speculation_waiting_;
     if (queued.waiter != nullptr) woken.push_back(std::exchange(queued.waiter, nullptr));
   }
 }
 
-/// Puts the request into its bucket's queue. Null: kQueuedMax requests wait already.
+/// Room among the unproven buckets may have come: each in turn may use it.
+void Gate::admit_unproven(Woken& woken) {
+  for (size_t left = blocked_.size(); left > 0 && unproven_requests_ < kUnprovenRequests; --left) {
+    Bucket& bucket = blocked_.front();
+    blocked_.pop_front();
+    admit_next(bucket, woken);
+    settle(bucket);
+  }
+}
+
+/// An object's head came for a request of this bucket and kind.
+void Gate::prove(Bucket& bucket, std::string_view kind, Woken& woken) {
+  proven_kinds_.find_or_add(kind);
+  proven_buckets_.set(bucket.self->first, bucket.memory);
+  if (std::exchange(bucket.proven, true)) return;
+  unproven_requests_ -= bucket.in_flight + bucket.parked;
+  admit_next(bucket, woken);
+  settle(bucket);
+  admit_unproven(woken);
+}
+
+/// Puts the request into its bucket's queue. Null: too many requests wait already.
 Gate::Bucket* Gate::enqueue(const Request& request, QueuedRequest& queued) {
   Woken woken;
   Bucket* joined = nullptr;
   {
     const MutexLock lock(mutex_);
     Bucket& bucket = bucket_of(request.bucket);
-    if (bucket.queue.size() >= kQueuedMax) return nullptr;
+    queued.kind = account_of(request.kind);
+    const bool has_place = bucket.proven || blocked_.size() < kQueuedMax;
+    if (!has_place || !bucket.queue.has_place(queued.kind)) {
+      settle(bucket);
+      return nullptr;
+    }
     joined = &bucket;
     ++waiting_;
     ++speculation_waiting_;  // before push() reads the urgency; see promote_wanted()
-    bucket.queue.push(queued);
+    bucket.queue.push(queued, clock_.mono());
     if (queued.urgency == Urgency::kDemand) --speculation_waiting_;
     admit_next(bucket, woken);
+    settle(bucket);
   }
   wake(woken);
   return joined;
@@ -158,6 +235,7 @@ MonoTime Gate::register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter
   {
     const MutexLock lock(mutex_);
     admit_next(bucket, woken);
+    settle(bucket);
     if (!queued.granted) {
       queued.waiter = &waiter;
       until = room_expected_at(bucket, queued);
@@ -174,6 +252,7 @@ bool Gate::leave_queue(Bucket& bucket, QueuedRequest& queued) {
   bucket.queue.remove(queued);
   --waiting_;
   if (queued.urgency == Urgency::kSpeculation) --speculation_waiting_;
+  settle(bucket);
   return true;
 }
 
@@ -198,19 +277,23 @@ rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, Mo
     co_return fail(ErrorKind::kOverloaded, fmt::format("too many requests for bucket {} at a time",
                                                        log::quoted(request.bucket)));
   }
-  co_return Pass(*this, *bucket, std::string(request.kind), request.stage, queued.charged);
+  co_return Pass(*this, *bucket, std::string(request.kind), request.stage, std::string(queued.kind),
+                 queued.charged);
 }
 
 std::optional<Gate::Pass> Gate::try_enter(const Request& request) {
   const MutexLock lock(mutex_);
   Bucket& bucket = bucket_of(request.bucket);
   refill(bucket);
-  if (!bucket.queue.empty() || !has_bandwidth(bucket)) return std::nullopt;
-  if (!has_room(bucket, Urgency::kSpeculation, Stage::kFirst)) return std::nullopt;
-  ++bucket.in_flight;
-  bucket.level -= bucket.mean_bytes;
+  const bool enters = bucket.queue.empty() && has_bandwidth(bucket) &&
+                      has_room(bucket, Urgency::kSpeculation, Stage::kFirst);
+  if (!enters) {
+    settle(bucket);
+    return std::nullopt;
+  }
+  begin(bucket);
   return std::optional<Pass>(std::in_place, *this, bucket, std::string(request.kind), request.stage,
-                             bucket.mean_bytes);
+                             std::string(account_of(request.kind)), bucket.memory.mean_bytes);
 }
 
 void Gate::park(Bucket& bucket) {
@@ -220,6 +303,7 @@ void Gate::park(Bucket& bucket) {
     --bucket.in_flight;
     ++bucket.parked;
     admit_next(bucket, woken);
+    settle(bucket);
   }
   wake(woken);
 }
@@ -230,23 +314,33 @@ void Gate::unpark(Bucket& bucket) {
   --bucket.parked;
 }
 
-void Gate::release(Bucket& bucket, const std::string& kind, double refund, bool parked) {
+void Gate::release(const Pass& pass) {
   Woken woken;
   {
     const MutexLock lock(mutex_);
-    --(parked ? bucket.parked : bucket.in_flight);
-    bucket.level += refund;
-    bucket.queue.adjust_charge(kind, -refund);
+    Bucket& bucket = *pass.bucket_;
+    --(pass.parked_ ? bucket.parked : bucket.in_flight);
+    if (!bucket.proven) --unproven_requests_;
+    bucket.memory.level += pass.charged_;
+    bucket.queue.adjust_charge(pass.account_, -pass.charged_);
     admit_next(bucket, woken);
+    settle(bucket);
+    admit_unproven(woken);
   }
   wake(woken);
 }
 
-void Gate::charge_body(Bucket& bucket, const std::string& kind, double charged, double bytes) {
-  const MutexLock lock(mutex_);
-  bucket.level += charged - bytes;
-  bucket.queue.adjust_charge(kind, bytes - charged);
-  bucket.mean_bytes += kMeanWeight * (bytes - bucket.mean_bytes);
+void Gate::charge_body(const Pass& pass, double bytes) {
+  Woken woken;
+  {
+    const MutexLock lock(mutex_);
+    Bucket& bucket = *pass.bucket_;
+    bucket.memory.level += pass.charged_ - bytes;
+    bucket.queue.adjust_charge(pass.account_, bytes - pass.charged_);
+    bucket.memory.mean_bytes += kMeanWeight * (bytes - bucket.memory.mean_bytes);
+    prove(bucket, pass.kind_, woken);
+  }
+  wake(woken);
 }
 
 void Gate::promote_wanted() {
@@ -256,12 +350,24 @@ void Gate::promote_wanted() {
   Woken woken;
   {
     const MutexLock lock(mutex_);
-    for (auto& [name, bucket] : buckets_) {
-      speculation_waiting_ -= bucket->queue.promote_wanted();
-      admit_next(*bucket, woken);
+    for (auto at = speculating_.begin(); at != speculating_.end();) {
+      Bucket& bucket = *at++;
+      speculation_waiting_ -= bucket.queue.promote_wanted(clock_.mono());
+      admit_next(bucket, woken);
+      settle(bucket);
     }
   }
   wake(woken);
+}
+
+size_t Gate::buckets() const {
+  const MutexLock lock(mutex_);
+  return buckets_.size();
+}
+
+size_t Gate::names_remembered() const {
+  const MutexLock lock(mutex_);
+  return proven_buckets_.size() + proven_kinds_.size();
 }
 
 }  // namespace cachey::origin

@@ -1,20 +1,26 @@
 #pragma once
 
 #include <atomic>
+#include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
+#include "base/aged_map.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "base/units.h"
 #include "origin/read/fair_queue.h"
 #include "rt/worker.h"
 
@@ -35,13 +41,23 @@ struct GateLimits {
 /// request that waits for memory. Parked requests are at most GateLimits::requests; with the
 /// further ones beside them, a bucket has at most twice GateLimits::requests.
 ///
+/// Clients make up names of buckets and kinds. A name is proven if the options declare it, or once
+/// an object's head came under it and as long as it is among the kNamesKept that were used last.
+/// Unproven buckets together have at most kUnprovenRequests under way, of which the waiting buckets
+/// get one each in turn. All unproven kinds of a bucket share one account of its FairQueue. A
+/// bucket has a state of its own only while it has requests.
+///
 /// Owned by app::Process; all passes end before the gate. Any thread.
 class Gate {
  public:
   /// The longest wait of a request without a time limit of its own (ot).
   static constexpr std::chrono::seconds kWaitTimeMax{10};
   /// Requests that may wait for one bucket at the same time.
-  static constexpr size_t kQueuedMax = 4096;
+  static constexpr size_t kQueuedMax = FairQueue::kQueuedMax;
+  /// Requests of all unproven buckets at the same time, under way or parked.
+  static constexpr uint32_t kUnprovenRequests = 256;
+  /// Of proven buckets, and of proven kinds.
+  static constexpr AgedMapLimits kNamesKept{.entries = 1000, .key_bytes = 128 * kKiB};
 
  private:
   struct Bucket;
@@ -57,10 +73,12 @@ class Gate {
   /// Permission for one request to be under way. The destructor gives the room back.
   class Pass {
    public:
-    Pass(Gate& gate, Bucket& bucket, std::string kind, Stage stage, double charged)
+    Pass(Gate& gate, Bucket& bucket, std::string kind, Stage stage, std::string account,
+         double charged)
         : gate_(&gate),
           bucket_(&bucket),
           kind_(std::move(kind)),
+          account_(std::move(account)),
           stage_(stage),
           charged_(charged) {}
     Pass(Pass&& other) noexcept;
@@ -69,7 +87,8 @@ class Gate {
 
     [[nodiscard]] Place place() const { return {gate_, kind_, stage_}; }
 
-    /// The answer's head announced a body of `bytes`. Call at most once.
+    /// The answer's head announced a body of `bytes` of an object: proves bucket and kind. Call at
+    /// most once.
     void expect_body_bytes(uint64_t bytes);
 
     /// The answer waits for memory: its place is for further requests of other pages meanwhile.
@@ -78,15 +97,21 @@ class Gate {
     void unpark();
 
    private:
+    friend class Gate;
     Gate* gate_;  // null: moved from
     Bucket* bucket_;
     std::string kind_;
+    std::string account_;  // of the bucket's queue
     Stage stage_;
     double charged_;  // estimated bytes; 0 once the true number is known
     bool parked_ = false;
   };
 
   Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics);
+
+  /// The options name this kind with these buckets: the names are proven from now on and for ever.
+  void declare(const std::string& kind, std::span<const std::string> buckets) EXCLUDES(mutex_);
+  [[nodiscard]] bool is_proven(std::string_view bucket) EXCLUDES(mutex_);
 
   /// What a request asks for. The texts must live until enter() returns.
   struct Request {
@@ -106,6 +131,10 @@ class Gate {
   /// Call after WantedParts::want() returned true: queued speculation may have become demand.
   void promote_wanted();
 
+  /// Buckets with requests, and names that are remembered.
+  [[nodiscard]] size_t buckets() const EXCLUDES(mutex_);
+  [[nodiscard]] size_t names_remembered() const EXCLUDES(mutex_);
+
  private:
   /// The depth of the bandwidth's token bucket, in seconds.
   static constexpr double kSavedSeconds = 0.25;
@@ -115,22 +144,35 @@ class Gate {
   static constexpr double kRequestBytes = 64.0 * 1024;
   /// The estimate of an answer's bytes before the first answer.
   static constexpr double kMeanBytesAtFirst = 1024.0 * 1024;
-  /// Past this many buckets, those without requests are forgotten, with their averages.
-  static constexpr size_t kBucketsMax = 1000;
   /// A queued request that is not at the front checks for bandwidth again after this.
   static constexpr std::chrono::milliseconds kRecheckAfter{50};
 
-  struct Bucket {
-    FairQueue queue;
-    uint32_t in_flight = 0;  // without the parked ones
-    uint32_t parked = 0;
+  using Buckets = std::map<std::string, Bucket, std::less<>>;
+  struct InBlocked;
+  struct InSpeculating;
+  /// What is remembered of a proven bucket.
+  struct Memory {
     double level = 0;  // of the token bucket, in bytes; negative: overdrawn
     MonoTime level_time;
     double mean_bytes = kMeanBytesAtFirst;  // of one answer, exponentially weighted
   };
+  template <typename Tag>
+  using Hook = boost::intrusive::list_base_hook<boost::intrusive::tag<Tag>>;
+  struct Bucket : Hook<InBlocked>, Hook<InSpeculating> {
+    Buckets::iterator self;
+    FairQueue queue;
+    bool proven = false;
+    uint32_t in_flight = 0;  // without the parked ones
+    uint32_t parked = 0;
+    Memory memory;
+  };
+  template <typename Tag>
+  using BucketList = boost::intrusive::list<Bucket, boost::intrusive::base_hook<Hook<Tag>>>;
   using Woken = std::vector<rt::Waiter*>;
 
   [[nodiscard]] Bucket& bucket_of(std::string_view name) REQUIRES(mutex_);
+  [[nodiscard]] bool is_proven_bucket(std::string_view name) REQUIRES(mutex_);
+  [[nodiscard]] std::string_view account_of(std::string_view kind) REQUIRES(mutex_);
   void refill(Bucket& bucket) const REQUIRES(mutex_);
   [[nodiscard]] bool has_bandwidth(const Bucket& bucket) const REQUIRES(mutex_);
   [[nodiscard]] bool has_room(const Bucket& bucket, Urgency urgency, Stage stage) const
@@ -139,22 +181,34 @@ class Gate {
       REQUIRES(mutex_);
   [[nodiscard]] MonoTime room_expected_at(Bucket& bucket, const QueuedRequest& request) const
       REQUIRES(mutex_);
+  void begin(Bucket& bucket) REQUIRES(mutex_);
   void admit_next(Bucket& bucket, Woken& woken) REQUIRES(mutex_);
+  void admit_unproven(Woken& woken) REQUIRES(mutex_);
+  void prove(Bucket& bucket, std::string_view kind, Woken& woken) REQUIRES(mutex_);
+  void settle(Bucket& bucket) REQUIRES(mutex_);
   [[nodiscard]] Bucket* enqueue(const Request& request, QueuedRequest& queued);
   [[nodiscard]] MonoTime register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter& waiter);
   bool leave_queue(Bucket& bucket, QueuedRequest& queued);
   void park(Bucket& bucket);
   void unpark(Bucket& bucket);
-  void release(Bucket& bucket, const std::string& kind, double refund, bool parked);
-  void charge_body(Bucket& bucket, const std::string& kind, double charged, double bytes);
+  void release(const Pass& pass);
+  void charge_body(const Pass& pass, double bytes);
 
   const GateLimits limits_;
   const Clock& clock_;
   const Counter refused_;
   std::atomic<size_t> waiting_{0};  // in all queues, demand and speculation
   std::atomic<size_t> speculation_waiting_{0};
-  Mutex mutex_;
-  std::map<std::string, std::unique_ptr<Bucket>, std::less<>> buckets_ GUARDED_BY(mutex_);
+  mutable Mutex mutex_;
+  Buckets buckets_ GUARDED_BY(mutex_);  // with requests
+  std::set<std::string, std::less<>> declared_kinds_ GUARDED_BY(mutex_);
+  std::set<std::string, std::less<>> declared_buckets_ GUARDED_BY(mutex_);
+  AgedMap<Memory> proven_buckets_ GUARDED_BY(mutex_){kNamesKept};
+  AgedMap<std::monostate> proven_kinds_ GUARDED_BY(mutex_){kNamesKept};
+  uint32_t unproven_requests_ GUARDED_BY(mutex_) = 0;  // of unproven buckets: under way or parked
+  // Unproven buckets with requests that wait for kUnprovenRequests, in turn.
+  BucketList<InBlocked> blocked_ GUARDED_BY(mutex_);
+  BucketList<InSpeculating> speculating_ GUARDED_BY(mutex_);  // with speculation that waits
 };
 
 }  // namespace cachey::origin

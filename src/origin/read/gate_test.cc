@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,6 +23,12 @@ class GateTest : public ::testing::Test {
  protected:
   void limit(const GateLimits& limits) {
     gate_ = std::make_unique<Gate>(limits, world_.clock(), metrics_);
+  }
+
+  /// The gate has seen an object of the bucket under the kind.
+  void prove(const std::string& kind, const std::string& bucket = "b") {
+    const Gate::Request request(bucket, kind, {});
+    gate_->try_enter(request)->expect_body_bytes(1);
   }
 
   /// Sends `times` requests one after another; each takes `takes` and brings `bytes`.
@@ -82,6 +89,7 @@ TEST_F(GateTest, WithoutALimitNobodyWaits) {
 
 TEST_F(GateTest, TwoKindsGetTheSameHoweverManyAskForEach) {
   limit({.requests = 4});
+  for (const char* kind : {"ten", "one"}) prove(kind);
   for (int i = 0; i < 100; ++i) start("ten", 100, 20ms);
   for (int i = 0; i < 10; ++i) start("one", 100, 20ms);
   world_.pass(5s);
@@ -133,10 +141,11 @@ TEST_F(GateTest, WhoseTurnDoesNotComeInTimeIsRefused) {
 
 TEST_F(GateTest, ALimitedNumberWaits) {
   limit({.requests = 1});
-  for (size_t i = 0; i < Gate::kQueuedMax + 101; ++i) start("k", 1, 0ms);
+  for (size_t i = 0; i < Gate::kQueuedMax; ++i) start("k", 1, 1ms);
+  const int waited = Gate::kQueuedMax * FairQueue::kShare / (FairQueue::kShare + 1) + 1;
+  EXPECT_EQ(refused_, static_cast<int>(Gate::kQueuedMax) - waited - 1);
   finish();
-  EXPECT_EQ(refused_, 100);
-  EXPECT_EQ(served_["k"], static_cast<int>(Gate::kQueuedMax) + 1);
+  EXPECT_EQ(served_["k"], waited + 1);
 }
 
 TEST_F(GateTest, BytesASecondAreLimitedOnAverage) {
@@ -151,6 +160,7 @@ TEST_F(GateTest, BytesASecondAreLimitedOnAverage) {
 
 TEST_F(GateTest, BandwidthIsSharedEvenlyByKinds) {
   limit({.requests = 0, .bytes_per_second = 10 * kMiB});
+  for (const char* kind : {"many", "few"}) prove(kind);
   for (int i = 0; i < 40; ++i) start("many", 8, 20ms, kMiB);
   for (int i = 0; i < 4; ++i) start("few", 50, 20ms, kMiB);
   world_.pass(30s);
@@ -168,6 +178,113 @@ TEST_F(GateTest, WhatNobodyNeedsTakesNoTurnFromAnyone) {
   EXPECT_TRUE(first && second && third);
   EXPECT_FALSE(gate_->try_enter(request)) << "the last quarter is demand's";
   EXPECT_TRUE(gate_->try_enter(Gate::Request("another", "k", {}))) << "each bucket has its own";
+}
+
+TEST_F(GateTest, AFreshKindARequestTakesNoTurnsFromOneThatHasObjects) {
+  limit({.requests = 4});
+  prove("honest");
+  patience_ = Gate::kWaitTimeMax;
+  for (int i = 0; i < 6; ++i) start("honest", 20, 150ms);
+  for (int i = 0; i < 400; ++i) start("fresh" + std::to_string(i), 1, 150ms);
+  world_.pass(6s);
+  EXPECT_GT(served_["honest"], 70) << "half of 4 / 0.15 s";
+  finish();
+  EXPECT_EQ(served_["honest"], 120);
+}
+
+/// Requests that hang, of buckets that clients made up.
+class InventedBuckets : public GateTest {
+ protected:
+  using Asked = std::shared_ptr<std::optional<Result<Gate::Pass>>>;
+
+  Asked enter(const std::string& bucket) {
+    const std::string& name = names_.emplace_back(bucket);
+    return world_.start(
+        gate_->enter(world_.worker(), Gate::Request(name, "k", {}), world_.clock().mono() + 10s));
+  }
+  static bool entered(const Asked& asked) { return asked->has_value() && (*asked)->has_value(); }
+  void hang(size_t count) {
+    for (size_t i = 0; i < count; ++i) hanging_.push_back(enter("new" + std::to_string(i)));
+    world_.pass(rt::TimerWheel::kTick);
+  }
+  void TearDown() override {
+    hanging_.clear();
+    world_.pass(11s);
+    hanging_.clear();
+  }
+
+  std::deque<std::string> names_;
+  std::vector<Asked> hanging_;
+};
+
+TEST_F(InventedBuckets, HaveABoundedNumberOfRequestsUnderWay) {
+  limit({.requests = 0});
+  prove("k", "prod");
+  hang(400);
+  EXPECT_EQ(std::ranges::count_if(hanging_, entered), Gate::kUnprovenRequests);
+  std::vector<Asked> proven;
+  for (int i = 0; i < 100; ++i) proven.push_back(enter("prod"));
+  EXPECT_EQ(std::ranges::count_if(proven, entered), 100);
+}
+
+TEST_F(InventedBuckets, TakeNothingFromDeclaredOnes) {
+  limit({.requests = 2});
+  const std::string declared = "declared";
+  gate_->declare("kind", {&declared, 1});
+  EXPECT_TRUE(gate_->is_proven("declared"));
+  EXPECT_FALSE(gate_->is_proven("new0"));
+  hang(400);
+  EXPECT_TRUE(entered(enter("declared")));
+}
+
+TEST_F(InventedBuckets, GetTheirTurnsOneAfterTheOther) {
+  limit({.requests = 100});
+  hang(Gate::kUnprovenRequests);
+  std::vector<Asked> many;
+  for (int i = 0; i < 50; ++i) many.push_back(enter("many"));
+  const Asked one = enter("one");
+  hanging_.pop_back();
+  hanging_.pop_back();
+  world_.pass(rt::TimerWheel::kTick);
+  EXPECT_TRUE(entered(one));
+  EXPECT_EQ(std::ranges::count_if(many, entered), 1);
+}
+
+TEST_F(InventedBuckets, KeepTheirOwnLimitWhenTheyAreProven) {
+  limit({.requests = 2});
+  std::vector<Asked> asked;
+  for (int i = 0; i < 4; ++i) asked.push_back(enter("b"));
+  (**asked[0])->expect_body_bytes(1);
+  world_.pass(rt::TimerWheel::kTick);
+  EXPECT_EQ(std::ranges::count_if(asked, entered), 2);
+}
+
+TEST_F(InventedBuckets, GiveTheirPlacesToOthersWhenTheyAreProven) {
+  limit({.requests = 100});
+  hang(Gate::kUnprovenRequests);
+  const Asked waits = enter("waits");
+  EXPECT_FALSE(entered(waits));
+  (**hanging_[0])->expect_body_bytes(1);
+  world_.pass(rt::TimerWheel::kTick);
+  EXPECT_TRUE(entered(waits));
+  const Asked more = enter("new0");
+  EXPECT_TRUE(entered(more)) << "a proven bucket has its own places";
+}
+
+TEST_F(InventedBuckets, AreForgottenWithTheirLastRequest) {
+  limit({.requests = 100});
+  hang(100);
+  EXPECT_EQ(gate_->buckets(), 100);
+  hanging_.clear();
+  EXPECT_EQ(gate_->buckets(), 0);
+  EXPECT_EQ(gate_->names_remembered(), 0);
+}
+
+TEST_F(InventedBuckets, OfWhichObjectsCameAreRememberedUpToABound) {
+  limit({.requests = 100});
+  for (size_t i = 0; i < 2 * Gate::kNamesKept.entries; ++i)
+    prove("kind" + std::to_string(i), "new" + std::to_string(i));
+  EXPECT_EQ(gate_->names_remembered(), 2 * Gate::kNamesKept.entries);
 }
 
 /// Passes that a test holds, parks and ends.
