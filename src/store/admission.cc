@@ -20,6 +20,7 @@ struct Admissions::Waiting : rt::Waiter {
   const uint64_t needed;
   uint64_t number = 0;       // in the order of arrival
   Bucket* bucket = nullptr;  // null: not enqueued
+  bool queued = false;       // in the bucket's queue
 };
 
 Admissions::Admissions(AdmissionsConfig config, std::move_only_function<uint64_t() const> limit,
@@ -128,6 +129,7 @@ bool Admissions::enqueue(Waiting& waiting, std::string_view name) {
   waiting.number = next_number_++;
   leave_line(bucket);
   bucket.waiting.push_back(waiting);
+  waiting.queued = true;
   join_line(bucket);
   ++bucket.waiting_count;
   ++waiting_count_;
@@ -138,7 +140,8 @@ bool Admissions::enqueue(Waiting& waiting, std::string_view name) {
 bool Admissions::withdraw(Waiting& waiting) {
   {
     const MutexLock lock(mutex_);
-    if (!waiting.is_linked()) return false;
+    if (!waiting.queued) return false;
+    waiting.queued = false;
     Bucket& bucket = *waiting.bucket;
     leave_line(bucket);
     bucket.waiting.erase(bucket.waiting.iterator_to(waiting));
@@ -185,6 +188,7 @@ bool Admissions::let_some_in() {
       if (!more) break;
       leave_line(bucket);
       bucket.waiting.pop_front();
+      next.queued = false;  // it is in `admitted` now, which withdraw() must not touch
       bucket.admitted += next.needed;
       join_line(bucket);
       --bucket.waiting_count;
@@ -200,11 +204,6 @@ bool Admissions::let_some_in() {
 uint64_t Admissions::admitted_bytes() const {
   const MutexLock lock(mutex_);
   return admitted_;
-}
-
-size_t Admissions::waiting() const {
-  const MutexLock lock(mutex_);
-  return waiting_count_;
 }
 
 size_t Admissions::buckets() const {

@@ -84,10 +84,15 @@ class Admissions {
   [[nodiscard]] rt::Task<Result<Admission>> admit(rt::Worker& worker, std::string bucket,
                                                   uint64_t bytes);
 
+  /// Call when the limit has grown: requests that wait may fit now. Cheap if none waits.
+  void look_again() EXCLUDES(mutex_) {
+    if (waiting_count_ != 0) let_in();
+  }
+
   [[nodiscard]] uint64_t limit_bytes() const { return limit_(); }
   [[nodiscard]] uint64_t admitted_bytes() const EXCLUDES(mutex_);
   /// Requests that wait.
-  [[nodiscard]] size_t waiting() const EXCLUDES(mutex_);
+  [[nodiscard]] size_t waiting() const { return waiting_count_; }
   /// Requests that were not admitted in time, or at once because too many waited.
   [[nodiscard]] uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
   /// Buckets with an admission or a waiting request.
@@ -138,7 +143,7 @@ class Admissions {
   Buckets buckets_ GUARDED_BY(mutex_);
   Line line_ GUARDED_BY(mutex_);  // the buckets with a waiting request, the next one first
   uint64_t admitted_ GUARDED_BY(mutex_) = 0;
-  size_t waiting_count_ GUARDED_BY(mutex_) = 0;
+  std::atomic<size_t> waiting_count_{0};  // changes with the mutex held
   uint64_t next_number_ GUARDED_BY(mutex_) = 0;
 };
 

@@ -142,6 +142,21 @@ TEST_F(AdmissionsTest, SpeculationLeavesAQuarterAndNeverPassesARequestThatWaits)
   EXPECT_FALSE(admissions_.try_admit_speculation("g", kMiB));
 }
 
+TEST_F(AdmissionsTest, ARequestIsAdmittedWhenTheLimitGrows) {
+  limit_ = 2 * kMiB;
+  auto held = admissions_.try_admit("a", kMiB);
+  const Asked waiting = ask("b", 2 * kMiB);
+  limit_ = 1 * kMiB;
+  admissions_.look_again();
+  tick();
+  EXPECT_FALSE(*waiting);
+  limit_ = 10 * kMiB;
+  admissions_.look_again();
+  tick();
+  EXPECT_TRUE(admitted(waiting));
+  EXPECT_EQ(admissions_.waiting(), 0u);
+}
+
 TEST_F(AdmissionsTest, ARequestGivesUpInTime) {
   auto held = admissions_.try_admit("a", limit_);
   const Asked asked = ask("b", kMiB);

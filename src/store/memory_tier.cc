@@ -184,7 +184,11 @@ void MemoryTier::reclaim(Evictable& page) {
   residents_.release(page);
 }
 
-void MemoryTier::charge(int64_t bytes) { charged_.fetch_add(bytes, std::memory_order_relaxed); }
+void MemoryTier::charge(int64_t bytes) {
+  charged_.fetch_add(bytes);
+  if (bytes >= 0) return;
+  for (Admissions* const admissions : {&starts_, &bodies_, &pieces_}) admissions->look_again();
+}
 
 uint64_t MemoryTier::room_bytes() const {
   const int64_t room = static_cast<int64_t>(config_.limit_bytes) - charged_bytes();

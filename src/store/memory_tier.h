@@ -104,7 +104,7 @@ class MemoryTier {
   void discard(Evictable& page);
 
   /// Bookkeeping for pages, elsewhere in the process, grew by `bytes` (negative: shrank). The room
-  /// for pages shrinks by as much.
+  /// for pages shrinks by as much. Requests that wait for room look again when it grows.
   void charge(int64_t bytes);
 
   [[nodiscard]] uint64_t limit_bytes() const { return config_.limit_bytes; }
