@@ -37,6 +37,7 @@ GetRequest ObjectRead::request_for(size_t bucket, ByteRange range) const {
   request.range = range;
   request.config = terms_.config;
   request.request_id = terms_.request_id;
+  request.has_memory = has_memory();
   if (opened_) {
     request.if_match = info_.etag;
   } else if (terms_.version) {
@@ -102,9 +103,8 @@ Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange aske
 }
 
 Gate::Request ObjectRead::gate_request(size_t bucket) const {
-  const bool has_memory = opened_ || terms_.version;
   return {terms_.buckets[bucket], terms_.kind, terms_.priority,
-          has_memory ? Stage::kFurther : Stage::kFirst};
+          has_memory() ? Stage::kFurther : Stage::kFirst};
 }
 
 /// Waits until the bucket may be asked; with a fallback, for a shorter time.

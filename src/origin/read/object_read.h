@@ -121,6 +121,8 @@ class ObjectRead {
   [[nodiscard]] rt::Task<Result<Gate::Pass>> enter_gate(size_t bucket, RequestConfig& config,
                                                         Fallback fallback);
   [[nodiscard]] Gate::Request gate_request(size_t bucket) const;
+  /// A further request of a page, not the first one.
+  [[nodiscard]] bool has_memory() const { return opened_ || terms_.version; }
   [[nodiscard]] GetRequest request_for(size_t bucket, ByteRange range) const;
   [[nodiscard]] std::chrono::milliseconds time_left(std::chrono::milliseconds limit,
                                                     MonoTime since) const;

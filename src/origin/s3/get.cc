@@ -157,6 +157,7 @@ ConnectOptions S3Get::connect_options(MonoTime deadline) const {
   options.connect_timeout = limits_.connect_timeout;
   options.stop = request_.stop;
   options.fresh = operation_.fresh_connection;
+  options.has_memory = request_.has_memory;
   if (number_ > 1) options.names_since = now() - client_.config.pool.look_up_valid_retry;
   return options;
 }

@@ -14,16 +14,38 @@
 // the waiter tries again, and may have to wait again.
 
 namespace cachey::origin {
+namespace {
+
+/// What callers may have of a limit.
+size_t share_of(size_t limit, bool has_memory) {
+  return has_memory ? limit : limit - limit / ConnectionPool::kMemoryShare;
+}
+
+}  // namespace
+
+ConnectionPool::Lease::Lease(std::shared_ptr<ConnectionPool> pool, std::shared_ptr<Host> host,
+                             std::unique_ptr<Connection> connection, Use use, bool has_memory)
+    : pool_(std::move(pool)),
+      host_(std::move(host)),
+      connection_(std::move(connection)),
+      use_(use),
+      has_memory_(has_memory) {
+  if (has_memory_) return;
+  ++host_->without_memory;
+  ++pool_->without_memory_;
+}
 
 void ConnectionPool::Lease::give_back(std::chrono::milliseconds idle) {
   if (!connection_) return;
   connection_->cancel_on({});
+  pool_->lease_ended(*host_, has_memory_);
   pool_->keep(*host_, std::move(connection_), idle);
 }
 
 void ConnectionPool::Lease::drop() {
   if (!connection_) return;
   connection_.reset();
+  pool_->lease_ended(*host_, has_memory_);
   pool_->release(*host_);
 }
 
@@ -43,26 +65,46 @@ rt::Task<Attempt<ConnectionPool::Lease>> ConnectionPool::acquire(Server server,
                                                                  ConnectOptions options) {
   for (Place place = Place::kLast;; place = Place::kFirst) {
     const std::shared_ptr<Host> host = host_of(server);
-    if (!options.fresh) {
-      if (std::unique_ptr<Connection> idle = take_idle(*host)) {
-        count(counters_->connections_reused);
-        idle->cancel_on(options.stop);
-        co_return Lease(shared_from_this(), host, std::move(idle), Lease::Use::kAgain);
-      }
+    std::optional<Lease> lease = try_lease(host, options);
+    if (!lease) {
+      Attempt<void> waited = co_await wait(host, options, place);
+      if (!waited) co_return std::unexpected(std::move(waited.error()));
+      continue;
     }
-    if (take_slot(*host)) {
-      Lease lease(shared_from_this(), host, std::make_unique<Connection>(worker_, counters_),
-                  Lease::Use::kFirst);
-      lease.connection().cancel_on(options.stop);
-      const MonoTime limit = worker_.timers().now() + options.connect_timeout;
-      const MonoTime deadline = std::min(options.deadline, limit);
-      Attempt<void> opened = co_await open(lease.connection(), host->server, options, deadline);
-      if (!opened) co_return std::unexpected(std::move(opened.error()));
-      co_return std::move(lease);
-    }
-    Attempt<void> waited = co_await wait(host, options.deadline, place, options.stop);
-    if (!waited) co_return std::unexpected(std::move(waited.error()));
+    lease->connection().cancel_on(options.stop);
+    if (lease->reused()) co_return std::move(*lease);
+    const MonoTime limit = worker_.timers().now() + options.connect_timeout;
+    const MonoTime deadline = std::min(options.deadline, limit);
+    Attempt<void> opened = co_await open(lease->connection(), host->server, options, deadline);
+    if (!opened) co_return std::unexpected(std::move(opened.error()));
+    co_return std::move(*lease);
   }
+}
+
+/// An idle connection, or one that is to be opened; nothing: the caller has to wait.
+std::optional<ConnectionPool::Lease> ConnectionPool::try_lease(const std::shared_ptr<Host>& host,
+                                                               const ConnectOptions& options) {
+  if (pool_is_full(options.has_memory) || host_is_full(*host, options.has_memory))
+    return std::nullopt;
+  std::unique_ptr<Connection> idle = options.fresh ? nullptr : take_idle(*host);
+  if (idle != nullptr) {
+    count(counters_->connections_reused);
+    return Lease(shared_from_this(), host, std::move(idle), Lease::Use::kAgain, options.has_memory);
+  }
+  if (!take_slot(*host)) return std::nullopt;
+  return Lease(shared_from_this(), host, std::make_unique<Connection>(worker_, counters_),
+               Lease::Use::kFirst, options.has_memory);
+}
+
+bool ConnectionPool::host_is_full(const Host& host, bool has_memory) const {
+  const size_t most = limits_.connections_per_host_max;
+  if (!has_memory && host.without_memory >= share_of(most, false)) return true;
+  return host.open >= most && host.idle.empty();
+}
+
+/// Whether callers without memory hold their share of all connections.
+bool ConnectionPool::pool_is_full(bool has_memory) const {
+  return !has_memory && without_memory_ >= share_of(limits_.connections_max, false);
 }
 
 rt::Task<Attempt<void>> ConnectionPool::open(Connection& connection, const Server& server,
@@ -89,30 +131,30 @@ rt::Task<Attempt<void>> ConnectionPool::open(Connection& connection, const Serve
   co_return Attempt<void>();
 }
 
-rt::Task<Attempt<void>> ConnectionPool::wait(std::shared_ptr<Host> host, MonoTime deadline,
-                                             Place place, std::stop_token stop) {
+rt::Task<Attempt<void>> ConnectionPool::wait(std::shared_ptr<Host> host,
+                                             const ConnectOptions& options, Place place) {
   if (waiting_ >= limits_.waiting_max) {
     forget_if_unused(*host);
     co_return std::unexpected(Failure(
         Error(ErrorKind::kOverloaded, "too many requests wait for a connection to the origin")));
   }
   const std::shared_ptr<ConnectionPool> self = shared_from_this();
-  const bool host_is_full = host->open >= limits_.connections_per_host_max;
-  rt::WaiterList& list = host_is_full ? host->waiting : waiting_for_any_;
-  rt::QueuedWaiter waiter(worker_.executor(), list);
+  Queue& queue = host_is_full(*host, options.has_memory) ? host->waiting : waiting_for_any_;
+  rt::QueuedWaiter waiter(worker_.executor(), queue.of(options.has_memory));
   if (place == Place::kLast) {
     waiter.enqueue();
   } else {
     waiter.enqueue_first();
   }
   ++waiting_;
-  const bool its_turn = co_await waiter.wait_in_list(worker_.timers(), deadline, stop);
+  const bool its_turn =
+      co_await waiter.wait_in_list(worker_.timers(), options.deadline, options.stop);
   --waiting_;
   if (its_turn) co_return Attempt<void>();
   // We gave up. If our host has a free slot, its next waiter may use the slot.
-  if (host->open < limits_.connections_per_host_max) rt::notify_first(host->waiting);
+  static_cast<void>(wake_one_of(*host));
   forget_if_unused(*host);
-  if (stop.stop_requested()) {
+  if (options.stop.stop_requested()) {
     co_return std::unexpected(
         Failure(Error(ErrorKind::kCancelled, "nobody waits for the connection")));
   }
@@ -163,8 +205,8 @@ bool ConnectionPool::close_any_idle() {
     if (host->idle.empty()) continue;
     const std::shared_ptr<Host> kept = host;
     close_oldest_idle(*kept);
-    rt::notify_first(
-        kept->waiting);  // the host is no longer full: its waiter may queue for the pool
+    static_cast<void>(
+        wake_one_of(*kept));  // the host is no longer full: its waiter may queue for the pool
     forget_if_unused(*kept);
     return true;
   }
@@ -197,8 +239,27 @@ void ConnectionPool::forget_if_unused(Host& host) {
   if (found != hosts_.end() && found->second.get() == &host) hosts_.erase(found);
 }
 
+void ConnectionPool::lease_ended(Host& host, bool has_memory) {
+  if (has_memory) return;
+  --host.without_memory;
+  --without_memory_;
+}
+
+/// Wakes the next caller that waits for this host and has room now. False: there is none.
+bool ConnectionPool::wake_one_of(Host& host) {
+  for (const bool has_memory : {true, false}) {
+    if (host.waiting.of(has_memory).empty() || host_is_full(host, has_memory)) continue;
+    rt::notify_first(host.waiting.of(has_memory));
+    return true;
+  }
+  return false;
+}
+
+/// A slot or an idle connection of this host has come free.
 void ConnectionPool::wake_one(Host& host) {
-  rt::notify_first(host.waiting.empty() ? waiting_for_any_ : host.waiting);
+  if (wake_one_of(host)) return;
+  if (!waiting_for_any_.with_memory.empty()) return rt::notify_first(waiting_for_any_.with_memory);
+  if (!pool_is_full(false)) rt::notify_first(waiting_for_any_.without_memory);
 }
 
 void ConnectionPool::close_expired() {

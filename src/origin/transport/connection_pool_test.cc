@@ -5,6 +5,7 @@
 #include <future>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "origin/testing/scripted_server.h"
 #include "origin/testing/test_worker.h"
@@ -75,6 +76,54 @@ TEST_F(ConnectionPoolTest, WhoIsRefusedLeavesNothingBehind) {
     co_return pool_->servers();
   };
   EXPECT_EQ(workers_.run(refused()), 1u);
+}
+
+TEST_F(ConnectionPoolTest, CallersWithoutMemoryLeaveConnectionsToThoseWithMemory) {
+  limits_.connections_per_host_max = 16;
+  limits_.connections_max = 16;
+  use(limits_);
+  const auto play = [this]() -> rt::Task<size_t> {
+    std::vector<Lease> parked;
+    while (true) {
+      Attempt<Lease> lease = co_await pool_->acquire(server_of(first_), within(milliseconds(50)));
+      if (!lease) break;
+      parked.push_back(std::move(*lease));
+    }
+    for (int i = 0; i < 3; ++i) {
+      ConnectOptions options = within(milliseconds(50));
+      options.has_memory = true;
+      Attempt<Lease> further = co_await pool_->acquire(server_of(first_), options);
+      EXPECT_TRUE(further.has_value());
+      further->give_back(milliseconds(10'000));
+      const bool first = co_await try_for(server_of(first_), milliseconds(50));
+      EXPECT_FALSE(first) << "the idle connection is for callers with memory";
+    }
+    co_return parked.size();
+  };
+  EXPECT_EQ(workers_.run(play()), 16 - 16 / ConnectionPool::kMemoryShare);
+}
+
+TEST_F(ConnectionPoolTest, CallersWithMemoryGoFirst) {
+  const auto play = [this]() -> rt::Task<bool> {
+    Attempt<Lease> held = co_await pool_->acquire(server_of(first_), within(milliseconds(5000)));
+    std::future<bool> without = workers_.start(try_for(server_of(first_), milliseconds(200)));
+    co_await worker().timers().sleep(milliseconds(30));  // the other one waits
+    const auto release = [this, &held]() -> rt::Task<bool> {
+      co_await worker().timers().sleep(milliseconds(30));
+      held->give_back(milliseconds(10'000));
+      co_return true;
+    };
+    std::future<bool> released = workers_.start(release());
+    ConnectOptions options = within(milliseconds(5000));
+    options.has_memory = true;
+    Attempt<Lease> further = co_await pool_->acquire(server_of(first_), options);
+    EXPECT_TRUE(further.has_value());
+    EXPECT_EQ(without.wait_for(milliseconds(0)), std::future_status::timeout);
+    while (without.wait_for(milliseconds(0)) != std::future_status::ready)
+      co_await worker().timers().sleep(milliseconds(10));
+    co_return without.get();
+  };
+  EXPECT_FALSE(workers_.run(play()));
 }
 
 TEST_F(ConnectionPoolTest, WhoWaitsForAHostWhoseIdleConnectionWasClosedForAnotherIsNotForgotten) {
