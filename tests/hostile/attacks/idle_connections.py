@@ -1,4 +1,4 @@
-"""More clients than the server has connections connect and ask for nothing, over HTTP/1.1 and HTTP/2."""
+"""More clients than the server has connections ask for nothing, over HTTP/1.1 and HTTP/2; if closed, they come again."""
 
 import time
 
@@ -10,10 +10,10 @@ OPTIONS = ("--max-connections", "200")
 def attack(victim):
     def keep(number):
         held = [victim.http2() if number % 2 else victim.connect() for _ in range(25)]
-        time.sleep(2)
+        time.sleep(6)
         for connection in held:
             connection.close()
 
-    wire.crowd(12 * victim.scale, keep)
-    time.sleep(0.5)
+    wire.crowd(12, keep)
+    time.sleep(2.5)  # a client has 2 s to send a request
     victim.begun()
