@@ -39,6 +39,7 @@ Result<void> Permit::check(std::string_view kind, std::string_view object,
 Access::Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules)
     : needs_token_(tokens.has_value()),
       rules_(std::move(rules)),
+      has_rules_(!rules_.empty()),
       denied_by_token_(denied(metrics, "token")),
       denied_by_bucket_(denied(metrics, "bucket")),
       denied_by_kind_(denied(metrics, "kind")),

@@ -87,6 +87,7 @@ class Access {
 
   const bool needs_token_;
   const BucketRules rules_;
+  const bool has_rules_;
   const Counter denied_by_token_;
   const Counter denied_by_bucket_;
   const Counter denied_by_kind_;
@@ -99,7 +100,7 @@ class Access {
 inline Result<AllowedBuckets> Permit::allow(std::string_view kind, std::string_view object,
                                             std::vector<std::string>&& buckets) const {
   if (buckets.empty()) access_->rules_.add_buckets_of(kind, buckets);
-  if (scope_ == Scope::kOpen || !access_->rules_.empty()) {
+  if (scope_ == Scope::kOpen || access_->has_rules_) {
     Result<void> checked = check(kind, object, buckets);
     if (!checked) return std::unexpected(std::move(checked.error()));
   }
