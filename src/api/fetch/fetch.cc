@@ -59,6 +59,11 @@ ShortText status_text(ByteRange part, std::string_view bucket, int64_t cached_at
   return text;
 }
 
+/// The fields of every 206 that do not depend on the object.
+constexpr std::array kObjectFields = {net::Field("Content-Type", "application/octet-stream"),
+                                      net::Field("Accept-Ranges", "bytes"),
+                                      net::Field("Vary", "C0-Bucket")};
+
 constexpr size_t kPartsMax = 32;  // a page has at most 8 slabs and a tail
 
 /// The result of one offer.
@@ -100,9 +105,8 @@ struct Fetch::Answer {
   content_range.add("bytes ").add(range.begin).add("-").add(range.end - 1);
   content_range.add("/").add(source.info.size);
   head.add("Content-Range", content_range.view());
-  head.add("Content-Type", "application/octet-stream");
-  head.add("Accept-Ranges", "bytes");
-  head.add("Vary", "C0-Bucket");
+  static const net::ConstantFields kSameForAll(kObjectFields);
+  head.set_constants(kSameForAll);
   const HttpDate last_modified(source.info.last_modified);
   if (source.info.last_modified != 0) head.add("Last-Modified", last_modified.view());
   if (!source.info.etag.empty() && !has_control(source.info.etag))

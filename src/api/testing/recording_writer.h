@@ -14,6 +14,11 @@ class RecordingWriter final : public net::ResponseWriter {
  public:
   void start(const net::ResponseHead& head) override {
     status = head.status();
+    if (head.constants() != nullptr) {
+      for (const net::Field& field : head.constants()->fields()) {
+        fields[std::string(field.name)] = field.value;
+      }
+    }
     for (const net::Field& field : head.fields()) fields[std::string(field.name)] = field.value;
   }
   size_t offer(std::span<const iovec> body) override {

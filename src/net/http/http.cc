@@ -1,6 +1,20 @@
 #include "net/http/http.h"
 
+#include "base/ascii.h"
+
 namespace cachey::net {
+
+ConstantFields::ConstantFields(std::span<const Field> fields) {
+  for (const Field& field : fields) {
+    text_.append(field.name).append(": ").append(field.value).append("\r\n");
+    names_ += lower_case(field.name);
+  }
+  size_t at = 0;
+  for (const Field& field : fields) {
+    fields_.push_back({std::string_view(names_).substr(at, field.name.size()), field.value});
+    at += field.name.size();
+  }
+}
 
 rt::Task<bool> offer_all(ResponseWriter& writer, std::string_view body) {
   while (!body.empty()) {

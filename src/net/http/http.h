@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -81,6 +82,26 @@ class Request {
   std::vector<Field> fields_;
 };
 
+/// Fields that are the same in many responses, rendered once. Lives as long as the process. Any
+/// thread.
+class ConstantFields {
+ public:
+  /// REQUIRES: names and values are constants without control characters and blanks at the ends.
+  explicit ConstantFields(std::span<const Field> fields);
+  ConstantFields(const ConstantFields&) = delete;
+  ConstantFields& operator=(const ConstantFields&) = delete;
+
+  /// A line `Name: value` for each, with its end.
+  [[nodiscard]] std::string_view text() const { return text_; }
+  /// With names in lower case.
+  [[nodiscard]] std::span<const Field> fields() const { return fields_; }
+
+ private:
+  std::string text_;
+  std::string names_;  // in lower case, one behind the other
+  std::vector<Field> fields_;
+};
+
 /// Status and fields of a response. Built by the handler and copied by start(): the text need not
 /// outlive that call. The writer adds the fields about the connection and the framing: Connection,
 /// Content-Length, Transfer-Encoding, Trailer, Date.
@@ -94,6 +115,8 @@ class ResponseHead {
     CHECK(count_ < kFieldsMax);
     fields_[count_++] = Field{name, value};
   }
+  /// Fields that come before those of add(); kept as a reference.
+  void set_constants(const ConstantFields& fields) { constants_ = &fields; }
   /// Exactly this many bytes of body will be offered. REQUIRES: called for every response.
   void set_content_length(uint64_t bytes) { content_length_ = bytes; }
   /// Trailers of this name follow the body. In HTTP/1.1 the body is chunked then, and `Trailer`
@@ -105,7 +128,10 @@ class ResponseHead {
   void set_cache_status(CacheStatus status) { cache_status_ = status; }
 
   [[nodiscard]] unsigned status() const { return status_; }
+  /// Those of add().
   [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), count_}; }
+  /// Null: none.
+  [[nodiscard]] const ConstantFields* constants() const { return constants_; }
   [[nodiscard]] CacheStatus cache_status() const { return cache_status_; }
   [[nodiscard]] uint64_t content_length() const { return content_length_; }
   [[nodiscard]] std::optional<std::string_view> trailer_name() const { return trailer_name_; }
@@ -114,6 +140,7 @@ class ResponseHead {
   unsigned status_;
   CacheStatus cache_status_ = CacheStatus::kNone;
   size_t count_ = 0;
+  const ConstantFields* constants_ = nullptr;
   uint64_t content_length_ = 0;
   std::optional<std::string_view> trailer_name_;
   std::array<Field, kFieldsMax> fields_;

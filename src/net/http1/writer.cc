@@ -51,6 +51,7 @@ void Writer::start(const ResponseHead& head) {
   std::string scratch;
   out_.append(status_line(head.status(), scratch));
   out_.append(state_.date.text());
+  if (head.constants() != nullptr) out_.append(head.constants()->text());
   for (const Field& field : head.fields()) append_field(field);
   append_framing(head);
 }

@@ -16,8 +16,8 @@ uint8_t* bytes(std::string_view text) {
 /// Other responses have the same value. Any other field would only push these out of the encoder's
 /// table. The names are spelled as this room and the handlers spell them.
 bool is_worth_indexing(std::string_view name) {
-  constexpr std::array kNames = {std::string_view(":status"), std::string_view("Accept-Ranges"),
-                                 std::string_view("date"), std::string_view("Content-Type"),
+  constexpr std::array kNames = {std::string_view(":status"), std::string_view("date"),
+                                 std::string_view("Content-Type"),
                                  std::string_view("Last-Modified")};
   return std::ranges::find(kNames, name) != kNames.end();
 }
@@ -39,6 +39,16 @@ void FieldList::add(std::string_view name, std::string_view value) {
       .valuelen = value.size(),
       .flags = static_cast<uint8_t>(is_worth_indexing(name) ? NGHTTP2_NV_FLAG_NONE
                                                             : NGHTTP2_NV_FLAG_NO_INDEX),
+  });
+}
+
+void FieldList::add_constant(const Field& field) {
+  fields_.push_back(nghttp2_nv{
+      .name = bytes(field.name),
+      .value = bytes(field.value),
+      .namelen = field.name.size(),
+      .valuelen = field.value.size(),
+      .flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE,
   });
 }
 

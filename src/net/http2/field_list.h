@@ -20,6 +20,8 @@ class FieldList {
 
   /// Trims the value, and replaces its control characters.
   void add(std::string_view name, std::string_view value);
+  /// A field of ConstantFields: neither checked nor copied, and kept in the encoder's table.
+  void add_constant(const Field& field);
 
   [[nodiscard]] const nghttp2_nv* data() const { return fields_.data(); }
   [[nodiscard]] size_t size() const { return fields_.size(); }

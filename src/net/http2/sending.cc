@@ -41,11 +41,14 @@ Response* Sending::find(int32_t stream_id) const {
 }
 
 void Sending::submit_head(Response& response, const ResponseHead& head) {
-  FieldList list(head.fields().size() + FieldList::kOwnFieldsMax);
+  const std::span<const Field> constants =
+      head.constants() == nullptr ? std::span<const Field>() : head.constants()->fields();
+  FieldList list(constants.size() + head.fields().size() + FieldList::kOwnFieldsMax);
   std::array<char, kDigitsMax> status;
   std::array<char, kDigitsMax> length;
   list.add(":status", to_text(head.status(), status));
   list.add("date", state_.date.value());
+  for (const Field& field : constants) list.add_constant(field);
   for (const Field& field : head.fields()) list.add(field.name, field.value);
   list.add("content-length", to_text(head.content_length(), length));
   if (response.has_trailers) list.add("trailer", *head.trailer_name());
