@@ -248,5 +248,5 @@ def test_answers_of_metrics_that_nobody_takes_stay_few(server, kind):
         streams = [[connection.request("GET", "/metrics") for _ in range(100)] for connection in connections]
         statuses = [connection.read_head(stream).status for connection, own in zip(connections, streams) for stream in own]
         expect_little(resident(server) - before, 32 * MIB)
-    assert statuses.count(200) == 16 and statuses.count(503) == 384
-    wait_until(lambda: http1.exchange(server.port, "GET", "/metrics").status == 200, what="the answers' end with their clients")
+        assert set(statuses) <= {200, 503}  # 503: before there was a first text
+        assert http1.exchange(server.port, "GET", "/metrics").status == 200
