@@ -209,9 +209,7 @@ TEST(ServerLimits, AClientThatOwesARequestGivesWay) {
   TestClient idle(server.port);
   idle.get("/bytes/1");
   EXPECT_EQ(idle.response().status, 206);
-  TestClient early(server.port);
-  EXPECT_EQ(early.response().status, 503);
-  std::this_thread::sleep_for(AwaitedSockets::kWaitMin + 100ms);
+  std::this_thread::sleep_for(AwaitedSockets::kWaitMin + 50ms);
   std::vector<TestClient> clients;
   for (TestClient* leaves : {&silent, &slow, &idle}) {  // the longest wait first
     clients.emplace_back(server.port);
@@ -220,7 +218,7 @@ TEST(ServerLimits, AClientThatOwesARequestGivesWay) {
     EXPECT_TRUE(leaves->ended() || leaves->reset());
   }
   EXPECT_TRUE(eventually([&] { return server.handler.waiting == 4; }));
-  EXPECT_EQ(server.stats().connections_refused, 1u);
+  EXPECT_EQ(server.stats().connections_refused, 0u);
   TestClient fifth(server.port);
   EXPECT_EQ(fifth.response().status, 503);
   server.handler.released = true;

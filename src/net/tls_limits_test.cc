@@ -171,14 +171,13 @@ TEST(TlsLimits, AClientThatOwesAHandshakeGivesWay) {
   TestClient halfway(server.port);
   halfway.send("\x16\x03\x01");
   ASSERT_TRUE(eventually([&] { return server.stats().connections == 2; }));
-  EXPECT_FALSE(TlsTestClient(server.port).agreed());
-  std::this_thread::sleep_for(AwaitedSockets::kWaitMin + 100ms);
+  std::this_thread::sleep_for(AwaitedSockets::kWaitMin + 50ms);
   for (int i = 0; i < 3; ++i) {
     TlsTestClient client(server.port);
     client.get("/bytes/1");
     EXPECT_EQ(client.response().status, 206);
   }
-  EXPECT_EQ(server.stats().connections_refused, 1u);
+  EXPECT_EQ(server.stats().connections_refused, 0u);
 }
 
 /// Sends `count` key updates.

@@ -113,3 +113,12 @@ class CacheyServer:
 
     def connect(self, **named):
         return http1.Connection(self.port, **named)
+
+    def busy_connections(self, bucket, key, count):
+        """Connections that take nothing of their responses. The object has 4 MiB or more."""
+        busy = []
+        for _ in range(count):
+            busy.append(self.connect(receive_buffer=4 << 10))
+            busy[-1].request("GET", http1.fetch_target(bucket, key), [http1.range_header(0, (4 << 20) - 1)])
+            assert busy[-1].read_head().status == 206
+        return busy

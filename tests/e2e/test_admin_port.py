@@ -55,11 +55,10 @@ def test_there_may_be_several(s3_server):
         assert http1.exchange(port, "GET", "/stats").status == 200
 
 
-def test_a_full_server_can_still_be_looked_at(s3_server):
+def test_a_full_server_can_still_be_looked_at(s3_server, origin, kind):
+    origin.put(kind, "object", size=4 * MIB)
     server = s3_server("--admin-listen", "127.0.0.1:0", "--max-connections", "2")
-    held = [server.connect() for _ in range(2)]
-    for connection in held:
-        assert connection.exchange("GET", "/healthz").status == 200
+    held = server.busy_connections(kind, "object", 2)
     assert server.get("/healthz").status == 503
     assert "cachey_connection_count 2" in get_admin(server, "/metrics").text
     for connection in held:

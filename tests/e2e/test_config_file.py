@@ -119,9 +119,8 @@ def test_a_server_runs_from_a_file_alone(start_server, directory, tmp_path):
     file = write(tmp_path, f'origin = "dir:{directory.path}"\nmemory = {128 * MIB}\nmax-connections = 2\n')
     server = start_server("--config", file)
     assert server.fetch("bucket", "object", 0, 99).body == b"hello"
-    held = [server.connect() for _ in range(2)]
-    for connection in held:
-        assert connection.exchange("GET", "/healthz").status == 200
+    directory.put("bucket", "large", bytes(4 * MIB))
+    held = server.busy_connections("bucket", "large", 2)
     assert server.get("/healthz").status == 503
     for connection in held:
         connection.close()

@@ -163,7 +163,7 @@ class AwaitedSockets {
  public:
   /// The shortest wait that makes place. So a client that has just come is not sent away before its
   /// request has arrived.
-  static constexpr std::chrono::seconds kWaitMin{2};
+  static constexpr std::chrono::milliseconds kWaitMin{100};
 
   /// The wait goes on if it has begun.
   void begin(ClientSocket& socket, MonoTime now) {
