@@ -1,4 +1,4 @@
-"""More clients than the server has connections ask for nothing, over HTTP/1.1 and HTTP/2; if closed, they come again."""
+"""More clients than the server has connections ask for nothing, over HTTP/1.1 and HTTP/2, and come again."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Three hundred requests a second, each of a new kind, are cancelled after a second, before a store that is slow for them."""
+"""Three hundred requests a second, each of a new kind, are cancelled after a second; the store is slow for them."""
 
 import itertools
 import time
