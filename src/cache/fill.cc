@@ -93,14 +93,15 @@ uint64_t Fills::bytes_needed(KeyView key, uint32_t index) {
   return std::min(kPageBytes, *size - begin);
 }
 
-/// The account for memory that is admitted before the bucket has answered. Invented buckets share
-/// one, so that fills that hang keep no others from starting.
-std::string_view Fills::account_of(std::string_view bucket) const {
-  return origin_.gate.is_proven(bucket) ? bucket : std::string_view();
+/// The account for memory that is admitted before the bucket has answered. Invented buckets and
+/// kinds share one, so that fills that hang keep no others from starting.
+std::string_view Fills::account_of(const FetchSpec& spec) const {
+  const std::string& bucket = spec.buckets.front();
+  return origin_.gate.is_proven(bucket, spec.key.kind) ? std::string_view(bucket) : "";
 }
 
 std::optional<FillMemory> Fills::try_reserve(const FetchSpec& spec, uint32_t index) {
-  const std::string_view account = account_of(spec.buckets.front());
+  const std::string_view account = account_of(spec);
   std::optional<store::Admission> start =
       memory_.starts().try_admit_speculation(account, store::MemoryTier::kStartBytes);
   if (!start) return std::nullopt;
@@ -185,7 +186,7 @@ void Fills::fill_failed(Page& page, const FetchSpec& spec, Error error) {
 /// Waits for the memory of the fill itself.
 rt::Task<Result<void>> Fills::admit_start(Filling& filling) {
   if (filling.start) co_return Result<void>();
-  std::string account(account_of(filling.spec.buckets.front()));
+  std::string account(account_of(filling.spec));
   Result<store::Admission> admitted = co_await memory_.starts().admit(
       filling.worker, std::move(account), store::MemoryTier::kStartBytes);
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));

@@ -84,9 +84,9 @@ bool Gate::is_proven_bucket(std::string_view name) {
   return declared_buckets_.contains(name) || proven_buckets_.find(name) != nullptr;
 }
 
-bool Gate::is_proven(std::string_view bucket) {
+bool Gate::is_proven(std::string_view bucket, std::string_view kind) {
   const MutexLock lock(mutex_);
-  return is_proven_bucket(bucket);
+  return is_proven_bucket(bucket) && account_of(kind) != kUnprovenAccount;
 }
 
 void Gate::declare(const std::string& kind, std::span<const std::string> buckets) {

@@ -111,7 +111,8 @@ class Gate {
 
   /// The options name this kind with these buckets: the names are proven from now on and for ever.
   void declare(const std::string& kind, std::span<const std::string> buckets) EXCLUDES(mutex_);
-  [[nodiscard]] bool is_proven(std::string_view bucket) EXCLUDES(mutex_);
+  /// Whether both names are proven.
+  [[nodiscard]] bool is_proven(std::string_view bucket, std::string_view kind) EXCLUDES(mutex_);
 
   /// What a request asks for. The texts must live until enter() returns.
   struct Request {

@@ -231,8 +231,9 @@ TEST_F(InventedBuckets, TakeNothingFromDeclaredOnes) {
   limit({.requests = 2});
   const std::string declared = "declared";
   gate_->declare("kind", {&declared, 1});
-  EXPECT_TRUE(gate_->is_proven("declared"));
-  EXPECT_FALSE(gate_->is_proven("new0"));
+  EXPECT_TRUE(gate_->is_proven("declared", "kind"));
+  EXPECT_FALSE(gate_->is_proven("new0", "kind"));
+  EXPECT_FALSE(gate_->is_proven("declared", "new"));
   hang(400);
   EXPECT_TRUE(entered(enter("declared")));
 }
