@@ -61,8 +61,9 @@ class Maker {
           "some/prefix/of/usual/length/object-" + std::to_string(i / pages_per_object);
       PageRecord record = record_of(key);
       record.page = i % pages_per_object;
-      const ObjectInfo info{kEtag, kPageSize, record.last_modified};
-      const PlaceRequest request{record.object, record.page, kPageSize, info, record.bucket};
+      const ObjectSource source{{kEtag, kPageSize, record.last_modified},
+                                std::string(record.bucket)};
+      const PlaceRequest request{record.object, record.page, kPageSize, source};
       SpaceSearch search;
       DiskEntry& entry = **catalog_.place(request, search);
       record.generation = entry.generation;

@@ -34,9 +34,12 @@ DiskReads::Found DiskReads::find(rt::Worker& worker, const Page& page, store::Di
 DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
   if (disk_ == nullptr) return nullptr;
   Found found = find(worker, page, store::DiskUse::kUse);
-  if (found == nullptr) return nullptr;
-  if (!may_have_(page.key().kind, found->bucket())) {
-    disk_->remove(worker, page.key().kind, page.key().object);
+  if (found != nullptr && !may_have_(page.key().kind, found->bucket())) {
+    disk_->remove(worker, page.key().kind, page.key().object, found->bucket());
+    found = nullptr;
+  }
+  if (found == nullptr) {
+    learn_version(worker, page);
     return nullptr;
   }
   const ObjectInfo& info = found->info();
@@ -49,6 +52,16 @@ DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
   return found;
 }
 
+/// The disk lacks the page, but may have other pages of the object.
+void DiskReads::learn_version(rt::Worker& worker, const Page& page) {
+  const KeyView key = page.key();
+  if (table_.ruling(key) != nullptr) return;
+  while (ObjectSourcePtr version = disk_->version_of(key.kind, key.object)) {
+    if (may_have_(key.kind, version->bucket)) return table_.learn(key, std::move(version));
+    disk_->remove(worker, key.kind, key.object, version->bucket);
+  }
+}
+
 DiskReads::Load DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRange wanted,
                                  LoadAhead ahead, Found found) {
   Page::Missing missing = page->add_missing(wanted, ahead);
@@ -58,7 +71,10 @@ DiskReads::Load DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRa
   loads.reserve(missing.added.size());
   for (PiecePtr& piece : missing.added) loads.emplace_back(table_, memory_, page, std::move(piece));
   if (found == nullptr) found = find(worker, *page, store::DiskUse::kNone);
-  if (found == nullptr || !found->info().same_version(page->source()->info)) return started;
+  // The page may have been written again from another bucket.
+  const bool same = found != nullptr && found->bucket() == page->source()->bucket &&
+                    found->info().same_version(page->source()->info);
+  if (!same) return started;
   for (PieceLoad& one : loads) worker.tasks().spawn(load(worker, std::move(one), found));
   return started;
 }

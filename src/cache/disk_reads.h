@@ -63,7 +63,8 @@ class DiskReads {
 
   /// Looks on the disk for a page that find_or_create made. Not null: the disk has the page in the
   /// object's current version; its phase is now kOnDisk, and it needs no fill. If the page is of a
-  /// bucket that its kind may not have, the object's pages leave the disk.
+  /// bucket that its kind may not have, the object's pages from there leave the disk. Null: the
+  /// table learns the version of the object's other pages on the disk, if it knows none.
   [[nodiscard]] Found adopt_from_disk(rt::Worker& worker, Page& page);
 
   struct Load {
@@ -79,6 +80,7 @@ class DiskReads {
   void note_use(Page& page, MonoTime now);
 
  private:
+  void learn_version(rt::Worker& worker, const Page& page);
   [[nodiscard]] Found find(rt::Worker& worker, const Page& page, store::DiskUse use);
   [[nodiscard]] rt::Task<void> load(rt::Worker& worker, PieceLoad one, Found found);
   [[nodiscard]] rt::Task<Piece::State> read_piece(rt::Worker& worker, PiecePtr piece, Found found);

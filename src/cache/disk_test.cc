@@ -161,6 +161,44 @@ TEST_F(DiskTest, AnAnswerIsOfOneVersionAlsoWhereTheDiskHasTheOldOne) {
   expect_whole(read(spec("o"), {0, 2 * kPageBytes}, 2).get(), {0, 2 * kPageBytes});
 }
 
+TEST_F(DiskTest, PagesOfTwoBucketsAreOnDiskBesideEachOther) {
+  for (const char* bucket : {"a", "b"}) {
+    origin_.put(bucket, "o", {.size = 2 * kPageBytes, .etag = std::string("\"") + bucket + "\""});
+  }
+  const ByteRange first{0, kPageBytes};
+  const ByteRange second{kPageBytes, 2 * kPageBytes};
+  expect_whole(read(spec("o", {"a"}), first).get(), first);
+  expect_whole(read(spec("o", {"b"}), second).get(), second);
+  settle();
+  forget_memory();
+  EXPECT_EQ(disk_->usage().pages, 2u);
+  const Got got = read(spec("o", {"b"}), {0, 2 * kPageBytes}).get();
+  expect_whole(got, {0, 2 * kPageBytes});
+  EXPECT_EQ(got.first_bucket, "a");
+  EXPECT_EQ(origin_.asked().size(), 2u);
+}
+
+TEST_F(DiskTest, AnotherBucketDoesNotOverruleAVersionThatOnlyTheDiskHas) {
+  origin_.put("b", "o", {.size = 3 * kPageBytes});
+  expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});
+  settle();
+  forget_memory();
+  origin_.put("c", "o", {.size = 3 * kPageBytes - 1, .seed = 2, .etag = "\"c\""});
+  const Got contested = read(spec("o", {"c"}), {kPageBytes, kPageBytes + 10}, 2).get();
+  ASSERT_TRUE(contested.error);
+  EXPECT_EQ(contested.error->kind(), ErrorKind::kChanged);
+  settle();
+  EXPECT_EQ(disk_->usage().pages, 1u);
+  expect_whole(read(spec("o", {"c"}), {0, 10}).get(), {0, 10});
+  // Once the version's own bucket has another one, too, it is old.
+  forget_memory();
+  origin_.put("b", "o", {.size = 3 * kPageBytes - 1, .seed = 2, .etag = "\"v2\""});
+  const ByteRange second{kPageBytes, kPageBytes + 10};
+  expect_whole(read(spec("o", {"c"}), second, 2).get(), second);
+  settle();
+  expect_whole(read(spec("o", {"c"}), {0, 10}, 2).get(), {0, 10});
+}
+
 TEST_F(DiskTest, APageThatWasOvertakenWhileItCameInIsNotKeptOnDisk) {
   auto slow = overtake_a_slow_page({0, kPageBytes});
   expect_whole(slow.get(), {0, kPageBytes});

@@ -58,20 +58,22 @@ void DiskWrites::start(rt::Worker& worker, PagePtr page) {
   disk_->offer(worker, std::make_unique<PageSource>(table_, std::move(page)));
 }
 
-void DiskWrites::observe(rt::Worker& worker, KeyView key) {
+void DiskWrites::observe(rt::Worker& worker, KeyView key, std::string_view bucket) {
   if (disk_ == nullptr) return;
   // Repeats until the table's version is the one that was passed on. So the last call on the disk,
   // from any worker, has the table's version.
   ObjectSourcePtr told;
-  while (ObjectSourcePtr now = table_.current(key)) {
-    if (told != nullptr && told->info.same_version(now->info)) return;
-    disk_->observe(worker, key.kind, key.object, now->info);
+  while (true) {
+    ObjectSourcePtr now = table_.version_in(key, bucket);
+    if (now == nullptr) now = table_.ruling(key);
+    if (now == nullptr || (told != nullptr && told->same_version(*now))) return;
+    disk_->observe(worker, key.kind, key.object, *now);
     told = std::move(now);
   }
 }
 
-void DiskWrites::drop(rt::Worker& worker, KeyView key) {
-  if (disk_ != nullptr) disk_->remove(worker, key.kind, key.object);
+void DiskWrites::drop(rt::Worker& worker, KeyView key, std::string_view bucket) {
+  if (disk_ != nullptr) disk_->remove(worker, key.kind, key.object, bucket);
 }
 
 rt::Task<bool> DiskWrites::flush(rt::Worker& worker, MonoTime deadline) {

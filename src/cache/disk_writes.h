@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <string_view>
 
 #include "base/clock.h"
 #include "cache/page.h"
@@ -25,11 +26,12 @@ class DiskWrites {
   /// nothing is queued: the page is in memory only, until it is evicted, or until flush().
   void start(rt::Worker& worker, PagePtr page);
 
-  /// The origin has answered with a version: removes the object's pages of other versions than the
-  /// table's current one from the disk.
-  void observe(rt::Worker& worker, KeyView key);
-  /// The object has changed to an unknown version: removes its pages from the disk.
-  void drop(rt::Worker& worker, KeyView key);
+  /// `bucket` has answered with a version: removes the object's pages that do not fit the table's
+  /// version of the bucket from the disk.
+  void observe(rt::Worker& worker, KeyView key, std::string_view bucket);
+  /// The bucket no longer has the version that is known of it: removes the bucket's pages of the
+  /// object from the disk; those of all buckets, if the name is empty.
+  void drop(rt::Worker& worker, KeyView key, std::string_view bucket);
 
   /// Waits for the disk's index, writes the pages that are only in memory, and waits until all are
   /// durable. Logs its progress. False: not done by the deadline, or the disk is offline.

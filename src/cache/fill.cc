@@ -16,6 +16,13 @@ namespace {
 
 Error internal(const std::exception& failure) { return {ErrorKind::kInternal, failure.what()}; }
 
+/// Takes one byte and forgets it.
+struct OneByte final : origin::ByteSink {
+  std::span<std::byte> room(uint64_t) override { return {&byte, 1}; }
+  void arrived(ByteRange) override {}
+  std::byte byte{};
+};
+
 }  // namespace
 
 /// The state of one fill, in the frame of its task.
@@ -37,12 +44,13 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
     return config.shapes_attempts() && page.has_others_waiting();
   }
   /// The terms under which a range of the page is read.
-  [[nodiscard]] origin::ReadTerms terms(ByteRange range) const {
+  [[nodiscard]] origin::ReadTerms terms(ByteRange range) {
     origin::ReadTerms terms(spec.buckets, order, spec.key.object, in_object(range), config);
     terms.request_id = spec.request_id;
     terms.kind = spec.key.kind;
     terms.priority = {&page.wanted_parts(), Page::parts_of(range)};
     terms.audience = this;
+    terms.versions = &versions;
     return terms;
   }
   [[nodiscard]] ByteRange in_object(ByteRange range) const {
@@ -58,7 +66,10 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
   origin::BucketOrder order;  // of all its reads: a page asks at most two buckets
   std::optional<store::Admission> start;
   std::optional<store::Admission> body;
-  bool pinned = false;  // the page has memory, and this fill keeps it pinned
+  VersionSet versions;        // of the page's bytes
+  ObjectSourcePtr contested;  // the version that the last answer contested; null: none
+  ObjectSourcePtr gone;       // a version of the page's bytes that its bucket no longer has
+  bool pinned = false;        // the page has memory, and this fill keeps it pinned
 
   // Set once the first part's head has come: the ranges that are left, and the tasks that read
   // them.
@@ -227,11 +238,7 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   if (!first) filling.failure = std::move(first.error());
   co_await read_rest(filling);
   if (filling.failure) {
-    // If the table has dropped the page, only this page's version is old; the object's is known.
-    if (filling.failure->kind() == ErrorKind::kChanged && table_.has(page)) {
-      disk_.drop(filling.worker, page.key());
-      table_.drop_known(page.key());
-    }
+    if (filling.gone != nullptr) forget(filling, *filling.gone);
     co_return std::unexpected(std::move(*filling.failure));
   }
   page.finish(clock_.unix_seconds());
@@ -255,30 +262,78 @@ bool Fills::take_servers_limits(Filling& filling, const Error& failure) {
 }
 
 /// Reads the part that a request waits for. If the page has its head afterwards, the tasks of the
-/// other parts may be running.
+/// other parts may be running. If a bucket contests a version that its own bucket no longer has,
+/// the part is asked for a second time, once.
 rt::Task<Result<void>> Fills::first_part(Filling& filling) {
   const FetchSpec& spec = filling.spec;
   filling.order = origin_.buckets.rank(spec.buckets);
   if (filling.order.index[0] == 0) spec.metrics->client_pref.add();
+  Result<void> done = co_await try_first_part(filling);
+  if (filling.contested == nullptr) co_return done;
+  const ObjectSourcePtr contested = std::exchange(filling.contested, nullptr);
+  const bool is_gone = co_await is_version_gone(filling, contested);
+  if (!is_gone) co_return done;
+  forget(filling, *contested);
+  co_return co_await try_first_part(filling);
+}
+
+rt::Task<Result<void>> Fills::try_first_part(Filling& filling) {
+  filling.versions = VersionSet();  // no byte of an earlier try was taken
   origin::ReadTerms terms = filling.terms(filling.plan.first_range());
+  terms.known = table_.ruling(filling.page.key());
+  const ObjectSourcePtr known = terms.known;
   origin::ObjectRead read(origin_, filling.worker, std::move(terms));
   Result<void> done = co_await read.open();
-  if (!done && done.error().kind() == ErrorKind::kRangeNotSatisfiable) {
-    take_end(filling, read.sent_at());
-  }
+  if (!done && read.contested()) filling.contested = known;
+  if (!done && done.error().kind() == ErrorKind::kRangeNotSatisfiable) take_end(filling, read);
   if (done) done = co_await take_head(filling, read);
   if (!done) co_return done;
   start_others(filling);
   done = co_await read.run(filling);
+  if (read.gone() != nullptr) filling.gone = read.gone();
   filling.hedged = filling.hedged || read.hedged();
   co_return done;
 }
 
-/// The object ends before the first part. If its known version does not, that version is old.
-void Fills::take_end(Filling& filling, MonoTime sent_at) {
+/// Asks the version's bucket for one byte of the version, under the server's own terms. Whether the
+/// bucket has another version now, or none.
+rt::Task<bool> Fills::is_version_gone(Filling& filling, ObjectSourcePtr version) {
+  const std::vector<std::string> buckets{version->bucket};
+  VersionSet versions;
+  versions.add(version);
+  origin::RequestConfig config;
+  config.attempts_max = 1;
+  config.operation_timeout = kAskedAgainMax;
+  origin::ReadTerms terms(buckets, origin_.buckets.rank(buckets), filling.spec.key.object,
+                          ByteRange{0, 1}, config);
+  terms.request_id = filling.spec.request_id;
+  terms.kind = filling.spec.key.kind;
+  terms.versions = &versions;
+  origin::ObjectRead read(origin_, filling.worker, std::move(terms));
+  Result<void> opened = co_await read.open();
+  if (!opened) co_return read.gone() != nullptr || opened.error().kind() == ErrorKind::kNotFound;
+  OneByte sink;
+  (void)co_await read.run(sink);  // so that the connection can be used again
+  co_return false;
+}
+
+/// The bucket no longer has this version.
+void Fills::forget(Filling& filling, const ObjectSource& gone) {
   const KeyView key = filling.page.key();
+  const ObjectVersions::Forgotten forgotten = table_.forget(key, gone);
+  if (forgotten == ObjectVersions::Forgotten::kBucket) {
+    disk_.drop(filling.worker, key, gone.bucket);
+  } else if (table_.ruling(key) == nullptr) {  // else the object has a newer version
+    disk_.drop(filling.worker, key, {});
+  }
+}
+
+/// The object ends before the first part. If its known version does not, that version is old.
+void Fills::take_end(Filling& filling, const origin::ObjectRead& read) {
   const uint64_t offset = filling.page.object_offset() + filling.plan.first;
-  if (table_.observe_end(key, offset, sent_at)) disk_.drop(filling.worker, key);
+  const std::string& bucket = filling.spec.buckets[read.bucket()];
+  const ObjectSourcePtr old = table_.ended_by(filling.page.key(), bucket, offset, read.sent_at());
+  if (old != nullptr) forget(filling, *old);
 }
 
 /// Takes the object's version from the first answer, and waits for the page's memory.
@@ -291,9 +346,11 @@ rt::Task<Result<void>> Fills::take_head(Filling& filling, origin::ObjectRead& re
     co_return fail(ErrorKind::kUpstream, "the object is larger than any object can be");
   }
   const uint64_t bytes = std::min(kPageBytes, info.size - page.object_offset());
-  ObjectSourcePtr source =
-      std::make_shared<ObjectSource>(ObjectSource{info, spec.buckets[read.bucket()]});
-  source = table_.observe(page, std::move(source), read.sent_at());
+  PageTable::Observed observed = table_.observe(page, read.source(), read.sent_at());
+  if (observed.contested != nullptr) {
+    filling.contested = std::move(observed.contested);
+    co_return fail(ErrorKind::kChanged, "the object's buckets have it in different sizes");
+  }
   read.park();
   Result<void> memory = co_await admit_body(filling, spec.buckets[read.bucket()], bytes);
   if (!memory) co_return memory;
@@ -301,8 +358,8 @@ rt::Task<Result<void>> Fills::take_head(Filling& filling, origin::ObjectRead& re
   if (!memory) co_return memory;
   if (!page.try_pin()) co_return fail(ErrorKind::kChanged, "the object changed while it was read");
   filling.pinned = true;
-  disk_.observe(filling.worker, page.key());
-  page.set_head(std::move(source));
+  disk_.observe(filling.worker, page.key(), read.source()->bucket);
+  page.set_head(std::move(observed.source));
   const std::vector<ByteRange> left = filling.plan.rest(bytes);
   filling.left.assign(left.begin(), left.end());
   co_return Result<void>();
@@ -342,13 +399,13 @@ rt::Task<void> Fills::read_rest(Filling& filling) {
 
 rt::Task<Result<void>> Fills::read_part(Filling& filling, ByteRange range) {
   origin::ReadTerms terms = filling.terms(range);
-  terms.version = filling.page.source()->info;
   origin::ObjectRead read(origin_, filling.worker, std::move(terms));
   Result<void> done = co_await read.open();
   if (done && read.range() != filling.in_object(range)) {
     done = fail(ErrorKind::kChanged, "the object changed while it was read");
   }
   if (done) done = co_await read.run(filling);
+  if (read.gone() != nullptr) filling.gone = read.gone();
   filling.hedged = filling.hedged || read.hedged();
   co_return done;
 }

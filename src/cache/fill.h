@@ -45,6 +45,9 @@ struct FillMemory {
 /// waits for the latter, its place at the gate is for requests that have memory.
 class Fills {
  public:
+  /// The time limit of a contested version's bucket to say whether it still has that version.
+  static constexpr std::chrono::seconds kAskedAgainMax{2};
+
   Fills(FillConfig config, const origin::ReadContext& origin, store::MemoryTier& memory,
         PageTable& table, DiskWrites& disk, CacheMetrics& metrics, const Clock& clock)
       : config_(config),
@@ -95,7 +98,10 @@ class Fills {
                                                   uint64_t bytes);
   [[nodiscard]] rt::Task<Result<void>> first_part(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> take_head(Filling& filling, origin::ObjectRead& read);
-  void take_end(Filling& filling, MonoTime sent_at);
+  void take_end(Filling& filling, const origin::ObjectRead& read);
+  [[nodiscard]] rt::Task<Result<void>> try_first_part(Filling& filling);
+  [[nodiscard]] rt::Task<bool> is_version_gone(Filling& filling, ObjectSourcePtr version);
+  void forget(Filling& filling, const ObjectSource& gone);
   void start_others(Filling& filling);
   [[nodiscard]] rt::Task<void> read_rest(Filling& filling);
   class Running;

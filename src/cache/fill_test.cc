@@ -192,7 +192,7 @@ TEST_F(FillTest, TheVersionOfTheRequestThatWasReallySentLastIsTheCurrentOne) {
   world_.pass(1s);
   ASSERT_EQ(retried->phase(), Page::Phase::kWhole);
   (void)retried->reading_ended();
-  EXPECT_EQ(cache_.table().current(retried->key())->info.etag, "\"v2\"");
+  EXPECT_EQ(cache_.table().ruling(retried->key())->info.etag, "\"v2\"");
   EXPECT_EQ(cache_.table().find(retried->key(), 0), retried);
   EXPECT_EQ(cache_.table().find(retried->key(), 1), nullptr) << "page 1 is of the old version";
 }

@@ -153,9 +153,12 @@ TEST_F(LookAheadTest, AnOldAnswerAboutTheEndSaysNothingOfANewerVersion) {
   origin_.put("b", "o", {.size = 2 * kPageBytes});
   const MonoTime before = clock_.mono();
   expect_whole(read(spec("o"), {0, 100}).get(), {0, 100});
-  EXPECT_FALSE(table.observe_end(key, kPageBytes, before)) << "an older answer";
-  EXPECT_FALSE(table.observe_end(key, 2 * kPageBytes, clock_.mono())) << "its very end";
-  EXPECT_TRUE(table.observe_end(key, kPageBytes, clock_.mono()));
+  EXPECT_EQ(table.ended_by(key, "b", kPageBytes, before), nullptr) << "an older answer";
+  EXPECT_EQ(table.ended_by(key, "b", 2 * kPageBytes, clock_.mono()), nullptr) << "its very end";
+  EXPECT_EQ(table.ended_by(key, "c", kPageBytes, clock_.mono()), nullptr) << "another bucket";
+  const ObjectSourcePtr ended = table.ended_by(key, "b", kPageBytes, clock_.mono());
+  ASSERT_NE(ended, nullptr);
+  EXPECT_EQ(table.forget(key, *ended), ObjectVersions::Forgotten::kObject);
   EXPECT_FALSE(table.object_size(key).has_value());
   EXPECT_EQ(table.find(key, 0), nullptr);
 }

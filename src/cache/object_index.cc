@@ -39,7 +39,7 @@ IndexedObject* ObjectIndex::find_in(const Slots& slots, KeyView key, uint64_t ha
     IndexedObject& object = slots[slot];
     if (object.hash != hash) continue;
     if (object.first != nullptr) object.first->prefetch();
-    prefetch_source(object.current.get());
+    prefetch_source(object.versions.ruling().get());
     if (object.key->view() == key) return &object;
   }
   return nullptr;

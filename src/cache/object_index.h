@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/cache_line.h"
-#include "base/clock.h"
 #include "cache/object_key.h"
+#include "cache/object_versions.h"
 #include "cache/page.h"
 #include "store/zeroed_array.h"
 
@@ -19,10 +19,9 @@ namespace cachey::cache {
 /// next: the key, the first page (most objects have no other) and the version.
 struct alignas(kCacheLineBytes) IndexedObject {
   uint64_t hash = 0;
-  SharedKey::Ptr key;       ///< null: no object here
-  PagePtr first;            ///< page 0; null: not in the table
-  ObjectSourcePtr current;  ///< the version of the latest answer; null: none yet
-  MonoTime sent_at;         ///< when that answer's request was sent
+  SharedKey::Ptr key;                                  ///< null: no object here
+  PagePtr first;                                       ///< page 0; null: not in the table
+  ObjectVersions versions;                             ///< of the pages that know their version
   std::unique_ptr<std::map<uint32_t, PagePtr>> later;  ///< the other pages; null or not empty
 
   /// Null: the page is not in the table.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -12,7 +13,15 @@
 namespace cachey::cache {
 namespace {
 
-MonoTime at(uint64_t number) { return MonoTime(std::chrono::nanoseconds(number)); }
+/// Writes a number into the entry, as the size of its version.
+void mark(IndexedObject& object, uint64_t number) {
+  auto source = std::make_shared<ObjectSource>();
+  source->info.size = number;
+  ObjectSourcePtr made = std::move(source);
+  (void)object.versions.observe(made, MonoTime(), "");
+}
+
+uint64_t mark_of(const IndexedObject& object) { return object.versions.ruling()->info.size; }
 
 TEST(SharedKey, KeepsKindAndObjectApart) {
   const SharedKey::Ptr key = SharedKey::make({"ab", "c"});
@@ -29,11 +38,11 @@ TEST(ObjectIndex, FindsNothingInAnEmptyOne) {
 
 TEST(ObjectIndex, KeysOfTheSameHashAreTwo) {
   ObjectIndex index;
-  index.add({"k", "a"}, 7).sent_at = at(1);
-  index.add({"k", "b"}, 7).sent_at = at(2);
+  mark(index.add({"k", "a"}, 7), 1);
+  mark(index.add({"k", "b"}, 7), 2);
   ASSERT_NE(index.find({"k", "a"}, 7), nullptr);
-  EXPECT_EQ(index.find({"k", "a"}, 7)->sent_at, at(1));
-  EXPECT_EQ(index.find({"k", "b"}, 7)->sent_at, at(2));
+  EXPECT_EQ(mark_of(*index.find({"k", "a"}, 7)), 1u);
+  EXPECT_EQ(mark_of(*index.find({"k", "b"}, 7)), 2u);
   EXPECT_EQ(index.find({"k", "c"}, 7), nullptr);
 }
 
@@ -54,10 +63,10 @@ TEST_P(ObjectIndexModel, HasWhatTheModelHas) {
     IndexedObject* found = index.find({"k", name}, hash_of(name));
     ASSERT_EQ(found != nullptr, model.contains(name)) << step;
     if (found == nullptr) {
-      index.add({"k", name}, hash_of(name)).sent_at = at(step);
+      mark(index.add({"k", name}, hash_of(name)), step);
       model[name] = step;
     } else {
-      ASSERT_EQ(found->sent_at, at(model[name]));
+      ASSERT_EQ(mark_of(*found), model[name]);
       index.erase(*found);
       model.erase(name);
     }
@@ -66,10 +75,10 @@ TEST_P(ObjectIndexModel, HasWhatTheModelHas) {
     for (const auto& [other, written] : model) {
       IndexedObject* there = index.find({"k", other}, hash_of(other));
       ASSERT_NE(there, nullptr) << other;
-      ASSERT_EQ(there->sent_at, at(written));
+      ASSERT_EQ(mark_of(*there), written);
     }
-    std::set<MonoTime> walked;
-    index.for_each([&walked](const IndexedObject& object) { walked.insert(object.sent_at); });
+    std::set<uint64_t> walked;
+    index.for_each([&walked](const IndexedObject& object) { walked.insert(mark_of(object)); });
     ASSERT_EQ(walked.size(), model.size());
   }
 }
@@ -88,13 +97,13 @@ TEST(ObjectIndex, GrowsInSteps) {
   while (there.size() < kObjects) {
     const std::string name = std::to_string(there.size());
     const KeyView key{"k", name};
-    index.add(key, key.hash()).sent_at = at(there.size());
+    mark(index.add(key, key.hash()), there.size());
     there.push_back(true);
     const uint64_t any = random() % there.size();
     IndexedObject* const found = find(any);
     ASSERT_EQ(found != nullptr, there[any]) << any;
     if (found == nullptr) continue;
-    ASSERT_EQ(found->sent_at, at(any));
+    ASSERT_EQ(mark_of(*found), any);
     if (random() % 4 != 0) continue;
     index.erase(*found);
     there[any] = false;

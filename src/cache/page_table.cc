@@ -54,16 +54,24 @@ bool PageTable::has(const Page& page) {
   return holds(shard.objects.find(page.key(), hash), page);
 }
 
-ObjectSourcePtr PageTable::current(KeyView key) {
+ObjectSourcePtr PageTable::ruling(KeyView key) {
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
   const IndexedObject* object = shard.objects.find(key, hash);
-  return object == nullptr ? nullptr : object->current;
+  return object == nullptr ? nullptr : object->versions.ruling();
+}
+
+ObjectSourcePtr PageTable::version_in(KeyView key, std::string_view bucket) {
+  const uint64_t hash = key.hash();
+  Shard& shard = shard_of(hash);
+  const MutexLock lock(shard.mutex);
+  const IndexedObject* object = shard.objects.find(key, hash);
+  return object == nullptr ? nullptr : object->versions.of(bucket);
 }
 
 std::optional<uint64_t> PageTable::object_size(KeyView key) {
-  const ObjectSourcePtr known = current(key);
+  const ObjectSourcePtr known = ruling(key);
   return known == nullptr ? std::nullopt : std::optional(known->info.size);
 }
 
@@ -78,60 +86,100 @@ void PageTable::remove(Page& page) {
   if (object->empty()) shard.objects.erase(*object);
 }
 
-ObjectSourcePtr PageTable::observe(Page& page, ObjectSourcePtr source, MonoTime sent_at) {
+PageTable::Observed PageTable::observe(Page& page, ObjectSourcePtr source, MonoTime sent_at) {
+  const uint64_t hash = page.key().hash();
+  Shard& shard = shard_of(hash);
+  ObjectSourcePtr contested;
+  std::vector<PagePtr> stale;
+  {
+    const MutexLock lock(shard.mutex);
+    IndexedObject* object = shard.objects.find(page.key(), hash);
+    if (!holds(object, page)) return {std::move(source), nullptr};  // dropped meanwhile
+    const VersionVerdict verdict = object->versions.observe(source, sent_at, page.key().kind);
+    if (verdict == VersionVerdict::kContested) contested = object->versions.ruling();
+    stale = apply(verdict, shard, *object, page, source);
+  }
+  for (const PagePtr& old : stale) old->discard();
+  return {std::move(source), std::move(contested)};
+}
+
+std::vector<PagePtr> PageTable::apply(VersionVerdict verdict, Shard& shard, IndexedObject& object,
+                                      Page& page, const ObjectSourcePtr& source) {
+  std::vector<PagePtr> stale;
+  switch (verdict) {
+    case VersionVerdict::kTaken:
+      page.version_ = source;
+      break;
+    case VersionVerdict::kReplaced:
+      page.version_ = source;
+      stale = take_stale(object);
+      break;
+    case VersionVerdict::kContested:
+      break;  // the page's fill fails, or asks again
+    case VersionVerdict::kDropped:
+      stale.push_back(object.take(page.index()));
+      if (object.empty()) shard.objects.erase(object);
+      break;
+  }
+  return stale;
+}
+
+ObjectSourcePtr PageTable::ended_by(KeyView key, std::string_view bucket, uint64_t offset,
+                                    MonoTime sent_at) {
+  const uint64_t hash = key.hash();
+  Shard& shard = shard_of(hash);
+  const MutexLock lock(shard.mutex);
+  const IndexedObject* object = shard.objects.find(key, hash);
+  if (object == nullptr) return nullptr;
+  const ObjectVersions& versions = object->versions;
+  const ObjectSourcePtr own = versions.of(bucket);
+  if (own != nullptr && sent_at < versions.sent_at(bucket)) return nullptr;
+  const ObjectSourcePtr& said = own == nullptr && bucket == key.kind ? versions.ruling() : own;
+  return said != nullptr && said->info.size > offset ? said : nullptr;
+}
+
+ObjectVersions::Forgotten PageTable::forget(KeyView key, const ObjectSource& gone) {
+  const uint64_t hash = key.hash();
+  Shard& shard = shard_of(hash);
+  ObjectVersions::Forgotten forgotten{};
+  std::vector<PagePtr> stale;
+  {
+    const MutexLock lock(shard.mutex);
+    IndexedObject* object = shard.objects.find(key, hash);
+    if (object == nullptr) return ObjectVersions::Forgotten::kNothing;
+    forgotten = object->versions.forget(gone);
+    if (forgotten == ObjectVersions::Forgotten::kNothing) return forgotten;
+    stale = take_stale(*object);
+    if (object->empty()) shard.objects.erase(*object);
+  }
+  for (const PagePtr& old : stale) old->discard();
+  return forgotten;
+}
+
+ObjectSourcePtr PageTable::adopt(Page& page, ObjectSourcePtr source) {
   const uint64_t hash = page.key().hash();
   Shard& shard = shard_of(hash);
   std::vector<PagePtr> stale;
   {
     const MutexLock lock(shard.mutex);
     IndexedObject* object = shard.objects.find(page.key(), hash);
-    if (!holds(object, page)) return source;  // dropped meanwhile
-    page.version_ = source;
-    ObjectSourcePtr& current = object->current;
-    if (current != nullptr && current->info.same_version(source->info)) {
-      object->sent_at = std::max(object->sent_at, sent_at);
-      if (current->bucket == source->bucket) page.version_ = source = current;
-    } else if (current == nullptr || sent_at >= object->sent_at) {
-      current = source;
-      object->sent_at = sent_at;
-      stale = take_stale(*object, source.get());
-    } else {  // a request that was sent later has been answered already
-      stale.push_back(object->take(page.index()));
-      if (object->empty()) shard.objects.erase(*object);
-    }
+    if (!holds(object, page)) return nullptr;  // dropped meanwhile
+    const VersionVerdict verdict = object->versions.adopt(source, page.key().kind);
+    const bool fits = verdict == VersionVerdict::kTaken || verdict == VersionVerdict::kReplaced;
+    if (!fits) return nullptr;  // the page will be fetched
+    stale = apply(verdict, shard, *object, page, source);
   }
   for (const PagePtr& old : stale) old->discard();
   return source;
 }
 
-bool PageTable::observe_end(KeyView key, uint64_t offset, MonoTime sent_at) {
+void PageTable::learn(KeyView key, ObjectSourcePtr on_disk) {
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
-  std::vector<PagePtr> stale;
-  {
-    const MutexLock lock(shard.mutex);
-    IndexedObject* object = shard.objects.find(key, hash);
-    if (object == nullptr || object->current == nullptr) return false;
-    if (object->current->info.size <= offset || sent_at < object->sent_at) return false;
-    object->current.reset();
-    stale = take_stale(*object, nullptr);
-    if (object->empty()) shard.objects.erase(*object);
-  }
-  for (const PagePtr& old : stale) old->discard();
-  return true;
-}
-
-ObjectSourcePtr PageTable::adopt(Page& page, const ObjectSourcePtr& source) {
-  const uint64_t hash = page.key().hash();
-  Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
-  IndexedObject* object = shard.objects.find(page.key(), hash);
-  if (!holds(object, page)) return nullptr;  // dropped meanwhile
-  ObjectSourcePtr& current = object->current;
-  if (current == nullptr) current = source;
-  if (!current->info.same_version(source->info)) return nullptr;
-  page.version_ = current->bucket == source->bucket ? current : source;
-  return page.version_;
+  IndexedObject* object = shard.objects.find(key, hash);
+  if (object == nullptr || object->versions.ruling() != nullptr) return;
+  (void)object->versions.adopt(on_disk, key.kind);
 }
 
 void PageTable::remove_if_idle(Page& page) {
@@ -153,25 +201,9 @@ std::vector<PagePtr> PageTable::whole_pages() const {
   return whole;
 }
 
-void PageTable::drop_known(KeyView key) {
-  const uint64_t hash = key.hash();
-  Shard& shard = shard_of(hash);
-  std::vector<PagePtr> stale;
-  {
-    const MutexLock lock(shard.mutex);
-    IndexedObject* object = shard.objects.find(key, hash);
-    if (object == nullptr) return;
-    object->current.reset();
-    stale = take_stale(*object, nullptr);
-    if (object->empty()) shard.objects.erase(*object);
-  }
-  for (const PagePtr& old : stale) old->discard();
-}
-
-std::vector<PagePtr> PageTable::take_stale(IndexedObject& object, const ObjectSource* current) {
-  return object.take_if([current](const Page& page) {
-    if (page.version_ == nullptr) return false;
-    return current == nullptr || !page.version_->info.same_version(current->info);
+std::vector<PagePtr> PageTable::take_stale(IndexedObject& object) {
+  return object.take_if([&object](const Page& page) {
+    return page.version_ != nullptr && !object.versions.has(*page.version_);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/mutex.h"
@@ -14,10 +15,11 @@
 
 namespace cachey::cache {
 
-/// Maps objects to their version and pages, which are whole or being fetched. Every page in the
-/// table that knows its version has the object's current version: when an answer brings a newer
-/// version, the pages of the old one are dropped. Sharded by object; a look-up takes one short
-/// lock. Owned by the cache. Any thread. No other object's lock is taken under a shard's mutex.
+/// Maps objects to their versions and pages, which are whole or being fetched. Every page in the
+/// table that knows its version has one of the object's versions (ObjectVersions): when an answer
+/// brings a newer version, the pages of the old one are dropped. Sharded by object; a look-up takes
+/// one short lock. Owned by the cache. Any thread. No other object's lock is taken under a shard's
+/// mutex.
 class PageTable {
  public:
   explicit PageTable(store::MemoryTier& memory) : memory_(memory) {}
@@ -39,42 +41,52 @@ class PageTable {
   /// `hash`: that of `key`.
   [[nodiscard]] PagePtr find(KeyView key, uint64_t hash, uint32_t index);
 
-  /// The page is in the table: it has the object's current version, or does not know its version
+  /// The page is in the table: it has one of the object's versions, or does not know its version
   /// yet.
   [[nodiscard]] bool has(const Page& page);
 
-  /// The object's current version; null: not known.
-  [[nodiscard]] ObjectSourcePtr current(KeyView key);
+  /// The version that says how large the object is; null: not known.
+  [[nodiscard]] ObjectSourcePtr ruling(KeyView key);
+  /// The object's version in the bucket; null: not known.
+  [[nodiscard]] ObjectSourcePtr version_in(KeyView key, std::string_view bucket);
   /// The object's size; nothing: not known.
   [[nodiscard]] std::optional<uint64_t> object_size(KeyView key);
 
   /// Takes the page out, if it is still in the table.
   void remove(Page& page);
 
-  /// `page`'s fill got the object's version from the answer to a request that was sent at
-  /// `sent_at`. The version of the request that was sent last wins; of two that were sent at the
-  /// same time, the one that was observed last. Pages of other versions are dropped, and so is
-  /// `page` if its version is the older one. Returns the source to use: the shared one if version
-  /// and bucket are the same.
-  [[nodiscard]] ObjectSourcePtr observe(Page& page, ObjectSourcePtr source, MonoTime sent_at);
+  struct Observed {
+    ObjectSourcePtr source;     ///< to be used: the shared one if the version is known
+    ObjectSourcePtr contested;  ///< the ruling version that `source` contests; null: it does not
+  };
+  /// `page`'s fill got a version from the answer to a request that was sent at `sent_at`. What
+  /// follows is ObjectVersions::observe's verdict.
+  [[nodiscard]] Observed observe(Page& page, ObjectSourcePtr source, MonoTime sent_at);
 
-  /// The answer to a request that was sent at `sent_at` says that the object ends at or before
-  /// `offset`. True: the known version reaches past `offset` and is not from a later request, so
-  /// the object has changed to an unknown version: its pages that know their version are dropped.
-  [[nodiscard]] bool observe_end(KeyView key, uint64_t offset, MonoTime sent_at);
+  /// The answer of `bucket` to a request that was sent at `sent_at` says that the object ends at or
+  /// before `offset`. If the bucket's known version reaches past `offset` and is not from a later
+  /// request, the bucket no longer has that version: returns the version, for forget(). Else null.
+  /// The home bucket's word counts against any ruling version.
+  [[nodiscard]] ObjectSourcePtr ended_by(KeyView key, std::string_view bucket, uint64_t offset,
+                                         MonoTime sent_at);
 
-  /// The disk has `page` in the version of `source`. Returns the source to use; null if the
-  /// object's current version is another one, or if the page has left the table.
-  [[nodiscard]] ObjectSourcePtr adopt(Page& page, const ObjectSourcePtr& source);
+  /// The bucket no longer has this version: drops the version's pages; if the bucket ruled, all
+  /// pages of the object that know their version.
+  ObjectVersions::Forgotten forget(KeyView key, const ObjectSource& gone);
+
+  /// The disk has `page` in the version of `source`. Returns the source to use; null if the page
+  /// does not fit the object's versions, or has left the table.
+  [[nodiscard]] ObjectSourcePtr adopt(Page& page, ObjectSourcePtr source);
+
+  /// The disk has pages of this version: it rules, unless a version does already. Nothing if no
+  /// page of the object is in the table.
+  void learn(KeyView key, ObjectSourcePtr on_disk);
 
   /// Takes the page out if it is on disk, has no pieces and no reader; else does nothing.
   void remove_if_idle(Page& page);
 
   /// All pages whose phase is kWhole.
   [[nodiscard]] std::vector<PagePtr> whole_pages() const;
-
-  /// The object has changed to an unknown version: drops all its pages that know their version.
-  void drop_known(KeyView key);
 
   [[nodiscard]] size_t objects() const;
 
@@ -92,9 +104,13 @@ class PageTable {
   [[nodiscard]] static bool holds(const IndexedObject* object, const Page& page) {
     return object != nullptr && object->find(page.index()) == &page;
   }
-  /// Takes out the pages of other versions than `current`; null: all pages that know their version.
-  [[nodiscard]] static std::vector<PagePtr> take_stale(IndexedObject& object,
-                                                       const ObjectSource* current);
+  /// Does what `verdict` says of `page` and the object's pages. Returns those that were taken out.
+  [[nodiscard]] static std::vector<PagePtr> apply(VersionVerdict verdict, Shard& shard,
+                                                  IndexedObject& object, Page& page,
+                                                  const ObjectSourcePtr& source)
+      REQUIRES(shard.mutex);
+  /// Takes out the pages whose version is none of the object's.
+  [[nodiscard]] static std::vector<PagePtr> take_stale(IndexedObject& object);
 
   store::MemoryTier& memory_;
   std::array<Shard, kShards> shards_;

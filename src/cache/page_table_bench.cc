@@ -41,7 +41,7 @@ class Objects {
       source->info.etag = "\"0123456789abcdef0123456789abcdef\"";
       source->info.size = 4096;
       source->bucket = "a-bucket-of-a-region";
-      page->set_head(table.observe(*page, std::move(source), MonoTime()));
+      page->set_head(table.observe(*page, std::move(source), MonoTime()).source);
       page->finish(1);
     }
   }

@@ -19,15 +19,13 @@ class PageTableTest : public ::testing::Test {
   PagePtr page(const FetchSpecPtr& of, uint32_t index) {
     return table_.find_or_create(of, index, FillOrder::kFromBegin).page;
   }
-  static ObjectSourcePtr version(const std::string& etag, uint64_t size = 100 * kMiB) {
-    auto made = std::make_shared<ObjectSource>();
-    made->info.etag = etag;
-    made->info.size = size;
-    made->bucket = "b";
-    return made;
+  static ObjectSourcePtr version(const std::string& etag, uint64_t size = 100 * kMiB,
+                                 std::string bucket = "b") {
+    return std::make_shared<ObjectSource>(ObjectInfo{etag, size, 0}, std::move(bucket));
   }
-  void learn(Page& p, ObjectSourcePtr source) {
-    p.set_head(table_.observe(p, std::move(source), clock_.mono()));
+  void learn(Page& p, ObjectSourcePtr source) { learn(p, std::move(source), clock_.mono()); }
+  void learn(Page& p, ObjectSourcePtr source, MonoTime sent_at) {
+    p.set_head(table_.observe(p, std::move(source), sent_at).source);
   }
 
   const SystemClock clock_;
@@ -121,7 +119,7 @@ TEST_F(PageTableTest, AnAnswerThatWasOvertakenLoses) {
   const PagePtr fast = page(a, 1);
   const MonoTime slow_sent = clock_.mono();
   learn(*fast, version("\"2\""));
-  slow->set_head(table_.observe(*slow, version("\"1\""), slow_sent));
+  learn(*slow, version("\"1\""), slow_sent);
   EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);
   EXPECT_EQ(table_.find(a->key.view(), 1), fast);
 }
@@ -130,7 +128,7 @@ TEST_F(PageTableTest, AVersionCountsFromWhenItIsKnownNotFromWhenThePageHasItsMem
   const FetchSpecPtr a = spec("k", "o");
   const PagePtr p0 = page(a, 0);
   const PagePtr p1 = page(a, 1);
-  ObjectSourcePtr source = table_.observe(*p0, version("\"1\""), clock_.mono());
+  ObjectSourcePtr source = table_.observe(*p0, version("\"1\""), clock_.mono()).source;
   learn(*p1, version("\"2\""));
   p0->set_head(std::move(source));
   EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);
@@ -155,19 +153,67 @@ TEST_F(PageTableTest, AnAnswerThatWasOvertakenLeavesNoEmptyObject) {
   const MonoTime slow_sent = clock_.mono();
   learn(*fast, version("\"2\""));
   table_.remove(*fast);
-  slow->set_head(table_.observe(*slow, version("\"1\""), slow_sent));
+  learn(*slow, version("\"1\""), slow_sent);
   EXPECT_EQ(table_.objects(), 0u);
 }
 
-TEST_F(PageTableTest, DropKnownKeepsThePagesOnTheirWay) {
+TEST_F(PageTableTest, WhatIsGoneTakesItsPagesAlongButNotThoseOnTheirWay) {
   const FetchSpecPtr a = spec("k", "o");
+  const KeyView key = a->key.view();
   const PagePtr known = page(a, 0);
   const PagePtr pending = page(a, 1);
   learn(*known, version("\"1\""));
-  table_.drop_known(a->key.view());
-  EXPECT_EQ(table_.find(a->key.view(), 0), nullptr);
-  EXPECT_EQ(table_.find(a->key.view(), 1), pending);
-  EXPECT_EQ(table_.object_size(a->key.view()), std::nullopt);
+  EXPECT_EQ(table_.forget(key, *version("\"0\"")), ObjectVersions::Forgotten::kNothing);
+  EXPECT_EQ(table_.find(key, 0), known);
+  EXPECT_EQ(table_.forget(key, *version("\"1\"")), ObjectVersions::Forgotten::kObject);
+  EXPECT_EQ(table_.find(key, 0), nullptr);
+  EXPECT_EQ(table_.find(key, 1), pending);
+  EXPECT_EQ(table_.object_size(key), std::nullopt);
+}
+
+TEST_F(PageTableTest, PagesOfTwoBucketsOfOneSizeStandBesideEachOther) {
+  const FetchSpecPtr a = spec("k", "o");
+  const KeyView key = a->key.view();
+  const PagePtr from_a = page(a, 0);
+  const PagePtr from_b = page(a, 1);
+  learn(*from_a, version("\"1\"", kMiB, "a"));
+  learn(*from_b, version("\"2\"", kMiB, "b"));
+  EXPECT_EQ(table_.find(key, 0), from_a);
+  EXPECT_EQ(table_.find(key, 1), from_b);
+  EXPECT_EQ(table_.ruling(key)->bucket, "a");
+  // A newer tag of one bucket takes the pages of that bucket's older one along.
+  const PagePtr newer = page(a, 2);
+  learn(*newer, version("\"3\"", kMiB, "b"));
+  EXPECT_EQ(table_.find(key, 0), from_a);
+  EXPECT_EQ(table_.find(key, 1), nullptr);
+  // Another size of the bucket that rules takes all along.
+  const PagePtr larger = page(a, 3);
+  learn(*larger, version("\"4\"", 2 * kMiB, "a"));
+  EXPECT_EQ(table_.find(key, 0), nullptr);
+  EXPECT_EQ(table_.find(key, 2), nullptr);
+  EXPECT_EQ(table_.find(key, 3), larger);
+}
+
+TEST_F(PageTableTest, AnotherBucketsSizeIsContestedAndDropsNothing) {
+  const FetchSpecPtr a = spec("k", "o");
+  const KeyView key = a->key.view();
+  const PagePtr from_a = page(a, 0);
+  const PagePtr from_b = page(a, 1);
+  learn(*from_a, version("\"1\"", kMiB, "a"));
+  const PageTable::Observed observed =
+      table_.observe(*from_b, version("\"1\"", kMiB - 1, "b"), clock_.mono());
+  EXPECT_EQ(observed.contested, from_a->source());
+  EXPECT_EQ(table_.find(key, 0), from_a);
+  EXPECT_EQ(table_.object_size(key), kMiB);
+  EXPECT_EQ(table_.ended_by(key, "b", 0, clock_.mono()), nullptr) << "b is not asked";
+}
+
+TEST_F(PageTableTest, ManyBucketsKeepTheirPagesOutOnce) {
+  const FetchSpecPtr a = spec("k", "o");
+  for (uint32_t i = 0; i < 2 * ObjectVersions::kOthersMax; ++i) {
+    learn(*page(a, i), version("\"1\"", kGiB, "b" + std::to_string(i)));
+    EXPECT_EQ(table_.find(a->key.view(), i) != nullptr, i <= ObjectVersions::kOthersMax) << i;
+  }
 }
 
 }  // namespace

@@ -30,10 +30,10 @@ ByteRange PageWindow::part_of(uint32_t index) const {
   return {std::max(range_.begin, begin), std::min(range_.end, begin + kPageBytes)};
 }
 
-bool PageWindow::holds_other_version(const ObjectInfo& version) const {
+bool PageWindow::holds_other_version(const ObjectSource& version) const {
   return std::ranges::any_of(slots_, [&version](const Slot& slot) {
     return slot.page != nullptr && slot.page->has_head() &&
-           !slot.page->source()->info.same_version(version);
+           !slot.page->source()->same_version(version);
   });
 }
 

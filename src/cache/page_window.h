@@ -59,7 +59,7 @@ class PageWindow {
     return slot.page != nullptr && slot.index == index;
   }
   /// A page that is held is known to be of another version.
-  [[nodiscard]] bool holds_other_version(const ObjectInfo& version) const;
+  [[nodiscard]] bool holds_other_version(const ObjectSource& version) const;
 
   /// Holds `page`, which is in the table. `now`: when the reader found the page.
   void hold(PagePtr page, MonoTime now);

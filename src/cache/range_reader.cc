@@ -33,6 +33,10 @@ Result<void> went_on(rt::WaitEnd end) {
   return {};
 }
 
+bool names(const std::vector<std::string>& buckets, const std::string& bucket) {
+  return std::ranges::find(buckets, bucket) != buckets.end();
+}
+
 }  // namespace
 
 RangeReader::RangeReader(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, ByteRange wanted,
@@ -74,7 +78,9 @@ std::optional<Result<void>> RangeReader::try_look_up(KeyView key, uint64_t hash)
   }
   const std::optional<uint64_t> size =
       whole ? page->source()->info.size : cache_.table().object_size(key);
-  if (size && position_ >= *size) return std::unexpected(Error::range_not_satisfiable(size));
+  if (size && position_ >= *size && (whole || may_tell_size(key))) {
+    return std::unexpected(Error::range_not_satisfiable(size));
+  }
   if (page != nullptr) {
     window_.hold(std::move(page), began_);
   } else {
@@ -88,6 +94,11 @@ std::optional<Result<void>> RangeReader::try_look_up(KeyView key, uint64_t hash)
   Result<void> opened = take_version();
   if (opened && window_.use() == Use::kBody && !ready()) return std::nullopt;
   return opened;
+}
+
+bool RangeReader::may_tell_size(KeyView key) {
+  const ObjectSourcePtr known = cache_.table().ruling(key);
+  return known != nullptr && names(window_.spec().buckets, known->bucket);
 }
 
 rt::Task<Result<void>> RangeReader::open(std::stop_token client_left) {
@@ -108,7 +119,7 @@ Result<void> RangeReader::take_version() {
   entered_end_ = first.index + 1;
   window_.spec().metrics->success.add();
   window_.cut(size);
-  if (window_.holds_other_version(source_->info)) return changed();
+  if (window_.holds_other_version(*source_)) return changed();
   window_.look_ahead(current(), size);
   return {};
 }
@@ -170,11 +181,18 @@ bool RangeReader::ready() const {
   return window_.holds(current()) && readable(*window_.at(current()).page);
 }
 
+bool RangeReader::fits(const Page& page) const {
+  const ObjectSourcePtr& source = page.source();
+  if (source.get() == source_) return true;
+  return source_->same_version(*source) && later_sources_.fits(*source);
+}
+
 void RangeReader::enter_page() {
   Slot& held = window_.at(current());
   if (held.index < entered_end_) return;
   entered_end_ = held.index + 1;
   window_.spec().metrics->success.add();
+  if (held.page->source().get() != source_) later_sources_.add(held.page->source());
   window_.look_ahead(held.index, source_->info.size);
   if (!keep_statuses_ || later_statuses_.size() >= kStatusesMax) return;
   later_statuses_.push_back(PageStatus{held.index, held.page->source(), cached_at(held)});
@@ -195,8 +213,7 @@ size_t RangeReader::pin(std::span<iovec> parts) {
   if (at_end() || !window_.holds(current())) return 0;
   Slot& held = window_.at(current());
   Page& page = *held.page;
-  if (!page.has_head() || page.damaged()) return 0;
-  if (page.source().get() != source_ && !page.source()->info.same_version(source_->info)) return 0;
+  if (!page.has_head() || page.damaged() || !fits(page)) return 0;
   if (page.on_disk()) return pin_piece(held, parts);
   const uint64_t offset = offset_in_page();
   const uint64_t available = page.available_end(offset);
@@ -256,7 +273,7 @@ rt::Task<Result<void>> RangeReader::wait(std::stop_token client_left) {
     if (!head) co_return head;
     Slot& held = window_.at(current());
     Page& page = *held.page;
-    if (!page.source()->info.same_version(source_->info)) co_return changed();
+    if (!fits(page)) co_return changed();
     if (page.memory_gone()) {
       if (++held.tries > kTriesMax) co_return evicted_again();
       leave(held);

@@ -11,6 +11,7 @@
 #include "base/byte_range.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/version_set.h"
 #include "cache/cache.h"
 #include "cache/page_window.h"
 #include "rt/worker.h"
@@ -25,7 +26,8 @@ struct PageStatus {
 };
 
 /// Reads a range of an object for one request. Asks for the pages in order, a little ahead of the
-/// position; joins fills that are under way; makes sure that all bytes are of one object version.
+/// position; joins fills that are under way; makes sure that the bytes of each bucket are of one
+/// object version, and all of one size.
 ///
 ///   RangeReader reader(cache, worker, spec, wanted, RangeReader::Use::kBody);
 ///   opened = reader.try_open();                  // without waiting, if the first bytes are there
@@ -99,6 +101,10 @@ class RangeReader {
   [[nodiscard]] uint64_t offset_in_page() const { return position_ % kPageBytes; }
 
   [[nodiscard]] std::optional<Result<void>> try_look_up(KeyView key, uint64_t hash);
+  /// Whether the known size is the word of a bucket that this request names.
+  [[nodiscard]] bool may_tell_size(KeyView key);
+  /// The page's version may stand in this answer. REQUIRES: has_head.
+  [[nodiscard]] bool fits(const Page& page) const;
   /// The byte at the position is readable: pin() will return it, unless it is evicted first.
   [[nodiscard]] bool ready() const;
   /// The byte at the position is readable in this page.
@@ -125,6 +131,7 @@ class RangeReader {
   uint64_t position_;
   const ObjectSource* source_ = nullptr;  // of the first page; null: not open
   ObjectSourcePtr kept_source_;           // once the first page is dropped, if there are others
+  VersionSet later_sources_;              // of later pages from other buckets
   PageWindow window_;
   uint32_t entered_end_;  // pages before this have their status
   bool pinned_ = false;

@@ -14,8 +14,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-Error changed() { return {ErrorKind::kChanged, "the object changed while it was read"}; }
-
 }  // namespace
 
 ObjectRead::~ObjectRead() {
@@ -30,28 +28,13 @@ rt::Task<Result<void>> ObjectRead::open() {
   co_return opened;
 }
 
-GetRequest ObjectRead::request_for(size_t bucket, ByteRange range) const {
-  GetRequest request;
-  request.bucket = terms_.buckets[bucket];
-  request.key = terms_.key;
-  request.range = range;
-  request.config = terms_.config;
-  request.request_id = terms_.request_id;
-  request.has_memory = has_memory();
-  if (opened_) {
-    request.if_match = info_.etag;
-  } else if (terms_.version) {
-    request.if_match = terms_.version->etag;
-  }
-  return request;
-}
-
 /// Asks the buckets in turn, each within the rest of the request's time limit.
 rt::Task<Result<void>> ObjectRead::try_buckets(BucketOrder order, ByteRange range) {
   const MonoTime began = worker_.timers().now();
   std::optional<Error> failure;
   for (size_t i = 0; i < order.count; ++i) {
     const size_t bucket = order.index[i];
+    if (!opened_) bucket_ = bucket;
     const Fallback fallback = i + 1 == order.count ? Fallback::kNone : Fallback::kNextBucket;
     GetRequest request = request_for(bucket, range);
     if (auto& limit = request.config.operation_timeout) {
@@ -65,41 +48,12 @@ rt::Task<Result<void>> ObjectRead::try_buckets(BucketOrder order, ByteRange rang
     } else {
       good = std::unexpected(std::move(answer.error()));
     }
-    // The opened version has these bytes, so this bucket holds another version.
-    if (opened_ && !good && good.error().kind() == ErrorKind::kRangeNotSatisfiable)
-      good = std::unexpected(changed());
-    if (good || !worth_another_bucket(good.error().kind())) co_return good;
+    if (!good) good = std::unexpected(judge(bucket, std::move(good.error()), range));
+    const bool is_final = good || gone_ != nullptr || !worth_another_bucket(good.error().kind());
+    if (is_final) co_return good;
     failure = failure ? less_final(*failure, good.error()) : good.error();
   }
   co_return std::unexpected(std::move(*failure));
-}
-
-/// Makes the answer the current body, if its version and range are the expected ones.
-Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange asked) {
-  const ObjectInfo& info = get->stream().info();
-  const ByteRange expected{asked.begin, std::min(asked.end, info.size)};
-  const ObjectInfo* version = terms_.version ? &*terms_.version : nullptr;
-  if (opened_) version = &info_;
-  std::optional<Error> fault;
-  if (version != nullptr && !info.same_version(*version)) {
-    fault = changed();
-  } else if (expected.empty() || get->stream().range() != expected) {
-    fault =
-        Error(ErrorKind::kUpstream, "the origin's answer does not fit the range it was asked for");
-  }
-  if (fault) {
-    context_.buckets.failed(terms_.buckets[bucket], fault->kind());
-    get->give_up();
-    return std::unexpected(std::move(*fault));
-  }
-  if (!opened_) {
-    info_ = info;
-    range_ = expected;
-    sent_at_ = get->stream().sent_at();
-  }
-  body_bucket_ = bucket;
-  body_ = std::move(get);
-  return {};
 }
 
 Gate::Request ObjectRead::gate_request(size_t bucket) const {
@@ -251,6 +205,9 @@ rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
     const uint64_t begun = body_->request().range.begin;
     const uint64_t brought = body_->position() - begun;
     fruitless_ = brought * kFruitfulShare >= range_.end - begun ? 0 : fruitless_ + 1;
+    if (ended.error().kind() == ErrorKind::kChanged) {
+      gone_ = versions_.of(terms_.buckets[body_bucket_]);
+    }
     if (!may_resume(ended.error())) co_return ended;
     Result<void> resumed = co_await resume();
     if (!resumed) co_return resumed;

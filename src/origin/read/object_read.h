@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/object_info.h"
 #include "base/units.h"
+#include "base/version_set.h"
 #include "origin/origin.h"
 #include "origin/read/buckets.h"
 #include "origin/read/gate.h"
@@ -35,18 +36,25 @@ struct ReadTerms {
   std::string key;
   ByteRange range;
   RequestConfig config;
-  std::string request_id{};             ///< for the log
-  std::optional<ObjectInfo> version{};  ///< the required version; nothing: any version
-  std::string kind{};                   ///< for the gate's fair queue
-  Priority priority{};                  ///< outlives the read
-  const Audience* audience = nullptr;   ///< outlives the read; null: somebody waits
+  std::string request_id{};  ///< for the log
+  /// The versions that the answers must fit; those of the answers taken are added. Outlives the
+  /// read. Null: any version, but one.
+  VersionSet* versions = nullptr;
+  std::string kind{};                  ///< for the gate's fair queue; the name of the home bucket
+  Priority priority{};                 ///< outlives the read
+  const Audience* audience = nullptr;  ///< outlives the read; null: somebody waits
+  /// The version that the cache knows of the object; null: none. While the set of versions is
+  /// empty, another bucket whose object has another size counts as failed; the home bucket does
+  /// not.
+  ObjectSourcePtr known{};
 };
 
 /// Reads one range of an object in spite of slow and failing answers. If a bucket fails, the next
 /// one is asked. If an answer is unusually late, or its body has stopped, a second request is sent
 /// beside the first (a hedge, within the bucket's budget). If a body breaks off, a new request with
-/// If-Match continues at the next byte. No byte is delivered twice; all bytes are of one version. A
-/// body that nobody waits for must bring kLeastBytes every kLeastWindow; else the read fails.
+/// If-Match continues at the next byte. No byte is delivered twice; no bytes of two versions of one
+/// bucket, and of two sizes, are delivered (VersionSet). A body that nobody waits for must bring
+/// kLeastBytes every kLeastWindow; else the read fails.
 ///
 ///   ObjectRead read(context, worker, terms);
 ///   co_await read.open();      // info(), range(), bucket()
@@ -78,7 +86,11 @@ class ObjectRead {
   static constexpr uint64_t kLeastBytes = 640 * kKiB;
 
   ObjectRead(const ReadContext& context, rt::Worker& worker, ReadTerms terms)
-      : context_(context), worker_(worker), terms_(std::move(terms)), wakeup_(worker) {}
+      : context_(context),
+        worker_(worker),
+        terms_(std::move(terms)),
+        versions_(terms_.versions == nullptr ? own_versions_ : *terms_.versions),
+        wakeup_(worker) {}
   ~ObjectRead();
   ObjectRead(const ObjectRead&) = delete;
   ObjectRead& operator=(const ObjectRead&) = delete;
@@ -91,13 +103,20 @@ class ObjectRead {
   /// So is a retry with a good answer.
   [[nodiscard]] MonoTime sent_at() const { return sent_at_; }
 
+  /// A bucket whose version is among those of the read no longer has this version. The read has
+  /// failed with kChanged. Null: no bucket said so.
+  [[nodiscard]] const ObjectSourcePtr& gone() const { return gone_; }
+  /// An answer contested `known`. If nothing else was to be had, the read has failed.
+  [[nodiscard]] bool contested() const { return contested_; }
+  /// The index of the bucket whose answer decided open(), in the client's list.
+  [[nodiscard]] size_t bucket() const { return bucket_; }
+
   // From here on REQUIRES: open() has succeeded.
 
-  [[nodiscard]] const ObjectInfo& info() const { return info_; }
+  [[nodiscard]] const ObjectSourcePtr& source() const { return source_; }
+  [[nodiscard]] const ObjectInfo& info() const { return source_->info; }
   /// The bytes that run() delivers: the range asked for, cut at the object's end.
   [[nodiscard]] ByteRange range() const { return range_; }
-  /// The index of the bucket whose answer open() took, in the client's list.
-  [[nodiscard]] size_t bucket() const { return bucket_; }
   /// A hedge delivered the head or a part of the body.
   [[nodiscard]] bool hedged() const { return hedged_; }
 
@@ -118,11 +137,14 @@ class ObjectRead {
                                                                   Fallback fallback);
   [[nodiscard]] PendingGetPtr hedge_head(size_t bucket, GetRequest request, MonoTime first_sent);
   [[nodiscard]] Result<void> accept(size_t bucket, PendingGetPtr get, ByteRange asked);
+  [[nodiscard]] std::optional<Error> version_fault(const ObjectSource& source);
+  [[nodiscard]] Error judge(size_t bucket, Error failure, ByteRange asked);
+  [[nodiscard]] bool may_contest(const std::string& bucket) const;
   [[nodiscard]] rt::Task<Result<Gate::Pass>> enter_gate(size_t bucket, RequestConfig& config,
                                                         Fallback fallback);
   [[nodiscard]] Gate::Request gate_request(size_t bucket) const;
-  /// A further request of a page, not the first one.
-  [[nodiscard]] bool has_memory() const { return opened_ || terms_.version; }
+  /// A further request of a page, not the first one: an answer was taken.
+  [[nodiscard]] bool has_memory() const { return !versions_.empty(); }
   [[nodiscard]] GetRequest request_for(size_t bucket, ByteRange range) const;
   [[nodiscard]] std::chrono::milliseconds time_left(std::chrono::milliseconds limit,
                                                     MonoTime since) const;
@@ -147,8 +169,11 @@ class ObjectRead {
   const ReadContext context_;
   rt::Worker& worker_;
   const ReadTerms terms_;
+  VersionSet own_versions_;
+  VersionSet& versions_;
   rt::Wakeup wakeup_;
-  ObjectInfo info_;
+  ObjectSourcePtr source_;  // of the answer that open() took
+  ObjectSourcePtr gone_;
   ByteRange range_;
   size_t bucket_ = 0;
   size_t body_bucket_ = 0;  // the bucket of the current body
@@ -158,6 +183,7 @@ class ObjectRead {
   uint64_t window_position_ = 0;  // of the body at the window's begin
   bool gave_up_ = false;          // the body was too slow
   bool opened_ = false;
+  bool contested_ = false;
   bool hedged_ = false;
   uint32_t fruitless_ = 0;
   int resumes_ = 0;

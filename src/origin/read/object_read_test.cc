@@ -212,13 +212,6 @@ TEST_F(ObjectReadTest, AnotherVersionDoesNotContinueABody) {
   EXPECT_TRUE(got.right);
 }
 
-TEST_F(ObjectReadTest, AVersionThatIsExpectedIsInsistedOn) {
-  ObjectInfo other;
-  other.etag = "\"v0\"";
-  other.size = kSize;
-  EXPECT_EQ(get({"a"}, {}, other).error->kind(), ErrorKind::kChanged);
-}
-
 TEST_F(ObjectReadTest, WhateverStoresDoEveryByteIsRightAndComesOnce) {
   learn();
   for (uint32_t seed = 1; seed <= 300; ++seed) {

@@ -81,9 +81,9 @@ class ObjectReadTest : public ::testing::Test {
   }
 
   Got get(const std::vector<std::string>& buckets = {"a"}, RequestConfig config = {},
-          std::optional<ObjectInfo> version = {}) {
+          VersionSet* versions = nullptr) {
     return world_.run(read(ReadTerms(buckets, buckets_.rank(buckets), "o", ByteRange{0, kPageBytes},
-                                     config, "", std::move(version))));
+                                     config, "", versions)));
   }
 
   /// Reads often enough that the bucket has latencies and a hedge budget.

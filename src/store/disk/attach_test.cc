@@ -60,14 +60,16 @@ TEST_F(Attach, BeforeItNothingIsFoundNothingIsWrittenAndNothingIsCharged) {
 }
 
 TEST_F(Attach, VersionsThatWereSeenBeforeItAreHeeded) {
-  tier_.observe(disk_.worker(), page_.kind, page_.object, make_page("object", 0, 1, 2).info);
+  tier_.observe(disk_.worker(), page_.kind, page_.object,
+                {make_page("object", 0, 1, 2).info, "bucket"});
   ASSERT_TRUE(tier_.attach(disk_.device(), kKeep, random_));
   tier_.recover();
   EXPECT_FALSE(has(page_));
 }
 
 TEST_F(Attach, VersionsThatWereSeenBeforeItAreHeededByTheNextLifeToo) {
-  tier_.observe(disk_.worker(), page_.kind, page_.object, make_page("object", 0, 1, 2).info);
+  tier_.observe(disk_.worker(), page_.kind, page_.object,
+                {make_page("object", 0, 1, 2).info, "bucket"});
   ASSERT_TRUE(tier_.attach(disk_.device(), kKeep, random_));
   tier_.recover();
   tier_.begin_writing(disk_.worker());
@@ -84,15 +86,32 @@ TEST_F(Attach, VersionsThatWereSeenBeforeItAreChargedAndBounded) {
   ObjectInfo changed = make_page("object", 0, 1, 2).info;
   changed.etag = std::string(1'000, 'x');
   for (int i = 0; i < 20'000; ++i) {  // 20 MB
-    tier.observe(disk_.worker(), "kind", std::to_string(i), changed);
+    tier.observe(disk_.worker(), "kind", std::to_string(i), {changed, "bucket"});
   }
   EXPECT_GE(charged, 16'000'000);
   EXPECT_LE(charged, static_cast<int64_t>(OpeningNotes::kBytesMax + 256 * kKiB));
-  tier.observe(disk_.worker(), page_.kind, page_.object, changed);  // past the bound
+  tier.observe(disk_.worker(), page_.kind, page_.object, {changed, "bucket"});  // past the bound
   ASSERT_TRUE(tier.attach(disk_.device(), kKeep, random_));
   tier.recover();
   EXPECT_FALSE(tier.find(disk_.worker(), page_.kind, page_.object, 0));
   EXPECT_EQ(charged, static_cast<int64_t>(tier.usage().memory_bytes));
+}
+
+TEST_F(Attach, NewsOfSeveralBucketsBeforeItAllCount) {
+  const ObjectInfo known = page_.info;
+  ObjectInfo newer = known;
+  newer.etag = "\"newer\"";
+  for (const bool has_news_of_its_bucket : {false, true}) {
+    DiskTier tier(DiskHarness::quick(), disk_.clock());
+    if (has_news_of_its_bucket) {
+      tier.observe(disk_.worker(), page_.kind, page_.object, {newer, page_.bucket});
+    }
+    tier.observe(disk_.worker(), page_.kind, page_.object, {newer, "other"});
+    ASSERT_TRUE(tier.attach(disk_.device(), kKeep, random_));
+    tier.recover();
+    const bool there = tier.find(disk_.worker(), page_.kind, page_.object, 0).has_value();
+    EXPECT_EQ(there, !has_news_of_its_bucket);
+  }
 }
 
 TEST_F(Attach, ADeviceThatFailsIsTriedAgain) {

@@ -31,32 +31,40 @@ Catalog::~Catalog() {
   while (superseded_ != nullptr) delete std::exchange(superseded_, superseded_->next);
 }
 
-DiskObject* Catalog::find(const ObjectId& object) const {
-  return objects_.find(object.low, [&](const DiskObject& other) { return other.id == object; });
-}
-
-DiskEntry* Catalog::find_page(const DiskObject& object, uint32_t page) const {
-  return pages_.find(page_hash(object.id.low, page), [&](const DiskEntry& entry) {
-    return entry.object == &object && entry.page == page;
-  });
+DiskObject* Catalog::find(const ObjectId& object, std::string_view bucket) const {
+  return find_if(object,
+                 [bucket](const DiskObject& other) { return other.source->bucket == bucket; });
 }
 
 DiskEntry* Catalog::find(const ObjectId& object, uint32_t page) const {
-  const DiskObject* current = find(object);
-  return current == nullptr ? nullptr : find_page(*current, page);
+  return pages_.find(page_hash(object.low, page), [&](const DiskEntry& entry) {
+    return entry.page == page && entry.object->state == DiskObject::State::kCurrent &&
+           entry.object->id == object;
+  });
 }
 
-/// The current object. Supersedes an object of another version.
+ObjectSourcePtr Catalog::version_of(const ObjectId& object) const {
+  const DiskObject* any = find_if(object, [](const DiskObject&) { return true; });
+  return any == nullptr ? nullptr : any->source;
+}
+
+/// The entry of the bucket that the page is of. Supersedes the pages that cannot stand beside it.
 DiskObject& Catalog::object_of(const PlaceRequest& request) {
-  if (DiskObject* current = find(request.object)) {
-    if (current->source->info.same_version(request.info)) return *current;
-    supersede(*current);
-  }
-  auto source = std::make_shared<const ObjectSource>(request.info, std::string(request.bucket));
-  auto made = std::make_unique<DiskObject>(request.object, std::move(source));
+  supersede_old(request.object, VersionChange::observed(request.source));
+  if (DiskObject* current = find(request.object, request.source.bucket)) return *current;
+  supersede_one_too_many(request.object);
+  auto made = std::make_unique<DiskObject>(request.object,
+                                           std::make_shared<const ObjectSource>(request.source));
   DiskObject& object = *made;
   add_object(std::move(made));
   return object;
+}
+
+void Catalog::supersede_one_too_many(const ObjectId& object) {
+  size_t buckets = 0;
+  DiskObject* last =
+      find_if(object, [&buckets](const DiskObject&) { return ++buckets == kBucketsMax; });
+  if (last != nullptr) supersede(*last);
 }
 
 void Catalog::add_object(std::unique_ptr<DiskObject> object) {
@@ -69,14 +77,21 @@ void Catalog::free_object(DiskObject& object) {
   delete &object;
 }
 
-void Catalog::supersede(const ObjectId& object, const ObjectInfo* keep) {
-  DiskObject* current = find(object);
-  if (current == nullptr) return;
-  if (keep != nullptr && current->source->info.same_version(*keep)) return;
-  supersede(*current);
+void Catalog::supersede(const ObjectId& object, const VersionChange& change) {
+  if (!supersede_old(object, change)) return;
   Step step;
   while (remove_superseded(step) == Freed::kSome) {
   }
+}
+
+bool Catalog::supersede_old(const ObjectId& object, const VersionChange& change) {
+  bool any = false;
+  while (DiskObject* old = find_if(
+             object, [&change](const DiskObject& other) { return change.ends(*other.source); })) {
+    supersede(*old);
+    any = true;
+  }
+  return any;
 }
 
 void Catalog::supersede(DiskObject& object) {
@@ -86,7 +101,7 @@ void Catalog::supersede(DiskObject& object) {
     return;
   }
   // Pages of the next version will be placed later, so they get higher generations.
-  journal_.object_removed(object.id, generation_);
+  journal_.object_removed(object.id, object.source->bucket, generation_);
   object.state = DiskObject::State::kSuperseded;
   object.next = std::exchange(superseded_, &object);
 }
@@ -158,7 +173,7 @@ void Catalog::remove(DiskEntry& entry) {
 
 bool Catalog::list(DiskEntry& entry, std::string record) {
   if (entry.object->state != DiskObject::State::kCurrent) return false;
-  if (DiskEntry* before = find_page(*entry.object, entry.page)) remove(*before);
+  if (DiskEntry* before = find(entry.object->id, entry.page)) remove(*before);
   index(entry);
   journal_.put(entry, std::move(record));
   policy_.insert(entry);

@@ -14,6 +14,7 @@
 #include "store/disk/entry.h"
 #include "store/disk/extent_allocator.h"
 #include "store/disk/journal.h"
+#include "store/disk/version_change.h"
 #include "store/linear_table.h"
 #include "store/s3_fifo_queue.h"
 
@@ -27,13 +28,12 @@ struct CatalogLimits {
   size_t memory_bytes_max = SIZE_MAX;
 };
 
-/// A page to be placed. The views outlive the request.
+/// A page to be placed. The source outlives the request.
 struct PlaceRequest {
   ObjectId object;
   uint32_t page = 0;
   uint32_t bytes = 0;
-  const ObjectInfo& info;
-  std::string_view bucket;
+  const ObjectSource& source;
 };
 
 /// The units that were evicted so far for one placement, over its steps.
@@ -47,10 +47,11 @@ enum class NotPlaced : uint8_t {
   kNoSpace,  ///< no space can be freed
 };
 
-/// The index of the pages on disk: look-up, space, eviction. All pages of an object have one
-/// version, which is kept once an object. A page of another version supersedes the object: its
-/// pages are not found any more, whatever their number, and are removed in steps. Each change adds
-/// a record to the journal.
+/// The index of the pages on disk: look-up, space, eviction. An object's pages may come from a few
+/// buckets. Those of one bucket have one version, which is kept once, and all have one size
+/// (ObjectSource::same_version). A page of another version supersedes the pages that cannot stand
+/// beside it: they are not found any more, whatever their number, and are removed in steps. Each
+/// change adds a record to the journal.
 ///
 /// Bounded steps: a call removes at most kStepRemovals pages, besides those that its arguments
 /// name. No table grows in one piece.
@@ -64,6 +65,8 @@ enum class NotPlaced : uint8_t {
 /// Not synchronized: the tier's mutex guards the catalog. Does no I/O.
 class Catalog {
  public:
+  /// The most buckets whose pages an object has. One more supersedes another one's pages.
+  static constexpr size_t kBucketsMax = 8;
   static constexpr int kStepRemovals = 32;
   static constexpr int kStepLooks = 512;  ///< at candidates for eviction, before the last removal
 
@@ -83,8 +86,8 @@ class Catalog {
   }
 
   /// One step of placing a page. Makes an entry with space for a page that will be written. The
-  /// entry is held once, for the caller, and find() does not return it yet. Supersedes the object
-  /// if it has another version.
+  /// entry is held once, for the caller, and find() does not return it yet. Supersedes the pages
+  /// that cannot stand beside the new one.
   [[nodiscard]] std::expected<DiskEntry*, NotPlaced> place(const PlaceRequest& request,
                                                            SpaceSearch& search);
   /// One step of placing a journal segment.
@@ -115,9 +118,11 @@ class Catalog {
 
   /// Removes a page from the index. Its space is freed once no holder is left.
   void remove(DiskEntry& entry);
-  /// Supersedes the object, unless it has the version `keep` (null: in any case). None of its pages
-  /// is found any more. Removes the first of them; prepare() and placements remove the others.
-  void supersede(const ObjectId& object, const ObjectInfo* keep);
+  /// Supersedes the object's pages that are old by `change`. None of them is found any more.
+  /// Removes the first of them; prepare() and placements remove the others.
+  void supersede(const ObjectId& object, const VersionChange& change);
+  /// A version of the object; null: there is none. Any, if there are several.
+  [[nodiscard]] ObjectSourcePtr version_of(const ObjectId& object) const;
 
   /// A held entry keeps its space, even after remove().
   void hold(DiskEntry& entry) { ++entry.holders; }
@@ -188,8 +193,11 @@ class Catalog {
   };
 
   // catalog.cc
-  [[nodiscard]] DiskObject* find(const ObjectId& object) const;
-  [[nodiscard]] DiskEntry* find_page(const DiskObject& object, uint32_t page) const;
+  template <typename Matches>
+  [[nodiscard]] DiskObject* find_if(const ObjectId& object, const Matches& matches) const;
+  [[nodiscard]] DiskObject* find(const ObjectId& object, std::string_view bucket) const;
+  bool supersede_old(const ObjectId& object, const VersionChange& change);
+  void supersede_one_too_many(const ObjectId& object);
   [[nodiscard]] DiskObject& object_of(const PlaceRequest& request);
   void add_object(std::unique_ptr<DiskObject> object);
   void supersede(DiskObject& object);
@@ -216,6 +224,7 @@ class Catalog {
 
   // catalog_restore.cc
   void drop_restored(DiskEntry& entry);
+  void drop_restored(DiskObject& object);
   void cut_restored();
   [[nodiscard]] bool take_space(DiskEntry& entry);
 
@@ -235,5 +244,12 @@ class Catalog {
   size_t entries_bytes_ = 0;  // of entries and objects
   size_t fixed_bytes_ = 0;    // memory_bytes() of an empty catalog
 };
+
+/// The first of the object's buckets, in no order, for which `matches` returns true; or null.
+template <typename Matches>
+DiskObject* Catalog::find_if(const ObjectId& object, const Matches& matches) const {
+  return objects_.find(
+      object.low, [&](const DiskObject& other) { return other.id == object && matches(other); });
+}
 
 }  // namespace cachey::store

@@ -107,7 +107,7 @@ void supersede_a_giant_object(benchmark::State& state) {
   const ObjectInfo other = CatalogRig::version(2);
   for (auto _ : state) {
     rig.step([&] {
-      rig.catalog().supersede(CatalogRig::id(1), &other);
+      rig.catalog().supersede(CatalogRig::id(1), CatalogRig::observed(other));
       return true;
     });
     while (rig.step([&] { return rig.catalog().prepare(); })) {

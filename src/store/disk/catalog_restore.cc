@@ -26,6 +26,10 @@ void Catalog::drop_restored(DiskEntry& entry) {
   free_entry(entry);
 }
 
+void Catalog::drop_restored(DiskObject& object) {
+  for (uint32_t left = object.entries; left > 0; --left) drop_restored(*object.pages);
+}
+
 /// Evicts the oldest pages while the index is larger than it may be.
 void Catalog::cut_restored() {
   while (over_memory() && !restored_.empty()) {
@@ -39,19 +43,23 @@ void Catalog::cut_restored() {
 void Catalog::restore(RestoredPage restored) {
   DiskEntry& entry = *restored.entry;
   generation_ = std::max(generation_, entry.generation);
-  DiskObject* current = find(restored.object->id);
-  if (current != nullptr && !current->source->info.same_version(restored.object->source->info)) {
-    if (current->pages->generation > entry.generation) return;  // an old version's
-    for (uint32_t left = current->entries; left > 0; --left) drop_restored(*current->pages);
-    current = nullptr;
+  const ObjectId id = restored.object->id;
+  const ObjectSource& source = *restored.object->source;
+  const auto cannot_stand_beside = [&source](const DiskObject& other) {
+    return !other.source->same_version(source);
+  };
+  while (DiskObject* other = find_if(id, cannot_stand_beside)) {
+    if (other->pages->generation > entry.generation) return;  // an old version's
+    drop_restored(*other);
   }
-  DiskEntry* before = current == nullptr ? nullptr : find_page(*current, entry.page);
+  DiskEntry* before = find(id, entry.page);
   if (before != nullptr && before->generation == entry.generation) {  // a copy of the same record
     before->journal_block = entry.journal_block;
     restored_.splice(restored_.end(), restored_, restored_.iterator_to(*before));
     return;
   }
   if (before != nullptr && before->generation > entry.generation) return;
+  DiskObject* current = find(id, source.bucket);
   if (current == nullptr) {
     current = restored.object.get();
     add_object(std::move(restored.object));
@@ -71,10 +79,12 @@ void Catalog::restore(const RemovalRecord& record) {
 
 void Catalog::restore(const ObjectRemovalRecord& record) {
   generation_ = std::max(generation_, record.generation);
-  DiskObject* object = find(record.object);
-  // If a page is newer, the object has that page's version, and so have its older pages.
+  DiskObject* object = find_if(record.object, [&record](const DiskObject& other) {
+    return bucket_sum(other.source->bucket) == record.bucket;
+  });
+  // If a page is newer, the bucket has that page's version, and so have the bucket's older pages.
   if (object == nullptr || object->pages->generation > record.generation) return;
-  for (uint32_t left = object->entries; left > 0; --left) drop_restored(*object->pages);
+  drop_restored(*object);
 }
 
 /// False: a part of the page's space is taken.

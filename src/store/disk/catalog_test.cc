@@ -105,8 +105,8 @@ TEST(Catalog, AChunkWhoseEmptyingWasLeftIsUsedAgain) {
   CatalogRig rig(64 * kMiB);
   uint64_t next = age(rig, 64 * kMiB, kSmall);
   SpaceSearch search;
-  const ObjectInfo info = CatalogRig::version(1);
-  const PlaceRequest request{CatalogRig::id(next++), 0, kFull, info, "bucket"};
+  const ObjectSource source{CatalogRig::version(1), "bucket"};
+  const PlaceRequest request{CatalogRig::id(next++), 0, kFull, source};
   while (!rig.catalog().space().is_emptying()) {
     const auto placed = rig.catalog().place(request, search);
     ASSERT_FALSE(placed);
@@ -124,12 +124,12 @@ TEST(Catalog, ANewVersionSupersedesAnObjectOfAnySizeInOneStep) {
   rig.write_journal();
   const uint64_t records = rig.journal().appended();
   const ObjectInfo same = CatalogRig::version(1);
-  rig.catalog().supersede(CatalogRig::id(7), &same);
+  rig.catalog().supersede(CatalogRig::id(7), CatalogRig::observed(same));
   EXPECT_NE(rig.find(7, 0), nullptr);
   rig.reset();
   rig.step([&] {
     const ObjectInfo other = CatalogRig::version(2);
-    rig.catalog().supersede(CatalogRig::id(7), &other);
+    rig.catalog().supersede(CatalogRig::id(7), CatalogRig::observed(other));
     return 0;
   });
   EXPECT_LE(rig.most_removed(), size_t{Catalog::kStepRemovals});
@@ -177,7 +177,7 @@ TEST(Catalog, AReaderKeepsAPageOfASupersededVersion) {
   DiskEntry& entry = *rig.find(1);
   const uint32_t free = rig.catalog().space().free_units();
   rig.catalog().hold(entry);
-  rig.catalog().supersede(CatalogRig::id(1), nullptr);
+  rig.catalog().supersede(CatalogRig::id(1), VersionChange::removed({}));
   EXPECT_FALSE(rig.catalog().prepare());
   EXPECT_EQ(entry.object->source->info.etag, CatalogRig::version(1).etag);
   EXPECT_EQ(rig.catalog().space().free_units(), free) << "its space is not given away";
@@ -207,11 +207,50 @@ TEST(Catalog, CountsTheEntityTagAndTheBucketOncePerObject) {
   EXPECT_LE(rig.catalog().memory_bytes() - empty, first + 300);
 }
 
+TEST(Catalog, PagesOfTwoBucketsOfOneSizeStandBesideEachOther) {
+  CatalogRig rig(64 * kMiB);
+  const ObjectInfo first = CatalogRig::version(1);
+  const ObjectInfo second = CatalogRig::version(2);
+  EXPECT_TRUE(rig.add(1, 0, kSmall, first, "a"));
+  EXPECT_TRUE(rig.add(1, 1, kSmall, second, "b"));
+  EXPECT_TRUE(rig.add(1, 2, kSmall, second, "b"));
+  EXPECT_TRUE(rig.add(1, 2, kSmall, first, "a"));  // takes the place of b's page
+  EXPECT_EQ(rig.catalog().pages(), 3u);
+  EXPECT_EQ(rig.find(1, 0)->object->source->bucket, "a");
+  EXPECT_EQ(rig.find(1, 1)->object->source->bucket, "b");
+  EXPECT_EQ(rig.find(1, 2)->object->source->bucket, "a");
+  // Another version of b concerns b's pages only.
+  rig.catalog().supersede(CatalogRig::id(1), VersionChange::observed(ObjectSource{first, "b"}));
+  EXPECT_NE(rig.find(1, 0), nullptr);
+  EXPECT_EQ(rig.find(1, 1), nullptr);
+  // Another size concerns all.
+  ObjectInfo longer = first;
+  ++longer.size;
+  EXPECT_TRUE(rig.add(1, 1, kSmall, longer, "b"));
+  EXPECT_EQ(rig.find(1, 0), nullptr);
+  EXPECT_EQ(rig.catalog().version_of(CatalogRig::id(1))->bucket, "b");
+  rig.catalog().supersede(CatalogRig::id(1), VersionChange::removed("a"));
+  EXPECT_NE(rig.find(1, 1), nullptr);
+  rig.catalog().supersede(CatalogRig::id(1), VersionChange::removed({}));
+  EXPECT_EQ(rig.catalog().version_of(CatalogRig::id(1)), nullptr);
+}
+
+TEST(Catalog, AnObjectHasPagesOfFewBuckets) {
+  CatalogRig rig(64 * kMiB);
+  for (uint32_t i = 0; i < 3 * Catalog::kBucketsMax; ++i) {
+    EXPECT_TRUE(rig.add(1, i, kSmall, CatalogRig::version(1), std::to_string(i)));
+    EXPECT_NE(rig.find(1, i), nullptr);
+  }
+  size_t there = 0;
+  for (uint32_t i = 0; i < 3 * Catalog::kBucketsMax; ++i) there += rig.find(1, i) != nullptr;
+  EXPECT_EQ(there, Catalog::kBucketsMax);
+}
+
 /// Restores an index from records, as it is read when a store is opened.
 class CatalogRestore : public ::testing::Test {
  protected:
   static RestoredPage page(uint64_t object, uint32_t number, uint64_t generation, int version = 1,
-                           uint32_t at = 0) {
+                           uint32_t at = 0, std::string_view bucket = {}) {
     const ObjectInfo info = CatalogRig::version(version);
     PageRecord record;
     record.object = CatalogRig::id(object);
@@ -220,6 +259,7 @@ class CatalogRestore : public ::testing::Test {
     record.object_size = info.size;
     record.bytes = 4096;
     record.etag = info.etag;
+    record.bucket = bucket;
     const DiskExtent extent{units_for(kDataOffset) + at, 1};
     const std::string text = encode_page_record(record, {&extent, 1}, sums_);
     RecordReader reader(std::as_bytes(std::span(text)));
@@ -244,12 +284,35 @@ TEST_F(CatalogRestore, TheLaterVersionOfAnObjectWins) {
   EXPECT_EQ(rig_.find(1, 1)->object->source->info.etag, CatalogRig::version(2).etag);
 }
 
+TEST_F(CatalogRestore, PagesOfTwoBucketsStandBesideEachOther) {
+  restore(page(1, 0, 1, 1, 0, "a"));
+  restore(page(1, 1, 2, 2, 1, "b"));
+  restore(page(1, 2, 3, 1, 2, "a"));
+  restore(page(1, 2, 4, 2, 3, "b"));  // the same page, from the other bucket
+  restore(page(1, 3, 5, 3, 4, "b"));  // b has another version: its older pages go
+  EXPECT_EQ(finish(), 0u);
+  EXPECT_EQ(rig_.find(1, 0)->object->source->bucket, "a");
+  EXPECT_EQ(rig_.find(1, 1), nullptr);
+  EXPECT_EQ(rig_.find(1, 2), nullptr);
+  EXPECT_EQ(rig_.find(1, 3)->object->source->bucket, "b");
+}
+
+TEST_F(CatalogRestore, ARemovalConcernsItsBucket) {
+  restore(page(1, 0, 1, 1, 0, "a"));
+  restore(page(1, 1, 2, 1, 1, "b"));
+  rig_.catalog().restore(ObjectRemovalRecord{CatalogRig::id(1), 9, bucket_sum("c")});
+  EXPECT_EQ(rig_.catalog().pages(), 2u);
+  rig_.catalog().restore(ObjectRemovalRecord{CatalogRig::id(1), 9, bucket_sum("b")});
+  EXPECT_NE(rig_.find(1, 0), nullptr);
+  EXPECT_EQ(rig_.find(1, 1), nullptr);
+}
+
 TEST_F(CatalogRestore, ARemovalOfAnObjectTakesItsPagesButNoNewerOnes) {
   for (uint32_t i = 0; i < 3; ++i) restore(page(1, i, 1 + i, 1, i));
-  rig_.catalog().restore(ObjectRemovalRecord{CatalogRig::id(1), 3});
+  rig_.catalog().restore(ObjectRemovalRecord{CatalogRig::id(1), 3, bucket_sum("")});
   EXPECT_EQ(rig_.catalog().pages(), 0u);
   for (uint32_t i = 0; i < 3; ++i) restore(page(1, i, 4 + i, 1, i));
-  rig_.catalog().restore(ObjectRemovalRecord{CatalogRig::id(1), 3});
+  rig_.catalog().restore(ObjectRemovalRecord{CatalogRig::id(1), 3, bucket_sum("")});
   rig_.catalog().restore(ObjectRemovalRecord{CatalogRig::id(2), 9});
   EXPECT_EQ(finish(), 0u);
   EXPECT_EQ(rig_.catalog().pages(), 3u);

@@ -25,12 +25,12 @@ void DiskIndex::open(const Superblock& superblock, uint64_t life, size_t memory_
 
 DiskIndex::~DiskIndex() { charge_(-charged_.load()); }
 
-void DiskIndex::supersede(const ObjectId& object, const ObjectInfo* keep) {
-  catalog->supersede(object, keep);
+void DiskIndex::supersede(const ObjectId& object, const VersionChange& change) {
+  catalog->supersede(object, change);
   const auto [begin, end] = writing_.equal_range(object);
   for (auto it = begin; it != end; ++it) {
     DiskWriting& writing = *it->second;
-    if (keep == nullptr || !writing.info.same_version(*keep)) writing.stale = true;
+    if (change.ends(writing.source)) writing.stale = true;
   }
 }
 
@@ -49,7 +49,7 @@ void DiskIndex::end(DiskWriting& writing) {
 bool DiskIndex::has(const DiskWriting& writing) {
   const DiskEntry* there = catalog->find(writing.object, writing.page);
   if (there != nullptr && !catalog->is_avoided(*there) &&
-      there->object->source->info.same_version(writing.info)) {
+      there->object->source->same_version(writing.source)) {
     return true;
   }
   const auto [begin, end] = writing_.equal_range(writing.object);

@@ -17,11 +17,11 @@ namespace cachey::store {
 /// A page that is being written, as the versions of its object see the page. In the frame of the
 /// write.
 struct DiskWriting {
-  DiskWriting(const ObjectId& id, uint32_t number, ObjectInfo version)
-      : object(id), page(number), info(std::move(version)) {}
+  DiskWriting(const ObjectId& id, uint32_t number, ObjectSource version)
+      : object(id), page(number), source(std::move(version)) {}
   const ObjectId object;
   const uint32_t page;
-  const ObjectInfo info;
+  const ObjectSource source;
   // Guarded by the index's mutex.
   bool placed = false;  // has space
   bool stale = false;   // another version was observed meanwhile
@@ -43,15 +43,14 @@ class DiskIndex {
   void open(const Superblock& superblock, uint64_t life, size_t memory_bytes_max,
             size_t pending_bytes_max) EXCLUDES(mutex);
 
-  /// Marks the object's other versions as old: removes their pages, and marks their writes stale.
-  /// `keep`: the current version; null: all are old.
-  void supersede(const ObjectId& object, const ObjectInfo* keep) REQUIRES(mutex);
+  /// Removes the object's pages that are old by `change`, and marks such writes stale.
+  void supersede(const ObjectId& object, const VersionChange& change) REQUIRES(mutex);
 
   /// From begin() to end(), supersede() can mark the write stale.
   void begin(DiskWriting& writing) EXCLUDES(mutex);
   void end(DiskWriting& writing) EXCLUDES(mutex);
-  /// The index has the page in this version, in a region that is in use, or another write of the
-  /// page is placed.
+  /// The index has the page, in a version that can stand beside this one, in a region that is in
+  /// use, or another write of the page is placed.
   [[nodiscard]] bool has(const DiskWriting& writing) REQUIRES(mutex);
 
   void release(DiskEntry& entry) EXCLUDES(mutex);

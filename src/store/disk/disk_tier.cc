@@ -311,14 +311,14 @@ rt::Task<DiskWrite> DiskTier::write(rt::Worker& worker, DiskWriteSource& page) {
 }
 
 void DiskTier::supersede(rt::Worker& worker, std::string_view kind, std::string_view object,
-                         const ObjectInfo* keep) {
+                         const VersionChange& change) {
   const ObjectId id = object_id(kind, object);
-  if (!recovered() && notes_.note(id, keep)) return;
+  if (!recovered() && notes_.note(id, change)) return;
   bool any = false;
   {
     const MutexLock lock(index_.mutex);
     const uint64_t appended = index_.journal->appended();
-    index_.supersede(id, keep);
+    index_.supersede(id, change);
     any = index_.journal->appended() != appended;
   }
   if (!any) return;
@@ -327,12 +327,20 @@ void DiskTier::supersede(rt::Worker& worker, std::string_view kind, std::string_
 }
 
 void DiskTier::observe(rt::Worker& worker, std::string_view kind, std::string_view object,
-                       const ObjectInfo& info) {
-  supersede(worker, kind, object, &info);
+                       const ObjectSource& version) {
+  supersede(worker, kind, object, VersionChange::observed(version));
 }
 
-void DiskTier::remove(rt::Worker& worker, std::string_view kind, std::string_view object) {
-  supersede(worker, kind, object, nullptr);
+void DiskTier::remove(rt::Worker& worker, std::string_view kind, std::string_view object,
+                      std::string_view bucket) {
+  supersede(worker, kind, object, VersionChange::removed(std::string(bucket)));
+}
+
+ObjectSourcePtr DiskTier::version_of(std::string_view kind, std::string_view object) {
+  if (!recovered()) return nullptr;
+  const ObjectId id = object_id(kind, object);
+  const MutexLock lock(index_.mutex);
+  return index_.catalog->version_of(id);
 }
 
 rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,

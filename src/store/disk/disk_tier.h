@@ -131,11 +131,16 @@ class DiskTier {
   /// survives the end of the process a journal_delay later or after flush().
   [[nodiscard]] rt::Task<DiskWrite> write(rt::Worker& worker, DiskWriteSource& page);
 
-  /// The object has this version now: removes its pages of other versions.
+  /// The object has this version now: removes its pages that cannot stand beside the version.
   void observe(rt::Worker& worker, std::string_view kind, std::string_view object,
-               const ObjectInfo& info);
-  /// Removes all pages of the object.
-  void remove(rt::Worker& worker, std::string_view kind, std::string_view object);
+               const ObjectSource& version);
+  /// Removes the pages of the object that came from this bucket; all, if the name is empty.
+  void remove(rt::Worker& worker, std::string_view kind, std::string_view object,
+              std::string_view bucket = {});
+  /// A version of which the tier has pages; null: it has none. Any, if there are several: all have
+  /// one size.
+  [[nodiscard]] ObjectSourcePtr version_of(std::string_view kind, std::string_view object)
+      EXCLUDES(index_.mutex);
   /// Counts a use of the page by a hit in memory.
   void touch(std::string_view kind, std::string_view object, uint32_t page) EXCLUDES(index_.mutex);
 
@@ -151,7 +156,7 @@ class DiskTier {
 
  private:
   void supersede(rt::Worker& worker, std::string_view kind, std::string_view object,
-                 const ObjectInfo* keep) EXCLUDES(index_.mutex);
+                 const VersionChange& change) EXCLUDES(index_.mutex);
   [[nodiscard]] DeviceIo::RegionCalls region_calls();
   void lose(rt::Worker& worker, DiskEntry& entry);
   void begin_life(const ReplayReport& report) REQUIRES(index_.mutex);

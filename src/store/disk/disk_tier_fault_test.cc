@@ -251,7 +251,8 @@ TEST(DiskTierFaults, AWriteOfAVersionThatWasOvertakenIsNotListed) {
   Offered offered(disk);
   offered.offer(make_page("object", 0, 10'000, 1));
   for (int i = 0; i < 50; ++i) disk.worker().io().poll();
-  disk.tier().observe(disk.worker(), "kind", "object", make_page("object", 0, 1, 2).info);
+  disk.tier().observe(disk.worker(), "kind", "object",
+                      {make_page("object", 0, 1, 2).info, "bucket"});
   disk.device().release();
   disk.settle();
   EXPECT_EQ(drops(disk, DiskDrop::kStale), 1u);
@@ -266,7 +267,7 @@ class OvertakenSource final : public DiskWriteSource {
   [[nodiscard]] DiskPage page() const override { return page_; }
   [[nodiscard]] std::optional<DiskPageMemory> take() override {
     const DiskPage newer = make_page(page_.object, 1, 10'000, 2);
-    disk_.tier().observe(disk_.worker(), newer.kind, newer.object, newer.info);
+    disk_.tier().observe(disk_.worker(), newer.kind, newer.object, {newer.info, "bucket"});
     const auto content = page_content(page_);
     return DiskPageMemory{{content->part()}, content};
   }

@@ -76,7 +76,8 @@ TEST(DiskTier, ANewVersionPutsTheOldOneOut) {
   EXPECT_FALSE(disk.has(make_page("object", 0, 10'000, 1)));
   disk.settle();
   EXPECT_EQ(disk.tier().usage().pages, 1u);
-  disk.tier().observe(disk.worker(), "kind", "object", make_page("object", 0, 1, 3).info);
+  disk.tier().observe(disk.worker(), "kind", "object",
+                      {make_page("object", 0, 1, 3).info, "bucket"});
   EXPECT_EQ(disk.tier().usage().pages, 0u);
   ASSERT_TRUE(disk.flush());
   disk.reopen();
@@ -308,7 +309,7 @@ TEST(DiskTier, UntilItsIndexIsReadNothingIsFoundOrWrittenAndVersionsAreHeeded) {
   ASSERT_TRUE(tier);
   EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "a", 0));
   const DiskPage changed = make_page("a", 0, 10'000, 2);
-  (*tier)->observe(disk.worker(), "kind", "a", changed.info);
+  (*tier)->observe(disk.worker(), "kind", "a", {changed.info, "bucket"});
   EXPECT_EQ(disk.run(write_page(**tier, disk.worker(), changed)), DiskWrite::kDropped);
   EXPECT_EQ((*tier)->stats().drops[static_cast<size_t>(DiskDrop::kOpening)], 1u);
   (*tier)->recover();
@@ -329,12 +330,13 @@ TEST(DiskTier, MoreVersionsThanItNotesWhileItsIndexIsReadAreHeededAllTheSame) {
       DiskTier::open(disk.device(), DiskHarness::quick(), DiskTier::Start::kKeep, clock, random);
   ASSERT_TRUE(tier);
   const ObjectInfo changed = make_page("", 0, 1, 2).info;
-  (*tier)->observe(disk.worker(), "kind", "a", changed);
-  (*tier)->observe(disk.worker(), "kind", "a", make_page("", 0, 1).info);  // the last version wins
+  (*tier)->observe(disk.worker(), "kind", "a", {changed, "bucket"});
+  (*tier)->observe(disk.worker(), "kind", "a",
+                   {make_page("", 0, 1).info, "bucket"});  // the last version wins
   for (int i = 0; i < 100'000; ++i) {
-    (*tier)->observe(disk.worker(), "kind", std::to_string(i), changed);
+    (*tier)->observe(disk.worker(), "kind", std::to_string(i), {changed, "bucket"});
   }
-  (*tier)->observe(disk.worker(), "kind", "b", changed);
+  (*tier)->observe(disk.worker(), "kind", "b", {changed, "bucket"});
   (*tier)->recover();
   EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "a", 0));
   EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "b", 0));

@@ -37,7 +37,7 @@ class Crowd {
         std::optional<DiskPageRef> found = tier_.find(worker, "kind", object, 0);
         if (found) co_await check(worker, *found, object);
       } else {
-        tier_.observe(worker, "kind", object, make_page(object, 0, 1, version).info);
+        tier_.observe(worker, "kind", object, {make_page(object, 0, 1, version).info, "bucket"});
       }
     }
     ++done_;

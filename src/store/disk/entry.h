@@ -17,12 +17,12 @@ struct DiskEntry;
 
 using ExtentList = boost::container::static_vector<DiskExtent, kExtentsMax>;
 
-/// An object with pages on disk. All its pages have one version. Made and destroyed by the catalog;
-/// the tier's mutex guards it, except id and source, which do not change.
+/// The pages on disk of an object that came from one bucket, in one version. Made and destroyed by
+/// the catalog; the tier's mutex guards it, except id and source, which do not change.
 struct DiskObject {
   enum class State : uint8_t {
     kCurrent,     ///< look-ups find it
-    kSuperseded,  ///< another version was seen, or the object was removed: its pages go next
+    kSuperseded,  ///< its version is old: its pages go next
     kEmpty,       ///< superseded, and only pages that are held are left
   };
 
@@ -31,7 +31,7 @@ struct DiskObject {
   /// The memory of the object, about, with its source.
   [[nodiscard]] size_t memory_bytes() const;
 
-  const ObjectId id;
+  const ObjectId id;  ///< that of the object: other buckets' pages have the same
   const ObjectSourcePtr source;
   DiskEntry* pages = nullptr;  ///< those in the index, the newest first
   DiskObject* next = nullptr;  ///< in the catalog's table, or list of superseded objects

@@ -271,13 +271,17 @@ std::string encode_removal_record(const RemovalRecord& record) {
   return text;
 }
 
+uint32_t bucket_sum(std::string_view bucket) {
+  return static_cast<uint32_t>(checksum(std::as_bytes(std::span(bucket)), 0));
+}
+
 std::string encode_object_removal_record(const ObjectRemovalRecord& record) {
   std::string text;
   Writer writer(text);
   writer.put(kObjectRemoval);
   writer.put(uint8_t{0});
   writer.put(static_cast<uint16_t>(kObjectRemovalBytes));
-  writer.put(uint32_t{0});  // reserved
+  writer.put(record.bucket);
   writer.put(record.object);
   writer.put(record.generation);
   CHECK(text.size() == kObjectRemovalBytes);
@@ -304,7 +308,7 @@ std::optional<JournalRecord> RecordReader::next() {
     return record;
   } else if (type == kObjectRemoval && length == kObjectRemovalBytes) {
     ObjectRemovalRecord record;
-    (void)reader.get<uint32_t>();  // reserved
+    record.bucket = reader.get<uint32_t>();
     record.object = reader.get<ObjectId>();
     record.generation = reader.get<uint64_t>();
     return record;

@@ -130,12 +130,17 @@ struct RemovalRecord {
   uint64_t generation = 0;
 };
 
-/// All pages of the object with this generation or a lower one are gone: another version of the
-/// object was seen, or the object was removed.
+/// All pages of the object that came from the bucket and have this generation or a lower one are
+/// gone: another version was seen, or the object was removed.
 struct ObjectRemovalRecord {
   ObjectId object;
   uint64_t generation = 0;
+  uint32_t bucket = 0;  ///< bucket_sum() of its name
 };
+
+/// Stands for a bucket's name among the few buckets of one object. If two names have the same sum,
+/// a removal counts for both.
+[[nodiscard]] uint32_t bucket_sum(std::string_view bucket);
 
 using JournalRecord = std::variant<PageRecord, RemovalRecord, ObjectRemovalRecord>;
 

@@ -90,7 +90,7 @@ TEST_F(DiskRecord, ComesBackAsWritten) {
   const std::string page = encode_page_record(record_, extents_, sums_);
   const std::string removal = encode_removal_record(RemovalRecord{ObjectId{8, 9}, 10, 11});
   const std::string object_removal =
-      encode_object_removal_record(ObjectRemovalRecord{ObjectId{12, 13}, 14});
+      encode_object_removal_record(ObjectRemovalRecord{ObjectId{12, 13}, 14, 15});
   const std::string text = page + removal + object_removal;
   std::memcpy(block.bytes().data() + kJournalHeaderBytes, text.data(), text.size());
   seal_journal_block(block.bytes(), kLife, 5, text.size());
@@ -125,6 +125,7 @@ TEST_F(DiskRecord, ComesBackAsWritten) {
   ASSERT_TRUE(third && std::holds_alternative<ObjectRemovalRecord>(*third));
   EXPECT_EQ(std::get<ObjectRemovalRecord>(*third).object, (ObjectId{12, 13}));
   EXPECT_EQ(std::get<ObjectRemovalRecord>(*third).generation, 14u);
+  EXPECT_EQ(std::get<ObjectRemovalRecord>(*third).bucket, 15u);
   EXPECT_FALSE(reader.next());
 }
 

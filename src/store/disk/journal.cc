@@ -34,8 +34,8 @@ void Journal::removed(const DiskEntry& entry) {
   append(encode_removal_record(RemovalRecord{entry.object->id, entry.page, entry.generation}));
 }
 
-void Journal::object_removed(const ObjectId& object, uint64_t generation) {
-  append(encode_object_removal_record(ObjectRemovalRecord{object, generation}));
+void Journal::object_removed(const ObjectId& object, std::string_view bucket, uint64_t generation) {
+  append(encode_object_removal_record(ObjectRemovalRecord{object, generation, bucket_sum(bucket)}));
 }
 
 void Journal::copy(DiskEntry& entry, const PageRecord& record, uint64_t number) {

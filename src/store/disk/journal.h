@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/units.h"
@@ -46,7 +47,7 @@ class Journal {
   void removed(const DiskEntry& entry);
   /// All pages of the object with this generation or a lower one were removed. Adds one record;
   /// removed_with_object() is called for each page later.
-  void object_removed(const ObjectId& object, uint64_t generation);
+  void object_removed(const ObjectId& object, std::string_view bucket, uint64_t generation);
   void removed_with_object(const DiskEntry& entry) {
     live_bytes_ -= packed_bytes(entry.record_bytes);
   }

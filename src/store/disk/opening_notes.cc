@@ -4,36 +4,46 @@
 
 namespace cachey::store {
 
-bool OpeningNotes::note(const ObjectId& object, const ObjectInfo* keep) {
+bool OpeningNotes::note(const ObjectId& object, const VersionChange& change) {
   int64_t charge = 0;
   {
     const MutexLock lock(mutex_);
     if (applied_) return false;
-    write(object, keep);
+    write(object, change);
     charge = take_charge();
   }
   if (charge > 0) charge_(charge);
   return true;
 }
 
-void OpeningNotes::write(const ObjectId& object, const ObjectInfo* keep) {
-  const size_t bytes = kNoteBytes + (keep == nullptr ? 0 : keep->etag.size());
-  const auto known = versions_.find(object);
-  if (known != versions_.end()) {
-    const std::optional<ObjectInfo>& before = known->second;
-    bytes_ -= kNoteBytes + (before ? before->etag.size() : 0);
-    versions_.erase(known);
+size_t OpeningNotes::bytes_of(const std::vector<VersionChange>& changes) {
+  size_t bytes = kNoteBytes;
+  for (const VersionChange& change : changes) bytes += change.memory_bytes();
+  return bytes;
+}
+
+void OpeningNotes::write(const ObjectId& object, VersionChange change) {
+  std::vector<VersionChange> changes;
+  const auto known = changes_.find(object);
+  if (known != changes_.end()) {
+    bytes_ -= bytes_of(known->second);
+    changes = std::move(known->second);
+    changes_.erase(known);
   }
-  if (versions_.size() >= kObjectsMax || bytes_ + bytes > kBytesMax) {
+  std::erase_if(changes, [&change](const VersionChange& before) {
+    return change.bucket().empty() || before.bucket() == change.bucket();
+  });
+  changes.push_back(std::move(change));
+  if (changes.size() > kBucketsMax) changes = {VersionChange::removed({})};
+  const size_t bytes = bytes_of(changes);
+  if (changes_.size() >= kObjectsMax || bytes_ + bytes > kBytesMax) {
     if (shares_.empty()) bytes_ += kShares / 8;
     shares_.resize(kShares);
     shares_[object.low % kShares] = true;
     return;
   }
   bytes_ += bytes;
-  std::optional<ObjectInfo> version;
-  if (keep != nullptr) version = *keep;
-  versions_.emplace(object, std::move(version));
+  changes_.emplace(object, std::move(changes));
 }
 
 int64_t OpeningNotes::take_charge() {
@@ -56,25 +66,27 @@ void OpeningNotes::apply(DiskIndex& index) {
 }
 
 bool OpeningNotes::apply_some(DiskIndex& index) {
-  decltype(versions_) versions;
+  decltype(changes_) noted;
   std::vector<bool> shares;
   bool last = false;
   {
     const MutexLock lock(mutex_);
-    last = versions_.size() <= kLastNotes && shares_.empty();
+    last = changes_.size() <= kLastNotes && shares_.empty();
     applied_ = last;
-    versions.swap(versions_);
+    noted.swap(changes_);
     shares.swap(shares_);
     bytes_ = 0;
   }
-  for (const auto& [object, keep] : versions) index.supersede(object, keep ? &*keep : nullptr);
+  for (const auto& [object, changes] : noted) {
+    for (const VersionChange& change : changes) index.supersede(object, change);
+  }
   if (shares.empty()) return !last;
   std::vector<ObjectId> gone;
   index.catalog->for_each([&](const DiskEntry& entry) {
     const DiskObject& object = *entry.object;
     if (object.pages == &entry && shares[object.id.low % kShares]) gone.push_back(object.id);
   });
-  for (const ObjectId& object : gone) index.supersede(object, nullptr);
+  for (const ObjectId& object : gone) index.supersede(object, VersionChange::removed({}));
   return !last;
 }
 

@@ -76,7 +76,8 @@ rt::Task<DiskWrite> PageWriter::write(rt::Worker& worker, DiskWriteSource& sourc
   if (!io_.usable(worker)) co_return dropped(DiskDrop::kOffline);
   if (!io_.has_room(DiskDirection::kWrite, source.bytes())) co_return dropped(DiskDrop::kStuck);
   const DiskPage page = source.page();
-  DiskWriting writing(object_id(page.kind, page.object), page.page, page.info);
+  DiskWriting writing(object_id(page.kind, page.object), page.page,
+                      ObjectSource{page.info, page.bucket});
   const Registered registered(index_, writing);
   // Only now, so that a version that comes later than this check finds the write registered.
   std::optional<DiskPageMemory> memory = source.take();
@@ -85,7 +86,7 @@ rt::Task<DiskWrite> PageWriter::write(rt::Worker& worker, DiskWriteSource& sourc
         total_bytes(memory->parts) >= units_for(page.bytes) * kUnitBytes);
   const PageRecord made = record_of(writing.object, page);
   if (!fits_journal(made)) co_return dropped(DiskDrop::kTooLong);
-  const PlaceRequest request{made.object, made.page, made.bytes, page.info, page.bucket};
+  const PlaceRequest request{made.object, made.page, made.bytes, writing.source};
   SpaceSearch search;
   Placed placed = place(request, writing, search);
   while (!placed) {

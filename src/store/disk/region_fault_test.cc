@@ -179,7 +179,7 @@ void live_with_ill_parts(uint32_t seed) {
         break;
       case 4:
         disk.tier().observe(disk.worker(), "kind", "object-" + std::to_string(object),
-                            page(++versions[object]).info);
+                            {page(++versions[object]).info, "bucket"});
         break;
       default:
         (void)disk.read(page(versions[object]));

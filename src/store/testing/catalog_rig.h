@@ -33,11 +33,16 @@ class CatalogRig {
     return {"\"" + std::string(32, '0') + std::to_string(number) + "\"", 1, 1};
   }
 
+  [[nodiscard]] static VersionChange observed(const ObjectInfo& info) {
+    return VersionChange::observed(ObjectSource{info, "bucket"});
+  }
+
   /// Places a page: calls the steps until the last one. Null: no space.
   DiskEntry* place(uint64_t object, uint32_t page, uint32_t bytes,
-                   const ObjectInfo& info = version(1)) {
+                   const ObjectInfo& info = version(1), const std::string& bucket = "bucket") {
     SpaceSearch search;
-    const PlaceRequest request{id(object), page, bytes, info, "bucket"};
+    const ObjectSource source{info, bucket};
+    const PlaceRequest request{id(object), page, bytes, source};
     while (true) {
       const auto placed = step([&] { return catalog_.place(request, search); });
       if (placed) return *placed;
@@ -50,8 +55,9 @@ class CatalogRig {
     catalog_.release(entry);
   }
   /// False: no space.
-  bool add(uint64_t object, uint32_t page, uint32_t bytes, const ObjectInfo& info = version(1)) {
-    DiskEntry* entry = place(object, page, bytes, info);
+  bool add(uint64_t object, uint32_t page, uint32_t bytes, const ObjectInfo& info = version(1),
+           const std::string& bucket = "bucket") {
+    DiskEntry* entry = place(object, page, bytes, info, bucket);
     if (entry != nullptr) list(*entry);
     return entry != nullptr;
   }

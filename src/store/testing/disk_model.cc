@@ -90,7 +90,7 @@ void DiskModel::change(int object) {
   ++versions_[object];
   seen_.insert(object);
   disk_.tier().observe(disk_.worker(), "kind", std::to_string(object),
-                       page_of({object, 0}, versions_[object]).info);
+                       {page_of({object, 0}, versions_[object]).info, "bucket"});
 }
 
 void DiskModel::flush() {

@@ -1,0 +1,88 @@
+// Which answers a read takes: those whose version and range fit.
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "origin/read/object_read.h"
+
+namespace cachey::origin {
+namespace {
+
+Error changed() { return {ErrorKind::kChanged, "the object changed while it was read"}; }
+
+Error other_size() {
+  return {ErrorKind::kChanged,
+          "the object has another size here than in the bucket it is known from"};
+}
+
+}  // namespace
+
+GetRequest ObjectRead::request_for(size_t bucket, ByteRange range) const {
+  GetRequest request;
+  request.bucket = terms_.buckets[bucket];
+  request.key = terms_.key;
+  request.range = range;
+  request.config = terms_.config;
+  request.request_id = terms_.request_id;
+  request.has_memory = has_memory();
+  if (const ObjectSourcePtr own = versions_.of(request.bucket)) {
+    request.if_match = own->info.strong_tag();
+  }
+  return request;
+}
+
+/// A bucket with another size than the known version's fails, unless the bucket itself decides.
+bool ObjectRead::may_contest(const std::string& bucket) const {
+  return versions_.empty() && terms_.known != nullptr && terms_.known->bucket != bucket &&
+         terms_.kind != bucket;
+}
+
+/// What a bucket's failure says of versions.
+Error ObjectRead::judge(size_t bucket, Error failure, ByteRange asked) {
+  const std::string& name = terms_.buckets[bucket];
+  if (failure.kind() == ErrorKind::kRangeNotSatisfiable) {
+    if (may_contest(name) && terms_.known->info.size > asked.begin) {
+      contested_ = true;
+      failure = other_size();
+    } else if (!versions_.empty()) {
+      failure = changed();  // the set's versions have these bytes
+    }
+  }
+  if (failure.kind() == ErrorKind::kChanged) gone_ = versions_.of(name);
+  return failure;
+}
+
+std::optional<Error> ObjectRead::version_fault(const ObjectSource& source) {
+  if (!versions_.fits(source)) return changed();
+  if (!may_contest(source.bucket) || terms_.known->info.size == source.info.size) return {};
+  contested_ = true;
+  return other_size();
+}
+
+/// Makes the answer the current body, if its version and range are the expected ones.
+Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange asked) {
+  auto source = std::make_shared<const ObjectSource>(get->stream().info(), terms_.buckets[bucket]);
+  const ByteRange expected{asked.begin, std::min(asked.end, source->info.size)};
+  std::optional<Error> fault = version_fault(*source);
+  if (!fault && (expected.empty() || get->stream().range() != expected)) {
+    fault =
+        Error(ErrorKind::kUpstream, "the origin's answer does not fit the range it was asked for");
+  }
+  if (fault) {
+    context_.buckets.failed(terms_.buckets[bucket], fault->kind());
+    get->give_up();
+    return std::unexpected(std::move(*fault));
+  }
+  versions_.add(source);
+  if (!opened_) {
+    source_ = std::move(source);
+    range_ = expected;
+    sent_at_ = get->stream().sent_at();
+  }
+  body_bucket_ = bucket;
+  body_ = std::move(get);
+  return {};
+}
+
+}  // namespace cachey::origin
