@@ -283,6 +283,14 @@ TEST_F(ForbiddenBucketTest, APageOfTheDiskFromAForbiddenBucketIsNoHit) {
   EXPECT_GT(again.first_cached_at, 0) << "the page took the place of the forbidden one";
 }
 
+TEST_F(ForbiddenBucketTest, TheVersionOfAForbiddenBucketContestsNothing) {
+  put_on_disk("o", kPageBytes);
+  origin_.put("c", "o", {.size = 2 * kPageBytes, .seed = 2, .etag = "\"c\""});
+  forbidden_ = "b";
+  const ByteRange second{kPageBytes, kPageBytes + 10};  // a page that the disk lacks
+  expect_whole(read(spec("o", {"c"}), second, 2).get(), second);
+}
+
 TEST_F(ForbiddenBucketTest, AHeadTellsNothingOfAForbiddenBucket) {
   put_on_disk("o", 1000);
   forbidden_ = "b";

@@ -133,3 +133,54 @@ def test_pages_of_one_object_may_come_from_two_buckets(cachey, origin, kind, pai
     expect_206(response, stored, 0, 2 * PAGE - 1, first)
     again = cachey.fetch(kind, "object", PAGE, PAGE + 9)
     expect_206(again, stored, PAGE, PAGE + 9, second)
+
+
+def of_bucket(bucket):
+    return [("C0-Bucket", bucket)]
+
+
+def test_buckets_with_unequal_tags_share_the_pages_of_an_object(cachey, origin, kind, pair):
+    size = 3 * PAGE
+    first = origin.put(pair[0], "object", size=size, seed=9)
+    origin.put(pair[1], "object", size=size, seed=9, etag='"another tag"', last_modified=1_600_000_000)
+    for number, bucket in enumerate((pair[0], pair[1], pair[0])):
+        assert cachey.fetch(kind, "object", number * PAGE, number * PAGE + 9, headers=of_bucket(bucket)).status == 206
+        fetch_from_memory(cachey, kind, "object", number * PAGE, number * PAGE + 9, headers=of_bucket(bucket))
+    expect_206(cachey.fetch(kind, "object", 0, size - 1, headers=named(*pair)), first, 0, size - 1, pair[0])
+    assert asked(origin, *pair) == [pair[0], pair[1], pair[0]]
+
+
+@pytest.mark.parametrize("difference", [-1, 1, 40 - 3 * PAGE])
+def test_a_bucket_with_another_size_takes_nothing_from_the_others(cachey, origin, kind, pair, difference):
+    size = 3 * PAGE
+    good, other = pair
+    stored = origin.put(good, "object", size=size)
+    origin.put(other, "object", size=size + difference)
+    expect_206(cachey.fetch(kind, "object", 0, PAGE, headers=of_bucket(good)), stored, 0, PAGE, good)
+    fetch_from_memory(cachey, kind, "object", 0, PAGE, headers=of_bucket(good))
+    last = 3 * PAGE - 1
+    expect_error(cachey.fetch(kind, "object", last, last, headers=of_bucket(other)), 409)
+    before = asked(origin, *pair)
+    expect_206(cachey.fetch(kind, "object", 0, PAGE, headers=of_bucket(good)), stored, 0, PAGE, good, hit=True)
+    assert asked(origin, *pair) == before
+    expect_206(cachey.fetch(kind, "object", last, last, headers=named(other, good)), stored, last, last, good)
+
+
+def test_the_bucket_of_the_kinds_name_is_not_hindered_by_another(cachey, origin, kind, pair):
+    size = 2 * PAGE
+    origin.put(pair[0], "object", size=40)
+    stored = origin.put(kind, "object", size=size)
+    assert cachey.fetch(kind, "object", 0, 39, headers=of_bucket(pair[0])).status == 206
+    fetch_from_memory(cachey, kind, "object", 0, 39, headers=of_bucket(pair[0]))
+    expect_206(cachey.fetch(kind, "object", PAGE, PAGE + 9), stored, PAGE, PAGE + 9, kind)
+    expect_206(cachey.fetch(kind, "object", 0, size - 1), stored, 0, size - 1, kind)
+
+
+def test_a_size_passes_once_no_bucket_vouches_for_the_old_one(cachey, origin, kind, pair):
+    old, new = pair
+    origin.put(old, "object", size=2 * PAGE)
+    assert cachey.fetch(kind, "object", 0, 9, headers=of_bucket(old)).status == 206
+    fetch_from_memory(cachey, kind, "object", 0, 9, headers=of_bucket(old))
+    origin.put(old, "object", size=2 * PAGE + 5)
+    stored = origin.put(new, "object", size=2 * PAGE + 5)
+    expect_206(cachey.fetch(kind, "object", PAGE, 2 * PAGE + 4, headers=of_bucket(new)), stored, PAGE, 2 * PAGE + 4, new)

@@ -111,6 +111,10 @@ GARBAGE = {
     "not XML": Behaviour(status=400, error_body=b"{\"error\": \"json\"}"),
     "truncated XML": Behaviour(status=400, error_body=b"<?xml version=\"1.0\"?><Error><Code>No"),
     "large error body": Behaviour(status=400, error_body=b"<Error>" + b"x" * 3_000_000),
+    "200 without a version": Behaviour(ignore_range=True, omit=("etag", "last-modified")),
+    "200 with an empty tag": Behaviour(ignore_range=True, omit=("etag", "last-modified"), headers=(("ETag", '""'),)),
+    "two tags": Behaviour(headers=(("ETag", '"other"'),)),
+    "two ranges": Behaviour(headers=(("Content-Range", "bytes 0-1/2"),)),
     "204": Behaviour(status=204, error_body=b"", omit=("content-length",)),
 }
 

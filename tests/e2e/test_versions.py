@@ -87,6 +87,19 @@ def test_without_etags_size_and_time_tell_versions_apart(cachey, origin, kind):
     assert first_difference(fresh.body, new.seed, 0) is None
 
 
+@pytest.mark.parametrize("tag", ['W/"same"', '""', 'W/""', '"00000000000000000000000000000000"'])
+def test_tags_that_prove_nothing_leave_it_to_the_time(cachey, origin, kind, tag):
+    old = origin.put(kind, "object", size=SIZE, etag=tag, last_modified=1_700_000_000)
+    assert cachey.fetch(kind, "object", 0, 9).status == 206
+    fetch_from_memory(cachey, kind, "object", 0, 9)
+    new = origin.put(kind, "object", size=SIZE, etag=tag, last_modified=1_700_000_060)
+    expect_one_version(cachey.fetch(kind, "object", 0, 2 * PAGE), [old, new])
+    fresh = cachey.fetch(kind, "object", 0, SIZE - 1)
+    assert fresh.status == 206 and fresh.complete
+    assert fresh.header("ETag") == (tag if "same" in tag else None)
+    assert first_difference(fresh.body, new.seed, 0) is None
+
+
 def test_what_is_in_memory_is_served_until_a_change_is_seen(cachey, origin, kind):
     """Objects do not change in normal use, so a hit never asks the origin."""
     old = origin.put(kind, "object", size=1000)
