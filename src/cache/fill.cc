@@ -16,13 +16,6 @@ namespace {
 
 Error internal(const std::exception& failure) { return {ErrorKind::kInternal, failure.what()}; }
 
-/// Takes one byte and forgets it.
-struct OneByte final : origin::ByteSink {
-  std::span<std::byte> room(uint64_t) override { return {&byte, 1}; }
-  void arrived(ByteRange) override {}
-  std::byte byte{};
-};
-
 }  // namespace
 
 /// The state of one fill, in the frame of its task.
@@ -238,7 +231,7 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   if (!first) filling.failure = std::move(first.error());
   co_await read_rest(filling);
   if (filling.failure) {
-    if (filling.gone != nullptr) forget(filling, *filling.gone);
+    if (filling.gone != nullptr) forget(filling.worker, page.key(), *filling.gone);
     co_return std::unexpected(std::move(*filling.failure));
   }
   page.finish(clock_.unix_seconds());
@@ -271,9 +264,9 @@ rt::Task<Result<void>> Fills::first_part(Filling& filling) {
   Result<void> done = co_await try_first_part(filling);
   if (filling.contested == nullptr) co_return done;
   const ObjectSourcePtr contested = std::exchange(filling.contested, nullptr);
-  const bool is_gone = co_await is_version_gone(filling, contested);
+  const bool is_gone = co_await is_version_gone(filling.worker, spec, contested);
   if (!is_gone) co_return done;
-  forget(filling, *contested);
+  forget(filling.worker, filling.page.key(), *contested);
   co_return co_await try_first_part(filling);
 }
 
@@ -295,45 +288,12 @@ rt::Task<Result<void>> Fills::try_first_part(Filling& filling) {
   co_return done;
 }
 
-/// Asks the version's bucket for one byte of the version, under the server's own terms. Whether the
-/// bucket has another version now, or none.
-rt::Task<bool> Fills::is_version_gone(Filling& filling, ObjectSourcePtr version) {
-  const std::vector<std::string> buckets{version->bucket};
-  VersionSet versions;
-  versions.add(version);
-  origin::RequestConfig config;
-  config.attempts_max = 1;
-  config.operation_timeout = kAskedAgainMax;
-  origin::ReadTerms terms(buckets, origin_.buckets.rank(buckets), filling.spec.key.object,
-                          ByteRange{0, 1}, config);
-  terms.request_id = filling.spec.request_id;
-  terms.kind = filling.spec.key.kind;
-  terms.versions = &versions;
-  origin::ObjectRead read(origin_, filling.worker, std::move(terms));
-  Result<void> opened = co_await read.open();
-  if (!opened) co_return read.gone() != nullptr || opened.error().kind() == ErrorKind::kNotFound;
-  OneByte sink;
-  (void)co_await read.run(sink);  // so that the connection can be used again
-  co_return false;
-}
-
-/// The bucket no longer has this version.
-void Fills::forget(Filling& filling, const ObjectSource& gone) {
-  const KeyView key = filling.page.key();
-  const ObjectVersions::Forgotten forgotten = table_.forget(key, gone);
-  if (forgotten == ObjectVersions::Forgotten::kBucket) {
-    disk_.drop(filling.worker, key, gone.bucket);
-  } else if (table_.ruling(key) == nullptr) {  // else the object has a newer version
-    disk_.drop(filling.worker, key, {});
-  }
-}
-
 /// The object ends before the first part. If its known version does not, that version is old.
 void Fills::take_end(Filling& filling, const origin::ObjectRead& read) {
   const uint64_t offset = filling.page.object_offset() + filling.plan.first;
   const std::string& bucket = filling.spec.buckets[read.bucket()];
   const ObjectSourcePtr old = table_.ended_by(filling.page.key(), bucket, offset, read.sent_at());
-  if (old != nullptr) forget(filling, *old);
+  if (old != nullptr) forget(filling.worker, filling.page.key(), *old);
 }
 
 /// Takes the object's version from the first answer, and waits for the page's memory.

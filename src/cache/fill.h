@@ -100,8 +100,9 @@ class Fills {
   [[nodiscard]] rt::Task<Result<void>> take_head(Filling& filling, origin::ObjectRead& read);
   void take_end(Filling& filling, const origin::ObjectRead& read);
   [[nodiscard]] rt::Task<Result<void>> try_first_part(Filling& filling);
-  [[nodiscard]] rt::Task<bool> is_version_gone(Filling& filling, ObjectSourcePtr version);
-  void forget(Filling& filling, const ObjectSource& gone);
+  [[nodiscard]] rt::Task<bool> is_version_gone(rt::Worker& worker, const FetchSpec& spec,
+                                               ObjectSourcePtr version);
+  void forget(rt::Worker& worker, KeyView key, const ObjectSource& gone);
   void start_others(Filling& filling);
   [[nodiscard]] rt::Task<void> read_rest(Filling& filling);
   class Running;

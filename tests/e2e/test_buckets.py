@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from expect import expect_206, expect_error, expect_retry_after
+from expect import expect_206, expect_error, expect_retry_after, fetch_from_memory
 from harness import PAGE, SLOW, limit
 from origin_model import Behaviour
 

@@ -89,4 +89,5 @@ class RadosGateway:
             body = content(seed, at, min(part_bytes, size - at))
             sent = self.client.upload_part(**names, UploadId=upload, PartNumber=number, Body=body)
             parts.append({"PartNumber": number, "ETag": sent["ETag"]})
-        return self.client.complete_multipart_upload(**names, UploadId=upload, MultipartUpload={"Parts": parts})["ETag"]
+        self.client.complete_multipart_upload(**names, UploadId=upload, MultipartUpload={"Parts": parts})
+        return self.client.head_object(**names)["ETag"]
