@@ -99,6 +99,24 @@ def test_pages_on_disk_of_a_bucket_that_is_forbidden_now_are_no_hit(disk_server,
     assert from_origin(server) == 0
 
 
+@pytest.mark.parametrize("tags", ["equal", "unequal"])
+def test_each_page_on_disk_has_its_own_bucket(disk_server, origin, kind, tags):
+    """Of one object with pages from two buckets, only the pages of the allowed bucket are used."""
+    secret, public = f"{kind}-secret", f"{kind}-public"
+    tag = '"same"' if tags == "equal" else None
+    hidden = origin.put(secret, "both", size=2 * PAGE, seed=4711, etag=tag)
+    plain = origin.put(public, "both", size=2 * PAGE, seed=hidden.seed, etag=tag, last_modified=hidden.last_modified)
+    server = disk_server("--kind", f"{kind}={secret},{public}", memory="128MiB")
+    expect_206(server.fetch(kind, "both", 0, 99, bucket(public)), plain, 0, 99, public, hit=False)
+    wait_for_pages(server, 1)
+    expect_206(server.fetch(kind, "both", PAGE, PAGE + 99, bucket(secret)), hidden, PAGE, PAGE + 99, secret, hit=False)
+    wait_for_pages(server, 2)
+    server.stop()
+    server = disk_server("--kind", f"{kind}={public}", memory="128MiB")
+    expect_206(server.fetch(kind, "both", PAGE, PAGE + 99), plain, PAGE, PAGE + 99, public, hit=False)
+    expect_206(server.fetch(kind, "both", 0, 99), plain, 0, 99, public, hit=True)
+
+
 def test_the_space_of_forbidden_pages_that_nobody_asks_for_is_used_again(disk_server, origin, kind):
     secret, public = f"{kind}-secret", f"{kind}-public"
     for number in range(20):
