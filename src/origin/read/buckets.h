@@ -37,8 +37,8 @@ class Buckets {
   /// `names` is not empty.
   [[nodiscard]] BucketOrder rank(std::span<const std::string> names) const;
 
-  /// The bucket has given a good answer (the head of an object) and is still remembered. A name that
-  /// a client made up never is.
+  /// The bucket has given a good answer (the head of an object) and is still remembered. A name
+  /// that a client made up never is.
   [[nodiscard]] bool is_proven(std::string_view name) const;
 
   /// See BucketHealth. An unknown bucket may be asked and is not hedged.
