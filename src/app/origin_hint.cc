@@ -6,6 +6,7 @@ namespace {
 /// What to do about a cause, in one sentence; empty for kUnknown.
 std::string_view advice_on(ErrorCause cause) {
   switch (cause) {
+    case ErrorCause::kHurried:
     case ErrorCause::kUnknown:
       return {};
     case ErrorCause::kNoCredentials:

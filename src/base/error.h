@@ -52,6 +52,7 @@ enum class ErrorCause : uint8_t {
   kConnectionRefused,  ///< nothing listens at the address
   kUnknownHost,        ///< the look-up of the host's name failed
   kNoAddress,          ///< the host's name has no address
+  kHurried,            ///< another attempt was allowed, and was not waited for
 };
 
 /// An expected failure: a kind, by which the caller decides, and one line of text for a person.

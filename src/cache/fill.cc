@@ -130,7 +130,7 @@ std::optional<std::chrono::milliseconds> Fills::time_to_head(const FetchSpec& sp
 /// The server's number; or the request's, but not more than the wanted bytes are worth.
 uint32_t Fills::parts_for(const FetchSpec& spec, ByteRange wanted) const {
   const uint64_t worth = (wanted.size() + FillPlan::kPartBytesMin - 1) / FillPlan::kPartBytesMin;
-  const uint64_t most = std::max<uint64_t>(config_.parts, worth);
+  const uint64_t most = std::max<uint64_t>({config_.parts, kPartsForAny, worth});
   return static_cast<uint32_t>(std::min<uint64_t>(spec.config.parts.value_or(config_.parts), most));
 }
 
@@ -250,7 +250,10 @@ bool Fills::take_servers_limits(Filling& filling, const Error& failure) {
   filling.config = filling.config.without_limits();
   auto leader = std::make_shared<FetchSpec>(filling.spec);
   leader->config = filling.config;
-  page.set_leader(std::move(leader));
+  // A GET that was hurried had attempts left: its readers go on to wait, within their own time.
+  std::optional<Error> final_failure;
+  if (failure.cause() != ErrorCause::kHurried) final_failure = failure;
+  page.set_leader(std::move(leader), std::move(final_failure));
   return true;
 }
 

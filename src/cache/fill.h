@@ -81,6 +81,8 @@ class Fills {
   [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_head(const FetchSpec& spec) const;
 
  private:
+  /// A request may have this many parts, however little of the page the request wants.
+  static constexpr uint64_t kPartsForAny = 4;
   /// The waits of a fill for memory and for its turn, as far as a request's limits allow for these.
   static constexpr std::chrono::seconds kQueueTimeMax{15};
 

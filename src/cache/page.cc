@@ -18,8 +18,25 @@ struct Page::Awaited {
 struct Page::Waiting : rt::Waiter {
   Waiting(const rt::Executor& executor, Awaited a) : rt::Waiter(executor), awaited(std::move(a)) {}
   const Awaited awaited;
-  uint32_t others = 0;  // 1: the reader's terms are not the fill's
+  uint32_t others = 0;           // 1: the reader's terms are not the fill's
+  std::optional<Error> failure;  // of the fill under the reader's terms
 };
+
+namespace {
+
+Result<void> result_of(rt::WaitEnd end) {
+  switch (end) {
+    case rt::WaitEnd::kNotified:
+      return {};
+    case rt::WaitEnd::kTimeout:
+      return fail(ErrorKind::kTimeout, "the request's own time is over");
+    case rt::WaitEnd::kStopped:
+      return fail(ErrorKind::kCancelled, "the client has left");
+  }
+  return {};
+}
+
+}  // namespace
 
 Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
            uint64_t content_hash, FetchSpecPtr leader, FillOrder order)
@@ -52,9 +69,20 @@ FetchSpecPtr Page::leader() const {
   return leader_;
 }
 
-void Page::set_leader(FetchSpecPtr leader) {
-  const MutexLock lock(mutex_);
-  leader_.swap(leader);
+void Page::set_leader(FetchSpecPtr leader, std::optional<Error> failure) {
+  rt::WaiterList woken;
+  {
+    const MutexLock lock(mutex_);
+    for (auto it = waiters_.begin(); failure && it != waiters_.end();) {
+      auto& waiting = static_cast<Waiting&>(*it++);
+      if (waiting.others != 0) continue;
+      waiting.failure = failure;
+      waiters_.erase(waiters_.iterator_to(waiting));
+      woken.push_back(waiting);
+    }
+    leader_.swap(leader);
+  }
+  rt::notify_all(woken);
 }
 
 bool Page::has_others_waiting() const {
@@ -122,24 +150,27 @@ bool Page::leave_list(Waiting& waiting) {
   return true;
 }
 
-rt::Task<rt::WaitEnd> Page::wait_head(rt::Worker& worker, const FetchSpec& reader,
-                                      rt::Until until) {
+rt::Task<Result<void>> Page::wait_head(rt::Worker& worker, const FetchSpec& reader,
+                                       rt::Until until) {
   return wait(worker, Awaited{std::nullopt, nullptr, &reader}, std::move(until));
 }
 
-rt::Task<rt::WaitEnd> Page::wait_byte(rt::Worker& worker, uint64_t offset, rt::Until until) {
+rt::Task<Result<void>> Page::wait_byte(rt::Worker& worker, uint64_t offset, rt::Until until) {
   return wait(worker, Awaited{offset, nullptr}, std::move(until));
 }
 
-rt::Task<rt::WaitEnd> Page::wait_piece(rt::Worker& worker, PiecePtr piece, rt::Until until) {
+rt::Task<Result<void>> Page::wait_piece(rt::Worker& worker, PiecePtr piece, rt::Until until) {
   return wait(worker, Awaited{std::nullopt, std::move(piece)}, std::move(until));
 }
 
-rt::Task<rt::WaitEnd> Page::wait(rt::Worker& worker, Awaited awaited, rt::Until until) {
+rt::Task<Result<void>> Page::wait(rt::Worker& worker, Awaited awaited, rt::Until until) {
   Waiting waiting(worker.executor(), std::move(awaited));
-  if (!enqueue(waiting)) co_return rt::WaitEnd::kNotified;
+  if (!enqueue(waiting)) co_return Result<void>();
   std::move_only_function<bool()> leave = [this, &waiting] { return leave_list(waiting); };
-  co_return co_await waiting.wait_until(worker.timers(), std::move(until), std::move(leave));
+  const rt::WaitEnd end =
+      co_await waiting.wait_until(worker.timers(), std::move(until), std::move(leave));
+  if (waiting.failure) co_return std::unexpected(std::move(*waiting.failure));
+  co_return result_of(end);
 }
 
 void Page::wake_settled() {

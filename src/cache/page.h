@@ -103,8 +103,9 @@ class Page final : public store::Evictable {
 
   /// The terms of the fill. Null once the page is whole or on disk.
   [[nodiscard]] FetchSpecPtr leader() const EXCLUDES(mutex_);
-  /// The fill goes on under other terms.
-  void set_leader(FetchSpecPtr leader) EXCLUDES(mutex_);
+  /// The fill goes on under other terms. `failure`: the fill failed under the former terms, and the
+  /// readers that wait with these terms get this error.
+  void set_leader(FetchSpecPtr leader, std::optional<Error> failure) EXCLUDES(mutex_);
   /// A reader waits for the head with other terms than those of the fill when the wait began.
   [[nodiscard]] bool has_others_waiting() const EXCLUDES(mutex_);
 
@@ -129,17 +130,20 @@ class Page final : public store::Evictable {
   /// The loaded piece that holds the byte, of a page on disk; null: none.
   [[nodiscard]] PiecePtr piece_at(uint64_t offset) const EXCLUDES(mutex_);
 
+  // The waits of readers. Errors: kTimeout and kCancelled, if `until` ended the wait.
+
   /// Waits until the phase is no longer pending. `reader`: the terms of the request that waits;
-  /// outlives the wait.
-  [[nodiscard]] rt::Task<rt::WaitEnd> wait_head(rt::Worker& worker, const FetchSpec& reader,
-                                                rt::Until until);
+  /// outlives the wait. Errors, too: that of the fill under these terms, if the fill goes on under
+  /// others.
+  [[nodiscard]] rt::Task<Result<void>> wait_head(rt::Worker& worker, const FetchSpec& reader,
+                                                 rt::Until until);
   /// Waits until the byte at `offset` is readable or the page has failed. REQUIRES: has_head, and
   /// the page is not on disk.
-  [[nodiscard]] rt::Task<rt::WaitEnd> wait_byte(rt::Worker& worker, uint64_t offset,
-                                                rt::Until until);
-  /// Waits until `piece` of this page is no longer loading; see Piece::state().
-  [[nodiscard]] rt::Task<rt::WaitEnd> wait_piece(rt::Worker& worker, PiecePtr piece,
+  [[nodiscard]] rt::Task<Result<void>> wait_byte(rt::Worker& worker, uint64_t offset,
                                                  rt::Until until);
+  /// Waits until `piece` of this page is no longer loading; see Piece::state().
+  [[nodiscard]] rt::Task<Result<void>> wait_piece(rt::Worker& worker, PiecePtr piece,
+                                                  rt::Until until);
 
   // For the fill, in this order.
   void set_head(ObjectSourcePtr source);
@@ -187,7 +191,7 @@ class Page final : public store::Evictable {
   [[nodiscard]] uint64_t run_end(uint64_t offset) const REQUIRES(mutex_);
   void add_pieces(ByteRange gap, std::vector<PiecePtr>& added) REQUIRES(mutex_);
   struct Awaited;
-  [[nodiscard]] rt::Task<rt::WaitEnd> wait(rt::Worker& worker, Awaited awaited, rt::Until until);
+  [[nodiscard]] rt::Task<Result<void>> wait(rt::Worker& worker, Awaited awaited, rt::Until until);
   [[nodiscard]] bool enqueue(Waiting& waiting) EXCLUDES(mutex_);
   [[nodiscard]] bool leave_list(Waiting& waiting) EXCLUDES(mutex_);
   [[nodiscard]] bool settled(const Waiting& waiting) const REQUIRES(mutex_);

@@ -21,18 +21,6 @@ std::unexpected<Error> no_memory() {
   return fail(ErrorKind::kOverloaded, "no memory to read the page from disk; try again soon");
 }
 
-Result<void> went_on(rt::WaitEnd end) {
-  switch (end) {
-    case rt::WaitEnd::kNotified:
-      return {};
-    case rt::WaitEnd::kTimeout:
-      return fail(ErrorKind::kTimeout, "the request's own time is over");
-    case rt::WaitEnd::kStopped:
-      return fail(ErrorKind::kCancelled, "the client has left");
-  }
-  return {};
-}
-
 bool names(const std::vector<std::string>& buckets, const std::string& bucket) {
   return std::ranges::find(buckets, bucket) != buckets.end();
 }
@@ -138,8 +126,7 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
     const Page::Phase phase = held.page->phase();
     if (phase == Page::Phase::kPending) {
       cache_.fills().want(*held.page, offset_in_page());
-      const rt::WaitEnd end = co_await held.page->wait_head(worker_, window_.spec(), until);
-      Result<void> waited = went_on(end);
+      Result<void> waited = co_await held.page->wait_head(worker_, window_.spec(), until);
       if (!waited) co_return waited;
       continue;
     }
@@ -291,8 +278,7 @@ rt::Task<Result<void>> RangeReader::wait(std::stop_token client_left) {
     }
     cache_.fills().want(page, offset_in_page());
     const rt::Until until(MonoTime::max(), client_left);
-    const rt::WaitEnd end = co_await page.wait_byte(worker_, offset_in_page(), until);
-    Result<void> waited = went_on(end);
+    Result<void> waited = co_await page.wait_byte(worker_, offset_in_page(), until);
     if (!waited) co_return waited;
   }
 }
@@ -303,8 +289,7 @@ rt::Task<Result<void>> RangeReader::wait_piece(Slot& held, std::stop_token clien
   if (held.tries >= kTriesMax) co_return evicted_again();
   const DiskReads::Load load = window_.load(position_);
   rt::Until until(MonoTime::max(), std::move(client_left));
-  const rt::WaitEnd end = co_await held.page->wait_piece(worker_, load.piece, std::move(until));
-  Result<void> waited = went_on(end);
+  Result<void> waited = co_await held.page->wait_piece(worker_, load.piece, std::move(until));
   if (!waited) co_return waited;
   const Piece::State state = load.piece->state();
   PageFailure failure;

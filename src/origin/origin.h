@@ -42,6 +42,11 @@ struct RequestConfig {
     return connect_timeout || first_byte_timeout || attempt_timeout || attempts_max ||
            backoff_initial || backoff_max;
   }
+  /// From now on the server's backoffs.
+  void forget_backoffs() {
+    backoff_initial.reset();
+    backoff_max.reset();
+  }
   /// The same under the server's limits.
   [[nodiscard]] RequestConfig without_limits() const {
     RequestConfig config;

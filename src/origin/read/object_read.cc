@@ -37,6 +37,7 @@ rt::Task<Result<void>> ObjectRead::try_buckets(BucketOrder order, ByteRange rang
     if (!opened_) bucket_ = bucket;
     const Fallback fallback = i + 1 == order.count ? Fallback::kNone : Fallback::kNextBucket;
     GetRequest request = request_for(bucket, range);
+    if (opened_) request.config.forget_backoffs();  // others read the body, too
     if (auto& limit = request.config.operation_timeout) {
       *limit = time_left(*limit, began);
       if (fallback == Fallback::kNextBucket) *limit -= *limit / kSecondBucketShare;

@@ -237,5 +237,22 @@ TEST_F(ObjectReadTest, WhateverStoresDoEveryByteIsRightAndComesOnce) {
   }
 }
 
+TEST_F(ObjectReadTest, ABodyIsContinuedWithTheServersBackoffs) {
+  origin_.behave_by([](const GetRequest&, size_t number) -> FakeOrigin::Behaviour {
+    if (number == 0) return {.cut_after = 100'000};
+    return {};
+  });
+  RequestConfig patient;
+  patient.backoff_initial = 60s;
+  patient.backoff_max = 60s;
+  const Got got = get({"a"}, patient);
+  EXPECT_FALSE(got.error);
+  const std::vector<FakeOrigin::Asked> all = origin_.asked();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].config.backoff_initial, 60s);
+  EXPECT_EQ(all[1].config.backoff_initial, std::nullopt);
+  EXPECT_EQ(all[1].config.backoff_max, std::nullopt);
+}
+
 }  // namespace
 }  // namespace cachey::origin

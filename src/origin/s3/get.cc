@@ -256,7 +256,9 @@ rt::Task<Result<void>> S3Get::recover(Failure failure) {
     const bool goes_on = its_turn && now() < deadline_;
     if (!goes_on) client_.retry_budgets.give_back(payer_, cost);
     if (request_.stop.stop_requested()) co_return std::unexpected(cancelled());
-    if (!goes_on && now() < deadline_) co_return std::unexpected(std::move(failure.error));
+    if (!goes_on && now() < deadline_) {
+      co_return fail(failure.error.kind(), failure.error.message(), ErrorCause::kHurried);
+    }
   }
   if (now() >= deadline_) {
     co_return fail(ErrorKind::kTimeout,

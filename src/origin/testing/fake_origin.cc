@@ -147,6 +147,8 @@ rt::Task<Result<std::unique_ptr<GetStream>>> FakeOrigin::get(rt::Worker& worker,
   if (behaviour.backoff.count() > 0) {
     (void)co_await back_off(worker, request, behaviour.backoff, MonoTime::max());
     if (request.stop.stop_requested()) co_return std::unexpected(cancelled());
+    if (request.hurry.stop_requested())
+      co_return fail(behaviour.error->kind(), behaviour.error->message(), ErrorCause::kHurried);
   }
   Result<Object> object = answer(request, behaviour);
   if (!object) co_return std::unexpected(std::move(object.error()));
