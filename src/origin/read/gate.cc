@@ -259,26 +259,37 @@ bool Gate::leave_queue(Bucket& bucket, QueuedRequest& queued) {
 rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, MonoTime deadline) {
   QueuedRequest queued(request.kind, request.priority, request.stage);
   Bucket* const bucket = enqueue(request, queued);
+  Attendance attendance(request.audience, clock_.mono());
+  bool is_over = false;
   bool refused = bucket == nullptr;
   while (!refused) {
     rt::Waiter waiter(worker.executor());
-    const MonoTime until = std::min(register_waiter(*bucket, queued, waiter), deadline);
+    MonoTime until = register_waiter(*bucket, queued, waiter);
     if (until == MonoTime::min()) break;
+    until = std::min(until, deadline);
+    if (request.audience != nullptr) until = std::min(until, clock_.mono() + kLookEvery);
     std::move_only_function<bool()> remove_waiter = [this, &queued] {
       const MutexLock lock(mutex_);
       return std::exchange(queued.waiter, nullptr) != nullptr;
     };
     const bool granted =
         co_await waiter.wait_until(worker.timers(), until, std::move(remove_waiter));
-    refused = !granted && clock_.mono() >= deadline && leave_queue(*bucket, queued);
+    is_over = attendance.is_over(clock_.mono());
+    const bool ends = is_over || clock_.mono() >= deadline;
+    refused = !granted && ends && leave_queue(*bucket, queued);
   }
-  if (refused) {
-    refused_.add();
-    co_return fail(ErrorKind::kOverloaded, fmt::format("too many requests for bucket {} at a time",
-                                                       log::quoted(request.bucket)));
-  }
-  co_return Pass(*this, *bucket, std::string(request.kind), request.stage, std::string(queued.kind),
-                 queued.charged);
+  if (refused) co_return std::unexpected(refusal(request, is_over));
+  Pass pass(*this, *bucket, std::string(request.kind), request.stage, std::string(queued.kind),
+            queued.charged);
+  if (is_over) co_return std::unexpected(refusal(request, is_over));
+  co_return pass;
+}
+
+Error Gate::refusal(const Request& request, bool nobody_waits) {
+  if (nobody_waits) return {ErrorKind::kCancelled, "nobody waits for the answer"};
+  refused_.add();
+  return {ErrorKind::kOverloaded,
+          fmt::format("too many requests for bucket {} at a time", log::quoted(request.bucket))};
 }
 
 std::optional<Gate::Pass> Gate::try_enter(const Request& request) {

@@ -21,6 +21,7 @@
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "base/units.h"
+#include "origin/read/audience.h"
 #include "origin/read/fair_queue.h"
 #include "rt/worker.h"
 
@@ -54,6 +55,8 @@ class Gate {
   static constexpr std::chrono::seconds kWaitTimeMax{10};
   /// Requests that may wait for one bucket at the same time.
   static constexpr size_t kQueuedMax = FairQueue::kQueuedMax;
+  /// How often a request that waits looks at its audience.
+  static constexpr std::chrono::seconds kLookEvery{1};
   /// Requests of all unproven buckets at the same time, under way or parked.
   static constexpr uint32_t kUnprovenRequests = 256;
   /// Of proven buckets, and of proven kinds.
@@ -120,9 +123,11 @@ class Gate {
     std::string_view kind;
     Priority priority;
     Stage stage = Stage::kFirst;
+    const Audience* audience = nullptr;  ///< see Attendance
   };
 
   /// Waits for room. kOverloaded: no room by `deadline`, or kQueuedMax requests wait already.
+  /// kCancelled: the Attendance is over.
   [[nodiscard]] rt::Task<Result<Pass>> enter(rt::Worker& worker, Request request,
                                              MonoTime deadline);
   /// For optional requests (hedges): a pass if nothing waits and there is room for speculation
@@ -189,6 +194,7 @@ class Gate {
   void settle(Bucket& bucket) REQUIRES(mutex_);
   [[nodiscard]] Bucket* enqueue(const Request& request, QueuedRequest& queued);
   [[nodiscard]] MonoTime register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter& waiter);
+  [[nodiscard]] Error refusal(const Request& request, bool nobody_waits);
   bool leave_queue(Bucket& bucket, QueuedRequest& queued);
   void park(Bucket& bucket);
   void unpark(Bucket& bucket);

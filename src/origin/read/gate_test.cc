@@ -35,7 +35,8 @@ class GateTest : public ::testing::Test {
   rt::Task<void> ask(std::string kind, int times, std::chrono::milliseconds takes, uint64_t bytes,
                      Priority priority) {
     for (int i = 0; i < times; ++i) {
-      const Gate::Request request("b", kind, priority);
+      Gate::Request request("b", kind, priority);
+      request.audience = audience_;
       const MonoTime deadline = world_.clock().mono() + patience_;
       Result<Gate::Pass> pass = co_await gate_->enter(world_.worker(), request, deadline);
       if (!pass) {
@@ -69,6 +70,7 @@ class GateTest : public ::testing::Test {
   int under_way_ = 0;
   int most_ = 0;
   int refused_ = 0;
+  const Audience* audience_ = nullptr;
   uint64_t bytes_ = 0;
 };
 
@@ -136,6 +138,30 @@ TEST_F(GateTest, WhoseTurnDoesNotComeInTimeIsRefused) {
   finish();
   start("k", 1, 10ms);
   EXPECT_EQ(under_way_, 1) << "he who left holds no place";
+  finish();
+}
+
+class Leaving final : public Audience {
+ public:
+  [[nodiscard]] bool is_waiting() const override { return waiting; }
+  [[nodiscard]] bool has_others() const override { return false; }
+
+  bool waiting = true;
+};
+
+TEST_F(GateTest, WhatNobodyWaitsForLeavesTheQueue) {
+  limit({.requests = 1});
+  start("k", 1, 60s);
+  Leaving audience;
+  audience_ = &audience;
+  start("k", 1, 20ms);
+  for (int i = 0; i < 10; ++i) world_.pass(1s);
+  EXPECT_EQ(refused_, 0) << "somebody waits";
+  audience.waiting = false;
+  world_.pass(1s);
+  EXPECT_EQ(refused_, 0) << "a client that comes again finds the request";
+  world_.pass(Attendance::kGrace);
+  EXPECT_EQ(refused_, 1);
   finish();
 }
 

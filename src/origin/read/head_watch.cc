@@ -6,17 +6,14 @@ HeadWatch::HeadWatch(rt::Worker& worker, const Audience* audience, HedgeRace& ra
     : worker_(worker),
       audience_(audience),
       race_(race),
-      waited_for_at_(worker.timers().now()),
+      attendance_(audience, worker.timers().now()),
       timer_([this] { look(); }) {
   if (audience_ != nullptr) look();
 }
 
 void HeadWatch::look() {
-  const MonoTime now = worker_.timers().now();
-  const bool is_waiting = audience_->is_waiting();
-  if (is_waiting) waited_for_at_ = now;
-  const bool in_a_hurry = !is_waiting || audience_->has_others();
-  const bool is_over = now - waited_for_at_ >= kGrace;
+  const bool in_a_hurry = !audience_->is_waiting() || audience_->has_others();
+  const bool is_over = attendance_.is_over(worker_.timers().now());
   for (const PendingGetPtr& get : {race_.first, race_.second}) {
     if (get == nullptr) continue;
     if (in_a_hurry) get->hurry();

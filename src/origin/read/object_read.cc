@@ -59,7 +59,7 @@ rt::Task<Result<void>> ObjectRead::try_buckets(BucketOrder order, ByteRange rang
 
 Gate::Request ObjectRead::gate_request(size_t bucket) const {
   return {terms_.buckets[bucket], terms_.kind, terms_.priority,
-          has_memory() ? Stage::kFurther : Stage::kFirst};
+          has_memory() ? Stage::kFurther : Stage::kFirst, terms_.audience};
 }
 
 /// Waits until the bucket may be asked; with a fallback, for a shorter time.
@@ -82,10 +82,6 @@ rt::Task<Result<Gate::Pass>> ObjectRead::enter_gate(size_t bucket, RequestConfig
   const Gate::Request request = gate_request(bucket);
   Result<Gate::Pass> pass = co_await context_.gate.enter(worker_, request, deadline);
   if (!pass) co_return pass;
-  const bool long_ago = worker_.timers().now() - came >= HeadWatch::kGrace;
-  if (long_ago && !HeadWatch::is_waited_for(terms_.audience)) {
-    co_return fail(ErrorKind::kCancelled, "nobody waits for the answer");
-  }
   if (limit) *limit = time_left(*limit, came);
   if (!context_.buckets.may_ask(name)) {
     context_.metrics.refused.add();
