@@ -18,7 +18,9 @@ struct Page::Awaited {
 struct Page::Waiting : rt::Waiter {
   Waiting(const rt::Executor& executor, Awaited a) : rt::Waiter(executor), awaited(std::move(a)) {}
   const Awaited awaited;
+  // The page's mutex guards these two.
   uint32_t others = 0;           // 1: the reader's terms are not the fill's
+  bool waiting = false;          // in the page's list
   std::optional<Error> failure;  // of the fill under the reader's terms
 };
 
@@ -77,7 +79,7 @@ void Page::set_leader(FetchSpecPtr leader, std::optional<Error> failure) {
       auto& waiting = static_cast<Waiting&>(*it++);
       if (waiting.others != 0) continue;
       waiting.failure = failure;
-      waiters_.erase(waiters_.iterator_to(waiting));
+      take_out(waiting);
       woken.push_back(waiting);
     }
     leader_.swap(leader);
@@ -138,15 +140,22 @@ bool Page::enqueue(Waiting& waiting) {
   const FetchSpec* const reader = waiting.awaited.reader;
   if (reader != nullptr && leader_ != nullptr && !reader->same_terms(*leader_)) waiting.others = 1;
   others_waiting_ += waiting.others;
+  waiting.waiting = true;
   waiters_.push_back(waiting);
   return true;
 }
 
-bool Page::leave_list(Waiting& waiting) {
-  const MutexLock lock(mutex_);
-  if (!waiting.is_linked()) return false;
+/// The waiter may be in a list of woken ones from now on, which leave_list() must not touch.
+void Page::take_out(Waiting& waiting) {
+  waiting.waiting = false;
   others_waiting_ -= waiting.others;
   waiters_.erase(waiters_.iterator_to(waiting));
+}
+
+bool Page::leave_list(Waiting& waiting) {
+  const MutexLock lock(mutex_);
+  if (!waiting.waiting) return false;
+  take_out(waiting);
   return true;
 }
 
@@ -178,12 +187,10 @@ void Page::wake_settled() {
   {
     const MutexLock lock(mutex_);
     for (auto it = waiters_.begin(); it != waiters_.end();) {
-      rt::Waiter& waiter = *it++;
-      const auto& waiting = static_cast<Waiting&>(waiter);
+      auto& waiting = static_cast<Waiting&>(*it++);
       if (!settled(waiting)) continue;
-      others_waiting_ -= waiting.others;
-      waiters_.erase(waiters_.iterator_to(waiter));
-      woken.push_back(waiter);
+      take_out(waiting);
+      woken.push_back(waiting);
     }
   }
   rt::notify_all(woken);

@@ -194,6 +194,7 @@ class Page final : public store::Evictable {
   [[nodiscard]] rt::Task<Result<void>> wait(rt::Worker& worker, Awaited awaited, rt::Until until);
   [[nodiscard]] bool enqueue(Waiting& waiting) EXCLUDES(mutex_);
   [[nodiscard]] bool leave_list(Waiting& waiting) EXCLUDES(mutex_);
+  void take_out(Waiting& waiting) REQUIRES(mutex_);
   [[nodiscard]] bool settled(const Waiting& waiting) const REQUIRES(mutex_);
   void wake_settled() EXCLUDES(mutex_);
 

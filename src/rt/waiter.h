@@ -45,7 +45,8 @@ class Waiter : public boost::intrusive::list_base_hook<> {
 
   /// As wait(), but gives up as `until` says. `leave_list` must take this waiter off its list,
   /// under the list's mutex, and return whether the waiter was in the list. If it was not, a
-  /// notify() is on its way, and the wait goes on until then.
+  /// notify() is on its way, and the wait goes on until then. is_linked() does not tell whether the
+  /// waiter is in the list, if the notifying thread moves waiters to a list of its own.
   [[nodiscard]] Task<WaitEnd> wait_until(TimerWheel& timers, Until until,
                                          std::move_only_function<bool()> leave_list);
   /// Without a stop. False: the deadline passed.

@@ -58,7 +58,7 @@ class Event {
 
   bool remove(Waiter& waiter) {
     const MutexLock lock(mutex_);
-    if (!waiter.is_linked()) return false;
+    if (set_) return false;  // set() has it in a list of its own
     waiters_.erase(waiters_.iterator_to(waiter));
     return true;
   }
