@@ -33,7 +33,7 @@ void Sending::remove(Response& response) {
   --count_;
   if (response.lost) --lost_;
   nghttp2_session_set_stream_user_data(codec_.get(), response.stream_id, nullptr);
-  if (state_.draining && count_ == 0) loop_.wake();
+  if (count_ == 0) loop_.wake();  // idle from now on
 }
 
 Response* Sending::find(int32_t stream_id) const {

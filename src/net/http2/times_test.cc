@@ -47,6 +47,33 @@ TEST(Http2Times, AnIdleConnectionEndsWhateverItsPings) {
   EXPECT_EQ(client.goaway, NGHTTP2_NO_ERROR);
 }
 
+TEST(Http2Times, AfterASlowResponseAConnectionGivesWay) {
+  ServerConfig config;
+  config.connections_max = 2;
+  TestServer server(config, 1);
+  TestHttp2Client served(server.port);
+  const int32_t waits = served.get("/wait");
+  served.send();
+  ASSERT_TRUE(eventually([&] { return server.handler.waiting == 1; }));
+  server.handler.released = true;
+  EXPECT_EQ(served.wait(waits).body, body_bytes(5));
+  server.handler.released = false;
+  TestHttp2Client resets(server.port);
+  const int32_t hangs = resets.get("/hang/0");
+  resets.send();
+  ASSERT_TRUE(eventually([&] { return server.handler.waiting == 1; }));
+  nghttp2_submit_rst_stream(resets.session(), NGHTTP2_FLAG_NONE, hangs, NGHTTP2_CANCEL);
+  resets.send();
+  ASSERT_TRUE(eventually([&] { return server.handler.waiting == 0; }));
+  std::this_thread::sleep_for(AwaitedSockets::kWaitMin + 50ms);
+  TestClient first(server.port);  // stays
+  first.get("/bytes/5");
+  EXPECT_EQ(first.response().status, 206);
+  TestClient second(server.port);
+  second.get("/bytes/5");
+  EXPECT_EQ(second.response().status, 206);
+}
+
 TEST(Http2Times, ATimeThatEndsNothingIsForgotten) {
   ServerConfig config;
   config.idle_timeout = 100ms;
