@@ -51,18 +51,18 @@ struct Runner {
   bool advance(const ReadContext& context, const std::string& bucket, rt::Worker& worker) {
     if (get == nullptr || failed || !get->answered()) return false;
     if (const Error* error = get->failure()) {
-      context.buckets.failed(bucket, error->kind());
+      context.buckets.failed(bucket, get->request().key, *error);
       failed = true;
       return false;
     }
     if (!reading) {
-      context.buckets.answered(bucket, worker.timers().now() - get->sent_at());
+      context.buckets.answered(bucket, get->request().key, worker.timers().now() - get->sent_at());
       reading = true;
       get->read_body(drain);
     }
     if (!get->body_ended()) return false;
     if (!get->body_end()) {
-      context.buckets.failed(bucket, get->body_end().error().kind());
+      context.buckets.failed(bucket, get->request().key, get->body_end().error());
       failed = true;
     }
     return !failed;

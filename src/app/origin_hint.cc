@@ -50,6 +50,8 @@ std::string_view advice_on(ErrorCause cause) {
              "see --s3-force-path-style";
     case ErrorCause::kNoAddress:
       return "the host name has no address: is the endpoint right?";
+    case ErrorCause::kUnusableAnswer:
+      return "the answer is not a store's: does the endpoint lead to an S3-compatible store?";
   }
   return {};
 }

@@ -25,7 +25,7 @@ TEST(OriginHint, EveryKnownCauseHasAHint) {
   EXPECT_THAT(hint(ErrorCause::kUnknownHost), HasSubstr("host name"));
   EXPECT_EQ(hint(ErrorCause::kUnknown), "");
   for (auto cause = static_cast<int>(ErrorCause::kUnknown) + 1;
-       cause <= static_cast<int>(ErrorCause::kNoAddress); ++cause) {
+       cause <= static_cast<int>(ErrorCause::kUnusableAnswer); ++cause) {
     EXPECT_NE(hint(static_cast<ErrorCause>(cause)), "") << cause;
   }
 }

@@ -82,6 +82,13 @@ class AgedMap {
     key_bytes_ = 0;
   }
 
+  /// Calls `visit(key, value)` for the at most `most` keys that were used last, the newest first.
+  template <typename Visit>
+  void visit_newest(size_t most, Visit visit) const {
+    for (auto entry = by_use_.rbegin(); entry != by_use_.rend() && most > 0; ++entry, --most)
+      visit(std::as_const(entry->self->first), std::as_const(entry->value));
+  }
+
   [[nodiscard]] bool contains(std::string_view key) const { return peek(key) != nullptr; }
   [[nodiscard]] size_t size() const { return entries_.size(); }
   [[nodiscard]] size_t key_bytes() const { return key_bytes_; }

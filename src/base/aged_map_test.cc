@@ -90,5 +90,14 @@ TEST(AgedMap, AnErasedKeyGivesItsRoomBack) {
   EXPECT_EQ(map.key_bytes(), 0);
 }
 
+TEST(AgedMap, TheKeysThatWereUsedLastAreVisitedNewestFirst) {
+  AgedMap<int> map({.entries = 10, .key_bytes = 1000});
+  for (const char* key : {"a", "b", "c", "d"}) map.set(key, 0);
+  (void)map.find("b");
+  std::string seen;
+  map.visit_newest(3, [&seen](const std::string& key, int) { seen += key; });
+  EXPECT_EQ(seen, "bdc");
+}
+
 }  // namespace
 }  // namespace cachey

@@ -52,6 +52,7 @@ enum class ErrorCause : uint8_t {
   kConnectionRefused,  ///< nothing listens at the address
   kUnknownHost,        ///< the look-up of the host's name failed
   kNoAddress,          ///< the host's name has no address
+  kUnusableAnswer,     ///< an answer came, and is not what was asked for or breaks the protocol
   kHurried,            ///< another attempt was allowed, and was not waited for
 };
 

@@ -96,6 +96,12 @@ void Metrics::read_counter(const std::string& name, const std::string& help,
   family(name, help, prometheus::MetricType::Counter).reads[labels] = std::move(read);
 }
 
+void Metrics::read_gauges(const std::string& name, const std::string& help,
+                          std::function<std::vector<Reading>()> read) {
+  const MutexLock lock(mutex_);
+  family(name, help, prometheus::MetricType::Gauge).read_all = std::move(read);
+}
+
 void Metrics::before_collect(std::function<void()> update) {
   const MutexLock lock(mutex_);
   updates_.push_back(std::move(update));
@@ -127,6 +133,7 @@ prometheus::ClientMetric Metrics::collect(const Family& family, Counter first) {
 std::vector<prometheus::MetricFamily> Metrics::collect() {
   std::vector<prometheus::MetricFamily> collected;
   std::vector<std::pair<std::pair<size_t, size_t>, std::function<double()>>> reads;
+  std::vector<std::pair<size_t, std::function<std::vector<Reading>()>>> reads_all;
   {
     const MutexLock lock(mutex_);
     for (const auto& [name, family] : families_) {
@@ -142,6 +149,7 @@ std::vector<prometheus::MetricFamily> Metrics::collect() {
         reads.push_back({{collected.size() - 1, out.metric.size()}, read});
         out.metric.emplace_back().label = label_list(labels);
       }
+      if (family.read_all) reads_all.emplace_back(collected.size() - 1, family.read_all);
     }
   }
   for (const auto& [place, read] : reads) {  // unlocked: `read` may take locks
@@ -151,6 +159,13 @@ std::vector<prometheus::MetricFamily> Metrics::collect() {
       metric.counter.value = read();
     } else {
       metric.gauge.value = read();
+    }
+  }
+  for (const auto& [place, read] : reads_all) {
+    for (const Reading& reading : read()) {
+      prometheus::ClientMetric& metric = collected[place].metric.emplace_back();
+      metric.label = label_list(reading.labels);
+      metric.gauge.value = reading.value;
     }
   }
   return collected;

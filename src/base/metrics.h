@@ -86,6 +86,16 @@ class Metrics {
   void read_counter(const std::string& name, const std::string& help, std::function<double()> read,
                     const Labels& labels = {});
 
+  /// A gauge's value for one set of labels.
+  struct Reading {
+    Labels labels;
+    double value = 0;
+  };
+  /// A gauge with labels that come and go; `read` returns all its values at each collection, on the
+  /// thread that calls text() and without our locks.
+  void read_gauges(const std::string& name, const std::string& help,
+                   std::function<std::vector<Reading>()> read);
+
   /// Runs `update` before each collection, on the thread that calls text(), to set gauges.
   void before_collect(std::function<void()> update);
 
@@ -96,7 +106,8 @@ class Metrics {
   struct alignas(kCacheLineBytes) Block {
     std::array<std::array<Counter::Cell, Counter::kCellsPerPart>, kShards> parts{};
   };
-  /// All metrics of one name. `reads`: of read_gauge() and read_counter(); `cells`: of the rest.
+  /// All metrics of one name. `reads`: of read_gauge() and read_counter(); `read_all`: of
+  /// read_gauges(); `cells`: of the rest.
   struct Family {
     std::string help;
     std::vector<uint64_t> bounds;  // histograms only
@@ -104,6 +115,7 @@ class Metrics {
     prometheus::MetricType type = prometheus::MetricType::Counter;
     std::map<Labels, Counter> cells;
     std::map<Labels, std::function<double()>> reads;
+    std::function<std::vector<Reading>()> read_all;
   };
 
   [[nodiscard]] Family& family(const std::string& name, const std::string& help,

@@ -49,6 +49,15 @@ TEST(Metrics, TheSameNameAndLabelsAreTheSameCount) {
   EXPECT_FALSE(Counter());
 }
 
+TEST(Metrics, LabelsOfReadGaugesComeAndGo) {
+  Metrics metrics;
+  std::vector<Metrics::Reading> readings = {{{{"b", "x"}}, 1}, {{{"b", "y"}}, 2}};
+  metrics.read_gauges("g", "help", [&readings] { return readings; });
+  EXPECT_THAT(metrics.text(), HasSubstr("# TYPE g gauge\ng{b=\"x\"} 1\ng{b=\"y\"} 2\n"));
+  readings = {{{{"b", "z"}}, 3}};
+  EXPECT_THAT(metrics.text(), HasSubstr("# TYPE g gauge\ng{b=\"z\"} 3\n"));
+}
+
 TEST(Metrics, AReaderOfAnAtomicShowsItsValueAtTheScrape) {
   Metrics metrics;
   std::atomic<int64_t> open{0};

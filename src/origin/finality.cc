@@ -71,6 +71,19 @@ bool is_store_failure(ErrorKind kind) {
          kind == ErrorKind::kUpstream || kind == ErrorKind::kDamaged;
 }
 
+bool speaks_against_bucket(const Error& error, const FailureTerms& terms) {
+  if (!is_store_failure(error.kind()) || terms.clients_addressing) return false;
+  switch (error.cause()) {
+    case ErrorCause::kUnusableAnswer:
+      return false;
+    case ErrorCause::kUnknownHost:
+    case ErrorCause::kNoAddress:
+      return terms.proven_bucket;
+    default:
+      return error.kind() != ErrorKind::kTimeout || !terms.clients_limits;
+  }
+}
+
 bool is_final_for_bucket(ErrorKind kind) {
   return !is_store_failure(kind) && kind != ErrorKind::kOverloaded;
 }

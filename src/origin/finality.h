@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-/// What a failure means for a retry or another bucket. Pure functions of the error's kind.
+/// What a failure means for a retry, another bucket, or the health of a bucket. Pure functions.
 namespace cachey::origin {
 
 /// Of two buckets' failures, the one that the client gets: the less final one. So the client gets
@@ -12,8 +12,20 @@ namespace cachey::origin {
 /// Whether another bucket with the same objects may succeed.
 [[nodiscard]] bool worth_another_bucket(ErrorKind kind);
 
-/// Whether the failure is the store's fault and counts against the bucket's health.
+/// Whether the store may be the cause of the failure, so that a retry may succeed.
 [[nodiscard]] bool is_store_failure(ErrorKind kind);
+
+/// Under which terms a GET failed.
+struct FailureTerms {
+  bool clients_limits = false;      ///< the client set one of the time limits ct, rt, oat, ot
+  bool clients_addressing = false;  ///< the client chose another addressing than the server's (fps)
+  bool proven_bucket = false;       ///< the bucket has given good answers
+};
+
+/// Whether the failure counts against the bucket's health. No client can make a failure that
+/// counts: not by its limits, its addressing, or a name that it made up. An answer that is there at
+/// once and cannot be used says something of the object, not of the bucket.
+[[nodiscard]] bool speaks_against_bucket(const Error& error, const FailureTerms& terms);
 
 /// Whether the same request to the same bucket would fail again in the same way.
 [[nodiscard]] bool is_final_for_bucket(ErrorKind kind);

@@ -56,5 +56,52 @@ TEST(Finality, WhatTheStoreSaysOfTheObjectSettlesTheBucket) {
   EXPECT_FALSE(is_final_for_bucket(ErrorKind::kTimeout));
 }
 
+struct HealthRow {
+  ErrorKind kind;
+  ErrorCause cause;
+  FailureTerms terms;
+  bool counts;
+};
+
+TEST(Finality, WhatCountsAgainstABucketsHealth) {
+  constexpr ErrorCause kUnknown = ErrorCause::kUnknown;
+  constexpr FailureTerms kOwn{.proven_bucket = true};
+  constexpr FailureTerms kLimits{.clients_limits = true, .proven_bucket = true};
+  constexpr FailureTerms kAddressing{.clients_addressing = true, .proven_bucket = true};
+  constexpr FailureTerms kUnproven{};
+  const HealthRow rows[] = {
+      {ErrorKind::kUpstream, kUnknown, kOwn, true},
+      {ErrorKind::kUpstream, kUnknown, kLimits, true},
+      {ErrorKind::kUpstream, kUnknown, kAddressing, false},
+      {ErrorKind::kUpstream, kUnknown, kUnproven, true},
+      {ErrorKind::kUpstream, ErrorCause::kUnusableAnswer, kOwn, false},
+      {ErrorKind::kUpstream, ErrorCause::kUnknownHost, kOwn, true},
+      {ErrorKind::kUpstream, ErrorCause::kUnknownHost, kAddressing, false},
+      {ErrorKind::kUpstream, ErrorCause::kUnknownHost, kUnproven, false},
+      {ErrorKind::kUpstream, ErrorCause::kNoAddress, kUnproven, false},
+      {ErrorKind::kTimeout, ErrorCause::kUnknownHost, kUnproven, false},
+      {ErrorKind::kUpstream, ErrorCause::kCertificate, kOwn, true},
+      {ErrorKind::kUpstream, ErrorCause::kCertificate, kAddressing, false},
+      {ErrorKind::kUpstream, ErrorCause::kTlsHandshake, kAddressing, false},
+      {ErrorKind::kUpstream, ErrorCause::kConnectionRefused, kOwn, true},
+      {ErrorKind::kTimeout, kUnknown, kOwn, true},
+      {ErrorKind::kTimeout, kUnknown, kLimits, false},
+      {ErrorKind::kTimeout, kUnknown, kAddressing, false},
+      {ErrorKind::kThrottled, kUnknown, kLimits, true},
+      {ErrorKind::kDamaged, kUnknown, kOwn, true},
+      {ErrorKind::kNotFound, kUnknown, kOwn, false},
+      {ErrorKind::kDenied, kUnknown, kOwn, false},
+      {ErrorKind::kRefused, kUnknown, kOwn, false},
+      {ErrorKind::kChanged, kUnknown, kOwn, false},
+      {ErrorKind::kOverloaded, kUnknown, kOwn, false},
+      {ErrorKind::kCancelled, kUnknown, kOwn, false},
+      {ErrorKind::kInternal, kUnknown, kOwn, false},
+  };
+  for (const HealthRow& row : rows) {
+    EXPECT_EQ(speaks_against_bucket(Error(row.kind, "", row.cause), row.terms), row.counts)
+        << to_string(row.kind) << " of row " << &row - rows;
+  }
+}
+
 }  // namespace
 }  // namespace cachey::origin

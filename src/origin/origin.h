@@ -132,6 +132,13 @@ class Origin {
       const RequestConfig& config) const {
     return config.operation_timeout;
   }
+
+  /// Whether `config` sends a request to another address than the server's own settings do. Any
+  /// thread.
+  [[nodiscard]] virtual bool goes_elsewhere(const RequestConfig& config) const {
+    (void)config;
+    return false;
+  }
 };
 
 }  // namespace cachey::origin

@@ -140,11 +140,8 @@ class World {
   }
 
   double failures(const std::string& bucket) {
-    const std::string text = metrics_.text();
-    const std::string name =
-        fmt::format("cachey_bucket_consecutive_failures{{bucket=\"{}\"}} ", bucket);
-    const size_t at = text.find(name);
-    return at == std::string::npos ? -1 : std::stod(text.substr(at + name.size()));
+    const auto view = buckets_.view(bucket);
+    return view ? view->consecutive_failures : -1;
   }
 
   static store::MemoryTierConfig memory_config() {

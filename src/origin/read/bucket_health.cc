@@ -8,6 +8,7 @@ namespace cachey::origin {
 BucketHealth::BucketHealth(const Clock& clock)
     : clock_(clock),
       latency_(clock.mono()),
+      rescues_(clock.mono()),
       rate_time_(clock.mono()),
       last_failure_(clock.mono()) {}
 
@@ -20,39 +21,60 @@ bool BucketHealth::breaker_open(MonoTime now) const {
   return consecutive_failures_ >= kBreakerFailures && now - last_failure_ < kBreakerOpen;
 }
 
-void BucketHealth::succeeded(std::chrono::nanoseconds to_head) {
+double BucketHealth::share(MonoTime now) const {
+  return now - last_failure_ < kBreakerOpen ? share_ : 1;
+}
+
+/// Decreases the share if the window is over and was one of failures only.
+void BucketHealth::end_window(MonoTime now) {
+  if (now < window_end_) return;
+  if (breaker_open(now) && failed_in_window_ && !succeeded_in_window_)
+    share_ = std::max(kShareMin, share_ * kShareDecrease);
+  failed_in_window_ = false;
+  succeeded_in_window_ = false;
+  window_end_ = now + kShareWindow;
+}
+
+void BucketHealth::succeeded(uint64_t key, std::chrono::nanoseconds to_head) {
   const MonoTime now = clock_.mono();
   const MutexLock lock(mutex_);
+  end_window(now);
   error_rate_ = decayed_rate(now) * (1 - kAlpha);
   rate_time_ = now;
   consecutive_failures_ = 0;
-  unproven_ = false;
+  suspect_ = false;
   observed_ = true;
   ++answers_;
+  succeeded_in_window_ = true;
+  share_ = std::min(1.0, share(now) + kShareIncrease);
+  failed_keys_.succeeded(key);
   hedges_.earn();
   latency_.add(to_head, now);
 }
 
-void BucketHealth::failed() {
+void BucketHealth::failed(uint64_t key) {
   const MonoTime now = clock_.mono();
   const MutexLock lock(mutex_);
-  error_rate_ = std::min(1.0, decayed_rate(now) * (1 - kAlpha) + kAlpha);
-  rate_time_ = now;
-  // A breaker that has closed by time takes kBreakerFailures new failures to open again.
-  const bool closed_by_time = consecutive_failures_ >= kBreakerFailures && !breaker_open(now);
-  consecutive_failures_ =
-      closed_by_time ? 1 : std::min(consecutive_failures_ + 1, kFailuresCountedMax);
-  if (consecutive_failures_ == kBreakerFailures) {
-    next_probe_ = now + kProbeEvery;
-    unproven_ = true;
+  end_window(now);
+  const bool is_new = failed_keys_.add(key, now);
+  const bool was_open = breaker_open(now);
+  if (!is_new && !was_open) return;
+  failed_in_window_ = true;
+  if (is_new) {
+    error_rate_ = std::min(1.0, decayed_rate(now) * (1 - kAlpha) + kAlpha);
+    rate_time_ = now;
+    // A breaker that has closed by time takes kBreakerFailures new failures to open again.
+    const bool closed_by_time = consecutive_failures_ >= kBreakerFailures && !was_open;
+    if (closed_by_time) share_ = 1;
+    consecutive_failures_ =
+        closed_by_time ? 1 : std::min(consecutive_failures_ + 1, kFailuresCountedMax);
+    if (consecutive_failures_ == kBreakerFailures) {
+      next_probe_ = now + kProbeEvery;
+      suspect_ = true;
+    }
   }
   last_failure_ = now;
   observed_ = true;
-}
-
-BucketHealth::Worth BucketHealth::worth() const {
-  const MutexLock lock(mutex_);
-  return Worth{answers_ > 0, rate_time_};
 }
 
 double BucketHealth::score(size_t position) const {
@@ -66,22 +88,29 @@ double BucketHealth::score(size_t position) const {
   return by_position + latency + penalty;
 }
 
-bool BucketHealth::is_down() const {
+bool BucketHealth::may_ask(uint64_t key, Instead instead) {
   const MonoTime now = clock_.mono();
   const MutexLock lock(mutex_);
-  return breaker_open(now) && now < next_probe_;
+  end_window(now);
+  const bool sheds = share(now) < 1;
+  if (!failed_keys_.may_ask(key, sheds ? 1 : FailedKeys::kFailuresMax, now)) return false;
+  if (instead == Instead::kOtherBucket) return !breaker_open(now) || take_probe(now);
+  return !sheds || take_share(now);
 }
 
-bool BucketHealth::may_ask() {
-  const MonoTime now = clock_.mono();
-  const MutexLock lock(mutex_);
-  return !breaker_open(now) || take_probe(now);
+/// Whether the next request is among the share that is asked.
+bool BucketHealth::take_share(MonoTime now) {
+  share_saved_ += share(now);
+  if (share_saved_ < 1 && now < ask_anyway_at_) return false;
+  share_saved_ = std::max(0.0, share_saved_ - 1);
+  ask_anyway_at_ = now + kAskedAtLeastEvery;
+  return true;
 }
 
 bool BucketHealth::may_rank_first() {
   const MonoTime now = clock_.mono();
   const MutexLock lock(mutex_);
-  return !unproven_ || breaker_open(now) || take_probe(now);
+  return !suspect_ || breaker_open(now) || take_probe(now);
 }
 
 bool BucketHealth::take_probe(MonoTime now) {
@@ -101,6 +130,18 @@ std::optional<std::chrono::nanoseconds> BucketHealth::hedge_delay(double quantil
       kHedgeDelayMin, std::chrono::duration_cast<std::chrono::nanoseconds>(delay));
 }
 
+std::chrono::nanoseconds BucketHealth::hang_limit() const {
+  const std::optional<std::chrono::nanoseconds> delay = hedge_delay(kHangQuantile);
+  if (!delay) return kHangUnknown;
+  return std::max<std::chrono::nanoseconds>(kHangMin, kHangDelays * *delay);
+}
+
+bool BucketHealth::spend_rescue() {
+  const MonoTime now = clock_.mono();
+  const MutexLock lock(mutex_);
+  return rescues_.spend(now);
+}
+
 bool BucketHealth::spend_hedge() {
   const MutexLock lock(mutex_);
   return hedges_.spend();
@@ -114,7 +155,8 @@ void BucketHealth::hedge_ended(HedgeResult result) {
 BucketHealth::View BucketHealth::view() const {
   const MonoTime now = clock_.mono();
   const MutexLock lock(mutex_);
-  return View{decayed_rate(now), breaker_open(now), consecutive_failures_, latency_.mean_seconds()};
+  return View{decayed_rate(now), breaker_open(now), consecutive_failures_, share(now),
+              latency_.mean_seconds()};
 }
 
 }  // namespace cachey::origin

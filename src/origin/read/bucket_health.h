@@ -1,34 +1,60 @@
 #pragma once
 
 #include <chrono>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "origin/read/failed_keys.h"
 #include "origin/read/hedge_budget.h"
 #include "origin/read/latency_histogram.h"
+#include "origin/read/rescue_budget.h"
 
 namespace cachey::origin {
 
-/// The recent health of one bucket: latency, error rate, breaker and hedge budget. Ranks the
-/// buckets of a client and feeds the gauges. Only the store's own failures are reported to it
-/// (timeouts, 5xx, throttling, broken bodies); a missing object is not one of them. Any thread.
+/// The recent health of one bucket: latency, error rate, breaker, share, and the budgets of second
+/// requests. Ranks the buckets of a client and feeds the gauges. Only what speaks_against_bucket()
+/// is reported as a failure; a missing object does not. A key counts once in a run of failures:
+/// see FailedKeys.
+///
+/// The breaker is for clients that named another bucket: while the breaker is open, they ask the
+/// other one. The last bucket of a client's list is never shut. While nothing succeeds, its
+/// requests are shed by share instead: additive increase for each success, multiplicative decrease
+/// for each window of failures (Chiu, Jain: Analysis of the increase and decrease algorithms for
+/// congestion avoidance in computer networks, 1989). So a bucket that is down gets at most
+/// kShareMin of the requests and one per kAskedAtLeastEvery. Any thread.
 class BucketHealth {
  public:
   /// The weight of one answer in the error rate, and the rate's exponential decay per second.
   static constexpr double kAlpha = 0.015;
-  /// The breaker opens after this many failures in a row, until kBreakerOpen after the last one.
+  /// The breaker opens after failures of this many keys in a row, until kBreakerOpen after the last
+  /// one.
   static constexpr int kBreakerFailures = 5;
   static constexpr std::chrono::seconds kBreakerOpen{30};
   /// While the breaker is open, one request per kProbeEvery is sent as a probe.
   static constexpr std::chrono::seconds kProbeEvery{1};
+  /// The share of requests that are asked, if the bucket is the last one. The breaker is open, and
+  /// for a whole kShareWindow requests failed and none succeeded: times kShareDecrease. A success:
+  /// plus kShareIncrease. When the breaker closes by time: all.
+  static constexpr std::chrono::seconds kShareWindow{2};
+  static constexpr double kShareDecrease = 0.25;
+  static constexpr double kShareIncrease = 0.1;
+  static constexpr double kShareMin = 1.0 / 64;
+  /// At least one request is asked in this time, however small the share is.
+  static constexpr std::chrono::milliseconds kAskedAtLeastEvery{200};
   /// The shortest hedge delay: shorter ones are below the timers' resolution.
   static constexpr std::chrono::milliseconds kHedgeDelayMin{20};
   /// No hedges before this many answers: a quantile of fewer is meaningless.
   static constexpr uint64_t kHedgeAnswersMin = 10;
+
+  /// See hang_limit().
+  static constexpr int kHangDelays = 10;
+  static constexpr std::chrono::seconds kHangMin{1};
+  static constexpr std::chrono::seconds kHangUnknown{3};
+  /// The quantile of the latencies for hang_limit(), whatever hedges use.
+  static constexpr double kHangQuantile = 0.99;
 
   /// The count of consecutive failures stops here.
   static constexpr int kFailuresCountedMax = 1'000'000;
@@ -40,20 +66,10 @@ class BucketHealth {
 
   explicit BucketHealth(const Clock& clock);
 
-  /// `to_head`: the time from the request to the head of its answer.
-  void succeeded(std::chrono::nanoseconds to_head);
-  void failed();
-
-  /// Orders buckets by how much is lost if they are forgotten: the lowest goes first.
-  struct Worth {
-    bool answered = false;  ///< at least once
-    MonoTime observed;      ///< time of the last answer or failure
-    friend auto operator<=>(const Worth&, const Worth&) = default;
-  };
-  [[nodiscard]] Worth worth() const;
-
-  /// The bucket has given a good answer.
-  [[nodiscard]] bool has_answered() const { return worth().answered; }
+  /// A request for an object was answered. `key`: the hash of the object's key. `to_head`: the time
+  /// from the request to the head of its answer.
+  void succeeded(uint64_t key, std::chrono::nanoseconds to_head);
+  void failed(uint64_t key);
 
   /// The lower the better. `position`: in the client's list, from 0.
   ///   2000 * position + mean latency in us / 100 + penalty
@@ -70,18 +86,25 @@ class BucketHealth {
   /// true, so that few requests go to a bucket that may still be down.
   [[nodiscard]] bool may_rank_first();
 
-  /// The breaker is open and no probe is due.
-  [[nodiscard]] bool is_down() const;
-
-  /// Whether a request may be sent now. While the breaker is open, only one caller per kProbeEvery
-  /// gets true: its request is the probe.
-  [[nodiscard]] bool may_ask();
+  /// What may be asked instead of this bucket.
+  enum class Instead : uint8_t { kNothing, kOtherBucket };
+  /// Whether a request for the object may be sent now. While the breaker is open and there is
+  /// another bucket, only one caller per kProbeEvery gets true; if there is none, a share of the
+  /// callers does. An object that fails again and again is asked for rarely (see FailedKeys); while
+  /// requests are shed, one failure is enough for that.
+  [[nodiscard]] bool may_ask(uint64_t key, Instead instead);
 
   /// How long to wait for an answer's head before a second request is sent: the `quantile` (0..1)
   /// of the latencies, at most twice the (1 - HedgeBudget::kShare) quantile, at least
   /// kHedgeDelayMin. Without the upper bound a few very slow answers would make the delay useless.
   /// Nothing: no hedge (`quantile` is 0, or too few answers).
   [[nodiscard]] std::optional<std::chrono::nanoseconds> hedge_delay(double quantile) const;
+
+  /// How long a request or a body may be silent before the request counts as hung: kHangDelays
+  /// times the hedge delay, at least kHangMin; kHangUnknown if there are too few answers.
+  [[nodiscard]] std::chrono::nanoseconds hang_limit() const;
+  /// Pays for the rescue of a hung request from the RescueBudget.
+  [[nodiscard]] bool spend_rescue();
 
   /// Pays for a hedge from the HedgeBudget; and reports how a hedge ended.
   [[nodiscard]] bool spend_hedge();
@@ -90,7 +113,8 @@ class BucketHealth {
   struct View {
     double error_rate = 0;
     bool breaker_open = false;
-    int consecutive_failures = 0;
+    int consecutive_failures = 0;  ///< keys that failed since the last success
+    double share = 1;              ///< of the requests that are asked, if there is no other bucket
     std::optional<double> mean_seconds;
   };
   [[nodiscard]] View view() const;
@@ -102,21 +126,33 @@ class BucketHealth {
 
   [[nodiscard]] double decayed_rate(MonoTime now) const REQUIRES(mutex_);
   [[nodiscard]] bool breaker_open(MonoTime now) const REQUIRES(mutex_);
+  [[nodiscard]] double share(MonoTime now) const REQUIRES(mutex_);
+  void end_window(MonoTime now) REQUIRES(mutex_);
   [[nodiscard]] bool take_probe(MonoTime now) REQUIRES(mutex_);
+  [[nodiscard]] bool take_share(MonoTime now) REQUIRES(mutex_);
 
   const Clock& clock_;
   mutable Mutex mutex_;
   LatencyHistogram latency_ GUARDED_BY(mutex_);
   HedgeBudget hedges_ GUARDED_BY(mutex_);
+  RescueBudget rescues_ GUARDED_BY(mutex_);
   uint64_t answers_ GUARDED_BY(mutex_) = 0;
   MonoTime next_probe_ GUARDED_BY(mutex_);
-  bool unproven_ GUARDED_BY(mutex_) =
+  bool suspect_ GUARDED_BY(mutex_) =
       false;  // the breaker has opened, and no request has succeeded since
   bool observed_ GUARDED_BY(mutex_) = false;
   double error_rate_ GUARDED_BY(mutex_) = 0;
   MonoTime rate_time_ GUARDED_BY(mutex_);
   int consecutive_failures_ GUARDED_BY(mutex_) = 0;
   MonoTime last_failure_ GUARDED_BY(mutex_);
+  FailedKeys failed_keys_ GUARDED_BY(mutex_);
+  // The share: see kShareWindow.
+  double share_ GUARDED_BY(mutex_) = 1;
+  double share_saved_ GUARDED_BY(mutex_) = 0;  // requests; 1 and more: the next one is asked
+  MonoTime ask_anyway_at_ GUARDED_BY(mutex_);
+  MonoTime window_end_ GUARDED_BY(mutex_);
+  bool failed_in_window_ GUARDED_BY(mutex_) = false;
+  bool succeeded_in_window_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace cachey::origin

@@ -11,12 +11,17 @@ using namespace std::chrono_literals;
 
 class BucketHealthTest : public ::testing::Test {
  protected:
+  using Instead = BucketHealth::Instead;
+
+  /// Failures of as many objects.
   void fail_times(int times) {
-    for (int i = 0; i < times; ++i) health_.failed();
+    for (int i = 0; i < times; ++i) health_.failed(next_key_++);
   }
+  void succeed(std::chrono::nanoseconds to_head) { health_.succeeded(next_key_++, to_head); }
 
   ManualClock clock_;
   BucketHealth health_{clock_};
+  uint64_t next_key_ = 1;
 };
 
 TEST_F(BucketHealthTest, WithoutObservationsOnlyThePositionCounts) {
@@ -25,23 +30,23 @@ TEST_F(BucketHealthTest, WithoutObservationsOnlyThePositionCounts) {
 }
 
 TEST_F(BucketHealthTest, LatencyAndErrorsAddUp) {
-  health_.succeeded(50ms);
+  succeed(50ms);
   EXPECT_DOUBLE_EQ(health_.score(1), 2000 + 500);
-  health_.failed();
+  fail_times(1);
   EXPECT_NEAR(health_.view().error_rate, 0.015, 1e-12);
   EXPECT_DOUBLE_EQ(health_.score(1), 2000 + 500 + 1500);
 }
 
 TEST_F(BucketHealthTest, TheErrorRateDecaysWithTimeAndSuccess) {
   for (int i = 0; i < 4; ++i) {
-    health_.failed();
-    health_.failed();
-    health_.succeeded(1ms);
+    fail_times(1);
+    fail_times(1);
+    succeed(1ms);
   }
   const double rate = health_.view().error_rate;
   clock_.advance(100s);
   EXPECT_NEAR(health_.view().error_rate, rate * std::exp(-1.5), 1e-12);
-  health_.succeeded(1ms);
+  succeed(1ms);
   EXPECT_NEAR(health_.view().error_rate, rate * std::exp(-1.5) * 0.985, 1e-12);
 }
 
@@ -69,69 +74,116 @@ TEST_F(BucketHealthTest, ABreakerThatClosedByTimeTakesFiveNewFailures) {
 
 TEST_F(BucketHealthTest, OneSuccessClosesTheBreaker) {
   fail_times(9);
-  health_.succeeded(1ms);
+  succeed(1ms);
   EXPECT_FALSE(health_.view().breaker_open);
   EXPECT_EQ(health_.view().consecutive_failures, 0);
 }
 
-TEST_F(BucketHealthTest, WhileItIsDownOneRequestASecondMayAsk) {
-  EXPECT_TRUE(health_.may_ask());
+TEST_F(BucketHealthTest, AnObjectCountsOnceHoweverOftenItFails) {
+  for (int i = 0; i < 1000; ++i) {
+    health_.failed(7);
+    clock_.advance(10ms);
+  }
+  EXPECT_EQ(health_.view().consecutive_failures, 1);
+  EXPECT_FALSE(health_.view().breaker_open);
+  EXPECT_NEAR(health_.view().error_rate, 0.015, 0.005);
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(health_.may_ask(100, Instead::kNothing));
+}
+
+TEST_F(BucketHealthTest, ObjectsThatAreKnownToFailDoNotOpenTheBreakerAgain) {
+  for (int round = 0; round < 100; ++round) {
+    for (uint64_t bad = 1; bad <= FailedKeys::kKeysMax; ++bad) health_.failed(bad);
+    health_.succeeded(1000, 1ms);
+    if (round == 0) continue;
+    EXPECT_EQ(health_.view().consecutive_failures, 0);
+    for (uint64_t bad = 1; bad <= FailedKeys::kKeysMax; ++bad) health_.failed(bad);
+    EXPECT_FALSE(health_.view().breaker_open);
+    clock_.advance(100ms);
+  }
+}
+
+TEST_F(BucketHealthTest, WhileItIsDownAndThereIsAnotherOneRequestASecondMayAsk) {
+  EXPECT_TRUE(health_.may_ask(100, Instead::kOtherBucket));
   fail_times(5);
-  EXPECT_TRUE(health_.is_down());
-  EXPECT_FALSE(health_.may_ask());
+  EXPECT_FALSE(health_.may_ask(100, Instead::kOtherBucket));
   clock_.advance(1s);
-  EXPECT_FALSE(health_.is_down()) << "a probe is due";
-  EXPECT_TRUE(health_.may_ask());
-  EXPECT_FALSE(health_.may_ask());
-  health_.succeeded(1ms);
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(health_.may_ask());
+  EXPECT_TRUE(health_.may_ask(100, Instead::kOtherBucket));
+  EXPECT_FALSE(health_.may_ask(100, Instead::kOtherBucket));
+  succeed(1ms);
+  clock_.advance(BucketHealth::kBreakerOpen);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(health_.may_ask(100, Instead::kOtherBucket));
+}
+
+TEST_F(BucketHealthTest, TheLastBucketIsAskedInSpiteOfAnOpenBreaker) {
+  fail_times(5);
+  EXPECT_TRUE(health_.view().breaker_open);
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(health_.may_ask(100, Instead::kNothing));
+}
+
+TEST_F(BucketHealthTest, WhileItIsDownABadObjectIsAskedForOnceASecondAndTheRestByShare) {
+  fail_times(5);
+  for (int i = 0; i < 8; ++i) {
+    clock_.advance(BucketHealth::kShareWindow);
+    fail_times(1);
+  }
+  EXPECT_EQ(health_.view().share, BucketHealth::kShareMin);
+  EXPECT_FALSE(health_.may_ask(next_key_ - 1, Instead::kNothing)) << "it has just failed";
+  int asked = 0;
+  for (int i = 0; i < 640; ++i) {
+    if (health_.may_ask(1000, Instead::kNothing)) ++asked;
+  }
+  EXPECT_NEAR(asked, 10, 1);
+  for (int i = 1; i <= 9; ++i) {
+    succeed(1ms);
+    EXPECT_NEAR(health_.view().share, BucketHealth::kShareMin + 0.1 * i, 1e-9);
+  }
 }
 
 TEST_F(BucketHealthTest, ThereIsNoHedgeWithoutDataNorWithoutAQuantile) {
-  for (int i = 0; i < 9; ++i) health_.succeeded(50ms);
+  for (int i = 0; i < 9; ++i) succeed(50ms);
   EXPECT_FALSE(health_.hedge_delay(0.99));
-  health_.succeeded(50ms);
+  succeed(50ms);
   EXPECT_TRUE(health_.hedge_delay(0.99));
   EXPECT_FALSE(health_.hedge_delay(0));
 }
 
 TEST_F(BucketHealthTest, HedgesAreSentAfterTheQuantile) {
-  for (int i = 0; i < 1000; ++i) health_.succeeded(std::chrono::milliseconds(i < 970 ? 50 : 80));
+  for (int i = 0; i < 1000; ++i) succeed(std::chrono::milliseconds(i < 970 ? 50 : 80));
   EXPECT_NEAR(static_cast<double>(health_.hedge_delay(0.99)->count()), 80e6, 10e6);
   EXPECT_NEAR(static_cast<double>(health_.hedge_delay(0.5)->count()), 50e6, 7e6);
 }
 
 TEST_F(BucketHealthTest, ATailThatTheBudgetCanPayForDoesNotPutHedgesOff) {
-  for (int i = 0; i < 1000; ++i) health_.succeeded(std::chrono::milliseconds(i < 970 ? 50 : 3000));
+  for (int i = 0; i < 1000; ++i) succeed(std::chrono::milliseconds(i < 970 ? 50 : 3000));
   EXPECT_LE(*health_.hedge_delay(0.99), 115ms);
-  for (int i = 0; i < 1000; ++i) health_.succeeded(3000ms);
+  for (int i = 0; i < 1000; ++i) succeed(3000ms);
   EXPECT_GE(*health_.hedge_delay(0.99), 3000ms) << "that is no tail";
 }
 
 TEST_F(BucketHealthTest, AFastStoreIsNotHedgedBelowWhatTimersCanTell) {
-  for (int i = 0; i < 100; ++i) health_.succeeded(1ms);
+  for (int i = 0; i < 100; ++i) succeed(1ms);
   EXPECT_EQ(*health_.hedge_delay(0.99), BucketHealth::kHedgeDelayMin);
 }
 
 TEST_F(BucketHealthTest, HedgesAreEarnedByAnswers) {
   EXPECT_FALSE(health_.spend_hedge());
-  for (int i = 0; i < 40; ++i) health_.succeeded(1ms);
+  for (int i = 0; i < 40; ++i) succeed(1ms);
   EXPECT_TRUE(health_.spend_hedge());
   EXPECT_TRUE(health_.spend_hedge());
   EXPECT_FALSE(health_.spend_hedge());
 }
 
 TEST_F(BucketHealthTest, AHedgeCostsTwiceAsMuchForEachThatWasLost) {
-  for (int i = 0; i < 10'000; ++i) health_.succeeded(1ms);
+  for (int i = 0; i < 10'000; ++i) succeed(1ms);
   for (int i = 0; i < 4; ++i) {  // 1 + 2 + 4 + 8 of the 16 that can be saved up
     EXPECT_TRUE(health_.spend_hedge()) << i;
     health_.hedge_ended(HedgeResult::kLost);
   }
   EXPECT_FALSE(health_.spend_hedge());
-  for (int i = 0; i < 10'000; ++i) health_.succeeded(1ms);
+  for (int i = 0; i < 10'000; ++i) succeed(1ms);
   EXPECT_TRUE(health_.spend_hedge()) << "the price has an upper bound";
   health_.hedge_ended(HedgeResult::kWon);
-  for (int i = 0; i < 20; ++i) health_.succeeded(1ms);
+  for (int i = 0; i < 20; ++i) succeed(1ms);
   EXPECT_TRUE(health_.spend_hedge()) << "after one that won it is one again";
 }
 

@@ -1,77 +1,91 @@
 #include "origin/read/buckets.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 #include <vector>
 
-#include "origin/finality.h"
-
 namespace cachey::origin {
 
+namespace {
+
+uint64_t hash_of(std::string_view key) { return std::hash<std::string_view>()(key); }
+
+}  // namespace
+
 Buckets::Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics)
-    : hedge_quantile_(hedge_quantile), clock_(clock), metrics_(metrics) {}
+    : hedge_quantile_(hedge_quantile),
+      clock_(clock),
+      metrics_(metrics),
+      unproven_rescues_(clock.mono()) {
+  add_gauge("cachey_bucket_error_rate", "Recent failures of the store, 0 to 1",
+            [](const BucketHealth& health, double) { return health.view().error_rate; });
+  add_gauge(
+      "cachey_bucket_latency_mean_seconds", "Recent mean time to an answer's head",
+      [](const BucketHealth& health, double) { return health.view().mean_seconds.value_or(0); });
+  add_gauge("cachey_bucket_circuit_breaker_open", "1 while the breaker is open",
+            [](const BucketHealth& health, double) -> double {
+              return health.view().breaker_open ? 1 : 0;
+            });
+  add_gauge("cachey_bucket_consecutive_failures",
+            "Objects that failed in a row since the last success",
+            [](const BucketHealth& health, double) -> double {
+              return health.view().consecutive_failures;
+            });
+  add_gauge("cachey_bucket_share", "Share of the requests that the bucket is asked, 0 to 1",
+            [](const BucketHealth& health, double) { return health.view().share; });
+  add_gauge("cachey_bucket_latency_hedge_seconds",
+            "After how long a second request is sent; 0: never",
+            [](const BucketHealth& health, double quantile) {
+              const std::chrono::duration<double> delay(
+                  health.hedge_delay(quantile).value_or(std::chrono::nanoseconds(0)));
+              return delay.count();
+            });
+}
+
+void Buckets::add_gauge(const std::string& name, const std::string& help,
+                        double (*value)(const BucketHealth& health, double hedge_quantile)) {
+  metrics_.read_gauges(name, help, [this, value] {
+    std::vector<std::pair<std::string, HealthPtr>> shown;
+    {
+      const ReaderLock lock(mutex_);
+      proven_.visit_newest(kBucketsWithGauges, [&](const std::string& bucket, const HealthPtr& at) {
+        shown.emplace_back(bucket, at);
+      });
+    }
+    std::ranges::sort(shown, {}, &std::pair<std::string, HealthPtr>::first);
+    std::vector<Metrics::Reading> readings;
+    for (const auto& [bucket, health] : shown)
+      readings.push_back({{{"bucket", bucket}}, value(*health, hedge_quantile_)});
+    return readings;
+  });
+}
 
 Buckets::HealthPtr Buckets::find(std::string_view name) const {
   const ReaderLock lock(mutex_);
-  const auto found = known_.find(name);
-  return found == known_.end() ? nullptr : found->second.health;
+  const HealthPtr* found = proven_.peek(name);
+  if (found == nullptr) found = unproven_.peek(name);
+  return found == nullptr ? nullptr : *found;
 }
 
-Buckets::HealthPtr Buckets::find_or_add(const std::string& name) {
-  if (HealthPtr known = find(name)) return known;
+/// The health of a bucket that gave a good answer. Null: the name is too long.
+Buckets::HealthPtr Buckets::proven(const std::string& name) {
   const WriterLock lock(mutex_);
-  const auto found = known_.find(name);
-  if (found != known_.end()) return found->second.health;
-  if (known_.size() >= kBucketsMax && !make_room()) return nullptr;
-  Known added;
-  added.health = std::make_shared<BucketHealth>(clock_);
-  if (with_gauges_ < kBucketsWithGauges) {
-    added.has_gauges = true;
-    ++with_gauges_;
-    add_gauges(name, *added.health);
-  }
-  return known_.emplace(name, std::move(added)).first->second.health;
+  HealthPtr* const health = proven_.find_or_add(name);
+  if (health == nullptr) return nullptr;
+  if (*health == nullptr) *health = unproven_.erase(name).value_or(nullptr);
+  if (*health == nullptr) *health = std::make_shared<BucketHealth>(clock_);
+  return *health;
 }
 
-/// Drops a bucket if one may be dropped.
-bool Buckets::make_room() {
-  auto least = known_.end();
-  BucketHealth::Worth least_worth;
-  for (auto entry = known_.begin(); entry != known_.end(); ++entry) {
-    if (entry->second.has_gauges) continue;
-    const BucketHealth::Worth worth = entry->second.health->worth();
-    if (least != known_.end() && worth >= least_worth) continue;
-    least = entry;
-    least_worth = worth;
-  }
-  if (least == known_.end()) return false;
-  if (least_worth.answered && clock_.mono() - least_worth.observed < kForgottenAfter) return false;
-  known_.erase(least);
-  return true;
-}
-
-void Buckets::add_gauges(const std::string& name, const BucketHealth& health) {
-  const Metrics::Labels labels = {{"bucket", name}};
-  auto& error_rate =
-      metrics_.gauge("cachey_bucket_error_rate", "Recent failures of the store, 0 to 1", labels);
-  auto& latency = metrics_.gauge("cachey_bucket_latency_mean_seconds",
-                                 "Recent mean time to an answer's head", labels);
-  auto& breaker =
-      metrics_.gauge("cachey_bucket_circuit_breaker_open", "1 while the breaker is open", labels);
-  auto& failures = metrics_.gauge("cachey_bucket_consecutive_failures",
-                                  "Failures since the last success", labels);
-  auto& hedge = metrics_.gauge("cachey_bucket_latency_hedge_seconds",
-                               "After how long a second request is sent; 0: never", labels);
-  metrics_.before_collect([this, &health, &error_rate, &latency, &breaker, &failures, &hedge] {
-    const BucketHealth::View view = health.view();
-    error_rate.Set(view.error_rate);
-    latency.Set(view.mean_seconds.value_or(0));
-    breaker.Set(view.breaker_open ? 1 : 0);
-    failures.Set(view.consecutive_failures);
-    const std::chrono::duration<double> delay(
-        health.hedge_delay(hedge_quantile_).value_or(std::chrono::nanoseconds(0)));
-    hedge.Set(delay.count());
-  });
+/// The health of a bucket that failed.
+Buckets::HealthPtr Buckets::known(const std::string& name) {
+  const WriterLock lock(mutex_);
+  if (const HealthPtr* const found = proven_.find(name)) return *found;
+  HealthPtr* const health = unproven_.find_or_add(name);
+  if (health == nullptr) return nullptr;
+  if (*health == nullptr) *health = std::make_shared<BucketHealth>(clock_);
+  return *health;
 }
 
 BucketOrder Buckets::rank(std::span<const std::string> names) const {
@@ -95,18 +109,24 @@ BucketOrder Buckets::rank(std::span<const std::string> names) const {
 }
 
 bool Buckets::is_proven(std::string_view name) const {
+  const ReaderLock lock(mutex_);
+  return proven_.contains(name);
+}
+
+std::optional<BucketHealth::View> Buckets::view(std::string_view name) const {
   const HealthPtr health = find(name);
-  return health != nullptr && health->has_answered();
+  return health == nullptr ? std::nullopt : std::optional(health->view());
+}
+
+bool Buckets::may_ask(std::string_view name, std::string_view key,
+                      BucketHealth::Instead instead) const {
+  const HealthPtr health = find(name);
+  return health == nullptr || health->may_ask(hash_of(key), instead);
 }
 
 bool Buckets::is_down(std::string_view name) const {
   const HealthPtr health = find(name);
-  return health != nullptr && health->is_down();
-}
-
-bool Buckets::may_ask(std::string_view name) const {
-  const HealthPtr health = find(name);
-  return health == nullptr || health->may_ask();
+  return health != nullptr && health->view().breaker_open;
 }
 
 std::optional<std::chrono::nanoseconds> Buckets::hedge_delay(std::string_view name) const {
@@ -123,13 +143,31 @@ void Buckets::hedge_ended(std::string_view name, HedgeResult result) const {
   if (const HealthPtr health = find(name)) health->hedge_ended(result);
 }
 
-void Buckets::answered(const std::string& name, std::chrono::nanoseconds to_head) {
-  if (const HealthPtr health = find_or_add(name)) health->succeeded(to_head);
+std::chrono::nanoseconds Buckets::hang_limit(std::string_view name) const {
+  const HealthPtr health = find(name);
+  return health == nullptr ? BucketHealth::kHangUnknown : health->hang_limit();
 }
 
-void Buckets::failed(const std::string& name, ErrorKind kind) {
-  if (!is_store_failure(kind)) return;
-  if (const HealthPtr health = find_or_add(name)) health->failed();
+bool Buckets::spend_rescue(std::string_view name) {
+  if (is_proven(name)) {
+    const HealthPtr health = find(name);
+    if (health != nullptr) return health->spend_rescue();
+  }
+  const MonoTime now = clock_.mono();
+  const MutexLock lock(rescues_mutex_);
+  return unproven_rescues_.spend(now);
+}
+
+void Buckets::answered(const std::string& name, std::string_view key,
+                       std::chrono::nanoseconds to_head) {
+  if (const HealthPtr health = proven(name)) health->succeeded(hash_of(key), to_head);
+}
+
+void Buckets::failed(const std::string& name, std::string_view key, const Error& error,
+                     FailureTerms terms) {
+  terms.proven_bucket = is_proven(name);
+  if (!speaks_against_bucket(error, terms)) return;
+  if (const HealthPtr health = known(name)) health->failed(hash_of(key));
 }
 
 }  // namespace cachey::origin

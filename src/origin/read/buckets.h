@@ -2,17 +2,19 @@
 
 #include <array>
 #include <chrono>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/aged_map.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "base/units.h"
+#include "origin/finality.h"
 #include "origin/read/bucket_health.h"
 
 namespace cachey::origin {
@@ -40,46 +42,53 @@ class Buckets {
   /// The bucket has given a good answer (the head of an object) and is still remembered. A name
   /// that a client made up never is.
   [[nodiscard]] bool is_proven(std::string_view name) const;
+  /// What is known of the bucket. Nothing: neither an answer nor a failure.
+  [[nodiscard]] std::optional<BucketHealth::View> view(std::string_view name) const;
 
   /// See BucketHealth. An unknown bucket may be asked and is not hedged.
+  [[nodiscard]] bool may_ask(std::string_view name, std::string_view key,
+                             BucketHealth::Instead instead) const;
+  /// The bucket's breaker is open.
   [[nodiscard]] bool is_down(std::string_view name) const;
-  [[nodiscard]] bool may_ask(std::string_view name) const;
   [[nodiscard]] std::optional<std::chrono::nanoseconds> hedge_delay(std::string_view name) const;
   [[nodiscard]] bool spend_hedge(std::string_view name) const;
   void hedge_ended(std::string_view name, HedgeResult result) const;
+  [[nodiscard]] std::chrono::nanoseconds hang_limit(std::string_view name) const;
+  /// Buckets without a good answer share one budget.
+  [[nodiscard]] bool spend_rescue(std::string_view name);
 
-  /// A request was answered; its head came `to_head` after the request.
-  void answered(const std::string& name, std::chrono::nanoseconds to_head);
-  /// A request or a body failed. Failures that are not the store's own are ignored.
-  void failed(const std::string& name, ErrorKind kind);
+  /// A request for the object `key` was answered; its head came `to_head` after the request.
+  void answered(const std::string& name, std::string_view key, std::chrono::nanoseconds to_head);
+  /// A request for the object `key`, or a body of it, failed. Ignored unless
+  /// speaks_against_bucket(). `terms.proven_bucket` is known here.
+  void failed(const std::string& name, std::string_view key, const Error& error,
+              FailureTerms terms = {});
 
  private:
-  /// Known buckets. A bucket is added at its first answer or failure as a store. If the list is
-  /// full, a bucket that never answered is dropped, else one that was not observed for
-  /// kForgottenAfter; so clients cannot fill the list with made-up names. An unlisted bucket is
-  /// ranked by its position.
-  static constexpr size_t kBucketsMax = 1000;
-  static constexpr std::chrono::minutes kForgottenAfter{10};
-  /// The first buckets get gauges and are never dropped.
+  /// Buckets with a good answer. Past the bound the one without news for the longest time is
+  /// forgotten. A forgotten bucket is ranked by its position.
+  static constexpr AgedMapLimits kProven{.entries = 1000, .key_bytes = 256 * kKiB};
+  /// Buckets that have only failed. They are apart, so that made-up names do not drop real buckets.
+  static constexpr AgedMapLimits kUnproven{.entries = 100, .key_bytes = 25 * kKiB};
+  /// Proven buckets with gauges: those with the latest news.
   static constexpr size_t kBucketsWithGauges = 100;
 
   using HealthPtr = std::shared_ptr<BucketHealth>;
-  struct Known {
-    HealthPtr health;
-    bool has_gauges = false;
-  };
 
   [[nodiscard]] HealthPtr find(std::string_view name) const EXCLUDES(mutex_);
-  [[nodiscard]] HealthPtr find_or_add(const std::string& name) EXCLUDES(mutex_);
-  [[nodiscard]] bool make_room() REQUIRES(mutex_);
-  void add_gauges(const std::string& name, const BucketHealth& health);
+  [[nodiscard]] HealthPtr proven(const std::string& name) EXCLUDES(mutex_);
+  [[nodiscard]] HealthPtr known(const std::string& name) EXCLUDES(mutex_);
+  void add_gauge(const std::string& name, const std::string& help,
+                 double (*value)(const BucketHealth& health, double hedge_quantile));
 
   const double hedge_quantile_;
   const Clock& clock_;
   Metrics& metrics_;
   mutable SharedMutex mutex_;
-  std::map<std::string, Known, std::less<>> known_ GUARDED_BY(mutex_);
-  size_t with_gauges_ GUARDED_BY(mutex_) = 0;
+  AgedMap<HealthPtr> proven_ GUARDED_BY(mutex_){kProven};
+  AgedMap<HealthPtr> unproven_ GUARDED_BY(mutex_){kUnproven};
+  Mutex rescues_mutex_;
+  RescueBudget unproven_rescues_ GUARDED_BY(rescues_mutex_);
 };
 
 }  // namespace cachey::origin

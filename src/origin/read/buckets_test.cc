@@ -9,6 +9,9 @@
 namespace cachey::origin {
 namespace {
 
+using ::testing::HasSubstr;
+using ::testing::Not;
+
 class BucketRank : public ::testing::Test {
  protected:
   std::vector<size_t> order(const std::vector<std::string>& names) {
@@ -16,7 +19,18 @@ class BucketRank : public ::testing::Test {
     return {ranked.index.begin(), ranked.index.begin() + ranked.count};
   }
 
+  /// Failures of as many objects.
+  void fail_times(const std::string& bucket, int times,
+                  const Error& error = Error(ErrorKind::kUpstream, "")) {
+    for (int i = 0; i < times; ++i)
+      buckets_.failed(bucket, "key-" + std::to_string(next_key_++), error);
+  }
+  void answer(const std::string& bucket) {
+    buckets_.answered(bucket, "good", std::chrono::milliseconds(1));
+  }
+
   ManualClock clock_;
+  int next_key_ = 0;
   Metrics metrics_;
   Buckets buckets_{0.99, clock_, metrics_};
 };
@@ -27,7 +41,7 @@ TEST_F(BucketRank, IsTheClientsOrderAtFirst) {
 }
 
 TEST_F(BucketRank, AnOpenBreakerMovesABucketBack) {
-  for (int i = 0; i < 5; ++i) buckets_.failed("a", ErrorKind::kUpstream);
+  fail_times("a", 5);
   EXPECT_THAT(order({"a", "b"}), ::testing::ElementsAre(1, 0));
   EXPECT_THAT(order({"a", "b", "c"}), ::testing::ElementsAre(1, 2));
   clock_.advance(std::chrono::minutes(10));
@@ -35,44 +49,97 @@ TEST_F(BucketRank, AnOpenBreakerMovesABucketBack) {
 }
 
 TEST_F(BucketRank, ABucketWhoseBreakerClosedByTimeLeadsOneRequestASecondUntilItHasSucceeded) {
-  for (int i = 0; i < 5; ++i) buckets_.failed("a", ErrorKind::kUpstream);
+  fail_times("a", 5);
   for (int round = 0; round < 3; ++round) {
     clock_.advance(std::chrono::minutes(10));
     EXPECT_THAT(order({"a", "b"}), ::testing::ElementsAre(0, 1));
     for (int i = 0; i < 10; ++i) EXPECT_THAT(order({"a", "b"}), ::testing::ElementsAre(1, 0));
     EXPECT_THAT(order({"a"}), ::testing::ElementsAre(0)) << "who has no other asks it";
   }
-  buckets_.answered("a", std::chrono::milliseconds(1));
+  answer("a");
   for (int i = 0; i < 10; ++i) EXPECT_THAT(order({"a", "b"}), ::testing::ElementsAre(0, 1));
 }
 
 TEST_F(BucketRank, WhatIsNotTheStoresFaultDoesNotCount) {
-  for (int i = 0; i < 50; ++i) buckets_.failed("a", ErrorKind::kChanged);
+  fail_times("a", 50, Error(ErrorKind::kChanged, ""));
   EXPECT_THAT(order({"a", "b"}), ::testing::ElementsAre(0, 1));
 }
 
-TEST_F(BucketRank, NamesThatOnlyFailDoNotKeepOutBucketsThatAnswer) {
-  const std::chrono::milliseconds soon(1);
-  buckets_.answered("known", soon);
-  for (int i = 0; i < 5000; ++i) buckets_.failed("name-" + std::to_string(i), ErrorKind::kUpstream);
-  for (int i = 0; i < 100; ++i) buckets_.answered("new", soon);
+TEST_F(BucketRank, NamesThatOnlyFailDoNotDropBucketsThatAnswer) {
+  answer("known");
+  for (int i = 0; i < 5000; ++i) fail_times("name-" + std::to_string(i), 5);
+  EXPECT_TRUE(buckets_.is_proven("known"));
+  EXPECT_FALSE(buckets_.view("name-0"));
+  EXPECT_TRUE(buckets_.view("name-4999"));
+  for (int i = 0; i < 100; ++i) answer("new");
   EXPECT_TRUE(buckets_.hedge_delay("new"));
-  for (int i = 0; i < 5; ++i) buckets_.failed("known", ErrorKind::kUpstream);
+  fail_times("known", 5);
   EXPECT_TRUE(buckets_.is_down("known"));
+}
+
+TEST_F(BucketRank, PastTheBoundTheBucketWithoutNewsForTheLongestTimeIsForgotten) {
+  answer("first");
+  answer("second");
+  for (int i = 0; i < 999; ++i) {
+    if (i == 500) answer("first");
+    answer("name-" + std::to_string(i));
+  }
+  EXPECT_TRUE(buckets_.is_proven("first"));
+  EXPECT_FALSE(buckets_.is_proven("second"));
 }
 
 TEST_F(BucketRank, ABucketIsProvenByAGoodAnswerAlone) {
   EXPECT_FALSE(buckets_.is_proven("a"));
-  buckets_.failed("a", ErrorKind::kUpstream);
+  fail_times("a", 1);
   EXPECT_FALSE(buckets_.is_proven("a"));
-  buckets_.answered("a", std::chrono::milliseconds(1));
+  answer("a");
   EXPECT_TRUE(buckets_.is_proven("a"));
 }
 
-TEST_F(BucketRank, IsVisibleInTheMetrics) {
-  for (int i = 0; i < 5; ++i) buckets_.failed("a", ErrorKind::kTimeout);
-  EXPECT_THAT(metrics_.text(),
-              ::testing::HasSubstr("cachey_bucket_circuit_breaker_open{bucket=\"a\"} 1"));
+TEST_F(BucketRank, FailuresFromBeforeTheFirstAnswerAreKept) {
+  fail_times("a", 3);
+  answer("a");
+  EXPECT_GT(buckets_.view("a")->error_rate, 0.04);
+}
+
+TEST_F(BucketRank, AProvenBucketIsVisibleInTheMetrics) {
+  fail_times("a", 4);
+  EXPECT_THAT(metrics_.text(), Not(HasSubstr("bucket=\"a\"")));
+  answer("a");
+  fail_times("a", 5, Error(ErrorKind::kTimeout, ""));
+  const std::string text = metrics_.text();
+  EXPECT_THAT(text, HasSubstr("cachey_bucket_circuit_breaker_open{bucket=\"a\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("cachey_bucket_consecutive_failures{bucket=\"a\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("cachey_bucket_share{bucket=\"a\"} 1\n"));
+}
+
+TEST_F(BucketRank, ManyBucketsLeaveTheGaugesToThoseWithTheLatestNews) {
+  for (int i = 0; i < 300; ++i) fail_times("made-up-" + std::to_string(i), 1);
+  for (int i = 0; i < 200; ++i) answer("bucket-" + std::to_string(i));
+  answer("bucket-0");
+  const std::string text = metrics_.text();
+  EXPECT_THAT(text, HasSubstr("cachey_bucket_error_rate{bucket=\"bucket-0\"}"));
+  EXPECT_THAT(text, HasSubstr("cachey_bucket_error_rate{bucket=\"bucket-199\"}"));
+  EXPECT_THAT(text, Not(HasSubstr("bucket=\"bucket-50\"")));
+  EXPECT_THAT(text, Not(HasSubstr("made-up")));
+}
+
+TEST_F(BucketRank, HungRequestsHaveABudgetABucketAndNamesWithoutAnAnswerShareOne) {
+  const auto rescues = [this](const std::string& bucket) {
+    int spent = 0;
+    while (buckets_.spend_rescue(bucket)) ++spent;
+    return spent;
+  };
+  answer("a");
+  answer("b");
+  EXPECT_EQ(rescues("a"), 16);
+  EXPECT_EQ(rescues("b"), 16);
+  EXPECT_EQ(rescues("made-up"), 16);
+  EXPECT_EQ(rescues("made-up-too"), 0);
+  clock_.advance(std::chrono::seconds(3));
+  EXPECT_EQ(rescues("a"), 3);
+  clock_.advance(std::chrono::hours(1));
+  EXPECT_EQ(rescues("a"), 16);
 }
 
 }  // namespace

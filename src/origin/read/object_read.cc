@@ -67,13 +67,16 @@ Gate::Request ObjectRead::gate_request(size_t bucket) const {
 rt::Task<Result<Gate::Pass>> ObjectRead::enter_gate(size_t bucket, RequestConfig& config,
                                                     Fallback fallback) {
   const std::string& name = terms_.buckets[bucket];
-  const Error down(ErrorKind::kThrottled,
-                   fmt::format("bucket {} failed again and again and is not asked for a moment",
-                               log::quoted(name)));
-  if (context_.buckets.is_down(name)) {
+  const auto instead = fallback == Fallback::kNextBucket ? BucketHealth::Instead::kOtherBucket
+                                                         : BucketHealth::Instead::kNothing;
+  const auto refuse = [&]() -> Result<Gate::Pass> {
     context_.metrics.refused.add();
-    co_return std::unexpected(down);
-  }
+    return fail(ErrorKind::kThrottled,
+                fmt::format("bucket {} or this object failed again and again and is asked for less "
+                            "for a moment",
+                            log::quoted(name)));
+  };
+  if (!context_.buckets.may_ask(name, terms_.key, instead)) co_return refuse();
   const MonoTime came = worker_.timers().now();
   auto& limit = config.operation_timeout;
   milliseconds wait = limit.value_or(Gate::kWaitTimeMax);
@@ -83,10 +86,8 @@ rt::Task<Result<Gate::Pass>> ObjectRead::enter_gate(size_t bucket, RequestConfig
   Result<Gate::Pass> pass = co_await context_.gate.enter(worker_, request, deadline);
   if (!pass) co_return pass;
   if (limit) *limit = time_left(*limit, came);
-  if (!context_.buckets.may_ask(name)) {
-    context_.metrics.refused.add();
-    co_return std::unexpected(down);
-  }
+  const bool old_news = worker_.timers().now() - came > kHealthValid;
+  if (old_news && !context_.buckets.may_ask(name, terms_.key, instead)) co_return refuse();
   co_return pass;
 }
 
@@ -140,27 +141,22 @@ PendingGetPtr ObjectRead::hedge_head(size_t bucket, GetRequest request, MonoTime
   return hedge(bucket, std::move(request));
 }
 
-/// Whether the client's own limits are so short that a timeout does not count against the bucket.
-bool ObjectRead::has_short_limits(const std::string& name, const RequestConfig& config) const {
-  const auto usual = context_.buckets.hedge_delay(name).value_or(std::chrono::nanoseconds(0));
-  const auto limit_min =
-      std::max<std::chrono::nanoseconds>(kCountedLimitMin, kCountedLimitDelays * usual);
-  const auto shorter = [limit_min](const std::optional<milliseconds>& limit) {
-    return limit && *limit < limit_min;
-  };
-  return shorter(config.connect_timeout) || shorter(config.first_byte_timeout) ||
-         shorter(config.attempt_timeout) || shorter(config.operation_timeout);
-}
-
 void ObjectRead::record_health(size_t bucket, const PendingGet& get) {
   const std::string& name = terms_.buckets[bucket];
   if (const Error* failure = get.failure()) {
-    const bool late = failure->kind() == ErrorKind::kTimeout;
-    if (late && has_short_limits(name, get.request().config)) return;
-    context_.buckets.failed(name, failure->kind());
+    const RequestConfig& config = terms_.config;
+    const bool limits = config.connect_timeout || config.first_byte_timeout ||
+                        config.attempt_timeout || config.operation_timeout;
+    record_failure(bucket, *failure, limits ? Limits::kClients : Limits::kOurs);
   } else {
-    context_.buckets.answered(name, worker_.timers().now() - get.sent_at());
+    context_.buckets.answered(name, terms_.key, worker_.timers().now() - get.sent_at());
   }
+}
+
+void ObjectRead::record_failure(size_t bucket, const Error& failure, Limits limits) {
+  const FailureTerms terms{.clients_limits = limits == Limits::kClients,
+                           .clients_addressing = context_.origin.goes_elsewhere(terms_.config)};
+  context_.buckets.failed(terms_.buckets[bucket], terms_.key, failure, terms);
 }
 
 /// Sends a second request beside the one under way. Null if no time is left, the bucket's budget is
@@ -198,7 +194,7 @@ rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
     if (gave_up_) {
       co_return fail(ErrorKind::kTimeout, "the body came too slowly, and nobody waited for it");
     }
-    context_.buckets.failed(terms_.buckets[body_bucket_], ended.error().kind());
+    record_failure(body_bucket_, ended.error(), Limits::kOurs);
     const uint64_t begun = body_->request().range.begin;
     const uint64_t brought = body_->position() - begun;
     fruitless_ = brought * kFruitfulShare >= range_.end - begun ? 0 : fruitless_ + 1;

@@ -74,10 +74,8 @@ class ObjectRead {
   static constexpr uint64_t kFruitfulShare = 16;  // a sixteenth
   /// The most times that one read is resumed, fruitful or not.
   static constexpr int kResumesMax = 32;
-  /// If the client set limits, a timeout counts against the bucket only if each limit is at least
-  /// kCountedLimitMin and at least kCountedLimitDelays times the bucket's hedge delay.
-  static constexpr std::chrono::milliseconds kCountedLimitMin{1000};
-  static constexpr int kCountedLimitDelays = 4;
+  /// A request that waited longer at the gate asks again whether the bucket may be asked.
+  static constexpr std::chrono::milliseconds kHealthValid{100};
   /// The pause after a fruitless body, times the number of fruitless bodies in a row.
   static constexpr std::chrono::milliseconds kResumePause{50};
 
@@ -131,6 +129,8 @@ class ObjectRead {
  private:
   /// What follows if a bucket fails.
   enum class Fallback : uint8_t { kNone, kNextBucket };
+  /// Which time limits a GET ran under.
+  enum class Limits : uint8_t { kOurs, kClients };
 
   [[nodiscard]] rt::Task<Result<void>> try_buckets(BucketOrder order, ByteRange range);
   [[nodiscard]] rt::Task<Result<PendingGetPtr>> first_good_answer(size_t bucket, GetRequest request,
@@ -148,8 +148,8 @@ class ObjectRead {
   [[nodiscard]] GetRequest request_for(size_t bucket, ByteRange range) const;
   [[nodiscard]] std::chrono::milliseconds time_left(std::chrono::milliseconds limit,
                                                     MonoTime since) const;
-  [[nodiscard]] bool has_short_limits(const std::string& name, const RequestConfig& config) const;
   void record_health(size_t bucket, const PendingGet& get);
+  void record_failure(size_t bucket, const Error& failure, Limits limits);
 
   [[nodiscard]] PendingGetPtr hedge(size_t bucket, GetRequest request);
   void hedge_ended(const std::string& name, HedgeResult result);

@@ -67,10 +67,10 @@ Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange aske
   std::optional<Error> fault = version_fault(*source);
   if (!fault && (expected.empty() || get->stream().range() != expected)) {
     fault =
-        Error(ErrorKind::kUpstream, "the origin's answer does not fit the range it was asked for");
+        Error(ErrorKind::kUpstream, "the origin's answer does not fit the range it was asked for",
+              ErrorCause::kUnusableAnswer);
   }
   if (fault) {
-    context_.buckets.failed(terms_.buckets[bucket], fault->kind());
     get->give_up();
     return std::unexpected(std::move(*fault));
   }

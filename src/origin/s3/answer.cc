@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/http_date.h"
 #include "base/log.h"
@@ -12,14 +14,18 @@
 namespace cachey::origin {
 namespace {
 
+std::unexpected<Error> unusable(std::string fault) {
+  return fail(ErrorKind::kUpstream, std::move(fault), ErrorCause::kUnusableAnswer);
+}
+
 std::unexpected<Error> broken(std::string_view fault) {
-  return fail(ErrorKind::kUpstream, fmt::format("bad answer of the origin: {}", fault));
+  return unusable(fmt::format("bad answer of the origin: {}", fault));
 }
 
 /// For a 200 without Content-Range: the store ignored the Range header and sends the whole object.
 Result<ByteRange> whole_object_range(const ResponseHead& head, ByteRange asked) {
   if (asked.begin != 0 || !head.content_length || *head.content_length > asked.end) {
-    return fail(ErrorKind::kUpstream, "the origin ignored the Range header");
+    return unusable("the origin ignored the Range header");
   }
   return ByteRange(0, *head.content_length);
 }

@@ -39,6 +39,10 @@ class S3OriginImpl final : public S3Origin {
     return get_limit(effective_limits(ours, config), ours, config);
   }
 
+  [[nodiscard]] bool goes_elsewhere(const RequestConfig& config) const override {
+    return config.path_style.value_or(client_.config.path_style) != client_.config.path_style;
+  }
+
   [[nodiscard]] const S3Counters& counters() const override { return *client_.counters; }
 
   void warm_up(rt::Worker& worker) override {

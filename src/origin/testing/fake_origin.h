@@ -20,6 +20,9 @@ namespace cachey::origin {
   return static_cast<std::byte>((spread(offset) + seed * 0xff51afd7ed558ccd) >> 56);
 }
 
+/// Whether the bucket goes into the path of a URL. Only as the origin's own addressing.
+enum class PathStyle : uint8_t { kNo, kYes };
+
 /// An origin in memory, for tests: objects of any size, delays, failures, version changes. Records
 /// the requests. Any thread.
 class FakeOrigin final : public Origin {
@@ -59,6 +62,11 @@ class FakeOrigin final : public Origin {
   void behave(const std::string& bucket, Behaviour behaviour);
   /// Chooses for each request, by its number from 0; takes precedence over both.
   void behave_by(std::function<Behaviour(const GetRequest& request, size_t number)> choose);
+  /// The addressing of the server's own settings, for goes_elsewhere(). Call before the first get.
+  void own_addressing(PathStyle style) { path_style_ = style == PathStyle::kYes; }
+  [[nodiscard]] bool goes_elsewhere(const RequestConfig& config) const override {
+    return config.path_style.value_or(path_style_) != path_style_;
+  }
   [[nodiscard]] std::vector<Asked> asked() const;
   /// Body bytes that were read.
   [[nodiscard]] uint64_t bytes_sent() const { return bytes_sent_; }
@@ -71,6 +79,7 @@ class FakeOrigin final : public Origin {
   [[nodiscard]] Behaviour begin(const GetRequest& request);
   [[nodiscard]] Result<Object> answer(const GetRequest& request, const Behaviour& behaviour);
 
+  bool path_style_ = false;
   mutable Mutex mutex_;
   std::map<std::pair<std::string, std::string>, Object> objects_ GUARDED_BY(mutex_);
   std::function<Behaviour(const GetRequest&, size_t)> choose_ GUARDED_BY(mutex_);

@@ -86,6 +86,16 @@ class ObjectReadTest : public ::testing::Test {
                                      config, "", versions)));
   }
 
+  /// Reads objects of as many keys that fail.
+  void fail_keys(const std::string& bucket, int keys, const RequestConfig& config = {}) {
+    const std::vector<std::string> names = {bucket};
+    for (int i = 0; i < keys; ++i) {
+      ReadTerms terms(names, buckets_.rank(names), "bad-" + std::to_string(next_key_++),
+                      ByteRange{0, kPageBytes}, config);
+      ASSERT_TRUE(world_.run(read(std::move(terms))).error);
+    }
+  }
+
   /// Reads often enough that the bucket has latencies and a hedge budget.
   void learn(int answers = 100, std::chrono::milliseconds delay = std::chrono::milliseconds(30)) {
     origin_.behave({.head_delay = delay});
@@ -103,6 +113,7 @@ class ObjectReadTest : public ::testing::Test {
   ReadMetrics read_metrics_{metrics_};
   const ReadContext context_{origin_, buckets_, gate_, read_metrics_};
   size_t learnt_ = 0;
+  int next_key_ = 0;
 };
 
 }  // namespace cachey::origin

@@ -66,7 +66,8 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
       searched = std::max(unread().size(), kHeadEnd.size()) - kHeadEnd.size();
       if (unread().size() > kHeadBytesMax) {
         co_return std::unexpected(
-            Failure(Error(ErrorKind::kUpstream, "the head of the origin's answer is too long")));
+            Failure(Error(ErrorKind::kUpstream, "the head of the origin's answer is too long",
+                          ErrorCause::kUnusableAnswer)));
       }
       IoResult<void> filled = co_await fill(deadline);
       if (filled) continue;
@@ -81,8 +82,8 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
     unread_begin_ += size;
     if (head->status >= 200) co_return std::move(*head);
     if (head->status == kSwitchingProtocols || ++interim_answers > kInterimAnswersMax) {
-      co_return std::unexpected(
-          Failure(Error(ErrorKind::kUpstream, "the origin sent no answer but 1xx")));
+      co_return std::unexpected(Failure(Error(
+          ErrorKind::kUpstream, "the origin sent no answer but 1xx", ErrorCause::kUnusableAnswer)));
     }
     searched = 0;
   }

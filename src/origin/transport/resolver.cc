@@ -121,8 +121,10 @@ rt::Task<Result<Resolver::Addresses>> Resolver::resolve(rt::Worker& worker, std:
   std::move_only_function<bool()> give_up = [this, &caller] { return leave(caller); };
   const bool in_time = co_await caller.wait_until(worker.timers(), deadline, std::move(give_up));
   if (stopped) co_return fail(ErrorKind::kCancelled, "nobody waits for the look-up");
-  if (!in_time)
-    co_return fail(ErrorKind::kTimeout, "the look-up of the origin's host name timed out");
+  if (!in_time) {
+    co_return fail(ErrorKind::kTimeout, "the look-up of the origin's host name timed out",
+                   ErrorCause::kUnknownHost);
+  }
   const MutexLock lock(mutex_);
   if (std::optional<Addresses> known = remembered(host, MonoTime())) co_return std::move(*known);
   co_return *caller.job->answer;

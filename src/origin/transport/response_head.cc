@@ -43,7 +43,8 @@ constexpr http::field kSingleFields[] = {http::field::content_range, http::field
                                          http::field::last_modified};
 
 std::unexpected<Error> broken(std::string_view fault) {
-  return fail(ErrorKind::kUpstream, fmt::format("bad answer of the origin: {}", fault));
+  return fail(ErrorKind::kUpstream, fmt::format("bad answer of the origin: {}", fault),
+              ErrorCause::kUnusableAnswer);
 }
 
 }  // namespace
