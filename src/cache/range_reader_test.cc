@@ -158,8 +158,8 @@ TEST_F(RangeReaderTest, AllPartsOfAPageComeFromTheTwoBucketsThatItBeganWith) {
   for (const char* bucket : {"a", "b", "c"}) origin_.put(bucket, "o", {.size = kPageBytes});
   origin_.behave_by([this](const origin::GetRequest&, size_t number) {
     for (int i = 0; number == 0 && i < 3; ++i) {  // so that the third bucket ranks first
-      buckets_.failed("a", ErrorKind::kUpstream);
-      buckets_.failed("b", ErrorKind::kUpstream);
+      for (const char* bucket : {"a", "b"})
+        buckets_.failed(bucket, std::to_string(i), Error(ErrorKind::kUpstream, "500"));
     }
     return FakeOrigin::Behaviour{};
   });

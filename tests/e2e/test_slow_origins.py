@@ -69,7 +69,7 @@ def check_stalls(s3_server, origin, kind, where):
     patient, hedging = s3_server("--hedge-quantile", "0"), s3_server()
     without = fetch_with_stalls(patient, origin, f"{kind}-patient", where)
     with_hedges = fetch_with_stalls(hedging, origin, f"{kind}-hedging", where)
-    assert p99(without) >= STALL
+    assert p99(without) >= min(STALL, 1.0)  # without hedges, a hang of a second is rescued
     assert p99(with_hedges) <= p99(without) / 5
     sent = sum(record.body_bytes for record in origin.ended(f"{kind}-hedging"))
     assert sent <= 1.05 * (400 * 64 * KIB + 60 * 100)

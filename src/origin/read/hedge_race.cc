@@ -8,12 +8,12 @@ rt::Task<HedgeRace::Event> HedgeRace::next_event() {
   while (true) {
     if (first != nullptr && !first->in_progress()) co_return Event::kFirst;
     if (second != nullptr && !second->in_progress()) co_return Event::kSecond;
-    if (!hedge_at) {
+    if (!look_at) {
       co_await wakeup_.wait();
-    } else if (worker_.timers().now() < *hedge_at) {
-      co_await wakeup_.wait_until(*hedge_at);
+    } else if (worker_.timers().now() < *look_at) {
+      co_await wakeup_.wait_until(*look_at);
     } else {
-      co_return Event::kHedgeDue;
+      co_return Event::kLookDue;
     }
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -10,19 +11,24 @@
 
 namespace cachey::origin {
 
-/// A GET and, if it is late, a second GET beside it: the hedge. next_event() reports the next
-/// event; the owner decides what follows. Owned by one coroutine, on the GETs' worker. Both GETs
-/// notify `wakeup`.
+/// Why a second GET is sent.
+enum class Purpose : uint8_t {
+  kHedge,   ///< the first one is later than usual
+  kRescue,  ///< the first one hangs, or its body is too slow
+};
+
+/// A GET and, if it is late, a second GET beside it. next_event() reports the next event; the owner
+/// decides what follows. Owned by one coroutine, on the GETs' worker. Both GETs notify `wakeup`.
 class HedgeRace {
  public:
   enum class Event : uint8_t {
-    kFirst,     ///< `first` was answered; if its body is being read: the body has ended
-    kSecond,    ///< `second` was answered
-    kHedgeDue,  ///< `hedge_at` has passed; the owner must change `hedge_at` before the next wait
+    kFirst,    ///< `first` was answered; if its body is being read: the body has ended
+    kSecond,   ///< `second` was answered
+    kLookDue,  ///< `look_at` has passed; the owner must change `look_at` before the next wait
   };
 
-  HedgeRace(rt::Worker& worker, rt::Wakeup& wakeup, PendingGetPtr get)
-      : first(std::move(get)), worker_(worker), wakeup_(wakeup) {}
+  HedgeRace(rt::Worker& worker, rt::Wakeup& wakeup, size_t bucket, PendingGetPtr get)
+      : first(std::move(get)), first_bucket(bucket), worker_(worker), wakeup_(wakeup) {}
 
   /// Waits for the next event. If several events are due, the first one in Event's order.
   [[nodiscard]] rt::Task<Event> next_event();
@@ -34,9 +40,12 @@ class HedgeRace {
     return first != nullptr ? first.get() : second.get();
   }
 
-  PendingGetPtr first;               ///< null: taken
-  PendingGetPtr second;              ///< null: not sent, or taken
-  std::optional<MonoTime> hedge_at;  ///< nothing: no kHedgeDue
+  PendingGetPtr first;              ///< null: taken
+  size_t first_bucket;              ///< in the client's list
+  PendingGetPtr second;             ///< null: not sent, or taken
+  size_t second_bucket = 0;         ///< of the last second GET
+  Purpose purpose{};                ///< of the last second GET
+  std::optional<MonoTime> look_at;  ///< nothing: no kLookDue
 
  private:
   rt::Worker& worker_;

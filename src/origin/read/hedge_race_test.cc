@@ -28,7 +28,7 @@ class HedgeRaceTest : public ObjectReadTest {
 };
 
 TEST_F(HedgeRaceTest, TheFirstToBeAnsweredIsReportedAndTheOtherRemains) {
-  HedgeRace race(world_.worker(), wakeup_, send(500ms));
+  HedgeRace race(world_.worker(), wakeup_, 0, send(500ms));
   race.second = send(100ms);
   EXPECT_EQ(world_.run(race.next_event()), HedgeRace::Event::kSecond);
   EXPECT_TRUE(race.take(HedgeRace::Event::kSecond)->answered());
@@ -38,17 +38,17 @@ TEST_F(HedgeRaceTest, TheFirstToBeAnsweredIsReportedAndTheOtherRemains) {
   EXPECT_EQ(race.remaining(), nullptr);
 }
 
-TEST_F(HedgeRaceTest, TheHedgeIsDueAtItsTimeUnlessAnAnswerIsThere) {
-  HedgeRace race(world_.worker(), wakeup_, send(200ms));
-  race.hedge_at = world_.clock().mono() + 100ms;
-  EXPECT_EQ(world_.run(race.next_event()), HedgeRace::Event::kHedgeDue);
-  EXPECT_GE(world_.clock().mono(), *race.hedge_at);
+TEST_F(HedgeRaceTest, TheLookIsDueAtItsTimeUnlessAnAnswerIsThere) {
+  HedgeRace race(world_.worker(), wakeup_, 0, send(200ms));
+  race.look_at = world_.clock().mono() + 100ms;
+  EXPECT_EQ(world_.run(race.next_event()), HedgeRace::Event::kLookDue);
+  EXPECT_GE(world_.clock().mono(), *race.look_at);
   world_.pass(200ms);
   EXPECT_EQ(world_.run(race.next_event()), HedgeRace::Event::kFirst);
 }
 
 TEST_F(HedgeRaceTest, OnceItsBodyIsReadTheFirstIsReportedAtTheBodysEnd) {
-  HedgeRace race(world_.worker(), wakeup_, send(10ms));
+  HedgeRace race(world_.worker(), wakeup_, 0, send(10ms));
   EXPECT_EQ(world_.run(race.next_event()), HedgeRace::Event::kFirst);
   CheckedSink sink(1, 0);
   race.first->read_body(sink);

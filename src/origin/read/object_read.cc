@@ -31,27 +31,34 @@ rt::Task<Result<void>> ObjectRead::open() {
 /// Asks the buckets in turn, each within the rest of the request's time limit.
 rt::Task<Result<void>> ObjectRead::try_buckets(BucketOrder order, ByteRange range) {
   const MonoTime began = worker_.timers().now();
+  failed_buckets_.clear();
   std::optional<Error> failure;
   for (size_t i = 0; i < order.count; ++i) {
     const size_t bucket = order.index[i];
+    if (has_failed(bucket)) continue;
     if (!opened_) bucket_ = bucket;
-    const Fallback fallback = i + 1 == order.count ? Fallback::kNone : Fallback::kNextBucket;
+    const bool is_last = i + 1 == order.count || has_failed(order.index[i + 1]);
+    const Fallback fallback = is_last ? Fallback::kNone : Fallback::kNextBucket;
     GetRequest request = request_for(bucket, range);
     if (opened_) request.config.forget_backoffs();  // others read the body, too
     if (auto& limit = request.config.operation_timeout) {
       *limit = time_left(*limit, began);
       if (fallback == Fallback::kNextBucket) *limit -= *limit / kSecondBucketShare;
     }
-    Result<PendingGetPtr> answer = co_await first_good_answer(bucket, std::move(request), fallback);
+    Result<Answer> answer = co_await first_good_answer(bucket, std::move(request), fallback);
     Result<void> good;
     if (answer) {
-      good = accept(bucket, std::move(*answer), range);
+      good = accept(answer->bucket, std::move(answer->get), range);
+      if (!good) good = std::unexpected(judge(answer->bucket, std::move(good.error()), range));
     } else {
       good = std::unexpected(std::move(answer.error()));
     }
-    if (!good) good = std::unexpected(judge(bucket, std::move(good.error()), range));
     const bool is_final = good || gone_ != nullptr || !worth_another_bucket(good.error().kind());
     if (is_final) co_return good;
+    if (answer && answer->bucket != bucket) {  // a second request won in vain: ask the first again
+      failed_buckets_.push_back(answer->bucket);
+      --i;
+    }
     failure = failure ? less_final(*failure, good.error()) : good.error();
   }
   co_return std::unexpected(std::move(*failure));
@@ -96,49 +103,77 @@ milliseconds ObjectRead::time_left(milliseconds limit, MonoTime since) const {
   return std::max(limit - used, milliseconds(0));
 }
 
-/// Sends a request and, if its head is late, a hedge. Returns the first good answer.
-rt::Task<Result<PendingGetPtr>> ObjectRead::first_good_answer(size_t bucket, GetRequest request,
-                                                              Fallback fallback) {
+/// Sends a request and, if its head is late or the request hangs, a second one. Returns the first
+/// good answer.
+rt::Task<Result<ObjectRead::Answer>> ObjectRead::first_good_answer(size_t bucket,
+                                                                   GetRequest request,
+                                                                   Fallback fallback) {
   const std::string& name = terms_.buckets[bucket];
   Result<Gate::Pass> pass = co_await enter_gate(bucket, request.config, fallback);
   if (!pass) co_return std::unexpected(std::move(pass.error()));
-  HedgeRace race(worker_, wakeup_,
+  HedgeRace race(worker_, wakeup_, bucket,
                  PendingGet::send(worker_, context_.origin, request, std::move(*pass), wakeup_));
   const HeadWatch watch(worker_, terms_.audience, race);
   const MonoTime sent_at = race.first->sent_at();
   const auto delay = context_.buckets.hedge_delay(name);
-  if (delay) race.hedge_at = sent_at + *delay;
+  MonoTime late_at = delay ? sent_at + *delay : MonoTime::max();
+  MonoTime hung_at = sent_at + context_.buckets.hang_limit(name);
   std::optional<Error> failure;  // of the GET that failed while the other one is awaited
   while (true) {
+    race.look_at.reset();
+    if (race.first != nullptr) race.look_at = std::min(late_at, hung_at);
     const HedgeRace::Event event = co_await race.next_event();
-    if (event == HedgeRace::Event::kHedgeDue) {
-      race.hedge_at.reset();
-      race.second = hedge_head(bucket, request, sent_at);
+    if (event == HedgeRace::Event::kLookDue) {
+      const MonoTime now = worker_.timers().now();
+      const Purpose purpose = now < hung_at ? Purpose::kHedge : Purpose::kRescue;
+      const bool sent = send_second(race, purpose, request, sent_at);
+      late_at = MonoTime::max();
+      if (sent || purpose == Purpose::kRescue) hung_at = now + context_.buckets.hang_limit(name);
       continue;
     }
-    const PendingGetPtr answered = race.take(event);
-    const bool is_hedge = event == HedgeRace::Event::kSecond;
-    record_health(bucket, *answered);
-    const Error* const failed = answered->failure();
-    if (failed != nullptr && !opened_) sent_at_ = answered->sent_at();
-    if (is_hedge) hedge_ended(name, failed == nullptr ? HedgeResult::kWon : HedgeResult::kLost);
-    if (PendingGet* const other = race.remaining()) {
-      if (failed != nullptr && !is_final_for_bucket(failed->kind())) {
-        failure = *failed;
-        continue;
-      }
-      if (!is_hedge) hedge_ended(name, HedgeResult::kLost);
-      give_up(*other);
+    Answer answer{race.take(event),
+                  event == HedgeRace::Event::kSecond ? race.second_bucket : race.first_bucket};
+    record_health(answer.bucket, *answer.get);
+    if (answer.get->failure() == nullptr) {
+      end_race(race, event);
+      co_return answer;
     }
-    if (failed == nullptr) co_return answered;
-    co_return std::unexpected(failure ? less_final(*failure, *failed) : *failed);
+    const Error failed = judge(answer.bucket, *answer.get->failure(), request.range);
+    if (!opened_) sent_at_ = answer.get->sent_at();
+    if (!has_failed(answer.bucket)) failed_buckets_.push_back(answer.bucket);
+    failure = failure ? less_final(*failure, failed) : failed;
+    if (event == HedgeRace::Event::kSecond) second_ended(race, HedgeResult::kLost);
+    const bool may_wait = race.remaining() != nullptr && gone_ == nullptr &&
+                          may_wait_for_other(race, answer.bucket, failed);
+    if (may_wait) continue;
+    drop_second(race);
+    if (race.first != nullptr) give_up(*race.first);
+    co_return std::unexpected(std::move(*failure));
   }
 }
 
-/// The hedge of a request whose head is late, with the rest of that request's time limit.
-PendingGetPtr ObjectRead::hedge_head(size_t bucket, GetRequest request, MonoTime first_sent) {
-  if (auto& limit = request.config.operation_timeout) *limit = time_left(*limit, first_sent);
-  return hedge(bucket, std::move(request));
+/// One of the race's GETs failed: whether the other one may still bring the object.
+bool ObjectRead::may_wait_for_other(const HedgeRace& race, size_t failed, const Error& error) {
+  const size_t other = race.first != nullptr ? race.first_bucket : race.second_bucket;
+  if (other == failed) return !is_final_for_bucket(error.kind());
+  return race.first != nullptr || worth_another_bucket(error.kind());
+}
+
+/// The GET of `winner` has answered: cancels the other one.
+void ObjectRead::end_race(HedgeRace& race, HedgeRace::Event winner) {
+  if (winner == HedgeRace::Event::kFirst) return drop_second(race);
+  second_ended(race, HedgeResult::kWon);
+  if (race.first == nullptr) return;
+  give_up(*race.first);
+  if (race.purpose == Purpose::kRescue) blame_silent(race);
+}
+
+/// The first bucket was silent until another one answered: that counts as a timeout, whatever the
+/// client's limits are.
+void ObjectRead::blame_silent(const HedgeRace& race) {
+  if (race.first_bucket == race.second_bucket) return;
+  record_failure(race.first_bucket, Error(ErrorKind::kTimeout, "silent, while another answered"),
+                 Limits::kOurs);
 }
 
 void ObjectRead::record_health(size_t bucket, const PendingGet& get) {
@@ -159,172 +194,66 @@ void ObjectRead::record_failure(size_t bucket, const Error& failure, Limits limi
   context_.buckets.failed(terms_.buckets[bucket], terms_.key, failure, terms);
 }
 
-/// Sends a second request beside the one under way. Null if no time is left, the bucket's budget is
-/// used up, or the gate has no room now.
-PendingGetPtr ObjectRead::hedge(size_t bucket, GetRequest request) {
-  if (request.config.operation_timeout == milliseconds(0)) return nullptr;
-  request.fresh_connection = true;  // the first one may be late because of its connection
-  std::optional<Gate::Pass> pass = context_.gate.try_enter(gate_request(bucket));
-  if (!pass || !context_.buckets.spend_hedge(terms_.buckets[bucket])) {
-    context_.metrics.hedges_denied.add();
-    return nullptr;
+/// To which bucket a second request goes: to another one, if that one is not down and has not
+/// failed; if the last second one was lost there, to the first one's.
+size_t ObjectRead::bucket_for_second(const HedgeRace& race) const {
+  const bool was_lost = race.second != nullptr && race.second_bucket != race.first_bucket;
+  for (size_t i = 0; i < terms_.order.count && !was_lost; ++i) {
+    const size_t bucket = terms_.order.index[i];
+    if (bucket == race.first_bucket || has_failed(bucket)) continue;
+    if (!context_.buckets.is_down(terms_.buckets[bucket])) return bucket;
   }
-  context_.metrics.hedges_issued.add();
-  return PendingGet::send(worker_, context_.origin, std::move(request), std::move(*pass), wakeup_);
+  return race.first_bucket;
 }
 
-void ObjectRead::hedge_ended(const std::string& name, HedgeResult result) {
-  context_.buckets.hedge_ended(name, result);
+/// Sends a second request like `first` beside it, in the place of an older second one. False: no
+/// time is left, the first bucket's budget is used up, or the gate has no room now.
+bool ObjectRead::send_second(HedgeRace& race, Purpose purpose, const GetRequest& first,
+                             MonoTime first_sent) {
+  const size_t bucket = bucket_for_second(race);
+  GetRequest request = request_for(bucket, first.range);
+  request.config = first.config;
+  request.fresh_connection = true;  // the first one may be late because of its connection
+  auto& limit = request.config.operation_timeout;
+  if (limit) *limit = time_left(*limit, first_sent);
+  if (limit == milliseconds(0)) return false;
+  const std::string& payer = terms_.buckets[race.first_bucket];
+  std::optional<Gate::Pass> pass = context_.gate.try_enter(gate_request(bucket));
+  const bool is_rescue = purpose == Purpose::kRescue;
+  const bool paid = pass && (is_rescue ? context_.buckets.spend_rescue(payer)
+                                       : context_.buckets.spend_hedge(payer));
+  ReadMetrics& metrics = context_.metrics;
+  (is_rescue ? metrics.rescues : metrics.hedges).count_sent(paid);
+  if (!paid) return false;
+  drop_second(race);
+  race.second =
+      PendingGet::send(worker_, context_.origin, std::move(request), std::move(*pass), wakeup_);
+  race.second_bucket = bucket;
+  race.purpose = purpose;
+  return true;
+}
+
+/// The second request has won or lost.
+void ObjectRead::second_ended(const HedgeRace& race, HedgeResult result) {
+  const bool is_rescue = race.purpose == Purpose::kRescue;
+  if (!is_rescue) context_.buckets.hedge_ended(terms_.buckets[race.first_bucket], result);
   if (result == HedgeResult::kLost) return;
-  context_.metrics.hedges_won.add();
+  (is_rescue ? context_.metrics.rescues : context_.metrics.hedges).won.add();
   hedged_ = true;
+}
+
+/// Cancels the second request, if there is one.
+void ObjectRead::drop_second(HedgeRace& race) {
+  if (race.second == nullptr) return;
+  second_ended(race, HedgeResult::kLost);
+  give_up(*race.second);
+  race.second.reset();
 }
 
 /// Cancels the request that lost a race.
 void ObjectRead::give_up(PendingGet& loser) {
   context_.metrics.wasted_bytes.add(loser.bytes_unused());
   loser.give_up();
-}
-
-rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
-  begin_window();
-  while (true) {
-    Result<void> ended = co_await read_body(sink);
-    if (ended) co_return ended;
-    if (gave_up_) {
-      co_return fail(ErrorKind::kTimeout, "the body came too slowly, and nobody waited for it");
-    }
-    record_failure(body_bucket_, ended.error(), Limits::kOurs);
-    const uint64_t begun = body_->request().range.begin;
-    const uint64_t brought = body_->position() - begun;
-    fruitless_ = brought * kFruitfulShare >= range_.end - begun ? 0 : fruitless_ + 1;
-    if (ended.error().kind() == ErrorKind::kChanged) {
-      gone_ = versions_.of(terms_.buckets[body_bucket_]);
-    }
-    if (!may_resume(ended.error())) co_return ended;
-    Result<void> resumed = co_await resume();
-    if (!resumed) co_return resumed;
-  }
-}
-
-void ObjectRead::begin_window() {
-  window_end_ = worker_.timers().now() + kLeastWindow;
-  window_position_ = body_->position();
-}
-
-/// Whether the body is to be given up: a window has ended, and too little came in it.
-bool ObjectRead::too_slow(const ByteSink& sink) {
-  if (gave_up_ || worker_.timers().now() < window_end_) return false;
-  const uint64_t came = body_->position() + body_->bytes_unused() - window_position_;
-  gave_up_ = came < kLeastBytes && !sink.is_wanted();
-  begin_window();
-  return gave_up_;
-}
-
-/// Reads the current body to its end. If it stops, a hedge may take over.
-rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
-  HedgeRace race(worker_, wakeup_, body_);
-  MonoTime watched_since = worker_.timers().now();
-  MonoTime last_arrival;  // of a body byte, as of when the hedge was sent
-  body_->read_body(sink);
-  while (true) {
-    race.hedge_at = race.second == nullptr ? stopped_at(watched_since) : std::nullopt;
-    race.hedge_at = std::min(race.hedge_at.value_or(MonoTime::max()), window_end_);
-    if (gave_up_) race.hedge_at.reset();  // only the body's end is awaited
-    const HedgeRace::Event event = co_await race.next_event();
-    if (event == HedgeRace::Event::kFirst) break;
-    if (event == HedgeRace::Event::kSecond) {
-      co_await second_answered(race, sink, last_arrival);
-      watched_since = worker_.timers().now();
-      continue;
-    }
-    if (too_slow(sink)) {
-      context_.metrics.too_slow.add();
-      drop_hedge(race);
-      body_->stop();
-    }
-    if (gave_up_ || race.second != nullptr) continue;
-    const std::optional<MonoTime> stopped = stopped_at(watched_since);
-    if (!stopped || worker_.timers().now() < *stopped) continue;  // bytes have come meanwhile
-    watched_since = worker_.timers().now();
-    if (body_->bytes_unused() != 0) continue;  // the bytes are here: the worker is late
-    last_arrival = body_->last_arrival();
-    const ByteRange left{body_->position(), range_.end};
-    race.second = hedge(body_bucket_, request_for(body_bucket_, left));
-  }
-  drop_hedge(race);
-  co_return body_->body_end();
-}
-
-/// Cancels the second request, if there is one.
-void ObjectRead::drop_hedge(HedgeRace& race) {
-  if (race.second == nullptr) return;
-  hedge_ended(terms_.buckets[body_bucket_], HedgeResult::kLost);
-  give_up(*race.second);
-  race.second.reset();
-}
-
-/// When the body counts as stopped, if no more bytes come. Nothing: the bucket is not hedged.
-std::optional<MonoTime> ObjectRead::stopped_at(MonoTime watched_since) const {
-  const auto delay = context_.buckets.hedge_delay(terms_.buckets[body_bucket_]);
-  if (!delay) return std::nullopt;
-  const MonoTime moved = std::max(watched_since, body_->last_arrival());
-  return moved + std::max<std::chrono::nanoseconds>(*delay, kStoppedMin);
-}
-
-/// The hedge takes over if the body has brought nothing since `last_arrival`; else it is cancelled.
-rt::Task<void> ObjectRead::second_answered(HedgeRace& race, ByteSink& sink, MonoTime last_arrival) {
-  const PendingGetPtr second = race.take(HedgeRace::Event::kSecond);
-  record_health(body_bucket_, *second);
-  const bool stopped = body_->last_arrival() == last_arrival && body_->bytes_unused() == 0;
-  bool won = false;
-  if (second->failure() == nullptr && stopped) won = co_await take_over(second);
-  hedge_ended(terms_.buckets[body_bucket_], won ? HedgeResult::kWon : HedgeResult::kLost);
-  if (won) {
-    race.first = body_;
-    body_->read_body(sink);
-  } else {
-    give_up(*second);
-  }
-}
-
-/// Cancels the current body and continues with `second`'s. False: the body brought more bytes or
-/// ended, or `second` is not of the expected version or range.
-rt::Task<bool> ObjectRead::take_over(PendingGetPtr second) {
-  const PendingGetPtr first = body_;
-  first->stop();
-  while (!first->body_ended()) co_await wakeup_.wait();
-  const ByteRange left{first->position(), range_.end};
-  if (first->body_end() || second->request().range != left) co_return false;
-  context_.metrics.wasted_bytes.add(first->bytes_unused());
-  const Result<void> taken = accept(body_bucket_, std::move(second), left);
-  co_return taken.has_value();
-}
-
-bool ObjectRead::may_resume(const Error& error) const {
-  if (resumes_ >= kResumesMax) return false;
-  // take_over() cancelled the body for a hedge that did not fit: not a failure, always resumed.
-  if (error.kind() == ErrorKind::kCancelled) return true;
-  // Any delivered byte may be wrong, and delivered bytes cannot be taken back.
-  const bool delivered = body_->position() != body_->request().range.begin;
-  if (error.kind() == ErrorKind::kDamaged && delivered) return false;
-  const uint32_t tries = terms_.config.attempts_max.value_or(kFruitlessMax);
-  return is_store_failure(error.kind()) && tries > 1 && fruitless_ < tries;
-}
-
-/// Asks for a new body from the next byte on: first the same bucket, or the other bucket if the
-/// last body was fruitless.
-rt::Task<Result<void>> ObjectRead::resume() {
-  ++resumes_;
-  context_.metrics.resumes.add();
-  if (fruitless_ > 0) co_await worker_.timers().sleep(kResumePause * fruitless_);
-  BucketOrder order = terms_.order;
-  const bool stay = fruitless_ == 0;
-  if ((order.index[0] == body_bucket_) != stay && order.count > 1) {
-    std::swap(order.index[0], order.index[1]);
-  }
-  const ByteRange left{body_->position(), range_.end};
-  co_return co_await try_buckets(order, left);
 }
 
 }  // namespace cachey::origin

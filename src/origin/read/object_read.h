@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/byte_range.h"
 #include "base/error.h"
@@ -11,6 +13,7 @@
 #include "base/units.h"
 #include "base/version_set.h"
 #include "origin/origin.h"
+#include "origin/read/body_watch.h"
 #include "origin/read/buckets.h"
 #include "origin/read/gate.h"
 #include "origin/read/head_watch.h"
@@ -50,11 +53,12 @@ struct ReadTerms {
 };
 
 /// Reads one range of an object in spite of slow and failing answers. If a bucket fails, the next
-/// one is asked. If an answer is unusually late, or its body has stopped, a second request is sent
-/// beside the first (a hedge, within the bucket's budget). If a body breaks off, a new request with
-/// If-Match continues at the next byte. No byte is delivered twice; no bytes of two versions of one
-/// bucket, and of two sizes, are delivered (VersionSet). A body that nobody waits for must bring
-/// kLeastBytes every kLeastWindow; else the read fails.
+/// one is asked. If an answer or a body is unusually late, a second request is sent beside the
+/// first (a hedge, within the bucket's HedgeBudget); if a request hangs or a body trickles, a
+/// second one is sent, too (a rescue, within the RescueBudget). If a body breaks off, a new request
+/// with If-Match continues at the next byte. No byte is delivered twice; no bytes of two versions
+/// of one bucket, and of two sizes, are delivered (VersionSet). BodyWatch says when a body is too
+/// slow.
 ///
 ///   ObjectRead read(context, worker, terms);
 ///   co_await read.open();      // info(), range(), bucket()
@@ -78,10 +82,6 @@ class ObjectRead {
   static constexpr std::chrono::milliseconds kHealthValid{100};
   /// The pause after a fruitless body, times the number of fruitless bodies in a row.
   static constexpr std::chrono::milliseconds kResumePause{50};
-
-  /// The least rate of a body that nobody waits for: 64 KiB/s.
-  static constexpr std::chrono::seconds kLeastWindow{10};
-  static constexpr uint64_t kLeastBytes = 640 * kKiB;
 
   ObjectRead(const ReadContext& context, rt::Worker& worker, ReadTerms terms)
       : context_(context),
@@ -123,19 +123,30 @@ class ObjectRead {
   void park() { body_->park(); }
 
   /// Delivers the bytes. `sink` is not used after the end. kDamaged: delivered bytes may be wrong.
-  /// kTimeout: nobody waited for the bytes, and they came too slowly.
+  /// kTimeout: the bytes came too slowly, see BodyWatch.
   [[nodiscard]] rt::Task<Result<void>> run(ByteSink& sink);
 
  private:
   /// What follows if a bucket fails.
   enum class Fallback : uint8_t { kNone, kNextBucket };
+  /// A GET that was answered, and its bucket.
+  struct Answer {
+    PendingGetPtr get;
+    size_t bucket = 0;
+  };
   /// Which time limits a GET ran under.
   enum class Limits : uint8_t { kOurs, kClients };
 
   [[nodiscard]] rt::Task<Result<void>> try_buckets(BucketOrder order, ByteRange range);
-  [[nodiscard]] rt::Task<Result<PendingGetPtr>> first_good_answer(size_t bucket, GetRequest request,
-                                                                  Fallback fallback);
-  [[nodiscard]] PendingGetPtr hedge_head(size_t bucket, GetRequest request, MonoTime first_sent);
+  [[nodiscard]] rt::Task<Result<Answer>> first_good_answer(size_t bucket, GetRequest request,
+                                                           Fallback fallback);
+  [[nodiscard]] static bool may_wait_for_other(const HedgeRace& race, size_t failed,
+                                               const Error& error);
+  void end_race(HedgeRace& race, HedgeRace::Event winner);
+  void blame_silent(const HedgeRace& race);
+  [[nodiscard]] bool has_failed(size_t bucket) const {
+    return std::ranges::find(failed_buckets_, bucket) != failed_buckets_.end();
+  }
   [[nodiscard]] Result<void> accept(size_t bucket, PendingGetPtr get, ByteRange asked);
   [[nodiscard]] std::optional<Error> version_fault(const ObjectSource& source);
   [[nodiscard]] Error judge(size_t bucket, Error failure, ByteRange asked);
@@ -151,18 +162,20 @@ class ObjectRead {
   void record_health(size_t bucket, const PendingGet& get);
   void record_failure(size_t bucket, const Error& failure, Limits limits);
 
-  [[nodiscard]] PendingGetPtr hedge(size_t bucket, GetRequest request);
-  void hedge_ended(const std::string& name, HedgeResult result);
+  [[nodiscard]] size_t bucket_for_second(const HedgeRace& race) const;
+  bool send_second(HedgeRace& race, Purpose purpose, const GetRequest& first, MonoTime first_sent);
+  void second_ended(const HedgeRace& race, HedgeResult result);
+  void drop_second(HedgeRace& race);
   void give_up(PendingGet& loser);
 
   [[nodiscard]] rt::Task<Result<void>> read_body(ByteSink& sink);
-  void drop_hedge(HedgeRace& race);
-  void begin_window();
-  [[nodiscard]] bool too_slow(const ByteSink& sink);
-  [[nodiscard]] std::optional<MonoTime> stopped_at(MonoTime watched_since) const;
-  [[nodiscard]] rt::Task<void> second_answered(HedgeRace& race, ByteSink& sink,
-                                               MonoTime last_arrival);
-  [[nodiscard]] rt::Task<bool> take_over(PendingGetPtr second);
+  [[nodiscard]] BodyWatch::Limits watch_limits() const;
+  [[nodiscard]] BodyWatch::Look look(const HedgeRace& race, const ByteSink& sink) const;
+  void look_at_body(HedgeRace& race, const ByteSink& sink);
+  void stop_body(HedgeRace& race, std::string why);
+  void send_second_body(HedgeRace& race, Purpose purpose);
+  [[nodiscard]] rt::Task<void> second_answered(HedgeRace& race, ByteSink& sink);
+  [[nodiscard]] rt::Task<bool> take_over(PendingGetPtr second, size_t bucket);
   [[nodiscard]] bool may_resume(const Error& error) const;
   [[nodiscard]] rt::Task<Result<void>> resume();
 
@@ -179,9 +192,11 @@ class ObjectRead {
   size_t body_bucket_ = 0;  // the bucket of the current body
   PendingGetPtr body_;
   MonoTime sent_at_;
-  MonoTime window_end_;           // of the current kLeastWindow
-  uint64_t window_position_ = 0;  // of the body at the window's begin
-  bool gave_up_ = false;          // the body was too slow
+  std::vector<size_t> failed_buckets_;  // since try_buckets() began
+  std::optional<BodyWatch> watch_;      // since run() began
+  std::optional<Error> body_end_;       // why we stopped the current body
+  uint64_t arrived_at_second_ = 0;      // the body's position when the second request was sent
+  bool gave_up_ = false;                // nobody waited for the body
   bool opened_ = false;
   bool contested_ = false;
   bool hedged_ = false;

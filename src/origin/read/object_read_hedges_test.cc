@@ -21,7 +21,7 @@ TEST_F(ObjectReadTest, ALateAnswerIsAskedForAgainAndTheFirstToSucceedWins) {
   EXPECT_TRUE(got.hedged);
   EXPECT_LT(got.took, 150ms);
   EXPECT_EQ(asked(), 2u);
-  EXPECT_EQ(read_metrics_.hedges_won.total(), 1);
+  EXPECT_EQ(read_metrics_.hedges.won.total(), 1);
 }
 
 TEST_F(ObjectReadTest, AHedgeThatLosesIsCancelled) {
@@ -33,7 +33,7 @@ TEST_F(ObjectReadTest, AHedgeThatLosesIsCancelled) {
   EXPECT_TRUE(got.right);
   EXPECT_FALSE(got.hedged);
   EXPECT_EQ(asked(), 2u);
-  EXPECT_EQ(read_metrics_.hedges_won.total(), 0);
+  EXPECT_EQ(read_metrics_.hedges.won.total(), 0);
   world_.pass(20ms);
   EXPECT_EQ(world_.worker().tasks().size(), 0u) << "the loser is still there";
 }
@@ -95,7 +95,7 @@ TEST_F(ObjectReadTest, AHedgeUsesANewConnection) {
 }
 
 TEST_F(ObjectReadTest, WithoutDataThereIsNoHedge) {
-  origin_.behave({.head_delay = 5000ms});
+  origin_.behave({.head_delay = 2500ms});
   EXPECT_FALSE(get().error);
   EXPECT_EQ(asked(), 1u);
 }

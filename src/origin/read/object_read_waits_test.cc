@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 class ObjectReadWaits : public ObjectReadTest {
  protected:
   static constexpr uint64_t kLarge = 4 * kMiB;
-  static constexpr auto kWindow = ObjectRead::kLeastWindow;
+  static constexpr auto kWindow = BodyWatch::kUnwantedWindow;
 
   ObjectReadWaits() { origin_.put("a", "large", {.size = kLarge}); }
 

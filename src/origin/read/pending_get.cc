@@ -1,12 +1,18 @@
 #include "origin/read/pending_get.h"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 
 #include "base/check.h"
 
 namespace cachey::origin {
+namespace {
+
+constexpr size_t kDroppedAtOnce = 4096;
+
+}  // namespace
 
 PendingGet::PendingGet(rt::Worker& worker, GetRequest request, Gate::Pass pass, rt::Wakeup& wakeup)
     : worker_(worker),
@@ -64,6 +70,7 @@ void PendingGet::read_body(ByteSink& sink) {
 rt::Task<void> PendingGet::read_to_end(PendingGetPtr self, ByteSink& sink) {
   Result<void> ended;
   try {
+    while (self->position_ < self->delivered_from_ && ended) ended = co_await self->drop_some();
     while (self->position_ < self->stream().range().end && ended) {
       ended = co_await self->read_some(sink);
     }
@@ -85,6 +92,16 @@ rt::Task<Result<void>> PendingGet::read_some(ByteSink& sink) {
   position_ = arrived.end;
   last_arrival_ = worker_.timers().now();
   sink.arrived(arrived);
+  co_return Result<void>();
+}
+
+rt::Task<Result<void>> PendingGet::drop_some() {
+  std::array<std::byte, kDroppedAtOnce> dropped;
+  const std::span<std::byte> into(dropped.data(),
+                                  std::min<uint64_t>(dropped.size(), delivered_from_ - position_));
+  const Result<size_t> got = co_await stream().read(into);
+  if (!got) co_return std::unexpected(got.error());
+  position_ += *got;
   co_return Result<void>();
 }
 

@@ -59,6 +59,8 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   /// Starts reading the body into `sink`, to its end. REQUIRES: answered without failure; called
   /// once. `sink` must live until the body has ended.
   void read_body(ByteSink& sink);
+  /// The bytes before `offset` are read and dropped. Call before read_body().
+  void drop_until(uint64_t offset) { delivered_from_ = offset; }
   [[nodiscard]] bool body_ended() const { return body_end_.has_value(); }
   /// REQUIRES: the body has ended.
   [[nodiscard]] const Result<void>& body_end() const { return *body_end_; }
@@ -86,6 +88,7 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   static rt::Task<void> get_answer(std::shared_ptr<PendingGet> self, Origin& origin);
   static rt::Task<void> read_to_end(std::shared_ptr<PendingGet> self, ByteSink& sink);
   [[nodiscard]] rt::Task<Result<void>> read_some(ByteSink& sink);
+  [[nodiscard]] rt::Task<Result<void>> drop_some();
   void notify_sender();
 
   rt::Worker& worker_;
@@ -100,6 +103,7 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   bool body_is_read_ = false;
   std::optional<Result<void>> body_end_;
   uint64_t position_;
+  uint64_t delivered_from_ = 0;  // see drop_until()
   MonoTime last_arrival_;
 };
 

@@ -47,8 +47,7 @@ Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked) {
   // answer is a part of the object.
   const bool nameless = answer.info.etag.empty() && answer.info.last_modified == 0;
   if (head.status == 200 && nameless) {
-    return fail(ErrorKind::kUpstream,
-                "the origin answered 200 without ETag and Last-Modified: this is no object");
+    return unusable("the origin answered 200 without ETag and Last-Modified: this is no object");
   }
   if (head.content_range.empty()) {
     if (head.status == 206) return broken("206 without Content-Range");

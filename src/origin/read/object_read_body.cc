@@ -1,0 +1,168 @@
+#include <algorithm>
+#include <utility>
+
+#include "origin/finality.h"
+#include "origin/read/object_read.h"
+
+namespace cachey::origin {
+
+rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
+  watch_.emplace(worker_.timers().now(), body_->position());
+  while (true) {
+    Result<void> ended = co_await read_body(sink);
+    if (ended) co_return ended;
+    if (gave_up_) co_return ended;
+    record_failure(body_bucket_, ended.error(), Limits::kOurs);
+    const uint64_t begun = body_->request().range.begin;
+    const uint64_t brought = body_->position() - begun;
+    fruitless_ = brought * kFruitfulShare >= range_.end - begun ? 0 : fruitless_ + 1;
+    if (ended.error().kind() == ErrorKind::kChanged) {
+      gone_ = versions_.of(terms_.buckets[body_bucket_]);
+    }
+    if (!may_resume(ended.error())) co_return ended;
+    Result<void> resumed = co_await resume();
+    if (!resumed) co_return resumed;
+  }
+}
+
+/// Reads the current body to its end. If it is late, hangs or is too slow, a second request may
+/// take over.
+rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
+  HedgeRace race(worker_, wakeup_, body_bucket_, body_);
+  watch_->begin_body(worker_.timers().now());
+  body_end_.reset();
+  body_->read_body(sink);
+  while (true) {
+    race.look_at.reset();
+    // After a stop only the body's end is awaited.
+    if (!body_end_) race.look_at = watch_->next_look(look(race, sink), watch_limits());
+    const HedgeRace::Event event = co_await race.next_event();
+    if (event == HedgeRace::Event::kFirst) break;
+    if (event == HedgeRace::Event::kSecond) {
+      co_await second_answered(race, sink);
+      continue;
+    }
+    look_at_body(race, sink);
+  }
+  drop_second(race);
+  if (body_end_ && !body_->body_end()) co_return std::unexpected(*body_end_);
+  co_return body_->body_end();
+}
+
+BodyWatch::Limits ObjectRead::watch_limits() const {
+  const std::string& name = terms_.buckets[body_bucket_];
+  std::optional<std::chrono::nanoseconds> late = context_.buckets.hedge_delay(name);
+  if (late) late = std::max<std::chrono::nanoseconds>(*late, kStoppedMin);
+  return {late, context_.buckets.hang_limit(name)};
+}
+
+BodyWatch::Look ObjectRead::look(const HedgeRace& race, const ByteSink& sink) const {
+  const MonoTime now = worker_.timers().now();
+  const uint64_t unused = body_->bytes_unused();  // here, and the worker is late
+  return {.now = now,
+          .last_arrival = unused > 0 ? now : body_->last_arrival(),
+          .arrived = body_->position() + unused,
+          .wanted = sink.is_wanted(),
+          .alone = race.second == nullptr};
+}
+
+void ObjectRead::look_at_body(HedgeRace& race, const ByteSink& sink) {
+  switch (watch_->look(look(race, sink), watch_limits())) {
+    case BodyState::kFlows:
+      return;
+    case BodyState::kLate:
+      return send_second_body(race, Purpose::kHedge);
+    case BodyState::kHung:
+    case BodyState::kSlow:
+      return send_second_body(race, Purpose::kRescue);
+    case BodyState::kHopeless:
+      return stop_body(race, "the body came too slowly");
+    case BodyState::kUnwanted:
+      gave_up_ = true;
+      context_.metrics.too_slow.add();
+      return stop_body(race, "the body came too slowly, and nobody waited for it");
+  }
+}
+
+/// Ends the body with a timeout.
+void ObjectRead::stop_body(HedgeRace& race, std::string why) {
+  drop_second(race);
+  body_end_ = Error(ErrorKind::kTimeout, std::move(why));
+  body_->stop();
+}
+
+/// Asks for the missing rest beside the body.
+void ObjectRead::send_second_body(HedgeRace& race, Purpose purpose) {
+  GetRequest rest = request_for(body_bucket_, ByteRange(body_->position(), range_.end));
+  const MonoTime now = worker_.timers().now();
+  if (send_second(race, purpose, rest, now))
+    arrived_at_second_ = body_->position() + body_->bytes_unused();
+}
+
+/// The second request takes over if the body has brought nothing since that was sent. The rescue
+/// takes over from a body that trickles, too. Else the second request is cancelled.
+rt::Task<void> ObjectRead::second_answered(HedgeRace& race, ByteSink& sink) {
+  const PendingGetPtr second = race.take(HedgeRace::Event::kSecond);
+  record_health(race.second_bucket, *second);
+  const uint64_t came = body_->position() + body_->bytes_unused() - arrived_at_second_;
+  const std::chrono::duration<double> since = worker_.timers().now() - second->sent_at();
+  const bool trickles = static_cast<double>(came) < BodyWatch::kLeastRate * since.count();
+  const bool yields = came == 0 || (race.purpose == Purpose::kRescue && trickles);
+  bool won = false;
+  if (second->failure() == nullptr && yields && !body_end_)
+    won = co_await take_over(second, race.second_bucket);
+  second_ended(race, won ? HedgeResult::kWon : HedgeResult::kLost);
+  if (!won) {
+    give_up(*second);
+    co_return;
+  }
+  if (came == 0 && race.purpose == Purpose::kRescue) blame_silent(race);
+  race.first = body_;
+  race.first_bucket = body_bucket_;
+  watch_->begin_body(worker_.timers().now());
+  body_->read_body(sink);
+}
+
+/// Cancels the current body and continues with `second`'s. False: the body ended, or `second` is
+/// not of the expected version or range.
+rt::Task<bool> ObjectRead::take_over(PendingGetPtr second, size_t bucket) {
+  const PendingGetPtr first = body_;
+  first->stop();
+  while (!first->body_ended()) co_await wakeup_.wait();
+  const uint64_t position = first->position();
+  if (first->body_end() || second->request().range.end != range_.end) co_return false;
+  context_.metrics.wasted_bytes.add(first->bytes_unused());
+  context_.metrics.wasted_bytes.add(position - second->request().range.begin);
+  const ByteRange asked = second->request().range;
+  const Result<void> taken = accept(bucket, std::move(second), asked);
+  if (taken) body_->drop_until(position);
+  co_return taken.has_value();
+}
+
+bool ObjectRead::may_resume(const Error& error) const {
+  if (resumes_ >= kResumesMax) return false;
+  // take_over() cancelled the body for a hedge that did not fit: not a failure, always resumed.
+  if (error.kind() == ErrorKind::kCancelled) return true;
+  // Any delivered byte may be wrong, and delivered bytes cannot be taken back.
+  const bool delivered = body_->position() != body_->request().range.begin;
+  if (error.kind() == ErrorKind::kDamaged && delivered) return false;
+  const uint32_t tries = terms_.config.attempts_max.value_or(kFruitlessMax);
+  return is_store_failure(error.kind()) && tries > 1 && fruitless_ < tries;
+}
+
+/// Asks for a new body from the next byte on: first the same bucket, or the other bucket if the
+/// last body was fruitless.
+rt::Task<Result<void>> ObjectRead::resume() {
+  ++resumes_;
+  context_.metrics.resumes.add();
+  if (fruitless_ > 0) co_await worker_.timers().sleep(kResumePause * fruitless_);
+  BucketOrder order = terms_.order;
+  const bool stay = fruitless_ == 0;
+  if ((order.index[0] == body_bucket_) != stay && order.count > 1) {
+    std::swap(order.index[0], order.index[1]);
+  }
+  const ByteRange left{body_->position(), range_.end};
+  co_return co_await try_buckets(order, left);
+}
+
+}  // namespace cachey::origin
