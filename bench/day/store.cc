@@ -105,7 +105,7 @@ std::chrono::nanoseconds Store::between(double least, double most) {
   return seconds(least + unit_(random_) * (most - least));
 }
 
-std::chrono::nanoseconds Store::time_to_head(const Weather& now) {
+std::chrono::nanoseconds Store::time_of_head(const Weather& now) {
   const double sigma = std::log(kP99Seconds / kMedianSeconds) / kQuantile99;
   std::lognormal_distribution<double> usual(std::log(kMedianSeconds), sigma);
   std::chrono::nanoseconds time = seconds(usual(random_) * now.slower);
@@ -116,7 +116,7 @@ std::chrono::nanoseconds Store::time_to_head(const Weather& now) {
 rt::Task<Result<std::unique_ptr<GetStream>>> Store::get(rt::Worker& worker, GetRequest request) {
   ++requests_;
   const Weather now = weather(request.bucket);
-  const std::chrono::nanoseconds time = now.dead ? kConnectTimeout : time_to_head(now);
+  const std::chrono::nanoseconds time = now.dead ? kConnectTimeout : time_of_head(now);
   const bool fails = chance(now.failing);
   const bool wanted = co_await rt::sleep(worker, time, request.stop);
   if (!wanted) co_return std::unexpected(cancelled());

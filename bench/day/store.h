@@ -46,7 +46,7 @@ class Store final : public origin::Origin {
   class Body;
   [[nodiscard]] bool chance(double share) { return unit_(random_) < share; }
   [[nodiscard]] std::chrono::nanoseconds between(double least, double most);
-  [[nodiscard]] std::chrono::nanoseconds time_to_head(const Weather& now);
+  [[nodiscard]] std::chrono::nanoseconds time_of_head(const Weather& now);
 
   std::mt19937_64 random_;
   std::uniform_real_distribution<double> unit_{0, 1};

@@ -82,7 +82,7 @@ class ReaderWaits : public ::testing::Test {
 
 TEST_F(ReaderWaits, AFollowerWaitsNoLongerThanItsOwnTime) {
   origin_.put("b", "o", {.size = 100});
-  origin_.behave({.head_delay = 5s});
+  origin_.behave({.head_delay = 2500ms});
   const Outcome leader = read(spec("o"));
   const auto hasty = spec("o");
   hasty->config.operation_timeout = 500ms;
