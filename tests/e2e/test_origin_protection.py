@@ -124,7 +124,7 @@ def test_a_bucket_that_is_down_gets_a_share_and_is_found_when_it_is_back(s3_serv
             assert server.fetch(kind, key, 0, 9, headers=[ONCE]).status in (502, 503)
             time.sleep(0.02)
 
-    stopped = time.monotonic() + 9
+    stopped = time.monotonic() + 12
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(hammer, [stopped] * 8))
     asked = sum(record.arrived_at > stopped - 2 for record in origin.ended(kind))
