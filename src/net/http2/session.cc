@@ -64,6 +64,12 @@ struct Session::Callbacks {
     of(self).on_close(stream_id);
     return 0;
   }
+  /// nghttp2 refuses streams past our SETTINGS as long as the client has not acknowledged them.
+  /// Such a stream is never opened.
+  static int invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int fault, void* self) {
+    if (fault == NGHTTP2_ERR_REFUSED_STREAM) of(self).closed_.reset_by_us(frame->hd.stream_id);
+    return 0;
+  }
   static int sent(nghttp2_session*, const nghttp2_frame* frame, void* self) {
     of(self).on_sent(*frame);
     return 0;
@@ -82,6 +88,7 @@ struct Session::Callbacks {
     nghttp2_session_callbacks_set_on_header_callback(all, header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(all, invalid_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(all, frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(all, invalid_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(all, data_chunk);
     nghttp2_session_callbacks_set_on_stream_close_callback(all, closed);
     nghttp2_session_callbacks_set_on_frame_send_callback(all, sent);
