@@ -22,13 +22,10 @@ bool is_shortage(const error_code& error) {
 }
 
 /// Bounds the kernel's memory of a client that does not read: to what is on its way to the client,
-/// and kUnsentMax bytes that are not yet. Drops bytes that no client has taken for
-/// `write_timeout`, even after close(). Accepted sockets inherit both.
-void limit_kernel(int acceptor, std::chrono::milliseconds write_timeout) {
+/// and kUnsentMax bytes that are not yet. Accepted sockets inherit it.
+void limit_kernel(int acceptor) {
   constexpr int kUnsentMax = Listener::kUnsentMax;
-  const auto timeout = static_cast<unsigned>(write_timeout.count());
   (void)::setsockopt(acceptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentMax, sizeof kUnsentMax);
-  (void)::setsockopt(acceptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 }
 
 }  // namespace
@@ -37,7 +34,7 @@ Result<rt::Tcp::endpoint> Listener::open(const ListenEndpoint& where) {
   rt::Acceptor acceptor(state_.worker.executor());
   error_code error = open_acceptor(acceptor, where, PortUse::kShared);
   if (!error) acceptor.set_option(rt::Tcp::no_delay(true), error);  // accepted sockets inherit it
-  limit_kernel(acceptor.native_handle(), state_.config.write_timeout);
+  limit_kernel(acceptor.native_handle());
   if (!error) acceptor.listen(kBacklog, error);
   if (error) return fail(ErrorKind::kInternal, error.message());
   acceptors_.push_back(std::move(acceptor));
@@ -93,7 +90,8 @@ void Listener::count_protocol(std::optional<Protocol> protocol, std::optional<Pr
 rt::Task<void> Listener::serve(std::shared_ptr<Listener> self, rt::Socket socket) {
   std::optional<Protocol> spoken;
   try {
-    ClientSocket client(self->state_.worker.timers(), std::move(socket), self->state_.tls.get());
+    ClientSocket client(self->state_.worker.timers(), std::move(socket), self->state_.tls.get(),
+                        self->state_.config.write_timeout);
     bool agreed = true;
     if (client.tls() != nullptr) agreed = co_await self->handshake(client);
     if (!agreed && client.tls()->got_plain_http()) {
@@ -158,7 +156,8 @@ rt::Task<void> Listener::refuse(std::shared_ptr<Listener> self, rt::Socket socke
   const Linger linger = self->refused_ < kRefusedMax ? Linger::kYes : Linger::kNo;
   ++self->refused_;
   try {
-    ClientSocket client(self->state_.worker.timers(), std::move(socket), nullptr);
+    ClientSocket client(self->state_.worker.timers(), std::move(socket), nullptr,
+                        self->state_.config.write_timeout);
     http1::Connection connection(self->state_, client);
     self->connections_.push_back(connection);
     co_await connection.refuse(503, "too many connections", linger);

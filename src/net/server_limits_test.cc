@@ -186,6 +186,38 @@ TEST(ServerLimits, AClientThatTakesLittleIsBrokenOff) {
   EXPECT_EQ(server.handler.unwritable, 1);
 }
 
+/// The client's receive window is closed nearly all the time.
+TEST(ServerLimits, AReaderThatPausesIsProgress) {
+  ServerConfig config;
+  config.write_timeout = 1s;
+  TestServer server(config);
+  TestClient client(server.port, 32 * 1024);
+  client.get("/bytes/1000000", "Connection: close\r\n");
+  char block[32 * 1024];
+  size_t got = 0;
+  const auto end = std::chrono::steady_clock::now() + 4s;
+  while (std::chrono::steady_clock::now() < end) {
+    const ssize_t n = recv(client.fd(), block, sizeof block, 0);
+    ASSERT_GT(n, 0) << got;
+    got += static_cast<size_t>(n);
+    std::this_thread::sleep_for(400ms);
+  }
+  EXPECT_GT(got + client.rest().size(), 1'000'000u);
+}
+
+TEST(ServerLimits, AfterACloseTheKernelKeepsBytesForAWhile) {
+  ServerConfig config;
+  config.write_timeout = 300ms;
+  TestServer server(config);
+  TestClient client(server.port, 4096);
+  client.get("/bytes/200000", "Connection: close\r\n");
+  ASSERT_TRUE(eventually([&] { return server.stats().requests == 1; }));
+  ASSERT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+  std::this_thread::sleep_for(2s);  // the kernel looks at times that it doubles each time
+  EXPECT_LT(client.rest().size(), 200'000u);
+  EXPECT_TRUE(client.reset());
+}
+
 TEST(ServerLimits, TheKernelHoldsLittleForAClientThatDoesNotRead) {
   TestServer server;
   TestClient client(server.port, 4096);

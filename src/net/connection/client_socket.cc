@@ -1,17 +1,25 @@
 #include "net/connection/client_socket.h"
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 namespace cachey::net {
 
-ClientSocket::ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worker* tls)
-    : timers_(timers), socket_(std::move(socket)), timer_([this] { on_timeout(); }) {
+ClientSocket::ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worker* tls,
+                           std::chrono::milliseconds untaken_limit)
+    : timers_(timers),
+      begun_(timers.now()),
+      untaken_limit_(untaken_limit),
+      socket_(std::move(socket)),
+      timer_([this] { on_timeout(); }) {
   boost::system::error_code ignored;
   peer_ = socket_.remote_endpoint(ignored);
   if (tls == nullptr) return;
@@ -21,6 +29,7 @@ ClientSocket::ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worke
 
 ClientSocket::~ClientSocket() {
   if (self_) *self_ = nullptr;
+  close();
 }
 
 rt::Task<bool> ClientSocket::handshake(std::chrono::nanoseconds limit) {
@@ -190,8 +199,21 @@ void ClientSocket::shut_down_sending() {
 void ClientSocket::close() {
   broken_ = true;
   timer_.disarm();
+  if (!socket_.is_open()) return;
+  limit_untaken();
   boost::system::error_code ignored;
   socket_.close(ignored);
+}
+
+/// The kernel may keep the bytes of a closed socket for ever, as long as the client's window is
+/// closed. TCP_USER_TIMEOUT ends that. The kernel counts it from the first probe of a closed
+/// window, even if the client has taken bytes since, so it would end open connections of slow
+/// clients. The first probe is no older than the connection.
+void ClientSocket::limit_untaken() {
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(timers_.now() - begun_);
+  constexpr int64_t kMost = std::numeric_limits<int>::max();
+  const auto limit = static_cast<int>(std::min<int64_t>((age + untaken_limit_).count(), kMost));
+  (void)::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
 }
 
 /// `event`, an error or a hang-up: poll() always reports the last two.

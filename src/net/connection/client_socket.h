@@ -45,8 +45,10 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   static constexpr size_t kLeastBytes = size_t{16} << 10;
 
   /// `tls`: shared by the connections of the worker; null: no TLS. With TLS, call handshake()
-  /// first.
-  ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worker* tls);
+  /// first. `untaken_limit`: after close(), the kernel keeps bytes that the client does not take
+  /// for this time and the connection's age.
+  ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worker* tls,
+               std::chrono::milliseconds untaken_limit);
   ~ClientSocket();
   ClientSocket(const ClientSocket&) = delete;
   ClientSocket& operator=(const ClientSocket&) = delete;
@@ -137,8 +139,11 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   void update_after_tls();
   void flush_when_writable();
   void flush();
+  void limit_untaken();
 
   rt::TimerWheel& timers_;
+  const MonoTime begun_;
+  const std::chrono::milliseconds untaken_limit_;
   rt::Socket socket_;
   rt::Tcp::endpoint peer_;
   std::unique_ptr<tls::Stream> tls_;

@@ -25,7 +25,8 @@ class ClientWatchTest : public ::testing::Test {
                           {rt::asio::ip::make_address("127.0.0.1"), 0});
     client_.connect(acceptor.local_endpoint());
     client_.set_option(rt::Tcp::no_delay(true));
-    socket_ = std::make_unique<ClientSocket>(worker_.worker().timers(), acceptor.accept(), nullptr);
+    socket_ =
+        std::make_unique<ClientSocket>(worker_.worker().timers(), acceptor.accept(), nullptr, 60s);
     watch_ = std::make_shared<ClientWatch>(worker_.worker().timers(), awaited_, *socket_);
   }
   ~ClientWatchTest() override {
