@@ -4,13 +4,16 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <iterator>
 #include <system_error>
-#include <thread>
+#include <utility>
 
 #include "base/file_descriptor.h"
 
@@ -20,8 +23,9 @@ namespace {
 using std::chrono::milliseconds;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-// After the end of its output, the process is polled at this interval.
-constexpr milliseconds kExitPoll{5};
+// After the process has ended, its output is read for at most this long: a process that it left
+// behind may hold the pipe open.
+constexpr milliseconds kOutputGrace{100};
 
 std::unexpected<Error> system_failure(const char* what, int error) {
   return fail(ErrorKind::kInternal, fmt::format("the credential process: {}: {}", what,
@@ -32,10 +36,17 @@ std::unexpected<Error> too_slow() {
   return fail(ErrorKind::kTimeout, "the credential process did not end in time");
 }
 
+/// Milliseconds for poll(). Not positive: the deadline has passed.
+int left_until(SteadyTime deadline) {
+  const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+  return static_cast<int>(left.count());
+}
+
 /// A child process and its process group. The destructor kills and reaps a child that still runs.
 class Child {
  public:
-  explicit Child(pid_t pid) : pid_(pid) {}
+  explicit Child(pid_t pid)
+      : pid_(pid), end_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child() {
@@ -44,23 +55,31 @@ class Child {
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
   }
 
+  /// A descriptor that is readable as soon as the process has ended. -1: none could be had.
+  [[nodiscard]] int end() const { return end_.get(); }
+
   /// Returns the status of waitpid().
   Result<int> wait(SteadyTime deadline) {
-    while (true) {
-      int status = 0;
-      const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
-      if (ended == pid_) {
-        pid_ = 0;
-        return status;
-      }
-      if (ended < 0 && errno != EINTR) return system_failure("waitpid", errno);
-      if (std::chrono::steady_clock::now() >= deadline) return too_slow();
-      std::this_thread::sleep_for(kExitPoll);
+    int ready = 0;
+    while (ready == 0) {
+      const int left = left_until(deadline);
+      if (left <= 0) return too_slow();
+      pollfd ended{.fd = end(), .events = POLLIN, .revents = 0};
+      ready = ::poll(&ended, 1, left);
+      if (ready < 0 && errno != EINTR) return system_failure("poll", errno);
+      if (ready < 0) ready = 0;
     }
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0) {
+      if (errno != EINTR) return system_failure("waitpid", errno);
+    }
+    pid_ = 0;
+    return status;
   }
 
  private:
   pid_t pid_;
+  const FileDescriptor end_;
 };
 
 /// Attributes and file actions of the child. Its standard output is `output`.
@@ -105,24 +124,40 @@ class SpawnPlan {
   posix_spawnattr_t attributes_;
 };
 
-Result<std::string> read_all(int fd, SteadyTime deadline) {
-  std::string text;
+/// Adds to `text` what one read() gives. False: the output has ended.
+Result<bool> read_more(int output, std::string& text) {
   char buffer[4096];
+  const ssize_t got = ::read(output, buffer, sizeof buffer);
+  if (got < 0 && errno == EINTR) return true;
+  if (got < 0) return system_failure("read", errno);
+  text.append(buffer, static_cast<size_t>(got));
+  if (text.size() > kProcessOutputMax) {
+    return fail(ErrorKind::kDenied,
+                fmt::format("the credential process wrote more than {} bytes", kProcessOutputMax));
+  }
+  return got > 0;
+}
+
+/// Reads the output to its end, or until kOutputGrace after the process's end.
+Result<std::string> read_all(int output, const Child& child, SteadyTime deadline) {
+  std::string text;
+  bool ended = false;
   while (true) {
-    const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return too_slow();
-    pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&readable, 1, static_cast<int>(left.count()));
+    const int left = left_until(deadline);
+    if (left <= 0 && ended) return text;
+    if (left <= 0) return too_slow();
+    pollfd events[] = {{.fd = output, .events = POLLIN, .revents = 0},
+                       {.fd = ended ? -1 : child.end(), .events = POLLIN, .revents = 0}};
+    const int ready = ::poll(events, std::size(events), left);
     if (ready < 0 && errno != EINTR) return system_failure("poll", errno);
     if (ready <= 0) continue;
-    const ssize_t got = ::read(fd, buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_failure("read", errno);
-    if (got == 0) return text;
-    text.append(buffer, static_cast<size_t>(got));
-    if (text.size() > kProcessOutputMax) {
-      return fail(ErrorKind::kDenied, fmt::format("the credential process wrote more than {} bytes",
-                                                  kProcessOutputMax));
+    if (events[0].revents != 0) {
+      const Result<bool> more = read_more(output, text);
+      if (!more) return std::unexpected(more.error());
+      if (!*more) return text;
+    } else {
+      ended = true;
+      deadline = std::min(deadline, std::chrono::steady_clock::now() + kOutputGrace);
     }
   }
 }
@@ -139,7 +174,8 @@ Result<std::string> run_credential_process(const std::string& command, milliseco
   writing = FileDescriptor();
   if (!pid) return std::unexpected(pid.error());
   Child child(*pid);
-  Result<std::string> output = read_all(reading.get(), deadline);
+  if (child.end() < 0) return system_failure("pidfd_open", errno);
+  Result<std::string> output = read_all(reading.get(), child, deadline);
   if (!output) return output;
   const Result<int> status = child.wait(deadline);
   if (!status) return std::unexpected(status.error());

@@ -13,9 +13,10 @@ inline constexpr size_t kProcessOutputMax = 64 * 1024;
 
 /// Runs `command` with `/bin/sh -c`, as AWS's SDKs do, and returns its standard output. The process
 /// gets our environment and an empty standard input, and inherits no other file descriptor. Its
-/// standard error is dropped, because it may hold secrets. kDenied if the exit code is not 0, or
-/// the output is too long. kTimeout if the process has not ended within `limit`; then its process
-/// group is killed. Blocks.
+/// standard error is dropped, because it may hold secrets. The output ends with the process: what
+/// the process leaves running may hold the output open, and is left running. kDenied if the exit
+/// code is not 0, or the output is too long. kTimeout if the process has not ended within `limit`;
+/// then its process group is killed. Blocks.
 [[nodiscard]] Result<std::string> run_credential_process(const std::string& command,
                                                          std::chrono::milliseconds limit);
 

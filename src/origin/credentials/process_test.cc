@@ -42,6 +42,14 @@ TEST(CredProcess, TooSlowIsKilledWithWhatItStarted) {
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 30s);
 }
 
+TEST(CredProcess, WhatItLeavesRunningIsNotAwaited) {
+  EXPECT_EQ(run("sleep 30 & echo text"), "text\n");
+  EXPECT_EQ(run("sleep 30 & head -c 60000 /dev/zero").size(), 60000u);
+  EXPECT_EQ(run("sleep 30 & exit 3"), "failed: the credential process ended with exit code 3");
+  EXPECT_EQ(run("yes & exit 0"), "failed: the credential process wrote more than " +
+                                     std::to_string(kProcessOutputMax) + " bytes");
+}
+
 TEST(CredProcess, OutputHasALimit) {
   const std::string size = std::to_string(kProcessOutputMax);
   EXPECT_EQ(run("head -c " + size + " /dev/zero").size(), kProcessOutputMax);

@@ -8,7 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <ctime>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "base/check.h"
@@ -26,6 +29,12 @@ constexpr size_t kPieceBytesMax = 1 * kMiB;
 // openat2 fails with EAGAIN if a rename during the call hides whether the path stayed beneath the
 // directory; the call is then repeated.
 constexpr int kOpenAttemptsMax = 16;
+
+// The kernel takes change times from a clock that moves once a tick: 10 ms at most (CONFIG_HZ=100).
+constexpr std::chrono::nanoseconds kTickMax = std::chrono::milliseconds(10);
+
+// A file that was written in each of so many ticks is being written all the time.
+constexpr int kTicksMax = 3;
 
 std::string text_of(int error_number) { return std::generic_category().message(error_number); }
 
@@ -49,8 +58,6 @@ Error open_error(int error_number) {
     case ELOOP:
     case ENAMETOOLONG:
     case EINVAL:
-    case ENXIO:  // a socket
-    case ENODEV:
       return {ErrorKind::kNotFound, "no such file"};
     case EACCES:
     case EPERM:
@@ -93,6 +100,31 @@ ObjectInfo info_of(const struct stat& status) {
   return info;
 }
 
+/// Opens anew, with `flags`, the file of an O_PATH descriptor. -1 and errno as open().
+int reopen(int fd, int flags) {
+  return ::open(fmt::format("/proc/self/fd/{}", fd).c_str(), flags | O_CLOEXEC);
+}
+
+/// Whether a write that comes now could leave the change time as it is.
+bool changed_in_this_tick(const struct stat& status) {
+  struct timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  const int64_t ahead = nanoseconds(status.st_ctim) - nanoseconds(now);
+  return ahead >= 0 && ahead <= kTickMax.count();  // further ahead: of another machine's clock
+}
+
+/// The file's version, after the tick of its last change: so each later write makes another
+/// version.
+Result<ObjectInfo> settled_info(int fd) {
+  for (int tick = 0; tick < kTicksMax; ++tick) {
+    struct stat status{};
+    if (::fstat(fd, &status) != 0) return std::unexpected(open_error(errno));
+    if (!changed_in_this_tick(status)) return info_of(status);
+    std::this_thread::sleep_for(kTickMax);
+  }
+  return fail(ErrorKind::kChanged, "the file is being written");
+}
+
 struct OpenFile {
   FileDescriptor file;
   ObjectInfo info;
@@ -103,14 +135,18 @@ Result<OpenFile> open_object(int root, const GetRequest& request) {
   if (!is_file_path(request.key)) return fail(ErrorKind::kNotFound, "no such file");
   const FileDescriptor bucket(open_beneath(root, request.bucket.c_str(), O_PATH | O_DIRECTORY));
   if (!bucket.is_open()) return std::unexpected(open_error(errno));
-  // O_NONBLOCK, because opening a fifo would block.
-  FileDescriptor file(
-      open_beneath(bucket.get(), request.key.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY));
-  if (!file.is_open()) return std::unexpected(open_error(errno));
+  // First by O_PATH: to open a FIFO or a device is felt at its other end.
+  const FileDescriptor found(open_beneath(bucket.get(), request.key.c_str(), O_PATH));
+  if (!found.is_open()) return std::unexpected(open_error(errno));
   struct stat status{};
-  if (::fstat(file.get(), &status) != 0) return std::unexpected(open_error(errno));
+  if (::fstat(found.get(), &status) != 0) return std::unexpected(open_error(errno));
   if (!S_ISREG(status.st_mode)) return fail(ErrorKind::kNotFound, "not a regular file");
-  return OpenFile(std::move(file), info_of(status));
+  // O_NONBLOCK: no wait for another process's lease (fcntl(2)).
+  FileDescriptor file(reopen(found.get(), O_RDONLY | O_NONBLOCK));
+  if (!file.is_open()) return std::unexpected(open_error(errno));
+  Result<ObjectInfo> info = settled_info(file.get());
+  if (!info) return std::unexpected(std::move(info.error()));
+  return OpenFile(std::move(file), std::move(*info));
 }
 
 /// Reads a piece, then checks that the file still has the version that was opened.
@@ -213,6 +249,11 @@ Result<std::unique_ptr<Origin>> make_dir_origin(const std::string& root, rt::Blo
         fmt::format("cannot keep reads beneath the origin's directory {}: the system call openat2 "
                     "(Linux 5.6 or newer, not forbidden by a sandbox) fails: {}",
                     log::quoted(root), text_of(errno)));
+  }
+  if (!FileDescriptor(reopen(directory.get(), O_PATH)).is_open()) {
+    return fail(ErrorKind::kInternal,
+                fmt::format("cannot open the files of the origin's directory {}: /proc/self/fd: {}",
+                            log::quoted(root), text_of(errno)));
   }
   return std::make_unique<DirOrigin>(std::move(directory), pool);
 }

@@ -13,13 +13,14 @@ namespace cachey::origin {
 /// it.
 ///
 /// Neither `..` nor a symbolic link leads out of a bucket. A bucket may itself be a link to
-/// anywhere beneath the root. Only regular files are objects. The entity tag is made of inode,
-/// size, modification time and change time. If the file changes during a read, the read fails with
-/// kChanged.
+/// anywhere beneath the root. Only regular files are objects; nothing else is opened. The entity
+/// tag is made of inode, size, modification time and change time. If the file changes during a
+/// read, or is written all the time, the read fails with kChanged. get() waits until the clock tick
+/// of the file's last change is over (10 ms): so each later write gives the file another tag.
 ///
 /// Owned by app::Process; `pool` must outlive the origin and its streams. Any worker. All calls
-/// that may block run on the pool. Fails if `root` cannot be opened as a directory, or if the
-/// kernel does not offer openat2.
+/// that may block run on the pool. Fails if `root` cannot be opened as a directory, if the kernel
+/// does not offer openat2, or if /proc is not mounted.
 [[nodiscard]] Result<std::unique_ptr<Origin>> make_dir_origin(const std::string& root,
                                                               rt::BlockingPool& pool);
 

@@ -1,5 +1,6 @@
 #include "origin/dir/dir_origin.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -7,10 +8,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include "base/testing/eventually.h"
 #include "base/units.h"
 #include "origin/testing/test_worker.h"
 
@@ -166,6 +170,36 @@ TEST_F(DirOriginTest, OnlyRegularFilesAreObjects) {
   ::close(server);
 }
 
+/// Whether a thread of this process sleeps in a system call.
+bool is_asleep(pid_t thread) {
+  std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  std::string number;
+  std::string name;
+  std::string state;
+  file >> number >> name >> state;
+  return state == "S";
+}
+
+TEST_F(DirOriginTest, AFifosWriterIsNotWoken) {
+  const fs::path fifo = root_ / "b/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  std::atomic<pid_t> id = 0;
+  std::atomic<bool> opened = false;
+  std::jthread writer([&] {
+    id = ::gettid();
+    const int fd = ::open(fifo.c_str(), O_WRONLY | O_CLOEXEC);
+    opened = true;
+    ::close(fd);
+  });
+  ASSERT_TRUE(eventually([&] { return id != 0 && is_asleep(id); }));
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(error("b", "fifo"), ErrorKind::kNotFound);
+  EXPECT_TRUE(is_asleep(id));
+  EXPECT_FALSE(opened);
+  const int reader = ::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);  // ends the writer
+  writer.join();
+  ::close(reader);
+}
+
 TEST_F(DirOriginTest, UnreadableFilesAreDenied) {
   if (::geteuid() == 0) GTEST_SKIP() << "root may read every file";
   fs::permissions(root_ / "b/file", fs::perms::none);
@@ -178,6 +212,17 @@ TEST_F(DirOriginTest, IfMatchTakesTheVersionThatWasSeen) {
   EXPECT_EQ(fetch("b", "file", {0, 5}, "\"other\"").error, ErrorKind::kChanged);
   write("b/file", "changed its content");
   EXPECT_EQ(fetch("b", "file", {0, 5}, etag).error, ErrorKind::kChanged);
+}
+
+TEST_F(DirOriginTest, EachWriteMakesAVersionHoweverSoon) {
+  std::string last;
+  for (int i = 0; i < 20; ++i) {
+    write("b/file", std::to_string(1'000'000 + i));
+    const Fetched fetched = fetch("b", "file");
+    ASSERT_TRUE(fetched.ok) << fetched.message;
+    EXPECT_NE(fetched.info.etag, last) << i;
+    last = fetched.info.etag;
+  }
 }
 
 TEST_F(DirOriginTest, AFileThatChangesUnderTheReadIsAnError) {
