@@ -33,7 +33,7 @@ constexpr int kOpenAttemptsMax = 16;
 // The kernel takes change times from a clock that moves once a tick: 10 ms at most (CONFIG_HZ=100).
 constexpr std::chrono::nanoseconds kTickMax = std::chrono::milliseconds(10);
 
-// A file that was written in each of so many ticks is being written all the time.
+// A file that was written in each of three ticks in a row is being written all the time.
 constexpr int kTicksMax = 3;
 
 std::string text_of(int error_number) { return std::generic_category().message(error_number); }

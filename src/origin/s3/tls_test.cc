@@ -4,6 +4,7 @@
 #include "base/testing/temporary_file.h"
 #include "origin/s3/s3_origin.h"
 #include "origin/testing/s3_harness.h"
+#include "origin/transport/tls_stream.h"
 
 namespace cachey::origin {
 namespace {
@@ -81,6 +82,36 @@ TEST_F(S3Tls, VersionsBefore12AreRefused) {
     s3.config.ca_file = authority.path();
     const Fetched fetched = s3.fetch();
     EXPECT_EQ(fetched.ok, version >= TLS1_2_VERSION) << fetched.message;
+  }
+}
+
+TEST_F(S3Tls, RecordsWithoutDataAreCounted) {
+  constexpr size_t kMost = TlsStream::kEmptyRecordsMax;
+  const TestIdentity identity = make_test_identity("DNS:localhost");
+  const TemporaryFile authority(identity.authority);
+  for (const bool too_many : {false, true}) {
+    ScriptedServer server(
+        [too_many](Peer& peer, int) {
+          if (peer.read_request().empty()) return;
+          peer.send(
+              "HTTP/1.1 206 x\r\nContent-Range: bytes 0-99/100\r\nContent-Length: 100\r\n\r\n");
+          peer.update_keys(too_many ? kMost + 2 : kMost - 4);  // the session tickets count, too
+          for (int i = 0; i < 99; ++i) peer.send("x");         // a record each
+          peer.update_keys(kMost - 1);
+          peer.send("x");
+          peer.wait_until_closed();
+        },
+        Listening{.identity = &identity, .tls_version_max = TLS1_3_VERSION});
+    S3Harness s3(server.port(), Scheme::kHttps);
+    s3.config.endpoint->host = "localhost";
+    s3.config.path_style = true;
+    s3.config.ca_file = authority.path();
+    s3.config.limits.stall_timeout = std::chrono::milliseconds(60'000);
+    const Fetched fetched = s3.fetch();
+    EXPECT_EQ(fetched.ok, !too_many) << fetched.message;
+    if (!too_many) continue;
+    EXPECT_EQ(fetched.error, ErrorKind::kUpstream);
+    EXPECT_THAT(fetched.message, HasSubstr("TLS records without data"));
   }
 }
 

@@ -88,6 +88,14 @@ bool Peer::send(std::string_view bytes) {
   return true;
 }
 
+bool Peer::update_keys(size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    if (::SSL_key_update(tls_, SSL_KEY_UPDATE_NOT_REQUESTED) != 1) return false;
+    if (::SSL_do_handshake(tls_) != 1) return false;
+  }
+  return true;
+}
+
 void Peer::wait_until_closed() {
   while (receive()) continue;
 }

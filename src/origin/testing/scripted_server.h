@@ -32,6 +32,8 @@ class Peer {
   [[nodiscard]] std::string read_body(size_t size);
   /// False: the client has closed.
   bool send(std::string_view bytes);
+  /// Sends `count` TLS 1.3 key updates. False: the client has closed. REQUIRES: TLS 1.3.
+  bool update_keys(size_t count);
   /// Returns when the client has closed the connection.
   void wait_until_closed();
   /// Closes so that the client reads a reset, not an end.

@@ -60,6 +60,9 @@ void Connection::close() {
 IoFailure Connection::failure(const boost::system::error_code& error) const {
   if (stop_.stop_requested()) return cancelled();
   if (timed_out_) return timed_out();
+  if (tls_ && tls_->had_too_many_records()) {
+    return {IoFailure::Cause::kOther, "too many TLS records without data"};
+  }
   if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) {
     return {IoFailure::Cause::kClosed, "the connection was closed"};
   }

@@ -21,7 +21,17 @@ constexpr int kInterimAnswersMax = 8;
 // meets the server's close.
 constexpr std::chrono::milliseconds kIdleMargin{500};
 
+// All bytes of the body have come. The last chunk, or the close, is awaited for at most this long:
+// it decides only whether the connection may be used again.
+constexpr std::chrono::milliseconds kBodyEndWait{100};
+
+// An error's text without a length ends with the connection. If the server keeps the connection,
+// the text ends with a pause.
+constexpr std::chrono::milliseconds kErrorTextPause{500};
+
 constexpr unsigned kSwitchingProtocols = 101;
+constexpr unsigned kNoContent = 204;
+constexpr unsigned kNotModified = 304;
 
 std::span<std::byte> bytes_of(std::string& text, size_t begin) {
   return std::as_writable_bytes(std::span(text.data() + begin, text.size() - begin));
@@ -51,8 +61,10 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::start(std::string_view request, Mo
   }
   keep_alive_ = head->keep_alive;
   keep_alive_timeout_ = head->keep_alive_timeout;
-  chunked_ = head->chunked;
-  content_length_ = head->content_length;
+  is_error_ = head->status >= 300;
+  const bool bodiless = head->status == kNoContent || head->status == kNotModified;
+  chunked_ = head->chunked && !bodiless;
+  content_length_ = bodiless ? 0 : head->content_length;
   until_close_ = !chunked_ && !content_length_;
   co_return std::move(head);
 }
@@ -63,6 +75,8 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
   while (true) {
     const size_t end = unread().find(kHeadEnd, searched);
     if (end == std::string_view::npos) {
+      Result<void> begun = check_head_begin(unread(), searched);
+      if (!begun) co_return std::unexpected(Failure(std::move(begun.error())));
       searched = std::max(unread().size(), kHeadEnd.size()) - kHeadEnd.size();
       if (unread().size() > kHeadBytesMax) {
         co_return std::unexpected(
@@ -185,13 +199,19 @@ Result<size_t> HttpExchange::body_failure(const IoFailure& failure) {
                                                 body_left_, failure.text));
 }
 
-/// Checks that nothing follows the announced bytes of the body.
+/// Checks that nothing follows the announced bytes of the body. A late end costs the connection.
 rt::Task<Result<void>> HttpExchange::finish() {
   if (chunked_ || until_close_) {
     std::byte more{};
     const std::span<std::byte> into(&more, 1);
-    IoResult<size_t> got = co_await receive_body(into, stall_deadline());
+    const MonoTime deadline = std::min(stall_deadline(), worker_.timers().now() + kBodyEndWait);
+    IoResult<size_t> got = co_await receive_body(into, deadline);
+    const bool late = !got && got.error().cause == IoFailure::Cause::kTimedOut;
     const bool longer = got.has_value() && *got > 0;
+    if (late) {
+      lease_.drop();
+      co_return Result<void>();
+    }
     if (longer || (chunked_ && !got)) {
       lease_.drop();
       co_return fail(ErrorKind::kUpstream, longer
@@ -220,8 +240,15 @@ rt::Task<std::optional<std::string>> HttpExchange::read_small_body(MonoTime dead
   small_body_ended_ = content_length_ && *content_length_ == 0;
   while (filled < body.size()) {
     const std::span<std::byte> into = bytes_of(body, filled);
-    IoResult<size_t> got = co_await receive_body(into, deadline);
-    if (!got && until_close_ && got.error().cause == IoFailure::Cause::kClosed) got = 0;
+    const MonoTime pause_end = worker_.timers().now() + kErrorTextPause;
+    const bool may_pause = !until_close_ || !is_error_ || deadline < pause_end;
+    IoResult<size_t> got = co_await receive_body(into, may_pause ? deadline : pause_end);
+    if (!got) {
+      const IoFailure::Cause cause = got.error().cause;
+      const bool closed = until_close_ && cause == IoFailure::Cause::kClosed;
+      const bool paused = !may_pause && cause == IoFailure::Cause::kTimedOut;
+      if (closed || paused) got = 0;
+    }
     if (!got) {
       lease_.drop();
       co_return std::nullopt;

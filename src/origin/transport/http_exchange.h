@@ -45,14 +45,16 @@ class HttpExchange {
   void expect_body(uint64_t bytes) { body_left_ = bytes; }
 
   /// Reads at least one byte of the body. After the last byte, checks that nothing follows, and
-  /// gives the connection back. kTimeout if nothing comes, kUpstream if the body is broken.
+  /// gives the connection back; closes the connection if the last chunk or the close is late.
+  /// kTimeout if nothing comes, kUpstream if the body is broken.
   /// REQUIRES: `into` is not empty, and the body has bytes left.
   [[nodiscard]] rt::Task<Result<size_t>> read(std::span<std::byte> into);
 
   /// About how many bytes of the body have come and were not read.
   [[nodiscard]] uint64_t unread_bytes();
 
-  /// Reads a whole body, cut at kSmallBodyBytesMax. Nothing if the body broke off, or did not end
+  /// Reads a whole body, cut at kSmallBodyBytesMax. The text of an error (status >= 300) without a
+  /// length also ends with a pause of 500 ms. Nothing if the body broke off, or did not end
   /// by `deadline` or within BodyLimits::stall.
   [[nodiscard]] rt::Task<std::optional<std::string>> read_small_body(MonoTime deadline);
 
@@ -86,6 +88,7 @@ class HttpExchange {
   bool keep_alive_ = false;
   bool chunked_ = false;
   bool until_close_ = false;
+  bool is_error_ = false;  // the body is an error's text: the status alone tells the failure
   std::optional<uint64_t> content_length_;
   std::optional<std::chrono::seconds> keep_alive_timeout_;
   uint64_t body_left_ = 0;

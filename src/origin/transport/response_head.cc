@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "base/http_date.h"
+#include "base/log.h"
 
 namespace cachey::origin {
 namespace {
@@ -37,6 +38,11 @@ std::optional<std::chrono::seconds> keep_alive_timeout(std::string_view header) 
   return std::chrono::seconds(seconds);
 }
 
+constexpr std::string_view kHeadBegin = "HTTP/1.";
+
+// An error quotes at most this much of an answer that is not HTTP, in bytes.
+constexpr size_t kBeginQuoted = 32;
+
 /// A field that the answer may have only once (RFC 9110 5.3), and that decides which bytes of which
 /// version the body holds.
 constexpr http::field kSingleFields[] = {http::field::content_range, http::field::etag,
@@ -48,6 +54,17 @@ std::unexpected<Error> broken(std::string_view fault) {
 }
 
 }  // namespace
+
+Result<void> check_head_begin(std::string_view text, size_t checked) {
+  if (!kHeadBegin.starts_with(text.substr(0, kHeadBegin.size()))) {
+    return broken(fmt::format("not HTTP/1, begins with {}", log::quoted(text, kBeginQuoted)));
+  }
+  for (size_t at = text.find('\n', checked); at != std::string_view::npos;
+       at = text.find('\n', at + 1)) {
+    if (text[at - 1] != '\r') return broken("a line of the head ends without a carriage return");
+  }
+  return {};
+}
 
 Result<ResponseHead> parse_response_head(std::string_view text) {
   Parser parser;

@@ -39,6 +39,11 @@ inline constexpr std::string_view kHeadEnd = "\r\n\r\n";
 /// A longer head is refused.
 inline constexpr size_t kHeadBytesMax = 64 * 1024;
 
+/// Whether `text` may be the beginning of a head: begins with `HTTP/1.`, and every line feed
+/// follows a carriage return. kUpstream if not: more bytes would not help. The first `checked`
+/// bytes have been checked by an earlier call, and are not searched again.
+[[nodiscard]] Result<void> check_head_begin(std::string_view text, size_t checked = 0);
+
 /// Parses a whole head, including its last empty line. kUpstream if `text` is no head of an
 /// HTTP/1.0 or 1.1 response, frames the body in two ways, or has two ETag, Content-Range or
 /// Last-Modified fields.

@@ -118,5 +118,22 @@ TEST(ResponseHead, RefusesWhatIsNone) {
   }
 }
 
+TEST(ResponseHead, TheFirstBytesTellWhetherItIsHttp) {
+  const std::string head = "HTTP/1.1 206 x\r\nETag: \"e\"\r\n\r\n";
+  for (size_t size = 0; size <= head.size(); ++size) {
+    EXPECT_TRUE(check_head_begin(head.substr(0, size))) << size;
+    EXPECT_TRUE(check_head_begin(head, size)) << size;
+  }
+  for (const std::string text : {"S", "\r\n", "HTTP/2", "HTTP/2 200\r\n", "HTTPS", "ICY 200 OK\r\n",
+                                 "SSH-2.0-OpenSSH_9.2\r\n", "\x15\x03\x01", "HTTP/1.1 206 x\n",
+                                 "HTTP/1.1 206 x\r\nETag: \"e\"\n"}) {
+    EXPECT_EQ(check_head_begin(text).error().kind(), ErrorKind::kUpstream) << text;
+  }
+  EXPECT_FALSE(check_head_begin(std::string(4, '\0')));
+  EXPECT_FALSE(check_head_begin("HTTP/1.1 206 x\r\na\nb", 17));
+  EXPECT_THAT(check_head_begin("SSH-2.0-OpenSSH_9.2").error().message(),
+              ::testing::HasSubstr("SSH-2.0"));
+}
+
 }  // namespace
 }  // namespace cachey::origin

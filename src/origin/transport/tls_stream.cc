@@ -26,6 +26,20 @@ TlsStream::TlsStream(rt::Socket& socket, TlsContext& context)
   socket_.native_non_blocking(true, ignored);
   if (::SSL_set_fd(ssl_.get(), socket_.native_handle()) != 1) throw std::bad_alloc();
   ::SSL_set_connect_state(ssl_.get());
+  ::SSL_set_msg_callback(ssl_.get(), on_message);
+  ::SSL_set_msg_callback_arg(ssl_.get(), this);
+}
+
+/// OpenSSL tells of each record's head, before the record is decrypted.
+void TlsStream::on_message(int is_ours, int, int type, const void*, size_t, SSL*, void* self) {
+  if (is_ours == 0 && type == SSL3_RT_HEADER) static_cast<TlsStream*>(self)->count_record();
+}
+
+/// Past the limit, OpenSSL throws this record away and reads no further: one call of OpenSSL reads
+/// records until it finds data.
+void TlsStream::count_record() {
+  ++records_;
+  if (had_too_many_records()) ::SSL_set_shutdown(ssl_.get(), SSL_RECEIVED_SHUTDOWN);
 }
 
 bool TlsStream::expect_host(const std::string& host) {
@@ -70,6 +84,7 @@ rt::Task<error_code> TlsStream::settle(Outcome outcome) {
 TlsStream::Outcome TlsStream::outcome_of(int result) const {
   const int system_error = errno;
   const int ssl_error = ::SSL_get_error(ssl_.get(), result);
+  if (had_too_many_records()) return {SSL_ERROR_NONE, asio::error::connection_aborted};
   if (ssl_error == SSL_ERROR_WANT_READ || ssl_error == SSL_ERROR_WANT_WRITE) return {ssl_error, {}};
   return {SSL_ERROR_NONE, failure(ssl_error, system_error)};
 }
@@ -83,6 +98,8 @@ rt::Task<error_code> TlsStream::handshake() {
     const Outcome outcome = outcome_of(result);
     error = co_await settle(outcome);
   }
+  records_ = 0;
+  records_max_ = kEmptyRecordsMax;
   co_return error;
 }
 
@@ -113,6 +130,7 @@ size_t TlsStream::read_now(std::span<std::byte> into) {
       break;
     }
     filled += bytes;
+    records_ -= std::min<size_t>(records_, 2);
   }
   return filled;
 }

@@ -23,6 +23,12 @@ class TlsStream {
   /// One read_some() takes at most this much, so that other tasks of the worker run in between.
   static constexpr size_t kReadBytesMax = 256 * 1024;
 
+  /// Records in a row that may come without data for us, as on the side of our clients
+  /// (net::tls::Stream): each record with data makes up for one. Past it, reads fail.
+  static constexpr size_t kEmptyRecordsMax = 32;
+  /// Records of a server's part of a handshake.
+  static constexpr size_t kHandshakeRecordsMax = 128;
+
   /// REQUIRES: `socket` is connected. `context` (make_tls_context) outlives the stream.
   TlsStream(rt::Socket& socket, TlsContext& context);
 
@@ -41,8 +47,12 @@ class TlsStream {
     boost::system::error_code error;
     size_t bytes = 0;
   };
-  /// Reads at least one byte. REQUIRES: `into` is not empty.
+  /// Reads at least one byte. Fails after kEmptyRecordsMax records without data. REQUIRES: `into`
+  /// is not empty.
   [[nodiscard]] rt::Task<Got> read_some(std::span<std::byte> into);
+
+  /// The stream ended because too many records without data have come.
+  [[nodiscard]] bool had_too_many_records() const { return records_ > records_max_; }
 
   /// Whether OpenSSL holds data that was not read.
   [[nodiscard]] bool has_unread() const { return ::SSL_has_pending(ssl_.get()) == 1; }
@@ -58,6 +68,10 @@ class TlsStream {
     boost::system::error_code error;  // if lacks is SSL_ERROR_NONE
   };
 
+  static void on_message(int is_ours, int version, int type, const void* message, size_t bytes,
+                         SSL* ssl, void* self);
+  void count_record();
+
   [[nodiscard]] Outcome outcome_of(int result) const;
   [[nodiscard]] static boost::system::error_code failure(int ssl_error, int system_error);
   [[nodiscard]] rt::Task<boost::system::error_code> settle(Outcome outcome);
@@ -65,6 +79,8 @@ class TlsStream {
 
   rt::Socket& socket_;
   const std::unique_ptr<SSL, Free> ssl_;
+  size_t records_ = 0;  // without data, or of the handshake
+  size_t records_max_ = kHandshakeRecordsMax;
   std::optional<Outcome> read_end_;  // how the last read_now() ended, until settled
 };
 

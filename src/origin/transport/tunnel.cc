@@ -44,6 +44,8 @@ rt::Task<Attempt<void>> open_tunnel(Connection& connection, const Proxy& proxy, 
     IoResult<size_t> got = co_await connection.read_some(into, deadline);
     if (!got) co_return std::unexpected(failure_of(got.error()));
     received.resize(filled + *got);
+    const Result<void> begun = check_head_begin(received, filled);
+    if (!begun) co_return std::unexpected(refused(begun.error().message(), Retry::kNever));
     end = received.find(kHeadEnd);
   }
   const Result<ResponseHead> head = parse_response_head(received);

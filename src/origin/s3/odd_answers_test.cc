@@ -1,0 +1,97 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "origin/s3/s3_origin.h"
+#include "origin/testing/s3_harness.h"
+
+namespace cachey::origin {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using ::testing::HasSubstr;
+
+constexpr milliseconds kNever{60'000};
+
+/// A store that sends `answer` to each request and keeps the connection open. Each limit that could
+/// end the wait for more is 60 s.
+class S3OddAnswers : public ::testing::Test {
+ protected:
+  Fetched fetch(const std::string& answer) {
+    ScriptedServer server([&](Peer& peer, int) {
+      while (!peer.read_request().empty()) peer.send(answer);
+    });
+    S3Harness s3(server.port());
+    s3.config.limits.stall_timeout = kNever;
+    s3.config.limits.first_byte_timeout = kNever;
+    const auto start = steady_clock::now();
+    Fetched fetched = s3.fetch();
+    EXPECT_LT(steady_clock::now() - start, milliseconds(20'000));
+    requests_ = s3.counters().requests.load();
+    return fetched;
+  }
+
+  uint64_t requests_ = 0;
+};
+
+TEST_F(S3OddAnswers, NoContentAndNotModifiedHaveNoBody) {
+  for (const std::string fields :
+       {"", "Content-Length: 10\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    const Fetched not_modified = fetch("HTTP/1.1 304 N\r\nETag: \"e\"\r\n" + fields + "\r\n");
+    EXPECT_EQ(not_modified.error, ErrorKind::kRefused) << not_modified.message;
+    EXPECT_THAT(not_modified.message, HasSubstr("304"));
+    const Fetched no_content = fetch("HTTP/1.1 204 N\r\n" + fields + "\r\n");
+    EXPECT_EQ(no_content.error, ErrorKind::kUpstream) << no_content.message;
+    EXPECT_EQ(requests_, 1u);
+  }
+}
+
+TEST_F(S3OddAnswers, AnErrorsTextWithoutALengthEndsWithAPause) {
+  const Fetched empty = fetch("HTTP/1.1 404 N\r\n\r\n");
+  EXPECT_EQ(empty.error, ErrorKind::kNotFound) << empty.message;
+  EXPECT_EQ(requests_, 1u);
+  const Fetched text = fetch("HTTP/1.1 403 N\r\n\r\n<Error><Code>AccessDenied</Code></Error>");
+  EXPECT_EQ(text.error, ErrorKind::kDenied);
+  EXPECT_THAT(text.message, HasSubstr("AccessDenied"));
+}
+
+TEST_F(S3OddAnswers, BytesAreNotHeldBackByALateEnd) {
+  const std::string head = "HTTP/1.1 206 x\r\nContent-Range: bytes 0-9/10\r\n";
+  for (const std::string rest :
+       {"\r\n0123456789", "Transfer-Encoding: chunked\r\n\r\na\r\n0123456789",
+        "Transfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n"}) {
+    const Fetched fetched = fetch(head + rest);
+    EXPECT_TRUE(fetched.ok) << fetched.message;
+    EXPECT_EQ(fetched.body, "0123456789");
+  }
+}
+
+TEST_F(S3OddAnswers, ALateEndCostsTheConnection) {
+  ScriptedServer server([&](Peer& peer, int) {
+    while (!peer.read_request().empty()) {
+      peer.send(
+          "HTTP/1.1 206 x\r\nContent-Range: bytes 0-9/10\r\nTransfer-Encoding: chunked\r\n\r\n"
+          "a\r\n0123456789\r\n");
+    }
+  });
+  S3Harness s3(server.port());
+  EXPECT_EQ(s3.fetch().body, "0123456789");
+  EXPECT_EQ(s3.fetch().body, "0123456789");
+  EXPECT_EQ(server.accepted(), 2);
+}
+
+TEST_F(S3OddAnswers, WhatIsNotHttpIsToldByTheFirstBytes) {
+  for (const std::string& answer :
+       {std::string("SSH-2.0-OpenSSH_9.2\r\n"), std::string("\0\0\0\4\0\0\0\0\0", 9),
+        std::string("\x15\x03\x01\x00\x02\x02\x28"), std::string("x"),
+        std::string("HTTP/1.1 206 x\nContent-Range: bytes 0-9/10\n\n0123456789"),
+        "HTTP/1.1 103 E\r\n\r\n" + std::string("binary")}) {
+    const Fetched fetched = fetch(answer);
+    EXPECT_EQ(fetched.error, ErrorKind::kUpstream) << fetched.message;
+    EXPECT_EQ(requests_, 1u);
+  }
+  EXPECT_THAT(fetch("SSH-2.0-OpenSSH_9.2\r\n").message, HasSubstr("SSH-2.0-OpenSSH_9.2"));
+}
+
+}  // namespace
+}  // namespace cachey::origin
