@@ -101,7 +101,7 @@ TEST_F(S3Proxy, ATunnelThatIsRefusedIsToldWithItsStatus) {
       {"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", 0},
       {"HTTP/1.1 503 Service Unavailable\r\n\r\n", 2},
       {"HTTP/1.1 200 OK\r\n\r\nand more", 0},
-      {"SSH-2.0-OpenSSH_9.2\r\n\r\n", 0},
+      {"SSH-2.0-OpenSSH_9.2\r\n", 0},
   };
   for (const auto& [answer, retries] : answers) {
     SCOPED_TRACE(answer);
