@@ -23,9 +23,12 @@ class Options {
     nghttp2_option_set_max_continuations(options_, kContinuationsMax);
     nghttp2_option_set_max_deflate_dynamic_table_size(options_, kFieldTableBytes);
     nghttp2_option_set_max_send_header_block_length(options_, kTrailerBytesMax);
-    // Our own count, which comes first, also has the resets that a client makes us send.
-    nghttp2_option_set_stream_reset_rate_limit(options_, 2 * static_cast<uint64_t>(kResetsBurst),
-                                               2 * static_cast<uint64_t>(kResetsPerSecond));
+    // Our own count, which comes first, knows the age of a request, and has the resets that a
+    // client makes us send. nghttp2 counts all resets.
+    constexpr uint64_t kOldPerSecond = kStreamsMax * (std::chrono::seconds(1) / kQuickReset);
+    nghttp2_option_set_stream_reset_rate_limit(
+        options_, 2 * static_cast<uint64_t>(kResetsBurst),
+        2 * (static_cast<uint64_t>(kResetsPerSecond) + kOldPerSecond));
   }
   ~Options() { nghttp2_option_del(options_); }
   Options(const Options&) = delete;

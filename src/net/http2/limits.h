@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -37,9 +38,12 @@ inline constexpr size_t kSettingsMax = 32;
 /// Encoded trailers of one response: 4,096 of 250 B.
 inline constexpr size_t kTrailerBytesMax = size_t{1} << 20;
 
-/// Requests that the client resets, or that we reset because of the client's fault.
+/// Requests that the client resets within kQuickReset, or that we reset because of the client's
+/// fault. Of older requests kStreamsMax can be reset in each kQuickReset, and no more: clients of a
+/// proxy may all give up on a store that hangs.
 inline constexpr double kResetsBurst = 1000;
 inline constexpr double kResetsPerSecond = 100;
+inline constexpr std::chrono::milliseconds kQuickReset{100};
 
 /// Frames that ask for nothing: all except those of a request's head. Each request, DATA
 /// frame and byte we send earns credit for such frames. The credit of bytes may be saved up to

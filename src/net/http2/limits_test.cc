@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -298,6 +299,27 @@ TEST(Http2Limits, RapidResetsEndTheConnection) {
   EXPECT_LT(server.stats().http2_resets, 3000u);
   server.handler.released = true;
   expect_serves(server);
+}
+
+/// As behind a proxy when a store hangs.
+TEST(Http2Limits, ResetsOfOldRequestsAreFree) {
+  TestServer server({}, 1);
+  TestHttp2Client client(server.port);
+  constexpr int kRounds = 14;
+  constexpr int kRequests = 100;
+  static_assert(kRounds * kRequests > kResetsBurst + 3 * kResetsPerSecond);
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<int32_t> ids;
+    for (int i = 0; i < kRequests; ++i) ids.push_back(client.get("/hang/0"));
+    ASSERT_TRUE(client.send());
+    ASSERT_TRUE(eventually([&] { return server.handler.waiting == kRequests; }));
+    std::this_thread::sleep_for(kQuickReset + 1ms);
+    for (const int32_t id : ids) client.reset(id);
+    ASSERT_TRUE(client.send());
+    ASSERT_TRUE(eventually([&] { return server.handler.waiting == 0; }));
+  }
+  EXPECT_EQ(client.fetch("/bytes/5").body, body_bytes(5));
+  EXPECT_FALSE(client.goaway);
 }
 
 TEST(Http2Limits, ResetsThatTheClientMakesUsSendCountToo) {

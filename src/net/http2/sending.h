@@ -24,9 +24,10 @@ namespace cachey::net::http2 {
 /// from within nghttp2's callbacks, and stop `left` there; no handler is resumed at once.
 struct Response
     : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-  explicit Response(int32_t id) : stream_id(id), place(id) {}
+  Response(int32_t id, MonoTime now) : stream_id(id), begun(now), place(id) {}
 
   const int32_t stream_id;
+  const MonoTime begun;    ///< when the request's head began
   bool head_only = false;  ///< to HEAD
   bool has_trailers = false;
   bool lost = false;       ///< the stream is closed on the wire, or the connection has ended

@@ -202,7 +202,7 @@ int Session::on_begin_headers(const nghttp2_frame& frame) {
                               NGHTTP2_REFUSED_STREAM);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
-  incoming_ = std::make_unique<Stream>(state_, sending_, requests_, frame.hd.stream_id);
+  incoming_ = std::make_unique<Stream>(state_, sending_, requests_, frame.hd.stream_id, now_);
   return 0;
 }
 
@@ -227,13 +227,19 @@ int Session::on_frame(const nghttp2_frame& frame) {
       return 0;
     case NGHTTP2_RST_STREAM:
       state_.stats.http2_resets.fetch_add(1, std::memory_order_relaxed);
-      return budget_.take_reset(now_) ? 0 : kTooMuch;
+      return is_quick_reset(frame.hd.stream_id) && !budget_.take_reset(now_) ? kTooMuch : 0;
     case NGHTTP2_GOAWAY:
       client_failed_ = client_failed_ || frame.goaway.error_code != NGHTTP2_NO_ERROR;
       return 0;
     default:
       return 0;
   }
+}
+
+/// Also if the request's response has ended.
+bool Session::is_quick_reset(int32_t stream_id) const {
+  const Response* const response = sending_.find(stream_id);
+  return response == nullptr || now_ - response->begun < kQuickReset;
 }
 
 void Session::on_body(int32_t stream_id, size_t bytes) {

@@ -66,6 +66,7 @@ class Session {
   [[nodiscard]] uint32_t fault_on_stream(int32_t stream_id);
   void end_long_body(int32_t stream_id);
   [[nodiscard]] bool too_many_streams();
+  [[nodiscard]] bool is_quick_reset(int32_t stream_id) const;
 
   WorkerState& state_;
   MonoTime now_;  // when receive() was called last

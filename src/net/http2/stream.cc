@@ -9,8 +9,9 @@
 
 namespace cachey::net::http2 {
 
-Stream::Stream(WorkerState& state, Sending& sending, RequestMemory::Share& memory, int32_t id)
-    : state_(state), sending_(sending), memory_(memory), response_(id), head_(state, memory) {
+Stream::Stream(WorkerState& state, Sending& sending, RequestMemory::Share& memory, int32_t id,
+               MonoTime now)
+    : state_(state), sending_(sending), memory_(memory), response_(id, now), head_(state, memory) {
   sending_.add(response_);
 }
 

@@ -18,7 +18,8 @@ namespace cachey::net::http2 {
 class Stream final : public ResponseWriter {
  public:
   /// `memory`: kRequestBytes of it are this stream's.
-  Stream(WorkerState& state, Sending& sending, RequestMemory::Share& memory, int32_t id);
+  Stream(WorkerState& state, Sending& sending, RequestMemory::Share& memory, int32_t id,
+         MonoTime now);
   ~Stream() override;
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
