@@ -241,12 +241,12 @@ rt::Task<std::optional<std::string>> HttpExchange::read_small_body(MonoTime dead
   while (filled < body.size()) {
     const std::span<std::byte> into = bytes_of(body, filled);
     const MonoTime pause_end = worker_.timers().now() + kErrorTextPause;
-    const bool may_pause = !until_close_ || !is_error_ || deadline < pause_end;
-    IoResult<size_t> got = co_await receive_body(into, may_pause ? deadline : pause_end);
+    const bool to_deadline = !until_close_ || !is_error_ || deadline < pause_end;
+    IoResult<size_t> got = co_await receive_body(into, to_deadline ? deadline : pause_end);
     if (!got) {
       const IoFailure::Cause cause = got.error().cause;
       const bool closed = until_close_ && cause == IoFailure::Cause::kClosed;
-      const bool paused = !may_pause && cause == IoFailure::Cause::kTimedOut;
+      const bool paused = !to_deadline && cause == IoFailure::Cause::kTimedOut;
       if (closed || paused) got = 0;
     }
     if (!got) {
