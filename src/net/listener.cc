@@ -67,7 +67,8 @@ rt::Task<void> Listener::accept_all(std::shared_ptr<Listener> self, size_t accep
 void Listener::admit(rt::Socket socket) {
   ServerStats& stats = state_.stats;
   const auto most = static_cast<int64_t>(state_.config.connections_max);
-  if (stats.connections.fetch_add(1) >= most && !state_.awaited.make_place(clock_.mono())) {
+  const bool full = stats.connections.fetch_add(1) >= most;
+  if (full && !state_.awaited.make_place(clock_.mono())) {
     stats.connections.fetch_sub(1);
     stats.connections_refused.fetch_add(1);
     if (state_.tls) return;  // closed: a handshake costs too much for a refusal
@@ -75,6 +76,7 @@ void Listener::admit(rt::Socket socket) {
     state_.worker.tasks().spawn(refuse(shared_from_this(), std::move(socket)));
     return;
   }
+  if (full) stats.connections_displaced.fetch_add(1);
   stats.connections_total.fetch_add(1);
   ++running_;
   state_.worker.tasks().spawn(serve(shared_from_this(), std::move(socket)));

@@ -251,6 +251,7 @@ TEST(ServerLimits, AClientThatOwesARequestGivesWay) {
   }
   EXPECT_TRUE(eventually([&] { return server.handler.waiting == 4; }));
   EXPECT_EQ(server.stats().connections_refused, 0u);
+  EXPECT_EQ(server.stats().connections_displaced, 3u);
   TestClient fifth(server.port);
   EXPECT_EQ(fifth.response().status, 503);
   server.handler.released = true;

@@ -15,6 +15,9 @@ void ServerStats::add_metrics(Metrics& metrics) const {
                        reader_of(connections_total));
   metrics.read_counter("cachey_connections_refused_total", "Client connections past the limit",
                        reader_of(connections_refused));
+  metrics.read_counter("cachey_connections_displaced_total",
+                       "Client connections ended to make place for new ones",
+                       reader_of(connections_displaced));
   metrics.read_counter("cachey_requests_malformed_total", "Requests that the HTTP parser refused",
                        reader_of(bad_requests));
   metrics.read_counter("cachey_http2_resets_total", "Requests that HTTP/2 clients took back",
