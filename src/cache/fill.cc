@@ -187,13 +187,17 @@ void Fills::fill_failed(Page& page, const FetchSpec& spec, Error error) {
   memory_.discard(page);
 }
 
-/// Waits for the memory of the fill itself.
+/// Waits for the memory of the fill itself. kCancelled: nobody waits for the fill any more.
 rt::Task<Result<void>> Fills::admit_start(Filling& filling) {
   if (filling.start) co_return Result<void>();
   std::string account(account_of(filling.spec));
+  origin::Attendance attendance(&filling, clock_.mono());
   Result<store::Admission> admitted = co_await memory_.starts().admit(
       filling.worker, std::move(account), store::MemoryTier::kStartBytes);
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
+  if (attendance.is_over(clock_.mono())) {
+    co_return fail(ErrorKind::kCancelled, "nobody waits for the page");
+  }
   filling.start.emplace(std::move(*admitted));
   co_return Result<void>();
 }

@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cache/cache.h"
 #include "cache/range_reader.h"
@@ -153,6 +154,26 @@ TEST_F(ReaderWaits, AFillThatNobodyWaitsForGivesUpItsWaitForAHead) {
   EXPECT_EQ(cache_metrics_.fills_in_flight, 0);
   EXPECT_EQ(memory_.admitted_bytes(), 0u);
   EXPECT_EQ(cache_.table().find(spec("o")->key.view(), 0), nullptr);
+}
+
+TEST_F(ReaderWaits, AFillThatNobodyWaitsForIsNotStarted) {
+  origin_.put("b", "o", {.size = 100});
+  std::vector<store::Admission> taken;
+  while (auto one = memory_.starts().try_admit(std::to_string(taken.size()),
+                                               store::MemoryTier::kStartBytes)) {
+    taken.push_back(std::move(*one));
+  }
+  std::stop_source left;
+  (void)read(spec("o"), left.get_token());
+  world_.pass(1s);
+  left.request_stop();
+  world_.pass(1500ms);
+  EXPECT_EQ(cache_metrics_.fills_in_flight, 1);
+  taken.clear();
+  world_.pass(100ms);
+  EXPECT_EQ(cache_metrics_.fills_in_flight, 0);
+  EXPECT_EQ(memory_.starts().admitted_bytes(), 0u);
+  EXPECT_TRUE(origin_.asked().empty());
 }
 
 TEST_F(ReaderWaits, AClientThatComesAgainFindsTheFillOfItsFirstRequest) {
