@@ -113,6 +113,7 @@ rt::Task<void> Listener::serve(std::shared_ptr<Listener> self, rt::Socket socket
         co_await self->serve_http2(client, std::move(received));
       }
     }
+    client.close();
   } catch (const std::exception& failure) {
     log::error("connection failed", {{"error", failure.what()}});
   }

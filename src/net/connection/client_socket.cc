@@ -29,7 +29,6 @@ ClientSocket::ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worke
 
 ClientSocket::~ClientSocket() {
   if (self_) *self_ = nullptr;
-  close();
 }
 
 rt::Task<bool> ClientSocket::handshake(std::chrono::nanoseconds limit) {
