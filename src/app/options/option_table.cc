@@ -163,8 +163,9 @@ void add_origin(Table& table, Options& o) {
       .where = Option::Where::kCommandLineOnly;
   table.add(one("split-after", size_value(0), o.fill.split_after,
                 "A miss that starts further into its page fetches from there first; 0: never"));
-  table.add(one("hedge-quantile", quantile_value(), o.hedge_quantile,
-                "Of a bucket's latencies, after which a second request is sent; 0: only if it hangs"));
+  table.add(
+      one("hedge-quantile", quantile_value(), o.hedge_quantile,
+          "Of a bucket's latencies, after which a second request is sent; 0: only if it hangs"));
   table.add(one("origin-parts", number_value(1u, origin::kPartsMax), o.fill.parts,
                 "Ranges that a page is fetched in, side by side"));
   table.add(one("read-ahead", number_value(0u, cache::ReadAhead::kPagesMax),
