@@ -10,6 +10,7 @@
 #include <optional>
 #include <ranges>
 #include <stop_token>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -66,7 +67,7 @@ class PageWaits : public ::testing::Test {
 };
 
 TEST_F(PageWaits, ReadersLeaveWhileAnotherThreadWakesThem) {
-  constexpr uint32_t kRounds = 1000;
+  constexpr uint32_t kRounds = 300;
   constexpr size_t kReaders = 64;
   for (uint32_t round = 0; round < kRounds; ++round) {
     const PagePtr filled = page(round);
@@ -78,14 +79,14 @@ TEST_F(PageWaits, ReadersLeaveWhileAnotherThreadWakesThem) {
         worker.tasks().spawn(wait_head(worker, filled, one.get_token()));
       }
       all_wait = true;
-      while (!waking) continue;
+      while (!waking) std::this_thread::yield();
       for (std::atomic<uint32_t> pause = 0; pause < round % 100 * 20;) ++pause;
       for (std::stop_source& one : std::views::reverse(left)) one.request_stop();
     });
-    while (!all_wait) continue;
+    while (!all_wait) std::this_thread::yield();
     waking = true;
     set_head(filled);
-    while (ended_ != kReaders * (round + 1)) continue;
+    while (ended_ != kReaders * (round + 1)) std::this_thread::yield();
     EXPECT_FALSE(filled->has_others_waiting());
     filled->fail(Error(ErrorKind::kUpstream, "the test is over"));
   }

@@ -149,6 +149,7 @@ bool RangeReader::may_ask_again(const Slot& failed) const {
   const FetchSpecPtr leader = page.leader();
   PageFailure failure;
   failure.error = page.error().kind();
+  failure.hurried = page.error().cause() == ErrorCause::kHurried;
   failure.role = failed.role;
   failure.ahead = failed.ahead;
   failure.other_terms = leader == nullptr || !window_.spec().same_terms(*leader);

@@ -191,6 +191,44 @@ TEST_F(ReaderWaits, AClientThatComesAgainFindsTheFillOfItsFirstRequest) {
   EXPECT_EQ(origin_.asked().size(), 1u);
 }
 
+/// Nobody waits for a moment, so the first attempt is the only one; but the store is well again.
+TEST_F(ReaderWaits, AClientThatComesAgainDoesNotLoseItsRetries) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave_by([](const origin::GetRequest&, size_t number) -> origin::FakeOrigin::Behaviour {
+    if (number > 0) return {};
+    return {.head_delay = 1s, .backoff = 100ms, .error = Error(ErrorKind::kUpstream, "500")};
+  });
+  std::stop_source left;
+  (void)read(spec("o"), left.get_token());
+  world_.pass(100ms);
+  left.request_stop();
+  world_.pass(300ms);
+  const Outcome again = read(spec("o"));
+  world_.pass(1s);
+  ASSERT_TRUE(again->has_value());
+  EXPECT_TRUE((*again)->has_value());
+  EXPECT_EQ(origin_.asked().size(), 2u);
+}
+
+/// A client with other terms comes and goes: the leader's attempts stay the leader's.
+TEST_F(ReaderWaits, AFollowerThatLeftTakesNoAttemptsFromTheLeader) {
+  origin_.put("b", "o", {.size = 100});
+  origin_.behave_by([](const origin::GetRequest&, size_t number) -> origin::FakeOrigin::Behaviour {
+    if (number > 0) return {};
+    return {.head_delay = 1s, .backoff = 100ms, .error = Error(ErrorKind::kUpstream, "500")};
+  });
+  const auto careful = spec("o");
+  careful->config.attempts_max = 5;
+  const Outcome leader = read(careful);
+  std::stop_source left;
+  (void)read(spec("o"), left.get_token());
+  world_.pass(300ms);
+  left.request_stop();
+  world_.pass(1s);
+  ASSERT_TRUE(leader->has_value());
+  EXPECT_TRUE((*leader)->has_value());
+}
+
 TEST_F(ReaderWaits, ABodyThatFlowsGoesOnWithoutReaders) {
   origin_.put("b", "o", {.size = 100});
   origin_.behave({.read_delay = 1s, .read_bytes = 20});

@@ -24,6 +24,8 @@ bool may_try_again(const PageFailure& failure) {
   if (failure.not_given) return failure.tries < kTriesMax;
   // The client has bytes that may be wrong: no other bytes may complete them.
   if (failure.error == ErrorKind::kDamaged && failure.bytes_taken) return false;
+  // The fill left out a retry: nobody waited, or a reader with other terms did, which has left.
+  if (failure.hurried) return failure.tries < kTriesMax;
   // Speculation queues behind demand, and its time began before a reader wanted the page. Once: the
   // next page is not asked for ahead.
   if (failure.ahead && may_pass(failure.error)) return true;

@@ -24,6 +24,7 @@ struct PageFailure {
   bool other_terms = false;  ///< the reader's terms differ from those of the fill
   bool from_wanted = false;  ///< the fill began at its leader's first byte, not the page's
   bool bytes_taken = false;  ///< the reader has passed on bytes of the page
+  bool hurried = false;      ///< the fill left out a retry that its terms allow
   bool not_given = false;    ///< the disk did not give the bytes; `error` says nothing then
   int tries = 0;             ///< times that the page was asked for again without progress
 };

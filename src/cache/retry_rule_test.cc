@@ -23,6 +23,10 @@ constexpr PageFailure from_wanted(ErrorKind error, int tries = 0) {
   return {.error = error, .role = PageRole::kJoined, .from_wanted = true, .tries = tries};
 }
 
+constexpr PageFailure hurried(PageRole role, int tries = 0) {
+  return {.error = ErrorKind::kUpstream, .role = role, .hurried = true, .tries = tries};
+}
+
 constexpr PageFailure not_given(int tries) {
   return {.role = PageRole::kHit, .not_given = true, .tries = tries};
 }
@@ -46,6 +50,10 @@ TEST(RetryRule, EachRow) {
       {"its own fill had no memory", own(kOverloaded), false},
       {"joined, on the same terms", joined(kUpstream), false},
       {"joined, and the object is not there", joined(kNotFound), false},
+
+      {"joined, and the fill was hurried", hurried(PageRole::kJoined), true},
+      {"its own fill was hurried", hurried(PageRole::kStarted, kTriesMax - 1), true},
+      {"its own fill was hurried, 4 tries", hurried(PageRole::kStarted, kTriesMax), false},
 
       {"joined, on other terms", other_terms(kUpstream), true},
       {"joined, on other terms, not there", other_terms(kNotFound), true},
