@@ -129,7 +129,7 @@ rt::Task<bool> ObjectRead::take_over(PendingGetPtr second, size_t bucket) {
   const PendingGetPtr first = body_;
   first->stop();
   while (!first->body_ended()) co_await wakeup_.wait();
-  const uint64_t position = first->position();
+  const uint64_t position = first->next_delivered();
   if (first->body_end() || second->request().range.end != range_.end) co_return false;
   context_.metrics.wasted_bytes.add(first->bytes_unused());
   context_.metrics.wasted_bytes.add(position - second->request().range.begin);
@@ -161,7 +161,7 @@ rt::Task<Result<void>> ObjectRead::resume() {
   if ((order.index[0] == body_bucket_) != stay && order.count > 1) {
     std::swap(order.index[0], order.index[1]);
   }
-  const ByteRange left{body_->position(), range_.end};
+  const ByteRange left{body_->next_delivered(), range_.end};
   co_return co_await try_buckets(order, left);
 }
 

@@ -188,6 +188,22 @@ TEST_F(ObjectReadRescues, ABodyThatTricklesIsRescued) {
   EXPECT_EQ(asked(), 2u);
 }
 
+/// The rescue has to bring again what trickled in meanwhile, and breaks off before that is done.
+TEST_F(ObjectReadRescues, NoByteIsDeliveredTwiceIfARescueBreaksOffEarly) {
+  origin_.behave_by([](const GetRequest&, size_t number) -> FakeOrigin::Behaviour {
+    if (number == 0) return {.read_delay = 50ms, .read_bytes = 1};
+    if (number == 1) return {.head_delay = 2s, .cut_after = 10};
+    return {.head_delay = 10ms};
+  });
+  const Got got = get();
+  EXPECT_FALSE(got.error);
+  EXPECT_TRUE(got.right);
+  EXPECT_EQ(got.bytes, kSize);
+  const auto requests = origin_.asked();
+  ASSERT_EQ(requests.size(), 3u);
+  EXPECT_GT(requests[2].range.begin, requests[1].range.begin + 30) << "2 s at 20 bytes a second";
+}
+
 TEST_F(ObjectReadRescues, ATrickleWithHedgesAndTwoBucketsIsRescuedByTheOther) {
   learn();
   origin_.behave("a", trickles_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -66,6 +67,8 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   [[nodiscard]] const Result<void>& body_end() const { return *body_end_; }
   /// The offset in the object of the next byte to come.
   [[nodiscard]] uint64_t position() const { return position_; }
+  /// The offset of the next byte that the sink gets, of this body or of one that follows it.
+  [[nodiscard]] uint64_t next_delivered() const { return std::max(position_, delivered_from_); }
 
   /// When bytes last came to the sink; before the first ones, when the request was sent.
   [[nodiscard]] MonoTime last_arrival() const { return last_arrival_; }
