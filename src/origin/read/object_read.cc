@@ -83,7 +83,12 @@ rt::Task<Result<Gate::Pass>> ObjectRead::enter_gate(size_t bucket, RequestConfig
                             "for a moment",
                             log::quoted(name)));
   };
-  if (!context_.buckets.may_ask(name, terms_.key, instead)) co_return refuse();
+  // The rest of a page is asked for whatever its key or the bucket's share: the page has memory.
+  const auto may_ask = [&] {
+    if (!has_memory()) return context_.buckets.may_ask(name, terms_.key, instead);
+    return fallback == Fallback::kNone || !context_.buckets.is_down(name);
+  };
+  if (!may_ask()) co_return refuse();
   const MonoTime came = worker_.timers().now();
   auto& limit = config.operation_timeout;
   milliseconds wait = limit.value_or(Gate::kWaitTimeMax);
@@ -94,7 +99,7 @@ rt::Task<Result<Gate::Pass>> ObjectRead::enter_gate(size_t bucket, RequestConfig
   if (!pass) co_return pass;
   if (limit) *limit = time_left(*limit, came);
   const bool old_news = worker_.timers().now() - came > kHealthValid;
-  if (old_news && !context_.buckets.may_ask(name, terms_.key, instead)) co_return refuse();
+  if (old_news && !may_ask()) co_return refuse();
   co_return pass;
 }
 

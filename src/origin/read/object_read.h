@@ -78,8 +78,9 @@ class ObjectRead {
   static constexpr uint64_t kFruitfulShare = 16;  // a sixteenth
   /// The most times that one read is resumed, fruitful or not.
   static constexpr int kResumesMax = 32;
-  /// A request that waited longer at the gate asks again whether the bucket may be asked.
-  static constexpr std::chrono::milliseconds kHealthValid{100};
+  /// A request that waited longer at the gate asks again whether the bucket may be asked. The first
+  /// call may have taken a probe, and probes are kProbeEvery apart.
+  static constexpr std::chrono::milliseconds kHealthValid{BucketHealth::kProbeEvery};
   /// The pause after a fruitless body, times the number of fruitless bodies in a row.
   static constexpr std::chrono::milliseconds kResumePause{50};
 

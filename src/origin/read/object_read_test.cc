@@ -149,6 +149,25 @@ TEST_F(ObjectReadTest, ABodyThatBreaksOffGoesOnAtTheNextByte) {
   EXPECT_EQ(origin_.bytes_sent(), kSize);
 }
 
+TEST_F(ObjectReadTest, ABodyThatBreaksOffGoesOnThoughTheBucketIsShed) {
+  origin_.behave("a", {.error = Error(ErrorKind::kUpstream, "500")});
+  for (int window = 0; window < 6; ++window) {
+    fail_keys("a", 5);
+    world_.pass(2100ms);
+  }
+  origin_.behave_by(
+      [](const GetRequest&, size_t) { return FakeOrigin::Behaviour{.cut_after = 70'000}; });
+  int begun = 0;
+  for (int i = 0; i < 40; ++i) {
+    const Got got = get();
+    if (got.bytes == 0) continue;
+    ++begun;
+    EXPECT_FALSE(got.error);
+    EXPECT_EQ(got.bytes, kSize);
+  }
+  EXPECT_GT(begun, 0);
+}
+
 TEST_F(ObjectReadTest, TheOtherBucketTakesOverWhereOneBringsNothing) {
   origin_.behave("a", {.cut_after = 0});
   const Got got = get({"a", "b"});
