@@ -14,7 +14,7 @@ namespace cachey::cache {
 /// What a version that an answer or the disk brings does to an object's pages.
 enum class VersionVerdict : uint8_t {
   kTaken,      ///< the page may stay; so may all other pages
-  kReplaced,   ///< the page may stay; pages whose version is no longer one of the object's go
+  kReplaced,   ///< the page may stay; pages of versions that are not the object's go
   kDropped,    ///< the page goes: the bucket has a newer version, or the object has no more room
   kContested,  ///< another bucket's version, which stays, has another size: the page has none
 };

@@ -109,7 +109,7 @@ class PageTable {
                                                   IndexedObject& object, Page& page,
                                                   const ObjectSourcePtr& source)
       REQUIRES(shard.mutex);
-  /// Takes out the pages whose version is none of the object's.
+  /// Takes out the pages of versions that are not the object's.
   [[nodiscard]] static std::vector<PagePtr> take_stale(IndexedObject& object);
 
   store::MemoryTier& memory_;

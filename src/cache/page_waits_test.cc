@@ -33,7 +33,7 @@ class PageWaits : public ::testing::Test {
   }
   ~PageWaits() override { workers_.stop_and_join(); }
 
-  /// A page whose head is not known.
+  /// A page without a head.
   [[nodiscard]] PagePtr page(uint32_t index) {
     return table_.find_or_create(spec_, index, FillOrder::kFromBegin).page;
   }

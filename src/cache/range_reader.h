@@ -121,7 +121,7 @@ class RangeReader {
   /// Waits until the current page has its head. Fails if no page can be had.
   [[nodiscard]] rt::Task<Result<void>> settle_head(std::stop_token client_left);
   [[nodiscard]] rt::Task<Result<void>> wait_piece(Slot& held, std::stop_token client_left);
-  /// When the wait for a head ends whose page the position has just reached: see
+  /// When a wait for the head of the current page ends, if the wait begins now. See
   /// Fills::time_to_head().
   [[nodiscard]] MonoTime head_deadline() const;
 

@@ -258,7 +258,7 @@ TEST(ServerLimits, AClientThatOwesARequestGivesWay) {
   EXPECT_EQ(busy.response().status, 206);
 }
 
-/// Opens `count` connections whose requests are open until `released`.
+/// Opens `count` connections. Each has a request that is open until `released`.
 std::vector<TestClient> busy_clients(TestServer& server, int count) {
   std::vector<TestClient> clients;
   for (int i = 0; i < count; ++i) {

@@ -83,7 +83,7 @@ struct GetRequest {
   std::string request_id;  ///< of the client's request, for the log; may be empty
   /// Use a new connection, because an earlier request of the same read is late or failed.
   bool fresh_connection = false;
-  /// The bytes have memory. Such a request never waits for one whose bytes wait for memory.
+  /// The bytes have memory. Such a request never waits for a request without memory.
   bool has_memory = false;
 };
 

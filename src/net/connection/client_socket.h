@@ -162,8 +162,8 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   MonoTime awaited_since_{};
 };
 
-/// The sockets of a worker whose clients owe a handshake or a request, by the begin of that wait,
-/// and before them those that only linger before a close.
+/// The sockets of a worker that wait for a handshake or a request, by the begin of that wait.
+/// Sockets that only linger before a close come first.
 class AwaitedSockets {
  public:
   /// The shortest wait that makes place. So a client that has just come is not sent away before its

@@ -40,7 +40,7 @@ struct WorkerState {
   DateLine date;
   RequestMemory http2_requests;
   size_t http2_unsent = 0;  ///< bytes of HTTP/2 frames that the kernel has not taken
-  /// Sockets whose clients owe a handshake or a request. The longest wait is the first.
+  /// Sockets that wait for a handshake or a request. The longest wait is the first.
   AwaitedSockets awaited;
   bool draining = false;
 

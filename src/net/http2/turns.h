@@ -18,8 +18,9 @@ namespace cachey::net::http2 {
 ///
 /// If no response waits, any may send, kTurnBytes in total; after that they queue even if the
 /// socket has room. Queued responses get turns of one round of frames each, in FIFO order; a
-/// full socket may split a round over several turns. A response whose flow-control window is closed
-/// waits aside: it blocks no other and keeps its place. Owned by Sending; the worker's thread.
+/// full socket may split a round over several turns. A response with a closed flow-control window
+/// waits aside: the response blocks no other and keeps its place. Owned by Sending; the worker's
+/// thread.
 class Turns {
  public:
   /// What a response waits for: a turn, or a turn with an open flow-control window.

@@ -34,7 +34,7 @@ class TestHandler final : public Handler {
  public:
   std::atomic<bool> released{false};        ///< lets /wait and /early continue
   std::atomic<int> waiting{0};              ///< requests that wait for `released`
-  std::atomic<int> left{0};                 ///< /hang requests whose client left
+  std::atomic<int> left{0};                 ///< clients of /hang that left
   std::atomic<int> blocks{0};               ///< requests that have begun a /block
   std::atomic<size_t> body_bytes_taken{0};  ///< bytes of bodies that offer() has taken
   std::atomic<int> unwritable{0};  ///< responses that ended because writable() returned false
