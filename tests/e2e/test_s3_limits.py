@@ -126,18 +126,16 @@ def test_a_throttled_connection_is_kept_and_one_of_a_broken_server_is_not(start_
 
 
 def test_a_body_that_trickles_is_no_stall(s3_server, origin, kind):
-    """One byte a second is enough, even if the whole body takes long."""
-    stored = origin.put(kind, "object", size=8)
+    """A byte a second is no error. Second requests may bring the rest sooner."""
+    stored = origin.put(kind, "object", size=12)
     origin.behave(kind, "object", Behaviour(pace=1))
-    started = time.monotonic()
-    expect_206(s3_server().fetch(kind, "object", 0, 7), stored, 0, 7, kind)
-    assert time.monotonic() - started > 6.5
+    expect_206(s3_server().fetch(kind, "object", 0, 11), stored, 0, 11, kind)
 
 
 def test_a_body_that_stalls_ends_after_six_seconds(s3_server, origin, kind):
     origin.put(kind, "object", size=MIB)
     gate = Gate()
-    origin.behave(kind, "object", Behaviour(stall_after=1000, stall_gate=gate))
+    origin.behave(kind, "object", Behaviour(stall_after=1000, stall_gate=gate, times=1), Behaviour(gate=gate))
     server = s3_server()
     started = time.monotonic()
     fetch = Task(server.fetch, kind, "object", 0, MIB - 1, headers=config("ma=1"))

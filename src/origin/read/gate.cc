@@ -130,7 +130,8 @@ bool Gate::has_bandwidth(const Bucket& bucket) const {
 }
 
 bool Gate::has_room(const Bucket& bucket, Urgency urgency, Stage stage) const {
-  if (!bucket.proven && unproven_requests_ >= kUnprovenRequests) return false;
+  const uint32_t unproven_room = kUnprovenRequests - unproven_requests_;
+  if (!bucket.proven && bucket.in_flight + bucket.parked >= unproven_room) return false;
   if (limits_.requests == 0) return true;
   const uint32_t most = urgency == Urgency::kDemand
                             ? limits_.requests

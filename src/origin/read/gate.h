@@ -57,7 +57,9 @@ class Gate {
   static constexpr size_t kQueuedMax = FairQueue::kQueuedMax;
   /// How often a request that waits looks at its audience.
   static constexpr std::chrono::seconds kLookEvery{1};
-  /// Requests of all unproven buckets at the same time, under way or parked.
+  /// Requests of all unproven buckets at the same time, under way or parked. A bucket may have as
+  /// many as are left for others, so that a bucket that hangs leaves room for a bucket that has not
+  /// been asked yet (a dynamic threshold, as in store::Admissions, with an alpha of 1).
   static constexpr uint32_t kUnprovenRequests = 256;
   /// Of proven buckets, and of proven kinds.
   static constexpr AgedMapLimits kNamesKept{.entries = 1000, .key_bytes = 128 * kKiB};
