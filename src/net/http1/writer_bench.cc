@@ -21,13 +21,14 @@ void write_head(benchmark::State& state) {
   NoHandler handler;
   ServerStats stats;
   const auto shared = std::make_unique<WorkerState>(worker, handler, ServerConfig(), clock, stats);
-  ClientSocket socket(worker.timers(), rt::Socket(worker.executor()), nullptr);  // not connected
+  ClientSocket socket(worker.timers(), rt::Socket(worker.executor()), nullptr,
+                      shared->config.write_timeout);  // not connected
   Writer writer(*shared, socket);
   RequestHead request;
   request.method = Method::kGet;
   request.keep_alive = true;
   for (auto _ : state) {
-    writer.begin(request);
+    writer.begin(request, false);
     ResponseHead head(206);
     head.add("Content-Range", "bytes 0-65535/73400320");
     head.add("Content-Type", "application/octet-stream");
@@ -37,7 +38,7 @@ void write_head(benchmark::State& state) {
     head.add("C0-Status", "0-65535; images-eu; 1715935777");
     head.set_content_length(65536);
     writer.start(head);
-    writer.give_back_memory();
+    writer.end();
   }
 }
 BENCHMARK(write_head);

@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
   rt::Socket accepted(worker.executor());
   accepted.assign(rt::Tcp::v4(), ends[0]);
-  net::ClientSocket socket(worker.timers(), std::move(accepted), nullptr);
+  net::ClientSocket socket(worker.timers(), std::move(accepted), nullptr, config.write_timeout);
   bool ended = false;
   worker.tasks().spawn(serve(state, socket, ended));
 
