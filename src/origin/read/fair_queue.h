@@ -59,7 +59,7 @@ class FairQueue {
   static constexpr size_t kQueuedMax = 4096;
   static constexpr size_t kShare = 4;
   static constexpr std::chrono::seconds kAgedAfter{5};
-  /// The kinds with nothing queued whose charge is remembered.
+  /// The idle kinds with a remembered charge. A kind is idle if it has nothing queued.
   static constexpr AgedMapLimits kIdleKinds{.entries = 1000, .key_bytes = 64 * kKiB};
 
   /// Whether there is a place for a request of `kind`.

@@ -46,9 +46,9 @@ struct ReadTerms {
   std::string kind{};                  ///< for the gate's fair queue; the name of the home bucket
   Priority priority{};                 ///< outlives the read
   const Audience* audience = nullptr;  ///< outlives the read; null: somebody waits
-  /// The version that the cache knows of the object; null: none. While the set of versions is
-  /// empty, another bucket whose object has another size counts as failed; the home bucket does
-  /// not.
+  /// The version that the cache knows of the object; null: none. An answer of another bucket and of
+  /// another size counts as a failure of that bucket, as long as the read has taken no version. The
+  /// home bucket's answer is taken whatever its size is.
   ObjectSourcePtr known{};
 };
 
@@ -102,12 +102,12 @@ class ObjectRead {
   /// So is a retry with a good answer.
   [[nodiscard]] MonoTime sent_at() const { return sent_at_; }
 
-  /// A bucket whose version is among those of the read no longer has this version. The read has
-  /// failed with kChanged. Null: no bucket said so.
+  /// A version of the read that its bucket no longer has. The read has failed with kChanged then.
+  /// Null: no bucket said so.
   [[nodiscard]] const ObjectSourcePtr& gone() const { return gone_; }
   /// An answer contested `known`. If nothing else was to be had, the read has failed.
   [[nodiscard]] bool contested() const { return contested_; }
-  /// The index of the bucket whose answer decided open(), in the client's list.
+  /// The bucket that decided open() by its answer, as an index into the client's list.
   [[nodiscard]] size_t bucket() const { return bucket_; }
 
   // From here on REQUIRES: open() has succeeded.

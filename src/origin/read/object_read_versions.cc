@@ -1,4 +1,4 @@
-// Which answers a read takes: those whose version and range fit.
+// A read takes an answer if version and range fit.
 
 #include <algorithm>
 #include <memory>

@@ -79,7 +79,7 @@ struct RetryPayer {
 class RetryBudgets {
  public:
   /// Of the tokens of a bucket, the objects with one of kKeySlots hashes hold at most this many.
-  /// They are free again with the successes of these objects, or when the account is full again.
+  /// Successes of these objects free the tokens again; a full account frees all.
   static constexpr uint32_t kKeyTokensMax = 50;
   static constexpr size_t kKeySlots = 256;
 
@@ -96,7 +96,7 @@ class RetryBudgets {
     std::array<uint8_t, kKeySlots> taken{};  // by the hash of the key
   };
   static_assert(kKeyTokensMax <= UINT8_MAX);
-  /// Past these bounds, the bucket whose gets did not end for the longest time is forgotten.
+  /// Past these bounds the map forgets the bucket without an ended get for the longest time.
   static constexpr AgedMapLimits kProven{.entries = 1000, .key_bytes = 64 * kKiB};
 
   [[nodiscard]] Account* own(const RetryPayer& payer) REQUIRES(mutex_);

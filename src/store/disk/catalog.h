@@ -65,7 +65,8 @@ enum class NotPlaced : uint8_t {
 /// Not synchronized: the tier's mutex guards the catalog. Does no I/O.
 class Catalog {
  public:
-  /// The most buckets whose pages an object has. One more supersedes another one's pages.
+  /// The most buckets that the pages of an object come from. A further bucket's pages supersede
+  /// those of another bucket.
   static constexpr size_t kBucketsMax = 8;
   static constexpr int kStepRemovals = 32;
   static constexpr int kStepLooks = 512;  ///< at candidates for eviction, before the last removal
