@@ -253,6 +253,12 @@ TEST_F(InventedBuckets, HaveABoundedNumberOfRequestsUnderWay) {
   EXPECT_EQ(std::ranges::count_if(proven, entered), 100);
 }
 
+TEST_F(InventedBuckets, LeaveRoomForOneThatWasNotAsked) {
+  limit({.requests = 0});
+  for (int i = 0; i < 300; ++i) hanging_.push_back(enter("hung"));
+  EXPECT_TRUE(entered(enter("other")));
+}
+
 TEST_F(InventedBuckets, TakeNothingFromDeclaredOnes) {
   limit({.requests = 2});
   const std::string declared = "declared";
