@@ -27,6 +27,7 @@ class ResolverTest : public ::testing::Test {
  protected:
   ~ResolverTest() override {
     proceed();
+    for (const auto& caller : hanging_) caller.wait();
     workers_.stop();
   }
 
