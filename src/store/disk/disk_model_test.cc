@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstdlib>
 
 namespace cachey::store {
@@ -62,6 +63,28 @@ TEST(DiskModel, WhatWasRemovedStaysSoWhateverCouldNotBeReadOrWritten) {
 }
 
 TEST(DiskModel, NeverGivesAWrongByteWhateverTheDeviceDoes) { run_seeds(World::kEvil); }
+
+/// A version that the tier was never told of cannot have ended the pages of the version before.
+TEST(DiskModel, HoldsNoVersionAgainstATierThatRefusedItsPage) {
+  DiskModel model(1, World::kKilled);
+  model.write({0, 0});
+  model.flush();
+  model.disk().device().die_after(0, 2);
+  model.change(0);  // is not durable
+  model.restart();
+  model.disk().device().fail_writes(EIO, 100);
+  for (int object = 1; model.disk().tier().usage().online; ++object) {
+    ASSERT_LT(object, 100);
+    model.write({object, 0});
+  }
+  model.write({0, 1});
+  model.disk().device().fail_writes(0, 0);
+  model.flush();
+  model.restart();
+  model.read({0, 0});
+  EXPECT_GT(model.hits(), 0u);
+  EXPECT_TRUE(model.wrongs().empty());
+}
 
 }  // namespace
 }  // namespace cachey::store

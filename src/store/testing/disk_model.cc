@@ -60,8 +60,9 @@ void DiskModel::run() {
 }
 
 void DiskModel::write(PageName name) {
-  seen_.insert(name.object);
   const DiskWrite result = disk_.write(page_of(name, versions_[name.object]));
+  // A page that is dropped before it has a place tells the tier of no version.
+  if (result != DiskWrite::kDropped) seen_.insert(name.object);
   if (result == DiskWrite::kStored)
     durable_.erase(name);  // the page had left, if it ever was there
 }
