@@ -51,6 +51,12 @@ std::string_view text_for_clients(const Error& error) {
       return "the server has no usable credentials for the store; the server's log says why";
     case ErrorCause::kNoRegion:
       return "the server knows no region for the store; the server's log says why";
+    case ErrorCause::kUnknownAccessKey:
+    case ErrorCause::kBadSignature:
+    case ErrorCause::kExpiredToken:
+    case ErrorCause::kBadToken:
+    case ErrorCause::kClockSkew:
+      return "the store does not accept how the server signs; the server's log says why";
     default:
       return error.message();
   }

@@ -78,10 +78,11 @@ int say_failure(const Error& error) {
 }
 
 std::string credentials_text(const aws::Credentials& credentials) {
-  return fmt::format("{}, from {}, {}", log::quoted(credentials.masked_id()), credentials.source(),
-                     credentials.expires_at()
-                         ? "until " + format_http_date(*credentials.expires_at())
-                         : "without an end");
+  return fmt::format(
+      "{}, from {}, {}{}", log::quoted(credentials.masked_id()), credentials.source(),
+      credentials.expires_at() ? "until " + format_http_date(*credentials.expires_at())
+                               : "without an end",
+      credentials.trimmed() ? "; blanks or line ends around them are dropped" : "");
 }
 
 std::string addresses_text(const std::vector<boost::asio::ip::address>& addresses,

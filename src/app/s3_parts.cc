@@ -16,6 +16,7 @@ Result<origin::S3Config> s3_config(const Options& options) {
   config->anonymous = options.s3_anonymous;
   config->checksum_mode = options.s3_checksum_mode == ChecksumMode::kEnabled;
   config->limits.first_byte_timeout = options.s3_first_byte_timeout;
+  config->credentials_timeout = options.s3_credentials_timeout;
   return config;
 }
 
@@ -29,7 +30,8 @@ Result<S3Parts> make_s3(origin::S3Config config, rt::Workers& workers, rt::Block
                                       .blocking = pool,
                                       .clock = clock,
                                       .random = random,
-                                      .proxies = config.proxies};
+                                      .proxies = config.proxies,
+                                      .search_limit = config.credentials_timeout};
   if (config.region.empty()) {
     config.instance_region = std::make_shared<origin::InstanceRegion>(services);
     services.region = config.instance_region;

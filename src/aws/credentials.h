@@ -17,14 +17,17 @@ namespace cachey::aws {
 class Credentials {
  public:
   /// `session_token`: empty for long-lived keys. `source`: the origin of the keys, for people.
-  /// `expires_at`: Unix seconds; nothing: unknown.
+  /// `expires_at`: Unix seconds; nothing: unknown. `trimmed`: make_credentials() dropped white
+  /// space.
   Credentials(std::string access_key_id, std::string secret_access_key, std::string session_token,
-              std::string source = {}, std::optional<int64_t> expires_at = std::nullopt)
+              std::string source = {}, std::optional<int64_t> expires_at = std::nullopt,
+              bool trimmed = false)
       : access_key_id_(std::move(access_key_id)),
         secret_access_key_(std::move(secret_access_key)),
         session_token_(std::move(session_token)),
         source_(std::move(source)),
-        expires_at_(expires_at) {}
+        expires_at_(expires_at),
+        trimmed_(trimmed) {}
   ~Credentials();
   Credentials(const Credentials&) = delete;
   Credentials& operator=(const Credentials&) = delete;
@@ -34,6 +37,8 @@ class Credentials {
   [[nodiscard]] const std::string& session_token() const { return session_token_; }
   [[nodiscard]] const std::string& source() const { return source_; }
   [[nodiscard]] std::optional<int64_t> expires_at() const { return expires_at_; }
+
+  [[nodiscard]] bool trimmed() const { return trimmed_; }
 
   /// The access key id as logs may show it: `AKIA...WXYZ`.
   [[nodiscard]] std::string masked_id() const;
@@ -46,6 +51,7 @@ class Credentials {
   std::string session_token_;
   std::string source_;
   std::optional<int64_t> expires_at_;
+  bool trimmed_;
 };
 
 /// Null: no credentials.
@@ -59,7 +65,9 @@ struct Keys {
   std::optional<int64_t> expires_at;  ///< Unix seconds
 };
 
-/// Fails (kDenied) if id or secret is empty, or if id or token has control characters.
+/// Drops white space at the ends of id, secret and token: no store issues keys with any, but files
+/// and Kubernetes secrets often end with a line end. Fails (kDenied) if id or secret is empty, or
+/// if one of the three has control characters.
 [[nodiscard]] Result<CredentialsPtr> make_credentials(Keys keys, std::string source);
 
 }  // namespace cachey::aws

@@ -23,12 +23,21 @@ namespace cachey {
 /// Blanks that HTTP and most settings allow around a value.
 inline constexpr std::string_view kBlanks = " \t";
 
+/// Blanks, line ends and all else that editors and shells leave around a value.
+inline constexpr std::string_view kWhiteSpace = " \t\r\n\v\f";
+
 /// `text` without `blanks` at its ends.
 [[nodiscard]] constexpr std::string_view trimmed(std::string_view text,
                                                  std::string_view blanks = kBlanks) {
   const size_t first = text.find_first_not_of(blanks);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+/// `text` without the UTF-8 byte order mark that some editors write before it.
+[[nodiscard]] constexpr std::string_view without_byte_order_mark(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
 }
 
 /// `text` with A-Z in lower case.

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "base/ascii.h"
+
 namespace cachey::origin {
 
 Environment process_environment() {
@@ -14,8 +16,10 @@ Environment process_environment() {
 
 std::string first_set(const Environment& environment, std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    std::optional<std::string> value = environment(name);
-    if (value && !value->empty()) return std::move(*value);
+    const std::optional<std::string> value = environment(name);
+    if (!value) continue;
+    const std::string_view text = trimmed(*value, kWhiteSpace);
+    if (!text.empty()) return std::string(text);
   }
   return {};
 }

@@ -13,7 +13,8 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 /// The variables of this process.
 [[nodiscard]] Environment process_environment();
 
-/// The value of the first variable in `names` that is set and not empty; else an empty text.
+/// The value of the first variable in `names` that is set and not blank, without white space at its
+/// ends; else an empty text.
 [[nodiscard]] std::string first_set(const Environment& environment,
                                     std::initializer_list<const char*> names);
 

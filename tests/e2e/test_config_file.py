@@ -57,6 +57,7 @@ EVERY_OPTION = {
     "s3-force-path-style": ([], "true", "true"),
     "s3-checksum-mode": (["off"], "off", '"off"'),
     "s3-first-byte-timeout": (["2.5"], "2.5", "2.5"),
+    "s3-credentials-timeout": (["7.5"], "7.5", "7.5"),
     "client-limit-max": (["2.5"], "2.5", "2.5"),
     "s3-anonymous": ([], "true", "true"),
     "split-after": (["2MiB"], "2MiB", '"2MiB"'),

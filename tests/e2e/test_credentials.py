@@ -153,10 +153,104 @@ def test_cred_process(services, store, server, tmp_path):
 @pytest.mark.parametrize("command,word", [("sleep 60", "did not end in time"), ("echo hidden; exit 3", "exit code 3"),
                                           ("echo hidden", "no JSON object")])
 def test_cred_process_failures(server, tmp_path, command, word):
-    running = server(profile(tmp_path, f"[default]\ncredential_process = {command}\n"))
+    running = server(profile(tmp_path, f"[default]\ncredential_process = {command}\n"), "--s3-credentials-timeout", "1.5")
     expect_unusable(running, running.fetch("bucket", "key", 0, 9))
     wait_until(lambda: word in running.log(), 10, word)
     assert "hidden" not in running.log()
+
+
+def test_cred_process_outlives_the_requests_that_wait(services, store, server, tmp_path):
+    """A helper that is slower than the requests' patience runs once, and its keys are used."""
+    said = json.dumps({"Version": 1, "AccessKeyId": services.keys.access_key, "SecretAccessKey": services.keys.secret_key,
+                       "SessionToken": services.keys.session_token})
+    helper = tmp_path / "helper.sh"
+    helper.write_text(f"echo run >>{tmp_path}/runs\nsleep {3 * SLOW}\nprintf '%s' '{said}'\n")
+    running = server(profile(tmp_path, f"[default]\ncredential_process = sh {helper}\n"), "--s3-first-byte-timeout", "0.5")
+    early = running.fetch("bucket", "key", 0, 9)
+    expect_error(early, 503)
+    assert early.header("retry-after") and str(tmp_path) not in early.text
+    wait_until(lambda: running.fetch("bucket", "key", 0, 9).status == 206, 20, "keys")
+    assert (tmp_path / "runs").read_text().count("run") == 1
+
+
+@pytest.mark.parametrize("what", ["container", "role"])
+@pytest.mark.parametrize("status", [408, 429, 500, 529])
+def test_cred_a_busy_service_is_asked_again_within_the_search(services, store, server, what, status):
+    services.fail_once = {what: [status] * 3}
+    running = server(services.container_environment() if what == "container" else services.instance_environment())
+    expect_works(running, store)
+    assert services.count(what) == 4
+
+
+def write_keys(path, keys):
+    """As an operator who rotates keys does: by a rename."""
+    new = path.with_suffix(".new")
+    token = f"aws_session_token = {keys.session_token}\n" if keys.session_token else ""
+    new.write_text(f"[default]\naws_access_key_id = {keys.access_key}\naws_secret_access_key = {keys.secret_key}\n{token}")
+    new.rename(path)
+
+
+@pytest.mark.parametrize("access_key", ["AKIDBASEFORTESTS0000", "AKIDOTHERFORTESTS000"])
+def test_cred_rotated_keys_are_found_by_the_first_refusal(services, store, server, tmp_path, access_key):
+    """The file has other keys (or another secret of the same key): no request fails."""
+    path = tmp_path / "credentials"
+    store.credentials = BASE
+    write_keys(path, BASE)
+    running = server({"AWS_SHARED_CREDENTIALS_FILE": str(path)})
+    expect_works(running, store)
+    store.credentials = sigv4_check.Credentials(access_key, "hidden-rotated-secret")
+    write_keys(path, store.credentials)
+    for number in range(3):
+        stored, answer = fetch_uncached(running, store, number)
+        expect_206(answer, stored, 0, 9, "bucket", hit=None)
+    assert len(store.refused) == 1
+
+
+def test_cred_refused_keys_without_others_are_our_trouble(services, store, server, tmp_path):
+    """Asked of the store once a request, looked for once in 10 s, 502 to clients, and the bucket is well again at once."""
+    path = tmp_path / "credentials"
+    wrong = sigv4_check.Credentials("AKIDWRONGFORTESTS000", "hidden-wrong-secret")
+    write_keys(path, wrong)
+    store.credentials = BASE
+    running = server({"AWS_SHARED_CREDENTIALS_FILE": str(path)})
+    for number in range(8):
+        store.put("bucket", f"refused-{number}", size=10)
+        answer = running.fetch("bucket", f"refused-{number}", 0, 9)
+        expect_error(answer, 502)
+        assert answer.text.strip() == "the store does not accept how the server signs; the server's log says why"
+    assert len(store.refused) == 8
+    wait_until(lambda: "InvalidAccessKeyId" in running.log(), what="the code in the log")
+    write_keys(path, BASE)
+
+    def works():
+        time.sleep(0.2)
+        return running.fetch("bucket", "key", 0, 9).status == 206
+
+    wait_until(works, 15 * SLOW, "the next search")
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_cred_a_refused_object_is_the_stores_word(services, store, server, status):
+    """403 is for the object: no search for other keys."""
+    running = server(services.container_environment())
+    store.put("bucket", "private", size=10)
+    store.behave("bucket", "private", Behaviour(status=status, code="AccessDenied"))
+    expect_error(running.fetch("bucket", "private", 0, 9), 403)
+    assert services.count("container") == 1
+
+
+@pytest.mark.parametrize("variable,end", [("AWS_SECRET_ACCESS_KEY", "\r\n"), ("AWS_ACCESS_KEY_ID", "\t"), ("AWS_SESSION_TOKEN", "\n\n"),
+                                          ("AWS_REGION", " \n")])
+def test_cred_white_space_around_settings_is_dropped(services, store, server, variable, end):
+    settings = {"AWS_ACCESS_KEY_ID": services.keys.access_key, "AWS_SECRET_ACCESS_KEY": services.keys.secret_key,
+                "AWS_SESSION_TOKEN": services.keys.session_token, "AWS_REGION": "us-east-1"}
+    settings[variable] += end
+    running = server(settings)
+    expect_works(running, store)
+    if variable != "AWS_REGION":
+        wait_until(lambda: "blanks or line ends around the credentials are dropped" in running.log(), what="a warning")
+        done = check({"AWS_ENDPOINT_URL_S3": store.endpoint} | settings)
+        assert done.returncode == 0 and "blanks or line ends" in done.stdout
 
 
 def test_cred_refresh_before_they_expire(services, store, server):
@@ -188,7 +282,7 @@ def test_cred_refresh_failing_keeps_the_old_ones(services, store, server):
     expect_206(answer, stored, 0, 9, "bucket", hit=None)
 
 
-@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"])
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "TokenRefreshRequired", "UnrecognizedClientException"])
 def test_cred_refresh_when_the_store_takes_them_no_more(services, store, server, code):
     """The server fetches new keys at once and repeats the request with them: the client notices nothing."""
     running = server(services.container_environment())
@@ -196,16 +290,18 @@ def test_cred_refresh_when_the_store_takes_them_no_more(services, store, server,
     assert services.count("container") == 1
     store.put("bucket", "other", size=100)
     store.behave("bucket", "other", Behaviour(times=1, status=400, code=code))
+    store.credentials = services.new_keys()
     assert running.fetch("bucket", "other", 0, 9, headers=[("C0-Config", "ma=1")]).status == 206
     assert len(store.requests("bucket", "other")) == 2 and services.count("container") == 2
 
 
 def test_cred_refresh_is_not_tried_again_and_again(services, store, server):
+    """The search brings the same keys: no request is sent twice."""
     running = server(services.container_environment())
     store.behave("bucket", "key", Behaviour(status=400, code="ExpiredToken"))
     for _ in range(10):
-        assert running.fetch("bucket", "key", 0, 9).status >= 400
-    assert services.count("container") <= 2 and len(store.requests("bucket", "key")) <= 12
+        assert running.fetch("bucket", "key", 0, 9).status == 502
+    assert services.count("container") <= 2 and len(store.requests("bucket", "key")) == 10
 
 
 def test_cred_anonymous_requests_are_not_signed(start_server):

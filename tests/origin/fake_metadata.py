@@ -6,7 +6,8 @@
         assert services.count("role") == 1
 
 Every request is kept in `asked` as (what, headers, form). `hang` names the requests that are never answered, `fail`
-those that are answered with an error status: "token", "role", "keys", "region", "container", "sts".
+those that are answered with an error status: "token", "role", "keys", "region", "container", "sts". `fail_once` has
+lists of statuses, each for one answer.
 """
 
 import datetime
@@ -33,6 +34,7 @@ class FakeMetadata:
         self.asked = []
         self.hang = set()
         self.fail = {}
+        self.fail_once = {}
         self.keys = None  # sigv4_check.Credentials
         self.seconds = 3600  # until they expire
         self.region = "eu-west-7"
@@ -108,8 +110,10 @@ class FakeMetadata:
             self._stop.wait()
             request.close_connection = True
             return
-        if what in self.fail:
-            code = self.fail[what]
+        with self._lock:
+            once = self.fail_once.get(what)
+            code = once.pop(0) if once else self.fail.get(what)
+        if code:
             text = _STS_ERROR.format(code="AccessDenied", message="not you") if what == "sts" else "no"
             self._send(request, code, text)
             return

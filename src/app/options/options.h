@@ -53,6 +53,7 @@ struct Options {
   bool s3_force_path_style = false;
   ChecksumMode s3_checksum_mode = ChecksumMode::kEnabled;
   std::chrono::milliseconds s3_first_byte_timeout{30'000};
+  std::chrono::milliseconds s3_credentials_timeout{60'000};
   bool s3_anonymous = false;
   /// Not empty: read one byte of this BUCKET/KEY, print the result, and end.
   std::string check_origin;

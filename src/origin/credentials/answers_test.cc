@@ -42,7 +42,7 @@ TEST(CredentialAnswers, MetadataNeedAllOfThem) {
               HasSubstr("no SecretAccessKey"));
   EXPECT_THAT(metadata(R"({"AccessKeyId":"k","SecretAccessKey":"s",)" + rest),
               HasSubstr("no Token"));
-  EXPECT_THAT(metadata(R"({"AccessKeyId":"k\r\n","SecretAccessKey":"s","Token":"t",)" + rest),
+  EXPECT_THAT(metadata(R"({"AccessKeyId":"k\r\nk","SecretAccessKey":"s","Token":"t",)" + rest),
               HasSubstr("control characters"));
   for (const char* bad : {"", "[]", "null", "{", "<html>", "\xff", "{\"a\":1}}"})
     EXPECT_THAT(metadata(bad), HasSubstr("no JSON object")) << bad;

@@ -40,6 +40,17 @@ using TryOnce = std::function<rt::Task<Tried<T>>()>;
                     failure.retry == Retry::kNever ? Again::kNever : Again::kAfterBackoff});
 }
 
+/// Attempts at one service. With the backoffs between them about 4 s pass for a service that is
+/// only busy.
+inline constexpr unsigned kAttemptsMax = 5;
+
+/// Whether a service that answers `status` may soon answer otherwise: busy, restarting, or a
+/// gateway before it is in trouble.
+[[nodiscard]] constexpr bool may_pass(unsigned status) {
+  if (status >= 500) return status != 501 && status != 505;
+  return status == 408 || status == 425 || status == 429 || status == 499;
+}
+
 /// Calls `try_once` until it succeeds or fails with Again::kNever, at most `attempts_max` times.
 /// Ends with the last failure if the search has no time left for a backoff. `search` and `try_once`
 /// outlive the task.

@@ -1,8 +1,5 @@
 #include "origin/credentials/cache.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -11,6 +8,10 @@ namespace cachey::origin {
 namespace {
 
 void log_found(const aws::Credentials& found) {
+  if (found.trimmed()) {
+    log::warn("blanks or line ends around the credentials are dropped",
+              {{"source", found.source()}});
+  }
   const std::string expires =
       found.expires_at() ? std::to_string(*found.expires_at()) : std::string("never");
   log::info("credentials found",
@@ -30,10 +31,9 @@ rt::Task<Result<aws::CredentialsPtr>> CredentialCache::get(rt::Worker& worker, M
   }
   if (due && flight_.begin()) worker.tasks().spawn(search(self, worker));
   if (usable) co_return usable;
-  const MonoTime limit = worker.timers().now() + kCredentialSearchLimit;
-  const bool in_time = co_await flight_.wait(worker, std::min(deadline, limit));
+  const bool in_time = co_await flight_.wait(worker, deadline);
   if (!in_time)
-    co_return fail(ErrorKind::kTimeout, "no credentials: the search for them takes too long",
+    co_return fail(ErrorKind::kOverloaded, "no credentials yet: they are still being looked for",
                    ErrorCause::kNoCredentials);
   co_return found();
 }
@@ -54,7 +54,7 @@ Result<aws::CredentialsPtr> CredentialCache::found() {
 rt::Task<void> CredentialCache::search(std::shared_ptr<CredentialCache> self, rt::Worker& worker) {
   // Another search may have ended after get() asked whether one is due and before this one began.
   if (self->search_due()) {
-    const MonoTime deadline = worker.timers().now() + kCredentialSearchLimit;
+    const MonoTime deadline = worker.timers().now() + self->search_limit_;
     Result<aws::CredentialsPtr> found = co_await self->finder_->find(worker, deadline);
     self->keep(std::move(found));
   }
@@ -74,9 +74,26 @@ void CredentialCache::keep(Result<aws::CredentialsPtr> found) {
   }
 }
 
-bool CredentialCache::replace(const aws::Credentials& used) {
+rt::Task<aws::CredentialsPtr> CredentialCache::replace(rt::Worker& worker,
+                                                       aws::CredentialsPtr refused,
+                                                       MonoTime deadline) {
+  const std::shared_ptr<CredentialCache> self = shared_from_this();
+  if (aws::CredentialsPtr other = other_than(*refused)) co_return other;
+  bool due = false;
+  {
+    const MutexLock lock(mutex_);
+    if (!slot_.refused(*refused)) co_return nullptr;
+    due = slot_.search_due();
+  }
+  if (due && flight_.begin()) worker.tasks().spawn(search(self, worker));
+  (void)co_await flight_.wait(worker, deadline);
+  co_return other_than(*refused);
+}
+
+aws::CredentialsPtr CredentialCache::other_than(const aws::Credentials& refused) {
   const MutexLock lock(mutex_);
-  return slot_.replace(used);
+  aws::CredentialsPtr usable = slot_.usable();
+  return usable && !usable->same_keys(refused) ? usable : nullptr;
 }
 
 }  // namespace cachey::origin

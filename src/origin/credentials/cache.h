@@ -23,30 +23,32 @@ class CredentialFinder {
                                                                    MonoTime deadline) = 0;
 };
 
-/// The time limit of a search, and of a request's wait for one.
-inline constexpr std::chrono::milliseconds kCredentialSearchLimit{5000};
-
 /// The process's credentials. The first get() starts a search; a later get() starts the next search
-/// before they expire, and requests use the old credentials meanwhile. There is one search at a
-/// time, a task of the worker that called get(); the search outlives that request. CredentialSlot
-/// has the times. Any thread.
+/// before they expire, and replace() starts one after a refusal; requests use the old credentials
+/// meanwhile. There is one search at a time, a task of the worker that began it; the search
+/// outlives that request. CredentialSlot has the times. Any thread.
 class CredentialCache final : public CredentialsProvider,
                               public std::enable_shared_from_this<CredentialCache> {
  public:
-  /// `clock` and `random` outlive the cache.
-  CredentialCache(std::unique_ptr<CredentialFinder> finder, const Clock& clock, Random& random)
-      : finder_(std::move(finder)), slot_(clock, random) {}
+  /// `clock` and `random` outlive the cache. `search_limit`: the time limit of a search.
+  CredentialCache(std::unique_ptr<CredentialFinder> finder, const Clock& clock, Random& random,
+                  std::chrono::milliseconds search_limit)
+      : finder_(std::move(finder)), search_limit_(search_limit), slot_(clock, random) {}
 
   rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker& worker, MonoTime deadline) override;
-  bool replace(const aws::Credentials& used) override;
+  rt::Task<aws::CredentialsPtr> replace(rt::Worker& worker, aws::CredentialsPtr refused,
+                                        MonoTime deadline) override;
 
  private:
   [[nodiscard]] rt::Task<void> search(std::shared_ptr<CredentialCache> self, rt::Worker& worker);
   [[nodiscard]] bool search_due();
   [[nodiscard]] Result<aws::CredentialsPtr> found();
+  /// Null: there are no others.
+  [[nodiscard]] aws::CredentialsPtr other_than(const aws::Credentials& refused);
   void keep(Result<aws::CredentialsPtr> found);
 
   const std::unique_ptr<CredentialFinder> finder_;  // used by the running search only
+  const std::chrono::milliseconds search_limit_;
   rt::SingleFlight flight_;
   Mutex mutex_;
   CredentialSlot slot_ GUARDED_BY(mutex_);

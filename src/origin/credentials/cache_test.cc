@@ -72,7 +72,7 @@ struct CredRefreshCache : ::testing::Test {
   CredRefreshCache() {
     auto made = std::make_unique<GatedFinder>(workers.pool());
     finder = made.get();
-    cache = std::make_shared<CredentialCache>(std::move(made), clock, random);
+    cache = std::make_shared<CredentialCache>(std::move(made), clock, random, 60s);
   }
   ~CredRefreshCache() { workers.stop(); }
 
@@ -81,6 +81,11 @@ struct CredRefreshCache : ::testing::Test {
     return workers.start(cache->get(workers.workers()[worker], deadline), worker);
   }
   std::string get(size_t worker = 0) { return text_of(start(worker).get()); }
+  std::future<aws::CredentialsPtr> replace(const std::string& refused, size_t worker = 0,
+                                           MonoTime deadline = MonoTime::max()) {
+    return workers.start(cache->replace(workers.workers()[worker], keys(refused), deadline),
+                         worker);
+  }
 
   ShiftedClock clock;
   FixedRandom random{0.0};
@@ -127,30 +132,49 @@ TEST_F(CredRefreshCache, TheOldOnesServeWhileTheNextAreLookedFor) {
 TEST_F(CredRefreshCache, RefusedOnesAreLookedForAnewOnce) {
   finder->let(keys("one"));
   EXPECT_EQ(get(), "one|s|t");
-  const aws::Credentials used("one", "s", "t");
-  EXPECT_TRUE(cache->replace(used));
-  EXPECT_TRUE(cache->replace(used)) << "by another request that was refused too";
+  auto first = replace("one", 0);
+  auto second = replace("one", 1);
+  EXPECT_TRUE(eventually([&] { return finder->searches == 2; }));
+  EXPECT_EQ(get(2), "one|s|t") << "requests go on with the old ones meanwhile";
   finder->let(keys("two"));
-  EXPECT_EQ(get(1), "two|s|t");
-  EXPECT_TRUE(cache->replace(used)) << "by one that comes late";
+  EXPECT_EQ(first.get()->access_key_id(), "two");
+  EXPECT_EQ(second.get()->access_key_id(), "two");
+  EXPECT_EQ(replace("one", 2).get()->access_key_id(), "two") << "a request that was refused late";
   EXPECT_EQ(get(2), "two|s|t");
   EXPECT_EQ(finder->searches, 2);
 }
 
-TEST_F(CredRefreshCache, ARequestDoesNotWaitForEver) {
-  const std::future<Result<aws::CredentialsPtr>> keeper = start(1);
-  const Result<aws::CredentialsPtr> late = start(0).get();
-  EXPECT_EQ(late.error().kind(), ErrorKind::kTimeout);
-  finder->let(keys("k"));
-  EXPECT_TRUE(eventually([&] { return get() == "k|s|t"; }));
-  EXPECT_EQ(finder->searches, 1);
+TEST_F(CredRefreshCache, ASearchThatBringsTheSameReplacesNothing) {
+  finder->let(keys("one"));
+  EXPECT_EQ(get(), "one|s|t");
+  finder->let(keys("one"));
+  EXPECT_EQ(replace("one").get(), nullptr);
+  EXPECT_EQ(replace("one").get(), nullptr);
+  EXPECT_EQ(finder->searches, 2);
+  clock.pass(10);
+  finder->let(fail(ErrorKind::kUpstream, "no"));
+  EXPECT_EQ(replace("one").get(), nullptr);
+  EXPECT_EQ(finder->searches, 3);
+  EXPECT_EQ(get(), "one|s|t");
+  clock.pass(10);
+  finder->let(keys("three"));
+  EXPECT_EQ(replace("one").get()->access_key_id(), "three");
+}
+
+TEST_F(CredRefreshCache, ARefusedRequestWaitsForTheSearchNoLongerThanItsOwnTime) {
+  finder->let(keys("one"));
+  EXPECT_EQ(get(), "one|s|t");
+  const MonoTime soon = clock.mono() + 30ms;
+  EXPECT_EQ(replace("one", 0, soon).get(), nullptr);
+  finder->let(keys("two"));
+  EXPECT_TRUE(eventually([&] { return get(1) == "two|s|t"; }));
 }
 
 TEST_F(CredRefreshCache, ARequestWaitsUntilItsOwnTimeIsUp) {
   const auto begun = std::chrono::steady_clock::now();
   const Result<aws::CredentialsPtr> late = start(0, begun + 30ms).get();
   EXPECT_LT(std::chrono::steady_clock::now() - begun, 4s);
-  EXPECT_EQ(late.error().kind(), ErrorKind::kTimeout);
+  EXPECT_EQ(late.error().kind(), ErrorKind::kOverloaded) << "the search goes on";
   finder->let(keys("k"));
   EXPECT_EQ(get(1), "k|s|t");
   EXPECT_EQ(finder->searches, 1);

@@ -169,8 +169,9 @@ rt::Task<Result<aws::CredentialsPtr>> CredentialChain::find(rt::Worker& worker, 
 std::shared_ptr<CredentialsProvider> make_credentials_provider(CredentialServices services) {
   const Clock& clock = services.clock;
   Random& random = services.random;
+  const std::chrono::milliseconds limit = services.search_limit;
   auto chain = std::make_unique<CredentialChain>(std::move(services));
-  return std::make_shared<CredentialCache>(std::move(chain), clock, random);
+  return std::make_shared<CredentialCache>(std::move(chain), clock, random, limit);
 }
 
 }  // namespace cachey::origin

@@ -37,8 +37,20 @@ TEST(CredEnv, TheEnvironmentComesFirst) {
   EXPECT_EQ(found_with("oops", keys), "ek|es|") << "files are not even read";
   EXPECT_EQ(found_with(std::string("[default]\n") + kKeys, {{"AWS_ACCESS_KEY_ID", "half"}}),
             "k|s|");
-  EXPECT_THAT(found_with("", {{"AWS_ACCESS_KEY_ID", "k\n"}, {"AWS_SECRET_ACCESS_KEY", "s"}}),
-              HasSubstr("no credentials: environment: the access key"));
+  EXPECT_THAT(found_with("", {{"AWS_ACCESS_KEY_ID", "k\nk"}, {"AWS_SECRET_ACCESS_KEY", "s"}}),
+              HasSubstr("no credentials: environment: the access key id has control characters"));
+  EXPECT_THAT(found_with("", {{"AWS_ACCESS_KEY_ID", "k"}, {"AWS_SECRET_ACCESS_KEY", "s\ts"}}),
+              HasSubstr("the secret access key has control characters"));
+}
+
+TEST(CredEnv, WhiteSpaceAroundKeysIsDropped) {
+  EXPECT_EQ(found_with("", {{"AWS_ACCESS_KEY_ID", " k\r\n"}, {"AWS_SECRET_ACCESS_KEY", "s\n"}}),
+            "k|s|");
+  EXPECT_EQ(found_with("", {{"AWS_ACCESS_KEY_ID", "k"},
+                            {"AWS_SECRET_ACCESS_KEY", "\ts "},
+                            {"AWS_SESSION_TOKEN", "t\n\n"}}),
+            "k|s|t");
+  EXPECT_EQ(found_with(std::string("[profile p]\n") + kKeys, {{"AWS_PROFILE", "p\n"}}), "k|s|");
 }
 
 TEST(CredChain, KeysComeFromTheChosenProfile) {

@@ -19,8 +19,9 @@ namespace ip = boost::asio::ip;
 
 using std::chrono::milliseconds;
 
-constexpr ServiceLimits kContainerLimits{
-    .attempts_max = 3, .connect_timeout = milliseconds(2000), .read_timeout = milliseconds(5000)};
+constexpr ServiceLimits kContainerLimits{.attempts_max = kAttemptsMax,
+                                         .connect_timeout = milliseconds(2000),
+                                         .read_timeout = milliseconds(5000)};
 
 constexpr const char* kRelativeUri = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 constexpr const char* kFullUri = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
@@ -69,7 +70,7 @@ Attempt<aws::CredentialsPtr> read_container_answer(const ServiceAnswer& answer,
                                                    const std::string& source) {
   const unsigned status = answer.head.status;
   if (status != 200) {
-    const bool transient = status == 500 || (status >= 502 && status <= 504);
+    const bool transient = may_pass(status);
     return std::unexpected(
         Failure(Error(transient ? ErrorKind::kUpstream : ErrorKind::kDenied,
                       fmt::format("the answer is {}: {}", status, log::quoted(answer.body, 128))),

@@ -43,7 +43,7 @@ TEST(CredEcs, TheRelativeAddressWins) {
 
 TEST(CredEcs, AddressesThatAreNoneStop) {
   for (const char* uri :
-       {"/c", "x", "ftp://x/", "http:///c", "https://user@x/", "http://x/a b", "http://x/\r\n"})
+       {"/c", "x", "ftp://x/", "http:///c", "https://user@x/", "http://x/a b", "http://x/\r\nc"})
     EXPECT_THAT(endpoint_of({{kFullUri, uri}}), HasSubstr("stop: " + std::string(kFullUri))) << uri;
   EXPECT_THAT(endpoint_of({{kRelativeUri, "c"}}), HasSubstr("stop: "));
   EXPECT_THAT(endpoint_of({{kRelativeUri, "@evil/c"}}), HasSubstr("stop: "));
@@ -93,7 +93,7 @@ TEST(CredEcs, TheTokenFileIsReadEachTimeAndWins) {
   harness.variables[kToken] = "Basic abc";
   EXPECT_EQ(harness.found(), "ID|s|t");
   harness.variables[kTokenFile] = "/token";
-  harness.files["/token"] = "one\r\n";
+  harness.files["/token"] = "\xEF\xBB\xBFone \r\n";
   EXPECT_EQ(harness.found(), "ID|s|t");
   harness.files["/token"] = "two";
   EXPECT_EQ(harness.found(), "ID|s|t");
@@ -135,17 +135,21 @@ TEST(CredEcs, OneUnknownAddressOfANameIsEnoughToRefuse) {
   EXPECT_EQ(container.requests().size(), 1u);
 }
 
-TEST(CredEcs, TroubleIsTriedThreeTimes) {
-  for (const std::string& trouble :
-       {response("500 Oops", "", ""), response("503 Busy", "", ""), response("200 OK", "", "{}")}) {
+TEST(CredEcs, TroubleIsTriedFiveTimes) {
+  for (const std::string& trouble : {response("500 Oops", "", ""), response("503 Busy", "", ""),
+                                     response("200 OK", "", "{}"), response("429 Slow", "", "down"),
+                                     response("408 Late", "", ""), response("520 Edge", "", "")}) {
     std::atomic<int> calls = 0;
     const FakeService container([&](const std::string&, const std::string&) {
-      return ++calls < 3 ? trouble : metadata_json("ID", kLater);
+      return ++calls < 5 ? trouble : metadata_json("ID", kLater);
     });
     CredentialHarness harness;
     harness.variables[kFullUri] = container.url();
     EXPECT_EQ(harness.found(), "ID|s|t") << trouble;
-    EXPECT_EQ(container.requests().size(), 3u);
+    EXPECT_EQ(container.requests().size(), 5u);
+    calls = -1;
+    EXPECT_NE(harness.found(), "ID|s|t") << trouble;
+    EXPECT_EQ(container.requests().size(), 10u);
   }
 }
 

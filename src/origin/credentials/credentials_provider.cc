@@ -17,7 +17,9 @@ class FixedCredentials final : public CredentialsProvider {
   rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker&, MonoTime) override {
     co_return credentials_;
   }
-  bool replace(const aws::Credentials&) override { return false; }
+  rt::Task<aws::CredentialsPtr> replace(rt::Worker&, aws::CredentialsPtr, MonoTime) override {
+    co_return nullptr;
+  }
 
  private:
   const aws::CredentialsPtr credentials_;

@@ -19,13 +19,16 @@ class CredentialsProvider {
 
   /// Never null. Returns known credentials at once, else waits for a search. Errors say why there
   /// are no credentials: kDenied if no provider has any, or a provider refused; kUpstream or
-  /// kTimeout if a provider does not answer; kTimeout past `deadline`.
+  /// kTimeout if a provider does not answer; kOverloaded if the search goes on past `deadline`.
   [[nodiscard]] virtual rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker& worker,
                                                                   MonoTime deadline) = 0;
 
-  /// The store answered that `used` have expired or are unknown (ExpiredToken, InvalidToken,
-  /// TokenRefreshRequired). True: the next get() may return other credentials.
-  [[nodiscard]] virtual bool replace(const aws::Credentials& used) = 0;
+  /// The store refused `refused`, whatever was asked for. Returns other credentials, after a search
+  /// if none are known; null: there are none, or not until `deadline`. `refused` stays in use if
+  /// the search finds nothing else, since one store's refusal may be wrong.
+  [[nodiscard]] virtual rt::Task<aws::CredentialsPtr> replace(rt::Worker& worker,
+                                                              aws::CredentialsPtr refused,
+                                                              MonoTime deadline) = 0;
 };
 
 /// A provider of constant credentials. REQUIRES: not null.

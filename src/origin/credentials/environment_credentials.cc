@@ -5,8 +5,6 @@
 namespace cachey::origin {
 namespace {
 
-constexpr std::string_view kWhiteSpace = " \t\r\n\v\f";
-
 /// The unchanged value; empty if it is blank.
 std::string value_of(const Environment& environment, const char* name) {
   const std::optional<std::string> value = environment(name);
@@ -22,7 +20,7 @@ Result<aws::CredentialsPtr> credentials_from_environment(const Environment& envi
   keys.secret_access_key = value_of(environment, "AWS_SECRET_ACCESS_KEY");
   if (keys.secret_access_key.empty())
     keys.secret_access_key = value_of(environment, "SECRET_ACCESS_KEY");
-  keys.session_token = trimmed(value_of(environment, "AWS_SESSION_TOKEN"), kWhiteSpace);
+  keys.session_token = value_of(environment, "AWS_SESSION_TOKEN");
   if (keys.access_key_id.empty() || keys.secret_access_key.empty()) return nullptr;
   return aws::make_credentials(std::move(keys), "environment");
 }

@@ -17,8 +17,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr ServiceLimits kInstanceLimits{
-    .attempts_max = 4, .connect_timeout = milliseconds(1000), .read_timeout = milliseconds(1000)};
+constexpr ServiceLimits kInstanceLimits{.attempts_max = kAttemptsMax,
+                                        .connect_timeout = milliseconds(1000),
+                                        .read_timeout = milliseconds(1000)};
 
 constexpr int64_t kTokenSeconds = 21'600;
 constexpr int64_t kTokenSparedSeconds = 120;  // a token is not used in its last seconds
@@ -54,7 +55,7 @@ FailedAttempt failed_fetch(unsigned status, const std::string& name, std::string
   const std::string text = fmt::format("{} answered {}", name, status);
   FailedAttempt failed(provider_failed(Error(ErrorKind::kUpstream, text)).error());
   if (status == 401) failed.again = Again::kAtOnce;  // with another token
-  if (status >= 500) failed.again = Again::kAfterBackoff;
+  if (may_pass(status)) failed.again = Again::kAfterBackoff;
   return failed;
 }
 
@@ -63,7 +64,7 @@ FailedAttempt no_token(unsigned status, const std::string& name) {
     return FailedAttempt(provider_denied(name + " answered 403: it is disabled").error());
   const std::string text = fmt::format("{} gave no token: {}", name, status);
   FailedAttempt failed(provider_failed(Error(ErrorKind::kUpstream, text)).error());
-  if (status >= 500) failed.again = Again::kAfterBackoff;
+  if (may_pass(status)) failed.again = Again::kAfterBackoff;
   return failed;
 }
 

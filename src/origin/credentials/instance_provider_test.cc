@@ -140,14 +140,23 @@ TEST_F(CredImdsTest, A401DropsTheToken) {
   EXPECT_EQ(instance.tokens, 2);
 }
 
-TEST_F(CredImdsTest, ServerErrorsAreTriedFourTimes) {
-  instance.refusal_status = 503;
-  instance.refusals = 3;
-  EXPECT_EQ(harness.found(), "ID|s|t");
-  CredentialHarness other;
-  other.variables = harness.variables;
-  instance.refusals = 4;
-  EXPECT_THAT(other.found(), HasSubstr("no credentials: instance: "));
+TEST_F(CredImdsTest, ABusyServiceIsAskedFiveTimes) {
+  for (const int status : {503, 500, 429, 408}) {
+    SCOPED_TRACE(status);
+    instance.refusal_status = status;
+    instance.refusals = 4;
+    EXPECT_EQ(harness.found(), "ID|s|t");
+    CredentialHarness other;
+    other.variables = harness.variables;
+    instance.refusals = 5;
+    EXPECT_THAT(other.found(), HasSubstr("no credentials: instance: "));
+  }
+  instance.token_status = 429;
+  CredentialHarness without_token;
+  without_token.variables = harness.variables;
+  const size_t before = instance.service.requests().size();
+  EXPECT_THAT(without_token.found(), HasSubstr("gave no token: 429"));
+  EXPECT_EQ(instance.service.requests().size(), before + 5);
 }
 
 TEST_F(CredImdsTest, A403OfTheTokenMeansDisabledAndStops) {

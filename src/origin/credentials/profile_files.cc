@@ -141,18 +141,18 @@ class FileParser {
   bool nested_ = false;
 };
 
-/// Removes the first line from `text`, and returns the line without its end.
+/// Removes the first line from `text`, and returns the line without its end: LF, or any CRs and LF.
 std::string_view take_line(std::string_view& text) {
   const size_t end = text.find('\n');
   std::string_view line = text.substr(0, end);
   text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  if (line.ends_with('\r')) line.remove_suffix(1);
+  while (line.ends_with('\r')) line.remove_suffix(1);
   return line;
 }
 
 Result<void> parse_file(FileKind kind, const ProfileFileText& file, ProfileFiles& files) {
   FileParser parser(kind, files);
-  std::string_view rest = file.text;
+  std::string_view rest = without_byte_order_mark(file.text);
   for (size_t number = 1; !rest.empty(); ++number) {
     const std::expected<void, std::string> taken = parser.take(take_line(rest));
     if (!taken) {

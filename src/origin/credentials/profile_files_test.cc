@@ -40,6 +40,16 @@ TEST(ProfileFiles, ReadsSettings) {
   EXPECT_THAT(settings_of("a = \xe2\x82\xac"), ElementsAre(Pair("a", "\xe2\x82\xac")));
 }
 
+TEST(ProfileFiles, WhatWindowsEditorsAddIsPassedOver) {
+  const auto files =
+      parse("\xEF\xBB\xBF[default]\r\na = 1\r\r\n", "\xEF\xBB\xBF# keys\r\n[x]\r\nb = 2 \t\r\n");
+  ASSERT_TRUE(files) << files.error().message();
+  EXPECT_THAT(files->profiles.at("default"), ElementsAre(Pair("a", "1")));
+  EXPECT_THAT(files->profiles.at("x"), ElementsAre(Pair("b", "2")));
+  EXPECT_THAT(parse("\xEF\xBB\xBF").value().profiles, IsEmpty());
+  EXPECT_THAT(fault_of("a=b\xEF\xBB\xBF"), HasSubstr("line 1"));
+}
+
 TEST(ProfileFiles, CommentsFollowABlankExceptBehindASection) {
   EXPECT_THAT(settings_of("# x\n; y = z\na = b # c\n"), ElementsAre(Pair("a", "b")));
   EXPECT_THAT(settings_of("a = b#c;d\t;e"), ElementsAre(Pair("a", "b#c;d")));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "origin/transport/http_exchange.h"
 
@@ -13,7 +14,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kBackoffFirst{1000};
+constexpr milliseconds kBackoffFirst{500};
 constexpr milliseconds kBackoffMax{20'000};
 
 // A search sends one request at a time, so it needs one connection per service.
@@ -87,9 +88,9 @@ rt::Task<Result<std::string>> CredentialSearch::read_token_file(std::string path
     co_return fail(text.error().kind(),
                    fmt::format("cannot read {}: {}", log::quoted(path), text.error().message()));
   }
-  if (text->ends_with('\n')) text->pop_back();
-  if (text->ends_with('\r')) text->pop_back();
-  if (text->empty() || text->size() > kTokenFileBytesMax) {
+  const bool too_long = text->size() > kTokenFileBytesMax;
+  text = std::string(trimmed(without_byte_order_mark(*text), kWhiteSpace));
+  if (text->empty() || too_long) {
     co_return fail(ErrorKind::kBadRequest, fmt::format("{} is empty, or longer than {} bytes",
                                                        log::quoted(path), kTokenFileBytesMax));
   }

@@ -32,8 +32,9 @@ struct CredentialServices {
   rt::BlockingPool& blocking;
   const Clock& clock;
   Random& random;
-  std::shared_ptr<InstanceRegion> region{};     ///< null if the settings name a region
-  std::shared_ptr<const ProxyRules> proxies{};  ///< null: none
+  std::shared_ptr<InstanceRegion> region{};        ///< null if the settings name a region
+  std::shared_ptr<const ProxyRules> proxies{};     ///< null: none
+  std::chrono::milliseconds search_limit{60'000};  ///< a login helper may take that long
 };
 
 /// Limits of the calls to one service.
@@ -78,12 +79,13 @@ class CredentialSearch {
 
   [[nodiscard]] rt::Task<Result<Resolver::Addresses>> resolve(std::string host);
 
-  /// The file's text without a line end at its end. Errors of the FileReader, such as kNotFound;
-  /// kBadRequest if the file is empty or longer than kTokenFileBytesMax.
+  /// The file's text without white space around it and without a byte order mark. Errors of the
+  /// FileReader, such as kNotFound; kBadRequest if the file is empty or longer than
+  /// kTokenFileBytesMax.
   [[nodiscard]] rt::Task<Result<std::string>> read_token_file(std::string path);
 
-  /// Waits after failed attempt number `failed`: random * min(1 s * 2^(failed-1), 20 s). False, at
-  /// once, if the wait would pass the deadline.
+  /// Waits after failed attempt number `failed`: random * min(0.5 s * 2^(failed-1), 20 s). False,
+  /// at once, if the wait would pass the deadline.
   [[nodiscard]] rt::Task<bool> back_off(unsigned failed);
 
  private:

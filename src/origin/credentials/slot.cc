@@ -16,7 +16,7 @@ constexpr int64_t kUndatedSeconds = 900;  // of credentials without an expiry
 constexpr int64_t kUsedSecondsMin = 2;    // even if they expire sooner
 constexpr milliseconds kPauseMin{1000};
 constexpr milliseconds kPauseMax{60'000};
-constexpr milliseconds kReplacePause{10'000};
+constexpr milliseconds kRefusalPause{10'000};
 
 }  // namespace
 
@@ -27,7 +27,7 @@ aws::CredentialsPtr CredentialSlot::usable() const {
 
 bool CredentialSlot::search_due() const {
   if (clock_.mono() < next_search_) return false;
-  return usable() == nullptr || clock_.unix_seconds() >= search_at_;
+  return refused_ || usable() == nullptr || clock_.unix_seconds() >= search_at_;
 }
 
 void CredentialSlot::store(aws::CredentialsPtr found) {
@@ -35,6 +35,7 @@ void CredentialSlot::store(aws::CredentialsPtr found) {
   current_ = std::move(found);
   failure_.reset();
   failures_ = 0;
+  refused_ = false;
   next_search_ = clock_.mono() + kPauseMin;
   unusable_at_.reset();
   search_at_ = now + kUndatedSeconds;
@@ -50,6 +51,7 @@ void CredentialSlot::store(aws::CredentialsPtr found) {
 
 void CredentialSlot::store(Error failure) {
   failure_ = std::move(failure);
+  refused_ = false;
   milliseconds pause = kPauseMin;
   if (usable() == nullptr) {
     failures_ = 0;
@@ -64,13 +66,13 @@ void CredentialSlot::store(Error failure) {
   next_search_ = clock_.mono() + pause;
 }
 
-bool CredentialSlot::replace(const aws::Credentials& used) {
-  if (!current_ || !current_->same_keys(used)) return true;
+bool CredentialSlot::refused(const aws::Credentials& used) {
+  if (refused_ || !current_ || !current_->same_keys(used)) return true;
   const MonoTime now = clock_.mono();
-  if (now < next_replace_) return false;
-  next_replace_ = now + kReplacePause;
+  if (now < next_refusal_) return false;
+  next_refusal_ = now + kRefusalPause;
   next_search_ = now;
-  current_.reset();
+  refused_ = true;
   return true;
 }
 

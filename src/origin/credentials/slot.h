@@ -21,8 +21,8 @@ class CredentialSlot {
 
   /// The credentials that may sign requests now. Null if there are none.
   [[nodiscard]] aws::CredentialsPtr usable() const;
-  /// Whether a search may begin now: there are no usable credentials or they expire soon, and the
-  /// pause after the last search is over.
+  /// Whether a search may begin now: there are no usable credentials, they expire soon or were
+  /// refused, and the pause after the last search is over.
   [[nodiscard]] bool search_due() const;
   /// Why the last search failed; empty if it succeeded.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
@@ -32,9 +32,10 @@ class CredentialSlot {
   /// A search has failed. The pause is 1 s; while the old credentials are usable, it doubles with
   /// each failure, up to a minute, and is shortened by up to a half at random.
   void store(Error failure);
-  /// The store refused `used`. True: there are other credentials, or a search may begin now. A
-  /// search may begin once in 10 s, because it may find the same credentials again.
-  [[nodiscard]] bool replace(const aws::Credentials& used);
+  /// The store refused `used`. Unless other credentials are there, a search is due now, once in 10
+  /// s, because it may find the same credentials again. Until it has ended, `used` stays usable.
+  /// True: there are other credentials, or a search for this reason is due or under way.
+  [[nodiscard]] bool refused(const aws::Credentials& used);
 
  private:
   const Clock& clock_;
@@ -45,7 +46,8 @@ class CredentialSlot {
   std::optional<Error> failure_;
   unsigned failures_ = 0;    // in a row
   MonoTime next_search_{};   // no search before this
-  MonoTime next_replace_{};  // replace() drops nothing before this
+  bool refused_ = false;     // a search is due, or under way, because the store refused them
+  MonoTime next_refusal_{};  // no refusal makes a search due before this
 };
 
 }  // namespace cachey::origin

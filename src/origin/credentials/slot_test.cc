@@ -104,21 +104,39 @@ TEST_F(CredRefresh, TheBackoffHasJitter) {
   EXPECT_TRUE(slot.search_due());
 }
 
-TEST_F(CredRefresh, RefusedOnesAreReplacedOnceInAWhile) {
+TEST_F(CredRefresh, ARefusalMakesASearchDueOnceInAWhile) {
   const aws::CredentialsPtr first = keys(std::nullopt, "first");
   slot.store(first);
-  EXPECT_TRUE(slot.replace(*first));
-  EXPECT_EQ(slot.usable(), nullptr);
+  EXPECT_FALSE(slot.search_due());
+  EXPECT_TRUE(slot.refused(*first));
   EXPECT_TRUE(slot.search_due());
-  EXPECT_TRUE(slot.replace(*first)) << "a search is due or under way";
+  EXPECT_EQ(slot.usable(), first) << "one store's refusal may be wrong";
+  EXPECT_TRUE(slot.refused(*first)) << "a search is due or under way";
   slot.store(keys(std::nullopt, "first"));
-  EXPECT_FALSE(slot.replace(*first)) << "the search brought the same";
-  EXPECT_NE(slot.usable(), nullptr);
+  EXPECT_FALSE(slot.search_due());
+  EXPECT_FALSE(slot.refused(*first)) << "the search brought the same";
   slot.store(keys(std::nullopt, "second"));
-  EXPECT_TRUE(slot.replace(*first)) << "others are there";
+  EXPECT_TRUE(slot.refused(*first)) << "others are there";
+  EXPECT_FALSE(slot.search_due());
   EXPECT_EQ(slot.usable()->access_key_id(), "second");
-  clock.advance(10s);
-  EXPECT_TRUE(slot.replace(*slot.usable()));
+  clock.advance(9999ms);
+  EXPECT_FALSE(slot.refused(*slot.usable()));
+  clock.advance(1ms);
+  EXPECT_TRUE(slot.refused(*slot.usable()));
+}
+
+TEST_F(CredRefresh, AFailedSearchAfterARefusalKeepsTheOldOnes) {
+  const aws::CredentialsPtr first = keys(std::nullopt, "first");
+  slot.store(first);
+  EXPECT_TRUE(slot.refused(*first));
+  slot.store(Error(ErrorKind::kUpstream, "no"));
+  EXPECT_EQ(slot.usable(), first);
+  clock.advance(5s);
+  EXPECT_FALSE(slot.search_due());
+  EXPECT_FALSE(slot.refused(*first));
+  clock.advance(5s);
+  EXPECT_TRUE(slot.refused(*first));
+  EXPECT_TRUE(slot.search_due());
 }
 
 }  // namespace

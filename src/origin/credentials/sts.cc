@@ -27,8 +27,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr ServiceLimits kStsLimits{
-    .attempts_max = 3, .connect_timeout = milliseconds(3100), .read_timeout = milliseconds(5000)};
+constexpr ServiceLimits kStsLimits{.attempts_max = kAttemptsMax,
+                                   .connect_timeout = milliseconds(3100),
+                                   .read_timeout = milliseconds(5000)};
 constexpr std::string_view kVersion = "2011-06-15";
 constexpr std::string_view kContentType = "application/x-www-form-urlencoded";
 
@@ -104,7 +105,8 @@ Attempt<aws::CredentialsPtr> read_sts_answer(const StsCall& call, const ServiceA
   }
   const aws::ErrorDocument document = parse_sts_error(answer.body);
   Failure failure = failure_of(answer.head, document);
-  if (document.code == "IDPCommunicationError") failure.retry = Retry::kTransient;
+  const bool passes = may_pass(answer.head.status) || document.code == "IDPCommunicationError";
+  if (passes && failure.retry == Retry::kNever) failure.retry = Retry::kTransient;
   const bool refused = failure.retry == Retry::kNever;
   failure.error =
       Error(refused ? ErrorKind::kDenied : ErrorKind::kUpstream,

@@ -174,14 +174,15 @@ TEST(CredAssumeRole, AnErrorOfStsIsToldWithCodeAndRequest) {
   EXPECT_EQ(sts.requests().size(), 1u);
 }
 
-TEST(CredAssumeRole, StsIsAskedThreeTimes) {
-  const FakeService sts([](const std::string&, const std::string&) {
-    return sts_error("503 Service Unavailable", "ServiceUnavailable");
-  });
-  CredentialHarness harness;
-  use_role(harness, sts);
-  EXPECT_EQ(harness.find().error().kind(), ErrorKind::kUpstream);
-  EXPECT_EQ(sts.requests().size(), 3u);
+TEST(CredAssumeRole, ABusyStsIsAskedFiveTimes) {
+  for (const char* status : {"503 Service Unavailable", "429 Too Many", "408 Late", "502 Edge"}) {
+    const FakeService sts(
+        [status](const std::string&, const std::string&) { return sts_error(status, "Busy"); });
+    CredentialHarness harness;
+    use_role(harness, sts);
+    EXPECT_EQ(harness.find().error().kind(), ErrorKind::kUpstream) << status;
+    EXPECT_EQ(sts.requests().size(), 5u) << status;
+  }
 }
 
 TEST(CredAssumeRole, AClockThatIsWrongIsCorrectedOnce) {

@@ -40,9 +40,11 @@ struct S3Config {
   std::shared_ptr<InstanceRegion> instance_region;   ///< null and no `region`: every get fails
   std::optional<EndpointUrl> endpoint;               ///< nothing: AWS's endpoint of the region
   std::shared_ptr<CredentialsProvider> credentials;  ///< null: gets fail, unless `anonymous`
-  bool anonymous = false;                            ///< requests are not signed
-  bool path_style = false;                           ///< if the request has no setting of its own
-  bool fips = false;                                 ///< use AWS's FIPS 140 endpoints
+  /// Of a search for credentials.
+  std::chrono::milliseconds credentials_timeout{60'000};
+  bool anonymous = false;     ///< requests are not signed
+  bool path_style = false;    ///< if the request has no setting of its own
+  bool fips = false;          ///< use AWS's FIPS 140 endpoints
   bool dual_stack = false;    ///< use AWS's endpoints with IPv4 and IPv6 addresses
   bool checksum_mode = true;  ///< ask for checksums and compare them
   std::string app_id;         ///< for the user agent

@@ -9,10 +9,12 @@ namespace cachey::origin {
 namespace {
 
 /// A failed look-up is neither a failure of the store nor its refusal, but our configuration:
-/// kRefused. A timeout of the request's own deadline (`in_time` is false) stays kTimeout.
+/// kRefused. A timeout of the request's own deadline (`in_time` is false) stays kTimeout, and a
+/// search that goes on stays kOverloaded.
 Error our_own(const Error& error, ErrorCause cause, bool in_time) {
   const bool out_of_time = error.kind() == ErrorKind::kTimeout && !in_time;
-  return {out_of_time ? ErrorKind::kTimeout : ErrorKind::kRefused, error.message(), cause};
+  const bool may_pass = out_of_time || error.kind() == ErrorKind::kOverloaded;
+  return {may_pass ? error.kind() : ErrorKind::kRefused, error.message(), cause};
 }
 
 }  // namespace

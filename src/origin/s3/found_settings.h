@@ -16,9 +16,9 @@ namespace cachey::origin {
 [[nodiscard]] rt::Task<Result<std::string>> find_region(const S3Config& config, rt::Worker& worker,
                                                         MonoTime deadline);
 
-/// Null: requests are not signed. kRefused: none were found. kTimeout: `deadline` has passed. The
-/// cause of each failure is kNoCredentials, that of find_region() kNoRegion: their texts are for
-/// the operator only.
+/// Null: requests are not signed. kRefused: none were found. kOverloaded or kTimeout: `deadline`
+/// has passed, and the search goes on. The cause of each failure is kNoCredentials, that of
+/// find_region() kNoRegion: their texts are for the operator only.
 [[nodiscard]] rt::Task<Result<aws::CredentialsPtr>> find_credentials(const S3Config& config,
                                                                      rt::Worker& worker,
                                                                      MonoTime deadline);

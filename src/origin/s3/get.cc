@@ -139,13 +139,16 @@ rt::Task<Attempt<S3Get::Stream>> S3Get::attempt() {
   co_return co_await read_answer(deadline);
 }
 
-/// Looks up credentials unless the operation has some.
+/// Looks up credentials unless the operation has some. Waits for a search no longer than for the
+/// store's answer.
 rt::Task<Attempt<void>> S3Get::find_signer(MonoTime deadline) {
   if (operation_.get.credentials) co_return Attempt<void>();
-  Result<aws::CredentialsPtr> found = co_await find_credentials(client_.config, worker_, deadline);
+  const MonoTime limit = std::min(deadline, now() + client_.config.limits.first_byte_timeout);
+  Result<aws::CredentialsPtr> found = co_await find_credentials(client_.config, worker_, limit);
+  if (!found && now() < deadline) co_return std::unexpected(Failure(std::move(found.error())));
   if (!found) {
-    const Retry retry = now() < deadline ? Retry::kNever : Retry::kTransient;
-    co_return std::unexpected(Failure(std::move(found.error()), retry));
+    Error late(ErrorKind::kTimeout, found.error().message(), ErrorCause::kNoCredentials);
+    co_return std::unexpected(Failure(std::move(late), Retry::kTransient));
   }
   operation_.get.credentials = std::move(*found);
   co_return Attempt<void>();
@@ -322,13 +325,14 @@ bool S3Get::set_clock(int64_t store_time) {
   return true;
 }
 
-/// Drops the credentials that the store refused, and looks up new ones.
+/// Looks up other credentials than those that the store refused.
 rt::Task<bool> S3Get::replace_credentials() {
   const aws::CredentialsPtr refused = operation_.get.credentials;
-  if (!refused || !client_.config.credentials->replace(*refused)) co_return false;
-  Result<aws::CredentialsPtr> found = co_await find_credentials(client_.config, worker_, deadline_);
-  if (!found) co_return false;
-  operation_.get.credentials = std::move(*found);
+  if (!refused) co_return false;
+  const MonoTime limit = std::min(deadline_, now() + client_.config.limits.first_byte_timeout);
+  aws::CredentialsPtr other = co_await client_.config.credentials->replace(worker_, refused, limit);
+  if (!other) co_return false;
+  operation_.get.credentials = std::move(other);
   co_return true;
 }
 

@@ -199,7 +199,7 @@ TEST(S3Remedies, AStoreThatIsNeverContentIsCorrectedForOnce) {
     });
     S3Harness s3(server.port());
     const Fetched fetched = s3.fetch();
-    EXPECT_EQ(fetched.error, ErrorKind::kDenied);
+    EXPECT_EQ(fetched.error, ErrorKind::kRefused);
     EXPECT_THAT(fetched.message, HasSubstr("RequestTimeTooSkewed"));
     EXPECT_EQ(s3.counters().requests.load(), requests);
   }
@@ -211,8 +211,53 @@ TEST(S3Remedies, ExpiredCredentialsAreFinalWhereThereAreNoOthers) {
       peer.send(error_response("400 Bad Request", "ExpiredToken"));
   });
   S3Harness s3(server.port());
-  EXPECT_EQ(s3.fetch().error, ErrorKind::kDenied);
+  EXPECT_EQ(s3.fetch().error, ErrorKind::kRefused);
   EXPECT_EQ(s3.counters().requests.load(), 1u);
+}
+
+/// Gives `first`; after a refusal `second`.
+class TwoKeys final : public CredentialsProvider {
+ public:
+  TwoKeys(aws::CredentialsPtr first, aws::CredentialsPtr second)
+      : first_(std::move(first)), second_(std::move(second)) {}
+  rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker&, MonoTime) override { co_return first_; }
+  rt::Task<aws::CredentialsPtr> replace(rt::Worker&, aws::CredentialsPtr refused,
+                                        MonoTime) override {
+    ++asked;
+    EXPECT_TRUE(refused->same_keys(*first_) || refused->same_keys(*second_));
+    co_return refused->same_keys(*second_) ? nullptr : second_;
+  }
+
+  std::atomic<int> asked = 0;
+
+ private:
+  const aws::CredentialsPtr first_;
+  const aws::CredentialsPtr second_;
+};
+
+TEST(S3Remedies, RefusedKeysAreReplacedOnceByOthers) {
+  for (const char* code : {"InvalidAccessKeyId", "SignatureDoesNotMatch"}) {
+    std::atomic<bool> second_works = true;
+    ScriptedServer server([&](Peer& peer, int) {
+      while (true) {
+        const std::string request = peer.read_request();
+        if (request.empty()) return;
+        const bool good = second_works && request.contains("Credential=SECOND/");
+        peer.send(good ? part_of("0123456789", request) : error_response("403 Forbidden", code));
+      }
+    });
+    S3Harness s3(server.port());
+    const auto keys =
+        std::make_shared<TwoKeys>(std::make_shared<const aws::Credentials>("FIRST", "s", ""),
+                                  std::make_shared<const aws::Credentials>("SECOND", "s", ""));
+    s3.config.credentials = keys;
+    EXPECT_EQ(s3.fetch().body, "0123456789");
+    EXPECT_EQ(s3.counters().requests.load(), 2u);
+    second_works = false;
+    EXPECT_EQ(s3.fetch().error, ErrorKind::kRefused);
+    EXPECT_EQ(s3.counters().requests.load(), 4u);
+    EXPECT_EQ(keys->asked, 2);
+  }
 }
 
 }  // namespace

@@ -105,7 +105,9 @@ class NoCredentials final : public CredentialsProvider {
     co_await worker.timers().sleep(deadline - worker.timers().now());
     co_return fail(ErrorKind::kTimeout, "no credentials");
   }
-  bool replace(const aws::Credentials&) override { return false; }
+  rt::Task<aws::CredentialsPtr> replace(rt::Worker&, aws::CredentialsPtr, MonoTime) override {
+    co_return nullptr;
+  }
 
   std::atomic<int> asked = 0;
 };
@@ -134,7 +136,9 @@ class UnknownCredentials final : public CredentialsProvider {
   rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker&, MonoTime) override {
     co_return fail(kind_, "no credentials");
   }
-  bool replace(const aws::Credentials&) override { return false; }
+  rt::Task<aws::CredentialsPtr> replace(rt::Worker&, aws::CredentialsPtr, MonoTime) override {
+    co_return nullptr;
+  }
 
  private:
   const ErrorKind kind_;

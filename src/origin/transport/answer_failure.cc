@@ -25,10 +25,6 @@ bool is_transient_code(std::string_view code) {
   return code == "RequestTimeout" || code == "RequestTimeoutException" || code == "InternalError";
 }
 
-bool is_expired_credentials_code(std::string_view code) {
-  return code == "ExpiredToken" || code == "InvalidToken" || code == "TokenRefreshRequired";
-}
-
 /// Whether the code says more than the status of the answer.
 bool is_certain(ErrorKind kind) {
   return kind == ErrorKind::kArchived || kind == ErrorKind::kNotFound || kind == ErrorKind::kDenied;
@@ -39,39 +35,25 @@ bool is_elsewhere(unsigned status, std::string_view code) {
          code == "IllegalLocationConstraintException";
 }
 
-ErrorKind kind_of(unsigned status, std::string_view code) {
-  const ErrorKind by_code = kind_of_code(code);
-  if (is_certain(by_code)) return by_code;
-  switch (status) {
-    case 404:
-      return ErrorKind::kNotFound;
-    case 412:
-      return ErrorKind::kChanged;
-    case 403:
-    case 401:
-      return ErrorKind::kDenied;
-    case 429:
-    case 503:
-      return ErrorKind::kThrottled;
-    default:
-      break;
-  }
-  if (by_code == ErrorKind::kThrottled) return by_code;
-  // Below 500 the fault is ours, except 408 (the store waited for us) and transient codes.
-  const bool refused = status < 500 && status != 408 && !is_transient_code(code);
-  return refused ? ErrorKind::kRefused : ErrorKind::kUpstream;
-}
-
 struct CodeCause {
   std::string_view code;
   ErrorCause cause;
 };
 constexpr CodeCause kCauses[] = {
     {"InvalidAccessKeyId", ErrorCause::kUnknownAccessKey},
+    {"InvalidClientTokenId", ErrorCause::kUnknownAccessKey},
+    {"AuthFailure", ErrorCause::kUnknownAccessKey},
     {"SignatureDoesNotMatch", ErrorCause::kBadSignature},
+    {"InvalidSignatureException", ErrorCause::kBadSignature},
     {"RequestTimeTooSkewed", ErrorCause::kClockSkew},
     {"ExpiredToken", ErrorCause::kExpiredToken},
+    {"ExpiredTokenException", ErrorCause::kExpiredToken},
+    {"SecurityTokenExpired", ErrorCause::kExpiredToken},
+    {"TokenRefreshRequired", ErrorCause::kExpiredToken},
     {"InvalidToken", ErrorCause::kBadToken},
+    {"InvalidSecurity", ErrorCause::kBadToken},
+    {"InvalidSecurityToken", ErrorCause::kBadToken},
+    {"UnrecognizedClientException", ErrorCause::kBadToken},
     {"NoSuchBucket", ErrorCause::kNoSuchBucket},
     {"NoSuchKey", ErrorCause::kNoSuchKey},
     {"PermanentRedirect", ErrorCause::kWrongRegion},
@@ -84,7 +66,51 @@ constexpr CodeCause kCauses[] = {
 ErrorCause cause_of(unsigned status, std::string_view code) {
   const auto found = std::ranges::find(kCauses, code, &CodeCause::code);
   if (found != std::end(kCauses)) return found->cause;
+  if (status == 401) return ErrorCause::kUnknownAccessKey;
   return status == 301 ? ErrorCause::kWrongRegion : ErrorCause::kUnknown;
+}
+
+/// Whether the store refuses the credentials, whatever object they ask for.
+bool refuses_credentials(unsigned status, std::string_view code) {
+  switch (cause_of(status, code)) {
+    case ErrorCause::kUnknownAccessKey:
+    case ErrorCause::kBadSignature:
+    case ErrorCause::kExpiredToken:
+    case ErrorCause::kBadToken:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Whether the fault lies in how we sign, with any status.
+bool refuses_us(unsigned status, std::string_view code) {
+  const ErrorCause cause = cause_of(status, code);
+  return refuses_credentials(status, code) || cause == ErrorCause::kClockSkew ||
+         cause == ErrorCause::kRegionNotAccepted;
+}
+
+ErrorKind kind_of(unsigned status, std::string_view code) {
+  if (refuses_us(status, code)) return ErrorKind::kRefused;
+  const ErrorKind by_code = kind_of_code(code);
+  if (is_certain(by_code)) return by_code;
+  switch (status) {
+    case 404:
+      return ErrorKind::kNotFound;
+    case 412:
+      return ErrorKind::kChanged;
+    case 403:
+      return ErrorKind::kDenied;
+    case 429:
+    case 503:
+      return ErrorKind::kThrottled;
+    default:
+      break;
+  }
+  if (by_code == ErrorKind::kThrottled) return by_code;
+  // Below 500 the fault is ours, except 408 (the store waited for us) and transient codes.
+  const bool refused = status < 500 && status != 408 && !is_transient_code(code);
+  return refused ? ErrorKind::kRefused : ErrorKind::kUpstream;
 }
 
 Retry retry_of(unsigned status, std::string_view code) {
@@ -117,7 +143,7 @@ void prescribe(Failure& failure, const ResponseHead& head, const aws::ErrorDocum
   } else if (document.code == "RequestTimeTooSkewed" && head.date) {
     failure.remedy = Remedy::kClock;
     failure.store_time = *head.date;
-  } else if (is_expired_credentials_code(document.code)) {
+  } else if (refuses_credentials(head.status, document.code)) {
     failure.remedy = Remedy::kCredentials;
   }
 }

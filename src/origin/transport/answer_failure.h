@@ -6,8 +6,10 @@
 
 namespace cachey::origin {
 
-/// What an answer other than 2xx means. The error's text holds the status, the code, the request
-/// ids and the store's message, quoted and cut.
+/// What an answer other than 2xx means. kDenied is a refusal of the object or the bucket. A refusal
+/// of our signature is kRefused, with any status; if the credentials are refused (401, codes such
+/// as InvalidAccessKeyId and SignatureDoesNotMatch), with Remedy::kCredentials. The error's text
+/// holds the status, the code, the request ids and the store's message, quoted and cut.
 [[nodiscard]] Failure failure_of(const ResponseHead& head, const aws::ErrorDocument& document);
 
 }  // namespace cachey::origin

@@ -22,10 +22,13 @@ constexpr Row kRows[] = {
     {404, "NoSuchBucket", ErrorKind::kNotFound, Retry::kNever},
     {404, "", ErrorKind::kNotFound, Retry::kNever},
     {403, "AccessDenied", ErrorKind::kDenied, Retry::kNever},
-    {403, "SignatureDoesNotMatch", ErrorKind::kDenied, Retry::kNever},
+    {403, "SignatureDoesNotMatch", ErrorKind::kRefused, Retry::kNever},
+    {403, "RequestTimeTooSkewed", ErrorKind::kRefused, Retry::kNever},
+    {403, "AuthorizationHeaderMalformed", ErrorKind::kRefused, Retry::kNever},
+    {403, "InvalidClientTokenId", ErrorKind::kRefused, Retry::kNever},
     {403, "", ErrorKind::kDenied, Retry::kNever},
-    {401, "", ErrorKind::kDenied, Retry::kNever},
-    {400, "ExpiredToken", ErrorKind::kDenied, Retry::kNever},
+    {401, "", ErrorKind::kRefused, Retry::kNever},
+    {400, "ExpiredToken", ErrorKind::kRefused, Retry::kNever},
     {403, "InvalidObjectState", ErrorKind::kArchived, Retry::kNever},
     {412, "PreconditionFailed", ErrorKind::kChanged, Retry::kNever},
     {412, "", ErrorKind::kChanged, Retry::kNever},
@@ -130,10 +133,16 @@ TEST(FailureOf, PrescribesWhatTheAnswerAsksFor) {
   EXPECT_EQ(skewed.remedy, Remedy::kClock);
   EXPECT_EQ(skewed.store_time, 1'000'000);
   EXPECT_EQ(failure_with(403, "RequestTimeTooSkewed").remedy, Remedy::kNone);
-  for (const char* code : {"ExpiredToken", "InvalidToken", "TokenRefreshRequired"}) {
-    EXPECT_EQ(failure_with(400, code).remedy, Remedy::kCredentials);
-    EXPECT_EQ(failure_with(400, code).retry, Retry::kNever);
+  for (const char* code : {"ExpiredToken", "InvalidToken", "TokenRefreshRequired",
+                           "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidClientTokenId",
+                           "UnrecognizedClientException", "InvalidSecurity"}) {
+    for (const unsigned status : {400, 403}) {
+      EXPECT_EQ(failure_with(status, code).remedy, Remedy::kCredentials) << code;
+      EXPECT_EQ(failure_with(status, code).retry, Retry::kNever) << code;
+    }
   }
+  EXPECT_EQ(failure_with(401, "").remedy, Remedy::kCredentials);
+  EXPECT_EQ(failure_with(403, "").remedy, Remedy::kNone);
 }
 
 TEST(FailureOf, TheTextIsOneLineWithWhatASupportCaseNeeds) {

@@ -22,7 +22,7 @@ enum class Remedy {
   kNone,
   kRegion,       ///< send the request to the bucket's own region: Failure::region
   kClock,        ///< sign with the store's time: Failure::store_time
-  kCredentials,  ///< sign with new credentials: the old ones have expired
+  kCredentials,  ///< sign with other credentials: the store refuses these
 };
 
 /// A failed attempt: the error, for the case that it was the last attempt, and how to try again.
