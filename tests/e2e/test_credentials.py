@@ -183,7 +183,7 @@ def test_cred_a_busy_service_is_asked_again_within_the_search(services, store, s
 
 
 def write_keys(path, keys):
-    """As an operator who rotates keys does: by a rename."""
+    """By a rename, so that no reader sees half a file."""
     new = path.with_suffix(".new")
     token = f"aws_session_token = {keys.session_token}\n" if keys.session_token else ""
     new.write_text(f"[default]\naws_access_key_id = {keys.access_key}\naws_secret_access_key = {keys.secret_key}\n{token}")
