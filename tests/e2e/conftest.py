@@ -1,5 +1,7 @@
 """Fixtures: origins and servers; adds the servers' logs to the report of each failed test."""
 
+import contextlib
+import functools
 import itertools
 import pathlib
 import shutil
@@ -17,6 +19,7 @@ from faulty_disk import FaultyDisk, build_library  # noqa: E402
 from harness import MIB, PAGE  # noqa: E402
 from radosgw import RadosGateway  # noqa: E402
 from scripted_origin import ScriptedOrigin  # noqa: E402
+from small_stores import SmallStore  # noqa: E402
 
 _LOG_LINES_SHOWN = 150
 _OPEN_FILES = 6000  # two crowds of a thousand clients, in this process and in the servers that it starts
@@ -167,6 +170,21 @@ def radosgw(tmp_path_factory):
 def cachey_radosgw(start_session_server, radosgw):
     """One server in front of the real S3 store."""
     return start_session_server("--origin", "s3", "--memory", "512MiB", environment=radosgw.environment())
+
+
+@pytest.fixture(scope="session")
+def real_store(request, tmp_path_factory):
+    """A function from a name of small_stores.SMALL_STORES, or "radosgw", to a store with the bucket "test"."""
+    with contextlib.ExitStack() as running:
+        @functools.cache
+        def get(name):
+            if name == "radosgw":
+                return request.getfixturevalue("radosgw")
+            store = running.enter_context(SmallStore(name, tmp_path_factory.mktemp(name)))
+            store.add_bucket("test")
+            return store
+
+        yield get
 
 
 class DirectoryOrigin:

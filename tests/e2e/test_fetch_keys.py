@@ -3,7 +3,6 @@
 import pytest
 
 from expect import expect_206, expect_error, fetch_from_memory
-from harness import MIB, PAGE
 from http1 import fetch_target, range_header
 
 ODD_KEYS = [
@@ -69,58 +68,6 @@ def test_the_kind_is_part_of_the_identity_and_the_bucket_is_not(cachey, origin, 
     expect_206(cachey.fetch(kind + "-2", "object", 0, 99), second, 0, 99, kind + "-2", hit=False)
     held = fetch_from_memory(cachey, kind, "object", 0, 99, headers=[("C0-Bucket", kind + "-2")])
     expect_206(held, first, 0, 99, kind, hit=True)
-
-
-@pytest.mark.parametrize("size", [0, 1, 1000, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE + 5])
-def test_real_s3_serves_every_size(cachey_radosgw, radosgw, size):
-    key = f"sized-{size}"
-    stored = radosgw.put("test", key, size=size, seed=4000 + size % 997)
-    if size == 0:
-        expect_error(cachey_radosgw.fetch("test", key, 0, 9), 416)
-        return
-    for first, last in [(0, 0), (0, size - 1), (size - 1, size + 5), (size // 2, size + 3 * PAGE),
-                        (min(size - 1, PAGE - 1), PAGE)]:
-        expect_206(cachey_radosgw.fetch("test", key, first, last), stored, first, last, "test")
-    past = cachey_radosgw.fetch("test", key, size, size + 9)
-    expect_error(past, 416)
-    if size % PAGE:  # otherwise the size would come from the next page's 416, and this store's 416 has none
-        assert past.header("Content-Range") == f"bytes */{size}"
-
-
-def test_real_s3_errors(cachey_radosgw, radosgw):
-    expect_error(cachey_radosgw.fetch("test", "no such key", 0, 9), 404)
-    expect_error(cachey_radosgw.fetch("no-such-bucket", "key", 0, 9), 404)
-
-
-def test_real_s3_split_fill_joins_up(cachey_radosgw, radosgw):
-    """The second half is requested with If-Match; the real store must accept it."""
-    stored = radosgw.put("test", "split", size=PAGE, seed=5000)
-    expect_206(cachey_radosgw.fetch("test", "split", 9 * MIB + 1, 9 * MIB + 10), stored, 9 * MIB + 1, 9 * MIB + 10, "test")
-    expect_206(cachey_radosgw.fetch("test", "split", 0, PAGE - 1), stored, 0, PAGE - 1, "test")
-
-
-def test_a_wrong_secret_is_403(start_server, radosgw):
-    radosgw.put("test", "secret", size=10, seed=1)
-    wrong = radosgw.environment() | {"AWS_SECRET_ACCESS_KEY": "wrong"}
-    server = start_server("--origin", "s3", environment=wrong)
-    response = server.fetch("test", "secret", 0, 9)
-    assert response.status in (403, 502)
-    expect_error(response, response.status)
-
-
-def test_real_s3_dies_and_comes_back(start_server, radosgw):
-    """Pages in memory are still served; other pages fail now and work after the restart."""
-    held = radosgw.put("test", "held", size=5000, seed=1)
-    other = radosgw.put("test", "other", size=5000, seed=2)
-    server = start_server("--origin", "s3", environment=radosgw.environment())
-    expect_206(server.fetch("test", "held", 0, 99), held, 0, 99, "test")
-    radosgw.kill_gateway()
-    try:
-        expect_206(fetch_from_memory(server, "test", "held", 50, 4999), held, 50, 4999, "test", hit=True)
-        expect_error(server.fetch("test", "other", 0, 99, headers=[("C0-Config", "ma=1 ct=500")]), 502)
-    finally:
-        radosgw.restart_gateway()
-    expect_206(server.fetch("test", "other", 0, 99), other, 0, 99, "test", hit=False)
 
 
 def test_the_query_is_not_part_of_the_key(cachey, origin, kind):

@@ -19,7 +19,7 @@ def exempt():
 
 @pytest.mark.parametrize("options,flags", [((), ()), (("--tls-self",), ("--tls", "--insecure"))], ids=["clear", "tls"])
 def test_every_case_passes_but_the_exempt(start_server, directory, tmp_path, options, flags):
-    assert PROGRAM.exists(), "h2spec is not built: ./dev test does so, see build_h2spec in dev"
+    assert PROGRAM.exists(), "h2spec is not built: ./dev test does so, see build_test_tools in dev"
     server = start_server("--origin", f"dir:{directory.path}", "--memory", "64MiB", *options)
     report = tmp_path / "report.xml"
     subprocess.run([PROGRAM, "--strict", "--port", str(server.port), "--path", "/healthz", "--junit-report", report,

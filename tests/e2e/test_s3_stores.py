@@ -1,4 +1,4 @@
-"""The same fetches against every kind of S3-compatible store: the scripted origin's presets, and radosgw."""
+"""The same fetches against every kind of S3-compatible store: the scripted origin's presets, and real ones."""
 
 import dataclasses
 
@@ -22,12 +22,17 @@ class World:
     scripted: bool
 
 
-@pytest.fixture(scope="module", params=[*PROFILES, "radosgw"])
+REAL = {"radosgw": Profile(tells_size=False), "versitygw": Profile(tells_size=False), "moto": Profile()}
+
+
+@pytest.fixture(scope="module", params=[*PROFILES, *REAL])
 def world(request, start_session_server):
-    if request.param == "radosgw":
-        store = request.getfixturevalue("radosgw")
+    if request.param in REAL:
+        store = request.getfixturevalue("real_store")(request.param)
         store.add_bucket(_BUCKET)
-        yield World(Profile(tells_size=False), request.getfixturevalue("cachey_radosgw"), store, scripted=False)
+        server = start_session_server("--origin", "s3", "--memory", "128MiB", environment=store.environment())
+        yield World(REAL[request.param], server, store, scripted=False)
+        server.stop()
         return
     profile = PROFILES[request.param]
     with origin_like(profile) as store:
