@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace cachey::store {
 namespace {
 
 using World = DiskModel::World;
+
+constexpr uint32_t kSeedOfLongTags = 7;
 
 /// The journal of a closed store, to be forged.
 class Forger {
@@ -46,6 +49,15 @@ class Forger {
     while (open_journal_block(at(last, i), life, last.first_block + i)) ++i;
     std::ranges::copy(block, at(last, i).begin());
     seal_journal_block(at(last, i), life, last.first_block + i, records.size());
+  }
+
+  /// Overwrites a page by another one, as if the tier had given the space of a write that hung to
+  /// the page.
+  void overwrite_by_a_late_write(const DiskPage& page, const DiskPage& late) {
+    const auto content = page_content(page);
+    const auto at = std::ranges::search(device_, content->bytes().first(64));
+    CHECK(!at.empty());
+    std::ranges::copy(page_content(late)->bytes().first(64), at.begin());
   }
 
   /// Writes no superblock since then, as if unread blocks were not cut off.
@@ -142,6 +154,81 @@ TEST(DiskModelCanary, WouldSeeALostPage) {
   at.begin()[5] ^= std::byte{4};  // as if a late write of the journal had come there
   model.restart();
   EXPECT_FALSE(model.wrongs().empty());
+}
+
+TEST(DiskModelCanary, WouldSeeSpaceThatIsGivenOutBeforeAHungWriteHasEnded) {
+  for (const bool forged : {false, true}) {
+    DiskModel model(1, World::kKilled);
+    FaultyDevice& device = model.disk().device();
+    device.hang_parts({{.range = {kDataOffset, device.size()}}});
+    model.write({0, 0});
+    EXPECT_GT(model.disk().tier().usage().late_bytes, 0u);
+    device.hang_parts({});
+    model.write({1, 0});
+    model.flush();
+    device.release();
+    model.disk().settle();
+    if (forged) {
+      Forger(model.disk())
+          .overwrite_by_a_late_write(model.page_of({1, 0}, 0), model.page_of({0, 0}, 0));
+    }
+    model.restart();
+    EXPECT_EQ(model.wrongs().empty(), !forged);
+  }
+}
+
+TEST(DiskModelCanary, WouldSeeAJournalThatMovesWithoutASuperblock) {
+  for (const bool forged : {false, true}) {
+    DiskModel model(1, World::kKilled);
+    model.write({0, 0});
+    model.flush();
+    Forger forger(model.disk());
+    const std::vector<std::byte> before = forger.superblocks();
+    model.disk().device().fail_parts({{.range = forger.place_of_last(), .reads = false}});
+    model.write({1, 0});
+    model.flush();
+    EXPECT_EQ(model.disk().tier().stats().journal_moves, 1u);
+    model.disk().settle();
+    if (forged) forger.restore_superblocks(before);
+    model.restart();
+    EXPECT_EQ(model.wrongs().empty(), !forged);
+  }
+}
+
+TEST(DiskModelCanary, WouldSeeRecordsThatWaitWithoutABound) {
+  for (const bool bounded : {false, true}) {
+    DiskTierConfig config = DiskModel::usual_config();
+    config.journal_deadline = std::chrono::hours(1);
+    if (!bounded) config.journal_pending_bytes = SIZE_MAX;
+    DiskModel model(kSeedOfLongTags, World::kUnreadable, config);
+    model.write({0, 0});
+    model.flush();
+    const ByteRange place = Forger(model.disk()).place_of_last();
+    model.disk().device().hang_parts({{.range = place, .reads = false}});
+    for (int i = 0; i < 200; ++i) {
+      model.change(i % 12);
+      model.write({i % 12, 0});
+    }
+    EXPECT_EQ(model.wrongs().empty(), bounded);
+    EXPECT_EQ(model.disk().tier().stats().drops[static_cast<size_t>(DiskDrop::kJournalFull)] > 0,
+              bounded);
+    model.disk().device().release();
+  }
+}
+
+TEST(DiskModelCanary, WouldSeeLateOperationsWithoutABound) {
+  for (const bool bounded : {false, true}) {
+    DiskTierConfig config = DiskModel::usual_config();
+    if (!bounded) config.late_bytes_max = UINT64_MAX;
+    DiskModel model(1, World::kUnreadable, config);
+    model.disk().device().hang_parts({{.range = {kDataOffset, model.disk().device().size()}}});
+    for (int object = 0; object < 100; ++object) {
+      if (model.page_of({object, 0}, 0).bytes > 60 * kKiB) model.write({object, 0});
+    }
+    EXPECT_EQ(model.wrongs().empty(), bounded);
+    EXPECT_GT(model.disk().tier().usage().late_bytes, 0u);
+    model.disk().device().release();
+  }
 }
 
 }  // namespace

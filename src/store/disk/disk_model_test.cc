@@ -36,6 +36,8 @@ void run_seeds(World world) {
   uint64_t hits = 0;
   uint64_t moves = 0;
   uint64_t unread = 0;
+  uint64_t refused_for_records = 0;
+  uint64_t refused_for_memory = 0;
   int failed = 0;
   const uint32_t end = first_seed() + seeds();
   for (uint32_t seed = first_seed(); seed < end && failed < 5; ++seed) {
@@ -44,6 +46,8 @@ void run_seeds(World world) {
     hits += model.hits();
     moves += model.moves();
     unread += model.unread();
+    refused_for_records += model.refused_for_records();
+    refused_for_memory += model.refused_for_memory();
     if (model.wrongs().empty()) continue;
     ADD_FAILURE() << "seed " << seed << ": " << model.wrongs().front();
     ++failed;
@@ -52,6 +56,8 @@ void run_seeds(World world) {
   if (world != World::kUnreadable) return;
   EXPECT_GT(moves, seeds() / 20);
   EXPECT_GT(unread, seeds() / 4);
+  EXPECT_GT(refused_for_records, seeds() / 20);
+  EXPECT_GT(refused_for_memory, seeds() / 20);
 }
 
 TEST(DiskModel, KeepsWhatWasDurableOverKills) { run_seeds(World::kKilled); }

@@ -62,6 +62,7 @@ struct DiskUsage {
   uint64_t late_bytes = 0;          ///< of memory with the device past its deadline
   uint64_t regions_out = 0;         ///< regions of the device that are not used
   uint64_t pending_records = 0;     ///< journal records that are not on disk yet
+  uint64_t pending_bytes = 0;       ///< their memory
   uint64_t space_memory_bytes = 0;  ///< of the tables of free space, a part of memory_bytes
   uint64_t memory_bytes = 0;        ///< of the index in memory
   bool online = false;

@@ -382,8 +382,9 @@ DiskUsage DiskTier::usage() const {
   usage.pages = index_.catalog->pages();
   usage.evictions = index_.catalog->evictions();
   usage.pending_records = index_.journal->appended() - index_.journal->flushed();
+  usage.pending_bytes = index_.journal->memory_bytes();
   usage.space_memory_bytes = index_.catalog->space().memory_bytes();
-  usage.memory_bytes = index_.catalog->memory_bytes() + index_.journal->memory_bytes();
+  usage.memory_bytes = index_.catalog->memory_bytes() + usage.pending_bytes;
   return usage;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "store/disk/superblock.h"
 
@@ -10,22 +11,30 @@ namespace {
 
 constexpr uint64_t kDeviceBytes = 5 * kMiB;
 constexpr int kSteps = 120;
+constexpr size_t kLongTagBytes = 1'500;
 
-DiskTierConfig model_config() {
+// Of pages' records; and what goes past it: removals, copies of the records of all pages.
+constexpr size_t kPendingMax = 2 * RecordQueue::kChunkBytes;
+constexpr size_t kUnrefusedMax = 2 * RecordQueue::kChunkBytes;
+constexpr uint64_t kLateMax = 256 * kKiB;  // at least a page
+
+}  // namespace
+
+DiskTierConfig DiskModel::usual_config() {
   DiskTierConfig config = DiskHarness::quick();
   config.read_deadline = std::chrono::milliseconds(100);
   config.write_deadline = std::chrono::milliseconds(200);
   config.journal_deadline = std::chrono::milliseconds(150);
-  config.journal_pending_bytes = 2 * RecordQueue::kChunkBytes;
+  config.journal_pending_bytes = kPendingMax;
+  config.late_bytes_max = kLateMax;
   return config;
 }
 
-}  // namespace
-
-DiskModel::DiskModel(uint32_t seed, World world)
+DiskModel::DiskModel(uint32_t seed, World world, DiskTierConfig config)
     : random_(seed),
       world_(world),
-      disk_(kDeviceBytes, model_config(),
+      long_tags_(seed % 8 >= 6),
+      disk_(kDeviceBytes, std::move(config),
             world != World::kKilled && seed % 2 == 0 ? 512 : kUnitBytes, seed) {
   if (loses_power()) disk_.device().track_unsynced();
 }
@@ -65,6 +74,7 @@ void DiskModel::write(PageName name) {
   if (result != DiskWrite::kDropped) seen_.insert(name.object);
   if (result == DiskWrite::kStored)
     durable_.erase(name);  // the page had left, if it ever was there
+  check_bounds();
 }
 
 void DiskModel::read(PageName name) {
@@ -92,6 +102,17 @@ void DiskModel::change(int object) {
   seen_.insert(object);
   disk_.tier().observe(disk_.worker(), "kind", std::to_string(object),
                        {page_of({object, 0}, versions_[object]).info, "bucket"});
+  check_bounds();
+}
+
+void DiskModel::check_bounds() {
+  const DiskUsage usage = disk_.tier().usage();
+  if (usage.pending_bytes > kPendingMax + kUnrefusedMax) {
+    wrongs_.push_back("records of " + std::to_string(usage.pending_bytes) + " bytes wait");
+  }
+  if (usage.late_bytes > kLateMax + kUnitBytes) {  // whole units
+    wrongs_.push_back("late operations hold " + std::to_string(usage.late_bytes) + " bytes");
+  }
 }
 
 void DiskModel::flush() {
@@ -110,6 +131,9 @@ void DiskModel::restart() {
   disk_.settle();
   const bool lost = disk_.tier().stats().journal_lost_blocks > 0;  // while it was cleaned
   moves_ += disk_.tier().stats().journal_moves;
+  const auto& drops = disk_.tier().stats().drops;
+  refused_for_records_ += drops[static_cast<size_t>(DiskDrop::kJournalFull)];
+  refused_for_memory_ += drops[static_cast<size_t>(DiskDrop::kStuck)];
   disk_.close();
   disk_.device().revive();
   dead_ = false;
@@ -147,7 +171,9 @@ DiskPage DiskModel::page_of(PageName name, int version) const {
   std::mt19937 sizes(static_cast<uint32_t>(name.object * 1'000 + name.page * 100 + version % 7));
   const uint64_t limit = 4096u << sizes() % 7;
   const uint64_t bytes = 1 + sizes() % limit;
-  return make_page(std::to_string(name.object), name.page, bytes, version);
+  DiskPage page = make_page(std::to_string(name.object), name.page, bytes, version);
+  if (long_tags_) page.info.etag.insert(page.info.etag.size() - 1, kLongTagBytes, '-');
+  return page;
 }
 
 std::map<DiskModel::PageName, int> DiskModel::listed() {
@@ -199,7 +225,10 @@ void DiskModel::harm_a_part() {
   const FaultyDevice::Part part{.range = some_part(0, kDeviceBytes),
                                 .reads = random_() % 2 == 0,
                                 .writes = random_() % 2 == 0};
-  switch (random_() % 4) {
+  switch (random_() % (long_tags_ ? 5 : 4)) {
+    case 4:
+      write_more_than_the_journal_takes();
+      break;
     case 0:
       disk_.device().fail_parts({part});
       break;
@@ -215,13 +244,33 @@ void DiskModel::harm_a_part() {
   }
 }
 
-void DiskModel::fail_reads_of_the_journal() {
+/// Writes each page in a new version while the journal hangs.
+void DiskModel::write_more_than_the_journal_takes() {
+  const std::vector<ByteRange> places = places_of_the_journal();
+  if (places.empty()) return;
+  disk_.device().hang_parts({{.range = places.back(), .reads = false}});
+  for (int object = 0; object < kObjects; ++object) {
+    change(object);
+    for (uint32_t page = 0; page < kPages; ++page) write({object, page});
+  }
+}
+
+std::vector<ByteRange> DiskModel::places_of_the_journal() {
+  std::vector<ByteRange> places;
   const Result<ParsedSuperblock> read = read_superblock(disk_.device());
-  if (!read || read->superblock.segments.empty() || random_() % 2 == 0) return;
-  const Superblock& superblock = read->superblock;
-  const JournalSegment& segment = superblock.segments[random_() % superblock.segments.size()];
-  const uint64_t begin = segment.first_unit * kUnitBytes;
-  const ByteRange part = some_part(begin, begin + superblock.segment_units * kUnitBytes);
+  if (!read) return places;
+  for (const JournalSegment& segment : read->superblock.segments) {
+    const uint64_t begin = segment.first_unit * kUnitBytes;
+    places.push_back({begin, begin + read->superblock.segment_units * kUnitBytes});
+  }
+  return places;
+}
+
+void DiskModel::fail_reads_of_the_journal() {
+  const std::vector<ByteRange> places = places_of_the_journal();
+  if (places.empty() || random_() % 2 == 0) return;
+  const ByteRange place = places[random_() % places.size()];
+  const ByteRange part = some_part(place.begin, place.end);
   disk_.device().fail_parts({{.range = part, .writes = false}});
 }
 

@@ -25,7 +25,11 @@ class DiskModel {
     kEvil,  ///< lost writes and flipped bits: no wrong byte is the only guarantee
   };
 
-  DiskModel(uint32_t seed, World world);
+  DiskModel(uint32_t seed, World world) : DiskModel(seed, world, usual_config()) {}
+  /// A tier of another configuration, for the canary tests. The model's bounds are those of
+  /// usual_config().
+  DiskModel(uint32_t seed, World world, DiskTierConfig config);
+  [[nodiscard]] static DiskTierConfig usual_config();
 
   /// The steps of the seed, and a restart at the end.
   void run();
@@ -36,6 +40,9 @@ class DiskModel {
   [[nodiscard]] uint64_t hits() const { return hits_; }
   [[nodiscard]] uint64_t moves() const { return moves_; }    ///< of the journal
   [[nodiscard]] uint64_t unread() const { return unread_; }  ///< openings with unreadable blocks
+  /// Pages that a bound refused: that of the records, and that of the memory of late operations.
+  [[nodiscard]] uint64_t refused_for_records() const { return refused_for_records_; }
+  [[nodiscard]] uint64_t refused_for_memory() const { return refused_for_memory_; }
 
   struct PageName {
     int object;
@@ -62,6 +69,8 @@ class DiskModel {
   [[nodiscard]] bool loses_power() const { return world_ != World::kKilled; }
 
   [[nodiscard]] std::map<PageName, int> listed();
+  /// What waits for an ill device has a bound: records, and the memory of late operations.
+  void check_bounds();
   /// Durable pages are there, except those that had left before the end.
   void check_durable(const std::map<PageName, int>& last_known);
 
@@ -69,12 +78,15 @@ class DiskModel {
   void die();
   [[nodiscard]] ByteRange some_part(uint64_t begin, uint64_t end);
   void harm_a_part();
+  void write_more_than_the_journal_takes();
+  [[nodiscard]] std::vector<ByteRange> places_of_the_journal();
   /// Reads of a part of the journal fail while the store is opened: each, or the first ones.
   void fail_reads_of_the_journal();
   void harm();
 
   std::mt19937 random_;
   const World world_;
+  const bool long_tags_;  // so that few records fill the journal's bound
   DiskHarness disk_;
   std::map<int, int> versions_;
   std::map<int, int> oldest_possible_;  // after a crash; 0: any
@@ -85,6 +97,8 @@ class DiskModel {
   uint64_t hits_ = 0;
   uint64_t moves_ = 0;
   uint64_t unread_ = 0;
+  uint64_t refused_for_records_ = 0;
+  uint64_t refused_for_memory_ = 0;
 };
 
 }  // namespace cachey::store
