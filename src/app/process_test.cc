@@ -145,8 +145,10 @@ class ProcessWithDisk : public ProcessTest {
     }
   }
   [[nodiscard]] std::string content() const {
-    std::ifstream file(disk_ / "cachey.disk", std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    const std::filesystem::path path = disk_ / "cachey.disk";
+    std::string bytes(std::filesystem::file_size(path), '\0');
+    std::ifstream(path, std::ios::binary).read(bytes.data(), std::ssize(bytes));
+    return bytes;
   }
 
   const std::filesystem::path disk_ = directory_ / "disk";
