@@ -27,7 +27,7 @@ Result<BucketGlob> BucketGlob::parse(std::string_view text) {
       continue;
     }
     if (c == '?') {
-      for (uint64_t& states : glob.advance_) states |= glob.accept_;
+      for (States& states : glob.advance_) states |= glob.accept_;
     } else {
       glob.advance_[static_cast<unsigned char>(c)] |= glob.accept_;
     }
@@ -37,11 +37,11 @@ Result<BucketGlob> BucketGlob::parse(std::string_view text) {
 }
 
 bool BucketGlob::matches(std::string_view bucket) const {
-  uint64_t states = 1;
+  States states{1};
   for (const char c : bucket) {
     states = ((states & advance_[static_cast<unsigned char>(c)]) << 1) | (states & stay_);
   }
-  return (states & accept_) != 0;
+  return (states & accept_).any();
 }
 
 }  // namespace cachey::api

@@ -87,7 +87,9 @@ TEST(BucketGlob, TakesTheLongestThatItSays) {
   EXPECT_TRUE(matches(glob, glob));
   EXPECT_FALSE(matches(glob, glob.substr(1)));
   EXPECT_TRUE(BucketGlob::parse(glob + std::string(BucketGlob::kBytesWithoutStarsMax, '*')));
-  EXPECT_TRUE(matches(glob + "*", std::string(64, 'a')));
+  EXPECT_TRUE(matches(glob + "*", glob + "a"));
+  EXPECT_TRUE(matches("arn:aws:s3:*:accesspoint/" + std::string(50, '?'),
+                      "arn:aws:s3:us-gov-west-1:210987654321:accesspoint/" + std::string(50, 'p')));
 }
 
 TEST(BucketGlob, RefusesWhatIsNoPattern) {

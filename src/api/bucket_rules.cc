@@ -14,14 +14,14 @@ Result<DeclaredKind> DeclaredKind::parse(std::string_view text) {
   if (equals == std::string_view::npos) return refuse("is not NAME=BUCKET or NAME=BUCKET,BUCKET");
   DeclaredKind kind;
   kind.name = text.substr(0, equals);
-  if (Result<void> checked = check_name("kind", kind.name); !checked) {
+  if (Result<void> checked = check_kind_name("kind", kind.name); !checked) {
     return std::unexpected(std::move(checked.error()));
   }
   std::string_view rest = text.substr(equals);  // each bucket with the sign before the bucket
   while (!rest.empty()) {
     rest.remove_prefix(1);
     const std::string_view bucket = rest.substr(0, rest.find(','));
-    if (Result<void> checked = check_name("bucket", bucket); !checked) {
+    if (Result<void> checked = check_bucket_name("bucket", bucket); !checked) {
       return std::unexpected(std::move(checked.error()));
     }
     if (std::ranges::find(kind.buckets, bucket) != kind.buckets.end())

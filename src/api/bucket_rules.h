@@ -21,7 +21,7 @@ struct DeclaredKind {
   std::string name;
   std::vector<std::string> buckets;  ///< preferred first; not empty, no duplicates
 
-  /// Parses `NAME=BUCKET,...`. kBadRequest if a name breaks a rule of check_name(), or if a bucket
+  /// Parses `NAME=BUCKET,...`. kBadRequest if a name breaks a rule of names.h, or if a bucket
   /// is missing, named twice or past kBucketsMax.
   [[nodiscard]] static Result<DeclaredKind> parse(std::string_view text);
   /// The text that parse() takes.

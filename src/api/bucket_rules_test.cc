@@ -55,7 +55,7 @@ TEST(DeclaredKind, NamesTheBrokenRule) {
       {"k=,b", "bucket: must not be empty"},
       {"k=b,", "bucket: must not be empty"},
       {"k=a,,b", "bucket: must not be empty"},
-      {"k=" + std::string(65, 'b'), "bucket: must be at most 64 bytes"},
+      {"k=" + std::string(256, 'b'), "bucket: must be at most 255 bytes"},
       {"k=\x7f", "bucket: must not have control characters"},
       {"k=a,b,a", "names a bucket twice"},
       {many + ",one-more", "names more than 16 buckets"},

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "base/units.h"
 
@@ -21,6 +23,7 @@ bool is_bytes_unit(std::string_view unit) {
   return true;
 }
 
+/// A number past 64 bits is the largest one.
 Result<uint64_t> position(std::string_view digits, const char* name) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -28,8 +31,7 @@ Result<uint64_t> position(std::string_view digits, const char* name) {
       error == std::errc::invalid_argument) {
     return fault(fmt::format("the {} byte is not a number", name));
   }
-  if (error != std::errc{}) return fault(fmt::format("the {} byte is too large", name));
-  return value;
+  return error == std::errc{} ? value : std::numeric_limits<uint64_t>::max();
 }
 
 }  // namespace
@@ -51,8 +53,8 @@ Result<ByteRange> parse_range(std::string_view value) {
   Result<uint64_t> last = position(range.substr(dash + 1), "last");
   if (!last) return std::unexpected(std::move(last.error()));
   if (*first > *last) return fault("the first byte is after the last");
-  if (*last >= kObjectBytesMax) return fault("past the largest object there can be, 50 TiB");
-  return ByteRange{*first, *last + 1};
+  if (*first >= kObjectBytesMax) return fault("past the largest object there can be, 50 TiB");
+  return ByteRange{*first, std::min(*last, kObjectBytesMax - 1) + 1};
 }
 
 }  // namespace cachey::api

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "base/units.h"
 
 namespace cachey::api {
@@ -14,6 +16,17 @@ TEST(RangeHeader, TakesOneRangeWithBothEnds) {
   EXPECT_EQ(parse_range("Bytes=5-9"), (ByteRange{5, 10})) << "units are case-insensitive";
   EXPECT_EQ(parse_range("bytes=007-0009"), (ByteRange{7, 10}));
   EXPECT_EQ(parse_range("bytes=0-54975581388799"), (ByteRange{0, kObjectBytesMax}));
+}
+
+TEST(RangeHeader, CutsTheLastPositionHoweverLargeItIs) {
+  for (const char* last :
+       {"54975581388800", "4611686018427387904", "9223372036854775807", "18446744073709551615",
+        "18446744073709551616", "0000000000000000000000099999999999999999999999999999999"}) {
+    EXPECT_EQ(parse_range(std::string("bytes=70-") + last), (ByteRange{70, kObjectBytesMax}))
+        << last;
+  }
+  EXPECT_EQ(parse_range("bytes=54975581388799-99999999999999999999"),
+            (ByteRange{kObjectBytesMax - 1, kObjectBytesMax}));
 }
 
 struct Bad {
@@ -52,10 +65,11 @@ TEST(RangeHeader, NamesTheFault) {
       {"bytes=0-5-7", "not a number"},
       {"bytes=1.5-2", "not a number"},
       {"bytes=1e3-2e3", "not a number"},
-      {"bytes=0-18446744073709551616", "too large"},
-      {"bytes=99999999999999999999-99999999999999999999", "too large"},
-      {"bytes=0-18446744073709551615", "50 TiB"},
-      {"bytes=0-54975581388800", "50 TiB"},
+      {"bytes=99999999999999999999-99999999999999999999", "50 TiB"},
+      {"bytes=18446744073709551616-5", "after the last"},
+      {"bytes=18446744073709551615-18446744073709551615", "50 TiB"},
+      {"bytes=54975581388800-54975581388800", "50 TiB"},
+      {"bytes=0-18446744073709551616x", "last byte is not a number"},
   };
   for (const Bad& bad : kTable) {
     const Result<ByteRange> parsed = parse_range(bad.value);

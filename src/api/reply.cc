@@ -80,7 +80,8 @@ rt::Task<void> reply_error(net::ResponseWriter& writer, Error error) {
     head.add("Content-Range", content_range);
   }
   if (head.status() == 503) head.add("Retry-After", "1");
-  co_await reply_text(writer, head, kPlainText, text_for_clients(error));
+  const std::string line = fmt::format("{}\n", text_for_clients(error));
+  co_await reply_text(writer, head, kPlainText, line);
 }
 
 }  // namespace cachey::api

@@ -7,6 +7,14 @@
 #include "api/reply.h"
 
 namespace cachey::api {
+namespace {
+
+constexpr std::string_view kNoSuchPath = "no such path\n";
+constexpr std::string_view kRoot =
+    "no such path; this is Cachey, a cache of objects: GET /fetch/{kind}/{object} with a Range of "
+    "both ends, /healthz\n";
+
+}  // namespace
 
 Router::Router(Face face, std::span<const Route> table, Access& access) : access_(access) {
   std::ranges::copy_if(table, std::back_inserter(routes_),
@@ -22,20 +30,22 @@ const Route* Router::find(std::string_view path) const {
 
 rt::Task<void> Router::handle(rt::Worker& worker, const net::Request& request,
                               net::ResponseWriter& writer) {
-  const Route* const route = find(request.target().substr(0, request.target().find('?')));
+  const std::string_view path = request.target().substr(0, request.target().find('?'));
+  const Route* const route = find(path);
   if (route == nullptr) {
-    return reply_text(writer, net::ResponseHead(404), kPlainText, "no such path");
+    return reply_text(writer, net::ResponseHead(404), kPlainText,
+                      path == "/" ? kRoot : kNoSuchPath);
   }
   const std::optional<Permit> permit = access_.admit(route->scope, request);
   if (!permit) {
     net::ResponseHead head(401);
     head.add("WWW-Authenticate", "Bearer");
-    return reply_text(writer, head, kPlainText, "a valid bearer token is required");
+    return reply_text(writer, head, kPlainText, "a valid bearer token is required\n");
   }
   if (request.method() == net::Method::kOther && route->methods == Methods::kGetAndHead) {
     net::ResponseHead head(405);
     head.add("Allow", "GET, HEAD");
-    return reply_text(writer, head, kPlainText, "the method must be GET or HEAD");
+    return reply_text(writer, head, kPlainText, "the method must be GET or HEAD\n");
   }
   return route->handler->handle(worker, request, *permit, writer);
 }

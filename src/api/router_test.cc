@@ -1,7 +1,9 @@
 #include "api/router.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -70,11 +72,18 @@ TEST_F(RouterTest, TheFirstRowThatMatchesAnswers) {
   EXPECT_EQ(ask(Face::kBoth, "/data/x?query").text, "data");
   EXPECT_EQ(ask(Face::kBoth, "/admin?query").text, "admin");
   EXPECT_EQ(ask(Face::kBoth, "/rest/data/").text, "rest");
-  for (const char* target : {"/", "", "*", "/data", "/admin/", "/admi", "/healthz/"}) {
+  for (const char* target : {"", "*", "/data", "/admin/", "/admi", "/healthz/"}) {
     const RecordingWriter none = ask(Face::kBoth, target);
     EXPECT_EQ(none.status, 404u) << target;
-    EXPECT_EQ(none.text, "no such path") << target;
+    EXPECT_EQ(none.text, "no such path\n") << target;
   }
+}
+
+TEST_F(RouterTest, TheRootSaysWhatThisIs) {
+  const RecordingWriter root = ask(Face::kBoth, "/?a=b");
+  EXPECT_EQ(root.status, 404u);
+  EXPECT_THAT(root.text, ::testing::HasSubstr("/fetch/{kind}/{object}"));
+  EXPECT_EQ(std::ranges::count(root.text, '\n'), 1);
 }
 
 TEST_F(RouterTest, CachesOnTheWayStoreNoText) {
@@ -99,7 +108,7 @@ TEST_F(RouterTest, ARefusedRequestLearnsNothingButThat) {
     const RecordingWriter refused = ask(Face::kBoth, "/data/x", method, {});
     EXPECT_EQ(refused.status, 401u);
     EXPECT_EQ(refused.fields.at("WWW-Authenticate"), "Bearer");
-    EXPECT_EQ(refused.text, "a valid bearer token is required");
+    EXPECT_EQ(refused.text, "a valid bearer token is required\n");
   }
   EXPECT_EQ(ask(Face::kBoth, "/rest/x", net::Method::kOther, {}).status, 401u);
   EXPECT_EQ(ask(Face::kBoth, "/nothing", net::Method::kGet, {}).status, 404u);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/fetch/request.h"
+#include "api/names.h"
 #include "api/reply.h"
 #include "base/escape.h"
 #include "base/http_date.h"
@@ -36,8 +37,8 @@ class ShortText {
   [[nodiscard]] std::string_view view() const { return {buffer_.data(), size_}; }
 
  private:
-  // Three 64-bit numbers, a bucket of 64 bytes and the separators.
-  static constexpr size_t kBytesMax = 160;
+  // Three 64-bit numbers and the separators, beside a bucket.
+  static constexpr size_t kBytesMax = kBucketBytesMax + 72;
   std::array<char, kBytesMax> buffer_;
   size_t size_ = 0;
 };
@@ -63,6 +64,9 @@ ShortText status_text(ByteRange part, std::string_view bucket, int64_t cached_at
 constexpr std::array kObjectFields = {net::Field("Content-Type", "application/octet-stream"),
                                       net::Field("Accept-Ranges", "bytes"),
                                       net::Field("Vary", "C0-Bucket")};
+
+/// The most text of C0-Status trailers in one answer; the pages after that get none.
+constexpr size_t kTrailersBytesMax = 512 * kKiB;
 
 constexpr size_t kPartsMax = 32;  // a page has at most 8 slabs and a tail
 
@@ -210,11 +214,14 @@ rt::Task<bool> Fetch::send_body(Answer& answer) {
 rt::Task<void> Fetch::finish(Answer& answer) {
   std::vector<ShortText> texts;
   std::vector<net::Field> trailers;
+  size_t bytes = 0;
   if (answer.trailers) {
     texts.reserve(answer.reader.later_statuses().size());
     for (const PageStatus& page : answer.reader.later_statuses()) {
       const ByteRange part = answer.reader.part_of(page.index);
       texts.push_back(status_text(part, page.source->bucket, page.cached_at));
+      bytes += texts.back().view().size();
+      if (bytes > kTrailersBytesMax) break;
       trailers.push_back(net::Field{"C0-Status", texts.back().view()});
     }
   }

@@ -8,8 +8,10 @@
 #include "api/fetch/config_header.h"
 #include "api/names.h"
 #include "api/range_header.h"
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/escape.h"
+#include "base/log.h"
 
 namespace cachey::api {
 namespace {
@@ -21,7 +23,7 @@ std::unexpected<Error> bad(const char* text) { return fail(ErrorKind::kBadReques
 
 Result<void> check_kind(const std::optional<std::string>& kind) {
   if (!kind) return bad("kind: a percent sign must be followed by two hex digits");
-  return check_name("kind", *kind);
+  return check_kind_name("kind", *kind);
 }
 
 Result<void> check_object(const std::optional<std::string>& object) {
@@ -30,6 +32,48 @@ Result<void> check_object(const std::optional<std::string>& object) {
   if (object->size() > kObjectKeyBytesMax) return bad("object: must be at most 1024 bytes");
   if (!is_utf8(*object)) return bad("object: must be UTF-8");
   return {};
+}
+
+/// Parameters of S3's GetObject, and of other reads of an object, that decide what is answered.
+constexpr std::string_view kSelecting[] = {"versionId",  "partNumber", "acl",
+                                           "attributes", "legal-hold", "retention",
+                                           "tagging",    "torrent",    "uploadId"};
+constexpr std::string_view kOverridingPrefix = "response-";
+
+/// A query is refused if the answer without the query would be another one.
+Result<void> check_query(std::string_view query) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const std::optional<std::string> name = percent_decode(pair.substr(0, pair.find('=')));
+    if (!name) continue;
+    if (std::ranges::find(kSelecting, *name) == std::end(kSelecting) &&
+        !name->starts_with(kOverridingPrefix))
+      continue;
+    return fail(ErrorKind::kBadRequest,
+                "query: " + log::quoted(*name, 40) +
+                    " is not supported, and the answer would be another one without it");
+  }
+  return {};
+}
+
+/// Adds the names of one C0-Bucket line. Lines may have been joined on their way, so that commas
+/// separate names, and empty members count as none (RFC 9110 5.6.1).
+Result<void> add_buckets(std::string_view line, std::vector<std::string>& buckets) {
+  bool has_name = false;
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    std::string_view name = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), name.size() + 1));
+    name = trimmed(name);
+    if (name.empty()) continue;
+    has_name = true;
+    if (Result<void> checked = check_bucket_name("C0-Bucket", name); !checked) return checked;
+    if (std::ranges::find(buckets, name) != buckets.end()) continue;
+    if (buckets.size() == kBucketsNamedMax) return bad("C0-Bucket: more than 100 buckets");
+    buckets.emplace_back(name);
+  }
+  return has_name ? Result<void>() : bad("C0-Bucket: must not be empty");
 }
 
 /// The range of the only Range field.
@@ -48,7 +92,8 @@ Result<ByteRange> range_of(const net::Request& request) {
 
 Result<cache::ObjectKey> parse_fetch_target(std::string_view target) {
   CHECK(target.starts_with(kPrefix));
-  const std::string_view path = target.substr(0, target.find('?')).substr(kPrefix.size());
+  const size_t query = std::min(target.find('?'), target.size());
+  const std::string_view path = target.substr(0, query).substr(kPrefix.size());
   const size_t slash = path.find('/');
   if (slash == std::string_view::npos) {
     return fail(ErrorKind::kNotFound, "the path must be /fetch/{kind}/{object}");
@@ -58,6 +103,10 @@ Result<cache::ObjectKey> parse_fetch_target(std::string_view target) {
   std::optional<std::string> object = percent_decode(path.substr(slash + 1));
   if (Result<void> checked = check_object(object); !checked)
     return std::unexpected(checked.error());
+  if (query != target.size()) {
+    if (Result<void> checked = check_query(target.substr(query + 1)); !checked)
+      return std::unexpected(checked.error());
+  }
   return cache::ObjectKey{std::move(*kind), std::move(*object)};
 }
 
@@ -70,9 +119,8 @@ Result<FetchFields> parse_fetch_fields(const net::Request& request,
   std::vector<std::string>& buckets = parsed.buckets;
   for (const net::Field& field : request.fields()) {
     if (field.name != "c0-bucket") continue;
-    if (Result<void> checked = check_name("C0-Bucket", field.value); !checked)
-      return std::unexpected(checked.error());
-    if (std::ranges::find(buckets, field.value) == buckets.end()) buckets.emplace_back(field.value);
+    if (Result<void> added = add_buckets(field.value, buckets); !added)
+      return std::unexpected(std::move(added.error()));
   }
   if (const auto config = request.field("c0-config")) {
     Result<origin::RequestConfig> parsed_config = parse_config(*config, client_limit_max);

@@ -15,9 +15,13 @@
 
 namespace cachey::api {
 
-/// Decodes the path of a fetch; the query is ignored. Errors: kBadRequest, with the broken rule as
-/// its text; kNotFound if there is no object. REQUIRES: `target` begins with `/fetch/`.
+/// Decodes the path of a fetch. A query is ignored, unless a store would answer otherwise because
+/// of the query (as with `versionId`). Errors: kBadRequest, with the broken rule as its text;
+/// kNotFound if there is no object. REQUIRES: `target` begins with `/fetch/`.
 [[nodiscard]] Result<cache::ObjectKey> parse_fetch_target(std::string_view target);
+
+/// The most buckets that a request may name.
+inline constexpr size_t kBucketsNamedMax = 100;
 
 /// The header fields of a fetch, checked.
 struct FetchFields {

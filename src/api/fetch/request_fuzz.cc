@@ -27,10 +27,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const net::Request request(net::Method::kGet, target, fields);
   Result<cache::ObjectKey> key = api::parse_fetch_target(request.target());
   if (!key) return 0;
+  CHECK(target.find("?versionId") == std::string::npos);
   CHECK(!key->kind.empty() && key->kind.size() <= 64 && !key->object.empty() &&
         key->object.size() <= 1024);
   const Result<api::FetchFields> fetch = api::parse_fetch_fields(request, api::kClientLimitMax);
   if (!fetch) return 0;
+  CHECK(fetch->buckets.size() <= api::kBucketsNamedMax);
+  for (const std::string& bucket : fetch->buckets) {
+    CHECK(!bucket.empty() && bucket.size() <= 255 && bucket.find(',') == std::string::npos);
+  }
   CHECK(!fetch->range.empty() && fetch->range.end <= kObjectBytesMax);
   return 0;
 }

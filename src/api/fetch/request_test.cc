@@ -88,13 +88,68 @@ TEST(FetchFields, BucketsKeepTheirOrderAndLoseDuplicates) {
 }
 
 TEST(FetchFields, RefusesBadBuckets) {
-  const std::string long_name(65, 'b');
-  for (const std::string_view bucket : {std::string_view(""), std::string_view(long_name),
-                                        std::string_view("a\xC2\x85"), std::string_view("\xff")}) {
+  const std::string long_name(256, 'b');
+  const std::string long_second = "a," + long_name;
+  for (const std::string_view bucket :
+       {std::string_view(""), std::string_view(long_name), std::string_view(long_second),
+        std::string_view("a\xC2\x85"), std::string_view("\xff"), std::string_view(","),
+        std::string_view(" ,, "), std::string_view("a,\xff")}) {
     const auto fetch = parse({{"range", "bytes=0-9"}, {"c0-bucket", bucket}});
     ASSERT_FALSE(fetch);
     EXPECT_EQ(fetch.error().kind(), ErrorKind::kBadRequest);
     EXPECT_THAT(fetch.error().message(), HasSubstr("C0-Bucket"));
+  }
+}
+
+TEST(FetchFields, BucketsMayBeJoinedOnTheirWay) {
+  const std::string arn =
+      "arn:aws-cn:s3:cn-north-1:210987654321:accesspoint/" + std::string(50, 'p');
+  struct Row {
+    std::vector<std::string> lines;
+    std::vector<std::string> buckets;
+  };
+  const Row table[] = {
+      {{"a, b"}, {"a", "b"}},
+      {{"a,b,c"}, {"a", "b", "c"}},
+      {{"a ,\tb", "c,a"}, {"a", "b", "c"}},
+      {{", a,, b ,"}, {"a", "b"}},
+      {{"b,a,b"}, {"b", "a"}},
+      {{"with blank inside,x"}, {"with blank inside", "x"}},
+      {{arn + ", spare"}, {arn, "spare"}},
+      {{std::string(255, 'l')}, {std::string(255, 'l')}},
+  };
+  for (const Row& row : table) {
+    std::vector<net::Field> fields = {{"range", "bytes=0-9"}};
+    for (const std::string& line : row.lines) fields.push_back({"c0-bucket", line});
+    const auto fetch = parse(std::move(fields));
+    ASSERT_TRUE(fetch) << row.lines.front();
+    EXPECT_EQ(fetch->buckets, row.buckets) << row.lines.front();
+  }
+}
+
+TEST(FetchFields, TakesAsManyBucketsAsItSays) {
+  std::string names = "b0";
+  for (size_t i = 1; i < kBucketsNamedMax; ++i) names += ",b" + std::to_string(i);
+  EXPECT_EQ(parse({{"range", "bytes=0-9"}, {"c0-bucket", names}})->buckets.size(),
+            kBucketsNamedMax);
+  names += ",b7,one-more";
+  EXPECT_THAT(parse({{"range", "bytes=0-9"}, {"c0-bucket", names}}).error().message(),
+              HasSubstr("more than 100 buckets"));
+}
+
+TEST(FetchTarget, AQueryThatSelectsIsRefused) {
+  for (const char* query :
+       {"versionId=3sL4kqtJlcpXroDTDmJ", "x=1&versionId=", "partNumber=4", "tagging",
+        "%76ersionId=1", "a&response-content-type=text/plain", "acl&b"}) {
+    const auto key = parse_fetch_target(std::string("/fetch/k/o?") + query);
+    ASSERT_FALSE(key) << query;
+    EXPECT_EQ(key.error().kind(), ErrorKind::kBadRequest) << query;
+    EXPECT_THAT(key.error().message(), HasSubstr("query")) << query;
+  }
+  for (const char* query :
+       {"", "&&=", "version=1", "versionid=1", "x-id=GetObject", "list-type=2&prefix=versionId",
+        "a=versionId", "%zz", "response", "X-Amz-Expires=60"}) {
+    EXPECT_TRUE(parse_fetch_target(std::string("/fetch/k/o?") + query)) << query;
   }
 }
 
