@@ -4,9 +4,9 @@
 //
 // Makes FILE (sparse, removed at the end) with the index of PAGES pages (default 1,000,000) of 4
 // KiB, as the tier writes the index, without the bytes of the pages. An object has PAGES_PER_OBJECT
-// of them (default 1). Opens the file in a separate
-// process, and prints the time, the CPU time and the growth of the process. Exit 1: not all pages
-// were found.
+// of them (default 1). Opens the file in a separate process with the server's heap, and prints the
+// time, the CPU time and the growth of the process. Exit 1: not all pages were found. On a busy
+// machine `chrt -f 1` and a FILE in /dev/shm leave only the program's own time.
 
 #include <sys/resource.h>
 #include <sys/wait.h>
