@@ -108,7 +108,7 @@ rt::Task<Outcome> naive_read_page(const ReadContext& context, rt::Worker& worker
                                     *context.gate.try_enter(request), wakeup);
     };
     send(*runners[0]);
-    const auto delay = context.buckets.hedge_delay(bucket);
+    const auto delay = context.buckets.patience(bucket).late;
     const MonoTime hedge_at = delay ? runners[0]->get->sent_at() + *delay : MonoTime::max();
     Runner* winner = nullptr;
     while (winner == nullptr) {

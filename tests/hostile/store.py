@@ -8,6 +8,7 @@
     ignoring-1    200 and other bytes, whatever the Range
     trickle-1     20 bytes a second
     pour-1        20 bytes a second; 48 MiB
+    stop-1        the first 1,000 bytes, then no more
     closing-1     at once; then the connection ends
     none-1        404
     wide-1        at once; 48 MiB
@@ -116,11 +117,11 @@ class Connection(asyncio.Protocol):
         elif faulty == "ignoring":
             self._transport.write(answer(200, b"y" * 5000, ['ETag: "other"']))
         else:
-            await self._send_object(bucket, key, first, last, trickles=faulty in ("trickle", "pour"))
+            await self._send_object(bucket, key, first, last, faulty)
         if faulty == "closing":
             self._transport.close()
 
-    async def _send_object(self, bucket, key, first, last, trickles):
+    async def _send_object(self, bucket, key, first, last, faulty):
         size = 40 if bucket.startswith("tiny") else size_of(key) - bucket.startswith("short")
         if first >= size:
             self._transport.write(error(416, "InvalidRange"))
@@ -130,10 +131,10 @@ class Connection(asyncio.Protocol):
             f'ETag: "{bucket}-{zlib.crc32(key.encode()):08x}"', "Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT",
             f"Content-Range: bytes {first}-{last}/{size}",
             "Connection: " + ("close" if key.startswith("closing") else "keep-alive")])
-        if not trickles:
-            self._transport.write(whole)
-            return
         head = whole.index(b"\r\n\r\n") + 4
+        if faulty not in ("trickle", "pour"):
+            self._transport.write(whole[:head + 1000] if faulty == "stop" else whole)
+            return
         self._transport.write(whole[:head])
         for at in range(head, len(whole)):
             self._transport.write(whole[at:at + 1])

@@ -1,7 +1,6 @@
 #include "origin/read/body_watch.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace cachey::origin {
 
@@ -16,7 +15,7 @@ MonoTime BodyWatch::next_look(const Look& last, const Limits& limits) const {
 BodyState BodyWatch::look(const Look& look, const Limits& limits) {
   const MonoTime now = look.now;
   if (now >= unwanted_.end) {
-    const uint64_t came = look.arrived - unwanted_.arrived;
+    const uint64_t came = unwanted_.came(look.arrived);
     unwanted_ = {now + kUnwantedWindow, look.arrived};
     const bool slow = came < kLeastRate * static_cast<uint64_t>(kUnwantedWindow.count());
     if (slow && !look.wanted) return BodyState::kUnwanted;
@@ -35,7 +34,8 @@ BodyState BodyWatch::look(const Look& look, const Limits& limits) {
 }
 
 std::optional<BodyState> BodyWatch::end_slow_window(const Look& look) {
-  const uint64_t came = look.arrived - std::exchange(slow_.arrived, look.arrived);
+  const uint64_t came = slow_.came(look.arrived);
+  slow_.arrived = look.arrived;
   const auto seconds = static_cast<uint64_t>(slow_length_.count());
   const bool silent = came == 0;  // this is kHung's
   const bool slow = look.wanted && !silent && came < kLeastRate * seconds;

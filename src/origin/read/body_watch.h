@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -40,7 +41,8 @@ class BodyWatch {
     std::optional<std::chrono::nanoseconds> late;
     std::chrono::nanoseconds hung{};
   };
-  /// What is known at a look. `arrived`: the offset in the object of the next byte to come.
+  /// What is known at a look. `arrived`: the bytes that all bodies of the read have brought; never
+  /// fewer than at the last look.
   struct Look {
     MonoTime now;
     MonoTime last_arrival;
@@ -67,6 +69,8 @@ class BodyWatch {
   struct Window {
     MonoTime end;
     uint64_t arrived = 0;  // at the window's begin
+    /// A body that ended without being read may have fewer bytes afterwards.
+    [[nodiscard]] uint64_t came(uint64_t now) const { return now - std::min(now, arrived); }
   };
   [[nodiscard]] std::optional<BodyState> end_slow_window(const Look& look);
 

@@ -35,6 +35,12 @@ TEST_F(BodyWatchTest, ABodyAtTheLeastRateIsLeftAlone) {
   EXPECT_EQ(pass(120s, BodyWatch::kLeastRate + 10), std::vector<BodyState>());
 }
 
+TEST_F(BodyWatchTest, FewerBytesThanAtTheLastLookAreNoSpeed) {
+  EXPECT_EQ(pass(3s, BodyWatch::kLeastRate + 10), std::vector<BodyState>());
+  look_.arrived -= 150'000;
+  EXPECT_EQ(pass(6s, 10'000), std::vector{BodyState::kSlow});
+}
+
 TEST_F(BodyWatchTest, ASilentBodyIsLateAndThenHung) {
   limits_.late = 1500ms;
   EXPECT_EQ(pass(1400ms, 0), std::vector<BodyState>());

@@ -119,8 +119,8 @@ bool BucketHealth::take_probe(MonoTime now) {
   return true;
 }
 
-std::optional<std::chrono::nanoseconds> BucketHealth::hedge_delay(double quantile) const {
-  const MutexLock lock(mutex_);
+/// The hedge delay with this quantile. Nothing: too few answers.
+std::optional<std::chrono::nanoseconds> BucketHealth::usual_delay(double quantile) const {
   if (quantile <= 0 || answers_ < kHedgeAnswersMin) return std::nullopt;
   const std::optional<double> slow = latency_.quantile_seconds(quantile);
   const std::optional<double> usual = latency_.quantile_seconds(1 - HedgeBudget::kShare);
@@ -130,10 +130,13 @@ std::optional<std::chrono::nanoseconds> BucketHealth::hedge_delay(double quantil
       kHedgeDelayMin, std::chrono::duration_cast<std::chrono::nanoseconds>(delay));
 }
 
-std::chrono::nanoseconds BucketHealth::hang_limit() const {
-  const std::optional<std::chrono::nanoseconds> delay = hedge_delay(kHangQuantile);
-  if (!delay) return kHangUnknown;
-  return std::max<std::chrono::nanoseconds>(kHangMin, kHangDelays * *delay);
+BucketHealth::Patience BucketHealth::patience(double quantile) const {
+  const MutexLock lock(mutex_);
+  Patience patience;
+  patience.late = usual_delay(quantile);
+  const auto delay = quantile == kHangQuantile ? patience.late : usual_delay(kHangQuantile);
+  if (delay) patience.hung = std::max<std::chrono::nanoseconds>(kHangMin, kHangDelays * *delay);
+  return patience;
 }
 
 bool BucketHealth::spend_rescue() {

@@ -49,11 +49,11 @@ class BucketHealth {
   /// No hedges before this many answers: a quantile of fewer is meaningless.
   static constexpr uint64_t kHedgeAnswersMin = 10;
 
-  /// See hang_limit().
+  /// See patience().
   static constexpr int kHangDelays = 10;
   static constexpr std::chrono::seconds kHangMin{1};
   static constexpr std::chrono::seconds kHangUnknown{3};
-  /// The quantile of the latencies for hang_limit(), whatever hedges use.
+  /// The quantile of the latencies for Patience::hung, whatever hedges use.
   static constexpr double kHangQuantile = 0.99;
 
   /// The count of consecutive failures stops here.
@@ -94,15 +94,18 @@ class BucketHealth {
   /// requests are shed, one failure is enough for that.
   [[nodiscard]] bool may_ask(uint64_t key, Instead instead);
 
-  /// How long to wait for an answer's head before a second request is sent: the `quantile` (0..1)
-  /// of the latencies, at most twice the (1 - HedgeBudget::kShare) quantile, at least
-  /// kHedgeDelayMin. Without the upper bound a few very slow answers would make the delay useless.
-  /// Nothing: no hedge (`quantile` is 0, or too few answers).
-  [[nodiscard]] std::optional<std::chrono::nanoseconds> hedge_delay(double quantile) const;
+  /// How long a request or a body may be silent.
+  struct Patience {
+    std::optional<std::chrono::nanoseconds> late;  ///< then a hedge is sent; nothing: no hedges
+    std::chrono::nanoseconds hung = kHangUnknown;  ///< then the request counts as hung
+  };
+  /// `late`: the `quantile` (0..1) of the latencies, at most twice the (1 - HedgeBudget::kShare)
+  /// quantile, at least kHedgeDelayMin. Without the upper bound a few very slow answers would make
+  /// the delay useless. Nothing if `quantile` is 0, or if there are too few answers. `hung`:
+  /// kHangDelays times the delay of kHangQuantile, at least kHangMin; kHangUnknown if there are too
+  /// few answers.
+  [[nodiscard]] Patience patience(double quantile) const;
 
-  /// How long a request or a body may be silent before the request counts as hung: kHangDelays
-  /// times the hedge delay, at least kHangMin; kHangUnknown if there are too few answers.
-  [[nodiscard]] std::chrono::nanoseconds hang_limit() const;
   /// Pays for the rescue of a hung request from the RescueBudget.
   [[nodiscard]] bool spend_rescue();
 
@@ -124,6 +127,8 @@ class BucketHealth {
   /// quantile.
   static constexpr double kUsualDelaysMax = 2;
 
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> usual_delay(double quantile) const
+      REQUIRES(mutex_);
   [[nodiscard]] double decayed_rate(MonoTime now) const REQUIRES(mutex_);
   [[nodiscard]] bool breaker_open(MonoTime now) const REQUIRES(mutex_);
   [[nodiscard]] double share(MonoTime now) const REQUIRES(mutex_);

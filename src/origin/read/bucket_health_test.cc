@@ -141,28 +141,28 @@ TEST_F(BucketHealthTest, WhileItIsDownABadObjectIsAskedForOnceASecondAndTheRestB
 
 TEST_F(BucketHealthTest, ThereIsNoHedgeWithoutDataNorWithoutAQuantile) {
   for (int i = 0; i < 9; ++i) succeed(50ms);
-  EXPECT_FALSE(health_.hedge_delay(0.99));
+  EXPECT_FALSE(health_.patience(0.99).late);
   succeed(50ms);
-  EXPECT_TRUE(health_.hedge_delay(0.99));
-  EXPECT_FALSE(health_.hedge_delay(0));
+  EXPECT_TRUE(health_.patience(0.99).late);
+  EXPECT_FALSE(health_.patience(0).late);
 }
 
 TEST_F(BucketHealthTest, HedgesAreSentAfterTheQuantile) {
   for (int i = 0; i < 1000; ++i) succeed(std::chrono::milliseconds(i < 970 ? 50 : 80));
-  EXPECT_NEAR(static_cast<double>(health_.hedge_delay(0.99)->count()), 80e6, 10e6);
-  EXPECT_NEAR(static_cast<double>(health_.hedge_delay(0.5)->count()), 50e6, 7e6);
+  EXPECT_NEAR(static_cast<double>(health_.patience(0.99).late->count()), 80e6, 10e6);
+  EXPECT_NEAR(static_cast<double>(health_.patience(0.5).late->count()), 50e6, 7e6);
 }
 
 TEST_F(BucketHealthTest, ATailThatTheBudgetCanPayForDoesNotPutHedgesOff) {
   for (int i = 0; i < 1000; ++i) succeed(std::chrono::milliseconds(i < 970 ? 50 : 3000));
-  EXPECT_LE(*health_.hedge_delay(0.99), 115ms);
+  EXPECT_LE(*health_.patience(0.99).late, 115ms);
   for (int i = 0; i < 1000; ++i) succeed(3000ms);
-  EXPECT_GE(*health_.hedge_delay(0.99), 3000ms) << "that is no tail";
+  EXPECT_GE(*health_.patience(0.99).late, 3000ms) << "that is no tail";
 }
 
 TEST_F(BucketHealthTest, AFastStoreIsNotHedgedBelowWhatTimersCanTell) {
   for (int i = 0; i < 100; ++i) succeed(1ms);
-  EXPECT_EQ(*health_.hedge_delay(0.99), BucketHealth::kHedgeDelayMin);
+  EXPECT_EQ(*health_.patience(0.99).late, BucketHealth::kHedgeDelayMin);
 }
 
 TEST_F(BucketHealthTest, HedgesAreEarnedByAnswers) {

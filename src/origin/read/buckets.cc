@@ -38,7 +38,7 @@ Buckets::Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics)
             "After how long a second request is sent; 0: never",
             [](const BucketHealth& health, double quantile) {
               const std::chrono::duration<double> delay(
-                  health.hedge_delay(quantile).value_or(std::chrono::nanoseconds(0)));
+                  health.patience(quantile).late.value_or(std::chrono::nanoseconds(0)));
               return delay.count();
             });
 }
@@ -129,9 +129,9 @@ bool Buckets::is_down(std::string_view name) const {
   return health != nullptr && health->view().breaker_open;
 }
 
-std::optional<std::chrono::nanoseconds> Buckets::hedge_delay(std::string_view name) const {
+BucketHealth::Patience Buckets::patience(std::string_view name) const {
   const HealthPtr health = find(name);
-  return health == nullptr ? std::nullopt : health->hedge_delay(hedge_quantile_);
+  return health == nullptr ? BucketHealth::Patience() : health->patience(hedge_quantile_);
 }
 
 bool Buckets::spend_hedge(std::string_view name) const {
@@ -141,11 +141,6 @@ bool Buckets::spend_hedge(std::string_view name) const {
 
 void Buckets::hedge_ended(std::string_view name, HedgeResult result) const {
   if (const HealthPtr health = find(name)) health->hedge_ended(result);
-}
-
-std::chrono::nanoseconds Buckets::hang_limit(std::string_view name) const {
-  const HealthPtr health = find(name);
-  return health == nullptr ? BucketHealth::kHangUnknown : health->hang_limit();
 }
 
 bool Buckets::spend_rescue(std::string_view name) {

@@ -32,7 +32,7 @@ struct BucketOrder {
 /// a request to it is hedged. Owned by app::Process; `metrics` outlives it. Any thread.
 class Buckets {
  public:
-  /// `hedge_quantile`: see BucketHealth::hedge_delay; 0: no hedges.
+  /// `hedge_quantile`: see BucketHealth::patience; 0: no hedges.
   Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics);
 
   /// The best kBucketsTriedMax by BucketHealth::score; ties go by the client's order. REQUIRES:
@@ -50,10 +50,9 @@ class Buckets {
                              BucketHealth::Instead instead) const;
   /// The bucket's breaker is open.
   [[nodiscard]] bool is_down(std::string_view name) const;
-  [[nodiscard]] std::optional<std::chrono::nanoseconds> hedge_delay(std::string_view name) const;
+  [[nodiscard]] BucketHealth::Patience patience(std::string_view name) const;
   [[nodiscard]] bool spend_hedge(std::string_view name) const;
   void hedge_ended(std::string_view name, HedgeResult result) const;
-  [[nodiscard]] std::chrono::nanoseconds hang_limit(std::string_view name) const;
   /// Buckets without a good answer share one budget.
   [[nodiscard]] bool spend_rescue(std::string_view name);
 

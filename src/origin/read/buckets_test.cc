@@ -72,7 +72,7 @@ TEST_F(BucketRank, NamesThatOnlyFailDoNotDropBucketsThatAnswer) {
   EXPECT_FALSE(buckets_.view("name-0"));
   EXPECT_TRUE(buckets_.view("name-4999"));
   for (int i = 0; i < 100; ++i) answer("new");
-  EXPECT_TRUE(buckets_.hedge_delay("new"));
+  EXPECT_TRUE(buckets_.patience("new").late);
   fail_times("known", 5);
   EXPECT_TRUE(buckets_.is_down("known"));
 }

@@ -37,6 +37,7 @@ struct QueuedRequest : boost::intrusive::list_base_hook<> {
   MonoTime came;                       // when it joined the requests of its urgency
   bool granted = false;
   double charged = 0;            // bytes that it cost when it was granted
+  uint64_t number = 0;           // among the bucket's requests, since it was granted
   rt::Waiter* waiter = nullptr;  // null: its coroutine does not wait
   boost::intrusive::list_member_hook<> by_arrival;
 };

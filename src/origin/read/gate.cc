@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "base/log.h"
@@ -11,42 +10,11 @@
 namespace cachey::origin {
 namespace {
 
-constexpr double kMeanWeight = 0.1;           // of one answer, in mean_bytes
 constexpr std::string_view kUnprovenAccount;  // no kind is empty
 
 static_assert(2 * FairQueue::kAgedAfter == Gate::kWaitTimeMax);
 
-void wake(const std::vector<rt::Waiter*>& woken) {
-  for (rt::Waiter* waiter : woken) waiter->notify();
-}
-
 }  // namespace
-
-Gate::Pass::Pass(Pass&& other) noexcept
-    : gate_(std::exchange(other.gate_, nullptr)),
-      bucket_(other.bucket_),
-      kind_(std::move(other.kind_)),
-      account_(std::move(other.account_)),
-      stage_(other.stage_),
-      charged_(other.charged_),
-      parked_(other.parked_) {}
-
-Gate::Pass::~Pass() {
-  if (gate_ != nullptr) gate_->release(*this);
-}
-
-void Gate::Pass::park() {
-  if (!std::exchange(parked_, true)) gate_->park(*bucket_);
-}
-
-void Gate::Pass::unpark() {
-  if (std::exchange(parked_, false)) gate_->unpark(*bucket_);
-}
-
-void Gate::Pass::expect_body_bytes(uint64_t bytes) {
-  gate_->charge_body(*this, static_cast<double>(bytes));
-  charged_ = 0;
-}
 
 Gate::Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics)
     : limits_(limits),
@@ -55,6 +23,10 @@ Gate::Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics)
                                "Requests whose turn at their bucket did not come")) {
   metrics.read_gauge("cachey_origin_requests_waiting", "Requests that wait for a turn",
                      [this] { return static_cast<double>(waiting_.load()); });
+}
+
+void Gate::wake(const Woken& woken) {
+  for (rt::Waiter* waiter : woken) waiter->notify();
 }
 
 /// Call settle() when the bucket's requests have changed.
@@ -104,13 +76,15 @@ void Gate::settle(Bucket& bucket) {
   const FairQueue::Choice speculation(Urgency::kSpeculation, FairQueue::Among::kAll);
   keep_in(blocked_, bucket.Hook<InBlocked>::is_linked(), !bucket.proven && !bucket.queue.empty());
   keep_in(speculating_, bucket.Hook<InSpeculating>::is_linked(), bucket.queue.has(speculation));
-  if (bucket.in_flight != 0 || bucket.parked != 0 || !bucket.queue.empty()) return;
+  const bool has_requests = bucket.in_flight + bucket.parked + bucket.hung != 0;
+  if (has_requests || !bucket.queue.empty()) return;
   if (bucket.proven) proven_buckets_.set(bucket.self->first, bucket.memory);
   buckets_.erase(bucket.self);
 }
 
 /// A request of the bucket begins.
 void Gate::begin(Bucket& bucket) {
+  ++bucket.begun;
   ++bucket.in_flight;
   if (!bucket.proven) ++unproven_requests_;
   bucket.memory.level -= bucket.memory.mean_bytes;
@@ -130,7 +104,8 @@ bool Gate::has_bandwidth(const Bucket& bucket) const {
 }
 
 bool Gate::has_room(const Bucket& bucket, Urgency urgency, Stage stage) const {
-  const uint32_t unproven_room = kUnprovenRequests - unproven_requests_;
+  const uint32_t unproven_room =
+      kUnprovenRequests - std::min(kUnprovenRequests, unproven_requests_);
   if (!bucket.proven && bucket.in_flight + bucket.parked >= unproven_room) return false;
   if (limits_.requests == 0) return true;
   const uint32_t most = urgency == Urgency::kDemand
@@ -176,6 +151,7 @@ void Gate::admit_next(Bucket& bucket, Woken& woken) {
     queued.granted = true;
     queued.charged = bucket.memory.mean_bytes;
     begin(bucket);
+    queued.number = bucket.begun;
     --waiting_;
     if (queued.urgency == Urgency::kSpeculation) --speculation_waiting_;
     if (queued.waiter != nullptr) woken.push_back(std::exchange(queued.waiter, nullptr));
@@ -190,17 +166,6 @@ void Gate::admit_unproven(Woken& woken) {
     admit_next(bucket, woken);
     settle(bucket);
   }
-}
-
-/// An object's head came for a request of this bucket and kind.
-void Gate::prove(Bucket& bucket, std::string_view kind, Woken& woken) {
-  proven_kinds_.find_or_add(kind);
-  proven_buckets_.set(bucket.self->first, bucket.memory);
-  if (std::exchange(bucket.proven, true)) return;
-  unproven_requests_ -= bucket.in_flight + bucket.parked;
-  admit_next(bucket, woken);
-  settle(bucket);
-  admit_unproven(woken);
 }
 
 /// Puts the request into its bucket's queue. Null: too many requests wait already.
@@ -281,7 +246,7 @@ rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, Mo
   }
   if (refused) co_return std::unexpected(refusal(request, is_over));
   Pass pass(*this, *bucket, std::string(request.kind), request.stage, std::string(queued.kind),
-            queued.charged);
+            queued.charged, queued.number);
   if (is_over) co_return std::unexpected(refusal(request, is_over));
   co_return pass;
 }
@@ -305,54 +270,8 @@ std::optional<Gate::Pass> Gate::try_enter(const Request& request) {
   }
   begin(bucket);
   return std::optional<Pass>(std::in_place, *this, bucket, std::string(request.kind), request.stage,
-                             std::string(account_of(request.kind)), bucket.memory.mean_bytes);
-}
-
-void Gate::park(Bucket& bucket) {
-  Woken woken;
-  {
-    const MutexLock lock(mutex_);
-    --bucket.in_flight;
-    ++bucket.parked;
-    admit_next(bucket, woken);
-    settle(bucket);
-  }
-  wake(woken);
-}
-
-void Gate::unpark(Bucket& bucket) {
-  const MutexLock lock(mutex_);
-  ++bucket.in_flight;
-  --bucket.parked;
-}
-
-void Gate::release(const Pass& pass) {
-  Woken woken;
-  {
-    const MutexLock lock(mutex_);
-    Bucket& bucket = *pass.bucket_;
-    --(pass.parked_ ? bucket.parked : bucket.in_flight);
-    if (!bucket.proven) --unproven_requests_;
-    bucket.memory.level += pass.charged_;
-    bucket.queue.adjust_charge(pass.account_, -pass.charged_);
-    admit_next(bucket, woken);
-    settle(bucket);
-    admit_unproven(woken);
-  }
-  wake(woken);
-}
-
-void Gate::charge_body(const Pass& pass, double bytes) {
-  Woken woken;
-  {
-    const MutexLock lock(mutex_);
-    Bucket& bucket = *pass.bucket_;
-    bucket.memory.level += pass.charged_ - bytes;
-    bucket.queue.adjust_charge(pass.account_, bytes - pass.charged_);
-    bucket.memory.mean_bytes += kMeanWeight * (bytes - bucket.memory.mean_bytes);
-    prove(bucket, pass.kind_, woken);
-  }
-  wake(woken);
+                             std::string(account_of(request.kind)), bucket.memory.mean_bytes,
+                             bucket.begun);
 }
 
 void Gate::promote_wanted() {

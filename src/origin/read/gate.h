@@ -23,6 +23,7 @@
 #include "base/units.h"
 #include "origin/read/audience.h"
 #include "origin/read/fair_queue.h"
+#include "origin/read/hung_requests.h"
 #include "rt/worker.h"
 
 namespace cachey::origin {
@@ -41,6 +42,11 @@ struct GateLimits {
 /// already, needs room only among those under way. So a request with memory never waits for a
 /// request that waits for memory. Parked requests are at most GateLimits::requests; with the
 /// further ones beside them, a bucket has at most twice GateLimits::requests.
+///
+/// A request that is silent for its hang limit holds no turn: Pass::hang() moves it to the bucket's
+/// HungRequests, GateLimits::requests more; those of all unproven buckets share one set, at most
+/// kUnprovenRequests. If the set is full and demand waits, a hung request is ended by the rule of
+/// HungRequests.
 ///
 /// Clients make up names of buckets and kinds. A name is proven if the options declare it, or once
 /// an object's head came under it and as long as it is among the kNamesKept that were used last.
@@ -79,12 +85,13 @@ class Gate {
   class Pass {
    public:
     Pass(Gate& gate, Bucket& bucket, std::string kind, Stage stage, std::string account,
-         double charged)
+         double charged, uint64_t number)
         : gate_(&gate),
           bucket_(&bucket),
           kind_(std::move(kind)),
           account_(std::move(account)),
           stage_(stage),
+          number_(number),
           charged_(charged) {}
     Pass(Pass&& other) noexcept;
     Pass& operator=(Pass&&) = delete;
@@ -101,15 +108,25 @@ class Gate {
     void park();
     void unpark();
 
+    /// The request has been silent for its hang limit: its place is for others, as long as no byte
+    /// comes. Does nothing if there is no room among the hung requests; call again after a while.
+    /// `request` must live until revive() or the end of the pass, which must not be moved then.
+    void hang(HungRequest& request, MonoTime silent_since);
+    /// Bytes have come. Does nothing unless the request is among the hung ones.
+    void revive();
+
    private:
     friend class Gate;
+    enum class Counted : uint8_t { kUnderWay, kParked, kHung };
     Gate* gate_;  // null: moved from
     Bucket* bucket_;
     std::string kind_;
     std::string account_;  // of the bucket's queue
     Stage stage_;
-    double charged_;  // estimated bytes; 0 once the true number is known
-    bool parked_ = false;
+    uint64_t number_;  // among the bucket's requests
+    double charged_;   // estimated bytes; 0 once the true number is known
+    Counted counted_ = Counted::kUnderWay;
+    HungRequest* hung_ = nullptr;  // if kHung
   };
 
   Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics);
@@ -170,14 +187,19 @@ class Gate {
     Buckets::iterator self;
     FairQueue queue;
     bool proven = false;
-    uint32_t in_flight = 0;  // without the parked ones
+    uint32_t in_flight = 0;  // without the parked and the hung ones
     uint32_t parked = 0;
+    uint32_t hung = 0;
+    uint64_t begun = 0;            // requests
+    uint64_t newest_answered = 0;  // the number of the newest request with an object's head
+    HungRequests hung_requests;    // if the bucket is proven
     Memory memory;
   };
   template <typename Tag>
   using BucketList = boost::intrusive::list<Bucket, boost::intrusive::base_hook<Hook<Tag>>>;
   using Woken = std::vector<rt::Waiter*>;
 
+  static void wake(const Woken& woken);
   [[nodiscard]] Bucket& bucket_of(std::string_view name) REQUIRES(mutex_);
   [[nodiscard]] bool is_proven_bucket(std::string_view name) REQUIRES(mutex_);
   [[nodiscard]] std::string_view account_of(std::string_view kind) REQUIRES(mutex_);
@@ -198,10 +220,15 @@ class Gate {
   [[nodiscard]] MonoTime register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter& waiter);
   [[nodiscard]] Error refusal(const Request& request, bool nobody_waits);
   bool leave_queue(Bucket& bucket, QueuedRequest& queued);
+  [[nodiscard]] HungRequests& hung_of(Bucket& bucket) REQUIRES(mutex_);
+  [[nodiscard]] size_t hung_max(const Bucket& bucket) const;
   void park(Bucket& bucket);
   void unpark(Bucket& bucket);
-  void release(const Pass& pass);
-  void charge_body(const Pass& pass, double bytes);
+  void hang(Pass& pass, HungRequest& request, MonoTime silent_since);
+  void count_again(Pass& pass) REQUIRES(mutex_);
+  void revive(Pass& pass);
+  void release(Pass& pass);
+  void charge_body(Pass& pass, double bytes);
 
   const GateLimits limits_;
   const Clock& clock_;
@@ -214,7 +241,8 @@ class Gate {
   std::set<std::string, std::less<>> declared_buckets_ GUARDED_BY(mutex_);
   AgedMap<Memory> proven_buckets_ GUARDED_BY(mutex_){kNamesKept};
   AgedMap<std::monostate> proven_kinds_ GUARDED_BY(mutex_){kNamesKept};
-  uint32_t unproven_requests_ GUARDED_BY(mutex_) = 0;  // of unproven buckets: under way or parked
+  uint32_t unproven_requests_ GUARDED_BY(mutex_) = 0;  // of those: under way or parked
+  HungRequests unproven_hung_ GUARDED_BY(mutex_);      // of unproven buckets
   // Unproven buckets with requests that wait for kUnprovenRequests, in turn.
   BucketList<InBlocked> blocked_ GUARDED_BY(mutex_);
   BucketList<InSpeculating> speculating_ GUARDED_BY(mutex_);  // with speculation that waits

@@ -4,6 +4,12 @@
 
 namespace cachey::origin {
 
+HedgeRace::~HedgeRace() {
+  for (const PendingGetPtr& get : {first, second}) {
+    if (get != nullptr && !get->answered()) get->give_up();
+  }
+}
+
 rt::Task<HedgeRace::Event> HedgeRace::next_event() {
   while (true) {
     if (first != nullptr && !first->in_progress()) co_return Event::kFirst;

@@ -29,6 +29,10 @@ class HedgeRace {
 
   HedgeRace(rt::Worker& worker, rt::Wakeup& wakeup, size_t bucket, PendingGetPtr get)
       : first(std::move(get)), first_bucket(bucket), worker_(worker), wakeup_(wakeup) {}
+  /// GETs that are left without an answer are given up.
+  ~HedgeRace();
+  HedgeRace(const HedgeRace&) = delete;
+  HedgeRace& operator=(const HedgeRace&) = delete;
 
   /// Waits for the next event. If several events are due, the first one in Event's order.
   [[nodiscard]] rt::Task<Event> next_event();

@@ -118,22 +118,24 @@ rt::Task<Result<ObjectRead::Answer>> ObjectRead::first_good_answer(size_t bucket
   if (!pass) co_return std::unexpected(std::move(pass.error()));
   HedgeRace race(worker_, wakeup_, bucket,
                  PendingGet::send(worker_, context_.origin, request, std::move(*pass), wakeup_));
-  const HeadWatch watch(worker_, terms_.audience, race);
   const MonoTime sent_at = race.first->sent_at();
-  const auto delay = context_.buckets.hedge_delay(name);
-  MonoTime late_at = delay ? sent_at + *delay : MonoTime::max();
-  MonoTime hung_at = sent_at + context_.buckets.hang_limit(name);
+  const BucketHealth::Patience patience = context_.buckets.patience(name);
+  HeadWatch watch(terms_.audience, race, patience.hung, sent_at);
+  MonoTime late_at = patience.late ? sent_at + *patience.late : MonoTime::max();
+  MonoTime hung_at = sent_at + patience.hung;
   std::optional<Error> failure;  // of the GET that failed while the other one is awaited
   while (true) {
-    race.look_at.reset();
-    if (race.first != nullptr) race.look_at = std::min(late_at, hung_at);
+    const MonoTime second_at = race.first == nullptr ? MonoTime::max() : std::min(late_at, hung_at);
+    race.look_at = std::min(watch.next_look(), second_at);
     const HedgeRace::Event event = co_await race.next_event();
     if (event == HedgeRace::Event::kLookDue) {
       const MonoTime now = worker_.timers().now();
+      watch.look(now);
+      if (now < second_at) continue;
       const Purpose purpose = now < hung_at ? Purpose::kHedge : Purpose::kRescue;
       const bool sent = send_second(race, purpose, request, sent_at);
       late_at = MonoTime::max();
-      if (sent || purpose == Purpose::kRescue) hung_at = now + context_.buckets.hang_limit(name);
+      if (sent || purpose == Purpose::kRescue) hung_at = now + patience.hung;
       continue;
     }
     Answer answer{race.take(event),
@@ -186,15 +188,15 @@ void ObjectRead::record_health(size_t bucket, const PendingGet& get) {
   if (const Error* failure = get.failure()) {
     const RequestConfig& config = terms_.config;
     const bool limits = config.connect_timeout || config.first_byte_timeout ||
-                        config.attempt_timeout || config.operation_timeout;
-    record_failure(bucket, *failure, limits ? Limits::kClients : Limits::kOurs);
+                        config.attempt_timeout || config.operation_timeout || get.made_way();
+    record_failure(bucket, *failure, limits ? Limits::kNotTheBuckets : Limits::kOurs);
   } else {
     context_.buckets.answered(name, terms_.key, worker_.timers().now() - get.sent_at());
   }
 }
 
 void ObjectRead::record_failure(size_t bucket, const Error& failure, Limits limits) {
-  const FailureTerms terms{.clients_limits = limits == Limits::kClients,
+  const FailureTerms terms{.clients_limits = limits == Limits::kNotTheBuckets,
                            .clients_addressing = context_.origin.goes_elsewhere(terms_.config)};
   context_.buckets.failed(terms_.buckets[bucket], terms_.key, failure, terms);
 }

@@ -135,8 +135,9 @@ class ObjectRead {
     PendingGetPtr get;
     size_t bucket = 0;
   };
-  /// Which time limits a GET ran under.
-  enum class Limits : uint8_t { kOurs, kClients };
+  /// Which time limit a GET ran under: kNotTheBuckets says nothing of the bucket (a client's, or
+  /// that of a GET that made way).
+  enum class Limits : uint8_t { kOurs, kNotTheBuckets };
 
   [[nodiscard]] rt::Task<Result<void>> try_buckets(BucketOrder order, ByteRange range);
   [[nodiscard]] rt::Task<Result<Answer>> first_good_answer(size_t bucket, GetRequest request,
@@ -170,8 +171,11 @@ class ObjectRead {
   void give_up(PendingGet& loser);
 
   [[nodiscard]] rt::Task<Result<void>> read_body(ByteSink& sink);
+  [[nodiscard]] rt::Task<void> watch_body(ByteSink& sink);
+  [[nodiscard]] uint64_t brought() const;
   [[nodiscard]] BodyWatch::Limits watch_limits() const;
   [[nodiscard]] BodyWatch::Look look(const HedgeRace& race, const ByteSink& sink) const;
+  [[nodiscard]] MonoTime next_look_at_body(const HedgeRace& race, const ByteSink& sink) const;
   void look_at_body(HedgeRace& race, const ByteSink& sink);
   void stop_body(HedgeRace& race, std::string why);
   void send_second_body(HedgeRace& race, Purpose purpose);
@@ -192,6 +196,7 @@ class ObjectRead {
   size_t bucket_ = 0;
   size_t body_bucket_ = 0;  // the bucket of the current body
   PendingGetPtr body_;
+  uint64_t brought_before_ = 0;  // bytes, by the bodies before body_
   MonoTime sent_at_;
   std::vector<size_t> failed_buckets_;  // since try_buckets() began
   std::optional<BodyWatch> watch_;      // since run() began

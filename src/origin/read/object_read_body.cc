@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "origin/finality.h"
@@ -7,12 +8,13 @@
 namespace cachey::origin {
 
 rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
-  watch_.emplace(worker_.timers().now(), body_->position());
+  watch_.emplace(worker_.timers().now(), brought());
   while (true) {
     Result<void> ended = co_await read_body(sink);
     if (ended) co_return ended;
     if (gave_up_) co_return ended;
-    record_failure(body_bucket_, ended.error(), Limits::kOurs);
+    record_failure(body_bucket_, ended.error(),
+                   body_->made_way() ? Limits::kNotTheBuckets : Limits::kOurs);
     const uint64_t begun = body_->request().range.begin;
     const uint64_t brought = body_->position() - begun;
     fruitless_ = brought * kFruitfulShare >= range_.end - begun ? 0 : fruitless_ + 1;
@@ -26,16 +28,32 @@ rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
 }
 
 /// Reads the current body to its end. If it is late, hangs or is too slow, a second request may
-/// take over.
+/// take over. No exception leaves while `sink` is in use.
 rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
+  body_end_.reset();
+  std::exception_ptr failure;
+  try {
+    co_await watch_body(sink);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    body_->stop();
+    while (body_->in_progress()) co_await wakeup_.wait();
+    std::rethrow_exception(failure);
+  }
+  if (body_end_ && !body_->body_end()) co_return std::unexpected(*body_end_);
+  co_return body_->body_end();
+}
+
+rt::Task<void> ObjectRead::watch_body(ByteSink& sink) {
   HedgeRace race(worker_, wakeup_, body_bucket_, body_);
   watch_->begin_body(worker_.timers().now());
-  body_end_.reset();
   body_->read_body(sink);
   while (true) {
     race.look_at.reset();
     // After a stop only the body's end is awaited.
-    if (!body_end_) race.look_at = watch_->next_look(look(race, sink), watch_limits());
+    if (!body_end_) race.look_at = next_look_at_body(race, sink);
     const HedgeRace::Event event = co_await race.next_event();
     if (event == HedgeRace::Event::kFirst) break;
     if (event == HedgeRace::Event::kSecond) {
@@ -45,15 +63,21 @@ rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
     look_at_body(race, sink);
   }
   drop_second(race);
-  if (body_end_ && !body_->body_end()) co_return std::unexpected(*body_end_);
-  co_return body_->body_end();
+  race.first.reset();
 }
 
 BodyWatch::Limits ObjectRead::watch_limits() const {
-  const std::string& name = terms_.buckets[body_bucket_];
-  std::optional<std::chrono::nanoseconds> late = context_.buckets.hedge_delay(name);
-  if (late) late = std::max<std::chrono::nanoseconds>(*late, kStoppedMin);
-  return {late, context_.buckets.hang_limit(name)};
+  BucketHealth::Patience patience = context_.buckets.patience(terms_.buckets[body_bucket_]);
+  if (patience.late) {
+    patience.late = std::max<std::chrono::nanoseconds>(*patience.late, kStoppedMin);
+  }
+  return {patience.late, patience.hung};
+}
+
+MonoTime ObjectRead::next_look_at_body(const HedgeRace& race, const ByteSink& sink) const {
+  const BodyWatch::Look now = look(race, sink);
+  const MonoTime next = watch_->next_look(now, watch_limits());
+  return body_->hangs() ? std::min(next, now.now + PendingGet::kLookEvery) : next;
 }
 
 BodyWatch::Look ObjectRead::look(const HedgeRace& race, const ByteSink& sink) const {
@@ -61,13 +85,20 @@ BodyWatch::Look ObjectRead::look(const HedgeRace& race, const ByteSink& sink) co
   const uint64_t unused = body_->bytes_unused();  // here, and the worker is late
   return {.now = now,
           .last_arrival = unused > 0 ? now : body_->last_arrival(),
-          .arrived = body_->position() + unused,
+          .arrived = brought(),
           .wanted = sink.is_wanted(),
           .alone = race.second == nullptr};
 }
 
+/// The bytes that all bodies have brought. Two bodies may have brought the same ones.
+uint64_t ObjectRead::brought() const {
+  return brought_before_ + body_->position() - body_->request().range.begin + body_->bytes_unused();
+}
+
 void ObjectRead::look_at_body(HedgeRace& race, const ByteSink& sink) {
-  switch (watch_->look(look(race, sink), watch_limits())) {
+  const BodyWatch::Limits limits = watch_limits();
+  body_->watch(worker_.timers().now(), limits.hung);
+  switch (watch_->look(look(race, sink), limits)) {
     case BodyState::kFlows:
       return;
     case BodyState::kLate:

@@ -20,7 +20,7 @@ class ObjectReadRescues : public ObjectReadTest {
     origin_.behave({.head_delay = 900ms});
     for (int i = 0; i < 5; ++i) ASSERT_FALSE(get().error);
     ASSERT_FALSE(buckets_.spend_hedge("a"));
-    ASSERT_LT(*buckets_.hedge_delay("a"), 150ms);
+    ASSERT_LT(*buckets_.patience("a").late, 150ms);
     learnt_ = origin_.asked().size();
   }
   /// The requests with these numbers, from the learnt ones on, behave so; the others are quick.

@@ -80,6 +80,7 @@ Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange aske
     range_ = expected;
     sent_at_ = get->stream().sent_at();
   }
+  if (body_ != nullptr) brought_before_ = brought();
   body_bucket_ = bucket;
   body_ = std::move(get);
   return {};

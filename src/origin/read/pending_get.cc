@@ -22,7 +22,8 @@ PendingGet::PendingGet(rt::Worker& worker, GetRequest request, Gate::Pass pass, 
       place_(pass.place()),
       pass_(std::move(pass)),
       position_(request_.range.begin),
-      last_arrival_(sent_at_) {}
+      last_arrival_(sent_at_),
+      silent_since_(sent_at_) {}
 
 PendingGetPtr PendingGet::send(rt::Worker& worker, Origin& origin, GetRequest request,
                                Gate::Pass pass, rt::Wakeup& wakeup) {
@@ -39,11 +40,13 @@ rt::Task<void> PendingGet::get_answer(PendingGetPtr self, Origin& origin) {
   try {
     Result<std::unique_ptr<GetStream>> answer =
         co_await origin.get(self->worker_, std::move(request));
+    if (!answer) answer = std::unexpected(self->named(std::move(answer.error())));
     self->answer_ = std::move(answer);
   } catch (const std::exception& failure) {
     self->answer_ = fail(ErrorKind::kInternal, failure.what());
   }
   if (self->failure() == nullptr) {
+    self->hangs_ = false;
     self->pass_->expect_body_bytes(self->stream().range().size());
   } else {
     self->pass_.reset();
@@ -57,12 +60,14 @@ rt::Task<bool> PendingGet::come_back(MonoTime deadline) {
   Result<Gate::Pass> pass = co_await place_.gate->enter(worker_, again, std::min(deadline, latest));
   if (!pass) co_return false;
   pass_.emplace(std::move(*pass));
+  silent_since_ = worker_.timers().now();
   co_return !stop_.stop_requested();
 }
 
 void PendingGet::read_body(ByteSink& sink) {
   CHECK(answered() && failure() == nullptr);
   body_is_read_ = true;
+  silent_since_ = worker_.timers().now();
   pass_->unpark();
   worker_.tasks().spawn(read_to_end(shared_from_this(), sink));
 }
@@ -77,6 +82,7 @@ rt::Task<void> PendingGet::read_to_end(PendingGetPtr self, ByteSink& sink) {
   } catch (const std::exception& failure) {
     ended = fail(ErrorKind::kInternal, failure.what());
   }
+  if (!ended) ended = std::unexpected(self->named(std::move(ended.error())));
   self->body_end_ = std::move(ended);
   self->pass_.reset();
   self->notify_sender();
@@ -90,7 +96,7 @@ rt::Task<Result<void>> PendingGet::read_some(ByteSink& sink) {
   CHECK(*got > 0 && *got <= into.size());
   const ByteRange arrived{position_, position_ + *got};
   position_ = arrived.end;
-  last_arrival_ = worker_.timers().now();
+  last_arrival_ = silent_since_ = worker_.timers().now();
   sink.arrived(arrived);
   co_return Result<void>();
 }
@@ -102,6 +108,7 @@ rt::Task<Result<void>> PendingGet::drop_some() {
   const Result<size_t> got = co_await stream().read(into);
   if (!got) co_return std::unexpected(got.error());
   position_ += *got;
+  silent_since_ = worker_.timers().now();
   co_return Result<void>();
 }
 
@@ -110,6 +117,22 @@ uint64_t PendingGet::bytes_unused() {
   const uint64_t came = stream().progress();
   const uint64_t used = position_ - request_.range.begin;
   return came - std::min(came, used);
+}
+
+void PendingGet::watch(MonoTime now, std::chrono::nanoseconds hang_limit) {
+  if (!pass_) return;
+  hangs_ = now >= silent_since_ + hang_limit && bytes_unused() == 0;
+  if (!hangs_) return pass_->revive();
+  pass_->hang(hung_, silent_since_);
+  if (!hung_.is_ended()) return;
+  made_way_ = true;
+  stop();
+}
+
+/// `failure`, or why the gate ended the GET.
+Error PendingGet::named(Error failure) const {
+  if (!made_way_ || failure.kind() != ErrorKind::kCancelled) return failure;
+  return {ErrorKind::kTimeout, "no byte came, and other requests waited for the place"};
 }
 
 void PendingGet::give_up() {

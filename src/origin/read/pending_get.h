@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -76,6 +77,16 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   /// Body bytes that have arrived and were not read into a sink.
   [[nodiscard]] uint64_t bytes_unused();
 
+  /// Call every kLookEvery while the GET is awaited, and when it may have hung. A GET that has been
+  /// silent for `hang_limit` gives its turn back until bytes come. If the gate needs the place of
+  /// hung GETs, too, the GET ends with kTimeout.
+  void watch(MonoTime now, std::chrono::nanoseconds hang_limit);
+  /// Silent for the hang limit, as of the last watch().
+  [[nodiscard]] bool hangs() const { return hangs_; }
+  /// The gate ended the GET: not the bucket's failure.
+  [[nodiscard]] bool made_way() const { return made_way_; }
+  static constexpr std::chrono::milliseconds kLookEvery{100};
+
   /// If the GET fails from now on, it does not wait to try again.
   void hurry() { hurry_.request_stop(); }
   /// Cancels the GET: it ends soon with kCancelled and notifies the sender.
@@ -92,6 +103,7 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   static rt::Task<void> read_to_end(std::shared_ptr<PendingGet> self, ByteSink& sink);
   [[nodiscard]] rt::Task<Result<void>> read_some(ByteSink& sink);
   [[nodiscard]] rt::Task<Result<void>> drop_some();
+  [[nodiscard]] Error named(Error failure) const;
   void notify_sender();
 
   rt::Worker& worker_;
@@ -99,8 +111,11 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   const MonoTime sent_at_;
   std::stop_source stop_;
   std::stop_source hurry_;
-  rt::Wakeup* wakeup_;              // null after give_up()
-  const Gate::Place place_;         // that of pass_
+  rt::Wakeup* wakeup_;       // null after give_up()
+  const Gate::Place place_;  // that of pass_
+  HungRequest hung_;         // of pass_
+  bool hangs_ = false;
+  bool made_way_ = false;
   std::optional<Gate::Pass> pass_;  // without it during a backoff; until the GET has ended
   std::optional<Result<std::unique_ptr<GetStream>>> answer_;
   bool body_is_read_ = false;
@@ -108,6 +123,7 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   uint64_t position_;
   uint64_t delivered_from_ = 0;  // see drop_until()
   MonoTime last_arrival_;
+  MonoTime silent_since_;  // the last arrival, or when the GET began or went on
 };
 
 using PendingGetPtr = std::shared_ptr<PendingGet>;

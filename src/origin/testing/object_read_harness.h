@@ -57,7 +57,7 @@ class ObjectReadTest : public ::testing::Test {
  protected:
   static constexpr uint64_t kSize = 300'000;
 
-  ObjectReadTest() {
+  explicit ObjectReadTest(const GateLimits& limits = {}) : gate_(limits, world_.clock(), metrics_) {
     for (const char* bucket : {"a", "b"}) origin_.put(bucket, "o", {.size = kSize});
   }
 
@@ -109,7 +109,7 @@ class ObjectReadTest : public ::testing::Test {
   Metrics metrics_;
   FakeOrigin origin_;
   Buckets buckets_{0.99, world_.clock(), metrics_};
-  Gate gate_{GateLimits{}, world_.clock(), metrics_};
+  Gate gate_;
   ReadMetrics read_metrics_{metrics_};
   const ReadContext context_{origin_, buckets_, gate_, read_metrics_};
   size_t learnt_ = 0;
