@@ -109,7 +109,8 @@ rt::Task<IoResult<void>> HttpExchange::fill(MonoTime deadline) {
     unread_begin_ = 0;
   }
   const size_t filled = buffer_.size();
-  buffer_.resize(filled + kFillBytes);
+  // Without zeros: read_some() writes the bytes, and the rest is cut off.
+  buffer_.resize_and_overwrite(filled + kFillBytes, [](char*, size_t size) { return size; });
   const std::span<std::byte> into = bytes_of(buffer_, filled);
   const IoResult<size_t> got = co_await lease_.connection().read_some(into, deadline);
   buffer_.resize(filled + got.value_or(0));
