@@ -1,26 +1,55 @@
 // The program: `cachey` serves until a signal; `cachey disk` and --check-origin look and end.
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <boost/system/system_error.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "app/check_origin.h"
 #include "app/disk_command.h"
 #include "app/options/options.h"
 #include "app/process.h"
 #include "base/log.h"
+#include "base/log_line.h"
+#include "base/size_text.h"
 
 namespace cachey::app {
 namespace {
 
-int fail_to_start(const Error& error) {
+/// Tells of each fault in the format of the log: a line of text, or of JSON. The log may not run
+/// yet.
+void tell(LogFormat format, const std::string& fault) {
+  if (format == LogFormat::kText) {
+    std::fprintf(stderr, "cachey: %s\n", fault.c_str());
+    return;
+  }
+  LogLine line(format);
+  line.add_word("time", format_log_time(std::chrono::system_clock::now()));
+  line.add_word("level", "error");
+  line.add_word("event", "not started");
+  line.add({"text", fault}, LogLine::kBytesMax / 2);
+  std::fprintf(stderr, "%s\n", std::string(line.finish()).c_str());
+}
+
+int fail_to_start(const Options& options, const Error& error) {
   log::flush();
-  std::fprintf(stderr, "cachey: %s\n", error.message().c_str());
+  std::string_view rest = error.message();  // a line for each fault
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    tell(options.log_format, std::string(rest.substr(0, end)));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
   if (error.kind() == ErrorKind::kCancelled) return 0;
   return error.kind() == ErrorKind::kBadRequest ? 2 : 1;
 }
@@ -28,9 +57,9 @@ int fail_to_start(const Error& error) {
 int serve(const Options& options) {
   for (const std::string& warning : options.warnings) log::warn("options", {{"text", warning}});
   const Result<std::unique_ptr<Process>> process = Process::make(options);
-  if (!process) return fail_to_start(process.error());
+  if (!process) return fail_to_start(options, process.error());
   if (const Result<void> started = (*process)->start(); !started) {
-    std::_Exit(fail_to_start(started.error()));  // a disk that hangs cannot be waited for
+    std::_Exit(fail_to_start(options, started.error()));  // a disk that hangs cannot be waited for
   }
   (*process)->serve();
   if (!(*process)->stop()) {
@@ -40,6 +69,43 @@ int serve(const Options& options) {
   return 0;
 }
 
+/// What end_for_lack() tells of. Set before the first thread.
+struct Asked {
+  Options options;
+  std::terminate_handler usual = nullptr;
+};
+Asked& asked() {
+  static Asked one;
+  return one;
+}
+
+[[noreturn]] void end_with(const std::string& text) {
+  std::_Exit(fail_to_start(asked().options, Error(ErrorKind::kOverloaded, text)));
+}
+
+/// The terminate handler: a lack of memory or threads, on any thread, is a line and an exit code.
+/// Nothing is unwound, because half-started threads cannot be joined.
+[[noreturn]] void end_for_lack() {
+  const Options& options = asked().options;
+  try {
+    if (const std::exception_ptr thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    end_with(
+        fmt::format("there is not enough memory for --memory {} and {} threads: a smaller "
+                    "--memory helps, or a higher limit (ulimit -v, vm.overcommit_memory)",
+                    format_size(options.memory.limit_bytes), options.threads));
+  } catch (const std::system_error& error) {
+    end_with(fmt::format("the system gives too little for {} threads: {}", options.threads,
+                         error.what()));
+  } catch (const boost::system::system_error& error) {
+    end_with(fmt::format("the system gives too little for {} threads: {}", options.threads,
+                         error.what()));
+  } catch (...) {
+  }
+  asked().usual();
+  std::abort();
+}
+
 }  // namespace
 }  // namespace cachey::app
 
@@ -47,14 +113,19 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "disk") {
     return cachey::app::run_disk_command(argc - 1, argv + 1);
   }
-  const auto options = cachey::app::parse_options(argc, argv, ::environ);
+  const auto options =
+      cachey::app::parse_options(argc, argv, ::environ, cachey::app::this_machine());
   if (!options) {
-    std::fputs(options.error().text.c_str(), options.error().code == 0 ? stdout : stderr);
-    return options.error().code;
+    const cachey::app::Exit& exit = options.error();
+    if (exit.code == 0) std::fputs(exit.text.c_str(), stdout);
+    for (const std::string& fault : exit.faults) cachey::app::tell(exit.format, fault);
+    return exit.code;
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGUSR1, SIG_IGN);  // other servers reopen their logs on it: it must not end this one
   const bool checks = !options->check_origin.empty();
   cachey::log::start(checks ? cachey::log::Level::kError : options->log_level, options->log_format);
+  cachey::app::asked() = {*options, std::set_terminate(cachey::app::end_for_lack)};
   const int code = checks ? cachey::app::check_origin(*options) : cachey::app::serve(*options);
   cachey::log::flush();
   return code;

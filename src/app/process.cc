@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
+#include <initializer_list>
 #include <utility>
 
 #include "app/process_metrics.h"
@@ -52,6 +53,22 @@ Result<std::shared_ptr<net::tls::Contexts>> load_tls(const Options& options, con
   return net::tls::Contexts::load(options.tls, clock);
 }
 
+/// Null: no error.
+template <typename T>
+const Error* error_of(const Result<T>& result) {
+  return result ? nullptr : &result.error();
+}
+
+/// All errors as one, of the first one's kind, a line for each; nothing if all are null.
+std::optional<Error> joined(std::initializer_list<const Error*> errors) {
+  std::optional<Error> all;
+  for (const Error* error : errors) {
+    if (error == nullptr) continue;
+    all = all ? Error(all->kind(), all->message() + "\n" + error->message()) : *error;
+  }
+  return all;
+}
+
 Result<std::string> reload_tokens(const std::string& path, api::Access& access) {
   Result<api::Tokens> tokens = read_token_file(path);
   if (!tokens) return std::unexpected(std::move(tokens.error()));
@@ -94,21 +111,22 @@ Process::Foundation::Foundation(const Options& given, std::optional<api::Tokens>
 
 Result<std::unique_ptr<Process>> Process::make(const Options& options) {
   Result<std::optional<api::Tokens>> tokens = first_tokens(options);
-  if (!tokens) return std::unexpected(std::move(tokens.error()));
-  auto foundation = std::make_unique<Foundation>(options, std::move(*tokens));
-  Opened opened;
+  auto foundation =
+      std::make_unique<Foundation>(options, tokens ? std::move(*tokens) : std::nullopt);
   Result<Origins> origins =
       make_origin(foundation->options, foundation->workers, foundation->blocking, foundation->clock,
                   foundation->random);
-  if (!origins) return std::unexpected(std::move(origins.error()));
+  Result<std::shared_ptr<net::tls::Contexts>> tls = load_tls(options, foundation->clock);
+  if (auto fault = joined({error_of(tokens), error_of(origins), error_of(tls)})) {
+    return std::unexpected(std::move(*fault));
+  }
+  Opened opened;
   opened.origins = std::move(*origins);
+  opened.tls = std::move(*tls);
   if (!options.disk_path.empty()) {
     opened.disk = std::make_unique<Disk>(foundation->options, foundation->workers,
                                          foundation->memory, foundation->clock, foundation->random);
   }
-  Result<std::shared_ptr<net::tls::Contexts>> tls = load_tls(options, foundation->clock);
-  if (!tls) return std::unexpected(std::move(tls.error()));
-  opened.tls = std::move(*tls);
   std::unique_ptr<Process> process(new Process(std::move(foundation), std::move(opened)));
   if (!options.access_log.empty()) {
     Result<void> log = process->access_log_.start(options.access_log);

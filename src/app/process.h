@@ -38,8 +38,9 @@ namespace cachey::app {
 /// returned false the process must leave without destroying this.
 class Process {
  public:
-  /// Makes the parts that `options` asks for. The error is a line for the person that started the
-  /// process: kBadRequest if an option, or a file that an option names, is wrong. Blocks.
+  /// Makes the parts that `options` asks for. The error is for the person that started the
+  /// process, with a line for each fault: kBadRequest if an option, or a file that an option names,
+  /// is wrong. Blocks.
   [[nodiscard]] static Result<std::unique_ptr<Process>> make(const Options& options);
   ~Process();
   Process(const Process&) = delete;

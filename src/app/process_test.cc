@@ -64,7 +64,8 @@ class ProcessTest : public ::testing::Test {
     std::vector<const char*> arguments;
     for (const std::string& text : texts) arguments.push_back(text.c_str());
     const char* const environment[] = {nullptr};
-    auto parsed = parse_options(static_cast<int>(arguments.size()), arguments.data(), environment);
+    auto parsed = parse_options(static_cast<int>(arguments.size()), arguments.data(), environment,
+                                this_machine());
     EXPECT_TRUE(parsed) << parsed.error().text;
     return *parsed;
   }

@@ -51,7 +51,12 @@ Result<Tcp::endpoint> Server::bind(const ListenEndpoint& where) {
     return fail(ErrorKind::kInternal,
                 fmt::format("cannot listen on {}: {}", to_text(where.endpoint), why));
   };
-  if (const error_code error = probe(where)) return refuse(error.message());
+  if (const error_code error = probe(where)) {
+    const bool low = where.endpoint.port() < IPPORT_RESERVED;
+    const bool denied = low && error == boost::asio::error::access_denied;
+    return refuse(error.message() +
+                  (denied ? " (ports below 1024 need root or CAP_NET_BIND_SERVICE)" : ""));
+  }
   ListenEndpoint next = where;
   for (const auto& listener : listeners_) {
     const Result<Tcp::endpoint> bound = listener->open(next);

@@ -2,12 +2,14 @@
 
 import json
 import re
+import signal
 import socket
+import subprocess
 
 import pytest
 
 import http1
-from harness import SLOW
+from harness import BINARY, SLOW
 from start_up import expect_bad, run
 
 S3_SETTINGS = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a",
@@ -18,6 +20,7 @@ BAD = [
     (["--memory", "lots"], "--memory"), (["--memory", "-1"], "--memory"), (["--memory", ""], "--memory"),
     (["--memory", "1.5.2GiB"], "--memory"), (["--memory", "4XiB"], "--memory"), (["--memory", "0"], "--memory"),
     (["--memory", "99999999999GiB"], "--memory"), (["--memory", "1KiB"], "--memory"), (["--memory"], "--memory"),
+    (["--memory", "90TiB"], "--memory"), (["--memory", "100.5%"], "--memory"), (["--memory", "0%"], "--memory"),
     (["--port", "65536"], "--port"), (["--port", "-1"], "--port"), (["--port", "http"], "--port"), (["--port", "80.5"], "--port"),
     (["--listen", "127.0.0.1:x"], "--listen"), (["--admin-listen", "127.0.0.1"], "--admin-listen"),
     (["--tls-cert", "c"], "--tls-cert"), (["--tls-key", "k"], "--tls-key"), (["--tls-client-ca", "a"], "--tls-client-ca"),
@@ -185,3 +188,52 @@ def test_the_secret_is_never_logged(start_server, origin, kind):
     assert server.fetch(kind, "object", 0, 9).status == 206
     assert server.fetch(kind, "none", 0, 9).status == 404
     assert origin.credentials.secret_key not in server.log()
+
+
+def test_a_start_fault_has_the_format_of_the_log():
+    for faults in (["--log-format", "json", "--port", "many", "--threads", "0"],
+                   ["--log-format", "json", "--auth-tokens", "/no/tokens", "--tls-cert", "/no/cert", "--tls-key", "/no/key"]):
+        done = run("--origin", "dir:/", "--listen", "127.0.0.1", *faults)
+        assert done.returncode == 2
+        lines = [json.loads(line) for line in done.stderr.strip().splitlines()]
+        told = [line["text"] for line in lines if line["event"] == "not started"]
+        assert len(told) == 2 and all(line["level"] in ("error", "warning") for line in lines), done.stderr
+
+
+def test_all_files_at_fault_are_told_at_once(tmp_path):
+    done = run("--origin", f"dir:{tmp_path}/none", "--auth-tokens", f"{tmp_path}/tokens", "--tls-cert", f"{tmp_path}/cert",
+               "--tls-key", f"{tmp_path}/key", "--listen", "127.0.0.1", "--port", "0")
+    assert done.returncode == 2
+    assert [word in done.stderr for word in ("/none", "/tokens", "/cert")] == [True] * 3, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 3
+
+
+def test_kubernetes_service_variables_do_not_end_the_start(start_server, tmp_path):
+    running = start_server("--origin", f"dir:{tmp_path}", environment={
+        "CACHEY_PORT": "tcp://10.96.200.1:8080", "CACHEY_SERVICE_HOST": "10.96.200.1", "CACHEY_PORT_8080_TCP_PORT": "8080"})
+    assert "CACHEY_PORT_8080_TCP_PORT" in running.log() and "enableServiceLinks" in running.log()
+
+
+def limited(limits, *arguments):
+    """Runs the binary under ulimit."""
+    command = f"ulimit -c 0; ulimit {limits}; exec timeout 20 {BINARY} --origin dir:/ --listen 127.0.0.1 --port 0 {' '.join(arguments)}"
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=30 * SLOW, check=False)
+
+
+def test_a_start_without_enough_address_space_is_a_line():
+    for limit_kib, arguments in ((2_000_000, ["--memory", "3GiB"]), (2_000_000, ["--memory", "1700MiB", "--threads", "900"]),
+                                 (400_000, ["--memory", "300MiB"])):
+        done = limited(f"-v {limit_kib}", *arguments)
+        assert done.returncode in (1, 2), done.stderr
+        assert "terminate" not in done.stderr and ("memory" in done.stderr or "threads" in done.stderr), done.stderr
+
+
+def test_one_thread_for_each_cpu_that_it_may_use():
+    done = subprocess.run(["taskset", "-c", "0", BINARY, "--print-config"], capture_output=True, text=True, timeout=30, check=False)
+    assert "\nthreads = 1 " in done.stdout
+
+
+def test_the_signal_of_other_servers_for_their_logs_is_passed_over(start_server, tmp_path):
+    running = start_server("--origin", f"dir:{tmp_path}")
+    running.signal(signal.SIGUSR1)
+    assert running.get("/healthz").status == 200

@@ -128,7 +128,7 @@ def test_a_server_runs_from_a_file_alone(start_server, directory, tmp_path):
 
 
 @pytest.mark.parametrize("text,line,word", [
-    ("memroy = 1\n", 1, "memory"), ("\nport = 80\nport = 81\n", 3, "port"), ("memory = 4GiB\n", 1, ""), ("port = 'http'\n", 1, "http"),
+    ("memroy = 1\n", 1, "memory"), ("\nport = 80\nport = 81\n", 3, "port"), ("memory = 4GiB\n", 1, ""), ("port = 'http'\n", 1, "port"),
     ("\n[server]\nport = 80\n", 2, "server"), ("listen = '::1'\n", 1, "array"), ("# ü\nport = 80 # \xff\n".encode("latin-1"), 1, ""),
     ("port\n", 1, ""), ("log-level = 3\n", 1, "log-level"), ("config = 'x'\n", 1, "config"), ("threads = [1]\n", 1, "array"),
     ("print-config = true\n", 1, "print-config"), ('origin = "dir:/a\\nb"\n', 1, "control")], ids=range(13))
@@ -147,5 +147,5 @@ def test_faults_of_all_sources_come_together(tmp_path):
     assert done.returncode == 2
     lines = done.stderr.splitlines()
     assert len(lines) == 4
-    for words in ((f"{file}:1", "http"), (f"{file}:2", "memory"), ("--log-level", "loud"), ("CACHEY_MEMORY", "lots")):
+    for words in ((f"{file}:1", "port"), (f"{file}:2", "memory"), ("--log-level", "loud"), ("CACHEY_MEMORY", "lots")):
         assert any(all(word in line for word in words) for line in lines), words

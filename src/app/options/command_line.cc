@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/log.h"
 
 namespace cachey::app {
@@ -16,6 +17,8 @@ constexpr const char* kDescription =
     "Cachey: a read-through cache for object storage. Clients GET /fetch/{kind}/{object} with a "
     "Range;\n"
     "the answer comes from memory, or from the origin and is kept.\n"
+    "\n"
+    "cachey disk inspect|verify PATH: tells what is on a disk, or checks it (cachey disk --help).\n"
     "\n"
     "Every option can also be given in the environment (--max-connections as "
     "CACHEY_MAX_CONNECTIONS)\n"
@@ -29,22 +32,37 @@ constexpr size_t kHelpColumn = 36;
 
 constexpr std::string_view kVariablePrefix = "CACHEY_";
 
+/// The warning on service variables names no more of these after this many bytes.
+constexpr size_t kLinksNamedBytes = 200;
+
 std::string flag_of(const std::string& name) { return "--" + name; }
 
 /// Declares one option to CLI11. CLI11 only splits the line; values are checked after all sources
 /// are read.
 CLI::Option* declare(CLI::App& app, const Option& option) {
   const std::string group(option.group);
-  if (option.form == Option::Form::kFlag) {
-    return app.add_flag(flag_of(option.name), option.help)->group(group);
-  }
   const std::string help = option.default_text.empty()
                                ? option.help
                                : fmt::format("{} ({})", option.help, option.default_text);
+  if (option.form == Option::Form::kFlag)
+    return app.add_flag(flag_of(option.name), help)->group(group);
   return app.add_option(flag_of(option.name), help)
       ->type_name(option.value_name + (option.repeatable ? "..." : ""))
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(group);
+}
+
+/// Whether Kubernetes sets this variable for a service named cachey or cachey-*: CACHEY_PORT is
+/// then tcp://10.0.0.1:80, and there are CACHEY_SERVICE_HOST, CACHEY_PORT_80_TCP_ADDR and the like.
+bool is_service_link(std::string_view name, std::string_view value) {
+  for (const char* scheme : {"tcp://", "udp://", "sctp://"}) {
+    if (value.starts_with(scheme)) return true;
+  }
+  name.remove_prefix(kVariablePrefix.size() - 1);  // keeps the underscore
+  if (name.contains("_SERVICE_HOST") || name.contains("_SERVICE_PORT")) return true;
+  const size_t port = name.find("_PORT_");
+  const auto is_digit_at = [&](size_t at) { return at < name.size() && is_digit(name[at]); };
+  return port != std::string_view::npos && is_digit_at(port + 6);
 }
 
 /// One fault for each argument that no option took. An argument after an unknown option counts as
@@ -122,14 +140,27 @@ Settings read_environment(const char* const* environment, std::span<const Option
   }
   std::map<std::string, std::string, std::less<>> given;
   Settings read;
+  std::string links;
   for (; *environment != nullptr; ++environment) {
     const std::string_view entry = *environment;
     const std::string_view name = entry.substr(0, entry.find('='));
     if (!name.starts_with(kVariablePrefix)) continue;
-    given.emplace(name, entry.substr(std::min(entry.size(), name.size() + 1)));
+    const std::string_view value = entry.substr(std::min(entry.size(), name.size() + 1));
+    if (is_service_link(name, value)) {
+      if (links.size() < kLinksNamedBytes)
+        links += fmt::format("{}{}", links.empty() ? "" : ", ", name);
+      continue;
+    }
+    given.emplace(name, value);
     if (std::ranges::find(variables, name) != variables.end()) continue;
     read.warnings.push_back(fmt::format("the variable {} stands for no option{}", log::quoted(name),
                                         suggestion(name, variables)));
+  }
+  if (!links.empty()) {
+    read.warnings.push_back(
+        fmt::format("Kubernetes set {} for a service; these are no options of Cachey "
+                    "(enableServiceLinks: false leaves them out)",
+                    log::quoted(links)));
   }
   for (const Option& option : table) {
     const std::string variable = variable_of(option.name);

@@ -22,13 +22,38 @@ std::string shown(std::string_view text) {
   return is_utf8(text) && !has_control(text) ? std::string(text) : log::quoted(text);
 }
 
-/// A scalar as the command line would have it; nothing if `node` is no scalar of a known type.
-std::optional<std::string> scalar_text(const toml::node& node) {
-  if (const auto* text = node.as_string()) return text->get();
-  if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
-  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
-  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+/// The text that the command line would have, if the kind of `node` fits `form`.
+std::optional<std::string> scalar_text(const toml::node& node, Option::Form form) {
+  using Form = Option::Form;
+  if (form == Form::kText || form == Form::kSize) {
+    if (const auto* text = node.as_string()) return text->get();
+  }
+  if (form == Form::kSize || form == Form::kNumber || form == Form::kFraction) {
+    if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
+  }
+  if (form == Form::kFraction) {
+    if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
+  }
+  if (form == Form::kFlag) {
+    if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  }
   return std::nullopt;
+}
+
+const char* kind_of(Option::Form form) {
+  switch (form) {
+    case Option::Form::kText:
+      return "must be text in quotation marks";
+    case Option::Form::kSize:
+      return "must be a size in quotation marks, or a whole number of bytes";
+    case Option::Form::kNumber:
+      return "must be a whole number, without quotation marks";
+    case Option::Form::kFraction:
+      return "must be a number, without quotation marks";
+    case Option::Form::kFlag:
+      return "must be true or false, without quotation marks";
+  }
+  return "";
 }
 
 /// The values of one key, or a fault if the TOML type does not fit the option.
@@ -40,8 +65,8 @@ std::expected<std::vector<std::string>, std::string> values_of(const toml::node&
                                              : "must be one value, not an array");
   }
   std::vector<std::string> values;
-  const auto take = [&values](const toml::node& one) {
-    std::optional<std::string> text = scalar_text(one);
+  const auto take = [&values, &option](const toml::node& one) {
+    std::optional<std::string> text = scalar_text(one, option.form);
     if (text) values.push_back(std::move(*text));
     return text.has_value();
   };
@@ -51,7 +76,7 @@ std::expected<std::vector<std::string>, std::string> values_of(const toml::node&
   } else {
     for (const toml::node& one : *list) taken = take(one) && taken;
   }
-  if (!taken) return std::unexpected("must be text, a number, true or false");
+  if (!taken) return std::unexpected(kind_of(option.form));
   return values;
 }
 
@@ -64,7 +89,7 @@ std::vector<std::string> names_in_files(std::span<const Option> table) {
 }
 
 std::string toml_text(const std::string& value, Option::Form form) {
-  if (form != Option::Form::kText) return value;
+  if (form != Option::Form::kText && form != Option::Form::kSize) return value;
   std::string quoted = "\"";
   for (const char c : value) {
     if (c == '"' || c == '\\') quoted += '\\';

@@ -40,7 +40,7 @@ TEST_F(ConfigFile, TakesEveryKindOfValue) {
                         "origin = 'dir:/a # b'\n"
                         "listen = [\n  \"::1\", # one\n  \"127.0.0.1:81\",\n]\n"),
               IsEmpty());
-  EXPECT_EQ(options_.memory.limit_bytes, 1536 * kMiB);
+  EXPECT_EQ(options_.memory_option.bytes, 1536 * kMiB);
   EXPECT_EQ(options_.fill.split_after, 4096u);
   EXPECT_EQ(options_.port, 8080);
   EXPECT_EQ(options_.server.idle_timeout, std::chrono::milliseconds(500));
@@ -64,15 +64,32 @@ TEST_F(ConfigFile, EveryBadKeyAndValueIsNamedWithItsLine) {
                         "number = 3\n"),
               ::testing::UnorderedElementsAre(
                   "c.toml:1: memroy: no such option; did you mean memory?",
-                  StartsWith("c.toml:2: memory: \"lots\" is not a size"),
-                  StartsWith("c.toml:3: port: \"http\" is not a whole number"),
+                  StartsWith("c.toml:2: memory: \"lots\" is neither a size"),
+                  "c.toml:3: port: must be a whole number, without quotation marks",
                   "c.toml:4: listen: must be an array: [\"...\"]",
                   "c.toml:5: log-level: must be one value, not an array",
                   "c.toml:6: config: cannot stand in a config file",
-                  "c.toml:7: idle-timeout: must be text, a number, true or false",
-                  "c.toml:8: allow-bucket: must be text, a number, true or false",
-                  "c.toml:9: tls-self: \"1\" is neither true nor false",
-                  "c.toml:10: threads: must be text, a number, true or false"));
+                  "c.toml:7: idle-timeout: must be a number, without quotation marks",
+                  "c.toml:8: allow-bucket: must be text in quotation marks",
+                  "c.toml:9: tls-self: must be true or false, without quotation marks",
+                  "c.toml:10: threads: must be a whole number, without quotation marks"));
+}
+
+TEST_F(ConfigFile, ValuesOfAnotherKindAreFaults) {
+  for (const char* line :
+       {"port = \"8080\"", "threads = 2.0", "tls-self = \"true\"", "tls-self = 0", "port = true",
+        "drain-timeout = \"3\"", "hedge-quantile = \"0.9\"", "log-level = true", "listen = [8080]",
+        "access-log = 1", "memory = 4.5", "split-after = false", "max-connections = 1e3",
+        "kinds = 1979-05-27", "origin = {a = 1}"}) {
+    EXPECT_THAT(faults_of(line), ElementsAre(HasSubstr(": must be "))) << line;
+  }
+}
+
+TEST_F(ConfigFile, EachKindHasItsForms) {
+  EXPECT_THAT(faults_of("memory = 1073741824\nsplit-after = 0\nbucket-bandwidth = \"10MB\"\n"
+                        "drain-timeout = 3\nidle-timeout = 2.5\nhedge-quantile = 0\n"
+                        "tls-self = true\nthreads = 0x2\nmax-connections = 1_000\n"),
+              IsEmpty());
 }
 
 TEST_F(ConfigFile, WhatIsNoTomlIsOneFaultWithItsLine) {

@@ -17,7 +17,13 @@ namespace cachey::app {
 /// it.
 struct Option {
   /// How a value is written in the config file.
-  enum class Form : uint8_t { kText, kNumber, kFlag };
+  enum class Form : uint8_t {
+    kText,
+    kSize,      ///< text, or a whole number of bytes
+    kNumber,    ///< a whole number
+    kFraction,  ///< any number
+    kFlag,      ///< true or false
+  };
   enum class Where : uint8_t { kEverywhere, kNotInFile, kCommandLineOnly };
 
   std::string name = {};  ///< without dashes
@@ -58,6 +64,8 @@ template <typename T>
 Option one(const std::string& name, const ValueType<T>& type, T& value, const std::string& help) {
   Option option{.name = name, .value_name = type.name, .help = help, .form = type.form};
   option.default_text = type.format(value);
+  if (option.form == Option::Form::kFlag && option.default_text == "false")
+    option.default_text = "";
   option.set = [type, &value](std::span<const std::string> texts) -> std::vector<std::string> {
     if (texts.size() != 1) return {"is given more than once"};
     std::expected<T, std::string> parsed = type.parse(texts.front());

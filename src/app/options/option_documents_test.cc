@@ -20,9 +20,7 @@ std::string markdown_table() {
     std::string name = "--" + option.name;
     if (!option.value_name.empty()) name += " " + option.value_name;
     if (option.repeatable) name += "...";
-    const bool plain = option.default_text.empty() || option.form == Option::Form::kFlag;
-    text +=
-        fmt::format("| `{}` | {} | {} |\n", name, plain ? "" : option.default_text, option.help);
+    text += fmt::format("| `{}` | {} | {} |\n", name, option.default_text, option.help);
   }
   return text;
 }

@@ -1,8 +1,5 @@
 #include "app/options/option_table.h"
 
-#include <algorithm>
-#include <thread>
-
 #include "app/options/value_types.h"
 #include "base/log.h"
 #include "base/size_text.h"
@@ -30,6 +27,7 @@ ValueType<api::OtherKinds> other_kinds_value() {
 ValueType<log::Level> log_level_value() {
   return word_value<log::Level>("LEVEL", {{"debug", log::Level::kDebug},
                                           {"info", log::Level::kInfo},
+                                          {"warning", log::Level::kWarn},
                                           {"warn", log::Level::kWarn},
                                           {"error", log::Level::kError}});
 }
@@ -57,8 +55,6 @@ class Table {
 
 void add_server(Table& table, Options& o) {
   constexpr size_t kConnectionsLimit = 10'000'000;
-  constexpr unsigned kThreadsLimit = 1024;
-  o.threads = std::clamp(std::thread::hardware_concurrency(), 1u, kThreadsLimit);
 
   table.group("Server");
   table.add(many("listen", address_value(Port::kOptional), o.listen, "Address to listen on"));
@@ -68,8 +64,8 @@ void add_server(Table& table, Options& o) {
       .default_text = "443 with TLS, else 80";
   table.add(many("admin-listen", address_value(Port::kRequired), o.admin_listen,
                  "Serve /metrics and /stats here, and no longer beside /fetch"));
-  table.add(one("threads", number_value(1u, kThreadsLimit), o.threads, "Worker threads"))
-      .default_text = "one a core";
+  table.add(one("threads", number_value(1u, Options::kThreadsMax), o.threads, "Worker threads"))
+      .default_text = "one a CPU";
   table.add(one("max-connections", number_value<size_t>(1, kConnectionsLimit),
                 o.server.connections_max, "Client connections at a time; more get 503"));
   table.add(one("header-timeout", seconds_value(), o.server.head_timeout,
@@ -134,9 +130,11 @@ void add_disk(Table& table, Options& o) {
 
 void add_memory(Table& table, Options& o) {
   table.group("Memory");
-  table.add(one("memory", size_value(kMemoryMin), o.memory.limit_bytes,
-                "For cached pages, fills in flight and their bookkeeping; at least " +
-                    format_size(kMemoryMin)));
+  table
+      .add(one("memory", memory_value(kMemoryMin), o.memory_option,
+               "For cached pages, fills in flight and their bookkeeping; at least " +
+                   format_size(kMemoryMin) + "; 70%: of what there is"))
+      .default_text = "4GiB, at most 70%";
   table.add(one("admission-timeout", seconds_value(), o.memory.admission_timeout,
                 "How long a miss waits for memory before it gets 503"));
 }
@@ -183,7 +181,7 @@ void add_origin(Table& table, Options& o) {
 
 void add_logging(Table& table, Options& o) {
   table.group("Logging");
-  table.add(one("log-level", log_level_value(), o.log_level, "debug, info, warn or error"));
+  table.add(one("log-level", log_level_value(), o.log_level, "debug, info, warning or error"));
   table.add(one("log-format", log_format_value(), o.log_format,
                 "text or json, of the log and the access log"));
   table.add(one("access-log", path_value(), o.access_log,

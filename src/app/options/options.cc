@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "app/options/command_line.h"
 #include "app/options/config_file.h"
@@ -111,17 +112,29 @@ bool buckets_may_mix(const Options& options) {
   return allowed.size() > 1 || allowed.front().text().find_first_of("*?") != std::string::npos;
 }
 
-Exit exit_with(const std::vector<std::string>& faults) {
-  Exit exit{2, ""};
-  for (const std::string& fault : faults) exit.text += fmt::format("cachey: {}\n", fault);
+/// True if all clients may read every bucket that its credentials open.
+bool is_open_to_all(const Options& options) {
+  const bool limited = !options.auth_tokens_file.empty() || !options.tls.client_ca_file.empty() ||
+                       !options.allow_bucket.empty() ||
+                       options.other_kinds == api::OtherKinds::kRefused;
+  const auto is_beyond_loopback = [](const ListenOption& address) {
+    return !address.ip.starts_with("127.") && address.ip != "::1";
+  };
+  return !limited && std::ranges::any_of(options.listen, is_beyond_loopback);
+}
+
+Exit exit_with(std::vector<std::string> faults, LogFormat format) {
+  Exit exit{2, "", std::move(faults), format};
+  for (const std::string& fault : exit.faults) exit.text += fmt::format("cachey: {}\n", fault);
   return exit;
 }
 
 }  // namespace
 
 std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
-                                           const char* const* environment) {
+                                           const char* const* environment, const Machine& machine) {
   Options options;
+  options.threads = std::clamp(machine.cpus, 1u, Options::kThreadsMax);
   std::vector<Option> table = option_table(options);
   const std::expected<Settings, std::string> arguments = read_command_line(argc, argv, table);
   if (!arguments) return std::unexpected(Exit{0, arguments.error()});
@@ -143,9 +156,21 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
     options.port = Options::kTlsPort;
   }
   Combinations(options, table, faults).check();
-  if (!faults.empty()) return std::unexpected(exit_with(faults));
+  const Option& memory = *find_option(table, "memory");
+  const auto chosen = choose_memory(options.memory_option, is_given(memory), kMemoryMin, machine);
+  if (!chosen)
+    faults.push_back(fmt::format("--memory (from {}) {}", memory.source, chosen.error()));
+  if (!faults.empty()) return std::unexpected(exit_with(std::move(faults), options.log_format));
   if (options.print_config) return std::unexpected(Exit{0, write_config_text(table)});
+  options.memory.limit_bytes = chosen->bytes;
   options.warnings = variables.warnings;
+  if (!chosen->warning.empty()) options.warnings.push_back(chosen->warning);
+  if (is_open_to_all(options)) {
+    options.warnings.emplace_back(
+        "all clients that reach this server may read every bucket that it can read; limit that with "
+        "--auth-tokens, --tls-client-ca, --allow-bucket or --kinds declared, or listen on "
+        "127.0.0.1");
+  }
   if (buckets_may_mix(options)) {
     options.warnings.emplace_back(
         "--allow-bucket allows several buckets, and clients may fill any kind from each of them; "

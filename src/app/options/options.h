@@ -9,6 +9,8 @@
 #include "api/bucket_glob.h"
 #include "api/bucket_rules.h"
 #include "app/options/listen_option.h"
+#include "app/options/machine.h"
+#include "app/options/memory_option.h"
 #include "base/log.h"
 #include "base/log_line.h"
 #include "cache/fill.h"
@@ -36,8 +38,9 @@ struct Options {
   std::vector<api::BucketGlob> allow_bucket;  ///< empty: every bucket
   std::vector<api::DeclaredKind> kinds;
   api::OtherKinds other_kinds = api::OtherKinds::kAny;
-  store::MemoryTierConfig memory;
-  std::string disk_path;  ///< empty: no disk
+  MemoryOption memory_option;
+  store::MemoryTierConfig memory;  ///< its limit is what `memory_option` is on this machine
+  std::string disk_path;           ///< empty: no disk
   store::DiskKind disk_kind = store::DiskKind::kFs;
   uint64_t disk_capacity = 0;  ///< 0: DiskFile::kDefaultShare of the free space
   bool iouring = true;
@@ -65,21 +68,26 @@ struct Options {
   /// For the log.
   std::vector<std::string> warnings;
 
+  static constexpr unsigned kThreadsMax = 1024;
   static constexpr uint16_t kPlainPort = 80;
   static constexpr uint16_t kTlsPort = 443;
 };
 
 /// The process ends instead of serving: with a text for standard output (help, version,
-/// configuration; code 0), or with one line for each fault for standard error (code 2).
+/// configuration; code 0), or with faults for standard error (code 2).
 struct Exit {
   int code;
-  std::string text;
+  std::string text;  ///< with code 2: one line for each fault
+  std::vector<std::string> faults = {};
+  LogFormat format = LogFormat::kText;  ///< in which the faults are wanted
 };
 
 /// Reads the config file, the environment (CACHEY_MEMORY for --memory, and so on) and the command
 /// line; a later one of the three overrides an earlier one. Reports the faults of all three
-/// together. `environment` ends with a null pointer, as `environ` does.
+/// together. `environment` ends with a null pointer, as `environ` does. `machine` limits the memory
+/// and sets the default of the threads.
 [[nodiscard]] std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
-                                                         const char* const* environment);
+                                                         const char* const* environment,
+                                                         const Machine& machine);
 
 }  // namespace cachey::app

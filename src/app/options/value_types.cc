@@ -41,7 +41,23 @@ ValueType<uint64_t> size_value(uint64_t least) {
     }
     return *bytes;
   };
-  return {"SIZE", Option::Form::kText, parse, [](uint64_t bytes) { return format_size(bytes); }};
+  return {"SIZE", Option::Form::kSize, parse, [](uint64_t bytes) { return format_size(bytes); }};
+}
+
+ValueType<MemoryOption> memory_value(uint64_t least) {
+  const auto parse = [least](const std::string& text) -> std::expected<MemoryOption, std::string> {
+    const std::optional<MemoryOption> memory = parse_memory_option(text);
+    if (!memory) {
+      return refuse("{} is neither a size (like 512MiB, 2GB, 1.5GiB) nor a share up to 100%",
+                    log::quoted(text));
+    }
+    if (memory->percent == 0 && memory->bytes < least) {
+      return refuse("{} is too small; at least {}", log::quoted(text), format_size(least));
+    }
+    return *memory;
+  };
+  return {"SIZE", Option::Form::kSize, parse,
+          [](const MemoryOption& memory) { return to_text(memory); }};
 }
 
 ValueType<std::chrono::milliseconds> seconds_value(SecondsFrom from) {
@@ -58,7 +74,7 @@ ValueType<std::chrono::milliseconds> seconds_value(SecondsFrom from) {
   const auto format = [](milliseconds time) {
     return fmt::format("{}", static_cast<double>(time.count()) / 1000);
   };
-  return {"SECONDS", Option::Form::kNumber, parse, format};
+  return {"SECONDS", Option::Form::kFraction, parse, format};
 }
 
 ValueType<double> quantile_value() {
@@ -67,14 +83,19 @@ ValueType<double> quantile_value() {
     if (quantile && *quantile >= 0 && *quantile <= 1) return *quantile;
     return refuse("{} is not a number from 0 to 1", log::quoted(text));
   };
-  return {"QUANTILE", Option::Form::kNumber, parse,
+  return {"QUANTILE", Option::Form::kFraction, parse,
           [](double quantile) { return fmt::format("{}", quantile); }};
 }
 
 ValueType<bool> flag_value() {
   const auto parse = [](const std::string& text) -> std::expected<bool, std::string> {
-    if (text == "true") return true;
-    if (text == "false") return false;
+    const std::string word = lower_case(text);
+    for (const char* yes : {"true", "1", "yes", "on"}) {
+      if (word == yes) return true;
+    }
+    for (const char* no : {"false", "0", "no", "off"}) {
+      if (word == no) return false;
+    }
     return refuse("{} is neither true nor false", log::quoted(text));
   };
   return {"", Option::Form::kFlag, parse, [](bool on) { return on ? "true" : "false"; }};
@@ -110,9 +131,10 @@ ValueType<ListenOption> address_value(Port port) {
   const auto parse = [port](const std::string& text) -> std::expected<ListenOption, std::string> {
     std::optional<ListenOption> address = parse_listen_option(text);
     if (address && (address->port || port == Port::kOptional)) return std::move(*address);
-    return refuse("{} is not an IPv4 or IPv6 address {} (like 127.0.0.1:8081 or [::1]:8081)",
-                  log::quoted(text),
-                  port == Port::kOptional ? "with or without a port" : "with a port");
+    return refuse(
+        "{} is not an IPv4 or IPv6 address {} (like 127.0.0.1:8081 or [::1]:8081; names "
+        "such as localhost are not looked up)",
+        log::quoted(text), port == Port::kOptional ? "with or without a port" : "with a port");
   };
   return {port == Port::kOptional ? "ADDR" : "ADDR:PORT", Option::Form::kText, parse,
           [](const ListenOption& address) { return to_text(address); }};

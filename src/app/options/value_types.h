@@ -14,6 +14,7 @@
 #include "api/bucket_glob.h"
 #include "api/bucket_rules.h"
 #include "app/options/listen_option.h"
+#include "app/options/memory_option.h"
 #include "app/options/option.h"
 #include "base/ascii.h"
 #include "base/log.h"
@@ -24,6 +25,9 @@ namespace cachey::app {
 
 /// `512MiB`, `2GB`, `4096`; at least `least`.
 [[nodiscard]] ValueType<uint64_t> size_value(uint64_t least);
+
+/// A size of at least `least`, or a share such as `70%`.
+[[nodiscard]] ValueType<MemoryOption> memory_value(uint64_t least);
 
 enum class SecondsFrom : uint8_t { kZero, kMillisecond };
 /// `0.5`, `30`: at least a millisecond, with kZero at least 0; at most a day.
@@ -45,7 +49,7 @@ template <typename T>
 /// `0.99`: from 0 to 1.
 [[nodiscard]] ValueType<double> quantile_value();
 
-/// `true` or `false`.
+/// `true` or `false`; also 1, yes, on, 0, no, off, in upper or lower case.
 [[nodiscard]] ValueType<bool> flag_value();
 
 /// Any path.
