@@ -112,7 +112,8 @@ bool RetryBudgets::take(const RetryPayer& payer, uint32_t cost) {
   Account* const account = own(payer);
   if (account == nullptr) return unproven_.take(cost);
   uint8_t& taken = account->taken[payer.key % kKeySlots];
-  if (taken + cost > kKeyTokensMax || !account->tokens.take(cost)) return false;
+  const bool may_take = taken == 0 || taken + cost <= account->tokens.left() / kKeyShare;
+  if (!may_take || !account->tokens.take(cost)) return false;
   taken = static_cast<uint8_t>(taken + cost);
   return true;
 }

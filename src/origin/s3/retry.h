@@ -74,13 +74,15 @@ struct RetryPayer {
 
 /// The retry tokens of all buckets. A bucket that has given a good answer has an account of its
 /// own; all other names share one account, so that names that clients make up take only the retries
-/// of each other. In the account of a bucket, one object takes at most kKeyTokensMax, so that the
-/// object's failures do not take the retries of the others. Any thread.
+/// of each other. In the account of a bucket, an object gets further retries only while it holds
+/// less than 1/kKeyShare of what is left (a dynamic threshold, as in store::Admissions), so that a
+/// few failing objects do not take the retries of the others. Any thread.
 class RetryBudgets {
  public:
-  /// Of the tokens of a bucket, the objects with one of kKeySlots hashes hold at most this many.
-  /// Successes of these objects free the tokens again; a full account frees all.
-  static constexpr uint32_t kKeyTokensMax = 50;
+  /// After its first retry, an object may hold this share of the bucket's tokens that are left.
+  /// Objects are told apart by one of kKeySlots hashes. Successes of these objects free the tokens
+  /// again; a full account frees all.
+  static constexpr uint32_t kKeyShare = 10;
   static constexpr size_t kKeySlots = 256;
 
   /// False: the retry may not be made; takes nothing.
@@ -95,7 +97,7 @@ class RetryBudgets {
     RetryTokens tokens;
     std::array<uint8_t, kKeySlots> taken{};  // by the hash of the key
   };
-  static_assert(kKeyTokensMax <= UINT8_MAX);
+  static_assert(RetryTokens::kTokensMax / kKeyShare <= UINT8_MAX);
   /// Past these bounds the map forgets the bucket without an ended get for the longest time.
   static constexpr AgedMapLimits kProven{.entries = 1000, .key_bytes = 64 * kKiB};
 
