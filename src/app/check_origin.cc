@@ -70,10 +70,10 @@ void say(const char* what, const std::string& text) {
   std::fflush(stdout);
 }
 
-int say_failure(const Error& error) {
+int say_failure(const Error& error, Addressing addressing = Addressing::kUsual) {
   say("failed", error.message());
-  const std::string_view hint = hint_for(error);
-  if (!hint.empty()) say("hint", std::string(hint));
+  const std::string hint = hint_for(error, addressing);
+  if (!hint.empty()) say("hint", hint);
   return 1;
 }
 
@@ -106,7 +106,7 @@ class OriginCheck {
     Result<void> works = check_credentials();
     if (works) works = check_endpoint();
     if (works) works = check_reads();
-    if (!works) return say_failure(works.error());
+    if (!works) return say_failure(works.error(), addressing_);
     say("result", "ok");
     return 0;
   }
@@ -125,6 +125,7 @@ class OriginCheck {
   rt::Worker& worker_;
   const Clock& clock_;
   const ObjectName object_;
+  Addressing addressing_ = Addressing::kUsual;
 };
 
 Result<void> OriginCheck::check_credentials() {
@@ -161,6 +162,7 @@ Result<void> OriginCheck::check_endpoint() {
   options.dual_stack = config.dual_stack;
   const Result<origin::BucketEndpoint> endpoint = origin::resolve_endpoint(object_.bucket, options);
   if (!endpoint) return std::unexpected(endpoint.error());
+  if (endpoint->virtual_host && config.endpoint) addressing_ = Addressing::kOwnHostNames;
   const origin::EndpointUrl& url = endpoint->url;
   say("endpoint", fmt::format("{}://{}{} ({})", url.tls ? "https" : "http", host_header(url),
                               endpoint->object_path(object_.bucket, object_.key),

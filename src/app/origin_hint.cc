@@ -1,5 +1,7 @@
 #include "app/origin_hint.h"
 
+#include <string_view>
+
 namespace cachey::app {
 namespace {
 
@@ -56,12 +58,42 @@ std::string_view advice_on(ErrorCause cause) {
   return {};
 }
 
-}  // namespace
+/// Whether a store that wants the bucket in the path may fail in this way.
+bool may_want_path_style(const Error& error) {
+  switch (error.cause()) {
+    case ErrorCause::kUnknown:
+    case ErrorCause::kBadSignature:
+    case ErrorCause::kNoSuchBucket:
+    case ErrorCause::kAccessDenied:
+    case ErrorCause::kNoSuchKey:
+    case ErrorCause::kCertificate:
+    case ErrorCause::kTlsHandshake:
+    case ErrorCause::kConnectionRefused:
+    case ErrorCause::kUnknownHost:
+    case ErrorCause::kNoAddress:
+    case ErrorCause::kUnusableAnswer:
+      return true;
+    default:
+      return false;
+  }
+}
 
-std::string_view hint_for(const Error& error) {
+std::string_view usual_hint(const Error& error) {
   if (error.cause() != ErrorCause::kUnknown) return advice_on(error.cause());
   if (error.kind() != ErrorKind::kTimeout) return {};
   return "no answer: a firewall may drop the packets, or the store is only reached by a proxy";
+}
+
+}  // namespace
+
+std::string hint_for(const Error& error, Addressing addressing) {
+  const std::string usual(usual_hint(error));
+  if (addressing == Addressing::kUsual || !may_want_path_style(error)) return usual;
+  std::string hint =
+      "the bucket is in the host name, which most stores other than AWS do not take: try "
+      "--s3-force-path-style";
+  if (!usual.empty()) hint += "; else: " + usual;
+  return hint;
 }
 
 }  // namespace cachey::app

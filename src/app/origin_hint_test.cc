@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 
 TEST(OriginHint, EveryKnownCauseHasAHint) {
   const auto hint = [](ErrorCause cause) {
-    return std::string(hint_for(Error(ErrorKind::kUpstream, "text", cause)));
+    return hint_for(Error(ErrorKind::kUpstream, "text", cause), Addressing::kUsual);
   };
   EXPECT_THAT(hint(ErrorCause::kNoCredentials), HasSubstr("AWS_ACCESS_KEY_ID"));
   EXPECT_THAT(hint(ErrorCause::kBadSignature), HasSubstr("secret"));
@@ -31,10 +31,28 @@ TEST(OriginHint, EveryKnownCauseHasAHint) {
 }
 
 TEST(OriginHint, SilenceHasAHintIfNoCauseIsKnown) {
-  EXPECT_THAT(std::string(hint_for(Error(ErrorKind::kTimeout, "no answer in time"))),
+  EXPECT_THAT(hint_for(Error(ErrorKind::kTimeout, "no answer in time"), Addressing::kUsual),
               HasSubstr("proxy"));
-  EXPECT_THAT(std::string(hint_for(Error(ErrorKind::kTimeout, "", ErrorCause::kTlsHandshake))),
-              HasSubstr("TLS"));
+  EXPECT_THAT(
+      hint_for(Error(ErrorKind::kTimeout, "", ErrorCause::kTlsHandshake), Addressing::kUsual),
+      HasSubstr("TLS"));
+}
+
+TEST(OriginHint, AStoreOfOnesOwnMayWantPathStyle) {
+  const auto hint = [](ErrorCause cause) {
+    return hint_for(Error(ErrorKind::kUpstream, "text", cause), Addressing::kOwnHostNames);
+  };
+  for (const ErrorCause cause :
+       {ErrorCause::kNoSuchBucket, ErrorCause::kNoSuchKey, ErrorCause::kUnknownHost,
+        ErrorCause::kUnknown, ErrorCause::kAccessDenied, ErrorCause::kUnusableAnswer}) {
+    EXPECT_THAT(hint(cause), HasSubstr("--s3-force-path-style")) << static_cast<int>(cause);
+  }
+  EXPECT_THAT(hint(ErrorCause::kNoSuchBucket), HasSubstr("no such bucket"));
+  for (const ErrorCause cause : {ErrorCause::kNoCredentials, ErrorCause::kClockSkew,
+                                 ErrorCause::kUnknownAccessKey, ErrorCause::kNoRegion}) {
+    EXPECT_EQ(hint(cause),
+              hint_for(Error(ErrorKind::kUpstream, "text", cause), Addressing::kUsual));
+  }
 }
 
 }  // namespace

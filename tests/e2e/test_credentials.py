@@ -445,3 +445,13 @@ def test_check_origin_has_a_hint_for_a_store_without_tls(store):
 def test_check_origin_of_no_object_is_exit_2():
     done = check({}, "bucket-alone")
     assert done.returncode == 2 and "--check-origin" in done.stderr
+
+
+@pytest.mark.parametrize("status,code", [(404, "NoSuchBucket"), (404, "NoSuchKey"), (403, "AccessDenied"), (400, "InvalidRequest")])
+def test_check_origin_names_path_style_for_a_store_of_ones_own(services, store, status, code):
+    """The store is reached by a name, so the bucket goes into the host name."""
+    own = store.endpoint.replace("127.0.0.1", "localhost")
+    settings = {"AWS_ENDPOINT_URL_S3": own, "AWS_REGION": "us-east-1"} | services.container_environment()
+    store.usual = Behaviour(status=status, code=code)
+    said = lines_of(check(settings))
+    assert "in the host name" in said["endpoint"] and "--s3-force-path-style" in said["hint"], said

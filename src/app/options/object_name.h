@@ -6,7 +6,7 @@
 
 namespace cachey::app {
 
-/// Parsed from `BUCKET/KEY`; nothing if the bucket or the key is missing.
+/// Parsed from `BUCKET/KEY` or `s3://BUCKET/KEY`; nothing if the bucket or the key is missing.
 struct ObjectName {
   std::string bucket;
   std::string key;

@@ -11,7 +11,11 @@ TEST(ObjectName, IsABucketAndAKey) {
   EXPECT_EQ(name->bucket, "bucket");
   EXPECT_EQ(name->key, "a/b");
   EXPECT_EQ(parse_object_name("b//")->key, "/");
-  for (const char* bad : {"", "/", "bucket", "bucket/", "/key"})
+  const auto url = parse_object_name("s3://lake/day=1/t.parquet");
+  EXPECT_EQ(url->bucket, "lake");
+  EXPECT_EQ(url->key, "day=1/t.parquet");
+  for (const char* bad :
+       {"", "/", "bucket", "bucket/", "/key", "s3://", "s3://bucket", "s3:///key"})
     EXPECT_FALSE(parse_object_name(bad).has_value()) << bad;
 }
 
