@@ -54,7 +54,8 @@ rt::Task<Result<uint64_t>> read_first_byte(origin::Origin& store, rt::Worker& wo
       co_await store.get(worker, std::move(request));
   if (!stream) {
     const Error& error = stream.error();
-    if (error.kind() == ErrorKind::kRangeNotSatisfiable && error.object_size().value_or(1) == 0)
+    // Only an empty object has no first byte; some stores do not say its size.
+    if (error.kind() == ErrorKind::kRangeNotSatisfiable && error.object_size().value_or(0) == 0)
       co_return uint64_t{0};
     co_return std::unexpected(error);
   }

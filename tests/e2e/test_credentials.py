@@ -455,3 +455,13 @@ def test_check_origin_names_path_style_for_a_store_of_ones_own(services, store, 
     store.usual = Behaviour(status=status, code=code)
     said = lines_of(check(settings))
     assert "in the host name" in said["endpoint"] and "--s3-force-path-style" in said["hint"], said
+
+
+def test_check_origin_takes_an_empty_object_for_ok(services, store):
+    """Also from a store that answers 416 without a size, as Ceph does."""
+    store.put("bucket", "empty", size=0)
+    settings = {"AWS_ENDPOINT_URL_S3": store.endpoint, "AWS_REGION": "us-east-1"} | services.container_environment()
+    store.behave("bucket", "key", Behaviour(status=416, code="InvalidRange"))
+    for name in ("s3://bucket/empty", "bucket/key"):
+        done = check(settings, name)
+        assert done.returncode == 0 and lines_of(done)["result"] == "ok", done.stdout
