@@ -71,10 +71,10 @@ void Journal::abandon_segment(const Batch& batch) {
   clean_before_ = last.first_block + 1;
 }
 
-std::optional<Journal::Batch> Journal::next_batch(const Find& find) {
+std::optional<Journal::Batch> Journal::next_batch(const Find& find, Batch into) {
   const uint64_t blocks_max = std::min<uint64_t>(kBatchBlocks, room_in_last());
   if (pending_.empty() || blocks_max == 0) return std::nullopt;
-  Batch batch(blocks_max * kJournalBlockBytes);
+  Batch batch = std::move(into);
   batch.last_record = flushed_;
   batch.first_block = next_block_;
   batch.offset = offset_of(next_block_);
@@ -83,6 +83,7 @@ std::optional<Journal::Batch> Journal::next_batch(const Find& find) {
   auto current = [&] {
     return batch.blocks.bytes().subspan(block * kJournalBlockBytes, kJournalBlockBytes);
   };
+  size_t pages = 0;
   for (size_t records = 0; !pending_.empty() && records < kBatchRecords; ++records) {
     const std::span<const std::byte> next = pending_.front();
     if (used + next.size() > kJournalPayloadBytes) {
@@ -94,6 +95,7 @@ std::optional<Journal::Batch> Journal::next_batch(const Find& find) {
     const std::optional<JournalRecord> record = RecordReader(next).next();
     CHECK(record);
     const auto* page = std::get_if<PageRecord>(&*record);
+    if (page != nullptr && ++pages > kBatchPages) break;
     DiskEntry* entry = page != nullptr ? find(page->object, page->page) : nullptr;
     if (page == nullptr || (entry != nullptr && entry->generation == page->generation)) {
       std::memcpy(current().data() + kJournalHeaderBytes + used, next.data(), next.size());

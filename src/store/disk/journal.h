@@ -37,6 +37,10 @@ namespace cachey::store {
 class Journal {
  public:
   static constexpr size_t kPendingBytesMax = 16 * kMiB;
+  /// The pages that next_batch() looks up at most, of kBatchRecords records. A look-up waits for
+  /// memory several times, and a full batch of small pages' records has about as many.
+  static constexpr size_t kBatchPages = 384;
+  static constexpr size_t kBatchBlocks = 16;  ///< of next_batch(), at most
 
   Journal(StoreLife life, uint32_t segment_units, size_t pending_bytes_max = kPendingBytesMax)
       : life_(life), segment_units_(segment_units), pending_bytes_max_(pending_bytes_max) {}
@@ -66,7 +70,7 @@ class Journal {
   [[nodiscard]] size_t memory_bytes() const { return pending_.memory_bytes(); }
 
   struct Batch {
-    explicit Batch(size_t bytes) : blocks(bytes) {}
+    explicit Batch(size_t bytes = kBatchBlocks * kJournalBlockBytes) : blocks(bytes) {}
     uint64_t offset = 0;       // on the device
     uint64_t first_block = 0;  // the number of the first of `blocks`
     AlignedBuffer blocks;      // may be empty: no record was needed
@@ -74,9 +78,10 @@ class Journal {
   };
   using Find = std::function<DiskEntry*(const ObjectId&, uint32_t page)>;
 
-  /// The next blocks to write, from at most kBatchRecords records. Null: no records are pending, or
-  /// needs_segment(). Leaves out records of pages that `find` does not return any more.
-  [[nodiscard]] std::optional<Batch> next_batch(const Find& find);
+  /// The next blocks to write, from at most kBatchRecords records of kBatchPages pages. Null: no
+  /// records are pending, or needs_segment(). Leaves out records of pages that `find` does not
+  /// return any more. `into`: the memory of the batch, made without the tier's mutex.
+  [[nodiscard]] std::optional<Batch> next_batch(const Find& find, Batch into = Batch());
   /// The same records for the next blocks, because the place of `batch` cannot be written.
   /// REQUIRES: abandon_segment() and begin_segment() were called since `batch` was made.
   [[nodiscard]] Batch moved(const Batch& batch, const Find& find);
@@ -110,7 +115,6 @@ class Journal {
   void restored(const DiskEntry& entry) { live_bytes_ += packed_bytes(entry.record_bytes); }
 
  private:
-  static constexpr size_t kBatchBlocks = 16;
   static constexpr size_t kBatchRecords = 2'000;
 
   [[nodiscard]] uint32_t blocks_per_segment() const {

@@ -155,12 +155,13 @@ rt::Task<bool> JournalTask::prepare_batch(rt::Worker& worker) {
     const bool grown = co_await grow(worker);
     if (!grown) co_return false;
   }
+  // Its memory comes first: without the mutex, and so that no batch leaves the journal in vain.
+  std::shared_ptr<std::optional<Journal::Batch>> made;
+  if (batch_ == nullptr) made = std::make_shared<std::optional<Journal::Batch>>(Journal::Batch());
   const MutexLock lock(mutex_);
-  if (batch_ == nullptr) {
-    // Its memory comes first, so that no batch leaves the journal in vain.
-    auto batch = std::make_shared<std::optional<Journal::Batch>>();
-    *batch = journal_.next_batch(catalog_.finder());
-    if (*batch) batch_ = {batch, &**batch};
+  if (made != nullptr) {
+    *made = journal_.next_batch(catalog_.finder(), std::move(**made));
+    if (*made) batch_ = {made, &**made};
   } else if (leaving_) {
     batch_ = std::make_shared<Journal::Batch>(journal_.moved(*batch_, catalog_.finder()));
     leaving_ = false;
@@ -189,8 +190,9 @@ rt::Task<bool> JournalTask::write_batch(rt::Worker& worker) {
   }
   failures_here_ = 0;
   DiskStats::add(stats_.journal_bytes, part.iov_len);
+  const std::shared_ptr<Journal::Batch> written = batch_;  // destroyed without the mutex
   const MutexLock lock(mutex_);
-  journal_.on_disk(*batch_);
+  journal_.on_disk(*written);
   batch_.reset();
   co_return true;
 }
