@@ -119,9 +119,10 @@ def test_version_is_one_line():
 
 
 @pytest.mark.skipif(SLOW > 1, reason="sanitizers have their own heap")
-def test_the_heap_is_on_huge_pages():
+def test_the_heap_is_on_huge_pages_and_gives_memory_back_on_threads_of_its_own():
     done = run("--version", environment={"MALLOC_CONF": "stats_print:true"})
     assert re.search(r'opt\.thp: "always"', done.stderr)
+    assert re.search(r"opt\.background_thread: true", done.stderr)
 
 
 @pytest.mark.parametrize("size", ["134217728", "128MiB", "200MB", "0.5GiB", "128mib", "1GiB", "1.5 GiB"])

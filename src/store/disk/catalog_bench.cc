@@ -1,8 +1,10 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <random>
+#include <thread>
 
 #include "base/check.h"
 #include "store/testing/catalog_rig.h"
@@ -117,6 +119,29 @@ void supersede_a_giant_object(benchmark::State& state) {
   report(state, rig);
 }
 
+/// Objects of one page each are removed, with a pause. After the pause much freed memory waits to
+/// go back to the system, so a step that frees more may wait for that work (app/allocator.cc).
+void remove_objects(benchmark::State& state) {
+  CatalogRig rig(2 * index_pages() * kUnitBytes + kGiB);
+  for (uint64_t object = 0; object < index_pages(); ++object) {
+    CHECK(rig.add(object, 0, 4096));
+    if (object % 1'000 == 0) rig.write_journal(1'000);
+  }
+  rig.reset();
+  uint64_t next = 0;
+  const VersionChange change = CatalogRig::observed(CatalogRig::version(2));
+  for (auto _ : state) {
+    if (next == index_pages() / 2) std::this_thread::sleep_for(std::chrono::seconds(2));
+    rig.step([&] {
+      rig.catalog().supersede(CatalogRig::id(next), change);
+      return true;
+    });
+    if (++next % 1'000 == 0) rig.write_journal(1'000);
+  }
+  CHECK(rig.catalog().pages() == 0);
+  report(state, rig);
+}
+
 /// `one`: all pages are of one object.
 void open_index(benchmark::State& state, bool one) {
   const std::vector<uint64_t> sums(1, 7);
@@ -148,6 +173,7 @@ BENCHMARK(place_full_pages)->Arg(4'096)->Arg(50'000)->Iterations(kFullPages);
 BENCHMARK(place_segments)->Arg(4'096)->Arg(50'000)->Iterations(kFullPages);
 BENCHMARK(place_small_pages)->Arg(4'096)->Arg(50'000)->Iterations(100'000);
 BENCHMARK(supersede_a_giant_object)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(remove_objects)->Iterations(static_cast<benchmark::IterationCount>(index_pages()));
 BENCHMARK_CAPTURE(open_index, of_one_object, true)->Iterations(1)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(open_index, of_many_objects, false)->Iterations(1)->Unit(benchmark::kMillisecond);
 
