@@ -11,9 +11,15 @@ namespace cachey {
 [[nodiscard]] constexpr bool is_weak_tag(std::string_view tag) { return tag.starts_with("W/"); }
 
 /// True if the entity tag names a version. False for a tag of no characters, or of nothing but
-/// zeros, dashes and blanks: some stores send such a tag with every object.
+/// zeros, dashes and blanks, with or without a number of parts (`-N`) behind: some stores send such
+/// a tag with every object.
 [[nodiscard]] constexpr bool is_informative_tag(std::string_view tag) {
-  if (is_weak_tag(tag)) tag.remove_prefix(2);
+  if (is_weak_tag(tag) || tag.starts_with("w/")) tag.remove_prefix(2);
+  constexpr std::string_view kAround = "\" \t";
+  while (!tag.empty() && kAround.contains(tag.back())) tag.remove_suffix(1);
+  std::string_view text = tag;
+  while (!text.empty() && text.back() >= '0' && text.back() <= '9') text.remove_suffix(1);
+  if (text.ends_with('-')) tag = text;
   return tag.find_first_not_of("\"0- \t") != std::string_view::npos;
 }
 
