@@ -182,6 +182,9 @@ class ObjectRead {
   [[nodiscard]] rt::Task<void> second_answered(HedgeRace& race, ByteSink& sink);
   [[nodiscard]] rt::Task<bool> take_over(PendingGetPtr second, size_t bucket);
   [[nodiscard]] bool may_resume(const Error& error) const;
+  [[nodiscard]] uint32_t tries_of_bodies() const {
+    return terms_.config.attempts_max.value_or(kFruitlessMax);
+  }
   [[nodiscard]] rt::Task<Result<void>> resume();
 
   const ReadContext context_;

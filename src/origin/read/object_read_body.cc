@@ -177,21 +177,24 @@ bool ObjectRead::may_resume(const Error& error) const {
   // Any delivered byte may be wrong, and delivered bytes cannot be taken back.
   const bool delivered = body_->position() != body_->request().range.begin;
   if (error.kind() == ErrorKind::kDamaged && delivered) return false;
-  const uint32_t tries = terms_.config.attempts_max.value_or(kFruitlessMax);
-  return is_store_failure(error.kind()) && tries > 1 && fruitless_ < tries;
+  if (!is_store_failure(error.kind())) return false;
+  if (tries_of_bodies() > 1) return fruitless_ < tries_of_bodies();
+  return terms_.order.count > 1 && resumes_ == 0;  // one body of each bucket
 }
 
 /// Asks for a new body from the next byte on: first the same bucket, or the other bucket if the
-/// last body was fruitless.
+/// last body was fruitless. With one attempt (ma) only the other bucket.
 rt::Task<Result<void>> ObjectRead::resume() {
   ++resumes_;
   context_.metrics.resumes.add();
   if (fruitless_ > 0) co_await worker_.timers().sleep(kResumePause * fruitless_);
   BucketOrder order = terms_.order;
-  const bool stay = fruitless_ == 0;
+  const bool once = tries_of_bodies() <= 1;
+  const bool stay = fruitless_ == 0 && !once;
   if ((order.index[0] == body_bucket_) != stay && order.count > 1) {
     std::swap(order.index[0], order.index[1]);
   }
+  if (once) order.count = 1;
   const ByteRange left{body_->next_delivered(), range_.end};
   co_return co_await try_buckets(order, left);
 }

@@ -199,6 +199,27 @@ TEST_F(ObjectReadTest, OneAttemptIsOneRequest) {
   EXPECT_EQ(asked(), 1u);
 }
 
+TEST_F(ObjectReadTest, OneAttemptIsOneBodyOfEachBucket) {
+  origin_.behave("a", {.cut_after = 70'000});
+  RequestConfig config;
+  config.attempts_max = 1;
+  const Got got = get({"a", "b"}, config);
+  EXPECT_FALSE(got.error) << got.error->message();
+  EXPECT_TRUE(got.right);
+  EXPECT_EQ(got.bytes, kSize);
+  ASSERT_EQ(asked(), 2u);
+  EXPECT_EQ(origin_.asked().at(1).bucket, "b");
+  EXPECT_EQ(origin_.asked().at(1).range.begin, 70'000u);
+}
+
+TEST_F(ObjectReadTest, OneAttemptEndsWhenBothBucketsBodiesBreakOff) {
+  origin_.behave({.cut_after = 70'000});
+  RequestConfig config;
+  config.attempts_max = 1;
+  EXPECT_EQ(get({"a", "b"}, config).error->kind(), ErrorKind::kUpstream);
+  EXPECT_EQ(asked(), 2u);
+}
+
 TEST_F(ObjectReadTest, ADamagedBodyIsNotContinuedOnceSomeOfItWasDelivered) {
   origin_.behave_by([](const GetRequest&, size_t number) {
     return FakeOrigin::Behaviour{.read_bytes = 100'000, .damaged = number == 0};
