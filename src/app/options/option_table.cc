@@ -149,8 +149,9 @@ void add_origin(Table& table, Options& o) {
   table.add(
       one("s3-checksum-mode", checksum_mode_value(), o.s3_checksum_mode,
           "Ask S3 for checksums: enabled, or off for stores that refuse, as Backblaze B2 does"));
-  table.add(one("s3-first-byte-timeout", seconds_value(), o.s3_first_byte_timeout,
-                "For S3's answer, where a request's C0-Config has no rt"));
+  table.add(one(
+      "s3-first-byte-timeout", seconds_value(), o.s3_first_byte_timeout,
+      "For S3's answer, where a request's C0-Config has no rt; then for the body's first byte"));
   table.add(one("s3-credentials-timeout", seconds_value(), o.s3_credentials_timeout,
                 "For one search for credentials, a credential process included"));
   table.add(one("client-limit-max", seconds_value(), o.client_limit_max,

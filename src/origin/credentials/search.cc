@@ -51,7 +51,8 @@ rt::Task<Attempt<ServiceAnswer>> CredentialSearch::call(ServiceRequest request) 
   options.deadline = deadline_;
   options.connect_timeout = request.limits.connect_timeout;
   const PoolLimits limits = pool_limits();
-  const BodyLimits body_limits(request.limits.read_timeout, limits.idle, limits.idle_max);
+  const BodyLimits body_limits(request.limits.read_timeout, request.limits.read_timeout,
+                               limits.idle, limits.idle_max);
   ConnectionPool& pool = request.by_proxy ? *by_proxy_ : *direct_;
   while (true) {
     Attempt<ConnectionPool::Lease> lease = co_await pool.acquire(request.server, options);

@@ -14,12 +14,21 @@
 namespace cachey::origin {
 namespace {
 
+constexpr unsigned kNoContent = 204;
+
 std::unexpected<Error> unusable(std::string fault) {
   return fail(ErrorKind::kUpstream, std::move(fault), ErrorCause::kUnusableAnswer);
 }
 
 std::unexpected<Error> broken(std::string_view fault) {
   return unusable(fmt::format("bad answer of the origin: {}", fault));
+}
+
+/// An answer without Content-Range and without a byte. A whole object, or a range from the first
+/// byte, has no byte only if the object has none.
+std::unexpected<Error> no_byte(bool whole) {
+  return std::unexpected(
+      Error::range_not_satisfiable(whole ? std::optional<uint64_t>(0) : std::nullopt));
 }
 
 /// For a 200 without Content-Range: the store ignored the Range header and sends the whole object.
@@ -38,6 +47,7 @@ ObjectInfo version_of(const ResponseHead& head) {
 }
 
 Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked) {
+  if (head.status == kNoContent) return no_byte(asked.begin == 0);
   if (head.status != 206 && head.status != 200) {
     return broken(fmt::format("status {} to a ranged GET", head.status));
   }
@@ -50,10 +60,10 @@ Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked) {
     return unusable("the origin answered 200 without ETag and Last-Modified: this is no object");
   }
   if (head.content_range.empty()) {
+    if (head.content_length == 0) return no_byte(head.status == 200 || asked.begin == 0);
     if (head.status == 206) return broken("206 without Content-Range");
     const Result<ByteRange> whole = whole_object_range(head, asked);
     if (!whole) return std::unexpected(whole.error());
-    if (whole->empty()) return std::unexpected(Error::range_not_satisfiable(0));
     answer.range = *whole;
     answer.info.size = whole->end;
     return answer;

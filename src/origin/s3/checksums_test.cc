@@ -24,10 +24,11 @@ class S3Checksums : public ::testing::Test {
         requests_seen_.push_back(request);
         std::string content = kContent;
         if (at < damaged_) content[0] = 'J';
-        peer.send(response(at == changed_ ? "412 Precondition Failed" : "206 Partial Content",
-                           fmt::format("Content-Range: bytes {}-{}/{}\r\n{}", first,
-                                       first + size - 1, kContent.size(), headers),
-                           content.substr(first, size)));
+        peer.send(response(
+            changed_ >= 0 && at >= changed_ ? "412 Precondition Failed" : "206 Partial Content",
+            fmt::format("Content-Range: bytes {}-{}/{}\r\n{}", first, first + size - 1,
+                        kContent.size(), headers),
+            content.substr(first, size)));
       }
     });
     S3Harness s3(server.port());
@@ -43,7 +44,7 @@ class S3Checksums : public ::testing::Test {
 
   bool checksum_mode_ = true;
   int damaged_ = 0;     // the number of answers, from the first, with a wrong first byte
-  int changed_ = -1;    // the number of the answer with another version
+  int changed_ = -1;    // from this answer on the object has another version
   bool twice_ = false;  // the object is fetched again, and that succeeds
   std::vector<std::string> requests_seen_;
   uint64_t failures_ = 0;
@@ -92,7 +93,7 @@ TEST_F(S3Checksums, BytesThatDoNotComeAgainAreDamaged) {
   damaged_ = 0;
   changed_ = 1;
   EXPECT_EQ(fetch(kWrongSum).error, ErrorKind::kDamaged);
-  EXPECT_EQ(requests_, 2u);
+  EXPECT_EQ(requests_, 3u) << "the last one without If-Match";
 }
 
 TEST_F(S3Checksums, OnlyThePreferredOneIsChecked) {

@@ -97,6 +97,33 @@ TEST_F(S3TwoIdle, ARequestForANewConnectionUsesNeither) {
   EXPECT_EQ(server_.accepted(), 3);
 }
 
+TEST(S3Connections, A408OnAUsedOneIsAFarewellNotAnAnswer) {
+  ScriptedServer server([&](Peer& peer, int connection) {
+    const std::string request = peer.read_request();
+    peer.send(part_of("content", request));
+    if (connection > 0) return serve_content(peer, "content");
+    if (!peer.read_request().empty()) peer.send(response("408 x", "Connection: close\r\n", ""));
+  });
+  S3Harness s3(server.port());
+  s3.config.limits.attempts_max = 1;
+  ASSERT_TRUE(s3.fetch().ok);
+  const Fetched again = s3.fetch();
+  EXPECT_TRUE(again.ok) << again.message;
+  EXPECT_EQ(s3.counters().resends.load(), 1u);
+  EXPECT_EQ(s3.counters().retries.load(), 0u);
+}
+
+TEST(S3Connections, A408OnAFreshOneIsAFailedAttempt) {
+  ScriptedServer server([&](Peer& peer, int connection) {
+    if (connection > 0) return serve_content(peer, "content");
+    if (!peer.read_request().empty()) peer.send(response("408 x", "", "late"));
+  });
+  S3Harness s3(server.port());
+  EXPECT_TRUE(s3.fetch().ok);
+  EXPECT_EQ(s3.counters().resends.load(), 0u);
+  EXPECT_EQ(s3.counters().retries.load(), 1u);
+}
+
 TEST(S3Connections, AFreshOneThatDiesIsAFailedAttempt) {
   ScriptedServer server([&](Peer& peer, int) { static_cast<void>(peer.read_request()); });
   S3Harness s3(server.port());

@@ -83,6 +83,7 @@ class S3Get {
   [[nodiscard]] rt::Task<Attempt<void>> send(MonoTime deadline);
   [[nodiscard]] rt::Task<Attempt<Stream>> read_answer(MonoTime deadline);
   [[nodiscard]] rt::Task<Failure> read_failure(HttpExchange& exchange, MonoTime deadline);
+  [[nodiscard]] Attempt<void> check_tag(const ObjectInfo& info);
   [[nodiscard]] ConnectOptions connect_options(MonoTime deadline) const;
 
   // Steps after a failed attempt.
@@ -93,6 +94,7 @@ class S3Get {
   [[nodiscard]] rt::Task<bool> remedy(const Failure& failure);
   [[nodiscard]] bool follow_to_region(const std::string& region);
   [[nodiscard]] bool set_clock(int64_t store_time);
+  [[nodiscard]] bool drop_condition();
   [[nodiscard]] rt::Task<bool> replace_credentials();
 
   S3ClientState& client_;
@@ -119,8 +121,8 @@ MonoTime S3Get::find_deadline() const {
 }
 
 Result<void> S3Get::prepare(const std::string& region) {
-  Result<Operation> operation =
-      make_operation(request_, region, client_.config, client_.learned, client_.random);
+  Result<Operation> operation = make_operation(request_, region, client_.config, client_.learned,
+                                               client_.clock.unix_seconds(), client_.random);
   if (!operation) return std::unexpected(std::move(operation.error()));
   operation_ = std::move(*operation);
   operation_.get.user_agent = client_.user_agent;
@@ -177,7 +179,9 @@ rt::Task<Attempt<void>> S3Get::send(MonoTime deadline) {
     Attempt<ConnectionPool::Lease> lease = co_await state.pool->acquire(operation_.server, options);
     if (!lease) co_return std::unexpected(std::move(lease.error()));
     const PoolLimits& pool = client_.config.pool;
-    const BodyLimits body_limits(limits_.stall_timeout, pool.idle, pool.idle_max);
+    // A body is shared by readers: the wait for its first byte is not a client's.
+    const auto first = std::max(limits_.stall_timeout, client_.config.limits.first_byte_timeout);
+    const BodyLimits body_limits(first, limits_.stall_timeout, pool.idle, pool.idle_max);
     auto exchange = std::make_unique<HttpExchange>(worker_, std::move(*lease), body_limits);
     count(client_.counters->requests);
     sent_at_ = now();
@@ -196,13 +200,32 @@ rt::Task<Attempt<void>> S3Get::send(MonoTime deadline) {
 rt::Task<Attempt<S3Get::Stream>> S3Get::read_answer(MonoTime deadline) {
   std::unique_ptr<HttpExchange> exchange = std::move(exchange_);
   if (head_.status >= 200 && head_.status < 300) {
+    if (head_.chunked && head_.content_range.empty()) {
+      const bool empty = co_await exchange->is_empty(deadline);
+      if (empty) head_.content_length = 0;
+    }
     Result<GoodAnswer> answer = check_answer(head_, operation_.get.range);
     if (!answer) co_return std::unexpected(Failure(std::move(answer.error())));
+    Attempt<void> checked = check_tag(answer->info);
+    if (!checked) co_return std::unexpected(std::move(checked.error()));
     co_return std::make_unique<S3Stream>(std::move(exchange), std::move(*answer), sent_at_,
                                          client_.counters);
   }
   Failure failure = co_await read_failure(*exchange, deadline);
   co_return std::unexpected(std::move(failure));
+}
+
+/// Compares the tag, if the store was not asked to. The store cannot do If-Match if it refused that
+/// of an object with this very tag.
+Attempt<void> S3Get::check_tag(const ObjectInfo& info) {
+  const std::string& expected = operation_.expected_tag;
+  if (expected.empty() || !operation_.get.if_match.empty()) return {};
+  if (info.etag != expected) {
+    return std::unexpected(Failure(Error(ErrorKind::kChanged, "the object has another tag")));
+  }
+  if (tried_.contains(Remedy::kNoCondition))
+    leave_out_if_match(request_.bucket, client_.learned, client_.clock.unix_seconds());
+  return {};
 }
 
 /// Reads the error document and classifies the failure.
@@ -214,6 +237,12 @@ rt::Task<Failure> S3Get::read_failure(HttpExchange& exchange, MonoTime deadline)
     log::debug("origin error without a code",
                {{"status", head_.status}, {"text", body->substr(0, kErrorTextLogged)}});
   if (!body && failure.retry == Retry::kNever) failure.retry = Retry::kTransient;
+  const bool nothing_at_0 = failure.error.kind() == ErrorKind::kRangeNotSatisfiable &&
+                            !failure.error.object_size() && operation_.get.range.begin == 0;
+  if (nothing_at_0) failure.error = Error::range_not_satisfiable(0);
+  if (failure.remedy == Remedy::kNone && may_refuse_condition(head_.status, failure)) {
+    failure.remedy = Remedy::kNoCondition;
+  }
   // After a transient failure a new connection may reach a healthy server. A throttling server is
   // only busy: its connection is kept.
   exchange.finish_small_body(failure.retry != Retry::kTransient);
@@ -296,6 +325,8 @@ rt::Task<bool> S3Get::remedy(const Failure& failure) {
       co_return set_clock(failure.store_time);
     case Remedy::kCredentials:
       co_return co_await replace_credentials();
+    case Remedy::kNoCondition:
+      co_return drop_condition();
   }
   co_return false;
 }
@@ -323,6 +354,11 @@ bool S3Get::set_clock(int64_t store_time) {
   log::warn("this machine's clock is wrong, or the origin's: requests are signed for the latter's",
             {{"host", host}, {"difference_seconds", offset}});
   return true;
+}
+
+/// From now on check_tag() compares the tag.
+bool S3Get::drop_condition() {
+  return !std::exchange(operation_.get.if_match, "").empty();
 }
 
 /// Looks up other credentials than those that the store refused.

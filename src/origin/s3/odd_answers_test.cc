@@ -41,7 +41,7 @@ TEST_F(S3OddAnswers, NoContentAndNotModifiedHaveNoBody) {
     EXPECT_EQ(not_modified.error, ErrorKind::kRefused) << not_modified.message;
     EXPECT_THAT(not_modified.message, HasSubstr("304"));
     const Fetched no_content = fetch("HTTP/1.1 204 N\r\n" + fields + "\r\n");
-    EXPECT_EQ(no_content.error, ErrorKind::kUpstream) << no_content.message;
+    EXPECT_EQ(no_content.error, ErrorKind::kRangeNotSatisfiable) << no_content.message;
     EXPECT_EQ(requests_, 1u);
   }
 }
@@ -78,6 +78,33 @@ TEST_F(S3OddAnswers, ALateEndCostsTheConnection) {
   EXPECT_EQ(s3.fetch().body, "0123456789");
   EXPECT_EQ(s3.fetch().body, "0123456789");
   EXPECT_EQ(server.accepted(), 2);
+}
+
+TEST_F(S3OddAnswers, AnEmptyObjectIsToldByOneRequest) {
+  const std::string chunked = "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  for (const std::string& answer :
+       {"HTTP/1.1 200 x\r\nETag: \"e\"\r\n" + chunked, "HTTP/1.1 206 x\r\n" + chunked,
+        std::string("HTTP/1.1 206 x\r\nContent-Length: 0\r\n\r\n"),
+        std::string("HTTP/1.1 206 x\r\nContent-Range: bytes 0-0/0\r\nContent-Length: 0\r\n\r\n"),
+        std::string("HTTP/1.1 206 x\r\nContent-Range: bytes 0-99/0\r\n\r\n"),
+        std::string("HTTP/1.1 416 x\r\nContent-Length: 0\r\n\r\n"),
+        error_response("416 x", "InvalidRange"),
+        std::string("HTTP/1.1 416\r\nContent-Range: bytes */0\r\nContent-Length: 0\r\n\r\n")}) {
+    const Fetched fetched = fetch(answer);
+    EXPECT_EQ(fetched.error, ErrorKind::kRangeNotSatisfiable) << answer << fetched.message;
+    EXPECT_EQ(fetched.object_size, 0u) << answer;
+    EXPECT_EQ(requests_, 1u);
+  }
+  const Fetched full =
+      fetch("HTTP/1.1 200 x\r\nETag: \"e\"\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na");
+  EXPECT_EQ(full.error, ErrorKind::kUpstream) << full.message;
+}
+
+TEST_F(S3OddAnswers, FieldsThatNobodyReadsAreSkipped) {
+  const Fetched fetched = fetch(
+      "\r\nHTTP/1.1 206\r\nx-amz-meta-size[kb]: 1\r\nx-amz-meta-a: \x02\r\nno field\r\n"
+      "Content-Range: bytes 0-9/10\r\nContent-Length: 10\r\n\r\n0123456789");
+  EXPECT_EQ(fetched.body, "0123456789") << fetched.message;
 }
 
 TEST_F(S3OddAnswers, WhatIsNotHttpIsToldByTheFirstBytes) {

@@ -1,18 +1,19 @@
 #include "origin/s3/operation.h"
 
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
 #include "base/escape.h"
+#include "base/log.h"
 #include "origin/s3/endpoint.h"
 #include "origin/transport/endpoint_url.h"
 
 namespace cachey::origin {
 
 Result<Operation> make_operation(const GetRequest& request, const std::string& region,
-                                 const S3Config& config, const Learnings& learned, Random& random) {
-  if (has_control(request.if_match))
-    return fail(ErrorKind::kInternal, "the entity tag has control characters");
+                                 const S3Config& config, const Learnings& learned,
+                                 int64_t unix_seconds, Random& random) {
   Operation operation;
   operation.bucket = request.bucket;
   operation.key = request.key;
@@ -24,9 +25,22 @@ Result<Operation> make_operation(const GetRequest& request, const std::string& r
   operation.fresh_connection = request.fresh_connection;
   operation.get.range = request.range;
   // A weak entity tag never matches (RFC 9110, 13.1.1).
-  if (!is_weak_tag(request.if_match)) operation.get.if_match = request.if_match;
+  if (!is_weak_tag(request.if_match)) operation.expected_tag = request.if_match;
+  const std::optional<int64_t> refused = learned.no_if_match.find(request.bucket);
+  const bool refuses = refused && std::abs(unix_seconds - *refused) < kNoIfMatchValid.count();
+  if (!refuses && !has_control(operation.expected_tag)) {
+    operation.get.if_match = operation.expected_tag;
+  }
   operation.get.invocation_id = format_uuid(random.bits(), random.bits());
   return operation;
+}
+
+void leave_out_if_match(std::string_view bucket, Learnings& learned, int64_t unix_seconds) {
+  if (!learned.no_if_match.find(bucket)) {
+    log::warn("the origin refuses If-Match though the object is the same: left out from now on",
+              {{"bucket", bucket}});
+  }
+  learned.no_if_match.set(bucket, unix_seconds);
 }
 
 Result<void> use_region(Operation& operation, std::string_view region, const S3Config& config,

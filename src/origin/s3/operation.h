@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@ struct Learnings {
   Learned<std::string> regions;    ///< by bucket
   Learned<bool> wrong_sums;        ///< by bucket: its announced sums are ignored
   Learned<int64_t> clock_offsets;  ///< by host: the store's time minus ours, in seconds
+  /// By bucket: when the store refused If-Match of an object that had the tag, in Unix seconds.
+  Learned<int64_t> no_if_match;
 };
 
 /// The request of one get and its server. Remedies change it between attempts.
@@ -27,16 +30,24 @@ struct Operation {
   std::string key;
   bool path_style = false;
   GetObject get;
+  std::string expected_tag;  ///< of the object, whether the request says so (If-Match) or not
   Server server;
   int64_t clock_offset = 0;       ///< the store's time minus ours, in seconds
   bool fresh_connection = false;  ///< the next attempt uses no idle connection
 };
 
-/// Uses the bucket's own region if an answer named it, else `region`. kInternal: the entity tag has
-/// control characters; else fails as resolve_endpoint().
+/// A bucket that refuses If-Match is asked without for so long; then If-Match is tried again.
+inline constexpr std::chrono::seconds kNoIfMatchValid = std::chrono::hours(1);
+
+/// Uses the bucket's own region if an answer named it, else `region`. Leaves If-Match out if the
+/// bucket refused it less than kNoIfMatchValid before `unix_seconds`, or if the tag has control
+/// characters. Fails as resolve_endpoint().
 [[nodiscard]] Result<Operation> make_operation(const GetRequest& request, const std::string& region,
                                                const S3Config& config, const Learnings& learned,
-                                               Random& random);
+                                               int64_t unix_seconds, Random& random);
+
+/// The bucket refused If-Match though the object has the tag. Warns once a bucket.
+void leave_out_if_match(std::string_view bucket, Learnings& learned, int64_t unix_seconds);
 
 /// Sets server, path and signing region for a bucket in `region`.
 [[nodiscard]] Result<void> use_region(Operation& operation, std::string_view region,

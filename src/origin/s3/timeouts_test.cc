@@ -193,6 +193,33 @@ TEST(S3Timeouts, ABodyThatStallsIsATimeout) {
   EXPECT_GE(steady_clock::now() - start, milliseconds(50));
 }
 
+TEST(S3Timeouts, TheFirstByteOfABodyHasTheServersTimeForFirstBytes) {
+  std::latch proceed(1);
+  ScriptedServer server([&](Peer& peer, int connection) {
+    static_cast<void>(peer.read_request());
+    peer.send("HTTP/1.1 206 x\r\nContent-Range: bytes 0-9/10\r\nContent-Length: 10\r\n\r\n");
+    if (connection > 0) return peer.wait_until_closed();
+    proceed.wait();
+    peer.send("0123456789");
+    peer.wait_until_closed();
+  });
+  S3Harness s3(server.port());
+  s3.config.limits.stall_timeout = milliseconds(40);
+  s3.config.limits.first_byte_timeout = milliseconds(400);
+  GetRequest request = S3Harness::request();
+  request.config.first_byte_timeout = milliseconds(200);  // of the head alone
+  std::future<Fetched> fetch = s3.start_fetch(request);
+  EXPECT_EQ(fetch.wait_for(milliseconds(250)), std::future_status::timeout);
+  proceed.count_down();
+  const Fetched fetched = fetch.get();
+  EXPECT_EQ(fetched.body, "0123456789") << fetched.message;
+  const auto start = steady_clock::now();
+  GetRequest fresh = S3Harness::request();
+  fresh.fresh_connection = true;
+  EXPECT_EQ(s3.fetch(fresh).error, ErrorKind::kTimeout);
+  EXPECT_GE(steady_clock::now() - start, milliseconds(400));
+}
+
 TEST(S3Timeouts, AnErrorTextThatStallsIsTriedAgain) {
   ScriptedServer server([](Peer& peer, int connection) {
     const std::string request = peer.read_request();

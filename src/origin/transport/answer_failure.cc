@@ -25,6 +25,14 @@ bool is_transient_code(std::string_view code) {
   return code == "RequestTimeout" || code == "RequestTimeoutException" || code == "InternalError";
 }
 
+/// What stands before the store answers like this for a moment: every 5xx but those that say
+/// "never" (501, 505), and a few 4xx that tell of the server's wait or of a broken way to the
+/// store.
+bool is_transient_status(unsigned status) {
+  if (status >= 500 && status < 600) return status != 501 && status != 505;
+  return status == 408 || status == 425 || status == 499;
+}
+
 /// Whether the code says more than the status of the answer.
 bool is_certain(ErrorKind kind) {
   return kind == ErrorKind::kArchived || kind == ErrorKind::kNotFound || kind == ErrorKind::kDenied;
@@ -108,16 +116,15 @@ ErrorKind kind_of(unsigned status, std::string_view code) {
       break;
   }
   if (by_code == ErrorKind::kThrottled) return by_code;
-  // Below 500 the fault is ours, except 408 (the store waited for us) and transient codes.
-  const bool refused = status < 500 && status != 408 && !is_transient_code(code);
+  // Below 500 the fault is ours, unless it passes.
+  const bool refused = status < 500 && !is_transient_status(status) && !is_transient_code(code);
   return refused ? ErrorKind::kRefused : ErrorKind::kUpstream;
 }
 
 Retry retry_of(unsigned status, std::string_view code) {
   if (is_transient_code(code)) return Retry::kTransient;
   if (is_throttling_code(code) || status == 429) return Retry::kThrottling;
-  if (status == 500 || status == 502 || status == 503 || status == 504) return Retry::kTransient;
-  return Retry::kNever;
+  return is_transient_status(status) ? Retry::kTransient : Retry::kNever;
 }
 
 // What a message quotes at most, in bytes.
@@ -173,6 +180,13 @@ Failure failure_of(const ResponseHead& head, const aws::ErrorDocument& document)
       failure.delay = std::chrono::milliseconds(std::min(*delay, kDelayMax));
   }
   return failure;
+}
+
+bool may_refuse_condition(unsigned status, const Failure& failure) {
+  if (status < 400 || failure.retry != Retry::kNever) return false;
+  const ErrorKind kind = failure.error.kind();
+  return kind == ErrorKind::kChanged || kind == ErrorKind::kRefused || kind == ErrorKind::kDenied ||
+         kind == ErrorKind::kUpstream;
 }
 
 }  // namespace cachey::origin

@@ -12,4 +12,8 @@ namespace cachey::origin {
 /// holds the status, the code, the request ids and the store's message, quoted and cut.
 [[nodiscard]] Failure failure_of(const ResponseHead& head, const aws::ErrorDocument& document);
 
+/// Whether a store that cannot compare entity tags may have failed a request with If-Match like
+/// this, though nothing changed.
+[[nodiscard]] bool may_refuse_condition(unsigned status, const Failure& failure);
+
 }  // namespace cachey::origin

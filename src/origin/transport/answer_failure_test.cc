@@ -45,7 +45,16 @@ constexpr Row kRows[] = {
     {502, "", ErrorKind::kUpstream, Retry::kTransient},
     {504, "", ErrorKind::kUpstream, Retry::kTransient},
     {400, "RequestTimeout", ErrorKind::kUpstream, Retry::kTransient},
-    {408, "", ErrorKind::kUpstream, Retry::kNever},
+    {408, "", ErrorKind::kUpstream, Retry::kTransient},
+    {425, "", ErrorKind::kUpstream, Retry::kTransient},
+    {499, "", ErrorKind::kUpstream, Retry::kTransient},
+    {498, "", ErrorKind::kRefused, Retry::kNever},
+    {506, "", ErrorKind::kUpstream, Retry::kTransient},
+    {521, "", ErrorKind::kUpstream, Retry::kTransient},
+    {561, "", ErrorKind::kUpstream, Retry::kTransient},
+    {599, "", ErrorKind::kUpstream, Retry::kTransient},
+    {600, "", ErrorKind::kUpstream, Retry::kNever},
+    {505, "", ErrorKind::kUpstream, Retry::kNever},
     {400, "BadRequest", ErrorKind::kRefused, Retry::kNever},
     {400, "InvalidRequest", ErrorKind::kRefused, Retry::kNever},
     {301, "PermanentRedirect", ErrorKind::kRefused, Retry::kNever},
@@ -98,6 +107,8 @@ TEST(FailureOf, TakesTheSizeFromTheHeaderElseFromTheDocument) {
   EXPECT_EQ(failure_of(head, document).error.object_size(), 3u);
   head.content_range = "bytes */5";
   EXPECT_EQ(failure_of(head, document).error.object_size(), 5u);
+  head.content_range = "bytes 0-4095/0";
+  EXPECT_EQ(failure_of(head, document).error.object_size(), 0u);
 }
 
 TEST(FailureOf, TheStoresWishCountsOnlyWithAListedCode) {
@@ -143,6 +154,17 @@ TEST(FailureOf, PrescribesWhatTheAnswerAsksFor) {
   }
   EXPECT_EQ(failure_with(401, "").remedy, Remedy::kCredentials);
   EXPECT_EQ(failure_with(403, "").remedy, Remedy::kNone);
+}
+
+TEST(FailureOf, SomeMayComeFromTheConditionAlone) {
+  const auto may = [](unsigned status, const char* code) {
+    return may_refuse_condition(status, failure_with(status, code));
+  };
+  for (const unsigned status : {400U, 403U, 405U, 409U, 412U, 417U, 428U, 501U, 505U})
+    EXPECT_TRUE(may(status, "")) << status;
+  for (const unsigned status : {301U, 304U, 404U, 408U, 416U, 429U, 500U, 503U})
+    EXPECT_FALSE(may(status, "")) << status;
+  EXPECT_FALSE(may(403, "InvalidObjectState"));
 }
 
 TEST(FailureOf, TheTextIsOneLineWithWhatASupportCaseNeeds) {

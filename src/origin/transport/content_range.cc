@@ -1,5 +1,6 @@
 #include "origin/transport/content_range.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace cachey::origin {
@@ -39,6 +40,12 @@ class Scanner {
     return number;
   }
 
+  /// `/0`: the rest says that the object has no byte.
+  bool is_of_nothing() const {
+    Scanner size(rest_.substr(std::min(rest_.find('/'), rest_.size())));
+    return size.take('/') && size.take_number() == 0 && size.at_end();
+  }
+
   bool at_end() {
     skip_blanks();
     return rest_.empty();
@@ -58,15 +65,13 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
   Scanner scanner(text);
   ContentRange parsed;
   if (!scanner.take_unit()) return std::nullopt;
+  if (scanner.is_of_nothing()) return ContentRange(std::nullopt, 0);
   if (!scanner.take('*')) {
     const std::optional<uint64_t> first = scanner.take_number();
     if (!first || !scanner.take('-')) return std::nullopt;
-    const bool minus = scanner.take('-');  // `0--1`: before the first byte
     const std::optional<uint64_t> last = scanner.take_number();
-    if (!last || (minus && *last != 1)) return std::nullopt;
-    const uint64_t end = minus ? 0 : *last + 1;
-    if (end < *first) return std::nullopt;
-    parsed.range = ByteRange(*first, end);
+    if (!last || *last + 1 < *first) return std::nullopt;
+    parsed.range = ByteRange(*first, *last + 1);
   }
   if (!scanner.take('/')) return std::nullopt;
   if (!scanner.take('*')) {

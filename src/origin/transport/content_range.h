@@ -10,7 +10,7 @@ namespace cachey::origin {
 
 /// A `Content-Range` header's value: `bytes 0-9/100`, `bytes 0-9/*` or `bytes */100`.
 struct ContentRange {
-  /// May be empty: old SeaweedFS answers `bytes 10-9/10`, and `bytes 0--1/0` for an empty object.
+  /// May be empty: old SeaweedFS answers `bytes 10-9/10`. Null if the size is 0.
   std::optional<ByteRange> range;
   std::optional<uint64_t> size;  ///< of the whole object
 
@@ -18,7 +18,8 @@ struct ContentRange {
 };
 
 /// Accepts blanks between the parts, and the unit in any case. Nothing if the text has none of the
-/// three forms, a number does not fit, or the range ends past the size.
+/// three forms, a number does not fit, or the range ends past the size. Before `/0` anything may
+/// stand: stores write `0-0`, `0--1`, or the range that was asked for.
 [[nodiscard]] std::optional<ContentRange> parse_content_range(std::string_view text);
 
 }  // namespace cachey::origin

@@ -23,6 +23,7 @@ enum class Remedy {
   kRegion,       ///< send the request to the bucket's own region: Failure::region
   kClock,        ///< sign with the store's time: Failure::store_time
   kCredentials,  ///< sign with other credentials: the store refuses these
+  kNoCondition,  ///< ask without If-Match: the store may be unable to compare tags
 };
 
 /// A failed attempt: the error, for the case that it was the last attempt, and how to try again.

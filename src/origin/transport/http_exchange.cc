@@ -32,6 +32,7 @@ constexpr std::chrono::milliseconds kErrorTextPause{500};
 constexpr unsigned kSwitchingProtocols = 101;
 constexpr unsigned kNoContent = 204;
 constexpr unsigned kNotModified = 304;
+constexpr unsigned kRequestTimeout = 408;
 
 std::span<std::byte> bytes_of(std::string& text, size_t begin) {
   return std::as_writable_bytes(std::span(text.data() + begin, text.size() - begin));
@@ -55,6 +56,11 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::start(std::string_view request, Mo
     co_return std::unexpected(std::move(failure));
   }
   Attempt<ResponseHead> head = co_await read_head(deadline);
+  if (head && head->status == kRequestTimeout && !head->keep_alive && lease_.reused()) {
+    died_unanswered_ = true;
+    head = std::unexpected(
+        Failure(Error(ErrorKind::kUpstream, "the origin closed an idle connection with a 408")));
+  }
   if (!head) {
     lease_.drop();
     co_return std::unexpected(std::move(head.error()));
@@ -73,12 +79,11 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
   size_t searched = 0;  // bytes of unread() that hold no end of a head
   int interim_answers = 0;
   while (true) {
-    const size_t end = unread().find(kHeadEnd, searched);
-    if (end == std::string_view::npos) {
-      Result<void> begun = check_head_begin(unread(), searched);
-      if (!begun) co_return std::unexpected(Failure(std::move(begun.error())));
-      searched = std::max(unread().size(), kHeadEnd.size()) - kHeadEnd.size();
-      if (unread().size() > kHeadBytesMax) {
+    const Result<size_t> size = find_head_end(unread(), searched);
+    if (!size) co_return std::unexpected(Failure(size.error()));
+    if (*size == 0) {
+      searched = unread().size();
+      if (searched > kHeadBytesMax) {
         co_return std::unexpected(
             Failure(Error(ErrorKind::kUpstream, "the head of the origin's answer is too long",
                           ErrorCause::kUnusableAnswer)));
@@ -90,10 +95,9 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
                          (cause == IoFailure::Cause::kClosed || cause == IoFailure::Cause::kOther);
       co_return std::unexpected(failure_of(request_failure(std::move(filled.error()))));
     }
-    const size_t size = end + kHeadEnd.size();
-    Result<ResponseHead> head = parse_response_head(unread().substr(0, size));
+    Result<ResponseHead> head = parse_response_head(unread().substr(0, *size));
     if (!head) co_return std::unexpected(Failure(std::move(head.error())));
-    unread_begin_ += size;
+    unread_begin_ += *size;
     if (head->status >= 200) co_return std::move(*head);
     if (head->status == kSwitchingProtocols || ++interim_answers > kInterimAnswersMax) {
       co_return std::unexpected(Failure(Error(
@@ -164,11 +168,12 @@ rt::Task<IoResult<size_t>> HttpExchange::receive_chunked(std::span<std::byte> in
 rt::Task<Result<size_t>> HttpExchange::read(std::span<std::byte> into) {
   CHECK(!into.empty() && body_left_ > 0);
   const std::span<std::byte> wanted = into.first(std::min<uint64_t>(into.size(), body_left_));
-  const MonoTime deadline = stall_deadline();
+  const MonoTime deadline = read_deadline();
   IoResult<size_t> got = co_await receive_body(wanted, deadline);
   if (got && *got == 0)
     got = std::unexpected(IoFailure(IoFailure::Cause::kClosed, "the last chunk has come"));
   if (!got) co_return body_failure(got.error());
+  body_began_ = true;
   body_left_ -= *got;
   if (body_left_ == 0) {
     const Result<void> finished = co_await finish();
@@ -231,6 +236,16 @@ void HttpExchange::give_back() {
     idle = std::min(*keep_alive_timeout_ - kIdleMargin, limits_.idle_max);
   }
   lease_.give_back(idle);
+}
+
+rt::Task<bool> HttpExchange::is_empty(MonoTime deadline) {
+  if (!chunked_) co_return false;
+  std::byte first{};
+  const std::span<std::byte> into(&first, 1);
+  const IoResult<size_t> got = co_await receive_body(into, std::min(deadline, read_deadline()));
+  const bool ended = got && *got == 0;
+  if (ended) give_back();
+  co_return ended;
 }
 
 rt::Task<std::optional<std::string>> HttpExchange::read_small_body(MonoTime deadline) {

@@ -19,7 +19,8 @@ inline constexpr size_t kSmallBodyBytesMax = 64 * 1024;
 
 /// Limits of an answer's body.
 struct BodyLimits {
-  std::chrono::milliseconds stall;     ///< timeout of one read that gets no byte
+  std::chrono::milliseconds first;     ///< timeout of the first byte, from the head on
+  std::chrono::milliseconds stall;     ///< timeout of a later read that gets no byte
   std::chrono::milliseconds idle;      ///< the connection is kept this long after the body
   std::chrono::milliseconds idle_max;  ///< at most this long, if the server announces its own time
 };
@@ -37,8 +38,9 @@ class HttpExchange {
   /// Sends `request` and reads the head of the answer; skips 1xx answers.
   [[nodiscard]] rt::Task<Attempt<ResponseHead>> start(std::string_view request, MonoTime deadline);
 
-  /// True if the server had closed the used connection before the request: no byte of an answer has
-  /// come, so the request may be sent again. Call after start() failed.
+  /// True if the server had closed the used connection before the request, so that the request may
+  /// be sent again: no byte of an answer has come, or a 408 that ends the connection, the server's
+  /// farewell to an idle connection (RFC 9110 15.5.9). Call after start() failed.
   [[nodiscard]] bool died_unanswered() const { return died_unanswered_; }
 
   /// Sets the body's size. Call before the first read().
@@ -52,6 +54,11 @@ class HttpExchange {
 
   /// About how many bytes of the body have come and were not read.
   [[nodiscard]] uint64_t unread_bytes();
+
+  /// Waits for the first byte of a chunked body, instead of the other reads. True: the body has
+  /// ended without a byte, and the connection is given back. False: has a byte, is of another
+  /// framing, or did not come by `deadline` or within BodyLimits::first.
+  [[nodiscard]] rt::Task<bool> is_empty(MonoTime deadline);
 
   /// Reads a whole body, cut at kSmallBodyBytesMax. The text of an error (status >= 300) without a
   /// length also ends with a pause of 500 ms. Nothing if the body broke off, or did not end
@@ -77,6 +84,9 @@ class HttpExchange {
   }
   [[nodiscard]] Result<size_t> body_failure(const IoFailure& failure);
   [[nodiscard]] MonoTime stall_deadline() const { return worker_.timers().now() + limits_.stall; }
+  [[nodiscard]] MonoTime read_deadline() const {
+    return body_began_ ? stall_deadline() : worker_.timers().now() + limits_.first;
+  }
   void give_back();
 
   rt::Worker& worker_;
@@ -92,6 +102,7 @@ class HttpExchange {
   std::optional<uint64_t> content_length_;
   std::optional<std::chrono::seconds> keep_alive_timeout_;
   uint64_t body_left_ = 0;
+  bool body_began_ = false;
   bool small_body_ended_ = false;
   ChunkDecoder chunks_;
 };

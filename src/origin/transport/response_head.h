@@ -33,20 +33,25 @@ struct ResponseHead {
   std::string metadata_token_ttl;                 ///< x-aws-ec2-metadata-token-ttl-seconds
 };
 
-/// The end of a head: the last line's end and the empty line.
-inline constexpr std::string_view kHeadEnd = "\r\n\r\n";
-
 /// A longer head is refused.
 inline constexpr size_t kHeadBytesMax = 64 * 1024;
 
-/// Whether `text` may be the beginning of a head: begins with `HTTP/1.`, and every line feed
-/// follows a carriage return. kUpstream if not: more bytes would not help. The first `checked`
-/// bytes have been checked by an earlier call, and are not searched again.
-[[nodiscard]] Result<void> check_head_begin(std::string_view text, size_t checked = 0);
+/// Empty lines before a status line are passed over, up to this many.
+inline constexpr int kLeadingLinesMax = 4;
 
-/// Parses a whole head, including its last empty line. kUpstream if `text` is no head of an
-/// HTTP/1.0 or 1.1 response, frames the body in two ways, or has two ETag, Content-Range or
-/// Last-Modified fields.
+/// The size of the head at the front of `text`, with its empty line. 0: the end has not come yet.
+/// kUpstream: more bytes would not help, because `text` does not begin with `HTTP/1.`, or a line
+/// ends without a carriage return. A line feed within a field is a byte of its value, never the end
+/// of a line: else the owner of an object could write fields (RFC 9112 2.2 lets a recipient
+/// choose). The first `checked` bytes have been searched by an earlier call.
+[[nodiscard]] Result<size_t> find_head_end(std::string_view text, size_t checked = 0);
+
+/// Parses the head at the front of `text`. kUpstream if that is no whole head of an HTTP/1.0 or 1.1
+/// response; if it frames the body in two ways; if there are two ETag, Content-Range or
+/// Last-Modified fields; or if one of these or of Content-Length, Transfer-Encoding, Connection has
+/// a control character, a folded line or a blank before the colon. Fields that nobody reads are
+/// skipped, whatever their bytes are, and so are lines without a colon. The reason phrase may be
+/// missing.
 [[nodiscard]] Result<ResponseHead> parse_response_head(std::string_view text);
 
 }  // namespace cachey::origin

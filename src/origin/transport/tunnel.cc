@@ -33,8 +33,8 @@ rt::Task<Attempt<void>> open_tunnel(Connection& connection, const Proxy& proxy, 
   IoResult<void> sent = co_await connection.write(request, deadline);
   if (!sent) co_return std::unexpected(failure_of(sent.error()));
   std::string received;
-  size_t end = std::string::npos;
-  while (end == std::string::npos) {
+  size_t size = 0;  // of the head
+  while (size == 0) {
     if (received.size() > kHeadBytesMax)
       co_return std::unexpected(refused("its answer is too long", Retry::kNever));
     const size_t filled = received.size();
@@ -44,9 +44,9 @@ rt::Task<Attempt<void>> open_tunnel(Connection& connection, const Proxy& proxy, 
     IoResult<size_t> got = co_await connection.read_some(into, deadline);
     if (!got) co_return std::unexpected(failure_of(got.error()));
     received.resize(filled + *got);
-    const Result<void> begun = check_head_begin(received, filled);
-    if (!begun) co_return std::unexpected(refused(begun.error().message(), Retry::kNever));
-    end = received.find(kHeadEnd);
+    const Result<size_t> found = find_head_end(received, filled);
+    if (!found) co_return std::unexpected(refused(found.error().message(), Retry::kNever));
+    size = *found;
   }
   const Result<ResponseHead> head = parse_response_head(received);
   if (!head) co_return std::unexpected(refused(head.error().message(), Retry::kNever));
@@ -55,7 +55,7 @@ rt::Task<Attempt<void>> open_tunnel(Connection& connection, const Proxy& proxy, 
     co_return std::unexpected(refused(fmt::format("it answered {}", head->status), retry));
   }
   // With TLS the client speaks first.
-  if (received.size() > end + kHeadEnd.size())
+  if (received.size() > size)
     co_return std::unexpected(refused("it sent more than its answer", Retry::kNever));
   co_return Attempt<void>();
 }
