@@ -126,14 +126,30 @@ def test_wrong_sums_of_right_bytes_cost_a_second_look_once(start_server):
     """Some stores announce checksums that do not match the correct bytes that they send."""
     with ScriptedOrigin() as store:
         server = start_server("--origin", "s3", environment=store.environment())
-        for number in range(3):
+        for number in range(7):
             stored = store.put(_BUCKET, f"object-{number}", size=5000, seed=number)
             store.behave(_BUCKET, f"object-{number}", Behaviour(headers=(("x-amz-checksum-crc32", "AAAAAA=="),)))
             response = server.fetch(_BUCKET, f"object-{number}", 0, 4999)
             assert response.status == 206 and response.complete
             expect_bytes(response, stored.seed, 0, 4999)
-            assert len(store.requests(_BUCKET, f"object-{number}")) == (2 if number == 0 else 1)
+            assert len(store.requests(_BUCKET, f"object-{number}")) == (2 if number < 4 else 1), "then it is the bucket's fault"
+        assert server.log().count("a checksum that is not the object's") == 3
         assert server.log().count("checksums that are not its bytes'") == 1
+
+
+def test_a_wrong_sum_of_one_object_turns_no_checksums_off(start_server):
+    """The other objects of the bucket are still compared with their checksums."""
+    with ScriptedOrigin() as store:
+        server = start_server("--origin", "s3", environment=store.environment())
+        odd = store.put(_BUCKET, "odd", size=6001, seed=3)
+        store.behave(_BUCKET, "odd", Behaviour(headers=(("x-amz-checksum-crc32", "AAAAAQ=="),)))
+        response = server.fetch(_BUCKET, "odd", 0, 6000)
+        assert response.status == 206 and response.complete
+        expect_bytes(response, odd.seed, 0, 6000)
+        store.put(_BUCKET, "damaged", size=7001, seed=4)
+        store.behave(_BUCKET, "damaged", Behaviour(times=1, checksum="whole", wrong_bytes=True), Behaviour(checksum="whole"))
+        response = server.fetch(_BUCKET, "damaged", 0, 7000, headers=[("C0-Config", "ma=1")])
+        assert response.status == 502 or not response.complete
 
 
 def test_a_store_that_ignores_ranges_is_502(world):

@@ -80,7 +80,7 @@ TEST_F(S3Checksums, BytesThatComeTwiceAreBelievedBeforeTheirSum) {
   EXPECT_TRUE(fetched.ok) << fetched.message;
   EXPECT_EQ(fetched.body, kContent);
   EXPECT_EQ(failures_, 0u);
-  ASSERT_EQ(requests_seen_.size(), 3u) << "the bucket's sums are not checked any more";
+  ASSERT_EQ(requests_seen_.size(), 3u) << "the object's sum is not checked any more";
   EXPECT_THAT(requests_seen_[1], HasSubstr("\r\nif-match: \"v1\"\r\n"));
   EXPECT_THAT(requests_seen_[1], Not(HasSubstr("x-amz-checksum-mode")));
   EXPECT_THAT(requests_seen_[2], HasSubstr("\r\nx-amz-checksum-mode: ENABLED\r\n"));

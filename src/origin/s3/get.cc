@@ -30,20 +30,28 @@ constexpr size_t kErrorTextLogged = 256;
 Error cancelled() { return {ErrorKind::kCancelled, "nobody waits for the answer"}; }
 
 /// Whether a second body has the sum `sum`, too. If so, the store holds these bytes and its
-/// announced sums are wrong: from now on the sums of this bucket are ignored.
+/// announced sum is wrong: see WrongSums.
 rt::Task<bool> second_fetch_has_same_sum(S3ClientState& client, rt::Worker& worker,
                                          GetRequest request, aws::ExpectedChecksum sum) {
   const std::string bucket = request.bucket;
+  const std::string key = request.key;
   Result<std::unique_ptr<GetStream>> second =
       co_await run_get(client, worker, std::move(request), Checksums::kIgnore);
   if (!second) co_return false;
   const bool same = co_await has_sum(**second, std::move(sum));
   if (!same) co_return false;
-  if (!client.learned.wrong_sums.find(bucket)) {
-    log::warn("the origin announces checksums that are not its bytes': passed over from now on",
-              {{"bucket", bucket}});
+  switch (client.learned.wrong_sums.add(bucket, key, worker.timers().now())) {
+    case WrongSums::Found::kKnown:
+      break;
+    case WrongSums::Found::kObject:
+      log::warn("the origin announces a checksum that is not the object's: ignored for a time",
+                {{"bucket", bucket}, {"key", key}});
+      break;
+    case WrongSums::Found::kBucket:
+      log::warn("the origin announces checksums that are not its bytes': ignored for a time",
+                {{"bucket", bucket}});
+      break;
   }
-  client.learned.wrong_sums.set(bucket, true);
   co_return true;
 }
 
@@ -254,7 +262,8 @@ rt::Task<Failure> S3Get::read_failure(HttpExchange& exchange, MonoTime deadline)
 S3Get::Stream S3Get::finish(Stream stream) {
   client_.retry_budgets.succeeded(payer_, gain_);
   if (!stream->has_sum()) return stream;
-  if (checksums_ == Checksums::kIgnore || client_.learned.wrong_sums.find(request_.bucket)) {
+  if (checksums_ == Checksums::kIgnore ||
+      client_.learned.wrong_sums.ignores(request_.bucket, request_.key, now())) {
     stream->ignore_sum();
     return stream;
   }

@@ -11,14 +11,15 @@
 #include "origin/s3/config.h"
 #include "origin/s3/learned.h"
 #include "origin/s3/request.h"
+#include "origin/s3/wrong_sums.h"
 #include "origin/transport/connection_pool.h"
 
 namespace cachey::origin {
 
 /// Everything learned from answers. Any thread.
 struct Learnings {
-  Learned<std::string> regions;    ///< by bucket
-  Learned<bool> wrong_sums;        ///< by bucket: its announced sums are ignored
+  Learned<std::string> regions;  ///< by bucket
+  WrongSums wrong_sums;
   Learned<int64_t> clock_offsets;  ///< by host: the store's time minus ours, in seconds
   /// By bucket: when the store refused If-Match of an object that had the tag, in Unix seconds.
   Learned<int64_t> no_if_match;
