@@ -180,6 +180,7 @@ TEST_F(ProcessWithDisk, ARequiredDiskThatIsDamagedEndsTheStart) {
 
 TEST_F(ProcessWithDisk, AWrongPathEndsTheStart) {
   std::filesystem::remove_all(disk_);
+  std::ofstream(disk_.string()) << "a file where the directory should be";
   const Result<void> started = start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().kind(), ErrorKind::kBadRequest);

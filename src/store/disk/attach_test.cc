@@ -9,6 +9,7 @@
 #include "store/disk/disk_tier.h"
 #include "store/disk/format.h"
 #include "store/disk/opening_notes.h"
+#include "store/disk/superblock.h"
 #include "store/testing/disk_harness.h"
 
 namespace cachey::store {
@@ -137,12 +138,43 @@ TEST_F(Attach, ADamagedStoreIsToldFromAForeignOne) {
   damage(0);
   damage(kSuperblockCopyOffset);
   EXPECT_EQ(refused().kind(), ErrorKind::kDamaged);
-  std::ranges::fill(disk_.device().bytes().first(4096), std::byte{0xeb});
+  for (const uint32_t copy : {0u, 1u}) {
+    std::ranges::fill(disk_.device().bytes().subspan(superblock_offset(copy), 4096),
+                      std::byte{0xeb});
+  }
   EXPECT_EQ(refused().kind(), ErrorKind::kBadRequest);
 }
 
+TEST_F(Attach, TheSecondSuperblockOpensAStoreWhateverTheFirstIsAndHealsIt) {
+  const std::vector<std::byte> before = content();
+  for (const std::byte fill : {std::byte{0}, std::byte{0xeb}, std::byte{0x43}}) {
+    for (const size_t from : {0, 8, 40}) {
+      std::ranges::copy(before, disk_.device().bytes().begin());
+      std::ranges::fill(disk_.device().bytes().subspan(from, 8192 - from), fill);
+      DiskTier tier(DiskHarness::quick(), disk_.clock());
+      ASSERT_TRUE(tier.attach(disk_.device(), kKeep, random_));
+      tier.recover();
+      EXPECT_TRUE(tier.find(disk_.worker(), page_.kind, page_.object, page_.page));
+      const auto first = parse_superblock(disk_.device().bytes().first(kSuperblockBytesMax));
+      EXPECT_EQ(first.state, SuperblockState::kValid) << "written anew";
+      const Result<ParsedSuperblock> read = read_superblock(disk_.device());
+      EXPECT_FALSE(read->alone);
+    }
+  }
+}
+
+TEST_F(Attach, ASuperblockThatCannotBeHealedIsNoReasonNotToOpenTheStore) {
+  damage(kSuperblockCopyOffset);
+  disk_.device().fail_writes(EROFS, 1);
+  ASSERT_TRUE(tier_.attach(disk_.device(), kKeep, random_));
+  tier_.recover();
+  EXPECT_TRUE(has(page_));
+}
+
 TEST_F(Attach, AnotherVersionOfTheFormatIsRefusedUntilItIsWiped) {
-  disk_.device().bytes()[8] = std::byte{kDiskFormatVersion + 1};
+  for (const uint32_t copy : {0u, 1u}) {
+    disk_.device().bytes()[superblock_offset(copy) + 8] = std::byte{kDiskFormatVersion + 1};
+  }
   EXPECT_EQ(refused().kind(), ErrorKind::kDamaged);
   ASSERT_TRUE(tier_.attach(disk_.device(), DiskTier::Start::kWipe, random_));
   tier_.recover();

@@ -94,7 +94,8 @@ class Catalog {
   /// One step of placing a journal segment.
   [[nodiscard]] std::expected<DiskExtent, NotPlaced> place_segment(uint32_t units,
                                                                    SpaceSearch& search);
-  void release_segment(DiskExtent extent) { space_.release(extent); }
+  /// What is past the catalog's end is not released: a store that gets smaller has segments there.
+  void release_segment(DiskExtent extent);
 
   /// Nothing new is placed in these regions, a bit a region. The pages there stay.
   void avoid(uint64_t regions) { space_.avoid(regions); }
@@ -224,6 +225,7 @@ class Catalog {
   [[nodiscard]] uint32_t spare_for(const SpaceSearch& search) const;
 
   // catalog_restore.cc
+  [[nodiscard]] DiskExtent within_space(DiskExtent extent) const;
   void drop_restored(DiskEntry& entry);
   void drop_restored(DiskObject& object);
   void cut_restored();

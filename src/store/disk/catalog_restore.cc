@@ -87,7 +87,18 @@ void Catalog::restore(const ObjectRemovalRecord& record) {
   drop_restored(*object);
 }
 
-/// False: a part of the page's space is taken.
+/// The part that is not past the end.
+DiskExtent Catalog::within_space(DiskExtent extent) const {
+  const uint32_t begin = std::min(extent.first, limits_.end_unit);
+  return {extent.first, std::min(extent.units, limits_.end_unit - begin)};
+}
+
+void Catalog::release_segment(DiskExtent extent) {
+  const DiskExtent part = within_space(extent);
+  if (part.units > 0) space_.release(part);
+}
+
+/// False: a part of the page's space is taken, or past the end.
 bool Catalog::take_space(DiskEntry& entry) {
   size_t taken = 0;
   for (const PageExtent& extent : entry.page_extents()) {
@@ -107,7 +118,8 @@ bool Catalog::take_space(DiskEntry& entry) {
 size_t Catalog::finish_restoring(const std::vector<JournalSegment>& segments,
                                  uint32_t segment_units) {
   for (const JournalSegment& segment : segments) {
-    (void)space_.take(DiskExtent{segment.first_unit, segment_units});
+    const DiskExtent extent = within_space(DiskExtent{segment.first_unit, segment_units});
+    if (extent.units > 0) (void)space_.take(extent);
   }
   size_t left_out = 0;
   for (auto next = restored_.end(); next != restored_.begin();) {  // the newest gets the space

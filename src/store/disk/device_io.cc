@@ -1,5 +1,7 @@
 #include "store/disk/device_io.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -80,8 +82,9 @@ rt::Task<IoStatus> DeviceIo::move(rt::Worker& worker, DiskDirection direction,
   for (size_t run = 0; run < move->runs.size(); ++run) {
     const uint64_t offset = move->runs[run].offset;
     if (!move->done[run]) {
-      failed(offset, direction);
-      co_return IoStatus{move->late ? ETIMEDOUT : move->error};
+      const IoStatus status{move->late ? ETIMEDOUT : move->error};
+      failed(Failure{offset, direction, status});
+      co_return status;
     }
     regions_.succeeded(offset / kUnitBytes, direction);
   }
@@ -95,31 +98,48 @@ bool DeviceIo::any_out(std::span<const Run> runs) const {
 }
 
 /// A region counts as one failure of the device, however many operations fail there.
-void DeviceIo::failed(uint64_t offset, DiskDirection direction) {
+void DeviceIo::failed(const Failure& failure) {
+  const bool write = failure.direction == DiskDirection::kWrite;
+  if (write && failure.status.no_room()) return no_room(failure.status);
   const MonoTime now = clock_.mono();
-  const uint64_t unit = offset / kUnitBytes;
-  const RegionHealth::Failure failure = regions_.failed(unit, direction, now);
-  if (failure == RegionHealth::Failure::kWentOut) region_went_out(offset);
+  const uint64_t unit = failure.offset / kUnitBytes;
+  const std::string cause = fmt::format("{} at {} failed: {}", write ? "a write" : "a read",
+                                        failure.offset, to_text(failure.status));
+  log::warn("disk operation failed",
+            {{"path", device_.name()}, {"cause", cause}, {"errno", failure.status.error}});
+  const RegionHealth::Failure in_region = regions_.failed(unit, failure.direction, now);
+  if (in_region == RegionHealth::Failure::kWentOut) region_went_out(failure.offset, cause);
   const bool counts =
-      failure == RegionHealth::Failure::kFirst || failure == RegionHealth::Failure::kNoRegion;
-  if (counts && health_.failed(now)) went_offline();
+      in_region == RegionHealth::Failure::kFirst || in_region == RegionHealth::Failure::kNoRegion;
+  if (counts && health_.failed(now)) went_offline(cause);
 }
 
-void DeviceIo::region_went_out(uint64_t offset) {
+/// The lines of the log are as rare as probes that succeed.
+void DeviceIo::no_room(IoStatus status) {
+  if (!room_.take_offline(clock_.mono())) return;
+  log::warn("disk has no room: it is read, but not written until a probe succeeds",
+            {{"path", device_.name()}, {"error", to_text(status)}, {"errno", status.error}});
+}
+
+void DeviceIo::region_went_out(uint64_t offset, std::string_view cause) {
   DiskStats::add(stats_.regions_went_out, 1);
   region_calls_.changed();
   log::error("disk region out after failures; its pages are misses until a probe succeeds",
-             {{"offset", offset}, {"regions_out", regions_.count_out()}});
-  if (regions_.too_many_out()) take_offline();
+             {{"path", device_.name()},
+              {"cause", cause},
+              {"offset", offset},
+              {"regions_out", regions_.count_out()}});
+  if (regions_.too_many_out()) take_offline("too many regions are out");
 }
 
-void DeviceIo::take_offline() {
-  if (health_.take_offline(clock_.mono())) went_offline();
+void DeviceIo::take_offline(std::string_view cause) {
+  if (health_.take_offline(clock_.mono())) went_offline(cause);
 }
 
-void DeviceIo::went_offline() {
+void DeviceIo::went_offline(std::string_view cause) {
   DiskStats::add(stats_.times_offline, 1);
-  log::error("disk offline after failures; its pages are misses until a probe succeeds");
+  log::error("disk offline after failures; its pages are misses until a probe succeeds",
+             {{"path", device_.name()}, {"cause", cause}});
 }
 
 bool DeviceIo::usable(rt::Worker& worker) {
@@ -129,6 +149,7 @@ bool DeviceIo::usable(rt::Worker& worker) {
       worker.tasks().spawn(due->check ? check_region(worker, *due) : probe_region(worker, *due));
     }
   }
+  if (!room_.online() && room_.take_probe(clock_.mono())) worker.tasks().spawn(probe_room(worker));
   if (health_.online()) return true;
   if (health_.take_probe(clock_.mono())) worker.tasks().spawn(probe(worker));
   return false;
@@ -151,6 +172,10 @@ rt::Task<bool> DeviceIo::write_and_read(rt::Worker& worker, uint64_t offset) {
   const iovec from = out.part();
   const iovec into = in.part();
   IoStatus status = co_await device_.write(worker, offset, std::span(&from, 1));
+  if (status.no_room()) {  // the device may work all the same
+    no_room(status);
+    co_return co_await probe_read(worker, offset);
+  }
   if (status.ok()) status = co_await device_.read(worker, offset, std::span(&into, 1));
   co_return status.ok() && std::ranges::equal(in.bytes(), out.bytes());
 }
@@ -185,7 +210,7 @@ rt::Task<void> DeviceIo::check_region(rt::Worker& worker, RegionHealth::Probe pr
   const uint64_t offset = probe.unit * kUnitBytes;
   const bool well = co_await check_unit(worker, offset);
   const bool changed = regions_.probed(probe, well, clock_.mono());
-  if (changed) region_went_out(offset);
+  if (changed) region_went_out(offset, "a check of the region failed");
 }
 
 /// Reads where the failure was, and writes a free unit near it if there is one.
@@ -204,6 +229,25 @@ rt::Task<void> DeviceIo::probe_region(rt::Worker& worker, RegionHealth::Probe pr
             {{"offset", probe.unit * kUnitBytes}, {"regions_out", regions_.count_out()}});
 }
 
+/// Writes the probe unit, which a copy-on-write or full file system refuses, too.
+rt::Task<void> DeviceIo::probe_room(rt::Worker& worker) {
+  IoStatus status{ENOMEM};
+  try {
+    AlignedBuffer out(kUnitBytes);
+    const iovec from = out.part();
+    status = co_await device_.write(worker, kProbeOffset, std::span(&from, 1));
+  } catch (const std::bad_alloc&) {
+    status = IoStatus{ENOMEM};
+  }
+  if (!status.ok()) {
+    room_.probe_failed(clock_.mono());
+    co_return;
+  }
+  room_.probe_succeeded(clock_.mono());
+  log::info("disk is written again", {{"path", device_.name()}});
+  on_online_(worker);
+}
+
 rt::Task<void> DeviceIo::probe(rt::Worker& worker) {
   const bool well = co_await probe_unit(worker, kProbeOffset);
   if (!well || regions_.too_many_out()) {
@@ -211,7 +255,7 @@ rt::Task<void> DeviceIo::probe(rt::Worker& worker) {
     co_return;
   }
   health_.probe_succeeded(clock_.mono());
-  log::info("disk online again");
+  log::info("disk online again", {{"path", device_.name()}});
   on_online_(worker);
 }
 

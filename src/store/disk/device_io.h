@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/byte_range.h"
@@ -54,8 +55,12 @@ class DeviceIo {
 
   [[nodiscard]] BlockDevice& device() { return device_; }
   [[nodiscard]] const DiskHealth& health() const { return health_; }
+  [[nodiscard]] const DiskHealth& room() const { return room_; }
   [[nodiscard]] const RegionHealth& regions() const { return regions_; }
   [[nodiscard]] bool online() const { return health_.online(); }
+  /// False: a write found no room, see IoStatus::no_room(). Reads go on; writes should not be tried
+  /// before a probe has succeeded. Says nothing of online().
+  [[nodiscard]] bool writable() const { return room_.online(); }
   /// One of the runs is in a region that is out.
   [[nodiscard]] bool any_out(std::span<const Run> runs) const;
 
@@ -83,11 +88,18 @@ class DeviceIo {
   /// Bytes of memory that late operations hold, past their deadline.
   [[nodiscard]] uint64_t late_bytes() const { return late_bytes_.load(std::memory_order_relaxed); }
 
-  /// An operation at this offset failed or timed out: after some failures its region is out, or the
-  /// device is offline. move() calls it.
-  void failed(uint64_t offset, DiskDirection direction);
-  /// The device must not be used, however few operations failed.
-  void take_offline();
+  /// What failed, for the log.
+  struct Failure {
+    uint64_t offset;
+    DiskDirection direction;
+    IoStatus status;
+  };
+  /// An operation failed or timed out: after some failures its region is out, or the device is
+  /// offline. A write without room counts against nothing, but the device is not writable. move()
+  /// calls it.
+  void failed(const Failure& failure);
+  /// The device must not be used, however few operations failed. `cause`: for the log.
+  void take_offline(std::string_view cause);
 
   /// Whether the device is online. Starts a probe of a device that is offline, or of a region that
   /// is out, if one is due.
@@ -98,10 +110,12 @@ class DeviceIo {
 
   [[nodiscard]] rt::Task<void> wait(rt::Worker& worker, std::shared_ptr<Move> move,
                                     std::chrono::milliseconds limit);
-  void went_offline();
-  void region_went_out(uint64_t offset);
+  void went_offline(std::string_view cause);
+  void region_went_out(uint64_t offset, std::string_view cause);
+  void no_room(IoStatus status);
   [[nodiscard]] rt::Task<void> move_run(rt::Worker& worker, std::shared_ptr<Move> move, size_t run);
   [[nodiscard]] rt::Task<void> probe(rt::Worker& worker);
+  [[nodiscard]] rt::Task<void> probe_room(rt::Worker& worker);
   [[nodiscard]] rt::Task<bool> probe_unit(rt::Worker& worker, uint64_t offset);
   [[nodiscard]] rt::Task<bool> write_and_read(rt::Worker& worker, uint64_t offset);
   [[nodiscard]] rt::Task<bool> probe_read(rt::Worker& worker, uint64_t offset);
@@ -115,6 +129,7 @@ class DeviceIo {
   DiskStats& stats_;
   std::atomic<uint64_t> late_bytes_{0};
   DiskHealth health_;
+  DiskHealth room_;  // offline: writes find no room
   RegionHealth regions_;
   RegionCalls region_calls_;
   std::function<void(rt::Worker&)> on_online_;

@@ -49,23 +49,25 @@ TEST(DiskFile, ReservesItsCapacityAndKeepsIt) {
   EXPECT_EQ((*again)->size(), 64 * kMiB) << "no capacity said: as it is";
 }
 
-TEST(DiskFile, IsCutWhereItHoldsNothingAndOnlyThen) {
+TEST(DiskFile, GetsShorterOnlyIfItIsCut) {
   const Scratch scratch;
   auto bytes_with = [&scratch](uint64_t capacity, bool cut) {
-    DiskPath path = in(scratch, DiskKind::kFs, capacity);
-    path.cut = cut;
-    EXPECT_TRUE(DiskFile::open(path, DiskFile::Access::kReadWrite));
+    const auto file =
+        DiskFile::open(in(scratch, DiskKind::kFs, capacity), DiskFile::Access::kReadWrite);
+    EXPECT_EQ((*file)->size(), capacity);
+    if (cut) EXPECT_TRUE((*file)->cut(capacity).ok());
     return std::filesystem::file_size(scratch.path() + "/cachey.disk");
   };
   EXPECT_EQ(bytes_with(128 * kMiB, false), 128 * kMiB);
   EXPECT_EQ(bytes_with(64 * kMiB, false), 128 * kMiB);
   EXPECT_EQ(bytes_with(64 * kMiB, true), 64 * kMiB);
-  EXPECT_EQ(bytes_with(96 * kMiB, true), 96 * kMiB);
+  EXPECT_EQ(bytes_with(96 * kMiB, true), 96 * kMiB) << "it is not shorter than this";
 }
 
 TEST(DiskFile, IsOneProcessesAlone) {
   const Scratch scratch;
   for (const DiskKind kind : {DiskKind::kFs, DiskKind::kBlock}) {
+    std::ofstream(scratch.path() + "/device");
     const auto file = DiskFile::open(in(scratch, kind), DiskFile::Access::kReadWrite);
     ASSERT_TRUE(file) << file.error().message();
     const auto second = DiskFile::open(in(scratch, kind), DiskFile::Access::kReadWrite);
@@ -75,14 +77,60 @@ TEST(DiskFile, IsOneProcessesAlone) {
   }
 }
 
+TEST(DiskFile, WaitsForTheLockAsLongAsTheCallerWants) {
+  const Scratch scratch;
+  const DiskPath path = in(scratch, DiskKind::kFs);
+  auto first = DiskFile::open(path, DiskFile::Access::kReadWrite);
+  ASSERT_TRUE(first);
+  int waits = 0;
+  const auto wait = [&](const std::string& file) {
+    EXPECT_EQ(file, scratch.path() + "/cachey.disk");
+    if (++waits == 3) (*first).reset();  // the other process ends
+    return true;
+  };
+  EXPECT_TRUE(DiskFile::open(path, DiskFile::Access::kReadWrite, wait));
+  EXPECT_EQ(waits, 3);
+}
+
+TEST(DiskFile, MakesItsDirectoryForThisUserAlone) {
+  const Scratch scratch;
+  const std::string path = scratch.path() + "/a/b";
+  EXPECT_FALSE(DiskFile::open({path, DiskKind::kFs, 64 * kMiB}, DiskFile::Access::kReadOnly));
+  EXPECT_FALSE(std::filesystem::exists(path));
+  ASSERT_TRUE(DiskFile::open({path, DiskKind::kFs, 64 * kMiB}, DiskFile::Access::kReadWrite));
+  for (const std::string& made : {path, scratch.path() + "/a"}) {
+    EXPECT_EQ(std::filesystem::status(made).permissions(), std::filesystem::perms::owner_all);
+  }
+  std::ofstream(scratch.path() + "/file") << "x";
+  const auto below = DiskFile::open({scratch.path() + "/file/c", DiskKind::kFs, 64 * kMiB},
+                                    DiskFile::Access::kReadWrite);
+  EXPECT_NE(below.error().message().find("Not a directory"), std::string::npos);
+}
+
+TEST(DiskFile, ChangesNothingInAFileThatHoldsOtherData) {
+  const Scratch scratch;
+  for (const DiskKind kind : {DiskKind::kFs, DiskKind::kBlock}) {
+    const std::string file = scratch.path() + (kind == DiskKind::kFs ? "/cachey.disk" : "/device");
+    std::ofstream(file) << "a photograph";
+    const auto opened = DiskFile::open(in(scratch, kind), DiskFile::Access::kReadWrite);
+    ASSERT_FALSE(opened);
+    EXPECT_NE(opened.error().message().find("no cache of ours"), std::string::npos);
+    EXPECT_EQ(std::filesystem::file_size(file), 12u);
+    DiskPath wiped = in(scratch, kind);
+    wiped.wipe = true;
+    EXPECT_TRUE(DiskFile::open(wiped, DiskFile::Access::kReadWrite));
+  }
+}
+
 TEST(DiskFile, SaysWhyItCannotBeUsed) {
   const Scratch scratch;
   auto why = [](const DiskPath& path) {
     const auto file = DiskFile::open(path, DiskFile::Access::kReadWrite);
     return file ? std::string("no reason") : file.error().message();
   };
-  EXPECT_NE(why({scratch.path() + "/none", DiskKind::kFs, 0}).find("No such file"),
-            std::string::npos);
+  const std::string none = scratch.path() + "/none";
+  EXPECT_NE(why({none, DiskKind::kBlock, 64 * kMiB}).find("none is made"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(none));
   EXPECT_NE(why({scratch.path(), DiskKind::kBlock, 0}).find("neither a block device"),
             std::string::npos);
   std::ofstream(scratch.path() + "/file") << "x";

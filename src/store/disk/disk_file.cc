@@ -11,17 +11,23 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <string_view>
 #include <system_error>
 
 #include "base/log.h"
 #include "base/size_text.h"
+#include "store/disk/format.h"
+#include "store/disk/io_parts.h"
+#include "store/disk/superblock.h"
 
 namespace cachey::store {
 namespace {
 
 constexpr const char* kFileName = "cachey.disk";
 constexpr mode_t kFileMode = 0600;
+constexpr mode_t kDirectoryMode = 0700;
+constexpr uint64_t kUnknownFree = UINT64_MAX;
 constexpr uint64_t kStatBlockBytes = 512;  // the unit of st_blocks
 
 std::string text_of(int error_number) { return std::generic_category().message(error_number); }
@@ -67,18 +73,78 @@ int open_direct(const std::string& path, int flags, bool& direct) {
   return fd;
 }
 
-/// The size that this file can have: its allocated bytes and the free space of the file system.
-uint64_t available(int fd, const struct stat& status) {
+/// The bytes that are free in the file system, for this user.
+uint64_t free_bytes(int fd) {
   struct statvfs system{};
-  if (::fstatvfs(fd, &system) != 0) return 0;
-  return uint64_t{system.f_bavail} * system.f_frsize + uint64_t(status.st_blocks) * kStatBlockBytes;
+  if (::fstatvfs(fd, &system) != 0 || system.f_blocks == 0) return kUnknownFree;
+  const bool root = ::geteuid() == 0;  // may use the reserved blocks, too
+  return uint64_t{root ? system.f_bfree : system.f_bavail} * system.f_frsize;
 }
 
-/// The file cannot get larger. Like available(), but with the space that is reserved for root.
-uint64_t most_possible(int fd, const struct stat& status) {
-  struct statvfs system{};
-  if (::fstatvfs(fd, &system) != 0 || system.f_blocks == 0) return UINT64_MAX;  // not known
-  return uint64_t{system.f_bfree} * system.f_frsize + uint64_t(status.st_blocks) * kStatBlockBytes;
+uint64_t allocated_bytes(const struct stat& status) {
+  return static_cast<uint64_t>(status.st_blocks) * kStatBlockBytes;
+}
+
+uint64_t default_share_of(uint64_t bytes) {
+  return static_cast<uint64_t>(static_cast<double>(bytes) * DiskFile::kDefaultShare);
+}
+
+/// Makes the directory and those above it that do not exist.
+Result<void> make_directories(const std::string& path) {
+  std::filesystem::path made;
+  for (const std::filesystem::path& part : std::filesystem::path(path)) {
+    made /= part;
+    struct stat status{};
+    if (::stat(made.c_str(), &status) == 0 || errno != ENOENT) continue;
+    if (::mkdir(made.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
+      return failed(made, "the directory cannot be made: ");
+    }
+  }
+  log::info("disk directory made", {{"path", path}});
+  return {};
+}
+
+/// A mistyped name of a device leaves a regular file in memory.
+bool is_among_devices(const struct stat& file) {
+  struct stat devices{};
+  return ::stat("/dev", &devices) == 0 && file.st_dev == devices.st_dev;
+}
+
+/// An error: the path is not what its kind says. `status`: of the path.
+Result<void> check_path(const DiskPath& path, DiskFile::Access access, struct stat& status) {
+  int found = ::stat(path.path.c_str(), &status);
+  const bool writes = access == DiskFile::Access::kReadWrite;
+  if (found != 0 && errno == ENOENT && path.kind == DiskKind::kFs && writes) {
+    if (Result<void> made = make_directories(path.path); !made) return made;
+    found = ::stat(path.path.c_str(), &status);
+  }
+  if (found != 0 && errno == ENOENT && path.kind == DiskKind::kBlock && writes) {
+    return refused(path.path, "no such device or file; with --disk-kind block none is made");
+  }
+  if (found != 0) return failed(path.path);
+  if (path.kind == DiskKind::kFs && !S_ISDIR(status.st_mode)) {
+    return refused(path.path, "not a directory; for a device or a file use --disk-kind block");
+  }
+  if (path.kind == DiskKind::kFs || S_ISBLK(status.st_mode)) return {};
+  if (!S_ISREG(status.st_mode))
+    return refused(path.path, "neither a block device nor a regular file");
+  if (writes && is_among_devices(status))
+    return refused(path.path, "a regular file in /dev, not a device");
+  return {};
+}
+
+/// Whether a process that has the device for itself has locked it, as DiskFile does.
+bool is_locked(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool locked = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(fd);
+  return locked;
+}
+
+std::unexpected<Error> in_use(const std::string& path) {
+  return fail(ErrorKind::kInternal,
+              fmt::format("{}: in use by another process of Cachey", log::quoted(path)));
 }
 
 }  // namespace
@@ -92,34 +158,33 @@ void drop_front(std::vector<iovec>& parts, size_t bytes) {
   parts.front().iov_len -= bytes;
 }
 
-Result<std::unique_ptr<DiskFile>> DiskFile::open(const DiskPath& path, Access access) {
+Result<std::unique_ptr<DiskFile>> DiskFile::open(const DiskPath& path, Access access,
+                                                 const WaitForLock& wait_for_lock) {
   struct stat status{};
-  if (::stat(path.path.c_str(), &status) != 0) {
-    const bool may_be_made = path.kind == DiskKind::kBlock && errno == ENOENT &&
-                             path.capacity > 0 && access == Access::kReadWrite;
-    if (!may_be_made) return failed(path.path);
-  } else if (path.kind == DiskKind::kFs && !S_ISDIR(status.st_mode)) {
-    return refused(path.path, "not a directory; for a device or a file use the kind `block`");
-  } else if (path.kind == DiskKind::kBlock && !S_ISBLK(status.st_mode) &&
-             !S_ISREG(status.st_mode)) {
-    return refused(path.path, "neither a block device nor a regular file");
+  if (Result<void> checked = check_path(path, access, status); !checked) {
+    return std::unexpected(std::move(checked.error()));
   }
   const bool device = S_ISBLK(status.st_mode);
   const std::string file = path.kind == DiskKind::kFs ? path.path + "/" + kFileName : path.path;
   int flags = O_CLOEXEC | (access == Access::kReadOnly ? O_RDONLY : O_RDWR);
-  if (access == Access::kReadWrite) flags |= device ? O_EXCL : O_CREAT;  // O_EXCL: fails if mounted
+  if (access == Access::kReadWrite && path.kind == DiskKind::kFs) flags |= O_CREAT;
+  if (access == Access::kReadWrite && device) flags |= O_EXCL;  // fails if mounted
   bool direct = true;
-  const int fd = open_direct(file, flags, direct);
-  if (fd < 0) {
+  int fd = open_direct(file, flags, direct);
+  while (fd < 0) {
     if (errno != EBUSY) return failed(file);
-    return refused(file, "in use, by a mounted file system or another process");
+    if (!is_locked(file)) return refused(file, "in use, by a mounted file system for example");
+    if (!wait_for_lock(file)) return in_use(file);
+    fd = open_direct(file, flags, direct);
   }
-  std::unique_ptr<DiskFile> opened(new DiskFile(fd, direct));
+  std::unique_ptr<DiskFile> opened(new DiskFile(fd, file, path.kind, direct));
   if (access == Access::kReadWrite) {
-    if (Result<void> locked = opened->lock(file); !locked) return std::unexpected(locked.error());
+    if (Result<void> locked = opened->lock(wait_for_lock); !locked) {
+      return std::unexpected(std::move(locked.error()));
+    }
   }
   if (Result<void> sized = opened->set_size(path, access); !sized) {
-    return std::unexpected(sized.error());
+    return std::unexpected(std::move(sized.error()));
   }
   if (!direct) log::warn("disk without O_DIRECT, using the page cache", {{"path", file}});
   return opened;
@@ -127,59 +192,99 @@ Result<std::unique_ptr<DiskFile>> DiskFile::open(const DiskPath& path, Access ac
 
 DiskFile::~DiskFile() { ::close(fd_); }
 
-Result<void> DiskFile::lock(const std::string& path) const {
-  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return {};
-  if (errno != EWOULDBLOCK) return failed(path, "cannot be locked: ");
-  return fail(ErrorKind::kInternal,
-              fmt::format("{}: in use by another process of Cachey", log::quoted(path)));
+Result<void> DiskFile::lock(const WaitForLock& wait) const {
+  while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return failed(path_, "cannot be locked: ");
+    if (!wait(path_)) return in_use(path_);
+  }
+  return {};
+}
+
+/// False for a device or file of zeros. `bytes`: its size.
+Result<bool> DiskFile::begins_with_other_data(uint64_t bytes) const {
+  AlignedBuffer first(kUnitBytes);
+  const size_t wanted = std::min<uint64_t>(bytes, kUnitBytes);
+  const ssize_t got = ::pread(fd_, first.bytes().data(), kUnitBytes, 0);
+  if (got < 0) return failed(path_, "cannot be read: ");
+  const std::span<const std::byte> begin =
+      first.bytes().first(std::min(wanted, static_cast<size_t>(got)));
+  const bool blank = std::ranges::all_of(begin, [](std::byte b) { return b == std::byte{0}; });
+  return !blank && !begins_as_store(begin);
 }
 
 Result<void> DiskFile::set_size(const DiskPath& path, Access access) {
   struct stat status{};
   if (::fstat(fd_, &status) != 0) return failed(path.path);
   uint64_t present = static_cast<uint64_t>(status.st_size);
-  if (S_ISBLK(status.st_mode) && ::ioctl(fd_, BLKGETSIZE64, &present) != 0) {
+  const bool device = S_ISBLK(status.st_mode);
+  if (device && ::ioctl(fd_, BLKGETSIZE64, &present) != 0) {
     return failed(path.path, "its size cannot be read: ");
   }
-  uint64_t wanted = path.capacity != 0 ? path.capacity : present;
+  uint64_t wanted = path.capacity;
+  if (wanted == 0) wanted = device ? default_share_of(present) : present;
   if (wanted == 0) {
-    wanted = static_cast<uint64_t>(static_cast<double>(available(fd_, status)) * kDefaultShare);
-  }
-  if (S_ISBLK(status.st_mode) && path.capacity == 0) {
-    wanted = static_cast<uint64_t>(static_cast<double>(present) * kDefaultShare);
+    const uint64_t free = free_bytes(fd_);
+    wanted = free == kUnknownFree ? 0 : default_share_of(free);
   }
   size_ = std::min(wanted, kBytesMax) / kUnitBytes * kUnitBytes;
   if (access == Access::kReadOnly) {
     size_ = present / kUnitBytes * kUnitBytes;
     return {};
   }
+  if (!path.wipe && present > 0) {
+    const Result<bool> other = begins_with_other_data(present);
+    if (!other) return std::unexpected(other.error());
+    // In a file that this program made, the second superblock may be whole.
+    if (*other && (kind_ == DiskKind::kBlock || present < kBytesMin)) {
+      return refused(path.path, kForeignData);
+    }
+    if (*other) size_ = std::min(size_, present / kUnitBytes * kUnitBytes);
+  }
   if (size_ < kBytesMin) {
     return refused(path.path, fmt::format("only {} for the cache; at least {}", format_size(size_),
                                           format_size(kBytesMin)));
   }
-  if (S_ISBLK(status.st_mode)) {
-    if (size_ <= present) return {};
-    return refused(path.path, fmt::format("the device has {}, not {}", format_size(present),
-                                          format_size(path.capacity)));
+  if (!device) return reserve(present);
+  if (size_ <= present) return {};
+  return refused(path.path, fmt::format("the device has {}, not {}", format_size(present),
+                                        format_size(path.capacity)));
+}
+
+/// Takes the space of the file, of which `present` bytes are there, from the file system. A store
+/// that is there already is opened in any case: a full file system is no reason not to read it.
+Result<void> DiskFile::reserve(uint64_t present) const {
+  struct stat status{};
+  if (::fstat(fd_, &status) != 0) return failed(path_);
+  const uint64_t allocated = allocated_bytes(status);
+  const uint64_t free = free_bytes(fd_);
+  const bool fits = free == kUnknownFree || size_ <= allocated + free;
+  const bool grows = size_ > present;
+  if (!fits && grows) {  // fallocate() would fill the file system first
+    return refused(
+        path_, fmt::format("cannot reserve {}: its file system has {} for it", format_size(size_),
+                           format_size((allocated + free) / kMiB * kMiB)));
   }
-  // A file with content is only extended: the superblock has the size in use.
-  if (path.cut && path.kind == DiskKind::kFs && size_ < present &&
-      ::ftruncate(fd_, static_cast<off_t>(size_)) != 0) {
-    return failed(path.path, "cannot be cut: ");
+  if (size_ > allocated && fits) {
+    log::info("disk space is being reserved", {{"path", path_}, {"bytes", size_ - allocated}});
   }
-  if (size_ > most_possible(fd_, status)) {  // fallocate() would fill the file system first
-    errno = ENOSPC;
-    return failed(path.path, fmt::format("cannot reserve {}: ", format_size(size_)));
+  if (fits && ::fallocate(fd_, 0, 0, static_cast<off_t>(size_)) == 0) return {};
+  const int error = fits ? errno : ENOSPC;
+  if (error == EOPNOTSUPP && grows && ::ftruncate(fd_, static_cast<off_t>(size_)) != 0) {
+    return failed(path_, fmt::format("cannot grow to {}: ", format_size(size_)));
   }
-  if (::fallocate(fd_, 0, 0, static_cast<off_t>(size_)) == 0) return {};
-  const int error = errno;
-  if (error == EOPNOTSUPP) {  // without reservation a write may fail later
-    if (present >= size_ || ::ftruncate(fd_, static_cast<off_t>(size_)) == 0) return {};
-  } else if (::ftruncate(fd_, status.st_size) != 0) {
-    log::warn("disk file keeps what was allocated for it");
+  if (error != EOPNOTSUPP && grows) {
+    if (::ftruncate(fd_, status.st_size) != 0) log::warn("disk file keeps what it was given");
+    errno = error;
+    return failed(path_, fmt::format("cannot reserve {}: ", format_size(size_)));
   }
-  errno = error;
-  return failed(path.path, fmt::format("cannot reserve {}: ", format_size(size_)));
+  if (size_ <= allocated) return {};
+  log::warn("disk space cannot be reserved; if the file system gets full, the disk is only read",
+            {{"path", path_},
+             {"capacity", size_},
+             {"allocated", allocated},
+             {"free", free == kUnknownFree ? 0 : free},
+             {"error", text_of(error)}});
+  return {};
 }
 
 namespace {
@@ -207,6 +312,14 @@ IoStatus DiskFile::read(uint64_t offset, std::span<const iovec> into) const {
 
 IoStatus DiskFile::write(uint64_t offset, std::span<const iovec> from) const {
   return move_all(::pwritev, fd_, offset, from);
+}
+
+IoStatus DiskFile::cut(uint64_t bytes) const {
+  struct stat status{};
+  if (::fstat(fd_, &status) != 0) return IoStatus{errno};
+  const bool longer = S_ISREG(status.st_mode) && static_cast<uint64_t>(status.st_size) > bytes;
+  if (kind_ != DiskKind::kFs || !longer) return {};
+  return IoStatus{::ftruncate(fd_, static_cast<off_t>(bytes)) == 0 ? 0 : errno};
 }
 
 IoStatus DiskFile::sync() const { return IoStatus{::fdatasync(fd_) == 0 ? 0 : errno}; }

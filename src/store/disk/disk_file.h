@@ -3,9 +3,11 @@
 #include <sys/uio.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -24,7 +26,7 @@ struct DiskPath {
   /// Bytes. 0: an existing file keeps its size, a new file gets kDefaultShare of the free space, a
   /// device is used to kDefaultShare.
   uint64_t capacity = 0;
-  bool cut = false;  ///< kFs: a file larger than `capacity` is cut, because its content is unneeded
+  bool wipe = false;  ///< the content is unneeded, whatever it is
 };
 
 /// Removes the first `bytes` bytes from `parts`.
@@ -32,6 +34,10 @@ void drop_front(std::vector<iovec>& parts, size_t bytes);
 
 /// An open file or device that only this process uses: locked, preallocated, and with O_DIRECT if
 /// the file system has it. Any thread.
+///
+/// kFs: a missing directory is made, with its parents, for this user alone (mode 0700). kBlock:
+/// nothing is made; a missing path is an error, and so is a regular file among the devices in /dev.
+/// Without `wipe` nothing is changed in a file or device that does not begin as a store of ours.
 class DiskFile {
  public:
   static constexpr double kDefaultShare = 0.8;
@@ -39,17 +45,23 @@ class DiskFile {
   static constexpr uint64_t kBytesMax = 16 * kTiB - kPageBytes;  // unit numbers fit 32 bits
 
   enum class Access : uint8_t { kReadWrite, kReadOnly };
+  /// Called while another process has the lock. A killed process has it until the device has
+  /// answered the last operation. Waits for a moment; false: open() fails.
+  using WaitForLock = std::function<bool(const std::string& path)>;
 
   /// Fails with one line for the operator: kBadRequest if the path does not exist or is too small,
-  /// or if there is no space; kInternal if the device fails, or if another process has the lock. A
-  /// killed process has the lock until the device has answered its last operation.
-  /// Blocks as long as the device does.
-  [[nodiscard]] static Result<std::unique_ptr<DiskFile>> open(const DiskPath& path, Access access);
+  /// if there is no space, or if a mounted file system has the device; kInternal if the device
+  /// fails, or if another process has the lock. Blocks as long as the device does.
+  [[nodiscard]] static Result<std::unique_ptr<DiskFile>> open(
+      const DiskPath& path, Access access,
+      const WaitForLock& wait_for_lock = [](const std::string&) { return false; });
   ~DiskFile();
   DiskFile(const DiskFile&) = delete;
   DiskFile& operator=(const DiskFile&) = delete;
 
   [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  /// Bytes to be used. A file may be longer; see cut().
   [[nodiscard]] uint64_t size() const { return size_; }
   /// False: reads and writes go through the page cache.
   [[nodiscard]] bool direct() const { return direct_; }
@@ -58,14 +70,21 @@ class DiskFile {
   IoStatus read(uint64_t offset, std::span<const iovec> into) const;
   IoStatus write(uint64_t offset, std::span<const iovec> from) const;
   IoStatus sync() const;
+  /// kFs: makes the file as short as this, if it is longer. Blocking.
+  IoStatus cut(uint64_t bytes) const;
 
  private:
-  DiskFile(int fd, bool direct) : fd_(fd), direct_(direct) {}
+  DiskFile(int fd, std::string path, DiskKind kind, bool direct)
+      : fd_(fd), path_(std::move(path)), kind_(kind), direct_(direct) {}
 
-  [[nodiscard]] Result<void> lock(const std::string& path) const;
+  [[nodiscard]] Result<void> lock(const WaitForLock& wait) const;
   [[nodiscard]] Result<void> set_size(const DiskPath& path, Access access);
+  [[nodiscard]] Result<bool> begins_with_other_data(uint64_t bytes) const;
+  [[nodiscard]] Result<void> reserve(uint64_t present) const;
 
   const int fd_;
+  const std::string path_;
+  const DiskKind kind_;
   const bool direct_;
   uint64_t size_ = 0;
 };

@@ -5,20 +5,20 @@
 namespace cachey::store {
 namespace {
 
-CatalogLimits limits_of(const Superblock& superblock, size_t memory_bytes_max) {
-  return CatalogLimits{units_for(kDataOffset),
-                       static_cast<uint32_t>(superblock.capacity / kUnitBytes), memory_bytes_max};
+CatalogLimits limits_of(uint64_t capacity, size_t memory_bytes_max) {
+  return CatalogLimits{units_for(kDataOffset), static_cast<uint32_t>(capacity / kUnitBytes),
+                       memory_bytes_max};
 }
 
 }  // namespace
 
-void DiskIndex::open(const Superblock& superblock, uint64_t life, size_t memory_bytes_max,
-                     size_t pending_bytes_max) {
+void DiskIndex::open(const Superblock& superblock, uint64_t capacity, uint64_t life,
+                     size_t memory_bytes_max, size_t pending_bytes_max) {
   {
     const MutexLock lock(mutex);
     journal.emplace(StoreLife{superblock.store_id, life}, superblock.segment_units,
                     pending_bytes_max);
-    catalog.emplace(limits_of(superblock, memory_bytes_max), *journal);
+    catalog.emplace(limits_of(capacity, memory_bytes_max), *journal);
   }
   charge();
 }

@@ -39,8 +39,9 @@ class DiskIndex {
   DiskIndex(const DiskIndex&) = delete;
   DiskIndex& operator=(const DiskIndex&) = delete;
 
-  /// Makes an empty journal and catalog. Once, before all other calls.
-  void open(const Superblock& superblock, uint64_t life, size_t memory_bytes_max,
+  /// Makes an empty journal and catalog; pages and new segments get space below `capacity`. Once,
+  /// before all other calls.
+  void open(const Superblock& superblock, uint64_t capacity, uint64_t life, size_t memory_bytes_max,
             size_t pending_bytes_max) EXCLUDES(mutex);
 
   /// Removes the object's pages that are old by `change`, and marks such writes stale.

@@ -89,6 +89,8 @@ void add_disk_metrics(Metrics& metrics, const DiskTier& disk) {
   add.gauge("cachey_disk_index_memory_bytes", "Memory of the disk's index",
             &DiskUsage::memory_bytes);
   add.gauge("cachey_disk_online", "1 while the disk is in use", &DiskUsage::online);
+  add.gauge("cachey_disk_read_only", "1 while the disk is only read, because writes find no room",
+            &DiskUsage::read_only);
   add.gauge("cachey_disk_regions_out", "Of the disk's at most 64 regions, those out of use",
             &DiskUsage::regions_out);
   metrics.read_counter("cachey_disk_evictions_total", "Pages that left the disk for others",

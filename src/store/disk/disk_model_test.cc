@@ -38,6 +38,7 @@ void run_seeds(World world) {
   uint64_t unread = 0;
   uint64_t refused_for_records = 0;
   uint64_t refused_for_memory = 0;
+  uint64_t shrinks = 0;
   int failed = 0;
   const uint32_t end = first_seed() + seeds();
   for (uint32_t seed = first_seed(); seed < end && failed < 5; ++seed) {
@@ -48,11 +49,13 @@ void run_seeds(World world) {
     unread += model.unread();
     refused_for_records += model.refused_for_records();
     refused_for_memory += model.refused_for_memory();
+    shrinks += model.shrinks();
     if (model.wrongs().empty()) continue;
     ADD_FAILURE() << "seed " << seed << ": " << model.wrongs().front();
     ++failed;
   }
   EXPECT_GT(hits, 3u * seeds()) << "or nothing was tested";
+  EXPECT_GT(shrinks, seeds());
   if (world != World::kUnreadable) return;
   EXPECT_GT(moves, seeds() / 20);
   EXPECT_GT(unread, seeds() / 4);

@@ -19,8 +19,9 @@ enum class DiskDrop : uint8_t {
   kJournalFull,  ///< too many records wait, because the journal cannot be written
   kEvicted,      ///< the page left memory before its turn
   kStuck,        ///< the device has too much memory of late operations
+  kReadOnly,     ///< a write found no room, and no probe has succeeded since
 };
-inline constexpr size_t kDiskDrops = 10;
+inline constexpr size_t kDiskDrops = 11;
 [[nodiscard]] std::string_view to_string(DiskDrop cause);
 
 /// Counts of the disk tier; read at any time, from any thread.
@@ -66,6 +67,7 @@ struct DiskUsage {
   uint64_t space_memory_bytes = 0;  ///< of the tables of free space, a part of memory_bytes
   uint64_t memory_bytes = 0;        ///< of the index in memory
   bool online = false;
+  bool read_only = false;  ///< writes find no room: the file system is full or read-only
 };
 
 }  // namespace cachey::store

@@ -3,89 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
-#include "base/size_text.h"
 #include "store/disk/block_sums.h"
 #include "store/disk/recovery.h"
+#include "store/disk/store_opening.h"
 #include "store/disk/superblock.h"
 
 namespace cachey::store {
 namespace {
 
-constexpr uint64_t kSegmentBytesMin = 256 * kKiB;
-constexpr uint64_t kSegmentBytesMax = kPageBytes;
 constexpr std::chrono::milliseconds kFlushPoll{10};
 constexpr std::chrono::seconds kProgressEvery{1};
-constexpr uint64_t kSegmentShare = 1024;  // a segment has 1 / kSegmentShare of the capacity
-
-Superblock fresh_superblock(uint64_t capacity, const Clock& clock, Random& random) {
-  Superblock superblock;
-  superblock.sequence = 1;
-  superblock.store_id = random.bits();
-  superblock.capacity = capacity;
-  superblock.created_at = clock.unix_seconds();
-  superblock.segment_units = static_cast<uint32_t>(
-      std::clamp(std::bit_floor(capacity / kSegmentShare), kSegmentBytesMin, kSegmentBytesMax) /
-      kUnitBytes);
-  return superblock;
-}
-
-/// An error: the store on the device cannot be used, and why.
-Result<void> check_usable(const ParsedSuperblock& parsed, uint64_t device_bytes) {
-  switch (parsed.state) {
-    case SuperblockState::kBlank:
-      return {};
-    case SuperblockState::kForeign:
-      return fail(ErrorKind::kBadRequest,
-                  "it holds something that is no cache of ours; --disk-wipe overwrites it");
-    case SuperblockState::kOtherVersion:
-      return fail(
-          ErrorKind::kDamaged,
-          fmt::format("its format is version {}, this program's is {}; --disk-wipe starts anew",
-                      parsed.version, kDiskFormatVersion));
-    case SuperblockState::kDamaged:
-      return fail(ErrorKind::kDamaged, "its superblock is damaged; --disk-wipe starts anew");
-    case SuperblockState::kValid:
-      if (parsed.superblock.capacity <= device_bytes) return {};
-      return fail(ErrorKind::kBadRequest,
-                  fmt::format("it was made with a capacity of {}, not {}; --disk-wipe starts anew",
-                              format_size(parsed.superblock.capacity), format_size(device_bytes)));
-  }
-  return {};
-}
 
 }  // namespace
-
-std::string_view to_string(DiskDrop cause) {
-  switch (cause) {
-    case DiskDrop::kOpening:
-      return "opening";
-    case DiskDrop::kOffline:
-      return "offline";
-    case DiskDrop::kQueueFull:
-      return "queue_full";
-    case DiskDrop::kNoSpace:
-      return "no_space";
-    case DiskDrop::kTooLong:
-      return "too_long";
-    case DiskDrop::kWriteError:
-      return "write_error";
-    case DiskDrop::kStale:
-      return "stale";
-    case DiskDrop::kEvicted:
-      return "evicted";
-    case DiskDrop::kJournalFull:
-      return "journal_full";
-    case DiskDrop::kStuck:
-      return "stuck";
-  }
-  return "unknown";
-}
 
 DiskTier::DiskTier(DiskTierConfig config, const Clock& clock)
     : config_(std::move(config)), clock_(clock), notes_(config_.charge), index_(config_.charge) {}
@@ -116,28 +50,34 @@ Result<void> DiskTier::attach(BlockDevice& device, Start start, Random& random) 
     ++superblock.sequence;
     if (const IoStatus written = store::write_superblock(device, superblock, 1 - copy);
         !written.ok()) {
-      return fail(ErrorKind::kInternal, "its superblock cannot be written");
+      return fail(ErrorKind::kInternal,
+                  fmt::format("its superblock cannot be written: {}", to_text(written)));
     }
+  } else if (parsed->alone) {
+    heal_superblock(device, superblock, copy);
   }
+  // What an interrupted change of the size has left past the end.
+  if (superblock.capacity == size) (void)device.cut_now(size);
   store_id_ = superblock.store_id;
   life_ = random.bits();
-  capacity_ = superblock.capacity;
-  index_.open(superblock, life_, config_.index_bytes_max, config_.journal_pending_bytes);
-  io_.emplace(
-      device,
-      DiskRegions(units_for(kDataOffset), static_cast<uint32_t>(superblock.capacity / kUnitBytes)),
-      config_.late_bytes_max, stats_, clock_);
+  capacity_ = size;
+  index_.open(superblock, size, life_, config_.index_bytes_max, config_.journal_pending_bytes);
+  io_.emplace(device, DiskRegions(units_for(kDataOffset), static_cast<uint32_t>(size / kUnitBytes)),
+              config_.late_bytes_max, stats_, clock_);
   writer_.emplace(store_id_, PageWriterConfig{config_.writes, config_.write_deadline}, index_, *io_,
                   stats_);
   {
     const MutexLock lock(index_.mutex);
     journal_.emplace(
-        JournalParts{
-            device, clock_, stats_, io_->health(), index_.mutex, *index_.journal, *index_.catalog,
-            [this](uint64_t offset, DiskDirection direction) { io_->failed(offset, direction); },
-            [this] { io_->take_offline(); }, [this] { index_.charge(); }},
+        JournalParts{device, clock_, stats_, io_->health(), io_->room(), index_.mutex,
+                     *index_.journal, *index_.catalog,
+                     [this](uint64_t offset, DiskDirection direction, IoStatus status) {
+                       io_->failed({offset, direction, status});
+                     },
+                     [this](std::string_view cause) { io_->take_offline(cause); },
+                     [this] { index_.charge(); }},
         JournalTimes{config_.journal_delay, config_.journal_retry, config_.journal_deadline},
-        SuperblockWriter::Opened{std::move(superblock), copy});
+        SuperblockWriter::Opened{std::move(superblock), copy, size});
   }
   io_->on_online(
       [this](rt::Worker& worker) { journal_->start(worker, JournalTask::Delay::kNone); });
@@ -170,13 +110,15 @@ DiskTier::~DiskTier() = default;
 void DiskTier::recover() {
   const MonoTime began = clock_.mono();
   size_t left_out = 0;
+  uint64_t was = 0;  // the capacity
   {
     const MutexLock lock(index_.mutex);
     CHECK(!recovered_.load());
+    was = journal_->superblock().current().capacity;
     const ReplayReport report =
         restore_catalog(io_->device(), journal_->superblock().current(), *index_.catalog);
     left_out = report.overlapping_pages;
-    index_.journal->restore_segments(report.segments, report.clean_before);
+    index_.journal->restore_segments(report.segments, clean_before(report));
     begin_life(report);
     DiskStats::add(stats_.recovered_pages, index_.catalog->pages());
     DiskStats::add(stats_.recovered_damaged, report.damaged_blocks);
@@ -187,6 +129,10 @@ void DiskTier::recover() {
   notes_.uncharge();
   index_.charge();
   const DiskUsage used = usage();
+  if (was > used.capacity) {
+    log::info("disk store gets smaller: pages past its new end are dropped",
+              {{"capacity", used.capacity}, {"was", was}});
+  }
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(clock_.mono() - began).count();
   log::info("disk index read", {{"pages", used.pages},
@@ -195,7 +141,7 @@ void DiskTier::recover() {
                                 {"milliseconds", took},
                                 {"damaged_blocks", stats_.recovered_damaged.load()},
                                 {"unreadable_blocks", stats_.recovered_unreadable.load()},
-                                {"overlapping", left_out}});
+                                {"left_out", left_out}});
   if (used.space_memory_bytes > config_.index_bytes_max / 2) {
     log::warn("the disk is large for this memory: tables of free space leave little to pages",
               {{"tables", used.space_memory_bytes}, {"index", config_.index_bytes_max}});
@@ -206,13 +152,25 @@ void DiskTier::recover() {
 /// the device at once, since the read may succeed next time; else the first record is early enough.
 void DiskTier::begin_life(const ReplayReport& report) {
   const uint64_t seen = index_.catalog->last_generation() >> kGenerationCountBits;
-  const uint64_t opening = std::max(journal_->superblock().current().openings, seen) + 1;
-  journal_->superblock().set_openings(opening);
+  SuperblockWriter& superblock = journal_->superblock();
+  const uint64_t opening = std::max(superblock.current().openings, seen) + 1;
+  superblock.set_openings(opening);
   index_.catalog->start_generations(first_generation(opening, life_));
-  if (report.unreadable_blocks == 0) return;
-  if (!journal_->superblock().write_now(report.segments).ok()) {
-    log::error("disk: what cannot be read of the journal cannot be cut off either");
+  if (report.unreadable_blocks == 0 && !superblock.is_shrinking()) return;
+  const IoStatus written = superblock.write_now(report.segments);
+  if (written.ok() || report.unreadable_blocks == 0) return;
+  log::error("disk: what cannot be read of the journal cannot be cut off either",
+             {{"path", io_->device().name()}, {"error", to_text(written)}});
+}
+
+/// Also the segments past the capacity are to be cleaned.
+uint64_t DiskTier::clean_before(const ReplayReport& report) const {
+  uint64_t before = report.clean_before;
+  for (const JournalSegment& segment : report.segments) {
+    const uint64_t end = uint64_t{segment.first_unit} + index_.journal->segment_units();
+    if (end * kUnitBytes > capacity_) before = std::max(before, segment.first_block + 1);
   }
+  return before;
 }
 
 std::optional<DiskPageRef> DiskTier::find(rt::Worker& worker, std::string_view kind,
@@ -288,6 +246,8 @@ void DiskTier::offer(rt::Worker& worker, WriteQueue::Source page) {
     stats_.drop(DiskDrop::kOpening);
   } else if (!io_->usable(worker)) {
     stats_.drop(DiskDrop::kOffline);
+  } else if (!io_->writable()) {
+    stats_.drop(DiskDrop::kReadOnly);
   } else {
     writer_->offer(worker, std::move(page));
   }
@@ -354,7 +314,7 @@ rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,
     const uint64_t left = writer_->queue().bytes();
     if (left == 0 && journal_->all_written()) break;
     const MonoTime now = clock_.mono();
-    if (now >= deadline || !io_->online()) co_return false;
+    if (now >= deadline || !io_->online() || !io_->writable()) co_return false;
     if (now - reported >= kProgressEvery) {
       progress(left);
       reported = now;
@@ -373,6 +333,7 @@ DiskUsage DiskTier::usage() const {
   usage.queued_bytes = writer_->queue().bytes();
   usage.late_bytes = io_->late_bytes();
   usage.online = io_->online();
+  usage.read_only = !io_->writable();
   usage.regions_out = io_->regions().count_out();
   const MutexLock lock(index_.mutex);
   const ExtentAllocator& space = index_.catalog->space();

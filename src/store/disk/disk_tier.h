@@ -87,11 +87,13 @@ class DiskTier {
   DiskTier(const DiskTier&) = delete;
   DiskTier& operator=(const DiskTier&) = delete;
 
-  /// Opens the store on the device, or makes one if the device is blank. Blocks as long as the
-  /// device does. On any thread; not again after a success. Fails with one line for the operator:
-  /// kBadRequest for foreign data or a capacity larger than the device, kDamaged for a damaged
-  /// superblock or another version of the format, kInternal for a device that fails. Without kWipe
-  /// such a store is not written to.
+  /// Opens the store on the device, or makes one if the device is blank. A store that was larger
+  /// or smaller gets the device's size: see SuperblockWriter. If one copy of the superblock is
+  /// damaged, it is written anew. Blocks as long as the device does. On any thread; not again after
+  /// a success. Fails with one line for the operator: kBadRequest for foreign data or a device too
+  /// small for the store, kDamaged for a superblock with both copies damaged or of another version
+  /// of the format, kInternal for a device that fails. Without kWipe such a store is not written
+  /// to.
   [[nodiscard]] Result<void> attach(BlockDevice& device, Start start, Random& random)
       EXCLUDES(index_.mutex);
 
@@ -160,6 +162,7 @@ class DiskTier {
   [[nodiscard]] DeviceIo::RegionCalls region_calls();
   void lose(rt::Worker& worker, DiskEntry& entry);
   void begin_life(const ReplayReport& report) REQUIRES(index_.mutex);
+  [[nodiscard]] uint64_t clean_before(const ReplayReport& report) const REQUIRES(index_.mutex);
   [[nodiscard]] bool usable(rt::Worker& worker) { return recovered() && io_->usable(worker); }
 
   const DiskTierConfig config_;

@@ -50,7 +50,7 @@ TEST(DiskTierFaults, AWriteThatFailsIsADropAndTakesNoSpace) {
   ASSERT_EQ(disk.write(make_page("first", 0, 100'000)), DiskWrite::kStored);
   ASSERT_TRUE(disk.flush());
   const uint64_t used = disk.tier().usage().used_bytes;
-  disk.device().fail_writes(ENOSPC, 1);
+  disk.device().fail_writes(EIO, 1);
   EXPECT_EQ(disk.write(make_page("object", 0, 100'000)), DiskWrite::kDropped);
   EXPECT_EQ(drops(disk, DiskDrop::kWriteError), 1u);
   EXPECT_EQ(disk.tier().usage().used_bytes, used);

@@ -27,4 +27,9 @@ rt::Task<IoStatus> FileDevice::sync(rt::Worker&) {
   co_return co_await pool_.run(work);
 }
 
+rt::Task<IoStatus> FileDevice::cut(rt::Worker&, uint64_t bytes) {
+  auto work = [this, bytes] { return file_->cut(bytes); };
+  co_return co_await pool_.run(work);
+}
+
 }  // namespace cachey::store

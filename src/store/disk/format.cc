@@ -169,6 +169,10 @@ std::vector<std::byte> encode_superblock(const Superblock& superblock) {
   return bytes;
 }
 
+bool begins_as_store(std::span<const std::byte> bytes) {
+  return bytes.size() >= kMagic.size() && Reader(bytes.data()).text(kMagic.size()) == kMagic;
+}
+
 ParsedSuperblock parse_superblock(std::span<const std::byte> bytes) {
   ParsedSuperblock parsed;
   if (bytes.size() < kSuperblockHeaderBytes) return parsed;

@@ -79,8 +79,12 @@ struct ParsedSuperblock {
   SuperblockState state = SuperblockState::kDamaged;
   uint32_t version = 0;   ///< set for kValid and kOtherVersion
   uint32_t copy = 0;      ///< set by read_superblock(): the copy that was taken, 0 or 1
+  bool alone = false;     ///< set by read_superblock(): the other copy is not valid
   Superblock superblock;  ///< set for kValid
 };
+
+/// `bytes` begin as a superblock of any version does.
+[[nodiscard]] bool begins_as_store(std::span<const std::byte> bytes);
 
 /// `bytes`: at most kSuperblockBytesMax.
 [[nodiscard]] ParsedSuperblock parse_superblock(std::span<const std::byte> bytes);

@@ -41,6 +41,7 @@ JournalTask::JournalTask(JournalParts parts, JournalTimes times, SuperblockWrite
     : clock_(parts.clock),
       stats_(parts.stats),
       health_(parts.health),
+      room_(parts.room),
       failed_(std::move(parts.failed)),
       offline_(std::move(parts.offline)),
       charge_(std::move(parts.charge)),
@@ -58,7 +59,7 @@ void JournalTask::start(rt::Worker& worker, Delay delay) {
     const MutexLock lock(mutex_);
     if (delay == Delay::kNone) gathering = std::exchange(gathering_, nullptr);
     const bool needed = journal_.has_pending() || batch_ != nullptr || journal_.wants_cleaning();
-    begin = needed && !running_ && health_.online();
+    begin = needed && !running_ && may_write();
     if (begin) running_ = true;
   }
   if (gathering != nullptr) gathering->notify();
@@ -108,7 +109,7 @@ rt::Task<void> JournalTask::write_all(rt::Worker& worker) {
     charge_();
     {
       const MutexLock lock(mutex_);
-      bool more = health_.online();
+      bool more = may_write();
       if (well) more = journal_.wants_cleaning() || journal_.has_pending();
       if (!more) running_ = false;
       if (!more) co_return;
@@ -140,8 +141,7 @@ bool JournalTask::wants_cleaning() const {
 
 void JournalTask::report_failure(const IoStatus& status, uint64_t offset) {
   DiskStats::add(stats_.write_errors, 1);
-  log::warn("disk journal: an operation failed", {{"error", status.error}});
-  failed_(offset, DiskDirection::kWrite);
+  failed_(offset, DiskDirection::kWrite, status);
 }
 
 /// Makes the batch that is to be written. False: no segment could be added.
@@ -171,8 +171,8 @@ rt::Task<bool> JournalTask::prepare_batch(rt::Worker& worker) {
 
 /// Writes one batch of pending records. False: the device failed, or no segment could be added.
 rt::Task<bool> JournalTask::write_batch(rt::Worker& worker) {
-  if (io_.unanswered() >= kUnansweredMax) offline_();
-  if (!health_.online()) co_return false;
+  if (io_.unanswered() >= kUnansweredMax) offline_("too many writes of the journal hang");
+  if (!may_write()) co_return false;
   const bool prepared = co_await prepare_batch(worker);
   if (!prepared) co_return false;
   if (batch_ == nullptr) co_return true;
@@ -184,6 +184,7 @@ rt::Task<bool> JournalTask::write_batch(rt::Worker& worker) {
     const IoStatus status = co_await io_.write(worker, batch_->offset, part, std::move(keep));
     if (!status.ok()) {
       report_failure(status, batch_->offset);
+      if (status.no_room()) co_return false;
       if (++failures_here_ >= kFailuresAtAPlace || status.error == ETIMEDOUT) leave_place();
       co_return false;
     }
@@ -199,7 +200,7 @@ rt::Task<bool> JournalTask::write_batch(rt::Worker& worker) {
 
 void JournalTask::leave_place() {
   if (bad_places_.size() >= 2 * kBadPlacesMax) {  // most of them in the log: no place is good
-    offline_();
+    offline_("the journal cannot be written in any place");
     return;
   }
   log::error("disk journal: its place cannot be written; it goes on elsewhere",
@@ -243,9 +244,10 @@ rt::Task<bool> JournalTask::write_superblock(rt::Worker& worker,
     co_return true;
   }
   report_failure(status, 0);
+  if (status.no_room()) co_return false;
   if (++superblock_failures_ >= kSuperblockTries || status.error == ETIMEDOUT) {
     superblock_failures_ = 0;
-    offline_();
+    offline_("the superblock cannot be written");
   }
   co_return false;
 }
@@ -329,7 +331,7 @@ rt::Task<IoStatus> JournalTask::read_piece(rt::Worker& worker, uint64_t offset,
     DiskStats::add(stats_.read_errors, 1);
     if (status.error == ETIMEDOUT) break;
   }
-  failed_(offset, DiskDirection::kRead);
+  failed_(offset, DiskDirection::kRead, status);
   co_return status;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -36,13 +37,15 @@ struct JournalParts {
   const Clock& clock;
   DiskStats& stats;
   const DiskHealth& health;
-  WatchedMutex& mutex;  ///< the tier's: guards journal and catalog
+  const DiskHealth& room;  ///< offline: writes find no room, and are not tried
+  WatchedMutex& mutex;     ///< the tier's: guards journal and catalog
   Journal& journal;
   Catalog& catalog;
   /// The device failed at this offset; called without the mutex.
-  std::function<void(uint64_t offset, DiskDirection direction)> failed;
-  std::function<void()> offline;  ///< the disk must not be used; called without the mutex
-  std::function<void()> charge;   ///< the journal's memory changed; called without the mutex
+  std::function<void(uint64_t offset, DiskDirection direction, IoStatus status)> failed;
+  /// The disk must not be used; called without the mutex.
+  std::function<void(std::string_view cause)> offline;
+  std::function<void()> charge;  ///< the journal's memory changed; called without the mutex
 };
 
 /// Does the I/O of the journal: gathers records, writes them in batches, begins and frees segments,
@@ -54,6 +57,8 @@ struct JournalParts {
 ///   segment elsewhere; the old segment leaves the log by cleaning. Its space is not used again
 ///   until kBadPlacesMax more were left, or the store is opened again. With twice as many bad
 ///   places no new one is tried: the disk is taken offline.
+/// - If a write finds no room (IoStatus::no_room()), no place is better: the task ends, and begins
+///   again once the device is written again.
 /// - Records that cleaning cannot read are lost and counted.
 /// - A superblock that fails kSuperblockTries times, or hangs, takes the disk offline.
 /// - An operation that hangs keeps its buffer and its place on the device until the device answers.
@@ -110,13 +115,15 @@ class JournalTask {
                                                 std::vector<JournalSegment> segments);
   [[nodiscard]] std::vector<JournalSegment> segments() const EXCLUDES(mutex_);
 
+  [[nodiscard]] bool may_write() const { return health_.online() && room_.online(); }
   void report_failure(const IoStatus& status, uint64_t offset);
 
   const Clock& clock_;
   DiskStats& stats_;
   const DiskHealth& health_;
-  const std::function<void(uint64_t offset, DiskDirection direction)> failed_;
-  const std::function<void()> offline_;
+  const DiskHealth& room_;
+  const std::function<void(uint64_t offset, DiskDirection direction, IoStatus status)> failed_;
+  const std::function<void(std::string_view cause)> offline_;
   const std::function<void()> charge_;
   const JournalTimes times_;
   TimedIo io_;

@@ -63,17 +63,19 @@ rt::Task<void> PageWriter::run(rt::Worker& worker) {
     if (written % kYieldEvery == 0) co_await rt::asio::post(worker.executor(), rt::kAwait);
     (void)co_await write(worker, turn->source());
     turn.reset();
-    if (!io_.online()) drop_queue();
+    if (!io_.online()) drop_queue(DiskDrop::kOffline);
+    if (!io_.writable()) drop_queue(DiskDrop::kReadOnly);
   }
 }
 
-void PageWriter::drop_queue() {
+void PageWriter::drop_queue(DiskDrop cause) {
   const std::deque<WriteQueue::Source> left = queue_.clear();
-  for (size_t i = 0; i < left.size(); ++i) stats_.drop(DiskDrop::kOffline);
+  for (size_t i = 0; i < left.size(); ++i) stats_.drop(cause);
 }
 
 rt::Task<DiskWrite> PageWriter::write(rt::Worker& worker, DiskWriteSource& source) {
   if (!io_.usable(worker)) co_return dropped(DiskDrop::kOffline);
+  if (!io_.writable()) co_return dropped(DiskDrop::kReadOnly);
   if (!io_.has_room(DiskDirection::kWrite, source.bytes())) co_return dropped(DiskDrop::kStuck);
   const DiskPage page = source.page();
   DiskWriting writing(object_id(page.kind, page.object), page.page,
@@ -143,7 +145,7 @@ DiskWrite PageWriter::finish(DiskEntry& entry, DiskWriting& writing, std::string
   }
   if (!status.ok()) {
     DiskStats::add(stats_.write_errors, 1);
-    return dropped(DiskDrop::kWriteError);
+    return dropped(status.no_room() ? DiskDrop::kReadOnly : DiskDrop::kWriteError);
   }
   DiskStats::add(stats_.written_bytes, units_for(entry.bytes) * kUnitBytes);
   if (stale) return dropped(DiskDrop::kStale);

@@ -50,7 +50,7 @@ class PageWriter {
 
  private:
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker);
-  void drop_queue();
+  void drop_queue(DiskDrop cause);
   struct PlaceResult {
     DiskEntry* entry;  // null: the page is not written
     DiskWrite result;  // then

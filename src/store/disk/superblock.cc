@@ -5,16 +5,19 @@
 #include <optional>
 #include <utility>
 
+#include "base/log.h"
+
 namespace cachey::store {
 namespace {
 
 bool preferred(const ParsedSuperblock& a, const ParsedSuperblock& b) {
-  // A copy of another version is preferred, so that it is refused instead of overwritten.
+  // A valid copy is the store, whatever has become of the other: each version of the format writes
+  // both copies. Without a valid copy, one of another version is refused, not overwritten.
   auto rank = [](const ParsedSuperblock& parsed) {
     switch (parsed.state) {
-      case SuperblockState::kOtherVersion:
-        return 4;
       case SuperblockState::kValid:
+        return 4;
+      case SuperblockState::kOtherVersion:
         return 3;
       case SuperblockState::kDamaged:
         return 2;
@@ -29,6 +32,26 @@ bool preferred(const ParsedSuperblock& a, const ParsedSuperblock& b) {
   return a.superblock.sequence >= b.superblock.sequence;
 }
 
+/// The superblock lists no segment past `capacity`.
+bool fits(const Superblock& superblock, uint64_t capacity) {
+  return std::ranges::all_of(superblock.segments, [&](const JournalSegment& segment) {
+    return (uint64_t{segment.first_unit} + superblock.segment_units) * kUnitBytes <= capacity;
+  });
+}
+
+void log_cut(const BlockDevice& device, uint64_t capacity, IoStatus status) {
+  if (status.ok()) {
+    log::info("disk store is smaller now", {{"path", device.name()}, {"capacity", capacity}});
+  } else {
+    log::warn("disk store is smaller now, but its file is not",
+              {{"path", device.name()}, {"capacity", capacity}, {"error", to_text(status)}});
+  }
+}
+
+void cut_device(BlockDevice& device, uint64_t capacity) {
+  log_cut(device, capacity, device.cut_now(capacity));
+}
+
 std::shared_ptr<AlignedBuffer> encoded_for_device(const Superblock& superblock) {
   const std::vector<std::byte> encoded = encode_superblock(superblock);
   auto buffer = std::make_shared<AlignedBuffer>(encoded.size());
@@ -41,6 +64,7 @@ std::shared_ptr<AlignedBuffer> encoded_for_device(const Superblock& superblock) 
 Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
   std::optional<ParsedSuperblock> best;
   bool unread = false;
+  int valid = 0;
   for (const uint32_t copy : {0u, 1u}) {
     const uint64_t offset = superblock_offset(copy);
     if (device.size() < offset + kSuperblockBytesMax) break;
@@ -51,14 +75,13 @@ Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
     }
     ParsedSuperblock parsed = parse_superblock(buffer.bytes());
     parsed.copy = copy;
-    // The device has foreign data, even if an old second copy of ours is left.
-    if (offset == 0 && parsed.state == SuperblockState::kForeign) return parsed;
+    if (parsed.state == SuperblockState::kValid) ++valid;
     if (!best || !preferred(*best, parsed)) best = std::move(parsed);
   }
-  const bool blank = best && best->state == SuperblockState::kBlank;
-  if (!best || (blank && unread)) {  // the copy that cannot be read may be a whole one
+  if (!best || (unread && valid == 0)) {  // the copy that cannot be read may be a whole one
     return fail(ErrorKind::kInternal, "its superblock cannot be read");
   }
+  best->alone = valid == 1;
   return std::move(*best);
 }
 
@@ -76,13 +99,23 @@ Superblock SuperblockWriter::next(std::vector<JournalSegment> segments) {
   Superblock next = current_;
   next.sequence = ++current_.sequence;  // also if it fails: one copy may be on disk
   next.segments = std::move(segments);
+  if (capacity_ < next.capacity && fits(next, capacity_)) next.capacity = capacity_;
   return next;
+}
+
+/// Nobody waits for this: a device that hangs here holds nothing up.
+rt::Task<void> SuperblockWriter::cut(rt::Worker& worker) {
+  const IoStatus status = co_await device_.cut(worker, capacity_);
+  log_cut(device_, capacity_, status);
 }
 
 IoStatus SuperblockWriter::write_now(std::vector<JournalSegment> segments) {
   Superblock superblock = next(std::move(segments));
   const IoStatus status = write_superblock(device_, superblock, next_copy_);
-  if (status.ok()) current_ = std::move(superblock);
+  if (!status.ok()) return status;
+  const bool smaller = superblock.capacity < current_.capacity;
+  current_ = std::move(superblock);
+  if (smaller) cut_device(device_, current_.capacity);
   return status;
 }
 
@@ -91,7 +124,10 @@ rt::Task<IoStatus> SuperblockWriter::write(rt::Worker& worker,
   if (io_.unanswered() > 0) co_return IoStatus{ETIMEDOUT};
   Superblock superblock = next(std::move(segments));
   const IoStatus status = co_await write_copies(worker, encoded_for_device(superblock));
-  if (status.ok()) current_ = std::move(superblock);
+  if (!status.ok()) co_return status;
+  const bool smaller = superblock.capacity < current_.capacity;
+  current_ = std::move(superblock);
+  if (smaller) worker.tasks().spawn(cut(worker));
   co_return status;
 }
 

@@ -16,9 +16,13 @@
 
 namespace cachey::store {
 
-/// The better of the two copies, in any state. If the first copy is foreign, that copy. Fails if
-/// neither can be read, or if one cannot and the other is blank.
+/// The better of the two copies, in any state: a valid one before any other. Fails if neither can
+/// be read, or if one cannot and the other is not valid.
 [[nodiscard]] Result<ParsedSuperblock> read_superblock(BlockDevice& device);
+
+/// Of a device that begins with other data than a store's.
+inline constexpr const char* kForeignData =
+    "it holds something that is no cache of ours; --disk-wipe overwrites it";
 
 [[nodiscard]] constexpr uint64_t superblock_offset(uint32_t copy) {
   return copy == 0 ? 0 : kSuperblockCopyOffset;
@@ -31,11 +35,17 @@ IoStatus write_superblock(BlockDevice& device, const Superblock& superblock, uin
 
 /// The superblock of an open store. A superblock is written as write_superblock() does. Used by one
 /// task at a time. Owned by the journal task; the device outlives it.
+///
+/// The store may be larger than the capacity that it is opened with: nothing is placed past that
+/// capacity, but old journal segments may be there. The first superblock that lists none of them
+/// has the smaller capacity, and once both copies are durable the device is cut. A crash before
+/// leaves a whole store of the larger capacity.
 class SuperblockWriter {
  public:
   struct Opened {
     Superblock superblock;
-    uint32_t copy = 0;  ///< the copy that is whole
+    uint32_t copy = 0;      ///< the copy that is whole
+    uint64_t capacity = 0;  ///< bytes that the store is to use from now on; at most its capacity
   };
 
   SuperblockWriter(BlockDevice& device, const Clock& clock, std::chrono::milliseconds limit,
@@ -43,11 +53,14 @@ class SuperblockWriter {
       : device_(device),
         io_(device, clock, limit),
         stats_(stats),
+        capacity_(opened.capacity),
         current_(std::move(opened.superblock)),
         next_copy_(1 - opened.copy) {}
 
   /// The last superblock that was written, with the sequence of the last attempt.
   [[nodiscard]] const Superblock& current() const { return current_; }
+  /// The store still has the larger capacity that it was opened with.
+  [[nodiscard]] bool is_shrinking() const { return capacity_ < current_.capacity; }
   /// Of the superblocks that are written from now on.
   void set_openings(uint64_t openings) { current_.openings = openings; }
 
@@ -60,12 +73,14 @@ class SuperblockWriter {
 
  private:
   [[nodiscard]] Superblock next(std::vector<JournalSegment> segments);
+  [[nodiscard]] rt::Task<void> cut(rt::Worker& worker);
   [[nodiscard]] rt::Task<IoStatus> write_copies(rt::Worker& worker,
                                                 std::shared_ptr<AlignedBuffer> encoded);
 
   BlockDevice& device_;
   TimedIo io_;
   DiskStats& stats_;
+  const uint64_t capacity_;
   Superblock current_;
   uint32_t next_copy_;  // to be written: the other copy is whole
 };

@@ -176,9 +176,12 @@ rt::Task<IoStatus> UringDevice::write(rt::Worker& worker, uint64_t offset,
 
 std::unique_ptr<BlockDevice> make_device(std::unique_ptr<DiskFile> file, DiskIo io,
                                          rt::BlockingPool& pool, size_t workers) {
-  if (io == DiskIo::kUring && UringDevice::available()) {
-    return std::make_unique<UringDevice>(std::move(file), pool, workers);
-  }
+  const bool uring = io == DiskIo::kUring && UringDevice::available();
+  log::info("disk opened", {{"path", file->path()},
+                            {"capacity", file->size()},
+                            {"io", uring ? "io_uring" : "threads"},
+                            {"direct", file->direct()}});
+  if (uring) return std::make_unique<UringDevice>(std::move(file), pool, workers);
   log::info("disk reads and writes by threads",
             {{"reason", io == DiskIo::kUring ? "io_uring is refused here" : "asked for"}});
   return std::make_unique<FileDevice>(std::move(file), pool);

@@ -9,9 +9,11 @@
 namespace cachey::store {
 namespace {
 
-constexpr uint64_t kDeviceBytes = 5 * kMiB;
 constexpr int kSteps = 120;
 constexpr size_t kLongTagBytes = 1'500;
+// The sizes that the device has, from one start to the next.
+constexpr uint64_t kSizes = 3;
+constexpr uint64_t kSizeStep = 700 * kKiB;
 
 // Of pages' records; and what goes past it: removals, copies of the records of all pages.
 constexpr size_t kPendingMax = 2 * RecordQueue::kChunkBytes;
@@ -55,6 +57,7 @@ void DiskModel::run() {
     } else if (dice < 92) {
       disk_.device().fail_reads(EIO, 1);
     } else if (dice < 95) {
+      next_size_ = kDeviceBytes - random() % kSizes * kSizeStep;
       die();
     } else if (world_ == World::kUnreadable) {
       harm_a_part();
@@ -139,17 +142,22 @@ void DiskModel::restart() {
   dead_ = false;
   const bool power_lost = loses_power() && random_() % 2 == 0;
   if (power_lost) disk_.device().lose_power(random());
+  const uint64_t size_before = disk_.device().size();
+  disk_.device().resize(next_size_);
+  const bool smaller = next_size_ < size_before;
+  shrinks_ += smaller ? 1 : 0;
   if (world_ == World::kUnreadable) fail_reads_of_the_journal();
   disk_.open();
   disk_.device().fail_parts({});
   disk_.device().fail_reads(0, 0);
+  if (random_() % 2 == 0) disk_.tier().begin_writing(disk_.worker());
   seen_.clear();
   if (world_ == World::kEvil) return;
   const bool unread = disk_.tier().stats().recovered_unreadable > 0;
   unread_ += unread;
   if (unread) {  // pages are lost, and what the unread blocks removed may be back
     oldest_possible_.clear();
-  } else if (!lost) {
+  } else if (!lost && !smaller) {
     check_durable(last_known);
   }
   // A page may be back because its removal was not durable. Its space may be overwritten: then

@@ -43,6 +43,7 @@ class DiskModel {
   /// Pages that a bound refused: that of the records, and that of the memory of late operations.
   [[nodiscard]] uint64_t refused_for_records() const { return refused_for_records_; }
   [[nodiscard]] uint64_t refused_for_memory() const { return refused_for_memory_; }
+  [[nodiscard]] uint64_t shrinks() const { return shrinks_; }  ///< openings of a larger store
 
   struct PageName {
     int object;
@@ -58,6 +59,7 @@ class DiskModel {
   [[nodiscard]] DiskPage page_of(PageName name, int version) const;
 
  private:
+  static constexpr uint64_t kDeviceBytes = 5 * kMiB;
   static constexpr int kObjects = 12;
   static constexpr uint32_t kPages = 3;
 
@@ -93,12 +95,14 @@ class DiskModel {
   std::set<int> seen_;                  // objects with a version that this process observed
   std::map<PageName, int> durable_;
   bool dead_ = false;
+  uint64_t next_size_ = kDeviceBytes;  // of the device, from the next restart on
   std::vector<std::string> wrongs_;
   uint64_t hits_ = 0;
   uint64_t moves_ = 0;
   uint64_t unread_ = 0;
   uint64_t refused_for_records_ = 0;
   uint64_t refused_for_memory_ = 0;
+  uint64_t shrinks_ = 0;
 };
 
 }  // namespace cachey::store

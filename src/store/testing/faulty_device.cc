@@ -12,7 +12,7 @@
 namespace cachey::store {
 
 IoStatus FaultyDevice::do_read(uint64_t offset, std::span<const iovec> into) {
-  CHECK(offset % kUnitBytes == 0 && offset + total_bytes(into) <= size());
+  CHECK(offset % kUnitBytes == 0 && offset + total_bytes(into) <= data_.bytes().size());
   const MutexLock lock(mutex_);
   if (touches(failing_parts_, Kind::kRead, {offset, offset + total_bytes(into)})) {
     return IoStatus{EIO};
@@ -32,7 +32,7 @@ IoStatus FaultyDevice::do_read(uint64_t offset, std::span<const iovec> into) {
 }
 
 IoStatus FaultyDevice::do_write(uint64_t offset, std::span<const iovec> from) {
-  CHECK(offset % kUnitBytes == 0 && offset + total_bytes(from) <= size());
+  CHECK(offset % kUnitBytes == 0 && offset + total_bytes(from) <= data_.bytes().size());
   const MutexLock lock(mutex_);
   if (touches(failing_parts_, Kind::kWrite, {offset, offset + total_bytes(from)})) {
     return IoStatus{EIO};
@@ -116,6 +116,14 @@ rt::Task<IoStatus> FaultyDevice::sync(rt::Worker& worker) {
 IoStatus FaultyDevice::sync_now() {
   const MutexLock lock(mutex_);
   unsynced_.clear();
+  return {};
+}
+
+IoStatus FaultyDevice::cut_now(uint64_t bytes) {
+  const MutexLock lock(mutex_);
+  if (dying_ && writes_to_live_ == 0) return {};
+  std::ranges::fill(data_.bytes().subspan(bytes), std::byte{0xdb});
+  cut_to_ = bytes;
   return {};
 }
 

@@ -20,12 +20,14 @@ class FaultyDevice final : public BlockDevice {
  public:
   /// Sectors are written as a whole or not at all. REQUIRES: kUnitBytes is a multiple of theirs.
   explicit FaultyDevice(uint64_t bytes, uint64_t sector_bytes = kUnitBytes)
-      : sector_bytes_(sector_bytes), data_(bytes) {}
+      : sector_bytes_(sector_bytes), size_(bytes), cut_to_(bytes), data_(bytes) {}
 
-  [[nodiscard]] uint64_t size() const override { return data_.bytes().size(); }
+  [[nodiscard]] uint64_t size() const override { return size_; }
   IoStatus read_now(uint64_t offset, std::span<std::byte> into) override;
   IoStatus write_now(uint64_t offset, std::span<const std::byte> from) override;
   IoStatus sync_now() override;
+  /// What is past `bytes` is other bytes from now on.
+  IoStatus cut_now(uint64_t bytes) override;
   [[nodiscard]] rt::Task<IoStatus> read(rt::Worker& worker, uint64_t offset,
                                         std::span<const iovec> into) override;
   [[nodiscard]] rt::Task<IoStatus> write(rt::Worker& worker, uint64_t offset,
@@ -56,6 +58,12 @@ class FaultyDevice final : public BlockDevice {
   void release();
 
   void flip_bit(uint64_t bit);
+
+  /// size() from now on, at most the first one. The bytes past it stay, until cut_now(). Not while
+  /// a tier is attached.
+  void resize(uint64_t bytes) { size_ = bytes; }
+  /// The argument of the last cut_now() that was not lost; at first the size.
+  [[nodiscard]] uint64_t cut_to() const { return cut_to_; }
 
   /// The process dies during the write after `writes` more writes: that write stores some of its
   /// sectors, later writes store none, until revive().
@@ -88,6 +96,8 @@ class FaultyDevice final : public BlockDevice {
   [[nodiscard]] IoStatus do_write(uint64_t offset, std::span<const iovec> from) EXCLUDES(mutex_);
 
   const uint64_t sector_bytes_;
+  std::atomic<uint64_t> size_;
+  std::atomic<uint64_t> cut_to_;
   std::atomic<bool> tracking_{false};
   std::atomic<uint64_t> bytes_read_{0};
   std::atomic<uint64_t> bytes_written_{0};
