@@ -1,7 +1,12 @@
 #include "app/disk.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <filesystem>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "base/log.h"
@@ -11,6 +16,8 @@
 
 namespace cachey::app {
 namespace {
+
+using namespace std::chrono_literals;
 
 // The share of --memory that the index may take.
 constexpr uint64_t kIndexShare = 4;
@@ -23,6 +30,37 @@ constexpr uint64_t kWrittenShare = 16;
 // The share of --memory that the device may have past the deadlines of its reads and writes.
 constexpr uint64_t kLateShare = 8;
 constexpr uint64_t kWrittenAtOnceMax = 8 * kPageBytes;
+
+constexpr uint64_t kStatBlockBytes = 512;  // the unit of st_blocks
+
+// Until the lock of another process is tried again.
+constexpr auto kLockPoll = 50ms;
+
+// What the Rust implementation of Cachey leaves in its directory.
+constexpr std::string_view kFoyerPrefix = "foyer-storage-direct-fs-";
+
+/// Names the files of the Rust implementation, because nothing uses or removes them.
+void warn_of_foyer_files(const std::string& directory) {
+  size_t files = 0;
+  uint64_t bytes = 0;
+  std::string first;
+  std::error_code failure;
+  for (std::filesystem::directory_iterator at(directory, failure), end; !failure && at != end;
+       at.increment(failure)) {
+    const std::string name = at->path().filename();
+    struct stat status{};
+    if (!name.starts_with(kFoyerPrefix) || ::lstat(at->path().c_str(), &status) != 0) continue;
+    if (files++ == 0 || name < first) first = name;
+    bytes += static_cast<uint64_t>(status.st_blocks) * kStatBlockBytes;
+  }
+  if (files == 0) return;
+  log::warn("files of the Rust Cachey keep disk space and are not used; remove them",
+            {{"path", directory},
+             {"files", std::string(kFoyerPrefix) + "*"},
+             {"count", files},
+             {"first", first},
+             {"bytes", bytes}});
+}
 
 store::DiskTierConfig tier_config(store::MemoryTier& memory) {
   store::DiskTierConfig config;
@@ -58,7 +96,11 @@ std::string_view to_string(DiskState state) {
 
 Disk::Disk(const Options& options, rt::Workers& workers, store::MemoryTier& memory,
            const Clock& clock, Random& random)
-    : options_(options), workers_(workers), random_(random), tier_(tier_config(memory), clock) {}
+    : options_(options),
+      workers_(workers),
+      clock_(clock),
+      random_(random),
+      tier_(tier_config(memory), clock) {}
 
 Disk::~Disk() = default;
 
@@ -78,11 +120,11 @@ void Disk::start_opening() {
 void Disk::open(const std::stop_token& stop) {
   std::chrono::seconds delay = kRetryAfter;
   while (true) {
-    Result<void> attached = attach();
+    Result<void> attached = attach(stop);
     if (attached) break;
     const bool device_failed = attached.error().kind() == ErrorKind::kInternal;
     enter(device_failed ? DiskState::kFailed : DiskState::kUnusable, std::move(attached));
-    if (!device_failed || !wait_to_retry(delay, stop)) return;
+    if (!device_failed || !wait(delay, stop)) return;
     delay = std::min(2 * delay, kRetryAfterMax);
   }
   enter(DiskState::kReadingIndex);
@@ -92,13 +134,28 @@ void Disk::open(const std::stop_token& stop) {
   enter(DiskState::kOnline);
 }
 
-Result<void> Disk::attach() {
+Result<void> Disk::attach(const std::stop_token& stop) {
   const store::DiskPath path{options_.disk_path, options_.disk_kind, options_.disk_capacity,
                              options_.disk_wipe};
   device_.reset();  // of the last attempt: it holds the file's lock
+  const bool fs = options_.disk_kind == store::DiskKind::kFs;
+  const MonoTime patience_ends = clock_.mono() + kLockPatience;
+  bool waits = false;
+  const auto wait_for_lock = [&](const std::string& locked) {
+    if (!std::exchange(waits, true)) {
+      log::info("disk is in use by another process; waiting for the process to end",
+                {{"path", locked}});
+    }
+    return clock_.mono() < patience_ends && wait(kLockPoll, stop);
+  };
   Result<std::unique_ptr<store::DiskFile>> file =
-      store::DiskFile::open(path, store::DiskFile::Access::kReadWrite);
+      store::DiskFile::open(path, store::DiskFile::Access::kReadWrite, wait_for_lock);
   if (!file) return std::unexpected(std::move(file.error()));
+  if (fs) warn_of_foyer_files(options_.disk_path);
+  if (options_.disk_wipe) {
+    log::warn("disk is wiped, as --disk-wipe says; left in a config file, it does so at each start",
+              {{"path", options_.disk_path}});
+  }
   const auto io = options_.iouring ? store::DiskIo::kUring : store::DiskIo::kThreads;
   device_ = store::make_device(std::move(*file), io, pool_, options_.threads);
   const auto start =
@@ -108,7 +165,7 @@ Result<void> Disk::attach() {
   return fail(attached.error().kind(), options_.disk_path + ": " + attached.error().message());
 }
 
-bool Disk::wait_to_retry(std::chrono::seconds delay, const std::stop_token& stop) {
+bool Disk::wait(std::chrono::nanoseconds delay, const std::stop_token& stop) {
   const MutexLock lock(mutex_);
   (void)changed_.wait_for(mutex_, stop, delay, [] { return false; });
   return !stop.stop_requested();

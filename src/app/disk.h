@@ -48,6 +48,10 @@ class Disk {
  public:
   static constexpr std::chrono::seconds kRetryAfter{1};
   static constexpr std::chrono::seconds kRetryAfterMax{60};
+  /// How long an attempt waits for another process to give the disk up. A killed process keeps it
+  /// until its last operations are done, with io_uring a moment longer than the process can be
+  /// seen.
+  static constexpr std::chrono::seconds kLockPatience{5};
 
   struct Status {
     DiskState state;
@@ -84,9 +88,9 @@ class Disk {
 
  private:
   void open(const std::stop_token& stop);
-  [[nodiscard]] Result<void> attach();
+  [[nodiscard]] Result<void> attach(const std::stop_token& stop);
   /// False: a stop is requested.
-  [[nodiscard]] bool wait_to_retry(std::chrono::seconds delay, const std::stop_token& stop)
+  [[nodiscard]] bool wait(std::chrono::nanoseconds delay, const std::stop_token& stop)
       EXCLUDES(mutex_);
   void enter(DiskState state, Result<void> result = {}) EXCLUDES(mutex_);
   void log_error() REQUIRES(mutex_);
@@ -95,6 +99,7 @@ class Disk {
 
   const Options& options_;
   rt::Workers& workers_;
+  const Clock& clock_;
   Random& random_;
   rt::BlockingPool pool_{kThreads};
   std::unique_ptr<store::BlockDevice> device_;  // the thread's, and the tier's once attached

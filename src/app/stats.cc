@@ -24,11 +24,17 @@ double to_double(std::integral auto number) { return static_cast<double>(number)
 nlohmann::ordered_json disk_json(const Disk& disk) {
   const store::DiskUsage usage = disk.tier().usage();
   const Disk::Status status = disk.status();
-  return {{"capacity_bytes", usage.capacity},     {"used_bytes", usage.used_bytes},
-          {"payload_bytes", usage.payload_bytes}, {"pages", usage.pages},
-          {"queued_bytes", usage.queued_bytes},   {"evictions", usage.evictions},
-          {"regions_out", usage.regions_out},     {"online", usage.online},
-          {"state", to_string(status.state)},     {"error", status.error}};
+  return {{"capacity_bytes", usage.capacity},
+          {"used_bytes", usage.used_bytes},
+          {"payload_bytes", usage.payload_bytes},
+          {"pages", usage.pages},
+          {"queued_bytes", usage.queued_bytes},
+          {"evictions", usage.evictions},
+          {"regions_out", usage.regions_out},
+          {"online", usage.online},
+          {"read_only", usage.read_only},
+          {"state", to_string(status.state)},
+          {"error", status.error}};
 }
 
 }  // namespace

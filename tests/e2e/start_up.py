@@ -19,3 +19,12 @@ def expect_bad(done, *words):
     for word in words:
         assert word in lines[0], f"{word!r} is not in {lines[0]!r}"
     assert done.stdout == ""
+
+
+def expect_bad_last(done, *words):
+    """As expect_bad(), but lines of the log may come before the reason."""
+    assert done.returncode == 2, f"exit code {done.returncode}: {done.stderr}"
+    assert "listening" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    for word in words:
+        assert word in last, f"{word!r} is not in the last line of {done.stderr!r}"

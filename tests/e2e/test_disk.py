@@ -11,7 +11,7 @@ from disk import counted, from_origin, kill, wait_for_pages
 from expect import c0_status, expect_206, expect_bytes
 from harness import KIB, MIB, PAGE
 from http1 import Connection, fetch_target, range_header
-from start_up import expect_bad, run
+from start_up import expect_bad, expect_bad_last, run
 from test_disk_start import wait_for_state
 
 PAGES = 64
@@ -155,12 +155,12 @@ def test_a_second_process_serves_without_the_disk_until_the_first_has_ended(disk
 
 def test_a_second_process_on_a_required_disk_is_refused(disk_server, disk_path):
     disk_server()
-    done = run(*NOWHERE, "--disk-path", str(disk_path), "--disk-capacity", "512MiB", "--disk-required")
-    expect_bad(done, str(disk_path), "in use by another process")
+    done = run(*NOWHERE, "--disk-path", str(disk_path), "--disk-capacity", "512MiB", "--disk-required", seconds=15)
+    expect_bad_last(done, str(disk_path), "in use by another process")
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["--disk-path", "/no/such/directory"], ["/no/such/directory"]),
+    (["--disk-path", "/proc/no/such/directory"], ["/proc/no", "cannot be made"]),
     (["--disk-path", "/proc/self/status"], ["/proc/self/status"]),
     (["--disk-path", "{path}", "--disk-capacity", "15TiB"], ["{path}", "cannot reserve"]),
     (["--disk-path", "{path}", "--disk-capacity", "1MiB"], ["{path}", "at least 64MiB"]),

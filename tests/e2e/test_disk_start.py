@@ -11,7 +11,7 @@ from cachey_server import base_environment
 from disk import counted, from_origin, kill, wait_for_pages
 from expect import expect_206
 from harness import BINARY, KIB, MIB, limit, wait_until
-from start_up import expect_bad, run
+from start_up import expect_bad, expect_bad_last, run
 
 NOWHERE = ["--port", "0", "--origin", "dir:/"]
 JOURNAL = 512 * KIB
@@ -172,12 +172,12 @@ def catches(pid, number):
 
 def test_a_required_disk_that_is_damaged_or_fails_ends_the_start(faulty_disk, filled):
     faulty_disk.set("read fail 5")
-    expect_bad(run_required(faulty_disk), str(faulty_disk.file.parent), "cannot be read")
+    expect_bad_last(run_required(faulty_disk), str(faulty_disk.file.parent), "cannot be read")
     faulty_disk.set("open fail 5")
     expect_bad(run_required(faulty_disk), str(faulty_disk.file), "Input/output error")
     damage(faulty_disk)
     faulty_disk.set()
-    expect_bad(run_required(faulty_disk), str(faulty_disk.file.parent), "damaged", "--disk-wipe")
+    expect_bad_last(run_required(faulty_disk), str(faulty_disk.file.parent), "damaged", "--disk-wipe")
 
 
 def test_a_required_disk_is_waited_for_half_a_minute(faulty_disk, filled):

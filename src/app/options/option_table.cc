@@ -109,8 +109,10 @@ void add_tls_and_access(Table& table, Options& o) {
 
 void add_disk(Table& table, Options& o) {
   table.group("Disk");
-  table.add(one("disk-path", path_value(), o.disk_path,
-                "Keep pages here too: a directory, or with --disk-kind block a device or file"));
+  table.add(
+      one("disk-path", path_value(), o.disk_path,
+          "Keep pages here too: a directory, made if missing, or with --disk-kind block a device "
+          "or file"));
   table.add(one("disk-kind", disk_kind_value(), o.disk_kind,
                 "What --disk-path is: fs, a directory to keep a file in; block, a raw device, or a "
                 "file that stands for one"));
