@@ -17,7 +17,7 @@ from test_disk_start import wait_for_state
 PAGES = 64
 SMALL = 4 * KIB
 BLOCK = 64 * KIB
-NOWHERE = ["--port", "0", "--origin", "dir:/"]
+NOWHERE = ["--listen", "127.0.0.1", "--port", "0", "--origin", "dir:/"]
 
 
 def read_pages(server, kind, stored, pages):

@@ -16,7 +16,7 @@ from harness import KIB, MIB, wait_until
 from start_up import expect_bad, expect_bad_last, run
 from test_disk_start import wait_for_state
 
-NOWHERE = ["--port", "0", "--origin", "dir:/"]
+NOWHERE = ["--listen", "127.0.0.1", "--port", "0", "--origin", "dir:/"]
 STORE_MAGIC = b"CACHEYDS"
 
 

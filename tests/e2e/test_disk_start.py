@@ -13,7 +13,7 @@ from expect import expect_206
 from harness import BINARY, KIB, MIB, limit, wait_until
 from start_up import expect_bad, expect_bad_last, run
 
-NOWHERE = ["--port", "0", "--origin", "dir:/"]
+NOWHERE = ["--listen", "127.0.0.1", "--port", "0", "--origin", "dir:/"]
 JOURNAL = 512 * KIB
 """The superblocks are before this offset."""
 
