@@ -14,6 +14,8 @@ unsigned status_of(ErrorKind kind) {
       return 404;
     case ErrorKind::kRangeNotSatisfiable:
       return 416;
+    case ErrorKind::kPreconditionFailed:
+      return 412;
     case ErrorKind::kChanged:
       return 409;
     case ErrorKind::kDenied:

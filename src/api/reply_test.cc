@@ -21,6 +21,7 @@ TEST(Reply, EveryKindHasItsStatusAndCode) {
       {ErrorKind::kBadRequest, 400, "bad_request"},
       {ErrorKind::kNotFound, 404, "not_found"},
       {ErrorKind::kRangeNotSatisfiable, 416, "range_not_satisfiable"},
+      {ErrorKind::kPreconditionFailed, 412, "precondition_failed"},
       {ErrorKind::kChanged, 409, "object_size_inconsistency"},
       {ErrorKind::kDenied, 403, "denied"},
       {ErrorKind::kArchived, 403, "archived"},

@@ -73,6 +73,7 @@ std::string_view code_text(ErrorKind kind) {
       return "NoSuchKey";
     case ErrorKind::kRangeNotSatisfiable:
       return "InvalidRange";
+    case ErrorKind::kPreconditionFailed:
     case ErrorKind::kChanged:
       return "PreconditionFailed";
     case ErrorKind::kDenied:

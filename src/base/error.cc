@@ -10,6 +10,8 @@ std::string_view to_string(ErrorKind kind) {
       return "not_found";
     case ErrorKind::kRangeNotSatisfiable:
       return "range_not_satisfiable";
+    case ErrorKind::kPreconditionFailed:
+      return "precondition_failed";
     case ErrorKind::kChanged:
       return "changed";
     case ErrorKind::kDenied:

@@ -15,6 +15,7 @@ enum class ErrorKind : uint8_t {
   kBadRequest,           ///< the client's input breaks a rule
   kNotFound,             ///< no such object or bucket
   kRangeNotSatisfiable,  ///< the range starts at or past the object's end
+  kPreconditionFailed,   ///< the object's version does not fulfil the client's preconditions
   kChanged,              ///< the object has another version now than the one in the answer
   kDenied,               ///< the origin refused us, or our own rules refused the client
   kArchived,             ///< the object must be restored first (InvalidObjectState)

@@ -1,13 +1,12 @@
 #include "cache/fill.h"
 
 #include <algorithm>
-#include <deque>
 #include <exception>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
-#include "cache/fill_plan.h"
+#include "cache/filling.h"
 #include "origin/finality.h"
 
 namespace cachey::cache {
@@ -17,77 +16,6 @@ namespace {
 Error internal(const std::exception& failure) { return {ErrorKind::kInternal, failure.what()}; }
 
 }  // namespace
-
-/// The state of one fill, in the frame of its task.
-struct Fills::Filling final : origin::ByteSink, origin::Audience {
-  Filling(rt::Worker& w, Page& p, const FetchSpec& s, Throughput& in)
-      : worker(w), page(p), spec(s), config(s.config), ingress(in), part_ended(w) {}
-
-  std::span<std::byte> room(uint64_t offset) override {
-    return page.writable(offset - page.object_offset());
-  }
-  void arrived(ByteRange range) override {
-    ingress.add(range.size());
-    const uint64_t begin = page.object_offset();
-    page.add(ByteRange{range.begin - begin, range.end - begin});
-  }
-  [[nodiscard]] bool is_wanted() const override { return page.has_reader(); }
-  [[nodiscard]] bool is_waiting() const override { return page.has_reader(); }
-  [[nodiscard]] bool has_others() const override {
-    return config.shapes_attempts() && page.has_others_waiting();
-  }
-  /// The terms under which a range of the page is read.
-  [[nodiscard]] origin::ReadTerms terms(ByteRange range) {
-    origin::ReadTerms terms(spec.buckets, order, spec.key.object, in_object(range), config);
-    terms.request_id = spec.request_id;
-    terms.kind = spec.key.kind;
-    terms.priority = {&page.wanted_parts(), Page::parts_of(range)};
-    terms.audience = this;
-    terms.versions = &versions;
-    return terms;
-  }
-  [[nodiscard]] ByteRange in_object(ByteRange range) const {
-    return {page.object_offset() + range.begin, page.object_offset() + range.end};
-  }
-
-  rt::Worker& worker;
-  Page& page;
-  const FetchSpec& spec;
-  origin::RequestConfig config;  // the leader's, or without the leader's limits
-  Throughput& ingress;
-  FillPlan plan;
-  origin::BucketOrder order;  // of all its reads: a page asks at most two buckets
-  std::optional<store::Admission> start;
-  std::optional<store::Admission> body;
-  VersionSet versions;        // of the page's bytes
-  ObjectSourcePtr contested;  // the version that the last answer contested; null: none
-  ObjectSourcePtr gone;       // a version of the page's bytes that its bucket no longer has
-  bool pinned = false;        // the page has memory, and this fill keeps it pinned
-
-  // Set once the first part's head has come: the ranges that are left, and the tasks that read
-  // them.
-  std::deque<ByteRange> left;
-  uint32_t running = 0;
-  rt::Wakeup part_ended;
-  std::optional<Error> failure;
-  bool hedged = false;
-};
-
-/// A task of the fill that reads parts, from before its begin to its end.
-class Fills::Running {
- public:
-  explicit Running(Filling& filling) : filling_(&filling) { ++filling.running; }
-  Running(Running&& other) noexcept : filling_(std::exchange(other.filling_, nullptr)) {}
-  Running& operator=(Running&&) = delete;
-  ~Running() {
-    if (filling_ == nullptr) return;
-    --filling_->running;
-    filling_->part_ended.notify();
-  }
-
- private:
-  Filling* filling_;
-};
 
 /// The memory of a page; a whole page if the object's size is unknown.
 uint64_t Fills::bytes_needed(KeyView key, uint32_t index) {
@@ -137,18 +65,28 @@ uint32_t Fills::parts_for(const FetchSpec& spec, ByteRange wanted) const {
 void Fills::start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, ByteRange wanted,
                   std::optional<FillMemory> memory) {
   try {
-    worker.tasks().spawn(run(worker, page, spec, wanted, std::move(memory)));
+    worker.tasks().spawn(run(worker, page, spec, wanted, std::move(memory), Purpose::kFill));
+  } catch (const std::exception& failure) {
+    fill_failed(*page, *spec, internal(failure));
+  }
+}
+
+void Fills::look(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset) {
+  try {
+    const ByteRange byte{offset, offset + 1};
+    worker.tasks().spawn(run(worker, page, spec, byte, std::nullopt, Purpose::kLook));
   } catch (const std::exception& failure) {
     fill_failed(*page, *spec, internal(failure));
   }
 }
 
 rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, ByteRange wanted,
-                          std::optional<FillMemory> memory) {
+                          std::optional<FillMemory> memory, Purpose purpose) {
   metrics_.fills_in_flight.fetch_add(1, std::memory_order_relaxed);
   const MonoTime start = clock_.mono();
   Filling filling(worker, *page, *spec, metrics_.ingress);
-  filling.plan.parts = parts_for(*spec, wanted);
+  filling.look = purpose == Purpose::kLook;
+  filling.plan.parts = filling.look ? 1 : parts_for(*spec, wanted);
   filling.plan.first = page->fill_order() == FillOrder::kFromWanted ? wanted.begin : 0;
   if (memory) {
     filling.start.emplace(std::move(memory->start));
@@ -163,7 +101,11 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, B
   }
   while (filling.running != 0) co_await filling.part_ended.wait();
   metrics_.fills_in_flight.fetch_sub(1, std::memory_order_relaxed);
-  if (filled) {
+  if (filled && filling.look) {
+    table_.remove(*page);
+    page->end_look(std::move(filling.seen));
+    memory_.discard(*page);
+  } else if (filled) {
     const std::chrono::nanoseconds took = clock_.mono() - start;
     spec->metrics->download.add();
     if (filling.hedged) spec->metrics->hedged.add();
@@ -219,6 +161,7 @@ rt::Task<Result<void>> Fills::admit_body(Filling& filling, std::string bucket, u
 rt::Task<Result<void>> Fills::fill(Filling& filling) {
   Page& page = filling.page;
   if (std::optional<Error> absent = absences_.find(filling.spec)) {
+    page.set_asked(MonoTime::max(), 0);
     co_return std::unexpected(std::move(*absent));
   }
   Result<void> admitted = co_await admit_start(filling);
@@ -279,13 +222,15 @@ rt::Task<Result<void>> Fills::first_part(Filling& filling) {
 
 rt::Task<Result<void>> Fills::try_first_part(Filling& filling) {
   filling.versions = VersionSet();  // no byte of an earlier try was taken
-  origin::ReadTerms terms = filling.terms(filling.plan.first_range());
+  origin::ReadTerms terms = filling.terms(filling.first_range());
   terms.known = table_.ruling(filling.page.key());
   const ObjectSourcePtr known = terms.known;
   origin::ObjectRead read(origin_, filling.worker, std::move(terms));
   Result<void> done = co_await read.open();
+  filling.page.set_asked(read.asked_at(), filling.plan.first);
   if (!done && read.contested()) filling.contested = known;
   if (!done && done.error().kind() == ErrorKind::kRangeNotSatisfiable) take_end(filling, read);
+  if (done && filling.look) co_return co_await take_look(filling, read);
   if (done) done = co_await take_head(filling, read);
   if (!done) co_return done;
   start_others(filling);

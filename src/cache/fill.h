@@ -27,7 +27,7 @@ struct FillConfig {
   /// Pages fetched ahead of a client that reads page after page. 0: none.
   uint32_t read_ahead_pages = 0;
   /// The TTL of a 404 (see Absences). 0: not remembered.
-  std::chrono::milliseconds negative_ttl{250};
+  std::chrono::milliseconds negative_ttl{0};
 };
 
 /// The memory that a fill has from its begin on.
@@ -76,6 +76,11 @@ class Fills {
   void start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, ByteRange wanted,
              std::optional<FillMemory> memory);
 
+  /// Starts a look, for a page that PageTable::look made: one GET of the byte at `offset` of the
+  /// page, without a condition, as a fill in all else. It tells what version the store has now. The
+  /// table and the disk drop what that version replaces; the page ends with a head, or fails.
+  void look(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset);
+
   /// The longest time that a request with limits of its own waits for a head: its `ot`, or what all
   /// attempts at its buckets may take, and kQueueTimeMax. Nothing: the request has no limits.
   [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_head(const FetchSpec& spec) const;
@@ -87,9 +92,11 @@ class Fills {
   static constexpr std::chrono::seconds kQueueTimeMax{15};
 
   struct Filling;
+  enum class Purpose : uint8_t { kFill, kLook };
   [[nodiscard]] uint64_t bytes_needed(KeyView key, uint32_t index);
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
-                                   ByteRange wanted, std::optional<FillMemory> memory);
+                                   ByteRange wanted, std::optional<FillMemory> memory,
+                                   Purpose purpose);
   void fill_failed(Page& page, const FetchSpec& spec, Error error);
   [[nodiscard]] rt::Task<Result<void>> fill(Filling& filling);
   [[nodiscard]] uint32_t parts_for(const FetchSpec& spec, ByteRange wanted) const;
@@ -100,6 +107,7 @@ class Fills {
                                                   uint64_t bytes);
   [[nodiscard]] rt::Task<Result<void>> first_part(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> take_head(Filling& filling, origin::ObjectRead& read);
+  [[nodiscard]] rt::Task<Result<void>> take_look(Filling& filling, origin::ObjectRead& read);
   void take_end(Filling& filling, const origin::ObjectRead& read);
   [[nodiscard]] rt::Task<Result<void>> try_first_part(Filling& filling);
   [[nodiscard]] rt::Task<bool> is_version_gone(rt::Worker& worker, const FetchSpec& spec,

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "cache/fill.h"
+#include "cache/filling.h"
 
 namespace cachey::cache {
 namespace {
@@ -17,6 +17,26 @@ struct OneByte final : origin::ByteSink {
 };
 
 }  // namespace
+
+/// The store has said what version it has. No byte is kept.
+rt::Task<Result<void>> Fills::take_look(Filling& filling, origin::ObjectRead& read) {
+  const KeyView key = filling.page.key();
+  const ObjectSourcePtr known = table_.ruling(key);
+  PageTable::Observed observed = table_.observe_look(key, read.source(), read.sent_at());
+  if (observed.contested != nullptr) {
+    filling.contested = std::move(observed.contested);
+    co_return fail(ErrorKind::kChanged, "the object's buckets have it in different sizes");
+  }
+  if (known != nullptr && table_.ruling(key) == nullptr) {  // the last page was of an old version
+    disk_.drop(filling.worker, key, {});
+  } else {
+    disk_.observe(filling.worker, key, observed.source->bucket);
+  }
+  OneByte sink;
+  (void)co_await read.run(sink);  // so that the connection can be used again
+  filling.seen = std::move(observed.source);
+  co_return Result<void>();
+}
 
 /// Asks the version's bucket for one byte of the version, under the server's own terms. Whether the
 /// bucket has another version now, or none.

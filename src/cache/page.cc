@@ -248,6 +248,17 @@ void Page::fail(Error error) {
   wake_settled();
 }
 
+void Page::end_look(ObjectSourcePtr source) {
+  set_source(std::move(source));
+  error_.emplace(ErrorKind::kCancelled, "only the head was asked for");
+  {
+    const MutexLock lock(mutex_);
+    has_head_.store(true, std::memory_order_release);
+    phase_.store(Phase::kFailed, std::memory_order_release);
+  }
+  wake_settled();
+}
+
 void Page::set_on_disk(ObjectSourcePtr source, uint64_t bytes, int64_t cached_at) {
   set_source(std::move(source));
   cached_at_ = cached_at;

@@ -59,6 +59,7 @@ enum class FillOrder : uint8_t {
 ///   pending --set_head--> filling --finish--> whole
 ///      |\---------fail---------+----> failed
 ///      \--set_on_disk--> on disk
+///      \--end_look---------------> failed, with a head
 ///
 /// A page on disk never fails: its pieces do, each for the readers that wait for it.
 ///
@@ -89,6 +90,12 @@ class Page final : public store::Evictable {
   [[nodiscard]] int64_t cached_at() const { return cached_at_; }
   /// REQUIRES: failed.
   [[nodiscard]] const Error& error() const { return *error_; }
+  /// When the store was asked for what the head or the failure says: what was written to the store
+  /// later, these do not know. The beginning of time for a page on disk; the end of time for a
+  /// failure that need not be asked for again. REQUIRES: not pending.
+  [[nodiscard]] MonoTime asked_at() const { return asked_at_; }
+  /// The first byte of the page that the store was asked for. REQUIRES: not pending.
+  [[nodiscard]] uint64_t asked_from() const { return asked_from_; }
 
   /// The page failed because its checksum is wrong: none of its bytes may be read any more.
   [[nodiscard]] bool damaged() const {
@@ -146,10 +153,16 @@ class Page final : public store::Evictable {
                                                   rt::Until until);
 
   // For the fill, in this order.
+  void set_asked(MonoTime at, uint64_t from) {
+    asked_at_ = at;
+    asked_from_ = from;
+  }
   void set_head(ObjectSourcePtr source);
   void add(ByteRange range);
   void finish(int64_t cached_at);
   void fail(Error error);
+  /// Instead of all these, for a look (see Fills::look): the page fails, and has a head.
+  void end_look(ObjectSourcePtr source);
 
   // For DiskReads, if the page is on disk.
   void set_on_disk(ObjectSourcePtr source, uint64_t bytes, int64_t cached_at);
@@ -215,6 +228,8 @@ class Page final : public store::Evictable {
   // set_head().
   ObjectSourcePtr version_;
   std::optional<Error> error_;
+  MonoTime asked_at_{};  // this and the next are written before phase_, then constant
+  uint64_t asked_from_ = 0;
   origin::WantedParts wanted_parts_;
   PageTable& table_;
   store::MemoryTier& memory_;

@@ -13,6 +13,7 @@ PageTable::~PageTable() {
   for (Shard& shard : shards_) {
     const MutexLock lock(shard.mutex);
     std::ranges::move(shard.objects.take_all(), std::back_inserter(pages));
+    std::ranges::move(shard.looks, std::back_inserter(pages));
   }
   for (const PagePtr& page : pages) page->discard();  // because pieces keep their page alive
 }
@@ -32,6 +33,19 @@ PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t in
   const PagePtr made(new Page(*this, memory_, object->key, index, content_hash, spec, order));
   replaced = object->put(made);
   return Found{made, true};
+}
+
+PageTable::Found PageTable::look(const FetchSpecPtr& spec, uint32_t index) {
+  const KeyView key = spec->key.view();
+  const uint64_t hash = key.hash();
+  Shard& shard = shard_of(hash);
+  const MutexLock lock(shard.mutex);
+  for (const PagePtr& look : shard.looks) {
+    if (look->index() == index && look->key() == key) return Found{look, false};
+  }
+  shard.looks.emplace_back(new Page(*this, memory_, SharedKey::make(key), index,
+                                    page_hash(hash, index), spec, FillOrder::kFromWanted));
+  return Found{shard.looks.back(), true};
 }
 
 void PageTable::prefetch(KeyView key) {
@@ -81,7 +95,13 @@ void PageTable::remove(Page& page) {
   PagePtr removed;  // destroyed after the lock is released
   const MutexLock lock(shard.mutex);
   IndexedObject* object = shard.objects.find(page.key(), hash);
-  if (!holds(object, page)) return;
+  if (!holds(object, page)) {
+    const auto look = std::ranges::find(shard.looks, &page, &PagePtr::get);
+    if (look == shard.looks.end()) return;
+    removed = std::move(*look);
+    shard.looks.erase(look);
+    return;
+  }
   removed = object->take(page.index());
   if (object->empty()) shard.objects.erase(*object);
 }
@@ -98,6 +118,24 @@ PageTable::Observed PageTable::observe(Page& page, ObjectSourcePtr source, MonoT
     const VersionVerdict verdict = object->versions.observe(source, sent_at, page.key().kind);
     if (verdict == VersionVerdict::kContested) contested = object->versions.ruling();
     stale = apply(verdict, shard, *object, page, source);
+  }
+  for (const PagePtr& old : stale) old->discard();
+  return {std::move(source), std::move(contested)};
+}
+
+PageTable::Observed PageTable::observe_look(KeyView key, ObjectSourcePtr source, MonoTime sent_at) {
+  const uint64_t hash = key.hash();
+  Shard& shard = shard_of(hash);
+  ObjectSourcePtr contested;
+  std::vector<PagePtr> stale;
+  {
+    const MutexLock lock(shard.mutex);
+    IndexedObject* object = shard.objects.find(key, hash);
+    if (object == nullptr) return {std::move(source), nullptr};
+    const VersionVerdict verdict = object->versions.observe(source, sent_at, key.kind);
+    if (verdict == VersionVerdict::kContested) contested = object->versions.ruling();
+    if (verdict == VersionVerdict::kReplaced) stale = take_stale(*object);
+    if (object->empty()) shard.objects.erase(*object);
   }
   for (const PagePtr& old : stale) old->discard();
   return {std::move(source), std::move(contested)};

@@ -33,6 +33,10 @@ class PageTable {
   /// The page; makes the page if it is not in the table. `order`: for the fill of a new page.
   [[nodiscard]] Found find_or_create(const FetchSpecPtr& spec, uint32_t index, FillOrder order);
 
+  /// The look at the object under way for this page (see Fills::look); makes one if there is none.
+  /// Its page is no page of the object: nobody else finds it. remove() ends the look.
+  [[nodiscard]] Found look(const FetchSpecPtr& spec, uint32_t index);
+
   /// Prefetches the object's entry for a look-up to come. Lock-free.
   void prefetch(KeyView key) LOCK_FREE;
 
@@ -62,6 +66,10 @@ class PageTable {
   /// `page`'s fill got a version from the answer to a request that was sent at `sent_at`. What
   /// follows is ObjectVersions::observe's verdict.
   [[nodiscard]] Observed observe(Page& page, ObjectSourcePtr source, MonoTime sent_at);
+
+  /// As observe(), for a look: there is no page that could stay. An object without pages in the
+  /// table learns nothing.
+  [[nodiscard]] Observed observe_look(KeyView key, ObjectSourcePtr source, MonoTime sent_at);
 
   /// The answer of `bucket` to a request that was sent at `sent_at` says that the object ends at or
   /// before `offset`. If the bucket's known version reaches past `offset` and is not from a later
@@ -94,6 +102,7 @@ class PageTable {
   struct alignas(kCacheLineBytes) Shard {
     mutable Mutex mutex;
     ObjectIndex objects GUARDED_BY(mutex);
+    std::vector<PagePtr> looks GUARDED_BY(mutex);  // under way: few
   };
   static constexpr unsigned kShardBits = 6;
   static constexpr size_t kShards = size_t{1} << kShardBits;

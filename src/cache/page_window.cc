@@ -54,6 +54,7 @@ void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
   const bool lost = at(index).index == index && at(index).lost;
   DiskReads::Found on_disk;
   if (found.created && !lost) on_disk = cache_.disk_reads().adopt_from_disk(worker_, *found.page);
+  if (use_ == Use::kHead && found.created && on_disk == nullptr) return give_back(*found.page);
   const PageRole role =
       found.created && on_disk == nullptr ? PageRole::kStarted : PageRole::kJoined;
   hold(std::move(found.page), role, when, cache_.clock().mono());
@@ -68,6 +69,16 @@ void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
   const uint64_t page_begin = at(index).page->object_offset();
   const ByteRange wanted{offset, part_of(index).end - page_begin};
   cache_.fills().start(worker_, at(index).own, spec_, wanted, std::move(memory));
+}
+
+/// The page that look_up() made is not fetched. Readers that have found the page meanwhile make
+/// another one.
+void PageWindow::give_back(Page& page) {
+  cache_.table().remove(page);
+  page.fail(Error(ErrorKind::kCancelled, "only the head was asked for"));
+  if (page.index() < counted_end_) return;
+  counted_end_ = page.index() + 1;
+  spec_->metrics->access.add();
 }
 
 /// If a fill under other terms is pending for the page, it goes on for its own readers: its page

@@ -46,6 +46,7 @@ class PageWindow {
   PageWindow& operator=(const PageWindow&) = delete;
 
   [[nodiscard]] const FetchSpec& spec() const { return *spec_; }
+  [[nodiscard]] const FetchSpecPtr& shared_spec() const { return spec_; }
   [[nodiscard]] Use use() const { return use_; }
   [[nodiscard]] ByteRange range() const { return range_; }
   /// The part of page `index` that is in the range.
@@ -65,7 +66,9 @@ class PageWindow {
   void hold(PagePtr page, MonoTime now);
   /// Holds the page of an entry of the worker's hot pages.
   void hold(HotPages::Entry& hot, MonoTime now);
-  /// Asks for the page in which `position` is, because the reader is there.
+  /// Asks for the page in which `position` is, because the reader is there. For kHead, no page is
+  /// held afterwards if neither memory nor disk has the page, and nobody fetches it: a look is
+  /// enough.
   void ask(uint64_t position);
   /// Asks for the pages after page `current` that begin before `object_size`. Speculation: a page
   /// for which no memory is free now is left until the position reaches the page.
@@ -86,6 +89,7 @@ class PageWindow {
   enum class When : uint8_t { kNow, kAhead };
   void look_up(uint32_t index, uint64_t offset, When when, std::optional<FillMemory> memory);
   void leave_others_fill(uint32_t index);
+  void give_back(Page& page);
   void hold(PagePtr page, PageRole role, When when, MonoTime now);
   void note(Slot& held, MonoTime now);
   void count(Slot& held, MonoTime now);

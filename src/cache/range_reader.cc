@@ -21,9 +21,19 @@ std::unexpected<Error> no_memory() {
   return fail(ErrorKind::kOverloaded, "no memory to read the page from disk; try again soon");
 }
 
-bool names(const std::vector<std::string>& buckets, const std::string& bucket) {
-  return std::ranges::find(buckets, bucket) != buckets.end();
-}
+/// A reader of a look, so that the store is asked for it.
+class LookReading {
+ public:
+  LookReading(PagePtr page, MonoTime now) : page_(std::move(page)) { page_->reading_began(now); }
+  LookReading(const LookReading&) = delete;
+  LookReading& operator=(const LookReading&) = delete;
+  ~LookReading() {
+    if (page_->reading_ended()) page_->discard();
+  }
+
+ private:
+  const PagePtr page_;
+};
 
 }  // namespace
 
@@ -46,10 +56,9 @@ std::optional<Result<void>> RangeReader::try_open() {
   HotPages* const hot_pages = cache_.hot_pages(worker_);
   HotPages::Entry* const hot =
       hot_pages == nullptr ? nullptr : hot_pages->find(key, hash, current());
-  if (hot == nullptr) return try_look_up(key, hash);
+  if (hot == nullptr || condition_ != nullptr) return try_look_up(key, hash);
   const Page& page = *hot->page();
-  const uint64_t size = page.source()->info.size;
-  if (position_ >= size) return std::unexpected(Error::range_not_satisfiable(size));
+  if (position_ >= page.source()->info.size) return try_look_up(key, hash);
   if (window_.use() == Use::kBody) page.prefetch_rest(offset_in_page());
   window_.hold(*hot, began_);
   return take_version();
@@ -66,45 +75,111 @@ std::optional<Result<void>> RangeReader::try_look_up(KeyView key, uint64_t hash)
   }
   const std::optional<uint64_t> size =
       whole ? page->source()->info.size : cache_.table().object_size(key);
-  if (size && position_ >= *size && (whole || may_tell_size(key))) {
-    return std::unexpected(Error::range_not_satisfiable(size));
-  }
   if (page != nullptr) {
     window_.hold(std::move(page), began_);
   } else {
     window_.ask(position_);
+    if (!window_.holds(current())) return std::nullopt;
   }
-  const Page::Phase phase = window_.at(current()).page->phase();
+  const Page& first = *window_.at(current()).page;
+  const Page::Phase phase = first.phase();
   if (phase == Page::Phase::kPending || phase == Page::Phase::kFailed) {
     if (size) window_.look_ahead(current(), *size);
     return std::nullopt;
   }
+  if (refuses_by_old_news(first)) return std::nullopt;
   Result<void> opened = take_version();
-  if (opened && window_.use() == Use::kBody && !ready()) return std::nullopt;
+  if (opened && needs_byte() && !ready()) return std::nullopt;
   return opened;
 }
 
-bool RangeReader::may_tell_size(KeyView key) {
-  const ObjectSourcePtr known = cache_.table().ruling(key);
-  return known != nullptr && names(window_.spec().buckets, known->bucket);
+std::optional<Error> RangeReader::refusal(const ObjectInfo& version) const {
+  switch (judge(version)) {
+    case Verdict::kHolds:
+      break;
+    case Verdict::kFails:
+      return Error(ErrorKind::kPreconditionFailed,
+                   "the object's version does not fulfil the request's preconditions");
+    case Verdict::kNotModified:
+      return std::nullopt;
+  }
+  if (position_ < version.size) return std::nullopt;
+  return Error::range_not_satisfiable(version.size);
+}
+
+bool RangeReader::refuses_by_old_news(const Page& page) const {
+  return page.asked_at() < began_ && refusal(page.source()->info).has_value();
 }
 
 rt::Task<Result<void>> RangeReader::open(std::stop_token client_left) {
   if (source_ == nullptr) {
-    Result<void> opened = co_await settle_head(client_left);
-    if (opened) opened = take_version();
-    if (!opened || window_.use() == Use::kHead || ready()) co_return opened;
+    Result<void> opened = co_await find_version(client_left);
+    if (!opened || !needs_byte() || ready()) co_return opened;
   }
   co_return co_await wait(std::move(client_left));
 }
 
+/// Finds a version that may answer the request, or that may refuse it.
+rt::Task<Result<void>> RangeReader::find_version(std::stop_token client_left) {
+  for (int looks = 0;; ++looks) {
+    Result<void> settled = co_await settle_head(client_left);
+    if (!settled) co_return settled;
+    const bool held = window_.holds(current());
+    if (held && !refuses_by_old_news(*window_.at(current()).page)) co_return take_version();
+    if (looks == kTriesMax) co_return changed();
+    Result<ObjectSourcePtr> seen = co_await look(client_left);
+    if (!seen) co_return std::unexpected(std::move(seen.error()));
+    const bool decides =
+        *seen != nullptr && (window_.use() == Use::kHead || refusal((*seen)->info).has_value());
+    if (decides) {
+      kept_source_ = std::move(*seen);
+      co_return take_version(*kept_source_, 0);
+    }
+    if (held) leave(window_.at(current()));
+  }
+}
+
+/// Asks the store for the object's version, or joins a look that began after this reader. Null: the
+/// object ends before the byte that was asked for, which is behind the position.
+rt::Task<Result<ObjectSourcePtr>> RangeReader::look(std::stop_token client_left) {
+  uint64_t offset = offset_in_page();
+  if (window_.holds(current())) {  // the last byte of the page that is known
+    const Page& known = *window_.at(current()).page;
+    const uint64_t bytes = known.source()->info.size - known.object_offset();
+    offset = std::min(bytes, kPageBytes) - 1;
+  }
+  const rt::Until until(head_deadline(), std::move(client_left));
+  for (int tries = 0;; ++tries) {
+    PageTable::Found found = cache_.table().look(window_.shared_spec(), current());
+    const LookReading reading(found.page, cache_.clock().mono());
+    if (found.created) cache_.fills().look(worker_, found.page, window_.shared_spec(), offset);
+    const Page& page = *found.page;
+    cache_.fills().want(*found.page, offset);
+    Result<void> waited = co_await found.page->wait_head(worker_, window_.spec(), until);
+    if (!waited) co_return std::unexpected(std::move(waited.error()));
+    if (page.has_head() && page.asked_at() >= began_) co_return page.source();
+    PageFailure failure = failure_of(page);
+    failure.role = found.created ? PageRole::kStarted : PageRole::kJoined;
+    failure.tries = tries;
+    if (may_try_again(failure)) continue;
+    if (failure.asked_behind) co_return nullptr;
+    co_return std::unexpected(page.error());
+  }
+}
+
 Result<void> RangeReader::take_version() {
   const Slot& first = window_.at(current());
-  source_ = first.page->source().get();
+  return take_version(*first.page->source(), cached_at(first));
+}
+
+Result<void> RangeReader::take_version(const ObjectSource& source, int64_t came_at) {
+  source_ = &source;
   const uint64_t size = source_->info.size;
-  if (position_ >= size) return std::unexpected(Error::range_not_satisfiable(size));
-  first_cached_at_ = cached_at(first);
-  entered_end_ = first.index + 1;
+  if (condition_ != nullptr) verdict_ = condition_->judge(source.info);
+  if (verdict_ == Verdict::kNotModified) return {};
+  if (std::optional<Error> refused = refusal(source.info)) return std::unexpected(*refused);
+  first_cached_at_ = came_at;
+  entered_end_ = current() + 1;
   window_.spec().metrics->success.add();
   window_.cut(size);
   if (window_.holds_other_version(*source_)) return changed();
@@ -122,6 +197,7 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
   const rt::Until until(head_deadline(), std::move(client_left));
   while (true) {
     if (!window_.holds(current())) window_.ask(position_);
+    if (!window_.holds(current())) co_return Result<void>();
     Slot& held = window_.at(current());
     const Page::Phase phase = held.page->phase();
     if (phase == Page::Phase::kPending) {
@@ -145,18 +221,25 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
 }
 
 bool RangeReader::may_ask_again(const Slot& failed) const {
-  const Page& page = *failed.page;
+  PageFailure failure = failure_of(*failed.page);
+  failure.role = failed.role;
+  failure.ahead = failed.ahead;
+  failure.bytes_taken = position_ != part_of(failed.index).begin;
+  failure.tries = failed.tries;
+  return may_try_again(failure);
+}
+
+/// What the page says of its failure. REQUIRES: failed.
+PageFailure RangeReader::failure_of(const Page& page) const {
   const FetchSpecPtr leader = page.leader();
   PageFailure failure;
   failure.error = page.error().kind();
   failure.hurried = page.error().cause() == ErrorCause::kHurried;
-  failure.role = failed.role;
-  failure.ahead = failed.ahead;
   failure.other_terms = leader == nullptr || !window_.spec().same_terms(*leader);
-  failure.from_wanted = page.fill_order() == FillOrder::kFromWanted;
-  failure.bytes_taken = position_ != part_of(failed.index).begin;
-  failure.tries = failed.tries;
-  return may_try_again(failure);
+  const std::optional<uint64_t> size = page.error().object_size();
+  failure.asked_behind = page.asked_from() > offset_in_page() && !(size && position_ >= *size);
+  failure.old_news = page.asked_at() < began_;
+  return failure;
 }
 
 bool RangeReader::readable(const Page& page) const {

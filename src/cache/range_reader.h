@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/version_set.h"
 #include "cache/cache.h"
+#include "cache/condition.h"
 #include "cache/page_window.h"
 #include "rt/worker.h"
 
@@ -53,19 +54,26 @@ class RangeReader {
   RangeReader(const RangeReader&) = delete;
   RangeReader& operator=(const RangeReader&) = delete;
 
+  /// The version that the reader opens must fulfil `condition`. To be called before try_open().
+  void set_condition(const Condition* condition) { condition_ = condition; }
+
   /// Asks for the first pages. Success: version, size and range are known, and for kBody the first
-  /// byte is readable. Errors: kRangeNotSatisfiable, kChanged. Nothing: open() must wait. To be
-  /// called once, first.
+  /// byte is readable. Errors: kChanged. Nothing: open() must wait. To be called once, first.
   [[nodiscard]] std::optional<Result<void>> try_open();
-  /// Waits for what try_open() did not find. Errors: those of wait() and kRangeNotSatisfiable.
+  /// Waits for what try_open() did not find. Errors: those of wait(), kRangeNotSatisfiable and
+  /// kPreconditionFailed. These two are told only if the store was asked after the reader was made:
+  /// what memory or the disk knows may serve a request, and never refuses one.
   /// REQUIRES: try_open() returned nothing.
   [[nodiscard]] rt::Task<Result<void>> open(std::stop_token client_left = {});
 
+  [[nodiscard]] const FetchSpecPtr& spec() const { return window_.shared_spec(); }
   /// When the reader was made.
   [[nodiscard]] MonoTime began() const { return began_; }
 
   // From here on REQUIRES: the reader is open.
 
+  /// kHolds; or kNotModified: the reader has no range.
+  [[nodiscard]] Verdict verdict() const { return verdict_; }
   /// REQUIRES: not at_end().
   [[nodiscard]] const ObjectSource& source() const { return *source_; }
   /// The range that will be read: the range asked for, cut at the object's end.
@@ -101,10 +109,19 @@ class RangeReader {
   [[nodiscard]] uint64_t offset_in_page() const { return position_ % kPageBytes; }
 
   [[nodiscard]] std::optional<Result<void>> try_look_up(KeyView key, uint64_t hash);
-  /// Whether the known size is the word of a bucket that this request names.
-  [[nodiscard]] bool may_tell_size(KeyView key);
+  [[nodiscard]] Verdict judge(const ObjectInfo& version) const {
+    return condition_ == nullptr ? Verdict::kHolds : condition_->judge(version);
+  }
+  /// Why this version refuses the request; nothing: it does not.
+  [[nodiscard]] std::optional<Error> refusal(const ObjectInfo& version) const;
+  /// The page's version refuses the request, and is from before the request.
+  [[nodiscard]] bool refuses_by_old_news(const Page& page) const;
   /// The page's version may stand in this answer. REQUIRES: has_head.
   [[nodiscard]] bool fits(const Page& page) const;
+  /// The answer has a body.
+  [[nodiscard]] bool needs_byte() const {
+    return window_.use() == Use::kBody && verdict_ == Verdict::kHolds;
+  }
   /// The byte at the position is readable: pin() will return it, unless it is evicted first.
   [[nodiscard]] bool ready() const;
   /// The byte at the position is readable in this page.
@@ -117,6 +134,11 @@ class RangeReader {
   [[nodiscard]] static int64_t cached_at(const Slot& held);
   /// The first page has its head: its version is the answer's, and its size cuts the range.
   [[nodiscard]] Result<void> take_version();
+  /// take_version() for the version that a look has seen.
+  [[nodiscard]] Result<void> take_version(const ObjectSource& source, int64_t came_at);
+  [[nodiscard]] rt::Task<Result<void>> find_version(std::stop_token client_left);
+  [[nodiscard]] rt::Task<Result<ObjectSourcePtr>> look(std::stop_token client_left);
+  [[nodiscard]] PageFailure failure_of(const Page& page) const;
   [[nodiscard]] bool may_ask_again(const Slot& failed) const;
   /// Waits until the current page has its head. Fails if no page can be had.
   [[nodiscard]] rt::Task<Result<void>> settle_head(std::stop_token client_left);
@@ -129,12 +151,14 @@ class RangeReader {
   rt::Worker& worker_;
   const MonoTime began_;
   uint64_t position_;
+  const Condition* condition_ = nullptr;
   const ObjectSource* source_ = nullptr;  // of the first page; null: not open
   ObjectSourcePtr kept_source_;           // once the first page is dropped, if there are others
   VersionSet later_sources_;              // of later pages from other buckets
   PageWindow window_;
   uint32_t entered_end_;  // pages before this have their status
   bool pinned_ = false;
+  Verdict verdict_ = Verdict::kHolds;
   bool keep_statuses_ = false;
   int64_t first_cached_at_ = 0;
   std::vector<PageStatus> later_statuses_;

@@ -127,7 +127,7 @@ TEST_F(RangeReaderTest, PastTheEndIsAnErrorWithTheSize) {
   const size_t asked = origin_.asked().size();
   const Got known = read(spec("o"), {5 * kPageBytes, 5 * kPageBytes + 1}).get();
   EXPECT_EQ(known.error->object_size(), 1000u);
-  EXPECT_EQ(origin_.asked().size(), asked) << "the size was known";
+  EXPECT_EQ(origin_.asked().size(), asked + 1) << "the object may have grown";
 }
 
 TEST_F(RangeReaderTest, AJoinerBelowTheEndDoesNotInheritTheLeadersRangeError) {

@@ -17,6 +17,10 @@ bool may_pass(ErrorKind kind) {
   }
 }
 
+bool is_refusal(ErrorKind kind) {
+  return kind == ErrorKind::kNotFound || kind == ErrorKind::kRangeNotSatisfiable;
+}
+
 }  // namespace
 
 bool may_try_again(const PageFailure& failure) {
@@ -36,7 +40,9 @@ bool may_try_again(const PageFailure& failure) {
   // the same reason.
   if (failure.role != PageRole::kJoined || failure.tries >= kTriesMax) return false;
   if (failure.other_terms) return true;
-  if (failure.from_wanted && failure.error == ErrorKind::kRangeNotSatisfiable) return true;
+  if (failure.asked_behind && failure.error == ErrorKind::kRangeNotSatisfiable) return true;
+  // What a client wrote before its request must be there for the request.
+  if (failure.old_news && is_refusal(failure.error)) return true;
   // The leader's time began before this reader's. kOverloaded: its turn or memory came too late.
   const bool out_of_time =
       failure.error == ErrorKind::kTimeout || failure.error == ErrorKind::kOverloaded;

@@ -20,13 +20,14 @@ inline constexpr int kTriesMax = 4;
 struct PageFailure {
   ErrorKind error = ErrorKind::kInternal;
   PageRole role = PageRole::kStarted;
-  bool ahead = false;        ///< the page was asked for before the reader's position reached it
-  bool other_terms = false;  ///< the reader's terms differ from those of the fill
-  bool from_wanted = false;  ///< the fill began at its leader's first byte, not the page's
-  bool bytes_taken = false;  ///< the reader has passed on bytes of the page
-  bool hurried = false;      ///< the fill left out a retry that its terms allow
-  bool not_given = false;    ///< the disk did not give the bytes; `error` says nothing then
-  int tries = 0;             ///< times that the page was asked for again without progress
+  bool ahead = false;         ///< the page was asked for before the reader's position reached it
+  bool other_terms = false;   ///< the reader's terms differ from those of the fill
+  bool asked_behind = false;  ///< the store was asked from a byte behind the reader's position
+  bool old_news = false;      ///< the store was asked before the reader came
+  bool bytes_taken = false;   ///< the reader has passed on bytes of the page
+  bool hurried = false;       ///< the fill left out a retry that its terms allow
+  bool not_given = false;     ///< the disk did not give the bytes; `error` says nothing then
+  int tries = 0;              ///< times that the page was asked for again without progress
 };
 
 /// Whether the reader asks for the page or piece again; if not, the error is the reader's, too. A

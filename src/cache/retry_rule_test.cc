@@ -19,8 +19,12 @@ constexpr PageFailure ahead(ErrorKind error) {
 constexpr PageFailure other_terms(ErrorKind error, int tries = 0) {
   return {.error = error, .role = PageRole::kJoined, .other_terms = true, .tries = tries};
 }
-constexpr PageFailure from_wanted(ErrorKind error, int tries = 0) {
-  return {.error = error, .role = PageRole::kJoined, .from_wanted = true, .tries = tries};
+constexpr PageFailure asked_behind(ErrorKind error, int tries = 0) {
+  return {.error = error, .role = PageRole::kJoined, .asked_behind = true, .tries = tries};
+}
+
+constexpr PageFailure old_news(ErrorKind error, int tries = 0) {
+  return {.error = error, .role = PageRole::kJoined, .old_news = true, .tries = tries};
 }
 
 constexpr PageFailure hurried(PageRole role, int tries = 0) {
@@ -60,11 +64,17 @@ TEST(RetryRule, EachRow) {
       {"joined, on other terms, 3 tries", other_terms(kNotFound, kTriesMax - 1), true},
       {"joined, on other terms, 4 tries", other_terms(kNotFound, kTriesMax), false},
 
-      {"the leader asked past the end", from_wanted(kRangeNotSatisfiable), true},
-      {"... 3 tries", from_wanted(kRangeNotSatisfiable, kTriesMax - 1), true},
-      {"... 4 tries", from_wanted(kRangeNotSatisfiable, kTriesMax), false},
+      {"the leader asked past the end", asked_behind(kRangeNotSatisfiable), true},
+      {"... 3 tries", asked_behind(kRangeNotSatisfiable, kTriesMax - 1), true},
+      {"... 4 tries", asked_behind(kRangeNotSatisfiable, kTriesMax), false},
       {"the whole page is past the end", joined(kRangeNotSatisfiable), false},
-      {"the leader began at its byte and failed", from_wanted(kUpstream), false},
+      {"the leader began at its byte and failed", asked_behind(kUpstream), false},
+
+      {"not there, when the leader asked before the reader came", old_news(kNotFound), true},
+      {"past the end then", old_news(kRangeNotSatisfiable), true},
+      {"... 3 tries", old_news(kNotFound, kTriesMax - 1), true},
+      {"... 4 tries", old_news(kNotFound, kTriesMax), false},
+      {"failed then", old_news(kUpstream), false},
 
       {"the leader's answer was late", joined(kTimeout), true},
       {"the leader's turn or memory was late", joined(kOverloaded), true},

@@ -16,6 +16,8 @@ int finality(ErrorKind kind) {
       return 6;
     case ErrorKind::kRangeNotSatisfiable:
       return 6;
+    case ErrorKind::kPreconditionFailed:
+      return 6;
     case ErrorKind::kChanged:
       return 5;
     case ErrorKind::kRefused:
@@ -59,6 +61,7 @@ bool worth_another_bucket(ErrorKind kind) {
       return true;
     case ErrorKind::kBadRequest:
     case ErrorKind::kRangeNotSatisfiable:
+    case ErrorKind::kPreconditionFailed:
     case ErrorKind::kCancelled:
     case ErrorKind::kInternal:
       return false;

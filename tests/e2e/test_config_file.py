@@ -66,7 +66,7 @@ EVERY_OPTION = {
     "read-ahead": (["4"], "4", "4"),
     "bucket-requests": (["8"], "8", "8"),
     "bucket-bandwidth": (["50MiB"], "50MiB", '"50MiB"'),
-    "negative-ttl": (["0"], "0", "0"),
+    "negative-ttl": (["1.5"], "1.5", "1.5"),
     "log-level": (["debug"], "debug", '"debug"'),
     "log-format": (["json"], "json", '"json"'),
     "access-log": (["access.log"], "access.log", '"access.log"'),

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/fetch/preconditions.h"
 #include "api/fetch/request.h"
 #include "api/names.h"
 #include "api/reply.h"
@@ -142,25 +143,84 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
   }
   cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets), fields->config,
                                              cache_.metrics(), request.id());
-  return answer(worker, request, writer, std::move(spec), fields->range, metrics);
+  ConditionPtr condition;
+  if (fields->has_preconditions) condition = std::make_unique<Preconditions>(request);
+  return answer(worker, request, writer, std::move(spec), fields->range, std::move(condition),
+                metrics);
+}
+
+/// No body was begun.
+rt::Task<void> Fetch::refuse(const net::Request& request, net::ResponseWriter& writer,
+                             KindFetchMetrics& metrics, Error error) {
+  if (client_left(error, writer)) {
+    metrics.client_left(request.method(), KindFetchMetrics::Stage::kInit);
+    writer.abort();
+    co_return;
+  }
+  metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, error.kind());
+  co_await reply_error(writer, std::move(error));
+}
+
+/// Preconditions come before the range. A 416 of the store names no version, so the first byte of
+/// the object is asked for.
+rt::Task<void> Fetch::answer_past_end(rt::Worker& worker, const net::Request& request,
+                                      net::ResponseWriter& writer, cache::FetchSpecPtr spec,
+                                      ConditionPtr condition, KindFetchMetrics& metrics,
+                                      Error past_end) {
+  RangeReader reader(cache_, worker, std::move(spec), ByteRange{0, 1}, RangeReader::Use::kHead);
+  reader.set_condition(condition.get());
+  std::optional<Result<void>> opened = reader.try_open();
+  if (!opened) opened = co_await reader.open(writer.client_left());
+  if (*opened && reader.verdict() == cache::Verdict::kNotModified) {
+    const Answer answer{reader, writer, metrics, request.method(), false};
+    co_await not_modified(answer);
+    co_return;
+  }
+  const bool is_refused = !*opened && opened->error().kind() == ErrorKind::kPreconditionFailed;
+  if (is_refused) past_end = std::move(opened->error());
+  co_await refuse(request, writer, metrics, std::move(past_end));
+}
+
+rt::Task<void> Fetch::not_modified(const Answer& answer) {
+  const ObjectInfo& version = answer.reader.source().info;
+  net::ResponseHead head(304);
+  const HttpDate last_modified(version.last_modified);
+  if (version.last_modified != 0) head.add("Last-Modified", last_modified.view());
+  if (!version.etag.empty() && !has_control(version.etag)) head.add("ETag", version.etag);
+  head.add("Vary", "C0-Bucket");
+  head.set_content_length(0);
+  answer.writer.start(head);
+  const bool sent = co_await answer.writer.finish(std::span<const net::Field>());
+  if (sent) {
+    answer.metrics.succeeded(answer.method);
+  } else {
+    answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kLater);
+  }
 }
 
 rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
                              net::ResponseWriter& writer, cache::FetchSpecPtr spec,
-                             ByteRange wanted, KindFetchMetrics& metrics) {
+                             ByteRange wanted, ConditionPtr condition, KindFetchMetrics& metrics) {
   const bool head = request.method() == net::Method::kHead;
   const RangeReader::Use use = head ? RangeReader::Use::kHead : RangeReader::Use::kBody;
   RangeReader reader(cache_, worker, std::move(spec), wanted, use);
+  reader.set_condition(condition.get());
   std::optional<Result<void>> opened = reader.try_open();
   if (!opened) opened = co_await reader.open(writer.client_left());
   if (!*opened) {
-    if (client_left(opened->error(), writer)) {
-      metrics.client_left(request.method(), KindFetchMetrics::Stage::kInit);
-      writer.abort();
-      co_return;
+    Error error = std::move(opened->error());
+    const bool past_end = error.kind() == ErrorKind::kRangeNotSatisfiable;
+    if (past_end && condition != nullptr) {
+      co_await answer_past_end(worker, request, writer, reader.spec(), std::move(condition),
+                               metrics, std::move(error));
+    } else {
+      co_await refuse(request, writer, metrics, std::move(error));
     }
-    metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, opened->error().kind());
-    co_await reply_error(writer, std::move(opened->error()));
+    co_return;
+  }
+  if (reader.verdict() == cache::Verdict::kNotModified) {
+    const Answer answer{reader, writer, metrics, request.method(), false};
+    co_await not_modified(answer);
     co_return;
   }
   const ByteRange range = reader.range();

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 
 #include "api/access.h"
 #include "api/fetch/metrics.h"
@@ -30,11 +31,21 @@ class Fetch final : public RouteHandler {
                                       Permit permit, net::ResponseWriter& writer) override;
 
  private:
-  struct Answer;  // the state of one response
+  struct Answer;                                                 // the state of one response
+  using ConditionPtr = std::unique_ptr<const cache::Condition>;  // null: none
 
   [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
                                       net::ResponseWriter& writer, cache::FetchSpecPtr spec,
-                                      ByteRange wanted, KindFetchMetrics& metrics);
+                                      ByteRange wanted, ConditionPtr condition,
+                                      KindFetchMetrics& metrics);
+  [[nodiscard]] rt::Task<void> answer_past_end(rt::Worker& worker, const net::Request& request,
+                                               net::ResponseWriter& writer,
+                                               cache::FetchSpecPtr spec, ConditionPtr condition,
+                                               KindFetchMetrics& metrics, Error past_end);
+  [[nodiscard]] static rt::Task<void> not_modified(const Answer& answer);
+  [[nodiscard]] static rt::Task<void> refuse(const net::Request& request,
+                                             net::ResponseWriter& writer, KindFetchMetrics& metrics,
+                                             Error error);
   static void start_response(const Answer& answer);
   static void count_failure(const Answer& answer, const Error& error);
   [[nodiscard]] rt::Task<bool> send_body(Answer& answer);

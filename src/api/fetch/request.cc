@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/fetch/config_header.h"
+#include "api/fetch/preconditions.h"
 #include "api/names.h"
 #include "api/range_header.h"
 #include "base/ascii.h"
@@ -76,16 +77,38 @@ Result<void> add_buckets(std::string_view line, std::vector<std::string>& bucket
   return has_name ? Result<void>() : bad("C0-Bucket: must not be empty");
 }
 
-/// The range of the only Range field.
-Result<ByteRange> range_of(const net::Request& request) {
-  const auto fields = request.fields();
-  const auto is_range = [](const net::Field& field) { return field.name == "range"; };
-  const auto first = std::ranges::find_if(fields, is_range);
-  if (first == fields.end()) return bad("Range header is required");
-  if (std::find_if(first + 1, fields.end(), is_range) != fields.end()) {
+/// The fields of a fetch among those of a request. Of each name the first one.
+struct FoundFields {
+  const net::Field* range = nullptr;
+  bool more_ranges = false;
+  const net::Field* config = nullptr;
+  bool buckets = false;
+  bool preconditions = false;
+};
+
+FoundFields find_fields(std::span<const net::Field> fields) {
+  FoundFields found;
+  for (const net::Field& field : fields) {
+    if (field.name == "range") {
+      found.more_ranges = found.range != nullptr;
+      if (found.range == nullptr) found.range = &field;
+    } else if (field.name == "c0-bucket") {
+      found.buckets = true;
+    } else if (field.name == "c0-config") {
+      if (found.config == nullptr) found.config = &field;
+    } else if (Preconditions::is_field(field.name)) {
+      found.preconditions = true;
+    }
+  }
+  return found;
+}
+
+Result<ByteRange> range_of(const FoundFields& found) {
+  if (found.range == nullptr) return bad("Range header is required");
+  if (found.more_ranges) {
     return fail(ErrorKind::kRangeNotSatisfiable, "Range: only one Range header");
   }
-  return parse_range(first->value);
+  return parse_range(found.range->value);
 }
 
 }  // namespace
@@ -113,17 +136,21 @@ Result<cache::ObjectKey> parse_fetch_target(std::string_view target) {
 Result<FetchFields> parse_fetch_fields(const net::Request& request,
                                        std::chrono::milliseconds client_limit_max) {
   FetchFields parsed;
-  Result<ByteRange> range = range_of(request);
+  const FoundFields found = find_fields(request.fields());
+  parsed.has_preconditions = found.preconditions;
+  Result<ByteRange> range = range_of(found);
   if (!range) return std::unexpected(std::move(range.error()));
   parsed.range = *range;
   std::vector<std::string>& buckets = parsed.buckets;
   for (const net::Field& field : request.fields()) {
+    if (!found.buckets) break;
     if (field.name != "c0-bucket") continue;
     if (Result<void> added = add_buckets(field.value, buckets); !added)
       return std::unexpected(std::move(added.error()));
   }
-  if (const auto config = request.field("c0-config")) {
-    Result<origin::RequestConfig> parsed_config = parse_config(*config, client_limit_max);
+  if (found.config != nullptr) {
+    Result<origin::RequestConfig> parsed_config =
+        parse_config(found.config->value, client_limit_max);
     if (!parsed_config) return std::unexpected(std::move(parsed_config.error()));
     parsed.config = *parsed_config;
   }

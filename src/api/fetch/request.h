@@ -28,6 +28,7 @@ struct FetchFields {
   ByteRange range;                   ///< Range
   std::vector<std::string> buckets;  ///< C0-Bucket in order, no duplicates; may be empty
   origin::RequestConfig config;      ///< C0-Config
+  bool has_preconditions = false;    ///< see Preconditions
 };
 
 /// Times in C0-Config are cut at `client_limit_max`. Errors: kBadRequest and kRangeNotSatisfiable;

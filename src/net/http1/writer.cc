@@ -60,7 +60,7 @@ void Writer::append_framing(const ResponseHead& head) {
   if (chunked_) {
     out_.append("Transfer-Encoding: chunked\r\n");
     if (!head.trailer_name()->empty()) append_field(Field("Trailer", *head.trailer_name()));
-  } else {
+  } else if (head.status() != 304) {  // where the length would be that of a 200
     out_.append("Content-Length: ");
     append_number(head.content_length(), 10);
     out_.append("\r\n");

@@ -50,7 +50,7 @@ void Sending::submit_head(Response& response, const ResponseHead& head) {
   list.add("date", state_.date.value());
   for (const Field& field : constants) list.add_constant(field);
   for (const Field& field : head.fields()) list.add(field.name, field.value);
-  list.add("content-length", to_text(head.content_length(), length));
+  if (head.status() != 304) list.add("content-length", to_text(head.content_length(), length));
   if (response.has_trailers) list.add("trailer", *head.trailer_name());
   const bool has_body = !response.head_only && response.body_left != 0;
   if (!has_body && response.has_trailers) {  // they follow at once

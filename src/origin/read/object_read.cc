@@ -119,6 +119,7 @@ rt::Task<Result<ObjectRead::Answer>> ObjectRead::first_good_answer(size_t bucket
   HedgeRace race(worker_, wakeup_, bucket,
                  PendingGet::send(worker_, context_.origin, request, std::move(*pass), wakeup_));
   const MonoTime sent_at = race.first->sent_at();
+  if (asked_at_ == MonoTime{}) asked_at_ = sent_at;
   const BucketHealth::Patience patience = context_.buckets.patience(name);
   HeadWatch watch(terms_.audience, race, patience.hung, sent_at);
   MonoTime late_at = patience.late ? sent_at + *patience.late : MonoTime::max();

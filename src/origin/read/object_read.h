@@ -102,6 +102,10 @@ class ObjectRead {
   /// So is a retry with a good answer.
   [[nodiscard]] MonoTime sent_at() const { return sent_at_; }
 
+  /// When the first request was sent, before its answer; open() may have sent others since. The
+  /// beginning of time: none was sent.
+  [[nodiscard]] MonoTime asked_at() const { return asked_at_; }
+
   /// A version of the read that its bucket no longer has. The read has failed with kChanged then.
   /// Null: no bucket said so.
   [[nodiscard]] const ObjectSourcePtr& gone() const { return gone_; }
@@ -200,6 +204,7 @@ class ObjectRead {
   size_t body_bucket_ = 0;  // the bucket of the current body
   PendingGetPtr body_;
   uint64_t brought_before_ = 0;  // bytes, by the bodies before body_
+  MonoTime asked_at_{};
   MonoTime sent_at_;
   std::vector<size_t> failed_buckets_;  // since try_buckets() began
   std::optional<BodyWatch> watch_;      // since run() began
