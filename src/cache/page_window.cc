@@ -138,7 +138,8 @@ void PageWindow::count(Slot& held, MonoTime now) {
   switch (held.role) {
     case PageRole::kHit: {
       const uint64_t offset = part_of(held.index).begin - held.page->object_offset();
-      const bool in_memory = held.page->available_end(offset) > offset;
+      const bool in_memory = held.page->available_end(offset) > offset ||
+                             held.page->phase() == Page::Phase::kWhole;  // past the object's end
       metrics.cache_hit.add();
       (in_memory ? metrics.cache_hit_memory : metrics.cache_hit_disk).add();
       held.page->touch();

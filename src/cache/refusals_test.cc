@@ -16,7 +16,7 @@ using Use = RangeReader::Use;
 class Refusals : public ReaderHarness {
  protected:
   void put(uint64_t size, uint64_t seed) {
-    origin_.put("b", "o",
+    origin_.put("b", object_,
                 {.size = size, .seed = seed, .etag = "\"v" + std::to_string(seed) + "\""});
   }
   [[nodiscard]] Got get(ByteRange range, uint64_t seed = 1, Use use = Use::kBody) {

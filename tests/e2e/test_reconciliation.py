@@ -72,7 +72,7 @@ def test_every_counter_is_exact(s3_server, origin, kind):
         "failed:init:bad_request": 1}
     assert change.by("cachey_fetch_request_total", "status", kind=kind, method="HEAD") == {"start": 1, "success": 1}
     assert change.by("cachey_page_request_total", "type", kind=kind) == {
-        "access": 29, "success": 28, "download": 5, "cache_hit": 23, "cache_hit_memory": 23, "client_pref": 6}
+        "access": 30, "success": 28, "download": 5, "cache_hit": 24, "cache_hit_memory": 24, "client_pref": 7}
     for histogram in ("bytes", "pages"):
         assert change.of(f"cachey_fetch_request_{histogram}_count", kind=kind) == fetches - 3 + 1
     assert change.of("cachey_fetch_request_bytes_sum", kind=kind) == sent + 10
