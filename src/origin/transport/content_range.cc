@@ -79,7 +79,8 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
     if (!parsed.size) return std::nullopt;
   }
   if (!scanner.at_end() || (!parsed.range && !parsed.size)) return std::nullopt;
-  if (parsed.range && parsed.size && parsed.range->end > *parsed.size) return std::nullopt;
+  const bool has_bytes = parsed.range && !parsed.range->empty();
+  if (has_bytes && parsed.size && parsed.range->end > *parsed.size) return std::nullopt;
   return parsed;
 }
 

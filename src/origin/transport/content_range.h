@@ -18,7 +18,7 @@ struct ContentRange {
 };
 
 /// Accepts blanks between the parts, and the unit in any case. Nothing if the text has none of the
-/// three forms, a number does not fit, or the range ends past the size. Before `/0` anything may
+/// three forms, a number does not fit, or bytes end past the size. Before `/0` anything may
 /// stand: stores write `0-0`, `0--1`, or the range that was asked for.
 [[nodiscard]] std::optional<ContentRange> parse_content_range(std::string_view text);
 

@@ -23,6 +23,7 @@ TEST(ContentRange, ParsesTheThreeForms) {
   EXPECT_EQ(parse_content_range("bytes */100"), (ContentRange{std::nullopt, 100}));
   EXPECT_EQ(parse_content_range("  Bytes  0 - 9 / 100 "), (ContentRange{ByteRange{0, 10}, 100}));
   EXPECT_EQ(parse_content_range("bytes 10-9/10"), (ContentRange{ByteRange{10, 10}, 10}));
+  EXPECT_EQ(parse_content_range("bytes 20-19/10"), (ContentRange{ByteRange{20, 20}, 10}));
 }
 
 TEST(ContentRange, OfNothingMaySayAnything) {
