@@ -167,7 +167,8 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
   if (!chosen->warning.empty()) options.warnings.push_back(chosen->warning);
   if (is_open_to_all(options)) {
     options.warnings.emplace_back(
-        "all clients that reach this server may read every bucket that it can read; limit that with "
+        "all clients that reach this server may read every bucket that it can read; limit that "
+        "with "
         "--auth-tokens, --tls-client-ca, --allow-bucket or --kinds declared, or listen on "
         "127.0.0.1");
   }

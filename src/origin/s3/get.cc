@@ -15,6 +15,7 @@
 #include "origin/s3/attempt_log.h"
 #include "origin/s3/found_settings.h"
 #include "origin/s3/request.h"
+#include "origin/s3/second_fetch.h"
 #include "origin/s3/stream.h"
 #include "origin/transport/answer_failure.h"
 #include "origin/transport/http_exchange.h"
@@ -28,32 +29,6 @@ namespace {
 constexpr size_t kErrorTextLogged = 256;
 
 Error cancelled() { return {ErrorKind::kCancelled, "nobody waits for the answer"}; }
-
-/// Whether a second body has the sum `sum`, too. If so, the store holds these bytes and its
-/// announced sum is wrong: see WrongSums.
-rt::Task<bool> second_fetch_has_same_sum(S3ClientState& client, rt::Worker& worker,
-                                         GetRequest request, aws::ExpectedChecksum sum) {
-  const std::string bucket = request.bucket;
-  const std::string key = request.key;
-  Result<std::unique_ptr<GetStream>> second =
-      co_await run_get(client, worker, std::move(request), Checksums::kIgnore);
-  if (!second) co_return false;
-  const bool same = co_await has_sum(**second, std::move(sum));
-  if (!same) co_return false;
-  switch (client.learned.wrong_sums.add(bucket, key, worker.timers().now())) {
-    case WrongSums::Found::kKnown:
-      break;
-    case WrongSums::Found::kObject:
-      log::warn("the origin announces a checksum that is not the object's: ignored for a time",
-                {{"bucket", bucket}, {"key", key}});
-      break;
-    case WrongSums::Found::kBucket:
-      log::warn("the origin announces checksums that are not its bytes': ignored for a time",
-                {{"bucket", bucket}});
-      break;
-  }
-  co_return true;
-}
 
 /// The state of one get. Owned by run_get(). The worker's thread.
 class S3Get {
@@ -366,9 +341,7 @@ bool S3Get::set_clock(int64_t store_time) {
 }
 
 /// From now on check_tag() compares the tag.
-bool S3Get::drop_condition() {
-  return !std::exchange(operation_.get.if_match, "").empty();
-}
+bool S3Get::drop_condition() { return !std::exchange(operation_.get.if_match, "").empty(); }
 
 /// Looks up other credentials than those that the store refused.
 rt::Task<bool> S3Get::replace_credentials() {
