@@ -129,13 +129,13 @@ rt::Task<Result<void>> RangeReader::find_version(std::stop_token client_left) {
     if (looks == kTriesMax) co_return changed();
     Result<ObjectSourcePtr> seen = co_await look(client_left);
     if (!seen) co_return std::unexpected(std::move(seen.error()));
+    if (held) leave(window_.at(current()));  // what the look saw may be another version
     const bool decides =
         *seen != nullptr && (window_.use() == Use::kHead || refusal((*seen)->info).has_value());
     if (decides) {
       kept_source_ = std::move(*seen);
       co_return take_version(*kept_source_, 0);
     }
-    if (held) leave(window_.at(current()));
   }
 }
 

@@ -47,6 +47,20 @@ TEST_F(Refusals, AnObjectThatHasGrownIsReadPastItsOldEnd) {
   }
 }
 
+TEST_F(Refusals, AHeadPastTheOldEndTellsTheNewSize) {
+  for (const uint64_t old : {uint64_t{1}, uint64_t{900}, kPageBytes - 3, kPageBytes + 11}) {
+    object_ = "head-of-one-that-grew-from-" + std::to_string(old);
+    put(old, old);
+    expect_whole(get({0, old}, old), {0, old});
+    put(old + 50, old + 1);
+    const Got head = get({old, old + 60}, old + 1, Use::kHead);
+    EXPECT_FALSE(head.error);
+    EXPECT_EQ(head.size, old + 50);
+    EXPECT_EQ(head.range, (ByteRange{old, old + 50}));
+    EXPECT_EQ(head.first_cached_at, 0);
+  }
+}
+
 TEST_F(Refusals, TheStoreIsAskedForOneByteAndTheOldPageStays) {
   put(700, 1);
   expect_whole(get({0, 10}), {0, 10});

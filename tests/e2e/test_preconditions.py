@@ -59,6 +59,8 @@ def test_a_mismatch_with_what_is_cached_is_confirmed(cachey, origin, kind):
     assert len(origin.ended(kind)) == before + 1 and record.range == (PAGE - 1, PAGE - 1)
     expect_206(cachey.fetch(kind, "object", 0, 9), old, 0, 9, kind, hit=True)
     new = origin.put(kind, "object", size=PAGE + 500, etag='"now"', last_modified=TIME + 60)
+    head = ask(cachey, "http1", "HEAD", kind, [("If-Match", '"now"')])
+    assert head.status == 206 and head.header("ETag") == '"now"'
     expect_206(ask(cachey, "http1", "GET", kind, [("If-Match", '"now"')]), new, 0, 99, kind)
     expect_206(cachey.fetch(kind, "object", 0, 9), new, 0, 9, kind)
     expect_error(ask(cachey, "http1", "GET", kind, [("If-Match", '"then"')]), 412)

@@ -149,36 +149,50 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
                 metrics);
 }
 
-/// No body was begun.
-rt::Task<void> Fetch::refuse(const net::Request& request, net::ResponseWriter& writer,
-                             KindFetchMetrics& metrics, Error error) {
-  if (client_left(error, writer)) {
-    metrics.client_left(request.method(), KindFetchMetrics::Stage::kInit);
-    writer.abort();
+/// The answer has no range: `opened` is an error, or the client has this version.
+rt::Task<void> Fetch::answer_without_range(rt::Worker& worker, const Answer& answer,
+                                           const cache::Condition* condition,
+                                           Result<void>& opened) {
+  if (opened) {
+    co_await not_modified(answer);
     co_return;
   }
-  metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, error.kind());
-  co_await reply_error(writer, std::move(error));
+  Error error = std::move(opened.error());
+  if (condition != nullptr && error.kind() == ErrorKind::kRangeNotSatisfiable) {
+    co_await answer_past_end(worker, answer, *condition, std::move(error));
+  } else {
+    co_await refuse(answer, std::move(error));
+  }
+}
+
+/// No body was begun.
+rt::Task<void> Fetch::refuse(const Answer& answer, Error error) {
+  if (client_left(error, answer.writer)) {
+    answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kInit);
+    answer.writer.abort();
+    co_return;
+  }
+  answer.metrics.failed(answer.method, KindFetchMetrics::Stage::kInit, error.kind());
+  co_await reply_error(answer.writer, std::move(error));
 }
 
 /// Preconditions come before the range. A 416 of the store names no version, so the first byte of
 /// the object is asked for.
-rt::Task<void> Fetch::answer_past_end(rt::Worker& worker, const net::Request& request,
-                                      net::ResponseWriter& writer, cache::FetchSpecPtr spec,
-                                      ConditionPtr condition, KindFetchMetrics& metrics,
-                                      Error past_end) {
-  RangeReader reader(cache_, worker, std::move(spec), ByteRange{0, 1}, RangeReader::Use::kHead);
-  reader.set_condition(condition.get());
+rt::Task<void> Fetch::answer_past_end(rt::Worker& worker, const Answer& answer,
+                                      const cache::Condition& condition, Error past_end) {
+  RangeReader reader(cache_, worker, answer.reader.spec(), ByteRange{0, 1},
+                     RangeReader::Use::kHead);
+  reader.set_condition(&condition);
   std::optional<Result<void>> opened = reader.try_open();
-  if (!opened) opened = co_await reader.open(writer.client_left());
+  if (!opened) opened = co_await reader.open(answer.writer.client_left());
   if (*opened && reader.verdict() == cache::Verdict::kNotModified) {
-    const Answer answer{reader, writer, metrics, request.method(), false};
-    co_await not_modified(answer);
+    const Answer of_first_byte{reader, answer.writer, answer.metrics, answer.method, false};
+    co_await not_modified(of_first_byte);
     co_return;
   }
   const bool is_refused = !*opened && opened->error().kind() == ErrorKind::kPreconditionFailed;
   if (is_refused) past_end = std::move(opened->error());
-  co_await refuse(request, writer, metrics, std::move(past_end));
+  co_await refuse(answer, std::move(past_end));
 }
 
 rt::Task<void> Fetch::not_modified(const Answer& answer) {
@@ -198,6 +212,8 @@ rt::Task<void> Fetch::not_modified(const Answer& answer) {
   }
 }
 
+/// The frame must stay small, as that of start_response(): answers without a range, which are
+/// rare, have coroutines of their own.
 rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
                              net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                              ByteRange wanted, ConditionPtr condition, KindFetchMetrics& metrics) {
@@ -207,26 +223,13 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
   reader.set_condition(condition.get());
   std::optional<Result<void>> opened = reader.try_open();
   if (!opened) opened = co_await reader.open(writer.client_left());
-  if (!*opened) {
-    Error error = std::move(opened->error());
-    const bool past_end = error.kind() == ErrorKind::kRangeNotSatisfiable;
-    if (past_end && condition != nullptr) {
-      co_await answer_past_end(worker, request, writer, reader.spec(), std::move(condition),
-                               metrics, std::move(error));
-    } else {
-      co_await refuse(request, writer, metrics, std::move(error));
-    }
-    co_return;
-  }
-  if (reader.verdict() == cache::Verdict::kNotModified) {
-    const Answer answer{reader, writer, metrics, request.method(), false};
-    co_await not_modified(answer);
+  Answer answer{reader, writer, metrics, request.method(), request.takes_trailers()};
+  if (!*opened || reader.verdict() == cache::Verdict::kNotModified) {
+    co_await answer_without_range(worker, answer, condition.get(), *opened);
     co_return;
   }
   const ByteRange range = reader.range();
   metrics.answered(range.size(), (range.end - 1) / kPageBytes - range.begin / kPageBytes + 1);
-
-  Answer answer{reader, writer, metrics, request.method(), request.takes_trailers()};
   if (answer.trailers) reader.keep_statuses();
   start_response(answer);
   if (!head) {

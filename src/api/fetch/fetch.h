@@ -38,14 +38,13 @@ class Fetch final : public RouteHandler {
                                       net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                                       ByteRange wanted, ConditionPtr condition,
                                       KindFetchMetrics& metrics);
-  [[nodiscard]] rt::Task<void> answer_past_end(rt::Worker& worker, const net::Request& request,
-                                               net::ResponseWriter& writer,
-                                               cache::FetchSpecPtr spec, ConditionPtr condition,
-                                               KindFetchMetrics& metrics, Error past_end);
+  [[nodiscard]] rt::Task<void> answer_without_range(rt::Worker& worker, const Answer& answer,
+                                                    const cache::Condition* condition,
+                                                    Result<void>& opened);
+  [[nodiscard]] rt::Task<void> answer_past_end(rt::Worker& worker, const Answer& answer,
+                                               const cache::Condition& condition, Error past_end);
   [[nodiscard]] static rt::Task<void> not_modified(const Answer& answer);
-  [[nodiscard]] static rt::Task<void> refuse(const net::Request& request,
-                                             net::ResponseWriter& writer, KindFetchMetrics& metrics,
-                                             Error error);
+  [[nodiscard]] static rt::Task<void> refuse(const Answer& answer, Error error);
   static void start_response(const Answer& answer);
   static void count_failure(const Answer& answer, const Error& error);
   [[nodiscard]] rt::Task<bool> send_body(Answer& answer);
