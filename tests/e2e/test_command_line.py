@@ -1,6 +1,7 @@
 """Flags and environment: a bad value gives one clear line and nothing starts; good values work."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -227,6 +228,17 @@ def test_a_start_without_enough_address_space_is_a_line():
         done = limited(f"-v {limit_kib}", *arguments)
         assert done.returncode in (1, 2), done.stderr
         assert "terminate" not in done.stderr and ("memory" in done.stderr or "threads" in done.stderr), done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a user without other processes is needed")
+@pytest.mark.parametrize("threads", range(12, 17))
+def test_a_limit_of_threads_does_not_fill_standard_error(threads):
+    """Around the number of threads that a server has at its start."""
+    command = f"ulimit -c 0; ulimit -u {threads}; exec timeout 1 {BINARY} --s3-anonymous --threads 2 --listen 127.0.0.1 --port 0"
+    done = subprocess.run(["setpriv", "--reuid", "60117", "--regid", "60117", "--clear-groups", "bash", "-c", command],
+                          capture_output=True, text=True, timeout=30 * SLOW, check=False)
+    assert "jemalloc" not in done.stderr, done.stderr[-300:]
+    assert "threads" in done.stderr, done.stderr
 
 
 def test_one_thread_for_each_cpu_that_it_may_use():
