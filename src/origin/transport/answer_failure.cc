@@ -51,6 +51,7 @@ constexpr CodeCause kCauses[] = {
     {"InvalidAccessKeyId", ErrorCause::kUnknownAccessKey},
     {"InvalidClientTokenId", ErrorCause::kUnknownAccessKey},
     {"AuthFailure", ErrorCause::kUnknownAccessKey},
+    {"XAdminUserNotFound", ErrorCause::kUnknownAccessKey},  // versitygw, with a 404
     {"SignatureDoesNotMatch", ErrorCause::kBadSignature},
     {"InvalidSignatureException", ErrorCause::kBadSignature},
     {"RequestTimeTooSkewed", ErrorCause::kClockSkew},

@@ -156,6 +156,14 @@ TEST(FailureOf, PrescribesWhatTheAnswerAsksFor) {
   EXPECT_EQ(failure_with(403, "").remedy, Remedy::kNone);
 }
 
+TEST(FailureOf, A404ForAnUnknownAccessKeySaysNothingOfTheObject) {
+  const Failure failure = failure_with(404, "XAdminUserNotFound");  // versitygw
+  EXPECT_EQ(failure.error.kind(), ErrorKind::kRefused);
+  EXPECT_EQ(failure.error.cause(), ErrorCause::kUnknownAccessKey);
+  EXPECT_EQ(failure.remedy, Remedy::kCredentials);
+  EXPECT_EQ(failure_with(404, "NoSuchKey").error.kind(), ErrorKind::kNotFound);
+}
+
 TEST(FailureOf, SomeMayComeFromTheConditionAlone) {
   const auto may = [](unsigned status, const char* code) {
     return may_refuse_condition(status, failure_with(status, code));
