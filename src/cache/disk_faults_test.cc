@@ -94,14 +94,14 @@ TEST_F(DiskFaults, AFullDiskDropsPagesAndServesThem) {
   origin_.put("b", "o", {.size = kMiB});
   expect_whole(read(spec("o"), {0, kMiB}).get(), {0, kMiB});
   settle();
-  EXPECT_EQ(drops(DiskDrop::kWriteError), 1u);
+  EXPECT_EQ(drops(DiskDrop::kReadOnly), 1u);
   EXPECT_EQ(disk_->usage().pages, 0u);
   expect_whole(read(spec("o"), {0, kMiB}).get(), {0, kMiB});
   EXPECT_EQ(origin_.asked().size(), 1u) << "it is in memory";
 }
 
 TEST_F(DiskFaults, TheEndWritesWhatIsOnlyInMemory) {
-  device_.fail_writes(ENOSPC, 3);
+  device_.fail_writes(EIO, 3);
   for (int i = 0; i < 3; ++i) {
     origin_.put("b", std::to_string(i), {.size = kMiB});
     expect_whole(read(spec(std::to_string(i)), {0, kMiB}).get(), {0, kMiB});

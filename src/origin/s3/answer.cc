@@ -47,15 +47,15 @@ ObjectInfo version_of(const ResponseHead& head) {
 }
 
 Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked) {
-  if (head.status == kNoContent) return no_byte(asked.begin == 0);
-  if (head.status != 206 && head.status != 200) {
-    return broken(fmt::format("status {} to a ranged GET", head.status));
-  }
   GoodAnswer answer;
   answer.info = version_of(head);
   // A page of a proxy or a login is a 200 like this. A 206 says by its Content-Range that the
   // answer is a part of the object.
   const bool nameless = answer.info.etag.empty() && answer.info.last_modified == 0;
+  if (head.status == kNoContent && !nameless) return no_byte(asked.begin == 0);
+  if (head.status != 206 && head.status != 200) {
+    return broken(fmt::format("status {} to a ranged GET", head.status));
+  }
   if (head.status == 200 && nameless) {
     return unusable("the origin answered 200 without ETag and Last-Modified: this is no object");
   }

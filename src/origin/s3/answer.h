@@ -22,9 +22,9 @@ struct GoodAnswer {
 /// Checks that a 2xx answer has what a request for `asked` needs: the object's size, and the range
 /// from its first byte to its last byte or to the object's end. kUpstream otherwise;
 /// kRangeNotSatisfiable if the answer says that the range has no bytes: a size of 0, a length of 0
-/// without Content-Range, 204. A 200 is good only
-/// with an ETag that names a version (is_informative_tag) or a Last-Modified; without Content-Range
-/// it must also be the whole object, and `asked` must begin at 0 and cover the object.
+/// without Content-Range, 204. A 200 or 204 is good only with an ETag that names a version
+/// (is_informative_tag) or a Last-Modified; a 200 without Content-Range must also be the whole
+/// object, and `asked` must begin at 0 and cover the object.
 [[nodiscard]] Result<GoodAnswer> check_answer(const ResponseHead& head, ByteRange asked);
 
 }  // namespace cachey::origin

@@ -41,8 +41,10 @@ TEST_F(S3OddAnswers, NoContentAndNotModifiedHaveNoBody) {
     EXPECT_EQ(not_modified.error, ErrorKind::kRefused) << not_modified.message;
     EXPECT_THAT(not_modified.message, HasSubstr("304"));
     const Fetched no_content = fetch("HTTP/1.1 204 N\r\n" + fields + "\r\n");
-    EXPECT_EQ(no_content.error, ErrorKind::kRangeNotSatisfiable) << no_content.message;
+    EXPECT_EQ(no_content.error, ErrorKind::kUpstream) << no_content.message;
     EXPECT_EQ(requests_, 1u);
+    const Fetched empty = fetch("HTTP/1.1 204 N\r\nETag: \"e\"\r\n" + fields + "\r\n");
+    EXPECT_EQ(empty.error, ErrorKind::kRangeNotSatisfiable) << empty.message;
   }
 }
 
