@@ -101,9 +101,7 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, B
   }
   while (filling.running != 0) co_await filling.part_ended.wait();
   metrics_.fills_in_flight.fetch_sub(1, std::memory_order_relaxed);
-  if (filled && filling.look) {
-    table_.remove(*page);
-    page->end_look(std::move(filling.seen));
+  if (filling.look && page->has_head()) {
     memory_.discard(*page);
   } else if (filled) {
     const std::chrono::nanoseconds took = clock_.mono() - start;
@@ -175,6 +173,7 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
     absences_.learn(filling.spec, first.error(), asked_at);
     co_return first;
   }
+  if (filling.look) co_return first;
   if (!first) filling.failure = std::move(first.error());
   co_await read_rest(filling);
   if (filling.failure) {

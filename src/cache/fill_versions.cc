@@ -32,9 +32,10 @@ rt::Task<Result<void>> Fills::take_look(Filling& filling, origin::ObjectRead& re
   } else {
     disk_.observe(filling.worker, key, observed.source->bucket);
   }
+  table_.remove(filling.page);
+  filling.page.end_look(std::move(observed.source));  // nobody waits for the body
   OneByte sink;
   (void)co_await read.run(sink);  // so that the connection can be used again
-  filling.seen = std::move(observed.source);
   co_return Result<void>();
 }
 

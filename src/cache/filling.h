@@ -57,7 +57,6 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
   Throughput& ingress;
   FillPlan plan;
   bool look = false;          // only the first GET
-  ObjectSourcePtr seen;       // by the look
   origin::BucketOrder order;  // of all its reads: a page asks at most two buckets
   std::optional<store::Admission> start;
   std::optional<store::Admission> body;

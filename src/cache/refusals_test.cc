@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "cache/testing/reader_harness.h"
@@ -119,6 +120,19 @@ TEST_F(Refusals, AnAbsenceIsNotRememberedByDefault) {
   EXPECT_EQ(get({0, 10}).error->kind(), ErrorKind::kNotFound);
   put(700, 1);
   expect_whole(get({0, 10}), {0, 10});
+}
+
+TEST_F(Refusals, NobodyWaitsForTheBodyOfALook) {
+  put(700, 1);
+  expect_whole(get({0, 10}), {0, 10});
+  std::atomic<bool> held = true;
+  origin_.behave({.held = [&held] { return held.load(); }});
+  expect_past_end(read(spec("o"), {700, 800}).get(), 700);
+  put(900, 2);
+  EXPECT_EQ(read(spec("o"), {0, 9}, 2, Use::kHead).get().size, 700u) << "from memory";
+  EXPECT_EQ(read(spec("o"), {800, 9000}, 2, Use::kHead).get().size, 900u);
+  held = false;
+  settle();
 }
 
 TEST_F(Refusals, AHeadOfWhatIsNotCachedReadsOneByte) {
