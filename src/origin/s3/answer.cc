@@ -72,21 +72,23 @@ Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked) {
   if (!said || !said->size) {
     return broken("cannot use Content-Range: " + log::quoted(head.content_range, 64));
   }
-  if (!said->range || said->range->empty()) {
+  const bool past_end = *said->size <= asked.begin && head.content_length.value_or(0) == 0;
+  if (past_end && (!said->range || said->range->empty())) {
     return std::unexpected(Error::range_not_satisfiable(said->size));
   }
-  const bool whole_range = said->range->end == asked.end;
-  const bool to_the_end = said->range->end < asked.end && said->range->end == *said->size;
-  if (said->range->begin != asked.begin || (!whole_range && !to_the_end)) {
+  const ByteRange got = said->range.value_or(ByteRange());
+  const bool whole_range = got.end == asked.end;
+  const bool to_the_end = got.end < asked.end && got.end == *said->size;
+  if (got.empty() || got.begin != asked.begin || (!whole_range && !to_the_end)) {
     return broken(fmt::format("asked for bytes={}-{}, got Content-Range: {}", asked.begin,
                               asked.end - 1, log::quoted(head.content_range, 64)));
   }
   if (*said->size > kObjectBytesMax) return broken("the object is larger than an S3 object can be");
-  if (head.content_length && *head.content_length != said->range->size()) {
+  if (head.content_length && *head.content_length != got.size()) {
     return broken(fmt::format("Content-Length {} does not fit Content-Range: {}",
                               *head.content_length, log::quoted(head.content_range, 64)));
   }
-  answer.range = *said->range;
+  answer.range = got;
   answer.info.size = *said->size;
   return answer;
 }

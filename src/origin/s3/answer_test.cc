@@ -53,6 +53,9 @@ const Verdict kVerdicts[] = {
     {"200 without a byte, later", {5, 10}, 200, "", 0, kUnsatisfiable, {}, 0},
     {"206 of 0 bytes, a range of one", {0, 10}, 206, "bytes 0-0/0", 0, kUnsatisfiable, {}, 0},
     {"206 of 0 bytes, as asked", {0, 10}, 206, "bytes 0-9/0", {}, kUnsatisfiable, {}, 0},
+    {"206 of an empty object, with bytes", {0, 10}, 206, "bytes 0-9/0", 10, kUpstream, {}, 0},
+    {"206 of no byte, of a byte there is", {0, 10}, 206, "bytes 1-0/100", 0, kUpstream, {}, 0},
+    {"206 past an end that is not", {50, 60}, 206, "bytes */100", {}, kUpstream, {}, 0},
     {"206 without a byte that has one", {0, 10}, 206, "bytes 0-9/10", 0, kUpstream, {}, 0},
 };
 

@@ -165,7 +165,7 @@ std::optional<uint64_t> object_size(const ResponseHead& head, const aws::ErrorDo
 }  // namespace
 
 Failure failure_of(const ResponseHead& head, const aws::ErrorDocument& document) {
-  if (head.status == 416 || document.code == "InvalidRange") {
+  if (head.status == 416 || (head.status < 500 && document.code == "InvalidRange")) {
     return Failure(Error::range_not_satisfiable(object_size(head, document)));
   }
   Failure failure(Error(kind_of(head.status, document.code), text_of(head, document),

@@ -35,6 +35,7 @@ constexpr Row kRows[] = {
     {416, "InvalidRange", ErrorKind::kRangeNotSatisfiable, Retry::kNever},
     {416, "", ErrorKind::kRangeNotSatisfiable, Retry::kNever},
     {400, "InvalidRange", ErrorKind::kRangeNotSatisfiable, Retry::kNever},
+    {502, "InvalidRange", ErrorKind::kUpstream, Retry::kTransient},
     {503, "SlowDown", ErrorKind::kThrottled, Retry::kThrottling},
     {400, "ThrottlingException", ErrorKind::kThrottled, Retry::kThrottling},
     {429, "", ErrorKind::kThrottled, Retry::kThrottling},
