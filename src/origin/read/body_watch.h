@@ -60,6 +60,10 @@ class BodyWatch {
   /// A new body begins: what was silent before does not count.
   void begin_body(MonoTime now) { silent_since_ = hung_since_ = now; }
 
+  /// kHung was reported, and no rescue could be sent: if the body still hangs at `at`, kHung is
+  /// reported then.
+  void look_again(MonoTime at, const Limits& limits) { hung_since_ = at - limits.hung; }
+
   /// When the state may be another than kFlows, if no more bytes come.
   [[nodiscard]] MonoTime next_look(const Look& last, const Limits& limits) const;
   /// The state now. Each state but kFlows is reported once for its time.

@@ -145,6 +145,11 @@ bool BucketHealth::spend_rescue() {
   return rescues_.spend(now);
 }
 
+void BucketHealth::give_back_rescue() {
+  const MutexLock lock(mutex_);
+  rescues_.give_back();
+}
+
 bool BucketHealth::spend_hedge() {
   const MutexLock lock(mutex_);
   return hedges_.spend();

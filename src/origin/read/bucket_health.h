@@ -108,6 +108,8 @@ class BucketHealth {
 
   /// Pays for the rescue of a hung request from the RescueBudget.
   [[nodiscard]] bool spend_rescue();
+  /// Call if another bucket answered the rescue.
+  void give_back_rescue();
 
   /// Pays for a hedge from the HedgeBudget; and reports how a hedge ended.
   [[nodiscard]] bool spend_hedge();

@@ -153,6 +153,14 @@ bool Buckets::spend_rescue(std::string_view name) {
   return unproven_rescues_.spend(now);
 }
 
+void Buckets::give_back_rescue(std::string_view name) {
+  if (is_proven(name)) {
+    if (const HealthPtr health = find(name)) return health->give_back_rescue();
+  }
+  const MutexLock lock(rescues_mutex_);
+  unproven_rescues_.give_back();
+}
+
 void Buckets::answered(const std::string& name, std::string_view key,
                        std::chrono::nanoseconds to_head) {
   if (const HealthPtr health = proven(name)) health->succeeded(hash_of(key), to_head);

@@ -55,6 +55,8 @@ class Buckets {
   void hedge_ended(std::string_view name, HedgeResult result) const;
   /// Buckets without a good answer share one budget.
   [[nodiscard]] bool spend_rescue(std::string_view name);
+  /// Call if another bucket answered the rescue.
+  void give_back_rescue(std::string_view name);
 
   /// A request for the object `key` was answered; its head came `to_head` after the request.
   void answered(const std::string& name, std::string_view key, std::chrono::nanoseconds to_head);

@@ -136,7 +136,11 @@ rt::Task<Result<ObjectRead::Answer>> ObjectRead::first_good_answer(size_t bucket
       const Purpose purpose = now < hung_at ? Purpose::kHedge : Purpose::kRescue;
       const bool sent = send_second(race, purpose, request, sent_at);
       late_at = MonoTime::max();
-      if (sent || purpose == Purpose::kRescue) hung_at = now + patience.hung;
+      if (sent) {
+        hung_at = now + patience.hung;
+      } else if (purpose == Purpose::kRescue) {
+        hung_at = now + RescueBudget::kTryAgainAfter;
+      }
       continue;
     }
     Answer answer{race.take(event),
@@ -180,6 +184,7 @@ void ObjectRead::end_race(HedgeRace& race, HedgeRace::Event winner) {
 /// client's limits are.
 void ObjectRead::blame_silent(const HedgeRace& race) {
   if (race.first_bucket == race.second_bucket) return;
+  context_.buckets.give_back_rescue(terms_.buckets[race.first_bucket]);
   record_failure(race.first_bucket, Error(ErrorKind::kTimeout, "silent, while another answered"),
                  Limits::kOurs);
 }

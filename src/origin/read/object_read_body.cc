@@ -126,8 +126,11 @@ void ObjectRead::stop_body(HedgeRace& race, std::string why) {
 void ObjectRead::send_second_body(HedgeRace& race, Purpose purpose) {
   GetRequest rest = request_for(body_bucket_, ByteRange(body_->position(), range_.end));
   const MonoTime now = worker_.timers().now();
-  if (send_second(race, purpose, rest, now))
+  if (send_second(race, purpose, rest, now)) {
     arrived_at_second_ = body_->position() + body_->bytes_unused();
+  } else if (purpose == Purpose::kRescue) {
+    watch_->look_again(now + RescueBudget::kTryAgainAfter, watch_limits());
+  }
 }
 
 /// The second request takes over if the body has brought nothing since that was sent. The rescue

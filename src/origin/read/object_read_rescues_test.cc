@@ -178,6 +178,28 @@ TEST_F(ObjectReadRescues, TheBudgetIsSixteenAndOneASecond) {
   world_.pass(2h);
 }
 
+TEST_F(ObjectReadRescues, ABucketThatHangsIsLeftByAllItsRequestsWithinSeconds) {
+  for (const FakeOrigin::Behaviour& behaviour : {hangs_, stops_}) {
+    origin_.behave("a", behaviour);
+    origin_.behave("b", {.head_delay = 10ms});
+    const std::vector<std::string> names = {"a", "b"};
+    BucketOrder order;
+    order.count = 2;
+    order.index[1] = 1;
+    std::vector<std::shared_ptr<std::optional<Got>>> reads;
+    for (int i = 0; i < 90; ++i) {
+      reads.push_back(
+          world_.start(read(ReadTerms(names, order, "o", ByteRange{0, kPageBytes}, {}))));
+    }
+    world_.pass(6s);
+    for (const auto& got : reads) {
+      ASSERT_TRUE(got->has_value());
+      EXPECT_TRUE((*got)->right);
+    }
+  }
+  EXPECT_LE(read_metrics_.rescues.issued.total(), 200u) << "hardly more than one rescue each";
+}
+
 TEST_F(ObjectReadRescues, ABodyThatTricklesIsRescued) {
   behave({0}, trickles_);
   const Got got = get();

@@ -8,12 +8,15 @@
 namespace cachey::origin {
 
 /// Limits how many hung requests get a second one: a token bucket (J. Turner: New directions in
-/// communications, 1986) of kSavedMax that gains kPerSecond. Apart from HedgeBudget, because early
-/// hedges that lose say nothing of a request that hangs. Not synchronized.
+/// communications, 1986) of kSavedMax that gains kPerSecond. A rescue that another bucket answered
+/// gives its price back: the silent bucket got no second request. Apart from HedgeBudget, because
+/// early hedges that lose say nothing of a request that hangs. Not synchronized.
 class RescueBudget {
  public:
   static constexpr double kPerSecond = 1;
   static constexpr double kSavedMax = 16;
+  /// A request that got no rescue tries again after this time.
+  static constexpr std::chrono::milliseconds kTryAgainAfter{250};
 
   explicit RescueBudget(MonoTime now) : at_(now) {}
 
@@ -26,6 +29,7 @@ class RescueBudget {
     saved_ -= 1;
     return true;
   }
+  void give_back() { saved_ = std::min(kSavedMax, saved_ + 1); }
 
  private:
   double saved_ = kSavedMax;
