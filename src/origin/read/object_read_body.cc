@@ -124,8 +124,13 @@ void ObjectRead::stop_body(HedgeRace& race, std::string why) {
 
 /// Asks for the missing rest beside the body.
 void ObjectRead::send_second_body(HedgeRace& race, Purpose purpose) {
-  GetRequest rest = request_for(body_bucket_, ByteRange(body_->position(), range_.end));
   const MonoTime now = worker_.timers().now();
+  const MonoTime due = silent_take_overs_.due(brought());
+  if (now < due) {
+    if (purpose == Purpose::kRescue) watch_->look_again(due, watch_limits());
+    return;
+  }
+  GetRequest rest = request_for(body_bucket_, ByteRange(body_->position(), range_.end));
   if (send_second(race, purpose, rest, now)) {
     arrived_at_second_ = body_->position() + body_->bytes_unused();
   } else if (purpose == Purpose::kRescue) {
@@ -151,6 +156,7 @@ rt::Task<void> ObjectRead::second_answered(HedgeRace& race, ByteSink& sink) {
     co_return;
   }
   if (came == 0 && race.purpose == Purpose::kRescue) blame_silent(race);
+  if (came == 0) silent_take_overs_.add(worker_.timers().now(), brought(), watch_limits().hung);
   race.first = body_;
   race.first_bucket = body_bucket_;
   watch_->begin_body(worker_.timers().now());

@@ -249,6 +249,18 @@ TEST_F(ObjectReadRescues, AStoreThatIsSlowForEverybodyIsServedAtItsRate) {
   EXPECT_FALSE(buckets_.is_down("a"));
 }
 
+TEST_F(ObjectReadRescues, AStoreThatBeginsItsBodiesLateIsServed) {
+  for (const auto late : {4s, 8s, 13s, 25s}) {
+    learnt_ = origin_.asked().size();
+    origin_.behave({.head_delay = 10ms, .stall_after = 0, .stall_time = late});
+    const Got got = get();
+    EXPECT_FALSE(got.error) << late.count();
+    EXPECT_TRUE(got.right);
+    EXPECT_LT(got.took, 2 * late + 3s) << "each take-over waits from the beginning";
+    EXPECT_LE(asked(), 4u);
+  }
+}
+
 TEST_F(ObjectReadRescues, ATrickleThatNothingRescuesFailsInTheEnd) {
   origin_.behave(trickles_);
   const Got got = get();
