@@ -95,5 +95,23 @@ TEST(DiskModel, HoldsNoVersionAgainstATierThatRefusedItsPage) {
   EXPECT_TRUE(model.wrongs().empty());
 }
 
+/// The batch with a removal ends late, and so does the superblock that cuts the batch off: a kill
+/// shows the page again, and a loss of power may bring the removal back instead.
+TEST(DiskModel, CountsNoPageAsLostIfARemovalThatHungTakesThePageAgain) {
+  for (uint32_t seed = 1; seed <= 80; ++seed) {
+    DiskModel model(seed, World::kUnreadable);
+    model.write({0, 0});
+    model.flush();
+    model.disk().device().hang_parts(
+        {{.range = {0, model.disk().device().size()}, .reads = false}});
+    model.change(0);
+    model.flush();
+    EXPECT_FALSE(model.disk().tier().usage().online);
+    model.restart();
+    model.restart();
+    EXPECT_TRUE(model.wrongs().empty()) << "seed " << seed << ": " << model.wrongs().front();
+  }
+}
+
 }  // namespace
 }  // namespace cachey::store

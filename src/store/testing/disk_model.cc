@@ -20,6 +20,13 @@ constexpr size_t kPendingMax = 2 * RecordQueue::kChunkBytes;
 constexpr size_t kUnrefusedMax = 2 * RecordQueue::kChunkBytes;
 constexpr uint64_t kLateMax = 256 * kKiB;  // at least a page
 
+using PageVersions = std::map<DiskModel::PageName, int>;
+
+bool has(const PageVersions& pages, const PageVersions::value_type& page) {
+  const auto found = pages.find(page.first);
+  return found != pages.end() && found->second == page.second;
+}
+
 }  // namespace
 
 DiskTierConfig DiskModel::usual_config() {
@@ -167,9 +174,10 @@ void DiskModel::restart() {
   // What is there survives further kills; a loss of power, if it was durable or has survived one.
   const std::map<PageName, int> now = listed();
   const bool all = power_lost || !loses_power();
+  // A removal that hung may be on the device, but cut off by a superblock that is not durable.
+  const bool removals_hang = world_ == World::kUnreadable;
   std::erase_if(durable_, [&](const auto& page) {
-    const auto found = now.find(page.first);
-    return found == now.end() || found->second != page.second;
+    return !has(now, page) || (removals_hang && !has(last_known, page));
   });
   if (all) durable_ = now;
 }
@@ -198,11 +206,9 @@ std::map<DiskModel::PageName, int> DiskModel::listed() {
 void DiskModel::check_durable(const std::map<PageName, int>& last_known) {
   const std::map<PageName, int> now = listed();
   for (const auto& [name, version] : durable_) {
-    const auto known = last_known.find(name);
-    if (known == last_known.end() || known->second != version) continue;
-    const auto found = now.find(name);
+    if (!has(last_known, {name, version})) continue;
     const std::string object = std::to_string(name.object);
-    if (found == now.end() || found->second != version) {
+    if (!has(now, {name, version})) {
       wrongs_.push_back("lost page of object " + object);
       continue;
     }
