@@ -32,7 +32,7 @@ constexpr size_t kHelpColumn = 36;
 
 constexpr std::string_view kVariablePrefix = "CACHEY_";
 
-/// The warning on service variables names no more of these after this many bytes.
+/// The warning on service variables lists names up to this many bytes.
 constexpr size_t kLinksNamedBytes = 200;
 
 std::string flag_of(const std::string& name) { return "--" + name; }

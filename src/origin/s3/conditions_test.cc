@@ -11,7 +11,7 @@
 namespace cachey::origin {
 namespace {
 
-/// A store with an object whose tag is "v7". It gives `refusal` to every request with If-Match.
+/// A store with an object that has the tag "v7". The store answers If-Match with `refusal`.
 class S3Conditions : public ::testing::Test {
  protected:
   S3Conditions() : server_([this](Peer& peer, int) { serve(peer); }), s3_(server_.port()) {

@@ -80,8 +80,8 @@ struct RetryPayer {
 class RetryBudgets {
  public:
   /// After its first retry, an object may hold this share of the bucket's tokens that are left.
-  /// Objects are told apart by one of kKeySlots hashes. Successes of these objects free the tokens
-  /// again; a full account frees all.
+  /// An object is known by its hash, one of kKeySlots. A success of the object frees its tokens; a
+  /// full account frees the tokens of all objects.
   static constexpr uint32_t kKeyShare = 10;
   static constexpr size_t kKeySlots = 256;
 

@@ -16,10 +16,10 @@
 
 namespace cachey::origin {
 
-/// Objects whose announced checksum was not that of their bytes, although the bytes came twice. The
-/// checksums of such an object are ignored, and those of a bucket once kObjectsMax of its objects
-/// were such. kLookAgainAfter the first of them, all of this is forgotten for the bucket: a store
-/// may have been mended. Bounds on buckets: Learned::kNames. Any thread.
+/// Objects with a wrong announced checksum: the same bytes came twice and had another one. The
+/// checksums of such an object are ignored. After kObjectsMax such objects, all checksums of the
+/// bucket are ignored. The bucket is forgotten kLookAgainAfter its first such object, because a
+/// store may have been mended. Bounds on buckets: Learned::kNames. Any thread.
 class WrongSums {
  public:
   static constexpr size_t kObjectsMax = 4;
