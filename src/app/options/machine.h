@@ -15,10 +15,11 @@ struct Machine {
   unsigned cpus = 1;             ///< at least 1
 };
 
-/// The least of RAM, `address_space` (RLIMIT_AS) and the memory limits of our control groups and
-/// all groups above; of `affine` CPUs (sched_getaffinity) and the CPU quotas of these groups,
-/// rounded up. Reads proc and the cgroup file systems, versions 1 and 2, below `root`, which is
-/// empty except in tests. What cannot be read or parsed sets no limit. Blocks.
+/// What this process may use. Memory: the least of RAM, `address_space` (RLIMIT_AS) and the limits
+/// of our control groups and of all groups above. CPUs: the least of `affine` (sched_getaffinity)
+/// and the quotas of these groups, rounded up. Reads proc and the cgroup file systems, versions 1
+/// and 2, below `root`, which is empty except in tests. What cannot be read or parsed sets no
+/// limit. Blocks.
 [[nodiscard]] Machine read_machine(const std::string& root, unsigned affine,
                                    std::optional<uint64_t> address_space);
 

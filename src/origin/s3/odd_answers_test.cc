@@ -3,6 +3,7 @@
 
 #include "origin/s3/s3_origin.h"
 #include "origin/testing/s3_harness.h"
+#include "origin/transport/response_head.h"
 
 namespace cachey::origin {
 namespace {
@@ -46,6 +47,17 @@ TEST_F(S3OddAnswers, NoContentAndNotModifiedHaveNoBody) {
     const Fetched empty = fetch("HTTP/1.1 204 N\r\nETag: \"e\"\r\n" + fields + "\r\n");
     EXPECT_EQ(empty.error, ErrorKind::kRangeNotSatisfiable) << empty.message;
   }
+}
+
+TEST_F(S3OddAnswers, AHeadHasAtMost64KiB) {
+  const std::string front = "HTTP/1.1 404 N\r\nContent-Length: 0\r\nX-Long: ";
+  const std::string back = "\r\n\r\n";
+  const size_t most = kHeadBytesMax - front.size() - back.size();
+  const Fetched fits = fetch(front + std::string(most, 'x') + back);
+  EXPECT_EQ(fits.error, ErrorKind::kNotFound) << fits.message;
+  const Fetched longer = fetch(front + std::string(most + 1, 'x') + back);
+  EXPECT_EQ(longer.error, ErrorKind::kUpstream) << longer.message;
+  EXPECT_THAT(longer.message, HasSubstr("too long"));
 }
 
 TEST_F(S3OddAnswers, AnErrorsTextWithoutALengthEndsWithAPause) {

@@ -81,13 +81,14 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
   while (true) {
     const Result<size_t> size = find_head_end(unread(), searched);
     if (!size) co_return std::unexpected(Failure(size.error()));
+    const size_t head_bytes = *size == 0 ? unread().size() : *size;
+    if (head_bytes > kHeadBytesMax) {
+      co_return std::unexpected(
+          Failure(Error(ErrorKind::kUpstream, "the head of the origin's answer is too long",
+                        ErrorCause::kUnusableAnswer)));
+    }
     if (*size == 0) {
-      searched = unread().size();
-      if (searched > kHeadBytesMax) {
-        co_return std::unexpected(
-            Failure(Error(ErrorKind::kUpstream, "the head of the origin's answer is too long",
-                          ErrorCause::kUnusableAnswer)));
-      }
+      searched = head_bytes;
       IoResult<void> filled = co_await fill(deadline);
       if (filled) continue;
       const IoFailure::Cause cause = filled.error().cause;

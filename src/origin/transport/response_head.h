@@ -46,12 +46,12 @@ inline constexpr int kLeadingLinesMax = 4;
 /// choose). The first `checked` bytes have been searched by an earlier call.
 [[nodiscard]] Result<size_t> find_head_end(std::string_view text, size_t checked = 0);
 
-/// Parses the head at the front of `text`. kUpstream if that is no whole head of an HTTP/1.0 or 1.1
-/// response; if it frames the body in two ways; if there are two ETag, Content-Range or
-/// Last-Modified fields; or if one of these or of Content-Length, Transfer-Encoding, Connection has
-/// a control character, a folded line or a blank before the colon. Fields that nobody reads are
-/// skipped, whatever their bytes are, and so are lines without a colon. The reason phrase may be
-/// missing.
+/// Parses the head at the front of `text`. Six fields are strict: Content-Length,
+/// Transfer-Encoding, Connection, Content-Range, ETag and Last-Modified. kUpstream if the text is
+/// no whole head of an HTTP/1.0 or 1.1 response; if the head frames the body in two ways; if one of
+/// the last three fields comes twice; or if a strict field has a control character, a folded line
+/// or a blank before the colon. Fields that nobody reads are skipped, whatever their bytes are, and
+/// so are lines without a colon. The reason phrase may be missing.
 [[nodiscard]] Result<ResponseHead> parse_response_head(std::string_view text);
 
 }  // namespace cachey::origin
