@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cache/testing/reader_harness.h"
@@ -117,6 +118,7 @@ TEST_F(TwoBuckets, ADownloadGoesOnWhileAnotherBucketContests) {
   put("b", kSize + 1, 2, "\"b2\"");
   origin_.behave("a", {.read_delay = std::chrono::milliseconds(1)});
   auto download = read(spec("o", {"a"}), {0, kSize});
+  while (!ruling()) std::this_thread::yield();  // the version of "a" is the first that is known
   for (int i = 0; i < 10; ++i) {
     const Got other = get({"b"}, {2 * kPageBytes + i, kSize}, 2);
     EXPECT_FALSE(other.error && other.error->kind() != ErrorKind::kChanged);
