@@ -18,6 +18,7 @@
 #include "cache/byte_set.h"
 #include "cache/object_key.h"
 #include "cache/piece.h"
+#include "cache/wishes.h"
 #include "origin/origin.h"
 #include "origin/read/priority.h"
 #include "rt/waiter.h"
@@ -28,13 +29,15 @@ namespace cachey::cache {
 class PageTable;
 struct KindMetrics;
 
-/// How a request's misses are fetched. Shared by the request and the fills that it starts.
+/// What a request asks for, and how its misses are fetched. Shared by the request and the fills
+/// that it starts.
 struct FetchSpec {
   ObjectKey key;
   std::vector<std::string> buckets;  ///< in the client's order; not empty, no duplicates
   origin::RequestConfig config;
   KindMetrics* metrics = nullptr;
   std::string request_id;  ///< of the client's request, for the log; may be empty
+  Wishes wishes;           ///< of this request alone
 
   /// A fill under `other` would fail for the same reasons as a fill under this spec.
   [[nodiscard]] bool same_terms(const FetchSpec& other) const {

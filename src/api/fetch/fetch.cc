@@ -141,7 +141,7 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
     metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, buckets.error().kind());
     return reply_error(writer, std::move(buckets.error()));
   }
-  cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets), fields->config,
+  cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets), *fields,
                                              cache_.metrics(), request.id());
   ConditionPtr condition;
   if (fields->has_preconditions) condition = std::make_unique<Preconditions>(request);

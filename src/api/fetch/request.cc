@@ -7,6 +7,7 @@
 
 #include "api/fetch/config_header.h"
 #include "api/fetch/preconditions.h"
+#include "api/fetch/wishes_header.h"
 #include "api/names.h"
 #include "api/range_header.h"
 #include "base/ascii.h"
@@ -83,6 +84,7 @@ struct FoundFields {
   bool more_ranges = false;
   const net::Field* config = nullptr;
   bool buckets = false;
+  bool wishes = false;
   bool preconditions = false;
 };
 
@@ -96,6 +98,8 @@ FoundFields find_fields(std::span<const net::Field> fields) {
       found.buckets = true;
     } else if (field.name == "c0-config") {
       if (found.config == nullptr) found.config = &field;
+    } else if (is_wish_field(field.name)) {
+      found.wishes = true;
     } else if (Preconditions::is_field(field.name)) {
       found.preconditions = true;
     }
@@ -154,15 +158,21 @@ Result<FetchFields> parse_fetch_fields(const net::Request& request,
     if (!parsed_config) return std::unexpected(std::move(parsed_config.error()));
     parsed.config = *parsed_config;
   }
+  if (found.wishes) {
+    Result<cache::Wishes> wishes = parse_wishes(request, parsed.range);
+    if (!wishes) return std::unexpected(std::move(wishes.error()));
+    parsed.wishes = *wishes;
+  }
   return parsed;
 }
 
 cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,
-                                    const origin::RequestConfig& config,
-                                    cache::CacheMetrics& metrics, std::string_view request_id) {
+                                    const FetchFields& fields, cache::CacheMetrics& metrics,
+                                    std::string_view request_id) {
   cache::KindMetrics& kind_metrics = metrics.of(key.kind);
-  return std::make_shared<cache::FetchSpec>(std::move(key), std::move(buckets).take(), config,
-                                            &kind_metrics, std::string(request_id));
+  return std::make_shared<cache::FetchSpec>(std::move(key), std::move(buckets).take(),
+                                            fields.config, &kind_metrics, std::string(request_id),
+                                            fields.wishes);
 }
 
 }  // namespace cachey::api

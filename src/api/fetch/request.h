@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "cache/cache_metrics.h"
 #include "cache/page.h"
+#include "cache/wishes.h"
 #include "net/http/http.h"
 #include "origin/origin.h"
 
@@ -28,6 +29,7 @@ struct FetchFields {
   ByteRange range;                   ///< Range
   std::vector<std::string> buckets;  ///< C0-Bucket in order, no duplicates; may be empty
   origin::RequestConfig config;      ///< C0-Config
+  cache::Wishes wishes;              ///< see parse_wishes()
   bool has_preconditions = false;    ///< see Preconditions
 };
 
@@ -36,9 +38,10 @@ struct FetchFields {
 [[nodiscard]] Result<FetchFields> parse_fetch_fields(const net::Request& request,
                                                      std::chrono::milliseconds client_limit_max);
 
-/// Makes what the cache needs to fetch misses. `request_id` is empty if the request has no id.
+/// Makes what the cache needs to answer from its pages and to fetch misses. The buckets of `fields`
+/// are ignored. `request_id` is empty if the request has no id.
 [[nodiscard]] cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,
-                                                  const origin::RequestConfig& config,
+                                                  const FetchFields& fields,
                                                   cache::CacheMetrics& metrics,
                                                   std::string_view request_id);
 

@@ -169,19 +169,29 @@ TEST(FetchFields, OnlyTheFirstConfigLineIsRead) {
   EXPECT_FALSE(parse({{"range", "bytes=0-9"}, {"c0-config", "nonsense"}}));
 }
 
+TEST(FetchFields, WishesAreParsed) {
+  const auto fetch = parse({{"range", "bytes=0-9"}, {"c0-exact", "true"}, {"c0-object-size", "7"}});
+  ASSERT_TRUE(fetch);
+  EXPECT_TRUE(fetch->wishes.exact);
+  EXPECT_EQ(fetch->wishes.object_size, 7u);
+  EXPECT_FALSE(parse({{"range", "bytes=0-16777216"}, {"c0-exact", "true"}}));
+}
+
 TEST(FetchSpec, IsWholeFromTheStart) {
   Metrics metrics;
   cache::CacheMetrics cache_metrics(metrics, 10);
   Access access(metrics, std::nullopt, {});
   const net::Request request(net::Method::kGet, "/fetch/kind/o", {});
   const Permit permit = *access.admit(Scope::kClient, request);
-  origin::RequestConfig config;
-  config.attempts_max = 2;
+  FetchFields fields;
+  fields.config.attempts_max = 2;
+  fields.wishes.exact = true;
   const cache::FetchSpecPtr spec = make_fetch_spec(
-      {"kind", "o"}, *permit.allow("kind", "o", {"b", "a"}), config, cache_metrics, "id");
+      {"kind", "o"}, *permit.allow("kind", "o", {"b", "a"}), fields, cache_metrics, "id");
   EXPECT_EQ(spec->key.view(), (cache::KeyView{"kind", "o"}));
   EXPECT_THAT(spec->buckets, ElementsAre("b", "a"));
-  EXPECT_EQ(spec->config, config);
+  EXPECT_EQ(spec->config, fields.config);
+  EXPECT_EQ(spec->wishes, fields.wishes);
   EXPECT_EQ(spec->metrics, &cache_metrics.of("kind"));
   EXPECT_EQ(spec->request_id, "id");
 }

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace cachey::cache {
+
+/// What a client asks of one read beside its range and the terms of its misses. Fills are shared,
+/// so that wishes decide what a request gets, and not what a page is.
+struct Wishes {
+  /// Only the bytes of the range come from the store and are kept (`C0-Exact`).
+  bool exact = false;
+  /// Nothing is asked of the store (`Cache-Control: only-if-cached`).
+  bool only_if_cached = false;
+  /// The object's size, as the client knows it (`C0-Object-Size`).
+  std::optional<uint64_t> object_size;
+
+  friend bool operator==(const Wishes&, const Wishes&) = default;
+};
+
+}  // namespace cachey::cache
