@@ -23,6 +23,8 @@ from small_stores import SmallStore  # noqa: E402
 
 _LOG_LINES_SHOWN = 150
 _OPEN_FILES = 6000  # two crowds of a thousand clients, in this process and in the servers that it starts
+# Files that run in one process, so that real S3 stores are started once.
+_REAL_STORES = {"test_fetch_keys", "test_real_stores", "test_s3_stores", "test_unequal_tags"}
 _numbers = itertools.count(1)
 _log_marks = {}
 
@@ -30,6 +32,14 @@ _log_marks = {}
 def pytest_configure(config):
     del config
     raise_file_limit(_OPEN_FILES)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """Groups for `-n 3 --dist loadgroup`: the tests of a file run in one process."""
+    for item in items:
+        file = item.path.stem
+        item.add_marker(pytest.mark.xdist_group("real_stores" if file in _REAL_STORES else file))
 
 
 @pytest.hookimpl(tryfirst=True)

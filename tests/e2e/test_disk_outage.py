@@ -131,6 +131,7 @@ def expect_memory_back(server):
     wait_until(lambda: stats(server)["memory"]["admitted_bytes"] == 0, 20, "memory without admissions")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("memory", [256 * MIB, GIB], ids=["256MiB", "1GiB"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_misses_do_not_wait_for_the_disk(started, faulty_disk, sparse, kind, fault, memory):
@@ -148,6 +149,7 @@ def test_misses_do_not_wait_for_the_disk(started, faulty_disk, sparse, kind, fau
     wait_until(lambda: counted(server, "queued_bytes") == 0, 20, "an empty queue")
 
 
+@pytest.mark.alone
 def test_small_misses_do_not_wait_for_a_slow_disk(started, faulty_disk, sparse, kind):
     hot, cold = sparse("hot", 10_000, size=4 * KIB), sparse("cold", 12_000, size=4 * KIB)
     without = started(hot, 64 * MIB, disk=False)

@@ -16,6 +16,8 @@ from expect import expect_206
 from harness import KIB, MIB, SLOW, limit, wait_until
 from http1 import fetch_target, range_header
 
+pytestmark = pytest.mark.alone
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEADERS, RST_STREAM, SETTINGS, PING, CONTINUATION = 1, 3, 4, 6, 9
 END_STREAM, END_HEADERS = 1, 4

@@ -64,6 +64,7 @@ def healthy_visits(kind, stored, count):
     return [Visit(kind, "object", stored.seed, at * PAGE, at * PAGE + PAGE - 1) for at in range(count)]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("slow_pages", [5, 50], ids=["slow ones share pages", "each slow one has its page"])
 def test_three_hundred_cold_clients_beside_fifty_slow_ones(s3_server, origin, kind, slow_pages):
     server = s3_server("--memory", "256MiB")

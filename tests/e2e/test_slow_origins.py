@@ -5,12 +5,16 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 import prometheus_text
 from content import first_difference
 from expect import expect_206
 from harness import KIB, MIB, PAGE, SLOW, Task, wait_until
 from origin_model import Behaviour, Gate
 from test_metrics import scrape
+
+pytestmark = pytest.mark.alone
 
 STALL = 1.0 * SLOW
 USUAL = 0.01
