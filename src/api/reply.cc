@@ -43,8 +43,10 @@ unsigned status_of(ErrorKind kind) {
 }
 
 std::string_view metric_code_of(ErrorKind kind) {
-  // The published name for pages of different versions; the other names are those of the log.
-  return kind == ErrorKind::kChanged ? "object_size_inconsistency" : to_string(kind);
+  // The published names for pages of different versions, and for a store or a server that is asked
+  // too much; the other names are those of the log.
+  if (kind == ErrorKind::kChanged) return "object_size_inconsistency";
+  return to_string(kind == ErrorKind::kThrottled ? ErrorKind::kOverloaded : kind);
 }
 
 std::string_view text_for_clients(const Error& error) {

@@ -25,7 +25,7 @@ TEST(Reply, EveryKindHasItsStatusAndCode) {
       {ErrorKind::kChanged, 409, "object_size_inconsistency"},
       {ErrorKind::kDenied, 403, "denied"},
       {ErrorKind::kArchived, 403, "archived"},
-      {ErrorKind::kThrottled, 503, "throttled"},
+      {ErrorKind::kThrottled, 503, "overloaded"},
       {ErrorKind::kTimeout, 504, "timeout"},
       {ErrorKind::kUpstream, 502, "upstream"},
       {ErrorKind::kDamaged, 502, "damaged"},

@@ -19,6 +19,14 @@ std::vector<prometheus::ClientMetric::Label> label_list(const Metrics::Labels& l
 
 }  // namespace
 
+const std::vector<uint64_t>& latency_bounds() {
+  static const std::vector<uint64_t> bounds = {
+      250'000,       500'000,       1'000'000,      2'500'000,      5'000'000,     10'000'000,
+      25'000'000,    50'000'000,    100'000'000,    250'000'000,    500'000'000,   1'000'000'000,
+      2'500'000'000, 5'000'000'000, 10'000'000'000, 30'000'000'000, 60'000'000'000};
+  return bounds;
+}
+
 uint64_t Counter::total() const {
   uint64_t sum = 0;
   for (size_t shard = 0; shard < kShards; ++shard) {

@@ -56,6 +56,11 @@ class Histogram {
   const std::vector<uint64_t>* bounds_ = nullptr;  // the family's
 };
 
+/// The bounds of a histogram of latencies in nanoseconds: 0.25, 0.5, 1, 2.5, 5, 10 ... 500 ms, 1,
+/// 2.5, 5, 10, 30, 60 s.
+[[nodiscard]] const std::vector<uint64_t>& latency_bounds();
+inline constexpr double kNanosecond = 1e-9;  ///< the unit of such a histogram
+
 /// Owns the process's metrics and writes them in the Prometheus text format 0.0.4. A user makes a
 /// handle once and keeps the handle, so that counting needs no look-up. Owned by app::Process,
 /// outlives all handles. Any thread.

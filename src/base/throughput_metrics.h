@@ -7,7 +7,7 @@
 
 namespace cachey {
 
-/// Registers `cachey_throughput_bytes_per_sec` of one direction over 10 s, 30 s and a minute.
+/// Registers `cachey_throughput_bytes_per_second` of one direction over 10 s, 30 s and a minute.
 /// `throughput` outlives the last text of `metrics`.
 void add_throughput_metrics(Metrics& metrics, const std::string& direction,
                             const Throughput& throughput);

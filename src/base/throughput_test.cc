@@ -32,7 +32,7 @@ TEST(ThroughputMetrics, AreAGaugeAWindow) {
   throughput.add(600);
   throughput.sample();
   const std::string text = metrics.text();
-  const std::string name = "cachey_throughput_bytes_per_sec{direction=\"egress\",window=";
+  const std::string name = "cachey_throughput_bytes_per_second{direction=\"egress\",window=";
   for (const char* window : {"\"10s\"} 60\n", "\"30s\"} 20\n", "\"1m\"} 10\n"}) {
     EXPECT_NE(text.find(name + window), std::string::npos) << text;
   }

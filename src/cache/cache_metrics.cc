@@ -7,16 +7,9 @@
 namespace cachey::cache {
 namespace {
 
-constexpr double kNanosecond = 1e-9;
-
-// nanoseconds: .005 .01 .025 .05 .1 .25 .5 1 2.5 5 seconds
-const std::vector<uint64_t> kDownloadBounds = {
-    5'000'000,   10'000'000,  25'000'000,    50'000'000,    100'000'000,
-    250'000'000, 500'000'000, 1'000'000'000, 2'500'000'000, 5'000'000'000};
-
 std::unique_ptr<KindMetrics> make_kind(Metrics& metrics, const std::string& kind) {
   auto page = [&](const char* type) {
-    return metrics.counter("cachey_page_request_total", "Pages by what became of them",
+    return metrics.counter("cachey_entry_requests_total", "Pages by what became of them",
                            {{"kind", kind}, {"type", type}});
   };
   auto made = std::make_unique<KindMetrics>();
@@ -30,9 +23,9 @@ std::unique_ptr<KindMetrics> make_kind(Metrics& metrics, const std::string& kind
   made->cache_hit_memory = page("cache_hit_memory");
   made->cache_hit_disk = page("cache_hit_disk");
   made->coalesced = page("coalesced");
-  made->download_latency = metrics.histogram("cachey_page_download_latency_seconds",
-                                             "Time to fetch a page from the origin",
-                                             kDownloadBounds, kNanosecond, {{"kind", kind}});
+  made->download_latency =
+      metrics.histogram("cachey_download_latency_seconds", "Time to fetch a page from the origin",
+                        latency_bounds(), kNanosecond, {{"kind", kind}});
   return made;
 }
 

@@ -174,7 +174,7 @@ def test_only_allowed_buckets_are_asked(s3_server, origin, kind):
     assert origin.requests(other) == [] and len(origin.requests(kind)) == 1
     assert denied(server, "bucket") == 4
     families = prometheus_text.parse(server.get("/metrics").text)
-    assert prometheus_text.value(families, "cachey_fetch_request_total", status="failed:init:denied") == 4
+    assert prometheus_text.value(families, "cachey_fetch_requests_total", status="failed:init:denied") == 4
 
 
 def test_what_is_in_memory_is_refused_too(s3_server, origin, kind):

@@ -60,7 +60,7 @@ def test_a_full_server_can_still_be_looked_at(s3_server, origin, kind):
     server = s3_server("--admin-listen", "127.0.0.1:0", "--max-connections", "2")
     held = server.busy_connections(kind, "object", 2)
     assert server.get("/healthz").status == 503
-    assert "cachey_connection_count 2" in get_admin(server, "/metrics").text
+    assert "cachey_connections 2" in get_admin(server, "/metrics").text
     for connection in held:
         connection.close()
 

@@ -89,6 +89,6 @@ def test_the_log_and_the_metrics_say_so(s3_server, origin, kind, tmp_path):
     gate = hang(origin, kind, 1)
     ask(Client("h1", server.port), kind, 0).close()
     wait_until(lambda: "status=499 bytes=0 " in log.read_text(encoding="utf-8"), 5, "the line of the request")
-    line = f'cachey_fetch_request_total{{kind="{kind}",method="GET",status="failed:init:client_gone"}} 1'
+    line = f'cachey_fetch_requests_total{{kind="{kind}",method="GET",status="failed:init:client_gone"}} 1'
     assert line in server.get("/metrics").text.splitlines()
     gate.release()

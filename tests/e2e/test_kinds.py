@@ -51,7 +51,7 @@ def test_other_kinds_are_as_ever_unless_only_declared_ones_are_allowed(s3_server
     assert server.fetch(kind, "object", 0, 9).status == 206
     text = server.get("/metrics").text
     assert "invented" not in text, "names that clients invent get no metrics of their own"
-    assert value(server, "cachey_fetch_request_total", kind=kind, status="success") == 1
+    assert value(server, "cachey_fetch_requests_total", kind=kind, status="success") == 1
 
 
 def test_nobody_else_fills_a_declared_kind(s3_server, origin, kind):

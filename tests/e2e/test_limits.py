@@ -78,7 +78,7 @@ def test_a_client_that_takes_nothing_is_cut_off(s3_server, origin, kind):
 def open_connections(server):
     """The number of open connections that the server reports, including this request's."""
     lines = server.get("/metrics").text.splitlines()
-    (value,) = [line.split()[-1] for line in lines if line.startswith("cachey_connection_count ")]
+    (value,) = [line.split()[-1] for line in lines if line.startswith("cachey_connections ")]
     return int(float(value))
 
 
@@ -201,7 +201,7 @@ def test_where_files_are_few_clients_leave_some_to_the_rest(s3_server, origin, k
     assert "max_connections=150 open_files_max=300" in server.log()
     idle = idle_connections(server, 150)
     try:
-        wait_until(lambda: b"\ncachey_connection_count 150\n" in http1.exchange(admin_port, "GET", "/metrics").body,
+        wait_until(lambda: b"\ncachey_connections 150\n" in http1.exchange(admin_port, "GET", "/metrics").body,
                    what="all connections to be accepted")
         time.sleep(0.3)
         for _ in range(10):

@@ -129,6 +129,6 @@ def test_alerts_ask_for_metrics_that_there_are(families):
 
 
 def test_a_name_that_there_is_not_is_noticed(families):
-    for wrong in ("rate(cachey_no_such_total[5m])", 'cachey_bucket_error_rate{colour="x"}', "sum by (colour) (cachey_connection_count)"):
+    for wrong in ("rate(cachey_no_such_total[5m])", 'cachey_bucket_error_ratio{colour="x"}', "sum by (colour) (cachey_connections)"):
         with pytest.raises(AssertionError):
             check_expression(families, wrong)

@@ -11,17 +11,18 @@ from http1 import fetch_target, range_header
 from origin_model import Behaviour
 
 KNOWN = {
-    "cachey_fetch_request_total": "counter", "cachey_fetch_request_bytes": "histogram", "cachey_fetch_request_pages": "histogram",
-    "cachey_page_request_total": "counter", "cachey_page_download_latency_seconds": "histogram",
-    "cachey_first_chunk_latency_seconds": "histogram", "cachey_throughput_bytes_per_sec": "gauge", "cachey_connection_count": "gauge",
-    "cachey_bucket_error_rate": "gauge", "cachey_bucket_latency_mean_seconds": "gauge", "cachey_bucket_latency_hedge_seconds": "gauge",
-    "cachey_bucket_circuit_breaker_open": "gauge", "cachey_bucket_consecutive_failures": "gauge",
+    "cachey_fetch_requests_total": "counter", "cachey_fetch_request_bytes": "histogram", "cachey_fetch_request_entries": "histogram",
+    "cachey_entry_requests_total": "counter", "cachey_download_latency_seconds": "histogram",
+    "cachey_first_chunk_latency_seconds": "histogram", "cachey_throughput_bytes_per_second": "gauge", "cachey_connections": "gauge",
+    "cachey_bucket_error_ratio": "gauge", "cachey_bucket_latency_mean_seconds": "gauge", "cachey_bucket_latency_hedge_seconds": "gauge",
+    "cachey_bucket_deprioritized": "gauge", "cachey_bucket_consecutive_failures": "gauge",
 }
+LATENCIES = [.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60]
 BOUNDS = {
-    "cachey_fetch_request_bytes": [512 * KIB, MIB, 2 * MIB, 4 * MIB, 8 * MIB, 16 * MIB],
-    "cachey_fetch_request_pages": [1, 2, 4, 8, 16, 32],
-    "cachey_page_download_latency_seconds": [.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5],
-    "cachey_first_chunk_latency_seconds": [.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5],
+    "cachey_fetch_request_bytes": [4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB],
+    "cachey_fetch_request_entries": [1, 2, 4],
+    "cachey_download_latency_seconds": LATENCIES,
+    "cachey_first_chunk_latency_seconds": LATENCIES,
 }
 
 
@@ -33,11 +34,11 @@ def scrape(server):
 
 
 def pages(server, kind, what):
-    return prometheus_text.value(scrape(server), "cachey_page_request_total", kind=kind, type=what)
+    return prometheus_text.value(scrape(server), "cachey_entry_requests_total", kind=kind, type=what)
 
 
 def requests(server, kind, status, method="GET"):
-    return prometheus_text.value(scrape(server), "cachey_fetch_request_total", kind=kind, method=method, status=status)
+    return prometheus_text.value(scrape(server), "cachey_fetch_requests_total", kind=kind, method=method, status=status)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_the_format_and_the_names(server, origin, kind):
     for name, bounds in BOUNDS.items():
         found = {float(labels["le"]) for sample, labels, _ in families[name].samples if sample.endswith("_bucket")}
         assert sorted(found)[:-1] == pytest.approx(bounds), name
-    directions = {(labels["direction"], labels["window"]) for _, labels, _ in families["cachey_throughput_bytes_per_sec"].samples}
+    directions = {(labels["direction"], labels["window"]) for _, labels, _ in families["cachey_throughput_bytes_per_second"].samples}
     assert directions == {(way, window) for way in ("ingress", "egress") for window in ("10s", "30s", "1m")}
     hits = {labels["hit"] for _, labels, _ in families["cachey_first_chunk_latency_seconds"].samples}
     assert hits <= {"0", "1"} and hits
@@ -116,7 +117,7 @@ def test_requests_are_counted_by_how_they_ended(server, origin, kind):
     assert requests(server, kind, "start", "HEAD") == requests(server, kind, "success", "HEAD") == 1
     assert requests(server, kind, "failed:init:not_found") == 1
     assert requests(server, kind, "failed:init:range_not_satisfiable") == 1
-    statuses = {labels["status"]: number for _, labels, number in scrape(server)["cachey_fetch_request_total"].samples
+    statuses = {labels["status"]: number for _, labels, number in scrape(server)["cachey_fetch_requests_total"].samples
                 if labels["kind"] == kind and labels["method"] == "GET"}
     assert sum(number for status, number in statuses.items() if status.startswith("failed:init:")) == 3
 
@@ -128,7 +129,7 @@ def test_a_body_that_broke_off_is_a_later_failure(server, origin, kind):
     assert not response.complete
 
     def later():
-        samples = scrape(server)["cachey_fetch_request_total"].samples
+        samples = scrape(server)["cachey_fetch_requests_total"].samples
         return [number for _, labels, number in samples
                 if labels["kind"] == kind and labels["status"].startswith("failed:later:") and number]
 
@@ -143,13 +144,13 @@ def test_histograms_count_requests_bytes_and_pages(server, origin, kind):
     families = wait_until(lambda: complete_histograms(scrape(server), kind), what="four requests in the histograms")
     total = 100 + 3 * MIB + 2 * PAGE + 4 * PAGE
     assert prometheus_text.value(families, "cachey_fetch_request_bytes_sum", kind=kind) == total
-    assert prometheus_text.value(families, "cachey_fetch_request_pages_sum", kind=kind) == 1 + 1 + 2 + 4
-    assert prometheus_text.value(families, "cachey_page_download_latency_seconds_count", kind=kind) == 4
+    assert prometheus_text.value(families, "cachey_fetch_request_entries_sum", kind=kind) == 1 + 1 + 2 + 4
+    assert prometheus_text.value(families, "cachey_download_latency_seconds_count", kind=kind) == 4
     assert prometheus_text.value(families, "cachey_first_chunk_latency_seconds_count", kind=kind) == 4
 
 
 def complete_histograms(families, kind):
-    counts = [prometheus_text.value(families, f"cachey_fetch_request_{what}_count", kind=kind) for what in ("bytes", "pages")]
+    counts = [prometheus_text.value(families, f"cachey_fetch_request_{what}_count", kind=kind) for what in ("bytes", "entries")]
     return families if counts == [4, 4] else None
 
 
@@ -159,7 +160,7 @@ def test_labels_from_clients_are_bounded(server):
         for number in range(3000):
             connection.exchange("GET", fetch_target(f"kind {number}", "none"), [("Range", "bytes=5-")])
     families = scrape(server)
-    kinds = {labels["kind"] for _, labels, _ in families["cachey_fetch_request_total"].samples}
+    kinds = {labels["kind"] for _, labels, _ in families["cachey_fetch_requests_total"].samples}
     assert len(kinds) < 1500
 
 
@@ -172,10 +173,10 @@ def test_odd_kinds_are_escaped(server, origin):
 
 def test_connections_are_counted(server):
     held = [server.connect() for _ in range(7)]
-    wait_until(lambda: prometheus_text.value(scrape(server), "cachey_connection_count") == 8, what="eight connections")
+    wait_until(lambda: prometheus_text.value(scrape(server), "cachey_connections") == 8, what="eight connections")
     for connection in held:
         connection.close()
-    wait_until(lambda: prometheus_text.value(scrape(server), "cachey_connection_count") == 1, what="one connection")
+    wait_until(lambda: prometheus_text.value(scrape(server), "cachey_connections") == 1, what="one connection")
 
 
 def test_stats_tell_what_was_sent_and_received(server, origin, kind):

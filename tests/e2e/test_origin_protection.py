@@ -25,9 +25,9 @@ def fail_five_objects(server, origin, bucket):
     expect_206(server.fetch(bucket, "good", 0, 9), stored, 0, 9, bucket)
     for at in range(5):
         origin.behave(bucket, f"bad-{at}", Behaviour(code="InternalError"))
-        assert gauge(server, "circuit_breaker_open", bucket) == 0
+        assert gauge(server, "deprioritized", bucket) == 0
         expect_error(server.fetch(bucket, f"bad-{at}", 0, 9, headers=[ONCE]), 502)
-    assert gauge(server, "circuit_breaker_open", bucket) == 1
+    assert gauge(server, "deprioritized", bucket) == 1
     assert gauge(server, "consecutive_failures", bucket) == 5
     assert gauge(server, "error_rate", bucket) > 0.05
 
@@ -38,7 +38,7 @@ def test_fifty_missing_keys_open_no_breaker(s3_server, origin, kind):
     for at in range(50):
         expect_error(server.fetch(kind, f"missing-{at}", 0, 9), 404)
     expect_206(server.fetch(kind, "object", 0, 9), stored, 0, 9, kind)
-    assert gauge(server, "circuit_breaker_open", kind) == 0
+    assert gauge(server, "deprioritized", kind) == 0
     assert gauge(server, "error_rate", kind) == 0
     assert len(origin.ended(kind)) == 51
 
@@ -139,7 +139,7 @@ def test_a_bucket_that_is_down_gets_a_share_and_is_found_when_it_is_back(s3_serv
         served = served + 1 if server.fetch(kind, key, 0, 9).status == 206 else 0
         time.sleep(0.02)
     assert served == 20
-    assert gauge(server, "circuit_breaker_open", kind) == 0
+    assert gauge(server, "deprioritized", kind) == 0
 
 
 def test_what_is_cached_is_served_while_the_bucket_is_down(s3_server, origin, kind):
@@ -164,7 +164,7 @@ def test_the_order_flips_and_flips_back(s3_server, origin, kind):
     assert len(origin.ended(first)) == 7, "who is ranked second is not asked while the first answers"
     # Only `first` is given: one success closes the breaker.
     wait_until(lambda: server.fetch(first, "object-100", 0, 9, headers=[ONCE]).status == 206, 10, "the bucket is back")
-    assert gauge(server, "circuit_breaker_open", first) == 0
+    assert gauge(server, "deprioritized", first) == 0
 
 
 def test_no_more_requests_at_a_time_than_allowed(s3_server, origin, kind):

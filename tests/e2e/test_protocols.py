@@ -150,7 +150,7 @@ def test_the_other_routes(client):
     assert client.exchange("GET", "/healthz").status == 200
     assert client.exchange("GET", "/readyz").status == 200
     assert "egress_throughput_10s_bps" in json.loads(client.exchange("GET", "/stats").body)
-    assert b"cachey_fetch_request_total" in client.exchange("GET", "/metrics").body
+    assert b"cachey_fetch_requests_total" in client.exchange("GET", "/metrics").body
 
 
 def test_curl(client, origin, kind, tmp_path):

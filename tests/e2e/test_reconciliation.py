@@ -67,19 +67,19 @@ def test_every_counter_is_exact(s3_server, origin, kind):
 
     change.read()
     log = origin.ended(kind)
-    assert change.by("cachey_fetch_request_total", "status", kind=kind, method="GET") == {
+    assert change.by("cachey_fetch_requests_total", "status", kind=kind, method="GET") == {
         "start": fetches, "success": fetches - 3, "failed:init:not_found": 1, "failed:init:range_not_satisfiable": 1,
         "failed:init:bad_request": 1}
-    assert change.by("cachey_fetch_request_total", "status", kind=kind, method="HEAD") == {"start": 1, "success": 1}
-    assert change.by("cachey_page_request_total", "type", kind=kind) == {
+    assert change.by("cachey_fetch_requests_total", "status", kind=kind, method="HEAD") == {"start": 1, "success": 1}
+    assert change.by("cachey_entry_requests_total", "type", kind=kind) == {
         "access": 30, "success": 28, "download": 5, "cache_hit": 24, "cache_hit_memory": 24, "client_pref": 7}
     for histogram in ("bytes", "pages"):
         assert change.of(f"cachey_fetch_request_{histogram}_count", kind=kind) == fetches - 3 + 1
     assert change.of("cachey_fetch_request_bytes_sum", kind=kind) == sent + 10
-    assert change.of("cachey_fetch_request_pages_sum", kind=kind) == 1 + 3 + 1 + 20 + 2 + 1
+    assert change.of("cachey_fetch_request_entries_sum", kind=kind) == 1 + 3 + 1 + 20 + 2 + 1
     assert change.of("cachey_first_chunk_latency_seconds_count", kind=kind, hit="0") == 3
     assert change.of("cachey_first_chunk_latency_seconds_count", kind=kind, hit="1") == 21
-    assert change.of("cachey_page_download_latency_seconds_count", kind=kind) == 5
+    assert change.of("cachey_download_latency_seconds_count", kind=kind) == 5
     # Agreement with the origin's own log.
     received = sum(record.body_bytes for record in log if record.status == 206)
     assert change.of("cachey_origin_requests_total") == len(log) == 5 + 2 + 1 + 1  # the 416 asks for one byte
@@ -152,11 +152,11 @@ def test_twenty_thousand_kinds_do_not_grow_metrics_past_their_bound(s3_server):
     text = server.get("/metrics").text
     assert time.monotonic() - started < limit(_SCRAPE_SECONDS_MAX)
     families = prometheus_text.parse(text)
-    kinds = {labels["kind"] for _, labels, _ in families["cachey_fetch_request_total"].samples}
+    kinds = {labels["kind"] for _, labels, _ in families["cachey_fetch_requests_total"].samples}
     assert len(kinds) == 101 and "other" in kinds and len(text) < _METRICS_BYTES_MAX
-    assert prometheus_text.value(families, "cachey_fetch_request_total", status="start") == 20_000
-    assert prometheus_text.value(families, "cachey_fetch_request_total", status="failed:init:bad_request") == 20_000
-    assert prometheus_text.value(families, "cachey_fetch_request_total", status="start", kind="other") == 19_900
+    assert prometheus_text.value(families, "cachey_fetch_requests_total", status="start") == 20_000
+    assert prometheus_text.value(families, "cachey_fetch_requests_total", status="failed:init:bad_request") == 20_000
+    assert prometheus_text.value(families, "cachey_fetch_requests_total", status="start", kind="other") == 19_900
 
 
 def test_requests_are_answered_while_metrics_are_made(s3_server, origin, kind):

@@ -22,7 +22,7 @@ _PAGES = sum(-(-size // PAGE) for size in _SIZES.values())
 
 
 def _fetched(server):
-    return value(scrape(server), "cachey_page_request_total", kind="tags", type="download")
+    return value(scrape(server), "cachey_entry_requests_total", kind="tags", type="download")
 
 
 def _upload(radosgw):

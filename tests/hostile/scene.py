@@ -226,7 +226,7 @@ def gauges(client):
     return {name: float(value) for name, _, value in lines}
 
 
-_AT_REST = {"cachey_connection_count": 1,  # the scrape's own
+_AT_REST = {"cachey_connections": 1,  # the scrape's own
             "cachey_fills_in_flight": 0, "cachey_memory_waiting_fills": 0, "cachey_memory_admitted_bytes": 0,
             "cachey_origin_requests_waiting": 0}
 
@@ -285,7 +285,7 @@ def _play(attack, server, calm_seconds, attack_seconds, scale):
     client = protocols.Client("h1+tls" if attack.tls else "h1", server.port)
     warm(client)
     clients = start_honest(server, attack)
-    wait_until(lambda: gauges(client)["cachey_connection_count"] > 3, 10, "the honest clients")
+    wait_until(lambda: gauges(client)["cachey_connections"] > 3, 10, "the honest clients")
     calm_at = time.monotonic()
     time.sleep(calm_seconds)
     with Watch(server) as watch:

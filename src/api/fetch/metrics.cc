@@ -13,15 +13,10 @@ namespace {
 
 constexpr std::array<const char*, 2> kMethodNames = {"GET", "HEAD"};
 constexpr std::array<const char*, 2> kStageNames = {"init", "later"};
-constexpr double kNanosecond = 1e-9;
 
-const std::vector<uint64_t> kByteBounds = {512 * kKiB, 1 * kMiB, 2 * kMiB,
-                                           4 * kMiB,   8 * kMiB, 16 * kMiB};
-const std::vector<uint64_t> kPageBounds = {1, 2, 4, 8, 16, 32};
-// .001 .005 .01 .025 .05 .1 .25 .5 1 2.5 5 seconds
-const std::vector<uint64_t> kLatencyBounds = {
-    1'000'000,   5'000'000,   10'000'000,    25'000'000,    50'000'000,   100'000'000,
-    250'000'000, 500'000'000, 1'000'000'000, 2'500'000'000, 5'000'000'000};
+const std::vector<uint64_t> kByteBounds = {4 * kKiB, 16 * kKiB, 64 * kKiB, 256 * kKiB,
+                                           1 * kMiB, 4 * kMiB,  16 * kMiB};
+const std::vector<uint64_t> kEntryBounds = {1, 2, 4};
 
 }  // namespace
 
@@ -30,22 +25,22 @@ KindFetchMetrics::KindFetchMetrics(Metrics& metrics, std::string kind)
       kind_(std::move(kind)),
       bytes_(metrics.histogram("cachey_fetch_request_bytes", "Bytes that a fetch answers with",
                                kByteBounds, 1, {{"kind", kind_}})),
-      pages_(metrics.histogram("cachey_fetch_request_pages", "Pages that a fetch spans",
-                               kPageBounds, 1, {{"kind", kind_}})) {
+      entries_(metrics.histogram("cachey_fetch_request_entries", "Pages that a fetch spans",
+                                 kEntryBounds, 1, {{"kind", kind_}})) {
   for (size_t method = 0; method < kMethods; ++method) {
     started_[method] = request(method, "start");
     succeeded_[method] = request(method, "success");
   }
   for (size_t hit = 0; hit < first_chunk_.size(); ++hit) {
-    first_chunk_[hit] =
-        metrics_.histogram("cachey_first_chunk_latency_seconds",
-                           "Time from a fetch's head to its first body bytes sent", kLatencyBounds,
-                           kNanosecond, {{"kind", kind_}, {"hit", hit == 1 ? "1" : "0"}});
+    first_chunk_[hit] = metrics_.histogram("cachey_first_chunk_latency_seconds",
+                                           "Time from a fetch's head to its first body bytes sent",
+                                           latency_bounds(), kNanosecond,
+                                           {{"kind", kind_}, {"hit", hit == 1 ? "1" : "0"}});
   }
 }
 
 Counter KindFetchMetrics::request(size_t method, const std::string& status) {
-  return metrics_.counter("cachey_fetch_request_total", "Fetches by what became of them",
+  return metrics_.counter("cachey_fetch_requests_total", "Fetches by what became of them",
                           {{"kind", kind_}, {"method", kMethodNames[method]}, {"status", status}});
 }
 

@@ -21,7 +21,7 @@ class KindFetchMetrics {
   void started(net::Method method) { started_[method_index(method)].add(); }
   void answered(uint64_t bytes, uint64_t pages) {
     bytes_.observe(bytes);
-    pages_.observe(pages);
+    entries_.observe(pages);
   }
   void first_chunk(std::chrono::nanoseconds after, net::CacheStatus status) {
     first_chunk_[status == net::CacheStatus::kHit ? 1 : 0].observe(
@@ -49,7 +49,7 @@ class KindFetchMetrics {
   Metrics& metrics_;
   const std::string kind_;
   const Histogram bytes_;
-  const Histogram pages_;
+  const Histogram entries_;
   std::array<Counter, kMethods> started_;
   std::array<Counter, kMethods> succeeded_;
   std::array<Histogram, 2> first_chunk_;

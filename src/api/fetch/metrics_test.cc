@@ -23,7 +23,7 @@ TEST(FetchMetrics, FailuresAppearWhenTheyHappen) {
   kind.client_left(net::Method::kHead, Stage::kInit);
   const std::string text = metrics.text();
   const auto count = [](const char* method, const char* status, int number) {
-    return std::string("cachey_fetch_request_total{kind=\"k\",method=\"") + method +
+    return std::string("cachey_fetch_requests_total{kind=\"k\",method=\"") + method +
            "\",status=\"" + status + "\"} " + std::to_string(number) + "\n";
   };
   EXPECT_THAT(text, HasSubstr(count("GET", "failed:init:not_found", 2)));
@@ -37,14 +37,15 @@ TEST(FetchMetrics, BucketsAreThePublishedOnes) {
   Metrics metrics;
   FetchMetrics fetches(metrics, 10);
   KindFetchMetrics& kind = fetches.of("k");
-  kind.answered(512 * 1024, 1);
+  kind.answered(256 * 1024, 1);
   kind.first_chunk(std::chrono::microseconds(1000), net::CacheStatus::kHit);
   const std::string text = metrics.text();
-  EXPECT_THAT(text, HasSubstr("cachey_fetch_request_bytes_bucket{kind=\"k\",le=\"524288\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("cachey_fetch_request_bytes_bucket{kind=\"k\",le=\"262144\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("_bytes_bucket{kind=\"k\",le=\"16777216\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("_pages_bucket{kind=\"k\",le=\"32\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("_entries_bucket{kind=\"k\",le=\"4\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("latency_seconds_bucket{hit=\"1\",kind=\"k\",le=\"0.00025\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("latency_seconds_bucket{hit=\"1\",kind=\"k\",le=\"0.001\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("latency_seconds_bucket{hit=\"0\",kind=\"k\",le=\"2.5\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("latency_seconds_bucket{hit=\"0\",kind=\"k\",le=\"60\"} 0\n"));
 }
 
 }  // namespace

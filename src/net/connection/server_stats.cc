@@ -10,7 +10,7 @@ constexpr std::array<const char*, ResponseCounts::kClasses> kClassNames = {"1xx"
 }  // namespace
 
 void ServerStats::add_metrics(Metrics& metrics) const {
-  metrics.read_gauge("cachey_connection_count", "Open client connections", reader_of(connections));
+  metrics.read_gauge("cachey_connections", "Open client connections", reader_of(connections));
   metrics.read_counter("cachey_connections_accepted_total", "Client connections accepted",
                        reader_of(connections_total));
   metrics.read_counter("cachey_connections_refused_total", "Client connections past the limit",

@@ -18,12 +18,12 @@ Buckets::Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics)
       clock_(clock),
       metrics_(metrics),
       unproven_rescues_(clock.mono()) {
-  add_gauge("cachey_bucket_error_rate", "Recent failures of the store, 0 to 1",
+  add_gauge("cachey_bucket_error_ratio", "Recent failures of the store, 0 to 1",
             [](const BucketHealth& health, double) { return health.view().error_rate; });
   add_gauge(
       "cachey_bucket_latency_mean_seconds", "Recent mean time to an answer's head",
       [](const BucketHealth& health, double) { return health.view().mean_seconds.value_or(0); });
-  add_gauge("cachey_bucket_circuit_breaker_open", "1 while the breaker is open",
+  add_gauge("cachey_bucket_deprioritized", "1 while the breaker is open",
             [](const BucketHealth& health, double) -> double {
               return health.view().breaker_open ? 1 : 0;
             });

@@ -108,7 +108,7 @@ TEST_F(BucketRank, AProvenBucketIsVisibleInTheMetrics) {
   answer("a");
   fail_times("a", 5, Error(ErrorKind::kTimeout, ""));
   const std::string text = metrics_.text();
-  EXPECT_THAT(text, HasSubstr("cachey_bucket_circuit_breaker_open{bucket=\"a\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("cachey_bucket_deprioritized{bucket=\"a\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("cachey_bucket_consecutive_failures{bucket=\"a\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("cachey_bucket_share{bucket=\"a\"} 1\n"));
 }
@@ -118,8 +118,8 @@ TEST_F(BucketRank, ManyBucketsLeaveTheGaugesToThoseWithTheLatestNews) {
   for (int i = 0; i < 200; ++i) answer("bucket-" + std::to_string(i));
   answer("bucket-0");
   const std::string text = metrics_.text();
-  EXPECT_THAT(text, HasSubstr("cachey_bucket_error_rate{bucket=\"bucket-0\"}"));
-  EXPECT_THAT(text, HasSubstr("cachey_bucket_error_rate{bucket=\"bucket-199\"}"));
+  EXPECT_THAT(text, HasSubstr("cachey_bucket_error_ratio{bucket=\"bucket-0\"}"));
+  EXPECT_THAT(text, HasSubstr("cachey_bucket_error_ratio{bucket=\"bucket-199\"}"));
   EXPECT_THAT(text, Not(HasSubstr("bucket=\"bucket-50\"")));
   EXPECT_THAT(text, Not(HasSubstr("made-up")));
 }
