@@ -29,7 +29,7 @@ def fail_five_objects(server, origin, bucket):
         expect_error(server.fetch(bucket, f"bad-{at}", 0, 9, headers=[ONCE]), 502)
     assert gauge(server, "deprioritized", bucket) == 1
     assert gauge(server, "consecutive_failures", bucket) == 5
-    assert gauge(server, "error_rate", bucket) > 0.05
+    assert gauge(server, "error_ratio", bucket) > 0.05
 
 
 def test_fifty_missing_keys_open_no_breaker(s3_server, origin, kind):
@@ -39,7 +39,7 @@ def test_fifty_missing_keys_open_no_breaker(s3_server, origin, kind):
         expect_error(server.fetch(kind, f"missing-{at}", 0, 9), 404)
     expect_206(server.fetch(kind, "object", 0, 9), stored, 0, 9, kind)
     assert gauge(server, "deprioritized", kind) == 0
-    assert gauge(server, "error_rate", kind) == 0
+    assert gauge(server, "error_ratio", kind) == 0
     assert len(origin.ended(kind)) == 51
 
 
