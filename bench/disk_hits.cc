@@ -157,7 +157,7 @@ class Bench {
     DiskPage made;
     made.kind = "bench";
     made.object = "object";
-    made.page = index;
+    made.at = store::PageAt::page(index);
     made.bytes = kPageBytes;
     made.info = ObjectInfo{"\"etag\"", kTiB, 1};
     return made;

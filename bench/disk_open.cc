@@ -60,10 +60,10 @@ class Maker {
       const std::string key =
           "some/prefix/of/usual/length/object-" + std::to_string(i / pages_per_object);
       PageRecord record = record_of(key);
-      record.page = i % pages_per_object;
+      record.at = PageAt::page(i % pages_per_object);
       const ObjectSource source{{kEtag, kPageSize, record.last_modified},
                                 std::string(record.bucket)};
-      const PlaceRequest request{record.object, record.page, kPageSize, source};
+      const PlaceRequest request{record.object, record.at, kPageSize, source};
       SpaceSearch search;
       DiskEntry& entry = **catalog_.place(request, search);
       record.generation = entry.generation;

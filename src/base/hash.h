@@ -12,7 +12,7 @@ inline constexpr uint64_t kHashMultiplier = 0x9e37'79b9'7f4a'7c15;
 [[nodiscard]] constexpr uint64_t spread(uint64_t number) { return number * kHashMultiplier; }
 
 /// The hash of a page, from its object's hash and its number.
-[[nodiscard]] constexpr uint64_t page_hash(uint64_t object_hash, uint32_t page) {
+[[nodiscard]] constexpr uint64_t page_hash(uint64_t object_hash, uint64_t page) {
   return object_hash ^ spread(page);
 }
 

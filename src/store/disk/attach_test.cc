@@ -27,7 +27,7 @@ class Attach : public ::testing::Test {
   }
 
   [[nodiscard]] bool has(const DiskPage& page) {
-    return tier_.find(disk_.worker(), page.kind, page.object, page.page).has_value();
+    return tier_.find(disk_.worker(), page.kind, page.object, page.at).has_value();
   }
   [[nodiscard]] std::vector<std::byte> content() {
     const std::span<const std::byte> bytes = disk_.device().bytes();
@@ -53,7 +53,7 @@ TEST_F(Attach, BeforeItNothingIsFoundNothingIsWrittenAndNothingIsCharged) {
   EXPECT_FALSE(has(page_));
   EXPECT_EQ(disk_.run(write_page(tier_, disk_.worker(), page_)), DiskWrite::kDropped);
   EXPECT_EQ(tier_.stats().drops[static_cast<size_t>(DiskDrop::kOpening)], 1u);
-  tier_.touch(page_.kind, page_.object, 0);
+  tier_.touch(page_.kind, page_.object, PageAt());
   tier_.remove(disk_.worker(), page_.kind, page_.object);
   const DiskUsage usage = tier_.usage();
   EXPECT_EQ(usage.capacity + usage.pages + usage.memory_bytes, 0u);
@@ -94,7 +94,7 @@ TEST_F(Attach, VersionsThatWereSeenBeforeItAreChargedAndBounded) {
   tier.observe(disk_.worker(), page_.kind, page_.object, {changed, "bucket"});  // past the bound
   ASSERT_TRUE(tier.attach(disk_.device(), kKeep, random_));
   tier.recover();
-  EXPECT_FALSE(tier.find(disk_.worker(), page_.kind, page_.object, 0));
+  EXPECT_FALSE(tier.find(disk_.worker(), page_.kind, page_.object, PageAt()));
   EXPECT_EQ(charged, static_cast<int64_t>(tier.usage().memory_bytes));
 }
 
@@ -110,7 +110,7 @@ TEST_F(Attach, NewsOfSeveralBucketsBeforeItAllCount) {
     tier.observe(disk_.worker(), page_.kind, page_.object, {newer, "other"});
     ASSERT_TRUE(tier.attach(disk_.device(), kKeep, random_));
     tier.recover();
-    const bool there = tier.find(disk_.worker(), page_.kind, page_.object, 0).has_value();
+    const bool there = tier.find(disk_.worker(), page_.kind, page_.object, PageAt()).has_value();
     EXPECT_EQ(there, !has_news_of_its_bucket);
   }
 }
@@ -154,7 +154,7 @@ TEST_F(Attach, TheSecondSuperblockOpensAStoreWhateverTheFirstIsAndHealsIt) {
       DiskTier tier(DiskHarness::quick(), disk_.clock());
       ASSERT_TRUE(tier.attach(disk_.device(), kKeep, random_));
       tier.recover();
-      EXPECT_TRUE(tier.find(disk_.worker(), page_.kind, page_.object, page_.page));
+      EXPECT_TRUE(tier.find(disk_.worker(), page_.kind, page_.object, page_.at));
       const auto first = parse_superblock(disk_.device().bytes().first(kSuperblockBytesMax));
       EXPECT_EQ(first.state, SuperblockState::kValid) << "written anew";
       const Result<ParsedSuperblock> read = read_superblock(disk_.device());

@@ -36,9 +36,9 @@ DiskObject* Catalog::find(const ObjectId& object, std::string_view bucket) const
                  [bucket](const DiskObject& other) { return other.source->bucket == bucket; });
 }
 
-DiskEntry* Catalog::find(const ObjectId& object, uint32_t page) const {
-  return pages_.find(page_hash(object.low, page), [&](const DiskEntry& entry) {
-    return entry.page == page && entry.object->state == DiskObject::State::kCurrent &&
+DiskEntry* Catalog::find(const ObjectId& object, PageAt at) const {
+  return pages_.find(PageTraits::hash(object, at), [&](const DiskEntry& entry) {
+    return entry.at == at && entry.object->state == DiskObject::State::kCurrent &&
            entry.object->id == object;
   });
 }
@@ -173,7 +173,7 @@ void Catalog::remove(DiskEntry& entry) {
 
 bool Catalog::list(DiskEntry& entry, std::string record) {
   if (entry.object->state != DiskObject::State::kCurrent) return false;
-  if (DiskEntry* before = find(entry.object->id, entry.page)) remove(*before);
+  if (DiskEntry* before = find(entry.object->id, entry.at)) remove(*before);
   index(entry);
   journal_.put(entry, std::move(record));
   policy_.insert(entry);

@@ -31,7 +31,7 @@ struct CatalogLimits {
 /// A page to be placed. The source outlives the request.
 struct PlaceRequest {
   ObjectId object;
-  uint32_t page = 0;
+  PageAt at;
   uint32_t bytes = 0;
   const ObjectSource& source;
 };
@@ -76,10 +76,10 @@ class Catalog {
   Catalog(const Catalog&) = delete;
   Catalog& operator=(const Catalog&) = delete;
 
-  [[nodiscard]] DiskEntry* find(const ObjectId& object, uint32_t page) const;
+  [[nodiscard]] DiskEntry* find(const ObjectId& object, PageAt at) const;
   /// find() as a function, for the journal.
   [[nodiscard]] Journal::Find finder() const {
-    return [this](const ObjectId& object, uint32_t page) { return find(object, page); };
+    return [this](const ObjectId& object, PageAt at) { return find(object, at); };
   }
 
   static void touch(DiskEntry& entry) {
@@ -176,9 +176,10 @@ class Catalog {
   };
   struct PageTraits {
     // The id is a cryptographic hash, so its low half is a good hash of the object.
-    static uint64_t hash(const DiskEntry& entry) {
-      return page_hash(entry.object->id.low, entry.page);
+    static uint64_t hash(const ObjectId& object, PageAt at) {
+      return page_hash(object.low, at.group());
     }
+    static uint64_t hash(const DiskEntry& entry) { return hash(entry.object->id, entry.at); }
     static DiskEntry*& next(DiskEntry& entry) { return entry.next_in_table; }
   };
   using EntryList = boost::intrusive::list<
@@ -191,7 +192,9 @@ class Catalog {
     static uint8_t uses(const DiskEntry& entry) { return entry.uses; }
     static void set_uses(DiskEntry& entry, uint8_t uses) { entry.uses = uses; }
     static uint64_t weight(const DiskEntry& entry) { return entry.bytes; }
-    static uint64_t hash(const DiskEntry& entry) { return PageTraits::hash(entry); }
+    static uint64_t hash(const DiskEntry& entry) {
+      return page_hash(entry.object->id.low, entry.at.code());
+    }
   };
 
   // catalog.cc

@@ -150,7 +150,7 @@ void open_index(benchmark::State& state, bool one) {
     for (uint32_t i = 0; i < index_pages(); ++i) {
       PageRecord record;
       record.object = CatalogRig::id(one ? 0 : i);
-      record.page = one ? i : 0;
+      record.at = PageAt::page(one ? i : 0);
       record.generation = i + 1;
       record.object_size = one ? kObjectBytesMax : 4096;
       record.bytes = 4096;

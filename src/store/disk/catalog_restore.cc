@@ -52,7 +52,7 @@ void Catalog::restore(RestoredPage restored) {
     if (other->pages->generation > entry.generation) return;  // an old version's
     drop_restored(*other);
   }
-  DiskEntry* before = find(id, entry.page);
+  DiskEntry* before = find(id, entry.at);
   if (before != nullptr && before->generation == entry.generation) {  // a copy of the same record
     before->journal_block = entry.journal_block;
     restored_.splice(restored_.end(), restored_, restored_.iterator_to(*before));
@@ -73,7 +73,7 @@ void Catalog::restore(RestoredPage restored) {
 
 void Catalog::restore(const RemovalRecord& record) {
   generation_ = std::max(generation_, record.generation);
-  DiskEntry* entry = find(record.object, record.page);
+  DiskEntry* entry = find(record.object, record.at);
   if (entry != nullptr && entry->generation == record.generation) drop_restored(*entry);
 }
 

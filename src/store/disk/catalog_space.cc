@@ -124,7 +124,7 @@ std::expected<DiskEntry*, NotPlaced> Catalog::place(const PlaceRequest& request,
   }
   DiskObject& object = object_of(request);  // may remove older generations
   DiskEntry& entry = *DiskEntry::make(request.bytes, extents).release();
-  entry.page = request.page;
+  entry.at = request.at;
   entry.generation = ++generation_;
   entry.holders = 1;
   attach(entry, object);

@@ -106,7 +106,7 @@ TEST(Catalog, AChunkWhoseEmptyingWasLeftIsUsedAgain) {
   uint64_t next = age(rig, 64 * kMiB, kSmall);
   SpaceSearch search;
   const ObjectSource source{CatalogRig::version(1), "bucket"};
-  const PlaceRequest request{CatalogRig::id(next++), 0, kFull, source};
+  const PlaceRequest request{CatalogRig::id(next++), PageAt::page(0), kFull, source};
   while (!rig.catalog().space().is_emptying()) {
     const auto placed = rig.catalog().place(request, search);
     ASSERT_FALSE(placed);
@@ -254,7 +254,7 @@ class CatalogRestore : public ::testing::Test {
     const ObjectInfo info = CatalogRig::version(version);
     PageRecord record;
     record.object = CatalogRig::id(object);
-    record.page = number;
+    record.at = PageAt::page(number);
     record.generation = generation;
     record.object_size = info.size;
     record.bytes = 4096;

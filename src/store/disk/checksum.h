@@ -25,7 +25,7 @@ struct ObjectId {
 struct BlockIdentity {
   uint64_t store_id = 0;
   ObjectId object;
-  uint64_t page = 0;
+  uint64_t page = 0;  ///< PageAt::code()
   uint64_t generation = 0;
   uint64_t block = 0;
 };

@@ -222,7 +222,7 @@ TEST_P(Devices, CarryATier) {
       EXPECT_TRUE(test_.run((*tier)->flush(test_.worker(), deadline, [](uint64_t) {})));
     }
     {
-      const auto found = (*tier)->find(test_.worker(), "kind", "object", 0);
+      const auto found = (*tier)->find(test_.worker(), "kind", "object", PageAt());
       ASSERT_TRUE(found);
       auto into = std::make_shared<AlignedBuffer>(page.bytes);
       const ByteRange all{0, page.bytes};

@@ -47,7 +47,7 @@ void DiskIndex::end(DiskWriting& writing) {
 }
 
 bool DiskIndex::has(const DiskWriting& writing) {
-  const DiskEntry* there = catalog->find(writing.object, writing.page);
+  const DiskEntry* there = catalog->find(writing.object, writing.at);
   if (there != nullptr && !catalog->is_avoided(*there) &&
       there->object->source->same_version(writing.source)) {
     return true;
@@ -55,7 +55,7 @@ bool DiskIndex::has(const DiskWriting& writing) {
   const auto [begin, end] = writing_.equal_range(writing.object);
   return std::any_of(begin, end, [&writing](const auto& entry) {
     const DiskWriting& other = *entry.second;
-    return other.page == writing.page && other.placed && !other.stale;
+    return other.at == writing.at && other.placed && !other.stale;
   });
 }
 

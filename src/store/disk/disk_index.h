@@ -17,10 +17,10 @@ namespace cachey::store {
 /// A page that is being written, as the versions of its object see the page. In the frame of the
 /// write.
 struct DiskWriting {
-  DiskWriting(const ObjectId& id, uint32_t number, ObjectSource version)
-      : object(id), page(number), source(std::move(version)) {}
+  DiskWriting(const ObjectId& id, PageAt place, ObjectSource version)
+      : object(id), at(place), source(std::move(version)) {}
   const ObjectId object;
-  const uint32_t page;
+  const PageAt at;
   const ObjectSource source;
   // Guarded by the index's mutex.
   bool placed = false;  // has space

@@ -33,7 +33,7 @@ class Forger {
     data[0] ^= std::byte{1};
     const iovec bytes{data, std::min<size_t>(page.bytes, kDiskBlockBytes)};
     const uint64_t sum = block_checksum(
-        BlockIdentity{superblock_.store_id, page.object, page.page, page.generation, 0},
+        BlockIdentity{superblock_.store_id, page.object, page.at.code(), page.generation, 0},
         {&bytes, 1});
     std::memcpy(block.data() + (page.checksums - block.data()), &sum, sizeof sum);
     seal_journal_block(block, life, number, records.size());

@@ -45,8 +45,11 @@ Result<void> DiskTier::attach(BlockDevice& device, Start start, Random& random) 
   const uint32_t copy = parsed->copy;
   Superblock superblock =
       fresh ? fresh_superblock(size, clock_, random) : std::move(parsed->superblock);
-  if (fresh || superblock.capacity < size) {  // new, or grown
-    superblock.capacity = size;
+  const bool grown = superblock.capacity < size;
+  // Before a record that an older program would misread is written.
+  const bool upgraded = !fresh && parsed->old;
+  if (fresh || grown || upgraded) {
+    if (fresh || grown) superblock.capacity = size;
     ++superblock.sequence;
     if (const IoStatus written = store::write_superblock(device, superblock, 1 - copy);
         !written.ok()) {
@@ -174,22 +177,22 @@ uint64_t DiskTier::clean_before(const ReplayReport& report) const {
 }
 
 std::optional<DiskPageRef> DiskTier::find(rt::Worker& worker, std::string_view kind,
-                                          std::string_view object, uint32_t page, DiskUse use) {
+                                          std::string_view object, PageAt at, DiskUse use) {
   if (!usable(worker)) return std::nullopt;
   const ObjectId id = object_id(kind, object);
   const MutexLock lock(index_.mutex);
-  DiskEntry* entry = index_.catalog->find(id, page);
+  DiskEntry* entry = index_.catalog->find(id, at);
   if (entry == nullptr || index_.catalog->is_avoided(*entry)) return std::nullopt;
   if (use == DiskUse::kUse) Catalog::touch(*entry);
   index_.catalog->hold(*entry);
   return DiskPageRef(index_, *entry);
 }
 
-void DiskTier::touch(std::string_view kind, std::string_view object, uint32_t page) {
+void DiskTier::touch(std::string_view kind, std::string_view object, PageAt at) {
   if (!recovered()) return;
   const ObjectId id = object_id(kind, object);
   const MutexLock lock(index_.mutex);
-  if (DiskEntry* entry = index_.catalog->find(id, page)) Catalog::touch(*entry);
+  if (DiskEntry* entry = index_.catalog->find(id, at)) Catalog::touch(*entry);
 }
 
 rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, ByteRange range,
@@ -227,7 +230,7 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
     DiskStats::add(stats_.corrupt_reads, 1);
     DiskStats::add(stats_.corrupt_blocks, corrupt);
     log::warn("disk gave other bytes than were written",
-              {{"page", entry.page}, {"blocks", corrupt}});
+              {{"position", entry.at.begin()}, {"blocks", corrupt}});
     lose(worker, entry);
     co_return DiskRead::kCorrupt;
   }

@@ -111,7 +111,7 @@ class DiskTier {
 
   /// The page, if the tier has it. No I/O.
   [[nodiscard]] std::optional<DiskPageRef> find(rt::Worker& worker, std::string_view kind,
-                                                std::string_view object, uint32_t page,
+                                                std::string_view object, PageAt at,
                                                 DiskUse use = DiskUse::kUse) EXCLUDES(index_.mutex);
 
   /// False: read() would refuse as many bytes; counts as a read that was refused.
@@ -144,7 +144,7 @@ class DiskTier {
   [[nodiscard]] ObjectSourcePtr version_of(std::string_view kind, std::string_view object)
       EXCLUDES(index_.mutex);
   /// Counts a use of the page by a hit in memory.
-  void touch(std::string_view kind, std::string_view object, uint32_t page) EXCLUDES(index_.mutex);
+  void touch(std::string_view kind, std::string_view object, PageAt at) EXCLUDES(index_.mutex);
 
   /// Waits until the index is read and all writes are durable. Calls `progress` with the bytes left
   /// about every second. False: not by the deadline, or the disk is offline or fails to sync.

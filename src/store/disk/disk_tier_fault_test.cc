@@ -102,7 +102,7 @@ TEST(DiskTierFaults, AReadThatHangsIsAMissAndItsMemoryIsKeptUntilItEnds) {
   disk.device().hang();
   std::weak_ptr<AlignedBuffer> memory;
   {
-    const auto found = disk.tier().find(disk.worker(), page.kind, page.object, page.page);
+    const auto found = disk.tier().find(disk.worker(), page.kind, page.object, page.at);
     auto into = std::make_shared<AlignedBuffer>(page.bytes);
     memory = into;
     const ByteRange all{0, page.bytes};

@@ -122,7 +122,7 @@ TEST(DiskTier, AScanDoesNotPutOutWhatIsUsed) {
     const DiskPage& used = hot[static_cast<size_t>(i) % hot.size()];
     // Half of the uses are reads here, half are hits in memory, reported by touch().
     if (i % 2 == 0) (void)disk.has(used);
-    disk.tier().touch(used.kind, used.object, used.page);
+    disk.tier().touch(used.kind, used.object, used.at);
   }
   size_t kept = 0;
   for (const DiskPage& page : hot) kept += disk.has(page) ? 1 : 0;
@@ -133,7 +133,7 @@ TEST(DiskTier, WhatIsReadIsNotOverwritten) {
   DiskHarness disk(64 * kMiB);
   const DiskPage page = make_page("read", 0, kMiB);
   ASSERT_EQ(disk.write(page), DiskWrite::kStored);
-  const std::optional<DiskPageRef> held = disk.tier().find(disk.worker(), "kind", "read", 0);
+  const std::optional<DiskPageRef> held = disk.tier().find(disk.worker(), "kind", "read", PageAt());
   ASSERT_TRUE(held);
   disk.tier().remove(disk.worker(), "kind", "read");
   for (int i = 0; i < 200; ++i) disk.write(make_page(std::to_string(i), 0, kMiB));
@@ -265,7 +265,7 @@ TEST(DiskTier, RefusesWhatItCannotRead) {
   }
   const auto newer = open(DiskTier::Start::kKeep);
   ASSERT_FALSE(newer);
-  EXPECT_NE(newer.error().message().find("format is version 3"), std::string::npos);
+  EXPECT_NE(newer.error().message().find("format is version 4"), std::string::npos);
 }
 
 TEST(DiskTier, OneDamagedCopyOfTheSuperblockDoesNotMatter) {
@@ -295,14 +295,14 @@ TEST(DiskTier, UntilItsIndexIsReadNothingIsFoundOrWrittenAndVersionsAreHeeded) {
   auto tier =
       DiskTier::open(disk.device(), DiskHarness::quick(), DiskTier::Start::kKeep, clock, random);
   ASSERT_TRUE(tier);
-  EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "a", 0));
+  EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "a", PageAt()));
   const DiskPage changed = make_page("a", 0, 10'000, 2);
   (*tier)->observe(disk.worker(), "kind", "a", {changed.info, "bucket"});
   EXPECT_EQ(disk.run(write_page(**tier, disk.worker(), changed)), DiskWrite::kDropped);
   EXPECT_EQ((*tier)->stats().drops[static_cast<size_t>(DiskDrop::kOpening)], 1u);
   (*tier)->recover();
-  EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "a", 0)) << "an old version";
-  EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "b", 0));
+  EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "a", PageAt())) << "an old version";
+  EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "b", PageAt()));
   disk.settle();
   disk.open();
 }
@@ -326,9 +326,9 @@ TEST(DiskTier, MoreVersionsThanItNotesWhileItsIndexIsReadAreHeededAllTheSame) {
   }
   (*tier)->observe(disk.worker(), "kind", "b", {changed, "bucket"});
   (*tier)->recover();
-  EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "a", 0));
-  EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "b", 0));
-  EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "c", 0));
+  EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "a", PageAt()));
+  EXPECT_FALSE((*tier)->find(disk.worker(), "kind", "b", PageAt()));
+  EXPECT_TRUE((*tier)->find(disk.worker(), "kind", "c", PageAt()));
   disk.settle();
   disk.open();
 }

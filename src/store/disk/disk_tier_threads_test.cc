@@ -34,7 +34,7 @@ class Crowd {
         const std::shared_ptr<AlignedBuffer> content = content_of(page);
         (void)co_await write_page(tier_, worker, page, content);
       } else if (dice < 9) {
-        std::optional<DiskPageRef> found = tier_.find(worker, "kind", object, 0);
+        std::optional<DiskPageRef> found = tier_.find(worker, "kind", object, PageAt());
         if (found) co_await check(worker, *found, object);
       } else {
         tier_.observe(worker, "kind", object, {make_page(object, 0, 1, version).info, "bucket"});

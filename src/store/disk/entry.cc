@@ -67,7 +67,7 @@ RestoredPage::RestoredPage(const PageRecord& record, uint64_t journal_block) {
   ExtentList extents;
   for (uint32_t i = 0; i < record.extent_count; ++i) extents.push_back(record.extent(i));
   entry = DiskEntry::make(record.bytes, extents);
-  entry->page = record.page;
+  entry->at = record.at;
   entry->generation = record.generation;
   entry->cached_at = record.cached_at;
   entry->journal_block = journal_block;

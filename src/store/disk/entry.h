@@ -10,6 +10,7 @@
 #include "base/object_info.h"
 #include "store/disk/checksum.h"
 #include "store/disk/format.h"
+#include "store/disk/page_at.h"
 
 namespace cachey::store {
 
@@ -76,7 +77,7 @@ struct DiskEntry {
   [[nodiscard]] size_t memory_bytes() const;
 
   [[nodiscard]] BlockIdentity identity(uint64_t store_id, uint64_t block) const {
-    return BlockIdentity{store_id, object->id, page, generation, block};
+    return BlockIdentity{store_id, object->id, at.code(), generation, block};
   }
 
   static constexpr uint64_t kNoJournalBlock = UINT64_MAX;
@@ -91,7 +92,7 @@ struct DiskEntry {
   DiskEntry* previous_page = nullptr;  // of the object
   DiskEntry* next_in_table = nullptr;
   boost::intrusive::list_member_hook<> hook;  // the policy's; while a store is opened: of all pages
-  uint32_t page = 0;
+  PageAt at;
   uint32_t holders = 0;  // reads and writes that run; keeps the space
   uint32_t bytes : 25 = 0;
   uint32_t extent_count : 5 = 0;

@@ -18,6 +18,7 @@ enum RecordType : uint8_t { kPage = 1, kRemoval = 2, kObjectRemoval = 3 };
 constexpr size_t kRecordHeaderBytes = 4;
 constexpr size_t kPageHeaderBytes = 72;
 constexpr size_t kRemovalBytes = 32;
+constexpr size_t kPartRemovalBytes = 34;
 constexpr size_t kObjectRemovalBytes = 32;
 constexpr size_t kExtentBytes = 8;
 constexpr size_t kSumBytes = 8;
@@ -89,10 +90,13 @@ size_t record_bytes(const PageRecord& record, size_t extents) {
 
 std::optional<PageRecord> parse_page(std::span<const std::byte> encoded) {
   if (encoded.size() < kPageHeaderBytes) return std::nullopt;
-  Reader reader(encoded.data() + kRecordHeaderBytes);
+  Reader reader(encoded.data());
   PageRecord record;
   record.encoded = encoded;
-  record.page = reader.get<uint32_t>();
+  (void)reader.get<uint8_t>();  // the type
+  record.at.shape = reader.get<uint8_t>();
+  (void)reader.get<uint16_t>();  // the length
+  record.at.number = reader.get<uint32_t>();
   record.object = reader.get<ObjectId>();
   record.generation = reader.get<uint64_t>();
   record.object_size = reader.get<uint64_t>();
@@ -104,9 +108,10 @@ std::optional<PageRecord> parse_page(std::span<const std::byte> encoded) {
   const size_t key = reader.get<uint16_t>();
   const size_t bucket = reader.get<uint16_t>();
   const size_t etag = reader.get<uint16_t>();
-  (void)reader.get<uint16_t>();  // reserved
-  if (record.bytes == 0 || record.bytes > kPageBytes || record.extent_count == 0 ||
-      record.extent_count > kExtentsMax || record.object_size > kObjectBytesMax) {
+  record.at.offset = reader.get<uint16_t>();
+  if (!record.at.is_valid() || record.bytes == 0 || record.bytes > record.at.bytes_max() ||
+      record.extent_count == 0 || record.extent_count > kExtentsMax ||
+      record.object_size > kObjectBytesMax) {
     return std::nullopt;
   }
   const size_t tail = record.extent_count * kExtentBytes + blocks_for(record.bytes) * kSumBytes +
@@ -126,6 +131,23 @@ std::optional<PageRecord> parse_page(std::span<const std::byte> encoded) {
     units += extent.units;
   }
   if (units != units_for(record.bytes)) return std::nullopt;
+  return record;
+}
+
+size_t removal_bytes(const PageAt& at) { return at.is_part() ? kPartRemovalBytes : kRemovalBytes; }
+
+std::optional<RemovalRecord> parse_removal(std::span<const std::byte> encoded) {
+  Reader reader(encoded.data());
+  RemovalRecord record;
+  (void)reader.get<uint8_t>();  // the type
+  record.at.shape = reader.get<uint8_t>();
+  if (encoded.size() != removal_bytes(record.at)) return std::nullopt;
+  (void)reader.get<uint16_t>();  // the length
+  record.at.number = reader.get<uint32_t>();
+  record.object = reader.get<ObjectId>();
+  record.generation = reader.get<uint64_t>();
+  if (record.at.is_part()) record.at.offset = reader.get<uint16_t>();
+  if (!record.at.is_valid()) return std::nullopt;
   return record;
 }
 
@@ -183,7 +205,7 @@ ParsedSuperblock parse_superblock(std::span<const std::byte> bytes) {
     return parsed;
   }
   parsed.version = reader.get<uint32_t>();
-  if (parsed.version != kDiskFormatVersion) {
+  if (parsed.version < kOldestDiskFormatVersion || parsed.version > kDiskFormatVersion) {
     parsed.state = SuperblockState::kOtherVersion;
     return parsed;
   }
@@ -237,9 +259,9 @@ std::string encode_page_record(const PageRecord& record, std::span<const DiskExt
   text.reserve(size);
   Writer writer(text);
   writer.put(kPage);
-  writer.put(uint8_t{0});
+  writer.put(record.at.shape);
   writer.put(static_cast<uint16_t>(size));
-  writer.put(record.page);
+  writer.put(record.at.number);
   writer.put(record.object);
   writer.put(record.generation);
   writer.put(record.object_size);
@@ -251,7 +273,7 @@ std::string encode_page_record(const PageRecord& record, std::span<const DiskExt
   writer.put(static_cast<uint16_t>(record.key.size()));
   writer.put(static_cast<uint16_t>(record.bucket.size()));
   writer.put(static_cast<uint16_t>(record.etag.size()));
-  writer.put(uint16_t{0});
+  writer.put(record.at.offset);
   for (const DiskExtent& extent : extents) writer.put(extent);
   for (const uint64_t sum : checksums) writer.put(sum);
   writer.text(record.kind);
@@ -266,12 +288,13 @@ std::string encode_removal_record(const RemovalRecord& record) {
   std::string text;
   Writer writer(text);
   writer.put(kRemoval);
-  writer.put(uint8_t{0});
-  writer.put(static_cast<uint16_t>(kRemovalBytes));
-  writer.put(record.page);
+  writer.put(record.at.shape);
+  writer.put(static_cast<uint16_t>(removal_bytes(record.at)));
+  writer.put(record.at.number);
   writer.put(record.object);
   writer.put(record.generation);
-  CHECK(text.size() == kRemovalBytes);
+  if (record.at.is_part()) writer.put(record.at.offset);
+  CHECK(text.size() == removal_bytes(record.at));
   return text;
 }
 
@@ -304,12 +327,9 @@ std::optional<JournalRecord> RecordReader::next() {
   if (type == kPage) {
     std::optional<PageRecord> record = parse_page(encoded);
     if (record) return *record;
-  } else if (type == kRemoval && length == kRemovalBytes) {
-    RemovalRecord record;
-    record.page = reader.get<uint32_t>();
-    record.object = reader.get<ObjectId>();
-    record.generation = reader.get<uint64_t>();
-    return record;
+  } else if (type == kRemoval) {
+    std::optional<RemovalRecord> record = parse_removal(encoded);
+    if (record) return *record;
   } else if (type == kObjectRemoval && length == kObjectRemovalBytes) {
     ObjectRemovalRecord record;
     record.bucket = reader.get<uint32_t>();

@@ -11,13 +11,15 @@
 
 #include "base/units.h"
 #include "store/disk/checksum.h"
+#include "store/disk/page_at.h"
 #include "store/unit.h"
 
 /// The bytes on disk, as docs/format.md describes them. Parsers accept hostile bytes.
 namespace cachey::store {
 
-inline constexpr uint32_t kDiskFormatVersion = 2;
-inline constexpr uint64_t kDiskBlockBytes = 64 * kKiB;  ///< of checksums and of reads
+inline constexpr uint32_t kDiskFormatVersion = 3;
+inline constexpr uint32_t kOldestDiskFormatVersion = 2;  ///< that this program opens
+inline constexpr uint64_t kDiskBlockBytes = 64 * kKiB;   ///< of checksums and of reads
 inline constexpr uint32_t kUnitsPerBlock = kDiskBlockBytes / kUnitBytes;
 inline constexpr uint32_t kExtentsMax = 16;  ///< of one page
 static_assert(kUnitBytes == 4 * kKiB, "the format counts in units of 4 KiB");
@@ -80,6 +82,7 @@ struct ParsedSuperblock {
   uint32_t version = 0;   ///< set for kValid and kOtherVersion
   uint32_t copy = 0;      ///< set by read_superblock(): the copy that was taken, 0 or 1
   bool alone = false;     ///< set by read_superblock(): the other copy is not valid
+  bool old = false;       ///< set by read_superblock(): a valid copy has an older version
   Superblock superblock;  ///< set for kValid
 };
 
@@ -108,7 +111,7 @@ inline constexpr int kGenerationCountBits = 40;
 /// A page was written. The views point into the parsed bytes.
 struct PageRecord {
   ObjectId object;
-  uint32_t page = 0;
+  PageAt at;
   uint64_t generation = 0;
   uint64_t object_size = 0;
   int64_t last_modified = 0;
@@ -127,10 +130,10 @@ struct PageRecord {
   [[nodiscard]] uint64_t block_sum(uint32_t block) const;
 };
 
-/// A page was evicted or became unwanted.
+/// A page or part was evicted or became unwanted.
 struct RemovalRecord {
   ObjectId object;
-  uint32_t page = 0;
+  PageAt at;
   uint64_t generation = 0;
 };
 

@@ -67,7 +67,7 @@ class DiskRecord : public ::testing::Test {
  protected:
   DiskRecord() {
     record_.object = ObjectId{1, 2};
-    record_.page = 3;
+    record_.at = PageAt::page(3);
     record_.generation = 4;
     record_.object_size = 5 * kPageBytes;
     record_.last_modified = 6;
@@ -88,7 +88,8 @@ class DiskRecord : public ::testing::Test {
 TEST_F(DiskRecord, ComesBackAsWritten) {
   AlignedBuffer block(kJournalBlockBytes);
   const std::string page = encode_page_record(record_, extents_, sums_);
-  const std::string removal = encode_removal_record(RemovalRecord{ObjectId{8, 9}, 10, 11});
+  const std::string removal =
+      encode_removal_record(RemovalRecord{ObjectId{8, 9}, PageAt::page(10), 11});
   const std::string object_removal =
       encode_object_removal_record(ObjectRemovalRecord{ObjectId{12, 13}, 14, 15});
   const std::string text = page + removal + object_removal;
@@ -105,7 +106,7 @@ TEST_F(DiskRecord, ComesBackAsWritten) {
   ASSERT_TRUE(first && std::holds_alternative<PageRecord>(*first));
   const auto& parsed = std::get<PageRecord>(*first);
   EXPECT_EQ(parsed.object, record_.object);
-  EXPECT_EQ(parsed.page, 3u);
+  EXPECT_EQ(parsed.at, PageAt::page(3));
   EXPECT_EQ(parsed.generation, 4u);
   EXPECT_EQ(parsed.object_size, 5 * kPageBytes);
   EXPECT_EQ(parsed.last_modified, 6);

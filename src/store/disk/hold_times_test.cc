@@ -101,7 +101,7 @@ TEST_F(DiskHoldTimesTest, ANewVersionOfAnObjectOfManyPages) {
     for (uint32_t page = 0; page < pages; ++page) write("object", page, 4 * kKiB);
     const DiskPage next = make_page("object", 0, 4 * kKiB, 2);
     tier_->observe(virtual_.worker(), next.kind, next.object, {next.info, "bucket"});
-    EXPECT_FALSE(tier_->find(virtual_.worker(), next.kind, next.object, 7));
+    EXPECT_FALSE(tier_->find(virtual_.worker(), next.kind, next.object, PageAt::page(7)));
     write("object", 0, 4 * kKiB, 2);
     return longest_hold();
   });

@@ -91,7 +91,7 @@ Result<DiskContents> inspect_disk(BlockDevice& device) {
   (void)replay_journal(device, store.superblock, [&](const JournalRecord& record, uint64_t block) {
     const auto* page = std::get_if<PageRecord>(&record);
     if (page == nullptr) return;
-    const DiskEntry* entry = store.catalog.find(page->object, page->page);
+    const DiskEntry* entry = store.catalog.find(page->object, page->at);
     const bool counts =
         entry != nullptr && entry->journal_block == block && entry->generation == page->generation;
     if (counts) count_kind(contents, page->kind, page->bytes);

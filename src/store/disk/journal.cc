@@ -31,7 +31,7 @@ void Journal::removed(const DiskEntry& entry) {
   live_bytes_ -= packed_bytes(entry.record_bytes);
   if (entry.journal_block == DiskEntry::kNoJournalBlock)
     return;  // next_batch() leaves its record out
-  append(encode_removal_record(RemovalRecord{entry.object->id, entry.page, entry.generation}));
+  append(encode_removal_record(RemovalRecord{entry.object->id, entry.at, entry.generation}));
 }
 
 void Journal::object_removed(const ObjectId& object, std::string_view bucket, uint64_t generation) {
@@ -96,7 +96,7 @@ std::optional<Journal::Batch> Journal::next_batch(const Find& find, Batch into) 
     CHECK(record);
     const auto* page = std::get_if<PageRecord>(&*record);
     if (page != nullptr && ++pages > kBatchPages) break;
-    DiskEntry* entry = page != nullptr ? find(page->object, page->page) : nullptr;
+    DiskEntry* entry = page != nullptr ? find(page->object, page->at) : nullptr;
     if (page == nullptr || (entry != nullptr && entry->generation == page->generation)) {
       std::memcpy(current().data() + kJournalHeaderBytes + used, next.data(), next.size());
       used += next.size();
@@ -128,7 +128,7 @@ Journal::Batch Journal::moved(const Batch& batch, const Find& find) {
     RecordReader reader(*records);
     while (const std::optional<JournalRecord> record = reader.next()) {
       const auto* page = std::get_if<PageRecord>(&*record);
-      DiskEntry* entry = page != nullptr ? find(page->object, page->page) : nullptr;
+      DiskEntry* entry = page != nullptr ? find(page->object, page->at) : nullptr;
       if (entry != nullptr && entry->generation == page->generation &&
           entry->journal_block == before) {
         entry->journal_block = next_block_ + i;

@@ -76,7 +76,7 @@ class Journal {
     AlignedBuffer blocks;      // may be empty: no record was needed
     uint64_t last_record = 0;  // flushed() once the batch is on disk
   };
-  using Find = std::function<DiskEntry*(const ObjectId&, uint32_t page)>;
+  using Find = std::function<DiskEntry*(const ObjectId&, PageAt at)>;
 
   /// The next blocks to write, from at most kBatchRecords records of kBatchPages pages. Null: no
   /// records are pending, or needs_segment(). Leaves out records of pages that `find` does not

@@ -356,7 +356,7 @@ void JournalTask::copy_block(std::span<const std::byte> records, uint64_t number
   while (const std::optional<JournalRecord> record = reader.next()) {
     const auto* page = std::get_if<PageRecord>(&*record);
     if (page == nullptr) continue;
-    DiskEntry* entry = catalog_.find(page->object, page->page);
+    DiskEntry* entry = catalog_.find(page->object, page->at);
     if (entry != nullptr) journal_.copy(*entry, *page, number);
   }
 }

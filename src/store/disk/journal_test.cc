@@ -53,7 +53,7 @@ class JournalTest : public ::testing::Test {
     entries_.erase(id);
   }
   [[nodiscard]] Journal::Find finder() {
-    return [this](const ObjectId& object, uint32_t) {
+    return [this](const ObjectId& object, PageAt) {
       const auto found = entries_.find(object.low);
       return found == entries_.end() ? nullptr : found->second.get();
     };
@@ -101,7 +101,7 @@ TEST_F(JournalTest, ABatchLooksAtABoundedNumberOfPages) {
   for (uint64_t id = 0; id < 20'000; ++id) remove(id);
   journal_.begin_segment(next_unit_);
   size_t looks = 0;
-  const auto batch = journal_.next_batch([&looks](const ObjectId&, uint32_t) {
+  const auto batch = journal_.next_batch([&looks](const ObjectId&, PageAt) {
     ++looks;
     return nullptr;
   });

@@ -19,7 +19,7 @@ constexpr size_t kYieldEvery = 64;  // pages of a task; a page that has left mem
 PageRecord record_of(const ObjectId& object, const DiskPage& page) {
   PageRecord record;
   record.object = object;
-  record.page = page.page;
+  record.at = page.at;
   record.object_size = page.info.size;
   record.last_modified = page.info.last_modified;
   record.cached_at = page.cached_at;
@@ -78,7 +78,7 @@ rt::Task<DiskWrite> PageWriter::write(rt::Worker& worker, DiskWriteSource& sourc
   if (!io_.writable()) co_return dropped(DiskDrop::kReadOnly);
   if (!io_.has_room(DiskDirection::kWrite, source.bytes())) co_return dropped(DiskDrop::kStuck);
   const DiskPage page = source.page();
-  DiskWriting writing(object_id(page.kind, page.object), page.page,
+  DiskWriting writing(object_id(page.kind, page.object), page.at,
                       ObjectSource{page.info, page.bucket});
   const Registered registered(index_, writing);
   // Only now, so that a version that comes later than this check finds the write registered.
@@ -88,7 +88,7 @@ rt::Task<DiskWrite> PageWriter::write(rt::Worker& worker, DiskWriteSource& sourc
         total_bytes(memory->parts) >= units_for(page.bytes) * kUnitBytes);
   const PageRecord made = record_of(writing.object, page);
   if (!fits_journal(made)) co_return dropped(DiskDrop::kTooLong);
-  const PlaceRequest request{made.object, made.page, made.bytes, writing.source};
+  const PlaceRequest request{made.object, made.at, made.bytes, writing.source};
   SpaceSearch search;
   Placed placed = place(request, writing, search);
   while (!placed) {

@@ -64,6 +64,7 @@ std::shared_ptr<AlignedBuffer> encoded_for_device(const Superblock& superblock) 
 Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
   std::optional<ParsedSuperblock> best;
   bool unread = false;
+  bool old = false;
   int valid = 0;
   for (const uint32_t copy : {0u, 1u}) {
     const uint64_t offset = superblock_offset(copy);
@@ -75,13 +76,17 @@ Result<ParsedSuperblock> read_superblock(BlockDevice& device) {
     }
     ParsedSuperblock parsed = parse_superblock(buffer.bytes());
     parsed.copy = copy;
-    if (parsed.state == SuperblockState::kValid) ++valid;
+    if (parsed.state == SuperblockState::kValid) {
+      ++valid;
+      old = old || parsed.version < kDiskFormatVersion;
+    }
     if (!best || !preferred(*best, parsed)) best = std::move(parsed);
   }
   if (!best || (unread && valid == 0)) {  // the copy that cannot be read may be a whole one
     return fail(ErrorKind::kInternal, "its superblock cannot be read");
   }
   best->alone = valid == 1;
+  best->old = old;
   return std::move(*best);
 }
 

@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "base/object_info.h"
 #include "base/units.h"
+#include "store/disk/page_at.h"
 
 namespace cachey::store {
 
@@ -21,7 +22,7 @@ namespace cachey::store {
 struct DiskPage {
   std::string kind;
   std::string object;
-  uint32_t page = 0;
+  PageAt at;
   uint64_t bytes = 0;
   ObjectInfo info;
   std::string bucket;

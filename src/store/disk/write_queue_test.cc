@@ -11,7 +11,7 @@ class Numbered final : public DiskWriteSource {
   [[nodiscard]] uint64_t bytes() const override { return bytes_; }
   [[nodiscard]] DiskPage page() const override {
     DiskPage page;
-    page.page = number_;
+    page.at = PageAt::page(number_);
     return page;
   }
   [[nodiscard]] std::optional<DiskPageMemory> take() override { return std::nullopt; }
@@ -25,9 +25,9 @@ WriteQueue::Source page(uint32_t number, uint64_t bytes = 100) {
   return std::make_unique<Numbered>(number, bytes);
 }
 
-uint32_t number_of(const WriteQueue::Source& source) { return source->page().page; }
+uint32_t number_of(const WriteQueue::Source& source) { return source->page().at.number; }
 uint32_t number_of(const std::optional<WriteQueue::Turn>& turn) {
-  return turn->source().page().page;
+  return turn->source().page().at.number;
 }
 
 TEST(WriteQueue, IsFirstInFirstOut) {

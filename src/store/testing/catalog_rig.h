@@ -42,7 +42,7 @@ class CatalogRig {
                    const ObjectInfo& info = version(1), const std::string& bucket = "bucket") {
     SpaceSearch search;
     const ObjectSource source{info, bucket};
-    const PlaceRequest request{id(object), page, bytes, source};
+    const PlaceRequest request{id(object), PageAt::page(page), bytes, source};
     while (true) {
       const auto placed = step([&] { return catalog_.place(request, search); });
       if (placed) return *placed;
@@ -62,7 +62,7 @@ class CatalogRig {
     return entry != nullptr;
   }
   [[nodiscard]] DiskEntry* find(uint64_t object, uint32_t page = 0) {
-    return catalog_.find(id(object), page);
+    return catalog_.find(id(object), PageAt::page(page));
   }
 
   /// Null: no space.
@@ -127,7 +127,7 @@ class CatalogRig {
     static const std::string name(kNameBytes, 'n');
     PageRecord record;
     record.object = entry.object->id;
-    record.page = entry.page;
+    record.at = entry.at;
     record.generation = entry.generation;
     record.bytes = entry.bytes;
     record.key = name;

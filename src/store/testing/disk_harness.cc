@@ -7,7 +7,7 @@ namespace cachey::store {
 std::shared_ptr<AlignedBuffer> page_content(const DiskPage& page) {
   auto content = std::make_shared<AlignedBuffer>(page.bytes);
   const ObjectId id = object_id(page.kind + page.info.etag, page.object);
-  uint64_t word = id.low + page.page;
+  uint64_t word = id.low + page.at.code();
   std::byte* const end = content->bytes().data() + content->bytes().size();
   for (std::byte* at = content->bytes().data(); at != end; at += sizeof word) {
     word = word * 0x5851'F42D'4C95'7F2D + 1;  // Knuth's MMIX
@@ -20,7 +20,7 @@ DiskPage make_page(std::string object, uint32_t page, uint64_t bytes, int versio
   DiskPage made;
   made.kind = "kind";
   made.object = std::move(object);
-  made.page = page;
+  made.at = PageAt::page(page);
   made.bytes = bytes;
   made.info = ObjectInfo{"\"v" + std::to_string(version) + "\"", kGiB, 77};
   made.bucket = "bucket";
@@ -74,13 +74,13 @@ DiskWrite DiskHarness::write(const DiskPage& page) {
 }
 
 bool DiskHarness::has(const DiskPage& page) {
-  const std::optional<DiskPageRef> found = tier_->find(worker(), page.kind, page.object, page.page);
+  const std::optional<DiskPageRef> found = tier_->find(worker(), page.kind, page.object, page.at);
   return found && found->info().same_version(page.info) && found->bytes() == page.bytes &&
          found->cached_at() == page.cached_at && found->bucket() == page.bucket;
 }
 
 std::optional<DiskRead> DiskHarness::read(const DiskPage& page, std::optional<ByteRange> range) {
-  const std::optional<DiskPageRef> found = tier_->find(worker(), page.kind, page.object, page.page);
+  const std::optional<DiskPageRef> found = tier_->find(worker(), page.kind, page.object, page.at);
   if (!found || !found->info().same_version(page.info)) return std::nullopt;
   const ByteRange wanted = range.value_or(ByteRange{0, page.bytes});
   auto into = std::make_shared<AlignedBuffer>(wanted.size());

@@ -89,7 +89,8 @@ void DiskModel::write(PageName name) {
 
 void DiskModel::read(PageName name) {
   const std::string object = std::to_string(name.object);
-  std::optional<DiskPageRef> found = disk_.tier().find(disk_.worker(), "kind", object, name.page);
+  std::optional<DiskPageRef> found =
+      disk_.tier().find(disk_.worker(), "kind", object, PageAt::page(name.page));
   if (!found) return;
   const int version = std::stoi(found->info().etag.substr(2));
   if (version > versions_[name.object] || version < oldest_possible_[name.object]) {
@@ -196,7 +197,8 @@ std::map<DiskModel::PageName, int> DiskModel::listed() {
   std::map<PageName, int> pages;
   for (int object = 0; object < kObjects; ++object) {
     for (uint32_t page = 0; page < kPages; ++page) {
-      const auto found = disk_.tier().find(disk_.worker(), "kind", std::to_string(object), page);
+      const auto found =
+          disk_.tier().find(disk_.worker(), "kind", std::to_string(object), PageAt::page(page));
       if (found) pages[{object, page}] = std::stoi(found->info().etag.substr(2));
     }
   }

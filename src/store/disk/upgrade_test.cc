@@ -1,0 +1,121 @@
+// A store that a program of the format's version 2 has made.
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <span>
+#include <vector>
+
+#include "store/disk/format.h"
+#include "store/disk/superblock.h"
+#include "store/testing/version2_store.h"
+
+namespace cachey::store {
+namespace {
+
+constexpr uint64_t kBytes = 4 * kMiB;
+
+class Upgrade : public ::testing::Test {
+ protected:
+  Upgrade() : disk_(kBytes) {
+    disk_.close();
+    make_old();
+  }
+
+  void make_old() {
+    disk_.device().revive();
+    std::ranges::fill(disk_.device().bytes(), std::byte{0});
+    write_version2_store(disk_.device());
+  }
+  [[nodiscard]] uint32_t version_of(uint32_t copy) {
+    const std::span<const std::byte> bytes = disk_.device().bytes();
+    return parse_superblock(bytes.subspan(superblock_offset(copy), kSuperblockBytesMax)).version;
+  }
+  [[nodiscard]] std::vector<std::byte> data() {
+    const std::span<const std::byte> bytes = disk_.device().bytes().subspan(kDataOffset);
+    return {bytes.begin(), bytes.end()};
+  }
+  void expect_all_pages() {
+    for (const DiskPage& page : version2_pages()) {
+      EXPECT_TRUE(disk_.has(page)) << page.object;
+      EXPECT_EQ(disk_.read(page), DiskRead::kOk) << page.object;
+    }
+    EXPECT_FALSE(disk_.tier().find(disk_.worker(), "kind", "b", PageAt())) << "was removed";
+    EXPECT_EQ(disk_.wrong_reads(), 0u);
+  }
+
+  FixedRandom random_{0.5};
+  DiskHarness disk_;
+};
+
+TEST_F(Upgrade, KeepsThePagesAndTakesNewOnes) {
+  disk_.open();
+  expect_all_pages();
+  const DiskPage added = make_page("c", 3, 9'000);
+  EXPECT_EQ(disk_.write(added), DiskWrite::kStored);
+  ASSERT_TRUE(disk_.flush());
+  disk_.reopen();
+  expect_all_pages();
+  EXPECT_TRUE(disk_.has(added));
+}
+
+TEST_F(Upgrade, SaysVersion3InBothCopiesBeforeAnythingElseIsWritten) {
+  const std::vector<std::byte> before = data();
+  DiskTier tier(DiskHarness::quick(), disk_.clock());
+  ASSERT_TRUE(tier.attach(disk_.device(), DiskTier::Start::kKeep, random_));
+  EXPECT_EQ(version_of(0), 3u);
+  EXPECT_EQ(version_of(1), 3u);
+  EXPECT_TRUE(data() == before);
+}
+
+TEST_F(Upgrade, GoesOnAfterADeathAtAnyWrite) {
+  for (uint32_t writes = 0; writes < 3; ++writes) {
+    for (uint32_t seed = 0; seed < 8; ++seed) {
+      make_old();
+      const std::vector<std::byte> before = data();
+      disk_.device().die_after(writes, seed);
+      {
+        DiskTier tier(DiskHarness::quick(), disk_.clock());
+        (void)tier.attach(disk_.device(), DiskTier::Start::kKeep, random_);
+      }
+      disk_.device().revive();
+      EXPECT_TRUE(data() == before) << "a program of version 2 would still read the store";
+      disk_.open();
+      EXPECT_EQ(version_of(0), 3u);
+      EXPECT_EQ(version_of(1), 3u);
+      expect_all_pages();
+      disk_.close();
+    }
+  }
+}
+
+/// A program of version 2 opens a valid copy of its version, whatever the other copy is.
+TEST_F(Upgrade, OfOneCopyAloneIsDoneForTheOtherToo) {
+  for (const uint32_t old : {0u, 1u}) {
+    make_old();
+    Superblock newer = read_superblock(disk_.device())->superblock;
+    ++newer.sequence;
+    const std::vector<std::byte> encoded = encode_superblock(newer);
+    std::ranges::copy(encoded, disk_.device().bytes().subspan(superblock_offset(1 - old)).begin());
+    ASSERT_EQ(version_of(old), 2u);
+    disk_.open();
+    EXPECT_EQ(version_of(old), 3u);
+    expect_all_pages();
+    disk_.close();
+  }
+}
+
+TEST_F(Upgrade, ThatCannotBeWrittenLeavesTheStoreAlone) {
+  const std::vector<std::byte> before = data();
+  disk_.device().fail_writes(EIO, 1);
+  DiskTier tier(DiskHarness::quick(), disk_.clock());
+  const Result<void> attached = tier.attach(disk_.device(), DiskTier::Start::kKeep, random_);
+  ASSERT_FALSE(attached);
+  EXPECT_EQ(attached.error().kind(), ErrorKind::kInternal);
+  EXPECT_TRUE(data() == before);
+  disk_.open();
+  expect_all_pages();
+}
+
+}  // namespace
+}  // namespace cachey::store
