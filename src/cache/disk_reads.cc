@@ -43,8 +43,8 @@ DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
     return nullptr;
   }
   const ObjectInfo& info = found->info();
-  const bool fits = info.size > page.object_offset() &&
-                    found->bytes() == std::min(kPageBytes, info.size - page.object_offset());
+  const uint64_t bytes = page.page_size().bytes_of(page.index(), info.size);
+  const bool fits = bytes != 0 && found->bytes() == bytes;
   if (!fits) return nullptr;
   ObjectSourcePtr source = table_.adopt(page, found->source());
   if (source == nullptr) return nullptr;

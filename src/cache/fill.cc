@@ -18,11 +18,10 @@ Error internal(const std::exception& failure) { return {ErrorKind::kInternal, fa
 }  // namespace
 
 /// The memory of a page; a whole page if the object's size is unknown.
-uint64_t Fills::bytes_needed(KeyView key, uint32_t index) {
-  const std::optional<uint64_t> size = table_.object_size(key);
-  const uint64_t begin = uint64_t{index} * kPageBytes;
-  if (!size || *size <= begin) return kPageBytes;
-  return std::min(kPageBytes, *size - begin);
+uint64_t Fills::bytes_needed(const FetchSpec& spec, uint32_t index) {
+  const std::optional<uint64_t> size = table_.object_size(spec.key.view());
+  const uint64_t bytes = spec.page_size.bytes_of(index, size.value_or(kObjectBytesMax));
+  return bytes == 0 ? spec.page_size.bytes() : bytes;
 }
 
 /// The account for memory that is admitted before the bucket has answered. Invented buckets and
@@ -38,13 +37,13 @@ std::optional<FillMemory> Fills::try_reserve(const FetchSpec& spec, uint32_t ind
       memory_.starts().try_admit_speculation(account, store::MemoryTier::kStartBytes);
   if (!start) return std::nullopt;
   std::optional<store::Admission> body =
-      memory_.bodies().try_admit_speculation(account, bytes_needed(spec.key.view(), index));
+      memory_.bodies().try_admit_speculation(account, bytes_needed(spec, index));
   if (!body) return std::nullopt;
   return FillMemory(std::move(*start), std::move(*body));
 }
 
 void Fills::want(Page& page, uint64_t offset) {
-  if (page.wanted_parts().want(Page::parts_of({offset, offset + 1}))) origin_.gate.promote_wanted();
+  if (page.wanted_parts().want(page.parts_of({offset, offset + 1}))) origin_.gate.promote_wanted();
 }
 
 std::optional<std::chrono::milliseconds> Fills::time_to_head(const FetchSpec& spec) const {
@@ -87,6 +86,7 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, B
   Filling filling(worker, *page, *spec, metrics_.ingress);
   filling.look = purpose == Purpose::kLook;
   filling.plan.parts = filling.look ? 1 : parts_for(*spec, wanted);
+  filling.plan.page_size = page->page_size();
   filling.plan.first = page->fill_order() == FillOrder::kFromWanted ? wanted.begin : 0;
   if (memory) {
     filling.start.emplace(std::move(memory->start));
@@ -256,7 +256,7 @@ rt::Task<Result<void>> Fills::take_head(Filling& filling, origin::ObjectRead& re
   if (info.size > kObjectBytesMax) {
     co_return fail(ErrorKind::kUpstream, "the object is larger than any object can be");
   }
-  const uint64_t bytes = std::min(kPageBytes, info.size - page.object_offset());
+  const uint64_t bytes = page.page_size().bytes_of(page.index(), info.size);
   PageTable::Observed observed = table_.observe(page, read.source(), read.sent_at());
   if (observed.contested != nullptr) {
     filling.contested = std::move(observed.contested);

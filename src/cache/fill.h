@@ -93,7 +93,7 @@ class Fills {
 
   struct Filling;
   enum class Purpose : uint8_t { kFill, kLook };
-  [[nodiscard]] uint64_t bytes_needed(KeyView key, uint32_t index);
+  [[nodiscard]] uint64_t bytes_needed(const FetchSpec& spec, uint32_t index);
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
                                    ByteRange wanted, std::optional<FillMemory> memory,
                                    Purpose purpose);

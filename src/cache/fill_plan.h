@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/byte_range.h"
+#include "base/page_size.h"
 #include "base/units.h"
 
 namespace cachey::cache {
@@ -19,6 +20,7 @@ struct FillPlan {
 
   uint32_t parts = 1;
   uint64_t first = 0;
+  PageSize page_size = {};
 
   /// The first request's range, chosen before the page's size is known.
   [[nodiscard]] ByteRange first_range() const;

@@ -33,6 +33,18 @@ TEST(FillPlan, PartsAreNoSmallerThanTheLeast) {
   EXPECT_EQ((FillPlan{1000, 0}.first_range()), (ByteRange{0, FillPlan::kPartBytesMin}));
 }
 
+TEST(FillPlan, APageOfALeastPartIsOneRequest) {
+  const FillPlan plan{4, 0, *PageSize::of(kPageBytesMin)};
+  EXPECT_EQ(plan.first_range(), (ByteRange{0, kPageBytesMin}));
+  EXPECT_TRUE(plan.rest(kPageBytesMin).empty());
+}
+
+TEST(FillPlan, ASmallPageHasPartsOfItsOwn) {
+  const FillPlan plan{2, 5 * kMiB, *PageSize::of(8 * kMiB)};
+  EXPECT_EQ(plan.first_range(), (ByteRange{5 * kMiB, 8 * kMiB}));
+  EXPECT_EQ(plan.rest(8 * kMiB), (std::vector<ByteRange>{{0, 4 * kMiB}, {4 * kMiB, 5 * kMiB}}));
+}
+
 TEST(FillPlan, EveryByteIsFetchedOnce) {
   for (uint32_t parts = 1; parts <= 16; ++parts) {
     for (const uint64_t first : {uint64_t{0}, kMiB + 1, 7 * kMiB, kPageBytes - 1}) {

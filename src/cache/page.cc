@@ -44,6 +44,7 @@ Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint
            uint64_t content_hash, FetchSpecPtr leader, FillOrder order)
     : store::Evictable(content_hash),
       fill_order_(order),
+      page_size_(leader->page_size),
       index_(index),
       key_(std::move(key)),
       table_(table),
@@ -101,16 +102,18 @@ bool Page::extend_requested(ByteRange part) {
   uint64_t end = requested_end_.load();
   while (part.begin <= end && end < part.end) {
     if (!requested_end_.compare_exchange_weak(end, part.end)) continue;
-    return end < kPageBytes / 2 && part.end >= kPageBytes / 2;
+    const uint64_t middle = page_size_.bytes() / 2;
+    return end < middle && part.end >= middle;
   }
   return false;
 }
 
-uint64_t Page::parts_of(ByteRange range) {
+uint64_t Page::parts_of(ByteRange range) const {
   constexpr unsigned kParts = origin::WantedParts::kParts;
-  constexpr uint64_t kPartBytes = kPageBytes / kParts;
-  const uint64_t first = range.begin / kPartBytes;
-  const uint64_t last = (range.end - 1) / kPartBytes;
+  static_assert(kPageBytesMin >= kParts);
+  const uint64_t part_bytes = page_size_.bytes() / kParts;
+  const uint64_t first = range.begin / part_bytes;
+  const uint64_t last = (range.end - 1) / part_bytes;
   return (~uint64_t{0} << first) & (~uint64_t{0} >> (kParts - 1 - last));
 }
 

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/mutex.h"
 #include "base/object_info.h"
+#include "base/page_size.h"
 #include "cache/byte_set.h"
 #include "cache/object_key.h"
 #include "cache/piece.h"
@@ -36,8 +37,9 @@ struct FetchSpec {
   std::vector<std::string> buckets;  ///< in the client's order; not empty, no duplicates
   origin::RequestConfig config;
   KindMetrics* metrics = nullptr;
-  std::string request_id;  ///< of the client's request, for the log; may be empty
-  Wishes wishes;           ///< of this request alone
+  std::string request_id;   ///< of the client's request, for the log; may be empty
+  Wishes wishes;            ///< of this request alone
+  PageSize page_size = {};  ///< of the object's kind: the same in all requests for the object
 
   /// A fill under `other` would fail for the same reasons as a fill under this spec.
   [[nodiscard]] bool same_terms(const FetchSpec& other) const {
@@ -72,14 +74,16 @@ class Page final : public store::Evictable {
  public:
   enum class Phase : uint8_t { kPending, kFilling, kOnDisk, kWhole, kFailed };
 
-  /// `leader`: the terms of the request that asked first; the fill uses them.
+  /// `leader`: the terms of the request that asked first; the fill uses them. The page has their
+  /// page size.
   Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
        uint64_t content_hash, FetchSpecPtr leader, FillOrder order);
   ~Page() override;
 
   [[nodiscard]] uint32_t index() const { return index_; }
   [[nodiscard]] KeyView key() const { return key_->view(); }
-  [[nodiscard]] uint64_t object_offset() const { return uint64_t{index_} * kPageBytes; }
+  [[nodiscard]] PageSize page_size() const { return page_size_; }
+  [[nodiscard]] uint64_t object_offset() const { return page_size_.begin_of(index_); }
   [[nodiscard]] FillOrder fill_order() const { return fill_order_; }
 
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }
@@ -119,17 +123,17 @@ class Page final : public store::Evictable {
   /// A reader waits for the head with other terms than those of the fill when the wait began.
   [[nodiscard]] bool has_others_waiting() const EXCLUDES(mutex_);
 
-  /// The 64th parts of the page that readers wait for.
+  /// The 64th parts of a page of page_size() that readers wait for.
   [[nodiscard]] origin::WantedParts& wanted_parts() { return wanted_parts_; }
   /// The parts that a range of the page overlaps, as bits.
-  [[nodiscard]] static uint64_t parts_of(ByteRange range);
+  [[nodiscard]] uint64_t parts_of(ByteRange range) const;
 
   /// A request asks for the bytes of `part`. Returns true exactly once: for the request that
   /// extends the gap-free prefix of requested bytes past the page's middle.
   [[nodiscard]] bool extend_requested(ByteRange part);
   /// That prefix has passed the middle.
   [[nodiscard]] bool requested_past_middle() const {
-    return requested_end_.load() >= kPageBytes / 2;
+    return requested_end_.load() >= page_size_.bytes() / 2;
   }
 
   /// The end of the gap-free run of readable bytes from `offset` on, within one pin (the page or
@@ -218,6 +222,7 @@ class Page final : public store::Evictable {
   std::atomic<Phase> phase_{Phase::kPending};
   std::atomic<bool> has_head_{false};
   const FillOrder fill_order_;
+  const PageSize page_size_;
   const uint32_t index_;
   // source_, cached_at_, disk_bytes_ and error_ are written before phase_, then constant.
   ObjectSourcePtr source_;

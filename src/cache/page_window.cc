@@ -15,7 +15,7 @@ PageWindow::PageWindow(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, Byte
       spec_(std::move(spec)),
       use_(use),
       range_(range),
-      asked_end_(static_cast<uint32_t>(range.begin / kPageBytes)),
+      asked_end_(spec_->page_size.index_of(range.begin)),
       counted_end_(asked_end_),
       ahead_end_(range.begin) {
   CHECK(!range.empty());
@@ -26,8 +26,8 @@ PageWindow::~PageWindow() {
 }
 
 ByteRange PageWindow::part_of(uint32_t index) const {
-  const uint64_t begin = uint64_t{index} * kPageBytes;
-  return {std::max(range_.begin, begin), std::min(range_.end, begin + kPageBytes)};
+  const ByteRange page = spec_->page_size.range_of(index);
+  return {std::max(range_.begin, page.begin), std::min(range_.end, page.end)};
 }
 
 bool PageWindow::holds_other_version(const ObjectSource& version) const {
@@ -42,8 +42,8 @@ void PageWindow::hold(PagePtr page, MonoTime now) {
 }
 
 void PageWindow::ask(uint64_t position) {
-  look_up(static_cast<uint32_t>(position / kPageBytes), position % kPageBytes, When::kNow,
-          std::nullopt);
+  const PageSize size = spec_->page_size;
+  look_up(size.index_of(position), size.offset_of(position), When::kNow, std::nullopt);
 }
 
 void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
@@ -159,7 +159,8 @@ void PageWindow::look_ahead(uint32_t current, uint64_t object_size) {
   if (use_ == Use::kHead) return;
   const uint64_t end = std::min(range_.end, object_size);
   const uint32_t reach = current + kLookAhead;
-  for (uint32_t index = asked_end_; index <= reach && index * kPageBytes < end; ++index) {
+  for (uint32_t index = asked_end_; index <= reach && spec_->page_size.begin_of(index) < end;
+       ++index) {
     if (PagePtr page = cache_.table().find(spec_->key.view(), index)) {
       hold(std::move(page), PageRole::kJoined, When::kAhead, cache_.clock().mono());
       continue;
@@ -202,7 +203,7 @@ void PageWindow::drop_piece(Slot& slot) {
 void PageWindow::load_ahead(uint64_t position) {
   const uint64_t end = std::min(range_.end, position + kReadAheadBytes);
   ahead_end_ = std::max(ahead_end_, position);
-  while (ahead_end_ < end && holds(static_cast<uint32_t>(ahead_end_ / kPageBytes))) load_next();
+  while (ahead_end_ < end && holds(spec_->page_size.index_of(ahead_end_))) load_next();
 }
 
 DiskReads::Load PageWindow::load(uint64_t position) {
@@ -214,9 +215,9 @@ DiskReads::Load PageWindow::load(uint64_t position) {
 
 /// Loads the bytes from ahead_end_ to the border of a piece.
 DiskReads::Load PageWindow::load_next() {
-  const auto index = static_cast<uint32_t>(ahead_end_ / kPageBytes);
+  const uint32_t index = spec_->page_size.index_of(ahead_end_);
   const PagePtr page(at(index).page);
-  const uint64_t begin = ahead_end_ % kPageBytes;
+  const uint64_t begin = spec_->page_size.offset_of(ahead_end_);
   const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
   const ByteRange wanted{begin, std::min(boundary, range_.end - page->object_offset())};
   ahead_end_ = page->object_offset() + wanted.end;

@@ -145,8 +145,7 @@ rt::Task<Result<ObjectSourcePtr>> RangeReader::look(std::stop_token client_left)
   uint64_t offset = offset_in_page();
   if (window_.holds(current())) {  // the last byte of the page that is known
     const Page& known = *window_.at(current()).page;
-    const uint64_t bytes = known.source()->info.size - known.object_offset();
-    offset = std::min(bytes, kPageBytes) - 1;
+    offset = page_size().bytes_of(known.index(), known.source()->info.size) - 1;
   }
   const rt::Until until(head_deadline(), std::move(client_left));
   for (int tries = 0;; ++tries) {

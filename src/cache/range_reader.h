@@ -105,8 +105,9 @@ class RangeReader {
  private:
   using Slot = PageWindow::Slot;
 
-  [[nodiscard]] uint32_t current() const { return static_cast<uint32_t>(position_ / kPageBytes); }
-  [[nodiscard]] uint64_t offset_in_page() const { return position_ % kPageBytes; }
+  [[nodiscard]] PageSize page_size() const { return window_.spec().page_size; }
+  [[nodiscard]] uint32_t current() const { return page_size().index_of(position_); }
+  [[nodiscard]] uint64_t offset_in_page() const { return page_size().offset_of(position_); }
 
   [[nodiscard]] std::optional<Result<void>> try_look_up(KeyView key, uint64_t hash);
   [[nodiscard]] Verdict judge(const ObjectInfo& version) const {

@@ -14,7 +14,7 @@ void ReadAhead::fetch_next_pages(rt::Worker& worker, const Page& page, const Fet
   if (before == nullptr || !before->requested_past_middle()) return;
   const std::optional<uint64_t> size = table_.object_size(spec->key.view());
   if (!size) return;
-  const uint64_t pages_of_object = (*size + kPageBytes - 1) / kPageBytes;
+  const uint64_t pages_of_object = spec->page_size.pages_of({0, *size});
   const uint64_t end = std::min<uint64_t>(pages_of_object, uint64_t{page.index()} + 1 + pages_);
   for (uint64_t index = page.index() + 1; index < end; ++index) {
     if (!fetch(worker, static_cast<uint32_t>(index), spec)) return;
@@ -32,7 +32,8 @@ bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& sp
     return true;
   }
   fetched_.add();
-  fills_.start(worker, std::move(found.page), spec, {0, kPageBytes}, std::move(memory));
+  fills_.start(worker, std::move(found.page), spec, {0, spec->page_size.bytes()},
+               std::move(memory));
   return true;
 }
 

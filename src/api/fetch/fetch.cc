@@ -14,6 +14,7 @@
 #include "api/reply.h"
 #include "base/escape.h"
 #include "base/http_date.h"
+#include "base/page_size.h"
 #include "base/units.h"
 
 namespace cachey::api {
@@ -105,6 +106,7 @@ struct Fetch::Answer {
   const RangeReader& reader = answer.reader;
   const ObjectSource& source = reader.source();
   const ByteRange range = reader.range();
+  const PageSize page_size = reader.spec()->page_size;
   net::ResponseHead head(206);
   ShortText content_range;
   content_range.add("bytes ").add(range.begin).add("-").add(range.end - 1);
@@ -116,12 +118,12 @@ struct Fetch::Answer {
   if (source.info.last_modified != 0) head.add("Last-Modified", last_modified.view());
   if (!source.info.etag.empty() && !has_control(source.info.etag))
     head.add("ETag", source.info.etag);
-  const ByteRange first_part = reader.part_of(static_cast<uint32_t>(range.begin / kPageBytes));
+  const ByteRange first_part = reader.part_of(page_size.index_of(range.begin));
   const ShortText status = status_text(first_part, source.bucket, reader.first_cached_at());
   head.add("C0-Status", status.view());
   head.set_cache_status(cache_status_of(reader));
   head.set_content_length(range.size());
-  const bool more_pages = range.begin / kPageBytes != (range.end - 1) / kPageBytes;
+  const bool more_pages = page_size.pages_of(range) > 1;
   if (answer.trailers) head.set_trailer_name(more_pages ? "C0-Status" : "");
   answer.writer.start(head);
 }
@@ -229,7 +231,7 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
     co_return;
   }
   const ByteRange range = reader.range();
-  metrics.answered(range.size(), (range.end - 1) / kPageBytes - range.begin / kPageBytes + 1);
+  metrics.answered(range.size(), reader.spec()->page_size.pages_of(range));
   if (answer.trailers) reader.keep_statuses();
   start_response(answer);
   if (!head) {
