@@ -43,7 +43,7 @@ DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
     return nullptr;
   }
   const ObjectInfo& info = found->info();
-  const uint64_t bytes = page.page_size().bytes_of(page.index(), info.size);
+  const uint64_t bytes = page.bytes_of(info.size);
   const bool fits = bytes != 0 && found->bytes() == bytes;
   if (!fits) return nullptr;
   ObjectSourcePtr source = table_.adopt(page, found->source());
@@ -52,8 +52,17 @@ DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
   return found;
 }
 
-/// The disk lacks the page, but may have other pages of the object.
+bool DiskReads::has(rt::Worker& worker, const FetchSpec& spec, uint32_t index) {
+  if (disk_ == nullptr) return false;
+  const ObjectKey& key = spec.key;
+  return disk_
+      ->find(worker, key.kind, key.object, store::PageAt::page(index, spec.page_size.exponent()),
+             store::DiskUse::kNone)
+      .has_value();
+}
+
 void DiskReads::learn_version(rt::Worker& worker, const Page& page) {
+  if (disk_ == nullptr) return;
   const KeyView key = page.key();
   if (table_.ruling(key) != nullptr) return;
   while (ObjectSourcePtr version = disk_->version_of(key.kind, key.object)) {

@@ -67,6 +67,12 @@ class DiskReads {
   /// table learns the version of the object's other pages on the disk, if it knows none.
   [[nodiscard]] Found adopt_from_disk(rt::Worker& worker, Page& page);
 
+  /// The disk has the page in some version.
+  [[nodiscard]] bool has(rt::Worker& worker, const FetchSpec& spec, uint32_t index);
+  /// The disk lacks the page, but may have others of the object: the table learns their version, if
+  /// the table knows none.
+  void learn_version(rt::Worker& worker, const Page& page);
+
   struct Load {
     PiecePtr piece;       ///< of the first wanted byte; null: the page is not on disk
     bool joined = false;  ///< the piece was loading, or loaded, before
@@ -80,7 +86,6 @@ class DiskReads {
   void note_use(Page& page, MonoTime now);
 
  private:
-  void learn_version(rt::Worker& worker, const Page& page);
   [[nodiscard]] Found find(rt::Worker& worker, const Page& page, store::DiskUse use);
   [[nodiscard]] rt::Task<void> load(rt::Worker& worker, PieceLoad one, Found found);
   [[nodiscard]] rt::Task<Piece::State> read_piece(rt::Worker& worker, PiecePtr piece, Found found);

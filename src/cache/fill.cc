@@ -17,11 +17,11 @@ Error internal(const std::exception& failure) { return {ErrorKind::kInternal, fa
 
 }  // namespace
 
-/// The memory of a page; a whole page if the object's size is unknown.
-uint64_t Fills::bytes_needed(const FetchSpec& spec, uint32_t index) {
+/// The memory for these bytes; for all of them if the object's size is unknown.
+uint64_t Fills::bytes_needed(const FetchSpec& spec, ByteRange wanted) {
   const std::optional<uint64_t> size = table_.object_size(spec.key.view());
-  const uint64_t bytes = spec.page_size.bytes_of(index, size.value_or(kObjectBytesMax));
-  return bytes == 0 ? spec.page_size.bytes() : bytes;
+  if (!size || *size <= wanted.begin) return wanted.size();
+  return std::min(*size, wanted.end) - wanted.begin;
 }
 
 /// The account for memory that is admitted before the bucket has answered. Invented buckets and
@@ -31,13 +31,13 @@ std::string_view Fills::account_of(const FetchSpec& spec) const {
   return origin_.gate.is_proven(bucket, spec.key.kind) ? std::string_view(bucket) : "";
 }
 
-std::optional<FillMemory> Fills::try_reserve(const FetchSpec& spec, uint32_t index) {
+std::optional<FillMemory> Fills::try_reserve(const FetchSpec& spec, ByteRange wanted) {
   const std::string_view account = account_of(spec);
   std::optional<store::Admission> start =
       memory_.starts().try_admit_speculation(account, store::MemoryTier::kStartBytes);
   if (!start) return std::nullopt;
   std::optional<store::Admission> body =
-      memory_.bodies().try_admit_speculation(account, bytes_needed(spec, index));
+      memory_.bodies().try_admit_speculation(account, bytes_needed(spec, wanted));
   if (!body) return std::nullopt;
   return FillMemory(std::move(*start), std::move(*body));
 }
@@ -86,7 +86,7 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, B
   Filling filling(worker, *page, *spec, metrics_.ingress);
   filling.look = purpose == Purpose::kLook;
   filling.plan.parts = filling.look ? 1 : parts_for(*spec, wanted);
-  filling.plan.page_size = page->page_size();
+  filling.plan.bytes_max = page->bytes_max();
   filling.plan.first = page->fill_order() == FillOrder::kFromWanted ? wanted.begin : 0;
   if (memory) {
     filling.start.emplace(std::move(memory->start));
@@ -164,8 +164,10 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   }
   Result<void> admitted = co_await admit_start(filling);
   if (!admitted) co_return admitted;
+  find_parts(filling);
   const MonoTime asked_at = clock_.mono();
-  Result<void> first = co_await first_part(filling);
+  Result<void> first =
+      co_await (filling.lacks_nothing ? take_parts_head(filling) : first_part(filling));
   if (!first && take_servers_limits(filling, first.error())) {
     first = co_await first_part(filling);
   }
@@ -182,6 +184,8 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   }
   page.finish(clock_.unix_seconds());
   memory_.publish(page);
+  if (page.is_part()) co_return Result<void>();
+  table_.drop_parts(page);
   disk_.start(filling.worker, &page);
   co_return Result<void>();
 }
@@ -211,6 +215,11 @@ rt::Task<Result<void>> Fills::first_part(Filling& filling) {
   filling.order = origin_.buckets.rank(spec.buckets);
   if (filling.order.index[0] == 0) spec.metrics->client_pref.add();
   Result<void> done = co_await try_first_part(filling);
+  // The object ends before the first byte that the parts lack: the parts are of another version.
+  if (!done && done.error().kind() == ErrorKind::kRangeNotSatisfiable && !filling.parts.empty()) {
+    forget_parts(filling);
+    done = co_await try_first_part(filling);
+  }
   if (filling.contested == nullptr) co_return done;
   const ObjectSourcePtr contested = std::exchange(filling.contested, nullptr);
   const bool is_gone = co_await is_version_gone(filling.worker, spec, contested);
@@ -226,7 +235,7 @@ rt::Task<Result<void>> Fills::try_first_part(Filling& filling) {
   const ObjectSourcePtr known = terms.known;
   origin::ObjectRead read(origin_, filling.worker, std::move(terms));
   Result<void> done = co_await read.open();
-  filling.page.set_asked(read.asked_at(), filling.plan.first);
+  filling.page.set_asked(read.asked_at(), filling.first_range().begin);
   if (!done && read.contested()) filling.contested = known;
   if (!done && done.error().kind() == ErrorKind::kRangeNotSatisfiable) take_end(filling, read);
   if (done && filling.look) co_return co_await take_look(filling, read);
@@ -241,7 +250,7 @@ rt::Task<Result<void>> Fills::try_first_part(Filling& filling) {
 
 /// The object ends before the first part. If its known version does not, that version is old.
 void Fills::take_end(Filling& filling, const origin::ObjectRead& read) {
-  const uint64_t offset = filling.page.object_offset() + filling.plan.first;
+  const uint64_t offset = filling.in_object(filling.first_range()).begin;
   const std::string& bucket = filling.spec.buckets[read.bucket()];
   const ObjectSourcePtr old = table_.ended_by(filling.page.key(), bucket, offset, read.sent_at());
   if (old != nullptr) forget(filling.worker, filling.page.key(), *old);
@@ -256,27 +265,38 @@ rt::Task<Result<void>> Fills::take_head(Filling& filling, origin::ObjectRead& re
   if (info.size > kObjectBytesMax) {
     co_return fail(ErrorKind::kUpstream, "the object is larger than any object can be");
   }
-  const uint64_t bytes = page.page_size().bytes_of(page.index(), info.size);
   PageTable::Observed observed = table_.observe(page, read.source(), read.sent_at());
   if (observed.contested != nullptr) {
     filling.contested = std::move(observed.contested);
     co_return fail(ErrorKind::kChanged, "the object's buckets have it in different sizes");
   }
   read.park();
-  Result<void> memory = co_await admit_body(filling, spec.buckets[read.bucket()], bytes);
+  Result<void> taken = co_await take_memory(filling, std::move(observed.source));
+  if (!taken) co_return taken;
+  const std::vector<ByteRange> left = filling.plan.rest(page.memory_bytes());
+  filling.left.assign(left.begin(), left.end());
+  co_return Result<void>();
+}
+
+/// Waits for the page's memory. The page has its head then.
+rt::Task<Result<void>> Fills::take_memory(Filling& filling, ObjectSourcePtr source) {
+  Page& page = filling.page;
+  const uint64_t bytes = page.bytes_of(source->info.size);
+  Result<void> memory = co_await admit_body(filling, source->bucket, bytes);
   if (!memory) co_return memory;
   memory = co_await memory_.allocate(filling.worker, page, bytes);
   if (!memory) co_return memory;
   if (!page.try_pin()) co_return fail(ErrorKind::kChanged, "the object changed while it was read");
   filling.pinned = true;
-  disk_.observe(filling.worker, page.key(), read.source()->bucket);
-  page.set_head(std::move(observed.source));
-  const std::vector<ByteRange> left = filling.plan.rest(bytes);
-  filling.left.assign(left.begin(), left.end());
+  disk_.observe(filling.worker, page.key(), source->bucket);
+  page.set_head(std::move(source));
   co_return Result<void>();
 }
 
 void Fills::start_others(Filling& filling) {
+  if (!filling.parts.empty()) {
+    filling.worker.tasks().spawn(copy_parts(filling, Running(filling)));
+  }
   const size_t beside = std::min<size_t>(filling.plan.parts - 1, filling.left.size());
   for (size_t i = 0; i < beside; ++i) {
     filling.worker.tasks().spawn(other_part(filling, Running(filling)));

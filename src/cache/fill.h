@@ -66,7 +66,8 @@ class Fills {
   }
 
   /// The memory for a fill that no request waits for. Nothing: there is no room for it now.
-  [[nodiscard]] std::optional<FillMemory> try_reserve(const FetchSpec& spec, uint32_t index);
+  /// `wanted`: of the object.
+  [[nodiscard]] std::optional<FillMemory> try_reserve(const FetchSpec& spec, ByteRange wanted);
 
   /// A reader waits for the byte at `offset` of the page: the part with it is demand from now on.
   void want(Page& page, uint64_t offset);
@@ -93,7 +94,7 @@ class Fills {
 
   struct Filling;
   enum class Purpose : uint8_t { kFill, kLook };
-  [[nodiscard]] uint64_t bytes_needed(const FetchSpec& spec, uint32_t index);
+  [[nodiscard]] uint64_t bytes_needed(const FetchSpec& spec, ByteRange wanted);
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
                                    ByteRange wanted, std::optional<FillMemory> memory,
                                    Purpose purpose);
@@ -107,6 +108,10 @@ class Fills {
                                                   uint64_t bytes);
   [[nodiscard]] rt::Task<Result<void>> first_part(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> take_head(Filling& filling, origin::ObjectRead& read);
+  [[nodiscard]] rt::Task<Result<void>> take_memory(Filling& filling, ObjectSourcePtr source);
+  void find_parts(Filling& filling);
+  static void forget_parts(Filling& filling);
+  [[nodiscard]] rt::Task<Result<void>> take_parts_head(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> take_look(Filling& filling, origin::ObjectRead& read);
   void take_end(Filling& filling, const origin::ObjectRead& read);
   [[nodiscard]] rt::Task<Result<void>> try_first_part(Filling& filling);
@@ -118,6 +123,8 @@ class Fills {
   class Running;
   [[nodiscard]] rt::Task<void> other_part(Filling& filling, Running running);
   [[nodiscard]] rt::Task<void> read_parts(Filling& filling);
+  [[nodiscard]] rt::Task<void> copy_parts(Filling& filling, Running running);
+  [[nodiscard]] rt::Task<void> copy_part(Filling& filling, PagePtr part);
   [[nodiscard]] rt::Task<Result<void>> read_part(Filling& filling, ByteRange range);
 
   const FillConfig config_;

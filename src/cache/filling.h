@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "cache/fill.h"
 #include "cache/fill_plan.h"
@@ -60,10 +61,12 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
   origin::BucketOrder order;  // of all its reads: a page asks at most two buckets
   std::optional<store::Admission> start;
   std::optional<store::Admission> body;
-  VersionSet versions;        // of the page's bytes
-  ObjectSourcePtr contested;  // the version that the last answer contested; null: none
-  ObjectSourcePtr gone;       // a version of the page's bytes that its bucket no longer has
-  bool pinned = false;        // the page has memory, and this fill keeps it pinned
+  VersionSet versions;         // of the page's bytes
+  ObjectSourcePtr contested;   // the version that the last answer contested; null: none
+  ObjectSourcePtr gone;        // a version of the page's bytes that its bucket no longer has
+  bool pinned = false;         // the page has memory, and this fill keeps it pinned
+  std::vector<PagePtr> parts;  // of the page, in memory: their bytes are copied
+  bool lacks_nothing = false;  // these parts have all of the page
 
   // Set once the first part's head has come: the ranges that are left, and the tasks that read
   // them.

@@ -7,19 +7,52 @@
 
 namespace cachey::cache {
 
-PagePtr IndexedObject::put(PagePtr page) {
-  const uint32_t index = page->index();
-  if (index == 0) return std::exchange(first, std::move(page));
-  if (later == nullptr) later = std::make_unique<std::map<uint32_t, PagePtr>>();
-  return std::exchange((*later)[index], std::move(page));
+Page* IndexedObject::find_part(uint32_t index, uint64_t position) const {
+  const PageParts* const parts = parts_of(index);
+  if (parts == nullptr) return nullptr;
+  const auto next = parts->upper_bound(position);
+  if (next == parts->begin()) return nullptr;
+  Page* const part = std::prev(next)->second.get();
+  return position < part->place().end ? part : nullptr;
 }
 
-PagePtr IndexedObject::take(uint32_t index) {
-  if (index == 0) return std::exchange(first, nullptr);
-  if (later == nullptr) return nullptr;
-  auto node = later->extract(index);
-  if (later->empty()) later.reset();
-  return node.empty() ? nullptr : std::move(node.mapped());
+bool IndexedObject::holds(const Page& page) const {
+  if (!page.is_part()) return find(page.index()) == &page;
+  return find_part(page.index(), page.place().begin) == &page;
+}
+
+PagePtr IndexedObject::put(PagePtr page) {
+  const uint32_t index = page->index();
+  if (index == 0 && !page->is_part()) return std::exchange(first, std::move(page));
+  if (others == nullptr) others = std::make_unique<Others>();
+  const uint64_t begin = page->place().begin;
+  PagePtr& slot = page->is_part() ? others->parts[index][begin] : others->pages[index];
+  return std::exchange(slot, std::move(page));
+}
+
+PagePtr IndexedObject::take(const Page& page) {
+  const uint32_t index = page.index();
+  if (index == 0 && !page.is_part()) return std::exchange(first, nullptr);
+  PagePtr taken;
+  if (page.is_part()) {
+    PageParts& parts = others->parts.at(index);
+    taken = std::move(parts.extract(page.place().begin).mapped());
+    if (parts.empty()) others->parts.erase(index);
+  } else {
+    taken = std::move(others->pages.extract(index).mapped());
+  }
+  if (others->empty()) others.reset();
+  return taken;
+}
+
+std::vector<PagePtr> IndexedObject::take_parts(uint32_t index) {
+  std::vector<PagePtr> taken;
+  if (others == nullptr) return taken;
+  auto node = others->parts.extract(index);
+  if (node.empty()) return taken;
+  for (auto& [begin, part] : node.mapped()) taken.push_back(std::move(part));
+  if (others->empty()) others.reset();
+  return taken;
 }
 
 ObjectIndex::~ObjectIndex() {

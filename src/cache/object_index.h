@@ -15,31 +15,56 @@
 
 namespace cachey::cache {
 
+/// Parts of one page, by the offsets in the object at which they begin. No two have the same byte.
+using PageParts = std::map<uint64_t, PagePtr>;
+
 /// An object with pages in the table. Fits into one cache line, and points to all that a hit needs
 /// next: the key, the first page (most objects have no other) and the version.
 struct alignas(kCacheLineBytes) IndexedObject {
   uint64_t hash = 0;
-  SharedKey::Ptr key;                                  ///< null: no object here
-  PagePtr first;                                       ///< page 0; null: not in the table
-  ObjectVersions versions;                             ///< of the pages that know their version
-  std::unique_ptr<std::map<uint32_t, PagePtr>> later;  ///< the other pages; null or not empty
+  SharedKey::Ptr key;       ///< null: no object here
+  PagePtr first;            ///< page 0; null: not in the table
+  ObjectVersions versions;  ///< of the pages that know their version
+  struct Others {
+    std::map<uint32_t, PagePtr> pages;
+    std::map<uint32_t, PageParts> parts;  ///< by the page's number; none is empty
+    [[nodiscard]] bool empty() const { return pages.empty() && parts.empty(); }
+  };
+  std::unique_ptr<Others> others;  ///< the other pages, and parts of pages; null or not empty
 
   /// Null: the page is not in the table.
   [[nodiscard]] Page* find(uint32_t index) const {
     if (index == 0) return first.get();
-    if (later == nullptr) return nullptr;
-    const auto found = later->find(index);
-    return found == later->end() ? nullptr : found->second.get();
+    if (others == nullptr) return nullptr;
+    const auto found = others->pages.find(index);
+    return found == others->pages.end() ? nullptr : found->second.get();
   }
-  /// Returns the page that `page` replaces, or null.
+  /// Null: no part of this page is in the table.
+  [[nodiscard]] const PageParts* parts_of(uint32_t index) const {
+    if (others == nullptr) return nullptr;
+    const auto found = others->parts.find(index);
+    return found == others->parts.end() ? nullptr : &found->second;
+  }
+  /// The part of page `index` with the object's byte at `position`; null: none.
+  [[nodiscard]] Page* find_part(uint32_t index, uint64_t position) const;
+  /// This very page, or part of a page, is here.
+  [[nodiscard]] bool holds(const Page& page) const;
+  /// `page` may be a part. Returns the page that `page` replaces, or null.
   PagePtr put(PagePtr page);
-  PagePtr take(uint32_t index);
-  /// Takes out the pages for which `goes` returns true.
+  /// REQUIRES: holds(page).
+  PagePtr take(const Page& page);
+  [[nodiscard]] std::vector<PagePtr> take_parts(uint32_t index);
+  /// Takes out the pages and parts for which `goes` returns true.
   template <typename Predicate>
   [[nodiscard]] std::vector<PagePtr> take_if(Predicate goes);
+  /// Parts, too.
   template <typename Visitor>
   void for_each_page(Visitor visit) const;
-  [[nodiscard]] bool empty() const { return first == nullptr && later == nullptr; }
+  [[nodiscard]] bool empty() const { return first == nullptr && others == nullptr; }
+
+ private:
+  template <typename Map, typename Predicate>
+  static void take_from(Map& pages, Predicate goes, std::vector<PagePtr>& taken);
 };
 static_assert(sizeof(IndexedObject) == kCacheLineBytes);
 
@@ -104,28 +129,38 @@ class ObjectIndex {
   std::atomic<uint64_t> mask_{0};
 };
 
-template <typename Predicate>
-std::vector<PagePtr> IndexedObject::take_if(Predicate goes) {
-  std::vector<PagePtr> taken;
-  if (first != nullptr && goes(*first)) taken.push_back(std::move(first));
-  if (later == nullptr) return taken;
-  for (auto it = later->begin(); it != later->end();) {
+template <typename Map, typename Predicate>
+void IndexedObject::take_from(Map& pages, Predicate goes, std::vector<PagePtr>& taken) {
+  for (auto it = pages.begin(); it != pages.end();) {
     if (!goes(*it->second)) {
       ++it;
       continue;
     }
     taken.push_back(std::move(it->second));
-    it = later->erase(it);
+    it = pages.erase(it);
   }
-  if (later->empty()) later.reset();
+}
+
+template <typename Predicate>
+std::vector<PagePtr> IndexedObject::take_if(Predicate goes) {
+  std::vector<PagePtr> taken;
+  if (first != nullptr && goes(*first)) taken.push_back(std::move(first));
+  if (others == nullptr) return taken;
+  take_from(others->pages, goes, taken);
+  for (auto& [index, parts] : others->parts) take_from(parts, goes, taken);
+  std::erase_if(others->parts, [](const auto& page) { return page.second.empty(); });
+  if (others->empty()) others.reset();
   return taken;
 }
 
 template <typename Visitor>
 void IndexedObject::for_each_page(Visitor visit) const {
   if (first != nullptr) visit(*first);
-  if (later == nullptr) return;
-  for (const auto& [index, page] : *later) visit(*page);
+  if (others == nullptr) return;
+  for (const auto& [index, page] : others->pages) visit(*page);
+  for (const auto& [index, parts] : others->parts) {
+    for (const auto& [begin, part] : parts) visit(*part);
+  }
 }
 
 }  // namespace cachey::cache

@@ -45,8 +45,27 @@ Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint
     : store::Evictable(content_hash),
       fill_order_(order),
       page_size_(leader->page_size),
+      is_part_(false),
       index_(index),
+      begin_(page_size_.begin_of(index)),
       key_(std::move(key)),
+      bytes_max_(page_size_.bytes()),
+      table_(table),
+      memory_(memory),
+      leader_(std::move(leader)) {
+  memory_.charge(bookkeeping_bytes());
+}
+
+Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
+           uint64_t content_hash, FetchSpecPtr leader, ByteRange place)
+    : store::Evictable(content_hash),
+      fill_order_(FillOrder::kFromBegin),
+      page_size_(leader->page_size),
+      is_part_(true),
+      index_(index),
+      begin_(place.begin),
+      key_(std::move(key)),
+      bytes_max_(place.size()),
       table_(table),
       memory_(memory),
       leader_(std::move(leader)) {

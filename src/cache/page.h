@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <chrono>
@@ -57,9 +58,12 @@ enum class FillOrder : uint8_t {
   kFromWanted,  ///< at the first wanted byte; the bytes before it follow
 };
 
-/// One page of one object. Made by the first request for it. Either exactly one fill fetches the
-/// page, which is whole then; or the page is on disk, and pieces of it are in memory. Referenced by
-/// the page table, by its fill or its pieces, by readers and, once whole, by the memory tier.
+/// One page of one object, or a part of one: a run of the page's bytes, which is an entry of its
+/// own in all that follows, and which exact readers fetch (Wishes::exact). Offsets "in the page"
+/// are then offsets in the part. Made by the first request for it. Either exactly one fill fetches
+/// the page, which is whole then; or the page is on disk, and pieces of it are in memory.
+/// Referenced by the page table, by its fill or its pieces, by readers and, once whole, by the
+/// memory tier.
 ///
 ///   pending --set_head--> filling --finish--> whole
 ///      |\---------fail---------+----> failed
@@ -78,12 +82,25 @@ class Page final : public store::Evictable {
   /// page size.
   Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
        uint64_t content_hash, FetchSpecPtr leader, FillOrder order);
+  /// A part of page `index`. `place`: in the object, within that page, not empty.
+  Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint32_t index,
+       uint64_t content_hash, FetchSpecPtr leader, ByteRange place);
   ~Page() override;
 
   [[nodiscard]] uint32_t index() const { return index_; }
   [[nodiscard]] KeyView key() const { return key_->view(); }
   [[nodiscard]] PageSize page_size() const { return page_size_; }
-  [[nodiscard]] uint64_t object_offset() const { return page_size_.begin_of(index_); }
+  /// The place of the first byte in the object.
+  [[nodiscard]] uint64_t object_offset() const { return begin_; }
+  [[nodiscard]] bool is_part() const { return is_part_; }
+  /// The bytes that the page has if the object does not end in it.
+  [[nodiscard]] uint64_t bytes_max() const { return bytes_max_; }
+  /// The page's range in an object that has all of it.
+  [[nodiscard]] ByteRange place() const { return {begin_, begin_ + bytes_max_}; }
+  /// The bytes of the page in an object of this size; 0: the object ends before the page.
+  [[nodiscard]] uint64_t bytes_of(uint64_t object_size) const {
+    return std::min(bytes_max(), object_size - std::min(object_size, begin_));
+  }
   [[nodiscard]] FillOrder fill_order() const { return fill_order_; }
 
   [[nodiscard]] Phase phase() const { return phase_.load(std::memory_order_acquire); }
@@ -223,7 +240,9 @@ class Page final : public store::Evictable {
   std::atomic<bool> has_head_{false};
   const FillOrder fill_order_;
   const PageSize page_size_;
+  const bool is_part_;
   const uint32_t index_;
+  const uint64_t begin_;  // in the object
   // source_, cached_at_, disk_bytes_ and error_ are written before phase_, then constant.
   ObjectSourcePtr source_;
   int64_t cached_at_ = 0;
@@ -238,6 +257,7 @@ class Page final : public store::Evictable {
   std::optional<Error> error_;
   MonoTime asked_at_{};  // this and the next are written before phase_, then constant
   uint64_t asked_from_ = 0;
+  const uint64_t bytes_max_;
   origin::WantedParts wanted_parts_;
   PageTable& table_;
   store::MemoryTier& memory_;
@@ -251,5 +271,19 @@ class Page final : public store::Evictable {
 };
 
 using PagePtr = boost::intrusive_ptr<Page>;
+
+/// A reader of a page that passes no bytes to a client: the page's fill goes on as for any reader.
+class PageReading {
+ public:
+  PageReading(PagePtr page, MonoTime now) : page_(std::move(page)) { page_->reading_began(now); }
+  PageReading(const PageReading&) = delete;
+  PageReading& operator=(const PageReading&) = delete;
+  ~PageReading() {
+    if (page_->reading_ended()) page_->discard();
+  }
+
+ private:
+  const PagePtr page_;
+};
 
 }  // namespace cachey::cache

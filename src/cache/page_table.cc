@@ -102,7 +102,7 @@ void PageTable::remove(Page& page) {
     shard.looks.erase(look);
     return;
   }
-  removed = object->take(page.index());
+  removed = object->take(page);
   if (object->empty()) shard.objects.erase(*object);
 }
 
@@ -155,7 +155,7 @@ std::vector<PagePtr> PageTable::apply(VersionVerdict verdict, Shard& shard, Inde
     case VersionVerdict::kContested:
       break;  // the page's fill fails, or asks again
     case VersionVerdict::kDropped:
-      stale.push_back(object.take(page.index()));
+      stale.push_back(object.take(page));
       if (object.empty()) shard.objects.erase(object);
       break;
   }
@@ -232,7 +232,7 @@ std::vector<PagePtr> PageTable::whole_pages() const {
     const MutexLock lock(shard.mutex);
     shard.objects.for_each([&whole](const IndexedObject& object) {
       object.for_each_page([&whole](Page& page) {
-        if (page.phase() == Page::Phase::kWhole) whole.emplace_back(&page);
+        if (!page.is_part() && page.phase() == Page::Phase::kWhole) whole.emplace_back(&page);
       });
     });
   }

@@ -33,6 +33,31 @@ class PageTable {
   /// The page; makes the page if it is not in the table. `order`: for the fill of a new page.
   [[nodiscard]] Found find_or_create(const FetchSpecPtr& spec, uint32_t index, FillOrder order);
 
+  // Parts of pages, for exact readers (page_parts.cc). The parts of a page have no byte in common.
+  // A page that is fetched whole takes their place once it is whole.
+
+  /// Present bytes that are fewer than this, between missing ones, are fetched once more rather
+  /// than that they cost another request: at 90 MB/s they take less than a millisecond, and an
+  /// answer of the store takes tens of them.
+  static constexpr uint64_t kIslandBytesMax = 64 * kKiB;
+  /// A page has a part for each kBytesPerPart of its size at the most: as many parts take about the
+  /// memory of the page.
+  static constexpr uint64_t kBytesPerPart = 8 * kKiB;
+
+  /// What has the object's byte at `position`, which is in page `index`: the part, or the page if
+  /// its head has come or no part has the byte. Null: neither.
+  [[nodiscard]] PagePtr find_for_exact(KeyView key, uint64_t hash, uint32_t index,
+                                       uint64_t position);
+  /// As find_for_exact(); makes a part if there is none. The new part ends before the next part,
+  /// unless that one is an island, which leaves the table. No page: the page has as many parts as
+  /// it may have. `wanted`: in page `index`.
+  [[nodiscard]] Found find_or_create_part(const FetchSpecPtr& spec, uint32_t index,
+                                          ByteRange wanted);
+  /// The parts of the page, in order.
+  [[nodiscard]] std::vector<PagePtr> parts(KeyView key, uint32_t index);
+  /// `page` has all bytes of its parts: these leave the table, unless the page has left it.
+  void drop_parts(const Page& page);
+
   /// The look at the object under way for this page (see Fills::look); makes one if there is none.
   /// Its page is no page of the object: nobody else finds it. remove() ends the look.
   [[nodiscard]] Found look(const FetchSpecPtr& spec, uint32_t index);
@@ -93,7 +118,7 @@ class PageTable {
   /// Takes the page out if it is on disk, has no pieces and no reader; else does nothing.
   void remove_if_idle(Page& page);
 
-  /// All pages whose phase is kWhole.
+  /// All pages whose phase is kWhole; no parts.
   [[nodiscard]] std::vector<PagePtr> whole_pages() const;
 
   [[nodiscard]] size_t objects() const;
@@ -111,8 +136,12 @@ class PageTable {
   [[nodiscard]] Shard& shard_of(uint64_t hash) { return shards_[hash >> (64 - kShardBits)]; }
   /// Whether `object`, which may be null, holds this very page.
   [[nodiscard]] static bool holds(const IndexedObject* object, const Page& page) {
-    return object != nullptr && object->find(page.index()) == &page;
+    return object != nullptr && object->holds(page);
   }
+  [[nodiscard]] static Page* find_for_exact(const IndexedObject& object, uint32_t index,
+                                            uint64_t position);
+  struct Gap;
+  [[nodiscard]] static Gap gap_of(const IndexedObject& object, uint32_t index, ByteRange wanted);
   /// Does what `verdict` says of `page` and the object's pages. Returns those that were taken out.
   [[nodiscard]] static std::vector<PagePtr> apply(VersionVerdict verdict, Shard& shard,
                                                   IndexedObject& object, Page& page,

@@ -48,7 +48,9 @@ void PageWindow::ask(uint64_t position) {
 
 void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
                          std::optional<FillMemory> memory) {
-  if (at(index).index == index && at(index).tries >= kTriesMax) leave_others_fill(index);
+  const uint64_t position = spec_->page_size.begin_of(index) + offset;
+  if (at(index).index == index && at(index).tries >= kTriesMax) leave_others_fill(position);
+  if (exact() && look_up_part(position, when, memory)) return;
   const FillOrder order = cache_.fills().order_for(offset);
   PageTable::Found found = cache_.table().find_or_create(spec_, index, order);
   const bool lost = at(index).index == index && at(index).lost;
@@ -71,6 +73,55 @@ void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
   cache_.fills().start(worker_, at(index).own, spec_, wanted, std::move(memory));
 }
 
+/// look_up() for an exact reader. False: the page is asked for as a whole.
+bool PageWindow::look_up_part(uint64_t position, When when, std::optional<FillMemory>& memory) {
+  const uint32_t index = spec_->page_size.index_of(position);
+  PageTable::Found found{find(position), false};
+  if (found.page == nullptr) {
+    const bool lost = at(index).index == index && at(index).lost;
+    if (use_ == Use::kHead || wants_all_of(index)) return false;
+    if (!lost && cache_.disk_reads().has(worker_, *spec_, index)) return false;
+    found = cache_.table().find_or_create_part(spec_, index, missing_from(position));
+    if (found.page == nullptr) return false;
+  }
+  const PageRole role = found.created ? PageRole::kStarted : PageRole::kJoined;
+  hold(std::move(found.page), role, when, cache_.clock().mono());
+  Page& page = *at(index).page;
+  const uint64_t offset = position - page.object_offset();
+  const bool is_fetched = page.phase() == Page::Phase::kPending;
+  if (when == When::kNow && is_fetched) cache_.fills().want(page, offset);
+  if (role == PageRole::kJoined) return true;
+  cache_.disk_reads().learn_version(worker_, page);
+  const ByteRange wanted{offset, page.bytes_max()};
+  cache_.fills().start(worker_, at(index).own, spec_, wanted, std::move(memory));
+  return true;
+}
+
+/// What has the byte at `position`, whole or not; null: neither a page nor, for an exact reader, a
+/// part.
+PagePtr PageWindow::find(uint64_t position) {
+  const uint32_t index = spec_->page_size.index_of(position);
+  const KeyView key = spec_->key.view();
+  return exact() ? cache_.table().find_for_exact(key, key.hash(), index, position)
+                 : cache_.table().find(key, index);
+}
+
+/// The range has all of the page, as far as the object's size is known.
+bool PageWindow::wants_all_of(uint32_t index) const {
+  const ByteRange page = spec_->page_size.range_of(index);
+  const ByteRange part = part_of(index);
+  const std::optional<uint64_t> size = cache_.table().object_size(spec_->key.view());
+  const uint64_t end = size && *size > page.begin ? std::min(page.end, *size) : page.end;
+  return part.begin == page.begin && part.end >= end;
+}
+
+/// The bytes of the range from `position` on, in the page with it and in the object.
+ByteRange PageWindow::missing_from(uint64_t position) const {
+  const uint64_t end = part_of(spec_->page_size.index_of(position)).end;
+  const std::optional<uint64_t> size = cache_.table().object_size(spec_->key.view());
+  return {position, size && *size > position ? std::min(end, *size) : end};
+}
+
 /// The page that look_up() made is not fetched. Readers that have found the page meanwhile make
 /// another one.
 void PageWindow::give_back(Page& page) {
@@ -83,8 +134,8 @@ void PageWindow::give_back(Page& page) {
 
 /// If a fill under other terms is pending for the page, it goes on for its own readers: its page
 /// leaves the table.
-void PageWindow::leave_others_fill(uint32_t index) {
-  const PagePtr page = cache_.table().find(spec_->key.view(), index);
+void PageWindow::leave_others_fill(uint64_t position) {
+  const PagePtr page = find(position);
   if (page == nullptr || page->phase() != Page::Phase::kPending) return;
   const FetchSpecPtr leader = page->leader();
   if (leader != nullptr && !leader->same_terms(*spec_)) cache_.table().remove(*page);
@@ -123,7 +174,7 @@ void PageWindow::hold(HotPages::Entry& hot, MonoTime now) {
 void PageWindow::note(Slot& held, MonoTime now) {
   asked_end_ = std::max(asked_end_, held.index + 1);
   count(held, now);
-  if (use_ == Use::kHead) return;
+  if (use_ == Use::kHead || exact()) return;
   const ByteRange part = part_of(held.index);
   const uint64_t begin = held.page->object_offset();
   cache_.read_ahead().note_request(worker_, *held.page, {part.begin - begin, part.end - begin},
@@ -137,7 +188,8 @@ void PageWindow::count(Slot& held, MonoTime now) {
   metrics.access.add();
   switch (held.role) {
     case PageRole::kHit: {
-      const uint64_t offset = part_of(held.index).begin - held.page->object_offset();
+      const uint64_t first = std::max(part_of(held.index).begin, held.page->object_offset());
+      const uint64_t offset = first - held.page->object_offset();
       const bool in_memory = held.page->available_end(offset) > offset ||
                              held.page->phase() == Page::Phase::kWhole;  // past the object's end
       metrics.cache_hit.add();
@@ -161,11 +213,13 @@ void PageWindow::look_ahead(uint32_t current, uint64_t object_size) {
   const uint32_t reach = current + kLookAhead;
   for (uint32_t index = asked_end_; index <= reach && spec_->page_size.begin_of(index) < end;
        ++index) {
-    if (PagePtr page = cache_.table().find(spec_->key.view(), index)) {
+    const uint64_t begin = spec_->page_size.begin_of(index);
+    if (PagePtr page = find(begin)) {
       hold(std::move(page), PageRole::kJoined, When::kAhead, cache_.clock().mono());
       continue;
     }
-    std::optional<FillMemory> memory = cache_.fills().try_reserve(*spec_, index);
+    std::optional<FillMemory> memory = cache_.fills().try_reserve(
+        *spec_, exact() ? missing_from(begin) : spec_->page_size.range_of(index));
     if (!memory) return;
     look_up(index, 0, When::kAhead, std::move(memory));
   }
@@ -217,7 +271,7 @@ DiskReads::Load PageWindow::load(uint64_t position) {
 DiskReads::Load PageWindow::load_next() {
   const uint32_t index = spec_->page_size.index_of(ahead_end_);
   const PagePtr page(at(index).page);
-  const uint64_t begin = spec_->page_size.offset_of(ahead_end_);
+  const uint64_t begin = ahead_end_ - page->object_offset();
   const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
   const ByteRange wanted{begin, std::min(boundary, range_.end - page->object_offset())};
   ahead_end_ = page->object_offset() + wanted.end;

@@ -51,6 +51,8 @@ class PageWindow {
   [[nodiscard]] ByteRange range() const { return range_; }
   /// The part of page `index` that is in the range.
   [[nodiscard]] ByteRange part_of(uint32_t index) const;
+  /// The reader wants the bytes of its range only.
+  [[nodiscard]] bool exact() const { return spec_->wishes.exact; }
 
   /// The slot of page `index`, which may hold another page or none.
   [[nodiscard]] Slot& at(uint32_t index) { return slots_[index % slots_.size()]; }
@@ -88,7 +90,11 @@ class PageWindow {
  private:
   enum class When : uint8_t { kNow, kAhead };
   void look_up(uint32_t index, uint64_t offset, When when, std::optional<FillMemory> memory);
-  void leave_others_fill(uint32_t index);
+  [[nodiscard]] bool look_up_part(uint64_t position, When when, std::optional<FillMemory>& memory);
+  void leave_others_fill(uint64_t position);
+  [[nodiscard]] PagePtr find(uint64_t position);
+  [[nodiscard]] bool wants_all_of(uint32_t index) const;
+  [[nodiscard]] ByteRange missing_from(uint64_t position) const;
   void give_back(Page& page);
   void hold(PagePtr page, PageRole role, When when, MonoTime now);
   void note(Slot& held, MonoTime now);

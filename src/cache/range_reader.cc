@@ -21,20 +21,6 @@ std::unexpected<Error> no_memory() {
   return fail(ErrorKind::kOverloaded, "no memory to read the page from disk; try again soon");
 }
 
-/// A reader of a look, so that the store is asked for it.
-class LookReading {
- public:
-  LookReading(PagePtr page, MonoTime now) : page_(std::move(page)) { page_->reading_began(now); }
-  LookReading(const LookReading&) = delete;
-  LookReading& operator=(const LookReading&) = delete;
-  ~LookReading() {
-    if (page_->reading_ended()) page_->discard();
-  }
-
- private:
-  const PagePtr page_;
-};
-
 }  // namespace
 
 RangeReader::RangeReader(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, ByteRange wanted,
@@ -59,19 +45,22 @@ std::optional<Result<void>> RangeReader::try_open() {
   if (hot == nullptr || condition_ != nullptr) return try_look_up(key, hash);
   const Page& page = *hot->page();
   if (position_ >= page.source()->info.size) return try_look_up(key, hash);
-  if (window_.use() == Use::kBody) page.prefetch_rest(offset_in_page());
+  if (window_.use() == Use::kBody) page.prefetch_rest(offset_in(page));
   window_.hold(*hot, began_);
   return take_version();
 }
 
 /// try_open() for a page that is not hot.
 std::optional<Result<void>> RangeReader::try_look_up(KeyView key, uint64_t hash) {
-  PagePtr page = cache_.table().find(key, hash, current());
+  PagePtr page = window_.spec().wishes.exact
+                     ? cache_.table().find_for_exact(key, hash, current(), position_)
+                     : cache_.table().find(key, hash, current());
   const bool whole = page != nullptr && page->phase() == Page::Phase::kWhole;
   if (whole && window_.use() == Use::kBody && page->try_pin()) {
-    page->prefetch_rest(offset_in_page());
+    page->prefetch_rest(offset_in(*page));
     page->unpin();
-    if (HotPages* const hot_pages = cache_.hot_pages(worker_)) hot_pages->note(*page, hash, began_);
+    HotPages* const hot_pages = page->is_part() ? nullptr : cache_.hot_pages(worker_);
+    if (hot_pages != nullptr) hot_pages->note(*page, hash, began_);
   }
   const std::optional<uint64_t> size =
       whole ? page->source()->info.size : cache_.table().object_size(key);
@@ -142,7 +131,7 @@ rt::Task<Result<void>> RangeReader::find_version(std::stop_token client_left) {
 /// Asks the store for the object's version, or joins a look that began after this reader. Null: the
 /// object ends before the byte that was asked for, which is behind the position.
 rt::Task<Result<ObjectSourcePtr>> RangeReader::look(std::stop_token client_left) {
-  uint64_t offset = offset_in_page();
+  uint64_t offset = page_size().offset_of(position_);
   if (window_.holds(current())) {  // the last byte of the page that is known
     const Page& known = *window_.at(current()).page;
     offset = page_size().bytes_of(known.index(), known.source()->info.size) - 1;
@@ -150,7 +139,7 @@ rt::Task<Result<ObjectSourcePtr>> RangeReader::look(std::stop_token client_left)
   const rt::Until until(head_deadline(), std::move(client_left));
   for (int tries = 0;; ++tries) {
     PageTable::Found found = cache_.table().look(window_.shared_spec(), current());
-    const LookReading reading(found.page, cache_.clock().mono());
+    const PageReading reading(found.page, cache_.clock().mono());  // so that the store is asked
     if (found.created) cache_.fills().look(worker_, found.page, window_.shared_spec(), offset);
     const Page& page = *found.page;
     cache_.fills().want(*found.page, offset);
@@ -200,7 +189,7 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
     Slot& held = window_.at(current());
     const Page::Phase phase = held.page->phase();
     if (phase == Page::Phase::kPending) {
-      cache_.fills().want(*held.page, offset_in_page());
+      cache_.fills().want(*held.page, offset_in(*held.page));
       Result<void> waited = co_await held.page->wait_head(worker_, window_.spec(), until);
       if (!waited) co_return waited;
       continue;
@@ -223,7 +212,8 @@ bool RangeReader::may_ask_again(const Slot& failed) const {
   PageFailure failure = failure_of(*failed.page);
   failure.role = failed.role;
   failure.ahead = failed.ahead;
-  failure.bytes_taken = position_ != part_of(failed.index).begin;
+  const uint64_t began_at = std::max(part_of(failed.index).begin, failed.page->object_offset());
+  failure.bytes_taken = position_ != began_at;
   failure.tries = failed.tries;
   return may_try_again(failure);
 }
@@ -236,13 +226,13 @@ PageFailure RangeReader::failure_of(const Page& page) const {
   failure.hurried = page.error().cause() == ErrorCause::kHurried;
   failure.other_terms = leader == nullptr || !window_.spec().same_terms(*leader);
   const std::optional<uint64_t> size = page.error().object_size();
-  failure.asked_behind = page.asked_from() > offset_in_page() && !(size && position_ >= *size);
+  failure.asked_behind = page.asked_from() > offset_in(page) && !(size && position_ >= *size);
   failure.old_news = page.asked_at() < began_;
   return failure;
 }
 
 bool RangeReader::readable(const Page& page) const {
-  const uint64_t offset = offset_in_page();
+  const uint64_t offset = offset_in(page);
   return page.has_head() && !page.memory_gone() && !page.damaged() &&
          page.available_end(offset) > offset;
 }
@@ -259,6 +249,8 @@ bool RangeReader::fits(const Page& page) const {
 
 void RangeReader::enter_page() {
   Slot& held = window_.at(current());
+  if (held.page->is_part() && held.page->source().get() != source_)
+    later_sources_.add(held.page->source());
   if (held.index < entered_end_) return;
   entered_end_ = held.index + 1;
   window_.spec().metrics->success.add();
@@ -285,7 +277,7 @@ size_t RangeReader::pin(std::span<iovec> parts) {
   Page& page = *held.page;
   if (!page.has_head() || page.damaged() || !fits(page)) return 0;
   if (page.on_disk()) return pin_piece(held, parts);
-  const uint64_t offset = offset_in_page();
+  const uint64_t offset = offset_in(page);
   const uint64_t available = page.available_end(offset);
   if (available <= offset) return 0;
   const bool hot = held.hot != nullptr && held.hot->pinned();
@@ -298,7 +290,7 @@ size_t RangeReader::pin(std::span<iovec> parts) {
 
 /// pin() for a page on disk.
 size_t RangeReader::pin_piece(Slot& held, std::span<iovec> parts) {
-  const uint64_t offset = offset_in_page();
+  const uint64_t offset = offset_in(*held.page);
   if (held.piece == nullptr || offset >= held.piece->range().end) {
     window_.drop_piece(held);
     PiecePtr piece = held.page->piece_at(offset);
@@ -331,7 +323,7 @@ void RangeReader::release(uint64_t used) {
   if (used == 0) return;
   held.tries = 0;
   position_ += used;
-  if (at_end() || current() != held.index) return leave(held);
+  if (at_end() || current() != held.index || is_past(*held.page)) return leave(held);
   const MonoTime now = cache_.clock().mono();
   held.page->reading_progressed(now);
   if (held.piece != nullptr) held.piece->reading_progressed(now);
@@ -359,9 +351,9 @@ rt::Task<Result<void>> RangeReader::wait(std::stop_token client_left) {
       if (!loaded) co_return loaded;
       continue;
     }
-    cache_.fills().want(page, offset_in_page());
+    cache_.fills().want(page, offset_in(page));
     const rt::Until until(MonoTime::max(), client_left);
-    Result<void> waited = co_await page.wait_byte(worker_, offset_in_page(), until);
+    Result<void> waited = co_await page.wait_byte(worker_, offset_in(page), until);
     if (!waited) co_return waited;
   }
 }

@@ -107,7 +107,14 @@ class RangeReader {
 
   [[nodiscard]] PageSize page_size() const { return window_.spec().page_size; }
   [[nodiscard]] uint32_t current() const { return page_size().index_of(position_); }
-  [[nodiscard]] uint64_t offset_in_page() const { return page_size().offset_of(position_); }
+  /// The place of the position in this page or part.
+  [[nodiscard]] uint64_t offset_in(const Page& page) const {
+    return position_ - page.object_offset();
+  }
+  /// The position has left the part of its page that was read.
+  [[nodiscard]] bool is_past(const Page& page) const {
+    return page.is_part() && position_ >= page.place().end;
+  }
 
   [[nodiscard]] std::optional<Result<void>> try_look_up(KeyView key, uint64_t hash);
   [[nodiscard]] Verdict judge(const ObjectInfo& version) const {

@@ -23,7 +23,7 @@ void ReadAhead::fetch_next_pages(rt::Worker& worker, const Page& page, const Fet
 
 bool ReadAhead::fetch(rt::Worker& worker, uint32_t index, const FetchSpecPtr& spec) {
   if (table_.find(spec->key.view(), index) != nullptr) return true;
-  std::optional<FillMemory> memory = fills_.try_reserve(*spec, index);
+  std::optional<FillMemory> memory = fills_.try_reserve(*spec, spec->page_size.range_of(index));
   if (!memory) return false;
   PageTable::Found found = table_.find_or_create(spec, index, FillOrder::kFromBegin);
   if (!found.created) return true;
