@@ -55,24 +55,26 @@ void print(const store::DiskContents& contents) {
   const store::Superblock& superblock = contents.superblock;
   const double share =
       static_cast<double>(contents.all.bytes) * 100 / static_cast<double>(superblock.capacity);
-  fmt::print("format version    {}\n", store::kDiskFormatVersion);
+  fmt::print("format version    {}\n", contents.version);
   fmt::print("made              {}\n", time_text(superblock.created_at));
   fmt::print("capacity          {}\n", superblock.capacity);
   fmt::print("used              {}\n", contents.used_bytes);
   fmt::print("pages             {}\n", contents.all.pages);
+  fmt::print("parts of pages    {}\n", contents.all.parts);
   fmt::print("objects           {}\n", contents.objects);
   fmt::print("payload           {} ({:.1f} % of the capacity)\n", contents.all.bytes, share);
   fmt::print("journal           {}, {} blocks damaged, {} unreadable\n", contents.journal_bytes,
              contents.damaged_blocks, contents.unreadable_blocks);
-  fmt::print("extents a page    {:.2f}\n",
-             contents.all.pages == 0
-                 ? 0.0
-                 : static_cast<double>(contents.extents) / static_cast<double>(contents.all.pages));
+  const uint64_t entries = contents.all.pages + contents.all.parts;
+  fmt::print(
+      "extents a page    {:.2f}\n",
+      entries == 0 ? 0.0 : static_cast<double>(contents.extents) / static_cast<double>(entries));
   fmt::print("overlapping pages {}\n", contents.overlapping_pages);
   fmt::print("cached            {} to {}\n", time_text(contents.oldest),
              time_text(contents.newest));
   for (const auto& [kind, of_kind] : contents.kinds) {
-    fmt::print("kind {}: {} pages, {} bytes\n", log::quoted(kind), of_kind.pages, of_kind.bytes);
+    fmt::print("kind {}: {} pages, {} parts, {} bytes\n", log::quoted(kind), of_kind.pages,
+               of_kind.parts, of_kind.bytes);
   }
 }
 

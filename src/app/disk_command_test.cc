@@ -99,7 +99,7 @@ TEST_F(DiskCommand, InspectTellsWhatIsThere) {
   EXPECT_NE(ran.out.find("pages             1\n"), std::string::npos) << ran.out;
   EXPECT_NE(ran.out.find("payload           70000 "), std::string::npos);
   EXPECT_NE(ran.out.find("2023-11-14 22:13:20 UTC"), std::string::npos);
-  EXPECT_NE(ran.out.find("kind \"some-kind\": 1 pages, 70000 bytes\n"), std::string::npos);
+  EXPECT_NE(ran.out.find("kind \"some-kind\": 1 pages, 0 parts, 70000 bytes\n"), std::string::npos);
 }
 
 TEST_F(DiskCommand, VerifyFindsAFlippedByte) {

@@ -28,6 +28,7 @@ nlohmann::ordered_json disk_json(const Disk& disk) {
           {"used_bytes", usage.used_bytes},
           {"payload_bytes", usage.payload_bytes},
           {"pages", usage.pages},
+          {"parts", usage.parts},
           {"queued_bytes", usage.queued_bytes},
           {"evictions", usage.evictions},
           {"regions_out", usage.regions_out},

@@ -120,6 +120,9 @@ void Catalog::index(DiskEntry& entry) {
   first = &entry;
   entry.listed = 1;
   payload_bytes_ += entry.bytes;
+  if (!entry.at.is_part()) return;
+  ++parts_;
+  ++entry.object->parts;
 }
 
 void Catalog::unindex(DiskEntry& entry) {
@@ -133,6 +136,9 @@ void Catalog::unindex(DiskEntry& entry) {
   entry.next_page = entry.previous_page = nullptr;
   entry.listed = 0;
   payload_bytes_ -= entry.bytes;
+  if (!entry.at.is_part()) return;
+  --parts_;
+  --entry.object->parts;
 }
 
 void Catalog::destroy(DiskEntry& entry) {
@@ -171,13 +177,21 @@ void Catalog::remove(DiskEntry& entry) {
   if (entry.holders == 0) destroy(entry);
 }
 
-bool Catalog::list(DiskEntry& entry, std::string record) {
-  if (entry.object->state != DiskObject::State::kCurrent) return false;
-  if (DiskEntry* before = find(entry.object->id, entry.at)) remove(*before);
+Listed Catalog::list(DiskEntry& entry, std::string record) {
+  if (entry.object->state != DiskObject::State::kCurrent) return Listed::kSuperseded;
+  const ObjectId& object = entry.object->id;
+  if (entry.at.is_part()) {
+    if (has_bytes(object, entry.at, entry.bytes, *entry.object->source)) return Listed::kCovered;
+    if (has_many_parts(object, entry.at, entry.bytes)) return Listed::kManyParts;
+    std::vector<DiskEntry*> older;  // in the same block, so that its bound holds
+    find_older_parts(entry.at, entry, older);
+    for (DiskEntry* part : older) remove(*part);
+  }
+  if (DiskEntry* before = find(object, entry.at)) remove(*before);
   index(entry);
   journal_.put(entry, std::move(record));
   policy_.insert(entry);
-  return true;
+  return Listed::kYes;
 }
 
 void Catalog::for_each(const std::function<void(DiskEntry&)>& visit) const {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/byte_range.h"
 #include "base/hash.h"
 #include "store/disk/entry.h"
 #include "store/disk/extent_allocator.h"
@@ -28,7 +29,7 @@ struct CatalogLimits {
   size_t memory_bytes_max = SIZE_MAX;
 };
 
-/// A page to be placed. The source outlives the request.
+/// A page or a part to be placed. The source outlives the request.
 struct PlaceRequest {
   ObjectId object;
   PageAt at;
@@ -47,11 +48,28 @@ enum class NotPlaced : uint8_t {
   kNoSpace,  ///< no space can be freed
 };
 
+/// What became of an entry that was written.
+enum class Listed : uint8_t {
+  kYes,
+  kSuperseded,  ///< another version of the object was seen meanwhile
+  kCovered,     ///< a part whose bytes came by another entry meanwhile
+  kManyParts,   ///< kPartsMax other parts begin in the block
+};
+
+/// How far the parts under a new entry are removed.
+struct PartSweep {
+  uint64_t next = 0;  ///< of the blocks that the entry has
+};
+
 /// The index of the pages on disk: look-up, space, eviction. An object's pages may come from a few
 /// buckets. Those of one bucket have one version, which is kept once, and all have one size
 /// (ObjectSource::same_version). A page of another version supersedes the pages that cannot stand
 /// beside it: they are not found any more, whatever their number, and are removed in steps. Each
 /// change adds a record to the journal.
+///
+/// Parts of pages are entries as pages are. The table has all parts of an object that begin in one
+/// block of 64 KiB in one chain; kPartsMax bounds their number, so a search for the parts of a
+/// range is short. If a page or part is listed, the parts with only bytes of it go.
 ///
 /// Bounded steps: a call removes at most kStepRemovals pages, besides those that its arguments
 /// name. No table grows in one piece.
@@ -68,7 +86,11 @@ class Catalog {
   /// The most buckets that the pages of an object come from. A further bucket's pages supersede
   /// those of another bucket.
   static constexpr size_t kBucketsMax = 8;
+  /// The most parts that begin in one block of 64 KiB. Each takes a unit, so more of them would
+  /// take more space than the block.
+  static constexpr size_t kPartsMax = kUnitsPerBlock;
   static constexpr int kStepRemovals = 32;
+  static constexpr uint64_t kStepBlocks = 64;  ///< that are searched for parts to be removed
   static constexpr int kStepLooks = 512;  ///< at candidates for eviction, before the last removal
 
   Catalog(CatalogLimits limits, Journal& journal);
@@ -114,9 +136,25 @@ class Catalog {
   /// One step of work ahead: removes superseded pages and frees chunks. True: there is more to do.
   [[nodiscard]] bool prepare();
 
-  /// A placed page was written: find() returns it from now on. Removes the older page of the same
-  /// number. False: its object was superseded meanwhile, and the page is not listed.
-  [[nodiscard]] bool list(DiskEntry& entry, std::string record);
+  /// A placed entry was written: find() returns it from now on, unless the result says otherwise.
+  /// Removes the older entry of the same place. remove_parts_under() is to follow.
+  [[nodiscard]] Listed list(DiskEntry& entry, std::string record);
+  /// One step of removing the older parts whose bytes the listed entry has. True: there is more to
+  /// do.
+  [[nodiscard]] bool remove_parts_under(const DiskEntry& entry, PartSweep& sweep);
+
+  /// Appends the parts that overlap `range` of the object and belong to pages of 2^exponent bytes,
+  /// in no order. REQUIRES: the range crosses no PageAt::part_border().
+  void find_parts(const ObjectId& object, unsigned exponent, ByteRange range,
+                  std::vector<DiskEntry*>& out) const;
+  /// The object has parts of pages, of any size.
+  [[nodiscard]] bool has_parts(const ObjectId& object) const;
+  /// An entry that has all bytes of this part, in a version that can stand beside `source`, in
+  /// regions that are in use.
+  [[nodiscard]] bool has_bytes(const ObjectId& object, PageAt part, uint64_t bytes,
+                               const ObjectSource& source) const;
+  /// kPartsMax parts that have other bytes, too, begin in the block of this part.
+  [[nodiscard]] bool has_many_parts(const ObjectId& object, PageAt part, uint64_t bytes) const;
 
   /// Removes a page from the index. Its space is freed once no holder is left.
   void remove(DiskEntry& entry);
@@ -147,8 +185,9 @@ class Catalog {
   /// Visits the pages that find() returns. `visit` must not change the catalog.
   void for_each(const std::function<void(DiskEntry&)>& visit) const;
 
-  /// Pages and their bytes, with superseded ones that were not removed yet.
-  [[nodiscard]] size_t pages() const { return pages_.size(); }
+  /// Pages, parts and their bytes, with superseded ones that were not removed yet.
+  [[nodiscard]] size_t pages() const { return pages_.size() - parts_; }
+  [[nodiscard]] size_t parts() const { return parts_; }
   [[nodiscard]] uint64_t payload_bytes() const { return payload_bytes_; }
   [[nodiscard]] uint64_t evictions() const { return evictions_; }
   [[nodiscard]] uint64_t last_generation() const { return generation_; }
@@ -191,7 +230,7 @@ class Catalog {
     static uint8_t queue(const DiskEntry& entry) { return entry.queue; }
     static uint8_t uses(const DiskEntry& entry) { return entry.uses; }
     static void set_uses(DiskEntry& entry, uint8_t uses) { entry.uses = uses; }
-    static uint64_t weight(const DiskEntry& entry) { return entry.bytes; }
+    static uint64_t weight(const DiskEntry& entry) { return units_for(entry.bytes) * kUnitBytes; }
     static uint64_t hash(const DiskEntry& entry) {
       return page_hash(entry.object->id.low, entry.at.code());
     }
@@ -212,6 +251,19 @@ class Catalog {
   void destroy(DiskEntry& entry);
   void free_entry(DiskEntry& entry);
   void free_object(DiskObject& object);
+
+  // catalog_parts.cc
+  /// Calls `visit` for each part that begins in that block, which `at` names.
+  template <typename Visit>
+  void each_part(const ObjectId& object, PageAt at, const Visit& visit) const;
+  /// Appends the parts in the block of `at` that have only bytes of `than` and are older.
+  void find_older_parts(PageAt at, const DiskEntry& than, std::vector<DiskEntry*>& out) const;
+  /// An entry has all bytes of the part, and `matches` returns true for the entry.
+  template <typename Matches>
+  [[nodiscard]] bool any_has_bytes(const ObjectId& object, PageAt part, uint64_t bytes,
+                                   const Matches& matches) const;
+  [[nodiscard]] bool is_needless(const ObjectId& object, const DiskEntry& part) const;
+  void drop_restored_parts(const DiskEntry& entry);
 
   // catalog_space.cc
   [[nodiscard]] static NotPlaced not_placed(Freed freed);
@@ -246,6 +298,7 @@ class Catalog {
   EntryList restored_;                             // while opening: in the journal's order
   uint64_t generation_ = 0;
   uint64_t payload_bytes_ = 0;
+  size_t parts_ = 0;  // of the entries in pages_
   uint64_t evictions_ = 0;
   size_t entries_bytes_ = 0;  // of entries and objects
   size_t fixed_bytes_ = 0;    // memory_bytes() of an empty catalog

@@ -59,6 +59,7 @@ void Catalog::restore(RestoredPage restored) {
     return;
   }
   if (before != nullptr && before->generation > entry.generation) return;
+  if (entry.at.is_part() && is_needless(id, entry)) return;
   DiskObject* current = find(id, source.bucket);
   if (current == nullptr) {
     current = restored.object.get();
@@ -66,6 +67,7 @@ void Catalog::restore(RestoredPage restored) {
   }
   attach(*restored.entry.release(), *current);
   if (before != nullptr) drop_restored(*before);
+  drop_restored_parts(entry);
   index(entry);
   restored_.push_back(entry);
   cut_restored();

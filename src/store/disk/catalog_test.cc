@@ -165,7 +165,7 @@ TEST(Catalog, APageOfASupersededVersionIsNotListed) {
   CatalogRig rig(kGiB);
   DiskEntry* old = rig.place(1, 0, kSmall, CatalogRig::version(1));
   ASSERT_TRUE(rig.add(1, 1, kSmall, CatalogRig::version(2)));
-  EXPECT_FALSE(rig.catalog().list(*old, "record"));
+  EXPECT_EQ(Listed::kSuperseded, rig.catalog().list(*old, "record"));
   rig.catalog().release(*old);
   EXPECT_EQ(rig.catalog().pages(), 1u);
   EXPECT_EQ(rig.find(1, 0), nullptr);
@@ -266,6 +266,20 @@ class CatalogRestore : public ::testing::Test {
     return {std::get<PageRecord>(*reader.next()), generation};
   }
 
+  static RestoredPage part(uint64_t begin, uint32_t bytes, uint64_t generation, uint32_t at) {
+    PageRecord record;
+    record.object = CatalogRig::id(1);
+    record.at = PageAt::part(begin);
+    record.generation = generation;
+    record.object_size = CatalogRig::version(1).size;
+    record.bytes = bytes;
+    const std::string etag = CatalogRig::version(1).etag;
+    record.etag = etag;
+    const DiskExtent extent{units_for(kDataOffset) + at, units_for(bytes)};
+    const std::string text = encode_page_record(record, {&extent, 1}, sums_);
+    RecordReader reader(std::as_bytes(std::span(text)));
+    return {std::get<PageRecord>(*reader.next()), generation};
+  }
   void restore(RestoredPage page) { rig_.catalog().restore(std::move(page)); }
   size_t finish() { return rig_.catalog().finish_restoring({}, ExtentAllocator::kUnitsPerChunk); }
 
@@ -282,6 +296,32 @@ TEST_F(CatalogRestore, TheLaterVersionOfAnObjectWins) {
   EXPECT_EQ(rig_.catalog().pages(), 1u);
   ASSERT_NE(rig_.find(1, 1), nullptr);
   EXPECT_EQ(rig_.find(1, 1)->object->source->info.etag, CatalogRig::version(2).etag);
+}
+
+/// The process may die after a page was listed, and before its parts were removed.
+TEST_F(CatalogRestore, PartsUnderANewerPageOrPartAreDropped) {
+  restore(part(0, 100, 1, 0));
+  restore(part(200, 100, 2, 1));
+  restore(part(150, 300, 3, 2));  // has the part before
+  EXPECT_EQ(rig_.catalog().parts(), 2u);
+  restore(part(200, 100, 2, 1));  // a copy of the record
+  EXPECT_EQ(rig_.catalog().parts(), 2u);
+  restore(page(1, 0, 4, 1, 3));
+  EXPECT_EQ(rig_.catalog().parts(), 0u);
+  restore(part(0, 100, 1, 0));
+  EXPECT_EQ(rig_.catalog().parts(), 0u) << "a copy of the record";
+  restore(part(5'000, 100, 5, 4));  // the page ends before
+  restore(part(10, 100, 6, 5));     // newer than the page: its region was out of use
+  EXPECT_EQ(finish(), 0u);
+  EXPECT_EQ(rig_.catalog().parts(), 2u);
+  EXPECT_EQ(rig_.catalog().pages(), 1u);
+}
+
+TEST_F(CatalogRestore, PartsPastTheBoundOfABlockAreDropped) {
+  for (uint32_t i = 0; i < 2 * Catalog::kPartsMax; ++i) restore(part(2 * i, 1, 1 + i, i));
+  EXPECT_EQ(rig_.catalog().parts(), Catalog::kPartsMax);
+  rig_.catalog().restore(RemovalRecord{CatalogRig::id(1), PageAt::part(4), 3});
+  EXPECT_EQ(rig_.catalog().parts(), Catalog::kPartsMax - 1);
 }
 
 TEST_F(CatalogRestore, PagesOfTwoBucketsStandBesideEachOther) {

@@ -46,16 +46,23 @@ void DiskIndex::end(DiskWriting& writing) {
       std::find_if(begin, end, [&writing](const auto& entry) { return entry.second == &writing; }));
 }
 
-bool DiskIndex::has(const DiskWriting& writing) {
-  const DiskEntry* there = catalog->find(writing.object, writing.at);
-  if (there != nullptr && !catalog->is_avoided(*there) &&
-      there->object->source->same_version(writing.source)) {
-    return true;
+bool DiskIndex::is_listed(const DiskWriting& writing) {
+  if (writing.at.is_part()) {
+    return catalog->has_bytes(writing.object, writing.at, writing.bytes, writing.source);
   }
+  const DiskEntry* there = catalog->find(writing.object, writing.at);
+  return there != nullptr && !catalog->is_avoided(*there) &&
+         there->object->source->same_version(writing.source);
+}
+
+bool DiskIndex::has(const DiskWriting& writing) {
+  if (is_listed(writing)) return true;
   const auto [begin, end] = writing_.equal_range(writing.object);
   return std::any_of(begin, end, [&writing](const auto& entry) {
     const DiskWriting& other = *entry.second;
-    return other.at == writing.at && other.placed && !other.stale;
+    const bool same = writing.at.is_part() ? other.at.has(other.bytes, writing.at, writing.bytes)
+                                           : other.at == writing.at;
+    return same && other.placed && !other.stale;
   });
 }
 

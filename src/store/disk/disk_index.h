@@ -17,10 +17,11 @@ namespace cachey::store {
 /// A page that is being written, as the versions of its object see the page. In the frame of the
 /// write.
 struct DiskWriting {
-  DiskWriting(const ObjectId& id, PageAt place, ObjectSource version)
-      : object(id), at(place), source(std::move(version)) {}
+  DiskWriting(const ObjectId& id, PageAt place, uint64_t size, ObjectSource version)
+      : object(id), at(place), bytes(size), source(std::move(version)) {}
   const ObjectId object;
   const PageAt at;
+  const uint64_t bytes;
   const ObjectSource source;
   // Guarded by the index's mutex.
   bool placed = false;  // has space
@@ -51,7 +52,7 @@ class DiskIndex {
   void begin(DiskWriting& writing) EXCLUDES(mutex);
   void end(DiskWriting& writing) EXCLUDES(mutex);
   /// The index has the page, in a version that can stand beside this one, in a region that is in
-  /// use, or another write of the page is placed.
+  /// use, or another write of the page is placed. Of a part: all its bytes are there or placed so.
   [[nodiscard]] bool has(const DiskWriting& writing) REQUIRES(mutex);
 
   void release(DiskEntry& entry) EXCLUDES(mutex);
@@ -70,6 +71,8 @@ class DiskIndex {
   std::optional<Catalog> catalog GUARDED_BY(mutex);
 
  private:
+  [[nodiscard]] bool is_listed(const DiskWriting& writing) REQUIRES(mutex);
+
   struct ObjectHash {
     size_t operator()(const ObjectId& object) const { return object.low; }
   };
@@ -79,9 +82,9 @@ class DiskIndex {
   std::unordered_multimap<ObjectId, DiskWriting*, ObjectHash> writing_ GUARDED_BY(mutex);
 };
 
-/// A page that was found: its properties, and the right to read it. The page's space is not given
-/// to another page while the ref exists, even if the page leaves the tier. Any thread. The tier
-/// outlives the ref.
+/// A page, or a part of one, that was found: its properties, and the right to read it. The page's
+/// space is not given to another page while the ref exists, even if the page leaves the tier. Any
+/// thread. The tier outlives the ref.
 class DiskPageRef {
  public:
   /// REQUIRES: the caller has held `entry` for the ref.
@@ -98,6 +101,8 @@ class DiskPageRef {
   [[nodiscard]] const std::string& bucket() const { return source()->bucket; }
   [[nodiscard]] int64_t cached_at() const { return entry_->cached_at; }
   [[nodiscard]] uint64_t bytes() const { return entry_->bytes; }
+  /// The bytes of the object that the page or part has.
+  [[nodiscard]] ByteRange range() const { return entry_->at.range(entry_->bytes); }
 
  private:
   friend class DiskTier;

@@ -39,7 +39,8 @@ void add_counters(Registration& add, const DiskStats& stats) {
               {{"cause", "corrupt"}});
   add.counter("cachey_disk_corrupt_blocks_total", "Blocks whose checksum did not match",
               stats.corrupt_blocks);
-  add.counter("cachey_disk_insertions_total", "Pages written to the disk", stats.insertions);
+  add.counter("cachey_disk_insertions_total", "Pages and parts written to the disk",
+              stats.insertions);
   add.counter("cachey_disk_written_bytes_total", "Bytes of pages written to the disk",
               stats.written_bytes);
   add.counter("cachey_disk_journal_bytes_total", "Bytes of the disk's index written",
@@ -50,8 +51,8 @@ void add_counters(Registration& add, const DiskStats& stats) {
               stats.times_offline);
   add.counter("cachey_disk_region_outs_total",
               "Times that a region of the disk was taken out of use", stats.regions_went_out);
-  add.counter("cachey_disk_recovered_pages_total", "Pages that the disk held at the start",
-              stats.recovered_pages);
+  add.counter("cachey_disk_recovered_pages_total",
+              "Pages and parts that the disk held at the start", stats.recovered_pages);
   add.counter("cachey_disk_journal_moves_total",
               "Times that the index on disk went on at another place", stats.journal_moves);
   const char* const damaged = "Blocks of the index on disk that could not be read";
@@ -62,8 +63,8 @@ void add_counters(Registration& add, const DiskStats& stats) {
   add.counter("cachey_disk_index_damage_total", damaged, stats.journal_lost_blocks,
               {{"found", "cleaning"}});
   for (size_t cause = 0; cause < kDiskDrops; ++cause) {
-    add.counter("cachey_disk_drops_total", "Pages that were not written to the disk, by cause",
-                stats.drops[cause],
+    add.counter("cachey_disk_drops_total",
+                "Pages and parts that were not written to the disk, by cause", stats.drops[cause],
                 {{"cause", std::string(to_string(static_cast<DiskDrop>(cause)))}});
   }
 }
@@ -78,6 +79,7 @@ void add_disk_metrics(Metrics& metrics, const DiskTier& disk) {
             &DiskUsage::used_bytes);
   add.gauge("cachey_disk_payload_bytes", "Bytes of pages on the disk", &DiskUsage::payload_bytes);
   add.gauge("cachey_disk_pages", "Pages on the disk", &DiskUsage::pages);
+  add.gauge("cachey_disk_parts", "Parts of pages on the disk", &DiskUsage::parts);
   add.gauge("cachey_disk_queued_bytes", "Bytes that wait to be written, or are being written",
             &DiskUsage::queued_bytes);
   add.gauge("cachey_disk_late_bytes",

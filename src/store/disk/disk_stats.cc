@@ -24,6 +24,8 @@ std::string_view to_string(DiskDrop cause) {
       return "journal_full";
     case DiskDrop::kStuck:
       return "stuck";
+    case DiskDrop::kManyParts:
+      return "many_parts";
     case DiskDrop::kReadOnly:
       return "read_only";
   }

@@ -19,9 +19,10 @@ enum class DiskDrop : uint8_t {
   kJournalFull,  ///< too many records wait, because the journal cannot be written
   kEvicted,      ///< the page left memory before its turn
   kStuck,        ///< the device has too much memory of late operations
+  kManyParts,    ///< of a page: as many begin in this block of 64 KiB as may
   kReadOnly,     ///< a write found no room, and no probe has succeeded since
 };
-inline constexpr size_t kDiskDrops = 11;
+inline constexpr size_t kDiskDrops = 12;
 [[nodiscard]] std::string_view to_string(DiskDrop cause);
 
 /// Counts of the disk tier; read at any time, from any thread.
@@ -35,7 +36,7 @@ struct DiskStats {
   Count reads_refused{0};        ///< too much memory of late operations, or the region is out
   Count corrupt_reads{0};        ///< reads with a checksum mismatch
   Count corrupt_blocks{0};       ///< blocks with a checksum mismatch
-  Count insertions{0};           ///< pages written
+  Count insertions{0};           ///< pages and parts written
   Count written_bytes{0};        ///< bytes of pages written, rounded up to 4 KiB
   Count journal_bytes{0};        ///< bytes of journal and superblocks written
   Count write_errors{0};         ///< the device failed or took too long
@@ -43,7 +44,7 @@ struct DiskStats {
   Count journal_lost_blocks{0};  ///< unreadable when the journal was cleaned
   Count times_offline{0};
   Count regions_went_out{0};
-  Count recovered_pages{0};       ///< pages found when the store was opened
+  Count recovered_pages{0};       ///< pages and parts found when the store was opened
   Count recovered_damaged{0};     ///< damaged journal blocks found then
   Count recovered_unreadable{0};  ///< journal blocks that the device failed to read then
   std::array<Count, kDiskDrops> drops{};
@@ -56,8 +57,9 @@ struct DiskStats {
 struct DiskUsage {
   uint64_t capacity = 0;       ///< bytes of the device
   uint64_t used_bytes = 0;     ///< of the capacity, with metadata and rounding
-  uint64_t payload_bytes = 0;  ///< of pages
+  uint64_t payload_bytes = 0;  ///< of pages and parts
   uint64_t pages = 0;
+  uint64_t parts = 0;               ///< of pages
   uint64_t evictions = 0;           ///< since the start
   uint64_t queued_bytes = 0;        ///< of pages in the queue and being written
   uint64_t late_bytes = 0;          ///< of memory with the device past its deadline

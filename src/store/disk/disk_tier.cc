@@ -123,7 +123,7 @@ void DiskTier::recover() {
     left_out = report.overlapping_pages;
     index_.journal->restore_segments(report.segments, clean_before(report));
     begin_life(report);
-    DiskStats::add(stats_.recovered_pages, index_.catalog->pages());
+    DiskStats::add(stats_.recovered_pages, index_.catalog->pages() + index_.catalog->parts());
     DiskStats::add(stats_.recovered_damaged, report.damaged_blocks);
     DiskStats::add(stats_.recovered_unreadable, report.unreadable_blocks);
     notes_.apply(index_);
@@ -139,6 +139,7 @@ void DiskTier::recover() {
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(clock_.mono() - began).count();
   log::info("disk index read", {{"pages", used.pages},
+                                {"parts", used.parts},
                                 {"bytes", used.payload_bytes},
                                 {"capacity", used.capacity},
                                 {"milliseconds", took},
@@ -186,6 +187,36 @@ std::optional<DiskPageRef> DiskTier::find(rt::Worker& worker, std::string_view k
   if (use == DiskUse::kUse) Catalog::touch(*entry);
   index_.catalog->hold(*entry);
   return DiskPageRef(index_, *entry);
+}
+
+std::vector<DiskPageRef> DiskTier::find_parts(rt::Worker& worker, std::string_view kind,
+                                              std::string_view object, unsigned exponent,
+                                              ByteRange range, DiskUse use) {
+  std::vector<DiskPageRef> found;
+  if (!usable(worker)) return found;
+  const ObjectId id = object_id(kind, object);
+  const uint64_t border = PageAt::part_border(exponent);
+  std::vector<DiskEntry*> parts;
+  for (uint64_t begin = range.begin; begin < range.end;) {
+    const uint64_t end = std::min(range.end, (begin / border + 1) * border);
+    parts.clear();
+    {
+      const MutexLock lock(index_.mutex);
+      index_.catalog->find_parts(id, exponent, ByteRange{begin, end}, parts);
+      size_t kept = 0;
+      for (DiskEntry* part : parts) {
+        if (index_.catalog->is_avoided(*part)) continue;
+        if (use == DiskUse::kUse) Catalog::touch(*part);
+        index_.catalog->hold(*part);
+        parts[kept++] = part;
+      }
+      parts.resize(kept);
+    }
+    std::ranges::sort(parts, {}, [](const DiskEntry* part) { return part->at.begin(); });
+    for (DiskEntry* part : parts) found.emplace_back(index_, *part);
+    begin = end;
+  }
+  return found;
 }
 
 void DiskTier::touch(std::string_view kind, std::string_view object, PageAt at) {
@@ -344,6 +375,7 @@ DiskUsage DiskTier::usage() const {
       capacity_ - (uint64_t{space.free_units()} + space.avoided_free_units()) * kUnitBytes;
   usage.payload_bytes = index_.catalog->payload_bytes();
   usage.pages = index_.catalog->pages();
+  usage.parts = index_.catalog->parts();
   usage.evictions = index_.catalog->evictions();
   usage.pending_records = index_.journal->appended() - index_.journal->flushed();
   usage.pending_bytes = index_.journal->memory_bytes();

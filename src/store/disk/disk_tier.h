@@ -114,17 +114,25 @@ class DiskTier {
                                                 std::string_view object, PageAt at,
                                                 DiskUse use = DiskUse::kUse) EXCLUDES(index_.mutex);
 
+  /// The parts of pages of 2^exponent bytes that overlap `range` of the object, in the order of
+  /// their begin. No I/O. Parts may overlap each other, so a caller takes what the parts before
+  /// have not.
+  [[nodiscard]] std::vector<DiskPageRef> find_parts(rt::Worker& worker, std::string_view kind,
+                                                    std::string_view object, unsigned exponent,
+                                                    ByteRange range, DiskUse use = DiskUse::kUse)
+      EXCLUDES(index_.mutex);
+
   /// False: read() would refuse as many bytes; counts as a read that was refused.
   [[nodiscard]] bool may_read(uint64_t bytes);
-  /// Reads bytes [range.begin, range.end) of the page and verifies them. REQUIRES: the range begins
-  /// at a block and ends at a block or at the page's end. `into` has range.size() bytes, rounded up
-  /// to units; each part is whole units and aligned to a unit.
+  /// Reads bytes [range.begin, range.end) of the page, or of the part, and verifies them. REQUIRES:
+  /// the range begins at a block and ends at a block or at the page's end. `into` has range.size()
+  /// bytes, rounded up to units; each part is whole units and aligned to a unit.
   [[nodiscard]] rt::Task<DiskRead> read(rt::Worker& worker, const DiskPageRef& page,
                                         ByteRange range, std::vector<iovec> into, Keep keep);
 
-  /// Queues a whole page to be written, unless the tier has the page already. Never waits. The
-  /// queue holds a reference: a page that has left memory when its turn comes is dropped. The tier
-  /// must know the page's version by observe().
+  /// Queues a whole page, or a part of a page, to be written, unless the tier has its bytes
+  /// already. Never waits. The queue holds a reference: a page that has left memory when its turn
+  /// comes is dropped. The tier must know the page's version by observe().
   void offer(rt::Worker& worker, WriteQueue::Source page);
   /// Whether offer() would drop no page for a page of this size.
   [[nodiscard]] bool has_room(uint64_t bytes) const;
@@ -143,7 +151,7 @@ class DiskTier {
   /// one size.
   [[nodiscard]] ObjectSourcePtr version_of(std::string_view kind, std::string_view object)
       EXCLUDES(index_.mutex);
-  /// Counts a use of the page by a hit in memory.
+  /// Counts a use of the page, or of the part that begins there, by a hit in memory.
   void touch(std::string_view kind, std::string_view object, PageAt at) EXCLUDES(index_.mutex);
 
   /// Waits until the index is read and all writes are durable. Calls `progress` with the bytes left

@@ -18,8 +18,9 @@ struct DiskEntry;
 
 using ExtentList = boost::container::static_vector<DiskExtent, kExtentsMax>;
 
-/// The pages on disk of an object that came from one bucket, in one version. Made and destroyed by
-/// the catalog; the tier's mutex guards it, except id and source, which do not change.
+/// The pages and parts of pages on disk of an object that came from one bucket, in one version.
+/// Made and destroyed by the catalog; the tier's mutex guards it, except id and source, which do
+/// not change.
 struct DiskObject {
   enum class State : uint8_t {
     kCurrent,     ///< look-ups find it
@@ -37,6 +38,7 @@ struct DiskObject {
   DiskEntry* pages = nullptr;  ///< those in the index, the newest first
   DiskObject* next = nullptr;  ///< in the catalog's table, or list of superseded objects
   uint32_t entries = 0;        ///< all entries of the object, in the index or not
+  uint32_t parts = 0;          ///< those entries in the index that are parts of pages
   State state = State::kCurrent;
 };
 
@@ -47,9 +49,9 @@ struct PageExtent {
   uint16_t slot = 0;
 };
 
-/// The index entry of a page on disk: all data that a read needs. The extents and the checksums of
-/// the blocks follow the entry in the same allocation. Made and destroyed by the catalog; the
-/// tier's mutex guards it.
+/// The index entry of a page, or of a part of a page, on disk: all data that a read needs. The
+/// extents and the checksums of the blocks follow the entry in the same allocation. Made and
+/// destroyed by the catalog; the tier's mutex guards it.
 struct DiskEntry {
   struct Free {
     void operator()(DiskEntry* entry) const;

@@ -17,13 +17,15 @@ namespace {
 
 /// A store, opened without a tier.
 struct Opened {
-  explicit Opened(Superblock found)
-      : superblock(std::move(found)),
+  explicit Opened(ParsedSuperblock found)
+      : version(found.version),
+        superblock(std::move(found.superblock)),
         journal(StoreLife{superblock.store_id, 0}, superblock.segment_units),
         catalog(CatalogLimits{units_for(kDataOffset),
                               static_cast<uint32_t>(superblock.capacity / kUnitBytes)},
                 journal) {}
 
+  const uint32_t version;
   const Superblock superblock;
   Journal journal;
   Catalog catalog;
@@ -50,19 +52,19 @@ Result<std::unique_ptr<Opened>> open_store(BlockDevice& device) {
   if (parsed->superblock.capacity > device.size()) {
     return fail(ErrorKind::kBadRequest, "it is cut short");
   }
-  auto opened = std::make_unique<Opened>(std::move(parsed->superblock));
+  auto opened = std::make_unique<Opened>(std::move(*parsed));
   opened->report = restore_catalog(device, opened->superblock, opened->catalog);
   return opened;
 }
 
-void count_kind(DiskContents& contents, std::string_view kind, uint64_t bytes) {
-  std::string name(kind);
+void count_kind(DiskContents& contents, const PageRecord& record) {
+  std::string name(record.kind);
   if (!contents.kinds.contains(name) && contents.kinds.size() >= DiskContents::kKindsMax) {
     name = "(others)";
   }
   DiskContents::Share& share = contents.kinds[name];
-  ++share.pages;
-  share.bytes += bytes;
+  ++(record.at.is_part() ? share.parts : share.pages);
+  share.bytes += record.bytes;
 }
 
 }  // namespace
@@ -72,6 +74,7 @@ Result<DiskContents> inspect_disk(BlockDevice& device) {
   if (!opened) return std::unexpected(std::move(opened.error()));
   const Opened& store = **opened;
   DiskContents contents;
+  contents.version = store.version;
   contents.superblock = store.superblock;
   contents.journal_bytes =
       store.superblock.segments.size() * (store.superblock.segment_units * kUnitBytes);
@@ -79,7 +82,7 @@ Result<DiskContents> inspect_disk(BlockDevice& device) {
   contents.unreadable_blocks = store.report.unreadable_blocks;
   contents.overlapping_pages = store.report.overlapping_pages;
   contents.used_bytes = store.superblock.capacity - store.catalog.space().free_units() * kUnitBytes;
-  contents.all = {store.catalog.pages(), store.catalog.payload_bytes()};
+  contents.all = {store.catalog.pages(), store.catalog.parts(), store.catalog.payload_bytes()};
   store.catalog.for_each([&contents](const DiskEntry& entry) {
     if (entry.object->pages == &entry) ++contents.objects;
     contents.extents += entry.extent_count;
@@ -94,7 +97,7 @@ Result<DiskContents> inspect_disk(BlockDevice& device) {
     const DiskEntry* entry = store.catalog.find(page->object, page->at);
     const bool counts =
         entry != nullptr && entry->journal_block == block && entry->generation == page->generation;
-    if (counts) count_kind(contents, page->kind, page->bytes);
+    if (counts) count_kind(contents, *page);
   });
   return contents;
 }

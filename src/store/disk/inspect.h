@@ -18,10 +18,12 @@ using DiskProgress = std::function<void(uint64_t done, uint64_t total)>;
 struct DiskContents {
   struct Share {
     uint64_t pages = 0;
-    uint64_t bytes = 0;
+    uint64_t parts = 0;  ///< of pages
+    uint64_t bytes = 0;  ///< of both
   };
   static constexpr size_t kKindsMax = 100;  ///< more kinds are counted as `(others)`
 
+  uint32_t version = 0;  ///< of the format
   Superblock superblock;
   uint64_t journal_bytes = 0;
   uint64_t damaged_blocks = 0;
@@ -41,14 +43,14 @@ struct DiskContents {
 [[nodiscard]] Result<DiskContents> inspect_disk(BlockDevice& device);
 
 struct DiskVerification {
-  uint64_t pages = 0;
+  uint64_t pages = 0;  ///< and parts
   uint64_t bytes = 0;
   uint64_t corrupt_pages = 0;
   uint64_t corrupt_blocks = 0;    ///< with a checksum mismatch
   uint64_t unreadable_pages = 0;  ///< the device failed
 };
 
-/// Reads all pages of the store and compares checksums, blocking.
+/// Reads all pages and parts of the store and compares checksums, blocking.
 [[nodiscard]] Result<DiskVerification> verify_disk(BlockDevice& device,
                                                    const DiskProgress& progress);
 

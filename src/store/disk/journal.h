@@ -29,8 +29,8 @@ namespace cachey::store {
 /// Pending records have a bound, `pending_bytes_max`: past it accepts_pages() is false and the tier
 /// takes no new page. Removals are not refused, because they need no bound of their own: a page is
 /// removed once, alone or with its object, and while nothing can be written no page is added past
-/// the bound. So the removals that wait are at most as many as the pages that were listed, of 34
-/// bytes each; the index entry that a removal frees is larger.
+/// the bound. So the removals that wait are at most as many as the pages that were listed, of 36
+/// bytes each at most; the index entry that a removal frees is larger.
 ///
 /// Has the pending records and their places; the journal task does the I/O. Not synchronized: the
 /// tier's mutex guards the journal.

@@ -44,12 +44,21 @@ struct PageAt {
   /// The most bytes that the page or part may have.
   [[nodiscard]] constexpr uint64_t bytes_max() const {
     if (!is_part()) return page_bytes();
-    const uint64_t border = page_bytes() < kPartBytesMax ? page_bytes() : kPartBytesMax;
-    return border - begin() % border;
+    return part_border(exponent()) - begin() % part_border(exponent());
   }
   /// The page that the part is of, or the page itself.
   [[nodiscard]] constexpr PageAt whole() const {
     return page(static_cast<uint32_t>(begin() >> exponent()), exponent());
+  }
+  /// Parts of a page of this size cross no multiple of it.
+  [[nodiscard]] static constexpr uint64_t part_border(unsigned exponent) {
+    const uint64_t page = uint64_t{1} << exponent;
+    return page < kPartBytesMax ? page : kPartBytesMax;
+  }
+  /// This page or part, of `bytes` bytes, has all bytes of that part of a page of the same size.
+  [[nodiscard]] constexpr bool has(uint64_t bytes, PageAt part, uint64_t part_bytes) const {
+    return exponent() == part.exponent() && begin() <= part.begin() &&
+           part.begin() + part_bytes <= begin() + bytes;
   }
   /// From hostile bytes: a page or part that can be.
   [[nodiscard]] constexpr bool is_valid() const {

@@ -78,13 +78,13 @@ rt::Task<DiskWrite> PageWriter::write(rt::Worker& worker, DiskWriteSource& sourc
   if (!io_.writable()) co_return dropped(DiskDrop::kReadOnly);
   if (!io_.has_room(DiskDirection::kWrite, source.bytes())) co_return dropped(DiskDrop::kStuck);
   const DiskPage page = source.page();
-  DiskWriting writing(object_id(page.kind, page.object), page.at,
+  DiskWriting writing(object_id(page.kind, page.object), page.at, page.bytes,
                       ObjectSource{page.info, page.bucket});
   const Registered registered(index_, writing);
   // Only now, so that a version that comes later than this check finds the write registered.
   std::optional<DiskPageMemory> memory = source.take();
   if (!memory) co_return dropped(DiskDrop::kEvicted);
-  CHECK(page.bytes > 0 && page.bytes <= kPageBytes &&
+  CHECK(page.bytes > 0 && page.bytes <= page.at.bytes_max() &&
         total_bytes(memory->parts) >= units_for(page.bytes) * kUnitBytes);
   const PageRecord made = record_of(writing.object, page);
   if (!fits_journal(made)) co_return dropped(DiskDrop::kTooLong);
@@ -111,6 +111,10 @@ rt::Task<DiskWrite> PageWriter::write(rt::Worker& worker, DiskWriteSource& sourc
   record.generation = entry->generation;
   std::string encoded = encode_page_record(record, entry->extents(), entry->sums());
   const DiskWrite result = finish(*entry, writing, std::move(encoded), status);
+  PartSweep sweep;
+  while (remove_parts_under(*entry, sweep)) {
+    co_await rt::asio::post(worker.executor(), rt::kAwait);
+  }
   on_records_(worker);  // also for records of evicted pages
   index_.charge();
   co_return result;
@@ -122,6 +126,9 @@ PageWriter::Placed PageWriter::place(const PlaceRequest& request, DiskWriting& w
   const MutexLock lock(index_.mutex);
   if (writing.stale) return PlaceResult{nullptr, dropped(DiskDrop::kStale)};
   if (index_.has(writing)) return PlaceResult{nullptr, DiskWrite::kAlreadyThere};
+  const bool one_too_many = request.at.is_part() && index_.catalog->has_many_parts(
+                                                        request.object, request.at, request.bytes);
+  if (one_too_many) return PlaceResult{nullptr, dropped(DiskDrop::kManyParts)};
   if (!index_.journal->accepts_pages()) {
     return PlaceResult{nullptr, dropped(DiskDrop::kJournalFull)};
   }
@@ -136,21 +143,34 @@ PageWriter::Placed PageWriter::place(const PlaceRequest& request, DiskWriting& w
 
 DiskWrite PageWriter::finish(DiskEntry& entry, DiskWriting& writing, std::string record,
                              IoStatus status) {
-  bool stale = false;
+  Listed listed = Listed::kSuperseded;
   {
     const MutexLock lock(index_.mutex);
     writing.placed = false;
-    stale = writing.stale;
-    if (status.ok() && !stale) stale = !index_.catalog->list(entry, std::move(record));
+    if (status.ok() && !writing.stale) listed = index_.catalog->list(entry, std::move(record));
   }
   if (!status.ok()) {
     DiskStats::add(stats_.write_errors, 1);
     return dropped(status.no_room() ? DiskDrop::kReadOnly : DiskDrop::kWriteError);
   }
   DiskStats::add(stats_.written_bytes, units_for(entry.bytes) * kUnitBytes);
-  if (stale) return dropped(DiskDrop::kStale);
+  switch (listed) {
+    case Listed::kSuperseded:
+      return dropped(DiskDrop::kStale);
+    case Listed::kManyParts:
+      return dropped(DiskDrop::kManyParts);
+    case Listed::kCovered:
+      return DiskWrite::kAlreadyThere;
+    case Listed::kYes:
+      break;
+  }
   DiskStats::add(stats_.insertions, 1);
   return DiskWrite::kStored;
+}
+
+bool PageWriter::remove_parts_under(const DiskEntry& entry, PartSweep& sweep) {
+  const MutexLock lock(index_.mutex);
+  return index_.catalog->remove_parts_under(entry, sweep);
 }
 
 }  // namespace cachey::store

@@ -60,6 +60,8 @@ class PageWriter {
       EXCLUDES(index_.mutex);
   [[nodiscard]] DiskWrite finish(DiskEntry& entry, DiskWriting& writing, std::string record,
                                  IoStatus status) EXCLUDES(index_.mutex);
+  [[nodiscard]] bool remove_parts_under(const DiskEntry& entry, PartSweep& sweep)
+      EXCLUDES(index_.mutex);
   [[nodiscard]] DiskWrite dropped(DiskDrop cause) {
     stats_.drop(cause);
     return DiskWrite::kDropped;

@@ -52,6 +52,9 @@ class CatalogRig {
   void list(DiskEntry& entry) {
     std::string record = record_of(entry);
     step([&] { return catalog_.list(entry, std::move(record)); });
+    PartSweep sweep;
+    while (step([&] { return catalog_.remove_parts_under(entry, sweep); })) {
+    }
     catalog_.release(entry);
   }
   /// False: no space.
@@ -96,12 +99,13 @@ class CatalogRig {
   /// Calls one step and keeps the longest one: in CPU time of the thread, in removed pages.
   template <typename Call>
   std::invoke_result_t<Call> step(const Call& call) {
-    const size_t pages = catalog_.pages();
+    const size_t pages = catalog_.pages() + catalog_.parts();
     const double began = cpu_us();
     std::invoke_result_t<Call> result = call();
     longest_us_ = std::max(longest_us_, cpu_us() - began);
     ++steps_;
-    if (pages > catalog_.pages()) most_removed_ = std::max(most_removed_, pages - catalog_.pages());
+    const size_t left = catalog_.pages() + catalog_.parts();
+    if (pages > left) most_removed_ = std::max(most_removed_, pages - left);
     return result;
   }
   void reset() {

@@ -28,6 +28,13 @@ DiskPage make_page(std::string object, uint32_t page, uint64_t bytes, int versio
   return made;
 }
 
+DiskPage make_part(std::string object, uint64_t begin, uint64_t bytes, int version,
+                   unsigned exponent) {
+  DiskPage made = make_page(std::move(object), 0, bytes, version);
+  made.at = PageAt::part(begin, exponent);
+  return made;
+}
+
 namespace {
 
 class ContentSource final : public DiskWriteSource {

@@ -71,6 +71,10 @@ class SeededRandom final : public Random {
 [[nodiscard]] DiskPage make_page(std::string object, uint32_t page, uint64_t bytes,
                                  int version = 1);
 
+/// A part of a page of 2^exponent bytes.
+[[nodiscard]] DiskPage make_part(std::string object, uint64_t begin, uint64_t bytes,
+                                 int version = 1, unsigned exponent = PageAt::kExponentMax);
+
 /// The page for DiskTier::offer, whose memory is `content` as long as the test keeps it.
 [[nodiscard]] WriteQueue::Source page_source(DiskPage page,
                                              const std::shared_ptr<AlignedBuffer>& content);
