@@ -17,7 +17,10 @@ from servers import BenchError
 from workloads import MIB
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-REFERENCE = Path(os.environ.get("CACHEY_REFERENCE", REPOSITORY / "build/peers/bin/server"))
+REFERENCE_VERSION = "0.13.2"
+REFERENCE_FEATURES = "jemalloc"  # its official image has this allocator
+REFERENCE_ROOT = REPOSITORY / f"build/peers/cachey-{REFERENCE_VERSION}-{REFERENCE_FEATURES}"
+REFERENCE = Path(os.environ.get("CACHEY_REFERENCE", REFERENCE_ROOT / "bin/server"))
 PROTOCOLS = ("h1", "h2c", "h1+tls", "h2+tls")
 
 
@@ -46,7 +49,6 @@ class Column:
     """One kind of server: a port and a process by protocol (several protocols may share a process)."""
 
     name = ""
-    page_cache = False  # reads its files through the kernel's page cache, which is not part of `memory`
 
     def __init__(self, terms):
         self.terms = terms
@@ -135,10 +137,12 @@ class Ours(Column):
 
 
 class Reference(Column):
-    """github.com/s2-streamstore/cachey, as `cargo install cachey` builds it. One worker for each CPU that it may use."""
+    """github.com/s2-streamstore/cachey, built as its official image is. One worker for each CPU that it may use.
+
+    It opens its files with O_DIRECT, as Cachey does: neither reads through the page cache.
+    """
 
     name = "reference"
-    page_cache = True
 
     @classmethod
     def why_not(cls, _terms):
@@ -165,7 +169,6 @@ class Nginx(Column):
     """proxy_cache with slice 16m: pages like Cachey's, kept in files. tcp_nopush would delay ranges of 64 KiB by 40 ms."""
 
     name = "nginx"
-    page_cache = True
 
     def settle(self):
         terms = self.terms
@@ -258,14 +261,16 @@ COLUMNS = (Ours, Reference, Nginx, Varnish)
 
 def install_reference(say):
     """Builds the reference once if cargo and its registry are available. A missing reference is not an error."""
-    tried = REPOSITORY / "build/peers/tried"
+    tried = REFERENCE_ROOT / "tried"
     if REFERENCE.exists() or tried.exists() or shutil.which("cargo") is None:
         return
-    say("building the reference by cargo, once: some minutes; its output is in build/peers/log")
-    tried.parent.mkdir(parents=True, exist_ok=True)
-    with open(tried.parent / "log", "wb") as log:
-        done = subprocess.run(["nice", "-n", "15", "cargo", "install", "cachey", "--locked", "--root", tried.parent],
-                              stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False)
+    log_path = REFERENCE_ROOT / "log"
+    say(f"building the reference {REFERENCE_VERSION} by cargo, once: some minutes; its output is in {log_path}")
+    REFERENCE_ROOT.mkdir(parents=True, exist_ok=True)
+    command = ["nice", "-n", "15", "cargo", "install", "cachey", "--version", REFERENCE_VERSION, "--locked",
+               "--features", REFERENCE_FEATURES, "--bin", "server", "--root", REFERENCE_ROOT]
+    with open(log_path, "wb") as log:
+        done = subprocess.run(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         tried.write_text("It could not be built; remove this file to try again.\n")
         say("the reference could not be built: its column says so")
@@ -280,6 +285,9 @@ def versions():
         lines = (done.stdout or done.stderr).strip().splitlines()
         return lines[0] if lines else None
 
-    return {"Cachey": said(Ours.binary, "--version"), "reference": said(REFERENCE, "--version"),
+    reference = said(REFERENCE, "--version")
+    if reference and REFERENCE.is_relative_to(REFERENCE_ROOT):
+        reference += f" (with the feature {REFERENCE_FEATURES}, as its image is built)"
+    return {"Cachey": said(Ours.binary, "--version"), "reference": reference,
             "nginx": said(servers.find_program("nginx", "nginx-light"), "-v"),
             "Varnish": said(servers.find_program("varnishd", "varnish"), "-V")}
