@@ -205,7 +205,9 @@ uint64_t MemoryTier::pieces_limit() const {
 
 uint64_t MemoryTier::bodies_limit() const {
   const uint64_t room = room_bytes();
-  return std::max(room - room / kStartsShare - room / kPiecesShare, kPageBytes);
+  uint64_t most = room - room / kStartsShare - room / kPiecesShare;
+  if (config_.downloads_max_bytes != 0) most = std::min(most, config_.downloads_max_bytes);
+  return std::max(most, kPageBytes);
 }
 
 uint64_t MemoryTier::admitted_bytes() const {

@@ -22,6 +22,8 @@ namespace cachey::store {
 
 struct MemoryTierConfig {
   uint64_t limit_bytes = 4 * kGiB;  ///< pages, fills and their bookkeeping together
+  /// Of the limit, for pages on their way from the store, at most; 0: what starts and pieces leave.
+  uint64_t downloads_max_bytes = 0;
   std::chrono::milliseconds admission_timeout{5'000};  ///< of a fill: for admission, for memory
   std::chrono::milliseconds reader_patience{1'000};    ///< a reader that makes no progress is stuck
   size_t waiting_per_bucket_max = 4'096;  ///< requests for admission; more fail at once

@@ -139,6 +139,9 @@ void add_memory(Table& table, Options& o) {
       .default_text = "4GiB, at most 70%";
   table.add(one("admission-timeout", seconds_value(), o.memory.admission_timeout,
                 "How long a miss waits for memory before it gets 503"));
+  table.add(one("max-download-memory", size_or_zero_value(kPageBytes), o.memory.downloads_max_bytes,
+                "Of --memory, for pages on their way from the store, at most; at least " +
+                    format_size(kPageBytes) + "; 0: what other uses leave"));
 }
 
 void add_origin(Table& table, Options& o) {
@@ -167,8 +170,11 @@ void add_origin(Table& table, Options& o) {
   table.add(one("split-after", size_value(0), o.fill.split_after,
                 "A miss that starts further into its page fetches from there first; 0: never"));
   table.add(
-      one("hedge-quantile", quantile_value(), o.hedge_quantile,
+      one("hedge-quantile", fraction_value("QUANTILE", 1), o.hedge_quantile,
           "Of a bucket's latencies, after which a second request is sent; 0: only if it hangs"));
+  table.add(one("hedge-budget-percent", fraction_value("PERCENT", 100), o.hedge_budget_percent,
+                "Second requests that a bucket's good answers earn, in percent of them; 0: only if "
+                "it hangs"));
   table.add(one("origin-parts", number_value(1u, origin::kPartsMax), o.fill.parts,
                 "Ranges that a page is fetched in, side by side"));
   table.add(one("read-ahead", number_value(0u, cache::ReadAhead::kPagesMax),

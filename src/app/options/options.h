@@ -50,6 +50,7 @@ struct Options {
   /// The maximum of each time in a request's C0-Config.
   std::chrono::milliseconds client_limit_max{60'000};
   double hedge_quantile = 0.99;
+  double hedge_budget_percent = 5;
   origin::GateLimits gate;
   /// Empty: S3. Else a directory; its sub-directories are the buckets.
   std::string origin_directory;

@@ -44,6 +44,16 @@ ValueType<uint64_t> size_value(uint64_t least) {
   return {"SIZE", Option::Form::kSize, parse, [](uint64_t bytes) { return format_size(bytes); }};
 }
 
+ValueType<uint64_t> size_or_zero_value(uint64_t least) {
+  ValueType<uint64_t> type = size_value(least);
+  type.parse = [parse =
+                    type.parse](const std::string& text) -> std::expected<uint64_t, std::string> {
+    if (parse_size(text) == 0) return 0;
+    return parse(text);
+  };
+  return type;
+}
+
 ValueType<MemoryOption> memory_value(uint64_t least) {
   const auto parse = [least](const std::string& text) -> std::expected<MemoryOption, std::string> {
     const std::optional<MemoryOption> memory = parse_memory_option(text);
@@ -77,14 +87,14 @@ ValueType<std::chrono::milliseconds> seconds_value(SecondsFrom from) {
   return {"SECONDS", Option::Form::kFraction, parse, format};
 }
 
-ValueType<double> quantile_value() {
-  const auto parse = [](const std::string& text) -> std::expected<double, std::string> {
-    const std::optional<double> quantile = parse_fraction(text);
-    if (quantile && *quantile >= 0 && *quantile <= 1) return *quantile;
-    return refuse("{} is not a number from 0 to 1", log::quoted(text));
+ValueType<double> fraction_value(const std::string& name, double most) {
+  const auto parse = [most](const std::string& text) -> std::expected<double, std::string> {
+    const std::optional<double> number = parse_fraction(text);
+    if (number && *number >= 0 && *number <= most) return *number;
+    return refuse("{} is not a number from 0 to {}", log::quoted(text), most);
   };
-  return {"QUANTILE", Option::Form::kFraction, parse,
-          [](double quantile) { return fmt::format("{}", quantile); }};
+  return {name, Option::Form::kFraction, parse,
+          [](double number) { return fmt::format("{}", number); }};
 }
 
 ValueType<bool> flag_value() {

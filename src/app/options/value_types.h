@@ -26,6 +26,9 @@ namespace cachey::app {
 /// `512MiB`, `2GB`, `4096`; at least `least`.
 [[nodiscard]] ValueType<uint64_t> size_value(uint64_t least);
 
+/// The same, or 0.
+[[nodiscard]] ValueType<uint64_t> size_or_zero_value(uint64_t least);
+
 /// A size of at least `least`, or a share such as `70%`.
 [[nodiscard]] ValueType<MemoryOption> memory_value(uint64_t least);
 
@@ -46,8 +49,8 @@ template <typename T>
   return {"N", Option::Form::kNumber, parse, [](const T& n) { return fmt::format("{}", n); }};
 }
 
-/// `0.99`: from 0 to 1.
-[[nodiscard]] ValueType<double> quantile_value();
+/// `0.99`: from 0 to `most`.
+[[nodiscard]] ValueType<double> fraction_value(const std::string& name, double most);
 
 /// `true` or `false`; also 1, yes, on, 0, no, off, in upper or lower case.
 [[nodiscard]] ValueType<bool> flag_value();

@@ -5,9 +5,10 @@
 
 namespace cachey::origin {
 
-BucketHealth::BucketHealth(const Clock& clock)
+BucketHealth::BucketHealth(const Clock& clock, double hedge_share)
     : clock_(clock),
       latency_(clock.mono()),
+      hedges_(hedge_share),
       rescues_(clock.mono()),
       rate_time_(clock.mono()),
       last_failure_(clock.mono()) {}

@@ -64,7 +64,8 @@ class BucketHealth {
   static constexpr double kScoreOfOpenBreaker = 1e6;
   static constexpr double kScoreOfErrorRate = 1e5;  ///< at an error rate of 1
 
-  explicit BucketHealth(const Clock& clock);
+  /// `hedge_share`: see HedgeBudget.
+  explicit BucketHealth(const Clock& clock, double hedge_share = HedgeBudget::kShare);
 
   /// A request for an object was answered. `key`: the hash of the object's key. `to_head`: the time
   /// from the request to the head of its answer.

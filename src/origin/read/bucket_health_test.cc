@@ -173,6 +173,15 @@ TEST_F(BucketHealthTest, HedgesAreEarnedByAnswers) {
   EXPECT_FALSE(health_.spend_hedge());
 }
 
+TEST_F(BucketHealthTest, TheShareSaysHowManyHedgesAnAnswerEarns) {
+  for (const auto& [share, earned] : {std::pair(1.0, 10), {0.1, 1}, {0.0, 0}}) {
+    BucketHealth health(clock_, share);
+    for (int i = 0; i < 10; ++i) health.succeeded(1, 1ms);
+    for (int i = 0; i < earned; ++i) EXPECT_TRUE(health.spend_hedge()) << share;
+    EXPECT_FALSE(health.spend_hedge()) << share;
+  }
+}
+
 TEST_F(BucketHealthTest, AHedgeCostsTwiceAsMuchForEachThatWasLost) {
   for (int i = 0; i < 10'000; ++i) succeed(1ms);
   for (int i = 0; i < 4; ++i) {  // 1 + 2 + 4 + 8 of the 16 that can be saved up

@@ -13,8 +13,9 @@ uint64_t hash_of(std::string_view key) { return std::hash<std::string_view>()(ke
 
 }  // namespace
 
-Buckets::Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics)
-    : hedge_quantile_(hedge_quantile),
+Buckets::Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics, double hedge_share)
+    : hedge_quantile_(hedge_share > 0 ? hedge_quantile : 0),
+      hedge_share_(hedge_share),
       clock_(clock),
       metrics_(metrics),
       unproven_rescues_(clock.mono()) {
@@ -74,7 +75,7 @@ Buckets::HealthPtr Buckets::proven(const std::string& name) {
   HealthPtr* const health = proven_.find_or_add(name);
   if (health == nullptr) return nullptr;
   if (*health == nullptr) *health = unproven_.erase(name).value_or(nullptr);
-  if (*health == nullptr) *health = std::make_shared<BucketHealth>(clock_);
+  if (*health == nullptr) *health = std::make_shared<BucketHealth>(clock_, hedge_share_);
   return *health;
 }
 
@@ -84,7 +85,7 @@ Buckets::HealthPtr Buckets::known(const std::string& name) {
   if (const HealthPtr* const found = proven_.find(name)) return *found;
   HealthPtr* const health = unproven_.find_or_add(name);
   if (health == nullptr) return nullptr;
-  if (*health == nullptr) *health = std::make_shared<BucketHealth>(clock_);
+  if (*health == nullptr) *health = std::make_shared<BucketHealth>(clock_, hedge_share_);
   return *health;
 }
 

@@ -32,8 +32,10 @@ struct BucketOrder {
 /// a request to it is hedged. Owned by app::Process; `metrics` outlives it. Any thread.
 class Buckets {
  public:
-  /// `hedge_quantile`: see BucketHealth::patience; 0: no hedges.
-  Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics);
+  /// `hedge_quantile`: see BucketHealth::patience. `hedge_share`: see HedgeBudget. If one of the
+  /// two is 0, there are no hedges.
+  Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics,
+          double hedge_share = HedgeBudget::kShare);
 
   /// The best kBucketsTriedMax by BucketHealth::score; ties go by the client's order. REQUIRES:
   /// `names` is not empty.
@@ -83,6 +85,7 @@ class Buckets {
                  double (*value)(const BucketHealth& health, double hedge_quantile));
 
   const double hedge_quantile_;
+  const double hedge_share_;
   const Clock& clock_;
   Metrics& metrics_;
   mutable SharedMutex mutex_;

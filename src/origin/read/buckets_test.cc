@@ -35,6 +35,15 @@ class BucketRank : public ::testing::Test {
   Buckets buckets_{0.99, clock_, metrics_};
 };
 
+TEST_F(BucketRank, WithoutAShareForHedgesThereIsNoHedgeDelay) {
+  Metrics metrics;
+  for (const double share : {0.0, 0.01}) {
+    Buckets buckets(0.99, clock_, metrics, share);
+    for (int i = 0; i < 10; ++i) buckets.answered("a", "good", std::chrono::milliseconds(1));
+    EXPECT_EQ(buckets.patience("a").late.has_value(), share > 0);
+  }
+}
+
 TEST_F(BucketRank, IsTheClientsOrderAtFirst) {
   EXPECT_THAT(order({"a"}), ::testing::ElementsAre(0));
   EXPECT_THAT(order({"a", "b", "c"}), ::testing::ElementsAre(0, 1));

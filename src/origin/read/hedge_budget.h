@@ -7,17 +7,20 @@ namespace cachey::origin {
 
 enum class HedgeResult : uint8_t { kWon, kLost };
 
-/// Limits how many requests are sent twice (hedged). Each good answer earns kShare of a hedge. A
+/// Limits how many requests are sent twice (hedged). Each good answer earns a share of a hedge. A
 /// hedge costs 1; each lost one doubles the price (at most kPriceMax), a win resets it to 1,
-/// because hedges that keep losing mean that the store is slow. So hedges are at most kShare of all
-/// answers, and at most four if all answers are late. Not synchronized.
+/// because hedges that keep losing mean that the store is slow. So hedges are at most that share of
+/// all answers, and at most four if all answers are late and the share is kShare. Not synchronized.
 class HedgeBudget {
  public:
-  static constexpr double kShare = 0.05;
+  static constexpr double kShare = 0.05;   ///< of --hedge-budget-percent's default
   static constexpr double kSavedMax = 16;  ///< hedges
   static constexpr double kPriceMax = 16;  ///< reached after four lost hedges
 
-  void earn() { saved_ = std::min(saved_ + kShare, kSavedMax); }
+  /// `share`: from 0, for no hedges, to 1.
+  explicit HedgeBudget(double share = kShare) : share_(share) {}
+
+  void earn() { saved_ = std::min(saved_ + share_, kSavedMax); }
 
   /// Pays for one hedge. False: the budget is too small.
   [[nodiscard]] bool spend() {
@@ -31,6 +34,7 @@ class HedgeBudget {
   }
 
  private:
+  double share_;
   double saved_ = 0;
   double price_ = 1;
 };
