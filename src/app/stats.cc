@@ -50,7 +50,7 @@ Stats::Stats(Metrics& metrics, cache::Cache& cache, const Throughput& egress,
       started_(clock.mono()),
       loop_lag_(metrics.histogram("cachey_event_loop_lag_seconds",
                                   "How long a worker took to get to a task, once a second",
-                                  kLagBounds, 1e-9)) {
+                                  kLagBounds, kNanosecondsPerSecond)) {
   add_throughput_metrics(metrics_, "egress", egress_);
   add_throughput_metrics(metrics_, "ingress", ingress_);
   store::add_memory_metrics(metrics_, cache_.memory());

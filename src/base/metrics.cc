@@ -74,13 +74,13 @@ Counter Metrics::counter(const std::string& name, const std::string& help, const
 }
 
 Histogram Metrics::histogram(const std::string& name, const std::string& help,
-                             const std::vector<uint64_t>& bounds, double unit,
+                             const std::vector<uint64_t>& bounds, double per_unit,
                              const Labels& labels) {
   const MutexLock lock(mutex_);
   Family& same_name = family(name, help, prometheus::MetricType::Histogram);
   if (same_name.cells.empty()) {
     same_name.bounds = bounds;
-    same_name.unit = unit;
+    same_name.per_unit = per_unit;
   }
   Counter& first = same_name.cells[labels];
   if (!first) first = allocate(same_name.bounds.size() + 2);
@@ -128,13 +128,13 @@ prometheus::ClientMetric Metrics::collect(const Family& family, Counter first) {
     prometheus::ClientMetric::Bucket bucket;
     bucket.cumulative_count = count;
     bucket.upper_bound = i < family.bounds.size()
-                             ? static_cast<double>(family.bounds[i]) * family.unit
+                             ? static_cast<double>(family.bounds[i]) / family.per_unit
                              : std::numeric_limits<double>::infinity();
     metric.histogram.bucket.push_back(bucket);
   }
   metric.histogram.sample_count = count;
   metric.histogram.sample_sum =
-      static_cast<double>(histogram.cell(family.bounds.size() + 1).total()) * family.unit;
+      static_cast<double>(histogram.cell(family.bounds.size() + 1).total()) / family.per_unit;
   return metric;
 }
 

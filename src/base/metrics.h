@@ -59,7 +59,7 @@ class Histogram {
 /// The bounds of a histogram of latencies in nanoseconds: 0.25, 0.5, 1, 2.5, 5, 10 ... 500 ms, 1,
 /// 2.5, 5, 10, 30, 60 s.
 [[nodiscard]] const std::vector<uint64_t>& latency_bounds();
-inline constexpr double kNanosecond = 1e-9;  ///< the unit of such a histogram
+inline constexpr double kNanosecondsPerSecond = 1e9;  ///< `per_unit` of such a histogram
 
 /// Owns the process's metrics and writes them in the Prometheus text format 0.0.4. A user makes a
 /// handle once and keeps the handle, so that counting needs no look-up. Owned by app::Process,
@@ -76,10 +76,10 @@ class Metrics {
   [[nodiscard]] Counter counter(const std::string& name, const std::string& help,
                                 const Labels& labels = {});
   /// The histogram of that name and labels; created if there is none. `bounds`: upper bounds of the
-  /// buckets, ascending. `unit`: of the values, 1e-9 for nanoseconds in a histogram of seconds. The
-  /// first call for a name decides the bounds and the unit of all.
+  /// buckets, ascending. `per_unit`: of the values, 1e9 for nanoseconds in a histogram of seconds.
+  /// The first call for a name decides both for all.
   [[nodiscard]] Histogram histogram(const std::string& name, const std::string& help,
-                                    const std::vector<uint64_t>& bounds, double unit = 1,
+                                    const std::vector<uint64_t>& bounds, double per_unit = 1,
                                     const Labels& labels = {});
   prometheus::Gauge& gauge(const std::string& name, const std::string& help,
                            const Labels& labels = {});
@@ -116,7 +116,7 @@ class Metrics {
   struct Family {
     std::string help;
     std::vector<uint64_t> bounds;  // histograms only
-    double unit = 1;
+    double per_unit = 1;
     prometheus::MetricType type = prometheus::MetricType::Counter;
     std::map<Labels, Counter> cells;
     std::map<Labels, std::function<double()>> reads;

@@ -31,7 +31,7 @@ BENCHMARK(one_atomic_for_all)->Threads(1)->Threads(2);
 
 void histogram_observe(benchmark::State& state) {
   const Histogram histogram =
-      metrics().histogram("latency_seconds", "Latency", kLatencyBounds, 1e-9);
+      metrics().histogram("latency_seconds", "Latency", kLatencyBounds, kNanosecondsPerSecond);
   uint64_t nanoseconds = 0;
   for (auto _ : state) {
     histogram.observe(nanoseconds);

@@ -29,7 +29,7 @@ TEST(Metrics, WritesWhatWasCounted) {
 
 TEST(Metrics, AHistogramCountsUpToAndWithItsBounds) {
   Metrics metrics;
-  const Histogram histogram = metrics.histogram("h", "help", {10, 25}, 0.001);
+  const Histogram histogram = metrics.histogram("h", "help", {10, 25}, 1000);
   for (const uint64_t value : {0, 10, 11, 25, 26, 1'000'000}) histogram.observe(value);
   const std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr("# TYPE h histogram\n"));

@@ -25,7 +25,7 @@ std::unique_ptr<KindMetrics> make_kind(Metrics& metrics, const std::string& kind
   made->coalesced = page("coalesced");
   made->download_latency =
       metrics.histogram("cachey_download_latency_seconds", "Time to fetch a page from the origin",
-                        latency_bounds(), kNanosecond, {{"kind", kind}});
+                        latency_bounds(), kNanosecondsPerSecond, {{"kind", kind}});
   return made;
 }
 

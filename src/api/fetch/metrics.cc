@@ -34,7 +34,7 @@ KindFetchMetrics::KindFetchMetrics(Metrics& metrics, std::string kind)
   for (size_t hit = 0; hit < first_chunk_.size(); ++hit) {
     first_chunk_[hit] = metrics_.histogram("cachey_first_chunk_latency_seconds",
                                            "Time from a fetch's head to its first body bytes sent",
-                                           latency_bounds(), kNanosecond,
+                                           latency_bounds(), kNanosecondsPerSecond,
                                            {{"kind", kind_}, {"hit", hit == 1 ? "1" : "0"}});
   }
 }

@@ -174,7 +174,7 @@ TEST_F(BucketHealthTest, HedgesAreEarnedByAnswers) {
 }
 
 TEST_F(BucketHealthTest, TheShareSaysHowManyHedgesAnAnswerEarns) {
-  for (const auto& [share, earned] : {std::pair(1.0, 10), {0.1, 1}, {0.0, 0}}) {
+  for (const auto& [share, earned] : {std::pair(1.0, 10), {0.25, 2}, {0.0, 0}}) {
     BucketHealth health(clock_, share);
     for (int i = 0; i < 10; ++i) health.succeeded(1, 1ms);
     for (int i = 0; i < earned; ++i) EXPECT_TRUE(health.spend_hedge()) << share;
