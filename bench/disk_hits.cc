@@ -113,7 +113,8 @@ class Bench {
           clock_.mono() + std::chrono::duration_cast<std::chrono::nanoseconds>(limit_);
       while (clock_.mono() < end) {
         const MonoTime began = clock_.mono();
-        const auto found = tier_->find(worker_, "bench", "object", random() % pages());
+        const PageAt at = PageAt::page(static_cast<uint32_t>(random() % pages()));
+        const auto found = tier_->find(worker_, "bench", "object", at);
         const uint64_t begin = random() % (kPageBytes / bytes) * bytes;
         const ByteRange range{begin, begin + bytes};
         std::vector<iovec> into = slice(slabs_, ByteRange{0, bytes});
@@ -157,7 +158,7 @@ class Bench {
     DiskPage made;
     made.kind = "bench";
     made.object = "object";
-    made.at = store::PageAt::page(index);
+    made.at = PageAt::page(index);
     made.bytes = kPageBytes;
     made.info = ObjectInfo{"\"etag\"", kTiB, 1};
     return made;

@@ -67,7 +67,9 @@ class Maker {
       SpaceSearch search;
       DiskEntry& entry = **catalog_.place(request, search);
       record.generation = entry.generation;
-      CHECK(catalog_.list(entry, encode_page_record(record, entry.extents(), entry.sums())));
+      const Listed listed =
+          catalog_.list(entry, encode_page_record(record, entry.extents(), entry.sums()));
+      CHECK(listed == Listed::kYes);
       catalog_.release(entry);
       if (i % kPagesPerBatch == 0) write_pending();
     }
