@@ -108,6 +108,20 @@ TEST(DiskModelCanary, WouldSeeATierThatDoesNotVerify) {
   EXPECT_FALSE(model.wrongs().empty());
 }
 
+TEST(DiskModelCanary, WouldSeeATierThatDoesNotVerifyParts) {
+  DiskModel model(1, World::kKilled);
+  const DiskModel::PageName part{0, DiskModel::kPages};
+  model.write(part);
+  model.flush();
+  for (int i = 0; i < 10; ++i) model.read(part);
+  EXPECT_TRUE(model.wrongs().empty());
+  model.disk().close();
+  Forger(model.disk()).forge_a_page();
+  model.disk().open();
+  for (int i = 0; i < 100; ++i) model.read(part);
+  EXPECT_FALSE(model.wrongs().empty());
+}
+
 TEST(DiskModelCanary, WouldSeeBlocksOfAnEarlierLife) {
   for (const bool forged : {false, true}) {
     DiskModel model(1, World::kKilled);

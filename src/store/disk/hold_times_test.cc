@@ -63,6 +63,10 @@ class DiskHoldTimesTest : public ::testing::Test {
     (void)virtual_.run(write_page(*tier_, virtual_.worker(),
                                   make_page(std::move(object), page, bytes, version), content_));
   }
+  void write_part(uint64_t begin, int version = 1) {
+    (void)virtual_.run(
+        write_page(*tier_, virtual_.worker(), make_part("object", begin, 1, version), content_));
+  }
   /// Writes small pages until the disk evicts.
   void fill(uint64_t page_bytes) {
     for (uint64_t i = 0; i % 64 != 0 || tier_->usage().evictions == 0; ++i) {
@@ -103,6 +107,40 @@ TEST_F(DiskHoldTimesTest, ANewVersionOfAnObjectOfManyPages) {
     tier_->observe(virtual_.worker(), next.kind, next.object, {next.info, "bucket"});
     EXPECT_FALSE(tier_->find(virtual_.worker(), next.kind, next.object, PageAt::page(7)));
     write("object", 0, 4 * kKiB, 2);
+    return longest_hold();
+  });
+}
+
+TEST_F(DiskHoldTimesTest, APageOfAsManyPartsAsMayBe) {
+  expect_short_holds("a page of as many parts as may be is read and written", [&] {
+    make_tier(kGiB);
+    for (uint64_t block = 0; block < kPageBytes; block += 64 * kKiB) {
+      for (uint64_t i = 0; i < Catalog::kPartsMax; ++i) write_part(block + 2 * i);
+    }
+    settle();
+    const size_t parts = kPageBytes / (64 * kKiB) * Catalog::kPartsMax;
+    EXPECT_EQ(tier_->usage().parts, parts);
+    const auto find = [&] {
+      return tier_->find_parts(virtual_.worker(), "kind", "object", PageAt::kExponentMax,
+                               {0, kPageBytes});
+    };
+    EXPECT_EQ(find().size(), parts);
+    write("object", 0, kPageBytes);
+    EXPECT_EQ(tier_->usage().parts, 0u);
+    return longest_hold();
+  });
+}
+
+TEST_F(DiskHoldTimesTest, ANewVersionOfAnObjectOfManyParts) {
+  expect_short_holds("a new version of an object of many parts", [&] {
+    make_tier(full_scale() ? 4 * kGiB : kGiB);
+    const uint64_t parts = full_scale() ? 100'000 : 8'192;
+    for (uint64_t i = 0; i < parts; ++i) write_part(i * 4 * kKiB);
+    const DiskPage next = make_part("object", 0, 1, 2);
+    tier_->observe(virtual_.worker(), next.kind, next.object, {next.info, "bucket"});
+    write_part(0, 2);
+    settle();
+    EXPECT_EQ(tier_->usage().parts, 1u);
     return longest_hold();
   });
 }

@@ -1,6 +1,7 @@
 #include "store/testing/disk_model.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -74,7 +75,7 @@ void DiskModel::run() {
   }
   restart();
   for (int object = 0; object < kObjects; ++object) {
-    for (uint32_t page = 0; page < kPages; ++page) read({object, page});
+    for (uint32_t page = 0; page < kNames; ++page) read({object, page});
   }
 }
 
@@ -84,13 +85,14 @@ void DiskModel::write(PageName name) {
   if (result != DiskWrite::kDropped) seen_.insert(name.object);
   if (result == DiskWrite::kStored)
     durable_.erase(name);  // the page had left, if it ever was there
+  check_no_part_is_needless();
   check_bounds();
 }
 
 void DiskModel::read(PageName name) {
   const std::string object = std::to_string(name.object);
   std::optional<DiskPageRef> found =
-      disk_.tier().find(disk_.worker(), "kind", object, PageAt::page(name.page));
+      disk_.tier().find(disk_.worker(), "kind", object, place_of(name));
   if (!found) return;
   const int version = std::stoi(found->info().etag.substr(2));
   if (version > versions_[name.object] || version < oldest_possible_[name.object]) {
@@ -183,12 +185,40 @@ void DiskModel::restart() {
   if (all) durable_ = now;
 }
 
+PageAt DiskModel::place_of(PageName name) {
+  constexpr std::array<unsigned, 3> kExponents{24, 16, 20};
+  // Of the parts, in their page. Several begin in one block.
+  constexpr std::array<uint64_t, kParts> kBegins{0, 3, 5'000, 5'001, 60'000, 65'535};
+  const unsigned exponent = kExponents[static_cast<size_t>(name.object) % kExponents.size()];
+  if (name.page < kPages) return PageAt::page(name.page, exponent);
+  const uint32_t part = name.page - kPages;
+  return PageAt::part(PageAt::page(part % 2, exponent).begin() + kBegins[part], exponent);
+}
+
+void DiskModel::check_no_part_is_needless() {
+  region_was_out_ = region_was_out_ || disk_.tier().stats().regions_went_out > 0;
+  if (region_was_out_ || world_ == World::kEvil) return;
+  const std::map<PageName, int> there = listed();
+  for (const auto& [name, version] : there) {
+    const DiskPage part = page_of(name, version);
+    if (!part.at.is_part()) continue;
+    for (const auto& [other, other_version] : there) {
+      const DiskPage has = page_of(other, other_version);
+      const bool needless = other.object == name.object && other != name &&
+                            has.at.has(has.bytes, part.at, part.bytes);
+      if (needless) wrongs_.push_back("bytes of object " + part.object + " are there twice");
+    }
+  }
+}
+
 DiskPage DiskModel::page_of(PageName name, int version) const {
   // The size depends on name and version: from below 4 KiB to about 256 KiB.
   std::mt19937 sizes(static_cast<uint32_t>(name.object * 1'000 + name.page * 100 + version % 7));
   const uint64_t limit = 4096u << sizes() % 7;
-  const uint64_t bytes = 1 + sizes() % limit;
-  DiskPage page = make_page(std::to_string(name.object), name.page, bytes, version);
+  const PageAt at = place_of(name);
+  const uint64_t bytes = std::min(1 + sizes() % limit, at.bytes_max());
+  DiskPage page = make_page(std::to_string(name.object), 0, bytes, version);
+  page.at = at;
   if (long_tags_) page.info.etag.insert(page.info.etag.size() - 1, kLongTagBytes, '-');
   return page;
 }
@@ -196,9 +226,9 @@ DiskPage DiskModel::page_of(PageName name, int version) const {
 std::map<DiskModel::PageName, int> DiskModel::listed() {
   std::map<PageName, int> pages;
   for (int object = 0; object < kObjects; ++object) {
-    for (uint32_t page = 0; page < kPages; ++page) {
-      const auto found =
-          disk_.tier().find(disk_.worker(), "kind", std::to_string(object), PageAt::page(page));
+    for (uint32_t page = 0; page < kNames; ++page) {
+      const auto found = disk_.tier().find(disk_.worker(), "kind", std::to_string(object),
+                                           place_of({object, page}));
       if (found) pages[{object, page}] = std::stoi(found->info().etag.substr(2));
     }
   }
@@ -267,7 +297,7 @@ void DiskModel::write_more_than_the_journal_takes() {
   disk_.device().hang_parts({{.range = places.back(), .reads = false}});
   for (int object = 0; object < kObjects; ++object) {
     change(object);
-    for (uint32_t page = 0; page < kPages; ++page) write({object, page});
+    for (uint32_t page = 0; page < kNames; ++page) write({object, page});
   }
 }
 

@@ -11,8 +11,9 @@
 
 namespace cachey::store {
 
-/// A disk tier beside a model of what it must hold: random writes, reads, new versions, faults,
-/// crashes and restarts, by a seed. One thread.
+/// A disk tier beside a model of what it must hold: random writes and reads of pages and of parts
+/// of pages, new versions, faults, crashes and restarts, by a seed. The pages of an object have one
+/// of three sizes. One thread.
 class DiskModel {
  public:
   /// The faults of a run, and what the tier guarantees then.
@@ -45,11 +46,13 @@ class DiskModel {
   [[nodiscard]] uint64_t refused_for_memory() const { return refused_for_memory_; }
   [[nodiscard]] uint64_t shrinks() const { return shrinks_; }  ///< openings of a larger store
 
+  /// A page, or a part of one: then `page` is kPages or more.
   struct PageName {
     int object;
     uint32_t page;
     auto operator<=>(const PageName&) const = default;
   };
+  static constexpr uint32_t kPages = 3;  ///< of an object
   // One step each.
   void write(PageName name);
   void read(PageName name);
@@ -61,16 +64,20 @@ class DiskModel {
  private:
   static constexpr uint64_t kDeviceBytes = 5 * kMiB;
   static constexpr int kObjects = 12;
-  static constexpr uint32_t kPages = 3;
+  static constexpr uint32_t kParts = 6;
+  static constexpr uint32_t kNames = kPages + kParts;  // of an object
 
   [[nodiscard]] uint32_t random() { return static_cast<uint32_t>(random_()); }
   [[nodiscard]] int any_object() { return static_cast<int>(random_() % kObjects); }
   [[nodiscard]] PageName any_page() {
-    return {any_object(), static_cast<uint32_t>(random_() % kPages)};
+    return {any_object(), static_cast<uint32_t>(random_() % kNames)};
   }
   [[nodiscard]] bool loses_power() const { return world_ != World::kKilled; }
 
+  [[nodiscard]] static PageAt place_of(PageName name);
   [[nodiscard]] std::map<PageName, int> listed();
+  /// No byte is on the disk twice: no part is there beside an entry that has all its bytes.
+  void check_no_part_is_needless();
   /// What waits for an ill device has a bound: records, and the memory of late operations.
   void check_bounds();
   /// Durable pages are there, except those that had left before the end.
@@ -103,6 +110,7 @@ class DiskModel {
   uint64_t refused_for_records_ = 0;
   uint64_t refused_for_memory_ = 0;
   uint64_t shrinks_ = 0;
+  bool region_was_out_ = false;  // a part may be written again because its page is there
 };
 
 }  // namespace cachey::store
