@@ -60,6 +60,16 @@ TEST_F(DiskParts, ComeInTheOrderOfTheirBegin) {
   EXPECT_EQ(parts({4'099, 2 * kMiB + 1}).size(), 3u);
 }
 
+TEST_F(DiskParts, ThatAreTooSmallAreLeftOutUnlessTheyHaveTheFirstByte) {
+  for (const uint64_t begin : {0, 1'000, 2'000}) write_part(begin, 100);
+  write_part(3'000, 1'000);
+  const std::vector<DiskPageRef> found = disk_.tier().find_parts(
+      disk_.worker(), "kind", "object", kUsual, {1'050, kPageBytes}, DiskUse::kNone, 1'000);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].range(), (ByteRange{1'000, 1'100}));
+  EXPECT_EQ(found[1].range(), (ByteRange{3'000, 4'000}));
+}
+
 TEST_F(DiskParts, SurviveTheProcessAndAreReadByBlocksFromTheirBegin) {
   const DiskPage part = make_part("object", 7 * kMiB + 123, 200'000);
   EXPECT_EQ(write(part), DiskWrite::kStored);

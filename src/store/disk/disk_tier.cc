@@ -191,7 +191,7 @@ std::optional<DiskPageRef> DiskTier::find(rt::Worker& worker, std::string_view k
 
 std::vector<DiskPageRef> DiskTier::find_parts(rt::Worker& worker, std::string_view kind,
                                               std::string_view object, unsigned exponent,
-                                              ByteRange range, DiskUse use) {
+                                              ByteRange range, DiskUse use, uint64_t least) {
   std::vector<DiskPageRef> found;
   if (!usable(worker)) return found;
   const ObjectId id = object_id(kind, object);
@@ -205,7 +205,8 @@ std::vector<DiskPageRef> DiskTier::find_parts(rt::Worker& worker, std::string_vi
       index_.catalog->find_parts(id, exponent, ByteRange{begin, end}, parts);
       size_t kept = 0;
       for (DiskEntry* part : parts) {
-        if (index_.catalog->is_avoided(*part)) continue;
+        const bool is_first = part->at.begin() <= range.begin;
+        if ((part->bytes < least && !is_first) || index_.catalog->is_avoided(*part)) continue;
         if (use == DiskUse::kUse) Catalog::touch(*part);
         index_.catalog->hold(*part);
         parts[kept++] = part;

@@ -115,12 +115,12 @@ class DiskTier {
                                                 DiskUse use = DiskUse::kUse) EXCLUDES(index_.mutex);
 
   /// The parts of pages of 2^exponent bytes that overlap `range` of the object, in the order of
-  /// their begin. No I/O. Parts may overlap each other, so a caller takes what the parts before
-  /// have not.
+  /// their begin; without those of fewer than `least` bytes, unless they have the range's first
+  /// byte. No I/O. Parts may overlap, so a caller takes what the parts before have not.
   [[nodiscard]] std::vector<DiskPageRef> find_parts(rt::Worker& worker, std::string_view kind,
                                                     std::string_view object, unsigned exponent,
-                                                    ByteRange range, DiskUse use = DiskUse::kUse)
-      EXCLUDES(index_.mutex);
+                                                    ByteRange range, DiskUse use = DiskUse::kUse,
+                                                    uint64_t least = 0) EXCLUDES(index_.mutex);
 
   /// False: read() would refuse as many bytes; counts as a read that was refused.
   [[nodiscard]] bool may_read(uint64_t bytes);
