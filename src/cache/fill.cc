@@ -17,9 +17,14 @@ Error internal(const std::exception& failure) { return {ErrorKind::kInternal, fa
 
 }  // namespace
 
+std::optional<uint64_t> Fills::object_size(const FetchSpec& spec) const {
+  const std::optional<uint64_t> known = table_.object_size(spec.key.view());
+  return known ? known : spec.wishes.object_size;
+}
+
 /// The memory for these bytes; for all of them if the object's size is unknown.
-uint64_t Fills::bytes_needed(const FetchSpec& spec, ByteRange wanted) {
-  const std::optional<uint64_t> size = table_.object_size(spec.key.view());
+uint64_t Fills::bytes_needed(const FetchSpec& spec, ByteRange wanted) const {
+  const std::optional<uint64_t> size = object_size(spec);
   if (!size || *size <= wanted.begin) return wanted.size();
   return std::min(*size, wanted.end) - wanted.begin;
 }

@@ -65,6 +65,10 @@ class Fills {
     return splits ? FillOrder::kFromWanted : FillOrder::kFromBegin;
   }
 
+  /// The object's size, as the table knows it, else as the request says it (C0-Object-Size).
+  /// Nothing: not known.
+  [[nodiscard]] std::optional<uint64_t> object_size(const FetchSpec& spec) const;
+
   /// The memory for a fill that no request waits for. Nothing: there is no room for it now.
   /// `wanted`: of the object.
   [[nodiscard]] std::optional<FillMemory> try_reserve(const FetchSpec& spec, ByteRange wanted);
@@ -94,7 +98,7 @@ class Fills {
 
   struct Filling;
   enum class Purpose : uint8_t { kFill, kLook };
-  [[nodiscard]] uint64_t bytes_needed(const FetchSpec& spec, ByteRange wanted);
+  [[nodiscard]] uint64_t bytes_needed(const FetchSpec& spec, ByteRange wanted) const;
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
                                    ByteRange wanted, std::optional<FillMemory> memory,
                                    Purpose purpose);

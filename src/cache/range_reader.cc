@@ -1,5 +1,7 @@
 #include "cache/range_reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -44,7 +46,7 @@ std::optional<Result<void>> RangeReader::try_open() {
       hot_pages == nullptr ? nullptr : hot_pages->find(key, hash, current());
   if (hot == nullptr || condition_ != nullptr) return try_look_up(key, hash);
   const Page& page = *hot->page();
-  if (position_ >= page.source()->info.size) return try_look_up(key, hash);
+  if (!is_satisfiable(page.source()->info)) return try_look_up(key, hash);
   if (window_.use() == Use::kBody) page.prefetch_rest(offset_in(page));
   window_.hold(*hot, began_);
   return take_version();
@@ -63,7 +65,7 @@ std::optional<Result<void>> RangeReader::try_look_up(KeyView key, uint64_t hash)
     if (hot_pages != nullptr) hot_pages->note(*page, hash, began_);
   }
   const std::optional<uint64_t> size =
-      whole ? page->source()->info.size : cache_.table().object_size(key);
+      whole ? page->source()->info.size : cache_.fills().object_size(window_.spec());
   if (page != nullptr) {
     window_.hold(std::move(page), began_);
   } else {
@@ -92,8 +94,10 @@ std::optional<Error> RangeReader::refusal(const ObjectInfo& version) const {
     case Verdict::kNotModified:
       return std::nullopt;
   }
-  if (position_ < version.size) return std::nullopt;
-  return Error::range_not_satisfiable(version.size);
+  if (is_satisfiable(version)) return std::nullopt;
+  if (position_ >= version.size) return Error::range_not_satisfiable(version.size);
+  return Error(ErrorKind::kChanged,
+               fmt::format("C0-Object-Size: the object has {} bytes", version.size));
 }
 
 bool RangeReader::refuses_by_old_news(const Page& page) const {

@@ -60,9 +60,10 @@ class RangeReader {
   /// Asks for the first pages. Success: version, size and range are known, and for kBody the first
   /// byte is readable. Errors: kChanged. Nothing: open() must wait. To be called once, first.
   [[nodiscard]] std::optional<Result<void>> try_open();
-  /// Waits for what try_open() did not find. Errors: those of wait(), kRangeNotSatisfiable and
-  /// kPreconditionFailed. These two are told only if the store was asked after the reader was made:
-  /// what memory or the disk knows may serve a request, and never refuses one.
+  /// Waits for what try_open() did not find. Errors: those of wait(), kRangeNotSatisfiable,
+  /// kPreconditionFailed, and kChanged if the object has not the size that the client knows. A
+  /// version refuses only if the store was asked for it after the reader was made: what memory or
+  /// the disk knows may serve a request, and never refuses one.
   /// REQUIRES: try_open() returned nothing.
   [[nodiscard]] rt::Task<Result<void>> open(std::stop_token client_left = {});
 
@@ -119,6 +120,11 @@ class RangeReader {
   [[nodiscard]] std::optional<Result<void>> try_look_up(KeyView key, uint64_t hash);
   [[nodiscard]] Verdict judge(const ObjectInfo& version) const {
     return condition_ == nullptr ? Verdict::kHolds : condition_->judge(version);
+  }
+  /// The range begins inside this version, and the version has the size that the client knows.
+  [[nodiscard]] bool is_satisfiable(const ObjectInfo& version) const {
+    const std::optional<uint64_t>& said = window_.spec().wishes.object_size;
+    return position_ < version.size && (!said || *said == version.size);
   }
   /// Why this version refuses the request; nothing: it does not.
   [[nodiscard]] std::optional<Error> refusal(const ObjectInfo& version) const;

@@ -115,6 +115,15 @@ Result<ByteRange> range_of(const FoundFields& found) {
   return parse_range(found.range->value);
 }
 
+/// The client says how large the object is: nothing behind that is asked for.
+Result<void> cut_at_known_size(FetchFields& fields) {
+  const std::optional<uint64_t> size = fields.wishes.object_size;
+  if (!size) return {};
+  if (fields.range.begin >= *size) return std::unexpected(Error::range_not_satisfiable(*size));
+  fields.range.end = std::min(fields.range.end, *size);
+  return {};
+}
+
 }  // namespace
 
 Result<cache::ObjectKey> parse_fetch_target(std::string_view target) {
@@ -162,6 +171,8 @@ Result<FetchFields> parse_fetch_fields(const net::Request& request,
     Result<cache::Wishes> wishes = parse_wishes(request, parsed.range);
     if (!wishes) return std::unexpected(std::move(wishes.error()));
     parsed.wishes = *wishes;
+    if (Result<void> cut = cut_at_known_size(parsed); !cut)
+      return std::unexpected(std::move(cut.error()));
   }
   return parsed;
 }

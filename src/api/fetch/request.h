@@ -33,8 +33,8 @@ struct FetchFields {
   bool has_preconditions = false;    ///< see Preconditions
 };
 
-/// Times in C0-Config are cut at `client_limit_max`. Errors: kBadRequest and kRangeNotSatisfiable;
-/// the text names the broken rule.
+/// Times in C0-Config are cut at `client_limit_max`, the range at C0-Object-Size. Errors:
+/// kBadRequest and kRangeNotSatisfiable; the text names the broken rule.
 [[nodiscard]] Result<FetchFields> parse_fetch_fields(const net::Request& request,
                                                      std::chrono::milliseconds client_limit_max);
 

@@ -174,7 +174,19 @@ TEST(FetchFields, WishesAreParsed) {
   ASSERT_TRUE(fetch);
   EXPECT_TRUE(fetch->wishes.exact);
   EXPECT_EQ(fetch->wishes.object_size, 7u);
+  EXPECT_EQ(fetch->range, (ByteRange{0, 7}));
   EXPECT_FALSE(parse({{"range", "bytes=0-16777216"}, {"c0-exact", "true"}}));
+}
+
+TEST(FetchFields, ARangePastTheSaidSizeIsRefused) {
+  for (const char* size : {"0", "5"}) {
+    const auto past = parse({{"range", "bytes=5-9"}, {"c0-object-size", size}});
+    ASSERT_FALSE(past) << size;
+    EXPECT_EQ(past.error().kind(), ErrorKind::kRangeNotSatisfiable);
+    EXPECT_EQ(std::to_string(past.error().object_size().value()), size);
+  }
+  EXPECT_EQ(parse({{"range", "bytes=5-9"}, {"c0-object-size", "6"}})->range, (ByteRange{5, 6}));
+  EXPECT_EQ(parse({{"range", "bytes=5-9"}, {"c0-object-size", "99"}})->range, (ByteRange{5, 10}));
 }
 
 TEST(FetchSpec, IsWholeFromTheStart) {
