@@ -32,6 +32,8 @@ unsigned status_of(ErrorKind kind) {
       return 502;
     case ErrorKind::kRefused:
       return 502;
+    case ErrorKind::kNotCached:
+      return 504;
     case ErrorKind::kOverloaded:
       return 503;
     case ErrorKind::kCancelled:

@@ -87,6 +87,7 @@ std::string_view code_text(ErrorKind kind) {
     case ErrorKind::kUpstream:
     case ErrorKind::kDamaged:
     case ErrorKind::kRefused:
+    case ErrorKind::kNotCached:
     case ErrorKind::kCancelled:
     case ErrorKind::kInternal:
       break;

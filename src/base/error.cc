@@ -28,6 +28,8 @@ std::string_view to_string(ErrorKind kind) {
       return "damaged";
     case ErrorKind::kRefused:
       return "refused";
+    case ErrorKind::kNotCached:
+      return "not_cached";
     case ErrorKind::kOverloaded:
       return "overloaded";
     case ErrorKind::kCancelled:

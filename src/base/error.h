@@ -24,6 +24,7 @@ enum class ErrorKind : uint8_t {
   kUpstream,             ///< any other failure of the origin, or an answer that breaks the protocol
   kDamaged,              ///< the bytes differ from those that the origin announced: all are useless
   kRefused,              ///< the origin's rules or our settings forbid this kind of access
+  kNotCached,            ///< the client wants cached bytes only, and not all are there
   kOverloaded,           ///< our own limits: memory, connections
   kCancelled,            ///< we are shutting down, or no request needs the result any more
   kInternal,             ///< a bug of ours

@@ -53,12 +53,21 @@ DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
 }
 
 bool DiskReads::has(rt::Worker& worker, const FetchSpec& spec, uint32_t index) {
-  if (disk_ == nullptr) return false;
-  const ObjectKey& key = spec.key;
-  return disk_
-      ->find(worker, key.kind, key.object, store::PageAt::page(index, spec.page_size.exponent()),
-             store::DiskUse::kNone)
-      .has_value();
+  return object_size_if_here(worker, spec, index).has_value();
+}
+
+std::optional<uint64_t> DiskReads::object_size_if_here(rt::Worker& worker, const FetchSpec& spec,
+                                                       uint32_t index) {
+  if (disk_ == nullptr) return std::nullopt;
+  const KeyView key = spec.key.view();
+  const std::optional<store::DiskPageRef> found =
+      disk_->find(worker, key.kind, key.object,
+                  store::PageAt::page(index, spec.page_size.exponent()), store::DiskUse::kNone);
+  if (!found || !may_have_(key.kind, found->bucket())) return std::nullopt;
+  if (found->bytes() != spec.page_size.bytes_of(index, found->info().size)) return std::nullopt;
+  const ObjectSourcePtr ruling = table_.ruling(key);
+  if (ruling != nullptr && ruling->info.size != found->info().size) return std::nullopt;
+  return found->info().size;
 }
 
 void DiskReads::learn_version(rt::Worker& worker, const Page& page) {

@@ -72,6 +72,10 @@ class DiskReads {
   /// The disk lacks the page, but may have others of the object: the table learns their version, if
   /// the table knows none.
   void learn_version(rt::Worker& worker, const Page& page);
+  /// The size of the object if the disk has this page, as far as the table's version and the
+  /// kind's buckets allow it. Nothing: it has not. No I/O, and no use of the page.
+  [[nodiscard]] std::optional<uint64_t> object_size_if_here(rt::Worker& worker,
+                                                            const FetchSpec& spec, uint32_t index);
 
   struct Load {
     PiecePtr piece;       ///< of the first wanted byte; null: the page is not on disk

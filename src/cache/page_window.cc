@@ -41,6 +41,36 @@ void PageWindow::hold(PagePtr page, MonoTime now) {
   hold(std::move(page), PageRole::kJoined, When::kNow, now);
 }
 
+bool PageWindow::is_all_cached() const {
+  uint64_t position = range_.begin;
+  uint64_t end = range_.end;
+  for (uint32_t looks = 0; position < end && looks < kLooksMax; ++looks) {
+    const std::optional<Here> here = here_from(position);
+    if (!here) return false;
+    end = std::min(end, here->object_size);
+    position = here->end;
+  }
+  return range_.begin < end;
+}
+
+/// What of the page with this byte is in memory or on the disk. Nothing: the byte is not.
+std::optional<PageWindow::Here> PageWindow::here_from(uint64_t position) const {
+  const uint32_t index = spec_->page_size.index_of(position);
+  const uint64_t page_end = spec_->page_size.range_of(index).end;
+  const PagePtr page = find(position);
+  if (page == nullptr) {
+    const std::optional<uint64_t> size =
+        cache_.disk_reads().object_size_if_here(worker_, *spec_, index);
+    return size ? std::optional<Here>({page_end, *size}) : std::nullopt;
+  }
+  if (!page->has_head() || page->phase() == Page::Phase::kFailed) return std::nullopt;
+  const uint64_t size = page->source()->info.size;
+  if (use_ == Use::kHead || page->on_disk() || position >= size) return Here{page_end, size};
+  const uint64_t begin = page->object_offset();
+  const uint64_t here_end = begin + page->available_end(position - begin);
+  return here_end > position ? std::optional<Here>({here_end, size}) : std::nullopt;
+}
+
 void PageWindow::ask(uint64_t position) {
   const PageSize size = spec_->page_size;
   look_up(size.index_of(position), size.offset_of(position), When::kNow, std::nullopt);
@@ -56,7 +86,7 @@ void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
   const bool lost = at(index).index == index && at(index).lost;
   DiskReads::Found on_disk;
   if (found.created && !lost) on_disk = cache_.disk_reads().adopt_from_disk(worker_, *found.page);
-  if (use_ == Use::kHead && found.created && on_disk == nullptr) return give_back(*found.page);
+  if (!fetches() && found.created && on_disk == nullptr) return give_back(*found.page);
   const PageRole role =
       found.created && on_disk == nullptr ? PageRole::kStarted : PageRole::kJoined;
   hold(std::move(found.page), role, when, cache_.clock().mono());
@@ -79,7 +109,7 @@ bool PageWindow::look_up_part(uint64_t position, When when, std::optional<FillMe
   PageTable::Found found{find(position), false};
   if (found.page == nullptr) {
     const bool lost = at(index).index == index && at(index).lost;
-    if (use_ == Use::kHead || wants_all_of(index)) return false;
+    if (!fetches() || wants_all_of(index)) return false;
     if (!lost && cache_.disk_reads().has(worker_, *spec_, index)) return false;
     found = cache_.table().find_or_create_part(spec_, index, missing_from(position));
     if (found.page == nullptr) return false;
@@ -99,7 +129,7 @@ bool PageWindow::look_up_part(uint64_t position, When when, std::optional<FillMe
 
 /// What has the byte at `position`, whole or not; null: neither a page nor, for an exact reader, a
 /// part.
-PagePtr PageWindow::find(uint64_t position) {
+PagePtr PageWindow::find(uint64_t position) const {
   const uint32_t index = spec_->page_size.index_of(position);
   const KeyView key = spec_->key.view();
   return exact() ? cache_.table().find_for_exact(key, key.hash(), index, position)
@@ -110,7 +140,7 @@ PagePtr PageWindow::find(uint64_t position) {
 bool PageWindow::wants_all_of(uint32_t index) const {
   const ByteRange page = spec_->page_size.range_of(index);
   const ByteRange part = part_of(index);
-  const std::optional<uint64_t> size = cache_.table().object_size(spec_->key.view());
+  const std::optional<uint64_t> size = cache_.fills().object_size(*spec_);
   const uint64_t end = size && *size > page.begin ? std::min(page.end, *size) : page.end;
   return part.begin == page.begin && part.end >= end;
 }
@@ -118,7 +148,7 @@ bool PageWindow::wants_all_of(uint32_t index) const {
 /// The bytes of the range from `position` on, in the page with it and in the object.
 ByteRange PageWindow::missing_from(uint64_t position) const {
   const uint64_t end = part_of(spec_->page_size.index_of(position)).end;
-  const std::optional<uint64_t> size = cache_.table().object_size(spec_->key.view());
+  const std::optional<uint64_t> size = cache_.fills().object_size(*spec_);
   return {position, size && *size > position ? std::min(end, *size) : end};
 }
 
@@ -126,7 +156,7 @@ ByteRange PageWindow::missing_from(uint64_t position) const {
 /// another one.
 void PageWindow::give_back(Page& page) {
   cache_.table().remove(page);
-  page.fail(Error(ErrorKind::kCancelled, "only the head was asked for"));
+  page.fail(Error(ErrorKind::kCancelled, "the page itself was not asked for"));
   if (page.index() < counted_end_) return;
   counted_end_ = page.index() + 1;
   spec_->metrics->access.add();

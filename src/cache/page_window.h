@@ -26,6 +26,9 @@ class PageWindow {
   /// For pages on disk, this many bytes are loaded ahead of the position, up to the range's end.
   static constexpr uint64_t kReadAheadBytes = 2 * Pieces::kPieceBytesMax;
 
+  /// Bounds the time that is_all_cached() takes: look-ups without a wait.
+  static constexpr uint32_t kLooksMax = 4096;
+
   /// A page that the reader holds.
   struct Slot {
     Page* page = nullptr;            ///< null: not asked for, or dropped
@@ -51,8 +54,10 @@ class PageWindow {
   [[nodiscard]] ByteRange range() const { return range_; }
   /// The part of page `index` that is in the range.
   [[nodiscard]] ByteRange part_of(uint32_t index) const;
-  /// The reader wants the bytes of its range only.
-  [[nodiscard]] bool exact() const { return spec_->wishes.exact; }
+  /// The reader wants the bytes of its range only, whether pages or parts of pages have them.
+  [[nodiscard]] bool exact() const { return spec_->wishes.exact || spec_->wishes.only_if_cached; }
+  /// What is not cached is fetched.
+  [[nodiscard]] bool fetches() const { return use_ == Use::kBody && !spec_->wishes.only_if_cached; }
 
   /// The slot of page `index`, which may hold another page or none.
   [[nodiscard]] Slot& at(uint32_t index) { return slots_[index % slots_.size()]; }
@@ -68,9 +73,12 @@ class PageWindow {
   void hold(PagePtr page, MonoTime now);
   /// Holds the page of an entry of the worker's hot pages.
   void hold(HotPages::Entry& hot, MonoTime now);
-  /// Asks for the page in which `position` is, because the reader is there. For kHead, no page is
-  /// held afterwards if neither memory nor disk has the page, and nobody fetches it: a look is
-  /// enough.
+  /// All bytes of the range, as far as the object reaches, are in memory or on the disk now. What
+  /// is behind the first kLooksMax pages or parts of pages is not looked at.
+  [[nodiscard]] bool is_all_cached() const;
+  /// Asks for the page in which `position` is, because the reader is there. For kHead, and if only
+  /// cached bytes are wanted, no page is held afterwards if neither memory nor disk has the page,
+  /// and nobody fetches it.
   void ask(uint64_t position);
   /// Asks for the pages after page `current` that begin before `object_size`. Speculation: a page
   /// for which no memory is free now is left until the position reaches the page.
@@ -92,10 +100,15 @@ class PageWindow {
   void look_up(uint32_t index, uint64_t offset, When when, std::optional<FillMemory> memory);
   [[nodiscard]] bool look_up_part(uint64_t position, When when, std::optional<FillMemory>& memory);
   void leave_others_fill(uint64_t position);
-  [[nodiscard]] PagePtr find(uint64_t position);
+  [[nodiscard]] PagePtr find(uint64_t position) const;
   [[nodiscard]] bool wants_all_of(uint32_t index) const;
   [[nodiscard]] ByteRange missing_from(uint64_t position) const;
   void give_back(Page& page);
+  struct Here {
+    uint64_t end;  ///< in the object; may be past the object's end
+    uint64_t object_size;
+  };
+  [[nodiscard]] std::optional<Here> here_from(uint64_t position) const;
   void hold(PagePtr page, PageRole role, When when, MonoTime now);
   void note(Slot& held, MonoTime now);
   void count(Slot& held, MonoTime now);

@@ -9,6 +9,7 @@
 #include "base/units.h"
 
 namespace cachey::cache {
+
 namespace {
 
 std::unexpected<Error> changed() {
@@ -17,6 +18,10 @@ std::unexpected<Error> changed() {
 
 std::unexpected<Error> evicted_again() {
   return fail(ErrorKind::kOverloaded, "the page was evicted again and again before it was read");
+}
+
+std::unexpected<Error> not_cached() {
+  return fail(ErrorKind::kNotCached, "only-if-cached: not all bytes of the range are in the cache");
 }
 
 std::unexpected<Error> no_memory() {
@@ -39,6 +44,7 @@ RangeReader::RangeReader(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, By
 RangeReader::~RangeReader() { CHECK(!pinned_); }
 
 std::optional<Result<void>> RangeReader::try_open() {
+  if (only_if_cached() && !window_.is_all_cached()) return not_cached();
   const KeyView key = window_.spec().key.view();
   const uint64_t hash = key.hash();
   HotPages* const hot_pages = cache_.hot_pages(worker_);
@@ -54,9 +60,8 @@ std::optional<Result<void>> RangeReader::try_open() {
 
 /// try_open() for a page that is not hot.
 std::optional<Result<void>> RangeReader::try_look_up(KeyView key, uint64_t hash) {
-  PagePtr page = window_.spec().wishes.exact
-                     ? cache_.table().find_for_exact(key, hash, current(), position_)
-                     : cache_.table().find(key, hash, current());
+  PagePtr page = window_.exact() ? cache_.table().find_for_exact(key, hash, current(), position_)
+                                 : cache_.table().find(key, hash, current());
   const bool whole = page != nullptr && page->phase() == Page::Phase::kWhole;
   if (whole && window_.use() == Use::kBody && page->try_pin()) {
     page->prefetch_rest(offset_in(*page));
@@ -120,6 +125,7 @@ rt::Task<Result<void>> RangeReader::find_version(std::stop_token client_left) {
     const bool held = window_.holds(current());
     if (held && !refuses_by_old_news(*window_.at(current()).page)) co_return take_version();
     if (looks == kTriesMax) co_return changed();
+    if (only_if_cached()) co_return not_cached();
     Result<ObjectSourcePtr> seen = co_await look(client_left);
     if (!seen) co_return std::unexpected(std::move(seen.error()));
     if (held) leave(window_.at(current()));  // what the look saw may be another version
@@ -189,7 +195,10 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
   const rt::Until until(head_deadline(), std::move(client_left));
   while (true) {
     if (!window_.holds(current())) window_.ask(position_);
-    if (!window_.holds(current())) co_return Result<void>();
+    if (!window_.holds(current())) {
+      if (only_if_cached()) co_return not_cached();
+      co_return Result<void>();
+    }
     Slot& held = window_.at(current());
     const Page::Phase phase = held.page->phase();
     if (phase == Page::Phase::kPending) {

@@ -58,7 +58,8 @@ class RangeReader {
   void set_condition(const Condition* condition) { condition_ = condition; }
 
   /// Asks for the first pages. Success: version, size and range are known, and for kBody the first
-  /// byte is readable. Errors: kChanged. Nothing: open() must wait. To be called once, first.
+  /// byte is readable. Errors: kChanged, kNotCached. Nothing: open() must wait. To be called once,
+  /// first.
   [[nodiscard]] std::optional<Result<void>> try_open();
   /// Waits for what try_open() did not find. Errors: those of wait(), kRangeNotSatisfiable,
   /// kPreconditionFailed, and kChanged if the object has not the size that the client knows. A
@@ -100,7 +101,8 @@ class RangeReader {
   /// Waits until pin() can return bytes. Errors end the answer, and this answer alone: kChanged,
   /// kOverloaded (evicted again and again), kTimeout (the page's head did not come within
   /// the request's own limits), kCancelled (`client_left` was requested, on the worker's thread),
-  /// or the error of the page's fill.
+  /// kNotCached (the client wants cached bytes only, and
+  /// some are gone), or the error of the page's fill.
   [[nodiscard]] rt::Task<Result<void>> wait(std::stop_token client_left = {});
 
  private:
@@ -121,6 +123,7 @@ class RangeReader {
   [[nodiscard]] Verdict judge(const ObjectInfo& version) const {
     return condition_ == nullptr ? Verdict::kHolds : condition_->judge(version);
   }
+  [[nodiscard]] bool only_if_cached() const { return window_.spec().wishes.only_if_cached; }
   /// The range begins inside this version, and the version has the size that the client knows.
   [[nodiscard]] bool is_satisfiable(const ObjectInfo& version) const {
     const std::optional<uint64_t>& said = window_.spec().wishes.object_size;

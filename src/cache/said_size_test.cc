@@ -134,7 +134,9 @@ TEST_F(SaidSize, TheReserveOfTheLastPageIsItsBytes) {
   const auto reserved = cache_.fills().try_reserve(*made, {kPageBytes, 2 * kPageBytes});
   ASSERT_TRUE(reserved);
   EXPECT_EQ(reserved->body.bytes(), store::Arena::rounded(9));
-  EXPECT_EQ(cache_.fills().try_reserve(*made, {7 * kPageBytes, 8 * kPageBytes})->body.bytes(), kPageBytes) << "past the end";
+  EXPECT_EQ(cache_.fills().try_reserve(*made, {7 * kPageBytes, 8 * kPageBytes})->body.bytes(),
+            kPageBytes)
+      << "past the end";
   EXPECT_EQ(cache_.fills().object_size(*spec("o")), std::nullopt);
 }
 

@@ -18,6 +18,8 @@ int finality(ErrorKind kind) {
       return 6;
     case ErrorKind::kPreconditionFailed:
       return 6;
+    case ErrorKind::kNotCached:
+      return 6;
     case ErrorKind::kChanged:
       return 5;
     case ErrorKind::kRefused:
@@ -62,6 +64,7 @@ bool worth_another_bucket(ErrorKind kind) {
     case ErrorKind::kBadRequest:
     case ErrorKind::kRangeNotSatisfiable:
     case ErrorKind::kPreconditionFailed:
+    case ErrorKind::kNotCached:
     case ErrorKind::kCancelled:
     case ErrorKind::kInternal:
       return false;

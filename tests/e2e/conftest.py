@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "origin"))
 
 import cachey_server  # noqa: E402  (the path above comes first)
+import protocols  # noqa: E402
 from cachey_server import CacheyServer  # noqa: E402
 from content import content  # noqa: E402
 from crowd import raise_file_limit  # noqa: E402
@@ -157,6 +158,19 @@ def faulty_disk_server(start_server, origin, faulty_disk):
 def cachey(start_session_server, origin):
     """One server with default settings in front of the scripted origin, for the whole session."""
     return start_session_server("--origin", "s3", "--memory", "512MiB", environment=origin.environment())
+
+
+@pytest.fixture(scope="session")
+def cachey_tls(start_session_server, origin):
+    """One server with TLS and a self-signed certificate."""
+    return start_session_server("--origin", "s3", "--memory", "512MiB", "--tls-self", environment=origin.environment())
+
+
+@pytest.fixture(params=protocols.NAMES)
+def client(request):
+    """A client of `cachey` or `cachey_tls`, in each protocol."""
+    server = request.getfixturevalue("cachey_tls" if request.param.endswith("+tls") else "cachey")
+    return protocols.Client(request.param, server.port)
 
 
 @pytest.fixture

@@ -107,6 +107,11 @@ def provoke_fetches(seen, server, origin, kind, method):
     assert fetch(seen, server, method, kind, "object", [range_header(4 * PAGE, 4 * PAGE)]).status == 416
     assert fetch(seen, server, method, kind, "none", few).status == 404
     assert fetch(seen, server, method, kind, "object", [*few, ("If-None-Match", "*")]).status == 304
+    for name, value, status in [("C0-Exact", "1", 400), ("C0-Exact", "true", 206), ("C0-Object-Size", "none", 400),
+                                ("C0-Object-Size", str(3 * PAGE), 206), ("C0-Object-Size", "5000", 409),
+                                ("C0-Object-Size", "0", 416), ("Cache-Control", "only-if-cached", 206 if method == "GET" else 504)]:
+        assert fetch(seen, server, method, kind, "object", [*few, (name, value)]).status == status, (name, value)
+    assert fetch(seen, server, method, kind, "none", [*few, ("Cache-Control", "only-if-cached")]).status == 504
     assert fetch(seen, server, method, kind, "object", [*few, ("If-Match", '"none"')]).status == 412
     for number, (code, status) in enumerate({"AccessDenied": 403, "InvalidObjectState": 403, "SlowDown": 503,
                                               "InternalError": 502}.items()):

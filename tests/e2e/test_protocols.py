@@ -5,7 +5,6 @@ import subprocess
 
 import pytest
 
-import protocols
 from content import content
 from expect import expect_bytes, expect_error, expect_status
 from harness import KIB, MIB, PAGE, Task, limit, wait_until
@@ -15,18 +14,6 @@ from origin_model import Behaviour, Gate
 SIZE = 3 * PAGE + 100
 ONCE = ("C0-Config", "ma=1")
 TRAILERS = ("TE", "trailers")
-
-
-@pytest.fixture(scope="session")
-def cachey_tls(start_session_server, origin):
-    """One server with TLS and a self-signed certificate."""
-    return start_session_server("--origin", "s3", "--memory", "512MiB", "--tls-self", environment=origin.environment())
-
-
-@pytest.fixture(params=protocols.NAMES)
-def client(request):
-    server = request.getfixturevalue("cachey_tls" if request.param.endswith("+tls") else "cachey")
-    return protocols.Client(request.param, server.port)
 
 
 def expect_206(client, response, stored, first, last, bucket, trailers=False):
