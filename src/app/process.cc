@@ -146,12 +146,14 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
       gate_(options_.gate, clock_, foundation_->metrics),
       read_metrics_(foundation_->metrics),
       disk_(std::move(opened.disk)),
-      cache_(options_.fill, origin::ReadContext{*origins_.origin, buckets_, gate_, read_metrics_},
-             foundation_->memory, foundation_->cache_metrics, clock_,
-             disk_ == nullptr ? nullptr : &disk_->tier(),
-             [&rules = foundation_->bucket_rules](std::string_view kind, std::string_view bucket) {
-               return !rules.denial(kind, bucket);
-             }),
+      cache_(
+          options_.fill, origin::ReadContext{*origins_.origin, buckets_, gate_, read_metrics_},
+          foundation_->memory, foundation_->cache_metrics, clock_,
+          disk_ == nullptr ? nullptr : &disk_->tier(),
+          [&rules = foundation_->bucket_rules](std::string_view kind, std::string_view bucket) {
+            return !rules.denial(kind, bucket);
+          },
+          cache::PageSizes(options_.page_sizes)),
       stats_(foundation_->metrics, cache_, foundation_->egress, foundation_->cache_metrics.ingress,
              s3_counters(), clock_),
       routes_(

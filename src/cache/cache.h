@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
@@ -12,6 +13,7 @@
 #include "cache/disk_writes.h"
 #include "cache/fill.h"
 #include "cache/hot_pages.h"
+#include "cache/page_sizes.h"
 #include "cache/page_table.h"
 #include "cache/read_ahead.h"
 #include "origin/read/object_read.h"
@@ -27,8 +29,9 @@ class Cache {
   /// `disk`: null if there is no disk tier. `may_have`: see MayHave.
   Cache(FillConfig config, const origin::ReadContext& origin, store::MemoryTier& memory,
         CacheMetrics& metrics, const Clock& clock, store::DiskTier* disk = nullptr,
-        MayHave may_have = any_bucket)
-      : memory_(memory),
+        MayHave may_have = any_bucket, PageSizes page_sizes = {})
+      : page_sizes_(std::move(page_sizes)),
+        memory_(memory),
         metrics_(metrics),
         clock_(clock),
         table_(memory),
@@ -41,6 +44,7 @@ class Cache {
   [[nodiscard]] store::MemoryTier& memory() { return memory_; }
   [[nodiscard]] CacheMetrics& metrics() { return metrics_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
+  [[nodiscard]] PageSize page_size_of(std::string_view kind) const { return page_sizes_.of(kind); }
   [[nodiscard]] PageTable& table() { return table_; }
   [[nodiscard]] DiskReads& disk_reads() { return disk_reads_; }
   [[nodiscard]] DiskWrites& disk_writes() { return disk_writes_; }
@@ -55,6 +59,7 @@ class Cache {
   }
 
  private:
+  const PageSizes page_sizes_;
   store::MemoryTier& memory_;
   CacheMetrics& metrics_;
   const Clock& clock_;

@@ -25,8 +25,8 @@ void PieceLoad::end(Piece::State state) {
 }
 
 DiskReads::Found DiskReads::find(rt::Worker& worker, const Page& page, store::DiskUse use) {
-  std::optional<store::DiskPageRef> found = disk_->find(worker, page.key().kind, page.key().object,
-                                                        store::PageAt::page(page.index()), use);
+  std::optional<store::DiskPageRef> found =
+      disk_->find(worker, page.key().kind, page.key().object, page.at(), use);
   if (!found) return nullptr;
   return std::make_shared<const store::DiskPageRef>(std::move(*found));
 }
@@ -99,7 +99,7 @@ DiskReads::Load DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRa
 
 void DiskReads::note_use(Page& page, MonoTime now) {
   if (disk_ == nullptr || !page.due_to_touch_disk(now)) return;
-  disk_->touch(page.key().kind, page.key().object, store::PageAt::page(page.index()));
+  disk_->touch(page.key().kind, page.key().object, page.at());
 }
 
 rt::Task<void> DiskReads::load(rt::Worker& worker, PieceLoad one, Found found) {

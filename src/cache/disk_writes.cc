@@ -31,7 +31,7 @@ class PageSource final : public store::DiskWriteSource {
     store::DiskPage made;
     made.kind = page_->key().kind;
     made.object = page_->key().object;
-    made.at = store::PageAt::page(page_->index());
+    made.at = page_->at();
     made.bytes = page_->memory_bytes();
     made.info = page_->source()->info;
     made.bucket = page_->source()->bucket;

@@ -24,6 +24,7 @@
 #include "origin/origin.h"
 #include "origin/read/priority.h"
 #include "rt/waiter.h"
+#include "store/disk/page_at.h"
 #include "store/memory_tier.h"
 
 namespace cachey::cache {
@@ -90,6 +91,11 @@ class Page final : public store::Evictable {
   [[nodiscard]] uint32_t index() const { return index_; }
   [[nodiscard]] KeyView key() const { return key_->view(); }
   [[nodiscard]] PageSize page_size() const { return page_size_; }
+  /// Its place on the disk.
+  [[nodiscard]] store::PageAt at() const {
+    return is_part_ ? store::PageAt::part(begin_, page_size_.exponent())
+                    : store::PageAt::page(index_, page_size_.exponent());
+  }
   /// The place of the first byte in the object.
   [[nodiscard]] uint64_t object_offset() const { return begin_; }
   [[nodiscard]] bool is_part() const { return is_part_; }

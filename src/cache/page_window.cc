@@ -19,10 +19,14 @@ PageWindow::PageWindow(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, Byte
       counted_end_(asked_end_),
       ahead_end_(range.begin) {
   CHECK(!range.empty());
+  const PageSize size = spec_->page_size;
+  if (size != PageSize() && size.pages_of(range) > few_.size()) {
+    many_ = std::make_unique<std::array<Slot, kAheadPagesMax + 1>>();
+  }
 }
 
 PageWindow::~PageWindow() {
-  for (Slot& slot : slots_) drop(slot);
+  for (Slot& slot : slots()) drop(slot);
 }
 
 ByteRange PageWindow::part_of(uint32_t index) const {
@@ -31,7 +35,7 @@ ByteRange PageWindow::part_of(uint32_t index) const {
 }
 
 bool PageWindow::holds_other_version(const ObjectSource& version) const {
-  return std::ranges::any_of(slots_, [&version](const Slot& slot) {
+  return std::ranges::any_of(slots(), [&version](const Slot& slot) {
     return slot.page != nullptr && slot.page->has_head() &&
            !slot.page->source()->same_version(version);
   });
@@ -240,10 +244,12 @@ void PageWindow::count(Slot& held, MonoTime now) {
 void PageWindow::look_ahead(uint32_t current, uint64_t object_size) {
   if (use_ == Use::kHead) return;
   const uint64_t end = std::min(range_.end, object_size);
-  const uint32_t reach = current + kLookAhead;
-  for (uint32_t index = asked_end_; index <= reach && spec_->page_size.begin_of(index) < end;
-       ++index) {
-    const uint64_t begin = spec_->page_size.begin_of(index);
+  const PageSize size = spec_->page_size;
+  const uint64_t pages_ahead =
+      std::clamp<uint64_t>(kAheadBytes / size.bytes(), 1, slots().size() - 1);
+  const uint64_t reach = current + pages_ahead;
+  for (uint32_t index = asked_end_; index <= reach && size.begin_of(index) < end; ++index) {
+    const uint64_t begin = size.begin_of(index);
     if (PagePtr page = find(begin)) {
       hold(std::move(page), PageRole::kJoined, When::kAhead, cache_.clock().mono());
       continue;
@@ -257,7 +263,7 @@ void PageWindow::look_ahead(uint32_t current, uint64_t object_size) {
 
 void PageWindow::cut(uint64_t object_size) {
   range_.end = std::min(range_.end, object_size);
-  for (Slot& slot : slots_) {
+  for (Slot& slot : slots()) {
     if (slot.page != nullptr && slot.page->object_offset() >= range_.end) drop(slot);
   }
 }

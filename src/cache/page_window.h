@@ -2,18 +2,22 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 
 #include "base/byte_range.h"
+#include "base/units.h"
 #include "cache/cache.h"
 #include "cache/retry_rule.h"
 #include "rt/worker.h"
 
 namespace cachey::cache {
 
-/// The pages of one reader's range that the reader holds: the page at its position, and up to
-/// kLookAhead pages after it. Asks for pages, counts each once in the metrics, and loads the bytes
-/// of pages on disk ahead of the position. Owned by the reader; the reader's worker only.
+/// The pages of one reader's range that the reader holds: the page at its position, and those after
+/// it up to kAheadBytes, at least kAheadPages and at most kAheadPagesMax of them. Asks for pages,
+/// counts each once in the metrics, and loads the bytes of pages on disk ahead of the position.
+/// Owned by the reader; the reader's worker only.
 class PageWindow {
  public:
   enum class Use : uint8_t {
@@ -21,8 +25,13 @@ class PageWindow {
     kHead,  ///< only the first page's head is needed; no other page is asked for
   };
 
-  /// Pages asked for ahead of the one being read.
-  static constexpr uint32_t kLookAhead = 2;
+  /// Pages of the usual size that are asked for ahead of the one being read.
+  static constexpr uint32_t kAheadPages = 2;
+  static constexpr uint64_t kAheadBytes = kAheadPages * kPageBytes;
+  /// Of smaller pages there are more ahead, because each costs a request to the store: as many as
+  /// make the same bytes, but at most this number. With 64 KiB that is 2 MiB, what a store at 30 ms
+  /// sends at 70 MB/s.
+  static constexpr uint32_t kAheadPagesMax = 31;
   /// For pages on disk, this many bytes are loaded ahead of the position, up to the range's end.
   static constexpr uint64_t kReadAheadBytes = 2 * Pieces::kPieceBytesMax;
 
@@ -60,8 +69,12 @@ class PageWindow {
   [[nodiscard]] bool fetches() const { return use_ == Use::kBody && !spec_->wishes.only_if_cached; }
 
   /// The slot of page `index`, which may hold another page or none.
-  [[nodiscard]] Slot& at(uint32_t index) { return slots_[index % slots_.size()]; }
-  [[nodiscard]] const Slot& at(uint32_t index) const { return slots_[index % slots_.size()]; }
+  [[nodiscard]] Slot& at(uint32_t index) {
+    return many_ == nullptr ? few_[index % few_.size()] : (*many_)[index % many_->size()];
+  }
+  [[nodiscard]] const Slot& at(uint32_t index) const {
+    return many_ == nullptr ? few_[index % few_.size()] : (*many_)[index % many_->size()];
+  }
   [[nodiscard]] bool holds(uint32_t index) const {
     const Slot& slot = at(index);
     return slot.page != nullptr && slot.index == index;
@@ -113,13 +126,20 @@ class PageWindow {
   void note(Slot& held, MonoTime now);
   void count(Slot& held, MonoTime now);
   DiskReads::Load load_next();
+  [[nodiscard]] std::span<Slot> slots() {
+    return many_ == nullptr ? std::span<Slot>(few_) : std::span<Slot>(*many_);
+  }
+  [[nodiscard]] std::span<const Slot> slots() const {
+    return many_ == nullptr ? std::span<const Slot>(few_) : std::span<const Slot>(*many_);
+  }
 
   Cache& cache_;
   rt::Worker& worker_;
   const FetchSpecPtr spec_;
   const Use use_;
   ByteRange range_;
-  std::array<Slot, kLookAhead + 1> slots_;
+  std::array<Slot, kAheadPages + 1> few_;
+  std::unique_ptr<std::array<Slot, kAheadPagesMax + 1>> many_;  // instead of few_; null: few_ do
   uint32_t asked_end_;      // pages before this have been asked for
   uint32_t counted_end_;    // pages before this are in the metrics
   uint64_t ahead_end_;      // disk pages before this offset are loaded or loading

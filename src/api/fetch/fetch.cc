@@ -143,8 +143,9 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
     metrics.failed(request.method(), KindFetchMetrics::Stage::kInit, buckets.error().kind());
     return reply_error(writer, std::move(buckets.error()));
   }
+  const PageSize page_size = cache_.page_size_of(key->kind);
   cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets), *fields,
-                                             cache_.metrics(), request.id());
+                                             page_size, cache_.metrics(), request.id());
   ConditionPtr condition;
   if (fields->has_preconditions) condition = std::make_unique<Preconditions>(request);
   return answer(worker, request, writer, std::move(spec), fields->range, std::move(condition),

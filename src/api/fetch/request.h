@@ -8,6 +8,7 @@
 #include "api/access.h"
 #include "base/byte_range.h"
 #include "base/error.h"
+#include "base/page_size.h"
 #include "cache/cache_metrics.h"
 #include "cache/page.h"
 #include "cache/wishes.h"
@@ -39,9 +40,9 @@ struct FetchFields {
                                                      std::chrono::milliseconds client_limit_max);
 
 /// Makes what the cache needs to answer from its pages and to fetch misses. The buckets of `fields`
-/// are ignored. `request_id` is empty if the request has no id.
+/// are ignored. `page_size`: of the kind. `request_id` is empty if the request has no id.
 [[nodiscard]] cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,
-                                                  const FetchFields& fields,
+                                                  const FetchFields& fields, PageSize page_size,
                                                   cache::CacheMetrics& metrics,
                                                   std::string_view request_id);
 

@@ -33,8 +33,8 @@ void read_fetch(benchmark::State& state, std::string_view target, const Fields& 
     const std::optional<Permit> permit = access.admit(Scope::kClient, request);
     Result<AllowedBuckets> buckets =
         permit->allow(key->kind, key->object, std::move(parsed->buckets));
-    const cache::FetchSpecPtr spec =
-        make_fetch_spec(std::move(*key), std::move(*buckets), *parsed, cache_metrics, request.id());
+    const cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets), *parsed,
+                                                     PageSize(), cache_metrics, request.id());
     benchmark::DoNotOptimize(spec.get());
   }
 }

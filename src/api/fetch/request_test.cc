@@ -198,12 +198,14 @@ TEST(FetchSpec, IsWholeFromTheStart) {
   FetchFields fields;
   fields.config.attempts_max = 2;
   fields.wishes.exact = true;
-  const cache::FetchSpecPtr spec = make_fetch_spec(
-      {"kind", "o"}, *permit.allow("kind", "o", {"b", "a"}), fields, cache_metrics, "id");
+  const cache::FetchSpecPtr spec =
+      make_fetch_spec({"kind", "o"}, *permit.allow("kind", "o", {"b", "a"}), fields,
+                      *PageSize::of(kMiB), cache_metrics, "id");
   EXPECT_EQ(spec->key.view(), (cache::KeyView{"kind", "o"}));
   EXPECT_THAT(spec->buckets, ElementsAre("b", "a"));
   EXPECT_EQ(spec->config, fields.config);
   EXPECT_EQ(spec->wishes, fields.wishes);
+  EXPECT_EQ(spec->page_size.bytes(), kMiB);
   EXPECT_EQ(spec->metrics, &cache_metrics.of("kind"));
   EXPECT_EQ(spec->request_id, "id");
 }

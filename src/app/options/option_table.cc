@@ -105,6 +105,11 @@ void add_tls_and_access(Table& table, Options& o) {
       .separator = ';';
   table.add(one("kinds", other_kinds_value(), o.other_kinds,
                 "any, or declared: kinds without --kind get 403"));
+  table
+      .add(
+          many("page-size", page_size_value(), o.page_sizes,
+               "The page size of a kind of --kind: a power of two from 64KiB to 16MiB; else 16MiB"))
+      .separator = ';';
 }
 
 void add_disk(Table& table, Options& o) {

@@ -90,6 +90,18 @@ class Combinations {
       seen.push_back(kind.name);
       for (const std::string& bucket : kind.buckets) check_allowed(bucket);
     }
+    check_page_sizes(seen);
+  }
+
+  void check_page_sizes(std::span<const std::string_view> kinds) {
+    std::vector<std::string_view> seen;
+    for (const cache::KindPageSize& one : options_.page_sizes) {
+      if (std::ranges::find(kinds, one.kind) == kinds.end())
+        fault("{}: {} is not declared by --kind", named("page-size"), log::quoted(one.kind));
+      if (std::ranges::find(seen, one.kind) != seen.end())
+        fault("{}: {} is given twice", named("page-size"), log::quoted(one.kind));
+      seen.push_back(one.kind);
+    }
   }
 
   void check_allowed(const std::string& bucket) {

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/log_line.h"
 #include "cache/fill.h"
+#include "cache/page_sizes.h"
 #include "net/connection/server_config.h"
 #include "net/tls/config.h"
 #include "store/disk/disk_file.h"
@@ -38,6 +39,7 @@ struct Options {
   std::vector<api::BucketGlob> allow_bucket;  ///< empty: every bucket
   std::vector<api::DeclaredKind> kinds;
   api::OtherKinds other_kinds = api::OtherKinds::kAny;
+  std::vector<cache::KindPageSize> page_sizes;  ///< of declared kinds, each at most once
   MemoryOption memory_option;
   store::MemoryTierConfig memory;  ///< its limit is what `memory_option` is on this machine
   std::string disk_path;           ///< empty: no disk

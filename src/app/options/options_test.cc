@@ -224,6 +224,16 @@ TEST(Options, ABadOneIsOneLineAndExitTwo) {
       {"--kind", "media=eu,us", "--allow-bucket", "e*"},
       {"--kinds", "some"},
       {"--kinds", "declared"},
+      {"--page-size", "k"},
+      {"--page-size", "k=0", "--kind=k=b"},
+      {"--page-size", "k=x", "--kind=k=b"},
+      {"--page-size", "k=32KiB", "--kind=k=b"},
+      {"--page-size", "k=32MiB", "--kind=k=b"},
+      {"--page-size", "k=3MiB", "--kind=k=b"},
+      {"--page-size", "k=1MB", "--kind=k=b"},
+      {"--page-size", "k=1MiB"},
+      {"--page-size", "other=1MiB", "--kind=k=b"},
+      {"--page-size", "k=1MiB", "--page-size", "k=1MiB", "--kind=k=b"},
       {"--config", "/no/such/file"},
   };
   for (const auto& arguments : table) {
@@ -252,6 +262,22 @@ TEST(Options, KindsAreDeclaredInEverySource) {
     EXPECT_EQ(options->kinds[1].text(), "logs=logs");
     EXPECT_EQ(options->other_kinds, api::OtherKinds::kRefused);
   }
+}
+
+TEST(Options, KindsHavePageSizesFromEverySource) {
+  const TempFile file("kind = [\"a=a\", \"b=b\"]\npage-size = [\"b=64KiB\", \"a=1048576\"]\n");
+  for (const auto& options :
+       {parse({"--page-size=b=64kib", "--kind=a=a", "--kind=b=b", "--page-size", "a=1MiB"}),
+        parse({}, {"CACHEY_KIND=a=a;b=b", "CACHEY_PAGE_SIZE=b=65536;a=1024KiB"}),
+        parse({"--config", file.path()})}) {
+    ASSERT_TRUE(options) << options.error().text;
+    ASSERT_EQ(options->page_sizes.size(), 2u);
+    EXPECT_EQ(options->page_sizes[0].kind, "b");
+    EXPECT_EQ(options->page_sizes[0].size.bytes(), 64 * kKiB);
+    EXPECT_EQ(options->page_sizes[1].kind, "a");
+    EXPECT_EQ(options->page_sizes[1].size.bytes(), kMiB);
+  }
+  EXPECT_TRUE(parse({"--kind=a=a", "--page-size=a=16MiB"}));
 }
 
 TEST(Options, AllowedBucketsWithoutKindsAreAWarning) {

@@ -170,4 +170,23 @@ ValueType<api::DeclaredKind> declared_kind_value() {
           [](const api::DeclaredKind& kind) { return kind.text(); }};
 }
 
+ValueType<cache::KindPageSize> page_size_value() {
+  const auto parse =
+      [](const std::string& text) -> std::expected<cache::KindPageSize, std::string> {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) return refuse("{} is not KIND=SIZE", log::quoted(text));
+    const std::string size = text.substr(equals + 1);
+    const std::optional<uint64_t> bytes = parse_size(size);
+    const std::optional<PageSize> checked = bytes ? PageSize::of(*bytes) : std::nullopt;
+    if (!checked) {
+      return refuse("{}: {} is not a power of two from {} to {}", log::quoted(text),
+                    log::quoted(size), format_size(kPageBytesMin), format_size(kPageBytes));
+    }
+    return cache::KindPageSize{text.substr(0, equals), *checked};
+  };
+  return {"KIND=SIZE", Option::Form::kText, parse, [](const cache::KindPageSize& one) {
+            return one.kind + "=" + format_size(one.size.bytes());
+          }};
+}
+
 }  // namespace cachey::app

@@ -19,6 +19,7 @@
 #include "base/ascii.h"
 #include "base/log.h"
 #include "base/log_line.h"
+#include "cache/page_sizes.h"
 
 /// The types of options' values: how each is parsed, checked and written.
 namespace cachey::app {
@@ -90,6 +91,9 @@ enum class Port : uint8_t { kOptional, kRequired };
 
 /// `NAME=BUCKET,...`.
 [[nodiscard]] ValueType<api::DeclaredKind> declared_kind_value();
+
+/// `KIND=SIZE`.
+[[nodiscard]] ValueType<cache::KindPageSize> page_size_value();
 
 /// `BUCKET/KEY`.
 [[nodiscard]] ValueType<std::string> object_name_value();
