@@ -6,6 +6,7 @@
 #include <functional>
 #include <random>
 #include <thread>
+#include <vector>
 
 #include "store/disk/superblock.h"
 #include "store/testing/disk_harness.h"
@@ -29,10 +30,16 @@ class Crowd {
       const uint32_t dice = random() % 10;
       const int version = 1 + step / 100;
       if (dice < 5) {
-        const DiskPage page = make_page(object, 0, 1 + random() % 1'500'000, version);
+        DiskPage page = make_page(object, 0, 1 + random() % 1'500'000, version);
+        if (dice < 2) page = make_part(object, random() % kMiB, 1 + random() % kMiB, version);
         // The content depends on object and version only, so that any worker can check it.
         const std::shared_ptr<AlignedBuffer> content = content_of(page);
         (void)co_await write_page(tier_, worker, page, content);
+      } else if (dice < 7) {
+        const ByteRange range{random() % kMiB, 2 * kMiB};
+        const std::vector<DiskPageRef> parts =
+            tier_.find_parts(worker, "kind", object, PageAt::kExponentMax, range);
+        if (!parts.empty()) co_await check(worker, parts[random() % parts.size()], object);
       } else if (dice < 9) {
         std::optional<DiskPageRef> found = tier_.find(worker, "kind", object, PageAt());
         if (found) co_await check(worker, *found, object);
