@@ -105,6 +105,17 @@ TEST_F(Upgrade, OfOneCopyAloneIsDoneForTheOtherToo) {
   }
 }
 
+TEST_F(Upgrade, OfAStoreThatAlsoGetsSmallerKeepsThePages) {
+  disk_.device().resize(3 * kMiB);
+  disk_.open();
+  EXPECT_EQ(version_of(0), 3u);
+  EXPECT_EQ(version_of(1), 3u);
+  expect_all_pages();
+  disk_.reopen();
+  expect_all_pages();
+  EXPECT_EQ(disk_.tier().usage().capacity, 3 * kMiB);
+}
+
 TEST_F(Upgrade, ThatCannotBeWrittenLeavesTheStoreAlone) {
   const std::vector<std::byte> before = data();
   disk_.device().fail_writes(EIO, 1);
