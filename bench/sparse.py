@@ -26,7 +26,7 @@ import servers
 from workloads import BUCKET, GIB, KIB, MIB, SEED, write_object
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-CACHEY = REPOSITORY / "build/release/cachey"
+CACHEY = pathlib.Path(os.environ.get("CACHEY_BIN", REPOSITORY / "build/release/cachey"))
 REFERENCE = pathlib.Path(os.environ.get("CACHEY_REFERENCE", REPOSITORY / "build/peers/bin/server"))
 OBJECTS = 10
 READ_BYTES = 4 * KIB
@@ -193,10 +193,10 @@ def plot(rows, path):
     for axis, (title, value, scale) in zip(axes, panels):
         values = [value(row) for row in rows][::-1]
         shown = axis.barh(names, values, color=colours, height=0.7)
-        axis.bar_label(shown, [f"{one:,.0f}" for one in values], fontsize=8, padding=2)
+        axis.bar_label(shown, [f"{one:,.0f}" if one >= 10 else f"{one:.2g}" for one in values], fontsize=8, padding=2)
         axis.set_xscale(scale)
-        axis.set_xlim(left=0 if scale == "linear" else max(0.5, min(values) / 4),
-                      right=max(values) * (1.25 if scale == "linear" else 6))
+        axis.set_xlim(left=0 if scale == "linear" else max(0.01, min(values) / 4),
+                      right=max(values) * (1.25 if scale == "linear" else 8))
         axis.set_title(title)
         axis.grid(axis="x", alpha=0.3)
         axis.set_axisbelow(True)
