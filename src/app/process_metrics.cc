@@ -7,6 +7,10 @@
 #include <ctime>
 #include <fstream>
 
+/// jemalloc's; null in programs without jemalloc.
+extern "C" [[gnu::weak]] int mallctl(const char* name, void* old_value, size_t* old_size,
+                                     void* new_value, size_t new_size);
+
 namespace cachey::app {
 namespace {
 
@@ -49,6 +53,30 @@ double open_files_max() {
   return static_cast<double>(limit.rlim_cur);
 }
 
+/// Registers jemalloc's statistics, which jemalloc takes anew before each collection.
+void add_heap_metrics(Metrics& metrics) {
+  if (mallctl == nullptr) return;
+  metrics.before_collect([] {
+    uint64_t epoch = 1;
+    size_t size = sizeof epoch;
+    (void)mallctl("epoch", &epoch, &size, &epoch, size);
+  });
+  const auto add = [&metrics](const std::string& name, const char* help) {
+    metrics.read_gauge("cachey_jemalloc_" + name + "_bytes", help, [name] {
+      size_t bytes = 0;
+      size_t size = sizeof bytes;
+      (void)mallctl(("stats." + name).c_str(), &bytes, &size, nullptr, 0);
+      return static_cast<double>(bytes);
+    });
+  };
+  add("allocated", "Heap: bytes that the program has");
+  add("active", "Heap: bytes of the pages that these are in");
+  add("metadata", "Heap: bytes of the allocator itself");
+  add("resident", "Heap: bytes of pages that are in memory");
+  add("mapped", "Heap: bytes of address space");
+  add("retained", "Heap: bytes of address space that are kept for later");
+}
+
 }  // namespace
 
 void add_process_metrics(Metrics& metrics) {
@@ -66,6 +94,7 @@ void add_process_metrics(Metrics& metrics) {
   metrics.read_gauge("process_threads", "Threads", [] { return entries("/proc/self/task", 0); });
   metrics.read_gauge("process_start_time_seconds", "When the process started, Unix time",
                      [started] { return started; });
+  add_heap_metrics(metrics);
 }
 
 }  // namespace cachey::app

@@ -22,6 +22,9 @@ def families(start_session_server, origin, tmp_path_factory):
     """A scrape of a server after events of every sort."""
     disk = ["--disk-path", str(tmp_path_factory.mktemp("disk")), "--disk-capacity", "64MiB"]
     server = start_session_server("--origin", "s3", "--memory", "128MiB", *disk, environment=origin.environment())
+    for at in range(12):
+        origin.put("names", f"usual-{at}", size=1000)
+        server.fetch("names", f"usual-{at}", 0, 9)
     origin.put("names", "object", size=1000)
     fetch_from_memory(server, "names", "object", 0, 9)
     server.fetch("names", "missing", 0, 9)
@@ -66,11 +69,16 @@ def documented():
 
 
 def test_every_metric_is_documented_and_every_documented_one_is_there(families):
-    assert set(documented()) == set(families)
+    names = set(documented())
+    if "cachey_jemalloc_active_bytes" not in families:  # a build with a sanitizer has another allocator
+        names = {name for name in names if not name.startswith("cachey_jemalloc_")}
+    assert names == set(families)
 
 
 def test_types_and_labels_are_as_documented(families):
     for name, (kind, labels) in documented().items():
+        if name.startswith("cachey_jemalloc_") and name not in families:
+            continue
         assert families[name].type == kind, name
         assert families[name].help, name
         assert families[name].samples, f"{name} has no sample"

@@ -14,7 +14,7 @@ KNOWN = {
     "cachey_fetch_requests_total": "counter", "cachey_fetch_request_bytes": "histogram", "cachey_fetch_request_entries": "histogram",
     "cachey_entry_requests_total": "counter", "cachey_download_latency_seconds": "histogram",
     "cachey_first_chunk_latency_seconds": "histogram", "cachey_throughput_bytes_per_second": "gauge", "cachey_connections": "gauge",
-    "cachey_bucket_error_ratio": "gauge", "cachey_bucket_latency_mean_seconds": "gauge", "cachey_bucket_latency_hedge_seconds": "gauge",
+    "cachey_bucket_error_ratio": "gauge", "cachey_bucket_latency_seconds": "gauge",
     "cachey_bucket_deprioritized": "gauge", "cachey_bucket_consecutive_failures": "gauge",
 }
 LATENCIES = [.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60]

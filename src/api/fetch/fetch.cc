@@ -1,5 +1,6 @@
 #include "api/fetch/fetch.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <concepts>
@@ -44,6 +45,15 @@ class ShortText {
   std::array<char, kBytesMax> buffer_;
   size_t size_ = 0;
 };
+
+/// The pages that a request asks for, as far as the client knows the object; an exact range is one.
+uint64_t entries_asked(const FetchFields& fields, PageSize page_size) {
+  ByteRange range = fields.range;
+  if (const std::optional<uint64_t> size = fields.wishes.object_size) {
+    range.end = std::clamp(*size, range.begin, range.end);
+  }
+  return fields.wishes.exact && !range.empty() ? 1 : page_size.pages_of(range);
+}
 
 net::CacheStatus cache_status_of(const RangeReader& reader) {
   return reader.hit() ? net::CacheStatus::kHit : net::CacheStatus::kMiss;
@@ -146,6 +156,7 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
   const PageSize page_size = cache_.page_size_of(key->kind);
   cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets), *fields,
                                              page_size, cache_.metrics(), request.id());
+  metrics.asked(fields->range.size(), entries_asked(*fields, page_size));
   ConditionPtr condition;
   if (fields->has_preconditions) condition = std::make_unique<Preconditions>(request);
   return answer(worker, request, writer, std::move(spec), fields->range, std::move(condition),
@@ -231,8 +242,6 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
     co_await answer_without_range(worker, answer, condition.get(), *opened);
     co_return;
   }
-  const ByteRange range = reader.range();
-  metrics.answered(range.size(), reader.spec()->page_size.pages_of(range));
   if (answer.trailers) reader.keep_statuses();
   start_response(answer);
   if (!head) {

@@ -23,10 +23,11 @@ const std::vector<uint64_t> kEntryBounds = {1, 2, 4};
 KindFetchMetrics::KindFetchMetrics(Metrics& metrics, std::string kind)
     : metrics_(metrics),
       kind_(std::move(kind)),
-      bytes_(metrics.histogram("cachey_fetch_request_bytes", "Bytes that a fetch answers with",
+      bytes_(metrics.histogram("cachey_fetch_request_bytes", "Bytes that a fetch asks for",
                                kByteBounds, 1, {{"kind", kind_}})),
-      entries_(metrics.histogram("cachey_fetch_request_entries", "Pages that a fetch spans",
-                                 kEntryBounds, 1, {{"kind", kind_}})) {
+      entries_(metrics.histogram("cachey_fetch_request_entries",
+                                 "Pages that a fetch asks for; 1 for an exact range", kEntryBounds,
+                                 1, {{"kind", kind_}})) {
   for (size_t method = 0; method < kMethods; ++method) {
     started_[method] = request(method, "start");
     succeeded_[method] = request(method, "success");

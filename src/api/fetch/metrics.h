@@ -19,9 +19,11 @@ class KindFetchMetrics {
   KindFetchMetrics(Metrics& metrics, std::string kind);
 
   void started(net::Method method) { started_[method_index(method)].add(); }
-  void answered(uint64_t bytes, uint64_t pages) {
+  /// A request that may be answered: the bytes of its range, and the pages with these bytes, or one
+  /// for an exact range.
+  void asked(uint64_t bytes, uint64_t entries) {
     bytes_.observe(bytes);
-    entries_.observe(pages);
+    entries_.observe(entries);
   }
   void first_chunk(std::chrono::nanoseconds after, net::CacheStatus status) {
     first_chunk_[status == net::CacheStatus::kHit ? 1 : 0].observe(

@@ -37,7 +37,7 @@ TEST(FetchMetrics, BucketsAreThePublishedOnes) {
   Metrics metrics;
   FetchMetrics fetches(metrics, 10);
   KindFetchMetrics& kind = fetches.of("k");
-  kind.answered(256 * 1024, 1);
+  kind.asked(256 * 1024, 1);
   kind.first_chunk(std::chrono::microseconds(1000), net::CacheStatus::kHit);
   const std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr("cachey_fetch_request_bytes_bucket{kind=\"k\",le=\"262144\"} 1\n"));

@@ -10,6 +10,7 @@
 #include "origin/read/failed_keys.h"
 #include "origin/read/hedge_budget.h"
 #include "origin/read/latency_histogram.h"
+#include "origin/read/read_times.h"
 #include "origin/read/rescue_budget.h"
 
 namespace cachey::origin {
@@ -46,6 +47,8 @@ class BucketHealth {
   static constexpr std::chrono::milliseconds kAskedAtLeastEvery{200};
   /// The shortest hedge delay: shorter ones are below the timers' resolution.
   static constexpr std::chrono::milliseconds kHedgeDelayMin{20};
+  /// The shortest hedge delay of a body.
+  static constexpr std::chrono::milliseconds kBodyDelayMin{100};
   /// No hedges before this many answers: a quantile of fewer is meaningless.
   static constexpr uint64_t kHedgeAnswersMin = 10;
 
@@ -125,6 +128,9 @@ class BucketHealth {
   };
   [[nodiscard]] View view() const;
 
+  [[nodiscard]] ReadTimes& read_times() { return read_times_; }
+  [[nodiscard]] const ReadTimes& read_times() const { return read_times_; }
+
  private:
   /// The upper bound of the hedge delay, in usual latencies: the (1 - HedgeBudget::kShare)
   /// quantile.
@@ -140,6 +146,7 @@ class BucketHealth {
   [[nodiscard]] bool take_share(MonoTime now) REQUIRES(mutex_);
 
   const Clock& clock_;
+  ReadTimes read_times_;
   mutable Mutex mutex_;
   LatencyHistogram latency_ GUARDED_BY(mutex_);
   HedgeBudget hedges_ GUARDED_BY(mutex_);

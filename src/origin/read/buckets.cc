@@ -18,48 +18,10 @@ Buckets::Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics, do
       hedge_share_(hedge_share),
       clock_(clock),
       metrics_(metrics),
+      predictions_(kBucketsWithGauges,
+                   [this](const std::string& bucket) { return make_predictions(bucket); }),
       unproven_rescues_(clock.mono()) {
-  add_gauge("cachey_bucket_error_ratio", "Recent failures of the store, 0 to 1",
-            [](const BucketHealth& health, double) { return health.view().error_rate; });
-  add_gauge(
-      "cachey_bucket_latency_mean_seconds", "Recent mean time to an answer's head",
-      [](const BucketHealth& health, double) { return health.view().mean_seconds.value_or(0); });
-  add_gauge("cachey_bucket_deprioritized", "1 while the breaker is open",
-            [](const BucketHealth& health, double) -> double {
-              return health.view().breaker_open ? 1 : 0;
-            });
-  add_gauge("cachey_bucket_consecutive_failures",
-            "Objects that failed in a row since the last success",
-            [](const BucketHealth& health, double) -> double {
-              return health.view().consecutive_failures;
-            });
-  add_gauge("cachey_bucket_share", "Share of the requests that the bucket is asked, 0 to 1",
-            [](const BucketHealth& health, double) { return health.view().share; });
-  add_gauge("cachey_bucket_latency_hedge_seconds",
-            "After how long a second request is sent; 0: never",
-            [](const BucketHealth& health, double quantile) {
-              const std::chrono::duration<double> delay(
-                  health.patience(quantile).late.value_or(std::chrono::nanoseconds(0)));
-              return delay.count();
-            });
-}
-
-void Buckets::add_gauge(const std::string& name, const std::string& help,
-                        double (*value)(const BucketHealth& health, double hedge_quantile)) {
-  metrics_.read_gauges(name, help, [this, value] {
-    std::vector<std::pair<std::string, HealthPtr>> shown;
-    {
-      const ReaderLock lock(mutex_);
-      proven_.visit_newest(kBucketsWithGauges, [&](const std::string& bucket, const HealthPtr& at) {
-        shown.emplace_back(bucket, at);
-      });
-    }
-    std::ranges::sort(shown, {}, &std::pair<std::string, HealthPtr>::first);
-    std::vector<Metrics::Reading> readings;
-    for (const auto& [bucket, health] : shown)
-      readings.push_back({{{"bucket", bucket}}, value(*health, hedge_quantile_)});
-    return readings;
-  });
+  add_gauges();
 }
 
 Buckets::HealthPtr Buckets::find(std::string_view name) const {
@@ -165,6 +127,18 @@ void Buckets::give_back_rescue(std::string_view name) {
 void Buckets::answered(const std::string& name, std::string_view key,
                        std::chrono::nanoseconds to_head) {
   if (const HealthPtr health = proven(name)) health->succeeded(hash_of(key), to_head);
+}
+
+void Buckets::read_whole(std::string_view name, uint64_t bytes, std::chrono::nanoseconds took) {
+  const HealthPtr health = find(name);
+  if (health == nullptr) return;
+  const auto exceeded = health->read_times().add(bytes, took, clock_.mono());
+  if (!exceeded) return;
+  const Predictions& predictions = predictions_.of(name);
+  predictions.made.add();
+  for (size_t i = 0; i < exceeded->size(); ++i) {
+    if ((*exceeded)[i]) predictions.exceeded[i].add();
+  }
 }
 
 void Buckets::failed(const std::string& name, std::string_view key, const Error& error,

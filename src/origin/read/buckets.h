@@ -7,12 +7,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/aged_map.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
+#include "base/per_label.h"
 #include "base/units.h"
 #include "origin/finality.h"
 #include "origin/read/bucket_health.h"
@@ -62,6 +65,8 @@ class Buckets {
 
   /// A request for the object `key` was answered; its head came `to_head` after the request.
   void answered(const std::string& name, std::string_view key, std::chrono::nanoseconds to_head);
+  /// One request brought `bytes` whole, its last byte `took` after it was sent. For metrics only.
+  void read_whole(std::string_view name, uint64_t bytes, std::chrono::nanoseconds took);
   /// A request for the object `key`, or a body of it, failed. Ignored unless
   /// speaks_against_bucket(). `terms.proven_bucket` is known here.
   void failed(const std::string& name, std::string_view key, const Error& error,
@@ -73,7 +78,7 @@ class Buckets {
   static constexpr AgedMapLimits kProven{.entries = 1000, .key_bytes = 256 * kKiB};
   /// Buckets that have only failed. They are apart, so that made-up names do not drop real buckets.
   static constexpr AgedMapLimits kUnproven{.entries = 100, .key_bytes = 25 * kKiB};
-  /// Proven buckets with gauges: those with the latest news.
+  /// Proven buckets with gauges: those with the latest news. Buckets with counters: the first ones.
   static constexpr size_t kBucketsWithGauges = 100;
 
   using HealthPtr = std::shared_ptr<BucketHealth>;
@@ -81,13 +86,27 @@ class Buckets {
   [[nodiscard]] HealthPtr find(std::string_view name) const EXCLUDES(mutex_);
   [[nodiscard]] HealthPtr proven(const std::string& name) EXCLUDES(mutex_);
   [[nodiscard]] HealthPtr known(const std::string& name) EXCLUDES(mutex_);
+
+  // Metrics: bucket_metrics.cc.
+  /// How often whole reads took longer than ReadTimes::kQuantiles of those before.
+  struct Predictions {
+    Counter made;
+    std::array<Counter, ReadTimes::kQuantiles.size()> exceeded;
+  };
+  void add_gauges();
   void add_gauge(const std::string& name, const std::string& help,
-                 double (*value)(const BucketHealth& health, double hedge_quantile));
+                 double (*value)(const BucketHealth& health));
+  [[nodiscard]] std::vector<std::pair<std::string, HealthPtr>> shown() const EXCLUDES(mutex_);
+  [[nodiscard]] std::vector<Metrics::Reading> latency_readings() const;
+  [[nodiscard]] std::vector<Metrics::Reading> model_readings() const;
+  [[nodiscard]] std::vector<Metrics::Reading> hedge_delay_readings() const;
+  [[nodiscard]] std::unique_ptr<Predictions> make_predictions(const std::string& bucket) const;
 
   const double hedge_quantile_;
   const double hedge_share_;
   const Clock& clock_;
   Metrics& metrics_;
+  PerLabel<Predictions> predictions_;
   mutable SharedMutex mutex_;
   AgedMap<HealthPtr> proven_ GUARDED_BY(mutex_){kProven};
   AgedMap<HealthPtr> unproven_ GUARDED_BY(mutex_){kUnproven};

@@ -17,6 +17,9 @@ enum class Purpose : uint8_t {
   kRescue,  ///< the first one hangs, or its body is too slow
 };
 
+/// What a second GET does not wait for any more.
+enum class HedgePhase : uint8_t { kFirstByte, kBody };
+
 /// A GET and, if it is late, a second GET beside it. next_event() reports the next event; the owner
 /// decides what follows. Owned by one coroutine, on the GETs' worker. Both GETs notify `wakeup`.
 class HedgeRace {
@@ -49,6 +52,7 @@ class HedgeRace {
   PendingGetPtr second;             ///< null: not sent, or taken
   size_t second_bucket = 0;         ///< of the last second GET
   Purpose purpose{};                ///< of the last second GET
+  HedgePhase phase{};               ///< of the last second GET
   std::optional<MonoTime> look_at;  ///< nothing: no kLookDue
 
  private:

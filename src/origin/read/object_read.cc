@@ -25,6 +25,7 @@ rt::Task<Result<void>> ObjectRead::open() {
   if (!opened) co_return opened;
   bucket_ = body_bucket_;
   opened_ = true;
+  to_head_ = worker_.timers().now() - sent_at_;
   co_return opened;
 }
 
@@ -243,13 +244,21 @@ bool ObjectRead::send_second(HedgeRace& race, Purpose purpose, const GetRequest&
       PendingGet::send(worker_, context_.origin, std::move(request), std::move(*pass), wakeup_);
   race.second_bucket = bucket;
   race.purpose = purpose;
+  race.phase = race.first == body_ ? HedgePhase::kBody : HedgePhase::kFirstByte;
   return true;
 }
 
 /// The second request has won or lost.
 void ObjectRead::second_ended(const HedgeRace& race, HedgeResult result) {
   const bool is_rescue = race.purpose == Purpose::kRescue;
-  if (!is_rescue) context_.buckets.hedge_ended(terms_.buckets[race.first_bucket], result);
+  if (!is_rescue) {
+    const std::string& bucket = terms_.buckets[race.first_bucket];
+    context_.buckets.hedge_ended(bucket, result);
+    context_.metrics.hedges_ended.count(
+        terms_.kind, bucket, race.phase,
+        race.second_bucket == race.first_bucket ? HedgeTarget::kPrimary : HedgeTarget::kPeer,
+        result);
+  }
   if (result == HedgeResult::kLost) return;
   (is_rescue ? context_.metrics.rescues : context_.metrics.hedges).won.add();
   hedged_ = true;

@@ -69,7 +69,7 @@ struct ReadTerms {
 class ObjectRead {
  public:
   /// A body counts as stopped after the bucket's hedge delay without a byte, at least this.
-  static constexpr std::chrono::milliseconds kStoppedMin{100};
+  static constexpr std::chrono::milliseconds kStoppedMin{BucketHealth::kBodyDelayMin};
   /// 1/3 of what is left of the time limit (ot) is kept for the second bucket. At the gate, the
   /// first bucket may use 1/3 of the waiting time.
   static constexpr int kSecondBucketShare = 3;  // a third
@@ -207,6 +207,8 @@ class ObjectRead {
   uint64_t brought_before_ = 0;  // bytes, by the bodies before body_
   MonoTime asked_at_{};
   MonoTime sent_at_;
+  std::chrono::nanoseconds to_head_{};  // of the answer that open() took
+  bool one_request_ = true;             // brought all that was read
   std::vector<size_t> failed_buckets_;  // since try_buckets() began
   std::optional<BodyWatch> watch_;      // since run() began
   std::optional<Error> body_end_;       // why we stopped the current body

@@ -8,9 +8,14 @@
 namespace cachey::origin {
 
 rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
-  watch_.emplace(worker_.timers().now(), brought());
+  const MonoTime began = worker_.timers().now();
+  watch_.emplace(began, brought());
   while (true) {
     Result<void> ended = co_await read_body(sink);
+    if (ended && one_request_) {
+      context_.buckets.read_whole(terms_.buckets[body_bucket_], range_.size(),
+                                  to_head_ + (worker_.timers().now() - began));
+    }
     if (ended) co_return ended;
     if (gave_up_) co_return ended;
     record_failure(body_bucket_, ended.error(),
@@ -176,6 +181,7 @@ rt::Task<bool> ObjectRead::take_over(PendingGetPtr second, size_t bucket) {
   const ByteRange asked = second->request().range;
   const Result<void> taken = accept(bucket, std::move(second), asked);
   if (taken) body_->drop_until(position);
+  one_request_ = false;
   co_return taken.has_value();
 }
 
@@ -195,6 +201,7 @@ bool ObjectRead::may_resume(const Error& error) const {
 /// last body was fruitless. With one attempt (ma) only the other bucket.
 rt::Task<Result<void>> ObjectRead::resume() {
   ++resumes_;
+  one_request_ = false;
   context_.metrics.resumes.add();
   if (fruitless_ > 0) co_await worker_.timers().sleep(kResumePause * fruitless_);
   BucketOrder order = terms_.order;

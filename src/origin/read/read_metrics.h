@@ -1,8 +1,33 @@
 #pragma once
 
+#include <array>
+#include <string_view>
+
 #include "base/metrics.h"
+#include "base/per_label.h"
+#include "origin/read/hedge_budget.h"
+#include "origin/read/hedge_race.h"
 
 namespace cachey::origin {
+
+/// Where a hedge went: to the bucket of the late request, or to another one.
+enum class HedgeTarget : uint8_t { kPrimary, kPeer };
+
+/// `cachey_hedges_total`: how hedges ended. The first kPairsMax pairs of kind and bucket have
+/// series of their own; all others share `other`. Any thread.
+class HedgeCounts {
+ public:
+  static constexpr size_t kPairsMax = 100;
+  explicit HedgeCounts(Metrics& metrics);
+
+  /// `bucket`: that of the late request.
+  void count(std::string_view kind, std::string_view bucket, HedgePhase phase, HedgeTarget target,
+             HedgeResult result);
+
+ private:
+  using Counts = std::array<Counter, 8>;  // by phase, target and result
+  PerLabel<Counts> pairs_;
+};
 
 /// Counts what ObjectReads did beyond plain requests. Outlives all reads. Any thread.
 struct ReadMetrics {
@@ -24,6 +49,7 @@ struct ReadMetrics {
                                 "Bodies that broke off and were taken up at the next byte")),
         too_slow(metrics.counter("cachey_bodies_too_slow_total",
                                  "Bodies given up: too slow, and nobody waited for them")),
+        hedges_ended(metrics),
         refused(metrics.counter("cachey_bucket_refused_total",
                                 "Turns that a bucket did not get because its breaker was open")) {}
 
@@ -40,6 +66,7 @@ struct ReadMetrics {
   const Counter wasted_bytes;
   const Counter resumes;
   const Counter too_slow;
+  HedgeCounts hedges_ended;
   const Counter refused;
 };
 
