@@ -10,7 +10,7 @@
 
 namespace cachey::origin {
 
-/// Where a hedge went: to the bucket of the late request, or to another one.
+/// The bucket that a hedge went to: that of the late request, or another one.
 enum class HedgeTarget : uint8_t { kPrimary, kPeer };
 
 /// `cachey_hedges_total`: how hedges ended. The first kPairsMax pairs of kind and bucket have
