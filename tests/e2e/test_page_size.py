@@ -61,7 +61,9 @@ def test_a_large_read_of_small_pages_is_many_requests_at_a_time(s3_server, origi
     server = s3_server(*sized(kind, "64KiB"))
     stored = origin.put(kind, "o", size=32 * MIB)
     read(server, stored, kind, "o", 0, 16 * MIB - 1)
-    assert ranges(origin, kind) == [(begin, begin + SMALL - 1) for begin in range(0, 16 * MIB, SMALL)]
+    asked = ranges(origin, kind)
+    assert set(asked) >= {(begin, begin + SMALL - 1) for begin in range(0, 16 * MIB, SMALL)}
+    assert len(asked) <= 256 * 1.1, "second requests for what is late are few"
 
 
 @pytest.mark.parametrize("before,after", [("4MiB", "1MiB"), ("1MiB", "4MiB"), ("16MiB", "64KiB"), ("64KiB", "16MiB")])
