@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <string>
 
 namespace cachey::api {
@@ -85,7 +87,12 @@ rt::Task<void> reply_error(net::ResponseWriter& writer, Error error) {
     content_range = fmt::format("bytes */{}", *error.object_size());
     head.add("Content-Range", content_range);
   }
-  if (head.status() == 503) head.add("Retry-After", "1");
+  std::string retry_after;
+  if (head.status() == 503) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(error.retry_after());
+    retry_after = fmt::format("{}", std::max<int64_t>(seconds.count(), 1));
+    head.add("Retry-After", retry_after);
+  }
   const std::string line = fmt::format("{}\n", text_for_clients(error));
   co_await reply_text(writer, head, kPlainText, line);
 }

@@ -29,8 +29,8 @@ inline constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 [[nodiscard]] rt::Task<void> reply_text(net::ResponseWriter& writer, net::ResponseHead head,
                                         std::string_view content_type, std::string_view text);
 
-/// Sends the response to an error, if no head was sent yet: status, text, Retry-After with a 503,
-/// Content-Range if the error has the object's size.
+/// Sends the response to an error, if no head was sent yet: status, text, Retry-After with a 503
+/// (Error::retry_after(), at least 1 s), Content-Range if the error has the object's size.
 [[nodiscard]] rt::Task<void> reply_error(net::ResponseWriter& writer, Error error);
 
 }  // namespace cachey::api

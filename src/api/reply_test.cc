@@ -5,6 +5,9 @@
 
 #include <string>
 
+#include "api/testing/recording_writer.h"
+#include "rt/testing/virtual_worker.h"
+
 namespace cachey::api {
 namespace {
 
@@ -47,6 +50,26 @@ TEST(Reply, ClientsAreNotToldOfTheServersCredentials) {
     const Error ours(ErrorKind::kRefused, "/secret/path at http://169.254.169.254 says x", cause);
     EXPECT_THAT(std::string(text_for_clients(ours)), HasSubstr("the server's log says why"));
     EXPECT_THAT(std::string(text_for_clients(ours)), Not(HasSubstr("169.254")));
+  }
+}
+
+rt::Task<bool> reply(RecordingWriter& writer, Error error) {
+  co_await reply_error(writer, std::move(error));
+  co_return writer.finished;
+}
+
+TEST(Reply, A503SaysWhenToTryAgainInWholeSeconds) {
+  using namespace std::chrono_literals;
+  struct Row {
+    std::chrono::nanoseconds forecast;
+    const char* retry_after;
+  };
+  for (const Row& row : {Row(0s, "1"), Row(10ms, "1"), Row(3'001ms, "4"), Row(60s, "60")}) {
+    rt::VirtualWorker world;
+    RecordingWriter writer;
+    ASSERT_TRUE(world.run(reply(writer, Error::overloaded("x", row.forecast))));
+    EXPECT_EQ(writer.status, 503u);
+    EXPECT_EQ(writer.fields["Retry-After"], row.retry_after);
   }
 }
 

@@ -46,4 +46,10 @@ Error Error::range_not_satisfiable(std::optional<uint64_t> object_size) {
   return error;
 }
 
+Error Error::overloaded(std::string message, std::chrono::nanoseconds retry_after) {
+  Error error(ErrorKind::kOverloaded, std::move(message));
+  error.retry_after_ = retry_after;
+  return error;
+}
+
 }  // namespace cachey

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -67,17 +68,23 @@ class [[nodiscard]] Error {
   /// A range that cannot be satisfied. `object_size`: if the origin sent one.
   [[nodiscard]] static Error range_not_satisfiable(std::optional<uint64_t> object_size);
 
+  /// kOverloaded, with the time after which another try may help. 0: not known.
+  [[nodiscard]] static Error overloaded(std::string message, std::chrono::nanoseconds retry_after);
+
   [[nodiscard]] ErrorKind kind() const { return kind_; }
   [[nodiscard]] ErrorCause cause() const { return cause_; }
   [[nodiscard]] const std::string& message() const { return message_; }
   /// Set only for kRangeNotSatisfiable.
   [[nodiscard]] std::optional<uint64_t> object_size() const { return object_size_; }
+  /// 0: not known, or another kind than kOverloaded.
+  [[nodiscard]] std::chrono::nanoseconds retry_after() const { return retry_after_; }
 
  private:
   ErrorKind kind_;
   ErrorCause cause_;
   std::string message_;
   std::optional<uint64_t> object_size_;
+  std::chrono::nanoseconds retry_after_{0};
 };
 
 template <typename T>

@@ -88,7 +88,7 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, B
                           std::optional<FillMemory> memory, Purpose purpose) {
   metrics_.fills_in_flight.fetch_add(1, std::memory_order_relaxed);
   const MonoTime start = clock_.mono();
-  Filling filling(worker, *page, *spec, metrics_.ingress);
+  Filling filling(worker, *page, *spec, metrics_.ingress, start);
   filling.look = purpose == Purpose::kLook;
   filling.plan.parts = filling.look ? 1 : parts_for(*spec, wanted);
   filling.plan.bytes_max = page->bytes_max();
@@ -132,13 +132,20 @@ void Fills::fill_failed(Page& page, const FetchSpec& spec, Error error) {
   memory_.discard(page);
 }
 
+/// How long the request that asked for the page will wait for memory, if it alone waits.
+std::chrono::nanoseconds Fills::patience_of(const Filling& filling) const {
+  const auto& limit = filling.config.operation_timeout;
+  if (!limit || filling.page.has_others_waiting()) return std::chrono::nanoseconds::max();
+  return filling.began + *limit - clock_.mono();
+}
+
 /// Waits for the memory of the fill itself. kCancelled: nobody waits for the fill any more.
 rt::Task<Result<void>> Fills::admit_start(Filling& filling) {
   if (filling.start) co_return Result<void>();
   std::string account(account_of(filling.spec));
   origin::Attendance attendance(&filling, clock_.mono());
   Result<store::Admission> admitted = co_await memory_.starts().admit(
-      filling.worker, std::move(account), store::MemoryTier::kStartBytes);
+      filling.worker, std::move(account), store::MemoryTier::kStartBytes, patience_of(filling));
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
   if (attendance.is_over(clock_.mono())) {
     co_return fail(ErrorKind::kCancelled, "nobody waits for the page");
@@ -154,8 +161,8 @@ rt::Task<Result<void>> Fills::admit_body(Filling& filling, std::string bucket, u
     co_return Result<void>();
   }
   filling.body.reset();
-  Result<store::Admission> admitted =
-      co_await memory_.bodies().admit(filling.worker, std::move(bucket), bytes);
+  Result<store::Admission> admitted = co_await memory_.bodies().admit(
+      filling.worker, std::move(bucket), bytes, patience_of(filling));
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
   filling.body.emplace(std::move(*admitted));
   co_return Result<void>();

@@ -16,8 +16,8 @@ namespace cachey::cache {
 
 /// The state of one fill, in the frame of its task.
 struct Fills::Filling final : origin::ByteSink, origin::Audience {
-  Filling(rt::Worker& w, Page& p, const FetchSpec& s, Throughput& in)
-      : worker(w), page(p), spec(s), config(s.config), ingress(in), part_ended(w) {}
+  Filling(rt::Worker& w, Page& p, const FetchSpec& s, Throughput& in, MonoTime now)
+      : worker(w), page(p), spec(s), config(s.config), ingress(in), began(now), part_ended(w) {}
 
   std::span<std::byte> room(uint64_t offset) override {
     return page.writable(offset - page.object_offset());
@@ -56,6 +56,7 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
   const FetchSpec& spec;
   origin::RequestConfig config;  // the leader's, or without the leader's limits
   Throughput& ingress;
+  const MonoTime began;
   FillPlan plan;
   bool look = false;          // only the first GET
   origin::BucketOrder order;  // of all its reads: a page asks at most two buckets

@@ -104,27 +104,39 @@ std::optional<Admission> Admissions::try_admit_speculation(std::string_view name
 }
 
 rt::Task<Result<Admission>> Admissions::admit(rt::Worker& worker, std::string bucket,
-                                              uint64_t bytes) {
+                                              uint64_t bytes, std::chrono::nanoseconds patience) {
   if (auto admission = try_admit(bucket, bytes)) co_return std::move(*admission);
   Waiting waiting(worker.executor(), needed_for(bytes));
-  bool admitted = false;
-  if (enqueue(waiting, bucket)) {
+  std::optional<Refused> refused = enqueue(waiting, bucket, patience);
+  if (!refused) {
     let_in();  // bytes may have been given back before enqueue()
     const MonoTime deadline = clock_.mono() + config_.timeout;
     std::move_only_function<bool()> leave = [this, &waiting] { return withdraw(waiting); };
-    admitted = co_await waiting.wait_until(worker.timers(), deadline, std::move(leave));
+    const bool admitted = co_await waiting.wait_until(worker.timers(), deadline, std::move(leave));
+    if (admitted) co_return Admission(*this, *waiting.bucket, waiting.needed);
+    refused = Refused(Refusal::kTimeout);
   }
-  if (admitted) co_return Admission(*this, *waiting.bucket, waiting.needed);
-  refused_.fetch_add(1, std::memory_order_relaxed);
-  co_return fail(ErrorKind::kOverloaded, "the cache's memory is taken; try again soon");
+  refused_[static_cast<size_t>(refused->cause)].fetch_add(1, std::memory_order_relaxed);
+  co_return std::unexpected(
+      Error::overloaded("the cache's memory is taken; try again soon", refused->forecast));
 }
 
-/// False: too many requests wait, or the request can never be admitted.
-bool Admissions::enqueue(Waiting& waiting, std::string_view name) {
+/// Nothing: the request waits.
+std::optional<Admissions::Refused> Admissions::enqueue(Waiting& waiting, std::string_view name,
+                                                       std::chrono::nanoseconds patience) {
   const MutexLock lock(mutex_);
-  if (waiting_count_ >= config_.waiting_max || waiting.needed > limit_()) return false;
+  const Refused too_many(Refusal::kTooMany);
+  if (waiting_count_ >= config_.waiting_max || waiting.needed > limit_()) return too_many;
   Bucket& bucket = bucket_of(name);
-  if (bucket.waiting_count >= config_.waiting_per_bucket_max) return false;
+  if (bucket.waiting_count >= config_.waiting_per_bucket_max) return too_many;
+  bucket.rate.advance(clock_.mono(), !bucket.waiting.empty());
+  if (config_.forecasts && !bucket.waiting.empty()) {
+    const auto most =
+        forecast_allowed(std::min<std::chrono::nanoseconds>(config_.timeout, patience));
+    const auto work = static_cast<double>(bucket.waiting_bytes + waiting.needed);
+    const std::optional<std::chrono::nanoseconds> wait = bucket.rate.forecast(work);
+    if (wait && *wait > most) return Refused(Refusal::kForecast, *wait);
+  }
   waiting.bucket = &bucket;
   waiting.number = next_number_++;
   leave_line(bucket);
@@ -132,8 +144,9 @@ bool Admissions::enqueue(Waiting& waiting, std::string_view name) {
   waiting.queued = true;
   join_line(bucket);
   ++bucket.waiting_count;
+  bucket.waiting_bytes += waiting.needed;
   ++waiting_count_;
-  return true;
+  return std::nullopt;
 }
 
 /// Takes the request out of its queue. False: it was admitted meanwhile.
@@ -143,10 +156,12 @@ bool Admissions::withdraw(Waiting& waiting) {
     if (!waiting.queued) return false;
     waiting.queued = false;
     Bucket& bucket = *waiting.bucket;
+    bucket.rate.advance(clock_.mono(), true);
     leave_line(bucket);
     bucket.waiting.erase(bucket.waiting.iterator_to(waiting));
     join_line(bucket);
     --bucket.waiting_count;
+    bucket.waiting_bytes -= waiting.needed;
     --waiting_count_;
     forget_if_idle(bucket);
   }
@@ -186,12 +201,15 @@ bool Admissions::let_some_in() {
       auto& next = static_cast<Waiting&>(bucket.waiting.front());
       more = fits(bucket, next.needed, limit);
       if (!more) break;
+      bucket.rate.advance(clock_.mono(), true);
+      bucket.rate.served(static_cast<double>(next.needed));
       leave_line(bucket);
       bucket.waiting.pop_front();
       next.queued = false;  // it is in `admitted` now, which withdraw() must not touch
       bucket.admitted += next.needed;
       join_line(bucket);
       --bucket.waiting_count;
+      bucket.waiting_bytes -= next.needed;
       --waiting_count_;
       admitted_ += next.needed;
       admitted.push_back(next);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/intrusive/set.hpp>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mutex.h"
+#include "base/service_rate.h"
 #include "rt/waiter.h"
 #include "rt/worker.h"
 
@@ -24,6 +26,7 @@ struct AdmissionsConfig {
   std::chrono::milliseconds timeout{5'000};  ///< the longest wait of one request
   size_t waiting_per_bucket_max = 4'096;     ///< requests that wait; more are refused at once
   size_t waiting_max = 16'384;               ///< the same, of all buckets
+  bool forecasts = true;                     ///< whether a forecast may refuse a request
 };
 
 /// Admits requests for memory, so that all together stay under a limit. Buckets share the limit: a
@@ -35,6 +38,10 @@ struct AdmissionsConfig {
 /// Each bucket has a queue, first in, first out. The bucket with the least admitted bytes is next;
 /// among equals, the request that came first. If the next request does not fit, all wait: large
 /// requests are not passed over for ever.
+///
+/// A request is refused at once if the bytes in front of it in its queue and its own are forecast
+/// (ServiceRate) to take longer than forecast_allowed() of its limit. The first request of a queue
+/// always waits, so that a wrong forecast ends: each bucket's rate is measured again and again.
 ///
 /// Buckets are names that clients choose: the state of a bucket is kept only while the bucket has
 /// an admission or a waiting request. Owned by the memory tier; outlives all admissions. Any
@@ -79,10 +86,11 @@ class Admissions {
   [[nodiscard]] std::optional<Admission> try_admit_speculation(std::string_view bucket,
                                                                uint64_t bytes);
 
-  /// Waits for admission. kOverloaded: the timeout passed, too many requests wait, or `bytes`
-  /// exceeds the limit.
-  [[nodiscard]] rt::Task<Result<Admission>> admit(rt::Worker& worker, std::string bucket,
-                                                  uint64_t bytes);
+  /// Waits for admission. kOverloaded: the timeout passed or is forecast to pass, too many requests
+  /// wait, or `bytes` exceeds the limit. `patience`: a shorter limit for the forecast alone.
+  [[nodiscard]] rt::Task<Result<Admission>> admit(
+      rt::Worker& worker, std::string bucket, uint64_t bytes,
+      std::chrono::nanoseconds patience = std::chrono::nanoseconds::max());
 
   /// Call when the limit has grown: requests that wait may fit now. Cheap if none waits.
   void look_again() EXCLUDES(mutex_) {
@@ -93,8 +101,18 @@ class Admissions {
   [[nodiscard]] uint64_t admitted_bytes() const EXCLUDES(mutex_);
   /// Requests that wait.
   [[nodiscard]] size_t waiting() const { return waiting_count_; }
-  /// Requests that were not admitted in time, or at once because too many waited.
-  [[nodiscard]] uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+  enum class Refusal : uint8_t {
+    kTooMany,   ///< too many requests waited, or the request exceeds the limit
+    kForecast,  ///< the wait was forecast to be too long
+    kTimeout,   ///< the request waited in vain
+  };
+  /// Requests that were refused, by cause, and all.
+  [[nodiscard]] uint64_t refused(Refusal cause) const {
+    return refused_[static_cast<size_t>(cause)].load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] uint64_t refused() const {
+    return refused(Refusal::kTooMany) + refused(Refusal::kForecast) + refused(Refusal::kTimeout);
+  }
   /// Buckets with an admission or a waiting request.
   [[nodiscard]] size_t buckets() const EXCLUDES(mutex_);
 
@@ -108,8 +126,10 @@ class Admissions {
     Buckets::const_iterator self;
     uint64_t admitted = 0;
     size_t waiting_count = 0;
+    uint64_t waiting_bytes = 0;
     uint64_t first_number = 0;  // of the first waiting request, while the bucket is in the line
     rt::WaiterList waiting;
+    ServiceRate rate;  // in bytes, of requests that waited
   };
   struct IsBefore {
     bool operator()(const Bucket& one, const Bucket& other) const {
@@ -128,7 +148,12 @@ class Admissions {
   [[nodiscard]] std::optional<Admission> take(Bucket& bucket, uint64_t needed, uint64_t limit)
       REQUIRES(mutex_);
 
-  [[nodiscard]] bool enqueue(Waiting& waiting, std::string_view bucket) EXCLUDES(mutex_);
+  struct Refused {
+    Refusal cause;
+    std::chrono::nanoseconds forecast;  // of the wait; 0: none
+  };
+  [[nodiscard]] std::optional<Refused> enqueue(Waiting& waiting, std::string_view bucket,
+                                               std::chrono::nanoseconds patience) EXCLUDES(mutex_);
   [[nodiscard]] bool withdraw(Waiting& waiting) EXCLUDES(mutex_);
   void give_back(Bucket& bucket, uint64_t bytes) EXCLUDES(mutex_);
   void let_in() EXCLUDES(mutex_);
@@ -137,7 +162,7 @@ class Admissions {
   const AdmissionsConfig config_;
   const std::move_only_function<uint64_t() const> limit_;
   const Clock& clock_;
-  std::atomic<uint64_t> refused_{0};
+  std::array<std::atomic<uint64_t>, 3> refused_{};  // by Refusal
 
   mutable Mutex mutex_;
   Buckets buckets_ GUARDED_BY(mutex_);

@@ -29,6 +29,15 @@ void add_memory_metrics(Metrics& metrics, const MemoryTier& memory) {
                        reader_of(stats.evictions));
   metrics.read_counter("cachey_memory_refused_total", "Fills that found no memory in time",
                        [&memory] { return to_double(memory.refused()); });
+  const auto refusals = [&](const char* cause, Admissions::Refusal refusal) {
+    metrics.read_counter("cachey_admission_refusals_total",
+                         "Misses that were refused for a queue, by queue and cause",
+                         [&memory, refusal] { return to_double(memory.refused(refusal)); },
+                         {{"cause", cause}, {"queue", "memory"}});
+  };
+  refusals("forecast", Admissions::Refusal::kForecast);
+  refusals("timeout", Admissions::Refusal::kTimeout);
+  refusals("too_many", Admissions::Refusal::kTooMany);
   const char* const drops = "Pages that are kept no longer, by cause";
   metrics.read_counter("cachey_page_drops_total", drops, reader_of(stats.evictions),
                        {{"cause", "evicted"}});

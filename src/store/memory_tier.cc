@@ -15,8 +15,8 @@ constexpr std::chrono::milliseconds kAllocationPoll{10};  // between two tries t
 constexpr size_t kStepsAtOnce = 4;   // of an allocation, before others of its worker run
 constexpr size_t kUncommitsMax = 4;  // slabs given back to the system in one step
 
-AdmissionsConfig admissions_config(const MemoryTierConfig& config) {
-  return {config.admission_timeout, config.waiting_per_bucket_max, config.waiting_max};
+AdmissionsConfig admissions_config(const MemoryTierConfig& config, bool forecasts = true) {
+  return {config.admission_timeout, config.waiting_per_bucket_max, config.waiting_max, forecasts};
 }
 
 }  // namespace
@@ -30,7 +30,8 @@ MemoryTier::MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> 
       bodies_(
           admissions_config(config), [this] { return bodies_limit(); }, clock),
       pieces_(
-          admissions_config(config), [this] { return pieces_limit(); }, clock),
+          // A piece that is not loaded now costs a GET: it waits as long as it may.
+          admissions_config(config, false), [this] { return pieces_limit(); }, clock),
       residents_(config.limit_bytes, std::move(policy), config.reader_patience) {}
 
 MemoryTier::~MemoryTier() = default;
@@ -216,6 +217,10 @@ uint64_t MemoryTier::admitted_bytes() const {
 
 size_t MemoryTier::waiting() const {
   return starts_.waiting() + bodies_.waiting() + pieces_.waiting();
+}
+
+uint64_t MemoryTier::refused(Admissions::Refusal cause) const {
+  return starts_.refused(cause) + bodies_.refused(cause) + pieces_.refused(cause);
 }
 
 uint64_t MemoryTier::refused() const {

@@ -122,6 +122,8 @@ class MemoryTier {
   [[nodiscard]] size_t waiting() const;
   /// Requests that got no admission or no memory in time.
   [[nodiscard]] uint64_t refused() const;
+  /// Requests that got no admission, by cause.
+  [[nodiscard]] uint64_t refused(Admissions::Refusal cause) const;
   [[nodiscard]] const MemoryTierStats& stats() const { return stats_; }
   /// How long the tier's mutex is held.
   [[nodiscard]] HoldTimes& hold_times() const { return mutex_.hold_times(); }

@@ -1,12 +1,13 @@
 """Memory for misses is shared by bucket, and taken when the response's head says how much: no bucket stops another."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import prometheus_text
 import pytest
 
 from crowd import Crowd, Visit
-from expect import expect_206
+from expect import expect_206, expect_retry_after
 from harness import KIB, MIB, PAGE, limit, wait_until
 from origin_model import Behaviour, Gate
 from test_metrics import scrape
@@ -15,8 +16,8 @@ BAD_REQUESTS = 300
 MEMORY = ("--memory", "512MiB")
 
 
-def value(server, name):
-    return prometheus_text.value(scrape(server), name)
+def value(server, name, **labels):
+    return prometheus_text.value(scrape(server), name, **labels)
 
 
 def bad_visits(bucket, count=BAD_REQUESTS, last=99):
@@ -77,3 +78,59 @@ def test_a_thousand_small_cold_objects_at_once(s3_server, origin, kind):
         crowd.send_requests().run(30)
     assert [visit.status for visit in visits if not visit.good] == []
     assert value(server, "cachey_memory_refused_total") == 0
+
+
+def put_slow(origin, bucket, count, size, **behaviour):
+    for at in range(count):
+        origin.put(bucket, f"slow-{at}", size=size)
+        origin.behave(bucket, f"slow-{at}", Behaviour(**behaviour))
+
+
+def fetch_at(server, bucket, size, times):
+    """Fetches the slow objects of a bucket at fixed times from now; returns (response, seconds) of each."""
+    began = time.monotonic()
+
+    def fetch(number):
+        time.sleep(max(0, began + times[number] - time.monotonic()))
+        started = time.monotonic()
+        response = server.fetch(bucket, f"slow-{number}", 0, size - 1)
+        return response, time.monotonic() - started
+
+    with ThreadPoolExecutor(len(times)) as pool:
+        return list(pool.map(fetch, range(len(times))))
+
+
+QUEUES = {
+    "turn": (("--bucket-requests", "8"), 4 * KIB, {"delay": 0.4}),
+    "memory": (("--max-download-memory", "16MiB"), 2 * MIB, {"pace": 5 * MIB}),
+}
+"""For each queue: options under which a bucket has 6 to 8 objects under way, the objects' size, 0.4 s for each."""
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_bursts_that_can_be_served_are_all_served(s3_server, origin, kind, queue):
+    """Every 2 s 32 cold objects at once, 8 at a time: the last of them waits for 3 others."""
+    options, size, behaviour = QUEUES[queue]
+    server = s3_server("--memory", "512MiB", *options)
+    put_slow(origin, kind, 96, size, **behaviour)
+    answers = fetch_at(server, kind, size, [at // 32 * 2.0 for at in range(96)])
+    assert [response.status for response, _ in answers] == [206] * 96
+    assert value(server, "cachey_admission_refusals_total") == 0
+
+
+@pytest.mark.alone
+def test_the_surplus_of_a_standing_overload_is_refused_at_once(s3_server, origin, kind):
+    """100 cold objects a second, of which 20 have a turn."""
+    options, size, behaviour = QUEUES["turn"]
+    server = s3_server("--memory", "512MiB", "--hedge-quantile", "0", *options)
+    put_slow(origin, kind, 500, size, **behaviour)
+    answers = fetch_at(server, kind, size, [at / 100 for at in range(500)])
+    refused = [(response, seconds) for response, seconds in answers if response.status != 206]
+    assert len(refused) > 80
+    for response, _ in refused:
+        expect_retry_after(response)
+    assert sorted(seconds for _, seconds in refused)[len(refused) * 9 // 10] < limit(0.1)
+    assert max(int(response.header("Retry-After")) for response, _ in refused) >= 4, "the forecast of the wait"
+    by_cause = {cause: value(server, "cachey_admission_refusals_total", queue="turn", cause=cause)
+                for cause in ("forecast", "timeout", "too_many")}
+    assert by_cause == {"forecast": len(refused), "timeout": 0, "too_many": 0}

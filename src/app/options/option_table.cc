@@ -143,7 +143,8 @@ void add_memory(Table& table, Options& o) {
                    format_size(kMemoryMin) + "; 70%: of what there is"))
       .default_text = "4GiB, at most 70%";
   table.add(one("admission-timeout", seconds_value(), o.memory.admission_timeout,
-                "How long a miss waits for memory before it gets 503"));
+                "How long a miss waits for memory before it gets 503; at once if the wait is "
+                "forecast to be longer"));
   table.add(one("max-download-memory", size_or_zero_value(kPageBytes), o.memory.downloads_max_bytes,
                 "Of --memory, for pages on their way from the store, at most; at least " +
                     format_size(kPageBytes) + "; 0: what other uses leave"));

@@ -40,6 +40,25 @@ FairQueue::Kind& FairQueue::kind_of(std::string_view name) {
   return kind;
 }
 
+/// Call before demand joins or leaves.
+void FairQueue::note_time(MonoTime now) {
+  rate_.advance(now, has({Urgency::kDemand, Among::kAll}));
+}
+
+std::optional<std::chrono::nanoseconds> FairQueue::forecast(std::string_view name, MonoTime now) {
+  const auto found = kinds_.find(name);
+  if (found == kinds_.end()) return std::nullopt;
+  const Kind& kind = found->second;
+  const size_t own = kind.of(Urgency::kDemand, Stage::kFirst).size() +
+                     kind.of(Urgency::kDemand, Stage::kFurther).size();
+  if (own == 0) return std::nullopt;
+  const auto demand = static_cast<size_t>(Urgency::kDemand);
+  const size_t kinds = order_[demand][static_cast<size_t>(Among::kAll)].size();
+  const size_t in_front = std::min(count(Urgency::kDemand, Among::kAll), kinds * own);
+  note_time(now);
+  return rate_.forecast(static_cast<double>(in_front + 1));
+}
+
 /// Call before the kind's charge or requests change, and join_order() after that.
 void FairQueue::leave_order(Kind& kind) {
   for (const Urgency urgency : kUrgencies) {
@@ -92,13 +111,15 @@ void FairQueue::forget_if_idle(Kind& kind) {
 }
 
 void FairQueue::push(QueuedRequest& request, MonoTime now) {
+  note_time(now);
   Kind& kind = kind_of(request.kind);
   leave_order(kind);
   add(kind, request, request.priority.urgency(), now);
   join_order(kind);
 }
 
-void FairQueue::remove(QueuedRequest& request) {
+void FairQueue::remove(QueuedRequest& request, MonoTime now) {
+  note_time(now);
   Kind& kind = kind_of(request.kind);
   leave_order(kind);
   take_out(kind, request);
@@ -107,6 +128,7 @@ void FairQueue::remove(QueuedRequest& request) {
 }
 
 size_t FairQueue::promote_wanted(MonoTime now) {
+  note_time(now);
   const size_t before = count(Urgency::kSpeculation, Among::kAll);
   for (const Stage stage : kStages) {
     ByArrival& speculation = arrived(Urgency::kSpeculation, stage);
@@ -157,6 +179,8 @@ QueuedRequest& FairQueue::pop(Choice choice, double cost, MonoTime now) {
   const bool out_of_turn = oldest_next_ && aged(choice, now) == &request;
   if (!out_of_turn) now_ = std::max(now_, kind.used);
   oldest_next_ = !oldest_next_;
+  note_time(now);
+  if (request.waited && request.urgency == Urgency::kDemand) rate_.served(1);
   leave_order(kind);
   take_out(kind, request);
   kind.used += cost;

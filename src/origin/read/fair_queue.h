@@ -7,12 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
 
 #include "base/aged_map.h"
 #include "base/clock.h"
+#include "base/service_rate.h"
 #include "base/units.h"
 #include "origin/read/priority.h"
 #include "rt/waiter.h"
@@ -36,6 +38,7 @@ struct QueuedRequest : boost::intrusive::list_base_hook<> {
   Urgency urgency = Urgency::kDemand;  // as of the last push() or promote_wanted()
   MonoTime came;                       // when it joined the requests of its urgency
   bool granted = false;
+  bool waited = false;           // was not granted at once
   double charged = 0;            // bytes that it cost when it was granted
   uint64_t number = 0;           // among the bucket's requests, since it was granted
   rt::Waiter* waiter = nullptr;  // null: its coroutine does not wait
@@ -67,7 +70,7 @@ class FairQueue {
   [[nodiscard]] bool has_place(std::string_view kind) const;
   /// REQUIRES: has_place(request.kind).
   void push(QueuedRequest& request, MonoTime now);
-  void remove(QueuedRequest& request);
+  void remove(QueuedRequest& request, MonoTime now);
   /// Moves speculation that has become demand to the demand queues. Returns the number moved.
   size_t promote_wanted(MonoTime now);
 
@@ -84,6 +87,13 @@ class FairQueue {
   };
   [[nodiscard]] size_t count(Urgency urgency, Among among) const;
   [[nodiscard]] bool has(Choice choice) const { return count(choice.urgency, choice.among) != 0; }
+
+  /// The wait of a new request of demand and of Stage::kFirst, from the rate of turns of demand
+  /// that waited. In front are at most all demand, and as many turns for each kind with demand as
+  /// `kind` has waiting. Nothing: too little is known, or no demand of `kind` waits: so each kind
+  /// has a request that waits, and a wrong forecast ends.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> forecast(std::string_view kind,
+                                                                 MonoTime now);
 
   /// The next request. REQUIRES: has(choice).
   [[nodiscard]] QueuedRequest& front(Choice choice, MonoTime now);
@@ -143,6 +153,7 @@ class FairQueue {
   [[nodiscard]] static QueuedRequest& first_of(Kind& kind, Choice choice);
   [[nodiscard]] Kind& kind_of(std::string_view name);
   [[nodiscard]] QueuedRequest* aged(Choice choice, MonoTime now);
+  void note_time(MonoTime now);
   void leave_order(Kind& kind);
   void join_order(Kind& kind);
   void add(Kind& kind, QueuedRequest& request, Urgency urgency, MonoTime now);
@@ -153,6 +164,7 @@ class FairQueue {
   AgedMap<double> idle_{kIdleKinds};  // `used` of other kinds, where it is above now_
   double now_ = 0;                    // the virtual time: `used` of the kind that was next last
   bool oldest_next_ = false;          // the next turn is the oldest request's
+  ServiceRate rate_;                  // in turns of demand
   ByUrgency<ByAmong<Order>> order_;   // of kinds_; the one that was charged least is first
   ByUrgency<ByStage<ByArrival>> arrived_;
 };

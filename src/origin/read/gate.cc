@@ -14,13 +14,21 @@ constexpr std::string_view kUnprovenAccount;  // no kind is empty
 
 static_assert(2 * FairQueue::kAgedAfter == Gate::kWaitTimeMax);
 
+Counter refusals(Metrics& metrics, const char* cause) {
+  return metrics.counter("cachey_admission_refusals_total",
+                         "Misses that were refused for a queue, by queue and cause",
+                         {{"cause", cause}, {"queue", "turn"}});
+}
+
 }  // namespace
 
 Gate::Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics)
     : limits_(limits),
       clock_(clock),
       refused_(metrics.counter("cachey_origin_turns_refused_total",
-                               "Requests whose turn at their bucket did not come")) {
+                               "Requests whose turn at their bucket did not come")),
+      refused_by_{refusals(metrics, "too_many"), refusals(metrics, "forecast"),
+                  refusals(metrics, "timeout")} {
   metrics.read_gauge("cachey_origin_requests_waiting", "Requests that wait for a turn",
                      [this] { return static_cast<double>(waiting_.load()); });
 }
@@ -168,10 +176,11 @@ void Gate::admit_unproven(Woken& woken) {
   }
 }
 
-/// Puts the request into its bucket's queue. Null: too many requests wait already.
-Gate::Bucket* Gate::enqueue(const Request& request, QueuedRequest& queued) {
+/// Puts the request into its bucket's queue, unless too many wait already or it would wait too
+/// long.
+Gate::Joined Gate::enqueue(const Request& request, QueuedRequest& queued, MonoTime deadline) {
   Woken woken;
-  Bucket* joined = nullptr;
+  Joined joined;
   {
     const MutexLock lock(mutex_);
     Bucket& bucket = bucket_of(request.bucket);
@@ -179,12 +188,19 @@ Gate::Bucket* Gate::enqueue(const Request& request, QueuedRequest& queued) {
     const bool has_place = bucket.proven || blocked_.size() < kQueuedMax;
     if (!has_place || !bucket.queue.has_place(queued.kind)) {
       settle(bucket);
-      return nullptr;
+      return joined;
     }
-    joined = &bucket;
+    const MonoTime now = clock_.mono();
+    if (request.may_forecast && request.priority.urgency() == Urgency::kDemand) {
+      const auto wait = bucket.queue.forecast(queued.kind, now);
+      if (wait && *wait > forecast_allowed(deadline - now)) {
+        return {.refusal = Refusal::kForecast, .forecast = *wait};
+      }
+    }
+    joined.bucket = &bucket;
     ++waiting_;
     ++speculation_waiting_;  // before push() reads the urgency; see promote_wanted()
-    bucket.queue.push(queued, clock_.mono());
+    bucket.queue.push(queued, now);
     if (queued.urgency == Urgency::kDemand) --speculation_waiting_;
     admit_next(bucket, woken);
     settle(bucket);
@@ -204,6 +220,7 @@ MonoTime Gate::register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter
     settle(bucket);
     if (!queued.granted) {
       queued.waiter = &waiter;
+      queued.waited = true;
       until = room_expected_at(bucket, queued);
     }
   }
@@ -215,7 +232,7 @@ MonoTime Gate::register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter
 bool Gate::leave_queue(Bucket& bucket, QueuedRequest& queued) {
   const MutexLock lock(mutex_);
   if (queued.granted) return false;
-  bucket.queue.remove(queued);
+  bucket.queue.remove(queued, clock_.mono());
   --waiting_;
   if (queued.urgency == Urgency::kSpeculation) --speculation_waiting_;
   settle(bucket);
@@ -224,13 +241,12 @@ bool Gate::leave_queue(Bucket& bucket, QueuedRequest& queued) {
 
 rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, MonoTime deadline) {
   QueuedRequest queued(request.kind, request.priority, request.stage);
-  Bucket* const bucket = enqueue(request, queued);
+  Joined joined = enqueue(request, queued, deadline);
   Attendance attendance(request.audience, clock_.mono());
   bool is_over = false;
-  bool refused = bucket == nullptr;
-  while (!refused) {
+  while (joined.bucket != nullptr) {
     rt::Waiter waiter(worker.executor());
-    MonoTime until = register_waiter(*bucket, queued, waiter);
+    MonoTime until = register_waiter(*joined.bucket, queued, waiter);
     if (until == MonoTime::min()) break;
     until = std::min(until, deadline);
     if (request.audience != nullptr) until = std::min(until, clock_.mono() + kLookEvery);
@@ -242,20 +258,25 @@ rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, Mo
         co_await waiter.wait_until(worker.timers(), until, std::move(remove_waiter));
     is_over = attendance.is_over(clock_.mono());
     const bool ends = is_over || clock_.mono() >= deadline;
-    refused = !granted && ends && leave_queue(*bucket, queued);
+    const bool left = !granted && ends && leave_queue(*joined.bucket, queued);
+    if (left) joined = {.refusal = is_over ? Refusal::kNobodyWaits : Refusal::kTimeout};
   }
-  if (refused) co_return std::unexpected(refusal(request, is_over));
-  Pass pass(*this, *bucket, std::string(request.kind), request.stage, std::string(queued.kind),
-            queued.charged, queued.number);
-  if (is_over) co_return std::unexpected(refusal(request, is_over));
+  if (joined.bucket == nullptr) co_return std::unexpected(refused(request, joined));
+  Pass pass(*this, *joined.bucket, std::string(request.kind), request.stage,
+            std::string(queued.kind), queued.charged, queued.number);
+  if (is_over) co_return std::unexpected(refused(request, {.refusal = Refusal::kNobodyWaits}));
   co_return pass;
 }
 
-Error Gate::refusal(const Request& request, bool nobody_waits) {
-  if (nobody_waits) return {ErrorKind::kCancelled, "nobody waits for the answer"};
+Error Gate::refused(const Request& request, const Joined& why) {
+  if (why.refusal == Refusal::kNobodyWaits) {
+    return {ErrorKind::kCancelled, "nobody waits for the answer"};
+  }
   refused_.add();
-  return {ErrorKind::kOverloaded,
-          fmt::format("too many requests for bucket {} at a time", log::quoted(request.bucket))};
+  refused_by_[static_cast<size_t>(why.refusal)].add();
+  return Error::overloaded(
+      fmt::format("too many requests for bucket {} at a time", log::quoted(request.bucket)),
+      why.forecast);
 }
 
 std::optional<Gate::Pass> Gate::try_enter(const Request& request) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <boost/intrusive/list.hpp>
 #include <chrono>
@@ -143,10 +144,12 @@ class Gate {
     Priority priority;
     Stage stage = Stage::kFirst;
     const Audience* audience = nullptr;  ///< see Attendance
+    bool may_forecast = false;           ///< whether a forecast of its wait may refuse it
   };
 
-  /// Waits for room. kOverloaded: no room by `deadline`, or kQueuedMax requests wait already.
-  /// kCancelled: the Attendance is over.
+  /// Waits for room. kOverloaded: no room by `deadline`, or kQueuedMax requests wait already, or
+  /// the wait of demand is forecast (FairQueue::forecast) to take longer than forecast_allowed() of
+  /// the time until `deadline`. kCancelled: the Attendance is over.
   [[nodiscard]] rt::Task<Result<Pass>> enter(rt::Worker& worker, Request request,
                                              MonoTime deadline);
   /// For optional requests (hedges): a pass if nothing waits and there is room for speculation
@@ -216,9 +219,16 @@ class Gate {
   void admit_unproven(Woken& woken) REQUIRES(mutex_);
   void prove(Bucket& bucket, std::string_view kind, Woken& woken) REQUIRES(mutex_);
   void settle(Bucket& bucket) REQUIRES(mutex_);
-  [[nodiscard]] Bucket* enqueue(const Request& request, QueuedRequest& queued);
+  enum class Refusal : uint8_t { kTooMany, kForecast, kTimeout, kNobodyWaits };
+  /// A bucket's queue, or why the request is not in it.
+  struct Joined {
+    Bucket* bucket = nullptr;
+    Refusal refusal = Refusal::kTooMany;
+    std::chrono::nanoseconds forecast{0};
+  };
+  [[nodiscard]] Joined enqueue(const Request& request, QueuedRequest& queued, MonoTime deadline);
   [[nodiscard]] MonoTime register_waiter(Bucket& bucket, QueuedRequest& queued, rt::Waiter& waiter);
-  [[nodiscard]] Error refusal(const Request& request, bool nobody_waits);
+  [[nodiscard]] Error refused(const Request& request, const Joined& why);
   bool leave_queue(Bucket& bucket, QueuedRequest& queued);
   [[nodiscard]] HungRequests& hung_of(Bucket& bucket) REQUIRES(mutex_);
   [[nodiscard]] size_t hung_max(const Bucket& bucket) const;
@@ -233,7 +243,8 @@ class Gate {
   const GateLimits limits_;
   const Clock& clock_;
   const Counter refused_;
-  std::atomic<size_t> waiting_{0};  // in all queues, demand and speculation
+  const std::array<Counter, 3> refused_by_;  // by Refusal
+  std::atomic<size_t> waiting_{0};           // in all queues, demand and speculation
   std::atomic<size_t> speculation_waiting_{0};
   mutable Mutex mutex_;
   Buckets buckets_ GUARDED_BY(mutex_);  // with requests

@@ -66,8 +66,12 @@ rt::Task<Result<void>> ObjectRead::try_buckets(BucketOrder order, ByteRange rang
 }
 
 Gate::Request ObjectRead::gate_request(size_t bucket) const {
-  return {terms_.buckets[bucket], terms_.kind, terms_.priority,
-          has_memory() ? Stage::kFurther : Stage::kFirst, terms_.audience};
+  return {.bucket = terms_.buckets[bucket],
+          .kind = terms_.kind,
+          .priority = terms_.priority,
+          .stage = has_memory() ? Stage::kFurther : Stage::kFirst,
+          .audience = terms_.audience,
+          .may_forecast = !has_memory()};
 }
 
 /// Waits until the bucket may be asked; with a fallback, for a shorter time.
