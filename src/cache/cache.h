@@ -36,7 +36,7 @@ class Cache {
         clock_(clock),
         table_(memory),
         disk_reads_(disk, memory, table_, std::move(may_have)),
-        disk_writes_(disk, table_, clock),
+        disk_writes_(disk, memory, table_, clock),
         fills_(config, origin, memory, table_, disk_writes_, metrics, clock),
         read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_,
                     metrics.read_ahead_pages) {}

@@ -18,7 +18,13 @@ namespace cachey::cache {
 [[nodiscard]] store::DiskTier::Keep pin_for_disk(store::EvictablePtr memory,
                                                  std::optional<store::Admission> admission);
 
-/// The whole memory; its last unit is not cut at the last byte. REQUIRES: pinned.
-[[nodiscard]] std::vector<iovec> units_of(const store::Evictable& memory);
+/// The first `bytes` bytes of the memory; the last unit is not cut at the last byte. REQUIRES:
+/// pinned.
+[[nodiscard]] std::vector<iovec> units_of(const store::Evictable& memory, uint64_t bytes);
+
+/// A copy of `run` of the memory, whole units, because the run begins within a unit. Charged while
+/// the copy is kept. Nothing: the memory is gone. Copies up to 2 MiB.
+[[nodiscard]] std::optional<store::DiskPageMemory> copy_of(store::Evictable& memory, ByteRange run,
+                                                           store::MemoryTier& tier);
 
 }  // namespace cachey::cache

@@ -25,31 +25,38 @@ void PieceLoad::end(Piece::State state) {
 }
 
 DiskReads::Found DiskReads::find(rt::Worker& worker, const Page& page, store::DiskUse use) {
+  const KeyView key = page.key();
   std::optional<store::DiskPageRef> found =
-      disk_->find(worker, page.key().kind, page.key().object, page.at(), use);
+      disk_->find(worker, key.kind, key.object, page.at(), use);
   if (!found) return nullptr;
   return std::make_shared<const store::DiskPageRef>(std::move(*found));
+}
+
+/// The bucket of what the disk has is one that the kind may have. Else the object's pages from
+/// there leave the disk.
+bool DiskReads::is_allowed(rt::Worker& worker, KeyView key, const store::DiskPageRef& found) {
+  if (may_have_(key.kind, found.bucket())) return true;
+  disk_->remove(worker, key.kind, key.object, found.bucket());
+  return false;
 }
 
 DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
   if (disk_ == nullptr) return nullptr;
   Found found = find(worker, page, store::DiskUse::kUse);
-  if (found != nullptr && !may_have_(page.key().kind, found->bucket())) {
-    disk_->remove(worker, page.key().kind, page.key().object, found->bucket());
-    found = nullptr;
-  }
-  if (found == nullptr) {
+  if (found == nullptr || !is_allowed(worker, page.key(), *found)) {
     learn_version(worker, page);
     return nullptr;
   }
-  const ObjectInfo& info = found->info();
-  const uint64_t bytes = page.bytes_of(info.size);
-  const bool fits = bytes != 0 && found->bytes() == bytes;
-  if (!fits) return nullptr;
-  ObjectSourcePtr source = table_.adopt(page, found->source());
-  if (source == nullptr) return nullptr;
-  page.set_on_disk(std::move(source), found->bytes(), found->cached_at());
-  return found;
+  return adopt(page, *found) ? found : nullptr;
+}
+
+bool DiskReads::adopt(Page& page, const store::DiskPageRef& found) {
+  const uint64_t bytes = page.bytes_of(found.info().size);
+  if (bytes == 0 || found.bytes() != bytes) return false;
+  ObjectSourcePtr source = table_.adopt(page, found.source());
+  if (source == nullptr) return false;
+  page.set_on_disk(std::move(source), found.bytes(), found.cached_at());
+  return true;
 }
 
 bool DiskReads::has(rt::Worker& worker, const FetchSpec& spec, uint32_t index) {
@@ -68,6 +75,23 @@ std::optional<uint64_t> DiskReads::object_size_if_here(rt::Worker& worker, const
   const ObjectSourcePtr ruling = table_.ruling(key);
   if (ruling != nullptr && ruling->info.size != found->info().size) return std::nullopt;
   return found->info().size;
+}
+
+DiskReads::FoundPart DiskReads::find_part(rt::Worker& worker, const FetchSpec& spec,
+                                          ByteRange wanted) {
+  FoundPart found{nullptr, wanted.end};
+  if (disk_ == nullptr) return found;
+  std::vector<store::DiskPageRef> parts =
+      disk_->find_parts(worker, spec.key.kind, spec.key.object, spec.page_size.exponent(), wanted,
+                        store::DiskUse::kNone, PageTable::kIslandBytesMax);
+  if (parts.empty() || !is_allowed(worker, spec.key.view(), parts.front())) return found;
+  const uint64_t begin = parts.front().range().begin;
+  if (begin <= wanted.begin) {
+    found.part = std::make_shared<const store::DiskPageRef>(std::move(parts.front()));
+  } else {
+    found.missing_end = begin;
+  }
+  return found;
 }
 
 void DiskReads::learn_version(rt::Worker& worker, const Page& page) {
@@ -91,7 +115,8 @@ DiskReads::Load DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRa
   if (found == nullptr) found = find(worker, *page, store::DiskUse::kNone);
   // The page may have been written again from another bucket.
   const bool same = found != nullptr && found->bucket() == page->source()->bucket &&
-                    found->info().same_version(page->source()->info);
+                    found->info().same_version(page->source()->info) &&
+                    found->bytes() == page->bytes_of(page->source()->info.size);
   if (!same) return started;
   for (PieceLoad& one : loads) worker.tasks().spawn(load(worker, std::move(one), found));
   return started;
@@ -119,7 +144,7 @@ rt::Task<Piece::State> DiskReads::read_piece(rt::Worker& worker, PiecePtr piece,
   if (!allocated) co_return Piece::State::kNoMemory;
   const store::DiskTier::Keep pin = pin_for_disk(piece, std::move(*admitted));
   if (pin == nullptr) co_return Piece::State::kNotGiven;
-  std::vector<iovec> into = units_of(*piece);
+  std::vector<iovec> into = units_of(*piece, bytes);
   const store::DiskRead read =
       co_await disk_->read(worker, *found, piece->range(), std::move(into), pin);
   if (read != store::DiskRead::kOk) co_return Piece::State::kNotGiven;

@@ -69,6 +69,14 @@ class DiskReads {
 
   /// The disk has the page in some version.
   [[nodiscard]] bool has(rt::Worker& worker, const FetchSpec& spec, uint32_t index);
+  struct FoundPart {
+    Found part;                ///< with the first wanted byte; null: the disk has none
+    uint64_t missing_end = 0;  ///< before the next part that is no island; at most the wanted end
+  };
+  /// The part on the disk that has the first byte of `wanted`, which is in one page of the object.
+  [[nodiscard]] FoundPart find_part(rt::Worker& worker, const FetchSpec& spec, ByteRange wanted);
+  /// Makes of a pending page, in the table, one on disk. False: what was found does not fit.
+  [[nodiscard]] bool adopt(Page& page, const store::DiskPageRef& found);
   /// The disk lacks the page, but may have others of the object: the table learns their version, if
   /// the table knows none.
   void learn_version(rt::Worker& worker, const Page& page);
@@ -91,6 +99,7 @@ class DiskReads {
 
  private:
   [[nodiscard]] Found find(rt::Worker& worker, const Page& page, store::DiskUse use);
+  [[nodiscard]] bool is_allowed(rt::Worker& worker, KeyView key, const store::DiskPageRef& found);
   [[nodiscard]] rt::Task<void> load(rt::Worker& worker, PieceLoad one, Found found);
   [[nodiscard]] rt::Task<Piece::State> read_piece(rt::Worker& worker, PiecePtr piece, Found found);
 

@@ -20,19 +20,24 @@ constexpr auto kRoomPoll = 10ms;  // until the disk's queue has room again
 constexpr size_t kYieldEvery =
     64;  // pages; offering one that the disk has already does not suspend
 
-/// A page of the table that waits to be written. Keeps the page, but not its memory.
+/// A page of the table, or a run of one of its parts, that waits to be written. Keeps the page, but
+/// not its memory.
 class PageSource final : public store::DiskWriteSource {
  public:
-  PageSource(PageTable& table, PagePtr page) : table_(table), page_(std::move(page)) {}
+  /// `run`: in the page.
+  PageSource(PageTable& table, store::MemoryTier& memory, PagePtr page, ByteRange run)
+      : table_(table), memory_(memory), page_(std::move(page)), run_(run) {}
 
-  [[nodiscard]] uint64_t bytes() const override { return page_->memory_bytes(); }
+  [[nodiscard]] uint64_t bytes() const override { return run_.size(); }
 
   [[nodiscard]] store::DiskPage page() const override {
     store::DiskPage made;
     made.kind = page_->key().kind;
     made.object = page_->key().object;
-    made.at = page_->at();
-    made.bytes = page_->memory_bytes();
+    made.at = page_->is_part() ? store::PageAt::part(page_->object_offset() + run_.begin,
+                                                     page_->page_size().exponent())
+                               : page_->at();
+    made.bytes = run_.size();
     made.info = page_->source()->info;
     made.bucket = page_->source()->bucket;
     made.cached_at = page_->cached_at();
@@ -41,21 +46,32 @@ class PageSource final : public store::DiskWriteSource {
 
   [[nodiscard]] std::optional<store::DiskPageMemory> take() override {
     if (!table_.has(*page_)) return std::nullopt;  // evicted, or replaced by a newer version
+    if (run_.begin != 0) return copy_of(*page_, run_, memory_);
     store::DiskTier::Keep keep = pin_for_disk(page_, std::nullopt);
     if (keep == nullptr) return std::nullopt;
-    return store::DiskPageMemory{units_of(*page_), std::move(keep)};
+    return store::DiskPageMemory{units_of(*page_, run_.size()), std::move(keep)};
   }
 
  private:
   PageTable& table_;
+  store::MemoryTier& memory_;
   const PagePtr page_;
+  const ByteRange run_;
 };
 
 }  // namespace
 
 void DiskWrites::start(rt::Worker& worker, PagePtr page) {
   if (disk_ == nullptr) return;
-  disk_->offer(worker, std::make_unique<PageSource>(table_, std::move(page)));
+  const uint64_t end = page->memory_bytes();
+  const uint64_t border =
+      page->is_part() ? store::PageAt::part_border(page->page_size().exponent()) : kPageBytes;
+  for (uint64_t begin = 0; begin < end;) {
+    const uint64_t to_border = border - (page->object_offset() + begin) % border;
+    const ByteRange run{begin, std::min(begin + to_border, end)};
+    disk_->offer(worker, std::make_unique<PageSource>(table_, memory_, page, run));
+    begin = run.end;
+  }
 }
 
 void DiskWrites::observe(rt::Worker& worker, KeyView key, std::string_view bucket) {

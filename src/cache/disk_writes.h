@@ -18,10 +18,11 @@ namespace cachey::cache {
 class DiskWrites {
  public:
   /// `disk`: null if there is no disk tier.
-  DiskWrites(store::DiskTier* disk, PageTable& table, const Clock& clock)
-      : disk_(disk), table_(table), clock_(clock) {}
+  DiskWrites(store::DiskTier* disk, store::MemoryTier& memory, PageTable& table, const Clock& clock)
+      : disk_(disk), memory_(memory), table_(table), clock_(clock) {}
 
-  /// Queues a whole, published page to be written. The queue does not keep the page in memory: if
+  /// Queues a whole, published page to be written; a part in runs that cross no border of
+  /// PageAt::part_border(). The queue does not keep the page in memory: if
   /// the page is evicted before its turn, it is not written. While the disk reads its index,
   /// nothing is queued: the page is in memory only, until it is evicted, or until flush().
   void start(rt::Worker& worker, PagePtr page);
@@ -41,6 +42,7 @@ class DiskWrites {
   [[nodiscard]] rt::Task<bool> offer_all(rt::Worker& worker, MonoTime deadline);
 
   store::DiskTier* const disk_;
+  store::MemoryTier& memory_;
   PageTable& table_;
   const Clock& clock_;
 };

@@ -196,8 +196,7 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   }
   page.finish(clock_.unix_seconds());
   memory_.publish(page);
-  if (page.is_part()) co_return Result<void>();
-  table_.drop_parts(page);
+  if (!page.is_part()) table_.drop_parts(page);
   disk_.start(filling.worker, &page);
   co_return Result<void>();
 }

@@ -77,6 +77,16 @@ PageTable::Gap PageTable::gap_of(const IndexedObject& object, uint32_t index, By
 
 PageTable::Found PageTable::find_or_create_part(const FetchSpecPtr& spec, uint32_t index,
                                                 ByteRange wanted) {
+  return find_or_create_part(spec, index, wanted, Take::kSome);
+}
+
+PagePtr PageTable::create_part(const FetchSpecPtr& spec, uint32_t index, ByteRange place) {
+  Found found = find_or_create_part(spec, index, place, Take::kAll);
+  return found.created ? std::move(found.page) : nullptr;
+}
+
+PageTable::Found PageTable::find_or_create_part(const FetchSpecPtr& spec, uint32_t index,
+                                                ByteRange wanted, Take take) {
   const KeyView key = spec->key.view();
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
@@ -85,12 +95,13 @@ PageTable::Found PageTable::find_or_create_part(const FetchSpecPtr& spec, uint32
   {
     const MutexLock lock(shard.mutex);
     IndexedObject* object = shard.objects.find(key, hash);
-    if (object == nullptr) object = &shard.objects.add(key, hash);
-    found.page = find_for_exact(*object, index, wanted.begin);
+    if (object != nullptr) found.page = find_for_exact(*object, index, wanted.begin);
     if (found.page != nullptr) return found;
-    const PageParts* const parts = object->parts_of(index);
+    const PageParts* const parts = object == nullptr ? nullptr : object->parts_of(index);
     if (parts != nullptr && parts->size() >= spec->page_size.bytes() / kBytesPerPart) return found;
-    const Gap gap = gap_of(*object, index, wanted);
+    const Gap gap = object == nullptr ? Gap{wanted, {}} : gap_of(*object, index, wanted);
+    if (take == Take::kAll && gap.place != wanted) return found;
+    if (object == nullptr) object = &shard.objects.add(key, hash);
     for (const Page* part : gap.leaving) left.push_back(object->take(*part));
     found.page.reset(new Page(*this, memory_, object->key, index,
                               part_hash(hash, index, gap.place.begin), spec, gap.place));

@@ -232,7 +232,7 @@ std::vector<PagePtr> PageTable::whole_pages() const {
     const MutexLock lock(shard.mutex);
     shard.objects.for_each([&whole](const IndexedObject& object) {
       object.for_each_page([&whole](Page& page) {
-        if (!page.is_part() && page.phase() == Page::Phase::kWhole) whole.emplace_back(&page);
+        if (page.phase() == Page::Phase::kWhole) whole.emplace_back(&page);
       });
     });
   }

@@ -53,6 +53,8 @@ class PageTable {
   /// it may have. `wanted`: in page `index`.
   [[nodiscard]] Found find_or_create_part(const FetchSpecPtr& spec, uint32_t index,
                                           ByteRange wanted);
+  /// Makes the part with this place. No page: others have bytes of it, or there are too many parts.
+  [[nodiscard]] PagePtr create_part(const FetchSpecPtr& spec, uint32_t index, ByteRange place);
   /// The parts of the page, in order.
   [[nodiscard]] std::vector<PagePtr> parts(KeyView key, uint32_t index);
   /// `page` has all bytes of its parts: these leave the table, unless the page has left it.
@@ -118,7 +120,7 @@ class PageTable {
   /// Takes the page out if it is on disk, has no pieces and no reader; else does nothing.
   void remove_if_idle(Page& page);
 
-  /// All pages whose phase is kWhole; no parts.
+  /// All pages and parts whose phase is kWhole.
   [[nodiscard]] std::vector<PagePtr> whole_pages() const;
 
   [[nodiscard]] size_t objects() const;
@@ -141,6 +143,9 @@ class PageTable {
   [[nodiscard]] static Page* find_for_exact(const IndexedObject& object, uint32_t index,
                                             uint64_t position);
   struct Gap;
+  enum class Take : uint8_t { kSome, kAll };
+  [[nodiscard]] Found find_or_create_part(const FetchSpecPtr& spec, uint32_t index,
+                                          ByteRange wanted, Take take);
   [[nodiscard]] static Gap gap_of(const IndexedObject& object, uint32_t index, ByteRange wanted);
   /// Does what `verdict` says of `page` and the object's pages. Returns those that were taken out.
   [[nodiscard]] static std::vector<PagePtr> apply(VersionVerdict verdict, Shard& shard,

@@ -65,14 +65,25 @@ std::optional<PageWindow::Here> PageWindow::here_from(uint64_t position) const {
   if (page == nullptr) {
     const std::optional<uint64_t> size =
         cache_.disk_reads().object_size_if_here(worker_, *spec_, index);
-    return size ? std::optional<Here>({page_end, *size}) : std::nullopt;
+    if (size) return Here{page_end, *size};
+    return exact() ? here_on_disk({position, part_of(index).end}) : std::nullopt;
   }
   if (!page->has_head() || page->phase() == Page::Phase::kFailed) return std::nullopt;
   const uint64_t size = page->source()->info.size;
-  if (use_ == Use::kHead || page->on_disk() || position >= size) return Here{page_end, size};
+  if (use_ == Use::kHead || position >= size) return Here{page_end, size};
+  if (page->on_disk()) return Here{page->place().end, size};
   const uint64_t begin = page->object_offset();
   const uint64_t here_end = begin + page->available_end(position - begin);
   return here_end > position ? std::optional<Here>({here_end, size}) : std::nullopt;
+}
+
+/// here_from() for a part on the disk.
+std::optional<PageWindow::Here> PageWindow::here_on_disk(ByteRange wanted) const {
+  const DiskReads::Found part = cache_.disk_reads().find_part(worker_, *spec_, wanted).part;
+  if (part == nullptr) return std::nullopt;
+  const ObjectSourcePtr ruling = cache_.table().ruling(spec_->key.view());
+  if (ruling != nullptr && ruling->info.size != part->info().size) return std::nullopt;
+  return Here{part->range().end, part->info().size};
 }
 
 void PageWindow::ask(uint64_t position) {
@@ -113,9 +124,17 @@ bool PageWindow::look_up_part(uint64_t position, When when, std::optional<FillMe
   PageTable::Found found{find(position), false};
   if (found.page == nullptr) {
     const bool lost = at(index).index == index && at(index).lost;
-    if (!fetches() || wants_all_of(index)) return false;
-    if (!lost && cache_.disk_reads().has(worker_, *spec_, index)) return false;
-    found = cache_.table().find_or_create_part(spec_, index, missing_from(position));
+    if (use_ == Use::kHead || wants_all_of(index)) return false;
+    ByteRange missing = missing_from(position);
+    if (!lost) {
+      if (cache_.disk_reads().has(worker_, *spec_, index)) return false;
+      DiskReads::FoundPart on_disk = cache_.disk_reads().find_part(worker_, *spec_, missing);
+      missing.end = on_disk.missing_end;
+      if (on_disk.part != nullptr && hold_part_on_disk(index, std::move(on_disk.part), when))
+        return true;
+    }
+    if (!fetches()) return false;
+    found = cache_.table().find_or_create_part(spec_, index, missing);
     if (found.page == nullptr) return false;
   }
   const PageRole role = found.created ? PageRole::kStarted : PageRole::kJoined;
@@ -128,6 +147,24 @@ bool PageWindow::look_up_part(uint64_t position, When when, std::optional<FillMe
   cache_.disk_reads().learn_version(worker_, page);
   const ByteRange wanted{offset, page.bytes_max()};
   cache_.fills().start(worker_, at(index).own, spec_, wanted, std::move(memory));
+  return true;
+}
+
+/// Holds a part that the disk has. False: the part cannot be used.
+bool PageWindow::hold_part_on_disk(uint32_t index, DiskReads::Found on_disk, When when) {
+  PagePtr part = cache_.table().create_part(spec_, index, on_disk->range());
+  if (part == nullptr) return false;
+  if (!cache_.disk_reads().adopt(*part, *on_disk)) {
+    cache_.table().remove(*part);
+    part->fail(Error(ErrorKind::kCancelled, "the part on the disk is of another version"));
+    return false;
+  }
+  const MonoTime now = cache_.clock().mono();
+  cache_.disk_reads().note_use(*part, now);
+  hold(std::move(part), PageRole::kJoined, when, now);
+  if (when == When::kAhead) return true;
+  found_ = std::move(on_disk);
+  found_index_ = index;
   return true;
 }
 
@@ -271,6 +308,7 @@ void PageWindow::cut(uint64_t object_size) {
 void PageWindow::drop(Slot& slot) {
   if (slot.page == nullptr) return;
   drop_piece(slot);
+  if (found_ != nullptr && found_index_ == slot.index) found_ = nullptr;
   slot.page = nullptr;
   if (slot.hot != nullptr) {
     cache_.hot_pages(worker_)->end_reading(*std::exchange(slot.hot, nullptr));
@@ -293,7 +331,7 @@ void PageWindow::drop_piece(Slot& slot) {
 void PageWindow::load_ahead(uint64_t position) {
   const uint64_t end = std::min(range_.end, position + kReadAheadBytes);
   ahead_end_ = std::max(ahead_end_, position);
-  while (ahead_end_ < end && holds(spec_->page_size.index_of(ahead_end_))) load_next();
+  while (ahead_end_ < end && holds_byte(ahead_end_)) load_next();
 }
 
 DiskReads::Load PageWindow::load(uint64_t position) {
@@ -309,7 +347,8 @@ DiskReads::Load PageWindow::load_next() {
   const PagePtr page(at(index).page);
   const uint64_t begin = ahead_end_ - page->object_offset();
   const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
-  const ByteRange wanted{begin, std::min(boundary, range_.end - page->object_offset())};
+  const uint64_t end = std::min(range_.end, page->place().end) - page->object_offset();
+  const ByteRange wanted{begin, std::min(boundary, end)};
   ahead_end_ = page->object_offset() + wanted.end;
   // The client's next request may start where this one ends.
   const LoadAhead ahead = ahead_end_ == range_.end ? LoadAhead::kIfInARow : LoadAhead::kNo;

@@ -113,7 +113,14 @@ class PageWindow {
   void look_up(uint32_t index, uint64_t offset, When when, std::optional<FillMemory> memory);
   [[nodiscard]] bool look_up_part(uint64_t position, When when, std::optional<FillMemory>& memory);
   void leave_others_fill(uint64_t position);
+  [[nodiscard]] bool hold_part_on_disk(uint32_t index, DiskReads::Found on_disk, When when);
   [[nodiscard]] PagePtr find(uint64_t position) const;
+  /// The page or part with the byte at `position` is held.
+  [[nodiscard]] bool holds_byte(uint64_t position) const {
+    const uint32_t index = spec_->page_size.index_of(position);
+    return holds(index) && position < at(index).page->place().end &&
+           position >= at(index).page->object_offset();
+  }
   [[nodiscard]] bool wants_all_of(uint32_t index) const;
   [[nodiscard]] ByteRange missing_from(uint64_t position) const;
   void give_back(Page& page);
@@ -122,6 +129,7 @@ class PageWindow {
     uint64_t object_size;
   };
   [[nodiscard]] std::optional<Here> here_from(uint64_t position) const;
+  [[nodiscard]] std::optional<Here> here_on_disk(ByteRange wanted) const;
   void hold(PagePtr page, PageRole role, When when, MonoTime now);
   void note(Slot& held, MonoTime now);
   void count(Slot& held, MonoTime now);

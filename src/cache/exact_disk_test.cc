@@ -1,0 +1,206 @@
+// Parts of pages on the disk.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <random>
+#include <vector>
+
+#include "cache/testing/reader_harness.h"
+
+namespace cachey::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::UnorderedElementsAre;
+
+store::DiskTierConfig quick_disk() {
+  store::DiskTierConfig config;
+  config.journal_delay = 1ms;
+  return config;
+}
+
+class ExactDisk : public ReaderHarness {
+ protected:
+  explicit ExactDisk(uint64_t memory = 256 * kMiB, MayHave may_have = any_bucket)
+      : ReaderHarness(memory, FillConfig{}, quick_disk(), Index::kRead, std::move(may_have)) {}
+
+  Got get(ByteRange range, uint64_t seed = 1) {
+    auto made = spec("o");
+    made->wishes.exact = true;
+    const Got got = read(std::move(made), range, seed).get();
+    settle();
+    return got;
+  }
+  void forget_memory() {
+    for (const PagePtr& page : cache_.table().whole_pages()) {
+      cache_.table().remove(*page);
+      page->discard();
+    }
+    EXPECT_EQ(memory_.used_bytes(), 0u);
+  }
+  /// The ranges asked since the last call.
+  std::vector<ByteRange> asked() {
+    std::vector<ByteRange> ranges;
+    const auto all = origin_.asked();
+    for (size_t i = seen_; i < all.size(); ++i) ranges.push_back(all[i].range);
+    seen_ = all.size();
+    return ranges;
+  }
+
+ private:
+  size_t seen_ = 0;
+};
+
+TEST_F(ExactDisk, PartsAreReadBackWithoutTheStore) {
+  origin_.put("b", "o", {.size = 40 * kMiB});
+  const ByteRange ranges[] = {{4, 10}, {kMiB - 5, kMiB + 70'000}, {3 * kMiB + 1, 9 * kMiB + 17}};
+  for (const ByteRange& range : ranges) expect_whole(get(range), range);
+  EXPECT_EQ(asked().size(), 3u);
+  EXPECT_EQ(disk_->usage().parts, 2u + 4u) << "cut at multiples of 2 MiB";
+  forget_memory();
+  for (const ByteRange& range : ranges) {
+    const Got got = get(range);
+    expect_whole(got, range);
+    EXPECT_GT(got.first_cached_at, 0);
+  }
+  const ByteRange inside{4 * kMiB + 100, 8 * kMiB + 3};
+  expect_whole(get(inside), inside);
+  EXPECT_TRUE(asked().empty());
+  EXPECT_EQ(cache_metrics_.of("k").cache_hit_disk.total(), 3u);
+}
+
+TEST_F(ExactDisk, OnlyWhatTheDiskLacksIsFetched) {
+  origin_.put("b", "o", {.size = 40 * kMiB});
+  expect_whole(get({kMiB, kMiB + 200'000}), {kMiB, kMiB + 200'000});
+  forget_memory();
+  (void)asked();
+  expect_whole(get({kMiB - 1000, kMiB + 300'000}), {kMiB - 1000, kMiB + 300'000});
+  EXPECT_THAT(asked(),
+              ElementsAre(ByteRange{kMiB - 1000, kMiB}, ByteRange{kMiB + 200'000, kMiB + 300'000}));
+}
+
+TEST_F(ExactDisk, ASmallIslandOnTheDiskCostsNoRequest) {
+  origin_.put("b", "o", {.size = 40 * kMiB});
+  expect_whole(get({5000, 6000}), {5000, 6000});
+  forget_memory();
+  (void)asked();
+  expect_whole(get({0, 100'000}), {0, 100'000});
+  EXPECT_THAT(asked(), ElementsAre(ByteRange{0, 100'000}));
+  forget_memory();
+  expect_whole(get({5500, 5600}), {5500, 5600});
+  expect_whole(get({0, 100'000}), {0, 100'000});
+  EXPECT_TRUE(asked().empty());
+}
+
+TEST_F(ExactDisk, AWholePageOnTheDiskServesExactReaders) {
+  origin_.put("b", "o", {.size = 40 * kMiB});
+  expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});
+  settle();
+  forget_memory();
+  (void)asked();
+  EXPECT_GT(get({kMiB, kMiB + 10}).first_cached_at, 0);
+  EXPECT_TRUE(asked().empty());
+}
+
+TEST_F(ExactDisk, PartsLeaveTheDiskOnceTheirPageIsThere) {
+  origin_.put("b", "o", {.size = 40 * kMiB});
+  expect_whole(get({kMiB, 5 * kMiB}), {kMiB, 5 * kMiB});
+  EXPECT_GT(disk_->usage().parts, 0u);
+  expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});
+  settle();
+  EXPECT_EQ(disk_->usage().parts, 0u);
+  EXPECT_EQ(disk_->usage().pages, 1u);
+  EXPECT_THAT(asked(), UnorderedElementsAre(ByteRange{kMiB, 5 * kMiB}, ByteRange{0, kMiB},
+                                            ByteRange{5 * kMiB, kPageBytes}));
+}
+
+TEST_F(ExactDisk, APartThatTheDiskDoesNotGiveIsFetched) {
+  origin_.put("b", "o", {.size = 40 * kMiB});
+  expect_whole(get({kMiB, kMiB + 200'000}), {kMiB, kMiB + 200'000});
+  forget_memory();
+  (void)asked();
+  device_.fail_reads(EIO, 1);
+  expect_whole(get({kMiB + 5, kMiB + 10}), {kMiB + 5, kMiB + 10});
+  EXPECT_THAT(asked(), ElementsAre(ByteRange{kMiB + 5, kMiB + 10}));
+}
+
+TEST_F(ExactDisk, PartsOfAnOldVersionAreNotServed) {
+  origin_.put("b", "o", {.size = 40 * kMiB});
+  expect_whole(get({0, 100'000}), {0, 100'000});
+  origin_.put("b", "o", {.size = 40 * kMiB, .seed = 2, .etag = "\"v2\""});
+  expect_whole(get({kMiB, kMiB + 10}, 2), {kMiB, kMiB + 10});
+  forget_memory();
+  expect_whole(get({0, 100'000}, 2), {0, 100'000});
+}
+
+TEST_F(ExactDisk, AClientThatReadsByteAfterByteKeepsBounds) {
+  origin_.put("b", "o", {.size = kPageBytes});
+  for (uint64_t at = 0; at < 300; ++at) expect_whole(get({at, at + 1}), {at, at + 1});
+  EXPECT_LE(disk_->usage().parts, 300u);
+  forget_memory();
+  expect_whole(get({0, 300}), {0, 300});
+}
+
+class ExactDiskOfOtherBuckets : public ExactDisk {
+ protected:
+  ExactDiskOfOtherBuckets()
+      : ExactDisk(256 * kMiB,
+                  [this](std::string_view, std::string_view) { return allowed_.load(); }) {}
+  std::atomic<bool> allowed_ = true;
+};
+
+TEST_F(ExactDiskOfOtherBuckets, PartsOfABucketThatTheKindMayNotHaveAreNotServed) {
+  origin_.put("b", "o", {.size = 40 * kMiB});
+  expect_whole(get({0, 100'000}), {0, 100'000});
+  forget_memory();
+  allowed_ = false;
+  expect_whole(get({0, 100'000}), {0, 100'000});
+  EXPECT_EQ(asked().size(), 2u);
+}
+
+/// Random exact and ordinary reads in little memory, on a device of which operations fail.
+class ExactDiskModel : public ReaderHarness, public ::testing::WithParamInterface<unsigned> {
+ protected:
+  ExactDiskModel() : ReaderHarness(64 * kMiB, FillConfig{}, quick_disk()) {}
+};
+
+TEST_P(ExactDiskModel, EveryByteIsRight) {
+  constexpr uint64_t kSizes[] = {100, 3 * kMiB + 17, kPageBytes + 5 * kMiB};
+  std::mt19937 random(GetParam());
+  for (size_t i = 0; i < std::size(kSizes); ++i)
+    origin_.put("b", std::to_string(i), {.size = kSizes[i]});
+  for (int round = 0; round < 40; ++round) {
+    if (random() % 5 == 0) device_.fail_reads(EIO, 2);
+    if (random() % 9 == 0) device_.fail_writes(EIO, 1);
+    std::vector<std::pair<ByteRange, std::future<Got>>> clients;
+    for (int i = 0; i < 6; ++i) {
+      const size_t object = random() % std::size(kSizes);
+      const uint64_t lengths[] = {1, 5'000, 200'000, 5 * kMiB};
+      const uint64_t length = 1 + random() % lengths[random() % std::size(lengths)];
+      const uint64_t begin = random() % kSizes[object];
+      const FetchSpecPtr of = [&] {
+        auto made = spec(std::to_string(object));
+        made->wishes.exact = random() % 8 != 0;
+        return made;
+      }();
+      auto got = read(of, {begin, begin + length});
+      clients.emplace_back(ByteRange{begin, std::min(begin + length, kSizes[object])},
+                           std::move(got));
+    }
+    for (auto& [range, client] : clients) expect_whole(client.get(), range);
+    if (round % 10 != 9) continue;
+    settle();
+    for (const PagePtr& page : cache_.table().whole_pages()) {
+      cache_.table().remove(*page);
+      page->discard();
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, ExactDiskModel, ::testing::Range(0u, 8u));
+
+}  // namespace
+}  // namespace cachey::cache
