@@ -104,6 +104,20 @@ def test_an_exact_range_over_page_borders_streams_to_a_slow_client(cachey, origi
     assert bytes_asked(origin, kind, stored.size) == last - first + 1
 
 
+def test_exact_ranges_after_a_restart_come_from_the_disk(disk_server, origin, kind):
+    stored = origin.put(kind, "object", size=2 * PAGE)
+    server = disk_server()
+    for first, last in [(5, 9), (MIB, MIB + 70 * KIB), (PAGE - 10, PAGE + 9)]:
+        expect_206(server.fetch(kind, "object", first, last, [EXACT]), stored, first, last, kind)
+    server.stop()
+    server = disk_server()
+    before = len(origin.ended(kind))
+    for first, last in [(5, 9), (MIB + 100, MIB + 60 * KIB), (PAGE - 10, PAGE + 9)]:
+        expect_206(server.fetch(kind, "object", first, last, [EXACT]), stored, first, last, kind, hit=True)
+    assert len(origin.ended(kind)) == before
+    expect_206(server.fetch(kind, "object", 0, 2 * PAGE - 1), stored, 0, 2 * PAGE - 1, kind)
+
+
 def test_an_exact_range_of_an_empty_or_missing_object(cachey, origin, kind):
     origin.put(kind, "empty", size=0)
     response = cachey.fetch(kind, "empty", 0, 9, [EXACT])
