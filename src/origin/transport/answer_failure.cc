@@ -12,9 +12,17 @@
 namespace cachey::origin {
 namespace {
 
+/// How the codes begin by which stores ask for fewer requests: `SlowDownRead`,
+/// `ThrottledException`.
+constexpr std::string_view kThrottlingPrefixes[] = {"SlowDown", "Throttl", "TooManyRequests",
+                                                    "ServiceUnavailable"};
+
 ErrorKind kind_of_code(std::string_view code) {
   const aws::ErrorCode* known = aws::find_error_code(code);
-  return known == nullptr ? ErrorKind::kUpstream : known->kind;
+  if (known != nullptr) return known->kind;
+  const bool throttles = std::ranges::any_of(
+      kThrottlingPrefixes, [code](std::string_view prefix) { return code.starts_with(prefix); });
+  return throttles ? ErrorKind::kThrottled : ErrorKind::kUpstream;
 }
 
 bool is_throttling_code(std::string_view code) {
@@ -22,7 +30,8 @@ bool is_throttling_code(std::string_view code) {
 }
 
 bool is_transient_code(std::string_view code) {
-  return code == "RequestTimeout" || code == "RequestTimeoutException" || code == "InternalError";
+  return code == "RequestTimeout" || code == "RequestTimeoutException" || code == "InternalError" ||
+         code == "ServiceUnavailable";
 }
 
 /// What stands before the store answers like this for a moment: every 5xx but those that say
@@ -102,7 +111,7 @@ bool refuses_us(unsigned status, std::string_view code) {
 ErrorKind kind_of(unsigned status, std::string_view code) {
   if (refuses_us(status, code)) return ErrorKind::kRefused;
   const ErrorKind by_code = kind_of_code(code);
-  if (is_certain(by_code)) return by_code;
+  if (is_certain(by_code) || by_code == ErrorKind::kThrottled) return by_code;
   switch (status) {
     case 404:
       return ErrorKind::kNotFound;
@@ -116,7 +125,6 @@ ErrorKind kind_of(unsigned status, std::string_view code) {
     default:
       break;
   }
-  if (by_code == ErrorKind::kThrottled) return by_code;
   // Below 500 the fault is ours, unless it passes.
   const bool refused = status < 500 && !is_transient_status(status) && !is_transient_code(code);
   return refused ? ErrorKind::kRefused : ErrorKind::kUpstream;
