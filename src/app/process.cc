@@ -142,12 +142,14 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
       workers_(foundation_->workers),
       origins_(std::move(opened.origins)),
       buckets_(options_.hedge_quantile, clock_, foundation_->metrics,
-               options_.hedge_budget_percent / 100),
+               options_.hedge_budget_percent / 100, options_.buckets_per_page),
       gate_(options_.gate, clock_, foundation_->metrics),
       read_metrics_(foundation_->metrics),
       disk_(std::move(opened.disk)),
       cache_(
-          options_.fill, origin::ReadContext{*origins_.origin, buckets_, gate_, read_metrics_},
+          options_.fill,
+          origin::ReadContext{*origins_.origin, buckets_, gate_, read_metrics_,
+                              options_.read_limits},
           foundation_->memory, foundation_->cache_metrics, clock_,
           disk_ == nullptr ? nullptr : &disk_->tier(),
           [&rules = foundation_->bucket_rules](std::string_view kind, std::string_view bucket) {

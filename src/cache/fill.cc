@@ -56,7 +56,7 @@ std::optional<std::chrono::milliseconds> Fills::time_to_head(const FetchSpec& sp
   if (spec.config.operation_timeout) return spec.config.operation_timeout;
   const auto one = origin_.origin.time_to_head(spec.config);
   if (!one) return std::nullopt;
-  return std::min(spec.buckets.size(), origin::kBucketsTriedMax) * *one + kQueueTimeMax;
+  return std::min(spec.buckets.size(), origin_.buckets.per_page()) * *one + kQueueTimeMax;
 }
 
 /// The server's number; or the request's, but not more than the wanted bytes are worth.
@@ -90,6 +90,7 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, B
   const MonoTime start = clock_.mono();
   Filling filling(worker, *page, *spec, metrics_.ingress, start);
   filling.look = purpose == Purpose::kLook;
+  filling.wanted = wanted.begin;
   filling.plan.parts = filling.look ? 1 : parts_for(*spec, wanted);
   filling.plan.bytes_max = page->bytes_max();
   filling.plan.first = page->fill_order() == FillOrder::kFromWanted ? wanted.begin : 0;
@@ -243,12 +244,15 @@ rt::Task<Result<void>> Fills::try_first_part(Filling& filling) {
   filling.versions = VersionSet();  // no byte of an earlier try was taken
   origin::ReadTerms terms = filling.terms(filling.first_range());
   terms.known = table_.ruling(filling.page.key());
+  terms.wanted = filling.page.object_offset() + filling.wanted;
   const ObjectSourcePtr known = terms.known;
   origin::ObjectRead read(origin_, filling.worker, std::move(terms));
   Result<void> done = co_await read.open();
-  filling.page.set_asked(read.asked_at(), filling.first_range().begin);
+  const bool past_end = !done && done.error().kind() == ErrorKind::kRangeNotSatisfiable;
+  const uint64_t first = filling.first_range().begin;
+  filling.page.set_asked(read.asked_at(), past_end ? std::max(first, filling.wanted) : first);
+  take_ends(filling, read);
   if (!done && read.contested()) filling.contested = known;
-  if (!done && done.error().kind() == ErrorKind::kRangeNotSatisfiable) take_end(filling, read);
   if (done && filling.look) co_return co_await take_look(filling, read);
   if (done) done = co_await take_head(filling, read);
   if (!done) co_return done;
@@ -259,12 +263,15 @@ rt::Task<Result<void>> Fills::try_first_part(Filling& filling) {
   co_return done;
 }
 
-/// The object ends before the first part. If its known version does not, that version is old.
-void Fills::take_end(Filling& filling, const origin::ObjectRead& read) {
+/// In these buckets the object ends before the first part. A known version of a bucket that does
+/// not end there is old.
+void Fills::take_ends(Filling& filling, const origin::ObjectRead& read) {
   const uint64_t offset = filling.in_object(filling.first_range()).begin;
-  const std::string& bucket = filling.spec.buckets[read.bucket()];
-  const ObjectSourcePtr old = table_.ended_by(filling.page.key(), bucket, offset, read.sent_at());
-  if (old != nullptr) forget(filling.worker, filling.page.key(), *old);
+  for (const origin::ObjectRead::End& end : read.ends()) {
+    const std::string& bucket = filling.spec.buckets[end.bucket];
+    const ObjectSourcePtr old = table_.ended_by(filling.page.key(), bucket, offset, end.sent_at);
+    if (old != nullptr) forget(filling.worker, filling.page.key(), *old);
+  }
 }
 
 /// Takes the object's version from the first answer, and waits for the page's memory.

@@ -118,7 +118,7 @@ class Fills {
   static void forget_parts(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> take_parts_head(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> take_look(Filling& filling, origin::ObjectRead& read);
-  void take_end(Filling& filling, const origin::ObjectRead& read);
+  void take_ends(Filling& filling, const origin::ObjectRead& read);
   [[nodiscard]] rt::Task<Result<void>> try_first_part(Filling& filling);
   [[nodiscard]] rt::Task<bool> is_version_gone(rt::Worker& worker, const FetchSpec& spec,
                                                ObjectSourcePtr version);

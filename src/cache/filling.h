@@ -59,7 +59,8 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
   const MonoTime began;
   FillPlan plan;
   bool look = false;          // only the first GET
-  origin::BucketOrder order;  // of all its reads: a page asks at most two buckets
+  uint64_t wanted = 0;        // the page's first byte that the leader waits for
+  origin::BucketOrder order;  // of all its reads
   std::optional<store::Admission> start;
   std::optional<store::Admission> body;
   VersionSet versions;         // of the page's bytes

@@ -136,6 +136,58 @@ TEST_F(TwoBuckets, TheSizeOfABucketThatIsNotNamedIsNotTold) {
   EXPECT_EQ(asked(), 4u);
 }
 
+TEST_F(TwoBuckets, PastTheEndOfAShortCopyTheOtherIsRead) {
+  for (const uint64_t size : {uint64_t{0}, uint64_t{4}}) {
+    put("a", size, 2, "\"short\"");
+    const ByteRange within{100, 200};
+    const Got got = get({"a", "b"}, within);
+    expect_whole(got, within);
+    EXPECT_EQ(got.first_bucket, "b");
+    expect_whole(get({"a", "b"}, kSecond), kSecond);
+    for (const PagePtr& page : cache_.table().whole_pages()) cache_.table().remove(*page);
+  }
+}
+
+TEST_F(TwoBuckets, PastTheEndOfBothTheLargerSizeIsTold) {
+  put("a", 17, 1, "\"a1\"");
+  put("b", 4, 1, "\"b1\"");
+  for (const ByteRange past : {ByteRange{100, 200}, kSecond}) {
+    for (const std::vector<std::string>& names :
+         {std::vector<std::string>{"a", "b"}, std::vector<std::string>{"b", "a"}}) {
+      const Got got = get(names, past);
+      ASSERT_TRUE(got.error);
+      EXPECT_EQ(got.error->kind(), ErrorKind::kRangeNotSatisfiable);
+      EXPECT_EQ(got.error->object_size(), 17u);
+      for (const PagePtr& page : cache_.table().whole_pages()) cache_.table().remove(*page);
+    }
+  }
+}
+
+/// A short copy that is known rules; what a longer one says is no conflict for the client.
+TEST_F(TwoBuckets, PastTheEndOfAKnownShortCopyIsNoConflict) {
+  put("a", 4, 2, "\"short\"");
+  expect_whole(get({"a", "b"}, {0, 4}, 2), {0, 4});
+  for (int i = 0; i < 2; ++i) {
+    const Got got = get({"a", "b"}, kSecond);
+    ASSERT_TRUE(got.error);
+    EXPECT_EQ(got.error->kind(), ErrorKind::kRangeNotSatisfiable);
+    EXPECT_EQ(got.error->object_size(), 4u);
+  }
+  expect_whole(get({"a", "b"}, {0, 4}, 2), {0, 4});
+}
+
+/// The leader is past the end of every copy that answers; a reader that joined is not.
+TEST_F(TwoBuckets, AReaderBeforeTheEndIsNotRefusedWithItsLeader) {
+  put("a", 50, 1, "\"a1\"");
+  origin_.behave("a", {.head_delay = std::chrono::milliseconds(30)});
+  origin_.behave("b", {.head_delay = std::chrono::milliseconds(30),
+                       .error = Error(ErrorKind::kThrottled, "503")});
+  auto leader = read(spec("o", {"a", "b"}), {100, 200});
+  auto joined = read(spec("o", {"a", "b"}), {0, 50});
+  expect_whole(joined.get(), {0, 50});
+  EXPECT_EQ(leader.get().error->kind(), ErrorKind::kRangeNotSatisfiable);
+}
+
 TEST_F(TwoBuckets, TheHomeBucketIsNotHinderedByAnother) {
   put("k", kSize, 1, "\"k1\"");  // the kind's name
   put("b", 40, 2, "\"b2\"");

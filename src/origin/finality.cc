@@ -45,6 +45,7 @@ int finality(ErrorKind kind) {
 }  // namespace
 
 const Error& less_final(const Error& a, const Error& b) {
+  if (a.object_size() || b.object_size()) return a.object_size() >= b.object_size() ? a : b;
   return finality(a.kind()) <= finality(b.kind()) ? a : b;
 }
 
@@ -53,6 +54,7 @@ bool worth_another_bucket(ErrorKind kind) {
     case ErrorKind::kNotFound:
     case ErrorKind::kDenied:
     case ErrorKind::kArchived:
+    case ErrorKind::kRangeNotSatisfiable:  // a copy may be short
     case ErrorKind::kChanged:
     case ErrorKind::kThrottled:
     case ErrorKind::kTimeout:
@@ -62,7 +64,6 @@ bool worth_another_bucket(ErrorKind kind) {
     case ErrorKind::kOverloaded:  // each bucket has limits of its own
       return true;
     case ErrorKind::kBadRequest:
-    case ErrorKind::kRangeNotSatisfiable:
     case ErrorKind::kPreconditionFailed:
     case ErrorKind::kNotCached:
     case ErrorKind::kCancelled:

@@ -6,7 +6,9 @@
 namespace cachey::origin {
 
 /// Of two buckets' failures, the one that the client gets: the less final one. So the client gets
-/// 404 or 403 only if both buckets refuse the object for good.
+/// 404 or 403 only if both buckets refuse the object for good. A range past the end of which a
+/// bucket told the object's size stands above all other failures: the object is there. Of two such
+/// sizes the larger one is told.
 [[nodiscard]] const Error& less_final(const Error& a, const Error& b);
 
 /// Whether another bucket with the same objects may succeed.

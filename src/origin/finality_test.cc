@@ -26,8 +26,30 @@ TEST(Finality, DeniedOnlyWhereNothingMayPass) {
   EXPECT_EQ(told(ErrorKind::kUpstream, ErrorKind::kThrottled), ErrorKind::kThrottled);
 }
 
-TEST(Finality, PastTheEndIsFinal) {
-  EXPECT_FALSE(worth_another_bucket(ErrorKind::kRangeNotSatisfiable));
+TEST(Finality, OfTwoEndsTheFurtherOneIsTold) {
+  const Error near = Error::range_not_satisfiable(4);
+  const Error far = Error::range_not_satisfiable(17);
+  const Error unknown = Error::range_not_satisfiable(std::nullopt);
+  EXPECT_EQ(less_final(near, far).object_size(), 17u);
+  EXPECT_EQ(less_final(far, near).object_size(), 17u);
+  EXPECT_EQ(less_final(unknown, near).object_size(), 4u);
+  EXPECT_EQ(less_final(near, unknown).object_size(), 4u);
+}
+
+TEST(Finality, AToldEndStandsAboveOtherFailures) {
+  const Error told = Error::range_not_satisfiable(4);
+  const Error unknown = Error::range_not_satisfiable(std::nullopt);
+  const Error throttled(ErrorKind::kThrottled, "");
+  const Error missing(ErrorKind::kNotFound, "");
+  EXPECT_EQ(less_final(throttled, told).object_size(), 4u);
+  EXPECT_EQ(less_final(told, throttled).object_size(), 4u);
+  EXPECT_EQ(less_final(missing, told).object_size(), 4u);
+  EXPECT_EQ(less_final(unknown, throttled).kind(), ErrorKind::kThrottled);
+  EXPECT_EQ(less_final(missing, unknown).kind(), ErrorKind::kRangeNotSatisfiable);
+}
+
+TEST(Finality, AnotherBucketMayHaveWhatOneLacks) {
+  EXPECT_TRUE(worth_another_bucket(ErrorKind::kRangeNotSatisfiable));
   EXPECT_TRUE(worth_another_bucket(ErrorKind::kOverloaded));
   EXPECT_TRUE(worth_another_bucket(ErrorKind::kNotFound));
   EXPECT_TRUE(worth_another_bucket(ErrorKind::kTimeout));

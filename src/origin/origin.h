@@ -61,6 +61,8 @@ struct RequestConfig {
 class Turn {
  public:
   virtual ~Turn() = default;
+  /// An attempt of the request failed. Another attempt follows, unless the backoff ends the get.
+  virtual void attempt_failed(const Error& why) = 0;
   virtual void leave() = 0;
   /// Waits for a place again. False: none by `deadline`, or the request was cancelled.
   [[nodiscard]] virtual rt::Task<bool> come_back(MonoTime deadline) = 0;

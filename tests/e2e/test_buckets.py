@@ -69,7 +69,7 @@ def test_the_second_bucket_steps_in_for_one_that_does_not_answer(cachey, origin,
     assert time.monotonic() - started < limit(3)
 
 
-def test_at_most_two_buckets_are_tried(cachey, origin, kind):
+def test_at_most_two_buckets_are_tried_by_default(cachey, origin, kind):
     buckets = [f"{kind}-{at}" for at in range(5)]
     origin.put(buckets[2], "object", size=100)
     expect_error(cachey.fetch(kind, "object", 0, 9, headers=named(*buckets)), 404)
@@ -86,13 +86,60 @@ def test_duplicates_drop_out(cachey, origin, kind, pair):
     assert asked(origin, *pair) == [first, second, first]
 
 
-def test_a_range_past_the_end_needs_no_second_opinion(cachey, origin, kind, pair):
-    for bucket in pair:
-        origin.put(bucket, "object", size=100, seed=3)
+def test_a_range_past_the_end_is_refused_when_both_say_so(cachey, origin, kind, pair):
+    for bucket, size in zip(pair, (100, 40)):
+        origin.put(bucket, "object", size=size, seed=3)
     response = cachey.fetch(kind, "object", 2 * PAGE, 2 * PAGE + 9, headers=named(*pair))
     expect_error(response, 416)
     assert response.header("Content-Range") == "bytes */100"
-    assert asked(origin, *pair) == [pair[0]]
+    assert asked(origin, *pair) == list(pair)
+
+
+@pytest.mark.parametrize("short", [0, 4])
+@pytest.mark.parametrize("first_byte", [100, 2 * PAGE])
+def test_past_the_end_of_a_short_copy_the_others_are_asked(s3_server, origin, kind, short, first_byte):
+    server = s3_server("--buckets-per-page", "3")
+    buckets = [f"{kind}-{at}" for at in range(3)]
+    origin.put(buckets[0], "object", size=short)
+    origin.put(buckets[1], "something else", size=1)
+    stored = origin.put(buckets[2], "object", size=2 * PAGE + 100)
+    response = server.fetch(kind, "object", first_byte, first_byte + 9, headers=named(*buckets))
+    expect_206(response, stored, first_byte, first_byte + 9, buckets[2])
+    assert asked(origin, *buckets) == buckets
+
+
+def test_the_largest_size_is_told_though_one_bucket_fails(s3_server, origin, kind):
+    server = s3_server("--buckets-per-page", "3")
+    buckets = [f"{kind}-{at}" for at in range(3)]
+    origin.put(buckets[0], "object", size=17)
+    origin.behave(buckets[1], "object", Behaviour(code="SlowDown"))
+    origin.put(buckets[2], "object", size=0)
+    response = server.fetch(kind, "object", PAGE, PAGE + 9, headers=named(*buckets, config="ma=1"))
+    expect_error(response, 416)
+    assert response.header("Content-Range") == "bytes */17"
+    assert asked(origin, *buckets) == buckets
+
+
+@pytest.mark.parametrize("silent,head_from", [(Behaviour(delay=limit(30)), 1), (Behaviour(stall_after=0), 0)])
+def test_a_silent_first_bucket_costs_a_second_at_a_cold_start(s3_server, origin, kind, pair, silent, head_from):
+    server = s3_server()
+    for bucket in pair:
+        stored = origin.put(bucket, "object", size=1000, seed=7)
+    origin.behave(pair[0], "object", silent)
+    started = time.monotonic()
+    response = server.fetch(kind, "object", 0, 9, headers=named(*pair))
+    expect_206(response, stored, 0, 9, pair[head_from])
+    assert time.monotonic() - started < 1.5 * SLOW
+
+
+def test_nothing_from_any_bucket_is_a_timeout(s3_server, origin, kind, pair):
+    server = s3_server("--download-timeout-ms", str(int(800 * SLOW)))
+    for bucket in pair:
+        origin.put(bucket, "object", size=1000)
+        origin.behave(bucket, "object", Behaviour(delay=limit(30)))
+    started = time.monotonic()
+    expect_error(server.fetch(kind, "object", 0, 9, headers=named(*pair)), 504)
+    assert time.monotonic() - started < limit(2)
 
 
 FAILURES = {

@@ -33,6 +33,8 @@ BAD = [
     (["--hedge-quantile", "often"], "--hedge-quantile"), (["--hedge-quantile", "1.01"], "--hedge-quantile"),
     (["--hedge-quantile", "-0.1"], "--hedge-quantile"), (["--hedge-quantile", "nan"], "--hedge-quantile"),
     (["--origin-parts", "0"], "--origin-parts"), (["--origin-parts", "17"], "--origin-parts"), (["--read-ahead", "17"], "--read-ahead"),
+    (["--buckets-per-page", "0"], "--buckets-per-page"), (["--buckets-per-page", "9"], "--buckets-per-page"),
+    (["--bucket-timeout-ms", "0.5"], "--bucket-timeout-ms"), (["--download-timeout-ms", "-1"], "--download-timeout-ms"),
     (["--bucket-requests", "-1"], "--bucket-requests"), (["--bucket-bandwidth", "wide"], "--bucket-bandwidth"),
     (["--negative-ttl", "-1"], "--negative-ttl"),
     (["--max-connections", "0"], "--max-connections"), (["--max-connections", "ten"], "--max-connections"),

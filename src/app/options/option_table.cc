@@ -181,6 +181,12 @@ void add_origin(Table& table, Options& o) {
   table.add(one("hedge-budget-percent", fraction_value("PERCENT", 100), o.hedge_budget_percent,
                 "Second requests that a bucket's good answers earn, in percent of them; 0: only if "
                 "it hangs"));
+  table.add(one("buckets-per-page", number_value<size_t>(1, origin::kBucketsPerPageMax),
+                o.buckets_per_page, "How many of the buckets that a client names a page may ask"));
+  table.add(one("bucket-timeout-ms", milliseconds_value(), o.read_limits.bucket_timeout,
+                "A bucket silent for so long is left for another one that is named; 0: never"));
+  table.add(one("download-timeout-ms", milliseconds_value(), o.read_limits.download_timeout,
+                "A miss to which no bucket brings a byte for so long gets 504; 0: no limit"));
   table.add(one("origin-parts", number_value(1u, origin::kPartsMax), o.fill.parts,
                 "Ranges that a page is fetched in, side by side"));
   table.add(one("read-ahead", number_value(0u, cache::ReadAhead::kPagesMax),

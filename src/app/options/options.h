@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -53,6 +54,8 @@ struct Options {
   std::chrono::milliseconds client_limit_max{60'000};
   double hedge_quantile = 0.99;
   double hedge_budget_percent = 5;
+  size_t buckets_per_page = origin::kBucketsPerPage;
+  origin::ReadLimits read_limits;
   origin::GateLimits gate;
   /// Empty: S3. Else a directory; its sub-directories are the buckets.
   std::string origin_directory;

@@ -87,6 +87,19 @@ ValueType<std::chrono::milliseconds> seconds_value(SecondsFrom from) {
   return {"SECONDS", Option::Form::kFraction, parse, format};
 }
 
+ValueType<std::chrono::milliseconds> milliseconds_value() {
+  using std::chrono::milliseconds;
+  static constexpr auto kMost = static_cast<uint64_t>(kSecondsMax) * 1000;
+  const auto parse = [](const std::string& text) -> std::expected<milliseconds, std::string> {
+    const std::optional<uint64_t> number = parse_number<uint64_t>(text);
+    if (number && *number <= kMost) return milliseconds(*number);
+    return refuse("{} is not a whole number of milliseconds from 0 to {}", log::quoted(text),
+                  kMost);
+  };
+  return {"MILLISECONDS", Option::Form::kNumber, parse,
+          [](milliseconds time) { return fmt::format("{}", time.count()); }};
+}
+
 ValueType<double> fraction_value(const std::string& name, double most) {
   const auto parse = [most](const std::string& text) -> std::expected<double, std::string> {
     const std::optional<double> number = parse_fraction(text);

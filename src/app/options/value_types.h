@@ -38,6 +38,9 @@ enum class SecondsFrom : uint8_t { kZero, kMillisecond };
 [[nodiscard]] ValueType<std::chrono::milliseconds> seconds_value(
     SecondsFrom from = SecondsFrom::kMillisecond);
 
+/// `5000`: a whole number of milliseconds from 0 to a day.
+[[nodiscard]] ValueType<std::chrono::milliseconds> milliseconds_value();
+
 /// An integer from `least` to `most`.
 template <typename T>
 [[nodiscard]] ValueType<T> number_value(T least, T most) {

@@ -137,6 +137,8 @@ BucketHealth::Patience BucketHealth::patience(double quantile) const {
   patience.late = usual_delay(quantile);
   const auto delay = quantile == kHangQuantile ? patience.late : usual_delay(kHangQuantile);
   if (delay) patience.hung = std::max<std::chrono::nanoseconds>(kHangMin, kHangDelays * *delay);
+  patience.is_known = delay.has_value();
+  patience.is_probe = suspect_;
   return patience;
 }
 

@@ -102,6 +102,9 @@ class BucketHealth {
   struct Patience {
     std::optional<std::chrono::nanoseconds> late;  ///< then a hedge is sent; nothing: no hedges
     std::chrono::nanoseconds hung = kHangUnknown;  ///< then the request counts as hung
+    bool is_known = false;                         ///< there were enough answers for `hung`
+    /// The breaker has opened, and no request has succeeded since: a request is a probe.
+    bool is_probe = false;
   };
   /// `late`: the `quantile` (0..1) of the latencies, at most twice the (1 - HedgeBudget::kShare)
   /// quantile, at least kHedgeDelayMin. Without the upper bound a few very slow answers would make

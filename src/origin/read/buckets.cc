@@ -13,9 +13,11 @@ uint64_t hash_of(std::string_view key) { return std::hash<std::string_view>()(ke
 
 }  // namespace
 
-Buckets::Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics, double hedge_share)
+Buckets::Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics, double hedge_share,
+                 size_t per_page)
     : hedge_quantile_(hedge_share > 0 ? hedge_quantile : 0),
       hedge_share_(hedge_share),
+      per_page_(per_page),
       clock_(clock),
       metrics_(metrics),
       predictions_(kBucketsWithGauges,
@@ -63,9 +65,10 @@ BucketOrder Buckets::rank(std::span<const std::string> names) const {
     scored.emplace_back(health == nullptr ? BucketHealth::score_of_position(i) : health->score(i),
                         i);
   }
-  order.count = std::min(scored.size(), kBucketsTriedMax);
+  order.count = std::min(scored.size(), per_page_);
   std::ranges::partial_sort(scored, scored.begin() + static_cast<std::ptrdiff_t>(order.count));
   for (size_t i = 0; i < order.count; ++i) order.index[i] = scored[i].second;
+  if (order.count == 1) return order;
   const HealthPtr first = find(names[order.index[0]]);
   if (first != nullptr && !first->may_rank_first()) std::swap(order.index[0], order.index[1]);
   return order;

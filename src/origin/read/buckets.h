@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,13 +23,19 @@
 
 namespace cachey::origin {
 
-/// The most buckets that are asked for one page.
-inline constexpr size_t kBucketsTriedMax = 2;
+/// How many of a client's buckets are asked for one page: the default, and the most that may be
+/// set.
+inline constexpr size_t kBucketsPerPage = 2;
+inline constexpr size_t kBucketsPerPageMax = 8;
 
 /// The buckets to ask, in order, as indices into the client's list.
 struct BucketOrder {
-  std::array<size_t, kBucketsTriedMax> index{};
+  std::array<size_t, kBucketsPerPageMax> index{};
   size_t count = 0;
+
+  void add(size_t bucket) { index[count++] = bucket; }
+  [[nodiscard]] auto begin() const { return index.begin(); }
+  [[nodiscard]] auto end() const { return index.begin() + static_cast<std::ptrdiff_t>(count); }
 };
 
 /// The health of all buckets. Ranks a client's list, decides whether a bucket may be asked and when
@@ -36,11 +43,14 @@ struct BucketOrder {
 class Buckets {
  public:
   /// `hedge_quantile`: see BucketHealth::patience. `hedge_share`: see HedgeBudget. If one of the
-  /// two is 0, there are no hedges.
+  /// two is 0, there are no hedges. `per_page`: the most buckets of an order, from 1 to
+  /// kBucketsPerPageMax.
   Buckets(double hedge_quantile, const Clock& clock, Metrics& metrics,
-          double hedge_share = HedgeBudget::kShare);
+          double hedge_share = HedgeBudget::kShare, size_t per_page = kBucketsPerPage);
 
-  /// The best kBucketsTriedMax by BucketHealth::score; ties go by the client's order. REQUIRES:
+  [[nodiscard]] size_t per_page() const { return per_page_; }
+
+  /// The best per_page() by BucketHealth::score; ties go by the client's order. REQUIRES:
   /// `names` is not empty.
   [[nodiscard]] BucketOrder rank(std::span<const std::string> names) const;
 
@@ -104,6 +114,7 @@ class Buckets {
 
   const double hedge_quantile_;
   const double hedge_share_;
+  const size_t per_page_;
   const Clock& clock_;
   Metrics& metrics_;
   PerLabel<Predictions> predictions_;

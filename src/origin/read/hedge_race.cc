@@ -24,6 +24,12 @@ rt::Task<HedgeRace::Event> HedgeRace::next_event() {
   }
 }
 
+void HedgeRace::promote_second() {
+  first = std::exchange(second, nullptr);
+  first_bucket = second_bucket;
+  blamed = false;
+}
+
 PendingGetPtr HedgeRace::take(Event event) {
   return std::exchange(event == Event::kFirst ? first : second, nullptr);
 }

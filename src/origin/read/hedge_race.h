@@ -42,6 +42,8 @@ class HedgeRace {
 
   /// Removes the GET that kFirst or kSecond reported from the race.
   [[nodiscard]] PendingGetPtr take(Event event);
+  /// The first GET has failed, and the second one goes on in its place. REQUIRES: there is one.
+  void promote_second();
   /// The GET that is left after take(), or null.
   [[nodiscard]] PendingGet* remaining() const {
     return first != nullptr ? first.get() : second.get();
@@ -53,6 +55,8 @@ class HedgeRace {
   size_t second_bucket = 0;         ///< of the last second GET
   Purpose purpose{};                ///< of the last second GET
   HedgePhase phase{};               ///< of the last second GET
+  bool second_paid = false;         ///< the last second GET took from a budget
+  bool blamed = false;              ///< the first GET's silence was counted as a failure
   std::optional<MonoTime> look_at;  ///< nothing: no kLookDue
 
  private:

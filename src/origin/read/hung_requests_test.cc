@@ -59,6 +59,7 @@ TEST_F(HungRequestsTest, WithoutAnyAnswerTheOldestQuarterIsSpared) {
 class HungTurns : public ObjectReadTest {
  protected:
   HungTurns() : ObjectReadTest({.requests = 4}) {
+    context_.limits = {.bucket_timeout = 0ms, .download_timeout = 0ms};
     origin_.behave_by([](const GetRequest& request, size_t) {
       if (request.key.starts_with("hang")) return FakeOrigin::Behaviour{.head_delay = 30s};
       if (request.key.starts_with("stop"))

@@ -29,40 +29,61 @@ rt::Task<Result<void>> ObjectRead::open() {
   co_return opened;
 }
 
-/// Asks the buckets in turn, each within the rest of the request's time limit.
+/// Asks the buckets in turn, each within the rest of the request's time limit. Each turn marks at
+/// least one more bucket as failed.
 rt::Task<Result<void>> ObjectRead::try_buckets(BucketOrder order, ByteRange range) {
   const MonoTime began = worker_.timers().now();
   failed_buckets_.clear();
   std::optional<Error> failure;
-  for (size_t i = 0; i < order.count; ++i) {
-    const size_t bucket = order.index[i];
-    if (has_failed(bucket)) continue;
+  while (true) {
+    const auto* const next =
+        std::ranges::find_if(order, [this](size_t bucket) { return !has_failed(bucket); });
+    if (next == order.end()) break;
+    const size_t bucket = *next;
     if (!opened_) bucket_ = bucket;
-    const bool is_last = i + 1 == order.count || has_failed(order.index[i + 1]);
-    const Fallback fallback = is_last ? Fallback::kNone : Fallback::kNextBucket;
-    GetRequest request = request_for(bucket, range);
-    if (opened_) request.config.forget_backoffs();  // others read the body, too
-    if (auto& limit = request.config.operation_timeout) {
-      *limit = time_left(*limit, began);
-      if (fallback == Fallback::kNextBucket) *limit -= *limit / kSecondBucketShare;
-    }
-    Result<Answer> answer = co_await first_good_answer(bucket, std::move(request), fallback);
-    Result<void> good;
-    if (answer) {
-      good = accept(answer->bucket, std::move(answer->get), range);
-      if (!good) good = std::unexpected(judge(answer->bucket, std::move(good.error()), range));
-    } else {
-      good = std::unexpected(std::move(answer.error()));
-    }
-    const bool is_final = good || gone_ != nullptr || !worth_another_bucket(good.error().kind());
-    if (is_final) co_return good;
-    if (answer && answer->bucket != bucket) {  // a second request won in vain: ask the first again
-      failed_buckets_.push_back(answer->bucket);
-      --i;
-    }
+    const Fallback fallback = has_other(bucket, order) ? Fallback::kNextBucket : Fallback::kNone;
+    Result<void> good = co_await try_bucket(bucket, range, fallback, began);
+    if (good || is_final(good.error())) co_return good;
     failure = failure ? less_final(*failure, good.error()) : good.error();
+    if (is_time_up()) break;
   }
   co_return std::unexpected(std::move(*failure));
+}
+
+rt::Task<Result<void>> ObjectRead::try_bucket(size_t bucket, ByteRange range, Fallback fallback,
+                                              MonoTime began) {
+  GetRequest request = request_for(bucket, range);
+  if (opened_) request.config.forget_backoffs();  // others read the body, too
+  if (auto& limit = request.config.operation_timeout) {
+    *limit = time_left(*limit, began);
+    if (fallback == Fallback::kNextBucket) *limit -= *limit / kNextBucketShare;
+  }
+  Result<Answer> answer = co_await first_good_answer(bucket, std::move(request), fallback);
+  if (!answer) {
+    set_failed(bucket);
+    co_return std::unexpected(std::move(answer.error()));
+  }
+  // A second request may have won.
+  const size_t answered = answer->bucket;
+  Result<void> good = accept(answered, std::move(answer->get), range);
+  if (good) co_return good;
+  set_failed(answered);
+  co_return std::unexpected(judge(answered, std::move(good.error()), range));
+}
+
+/// Whether no other bucket is asked after this failure.
+bool ObjectRead::is_final(const Error& failure) const {
+  if (gone_ != nullptr) return true;
+  // Nobody waits for bytes there: whether another copy is longer is asked when somebody does.
+  const bool ends = failure.kind() == ErrorKind::kRangeNotSatisfiable;
+  if (ends && terms_.priority.urgency() == Urgency::kSpeculation) return true;
+  return !worth_another_bucket(failure.kind());
+}
+
+/// Whether the order has another bucket that has not failed.
+bool ObjectRead::has_other(size_t bucket, const BucketOrder& order) const {
+  return std::ranges::any_of(order,
+                             [&](size_t other) { return other != bucket && !has_failed(other); });
 }
 
 Gate::Request ObjectRead::gate_request(size_t bucket) const {
@@ -79,8 +100,10 @@ Gate::Request ObjectRead::gate_request(size_t bucket) const {
 rt::Task<Result<Gate::Pass>> ObjectRead::enter_gate(size_t bucket, RequestConfig& config,
                                                     Fallback fallback) {
   const std::string& name = terms_.buckets[bucket];
-  const auto instead = fallback == Fallback::kNextBucket ? BucketHealth::Instead::kOtherBucket
-                                                         : BucketHealth::Instead::kNothing;
+  // If a bucket told the object's end, the others are asked only to make sure.
+  const bool elsewhere = fallback == Fallback::kNextBucket || told_size_.has_value();
+  const auto instead =
+      elsewhere ? BucketHealth::Instead::kOtherBucket : BucketHealth::Instead::kNothing;
   const auto refuse = [&]() -> Result<Gate::Pass> {
     context_.metrics.refused.add();
     return fail(ErrorKind::kThrottled,
@@ -91,19 +114,21 @@ rt::Task<Result<Gate::Pass>> ObjectRead::enter_gate(size_t bucket, RequestConfig
   // The rest of a page is asked for whatever its key or the bucket's share: the page has memory.
   const auto may_ask = [&] {
     if (!has_memory()) return context_.buckets.may_ask(name, terms_.key, instead);
-    return fallback == Fallback::kNone || !context_.buckets.is_down(name);
+    return !elsewhere || !context_.buckets.is_down(name);
   };
   if (!may_ask()) co_return refuse();
   const MonoTime came = worker_.timers().now();
   auto& limit = config.operation_timeout;
   milliseconds wait = limit.value_or(Gate::kWaitTimeMax);
-  if (fallback == Fallback::kNextBucket) wait /= kSecondBucketShare;
+  if (elsewhere) wait /= kNextBucketShare;
   const MonoTime deadline = came + wait;
   const Gate::Request request = gate_request(bucket);
   Result<Gate::Pass> pass = co_await context_.gate.enter(worker_, request, deadline);
+  const std::chrono::nanoseconds waited = worker_.timers().now() - came;
+  progress_at_ += waited;
   if (!pass) co_return pass;
   if (limit) *limit = time_left(*limit, came);
-  const bool old_news = worker_.timers().now() - came > kHealthValid;
+  const bool old_news = waited > kHealthValid;
   if (old_news && !may_ask()) co_return refuse();
   co_return pass;
 }
@@ -118,34 +143,25 @@ milliseconds ObjectRead::time_left(milliseconds limit, MonoTime since) const {
 rt::Task<Result<ObjectRead::Answer>> ObjectRead::first_good_answer(size_t bucket,
                                                                    GetRequest request,
                                                                    Fallback fallback) {
-  const std::string& name = terms_.buckets[bucket];
   Result<Gate::Pass> pass = co_await enter_gate(bucket, request.config, fallback);
   if (!pass) co_return std::unexpected(std::move(pass.error()));
   HedgeRace race(worker_, wakeup_, bucket,
                  PendingGet::send(worker_, context_.origin, request, std::move(*pass), wakeup_));
-  const MonoTime sent_at = race.first->sent_at();
-  if (asked_at_ == MonoTime{}) asked_at_ = sent_at;
-  const BucketHealth::Patience patience = context_.buckets.patience(name);
-  HeadWatch watch(terms_.audience, race, patience.hung, sent_at);
-  MonoTime late_at = patience.late ? sent_at + *patience.late : MonoTime::max();
-  MonoTime hung_at = sent_at + patience.hung;
+  if (asked_at_ == MonoTime{}) asked_at_ = progress_at_ = race.first->sent_at();
+  const BucketHealth::Patience patience = context_.buckets.patience(terms_.buckets[bucket]);
+  HeadWatch watch(terms_.audience, race, patience.hung, race.first->sent_at());
+  SecondTimes times = second_times(race, patience);
   std::optional<Error> failure;  // of the GET that failed while the other one is awaited
   while (true) {
-    const MonoTime second_at = race.first == nullptr ? MonoTime::max() : std::min(late_at, hung_at);
-    race.look_at = std::min(watch.next_look(), second_at);
+    race.look_at = std::min({watch.next_look(), times.late, times.hung, head_given_up_at(race)});
     const HedgeRace::Event event = co_await race.next_event();
     if (event == HedgeRace::Event::kLookDue) {
-      const MonoTime now = worker_.timers().now();
-      watch.look(now);
-      if (now < second_at) continue;
-      const Purpose purpose = now < hung_at ? Purpose::kHedge : Purpose::kRescue;
-      const bool sent = send_second(race, purpose, request, sent_at);
-      late_at = MonoTime::max();
-      if (sent) {
-        hung_at = now + patience.hung;
-      } else if (purpose == Purpose::kRescue) {
-        hung_at = now + RescueBudget::kTryAgainAfter;
+      watch.look(worker_.timers().now());
+      if (worker_.timers().now() >= head_given_up_at(race)) {
+        const Error late = time_up(race);
+        co_return std::unexpected(failure ? less_final(*failure, late) : late);
       }
+      look_for_second(race, times, request);
       continue;
     }
     Answer answer{race.take(event),
@@ -155,18 +171,37 @@ rt::Task<Result<ObjectRead::Answer>> ObjectRead::first_good_answer(size_t bucket
       end_race(race, event);
       co_return answer;
     }
-    const Error failed = judge(answer.bucket, *answer.get->failure(), request.range);
-    if (!opened_) sent_at_ = answer.get->sent_at();
-    if (!has_failed(answer.bucket)) failed_buckets_.push_back(answer.bucket);
+    const bool is_hedge = event == HedgeRace::Event::kSecond && race.purpose == Purpose::kHedge;
+    // A hedge has one attempt: its bucket may be asked again.
+    if (!is_hedge || is_final_for_bucket(answer.get->failure()->kind())) set_failed(answer.bucket);
+    const Error failed = take_failure(answer, request.range);
     failure = failure ? less_final(*failure, failed) : failed;
-    if (event == HedgeRace::Event::kSecond) second_ended(race, HedgeResult::kLost);
     const bool may_wait = race.remaining() != nullptr && gone_ == nullptr &&
                           may_wait_for_other(race, answer.bucket, failed);
-    if (may_wait) continue;
-    drop_second(race);
-    if (race.first != nullptr) give_up(*race.first);
-    co_return std::unexpected(std::move(*failure));
+    if (event == HedgeRace::Event::kSecond) second_ended(race, HedgeResult::kLost);
+    if (!may_wait) {
+      drop_second(race);
+      if (race.first != nullptr) give_up(race.first_bucket, *race.first);
+      co_return std::unexpected(std::move(*failure));
+    }
+    if (event == HedgeRace::Event::kSecond) continue;
+    second_ended(race, HedgeResult::kWon);  // the read depends on it now
+    race.promote_second();
+    times = {.hung = race.first->sent_at() + slot_of_second(race)};
   }
+}
+
+/// What a GET's failure means for the read.
+Error ObjectRead::take_failure(const Answer& answer, ByteRange asked) {
+  const Error& failure = *answer.get->failure();
+  if (!opened_) {
+    sent_at_ = answer.get->sent_at();
+    progress_at_ = std::max(progress_at_, answer.get->last_sign());
+    if (failure.kind() == ErrorKind::kRangeNotSatisfiable) {
+      ends_.push_back({answer.bucket, answer.get->sent_at()});
+    }
+  }
+  return judge(answer.bucket, failure, asked);
 }
 
 /// One of the race's GETs failed: whether the other one may still bring the object.
@@ -181,28 +216,31 @@ void ObjectRead::end_race(HedgeRace& race, HedgeRace::Event winner) {
   if (winner == HedgeRace::Event::kFirst) return drop_second(race);
   second_ended(race, HedgeResult::kWon);
   if (race.first == nullptr) return;
-  give_up(*race.first);
+  give_up(race.first_bucket, *race.first);
   if (race.purpose == Purpose::kRescue) blame_silent(race);
 }
 
-/// The first bucket was silent until another one answered: that counts as a timeout, whatever the
-/// client's limits are.
-void ObjectRead::blame_silent(const HedgeRace& race) {
-  if (race.first_bucket == race.second_bucket) return;
-  context_.buckets.give_back_rescue(terms_.buckets[race.first_bucket]);
-  record_failure(race.first_bucket, Error(ErrorKind::kTimeout, "silent, while another answered"),
-                 Limits::kOurs);
+ObjectRead::Limits ObjectRead::limits_of(const PendingGet& get) const {
+  const RequestConfig& config = terms_.config;
+  const bool not_ours = config.connect_timeout || config.first_byte_timeout ||
+                        config.attempt_timeout || config.operation_timeout || get.made_way();
+  return not_ours ? Limits::kNotTheBuckets : Limits::kOurs;
 }
 
-void ObjectRead::record_health(size_t bucket, const PendingGet& get) {
-  const std::string& name = terms_.buckets[bucket];
+/// Attempts that others followed count, too.
+void ObjectRead::record_attempts(size_t bucket, PendingGet& get) {
+  for (const Error& failure : get.take_failed_attempts()) {
+    record_failure(bucket, failure, limits_of(get));
+  }
+}
+
+void ObjectRead::record_health(size_t bucket, PendingGet& get) {
+  record_attempts(bucket, get);
   if (const Error* failure = get.failure()) {
-    const RequestConfig& config = terms_.config;
-    const bool limits = config.connect_timeout || config.first_byte_timeout ||
-                        config.attempt_timeout || config.operation_timeout || get.made_way();
-    record_failure(bucket, *failure, limits ? Limits::kNotTheBuckets : Limits::kOurs);
+    record_failure(bucket, *failure, limits_of(get));
   } else {
-    context_.buckets.answered(name, terms_.key, worker_.timers().now() - get.sent_at());
+    context_.buckets.answered(terms_.buckets[bucket], terms_.key,
+                              worker_.timers().now() - get.stream().sent_at());
   }
 }
 
@@ -210,76 +248,6 @@ void ObjectRead::record_failure(size_t bucket, const Error& failure, Limits limi
   const FailureTerms terms{.clients_limits = limits == Limits::kNotTheBuckets,
                            .clients_addressing = context_.origin.goes_elsewhere(terms_.config)};
   context_.buckets.failed(terms_.buckets[bucket], terms_.key, failure, terms);
-}
-
-/// To which bucket a second request goes: to another one, if that one is not down and has not
-/// failed; if the last second one was lost there, to the first one's.
-size_t ObjectRead::bucket_for_second(const HedgeRace& race) const {
-  const bool was_lost = race.second != nullptr && race.second_bucket != race.first_bucket;
-  for (size_t i = 0; i < terms_.order.count && !was_lost; ++i) {
-    const size_t bucket = terms_.order.index[i];
-    if (bucket == race.first_bucket || has_failed(bucket)) continue;
-    if (!context_.buckets.is_down(terms_.buckets[bucket])) return bucket;
-  }
-  return race.first_bucket;
-}
-
-/// Sends a second request like `first` beside it, in the place of an older second one. False: no
-/// time is left, the first bucket's budget is used up, or the gate has no room now.
-bool ObjectRead::send_second(HedgeRace& race, Purpose purpose, const GetRequest& first,
-                             MonoTime first_sent) {
-  const size_t bucket = bucket_for_second(race);
-  GetRequest request = request_for(bucket, first.range);
-  request.config = first.config;
-  request.fresh_connection = true;  // the first one may be late because of its connection
-  auto& limit = request.config.operation_timeout;
-  if (limit) *limit = time_left(*limit, first_sent);
-  if (limit == milliseconds(0)) return false;
-  const std::string& payer = terms_.buckets[race.first_bucket];
-  std::optional<Gate::Pass> pass = context_.gate.try_enter(gate_request(bucket));
-  const bool is_rescue = purpose == Purpose::kRescue;
-  const bool paid = pass && (is_rescue ? context_.buckets.spend_rescue(payer)
-                                       : context_.buckets.spend_hedge(payer));
-  ReadMetrics& metrics = context_.metrics;
-  (is_rescue ? metrics.rescues : metrics.hedges).count_sent(paid);
-  if (!paid) return false;
-  drop_second(race);
-  race.second =
-      PendingGet::send(worker_, context_.origin, std::move(request), std::move(*pass), wakeup_);
-  race.second_bucket = bucket;
-  race.purpose = purpose;
-  race.phase = race.first == body_ ? HedgePhase::kBody : HedgePhase::kFirstByte;
-  return true;
-}
-
-/// The second request has won or lost.
-void ObjectRead::second_ended(const HedgeRace& race, HedgeResult result) {
-  const bool is_rescue = race.purpose == Purpose::kRescue;
-  if (!is_rescue) {
-    const std::string& bucket = terms_.buckets[race.first_bucket];
-    context_.buckets.hedge_ended(bucket, result);
-    context_.metrics.hedges_ended.count(
-        terms_.kind, bucket, race.phase,
-        race.second_bucket == race.first_bucket ? HedgeTarget::kPrimary : HedgeTarget::kPeer,
-        result);
-  }
-  if (result == HedgeResult::kLost) return;
-  (is_rescue ? context_.metrics.rescues : context_.metrics.hedges).won.add();
-  hedged_ = true;
-}
-
-/// Cancels the second request, if there is one.
-void ObjectRead::drop_second(HedgeRace& race) {
-  if (race.second == nullptr) return;
-  second_ended(race, HedgeResult::kLost);
-  give_up(*race.second);
-  race.second.reset();
-}
-
-/// Cancels the request that lost a race.
-void ObjectRead::give_up(PendingGet& loser) {
-  context_.metrics.wasted_bytes.add(loser.bytes_unused());
-  loser.give_up();
 }
 
 }  // namespace cachey::origin

@@ -25,12 +25,24 @@
 
 namespace cachey::origin {
 
+/// Bounds of the silence of a store. They stand above the limits of single attempts and of clients;
+/// waits at the gate do not count. 0: no bound.
+struct ReadLimits {
+  /// A bucket that was silent for so long is left for another one, at no cost to the budgets, and
+  /// counts as failed.
+  std::chrono::milliseconds bucket_timeout{5000};
+  /// A read to which no bucket brought anything for so long fails with kTimeout. Each bucket of the
+  /// read has an equal share of this time, if that is less than `bucket_timeout`.
+  std::chrono::milliseconds download_timeout{10'000};
+};
+
 /// What all reads share. Outlives the reads.
 struct ReadContext {
   Origin& origin;
   Buckets& buckets;
   Gate& gate;
   ReadMetrics& metrics;
+  ReadLimits limits{};
 };
 
 /// What to read, from which buckets, under which limits.
@@ -51,12 +63,16 @@ struct ReadTerms {
   /// another size counts as a failure of that bucket, as long as the read has taken no version. The
   /// home bucket's answer is taken whatever its size is.
   ObjectSourcePtr known{};
+  /// The first byte that somebody waits for, if that is not the first one of `range`. An object
+  /// that ends before this byte is taken only if no other bucket has a longer one.
+  std::optional<uint64_t> wanted{};
 };
 
 /// Reads one range of an object in spite of slow and failing answers. If a bucket fails, the next
 /// one is asked. If an answer or a body is unusually late, a second request is sent beside the
 /// first (a hedge, within the bucket's HedgeBudget); if a request hangs or a body trickles, a
-/// second one is sent, too (a rescue, within the RescueBudget). If a body breaks off, a new request
+/// second one is sent, too (a rescue, within the RescueBudget); both go to another bucket first.
+/// ReadLimits bound the silence. If a body breaks off, a new request
 /// with If-Match continues at the next byte. No byte is delivered twice; no bytes of two versions
 /// of one bucket, and of two sizes, are delivered (VersionSet). BodyWatch says when a body is too
 /// slow.
@@ -70,11 +86,12 @@ class ObjectRead {
  public:
   /// A body counts as stopped after the bucket's hedge delay without a byte, at least this.
   static constexpr std::chrono::milliseconds kStoppedMin{BucketHealth::kBodyDelayMin};
-  /// 1/3 of what is left of the time limit (ot) is kept for the second bucket. At the gate, the
-  /// first bucket may use 1/3 of the waiting time.
-  static constexpr int kSecondBucketShare = 3;  // a third
+  /// 1/3 of what is left of the time limit (ot) is kept for the next buckets. At the gate, a bucket
+  /// may use 1/3 of the waiting time, unless it is the last one.
+  static constexpr int kNextBucketShare = 3;  // a third
   /// A body is fruitless if it brought less than 1/kFruitfulShare of what was left. This many
-  /// fruitless bodies in a row end the read, unless the client sets a number (ma).
+  /// fruitless bodies in a row end the read, unless the client sets a number (ma); at least one of
+  /// each bucket.
   static constexpr uint32_t kFruitlessMax = 3;
   static constexpr uint64_t kFruitfulShare = 16;  // a sixteenth
   /// The most times that one read is resumed, fruitful or not.
@@ -112,7 +129,14 @@ class ObjectRead {
   [[nodiscard]] const ObjectSourcePtr& gone() const { return gone_; }
   /// An answer contested `known`. If nothing else was to be had, the read has failed.
   [[nodiscard]] bool contested() const { return contested_; }
-  /// The bucket that decided open() by its answer, as an index into the client's list.
+  /// A bucket that said that the object ends at or before the range's begin.
+  struct End {
+    size_t bucket = 0;  ///< in the client's list
+    MonoTime sent_at;   ///< when this bucket was asked
+  };
+  [[nodiscard]] std::span<const End> ends() const { return ends_; }
+  /// The bucket whose answer open() took, as an index into the client's list; if open() failed, the
+  /// last one that was asked.
   [[nodiscard]] size_t bucket() const { return bucket_; }
 
   // From here on REQUIRES: open() has succeeded.
@@ -144,16 +168,39 @@ class ObjectRead {
   /// that of a GET that made way).
   enum class Limits : uint8_t { kOurs, kNotTheBuckets };
 
+  /// When a second request is due beside one whose head is awaited.
+  struct SecondTimes {
+    MonoTime late = MonoTime::max();
+    MonoTime hung = MonoTime::max();
+    bool is_probe = false;  // the late one costs nothing: see BucketHealth::Patience
+  };
+  /// Whether a second request is paid for from a budget.
+  enum class Cost : uint8_t { kBudget, kFree };
+
   [[nodiscard]] rt::Task<Result<void>> try_buckets(BucketOrder order, ByteRange range);
+  [[nodiscard]] rt::Task<Result<void>> try_bucket(size_t bucket, ByteRange range, Fallback fallback,
+                                                  MonoTime began);
+  [[nodiscard]] bool is_final(const Error& failure) const;
   [[nodiscard]] rt::Task<Result<Answer>> first_good_answer(size_t bucket, GetRequest request,
                                                            Fallback fallback);
+  [[nodiscard]] Error take_failure(const Answer& answer, ByteRange asked);
   [[nodiscard]] static bool may_wait_for_other(const HedgeRace& race, size_t failed,
                                                const Error& error);
   void end_race(HedgeRace& race, HedgeRace::Event winner);
-  void blame_silent(const HedgeRace& race);
+  void blame_silent(HedgeRace& race);
+  void blame(HedgeRace& race);
   [[nodiscard]] bool has_failed(size_t bucket) const {
     return std::ranges::find(failed_buckets_, bucket) != failed_buckets_.end();
   }
+  void set_failed(size_t bucket) {
+    if (!has_failed(bucket)) failed_buckets_.push_back(bucket);
+  }
+  [[nodiscard]] bool was_silent(size_t bucket) const {
+    return std::ranges::find(silent_buckets_, bucket) != silent_buckets_.end();
+  }
+  [[nodiscard]] bool has_other(size_t bucket, const BucketOrder& order) const;
+  [[nodiscard]] bool has_other(size_t bucket) const { return has_other(bucket, terms_.order); }
+  [[nodiscard]] bool is_short(size_t bucket, uint64_t size) const;
   [[nodiscard]] Result<void> accept(size_t bucket, PendingGetPtr get, ByteRange asked);
   [[nodiscard]] std::optional<Error> version_fault(const ObjectSource& source);
   [[nodiscard]] Error judge(size_t bucket, Error failure, ByteRange asked);
@@ -164,23 +211,42 @@ class ObjectRead {
   /// A further request of a page, not the first one: an answer was taken.
   [[nodiscard]] bool has_memory() const { return !versions_.empty(); }
   [[nodiscard]] GetRequest request_for(size_t bucket, ByteRange range) const;
+  [[nodiscard]] std::string if_match_of(size_t bucket) const;
   [[nodiscard]] std::chrono::milliseconds time_left(std::chrono::milliseconds limit,
                                                     MonoTime since) const;
-  void record_health(size_t bucket, const PendingGet& get);
+  [[nodiscard]] Limits limits_of(const PendingGet& get) const;
+  void record_attempts(size_t bucket, PendingGet& get);
+  void record_health(size_t bucket, PendingGet& get);
   void record_failure(size_t bucket, const Error& failure, Limits limits);
 
-  [[nodiscard]] size_t bucket_for_second(const HedgeRace& race) const;
-  bool send_second(HedgeRace& race, Purpose purpose, const GetRequest& first, MonoTime first_sent);
+  // How long a store may be silent: object_read_silence.cc.
+  [[nodiscard]] std::chrono::nanoseconds bucket_share() const;
+  [[nodiscard]] std::chrono::nanoseconds silence_limit(
+      size_t bucket, const BucketHealth::Patience& patience) const;
+  [[nodiscard]] MonoTime time_up_at() const;
+  [[nodiscard]] bool is_time_up() const { return worker_.timers().now() >= time_up_at(); }
+  [[nodiscard]] MonoTime head_given_up_at(const HedgeRace& race);
+  [[nodiscard]] Error time_up(HedgeRace& race);
+  [[nodiscard]] SecondTimes second_times(const HedgeRace& race,
+                                         const BucketHealth::Patience& patience) const;
+  [[nodiscard]] Cost cost_of_rescue(HedgeRace& race, MonoTime silent_since);
+  [[nodiscard]] std::chrono::nanoseconds slot_of_second(const HedgeRace& race) const;
+  void note_bytes();
+
+  [[nodiscard]] BucketOrder order_of_seconds(const HedgeRace& race) const;
+  void look_for_second(HedgeRace& race, SecondTimes& times, const GetRequest& first);
+  bool send_second(HedgeRace& race, Purpose purpose, const GetRequest& first, Cost cost);
   void second_ended(const HedgeRace& race, HedgeResult result);
   void drop_second(HedgeRace& race);
-  void give_up(PendingGet& loser);
+  void give_up(size_t bucket, PendingGet& loser);
 
   [[nodiscard]] rt::Task<Result<void>> read_body(ByteSink& sink);
   [[nodiscard]] rt::Task<void> watch_body(ByteSink& sink);
+  void begin_body(ByteSink& sink);
   [[nodiscard]] uint64_t brought() const;
   [[nodiscard]] BodyWatch::Limits watch_limits() const;
   [[nodiscard]] BodyWatch::Look look(const HedgeRace& race, const ByteSink& sink) const;
-  [[nodiscard]] MonoTime next_look_at_body(const HedgeRace& race, const ByteSink& sink) const;
+  [[nodiscard]] MonoTime next_look_at_body(const HedgeRace& race, const ByteSink& sink);
   void look_at_body(HedgeRace& race, const ByteSink& sink);
   void stop_body(HedgeRace& race, std::string why);
   void send_second_body(HedgeRace& race, Purpose purpose);
@@ -205,17 +271,22 @@ class ObjectRead {
   size_t body_bucket_ = 0;  // the bucket of the current body
   PendingGetPtr body_;
   uint64_t brought_before_ = 0;  // bytes, by the bodies before body_
+  MonoTime body_began_{};        // when body_ was first watched
   MonoTime asked_at_{};
+  MonoTime progress_at_{};  // the last progress; later by the waits at the gate since
   MonoTime sent_at_;
   std::chrono::nanoseconds to_head_{};  // of the answer that open() took
   bool one_request_ = true;             // brought all that was read
   std::vector<size_t> failed_buckets_;  // since try_buckets() began
+  std::vector<size_t> silent_buckets_;  // whose bodies were taken over for silence
+  std::vector<End> ends_;               // until open() has ended
+  std::optional<uint64_t> told_size_;   // the largest size of an object that ends too early
   std::optional<BodyWatch> watch_;      // since run() began
   std::optional<Error> body_end_;       // why we stopped the current body
   uint64_t arrived_at_second_ = 0;      // the body's position when the second request was sent
   SilentTakeOvers silent_take_overs_;
   bool gave_up_ = false;  // nobody waited for the body
-  bool opened_ = false;
+  bool opened_ = false;   // open() has succeeded
   bool contested_ = false;
   bool hedged_ = false;
   uint32_t fruitless_ = 0;

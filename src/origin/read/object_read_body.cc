@@ -10,8 +10,10 @@ namespace cachey::origin {
 rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
   const MonoTime began = worker_.timers().now();
   watch_.emplace(began, brought());
+  progress_at_ = began;
   while (true) {
     Result<void> ended = co_await read_body(sink);
+    note_bytes();
     if (ended && one_request_) {
       context_.buckets.read_whole(terms_.buckets[body_bucket_], range_.size(),
                                   to_head_ + (worker_.timers().now() - began));
@@ -53,8 +55,7 @@ rt::Task<Result<void>> ObjectRead::read_body(ByteSink& sink) {
 
 rt::Task<void> ObjectRead::watch_body(ByteSink& sink) {
   HedgeRace race(worker_, wakeup_, body_bucket_, body_);
-  watch_->begin_body(worker_.timers().now());
-  body_->read_body(sink);
+  begin_body(sink);
   while (true) {
     race.look_at.reset();
     // After a stop only the body's end is awaited.
@@ -76,12 +77,13 @@ BodyWatch::Limits ObjectRead::watch_limits() const {
   if (patience.late) {
     patience.late = std::max<std::chrono::nanoseconds>(*patience.late, kStoppedMin);
   }
-  return {patience.late, patience.hung};
+  return {patience.late, silence_limit(body_bucket_, patience)};
 }
 
-MonoTime ObjectRead::next_look_at_body(const HedgeRace& race, const ByteSink& sink) const {
+MonoTime ObjectRead::next_look_at_body(const HedgeRace& race, const ByteSink& sink) {
+  note_bytes();
   const BodyWatch::Look now = look(race, sink);
-  const MonoTime next = watch_->next_look(now, watch_limits());
+  const MonoTime next = std::min(watch_->next_look(now, watch_limits()), time_up_at());
   return body_->hangs() ? std::min(next, now.now + PendingGet::kLookEvery) : next;
 }
 
@@ -101,6 +103,8 @@ uint64_t ObjectRead::brought() const {
 }
 
 void ObjectRead::look_at_body(HedgeRace& race, const ByteSink& sink) {
+  note_bytes();
+  if (is_time_up()) return stop_body(race, "no byte of the body came for too long");
   const BodyWatch::Limits limits = watch_limits();
   body_->watch(worker_.timers().now(), limits.hung);
   switch (watch_->look(look(race, sink), limits)) {
@@ -130,15 +134,20 @@ void ObjectRead::stop_body(HedgeRace& race, std::string why) {
 /// Asks for the missing rest beside the body.
 void ObjectRead::send_second_body(HedgeRace& race, Purpose purpose) {
   const MonoTime now = worker_.timers().now();
+  const MonoTime silent_since = std::max(body_began_, body_->last_sign());
+  const bool is_rescue = purpose == Purpose::kRescue;
+  const Cost cost = is_rescue ? cost_of_rescue(race, silent_since) : Cost::kBudget;
   const MonoTime due = silent_take_overs_.due(brought());
-  if (now < due) {
-    if (purpose == Purpose::kRescue) watch_->look_again(due, watch_limits());
+  if (now < due && cost == Cost::kBudget) {
+    const MonoTime left_at = silent_since + std::max(bucket_share(), watch_limits().hung);
+    if (is_rescue) watch_->look_again(now < left_at ? std::min(due, left_at) : due, watch_limits());
     return;
   }
   GetRequest rest = request_for(body_bucket_, ByteRange(body_->position(), range_.end));
-  if (send_second(race, purpose, rest, now)) {
+  if (send_second(race, purpose, rest, cost)) {
     arrived_at_second_ = body_->position() + body_->bytes_unused();
-  } else if (purpose == Purpose::kRescue) {
+    if (is_rescue) watch_->look_again(now + slot_of_second(race), watch_limits());
+  } else if (is_rescue) {
     watch_->look_again(now + RescueBudget::kTryAgainAfter, watch_limits());
   }
 }
@@ -148,6 +157,7 @@ void ObjectRead::send_second_body(HedgeRace& race, Purpose purpose) {
 rt::Task<void> ObjectRead::second_answered(HedgeRace& race, ByteSink& sink) {
   const PendingGetPtr second = race.take(HedgeRace::Event::kSecond);
   record_health(race.second_bucket, *second);
+  const size_t first_bucket = body_bucket_;
   const uint64_t came = body_->position() + body_->bytes_unused() - arrived_at_second_;
   const std::chrono::duration<double> since = worker_.timers().now() - second->sent_at();
   const bool trickles = static_cast<double>(came) < BodyWatch::kLeastRate * since.count();
@@ -157,14 +167,21 @@ rt::Task<void> ObjectRead::second_answered(HedgeRace& race, ByteSink& sink) {
     won = co_await take_over(second, race.second_bucket);
   second_ended(race, won ? HedgeResult::kWon : HedgeResult::kLost);
   if (!won) {
-    give_up(*second);
+    give_up(race.second_bucket, *second);
     co_return;
   }
   if (came == 0 && race.purpose == Purpose::kRescue) blame_silent(race);
+  if (came == 0 && body_bucket_ != first_bucket) silent_buckets_.push_back(first_bucket);
   if (came == 0) silent_take_overs_.add(worker_.timers().now(), brought(), watch_limits().hung);
   race.first = body_;
   race.first_bucket = body_bucket_;
-  watch_->begin_body(worker_.timers().now());
+  race.blamed = false;
+  begin_body(sink);
+}
+
+void ObjectRead::begin_body(ByteSink& sink) {
+  body_began_ = worker_.timers().now();
+  watch_->begin_body(body_began_);
   body_->read_body(sink);
 }
 
@@ -186,19 +203,20 @@ rt::Task<bool> ObjectRead::take_over(PendingGetPtr second, size_t bucket) {
 }
 
 bool ObjectRead::may_resume(const Error& error) const {
-  if (resumes_ >= kResumesMax) return false;
+  if (resumes_ >= kResumesMax || is_time_up()) return false;
   // take_over() cancelled the body for a hedge that did not fit: not a failure, always resumed.
   if (error.kind() == ErrorKind::kCancelled) return true;
   // Any delivered byte may be wrong, and delivered bytes cannot be taken back.
   const bool delivered = body_->position() != body_->request().range.begin;
   if (error.kind() == ErrorKind::kDamaged && delivered) return false;
   if (!is_store_failure(error.kind())) return false;
-  if (tries_of_bodies() > 1) return fruitless_ < tries_of_bodies();
-  return terms_.order.count > 1 && resumes_ == 0;  // one body of each bucket
+  const size_t buckets = terms_.order.count;
+  if (tries_of_bodies() > 1) return fruitless_ < std::max<size_t>(tries_of_bodies(), buckets);
+  return static_cast<size_t>(resumes_) + 1 < buckets;  // one body of each bucket
 }
 
-/// Asks for a new body from the next byte on: first the same bucket, or the other bucket if the
-/// last body was fruitless. With one attempt (ma) only the other bucket.
+/// Asks for a new body from the next byte on: first the same bucket, or the next one if the last
+/// body was fruitless. With one attempt (ma) only buckets that had no turn.
 rt::Task<Result<void>> ObjectRead::resume() {
   ++resumes_;
   one_request_ = false;
@@ -206,11 +224,11 @@ rt::Task<Result<void>> ObjectRead::resume() {
   if (fruitless_ > 0) co_await worker_.timers().sleep(kResumePause * fruitless_);
   BucketOrder order = terms_.order;
   const bool once = tries_of_bodies() <= 1;
-  const bool stay = fruitless_ == 0 && !once;
-  if ((order.index[0] == body_bucket_) != stay && order.count > 1) {
-    std::swap(order.index[0], order.index[1]);
-  }
-  if (once) order.count = 1;
+  auto* const begin = order.index.begin();
+  auto* const end = begin + static_cast<std::ptrdiff_t>(order.count);
+  auto* const last = std::find(begin, end, body_bucket_);
+  std::rotate(begin, fruitless_ == 0 && !once ? last : last + 1, end);
+  if (once) order.count -= std::min<size_t>(static_cast<size_t>(resumes_), order.count - 1);
   const ByteRange left{body_->next_delivered(), range_.end};
   co_return co_await try_buckets(order, left);
 }

@@ -38,6 +38,7 @@ class ObjectReadRescues : public ObjectReadTest {
     return buckets;
   }
 
+  static constexpr ReadLimits kNoLimits{std::chrono::milliseconds(0), std::chrono::milliseconds(0)};
   const FakeOrigin::Behaviour hangs_{.head_delay = 1h};
   const FakeOrigin::Behaviour stops_{.stall_after = 100'000, .stall_time = 1h};
   const FakeOrigin::Behaviour trickles_{.read_delay = 50ms, .read_bytes = 1};
@@ -81,6 +82,15 @@ TEST_F(ObjectReadRescues, ARescueThatHangsIsFollowedByAnother) {
   EXPECT_EQ(asked(), 5u) << "one hedge, three rescues";
   world_.pass(20ms);
   EXPECT_EQ(world_.worker().tasks().size(), 0u);
+}
+
+/// Each failure is late enough for a rescue; no chain of rescues follows.
+TEST_F(ObjectReadRescues, ABucketThatFailsLateIsNotAskedForEver) {
+  origin_.behave({.head_delay = 4s, .error = Error(ErrorKind::kUpstream, "500")});
+  EXPECT_EQ(get().error->kind(), ErrorKind::kUpstream);
+  EXPECT_LE(asked(), 3u);
+  EXPECT_EQ(get({"a", "b"}).error->kind(), ErrorKind::kUpstream);
+  EXPECT_LE(asked(), 9u);
 }
 
 TEST_F(ObjectReadRescues, ASlowAnswerIsNotGivenUpForItsRescues) {
@@ -161,6 +171,7 @@ TEST_F(ObjectReadRescues, ThatTheFirstBucketHasNotTheObjectDoesNotEndTheOthersRe
 
 TEST_F(ObjectReadRescues, TheBudgetIsSixteenAndOneASecond) {
   learn();
+  context_.limits = kNoLimits;
   origin_.behave(hangs_);
   RequestConfig config;
   std::vector<std::shared_ptr<std::optional<Got>>> reads;
@@ -250,6 +261,7 @@ TEST_F(ObjectReadRescues, AStoreThatIsSlowForEverybodyIsServedAtItsRate) {
 }
 
 TEST_F(ObjectReadRescues, AStoreThatBeginsItsBodiesLateIsServed) {
+  context_.limits = kNoLimits;
   for (const auto late : {4s, 8s, 13s, 25s}) {
     learnt_ = origin_.asked().size();
     origin_.behave({.head_delay = 10ms, .stall_after = 0, .stall_time = late});

@@ -26,10 +26,14 @@ GetRequest ObjectRead::request_for(size_t bucket, ByteRange range) const {
   request.config = terms_.config;
   request.request_id = terms_.request_id;
   request.has_memory = has_memory();
-  if (const ObjectSourcePtr own = versions_.of(request.bucket)) {
-    request.if_match = own->info.strong_tag();
-  }
+  request.if_match = if_match_of(bucket);
   return request;
+}
+
+/// The tag that the object must have in the bucket; empty: any.
+std::string ObjectRead::if_match_of(size_t bucket) const {
+  const ObjectSourcePtr own = versions_.of(terms_.buckets[bucket]);
+  return own == nullptr ? "" : std::string(own->info.strong_tag());
 }
 
 /// A bucket with another size than the known version's fails, unless the bucket itself decides.
@@ -50,7 +54,16 @@ Error ObjectRead::judge(size_t bucket, Error failure, ByteRange asked) {
     }
   }
   if (failure.kind() == ErrorKind::kChanged) gone_ = versions_.of(name);
+  if (!opened_) told_size_ = std::max(told_size_, failure.object_size());
   return failure;
+}
+
+/// The object ends before the first wanted byte, and another bucket may have a longer one, or told
+/// of one.
+bool ObjectRead::is_short(size_t bucket, uint64_t size) const {
+  if (opened_ || !terms_.wanted || size > *terms_.wanted) return false;
+  if (terms_.priority.urgency() == Urgency::kSpeculation) return false;
+  return has_other(bucket) || told_size_ > size;
 }
 
 std::optional<Error> ObjectRead::version_fault(const ObjectSource& source) {
@@ -70,18 +83,23 @@ Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange aske
         Error(ErrorKind::kUpstream, "the origin's answer does not fit the range it was asked for",
               ErrorCause::kUnusableAnswer);
   }
+  if (!fault && is_short(bucket, source->info.size)) {
+    fault = Error::range_not_satisfiable(source->info.size);
+  }
   if (fault) {
     get->give_up();
     return std::unexpected(std::move(*fault));
   }
   versions_.add(source);
   if (!opened_) {
+    told_size_.reset();
     source_ = std::move(source);
     range_ = expected;
     sent_at_ = get->stream().sent_at();
   }
   if (body_ != nullptr) brought_before_ = brought();
   body_bucket_ = bucket;
+  std::erase(failed_buckets_, bucket);  // another request to it may have failed
   body_ = std::move(get);
   return {};
 }

@@ -46,12 +46,18 @@ rt::Task<void> PendingGet::get_answer(PendingGetPtr self, Origin& origin) {
     self->answer_ = fail(ErrorKind::kInternal, failure.what());
   }
   if (self->failure() == nullptr) {
+    self->last_sign_ = self->worker_.timers().now();
     self->hangs_ = false;
     self->pass_->expect_body_bytes(self->stream().range().size());
   } else {
     self->pass_.reset();
   }
   self->notify_sender();
+}
+
+void PendingGet::attempt_failed(const Error& why) {
+  if (why.kind() != ErrorKind::kTimeout) last_sign_ = worker_.timers().now();
+  failed_attempts_.push_back(why);
 }
 
 rt::Task<bool> PendingGet::come_back(MonoTime deadline) {
@@ -96,7 +102,7 @@ rt::Task<Result<void>> PendingGet::read_some(ByteSink& sink) {
   CHECK(*got > 0 && *got <= into.size());
   const ByteRange arrived{position_, position_ + *got};
   position_ = arrived.end;
-  last_arrival_ = silent_since_ = worker_.timers().now();
+  last_arrival_ = silent_since_ = last_sign_ = worker_.timers().now();
   sink.arrived(arrived);
   co_return Result<void>();
 }
@@ -108,7 +114,7 @@ rt::Task<Result<void>> PendingGet::drop_some() {
   const Result<size_t> got = co_await stream().read(into);
   if (!got) co_return std::unexpected(got.error());
   position_ += *got;
-  silent_since_ = worker_.timers().now();
+  silent_since_ = last_sign_ = worker_.timers().now();
   co_return Result<void>();
 }
 

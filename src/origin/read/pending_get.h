@@ -7,6 +7,8 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <utility>
+#include <vector>
 
 #include "base/byte_range.h"
 #include "base/clock.h"
@@ -74,6 +76,15 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   /// When bytes last came to the sink; before the first ones, when the request was sent.
   [[nodiscard]] MonoTime last_arrival() const { return last_arrival_; }
 
+  /// When the store last gave a sign of life: bytes, a head, an attempt that failed by anything but
+  /// silence. The beginning of time: it gave none.
+  [[nodiscard]] MonoTime last_sign() const { return last_sign_; }
+
+  /// The failures of attempts that others followed, since the last call.
+  [[nodiscard]] std::vector<Error> take_failed_attempts() {
+    return std::exchange(failed_attempts_, {});
+  }
+
   /// Body bytes that have arrived and were not read into a sink.
   [[nodiscard]] uint64_t bytes_unused();
 
@@ -96,6 +107,7 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
 
  private:
   // As the Turn of its request: the place at the gate. A retry is demand.
+  void attempt_failed(const Error& why) override;
   void leave() override { pass_.reset(); }
   [[nodiscard]] rt::Task<bool> come_back(MonoTime deadline) override;
 
@@ -124,6 +136,8 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   uint64_t delivered_from_ = 0;  // see drop_until()
   MonoTime last_arrival_;
   MonoTime silent_since_;  // the last arrival, or when the GET began or went on
+  MonoTime last_sign_{};
+  std::vector<Error> failed_attempts_;
 };
 
 using PendingGetPtr = std::shared_ptr<PendingGet>;

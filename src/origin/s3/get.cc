@@ -268,6 +268,7 @@ rt::Task<Result<void>> S3Get::recover(Failure failure) {
       count(client_.counters->retries_refused);
       co_return std::unexpected(std::move(failure.error));
     }
+    if (request_.turn != nullptr) request_.turn->attempt_failed(failure.error);
     const bool its_turn = co_await wait_before_retry(failure);
     const bool goes_on = its_turn && now() < deadline_;
     if (!goes_on) client_.retry_budgets.give_back(payer_, cost);

@@ -145,6 +145,7 @@ rt::Task<Result<std::unique_ptr<GetStream>>> FakeOrigin::get(rt::Worker& worker,
     if (!wanted) co_return std::unexpected(cancelled());
   }
   if (behaviour.backoff.count() > 0) {
+    if (request.turn != nullptr) request.turn->attempt_failed(*behaviour.error);
     (void)co_await back_off(worker, request, behaviour.backoff, MonoTime::max());
     if (request.stop.stop_requested()) co_return std::unexpected(cancelled());
     if (request.hurry.stop_requested())

@@ -111,7 +111,7 @@ class ObjectReadTest : public ::testing::Test {
   Buckets buckets_{0.99, world_.clock(), metrics_};
   Gate gate_;
   ReadMetrics read_metrics_{metrics_};
-  const ReadContext context_{origin_, buckets_, gate_, read_metrics_};
+  ReadContext context_{origin_, buckets_, gate_, read_metrics_};
   size_t learnt_ = 0;
   int next_key_ = 0;
 };
