@@ -47,9 +47,9 @@ def test_pages_before_and_past_1_tib_are_served(cachey, origin, kind, first):
 
 @pytest.mark.parametrize("status,code,body,told", [
     (503, "SlowDown", None, 503), (503, "", b"", 503), (503, "", HTML, 503), (429, "", HTML, 503), (429, "", b"", 503),
-    (429, "TooManyRequests", None, 503), (400, "TooManyRequestsException", None, 503),
-    (400, "SlowDown", None, 503), (400, "Throttling", None, 503),
-    (400, "ThrottlingException", None, 503),
+    (429, "TooManyRequests", None, 503), (400, "TooManyRequests", None, 503), (400, "TooManyRequestsException", None, 503),
+    (400, "ServiceUnavailable", None, 503), (400, "SlowDown", None, 503), (400, "Throttling", None, 503),
+    (400, "ThrottlingException", None, 503), (500, "ServiceUnavailable", None, 503),
     (404, "", b"", 404), (404, "", HTML, 404), (404, "NoSuchKey", None, 404), (404, "NoSuchBucket", None, 404),
     (416, "", b"", 416), (416, "", HTML, 416), (500, "", b"", 502), (500, "", HTML, 502), (500, "InternalError", None, 502),
     (502, "", HTML, 502), (403, "AccessDenied", None, 403), (403, "InvalidObjectState", None, 403), (400, "", HTML, 502),

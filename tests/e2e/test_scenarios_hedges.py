@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from expect import expect_206
-from harness import KIB, MIB, SLOW, Task, limit
+from harness import KIB, MIB, SLOW, Task, limit, wait_until
 from origin_model import Behaviour, Gate
+from prometheus_text import value
+from test_metrics import scrape
 from test_slow_origins import learn
 
 pytestmark = pytest.mark.alone
@@ -75,6 +77,34 @@ def test_sparse_reads_of_all_sizes_are_hardly_hedged(s3_server, origin, kind):
         assert answer.status == 206 and answer.complete
         time.sleep(0.25)
     assert extra_requests(origin, buckets, 16) <= 1
+
+
+def test_the_probe_of_a_bucket_that_comes_back_costs_its_client_little(s3_server, origin, kind):
+    """The first bucket fails, others serve; when it is tried again and stalls, its client gets the other's answer soon."""
+    server, other = s3_server(), f"{kind}-other"
+    learn(server, origin, kind)
+    learn(server, origin, other)
+    for at in range(6):
+        origin.put(kind, f"failing-{at}", size=100, seed=1)
+        origin.behave(kind, f"failing-{at}", Behaviour(status=500, error_body=b""))
+        assert server.fetch(kind, f"failing-{at}", 0, 9, [*named(kind), ("C0-Config", "ma=1")]).status in (502, 503)
+    assert value(scrape(server), "cachey_bucket_consecutive_failures", bucket=kind) >= 5
+    gate, slowest, ends = Gate(), 0, time.monotonic() + 3
+    at = 0
+    while time.monotonic() < ends:
+        for bucket in (kind, other):
+            stored = origin.put(bucket, f"stalling-{at}", size=100, seed=1)
+        origin.behave(kind, f"stalling-{at}", Behaviour(gate=gate))
+        started = time.monotonic()
+        expect_206(server.fetch(kind, f"stalling-{at}", 0, 9, named(kind, other)), stored, 0, 9, other)
+        slowest = max(slowest, time.monotonic() - started)
+        at += 1
+        time.sleep(0.02)
+    assert slowest < limit(0.5)
+    held = [record for record in origin.requests(kind) if record.held]
+    assert len(held) <= 6, "probes, a second at least apart, and no herd"
+    gate.release()
+    wait_until(lambda: server.fetch(kind, "usual-1", 0, 9).status == 206, 10)
 
 
 def test_bursts_of_cold_pages_through_few_places_are_all_served(s3_server, origin, kind):
