@@ -45,8 +45,10 @@ EVERY_OPTION = {
     "allow-bucket": (["logs-*", "m?dia"], "logs-*,m?dia", '["logs-*", "m?dia"]'),
     "kind": (["media=eu,us", "logs=logs"], "media=eu,us;logs=logs", '["media=eu,us", "logs=logs"]'),
     "kinds": (["declared"], "declared", '"declared"'),
+    "page-size": (["media=1MiB", "logs=64KiB"], "media=1MiB;logs=64KiB", '["media=1MiB", "logs=64KiB"]'),
     "memory": (["128MiB"], "128MiB", '"128MiB"'),
     "admission-timeout": (["0.25"], "0.25", "0.25"),
+    "max-download-memory": (["32MiB"], "32MiB", '"32MiB"'),
     "disk-path": (["/var/cache/cachey"], "/var/cache/cachey", '"/var/cache/cachey"'),
     "disk-kind": (["block"], "block", '"block"'),
     "disk-capacity": (["10GiB"], "10GiB", '"10GiB"'),
@@ -62,6 +64,7 @@ EVERY_OPTION = {
     "s3-anonymous": ([], "true", "true"),
     "split-after": (["2MiB"], "2MiB", '"2MiB"'),
     "hedge-quantile": (["0.5"], "0.5", "0.5"),
+    "hedge-budget-percent": (["2.5"], "2.5", "2.5"),
     "buckets-per-page": (["3"], "3", "3"),
     "bucket-timeout-ms": (["2500"], "2500", "2500"),
     "download-timeout-ms": (["0"], "0", "0"),
@@ -74,7 +77,7 @@ EVERY_OPTION = {
     "log-format": (["json"], "json", '"json"'),
     "access-log": (["access.log"], "access.log", '"access.log"'),
 }
-ALONG = {**{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}}
+ALONG = {**{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}, "page-size": {"kind": '["media=eu", "logs=us"]'}}
 
 
 def test_the_list_of_options_is_whole():
