@@ -15,11 +15,13 @@ _LINES = {  # the values are those of the reference's help, but for the capacity
     "io_uring": [*_MEMORY, "--disk-path", "{disk}", "--disk-capacity", "100MiB", "--iouring"],
     "a hedge budget": [*_MEMORY, "--hedge-budget-percent", "5"],
     "no hedges": [*_MEMORY, "--hedge-budget-percent", "0"],
+    "time-outs": [*_MEMORY, "--bucket-timeout-ms", "5000", "--download-timeout-ms", "10000"],
     "memory of downloads": [*_MEMORY, "--max-download-memory", "1GiB"],
     "an older release": [*_MEMORY, "--hedge-quantile", "0.99"],
     "a port": [*_MEMORY, "--port", "0"],
     "all": ["--memory", "512MiB", "--disk-path", "{disk}", "--disk-kind", "fs", "--disk-capacity", "100MiB", "--iouring",
-            "--hedge-budget-percent", "5", "--max-download-memory", "1GiB", "--port", "0"],
+            "--bucket-timeout-ms", "5000", "--download-timeout-ms", "10000", "--hedge-budget-percent", "5",
+            "--max-download-memory", "1GiB", "--port", "0"],
 }
 
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <vector>
 
 #include "app/options/options.h"
@@ -23,16 +24,26 @@ std::expected<Options, Exit> parse(std::vector<const char*> arguments) {
 
 TEST(ReferenceOptions, AreTakenWithTheValuesOfItsHelp) {
   for (const char* memory : {"512MiB", "2GB", "1.5GiB"}) EXPECT_TRUE(parse({"--memory", memory}));
-  const auto options =
-      parse({"--memory", "4GiB", "--disk-path", "/d", "--disk-kind", "block", "--iouring",
-             "--disk-capacity", "100GiB", "--hedge-budget-percent", "5", "--max-download-memory",
-             "1GiB", "--tls-cert", "cert.pem", "--tls-key", "key.pem", "--port", "8443"});
+  const auto options = parse({"--memory",    "4GiB",
+                              "--disk-path", "/d",
+                              "--disk-kind", "block",
+                              "--iouring",   "--disk-capacity",
+                              "100GiB",      "--hedge-budget-percent",
+                              "5",           "--max-download-memory",
+                              "1GiB",        "--bucket-timeout-ms",
+                              "6000",        "--download-timeout-ms",
+                              "20000",       "--tls-cert",
+                              "cert.pem",    "--tls-key",
+                              "key.pem",     "--port",
+                              "8443"});
   ASSERT_TRUE(options) << options.error().text;
   EXPECT_EQ(options->memory.limit_bytes, 4 * kGiB);
   EXPECT_EQ(options->disk_kind, store::DiskKind::kBlock);
   EXPECT_EQ(options->disk_capacity, 100 * kGiB);
   EXPECT_TRUE(options->iouring);
   EXPECT_EQ(options->hedge_budget_percent, 5);
+  EXPECT_EQ(options->read_limits.bucket_timeout, std::chrono::seconds(6));
+  EXPECT_EQ(options->read_limits.download_timeout, std::chrono::seconds(20));
   EXPECT_EQ(options->memory.downloads_max_bytes, kGiB);
   EXPECT_EQ(options->port, 8443);
   EXPECT_TRUE(parse({"--tls-self"}));
