@@ -217,7 +217,8 @@ void ObjectRead::end_race(HedgeRace& race, HedgeRace::Event winner) {
   second_ended(race, HedgeResult::kWon);
   if (race.first == nullptr) return;
   give_up(race.first_bucket, *race.first);
-  if (race.purpose == Purpose::kRescue) blame_silent(race);
+  const bool was_probe = !race.second_paid;
+  if (race.purpose == Purpose::kRescue || was_probe) blame_silent(race);
 }
 
 ObjectRead::Limits ObjectRead::limits_of(const PendingGet& get) const {

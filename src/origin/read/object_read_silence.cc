@@ -58,7 +58,7 @@ Error ObjectRead::time_up(HedgeRace& race) {
 }
 
 /// When second requests are due beside the first one of a race. A probe of a bucket that was down
-/// must not delay its client: another bucket is asked when an answer of that one would be late.
+/// must not delay its client: another bucket is asked when an answer of either would be late.
 ObjectRead::SecondTimes ObjectRead::second_times(const HedgeRace& race,
                                                  const BucketHealth::Patience& patience) const {
   const MonoTime sent_at = race.first->sent_at();
@@ -67,7 +67,8 @@ ObjectRead::SecondTimes ObjectRead::second_times(const HedgeRace& race,
   if (patience.is_probe) {
     const size_t other = order_of_seconds(race).index[0];
     times.is_probe = other != race.first_bucket;
-    if (times.is_probe) late = context_.buckets.patience(terms_.buckets[other]).late;
+    if (times.is_probe)
+      late = std::max(late, context_.buckets.patience(terms_.buckets[other]).late);
   }
   if (late) times.late = sent_at + *late;
   return times;

@@ -49,6 +49,21 @@ class ObjectReadSilence : public ObjectReadTest {
     for (const FakeOrigin::Asked& asked : origin_.asked()) buckets += asked.bucket;
     return buckets;
   }
+  /// Opens the breaker of the first bucket.
+  void break_first() {
+    for (int i = 0; i < BucketHealth::kBreakerFailures; ++i) {
+      three_.failed("a", "bad-" + std::to_string(i), Error(ErrorKind::kUpstream, "500"));
+    }
+  }
+  /// Reads from the first bucket, then the second, whatever the rank is.
+  Got get_in_order(const std::string& key) {
+    BucketOrder order;
+    order.add(0);
+    order.add(1);
+    const std::vector<std::string> names = {"a", "b"};
+    const ReadContext context{origin_, three_, gate_, read_metrics_};
+    return world_.run(read_by(context, {names, order, key, ByteRange{0, kPageBytes}, {}}));
+  }
   /// So that no rescue is paid for.
   void use_up_rescues() {
     while (three_.spend_rescue("a")) {
@@ -238,20 +253,42 @@ TEST_F(ObjectReadSilence, ABucketWhoseHedgeFailedIsAskedWhenTheFirstFails) {
 /// The probe of a bucket that was down goes to the other one when that would be late.
 TEST_F(ObjectReadSilence, AProbeThatHangsHardlyDelaysItsClient) {
   for (int i = 0; i < 40; ++i) three_.answered("b", "o", 30ms);
-  for (int i = 0; i < 5; ++i) {
-    three_.failed("a", "bad-" + std::to_string(i), Error(ErrorKind::kUpstream, "500"));
-  }
+  break_first();
   origin_.behave("a", hangs_);
   world_.pass(35s);
-  BucketOrder order;
-  order.add(0);
-  order.add(1);
-  const std::vector<std::string> names = {"a", "b"};
-  const ReadContext context{origin_, three_, gate_, read_metrics_};
-  const Got got = world_.run(read_by(context, {names, order, "o", ByteRange{0, kPageBytes}, {}}));
+  const Got got = get_in_order("o");
   EXPECT_FALSE(got.error);
   EXPECT_EQ(got.bucket, 1u);
   EXPECT_LT(got.took, 100ms);
+  EXPECT_EQ(failures("a"), 1);
+}
+
+/// Otherwise a client with a request a second would ask the bucket each time.
+TEST_F(ObjectReadSilence, ProbesThatHangOpenTheBreakerAgain) {
+  for (int i = 0; i < 40; ++i) three_.answered("b", "o", 30ms);
+  break_first();
+  origin_.behave("a", hangs_);
+  world_.pass(35s);
+  for (int i = 0; i < 20; ++i) {
+    const std::string key = "o-" + std::to_string(i);
+    origin_.put("b", key, {.size = 100});
+    EXPECT_FALSE(get_in_order(key).error);
+    world_.pass(500ms);
+  }
+  EXPECT_TRUE(three_.is_down("a"));
+}
+
+TEST_F(ObjectReadSilence, AProbeIsAwaitedAsLongAsItsOwnBucketUsuallyTakes) {
+  for (int i = 0; i < 40; ++i) three_.answered("a", "o", 150ms);
+  for (int i = 0; i < 40; ++i) three_.answered("b", "o", 30ms);
+  break_first();
+  origin_.behave("a", {.head_delay = 150ms});
+  world_.pass(35s);
+  const Got got = get_in_order("o");
+  EXPECT_FALSE(got.error);
+  EXPECT_EQ(got.bucket, 0u);
+  EXPECT_EQ(buckets_asked(), "a");
+  EXPECT_EQ(failures("a"), 0);
 }
 
 TEST_F(ObjectReadSilence, ASecondRequestGoesToTheNextBucketIfOneIsFull) {
