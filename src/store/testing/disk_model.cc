@@ -85,7 +85,7 @@ void DiskModel::write(PageName name) {
   if (result != DiskWrite::kDropped) seen_.insert(name.object);
   if (result == DiskWrite::kStored)
     durable_.erase(name);  // the page had left, if it ever was there
-  check_no_part_is_needless();
+  check_no_part_is_needless(name.object);
   check_bounds();
 }
 
@@ -195,19 +195,17 @@ PageAt DiskModel::place_of(PageName name) {
   return PageAt::part(PageAt::page(part % 2, exponent).begin() + kBegins[part], exponent);
 }
 
-void DiskModel::check_no_part_is_needless() {
+void DiskModel::check_no_part_is_needless(int object) {
   region_was_out_ = region_was_out_ || disk_.tier().stats().regions_went_out > 0;
   if (region_was_out_ || world_ == World::kEvil) return;
-  const std::map<PageName, int> there = listed();
-  for (const auto& [name, version] : there) {
-    const DiskPage part = page_of(name, version);
+  std::vector<DiskPage> there;
+  for (const auto& [name, version] : listed(object)) there.push_back(page_of(name, version));
+  for (const DiskPage& part : there) {
     if (!part.at.is_part()) continue;
-    for (const auto& [other, other_version] : there) {
-      const DiskPage has = page_of(other, other_version);
-      const bool needless = other.object == name.object && other != name &&
-                            has.at.has(has.bytes, part.at, part.bytes);
-      if (needless) wrongs_.push_back("bytes of object " + part.object + " are there twice");
-    }
+    const bool needless = std::ranges::any_of(there, [&part](const DiskPage& other) {
+      return other.at != part.at && other.at.has(other.bytes, part.at, part.bytes);
+    });
+    if (needless) wrongs_.push_back("bytes of object " + part.object + " are there twice");
   }
 }
 
@@ -225,12 +223,16 @@ DiskPage DiskModel::page_of(PageName name, int version) const {
 
 std::map<DiskModel::PageName, int> DiskModel::listed() {
   std::map<PageName, int> pages;
-  for (int object = 0; object < kObjects; ++object) {
-    for (uint32_t page = 0; page < kNames; ++page) {
-      const auto found = disk_.tier().find(disk_.worker(), "kind", std::to_string(object),
-                                           place_of({object, page}));
-      if (found) pages[{object, page}] = std::stoi(found->info().etag.substr(2));
-    }
+  for (int object = 0; object < kObjects; ++object) pages.merge(listed(object));
+  return pages;
+}
+
+std::map<DiskModel::PageName, int> DiskModel::listed(int object) {
+  std::map<PageName, int> pages;
+  for (uint32_t page = 0; page < kNames; ++page) {
+    const auto found =
+        disk_.tier().find(disk_.worker(), "kind", std::to_string(object), place_of({object, page}));
+    if (found) pages[{object, page}] = std::stoi(found->info().etag.substr(2));
   }
   return pages;
 }

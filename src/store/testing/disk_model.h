@@ -75,9 +75,12 @@ class DiskModel {
   [[nodiscard]] bool loses_power() const { return world_ != World::kKilled; }
 
   [[nodiscard]] static PageAt place_of(PageName name);
+  /// The pages and parts that are found, with their versions: all, or those of an object.
   [[nodiscard]] std::map<PageName, int> listed();
-  /// No byte is on the disk twice: no part is there beside an entry that has all its bytes.
-  void check_no_part_is_needless();
+  [[nodiscard]] std::map<PageName, int> listed(int object);
+  /// No byte of the object is on the disk twice: no part is there beside an entry that has all its
+  /// bytes.
+  void check_no_part_is_needless(int object);
   /// What waits for an ill device has a bound: records, and the memory of late operations.
   void check_bounds();
   /// Durable pages are there, except those that had left before the end.
