@@ -198,6 +198,9 @@ class ObjectRead {
   [[nodiscard]] bool was_silent(size_t bucket) const {
     return std::ranges::find(silent_buckets_, bucket) != silent_buckets_.end();
   }
+  void set_silent(size_t bucket) {
+    if (!was_silent(bucket)) silent_buckets_.push_back(bucket);
+  }
   [[nodiscard]] bool has_other(size_t bucket, const BucketOrder& order) const;
   [[nodiscard]] bool has_other(size_t bucket) const { return has_other(bucket, terms_.order); }
   [[nodiscard]] bool is_short(size_t bucket, uint64_t size) const;
@@ -278,7 +281,7 @@ class ObjectRead {
   std::chrono::nanoseconds to_head_{};  // of the answer that open() took
   bool one_request_ = true;             // brought all that was read
   std::vector<size_t> failed_buckets_;  // since try_buckets() began
-  std::vector<size_t> silent_buckets_;  // whose bodies were taken over for silence
+  std::vector<size_t> silent_buckets_;  // that had their time and brought nothing
   std::vector<End> ends_;               // until open() has ended
   std::optional<uint64_t> told_size_;   // the largest size of an object that ends too early
   std::optional<BodyWatch> watch_;      // since run() began

@@ -171,7 +171,7 @@ rt::Task<void> ObjectRead::second_answered(HedgeRace& race, ByteSink& sink) {
     co_return;
   }
   if (came == 0 && race.purpose == Purpose::kRescue) blame_silent(race);
-  if (came == 0 && body_bucket_ != first_bucket) silent_buckets_.push_back(first_bucket);
+  if (came == 0 && body_bucket_ != first_bucket) set_silent(first_bucket);
   if (came == 0) silent_take_overs_.add(worker_.timers().now(), brought(), watch_limits().hung);
   race.first = body_;
   race.first_bucket = body_bucket_;

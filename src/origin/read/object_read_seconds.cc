@@ -8,9 +8,9 @@
 namespace cachey::origin {
 
 /// The buckets for the next second request, the best one first: the others that are not down and
-/// have not failed, those last whose bodies were silent; then the first request's own, unless a
-/// request to that one has failed. After a second request that was lost, the bucket behind its
-/// bucket comes first. May be empty.
+/// have not failed, those last that were silent for their time; then the first request's own,
+/// unless a request to that one has failed. After a second request that was lost, the bucket behind
+/// its bucket comes first. May be empty.
 BucketOrder ObjectRead::order_of_seconds(const HedgeRace& race) const {
   BucketOrder order;
   for (const bool silent : {false, true}) {
@@ -78,6 +78,7 @@ bool ObjectRead::send_second(HedgeRace& race, Purpose purpose, const GetRequest&
   ReadMetrics& metrics = context_.metrics;
   (is_rescue ? metrics.rescues : metrics.hedges).count_sent(may_send);
   if (!may_send) return false;
+  if (is_rescue && race.second != nullptr) set_silent(race.second_bucket);
   drop_second(race);
   request.bucket = terms_.buckets[bucket];
   request.if_match = if_match_of(bucket);

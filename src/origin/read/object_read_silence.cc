@@ -86,6 +86,7 @@ void ObjectRead::blame(HedgeRace& race) {
 void ObjectRead::blame_silent(HedgeRace& race) {
   if (race.first_bucket == race.second_bucket) return;
   if (race.second_paid) context_.buckets.give_back_rescue(terms_.buckets[race.first_bucket]);
+  set_silent(race.first_bucket);
   blame(race);
 }
 
@@ -100,12 +101,13 @@ ObjectRead::Cost ObjectRead::cost_of_rescue(HedgeRace& race, MonoTime silent_sin
 }
 
 /// How long the last second request may be silent before another one takes its place: longer, if
-/// no untried bucket is left.
+/// no bucket is left that had no turn.
 std::chrono::nanoseconds ObjectRead::slot_of_second(const HedgeRace& race) const {
   const size_t bucket = race.second_bucket;
   const BucketHealth::Patience patience = context_.buckets.patience(terms_.buckets[bucket]);
   const BucketOrder next = order_of_seconds(race);
-  const bool untried = next.count > 0 && next.index[0] != race.first_bucket;
+  const bool untried =
+      next.count > 0 && next.index[0] != race.first_bucket && !was_silent(next.index[0]);
   return untried ? silence_limit(bucket, patience) : patience.hung;
 }
 

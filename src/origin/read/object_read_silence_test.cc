@@ -142,6 +142,46 @@ TEST_F(ObjectReadSilence, TheThirdBucketHasATurnInAShortTime) {
   }
 }
 
+/// Buckets that sent their heads and no bytes have had their turn: the last one is not left for
+/// them.
+TEST_F(ObjectReadSilence, TheLastBucketIsNotLeftForThoseThatWereSilent) {
+  origin_.put("d", "o", {.size = kSize});
+  Buckets four(0.99, world_.clock(), metrics_, HedgeBudget::kShare, 4);
+  const ReadLimits limits{.bucket_timeout = 400ms, .download_timeout = 2000ms};
+  const ReadContext context{origin_, four, gate_, read_metrics_, limits};
+  for (const FakeOrigin::Behaviour& silent : {hangs_, no_body_, stops_}) {
+    for (const std::vector<std::string>& names :
+         {std::vector<std::string>{"a", "c"}, {"a", "b", "c"}, {"a", "b", "d", "c"}}) {
+      for (const std::string& name : names) origin_.behave(name, silent);
+      origin_.behave("c", {.head_delay = 500ms});
+      ReadTerms terms(names, {}, "o", ByteRange{0, kPageBytes}, {});
+      for (size_t i = 0; i < names.size(); ++i) terms.order.add(i);
+      const Got got = world_.run(read_by(context, std::move(terms)));
+      EXPECT_FALSE(got.error) << names.size() << " " << got.took.count();
+      EXPECT_TRUE(got.right);
+      EXPECT_LE(got.took, 400ms * names.size() + 200ms);
+    }
+  }
+}
+
+/// Neither the first bucket nor a second one that brought no head is asked again before the last.
+TEST_F(ObjectReadSilence, ASilentHeadIsRememberedWhenABodyIsSilent) {
+  origin_.put("d", "o", {.size = kSize});
+  Buckets four(0.99, world_.clock(), metrics_, HedgeBudget::kShare, 4);
+  const ReadLimits limits{.bucket_timeout = 400ms, .download_timeout = 2000ms};
+  const ReadContext context{origin_, four, gate_, read_metrics_, limits};
+  origin_.behave("a", hangs_);
+  origin_.behave("b", hangs_);
+  origin_.behave("c", no_body_);
+  origin_.behave("d", {.head_delay = 500ms});
+  const std::vector<std::string> names = {"a", "b", "c", "d"};
+  ReadTerms terms(names, four.rank(names), "o", ByteRange{0, kPageBytes}, {});
+  const Got got = world_.run(read_by(context, std::move(terms)));
+  EXPECT_FALSE(got.error);
+  EXPECT_LT(got.took, 1'800ms);
+  EXPECT_EQ(buckets_asked(), "abcd");
+}
+
 TEST_F(ObjectReadSilence, NothingAtAllIsATimeout) {
   for (const std::vector<std::string>& names :
        {std::vector<std::string>{"a"}, {"a", "b"}, {"a", "b", "c"}}) {
