@@ -21,17 +21,20 @@ double seconds_of(std::chrono::nanoseconds time) {
 
 void Buckets::add_gauges() {
   add_gauge("cachey_bucket_error_ratio", "Recent failures of the store, 0 to 1",
-            [](const BucketHealth& health) { return health.view().error_rate; });
+            [](const BucketHealth& health) { return std::optional(health.view().error_rate); });
   add_gauge("cachey_bucket_head_latency_seconds", "Recent mean time to an answer's head",
-            [](const BucketHealth& health) { return health.view().mean_seconds.value_or(0); });
+            [](const BucketHealth& health) { return health.view().mean_seconds; });
   add_gauge("cachey_bucket_deprioritized",
             "1 while the breaker is open: other buckets of a request are asked first",
-            [](const BucketHealth& health) { return health.view().breaker_open ? 1.0 : 0.0; });
-  add_gauge(
-      "cachey_bucket_consecutive_failures", "Objects that failed in a row since the last success",
-      [](const BucketHealth& health) -> double { return health.view().consecutive_failures; });
+            [](const BucketHealth& health) {
+              return std::optional(health.view().breaker_open ? 1.0 : 0.0);
+            });
+  add_gauge("cachey_bucket_consecutive_failures",
+            "Objects that failed in a row since the last success", [](const BucketHealth& health) {
+              return std::optional<double>(health.view().consecutive_failures);
+            });
   add_gauge("cachey_bucket_share", "Share of the requests that the bucket is asked, 0 to 1",
-            [](const BucketHealth& health) { return health.view().share; });
+            [](const BucketHealth& health) { return std::optional(health.view().share); });
   metrics_.read_gauges("cachey_bucket_latency_seconds",
                        "Time of whole reads from the store, by size and quantile",
                        [this] { return latency_readings(); });
@@ -46,21 +49,25 @@ void Buckets::add_gauges() {
 std::vector<std::pair<std::string, Buckets::HealthPtr>> Buckets::shown() const {
   std::vector<std::pair<std::string, HealthPtr>> shown;
   {
+    const auto show = [&](const std::string& bucket, const HealthPtr& health) {
+      shown.emplace_back(bucket, health);
+    };
     const ReaderLock lock(mutex_);
-    proven_.visit_newest(kBucketsWithGauges, [&](const std::string& bucket, const HealthPtr& at) {
-      shown.emplace_back(bucket, at);
-    });
+    proven_.visit_newest(kBucketsWithGauges, show);
+    unproven_.visit_newest(kUnprovenWithGauges, show);
   }
   std::ranges::sort(shown, {}, &std::pair<std::string, HealthPtr>::first);
   return shown;
 }
 
 void Buckets::add_gauge(const std::string& name, const std::string& help,
-                        double (*value)(const BucketHealth& health)) {
+                        std::optional<double> (*value)(const BucketHealth& health)) {
   metrics_.read_gauges(name, help, [this, value] {
     std::vector<Metrics::Reading> readings;
-    for (const auto& [bucket, health] : shown())
-      readings.push_back({{{"bucket", bucket}}, value(*health)});
+    for (const auto& [bucket, health] : shown()) {
+      const std::optional<double> now = value(*health);
+      if (now) readings.push_back({{{"bucket", bucket}}, *now});
+    }
     return readings;
   });
 }

@@ -90,6 +90,9 @@ class Buckets {
   static constexpr AgedMapLimits kUnproven{.entries = 100, .key_bytes = 25 * kKiB};
   /// Proven buckets with gauges: those with the latest news. Buckets with counters: the first ones.
   static constexpr size_t kBucketsWithGauges = 100;
+  /// Buckets with gauges that have only failed: those with the latest news. Few, because made-up
+  /// names are among them while a store is down.
+  static constexpr size_t kUnprovenWithGauges = 20;
 
   using HealthPtr = std::shared_ptr<BucketHealth>;
 
@@ -105,7 +108,7 @@ class Buckets {
   };
   void add_gauges();
   void add_gauge(const std::string& name, const std::string& help,
-                 double (*value)(const BucketHealth& health));
+                 std::optional<double> (*value)(const BucketHealth& health));
   [[nodiscard]] std::vector<std::pair<std::string, HealthPtr>> shown() const EXCLUDES(mutex_);
   [[nodiscard]] std::vector<Metrics::Reading> latency_readings() const;
   [[nodiscard]] std::vector<Metrics::Reading> model_readings() const;

@@ -111,9 +111,19 @@ TEST_F(BucketRank, FailuresFromBeforeTheFirstAnswerAreKept) {
   EXPECT_GT(buckets_.view("a")->error_rate, 0.04);
 }
 
+TEST_F(BucketRank, ABucketThatHasOnlyFailedIsVisibleInTheMetrics) {
+  fail_times("a", 1, Error(ErrorKind::kNotFound, ""));
+  EXPECT_THAT(metrics_.text(), Not(HasSubstr("bucket=\"a\"")));
+  fail_times("a", 1, Error(ErrorKind::kTimeout, "silent"));
+  const std::string text = metrics_.text();
+  EXPECT_THAT(text, HasSubstr("cachey_bucket_consecutive_failures{bucket=\"a\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("cachey_bucket_error_ratio{bucket=\"a\"} 0.015\n"));
+  EXPECT_THAT(text, Not(HasSubstr("cachey_bucket_head_latency_seconds{bucket=\"a\"}")))
+      << "there was no head";
+}
+
 TEST_F(BucketRank, AProvenBucketIsVisibleInTheMetrics) {
   fail_times("a", 4);
-  EXPECT_THAT(metrics_.text(), Not(HasSubstr("bucket=\"a\"")));
   answer("a");
   fail_times("a", 5, Error(ErrorKind::kTimeout, ""));
   const std::string text = metrics_.text();
@@ -130,7 +140,8 @@ TEST_F(BucketRank, ManyBucketsLeaveTheGaugesToThoseWithTheLatestNews) {
   EXPECT_THAT(text, HasSubstr("cachey_bucket_error_ratio{bucket=\"bucket-0\"}"));
   EXPECT_THAT(text, HasSubstr("cachey_bucket_error_ratio{bucket=\"bucket-199\"}"));
   EXPECT_THAT(text, Not(HasSubstr("bucket=\"bucket-50\"")));
-  EXPECT_THAT(text, Not(HasSubstr("made-up")));
+  EXPECT_THAT(text, HasSubstr("cachey_bucket_error_ratio{bucket=\"made-up-280\"}"));
+  EXPECT_THAT(text, Not(HasSubstr("made-up-279"))) << "20 of those that have only failed";
 }
 
 TEST_F(BucketRank, HungRequestsHaveABudgetABucketAndNamesWithoutAnAnswerShareOne) {
