@@ -144,11 +144,12 @@ void Buckets::read_whole(std::string_view name, uint64_t bytes, std::chrono::nan
   }
 }
 
-void Buckets::failed(const std::string& name, std::string_view key, const Error& error,
+bool Buckets::failed(const std::string& name, std::string_view key, const Error& error,
                      FailureTerms terms) {
   terms.proven_bucket = is_proven(name);
-  if (!speaks_against_bucket(error, terms)) return;
+  if (!speaks_against_bucket(error, terms)) return false;
   if (const HealthPtr health = known(name)) health->failed(hash_of(key));
+  return true;
 }
 
 }  // namespace cachey::origin

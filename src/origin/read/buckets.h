@@ -77,9 +77,9 @@ class Buckets {
   void answered(const std::string& name, std::string_view key, std::chrono::nanoseconds to_head);
   /// One request brought `bytes` whole, its last byte `took` after it was sent. For metrics only.
   void read_whole(std::string_view name, uint64_t bytes, std::chrono::nanoseconds took);
-  /// A request for the object `key`, or a body of it, failed. Ignored unless
-  /// speaks_against_bucket(). `terms.proven_bucket` is known here.
-  void failed(const std::string& name, std::string_view key, const Error& error,
+  /// A request for the object `key`, or a body of it, failed. False: the failure is ignored,
+  /// because speaks_against_bucket() says no. `terms.proven_bucket` is known here.
+  bool failed(const std::string& name, std::string_view key, const Error& error,
               FailureTerms terms = {});
 
  private:

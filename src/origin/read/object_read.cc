@@ -240,15 +240,20 @@ void ObjectRead::record_health(size_t bucket, PendingGet& get) {
   if (const Error* failure = get.failure()) {
     record_failure(bucket, *failure, limits_of(get));
   } else {
+    std::erase(counted_buckets_, bucket);
     context_.buckets.answered(terms_.buckets[bucket], terms_.key,
                               worker_.timers().now() - get.stream().sent_at());
   }
 }
 
+/// Counts the bucket's first failure since its last answer to this read, as soon as an attempt
+/// fails: a key that is asked for by few reads is not shut for their attempts (FailedKeys).
 void ObjectRead::record_failure(size_t bucket, const Error& failure, Limits limits) {
+  if (std::ranges::find(counted_buckets_, bucket) != counted_buckets_.end()) return;
   const FailureTerms terms{.clients_limits = limits == Limits::kNotTheBuckets,
                            .clients_addressing = context_.origin.goes_elsewhere(terms_.config)};
-  context_.buckets.failed(terms_.buckets[bucket], terms_.key, failure, terms);
+  const bool counts = context_.buckets.failed(terms_.buckets[bucket], terms_.key, failure, terms);
+  if (counts) counted_buckets_.push_back(bucket);
 }
 
 }  // namespace cachey::origin

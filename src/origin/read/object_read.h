@@ -278,15 +278,16 @@ class ObjectRead {
   MonoTime asked_at_{};
   MonoTime progress_at_{};  // the last progress; later by the waits at the gate since
   MonoTime sent_at_;
-  std::chrono::nanoseconds to_head_{};  // of the answer that open() took
-  bool one_request_ = true;             // brought all that was read
-  std::vector<size_t> failed_buckets_;  // since try_buckets() began
-  std::vector<size_t> silent_buckets_;  // that had their time and brought nothing
-  std::vector<End> ends_;               // until open() has ended
-  std::optional<uint64_t> told_size_;   // the largest size of an object that ends too early
-  std::optional<BodyWatch> watch_;      // since run() began
-  std::optional<Error> body_end_;       // why we stopped the current body
-  uint64_t arrived_at_second_ = 0;      // the body's position when the second request was sent
+  std::chrono::nanoseconds to_head_{};   // of the answer that open() took
+  bool one_request_ = true;              // brought all that was read
+  std::vector<size_t> failed_buckets_;   // since try_buckets() began
+  std::vector<size_t> counted_buckets_;  // with a failure that counts, since their last answer
+  std::vector<size_t> silent_buckets_;   // that had their time and brought nothing
+  std::vector<End> ends_;                // until open() has ended
+  std::optional<uint64_t> told_size_;    // the largest size of an object that ends too early
+  std::optional<BodyWatch> watch_;       // since run() began
+  std::optional<Error> body_end_;        // why we stopped the current body
+  uint64_t arrived_at_second_ = 0;       // the body's position when the second request was sent
   SilentTakeOvers silent_take_overs_;
   bool gave_up_ = false;  // nobody waited for the body
   bool opened_ = false;   // open() has succeeded

@@ -183,5 +183,15 @@ TEST_F(ObjectReadBuckets, AttemptsThatOthersFollowedCountAgainstTheBucket) {
   EXPECT_EQ(three_.view("a")->consecutive_failures, 1) << "once a key";
 }
 
+TEST_F(ObjectReadBuckets, AnObjectIsShutForItsReadsNotForTheirAttempts) {
+  origin_.behave("a", {.backoff = 1ms, .error = Error(ErrorKind::kUpstream, "500")});
+  for (uint32_t read = 1; read <= FailedKeys::kFailuresMax; ++read) {
+    EXPECT_TRUE(get_of({"a"}).error.has_value());
+    EXPECT_EQ(origin_.asked().size(), read);
+  }
+  EXPECT_TRUE(get_of({"a"}).error.has_value());
+  EXPECT_EQ(origin_.asked().size(), FailedKeys::kFailuresMax) << "the object is shut";
+}
+
 }  // namespace
 }  // namespace cachey::origin
