@@ -23,10 +23,9 @@ class MemoryTierTest : public ::testing::Test {
  protected:
   static constexpr std::chrono::milliseconds kReaderPatience{50};
 
-  MemoryTier& tier(uint64_t limit, uint64_t downloads_max = 0) {
+  MemoryTier& tier(uint64_t limit) {
     MemoryTierConfig config;
     config.limit_bytes = limit;
-    config.downloads_max_bytes = downloads_max;
     config.admission_timeout = std::chrono::milliseconds(200);
     config.reader_patience = kReaderPatience;
     tier_ = std::make_unique<MemoryTier>(config, std::make_unique<S3Fifo>(), world_.clock());
@@ -156,38 +155,6 @@ TEST_F(MemoryTierTest, SmallPagesMakeRoomForALargeOneBySlabs) {
   const TestPagePtr large = published(9999, 2 * kMiB);
   EXPECT_LE(memory.stats().evictions,
             2 * 32u);  // the pages of one slab, and some before
-}
-
-TEST_F(MemoryTierTest, PagesLeaveAnEighthToPiecesAndASixteenthToFillsThatBegin) {
-  MemoryTier& memory = tier(16 * kPageBytes);
-  EXPECT_EQ(memory.bodies().limit_bytes(), 13 * kPageBytes);
-  EXPECT_EQ(memory.pieces().limit_bytes(), 2 * kPageBytes);
-  EXPECT_EQ(memory.starts().limit_bytes(), kPageBytes);
-  const auto start = memory.starts().try_admit("bucket", MemoryTier::kStartBytes);
-  const auto body = memory.bodies().try_admit("bucket", kPageBytes);
-  const auto piece = memory.pieces().try_admit("bucket", kMiB);
-  ASSERT_TRUE(start && body && piece);
-  EXPECT_EQ(memory.admitted_bytes(), MemoryTier::kStartBytes + kPageBytes + kMiB);
-  memory.charge(static_cast<int64_t>(8 * kPageBytes));
-  EXPECT_EQ(memory.bodies().limit_bytes(), 13 * kPageBytes / 2);
-  memory.charge(static_cast<int64_t>(8 * kPageBytes));
-  EXPECT_EQ(memory.bodies().limit_bytes(), kPageBytes) << "room for one page is always left";
-  EXPECT_EQ(memory.pieces().limit_bytes(), Arena::kSlabBytes) << "and for one piece";
-  EXPECT_EQ(memory.starts().limit_bytes(), 64 * MemoryTier::kStartBytes);
-}
-
-TEST_F(MemoryTierTest, DownloadsHaveALimitOfTheirOwnThatTheTiersLimitCuts) {
-  {
-    MemoryTier& memory = tier(16 * kPageBytes, 2 * kPageBytes);
-    EXPECT_EQ(memory.bodies().limit_bytes(), 2 * kPageBytes);
-    const auto first = memory.bodies().try_admit("a", kPageBytes);
-    const auto second = memory.bodies().try_admit("b", kPageBytes);
-    EXPECT_TRUE(first && second);
-    EXPECT_FALSE(memory.bodies().try_admit("c", 1));
-    EXPECT_EQ(memory.pieces().limit_bytes(), 2 * kPageBytes) << "pieces from disk are no downloads";
-  }
-  EXPECT_EQ(tier(16 * kPageBytes, 64 * kPageBytes).bodies().limit_bytes(), 13 * kPageBytes);
-  EXPECT_TRUE(tier(16 * kPageBytes, kPageBytes).bodies().try_admit("a", kPageBytes));
 }
 
 TEST_F(MemoryTierTest, AHeldPageStaysAndIsTheNextToGoAfterwards) {

@@ -143,15 +143,6 @@ TEST(Options, TheEnvironmentMayNameTheFile) {
   EXPECT_EQ(parse({"--config", "/no/such/file"}, {variable.c_str()}).error().code, 2);
 }
 
-TEST(Options, AnEmptyVariableSaysNothingAndAnUnknownOneIsAWarning) {
-  const auto options =
-      parse({"--listen=127.0.0.1"}, {"CACHEY_PORT=", "CACHEY_MEMROY=1GiB", "CACHEY", "PORT=99999"});
-  ASSERT_TRUE(options);
-  EXPECT_EQ(options->port, 80);
-  EXPECT_THAT(options->warnings,
-              ElementsAre(AllOf(HasSubstr("CACHEY_MEMROY"), HasSubstr("CACHEY_MEMORY"))));
-}
-
 TEST(Options, AllFaultsOfAllSourcesAreSaidAtOnce) {
   const TempFile file("memory = \"lots\"\nmemroy = 1\n");
   const auto bad =
@@ -324,45 +315,6 @@ TEST(Options, PrintedOnesAreAConfigFileThatMeansTheSame) {
   };
   EXPECT_EQ(values(again.error().text), values(text));
   EXPECT_EQ(again.error().code, 0);
-}
-
-TEST(Options, KubernetesOwnVariablesAreNoOptions) {
-  const auto options =
-      parse({"--memory=64MiB"},
-            {"CACHEY_PORT=tcp://10.43.7.9:8081", "CACHEY_SERVICE_HOST=10.43.7.9",
-             "CACHEY_SERVICE_PORT=8081", "CACHEY_SERVICE_PORT_HTTP=8081",
-             "CACHEY_PORT_8081_TCP=tcp://10.43.7.9:8081", "CACHEY_PORT_8081_TCP_PROTO=tcp",
-             "CACHEY_PORT_8081_TCP_PORT=8081", "CACHEY_PORT_8081_TCP_ADDR=10.43.7.9",
-             "CACHEY_ADMIN_PORT=udp://10.43.7.8:53", "CACHEY_ADMIN_SERVICE_HOST=10.43.7.8",
-             "CACHEY_DRAIN_TIMEOUT=7"});
-  ASSERT_TRUE(options) << options.error().text;
-  EXPECT_EQ(options->port, 80);
-  EXPECT_EQ(options->drain_timeout, 7s);
-  const auto about = [&](const char* word) {
-    return std::ranges::count_if(options->warnings,
-                                 [word](const std::string& text) { return text.contains(word); });
-  };
-  EXPECT_EQ(about("CACHEY_"), 1) << "one line for all";
-  EXPECT_EQ(about("enableServiceLinks"), 1);
-  EXPECT_EQ(parse({}, {"CACHEY_PORT=8081"})->port, 8081);
-  EXPECT_EQ(parse({}, {"CACHEY_PORT=tcp://1.2.3.4:5", "CACHEY_LISTEN=127.0.0.1"})->port, 80);
-  EXPECT_THAT(parse({}, {"CACHEY_PORT=http://x"}).error().text, HasSubstr("CACHEY_PORT"));
-  EXPECT_THAT(parse({}, {"CACHEY_PORTS=1"})->warnings.front(), HasSubstr("CACHEY_PORTS"));
-}
-
-TEST(Options, FlagsOfTheEnvironmentHaveSeveralWords) {
-  for (const char* yes : {"true", "1", "yes", "ON", "True"}) {
-    const std::string variable = std::string("CACHEY_TLS_SELF=") + yes;
-    EXPECT_TRUE(parse({}, {variable.c_str()})->tls.self_signed) << yes;
-  }
-  for (const char* no : {"false", "0", "No", "off"}) {
-    const std::string variable = std::string("CACHEY_IOURING=") + no;
-    EXPECT_FALSE(parse({}, {variable.c_str()})->iouring) << no;
-  }
-  for (const char* neither : {"2", "y", "enabled", "truee"}) {
-    const std::string variable = std::string("CACHEY_IOURING=") + neither;
-    EXPECT_THAT(parse({}, {variable.c_str()}).error().text, HasSubstr("neither true nor false"));
-  }
 }
 
 TEST(Options, TheMachineLimitsMemoryAndThreads) {
