@@ -242,7 +242,7 @@ void ObjectRead::record_health(size_t bucket, PendingGet& get) {
   } else {
     std::erase(counted_buckets_, bucket);
     context_.buckets.answered(terms_.buckets[bucket], terms_.key,
-                              worker_.timers().now() - get.stream().sent_at());
+                              get.head_at() - get.stream().sent_at());
   }
 }
 

@@ -20,7 +20,7 @@
 #include "origin/read/hedge_race.h"
 #include "origin/read/pending_get.h"
 #include "origin/read/read_metrics.h"
-#include "origin/read/silent_take_overs.h"
+#include "origin/read/silent_seconds.h"
 #include "rt/wakeup.h"
 
 namespace cachey::origin {
@@ -288,7 +288,7 @@ class ObjectRead {
   std::optional<BodyWatch> watch_;       // since run() began
   std::optional<Error> body_end_;        // why we stopped the current body
   uint64_t arrived_at_second_ = 0;       // the body's position when the second request was sent
-  SilentTakeOvers silent_take_overs_;
+  SilentSeconds silent_seconds_;
   bool gave_up_ = false;  // nobody waited for the body
   bool opened_ = false;   // open() has succeeded
   bool contested_ = false;

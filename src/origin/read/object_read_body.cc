@@ -137,7 +137,7 @@ void ObjectRead::send_second_body(HedgeRace& race, Purpose purpose) {
   const MonoTime silent_since = std::max(body_began_, body_->last_sign());
   const bool is_rescue = purpose == Purpose::kRescue;
   const Cost cost = is_rescue ? cost_of_rescue(race, silent_since) : Cost::kBudget;
-  const MonoTime due = silent_take_overs_.due(brought());
+  const MonoTime due = silent_seconds_.due(brought());
   if (now < due && cost == Cost::kBudget) {
     const MonoTime left_at = silent_since + std::max(bucket_share(), watch_limits().hung);
     if (is_rescue) watch_->look_again(now < left_at ? std::min(due, left_at) : due, watch_limits());
@@ -146,7 +146,9 @@ void ObjectRead::send_second_body(HedgeRace& race, Purpose purpose) {
   GetRequest rest = request_for(body_bucket_, ByteRange(body_->position(), range_.end));
   if (send_second(race, purpose, rest, cost)) {
     arrived_at_second_ = body_->position() + body_->bytes_unused();
-    if (is_rescue) watch_->look_again(now + slot_of_second(race), watch_limits());
+    if (!is_rescue) return;
+    silent_seconds_.add(now, brought(), watch_limits().hung);
+    watch_->look_again(now + slot_of_second(race), watch_limits());
   } else if (is_rescue) {
     watch_->look_again(now + RescueBudget::kTryAgainAfter, watch_limits());
   }
@@ -172,7 +174,6 @@ rt::Task<void> ObjectRead::second_answered(HedgeRace& race, ByteSink& sink) {
   }
   if (came == 0 && race.purpose == Purpose::kRescue) blame_silent(race);
   if (came == 0 && body_bucket_ != first_bucket) set_silent(first_bucket);
-  if (came == 0) silent_take_overs_.add(worker_.timers().now(), brought(), watch_limits().hung);
   race.first = body_;
   race.first_bucket = body_bucket_;
   race.blamed = false;

@@ -82,11 +82,13 @@ bool ObjectRead::send_second(HedgeRace& race, Purpose purpose, const GetRequest&
   drop_second(race);
   request.bucket = terms_.buckets[bucket];
   request.if_match = if_match_of(bucket);
-  race.second =
-      PendingGet::send(worker_, context_.origin, std::move(request), std::move(*pass), wakeup_);
+  const bool beside_body = race.first == body_;
+  race.second = PendingGet::send(
+      worker_, context_.origin, std::move(request), std::move(*pass), wakeup_,
+      beside_body ? PendingGet::AnsweredBy::kBytes : PendingGet::AnsweredBy::kHead);
   race.second_bucket = bucket;
   race.purpose = purpose;
-  race.phase = race.first == body_ ? HedgePhase::kBody : HedgePhase::kFirstByte;
+  race.phase = beside_body ? HedgePhase::kBody : HedgePhase::kFirstByte;
   race.second_paid = !is_free;
   return true;
 }

@@ -216,6 +216,25 @@ TEST_F(ObjectReadSilence, AStoreThatIsSlowAndMovesIsServedHoweverLongThatTakes) 
   EXPECT_GT(got.took, 30s);
 }
 
+/// A body is not dropped for another one that has no bytes either.
+TEST_F(ObjectReadSilence, BodiesThatBeginLateAreServedWithinTheTime) {
+  origin_.behave({.head_delay = 10ms, .stall_after = 0, .stall_time = 8s});
+  const std::vector<std::vector<std::string>> lists = {{"a"}, {"a", "b"}, {"a", "b", "c"}};
+  for (const bool known : {false, true}) {
+    for (const std::vector<std::string>& names : lists) {
+      const Got got = get_within(kDefaults, names);
+      EXPECT_FALSE(got.error) << names.size();
+      EXPECT_TRUE(got.right);
+      EXPECT_EQ(got.bytes, kSize);
+      EXPECT_LT(got.took, 9s);
+    }
+    if (known) continue;
+    for (const char* const name : {"a", "b", "c"}) {
+      for (int i = 0; i < 40; ++i) three_.answered(name, "o", 10ms);
+    }
+  }
+}
+
 TEST_F(ObjectReadSilence, ZeroIsNoLimit) {
   origin_.behave({.head_delay = 25s});
   const Got got = get_within({.bucket_timeout = 0ms, .download_timeout = 0ms}, {"a", "b"});

@@ -11,23 +11,26 @@ namespace cachey::origin {
 namespace {
 
 constexpr size_t kDroppedAtOnce = 4096;
+constexpr size_t kFirstBytesMax = 4096;
 
 }  // namespace
 
-PendingGet::PendingGet(rt::Worker& worker, GetRequest request, Gate::Pass pass, rt::Wakeup& wakeup)
+PendingGet::PendingGet(rt::Worker& worker, GetRequest request, Gate::Pass pass, rt::Wakeup& wakeup,
+                       AnsweredBy by)
     : worker_(worker),
       request_(std::move(request)),
       sent_at_(worker.timers().now()),
       wakeup_(&wakeup),
       place_(pass.place()),
       pass_(std::move(pass)),
+      by_(by),
       position_(request_.range.begin),
       last_arrival_(sent_at_),
       silent_since_(sent_at_) {}
 
 PendingGetPtr PendingGet::send(rt::Worker& worker, Origin& origin, GetRequest request,
-                               Gate::Pass pass, rt::Wakeup& wakeup) {
-  auto get = std::make_shared<PendingGet>(worker, std::move(request), std::move(pass), wakeup);
+                               Gate::Pass pass, rt::Wakeup& wakeup, AnsweredBy by) {
+  auto get = std::make_shared<PendingGet>(worker, std::move(request), std::move(pass), wakeup, by);
   get->request_.stop = get->stop_.get_token();
   get->request_.hurry = get->hurry_.get_token();
   get->request_.turn = get.get();
@@ -41,10 +44,14 @@ rt::Task<void> PendingGet::get_answer(PendingGetPtr self, Origin& origin) {
     Result<std::unique_ptr<GetStream>> answer =
         co_await origin.get(self->worker_, std::move(request));
     if (!answer) answer = std::unexpected(self->named(std::move(answer.error())));
+    self->head_at_ = self->worker_.timers().now();
+    self->looks_for_bytes_ = self->by_ == AnsweredBy::kBytes && answer.has_value();
     self->answer_ = std::move(answer);
+    if (self->looks_for_bytes_) co_await self->read_first_bytes();
   } catch (const std::exception& failure) {
     self->answer_ = fail(ErrorKind::kInternal, failure.what());
   }
+  self->looks_for_bytes_ = false;
   if (self->failure() == nullptr) {
     self->last_sign_ = self->worker_.timers().now();
     self->hangs_ = false;
@@ -53,6 +60,29 @@ rt::Task<void> PendingGet::get_answer(PendingGetPtr self, Origin& origin) {
     self->pass_.reset();
   }
   self->notify_sender();
+}
+
+/// A body that fails before its first byte is a failed answer.
+rt::Task<void> PendingGet::read_first_bytes() {
+  const uint64_t size = std::min<uint64_t>(stream().range().size(), kFirstBytesMax);
+  if (size == 0) co_return;
+  first_bytes_.resize(size);
+  Result<size_t> got = co_await stream().read(first_bytes_);
+  if (got) {
+    first_bytes_.resize(*got);
+  } else {
+    answer_ = std::unexpected(named(std::move(got.error())));
+  }
+}
+
+/// The next bytes of the body: those that have come already, then the stream's.
+rt::Task<Result<size_t>> PendingGet::read_next(std::span<std::byte> into) {
+  if (first_bytes_.empty()) co_return co_await stream().read(into);
+  const auto size = std::min(into.size(), first_bytes_.size());
+  std::copy_n(first_bytes_.begin(), size, into.begin());
+  first_bytes_.erase(first_bytes_.begin(),
+                     first_bytes_.begin() + static_cast<std::ptrdiff_t>(size));
+  co_return size;
 }
 
 void PendingGet::attempt_failed(const Error& why) {
@@ -97,7 +127,7 @@ rt::Task<void> PendingGet::read_to_end(PendingGetPtr self, ByteSink& sink) {
 rt::Task<Result<void>> PendingGet::read_some(ByteSink& sink) {
   std::span<std::byte> into = sink.room(position_);
   into = into.first(std::min<uint64_t>(into.size(), stream().range().end - position_));
-  Result<size_t> got = co_await stream().read(into);
+  Result<size_t> got = co_await read_next(into);
   if (!got) co_return std::unexpected(std::move(got.error()));
   CHECK(*got > 0 && *got <= into.size());
   const ByteRange arrived{position_, position_ + *got};
@@ -111,7 +141,7 @@ rt::Task<Result<void>> PendingGet::drop_some() {
   std::array<std::byte, kDroppedAtOnce> dropped;
   const std::span<std::byte> into(dropped.data(),
                                   std::min<uint64_t>(dropped.size(), delivered_from_ - position_));
-  const Result<size_t> got = co_await stream().read(into);
+  const Result<size_t> got = co_await read_next(into);
   if (!got) co_return std::unexpected(got.error());
   position_ += *got;
   silent_since_ = last_sign_ = worker_.timers().now();

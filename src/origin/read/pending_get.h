@@ -36,19 +36,25 @@ class ByteSink {
 /// cancel it. Shared by the task and the sender; one worker's thread.
 class PendingGet final : public Turn, public std::enable_shared_from_this<PendingGet> {
  public:
+  /// What counts as the answer: a head, or the first bytes behind it. These are kept for the body.
+  enum class AnsweredBy : uint8_t { kHead, kBytes };
   /// Sends the request. Notifies `wakeup` when the answer's head or a failure has come, and when
   /// the body has ended. `wakeup` must live until then, or until give_up().
   static std::shared_ptr<PendingGet> send(rt::Worker& worker, Origin& origin, GetRequest request,
-                                          Gate::Pass pass, rt::Wakeup& wakeup);
-  PendingGet(rt::Worker& worker, GetRequest request, Gate::Pass pass, rt::Wakeup& wakeup);
+                                          Gate::Pass pass, rt::Wakeup& wakeup,
+                                          AnsweredBy by = AnsweredBy::kHead);
+  PendingGet(rt::Worker& worker, GetRequest request, Gate::Pass pass, rt::Wakeup& wakeup,
+             AnsweredBy by);
   PendingGet(const PendingGet&) = delete;
   PendingGet& operator=(const PendingGet&) = delete;
 
   [[nodiscard]] MonoTime sent_at() const { return sent_at_; }
   [[nodiscard]] const GetRequest& request() const { return request_; }
 
-  /// The answer's head or a failure has come.
-  [[nodiscard]] bool answered() const { return answer_.has_value(); }
+  /// The answer's head (see AnsweredBy) or a failure has come.
+  [[nodiscard]] bool answered() const { return answer_.has_value() && !looks_for_bytes_; }
+  /// When the head came. REQUIRES: answered without failure.
+  [[nodiscard]] MonoTime head_at() const { return head_at_; }
   /// The failure, or null. REQUIRES: answered.
   [[nodiscard]] const Error* failure() const { return *answer_ ? nullptr : &answer_->error(); }
   /// Not answered yet; or read_body() was called and the body has not ended yet.
@@ -113,6 +119,8 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
 
   static rt::Task<void> get_answer(std::shared_ptr<PendingGet> self, Origin& origin);
   static rt::Task<void> read_to_end(std::shared_ptr<PendingGet> self, ByteSink& sink);
+  [[nodiscard]] rt::Task<void> read_first_bytes();
+  [[nodiscard]] rt::Task<Result<size_t>> read_next(std::span<std::byte> into);
   [[nodiscard]] rt::Task<Result<void>> read_some(ByteSink& sink);
   [[nodiscard]] rt::Task<Result<void>> drop_some();
   [[nodiscard]] Error named(Error failure) const;
@@ -130,6 +138,10 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   bool made_way_ = false;
   std::optional<Gate::Pass> pass_;  // without it during a backoff; until the GET has ended
   std::optional<Result<std::unique_ptr<GetStream>>> answer_;
+  const AnsweredBy by_;
+  MonoTime head_at_{};
+  bool looks_for_bytes_ = false;
+  std::vector<std::byte> first_bytes_;  // that came before the body was read
   bool body_is_read_ = false;
   std::optional<Result<void>> body_end_;
   uint64_t position_;
