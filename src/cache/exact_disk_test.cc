@@ -95,6 +95,20 @@ TEST_F(ExactDisk, ASmallIslandOnTheDiskCostsNoRequest) {
   EXPECT_TRUE(asked().empty());
 }
 
+TEST_F(ExactDisk, ANewPartEndsBeforeASmallOneThatReachesPastIt) {
+  origin_.put("b", "o", {.size = 40 * kMiB});
+  expect_whole(get({90'000, 110'000}), {90'000, 110'000});
+  forget_memory();
+  (void)asked();
+  expect_whole(get({50'000, 100'000}), {50'000, 100'000});
+  EXPECT_THAT(asked(), ElementsAre(ByteRange{50'000, 90'000}));
+  auto cached_only = spec("o");
+  cached_only->wishes.only_if_cached = true;
+  expect_whole(read(cached_only, {50'000, 110'000}).get(), {50'000, 110'000});
+  expect_whole(get({100'000, 110'000}), {100'000, 110'000});
+  EXPECT_TRUE(asked().empty()) << "the parts have no byte in common";
+}
+
 TEST_F(ExactDisk, AWholePageOnTheDiskServesExactReaders) {
   origin_.put("b", "o", {.size = 40 * kMiB});
   expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});

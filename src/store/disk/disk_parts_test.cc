@@ -70,6 +70,16 @@ TEST_F(DiskParts, ThatAreTooSmallAreLeftOutUnlessTheyHaveTheFirstByte) {
   EXPECT_EQ(found[1].range(), (ByteRange{3'000, 4'000}));
 }
 
+TEST_F(DiskParts, ThatAreTooSmallAreThereIfTheyHaveTheLastByte) {
+  for (const uint64_t begin : {0, 1'000, 2'000}) write_part(begin, 100);
+  for (const uint64_t end : {2'050, 2'100}) {
+    const std::vector<DiskPageRef> found = disk_.tier().find_parts(
+        disk_.worker(), "kind", "object", kUsual, {500, end}, DiskUse::kNone, 1'000);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].range(), (ByteRange{2'000, 2'100}));
+  }
+}
+
 TEST_F(DiskParts, SurviveTheProcessAndAreReadByBlocksFromTheirBegin) {
   const DiskPage part = make_part("object", 7 * kMiB + 123, 200'000);
   EXPECT_EQ(write(part), DiskWrite::kStored);

@@ -205,8 +205,9 @@ std::vector<DiskPageRef> DiskTier::find_parts(rt::Worker& worker, std::string_vi
       index_.catalog->find_parts(id, exponent, ByteRange{begin, end}, parts);
       size_t kept = 0;
       for (DiskEntry* part : parts) {
-        const bool is_first = part->at.begin() <= range.begin;
-        if ((part->bytes < least && !is_first) || index_.catalog->is_avoided(*part)) continue;
+        const ByteRange has = part->at.range(part->bytes);
+        const bool is_island = range.begin < has.begin && has.end < range.end;
+        if ((part->bytes < least && is_island) || index_.catalog->is_avoided(*part)) continue;
         if (use == DiskUse::kUse) Catalog::touch(*part);
         index_.catalog->hold(*part);
         parts[kept++] = part;

@@ -116,7 +116,7 @@ class DiskTier {
 
   /// The parts of pages of 2^exponent bytes that overlap `range` of the object, in the order of
   /// their begin; without those of fewer than `least` bytes, unless they have the range's first
-  /// byte. No I/O. Parts may overlap, so a caller takes what the parts before have not.
+  /// or last byte. No I/O. Parts may overlap, so a caller takes what the parts before have not.
   [[nodiscard]] std::vector<DiskPageRef> find_parts(rt::Worker& worker, std::string_view kind,
                                                     std::string_view object, unsigned exponent,
                                                     ByteRange range, DiskUse use = DiskUse::kUse,
