@@ -66,7 +66,7 @@ std::optional<PageWindow::Here> PageWindow::here_from(uint64_t position) const {
     const std::optional<uint64_t> size =
         cache_.disk_reads().object_size_if_here(worker_, *spec_, index);
     if (size) return Here{page_end, *size};
-    return exact() ? here_on_disk({position, part_of(index).end}) : std::nullopt;
+    return exact() ? here_on_disk({position, position + 1}) : std::nullopt;
   }
   if (!page->has_head() || page->phase() == Page::Phase::kFailed) return std::nullopt;
   const uint64_t size = page->source()->info.size;
