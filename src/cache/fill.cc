@@ -224,7 +224,7 @@ bool Fills::take_servers_limits(Filling& filling, const Error& failure) {
 /// the part is asked for a second time, once.
 rt::Task<Result<void>> Fills::first_part(Filling& filling) {
   const FetchSpec& spec = filling.spec;
-  filling.order = origin_.buckets.rank(spec.buckets);
+  filling.order = origin_.buckets.rank(spec.buckets, filling.look ? 0 : filling.plan.bytes_max);
   if (filling.order.index[0] == 0) spec.metrics->client_pref.add();
   Result<void> done = co_await try_first_part(filling);
   // The object ends before the first byte that the parts lack: the parts are of another version.

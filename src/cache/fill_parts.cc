@@ -103,7 +103,7 @@ rt::Task<Result<void>> Fills::take_parts_head(Filling& filling) {
     forget_parts(filling);
     co_return co_await first_part(filling);
   }
-  filling.order = origin_.buckets.rank(filling.spec.buckets);
+  filling.order = origin_.buckets.rank(filling.spec.buckets, filling.plan.bytes_max);
   Result<void> taken = co_await take_memory(filling, std::move(observed.source));
   if (taken) start_others(filling);
   co_return taken;

@@ -8,6 +8,7 @@ namespace cachey::origin {
 BucketHealth::BucketHealth(const Clock& clock, double hedge_share)
     : clock_(clock),
       latency_(clock.mono()),
+      bodies_(clock.mono()),
       hedges_(hedge_share),
       rescues_(clock.mono()),
       rate_time_(clock.mono()),
@@ -87,6 +88,26 @@ double BucketHealth::score(size_t position) const {
   const double penalty =
       breaker_open(now) ? kScoreOfOpenBreaker : std::round(kScoreOfErrorRate * decayed_rate(now));
   return by_position + latency + penalty;
+}
+
+std::optional<BodyPace::View> BucketHealth::bodies() const {
+  const MonoTime now = clock_.mono();
+  const MutexLock lock(mutex_);
+  return bodies_.view(now);
+}
+
+bool BucketHealth::may_try_others() {
+  const MonoTime now = clock_.mono();
+  const MutexLock lock(mutex_);
+  if (now < try_others_at_) return false;
+  try_others_at_ = now + kTryOthersEvery;
+  return true;
+}
+
+void BucketHealth::body_came(uint64_t bytes, std::chrono::nanoseconds took) {
+  const MonoTime now = clock_.mono();
+  const MutexLock lock(mutex_);
+  bodies_.add(bytes, took, now);
 }
 
 bool BucketHealth::may_ask(uint64_t key, Instead instead) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -7,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "origin/read/body_pace.h"
 #include "origin/read/failed_keys.h"
 #include "origin/read/hedge_budget.h"
 #include "origin/read/latency_histogram.h"
@@ -59,6 +61,9 @@ class BucketHealth {
   /// The quantile of the latencies for Patience::hung, whatever hedges use.
   static constexpr double kHangQuantile = 0.99;
 
+  /// See may_try_others().
+  static constexpr std::chrono::seconds kTryOthersEvery{10};
+
   /// The count of consecutive failures stops here.
   static constexpr int kFailuresCountedMax = 1'000'000;
   /// The terms of score().
@@ -66,6 +71,8 @@ class BucketHealth {
   static constexpr double kScorePerSecond = 1e6 / 100;  ///< of mean latency: 1 per 100 us
   static constexpr double kScoreOfOpenBreaker = 1e6;
   static constexpr double kScoreOfErrorRate = 1e5;  ///< at an error rate of 1
+  /// The most that slow bodies add: less than an open breaker does.
+  static constexpr double kScoreOfSlowBodiesMax = 1e5;
 
   /// `hedge_share`: see HedgeBudget.
   explicit BucketHealth(const Clock& clock, double hedge_share = HedgeBudget::kShare);
@@ -84,6 +91,18 @@ class BucketHealth {
   [[nodiscard]] static double score_of_position(size_t position) {
     return kScorePerPosition * static_cast<double>(position);
   }
+
+  /// Added to the score for a read of `bytes`, by BodyPace::View::slowness.
+  [[nodiscard]] static double score_of_slow_bodies(double slowness, uint64_t bytes) {
+    return std::min(kScoreOfSlowBodiesMax, slowness * static_cast<double>(bytes) * kScorePerSecond);
+  }
+  /// See BodyPace.
+  [[nodiscard]] std::optional<BodyPace::View> bodies() const;
+  /// Whether a large read may leave this bucket for one whose bodies are not known: once in
+  /// kTryOthersEvery, because that one may have nothing.
+  [[nodiscard]] bool may_try_others();
+  /// One request brought `bytes`, the last byte `took` after the head.
+  void body_came(uint64_t bytes, std::chrono::nanoseconds took);
 
   /// Whether the bucket may be the first of a client's buckets to be asked. If its breaker has
   /// closed by time alone and no request has succeeded since, only one caller per kProbeEvery gets
@@ -152,6 +171,8 @@ class BucketHealth {
   ReadTimes read_times_;
   mutable Mutex mutex_;
   LatencyHistogram latency_ GUARDED_BY(mutex_);
+  BodyPace bodies_ GUARDED_BY(mutex_);
+  MonoTime try_others_at_ GUARDED_BY(mutex_);
   HedgeBudget hedges_ GUARDED_BY(mutex_);
   RescueBudget rescues_ GUARDED_BY(mutex_);
   uint64_t answers_ GUARDED_BY(mutex_) = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -53,21 +54,43 @@ Buckets::HealthPtr Buckets::known(const std::string& name) {
   return *health;
 }
 
-BucketOrder Buckets::rank(std::span<const std::string> names) const {
+/// Adds to the scores what the buckets' slow bodies cost a read of `bytes`.
+void Buckets::add_slow_bodies(std::span<Ranked> ranked, uint64_t bytes) {
+  double best = std::numeric_limits<double>::infinity();
+  for (const Ranked& one : ranked) {
+    if (one.bodies) best = std::min(best, one.bodies->mean);
+  }
+  const bool all_known =
+      std::ranges::all_of(ranked, [](const Ranked& one) { return one.bodies.has_value(); });
+  for (Ranked& one : ranked) {
+    if (!one.bodies) continue;
+    const double slow = BucketHealth::score_of_slow_bodies(one.bodies->slowness, bytes);
+    if (slow < BucketHealth::kScorePerPosition) continue;
+    if (one.bodies->mean > kSlownessMin * best || (!all_known && one.health->may_try_others()))
+      one.score += slow;
+  }
+}
+
+BucketOrder Buckets::rank(std::span<const std::string> names, uint64_t bytes) const {
   BucketOrder order;
   if (names.size() == 1) {
     order.count = 1;
     return order;
   }
-  std::vector<std::pair<double, size_t>> scored;
+  std::vector<Ranked> ranked;
   for (size_t i = 0; i < names.size(); ++i) {
     const HealthPtr health = find(names[i]);
-    scored.emplace_back(health == nullptr ? BucketHealth::score_of_position(i) : health->score(i),
-                        i);
+    if (health == nullptr) {
+      ranked.push_back({BucketHealth::score_of_position(i), i, nullptr, std::nullopt});
+    } else {
+      ranked.push_back({health->score(i), i, health, health->bodies()});
+    }
   }
-  order.count = std::min(scored.size(), per_page_);
-  std::ranges::partial_sort(scored, scored.begin() + static_cast<std::ptrdiff_t>(order.count));
-  for (size_t i = 0; i < order.count; ++i) order.index[i] = scored[i].second;
+  add_slow_bodies(ranked, bytes);
+  order.count = std::min(ranked.size(), per_page_);
+  std::ranges::partial_sort(ranked, ranked.begin() + static_cast<std::ptrdiff_t>(order.count), {},
+                            [](const Ranked& one) { return std::pair(one.score, one.index); });
+  for (size_t i = 0; i < order.count; ++i) order.index[i] = ranked[i].index;
   if (order.count == 1) return order;
   const HealthPtr first = find(names[order.index[0]]);
   if (first != nullptr && !first->may_rank_first()) std::swap(order.index[0], order.index[1]);
@@ -132,10 +155,12 @@ void Buckets::answered(const std::string& name, std::string_view key,
   if (const HealthPtr health = proven(name)) health->succeeded(hash_of(key), to_head);
 }
 
-void Buckets::read_whole(std::string_view name, uint64_t bytes, std::chrono::nanoseconds took) {
+void Buckets::read_whole(std::string_view name, uint64_t bytes, std::chrono::nanoseconds to_head,
+                         std::chrono::nanoseconds body) {
   const HealthPtr health = find(name);
   if (health == nullptr) return;
-  const auto exceeded = health->read_times().add(bytes, took, clock_.mono());
+  health->body_came(bytes, body);
+  const auto exceeded = health->read_times().add(bytes, to_head + body, clock_.mono());
   if (!exceeded) return;
   const Predictions& predictions = predictions_.of(name);
   predictions.made.add();

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -50,9 +51,13 @@ class Buckets {
 
   [[nodiscard]] size_t per_page() const { return per_page_; }
 
-  /// The best per_page() by BucketHealth::score; ties go by the client's order. REQUIRES:
-  /// `names` is not empty.
-  [[nodiscard]] BucketOrder rank(std::span<const std::string> names) const;
+  /// A bucket's slow bodies count if they are more than this times as slow as those of another of
+  /// the client's buckets. So no bucket is left if all are slow because the server's link is full.
+  static constexpr double kSlownessMin = 2;
+
+  /// The best per_page() by BucketHealth::score and, for a read of at most `bytes`, by the pace of
+  /// the bodies; ties go by the client's order. REQUIRES: `names` is not empty.
+  [[nodiscard]] BucketOrder rank(std::span<const std::string> names, uint64_t bytes = 0) const;
 
   /// The bucket has given a good answer (the head of an object) and is still remembered. A name
   /// that a client made up never is.
@@ -75,14 +80,24 @@ class Buckets {
 
   /// A request for the object `key` was answered; its head came `to_head` after the request.
   void answered(const std::string& name, std::string_view key, std::chrono::nanoseconds to_head);
-  /// One request brought `bytes` whole, its last byte `took` after it was sent. For metrics only.
-  void read_whole(std::string_view name, uint64_t bytes, std::chrono::nanoseconds took);
+  /// One request brought `bytes` whole: its head `to_head` after it was sent, its last byte `body`
+  /// after the head. The sum is for metrics only.
+  void read_whole(std::string_view name, uint64_t bytes, std::chrono::nanoseconds to_head,
+                  std::chrono::nanoseconds body);
   /// A request for the object `key`, or a body of it, failed. False: the failure is ignored,
   /// because speaks_against_bucket() says no. `terms.proven_bucket` is known here.
   bool failed(const std::string& name, std::string_view key, const Error& error,
               FailureTerms terms = {});
 
  private:
+  struct Ranked {
+    double score;
+    size_t index;
+    std::shared_ptr<BucketHealth> health;  // null: unknown
+    std::optional<BodyPace::View> bodies;
+  };
+  static void add_slow_bodies(std::span<Ranked> ranked, uint64_t bytes);
+
   /// Buckets with a good answer. Past the bound the one without news for the longest time is
   /// forgotten. A forgotten bucket is ranked by its position.
   static constexpr AgedMapLimits kProven{.entries = 1000, .key_bytes = 256 * kKiB};

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,17 @@ class BucketRank : public ::testing::Test {
     buckets_.answered(bucket, "good", std::chrono::milliseconds(1));
   }
 
+  /// Pages that took so long from head to end.
+  void bodies(const std::string& bucket, int times, std::chrono::milliseconds took) {
+    for (int i = 0; i < times; ++i) {
+      answer(bucket);
+      buckets_.read_whole(bucket, kPageBytes, std::chrono::milliseconds(1), took);
+    }
+  }
+  /// The first bucket of `a` and `b` for a read of at most `bytes`.
+  size_t first(uint64_t bytes) { return buckets_.rank(both_, bytes).index[0]; }
+
+  const std::vector<std::string> both_{"a", "b"};
   ManualClock clock_;
   int next_key_ = 0;
   Metrics metrics_;
@@ -67,6 +79,52 @@ TEST_F(BucketRank, ABucketWhoseBreakerClosedByTimeLeadsOneRequestASecondUntilItH
   }
   answer("a");
   for (int i = 0; i < 10; ++i) EXPECT_THAT(order({"a", "b"}), ::testing::ElementsAre(0, 1));
+}
+
+TEST_F(BucketRank, ABucketWithSlowBodiesIsLeftForLargeReadsAlone) {
+  using namespace std::chrono_literals;
+  bodies("a", 10, 800ms);
+  bodies("b", 10, 800ms);
+  EXPECT_EQ(first(kPageBytes), 0u) << "a good pace";
+  bodies("a", 50, 8s);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(first(kPageBytes), 1u);
+    EXPECT_EQ(first(64 * kKiB), 0u);
+    EXPECT_EQ(first(0), 0u);
+  }
+  clock_.advance(10min);
+  EXPECT_EQ(first(kPageBytes), 0u) << "is tried again";
+}
+
+/// Perhaps the other bucket has none of the objects.
+TEST_F(BucketRank, ABucketWhoseBodiesAreNotKnownIsTriedOnceInTenSeconds) {
+  using namespace std::chrono_literals;
+  bodies("a", 50, 8s);
+  int tried = 0;
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_EQ(first(64 * kKiB), 0u);
+    tried += first(kPageBytes) == 1 ? 1 : 0;
+    clock_.advance(1s);
+  }
+  EXPECT_EQ(tried, 6);
+}
+
+TEST_F(BucketRank, SlowBodiesDoNotCountIfAllBucketsAreAsSlow) {
+  using namespace std::chrono_literals;
+  bodies("a", 50, 8s);
+  bodies("b", 50, 5s);
+  EXPECT_EQ(first(kPageBytes), 0u);
+  bodies("b", 200, 2s);
+  EXPECT_EQ(first(kPageBytes), 1u);
+}
+
+TEST_F(BucketRank, TheSlowestBodiesWeighLessThanAnOpenBreaker) {
+  using namespace std::chrono_literals;
+  bodies("a", 50, 1h);
+  bodies("b", 50, 1s);
+  EXPECT_EQ(first(kPageBytes), 1u);
+  fail_times("b", 5);
+  EXPECT_EQ(first(kPageBytes), 0u);
 }
 
 TEST_F(BucketRank, WhatIsNotTheStoresFaultDoesNotCount) {

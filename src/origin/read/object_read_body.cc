@@ -15,8 +15,8 @@ rt::Task<Result<void>> ObjectRead::run(ByteSink& sink) {
     Result<void> ended = co_await read_body(sink);
     note_bytes();
     if (ended && one_request_) {
-      context_.buckets.read_whole(terms_.buckets[body_bucket_], range_.size(),
-                                  to_head_ + (worker_.timers().now() - began));
+      context_.buckets.read_whole(terms_.buckets[body_bucket_], range_.size(), to_head_,
+                                  worker_.timers().now() - began);
     }
     if (ended) co_return ended;
     if (gave_up_) co_return ended;

@@ -58,7 +58,9 @@ class FakeOrigin::Stream final : public GetStream {
     for (const std::optional<uint64_t>& mark : {behaviour_.cut_after, behaviour_.stall_after}) {
       if (mark && *mark > done) count = std::min(count, *mark - done);
     }
-    for (uint64_t i = 0; i < count; ++i) into[i] = object_byte(seed_, at_ + i);
+    for (uint64_t i = 0; i < count && !behaviour_.blank; ++i) {
+      into[i] = object_byte(seed_, at_ + i);
+    }
     at_ += count;
     sent_ += count;
     if (behaviour_.damaged && at_ == range_.end) co_return fail(ErrorKind::kDamaged, "damaged");

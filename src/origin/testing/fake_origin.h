@@ -54,6 +54,7 @@ class FakeOrigin final : public Origin {
     std::optional<Error> error{};          ///< instead of an answer
     /// The read of the last byte fails with kDamaged, as if the checksum were wrong.
     bool damaged = false;
+    bool blank = false;  ///< the body's bytes are not written, for tests of times alone
   };
 
   void put(const std::string& bucket, const std::string& key, Object object);
