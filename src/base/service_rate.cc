@@ -24,11 +24,13 @@ void ServiceRate::served(double work) {
   served_ += work;
 }
 
-std::optional<std::chrono::nanoseconds> ServiceRate::forecast(double work) const {
+std::optional<std::chrono::nanoseconds> ServiceRate::forecast(double work, double in_hand) const {
   const bool known =
       turns_ >= kTurnsEnough || (turns_ >= 1 && waited_ >= Seconds(kWaitedEnough).count());
-  if (!known) return std::nullopt;
-  const Seconds wait = std::min(Seconds(work * waited_ / served_), Seconds(kForecastMax));
+  if (!known && in_hand <= 0) return std::nullopt;
+  const double left = known ? work : std::max(0.0, work - in_hand);
+  const double served = known ? served_ : served_ + in_hand;
+  const Seconds wait = std::min(Seconds(left * waited_ / served), Seconds(kForecastMax));
   return std::chrono::duration_cast<std::chrono::nanoseconds>(wait);
 }
 

@@ -28,8 +28,10 @@ class ServiceRate {
   void advance(MonoTime now, bool waits);
   /// A request with this work was served after a wait. REQUIRES: advance() to now.
   void served(double work);
-  /// The time in which `work` is served. Nothing: too little is known. REQUIRES: advance() to now.
-  [[nodiscard]] std::optional<std::chrono::nanoseconds> forecast(double work) const;
+  /// The time in which `work` is served. If too little is known, the least time, as if all that is
+  /// `in_hand` were given back now; nothing if that is unknown, too. REQUIRES: advance() to now.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> forecast(double work,
+                                                                 double in_hand = 0) const;
 
  private:
   MonoTime at_;

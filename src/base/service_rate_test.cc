@@ -54,6 +54,19 @@ TEST_F(ServiceRateTest, TheFirstTurnsSayLittle) {
   EXPECT_NEAR(seconds(9), 0.9, 0.15);
 }
 
+TEST_F(ServiceRateTest, WhatIsInHandGivesTheLeastTimeWhileTheRateIsUnknown) {
+  rate_.advance(now_, false);
+  EXPECT_EQ(rate_.forecast(100, 4), 0s) << "nothing has waited";
+  now_ += 500ms;
+  rate_.advance(now_, true);
+  EXPECT_EQ(rate_.forecast(4, 4), 0s) << "could all be given back now";
+  EXPECT_NEAR(std::chrono::duration<double>(rate_.forecast(12, 4).value()).count(), 1, 0.1);
+  serve(4, 0ms);
+  EXPECT_NEAR(std::chrono::duration<double>(rate_.forecast(12, 4).value()).count(), 0.5, 0.05);
+  serve(4, 0ms);
+  EXPECT_EQ(rate_.forecast(12, 4), rate_.forecast(12)) << "the rate is known";
+}
+
 TEST_F(ServiceRateTest, AfterALongWaitOneTurnIsEnough) {
   rate_.advance(now_, false);
   serve(1, 4s);

@@ -140,6 +140,15 @@ std::chrono::nanoseconds Fills::patience_of(const Filling& filling) const {
   return filling.began + *limit - clock_.mono();
 }
 
+/// Before a GET is sent in vain: the page may have to wait too long for memory; if its size is
+/// unknown, even the smallest page.
+Result<void> Fills::look_ahead(const Filling& filling) {
+  if (filling.look || filling.body) return Result<void>();
+  const std::optional<uint64_t> size = object_size(filling.spec);
+  const uint64_t bytes = size ? filling.page.bytes_of(*size) : 1;
+  return memory_.bodies().look_ahead(filling.spec.buckets, bytes, patience_of(filling));
+}
+
 /// Waits for the memory of the fill itself. kCancelled: nobody waits for the fill any more.
 rt::Task<Result<void>> Fills::admit_start(Filling& filling) {
   if (filling.start) co_return Result<void>();
@@ -175,7 +184,8 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
     page.set_asked(MonoTime::max(), 0);
     co_return std::unexpected(std::move(*absent));
   }
-  Result<void> admitted = co_await admit_start(filling);
+  Result<void> admitted = look_ahead(filling);
+  if (admitted) admitted = co_await admit_start(filling);
   if (!admitted) co_return admitted;
   find_parts(filling);
   const MonoTime asked_at = clock_.mono();

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,8 +69,10 @@ class FillTest : public ::testing::Test {
   }
 
   /// Starts the fill of a page; nobody reads the page.
-  PagePtr start(const std::string& bucket, const std::string& object, uint32_t index = 0) {
+  PagePtr start(const std::string& bucket, const std::string& object, uint32_t index = 0,
+                std::optional<uint64_t> size = std::nullopt) {
     auto spec = std::make_shared<FetchSpec>();
+    spec->wishes.object_size = size;
     spec->key = ObjectKey{bucket, object};
     spec->buckets = {bucket};
     spec->metrics = &cache_metrics_.of(bucket);
@@ -216,6 +220,52 @@ TEST_F(FillsInAllWaits, NoneWaitsForOneThatWaitsForIt) {
     EXPECT_NE(page->phase(), Page::Phase::kFailed);
   }
   EXPECT_EQ(memory_.refused(), 0u);
+}
+
+/// Memory for six pages, of which each takes 1 s.
+class FillsUnderOverload : public FillTest {
+ protected:
+  FillsUnderOverload() : FillTest(20 * kMiB) {
+    origin_.behave({.head_delay = 20ms, .read_delay = 500ms});
+    put_many("b", 401, kSize);
+  }
+  /// 50 pages a second.
+  void ask(int count, std::optional<uint64_t> size = std::nullopt) {
+    for (int i = 0; i < count; ++i) {
+      pages_.push_back(start("b", std::to_string(pages_.size()), 0, size));
+      world_.pass(20ms);
+    }
+  }
+  int in_phase(Page::Phase phase) const {
+    return static_cast<int>(std::ranges::count(pages_, phase, &Page::phase));
+  }
+
+  static constexpr uint64_t kSize = 2 * kMiB;
+  std::vector<PagePtr> pages_;
+};
+
+TEST_F(FillsUnderOverload, OfKnownSizeTheSurplusCostsNoGet) {
+  ask(200, kSize);
+  world_.pass(6s);
+  const int failed = in_phase(Page::Phase::kFailed);
+  EXPECT_GT(failed, 130);
+  EXPECT_LT(origin_.asked().size(), pages_.size() - static_cast<size_t>(failed) + 30)
+      << "those that wait in vain, and those that come before the others' heads";
+}
+
+TEST_F(FillsUnderOverload, OfUnknownSizeMostOfTheSurplusCostsNoGet) {
+  ask(400);
+  const size_t gets = origin_.asked().size();
+  world_.pass(6s);
+  const int failed = in_phase(Page::Phase::kFailed);
+  EXPECT_GT(failed, 300);
+  const size_t served = pages_.size() - static_cast<size_t>(failed);
+  EXPECT_GE(served, 3 * 20 * 9 / 10);
+  EXPECT_LT(gets, served + 130);
+  EXPECT_EQ(origin_.asked().size(), gets);
+  (void)start("b", "400");
+  world_.pass(50ms);
+  EXPECT_EQ(origin_.asked().size(), gets + 1) << "one that waits alone is never refused";
 }
 
 }  // namespace

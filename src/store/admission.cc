@@ -116,9 +116,40 @@ rt::Task<Result<Admission>> Admissions::admit(rt::Worker& worker, std::string bu
     if (admitted) co_return Admission(*this, *waiting.bucket, waiting.needed);
     refused = Refused(Refusal::kTimeout);
   }
-  refused_[static_cast<size_t>(refused->cause)].fetch_add(1, std::memory_order_relaxed);
-  co_return std::unexpected(
-      Error::overloaded("the cache's memory is taken; try again soon", refused->forecast));
+  co_return std::unexpected(refuse(*refused));
+}
+
+Error Admissions::refuse(Refused refused) {
+  refused_[static_cast<size_t>(refused.cause)].fetch_add(1, std::memory_order_relaxed);
+  return Error::overloaded("the cache's memory is taken; try again soon", refused.forecast);
+}
+
+Result<void> Admissions::look_ahead(std::span<const std::string> buckets, uint64_t bytes,
+                                    std::chrono::nanoseconds patience) {
+  if (waiting_count_ == 0 || buckets.empty()) return Result<void>();
+  auto least = std::chrono::nanoseconds::max();
+  {
+    const MutexLock lock(mutex_);
+    for (const std::string& name : buckets) {
+      const auto found = buckets_.find(name);
+      if (found == buckets_.end()) return Result<void>();
+      const auto wait = too_long_wait(found->second, needed_for(bytes), patience);
+      if (!wait) return Result<void>();
+      least = std::min(least, *wait);
+    }
+  }
+  return std::unexpected(refuse(Refused(Refusal::kForecast, least)));
+}
+
+/// The forecast of the wait, if that is longer than allowed.
+std::optional<std::chrono::nanoseconds> Admissions::too_long_wait(
+    Bucket& bucket, uint64_t needed, std::chrono::nanoseconds patience) {
+  bucket.rate.advance(clock_.mono(), !bucket.waiting.empty());
+  if (!config_.forecasts || bucket.waiting.empty()) return std::nullopt;
+  const auto most = forecast_allowed(std::min<std::chrono::nanoseconds>(config_.timeout, patience));
+  const auto work = static_cast<double>(bucket.waiting_bytes + needed);
+  const auto wait = bucket.rate.forecast(work, static_cast<double>(limit_()));
+  return wait && *wait > most ? wait : std::nullopt;
 }
 
 /// Nothing: the request waits.
@@ -129,13 +160,8 @@ std::optional<Admissions::Refused> Admissions::enqueue(Waiting& waiting, std::st
   if (waiting_count_ >= config_.waiting_max || waiting.needed > limit_()) return too_many;
   Bucket& bucket = bucket_of(name);
   if (bucket.waiting_count >= config_.waiting_per_bucket_max) return too_many;
-  bucket.rate.advance(clock_.mono(), !bucket.waiting.empty());
-  if (config_.forecasts && !bucket.waiting.empty()) {
-    const auto most =
-        forecast_allowed(std::min<std::chrono::nanoseconds>(config_.timeout, patience));
-    const auto work = static_cast<double>(bucket.waiting_bytes + waiting.needed);
-    const std::optional<std::chrono::nanoseconds> wait = bucket.rate.forecast(work);
-    if (wait && *wait > most) return Refused(Refusal::kForecast, *wait);
+  if (const auto wait = too_long_wait(bucket, waiting.needed, patience)) {
+    return Refused(Refusal::kForecast, *wait);
   }
   waiting.bucket = &bucket;
   waiting.number = next_number_++;

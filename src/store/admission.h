@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -40,8 +41,10 @@ struct AdmissionsConfig {
 /// requests are not passed over for ever.
 ///
 /// A request is refused at once if the bytes in front of it in its queue and its own are forecast
-/// (ServiceRate) to take longer than forecast_allowed() of its limit. The first request of a queue
-/// always waits, so that a wrong forecast ends: each bucket's rate is measured again and again.
+/// (ServiceRate) to take longer than forecast_allowed() of its limit. While too little is known of
+/// the rate, the forecast is the least time: as if the whole limit were given back now. The first
+/// request of a queue always waits, so that a wrong forecast ends: each bucket's rate is measured
+/// again and again.
 ///
 /// Buckets are names that clients choose: the state of a bucket is kept only while the bucket has
 /// an admission or a waiting request. Owned by the memory tier; outlives all admissions. Any
@@ -91,6 +94,12 @@ class Admissions {
   [[nodiscard]] rt::Task<Result<Admission>> admit(
       rt::Worker& worker, std::string bucket, uint64_t bytes,
       std::chrono::nanoseconds patience = std::chrono::nanoseconds::max());
+
+  /// Whether admit() may admit in time; for what can be spared before admit(). kOverloaded: admit()
+  /// would refuse `bytes` at once for each of these buckets, because of its forecast. Never so if
+  /// nothing waits for one of the buckets. Cheap if none waits.
+  [[nodiscard]] Result<void> look_ahead(std::span<const std::string> buckets, uint64_t bytes,
+                                        std::chrono::nanoseconds patience) EXCLUDES(mutex_);
 
   /// Call when the limit has grown: requests that wait may fit now. Cheap if none waits.
   void look_again() EXCLUDES(mutex_) {
@@ -152,6 +161,9 @@ class Admissions {
     Refusal cause;
     std::chrono::nanoseconds forecast;  // of the wait; 0: none
   };
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> too_long_wait(
+      Bucket& bucket, uint64_t needed, std::chrono::nanoseconds patience) REQUIRES(mutex_);
+  [[nodiscard]] Error refuse(Refused refused);
   [[nodiscard]] std::optional<Refused> enqueue(Waiting& waiting, std::string_view bucket,
                                                std::chrono::nanoseconds patience) EXCLUDES(mutex_);
   [[nodiscard]] bool withdraw(Waiting& waiting) EXCLUDES(mutex_);

@@ -124,14 +124,61 @@ TEST_F(AdmissionForecast, TheFirstOfAQueueWaitsWhateverTheForecast) {
   finish();
 }
 
-TEST_F(AdmissionForecast, WithoutATurnAllWaitForTheirTime) {
+TEST_F(AdmissionForecast, WithoutATurnAsManyWaitAsCouldBeServedIfAllEndedNow) {
   start("b", 8, 60s);
   start("b", 100, 1ms);
-  world_.pass(4s);
-  start("b", 100, 1ms);
+  EXPECT_EQ(admissions_.waiting(), 100u) << "nothing is known yet";
   world_.pass(6s);
-  EXPECT_EQ(admissions_.refused(Refusal::kForecast), 0u);
-  EXPECT_EQ(admissions_.refused(Refusal::kTimeout), 200u);
+  EXPECT_EQ(admissions_.refused(Refusal::kTimeout), 100u);
+  start("b", 100, 1ms);
+  EXPECT_GE(admissions_.waiting(), 12u);
+  EXPECT_LE(admissions_.waiting(), 40u);
+  world_.pass(6s);
+  EXPECT_EQ(admissions_.waiting(), 0u);
+  start("b", 1, 1ms);
+  EXPECT_EQ(admissions_.waiting(), 1u) << "one always waits";
+  finish();
+}
+
+TEST_F(AdmissionForecast, TheBeginningOfAnOverloadLetsFewWaitInVain) {
+  for (int i = 0; i < 1'000; ++i) {  // 500 requests a second, of which 4 can be served
+    start("b", 1, 2s);
+    world_.pass(2ms);
+  }
+  finish();
+  EXPECT_GE(served_, 8 + 8 + 8);
+  EXPECT_LT(admissions_.refused(Refusal::kTimeout), 180u);
+  EXPECT_GT(admissions_.refused(Refusal::kForecast), 750u);
+}
+
+TEST_F(AdmissionForecast, SlowWavesWithoutAKnownRateAreNotRefused) {
+  start("b", 8, 2'400ms);
+  for (int i = 0; i < 16; ++i) {  // two more waves, of which the second begins after 4.8 s
+    start("b", 1, 2'400ms);
+    world_.pass(140ms);
+  }
+  finish();
+  EXPECT_EQ(served_, 24);
+  EXPECT_EQ(admissions_.refused(), 0u);
+}
+
+TEST_F(AdmissionForecast, ALookAheadRefusesWhatAdmitWouldRefuse) {
+  const std::vector<std::string> none, one{"b"}, both{"b", "idle"};
+  EXPECT_TRUE(admissions_.look_ahead(one, 1, kForEver)) << "nothing waits";
+  overload("b", 10s);
+  start("b", 50, 400ms);
+  const Result<void> refused = admissions_.look_ahead(one, kMiB, kForEver);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind(), ErrorKind::kOverloaded);
+  EXPECT_GT(refused.error().retry_after(), 3s);
+  EXPECT_TRUE(admissions_.look_ahead(both, kMiB, kForEver)) << "the other bucket may have it";
+  EXPECT_TRUE(admissions_.look_ahead(none, kMiB, kForEver));
+  EXPECT_EQ(admissions_.buckets(), 1u);
+  world_.pass(2s);
+  EXPECT_TRUE(admissions_.look_ahead(one, kMiB, kForEver));
+  EXPECT_FALSE(admissions_.look_ahead(one, kMiB, 500ms));
+  while (admissions_.waiting() > 0) world_.pass(100ms);
+  EXPECT_TRUE(admissions_.look_ahead(one, kMiB, 1ms)) << "one always waits";
   finish();
 }
 

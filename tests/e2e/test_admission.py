@@ -134,3 +134,26 @@ def test_the_surplus_of_a_standing_overload_is_refused_at_once(s3_server, origin
     by_cause = {cause: value(server, "cachey_admission_refusals_total", queue="turn", cause=cause)
                 for cause in ("forecast", "timeout", "too_many")}
     assert by_cause == {"forecast": len(refused), "timeout": 0, "too_many": 0}
+
+
+@pytest.mark.alone
+def test_the_surplus_of_a_standing_overload_of_memory_is_refused_at_once_and_costs_no_get(s3_server, origin, kind):
+    """20 cold objects a second, of which less than 5 get memory, even if the sockets keep all bytes of a parked GET."""
+    size = 8 * MIB
+    server = s3_server("--memory", "64MiB", "--hedge-quantile", "0")
+    put_slow(origin, kind, 120, size, pace=1.6 * MIB, steady=True)
+    answers = fetch_at(server, kind, size, [at / 20 for at in range(120)])
+    refused = [(response, seconds) for response, seconds in answers if response.status != 206]
+    assert {response.status for response, _ in refused} == {503}
+    for response, _ in refused:
+        expect_retry_after(response)
+    assert 30 < len(refused) < 115
+    assert sorted(seconds for _, seconds in refused)[len(refused) // 2] < limit(0.3)
+    assert max(int(response.header("Retry-After")) for response, _ in refused) >= 4, "the forecast of the wait"
+    by_cause = {cause: value(server, "cachey_admission_refusals_total", queue="memory", cause=cause)
+                for cause in ("forecast", "timeout", "too_many")}
+    assert sum(by_cause.values()) == len(refused)
+    assert by_cause["too_many"] == 0
+    assert by_cause["timeout"] < len(refused) / 2
+    asked = {record.key for record in origin.requests(kind)}
+    assert len(asked) < len(answers) - len(refused) / 4

@@ -101,6 +101,7 @@ class Behaviour:
 
     # The body.
     pace: float = 0.0  # bytes per second
+    steady: bool = False  # the pace does not catch up after the client has read nothing for some time
     stall_at: Optional[int] = None
     stall_after: Optional[int] = None
     stall_gate: Optional[Gate] = None  # ends the stall; unset: the stall never ends

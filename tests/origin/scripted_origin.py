@@ -322,7 +322,10 @@ class ScriptedOrigin:
             record.body_bytes += end - at
             at = end
             if behaviour.pace:
-                await asyncio.sleep(max(0.0, started + record.body_bytes / behaviour.pace - time.monotonic()))
+                due = started + record.body_bytes / behaviour.pace
+                late = max(0.0, time.monotonic() - due)
+                started += late if behaviour.steady else 0.0
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
         if behaviour.chunked:
             await connection.send([b"0\r\n\r\n"])
         return True
