@@ -21,24 +21,7 @@ class ObjectReadSilence : public ObjectReadTest {
                  const RequestConfig& config = {}) {
     const ReadContext context{origin_, three_, gate_, read_metrics_, limits};
     ReadTerms terms(buckets, three_.rank(buckets), "o", ByteRange{0, kPageBytes}, config);
-    return world_.run(read_by(context, std::move(terms)));
-  }
-  rt::Task<Got> read_by(const ReadContext& context, ReadTerms terms) {
-    Got got;
-    const MonoTime began = world_.clock().mono();
-    ObjectRead read(context, world_.worker(), std::move(terms));
-    Result<void> done = co_await read.open();
-    got.opened = done.has_value();
-    if (done) {
-      CheckedSink sink(1, read.range().begin);
-      done = co_await read.run(sink);
-      got.bytes = sink.bytes;
-      got.right = sink.right && sink.in_order;
-    }
-    if (!done) got.error = std::move(done.error());
-    got.bucket = read.bucket();
-    got.took = std::chrono::duration_cast<std::chrono::milliseconds>(world_.clock().mono() - began);
-    co_return got;
+    return world_.run(read_in(context, std::move(terms)));
   }
   [[nodiscard]] int failures(const std::string& bucket) const {
     const auto view = three_.view(bucket);
@@ -62,7 +45,7 @@ class ObjectReadSilence : public ObjectReadTest {
     order.add(1);
     const std::vector<std::string> names = {"a", "b"};
     const ReadContext context{origin_, three_, gate_, read_metrics_};
-    return world_.run(read_by(context, {names, order, key, ByteRange{0, kPageBytes}, {}}));
+    return world_.run(read_in(context, {names, order, key, ByteRange{0, kPageBytes}, {}}));
   }
   /// So that no rescue is paid for.
   void use_up_rescues() {
@@ -156,7 +139,7 @@ TEST_F(ObjectReadSilence, TheLastBucketIsNotLeftForThoseThatWereSilent) {
       origin_.behave("c", {.head_delay = 500ms});
       ReadTerms terms(names, {}, "o", ByteRange{0, kPageBytes}, {});
       for (size_t i = 0; i < names.size(); ++i) terms.order.add(i);
-      const Got got = world_.run(read_by(context, std::move(terms)));
+      const Got got = world_.run(read_in(context, std::move(terms)));
       EXPECT_FALSE(got.error) << names.size() << " " << got.took.count();
       EXPECT_TRUE(got.right);
       EXPECT_LE(got.took, 400ms * names.size() + 200ms);
@@ -176,7 +159,7 @@ TEST_F(ObjectReadSilence, ASilentHeadIsRememberedWhenABodyIsSilent) {
   origin_.behave("d", {.head_delay = 500ms});
   const std::vector<std::string> names = {"a", "b", "c", "d"};
   ReadTerms terms(names, four.rank(names), "o", ByteRange{0, kPageBytes}, {});
-  const Got got = world_.run(read_by(context, std::move(terms)));
+  const Got got = world_.run(read_in(context, std::move(terms)));
   EXPECT_FALSE(got.error);
   EXPECT_LT(got.took, 1'800ms);
   EXPECT_EQ(buckets_asked(), "abcd");
@@ -359,7 +342,7 @@ TEST_F(ObjectReadSilence, ASecondRequestGoesToTheNextBucketIfOneIsFull) {
   const std::vector<std::string> names = {"a", "b", "c"};
   const ReadContext context{origin_, three_, narrow, read_metrics_};
   const Got got =
-      world_.run(read_by(context, {names, three_.rank(names), "o", ByteRange{0, kPageBytes}, {}}));
+      world_.run(read_in(context, {names, three_.rank(names), "o", ByteRange{0, kPageBytes}, {}}));
   EXPECT_EQ(got.bucket, 2u);
   EXPECT_EQ(buckets_asked(), "ac");
 }

@@ -61,10 +61,12 @@ class ObjectReadTest : public ::testing::Test {
     for (const char* bucket : {"a", "b"}) origin_.put(bucket, "o", {.size = kSize});
   }
 
-  rt::Task<Got> read(ReadTerms terms) {
+  rt::Task<Got> read(ReadTerms terms) { return read_in(context_, std::move(terms)); }
+  /// Reads with a context of the test's own, which outlives the read.
+  rt::Task<Got> read_in(const ReadContext& context, ReadTerms terms) {
     Got got;
     const MonoTime began = world_.clock().mono();
-    ObjectRead read(context_, world_.worker(), std::move(terms));
+    ObjectRead read(context, world_.worker(), std::move(terms));
     Result<void> done = co_await read.open();
     got.opened = done.has_value();
     if (done) {
