@@ -25,22 +25,7 @@ class ObjectReadBuckets : public ObjectReadTest {
     terms.wanted = wanted;
     return world_.run(read_by(std::move(terms)));
   }
-  rt::Task<Got> read_by(ReadTerms terms) {
-    Got got;
-    ObjectRead read(context3_, world_.worker(), std::move(terms));
-    Result<void> done = co_await read.open();
-    got.opened = done.has_value();
-    if (done) {
-      CheckedSink sink(1, read.range().begin);
-      done = co_await read.run(sink);
-      got.bytes = sink.bytes;
-      got.right = sink.right && sink.in_order;
-    }
-    if (!done) got.error = std::move(done.error());
-    got.bucket = read.bucket();
-    ends_ = read.ends().size();
-    co_return got;
-  }
+  rt::Task<Got> read_by(ReadTerms terms) { return read_in(context3_, std::move(terms)); }
   [[nodiscard]] std::string buckets_asked() const {
     std::string buckets;
     for (const FakeOrigin::Asked& asked : origin_.asked()) buckets += asked.bucket;
@@ -55,7 +40,6 @@ class ObjectReadBuckets : public ObjectReadTest {
 
   Buckets three_{0.99, world_.clock(), metrics_, HedgeBudget::kShare, 3};
   const ReadContext context3_{origin_, three_, gate_, read_metrics_};
-  size_t ends_ = 0;
 };
 
 TEST_F(ObjectReadBuckets, TheThirdIsAskedIfTwoFail) {
@@ -108,7 +92,7 @@ TEST_F(ObjectReadBuckets, PastTheEndOfOneCopyTheNextIsAsked) {
   const Got got = get_of({"a", "b", "c"});
   EXPECT_FALSE(got.error);
   EXPECT_EQ(got.bucket, 2u);
-  EXPECT_EQ(ends_, 1u);
+  EXPECT_EQ(got.ends, 1u);
 }
 
 TEST_F(ObjectReadBuckets, TheLargestToldSizeIsTold) {
@@ -120,7 +104,7 @@ TEST_F(ObjectReadBuckets, TheLargestToldSizeIsTold) {
   EXPECT_EQ(got.error->kind(), ErrorKind::kRangeNotSatisfiable);
   EXPECT_EQ(got.error->object_size(), 17u);
   EXPECT_EQ(buckets_asked(), "abc");
-  EXPECT_EQ(ends_, 2u);
+  EXPECT_EQ(got.ends, 2u);
 }
 
 TEST_F(ObjectReadBuckets, AnObjectThatEndsBeforeTheWantedByteIsPassedOver) {

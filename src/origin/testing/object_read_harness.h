@@ -50,6 +50,7 @@ struct Got {
   bool right = true;
   bool hedged = false;
   size_t bucket = 0;
+  size_t ends = 0;  // buckets that told the object's end
   std::chrono::milliseconds took{};
 };
 
@@ -78,6 +79,7 @@ class ObjectReadTest : public ::testing::Test {
     if (!done) got.error = std::move(done.error());
     got.hedged = read.hedged();
     got.bucket = read.bucket();
+    got.ends = read.ends().size();
     got.took = std::chrono::duration_cast<std::chrono::milliseconds>(world_.clock().mono() - began);
     co_return got;
   }
