@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/object_attributes.h"
+
 namespace cachey {
 
 /// True for `W/"..."` (RFC 9110 8.8.1): the same tag may stand for different bytes.
@@ -29,6 +31,8 @@ struct ObjectInfo {
   std::string etag;           ///< verbatim, quotes included; empty: none, or not informative
   uint64_t size = 0;          ///< bytes
   int64_t last_modified = 0;  ///< Unix seconds; 0: the origin sent none
+  /// As of the same answer. Not part of the version. Null: not known.
+  ObjectAttributesPtr attributes = nullptr;
 
   /// The tag, if equal tags prove equal bytes; else empty.
   [[nodiscard]] std::string_view strong_tag() const {

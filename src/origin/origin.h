@@ -68,11 +68,18 @@ class Turn {
   [[nodiscard]] virtual rt::Task<bool> come_back(MonoTime deadline) = 0;
 };
 
-/// One ranged read of one object in one bucket.
+/// What a request asks of an object.
+enum class Ask : uint8_t {
+  kRange,  ///< the bytes of a range
+  kHead,   ///< version and attributes only (HeadObject): the answer has no body
+  kTail,   ///< the last bytes, as many as the range has (`bytes=-n`)
+};
+
+/// One question about one object in one bucket.
 struct GetRequest {
   std::string bucket;
   std::string key;
-  ByteRange range;       ///< the answer may be cut at the object's end
+  ByteRange range;       ///< the answer may be cut at the object's end; ignored for kHead
   std::string if_match;  ///< an entity tag the object must have, or empty
   RequestConfig config;
   /// Cancels the request: get() and read() end soon with kCancelled and close the transport.
@@ -87,6 +94,7 @@ struct GetRequest {
   bool fresh_connection = false;
   /// The bytes have memory. Such a request never waits for a request without memory.
   bool has_memory = false;
+  Ask ask = Ask::kRange;
 };
 
 /// The body of a good answer. Made by Origin::get once the answer's head was read. The destructor
@@ -99,7 +107,8 @@ class GetStream {
   /// The whole object's version and size, as of this answer.
   [[nodiscard]] virtual const ObjectInfo& info() const = 0;
 
-  /// The range of this body: the range that was asked for, cut at the object's end.
+  /// The range of this body: the range that was asked for, cut at the object's end. Empty for
+  /// Ask::kHead.
   [[nodiscard]] virtual ByteRange range() const = 0;
 
   /// When the request that brought this answer was sent. A retry is a request of its own.

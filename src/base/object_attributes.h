@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/units.h"
+
+namespace cachey {
+
+/// What a store says about an object beside its bytes and its version: Content-Type, x-amz-meta-*
+/// and others, as lines `Name: value\r\n` for a head. Values are verbatim. Immutable; shared by
+/// all objects with the same text (AttributesPool).
+class ObjectAttributes {
+ public:
+  /// The most text of one object. S3 allows 2 KiB of x-amz-meta-*.
+  static constexpr size_t kBytesMax = 8 * kKiB;
+
+  /// REQUIRES: whole lines, without other control characters than their ends.
+  ObjectAttributes(std::string lines, std::string checksum_lines)
+      : lines_(std::move(lines)), checksum_lines_(std::move(checksum_lines)) {}
+
+  /// For each answer that has the object.
+  [[nodiscard]] std::string_view lines() const { return lines_; }
+  /// `x-amz-checksum-*`: only for an answer with the whole object, if the client asks for them.
+  [[nodiscard]] std::string_view checksum_lines() const { return checksum_lines_; }
+  [[nodiscard]] size_t bytes() const { return lines_.size() + checksum_lines_.size(); }
+  /// The store said more than kBytesMax. Such attributes have no text.
+  [[nodiscard]] bool too_large() const { return too_large_; }
+  [[nodiscard]] static ObjectAttributes make_too_large() {
+    ObjectAttributes attributes({}, {});
+    attributes.too_large_ = true;
+    return attributes;
+  }
+
+  friend bool operator==(const ObjectAttributes&, const ObjectAttributes&) = default;
+
+ private:
+  std::string lines_;
+  std::string checksum_lines_;
+  bool too_large_ = false;
+};
+using ObjectAttributesPtr = std::shared_ptr<const ObjectAttributes>;
+
+}  // namespace cachey
