@@ -112,6 +112,19 @@ void add_tls_and_access(Table& table, Options& o) {
       .separator = ';';
 }
 
+void add_s3api(Table& table, S3ApiOptions& o) {
+  table.group("S3 endpoint");
+  table.add(many("s3api-listen", address_value(Port::kRequired), o.listen,
+                 "Serve the S3 API here: GetObject and HeadObject, read-only"));
+  table.add(one("s3api-open", flag_value(), o.open,
+                "Every client of --s3api-listen may read; signatures are ignored"));
+  table.add(many("s3api-domain", host_name_value(), o.domains,
+                 "Take BUCKET.NAME in Host for the bucket, as virtual-host style does"));
+  table.add(one("s3api-region", region_value(), o.region, "The region that S3 clients are told"))
+      .default_text = "the origin's";
+  table.add(one("s3api-plain", flag_value(), o.plain, "No X-Cache and no C0-Status in answers"));
+}
+
 void add_disk(Table& table, Options& o) {
   table.group("Disk");
   table.add(
@@ -216,6 +229,7 @@ std::vector<Option> option_table(Options& options) {
   Table table(rows);
   add_server(table, options);
   add_tls_and_access(table, options);
+  add_s3api(table, options.s3api);
   add_memory(table, options);
   add_disk(table, options);
   add_origin(table, options);

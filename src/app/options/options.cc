@@ -31,6 +31,7 @@ class Combinations {
     }
     if (options_.disk_path.empty()) check_no_disk();
     if (options_.listen.empty()) fault("{} names no address", named("listen"));
+    check_s3api();
     check_addresses();
     check_kinds();
   }
@@ -67,11 +68,31 @@ class Combinations {
     if (options_.disk_required) fault("{} needs --disk-path", named("disk-required"));
   }
 
+  /// Nobody shall open the buckets to the network without having said so.
+  void check_s3api() {
+    const S3ApiOptions& s3api = options_.s3api;
+    if (s3api.enabled()) {
+      if (s3api.open) return;
+      fault(
+          "{} needs --s3api-open: it says that every client that reaches the address may read "
+          "with this server's credentials, whatever the client signs with",
+          named("s3api-listen"));
+      return;
+    }
+    if (s3api.open) fault("{} needs --s3api-listen", named("s3api-open"));
+    if (!s3api.domains.empty()) fault("{} needs --s3api-listen", named("s3api-domain"));
+    if (!s3api.region.empty()) fault("{} needs --s3api-listen", named("s3api-region"));
+    if (s3api.plain) fault("{} needs --s3api-listen", named("s3api-plain"));
+  }
+
   void check_addresses() {
     std::vector<ListenOption> seen;
-    for (const std::string_view name : {"listen", "admin-listen"}) {
-      const bool admin = name == "admin-listen";
-      for (ListenOption address : admin ? options_.admin_listen : options_.listen) {
+    const std::pair<std::string_view, const std::vector<ListenOption>&> lists[] = {
+        {"listen", options_.listen},
+        {"admin-listen", options_.admin_listen},
+        {"s3api-listen", options_.s3api.listen}};
+    for (const auto& [name, addresses] : lists) {
+      for (ListenOption address : addresses) {
         address.port = address.port.value_or(options_.port);
         if (std::ranges::find(seen, address) != seen.end())
           fault("{}: {} is taken already", named(name), to_text(address));
@@ -132,7 +153,8 @@ bool is_open_to_all(const Options& options) {
   const auto is_beyond_loopback = [](const ListenOption& address) {
     return !address.ip.starts_with("127.") && address.ip != "::1";
   };
-  return !limited && std::ranges::any_of(options.listen, is_beyond_loopback);
+  return !limited && (std::ranges::any_of(options.listen, is_beyond_loopback) ||
+                      std::ranges::any_of(options.s3api.listen, is_beyond_loopback));
 }
 
 Exit exit_with(std::vector<std::string> faults, LogFormat format) {
@@ -183,6 +205,11 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
         "with "
         "--auth-tokens, --tls-client-ca, --allow-bucket or --kinds declared, or listen on "
         "127.0.0.1");
+  }
+  if (options.s3api.enabled() && !options.auth_tokens_file.empty()) {
+    options.warnings.emplace_back(
+        "--auth-tokens does not hold at --s3api-listen: with --s3api-open every client that "
+        "reaches it may read without a token");
   }
   if (buckets_may_mix(options)) {
     options.warnings.emplace_back(

@@ -26,6 +26,17 @@ namespace cachey::app {
 /// Whether S3 is asked for checksums.
 enum class ChecksumMode : uint8_t { kEnabled, kOff };
 
+/// The S3 endpoint.
+struct S3ApiOptions {
+  std::vector<ListenOption> listen;  ///< empty: no S3 endpoint
+  bool open = false;                 ///< every client may ask; signatures are ignored
+  std::vector<std::string> domains;  ///< of hosts BUCKET.DOMAIN; in lower case
+  std::string region;                ///< what clients are told; empty: the origin's
+  bool plain = false;                ///< no X-Cache and no C0-Status
+
+  [[nodiscard]] bool enabled() const { return !listen.empty(); }
+};
+
 /// The checked values of all options. The values here are the defaults. Immutable after
 /// parse_options().
 struct Options {
@@ -33,6 +44,7 @@ struct Options {
   std::vector<ListenOption> listen = {{"0.0.0.0", {}}};
   uint16_t port = kPlainPort;  ///< of each of `listen` without a port
   std::vector<ListenOption> admin_listen;
+  S3ApiOptions s3api;
   unsigned threads = 1;
   std::chrono::milliseconds drain_timeout{30'000};
   net::tls::Config tls;

@@ -365,5 +365,74 @@ TEST(Options, EveryOptionCanBeGivenInEverySource) {
   }
 }
 
+TEST(Options, TheS3EndpointIsGivenAsAWhole) {
+  const auto options =
+      parse({"--s3api-listen=127.0.0.1:9000", "--s3api-listen=[::1]:9000", "--s3api-open",
+             "--s3api-domain=S3.Example.ORG.", "--s3api-region=eu-central-1", "--s3api-plain"});
+  ASSERT_TRUE(options) << options.error().text;
+  const S3ApiOptions& s3api = options->s3api;
+  EXPECT_TRUE(s3api.enabled());
+  EXPECT_THAT(s3api.listen,
+              ElementsAre(ListenOption{"127.0.0.1", 9000}, ListenOption{"::1", 9000}));
+  EXPECT_TRUE(s3api.open);
+  EXPECT_THAT(s3api.domains, ElementsAre("s3.example.org"));
+  EXPECT_EQ(s3api.region, "eu-central-1");
+  EXPECT_TRUE(s3api.plain);
+  EXPECT_FALSE(parse({})->s3api.enabled());
+}
+
+TEST(Options, WithoutAWordAboutAccessTheS3EndpointDoesNotStart) {
+  const auto options = parse({"--s3api-listen=127.0.0.1:9000"});
+  ASSERT_FALSE(options);
+  EXPECT_EQ(options.error().code, 2);
+  EXPECT_THAT(options.error().text, HasSubstr("needs --s3api-open"));
+  EXPECT_THAT(options.error().text, HasSubstr("every client that reaches the address may read"));
+}
+
+TEST(Options, WithoutItsAddressTheS3EndpointHasNoOptions) {
+  for (const char* given :
+       {"--s3api-open", "--s3api-domain=d", "--s3api-region=r", "--s3api-plain"}) {
+    const auto options = parse({given});
+    ASSERT_FALSE(options) << given;
+    EXPECT_THAT(options.error().text, HasSubstr("needs --s3api-listen")) << given;
+  }
+}
+
+TEST(Options, BadValuesOfTheS3EndpointAreFaults) {
+  const std::string long_label(64, 'a');
+  const std::vector<std::vector<const char*>> bad = {
+      {"--s3api-listen=127.0.0.1", "--s3api-open"},
+      {"--s3api-listen=localhost:9000", "--s3api-open"},
+      {"--s3api-listen=::1", "--s3api-open"},
+      {"--listen=::1", "--port=9000", "--s3api-listen=[::1]:9000", "--s3api-open"},
+      {"--admin-listen=[::1]:9000", "--s3api-listen=[::1]:9000", "--s3api-open"},
+      {"--s3api-listen=[::1]:9000", "--s3api-open", "--s3api-region=eu central"},
+  };
+  for (const std::vector<const char*>& arguments : bad) {
+    const auto options = parse(arguments);
+    ASSERT_FALSE(options) << arguments.front();
+    EXPECT_EQ(options.error().code, 2);
+  }
+  for (const std::string& domain :
+       {std::string(), std::string("."), std::string("a..b"), std::string("-a.b"),
+        std::string("a-.b"), std::string("a_b"), std::string("s3.local:9000"),
+        std::string("10.0.0.1"), std::string("[::1]"), std::string("*.s3.local"), long_label,
+        std::string(254, 'a')}) {
+    const std::string argument = "--s3api-domain=" + domain;
+    EXPECT_FALSE(parse({"--s3api-listen=[::1]:9000", "--s3api-open", argument.c_str()})) << domain;
+  }
+}
+
+TEST(Options, TokensThatDoNotHoldAtTheS3EndpointAreAWarning) {
+  const auto warns = [](std::vector<const char*> arguments) {
+    arguments.insert(arguments.end(), {"--listen=::1", "--s3api-open"});
+    return std::ranges::any_of(parse(arguments)->warnings, [](const std::string& warning) {
+      return warning.find("--auth-tokens does not hold") != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(warns({"--s3api-listen=[::1]:9000", "--auth-tokens=/t"}));
+  EXPECT_FALSE(warns({"--s3api-listen=[::1]:9000"}));
+}
+
 }  // namespace
 }  // namespace cachey::app

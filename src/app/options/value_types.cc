@@ -19,6 +19,25 @@ std::unexpected<std::string> refuse(fmt::format_string<Args...> format, Args&&..
   return std::unexpected(fmt::format(format, std::forward<Args>(args)...));
 }
 
+constexpr std::string_view kLabelCharacters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+
+/// Labels of 1 to 63 letters, digits and inner dashes, 253 bytes in all. An IPv4 address is none.
+bool is_host_name(std::string_view name) {
+  constexpr size_t kBytesMax = 253;
+  constexpr size_t kLabelBytesMax = 63;
+  if (name.size() > kBytesMax || name.find_last_not_of("0123456789.") == std::string_view::npos)
+    return false;
+  while (true) {
+    const std::string_view label = name.substr(0, name.find('.'));
+    if (label.empty() || label.size() > kLabelBytesMax || label.starts_with('-') ||
+        label.ends_with('-') || label.find_first_not_of(kLabelCharacters) != std::string_view::npos)
+      return false;
+    if (label.size() == name.size()) return true;
+    name.remove_prefix(label.size() + 1);
+  }
+}
+
 /// A finite number, all of `text`.
 std::optional<double> parse_fraction(std::string_view text) {
   double number = 0;
@@ -135,6 +154,26 @@ ValueType<std::string> object_name_value() {
     return refuse("{} is no BUCKET/KEY", log::quoted(text));
   };
   return {"BUCKET/KEY", Option::Form::kText, parse, [](const std::string& name) { return name; }};
+}
+
+ValueType<std::string> host_name_value() {
+  const auto parse = [](const std::string& text) -> std::expected<std::string, std::string> {
+    std::string name = lower_case(text);
+    if (name.ends_with('.')) name.pop_back();
+    if (is_host_name(name)) return name;
+    return refuse("{} is not a host name (like s3.example.org, without a port)", log::quoted(text));
+  };
+  return {"NAME", Option::Form::kText, parse, [](const std::string& name) { return name; }};
+}
+
+ValueType<std::string> region_value() {
+  const auto parse = [](const std::string& text) -> std::expected<std::string, std::string> {
+    constexpr size_t kBytesMax = 63;
+    if (text.size() <= kBytesMax && text.find_first_not_of(kLabelCharacters) == std::string::npos)
+      return text;
+    return refuse("{} is not a region's name (like eu-central-1)", log::quoted(text));
+  };
+  return {"NAME", Option::Form::kText, parse, [](const std::string& name) { return name; }};
 }
 
 ValueType<std::string> origin_value() {

@@ -98,6 +98,12 @@ enum class Port : uint8_t { kOptional, kRequired };
 /// `KIND=SIZE`.
 [[nodiscard]] ValueType<cache::KindPageSize> page_size_value();
 
+/// `s3.example.org`: a DNS name, kept in lower case and without a final dot.
+[[nodiscard]] ValueType<std::string> host_name_value();
+
+/// `eu-central-1`: letters, digits and dashes; or nothing.
+[[nodiscard]] ValueType<std::string> region_value();
+
 /// `BUCKET/KEY`.
 [[nodiscard]] ValueType<std::string> object_name_value();
 
