@@ -16,6 +16,7 @@
 #include "app/routes.h"
 #include "app/signals.h"
 #include "app/stats.h"
+#include "base/attributes_pool.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/metrics.h"
@@ -77,6 +78,7 @@ class Process {
     api::FetchMetrics fetch_metrics;
     const api::BucketRules bucket_rules;
     api::Access access;
+    AttributesPool attributes;
     store::MemoryTier memory;  // connections of a worker charge bytes until the worker ends
     rt::Workers workers;
     // Both pools end before the workers, because their work refers to the workers' tasks.

@@ -18,7 +18,7 @@ class ObjectAttributes {
   /// The most text of one object. S3 allows 2 KiB of x-amz-meta-*.
   static constexpr size_t kBytesMax = 8 * kKiB;
 
-  /// REQUIRES: whole lines, without other control characters than their ends.
+  /// REQUIRES: whole lines, without other control characters than their ends and tabs.
   ObjectAttributes(std::string lines, std::string checksum_lines)
       : lines_(std::move(lines)), checksum_lines_(std::move(checksum_lines)) {}
 
@@ -43,5 +43,15 @@ class ObjectAttributes {
   bool too_large_ = false;
 };
 using ObjectAttributesPtr = std::shared_ptr<const ObjectAttributes>;
+
+/// Whether `said`, of a newer answer with the same version, takes the place of `known`. Null says
+/// nothing. No checksums say nothing either: S3 sends none with a part of an object.
+[[nodiscard]] inline bool tells_news(const ObjectAttributesPtr& said,
+                                     const ObjectAttributesPtr& known) {
+  if (said == nullptr || said == known) return false;
+  if (known == nullptr) return true;
+  if (said->lines() != known->lines() || said->too_large() != known->too_large()) return true;
+  return !said->checksum_lines().empty() && said->checksum_lines() != known->checksum_lines();
+}
 
 }  // namespace cachey
