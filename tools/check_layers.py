@@ -35,6 +35,7 @@ MAY_INCLUDE = {
     "cache": GROUND | {"origin", "origin/read", "store", "store/disk"},
     "api": GROUND | {"net/http"},
     "api/fetch": GROUND | {"origin", "cache", "net/http", "api"},
+    "api/s3": GROUND | {"aws", "origin", "cache", "net/http", "api"},
     "app/options": GROUND | {"net/tls", "net/connection", "store", "store/disk", "cache", "api"},
 }
 MAY_INCLUDE["app"] = set(MAY_INCLUDE)
