@@ -33,7 +33,7 @@ MAY_INCLUDE = {
     "store": GROUND,
     "store/disk": GROUND | {"store"},
     "cache": GROUND | {"origin", "origin/read", "store", "store/disk"},
-    "api": GROUND | {"net/http"},
+    "api": GROUND | {"origin", "cache", "net/http"},
     "api/fetch": GROUND | {"origin", "cache", "net/http", "api"},
     "api/s3": GROUND | {"aws", "origin", "cache", "net/http", "api"},
     "app/options": GROUND | {"net/tls", "net/connection", "store", "store/disk", "cache", "api"},

@@ -2,49 +2,22 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <concepts>
 #include <optional>
-#include <string_view>
 #include <utility>
-#include <vector>
 
+#include "api/c0_status.h"
 #include "api/fetch/preconditions.h"
 #include "api/fetch/request.h"
-#include "api/names.h"
+#include "api/object_body.h"
 #include "api/reply.h"
 #include "base/escape.h"
 #include "base/http_date.h"
 #include "base/page_size.h"
-#include "base/units.h"
 
 namespace cachey::api {
 namespace {
 
-using cache::PageStatus;
 using cache::RangeReader;
-
-/// A short text without allocation. Text past kBytesMax is cut.
-class ShortText {
- public:
-  ShortText& add(std::string_view text) {
-    size_ += text.copy(buffer_.data() + size_, buffer_.size() - size_);
-    return *this;
-  }
-  ShortText& add(std::integral auto number) {
-    char* const end = buffer_.data() + buffer_.size();
-    const auto written = std::to_chars(buffer_.data() + size_, end, number);
-    size_ = static_cast<size_t>(written.ptr - buffer_.data());
-    return *this;
-  }
-  [[nodiscard]] std::string_view view() const { return {buffer_.data(), size_}; }
-
- private:
-  // Three 64-bit numbers and the separators, beside a bucket.
-  static constexpr size_t kBytesMax = kBucketBytesMax + 72;
-  std::array<char, kBytesMax> buffer_;
-  size_t size_ = 0;
-};
 
 /// The pages that a request asks for, as far as the client knows the object; an exact range is one.
 uint64_t entries_asked(const FetchFields& fields, PageSize page_size) {
@@ -55,49 +28,10 @@ uint64_t entries_asked(const FetchFields& fields, PageSize page_size) {
   return fields.wishes.exact && !range.empty() ? 1 : page_size.pages_of(range);
 }
 
-net::CacheStatus cache_status_of(const RangeReader& reader) {
-  return reader.hit() ? net::CacheStatus::kHit : net::CacheStatus::kMiss;
-}
-
-/// The wait ended because the client left.
-bool client_left(const Error& error, net::ResponseWriter& writer) {
-  return error.kind() == ErrorKind::kCancelled && writer.client_left().stop_requested();
-}
-
-/// The C0-Status of the part of a page.
-ShortText status_text(ByteRange part, std::string_view bucket, int64_t cached_at) {
-  ShortText text;
-  text.add(part.begin).add("-").add(part.end - 1);
-  text.add("; ").add(bucket).add("; ").add(cached_at);
-  return text;
-}
-
 /// The fields of every 206 that do not depend on the object.
 constexpr std::array kObjectFields = {net::Field("Content-Type", "application/octet-stream"),
                                       net::Field("Accept-Ranges", "bytes"),
                                       net::Field("Vary", "C0-Bucket")};
-
-/// The most text of C0-Status trailers in one answer; the pages after that get none.
-constexpr size_t kTrailersBytesMax = 512 * kKiB;
-
-constexpr size_t kPartsMax = 32;  // a page has at most 8 slabs and a tail
-
-/// The result of one offer.
-struct Offered {
-  bool had_bytes = false;
-  size_t taken = 0;
-};
-
-/// Offers the bytes that are available at the reader's position. Out of line, as start_response():
-/// the list of parts would enlarge the coroutine frame.
-[[gnu::noinline]] Offered offer_next(RangeReader& reader, net::ResponseWriter& writer) {
-  std::array<iovec, kPartsMax> parts;
-  const size_t count = reader.pin(parts);
-  if (count == 0) return Offered{};
-  const size_t taken = writer.offer(std::span(parts.data(), count));
-  reader.release(taken);
-  return Offered{true, taken};
-}
 
 }  // namespace
 
@@ -118,9 +52,7 @@ struct Fetch::Answer {
   const ByteRange range = reader.range();
   const PageSize page_size = reader.spec()->page_size;
   net::ResponseHead head(206);
-  ShortText content_range;
-  content_range.add("bytes ").add(range.begin).add("-").add(range.end - 1);
-  content_range.add("/").add(source.info.size);
+  const ShortText content_range = content_range_of(reader);
   head.add("Content-Range", content_range.view());
   static const net::ConstantFields kSameForAll(kObjectFields);
   head.set_constants(kSameForAll);
@@ -128,8 +60,7 @@ struct Fetch::Answer {
   if (source.info.last_modified != 0) head.add("Last-Modified", last_modified.view());
   if (!source.info.etag.empty() && !has_control(source.info.etag))
     head.add("ETag", source.info.etag);
-  const ByteRange first_part = reader.part_of(page_size.index_of(range.begin));
-  const ShortText status = status_text(first_part, source.bucket, reader.first_cached_at());
+  const ShortText status = c0_status_of(reader);
   head.add("C0-Status", status.view());
   head.set_cache_status(cache_status_of(reader));
   head.set_content_length(range.size());
@@ -245,62 +176,32 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
   if (answer.trailers) reader.keep_statuses();
   start_response(answer);
   if (!head) {
-    const bool sent = co_await send_body(answer);
+    ObjectBody body{reader, writer, egress_, cache_.clock()};
+    const bool sent = co_await send_body(body);
+    count_body(answer, body, sent);
     if (!sent) co_return;
   }
   co_await finish(answer);
 }
 
-void Fetch::count_failure(const Answer& answer, const Error& error) {
-  if (client_left(error, answer.writer)) {
-    answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kLater);
+/// The body is whole, or broke off.
+void Fetch::count_body(const Answer& answer, const ObjectBody& body, bool sent) {
+  if (body.first_bytes) {
+    answer.metrics.first_chunk(*body.first_bytes - answer.reader.began(),
+                               cache_status_of(answer.reader));
+  }
+  if (sent) return;
+  if (body.failure) {
+    answer.metrics.failed(answer.method, KindFetchMetrics::Stage::kLater, body.failure->kind());
   } else {
-    answer.metrics.failed(answer.method, KindFetchMetrics::Stage::kLater, error.kind());
+    answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kLater);
   }
-}
-
-/// False: the body broke off; the failure is counted.
-rt::Task<bool> Fetch::send_body(Answer& answer) {
-  RangeReader& reader = answer.reader;
-  bool first = true;
-  while (!reader.at_end()) {
-    const Offered offered = offer_next(reader, answer.writer);
-    if (!offered.had_bytes) {
-      const Result<void> more = co_await reader.wait(answer.writer.client_left());
-      if (more) continue;
-      count_failure(answer, more.error());
-      answer.writer.abort();
-      co_return false;
-    }
-    egress_.add(offered.taken);
-    if (offered.taken == 0) {
-      const bool open = co_await answer.writer.writable();
-      if (open) continue;
-      answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kLater);
-      co_return false;
-    }
-    if (std::exchange(first, false)) {
-      answer.metrics.first_chunk(cache_.clock().mono() - reader.began(), cache_status_of(reader));
-    }
-  }
-  co_return true;
 }
 
 rt::Task<void> Fetch::finish(Answer& answer) {
-  std::vector<ShortText> texts;
-  std::vector<net::Field> trailers;
-  size_t bytes = 0;
-  if (answer.trailers) {
-    texts.reserve(answer.reader.later_statuses().size());
-    for (const PageStatus& page : answer.reader.later_statuses()) {
-      const ByteRange part = answer.reader.part_of(page.index);
-      texts.push_back(status_text(part, page.source->bucket, page.cached_at));
-      bytes += texts.back().view().size();
-      if (bytes > kTrailersBytesMax) break;
-      trailers.push_back(net::Field{"C0-Status", texts.back().view()});
-    }
-  }
-  const bool sent = co_await answer.writer.finish(trailers);
+  const C0StatusTrailers trailers =
+      answer.trailers ? C0StatusTrailers(answer.reader) : C0StatusTrailers();
+  const bool sent = co_await answer.writer.finish(trailers.fields());
   if (sent) {
     answer.metrics.succeeded(answer.method);
   } else {

@@ -6,6 +6,7 @@
 
 #include "api/access.h"
 #include "api/fetch/metrics.h"
+#include "api/object_body.h"
 #include "api/route.h"
 #include "base/byte_range.h"
 #include "base/error.h"
@@ -46,8 +47,7 @@ class Fetch final : public RouteHandler {
   [[nodiscard]] static rt::Task<void> not_modified(const Answer& answer);
   [[nodiscard]] static rt::Task<void> refuse(const Answer& answer, Error error);
   static void start_response(const Answer& answer);
-  static void count_failure(const Answer& answer, const Error& error);
-  [[nodiscard]] rt::Task<bool> send_body(Answer& answer);
+  static void count_body(const Answer& answer, const ObjectBody& body, bool sent);
   [[nodiscard]] static rt::Task<void> finish(Answer& answer);
 
   cache::Cache& cache_;

@@ -1,0 +1,56 @@
+#include "api/object_body.h"
+
+#include <array>
+#include <span>
+
+namespace cachey::api {
+namespace {
+
+constexpr size_t kPartsMax = 32;  // a page has at most 8 slabs and a tail
+
+/// The result of one offer.
+struct Offered {
+  bool had_bytes = false;
+  size_t taken = 0;
+};
+
+/// Offers the bytes that are available at the reader's position. Out of line: the list of parts
+/// would enlarge the coroutine frame, and Asio recycles only small frames.
+[[gnu::noinline]] Offered offer_next(cache::RangeReader& reader, net::ResponseWriter& writer) {
+  std::array<iovec, kPartsMax> parts;
+  const size_t count = reader.pin(parts);
+  if (count == 0) return Offered{};
+  const size_t taken = writer.offer(std::span(parts.data(), count));
+  reader.release(taken);
+  return Offered{true, taken};
+}
+
+}  // namespace
+
+bool client_left(const Error& error, net::ResponseWriter& writer) {
+  return error.kind() == ErrorKind::kCancelled && writer.client_left().stop_requested();
+}
+
+rt::Task<bool> send_body(ObjectBody& body) {
+  cache::RangeReader& reader = body.reader;
+  while (!reader.at_end()) {
+    const Offered offered = offer_next(reader, body.writer);
+    if (!offered.had_bytes) {
+      const Result<void> more = co_await reader.wait(body.writer.client_left());
+      if (more) continue;
+      if (!client_left(more.error(), body.writer)) body.failure = more.error();
+      body.writer.abort();
+      co_return false;
+    }
+    body.egress.add(offered.taken);
+    if (offered.taken == 0) {
+      const bool open = co_await body.writer.writable();
+      if (open) continue;
+      co_return false;
+    }
+    if (!body.first_bytes) body.first_bytes = body.clock.mono();
+  }
+  co_return true;
+}
+
+}  // namespace cachey::api

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/throughput.h"
+#include "cache/range_reader.h"
+#include "net/http/http.h"
+#include "rt/worker.h"
+
+namespace cachey::api {
+
+/// The body of one response, from an open reader to the client. Lives in the handler's frame; the
+/// worker's thread only.
+struct ObjectBody {
+  cache::RangeReader& reader;
+  net::ResponseWriter& writer;
+  Throughput& egress;  ///< counts the bytes that were sent
+  const Clock& clock;
+
+  // The results.
+  std::optional<MonoTime> first_bytes{};  ///< when the client took the first bytes
+  std::optional<Error> failure{};         ///< why more bytes did not come; nothing: the client left
+};
+
+/// The wait ended because the client left.
+[[nodiscard]] bool client_left(const Error& error, net::ResponseWriter& writer);
+
+/// Sends the reader's range, behind the head. Holds page memory only while bytes are offered.
+/// False: the body broke off, and the response has been aborted if the client is still there.
+[[nodiscard]] rt::Task<bool> send_body(ObjectBody& body);
+
+/// For metrics and the access log: whether the first page came from the cache.
+[[nodiscard]] inline net::CacheStatus cache_status_of(const cache::RangeReader& reader) {
+  return reader.hit() ? net::CacheStatus::kHit : net::CacheStatus::kMiss;
+}
+
+}  // namespace cachey::api
