@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "api/c0_status.h"
-#include "api/fetch/preconditions.h"
 #include "api/fetch/request.h"
 #include "api/object_body.h"
+#include "api/preconditions.h"
 #include "api/reply.h"
 #include "base/escape.h"
 #include "base/http_date.h"

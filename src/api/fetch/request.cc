@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "api/fetch/config_header.h"
-#include "api/fetch/preconditions.h"
 #include "api/fetch/wishes_header.h"
 #include "api/names.h"
+#include "api/preconditions.h"
 #include "api/range_header.h"
 #include "base/ascii.h"
 #include "base/check.h"

@@ -1,4 +1,4 @@
-// Input: a line each for the target, Range, C0-Bucket, C0-Config and the preconditions of a fetch.
+// Input: a line each for the target, Range, C0-Bucket and C0-Config of a fetch.
 
 #include <cstddef>
 #include <cstdint>
@@ -7,28 +7,9 @@
 #include <vector>
 
 #include "api/fetch/config_header.h"
-#include "api/fetch/preconditions.h"
 #include "api/fetch/request.h"
 #include "base/check.h"
 #include "base/units.h"
-
-namespace {
-
-/// An object without a tag and a date fails only by a tag, or by an If-Range.
-void check_preconditions(const cachey::net::Request& request) {
-  using namespace cachey;
-  const api::Preconditions conditions(request);
-  ObjectInfo bare;
-  bare.size = 1;
-  const cache::Verdict verdict = conditions.judge(bare);
-  if (request.fields().size() == 3) CHECK(verdict == cache::Verdict::kHolds);
-  const auto match = request.field("if-match");
-  if (match && !match->contains('*')) CHECK(verdict == cache::Verdict::kFails);
-  ObjectInfo dated{"\"tag\"", 1, 1'700'000'000};
-  (void)conditions.judge(dated);
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachey;
@@ -43,13 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fields.push_back({"range", next_line()});
   fields.push_back({"c0-bucket", next_line()});
   fields.push_back({"c0-config", next_line()});
-  for (const char* name : {"if-match", "if-match", "if-none-match", "if-unmodified-since",
-                           "if-modified-since", "if-range"}) {
-    const std::string_view value = next_line();
-    if (!value.empty()) fields.push_back({name, value});
-  }
   const net::Request request(net::Method::kGet, target, fields);
-  check_preconditions(request);
   Result<cache::ObjectKey> key = api::parse_fetch_target(request.target());
   if (!key) return 0;
   CHECK(target.find("?versionId") == std::string::npos);

@@ -1,7 +1,9 @@
-#include "api/fetch/preconditions.h"
+#include "api/preconditions.h"
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace cachey::api {
@@ -104,6 +106,122 @@ TEST(Preconditions, TogetherInTheOrderOfTheStandard) {
     EXPECT_EQ(conditions.judge(kStrong), row.strong) << row.fields.back().value;
     EXPECT_EQ(conditions.judge(kWeak), row.weak) << row.fields.back().value;
     EXPECT_EQ(conditions.judge(kBare), row.bare) << row.fields.back().value;
+  }
+}
+
+/// S3's answers to all combinations, as versitygw's GetObject_conditional_reads has them. The nine
+/// letters are the outcomes for If-Modified-Since before, after and none, and in each of these for
+/// If-Unmodified-Since before, after and none: Failed, Not modified, answered (.).
+TEST(Preconditions, AllCombinationsAsS3AnswersThem) {
+  const char* const kTag = "\"d41d8c-7\"";
+  const char* const kTrimmed = "d41d8c-7";
+  const char* const kOther = "invalid_etag";
+  const char* const kNone = nullptr;
+  const struct {
+    const char* if_match;
+    const char* if_none_match;
+    std::string_view outcomes;
+  } groups[] = {
+      {kOther, kOther, "FFFFFFFFF"},
+      {kOther, kTag, "FFFFFFFFF"},
+      {kOther, kNone, "FFFFFFFFF"},
+      {kTag, kOther, "........."},
+      {kTag, kTag, "NNNNNNNNN"},
+      {kTag, kNone, "...NNN..."},
+      {kNone, kOther, "F..F..F.."},
+      {kNone, kTag, "FNNFNNFNN"},
+      {kNone, kNone, "F..FNNF.."},
+      {kTrimmed, kOther, "........."},
+      {kTrimmed, kTrimmed, "NNNNNNNNN"},
+      {kTrimmed, kNone, "...NNN..."},
+      {kNone, kTrimmed, "FNNFNNFNN"},
+      // Not there, by the same rules:
+      {"*", kOther, "........."},
+      {"*", kTag, "NNNNNNNNN"},
+      {"*", "*", "NNNNNNNNN"},
+      {"*", kNone, "...NNN..."},
+      {kOther, "*", "FFFFFFFFF"},
+      {kNone, "*", "FNNFNNFNN"},
+  };
+  const char* const dates[] = {kBefore, kAfter, nullptr};
+  for (const auto& group : groups) {
+    for (size_t i = 0; i < 9; ++i) {
+      std::vector<net::Field> fields;
+      const auto add = [&fields](const char* name, const char* value) {
+        if (value != nullptr) fields.push_back({name, value});
+      };
+      add("if-modified-since", dates[i / 3]);
+      add("if-unmodified-since", dates[i % 3]);
+      add("if-none-match", group.if_none_match);
+      add("if-match", group.if_match);
+      const net::Request request(net::Method::kGet, "/b/k", fields);
+      const Preconditions conditions(request);
+      const char outcome = group.outcomes[i];
+      const Verdict expected = outcome == 'F' ? kFails : outcome == 'N' ? kNotModified : kHolds;
+      const std::string what = std::string(group.if_match == nullptr ? "-" : group.if_match) + " " +
+                               (group.if_none_match == nullptr ? "-" : group.if_none_match) + " " +
+                               std::to_string(i);
+      EXPECT_EQ(conditions.judge(kStrong), expected) << what;
+      EXPECT_EQ(conditions.empty(), fields.empty()) << what;
+      EXPECT_EQ(conditions.failed_field(kStrong).empty(), expected != kFails) << what;
+    }
+  }
+}
+
+TEST(Preconditions, TheFailedFieldHasS3sName) {
+  const auto failed = [](std::vector<net::Field> fields) {
+    const net::Request request(net::Method::kGet, "/b/k", std::move(fields));
+    return std::string(Preconditions(request).failed_field(kStrong));
+  };
+  EXPECT_EQ(failed({{"if-match", "x"}, {"if-unmodified-since", kBefore}}), "If-Match");
+  EXPECT_EQ(failed({{"if-unmodified-since", kBefore}}), "If-Unmodified-Since");
+  EXPECT_EQ(failed({{"if-none-match", "*"}, {"if-range", "x"}}), "");
+}
+
+// A client that asks for a version by its tag may have that version however old the news is.
+TEST(Preconditions, OnlyATagOfIfMatchNamesAVersion) {
+  const auto names = [](std::vector<net::Field> fields, const ObjectInfo& version = kStrong) {
+    const net::Request request(net::Method::kGet, "/b/k", std::move(fields));
+    return Preconditions(request).names(version);
+  };
+  EXPECT_TRUE(names({{"if-match", "\"d41d8c-7\""}}));
+  EXPECT_TRUE(names({{"if-match", "d41d8c-7"}}));
+  EXPECT_TRUE(names({{"if-match", "*"}, {"if-match", "\"x\", \"d41d8c-7\""}}));
+  EXPECT_FALSE(names({}));
+  EXPECT_FALSE(names({{"if-match", "*"}}));
+  EXPECT_FALSE(names({{"if-match", "\"x\""}}));
+  EXPECT_FALSE(names({{"if-match", ""}}));
+  EXPECT_FALSE(names({{"if-none-match", "\"d41d8c-7\""}}));
+  EXPECT_FALSE(names({{"if-match", "W/\"d41d8c-7\""}}));
+  EXPECT_FALSE(names({{"if-match", "\"d41d8c-7\""}}, kWeak));
+  EXPECT_FALSE(names({{"if-match", "*"}}, kBare));
+  EXPECT_FALSE(names({{"if-match", ""}}, kBare));
+}
+
+TEST(Preconditions, AnIfRangeCanVoidTheRangeInstead) {
+  const struct {
+    std::vector<net::Field> fields;
+    bool holds;
+  } rows[] = {
+      {{}, true},
+      {{{"if-range", "\"d41d8c-7\""}}, true},
+      {{{"if-range", "d41d8c-7"}}, true},
+      {{{"if-range", kSame}}, true},
+      {{{"if-range", "\"x\""}}, false},
+      {{{"if-range", ""}}, false},
+      {{{"if-range", "*"}}, false},
+      {{{"if-range", "W/\"d41d8c-7\""}}, false},
+      {{{"if-range", kAfter}}, false},
+      {{{"if-range", kBefore}}, false},
+      {{{"if-range", "\"d41d8c-7\""}, {"if-range", "\"d41d8c-7\""}}, false},
+  };
+  for (const auto& row : rows) {
+    const net::Request request(net::Method::kGet, "/b/k", row.fields);
+    const Preconditions conditions(request, Preconditions::IfRange::kVoidsRange);
+    const std::string_view what = row.fields.empty() ? "none" : row.fields.back().value;
+    EXPECT_EQ(conditions.range_holds(kStrong), row.holds) << what;
+    EXPECT_EQ(conditions.judge(kStrong), kHolds) << what;
+    EXPECT_EQ(conditions.empty(), row.fields.empty()) << what;
   }
 }
 
