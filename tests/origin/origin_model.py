@@ -83,6 +83,7 @@ class Behaviour:
     code: str = ""
     error_body: Optional[bytes] = None  # replaces the XML body
     headers: tuple = ()  # additional (name, value) pairs
+    attributes: tuple = ()  # (name, value) pairs of the object, in place of the usual ones of these names
     omit: tuple = ()  # names of headers to omit, lower case
     content_range: str = ""  # instead of the true one
     content_length: Optional[int] = None  # instead of the true one
@@ -123,6 +124,7 @@ class RequestRecord:
     headers: list
     arrived_at: float  # time.monotonic()
     range: Optional[tuple] = None  # (first, last) as requested
+    tail: Optional[int] = None  # the number of last bytes that were requested: "bytes=-n"
     held: bool = False  # now waiting at a gate or in a stall
     status: int = 0
     body_bytes: int = 0  # body bytes handed to the kernel

@@ -174,6 +174,8 @@ class ScriptedOrigin:
         asked = (record.header("range") or "").removeprefix("bytes=").split("-")
         if len(asked) == 2 and all(part.isdigit() for part in asked):
             record.range = (int(asked[0]), int(asked[1]))
+        elif len(asked) == 2 and not asked[0] and asked[1].isdigit():
+            record.tail = int(asked[1])
         with self._lock:
             self._log.append(record)
         return record
@@ -229,8 +231,9 @@ class ScriptedOrigin:
         wanted = record.header("if-match")
         if wanted not in (None, stored.etag):
             return await self._send_error(connection, record, behaviour, "PreconditionFailed")
-        first, last = record.range or (0, stored.size - 1)
-        if record.range and first >= stored.size and not behaviour.ignore_range:
+        first, last = record.range or (max(0, stored.size - (record.tail or stored.size)), stored.size - 1)
+        past_end = first >= stored.size if record.range else record.tail == 0
+        if past_end and not behaviour.ignore_range:
             return await self._send_past_end(connection, record, behaviour, stored, first)
         return await self._send_object(connection, record, behaviour, stored, first, last)
 
@@ -274,7 +277,8 @@ class ScriptedOrigin:
 
     async def _send_object(self, connection, record, behaviour, stored, first, last):
         covers = first == 0 and last >= stored.size - 1
-        partial = not (record.range is None or behaviour.ignore_range or (behaviour.whole_as_200 and covers))
+        asked = record.range or (record.tail and stored.size)  # a tail of an empty object is a 200
+        partial = asked and not (behaviour.ignore_range or (behaviour.whole_as_200 and covers))
         first, last = (first, min(last, stored.size - 1)) if partial else (0, stored.size - 1)
         length = last - first + 1
         fields = [("Accept-Ranges", "bytes"), ("Content-Type", "binary/octet-stream"),
@@ -292,6 +296,8 @@ class ScriptedOrigin:
             fields.append(("Content-Length", str(announced)))
         if behaviour.checksum == "any" or (behaviour.checksum and covers):
             fields.append(("x-amz-checksum-crc32", crc32_of(stored)))
+        replaced = {name.lower() for name, _ in behaviour.attributes}
+        fields = [field for field in fields if field[0].lower() not in replaced] + list(behaviour.attributes)
         await self._send_head(connection, record, behaviour, 206 if partial else 200, [*fields, *behaviour.headers])
         if record.method == "HEAD":
             return not behaviour.close

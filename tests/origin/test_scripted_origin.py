@@ -53,6 +53,28 @@ def test_first_difference_finds_one_wrong_byte():
     assert first_difference(data, 7, 1000) == 1_235_567
 
 
+def test_tails(origin):
+    stored = origin.put("bucket", "key", size=1000)
+    origin.put("bucket", "empty", size=0)
+    client = s3_client(origin)
+    for asked, first in [(1, 999), (1000, 0), (5000, 0)]:
+        answer = client.get_object(Bucket="bucket", Key="key", Range=f"bytes=-{asked}")
+        assert answer["ContentRange"] == f"bytes {first}-999/1000"
+        assert answer["Body"].read() == content(stored.seed, first, 1000 - first)
+    assert [record.tail for record in origin.requests()] == [1, 1000, 5000]
+    empty = client.get_object(Bucket="bucket", Key="empty", Range="bytes=-5")
+    assert empty["ResponseMetadata"]["HTTPStatusCode"] == 200 and "ContentRange" not in empty
+    with pytest.raises(botocore.exceptions.ClientError, match="InvalidRange"):
+        client.get_object(Bucket="bucket", Key="key", Range="bytes=-0")
+
+
+def test_attributes_replace_the_usual_ones(origin):
+    origin.put("bucket", "key", size=10)
+    origin.behave("bucket", "key", Behaviour(attributes=(("content-type", "text/plain"), ("x-amz-meta-a", "b"))))
+    answer = s3_client(origin).get_object(Bucket="bucket", Key="key")
+    assert answer["ContentType"] == "text/plain" and answer["Metadata"] == {"a": "b"}
+
+
 @pytest.mark.parametrize("key", ["plain", "a//b", "a/../b", "a%2Fb", "a+b", "a b", "ü/日", "~!*'()@:,;&$.?#"])
 def test_signed_ranged_gets_of_odd_keys(origin, key):
     stored = origin.put("bucket", key, size=3 * MIB)
