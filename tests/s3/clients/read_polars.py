@@ -1,0 +1,60 @@
+"""polars and obstore: the Rust client object_store; suffix ranges first, no HEAD before them."""
+
+import os
+
+import obstore
+import polars
+from obstore.store import S3Store
+from report import BIG, EMPTY, MISSING, NO_BUCKET, ODD, RANGES, SMALL, TABLE, Report, digest
+
+
+def describe(error):
+    return type(error).__name__
+
+
+def get(key, **options):
+    answer = obstore.get(store, key, options=options)
+    return {"meta": dict(answer.meta), "range": answer.range, "attributes": dict(answer.attributes),
+            "body": digest(answer.bytes())}
+
+
+def ranges():
+    firsts, lasts = zip(*RANGES)
+    return [digest(body) for body in obstore.get_ranges(store, BIG, starts=firsts, ends=[last + 1 for last in lasts])]
+
+
+def column():
+    return scan().select(polars.col("id").sum(), polars.col("value").max()).collect().to_dicts()
+
+
+def scan(key=TABLE, bucket=None):
+    return polars.scan_parquet(report.url(key, bucket), storage_options=options, glob=False)
+
+
+def store_of(bucket):
+    return S3Store(bucket, endpoint=os.environ["AWS_ENDPOINT_URL"], region=os.environ["AWS_REGION"],
+                   virtual_hosted_style_request=False, client_options={"allow_http": True})
+
+
+report = Report(describe)
+options = {"aws_endpoint_url": os.environ["AWS_ENDPOINT_URL"], "aws_allow_http": "true", "aws_region": os.environ["AWS_REGION"]}
+store = store_of(report.bucket)
+report.read("one column", column)
+report.read("filter", lambda: scan().filter(polars.col("id") == 54321).collect().to_dicts())
+report.read("count", lambda: scan().select(polars.len()).collect().item())
+report.read("read_parquet", lambda: polars.read_parquet(report.url(TABLE), storage_options=options, glob=False).shape)
+for the_key in (BIG, TABLE, EMPTY, SMALL, ODD):
+    report.read(f"get {the_key}", get, the_key)
+    report.read(f"head {the_key}", obstore.head, store, the_key)
+report.read("get_ranges", ranges)
+report.read("suffix", get, BIG, range={"suffix": 262144})
+report.read("offset", get, BIG, range={"offset": 41943000})
+report.read("closed range", get, BIG, range=(5, 10))
+report.read("if_match", lambda: get(SMALL, if_match=obstore.head(store, SMALL)["e_tag"]))
+report.read("if_none_match", lambda: get(SMALL, if_none_match=obstore.head(store, SMALL)["e_tag"]))
+report.ask("if_match of another", get, SMALL, if_match='"another"')
+report.ask("missing key", get, MISSING)
+report.ask("head of a missing key", obstore.head, store, MISSING)
+report.ask("missing bucket", lambda: obstore.get(store_of(NO_BUCKET), SMALL))
+report.ask("missing table", lambda: scan(MISSING).collect())
+report.show()
