@@ -10,6 +10,7 @@ import http1
 from harness import BINARY, limit, wait_until
 
 _LISTENING = re.compile(r'listening(?: address=|","address":")127\.0\.0\.1:(\d+)')  # text or JSON
+_S3_LISTENING = re.compile(r"s3_address=127\.0\.0\.1:(\d+)")
 _ALARMS = re.compile(
     r"ERROR: (Address|Leak|Memory)Sanitizer|WARNING: ThreadSanitizer|runtime error:|CHECK failed|\bBUG\b")
 _KEPT_FROM_OUTSIDE = ("PATH", "HOME", "TMPDIR", "LANG", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
@@ -54,6 +55,11 @@ class CacheyServer:
         assert not isinstance(found, bool), f"the server ended at once: {self.log()}"
         self.port = int(found.group(1))
         return self
+
+    @property
+    def s3_port(self):
+        """The port of --s3api-listen 127.0.0.1:0."""
+        return int(_S3_LISTENING.search(self.log()).group(1))
 
     @property
     def pid(self):
@@ -113,6 +119,9 @@ class CacheyServer:
 
     def connect(self, **named):
         return http1.Connection(self.port, **named)
+
+    def connect_s3(self, **named):
+        return http1.Connection(self.s3_port, **named)
 
     def busy_connections(self, bucket, key, count):
         """Connections that take nothing of their responses. The object has 4 MiB or more."""

@@ -19,6 +19,7 @@ from crowd import raise_file_limit  # noqa: E402
 from faulty_disk import FaultyDisk, build_library  # noqa: E402
 from harness import MIB, PAGE  # noqa: E402
 from radosgw import RadosGateway  # noqa: E402
+from s3_face import FACE  # noqa: E402
 from scripted_origin import ScriptedOrigin  # noqa: E402
 from small_stores import SmallStore  # noqa: E402
 
@@ -158,6 +159,12 @@ def faulty_disk_server(start_server, origin, faulty_disk):
 def cachey(start_session_server, origin):
     """One server with default settings in front of the scripted origin, for the whole session."""
     return start_session_server("--origin", "s3", "--memory", "512MiB", environment=origin.environment())
+
+
+@pytest.fixture(scope="session")
+def s3_face_server(start_session_server, origin):
+    """One server with an S3 endpoint in front of the scripted origin."""
+    return start_session_server("--origin", "s3", "--memory", "512MiB", *FACE, environment=origin.environment())
 
 
 @pytest.fixture(scope="session")
