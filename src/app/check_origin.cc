@@ -214,7 +214,8 @@ int check_origin(const Options& options) {
   }
   rt::Workers workers(1, clock);
   rt::BlockingPool blocking(2);
-  Result<S3Parts> parts = make_s3(std::move(*config), workers, blocking, clock, random);
+  AttributesPool attributes;
+  Result<S3Parts> parts = make_s3(std::move(*config), workers, blocking, attributes, clock, random);
   if (!parts) return say_failure(parts.error());
   workers.start();
   const int code = OriginCheck(*parts, workers[0], clock, std::move(*object)).run();

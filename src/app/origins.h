@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "app/options/options.h"
+#include "base/attributes_pool.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
@@ -22,7 +23,7 @@ struct Origins {
 /// Makes the origin that the options name. The other arguments outlive it. Fails with kBadRequest
 /// if an option or a variable of the environment is wrong. Blocks; called at start.
 [[nodiscard]] Result<Origins> make_origin(const Options& options, rt::Workers& workers,
-                                          rt::BlockingPool& pool, const Clock& clock,
-                                          Random& random);
+                                          rt::BlockingPool& pool, AttributesPool& attributes,
+                                          const Clock& clock, Random& random);
 
 }  // namespace cachey::app

@@ -114,8 +114,8 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options) {
   auto foundation =
       std::make_unique<Foundation>(options, tokens ? std::move(*tokens) : std::nullopt);
   Result<Origins> origins =
-      make_origin(foundation->options, foundation->workers, foundation->blocking, foundation->clock,
-                  foundation->random);
+      make_origin(foundation->options, foundation->workers, foundation->blocking,
+                  foundation->attributes, foundation->clock, foundation->random);
   Result<std::shared_ptr<net::tls::Contexts>> tls = load_tls(options, foundation->clock);
   if (auto fault = joined({error_of(tokens), error_of(origins), error_of(tls)})) {
     return std::unexpected(std::move(*fault));

@@ -21,7 +21,7 @@ Result<origin::S3Config> s3_config(const Options& options) {
 }
 
 Result<S3Parts> make_s3(origin::S3Config config, rt::Workers& workers, rt::BlockingPool& pool,
-                        const Clock& clock, Random& random) {
+                        AttributesPool& attributes, const Clock& clock, Random& random) {
   Result<std::shared_ptr<boost::asio::ssl::context>> tls =
       origin::make_tls_context(config.ca_file, config.ca_dir);
   if (!tls) return std::unexpected(std::move(tls.error()));
@@ -38,7 +38,7 @@ Result<S3Parts> make_s3(origin::S3Config config, rt::Workers& workers, rt::Block
   }
   if (!config.anonymous) config.credentials = origin::make_credentials_provider(services);
   Result<std::unique_ptr<origin::S3Origin>> made =
-      origin::make_s3_origin(config, workers, pool, clock, random);
+      origin::make_s3_origin(config, workers, pool, attributes, clock, random);
   if (!made) return std::unexpected(std::move(made.error()));
   return S3Parts{std::move(*made), std::move(config)};
 }

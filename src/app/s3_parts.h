@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "app/options/options.h"
+#include "base/attributes_pool.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
@@ -26,6 +27,7 @@ struct S3Parts {
 /// Makes the client that `config` describes. Adds the provider of credentials, and of the region if
 /// `config` has none. The other arguments outlive the parts.
 [[nodiscard]] Result<S3Parts> make_s3(origin::S3Config config, rt::Workers& workers,
-                                      rt::BlockingPool& pool, const Clock& clock, Random& random);
+                                      rt::BlockingPool& pool, AttributesPool& attributes,
+                                      const Clock& clock, Random& random);
 
 }  // namespace cachey::app

@@ -210,7 +210,8 @@ class DirStream final : public GetStream {
 
 class DirOrigin final : public Origin {
  public:
-  DirOrigin(FileDescriptor root, rt::BlockingPool& pool) : root_(std::move(root)), pool_(pool) {}
+  DirOrigin(FileDescriptor root, rt::BlockingPool& pool, ObjectAttributesPtr attributes)
+      : root_(std::move(root)), pool_(pool), attributes_(std::move(attributes)) {}
 
   rt::Task<Result<std::unique_ptr<GetStream>>> get(rt::Worker& worker,
                                                    GetRequest request) override {
@@ -219,6 +220,7 @@ class DirOrigin final : public Origin {
     auto work = [this, &request] { return open_object(root_.get(), request); };
     Result<OpenFile> open = co_await pool_.run(work);
     if (!open) co_return std::unexpected(open.error());
+    open->info.attributes = attributes_;
     if (!request.if_match.empty() && request.if_match != open->info.etag) {
       co_return fail(ErrorKind::kChanged, "the file is of another version than the one asked for");
     }
@@ -232,11 +234,13 @@ class DirOrigin final : public Origin {
  private:
   const FileDescriptor root_;
   rt::BlockingPool& pool_;
+  const ObjectAttributesPtr attributes_;  // of each file
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Origin>> make_dir_origin(const std::string& root, rt::BlockingPool& pool) {
+Result<std::unique_ptr<Origin>> make_dir_origin(const std::string& root, rt::BlockingPool& pool,
+                                                AttributesPool& attributes) {
   FileDescriptor directory(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory.is_open()) {
     return fail(ErrorKind::kNotFound, fmt::format("cannot open the origin's directory {}: {}",
@@ -255,7 +259,9 @@ Result<std::unique_ptr<Origin>> make_dir_origin(const std::string& root, rt::Blo
                 fmt::format("cannot open the files of the origin's directory {}: /proc/self/fd: {}",
                             log::quoted(root), text_of(errno)));
   }
-  return std::make_unique<DirOrigin>(std::move(directory), pool);
+  return std::make_unique<DirOrigin>(
+      std::move(directory), pool,
+      attributes.intern(ObjectAttributes("Content-Type: binary/octet-stream\r\n", {})));
 }
 
 }  // namespace cachey::origin

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "base/attributes_pool.h"
 #include "base/error.h"
 #include "origin/origin.h"
 #include "rt/blocking_pool.h"
@@ -18,10 +19,14 @@ namespace cachey::origin {
 /// read, or is written all the time, the read fails with kChanged. get() waits until the clock tick
 /// of the file's last change is over (10 ms): so each later write gives the file another tag.
 ///
+/// A file has no attributes but the Content-Type `binary/octet-stream`, which S3 says of an object
+/// that was written without a type.
+///
 /// Owned by app::Process; `pool` must outlive the origin and its streams. Any worker. All calls
 /// that may block run on the pool. Fails if `root` cannot be opened as a directory, if the kernel
 /// does not offer openat2, or if /proc is not mounted.
 [[nodiscard]] Result<std::unique_ptr<Origin>> make_dir_origin(const std::string& root,
-                                                              rt::BlockingPool& pool);
+                                                              rt::BlockingPool& pool,
+                                                              AttributesPool& attributes);
 
 }  // namespace cachey::origin

@@ -35,7 +35,7 @@ class DirOriginTest : public ::testing::Test {
     write("b/sub/deep", "deep");
     write("other/file", "other");
     std::ofstream(top_ / "outside") << "outside";
-    origin_ = std::move(make_dir_origin(root_, workers_.pool()).value());
+    origin_ = std::move(make_dir_origin(root_, workers_.pool(), attributes_).value());
   }
   ~DirOriginTest() override {
     workers_.stop();
@@ -72,6 +72,7 @@ class DirOriginTest : public ::testing::Test {
 
   fs::path top_;
   fs::path root_;
+  AttributesPool attributes_;
   TestWorkers workers_;
   std::unique_ptr<Origin> origin_;
 };
@@ -248,9 +249,19 @@ TEST_F(DirOriginTest, ATruncatedFileIsAnError) {
   EXPECT_EQ(got.error().kind(), ErrorKind::kChanged);
 }
 
+TEST_F(DirOriginTest, AFileHasTheTypeOfAnObjectWithoutAType) {
+  for (const char* key : {"file", "sub/deep"}) {
+    const ObjectAttributesPtr attributes = fetch("b", key).info.attributes;
+    ASSERT_NE(attributes, nullptr);
+    EXPECT_EQ(attributes->lines(), "Content-Type: binary/octet-stream\r\n");
+    EXPECT_EQ(attributes->checksum_lines(), "");
+  }
+  EXPECT_EQ(attributes_.entries(), 1);
+}
+
 TEST_F(DirOriginTest, TheRootMustBeADirectory) {
   for (const fs::path& root : {top_ / "missing", top_ / "outside"}) {
-    const auto made = make_dir_origin(root, workers_.pool());
+    const auto made = make_dir_origin(root, workers_.pool(), attributes_);
     ASSERT_FALSE(made.has_value());
     EXPECT_THAT(made.error().message(), ::testing::HasSubstr(root.string()));
   }

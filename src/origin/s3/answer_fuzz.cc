@@ -3,8 +3,22 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/field_lines.h"
 #include "origin/s3/answer.h"
 #include "origin/transport/response_head.h"
+
+namespace {
+
+/// Whole lines, which no value breaks.
+void check_lines(std::string_view lines) {
+  while (const auto line = cachey::take_field_line(lines)) {
+    CHECK(!line->name.empty());
+    for (const char c : line->value) CHECK(c == '\t' || (c != 0x7f && (c < 0 || c >= 0x20)));
+  }
+  CHECK(lines.empty());
+}
+
+}  // namespace
 
 /// Input: 16 bytes with the range asked for, then the head of the answer.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -17,6 +31,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto head =
       cachey::origin::parse_response_head({reinterpret_cast<const char*>(data), size});
   if (!head) return 0;
+  CHECK(head->attributes.bytes() <= cachey::ObjectAttributes::kBytesMax);
+  check_lines(head->attributes.lines());
+  check_lines(head->attributes.checksum_lines());
   const auto answer = cachey::origin::check_answer(*head, asked);
   if (!answer) return 0;
   CHECK(answer->range.begin == asked.begin && !answer->range.empty());

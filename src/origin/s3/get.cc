@@ -191,6 +191,7 @@ rt::Task<Attempt<S3Get::Stream>> S3Get::read_answer(MonoTime deadline) {
     if (!answer) co_return std::unexpected(Failure(std::move(answer.error())));
     Attempt<void> checked = check_tag(answer->info);
     if (!checked) co_return std::unexpected(std::move(checked.error()));
+    answer->info.attributes = client_.attributes.intern(std::move(head_.attributes));
     co_return std::make_unique<S3Stream>(std::move(exchange), std::move(*answer), sent_at_,
                                          client_.counters);
   }
@@ -357,9 +358,11 @@ rt::Task<bool> S3Get::replace_credentials() {
 
 }  // namespace
 
-S3ClientState::S3ClientState(S3Config config_given, const Clock& clock_given, Random& random_given)
+S3ClientState::S3ClientState(S3Config config_given, AttributesPool& attributes_given,
+                             const Clock& clock_given, Random& random_given)
     : config(std::move(config_given)),
       user_agent(cachey::origin::user_agent(config.app_id)),
+      attributes(attributes_given),
       clock(clock_given),
       random(random_given) {}
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "aws/sigv4.h"
+#include "base/attributes_pool.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
@@ -27,11 +28,12 @@ struct S3WorkerState {
 /// Shared by all gets of an S3 client. Owned by the S3Origin. Any thread, except `workers`: each
 /// worker uses its own element.
 struct S3ClientState {
-  S3ClientState(S3Config config, const Clock& clock, Random& random);
+  S3ClientState(S3Config config, AttributesPool& attributes, const Clock& clock, Random& random);
 
   const S3Config config;
   const std::string user_agent;
   const std::shared_ptr<S3Counters> counters = std::make_shared<S3Counters>();
+  AttributesPool& attributes;
   const Clock& clock;
   Random& random;
   RetryBudgets retry_budgets;

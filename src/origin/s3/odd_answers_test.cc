@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -47,6 +48,42 @@ TEST_F(S3OddAnswers, NoContentAndNotModifiedHaveNoBody) {
     const Fetched empty = fetch("HTTP/1.1 204 N\r\nETag: \"e\"\r\n" + fields + "\r\n");
     EXPECT_EQ(empty.error, ErrorKind::kRangeNotSatisfiable) << empty.message;
   }
+}
+
+TEST_F(S3OddAnswers, AttributesCannotSplitAHead) {
+  const Fetched fetched =
+      fetch(std::string("HTTP/1.1 206 P\r\nContent-Range: bytes 0-9/10\r\nContent-Length: 10\r\n"
+                        "ETag: \"e\"\r\n"
+                        "x-amz-meta-a: b\rSet-Cookie: a\r\n"
+                        "x-amz-meta-b: b\nSet-Cookie: a\r\n"
+                        "x-amz-meta-c: b\x01\r\n"
+                        "x-amz-meta-d: b\r\n folded\r\n"
+                        "x-amz-meta-e : b\r\n"
+                        "x-amz-meta-f g: b\r\n"
+                        "x-amz-meta-h: ") +
+            '\0' + "\r\nx-amz-meta-i: kept\r\n\r\n0123456789");
+  ASSERT_TRUE(fetched.ok) << fetched.message;
+  ASSERT_NE(fetched.info.attributes, nullptr);
+  EXPECT_EQ(fetched.info.attributes->lines(), "x-amz-meta-i: kept\r\n");
+}
+
+TEST_F(S3OddAnswers, HundredsOfAttributesPassAndMoreThan8KiBAreTooLarge) {
+  const auto answer = [](size_t fields) {
+    std::string head =
+        "HTTP/1.1 206 P\r\nContent-Range: bytes 0-0/1\r\nContent-Length: 1\r\nETag: \"e\"\r\n";
+    for (size_t i = 0; i < fields; ++i) head += fmt::format("x-amz-meta-{:03}: {:014}\r\n", i, i);
+    return head + "\r\nx";
+  };
+  constexpr size_t kLineBytes = 32;
+  constexpr size_t kMost = ObjectAttributes::kBytesMax / kLineBytes;
+  const Fetched most = fetch(answer(kMost));
+  ASSERT_TRUE(most.ok) << most.message;
+  EXPECT_EQ(most.info.attributes->bytes(), ObjectAttributes::kBytesMax);
+  EXPECT_FALSE(most.info.attributes->too_large());
+  const Fetched more = fetch(answer(kMost + 1));
+  ASSERT_TRUE(more.ok) << more.message;
+  EXPECT_TRUE(more.info.attributes->too_large());
+  EXPECT_EQ(more.info.attributes->bytes(), 0);
 }
 
 TEST_F(S3OddAnswers, AHeadHasAtMost64KiB) {

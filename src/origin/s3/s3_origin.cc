@@ -14,9 +14,9 @@ namespace {
 class S3OriginImpl final : public S3Origin {
  public:
   S3OriginImpl(S3Config config, rt::Workers& workers, rt::BlockingPool& pool,
-               const std::shared_ptr<boost::asio::ssl::context>& tls, const Clock& clock,
-               Random& random)
-      : client_(std::move(config), clock, random) {
+               const std::shared_ptr<boost::asio::ssl::context>& tls, AttributesPool& attributes,
+               const Clock& clock, Random& random)
+      : client_(std::move(config), attributes, clock, random) {
     const S3Config& own = client_.config;
     const auto resolver = std::make_shared<Resolver>(pool, own.look_up, own.pool, clock,
                                                      own.endpoint ? own.endpoint->host : "");
@@ -58,12 +58,13 @@ class S3OriginImpl final : public S3Origin {
 }  // namespace
 
 Result<std::unique_ptr<S3Origin>> make_s3_origin(S3Config config, rt::Workers& workers,
-                                                 rt::BlockingPool& pool, const Clock& clock,
-                                                 Random& random) {
+                                                 rt::BlockingPool& pool, AttributesPool& attributes,
+                                                 const Clock& clock, Random& random) {
   Result<std::shared_ptr<boost::asio::ssl::context>> tls =
       make_tls_context(config.ca_file, config.ca_dir);
   if (!tls) return std::unexpected(tls.error());
-  return std::make_unique<S3OriginImpl>(std::move(config), workers, pool, *tls, clock, random);
+  return std::make_unique<S3OriginImpl>(std::move(config), workers, pool, *tls, attributes, clock,
+                                        random);
 }
 
 }  // namespace cachey::origin

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "base/attributes_pool.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
@@ -26,11 +27,12 @@ class S3Origin : public Origin {
   virtual void warm_up(rt::Worker& worker) = 0;
 };
 
-/// Fails if the trust store of `config` cannot be read. `workers`, `pool`, `clock` and `random`
-/// must outlive every get and stream.
+/// Fails if the trust store of `config` cannot be read. `workers`, `pool`, `attributes`, `clock`
+/// and `random` must outlive every get and stream.
 [[nodiscard]] Result<std::unique_ptr<S3Origin>> make_s3_origin(S3Config config,
                                                                rt::Workers& workers,
                                                                rt::BlockingPool& pool,
+                                                               AttributesPool& attributes,
                                                                const Clock& clock, Random& random);
 
 }  // namespace cachey::origin

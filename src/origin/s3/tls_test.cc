@@ -118,10 +118,11 @@ TEST_F(S3Tls, RecordsWithoutDataAreCounted) {
 TEST_F(S3Tls, ATrustStoreThatCannotBeReadIsToldAtTheStart) {
   TestWorkers workers;
   FixedRandom random(0.0);
+  AttributesPool attributes;
   S3Config config;
   config.ca_file = "/nonexistent/ca.pem";
-  const auto made =
-      make_s3_origin(config, workers.workers(), workers.pool(), workers.clock(), random);
+  const auto made = make_s3_origin(config, workers.workers(), workers.pool(), attributes,
+                                   workers.clock(), random);
   ASSERT_FALSE(made.has_value());
   EXPECT_THAT(made.error().message(), HasSubstr("/nonexistent/ca.pem"));
 }

@@ -57,8 +57,9 @@ S3Harness::S3Harness(uint16_t port, Scheme scheme) {
 
 S3Origin& S3Harness::origin() {
   if (!origin_) {
-    origin_ = std::move(
-        make_s3_origin(config, workers.workers(), workers.pool(), workers.clock(), random).value());
+    origin_ = std::move(make_s3_origin(config, workers.workers(), workers.pool(), attributes,
+                                       workers.clock(), random)
+                            .value());
   }
   return *origin_;
 }

@@ -35,6 +35,7 @@ class S3Harness {
   ~S3Harness() { stop(); }
 
   S3Config config;  ///< may be changed before the first use
+  AttributesPool attributes;
   FixedRandom random{0.0};
   TestWorkers workers;
 

@@ -10,6 +10,7 @@
 #include "base/escape.h"
 #include "base/http_date.h"
 #include "base/log.h"
+#include "origin/transport/attribute_lines.h"
 
 namespace cachey::origin {
 namespace {
@@ -107,6 +108,7 @@ class HeadParser {
   void take_other(std::string_view name, std::string_view value);
 
   ResponseHead head_;
+  AttributeLines attributes_;
   std::array<std::string, aws::kChecksumHeaders.size()> sums_;
   std::array<bool, std::size(kSingleFields)> single_seen_{};
   bool http_1_0_ = false;
@@ -134,8 +136,10 @@ Result<void> HeadParser::take_status_line(std::string_view line) {
 Result<void> HeadParser::take_line(std::string_view line) {
   if (kBlanks.contains(line.front())) {
     if (last_was_strict_) return broken("a folded field");
+    attributes_.drop_line();
     return {};
   }
+  attributes_.begin_line();
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return {};
   const std::string_view written = line.substr(0, colon);
@@ -147,7 +151,9 @@ Result<void> HeadParser::take_line(std::string_view line) {
     if (has_control_but_tab(value)) return broken(fmt::format("a control character in {}", name));
     return take_strict(name, value);
   }
-  if (!has_control_but_tab(value)) take_other(name, value);
+  if (has_control_but_tab(value)) return {};
+  take_other(name, value);
+  if (name.size() == written.size()) attributes_.take(name, value);
   return {};
 }
 
@@ -216,6 +222,7 @@ Result<ResponseHead> HeadParser::finish() {
     if (sums_[i].empty()) continue;
     head_.checksums.push_back({aws::kChecksumHeaders[i].algorithm, std::move(sums_[i])});
   }
+  head_.attributes = attributes_.finish();
   return std::move(head_);
 }
 

@@ -9,6 +9,7 @@
 
 #include "aws/checksum.h"
 #include "base/error.h"
+#include "base/object_attributes.h"
 
 namespace cachey::origin {
 
@@ -31,6 +32,7 @@ struct ResponseHead {
   std::vector<aws::AnnouncedChecksum> checksums;  ///< in order of preference
   std::string checksum_type;                      ///< x-amz-checksum-type
   std::string metadata_token_ttl;                 ///< x-aws-ec2-metadata-token-ttl-seconds
+  ObjectAttributes attributes{{}, {}};            ///< of AttributeLines
 };
 
 /// A longer head is refused.
@@ -50,8 +52,9 @@ inline constexpr int kLeadingLinesMax = 4;
 /// Transfer-Encoding, Connection, Content-Range, ETag and Last-Modified. kUpstream if the text is
 /// no whole head of an HTTP/1.0 or 1.1 response; if the head frames the body in two ways; if one of
 /// the last three fields comes twice; or if a strict field has a control character, a folded line
-/// or a blank before the colon. Fields that nobody reads are skipped, whatever their bytes are, and
-/// so are lines without a colon. The reason phrase may be missing.
+/// or a blank before the colon. Attributes with such a fault are left out. Fields that nobody reads
+/// are skipped, whatever their bytes are, and so are lines without a colon. The reason phrase may
+/// be missing.
 [[nodiscard]] Result<ResponseHead> parse_response_head(std::string_view text);
 
 }  // namespace cachey::origin
