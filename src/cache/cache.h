@@ -12,6 +12,7 @@
 #include "cache/disk_reads.h"
 #include "cache/disk_writes.h"
 #include "cache/fill.h"
+#include "cache/heads.h"
 #include "cache/hot_pages.h"
 #include "cache/page_sizes.h"
 #include "cache/page_table.h"
@@ -34,7 +35,8 @@ class Cache {
         memory_(memory),
         metrics_(metrics),
         clock_(clock),
-        table_(memory),
+        heads_(config.heads_bytes_max, memory),
+        table_(memory, &heads_),
         disk_reads_(disk, memory, table_, std::move(may_have)),
         disk_writes_(disk, memory, table_, clock),
         fills_(config, origin, memory, table_, disk_writes_, metrics, clock),
@@ -45,11 +47,16 @@ class Cache {
   [[nodiscard]] CacheMetrics& metrics() { return metrics_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
   [[nodiscard]] PageSize page_size_of(std::string_view kind) const { return page_sizes_.of(kind); }
+  [[nodiscard]] Heads& heads() { return heads_; }
   [[nodiscard]] PageTable& table() { return table_; }
   [[nodiscard]] DiskReads& disk_reads() { return disk_reads_; }
   [[nodiscard]] DiskWrites& disk_writes() { return disk_writes_; }
   [[nodiscard]] Fills& fills() { return fills_; }
   [[nodiscard]] ReadAhead& read_ahead() { return read_ahead_; }
+  /// What is known of the object, with attributes, of its answers, of its pages in memory or of its
+  /// pages on the disk; the first of these that knows it. No source: nothing of use, or the store
+  /// does not have the object. `hash`: of the key.
+  [[nodiscard]] Head known_head(rt::Worker& worker, const FetchSpec& spec, uint64_t hash);
   /// The calling worker's own. Null for workers past kWorkersWithHotPages.
   [[nodiscard]] HotPages* hot_pages(rt::Worker& worker) {
     if (worker.index() >= hot_pages_.size()) return nullptr;
@@ -63,6 +70,7 @@ class Cache {
   store::MemoryTier& memory_;
   CacheMetrics& metrics_;
   const Clock& clock_;
+  Heads heads_;
   PageTable table_;
   DiskReads disk_reads_;
   DiskWrites disk_writes_;

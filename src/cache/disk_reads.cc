@@ -98,10 +98,17 @@ void DiskReads::learn_version(rt::Worker& worker, const Page& page) {
   if (disk_ == nullptr) return;
   const KeyView key = page.key();
   if (table_.ruling(key) != nullptr) return;
+  ObjectSourcePtr version = version_of(worker, key);
+  if (version != nullptr) table_.learn(key, std::move(version));
+}
+
+ObjectSourcePtr DiskReads::version_of(rt::Worker& worker, KeyView key) {
+  if (disk_ == nullptr) return nullptr;
   while (ObjectSourcePtr version = disk_->version_of(key.kind, key.object)) {
-    if (may_have_(key.kind, version->bucket)) return table_.learn(key, std::move(version));
+    if (may_have_(key.kind, version->bucket)) return version;
     disk_->remove(worker, key.kind, key.object, version->bucket);
   }
+  return nullptr;
 }
 
 DiskReads::Load DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRange wanted,

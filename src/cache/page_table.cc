@@ -7,6 +7,15 @@
 
 namespace cachey::cache {
 
+namespace {
+
+/// The version is its bucket's from now on.
+bool is_accepted(VersionVerdict verdict) {
+  return verdict == VersionVerdict::kTaken || verdict == VersionVerdict::kReplaced;
+}
+
+}  // namespace
+
 PageTable::~PageTable() {
   // A page's destructor needs the memory tier, but not the table.
   std::vector<PagePtr> pages;
@@ -76,6 +85,15 @@ ObjectSourcePtr PageTable::ruling(KeyView key) {
   return object == nullptr ? nullptr : object->versions.ruling();
 }
 
+Head PageTable::ruling_head(KeyView key, uint64_t hash) {
+  Shard& shard = shard_of(hash);
+  const MutexLock lock(shard.mutex);
+  const IndexedObject* object = shard.objects.find(key, hash);
+  if (object == nullptr || object->versions.ruling() == nullptr) return {};
+  const ObjectSourcePtr& ruling = object->versions.ruling();
+  return {ruling, object->versions.sent_at(ruling->bucket)};
+}
+
 ObjectSourcePtr PageTable::version_in(KeyView key, std::string_view bucket) {
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
@@ -109,35 +127,42 @@ void PageTable::remove(Page& page) {
 PageTable::Observed PageTable::observe(Page& page, ObjectSourcePtr source, MonoTime sent_at) {
   const uint64_t hash = page.key().hash();
   Shard& shard = shard_of(hash);
+  const ObjectSourcePtr answer = source;  // with the newest attributes
+  VersionVerdict verdict{};
   ObjectSourcePtr contested;
   std::vector<PagePtr> stale;
   {
     const MutexLock lock(shard.mutex);
     IndexedObject* object = shard.objects.find(page.key(), hash);
     if (!holds(object, page)) return {std::move(source), nullptr};  // dropped meanwhile
-    const VersionVerdict verdict = object->versions.observe(source, sent_at, page.key().kind);
+    verdict = object->versions.observe(source, sent_at, page.key().kind);
     if (verdict == VersionVerdict::kContested) contested = object->versions.ruling();
     stale = apply(verdict, shard, *object, page, source);
   }
   for (const PagePtr& old : stale) old->discard();
+  if (is_accepted(verdict)) note(page.key(), hash, answer, sent_at);
   return {std::move(source), std::move(contested)};
 }
 
 PageTable::Observed PageTable::observe_look(KeyView key, ObjectSourcePtr source, MonoTime sent_at) {
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
+  const ObjectSourcePtr answer = source;  // with the newest attributes
+  VersionVerdict verdict = VersionVerdict::kTaken;
   ObjectSourcePtr contested;
   std::vector<PagePtr> stale;
   {
     const MutexLock lock(shard.mutex);
     IndexedObject* object = shard.objects.find(key, hash);
-    if (object == nullptr) return {std::move(source), nullptr};
-    const VersionVerdict verdict = object->versions.observe(source, sent_at, key.kind);
-    if (verdict == VersionVerdict::kContested) contested = object->versions.ruling();
-    if (verdict == VersionVerdict::kReplaced) stale = take_stale(*object);
-    if (object->empty()) shard.objects.erase(*object);
+    if (object != nullptr) {
+      verdict = object->versions.observe(source, sent_at, key.kind);
+      if (verdict == VersionVerdict::kContested) contested = object->versions.ruling();
+      if (verdict == VersionVerdict::kReplaced) stale = take_stale(*object);
+      if (object->empty()) shard.objects.erase(*object);
+    }
   }
   for (const PagePtr& old : stale) old->discard();
+  if (is_accepted(verdict)) note(key, hash, answer, sent_at);
   return {std::move(source), std::move(contested)};
 }
 
@@ -178,6 +203,7 @@ ObjectSourcePtr PageTable::ended_by(KeyView key, std::string_view bucket, uint64
 
 ObjectVersions::Forgotten PageTable::forget(KeyView key, const ObjectSource& gone) {
   const uint64_t hash = key.hash();
+  if (heads_ != nullptr) heads_->drop(key, hash, gone);
   Shard& shard = shard_of(hash);
   ObjectVersions::Forgotten forgotten{};
   std::vector<PagePtr> stale;
@@ -203,8 +229,7 @@ ObjectSourcePtr PageTable::adopt(Page& page, ObjectSourcePtr source) {
     IndexedObject* object = shard.objects.find(page.key(), hash);
     if (!holds(object, page)) return nullptr;  // dropped meanwhile
     const VersionVerdict verdict = object->versions.adopt(source, page.key().kind);
-    const bool fits = verdict == VersionVerdict::kTaken || verdict == VersionVerdict::kReplaced;
-    if (!fits) return nullptr;  // the page will be fetched
+    if (!is_accepted(verdict)) return nullptr;  // the page will be fetched
     stale = apply(verdict, shard, *object, page, source);
   }
   for (const PagePtr& old : stale) old->discard();

@@ -6,9 +6,11 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
+#include "cache/heads.h"
 #include "cache/object_index.h"
 #include "cache/object_key.h"
 #include "cache/page.h"
@@ -22,7 +24,9 @@ namespace cachey::cache {
 /// mutex.
 class PageTable {
  public:
-  explicit PageTable(store::MemoryTier& memory) : memory_(memory) {}
+  /// `heads`: learns each answer's version and attributes; null: nobody asks for them.
+  explicit PageTable(store::MemoryTier& memory, Heads* heads = nullptr)
+      : memory_(memory), heads_(heads) {}
   ~PageTable();
 
   struct Found {
@@ -78,6 +82,8 @@ class PageTable {
 
   /// The version that says how large the object is; null: not known.
   [[nodiscard]] ObjectSourcePtr ruling(KeyView key);
+  /// The ruling version, and when the question was sent whose answer said so last.
+  [[nodiscard]] Head ruling_head(KeyView key, uint64_t hash);
   /// The object's version in the bucket; null: not known.
   [[nodiscard]] ObjectSourcePtr version_in(KeyView key, std::string_view bucket);
   /// The object's size; nothing: not known.
@@ -155,7 +161,13 @@ class PageTable {
   /// Takes out the pages of versions that are not the object's.
   [[nodiscard]] static std::vector<PagePtr> take_stale(IndexedObject& object);
 
+  /// `source` is the object's version in its bucket from now on, by an answer.
+  void note(KeyView key, uint64_t hash, ObjectSourcePtr source, MonoTime sent_at) const {
+    if (heads_ != nullptr) heads_->note(key, hash, std::move(source), sent_at);
+  }
+
   store::MemoryTier& memory_;
+  Heads* const heads_;
   std::array<Shard, kShards> shards_;
 };
 
