@@ -42,7 +42,7 @@ constexpr ErrorCode kCodes[] = {
     {"NotImplemented", 501, ErrorKind::kUpstream,
      "A header you provided implies functionality that is not implemented"},
     {"PreconditionFailed", 412, ErrorKind::kChanged,
-     "At least one of the pre-conditions you specified did not hold"},
+     "At least one of the pre-conditions you specified did not hold."},
     {"PriorRequestNotComplete", 400, ErrorKind::kThrottled, ""},
     {"ProvisionedThroughputExceededException", 400, ErrorKind::kThrottled, ""},
     {"RequestLimitExceeded", 503, ErrorKind::kThrottled, ""},
@@ -74,21 +74,21 @@ std::string_view code_text(ErrorKind kind) {
     case ErrorKind::kRangeNotSatisfiable:
       return "InvalidRange";
     case ErrorKind::kPreconditionFailed:
-    case ErrorKind::kChanged:
       return "PreconditionFailed";
     case ErrorKind::kDenied:
       return "AccessDenied";
     case ErrorKind::kArchived:
       return "InvalidObjectState";
+    case ErrorKind::kChanged:
     case ErrorKind::kThrottled:
     case ErrorKind::kOverloaded:
+    case ErrorKind::kCancelled:
       return "SlowDown";
     case ErrorKind::kTimeout:
     case ErrorKind::kUpstream:
     case ErrorKind::kDamaged:
     case ErrorKind::kRefused:
     case ErrorKind::kNotCached:
-    case ErrorKind::kCancelled:
     case ErrorKind::kInternal:
       break;
   }

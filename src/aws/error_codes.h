@@ -23,7 +23,8 @@ struct ErrorCode {
 [[nodiscard]] const ErrorCode* find_error_code(std::string_view code);
 
 /// The code of our server's answer, for errors without a code of the origin. Faults of the origin
-/// are `InternalError` or `SlowDown`, because the AWS CRT retries no other codes.
+/// are `InternalError` or `SlowDown`, because the AWS CRT retries no other codes. An object that
+/// changes while it is read is `SlowDown` too: the next try reads the new version.
 [[nodiscard]] const ErrorCode& error_code_of(ErrorKind kind);
 
 }  // namespace cachey::aws

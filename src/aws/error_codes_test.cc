@@ -28,9 +28,17 @@ TEST(ErrorCodes, EachKindHasAnAnswerWithWords) {
 
 TEST(ErrorCodes, AClientReadsTheKindThatTheServerMeant) {
   for (const ErrorKind kind :
-       {ErrorKind::kNotFound, ErrorKind::kRangeNotSatisfiable, ErrorKind::kChanged,
-        ErrorKind::kDenied, ErrorKind::kArchived, ErrorKind::kThrottled, ErrorKind::kUpstream}) {
+       {ErrorKind::kNotFound, ErrorKind::kRangeNotSatisfiable, ErrorKind::kDenied,
+        ErrorKind::kArchived, ErrorKind::kThrottled, ErrorKind::kUpstream}) {
     EXPECT_EQ(error_code_of(kind).kind, kind);
+  }
+  EXPECT_EQ(error_code_of(ErrorKind::kPreconditionFailed).kind, ErrorKind::kChanged);
+}
+
+TEST(ErrorCodes, WhatAnotherTryMayCureIsSlowDown) {
+  for (const ErrorKind kind : {ErrorKind::kThrottled, ErrorKind::kOverloaded, ErrorKind::kChanged,
+                               ErrorKind::kCancelled}) {
+    EXPECT_EQ(error_code_of(kind).code, "SlowDown");
   }
 }
 

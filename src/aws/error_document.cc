@@ -70,6 +70,8 @@ ErrorDocument parse_error_document(std::string_view body) {
       parsed.message = value;
     } else if (name == "RequestId") {
       parsed.request_id = value;
+    } else if (name == "HostId") {
+      parsed.host_id = value;
     } else if (name == "Region") {
       parsed.region = value;
     } else if (name == "ActualObjectSize") {
@@ -90,6 +92,7 @@ std::string write_error_document(const ErrorDocument& document) {
     append_element("ActualObjectSize", std::to_string(*document.actual_object_size), xml);
   for (const ErrorDetail& detail : document.details) append_element(detail.name, detail.value, xml);
   if (!document.request_id.empty()) append_element("RequestId", document.request_id, xml);
+  if (!document.host_id.empty()) append_element("HostId", document.host_id, xml);
   xml += "</Error>";
   return xml;
 }

@@ -22,6 +22,7 @@ struct ErrorDocument {
   std::string code;
   std::string message;
   std::string request_id;
+  std::string host_id;
   std::string region;  ///< of the bucket
   std::optional<uint64_t> actual_object_size;
   std::vector<ErrorDetail> details;  ///< all other elements, in order
@@ -35,7 +36,8 @@ inline constexpr size_t kErrorDetailsMax = 32;
 /// Never fails: if `body` is not such a document, `code` is empty.
 [[nodiscard]] ErrorDocument parse_error_document(std::string_view body);
 
-/// Writes `Code` and `Message`, then the other fields unless empty, `RequestId` last. Text is
+/// Writes `Code` and `Message`, then the other fields unless empty, `RequestId` and
+/// `HostId` last. Text is
 /// escaped. Drops characters that XML does not allow: control characters, broken UTF-8. REQUIRES:
 /// the names in `details` are XML names.
 [[nodiscard]] std::string write_error_document(const ErrorDocument& document);

@@ -51,7 +51,8 @@ TEST(ErrorDocument, IsReadAsItIsWritten) {
   document.details = {{"BucketName", "bkt"},
                       {"Key", "a\r\n\tb/\u00fcber \u65e5\U0001f600 <x>&amp;"},
                       {"Resource", "/bkt/a%20b"},
-                      {"HostId", ""}};
+                      {"Region2", ""}};
+  document.host_id = "eftixk72aD6Ap51TnqcoF8eFidJG9Z/2";
   const std::string xml = write_error_document(document);
   EXPECT_EQ(parse_error_document(xml), document) << xml;
 }
@@ -61,10 +62,12 @@ TEST(ErrorDocument, IsWrittenAsS3WritesIt) {
   document.code = "NoSuchKey";
   document.message = "a < b";
   document.request_id = "R1";
+  document.host_id = "H1";
   document.details = {{"Key", "k"}};
   EXPECT_EQ(write_error_document(document),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>NoSuchKey</Code>"
-            "<Message>a &lt; b</Message><Key>k</Key><RequestId>R1</RequestId></Error>");
+            "<Message>a &lt; b</Message><Key>k</Key><RequestId>R1</RequestId><HostId>H1</HostId>"
+            "</Error>");
 }
 
 TEST(ErrorDocument, WhatXmlCannotSayIsLeftOut) {
