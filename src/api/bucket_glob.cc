@@ -21,6 +21,9 @@ Result<BucketGlob> BucketGlob::parse(std::string_view text) {
     return refuse("must be UTF-8 without control characters");
   BucketGlob glob;
   glob.text_ = text;
+  const size_t first = std::min(text.find_first_of("*?"), text.size());
+  if (first == text.size()) glob.form_ = Form::kName;
+  if (first + 1 == text.size() && text.back() == '*') glob.form_ = Form::kPrefix;
   for (const char c : text) {
     if (c == '*') {
       glob.stay_ |= glob.accept_;
@@ -37,6 +40,10 @@ Result<BucketGlob> BucketGlob::parse(std::string_view text) {
 }
 
 bool BucketGlob::matches(std::string_view bucket) const {
+  if (form_ == Form::kName) return bucket == text_;
+  if (form_ == Form::kPrefix) {
+    return bucket.starts_with(std::string_view(text_).substr(0, text_.size() - 1));
+  }
   States states{1};
   for (const char c : bucket) {
     states = ((states & advance_[static_cast<unsigned char>(c)]) << 1) | (states & stay_);

@@ -3,6 +3,7 @@
 #include <array>
 #include <bitset>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -11,12 +12,13 @@
 
 namespace cachey::api {
 
-/// A pattern for bucket names: `*` matches any bytes or none, `?` matches one byte, any other byte
-/// matches itself. The whole name must match. Immutable.
+/// A pattern for the names of buckets and for keys: `*` matches any bytes or none, `?` matches one
+/// byte, any other byte matches itself. The whole name must match. Immutable.
 ///
 /// The pattern is a nondeterministic automaton with a state before each byte (stars aside) and one
 /// at the end. A set of states is a row of bits, so a match takes a few instructions per byte of
-/// the name for any pattern (R. Baeza-Yates, G. Gonnet, CACM 35(10), 1992). Takes 8 KiB.
+/// the name for any pattern (R. Baeza-Yates, G. Gonnet, CACM 35(10), 1992). Takes 8 KiB. The most
+/// common patterns, a name or the begin of a name and a star, are compared as text.
 class BucketGlob {
  public:
   static constexpr size_t kBytesWithoutStarsMax = kBucketBytesMax;
@@ -31,7 +33,10 @@ class BucketGlob {
  private:
   BucketGlob() = default;
 
+  enum class Form : uint8_t { kName, kPrefix, kAny };
+
   std::string text_;
+  Form form_ = Form::kAny;
   using States = std::bitset<kBytesWithoutStarsMax + 1>;
 
   std::array<States, 256> advance_{};  // per byte: the states that the byte leads on from

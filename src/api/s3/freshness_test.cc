@@ -1,0 +1,146 @@
+#include "api/s3/freshness.h"
+
+#include <gtest/gtest.h>
+
+#include <initializer_list>
+#include <string_view>
+
+namespace cachey::api::s3 {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr NextStep kAnswer{Step::kAnswer, 0ns};
+constexpr NextStep kOpen{Step::kOpen, 0ns};
+/// By a question that is newer than the request.
+constexpr NextStep kAskAnew{Step::kAsk, 0ns};
+/// By any question that is under way.
+constexpr NextStep kAsk{Step::kAsk, 5s};
+
+constexpr GoodFor kFiveSeconds{5s};
+
+/// A row of the table: what is known, and the step for each state of the entry.
+struct Row {
+  std::string_view name;
+  Known known;
+  NextStep fresh;
+  NextStep stale;
+  NextStep always;
+  NextStep never;
+};
+
+constexpr Row kRows[] = {
+    {"within the size", Known::kServes, kAnswer, kAsk, kAskAnew, kAnswer},
+    {"If-Match names the version", Known::kServesNamed, kAnswer, kAnswer, kAskAnew, kAnswer},
+    {"If-Match differs", Known::kFails, kAskAnew, kAskAnew, kAskAnew, kAnswer},
+    {"If-None-Match is equal", Known::kNotModified, kAnswer, kAsk, kAskAnew, kAnswer},
+    {"past the size", Known::kPastEnd, kAskAnew, kAskAnew, kAskAnew, kAnswer},
+    {"absent", Known::kAbsent, kAnswer, kAskAnew, kAskAnew, kAnswer},
+};
+
+TEST(NextStep, IsThatOfTheTable) {
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.name);
+    EXPECT_EQ(next_step(kFiveSeconds, {.known = row.known, .age = 4s}), row.fresh);
+    EXPECT_EQ(next_step(kFiveSeconds, {.known = row.known, .age = 6s}), row.stale);
+    EXPECT_EQ(next_step(GoodFor::one_request(), {.known = row.known, .age = 1ns}), row.always);
+    EXPECT_EQ(next_step(GoodFor::ever(), {.known = row.known, .age = 24h * 1000}), row.never);
+  }
+}
+
+TEST(NextStep, NothingInThisProcessHasConfirmedThePagesOfAnEarlierOne) {
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.name);
+    EXPECT_EQ(next_step(kFiveSeconds, {.known = row.known}), row.stale);
+    EXPECT_EQ(next_step(GoodFor::one_request(), {.known = row.known}), row.always);
+    EXPECT_EQ(next_step(GoodFor::ever(), {.known = row.known}), row.never);
+  }
+}
+
+TEST(NextStep, AnAnswerIsGoodForLessThanItsTime) {
+  EXPECT_EQ(next_step(kFiveSeconds, {.known = Known::kServes, .age = 5s - 1ns}), kAnswer);
+  EXPECT_EQ(next_step(kFiveSeconds, {.known = Known::kServes, .age = 5s}), kAsk);
+}
+
+TEST(NextStep, AnAnswerSinceTheRequestBeganIsFinal) {
+  for (const Row& row : kRows) {
+    for (const auto age : {0ns, -1ns, std::chrono::nanoseconds(-10s)}) {
+      for (const GoodFor good_for : {kFiveSeconds, GoodFor::one_request(), GoodFor::ever()}) {
+        for (const bool revalidate : {false, true}) {
+          const FreshnessQuestion question{
+              .known = row.known, .age = age, .revalidate = revalidate};
+          EXPECT_EQ(next_step(good_for, question), kAnswer) << row.name;
+        }
+      }
+    }
+  }
+}
+
+TEST(NextStep, AClientThatAsksToRevalidateGetsIt) {
+  for (const Row& row : kRows) {
+    for (const GoodFor good_for : {kFiveSeconds, GoodFor::one_request(), GoodFor::ever()}) {
+      const FreshnessQuestion question{.known = row.known, .age = 1s, .revalidate = true};
+      EXPECT_EQ(next_step(good_for, question), kAskAnew) << row.name;
+    }
+  }
+}
+
+TEST(NextStep, OfAnUnknownObjectTheBytesTellUnlessTheHeadMayDo) {
+  for (const GoodFor good_for : {kFiveSeconds, GoodFor::one_request(), GoodFor::ever()}) {
+    for (const bool revalidate : {false, true}) {
+      EXPECT_EQ(next_step(good_for, {.revalidate = revalidate}), kOpen);
+      EXPECT_EQ(next_step(good_for, {.head_may_do = true, .revalidate = revalidate}), kAskAnew);
+    }
+  }
+}
+
+TEST(MayBeStale, ForItsTimeAndSomeMore) {
+  for (const Known known : {Known::kServes, Known::kServesNamed, Known::kNotModified}) {
+    const auto stale = [known](GoodFor good_for, std::chrono::nanoseconds age,
+                               std::chrono::seconds max) {
+      return may_be_stale(good_for, {.known = known, .age = age}, max);
+    };
+    EXPECT_TRUE(stale(kFiveSeconds, 65s - 1ns, 60s));
+    EXPECT_FALSE(stale(kFiveSeconds, 65s, 60s));
+    EXPECT_TRUE(stale(GoodFor::one_request(), 60s - 1ns, 60s));
+    EXPECT_FALSE(stale(GoodFor::one_request(), 60s, 60s));
+    EXPECT_FALSE(stale(kFiveSeconds, 5s, 0s)) << "0: off";
+    EXPECT_FALSE(stale(GoodFor::one_request(), 1ns, 0s)) << "0: off";
+    EXPECT_TRUE(stale(GoodFor::ever(), 24h * 1000, 0s));
+    EXPECT_TRUE(stale(GoodFor{GoodFor::kMax}, GoodFor::kMax, GoodFor::kMax));
+  }
+}
+
+TEST(MayBeStale, NoRefusalAndNothingThatWasNeverConfirmed) {
+  for (const Known known : {Known::kNothing, Known::kAbsent, Known::kFails, Known::kPastEnd}) {
+    EXPECT_FALSE(may_be_stale(kFiveSeconds, {.known = known, .age = 6s}, 60s));
+  }
+  EXPECT_FALSE(may_be_stale(kFiveSeconds, {.known = Known::kServes}, 60s));
+  EXPECT_FALSE(
+      may_be_stale(kFiveSeconds, {.known = Known::kServes, .age = 6s, .revalidate = true}, 60s));
+}
+
+TEST(IsOutage, FailuresAreAndRefusalsAreNot) {
+  for (const ErrorKind kind :
+       {ErrorKind::kUpstream, ErrorKind::kTimeout, ErrorKind::kThrottled, ErrorKind::kOverloaded}) {
+    EXPECT_TRUE(is_outage(Error(kind, "")));
+  }
+  for (const ErrorKind kind : {ErrorKind::kNotFound, ErrorKind::kDenied, ErrorKind::kArchived,
+                               ErrorKind::kCancelled, ErrorKind::kBadRequest}) {
+    EXPECT_FALSE(is_outage(Error(kind, "")));
+  }
+}
+
+TEST(AsksToRevalidate, ByTheWordsThatSaySo) {
+  for (const char* line : {"no-cache", "No-Cache", "max-age=0", "no-transform, max-age=0",
+                           " max-age=\"0\" ,x", ",,no-cache"}) {
+    EXPECT_TRUE(asks_to_revalidate(line)) << line;
+  }
+  for (const char* line : {"", ",", "max-age=1", "max-age=00x", "no-cachex", "no-store",
+                           "max-stale=0", "s-maxage=0"}) {
+    EXPECT_FALSE(asks_to_revalidate(line)) << line;
+  }
+}
+
+}  // namespace
+}  // namespace cachey::api::s3
