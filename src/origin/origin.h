@@ -72,7 +72,7 @@ class Turn {
 enum class Ask : uint8_t {
   kRange,  ///< the bytes of a range
   kHead,   ///< version and attributes only (HeadObject): the answer has no body
-  kTail,   ///< the last bytes, as many as the range has (`bytes=-n`)
+  kTail,   ///< the last bytes, as many as the range has (`bytes=-n`): the range begins at 0
 };
 
 /// One question about one object in one bucket.

@@ -208,6 +208,21 @@ class DirStream final : public GetStream {
   rt::BlockingPool& pool_;
 };
 
+/// The bytes that a request asks for; empty for a HEAD.
+Result<ByteRange> range_of(const GetRequest& request, uint64_t size) {
+  switch (request.ask) {
+    case Ask::kHead:
+      return ByteRange();
+    case Ask::kTail:
+      if (size == 0) break;
+      return ByteRange(size - std::min(size, request.range.size()), size);
+    case Ask::kRange:
+      if (request.range.begin >= size) break;
+      return ByteRange(request.range.begin, std::min(request.range.end, size));
+  }
+  return std::unexpected(Error::range_not_satisfiable(size));
+}
+
 class DirOrigin final : public Origin {
  public:
   DirOrigin(FileDescriptor root, rt::BlockingPool& pool, ObjectAttributesPtr attributes)
@@ -215,7 +230,7 @@ class DirOrigin final : public Origin {
 
   rt::Task<Result<std::unique_ptr<GetStream>>> get(rt::Worker& worker,
                                                    GetRequest request) override {
-    CHECK(!request.range.empty());
+    CHECK(request.ask == Ask::kHead || !request.range.empty());
     const MonoTime sent_at = worker.timers().now();
     auto work = [this, &request] { return open_object(root_.get(), request); };
     Result<OpenFile> open = co_await pool_.run(work);
@@ -224,11 +239,10 @@ class DirOrigin final : public Origin {
     if (!request.if_match.empty() && request.if_match != open->info.etag) {
       co_return fail(ErrorKind::kChanged, "the file is of another version than the one asked for");
     }
-    const uint64_t size = open->info.size;
-    if (request.range.begin >= size) co_return std::unexpected(Error::range_not_satisfiable(size));
-    const ByteRange range(request.range.begin, std::min(request.range.end, size));
-    co_return std::make_unique<DirStream>(std::move(*open), range, sent_at, std::move(request.stop),
-                                          pool_);
+    const Result<ByteRange> range = range_of(request, open->info.size);
+    if (!range) co_return std::unexpected(range.error());
+    co_return std::make_unique<DirStream>(std::move(*open), *range, sent_at,
+                                          std::move(request.stop), pool_);
   }
 
  private:

@@ -56,6 +56,15 @@ class DirOriginTest : public ::testing::Test {
     return workers_.fetch(*origin_, std::move(request));
   }
 
+  Fetched ask(Ask ask, std::string key, ByteRange range = {}) {
+    GetRequest request;
+    request.bucket = "b";
+    request.key = std::move(key);
+    request.range = range;
+    request.ask = ask;
+    return workers_.fetch(*origin_, std::move(request));
+  }
+
   Result<std::unique_ptr<GetStream>> open_file() {
     GetRequest request;
     request.bucket = "b";
@@ -76,6 +85,31 @@ class DirOriginTest : public ::testing::Test {
   TestWorkers workers_;
   std::unique_ptr<Origin> origin_;
 };
+
+TEST_F(DirOriginTest, AHeadTellsTheVersionWithoutABody) {
+  write("b/empty", "");
+  const Fetched head = ask(Ask::kHead, "file");
+  ASSERT_TRUE(head.ok) << head.message;
+  EXPECT_EQ(head.info.size, 10u);
+  EXPECT_EQ(head.info.etag, fetch("b", "file").info.etag);
+  EXPECT_TRUE(head.range.empty());
+  const Fetched empty = ask(Ask::kHead, "empty");
+  ASSERT_TRUE(empty.ok) << empty.message;
+  EXPECT_EQ(empty.info.size, 0u);
+  EXPECT_NE(empty.info.etag, "");
+  EXPECT_EQ(ask(Ask::kHead, "none").error, ErrorKind::kNotFound);
+}
+
+TEST_F(DirOriginTest, ATailIsTheLastBytes) {
+  write("b/empty", "");
+  EXPECT_EQ(ask(Ask::kTail, "file", {0, 3}).body, "789");
+  const Fetched all = ask(Ask::kTail, "file", {0, 300});
+  EXPECT_EQ(all.body, "0123456789");
+  EXPECT_EQ(all.range, (ByteRange{0, 10}));
+  const Fetched empty = ask(Ask::kTail, "empty", {0, 3});
+  EXPECT_EQ(empty.error, ErrorKind::kRangeNotSatisfiable);
+  EXPECT_EQ(empty.object_size, 0u);
+}
 
 TEST_F(DirOriginTest, ReadsRangesAndCutsThemAtTheEnd) {
   const Fetched part = fetch("b", "file", {2, 5});

@@ -66,6 +66,9 @@ struct ReadTerms {
   /// The first byte that somebody waits for, if that is not the first one of `range`. An object
   /// that ends before this byte is taken only if no other bucket has a longer one.
   std::optional<uint64_t> wanted{};
+  /// kHead: open() is all there is, and range() is empty. kTail: the last bytes, as many as `range`
+  /// has, which begins at 0; from the first answer on the read is one of a range.
+  Ask ask = Ask::kRange;
 };
 
 /// Reads one range of an object in spite of slow and failing answers. If a bucket fails, the next
@@ -143,7 +146,8 @@ class ObjectRead {
 
   [[nodiscard]] const ObjectSourcePtr& source() const { return source_; }
   [[nodiscard]] const ObjectInfo& info() const { return source_->info; }
-  /// The bytes that run() delivers: the range asked for, cut at the object's end.
+  /// The bytes that run() delivers: the range asked for, cut at the object's end. Empty for a HEAD,
+  /// which has no run().
   [[nodiscard]] ByteRange range() const { return range_; }
   /// A hedge delivered the head or a part of the body.
   [[nodiscard]] bool hedged() const { return hedged_; }
@@ -214,6 +218,7 @@ class ObjectRead {
   /// A further request of a page, not the first one: an answer was taken.
   [[nodiscard]] bool has_memory() const { return !versions_.empty(); }
   [[nodiscard]] GetRequest request_for(size_t bucket, ByteRange range) const;
+  [[nodiscard]] ByteRange expected_of(uint64_t size, ByteRange asked) const;
   [[nodiscard]] std::string if_match_of(size_t bucket) const;
   [[nodiscard]] std::chrono::milliseconds time_left(std::chrono::milliseconds limit,
                                                     MonoTime since) const;

@@ -26,12 +26,23 @@ GetRequest ObjectRead::request_for(size_t bucket, ByteRange range) const {
   request.config = terms_.config;
   request.request_id = terms_.request_id;
   request.has_memory = has_memory();
+  if (!opened_) request.ask = terms_.ask;
   request.if_match = if_match_of(bucket);
   return request;
 }
 
-/// The tag that the object must have in the bucket; empty: any.
+/// The bytes of an answer to a request for `asked`, of an object of `size` bytes.
+ByteRange ObjectRead::expected_of(uint64_t size, ByteRange asked) const {
+  const Ask ask = opened_ ? Ask::kRange : terms_.ask;
+  if (ask == Ask::kHead) return {};
+  if (ask == Ask::kTail) return {size - std::min(size, asked.size()), size};
+  return {asked.begin, std::min(asked.end, size)};
+}
+
+/// The tag that the object must have in the bucket; empty: any. The answer to a HEAD brings the
+/// tag, which is compared here.
 std::string ObjectRead::if_match_of(size_t bucket) const {
+  if (terms_.ask == Ask::kHead) return {};
   const ObjectSourcePtr own = versions_.of(terms_.buckets[bucket]);
   return own == nullptr ? "" : std::string(own->info.strong_tag());
 }
@@ -76,9 +87,10 @@ std::optional<Error> ObjectRead::version_fault(const ObjectSource& source) {
 /// Makes the answer the current body, if its version and range are the expected ones.
 Result<void> ObjectRead::accept(size_t bucket, PendingGetPtr get, ByteRange asked) {
   auto source = std::make_shared<const ObjectSource>(get->stream().info(), terms_.buckets[bucket]);
-  const ByteRange expected{asked.begin, std::min(asked.end, source->info.size)};
+  const ByteRange expected = expected_of(source->info.size, asked);
+  const bool lacks_bytes = expected.empty() && terms_.ask != Ask::kHead;
   std::optional<Error> fault = version_fault(*source);
-  if (!fault && (expected.empty() || get->stream().range() != expected)) {
+  if (!fault && (lacks_bytes || get->stream().range() != expected)) {
     fault =
         Error(ErrorKind::kUpstream, "the origin's answer does not fit the range it was asked for",
               ErrorCause::kUnusableAnswer);

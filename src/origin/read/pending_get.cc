@@ -53,6 +53,7 @@ rt::Task<void> PendingGet::get_answer(PendingGetPtr self, Origin& origin) {
   }
   self->looks_for_bytes_ = false;
   if (self->failure() == nullptr) {
+    self->settle_range();
     self->last_sign_ = self->worker_.timers().now();
     self->hangs_ = false;
     self->pass_->expect_body_bytes(self->stream().range().size());
@@ -60,6 +61,14 @@ rt::Task<void> PendingGet::get_answer(PendingGetPtr self, Origin& origin) {
     self->pass_.reset();
   }
   self->notify_sender();
+}
+
+/// From now on a request for a tail is one for the range that the answer has.
+void PendingGet::settle_range() {
+  if (request_.ask != Ask::kTail) return;
+  request_.ask = Ask::kRange;
+  request_.range = stream().range();
+  position_ = request_.range.begin;
 }
 
 /// A body that fails before its first byte is a failed answer.

@@ -123,6 +123,7 @@ class PendingGet final : public Turn, public std::enable_shared_from_this<Pendin
   [[nodiscard]] rt::Task<Result<size_t>> read_next(std::span<std::byte> into);
   [[nodiscard]] rt::Task<Result<void>> read_some(ByteSink& sink);
   [[nodiscard]] rt::Task<Result<void>> drop_some();
+  void settle_range();
   [[nodiscard]] Error named(Error failure) const;
   void notify_sender();
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,7 +47,34 @@ ObjectInfo version_of(const ResponseHead& head) {
   return info;
 }
 
-Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked) {
+std::string text_of(ByteRange asked, Ask ask) {
+  if (ask == Ask::kTail) return fmt::format("bytes=-{}", asked.size());
+  return fmt::format("bytes={}-{}", asked.begin, asked.end - 1);
+}
+
+/// Whether `got`, of an object of `size` bytes, is what was asked for.
+bool is_as_asked(ByteRange got, uint64_t size, ByteRange asked, Ask ask) {
+  if (got.empty()) return false;
+  if (ask == Ask::kTail) return got == ByteRange(size - std::min(size, asked.size()), size);
+  const bool to_the_end = got.end < asked.end && got.end == size;
+  return got.begin == asked.begin && (got.end == asked.end || to_the_end);
+}
+
+Result<GoodAnswer> check_head(const ResponseHead& head) {
+  GoodAnswer answer;
+  answer.info = version_of(head);
+  if (head.status != 200) return broken(fmt::format("status {} to a HEAD", head.status));
+  if (answer.info.etag.empty() && answer.info.last_modified == 0) {
+    return unusable("the origin answered 200 without ETag and Last-Modified: this is no object");
+  }
+  if (!head.content_length) return broken("no Content-Length to a HEAD");
+  if (*head.content_length > kObjectBytesMax)
+    return broken("the object is larger than an S3 object can be");
+  answer.info.size = *head.content_length;
+  return answer;
+}
+
+Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked, Ask ask) {
   GoodAnswer answer;
   answer.info = version_of(head);
   // A page of a proxy or a login is a 200 like this. A 206 says by its Content-Range that the
@@ -77,11 +105,9 @@ Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked) {
     return std::unexpected(Error::range_not_satisfiable(said->size));
   }
   const ByteRange got = said->range.value_or(ByteRange());
-  const bool whole_range = got.end == asked.end;
-  const bool to_the_end = got.end < asked.end && got.end == *said->size;
-  if (got.empty() || got.begin != asked.begin || (!whole_range && !to_the_end)) {
-    return broken(fmt::format("asked for bytes={}-{}, got Content-Range: {}", asked.begin,
-                              asked.end - 1, log::quoted(head.content_range, 64)));
+  if (!is_as_asked(got, *said->size, asked, ask)) {
+    return broken(fmt::format("asked for {}, got Content-Range: {}", text_of(asked, ask),
+                              log::quoted(head.content_range, 64)));
   }
   if (*said->size > kObjectBytesMax) return broken("the object is larger than an S3 object can be");
   if (head.content_length && *head.content_length != got.size()) {
@@ -95,8 +121,9 @@ Result<GoodAnswer> check_range(const ResponseHead& head, ByteRange asked) {
 
 }  // namespace
 
-Result<GoodAnswer> check_answer(const ResponseHead& head, ByteRange asked) {
-  Result<GoodAnswer> answer = check_range(head, asked);
+Result<GoodAnswer> check_answer(const ResponseHead& head, ByteRange asked, Ask ask) {
+  if (ask == Ask::kHead) return check_head(head);
+  Result<GoodAnswer> answer = check_range(head, asked, ask);
   if (answer && answer->range.size() == answer->info.size)
     answer->checksum = aws::choose_checksum(head.checksums, head.checksum_type);
   return answer;

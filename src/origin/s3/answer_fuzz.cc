@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -23,6 +24,7 @@ void check_lines(std::string_view lines) {
 /// Input: 16 bytes with the range asked for, then the head of the answer.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using cachey::ByteRange;
+  using cachey::origin::Ask;
   uint64_t numbers[2] = {0, 1};
   for (size_t i = 0; i < 16 && size > 0; ++i, ++data, --size)
     numbers[i / 8] = numbers[i / 8] << 8 | *data;
@@ -34,6 +36,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CHECK(head->attributes.bytes() <= cachey::ObjectAttributes::kBytesMax);
   check_lines(head->attributes.lines());
   check_lines(head->attributes.checksum_lines());
+  if (const auto object = cachey::origin::check_answer(*head, {}, Ask::kHead))
+    CHECK(object->range.empty() && object->info.size == *head->content_length);
+  const ByteRange most(0, asked.size());
+  if (const auto tail = cachey::origin::check_answer(*head, most, Ask::kTail)) {
+    CHECK(!tail->range.empty() && tail->range.end == tail->info.size);
+    CHECK(tail->range.size() == std::min(asked.size(), tail->info.size));
+  }
   const auto answer = cachey::origin::check_answer(*head, asked);
   if (!answer) return 0;
   CHECK(answer->range.begin == asked.begin && !answer->range.empty());

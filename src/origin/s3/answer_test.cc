@@ -81,6 +81,70 @@ TEST(CheckAnswer, TakesNothingButWhatWasAskedFor) {
   }
 }
 
+TEST(CheckAnswer, ATailIsTheLastBytes) {
+  const Verdict verdicts[] = {
+      {"as asked", {0, 10}, 206, "bytes 90-99/100", 10, {}, {90, 100}, 100},
+      {"all of a small object", {0, 10}, 206, "bytes 0-6/7", 7, {}, {0, 7}, 7},
+      {"all, of the size asked for", {0, 10}, 206, "bytes 0-9/10", 10, {}, {0, 10}, 10},
+      {"200, the whole object fits", {0, 10}, 200, "", 7, {}, {0, 7}, 7},
+      {"200, larger", {0, 10}, 200, "", 100, kUpstream, {}, 0},
+      {"200, empty object", {0, 10}, 200, "", 0, kUnsatisfiable, {}, 0},
+      {"206, empty object", {0, 10}, 206, "bytes */0", 0, kUnsatisfiable, {}, 0},
+      {"the first bytes", {0, 10}, 206, "bytes 0-9/100", 10, kUpstream, {}, 0},
+      {"0 to n, of a store that reads 0-n", {0, 10}, 206, "bytes 0-10/100", 11, kUpstream, {}, 0},
+      {"fewer", {0, 10}, 206, "bytes 91-99/100", 9, kUpstream, {}, 0},
+      {"more", {0, 10}, 206, "bytes 89-99/100", 11, kUpstream, {}, 0},
+      {"not to the end", {0, 10}, 206, "bytes 89-98/100", 10, kUpstream, {}, 0},
+      {"size unknown", {0, 10}, 206, "bytes 90-99/*", 10, kUpstream, {}, 0},
+  };
+  for (const Verdict& verdict : verdicts) {
+    SCOPED_TRACE(verdict.name);
+    ResponseHead head;
+    head.status = verdict.status;
+    head.etag = "\"v1\"";
+    head.content_range = verdict.content_range;
+    head.content_length = verdict.content_length;
+    const Result<GoodAnswer> answer = check_answer(head, verdict.asked, Ask::kTail);
+    ASSERT_EQ(answer.has_value(), !verdict.error);
+    if (answer) {
+      EXPECT_EQ(answer->range, verdict.range);
+      EXPECT_EQ(answer->info.size, verdict.size);
+    } else {
+      EXPECT_EQ(answer.error().kind(), *verdict.error);
+    }
+  }
+}
+
+TEST(CheckAnswer, AHeadTellsTheSizeByItsLength) {
+  struct Row {
+    unsigned status;
+    const char* etag;
+    std::optional<uint64_t> content_length;
+    bool good;
+  };
+  const Row rows[] = {
+      {200, "\"v1\"", 0, true},           {200, "\"v1\"", 12345, true},
+      {200, "\"v1\"", {}, false},         {200, "", 12345, false},
+      {206, "\"v1\"", 12345, false},      {204, "\"v1\"", {}, false},
+      {200, "\"v1\"", UINT64_MAX, false},
+  };
+  for (const Row& row : rows) {
+    ResponseHead head;
+    head.status = row.status;
+    head.etag = row.etag;
+    head.content_length = row.content_length;
+    const Result<GoodAnswer> answer = check_answer(head, {}, Ask::kHead);
+    ASSERT_EQ(answer.has_value(), row.good) << row.status << " " << row.etag;
+    if (!answer) {
+      EXPECT_EQ(answer.error().kind(), kUpstream);
+      continue;
+    }
+    EXPECT_EQ(answer->info.size, *row.content_length);
+    EXPECT_TRUE(answer->range.empty());
+    EXPECT_FALSE(answer->checksum);
+  }
+}
+
 TEST(CheckAnswer, A200WithoutANameOfItsVersionIsNoObject) {
   struct Row {
     const char* etag;

@@ -1,7 +1,6 @@
 #include "origin/s3/get.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <functional>
 #include <set>
 #include <utility>
@@ -10,7 +9,6 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "origin/back_off.h"
-#include "origin/s3/access_point.h"
 #include "origin/s3/answer.h"
 #include "origin/s3/attempt_log.h"
 #include "origin/s3/found_settings.h"
@@ -27,6 +25,22 @@ namespace {
 
 // The log gets at most this many bytes of an error without a code.
 constexpr size_t kErrorTextLogged = 256;
+
+/// Whether an answer to a HEAD, which has no error document, does not say what is wrong: with the
+/// signature, the token, the clock, the region, or the right to read; or the store has no HEAD.
+bool is_unexplained(unsigned status) {
+  switch (status) {
+    case 400:
+    case 401:
+    case 403:
+    case 405:
+    case 416:
+    case 501:
+      return true;
+    default:
+      return false;
+  }
+}
 
 Error cancelled() { return {ErrorKind::kCancelled, "nobody waits for the answer"}; }
 
@@ -65,6 +79,7 @@ class S3Get {
   [[nodiscard]] rt::Task<Attempt<void>> find_signer(MonoTime deadline);
   [[nodiscard]] rt::Task<Attempt<void>> send(MonoTime deadline);
   [[nodiscard]] rt::Task<Attempt<Stream>> read_answer(MonoTime deadline);
+  [[nodiscard]] rt::Task<Attempt<Stream>> take_answer(std::unique_ptr<HttpExchange> exchange);
   [[nodiscard]] rt::Task<Failure> read_failure(HttpExchange& exchange, MonoTime deadline);
   [[nodiscard]] Attempt<void> check_tag(const ObjectInfo& info);
   [[nodiscard]] ConnectOptions connect_options(MonoTime deadline) const;
@@ -75,9 +90,6 @@ class S3Get {
   }
   [[nodiscard]] rt::Task<bool> wait_before_retry(const Failure& failure);
   [[nodiscard]] rt::Task<bool> remedy(const Failure& failure);
-  [[nodiscard]] bool follow_to_region(const std::string& region);
-  [[nodiscard]] bool set_clock(int64_t store_time);
-  [[nodiscard]] bool drop_condition();
   [[nodiscard]] rt::Task<bool> replace_credentials();
 
   S3ClientState& client_;
@@ -168,7 +180,9 @@ rt::Task<Attempt<void>> S3Get::send(MonoTime deadline) {
     auto exchange = std::make_unique<HttpExchange>(worker_, std::move(*lease), body_limits);
     count(client_.counters->requests);
     sent_at_ = now();
-    Attempt<ResponseHead> answered = co_await exchange->start(request, deadline);
+    const auto body =
+        operation_.get.ask == Ask::kHead ? HttpExchange::Body::kNone : HttpExchange::Body::kFollows;
+    Attempt<ResponseHead> answered = co_await exchange->start(request, deadline, body);
     if (answered) {
       exchange_ = std::move(exchange);
       head_ = std::move(*answered);
@@ -187,16 +201,35 @@ rt::Task<Attempt<S3Get::Stream>> S3Get::read_answer(MonoTime deadline) {
       const bool empty = co_await exchange->is_empty(deadline);
       if (empty) head_.content_length = 0;
     }
-    Result<GoodAnswer> answer = check_answer(head_, operation_.get.range);
-    if (!answer) co_return std::unexpected(Failure(std::move(answer.error())));
-    Attempt<void> checked = check_tag(answer->info);
-    if (!checked) co_return std::unexpected(std::move(checked.error()));
-    answer->info.attributes = client_.attributes.intern(std::move(head_.attributes));
-    co_return std::make_unique<S3Stream>(std::move(exchange), std::move(*answer), sent_at_,
-                                         client_.counters);
+    co_return co_await take_answer(std::move(exchange));
   }
   Failure failure = co_await read_failure(*exchange, deadline);
   co_return std::unexpected(std::move(failure));
+}
+
+/// Checks the head of a 2xx. The body of an answer to a HEAD has been read: none, or a byte that
+/// was asked for instead.
+rt::Task<Attempt<S3Get::Stream>> S3Get::take_answer(std::unique_ptr<HttpExchange> exchange) {
+  const bool is_head = operation_.get.ask == Ask::kHead;
+  if (is_head) exchange->finish_bodiless();
+  Result<GoodAnswer> answer = check_answer(head_, operation_.get.range, operation_.get.ask);
+  if (!answer) {
+    Failure failure(std::move(answer.error()));
+    if (is_head) failure.remedy = Remedy::kByGet;
+    co_return std::unexpected(std::move(failure));
+  }
+  Attempt<void> checked = check_tag(answer->info);
+  if (!checked) co_return std::unexpected(std::move(checked.error()));
+  answer->info.attributes = client_.attributes.intern(std::move(head_.attributes));
+  if (request_.ask == Ask::kHead && !is_head) {
+    std::byte byte{};
+    exchange->expect_body(answer->range.size());
+    (void)co_await exchange->read(std::span(&byte, 1));  // so that the connection can be used again
+    answer->range = ByteRange();
+    answer->checksum.reset();
+  }
+  co_return std::make_unique<S3Stream>(std::move(exchange), std::move(*answer), sent_at_,
+                                       client_.counters);
 }
 
 /// Compares the tag, if the store was not asked to. The store cannot do If-Match if it refused that
@@ -224,9 +257,11 @@ rt::Task<Failure> S3Get::read_failure(HttpExchange& exchange, MonoTime deadline)
   const bool nothing_at_0 = failure.error.kind() == ErrorKind::kRangeNotSatisfiable &&
                             !failure.error.object_size() && operation_.get.range.begin == 0;
   if (nothing_at_0) failure.error = Error::range_not_satisfiable(0);
-  if (failure.remedy == Remedy::kNone && may_refuse_condition(head_.status, failure)) {
+  const bool is_head = operation_.get.ask == Ask::kHead;
+  if (failure.remedy == Remedy::kNone && !is_head && may_refuse_condition(head_.status, failure)) {
     failure.remedy = Remedy::kNoCondition;
   }
+  if (is_head && is_unexplained(head_.status)) failure.remedy = Remedy::kByGet;
   // After a transient failure a new connection may reach a healthy server. A throttling server is
   // only busy: its connection is kept.
   exchange.finish_small_body(failure.retry != Retry::kTransient);
@@ -306,44 +341,23 @@ rt::Task<bool> S3Get::remedy(const Failure& failure) {
     case Remedy::kNone:
       co_return false;
     case Remedy::kRegion:
-      co_return follow_to_region(failure.region);
+      co_return follow_to_region(operation_, failure.region, client_.config, client_.learned,
+                                 *client_.counters);
     case Remedy::kClock:
-      co_return set_clock(failure.store_time);
+      co_return correct_clock(operation_, failure.store_time, client_.clock.unix_seconds(),
+                              client_.learned, *client_.counters);
     case Remedy::kCredentials:
       co_return co_await replace_credentials();
     case Remedy::kNoCondition:
-      co_return drop_condition();
+      // From now on check_tag() compares the tag.
+      co_return !std::exchange(operation_.get.if_match, "").empty();
+    case Remedy::kByGet:
+      operation_.get.ask = Ask::kRange;
+      operation_.get.range = {0, 1};
+      co_return true;
   }
   co_return false;
 }
-
-bool S3Get::follow_to_region(const std::string& region) {
-  // With an endpoint URL or an ARN, the user has chosen the region.
-  if (client_.config.endpoint || is_arn(operation_.bucket)) return false;
-  if (region == operation_.get.endpoint.signing_region) return false;
-  if (!use_region(operation_, region, client_.config, client_.learned)) return false;
-  client_.learned.regions.set(operation_.bucket, region);
-  count(client_.counters->region_redirects);
-  return true;
-}
-
-/// False if the signing time was right within kClockErrorMax.
-bool S3Get::set_clock(int64_t store_time) {
-  const std::string& host = operation_.server.host;
-  const int64_t offset = store_time - client_.clock.unix_seconds();
-  if (std::abs(offset - operation_.clock_offset) <= aws::kClockErrorMax) return false;
-  operation_.clock_offset = offset;
-  const int64_t learned = client_.learned.clock_offsets.find(host).value_or(0);
-  if (std::abs(offset - learned) <= aws::kClockErrorMax) return true;  // another get was first
-  client_.learned.clock_offsets.set(host, offset);
-  count(client_.counters->clock_corrections);
-  log::warn("this machine's clock is wrong, or the origin's: requests are signed for the latter's",
-            {{"host", host}, {"difference_seconds", offset}});
-  return true;
-}
-
-/// From now on check_tag() compares the tag.
-bool S3Get::drop_condition() { return !std::exchange(operation_.get.if_match, "").empty(); }
 
 /// Looks up other credentials than those that the store refused.
 rt::Task<bool> S3Get::replace_credentials() {
@@ -368,7 +382,8 @@ S3ClientState::S3ClientState(S3Config config_given, AttributesPool& attributes_g
 
 rt::Task<Result<std::unique_ptr<GetStream>>> run_get(S3ClientState& client, rt::Worker& worker,
                                                      GetRequest request, Checksums checksums) {
-  CHECK(!request.range.empty() && worker.index() < client.workers.size());
+  CHECK(request.ask == Ask::kHead || !request.range.empty());
+  CHECK(worker.index() < client.workers.size());
   S3Get get(client, worker, std::move(request), checksums);
   const Result<std::string> region = co_await find_region(client.config, worker, get.deadline());
   if (!region) co_return std::unexpected(region.error());

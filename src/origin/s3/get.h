@@ -46,7 +46,7 @@ enum class Checksums { kCompare, kIgnore };
 
 /// One get: attempts, remedies and retries until an answer is good or the failure is final.
 /// `client` and `worker` must outlive the task and the use of its stream. REQUIRES: the range is
-/// not empty.
+/// not empty, except for a HEAD.
 [[nodiscard]] rt::Task<Result<std::unique_ptr<GetStream>>> run_get(S3ClientState& client,
                                                                    rt::Worker& worker,
                                                                    GetRequest request,

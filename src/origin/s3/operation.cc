@@ -4,8 +4,10 @@
 #include <optional>
 #include <utility>
 
+#include "aws/sigv4.h"
 #include "base/escape.h"
 #include "base/log.h"
+#include "origin/s3/access_point.h"
 #include "origin/s3/endpoint.h"
 #include "origin/transport/endpoint_url.h"
 
@@ -23,6 +25,7 @@ Result<Operation> make_operation(const GetRequest& request, const std::string& r
       use_region(operation, own_region ? *own_region : region, config, learned);
   if (!found) return std::unexpected(found.error());
   operation.fresh_connection = request.fresh_connection;
+  operation.get.ask = request.ask;
   operation.get.range = request.range;
   // A weak entity tag never matches (RFC 9110, 13.1.1).
   if (!is_weak_tag(request.if_match)) operation.expected_tag = request.if_match;
@@ -41,6 +44,32 @@ void leave_out_if_match(std::string_view bucket, Learnings& learned, int64_t uni
               {{"bucket", bucket}});
   }
   learned.no_if_match.set(bucket, unix_seconds);
+}
+
+bool follow_to_region(Operation& operation, const std::string& region, const S3Config& config,
+                      Learnings& learned, S3Counters& counters) {
+  // With an endpoint URL or an ARN, the user has chosen the region.
+  if (config.endpoint || is_arn(operation.bucket)) return false;
+  if (region == operation.get.endpoint.signing_region) return false;
+  if (!use_region(operation, region, config, learned)) return false;
+  learned.regions.set(operation.bucket, region);
+  count(counters.region_redirects);
+  return true;
+}
+
+bool correct_clock(Operation& operation, int64_t store_time, int64_t unix_seconds,
+                   Learnings& learned, S3Counters& counters) {
+  const std::string& host = operation.server.host;
+  const int64_t offset = store_time - unix_seconds;
+  if (std::abs(offset - operation.clock_offset) <= aws::kClockErrorMax) return false;
+  operation.clock_offset = offset;
+  const int64_t known = learned.clock_offsets.find(host).value_or(0);
+  if (std::abs(offset - known) <= aws::kClockErrorMax) return true;  // another get was first
+  learned.clock_offsets.set(host, offset);
+  count(counters.clock_corrections);
+  log::warn("this machine's clock is wrong, or the origin's: requests are signed for the latter's",
+            {{"host", host}, {"difference_seconds", offset}});
+  return true;
 }
 
 Result<void> use_region(Operation& operation, std::string_view region, const S3Config& config,

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "origin/origin.h"
 #include "origin/s3/config.h"
+#include "origin/s3/counters.h"
 #include "origin/s3/learned.h"
 #include "origin/s3/request.h"
 #include "origin/s3/wrong_sums.h"
@@ -49,6 +50,17 @@ inline constexpr std::chrono::seconds kNoIfMatchValid = std::chrono::hours(1);
 
 /// The bucket refused If-Match though the object has the tag. Warns once a bucket.
 void leave_out_if_match(std::string_view bucket, Learnings& learned, int64_t unix_seconds);
+
+/// The store said that the bucket is in `region`: the next attempt goes there, and so do later
+/// operations. False: the user has chosen the region, or the operation is for this one already.
+[[nodiscard]] bool follow_to_region(Operation& operation, const std::string& region,
+                                    const S3Config& config, Learnings& learned,
+                                    S3Counters& counters);
+
+/// The store said its time: the next attempt is signed for it, and so are later operations at this
+/// host. All times in Unix seconds. False: the signing time was right within kClockErrorMax.
+[[nodiscard]] bool correct_clock(Operation& operation, int64_t store_time, int64_t unix_seconds,
+                                 Learnings& learned, S3Counters& counters);
 
 /// Sets server, path and signing region for a bucket in `region`.
 [[nodiscard]] Result<void> use_region(Operation& operation, std::string_view region,

@@ -9,21 +9,31 @@
 #include "origin/transport/request_head.h"
 
 namespace cachey::origin {
+namespace {
+
+std::string range_text(const GetObject& get) {
+  if (get.ask == Ask::kTail) return fmt::format("bytes=-{}", get.range.size());
+  return fmt::format("bytes={}-{}", get.range.begin, get.range.end - 1);
+}
+
+}  // namespace
 
 std::string format_request(const GetObject& get, const AttemptNumber& number, int64_t unix_seconds,
                            aws::Signer& signer) {
-  std::vector<aws::NamedValue> headers = {
-      {"host", host_header(get.endpoint.url)},
-      {"range", fmt::format("bytes={}-{}", get.range.begin, get.range.end - 1)},
-  };
+  const bool is_head = get.ask == Ask::kHead;
+  const std::string_view method = is_head ? "HEAD" : "GET";
+  std::vector<aws::NamedValue> headers = {{"host", host_header(get.endpoint.url)}};
+  if (!is_head) headers.push_back({"range", range_text(get)});
   if (get.checksum_mode) headers.push_back({"x-amz-checksum-mode", "ENABLED"});
-  const std::vector<aws::NamedValue> query = {{"x-id", "GetObject"}};
+  std::vector<aws::NamedValue> query;
+  if (!is_head) query.push_back({"x-id", "GetObject"});  // as the SDKs: HeadObject has none
   if (get.credentials) {
     headers.push_back({"x-amz-content-sha256", std::string(aws::kEmptyPayloadHash)});
     headers.push_back({"x-amz-date", aws::amz_date(unix_seconds)});
     const std::string& token = get.credentials->session_token();
     if (!token.empty()) headers.push_back({"x-amz-security-token", token});
     aws::RequestToSign to_sign;
+    to_sign.method = method;
     to_sign.path = get.path;
     to_sign.query = query;
     to_sign.headers = headers;
@@ -35,9 +45,10 @@ std::string format_request(const GetObject& get, const AttemptNumber& number, in
   }
 
   // A proxy gets the absolute form. The signature is over the path in both cases.
-  const std::string path =
+  std::string target =
       get.http_proxy == nullptr ? get.path : absolute_form(get.endpoint.url, get.path);
-  RequestHead head("GET", fmt::format("{}?{}", path, aws::canonical_query(query)));
+  if (!query.empty()) target += "?" + aws::canonical_query(query);
+  RequestHead head(method, target);
   for (const aws::NamedValue& header : headers) head.add(header.name, header.value);
   if (!get.if_match.empty()) head.add("if-match", get.if_match);
   head.add("amz-sdk-invocation-id", get.invocation_id);

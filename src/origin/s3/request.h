@@ -8,16 +8,18 @@
 #include "aws/credentials.h"
 #include "aws/sigv4.h"
 #include "base/byte_range.h"
+#include "origin/origin.h"
 #include "origin/s3/endpoint.h"
 #include "origin/transport/proxy.h"
 
 namespace cachey::origin {
 
-/// A ranged GetObject, without the parts that change with each attempt.
+/// A GetObject or HeadObject, without the parts that change with each attempt.
 struct GetObject {
   BucketEndpoint endpoint;
   std::string path;  ///< encoded; see aws::object_path()
-  ByteRange range;
+  Ask ask = Ask::kRange;
+  ByteRange range;                    ///< see GetRequest::range
   std::string if_match;               ///< empty: no condition. REQUIRES: no control characters
   aws::CredentialsPtr credentials;    ///< null: not signed
   std::string invocation_id;          ///< the same for all attempts

@@ -16,13 +16,27 @@ Error cancelled() { return {ErrorKind::kCancelled, "nobody waits for the answer"
 
 }  // namespace
 
+/// The bytes of an object of this size that a request asks for; empty for a HEAD.
+static ByteRange range_of(const GetRequest& request, uint64_t size) {
+  const ByteRange& asked = request.range;
+  switch (request.ask) {
+    case Ask::kHead:
+      return {};
+    case Ask::kTail:
+      return {size - std::min(size, asked.size()), size};
+    case Ask::kRange:
+      break;
+  }
+  return {asked.begin, std::min(asked.end, size)};
+}
+
 class FakeOrigin::Stream final : public GetStream {
  public:
   Stream(rt::Worker& worker, const Object& object, const GetRequest& request, Behaviour behaviour,
          MonoTime sent_at, std::atomic<uint64_t>& sent)
       : worker_(worker),
         seed_(object.seed),
-        range_{request.range.begin, std::min(request.range.end, object.size)},
+        range_(range_of(request, object.size)),
         at_(range_.begin),
         behaviour_(std::move(behaviour)),
         stop_(request.stop),
@@ -110,8 +124,8 @@ FakeOrigin::Behaviour FakeOrigin::begin(const GetRequest& request) {
   {
     const MutexLock lock(mutex_);
     number = asked_.size();
-    asked_.push_back(
-        Asked{request.bucket, request.key, request.range, request.if_match, request.config});
+    asked_.push_back(Asked{request.bucket, request.key, request.range, request.if_match,
+                           request.config, request.ask});
     const auto found = by_bucket_.find(request.bucket);
     if (!choose_) return found == by_bucket_.end() ? behaviour_ : found->second;
     choose = choose_;
@@ -128,7 +142,8 @@ Result<FakeOrigin::Object> FakeOrigin::answer(const GetRequest& request,
   if (!request.if_match.empty() && request.if_match != found->second.etag) {
     return fail(ErrorKind::kChanged, "precondition failed");
   }
-  if (request.range.begin >= found->second.size) {
+  const uint64_t first = request.ask == Ask::kTail ? 0 : request.range.begin;
+  if (request.ask != Ask::kHead && first >= found->second.size) {
     return std::unexpected(Error::range_not_satisfiable(found->second.size));
   }
   return found->second;

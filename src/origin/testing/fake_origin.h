@@ -39,6 +39,7 @@ class FakeOrigin final : public Origin {
     ByteRange range;
     std::string if_match;
     RequestConfig config;
+    Ask ask = Ask::kRange;
   };
   struct Behaviour {
     std::chrono::milliseconds unsent{0};  ///< before the request is sent, as after a failed attempt

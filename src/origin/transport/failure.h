@@ -24,6 +24,7 @@ enum class Remedy {
   kClock,        ///< sign with the store's time: Failure::store_time
   kCredentials,  ///< sign with other credentials: the store refuses these
   kNoCondition,  ///< ask without If-Match: the store may be unable to compare tags
+  kByGet,        ///< ask for a byte instead of a HEAD, whose answer cannot say what is wrong
 };
 
 /// A failed attempt: the error, for the case that it was the last attempt, and how to try again.

@@ -45,7 +45,8 @@ IoFailure request_failure(IoFailure failure) {
 
 }  // namespace
 
-rt::Task<Attempt<ResponseHead>> HttpExchange::start(std::string_view request, MonoTime deadline) {
+rt::Task<Attempt<ResponseHead>> HttpExchange::start(std::string_view request, MonoTime deadline,
+                                                    Body body) {
   IoResult<void> sent = co_await lease_.connection().write(request, deadline);
   if (!sent) {
     const IoFailure::Cause cause = sent.error().cause;
@@ -68,7 +69,8 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::start(std::string_view request, Mo
   keep_alive_ = head->keep_alive;
   keep_alive_timeout_ = head->keep_alive_timeout;
   is_error_ = head->status >= 300;
-  const bool bodiless = head->status == kNoContent || head->status == kNotModified;
+  const bool bodiless =
+      body == Body::kNone || head->status == kNoContent || head->status == kNotModified;
   chunked_ = head->chunked && !bodiless;
   content_length_ = bodiless ? 0 : head->content_length;
   until_close_ = !chunked_ && !content_length_;

@@ -35,8 +35,12 @@ class HttpExchange {
   HttpExchange(rt::Worker& worker, ConnectionPool::Lease lease, const BodyLimits& limits)
       : worker_(worker), lease_(std::move(lease)), limits_(limits) {}
 
+  /// Whether a body follows the head. To a HEAD none does, whatever the head says of its length.
+  enum class Body : uint8_t { kFollows, kNone };
+
   /// Sends `request` and reads the head of the answer; skips 1xx answers.
-  [[nodiscard]] rt::Task<Attempt<ResponseHead>> start(std::string_view request, MonoTime deadline);
+  [[nodiscard]] rt::Task<Attempt<ResponseHead>> start(std::string_view request, MonoTime deadline,
+                                                      Body body = Body::kFollows);
 
   /// True if the server had closed the used connection before the request, so that the request may
   /// be sent again: no byte of an answer has come, or a 408 that ends the connection, the server's
@@ -64,6 +68,9 @@ class HttpExchange {
   /// length also ends with a pause of 500 ms. Nothing if the body broke off, or did not end
   /// by `deadline` or within BodyLimits::stall.
   [[nodiscard]] rt::Task<std::optional<std::string>> read_small_body(MonoTime deadline);
+
+  /// Gives the connection back, or closes it if bytes of a body have come. REQUIRES: Body::kNone.
+  void finish_bodiless() { give_back(); }
 
   /// Call after read_small_body(). Gives the connection back, or closes the connection if `reuse`
   /// is false or the body was cut.
