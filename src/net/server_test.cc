@@ -65,6 +65,24 @@ TEST(Server, AFieldEndsNoLineButItsOwn) {
   EXPECT_TRUE(client.response().has("X-Split: a??Injected: b"));
 }
 
+TEST(Server, SendsPreparedLinesAsTheyAre) {
+  TestServer server;
+  TestClient client(server.port);
+  for (const int lines : {0, 1, 30, 90}) {  // 90: more than a spare buffer
+    client.get("/lines/" + std::to_string(lines));
+    const auto response = client.response();
+    EXPECT_EQ(response.body, body_bytes(5));
+    for (const char* line : {"X-Test: yes", "Content-Type: text/\xc3\xbc", "X-More: "})
+      EXPECT_TRUE(response.has(line)) << line;
+    for (int i = 0; i < lines; ++i) {
+      const std::string name = "X-Line-" + std::to_string(i);
+      EXPECT_TRUE(response.has(name + ": " + std::string(96 - name.size(), 'x'))) << i;
+    }
+  }
+  client.send("HEAD /lines/90 HTTP/1.1\r\nHost: t\r\n\r\n");
+  EXPECT_TRUE(client.response(true).has("X-More: "));
+}
+
 TEST(Server, AnswersPipelinedRequestsInOrder) {
   TestServer server;
   TestClient client(server.port);

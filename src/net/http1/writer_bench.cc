@@ -15,7 +15,8 @@ class NoHandler final : public Handler {
   }
 };
 
-void write_head(benchmark::State& state) {
+/// `lines`: set_lines().
+void write_head(benchmark::State& state, std::string_view lines) {
   const SystemClock clock;
   rt::Worker worker(0, clock);
   NoHandler handler;
@@ -37,11 +38,15 @@ void write_head(benchmark::State& state) {
     head.add("ETag", "\"6805f2cfc46c0f04559748bb039d69ae-9\"");
     head.add("C0-Status", "0-65535; images-eu; 1715935777");
     head.set_content_length(65536);
+    head.set_lines(lines);
     writer.start(head);
     writer.end();
   }
 }
-BENCHMARK(write_head);
+BENCHMARK_CAPTURE(write_head, plain, "");
+BENCHMARK_CAPTURE(write_head, with_attributes,
+                  "Content-Type: image/jpeg\r\nx-amz-meta-author: somebody\r\n"
+                  "x-amz-server-side-encryption: AES256\r\n");
 
 }  // namespace
 }  // namespace cachey::net::http1

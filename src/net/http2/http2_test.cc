@@ -84,6 +84,42 @@ TEST(Http2, AFieldEndsNoLineButItsOwn) {
   EXPECT_EQ(client.fetch("/echo").field("x-split"), "a??Injected: b");
 }
 
+TEST(Http2, SendsPreparedLinesAsFields) {
+  TestServer server;
+  TestHttp2Client client(server.port);
+  for (const int lines : {0, 1, 30, 300}) {
+    const Response& response = client.fetch("/lines/" + std::to_string(lines));
+    ASSERT_TRUE(response.whole) << lines;
+    EXPECT_EQ(response.body, body_bytes(5));
+    EXPECT_EQ(response.field("x-test"), "yes");
+    EXPECT_EQ(response.field("content-type"), "text/\xc3\xbc");
+    EXPECT_EQ(response.fields.size(), lines + 6) << lines;  // and status, date, length, x-more
+    for (int i = 0; i < lines; ++i) {
+      const std::string name = "x-line-" + std::to_string(i);
+      EXPECT_EQ(response.field(name), std::string(96 - name.size(), 'x'));
+    }
+  }
+}
+
+TEST(Http2, LargeHeadsThatNobodyReadsAreCharged) {
+  std::atomic<int64_t> held = 0;
+  ServerConfig config;
+  config.charge = [&held](int64_t bytes) { held += bytes; };
+  TestServer server(config);
+  constexpr int64_t kHeads = 100;
+  {
+    TestHttp2Client client(server.port, {.receive_buffer = 4096});
+    std::vector<int32_t> ids;
+    for (int i = 0; i < kHeads; ++i) ids.push_back(client.get("/lines/90"));
+    client.send();
+    EXPECT_TRUE(eventually([&] { return server.stats().requests > kHeads / 2; }));
+    EXPECT_TRUE(eventually([&] { return held > kHeads / 2 * 9'000; })) << held;
+    EXPECT_LT(held, kHeads * 20'000);
+    for (const int32_t id : ids) EXPECT_TRUE(client.wait(id).whole);
+  }
+  EXPECT_TRUE(eventually([&] { return held == 0; }));
+}
+
 TEST(Http2, TrailersThatAreTooLongBreakTheResponseOff) {
   TestServer server;
   TestHttp2Client client(server.port);

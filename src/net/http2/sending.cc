@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
+#include "base/field_lines.h"
 #include "net/http2/field_list.h"
 #include "net/http2/limits.h"
 
@@ -50,6 +52,10 @@ void Sending::submit_head(Response& response, const ResponseHead& head) {
   list.add("date", state_.date.value());
   for (const Field& field : constants) list.add_constant(field);
   for (const Field& field : head.fields()) list.add(field.name, field.value);
+  for (std::string_view lines : head.lines()) {
+    while (const std::optional<FieldLine> line = take_field_line(lines))
+      list.add(line->name, line->value);
+  }
   if (head.status() != 304) list.add("content-length", to_text(head.content_length(), length));
   if (response.has_trailers) list.add("trailer", *head.trailer_name());
   const bool has_body = !response.head_only && response.body_left != 0;

@@ -53,6 +53,8 @@ class TestHandler final : public Handler {
       head.set_content_length(number(target));
       writer.start(head);
       (void)co_await writer.finish(std::span<const Field>());
+    } else if (target.starts_with("/lines/")) {  // N lines of 100 bytes, and one behind them
+      co_await send_lines(request, writer);
     } else if (target == "/echo") {
       co_await echo(request, writer);
     } else if (target == "/wait") {  // polls `released` every 10 ms; then 5 bytes
@@ -121,6 +123,24 @@ class TestHandler final : public Handler {
       }
     }
     co_return true;
+  }
+
+  /// The first line has the body's type.
+  rt::Task<void> send_lines(const Request& request, ResponseWriter& writer) {
+    std::string body = body_bytes(5);
+    std::string lines = "Content-Type: text/\xc3\xbc\r\n";
+    for (size_t i = 0; i < number(request.target()); ++i) {
+      const std::string name = "X-Line-" + std::to_string(i);
+      lines += name + ": " + std::string(96 - name.size(), 'x') + "\r\n";
+    }
+    ResponseHead head(200);
+    head.add("X-Test", "yes");
+    head.set_lines(lines, "X-More: \r\n");
+    head.set_content_length(body.size());
+    writer.start(head);
+    lines.assign(lines.size(), '?');
+    const bool sent = co_await offer_all(writer, body, body.size(), body.size());
+    if (sent) (void)co_await writer.finish(std::span<const Field>());
   }
 
   rt::Task<void> send_trailers(ResponseWriter& writer, size_t bytes) {
