@@ -1,4 +1,4 @@
-"""Runs the scripts of tests/s3/clients, each with the Python of its client, as processes with a time limit."""
+"""Runs the scripts of this folder, each with its client, as processes with a time limit."""
 
 import json
 import os
@@ -8,40 +8,61 @@ import subprocess
 _HERE = pathlib.Path(__file__).resolve().parent
 _TOOLS = _HERE.parents[1] / "build" / "tools"
 
-CLIENTS = {
+_PYTHON = {
     "boto3": "s3-aws", "awscli": "s3-aws",
-    "crt": "s3-data", "duckdb": "s3-data", "minio": "s3-data", "polars": "s3-data", "pyarrow": "s3-data",
-    "rclone": "s3-data", "s3fs": "s3-data", "s5cmd": "s3-data",
+    "crt": "s3-data", "duckdb": "s3-data", "minio": "s3-data", "polars": "s3-data", "pyarrow": "s3-data", "rclone": "s3-data",
+    "s3fs": "s3-data", "s5cmd": "s3-data",
+    "clickhouse": "s3-clickhouse",
 }
-"""Client: its virtual environment in build/tools. botocore, in one version of each, divides them."""
+"""Client of a script in Python: its virtual environment in build/tools. boto3 and s3fs need unlike versions of botocore."""
+
+_LARGE = {"clickhouse"}  # 900 MB: only if CACHEY_TEST_CLIENTS is "all"
+
+CLIENTS = [client for client in [*_PYTHON, "go", "node"]
+           if client not in _LARGE or os.environ.get("CACHEY_TEST_CLIENTS") == "all"]
 
 
-def client_environment(venv, folder, settings):
+def environment(folder, settings, venv=None):
     """The variables of a client: the endpoint's settings, and nothing of this machine that could configure a client."""
+    programs = f"{_TOOLS / venv / 'bin'}:" if venv else ""
     return {
-        "PATH": f"{_TOOLS / venv / 'bin'}:{os.environ['PATH']}", "HOME": str(folder), "LANG": "C.UTF-8",
+        "PATH": programs + os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8",
         "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        "POLARS_MAX_THREADS": "2", **settings, "AWS_DEFAULT_REGION": settings["AWS_REGION"],
+        "POLARS_MAX_THREADS": "2", "NODE_PATH": str(_TOOLS / "s3-js" / "node_modules"), "NODE_NO_WARNINGS": "1",
+        **settings, "AWS_DEFAULT_REGION": settings["AWS_REGION"],
     }
 
 
-def run_python(venv, script, arguments, folder, settings, seconds):
-    """The finished process of a Python program in the environment of a client."""
-    python = _TOOLS / venv / "bin" / "python"
-    return subprocess.run([str(python), str(script), *arguments], env=client_environment(venv, folder, settings), cwd=folder,
-                          capture_output=True, text=True, timeout=seconds, check=False)
+def run(words, folder, settings, seconds, venv=None):
+    """The finished process of `words`, in `folder`, with the programs of a virtual environment first."""
+    return subprocess.run([str(word) for word in words], env=environment(folder, settings, venv), cwd=folder,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False)
+
+
+def python(venv):
+    return _TOOLS / venv / "bin" / "python"
+
+
+def _script(client):
+    """(command, environment) of a client's script."""
+    if client == "go":
+        return [_TOOLS / "s3-go"], None
+    if client == "node":
+        return ["node", _HERE / "js" / "read.cjs"], None
+    return [python(_PYTHON[client]), _HERE / "clients" / f"read_{client}.py"], _PYTHON[client]
 
 
 def report_of(client, bucket, folder, settings, seconds, store_is_down=False):
-    """What the client's script prints: {"read": {step: result}, "asked": {step: result}}."""
+    """What the client's script prints: {"read": {step: result}, "asked": {step: result}}; and the words of its errors."""
+    command, venv = _script(client)
     flags = ["--store-is-down"] if store_is_down else []
-    done = run_python(CLIENTS[client], _HERE / "clients" / f"read_{client}.py", [bucket, *flags], folder, settings, seconds)
+    done = run([*command, bucket, *flags], folder, settings, seconds, venv)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr
 
 
 def make_table(path):
-    """Writes the Parquet file of the scripts."""
-    done = run_python("s3-data", _HERE / "clients" / "make_table.py", [str(path)], path.parent, {"AWS_REGION": ""}, 60)
+    """Writes the Parquet file of the scripts, and returns its bytes."""
+    done = run([python("s3-data"), _HERE / "clients" / "make_table.py", path], path.parent, {"AWS_REGION": ""}, 60)
     assert done.returncode == 0, done.stderr
     return path.read_bytes()
