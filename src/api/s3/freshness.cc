@@ -42,7 +42,7 @@ NextStep next_step(GoodFor good_for, const FreshnessQuestion& question) {
 }
 
 bool may_be_stale(GoodFor good_for, const FreshnessQuestion& question,
-                  std::chrono::seconds stale_max) {
+                  std::chrono::nanoseconds stale_max) {
   const bool is_yes = question.known == Known::kServes || question.known == Known::kServesNamed ||
                       question.known == Known::kNotModified;
   if (!is_yes || question.revalidate || !question.age) return false;

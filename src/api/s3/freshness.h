@@ -65,7 +65,7 @@ struct NextStep {
 /// at most `stale_max` older than `good_for` allows. A refusal is not given by old news, nor is
 /// anything to a client that asks to revalidate. Pure.
 [[nodiscard]] bool may_be_stale(GoodFor good_for, const FreshnessQuestion& question,
-                                std::chrono::seconds stale_max);
+                                std::chrono::nanoseconds stale_max);
 
 /// The store, or the way to it, is the cause: what is known may be served. A refusal of the store
 /// (403, 404) is an answer.

@@ -122,6 +122,14 @@ void add_s3api(Table& table, S3ApiOptions& o) {
                  "Take BUCKET.NAME in Host for the bucket, as virtual-host style does"));
   table.add(one("s3api-region", region_value(), o.region, "The region that S3 clients are told"))
       .default_text = "the origin's";
+  Option& revalidate =
+      table.add(many("s3api-revalidate", revalidate_rule_value(), o.revalidate,
+                     "How long S3's answer about an object is good: never asked again, always "
+                     "asked, or seconds; by bucket and key, the first that matches"));
+  revalidate.default_text = "*=5";
+  revalidate.separator = ';';
+  table.add(one("s3api-stale-if-error", seconds_value(SecondsFrom::kZero), o.stale_if_error,
+                "How much older an object may be served while S3 fails to confirm it; 0: not"));
   table.add(one("s3api-plain", flag_value(), o.plain, "No X-Cache and no C0-Status in answers"));
 }
 

@@ -12,7 +12,15 @@
 namespace cachey::app {
 namespace {
 
+constexpr std::string_view kRevalidate = "s3api-revalidate";
+/// Of --memory, for the newest answer about each object.
+constexpr uint64_t kHeadsShare = 32;
+
 bool is_given(const Option& option) { return option.source != Option::kDefaultSource; }
+
+bool gives(const Settings& settings, std::string_view name) {
+  return std::ranges::find(settings.settings, name, &Setting::name) != settings.settings.end();
+}
 
 /// Finds values that are valid one by one but not together.
 class Combinations {
@@ -71,6 +79,9 @@ class Combinations {
   /// Nobody shall open the buckets to the network without having said so.
   void check_s3api() {
     const S3ApiOptions& s3api = options_.s3api;
+    const size_t rules_max = api::s3::RevalidateRules::kRulesMax;
+    if (s3api.revalidate.size() > rules_max)
+      fault("{} takes at most {}", named("s3api-revalidate"), rules_max);
     if (s3api.enabled()) {
       if (s3api.open) return;
       fault(
@@ -83,6 +94,7 @@ class Combinations {
     if (!s3api.domains.empty()) fault("{} needs --s3api-listen", named("s3api-domain"));
     if (!s3api.region.empty()) fault("{} needs --s3api-listen", named("s3api-region"));
     if (s3api.plain) fault("{} needs --s3api-listen", named("s3api-plain"));
+    if (!s3api.revalidate.empty()) fault("{} needs --s3api-listen", named("s3api-revalidate"));
   }
 
   void check_addresses() {
@@ -185,6 +197,8 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
   }
   apply(variables, table, faults);
   apply(*arguments, table, faults);
+  const bool is_of_file = !options.config_file.empty() && !gives(variables, kRevalidate) &&
+                          !gives(*arguments, kRevalidate);
 
   if (options.tls.enabled() && !is_given(*find_option(table, "port"))) {
     options.port = Options::kTlsPort;
@@ -197,6 +211,10 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
   if (!faults.empty()) return std::unexpected(exit_with(std::move(faults), options.log_format));
   if (options.print_config) return std::unexpected(Exit{0, write_config_text(table)});
   options.memory.limit_bytes = chosen->bytes;
+  if (options.s3api.enabled()) {
+    options.fill.heads_bytes_max = options.memory.limit_bytes / kHeadsShare;
+    options.s3api.revalidate_is_files = is_of_file;
+  }
   options.warnings = variables.warnings;
   if (!chosen->warning.empty()) options.warnings.push_back(chosen->warning);
   if (is_open_to_all(options)) {
@@ -217,6 +235,21 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
         "say with --kind which buckets a kind has");
   }
   return options;
+}
+
+Result<std::vector<api::s3::RevalidateRule>> read_revalidate_again(const std::string& config_file) {
+  Options options;
+  std::vector<Option> table = option_table(options);
+  Settings file = load_config_file(config_file, table);
+  std::erase_if(file.settings, [](const Setting& setting) { return setting.name != kRevalidate; });
+  std::vector<std::string> faults = std::move(file.faults);
+  apply(file, table, faults);
+  const size_t rules_max = api::s3::RevalidateRules::kRulesMax;
+  if (options.s3api.revalidate.size() > rules_max) {
+    faults.push_back(fmt::format("{}: takes at most {}", file.settings.front().label, rules_max));
+  }
+  if (!faults.empty()) return fail(ErrorKind::kBadRequest, faults.front());
+  return std::move(options.s3api.revalidate);
 }
 
 }  // namespace cachey::app

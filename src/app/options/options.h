@@ -9,6 +9,7 @@
 
 #include "api/bucket_glob.h"
 #include "api/bucket_rules.h"
+#include "api/s3/revalidate_rules.h"
 #include "app/options/listen_option.h"
 #include "app/options/machine.h"
 #include "app/options/memory_option.h"
@@ -33,6 +34,9 @@ struct S3ApiOptions {
   std::vector<std::string> domains;  ///< of hosts BUCKET.DOMAIN; in lower case
   std::string region;                ///< what clients are told; empty: the origin's
   bool plain = false;                ///< no X-Cache and no C0-Status
+  std::vector<api::s3::RevalidateRule> revalidate;
+  bool revalidate_is_files = false;  ///< the config file decides on `revalidate`
+  std::chrono::milliseconds stale_if_error{60'000};
 
   [[nodiscard]] bool enabled() const { return !listen.empty(); }
 };
@@ -107,5 +111,10 @@ struct Exit {
 [[nodiscard]] std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
                                                          const char* const* environment,
                                                          const Machine& machine);
+
+/// The values of `--s3api-revalidate` as the config file has them now. kBadRequest: the file's
+/// first fault. Blocks.
+[[nodiscard]] Result<std::vector<api::s3::RevalidateRule>> read_revalidate_again(
+    const std::string& config_file);
 
 }  // namespace cachey::app

@@ -241,4 +241,15 @@ ValueType<cache::KindPageSize> page_size_value() {
           }};
 }
 
+ValueType<api::s3::RevalidateRule> revalidate_rule_value() {
+  using api::s3::RevalidateRule;
+  const auto parse = [](const std::string& text) -> std::expected<RevalidateRule, std::string> {
+    Result<RevalidateRule> rule = RevalidateRule::parse(text);
+    if (!rule) return refuse("{}: {}", log::quoted(text), rule.error().message());
+    return std::move(*rule);
+  };
+  return {"GLOB=POLICY", Option::Form::kText, parse,
+          [](const RevalidateRule& rule) { return rule.text(); }};
+}
+
 }  // namespace cachey::app

@@ -13,6 +13,7 @@
 
 #include "api/bucket_glob.h"
 #include "api/bucket_rules.h"
+#include "api/s3/revalidate_rules.h"
 #include "app/options/listen_option.h"
 #include "app/options/memory_option.h"
 #include "app/options/option.h"
@@ -97,6 +98,7 @@ enum class Port : uint8_t { kOptional, kRequired };
 
 /// `KIND=SIZE`.
 [[nodiscard]] ValueType<cache::KindPageSize> page_size_value();
+[[nodiscard]] ValueType<api::s3::RevalidateRule> revalidate_rule_value();
 
 /// `s3.example.org`: a DNS name, kept in lower case and without a final dot.
 [[nodiscard]] ValueType<std::string> host_name_value();
