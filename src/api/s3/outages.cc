@@ -1,0 +1,36 @@
+#include "api/s3/outages.h"
+
+namespace cachey::api::s3 {
+
+bool Outages::may_ask(std::string_view bucket, MonoTime now) {
+  const MutexLock lock(mutex_);
+  Failing* const failing = failing_.find(bucket);
+  if (failing == nullptr || failing->failures < kFailuresMin) return true;
+  if (now < failing->ask_at) return false;
+  failing->ask_at = now + kAskEvery;
+  return true;
+}
+
+void Outages::failed(std::string_view bucket, MonoTime now) {
+  const MutexLock lock(mutex_);
+  Failing* const failing = failing_.find_or_add(bucket);
+  if (failing == nullptr || failing->failures == kFailuresMin) return;
+  ++failing->failures;
+  failing->ask_at = now + kAskEvery;
+}
+
+void Outages::answered(std::string_view bucket) {
+  const MutexLock lock(mutex_);
+  (void)failing_.erase(bucket);
+}
+
+size_t Outages::buckets_out() const {
+  const MutexLock lock(mutex_);
+  size_t out = 0;
+  failing_.visit_newest(kKept.entries, [&out](const std::string&, const Failing& failing) {
+    if (failing.failures == kFailuresMin) ++out;
+  });
+  return out;
+}
+
+}  // namespace cachey::api::s3

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string_view>
+
+#include "base/aged_map.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/units.h"
+
+namespace cachey::api::s3 {
+
+/// Keeps an outage of the store from the clients whose objects may be served stale. A bucket is
+/// *out* if the last kFailuresMin questions about its objects have failed. Then one request in
+/// kAskEvery asks for the others, which are answered without a question. The first answer ends it.
+///
+/// So a request that may be answered stale waits for kPatience at the most, and while the bucket is
+/// out hardly any does. Owned by the endpoint. Any thread.
+class Outages {
+ public:
+  /// A failure may be of one object, so one is not enough.
+  static constexpr int kFailuresMin = 3;
+  static constexpr std::chrono::seconds kAskEvery{1};
+  /// The longest wait for the answer to a question of a request that may be answered stale. A later
+  /// answer still confirms the object, for the requests after this one.
+  static constexpr std::chrono::seconds kPatience{1};
+  /// Buckets whose failures are counted. The one that was not used for the longest time is
+  /// forgotten: its requests ask again.
+  static constexpr AgedMapLimits kKept{.entries = 1000, .key_bytes = 64 * kKiB};
+
+  /// For a request that may be answered stale: whether to ask.
+  [[nodiscard]] bool may_ask(std::string_view bucket, MonoTime now) EXCLUDES(mutex_);
+  /// The store has not answered a question about an object of the bucket.
+  void failed(std::string_view bucket, MonoTime now) EXCLUDES(mutex_);
+  /// The store has answered, whatever it said.
+  void answered(std::string_view bucket) EXCLUDES(mutex_);
+
+  [[nodiscard]] size_t buckets_out() const EXCLUDES(mutex_);
+
+ private:
+  struct Failing {
+    int failures = 0;
+    MonoTime ask_at{};  // the next question, once the bucket is out
+  };
+
+  mutable Mutex mutex_;
+  AgedMap<Failing> failing_ GUARDED_BY(mutex_){kKept};
+};
+
+}  // namespace cachey::api::s3
