@@ -16,18 +16,6 @@ namespace {
 constexpr std::string_view kNone = "-";
 constexpr unsigned kClientLeft = 499;  // as nginx writes it; never sent
 
-std::string_view method_of(const net::Request& request) {
-  switch (request.method()) {
-    case net::Method::kGet:
-      return "GET";
-    case net::Method::kHead:
-      return "HEAD";
-    case net::Method::kOther:
-      return "OTHER";
-  }
-  return kNone;
-}
-
 std::string_view protocol_of(const net::Request& request) {
   return request.protocol() == net::Protocol::kHttp2 ? "h2" : "http/1.1";
 }
@@ -179,7 +167,7 @@ void AccessLog::write_line(const net::Request& request, const ObservedWriter& re
   LogLine line(format_);
   line.add_word("time", format_log_time(clock_.wall()));
   line.add({"client", client});
-  line.add({"method", method_of(request)});
+  line.add({"method", request.method_name()});
   line.add({"target", request.target()}, kTargetBytesMax);
   line.add({"status", response.status()});
   line.add({"bytes", response.bytes()});

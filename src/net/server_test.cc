@@ -55,7 +55,7 @@ TEST(Server, HandsTheHeadOver) {
       "GET http://t/echo HTTP/1.1\r\nHOST: t\r\nC0-Bucket:  one \r\nc0-bucket: two\r\n\r\n");
   EXPECT_EQ(client.response().body, "GET /echo|host=t|c0-bucket=one|c0-bucket=two");
   client.send("DELETE /echo HTTP/1.1\r\nHost: t\r\n\r\n");
-  EXPECT_EQ(client.response().body, "other /echo|host=t");
+  EXPECT_EQ(client.response().body, "DELETE /echo|host=t");
 }
 
 TEST(Server, AFieldEndsNoLineButItsOwn) {

@@ -94,7 +94,7 @@ def test_every_request_leaves_a_line(s3_server, origin, kind, access_log):
     found = [dict(re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)', line)) for line in lines]
     assert [list(line) for line in found] == [KEYS[1:]] * 6
     assert all(re.match(TIME + " client=127.0.0.1 ", line) for line in lines)
-    assert [line["method"] for line in found] == ["GET", "HEAD", "GET", "GET", "GET", "OTHER"]
+    assert [line["method"] for line in found] == ["GET", "HEAD", "GET", "GET", "GET", "DELETE"]
     assert [line["status"] for line in found] == ["206", "206", "404", "200", "404", "405"]
     assert found[0]["bytes"] == "100" and found[1]["bytes"] == "0" and found[0]["user_agent"] == '"test client/1"'
     assert found[0]["hit"] == "0" and found[3]["hit"] == "-" and found[1]["request_id"] == "mine"

@@ -19,9 +19,14 @@ enum class Linger : uint8_t { kNo, kYes };
 class Connection : public boost::intrusive::list_base_hook<
                        boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
-  /// Limits of the bytes that are read and thrown away before a close.
-  static constexpr size_t kLingerBytesMax = size_t{256} << 10;
-  static constexpr std::chrono::seconds kLingerTime{1};
+  /// Limits of the bytes that are read and thrown away before a close, so that a client that reads
+  /// nothing before all of its body is sent still finds the response. Bytes thrown away cost no
+  /// copy.
+  static constexpr size_t kLingerBytesMax = size_t{128} << 20;
+  static constexpr std::chrono::seconds kLingerTime{2};
+  /// Of a worker; each further connection throws kLingerBytesMin away.
+  static constexpr size_t kLingersMax = 64;
+  static constexpr size_t kLingerBytesMin = size_t{256} << 10;
   /// While draining, the time for a connection to send its first request.
   static constexpr std::chrono::seconds kFirstRequestTime{1};
 

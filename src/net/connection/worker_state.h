@@ -42,6 +42,7 @@ struct WorkerState {
   size_t http2_unsent = 0;  ///< bytes of HTTP/2 frames that the kernel has not taken
   /// Sockets that wait for a handshake or a request. The longest wait is the first.
   AwaitedSockets awaited;
+  size_t lingers = 0;  ///< connections that throw away more than Connection::kLingerBytesMin
   bool draining = false;
 
   /// Scratch memory of the HTTP/2 connections, for received bytes and for frames. Each use ends

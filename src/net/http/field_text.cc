@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/ascii.h"
+
 namespace cachey::net {
 namespace {
 
@@ -36,6 +38,16 @@ bool may_have_control(std::string_view text) {
 }
 
 }  // namespace
+
+bool list_has(std::string_view list, std::string_view member) {
+  const auto lower = [](char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; };
+  while (true) {
+    const size_t comma = list.find(',');
+    if (std::ranges::equal(trimmed(list.substr(0, comma)), member, {}, lower)) return true;
+    if (comma == std::string_view::npos) return false;
+    list.remove_prefix(comma + 1);
+  }
+}
 
 bool is_clean(std::string_view text) {
   return !may_have_control(text) || std::ranges::none_of(text, is_control);

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstring>
 
+#include "net/http/field_text.h"
+
 namespace cachey::net {
 namespace {
 
@@ -64,16 +66,6 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-/// True if the comma-separated `list` has this member, which is in lower case.
-bool lists(std::string_view list, std::string_view member) {
-  while (true) {
-    const size_t comma = list.find(',');
-    if (matches(trimmed(list.substr(0, comma)), member)) return true;
-    if (comma == std::string_view::npos) return false;
-    list.remove_prefix(comma + 1);
-  }
-}
-
 /// Parses one head in one pass. HeadScanner guarantees that each line ends in CR LF, has no other
 /// LF, and that the last line is empty.
 class Reader {
@@ -96,6 +88,7 @@ class Reader {
     const std::string_view name(method, static_cast<size_t>(at_ - method));
     if (name.empty() || *at_ != ' ') return HeadFault::kBadRequestLine;
     head_.method = method_of(name);
+    head_.method_name = name;
     const char* const target = ++at_;
     while (is(*at_, kTargetByte)) ++at_;
     head_.target = std::string_view(target, static_cast<size_t>(at_ - target));
@@ -173,7 +166,7 @@ class Reader {
   HeadFault special(const Field& field) {
     switch (field.name.size()) {
       case 2:
-        if (field.name == "te" && lists(field.value, "trailers")) head_.takes_trailers = true;
+        if (field.name == "te" && list_has(field.value, "trailers")) head_.takes_trailers = true;
         return HeadFault::kNone;
       case 4:
         return field.name == "host" ? host(field.value) : HeadFault::kNone;
@@ -197,8 +190,8 @@ class Reader {
   }
 
   void connection(std::string_view value) {
-    if (lists(value, "close")) says_close_ = true;
-    if (lists(value, "keep-alive")) says_keep_alive_ = true;
+    if (list_has(value, "close")) says_close_ = true;
+    if (list_has(value, "keep-alive")) says_keep_alive_ = true;
   }
 
   HeadFault content_length(std::string_view value) {

@@ -72,6 +72,7 @@ class HeadScanner {
 /// What a head says about the connection and the message. All else is in the fields.
 struct RequestHead {
   Method method = Method::kOther;
+  std::string_view method_name;  ///< as sent
   bool http_1_0 = false;
   bool keep_alive = false;  ///< another request may follow: HTTP/1.0 must ask, HTTP/1.1 may decline
   bool has_body = false;

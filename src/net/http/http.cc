@@ -1,8 +1,17 @@
 #include "net/http/http.h"
 
 #include "base/ascii.h"
+#include "net/http/field_text.h"
 
 namespace cachey::net {
+
+bool Request::asks_for_trailers() const {
+  if (!takes_trailers_) return false;
+  for (const Field& field : fields_) {
+    if (field.name == "te" && list_has(field.value, "trailers")) return true;
+  }
+  return false;
+}
 
 ConstantFields::ConstantFields(std::span<const Field> fields) {
   for (const Field& field : fields) {

@@ -36,10 +36,18 @@ enum class CacheStatus : uint8_t { kNone, kHit, kMiss };
 /// coroutine ends.
 class Request {
  public:
+  static constexpr size_t kMethodBytesMax = 32;
+
   Request(Method method, std::string_view target, std::vector<Field> fields)
       : method_(method), target_(target), fields_(std::move(fields)) {}
 
   [[nodiscard]] Method method() const { return method_; }
+  /// As sent, cut at kMethodBytesMax: for logs. `OTHER` if the method is kOther and has no name.
+  [[nodiscard]] std::string_view method_name() const {
+    return method_ == Method::kGet ? "GET" : method_ == Method::kHead ? "HEAD" : other_method_;
+  }
+  /// For kOther. The text must outlive the request.
+  void set_method_name(std::string_view name) { other_method_ = name.substr(0, kMethodBytesMax); }
   /// In origin-form as sent: percent-encoded, with the query.
   [[nodiscard]] std::string_view target() const { return target_; }
   /// In the order of the request. Values are trimmed.
@@ -54,6 +62,8 @@ class Request {
   /// The client accepts trailers: with `TE: trailers` in HTTP/1.1, always in HTTP/2.
   [[nodiscard]] bool takes_trailers() const { return takes_trailers_; }
   void set_takes_trailers(bool takes) { takes_trailers_ = takes; }
+  /// The client accepts trailers and says so, with `TE: trailers`, in HTTP/2 too.
+  [[nodiscard]] bool asks_for_trailers() const;
   /// The address of the client; unspecified before set_connection().
   [[nodiscard]] const rt::Tcp::endpoint& client() const { return client_; }
   [[nodiscard]] Protocol protocol() const { return protocol_; }
@@ -77,6 +87,7 @@ class Request {
   Protocol protocol_ = Protocol::kHttp1;
   bool takes_trailers_ = false;
   rt::Tcp::endpoint client_;
+  std::string_view other_method_ = "OTHER";
   std::string_view target_;
   std::string_view id_;
   std::vector<Field> fields_;

@@ -74,6 +74,7 @@ Connection::Step Connection::next_step() {
     set_refusal(fault);
     return Step::kRefuse;
   }
+  request_->set_method_name(head_.method_name);
   request_->set_takes_trailers(head_.takes_trailers);
   request_->set_connection(socket_.peer(), Protocol::kHttp1);
   head_begun_ = false;
@@ -189,7 +190,7 @@ rt::Task<void> Connection::refuse(unsigned status, std::string_view text, Linger
   if (linger == Linger::kYes) {
     co_await close_gently(linger_);
   } else {
-    (void)socket_.discard(kLingerBytesMax);
+    (void)socket_.discard(kLingerBytesMin);
     socket_.close();
   }
 }

@@ -16,7 +16,7 @@ Head::~Head() {
 
 void Head::add(std::string_view name, std::string_view value) {
   list_bytes_ += name.size() + value.size() + kFieldOverhead;
-  if (name == ":method") method_ = method_of(value);
+  if (name == ":method") set_method(value);
   if (refusal_status_ != 0) return;
   if (list_bytes_ > state_.config.head_bytes_max) return refuse(HeadFault::kTooLarge);
   if (name == ":path") {
@@ -29,6 +29,11 @@ void Head::add(std::string_view name, std::string_view value) {
   } else if (!name.starts_with(':')) {
     add_field(name, value);
   }
+}
+
+void Head::set_method(std::string_view name) {
+  method_ = method_of(name);
+  if (method_ == Method::kOther) other_method_ = name.substr(0, Request::kMethodBytesMax);
 }
 
 void Head::add_field(std::string_view name, std::string_view value) {
@@ -89,6 +94,7 @@ HeadFault Head::make_request() {
   if (host == nullptr) return HeadFault::kNoHost;
   std::erase_if(fields_, [host](const Field& f) { return &f != host && f.name == "host"; });
   request_.emplace(method_, target, std::move(fields_));
+  request_->set_method_name(other_method_);
   request_->set_takes_trailers(true);
   return HeadFault::kNone;
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +42,7 @@ class Head {
  private:
   static constexpr size_t kFieldOverhead = 32;  // RFC 9113 6.5.2
 
+  void set_method(std::string_view name);
   void add_field(std::string_view name, std::string_view value);
   [[nodiscard]] bool make_room(size_t bytes);
   [[nodiscard]] HeadFault make_request();
@@ -49,7 +51,8 @@ class Head {
   WorkerState& state_;
   RequestMemory::Share& memory_;
   Method method_ = Method::kOther;
-  size_t taken_ = 0;  // of memory_, for text that is larger than a spare buffer
+  std::string other_method_;  // the name of kOther
+  size_t taken_ = 0;          // of memory_, for text that is larger than a spare buffer
   unsigned refusal_status_ = 0;
   std::string_view refusal_text_;
   size_t list_bytes_ = 0;

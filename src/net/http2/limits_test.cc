@@ -172,7 +172,7 @@ TEST(Http2Limits, AFloodOfContinuationsEndsTheConnection) {
     Wire client(server.port);
     client.send(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, Wire::get_fields("/"));
     const std::string piece = Wire::frame(NGHTTP2_CONTINUATION, 0, 1, std::string(size, 'x'));
-    for (int i = 0; i < 12; ++i) client.wire.send(piece);  // less than kLingerBytesMax
+    for (int i = 0; i < 12; ++i) client.wire.send(piece);  // less than kLingerBytesMin
     EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM) << size;
   }
   expect_serves(server);

@@ -199,9 +199,7 @@ class TestHandler final : public Handler {
   }
 
   rt::Task<void> echo(const Request& request, ResponseWriter& writer) {
-    std::string body = request.method() == Method::kGet    ? "GET "
-                       : request.method() == Method::kHead ? "HEAD "
-                                                           : "other ";
+    std::string body = std::string(request.method_name()) + " ";
     body += request.target();
     for (const Field& field : request.fields()) {
       body += "|" + std::string(field.name) + "=" + std::string(field.value);
