@@ -23,24 +23,29 @@ std::string name_of(const FetchSpec& spec) {
 
 }  // namespace
 
-std::optional<Error> Absences::find(const FetchSpec& spec) {
+std::optional<Absence> Absences::find(const FetchSpec& spec) {
   if (ttl_.count() == 0) return std::nullopt;
   const std::string name = name_of(spec);
   const MutexLock lock(mutex_);
   const Absence* const found = known_.find(name);
-  if (found == nullptr || found->until <= clock_.mono()) return std::nullopt;
+  if (found == nullptr || found->asked_at + ttl_ <= clock_.mono()) return std::nullopt;
   hits_.add();
-  return found->error;
+  return *found;
 }
 
 void Absences::learn(const FetchSpec& spec, const Error& error, MonoTime asked_at) {
-  const MonoTime now = clock_.mono();
-  const MonoTime until = asked_at + ttl_;
-  if (error.kind() != ErrorKind::kNotFound || until <= now) return;
+  if (error.kind() != ErrorKind::kNotFound || asked_at + ttl_ <= clock_.mono()) return;
   const std::string name = name_of(spec);
   const MutexLock lock(mutex_);
-  Absence* const known = known_.find_or_add(name, error, until);
-  if (known != nullptr) known->until = std::max(known->until, until);
+  Absence* const known = known_.find_or_add(name, error, asked_at);
+  if (known != nullptr) known->asked_at = std::max(known->asked_at, asked_at);
+}
+
+void Absences::forget(const FetchSpec& spec) {
+  if (ttl_.count() == 0) return;
+  const std::string name = name_of(spec);
+  const MutexLock lock(mutex_);
+  (void)known_.erase(name);
 }
 
 }  // namespace cachey::cache

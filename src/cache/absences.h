@@ -13,6 +13,12 @@
 
 namespace cachey::cache {
 
+/// What the store said of an object that it does not have.
+struct Absence {
+  Error error;
+  MonoTime asked_at;  ///< when it was asked
+};
+
 /// Negative cache: for one TTL, an object that its buckets do not have is answered without a
 /// request to the origin. The TTL starts when the origin was asked, so a new object is visible at
 /// most one TTL after its creation. Owned by the cache. Any thread.
@@ -25,19 +31,16 @@ class Absences {
   Absences(std::chrono::milliseconds ttl, const Clock& clock, Counter hits)
       : ttl_(ttl), clock_(clock), hits_(hits) {}
 
-  /// The remembered failure for this object in these buckets, if its TTL has not passed.
-  [[nodiscard]] std::optional<Error> find(const FetchSpec& spec) EXCLUDES(mutex_);
+  /// The remembered absence of this object from these buckets, if its TTL has not passed.
+  [[nodiscard]] std::optional<Absence> find(const FetchSpec& spec) EXCLUDES(mutex_);
 
   /// Reports that a fill under these terms, which asked at `asked_at`, failed with `error`. Only
   /// kNotFound is remembered.
   void learn(const FetchSpec& spec, const Error& error, MonoTime asked_at) EXCLUDES(mutex_);
+  /// These buckets have the object.
+  void forget(const FetchSpec& spec) EXCLUDES(mutex_);
 
  private:
-  struct Absence {
-    Error error;
-    MonoTime until;
-  };
-
   const std::chrono::milliseconds ttl_;
   const Clock& clock_;
   const Counter hits_;

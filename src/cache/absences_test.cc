@@ -28,7 +28,7 @@ TEST_F(AbsencesTest, AreRememberedForAMoment) {
   EXPECT_FALSE(absences_.find(spec("o")));
   learn(spec("o"));
   clock_.advance(249ms);
-  EXPECT_EQ(absences_.find(spec("o"))->message(), "no such key");
+  EXPECT_EQ(absences_.find(spec("o"))->error.message(), "no such key");
   EXPECT_EQ(hits_.total(), 1u);
   clock_.advance(1ms);
   EXPECT_FALSE(absences_.find(spec("o")));
@@ -52,6 +52,23 @@ TEST_F(AbsencesTest, TheMomentBeginsWhenTheOriginWasAsked) {
   EXPECT_FALSE(absences_.find(spec("o")));
   absences_.learn(spec("slow"), missing_, asked);
   EXPECT_FALSE(absences_.find(spec("slow")));
+}
+
+TEST_F(AbsencesTest, TellWhenTheOriginWasAskedLast) {
+  const MonoTime asked = clock_.mono();
+  clock_.advance(100ms);
+  learn(spec("o"));
+  absences_.learn(spec("o"), missing_, asked);
+  EXPECT_EQ(absences_.find(spec("o"))->asked_at, asked + 100ms);
+}
+
+TEST_F(AbsencesTest, AnObjectThatIsThereIsForgotten) {
+  learn(spec("o"));
+  learn(spec("o", {"a"}));
+  absences_.forget(spec("o"));
+  absences_.forget(spec("never seen"));
+  EXPECT_FALSE(absences_.find(spec("o")));
+  EXPECT_TRUE(absences_.find(spec("o", {"a"})));
 }
 
 TEST_F(AbsencesTest, OtherFailuresAreNoAbsences) {

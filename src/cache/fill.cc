@@ -180,9 +180,9 @@ rt::Task<Result<void>> Fills::admit_body(Filling& filling, std::string bucket, u
 
 rt::Task<Result<void>> Fills::fill(Filling& filling) {
   Page& page = filling.page;
-  if (std::optional<Error> absent = absences_.find(filling.spec)) {
+  if (std::optional<Absence> absent = absences_.find(filling.spec)) {
     page.set_asked(MonoTime::max(), 0);
-    co_return std::unexpected(std::move(*absent));
+    co_return std::unexpected(std::move(absent->error));
   }
   Result<void> admitted = look_ahead(filling);
   if (admitted) admitted = co_await admit_start(filling);

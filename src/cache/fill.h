@@ -71,6 +71,11 @@ class Fills {
   /// Nothing: not known.
   [[nodiscard]] std::optional<uint64_t> object_size(const FetchSpec& spec) const;
 
+  /// That the store does not have the object, if it said so within `negative_ttl`.
+  [[nodiscard]] std::optional<Absence> known_absence(const FetchSpec& spec) {
+    return absences_.find(spec);
+  }
+
   /// The memory for a fill that no request waits for. Nothing: there is no room for it now.
   /// `wanted`: of the object.
   [[nodiscard]] std::optional<FillMemory> try_reserve(const FetchSpec& spec, ByteRange wanted);
