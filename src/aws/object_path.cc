@@ -41,9 +41,11 @@ std::expected<BucketAndKey, PathFault> parse_object_path(std::string_view path) 
   if (!decoded) return std::unexpected(decoded.error());
   const size_t slash = decoded->find('/');
   if (slash == std::string::npos) return BucketAndKey(std::move(*decoded), {});
-  std::expected<std::string, PathFault> key = check_key(decoded->substr(slash + 1));
+  std::string bucket = decoded->substr(0, slash);
+  decoded->erase(0, slash + 1);
+  std::expected<std::string, PathFault> key = check_key(std::move(*decoded));
   if (!key) return std::unexpected(key.error());
-  return BucketAndKey(decoded->substr(0, slash), std::move(*key));
+  return BucketAndKey(std::move(bucket), std::move(*key));
 }
 
 std::expected<std::string, PathFault> parse_object_key(std::string_view path) {
