@@ -58,7 +58,7 @@ Error open_error(int error_number) {
     case ELOOP:
     case ENAMETOOLONG:
     case EINVAL:
-      return {ErrorKind::kNotFound, "no such file"};
+      return {ErrorKind::kNotFound, "no such file", ErrorCause::kNoSuchKey};
     case EACCES:
     case EPERM:
       return {ErrorKind::kDenied, "cannot open the file: " + text_of(error_number)};
@@ -69,6 +69,10 @@ Error open_error(int error_number) {
     default:
       return {ErrorKind::kUpstream, "cannot open the file: " + text_of(error_number)};
   }
+}
+
+std::unexpected<Error> no_such_bucket() {
+  return fail(ErrorKind::kNotFound, "no such bucket directory", ErrorCause::kNoSuchBucket);
 }
 
 bool is_file_name(std::string_view name) {
@@ -131,16 +135,22 @@ struct OpenFile {
 };
 
 Result<OpenFile> open_object(int root, const GetRequest& request) {
-  if (!is_file_name(request.bucket)) return fail(ErrorKind::kNotFound, "no such bucket directory");
-  if (!is_file_path(request.key)) return fail(ErrorKind::kNotFound, "no such file");
+  if (!is_file_name(request.bucket)) return no_such_bucket();
+  if (!is_file_path(request.key)) return std::unexpected(open_error(ENOENT));
   const FileDescriptor bucket(open_beneath(root, request.bucket.c_str(), O_PATH | O_DIRECTORY));
-  if (!bucket.is_open()) return std::unexpected(open_error(errno));
+  if (!bucket.is_open()) {
+    Error error = open_error(errno);
+    if (error.kind() == ErrorKind::kNotFound) return no_such_bucket();
+    return std::unexpected(std::move(error));
+  }
   // First by O_PATH: to open a FIFO or a device is felt at its other end.
   const FileDescriptor found(open_beneath(bucket.get(), request.key.c_str(), O_PATH));
   if (!found.is_open()) return std::unexpected(open_error(errno));
   struct stat status{};
   if (::fstat(found.get(), &status) != 0) return std::unexpected(open_error(errno));
-  if (!S_ISREG(status.st_mode)) return fail(ErrorKind::kNotFound, "not a regular file");
+  if (!S_ISREG(status.st_mode)) {
+    return fail(ErrorKind::kNotFound, "not a regular file", ErrorCause::kNoSuchKey);
+  }
   // O_NONBLOCK: no wait for another process's lease (fcntl(2)).
   FileDescriptor file(reopen(found.get(), O_RDONLY | O_NONBLOCK));
   if (!file.is_open()) return std::unexpected(open_error(errno));

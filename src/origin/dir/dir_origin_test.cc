@@ -168,6 +168,10 @@ TEST_F(DirOriginTest, BucketsAreDirectSubdirectories) {
   write("plain", "a file, not a bucket");
   for (const std::string bucket : {"missing", "", ".", "..", "b/sub", "/b", "plain"}) {
     EXPECT_EQ(error(bucket, "file"), ErrorKind::kNotFound) << bucket;
+    EXPECT_EQ(fetch(bucket, "file", {0, 1}).cause, ErrorCause::kNoSuchBucket) << bucket;
+  }
+  for (const std::string key : {"missing", "sub", "a//b"}) {
+    EXPECT_EQ(fetch("b", key, {0, 1}).cause, ErrorCause::kNoSuchKey) << key;
   }
   EXPECT_EQ(error(std::string("b\0", 2), "file"), ErrorKind::kNotFound);
 }

@@ -15,6 +15,7 @@ namespace cachey::origin {
 /// The result of a get and of reading its whole body.
 struct Fetched {
   ErrorKind error = ErrorKind::kInternal;  ///< REQUIRES: !ok
+  ErrorCause cause = ErrorCause::kUnknown;
   std::string message;
   std::optional<uint64_t> object_size;
   bool ok = false;
@@ -73,6 +74,7 @@ class TestWorkers {
     Result<std::unique_ptr<GetStream>> stream = co_await origin.get(worker, std::move(request));
     if (!stream) {
       fetched.error = stream.error().kind();
+      fetched.cause = stream.error().cause();
       fetched.message = stream.error().message();
       fetched.object_size = stream.error().object_size();
       co_return fetched;
