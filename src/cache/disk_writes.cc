@@ -38,8 +38,9 @@ class PageSource final : public store::DiskWriteSource {
                                                      page_->page_size().exponent())
                                : page_->at();
     made.bytes = run_.size();
-    made.info = page_->source()->info;
-    made.bucket = page_->source()->bucket;
+    const ObjectSourcePtr source = newest_source();
+    made.info = source->info;
+    made.bucket = source->bucket;
     made.cached_at = page_->cached_at();
     return made;
   }
@@ -53,11 +54,22 @@ class PageSource final : public store::DiskWriteSource {
   }
 
  private:
+  /// The page's version, with the attributes that the store said last.
+  [[nodiscard]] ObjectSourcePtr newest_source() const {
+    const ObjectSourcePtr& own = page_->source();
+    ObjectSourcePtr known = table_.version_in(page_->key(), own->bucket);
+    return known != nullptr && known->same_version(*own) ? known : own;
+  }
+
   PageTable& table_;
   store::MemoryTier& memory_;
   const PagePtr page_;
   const ByteRange run_;
 };
+
+bool tells_the_same(const ObjectSource& told, const ObjectSource& now) {
+  return told.same_version(now) && !tells_news(now.info.attributes, told.info.attributes);
+}
 
 }  // namespace
 
@@ -77,12 +89,12 @@ void DiskWrites::start(rt::Worker& worker, PagePtr page) {
 void DiskWrites::observe(rt::Worker& worker, KeyView key, std::string_view bucket) {
   if (disk_ == nullptr) return;
   // Repeats until the table's version is the one that was passed on. So the last call on the disk,
-  // from any worker, has the table's version.
+  // from any worker, has the table's version and attributes.
   ObjectSourcePtr told;
   while (true) {
     ObjectSourcePtr now = table_.version_in(key, bucket);
     if (now == nullptr) now = table_.ruling(key);
-    if (now == nullptr || (told != nullptr && told->same_version(*now))) return;
+    if (now == nullptr || (told != nullptr && tells_the_same(*told, *now))) return;
     disk_->observe(worker, key.kind, key.object, *now);
     told = std::move(now);
   }

@@ -51,6 +51,8 @@ VersionVerdict ObjectVersions::observe(ObjectSourcePtr& source, MonoTime sent_at
   ObjectSourcePtr& known = rules ? ruling_ : other->source;
   MonoTime& known_sent_at = rules ? ruling_sent_at_ : other->sent_at;
   if (known->same_version(*source)) {
+    const bool is_older = sent_at < known_sent_at && known->info.attributes != nullptr;
+    if (!is_older && tells_news(source->info.attributes, known->info.attributes)) known = source;
     known_sent_at = std::max(known_sent_at, sent_at);
     source = known;
     return VersionVerdict::kTaken;

@@ -26,6 +26,8 @@ enum class VersionVerdict : uint8_t {
 /// - Only the ruling bucket changes the object's size. A version of another bucket with another
 ///   size is contested.
 /// - The *home* bucket, which has the kind's name, rules once its version is known.
+/// - Attributes are no part of a version. Those of the newest answer count: the bucket's source is
+///   replaced by a source of the same version then, and pages with the former source stay.
 ///
 /// Small, because each object in the table has one. Not synchronized.
 class ObjectVersions {
@@ -42,7 +44,8 @@ class ObjectVersions {
 
   /// The answer to a request that was sent at `sent_at` brought `source`. Of two requests to one
   /// bucket, the one that was sent last decides; of two that were sent at the same time, the one
-  /// that was observed last. If the version is known, `source` becomes the known, shared one.
+  /// that was observed last. If the version is known, `source` becomes the known, shared one,
+  /// unless the answer has newer attributes (tells_news).
   [[nodiscard]] VersionVerdict observe(ObjectSourcePtr& source, MonoTime sent_at,
                                        std::string_view home);
   /// The disk has a page of `source`: as an answer older than all others.

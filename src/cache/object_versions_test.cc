@@ -78,6 +78,52 @@ TEST(ObjectVersions, AKnownVersionIsShared) {
   EXPECT_EQ(first, again);
 }
 
+ObjectSourcePtr with_attributes(const char* lines, const char* sums = "") {
+  ObjectInfo info{"1", 9, 0};
+  if (lines != nullptr) info.attributes = std::make_shared<ObjectAttributes>(lines, sums);
+  return std::make_shared<ObjectSource>(std::move(info), "a");
+}
+
+TEST(ObjectVersions, TheNewestAnswersAttributesCount) {
+  struct Answer {
+    const char* lines;  // null: no attributes
+    const char* sums;
+    int sent_at;
+    const char* lines_after;
+    const char* sums_after;
+  };
+  const Answer answers[] = {
+      {nullptr, "", 10, nullptr, ""},       // of a disk without them
+      {"A: 1\r\n", "", 5, "A: 1\r\n", ""},  // better than none
+      {"A: 2\r\n", "", 10, "A: 2\r\n", ""},
+      {"A: 1\r\n", "", 9, "A: 2\r\n", ""},  // overtaken
+      {nullptr, "", 11, "A: 2\r\n", ""},
+      {"A: 2\r\n", "S: 1\r\n", 12, "A: 2\r\n", "S: 1\r\n"},
+      {"A: 2\r\n", "", 13, "A: 2\r\n", "S: 1\r\n"},  // of a part of the object
+      {"A: 3\r\n", "", 14, "A: 3\r\n", ""},
+  };
+  ObjectVersions versions;
+  for (const Answer& answer : answers) {
+    ObjectSourcePtr made = with_attributes(answer.lines, answer.sums);
+    EXPECT_EQ(versions.observe(made, at(answer.sent_at), ""), kTaken);
+    EXPECT_EQ(versions.ruling(), made);
+    const ObjectAttributesPtr& now = versions.ruling()->info.attributes;
+    ASSERT_EQ(now == nullptr, answer.lines_after == nullptr) << answer.sent_at;
+    if (now == nullptr) continue;
+    EXPECT_EQ(now->lines(), answer.lines_after) << answer.sent_at;
+    EXPECT_EQ(now->checksum_lines(), answer.sums_after) << answer.sent_at;
+  }
+}
+
+TEST(ObjectVersions, TheDisksAttributesAreOlderThanAnyAnswers) {
+  ObjectVersions versions;
+  ObjectSourcePtr answer = with_attributes("A: 1\r\n");
+  EXPECT_EQ(versions.observe(answer, at(1), ""), kTaken);
+  ObjectSourcePtr on_disk = with_attributes("A: 0\r\n");
+  EXPECT_EQ(versions.adopt(on_disk, ""), kTaken);
+  EXPECT_EQ(on_disk, answer);
+}
+
 TEST(ObjectVersions, TheDiskIsOlderThanAnyAnswer) {
   ObjectVersions versions;
   ObjectSourcePtr on_disk = source("a", "1", 9);

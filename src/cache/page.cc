@@ -221,7 +221,11 @@ void Page::wake_settled() {
 int64_t Page::bookkeeping_bytes() const {
   const KeyView names = key();
   size_t texts = names.kind.size() + names.object.size();
-  if (source_ != nullptr) texts += source_->info.etag.size() + source_->bucket.size();
+  if (source_ != nullptr) {
+    texts += source_->info.etag.size() + source_->bucket.size();
+    const ObjectAttributesPtr& attributes = source_->info.attributes;
+    if (attributes != nullptr) texts += attributes->bytes();  // as if they were not shared
+  }
   return kBookkeepingBytes + static_cast<int64_t>(texts);
 }
 

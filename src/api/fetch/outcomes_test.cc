@@ -93,6 +93,8 @@ class World {
     row.status = writer.status;
     row.whole = writer.finished;
     EXPECT_EQ(writer.fields.contains("Retry-After"), writer.status == 503);
+    EXPECT_EQ(writer.lines, "") << "the object's attributes are not for /fetch";
+    if (row.status == 206) EXPECT_EQ(writer.fields["content-type"], "application/octet-stream");
     row.teller = writer.text.starts_with("a says") ? "a" : "-";
     if (writer.text.starts_with("b says")) row.teller = "b";
     for (const FakeOrigin::Asked& asked : origin_.asked()) asked_ += asked.bucket;

@@ -4,6 +4,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "net/http/http.h"
 
@@ -20,6 +21,7 @@ class RecordingWriter final : public net::ResponseWriter {
       }
     }
     for (const net::Field& field : head.fields()) fields[std::string(field.name)] = field.value;
+    for (const std::string_view prepared : head.lines()) lines += prepared;
   }
   size_t offer(std::span<const iovec> body) override {
     size_t bytes = 0;
@@ -40,6 +42,7 @@ class RecordingWriter final : public net::ResponseWriter {
 
   unsigned status = 0;
   std::map<std::string, std::string> fields;
+  std::string lines;  ///< prepared ones
   bool finished = false;
   bool aborted = false;
   std::string text;

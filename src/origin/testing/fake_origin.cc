@@ -45,6 +45,7 @@ class FakeOrigin::Stream final : public GetStream {
     info_.etag = object.etag;
     info_.size = object.size;
     info_.last_modified = object.last_modified;
+    info_.attributes = std::make_shared<const ObjectAttributes>(object.attributes, std::string());
   }
 
   const ObjectInfo& info() const override { return info_; }

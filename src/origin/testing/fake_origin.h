@@ -32,6 +32,7 @@ class FakeOrigin final : public Origin {
     uint64_t seed = 1;
     std::string etag = "\"v1\"";
     int64_t last_modified = 1'700'000'000;
+    std::string attributes = "Content-Type: a/b\r\n";  ///< ObjectAttributes::lines()
   };
   struct Asked {
     std::string bucket;
