@@ -23,6 +23,7 @@ class Access;
 /// What a route asks of its clients.
 enum class Scope : uint8_t {
   kOpen,    ///< nothing; the route reads no object
+  kAnyone,  ///< nothing; the route reads objects, by --s3api-open
   kClient,  ///< one of the accepted tokens, if there are any
 };
 
@@ -74,7 +75,7 @@ class Access {
   /// Nothing if `scope` needs a token and the request has no accepted one in its single field
   /// `Authorization: Bearer TOKEN`. The refusal is counted.
   [[nodiscard]] std::optional<Permit> admit(Scope scope, const net::Request& request) {
-    if (scope != Scope::kOpen && needs_token_ && !has_token(request)) return std::nullopt;
+    if (scope == Scope::kClient && needs_token_ && !has_token(request)) return std::nullopt;
     return Permit(*this, scope);
   }
 

@@ -9,6 +9,7 @@
 #include "api/request_id.h"
 #include "base/log.h"
 #include "base/shard.h"
+#include "net/http/masked_target.h"
 
 namespace cachey::api {
 namespace {
@@ -112,7 +113,7 @@ Result<void> AccessLog::start(const std::string& path) {
   config.queues = kShards;
   config.gather = kGatherTime;
   if (path == "-") {
-    sink_ = std::make_unique<LineSink>(STDOUT_FILENO, config);
+    sink_ = std::make_shared<LineSink>(STDOUT_FILENO, config);
     return {};
   }
   Result<std::unique_ptr<LineSink>> opened = LineSink::open(path, config);
@@ -143,7 +144,9 @@ rt::Task<void> AccessLog::handle(rt::Worker& worker, const net::Request& request
 rt::Task<void> AccessLog::handle_with_id(rt::Worker& worker, const net::Request& request,
                                          net::ResponseWriter& writer, std::string_view id) {
   const RequestId ours(random_);
-  const net::Request named = request.with_id(id.empty() ? ours.text() : id);
+  net::Request named = request.with_id(id.empty() ? ours.text() : id);
+  net::RequestNotes notes;
+  named.set_notes(notes);
   co_await handle_observed(worker, named, writer);
 }
 
@@ -168,7 +171,8 @@ void AccessLog::write_line(const net::Request& request, const ObservedWriter& re
   line.add_word("time", format_log_time(clock_.wall()));
   line.add({"client", client});
   line.add({"method", request.method_name()});
-  line.add({"target", request.target()}, kTargetBytesMax);
+  const std::string target = net::masked_target(request.target());
+  line.add({"target", target}, kTargetBytesMax);
   line.add({"status", response.status()});
   line.add({"bytes", response.bytes()});
   line.add({"duration_ms", milliseconds(clock_.mono() - began)});
@@ -182,6 +186,13 @@ void AccessLog::write_line(const net::Request& request, const ObservedWriter& re
   line.add({"protocol", protocol_of(request)});
   line.add({"complete", response.finished()});
   line.add({"user_agent", request.field("user-agent").value_or(kNone)});
+  const net::RequestNotes* const notes = request.notes();
+  if (notes != nullptr && !notes->operation.empty()) {
+    line.add({"operation", notes->operation});
+    line.add({"bucket", notes->bucket.empty() ? kNone : notes->bucket});
+    line.add({"range", request.field("range").value_or(kNone)});
+    line.add({"cache", notes->cache.empty() ? kNone : notes->cache});
+  }
   sink_->write(line.finish());
 }
 

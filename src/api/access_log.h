@@ -31,6 +31,9 @@ class AccessLog final : public net::Handler {
   /// starts. kBadRequest if the file cannot be opened.
   [[nodiscard]] Result<void> start(const std::string& path);
 
+  /// Turns the log on, into the file of `other`, if that is on. Called before the server starts.
+  void share_file(const AccessLog& other) { sink_ = other.sink_; }
+
   /// Opens the path again, after a rotation. If that fails (kBadRequest), the log stays in the old
   /// file. Any thread.
   [[nodiscard]] Result<void> reopen();
@@ -55,7 +58,7 @@ class AccessLog final : public net::Handler {
   const LogFormat format_;
   const Clock& clock_;
   Random& random_;
-  std::unique_ptr<LineSink> sink_;  // null: the log is off
+  std::shared_ptr<LineSink> sink_;  // null: the log is off
 };
 
 }  // namespace cachey::api

@@ -28,6 +28,10 @@ class FakeHandler final : public net::Handler {
     seen_id = request.id();
     if (request.target() == "/throw") throw std::runtime_error("no");
     if (request.target() == "/left" && writer.client_left().stop_requested()) co_return;
+    if (request.target() == "/noted" && request.notes() != nullptr) {
+      request.notes()->operation = "GetObject";
+      request.notes()->bucket = "b";
+    }
     net::ResponseHead head(206);
     if (request.target() == "/hit") head.set_cache_status(net::CacheStatus::kHit);
     if (request.target() == "/miss") head.set_cache_status(net::CacheStatus::kMiss);
@@ -156,6 +160,37 @@ TEST_F(AccessLogTest, AFileThatCannotBeOpenedIsAnErrorThatNamesIt) {
   const Result<void> started = log.start(directory_ + "/no/such");
   ASSERT_FALSE(started);
   EXPECT_THAT(started.error().message(), HasSubstr("/no/such"));
+}
+
+TEST_F(AccessLogTest, TellsWhatAHandlerNotes) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  ASSERT_TRUE(log.start(path()));
+  ask(log, net::Method::kGet, "/noted", {{"range", "bytes=0-1"}});
+  ask(log, net::Method::kGet, "/hit");
+  const std::vector<std::string> all = lines(log);
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_THAT(all[0], HasSubstr(" operation=GetObject bucket=b range=\"bytes=0-1\" cache=-"));
+  EXPECT_EQ(all[1].find("operation"), std::string::npos);
+}
+
+TEST_F(AccessLogTest, ShowsNoSignature) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  ASSERT_TRUE(log.start(path()));
+  ask(log, net::Method::kGet, "/b/k?X-Amz-Signature=abc&x=1");
+  const std::vector<std::string> all = lines(log);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_THAT(all[0], HasSubstr("target=\"/b/k?X-Amz-Signature=***&x=1\""));
+  EXPECT_EQ(all[0].find("abc"), std::string::npos);
+}
+
+TEST_F(AccessLogTest, TwoServersShareAFile) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  ASSERT_TRUE(log.start(path()));
+  AccessLog other(handler_, LogFormat::kText, clock_, random_);
+  other.share_file(log);
+  ask(other, net::Method::kGet, "/other");
+  ask(log, net::Method::kGet, "/first");
+  EXPECT_EQ(lines(log).size(), 2u);
 }
 
 }  // namespace

@@ -18,8 +18,9 @@ class RouteHandler {
                                               Permit permit, net::ResponseWriter& writer) = 0;
 };
 
-/// The listening addresses that have a route: `--listen`, `--admin-listen` or both. A set of bits.
-enum class Face : uint8_t { kData = 1, kAdmin = 2, kBoth = kData | kAdmin };
+/// The listening addresses that have a route: `--listen`, `--admin-listen`, `--s3api-listen`. A set
+/// of bits.
+enum class Face : uint8_t { kData = 1, kAdmin = 2, kBoth = kData | kAdmin, kS3 = 4 };
 
 [[nodiscard]] constexpr bool overlap(Face a, Face b) {
   return (static_cast<unsigned>(a) & static_cast<unsigned>(b)) != 0;
@@ -31,7 +32,7 @@ enum class Match : uint8_t {
 };
 
 enum class Methods : uint8_t {
-  kGetAndHead,  ///< the router answers other methods with 405
+  kGetAndHead,  ///< the router answers other methods with 405, unless a later row takes them
   kAny,         ///< the handler checks the method
 };
 
@@ -46,6 +47,9 @@ struct Route {
 
   [[nodiscard]] bool matches(std::string_view asked) const {
     return match == Match::kPrefix ? asked.starts_with(path) : asked == path;
+  }
+  [[nodiscard]] bool takes(net::Method method) const {
+    return methods == Methods::kAny || method != net::Method::kOther;
   }
 };
 

@@ -21,17 +21,20 @@ Router::Router(Face face, std::span<const Route> table, Access& access) : access
                        [face](const Route& route) { return overlap(route.face, face); });
 }
 
-const Route* Router::find(std::string_view path) const {
+const Route* Router::find(std::string_view path, net::Method method) const {
+  const Route* first = nullptr;
   for (const Route& route : routes_) {
-    if (route.matches(path)) return &route;
+    if (!route.matches(path)) continue;
+    if (route.takes(method)) return &route;
+    if (first == nullptr) first = &route;
   }
-  return nullptr;
+  return first;
 }
 
 rt::Task<void> Router::handle(rt::Worker& worker, const net::Request& request,
                               net::ResponseWriter& writer) {
   const std::string_view path = request.target().substr(0, request.target().find('?'));
-  const Route* const route = find(path);
+  const Route* const route = find(path, request.method());
   if (route == nullptr) {
     return reply_text(writer, net::ResponseHead(404), kPlainText,
                       path == "/" ? kRoot : kNoSuchPath);
@@ -42,7 +45,7 @@ rt::Task<void> Router::handle(rt::Worker& worker, const net::Request& request,
     head.add("WWW-Authenticate", "Bearer");
     return reply_text(writer, head, kPlainText, "a valid bearer token is required\n");
   }
-  if (request.method() == net::Method::kOther && route->methods == Methods::kGetAndHead) {
+  if (!route->takes(request.method())) {
     net::ResponseHead head(405);
     head.add("Allow", "GET, HEAD");
     return reply_text(writer, head, kPlainText, "the method must be GET or HEAD\n");

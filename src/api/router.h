@@ -15,15 +15,15 @@ namespace cachey::api {
 /// worker.
 class Router final : public net::Handler {
  public:
-  /// Uses the rows of `table` that are on `face`. If several rows match a path, the first one
-  /// counts.
+  /// Uses the rows of `table` that are on `face`. If several rows match a path, the first one that
+  /// takes the method counts, else the first one.
   Router(Face face, std::span<const Route> table, Access& access);
 
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
                                       net::ResponseWriter& writer) override;
 
  private:
-  [[nodiscard]] const Route* find(std::string_view path) const;
+  [[nodiscard]] const Route* find(std::string_view path, net::Method method) const;
 
   std::vector<Route> routes_;
   Access& access_;

@@ -56,6 +56,7 @@ class RouterTest : public ::testing::Test {
   NamedHandler data_{"data"};
   NamedHandler admin_{"admin"};
   NamedHandler rest_{"rest"};
+  NamedHandler objects_{"objects"};
   Health health_;
   const std::vector<Route> table_{
       {"/data/", Match::kPrefix, Face::kData, Scope::kClient, Methods::kGetAndHead, &data_},
@@ -63,6 +64,8 @@ class RouterTest : public ::testing::Test {
       {"/healthz", Match::kExact, Face::kBoth, Scope::kOpen, Methods::kGetAndHead, &health_},
       {"/readyz", Match::kExact, Face::kBoth, Scope::kOpen, Methods::kGetAndHead, &readiness_},
       {"/rest/", Match::kPrefix, Face::kBoth, Scope::kClient, Methods::kAny, &rest_},
+      {"/-/healthz", Match::kExact, Face::kS3, Scope::kOpen, Methods::kGetAndHead, &health_},
+      {"", Match::kPrefix, Face::kS3, Scope::kAnyone, Methods::kAny, &objects_},
   };
 };
 
@@ -132,6 +135,15 @@ TEST_F(RouterTest, AShutdownIsSeenOnEveryFaceByReadinessAlone) {
     EXPECT_EQ(ending.text, "shutting down");
     EXPECT_EQ(ask(face, "/healthz").status, 200u);
   }
+}
+
+TEST_F(RouterTest, AllPathsOfTheS3EndpointAreItsOwn) {
+  for (const char* target : {"/", "*", "/fetch/b/k", "/metrics", "/healthz", "/-/healthz/"}) {
+    EXPECT_EQ(ask(Face::kS3, target, net::Method::kGet, {}).text, "objects") << target;
+  }
+  EXPECT_EQ(ask(Face::kS3, "/-/healthz").text, "ok");
+  EXPECT_EQ(ask(Face::kS3, "/-/healthz", net::Method::kOther).text, "objects");
+  EXPECT_EQ(ask(Face::kBoth, "/-/healthz").status, 404u);
 }
 
 }  // namespace

@@ -22,10 +22,10 @@ uint64_t raise_open_files_limit() {
   return limit.rlim_cur;
 }
 
-size_t connections_within(uint64_t files, size_t wanted, const OtherFiles& others) {
+size_t connections_within(uint64_t files, size_t wanted, size_t servers, const OtherFiles& others) {
   const uint64_t reserve = others.threads * (kFilesOfAWorker + others.origin_connections_max) +
                            others.admin_addresses * others.admin_connections_max + kFilesBeside;
-  const uint64_t room = files - std::min(reserve, files / 2);
+  const uint64_t room = (files - std::min(reserve, files / 2)) / servers;
   return std::min<uint64_t>(wanted, std::max<uint64_t>(room, 1));
 }
 

@@ -17,9 +17,11 @@ struct OtherFiles {
   size_t admin_connections_max = 0;  ///< of each address
 };
 
-/// The number of clients, at most `wanted`, that may be connected if `files` may be open. Files for
-/// `others` are kept free, but at most half of all. So a client past the limit gets its 503, the
-/// admin addresses still accept, and misses still get a connection to the store.
-[[nodiscard]] size_t connections_within(uint64_t files, size_t wanted, const OtherFiles& others);
+/// The number of clients, at most `wanted`, that may be connected to each of `servers` servers if
+/// `files` may be open. Files for `others` are kept free, but at most half of all. So a client past
+/// the limit gets its 503, the admin addresses still accept, and misses still get a connection to
+/// the store.
+[[nodiscard]] size_t connections_within(uint64_t files, size_t wanted, size_t servers,
+                                        const OtherFiles& others);
 
 }  // namespace cachey::app

@@ -20,11 +20,13 @@ TEST(OpenFiles, ClientsLeaveFilesToTheOthers) {
                           .origin_connections_max = 512,
                           .admin_addresses = 1,
                           .admin_connections_max = 100};
-  EXPECT_EQ(connections_within(1'000'000, 10'000, others), 10'000u);
-  EXPECT_LT(connections_within(10'000, 10'000, others), 10'000u - 2 * 512);
-  EXPECT_EQ(connections_within(1'024, 10'000, others), 512u);
-  EXPECT_EQ(connections_within(1'024, 100, others), 100u);
-  EXPECT_EQ(connections_within(0, 100, others), 1u);
+  EXPECT_EQ(connections_within(1'000'000, 10'000, 1, others), 10'000u);
+  EXPECT_LT(connections_within(10'000, 10'000, 1, others), 10'000u - 2 * 512);
+  EXPECT_EQ(connections_within(1'024, 10'000, 1, others), 512u);
+  EXPECT_EQ(connections_within(1'024, 100, 1, others), 100u);
+  EXPECT_EQ(connections_within(0, 100, 1, others), 1u);
+  EXPECT_EQ(connections_within(1'024, 10'000, 2, others), 256u);
+  EXPECT_EQ(connections_within(0, 100, 2, others), 1u);
 }
 
 }  // namespace

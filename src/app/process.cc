@@ -69,6 +69,15 @@ std::optional<Error> joined(std::initializer_list<const Error*> errors) {
   return all;
 }
 
+/// Nothing if there is no S3 endpoint.
+std::optional<api::s3::EndpointConfig> s3api_config(const Options& options) {
+  if (!options.s3api.enabled()) return std::nullopt;
+  return api::s3::EndpointConfig{.hosts = *api::s3::VirtualHosts::parse(options.s3api.domains),
+                                 .rules = api::s3::RevalidateRules(options.s3api.revalidate),
+                                 .stale_max = options.s3api.stale_if_error,
+                                 .plain = options.s3api.plain};
+}
+
 Result<std::string> reload_tokens(const std::string& path, api::Access& access) {
   Result<api::Tokens> tokens = read_token_file(path);
   if (!tokens) return std::unexpected(std::move(tokens.error()));
@@ -131,6 +140,7 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options) {
   if (!options.access_log.empty()) {
     Result<void> log = process->access_log_.start(options.access_log);
     if (!log) return std::unexpected(std::move(log.error()));
+    process->s3api_access_log_.share_file(process->access_log_);
   }
   return process;
 }
@@ -160,15 +170,23 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
              s3_counters(), clock_),
       routes_(
           cache_, foundation_->fetch_metrics, foundation_->egress, foundation_->metrics,
-          foundation_->reports, [this] { return stats_.json(); }, options_.client_limit_max),
+          foundation_->reports, [this] { return stats_.json(); }, options_.client_limit_max,
+          foundation_->random, s3api_config(options_)),
       data_router_(options_.admin_listen.empty() ? api::Face::kBoth : api::Face::kData,
                    routes_.table(), foundation_->access),
       admin_router_(api::Face::kAdmin, routes_.table(), foundation_->access),
+      s3api_router_(api::Face::kS3, routes_.table(), foundation_->access),
       access_log_(data_router_, options_.log_format, clock_, foundation_->random),
+      s3api_access_log_(s3api_router_, options_.log_format, clock_, foundation_->random),
       tls_(std::move(opened.tls)),
       server_config_(data_server_config(options_, foundation_->memory, tls_)),
       data_server_(workers_, access_log_, server_config_, clock_),
       signals_([this] { sample(); }) {
+  if (options_.s3api.enabled()) {
+    s3api_server_.emplace(workers_, s3api_access_log_,
+                          s3api_server_config(options_, server_config_), clock_);
+    stats_.watch_s3api(s3api_server_->stats());
+  }
   if (!options_.admin_listen.empty()) {
     admin_server_.emplace(workers_, admin_router_, admin_server_config(options_, server_config_),
                           clock_);
@@ -236,6 +254,7 @@ Result<void> Process::wait_for_required_disk() {
 Result<void> Process::start_servers() {
   Result<void> started;
   if (admin_server_) started = admin_server_->start();
+  if (started && s3api_server_) started = s3api_server_->start();
   if (started) started = data_server_.start();
   return started;
 }
@@ -244,6 +263,11 @@ void Process::announce() {
   if (admin_server_) {
     for (const std::string& address : admin_server_->addresses()) {
       log::info("listening", {{"admin_address", address}});
+    }
+  }
+  if (s3api_server_) {
+    for (const std::string& address : s3api_server_->addresses()) {
+      log::info("listening", {{"s3_address", address}});
     }
   }
   for (const std::string& address : data_server_.addresses()) {
@@ -278,7 +302,9 @@ void Process::serve() { signals_.wait_for_first(); }
 bool Process::stop() {
   signals_.watch_for_second();
   routes_.stop_being_ready();  // before the log line: tests wait for the line
-  log::info("shutting down", {{"open_connections", data_server_.stats().connections.load()}});
+  int64_t open = data_server_.stats().connections.load();
+  if (s3api_server_) open += s3api_server_->stats().connections.load();
+  log::info("shutting down", {{"open_connections", open}});
   const MonoTime deadline = clock_.mono() + options_.drain_timeout;
   const bool disk_in_use = disk_ != nullptr && disk_->tier().recovered();
   std::future<bool> flush;
@@ -287,16 +313,23 @@ bool Process::stop() {
   if (disk_in_use) (void)wait_for_flush(flush, deadline, clock_);
   const bool idle = wait_for_tasks(workers_, kFillGrace, clock_);
   const bool disk_idle = disk_ == nullptr || write_last_pages(deadline);
-  log::info("stopped", {{"requests_finished", drained.data}, {"fills_finished", idle}});
+  log::info("stopped", {{"requests_finished", drained.clients}, {"fills_finished", idle}});
   access_log_.flush();
-  if (!drained.data || !drained.admin || !idle || !disk_idle) return false;
+  if (!drained.clients || !drained.admin || !idle || !disk_idle) return false;
   return wait_for_tasks(workers_, 0s, clock_);
 }
 
-/// Drains the admin server last, so that the shutdown can be watched.
+/// Drains the servers of clients side by side, and the admin server last, so that the shutdown can
+/// be watched.
 Process::Drained Process::drain_servers() {
   Drained drained{};
-  drained.data = data_server_.drain(options_.drain_timeout);
+  std::future<bool> s3api;
+  if (s3api_server_) {
+    s3api = std::async(std::launch::async,
+                       [this] { return s3api_server_->drain(options_.drain_timeout); });
+  }
+  drained.clients = data_server_.drain(options_.drain_timeout);
+  if (s3api.valid()) drained.clients = s3api.get() && drained.clients;
   drained.admin = !admin_server_ || admin_server_->drain(kAdminDrainTimeout);
   return drained;
 }

@@ -91,7 +91,7 @@ class Process {
     std::shared_ptr<net::tls::Contexts> tls;  // null: plain HTTP
   };
   struct Drained {
-    bool data;
+    bool clients;
     bool admin;
   };
 
@@ -124,10 +124,13 @@ class Process {
   Routes routes_;
   api::Router data_router_;
   api::Router admin_router_;
+  api::Router s3api_router_;
   api::AccessLog access_log_;
+  api::AccessLog s3api_access_log_;  // into the same file
   const std::shared_ptr<net::tls::Contexts> tls_;
   const net::ServerConfig server_config_;
   net::Server data_server_;
+  std::optional<net::Server> s3api_server_;
   std::optional<net::Server> admin_server_;
   Signals signals_;
 };

@@ -11,7 +11,8 @@ using enum api::Methods;
 
 Routes::Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput& egress,
                Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json,
-               std::chrono::milliseconds client_limit_max)
+               std::chrono::milliseconds client_limit_max, Random& random,
+               std::optional<api::s3::EndpointConfig> s3api)
     : fetch_(cache, fetch_metrics, egress, client_limit_max),
       stats_(std::move(stats_json)),
       metrics_(metrics, reports),
@@ -21,6 +22,14 @@ Routes::Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput
           {"/metrics", kExact, kAdmin, kClient, kGetAndHead, &metrics_},
           {"/healthz", kExact, kBoth, kOpen, kGetAndHead, &health_},
           {"/readyz", kExact, kBoth, kOpen, kGetAndHead, &readiness_},
-      }} {}
+      }} {
+  if (!s3api) return;
+  s3api_.emplace(std::move(*s3api), cache, egress, metrics, random);
+  table_.insert(table_.end(), {
+                                  {"/-/healthz", kExact, kS3, kOpen, kGetAndHead, &health_},
+                                  {"/-/readyz", kExact, kS3, kOpen, kGetAndHead, &readiness_},
+                                  {"", kPrefix, kS3, kAnyone, kAny, &*s3api_},
+                              });
+}
 
 }  // namespace cachey::app

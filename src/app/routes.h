@@ -1,16 +1,19 @@
 #pragma once
 
-#include <array>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "api/fetch/fetch.h"
 #include "api/health.h"
 #include "api/metrics_page.h"
 #include "api/route.h"
+#include "api/s3/endpoint.h"
 #include "api/stats_page.h"
 #include "base/metrics.h"
+#include "base/random.h"
 #include "base/throughput.h"
 #include "cache/cache.h"
 #include "rt/blocking_pool.h"
@@ -21,9 +24,11 @@ namespace cachey::app {
 /// the constructor outlive the routes. Any thread.
 class Routes {
  public:
+  /// `s3api`: nothing if there is no S3 endpoint.
   Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput& egress,
          Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json,
-         std::chrono::milliseconds client_limit_max);
+         std::chrono::milliseconds client_limit_max, Random& random,
+         std::optional<api::s3::EndpointConfig> s3api);
   Routes(const Routes&) = delete;
   Routes& operator=(const Routes&) = delete;
 
@@ -38,7 +43,8 @@ class Routes {
   api::MetricsPage metrics_;
   api::Health health_;
   api::Readiness readiness_;
-  const std::array<api::Route, 5> table_;
+  std::optional<api::s3::Endpoint> s3api_;
+  std::vector<api::Route> table_;
 };
 
 }  // namespace cachey::app

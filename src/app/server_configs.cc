@@ -29,7 +29,7 @@ net::ServerConfig data_server_config(const Options& options, store::MemoryTier& 
   config.charge = [&memory](int64_t bytes) { memory.charge(bytes); };
   const uint64_t files = raise_open_files_limit();
   config.connections_max =
-      connections_within(files, options.server.connections_max,
+      connections_within(files, options.server.connections_max, options.s3api.enabled() ? 2 : 1,
                          OtherFiles{options.threads, origin::PoolLimits().connections_max,
                                     options.admin_listen.size(), kAdminConnectionsMax});
   if (config.connections_max < options.server.connections_max) {
@@ -37,6 +37,11 @@ net::ServerConfig data_server_config(const Options& options, store::MemoryTier& 
               {{"max_connections", config.connections_max}, {"open_files_max", files}});
   }
   return config;
+}
+
+net::ServerConfig s3api_server_config(const Options& options, net::ServerConfig data_config) {
+  data_config.listen_addresses = addresses(options.s3api.listen, 0);
+  return data_config;
 }
 
 net::ServerConfig admin_server_config(const Options& options, net::ServerConfig data_config) {

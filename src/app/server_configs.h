@@ -20,6 +20,11 @@ inline constexpr size_t kAdminConnectionsMax = 100;
                                                    store::MemoryTier& memory,
                                                    std::shared_ptr<net::tls::Contexts> tls);
 
+/// The config of the server of --s3api-listen, made of the data server's: as many connections of
+/// its own.
+[[nodiscard]] net::ServerConfig s3api_server_config(const Options& options,
+                                                    net::ServerConfig data_config);
+
 /// The config of the server of --admin-listen, made of the data server's.
 [[nodiscard]] net::ServerConfig admin_server_config(const Options& options,
                                                     net::ServerConfig data_config);

@@ -85,6 +85,11 @@ void Stats::watch(const net::ServerStats& server) {
   server.add_metrics(metrics_);
 }
 
+void Stats::watch_s3api(const net::ServerStats& server) {
+  s3api_server_ = &server;
+  server.add_metrics(metrics_, {{"face", "s3api"}});
+}
+
 void Stats::watch(const api::AccessLog& access_log) {
   metrics_.read_counter("cachey_access_log_dropped_lines_total",
                         "Lines of the access log that found no room",
@@ -122,6 +127,7 @@ std::string Stats::json() const {
   json["uptime_seconds"] =
       std::chrono::duration_cast<std::chrono::seconds>(clock_.mono() - started_).count();
   json["connections"] = server_ == nullptr ? 0 : server_->connections.load();
+  if (s3api_server_ != nullptr) json["s3api_connections"] = s3api_server_->connections.load();
   json["page_accesses"] = pages.accesses;
   json["page_hits"] = pages.hits;
   json["page_hit_ratio"] = hit_ratio;

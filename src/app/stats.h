@@ -24,6 +24,7 @@ class Stats {
 
   /// Each once, before the server starts.
   void watch(const net::ServerStats& server);
+  void watch_s3api(const net::ServerStats& server);
   void watch(const api::AccessLog& access_log);
   /// Once, if there is a disk tier.
   void watch(const Disk& disk);
@@ -46,6 +47,7 @@ class Stats {
   const MonoTime started_;
   const Histogram loop_lag_;  // nanoseconds
   const net::ServerStats* server_ = nullptr;
+  const net::ServerStats* s3api_server_ = nullptr;
   const Disk* disk_ = nullptr;
 };
 

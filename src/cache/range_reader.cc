@@ -185,6 +185,15 @@ Result<void> RangeReader::take_version(const ObjectSource& source, int64_t came_
   return {};
 }
 
+ObjectSourcePtr RangeReader::shared_source() const {
+  return kept_source_ != nullptr ? kept_source_ : window_.at(current()).page->source();
+}
+
+/// A version that a look has seen is news of this reader.
+MonoTime RangeReader::asked_at() const {
+  return kept_source_ != nullptr ? began_ : window_.at(current()).page->asked_at();
+}
+
 MonoTime RangeReader::head_deadline() const {
   const std::optional<std::chrono::milliseconds> own = cache_.fills().time_to_head(window_.spec());
   if (!own) return MonoTime::max();

@@ -78,6 +78,10 @@ class RangeReader {
   [[nodiscard]] Verdict verdict() const { return verdict_; }
   /// REQUIRES: not at_end().
   [[nodiscard]] const ObjectSource& source() const { return *source_; }
+  /// The same, shared, and when the store was asked for it (Page::asked_at). REQUIRES: no byte was
+  /// released.
+  [[nodiscard]] ObjectSourcePtr shared_source() const;
+  [[nodiscard]] MonoTime asked_at() const;
   /// The range that will be read: the range asked for, cut at the object's end.
   [[nodiscard]] ByteRange range() const { return window_.range(); }
   [[nodiscard]] bool hit() const { return first_cached_at_ != 0; }

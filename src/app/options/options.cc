@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/s3/virtual_hosts.h"
 #include "app/options/command_line.h"
 #include "app/options/config_file.h"
 #include "app/options/option_table.h"
@@ -82,6 +83,8 @@ class Combinations {
     const size_t rules_max = api::s3::RevalidateRules::kRulesMax;
     if (s3api.revalidate.size() > rules_max)
       fault("{} takes at most {}", named("s3api-revalidate"), rules_max);
+    if (const auto hosts = api::s3::VirtualHosts::parse(s3api.domains); !hosts)
+      fault("{}: {}", named("s3api-domain"), hosts.error().message());
     if (s3api.enabled()) {
       if (s3api.open) return;
       fault(

@@ -49,8 +49,9 @@ struct ServerStats {
     return responses[static_cast<size_t>(protocol)];
   }
 
-  /// Registers every count with `metrics`, which then refers to this object. Call once.
-  void add_metrics(Metrics& metrics) const;
+  /// Registers every count with `metrics`, which then refers to this object, under these labels
+  /// beside those of the metric. Call once for each server.
+  void add_metrics(Metrics& metrics, const Metrics::Labels& labels = {}) const;
 };
 
 }  // namespace cachey::net

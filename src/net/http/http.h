@@ -32,6 +32,14 @@ struct Field {
 /// Whether the first page of an object came from the cache. kNone: the response has no object.
 enum class CacheStatus : uint8_t { kNone, kHit, kMiss };
 
+/// What a handler tells the access log about a request. Lives until the request's line is written.
+struct RequestNotes {
+  std::string_view
+      operation;           ///< what was asked for, a constant; empty: the log tells nothing more
+  std::string bucket;      ///< empty: none
+  std::string_view cache;  ///< the word of X-Cache, a constant; empty: none
+};
+
 /// The head of one request. Its text belongs to the connection and lives until the handler's
 /// coroutine ends.
 class Request {
@@ -79,6 +87,9 @@ class Request {
     named.id_ = id;
     return named;
   }
+  /// Null: nobody logs this request.
+  [[nodiscard]] RequestNotes* notes() const { return notes_; }
+  void set_notes(RequestNotes& notes) { notes_ = &notes; }
   /// Returns the list to the connection, which fills it again for its next request.
   [[nodiscard]] std::vector<Field> release_fields() { return std::move(fields_); }
 
@@ -90,6 +101,7 @@ class Request {
   std::string_view other_method_ = "OTHER";
   std::string_view target_;
   std::string_view id_;
+  RequestNotes* notes_ = nullptr;
   std::vector<Field> fields_;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "net/http/masked_target.h"
 #include "net/http1/text.h"
 
 namespace cachey::net::http1 {
@@ -168,7 +169,7 @@ void Connection::set_refusal(HeadFault fault) {
 }
 
 void Connection::log_failure(std::string_view what) const {
-  log::error("handler failed", {{"target", request_->target()}, {"error", what}});
+  log::error("handler failed", {{"target", masked_target(request_->target())}, {"error", what}});
 }
 
 void Connection::send_refusal() {

@@ -27,12 +27,16 @@ std::string_view known_status_line(unsigned status) {
       return "HTTP/1.1 408 Request Timeout\r\n";
     case 409:
       return "HTTP/1.1 409 Conflict\r\n";
+    case 412:
+      return "HTTP/1.1 412 Precondition Failed\r\n";
     case 416:
       return "HTTP/1.1 416 Range Not Satisfiable\r\n";
     case 431:
       return "HTTP/1.1 431 Request Header Fields Too Large\r\n";
     case 500:
       return "HTTP/1.1 500 Internal Server Error\r\n";
+    case 501:
+      return "HTTP/1.1 501 Not Implemented\r\n";
     case 502:
       return "HTTP/1.1 502 Bad Gateway\r\n";
     case 503:

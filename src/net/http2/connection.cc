@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "net/http/masked_target.h"
 #include "net/http2/limits.h"
 #include "rt/inline_completion.h"
 #include "rt/waiter.h"
@@ -107,7 +108,7 @@ rt::Task<void> Connection::answer(std::unique_ptr<Stream> stream) {
     }
   } catch (const std::exception& failure) {
     log::error("handler failed",
-               {{"target", stream->head().request().target()}, {"error", failure.what()}});
+               {{"target", masked_target(stream->head().request().target())}, {"error", failure.what()}});
   }
   if (!stream->finished()) stream->abort();
   stream.reset();

@@ -1,0 +1,139 @@
+#include "api/s3/endpoint.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "api/request_id.h"
+#include "api/s3/object_head.h"
+#include "base/ascii.h"
+
+namespace cachey::api::s3 {
+namespace {
+
+/// Fields that ask for another answer than the cache has, or for other rights than its own.
+constexpr std::string_view kUnserved[] = {
+    "x-amz-expected-bucket-owner",
+    "x-amz-request-payer",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-server-side-encryption-customer-key",
+    "x-amz-server-side-encryption-customer-key-md5",
+};
+constexpr std::string_view kChecksumMode = "x-amz-checksum-mode";
+
+/// What the fields of a request ask.
+struct Fields {
+  bool unserved = false;
+  bool checksums = false;
+  bool revalidate = false;
+
+  explicit Fields(const net::Request& request) {
+    for (const net::Field& field : request.fields()) {
+      if (field.name == "cache-control") revalidate = revalidate || asks_to_revalidate(field.value);
+      if (!field.name.starts_with("x-amz-")) continue;
+      unserved = unserved || std::ranges::find(kUnserved, field.name) != std::end(kUnserved);
+      if (field.name == kChecksumMode) checksums = lower_case(field.value) == "enabled";
+    }
+  }
+};
+
+/// A presigned URL has the field as a parameter.
+bool asks_for_checksums(const Target& target) {
+  return std::ranges::any_of(target.parameters, [](const aws::NamedValue& parameter) {
+    return lower_case(parameter.name) == kChecksumMode && lower_case(parameter.value) == "enabled";
+  });
+}
+
+Refusal not_implemented(std::string message) {
+  Refusal refusal = Refusal::of("NotImplemented");
+  refusal.message = std::move(message);
+  return refusal;
+}
+
+/// Nothing: the operation is served.
+std::optional<Refusal> refusal_of(Operation operation) {
+  switch (operation) {
+    case Operation::kGetObject:
+    case Operation::kHeadObject:
+      return std::nullopt;
+    case Operation::kOther:
+      return Refusal::method_not_allowed();
+    default:
+      return not_implemented("this endpoint serves GetObject and HeadObject of whole objects");
+  }
+}
+
+}  // namespace
+
+Endpoint::Endpoint(EndpointConfig config, cache::Cache& cache, Throughput& egress, Metrics& metrics,
+                   Random& random)
+    : config_(std::move(config)),
+      cache_(cache),
+      random_(random),
+      metrics_(metrics),
+      get_object_(cache, metrics_, egress, config_.stale_max, config_.plain) {}
+
+rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request, Permit permit,
+                                net::ResponseWriter& writer) {
+  std::string id(request.id());
+  if (id.empty()) id = RequestId(random_).text();
+  std::expected<Target, const aws::ErrorCode*> target = parse_target(request, config_.hosts);
+  if (net::RequestNotes* const notes = request.notes(); notes != nullptr) {
+    notes->operation = to_string(target ? target->operation : Operation::kOther);
+    if (target) notes->bucket = target->bucket;
+  }
+  if (!target) {
+    return refuse(request, writer, Target(), std::move(id), Refusal{.code = target.error()});
+  }
+  std::expected<ObjectQuestion, Refusal> question = check(request, *target, permit, id);
+  if (!question) {
+    return refuse(request, writer, std::move(*target), std::move(id), std::move(question.error()));
+  }
+  return get_object_.answer(worker, request, writer, std::move(*question));
+}
+
+std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& request,
+                                                       const Target& target, const Permit& permit,
+                                                       std::string_view id) {
+  if (std::optional<Refusal> refusal = refusal_of(target.operation))
+    return std::unexpected(std::move(*refusal));
+  const Fields fields(request);
+  if (fields.unserved) {
+    return std::unexpected(not_implemented(
+        "this endpoint reads with rights of its own, and objects without keys of the client"));
+  }
+  auto overrides = ResponseOverrides::parse(target.parameters);
+  if (!overrides) return std::unexpected(Refusal{.code = overrides.error()});
+  cache_.table().prefetch({target.bucket, target.key});
+  Result<AllowedBuckets> buckets = permit.allow(target.bucket, target.key, {target.bucket});
+  if (!buckets) return std::unexpected(Refusal::of(buckets.error()));
+  cache::CacheMetrics& metrics = cache_.metrics();
+  ObjectQuestion question{
+      .spec = std::make_shared<cache::FetchSpec>(
+          cache::ObjectKey{target.bucket, target.key}, std::move(*buckets).take(),
+          origin::RequestConfig(), &metrics.of(target.bucket), std::string(id), cache::Wishes(),
+          cache_.page_size_of(target.bucket)),
+      .operation = target.operation,
+      .range = AskedRange::of(request),
+      .conditions = Preconditions(request, Preconditions::IfRange::kVoidsRange),
+      .good_for = config_.rules.of(target.bucket, target.key),
+      .revalidate = fields.revalidate,
+      .checksums = fields.checksums || asks_for_checksums(target)};
+  if (!overrides->empty())
+    question.overrides = std::make_unique<ResponseOverrides>(std::move(*overrides));
+  return question;
+}
+
+/// `target` and `id` live until the coroutine ends.
+rt::Task<void> Endpoint::refuse(const net::Request& request, net::ResponseWriter& writer,
+                                Target target, std::string id, Refusal refusal) {
+  metrics_.refused(target.operation, refusal.code->code);
+  const RefusedRequest refused{.request = request,
+                               .bucket = target.bucket,
+                               .key = target.key,
+                               .request_id = id,
+                               .host_id = kHostId};
+  co_await s3::refuse(writer, std::move(refusal), refused);
+}
+
+}  // namespace cachey::api::s3

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "api/access.h"
+#include "api/route.h"
+#include "api/s3/error_answer.h"
+#include "api/s3/get_object.h"
+#include "api/s3/metrics.h"
+#include "api/s3/revalidate_rules.h"
+#include "api/s3/target.h"
+#include "api/s3/virtual_hosts.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "base/throughput.h"
+#include "cache/cache.h"
+#include "net/http/http.h"
+
+namespace cachey::api::s3 {
+
+struct EndpointConfig {
+  VirtualHosts hosts;
+  RevalidateRules rules{};
+  std::chrono::milliseconds stale_max{60};  ///< past a rule's time, while the store fails
+  bool plain = false;                       ///< no X-Cache and no C0-Status
+};
+
+/// All requests to the S3 endpoint: finds the operation, checks what the request says, and answers
+/// it or refuses it. Every answer has an id: of the access log, else one that is made here. Owned
+/// by app::Routes; all that this refers to outlives it. Any worker.
+class Endpoint final : public RouteHandler {
+ public:
+  Endpoint(EndpointConfig config, cache::Cache& cache, Throughput& egress, Metrics& metrics,
+           Random& random);
+
+  [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
+                                      Permit permit, net::ResponseWriter& writer) override;
+
+ private:
+  [[nodiscard]] std::expected<ObjectQuestion, Refusal> check(const net::Request& request,
+                                                             const Target& target,
+                                                             const Permit& permit,
+                                                             std::string_view id);
+  [[nodiscard]] rt::Task<void> refuse(const net::Request& request, net::ResponseWriter& writer,
+                                      Target target, std::string id, Refusal refusal);
+
+  const EndpointConfig config_;
+  cache::Cache& cache_;
+  Random& random_;
+  EndpointMetrics metrics_;
+  GetObject get_object_;
+};
+
+}  // namespace cachey::api::s3

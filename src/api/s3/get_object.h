@@ -1,0 +1,58 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "api/object_body.h"
+#include "api/s3/error_answer.h"
+#include "api/s3/metrics.h"
+#include "api/s3/object_question.h"
+#include "base/error.h"
+#include "base/throughput.h"
+#include "cache/cache.h"
+#include "net/http/http.h"
+#include "rt/worker.h"
+
+namespace cachey::api::s3 {
+
+/// GetObject and HeadObject: finds the version that answers, judges conditions and range on it, and
+/// sends it. Owned by the endpoint; all that this refers to outlives it. Any worker.
+class GetObject {
+ public:
+  /// `stale_max`: see may_be_stale(). `plain`: answers have no X-Cache and no C0-Status.
+  GetObject(cache::Cache& cache, EndpointMetrics& metrics, Throughput& egress,
+            std::chrono::milliseconds stale_max, bool plain)
+      : cache_(cache), metrics_(metrics), egress_(egress), stale_max_(stale_max), plain_(plain) {}
+
+  [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
+                                      net::ResponseWriter& writer, ObjectQuestion question);
+
+ private:
+  struct Answer;  // the state of one answer
+  struct Judged;
+
+  [[nodiscard]] std::optional<Judged> try_prepare(Answer& answer);
+  [[nodiscard]] rt::Task<Result<Judged>> prepare(Answer& answer);
+  [[nodiscard]] rt::Task<Result<void>> open_unknown(Answer& answer);
+  [[nodiscard]] rt::Task<Result<void>> open(Answer& answer, ByteRange range);
+  [[nodiscard]] rt::Task<Result<void>> ask(Answer& answer, std::chrono::nanoseconds age_max);
+  [[nodiscard]] Result<void> take_failure(Answer& answer, Error error);
+  [[nodiscard]] static Judged judge(const Answer& answer);
+  [[nodiscard]] static FreshnessQuestion freshness_of(const Answer& answer);
+  [[nodiscard]] static NextStep next_step_of(const Answer& answer);
+  [[nodiscard]] static CacheWord word_of(const Answer& answer);
+  [[nodiscard]] static Refusal refusal_of(const Answer& answer, const Judged& judged);
+  [[nodiscard]] rt::Task<void> send(Answer& answer, Judged judged);
+  void start(Answer& answer, const Judged& judged);
+  void count_body(const Answer& answer, const ObjectBody& body) const;
+  [[nodiscard]] rt::Task<void> fail(Answer& answer, Error error);
+  [[nodiscard]] rt::Task<void> refuse(Answer& answer, Refusal refusal);
+
+  cache::Cache& cache_;
+  EndpointMetrics& metrics_;
+  Throughput& egress_;
+  const std::chrono::milliseconds stale_max_;
+  const bool plain_;
+};
+
+}  // namespace cachey::api::s3

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "api/s3/operation.h"
+#include "base/metrics.h"
+
+namespace cachey::api::s3 {
+
+/// What happened to a request for an object: the value of X-Cache.
+enum class CacheWord : uint8_t {
+  kHit,          ///< from the cache, without a question to the store
+  kMiss,         ///< the store sent the first page, or was asked for what the cache did not know
+  kRevalidated,  ///< from the cache, after the store said that the version is the same
+  kStale,        ///< from the cache, because the store failed at that question
+  kPass,         ///< the store's own answer; nothing was kept
+};
+inline constexpr size_t kCacheWords = static_cast<size_t>(CacheWord::kPass) + 1;
+[[nodiscard]] std::string_view to_string(CacheWord word);
+
+/// What the store said when it was asked about an object that the cache knows.
+enum class Revalidation : uint8_t {
+  kSame,
+  kChanged,
+  kGone,    ///< 404
+  kDenied,  ///< 403
+  kFailed,  ///< it said nothing
+  kStale,   ///< it said nothing, and the answer is what the cache knows
+};
+inline constexpr size_t kRevalidations = static_cast<size_t>(Revalidation::kStale) + 1;
+
+/// How an answer ended that is no error.
+enum class Ended : uint8_t {
+  kOk,
+  kNotModified,
+  kBrokenOff,   ///< the body broke off
+  kClientLeft,  ///< the client left before the end
+};
+inline constexpr size_t kEndings = static_cast<size_t>(Ended::kClientLeft) + 1;
+
+/// The metrics of the S3 endpoint. Owned by the endpoint. Any thread.
+class EndpointMetrics {
+ public:
+  explicit EndpointMetrics(Metrics& metrics);
+
+  void ended(Operation operation, Ended how) const {
+    ended_[static_cast<size_t>(operation)][static_cast<size_t>(how)].add();
+  }
+  /// An answer with an error's code.
+  void refused(Operation operation, std::string_view code);
+  void answered(CacheWord word) const { words_[static_cast<size_t>(word)].add(); }
+  void revalidated(Revalidation outcome) const {
+    revalidations_[static_cast<size_t>(outcome)].add();
+  }
+  /// The first bytes of a body left so long after the request.
+  void first_bytes(CacheWord word, std::chrono::nanoseconds after) const {
+    first_bytes_[static_cast<size_t>(word)].observe(static_cast<uint64_t>(after.count()));
+  }
+
+ private:
+  void add_revalidations();
+  [[nodiscard]] Counter requests(Operation operation, std::string_view outcome);
+
+  Metrics& metrics_;
+  std::array<std::array<Counter, kEndings>, kOperations> ended_;
+  std::array<Counter, kCacheWords> words_;
+  std::array<Counter, kRevalidations> revalidations_;
+  std::array<Histogram, kCacheWords> first_bytes_;
+};
+
+}  // namespace cachey::api::s3

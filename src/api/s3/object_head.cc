@@ -1,0 +1,90 @@
+#include "api/s3/object_head.h"
+
+#include <array>
+
+#include "api/c0_status.h"
+#include "api/object_body.h"
+#include "base/escape.h"
+#include "base/http_date.h"
+
+namespace cachey::api::s3 {
+namespace {
+
+constexpr std::array kSameForAll = {net::Field("Accept-Ranges", "bytes"),
+                                    net::Field("Server", "cachey"),
+                                    net::Field("x-amz-id-2", "cachey")};
+
+/// S3's tags have quotes; some stores send none.
+bool has_quotes(std::string_view tag) { return tag.ends_with('"'); }
+
+/// The lines of an answer that come from the object's attributes.
+class Lines {
+ public:
+  explicit Lines(const ObjectHead& object) {
+    const ObjectAttributesPtr& attributes = object.source.info.attributes;
+    if (attributes == nullptr) return;
+    attributes_ = attributes->lines();
+    if (object.status == 304) {
+      attributes_ = own_ = lines_of_not_modified(attributes_);
+    } else if (object.question.overrides != nullptr) {
+      attributes_ = own_ = object.question.overrides->applied_to(attributes_);
+    }
+    // With a part of an object the SDKs check them against the part.
+    if (object.status == 200 && object.question.checksums)
+      checksums_ = attributes->checksum_lines();
+  }
+  Lines(const Lines&) = delete;
+  Lines& operator=(const Lines&) = delete;
+
+  [[nodiscard]] std::string_view attributes() const { return attributes_; }
+  [[nodiscard]] std::string_view checksums() const { return checksums_; }
+
+ private:
+  std::string own_;
+  std::string_view attributes_;
+  std::string_view checksums_;
+};
+
+net::CacheStatus cache_status_of(CacheWord word) {
+  return word == CacheWord::kMiss || word == CacheWord::kPass ? net::CacheStatus::kMiss
+                                                              : net::CacheStatus::kHit;
+}
+
+}  // namespace
+
+void start_object(net::ResponseWriter& writer, const ObjectHead& object) {
+  static const net::ConstantFields kConstants(kSameForAll);
+  const ObjectInfo& info = object.source.info;
+  net::ResponseHead head(object.status);
+  head.set_constants(kConstants);
+  ShortText content_range;
+  if (object.status == 206) {
+    content_range.add("bytes ").add(object.range.begin).add("-").add(object.range.end - 1);
+    content_range.add("/").add(info.size);
+    head.add("Content-Range", content_range.view());
+  }
+  std::string quoted;
+  if (!info.etag.empty() && !has_control(info.etag)) {
+    if (!has_quotes(info.etag)) quoted.append("\"").append(info.etag).append("\"");
+    head.add("ETag", quoted.empty() ? info.etag : quoted);
+  }
+  const HttpDate last_modified(info.last_modified);
+  if (info.last_modified != 0) head.add("Last-Modified", last_modified.view());
+  head.add("x-amz-request-id", object.question.spec->request_id);
+  ShortText status;
+  if (!object.plain) {
+    head.add("X-Cache", to_string(object.word));
+    if (object.reader != nullptr) {
+      status = c0_status_of(*object.reader);
+      head.add("C0-Status", status.view());
+    }
+  }
+  const Lines lines(object);
+  head.set_lines(lines.attributes(), lines.checksums());
+  head.set_cache_status(cache_status_of(object.word));
+  head.set_content_length(object.status == 304 ? 0 : object.range.size());
+  if (object.trailers) head.set_trailer_name("C0-Status");
+  writer.start(head);
+}
+
+}  // namespace cachey::api::s3

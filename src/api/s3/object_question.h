@@ -1,0 +1,27 @@
+#pragma once
+
+#include <memory>
+
+#include "api/preconditions.h"
+#include "api/s3/freshness.h"
+#include "api/s3/operation.h"
+#include "api/s3/overrides.h"
+#include "api/s3/range.h"
+#include "api/s3/revalidate_rules.h"
+#include "cache/page.h"
+
+namespace cachey::api::s3 {
+
+/// What a request asks of an object, checked. Its text belongs to the request and to its target.
+struct ObjectQuestion {
+  cache::FetchSpecPtr spec;
+  Operation operation = Operation::kGetObject;  ///< or kHeadObject
+  AskedRange range;
+  Preconditions conditions;
+  std::unique_ptr<const ResponseOverrides> overrides{};  ///< null: none
+  GoodFor good_for = RevalidateRules::kDefault;          ///< an answer about this object
+  bool revalidate = false;                               ///< asks_to_revalidate()
+  bool checksums = false;                                ///< x-amz-checksum-mode: ENABLED
+};
+
+}  // namespace cachey::api::s3
