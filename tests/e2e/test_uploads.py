@@ -20,7 +20,7 @@ def upload(tmp_path_factory):
     return path
 
 
-@pytest.fixture(params=["data", "data+tls"])
+@pytest.fixture(params=["data", "data+tls", "s3"])
 def refusing(request):
     """(scheme, port, target): an address that refuses writes."""
     if request.param == "s3":
