@@ -185,7 +185,6 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
   if (options_.s3api.enabled()) {
     s3api_server_.emplace(workers_, s3api_access_log_,
                           s3api_server_config(options_, server_config_), clock_);
-    stats_.watch_s3api(s3api_server_->stats());
   }
   if (!options_.admin_listen.empty()) {
     admin_server_.emplace(workers_, admin_router_, admin_server_config(options_, server_config_),
@@ -193,7 +192,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
   }
   for (const api::DeclaredKind& kind : options_.kinds) gate_.declare(kind.name, kind.buckets);
   add_process_metrics(foundation_->metrics);
-  stats_.watch(data_server_.stats());
+  stats_.watch(data_server_.stats(), s3api_server_ ? &s3api_server_->stats() : nullptr);
   stats_.watch(access_log_);
   if (disk_ != nullptr) stats_.watch(*disk_);
 }

@@ -80,14 +80,14 @@ void Stats::register_log() {
                         [] { return to_double(log::suppressed()); });
 }
 
-void Stats::watch(const net::ServerStats& server) {
-  server_ = &server;
-  server.add_metrics(metrics_);
-}
-
-void Stats::watch_s3api(const net::ServerStats& server) {
-  s3api_server_ = &server;
-  server.add_metrics(metrics_, {{"face", "s3api"}});
+void Stats::watch(const net::ServerStats& data, const net::ServerStats* s3api) {
+  servers_ = {&data};
+  if (s3api != nullptr) {
+    servers_.push_back(s3api);
+    metrics_.read_gauge("cachey_s3api_connections", "Open client connections of the S3 endpoint",
+                        reader_of(s3api->connections));
+  }
+  net::add_server_metrics(metrics_, servers_);
 }
 
 void Stats::watch(const api::AccessLog& access_log) {
@@ -126,8 +126,9 @@ std::string Stats::json() const {
   json["version"] = CACHEY_VERSION;
   json["uptime_seconds"] =
       std::chrono::duration_cast<std::chrono::seconds>(clock_.mono() - started_).count();
-  json["connections"] = server_ == nullptr ? 0 : server_->connections.load();
-  if (s3api_server_ != nullptr) json["s3api_connections"] = s3api_server_->connections.load();
+  int64_t connections = 0;
+  for (const net::ServerStats* server : servers_) connections += server->connections.load();
+  json["connections"] = connections;
   json["page_accesses"] = pages.accesses;
   json["page_hits"] = pages.hits;
   json["page_hit_ratio"] = hit_ratio;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "api/access_log.h"
 #include "app/disk.h"
@@ -23,8 +24,8 @@ class Stats {
         const origin::S3Counters* s3, const Clock& clock);
 
   /// Each once, before the server starts.
-  void watch(const net::ServerStats& server);
-  void watch_s3api(const net::ServerStats& server);
+  /// `s3api`: null if there is no S3 endpoint.
+  void watch(const net::ServerStats& data, const net::ServerStats* s3api);
   void watch(const api::AccessLog& access_log);
   /// Once, if there is a disk tier.
   void watch(const Disk& disk);
@@ -46,8 +47,7 @@ class Stats {
   const Clock& clock_;
   const MonoTime started_;
   const Histogram loop_lag_;  // nanoseconds
-  const net::ServerStats* server_ = nullptr;
-  const net::ServerStats* s3api_server_ = nullptr;
+  std::vector<const net::ServerStats*> servers_;
   const Disk* disk_ = nullptr;
 };
 

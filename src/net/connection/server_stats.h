@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "base/metrics.h"
 #include "base/shard.h"
@@ -48,10 +49,10 @@ struct ServerStats {
   [[nodiscard]] ResponseCounts& responses_of(Protocol protocol) {
     return responses[static_cast<size_t>(protocol)];
   }
-
-  /// Registers every count with `metrics`, which then refers to this object, under these labels
-  /// beside those of the metric. Call once for each server.
-  void add_metrics(Metrics& metrics, const Metrics::Labels& labels = {}) const;
 };
+
+/// Registers every count, of all servers together, with `metrics`, which then refers to the
+/// servers. Call once.
+void add_server_metrics(Metrics& metrics, const std::vector<const ServerStats*>& servers);
 
 }  // namespace cachey::net
