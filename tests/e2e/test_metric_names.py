@@ -9,6 +9,7 @@ import yaml
 import prometheus_text
 from expect import fetch_from_memory
 from harness import ROOT, wait_until
+from s3_face import FACE, get
 from test_metrics import scrape
 
 _ADDED_BY_PROMETHEUS = {"job", "instance"}
@@ -21,13 +22,14 @@ _VARIABLE = re.compile(r"label_values\(([^,{]+)(?:\{([^}]*)\})?, *(\w+)\)")
 def families(start_session_server, origin, tmp_path_factory):
     """A scrape of a server after events of every sort."""
     disk = ["--disk-path", str(tmp_path_factory.mktemp("disk")), "--disk-capacity", "64MiB"]
-    server = start_session_server("--origin", "s3", "--memory", "128MiB", *disk, environment=origin.environment())
+    server = start_session_server("--origin", "s3", "--memory", "128MiB", *disk, *FACE, environment=origin.environment())
     for at in range(12):
         origin.put("names", f"usual-{at}", size=1000)
         server.fetch("names", f"usual-{at}", 0, 9)
     origin.put("names", "object", size=1000)
     fetch_from_memory(server, "names", "object", 0, 9)
     server.fetch("names", "missing", 0, 9)
+    assert get(server, ("names", "object")).status == 200
     wait_until(lambda: prometheus_text.value(scrape(server), "cachey_event_loop_lag_seconds_count"), what="a sample of lag")
     return with_heap(scrape(server))
 
