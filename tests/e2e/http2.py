@@ -50,7 +50,7 @@ class Connection:
         """Sends a request and returns its stream's number."""
         stream = self.h2.get_next_available_stream_id()
         fields = [(":method", method), (":scheme", "http"), (":authority", host), (":path", target)]
-        fields += [(name.lower(), value) for name, value in headers if name.lower() not in ("te", "connection")]
+        fields += [(name.lower(), value) for name, value in headers if name.lower() != "connection"]
         self._bodies[stream] = bytearray()
         self.h2.send_headers(stream, fields, end_stream=not body)
         if body:

@@ -318,7 +318,7 @@ rt::Task<void> GetObject::send(Answer& answer, Judged judged) {
 /// Sends the head, and counts and notes what X-Cache says.
 void GetObject::start(Answer& answer, const Judged& judged) {
   answer.word = word_of(answer);
-  answer.trailers = answer.opened && !plain_ && answer.request.takes_trailers();
+  answer.trailers = answer.opened && !plain_ && answer.request.asks_for_trailers();
   if (answer.trailers) answer.reader->keep_statuses();
   metrics_.answered(answer.word);
   if (answer.request.notes() != nullptr) answer.request.notes()->cache = to_string(answer.word);
