@@ -1,10 +1,11 @@
 #include "api/s3/overrides.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/ascii.h"
-#include "base/check.h"
 #include "base/escape.h"
+#include "base/field_lines.h"
 
 namespace cachey::api::s3 {
 namespace {
@@ -23,8 +24,6 @@ constexpr std::array<Override, 6> kOverrides = {{
     {"response-expires", "Expires"},
 }};
 
-constexpr std::string_view kLineEnd = "\r\n";
-
 bool same_name(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; };
   return std::ranges::equal(a, b, {}, lower, lower);
@@ -34,12 +33,8 @@ bool same_name(std::string_view a, std::string_view b) {
 template <typename Keep>
 std::string kept(std::string_view lines, Keep keep) {
   std::string result;
-  while (!lines.empty()) {
-    const size_t end = lines.find(kLineEnd);
-    CHECK(end != std::string_view::npos);
-    const std::string_view line = lines.substr(0, end + kLineEnd.size());
-    lines.remove_prefix(line.size());
-    if (keep(line.substr(0, line.find(':')))) result += line;
+  while (const std::optional<FieldLine> line = take_field_line(lines)) {
+    if (keep(line->name)) result += line->whole;
   }
   return result;
 }
@@ -77,7 +72,7 @@ std::string ResponseOverrides::applied_to(std::string_view lines) const {
   });
   for (size_t i = 0; i < kFields; ++i) {
     if (values_[i].empty()) continue;
-    result.append(kOverrides[i].field).append(": ").append(values_[i]).append(kLineEnd);
+    result.append(kOverrides[i].field).append(": ").append(values_[i]).append("\r\n");
   }
   return result;
 }
