@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "origin"))
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / name) for name in ("origin", "s3")]
 
 import cachey_server  # noqa: E402  (the path above comes first)
 import protocols  # noqa: E402
@@ -26,7 +26,7 @@ from small_stores import SmallStore  # noqa: E402
 _LOG_LINES_SHOWN = 150
 _OPEN_FILES = 6000  # two crowds of a thousand clients, in this process and in the servers that it starts
 # Files that run in one process, so that real S3 stores are started once.
-_REAL_STORES = {"test_fetch_keys", "test_real_stores", "test_s3_stores", "test_unequal_tags"}
+_REAL_STORES = {"test_fetch_keys", "test_real_stores", "test_s3_split_proxy", "test_s3_stores", "test_unequal_tags"}
 _numbers = itertools.count(1)
 _log_marks = {}
 
