@@ -10,7 +10,7 @@ import http1
 from harness import BINARY, limit, wait_until
 
 _LISTENING = re.compile(r'listening(?: address=|","address":")127\.0\.0\.1:(\d+)')  # text or JSON
-_S3_LISTENING = re.compile(r"s3_address=127\.0\.0\.1:(\d+)")
+_S3_LISTENING = re.compile(r's3_address(?:=|":")127\.0\.0\.1:(\d+)')  # text or JSON
 _ALARMS = re.compile(
     r"ERROR: (Address|Leak|Memory)Sanitizer|WARNING: ThreadSanitizer|runtime error:|CHECK failed|\bBUG\b")
 _KEPT_FROM_OUTSIDE = ("PATH", "HOME", "TMPDIR", "LANG", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
