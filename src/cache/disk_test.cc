@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "cache/object_look.h"
 #include "cache/testing/reader_harness.h"
 
 namespace cachey::cache {
@@ -102,6 +103,24 @@ TEST_F(DiskTest, AHeadReadsNothing) {
   settle();
   EXPECT_EQ(device_.bytes_read(), before);
   EXPECT_EQ(cache_.table().objects(), 0u) << "and leaves nothing behind";
+}
+
+TEST_F(DiskTest, ALookDropsWhatOnlyTheDiskHas) {
+  const auto look = [this] {
+    return ask(look_at(cache_, workers_[0], spec("o"), clock_.mono(), rt::Until(MonoTime::max())))
+        .get();
+  };
+  const KeyView key{"k", "o"};
+  put_on_disk("o", 1000);
+  EXPECT_TRUE(look());
+  EXPECT_NE(disk_->version_of(key.kind, key.object), nullptr) << "it is the same version";
+  origin_.put("b", "o", {.size = 1000, .seed = 2, .etag = "\"v2\""});
+  EXPECT_EQ((*look())->info.etag, "\"v2\"");
+  EXPECT_EQ(disk_->version_of(key.kind, key.object), nullptr);
+  put_on_disk("o", 1000);
+  origin_.behave({.error = Error(ErrorKind::kNotFound, "404")});
+  EXPECT_FALSE(look());
+  EXPECT_EQ(disk_->version_of(key.kind, key.object), nullptr);
 }
 
 TEST_F(DiskTest, ReadersOfABlockShareOneRead) {

@@ -86,14 +86,16 @@ void DiskWrites::start(rt::Worker& worker, PagePtr page) {
   }
 }
 
-void DiskWrites::observe(rt::Worker& worker, KeyView key, std::string_view bucket) {
+void DiskWrites::observe(rt::Worker& worker, KeyView key, const ObjectSource& version) {
   if (disk_ == nullptr) return;
   // Repeats until the table's version is the one that was passed on. So the last call on the disk,
   // from any worker, has the table's version and attributes.
   ObjectSourcePtr told;
   while (true) {
-    ObjectSourcePtr now = table_.version_in(key, bucket);
+    ObjectSourcePtr now = table_.version_in(key, version.bucket);
     if (now == nullptr) now = table_.ruling(key);
+    if (now == nullptr && told == nullptr)
+      return disk_->observe(worker, key.kind, key.object, version);
     if (now == nullptr || (told != nullptr && tells_the_same(*told, *now))) return;
     disk_->observe(worker, key.kind, key.object, *now);
     told = std::move(now);

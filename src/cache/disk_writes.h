@@ -27,9 +27,9 @@ class DiskWrites {
   /// nothing is queued: the page is in memory only, until it is evicted, or until flush().
   void start(rt::Worker& worker, PagePtr page);
 
-  /// `bucket` has answered with a version: removes the object's pages that do not fit the table's
-  /// version of the bucket from the disk.
-  void observe(rt::Worker& worker, KeyView key, std::string_view bucket);
+  /// A bucket has answered with `version`: removes the object's pages that do not fit the table's
+  /// version of the bucket from the disk; those that do not fit `version`, if the table knows none.
+  void observe(rt::Worker& worker, KeyView key, const ObjectSource& version);
   /// The bucket no longer has the version that is known of it: removes the bucket's pages of the
   /// object from the disk; those of all buckets, if the name is empty.
   void drop(rt::Worker& worker, KeyView key, std::string_view bucket);

@@ -69,29 +69,30 @@ uint32_t Fills::parts_for(const FetchSpec& spec, ByteRange wanted) const {
 void Fills::start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, ByteRange wanted,
                   std::optional<FillMemory> memory) {
   try {
-    worker.tasks().spawn(run(worker, page, spec, wanted, std::move(memory), Purpose::kFill));
+    worker.tasks().spawn(run(worker, page, spec, wanted, std::move(memory)));
   } catch (const std::exception& failure) {
     fill_failed(*page, *spec, internal(failure));
   }
 }
 
-void Fills::look(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset) {
+void Fills::look(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
+                 std::optional<uint64_t> wanted) {
   try {
-    const ByteRange byte{offset, offset + 1};
-    worker.tasks().spawn(run(worker, page, spec, byte, std::nullopt, Purpose::kLook));
+    const ByteRange byte = wanted ? ByteRange(*wanted, *wanted + 1) : ByteRange();
+    worker.tasks().spawn(run(worker, page, spec, byte, std::nullopt, origin::Ask::kHead));
   } catch (const std::exception& failure) {
     fill_failed(*page, *spec, internal(failure));
   }
 }
 
 rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, ByteRange wanted,
-                          std::optional<FillMemory> memory, Purpose purpose) {
+                          std::optional<FillMemory> memory, origin::Ask ask) {
   metrics_.fills_in_flight.fetch_add(1, std::memory_order_relaxed);
   const MonoTime start = clock_.mono();
   Filling filling(worker, *page, *spec, metrics_.ingress, start);
-  filling.look = purpose == Purpose::kLook;
-  filling.wanted = wanted.begin;
-  filling.plan.parts = filling.look ? 1 : parts_for(*spec, wanted);
+  filling.ask = ask;
+  if (!wanted.empty()) filling.wanted = wanted.begin;
+  filling.plan.parts = filling.is_look() ? 1 : parts_for(*spec, wanted);
   filling.plan.bytes_max = page->bytes_max();
   filling.plan.first = page->fill_order() == FillOrder::kFromWanted ? wanted.begin : 0;
   if (memory) {
@@ -107,7 +108,7 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, B
   }
   while (filling.running != 0) co_await filling.part_ended.wait();
   metrics_.fills_in_flight.fetch_sub(1, std::memory_order_relaxed);
-  if (filling.look && page->has_head()) {
+  if (filling.is_look() && page->has_head()) {
     memory_.discard(*page);
   } else if (filled) {
     const std::chrono::nanoseconds took = clock_.mono() - start;
@@ -143,7 +144,7 @@ std::chrono::nanoseconds Fills::patience_of(const Filling& filling) const {
 /// Before a GET is sent in vain: the page may have to wait too long for memory; if its size is
 /// unknown, even the smallest page.
 Result<void> Fills::look_ahead(const Filling& filling) {
-  if (filling.look || filling.body) return Result<void>();
+  if (filling.is_look() || filling.body) return Result<void>();
   const std::optional<uint64_t> size = object_size(filling.spec);
   const uint64_t bytes = size ? filling.page.bytes_of(*size) : 1;
   return memory_.bodies().look_ahead(filling.spec.buckets, bytes, patience_of(filling));
@@ -196,9 +197,10 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   }
   if (!page.has_head()) {
     absences_.learn(filling.spec, first.error(), asked_at);
+    take_absence(filling, first.error());
     co_return first;
   }
-  if (filling.look) co_return first;
+  if (filling.is_look()) co_return first;
   if (!first) filling.failure = std::move(first.error());
   co_await read_rest(filling);
   if (filling.failure) {
@@ -234,7 +236,8 @@ bool Fills::take_servers_limits(Filling& filling, const Error& failure) {
 /// the part is asked for a second time, once.
 rt::Task<Result<void>> Fills::first_part(Filling& filling) {
   const FetchSpec& spec = filling.spec;
-  filling.order = origin_.buckets.rank(spec.buckets, filling.look ? 0 : filling.plan.bytes_max);
+  filling.order =
+      origin_.buckets.rank(spec.buckets, filling.is_look() ? 0 : filling.plan.bytes_max);
   if (filling.order.index[0] == 0) spec.metrics->client_pref.add();
   Result<void> done = co_await try_first_part(filling);
   // The object ends before the first byte that the parts lack: the parts are of another version.
@@ -254,16 +257,19 @@ rt::Task<Result<void>> Fills::try_first_part(Filling& filling) {
   filling.versions = VersionSet();  // no byte of an earlier try was taken
   origin::ReadTerms terms = filling.terms(filling.first_range());
   terms.known = table_.ruling(filling.page.key());
-  terms.wanted = filling.page.object_offset() + filling.wanted;
+  terms.ask = filling.ask;
+  if (filling.wanted) terms.wanted = filling.page.object_offset() + *filling.wanted;
   const ObjectSourcePtr known = terms.known;
   origin::ObjectRead read(origin_, filling.worker, std::move(terms));
   Result<void> done = co_await read.open();
   const bool past_end = !done && done.error().kind() == ErrorKind::kRangeNotSatisfiable;
   const uint64_t first = filling.first_range().begin;
-  filling.page.set_asked(read.asked_at(), past_end ? std::max(first, filling.wanted) : first);
+  const bool from_wanted = past_end || filling.is_look();
+  const uint64_t asked_from = from_wanted ? std::max(first, filling.wanted.value_or(first)) : first;
+  filling.page.set_asked(read.asked_at(), asked_from);
   take_ends(filling, read);
   if (!done && read.contested()) filling.contested = known;
-  if (done && filling.look) co_return co_await take_look(filling, read);
+  if (done && filling.is_look()) co_return take_look(filling, read);
   if (done) done = co_await take_head(filling, read);
   if (!done) co_return done;
   start_others(filling);
@@ -316,7 +322,7 @@ rt::Task<Result<void>> Fills::take_memory(Filling& filling, ObjectSourcePtr sour
   if (!memory) co_return memory;
   if (!page.try_pin()) co_return fail(ErrorKind::kChanged, "the object changed while it was read");
   filling.pinned = true;
-  disk_.observe(filling.worker, page.key(), source->bucket);
+  disk_.observe(filling.worker, page.key(), *source);
   page.set_head(std::move(source));
   co_return Result<void>();
 }

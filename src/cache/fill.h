@@ -88,10 +88,12 @@ class Fills {
   void start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, ByteRange wanted,
              std::optional<FillMemory> memory);
 
-  /// Starts a look, for a page that PageTable::look made: one GET of the byte at `offset` of the
-  /// page, without a condition, as a fill in all else. It tells what version the store has now. The
-  /// table and the disk drop what that version replaces; the page ends with a head, or fails.
-  void look(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, uint64_t offset);
+  /// Starts a look, for a page that PageTable::look made: one HeadObject, without a condition, as a
+  /// fill in all else. It tells what version the store has now. The table and the disk drop what
+  /// that version replaces, or all pages if no bucket has the object; the page ends with a head, or
+  /// fails. `wanted`: the byte of the object that the caller wants, if any; an object that ends
+  /// before it is taken only if no other bucket has a longer one.
+  void look(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, std::optional<uint64_t> wanted);
 
   /// The longest time that a request with limits of its own waits for a head: its `ot`, or what all
   /// attempts at its buckets may take, and kQueueTimeMax. Nothing: the request has no limits.
@@ -104,11 +106,10 @@ class Fills {
   static constexpr std::chrono::seconds kQueueTimeMax{15};
 
   struct Filling;
-  enum class Purpose : uint8_t { kFill, kLook };
   [[nodiscard]] uint64_t bytes_needed(const FetchSpec& spec, ByteRange wanted) const;
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
                                    ByteRange wanted, std::optional<FillMemory> memory,
-                                   Purpose purpose);
+                                   origin::Ask ask = origin::Ask::kRange);
   void fill_failed(Page& page, const FetchSpec& spec, Error error);
   [[nodiscard]] rt::Task<Result<void>> fill(Filling& filling);
   [[nodiscard]] uint32_t parts_for(const FetchSpec& spec, ByteRange wanted) const;
@@ -125,7 +126,8 @@ class Fills {
   void find_parts(Filling& filling);
   static void forget_parts(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> take_parts_head(Filling& filling);
-  [[nodiscard]] rt::Task<Result<void>> take_look(Filling& filling, origin::ObjectRead& read);
+  [[nodiscard]] Result<void> take_look(Filling& filling, const origin::ObjectRead& read);
+  void take_absence(const Filling& filling, const Error& failure);
   void take_ends(Filling& filling, const origin::ObjectRead& read);
   [[nodiscard]] rt::Task<Result<void>> try_first_part(Filling& filling);
   [[nodiscard]] rt::Task<bool> is_version_gone(rt::Worker& worker, const FetchSpec& spec,

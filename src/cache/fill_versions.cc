@@ -7,40 +7,48 @@
 #include "cache/filling.h"
 
 namespace cachey::cache {
-namespace {
 
-/// Takes one byte and forgets it.
-struct OneByte final : origin::ByteSink {
-  std::span<std::byte> room(uint64_t) override { return {&byte, 1}; }
-  void arrived(ByteRange) override {}
-  std::byte byte{};
-};
-
-}  // namespace
-
-/// The store has said what version it has. No byte is kept.
-rt::Task<Result<void>> Fills::take_look(Filling& filling, origin::ObjectRead& read) {
+/// The store has said what version it has.
+Result<void> Fills::take_look(Filling& filling, const origin::ObjectRead& read) {
   const KeyView key = filling.page.key();
   const ObjectSourcePtr known = table_.ruling(key);
   PageTable::Observed observed = table_.observe_look(key, read.source(), read.sent_at());
   if (observed.contested != nullptr) {
     filling.contested = std::move(observed.contested);
-    co_return fail(ErrorKind::kChanged, "the object's buckets have it in different sizes");
+    return fail(ErrorKind::kChanged, "the object's buckets have it in different sizes");
   }
   if (known != nullptr && table_.ruling(key) == nullptr) {  // the last page was of an old version
     disk_.drop(filling.worker, key, {});
   } else {
-    disk_.observe(filling.worker, key, observed.source->bucket);
+    disk_.observe(filling.worker, key, *observed.source);
   }
   table_.remove(filling.page);
-  filling.page.end_look(std::move(observed.source));  // nobody waits for the body
-  OneByte sink;
-  (void)co_await read.run(sink);  // so that the connection can be used again
-  co_return Result<void>();
+  filling.page.end_look(std::move(observed.source));
+  return {};
 }
 
-/// Asks the version's bucket for one byte of the version, under the server's own terms. Whether the
-/// bucket has another version now, or none.
+/// All buckets of the read have said that they do not have the object: what is known of it from
+/// them is old, unless a later request has brought it.
+void Fills::take_absence(const Filling& filling, const Error& failure) {
+  // A bucket that is not there is more likely a wrong setting than the end of its objects.
+  if (failure.kind() != ErrorKind::kNotFound || failure.cause() == ErrorCause::kNoSuchBucket)
+    return;
+  const KeyView key = filling.page.key();
+  const MonoTime asked_at = filling.page.asked_at();
+  for (const size_t index : filling.order) {
+    const std::string& bucket = filling.spec.buckets[index];
+    table_.note_absence(key, bucket, asked_at);
+    const ObjectSourcePtr old = table_.ended_by(key, bucket, 0, asked_at);
+    if (old != nullptr) {
+      forget(filling.worker, key, *old);
+    } else if (table_.version_in(key, bucket) == nullptr) {
+      disk_.drop(filling.worker, key, bucket);
+    }
+  }
+}
+
+/// Asks the version's bucket for its version, under the server's own terms. Whether the bucket has
+/// another version now, or none.
 rt::Task<bool> Fills::is_version_gone(rt::Worker& worker, const FetchSpec& spec,
                                       ObjectSourcePtr version) {
   const std::vector<std::string> buckets{version->bucket};
@@ -49,17 +57,15 @@ rt::Task<bool> Fills::is_version_gone(rt::Worker& worker, const FetchSpec& spec,
   origin::RequestConfig config;
   config.attempts_max = 1;
   config.operation_timeout = kAskedAgainMax;
-  origin::ReadTerms terms(buckets, origin_.buckets.rank(buckets), spec.key.object, ByteRange{0, 1},
-                          config);
+  origin::ReadTerms terms(buckets, origin_.buckets.rank(buckets), spec.key.object, {}, config);
+  terms.ask = origin::Ask::kHead;
   terms.request_id = spec.request_id;
   terms.kind = spec.key.kind;
   terms.versions = &versions;
   origin::ObjectRead read(origin_, worker, std::move(terms));
   Result<void> opened = co_await read.open();
-  if (!opened) co_return read.gone() != nullptr || opened.error().kind() == ErrorKind::kNotFound;
-  OneByte sink;
-  (void)co_await read.run(sink);  // so that the connection can be used again
-  co_return false;
+  if (opened) co_return false;
+  co_return read.gone() != nullptr || opened.error().kind() == ErrorKind::kNotFound;
 }
 
 /// The bucket no longer has this version.

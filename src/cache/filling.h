@@ -47,9 +47,9 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
   }
 
   /// The range of the first GET.
-  [[nodiscard]] ByteRange first_range() const {
-    return look ? ByteRange{plan.first, plan.first + 1} : plan.first_range();
-  }
+  [[nodiscard]] ByteRange first_range() const { return plan.first_range(); }
+  /// Nothing but the object's version is asked for; `page` is none of the object's.
+  [[nodiscard]] bool is_look() const { return ask == origin::Ask::kHead; }
 
   rt::Worker& worker;
   Page& page;
@@ -58,9 +58,9 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
   Throughput& ingress;
   const MonoTime began;
   FillPlan plan;
-  bool look = false;          // only the first GET
-  uint64_t wanted = 0;        // the page's first byte that the leader waits for
-  origin::BucketOrder order;  // of all its reads
+  origin::Ask ask = origin::Ask::kRange;  // of the first request
+  std::optional<uint64_t> wanted;         // the page's first byte that the leader waits for
+  origin::BucketOrder order;              // of all its reads
   std::optional<store::Admission> start;
   std::optional<store::Admission> body;
   VersionSet versions;         // of the page's bytes

@@ -79,11 +79,13 @@ Heads::Changed Heads::Shard::note(KeyView key, uint64_t hash, ObjectSourcePtr so
   return changed;
 }
 
-Heads::Changed Heads::Shard::note_absence(KeyView key, uint64_t hash, MonoTime sent_at) {
+Heads::Changed Heads::Shard::note_absence(KeyView key, uint64_t hash, std::string_view bucket,
+                                          MonoTime sent_at) {
   Changed changed;
   const MutexLock lock(mutex_);
   Entry* const entry = look_up(key, hash);
-  if (entry != nullptr && entry->head.confirmed_at <= sent_at) {
+  if (entry == nullptr || entry->head.confirmed_at > sent_at) return changed;
+  if (entry->head.source == nullptr || entry->head.source->bucket == bucket) {
     set(*entry, Head{nullptr, sent_at}, changed);
   }
   return changed;
@@ -167,8 +169,8 @@ void Heads::note(KeyView key, uint64_t hash, ObjectSourcePtr source, MonoTime se
   end(shard_of(hash).note(key, hash, std::move(source), sent_at, shard_bytes_max_));
 }
 
-void Heads::note_absence(KeyView key, uint64_t hash, MonoTime sent_at) {
-  if (enabled()) end(shard_of(hash).note_absence(key, hash, sent_at));
+void Heads::note_absence(KeyView key, uint64_t hash, std::string_view bucket, MonoTime sent_at) {
+  if (enabled()) end(shard_of(hash).note_absence(key, hash, bucket, sent_at));
 }
 
 void Heads::drop(KeyView key, uint64_t hash, const ObjectSource& gone) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "base/cache_line.h"
 #include "base/clock.h"
@@ -58,10 +59,10 @@ class Heads {
   /// disk has, which confirms nothing.
   void note(KeyView key, uint64_t hash, ObjectSourcePtr source, MonoTime sent_at);
 
-  /// The store does not have the object, by the answer to a question that was sent at `sent_at`. A
-  /// known object becomes an absent one, so that a late answer to an earlier question does not
-  /// bring the object back.
-  void note_absence(KeyView key, uint64_t hash, MonoTime sent_at);
+  /// `bucket` does not have the object, by the answer to a question that was sent at `sent_at`. An
+  /// object that is known from this bucket becomes an absent one, so that a late answer to an
+  /// earlier question does not bring the object back.
+  void note_absence(KeyView key, uint64_t hash, std::string_view bucket, MonoTime sent_at);
 
   /// The bucket no longer has this version: an entry with this version goes.
   void drop(KeyView key, uint64_t hash, const ObjectSource& gone);
@@ -104,7 +105,8 @@ class Heads {
     [[nodiscard]] std::optional<Head> find(KeyView key, uint64_t hash);
     [[nodiscard]] Changed note(KeyView key, uint64_t hash, ObjectSourcePtr source, MonoTime sent_at,
                                uint64_t bytes_max);
-    [[nodiscard]] Changed note_absence(KeyView key, uint64_t hash, MonoTime sent_at);
+    [[nodiscard]] Changed note_absence(KeyView key, uint64_t hash, std::string_view bucket,
+                                       MonoTime sent_at);
     [[nodiscard]] Changed drop(KeyView key, uint64_t hash, const ObjectSource& gone);
     struct Counts {
       size_t entries = 0;

@@ -130,12 +130,13 @@ TEST_F(HeadsTest, AnotherBucketOfAnotherSizeSaysNothingUntilTheVersionIsGone) {
 
 TEST_F(HeadsTest, ALateAnswerDoesNotBringBackAnAbsentObject) {
   const KeyView key{"k", "o"};
-  heads_.note_absence(key, key.hash(), at(5));
+  heads_.note_absence(key, key.hash(), "k", at(5));
   EXPECT_FALSE(find("o")) << "absences of unknown names take no room";
   note("o", version("\"1\""), at(10));
-  heads_.note_absence(key, key.hash(), at(9));
+  heads_.note_absence(key, key.hash(), "k", at(9));
+  heads_.note_absence(key, key.hash(), "another bucket", at(12));
   expect("\"1\"", at(10));
-  heads_.note_absence(key, key.hash(), at(20));
+  heads_.note_absence(key, key.hash(), "k", at(20));
   ASSERT_TRUE(find("o"));
   EXPECT_EQ(find("o")->source, nullptr);
   EXPECT_EQ(find("o")->confirmed_at, at(20));
@@ -187,7 +188,7 @@ TEST_F(HeadsTest, OffItKeepsNothing) {
   Heads off(0, memory_);
   const KeyView key{"k", "o"};
   off.note(key, key.hash(), version("\"1\""), at(10));
-  off.note_absence(key, key.hash(), at(20));
+  off.note_absence(key, key.hash(), "k", at(20));
   off.drop(key, key.hash(), *version("\"1\""));
   EXPECT_FALSE(off.enabled());
   EXPECT_FALSE(off.find(key, key.hash()));

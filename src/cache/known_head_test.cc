@@ -97,7 +97,7 @@ TEST_F(KnownHeadTest, AVersionThatIsGoneIsNotKnown) {
 TEST_F(KnownHeadTest, AnAbsentObjectIsNotKnownAlthoughItsPagesAre) {
   const PagePtr one = page();
   observe(*one, version("\"1\"", ""), now_);
-  cache_.heads().note_absence(key_, key_.hash(), now_ + 1s);
+  cache_.heads().note_absence(key_, key_.hash(), "b", now_ + 1s);
   EXPECT_EQ(tag(), "none");
 }
 

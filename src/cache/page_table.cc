@@ -44,16 +44,16 @@ PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t in
   return Found{made, true};
 }
 
-PageTable::Found PageTable::look(const FetchSpecPtr& spec, uint32_t index) {
+PageTable::Found PageTable::look(const FetchSpecPtr& spec) {
   const KeyView key = spec->key.view();
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
   for (const PagePtr& look : shard.looks) {
-    if (look->index() == index && look->key() == key) return Found{look, false};
+    if (look->key() == key) return Found{look, false};
   }
-  shard.looks.emplace_back(new Page(*this, memory_, SharedKey::make(key), index,
-                                    page_hash(hash, index), spec, FillOrder::kFromWanted));
+  shard.looks.emplace_back(new Page(*this, memory_, SharedKey::make(key), 0, page_hash(hash, 0),
+                                    spec, FillOrder::kFromBegin));
   return Found{shard.looks.back(), true};
 }
 

@@ -64,9 +64,9 @@ class PageTable {
   /// `page` has all bytes of its parts: these leave the table, unless the page has left it.
   void drop_parts(const Page& page);
 
-  /// The look at the object under way for this page (see Fills::look); makes one if there is none.
-  /// Its page is no page of the object: nobody else finds it. remove() ends the look.
-  [[nodiscard]] Found look(const FetchSpecPtr& spec, uint32_t index);
+  /// The look at the object under way (see Fills::look); makes one if there is none. Its page is no
+  /// page of the object: nobody else finds it. remove() ends the look.
+  [[nodiscard]] Found look(const FetchSpecPtr& spec);
 
   /// Prefetches the object's entry for a look-up to come. Lock-free.
   void prefetch(KeyView key) LOCK_FREE;
@@ -114,6 +114,12 @@ class PageTable {
   /// The bucket no longer has this version: drops the version's pages; if the bucket ruled, all
   /// pages of the object that know their version.
   ObjectVersions::Forgotten forget(KeyView key, const ObjectSource& gone);
+
+  /// `bucket` does not have the object, by the answer to a request that was sent at `sent_at`:
+  /// tells the heads. The pages go by ended_by() and forget().
+  void note_absence(KeyView key, std::string_view bucket, MonoTime sent_at) const {
+    if (heads_ != nullptr) heads_->note_absence(key, key.hash(), bucket, sent_at);
+  }
 
   /// The disk has `page` in the version of `source`. Returns the source to use; null if the page
   /// does not fit the object's versions, or has left the table.

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/units.h"
+#include "cache/object_look.h"
 
 namespace cachey::cache {
 
@@ -129,8 +130,7 @@ rt::Task<Result<void>> RangeReader::find_version(std::stop_token client_left) {
     Result<ObjectSourcePtr> seen = co_await look(client_left);
     if (!seen) co_return std::unexpected(std::move(seen.error()));
     if (held) leave(window_.at(current()));  // what the look saw may be another version
-    const bool decides =
-        *seen != nullptr && (window_.use() == Use::kHead || refusal((*seen)->info).has_value());
+    const bool decides = window_.use() == Use::kHead || refusal((*seen)->info).has_value();
     if (decides) {
       kept_source_ = std::move(*seen);
       co_return take_version(*kept_source_, 0);
@@ -138,31 +138,18 @@ rt::Task<Result<void>> RangeReader::find_version(std::stop_token client_left) {
   }
 }
 
-/// Asks the store for the object's version, or joins a look that began after this reader. Null: the
-/// object ends before the byte that was asked for, which is behind the position.
+/// Asks the store for the object's version. The reader wants a byte that the version must have: the
+/// last one of the page that is known.
 rt::Task<Result<ObjectSourcePtr>> RangeReader::look(std::stop_token client_left) {
-  uint64_t offset = page_size().offset_of(position_);
-  if (window_.holds(current())) {  // the last byte of the page that is known
+  uint64_t wanted = position_;
+  if (window_.holds(current())) {
     const Page& known = *window_.at(current()).page;
-    offset = page_size().bytes_of(known.index(), known.source()->info.size) - 1;
+    const uint64_t bytes = page_size().bytes_of(known.index(), known.source()->info.size);
+    wanted = page_size().begin_of(known.index()) + bytes - 1;
   }
-  const rt::Until until(head_deadline(), std::move(client_left));
-  for (int tries = 0;; ++tries) {
-    PageTable::Found found = cache_.table().look(window_.shared_spec(), current());
-    const PageReading reading(found.page, cache_.clock().mono());  // so that the store is asked
-    if (found.created) cache_.fills().look(worker_, found.page, window_.shared_spec(), offset);
-    const Page& page = *found.page;
-    cache_.fills().want(*found.page, offset);
-    Result<void> waited = co_await found.page->wait_head(worker_, window_.spec(), until);
-    if (!waited) co_return std::unexpected(std::move(waited.error()));
-    if (page.has_head() && page.asked_at() >= began_) co_return page.source();
-    PageFailure failure = failure_of(page);
-    failure.role = found.created ? PageRole::kStarted : PageRole::kJoined;
-    failure.tries = tries;
-    if (may_try_again(failure)) continue;
-    if (failure.asked_behind) co_return nullptr;
-    co_return std::unexpected(page.error());
-  }
+  rt::Until until(head_deadline(), std::move(client_left));
+  co_return co_await look_at(cache_, worker_, window_.shared_spec(), began_, std::move(until),
+                             wanted);
 }
 
 Result<void> RangeReader::take_version() {

@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <thread>
 
 #include "cache/testing/reader_harness.h"
@@ -62,17 +61,17 @@ TEST_F(Refusals, AHeadPastTheOldEndTellsTheNewSize) {
   }
 }
 
-TEST_F(Refusals, TheStoreIsAskedForOneByteAndTheOldPageStays) {
+TEST_F(Refusals, TheStoreIsAskedForNoByteAndTheOldPageStays) {
   put(700, 1);
   expect_whole(get({0, 10}), {0, 10});
   for (size_t i = 1; i < 4; ++i) {
     expect_past_end(get({700, 800}), 700);
     ASSERT_EQ(asked(), 1 + i);
-    EXPECT_EQ(origin_.asked().back().range, (ByteRange{699, 700}));
-    EXPECT_EQ(origin_.asked().back().if_match, "");
+    EXPECT_EQ(origin_.asked().back().ask, origin::Ask::kHead);
   }
   expect_whole(get({0, 10}), {0, 10});
   EXPECT_EQ(asked(), 4u);
+  EXPECT_EQ(origin_.bytes_sent(), 700u);
 }
 
 TEST_F(Refusals, ManyWhoAskAtOnceShareALook) {
@@ -122,20 +121,7 @@ TEST_F(Refusals, AnAbsenceIsNotRememberedByDefault) {
   expect_whole(get({0, 10}), {0, 10});
 }
 
-TEST_F(Refusals, NobodyWaitsForTheBodyOfALook) {
-  put(700, 1);
-  expect_whole(get({0, 10}), {0, 10});
-  std::atomic<bool> held = true;
-  origin_.behave({.held = [&held] { return held.load(); }});
-  expect_past_end(read(spec("o"), {700, 800}).get(), 700);
-  put(900, 2);
-  EXPECT_EQ(read(spec("o"), {0, 9}, 2, Use::kHead).get().size, 700u) << "from memory";
-  EXPECT_EQ(read(spec("o"), {800, 9000}, 2, Use::kHead).get().size, 900u);
-  held = false;
-  settle();
-}
-
-TEST_F(Refusals, AHeadOfWhatIsNotCachedReadsOneByte) {
+TEST_F(Refusals, AHeadOfWhatIsNotCachedReadsNoByte) {
   put(3 * kPageBytes, 1);
   const ByteRange range{kPageBytes + 5, 3 * kPageBytes};
   const Got head = get(range, 1, Use::kHead);
@@ -144,7 +130,8 @@ TEST_F(Refusals, AHeadOfWhatIsNotCachedReadsOneByte) {
   EXPECT_EQ(head.range, range);
   EXPECT_EQ(head.first_cached_at, 0);
   ASSERT_EQ(asked(), 1u);
-  EXPECT_EQ(origin_.asked().back().range, (ByteRange{kPageBytes + 5, kPageBytes + 6}));
+  EXPECT_EQ(origin_.asked().back().ask, origin::Ask::kHead);
+  EXPECT_EQ(origin_.bytes_sent(), 0u);
   expect_whole(get({kPageBytes, kPageBytes + 9}), {kPageBytes, kPageBytes + 9});
   EXPECT_GT(get({kPageBytes, kPageBytes + 9}, 1, Use::kHead).first_cached_at, 0);
   EXPECT_EQ(asked(), 2u);

@@ -119,6 +119,19 @@ rt::Task<void> ReaderHarness::take_body(RangeReader& reader, uint64_t seed, Got&
   got.later_pages = reader.later_statuses().size();
 }
 
+std::future<ReaderHarness::Seen> ReaderHarness::ask(rt::Task<Seen> question) {
+  std::promise<Seen> seen;
+  std::future<Seen> future = seen.get_future();
+  rt::asio::co_spawn(workers_[0].io(), keep(std::move(question), std::move(seen)),
+                     rt::asio::detached);
+  return future;
+}
+
+rt::Task<void> ReaderHarness::keep(rt::Task<Seen> question, std::promise<Seen> seen) {
+  Seen result = co_await std::move(question);
+  seen.set_value(std::move(result));
+}
+
 std::future<bool> ReaderHarness::flush(std::chrono::milliseconds limit) {
   std::promise<bool> promise;
   std::future<bool> future = promise.get_future();

@@ -49,6 +49,10 @@ class ReaderHarness : public ::testing::Test {
   [[nodiscard]] std::future<Got> read(FetchSpecPtr of, ByteRange range, uint64_t seed = 1,
                                       RangeReader::Use use = RangeReader::Use::kBody);
 
+  using Seen = Result<ObjectSourcePtr>;
+  /// Starts a question about an object, such as look_at(), on the first worker.
+  [[nodiscard]] std::future<Seen> ask(rt::Task<Seen> question);
+
   /// Starts DiskWrites::flush on the first worker.
   [[nodiscard]] std::future<bool> flush(std::chrono::milliseconds limit);
 
@@ -78,6 +82,7 @@ class ReaderHarness : public ::testing::Test {
   [[nodiscard]] rt::Task<void> client(rt::Worker& worker, FetchSpecPtr of, ByteRange range,
                                       uint64_t seed, RangeReader::Use use,
                                       std::promise<Got> promise);
+  [[nodiscard]] static rt::Task<void> keep(rt::Task<Seen> question, std::promise<Seen> seen);
   [[nodiscard]] rt::Task<void> run_flush(MonoTime deadline, std::promise<bool> done);
   [[nodiscard]] rt::Task<void> take_body(RangeReader& reader, uint64_t seed, Got& got);
 

@@ -1,0 +1,51 @@
+#include "cache/object_look.h"
+
+#include <utility>
+
+#include "cache/retry_rule.h"
+
+namespace cachey::cache {
+namespace {
+
+/// Whether the answer to another's look is one for a caller that wants this byte.
+bool reaches(const Page& look, const FetchSpec& spec, std::optional<uint64_t> wanted) {
+  if (!wanted || spec.buckets.size() == 1 || look.source()->info.size > *wanted) return true;
+  return look.asked_from() >= *wanted;  // the other buckets were asked, too
+}
+
+/// Whether a caller that joined the failed look starts or joins another one.
+bool may_look_again(const Page& look, const FetchSpec& spec, PageRole role, MonoTime not_before,
+                    int tries) {
+  const FetchSpecPtr leader = look.leader();
+  PageFailure failure;
+  failure.error = look.error().kind();
+  failure.role = role;
+  failure.hurried = look.error().cause() == ErrorCause::kHurried;
+  failure.other_terms = leader == nullptr || !spec.same_terms(*leader);
+  failure.old_news = look.asked_at() < not_before;
+  failure.tries = tries;
+  return may_try_again(failure);
+}
+
+}  // namespace
+
+rt::Task<Result<ObjectSourcePtr>> look_at(Cache& cache, rt::Worker& worker, FetchSpecPtr spec,
+                                          MonoTime not_before, rt::Until until,
+                                          std::optional<uint64_t> wanted) {
+  for (int tries = 0;; ++tries) {
+    PageTable::Found found = cache.table().look(spec);
+    const PageReading reading(found.page, cache.clock().mono());  // so that the store is asked
+    cache.fills().want(*found.page, 0);
+    if (found.created) cache.fills().look(worker, found.page, spec, wanted);
+    const Page& look = *found.page;
+    Result<void> waited = co_await found.page->wait_head(worker, *spec, until);
+    if (!waited) co_return std::unexpected(std::move(waited.error()));
+    const bool is_new = look.has_head() && look.asked_at() >= not_before;
+    if (is_new && (found.created || reaches(look, *spec, wanted))) co_return look.source();
+    const PageRole role = found.created ? PageRole::kStarted : PageRole::kJoined;
+    if (!may_look_again(look, *spec, role, not_before, tries))
+      co_return std::unexpected(look.error());
+  }
+}
+
+}  // namespace cachey::cache

@@ -1,0 +1,287 @@
+// Looks: what the store has now, by HeadObject, for all who ask.
+
+#include "cache/object_look.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cache/range_reader.h"
+#include "origin/testing/fake_origin.h"
+#include "rt/testing/virtual_worker.h"
+#include "store/s3_fifo.h"
+
+namespace cachey::cache {
+namespace {
+
+using namespace std::chrono_literals;
+using origin::Ask;
+using origin::FakeOrigin;
+
+/// Looks and fills on one worker with a manual clock.
+class Looks : public ::testing::Test {
+ protected:
+  using Seen = Result<ObjectSourcePtr>;
+  using Outcome = std::shared_ptr<std::optional<Seen>>;
+
+  ~Looks() override {
+    while (world_.worker().tasks().size() > 0) world_.pass(100ms);
+  }
+
+  [[nodiscard]] FetchSpecPtr spec(std::vector<std::string> buckets = {"b"}) {
+    auto made = std::make_shared<FetchSpec>();
+    made->key = ObjectKey{"k", "o"};
+    made->buckets = std::move(buckets);
+    made->metrics = &cache_metrics_.of("k");
+    return made;
+  }
+  void put(const std::string& tag, uint64_t size = 100, const std::string& bucket = "b") {
+    origin_.put(bucket, "o", {.size = size, .etag = tag});
+  }
+  [[nodiscard]] Outcome look(MonoTime not_before, std::stop_token stop = {}) {
+    rt::Until until(MonoTime::max(), std::move(stop));
+    return world_.start(
+        look_at(cache_, world_.worker(), spec(), not_before, std::move(until), std::nullopt));
+  }
+  [[nodiscard]] Outcome look() { return look(now()); }
+  [[nodiscard]] Seen look_to_end(std::vector<std::string> buckets = {"b"},
+                                 std::optional<uint64_t> wanted = {}) {
+    return world_.run(look_at(cache_, world_.worker(), spec(std::move(buckets)), now(),
+                              rt::Until(MonoTime::max()), wanted));
+  }
+  /// Reads byte `offset`, so that its page is in memory.
+  [[nodiscard]] std::optional<ErrorKind> fill(uint64_t offset = 0,
+                                              std::vector<std::string> buckets = {"b"}) {
+    const Result<void> done = world_.run(read(spec(std::move(buckets)), offset));
+    world_.pass(1s);
+    return done ? std::nullopt : std::optional(done.error().kind());
+  }
+  [[nodiscard]] bool has_page(uint32_t index = 0) {
+    return cache_.table().find(key_, index) != nullptr;
+  }
+  [[nodiscard]] std::string known_tag() {
+    const std::optional<Head> head = cache_.heads().find(key_, key_.hash());
+    return head && head->source != nullptr ? head->source->info.etag : "none";
+  }
+  [[nodiscard]] size_t asked() const { return origin_.asked().size(); }
+  [[nodiscard]] MonoTime now() { return world_.clock().mono(); }
+
+  rt::VirtualWorker world_;
+  Metrics metrics_;
+  CacheMetrics cache_metrics_{metrics_, 10};
+  FakeOrigin origin_;
+  origin::Buckets buckets_{0.99, world_.clock(), metrics_};
+  origin::Gate gate_{origin::GateLimits{}, world_.clock(), metrics_};
+  origin::ReadMetrics read_metrics_{metrics_};
+  store::MemoryTier memory_{
+      {.limit_bytes = 256 * kMiB}, std::make_unique<store::S3Fifo>(), world_.clock()};
+  Cache cache_{FillConfig{.heads_bytes_max = kMiB},
+               origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
+               cache_metrics_, world_.clock()};
+  const KeyView key_{"k", "o"};
+
+ private:
+  [[nodiscard]] rt::Task<Result<void>> read(FetchSpecPtr of, uint64_t offset) {
+    RangeReader reader(cache_, world_.worker(), std::move(of), {offset, offset + 1},
+                       RangeReader::Use::kBody);
+    std::optional<Result<void>> opened = reader.try_open();
+    if (!opened) opened = co_await reader.open();
+    co_return std::move(*opened);
+  }
+};
+
+TEST_F(Looks, TellTheVersionAndReadNoByte) {
+  for (const uint64_t size : {uint64_t{0}, uint64_t{1}, 40 * kMiB}) {
+    put("\"v" + std::to_string(size) + "\"", size);
+    const Seen seen = look_to_end();
+    ASSERT_TRUE(seen) << seen.error().message();
+    EXPECT_EQ((*seen)->info.size, size);
+    EXPECT_EQ((*seen)->bucket, "b");
+  }
+  for (const FakeOrigin::Asked& one : origin_.asked()) EXPECT_EQ(one.ask, Ask::kHead);
+  EXPECT_EQ(origin_.bytes_sent(), 0u);
+  world_.pass(1s);
+  EXPECT_EQ(memory_.admitted_bytes(), 0u);
+  EXPECT_EQ(cache_.table().objects(), 0u);
+}
+
+TEST_F(Looks, OneForAllWhoCameBeforeItWasSent) {
+  put("\"v1\"");
+  origin_.behave({.head_delay = 100ms});
+  std::vector<Outcome> all;
+  for (int i = 0; i < 1000; ++i) all.push_back(look());
+  world_.pass(200ms);
+  for (const Outcome& one : all) ASSERT_TRUE(one->has_value() && (*one)->has_value());
+  EXPECT_EQ(asked(), 1u);
+}
+
+TEST_F(Looks, WhoComesLaterGetsTheNextOneAndThereIsOneAtATime) {
+  put("\"v1\"");
+  origin_.behave({.head_delay = 100ms});
+  const Outcome first = look();
+  std::vector<Outcome> later;
+  world_.pass(40ms);
+  for (int i = 0; i < 50; ++i) later.push_back(look());
+  const Outcome undemanding = look(MonoTime{});
+  EXPECT_EQ(asked(), 1u);
+  put("\"v2\"");  // the first question was sent before, and is answered after
+  world_.pass(80ms);
+  ASSERT_TRUE(first->has_value() && undemanding->has_value());
+  EXPECT_EQ((**undemanding)->get(), (**first)->get());
+  EXPECT_EQ(asked(), 2u);
+  world_.pass(120ms);
+  for (const Outcome& one : later) {
+    ASSERT_TRUE(one->has_value());
+    EXPECT_EQ((**one).value()->info.etag, "\"v2\"");
+  }
+  EXPECT_EQ(asked(), 2u);
+}
+
+TEST_F(Looks, ANewVersionDropsTheOldPages) {
+  put("\"v1\"");
+  EXPECT_FALSE(fill());
+  EXPECT_TRUE(look_to_end());
+  EXPECT_TRUE(has_page());
+  put("\"v2\"");
+  EXPECT_EQ((*look_to_end())->info.etag, "\"v2\"");
+  EXPECT_FALSE(has_page());
+  EXPECT_EQ(known_tag(), "\"v2\"");
+}
+
+TEST_F(Looks, AnAbsenceDropsThePages) {
+  put("\"v1\"");
+  EXPECT_FALSE(fill());
+  EXPECT_EQ(known_tag(), "\"v1\"");
+  origin_.behave({.error = Error(ErrorKind::kNotFound, "404")});
+  EXPECT_EQ(look_to_end().error().kind(), ErrorKind::kNotFound);
+  EXPECT_FALSE(has_page());
+  EXPECT_EQ(known_tag(), "none");
+  origin_.behave(FakeOrigin::Behaviour{});
+  EXPECT_FALSE(fill());
+  EXPECT_TRUE(has_page());
+}
+
+TEST_F(Looks, AFillThatFindsNoObjectDropsTheOtherPages) {
+  put("\"v1\"", 3 * kPageBytes);
+  EXPECT_FALSE(fill(0));
+  EXPECT_FALSE(fill(kPageBytes));
+  origin_.behave({.error = Error(ErrorKind::kNotFound, "404", ErrorCause::kNoSuchKey)});
+  EXPECT_EQ(fill(2 * kPageBytes), ErrorKind::kNotFound);
+  for (const uint32_t index : {0U, 1U, 2U}) EXPECT_FALSE(has_page(index)) << index;
+  EXPECT_EQ(known_tag(), "none");
+}
+
+TEST_F(Looks, OtherFailuresDropNothing) {
+  put("\"v1\"");
+  EXPECT_FALSE(fill());
+  const Error failures[] = {
+      {ErrorKind::kDenied, "403"},
+      {ErrorKind::kUpstream, "500"},
+      {ErrorKind::kThrottled, "503"},
+      {ErrorKind::kTimeout, "late"},
+      {ErrorKind::kNotFound, "404", ErrorCause::kNoSuchBucket},
+  };
+  for (const Error& failure : failures) {
+    origin_.behave({.error = failure});
+    EXPECT_EQ(look_to_end().error().kind(), failure.kind());
+    EXPECT_TRUE(has_page()) << failure.message();
+    EXPECT_EQ(known_tag(), "\"v1\"");
+  }
+}
+
+TEST_F(Looks, TheAbsenceInAnotherBucketSaysNothingOfThisOne) {
+  put("\"v1\"");
+  EXPECT_FALSE(fill());
+  EXPECT_EQ(look_to_end({"other"}).error().kind(), ErrorKind::kNotFound);
+  EXPECT_EQ(fill(kPageBytes, {"other"}), ErrorKind::kNotFound);
+  EXPECT_TRUE(has_page());
+  EXPECT_EQ(known_tag(), "\"v1\"");
+}
+
+TEST_F(Looks, TheAbsenceInOneOfTwoBucketsIsNotTheObjects) {
+  put("\"v1\"");
+  EXPECT_FALSE(fill());
+  const Seen seen = look_to_end({"other", "b"});
+  ASSERT_TRUE(seen);
+  EXPECT_EQ((*seen)->bucket, "b");
+  EXPECT_TRUE(has_page());
+}
+
+TEST_F(Looks, WhatALaterRequestBroughtOutlivesAnEarlier404) {
+  origin_.behave({.head_delay = 500ms, .error = Error(ErrorKind::kNotFound, "404")});
+  const Outcome early = look();
+  world_.pass(100ms);
+  put("\"v1\"");
+  origin_.behave(FakeOrigin::Behaviour{});
+  EXPECT_FALSE(fill());
+  world_.pass(1s);
+  ASSERT_TRUE(early->has_value());
+  EXPECT_EQ((**early).error().kind(), ErrorKind::kNotFound);
+  EXPECT_TRUE(has_page());
+  EXPECT_EQ(known_tag(), "\"v1\"");
+}
+
+TEST_F(Looks, AClientThatLeavesEndsItsWaitAndTheLastOneTheLook) {
+  put("\"v1\"");
+  origin_.behave({.head_delay = 60s});
+  std::stop_source left;
+  const Outcome leaving = look(now(), left.get_token());
+  std::stop_source stays;
+  const Outcome staying = look(now(), stays.get_token());
+  world_.pass(1s);
+  left.request_stop();
+  world_.pass(rt::TimerWheel::kTick);
+  ASSERT_TRUE(leaving->has_value());
+  EXPECT_EQ((**leaving).error().kind(), ErrorKind::kCancelled);
+  EXPECT_FALSE(staying->has_value());
+  world_.pass(3s);
+  EXPECT_EQ(cache_metrics_.fills_in_flight, 1);
+  stays.request_stop();
+  world_.pass(1900ms);
+  EXPECT_EQ(cache_metrics_.fills_in_flight, 1) << "the client may come again";
+  world_.pass(300ms);
+  EXPECT_EQ(cache_metrics_.fills_in_flight, 0);
+  EXPECT_EQ(memory_.admitted_bytes(), 0u);
+}
+
+TEST_F(Looks, AWaitEndsAtItsDeadline) {
+  put("\"v1\"");
+  origin_.behave({.head_delay = 60s});
+  const auto late = world_.start(
+      look_at(cache_, world_.worker(), spec(), now(), rt::Until(now() + 300ms), std::nullopt));
+  world_.pass(400ms);
+  ASSERT_TRUE(late->has_value());
+  EXPECT_EQ((**late).error().kind(), ErrorKind::kTimeout);
+}
+
+TEST_F(Looks, ACopyThatIsShorterThanWantedIsTakenIfNoOtherIsLonger) {
+  put("\"a\"", 100, "a");
+  put("\"b\"", 200, "b");
+  EXPECT_EQ((*look_to_end({"a", "b"}))->bucket, "a");
+  EXPECT_EQ((*look_to_end({"a", "b"}, 150))->bucket, "b");
+  EXPECT_EQ((*look_to_end({"a", "b"}, 200))->info.size, 200u) << "the longest one there is";
+  EXPECT_EQ((*look_to_end({"a"}, 150))->info.size, 100u);
+}
+
+TEST_F(Looks, WhoWantsMoreThanTheFirstOneAsksTheOtherBucket) {
+  put("\"a\"", 100, "a");
+  put("\"b\"", 200, "b");
+  origin_.behave({.head_delay = 100ms});
+  const auto start = [this](uint64_t wanted) {
+    return world_.start(look_at(cache_, world_.worker(), spec({"a", "b"}), now(),
+                                rt::Until(MonoTime::max()), wanted));
+  };
+  const Outcome little = start(50);
+  const Outcome more = start(150);
+  world_.pass(1s);
+  EXPECT_EQ((**little).value()->bucket, "a");
+  EXPECT_EQ((**more).value()->bucket, "b");
+}
+
+}  // namespace
+}  // namespace cachey::cache
