@@ -181,7 +181,9 @@ rt::Task<Result<void>> Fills::admit_body(Filling& filling, std::string bucket, u
 
 rt::Task<Result<void>> Fills::fill(Filling& filling) {
   Page& page = filling.page;
-  if (std::optional<Absence> absent = absences_.find(filling.spec)) {
+  std::optional<Absence> absent;  // a look asks the store itself
+  if (!filling.is_look()) absent = absences_.find(filling.spec);
+  if (absent) {
     page.set_asked(MonoTime::max(), 0);
     co_return std::unexpected(std::move(absent->error));
   }

@@ -22,6 +22,7 @@ Result<void> Fills::take_look(Filling& filling, const origin::ObjectRead& read) 
   } else {
     disk_.observe(filling.worker, key, *observed.source);
   }
+  absences_.forget(filling.spec);
   table_.remove(filling.page);
   filling.page.end_look(std::move(observed.source));
   return {};

@@ -80,7 +80,7 @@ class Looks : public ::testing::Test {
   origin::ReadMetrics read_metrics_{metrics_};
   store::MemoryTier memory_{
       {.limit_bytes = 256 * kMiB}, std::make_unique<store::S3Fifo>(), world_.clock()};
-  Cache cache_{FillConfig{.heads_bytes_max = kMiB},
+  Cache cache_{FillConfig{.heads_bytes_max = kMiB, .negative_ttl = 10s},
                origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
                cache_metrics_, world_.clock()};
   const KeyView key_{"k", "o"};
@@ -162,7 +162,9 @@ TEST_F(Looks, AnAbsenceDropsThePages) {
   EXPECT_FALSE(has_page());
   EXPECT_EQ(known_tag(), "none");
   origin_.behave(FakeOrigin::Behaviour{});
-  EXPECT_FALSE(fill());
+  EXPECT_EQ(fill(), ErrorKind::kNotFound) << "--negative-ttl";
+  EXPECT_TRUE(look_to_end()) << "a look asks the store";
+  EXPECT_FALSE(fill()) << "the look has seen the object";
   EXPECT_TRUE(has_page());
 }
 

@@ -147,6 +147,8 @@ rt::Task<Result<ObjectSourcePtr>> RangeReader::look(std::stop_token client_left)
     const uint64_t bytes = page_size().bytes_of(known.index(), known.source()->info.size);
     wanted = page_size().begin_of(known.index()) + bytes - 1;
   }
+  std::optional<Absence> absent = cache_.fills().known_absence(window_.spec());
+  if (absent) co_return std::unexpected(std::move(absent->error));
   rt::Until until(head_deadline(), std::move(client_left));
   co_return co_await look_at(cache_, worker_, window_.shared_spec(), began_, std::move(until),
                              wanted);

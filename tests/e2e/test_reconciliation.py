@@ -82,9 +82,9 @@ def test_every_counter_is_exact(s3_server, origin, kind):
     assert change.of("cachey_download_latency_seconds_count", kind=kind) == 5
     # Agreement with the origin's own log.
     received = sum(record.body_bytes for record in log if record.status == 206)
-    assert change.of("cachey_origin_requests_total") == len(log) == 5 + 2 + 1 + 1  # the 416 asks for one byte
+    assert change.of("cachey_origin_requests_total") == len(log) == 5 + 2 + 1 + 1  # the 416 asks by HeadObject
     assert change.of("cachey_origin_retries_total") == 2 and change.of("cachey_origin_throttled_total") == 2
-    assert change.of("cachey_ingress_bytes_total") == received - 1 == 300 * KIB + 2 * PAGE + 5 + 1000  # a look is no page
+    assert change.of("cachey_ingress_bytes_total") == received == 300 * KIB + 2 * PAGE + 5 + 1000
     assert change.of("cachey_origin_bytes_total") > received
     assert change.of("cachey_egress_bytes_total") == sent
     # Page counts are consistent.

@@ -13,7 +13,7 @@ EXACT = ("C0-Exact", "true")
 
 
 def asked(origin, kind):
-    return [record.range for record in origin.ended(kind)]
+    return [record.range for record in origin.ended(kind) if record.method == "GET"]
 
 
 def bytes_asked(origin, kind, size):
@@ -85,7 +85,7 @@ def test_an_exact_range_is_cut_at_the_end(client, origin, kind, size):
     expect_bytes(response, stored.seed, first, size - 1)
     response = client.fetch(kind, "object", size, size + 9, [EXACT])
     assert response.status == 416 and response.header("Content-Range") == f"bytes */{size}"
-    assert bytes_asked(origin, kind, size) <= 50 + 1, "what was asked for, and the look of the 416"
+    assert bytes_asked(origin, kind, size) <= 50, "what was asked for; the look of the 416 reads no byte"
 
 
 def test_a_said_size_cuts_what_is_asked(cachey, origin, kind):
