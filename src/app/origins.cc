@@ -19,6 +19,7 @@ Result<Origins> make_origin(const Options& options, rt::Workers& workers, rt::Bl
   }
   Result<origin::S3Config> config = s3_config(options);
   if (!config) return std::unexpected(std::move(config.error()));
+  made.region = config->region;
   Result<S3Parts> s3 = make_s3(std::move(*config), workers, pool, attributes, clock, random);
   if (!s3) return std::unexpected(std::move(s3.error()));
   made.s3 = s3->origin.get();

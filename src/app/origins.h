@@ -18,6 +18,7 @@ namespace cachey::app {
 struct Origins {
   std::unique_ptr<origin::Origin> origin;
   origin::S3Origin* s3 = nullptr;  ///< `origin`, if it is S3; else null
+  std::string region{};            ///< as the settings name it; empty: they do not
 };
 
 /// Makes the origin that the options name. The other arguments outlive it. Fails with kBadRequest

@@ -70,12 +70,16 @@ std::optional<Error> joined(std::initializer_list<const Error*> errors) {
 }
 
 /// Nothing if there is no S3 endpoint.
-std::optional<api::s3::EndpointConfig> s3api_config(const Options& options) {
+std::optional<api::s3::EndpointConfig> s3api_config(const Options& options,
+                                                    const std::string& origins_region) {
   if (!options.s3api.enabled()) return std::nullopt;
-  return api::s3::EndpointConfig{.hosts = *api::s3::VirtualHosts::parse(options.s3api.domains),
+  api::s3::EndpointConfig config{.hosts = *api::s3::VirtualHosts::parse(options.s3api.domains),
                                  .rules = api::s3::RevalidateRules(options.s3api.revalidate),
                                  .stale_max = options.s3api.stale_if_error,
                                  .plain = options.s3api.plain};
+  const std::string& region = options.s3api.region.empty() ? origins_region : options.s3api.region;
+  if (!region.empty()) config.region = region;
+  return config;
 }
 
 Result<std::string> reload_tokens(const std::string& path, api::Access& access) {
@@ -171,7 +175,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
       routes_(
           cache_, foundation_->fetch_metrics, foundation_->egress, foundation_->metrics,
           foundation_->reports, [this] { return stats_.json(); }, options_.client_limit_max,
-          foundation_->random, s3api_config(options_)),
+          foundation_->random, s3api_config(options_, origins_.region)),
       data_router_(options_.admin_listen.empty() ? api::Face::kBoth : api::Face::kData,
                    routes_.table(), foundation_->access),
       admin_router_(api::Face::kAdmin, routes_.table(), foundation_->access),

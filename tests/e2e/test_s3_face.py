@@ -190,3 +190,10 @@ def test_a_download_on_its_way_is_completed_by_a_shutdown(face, origin, kind):
     expect_object(download.result(), stored)
     assert server.wait() == 0
     server.check_log()
+
+
+def test_clients_are_told_a_region(face, kind):
+    server, other = face(), face("--s3api-region", "eu-north-9")
+    assert "eu-north-9</LocationConstraint>" in get(other, f"/{kind}?location").text
+    own = get(server, f"/{kind}/?location")
+    assert own.status == 200 and own.complete and "<LocationConstraint" in own.text

@@ -1,6 +1,10 @@
 #include "api/s3/endpoint.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -59,8 +63,22 @@ std::optional<Refusal> refusal_of(Operation operation) {
     case Operation::kOther:
       return Refusal::method_not_allowed();
     default:
-      return not_implemented("this endpoint serves GetObject and HeadObject of whole objects");
+      return not_implemented(
+          "this endpoint serves GetObject and HeadObject of whole objects, and GetBucketLocation");
   }
+}
+
+constexpr std::array kLocationFields = {
+    net::Field("Content-Type", "application/xml"), net::Field("Cache-Control", "no-store"),
+    net::Field("Server", "cachey"), net::Field("x-amz-id-2", kHostId)};
+
+/// S3 says nothing for the region that it had first.
+std::string location_document(std::string_view region) {
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      "<LocationConstraint xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}"
+      "</LocationConstraint>",
+      region == "us-east-1" ? "" : region);
 }
 
 }  // namespace
@@ -84,6 +102,9 @@ rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request,
   }
   if (!target) {
     return refuse(request, writer, Target(), std::move(id), Refusal{.code = target.error()});
+  }
+  if (target->operation == Operation::kGetBucketLocation) {
+    return tell_location(writer, std::move(id));
   }
   std::expected<ObjectQuestion, Refusal> question = check(request, *target, permit, id);
   if (!question) {
@@ -122,6 +143,20 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   if (!overrides->empty())
     question.overrides = std::make_unique<ResponseOverrides>(std::move(*overrides));
   return question;
+}
+
+/// The same for all buckets, without a question to the store: clients sign for this region.
+rt::Task<void> Endpoint::tell_location(net::ResponseWriter& writer, std::string id) {
+  static const net::ConstantFields kConstants(kLocationFields);
+  const std::string body = location_document(config_.region);
+  net::ResponseHead head(200);
+  head.set_constants(kConstants);
+  head.add("x-amz-request-id", id);
+  head.set_content_length(body.size());
+  writer.start(head);
+  bool sent = co_await net::offer_all(writer, body);
+  if (sent) sent = co_await writer.finish(std::span<const net::Field>());
+  metrics_.ended(Operation::kGetBucketLocation, sent ? Ended::kOk : Ended::kClientLeft);
 }
 
 /// `target` and `id` live until the coroutine ends.

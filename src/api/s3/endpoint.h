@@ -24,8 +24,9 @@ namespace cachey::api::s3 {
 struct EndpointConfig {
   VirtualHosts hosts;
   RevalidateRules rules{};
-  std::chrono::milliseconds stale_max{60};  ///< past a rule's time, while the store fails
-  bool plain = false;                       ///< no X-Cache and no C0-Status
+  std::chrono::milliseconds stale_max{60'000};  ///< past a rule's time, while the store fails
+  std::string region = "us-east-1";  ///< letters, digits and dashes; what clients are told
+  bool plain = false;                ///< no X-Cache and no C0-Status
 };
 
 /// All requests to the S3 endpoint: finds the operation, checks what the request says, and answers
@@ -44,6 +45,7 @@ class Endpoint final : public RouteHandler {
                                                              const Target& target,
                                                              const Permit& permit,
                                                              std::string_view id);
+  [[nodiscard]] rt::Task<void> tell_location(net::ResponseWriter& writer, std::string id);
   [[nodiscard]] rt::Task<void> refuse(const net::Request& request, net::ResponseWriter& writer,
                                       Target target, std::string id, Refusal refusal);
 

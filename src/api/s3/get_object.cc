@@ -6,6 +6,7 @@
 #include "api/object_body.h"
 #include "api/s3/error_answer.h"
 #include "api/s3/object_head.h"
+#include "cache/object_look.h"
 
 namespace cachey::api::s3 {
 namespace {
@@ -22,23 +23,6 @@ constexpr int kStepsMax = 8;
 /// The failure of a reader that may mean that the object is another one than its head says.
 bool may_have_changed(const Error& error) {
   return error.kind() == ErrorKind::kChanged || error.kind() == ErrorKind::kRangeNotSatisfiable;
-}
-
-/// The object's version as a reader of its first byte sees it.
-rt::Task<Result<ObjectSourcePtr>> look_at(cache::Cache& cache, rt::Worker& worker,
-                                          cache::FetchSpecPtr spec, MonoTime, rt::Until until) {
-  RangeReader reader(cache, worker, std::move(spec), {0, 1}, RangeReader::Use::kHead);
-  std::optional<Result<void>> opened = reader.try_open();
-  if (!opened) opened = co_await reader.open(until.stop);
-  if (!*opened) {
-    if (opened->error().object_size() == 0) {
-      ObjectSource empty;
-      empty.info.etag = "\"d41d8cd98f00b204e9800998ecf8427e\"";
-      co_return std::make_shared<const ObjectSource>(empty);
-    }
-    co_return std::unexpected(opened->error());
-  }
-  co_return std::make_shared<const ObjectSource>(reader.source());
 }
 
 Known known_of(unsigned status) {
@@ -264,7 +248,7 @@ rt::Task<Result<void>> GetObject::ask(Answer& answer, std::chrono::nanoseconds a
   const MonoTime not_before = answer.news_from - age_max;
   const rt::Until until{MonoTime::max(), answer.writer.client_left()};
   Result<ObjectSourcePtr> seen =
-      co_await look_at(cache_, answer.worker, answer.question.spec, not_before, until);
+      co_await cache::look_at(cache_, answer.worker, answer.question.spec, not_before, until);
   if (!seen) co_return take_failure(answer, std::move(seen.error()));
   const bool known = answer.head.source != nullptr;
   const bool same = known && answer.head.source->same_version(**seen);
@@ -318,7 +302,8 @@ rt::Task<void> GetObject::send(Answer& answer, Judged judged) {
 /// Sends the head, and counts and notes what X-Cache says.
 void GetObject::start(Answer& answer, const Judged& judged) {
   answer.word = word_of(answer);
-  answer.trailers = answer.opened && !plain_ && answer.request.asks_for_trailers();
+  const bool more_pages = answer.spec().page_size.pages_of(judged.range) > 1;
+  answer.trailers = answer.opened && more_pages && !plain_ && answer.request.asks_for_trailers();
   if (answer.trailers) answer.reader->keep_statuses();
   metrics_.answered(answer.word);
   if (answer.request.notes() != nullptr) answer.request.notes()->cache = to_string(answer.word);

@@ -19,9 +19,10 @@ std::string_view to_string(Ended how) {
   return "client_gone";
 }
 
-/// An operation whose answer may have a body, or be 304.
+/// An operation that is not always refused.
 bool is_served(Operation operation) {
-  return operation == Operation::kGetObject || operation == Operation::kHeadObject;
+  return operation == Operation::kGetObject || operation == Operation::kHeadObject ||
+         operation == Operation::kGetBucketLocation;
 }
 
 }  // namespace
@@ -45,10 +46,8 @@ std::string_view to_string(CacheWord word) {
 EndpointMetrics::EndpointMetrics(Metrics& metrics) : metrics_(metrics) {
   add_revalidations();
   for (size_t operation = 0; operation < kOperations; ++operation) {
+    if (!is_served(static_cast<Operation>(operation))) continue;
     for (size_t how = 0; how < kEndings; ++how) {
-      const bool happens = is_served(static_cast<Operation>(operation)) ||
-                           static_cast<Ended>(how) == Ended::kClientLeft;
-      if (!happens) continue;
       ended_[operation][how] =
           requests(static_cast<Operation>(operation), to_string(static_cast<Ended>(how)));
     }

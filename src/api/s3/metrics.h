@@ -47,6 +47,7 @@ class EndpointMetrics {
  public:
   explicit EndpointMetrics(Metrics& metrics);
 
+  /// REQUIRES: kGetObject, kHeadObject or kGetBucketLocation.
   void ended(Operation operation, Ended how) const {
     ended_[static_cast<size_t>(operation)][static_cast<size_t>(how)].add();
   }

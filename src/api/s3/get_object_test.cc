@@ -1,0 +1,377 @@
+#include "api/s3/get_object.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/s3/endpoint.h"
+#include "api/testing/recording_writer.h"
+#include "base/random.h"
+#include "origin/testing/fake_origin.h"
+#include "rt/testing/virtual_worker.h"
+#include "store/s3_fifo.h"
+
+// Answers of the endpoint over a cache with a fake origin: what a client gets, and what the store
+// is asked, for each state of an object and each request.
+
+namespace cachey::api::s3 {
+namespace {
+
+using namespace std::chrono_literals;
+using origin::FakeOrigin;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr uint64_t kObjectBytes = 1000;
+
+/// All parts of a server below the network.
+class World {
+ public:
+  explicit World(const std::string& policy = "5", bool plain = false)
+      : endpoint_({.hosts = {}, .rules = rules(policy), .region = "eu-west-7", .plain = plain},
+                  cache_, egress_, metrics_, random_) {
+    virtual_.clock().set_unix_seconds(1'800'000'000);
+    put({.size = kObjectBytes});
+  }
+
+  void put(FakeOrigin::Object object) { origin_.put("bkt", "o", std::move(object)); }
+
+  RecordingWriter ask(std::vector<net::Field> fields = {}, net::Method method = net::Method::kGet,
+                      std::string_view target = "/bkt/o") {
+    RecordingWriter writer;
+    const net::Request request(method, target, std::move(fields));
+    (void)virtual_.run(handle(request, writer));
+    return writer;
+  }
+
+  /// The requests to the store since the last call: H HeadObject, G a range, T a tail.
+  std::string asked() {
+    std::string letters;
+    const std::vector<FakeOrigin::Asked> all = origin_.asked();
+    for (; seen_ < all.size(); ++seen_) {
+      const origin::Ask ask = all[seen_].ask;
+      letters += ask == origin::Ask::kHead ? 'H' : ask == origin::Ask::kTail ? 'T' : 'G';
+    }
+    return letters;
+  }
+
+  void pass(std::chrono::nanoseconds time) { virtual_.pass(time); }
+  [[nodiscard]] std::string metrics() { return metrics_.text(); }
+  [[nodiscard]] FakeOrigin& origin() { return origin_; }
+
+ private:
+  static RevalidateRules rules(const std::string& policy) {
+    return RevalidateRules({*RevalidateRule::parse("*=" + policy)});
+  }
+  static store::MemoryTierConfig memory_config() {
+    store::MemoryTierConfig config;
+    config.limit_bytes = 8 * kPageBytes;
+    return config;
+  }
+  static cache::FillConfig fill_config() {
+    cache::FillConfig config;
+    config.heads_bytes_max = kMiB;
+    return config;
+  }
+
+  rt::Task<bool> handle(const net::Request& request, net::ResponseWriter& writer) {
+    const Permit permit = *access_.admit(Scope::kAnyone, request);
+    co_await endpoint_.handle(virtual_.worker(), request, permit, writer);
+    co_return true;
+  }
+
+  rt::VirtualWorker virtual_;
+  SystemRandom random_;
+  Metrics metrics_;
+  FakeOrigin origin_;
+  origin::Buckets buckets_{0.99, virtual_.clock(), metrics_};
+  origin::Gate gate_{{}, virtual_.clock(), metrics_};
+  origin::ReadMetrics read_metrics_{metrics_};
+  cache::CacheMetrics cache_metrics_{metrics_, 10};
+  store::MemoryTier memory_{memory_config(), std::make_unique<store::S3Fifo>(), virtual_.clock()};
+  cache::Cache cache_{fill_config(),
+                      {origin_, buckets_, gate_, read_metrics_},
+                      memory_,
+                      cache_metrics_,
+                      virtual_.clock()};
+  Throughput egress_{metrics_.counter("egress", "")};
+  Access access_{metrics_, {}, {}};
+  Endpoint endpoint_;
+  size_t seen_ = 0;
+};
+
+enum class State : uint8_t {
+  kUnknown,       // nobody has asked for the object
+  kFresh,         // it was read a moment ago
+  kStale,         // it was read 10 s ago
+  kChanged,       // as stale, and the store has another version of 2,000 bytes
+  kChangedFresh,  // as fresh, and the store has that other version
+  kGone,          // as stale, and the store does not have it any more
+  kDown,          // as stale, and the store fails
+  kDenied,        // as stale, and the store refuses
+};
+
+void bring(World& world, State state) {
+  if (state == State::kUnknown) return;
+  (void)world.ask();
+  const bool fresh = state == State::kFresh || state == State::kChangedFresh;
+  world.pass(fresh ? 100ms : 10s);
+  FakeOrigin::Behaviour behaviour;
+  switch (state) {
+    case State::kChanged:
+    case State::kChangedFresh:
+      world.put({.size = 2000, .seed = 2, .etag = "\"v2\""});
+      break;
+    case State::kGone:
+      behaviour.error = Error(ErrorKind::kNotFound, "gone");
+      break;
+    case State::kDown:
+      behaviour.error = Error(ErrorKind::kUpstream, "down");
+      break;
+    case State::kDenied:
+      behaviour.error = Error(ErrorKind::kDenied, "denied");
+      break;
+    default:
+      break;
+  }
+  if (behaviour.error) world.origin().behave(behaviour);
+  (void)world.asked();
+}
+
+struct Row {
+  State state;
+  const char* policy;
+  const char* request;  // a field, or a method and a field
+  unsigned status;
+  const char* word;   // X-Cache; empty: an error
+  const char* asked;  // of the store
+  uint64_t bytes;     // Content-Length of what an object's answer has
+};
+
+constexpr const char* kGet = "";
+constexpr const char* kRange = "range: bytes=0-9";
+constexpr const char* kTail = "range: bytes=-10";
+constexpr const char* kPast = "range: bytes=1000-";
+constexpr const char* kHead = "HEAD";
+constexpr const char* kMatch = "if-match: \"v1\"";
+constexpr const char* kOther = "if-match: \"v9\"";
+constexpr const char* kNew = "if-none-match: \"v1\"";
+constexpr const char* kAnew = "cache-control: no-cache";
+
+using enum State;
+
+constexpr Row kTable[] = {
+    {kUnknown, "5", kGet, 200, "MISS", "G", 1000},
+    {kUnknown, "5", kRange, 206, "MISS", "G", 10},
+    {kUnknown, "5", kHead, 200, "MISS", "H", 1000},
+    {kUnknown, "5", kPast, 416, "", "GH", 0},
+    {kUnknown, "5", kMatch, 200, "MISS", "HG", 1000},
+    {kUnknown, "5", kOther, 412, "", "H", 0},
+    {kUnknown, "5", kNew, 304, "MISS", "H", 0},
+    {kUnknown, "never", kGet, 200, "MISS", "G", 1000},
+    {kUnknown, "always", kGet, 200, "MISS", "G", 1000},
+
+    {kFresh, "5", kGet, 200, "HIT", "", 1000},
+    {kFresh, "5", kRange, 206, "HIT", "", 10},
+    {kFresh, "5", kTail, 206, "HIT", "", 10},
+    {kFresh, "5", kHead, 200, "HIT", "", 1000},
+    {kFresh, "5", kPast, 416, "", "H", 0},
+    {kFresh, "5", kMatch, 200, "HIT", "", 1000},
+    {kFresh, "5", kOther, 412, "", "H", 0},
+    {kFresh, "5", kNew, 304, "HIT", "", 0},
+    {kFresh, "5", kAnew, 200, "REVALIDATED", "H", 1000},
+    {kFresh, "always", kGet, 200, "REVALIDATED", "H", 1000},
+
+    {kStale, "5", kGet, 200, "REVALIDATED", "H", 1000},
+    {kStale, "5", kRange, 206, "REVALIDATED", "H", 10},
+    {kStale, "5", kHead, 200, "REVALIDATED", "H", 1000},
+    {kStale, "5", kMatch, 200, "HIT", "", 1000},
+    {kStale, "5", kOther, 412, "", "H", 0},
+    {kStale, "5", kNew, 304, "REVALIDATED", "H", 0},
+    {kStale, "always", kMatch, 200, "REVALIDATED", "H", 1000},
+    {kStale, "never", kGet, 200, "HIT", "", 1000},
+    {kStale, "never", kPast, 416, "", "", 0},
+    {kStale, "never", kOther, 412, "", "", 0},
+    {kStale, "never", kNew, 304, "HIT", "", 0},
+
+    {kChanged, "5", kGet, 200, "MISS", "HG", 2000},
+    {kChanged, "5", kRange, 206, "MISS", "HG", 10},
+    {kChanged, "5", kPast, 206, "MISS", "HG", 1000},
+    {kChanged, "5", kHead, 200, "MISS", "H", 2000},
+    {kChanged, "5", kMatch, 200, "HIT", "", 1000},
+    {kChanged, "5", "if-match: \"v2\"", 200, "MISS", "HG", 2000},
+    {kChanged, "5", kNew, 200, "MISS", "HG", 2000},
+    {kChanged, "never", kGet, 200, "HIT", "", 1000},
+    {kChangedFresh, "5", kGet, 200, "HIT", "", 1000},
+    {kChangedFresh, "5", kPast, 206, "MISS", "HG", 1000},
+    {kChangedFresh, "5", "if-match: \"v2\"", 200, "MISS", "HG", 2000},
+    {kChangedFresh, "always", kGet, 200, "MISS", "HG", 2000},
+
+    {kGone, "5", kGet, 404, "", "H", 0},
+    {kGone, "5", kHead, 404, "", "H", 0},
+    {kGone, "5", kOther, 404, "", "H", 0},
+    {kGone, "never", kGet, 200, "HIT", "", 1000},
+    {kDenied, "5", kGet, 403, "", "H", 0},
+
+    {kDown, "5", kGet, 200, "STALE", "H", 1000},
+    {kDown, "5", kHead, 200, "STALE", "H", 1000},
+    {kDown, "5", kPast, 500, "", "H", 0},
+    {kDown, "5", kOther, 500, "", "H", 0},
+    {kDown, "5", kMatch, 200, "HIT", "", 1000},
+    {kDown, "never", kGet, 200, "HIT", "", 1000},
+};
+
+/// What the row's request gets now.
+RecordingWriter ask(World& world, std::string_view request) {
+  if (request == kHead) return world.ask({}, net::Method::kHead);
+  if (request.empty()) return world.ask();
+  const size_t colon = request.find(": ");
+  return world.ask({{request.substr(0, colon), request.substr(colon + 2)}});
+}
+
+TEST(GetObject, AnswersByWhatIsKnownAndWhatTheStoreSays) {
+  for (const Row& row : kTable) {
+    World world(row.policy);
+    bring(world, row.state);
+    RecordingWriter got = ask(world, row.request);
+    const std::string what =
+        fmt::format("state {}, {}, \"{}\"", static_cast<int>(row.state), row.policy, row.request);
+    EXPECT_EQ(got.status, row.status) << what << ": " << got.text;
+    EXPECT_EQ(got.fields["X-Cache"], row.word) << what;
+    EXPECT_EQ(world.asked(), row.asked) << what;
+    EXPECT_TRUE(got.finished) << what;
+    EXPECT_FALSE(got.fields["x-amz-request-id"].empty()) << what;
+    if (row.status >= 300 || std::string_view(row.request) == kHead) continue;
+    EXPECT_EQ(got.text.size(), row.bytes) << what;
+  }
+}
+
+TEST(GetObject, AnObjectOfNoBytesIsServed) {
+  World world;
+  world.put({.size = 0});
+  for (const char* request : {kGet, kTail, kHead}) {
+    const RecordingWriter got = ask(world, request);
+    EXPECT_EQ(got.status, 200u) << request;
+    EXPECT_EQ(got.text, "") << request;
+    EXPECT_FALSE(got.fields.contains("Content-Range")) << request;
+  }
+  for (const char* request : {kRange, "range: bytes=-0", "range: bytes=0-"}) {
+    EXPECT_EQ(ask(world, request).status, 416u) << request;
+  }
+}
+
+TEST(GetObject, TheHeadIsTheSameForGetAndHead) {
+  World world("5", true);
+  (void)world.ask();
+  const RecordingWriter get = world.ask();
+  const RecordingWriter head = world.ask({}, net::Method::kHead);
+  std::map<std::string, std::string> same = head.fields;
+  same["x-amz-request-id"] = get.fields.at("x-amz-request-id");
+  EXPECT_EQ(get.fields, same);
+  EXPECT_EQ(get.lines, head.lines);
+  EXPECT_THAT(get.lines, HasSubstr("Content-Type: a/b\r\n"));
+  EXPECT_EQ(get.fields.at("ETag"), "\"v1\"");
+  EXPECT_FALSE(get.fields.contains("X-Cache"));
+  EXPECT_FALSE(get.fields.contains("C0-Status"));
+}
+
+TEST(GetObject, MetadataIsThatOfTheNewestAnswer) {
+  World world;
+  (void)world.ask();
+  world.put({.size = kObjectBytes, .attributes = "Content-Type: c/d\r\nx-amz-meta-a: 1\r\n"});
+  world.pass(10s);
+  (void)world.asked();
+  const RecordingWriter got = world.ask();
+  EXPECT_THAT(got.lines, HasSubstr("Content-Type: c/d\r\nx-amz-meta-a: 1\r\n"));
+  EXPECT_EQ(world.asked(), "H") << "no page is fetched again";
+}
+
+TEST(GetObject, A304HasOnlyTheFieldsOfOne) {
+  World world;
+  world.put(
+      {.size = kObjectBytes, .attributes = "Content-Type: c/d\r\nCache-Control: private\r\n"});
+  const RecordingWriter got = ask(world, kNew);
+  EXPECT_EQ(got.status, 304u);
+  EXPECT_EQ(got.lines, "Cache-Control: private\r\n");
+  EXPECT_EQ(got.fields.at("ETag"), "\"v1\"");
+  EXPECT_TRUE(got.fields.contains("Last-Modified"));
+}
+
+TEST(GetObject, ParametersReplaceFieldsInThisAnswerOnly) {
+  World world;
+  const RecordingWriter got =
+      world.ask({}, net::Method::kGet, "/bkt/o?response-content-type=x%2Fy");
+  EXPECT_THAT(got.lines, HasSubstr("Content-Type: x/y\r\n"));
+  EXPECT_THAT(got.lines, Not(HasSubstr("a/b")));
+  EXPECT_THAT(world.ask().lines, HasSubstr("Content-Type: a/b\r\n"));
+  EXPECT_EQ(world.ask({}, net::Method::kGet, "/bkt/o?response-expires=%0d%0aX:1").status, 400u);
+}
+
+TEST(GetObject, ABodyThatBreaksOffIsNoWholeOne) {
+  World world;
+  FakeOrigin::Behaviour cut;
+  cut.cut_after = 10;
+  world.origin().behave(cut);
+  const RecordingWriter got = world.ask();
+  EXPECT_EQ(got.status, 200u);
+  EXPECT_TRUE(got.aborted);
+  EXPECT_FALSE(got.finished);
+  EXPECT_THAT(world.metrics(), HasSubstr("{operation=\"GetObject\",outcome=\"broken_off\"} 1"));
+}
+
+TEST(GetObject, WordsAndOutcomesAreCounted) {
+  World world;
+  (void)world.ask();
+  (void)world.ask({}, net::Method::kHead);
+  (void)world.ask({}, net::Method::kGet, "/bkt/none");
+  (void)world.ask({}, net::Method::kOther, "/bkt/o");
+  const std::string text = world.metrics();
+  for (const char* line : {"requests_total{operation=\"GetObject\",outcome=\"ok\"} 1",
+                           "requests_total{operation=\"HeadObject\",outcome=\"ok\"} 1",
+                           "requests_total{operation=\"GetObject\",outcome=\"NoSuchKey\"} 1",
+                           "requests_total{operation=\"Other\",outcome=\"MethodNotAllowed\"} 1",
+                           "cache_total{word=\"HIT\"} 1", "cache_total{word=\"MISS\"} 1"}) {
+    EXPECT_TRUE(text.contains(std::string("cachey_s3api_") + line + "\n")) << line;
+  }
+}
+
+TEST(Endpoint, RefusesWhatItDoesNotServe) {
+  World world;
+  const auto status = [&world](net::Method method, std::string_view target,
+                               std::vector<net::Field> fields = {}) {
+    RecordingWriter got = world.ask(std::move(fields), method, target);
+    EXPECT_EQ(got.fields["x-amz-request-id"].size(), 16u);
+    return got.status;
+  };
+  using enum net::Method;
+  for (const char* target : {"/bkt/o", "/bkt", "/", "*", "/bkt/o?tagging", "//"})
+    EXPECT_EQ(status(kOther, target), 405u) << target;
+  for (const char* target : {"/", "/bkt", "/bkt/", "/bkt?list-type=2", "/bkt/o?acl",
+                             "/bkt/o?versionId=1", "/bkt/o?partNumber=1", "/bkt/o?location"})
+    EXPECT_EQ(status(kGet, target), 501u) << target;
+  EXPECT_EQ(status(kGet, "/bkt/o", {{"x-amz-request-payer", "requester"}}), 501u);
+  EXPECT_EQ(status(kGet, "/bkt/o", {{"x-amz-server-side-encryption-customer-key", "k"}}), 501u);
+  EXPECT_EQ(status(kGet, "/-b/x"), 400u);
+  EXPECT_EQ(status(kGet, "/bkt/%zz"), 400u);
+  EXPECT_EQ(world.asked(), "");
+}
+
+TEST(Endpoint, TellsTheRegionOfABucketWithoutAQuestion) {
+  World world;
+  const RecordingWriter got = world.ask({}, net::Method::kGet, "/bkt/?location");
+  EXPECT_EQ(got.status, 200u);
+  EXPECT_EQ(got.fields.at("content-type"), "application/xml");
+  EXPECT_EQ(got.text,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<LocationConstraint "
+            "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">eu-west-7</LocationConstraint>");
+  EXPECT_EQ(world.asked(), "");
+}
+
+}  // namespace
+}  // namespace cachey::api::s3
