@@ -90,6 +90,14 @@ Result<std::string> reload_tokens(const std::string& path, api::Access& access) 
   return done;
 }
 
+Result<std::string> reload_rules(const std::string& config_file, api::s3::Endpoint& s3api) {
+  Result<std::vector<api::s3::RevalidateRule>> rules = read_revalidate_again(config_file);
+  if (!rules) return std::unexpected(std::move(rules.error()));
+  std::string done = "rules=" + std::to_string(rules->size());
+  s3api.replace_rules(api::s3::RevalidateRules(std::move(*rules)));
+  return done;
+}
+
 Result<std::string> reload_tls(net::tls::Contexts& tls) {
   Result<void> reloaded = tls.reload();
   if (!reloaded) return std::unexpected(std::move(reloaded.error()));
@@ -286,6 +294,10 @@ void Process::add_reloads() {
   if (!options_.auth_tokens_file.empty()) {
     signals_.on_reload(
         "tokens", [this] { return reload_tokens(options_.auth_tokens_file, foundation_->access); });
+  }
+  if (options_.s3api.revalidate_is_files) {
+    signals_.on_reload("s3api-revalidate",
+                       [this] { return reload_rules(options_.config_file, *routes_.s3api()); });
   }
   if (tls_ != nullptr) signals_.on_reload("TLS", [this] { return reload_tls(*tls_); });
   if (!options_.access_log.empty()) {

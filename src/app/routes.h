@@ -34,6 +34,9 @@ class Routes {
 
   [[nodiscard]] std::span<const api::Route> table() const { return table_; }
 
+  /// Null: there is no S3 endpoint.
+  [[nodiscard]] api::s3::Endpoint* s3api() { return s3api_ ? &*s3api_ : nullptr; }
+
   /// From now on /readyz answers 503, because a shutdown has begun.
   void stop_being_ready() { readiness_.stop_being_ready(); }
 

@@ -88,6 +88,7 @@ Endpoint::Endpoint(EndpointConfig config, cache::Cache& cache, Throughput& egres
     : config_(std::move(config)),
       cache_(cache),
       random_(random),
+      rules_(config_.rules),
       metrics_(metrics),
       get_object_(cache, metrics_, egress, config_.stale_max, config_.plain) {}
 
@@ -137,7 +138,7 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
       .operation = target.operation,
       .range = AskedRange::of(request),
       .conditions = Preconditions(request, Preconditions::IfRange::kVoidsRange),
-      .good_for = config_.rules.of(target.bucket, target.key),
+      .good_for = rules_.of(target.bucket, target.key),
       .revalidate = fields.revalidate,
       .checksums = fields.checksums || asks_for_checksums(target)};
   if (!overrides->empty())

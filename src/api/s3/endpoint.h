@@ -40,6 +40,9 @@ class Endpoint final : public RouteHandler {
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
                                       Permit permit, net::ResponseWriter& writer) override;
 
+  /// Requests that begin from now on have these rules.
+  void replace_rules(RevalidateRules rules) { rules_.replace(std::move(rules)); }
+
  private:
   [[nodiscard]] std::expected<ObjectQuestion, Refusal> check(const net::Request& request,
                                                              const Target& target,
@@ -52,6 +55,7 @@ class Endpoint final : public RouteHandler {
   const EndpointConfig config_;
   cache::Cache& cache_;
   Random& random_;
+  CurrentRevalidateRules rules_;
   EndpointMetrics metrics_;
   GetObject get_object_;
 };

@@ -6,7 +6,6 @@
 #include "api/object_body.h"
 #include "api/s3/error_answer.h"
 #include "api/s3/object_head.h"
-#include "cache/object_look.h"
 
 namespace cachey::api::s3 {
 namespace {
@@ -70,10 +69,11 @@ struct GetObject::Answer {
   net::ResponseWriter& writer;
   const ObjectQuestion& question;
   const MonoTime began;
-  MonoTime news_from = began;  // an answer to a question since then is final
-  cache::Head head{};          // what the client is told; no source: not known yet
-  bool settled = false;        // the head needs no question, unless it refuses by old news
-  bool changed = false;        // the head is not to be used: the store must be asked
+  MonoTime news_from = began;               // an answer to a question since then is final
+  cache::Head head{};                       // what the client is told; no source: not known yet
+  std::optional<cache::Absence> absence{};  // if there is no head
+  bool settled = false;  // the head needs no question, unless it refuses by old news
+  bool changed = false;  // the head is not to be used: the store must be asked
   CacheWord word = CacheWord::kHit;
   bool trailers = false;
   bool opened = false;  // the reader is
@@ -142,7 +142,12 @@ FreshnessQuestion GetObject::freshness_of(const Answer& answer) {
   FreshnessQuestion question{
       .head_may_do = asked.operation == Operation::kHeadObject || !asked.conditions.empty(),
       .revalidate = asked.revalidate};
-  if (answer.head.source == nullptr) return question;
+  if (answer.head.source == nullptr) {
+    if (!answer.absence) return question;
+    question.known = Known::kAbsent;
+    question.age = answer.news_from - answer.absence->asked_at;
+    return question;
+  }
   question.known = known_of(judge(answer).status);
   if (question.known == Known::kServes && asked.conditions.names(answer.version()))
     question.known = Known::kServesNamed;
@@ -178,7 +183,10 @@ rt::Task<void> GetObject::answer(rt::Worker& worker, const net::Request& request
 std::optional<GetObject::Judged> GetObject::try_prepare(Answer& answer) {
   const KeyView key = answer.spec().key.view();
   answer.head = cache_.known_head(answer.worker, answer.spec(), key.hash());
-  if (answer.head.source == nullptr) return std::nullopt;
+  if (answer.head.source == nullptr) {
+    answer.absence = cache_.fills().known_absence(answer.spec());
+    return std::nullopt;
+  }
   if (next_step_of(answer).step != Step::kAnswer) return std::nullopt;
   const Judged judged = judge(answer);
   if (!answer.wants_bytes(judged)) return judged;
@@ -198,6 +206,7 @@ rt::Task<Result<GetObject::Judged>> GetObject::prepare(Answer& answer) {
       if (!found) co_return std::unexpected(std::move(found.error()));
       continue;
     }
+    if (answer.head.source == nullptr) co_return std::unexpected(std::move(answer.absence->error));
     const Judged judged = judge(answer);
     if (!answer.wants_bytes(judged)) co_return judged;
     Result<void> opened = co_await open(answer, judged.range);
@@ -245,31 +254,34 @@ rt::Task<Result<void>> GetObject::open(Answer& answer, ByteRange range) {
 /// Asks the store for the object's version and attributes, which decide from then on. A question
 /// that was sent at most `age_max` before the request is as good.
 rt::Task<Result<void>> GetObject::ask(Answer& answer, std::chrono::nanoseconds age_max) {
-  const MonoTime not_before = answer.news_from - age_max;
-  const rt::Until until{MonoTime::max(), answer.writer.client_left()};
-  Result<ObjectSourcePtr> seen =
-      co_await cache::look_at(cache_, answer.worker, answer.question.spec, not_before, until);
+  const QuestionTerms terms{answer.news_from, age_max, can_be_stale(answer)};
+  Result<cache::Head> seen = co_await questions_.ask(answer.worker, answer.question.spec, terms,
+                                                     answer.writer.client_left());
   if (!seen) co_return take_failure(answer, std::move(seen.error()));
   const bool known = answer.head.source != nullptr;
-  const bool same = known && answer.head.source->same_version(**seen);
+  const bool same = known && answer.head.source->same_version(*seen->source);
   if (known) metrics_.revalidated(same ? Revalidation::kSame : Revalidation::kChanged);
   answer.word = same ? CacheWord::kRevalidated : CacheWord::kMiss;
-  answer.learn(std::move(*seen), not_before);
+  answer.learn(std::move(seen->source), seen->confirmed_at);
   answer.settled = true;
   co_return Result<void>();
 }
 
+/// What is known answers if the store does not.
+bool GetObject::can_be_stale(const Answer& answer) const {
+  return answer.head.source != nullptr && !answer.changed &&
+         may_be_stale(answer.question.good_for, freshness_of(answer), stale_max_);
+}
+
 /// The store did not say what there is. Success: what is known answers.
 Result<void> GetObject::take_failure(Answer& answer, Error error) {
-  const bool known = answer.head.source != nullptr;
-  if (known && is_outage(error) &&
-      may_be_stale(answer.question.good_for, freshness_of(answer), stale_max_)) {
+  if (is_outage(error) && can_be_stale(answer)) {
     metrics_.revalidated(Revalidation::kStale);
     answer.word = CacheWord::kStale;
     answer.settled = true;
     return {};
   }
-  if (known) metrics_.revalidated(revalidation_of(error));
+  if (answer.head.source != nullptr) metrics_.revalidated(revalidation_of(error));
   return std::unexpected(std::move(error));
 }
 

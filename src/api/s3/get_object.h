@@ -7,6 +7,7 @@
 #include "api/s3/error_answer.h"
 #include "api/s3/metrics.h"
 #include "api/s3/object_question.h"
+#include "api/s3/questions.h"
 #include "base/error.h"
 #include "base/throughput.h"
 #include "cache/cache.h"
@@ -21,8 +22,13 @@ class GetObject {
  public:
   /// `stale_max`: see may_be_stale(). `plain`: answers have no X-Cache and no C0-Status.
   GetObject(cache::Cache& cache, EndpointMetrics& metrics, Throughput& egress,
-            std::chrono::milliseconds stale_max, bool plain)
-      : cache_(cache), metrics_(metrics), egress_(egress), stale_max_(stale_max), plain_(plain) {}
+            std::chrono::nanoseconds stale_max, bool plain)
+      : cache_(cache),
+        metrics_(metrics),
+        egress_(egress),
+        stale_max_(stale_max),
+        plain_(plain),
+        questions_(cache) {}
 
   [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
                                       net::ResponseWriter& writer, ObjectQuestion question);
@@ -36,6 +42,7 @@ class GetObject {
   [[nodiscard]] rt::Task<Result<void>> open_unknown(Answer& answer);
   [[nodiscard]] rt::Task<Result<void>> open(Answer& answer, ByteRange range);
   [[nodiscard]] rt::Task<Result<void>> ask(Answer& answer, std::chrono::nanoseconds age_max);
+  [[nodiscard]] bool can_be_stale(const Answer& answer) const;
   [[nodiscard]] Result<void> take_failure(Answer& answer, Error error);
   [[nodiscard]] static Judged judge(const Answer& answer);
   [[nodiscard]] static FreshnessQuestion freshness_of(const Answer& answer);
@@ -51,8 +58,9 @@ class GetObject {
   cache::Cache& cache_;
   EndpointMetrics& metrics_;
   Throughput& egress_;
-  const std::chrono::milliseconds stale_max_;
+  const std::chrono::nanoseconds stale_max_;
   const bool plain_;
+  Questions questions_;
 };
 
 }  // namespace cachey::api::s3

@@ -4,11 +4,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/bucket_glob.h"
 #include "api/s3/freshness.h"
 #include "base/error.h"
+#include "base/mutex.h"
 
 namespace cachey::api::s3 {
 
@@ -51,6 +53,26 @@ class RevalidateRules {
 
  private:
   std::vector<RevalidateRule> rules_;
+};
+
+/// The rules in force. Owned by the endpoint. Any thread.
+class CurrentRevalidateRules {
+ public:
+  explicit CurrentRevalidateRules(RevalidateRules rules) : rules_(std::move(rules)) {}
+
+  [[nodiscard]] GoodFor of(std::string_view bucket, std::string_view key) const EXCLUDES(mutex_) {
+    const ReaderLock lock(mutex_);
+    return rules_.of(bucket, key);
+  }
+  /// Requests that begin from now on have the new rules.
+  void replace(RevalidateRules rules) EXCLUDES(mutex_) {
+    const WriterLock lock(mutex_);
+    std::swap(rules_, rules);
+  }
+
+ private:
+  mutable SharedMutex mutex_;
+  RevalidateRules rules_ GUARDED_BY(mutex_);
 };
 
 }  // namespace cachey::api::s3

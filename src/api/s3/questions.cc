@@ -1,0 +1,63 @@
+#include "api/s3/questions.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "api/s3/freshness.h"
+#include "cache/object_look.h"
+
+namespace cachey::api::s3 {
+namespace {
+
+/// The store has answered the question, if only with a refusal.
+bool is_answer(const Error& error) {
+  return !is_outage(error) && error.kind() != ErrorKind::kCancelled &&
+         error.kind() != ErrorKind::kInternal;
+}
+
+}  // namespace
+
+rt::Task<Result<cache::Head>> Questions::ask(rt::Worker& worker, cache::FetchSpecPtr spec,
+                                             QuestionTerms terms, std::stop_token client_left) {
+  const std::string_view bucket = spec->key.kind;
+  const MonoTime now = cache_.clock().mono();
+  if (terms.may_be_stale && !outages_.may_ask(bucket, now))
+    co_return fail(ErrorKind::kThrottled, "the store fails at present");
+  const MonoTime deadline = terms.may_be_stale ? now + Outages::kPatience : MonoTime::max();
+  const rt::Until until{deadline, std::move(client_left)};
+  const MonoTime not_before = terms.news_from - terms.age_max;
+  Result<cache::Head> head = co_await look(worker, spec, not_before, until);
+  // The answer to an older question may say yes, but not no.
+  const bool is_gone = !head && head.error().kind() == ErrorKind::kNotFound;
+  if (is_gone && not_before < terms.news_from && !is_absent_since(*spec, terms.news_from))
+    head = co_await look(worker, spec, terms.news_from, until);
+  if (head || is_answer(head.error())) {
+    outages_.answered(bucket);
+  } else if (is_outage(head.error())) {
+    outages_.failed(bucket, cache_.clock().mono());
+  }
+  co_return head;
+}
+
+rt::Task<Result<cache::Head>> Questions::look(rt::Worker& worker, cache::FetchSpecPtr spec,
+                                              MonoTime not_before, rt::Until until) {
+  Result<ObjectSourcePtr> seen =
+      co_await cache::look_at(cache_, worker, spec, not_before, std::move(until));
+  if (!seen) co_return std::unexpected(std::move(seen.error()));
+  const cache::KeyView key = spec->key.view();
+  const std::optional<cache::Head> noted = cache_.heads().find(key, key.hash());
+  const bool is_it = noted && noted->source != nullptr && noted->source->same_version(**seen);
+  if (is_it) co_return cache::Head{noted->source, std::max(noted->confirmed_at, not_before)};
+  co_return cache::Head{std::move(*seen), not_before};
+}
+
+/// The store has said, to a question that was sent at `when` or later, that the object is absent.
+bool Questions::is_absent_since(const cache::FetchSpec& spec, MonoTime when) {
+  const cache::KeyView key = spec.key.view();
+  const std::optional<cache::Head> head = cache_.heads().find(key, key.hash());
+  return head && head->source == nullptr && head->confirmed_at >= when;
+}
+
+}  // namespace cachey::api::s3
