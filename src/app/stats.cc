@@ -55,6 +55,7 @@ Stats::Stats(Metrics& metrics, cache::Cache& cache, const Throughput& egress,
   add_throughput_metrics(metrics_, "ingress", ingress_);
   store::add_memory_metrics(metrics_, cache_.memory());
   register_cache();
+  register_heads();
   register_log();
   if (s3 != nullptr) add_metrics(metrics_, *s3);
   metrics_
@@ -70,6 +71,18 @@ void Stats::register_cache() {
   metrics_.read_counter("cachey_page_drops_total", "Pages that are kept no longer, by cause",
                         [this] { return to_double(cache_.metrics().fills_failed.total()); },
                         {{"cause", "failed"}});
+}
+
+/// Only the S3 endpoint needs heads.
+void Stats::register_heads() {
+  const cache::Heads& heads = cache_.heads();
+  if (!heads.enabled()) return;
+  metrics_.read_gauge("cachey_heads", "Objects of which the newest answer is known",
+                      [&heads] { return to_double(heads.entries()); });
+  metrics_.read_gauge("cachey_heads_bytes", "Memory of these answers",
+                      [&heads] { return to_double(heads.bytes()); });
+  metrics_.read_counter("cachey_heads_evictions_total", "Answers that left memory for others",
+                        [&heads] { return to_double(heads.evictions()); });
 }
 
 void Stats::register_log() {

@@ -38,6 +38,7 @@ class Stats {
 
  private:
   void register_cache();
+  void register_heads();
   void register_log();
 
   Metrics& metrics_;

@@ -35,9 +35,9 @@ Head after(const Head& known, ObjectSourcePtr source, MonoTime sent_at, std::str
     return Head{known.source, confirms && is_newer ? sent_at : known.confirmed_at};
   }
   if (!is_newer) return known;
-  // The newest attributes that are known: old pages on the disk have none.
-  const bool loses = source->info.attributes == nullptr && source->same_version(*known.source);
-  return Head{loses ? known.source : std::move(source), sent_at};
+  const bool says_less = source->same_version(*known.source) &&
+                         !tells_news(source->info.attributes, known.source->info.attributes);
+  return Head{says_less ? known.source : std::move(source), sent_at};
 }
 
 }  // namespace

@@ -87,6 +87,18 @@ TEST_F(HeadsTest, UnknownAttributesReplaceNoKnownOnesOfTheVersion) {
   EXPECT_EQ(find("o")->source->info.attributes, nullptr);
 }
 
+TEST_F(HeadsTest, AnAnswerWithoutChecksumsTakesNoneAway) {
+  const auto with = [](std::string checksums) {
+    ObjectInfo info{"\"1\"", 10, 0};
+    info.attributes = std::make_shared<ObjectAttributes>("A: a\r\n", std::move(checksums));
+    return std::make_shared<ObjectSource>(std::move(info), "k");
+  };
+  note("o", with("x-amz-checksum-crc32: 1\r\n"), at(10));
+  note("o", with(""), at(20));
+  EXPECT_EQ(find("o")->source->info.attributes->checksum_lines(), "x-amz-checksum-crc32: 1\r\n");
+  expect("\"1\"", at(20));
+}
+
 TEST_F(HeadsTest, TheDiskConfirmsNothing) {
   note("o", version("\"1\""), Head::kNever);
   expect("\"1\"", Head::kNever);

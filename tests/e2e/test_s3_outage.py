@@ -49,8 +49,8 @@ def _warm(face, store, count):
 
 @pytest.mark.parametrize("how", ["refuses", "throttles", "resets", "hangs"])
 def test_what_is_known_is_served_and_marked_for_its_time(face, store, how):
-    (where,), (stored,) = _warm(face, store, 1)
     warmed_at = time.monotonic()
+    (where,), (stored,) = _warm(face, store, 1)
     time.sleep(1.1)
     mend = _fail(store, how)
     try:
