@@ -90,7 +90,11 @@ Endpoint::Endpoint(EndpointConfig config, cache::Cache& cache, Throughput& egres
       random_(random),
       rules_(config_.rules),
       metrics_(metrics),
-      get_object_(cache, metrics_, egress, config_.stale_max, config_.plain) {}
+      get_object_(cache, metrics_, egress, config_.stale_max, config_.plain) {
+  metrics.read_gauge("cachey_s3api_buckets_out",
+                     "Buckets whose store does not answer, so that stale objects are served",
+                     [this] { return static_cast<double>(get_object_.outages().buckets_out()); });
+}
 
 rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request, Permit permit,
                                 net::ResponseWriter& writer) {

@@ -30,6 +30,8 @@ class GetObject {
         plain_(plain),
         questions_(cache) {}
 
+  [[nodiscard]] const Outages& outages() const { return questions_.outages(); }
+
   [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
                                       net::ResponseWriter& writer, ObjectQuestion question);
 
