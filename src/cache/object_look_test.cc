@@ -1,4 +1,4 @@
-// Looks: what the store has now, by HeadObject, for all who ask.
+// Looks: what the store has now, by HeadObject, for all that ask.
 
 #include "cache/object_look.h"
 
