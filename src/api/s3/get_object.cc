@@ -75,6 +75,7 @@ struct GetObject::Answer {
   bool settled = false;  // the head needs no question, unless it refuses by old news
   bool changed = false;  // the head is not to be used: the store must be asked
   CacheWord word = CacheWord::kHit;
+  bool fetched = false;  // a page, by a reader that was closed since
   bool trailers = false;
   bool opened = false;  // the reader is
   std::optional<RangeReader> reader{};
@@ -97,9 +98,12 @@ struct GetObject::Answer {
     news_from = now;
   }
   void close() {
+    fetched = fetched || has_fetched();
     reader.reset();
     opened = false;
   }
+  /// The reader's first page was fetched for this request, or by a fill that the request joined.
+  [[nodiscard]] bool has_fetched() const { return opened && !reader->hit(); }
   /// Nothing: the reader must wait.
   [[nodiscard]] std::optional<Result<void>> try_open(cache::Cache& cache, ByteRange range) {
     close();
@@ -287,8 +291,7 @@ Result<void> GetObject::take_failure(Answer& answer, Error error) {
 
 /// The word of the first page: what the store sent is a miss, whatever was known of the version.
 CacheWord GetObject::word_of(const Answer& answer) {
-  const bool fetched = answer.opened && !answer.reader->hit();
-  return fetched ? CacheWord::kMiss : answer.word;
+  return answer.fetched || answer.has_fetched() ? CacheWord::kMiss : answer.word;
 }
 
 rt::Task<void> GetObject::send(Answer& answer, Judged judged) {

@@ -5,17 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <optional>
+#include <map>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "api/s3/endpoint.h"
-#include "api/testing/recording_writer.h"
-#include "base/random.h"
-#include "origin/testing/fake_origin.h"
-#include "rt/testing/virtual_worker.h"
-#include "store/s3_fifo.h"
+#include "api/s3/testing/endpoint_world.h"
 
 // Answers of the endpoint over a cache with a fake origin: what a client gets, and what the store
 // is asked, for each state of an object and each request.
@@ -27,84 +20,9 @@ using namespace std::chrono_literals;
 using origin::FakeOrigin;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using World = EndpointWorld;
 
-constexpr uint64_t kObjectBytes = 1000;
-
-/// All parts of a server below the network.
-class World {
- public:
-  explicit World(const std::string& policy = "5", bool plain = false)
-      : endpoint_({.hosts = {}, .rules = rules(policy), .region = "eu-west-7", .plain = plain},
-                  cache_, egress_, metrics_, random_) {
-    virtual_.clock().set_unix_seconds(1'800'000'000);
-    put({.size = kObjectBytes});
-  }
-
-  void put(FakeOrigin::Object object) { origin_.put("bkt", "o", std::move(object)); }
-
-  RecordingWriter ask(std::vector<net::Field> fields = {}, net::Method method = net::Method::kGet,
-                      std::string_view target = "/bkt/o") {
-    RecordingWriter writer;
-    const net::Request request(method, target, std::move(fields));
-    (void)virtual_.run(handle(request, writer));
-    return writer;
-  }
-
-  /// The requests to the store since the last call: H HeadObject, G a range, T a tail.
-  std::string asked() {
-    std::string letters;
-    const std::vector<FakeOrigin::Asked> all = origin_.asked();
-    for (; seen_ < all.size(); ++seen_) {
-      const origin::Ask ask = all[seen_].ask;
-      letters += ask == origin::Ask::kHead ? 'H' : ask == origin::Ask::kTail ? 'T' : 'G';
-    }
-    return letters;
-  }
-
-  void pass(std::chrono::nanoseconds time) { virtual_.pass(time); }
-  [[nodiscard]] std::string metrics() { return metrics_.text(); }
-  [[nodiscard]] FakeOrigin& origin() { return origin_; }
-
- private:
-  static RevalidateRules rules(const std::string& policy) {
-    return RevalidateRules({*RevalidateRule::parse("*=" + policy)});
-  }
-  static store::MemoryTierConfig memory_config() {
-    store::MemoryTierConfig config;
-    config.limit_bytes = 8 * kPageBytes;
-    return config;
-  }
-  static cache::FillConfig fill_config() {
-    cache::FillConfig config;
-    config.heads_bytes_max = kMiB;
-    return config;
-  }
-
-  rt::Task<bool> handle(const net::Request& request, net::ResponseWriter& writer) {
-    const Permit permit = *access_.admit(Scope::kAnyone, request);
-    co_await endpoint_.handle(virtual_.worker(), request, permit, writer);
-    co_return true;
-  }
-
-  rt::VirtualWorker virtual_;
-  SystemRandom random_;
-  Metrics metrics_;
-  FakeOrigin origin_;
-  origin::Buckets buckets_{0.99, virtual_.clock(), metrics_};
-  origin::Gate gate_{{}, virtual_.clock(), metrics_};
-  origin::ReadMetrics read_metrics_{metrics_};
-  cache::CacheMetrics cache_metrics_{metrics_, 10};
-  store::MemoryTier memory_{memory_config(), std::make_unique<store::S3Fifo>(), virtual_.clock()};
-  cache::Cache cache_{fill_config(),
-                      {origin_, buckets_, gate_, read_metrics_},
-                      memory_,
-                      cache_metrics_,
-                      virtual_.clock()};
-  Throughput egress_{metrics_.counter("egress", "")};
-  Access access_{metrics_, {}, {}};
-  Endpoint endpoint_;
-  size_t seen_ = 0;
-};
+constexpr uint64_t kObjectBytes = World::kObjectBytes;
 
 enum class State : uint8_t {
   kUnknown,       // nobody has asked for the object
@@ -292,6 +210,56 @@ TEST(GetObject, MetadataIsThatOfTheNewestAnswer) {
   EXPECT_EQ(world.asked(), "H") << "no page is fetched again";
 }
 
+TEST(GetObject, AnObjectThatChangedSinceItsHeadIsOfTheNewVersion) {
+  World world;
+  const auto head_then_change = [&world] {
+    world.put({.size = kObjectBytes});
+    world.pass(10s);
+    EXPECT_EQ(ask(world, kHead).fields.at("ETag"), "\"v1\"");
+    world.put({.size = 2000, .seed = 2, .etag = "\"v2\""});
+    world.pass(100ms);
+    (void)world.asked();
+  };
+  head_then_change();
+  RecordingWriter got = world.ask();
+  EXPECT_EQ(got.status, 200u);
+  EXPECT_EQ(got.text.size(), 2000u);
+  EXPECT_EQ(got.fields.at("ETag"), "\"v2\"");
+  EXPECT_EQ(got.fields.at("X-Cache"), "MISS");
+  EXPECT_EQ(world.asked(), "G");
+}
+
+TEST(GetObject, ATagOfAnOldHeadIsRefusedByTheNewVersion) {
+  World world;
+  (void)ask(world, kHead);
+  world.put({.size = 2000, .seed = 2, .etag = "\"v2\""});
+  world.pass(100ms);
+  EXPECT_EQ(ask(world, kMatch).status, 412u);
+}
+
+TEST(GetObject, AClientThatLeavesIsCountedAndGetsNothing) {
+  World world;
+  FakeOrigin::Behaviour slow;
+  slow.head_delay = 5s;
+  world.origin().behave(slow);
+  RecordingWriter writer;
+  world.leave(writer);
+  EXPECT_TRUE(writer.aborted);
+  EXPECT_EQ(writer.status, 0u);
+  EXPECT_TRUE(world.metrics().contains(
+      "requests_total{operation=\"GetObject\",outcome=\"client_gone\"} 1\n"));
+}
+
+TEST(GetObject, MetadataPastTheLimitIsNotServedInPart) {
+  World world;
+  world.put(
+      {.size = kObjectBytes,
+       .attributes = "x-amz-meta-a: " + std::string(ObjectAttributes::kBytesMax, 'x') + "\r\n"});
+  for (const net::Method method : {net::Method::kGet, net::Method::kHead}) {
+    EXPECT_EQ(world.ask({}, method).status, 501u);
+  }
+}
+
 TEST(GetObject, A304HasOnlyTheFieldsOfOne) {
   World world;
   world.put(
@@ -323,54 +291,6 @@ TEST(GetObject, ABodyThatBreaksOffIsNoWholeOne) {
   EXPECT_TRUE(got.aborted);
   EXPECT_FALSE(got.finished);
   EXPECT_THAT(world.metrics(), HasSubstr("{operation=\"GetObject\",outcome=\"broken_off\"} 1"));
-}
-
-TEST(GetObject, WordsAndOutcomesAreCounted) {
-  World world;
-  (void)world.ask();
-  (void)world.ask({}, net::Method::kHead);
-  (void)world.ask({}, net::Method::kGet, "/bkt/none");
-  (void)world.ask({}, net::Method::kOther, "/bkt/o");
-  const std::string text = world.metrics();
-  for (const char* line : {"requests_total{operation=\"GetObject\",outcome=\"ok\"} 1",
-                           "requests_total{operation=\"HeadObject\",outcome=\"ok\"} 1",
-                           "requests_total{operation=\"GetObject\",outcome=\"NoSuchKey\"} 1",
-                           "requests_total{operation=\"Other\",outcome=\"MethodNotAllowed\"} 1",
-                           "cache_total{word=\"HIT\"} 1", "cache_total{word=\"MISS\"} 1"}) {
-    EXPECT_TRUE(text.contains(std::string("cachey_s3api_") + line + "\n")) << line;
-  }
-}
-
-TEST(Endpoint, RefusesWhatItDoesNotServe) {
-  World world;
-  const auto status = [&world](net::Method method, std::string_view target,
-                               std::vector<net::Field> fields = {}) {
-    RecordingWriter got = world.ask(std::move(fields), method, target);
-    EXPECT_EQ(got.fields["x-amz-request-id"].size(), 16u);
-    return got.status;
-  };
-  using enum net::Method;
-  for (const char* target : {"/bkt/o", "/bkt", "/", "*", "/bkt/o?tagging", "//"})
-    EXPECT_EQ(status(kOther, target), 405u) << target;
-  for (const char* target : {"/", "/bkt", "/bkt/", "/bkt?list-type=2", "/bkt/o?acl",
-                             "/bkt/o?versionId=1", "/bkt/o?partNumber=1", "/bkt/o?location"})
-    EXPECT_EQ(status(kGet, target), 501u) << target;
-  EXPECT_EQ(status(kGet, "/bkt/o", {{"x-amz-request-payer", "requester"}}), 501u);
-  EXPECT_EQ(status(kGet, "/bkt/o", {{"x-amz-server-side-encryption-customer-key", "k"}}), 501u);
-  EXPECT_EQ(status(kGet, "/-b/x"), 400u);
-  EXPECT_EQ(status(kGet, "/bkt/%zz"), 400u);
-  EXPECT_EQ(world.asked(), "");
-}
-
-TEST(Endpoint, TellsTheRegionOfABucketWithoutAQuestion) {
-  World world;
-  const RecordingWriter got = world.ask({}, net::Method::kGet, "/bkt/?location");
-  EXPECT_EQ(got.status, 200u);
-  EXPECT_EQ(got.fields.at("content-type"), "application/xml");
-  EXPECT_EQ(got.text,
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<LocationConstraint "
-            "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">eu-west-7</LocationConstraint>");
-  EXPECT_EQ(world.asked(), "");
 }
 
 }  // namespace

@@ -45,7 +45,10 @@ class FakeOrigin::Stream final : public GetStream {
     info_.etag = object.etag;
     info_.size = object.size;
     info_.last_modified = object.last_modified;
-    info_.attributes = std::make_shared<const ObjectAttributes>(object.attributes, std::string());
+    info_.attributes = std::make_shared<const ObjectAttributes>(
+        object.attributes.size() > ObjectAttributes::kBytesMax
+            ? ObjectAttributes::make_too_large()
+            : ObjectAttributes(object.attributes, std::string()));
   }
 
   const ObjectInfo& info() const override { return info_; }
