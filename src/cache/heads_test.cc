@@ -5,7 +5,10 @@
 #include <malloc.h>
 
 #include <chrono>
+#include <random>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "store/s3_fifo.h"
 
@@ -193,6 +196,38 @@ TEST_F(HeadsTest, AllMemoryIsGivenBack) {
     EXPECT_GT(memory_.charged_bytes(), before);
   }
   EXPECT_EQ(memory_.charged_bytes(), before);
+}
+
+TEST_F(HeadsTest, ThreadsShareIt) {
+  const int64_t before = memory_.charged_bytes();
+  const auto work = [this](unsigned seed) {
+    std::minstd_rand random(seed);
+    for (int i = 0; i < 5'000; ++i) {
+      const std::string object = name(static_cast<int>(random() % 50));
+      const KeyView key{"k", object};
+      const MonoTime when = at(static_cast<int>(random() % 1'000));
+      switch (random() % 4) {
+        case 0:
+          heads_.note_absence(key, key.hash(), "k", when);
+          break;
+        case 1:
+          heads_.drop(key, key.hash(), *version("\"1\""));
+          break;
+        case 2:
+          heads_.note(key, key.hash(), version("\"1\"", std::string(random() % 8'000, 'x')), when);
+          break;
+        default:
+          (void)heads_.find(key, key.hash());
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (unsigned seed = 1; seed <= 4; ++seed) threads.emplace_back(work, seed);
+  }
+  EXPECT_LE(heads_.entries(), 50u);
+  EXPECT_LE(heads_.bytes(), kBytesMax);
+  EXPECT_EQ(memory_.charged_bytes() - before, static_cast<int64_t>(heads_.bytes()));
 }
 
 TEST_F(HeadsTest, OffItKeepsNothing) {

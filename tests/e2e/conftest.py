@@ -26,7 +26,8 @@ from small_stores import SmallStore  # noqa: E402
 _LOG_LINES_SHOWN = 150
 _OPEN_FILES = 6000  # two crowds of a thousand clients, in this process and in the servers that it starts
 # Files that run in one process, so that real S3 stores are started once.
-_REAL_STORES = {"test_fetch_keys", "test_real_stores", "test_s3_split_proxy", "test_s3_stores", "test_unequal_tags"}
+_REAL_STORES = {"test_fetch_keys", "test_real_stores", "test_s3_freshness_radosgw", "test_s3_split_proxy",
+                "test_s3_stores", "test_unequal_tags"}
 _numbers = itertools.count(1)
 _log_marks = {}
 
