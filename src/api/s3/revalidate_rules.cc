@@ -40,6 +40,10 @@ Result<RevalidateRule> RevalidateRule::parse(std::string_view text) {
   }
   const std::string_view names = text.substr(0, equals);
   const size_t slash = names.find('/');
+  if (names.substr(0, slash).find_first_of("=,") != std::string_view::npos) {
+    return fail(ErrorKind::kBadRequest,
+                "the bucket's glob must have no , and no =; one value takes one policy");
+  }
   Result<BucketGlob> bucket = parse_glob("the bucket's glob", names.substr(0, slash));
   if (!bucket) return std::unexpected(std::move(bucket.error()));
   std::optional<BucketGlob> key;

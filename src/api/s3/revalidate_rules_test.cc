@@ -74,6 +74,8 @@ TEST(RevalidateRule, SaysWhatIsWrong) {
       {"b= 5", "whole seconds"},
       {"b=Never", "whole seconds"},
       {"b=99999999999999999999999", "whole seconds"},
+      {"a=never,b=always", "one value takes one policy"},
+      {"a,b=always", "one value takes one policy"},
   };
   for (const auto& [text, what] : faults) {
     const Result<RevalidateRule> rule = RevalidateRule::parse(text);
