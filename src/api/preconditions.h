@@ -39,6 +39,7 @@ class Preconditions final : public cache::Condition {
     return !has_if_match_ && !has_if_none_match_ && !unmodified_since_ && !modified_since_ &&
            !if_range_;
   }
+  [[nodiscard]] bool has_if_range() const { return if_range_.has_value(); }
   /// The Range counts: there is no If-Range, or this is the version that it names.
   [[nodiscard]] bool range_holds(const ObjectInfo& version) const;
   /// If-Match has the tag of this version. `*` is no tag.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <optional>
 
 #include "base/units.h"
 
@@ -14,6 +15,8 @@ namespace {
 std::unexpected<Error> fault(std::string text) {
   return fail(ErrorKind::kRangeNotSatisfiable, "Range: " + std::move(text));
 }
+
+constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
 
 bool is_bytes_unit(std::string_view unit) {
   if (unit.size() != 5) return false;
@@ -31,12 +34,16 @@ Result<uint64_t> position(std::string_view digits, const char* name) {
       error == std::errc::invalid_argument) {
     return fault(fmt::format("the {} byte is not a number", name));
   }
-  return error == std::errc{} ? value : std::numeric_limits<uint64_t>::max();
+  return error == std::errc{} ? value : kNoEnd;
 }
 
-}  // namespace
+/// The two ends of a range, as text. One of them may be empty.
+struct Ends {
+  std::string_view first;
+  std::string_view last;
+};
 
-Result<ByteRange> parse_range(std::string_view value) {
+Result<Ends> split(std::string_view value) {
   const size_t equals = value.find('=');
   if (equals == std::string_view::npos || !is_bytes_unit(value.substr(0, equals))) {
     return fault("must be bytes={first}-{last}");
@@ -45,16 +52,44 @@ Result<ByteRange> parse_range(std::string_view value) {
   if (range.find(',') != std::string_view::npos) return fault("only one range at a time");
   const size_t dash = range.find('-');
   if (dash == std::string_view::npos) return fault("must be bytes={first}-{last}");
-  if (dash == 0) return fault("suffix ranges are not supported; give first and last byte");
-  if (dash + 1 == range.size()) return fault("open ranges are not supported; give the last byte");
+  return Ends{range.substr(0, dash), range.substr(dash + 1)};
+}
 
-  Result<uint64_t> first = position(range.substr(0, dash), "first");
+Result<ByteRange> range_of(std::string_view first_text, std::optional<std::string_view> last_text) {
+  Result<uint64_t> first = position(first_text, "first");
   if (!first) return std::unexpected(std::move(first.error()));
-  Result<uint64_t> last = position(range.substr(dash + 1), "last");
+  Result<uint64_t> last = last_text ? position(*last_text, "last") : kNoEnd;
   if (!last) return std::unexpected(std::move(last.error()));
   if (*first > *last) return fault("the first byte is after the last");
   if (*first >= kObjectBytesMax) return fault("past the largest object there can be, 50 TiB");
   return ByteRange{*first, std::min(*last, kObjectBytesMax - 1) + 1};
+}
+
+}  // namespace
+
+Result<ByteRange> parse_range(std::string_view value) {
+  const Result<Ends> ends = split(value);
+  if (!ends) return std::unexpected(ends.error());
+  if (ends->first.empty())
+    return fault("suffix ranges are not supported; give first and last byte");
+  if (ends->last.empty()) return fault("open ranges are not supported; give the last byte");
+  return range_of(ends->first, ends->last);
+}
+
+Result<AnyRange> parse_any_range(std::string_view value) {
+  using Form = AnyRange::Form;
+  const Result<Ends> ends = split(value);
+  if (!ends) return std::unexpected(ends.error());
+  if (ends->first.empty()) {
+    Result<uint64_t> count = position(ends->last, "last");
+    if (!count) return std::unexpected(std::move(count.error()));
+    return AnyRange{Form::kTail, {0, std::min(*count, kObjectBytesMax)}};
+  }
+  const bool open = ends->last.empty();
+  Result<ByteRange> range =
+      range_of(ends->first, open ? std::nullopt : std::optional<std::string_view>(ends->last));
+  if (!range) return std::unexpected(std::move(range.error()));
+  return AnyRange{open ? Form::kOpen : Form::kBothEnds, *range};
 }
 
 }  // namespace cachey::api

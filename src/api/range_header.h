@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "base/byte_range.h"
@@ -11,5 +12,25 @@ namespace cachey::api {
 /// largest object there can be, however large the number is (RFC 9110 14.1.2). Anything else, and
 /// a first position past that end, is kRangeNotSatisfiable; the text names the fault.
 [[nodiscard]] Result<ByteRange> parse_range(std::string_view value);
+
+/// The part of an object that a request asks for.
+struct AnyRange {
+  enum class Form : uint8_t {
+    kBothEnds,  ///< `bytes=first-last`
+    kOpen,      ///< `bytes=first-`
+    kTail,      ///< `bytes=-count`
+    kWhole,     ///< no Range
+  };
+
+  Form form = Form::kWhole;
+  /// kTail: the first `count` bytes, as long as the object's size is not known; may be empty. Else
+  /// the range, cut at the end of the largest object there can be.
+  ByteRange bytes;
+
+  friend bool operator==(const AnyRange&, const AnyRange&) = default;
+};
+
+/// As parse_range(), and takes the forms with one end.
+[[nodiscard]] Result<AnyRange> parse_any_range(std::string_view value);
 
 }  // namespace cachey::api

@@ -80,5 +80,29 @@ TEST(RangeHeader, NamesTheFault) {
   }
 }
 
+TEST(RangeHeader, AnyRangeTakesOneEndToo) {
+  using enum AnyRange::Form;
+  const struct {
+    const char* value;
+    AnyRange range;
+  } rows[] = {
+      {"bytes=5-9", {kBothEnds, {5, 10}}},
+      {"bytes=5-99999999999999999999", {kBothEnds, {5, kObjectBytesMax}}},
+      {"bytes=5-", {kOpen, {5, kObjectBytesMax}}},
+      {"Bytes=00-", {kOpen, {0, kObjectBytesMax}}},
+      {"bytes=-5", {kTail, {0, 5}}},
+      {"bytes=-0", {kTail, {0, 0}}},
+      {"bytes=-99999999999999999999", {kTail, {0, kObjectBytesMax}}},
+  };
+  for (const auto& row : rows) EXPECT_EQ(parse_any_range(row.value), row.range) << row.value;
+  for (const char* value : {"", "bytes", "bytes=", "bytes=-", "bytes=--5", "bytes=a-", "bytes=-a",
+                            "bytes=9-5", "bytes=0-1,3-", "bytes=-5,-1", "items=5-", "bytes= 5-",
+                            "bytes=54975581388800-", "bytes=-5 ", "bytes=5-6-"}) {
+    const Result<AnyRange> parsed = parse_any_range(value);
+    ASSERT_FALSE(parsed) << value;
+    EXPECT_EQ(parsed.error().kind(), ErrorKind::kRangeNotSatisfiable);
+  }
+}
+
 }  // namespace
 }  // namespace cachey::api

@@ -183,6 +183,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
       routes_(
           cache_, foundation_->fetch_metrics, foundation_->egress, foundation_->metrics,
           foundation_->reports, [this] { return stats_.json(); }, options_.client_limit_max,
+          options_.fetch_any_range ? api::RangeForms::kAny : api::RangeForms::kBothEnds,
           foundation_->random, s3api_config(options_, origins_.region)),
       data_router_(options_.admin_listen.empty() ? api::Face::kBoth : api::Face::kData,
                    routes_.table(), foundation_->access),

@@ -11,9 +11,9 @@ using enum api::Methods;
 
 Routes::Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput& egress,
                Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json,
-               std::chrono::milliseconds client_limit_max, Random& random,
-               std::optional<api::s3::EndpointConfig> s3api)
-    : fetch_(cache, fetch_metrics, egress, client_limit_max),
+               std::chrono::milliseconds client_limit_max, api::RangeForms fetch_ranges,
+               Random& random, std::optional<api::s3::EndpointConfig> s3api)
+    : fetch_(cache, fetch_metrics, egress, client_limit_max, fetch_ranges),
       stats_(std::move(stats_json)),
       metrics_(metrics, reports),
       table_{{

@@ -27,7 +27,7 @@ class Routes {
   /// `s3api`: nothing if there is no S3 endpoint.
   Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput& egress,
          Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json,
-         std::chrono::milliseconds client_limit_max, Random& random,
+         std::chrono::milliseconds client_limit_max, api::RangeForms fetch_ranges, Random& random,
          std::optional<api::s3::EndpointConfig> s3api);
   Routes(const Routes&) = delete;
   Routes& operator=(const Routes&) = delete;

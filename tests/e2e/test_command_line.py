@@ -81,7 +81,7 @@ def test_help_names_every_flag_and_exits_0():
     done = run("--help")
     assert done.returncode == 0 and done.stderr == ""
     for flag in ("origin", "listen", "port", "memory", "threads", "split-after", "hedge-quantile", "origin-parts", "read-ahead", "bucket-requests", "bucket-bandwidth",
-                 "negative-ttl", "client-limit-max", "max-connections", "header-timeout", "idle-timeout",
+                 "negative-ttl", "client-limit-max", "fetch-any-range", "max-connections", "header-timeout", "idle-timeout",
                  "write-timeout", "admission-timeout", "drain-timeout", "log-level", "log-format", "access-log", "s3-force-path-style", "admin-listen", "tls-cert",
                  "tls-key", "tls-self", "tls-client-ca", "auth-tokens", "allow-bucket", "kind", "kinds", "config", "print-config", "help", "version"):
         assert f"--{flag}" in done.stdout, flag

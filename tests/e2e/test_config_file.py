@@ -46,6 +46,13 @@ EVERY_OPTION = {
     "kind": (["media=eu,us", "logs=logs"], "media=eu,us;logs=logs", '["media=eu,us", "logs=logs"]'),
     "kinds": (["declared"], "declared", '"declared"'),
     "page-size": (["media=1MiB", "logs=64KiB"], "media=1MiB;logs=64KiB", '["media=1MiB", "logs=64KiB"]'),
+    "s3api-listen": (["127.0.0.1:9100"], "127.0.0.1:9100", '["127.0.0.1:9100"]'),
+    "s3api-open": ([], "true", "true"),
+    "s3api-domain": (["s3.test", "localhost"], "s3.test,localhost", '["s3.test", "localhost"]'),
+    "s3api-region": (["eu-central-1"], "eu-central-1", '"eu-central-1"'),
+    "s3api-revalidate": (["logs*=never", "*=5"], "logs*=never;*=5", '["logs*=never", "*=5"]'),
+    "s3api-stale-if-error": (["30"], "30", "30"),
+    "s3api-plain": ([], "true", "true"),
     "memory": (["128MiB"], "128MiB", '"128MiB"'),
     "admission-timeout": (["0.25"], "0.25", "0.25"),
     "max-download-memory": (["32MiB"], "32MiB", '"32MiB"'),
@@ -61,6 +68,7 @@ EVERY_OPTION = {
     "s3-first-byte-timeout": (["2.5"], "2.5", "2.5"),
     "s3-credentials-timeout": (["7.5"], "7.5", "7.5"),
     "client-limit-max": (["2.5"], "2.5", "2.5"),
+    "fetch-any-range": ([], "true", "true"),
     "s3-anonymous": ([], "true", "true"),
     "split-after": (["2MiB"], "2MiB", '"2MiB"'),
     "hedge-quantile": (["0.5"], "0.5", "0.5"),
@@ -77,7 +85,8 @@ EVERY_OPTION = {
     "log-format": (["json"], "json", '"json"'),
     "access-log": (["access.log"], "access.log", '"access.log"'),
 }
-ALONG = {**{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}, "page-size": {"kind": '["media=eu", "logs=us"]'}}
+FACE = {"s3api-listen": '["127.0.0.1:9100"]', "s3api-open": "true"}
+ALONG = {**{name: {key: value for key, value in FACE.items() if key != name} for name in EVERY_OPTION if name.startswith("s3api-")}, **{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}, "page-size": {"kind": '["media=eu", "logs=us"]'}}
 
 
 def test_the_list_of_options_is_whole():

@@ -28,34 +28,37 @@ uint64_t entries_asked(const FetchFields& fields, PageSize page_size) {
   return fields.wishes.exact && !range.empty() ? 1 : page_size.pages_of(range);
 }
 
-/// The fields of every 206 that do not depend on the object.
-constexpr std::array kObjectFields = {net::Field("Content-Type", "application/octet-stream"),
-                                      net::Field("Accept-Ranges", "bytes"),
-                                      net::Field("Vary", "C0-Bucket")};
+/// The range of the answer, or whether there is one, depends on the version that answers: such
+/// requests are served if any form of a range is.
+bool depends_on_version(const FetchFields& fields, RangeForms forms, const net::Request& request) {
+  if (forms == RangeForms::kBothEnds) return false;
+  return fields.form == AnyRange::Form::kWhole || fields.form == AnyRange::Form::kTail ||
+         (fields.has_preconditions && request.field("if-range").has_value());
+}
+
+/// The fields of every 206 and 200 that do not depend on the object.
+const net::ConstantFields& object_fields() {
+  constexpr std::array kFields = {net::Field("Content-Type", "application/octet-stream"),
+                                  net::Field("Accept-Ranges", "bytes"),
+                                  net::Field("Vary", "C0-Bucket")};
+  static const net::ConstantFields kSameForAll(kFields);
+  return kSameForAll;
+}
 
 }  // namespace
 
-struct Fetch::Answer {
-  RangeReader& reader;
-  net::ResponseWriter& writer;
-  KindFetchMetrics& metrics;
-  net::Method method;
-  bool trailers;
-};
-
-/// Starts a 206. If the client takes trailers and there is more than one page, C0-Status trailers
-/// follow. Out of line, so that the texts do not enlarge the coroutine frame: Asio recycles only
-/// small frames.
+/// Starts a 206, or the 200 of a whole object. If the client takes trailers and there is more than
+/// one page, C0-Status trailers follow. Out of line, so that the texts do not enlarge the coroutine
+/// frame: Asio recycles only small frames.
 [[gnu::noinline]] void Fetch::start_response(const Answer& answer) {
   const RangeReader& reader = answer.reader;
   const ObjectSource& source = reader.source();
   const ByteRange range = reader.range();
   const PageSize page_size = reader.spec()->page_size;
-  net::ResponseHead head(206);
+  net::ResponseHead head(answer.whole ? 200 : 206);
   const ShortText content_range = content_range_of(reader);
-  head.add("Content-Range", content_range.view());
-  static const net::ConstantFields kSameForAll(kObjectFields);
-  head.set_constants(kSameForAll);
+  if (!answer.whole) head.add("Content-Range", content_range.view());
+  head.set_constants(object_fields());
   const HttpDate last_modified(source.info.last_modified);
   if (source.info.last_modified != 0) head.add("Last-Modified", last_modified.view());
   if (!source.info.etag.empty() && !has_control(source.info.etag))
@@ -76,7 +79,7 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
   cache_.table().prefetch(key->view());
   KindFetchMetrics& metrics = metrics_.of(key->kind);
   metrics.started(request.method());
-  Result<FetchFields> fields = parse_fetch_fields(request, client_limit_max_);
+  Result<FetchFields> fields = parse_fetch_fields(request, client_limit_max_, forms_);
   Result<AllowedBuckets> buckets =
       fields ? permit.allow(key->kind, key->object, std::move(fields->buckets))
              : std::unexpected(std::move(fields.error()));
@@ -87,6 +90,10 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
   const PageSize page_size = cache_.page_size_of(key->kind);
   cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets), *fields,
                                              page_size, cache_.metrics(), request.id());
+  if (depends_on_version(*fields, forms_, request)) {
+    return answer_any(worker, request, writer, std::move(spec), {fields->form, fields->range},
+                      metrics);
+  }
   metrics.asked(fields->range.size(), entries_asked(*fields, page_size));
   ConditionPtr condition;
   if (fields->has_preconditions) condition = std::make_unique<Preconditions>(request);
@@ -99,7 +106,7 @@ rt::Task<void> Fetch::answer_without_range(rt::Worker& worker, const Answer& ans
                                            const cache::Condition* condition,
                                            Result<void>& opened) {
   if (opened) {
-    co_await not_modified(answer);
+    co_await answer_without_body(answer, 304, answer.reader.source().info);
     co_return;
   }
   Error error = std::move(opened.error());
@@ -111,14 +118,14 @@ rt::Task<void> Fetch::answer_without_range(rt::Worker& worker, const Answer& ans
 }
 
 /// No body was begun.
-rt::Task<void> Fetch::refuse(const Answer& answer, Error error) {
-  if (client_left(error, answer.writer)) {
-    answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kInit);
-    answer.writer.abort();
+rt::Task<void> Fetch::refuse(Exchange exchange, Error error) {
+  if (client_left(error, exchange.writer)) {
+    exchange.metrics.client_left(exchange.method, KindFetchMetrics::Stage::kInit);
+    exchange.writer.abort();
     co_return;
   }
-  answer.metrics.failed(answer.method, KindFetchMetrics::Stage::kInit, error.kind());
-  co_await reply_error(answer.writer, std::move(error));
+  exchange.metrics.failed(exchange.method, KindFetchMetrics::Stage::kInit, error.kind());
+  co_await reply_error(exchange.writer, std::move(error));
 }
 
 /// Preconditions come before the range. A 416 of the store names no version, so the first byte of
@@ -131,8 +138,7 @@ rt::Task<void> Fetch::answer_past_end(rt::Worker& worker, const Answer& answer,
   std::optional<Result<void>> opened = reader.try_open();
   if (!opened) opened = co_await reader.open(answer.writer.client_left());
   if (*opened && reader.verdict() == cache::Verdict::kNotModified) {
-    const Answer of_first_byte{reader, answer.writer, answer.metrics, answer.method, false};
-    co_await not_modified(of_first_byte);
+    co_await answer_without_body(answer, 304, reader.source().info);
     co_return;
   }
   const bool is_refused = !*opened && opened->error().kind() == ErrorKind::kPreconditionFailed;
@@ -140,21 +146,21 @@ rt::Task<void> Fetch::answer_past_end(rt::Worker& worker, const Answer& answer,
   co_await refuse(answer, std::move(past_end));
 }
 
-rt::Task<void> Fetch::not_modified(const Answer& answer) {
-  const ObjectInfo& version = answer.reader.source().info;
-  net::ResponseHead head(304);
+/// 304, or 200 for an empty object.
+rt::Task<void> Fetch::answer_without_body(Exchange exchange, unsigned status, ObjectInfo version) {
+  net::ResponseHead head(status);
   const HttpDate last_modified(version.last_modified);
   if (version.last_modified != 0) head.add("Last-Modified", last_modified.view());
   if (!version.etag.empty() && !has_control(version.etag)) head.add("ETag", version.etag);
-  head.add("Vary", "C0-Bucket");
-  head.set_content_length(0);
-  answer.writer.start(head);
-  const bool sent = co_await answer.writer.finish(std::span<const net::Field>());
-  if (sent) {
-    answer.metrics.succeeded(answer.method);
+  if (status == 200) {
+    head.set_constants(object_fields());
   } else {
-    answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kLater);
+    head.add("Vary", "C0-Bucket");
   }
+  head.set_content_length(0);
+  exchange.writer.start(head);
+  const bool sent = co_await exchange.writer.finish(std::span<const net::Field>());
+  count_end(exchange, sent);
 }
 
 /// The frame must stay small, as that of start_response(): answers without a range, which are
@@ -168,7 +174,7 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
   reader.set_condition(condition.get());
   std::optional<Result<void>> opened = reader.try_open();
   if (!opened) opened = co_await reader.open(writer.client_left());
-  Answer answer{reader, writer, metrics, request.method(), request.takes_trailers()};
+  Answer answer{{writer, metrics, request.method()}, reader, request.takes_trailers()};
   if (!*opened || reader.verdict() == cache::Verdict::kNotModified) {
     co_await answer_without_range(worker, answer, condition.get(), *opened);
     co_return;
@@ -202,10 +208,15 @@ rt::Task<void> Fetch::finish(Answer& answer) {
   const C0StatusTrailers trailers =
       answer.trailers ? C0StatusTrailers(answer.reader) : C0StatusTrailers();
   const bool sent = co_await answer.writer.finish(trailers.fields());
+  count_end(answer, sent);
+}
+
+/// `sent`: the client has all of the response.
+void Fetch::count_end(const Exchange& exchange, bool sent) {
   if (sent) {
-    answer.metrics.succeeded(answer.method);
+    exchange.metrics.succeeded(exchange.method);
   } else {
-    answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kLater);
+    exchange.metrics.client_left(exchange.method, KindFetchMetrics::Stage::kLater);
   }
 }
 

@@ -6,7 +6,9 @@
 
 #include "api/access.h"
 #include "api/fetch/metrics.h"
+#include "api/fetch/request.h"
 #include "api/object_body.h"
+#include "api/range_header.h"
 #include "api/route.h"
 #include "base/byte_range.h"
 #include "base/error.h"
@@ -22,38 +24,64 @@ namespace cachey::api {
 /// response. Owned by Process; all that this refers to outlives it. Any worker.
 class Fetch final : public RouteHandler {
  public:
-  /// `client_limit_max`: the maximum of each time in a request's C0-Config.
+  /// `client_limit_max`: the maximum of each time in a request's C0-Config. `forms`: the ranges
+  /// that are served.
   Fetch(cache::Cache& cache, FetchMetrics& metrics, Throughput& egress,
-        std::chrono::milliseconds client_limit_max)
-      : cache_(cache), metrics_(metrics), egress_(egress), client_limit_max_(client_limit_max) {}
+        std::chrono::milliseconds client_limit_max, RangeForms forms = RangeForms::kBothEnds)
+      : cache_(cache),
+        metrics_(metrics),
+        egress_(egress),
+        client_limit_max_(client_limit_max),
+        forms_(forms) {}
 
   /// REQUIRES: the target begins with `/fetch/`.
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
                                       Permit permit, net::ResponseWriter& writer) override;
 
  private:
-  struct Answer;                                                 // the state of one response
   using ConditionPtr = std::unique_ptr<const cache::Condition>;  // null: none
+  struct Exchange {
+    net::ResponseWriter& writer;
+    KindFetchMetrics& metrics;
+    net::Method method;
+  };
+  /// The state of one response with a reader.
+  struct Answer : Exchange {
+    cache::RangeReader& reader;
+    bool trailers;
+    bool whole = false;  // the request has no Range that counts: 200 without Content-Range
+  };
+  struct Question;  // the state of a request that does not name both ends of its range
 
   [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
                                       net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                                       ByteRange wanted, ConditionPtr condition,
                                       KindFetchMetrics& metrics);
+  [[nodiscard]] rt::Task<void> answer_any(rt::Worker& worker, const net::Request& request,
+                                          net::ResponseWriter& writer, cache::FetchSpecPtr spec,
+                                          AnyRange asked, KindFetchMetrics& metrics);
+  [[nodiscard]] rt::Task<Result<ByteRange>> find_place(Question& question);
+  [[nodiscard]] rt::Task<Result<ObjectSourcePtr>> look(const Question& question);
+  [[nodiscard]] static rt::Task<void> answer_without_bytes(const Question& question);
   [[nodiscard]] rt::Task<void> answer_without_range(rt::Worker& worker, const Answer& answer,
                                                     const cache::Condition* condition,
                                                     Result<void>& opened);
   [[nodiscard]] rt::Task<void> answer_past_end(rt::Worker& worker, const Answer& answer,
                                                const cache::Condition& condition, Error past_end);
-  [[nodiscard]] static rt::Task<void> not_modified(const Answer& answer);
-  [[nodiscard]] static rt::Task<void> refuse(const Answer& answer, Error error);
+  [[nodiscard]] rt::Task<void> send(Answer& answer);
+  [[nodiscard]] static rt::Task<void> answer_without_body(Exchange exchange, unsigned status,
+                                                          ObjectInfo version);
+  [[nodiscard]] static rt::Task<void> refuse(Exchange exchange, Error error);
   static void start_response(const Answer& answer);
   static void count_body(const Answer& answer, const ObjectBody& body, bool sent);
   [[nodiscard]] static rt::Task<void> finish(Answer& answer);
+  static void count_end(const Exchange& exchange, bool sent);
 
   cache::Cache& cache_;
   FetchMetrics& metrics_;
   Throughput& egress_;
   const std::chrono::milliseconds client_limit_max_;
+  const RangeForms forms_;
 };
 
 }  // namespace cachey::api

@@ -107,18 +107,36 @@ FoundFields find_fields(std::span<const net::Field> fields) {
   return found;
 }
 
-Result<ByteRange> range_of(const FoundFields& found) {
-  if (found.range == nullptr) return bad("Range header is required");
+Result<void> take_range(const FoundFields& found, RangeForms forms, FetchFields& fields) {
+  const bool any = forms == RangeForms::kAny;
+  if (found.range == nullptr) {
+    if (!any) return bad("Range header is required");
+    fields.form = AnyRange::Form::kWhole;
+    fields.range = ByteRange{0, kObjectBytesMax};
+    return {};
+  }
   if (found.more_ranges) {
     return fail(ErrorKind::kRangeNotSatisfiable, "Range: only one Range header");
   }
-  return parse_range(found.range->value);
+  if (any) {
+    Result<AnyRange> parsed = parse_any_range(found.range->value);
+    if (!parsed) return std::unexpected(std::move(parsed.error()));
+    fields.form = parsed->form;
+    fields.range = parsed->bytes;
+    return {};
+  }
+  Result<ByteRange> parsed = parse_range(found.range->value);
+  if (!parsed) return std::unexpected(std::move(parsed.error()));
+  fields.range = *parsed;
+  return {};
 }
 
 /// The client says how large the object is: nothing behind that is asked for.
 Result<void> cut_at_known_size(FetchFields& fields) {
   const std::optional<uint64_t> size = fields.wishes.object_size;
-  if (!size) return {};
+  const bool has_begin =
+      fields.form == AnyRange::Form::kBothEnds || fields.form == AnyRange::Form::kOpen;
+  if (!size || !has_begin) return {};
   if (fields.range.begin >= *size) return std::unexpected(Error::range_not_satisfiable(*size));
   fields.range.end = std::min(fields.range.end, *size);
   return {};
@@ -147,13 +165,13 @@ Result<cache::ObjectKey> parse_fetch_target(std::string_view target) {
 }
 
 Result<FetchFields> parse_fetch_fields(const net::Request& request,
-                                       std::chrono::milliseconds client_limit_max) {
+                                       std::chrono::milliseconds client_limit_max,
+                                       RangeForms forms) {
   FetchFields parsed;
   const FoundFields found = find_fields(request.fields());
   parsed.has_preconditions = found.preconditions;
-  Result<ByteRange> range = range_of(found);
-  if (!range) return std::unexpected(std::move(range.error()));
-  parsed.range = *range;
+  if (Result<void> taken = take_range(found, forms, parsed); !taken)
+    return std::unexpected(std::move(taken.error()));
   std::vector<std::string>& buckets = parsed.buckets;
   for (const net::Field& field : request.fields()) {
     if (!found.buckets) break;

@@ -188,6 +188,8 @@ void add_origin(Table& table, Options& o) {
                 "For one search for credentials, a credential process included"));
   table.add(one("client-limit-max", seconds_value(), o.client_limit_max,
                 "The maximum of each time in a request's C0-Config; longer ones are cut"));
+  table.add(one("fetch-any-range", flag_value(), o.fetch_any_range,
+                "Serve /fetch without a Range, and ranges with one end"));
   table.add(one("s3-anonymous", flag_value(), o.s3_anonymous,
                 "Sign no requests to S3: public buckets only"));
   table

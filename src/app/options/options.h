@@ -68,6 +68,7 @@ struct Options {
   cache::FillConfig fill;
   /// The maximum of each time in a request's C0-Config.
   std::chrono::milliseconds client_limit_max{60'000};
+  bool fetch_any_range = false;  ///< /fetch takes each form of AnyRange
   double hedge_quantile = 0.99;
   double hedge_budget_percent = 5;
   size_t buckets_per_page = origin::kBucketsPerPage;
