@@ -9,7 +9,7 @@ import client_runs
 from harness import limit
 from s3_face import FACE, endpoint
 
-_SECONDS = 30
+_SECONDS = 60
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ _TOOLS = _HERE.parents[1] / "build" / "tools"
 _PYTHON = {
     "boto3": "s3-aws", "awscli": "s3-aws",
     "crt": "s3-data", "duckdb": "s3-data", "minio": "s3-data", "polars": "s3-data", "pyarrow": "s3-data", "rclone": "s3-data",
-    "s3fs": "s3-data", "s5cmd": "s3-data",
+    "s3cmd": "s3-data", "s3fs": "s3-data", "s5cmd": "s3-data",
     "clickhouse": "s3-clickhouse",
 }
 """Client of a script in Python: its virtual environment in build/tools. boto3 and s3fs need unlike versions of botocore."""
