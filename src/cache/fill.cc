@@ -92,7 +92,7 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, B
   Filling filling(worker, *page, *spec, metrics_.ingress, start);
   filling.ask = ask;
   if (!wanted.empty()) filling.wanted = wanted.begin;
-  filling.plan.parts = filling.is_look() ? 1 : parts_for(*spec, wanted);
+  filling.plan.parts = filling.is_question() ? 1 : parts_for(*spec, wanted);
   filling.plan.bytes_max = page->bytes_max();
   filling.plan.first = page->fill_order() == FillOrder::kFromWanted ? wanted.begin : 0;
   if (memory) {
@@ -108,7 +108,7 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, B
   }
   while (filling.running != 0) co_await filling.part_ended.wait();
   metrics_.fills_in_flight.fetch_sub(1, std::memory_order_relaxed);
-  if (filling.is_look() && page->has_head()) {
+  if (filling.is_question() && page->has_head()) {
     memory_.discard(*page);
   } else if (filled) {
     const std::chrono::nanoseconds took = clock_.mono() - start;
@@ -202,7 +202,7 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
     take_absence(filling, first.error());
     co_return first;
   }
-  if (filling.is_look()) co_return first;
+  if (filling.is_question()) co_return first;
   if (!first) filling.failure = std::move(first.error());
   co_await read_rest(filling);
   if (filling.failure) {
@@ -271,7 +271,8 @@ rt::Task<Result<void>> Fills::try_first_part(Filling& filling) {
   filling.page.set_asked(read.asked_at(), asked_from);
   take_ends(filling, read);
   if (!done && read.contested()) filling.contested = known;
-  if (done && filling.is_look()) co_return take_look(filling, read);
+  if (done && filling.ask == origin::Ask::kHead) co_return take_look(filling, read);
+  if (done && filling.ask == origin::Ask::kTail) co_return co_await take_tail(filling, read);
   if (done) done = co_await take_head(filling, read);
   if (!done) co_return done;
   start_others(filling);

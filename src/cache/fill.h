@@ -95,6 +95,13 @@ class Fills {
   /// before it is taken only if no other bucket has a longer one.
   void look(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, std::optional<uint64_t> wanted);
 
+  /// Starts the fetch of the last bytes of an object whose size is not known, for a page that
+  /// PageTable::tail made, in one request: its answer tells which pages and parts of pages the
+  /// bytes are of, and these are made then. The page ends with a head once they have theirs, or
+  /// fails. A store that answers with other bytes is kUpstream with kUnusableAnswer; an empty
+  /// object is kRangeNotSatisfiable.
+  void tail(rt::Worker& worker, PagePtr page, FetchSpecPtr spec);
+
   /// The longest time that a request with limits of its own waits for a head: its `ot`, or what all
   /// attempts at its buckets may take, and kQueueTimeMax. Nothing: the request has no limits.
   [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_head(const FetchSpec& spec) const;
@@ -126,7 +133,10 @@ class Fills {
   void find_parts(Filling& filling);
   static void forget_parts(Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> take_parts_head(Filling& filling);
+  [[nodiscard]] Result<ObjectSourcePtr> observe_answer(Filling& filling,
+                                                       const origin::ObjectRead& read);
   [[nodiscard]] Result<void> take_look(Filling& filling, const origin::ObjectRead& read);
+  [[nodiscard]] rt::Task<Result<void>> take_tail(Filling& filling, origin::ObjectRead& read);
   void take_absence(const Filling& filling, const Error& failure);
   void take_ends(Filling& filling, const origin::ObjectRead& read);
   [[nodiscard]] rt::Task<Result<void>> try_first_part(Filling& filling);
@@ -136,6 +146,7 @@ class Fills {
   void start_others(Filling& filling);
   [[nodiscard]] rt::Task<void> read_rest(Filling& filling);
   class Running;
+  class TailBody;
   [[nodiscard]] rt::Task<void> other_part(Filling& filling, Running running);
   [[nodiscard]] rt::Task<void> read_parts(Filling& filling);
   [[nodiscard]] rt::Task<void> copy_parts(Filling& filling, Running running);

@@ -60,7 +60,7 @@ uint64_t copy_some(Page& page, Page& part, uint64_t offset, uint64_t end) {
 /// if they have the whole page.
 void Fills::find_parts(Filling& filling) {
   Page& page = filling.page;
-  if (filling.is_look() || page.is_part()) return;
+  if (filling.is_question() || page.is_part()) return;
   std::vector<PagePtr> parts = table_.parts(page.key(), page.index());
   std::erase_if(parts, [](const PagePtr& part) { return !is_usable(*part); });
   if (parts.empty()) return;

@@ -8,8 +8,8 @@
 
 namespace cachey::cache {
 
-/// The store has said what version it has.
-Result<void> Fills::take_look(Filling& filling, const origin::ObjectRead& read) {
+/// The store has said what version it has: what is old leaves the table and the disk.
+Result<ObjectSourcePtr> Fills::observe_answer(Filling& filling, const origin::ObjectRead& read) {
   const KeyView key = filling.page.key();
   const ObjectSourcePtr known = table_.ruling(key);
   PageTable::Observed observed = table_.observe_look(key, read.source(), read.sent_at());
@@ -23,8 +23,14 @@ Result<void> Fills::take_look(Filling& filling, const origin::ObjectRead& read) 
     disk_.observe(filling.worker, key, *observed.source);
   }
   absences_.forget(filling.spec);
+  return std::move(observed.source);
+}
+
+Result<void> Fills::take_look(Filling& filling, const origin::ObjectRead& read) {
+  Result<ObjectSourcePtr> source = observe_answer(filling, read);
+  if (!source) return std::unexpected(std::move(source.error()));
   table_.remove(filling.page);
-  filling.page.end_look(std::move(observed.source));
+  filling.page.end_look(std::move(*source));
   return {};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -28,7 +29,9 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
     page.add(ByteRange{range.begin - begin, range.end - begin});
   }
   [[nodiscard]] bool is_wanted() const override { return page.has_reader(); }
-  [[nodiscard]] bool is_waiting() const override { return page.has_reader(); }
+  [[nodiscard]] bool is_waiting() const override {
+    return page.has_reader() || std::ranges::any_of(targets, &Page::has_reader);
+  }
   [[nodiscard]] bool has_others() const override {
     return config.shapes_attempts() && page.has_others_waiting();
   }
@@ -48,7 +51,9 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
 
   /// The range of the first GET.
   [[nodiscard]] ByteRange first_range() const { return plan.first_range(); }
-  /// Nothing but the object's version is asked for; `page` is none of the object's.
+  /// `page` is none of the object's: it ends with the version.
+  [[nodiscard]] bool is_question() const { return ask != origin::Ask::kRange; }
+  /// Nothing but the object's version is asked for.
   [[nodiscard]] bool is_look() const { return ask == origin::Ask::kHead; }
 
   rt::Worker& worker;
@@ -63,12 +68,13 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
   origin::BucketOrder order;              // of all its reads
   std::optional<store::Admission> start;
   std::optional<store::Admission> body;
-  VersionSet versions;         // of the page's bytes
-  ObjectSourcePtr contested;   // the version that the last answer contested; null: none
-  ObjectSourcePtr gone;        // a version of the page's bytes that its bucket no longer has
-  bool pinned = false;         // the page has memory, and this fill keeps it pinned
-  std::vector<PagePtr> parts;  // of the page, in memory: their bytes are copied
-  bool lacks_nothing = false;  // these parts have all of the page
+  VersionSet versions;           // of the page's bytes
+  ObjectSourcePtr contested;     // the version that the last answer contested; null: none
+  ObjectSourcePtr gone;          // a version of the page's bytes that its bucket no longer has
+  bool pinned = false;           // the page has memory, and this fill keeps it pinned
+  std::vector<PagePtr> parts;    // of the page, in memory: their bytes are copied
+  bool lacks_nothing = false;    // these parts have all of the page
+  std::vector<PagePtr> targets;  // of a tail: what its bytes are kept in
 
   // Set once the first part's head has come: the ranges that are left, and the tasks that read
   // them.

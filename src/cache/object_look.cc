@@ -1,5 +1,6 @@
 #include "cache/object_look.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cache/retry_rule.h"
@@ -27,6 +28,12 @@ bool may_look_again(const Page& look, const FetchSpec& spec, PageRole role, Mono
   return may_try_again(failure);
 }
 
+/// Whether a look may bring what a tail with this failure did not.
+bool may_be_looked_at(const Error& failure) {
+  return failure.kind() == ErrorKind::kRangeNotSatisfiable ||
+         failure.cause() == ErrorCause::kUnusableAnswer;
+}
+
 }  // namespace
 
 rt::Task<Result<ObjectSourcePtr>> look_at(Cache& cache, rt::Worker& worker, FetchSpecPtr spec,
@@ -46,6 +53,26 @@ rt::Task<Result<ObjectSourcePtr>> look_at(Cache& cache, rt::Worker& worker, Fetc
     if (!may_look_again(look, *spec, role, not_before, tries))
       co_return std::unexpected(look.error());
   }
+}
+
+rt::Task<Result<ObjectSourcePtr>> fetch_tail(Cache& cache, rt::Worker& worker, FetchSpecPtr spec,
+                                             uint64_t bytes, MonoTime not_before, rt::Until until) {
+  const bool fits = bytes <= std::min(kTailBytesMax, spec->page_size.bytes());
+  for (int tries = 0; fits; ++tries) {
+    PageTable::Found found = cache.table().tail(spec, bytes);
+    const PageReading reading(found.page, cache.clock().mono());  // so that the store is asked
+    cache.fills().want(*found.page, 0);
+    if (found.created) cache.fills().tail(worker, found.page, spec);
+    const Page& tail = *found.page;
+    Result<void> waited = co_await found.page->wait_head(worker, *spec, until);
+    if (!waited) co_return std::unexpected(std::move(waited.error()));
+    if (tail.has_head() && tail.asked_at() >= not_before) co_return tail.source();
+    if (tail.has_head() || may_be_looked_at(tail.error())) break;
+    const PageRole role = found.created ? PageRole::kStarted : PageRole::kJoined;
+    if (!may_look_again(tail, *spec, role, not_before, tries))
+      co_return std::unexpected(tail.error());
+  }
+  co_return co_await look_at(cache, worker, std::move(spec), not_before, std::move(until));
 }
 
 }  // namespace cachey::cache

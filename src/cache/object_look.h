@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/object_info.h"
+#include "base/units.h"
 #include "cache/cache.h"
 #include "rt/waiter.h"
 #include "rt/worker.h"
@@ -28,5 +29,23 @@ namespace cachey::cache {
                                                         FetchSpecPtr spec, MonoTime not_before,
                                                         rt::Until until,
                                                         std::optional<uint64_t> wanted = {});
+
+/// A longer tail costs a look first: at 90 MB/s 2 MiB take about as long as a round trip.
+inline constexpr uint64_t kTailBytesMax = 2 * kMiB;
+
+/// Fetches the last `bytes` of an object whose size is not known, in one request, or joins such a
+/// fetch of as many bytes. Its answer tells version and size; the bytes, or all of a smaller
+/// object, come into the page or pages that they belong to, or into parts of these. So a
+/// RangeReader with Wishes::exact, made after this has ended, finds these bytes or joins the
+/// readers that fetch them. Bytes that are in the cache already, or that others fetch, are not kept
+/// twice.
+///
+/// The answer is the one to a question that was sent at `not_before` or later. It is that of a look
+/// (look_at), and no byte is fetched, if `bytes` are more than kTailBytesMax or than a page; if the
+/// object is empty; or if the store cannot answer: it ignored the range, or sent another one.
+/// Errors, `until` and lifetimes as of look_at(). REQUIRES: `bytes` is not 0.
+[[nodiscard]] rt::Task<Result<ObjectSourcePtr>> fetch_tail(Cache& cache, rt::Worker& worker,
+                                                           FetchSpecPtr spec, uint64_t bytes,
+                                                           MonoTime not_before, rt::Until until);
 
 }  // namespace cachey::cache

@@ -44,17 +44,30 @@ PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t in
   return Found{made, true};
 }
 
-PageTable::Found PageTable::look(const FetchSpecPtr& spec) {
+PageTable::Found PageTable::look(const FetchSpecPtr& spec) { return question(spec, 0); }
+
+PageTable::Found PageTable::tail(const FetchSpecPtr& spec, uint64_t bytes) {
+  return question(spec, bytes);
+}
+
+/// `tail_bytes` 0: a look.
+PageTable::Found PageTable::question(const FetchSpecPtr& spec, uint64_t tail_bytes) {
   const KeyView key = spec->key.view();
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
-  for (const PagePtr& look : shard.looks) {
-    if (look->key() == key) return Found{look, false};
+  for (const PagePtr& one : shard.looks) {
+    if (one->key() != key || one->is_part() != (tail_bytes != 0)) continue;
+    if (!one->is_part() || one->bytes_max() == tail_bytes) return Found{one, false};
   }
-  shard.looks.emplace_back(new Page(*this, memory_, SharedKey::make(key), 0, page_hash(hash, 0),
-                                    spec, FillOrder::kFromBegin));
-  return Found{shard.looks.back(), true};
+  SharedKey::Ptr own_key = SharedKey::make(key);
+  const uint64_t content_hash = page_hash(hash, 0);
+  const PagePtr made(tail_bytes == 0 ? new Page(*this, memory_, std::move(own_key), 0, content_hash,
+                                                spec, FillOrder::kFromBegin)
+                                     : new Page(*this, memory_, std::move(own_key), 0, content_hash,
+                                                spec, {0, tail_bytes}));
+  shard.looks.push_back(made);
+  return Found{made, true};
 }
 
 void PageTable::prefetch(KeyView key) {

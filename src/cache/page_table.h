@@ -67,6 +67,9 @@ class PageTable {
   /// The look at the object under way (see Fills::look); makes one if there is none. Its page is no
   /// page of the object: nobody else finds it. remove() ends the look.
   [[nodiscard]] Found look(const FetchSpecPtr& spec);
+  /// The same for the fetch of the object's last `bytes`, which are not 0 (see Fills::tail). Its
+  /// page is a part with the place [0, bytes).
+  [[nodiscard]] Found tail(const FetchSpecPtr& spec, uint64_t bytes);
 
   /// Prefetches the object's entry for a look-up to come. Lock-free.
   void prefetch(KeyView key) LOCK_FREE;
@@ -141,7 +144,7 @@ class PageTable {
   struct alignas(kCacheLineBytes) Shard {
     mutable Mutex mutex;
     ObjectIndex objects GUARDED_BY(mutex);
-    std::vector<PagePtr> looks GUARDED_BY(mutex);  // under way: few
+    std::vector<PagePtr> looks GUARDED_BY(mutex);  // under way, and tails: few
   };
   static constexpr unsigned kShardBits = 6;
   static constexpr size_t kShards = size_t{1} << kShardBits;
@@ -154,6 +157,7 @@ class PageTable {
   }
   [[nodiscard]] static Page* find_for_exact(const IndexedObject& object, uint32_t index,
                                             uint64_t position);
+  [[nodiscard]] Found question(const FetchSpecPtr& spec, uint64_t tail_bytes);
   struct Gap;
   enum class Take : uint8_t { kSome, kAll };
   [[nodiscard]] Found find_or_create_part(const FetchSpecPtr& spec, uint32_t index,
