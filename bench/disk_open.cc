@@ -1,12 +1,14 @@
 // Measures the opening of a disk tier with many small pages:
 //
-//   build/release/bench/disk_open FILE [PAGES [PAGES_PER_OBJECT]]
+//   build/release/bench/disk_open FILE [PAGES [PAGES_PER_OBJECT [shared|mixed]]]
 //
 // Makes FILE (sparse, removed at the end) with the index of PAGES pages (default 1,000,000) of 4
 // KiB, as the tier writes the index, without the bytes of the pages. An object has PAGES_PER_OBJECT
-// of them (default 1). Opens the file in a separate process with the server's heap, and prints the
-// time, the CPU time and the growth of the process. Exit 1: not all pages were found. On a busy
-// machine `chrt -f 1` and a FILE in /dev/shm leave only the program's own time.
+// of them (default 1). `shared`: the objects' attributes are one of 10 texts of 200 bytes. `mixed`:
+// so are those of 9 objects in 10, and the others have a text of their own. Opens the file in a
+// separate process with the server's heap, and prints the time, the CPU time and the growth of the
+// process. Exit 1: not all pages were found. On a busy machine `chrt -f 1` and a FILE in /dev/shm
+// leave only the program's own time.
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -17,7 +19,10 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
+#include "base/attributes_pool.h"
 #include "base/check.h"
 #include "base/random.h"
 #include "rt/blocking_pool.h"
@@ -55,14 +60,15 @@ class Maker {
     superblock_.segment_units = kSegmentUnits;
   }
 
-  void make(uint32_t pages, uint32_t pages_per_object) {
+  void make(uint32_t pages, uint32_t pages_per_object, std::string_view attributes) {
     for (uint32_t i = 0; i < pages; ++i) {
       const std::string key =
           "some/prefix/of/usual/length/object-" + std::to_string(i / pages_per_object);
       PageRecord record = record_of(key);
       record.at = PageAt::page(i % pages_per_object);
-      const ObjectSource source{{kEtag, kPageSize, record.last_modified},
-                                std::string(record.bucket)};
+      const ObjectSource source{
+          {kEtag, kPageSize, record.last_modified, attributes_of(i / pages_per_object, attributes)},
+          std::string(record.bucket)};
       const PlaceRequest request{record.object, record.at, kPageSize, source};
       SpaceSearch search;
       DiskEntry& entry = **catalog_.place(request, search);
@@ -82,6 +88,17 @@ class Maker {
   static constexpr uint32_t kSegmentUnits = 1024;
   static constexpr uint32_t kPagesPerBatch = 1024;
 
+  [[nodiscard]] ObjectAttributesPtr attributes_of(uint32_t object, std::string_view which) {
+    if (which.empty()) return nullptr;
+    const bool own = which == "mixed" && object % 10 == 0;
+    const std::string number =
+        own ? std::to_string(object) : "shared-" + std::to_string(object % 10);
+    return pool_.intern(
+        ObjectAttributes("Content-Type: application/octet-stream\r\nx-amz-meta-it: " +
+                             std::string(128 - number.size(), 'x') + number + "\r\n",
+                         ""));
+  }
+
   void write_pending() {
     while (true) {
       if (journal_.needs_segment()) {
@@ -98,6 +115,7 @@ class Maker {
   }
 
   BlockDevice& device_;
+  AttributesPool pool_;
   Superblock superblock_;
   Journal journal_{StoreLife{1, 1}, kSegmentUnits};
   Catalog catalog_{
@@ -124,11 +142,18 @@ bool open_store(const DiskPath& path, uint32_t pages) {
   const SystemClock clock;
   SystemRandom random;
   const Cost before;
-  auto tier = DiskTier::open(device, {}, DiskTier::Start::kKeep, clock, random);
+  AttributesPool attributes;
+  DiskTierConfig config;
+  config.intern = [&attributes](ObjectAttributes text) {
+    return attributes.intern(std::move(text));
+  };
+  auto tier = DiskTier::open(device, config, DiskTier::Start::kKeep, clock, random);
   CHECK(tier);
   (*tier)->recover();
   const Cost after;
   const DiskUsage usage = (*tier)->usage();
+  const auto known = (*tier)->version_of("bench", "some/prefix/of/usual/length/object-0");
+  if (known->info.attributes != nullptr) CHECK(known->info.attributes->bytes() > 150);
   std::printf("opened %lu pages in %.3f s, %.3f CPU-s; grew by %ld MiB (%ld bytes a page)\n",
               usage.pages, std::chrono::duration<double>(after.at - before.at).count(),
               after.cpu_seconds() - before.cpu_seconds(),
@@ -153,9 +178,12 @@ bool apart(Work work) {
   return status == 0;
 }
 
-int run(const std::string& path, uint32_t pages, uint32_t pages_per_object) {
-  const DiskPath disk{path, DiskKind::kBlock,
-                      std::max<uint64_t>(kGiB, uint64_t{pages} * (kPageSize + 1024))};
+int run(const std::string& path, uint32_t pages, uint32_t pages_per_object,
+        std::string_view attributes) {
+  const uint64_t bytes = std::max<uint64_t>(kGiB, uint64_t{pages} * (kPageSize + 1024));
+  const DiskPath disk{path, DiskKind::kBlock, bytes};
+  std::fclose(std::fopen(path.c_str(), "w"));
+  CHECK(::truncate(path.c_str(), static_cast<off_t>(bytes)) == 0);
   const bool made = apart([&] {
     auto file = DiskFile::open(disk, DiskFile::Access::kReadWrite);
     if (!file) {
@@ -164,7 +192,7 @@ int run(const std::string& path, uint32_t pages, uint32_t pages_per_object) {
     }
     rt::BlockingPool pool(1);
     FileDevice device(std::move(*file), pool);
-    Maker(device).make(pages, pages_per_object);
+    Maker(device).make(pages, pages_per_object, attributes);
     return true;
   });
   constexpr int kRounds = 3;
@@ -181,11 +209,12 @@ int run(const std::string& path, uint32_t pages, uint32_t pages_per_object) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "disk_open FILE [PAGES [PAGES_PER_OBJECT]]\n");
+    std::fprintf(stderr, "disk_open FILE [PAGES [PAGES_PER_OBJECT [shared|mixed]]]\n");
     return 2;
   }
   const unsigned long pages = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 1'000'000;
   const unsigned long per_object = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 1;
   return cachey::store::run(argv[1], static_cast<uint32_t>(pages),
-                            static_cast<uint32_t>(std::max(1ul, per_object)));
+                            static_cast<uint32_t>(std::max(1ul, per_object)),
+                            argc > 4 ? argv[4] : "");
 }

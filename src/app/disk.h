@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "app/options/options.h"
+#include "base/attributes_pool.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mutex.h"
@@ -42,8 +43,8 @@ inline constexpr std::array kDiskStates = {DiskState::kOpening, DiskState::kRead
 /// If the device fails, the thread tries again: after kRetryAfter, then after twice as long, up to
 /// kRetryAfterMax.
 ///
-/// Owned by Process. The workers and the memory tier outlive the disk. Any thread may ask for the
-/// state.
+/// Owned by Process. The workers, the memory tier and the pool outlive the disk. Any thread may ask
+/// for the state.
 class Disk {
  public:
   static constexpr std::chrono::seconds kRetryAfter{1};
@@ -58,8 +59,8 @@ class Disk {
     std::string error;  ///< one line for the operator; empty unless kFailed or kUnusable
   };
 
-  Disk(const Options& options, rt::Workers& workers, store::MemoryTier& memory, const Clock& clock,
-       Random& random);
+  Disk(const Options& options, rt::Workers& workers, store::MemoryTier& memory,
+       AttributesPool& attributes, const Clock& clock, Random& random);
   ~Disk();  // waits until the thread has ended; see end_opening()
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;

@@ -62,6 +62,8 @@ void print(const store::DiskContents& contents) {
   fmt::print("pages             {}\n", contents.all.pages);
   fmt::print("parts of pages    {}\n", contents.all.parts);
   fmt::print("objects           {}\n", contents.objects);
+  fmt::print("attributes        {} texts, {} bytes, of {} objects\n", contents.texts,
+             contents.text_bytes, contents.objects_with_attributes);
   fmt::print("payload           {} ({:.1f} % of the capacity)\n", contents.all.bytes, share);
   fmt::print("journal           {}, {} blocks damaged, {} unreadable\n", contents.journal_bytes,
              contents.damaged_blocks, contents.unreadable_blocks);

@@ -51,7 +51,11 @@ ObjectSourcePtr Catalog::version_of(const ObjectId& object) const {
 /// The entry of the bucket that the page is of. Supersedes the pages that cannot stand beside it.
 DiskObject& Catalog::object_of(const PlaceRequest& request) {
   supersede_old(request.object, VersionChange::observed(request.source));
-  if (DiskObject* current = find(request.object, request.source.bucket)) return *current;
+  if (DiskObject* current = find(request.object, request.source.bucket)) {
+    // The page's answer may be older than the object's.
+    if (current->source->info.attributes == nullptr) take_answer(request.object, request.source);
+    return *current;
+  }
   supersede_one_too_many(request.object);
   auto made = std::make_unique<DiskObject>(request.object,
                                            std::make_shared<const ObjectSource>(request.source));
@@ -74,11 +78,14 @@ void Catalog::add_object(std::unique_ptr<DiskObject> object) {
 
 void Catalog::free_object(DiskObject& object) {
   entries_bytes_ -= object.memory_bytes();
+  if (object.attributes != nullptr) attributes_.release(*object.attributes);
   delete &object;
 }
 
 void Catalog::supersede(const ObjectId& object, const VersionChange& change) {
-  if (!supersede_old(object, change)) return;
+  const bool any = supersede_old(object, change);
+  if (const ObjectSource* seen = change.seen()) take_answer(object, *seen);
+  if (!any) return;
   Step step;
   while (remove_superseded(step) == Freed::kSome) {
   }
@@ -189,7 +196,8 @@ Listed Catalog::list(DiskEntry& entry, std::string record) {
   }
   if (DiskEntry* before = find(object, entry.at)) remove(*before);
   index(entry);
-  journal_.put(entry, std::move(record));
+  settle(*entry.object);
+  journal_.put(entry, with_answer(std::move(record), recorded(*entry.object)));
   policy_.insert(entry);
   return Listed::kYes;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "store/disk/entry.h"
 #include "store/disk/extent_allocator.h"
 #include "store/disk/journal.h"
+#include "store/disk/stored_attributes.h"
 #include "store/disk/version_change.h"
 #include "store/linear_table.h"
 #include "store/s3_fifo_queue.h"
@@ -71,6 +73,11 @@ struct PartSweep {
 /// block of 64 KiB in one chain; kPartsMax bounds their number, so a search for the parts of a
 /// range is short. If a page or part is listed, the parts with only bytes of it go.
 ///
+/// What an answer says beside the version (ObjectInfo::attributes, last_modified) is that of the
+/// newest answer that was observed. The journal gets newer answers in batches, by record_answers():
+/// so attributes that differ in each answer cost a record a batch. At most kNewerAnswersMax objects
+/// wait; past it an answer is recorded at once, or forgotten if the journal takes no more.
+///
 /// Bounded steps: a call removes at most kStepRemovals pages, besides those that its arguments
 /// name. No table grows in one piece.
 ///
@@ -92,6 +99,8 @@ class Catalog {
   static constexpr int kStepRemovals = 32;
   static constexpr uint64_t kStepBlocks = 64;  ///< that are searched for parts to be removed
   static constexpr int kStepLooks = 512;  ///< at candidates for eviction, before the last removal
+  static constexpr int kStepAnswers = 32;
+  static constexpr size_t kNewerAnswersMax = 1'024;
 
   Catalog(CatalogLimits limits, Journal& journal);
   ~Catalog();
@@ -101,7 +110,8 @@ class Catalog {
   [[nodiscard]] DiskEntry* find(const ObjectId& object, PageAt at) const;
   /// find() as a function, for the journal.
   [[nodiscard]] Journal::Find finder() const {
-    return [this](const ObjectId& object, PageAt at) { return find(object, at); };
+    return {.page = [this](const ObjectId& object, PageAt at) { return find(object, at); },
+            .attributes = [this](uint64_t id) { return attributes_.find(id); }};
   }
 
   static void touch(DiskEntry& entry) {
@@ -159,25 +169,41 @@ class Catalog {
   /// Removes a page from the index. Its space is freed once no holder is left.
   void remove(DiskEntry& entry);
   /// Supersedes the object's pages that are old by `change`. None of them is found any more.
-  /// Removes the first of them; prepare() and placements remove the others.
+  /// Removes the first of them; prepare() and placements remove the others. Takes the answer that
+  /// the change brings.
   void supersede(const ObjectId& object, const VersionChange& change);
   /// A version of the object; null: there is none. Any, if there are several.
   [[nodiscard]] ObjectSourcePtr version_of(const ObjectId& object) const;
+
+  /// Answers are newer than the journal has.
+  [[nodiscard]] bool has_newer_answers() const { return !newer_answers_.empty(); }
+  /// One step of adding records of newer answers. True: there is more to do, and the journal takes
+  /// more.
+  [[nodiscard]] bool record_answers();
+  /// While the oldest segment is cleaned: appends this record again, which was read from that
+  /// block, if it is the valid one.
+  void copy(const PageRecord& record, uint64_t journal_block);
+  void copy(const AttributesRecord& record, uint64_t journal_block);
 
   /// A held entry keeps its space, even after remove().
   void hold(DiskEntry& entry) { ++entry.holders; }
   void release(DiskEntry& entry);
 
-  /// Reserves memory for `pages` pages, as far as the limit allows. REQUIRES: there are none yet.
-  void reserve(size_t pages);
+  /// Reserves memory for `pages` pages, as far as the limit allows, and bounds the texts that no
+  /// object uses while the store is opened. REQUIRES: there are no pages yet.
+  void reserve(size_t pages, size_t unused_text_bytes);
   // While a store is opened: records in the journal's order, then finish_restoring().
   void restore(RestoredPage restored);
   void restore(const RemovalRecord& record);
   void restore(const ObjectRemovalRecord& record);
+  void restore(const AnswerRecord& record);
+  void restore(const AttributesRecord& record, uint64_t journal_block);
   // Past the memory limit the oldest page is evicted.
   /// Takes the space of the segments and of the restored pages, the newest page first. Evicts a
-  /// page if its space is taken, and returns the number of such pages.
-  size_t finish_restoring(const std::vector<JournalSegment>& segments, uint32_t segment_units);
+  /// page if its space is taken, and returns the number of such pages. The objects get attributes
+  /// from `intern`.
+  size_t finish_restoring(const std::vector<JournalSegment>& segments, uint32_t segment_units,
+                          const InternAttributes& intern);
 
   /// The next page gets `generation`, or a later one.
   void start_generations(uint64_t generation) { generation_ = std::max(generation_, generation); }
@@ -192,8 +218,11 @@ class Catalog {
   [[nodiscard]] uint64_t evictions() const { return evictions_; }
   [[nodiscard]] uint64_t last_generation() const { return generation_; }
   [[nodiscard]] size_t memory_bytes() const {
-    return entries_bytes_ + objects_.memory_bytes() + pages_.memory_bytes() + space_.memory_bytes();
+    return entries_bytes_ + objects_.memory_bytes() + pages_.memory_bytes() +
+           attributes_.memory_bytes() + newer_answers_.size() * sizeof(NewerAnswer) +
+           space_.memory_bytes();
   }
+  [[nodiscard]] const AttributesTable& attributes() const { return attributes_; }
   [[nodiscard]] const ExtentAllocator& space() const { return space_; }
 
  private:
@@ -220,6 +249,11 @@ class Catalog {
     }
     static uint64_t hash(const DiskEntry& entry) { return hash(entry.object->id, entry.at); }
     static DiskEntry*& next(DiskEntry& entry) { return entry.next_in_table; }
+  };
+  /// An object of a bucket, whose answer is newer.
+  struct NewerAnswer {
+    ObjectId object;
+    uint32_t bucket;  // bucket_sum()
   };
   using EntryList = boost::intrusive::list<
       DiskEntry, boost::intrusive::member_hook<DiskEntry, boost::intrusive::list_member_hook<>,
@@ -251,6 +285,12 @@ class Catalog {
   void destroy(DiskEntry& entry);
   void free_entry(DiskEntry& entry);
   void free_object(DiskObject& object);
+
+  // catalog_answers.cc
+  [[nodiscard]] DiskObject* find_by_sum(const ObjectId& object, uint32_t bucket) const;
+  [[nodiscard]] static RecordedAnswer recorded(const DiskObject& object);
+  void take_answer(const ObjectId& object, const ObjectSource& seen);
+  void settle(DiskObject& object);
 
   // catalog_parts.cc
   /// Calls `visit` for each part that begins in that block, which `at` names.
@@ -284,10 +324,15 @@ class Catalog {
   void drop_restored(DiskEntry& entry);
   void drop_restored(DiskObject& object);
   void cut_restored();
+  void restore_answer(DiskObject& object, const RecordedAnswer& answer);
+  void unname_attributes(DiskObject& object);
+  void resolve_attributes(const InternAttributes& intern);
   [[nodiscard]] bool take_space(DiskEntry& entry);
 
   const CatalogLimits limits_;
   Journal& journal_;
+  AttributesTable attributes_{journal_};
+  std::deque<NewerAnswer> newer_answers_;
   ExtentAllocator space_;
   const uint32_t spare_chunks_;  // free chunks that prepare() keeps
   S3FifoQueue<DiskEntry, PolicyTraits> policy_;

@@ -11,9 +11,15 @@ namespace {
 
 constexpr size_t kPageMemory = 400;  // of the index, about
 
+/// While a store is opened, nobody else has the source. RestoredPage made it.
+ObjectSource& own_source(DiskObject& object) {
+  return *std::const_pointer_cast<ObjectSource>(object.source);
+}
+
 }  // namespace
 
-void Catalog::reserve(size_t pages) {
+void Catalog::reserve(size_t pages, size_t unused_text_bytes) {
+  attributes_.keep_unused(unused_text_bytes);
   const size_t most = std::min(pages, limits_.memory_bytes_max / kPageMemory);
   pages_.reserve(most);
   objects_.reserve(most);
@@ -23,6 +29,7 @@ void Catalog::reserve(size_t pages) {
 void Catalog::drop_restored(DiskEntry& entry) {
   restored_.erase(restored_.iterator_to(entry));
   unindex(entry);
+  if (entry.object->entries == 1) unname_attributes(*entry.object);
   free_entry(entry);
 }
 
@@ -53,8 +60,11 @@ void Catalog::restore(RestoredPage restored) {
     drop_restored(*other);
   }
   DiskEntry* before = find(id, entry.at);
+  const RecordedAnswer answer{source.info.last_modified, restored.attributes};
   if (before != nullptr && before->generation == entry.generation) {  // a copy of the same record
     before->journal_block = entry.journal_block;
+    before->record_bytes = entry.record_bytes;
+    restore_answer(*before->object, answer);
     restored_.splice(restored_.end(), restored_, restored_.iterator_to(*before));
     return;
   }
@@ -66,6 +76,7 @@ void Catalog::restore(RestoredPage restored) {
     add_object(std::move(restored.object));
   }
   attach(*restored.entry.release(), *current);
+  restore_answer(*current, answer);
   if (before != nullptr) drop_restored(*before);
   drop_restored_parts(entry);
   index(entry);
@@ -81,12 +92,50 @@ void Catalog::restore(const RemovalRecord& record) {
 
 void Catalog::restore(const ObjectRemovalRecord& record) {
   generation_ = std::max(generation_, record.generation);
-  DiskObject* object = find_if(record.object, [&record](const DiskObject& other) {
-    return bucket_sum(other.source->bucket) == record.bucket;
-  });
+  DiskObject* object = find_by_sum(record.object, record.bucket);
   // If a page is newer, the bucket has that page's version, and so have the bucket's older pages.
   if (object == nullptr || object->pages->generation > record.generation) return;
   drop_restored(*object);
+}
+
+void Catalog::restore(const AttributesRecord& record, uint64_t journal_block) {
+  generation_ = std::max(generation_, record.id);
+  attributes_.restore(record, journal_block);
+}
+
+void Catalog::restore(const AnswerRecord& record) {
+  generation_ = std::max(generation_, record.answer.attributes);
+  DiskObject* object = find_by_sum(record.object, record.bucket);
+  // The records of the answer's version may be lost.
+  if (object == nullptr || version_sum(object->source->info) != record.version) return;
+  restore_answer(*object, record.answer);
+}
+
+void Catalog::restore_answer(DiskObject& object, const RecordedAnswer& answer) {
+  generation_ = std::max(generation_, answer.attributes);
+  own_source(object).info.last_modified = answer.last_modified;
+  const StoredAttributes* before = object.attributes;
+  if (answer.attributes == 0 || (before != nullptr && before->id == answer.attributes)) return;
+  unname_attributes(object);
+  object.attributes = &attributes_.name(answer.attributes);
+}
+
+void Catalog::unname_attributes(DiskObject& object) {
+  if (object.attributes == nullptr) return;
+  attributes_.unname(*std::exchange(object.attributes, nullptr));
+}
+
+/// Attributes that no whole definition is left of are not known.
+void Catalog::resolve_attributes(const InternAttributes& intern) {
+  attributes_.finish_restoring(intern);
+  objects_.for_each([this](DiskObject& object) {
+    if (object.attributes == nullptr) return;
+    if (object.attributes->text != nullptr) {
+      own_source(object).info.attributes = object.attributes->text;
+    } else {
+      attributes_.release(*std::exchange(object.attributes, nullptr));
+    }
+  });
 }
 
 /// The part that is not past the end.
@@ -118,7 +167,7 @@ bool Catalog::take_space(DiskEntry& entry) {
 }
 
 size_t Catalog::finish_restoring(const std::vector<JournalSegment>& segments,
-                                 uint32_t segment_units) {
+                                 uint32_t segment_units, const InternAttributes& intern) {
   for (const JournalSegment& segment : segments) {
     const DiskExtent extent = within_space(DiskExtent{segment.first_unit, segment_units});
     if (extent.units > 0) (void)space_.take(extent);
@@ -133,6 +182,7 @@ size_t Catalog::finish_restoring(const std::vector<JournalSegment>& segments,
     journal_.removed(entry);
     drop_restored(entry);
   }
+  resolve_attributes(intern);
   space_.finish_taking();
   while (!restored_.empty()) {
     DiskEntry& entry = restored_.front();

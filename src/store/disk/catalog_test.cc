@@ -281,7 +281,10 @@ class CatalogRestore : public ::testing::Test {
     return {std::get<PageRecord>(*reader.next()), generation};
   }
   void restore(RestoredPage page) { rig_.catalog().restore(std::move(page)); }
-  size_t finish() { return rig_.catalog().finish_restoring({}, ExtentAllocator::kUnitsPerChunk); }
+  size_t finish() {
+    return rig_.catalog().finish_restoring({}, ExtentAllocator::kUnitsPerChunk,
+                                           unshared_attributes);
+  }
 
   static constexpr std::array<uint64_t, 1> sums_{7};
   CatalogRig rig_{kGiB};
@@ -383,7 +386,8 @@ TEST_F(CatalogRestore, NeverTakesMoreMemoryThanItMay) {
     rig.catalog().restore(page(i, 0, 1 + i, 1, i));
     ASSERT_LE(rig.catalog().memory_bytes(), kMemory);
   }
-  EXPECT_EQ(rig.catalog().finish_restoring({}, ExtentAllocator::kUnitsPerChunk), 0u);
+  EXPECT_EQ(
+      rig.catalog().finish_restoring({}, ExtentAllocator::kUnitsPerChunk, unshared_attributes), 0u);
   EXPECT_LE(rig.catalog().memory_bytes(), kMemory);
   const size_t pages = rig.catalog().pages();
   EXPECT_GT(pages, 2'000u);

@@ -30,7 +30,12 @@ void DiskIndex::supersede(const ObjectId& object, const VersionChange& change) {
   const auto [begin, end] = writing_.equal_range(object);
   for (auto it = begin; it != end; ++it) {
     DiskWriting& writing = *it->second;
-    if (change.ends(writing.source)) writing.stale = true;
+    const ObjectSource* seen = change.seen();
+    if (change.ends(writing.source)) {
+      writing.stale = true;
+    } else if (seen != nullptr && seen->bucket == writing.source.bucket) {
+      (void)take_answer(writing.source.info, seen->info);
+    }
   }
 }
 
@@ -74,13 +79,13 @@ void DiskIndex::release(DiskEntry& entry) {
 std::shared_ptr<void> DiskIndex::keep(DiskEntry& entry, std::shared_ptr<void> memory) {
   struct Kept {
     const std::shared_ptr<void> memory;
-    const DiskPageRef space;
+    const DiskHold space;
   };
   {
     const MutexLock lock(mutex);
     catalog->hold(entry);
   }
-  return std::make_shared<Kept>(std::move(memory), DiskPageRef(*this, entry));
+  return std::make_shared<Kept>(std::move(memory), DiskHold(*this, entry));
 }
 
 void DiskIndex::forget(DiskEntry& entry) {

@@ -22,8 +22,8 @@ struct DiskWriting {
   const ObjectId object;
   const PageAt at;
   const uint64_t bytes;
-  const ObjectSource source;
   // Guarded by the index's mutex.
+  ObjectSource source;  // its version stays; the rest is that of the newest answer
   bool placed = false;  // has space
   bool stale = false;   // another version was observed meanwhile
 };
@@ -45,7 +45,8 @@ class DiskIndex {
   void open(const Superblock& superblock, uint64_t capacity, uint64_t life, size_t memory_bytes_max,
             size_t pending_bytes_max) EXCLUDES(mutex);
 
-  /// Removes the object's pages that are old by `change`, and marks such writes stale.
+  /// Removes the object's pages that are old by `change`, and marks such writes stale. The others
+  /// get the answer that the change brings.
   void supersede(const ObjectId& object, const VersionChange& change) REQUIRES(mutex);
 
   /// From begin() to end(), supersede() can mark the write stale.
@@ -82,32 +83,50 @@ class DiskIndex {
   std::unordered_multimap<ObjectId, DiskWriting*, ObjectHash> writing_ GUARDED_BY(mutex);
 };
 
-/// A page, or a part of one, that was found: its properties, and the right to read it. The page's
-/// space is not given to another page while the ref exists, even if the page leaves the tier. Any
-/// thread. The tier outlives the ref.
-class DiskPageRef {
+/// Holds the space of a page, or of a part of one: the space is not given to another page while the
+/// hold exists, even if the page leaves the tier. Any thread. The tier outlives the hold.
+class DiskHold {
  public:
-  /// REQUIRES: the caller has held `entry` for the ref.
-  DiskPageRef(DiskIndex& index, DiskEntry& entry) : index_(&index), entry_(&entry) {}
-  DiskPageRef(DiskPageRef&& other) noexcept
+  /// REQUIRES: the caller has held `entry` for the hold.
+  DiskHold(DiskIndex& index, DiskEntry& entry) : index_(&index), entry_(&entry) {}
+  DiskHold(DiskHold&& other) noexcept
       : index_(std::exchange(other.index_, nullptr)), entry_(other.entry_) {}
-  DiskPageRef& operator=(DiskPageRef&&) = delete;
-  ~DiskPageRef() {
+  DiskHold& operator=(DiskHold&& other) noexcept {
+    std::swap(index_, other.index_);
+    std::swap(entry_, other.entry_);
+    return *this;
+  }
+  ~DiskHold() {
     if (index_ != nullptr) index_->release(*entry_);
   }
 
-  [[nodiscard]] const ObjectSourcePtr& source() const { return entry_->object->source; }
+  [[nodiscard]] DiskEntry& entry() const { return *entry_; }
+
+ private:
+  DiskIndex* index_;
+  DiskEntry* entry_;
+};
+
+/// A page, or a part of one, that was found: its properties, as they were then, and the right to
+/// read it. Holds the page's space. Any thread. The tier outlives the ref.
+class DiskPageRef {
+ public:
+  /// REQUIRES: the caller has held `entry` for the ref, and has the index's mutex.
+  DiskPageRef(DiskIndex& index, DiskEntry& entry)
+      : hold_(index, entry), source_(entry.object->source) {}
+
+  [[nodiscard]] const ObjectSourcePtr& source() const { return source_; }
   [[nodiscard]] const ObjectInfo& info() const { return source()->info; }
   [[nodiscard]] const std::string& bucket() const { return source()->bucket; }
-  [[nodiscard]] int64_t cached_at() const { return entry_->cached_at; }
-  [[nodiscard]] uint64_t bytes() const { return entry_->bytes; }
+  [[nodiscard]] int64_t cached_at() const { return hold_.entry().cached_at; }
+  [[nodiscard]] uint64_t bytes() const { return hold_.entry().bytes; }
   /// The bytes of the object that the page or part has.
-  [[nodiscard]] ByteRange range() const { return entry_->at.range(entry_->bytes); }
+  [[nodiscard]] ByteRange range() const { return hold_.entry().at.range(bytes()); }
 
  private:
   friend class DiskTier;
-  DiskIndex* index_;
-  DiskEntry* entry_;
+  DiskHold hold_;
+  ObjectSourcePtr source_;
 };
 
 }  // namespace cachey::store

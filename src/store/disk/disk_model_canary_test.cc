@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <stdexcept>
 #include <vector>
 
 #include "store/disk/superblock.h"
@@ -27,8 +28,7 @@ class Forger {
   /// Flips a bit of a page and adjusts its checksum, as if the tier did not verify.
   void forge_a_page() {
     const auto [block, life, number, records] = first_block();
-    RecordReader reader(records);
-    const auto page = std::get<PageRecord>(*reader.next());
+    const auto page = first<PageRecord>(records);
     std::byte* data = device_.data() + page.extent(0).first * kUnitBytes;
     data[0] ^= std::byte{1};
     const iovec bytes{data, std::min<size_t>(page.bytes, kDiskBlockBytes)};
@@ -36,6 +36,49 @@ class Forger {
         BlockIdentity{superblock_.store_id, page.object, page.at.code(), page.generation, 0},
         {&bytes, 1});
     std::memcpy(block.data() + (page.checksums - block.data()), &sum, sizeof sum);
+    seal_journal_block(block, life, number, records.size());
+  }
+
+  /// Exchanges the attributes of the first two texts in the first block, as if the tier gave an id
+  /// again.
+  void exchange_attributes() {
+    const auto [block, life, number, records] = first_block();
+    std::vector<std::byte*> ids;
+    RecordReader reader(records);
+    while (const std::optional<JournalRecord> record = reader.next()) {
+      const auto* text = std::get_if<AttributesRecord>(&*record);
+      if (text == nullptr) continue;
+      const std::byte* begin = reinterpret_cast<const std::byte*>(text->text.data());
+      ids.push_back(block.data() + (begin - sizeof text->id - block.data()));
+    }
+    CHECK(ids.size() == 2);
+    std::swap_ranges(ids[0], ids[0] + sizeof(uint64_t), ids[1]);
+    seal_journal_block(block, life, number, records.size());
+  }
+
+  /// Makes the first text shorter, as if the tier took a part of a text for the whole.
+  void cut_attributes() {
+    const auto [block, life, number, records] = first_block();
+    const auto text = first<AttributesRecord>(records);
+    const uint16_t total = kAttributesFragmentBytes;
+    const uint16_t lines = 0;
+    std::byte* header = block.data() + (reinterpret_cast<const std::byte*>(text.text.data()) -
+                                        kAttributesHeaderBytes - block.data());
+    std::memcpy(header + 4, &lines, sizeof lines);
+    std::memcpy(header + 6, &total, sizeof total);
+    header[kAttributesHeaderBytes + total - 2] = std::byte{'\r'};
+    header[kAttributesHeaderBytes + total - 1] = std::byte{'\n'};
+    seal_journal_block(block, life, number, records.size());
+  }
+
+  /// Damages the first text, as if the tier had not copied the definition in time.
+  void lose_attributes() {
+    const auto [block, life, number, records] = first_block();
+    const auto text = first<AttributesRecord>(records);
+    std::byte* end = block.data() +
+                     (reinterpret_cast<const std::byte*>(text.text.data()) - block.data()) +
+                     text.text.size();
+    end[-1] = std::byte{'?'};
     seal_journal_block(block, life, number, records.size());
   }
 
@@ -80,6 +123,14 @@ class Forger {
     uint64_t number;
     std::span<const std::byte> records;
   };
+  template <typename Record>
+  [[nodiscard]] static Record first(std::span<const std::byte> records) {
+    RecordReader reader(records);
+    while (const std::optional<JournalRecord> record = reader.next()) {
+      if (const auto* found = std::get_if<Record>(&*record)) return *found;
+    }
+    throw std::logic_error("the block has no such record");
+  }
   [[nodiscard]] std::span<std::byte> at(const JournalSegment& segment, uint64_t index) {
     return device_.subspan((segment.first_unit + index) * kUnitBytes, kJournalBlockBytes);
   }
@@ -157,6 +208,31 @@ TEST(DiskModelCanary, WouldSeeUnreadBlocksThatAreNotCutOff) {
     EXPECT_EQ(model.wrongs().empty(), !forged);
   }
 }
+
+/// Two objects, each with the attributes of that answer, whose journal is forged.
+void expect_to_see(void (Forger::*forge)(), int answer) {
+  for (const bool forged : {false, true}) {
+    DiskModel model(1, World::kKilled);
+    for (const int object : {1, 2}) {
+      for (int i = 0; i < answer; ++i) model.answer(object);
+      model.write({object, 0});
+    }
+    model.flush();
+    model.disk().close();
+    if (forged) (Forger(model.disk()).*forge)();
+    model.disk().open();
+    model.read({1, 0});
+    EXPECT_EQ(model.wrongs().empty(), !forged);
+  }
+}
+
+TEST(DiskModelCanary, WouldSeeAttributesOfAnotherObject) {
+  expect_to_see(&Forger::exchange_attributes, 4);
+}
+
+TEST(DiskModelCanary, WouldSeeHalfOfTheAttributes) { expect_to_see(&Forger::cut_attributes, 1); }
+
+TEST(DiskModelCanary, WouldSeeLostAttributes) { expect_to_see(&Forger::lose_attributes, 4); }
 
 TEST(DiskModelCanary, WouldSeeALostPage) {
   DiskModel model(1, World::kPower);

@@ -34,6 +34,7 @@ uint32_t seeds() {
 
 void run_seeds(World world) {
   uint64_t hits = 0;
+  uint64_t answers = 0;
   uint64_t moves = 0;
   uint64_t unread = 0;
   uint64_t refused_for_records = 0;
@@ -45,6 +46,7 @@ void run_seeds(World world) {
     DiskModel model(seed, world);
     model.run();
     hits += model.hits();
+    answers += model.answers();
     moves += model.moves();
     unread += model.unread();
     refused_for_records += model.refused_for_records();
@@ -55,6 +57,7 @@ void run_seeds(World world) {
     ++failed;
   }
   EXPECT_GT(hits, 3u * seeds()) << "or nothing was tested";
+  EXPECT_GT(answers, 3u * seeds());
   EXPECT_GT(shrinks, seeds());
   if (world != World::kUnreadable) return;
   EXPECT_GT(moves, seeds() / 20);

@@ -118,8 +118,8 @@ void DiskTier::recover() {
     const MutexLock lock(index_.mutex);
     CHECK(!recovered_.load());
     was = journal_->superblock().current().capacity;
-    const ReplayReport report =
-        restore_catalog(io_->device(), journal_->superblock().current(), *index_.catalog);
+    const ReplayReport report = restore_catalog(io_->device(), journal_->superblock().current(),
+                                                *index_.catalog, config_.intern);
     left_out = report.overlapping_pages;
     index_.journal->restore_segments(report.segments, clean_before(report));
     begin_life(report);
@@ -199,23 +199,23 @@ std::vector<DiskPageRef> DiskTier::find_parts(rt::Worker& worker, std::string_vi
   std::vector<DiskEntry*> parts;
   for (uint64_t begin = range.begin; begin < range.end;) {
     const uint64_t end = std::min(range.end, (begin / border + 1) * border);
+    const auto before = static_cast<ptrdiff_t>(found.size());
     parts.clear();
     {
       const MutexLock lock(index_.mutex);
       index_.catalog->find_parts(id, exponent, ByteRange{begin, end}, parts);
-      size_t kept = 0;
       for (DiskEntry* part : parts) {
         const ByteRange has = part->at.range(part->bytes);
         const bool is_island = range.begin < has.begin && has.end < range.end;
         if ((part->bytes < least && is_island) || index_.catalog->is_avoided(*part)) continue;
         if (use == DiskUse::kUse) Catalog::touch(*part);
         index_.catalog->hold(*part);
-        parts[kept++] = part;
+        found.emplace_back(index_, *part);
       }
-      parts.resize(kept);
     }
-    std::ranges::sort(parts, {}, [](const DiskEntry* part) { return part->at.begin(); });
-    for (DiskEntry* part : parts) found.emplace_back(index_, *part);
+    std::sort(found.begin() + before, found.end(), [](const DiskPageRef& a, const DiskPageRef& b) {
+      return a.range().begin < b.range().begin;
+    });
     begin = end;
   }
   return found;
@@ -230,7 +230,7 @@ void DiskTier::touch(std::string_view kind, std::string_view object, PageAt at) 
 
 rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, ByteRange range,
                                   std::vector<iovec> into, Keep keep) {
-  DiskEntry& entry = *page.entry_;
+  DiskEntry& entry = page.hold_.entry();
   CHECK(!range.empty() && range.begin % kDiskBlockBytes == 0 && range.end <= entry.bytes);
   CHECK(range.end % kDiskBlockBytes == 0 || range.end == entry.bytes);
   const ByteRange units{range.begin, range.begin + units_for(range.size()) * kUnitBytes};
@@ -311,15 +311,41 @@ void DiskTier::supersede(rt::Worker& worker, std::string_view kind, std::string_
   const ObjectId id = object_id(kind, object);
   if (!recovered() && notes_.note(id, change)) return;
   bool any = false;
+  bool answers = false;  // wait, and no task records them
   {
     const MutexLock lock(index_.mutex);
     const uint64_t appended = index_.journal->appended();
     index_.supersede(id, change);
     any = index_.journal->appended() != appended;
+    answers = index_.catalog->has_newer_answers() && !std::exchange(recording_answers_, true);
   }
+  if (answers) worker.tasks().spawn(record_answers(worker));
   if (!any) return;
   journal_->start(worker, JournalTask::Delay::kNone);
   index_.charge();
+}
+
+/// Adds the records of newer answers to the journal: now, and every answers_every while there are
+/// more. Ends if the journal takes no more; the next answer begins another task. One such task
+/// runs.
+rt::Task<void> DiskTier::record_answers(rt::Worker& worker) {
+  while (true) {
+    const bool recorded = record_answers_now();
+    journal_->start(worker, JournalTask::Delay::kGather);
+    if (recorded) co_await worker.timers().sleep(config_.answers_every);
+    const MutexLock lock(index_.mutex);
+    if (recorded && index_.catalog->has_newer_answers()) continue;
+    recording_answers_ = false;
+    co_return;
+  }
+}
+
+/// False: the journal takes no more at present.
+bool DiskTier::record_answers_now() {
+  while (true) {
+    const MutexLock lock(index_.mutex);
+    if (!index_.catalog->record_answers()) return !index_.catalog->has_newer_answers();
+  }
 }
 
 void DiskTier::observe(rt::Worker& worker, std::string_view kind, std::string_view object,
@@ -348,7 +374,8 @@ rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,
   MonoTime reported = clock_.mono();
   while (true) {
     const uint64_t left = writer_->queue().bytes();
-    if (left == 0 && journal_->all_written()) break;
+    const bool recorded = record_answers_now();
+    if (left == 0 && recorded && journal_->all_written()) break;
     const MonoTime now = clock_.mono();
     if (now >= deadline || !io_->online() || !io_->writable()) co_return false;
     if (now - reported >= kProgressEvery) {

@@ -39,7 +39,10 @@ struct DiskTierConfig {
   std::chrono::milliseconds journal_retry{1'000};      ///< until a failed write is repeated
   std::chrono::milliseconds journal_deadline{10'000};  ///< a slower operation of it has failed
   size_t journal_pending_bytes = Journal::kPendingBytesMax;  ///< past it pages are dropped
+  std::chrono::milliseconds answers_every{5'000};  ///< at most: a record of an object's answers
   size_t index_bytes_max = kGiB;  ///< memory for the index; past it pages are evicted
+  /// Makes the attributes of a store that is opened shared ones.
+  InternAttributes intern = unshared_attributes;
   /// Called with the change of the index's memory, on any thread.
   std::function<void(int64_t bytes)> charge = [](int64_t) {};
 };
@@ -141,7 +144,10 @@ class DiskTier {
   /// survives the end of the process a journal_delay later or after flush().
   [[nodiscard]] rt::Task<DiskWrite> write(rt::Worker& worker, DiskWriteSource& page);
 
-  /// The object has this version now: removes its pages that cannot stand beside the version.
+  /// The object has this version now: removes its pages that cannot stand beside the version. What
+  /// the answer says beside the version (ObjectInfo::attributes, last_modified) is found from now
+  /// on and becomes durable, at once or answers_every after the answer before; flush() does not
+  /// wait.
   void observe(rt::Worker& worker, std::string_view kind, std::string_view object,
                const ObjectSource& version);
   /// Removes the pages of the object that came from this bucket; all, if the name is empty.
@@ -167,6 +173,8 @@ class DiskTier {
  private:
   void supersede(rt::Worker& worker, std::string_view kind, std::string_view object,
                  const VersionChange& change) EXCLUDES(index_.mutex);
+  [[nodiscard]] rt::Task<void> record_answers(rt::Worker& worker) EXCLUDES(index_.mutex);
+  bool record_answers_now() EXCLUDES(index_.mutex);
   [[nodiscard]] DeviceIo::RegionCalls region_calls();
   void lose(rt::Worker& worker, DiskEntry& entry);
   void begin_life(const ReplayReport& report) REQUIRES(index_.mutex);
@@ -179,6 +187,7 @@ class DiskTier {
   std::atomic<bool> recovered_{false};
   OpeningNotes notes_;
   DiskIndex index_;
+  bool recording_answers_ GUARDED_BY(index_.mutex) = false;  // by a task
 
   // Set by attach(). Used by others only if recovered_ is true.
   uint64_t store_id_ = 0;

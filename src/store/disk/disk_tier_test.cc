@@ -265,7 +265,7 @@ TEST(DiskTier, RefusesWhatItCannotRead) {
   }
   const auto newer = open(DiskTier::Start::kKeep);
   ASSERT_FALSE(newer);
-  EXPECT_NE(newer.error().message().find("format is version 4"), std::string::npos);
+  EXPECT_NE(newer.error().message().find("format is version 5"), std::string::npos);
 }
 
 TEST(DiskTier, OneDamagedCopyOfTheSuperblockDoesNotMatter) {

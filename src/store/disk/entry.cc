@@ -9,7 +9,8 @@
 namespace cachey::store {
 namespace {
 
-constexpr size_t kGhostBytes = 32;  // the policy's memory of an evicted entry, about
+constexpr size_t kControlBlock = 16;  // of a shared pointer
+constexpr size_t kGhostBytes = 32;    // the policy's memory of an evicted entry, about
 
 static_assert(sizeof(PageExtent) == sizeof(uint64_t));
 static_assert(sizeof(DiskEntry) % alignof(uint64_t) == 0);
@@ -32,8 +33,12 @@ size_t on_heap(const std::string& text) {
 
 }  // namespace
 
+size_t StoredAttributes::memory_bytes() const {
+  return on_heap(sizeof(StoredAttributes)) + on_heap(kControlBlock + sizeof(ObjectAttributes)) +
+         on_heap(text_bytes + size_t{1});
+}
+
 size_t DiskObject::memory_bytes() const {
-  constexpr size_t kControlBlock = 16;  // of a shared pointer
   return on_heap(sizeof(DiskObject)) + on_heap(kControlBlock + sizeof(ObjectSource)) +
          on_heap(source->info.etag) + on_heap(source->bucket);
 }
@@ -73,10 +78,10 @@ RestoredPage::RestoredPage(const PageRecord& record, uint64_t journal_block) {
   entry->journal_block = journal_block;
   entry->record_bytes = static_cast<uint16_t>(record.encoded.size());
   for (uint32_t i = 0; i < entry->sums().size(); ++i) entry->sums()[i] = record.block_sum(i);
-  ObjectInfo info{std::string(record.etag), record.object_size, record.last_modified};
+  ObjectInfo info{std::string(record.etag), record.object_size, record.last_modified, nullptr};
+  attributes = record.attributes;
   object = std::make_unique<DiskObject>(
-      record.object,
-      std::make_shared<const ObjectSource>(std::move(info), std::string(record.bucket)));
+      record.object, std::make_shared<ObjectSource>(std::move(info), std::string(record.bucket)));
 }
 
 }  // namespace cachey::store

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "base/object_attributes.h"
 #include "base/object_info.h"
 #include "store/disk/checksum.h"
 #include "store/disk/format.h"
@@ -18,9 +19,36 @@ struct DiskEntry;
 
 using ExtentList = boost::container::static_vector<DiskExtent, kExtentsMax>;
 
+/// Attributes that records of the journal name by id, see AttributesTable. Made and destroyed by
+/// the table; the tier's mutex guards it.
+struct StoredAttributes {
+  /// What was found of the text so far, while a store is opened.
+  struct Parts {
+    std::string text;
+    uint16_t lines = 0;
+    bool too_large = false;
+    uint8_t missing = 0;  // a bit a fragment
+  };
+
+  explicit StoredAttributes(uint64_t of) : id(of) {}
+
+  /// The memory of the entry and of the text, about.
+  [[nodiscard]] size_t memory_bytes() const;
+
+  const uint64_t id;
+  ObjectAttributesPtr text;                // null while a store is opened
+  std::unique_ptr<Parts> parts;            // null unless a store is opened
+  uint64_t journal_block = UINT64_MAX;     // the block of its first record; UINT64_MAX: not on disk
+  StoredAttributes* next_by_id = nullptr;  // in the table
+  StoredAttributes* next_by_text = nullptr;  // in the table
+  uint32_t users = 0;                        // objects
+  uint16_t text_bytes = 0;
+  bool waits = false;  // while a store is opened: in the table's list of unused texts
+};
+
 /// The pages and parts of pages on disk of an object that came from one bucket, in one version.
-/// Made and destroyed by the catalog; the tier's mutex guards it, except id and source, which do
-/// not change.
+/// Made and destroyed by the catalog; the tier's mutex guards it, except the id, which does not
+/// change.
 struct DiskObject {
   enum class State : uint8_t {
     kCurrent,     ///< look-ups find it
@@ -33,14 +61,17 @@ struct DiskObject {
   /// The memory of the object, about, with its source.
   [[nodiscard]] size_t memory_bytes() const;
 
-  const ObjectId id;  ///< that of the object: other buckets' pages have the same
-  const ObjectSourcePtr source;
-  DiskEntry* pages = nullptr;  ///< those in the index, the newest first
+  const ObjectId id;       ///< that of the object: other buckets' pages have the same
+  ObjectSourcePtr source;  ///< as the newest answer that was observed; of one version
+  StoredAttributes* attributes = nullptr;  ///< as the journal has them; null: not known
+  DiskEntry* pages = nullptr;              ///< those in the index, the newest first
   DiskObject* next = nullptr;  ///< in the catalog's table, or list of superseded objects
   uint32_t entries = 0;        ///< all entries of the object, in the index or not
-  uint32_t parts = 0;          ///< those entries in the index that are parts of pages
-  State state = State::kCurrent;
+  uint32_t parts : 29 = 0;     ///< those entries in the index that are parts of pages
+  State state : 2 = State::kCurrent;
+  bool is_answer_newer : 1 = false;  ///< `source` is of a newer answer than the journal has
 };
+static_assert(sizeof(DiskObject) == 64, "one a cached object: it has a size of the heap");
 
 /// An extent in memory. `slot` is the extent's place among the owners of its chunk.
 struct PageExtent {
@@ -115,6 +146,7 @@ struct RestoredPage {
 
   DiskEntry::Owned entry;
   std::unique_ptr<DiskObject> object;
+  uint64_t attributes = 0;  // RecordedAnswer::attributes
 };
 
 }  // namespace cachey::store

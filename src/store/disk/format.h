@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -9,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/object_attributes.h"
+#include "base/object_info.h"
 #include "base/units.h"
 #include "store/disk/checksum.h"
 #include "store/disk/page_at.h"
@@ -17,7 +20,7 @@
 /// The bytes on disk, as docs/format.md describes them. Parsers accept hostile bytes.
 namespace cachey::store {
 
-inline constexpr uint32_t kDiskFormatVersion = 3;
+inline constexpr uint32_t kDiskFormatVersion = 4;
 inline constexpr uint32_t kOldestDiskFormatVersion = 2;  ///< that this program opens
 inline constexpr uint64_t kDiskBlockBytes = 64 * kKiB;   ///< of checksums and of reads
 inline constexpr uint32_t kUnitsPerBlock = kDiskBlockBytes / kUnitBytes;
@@ -116,7 +119,8 @@ struct PageRecord {
   uint64_t object_size = 0;
   int64_t last_modified = 0;
   int64_t cached_at = 0;
-  uint32_t bytes = 0;  ///< of this page
+  uint32_t bytes = 0;       ///< of this page
+  uint64_t attributes = 0;  ///< RecordedAnswer::attributes of its object
   std::string_view kind;
   std::string_view key;
   std::string_view bucket;
@@ -145,11 +149,57 @@ struct ObjectRemovalRecord {
   uint32_t bucket = 0;  ///< bucket_sum() of its name
 };
 
+/// What the newest answer said about an object, of what may change while the version stays.
+struct RecordedAnswer {
+  int64_t last_modified = 0;
+  uint64_t attributes = 0;  ///< AttributesRecord::id; 0: not known
+};
+
+/// A part of the text of some objects' attributes: the lines, then the checksum lines. A text has
+/// an id of its own: no other text of the store has had the id, in any life.
+struct AttributesRecord {
+  uint64_t id = 0;
+  uint16_t lines = 0;    ///< bytes of the lines
+  uint16_t total = 0;    ///< bytes of the text, or kTooLarge
+  uint8_t fragment = 0;  ///< the number of this part
+  std::string_view text;
+
+  [[nodiscard]] bool is_too_large() const { return total == kTooLarge; }
+  static constexpr uint16_t kTooLarge = UINT16_MAX;
+};
+
+inline constexpr size_t kAttributesHeaderBytes = 16;
+inline constexpr size_t kAttributesFragmentBytes = 2'020;  ///< two records fill a journal block
+
+/// At least one, though it may be empty.
+[[nodiscard]] constexpr size_t attributes_fragments(size_t text_bytes) {
+  return std::max<size_t>(1,
+                          (text_bytes + kAttributesFragmentBytes - 1) / kAttributesFragmentBytes);
+}
+
+/// The bytes of the first record of such a text.
+[[nodiscard]] constexpr size_t attributes_record_bytes(size_t text_bytes) {
+  return kAttributesHeaderBytes + std::min(text_bytes, kAttributesFragmentBytes);
+}
+
+/// A newer answer about the object's version in a bucket than the records before say. Counts only
+/// for that version.
+struct AnswerRecord {
+  ObjectId object;
+  uint32_t bucket = 0;   ///< bucket_sum() of its name
+  uint64_t version = 0;  ///< version_sum()
+  RecordedAnswer answer;
+};
+
+/// The same for equal versions with the same tag.
+[[nodiscard]] uint64_t version_sum(const ObjectInfo& info);
+
 /// Stands for a bucket's name among the few buckets of one object. If two names have the same sum,
 /// a removal counts for both.
 [[nodiscard]] uint32_t bucket_sum(std::string_view bucket);
 
-using JournalRecord = std::variant<PageRecord, RemovalRecord, ObjectRemovalRecord>;
+using JournalRecord =
+    std::variant<PageRecord, RemovalRecord, ObjectRemovalRecord, AttributesRecord, AnswerRecord>;
 
 inline constexpr uint64_t kJournalBlockBytes = kUnitBytes;
 inline constexpr uint64_t kJournalHeaderBytes = 24;
@@ -162,8 +212,16 @@ inline constexpr uint64_t kJournalPayloadBytes = kJournalBlockBytes - kJournalHe
 [[nodiscard]] std::string encode_page_record(const PageRecord& record,
                                              std::span<const DiskExtent> extents,
                                              std::span<const uint64_t> checksums);
+/// The encoded page record with that answer. A record of an older format stays as it is if the
+/// answer's attributes are not known, or do not fit a journal block beside the rest.
+[[nodiscard]] std::string with_answer(std::string page, const RecordedAnswer& answer);
 [[nodiscard]] std::string encode_removal_record(const RemovalRecord& record);
 [[nodiscard]] std::string encode_object_removal_record(const ObjectRemovalRecord& record);
+[[nodiscard]] std::string encode_attributes_record(const AttributesRecord& record);
+/// All records of a text, in order.
+[[nodiscard]] std::vector<std::string> encode_attributes(uint64_t id,
+                                                         const ObjectAttributes& attributes);
+[[nodiscard]] std::string encode_answer_record(const AnswerRecord& record);
 
 /// The records of a journal block, in order. Stops at the first malformed record.
 class RecordReader {

@@ -53,7 +53,8 @@ Result<std::unique_ptr<Opened>> open_store(BlockDevice& device) {
     return fail(ErrorKind::kBadRequest, "it is cut short");
   }
   auto opened = std::make_unique<Opened>(std::move(*parsed));
-  opened->report = restore_catalog(device, opened->superblock, opened->catalog);
+  opened->report =
+      restore_catalog(device, opened->superblock, opened->catalog, unshared_attributes);
   return opened;
 }
 
@@ -82,9 +83,14 @@ Result<DiskContents> inspect_disk(BlockDevice& device) {
   contents.unreadable_blocks = store.report.unreadable_blocks;
   contents.overlapping_pages = store.report.overlapping_pages;
   contents.used_bytes = store.superblock.capacity - store.catalog.space().free_units() * kUnitBytes;
+  contents.texts = store.catalog.attributes().size();
+  contents.text_bytes = store.catalog.attributes().text_bytes();
   contents.all = {store.catalog.pages(), store.catalog.parts(), store.catalog.payload_bytes()};
   store.catalog.for_each([&contents](const DiskEntry& entry) {
-    if (entry.object->pages == &entry) ++contents.objects;
+    if (entry.object->pages == &entry) {
+      ++contents.objects;
+      if (entry.object->attributes != nullptr) ++contents.objects_with_attributes;
+    }
     contents.extents += entry.extent_count;
     contents.newest = std::max(contents.newest, entry.cached_at);
     contents.oldest =

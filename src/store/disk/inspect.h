@@ -30,6 +30,9 @@ struct DiskContents {
   uint64_t unreadable_blocks = 0;
   uint64_t overlapping_pages = 0;
   uint64_t objects = 0;
+  uint64_t objects_with_attributes = 0;  ///< those with known attributes
+  uint64_t texts = 0;                    ///< of attributes; objects share them
+  uint64_t text_bytes = 0;
   uint64_t used_bytes = 0;  ///< of the device, with metadata and rounding
   uint64_t extents = 0;
   int64_t oldest = 0;  ///< Unix seconds; 0: no pages

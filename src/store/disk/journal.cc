@@ -14,6 +14,30 @@ constexpr size_t kSegmentsMin = 2;     // never cleaned for their number
 constexpr uint64_t kLogToLive = 2;     // the log is cleaned past this ratio to its valid records
 constexpr size_t kSegmentsSpared = 8;  // of the superblock's list, for cleaning
 
+/// Memory notes the block of such a record.
+bool is_looked_up(const JournalRecord& record) {
+  return std::holds_alternative<PageRecord>(record) ||
+         std::holds_alternative<AttributesRecord>(record);
+}
+
+/// The place in memory that notes the record's block. Null: what the record tells of is gone.
+uint64_t* noted_block(const JournalRecord& record, const Journal::Find& find) {
+  if (const auto* page = std::get_if<PageRecord>(&record)) {
+    DiskEntry* entry = find.page(page->object, page->at);
+    const bool is_valid = entry != nullptr && entry->generation == page->generation;
+    return is_valid ? &entry->journal_block : nullptr;
+  }
+  const auto* definition = std::get_if<AttributesRecord>(&record);
+  StoredAttributes* stored = definition != nullptr ? find.attributes(definition->id) : nullptr;
+  return stored != nullptr ? &stored->journal_block : nullptr;
+}
+
+/// The block of the first record of a text is noted.
+bool is_first(const JournalRecord& record) {
+  const auto* definition = std::get_if<AttributesRecord>(&record);
+  return definition == nullptr || definition->fragment == 0;
+}
+
 }  // namespace
 
 void Journal::append(std::string_view record) {
@@ -38,9 +62,27 @@ void Journal::object_removed(const ObjectId& object, std::string_view bucket, ui
   append(encode_object_removal_record(ObjectRemovalRecord{object, generation, bucket_sum(bucket)}));
 }
 
-void Journal::copy(DiskEntry& entry, const PageRecord& record, uint64_t number) {
-  if (entry.generation != record.generation || entry.journal_block != number) return;
-  append({reinterpret_cast<const char*>(record.encoded.data()), record.encoded.size()});
+void Journal::copy(DiskEntry& entry, std::string_view record) {
+  live_bytes_ -= packed_bytes(entry.record_bytes);
+  entry.record_bytes = static_cast<uint16_t>(record.size());
+  live_bytes_ += packed_bytes(record.size());
+  append(record);
+}
+
+void Journal::define(const StoredAttributes& attributes) {
+  live_bytes_ += packed_bytes(attributes);
+  copy(attributes);
+}
+
+void Journal::copy(const StoredAttributes& attributes) {
+  for (const std::string& record : encode_attributes(attributes.id, *attributes.text)) {
+    append(record);
+  }
+}
+
+uint64_t Journal::packed_bytes(const StoredAttributes& attributes) {
+  return attributes_fragments(attributes.text_bytes) *
+         packed_bytes(attributes_record_bytes(attributes.text_bytes));
 }
 
 uint64_t Journal::room_in_last() const {
@@ -83,7 +125,7 @@ std::optional<Journal::Batch> Journal::next_batch(const Find& find, Batch into) 
   auto current = [&] {
     return batch.blocks.bytes().subspan(block * kJournalBlockBytes, kJournalBlockBytes);
   };
-  size_t pages = 0;
+  size_t looks = 0;
   for (size_t records = 0; !pending_.empty() && records < kBatchRecords; ++records) {
     const std::span<const std::byte> next = pending_.front();
     if (used + next.size() > kJournalPayloadBytes) {
@@ -94,13 +136,14 @@ std::optional<Journal::Batch> Journal::next_batch(const Find& find, Batch into) 
     }
     const std::optional<JournalRecord> record = RecordReader(next).next();
     CHECK(record);
-    const auto* page = std::get_if<PageRecord>(&*record);
-    if (page != nullptr && ++pages > kBatchPages) break;
-    DiskEntry* entry = page != nullptr ? find(page->object, page->at) : nullptr;
-    if (page == nullptr || (entry != nullptr && entry->generation == page->generation)) {
+    const bool look = is_looked_up(*record);
+    if (look && ++looks > kBatchPages) break;
+    uint64_t* const noted = look ? noted_block(*record, find) : nullptr;
+    const bool is_needless = noted == nullptr && std::holds_alternative<PageRecord>(*record);
+    if (!is_needless) {
       std::memcpy(current().data() + kJournalHeaderBytes + used, next.data(), next.size());
       used += next.size();
-      if (entry != nullptr) entry->journal_block = next_block_ + block;
+      if (noted != nullptr && is_first(*record)) *noted = next_block_ + block;
     }
     ++batch.last_record;
     pending_.pop();
@@ -127,12 +170,8 @@ Journal::Batch Journal::moved(const Batch& batch, const Find& find) {
     CHECK(records);
     RecordReader reader(*records);
     while (const std::optional<JournalRecord> record = reader.next()) {
-      const auto* page = std::get_if<PageRecord>(&*record);
-      DiskEntry* entry = page != nullptr ? find(page->object, page->at) : nullptr;
-      if (entry != nullptr && entry->generation == page->generation &&
-          entry->journal_block == before) {
-        entry->journal_block = next_block_ + i;
-      }
+      uint64_t* const noted = noted_block(*record, find);
+      if (noted != nullptr && *noted == before && is_first(*record)) *noted = next_block_ + i;
     }
     seal_journal_block(block, life_, next_block_ + i, records->size());
   }

@@ -22,9 +22,11 @@ namespace cachey::store {
 ///
 /// Cleaning: the valid page records of the oldest segment are appended again and the segment is
 /// freed. Removals need no copy, because the records that they remove were written before them and
-/// are gone as well. So segments leave in their order only: to be rid of a segment that cannot be
-/// written or read, all older segments are cleaned too. The log is cleaned if it is more than twice
-/// as long as its valid records, or if such a segment is in it.
+/// are gone as well. Nor do answers: the page records before them were copied with the answer, and
+/// later ones have it or a newer one. Definitions of attributes are copied if an object uses them.
+/// So segments leave in their order only: to be rid of a segment that cannot be written or read,
+/// all older segments are cleaned too. The log is cleaned if it is more than twice as long as its
+/// valid records, or if such a segment is in it.
 ///
 /// Pending records have a bound, `pending_bytes_max`: past it accepts_pages() is false and the tier
 /// takes no new page. Removals are not refused, because they need no bound of their own: a page is
@@ -37,8 +39,8 @@ namespace cachey::store {
 class Journal {
  public:
   static constexpr size_t kPendingBytesMax = 16 * kMiB;
-  /// The pages that next_batch() looks up at most, of kBatchRecords records. A look-up waits for
-  /// memory several times, and a full batch of small pages' records has about as many.
+  /// The pages and texts that next_batch() looks up at most, of kBatchRecords records. A look-up
+  /// waits for memory several times, and a full batch of small pages' records has about as many.
   static constexpr size_t kBatchPages = 384;
   static constexpr size_t kBatchBlocks = 16;  ///< of next_batch(), at most
 
@@ -55,9 +57,20 @@ class Journal {
   void removed_with_object(const DiskEntry& entry) {
     live_bytes_ -= packed_bytes(entry.record_bytes);
   }
-  /// Appends a page's record again, which was read from block `number` of the oldest segment. Does
-  /// nothing if the page's valid record is in another block.
-  void copy(DiskEntry& entry, const PageRecord& record, uint64_t number);
+  /// Appends a page's valid record again, from the oldest segment. `record`: perhaps with another
+  /// answer about its object.
+  void copy(DiskEntry& entry, std::string_view record);
+
+  /// Appends the records of a text that objects begin to use.
+  void define(const StoredAttributes& attributes);
+  /// Appends the records again, because the oldest segment has them.
+  void copy(const StoredAttributes& attributes);
+  /// No object uses the text any more. A needless definition stays in the log until it is cleaned.
+  void definition_removed(const StoredAttributes& attributes) {
+    live_bytes_ -= packed_bytes(attributes);
+  }
+  /// There is a newer answer about an object whose pages' records are in the log.
+  void answered(const AnswerRecord& record) { append(encode_answer_record(record)); }
 
   /// False: too many records wait; a new page must not be listed. What is being written already
   /// may go past the bound.
@@ -76,11 +89,16 @@ class Journal {
     AlignedBuffer blocks;      // may be empty: no record was needed
     uint64_t last_record = 0;  // flushed() once the batch is on disk
   };
-  using Find = std::function<DiskEntry*(const ObjectId&, PageAt at)>;
+  /// What the records tell of, in memory; null if that is gone.
+  struct Find {
+    std::function<DiskEntry*(const ObjectId& object, PageAt at)> page;
+    std::function<StoredAttributes*(uint64_t id)> attributes;
+  };
 
   /// The next blocks to write, from at most kBatchRecords records of kBatchPages pages. Null: no
   /// records are pending, or needs_segment(). Leaves out records of pages that `find` does not
-  /// return any more. `into`: the memory of the batch, made without the tier's mutex.
+  /// return any more; but not those of texts, which a record in the same batch may name. `into`:
+  /// the memory of the batch, made without the tier's mutex.
   [[nodiscard]] std::optional<Batch> next_batch(const Find& find, Batch into = Batch());
   /// The same records for the next blocks, because the place of `batch` cannot be written.
   /// REQUIRES: abandon_segment() and begin_segment() were called since `batch` was made.
@@ -113,6 +131,9 @@ class Journal {
   /// `clean_before` are to be cleaned.
   void restore_segments(const std::vector<JournalSegment>& segments, uint64_t clean_before);
   void restored(const DiskEntry& entry) { live_bytes_ += packed_bytes(entry.record_bytes); }
+  void definition_restored(const StoredAttributes& attributes) {
+    live_bytes_ += packed_bytes(attributes);
+  }
 
  private:
   static constexpr size_t kBatchRecords = 2'000;
@@ -127,6 +148,7 @@ class Journal {
   [[nodiscard]] static uint64_t packed_bytes(size_t record_bytes) {
     return kJournalBlockBytes / (kJournalPayloadBytes / record_bytes);
   }
+  [[nodiscard]] static uint64_t packed_bytes(const StoredAttributes& attributes);
 
   const StoreLife life_;
   const uint32_t segment_units_;

@@ -354,10 +354,8 @@ void JournalTask::copy_block(std::span<const std::byte> records, uint64_t number
   RecordReader reader(records);
   const MutexLock lock(mutex_);
   while (const std::optional<JournalRecord> record = reader.next()) {
-    const auto* page = std::get_if<PageRecord>(&*record);
-    if (page == nullptr) continue;
-    DiskEntry* entry = catalog_.find(page->object, page->at);
-    if (entry != nullptr) journal_.copy(*entry, *page, number);
+    if (const auto* page = std::get_if<PageRecord>(&*record)) catalog_.copy(*page, number);
+    if (const auto* text = std::get_if<AttributesRecord>(&*record)) catalog_.copy(*text, number);
   }
 }
 

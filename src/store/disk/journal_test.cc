@@ -53,10 +53,12 @@ class JournalTest : public ::testing::Test {
     entries_.erase(id);
   }
   [[nodiscard]] Journal::Find finder() {
-    return [this](const ObjectId& object, PageAt) {
-      const auto found = entries_.find(object.low);
-      return found == entries_.end() ? nullptr : found->second.get();
-    };
+    return {.page =
+                [this](const ObjectId& object, PageAt) {
+                  const auto found = entries_.find(object.low);
+                  return found == entries_.end() ? nullptr : found->second.get();
+                },
+            .attributes = [](uint64_t) { return nullptr; }};
   }
   void write_all() {
     while (journal_.has_pending()) {
@@ -101,10 +103,12 @@ TEST_F(JournalTest, ABatchLooksAtABoundedNumberOfPages) {
   for (uint64_t id = 0; id < 20'000; ++id) remove(id);
   journal_.begin_segment(next_unit_);
   size_t looks = 0;
-  const auto batch = journal_.next_batch([&looks](const ObjectId&, PageAt) {
-    ++looks;
-    return nullptr;
-  });
+  const auto batch = journal_.next_batch({.page =
+                                              [&looks](const ObjectId&, PageAt) {
+                                                ++looks;
+                                                return nullptr;
+                                              },
+                                          .attributes = [](uint64_t) { return nullptr; }});
   ASSERT_TRUE(batch);
   EXPECT_TRUE(batch->blocks.bytes().empty()) << "no record is needed";
   EXPECT_EQ(looks, Journal::kBatchPages);

@@ -98,7 +98,7 @@ rt::Task<DiskWrite> PageWriter::write(rt::Worker& worker, DiskWriteSource& sourc
   if (placed->entry == nullptr) co_return placed->result;
   DiskEntry* const entry = placed->entry;
   entry->cached_at = page.cached_at;
-  const DiskPageRef held(index_, *entry);
+  const DiskHold held(index_, *entry);
   const std::vector<uint64_t> sums =
       co_await block_sums(worker, store_id_, *entry, ByteRange{0, page.bytes}, memory->parts);
   std::ranges::copy(sums, entry->sums().begin());

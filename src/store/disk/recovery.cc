@@ -4,7 +4,9 @@
 #include <condition_variable>
 #include <deque>
 #include <future>
+#include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -75,10 +77,25 @@ class PatientReader {
   unsigned failures_ = 0;
 };
 
+/// An AttributesRecord with a text of its own.
+struct RestoredText {
+  RestoredText(const AttributesRecord& of, uint64_t in)
+      : record(of), text(of.text), journal_block(in) {
+    record.text = text;
+  }
+  RestoredText(const RestoredText&) = delete;
+  RestoredText& operator=(const RestoredText&) = delete;
+
+  AttributesRecord record;
+  const std::string text;
+  const uint64_t journal_block;
+};
+
 /// Records between two threads: one reads and parses, the other restores the catalog.
 class RestoredQueue {
  public:
-  using Item = std::variant<RestoredPage, RemovalRecord, ObjectRemovalRecord>;
+  using Item = std::variant<RestoredPage, RemovalRecord, ObjectRemovalRecord, AnswerRecord,
+                            std::unique_ptr<const RestoredText>>;
   using Batch = std::vector<Item>;
   static constexpr size_t kBatchRecords = 1024;
 
@@ -201,34 +218,51 @@ ReplayReport replay_journal(
   return replay.take_report();
 }
 
-ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, Catalog& catalog) {
-  const uint64_t journal_bytes = superblock.segments.size() * superblock.segment_units * kUnitBytes;
-  catalog.reserve(journal_bytes / kRecordBytes);
+RestoredQueue::Item item_of(const JournalRecord& record, uint64_t block) {
+  if (const auto* page = std::get_if<PageRecord>(&record)) return RestoredPage(*page, block);
+  if (const auto* removal = std::get_if<RemovalRecord>(&record)) return *removal;
+  if (const auto* removal = std::get_if<ObjectRemovalRecord>(&record)) return *removal;
+  if (const auto* answer = std::get_if<AnswerRecord>(&record)) return *answer;
+  return std::make_unique<const RestoredText>(std::get<AttributesRecord>(record), block);
+}
+
+void restore(Catalog& catalog, RestoredQueue::Item item) {
+  if (const auto* text = std::get_if<std::unique_ptr<const RestoredText>>(&item)) {
+    catalog.restore((*text)->record, (*text)->journal_block);
+  } else if (auto* page = std::get_if<RestoredPage>(&item)) {
+    catalog.restore(std::move(*page));
+  } else if (const auto* removal = std::get_if<RemovalRecord>(&item)) {
+    catalog.restore(*removal);
+  } else if (const auto* object = std::get_if<ObjectRemovalRecord>(&item)) {
+    catalog.restore(*object);
+  } else {
+    catalog.restore(std::get<AnswerRecord>(item));
+  }
+}
+
+ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, Catalog& catalog,
+                             const InternAttributes& intern) {
+  const uint64_t segment_bytes = superblock.segment_units * kUnitBytes;
+  catalog.reserve(superblock.segments.size() * segment_bytes / kRecordBytes,
+                  kUnusedTextSegments * segment_bytes);
   // One thread reads and parses while this thread restores the records.
   RestoredQueue queue;
   ReplayReport report;
   std::jthread reader([&] {
     RestoredQueue::Batch batch;
     report = replay_journal(device, superblock, [&](const JournalRecord& record, uint64_t block) {
-      if (const auto* page = std::get_if<PageRecord>(&record)) {
-        batch.emplace_back(RestoredPage(*page, block));
-      } else if (const auto* removal = std::get_if<RemovalRecord>(&record)) {
-        batch.emplace_back(*removal);
-      } else {
-        batch.emplace_back(std::get<ObjectRemovalRecord>(record));
-      }
+      batch.push_back(item_of(record, block));
       if (batch.size() == RestoredQueue::kBatchRecords) queue.push(std::exchange(batch, {}));
     });
     queue.push(std::move(batch));
     queue.close();
   });
   while (std::optional<RestoredQueue::Batch> batch = queue.pop()) {
-    for (RestoredQueue::Item& item : *batch) {
-      std::visit([&catalog](auto& restored) { catalog.restore(std::move(restored)); }, item);
-    }
+    for (RestoredQueue::Item& item : *batch) restore(catalog, std::move(item));
   }
   reader.join();
-  report.overlapping_pages = catalog.finish_restoring(report.segments, superblock.segment_units);
+  report.overlapping_pages =
+      catalog.finish_restoring(report.segments, superblock.segment_units, intern);
   return report;
 }
 

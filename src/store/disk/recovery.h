@@ -33,8 +33,11 @@ inline constexpr unsigned kRecoveryFailuresMax = 1'000;
     BlockDevice& device, const Superblock& superblock,
     const std::function<void(const JournalRecord&, uint64_t block)>& visit);
 
+/// Texts of attributes that no record names yet have the memory of this many segments at most.
+inline constexpr size_t kUnusedTextSegments = 4;
+
 /// Fills an empty catalog from the journal. Blocks.
 [[nodiscard]] ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock,
-                                           Catalog& catalog);
+                                           Catalog& catalog, const InternAttributes& intern);
 
 }  // namespace cachey::store

@@ -56,8 +56,10 @@ void DiskModel::run() {
       write(any_page());
     } else if (dice < 70) {
       read(any_page());
-    } else if (dice < 80) {
+    } else if (dice < 77) {
       change(any_object());
+    } else if (dice < 82) {
+      answer(any_object());
     } else if (dice < 87) {
       flush();
     } else if (dice < 90) {
@@ -83,8 +85,10 @@ void DiskModel::write(PageName name) {
   const DiskWrite result = disk_.write(page_of(name, versions_[name.object]));
   // A page that is dropped before it has a place tells the tier of no version.
   if (result != DiskWrite::kDropped) seen_.insert(name.object);
-  if (result == DiskWrite::kStored)
-    durable_.erase(name);  // the page had left, if it ever was there
+  if (result == DiskWrite::kStored) {
+    durable_.erase(name);                 // the page had left, if it ever was there
+    durable_answers_.erase(name.object);  // so may all pages: the definition may be a new one
+  }
   check_no_part_is_needless(name.object);
   check_bounds();
 }
@@ -98,6 +102,7 @@ void DiskModel::read(PageName name) {
   if (version > versions_[name.object] || version < oldest_possible_[name.object]) {
     wrongs_.push_back("version " + std::to_string(version) + " of object " + object);
   }
+  check_attributes(name.object, found->info());
   found.reset();
   const DiskPage page = page_of(name, version);
   const uint64_t blocks = blocks_for(page.bytes);
@@ -113,9 +118,70 @@ void DiskModel::read(PageName name) {
 void DiskModel::change(int object) {
   ++versions_[object];
   seen_.insert(object);
+  observe(object);
+}
+
+void DiskModel::answer(int object) {
+  ++newest_answers_[{object, versions_[object]}];
+  observe(object);
+}
+
+void DiskModel::observe(int object) {
+  const int version = versions_[object];
+  observed_.insert_or_assign(object, Answer{version, newest_answer(object, version)});
   disk_.tier().observe(disk_.worker(), "kind", std::to_string(object),
-                       {page_of({object, 0}, versions_[object]).info, "bucket"});
+                       {page_of({object, 0}, version).info, "bucket"});
   check_bounds();
+}
+
+int DiskModel::newest_answer(int object, int version) const {
+  const auto found = newest_answers_.find({object, version});
+  return found == newest_answers_.end() ? 0 : found->second;
+}
+
+ObjectAttributesPtr DiskModel::attributes_of(int object, int version, int number) const {
+  const auto line = [](const std::string& value) { return "x-amz-meta-of: " + value + "\r\n"; };
+  const std::string name = std::to_string(version) + " " + std::to_string(number);
+  if (object % 3 == 0) return pool_.intern({line("shared " + std::to_string(number % 4)), ""});
+  switch (number % 4) {
+    case 0:
+      return pool_.intern({line(std::to_string(object) + " " + name), "x-amz-checksum-a: b\r\n"});
+    case 1:
+      return pool_.intern({line(std::string(3'000, 'y') + std::to_string(object) + " " + name),
+                           line(std::string(2'000, 'z'))});
+    case 2:
+      return pool_.intern(ObjectAttributes::make_too_large());
+    default:
+      return pool_.intern(
+          {line(std::string(7'000, 'y') + std::to_string(object) + " " + name), ""});
+  }
+}
+
+void DiskModel::check_attributes(int object, const ObjectInfo& info) {
+  const int version = std::stoi(info.etag.substr(2));
+  const std::string name =
+      "version " + std::to_string(version) + " of object " + std::to_string(object);
+  int oldest = 0;
+  bool must_be_known = false;
+  for (const auto* answers : {&observed_, &durable_answers_}) {
+    const auto found = answers->find(object);
+    if (found == answers->end() || found->second.version != version) continue;
+    oldest = std::max(oldest, found->second.number);
+    // A newer answer may be durable without its definition, if the process died meanwhile.
+    const bool is_durable =
+        world_ < World::kUnreadable && found->second.number == newest_answer(object, version);
+    must_be_known = must_be_known || answers == &observed_ || is_durable;
+  }
+  if (info.attributes == nullptr) {
+    if (must_be_known) wrongs_.push_back("attributes of " + name + " are lost");
+    return;
+  }
+  for (int number = newest_answer(object, version); number >= oldest; --number) {
+    if (*attributes_of(object, version, number) != *info.attributes) continue;
+    ++answers_;
+    return;
+  }
+  wrongs_.push_back(name + " has attributes of another or of an older answer");
 }
 
 void DiskModel::check_bounds() {
@@ -133,6 +199,12 @@ void DiskModel::flush() {
   if (world_ == World::kEvil) return;
   for (const int object : seen_) oldest_possible_[object] = versions_[object];
   durable_ = listed();
+  for (const auto& [name, version] : durable_) {
+    const auto observed = observed_.find(name.object);
+    if (observed != observed_.end()) {
+      durable_answers_.insert_or_assign(name.object, observed->second);
+    }
+  }
 }
 
 void DiskModel::restart() {
@@ -162,14 +234,17 @@ void DiskModel::restart() {
   disk_.device().fail_reads(0, 0);
   if (random_() % 2 == 0) disk_.tier().begin_writing(disk_.worker());
   seen_.clear();
+  observed_.clear();
   if (world_ == World::kEvil) return;
   const bool unread = disk_.tier().stats().recovered_unreadable > 0;
   unread_ += unread;
   if (unread) {  // pages are lost, and what the unread blocks removed may be back
     oldest_possible_.clear();
+    durable_answers_.clear();
   } else if (!lost && !smaller) {
     check_durable(last_known);
   }
+  if (lost) durable_answers_.clear();
   // A page may be back because its removal was not durable. Its space may be overwritten: then
   // the first read is a miss and removes the page.
   for (const auto& [name, version] : listed()) (void)disk_.read(page_of(name, version));
@@ -217,6 +292,7 @@ DiskPage DiskModel::page_of(PageName name, int version) const {
   const uint64_t bytes = std::min(1 + sizes() % limit, at.bytes_max());
   DiskPage page = make_page(std::to_string(name.object), 0, bytes, version);
   page.at = at;
+  page.info.attributes = attributes_of(name.object, version, newest_answer(name.object, version));
   if (long_tags_) page.info.etag.insert(page.info.etag.size() - 1, kLongTagBytes, '-');
   return page;
 }
@@ -232,7 +308,9 @@ std::map<DiskModel::PageName, int> DiskModel::listed(int object) {
   for (uint32_t page = 0; page < kNames; ++page) {
     const auto found =
         disk_.tier().find(disk_.worker(), "kind", std::to_string(object), place_of({object, page}));
-    if (found) pages[{object, page}] = std::stoi(found->info().etag.substr(2));
+    if (!found) continue;
+    pages[{object, page}] = std::stoi(found->info().etag.substr(2));
+    check_attributes(object, found->info());
   }
   return pages;
 }

@@ -5,15 +5,18 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/attributes_pool.h"
 #include "store/testing/disk_harness.h"
 
 namespace cachey::store {
 
 /// A disk tier beside a model of what it must hold: random writes and reads of pages and of parts
-/// of pages, new versions, faults, crashes and restarts, by a seed. The pages of an object have one
-/// of three sizes. One thread.
+/// of pages, new versions, newer answers about a version, faults, crashes and restarts, by a seed.
+/// The pages of an object have one of three sizes; the attributes of some objects are shared, those
+/// of others have several fragments. One thread.
 class DiskModel {
  public:
   /// The faults of a run, and what the tier guarantees then.
@@ -23,7 +26,9 @@ class DiskModel {
     /// Also parts of the device fail to be read, while a store is opened too, or hang: what was
     /// lost or removed before a flush does not come back after the flush.
     kUnreadable,
-    kEvil,  ///< lost writes and flipped bits: no wrong byte is the only guarantee
+    /// Lost writes and flipped bits: no wrong byte, and no attributes that were never the
+    /// version's, are the only guarantees.
+    kEvil,
   };
 
   DiskModel(uint32_t seed, World world) : DiskModel(seed, world, usual_config()) {}
@@ -44,6 +49,8 @@ class DiskModel {
   /// Pages that a bound refused: that of the records, and that of the memory of late operations.
   [[nodiscard]] uint64_t refused_for_records() const { return refused_for_records_; }
   [[nodiscard]] uint64_t refused_for_memory() const { return refused_for_memory_; }
+  /// Attributes that were found and are right.
+  [[nodiscard]] uint64_t answers() const { return answers_; }
   [[nodiscard]] uint64_t shrinks() const { return shrinks_; }  ///< openings of a larger store
 
   /// A page, or a part of one: then `page` is kPages or more.
@@ -57,6 +64,7 @@ class DiskModel {
   void write(PageName name);
   void read(PageName name);
   void change(int object);  ///< the tier observes a new version
+  void answer(int object);  ///< the tier observes a newer answer about the version
   void flush();
   void restart();  ///< of the process, with what its world does to the device meanwhile
   [[nodiscard]] DiskPage page_of(PageName name, int version) const;
@@ -75,6 +83,12 @@ class DiskModel {
   [[nodiscard]] bool loses_power() const { return world_ != World::kKilled; }
 
   [[nodiscard]] static PageAt place_of(PageName name);
+  /// The attributes of the object's version in that answer. Of the first answer: number 0.
+  [[nodiscard]] ObjectAttributesPtr attributes_of(int object, int version, int number) const;
+  [[nodiscard]] int newest_answer(int object, int version) const;
+  void observe(int object);
+  /// The attributes were given for that version, and not before what must have survived.
+  void check_attributes(int object, const ObjectInfo& info);
   /// The pages and parts that are found, with their versions: all, or those of an object.
   [[nodiscard]] std::map<PageName, int> listed();
   [[nodiscard]] std::map<PageName, int> listed(int object);
@@ -102,12 +116,21 @@ class DiskModel {
   DiskHarness disk_;
   std::map<int, int> versions_;
   std::map<int, int> oldest_possible_;  // after a crash; 0: any
-  std::set<int> seen_;                  // objects with a version that this process observed
+  struct Answer {
+    int version;
+    int number;
+  };
+  mutable AttributesPool pool_;
+  std::map<std::pair<int, int>, int> newest_answers_;  // numbers, by object and version
+  std::map<int, Answer> observed_;                     // of this process, by object
+  std::map<int, Answer> durable_answers_;              // by object
+  std::set<int> seen_;  // objects with a version that this process observed
   std::map<PageName, int> durable_;
   bool dead_ = false;
   uint64_t next_size_ = kDeviceBytes;  // of the device, from the next restart on
   std::vector<std::string> wrongs_;
   uint64_t hits_ = 0;
+  uint64_t answers_ = 0;
   uint64_t moves_ = 0;
   uint64_t unread_ = 0;
   uint64_t refused_for_records_ = 0;

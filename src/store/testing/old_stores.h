@@ -1,0 +1,124 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "store/testing/disk_harness.h"
+
+namespace cachey::store {
+
+// A store of version 2 of the format, as a program of that version made it on a device of 4 MiB:
+// pages 0 to 2 of object `a`, page 7 of object `b` in its version 2; page 0 of `b` was removed with
+// its version 1.
+
+inline constexpr std::string_view kVersion2Superblock =
+    "43414348455944530200000060000000ca30820dd10fcee00300000000000000686f68bb5fbd4522000040000000"
+    "0000000000000000000001000000000000004000000001000000950000004000000000000000000000004efa1823"
+    "5092eb22";
+inline constexpr std::string_view kVersion2Records =
+    "43424a313d01000076920475dd86c590000000000000000001006f0000000000db19bf450311e2f94521cd4aeda6"
+    "71934ffa18235001000000000040000000004d0000000000000001f1536500000000701101000100040001000600"
+    "04000000800000001200000086afd12c6e2e62a89b21a09022a239fd6b696e64616275636b657422763122010067"
+    "0001000000db19bf450311e2f94521cd4aeda6719350fa18235001000000000040000000004d0000000000000001"
+    "f15365000000008813000001000400010006000400000092000000020000009db3628bdc90135b6b696e64616275"
+    "636b65742276312201006700000000007f254711edce1f026706060557e7d1b851fa182350010000000000400000"
+    "00004d0000000000000001f1536500000000b80b00000100040001000600040000009400000001000000fbcf1925"
+    "b93e5b486b696e64626275636b657422763122";
+inline constexpr std::string_view kVersion2LaterRecords =
+    "43424a31ee0000009e59e44dddc38dbe010000000000000003002000038257767f254711edce1f026706060557e7"
+    "d1b851fa18235001000001006700070000007f254711edce1f026706060557e7d1b852fa18235001000000000040"
+    "000000004d0000000000000002f1536500000000b80b0000010004000100060004000000d50000000100000044db"
+    "c0df6713824f6b696e64626275636b6574227632220100670002000000db19bf450311e2f94521cd4aeda6719353"
+    "fa18235001000000000040000000004d0000000000000001f1536500000000a00f00000100040001000600040000"
+    "00d600000001000000f8f4e542f9bd344b6b696e64616275636b657422763122";
+
+// A store of version 3, likewise: page 0 of object `a` and a part of its page 1; a page of 64 KiB
+// of object `c`; a part of object `d` whose bytes a later part has; page 7 of `b` in its version 2.
+
+inline constexpr std::string_view kVersion3Superblock =
+    "43414348455944530300000060000000329e0f2df3320fe20300000000000000275e2c5c56535947000040000000"
+    "00000000000000000000010000000000000040000000010000009600000040000000000000000000000045c0cb7e"
+    "a852293e";
+inline constexpr std::string_view kVersion3Records =
+    "43424a31a401000069003eb98fe649c8000000000000000001006f0000000000db19bf450311e2f94521cd4aeda6"
+    "719346c0cb7e2801000000000040000000004d0000000000000001f1536500000000701101000100040001000600"
+    "04000000800000001200000011061941424a13e31802ff0af1ef686f6b696e64616275636b657422763122011067"
+    "0002000000c6ab85748b68357e416e3f5f300c97e347c0cb7e2801000000000040000000004d0000000000000001"
+    "f1536500000000881300000100040001000600040000009200000002000000f92861dc3920fa476b696e64636275"
+    "636b65742276312201006700000000007f254711edce1f026706060557e7d1b848c0cb7e28010000000000400000"
+    "00004d0000000000000001f1536500000000a00f000001000400010006000400000094000000010000001e32c7d9"
+    "c84e75606b696e64626275636b657422763122018067000000000026bdf2d37749ea0abd77bc563b8c412549c0cb"
+    "7e2801000000000040000000004d0000000000000001f1536500000000f401000001000400010006000400640095"
+    "0000000100000020107d63334be2d66b696e64646275636b657422763122";
+inline constexpr std::string_view kVersion3LaterRecords =
+    "43424a3177010000ba7b23f70786d1d90100000000000000028022000000000026bdf2d37749ea0abd77bc563b8c"
+    "412549c0cb7e280100006400018067000000000026bdf2d37749ea0abd77bc563b8c41254ac0cb7e280100000000"
+    "0040000000004d0000000000000001f1536500000000d0070000010004000100060004000000d600000001000000"
+    "92c2c6e11f276d076b696e64646275636b65742276312203002000038257767f254711edce1f026706060557e7d1"
+    "b84ac0cb7e2801000001006700070000007f254711edce1f026706060557e7d1b84bc0cb7e280100000000004000"
+    "0000004d0000000000000002f1536500000000b80b000001000400010006000400000095000000010000006d4d63"
+    "13f1eee0396b696e64626275636b6574227632220180670040010000db19bf450311e2f94521cd4aeda671934cc0"
+    "cb7e2801000000000040000000004d0000000000000001f1536500000000b80b0000010004000100060004000500"
+    "d70000000100000029516588a86466306b696e64616275636b657422763122";
+
+/// A store of an older version of the format.
+struct OldStore {
+  uint32_t version;
+  std::string_view superblock;
+  uint64_t first_unit;  // of its journal
+  std::string_view records;
+  std::string_view later_records;
+  std::vector<std::pair<uint64_t, DiskPage>> pages;  // with their first units
+};
+
+[[nodiscard]] inline OldStore version2_store() {
+  return {2,
+          kVersion2Superblock,
+          149,
+          kVersion2Records,
+          kVersion2LaterRecords,
+          {{128, make_page("a", 0, 70'000)},
+           {146, make_page("a", 1, 5'000)},
+           {214, make_page("a", 2, 4'000)},
+           {213, make_page("b", 7, 3'000, 2)}}};
+}
+
+[[nodiscard]] inline OldStore version3_store() {
+  DiskPage small = make_page("c", 0, 5'000);
+  small.at = PageAt::page(2, PageAt::kExponentMin);
+  return {3,
+          kVersion3Superblock,
+          150,
+          kVersion3Records,
+          kVersion3LaterRecords,
+          {{128, make_page("a", 0, 70'000)},
+           {146, std::move(small)},
+           {214, make_part("d", 0, 2'000)},
+           {149, make_page("b", 7, 3'000, 2)},
+           {215, make_part("a", 20 * kMiB + 5, 3'000)}}};
+}
+
+/// Makes `device`, of at least 4 MiB, that store.
+inline void write_old_store(FaultyDevice& device, const OldStore& store) {
+  const auto put = [&device](uint64_t unit, std::string_view hex) {
+    std::byte* at = device.bytes().subspan(unit * kUnitBytes).data();
+    for (size_t i = 0; i < hex.size(); i += 2) {
+      *at++ = static_cast<std::byte>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+    }
+  };
+  put(0, store.superblock);
+  put(units_for(kSuperblockCopyOffset), store.superblock);
+  put(store.first_unit, store.records);
+  put(store.first_unit + 1, store.later_records);
+  for (const auto& [unit, page] : store.pages) {
+    const std::shared_ptr<AlignedBuffer> content = page_content(page);
+    std::ranges::copy(content->bytes(), device.bytes().subspan(unit * kUnitBytes).begin());
+  }
+}
+
+}  // namespace cachey::store
