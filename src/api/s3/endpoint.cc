@@ -11,6 +11,7 @@
 #include "api/request_id.h"
 #include "api/s3/object_head.h"
 #include "base/ascii.h"
+#include "cache/object_look.h"
 
 namespace cachey::api::s3 {
 namespace {
@@ -66,6 +67,15 @@ std::optional<Refusal> refusal_of(Operation operation) {
       return not_implemented(
           "this endpoint serves GetObject and HeadObject of whole objects, and GetBucketLocation");
   }
+}
+
+/// A short tail comes from the store without the page around it: the footer of a file is often all
+/// that is read of the file. A condition may void the range, so that all of the object is wanted.
+cache::Wishes wishes_of(const AskedRange& range, const Preconditions& conditions) {
+  cache::Wishes wishes;
+  wishes.exact = range.form == AskedRange::Form::kTail && range.tail_bytes > 0 &&
+                 range.tail_bytes <= cache::kTailBytesMax && conditions.empty();
+  return wishes;
 }
 
 constexpr std::array kLocationFields = {
@@ -134,14 +144,16 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   Result<AllowedBuckets> buckets = permit.allow(target.bucket, target.key, {target.bucket});
   if (!buckets) return std::unexpected(Refusal::of(buckets.error()));
   cache::CacheMetrics& metrics = cache_.metrics();
+  const AskedRange range = AskedRange::of(request);
+  const Preconditions conditions(request, Preconditions::IfRange::kVoidsRange);
   ObjectQuestion question{
       .spec = std::make_shared<cache::FetchSpec>(
           cache::ObjectKey{target.bucket, target.key}, std::move(*buckets).take(),
-          origin::RequestConfig(), &metrics.of(target.bucket), std::string(id), cache::Wishes(),
-          cache_.page_size_of(target.bucket)),
+          origin::RequestConfig(), &metrics.of(target.bucket), std::string(id),
+          wishes_of(range, conditions), cache_.page_size_of(target.bucket)),
       .operation = target.operation,
-      .range = AskedRange::of(request),
-      .conditions = Preconditions(request, Preconditions::IfRange::kVoidsRange),
+      .range = range,
+      .conditions = conditions,
       .good_for = rules_.of(target.bucket, target.key),
       .revalidate = fields.revalidate,
       .checksums = fields.checksums || asks_for_checksums(target)};

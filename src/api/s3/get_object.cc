@@ -6,6 +6,7 @@
 #include "api/object_body.h"
 #include "api/s3/error_answer.h"
 #include "api/s3/object_head.h"
+#include "cache/object_look.h"
 
 namespace cachey::api::s3 {
 namespace {
@@ -229,7 +230,7 @@ rt::Task<Result<GetObject::Judged>> GetObject::prepare(Answer& answer) {
 /// Opens the object, of which nothing is known: the page that comes says what there is.
 rt::Task<Result<void>> GetObject::open_unknown(Answer& answer) {
   const AskedRange& asked = answer.question.range;
-  if (asked.form == AskedRange::Form::kTail) co_return co_await ask(answer, 0ns);
+  if (asked.form == AskedRange::Form::kTail) co_return co_await fetch_tail(answer);
   const bool whole = asked.form == AskedRange::Form::kWhole;
   const ByteRange wanted = whole ? ByteRange{0, kObjectBytesMax} : asked.of_unknown_size();
   Result<void> opened = co_await open(answer, wanted);
@@ -244,6 +245,20 @@ rt::Task<Result<void>> GetObject::open_unknown(Answer& answer) {
   // An empty object has no byte, and the store's refusal need not name the size.
   if (may_have_changed(opened.error())) co_return co_await ask(answer, 0ns);
   co_return opened;
+}
+
+/// Fetches the tail that the request asks for; the answer says where it begins.
+rt::Task<Result<void>> GetObject::fetch_tail(Answer& answer) {
+  const uint64_t bytes = answer.question.range.tail_bytes;
+  if (bytes == 0) co_return co_await ask(answer, 0ns);
+  const rt::Until until{MonoTime::max(), answer.writer.client_left()};
+  Result<ObjectSourcePtr> seen = co_await cache::fetch_tail(
+      cache_, answer.worker, answer.question.spec, bytes, answer.news_from, until);
+  if (!seen) co_return std::unexpected(std::move(seen.error()));
+  answer.learn(std::move(*seen), answer.news_from);
+  answer.settled = true;
+  answer.fetched = true;
+  co_return Result<void>();
 }
 
 /// Opens the reader at `range`, unless it is open there.

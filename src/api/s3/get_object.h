@@ -42,6 +42,7 @@ class GetObject {
   [[nodiscard]] std::optional<Judged> try_prepare(Answer& answer);
   [[nodiscard]] rt::Task<Result<Judged>> prepare(Answer& answer);
   [[nodiscard]] rt::Task<Result<void>> open_unknown(Answer& answer);
+  [[nodiscard]] rt::Task<Result<void>> fetch_tail(Answer& answer);
   [[nodiscard]] rt::Task<Result<void>> open(Answer& answer, ByteRange range);
   [[nodiscard]] rt::Task<Result<void>> ask(Answer& answer, std::chrono::nanoseconds age_max);
   [[nodiscard]] bool can_be_stale(const Answer& answer) const;

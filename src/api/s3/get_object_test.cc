@@ -87,6 +87,9 @@ using enum State;
 constexpr Row kTable[] = {
     {kUnknown, "5", kGet, 200, "MISS", "G", 1000},
     {kUnknown, "5", kRange, 206, "MISS", "G", 10},
+    {kUnknown, "5", kTail, 206, "MISS", "T", 10},
+    {kUnknown, "5", "range: bytes=-2000", 206, "MISS", "T", 1000},
+    {kUnknown, "5", "range: bytes=-0", 416, "", "H", 0},
     {kUnknown, "5", kHead, 200, "MISS", "H", 1000},
     {kUnknown, "5", kPast, 416, "", "GH", 0},
     {kUnknown, "5", kMatch, 200, "MISS", "HG", 1000},
