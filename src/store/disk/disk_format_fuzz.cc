@@ -74,8 +74,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (const auto* page = std::get_if<PageRecord>(&*record)) check_page(*page);
     if (const auto* text = std::get_if<AttributesRecord>(&*record)) check_attributes(*text, table);
   }
-  table.finish_restoring([](ObjectAttributes text) {
-    CHECK(text.bytes() <= ObjectAttributes::kBytesMax);
+  table.finish_restoring([](cachey::ObjectAttributes text) {
+    CHECK(text.bytes() <= cachey::ObjectAttributes::kBytesMax);
     return unshared_attributes(std::move(text));
   });
   return 0;
