@@ -25,8 +25,10 @@ class EndpointWorld {
   static constexpr uint64_t kObjectBytes = 1000;
 
   /// `policy`: of every object, see RevalidateRule.
-  explicit EndpointWorld(const std::string& policy = "5", bool plain = false)
-      : endpoint_({.hosts = {}, .rules = rules(policy), .region = "eu-west-7", .plain = plain},
+  explicit EndpointWorld(const std::string& policy = "5", bool plain = false,
+                         std::chrono::milliseconds negative_ttl = {})
+      : negative_ttl_(negative_ttl),
+        endpoint_({.hosts = {}, .rules = rules(policy), .region = "eu-west-7", .plain = plain},
                   cache_, egress_, metrics_, random_) {
     virtual_.clock().set_unix_seconds(1'800'000'000);
     put({.size = kObjectBytes});
@@ -66,6 +68,7 @@ class EndpointWorld {
   }
 
   void pass(std::chrono::nanoseconds time) { virtual_.pass(time); }
+  [[nodiscard]] MonoTime now() { return virtual_.clock().mono(); }
   [[nodiscard]] std::string metrics() { return metrics_.text(); }
   [[nodiscard]] origin::FakeOrigin& origin() { return origin_; }
 
@@ -78,9 +81,10 @@ class EndpointWorld {
     config.limit_bytes = 8 * kPageBytes;
     return config;
   }
-  static cache::FillConfig fill_config() {
+  [[nodiscard]] cache::FillConfig fill_config() const {
     cache::FillConfig config;
     config.heads_bytes_max = kMiB;
+    config.negative_ttl = negative_ttl_;
     return config;
   }
 
@@ -90,6 +94,7 @@ class EndpointWorld {
     co_return true;
   }
 
+  const std::chrono::milliseconds negative_ttl_;
   rt::VirtualWorker virtual_;
   SystemRandom random_;
   Metrics metrics_;

@@ -1,0 +1,51 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "api/s3/testing/endpoint_world.h"
+
+// The endpoint and objects that are absent, with --negative-ttl.
+
+namespace cachey::api::s3 {
+namespace {
+
+using namespace std::chrono_literals;
+using World = EndpointWorld;
+
+struct Row {
+  const char* policy;
+  std::chrono::seconds later;  // the second request, after the first one
+  bool is_asked;
+};
+
+constexpr Row kRows[] = {
+    {"5", 4s, false},  {"5", 6s, true},      {"5", 11s, true},     {"60", 9s, false},
+    {"60", 11s, true}, {"never", 9s, false}, {"never", 11s, true}, {"always", 1s, true},
+};
+
+TEST(Absence, IsRememberedForTheShorterOfTwoTimes) {
+  for (const Row& row : kRows) {
+    for (const auto method : {net::Method::kGet, net::Method::kHead}) {
+      World world(row.policy, false, 10s);
+      EXPECT_EQ(world.ask({}, method, "/bkt/new").status, 404u);
+      (void)world.asked();
+      world.pass(row.later);
+      EXPECT_EQ(world.ask({}, method, "/bkt/new").status, 404u);
+      EXPECT_EQ(world.asked() != "", row.is_asked) << row.policy << " " << row.later.count();
+    }
+  }
+}
+
+TEST(Absence, EndsWhenTheStoreHasTheObject) {
+  World world("5", false, 10s);
+  EXPECT_EQ(world.ask({}, net::Method::kGet, "/bkt/new").status, 404u);
+  world.pass(1ms);
+  world.origin().put("bkt", "new", {.size = 10});
+  EXPECT_EQ(world.ask({}, net::Method::kGet, "/bkt/new").status, 404u);
+  const std::vector<net::Field> anew{{"cache-control", "no-cache"}};
+  EXPECT_EQ(world.ask(anew, net::Method::kGet, "/bkt/new").status, 200u);
+  EXPECT_EQ(world.ask({}, net::Method::kGet, "/bkt/new").status, 200u);
+}
+
+}  // namespace
+}  // namespace cachey::api::s3
