@@ -17,6 +17,7 @@ std::unexpected<Error> fault(std::string text) {
 }
 
 constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
+constexpr std::string_view kNoEndText = "18446744073709551615";  // the same
 
 bool is_bytes_unit(std::string_view unit) {
   if (unit.size() != 5) return false;
@@ -43,22 +44,24 @@ struct Ends {
   std::string_view last;
 };
 
-Result<Ends> split(std::string_view value) {
+/// The fault of a value that has no two ends; null: `ends` is set.
+const char* split(std::string_view value, Ends& ends) {
   const size_t equals = value.find('=');
-  if (equals == std::string_view::npos || !is_bytes_unit(value.substr(0, equals))) {
-    return fault("must be bytes={first}-{last}");
-  }
+  if (equals == std::string_view::npos || !is_bytes_unit(value.substr(0, equals)))
+    return "must be bytes={first}-{last}";
   const std::string_view range = value.substr(equals + 1);
-  if (range.find(',') != std::string_view::npos) return fault("only one range at a time");
+  if (range.find(',') != std::string_view::npos) return "only one range at a time";
   const size_t dash = range.find('-');
-  if (dash == std::string_view::npos) return fault("must be bytes={first}-{last}");
-  return Ends{range.substr(0, dash), range.substr(dash + 1)};
+  if (dash == std::string_view::npos) return "must be bytes={first}-{last}";
+  ends = Ends{range.substr(0, dash), range.substr(dash + 1)};
+  return nullptr;
 }
 
-Result<ByteRange> range_of(std::string_view first_text, std::optional<std::string_view> last_text) {
-  Result<uint64_t> first = position(first_text, "first");
+/// REQUIRES: neither end is empty.
+Result<ByteRange> range_of(const Ends& ends) {
+  Result<uint64_t> first = position(ends.first, "first");
   if (!first) return std::unexpected(std::move(first.error()));
-  Result<uint64_t> last = last_text ? position(*last_text, "last") : kNoEnd;
+  Result<uint64_t> last = position(ends.last, "last");
   if (!last) return std::unexpected(std::move(last.error()));
   if (*first > *last) return fault("the first byte is after the last");
   if (*first >= kObjectBytesMax) return fault("past the largest object there can be, 50 TiB");
@@ -68,26 +71,25 @@ Result<ByteRange> range_of(std::string_view first_text, std::optional<std::strin
 }  // namespace
 
 Result<ByteRange> parse_range(std::string_view value) {
-  const Result<Ends> ends = split(value);
-  if (!ends) return std::unexpected(ends.error());
-  if (ends->first.empty())
-    return fault("suffix ranges are not supported; give first and last byte");
-  if (ends->last.empty()) return fault("open ranges are not supported; give the last byte");
-  return range_of(ends->first, ends->last);
+  Ends ends;
+  if (const char* const text = split(value, ends)) return fault(text);
+  if (ends.first.empty()) return fault("suffix ranges are not supported; give first and last byte");
+  if (ends.last.empty()) return fault("open ranges are not supported; give the last byte");
+  return range_of(ends);
 }
 
 Result<AnyRange> parse_any_range(std::string_view value) {
   using Form = AnyRange::Form;
-  const Result<Ends> ends = split(value);
-  if (!ends) return std::unexpected(ends.error());
-  if (ends->first.empty()) {
-    Result<uint64_t> count = position(ends->last, "last");
+  Ends ends;
+  if (const char* const text = split(value, ends)) return fault(text);
+  if (ends.first.empty()) {
+    Result<uint64_t> count = position(ends.last, "last");
     if (!count) return std::unexpected(std::move(count.error()));
     return AnyRange{Form::kTail, {0, std::min(*count, kObjectBytesMax)}};
   }
-  const bool open = ends->last.empty();
-  Result<ByteRange> range =
-      range_of(ends->first, open ? std::nullopt : std::optional<std::string_view>(ends->last));
+  const bool open = ends.last.empty();
+  if (open) ends.last = kNoEndText;
+  Result<ByteRange> range = range_of(ends);
   if (!range) return std::unexpected(std::move(range.error()));
   return AnyRange{open ? Form::kOpen : Form::kBothEnds, *range};
 }

@@ -75,7 +75,7 @@ Connection::Step Connection::next_step() {
     set_refusal(fault);
     return Step::kRefuse;
   }
-  request_->set_method_name(head_.method_name);
+  if (head_.method == Method::kOther) request_->set_method_name(head_.method_name);
   request_->set_takes_trailers(head_.takes_trailers);
   request_->set_connection(socket_.peer(), Protocol::kHttp1);
   head_begun_ = false;
