@@ -29,6 +29,7 @@ from servers import BenchError
 REPOSITORY = Path(__file__).resolve().parent.parent
 BASELINE = Path(__file__).with_suffix(".json")
 GROWTH_MAX = 0.05
+S3_RATIO_MAX = 1.15  # a hit through the S3 endpoint, in hits of /fetch
 WINDOW_MAX = 2**31 - 1
 SECONDS_MAX = 30  # without progress
 OBJECT = "object"  # of 1 MiB
@@ -40,8 +41,8 @@ class Http1:
     def __init__(self, port):
         self._socket = connect(port)
 
-    def fetch(self, name, size):
-        head = f"GET /fetch/{workloads.BUCKET}/{name} HTTP/1.1\r\nHost: cache.test\r\nRange: bytes=0-{size - 1}\r\n\r\n"
+    def fetch(self, name, size, path="/fetch"):
+        head = f"GET {path}/{workloads.BUCKET}/{name} HTTP/1.1\r\nHost: cache.test\r\nRange: bytes=0-{size - 1}\r\n\r\n"
         self._socket.sendall(head.encode())
         answer = bytearray()
         while b"\r\n\r\n" not in answer or len(answer) < answer.index(b"\r\n\r\n") + 4 + size:
@@ -95,6 +96,13 @@ def hits_http1(port, requests):
         client.fetch(OBJECT, 4 * workloads.KIB)
 
 
+def hits_s3(port, requests):
+    """The same bytes with the same request, through the S3 endpoint."""
+    client = Http1(port)
+    for _ in range(requests):
+        client.fetch(OBJECT, 4 * workloads.KIB, path="")
+
+
 def hits_http2(port, requests):
     client = Http2(port)
     for _ in range(requests // 32):
@@ -120,23 +128,25 @@ class Scenario:
     few: int  # requests of the short run
     many: int  # requests of the long run
     disk: bool = False
+    s3: bool = False  # at the S3 endpoint
 
 
 SCENARIOS = {
     "4 KiB hit, HTTP/1.1": Scenario(hits_http1, 100, 500),
+    "4 KiB hit, S3 endpoint": Scenario(hits_s3, 100, 500, s3=True),
     "4 KiB hit, HTTP/2, 32 at a time": Scenario(hits_http2, 160, 800),
     "4 KiB hit on disk": Scenario(hits_disk, 20, 100, disk=True),
     "1 MiB miss, S3": Scenario(misses, 20, 100),
 }
 
 
-def live(scenario, requests, **server):
+def live(scenario, requests, s3=False, **server):
     """Starts the server, runs the scenario, stops the server; returns its log."""
-    cachey = servers.Cachey(cpu=None, memory="256MiB", **server)
+    cachey = servers.Cachey(cpu=None, memory="256MiB", s3=s3, **server)
     cachey.server.start()
     try:
         Http1(cachey.port).fetch(OBJECT, workloads.MIB)  # brings the object into memory
-        scenario(cachey.port, requests)
+        scenario(cachey.s3_port if s3 else cachey.port, requests)
     finally:
         cachey.server.stop()
     return cachey.server.log()
@@ -144,7 +154,7 @@ def live(scenario, requests, **server):
 
 def count_run(binary, home, origin, scenario, requests):
     """Instructions of one server process from start to end."""
-    server = {"binary": binary, "home": home, "endpoint": origin.endpoint}
+    server = {"binary": binary, "home": home, "endpoint": origin.endpoint, "s3": scenario.s3}
     if scenario.disk:
         (home / "disk").mkdir(parents=True)
         server["more"] = ["--disk-path", home / "disk", "--disk-capacity", "256MiB"]
@@ -197,7 +207,9 @@ def compare(counts, baseline):
         verdict = "too much" if growth > GROWTH_MAX else "better: --update" if growth < -GROWTH_MAX else ""
         good = good and growth <= GROWTH_MAX
         print(f"{name:34} {before or '-':>10} {count:>10} {growth:>+8.1%} {verdict}")
-    return good
+    ratio = counts["4 KiB hit, S3 endpoint"] / counts["4 KiB hit, HTTP/1.1"]
+    print(f"a hit through the S3 endpoint costs {ratio:.2f} times a hit of /fetch; at most {S3_RATIO_MAX}")
+    return good and ratio <= S3_RATIO_MAX
 
 
 def main():

@@ -291,11 +291,17 @@ def s3_environment(endpoint, certificate=None):
 
 
 class Cachey:
-    """The server under test. `under`: command-line words before the binary; `more`: words after it."""
+    """The server under test. `under`: command-line words before the binary; `more`: words after it; `s3`: with the S3
+    endpoint, on `s3_port`, for objects that do not change."""
 
-    def __init__(self, binary, home, endpoint, cpu, certificate=None, memory="2GiB", threads=1, more=(), under=()):
+    def __init__(self, binary, home, endpoint, cpu, certificate=None, memory="2GiB", threads=1, more=(), under=(),
+                 s3=False):
         home.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
+        self.s3_port = free_port() if s3 else None
+        if s3:
+            more = [*more, "--s3api-listen", f"127.0.0.1:{self.s3_port}", "--s3api-open",
+                    "--s3api-revalidate", "*=86400"]
         self.server = Server(
             "cachey", [*under, binary, "--origin", "s3", "--listen", "127.0.0.1", "--port", self.port,
                        "--memory", memory, "--threads", threads, *more],
