@@ -4,6 +4,7 @@
 #include <charconv>
 #include <concepts>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -14,14 +15,23 @@
 
 namespace cachey::api {
 
-/// A short text without allocation. Text past kBytesMax is cut.
-class ShortText {
+/// A text without allocation. Text past kBytesMax is cut.
+template <size_t kBytesMax>
+class BoundedText {
  public:
-  ShortText& add(std::string_view text) {
+  BoundedText& add(std::string_view text) {
     size_ += text.copy(buffer_.data() + size_, buffer_.size() - size_);
     return *this;
   }
-  ShortText& add(std::integral auto number) {
+  template <size_t kSize>
+  BoundedText& add(const char (&literal)[kSize]) {
+    constexpr size_t kChars = kSize - 1;
+    if (kBytesMax - size_ < kChars) return add(std::string_view(literal));
+    std::memcpy(buffer_.data() + size_, literal, kChars);
+    size_ += kChars;
+    return *this;
+  }
+  BoundedText& add(std::integral auto number) {
     char* const end = buffer_.data() + buffer_.size();
     const auto written = std::to_chars(buffer_.data() + size_, end, number);
     size_ = static_cast<size_t>(written.ptr - buffer_.data());
@@ -30,17 +40,33 @@ class ShortText {
   [[nodiscard]] std::string_view view() const { return {buffer_.data(), size_}; }
 
  private:
-  // Three 64-bit numbers and the separators, beside a bucket.
-  static constexpr size_t kBytesMax = kBucketBytesMax + 72;
   std::array<char, kBytesMax> buffer_;
   size_t size_ = 0;
 };
 
-/// `bytes FIRST-LAST/SIZE`, of the range that an open reader reads.
-[[nodiscard]] ShortText content_range_of(const cache::RangeReader& reader);
+/// Three 64-bit numbers and the separators, beside a bucket.
+using ShortText = BoundedText<kBucketBytesMax + 72>;
 
-/// The C0-Status of the first page of an open reader's range: `FIRST-LAST; BUCKET; CACHED_AT`.
-[[nodiscard]] ShortText c0_status_of(const cache::RangeReader& reader);
+/// Adds `bytes FIRST-LAST/SIZE`, of a range of an object.
+template <size_t kBytesMax>
+void add_content_range(BoundedText<kBytesMax>& to, ByteRange range, uint64_t object_size) {
+  to.add("bytes ").add(range.begin).add("-").add(range.end - 1).add("/").add(object_size);
+}
+
+/// Adds a C0-Status: `FIRST-LAST; BUCKET; CACHED_AT`.
+template <size_t kBytesMax>
+void add_c0_status(BoundedText<kBytesMax>& to, ByteRange part, std::string_view bucket,
+                   int64_t cached_at) {
+  to.add(part.begin).add("-").add(part.end - 1);
+  to.add("; ").add(bucket).add("; ").add(cached_at);
+}
+
+/// Adds the C0-Status of the first page of an open reader's range.
+template <size_t kBytesMax>
+void add_c0_status(BoundedText<kBytesMax>& to, const cache::RangeReader& reader) {
+  const uint32_t first = reader.spec()->page_size.index_of(reader.range().begin);
+  add_c0_status(to, reader.part_of(first), reader.source().bucket, reader.first_cached_at());
+}
 
 /// The C0-Status trailers of the pages after the first.
 class C0StatusTrailers {

@@ -8,17 +8,14 @@
 namespace cachey::aws {
 namespace {
 
-std::expected<std::string, PathFault> decode(std::string_view text) {
+/// Sets `to` to the decoded text. Nothing: no fault.
+std::optional<PathFault> decode(std::string_view text, std::string& to) {
   std::optional<std::string> decoded = percent_decode(text);
-  if (!decoded) return std::unexpected(PathFault::kBadEscape);
-  if (decoded->contains('\0')) return std::unexpected(PathFault::kNul);
-  if (!is_utf8(*decoded)) return std::unexpected(PathFault::kNotUtf8);
-  return std::move(*decoded);
-}
-
-std::expected<std::string, PathFault> check_key(std::string key) {
-  if (key.size() > kKeyBytesMax) return std::unexpected(PathFault::kKeyTooLong);
-  return key;
+  if (!decoded) return PathFault::kBadEscape;
+  if (decoded->contains('\0')) return PathFault::kNul;
+  if (!is_utf8(*decoded)) return PathFault::kNotUtf8;
+  to = std::move(*decoded);
+  return std::nullopt;
 }
 
 }  // namespace
@@ -36,22 +33,25 @@ std::string object_path(std::string_view base_path, std::string_view bucket, std
 
 std::expected<BucketAndKey, PathFault> parse_object_path(std::string_view path) {
   if (!path.starts_with('/')) return std::unexpected(PathFault::kNotAbsolute);
+  std::expected<BucketAndKey, PathFault> parsed(std::in_place);
+  std::string& bucket = parsed->bucket;
+  std::string& key = parsed->key;
   // Decoded first: a signature is over the decoded path, so `%2F` must not differ from a slash.
-  std::expected<std::string, PathFault> decoded = decode(path.substr(1));
-  if (!decoded) return std::unexpected(decoded.error());
-  const size_t slash = decoded->find('/');
-  if (slash == std::string::npos) return BucketAndKey(std::move(*decoded), {});
-  std::string bucket = decoded->substr(0, slash);
-  decoded->erase(0, slash + 1);
-  std::expected<std::string, PathFault> key = check_key(std::move(*decoded));
-  if (!key) return std::unexpected(key.error());
-  return BucketAndKey(std::move(bucket), std::move(*key));
+  if (const auto fault = decode(path.substr(1), bucket)) return std::unexpected(*fault);
+  const size_t slash = bucket.find('/');
+  if (slash == std::string::npos) return parsed;
+  key = std::string(bucket, slash + 1);
+  bucket.resize(slash);
+  if (key.size() > kKeyBytesMax) return std::unexpected(PathFault::kKeyTooLong);
+  return parsed;
 }
 
 std::expected<std::string, PathFault> parse_object_key(std::string_view path) {
   if (!path.starts_with('/')) return std::unexpected(PathFault::kNotAbsolute);
-  std::expected<std::string, PathFault> key = decode(path.substr(1));
-  return key ? check_key(std::move(*key)) : key;
+  std::expected<std::string, PathFault> key(std::in_place);
+  if (const auto fault = decode(path.substr(1), *key)) return std::unexpected(*fault);
+  if (key->size() > kKeyBytesMax) return std::unexpected(PathFault::kKeyTooLong);
+  return key;
 }
 
 }  // namespace cachey::aws

@@ -70,10 +70,7 @@ PageTable::Found PageTable::question(const FetchSpecPtr& spec, uint64_t tail_byt
   return Found{made, true};
 }
 
-void PageTable::prefetch(KeyView key) {
-  const uint64_t hash = key.hash();
-  shard_of(hash).objects.prefetch(hash);
-}
+void PageTable::prefetch(uint64_t hash) { shard_of(hash).objects.prefetch(hash); }
 
 PagePtr PageTable::find(KeyView key, uint64_t hash, uint32_t index) {
   Shard& shard = shard_of(hash);

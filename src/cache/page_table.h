@@ -72,7 +72,9 @@ class PageTable {
   [[nodiscard]] Found tail(const FetchSpecPtr& spec, uint64_t bytes);
 
   /// Prefetches the object's entry for a look-up to come. Lock-free.
-  void prefetch(KeyView key) LOCK_FREE;
+  void prefetch(KeyView key) { prefetch(key.hash()); }
+  /// `hash`: the object's.
+  void prefetch(uint64_t hash) LOCK_FREE;
 
   /// The page, or null.
   [[nodiscard]] PagePtr find(KeyView key, uint32_t index) { return find(key, key.hash(), index); }

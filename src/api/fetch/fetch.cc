@@ -56,14 +56,18 @@ const net::ConstantFields& object_fields() {
   const ByteRange range = reader.range();
   const PageSize page_size = reader.spec()->page_size;
   net::ResponseHead head(answer.whole ? 200 : 206);
-  const ShortText content_range = content_range_of(reader);
-  if (!answer.whole) head.add("Content-Range", content_range.view());
+  ShortText content_range;
+  if (!answer.whole) {
+    add_content_range(content_range, range, source.info.size);
+    head.add("Content-Range", content_range.view());
+  }
   head.set_constants(object_fields());
   const HttpDate last_modified(source.info.last_modified);
   if (source.info.last_modified != 0) head.add("Last-Modified", last_modified.view());
   if (!source.info.etag.empty() && !has_control(source.info.etag))
     head.add("ETag", source.info.etag);
-  const ShortText status = c0_status_of(reader);
+  ShortText status;
+  add_c0_status(status, reader);
   head.add("C0-Status", status.view());
   head.set_cache_status(cache_status_of(reader));
   head.set_content_length(range.size());

@@ -108,8 +108,7 @@ Endpoint::Endpoint(EndpointConfig config, cache::Cache& cache, Throughput& egres
 
 rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request, Permit permit,
                                 net::ResponseWriter& writer) {
-  std::string id(request.id());
-  if (id.empty()) id = RequestId(random_).text();
+  std::string id(request.id().empty() ? RequestId(random_).text() : request.id());
   std::expected<Target, const aws::ErrorCode*> target = parse_target(request, config_.hosts);
   if (net::RequestNotes* const notes = request.notes(); notes != nullptr) {
     notes->operation = to_string(target ? target->operation : Operation::kOther);
@@ -128,9 +127,8 @@ rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request,
   return get_object_.answer(worker, request, writer, std::move(*question));
 }
 
-std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& request,
-                                                       const Target& target, const Permit& permit,
-                                                       std::string_view id) {
+std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& request, Target& target,
+                                                       const Permit& permit, std::string& id) {
   if (std::optional<Refusal> refusal = refusal_of(target.operation))
     return std::unexpected(std::move(*refusal));
   const Fields fields(request);
@@ -138,28 +136,35 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
     return std::unexpected(not_implemented(
         "this endpoint reads with rights of its own, and objects without keys of the client"));
   }
-  auto overrides = ResponseOverrides::parse(target.parameters);
-  if (!overrides) return std::unexpected(Refusal{.code = overrides.error()});
-  cache_.table().prefetch({target.bucket, target.key});
+  std::unique_ptr<ResponseOverrides> overrides;
+  if (!target.parameters.empty()) {  // most requests have none
+    auto parsed = ResponseOverrides::parse(target.parameters);
+    if (!parsed) return std::unexpected(Refusal{.code = parsed.error()});
+    if (!parsed->empty()) overrides = std::make_unique<ResponseOverrides>(std::move(*parsed));
+  }
+  const uint64_t hash = cache::KeyView{target.bucket, target.key}.hash();
+  cache_.table().prefetch(hash);
   Result<AllowedBuckets> buckets = permit.allow(target.bucket, target.key, {target.bucket});
   if (!buckets) return std::unexpected(Refusal::of(buckets.error()));
-  cache::CacheMetrics& metrics = cache_.metrics();
+  auto spec = std::make_shared<cache::FetchSpec>();
+  spec->metrics = &cache_.metrics().of(target.bucket);
+  spec->page_size = cache_.page_size_of(target.bucket);
+  spec->buckets = std::move(*buckets).take();
+  const GoodFor good_for = rules_.of(target.bucket, target.key);
+  spec->key = cache::ObjectKey{target.bucket, std::move(target.key)};
+  spec->request_id = std::move(id);
   const AskedRange range = AskedRange::of(request);
   const Preconditions conditions(request, Preconditions::IfRange::kVoidsRange);
-  ObjectQuestion question{
-      .spec = std::make_shared<cache::FetchSpec>(
-          cache::ObjectKey{target.bucket, target.key}, std::move(*buckets).take(),
-          origin::RequestConfig(), &metrics.of(target.bucket), std::string(id),
-          wishes_of(range, conditions), cache_.page_size_of(target.bucket)),
-      .operation = target.operation,
-      .range = range,
-      .conditions = conditions,
-      .good_for = rules_.of(target.bucket, target.key),
-      .revalidate = fields.revalidate,
-      .checksums = fields.checksums || asks_for_checksums(target)};
-  if (!overrides->empty())
-    question.overrides = std::make_unique<ResponseOverrides>(std::move(*overrides));
-  return question;
+  spec->wishes = wishes_of(range, conditions);
+  return ObjectQuestion{.spec = std::move(spec),
+                        .hash = hash,
+                        .range = range,
+                        .conditions = conditions,
+                        .overrides = std::move(overrides),
+                        .good_for = good_for,
+                        .operation = target.operation,
+                        .revalidate = fields.revalidate,
+                        .checksums = fields.checksums || asks_for_checksums(target)};
 }
 
 /// The same for all buckets, without a question to the store: clients sign for this region.

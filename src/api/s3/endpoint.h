@@ -44,10 +44,10 @@ class Endpoint final : public RouteHandler {
   void replace_rules(RevalidateRules rules) { rules_.replace(std::move(rules)); }
 
  private:
+  /// Takes the key and `id` if the question is good.
   [[nodiscard]] std::expected<ObjectQuestion, Refusal> check(const net::Request& request,
-                                                             const Target& target,
-                                                             const Permit& permit,
-                                                             std::string_view id);
+                                                             Target& target, const Permit& permit,
+                                                             std::string& id);
   [[nodiscard]] rt::Task<void> tell_location(net::ResponseWriter& writer, std::string id);
   [[nodiscard]] rt::Task<void> refuse(const net::Request& request, net::ResponseWriter& writer,
                                       Target target, std::string id, Refusal refusal);

@@ -12,7 +12,6 @@ namespace cachey::api::s3 {
 namespace {
 
 using namespace std::chrono_literals;
-using cache::KeyView;
 using cache::RangeReader;
 using cache::Verdict;
 
@@ -169,25 +168,31 @@ NextStep GetObject::next_step_of(const Answer& answer) {
   return {refuses && question.age > 0ns ? Step::kAsk : Step::kAnswer};
 }
 
+/// The frame must stay small, because Asio recycles only small frames: an answer that waits has a
+/// coroutine of its own.
 rt::Task<void> GetObject::answer(rt::Worker& worker, const net::Request& request,
                                  net::ResponseWriter& writer, ObjectQuestion question) {
   Answer answer{worker, request, writer, question, cache_.clock().mono()};
-  std::optional<Judged> judged = try_prepare(answer);
-  if (!judged) {
-    Result<Judged> prepared = co_await prepare(answer);
-    if (!prepared) {
-      co_await fail(answer, std::move(prepared.error()));
-      co_return;
-    }
-    judged = *prepared;
+  const std::optional<Judged> judged = try_prepare(answer);
+  if (judged) {
+    co_await send(answer, *judged);
+  } else {
+    co_await answer_later(answer);
   }
-  co_await send(answer, *judged);
+}
+
+rt::Task<void> GetObject::answer_later(Answer& answer) {
+  Result<Judged> prepared = co_await prepare(answer);
+  if (prepared) {
+    co_await send(answer, *prepared);
+  } else {
+    co_await fail(answer, std::move(prepared.error()));
+  }
 }
 
 /// Finds the answer without waiting. Nothing: prepare() must.
 std::optional<GetObject::Judged> GetObject::try_prepare(Answer& answer) {
-  const KeyView key = answer.spec().key.view();
-  answer.head = cache_.known_head(answer.worker, answer.spec(), key.hash());
+  answer.head = cache_.known_head(answer.worker, answer.spec(), answer.question.hash);
   if (answer.head.source == nullptr) {
     answer.absence = cache_.fills().known_absence(answer.spec());
     return std::nullopt;

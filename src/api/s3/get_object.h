@@ -39,6 +39,7 @@ class GetObject {
   struct Answer;  // the state of one answer
   struct Judged;
 
+  [[nodiscard]] rt::Task<void> answer_later(Answer& answer);
   [[nodiscard]] std::optional<Judged> try_prepare(Answer& answer);
   [[nodiscard]] rt::Task<Result<Judged>> prepare(Answer& answer);
   [[nodiscard]] rt::Task<Result<void>> open_unknown(Answer& answer);

@@ -45,6 +45,29 @@ class Lines {
   std::string_view checksums_;
 };
 
+/// Lines of fields whose values are made here. Each has a bound, together about 600 bytes.
+using OwnLines = BoundedText<768>;
+
+OwnLines own_lines(const ObjectHead& object) {
+  const ObjectInfo& info = object.source.info;
+  OwnLines own;
+  own.add("x-amz-request-id: ").add(object.question.spec->request_id).add("\r\n");
+  if (object.status == 206) {
+    own.add("Content-Range: ");
+    add_content_range(own, object.range, info.size);
+    own.add("\r\n");
+  }
+  if (info.last_modified != 0)
+    own.add("Last-Modified: ").add(HttpDate(info.last_modified).view()).add("\r\n");
+  if (object.plain) return own;
+  own.add("X-Cache: ").add(to_string(object.word)).add("\r\n");
+  if (object.reader == nullptr) return own;
+  own.add("C0-Status: ");
+  add_c0_status(own, *object.reader);
+  own.add("\r\n");
+  return own;
+}
+
 net::CacheStatus cache_status_of(CacheWord word) {
   return word == CacheWord::kMiss || word == CacheWord::kPass ? net::CacheStatus::kMiss
                                                               : net::CacheStatus::kHit;
@@ -57,30 +80,16 @@ void start_object(net::ResponseWriter& writer, const ObjectHead& object) {
   const ObjectInfo& info = object.source.info;
   net::ResponseHead head(object.status);
   head.set_constants(kConstants);
-  ShortText content_range;
-  if (object.status == 206) {
-    content_range.add("bytes ").add(object.range.begin).add("-").add(object.range.end - 1);
-    content_range.add("/").add(info.size);
-    head.add("Content-Range", content_range.view());
-  }
   std::string quoted;
   if (!info.etag.empty() && !has_control(info.etag)) {
     if (!has_quotes(info.etag)) quoted.append("\"").append(info.etag).append("\"");
     head.add("ETag", quoted.empty() ? info.etag : quoted);
   }
-  const HttpDate last_modified(info.last_modified);
-  if (info.last_modified != 0) head.add("Last-Modified", last_modified.view());
-  head.add("x-amz-request-id", object.question.spec->request_id);
-  ShortText status;
-  if (!object.plain) {
-    head.add("X-Cache", to_string(object.word));
-    if (object.reader != nullptr) {
-      status = c0_status_of(*object.reader);
-      head.add("C0-Status", status.view());
-    }
-  }
+  const OwnLines own = own_lines(object);
+  head.add_lines(own.view());
   const Lines lines(object);
-  head.set_lines(lines.attributes(), lines.checksums());
+  if (!lines.attributes().empty()) head.add_lines(lines.attributes());
+  if (!lines.checksums().empty()) head.add_lines(lines.checksums());
   head.set_cache_status(cache_status_of(object.word));
   head.set_content_length(object.status == 304 ? 0 : object.range.size());
   if (object.trailers) head.set_trailer_name("C0-Status");

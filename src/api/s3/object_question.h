@@ -15,11 +15,12 @@ namespace cachey::api::s3 {
 /// What a request asks of an object, checked. Its text belongs to the request and to its target.
 struct ObjectQuestion {
   cache::FetchSpecPtr spec;
-  Operation operation = Operation::kGetObject;  ///< or kHeadObject
+  uint64_t hash = 0;  ///< of the spec's key
   AskedRange range;
   Preconditions conditions;
   std::unique_ptr<const ResponseOverrides> overrides{};  ///< null: none
   GoodFor good_for = RevalidateRules::kDefault;          ///< an answer about this object
+  Operation operation = Operation::kGetObject;           ///< or kHeadObject
   bool revalidate = false;                               ///< asks_to_revalidate()
   bool checksums = false;                                ///< x-amz-checksum-mode: ENABLED
 };

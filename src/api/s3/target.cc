@@ -65,6 +65,13 @@ constexpr Subresource kSubresources[] = {
 };
 static_assert(std::ranges::is_sorted(kSubresources, {}, &Subresource::name));
 
+constexpr std::array<bool, 256> kBucketBytes = [] {
+  std::array<bool, 256> allowed{};
+  for (unsigned c = 0; c < 128; ++c)
+    allowed[c] = is_alphanumeric(static_cast<char>(c)) || c == '.' || c == '-' || c == '_';
+  return allowed;
+}();
+
 constexpr std::string_view kPartNumber = "partNumber";
 constexpr std::string_view kVersionId = "versionId";
 
@@ -153,10 +160,14 @@ std::expected<void, const aws::ErrorCode*> parse_path(std::string_view path, std
 }  // namespace
 
 bool is_bucket_name(std::string_view name) {
-  return !name.empty() && name.size() <= kBucketNameBytesMax && is_alphanumeric(name.front()) &&
-         !name.contains("..") && std::ranges::all_of(name, [](char c) {
-           return is_alphanumeric(c) || c == '.' || c == '-' || c == '_';
-         });
+  if (name.empty() || name.size() > kBucketNameBytesMax || !is_alphanumeric(name.front()))
+    return false;
+  char before = '\0';
+  for (const char c : name) {
+    if (!kBucketBytes[static_cast<unsigned char>(c)] || (c == '.' && before == '.')) return false;
+    before = c;
+  }
+  return true;
 }
 
 bool is_subresource(std::string_view name) {
@@ -170,20 +181,21 @@ std::optional<std::string_view> Target::parameter(std::string_view name) const {
 
 std::expected<Target, const aws::ErrorCode*> parse_target(const net::Request& request,
                                                           const VirtualHosts& hosts) {
-  Target target;
-  if (request.method() == net::Method::kOther) return target;
+  std::expected<Target, const aws::ErrorCode*> parsed(std::in_place);
+  Target& target = *parsed;
+  if (request.method() == net::Method::kOther) return parsed;
   const std::string_view text = request.target();
   const size_t mark = text.find('?');
   const std::string_view host = request.field("host").value_or("");
-  const auto parsed = parse_path(text.substr(0, mark), host, hosts, target);
-  if (!parsed) return std::unexpected(parsed.error());
+  const auto named = parse_path(text.substr(0, mark), host, hosts, target);
+  if (!named) return std::unexpected(named.error());
   if (mark != std::string_view::npos) {
     auto parameters = aws::decode_query(text.substr(mark + 1));
     if (!parameters) return refused("InvalidURI");
     target.parameters = std::move(*parameters);
   }
   target.operation = operation_of(request.method() == net::Method::kHead, target);
-  return target;
+  return parsed;
 }
 
 }  // namespace cachey::api::s3

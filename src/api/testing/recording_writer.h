@@ -1,11 +1,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
 
+#include "base/field_lines.h"
 #include "net/http/http.h"
 
 namespace cachey::api {
@@ -21,7 +23,11 @@ class RecordingWriter final : public net::ResponseWriter {
       }
     }
     for (const net::Field& field : head.fields()) fields[std::string(field.name)] = field.value;
-    for (const std::string_view prepared : head.lines()) lines += prepared;
+    for (std::string_view prepared : head.lines()) {
+      lines += prepared;
+      while (const std::optional<FieldLine> line = take_field_line(prepared))
+        fields[std::string(line->name)] = line->value;
+    }
   }
   size_t offer(std::span<const iovec> body) override {
     size_t bytes = 0;
@@ -42,7 +48,7 @@ class RecordingWriter final : public net::ResponseWriter {
 
   unsigned status = 0;
   std::map<std::string, std::string> fields;
-  std::string lines;  ///< prepared ones
+  std::string lines;  ///< prepared ones, which are in `fields`, too
   bool finished = false;
   bool aborted = false;
   std::string text;

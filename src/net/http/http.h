@@ -131,6 +131,7 @@ class ConstantFields {
 class ResponseHead {
  public:
   static constexpr size_t kFieldsMax = 12;
+  static constexpr size_t kBlocksMax = 3;
 
   explicit ResponseHead(unsigned status) : status_(status) {}
 
@@ -138,10 +139,13 @@ class ResponseHead {
     CHECK(count_ < kFieldsMax);
     fields_[count_++] = Field{name, value};
   }
-  /// Prepared lines `Name: value\r\n`, behind the fields of add(): any number of them, `more`
-  /// behind `lines`. HTTP/1 sends them as they are. REQUIRES: whole lines, with names that are
-  /// tokens and values without other control characters than tabs.
-  void set_lines(std::string_view lines, std::string_view more = {}) { lines_ = {lines, more}; }
+  /// Adds prepared lines `Name: value\r\n`, behind the fields of add(): any number of them. HTTP/1
+  /// sends them as they are. REQUIRES: whole lines, with names that are tokens and values without
+  /// other control characters than tabs; at most kBlocksMax calls.
+  void add_lines(std::string_view lines) {
+    CHECK(blocks_ < kBlocksMax);
+    lines_[blocks_++] = lines;
+  }
   /// Fields that come before those of add(); kept as a reference.
   void set_constants(const ConstantFields& fields) { constants_ = &fields; }
   /// Exactly this many bytes of body will be offered. REQUIRES: called for every response.
@@ -157,8 +161,8 @@ class ResponseHead {
   [[nodiscard]] unsigned status() const { return status_; }
   /// Those of add().
   [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), count_}; }
-  /// Those of set_lines().
-  [[nodiscard]] const std::array<std::string_view, 2>& lines() const { return lines_; }
+  /// Those of add_lines().
+  [[nodiscard]] std::span<const std::string_view> lines() const { return {lines_.data(), blocks_}; }
   /// Null: none.
   [[nodiscard]] const ConstantFields* constants() const { return constants_; }
   [[nodiscard]] CacheStatus cache_status() const { return cache_status_; }
@@ -172,7 +176,8 @@ class ResponseHead {
   const ConstantFields* constants_ = nullptr;
   uint64_t content_length_ = 0;
   std::optional<std::string_view> trailer_name_;
-  std::array<std::string_view, 2> lines_;
+  size_t blocks_ = 0;
+  std::array<std::string_view, kBlocksMax> lines_;
   std::array<Field, kFieldsMax> fields_;
 };
 

@@ -53,9 +53,7 @@ void Writer::start(const ResponseHead& head) {
   out_.append(state_.date.text());
   if (head.constants() != nullptr) out_.append(head.constants()->text());
   for (const Field& field : head.fields()) append_field(field);
-  for (const std::string_view lines : head.lines()) {
-    if (!lines.empty()) out_.append(lines);
-  }
+  for (const std::string_view lines : head.lines()) out_.append(lines);
   append_framing(head);
 }
 

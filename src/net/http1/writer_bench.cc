@@ -15,7 +15,7 @@ class NoHandler final : public Handler {
   }
 };
 
-/// `lines`: set_lines().
+/// `lines`: add_lines().
 void write_head(benchmark::State& state, std::string_view lines) {
   const SystemClock clock;
   rt::Worker worker(0, clock);
@@ -38,7 +38,7 @@ void write_head(benchmark::State& state, std::string_view lines) {
     head.add("ETag", "\"6805f2cfc46c0f04559748bb039d69ae-9\"");
     head.add("C0-Status", "0-65535; images-eu; 1715935777");
     head.set_content_length(65536);
-    head.set_lines(lines);
+    head.add_lines(lines);
     writer.start(head);
     writer.end();
   }

@@ -135,7 +135,8 @@ class TestHandler final : public Handler {
     }
     ResponseHead head(200);
     head.add("X-Test", "yes");
-    head.set_lines(lines, "X-More: \r\n");
+    head.add_lines(lines);
+    head.add_lines("X-More: \r\n");
     head.set_content_length(body.size());
     writer.start(head);
     lines.assign(lines.size(), '?');
