@@ -145,9 +145,9 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options) {
   opened.origins = std::move(*origins);
   opened.tls = std::move(*tls);
   if (!options.disk_path.empty()) {
-    opened.disk = std::make_unique<Disk>(foundation->options, foundation->workers,
-                                         foundation->memory, foundation->attributes,
-                                         foundation->clock, foundation->random);
+    opened.disk =
+        std::make_unique<Disk>(foundation->options, foundation->workers, foundation->memory,
+                               foundation->attributes, foundation->clock, foundation->random);
   }
   std::unique_ptr<Process> process(new Process(std::move(foundation), std::move(opened)));
   if (!options.access_log.empty()) {

@@ -107,8 +107,8 @@ rt::Task<void> Connection::answer(std::unique_ptr<Stream> stream) {
       co_await state_.handler.handle(state_.worker, stream->head().request(), *stream);
     }
   } catch (const std::exception& failure) {
-    log::error("handler failed",
-               {{"target", masked_target(stream->head().request().target())}, {"error", failure.what()}});
+    log::error("handler failed", {{"target", masked_target(stream->head().request().target())},
+                                  {"error", failure.what()}});
   }
   if (!stream->finished()) stream->abort();
   stream.reset();

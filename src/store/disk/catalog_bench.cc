@@ -163,7 +163,9 @@ void open_index(benchmark::State& state, bool one) {
       RecordReader reader(std::as_bytes(std::span(text)));
       rig.catalog().restore(RestoredPage(std::get<PageRecord>(*reader.next()), i / 20));
     }
-    CHECK(rig.catalog().finish_restoring({}, ExtentAllocator::kUnitsPerChunk) == 0);
+    const size_t evicted =
+        rig.catalog().finish_restoring({}, ExtentAllocator::kUnitsPerChunk, unshared_attributes);
+    CHECK(evicted == 0);
     CHECK(rig.catalog().pages() == index_pages());
   }
 }
