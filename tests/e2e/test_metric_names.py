@@ -100,7 +100,7 @@ def test_the_dashboard_is_well_formed():
     panels = board["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert [panel["title"] for panel in panels if panel["type"] == "row"] == [
-        "Traffic", "Latency", "Hit ratio", "Origin", "Buckets", "Memory", "Disk", "Connections", "Process"]
+        "Traffic", "Latency", "Hit ratio", "S3 endpoint", "Origin", "Buckets", "Memory", "Disk", "Connections", "Process"]
     variables = {variable["name"]: variable for variable in board["templating"]["list"]}
     assert variables["datasource"]["type"] == "datasource"
     taken = set()
@@ -129,6 +129,12 @@ def test_the_dashboard_asks_for_metrics_that_there_are(families):
         if variable["type"] == "query":
             metric, _, label = _VARIABLE.fullmatch(variable["definition"]).groups()
             assert label in labels_of(families, metric) | _ADDED_BY_PROMETHEUS
+
+
+def test_the_dashboard_shows_the_s3_endpoint(families):
+    shown = {family_of(families, name).name for panel in dashboard()["panels"] for target in panel.get("targets", [])
+             for name, _ in _SELECTOR.findall(target["expr"])}
+    assert {name for name in families if name.startswith("cachey_s3api_")} | {"cachey_heads"} <= shown
 
 
 def test_alerts_ask_for_metrics_that_there_are(families):
