@@ -3,7 +3,6 @@
 #include <xxhash.h>
 
 #include <random>
-#include <utility>
 
 namespace cachey {
 namespace {
@@ -32,9 +31,9 @@ uint64_t hash_of(const ObjectAttributes& attributes, uint64_t seed) {
 
 AttributesPool::AttributesPool() : seed_(secret_seed()) {}
 
-ObjectAttributesPtr AttributesPool::intern(ObjectAttributes attributes) {
+ObjectAttributesPtr AttributesPool::intern(const ObjectAttributes& attributes) {
   const uint64_t hash = hash_of(attributes, seed_);
-  return shards_[hash % kShards].intern(std::move(attributes), hash / kShards);
+  return shards_[hash % kShards].intern(attributes, hash / kShards);
 }
 
 size_t AttributesPool::entries() const {
@@ -43,14 +42,16 @@ size_t AttributesPool::entries() const {
   return sum;
 }
 
-ObjectAttributesPtr AttributesPool::Shard::intern(ObjectAttributes attributes, uint64_t hash) {
+ObjectAttributesPtr AttributesPool::Shard::intern(const ObjectAttributes& attributes,
+                                                  uint64_t hash) {
   ObjectAttributesPtr block;  // dies after the lock
   const MutexLock lock(mutex_);
   sweep();
   std::weak_ptr<const ObjectAttributes>& known = blocks_[hash];
   block = known.lock();
   if (block != nullptr && *block == attributes) return block;
-  auto made = std::make_shared<const ObjectAttributes>(std::move(attributes));
+  // A copy has no room to spare; the text that came may have as much again.
+  auto made = std::make_shared<const ObjectAttributes>(attributes);
   if (block == nullptr) known = made;
   return made;
 }

@@ -23,7 +23,7 @@ class AttributesPool {
   AttributesPool& operator=(const AttributesPool&) = delete;
 
   /// The shared block with the text of `attributes`. Never null.
-  [[nodiscard]] ObjectAttributesPtr intern(ObjectAttributes attributes);
+  [[nodiscard]] ObjectAttributesPtr intern(const ObjectAttributes& attributes);
 
   /// With those that are not swept yet. Takes all locks in turn.
   [[nodiscard]] size_t entries() const;
@@ -34,7 +34,7 @@ class AttributesPool {
 
   class alignas(kCacheLineBytes) Shard {
    public:
-    [[nodiscard]] ObjectAttributesPtr intern(ObjectAttributes attributes, uint64_t hash);
+    [[nodiscard]] ObjectAttributesPtr intern(const ObjectAttributes& attributes, uint64_t hash);
     [[nodiscard]] size_t entries() const;
 
    private:

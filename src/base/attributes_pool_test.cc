@@ -1,9 +1,11 @@
 #include "base/attributes_pool.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace cachey {
@@ -30,6 +32,17 @@ TEST(AttributesPool, TooLargeAndNoneAreTwoThings) {
   EXPECT_NE(none, too_large);
   EXPECT_TRUE(too_large->too_large());
   EXPECT_EQ(pool.intern(ObjectAttributes::make_too_large()), too_large);
+}
+
+TEST(AttributesPool, ABlockTakesNoMoreThanItsText) {
+  AttributesPool pool;
+  std::string lines = "x-amz-meta-a: " + std::string(4000, 'a') + "\r\n";
+  const size_t size = lines.size();
+  lines.reserve(4 * size);
+  const ObjectAttributesPtr block = pool.intern(ObjectAttributes(std::move(lines), {}));
+  ASSERT_EQ(block->bytes(), size);
+  char* const text = const_cast<char*>(block->lines().data());  // for malloc_usable_size() only
+  EXPECT_LT(malloc_usable_size(text), size + size / 2);
 }
 
 TEST(AttributesPool, KeepsNoBlockAlive) {
