@@ -118,7 +118,8 @@ class Reader {
     return strip_authority();
   }
 
-  /// Turns absolute-form into origin-form. The authority is checked, then dropped.
+  /// Turns absolute-form into origin-form. The authority takes the place of the Host field's value
+  /// (RFC 9112 3.2.2).
   HeadFault strip_authority() {
     std::string_view& target = head_.target;
     if (target.front() == '/' || (target == "*" && head_.method == Method::kOther)) {
@@ -130,8 +131,8 @@ class Reader {
     if (!matches(name, "http") && !matches(name, "https")) return HeadFault::kBadTarget;
     const std::string_view rest = target.substr(scheme + 3);
     const size_t slash = rest.find('/');
-    const std::string_view authority = rest.substr(0, slash);
-    if (authority.empty() || !all(authority, kHostByte)) return HeadFault::kBadTarget;
+    authority_ = rest.substr(0, slash);
+    if (authority_.empty() || !all(authority_, kHostByte)) return HeadFault::kBadTarget;
     target = slash == std::string_view::npos ? std::string_view("/") : rest.substr(slash);
     return HeadFault::kNone;
   }
@@ -186,7 +187,9 @@ class Reader {
   HeadFault host(std::string_view value) {
     if (has_host_) return HeadFault::kTwoHosts;
     has_host_ = true;
-    return is_host(value) ? HeadFault::kNone : HeadFault::kBadHost;
+    if (!is_host(value)) return HeadFault::kBadHost;
+    if (!authority_.empty()) fields_.back().value = authority_;
+    return HeadFault::kNone;
   }
 
   void connection(std::string_view value) {
@@ -227,6 +230,7 @@ class Reader {
   const char* const end_;
   RequestHead& head_;
   std::vector<Field>& fields_;
+  std::string_view authority_;  // of an absolute-form target
   bool has_host_ = false;
   bool has_length_ = false;
   bool has_encoding_ = false;

@@ -193,7 +193,8 @@ const Accepted kAccepted[] = {
      false},
     {"get / HTTP/1.1\r\nHost: a\r\n\r\n", Method::kOther, "/", true, false, false},
     {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", Method::kOther, "*", true, false, false},
-    {"GET http://a:80/b?c HTTP/1.1\r\nHost: a\r\n\r\n", Method::kGet, "/b?c", true, false, false},
+    {"GET http://a:80/b?c HTTP/1.1\r\nHost: a:80\r\n\r\n", Method::kGet, "/b?c", true, false,
+     false},
     {"GET HTTPS://a HTTP/1.1\r\nHost: a\r\n\r\n", Method::kGet, "/", true, false, false},
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", Method::kGet, "/", false, false,
      false},
@@ -246,6 +247,18 @@ TEST(Head, LowersNamesTrimsValuesKeepsOrder) {
       {"c0-bucket", "\xc3\xa9:\"x\""},
   };
   EXPECT_EQ(outcome.fields, expected);
+}
+
+/// Of two hosts the one in the target counts, wherever a proxy or a handler looks.
+TEST(Head, TheHostOfAnAbsoluteTargetIsTheHost) {
+  for (const std::string target : {"http://bucket.example:80/key", "https://bucket.example:80"}) {
+    const std::string text = "GET " + target + " HTTP/1.1\r\nA: b\r\nHost: other\r\nC: d\r\n\r\n";
+    const Outcome outcome = read_in_pieces(text, text.size());
+    ASSERT_EQ(outcome.fault, F::kNone) << to_string(outcome.fault);
+    const std::vector<std::pair<std::string, std::string>> expected = {
+        {"a", "b"}, {"host", "bucket.example:80"}, {"c", "d"}};
+    EXPECT_EQ(outcome.fields, expected) << target;
+  }
 }
 
 TEST(Head, HasAtMostSoManyFields) {
