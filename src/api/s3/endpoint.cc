@@ -65,7 +65,8 @@ std::optional<Refusal> refusal_of(Operation operation) {
       return Refusal::method_not_allowed();
     default:
       return not_implemented(
-          "this endpoint serves GetObject and HeadObject of whole objects, and GetBucketLocation");
+          "this endpoint serves GetObject, HeadObject and GetBucketLocation, without partNumber, "
+          "versionId and other sub-resources");
   }
 }
 
@@ -134,7 +135,8 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   const Fields fields(request);
   if (fields.unserved) {
     return std::unexpected(not_implemented(
-        "this endpoint reads with rights of its own, and objects without keys of the client"));
+        "this endpoint serves no requests with a customer's encryption key, x-amz-request-payer or "
+        "x-amz-expected-bucket-owner: it reads with the server's own credentials"));
   }
   std::unique_ptr<ResponseOverrides> overrides;
   if (!target.parameters.empty()) {  // most requests have none

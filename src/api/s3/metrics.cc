@@ -36,11 +36,9 @@ std::string_view to_string(CacheWord word) {
     case CacheWord::kRevalidated:
       return "REVALIDATED";
     case CacheWord::kStale:
-      return "STALE";
-    case CacheWord::kPass:
       break;
   }
-  return "PASS";
+  return "STALE";
 }
 
 EndpointMetrics::EndpointMetrics(Metrics& metrics) : metrics_(metrics) {

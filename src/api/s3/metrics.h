@@ -17,9 +17,8 @@ enum class CacheWord : uint8_t {
   kMiss,         ///< the store sent the first page, or was asked for what the cache did not know
   kRevalidated,  ///< from the cache, after the store said that the version is the same
   kStale,        ///< from the cache, because the store failed at that question
-  kPass,         ///< the store's own answer; nothing was kept
 };
-inline constexpr size_t kCacheWords = static_cast<size_t>(CacheWord::kPass) + 1;
+inline constexpr size_t kCacheWords = static_cast<size_t>(CacheWord::kStale) + 1;
 [[nodiscard]] std::string_view to_string(CacheWord word);
 
 /// What the store said when it was asked about an object that the cache knows.
@@ -28,12 +27,12 @@ enum class Revalidation : uint8_t {
   kChanged,
   kGone,    ///< 404
   kDenied,  ///< 403
-  kFailed,  ///< it said nothing
-  kStale,   ///< it said nothing, and the answer is what the cache knows
+  kFailed,  ///< the store did not answer
+  kStale,   ///< the store did not answer, and the client gets what the cache knows
 };
 inline constexpr size_t kRevalidations = static_cast<size_t>(Revalidation::kStale) + 1;
 
-/// How an answer ended that is no error.
+/// How a request ended that got no error.
 enum class Ended : uint8_t {
   kOk,
   kNotModified,

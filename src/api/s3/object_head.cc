@@ -69,8 +69,7 @@ OwnLines own_lines(const ObjectHead& object) {
 }
 
 net::CacheStatus cache_status_of(CacheWord word) {
-  return word == CacheWord::kMiss || word == CacheWord::kPass ? net::CacheStatus::kMiss
-                                                              : net::CacheStatus::kHit;
+  return word == CacheWord::kMiss ? net::CacheStatus::kMiss : net::CacheStatus::kHit;
 }
 
 }  // namespace

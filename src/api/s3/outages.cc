@@ -11,17 +11,21 @@ bool Outages::may_ask(std::string_view bucket, MonoTime now) {
   return true;
 }
 
-void Outages::failed(std::string_view bucket, MonoTime now) {
+bool Outages::failed(std::string_view bucket, MonoTime now) {
   const MutexLock lock(mutex_);
   Failing* const failing = failing_.find_or_add(bucket);
-  if (failing == nullptr || failing->failures == kFailuresMin) return;
-  ++failing->failures;
+  if (failing == nullptr || failing->failures == kFailuresMin) return false;
   failing->ask_at = now + kAskEvery;
+  return ++failing->failures == kFailuresMin;
 }
 
-void Outages::answered(std::string_view bucket) {
+bool Outages::answered(std::string_view bucket) {
   const MutexLock lock(mutex_);
+  const Failing* const failing = failing_.find(bucket);
+  if (failing == nullptr) return false;
+  const bool was_out = failing->failures == kFailuresMin;
   (void)failing_.erase(bucket);
+  return was_out;
 }
 
 size_t Outages::buckets_out() const {

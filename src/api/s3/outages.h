@@ -31,10 +31,11 @@ class Outages {
 
   /// For a request that may be answered stale: whether to ask.
   [[nodiscard]] bool may_ask(std::string_view bucket, MonoTime now) EXCLUDES(mutex_);
-  /// The store has not answered a question about an object of the bucket.
-  void failed(std::string_view bucket, MonoTime now) EXCLUDES(mutex_);
-  /// The store has answered, whatever it said.
-  void answered(std::string_view bucket) EXCLUDES(mutex_);
+  /// The store has not answered a question about an object of the bucket. True: the bucket is out
+  /// from now on.
+  bool failed(std::string_view bucket, MonoTime now) EXCLUDES(mutex_);
+  /// The store has answered, whatever the answer. True: the bucket was out.
+  bool answered(std::string_view bucket) EXCLUDES(mutex_);
 
   [[nodiscard]] size_t buckets_out() const EXCLUDES(mutex_);
 

@@ -48,6 +48,16 @@ TEST_F(OutagesTest, TheFirstAnswerEndsIt) {
   EXPECT_TRUE(may_ask("b")) << "counted anew";
 }
 
+TEST_F(OutagesTest, BeginAndEndAreToldOnce) {
+  fail("b", Outages::kFailuresMin - 1);
+  EXPECT_FALSE(outages_.answered("b")) << "the bucket was not out";
+  fail("b", Outages::kFailuresMin - 1);
+  EXPECT_TRUE(outages_.failed("b", now_));
+  EXPECT_FALSE(outages_.failed("b", now_));
+  EXPECT_TRUE(outages_.answered("b"));
+  EXPECT_FALSE(outages_.answered("b"));
+}
+
 TEST_F(OutagesTest, AnswersBetweenFailuresKeepTheBucketIn) {
   for (int i = 0; i < 100; ++i) {
     fail("b", Outages::kFailuresMin - 1);

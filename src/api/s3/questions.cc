@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/s3/freshness.h"
+#include "base/log.h"
 #include "cache/object_look.h"
 
 namespace cachey::api::s3 {
@@ -33,12 +34,19 @@ rt::Task<Result<cache::Head>> Questions::ask(rt::Worker& worker, cache::FetchSpe
   const bool is_gone = !head && head.error().kind() == ErrorKind::kNotFound;
   if (is_gone && not_before < terms.news_from && !is_absent_since(*spec, terms.news_from))
     head = co_await look(worker, spec, terms.news_from, until);
-  if (head || is_answer(head.error())) {
-    outages_.answered(bucket);
-  } else if (is_outage(head.error())) {
-    outages_.failed(bucket, cache_.clock().mono());
-  }
+  count(bucket, head);
   co_return head;
+}
+
+/// An outage's begin and end are in the log, so that an operator sees why answers are stale.
+void Questions::count(std::string_view bucket, const Result<cache::Head>& head) {
+  if (head || is_answer(head.error())) {
+    if (outages_.answered(bucket))
+      log::info("the store answers again, objects are confirmed", {{"bucket", bucket}});
+  } else if (is_outage(head.error()) && outages_.failed(bucket, cache_.clock().mono())) {
+    log::warn("the store does not answer, objects are served stale",
+              {{"bucket", bucket}, {"text", head.error().message()}});
+  }
 }
 
 rt::Task<Result<cache::Head>> Questions::look(rt::Worker& worker, cache::FetchSpecPtr spec,

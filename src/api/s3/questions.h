@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <stop_token>
+#include <string_view>
 
 #include "api/s3/outages.h"
 #include "base/clock.h"
@@ -38,6 +39,7 @@ class Questions {
  private:
   [[nodiscard]] rt::Task<Result<cache::Head>> look(rt::Worker& worker, cache::FetchSpecPtr spec,
                                                    MonoTime not_before, rt::Until until);
+  void count(std::string_view bucket, const Result<cache::Head>& head);
   [[nodiscard]] bool is_absent_since(const cache::FetchSpec& spec, MonoTime when);
 
   cache::Cache& cache_;

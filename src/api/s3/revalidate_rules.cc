@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "base/ascii.h"
@@ -24,6 +26,11 @@ Result<GoodFor> parse_policy(std::string_view text) {
   return GoodFor{std::chrono::seconds(*seconds)};
 }
 
+/// With any other byte the glob would match no bucket.
+bool may_be_in_bucket_glob(char c) {
+  return is_alphanumeric(c) || std::string_view(".-_*?").contains(c);
+}
+
 Result<BucketGlob> parse_glob(std::string_view what, std::string_view text) {
   Result<BucketGlob> glob = BucketGlob::parse(text);
   if (!glob)
@@ -40,9 +47,10 @@ Result<RevalidateRule> RevalidateRule::parse(std::string_view text) {
   }
   const std::string_view names = text.substr(0, equals);
   const size_t slash = names.find('/');
-  if (names.substr(0, slash).find_first_of("=,") != std::string_view::npos) {
+  if (!std::ranges::all_of(names.substr(0, slash), may_be_in_bucket_glob)) {
     return fail(ErrorKind::kBadRequest,
-                "the bucket's glob must have no , and no =; one value takes one policy");
+                "the bucket's glob may have letters, digits and . - _ * ? (and no s3:); one value "
+                "takes one policy");
   }
   Result<BucketGlob> bucket = parse_glob("the bucket's glob", names.substr(0, slash));
   if (!bucket) return std::unexpected(std::move(bucket.error()));

@@ -93,11 +93,15 @@ class Combinations {
           named("s3api-listen"));
       return;
     }
+    const bool listen_is_wrong = is_given(*find_option(table_, "s3api-listen")) && !faults_.empty();
+    if (listen_is_wrong) return;  // its own fault says what to do
     if (s3api.open) fault("{} needs --s3api-listen", named("s3api-open"));
     if (!s3api.domains.empty()) fault("{} needs --s3api-listen", named("s3api-domain"));
     if (!s3api.region.empty()) fault("{} needs --s3api-listen", named("s3api-region"));
     if (s3api.plain) fault("{} needs --s3api-listen", named("s3api-plain"));
     if (!s3api.revalidate.empty()) fault("{} needs --s3api-listen", named("s3api-revalidate"));
+    if (s3api.stale_if_error != S3ApiOptions{}.stale_if_error)
+      fault("{} needs --s3api-listen", named("s3api-stale-if-error"));
   }
 
   void check_addresses() {

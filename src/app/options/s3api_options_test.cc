@@ -124,11 +124,17 @@ TEST(OptionsOfTheS3Endpoint, WithoutAWordAboutAccessTheS3EndpointDoesNotStart) {
 
 TEST(OptionsOfTheS3Endpoint, WithoutItsAddressTheS3EndpointHasNoOptions) {
   for (const char* given : {"--s3api-open", "--s3api-domain=d", "--s3api-region=r", "--s3api-plain",
-                            "--s3api-revalidate=*=1"}) {
+                            "--s3api-revalidate=*=1", "--s3api-stale-if-error=61"}) {
     const auto options = parse({given});
     ASSERT_FALSE(options) << given;
     EXPECT_THAT(options.error().text, HasSubstr("needs --s3api-listen")) << given;
   }
+}
+
+TEST(OptionsOfTheS3Endpoint, AWrongAddressIsOneFault) {
+  const auto options = parse({"--s3api-listen=localhost:9000", "--s3api-open", "--s3api-plain"});
+  ASSERT_FALSE(options);
+  EXPECT_THAT(options.error().faults, ElementsAre(HasSubstr("\"localhost:9000\" is not an IPv4")));
 }
 
 TEST(OptionsOfTheS3Endpoint, BadValuesOfTheS3EndpointAreFaults) {
