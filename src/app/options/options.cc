@@ -227,9 +227,8 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
   if (is_open_to_all(options)) {
     options.warnings.emplace_back(
         "all clients that reach this server may read every bucket that it can read; limit that "
-        "with "
-        "--auth-tokens, --tls-client-ca, --allow-bucket or --kinds declared, or listen on "
-        "127.0.0.1");
+        "with --tls-client-ca, --allow-bucket or --kinds declared, for /fetch also with "
+        "--auth-tokens, or listen on 127.0.0.1");
   }
   if (options.s3api.enabled() && !options.auth_tokens_file.empty()) {
     options.warnings.emplace_back(
