@@ -121,6 +121,14 @@ TEST_F(HeadsTest, AnotherBucketOfTheSameSizeConfirmsAndChangesNothing) {
   expect("\"a2\"", at(30));
 }
 
+/// Its tag is what S3 clients compare with, also if all else is as in the other bucket.
+TEST_F(HeadsTest, TheHomeBucketTakesThePlaceOfOthersWithTheSameAttributes) {
+  const std::string lines = "Content-Type: a\r\n";
+  note("o", version("\"other\"", lines, "o", 10), at(10));
+  note("o", version("\"home\"", lines, "k", 10), at(20));
+  expect("\"home\"", at(20));
+}
+
 TEST_F(HeadsTest, TheHomeBucketTakesThePlaceOfOthers) {
   note("o", version("\"a\"", "", "a", 20), at(10));
   note("o", version("\"home\"", "", "k", 10), at(20));
