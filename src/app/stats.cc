@@ -79,9 +79,10 @@ void Stats::register_heads() {
   if (!heads.enabled()) return;
   metrics_.read_gauge("cachey_heads", "Objects of which the newest answer is known",
                       [&heads] { return to_double(heads.entries()); });
-  metrics_.read_gauge("cachey_heads_bytes", "Memory of these answers",
+  metrics_.read_gauge("cachey_heads_bytes", "Memory of the newest answers about objects",
                       [&heads] { return to_double(heads.bytes()); });
-  metrics_.read_counter("cachey_heads_evictions_total", "Answers that left memory for others",
+  metrics_.read_counter("cachey_heads_evictions_total",
+                        "Newest answers about objects that left memory for others",
                         [&heads] { return to_double(heads.evictions()); });
 }
 

@@ -124,12 +124,13 @@ void add_s3api(Table& table, S3ApiOptions& o) {
       .default_text = "the origin's";
   Option& revalidate =
       table.add(many("s3api-revalidate", revalidate_rule_value(), o.revalidate,
-                     "How long S3's answer about an object is good: never asked again, always "
-                     "asked, or seconds; by bucket and key, the first that matches"));
+                     "When the store is asked again about an object: never, always, or after a "
+                     "number of seconds; GLOB: BUCKET or BUCKET/KEY, the first match counts"));
   revalidate.default_text = "*=5";
   revalidate.separator = ';';
-  table.add(one("s3api-stale-if-error", seconds_value(SecondsFrom::kZero), o.stale_if_error,
-                "How much older an object may be served while S3 fails to confirm it; 0: not"));
+  table.add(one(
+      "s3api-stale-if-error", seconds_value(SecondsFrom::kZero), o.stale_if_error,
+      "How much older an object may be served while the store does not confirm it; 0: not at all"));
   table.add(one("s3api-plain", flag_value(), o.plain, "No X-Cache and no C0-Status in answers"));
 }
 
