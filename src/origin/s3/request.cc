@@ -11,6 +11,8 @@
 namespace cachey::origin {
 namespace {
 
+constexpr size_t kHeadersUsual = 8;
+
 std::string range_text(const GetObject& get) {
   if (get.ask == Ask::kTail) return fmt::format("bytes=-{}", get.range.size());
   return fmt::format("bytes={}-{}", get.range.begin, get.range.end - 1);
@@ -22,7 +24,9 @@ std::string format_request(const GetObject& get, const AttemptNumber& number, in
                            aws::Signer& signer) {
   const bool is_head = get.ask == Ask::kHead;
   const std::string_view method = is_head ? "HEAD" : "GET";
-  std::vector<aws::NamedValue> headers = {{"host", host_header(get.endpoint.url)}};
+  std::vector<aws::NamedValue> headers;
+  headers.reserve(kHeadersUsual);
+  headers.push_back({"host", host_header(get.endpoint.url)});
   if (!is_head) headers.push_back({"range", range_text(get)});
   if (get.checksum_mode) headers.push_back({"x-amz-checksum-mode", "ENABLED"});
   std::vector<aws::NamedValue> query;

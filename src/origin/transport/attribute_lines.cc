@@ -60,16 +60,28 @@ bool is_amazon_attribute(std::string_view rest) {
                              [rest](std::string_view known) { return same_name(rest, known); });
 }
 
+/// Whether a name with this first letter may be an attribute's. Most fields stop here.
+bool may_begin(char first) {
+  switch (lower(first)) {
+    case 'c':
+    case 'e':
+    case 'x':
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string_view name_of(std::string_view line) { return line.substr(0, line.find(':')); }
+
 /// The same lines in the order of their names.
-std::string sorted(std::string text) {
-  constexpr auto kPlace = [](const FieldLine& line) {
-    return std::pair(line.name, line.name.data());  // equal names stay in their order
-  };
+std::string sorted(std::string_view text) {
   std::vector<FieldLine> lines;
   std::string_view left = text;
   while (const std::optional<FieldLine> line = take_field_line(left)) lines.push_back(*line);
-  if (std::ranges::is_sorted(lines, {}, kPlace)) return text;
-  std::ranges::sort(lines, {}, kPlace);
+  std::ranges::sort(lines, {}, [](const FieldLine& line) {
+    return std::pair(line.name, line.name.data());  // equal names stay in their order
+  });
   std::string in_order;
   in_order.reserve(text.size());
   for (const FieldLine& line : lines) in_order += line.whole;
@@ -79,8 +91,9 @@ std::string sorted(std::string text) {
 }  // namespace
 
 void AttributeLines::take(std::string_view name, std::string_view value) {
-  std::string_view spelling = standard_name(name);
-  std::string* lines = &lines_;
+  if (name.empty() || !may_begin(name.front())) return;
+  const std::string_view spelling = standard_name(name);
+  Lines* lines = &lines_;
   if (spelling.empty()) {
     if (!begins_with(name, kAmazon) || !is_token(name)) return;
     const std::string_view rest = name.substr(kAmazon.size());
@@ -90,29 +103,46 @@ void AttributeLines::take(std::string_view name, std::string_view value) {
       return;
     }
   }
+  add(*lines, spelling, name, value);
+}
+
+void AttributeLines::add(Lines& lines, std::string_view spelling, std::string_view name,
+                         std::string_view value) {
   constexpr size_t kMarks = std::string_view(": \r\n").size();
   const size_t bytes = name.size() + value.size() + kMarks;
-  too_large_ =
-      too_large_ || lines_.size() + checksum_lines_.size() + bytes > ObjectAttributes::kBytesMax;
+  const size_t before = lines_.text.size() + checksum_lines_.text.size();
+  too_large_ = too_large_ || before + bytes > ObjectAttributes::kBytesMax;
   if (too_large_) return;
-  last_ = lines;
-  last_begin_ = lines->size();
+  std::string& text = lines.text;
+  const size_t begin = text.size();
+  text.reserve(begin + bytes);
   if (spelling.empty()) {
-    std::ranges::transform(name, std::back_inserter(*lines), lower);
+    std::ranges::transform(name, std::back_inserter(text), lower);
   } else {
-    lines->append(spelling);
+    text.append(spelling);
   }
-  lines->append(": ").append(value).append("\r\n");
+  const std::string_view all = text;
+  if (name_of(all.substr(lines.last)) > all.substr(begin)) lines.in_order = false;
+  text.append(": ").append(value).append("\r\n");
+  lines.last = begin;
+  last_ = &lines;
 }
 
 void AttributeLines::drop_line() {
-  if (last_ != nullptr) last_->resize(last_begin_);
+  if (last_ == nullptr) return;
+  last_->text.resize(last_->last);
+  last_->last = 0;
+  last_->in_order = false;  // not known
   last_ = nullptr;
+}
+
+std::string AttributeLines::finish(Lines lines) {
+  return lines.in_order ? std::move(lines.text) : sorted(lines.text);
 }
 
 ObjectAttributes AttributeLines::finish() {
   if (too_large_) return ObjectAttributes::make_too_large();
-  return {sorted(std::move(lines_)), sorted(std::move(checksum_lines_))};
+  return {finish(std::move(lines_)), finish(std::move(checksum_lines_))};
 }
 
 }  // namespace cachey::origin

@@ -31,10 +31,17 @@ class AttributeLines {
   [[nodiscard]] ObjectAttributes finish();
 
  private:
-  std::string lines_;
-  std::string checksum_lines_;
-  std::string* last_ = nullptr;  // has the line's field; null: that is no attribute
-  size_t last_begin_ = 0;
+  struct Lines {
+    std::string text;
+    size_t last = 0;       // where the last line begins
+    bool in_order = true;  // of their names
+  };
+  void add(Lines& lines, std::string_view spelling, std::string_view name, std::string_view value);
+  [[nodiscard]] static std::string finish(Lines lines);
+
+  Lines lines_;
+  Lines checksum_lines_;
+  Lines* last_ = nullptr;  // has the line's field; null: that is no attribute
   bool too_large_ = false;
 };
 

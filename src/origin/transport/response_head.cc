@@ -201,15 +201,22 @@ void HeadParser::take_options(std::string_view value) {
 void HeadParser::take_other(std::string_view name, std::string_view value) {
   if (same_name(name, "date")) {
     if (!head_.date) head_.date = parse_http_date(value);
-  } else if (same_name(name, "keep-alive")) {
+    return;
+  }
+  if (same_name(name, "keep-alive")) {
     if (!head_.keep_alive_timeout) head_.keep_alive_timeout = keep_alive_timeout(value);
+    return;
   }
   for (const TextField& field : kTextFields) {
+    if (!same_name(name, field.name)) continue;
     std::string& text = head_.*field.text;
-    if (text.empty() && same_name(name, field.name)) text = value;
+    if (text.empty()) text = value;
+    return;
   }
   for (size_t i = 0; i < sums_.size(); ++i) {
-    if (sums_[i].empty() && same_name(name, aws::kChecksumHeaders[i].name)) sums_[i] = value;
+    if (!same_name(name, aws::kChecksumHeaders[i].name)) continue;
+    if (sums_[i].empty()) sums_[i] = value;
+    return;
   }
 }
 

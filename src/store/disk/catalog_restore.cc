@@ -11,10 +11,8 @@ namespace {
 
 constexpr size_t kPageMemory = 400;  // of the index, about
 
-/// While a store is opened, nobody else has the source. RestoredPage made it.
-ObjectSource& own_source(DiskObject& object) {
-  return *std::const_pointer_cast<ObjectSource>(object.source);
-}
+/// While a store is opened, nobody else has the source. RestoredPage made it, not constant.
+ObjectSource& own_source(DiskObject& object) { return const_cast<ObjectSource&>(*object.source); }
 
 }  // namespace
 
@@ -128,6 +126,7 @@ void Catalog::unname_attributes(DiskObject& object) {
 /// Attributes that no whole definition is left of are not known.
 void Catalog::resolve_attributes(const InternAttributes& intern) {
   attributes_.finish_restoring(intern);
+  if (attributes_.size() == 0) return;
   objects_.for_each([this](DiskObject& object) {
     if (object.attributes == nullptr) return;
     if (object.attributes->text != nullptr) {

@@ -218,25 +218,35 @@ ReplayReport replay_journal(
   return replay.take_report();
 }
 
-RestoredQueue::Item item_of(const JournalRecord& record, uint64_t block) {
-  if (const auto* page = std::get_if<PageRecord>(&record)) return RestoredPage(*page, block);
-  if (const auto* removal = std::get_if<RemovalRecord>(&record)) return *removal;
-  if (const auto* removal = std::get_if<ObjectRemovalRecord>(&record)) return *removal;
-  if (const auto* answer = std::get_if<AnswerRecord>(&record)) return *answer;
-  return std::make_unique<const RestoredText>(std::get<AttributesRecord>(record), block);
+/// Makes the item in its place: a page is large to move.
+void add(RestoredQueue::Batch& batch, const JournalRecord& record, uint64_t block) {
+  if (const auto* page = std::get_if<PageRecord>(&record)) {
+    batch.emplace_back(std::in_place_type<RestoredPage>, *page, block);
+  } else if (const auto* removal = std::get_if<RemovalRecord>(&record)) {
+    batch.emplace_back(*removal);
+  } else if (const auto* object = std::get_if<ObjectRemovalRecord>(&record)) {
+    batch.emplace_back(*object);
+  } else if (const auto* answer = std::get_if<AnswerRecord>(&record)) {
+    batch.emplace_back(*answer);
+  } else {
+    batch.emplace_back(
+        std::make_unique<const RestoredText>(std::get<AttributesRecord>(record), block));
+  }
 }
 
-void restore(Catalog& catalog, RestoredQueue::Item item) {
-  if (const auto* text = std::get_if<std::unique_ptr<const RestoredText>>(&item)) {
-    catalog.restore((*text)->record, (*text)->journal_block);
-  } else if (auto* page = std::get_if<RestoredPage>(&item)) {
+/// Leaves nothing of use in `item`.
+void restore(Catalog& catalog, RestoredQueue::Item& item) {
+  if (auto* page = std::get_if<RestoredPage>(&item)) {
     catalog.restore(std::move(*page));
   } else if (const auto* removal = std::get_if<RemovalRecord>(&item)) {
     catalog.restore(*removal);
   } else if (const auto* object = std::get_if<ObjectRemovalRecord>(&item)) {
     catalog.restore(*object);
+  } else if (const auto* answer = std::get_if<AnswerRecord>(&item)) {
+    catalog.restore(*answer);
   } else {
-    catalog.restore(std::get<AnswerRecord>(item));
+    const RestoredText& text = *std::get<std::unique_ptr<const RestoredText>>(item);
+    catalog.restore(text.record, text.journal_block);
   }
 }
 
@@ -251,14 +261,15 @@ ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, 
   std::jthread reader([&] {
     RestoredQueue::Batch batch;
     report = replay_journal(device, superblock, [&](const JournalRecord& record, uint64_t block) {
-      batch.push_back(item_of(record, block));
+      batch.reserve(RestoredQueue::kBatchRecords);
+      add(batch, record, block);
       if (batch.size() == RestoredQueue::kBatchRecords) queue.push(std::exchange(batch, {}));
     });
     queue.push(std::move(batch));
     queue.close();
   });
   while (std::optional<RestoredQueue::Batch> batch = queue.pop()) {
-    for (RestoredQueue::Item& item : *batch) restore(catalog, std::move(item));
+    for (RestoredQueue::Item& item : *batch) restore(catalog, item);
   }
   reader.join();
   report.overlapping_pages =
