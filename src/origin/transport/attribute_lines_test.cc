@@ -105,6 +105,8 @@ TEST(AttributeLines, AFieldWithADoubtIsLeftOut) {
 TEST(AttributeLines, AFoldedLineDropsOnlyTheFieldBeforeIt) {
   EXPECT_EQ(lines_of("x-amz-meta-a: b\r\nServer: x\r\n folded\r\n"), "x-amz-meta-a: b\r\n");
   EXPECT_EQ(lines_of("x-amz-meta-a: b\r\nno colon\r\n folded\r\n"), "x-amz-meta-a: b\r\n");
+  EXPECT_EQ(lines_of("x-amz-meta-b: 1\r\nx-amz-meta-c: 2\r\n folded\r\nx-amz-meta-a: 3\r\n"),
+            "x-amz-meta-a: 3\r\nx-amz-meta-b: 1\r\n");
   EXPECT_EQ(lines_of("x-amz-meta-a: b\r\nx-amz-meta-c: \x01\r\n folded\r\n"),
             "x-amz-meta-a: b\r\n");
 }
