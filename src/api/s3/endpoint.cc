@@ -65,8 +65,8 @@ std::optional<Refusal> refusal_of(Operation operation) {
       return Refusal::method_not_allowed();
     default:
       return not_implemented(
-          "this endpoint serves GetObject, HeadObject and GetBucketLocation, without partNumber, "
-          "versionId and other sub-resources");
+          "this endpoint serves GetObject, HeadObject and GetBucketLocation; no lists, no "
+          "partNumber, no versionId, no other sub-resources");
   }
 }
 

@@ -34,6 +34,9 @@ rt::Task<Result<cache::Head>> Questions::ask(rt::Worker& worker, cache::FetchSpe
   const bool is_gone = !head && head.error().kind() == ErrorKind::kNotFound;
   if (is_gone && not_before < terms.news_from && !is_absent_since(*spec, terms.news_from))
     head = co_await look(worker, spec, terms.news_from, until);
+  const bool is_late = !head && head.error().kind() == ErrorKind::kTimeout;
+  if (is_late && cache_.clock().mono() >= deadline)
+    head = fail(ErrorKind::kTimeout, "the store has not answered in a second");
   count(bucket, head);
   co_return head;
 }
