@@ -47,7 +47,8 @@ class Bench:
 
     def start(self):
         self.origin.server.start()
-        self.cachey = servers.Cachey(self._binary, self._home / "cachey", self.origin.endpoint, self._cpu, memory="1GiB", s3=True)
+        self.cachey = servers.Cachey(self._binary, self._home / "cachey", self.origin.endpoint, self._cpu, memory="1GiB",
+                                     s3=True)
         self.cachey.server.start()
         for face in PREFIXES:  # the pages come into memory
             self._fetch(face, workloads.pages(), 4, 60, "--once", "--verify", 1)
