@@ -10,6 +10,7 @@
 #include "app/server_configs.h"
 #include "app/shutdown.h"
 #include "app/token_file.h"
+#include "aws/partition.h"
 #include "base/log.h"
 #include "store/s3_fifo.h"
 
@@ -78,7 +79,7 @@ std::optional<api::s3::EndpointConfig> s3api_config(const Options& options,
                                  .stale_max = options.s3api.stale_if_error,
                                  .plain = options.s3api.plain};
   const std::string& region = options.s3api.region.empty() ? origins_region : options.s3api.region;
-  if (!region.empty()) config.region = region;
+  if (aws::is_region(region)) config.region = region;  // the environment's may be any text
   return config;
 }
 
