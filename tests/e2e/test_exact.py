@@ -128,4 +128,4 @@ def test_past_2048_parts_a_page_is_completed(cachey, origin, kind):
             first = number * 5_000
             client.request("GET", fetch_target(kind, "object"), [range_header(first, first), *EXACT])
             expect_206(client.read_response(), stored, first, first, kind)
-    assert len(asked(origin, kind)) <= 2_050
+    assert len(set(asked(origin, kind))) <= 2_050  # a hedge asks for the same byte
