@@ -39,6 +39,11 @@ class Preconditions final : public cache::Condition {
     return !has_if_match_ && !has_if_none_match_ && !unmodified_since_ && !modified_since_ &&
            !if_range_;
   }
+  /// A version may hold for which the client needs no bytes, or others than its Range has. If-Match
+  /// and If-Unmodified-Since alone name the version that the client wants.
+  [[nodiscard]] bool may_do_without_body() const {
+    return has_if_none_match_ || modified_since_ || if_range_;
+  }
   [[nodiscard]] bool has_if_range() const { return if_range_.has_value(); }
   /// The Range counts: there is no If-Range, or this is the version that it names.
   [[nodiscard]] bool range_holds(const ObjectInfo& version) const;

@@ -102,6 +102,10 @@ void DiskWrites::observe(rt::Worker& worker, KeyView key, const ObjectSource& ve
   }
 }
 
+bool DiskWrites::has(KeyView key) const {
+  return disk_ != nullptr && disk_->version_of(key.kind, key.object) != nullptr;
+}
+
 void DiskWrites::drop(rt::Worker& worker, KeyView key, std::string_view bucket) {
   if (disk_ != nullptr) disk_->remove(worker, key.kind, key.object, bucket);
 }

@@ -33,6 +33,8 @@ class DiskWrites {
   /// The bucket no longer has the version that is known of it: removes the bucket's pages of the
   /// object from the disk; those of all buckets, if the name is empty.
   void drop(rt::Worker& worker, KeyView key, std::string_view bucket);
+  /// The disk has bytes of the object, in some version.
+  [[nodiscard]] bool has(KeyView key) const;
 
   /// Waits for the disk's index, writes the pages that are only in memory, and waits until all are
   /// durable. Logs its progress. False: not done by the deadline, or the disk is offline.

@@ -260,6 +260,7 @@ rt::Task<Result<void>> Fills::try_first_part(Filling& filling) {
   origin::ReadTerms terms = filling.terms(filling.first_range());
   terms.known = table_.ruling(filling.page.key());
   terms.ask = filling.ask;
+  terms.explain_absence = filling.is_look() && explains_absence(filling);
   if (filling.wanted) terms.wanted = filling.page.object_offset() + *filling.wanted;
   const ObjectSourcePtr known = terms.known;
   origin::ObjectRead read(origin_, filling.worker, std::move(terms));

@@ -135,6 +135,7 @@ class Fills {
   [[nodiscard]] rt::Task<Result<void>> take_parts_head(Filling& filling);
   [[nodiscard]] Result<ObjectSourcePtr> observe_answer(Filling& filling,
                                                        const origin::ObjectRead& read);
+  [[nodiscard]] bool explains_absence(const Filling& filling) const;
   [[nodiscard]] Result<void> take_look(Filling& filling, const origin::ObjectRead& read);
   [[nodiscard]] rt::Task<Result<void>> take_tail(Filling& filling, origin::ObjectRead& read);
   void take_absence(const Filling& filling, const Error& failure);

@@ -26,6 +26,13 @@ Result<ObjectSourcePtr> Fills::observe_answer(Filling& filling, const origin::Ob
   return std::move(observed.source);
 }
 
+/// The answer to a HEAD alone is too little to drop what is known, or to tell a client that asks
+/// for more than the head.
+bool Fills::explains_absence(const Filling& filling) const {
+  const KeyView key = filling.page.key();
+  return filling.spec.explain_absence || table_.knows(key) || disk_.has(key);
+}
+
 Result<void> Fills::take_look(Filling& filling, const origin::ObjectRead& read) {
   Result<ObjectSourcePtr> source = observe_answer(filling, read);
   if (!source) return std::unexpected(std::move(source.error()));
@@ -37,9 +44,11 @@ Result<void> Fills::take_look(Filling& filling, const origin::ObjectRead& read) 
 /// All buckets of the read have said that they do not have the object: what is known of it from
 /// them is old, unless a later request has brought it.
 void Fills::take_absence(const Filling& filling, const Error& failure) {
-  // A bucket that is not there is more likely a wrong setting than the end of its objects.
-  if (failure.kind() != ErrorKind::kNotFound || failure.cause() == ErrorCause::kNoSuchBucket)
-    return;
+  // A bucket that is not there is more likely a wrong setting than the end of its objects, and so
+  // is a code that S3 does not have.
+  const bool is_doubtful = failure.cause() == ErrorCause::kNoSuchBucket ||
+                           failure.cause() == ErrorCause::kUnusableAnswer;
+  if (failure.kind() != ErrorKind::kNotFound || is_doubtful) return;
   const KeyView key = filling.page.key();
   const MonoTime asked_at = filling.page.asked_at();
   for (const size_t index : filling.order) {
@@ -66,6 +75,7 @@ rt::Task<bool> Fills::is_version_gone(rt::Worker& worker, const FetchSpec& spec,
   config.operation_timeout = kAskedAgainMax;
   origin::ReadTerms terms(buckets, origin_.buckets.rank(buckets), spec.key.object, {}, config);
   terms.ask = origin::Ask::kHead;
+  terms.explain_absence = true;
   terms.request_id = spec.request_id;
   terms.kind = spec.key.kind;
   terms.versions = &versions;

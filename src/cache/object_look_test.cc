@@ -168,6 +168,21 @@ TEST_F(Looks, AnAbsenceDropsThePages) {
   EXPECT_TRUE(has_page());
 }
 
+TEST_F(Looks, AskWhyThereIsNoObjectIfTheCacheKnowsOne) {
+  (void)look_to_end();
+  EXPECT_FALSE(origin_.asked().back().explain_absence) << "a HEAD of a missing name is one request";
+  put("\"v1\"");
+  EXPECT_TRUE(look_to_end());
+  EXPECT_FALSE(origin_.asked().back().explain_absence);
+  EXPECT_TRUE(look_to_end());
+  EXPECT_TRUE(origin_.asked().back().explain_absence) << "a head is known";
+  EXPECT_FALSE(fill());
+  EXPECT_FALSE(origin_.asked().back().explain_absence) << "a GET explains itself";
+  cache_.heads().drop(key_, key_.hash(), *cache_.heads().find(key_, key_.hash())->source);
+  EXPECT_TRUE(look_to_end());
+  EXPECT_TRUE(origin_.asked().back().explain_absence) << "a page is known";
+}
+
 TEST_F(Looks, AFillThatFindsNoObjectDropsTheOtherPages) {
   put("\"v1\"", 3 * kPageBytes);
   EXPECT_FALSE(fill(0));
@@ -187,6 +202,8 @@ TEST_F(Looks, OtherFailuresDropNothing) {
       {ErrorKind::kThrottled, "503"},
       {ErrorKind::kTimeout, "late"},
       {ErrorKind::kNotFound, "404", ErrorCause::kNoSuchBucket},
+      {ErrorKind::kNotFound, "404", ErrorCause::kUnusableAnswer},
+      {ErrorKind::kRefused, "404", ErrorCause::kUnknownAccessKey},
   };
   for (const Error& failure : failures) {
     origin_.behave({.error = failure});

@@ -42,6 +42,9 @@ struct FetchSpec {
   std::string request_id;   ///< of the client's request, for the log; may be empty
   Wishes wishes;            ///< of this request alone
   PageSize page_size = {};  ///< of the object's kind: the same in all requests for the object
+  /// The client is told why there is no object: see GetRequest. Looks of objects that the cache
+  /// knows ask for it in any case.
+  bool explain_absence = false;
 
   /// A fill under `other` would fail for the same reasons as a fill under this spec.
   [[nodiscard]] bool same_terms(const FetchSpec& other) const {

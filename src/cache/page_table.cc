@@ -95,6 +95,12 @@ ObjectSourcePtr PageTable::ruling(KeyView key) {
   return object == nullptr ? nullptr : object->versions.ruling();
 }
 
+bool PageTable::knows(KeyView key) {
+  if (ruling(key) != nullptr) return true;
+  const std::optional<Head> head = heads_ == nullptr ? std::nullopt : heads_->find(key, key.hash());
+  return head && head->source != nullptr;
+}
+
 Head PageTable::ruling_head(KeyView key, uint64_t hash) {
   Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);

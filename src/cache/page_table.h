@@ -126,6 +126,9 @@ class PageTable {
     if (heads_ != nullptr) heads_->note_absence(key, key.hash(), bucket, sent_at);
   }
 
+  /// A version of the object is known: it has pages that know it, or a head.
+  [[nodiscard]] bool knows(KeyView key);
+
   /// The disk has `page` in the version of `source`. Returns the source to use; null if the page
   /// does not fit the object's versions, or has left the table.
   [[nodiscard]] ObjectSourcePtr adopt(Page& page, ObjectSourcePtr source);

@@ -95,6 +95,9 @@ struct GetRequest {
   /// The bytes have memory. Such a request never waits for a request without memory.
   bool has_memory = false;
   Ask ask = Ask::kRange;
+  /// kHead: the store is asked why it has no object, at the cost of a request. An answer to a HEAD
+  /// alone names neither a missing bucket nor wrong keys.
+  bool explain_absence = false;
 };
 
 /// The body of a good answer. Made by Origin::get once the answer's head was read. The destructor

@@ -215,7 +215,7 @@ def test_a_version_that_the_client_names_is_not_asked_for(face, origin):
     assert get(face, where, [("If-Match", "*")]).header("ETag") != old.etag
 
 
-@pytest.mark.parametrize("words", ["no-cache", "max-age=0"])
+@pytest.mark.parametrize("words", ["no-cache", "no-store", "max-age=0"])
 def test_a_client_that_asks_to_revalidate_gets_it(face, origin, words):
     for bucket in ("ttl5", "never"):
         where = (bucket, f"revalidated-{words}")

@@ -71,11 +71,11 @@ std::optional<Refusal> refusal_of(Operation operation) {
 }
 
 /// A short tail comes from the store without the page around it: the footer of a file is often all
-/// that is read of the file. A condition may void the range, so that all of the object is wanted.
+/// that is read of the file. If-Range may void the range, so that all of the object is wanted.
 cache::Wishes wishes_of(const AskedRange& range, const Preconditions& conditions) {
   cache::Wishes wishes;
   wishes.exact = range.form == AskedRange::Form::kTail && range.tail_bytes > 0 &&
-                 range.tail_bytes <= cache::kTailBytesMax && conditions.empty();
+                 range.tail_bytes <= cache::kTailBytesMax && !conditions.has_if_range();
   return wishes;
 }
 
@@ -155,6 +155,7 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   const GoodFor good_for = rules_.of(target.bucket, target.key);
   spec->key = cache::ObjectKey{target.bucket, std::move(target.key)};
   spec->request_id = std::move(id);
+  spec->explain_absence = target.operation == Operation::kGetObject;  // HEAD has the status alone
   const AskedRange range = AskedRange::of(request);
   const Preconditions conditions(request, Preconditions::IfRange::kVoidsRange);
   spec->wishes = wishes_of(range, conditions);

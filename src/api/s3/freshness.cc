@@ -57,7 +57,8 @@ bool asks_to_revalidate(std::string_view cache_control) {
   while (!cache_control.empty()) {
     const size_t size = std::min(cache_control.find(','), cache_control.size());
     const std::string word = lower_case(trimmed(cache_control.substr(0, size)));
-    if (word == "no-cache" || word == "max-age=0" || word == "max-age=\"0\"") return true;
+    if (word == "no-cache" || word == "no-store" || word == "max-age=0" || word == "max-age=\"0\"")
+      return true;
     cache_control.remove_prefix(std::min(cache_control.size(), size + 1));
   }
   return false;

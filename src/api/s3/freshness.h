@@ -71,7 +71,8 @@ struct NextStep {
 /// (403, 404) is an answer.
 [[nodiscard]] bool is_outage(const Error& error);
 
-/// Whether a Cache-Control line of a request says `no-cache` or `max-age=0`.
+/// Whether a Cache-Control line of a request says `no-cache`, `no-store` or
+/// `max-age=0`.
 [[nodiscard]] bool asks_to_revalidate(std::string_view cache_control);
 
 }  // namespace cachey::api::s3

@@ -133,10 +133,10 @@ TEST(IsOutage, FailuresAreAndRefusalsAreNot) {
 
 TEST(AsksToRevalidate, ByTheWordsThatSaySo) {
   for (const char* line : {"no-cache", "No-Cache", "max-age=0", "no-transform, max-age=0",
-                           " max-age=\"0\" ,x", ",,no-cache"}) {
+                           " max-age=\"0\" ,x", ",,no-cache", "no-store"}) {
     EXPECT_TRUE(asks_to_revalidate(line)) << line;
   }
-  for (const char* line : {"", ",", "max-age=1", "max-age=00x", "no-cachex", "no-store",
+  for (const char* line : {"", ",", "max-age=1", "max-age=00x", "no-cachex", "no-storex",
                            "max-stale=0", "s-maxage=0"}) {
     EXPECT_FALSE(asks_to_revalidate(line)) << line;
   }

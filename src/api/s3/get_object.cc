@@ -143,9 +143,9 @@ GetObject::Judged GetObject::judge(const Answer& answer) {
 /// The request, as the rules of freshness see it.
 FreshnessQuestion GetObject::freshness_of(const Answer& answer) {
   const ObjectQuestion& asked = answer.question;
-  FreshnessQuestion question{
-      .head_may_do = asked.operation == Operation::kHeadObject || !asked.conditions.empty(),
-      .revalidate = asked.revalidate};
+  FreshnessQuestion question{.head_may_do = asked.operation == Operation::kHeadObject ||
+                                            asked.conditions.may_do_without_body(),
+                             .revalidate = asked.revalidate};
   if (answer.head.source == nullptr) {
     if (!answer.absence) return question;
     question.known = Known::kAbsent;

@@ -69,6 +69,7 @@ struct ReadTerms {
   /// kHead: open() is all there is, and range() is empty. kTail: the last bytes, as many as `range`
   /// has, which begins at 0; from the first answer on the read is one of a range.
   Ask ask = Ask::kRange;
+  bool explain_absence = false;  ///< see GetRequest
 };
 
 /// Reads one range of an object in spite of slow and failing answers. If a bucket fails, the next

@@ -27,6 +27,7 @@ GetRequest ObjectRead::request_for(size_t bucket, ByteRange range) const {
   request.request_id = terms_.request_id;
   request.has_memory = has_memory();
   if (!opened_) request.ask = terms_.ask;
+  request.explain_absence = terms_.explain_absence;
   request.if_match = if_match_of(bucket);
   return request;
 }

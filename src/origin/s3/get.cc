@@ -1,6 +1,7 @@
 #include "origin/s3/get.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <set>
 #include <utility>
@@ -28,18 +29,10 @@ constexpr size_t kErrorTextLogged = 256;
 
 /// Whether an answer to a HEAD, which has no error document, does not say what is wrong: with the
 /// signature, the token, the clock, the region, or the right to read; or the store has no HEAD.
-bool is_unexplained(unsigned status) {
-  switch (status) {
-    case 400:
-    case 401:
-    case 403:
-    case 405:
-    case 416:
-    case 501:
-      return true;
-    default:
-      return false;
-  }
+bool is_unexplained(unsigned status, const GetRequest& request) {
+  constexpr std::array kStatuses = {400U, 401U, 403U, 405U, 416U, 501U};
+  if (status == 404) return request.explain_absence;
+  return std::ranges::find(kStatuses, status) != kStatuses.end();
 }
 
 Error cancelled() { return {ErrorKind::kCancelled, "nobody waits for the answer"}; }
@@ -261,7 +254,7 @@ rt::Task<Failure> S3Get::read_failure(HttpExchange& exchange, MonoTime deadline)
   if (failure.remedy == Remedy::kNone && !is_head && may_refuse_condition(head_.status, failure)) {
     failure.remedy = Remedy::kNoCondition;
   }
-  if (is_head && is_unexplained(head_.status)) failure.remedy = Remedy::kByGet;
+  if (is_head && is_unexplained(head_.status, request_)) failure.remedy = Remedy::kByGet;
   // After a transient failure a new connection may reach a healthy server. A throttling server is
   // only busy: its connection is kept.
   exchange.finish_small_body(failure.retry != Retry::kTransient);

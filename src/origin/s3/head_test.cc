@@ -52,9 +52,10 @@ class S3Heads : public ::testing::Test {
     return letters;
   }
 
-  Fetched head() {
+  Fetched head(bool explain_absence = false) {
     GetRequest request = S3Harness::request({});
     request.ask = Ask::kHead;
+    request.explain_absence = explain_absence;
     return s3_.fetch(std::move(request));
   }
 
@@ -97,6 +98,36 @@ TEST_F(S3Heads, A404IsOneRequest) {
     EXPECT_EQ(methods(), "H");
   }
   EXPECT_EQ(server_.accepted(), 1) << "no length, no body: the connection is kept";
+}
+
+TEST_F(S3Heads, A404IsExplainedIfThatIsAskedFor) {
+  struct Row {
+    const char* code;
+    ErrorKind kind;
+    ErrorCause cause;
+  };
+  const Row rows[] = {
+      {"NoSuchKey", ErrorKind::kNotFound, ErrorCause::kNoSuchKey},
+      {"NoSuchBucket", ErrorKind::kNotFound, ErrorCause::kNoSuchBucket},
+      {"XAdminUserNotFound", ErrorKind::kRefused, ErrorCause::kUnknownAccessKey},
+      {"NoSuchUser", ErrorKind::kNotFound, ErrorCause::kUnusableAnswer},
+  };
+  for (const Row& row : rows) {
+    answer("HTTP/1.1 404 Not Found\r\n\r\n", error_response("404 Not Found", row.code));
+    const Fetched got = head(true);
+    EXPECT_EQ(got.error, row.kind) << row.code;
+    EXPECT_EQ(got.cause, row.cause) << row.code;
+    EXPECT_EQ(methods(), "HG") << row.code;
+  }
+}
+
+TEST_F(S3Heads, AnObjectThatCameAfterA404IsFound) {
+  answer("HTTP/1.1 404 Not Found\r\n\r\n",
+         "HTTP/1.1 206 x\r\nContent-Range: bytes 0-0/77\r\nContent-Length: 1\r\n"
+         "ETag: \"v7\"\r\n\r\nb");
+  const Fetched got = head(true);
+  ASSERT_TRUE(got.ok) << got.message;
+  EXPECT_EQ(got.info.size, 77u);
 }
 
 TEST_F(S3Heads, ABodyCostsTheConnection) {

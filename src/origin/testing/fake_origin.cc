@@ -129,7 +129,7 @@ FakeOrigin::Behaviour FakeOrigin::begin(const GetRequest& request) {
     const MutexLock lock(mutex_);
     number = asked_.size();
     asked_.push_back(Asked{request.bucket, request.key, request.range, request.if_match,
-                           request.config, request.ask});
+                           request.config, request.ask, request.explain_absence});
     const auto found = by_bucket_.find(request.bucket);
     if (!choose_) return found == by_bucket_.end() ? behaviour_ : found->second;
     choose = choose_;

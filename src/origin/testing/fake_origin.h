@@ -41,6 +41,7 @@ class FakeOrigin final : public Origin {
     std::string if_match;
     RequestConfig config;
     Ask ask = Ask::kRange;
+    bool explain_absence = false;
   };
   struct Behaviour {
     std::chrono::milliseconds unsent{0};  ///< before the request is sent, as after a failed attempt

@@ -85,6 +85,7 @@ ErrorCause cause_of(unsigned status, std::string_view code) {
   const auto found = std::ranges::find(kCauses, code, &CodeCause::code);
   if (found != std::end(kCauses)) return found->cause;
   if (status == 401) return ErrorCause::kUnknownAccessKey;
+  if (status == 404 && !code.empty()) return ErrorCause::kUnusableAnswer;
   return status == 301 ? ErrorCause::kWrongRegion : ErrorCause::kUnknown;
 }
 

@@ -96,6 +96,8 @@ TEST(FailureOf, KnownCodesHaveACause) {
   EXPECT_EQ(cause_of(400, "InvalidToken"), ErrorCause::kBadToken);
   EXPECT_EQ(cause_of(404, "NoSuchBucket"), ErrorCause::kNoSuchBucket);
   EXPECT_EQ(cause_of(404, "NoSuchKey"), ErrorCause::kNoSuchKey);
+  EXPECT_EQ(cause_of(404, "NoSuchUser"), ErrorCause::kUnusableAnswer);
+  EXPECT_EQ(cause_of(404, ""), ErrorCause::kUnknown);
   EXPECT_EQ(cause_of(301, "PermanentRedirect"), ErrorCause::kWrongRegion);
   EXPECT_EQ(cause_of(301, ""), ErrorCause::kWrongRegion);
   EXPECT_EQ(cause_of(400, "IllegalLocationConstraintException"), ErrorCause::kWrongRegion);
