@@ -62,7 +62,9 @@ void Fills::find_parts(Filling& filling) {
   Page& page = filling.page;
   if (filling.is_question() || page.is_part()) return;
   std::vector<PagePtr> parts = table_.parts(page.key(), page.index());
-  std::erase_if(parts, [](const PagePtr& part) { return !is_usable(*part); });
+  std::erase_if(parts, [&filling](const PagePtr& part) {
+    return !is_usable(*part) || !filling.spec.takes(*part->source());
+  });
   if (parts.empty()) return;
   std::vector<ByteRange> runs;
   for (const PagePtr& part : parts) {

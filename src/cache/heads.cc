@@ -31,7 +31,8 @@ Head after(const Head& known, ObjectSourcePtr source, MonoTime sent_at, std::str
   if (known.source == nullptr) return is_newer ? Head{std::move(source), sent_at} : known;
   const bool is_own = source->bucket == known.source->bucket;
   if (!is_own && source->bucket != home) {
-    const bool confirms = source->info.size == known.source->info.size;
+    const bool confirms =
+        known.source->bucket != home && source->info.size == known.source->info.size;
     return Head{known.source, confirms && is_newer ? sent_at : known.confirmed_at};
   }
   if (!is_newer) return known;

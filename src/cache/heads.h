@@ -37,7 +37,8 @@ struct Head {
 /// one tells a client the tag and the attributes; they follow ObjectVersions:
 /// - A bucket's own later answer takes the place of its earlier one.
 /// - The home bucket, which has the kind's name, takes the place of any other one.
-/// - An answer of another bucket with the same size confirms the head, which stays as it is.
+/// - An answer of another bucket with the same size confirms the head, which stays as it is; it
+///   says nothing about a head of the home bucket.
 /// - An answer of another bucket with another size says nothing: if it wins, the older version is
 ///   dropped first.
 /// Of two answers the one whose question was sent last counts.

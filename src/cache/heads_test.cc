@@ -134,7 +134,7 @@ TEST_F(HeadsTest, TheHomeBucketTakesThePlaceOfOthers) {
   note("o", version("\"home\"", "", "k", 10), at(20));
   expect("\"home\"", at(20));
   note("o", version("\"a\"", "", "a", 10), at(30));
-  expect("\"home\"", at(30));
+  expect("\"home\"", at(20));
 }
 
 TEST_F(HeadsTest, AnotherBucketOfAnotherSizeSaysNothingUntilTheVersionIsGone) {

@@ -10,6 +10,7 @@ namespace {
 
 /// Whether the answer to another's look is one for a caller that wants this byte.
 bool reaches(const Page& look, const FetchSpec& spec, std::optional<uint64_t> wanted) {
+  if (!spec.takes(*look.source())) return false;
   if (!wanted || spec.buckets.size() == 1 || look.source()->info.size > *wanted) return true;
   return look.asked_from() >= *wanted;  // the other buckets were asked, too
 }
@@ -66,7 +67,8 @@ rt::Task<Result<ObjectSourcePtr>> fetch_tail(Cache& cache, rt::Worker& worker, F
     const Page& tail = *found.page;
     Result<void> waited = co_await found.page->wait_head(worker, *spec, until);
     if (!waited) co_return std::unexpected(std::move(waited.error()));
-    if (tail.has_head() && tail.asked_at() >= not_before) co_return tail.source();
+    const bool is_new = tail.has_head() && tail.asked_at() >= not_before;
+    if (is_new && spec->takes(*tail.source())) co_return tail.source();
     if (tail.has_head() || may_be_looked_at(tail.error())) break;
     const PageRole role = found.created ? PageRole::kStarted : PageRole::kJoined;
     if (!may_look_again(tail, *spec, role, not_before, tries))

@@ -95,6 +95,25 @@ class Looks : public ::testing::Test {
   }
 };
 
+TEST_F(Looks, AtAnotherBucketAreNotJoinedIfOnlyTheOwnOneWillDo) {
+  put("\"b\"");
+  put("\"c\"", 100, "c");
+  origin_.behave({.head_delay = 100ms});
+  const auto at = [this](FetchSpecPtr of) {
+    return world_.start(
+        look_at(cache_, world_.worker(), std::move(of), now(), rt::Until(MonoTime::max())));
+  };
+  const Outcome other = at(spec({"c"}));
+  const auto own = std::make_shared<FetchSpec>(*spec());
+  own->wishes.own_buckets = true;
+  const Outcome seen = at(own);
+  world_.pass(1s);
+  ASSERT_TRUE(other->has_value() && **other && seen->has_value() && **seen);
+  EXPECT_EQ((**other).value()->info.etag, "\"c\"");
+  EXPECT_EQ((**seen).value()->info.etag, "\"b\"");
+  EXPECT_EQ(asked(), 2u);
+}
+
 TEST_F(Looks, TellTheVersionAndReadNoByte) {
   for (const uint64_t size : {uint64_t{0}, uint64_t{1}, 40 * kMiB}) {
     put("\"v" + std::to_string(size) + "\"", size);

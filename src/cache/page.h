@@ -50,6 +50,10 @@ struct FetchSpec {
   [[nodiscard]] bool same_terms(const FetchSpec& other) const {
     return buckets == other.buckets && config == other.config;
   }
+  /// The request may be answered from the bucket of `source`.
+  [[nodiscard]] bool takes(const ObjectSource& source) const {
+    return !wishes.own_buckets || std::ranges::find(buckets, source.bucket) != buckets.end();
+  }
 };
 using FetchSpecPtr = std::shared_ptr<const FetchSpec>;
 

@@ -322,6 +322,14 @@ void PageWindow::drop(Slot& slot) {
   }
 }
 
+void PageWindow::replace(Slot& held) {
+  const PagePtr page(held.page);
+  cache_.table().remove(*page);
+  if (page->phase() != Page::Phase::kFilling) page->discard();  // a fill goes on for its readers
+  held.lost = true;
+  drop(held);
+}
+
 void PageWindow::drop_piece(Slot& slot) {
   if (slot.piece == nullptr) return;
   if (slot.piece->reading_ended()) cache_.memory().discard(*slot.piece);

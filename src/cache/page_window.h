@@ -100,6 +100,9 @@ class PageWindow {
   void cut(uint64_t object_size);
 
   void drop(Slot& slot);
+  /// Drops a page that the request does not take (FetchSpec::takes), and takes the page out of the
+  /// table: the next page is fetched.
+  void replace(Slot& held);
   void drop_piece(Slot& slot);
 
   /// Starts disk reads of the kReadAheadBytes from `position` on, as far as pages are held.

@@ -51,6 +51,18 @@ TEST_F(TwoBuckets, PagesOfBothStandInOneAnswerAndNoneIsFetchedTwice) {
   EXPECT_EQ(asked(), 3u);
 }
 
+TEST_F(TwoBuckets, ARequestForItsOwnBucketAloneReplacesThePagesOfAnother) {
+  put("b", kSize, 2, "\"b1\"");  // lags behind
+  expect_whole(get({"b"}, kSecond, 2), kSecond);
+  const auto own = spec("o", {"a"});
+  own->wishes.own_buckets = true;
+  for (int i = 0; i < 2; ++i) {
+    expect_whole(read(own, {0, 2 * kPageBytes}).get(), {0, 2 * kPageBytes});
+    settle();
+    EXPECT_EQ(asked(), 3u);
+  }
+}
+
 TEST_F(TwoBuckets, ABodyGoesOnFromTheOtherBucket) {
   origin_.behave("a", {.cut_after = kMiB + 5});
   expect_whole(get({"a", "b"}, {0, kPageBytes}), {0, kPageBytes});

@@ -14,6 +14,9 @@ struct Wishes {
   bool only_if_cached = false;
   /// The object's size, as the client knows it (`C0-Object-Size`).
   std::optional<uint64_t> object_size;
+  /// Versions and bytes of the request's own buckets alone will do, whatever the kind's other
+  /// buckets hold. Pages of others are fetched anew.
+  bool own_buckets = false;
 
   friend bool operator==(const Wishes&, const Wishes&) = default;
 };

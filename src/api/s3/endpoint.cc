@@ -74,6 +74,7 @@ std::optional<Refusal> refusal_of(Operation operation) {
 /// that is read of the file. If-Range may void the range, so that all of the object is wanted.
 cache::Wishes wishes_of(const AskedRange& range, const Preconditions& conditions) {
   cache::Wishes wishes;
+  wishes.own_buckets = true;
   wishes.exact = range.form == AskedRange::Form::kTail && range.tail_bytes > 0 &&
                  range.tail_bytes <= cache::kTailBytesMax && !conditions.has_if_range();
   return wishes;

@@ -59,7 +59,8 @@ rt::Task<Result<cache::Head>> Questions::look(rt::Worker& worker, cache::FetchSp
   if (!seen) co_return std::unexpected(std::move(seen.error()));
   const cache::KeyView key = spec->key.view();
   const std::optional<cache::Head> noted = cache_.heads().find(key, key.hash());
-  const bool is_it = noted && noted->source != nullptr && noted->source->same_version(**seen);
+  const bool is_it = noted && noted->source != nullptr && spec->takes(*noted->source) &&
+                     noted->source->same_version(**seen);
   if (is_it) co_return cache::Head{noted->source, std::max(noted->confirmed_at, not_before)};
   co_return cache::Head{std::move(*seen), not_before};
 }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "api/s3/endpoint.h"
 #include "api/testing/recording_writer.h"
 #include "base/random.h"
+#include "cache/range_reader.h"
 #include "origin/testing/fake_origin.h"
 #include "rt/testing/virtual_worker.h"
 #include "store/s3_fifo.h"
@@ -42,6 +44,18 @@ class EndpointWorld {
     const net::Request request(method, target, std::move(fields));
     (void)virtual_.run(handle(request, writer));
     return writer;
+  }
+
+  /// Reads a byte of `o` as /fetch does from one bucket of the kind; the failure, or "".
+  std::string fetch(const std::string& bucket, bool exact, uint64_t offset = 0) {
+    auto spec = std::make_shared<cache::FetchSpec>();
+    spec->key = cache::ObjectKey{"bkt", "o"};
+    spec->buckets = {bucket};
+    spec->metrics = &cache_metrics_.of("bkt");
+    spec->wishes.exact = exact;
+    Result<void> done = virtual_.run(read(std::move(spec), offset));
+    virtual_.pass(std::chrono::milliseconds(100));
+    return done ? "" : done.error().message();
   }
 
   /// The client of a GET leaves after a second.
@@ -88,6 +102,13 @@ class EndpointWorld {
     return config;
   }
 
+  rt::Task<Result<void>> read(cache::FetchSpecPtr spec, uint64_t offset) {
+    cache::RangeReader reader(cache_, virtual_.worker(), std::move(spec), {offset, offset + 1},
+                              cache::RangeReader::Use::kBody);
+    std::optional<Result<void>> opened = reader.try_open();
+    if (!opened) opened = co_await reader.open();
+    co_return std::move(*opened);
+  }
   rt::Task<bool> handle(const net::Request& request, net::ResponseWriter& writer) {
     const Permit permit = *access_.admit(Scope::kAnyone, request);
     co_await endpoint_.handle(virtual_.worker(), request, permit, writer);
