@@ -88,6 +88,19 @@ TEST(Outage, OldNewsRefusesNothingAndNoneIsForAClientThatRevalidates) {
   }
 }
 
+/// One object that the store cannot tell of, asked for again and again, makes no others stale.
+TEST(Outage, FailuresOfRequestsThatCannotBeStaleDoNotCount) {
+  World world;
+  (void)world.ask();
+  world.pass(6s);
+  fail(world);
+  for (int i = 0; i < Outages::kFailuresMin; ++i)
+    EXPECT_EQ(world.ask({{"cache-control", "no-cache"}}).status, 500u);
+  (void)world.asked();
+  EXPECT_EQ(word_of(world.ask()), "STALE");
+  EXPECT_NE(world.asked(), "");
+}
+
 TEST(Outage, ARefusalOfTheStoreIsNoOutage) {
   World world;
   (void)world.ask();

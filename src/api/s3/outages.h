@@ -12,7 +12,7 @@
 namespace cachey::api::s3 {
 
 /// Keeps an outage of the store from the clients whose objects may be served stale. A bucket is
-/// *out* if the last kFailuresMin questions about its objects have failed. Then one request in
+/// *out* if the last kFailuresMin questions of such clients have failed. Then one request in
 /// kAskEvery asks for the others, which are answered without a question. The first answer ends it.
 ///
 /// So a request that may be answered stale waits for kPatience at the most, and while the bucket is

@@ -37,16 +37,19 @@ rt::Task<Result<cache::Head>> Questions::ask(rt::Worker& worker, cache::FetchSpe
   const bool is_late = !head && head.error().kind() == ErrorKind::kTimeout;
   if (is_late && cache_.clock().mono() >= deadline)
     head = fail(ErrorKind::kTimeout, "the store has not answered in a second");
-  count(bucket, head);
+  count(bucket, head, terms.may_be_stale);
   co_return head;
 }
 
-/// An outage's begin and end are in the log, so that an operator sees why answers are stale.
-void Questions::count(std::string_view bucket, const Result<cache::Head>& head) {
+/// An outage's begin and end are in the log, so that an operator sees why answers are stale. Only
+/// failures of requests that may be answered stale count: an object that the store cannot tell of
+/// is never known, and is asked for as often as its clients like.
+void Questions::count(std::string_view bucket, const Result<cache::Head>& head, bool may_be_stale) {
   if (head || is_answer(head.error())) {
     if (outages_.answered(bucket))
       log::info("the store answers again, objects are confirmed", {{"bucket", bucket}});
-  } else if (is_outage(head.error()) && outages_.failed(bucket, cache_.clock().mono())) {
+  } else if (may_be_stale && is_outage(head.error()) &&
+             outages_.failed(bucket, cache_.clock().mono())) {
     log::warn("the store does not answer, objects are served stale",
               {{"bucket", bucket}, {"text", head.error().message()}});
   }

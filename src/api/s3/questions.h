@@ -39,7 +39,7 @@ class Questions {
  private:
   [[nodiscard]] rt::Task<Result<cache::Head>> look(rt::Worker& worker, cache::FetchSpecPtr spec,
                                                    MonoTime not_before, rt::Until until);
-  void count(std::string_view bucket, const Result<cache::Head>& head);
+  void count(std::string_view bucket, const Result<cache::Head>& head, bool may_be_stale);
   [[nodiscard]] bool is_absent_since(const cache::FetchSpec& spec, MonoTime when);
 
   cache::Cache& cache_;
