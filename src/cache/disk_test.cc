@@ -23,8 +23,9 @@ store::DiskTierConfig quick_disk() {
 
 class DiskTest : public ReaderHarness {
  protected:
-  explicit DiskTest(uint64_t memory = 256 * kMiB, MayHave may_have = any_bucket)
-      : ReaderHarness(memory, FillConfig{}, quick_disk(), Index::kRead, std::move(may_have)) {}
+  explicit DiskTest(uint64_t memory = 256 * kMiB, MayHave may_have = any_bucket,
+                    FillConfig fills = {})
+      : ReaderHarness(memory, fills, quick_disk(), Index::kRead, std::move(may_have)) {}
 
   /// Puts the object on the disk, but not into memory.
   void put_on_disk(const std::string& object, uint64_t size) {
@@ -105,7 +106,12 @@ TEST_F(DiskTest, AHeadReadsNothing) {
   EXPECT_EQ(cache_.table().objects(), 0u) << "and leaves nothing behind";
 }
 
-TEST_F(DiskTest, ALookDropsWhatOnlyTheDiskHas) {
+class DiskWithHeads : public DiskTest {
+ protected:
+  DiskWithHeads() : DiskTest(256 * kMiB, any_bucket, FillConfig{.heads_bytes_max = kMiB}) {}
+};
+
+TEST_F(DiskWithHeads, ALookDropsWhatOnlyTheDiskHas) {
   const auto look = [this] {
     return ask(look_at(cache_, workers_[0], spec("o"), clock_.mono(), rt::Until(MonoTime::max())))
         .get();

@@ -26,7 +26,8 @@ struct FillConfig {
   uint32_t parts = 1;
   /// Pages fetched ahead of a client that reads page after page. 0: none.
   uint32_t read_ahead_pages = 0;
-  /// The memory of Heads. 0: no heads are kept.
+  /// The memory of Heads. 0: no heads are kept, and the pages of an object stay when the store says
+  /// that it no longer has the object.
   uint64_t heads_bytes_max = 0;
   /// The TTL of a 404 (see Absences). 0: not remembered.
   std::chrono::milliseconds negative_ttl{0};

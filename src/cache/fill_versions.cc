@@ -44,6 +44,7 @@ Result<void> Fills::take_look(Filling& filling, const origin::ObjectRead& read) 
 /// All buckets of the read have said that they do not have the object: what is known of it from
 /// them is old, unless a later request has brought it.
 void Fills::take_absence(const Filling& filling, const Error& failure) {
+  if (config_.heads_bytes_max == 0) return;
   // A bucket that is not there is more likely a wrong setting than the end of its objects, and so
   // is a code that S3 does not have.
   const bool is_doubtful = failure.cause() == ErrorCause::kNoSuchBucket ||

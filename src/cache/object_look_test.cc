@@ -26,6 +26,7 @@ using origin::FakeOrigin;
 /// Looks and fills on one worker with a manual clock.
 class Looks : public ::testing::Test {
  protected:
+  explicit Looks(uint64_t heads_bytes_max = kMiB) : heads_bytes_max_(heads_bytes_max) {}
   using Seen = Result<ObjectSourcePtr>;
   using Outcome = std::shared_ptr<std::optional<Seen>>;
 
@@ -80,7 +81,8 @@ class Looks : public ::testing::Test {
   origin::ReadMetrics read_metrics_{metrics_};
   store::MemoryTier memory_{
       {.limit_bytes = 256 * kMiB}, std::make_unique<store::S3Fifo>(), world_.clock()};
-  Cache cache_{FillConfig{.heads_bytes_max = kMiB, .negative_ttl = 10s},
+  const uint64_t heads_bytes_max_;
+  Cache cache_{FillConfig{.heads_bytes_max = heads_bytes_max_, .negative_ttl = 10s},
                origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
                cache_metrics_, world_.clock()};
   const KeyView key_{"k", "o"};
@@ -184,6 +186,19 @@ TEST_F(Looks, AnAbsenceDropsThePages) {
   EXPECT_EQ(fill(), ErrorKind::kNotFound) << "--negative-ttl";
   EXPECT_TRUE(look_to_end()) << "a look asks the store";
   EXPECT_FALSE(fill()) << "the look has seen the object";
+  EXPECT_TRUE(has_page());
+}
+
+class LooksWithoutHeads : public Looks {
+ protected:
+  LooksWithoutHeads() : Looks(0) {}
+};
+
+TEST_F(LooksWithoutHeads, AnAbsenceDropsNoPage) {
+  put("\"v1\"");
+  EXPECT_FALSE(fill());
+  origin_.behave({.error = Error(ErrorKind::kNotFound, "404", ErrorCause::kNoSuchKey)});
+  EXPECT_EQ(look_to_end().error().kind(), ErrorKind::kNotFound);
   EXPECT_TRUE(has_page());
 }
 

@@ -16,7 +16,7 @@ def run(*arguments):
 @pytest.mark.parametrize("command", ["inspect", "verify"])
 @pytest.mark.parametrize("content, words", [
     (None, "No such file"), (b"\0" * (1 << 20), "nothing in it"), (b"\x7fELF" + b"x" * (1 << 20), "no store of Cachey"),
-    (b"CACHEYDS\x04\0\0\0" + b"x" * (1 << 20), "version 4"), (b"CACHEYDS\x03\0\0\0" + b"x" * (1 << 20), "damaged"),
+    (b"CACHEYDS\x05\0\0\0" + b"x" * (1 << 20), "version 5"), (b"CACHEYDS\x03\0\0\0" + b"x" * (1 << 20), "damaged"),
     (b"", "cannot be read")])
 def test_a_path_that_is_no_store_is_said_in_one_line(tmp_path, command, content, words):
     path = tmp_path / "device"
