@@ -81,6 +81,8 @@ def test_buckets_that_are_not_allowed_are_denied_before_the_store_is_asked(face,
     expect_object(get(server, (f"{kind}-open", "object")), stored)
     for method in ("GET", "HEAD"):
         expect_error(ask(server, method, (kind, "object")), 403, "AccessDenied", method)
+    expect_error(get(server, f"/{kind}?location"), 403, "AccessDenied")
+    assert get(server, f"/{kind}-open?location").status == 200
     assert not origin.requests(kind)
 
 

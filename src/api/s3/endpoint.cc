@@ -120,6 +120,11 @@ rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request,
     return refuse(request, writer, Target(), std::move(id), Refusal{.code = target.error()});
   }
   if (target->operation == Operation::kGetBucketLocation) {
+    const Result<AllowedBuckets> allowed = permit.allow(target->bucket, {}, {target->bucket});
+    if (!allowed) {
+      Refusal refusal = Refusal::of(allowed.error());
+      return refuse(request, writer, std::move(*target), std::move(id), std::move(refusal));
+    }
     return tell_location(writer, std::move(id));
   }
   std::expected<ObjectQuestion, Refusal> question = check(request, *target, permit, id);
@@ -171,7 +176,7 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
                         .checksums = fields.checksums || asks_for_checksums(target)};
 }
 
-/// The same for all buckets, without a question to the store: clients sign for this region.
+/// The same for all allowed buckets, without a question to the store: clients sign for this region.
 rt::Task<void> Endpoint::tell_location(net::ResponseWriter& writer, std::string id) {
   static const net::ConstantFields kConstants(kLocationFields);
   const std::string body = location_document(config_.region);
