@@ -109,9 +109,10 @@ TEST(Preconditions, TogetherInTheOrderOfTheStandard) {
   }
 }
 
-/// S3's answers to all combinations, as versitygw's GetObject_conditional_reads has them. The nine
-/// letters are the outcomes for If-Modified-Since before, after and none, and in each of these for
-/// If-Unmodified-Since before, after and none: Failed, Not modified, answered (.).
+/// S3's answers to all combinations, as versitygw's GetObject_conditional_reads has them. Each row
+/// has three groups of three letters. The group says If-Modified-Since: before, after, none. The
+/// letter in the group says If-Unmodified-Since: before, after, none. F: failed; N: not modified;
+/// a dot: answered.
 TEST(Preconditions, AllCombinationsAsS3AnswersThem) {
   const char* const kTag = "\"d41d8c-7\"";
   const char* const kTrimmed = "d41d8c-7";

@@ -53,9 +53,9 @@ class Cache {
   [[nodiscard]] DiskWrites& disk_writes() { return disk_writes_; }
   [[nodiscard]] Fills& fills() { return fills_; }
   [[nodiscard]] ReadAhead& read_ahead() { return read_ahead_; }
-  /// What is known of the object, with attributes, of its answers, of its pages in memory or of its
-  /// pages on the disk; the first of these that knows it. No source: nothing of use, or the store
-  /// does not have the object. `hash`: of the key.
+  /// The object's head. Three places are asked in this order: the heads, the pages in memory, the
+  /// pages on the disk. The first place that knows version and attributes decides. No source: none
+  /// knows both, or the store does not have the object. `hash`: of the key.
   [[nodiscard]] Head known_head(rt::Worker& worker, const FetchSpec& spec, uint64_t hash);
   /// The calling worker's own. Null for workers past kWorkersWithHotPages.
   [[nodiscard]] HotPages* hot_pages(rt::Worker& worker) {

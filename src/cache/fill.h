@@ -96,11 +96,11 @@ class Fills {
   /// before it is taken only if no other bucket has a longer one.
   void look(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, std::optional<uint64_t> wanted);
 
-  /// Starts the fetch of the last bytes of an object whose size is not known, for a page that
-  /// PageTable::tail made, in one request: its answer tells which pages and parts of pages the
-  /// bytes are of, and these are made then. The page ends with a head once they have theirs, or
-  /// fails. A store that answers with other bytes is kUpstream with kUnusableAnswer; an empty
-  /// object is kRangeNotSatisfiable.
+  /// Starts a fetch of the object's last bytes, in one request, for a page that PageTable::tail
+  /// made. The answer tells the size, and so the pages and parts of pages that have these bytes.
+  /// The fetch makes these pages and parts. Once they have their heads, the page of the fetch ends
+  /// with a head, too; else it fails. A store that answers with other bytes is kUpstream with
+  /// kUnusableAnswer; an empty object is kRangeNotSatisfiable.
   void tail(rt::Worker& worker, PagePtr page, FetchSpecPtr spec);
 
   /// The longest time that a request with limits of its own waits for a head: its `ot`, or what all

@@ -22,7 +22,7 @@ namespace cachey::cache {
 /// What the store said of an object last.
 struct Head {
   ObjectSourcePtr source;  ///< null: the object is not known, or the store does not have it
-  /// When the question was sent whose answer says so. kNever: only the disk says so.
+  /// The time of the question that the store answered so. kNever: only the disk says so.
   MonoTime confirmed_at = kNever;
   static constexpr MonoTime kNever{};
 };
@@ -41,7 +41,7 @@ struct Head {
 ///   says nothing about a head of the home bucket.
 /// - An answer of another bucket with another size says nothing: if it wins, the older version is
 ///   dropped first.
-/// Of two answers the one whose question was sent last counts.
+/// Of two answers, the answer to the later question counts.
 ///
 /// Owned by Cache. Any thread.
 class Heads {

@@ -1,4 +1,4 @@
-// Tails: the last bytes of an object of unknown size, in one request.
+// Tails: the last bytes of an object come in one request, which also tells the size.
 
 #include <gtest/gtest.h>
 

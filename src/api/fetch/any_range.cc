@@ -1,5 +1,5 @@
-// Answers to requests whose range depends on the version that answers: no Range, the last bytes,
-// and an If-Range.
+// Requests without a Range, for the last bytes, or with an If-Range: the version that answers
+// decides on the range.
 
 #include <algorithm>
 #include <optional>

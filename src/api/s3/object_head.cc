@@ -45,7 +45,7 @@ class Lines {
   std::string_view checksums_;
 };
 
-/// Lines of fields whose values are made here. Each has a bound, together about 600 bytes.
+/// The lines that are made here, and not by the store. Each has a bound; all take about 600 bytes.
 using OwnLines = BoundedText<768>;
 
 OwnLines own_lines(const ObjectHead& object) {

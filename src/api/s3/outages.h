@@ -11,7 +11,7 @@
 
 namespace cachey::api::s3 {
 
-/// Keeps an outage of the store from the clients whose objects may be served stale. A bucket is
+/// During an outage of the store, requests that may be answered stale do not wait. A bucket is
 /// *out* if the last kFailuresMin questions of such clients have failed. Then one request in
 /// kAskEvery asks for the others, which are answered without a question. The first answer ends it.
 ///
@@ -25,8 +25,8 @@ class Outages {
   /// The longest wait for the answer to a question of a request that may be answered stale. A later
   /// answer still confirms the object, for the requests after this one.
   static constexpr std::chrono::seconds kPatience{1};
-  /// Buckets whose failures are counted. The one that was not used for the longest time is
-  /// forgotten: its requests ask again.
+  /// The bounds of the table of buckets. Past a bound the bucket that was unused for the longest
+  /// time is forgotten: requests for this bucket ask again.
   static constexpr AgedMapLimits kKept{.entries = 1000, .key_bytes = 64 * kKiB};
 
   /// For a request that may be answered stale: whether to ask.

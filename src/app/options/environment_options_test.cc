@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/options/options.h"
+#include "app/options/testing/parse.h"
 #include "base/units.h"
 
 namespace cachey::app {
@@ -18,15 +20,12 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-std::expected<Options, Exit> parse(std::vector<const char*> environment) {
-  const Machine machine{.memory = 1000 * kGiB, .memory_limit = "RAM", .cpus = 3};
-  const char* const program = "cachey";
-  environment.push_back(nullptr);
-  return parse_options(1, &program, environment.data(), machine);
+std::expected<Options, Exit> parse_environment(std::vector<const char*> environment) {
+  return parse({}, std::move(environment));
 }
 
 TEST(EnvironmentOptions, AnEmptyVariableSaysNothingAndAnUnknownOneIsAWarning) {
-  const auto options = parse(
+  const auto options = parse_environment(
       {"CACHEY_LISTEN=127.0.0.1", "CACHEY_PORT=", "CACHEY_MEMROY=1GiB", "CACHEY", "PORT=99999"});
   ASSERT_TRUE(options);
   EXPECT_EQ(options->port, 80);
@@ -35,13 +34,13 @@ TEST(EnvironmentOptions, AnEmptyVariableSaysNothingAndAnUnknownOneIsAWarning) {
 }
 
 TEST(EnvironmentOptions, KubernetesOwnVariablesAreNoOptions) {
-  const auto options =
-      parse({"CACHEY_MEMORY=64MiB", "CACHEY_PORT=tcp://10.43.7.9:8081",
-             "CACHEY_SERVICE_HOST=10.43.7.9", "CACHEY_SERVICE_PORT=8081",
-             "CACHEY_SERVICE_PORT_HTTP=8081", "CACHEY_PORT_8081_TCP=tcp://10.43.7.9:8081",
-             "CACHEY_PORT_8081_TCP_PROTO=tcp", "CACHEY_PORT_8081_TCP_PORT=8081",
-             "CACHEY_PORT_8081_TCP_ADDR=10.43.7.9", "CACHEY_ADMIN_PORT=udp://10.43.7.8:53",
-             "CACHEY_ADMIN_SERVICE_HOST=10.43.7.8", "CACHEY_DRAIN_TIMEOUT=7"});
+  const auto options = parse_environment(
+      {"CACHEY_MEMORY=64MiB", "CACHEY_PORT=tcp://10.43.7.9:8081", "CACHEY_SERVICE_HOST=10.43.7.9",
+       "CACHEY_SERVICE_PORT=8081", "CACHEY_SERVICE_PORT_HTTP=8081",
+       "CACHEY_PORT_8081_TCP=tcp://10.43.7.9:8081", "CACHEY_PORT_8081_TCP_PROTO=tcp",
+       "CACHEY_PORT_8081_TCP_PORT=8081", "CACHEY_PORT_8081_TCP_ADDR=10.43.7.9",
+       "CACHEY_ADMIN_PORT=udp://10.43.7.8:53", "CACHEY_ADMIN_SERVICE_HOST=10.43.7.8",
+       "CACHEY_DRAIN_TIMEOUT=7"});
   ASSERT_TRUE(options) << options.error().text;
   EXPECT_EQ(options->port, 80);
   EXPECT_EQ(options->drain_timeout, 7s);
@@ -51,24 +50,26 @@ TEST(EnvironmentOptions, KubernetesOwnVariablesAreNoOptions) {
   };
   EXPECT_EQ(about("CACHEY_"), 1) << "one line for all";
   EXPECT_EQ(about("enableServiceLinks"), 1);
-  EXPECT_EQ(parse({"CACHEY_PORT=8081"})->port, 8081);
-  EXPECT_EQ(parse({"CACHEY_PORT=tcp://1.2.3.4:5", "CACHEY_LISTEN=127.0.0.1"})->port, 80);
-  EXPECT_THAT(parse({"CACHEY_PORT=http://x"}).error().text, HasSubstr("CACHEY_PORT"));
-  EXPECT_THAT(parse({"CACHEY_PORTS=1"})->warnings.front(), HasSubstr("CACHEY_PORTS"));
+  EXPECT_EQ(parse_environment({"CACHEY_PORT=8081"})->port, 8081);
+  EXPECT_EQ(parse_environment({"CACHEY_PORT=tcp://1.2.3.4:5", "CACHEY_LISTEN=127.0.0.1"})->port,
+            80);
+  EXPECT_THAT(parse_environment({"CACHEY_PORT=http://x"}).error().text, HasSubstr("CACHEY_PORT"));
+  EXPECT_THAT(parse_environment({"CACHEY_PORTS=1"})->warnings.front(), HasSubstr("CACHEY_PORTS"));
 }
 
 TEST(EnvironmentOptions, FlagsOfTheEnvironmentHaveSeveralWords) {
   for (const char* yes : {"true", "1", "yes", "ON", "True"}) {
     const std::string variable = std::string("CACHEY_TLS_SELF=") + yes;
-    EXPECT_TRUE(parse({variable.c_str()})->tls.self_signed) << yes;
+    EXPECT_TRUE(parse_environment({variable.c_str()})->tls.self_signed) << yes;
   }
   for (const char* no : {"false", "0", "No", "off"}) {
     const std::string variable = std::string("CACHEY_IOURING=") + no;
-    EXPECT_FALSE(parse({variable.c_str()})->iouring) << no;
+    EXPECT_FALSE(parse_environment({variable.c_str()})->iouring) << no;
   }
   for (const char* neither : {"2", "y", "enabled", "truee"}) {
     const std::string variable = std::string("CACHEY_IOURING=") + neither;
-    EXPECT_THAT(parse({variable.c_str()}).error().text, HasSubstr("neither true nor false"));
+    EXPECT_THAT(parse_environment({variable.c_str()}).error().text,
+                HasSubstr("neither true nor false"));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "app/options/option_table.h"
+#include "app/options/testing/parse.h"
 #include "base/units.h"
 
 namespace cachey::app {
@@ -20,16 +21,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-const Machine kMachine{.memory = 1000 * kGiB, .memory_limit = "RAM", .cpus = 3};
-
-std::expected<Options, Exit> parse(std::vector<const char*> arguments,
-                                   std::vector<const char*> environment = {}) {
-  arguments.insert(arguments.begin(), "cachey");
-  environment.push_back(nullptr);
-  return parse_options(static_cast<int>(arguments.size()), arguments.data(), environment.data(),
-                       kMachine);
-}
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;

@@ -8,19 +8,13 @@
 #include <vector>
 
 #include "app/options/options.h"
+#include "app/options/testing/parse.h"
 #include "base/units.h"
 
 namespace cachey::app {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::expected<Options, Exit> parse(std::vector<const char*> arguments) {
-  const Machine machine{.memory = 1000 * kGiB, .memory_limit = "RAM", .cpus = 3};
-  const char* const environment = nullptr;
-  arguments.insert(arguments.begin(), "cachey");
-  return parse_options(static_cast<int>(arguments.size()), arguments.data(), &environment, machine);
-}
 
 TEST(ReferenceOptions, AreTakenWithTheValuesOfItsHelp) {
   for (const char* memory : {"512MiB", "2GB", "1.5GiB"}) EXPECT_TRUE(parse({"--memory", memory}));

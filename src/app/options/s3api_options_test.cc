@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/options/options.h"
+#include "app/options/testing/parse.h"
 #include "base/units.h"
 
 namespace cachey::app {
@@ -16,16 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-const Machine kMachine{.memory = 1000 * kGiB, .memory_limit = "RAM", .cpus = 3};
-
-std::expected<Options, Exit> parse(std::vector<const char*> arguments,
-                                   std::vector<const char*> environment = {}) {
-  arguments.insert(arguments.begin(), "cachey");
-  environment.push_back(nullptr);
-  return parse_options(static_cast<int>(arguments.size()), arguments.data(), environment.data(),
-                       kMachine);
-}
 
 /// A config file that the destructor removes.
 class TempFile {
