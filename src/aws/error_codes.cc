@@ -39,6 +39,8 @@ constexpr ErrorCode kCodes[] = {
      "The specified method is not allowed against this resource."},
     {"NoSuchBucket", 404, ErrorKind::kNotFound, "The specified bucket does not exist"},
     {"NoSuchKey", 404, ErrorKind::kNotFound, "The specified key does not exist."},
+    // None of S3's: by RFC 9111 5.2.1.7, to a client that says only-if-cached.
+    {"NotCached", 504, ErrorKind::kUpstream, "The object is not in the cache."},
     {"NotImplemented", 501, ErrorKind::kUpstream,
      "A header you provided implies functionality that is not implemented"},
     {"PreconditionFailed", 412, ErrorKind::kChanged,
@@ -84,11 +86,12 @@ std::string_view code_text(ErrorKind kind) {
     case ErrorKind::kOverloaded:
     case ErrorKind::kCancelled:
       return "SlowDown";
+    case ErrorKind::kNotCached:
+      return "NotCached";
     case ErrorKind::kTimeout:
     case ErrorKind::kUpstream:
     case ErrorKind::kDamaged:
     case ErrorKind::kRefused:
-    case ErrorKind::kNotCached:
     case ErrorKind::kInternal:
       break;
   }

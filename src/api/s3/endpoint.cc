@@ -30,11 +30,9 @@ constexpr std::string_view kChecksumMode = "x-amz-checksum-mode";
 struct Fields {
   bool unserved = false;
   bool checksums = false;
-  bool revalidate = false;
 
   explicit Fields(const net::Request& request) {
     for (const net::Field& field : request.fields()) {
-      if (field.name == "cache-control") revalidate = revalidate || asks_to_revalidate(field.value);
       if (!field.name.starts_with("x-amz-")) continue;
       unserved = unserved || std::ranges::find(kUnserved, field.name) != std::end(kUnserved);
       if (field.name == kChecksumMode) checksums = lower_case(field.value) == "enabled";
@@ -165,6 +163,9 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   const AskedRange range = AskedRange::of(request);
   const Preconditions conditions(request, Preconditions::IfRange::kVoidsRange);
   spec->wishes = wishes_of(range, conditions);
+  RequestCacheControl cache_control(request);
+  if (cache_control.no_store) cache_control.age_max = std::chrono::seconds(0);
+  spec->wishes.only_if_cached = cache_control.only_if_cached;
   return ObjectQuestion{.spec = std::move(spec),
                         .hash = hash,
                         .range = range,
@@ -172,7 +173,7 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
                         .overrides = std::move(overrides),
                         .good_for = good_for,
                         .operation = target.operation,
-                        .revalidate = fields.revalidate,
+                        .cache_control = cache_control,
                         .checksums = fields.checksums || asks_for_checksums(target)};
 }
 

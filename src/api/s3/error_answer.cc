@@ -29,7 +29,8 @@ const aws::ErrorCode& code_of(const Error& error) {
 
 /// The text of the code says nothing of what happened.
 bool needs_detail(const aws::ErrorCode& code) {
-  return code.code == "InternalError" || code.code == "SlowDown" || code.code == "InvalidRequest";
+  return code.code == "InternalError" || code.code == "SlowDown" || code.code == "InvalidRequest" ||
+         code.code == "NotCached";
 }
 
 /// The path as S3 names it: decoded if bucket and key are known, else as it came.

@@ -67,7 +67,7 @@ TEST(ErrorAnswer, EachFailureHasS3sCode) {
       {Error(ErrorKind::kUpstream, "x"), 500, "InternalError"},
       {Error(ErrorKind::kDamaged, "x"), 500, "InternalError"},
       {Error(ErrorKind::kRefused, "x", ErrorCause::kBadSignature), 500, "InternalError"},
-      {Error(ErrorKind::kNotCached, "x"), 500, "InternalError"},
+      {Error(ErrorKind::kNotCached, "x"), 504, "NotCached"},
       {Error::overloaded("x", std::chrono::seconds(3)), 503, "SlowDown"},
       {Error(ErrorKind::kCancelled, "x"), 503, "SlowDown"},
       {Error(ErrorKind::kInternal, "x"), 500, "InternalError"},

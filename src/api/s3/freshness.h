@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 #include "base/error.h"
 
@@ -39,7 +38,8 @@ struct FreshnessQuestion {
   /// The request can do without a body: HEAD, or a condition by which the client may have the bytes
   /// already.
   bool head_may_do = false;
-  bool revalidate = false;  ///< asks_to_revalidate()
+  /// The client takes no answer that is older; see RequestCacheControl::age_max.
+  std::optional<std::chrono::nanoseconds> age_max = std::nullopt;
 };
 
 enum class Step : uint8_t {
@@ -58,21 +58,18 @@ struct NextStep {
 
 /// What is known may say yes, never no: a 404, 412 or 416 is the answer to a question that was sent
 /// after the request came; but for a 404 within `--negative-ttl`, and where answers are good for
-/// ever. A yes is good for its time; for ever, if the request names the version. Pure.
+/// ever. A yes is good for its time; for ever, if the request names the version. No answer is good
+/// for longer than its client says. Pure.
 [[nodiscard]] NextStep next_step(GoodFor good_for, const FreshnessQuestion& question);
 
 /// What is known may answer although the store has failed to confirm it: the store's last word is
-/// at most `stale_max` older than `good_for` allows. A refusal is not given by old news, nor is
-/// anything to a client that asks to revalidate. Pure.
+/// at most `stale_max` older than `good_for` allows, and not older than the client allows. A
+/// refusal is not given by old news. Pure.
 [[nodiscard]] bool may_be_stale(GoodFor good_for, const FreshnessQuestion& question,
                                 std::chrono::nanoseconds stale_max);
 
 /// The store, or the way to it, is the cause: what is known may be served. A refusal of the store
 /// (403, 404) is an answer.
 [[nodiscard]] bool is_outage(const Error& error);
-
-/// Whether a Cache-Control line of a request says `no-cache`, `no-store` or
-/// `max-age=0`.
-[[nodiscard]] bool asks_to_revalidate(std::string_view cache_control);
 
 }  // namespace cachey::api::s3

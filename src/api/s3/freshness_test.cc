@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <initializer_list>
+#include <optional>
 #include <string_view>
 
 namespace cachey::api::s3 {
@@ -18,6 +19,8 @@ constexpr NextStep kAskAnew{Step::kAsk, 0ns};
 constexpr NextStep kAsk{Step::kAsk, 5s};
 
 constexpr GoodFor kFiveSeconds{5s};
+
+using MaxAge = std::optional<std::chrono::nanoseconds>;
 
 /// A row of the table: what is known, and the step for each state of the entry.
 struct Row {
@@ -66,9 +69,8 @@ TEST(NextStep, AnAnswerSinceTheRequestBeganIsFinal) {
   for (const Row& row : kRows) {
     for (const auto age : {0ns, -1ns, std::chrono::nanoseconds(-10s)}) {
       for (const GoodFor good_for : {kFiveSeconds, GoodFor::one_request(), GoodFor::ever()}) {
-        for (const bool revalidate : {false, true}) {
-          const FreshnessQuestion question{
-              .known = row.known, .age = age, .revalidate = revalidate};
+        for (const MaxAge age_max : {MaxAge(), MaxAge(0s)}) {
+          const FreshnessQuestion question{.known = row.known, .age = age, .age_max = age_max};
           EXPECT_EQ(next_step(good_for, question), kAnswer) << row.name;
         }
       }
@@ -79,17 +81,33 @@ TEST(NextStep, AnAnswerSinceTheRequestBeganIsFinal) {
 TEST(NextStep, AClientThatAsksToRevalidateGetsIt) {
   for (const Row& row : kRows) {
     for (const GoodFor good_for : {kFiveSeconds, GoodFor::one_request(), GoodFor::ever()}) {
-      const FreshnessQuestion question{.known = row.known, .age = 1s, .revalidate = true};
+      const FreshnessQuestion question{.known = row.known, .age = 1s, .age_max = 0s};
       EXPECT_EQ(next_step(good_for, question), kAskAnew) << row.name;
     }
   }
 }
 
+TEST(NextStep, AYesIsNotOlderThanTheClientAllows) {
+  for (const Known known : {Known::kServes, Known::kServesNamed, Known::kNotModified}) {
+    const auto step = [known](GoodFor good_for, MaxAge age, std::chrono::seconds age_max) {
+      return next_step(good_for, {.known = known, .age = age, .age_max = age_max});
+    };
+    EXPECT_EQ(step(kFiveSeconds, 2s, 2s), kAnswer);
+    EXPECT_EQ(step(kFiveSeconds, 3s, 2s), (NextStep{Step::kAsk, 2s}));
+    EXPECT_EQ(step(GoodFor::ever(), 3s, 2s), (NextStep{Step::kAsk, 2s}));
+    EXPECT_EQ(step(GoodFor::ever(), std::nullopt, 2s), (NextStep{Step::kAsk, 2s}));
+    EXPECT_EQ(step(GoodFor::ever(), 2s, 2s), kAnswer);
+    EXPECT_EQ(step(GoodFor::one_request(), 1s, 2s), kAskAnew) << "no longer than the rule allows";
+  }
+  EXPECT_EQ(next_step(kFiveSeconds, {.known = Known::kServes, .age = 6s, .age_max = 9s}), kAsk);
+  EXPECT_EQ(next_step(kFiveSeconds, {.known = Known::kAbsent, .age = 3s, .age_max = 2s}), kAskAnew);
+}
+
 TEST(NextStep, OfAnUnknownObjectTheBytesTellUnlessTheHeadMayDo) {
   for (const GoodFor good_for : {kFiveSeconds, GoodFor::one_request(), GoodFor::ever()}) {
-    for (const bool revalidate : {false, true}) {
-      EXPECT_EQ(next_step(good_for, {.revalidate = revalidate}), kOpen);
-      EXPECT_EQ(next_step(good_for, {.head_may_do = true, .revalidate = revalidate}), kAskAnew);
+    for (const MaxAge age_max : {MaxAge(), MaxAge(0s)}) {
+      EXPECT_EQ(next_step(good_for, {.age_max = age_max}), kOpen);
+      EXPECT_EQ(next_step(good_for, {.head_may_do = true, .age_max = age_max}), kAskAnew);
     }
   }
 }
@@ -117,7 +135,15 @@ TEST(MayBeStale, NoRefusalAndNothingThatWasNeverConfirmed) {
   }
   EXPECT_FALSE(may_be_stale(kFiveSeconds, {.known = Known::kServes}, 60s));
   EXPECT_FALSE(
-      may_be_stale(kFiveSeconds, {.known = Known::kServes, .age = 6s, .revalidate = true}, 60s));
+      may_be_stale(kFiveSeconds, {.known = Known::kServes, .age = 6s, .age_max = 0s}, 60s));
+}
+
+TEST(MayBeStale, NotOlderThanTheClientAllows) {
+  const auto stale = [](std::chrono::seconds age) {
+    return may_be_stale(kFiveSeconds, {.known = Known::kServes, .age = age, .age_max = 10s}, 60s);
+  };
+  EXPECT_TRUE(stale(10s));
+  EXPECT_FALSE(stale(11s));
 }
 
 TEST(IsOutage, FailuresAreAndRefusalsAreNot) {
@@ -128,17 +154,6 @@ TEST(IsOutage, FailuresAreAndRefusalsAreNot) {
   for (const ErrorKind kind : {ErrorKind::kNotFound, ErrorKind::kDenied, ErrorKind::kArchived,
                                ErrorKind::kCancelled, ErrorKind::kBadRequest}) {
     EXPECT_FALSE(is_outage(Error(kind, "")));
-  }
-}
-
-TEST(AsksToRevalidate, ByTheWordsThatSaySo) {
-  for (const char* line : {"no-cache", "No-Cache", "max-age=0", "no-transform, max-age=0",
-                           " max-age=\"0\" ,x", ",,no-cache", "no-store"}) {
-    EXPECT_TRUE(asks_to_revalidate(line)) << line;
-  }
-  for (const char* line : {"", ",", "max-age=1", "max-age=00x", "no-cachex", "no-storex",
-                           "max-stale=0", "s-maxage=0"}) {
-    EXPECT_FALSE(asks_to_revalidate(line)) << line;
   }
 }
 

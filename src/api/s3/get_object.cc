@@ -5,6 +5,7 @@
 #include "api/c0_status.h"
 #include "api/object_body.h"
 #include "api/s3/error_answer.h"
+#include "api/s3/get_object_answer.h"
 #include "api/s3/object_head.h"
 #include "cache/object_look.h"
 
@@ -12,8 +13,6 @@ namespace cachey::api::s3 {
 namespace {
 
 using namespace std::chrono_literals;
-using cache::RangeReader;
-using cache::Verdict;
 
 /// The most steps of an answer that asks, opens or judges: enough for an object that changes twice
 /// meanwhile.
@@ -22,19 +21,6 @@ constexpr int kStepsMax = 8;
 /// The failure of a reader that may mean that the object is another one than its head says.
 bool may_have_changed(const Error& error) {
   return error.kind() == ErrorKind::kChanged || error.kind() == ErrorKind::kRangeNotSatisfiable;
-}
-
-Known known_of(unsigned status) {
-  switch (status) {
-    case 304:
-      return Known::kNotModified;
-    case 412:
-      return Known::kFails;
-    case 416:
-      return Known::kPastEnd;
-    default:
-      return Known::kServes;
-  }
 }
 
 Revalidation revalidation_of(const Error& error) {
@@ -53,120 +39,11 @@ std::unexpected<Error> changes_too_often() {
   return cachey::fail(ErrorKind::kThrottled, "the object changed while it was read; ask again");
 }
 
+std::unexpected<Error> not_cached() {
+  return cachey::fail(ErrorKind::kNotCached, "only-if-cached: the store must be asked first");
+}
+
 }  // namespace
-
-/// What the request gets of the version in `head`.
-struct GetObject::Judged {
-  unsigned status = 200;  // 200, 206, 304, 412 or 416
-  ByteRange range;        // with 200 and 206: the bytes of the answer, or that GET would have
-
-  [[nodiscard]] bool is_error() const { return status >= 400; }
-};
-
-struct GetObject::Answer {
-  rt::Worker& worker;
-  const net::Request& request;
-  net::ResponseWriter& writer;
-  const ObjectQuestion& question;
-  const MonoTime began;
-  MonoTime news_from = began;               // an answer to a question since then is final
-  cache::Head head{};                       // what the client is told; no source: not known yet
-  std::optional<cache::Absence> absence{};  // if there is no head
-  bool settled = false;  // the head needs no question, unless it refuses by old news
-  bool changed = false;  // the head is not to be used: the store must be asked
-  CacheWord word = CacheWord::kHit;
-  bool fetched = false;  // a page, by a reader that was closed since
-  bool trailers = false;
-  bool opened = false;  // the reader is
-  std::optional<RangeReader> reader{};
-
-  [[nodiscard]] const cache::FetchSpec& spec() const { return *question.spec; }
-  [[nodiscard]] const ObjectInfo& version() const { return head.source->info; }
-  [[nodiscard]] bool wants_bytes(const Judged& judged) const {
-    return question.operation == Operation::kGetObject && !judged.range.empty() &&
-           judged.status < 300;
-  }
-  /// The store said so, in answer to a question sent at `asked_at`.
-  void learn(ObjectSourcePtr source, MonoTime asked_at) {
-    head = cache::Head{std::move(source), asked_at};
-    changed = false;
-  }
-  /// What was learnt is old: the store must be asked from `now` on.
-  void ask_again(MonoTime now) {
-    close();
-    changed = true;
-    news_from = now;
-  }
-  void close() {
-    fetched = fetched || has_fetched();
-    reader.reset();
-    opened = false;
-  }
-  /// The reader's first page was fetched for this request, or by a fill that the request joined.
-  [[nodiscard]] bool has_fetched() const { return opened && !reader->hit(); }
-  /// Nothing: the reader must wait.
-  [[nodiscard]] std::optional<Result<void>> try_open(cache::Cache& cache, ByteRange range) {
-    close();
-    reader.emplace(cache, worker, question.spec, range, RangeReader::Use::kBody);
-    std::optional<Result<void>> result = reader->try_open();
-    opened = result && *result;
-    return result;
-  }
-  /// The reader reads bytes of the head's version.
-  [[nodiscard]] bool fits() const { return opened && reader->source().same_version(*head.source); }
-};
-
-GetObject::Judged GetObject::judge(const Answer& answer) {
-  const ObjectInfo& version = answer.version();
-  const Preconditions& conditions = answer.question.conditions;
-  switch (conditions.judge(version)) {
-    case Verdict::kFails:
-      return {412, {}};
-    case Verdict::kNotModified:
-      return {304, {0, version.size}};
-    case Verdict::kHolds:
-      break;
-  }
-  const AskedRange asked = conditions.range_holds(version) ? answer.question.range : AskedRange();
-  const RangeVerdict verdict = s3::judge(asked, version.size);
-  switch (verdict.answer) {
-    case RangeVerdict::Answer::kWhole:
-      return {200, verdict.bytes};
-    case RangeVerdict::Answer::kPart:
-      return {206, verdict.bytes};
-    case RangeVerdict::Answer::kUnsatisfiable:
-      break;
-  }
-  return {416, {}};
-}
-
-/// The request, as the rules of freshness see it.
-FreshnessQuestion GetObject::freshness_of(const Answer& answer) {
-  const ObjectQuestion& asked = answer.question;
-  FreshnessQuestion question{.head_may_do = asked.operation == Operation::kHeadObject ||
-                                            asked.conditions.may_do_without_body(),
-                             .revalidate = asked.revalidate};
-  if (answer.head.source == nullptr) {
-    if (!answer.absence) return question;
-    question.known = Known::kAbsent;
-    question.age = answer.news_from - answer.absence->asked_at;
-    return question;
-  }
-  question.known = known_of(judge(answer).status);
-  if (question.known == Known::kServes && asked.conditions.names(answer.version()))
-    question.known = Known::kServesNamed;
-  if (answer.head.confirmed_at != cache::Head::kNever)
-    question.age = answer.news_from - answer.head.confirmed_at;
-  return question;
-}
-
-NextStep GetObject::next_step_of(const Answer& answer) {
-  if (answer.changed) return {Step::kAsk};
-  const FreshnessQuestion question = freshness_of(answer);
-  if (!answer.settled) return next_step(answer.question.good_for, question);
-  const bool refuses = question.known == Known::kFails || question.known == Known::kPastEnd;
-  return {refuses && question.age > 0ns ? Step::kAsk : Step::kAnswer};
-}
 
 /// The frame must stay small, because Asio recycles only small frames: an answer that waits has a
 /// coroutine of its own.
@@ -210,6 +87,7 @@ rt::Task<Result<GetObject::Judged>> GetObject::prepare(Answer& answer) {
   for (int steps = 0; steps < kStepsMax; ++steps) {
     const NextStep next = next_step_of(answer);
     if (next.step != Step::kAnswer) {
+      if (answer.spec().wishes.only_if_cached) co_return not_cached();
       Result<void> found;
       if (next.step == Step::kOpen) found = co_await open_unknown(answer);
       if (next.step == Step::kAsk) found = co_await ask(answer, next.question_age_max);
@@ -309,11 +187,6 @@ Result<void> GetObject::take_failure(Answer& answer, Error error) {
   return std::unexpected(std::move(error));
 }
 
-/// The word of the first page: what the store sent is a miss, whatever was known of the version.
-CacheWord GetObject::word_of(const Answer& answer) {
-  return answer.fetched || answer.has_fetched() ? CacheWord::kMiss : answer.word;
-}
-
 rt::Task<void> GetObject::send(Answer& answer, Judged judged) {
   const ObjectAttributesPtr& attributes = answer.version().attributes;
   if (judged.is_error() || (attributes != nullptr && attributes->too_large())) {
@@ -357,20 +230,6 @@ void GetObject::count_body(const Answer& answer, const ObjectBody& body) const {
   if (body.first_bytes) metrics_.first_bytes(answer.word, *body.first_bytes - answer.began);
   if (answer.reader->at_end()) return;
   metrics_.ended(answer.question.operation, body.failure ? Ended::kBrokenOff : Ended::kClientLeft);
-}
-
-/// Why the head's version is no answer.
-Refusal GetObject::refusal_of(const Answer& answer, const Judged& judged) {
-  const ObjectInfo& version = answer.version();
-  if (judged.status == 412)
-    return Refusal::precondition_failed(answer.question.conditions.failed_field(version));
-  if (judged.status == 416) {
-    const std::string_view asked = answer.request.field("range").value_or("");
-    return Refusal::range_not_satisfiable(asked, version.size);
-  }
-  Refusal refusal = Refusal::of("NotImplemented");
-  refusal.message = "the object has more than 8 KiB of metadata; read it from the store itself";
-  return refusal;
 }
 
 /// No head was sent.

@@ -81,6 +81,7 @@ constexpr const char* kMatch = "if-match: \"v1\"";
 constexpr const char* kOther = "if-match: \"v9\"";
 constexpr const char* kNew = "if-none-match: \"v1\"";
 constexpr const char* kAnew = "cache-control: no-cache";
+constexpr const char* kCached = "cache-control: only-if-cached";
 
 using enum State;
 
@@ -101,6 +102,8 @@ constexpr Row kTable[] = {
     {kUnknown, "5", kNew, 304, "MISS", "H", 0},
     {kUnknown, "never", kGet, 200, "MISS", "G", 1000},
     {kUnknown, "always", kGet, 200, "MISS", "G", 1000},
+    {kUnknown, "5", kCached, 504, "", "", 0},
+    {kUnknown, "never", kCached, 504, "", "", 0},
 
     {kFresh, "5", kGet, 200, "HIT", "", 1000},
     {kFresh, "5", kRange, 206, "HIT", "", 10},
@@ -112,6 +115,11 @@ constexpr Row kTable[] = {
     {kFresh, "5", kNew, 304, "HIT", "", 0},
     {kFresh, "5", kAnew, 200, "REVALIDATED", "H", 1000},
     {kFresh, "always", kGet, 200, "REVALIDATED", "H", 1000},
+    {kFresh, "5", "pragma: no-cache", 200, "REVALIDATED", "H", 1000},
+    {kFresh, "5", "cache-control: max-age=1", 200, "HIT", "", 1000},
+    {kFresh, "5", kCached, 200, "HIT", "", 1000},
+    {kFresh, "5", "cache-control: only-if-cached, no-cache", 504, "", "", 0},
+    {kFresh, "always", kCached, 504, "", "", 0},
 
     {kStale, "5", kGet, 200, "REVALIDATED", "H", 1000},
     {kStale, "5", kRange, 206, "REVALIDATED", "H", 10},
@@ -120,6 +128,12 @@ constexpr Row kTable[] = {
     {kStale, "5", kOther, 412, "", "H", 0},
     {kStale, "5", kNew, 304, "REVALIDATED", "H", 0},
     {kStale, "always", kMatch, 200, "REVALIDATED", "H", 1000},
+    {kStale, "5", kCached, 504, "", "", 0},
+    {kStale, "60", kCached, 200, "HIT", "", 1000},
+    {kStale, "60", "cache-control: max-age=9", 200, "REVALIDATED", "H", 1000},
+    {kStale, "never", "cache-control: max-age=9", 200, "REVALIDATED", "H", 1000},
+    {kStale, "never", "cache-control: max-age=11", 200, "HIT", "", 1000},
+    {kStale, "never", kCached, 200, "HIT", "", 1000},
     {kStale, "never", kGet, 200, "HIT", "", 1000},
     {kStale, "never", kPast, 416, "", "", 0},
     {kStale, "never", kOther, 412, "", "", 0},
@@ -146,6 +160,8 @@ constexpr Row kTable[] = {
 
     {kDown, "5", kGet, 200, "STALE", "H", 1000},
     {kDown, "5", kHead, 200, "STALE", "H", 1000},
+    {kDown, "5", "cache-control: max-age=9", 500, "", "H", 0},
+    {kDown, "5", "cache-control: max-age=11", 200, "STALE", "H", 1000},
     {kDown, "5", kPast, 500, "", "H", 0},
     {kDown, "5", kOther, 500, "", "H", 0},
     {kDown, "5", kMatch, 200, "HIT", "", 1000},
@@ -175,6 +191,17 @@ TEST(GetObject, AnswersByWhatIsKnownAndWhatTheStoreSays) {
     if (row.status >= 300 || std::string_view(row.request) == kHead) continue;
     EXPECT_EQ(got.text.size(), row.bytes) << what;
   }
+}
+
+TEST(GetObject, OnlyIfCachedNeedsAllBytes) {
+  World world("never");
+  (void)ask(world, kHead);
+  EXPECT_EQ(world.asked(), "H");
+  const RecordingWriter got = ask(world, kCached);
+  EXPECT_EQ(got.status, 504u);
+  EXPECT_THAT(got.text, HasSubstr("<Code>NotCached</Code>"));
+  EXPECT_EQ(world.ask({{"cache-control", "only-if-cached"}}, net::Method::kHead).status, 200u);
+  EXPECT_EQ(world.asked(), "");
 }
 
 TEST(GetObject, AnObjectOfNoBytesIsServed) {

@@ -7,6 +7,7 @@
 #include "api/s3/operation.h"
 #include "api/s3/overrides.h"
 #include "api/s3/range.h"
+#include "api/s3/request_cache_control.h"
 #include "api/s3/revalidate_rules.h"
 #include "cache/page.h"
 
@@ -21,8 +22,8 @@ struct ObjectQuestion {
   std::unique_ptr<const ResponseOverrides> overrides{};  ///< null: none
   GoodFor good_for = RevalidateRules::kDefault;          ///< an answer about this object
   Operation operation = Operation::kGetObject;           ///< or kHeadObject
-  bool revalidate = false;                               ///< asks_to_revalidate()
-  bool checksums = false;                                ///< x-amz-checksum-mode: ENABLED
+  RequestCacheControl cache_control{};
+  bool checksums = false;  ///< x-amz-checksum-mode: ENABLED
 };
 
 }  // namespace cachey::api::s3

@@ -1,0 +1,99 @@
+#include "api/s3/get_object_answer.h"
+
+#include <string_view>
+
+#include "api/s3/error_answer.h"
+
+namespace cachey::api::s3 {
+namespace {
+
+using namespace std::chrono_literals;
+using cache::Verdict;
+
+Known known_of(unsigned status) {
+  switch (status) {
+    case 304:
+      return Known::kNotModified;
+    case 412:
+      return Known::kFails;
+    case 416:
+      return Known::kPastEnd;
+    default:
+      return Known::kServes;
+  }
+}
+
+}  // namespace
+
+GetObject::Judged GetObject::judge(const Answer& answer) {
+  const ObjectInfo& version = answer.version();
+  const Preconditions& conditions = answer.question.conditions;
+  switch (conditions.judge(version)) {
+    case Verdict::kFails:
+      return {412, {}};
+    case Verdict::kNotModified:
+      return {304, {0, version.size}};
+    case Verdict::kHolds:
+      break;
+  }
+  const AskedRange asked = conditions.range_holds(version) ? answer.question.range : AskedRange();
+  const RangeVerdict verdict = s3::judge(asked, version.size);
+  switch (verdict.answer) {
+    case RangeVerdict::Answer::kWhole:
+      return {200, verdict.bytes};
+    case RangeVerdict::Answer::kPart:
+      return {206, verdict.bytes};
+    case RangeVerdict::Answer::kUnsatisfiable:
+      break;
+  }
+  return {416, {}};
+}
+
+/// The request, as the rules of freshness see it.
+FreshnessQuestion GetObject::freshness_of(const Answer& answer) {
+  const ObjectQuestion& asked = answer.question;
+  FreshnessQuestion question{.head_may_do = asked.operation == Operation::kHeadObject ||
+                                            asked.conditions.may_do_without_body(),
+                             .age_max = asked.cache_control.age_max};
+  if (answer.head.source == nullptr) {
+    if (!answer.absence) return question;
+    question.known = Known::kAbsent;
+    question.age = answer.news_from - answer.absence->asked_at;
+    return question;
+  }
+  question.known = known_of(judge(answer).status);
+  if (question.known == Known::kServes && asked.conditions.names(answer.version()))
+    question.known = Known::kServesNamed;
+  if (answer.head.confirmed_at != cache::Head::kNever)
+    question.age = answer.news_from - answer.head.confirmed_at;
+  return question;
+}
+
+NextStep GetObject::next_step_of(const Answer& answer) {
+  if (answer.changed) return {Step::kAsk};
+  const FreshnessQuestion question = freshness_of(answer);
+  if (!answer.settled) return next_step(answer.question.good_for, question);
+  const bool refuses = question.known == Known::kFails || question.known == Known::kPastEnd;
+  return {refuses && question.age > 0ns ? Step::kAsk : Step::kAnswer};
+}
+
+/// The word of the first page: what the store sent is a miss, whatever was known of the version.
+CacheWord GetObject::word_of(const Answer& answer) {
+  return answer.fetched || answer.has_fetched() ? CacheWord::kMiss : answer.word;
+}
+
+/// Why the head's version is no answer.
+Refusal GetObject::refusal_of(const Answer& answer, const Judged& judged) {
+  const ObjectInfo& version = answer.version();
+  if (judged.status == 412)
+    return Refusal::precondition_failed(answer.question.conditions.failed_field(version));
+  if (judged.status == 416) {
+    const std::string_view asked = answer.request.field("range").value_or("");
+    return Refusal::range_not_satisfiable(asked, version.size);
+  }
+  Refusal refusal = Refusal::of("NotImplemented");
+  refusal.message = "the object has more than 8 KiB of metadata; read it from the store itself";
+  return refusal;
+}
+
+}  // namespace cachey::api::s3

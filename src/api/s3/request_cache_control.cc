@@ -1,0 +1,68 @@
+#include "api/s3/request_cache_control.h"
+
+#include <cstdint>
+#include <string>
+
+#include "base/ascii.h"
+
+namespace cachey::api::s3 {
+namespace {
+
+/// Takes the text up to the next comma that is not quoted.
+std::string_view take_member(std::string_view& line) {
+  bool quoted = false;
+  size_t size = 0;
+  for (; size < line.size(); ++size) {
+    if (line[size] == ',' && !quoted) break;
+    if (line[size] == '"') quoted = !quoted;
+    if (line[size] == '\\' && quoted) ++size;
+  }
+  size = std::min(size, line.size());
+  const std::string_view member = line.substr(0, size);
+  line.remove_prefix(std::min(line.size(), size + 1));
+  return member;
+}
+
+std::string_view without_quotes(std::string_view value) {
+  const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+  return quoted ? value.substr(1, value.size() - 2) : value;
+}
+
+/// Nothing: it is no number. Too large a number is the largest age.
+std::optional<std::chrono::seconds> parse_age(std::string_view text) {
+  if (text.empty() || !std::ranges::all_of(text, is_digit)) return std::nullopt;
+  const std::optional<uint32_t> seconds = parse_number<uint32_t>(text);
+  if (!seconds) return RequestCacheControl::kAgeMax;
+  return std::min(std::chrono::seconds(*seconds), RequestCacheControl::kAgeMax);
+}
+
+}  // namespace
+
+RequestCacheControl::RequestCacheControl(const net::Request& request) {
+  bool has_any = false;
+  std::string_view pragma;
+  for (const net::Field& field : request.fields()) {
+    if (field.name == "pragma") pragma = field.value;
+    if (field.name != "cache-control") continue;
+    has_any = true;
+    add(field.value);
+  }
+  if (!has_any && lower_case(trimmed(pragma)) == "no-cache") allow(std::chrono::seconds(0));
+}
+
+void RequestCacheControl::add(std::string_view line) {
+  while (!line.empty()) add_directive(trimmed(take_member(line)));
+}
+
+void RequestCacheControl::add_directive(std::string_view directive) {
+  const size_t mark = directive.find('=');
+  const std::string name = lower_case(trimmed(directive.substr(0, mark)));
+  const std::string_view value =
+      mark == std::string_view::npos ? "" : trimmed(directive.substr(mark + 1));
+  if (name == "no-cache") allow(std::chrono::seconds(0));
+  if (name == "no-store") no_store = true;
+  if (name == "only-if-cached") only_if_cached = true;
+  if (name == "max-age") allow(parse_age(without_quotes(value)).value_or(std::chrono::seconds(0)));
+}
+
+}  // namespace cachey::api::s3
