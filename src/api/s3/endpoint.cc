@@ -59,8 +59,6 @@ std::optional<Refusal> refusal_of(Operation operation) {
     case Operation::kGetObject:
     case Operation::kHeadObject:
       return std::nullopt;
-    case Operation::kOther:
-      return Refusal::method_not_allowed();
     default:
       return not_implemented(
           "this endpoint serves GetObject, HeadObject and GetBucketLocation; no lists, no "
@@ -116,6 +114,15 @@ rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request,
   }
   if (!target) {
     return refuse(request, writer, Target(), std::move(id), Refusal{.code = target.error()});
+  }
+  if (target->operation == Operation::kOther) {
+    return refuse(request, writer, std::move(*target), std::move(id),
+                  Refusal::method_not_allowed());
+  }
+  std::expected<GrantPtr, Refusal> grant = clients_.admit(worker, request, *target);
+  if (grant && !(*grant)->allows(*target)) grant = std::unexpected(Refusal::of("AccessDenied"));
+  if (!grant) {
+    return refuse(request, writer, std::move(*target), std::move(id), std::move(grant.error()));
   }
   if (target->operation == Operation::kGetBucketLocation) {
     const Result<AllowedBuckets> allowed = permit.allow(target->bucket, {}, {target->bucket});

@@ -7,6 +7,7 @@
 
 #include "api/access.h"
 #include "api/route.h"
+#include "api/s3/clients.h"
 #include "api/s3/error_answer.h"
 #include "api/s3/get_object.h"
 #include "api/s3/metrics.h"
@@ -55,6 +56,7 @@ class Endpoint final : public RouteHandler {
   const EndpointConfig config_;
   cache::Cache& cache_;
   Random& random_;
+  Clients clients_;
   CurrentRevalidateRules rules_;
   EndpointMetrics metrics_;
   GetObject get_object_;
