@@ -1,7 +1,6 @@
-"""The proxy of docs/s3-endpoint.md: reads of objects from the cache, all else to the store, one URL for clients."""
+"""deploy/nginx/s3-split.conf: reads of objects from the cache, all else to the store, one URL for clients."""
 
 import re
-import shutil
 import socket
 import subprocess
 
@@ -10,53 +9,42 @@ import botocore.config
 import botocore.exceptions
 import pytest
 
+import split_proxy
 from content import content
-from harness import MIB, ROOT, wait_until
+from harness import MIB, limit
 from s3_face import FACE
 
-_CONFIGURATION = """daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log {folder}/access.log; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-{example}}}
-"""
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
-
-
-def accepts(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+BACKUP = {"# server store:80 backup;": "server store:80 backup;"}
 
 
 @pytest.fixture
-def client(start_server, radosgw, tmp_path):
-    """A client of the proxy, with the store's keys. X-Cache shows which of the two answered."""
-    server = start_server("--origin", "s3", *FACE, "--s3api-revalidate", "*=always", environment=radosgw.environment())
-    if not shutil.which("nginx"):
+def start_proxy(start_server, radosgw, tmp_path):
+    """Starts a server and the proxy in front of both. The function returns the server, the proxy and a client."""
+    running = []
+    if not split_proxy.installed():
         pytest.skip("nginx is not installed")
-    text = (ROOT / "docs" / "s3-endpoint.md").read_text(encoding="utf-8")
-    example, = re.findall(r"^```nginx\n(.*?)^```", text, re.S | re.M)
-    port = free_port()
-    for written, here in [("cachey:9000", f"127.0.0.1:{server.s3_port}"), ("listen 8000", f"listen 127.0.0.1:{port}"),
-                          ("store:80", radosgw.settings["AWS_ENDPOINT_URL"].removeprefix("http://"))]:
-        assert written in example
-        example = example.replace(written, here)
-    (tmp_path / "nginx.conf").write_text(_CONFIGURATION.format(folder=tmp_path, example=example), encoding="utf-8")
-    proxy = subprocess.Popen(["nginx", "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)])
-    try:
-        wait_until(lambda: accepts(port), 10, "nginx")
-        yield boto3.client("s3", endpoint_url=f"http://127.0.0.1:{port}", region_name="us-east-1",
-                           aws_access_key_id=radosgw.settings["AWS_ACCESS_KEY_ID"],
-                           aws_secret_access_key=radosgw.settings["AWS_SECRET_ACCESS_KEY"],
-                           config=botocore.config.Config(s3={"addressing_style": "path"}, signature_version="s3v4"))
-    finally:
-        proxy.terminate()
-        proxy.wait(10)
+
+    def start(more=()):
+        server = start_server("--origin", "s3", *FACE, "--s3api-revalidate", "*=always", environment=radosgw.environment())
+        store = radosgw.settings["AWS_ENDPOINT_URL"].removeprefix("http://")
+        proxy = split_proxy.SplitProxy(tmp_path / "nginx", f"127.0.0.1:{server.s3_port}", store, more)
+        running.append(proxy.__enter__())
+        style = {"addressing_style": "path"}
+        client = boto3.client("s3", endpoint_url=proxy.endpoint, region_name="us-east-1",
+                              aws_access_key_id=radosgw.settings["AWS_ACCESS_KEY_ID"],
+                              aws_secret_access_key=radosgw.settings["AWS_SECRET_ACCESS_KEY"],
+                              config=botocore.config.Config(s3=style, signature_version="s3v4"))
+        return server, proxy, client
+
+    yield start
+    for proxy in running:
+        proxy.__exit__()
+
+
+@pytest.fixture
+def client(start_proxy):
+    """A client of the proxy, with the store's keys. X-Cache shows which of the two answered."""
+    return start_proxy()[2]
 
 
 def came_from_the_cache(answer):
@@ -94,4 +82,65 @@ def test_what_is_not_the_object_goes_to_the_store(client):
     answer = client.get_object_tagging(Bucket="test", Key="split-tagged")
     assert answer["TagSet"] == [{"Key": "a", "Value": "b"}] and not came_from_the_cache(answer)
     assert not came_from_the_cache(client.head_bucket(Bucket="test"))
-    assert not came_from_the_cache(client.get_object(Bucket="test", Key="split-tagged", PartNumber=1))
+    assert not came_from_the_cache(client.get_object_acl(Bucket="test", Key="split-tagged"))
+
+
+def test_names_and_values_of_metadata_reach_both_sides(client, radosgw):
+    metadata = {"under_score": "1", "d.o.t": "2", "much": "x" * 1800}
+    client.put_object(Bucket="test", Key="split-metadata", Body=b"x", Metadata=metadata)
+    kept = radosgw.client.get_object(Bucket="test", Key="split-metadata")["Metadata"]  # "_" is "-" for this store
+    assert len(kept) == 3 and kept["d.o.t"] == "2" and kept["much"] == metadata["much"]
+    for _ in range(2):
+        answer = client.get_object(Bucket="test", Key="split-metadata")
+        assert answer["Metadata"] == kept and came_from_the_cache(answer)
+
+
+def test_no_way_of_writing_meets_the_cache(client):
+    """Each of these would be 405 there."""
+    names = {"Bucket": "test", "Key": "split-parts"}
+    upload = client.create_multipart_upload(**names)["UploadId"]
+    sent = client.upload_part(**names, UploadId=upload, PartNumber=1, Body=content(71, 0, 5 * MIB))
+    listed = client.list_parts(**names, UploadId=upload)
+    assert [part["PartNumber"] for part in listed["Parts"]] == [1]
+    client.complete_multipart_upload(**names, UploadId=upload,
+                                     MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": sent["ETag"]}]})
+    client.copy_object(Bucket="test", Key="split-copy", CopySource="test/split-parts")
+    assert client.get_object(Bucket="test", Key="split-copy")["Body"].read() == content(71, 0, 5 * MIB)
+    client.put_object_acl(**names, ACL="private")
+    done = client.delete_objects(Bucket="test", Delete={"Objects": [{"Key": "split-copy"}, {"Key": "split-parts"}]})
+    assert len(done["Deleted"]) == 2
+    upload = client.create_multipart_upload(**names)["UploadId"]
+    client.abort_multipart_upload(**names, UploadId=upload)
+    client.create_bucket(Bucket="split-bucket")
+    client.delete_bucket(Bucket="split-bucket")
+
+
+def test_bodies_are_not_kept_by_the_proxy(start_proxy):
+    """A body passes as it comes: the store has its first bytes while the client still has the last."""
+    _, proxy, _ = start_proxy()
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=limit(10)) as upload:
+        upload.sendall(b"PUT /test/split-slow HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n")
+        answer = upload.recv(1 << 16)
+        if answer.startswith(b"HTTP/1.1 100 "):
+            upload.sendall(bytes(1000))
+            answer = answer.split(b"\r\n\r\n", 1)[1] or upload.recv(1 << 16)
+        # The store refuses what is not signed, and does so long before the body is whole.
+        assert re.match(rb"HTTP/1.1 403 ", answer), answer
+
+
+def test_connections_to_both_sides_are_kept(start_proxy):
+    server, _, client = start_proxy()
+    client.put_object(Bucket="test", Key="split-kept", Body=b"x")
+    for _ in range(20):
+        assert came_from_the_cache(client.get_object(Bucket="test", Key="split-kept"))
+    accepted, = re.findall(r"^cachey_connections_accepted_total (\d+)", server.get("/metrics").body.decode(), re.M)
+    assert int(accepted) < 10
+
+
+def test_the_store_answers_while_the_cache_does_not(start_proxy):
+    server, _, client = start_proxy(BACKUP)
+    client.put_object(Bucket="test", Key="split-backup", Body=b"x")
+    assert came_from_the_cache(client.get_object(Bucket="test", Key="split-backup"))
+    server.stop()
+    answer = client.get_object(Bucket="test", Key="split-backup")
+    assert answer["Body"].read() == b"x" and not came_from_the_cache(answer)
