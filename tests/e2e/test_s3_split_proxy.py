@@ -1,5 +1,6 @@
 """deploy/nginx/s3-split.conf: reads of objects from the cache, all else to the store, one URL for clients."""
 
+import contextlib
 import re
 import socket
 import subprocess
@@ -20,7 +21,6 @@ BACKUP = {"# server store:80 backup;": "server store:80 backup;"}
 @pytest.fixture
 def start_proxy(start_server, radosgw, tmp_path):
     """Starts a server and the proxy in front of both. The function returns the server, the proxy and a client."""
-    running = []
     if not split_proxy.installed():
         pytest.skip("nginx is not installed")
 
@@ -28,7 +28,7 @@ def start_proxy(start_server, radosgw, tmp_path):
         server = start_server("--origin", "s3", *FACE, "--s3api-revalidate", "*=always", environment=radosgw.environment())
         store = radosgw.settings["AWS_ENDPOINT_URL"].removeprefix("http://")
         proxy = split_proxy.SplitProxy(tmp_path / "nginx", f"127.0.0.1:{server.s3_port}", store, more)
-        running.append(proxy.__enter__())
+        ends.enter_context(proxy)
         style = {"addressing_style": "path"}
         client = boto3.client("s3", endpoint_url=proxy.endpoint, region_name="us-east-1",
                               aws_access_key_id=radosgw.settings["AWS_ACCESS_KEY_ID"],
@@ -36,9 +36,8 @@ def start_proxy(start_server, radosgw, tmp_path):
                               config=botocore.config.Config(s3=style, signature_version="s3v4"))
         return server, proxy, client
 
-    yield start
-    for proxy in running:
-        proxy.__exit__()
+    with contextlib.ExitStack() as ends:
+        yield start
 
 
 @pytest.fixture
