@@ -104,7 +104,7 @@ TEST(Conditions, IfMatchIsTriedAgainAfterATime) {
     request.key = "k";
     request.range = {0, 10};
     request.if_match = "\"e\"";
-    return make_operation(request, "us-east-1", config, learned, now, random)->get.if_match;
+    return make_operation(request, "us-east-1", config, learned, now, random)->request.if_match;
   };
   EXPECT_EQ(if_match("odd", 1'000'000), "");
   EXPECT_EQ(if_match("odd", 1'000'000 + kNoIfMatchValid.count() - 1), "");

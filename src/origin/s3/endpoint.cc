@@ -99,20 +99,30 @@ Result<BucketEndpoint> resolve_endpoint(std::string_view bucket, const EndpointO
   if (bucket.empty() || bucket == "." || bucket == "..") {
     return fail(ErrorKind::kNotFound, "no bucket can have this name");
   }
-  if (Result<void> fit = check_options(options); !fit) return std::unexpected(fit.error());
-  if (is_arn(bucket)) return resolve_access_point(bucket, options);
+  if (is_arn(bucket)) {
+    if (Result<void> fit = check_options(options); !fit) return std::unexpected(fit.error());
+    return resolve_access_point(bucket, options);
+  }
   if (bucket.ends_with("--x-s3") || bucket.ends_with("--xa-s3"))
     return fail(ErrorKind::kRefused, "S3 Express buckets are not supported");
   if (bucket.ends_with("--op-s3"))
     return fail(ErrorKind::kRefused, "buckets on Outposts are not supported");
+  Result<BucketEndpoint> endpoint = resolve_store_endpoint(options);
+  if (!endpoint) return endpoint;
+  EndpointUrl& url = endpoint->url;
+  const bool allow_dots = options.custom != nullptr && !url.tls;
+  endpoint->virtual_host =
+      !options.path_style && !is_ip_address(url.host) && is_virtual_hostable(bucket, allow_dots);
+  if (endpoint->virtual_host) url.host = fmt::format("{}.{}", bucket, url.host);
+  return endpoint;
+}
+
+Result<BucketEndpoint> resolve_store_endpoint(const EndpointOptions& options) {
+  if (Result<void> fit = check_options(options); !fit) return std::unexpected(fit.error());
   BucketEndpoint endpoint;
   endpoint.url =
       options.custom != nullptr ? *options.custom : aws_endpoint("s3", options.region, options);
   endpoint.signing_region = options.region == kGlobalRegion ? kRegionOfGlobal : options.region;
-  const bool allow_dots = options.custom != nullptr && !endpoint.url.tls;
-  endpoint.virtual_host = !options.path_style && !is_ip_address(endpoint.url.host) &&
-                          is_virtual_hostable(bucket, allow_dots);
-  if (endpoint.virtual_host) endpoint.url.host = fmt::format("{}.{}", bucket, endpoint.url.host);
   return endpoint;
 }
 

@@ -37,4 +37,7 @@ struct BucketEndpoint {
 [[nodiscard]] Result<BucketEndpoint> resolve_endpoint(std::string_view bucket,
                                                       const EndpointOptions& options);
 
+/// The endpoint of the store itself, which lists the buckets. Errors as above. Pure.
+[[nodiscard]] Result<BucketEndpoint> resolve_store_endpoint(const EndpointOptions& options);
+
 }  // namespace cachey::origin

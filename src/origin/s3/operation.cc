@@ -25,16 +25,14 @@ Result<Operation> make_operation(const GetRequest& request, const std::string& r
       use_region(operation, own_region ? *own_region : region, config, learned);
   if (!found) return std::unexpected(found.error());
   operation.fresh_connection = request.fresh_connection;
-  operation.get.ask = request.ask;
-  operation.get.range = request.range;
   // A weak entity tag never matches (RFC 9110, 13.1.1).
   if (!is_weak_tag(request.if_match)) operation.expected_tag = request.if_match;
   const std::optional<int64_t> refused = learned.no_if_match.find(request.bucket);
   const bool refuses = refused && std::abs(unix_seconds - *refused) < kNoIfMatchValid.count();
   if (!refuses && !has_control(operation.expected_tag)) {
-    operation.get.if_match = operation.expected_tag;
+    operation.request.if_match = operation.expected_tag;
   }
-  operation.get.invocation_id = format_uuid(random.bits(), random.bits());
+  operation.request.invocation_id = format_uuid(random.bits(), random.bits());
   return operation;
 }
 
@@ -50,7 +48,7 @@ bool follow_to_region(Operation& operation, const std::string& region, const S3C
                       Learnings& learned, S3Counters& counters) {
   // With an endpoint URL or an ARN, the user has chosen the region.
   if (config.endpoint || is_arn(operation.bucket)) return false;
-  if (region == operation.get.endpoint.signing_region) return false;
+  if (region == operation.request.endpoint.signing_region) return false;
   if (!use_region(operation, region, config, learned)) return false;
   learned.regions.set(operation.bucket, region);
   count(counters.region_redirects);
@@ -80,14 +78,17 @@ Result<void> use_region(Operation& operation, std::string_view region, const S3C
   options.path_style = operation.path_style;
   options.fips = config.fips;
   options.dual_stack = config.dual_stack;
-  Result<BucketEndpoint> endpoint = resolve_endpoint(operation.bucket, options);
+  Result<BucketEndpoint> endpoint = operation.bucket.empty()
+                                        ? resolve_store_endpoint(options)
+                                        : resolve_endpoint(operation.bucket, options);
   if (!endpoint) return std::unexpected(endpoint.error());
   const EndpointUrl& url = endpoint->url;
   operation.server = Server(url.tls, url.host, url.port);
-  operation.get.http_proxy = url.tls ? nullptr : config.proxies->proxy_for(Scheme::kHttp, url.host);
-  operation.get.path = endpoint->object_path(operation.bucket, operation.key);
+  operation.request.http_proxy =
+      url.tls ? nullptr : config.proxies->proxy_for(Scheme::kHttp, url.host);
+  operation.request.path = endpoint->object_path(operation.bucket, operation.key);
   operation.clock_offset = learned.clock_offsets.find(url.host).value_or(0);
-  operation.get.endpoint = std::move(*endpoint);
+  operation.request.endpoint = std::move(*endpoint);
   return {};
 }
 

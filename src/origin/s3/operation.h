@@ -26,12 +26,12 @@ struct Learnings {
   Learned<int64_t> no_if_match;
 };
 
-/// The request of one get and its server. Remedies change it between attempts.
+/// The request of one question and its server. Remedies change it between attempts.
 struct Operation {
-  std::string bucket;
-  std::string key;
+  std::string bucket;  ///< empty: the store itself
+  std::string key;     ///< empty: the bucket
   bool path_style = false;
-  GetObject get;
+  S3Request request;
   std::string expected_tag;  ///< of the object, whether the request says so (If-Match) or not
   Server server;
   int64_t clock_offset = 0;       ///< the store's time minus ours, in seconds
@@ -41,7 +41,8 @@ struct Operation {
 /// A bucket that refuses If-Match is asked without for so long; then If-Match is tried again.
 inline constexpr std::chrono::seconds kNoIfMatchValid = std::chrono::hours(1);
 
-/// Uses the bucket's own region if an answer named it, else `region`. Leaves If-Match out if the
+/// The server, the path and the condition of `request`; what is asked is up to the caller. Uses the
+/// bucket's own region if an answer named it, else `region`. Leaves If-Match out if the
 /// bucket refused it less than kNoIfMatchValid before `unix_seconds`, or if the tag has control
 /// characters. Fails as resolve_endpoint().
 [[nodiscard]] Result<Operation> make_operation(const GetRequest& request, const std::string& region,

@@ -11,56 +11,48 @@
 namespace cachey::origin {
 namespace {
 
-constexpr size_t kHeadersUsual = 8;
-
-std::string range_text(const GetObject& get) {
-  if (get.ask == Ask::kTail) return fmt::format("bytes=-{}", get.range.size());
-  return fmt::format("bytes={}-{}", get.range.begin, get.range.end - 1);
-}
+constexpr size_t kHeadersUsual = 6;
 
 }  // namespace
 
-std::string format_request(const GetObject& get, const AttemptNumber& number, int64_t unix_seconds,
-                           aws::Signer& signer) {
-  const bool is_head = get.ask == Ask::kHead;
-  const std::string_view method = is_head ? "HEAD" : "GET";
+std::string format_request(const S3Request& request, const AttemptNumber& number,
+                           int64_t unix_seconds, aws::Signer& signer) {
+  const std::string_view method = request.head ? "HEAD" : "GET";
   std::vector<aws::NamedValue> headers;
-  headers.reserve(kHeadersUsual);
-  headers.push_back({"host", host_header(get.endpoint.url)});
-  if (!is_head) headers.push_back({"range", range_text(get)});
-  if (get.checksum_mode) headers.push_back({"x-amz-checksum-mode", "ENABLED"});
-  std::vector<aws::NamedValue> query;
-  if (!is_head) query.push_back({"x-id", "GetObject"});  // as the SDKs: HeadObject has none
-  if (get.credentials) {
+  headers.reserve(kHeadersUsual + request.fields.size());
+  headers.push_back({"host", host_header(request.endpoint.url)});
+  headers.insert(headers.end(), request.fields.begin(), request.fields.end());
+  if (request.credentials) {
     headers.push_back({"x-amz-content-sha256", std::string(aws::kEmptyPayloadHash)});
     headers.push_back({"x-amz-date", aws::amz_date(unix_seconds)});
-    const std::string& token = get.credentials->session_token();
+    const std::string& token = request.credentials->session_token();
     if (!token.empty()) headers.push_back({"x-amz-security-token", token});
     aws::RequestToSign to_sign;
     to_sign.method = method;
-    to_sign.path = get.path;
-    to_sign.query = query;
+    to_sign.path = request.path;
+    to_sign.query = request.query;
     to_sign.headers = headers;
     aws::SigningScope scope;
-    scope.region = get.endpoint.signing_region;
+    scope.region = request.endpoint.signing_region;
     std::string authorization =
-        signer.authorization(to_sign, scope, *get.credentials, unix_seconds);
+        signer.authorization(to_sign, scope, *request.credentials, unix_seconds);
     headers.push_back({"authorization", std::move(authorization)});
   }
 
   // A proxy gets the absolute form. The signature is over the path in both cases.
-  std::string target =
-      get.http_proxy == nullptr ? get.path : absolute_form(get.endpoint.url, get.path);
-  if (!query.empty()) target += "?" + aws::canonical_query(query);
+  std::string target = request.http_proxy == nullptr
+                           ? request.path
+                           : absolute_form(request.endpoint.url, request.path);
+  if (!request.query.empty()) target += "?" + aws::canonical_query(request.query);
   RequestHead head(method, target);
   for (const aws::NamedValue& header : headers) head.add(header.name, header.value);
-  if (!get.if_match.empty()) head.add("if-match", get.if_match);
-  head.add("amz-sdk-invocation-id", get.invocation_id);
+  if (!request.if_match.empty()) head.add("if-match", request.if_match);
+  head.add("amz-sdk-invocation-id", request.invocation_id);
   head.add("amz-sdk-request",
            fmt::format("attempt={}; max={}", number.attempt, number.attempts_max));
-  head.add("user-agent", get.user_agent);
-  if (get.http_proxy != nullptr && !get.http_proxy->authorization.empty())
-    head.add("proxy-authorization", get.http_proxy->authorization);
+  head.add("user-agent", request.user_agent);
+  if (request.http_proxy != nullptr && !request.http_proxy->authorization.empty())
+    head.add("proxy-authorization", request.http_proxy->authorization);
   return head.finish();
 }
 

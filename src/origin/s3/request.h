@@ -1,31 +1,29 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "aws/credentials.h"
 #include "aws/sigv4.h"
-#include "base/byte_range.h"
-#include "origin/origin.h"
 #include "origin/s3/endpoint.h"
 #include "origin/transport/proxy.h"
 
 namespace cachey::origin {
 
-/// A GetObject or HeadObject, without the parts that change with each attempt.
-struct GetObject {
+/// A request to the store, without the parts that change with each attempt.
+struct S3Request {
   BucketEndpoint endpoint;
-  std::string path;  ///< encoded; see aws::object_path()
-  Ask ask = Ask::kRange;
-  ByteRange range;                    ///< see GetRequest::range
-  std::string if_match;               ///< empty: no condition. REQUIRES: no control characters
-  aws::CredentialsPtr credentials;    ///< null: not signed
-  std::string invocation_id;          ///< the same for all attempts
-  std::string_view user_agent;        ///< outlives the request
-  bool checksum_mode = true;          ///< ask for the object's checksums
-  const Proxy* http_proxy = nullptr;  ///< gets the request; null: no proxy, or a tunnel
+  std::string path;                     ///< encoded; see aws::object_path()
+  bool head = false;                    ///< HEAD, else GET
+  std::vector<aws::NamedValue> query;   ///< not encoded, in any order
+  std::vector<aws::NamedValue> fields;  ///< signed; REQUIRES: no control characters but tabs
+  std::string if_match;                 ///< empty: no condition. REQUIRES: no control characters
+  aws::CredentialsPtr credentials;      ///< null: not signed
+  std::string invocation_id;            ///< the same for all attempts
+  std::string_view user_agent;          ///< outlives the request
+  const Proxy* http_proxy = nullptr;    ///< gets the request; null: no proxy, or a tunnel
 };
 
 struct AttemptNumber {
@@ -34,7 +32,7 @@ struct AttemptNumber {
 };
 
 /// The head of the request. Signed for `unix_seconds` if there are credentials.
-[[nodiscard]] std::string format_request(const GetObject& get, const AttemptNumber& number,
+[[nodiscard]] std::string format_request(const S3Request& request, const AttemptNumber& number,
                                          int64_t unix_seconds, aws::Signer& signer);
 
 /// A UUID (version 4) made of 128 random bits.

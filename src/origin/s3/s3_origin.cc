@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "origin/s3/forward.h"
 #include "origin/s3/found_settings.h"
 #include "origin/s3/get.h"
 #include "origin/transport/connection_pool.h"
@@ -31,6 +32,11 @@ class S3OriginImpl final : public S3Origin {
   rt::Task<Result<std::unique_ptr<GetStream>>> get(rt::Worker& worker,
                                                    GetRequest request) override {
     return run_get(client_, worker, std::move(request), Checksums::kCompare);
+  }
+
+  rt::Task<Result<std::unique_ptr<ForwardAnswer>>> forward(rt::Worker& worker,
+                                                           ForwardRequest request) override {
+    return run_forward(client_, worker, std::move(request));
   }
 
   [[nodiscard]] std::optional<std::chrono::milliseconds> time_to_head(

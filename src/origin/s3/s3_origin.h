@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "origin/forward.h"
 #include "origin/origin.h"
 #include "origin/s3/config.h"
 #include "origin/s3/counters.h"
@@ -14,11 +15,11 @@
 
 namespace cachey::origin {
 
-/// A client of an S3-compatible store: signed ranged GETs with timeouts and retries, over
+/// A client of an S3-compatible store: signed requests with timeouts and retries, over
 /// connections of the calling worker. Any thread. Owned by app::Process, and destroyed after the
 /// workers have stopped, but before they are destroyed. Suspended gets and streams may outlive the
 /// client, until the workers are destroyed.
-class S3Origin : public Origin {
+class S3Origin : public Origin, public Forwarder {
  public:
   [[nodiscard]] virtual const S3Counters& counters() const = 0;
 

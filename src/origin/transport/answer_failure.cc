@@ -89,9 +89,8 @@ ErrorCause cause_of(unsigned status, std::string_view code) {
   return status == 301 ? ErrorCause::kWrongRegion : ErrorCause::kUnknown;
 }
 
-/// Whether the store refuses the credentials, whatever object they ask for.
-bool refuses_credentials(unsigned status, std::string_view code) {
-  switch (cause_of(status, code)) {
+bool refuses_credentials(ErrorCause cause) {
+  switch (cause) {
     case ErrorCause::kUnknownAccessKey:
     case ErrorCause::kBadSignature:
     case ErrorCause::kExpiredToken:
@@ -100,6 +99,17 @@ bool refuses_credentials(unsigned status, std::string_view code) {
     default:
       return false;
   }
+}
+
+/// Whether the fault lies in how or where we ask.
+bool is_about_us(ErrorCause cause) {
+  return refuses_credentials(cause) || cause == ErrorCause::kClockSkew ||
+         cause == ErrorCause::kRegionNotAccepted || cause == ErrorCause::kWrongRegion;
+}
+
+/// Whether the store refuses the credentials, whatever object they ask for.
+bool refuses_credentials(unsigned status, std::string_view code) {
+  return refuses_credentials(cause_of(status, code));
 }
 
 /// Whether the fault lies in how we sign, with any status.
@@ -154,7 +164,10 @@ std::string text_of(const ResponseHead& head, const aws::ErrorDocument& document
 }
 
 void prescribe(Failure& failure, const ResponseHead& head, const aws::ErrorDocument& document) {
-  if (is_elsewhere(head.status, document.code)) {
+  // S3 answers so to a HEAD that is signed for another region.
+  const bool told_by_field =
+      head.status == 400 && document.code.empty() && !head.bucket_region.empty();
+  if (is_elsewhere(head.status, document.code) || told_by_field) {
     failure.region = head.bucket_region.empty() ? document.region : head.bucket_region;
     if (!failure.region.empty()) failure.remedy = Remedy::kRegion;
   } else if (document.code == "RequestTimeTooSkewed" && head.date) {
@@ -190,6 +203,16 @@ Failure failure_of(const ResponseHead& head, const aws::ErrorDocument& document)
       failure.delay = std::chrono::milliseconds(std::min(*delay, kDelayMax));
   }
   return failure;
+}
+
+bool is_about_question(unsigned status, const Failure& failure) {
+  if (failure.retry != Retry::kNever || failure.error.kind() == ErrorKind::kThrottled) return false;
+  if (failure.remedy != Remedy::kNone || is_about_us(failure.error.cause())) return false;
+  return status >= 400;
+}
+
+bool may_be_about_signature(unsigned status) {
+  return status == 400 || status == 401 || status == 403;
 }
 
 bool may_refuse_condition(unsigned status, const Failure& failure) {

@@ -8,6 +8,7 @@
 
 #include "base/ascii.h"
 #include "base/field_lines.h"
+#include "origin/transport/token.h"
 
 namespace cachey::origin {
 namespace {
@@ -37,12 +38,6 @@ bool begins_with(std::string_view text, std::string_view prefix) {
 
 bool same_name(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, lower, lower);
-}
-
-bool is_token(std::string_view name) {
-  static constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";  // RFC 9110 5.6.2
-  return std::ranges::all_of(
-      name, [](char c) { return is_alphanumeric(c) || kMarks.find(c) != std::string_view::npos; });
 }
 
 /// Empty: no standard attribute.

@@ -46,7 +46,7 @@ IoFailure request_failure(IoFailure failure) {
 }  // namespace
 
 rt::Task<Attempt<ResponseHead>> HttpExchange::start(std::string_view request, MonoTime deadline,
-                                                    Body body) {
+                                                    Body body, KeepLines lines) {
   IoResult<void> sent = co_await lease_.connection().write(request, deadline);
   if (!sent) {
     const IoFailure::Cause cause = sent.error().cause;
@@ -56,7 +56,7 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::start(std::string_view request, Mo
     lease_.drop();
     co_return std::unexpected(std::move(failure));
   }
-  Attempt<ResponseHead> head = co_await read_head(deadline);
+  Attempt<ResponseHead> head = co_await read_head(deadline, lines);
   if (head && head->status == kRequestTimeout && !head->keep_alive && lease_.reused()) {
     died_unanswered_ = true;
     head = std::unexpected(
@@ -77,7 +77,7 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::start(std::string_view request, Mo
   co_return std::move(head);
 }
 
-rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
+rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline, KeepLines lines) {
   size_t searched = 0;  // bytes of unread() that hold no end of a head
   int interim_answers = 0;
   while (true) {
@@ -98,7 +98,7 @@ rt::Task<Attempt<ResponseHead>> HttpExchange::read_head(MonoTime deadline) {
                          (cause == IoFailure::Cause::kClosed || cause == IoFailure::Cause::kOther);
       co_return std::unexpected(failure_of(request_failure(std::move(filled.error()))));
     }
-    Result<ResponseHead> head = parse_response_head(unread().substr(0, *size));
+    Result<ResponseHead> head = parse_response_head(unread().substr(0, *size), lines);
     if (!head) co_return std::unexpected(Failure(std::move(head.error())));
     unread_begin_ += *size;
     if (head->status >= 200) co_return std::move(*head);
@@ -182,6 +182,24 @@ rt::Task<Result<size_t>> HttpExchange::read(std::span<std::byte> into) {
     const Result<void> finished = co_await finish();
     if (!finished) co_return std::unexpected(finished.error());
   }
+  co_return *got;
+}
+
+rt::Task<Result<size_t>> HttpExchange::read_any(std::span<std::byte> into) {
+  CHECK(!into.empty());
+  if (!lease_.holds()) co_return size_t{0};
+  if (content_length_ && !body_began_) body_left_ = *content_length_;
+  const bool nothing = content_length_ && body_left_ == 0;
+  if (content_length_) into = into.first(std::min<uint64_t>(into.size(), body_left_));
+  IoResult<size_t> got = size_t{0};
+  if (!nothing) got = co_await receive_body(into, read_deadline());
+  const bool closed = !got && got.error().cause == IoFailure::Cause::kClosed;
+  if (closed && until_close_) got = 0;
+  if (!got) co_return body_failure(got.error());
+  body_began_ = true;
+  if (content_length_) body_left_ -= *got;
+  const bool ended = content_length_ ? body_left_ == 0 : *got == 0;
+  if (ended) give_back();
   co_return *got;
 }
 

@@ -40,7 +40,8 @@ class HttpExchange {
 
   /// Sends `request` and reads the head of the answer; skips 1xx answers.
   [[nodiscard]] rt::Task<Attempt<ResponseHead>> start(std::string_view request, MonoTime deadline,
-                                                      Body body = Body::kFollows);
+                                                      Body body = Body::kFollows,
+                                                      KeepLines lines = KeepLines::kAttributes);
 
   /// True if the server had closed the used connection before the request, so that the request may
   /// be sent again: no byte of an answer has come, or a 408 that ends the connection, the server's
@@ -55,6 +56,11 @@ class HttpExchange {
   /// kTimeout if nothing comes, kUpstream if the body is broken.
   /// REQUIRES: `into` is not empty, and the body has bytes left.
   [[nodiscard]] rt::Task<Result<size_t>> read(std::span<std::byte> into);
+
+  /// Reads at least one byte of a body of any framing, instead of the other reads; 0: the body's
+  /// end, now and in later calls, and the connection is given back. Errors: as read(); also a body
+  /// that ends before its announced length. REQUIRES: `into` is not empty.
+  [[nodiscard]] rt::Task<Result<size_t>> read_any(std::span<std::byte> into);
 
   /// About how many bytes of the body have come and were not read.
   [[nodiscard]] uint64_t unread_bytes();
@@ -77,7 +83,7 @@ class HttpExchange {
   void finish_small_body(bool reuse);
 
  private:
-  [[nodiscard]] rt::Task<Attempt<ResponseHead>> read_head(MonoTime deadline);
+  [[nodiscard]] rt::Task<Attempt<ResponseHead>> read_head(MonoTime deadline, KeepLines lines);
   [[nodiscard]] rt::Task<IoResult<void>> fill(MonoTime deadline);
   // 0: the end of a chunked body.
   [[nodiscard]] rt::Task<IoResult<size_t>> receive_body(std::span<std::byte> into,

@@ -11,6 +11,7 @@
 #include "base/http_date.h"
 #include "base/log.h"
 #include "origin/transport/attribute_lines.h"
+#include "origin/transport/subject_lines.h"
 
 namespace cachey::origin {
 namespace {
@@ -97,6 +98,8 @@ std::optional<std::chrono::seconds> keep_alive_timeout(std::string_view value) {
 /// Reads the lines of one head.
 class HeadParser {
  public:
+  explicit HeadParser(KeepLines keep) : keep_(keep) {}
+
   [[nodiscard]] Result<void> take_status_line(std::string_view line);
   [[nodiscard]] Result<void> take_line(std::string_view line);
   [[nodiscard]] Result<ResponseHead> finish();
@@ -106,9 +109,12 @@ class HeadParser {
   [[nodiscard]] Result<void> take_length(std::string_view value);
   void take_options(std::string_view value);
   void take_other(std::string_view name, std::string_view value);
+  void keep_line(std::string_view name, std::string_view value);
 
+  const KeepLines keep_;
   ResponseHead head_;
   AttributeLines attributes_;
+  SubjectLines subject_;
   std::array<std::string, aws::kChecksumHeaders.size()> sums_;
   std::array<bool, std::size(kSingleFields)> single_seen_{};
   bool http_1_0_ = false;
@@ -137,9 +143,11 @@ Result<void> HeadParser::take_line(std::string_view line) {
   if (kBlanks.contains(line.front())) {
     if (last_was_strict_) return broken("a folded field");
     attributes_.drop_line();
+    subject_.drop_line();
     return {};
   }
   attributes_.begin_line();
+  subject_.begin_line();
   const size_t colon = line.find(':');
   if (colon == std::string_view::npos) return {};
   const std::string_view written = line.substr(0, colon);
@@ -149,12 +157,21 @@ Result<void> HeadParser::take_line(std::string_view line) {
   if (last_was_strict_) {
     if (name.size() != written.size()) return broken(fmt::format("blanks around {}", name));
     if (has_control_but_tab(value)) return broken(fmt::format("a control character in {}", name));
+    keep_line(name, value);
     return take_strict(name, value);
   }
   if (has_control_but_tab(value)) return {};
   take_other(name, value);
-  if (name.size() == written.size()) attributes_.take(name, value);
+  if (name.size() == written.size()) keep_line(name, value);
   return {};
+}
+
+void HeadParser::keep_line(std::string_view name, std::string_view value) {
+  if (keep_ == KeepLines::kAttributes) {
+    attributes_.take(name, value);
+  } else {
+    subject_.take(name, value);
+  }
 }
 
 Result<void> HeadParser::take_strict(std::string_view name, std::string_view value) {
@@ -230,6 +247,7 @@ Result<ResponseHead> HeadParser::finish() {
     head_.checksums.push_back({aws::kChecksumHeaders[i].algorithm, std::move(sums_[i])});
   }
   head_.attributes = attributes_.finish();
+  head_.lines = subject_.finish();
   return std::move(head_);
 }
 
@@ -258,7 +276,7 @@ Result<size_t> find_head_end(std::string_view text, size_t checked) {
   return size_t{0};
 }
 
-Result<ResponseHead> parse_response_head(std::string_view text) {
+Result<ResponseHead> parse_response_head(std::string_view text, KeepLines keep) {
   const Result<size_t> end = find_head_end(text);
   if (!end) return std::unexpected(end.error());
   if (*end == 0) return broken("not a whole response head");
@@ -270,7 +288,7 @@ Result<ResponseHead> parse_response_head(std::string_view text) {
     lines.remove_prefix(size + kLineEnd.size());
     return line;
   };
-  HeadParser parser;
+  HeadParser parser(keep);
   Result<void> taken = parser.take_status_line(take_line());
   while (taken) {
     const std::string_view line = take_line();

@@ -32,7 +32,17 @@ struct ResponseHead {
   std::vector<aws::AnnouncedChecksum> checksums;  ///< in order of preference
   std::string checksum_type;                      ///< x-amz-checksum-type
   std::string metadata_token_ttl;                 ///< x-aws-ec2-metadata-token-ttl-seconds
-  ObjectAttributes attributes{{}, {}};            ///< of AttributeLines
+  ObjectAttributes attributes{{}, {}};            ///< of AttributeLines; KeepLines::kAttributes
+  std::string lines;                              ///< KeepLines::kSubject
+};
+
+/// Which fields of an answer are kept as lines.
+enum class KeepLines : uint8_t {
+  kAttributes,  ///< ResponseHead::attributes
+  /// ResponseHead::lines, `Name: value\r\n` verbatim: the fields that are about the answer's
+  /// subject. Left out are those of the connection, the framing, the server and the request, and
+  /// fields that are no clean field: a name that is no token, a control character, a folded line.
+  kSubject,
 };
 
 /// A longer head is refused.
@@ -55,6 +65,7 @@ inline constexpr int kLeadingLinesMax = 4;
 /// or a blank before the colon. Attributes with such a fault are left out. Fields that nobody reads
 /// are skipped, whatever their bytes are, and so are lines without a colon. The reason phrase may
 /// be missing.
-[[nodiscard]] Result<ResponseHead> parse_response_head(std::string_view text);
+[[nodiscard]] Result<ResponseHead> parse_response_head(std::string_view text,
+                                                       KeepLines keep = KeepLines::kAttributes);
 
 }  // namespace cachey::origin

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/ascii.h"
+
+namespace cachey::origin {
+
+/// Whether `name` can be the name of a field (RFC 9110 5.6.2). Pure.
+[[nodiscard]] constexpr bool is_token(std::string_view name) {
+  constexpr auto kFits = [](char c) {
+    return is_alphanumeric(c) || std::string_view("!#$%&'*+-.^_`|~").contains(c);
+  };
+  return !name.empty() && std::ranges::all_of(name, kFits);
+}
+
+}  // namespace cachey::origin
