@@ -75,6 +75,7 @@ std::optional<api::s3::EndpointConfig> s3api_config(const Options& options,
                                                     const std::string& origins_region) {
   if (!options.s3api.enabled()) return std::nullopt;
   api::s3::EndpointConfig config{.hosts = *api::s3::VirtualHosts::parse(options.s3api.domains),
+                                 .aliases = api::s3::Aliases(options.s3api.aliases),
                                  .rules = api::s3::RevalidateRules(options.s3api.revalidate),
                                  .stale_max = options.s3api.stale_if_error,
                                  .plain = options.s3api.plain};

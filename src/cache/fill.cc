@@ -22,6 +22,17 @@ std::optional<uint64_t> Fills::object_size(const FetchSpec& spec) const {
   return known ? known : spec.wishes.object_size;
 }
 
+std::vector<std::string> Fills::by_health(std::span<const std::string> buckets) const {
+  std::vector<std::string> names;
+  if (!buckets.empty()) {
+    for (const size_t index : origin_.buckets.rank(buckets)) names.push_back(buckets[index]);
+  }
+  for (const std::string& name : buckets) {  // those past the most that a read asks
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
 /// The memory for these bytes; for all of them if the object's size is unknown.
 uint64_t Fills::bytes_needed(const FetchSpec& spec, ByteRange wanted) const {
   const std::optional<uint64_t> size = object_size(spec);

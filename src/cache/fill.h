@@ -3,8 +3,10 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/units.h"
@@ -76,6 +78,9 @@ class Fills {
   [[nodiscard]] std::optional<Absence> known_absence(const FetchSpec& spec) {
     return absences_.find(spec);
   }
+
+  /// These buckets, in the order in which a read would ask them now.
+  [[nodiscard]] std::vector<std::string> by_health(std::span<const std::string> buckets) const;
 
   /// The memory for a fill that no request waits for. Nothing: there is no room for it now.
   /// `wanted`: of the object.

@@ -125,7 +125,8 @@ rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request,
     return refuse(request, writer, std::move(*target), std::move(id), std::move(grant.error()));
   }
   if (target->operation == Operation::kGetBucketLocation) {
-    const Result<AllowedBuckets> allowed = permit.allow(target->bucket, {}, {target->bucket});
+    const Result<AllowedBuckets> allowed =
+        permit.allow(target->bucket, {}, config_.aliases.named_by(target->bucket));
     if (!allowed) {
       Refusal refusal = Refusal::of(allowed.error());
       return refuse(request, writer, std::move(*target), std::move(id), std::move(refusal));
@@ -157,7 +158,8 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   }
   const uint64_t hash = cache::KeyView{target.bucket, target.key}.hash();
   cache_.table().prefetch(hash);
-  Result<AllowedBuckets> buckets = permit.allow(target.bucket, target.key, {target.bucket});
+  Result<AllowedBuckets> buckets =
+      permit.allow(target.bucket, target.key, config_.aliases.named_by(target.bucket));
   if (!buckets) return std::unexpected(Refusal::of(buckets.error()));
   auto spec = std::make_shared<cache::FetchSpec>();
   spec->metrics = &cache_.metrics().of(target.bucket);

@@ -7,6 +7,7 @@
 
 #include "api/access.h"
 #include "api/route.h"
+#include "api/s3/aliases.h"
 #include "api/s3/clients.h"
 #include "api/s3/error_answer.h"
 #include "api/s3/get_object.h"
@@ -24,6 +25,7 @@ namespace cachey::api::s3 {
 
 struct EndpointConfig {
   VirtualHosts hosts;
+  Aliases aliases{};
   RevalidateRules rules{};
   std::chrono::milliseconds stale_max{60'000};  ///< past a rule's time, while the store fails
   std::string region = "us-east-1";  ///< letters, digits and dashes; what clients are told

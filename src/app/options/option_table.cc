@@ -120,6 +120,11 @@ void add_s3api(Table& table, S3ApiOptions& o) {
                 "Every client of --s3api-listen may read; signatures are ignored"));
   table.add(many("s3api-domain", host_name_value(), o.domains,
                  "Take BUCKET.NAME in Host for the bucket, as virtual-host style does"));
+  table
+      .add(many("s3api-bucket", alias_value(), o.aliases,
+                "A bucket for S3 clients over replicas, buckets with the same objects, the "
+                "preferred one first"))
+      .separator = ';';
   table.add(one("s3api-region", region_value(), o.region, "The region that S3 clients are told"))
       .default_text = "the origin's";
   Option& revalidate =

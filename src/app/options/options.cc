@@ -98,6 +98,7 @@ class Combinations {
     if (s3api.open) fault("{} needs --s3api-listen", named("s3api-open"));
     if (!s3api.domains.empty()) fault("{} needs --s3api-listen", named("s3api-domain"));
     if (!s3api.region.empty()) fault("{} needs --s3api-listen", named("s3api-region"));
+    if (!s3api.aliases.empty()) fault("{} needs --s3api-listen", named("s3api-bucket"));
     if (s3api.plain) fault("{} needs --s3api-listen", named("s3api-plain"));
     if (!s3api.revalidate.empty()) fault("{} needs --s3api-listen", named("s3api-revalidate"));
     if (s3api.stale_if_error != S3ApiOptions{}.stale_if_error)
@@ -121,16 +122,36 @@ class Combinations {
   }
 
   void check_kinds() {
-    if (options_.other_kinds == api::OtherKinds::kRefused && options_.kinds.empty())
+    const bool has_kinds = !options_.kinds.empty() || !options_.s3api.aliases.empty();
+    if (options_.other_kinds == api::OtherKinds::kRefused && !has_kinds)
       fault("{} needs --kind", named("kinds"));
     std::vector<std::string_view> seen;
     for (const api::DeclaredKind& kind : options_.kinds) {
       if (std::ranges::find(seen, kind.name) != seen.end())
         fault("{}: {} is declared twice", named("kind"), log::quoted(kind.name));
       seen.push_back(kind.name);
-      for (const std::string& bucket : kind.buckets) check_allowed(bucket);
+      for (const std::string& bucket : kind.buckets) check_allowed("kind", bucket);
     }
+    check_aliases(seen);
     check_page_sizes(seen);
+  }
+
+  /// An alias is a kind for /fetch, too, which must not have other buckets then.
+  void check_aliases(std::vector<std::string_view>& kinds) {
+    std::vector<std::string_view> seen;
+    for (const api::DeclaredKind& alias : options_.s3api.aliases) {
+      if (std::ranges::find(seen, alias.name) != seen.end())
+        fault("{}: {} is given twice", named("s3api-bucket"), log::quoted(alias.name));
+      seen.push_back(alias.name);
+      const auto kind = std::ranges::find(options_.kinds, alias.name, &api::DeclaredKind::name);
+      if (kind != options_.kinds.end() && kind->buckets != alias.buckets) {
+        fault("{}: {} has other buckets, or another order of them, by {}", named("s3api-bucket"),
+              log::quoted(alias.name), named("kind"));
+      }
+      check_allowed("s3api-bucket", alias.name);
+      for (const std::string& bucket : alias.buckets) check_allowed("s3api-bucket", bucket);
+    }
+    kinds.insert(kinds.end(), seen.begin(), seen.end());
   }
 
   void check_page_sizes(std::span<const std::string_view> kinds) {
@@ -144,11 +165,11 @@ class Combinations {
     }
   }
 
-  void check_allowed(const std::string& bucket) {
+  void check_allowed(std::string_view option, const std::string& bucket) {
     const auto matches = [&bucket](const api::BucketGlob& glob) { return glob.matches(bucket); };
     if (options_.allow_bucket.empty() || std::ranges::any_of(options_.allow_bucket, matches))
       return;
-    fault("{}: {} does not allow the bucket {}", named("kind"), named("allow-bucket"),
+    fault("{}: {} does not allow the bucket {}", named(option), named("allow-bucket"),
           log::quoted(bucket));
   }
 
@@ -156,6 +177,16 @@ class Combinations {
   const std::span<const Option> table_;
   std::vector<std::string>& faults_;
 };
+
+/// An alias is a declared kind.
+void declare_aliases(Options& options) {
+  for (const api::DeclaredKind& alias : options.s3api.aliases) {
+    if (std::ranges::find(options.kinds, alias.name, &api::DeclaredKind::name) ==
+        options.kinds.end()) {
+      options.kinds.push_back(alias);
+    }
+  }
+}
 
 /// True if clients may fill one kind from several buckets, and nobody said which.
 bool buckets_may_mix(const Options& options) {
@@ -240,6 +271,7 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
         "--allow-bucket allows several buckets, and clients may fill any kind from each of them; "
         "say with --kind which buckets a kind has");
   }
+  declare_aliases(options);
   return options;
 }
 

@@ -29,11 +29,12 @@ enum class ChecksumMode : uint8_t { kEnabled, kOff };
 
 /// The S3 endpoint.
 struct S3ApiOptions {
-  std::vector<ListenOption> listen;  ///< empty: no S3 endpoint
-  bool open = false;                 ///< every client may ask; signatures are ignored
-  std::vector<std::string> domains;  ///< of hosts BUCKET.DOMAIN; in lower case
-  std::string region;                ///< what clients are told; empty: the origin's
-  bool plain = false;                ///< no X-Cache and no C0-Status
+  std::vector<ListenOption> listen;        ///< empty: no S3 endpoint
+  bool open = false;                       ///< every client may ask; signatures are ignored
+  std::vector<std::string> domains;        ///< of hosts BUCKET.DOMAIN; in lower case
+  std::string region;                      ///< what clients are told; empty: the origin's
+  bool plain = false;                      ///< no X-Cache and no C0-Status
+  std::vector<api::DeclaredKind> aliases;  ///< of replicas; declared kinds, too
   std::vector<api::s3::RevalidateRule> revalidate;
   bool revalidate_is_files = false;  ///< the config file decides on `revalidate`
   std::chrono::milliseconds stale_if_error{60'000};
@@ -54,7 +55,7 @@ struct Options {
   net::tls::Config tls;
   std::string auth_tokens_file;               ///< empty: requests need no token
   std::vector<api::BucketGlob> allow_bucket;  ///< empty: every bucket
-  std::vector<api::DeclaredKind> kinds;
+  std::vector<api::DeclaredKind> kinds;       ///< with the aliases of the S3 endpoint
   api::OtherKinds other_kinds = api::OtherKinds::kAny;
   std::vector<cache::KindPageSize> page_sizes;  ///< of declared kinds, each at most once
   MemoryOption memory_option;

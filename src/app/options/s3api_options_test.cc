@@ -17,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// A config file that the destructor removes.
 class TempFile {
@@ -114,8 +115,9 @@ TEST(OptionsOfTheS3Endpoint, WithoutAWordAboutAccessTheS3EndpointDoesNotStart) {
 }
 
 TEST(OptionsOfTheS3Endpoint, WithoutItsAddressTheS3EndpointHasNoOptions) {
-  for (const char* given : {"--s3api-open", "--s3api-domain=d", "--s3api-region=r", "--s3api-plain",
-                            "--s3api-revalidate=*=1", "--s3api-stale-if-error=61"}) {
+  for (const char* given :
+       {"--s3api-open", "--s3api-domain=d", "--s3api-region=r", "--s3api-plain",
+        "--s3api-revalidate=*=1", "--s3api-stale-if-error=61", "--s3api-bucket=data=eu"}) {
     const auto options = parse({given});
     ASSERT_FALSE(options) << given;
     EXPECT_THAT(options.error().text, HasSubstr("needs --s3api-listen")) << given;
@@ -152,6 +154,59 @@ TEST(OptionsOfTheS3Endpoint, BadValuesOfTheS3EndpointAreFaults) {
         std::string(254, 'a')}) {
     const std::string argument = "--s3api-domain=" + domain;
     EXPECT_FALSE(parse({"--s3api-listen=[::1]:9000", "--s3api-open", argument.c_str()})) << domain;
+  }
+}
+
+std::string names_of(const std::vector<api::DeclaredKind>& kinds) {
+  std::string names;
+  for (const api::DeclaredKind& kind : kinds) names += kind.text() + ";";
+  return names;
+}
+
+TEST(OptionsOfTheS3Endpoint, AnAliasIsADeclaredKind) {
+  const auto options =
+      parse({"--s3api-listen=[::1]:9000", "--s3api-open", "--s3api-bucket=data=data-eu,data-us",
+             "--s3api-bucket=own=own,data-us", "--kind=k=b", "--kind=data=data-eu,data-us",
+             "--page-size=own=64KiB", "--allow-bucket=*"});
+  ASSERT_TRUE(options) << options.error().text;
+  EXPECT_EQ(names_of(options->s3api.aliases), "data=data-eu,data-us;own=own,data-us;");
+  EXPECT_EQ(names_of(options->kinds), "k=b;data=data-eu,data-us;own=own,data-us;");
+
+  const auto listed = parse({"--s3api-listen=[::1]:9000", "--s3api-open", "--kinds=declared"},
+                            {"CACHEY_S3API_BUCKET=a=x,y;b=z"});
+  ASSERT_TRUE(listed) << listed.error().text;
+  EXPECT_EQ(names_of(listed->kinds), "a=x,y;b=z;");
+  const auto printed = parse({"--s3api-listen=[::1]:9000", "--s3api-open", "--print-config"},
+                             {"CACHEY_S3API_BUCKET=a=x,y;b=z"});
+  EXPECT_THAT(printed.error().text, HasSubstr("s3api-bucket = [\"a=x,y\", \"b=z\"]"));
+  EXPECT_THAT(printed.error().text, Not(HasSubstr("\nkind = [\"a")));
+}
+
+TEST(OptionsOfTheS3Endpoint, AnAliasThatContradictsIsAFault) {
+  struct Bad {
+    std::vector<const char*> given;
+    const char* text;
+  };
+  const std::string many = "--s3api-bucket=a=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17";
+  const std::vector<Bad> bad = {
+      {{"--s3api-bucket=a"}, "is not NAME=BUCKET"},
+      {{"--s3api-bucket=a="}, "must not be empty"},
+      {{"--s3api-bucket=a=x,x"}, "names a bucket twice"},
+      {{many.c_str()}, "more than 16 buckets"},
+      {{"--s3api-bucket=a/b=x"}, "is no name of a bucket that S3 clients can ask for"},
+      {{"--s3api-bucket=-=x"}, "is no name of a bucket that S3 clients can ask for"},
+      {{"--s3api-bucket=a=x", "--s3api-bucket=a=x"}, "\"a\" is given twice"},
+      {{"--s3api-bucket=a=x,y", "--kind=a=y,x"}, "has other buckets, or another order"},
+      {{"--s3api-bucket=a=x,y", "--allow-bucket=a", "--allow-bucket=x"},
+       "does not allow the bucket \"y\""},
+      {{"--s3api-bucket=a=x", "--allow-bucket=x"}, "does not allow the bucket \"a\""},
+  };
+  for (const Bad& one : bad) {
+    std::vector<const char*> arguments{"--s3api-listen=[::1]:9000", "--s3api-open"};
+    arguments.insert(arguments.end(), one.given.begin(), one.given.end());
+    const auto options = parse(arguments);
+    ASSERT_FALSE(options) << one.given.front();
+    EXPECT_THAT(options.error().text, HasSubstr(one.text)) << one.given.front();
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "api/s3/target.h"
 #include "app/options/object_name.h"
 #include "base/size_text.h"
 
@@ -220,6 +221,19 @@ ValueType<api::DeclaredKind> declared_kind_value() {
   };
   return {"NAME=BUCKETS", Option::Form::kText, parse,
           [](const api::DeclaredKind& kind) { return kind.text(); }};
+}
+
+ValueType<api::DeclaredKind> alias_value() {
+  ValueType<api::DeclaredKind> type = declared_kind_value();
+  const auto declared = type.parse;
+  type.parse =
+      [declared](const std::string& text) -> std::expected<api::DeclaredKind, std::string> {
+    std::expected<api::DeclaredKind, std::string> alias = declared(text);
+    if (!alias || api::s3::is_bucket_name(alias->name)) return alias;
+    return refuse("{}: {} is no name of a bucket that S3 clients can ask for", log::quoted(text),
+                  log::quoted(alias->name));
+  };
+  return type;
 }
 
 ValueType<cache::KindPageSize> page_size_value() {

@@ -95,6 +95,8 @@ enum class Port : uint8_t { kOptional, kRequired };
 
 /// `NAME=BUCKET,...`.
 [[nodiscard]] ValueType<api::DeclaredKind> declared_kind_value();
+/// As a declared kind with a name that S3 clients can say.
+[[nodiscard]] ValueType<api::DeclaredKind> alias_value();
 
 /// `KIND=SIZE`.
 [[nodiscard]] ValueType<cache::KindPageSize> page_size_value();

@@ -28,9 +28,15 @@ class EndpointWorld {
 
   /// `policy`: of every object, see RevalidateRule.
   explicit EndpointWorld(const std::string& policy = "5", bool plain = false,
-                         std::chrono::milliseconds negative_ttl = {})
+                         std::chrono::milliseconds negative_ttl = {},
+                         const std::vector<DeclaredKind>& aliases = {})
       : negative_ttl_(negative_ttl),
-        endpoint_({.hosts = {}, .rules = rules(policy), .region = "eu-west-7", .plain = plain},
+        access_(metrics_, {}, BucketRules({}, aliases, OtherKinds::kAny)),
+        endpoint_({.hosts = {},
+                   .aliases = Aliases(aliases),
+                   .rules = rules(policy),
+                   .region = "eu-west-7",
+                   .plain = plain},
                   cache_, egress_, metrics_, random_) {
     virtual_.clock().set_unix_seconds(1'800'000'000);
     put({.size = kObjectBytes});
@@ -131,7 +137,7 @@ class EndpointWorld {
                       cache_metrics_,
                       virtual_.clock()};
   Throughput egress_{metrics_.counter("egress", "")};
-  Access access_{metrics_, {}, {}};
+  Access access_;
   Endpoint endpoint_;
   size_t seen_ = 0;
 };
