@@ -70,6 +70,9 @@ std::optional<Error> joined(std::initializer_list<const Error*> errors) {
   return all;
 }
 
+/// Of --memory, for the places of parts of objects.
+constexpr uint64_t kPartsShare = 256;
+
 /// Nothing if there is no S3 endpoint.
 std::optional<api::s3::EndpointConfig> s3api_config(const Options& options,
                                                     const std::string& origins_region) {
@@ -78,7 +81,8 @@ std::optional<api::s3::EndpointConfig> s3api_config(const Options& options,
                                  .aliases = api::s3::Aliases(options.s3api.aliases),
                                  .rules = api::s3::RevalidateRules(options.s3api.revalidate),
                                  .stale_max = options.s3api.stale_if_error,
-                                 .plain = options.s3api.plain};
+                                 .plain = options.s3api.plain,
+                                 .part_bytes = options.memory.limit_bytes / kPartsShare};
   const std::string& region = options.s3api.region.empty() ? origins_region : options.s3api.region;
   if (aws::is_region(region)) config.region = region;  // the environment's may be any text
   return config;
@@ -184,8 +188,9 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
       stats_(foundation_->metrics, cache_, foundation_->egress, foundation_->cache_metrics.ingress,
              s3_counters(), clock_),
       routes_(
-          cache_, foundation_->fetch_metrics, foundation_->egress, foundation_->metrics,
-          foundation_->reports, [this] { return stats_.json(); }, options_.client_limit_max,
+          cache_, origins_.s3, foundation_->fetch_metrics, foundation_->egress,
+          foundation_->metrics, foundation_->reports, [this] { return stats_.json(); },
+          options_.client_limit_max,
           options_.fetch_any_range ? api::RangeForms::kAny : api::RangeForms::kBothEnds,
           foundation_->random, s3api_config(options_, origins_.region)),
       data_router_(options_.admin_listen.empty() ? api::Face::kBoth : api::Face::kData,

@@ -9,10 +9,11 @@ using enum api::Face;
 using enum api::Scope;
 using enum api::Methods;
 
-Routes::Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput& egress,
-               Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json,
-               std::chrono::milliseconds client_limit_max, api::RangeForms fetch_ranges,
-               Random& random, std::optional<api::s3::EndpointConfig> s3api)
+Routes::Routes(cache::Cache& cache, origin::Forwarder* forwarder, api::FetchMetrics& fetch_metrics,
+               Throughput& egress, Metrics& metrics, rt::BlockingPool& reports,
+               std::function<std::string()> stats_json, std::chrono::milliseconds client_limit_max,
+               api::RangeForms fetch_ranges, Random& random,
+               std::optional<api::s3::EndpointConfig> s3api)
     : fetch_(cache, fetch_metrics, egress, client_limit_max, fetch_ranges),
       stats_(std::move(stats_json)),
       metrics_(metrics, reports),
@@ -24,7 +25,7 @@ Routes::Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput
           {"/readyz", kExact, kBoth, kOpen, kGetAndHead, &readiness_},
       }} {
   if (!s3api) return;
-  s3api_.emplace(std::move(*s3api), cache, egress, metrics, random);
+  s3api_.emplace(std::move(*s3api), cache, forwarder, egress, metrics, random);
   table_.insert(table_.end(), {
                                   {"/-/healthz", kExact, kS3, kOpen, kGetAndHead, &health_},
                                   {"/-/readyz", kExact, kS3, kOpen, kGetAndHead, &readiness_},

@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "base/throughput.h"
 #include "cache/cache.h"
+#include "origin/forward.h"
 #include "rt/blocking_pool.h"
 
 namespace cachey::app {
@@ -24,10 +25,11 @@ namespace cachey::app {
 /// the constructor outlive the routes. Any thread.
 class Routes {
  public:
-  /// `s3api`: nothing if there is no S3 endpoint.
-  Routes(cache::Cache& cache, api::FetchMetrics& fetch_metrics, Throughput& egress,
-         Metrics& metrics, rt::BlockingPool& reports, std::function<std::string()> stats_json,
-         std::chrono::milliseconds client_limit_max, api::RangeForms fetch_ranges, Random& random,
+  /// `forwarder`: see api::s3::Endpoint. `s3api`: nothing if there is no S3 endpoint.
+  Routes(cache::Cache& cache, origin::Forwarder* forwarder, api::FetchMetrics& fetch_metrics,
+         Throughput& egress, Metrics& metrics, rt::BlockingPool& reports,
+         std::function<std::string()> stats_json, std::chrono::milliseconds client_limit_max,
+         api::RangeForms fetch_ranges, Random& random,
          std::optional<api::s3::EndpointConfig> s3api);
   Routes(const Routes&) = delete;
   Routes& operator=(const Routes&) = delete;

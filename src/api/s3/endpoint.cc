@@ -58,11 +58,13 @@ std::optional<Refusal> refusal_of(Operation operation) {
   switch (operation) {
     case Operation::kGetObject:
     case Operation::kHeadObject:
+    case Operation::kGetPart:
+    case Operation::kHeadPart:
       return std::nullopt;
     default:
       return not_implemented(
           "this endpoint serves GetObject, HeadObject and GetBucketLocation; no lists, no "
-          "partNumber, no versionId, no other sub-resources");
+          "versionId, no other sub-resources");
   }
 }
 
@@ -74,6 +76,21 @@ cache::Wishes wishes_of(const AskedRange& range, const Preconditions& conditions
   wishes.exact = range.form == AskedRange::Form::kTail && range.tail_bytes > 0 &&
                  range.tail_bytes <= cache::kTailBytesMax && !conditions.has_if_range();
   return wishes;
+}
+
+/// The part that a request asks for; 0: none.
+std::expected<uint32_t, Refusal> part_of(const net::Request& request, const Target& target) {
+  if (target.operation != Operation::kGetPart && target.operation != Operation::kHeadPart) return 0;
+  const std::string_view text = target.parameter("partNumber").value_or("");
+  const std::optional<uint32_t> number = parse_part_number(text);
+  if (!number) {
+    return std::unexpected(Refusal::invalid_argument(
+        "partNumber", text, "Part number must be an integer between 1 and 10000, inclusive."));
+  }
+  if (request.field("range").value_or("").empty()) return *number;
+  Refusal refusal = Refusal::of("InvalidRequest");
+  refusal.message = "Cannot specify both Range header and partNumber query parameter";
+  return std::unexpected(std::move(refusal));
 }
 
 constexpr std::array kLocationFields = {
@@ -91,17 +108,21 @@ std::string location_document(std::string_view region) {
 
 }  // namespace
 
-Endpoint::Endpoint(EndpointConfig config, cache::Cache& cache, Throughput& egress, Metrics& metrics,
-                   Random& random)
+Endpoint::Endpoint(EndpointConfig config, cache::Cache& cache, origin::Forwarder* forwarder,
+                   Throughput& egress, Metrics& metrics, Random& random)
     : config_(std::move(config)),
       cache_(cache),
       random_(random),
       rules_(config_.rules),
       metrics_(metrics),
-      get_object_(cache, metrics_, egress, config_.stale_max, config_.plain) {
+      parts_(forwarder, cache.clock(), metrics, config_.part_bytes,
+             [&cache](int64_t bytes) { cache.memory().charge(bytes); }),
+      get_object_(cache, parts_, metrics_, egress, config_.stale_max, config_.plain) {
   metrics.read_gauge("cachey_s3api_buckets_out",
                      "Buckets whose store does not answer, so that stale objects are served",
                      [this] { return static_cast<double>(get_object_.outages().buckets_out()); });
+  metrics.read_gauge("cachey_s3api_parts_known", "Parts of objects whose place is known",
+                     [this] { return static_cast<double>(parts_.known().entries()); });
 }
 
 rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request, Permit permit,
@@ -156,6 +177,8 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
     if (!parsed) return std::unexpected(Refusal{.code = parsed.error()});
     if (!parsed->empty()) overrides = std::make_unique<ResponseOverrides>(std::move(*parsed));
   }
+  std::expected<uint32_t, Refusal> part = part_of(request, target);
+  if (!part) return std::unexpected(std::move(part.error()));
   const uint64_t hash = cache::KeyView{target.bucket, target.key}.hash();
   cache_.table().prefetch(hash);
   Result<AllowedBuckets> buckets =
@@ -168,7 +191,8 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   const GoodFor good_for = rules_.of(target.bucket, target.key);
   spec->key = cache::ObjectKey{target.bucket, std::move(target.key)};
   spec->request_id = std::move(id);
-  spec->explain_absence = target.operation == Operation::kGetObject;  // HEAD has the status alone
+  const bool head = request.method() == net::Method::kHead;
+  spec->explain_absence = !head;  // HEAD has the status alone
   const AskedRange range = AskedRange::of(request);
   const Preconditions conditions(request, Preconditions::IfRange::kVoidsRange);
   spec->wishes = wishes_of(range, conditions);
@@ -181,8 +205,9 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
                         .conditions = conditions,
                         .overrides = std::move(overrides),
                         .good_for = good_for,
-                        .operation = target.operation,
+                        .operation = head ? Operation::kHeadObject : Operation::kGetObject,
                         .cache_control = cache_control,
+                        .part = *part,
                         .checksums = fields.checksums || asks_for_checksums(target)};
 }
 

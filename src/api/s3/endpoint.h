@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -12,14 +13,17 @@
 #include "api/s3/error_answer.h"
 #include "api/s3/get_object.h"
 #include "api/s3/metrics.h"
+#include "api/s3/part_questions.h"
 #include "api/s3/revalidate_rules.h"
 #include "api/s3/target.h"
 #include "api/s3/virtual_hosts.h"
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/throughput.h"
+#include "base/units.h"
 #include "cache/cache.h"
 #include "net/http/http.h"
+#include "origin/forward.h"
 
 namespace cachey::api::s3 {
 
@@ -30,6 +34,7 @@ struct EndpointConfig {
   std::chrono::milliseconds stale_max{60'000};  ///< past a rule's time, while the store fails
   std::string region = "us-east-1";  ///< letters, digits and dashes; what clients are told
   bool plain = false;                ///< no X-Cache and no C0-Status
+  uint64_t part_bytes = 256 * kKiB;  ///< of memory, for places of parts; see PartBounds
 };
 
 /// All requests to the S3 endpoint: finds the operation, checks what the request says, and answers
@@ -37,8 +42,9 @@ struct EndpointConfig {
 /// by app::Routes; all that this refers to outlives it. Any worker.
 class Endpoint final : public RouteHandler {
  public:
-  Endpoint(EndpointConfig config, cache::Cache& cache, Throughput& egress, Metrics& metrics,
-           Random& random);
+  /// `forwarder`: null if the origin takes no other questions than those about objects.
+  Endpoint(EndpointConfig config, cache::Cache& cache, origin::Forwarder* forwarder,
+           Throughput& egress, Metrics& metrics, Random& random);
 
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
                                       Permit permit, net::ResponseWriter& writer) override;
@@ -61,6 +67,7 @@ class Endpoint final : public RouteHandler {
   Clients clients_;
   CurrentRevalidateRules rules_;
   EndpointMetrics metrics_;
+  PartQuestions parts_;
   GetObject get_object_;
 };
 

@@ -75,6 +75,21 @@ Refusal Refusal::range_not_satisfiable(std::string_view asked,
   return refusal;
 }
 
+Refusal Refusal::no_such_part(uint32_t part, uint32_t count) {
+  Refusal refusal = of("InvalidPartNumber");
+  refusal.details = {{"ActualPartCount", fmt::format("{}", count)},
+                     {"PartNumberRequested", fmt::format("{}", part)}};
+  return refusal;
+}
+
+Refusal Refusal::invalid_argument(std::string_view name, std::string_view value,
+                                  std::string message) {
+  Refusal refusal = of("InvalidArgument");
+  refusal.message = std::move(message);
+  refusal.details = {{"ArgumentName", std::string(name)}, {"ArgumentValue", std::string(value)}};
+  return refusal;
+}
+
 Refusal Refusal::method_not_allowed() {
   Refusal refusal = of("MethodNotAllowed");
   refusal.message = kReadOnly;

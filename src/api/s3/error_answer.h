@@ -34,6 +34,11 @@ struct Refusal {
   /// `asked`: the value of the Range field.
   [[nodiscard]] static Refusal range_not_satisfiable(std::string_view asked,
                                                      std::optional<uint64_t> object_size);
+  /// `part`: the number asked for; `count`: of the object's parts.
+  [[nodiscard]] static Refusal no_such_part(uint32_t part, uint32_t count);
+  /// A parameter with a value that S3 does not allow. `value`: as it came.
+  [[nodiscard]] static Refusal invalid_argument(std::string_view name, std::string_view value,
+                                                std::string message);
   /// Of a method other than GET and HEAD.
   [[nodiscard]] static Refusal method_not_allowed();
 };

@@ -74,8 +74,10 @@ std::optional<GetObject::Judged> GetObject::try_prepare(Answer& answer) {
     answer.absence = cache_.fills().known_absence(answer.spec());
     return std::nullopt;
   }
+  look_up_place(answer);
   if (next_step_of(answer).step != Step::kAnswer) return std::nullopt;
   const Judged judged = judge(answer);
+  if (judged.needs_place) return std::nullopt;
   if (!answer.wants_bytes(judged)) return judged;
   const std::optional<Result<void>> opened = answer.try_open(cache_, judged.range);
   if (!opened || !*opened || !answer.fits()) return std::nullopt;
@@ -85,6 +87,7 @@ std::optional<GetObject::Judged> GetObject::try_prepare(Answer& answer) {
 /// Asks, opens and judges until head and bytes are of one version that may answer.
 rt::Task<Result<GetObject::Judged>> GetObject::prepare(Answer& answer) {
   for (int steps = 0; steps < kStepsMax; ++steps) {
+    look_up_place(answer);
     const NextStep next = next_step_of(answer);
     if (next.step != Step::kAnswer) {
       if (answer.spec().wishes.only_if_cached) co_return not_cached();
@@ -96,6 +99,13 @@ rt::Task<Result<GetObject::Judged>> GetObject::prepare(Answer& answer) {
     }
     if (answer.head.source == nullptr) co_return std::unexpected(std::move(answer.absence->error));
     const Judged judged = judge(answer);
+    if (judged.needs_place) {
+      Result<void> placed = co_await ask_for_place(answer);
+      if (!placed) co_return std::unexpected(std::move(placed.error()));
+      // The store has just said so.
+      if (answer.place && answer.place->form == PartPlace::Form::kNone) co_return judge(answer);
+      continue;
+    }
     if (!answer.wants_bytes(judged)) co_return judged;
     Result<void> opened = co_await open(answer, judged.range);
     if (opened && answer.fits()) co_return judged;
@@ -108,6 +118,31 @@ rt::Task<Result<GetObject::Judged>> GetObject::prepare(Answer& answer) {
     }
   }
   co_return changes_too_often();
+}
+
+/// Finds the part that the request asks for, if that needs no question.
+void GetObject::look_up_place(Answer& answer) {
+  const uint32_t part = answer.question.part;
+  if (part == 0 || answer.place || answer.head.source == nullptr) return;
+  if (answer.version().size == 0) return;
+  answer.place = parts_.find(*answer.head.source, answer.spec().key.object, part);
+}
+
+/// Asks the store where the part is, unless the object has changed: then what is known is old.
+rt::Task<Result<void>> GetObject::ask_for_place(Answer& answer) {
+  if (answer.spec().wishes.only_if_cached) co_return not_cached();
+  Result<PartPlace> place =
+      co_await parts_.ask(answer.worker, answer.question.spec, answer.head.source,
+                          answer.question.part, answer.news_from, answer.writer.client_left());
+  if (place) {
+    answer.place = *place;
+    if (answer.word == CacheWord::kHit) answer.word = CacheWord::kRevalidated;
+  } else if (place.error().kind() == ErrorKind::kChanged) {
+    answer.ask_again(cache_.clock().mono());
+  } else {
+    co_return std::unexpected(std::move(place.error()));
+  }
+  co_return Result<void>();
 }
 
 /// Opens the object, of which nothing is known: the page that comes says what there is.
@@ -189,7 +224,8 @@ Result<void> GetObject::take_failure(Answer& answer, Error error) {
 
 rt::Task<void> GetObject::send(Answer& answer, Judged judged) {
   const ObjectAttributesPtr& attributes = answer.version().attributes;
-  if (judged.is_error() || (attributes != nullptr && attributes->too_large())) {
+  if (judged.is_error() || judged.is_foreign ||
+      (attributes != nullptr && attributes->too_large())) {
     co_await refuse(answer, refusal_of(answer, judged));
     co_return;
   }
@@ -221,6 +257,7 @@ void GetObject::start(Answer& answer, const Judged& judged) {
                                          .question = answer.question,
                                          .word = answer.word,
                                          .reader = answer.opened ? &*answer.reader : nullptr,
+                                         .parts_count = answer.place ? answer.place->count : 0,
                                          .plain = plain_,
                                          .trailers = answer.trailers});
 }

@@ -7,6 +7,7 @@
 #include "api/s3/error_answer.h"
 #include "api/s3/metrics.h"
 #include "api/s3/object_question.h"
+#include "api/s3/part_questions.h"
 #include "api/s3/questions.h"
 #include "base/error.h"
 #include "base/throughput.h"
@@ -21,9 +22,10 @@ namespace cachey::api::s3 {
 class GetObject {
  public:
   /// `stale_max`: see may_be_stale(). `plain`: answers have no X-Cache and no C0-Status.
-  GetObject(cache::Cache& cache, EndpointMetrics& metrics, Throughput& egress,
+  GetObject(cache::Cache& cache, PartQuestions& parts, EndpointMetrics& metrics, Throughput& egress,
             std::chrono::nanoseconds stale_max, bool plain)
       : cache_(cache),
+        parts_(parts),
         metrics_(metrics),
         egress_(egress),
         stale_max_(stale_max),
@@ -48,7 +50,10 @@ class GetObject {
   [[nodiscard]] rt::Task<Result<void>> ask(Answer& answer, std::chrono::nanoseconds age_max);
   [[nodiscard]] bool can_be_stale(const Answer& answer) const;
   [[nodiscard]] Result<void> take_failure(Answer& answer, Error error);
+  void look_up_place(Answer& answer);
+  [[nodiscard]] rt::Task<Result<void>> ask_for_place(Answer& answer);
   [[nodiscard]] static Judged judge(const Answer& answer);
+  [[nodiscard]] static Judged judge_part(const Answer& answer);
   [[nodiscard]] static FreshnessQuestion freshness_of(const Answer& answer);
   [[nodiscard]] static NextStep next_step_of(const Answer& answer);
   [[nodiscard]] static CacheWord word_of(const Answer& answer);
@@ -60,6 +65,7 @@ class GetObject {
   [[nodiscard]] rt::Task<void> refuse(Answer& answer, Refusal refusal);
 
   cache::Cache& cache_;
+  PartQuestions& parts_;
   EndpointMetrics& metrics_;
   Throughput& egress_;
   const std::chrono::nanoseconds stale_max_;

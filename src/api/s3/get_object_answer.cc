@@ -30,31 +30,52 @@ GetObject::Judged GetObject::judge(const Answer& answer) {
   const Preconditions& conditions = answer.question.conditions;
   switch (conditions.judge(version)) {
     case Verdict::kFails:
-      return {412, {}};
+      return {.status = 412};
     case Verdict::kNotModified:
-      return {304, {0, version.size}};
+      return {.status = 304, .range = {0, version.size}};
     case Verdict::kHolds:
       break;
   }
+  if (answer.question.part != 0) return judge_part(answer);
   const AskedRange asked = conditions.range_holds(version) ? answer.question.range : AskedRange();
   const RangeVerdict verdict = s3::judge(asked, version.size);
   switch (verdict.answer) {
     case RangeVerdict::Answer::kWhole:
-      return {200, verdict.bytes};
+      return {.status = 200, .range = verdict.bytes};
     case RangeVerdict::Answer::kPart:
-      return {206, verdict.bytes};
+      return {.status = 206, .range = verdict.bytes};
     case RangeVerdict::Answer::kUnsatisfiable:
       break;
   }
-  return {416, {}};
+  return {.status = 416};
+}
+
+/// The conditions hold.
+GetObject::Judged GetObject::judge_part(const Answer& answer) {
+  using Form = PartPlace::Form;
+  const ObjectInfo& version = answer.version();
+  const ByteRange all{0, version.size};
+  if (version.size == 0) return {.status = answer.question.part == 1 ? 200u : 416u};
+  if (!answer.place) return {.status = 206, .range = all, .needs_place = true};
+  switch (answer.place->form) {
+    case Form::kRange:
+      return {.status = 206, .range = answer.place->range};
+    case Form::kWhole:
+      return {.status = 200, .range = all};
+    case Form::kNone:
+      return {.status = 416};
+    case Form::kForeign:
+      break;
+  }
+  return {.status = 206, .range = all, .is_foreign = true};
 }
 
 /// The request, as the rules of freshness see it.
 FreshnessQuestion GetObject::freshness_of(const Answer& answer) {
   const ObjectQuestion& asked = answer.question;
-  FreshnessQuestion question{.head_may_do = asked.operation == Operation::kHeadObject ||
-                                            asked.conditions.may_do_without_body(),
-                             .age_max = asked.cache_control.age_max};
+  const bool head_may_do = asked.operation == Operation::kHeadObject || asked.part != 0 ||
+                           asked.conditions.may_do_without_body();
+  FreshnessQuestion question{.head_may_do = head_may_do, .age_max = asked.cache_control.age_max};
   if (answer.head.source == nullptr) {
     if (!answer.absence) return question;
     question.known = Known::kAbsent;
@@ -87,12 +108,18 @@ Refusal GetObject::refusal_of(const Answer& answer, const Judged& judged) {
   const ObjectInfo& version = answer.version();
   if (judged.status == 412)
     return Refusal::precondition_failed(answer.question.conditions.failed_field(version));
+  if (judged.status == 416 && answer.question.part != 0) {
+    return Refusal::no_such_part(answer.question.part, parts_in_tag(version.etag).value_or(1));
+  }
   if (judged.status == 416) {
     const std::string_view asked = answer.request.field("range").value_or("");
     return Refusal::range_not_satisfiable(asked, version.size);
   }
   Refusal refusal = Refusal::of("NotImplemented");
-  refusal.message = "the object has more than 8 KiB of metadata; read it from the store itself";
+  refusal.message =
+      judged.is_foreign
+          ? "the store's answers about parts are not known here"
+          : "the object has more than 8 KiB of metadata; read it from the store itself";
   return refusal;
 }
 

@@ -6,6 +6,7 @@
 #include "api/s3/freshness.h"
 #include "api/s3/get_object.h"
 #include "api/s3/metrics.h"
+#include "api/s3/part_place.h"
 #include "base/byte_range.h"
 #include "base/clock.h"
 #include "cache/absences.h"
@@ -15,8 +16,10 @@ namespace cachey::api::s3 {
 
 /// What the request gets of the version in `head`.
 struct GetObject::Judged {
-  unsigned status = 200;  // 200, 206, 304, 412 or 416
-  ByteRange range;        // with 200 and 206: the bytes of the answer, or that GET would have
+  unsigned status = 200;     // 200, 206, 304, 412 or 416
+  ByteRange range{};         // with 200 and 206: the bytes of the answer, or that GET would have
+  bool needs_place = false;  // the store must be asked where the part is
+  bool is_foreign = false;   // the store must answer itself
 
   [[nodiscard]] bool is_error() const { return status >= 400; }
 };
@@ -30,6 +33,7 @@ struct GetObject::Answer {
   MonoTime news_from = began;               // an answer to a question since then is final
   cache::Head head{};                       // what the client is told; no source: not known yet
   std::optional<cache::Absence> absence{};  // if there is no head
+  std::optional<PartPlace> place{};         // of the part that is asked for, in the head's version
   bool settled = false;  // the head needs no question, unless it refuses by old news
   bool changed = false;  // the head is not to be used: the store must be asked
   CacheWord word = CacheWord::kHit;
@@ -46,6 +50,7 @@ struct GetObject::Answer {
   }
   /// The store said so, in answer to a question sent at `asked_at`.
   void learn(ObjectSourcePtr source, MonoTime asked_at) {
+    if (head.source != source) place.reset();
     head = cache::Head{std::move(source), asked_at};
     changed = false;
   }

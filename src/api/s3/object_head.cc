@@ -57,6 +57,8 @@ OwnLines own_lines(const ObjectHead& object) {
     add_content_range(own, object.range, info.size);
     own.add("\r\n");
   }
+  if (object.parts_count != 0)
+    own.add("x-amz-mp-parts-count: ").add(object.parts_count).add("\r\n");
   if (info.last_modified != 0)
     own.add("Last-Modified: ").add(HttpDate(info.last_modified).view()).add("\r\n");
   if (object.plain) return own;

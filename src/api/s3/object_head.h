@@ -23,8 +23,9 @@ struct ObjectHead {
   CacheWord word = CacheWord::kHit;
   /// Null: no C0-Status, because no page was looked at.
   const cache::RangeReader* reader = nullptr;
-  bool plain = false;     ///< no X-Cache and no C0-Status
-  bool trailers = false;  ///< C0-Status of the other pages follows the body
+  uint32_t parts_count = 0;  ///< x-amz-mp-parts-count; 0: none
+  bool plain = false;        ///< no X-Cache and no C0-Status
+  bool trailers = false;     ///< C0-Status of the other pages follows the body
 };
 
 /// Starts the response.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "api/preconditions.h"
@@ -23,6 +24,7 @@ struct ObjectQuestion {
   GoodFor good_for = RevalidateRules::kDefault;          ///< an answer about this object
   Operation operation = Operation::kGetObject;           ///< or kHeadObject
   RequestCacheControl cache_control{};
+  uint32_t part = 0;       ///< partNumber; 0: the object, or its range
   bool checksums = false;  ///< x-amz-checksum-mode: ENABLED
 };
 

@@ -10,7 +10,7 @@
 #include "base/http_date.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "origin/transport/content_range.h"
+#include "origin/content_range.h"
 
 namespace cachey::origin {
 namespace {

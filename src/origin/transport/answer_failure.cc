@@ -7,7 +7,7 @@
 #include "aws/error_codes.h"
 #include "base/ascii.h"
 #include "base/log.h"
-#include "origin/transport/content_range.h"
+#include "origin/content_range.h"
 
 namespace cachey::origin {
 namespace {

@@ -29,7 +29,8 @@ class EndpointWorld {
   /// `policy`: of every object, see RevalidateRule.
   explicit EndpointWorld(const std::string& policy = "5", bool plain = false,
                          std::chrono::milliseconds negative_ttl = {},
-                         const std::vector<DeclaredKind>& aliases = {})
+                         const std::vector<DeclaredKind>& aliases = {},
+                         origin::Forwarder* forwarder = nullptr)
       : negative_ttl_(negative_ttl),
         access_(metrics_, {}, BucketRules({}, aliases, OtherKinds::kAny)),
         endpoint_({.hosts = {},
@@ -37,7 +38,7 @@ class EndpointWorld {
                    .rules = rules(policy),
                    .region = "eu-west-7",
                    .plain = plain},
-                  cache_, egress_, metrics_, random_) {
+                  cache_, forwarder, egress_, metrics_, random_) {
     virtual_.clock().set_unix_seconds(1'800'000'000);
     put({.size = kObjectBytes});
   }
@@ -50,6 +51,11 @@ class EndpointWorld {
     const net::Request request(method, target, std::move(fields));
     (void)virtual_.run(handle(request, writer));
     return writer;
+  }
+
+  /// Begins a request, which ends in a later pass(). `request` and `writer` outlive it.
+  std::shared_ptr<std::optional<bool>> begin(const net::Request& request, RecordingWriter& writer) {
+    return virtual_.start(handle(request, writer));
   }
 
   /// Reads a byte of `o` as /fetch does from one bucket of the kind; the failure, or "".

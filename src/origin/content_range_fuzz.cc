@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "origin/transport/content_range.h"
+#include "origin/content_range.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto parsed =

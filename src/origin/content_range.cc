@@ -1,4 +1,4 @@
-#include "origin/transport/content_range.h"
+#include "origin/content_range.h"
 
 #include <algorithm>
 #include <charconv>

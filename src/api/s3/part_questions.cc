@@ -1,0 +1,173 @@
+#include "api/s3/part_questions.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace cachey::api::s3 {
+namespace {
+
+using Form = PartPlace::Form;
+
+origin::ForwardRequest request_of(const cache::FetchSpec& spec, const ObjectSource& version,
+                                  uint32_t number, std::stop_token stop) {
+  return origin::ForwardRequest{.head = true,
+                                .bucket = version.bucket,
+                                .key = spec.key.object,
+                                .query = {{"partNumber", fmt::format("{}", number)}},
+                                .fields = {},
+                                .config = spec.config,
+                                .stop = std::move(stop),
+                                .request_id = spec.request_id};
+}
+
+}  // namespace
+
+/// The request that asks, for all that wait. Its end, whatever the cause, wakes the others.
+class PartQuestions::Lead {
+ public:
+  Lead(PartQuestions& owner, std::string name, FlightPtr flight)
+      : owner_(owner), name_(std::move(name)), flight_(std::move(flight)) {}
+  Lead(const Lead&) = delete;
+  Lead& operator=(const Lead&) = delete;
+  ~Lead() {
+    const MutexLock lock(owner_.mutex_);
+    flight_->ended = true;
+    owner_.flights_.erase(name_);
+    rt::notify_all(flight_->waiting);
+  }
+
+  void set_outcome(const Result<PartPlace>& outcome) {
+    const MutexLock lock(owner_.mutex_);
+    flight_->outcome = outcome;
+  }
+
+ private:
+  PartQuestions& owner_;
+  const std::string name_;
+  const FlightPtr flight_;
+};
+
+/// A request that waits for another's answer.
+class PartQuestions::Place : public rt::Waiter {
+ public:
+  Place(rt::Executor executor, PartQuestions& owner, Flight& flight)
+      : Waiter(std::move(executor)), owner_(owner), flight_(flight) {}
+  ~Place() { (void)leave(); }
+
+  /// False: the flight has ended.
+  [[nodiscard]] bool enter() {
+    const MutexLock lock(owner_.mutex_);
+    if (!flight_.ended) flight_.waiting.push_back(*this);
+    return !flight_.ended;
+  }
+  bool leave() {
+    const MutexLock lock(owner_.mutex_);
+    if (!is_linked()) return false;
+    flight_.waiting.erase(flight_.waiting.iterator_to(*this));
+    return true;
+  }
+
+ private:
+  PartQuestions& owner_;
+  Flight& flight_;
+};
+
+PartQuestions::PartQuestions(origin::Forwarder* forwarder, const Clock& clock, Metrics& metrics,
+                             uint64_t bytes_max, std::function<void(int64_t)> charge)
+    : forwarder_(forwarder), clock_(clock), known_(bytes_max, std::move(charge)) {
+  static constexpr std::array<const char*, kOutcomes> kNames = {"range",   "whole",   "none",
+                                                                "foreign", "changed", "failed"};
+  for (size_t outcome = 0; outcome < kOutcomes; ++outcome) {
+    outcomes_[outcome] =
+        metrics.counter("cachey_s3api_part_questions_total",
+                        "Questions to the store where a part of an object is, by its answer",
+                        {{"outcome", kNames[outcome]}});
+  }
+}
+
+std::optional<PartPlace> PartQuestions::find(const ObjectSource& version, const std::string& key,
+                                             uint32_t number) {
+  const ObjectInfo& info = version.info;
+  if (forwarder_ == nullptr || (!info.strong_tag().empty() && !parts_in_tag(info.etag))) {
+    if (number == 1) return PartPlace{Form::kRange, {0, info.size}};
+    return PartPlace{Form::kNone};
+  }
+  if (info.strong_tag().empty()) return PartPlace{Form::kForeign};
+  return known_.find(version, key, number);
+}
+
+rt::Task<Result<PartPlace>> PartQuestions::ask(rt::Worker& worker, cache::FetchSpecPtr spec,
+                                               ObjectSourcePtr version, uint32_t number,
+                                               MonoTime news_from, std::stop_token client_left) {
+  const std::string name = part_name(*version, spec->key.object, number);
+  while (true) {
+    auto [flight, leads] = join(name);
+    if (leads) co_return co_await lead(worker, spec, version, number, flight, client_left);
+    const bool ended = co_await wait(worker, flight, client_left);
+    if (!ended) co_return fail(ErrorKind::kCancelled, "the client left");
+    if (!flight->outcome) continue;
+    const Result<PartPlace>& place = *flight->outcome;
+    const bool is_old_refusal = place && place->form == Form::kNone && flight->asked_at < news_from;
+    if (!is_old_refusal) co_return place;
+  }
+}
+
+std::pair<PartQuestions::FlightPtr, bool> PartQuestions::join(const std::string& name) {
+  const MutexLock lock(mutex_);
+  FlightPtr& flight = flights_[name];
+  const bool is_new = flight == nullptr;
+  if (is_new) flight = std::make_shared<Flight>(Flight{.asked_at = clock_.mono()});
+  return {flight, is_new};
+}
+
+rt::Task<Result<PartPlace>> PartQuestions::lead(rt::Worker& worker, cache::FetchSpecPtr spec,
+                                                ObjectSourcePtr version, uint32_t number,
+                                                FlightPtr flight, std::stop_token client_left) {
+  Lead leader(*this, part_name(*version, spec->key.object, number), std::move(flight));
+  Result<PartPlace> place =
+      co_await question(worker, spec, version, number, std::move(client_left));
+  if (place) known_.note(*version, spec->key.object, number, *place);
+  const bool left = !place && place.error().kind() == ErrorKind::kCancelled;
+  if (!left) leader.set_outcome(place);
+  co_return place;
+}
+
+rt::Task<bool> PartQuestions::wait(rt::Worker& worker, FlightPtr flight,
+                                   std::stop_token client_left) {
+  Place place(worker.executor(), *this, *flight);
+  if (!place.enter()) co_return true;
+  const rt::Until until{MonoTime::max(), std::move(client_left)};
+  const rt::WaitEnd end =
+      co_await place.wait_until(worker.timers(), until, [&place] { return place.leave(); });
+  co_return end == rt::WaitEnd::kNotified;
+}
+
+rt::Task<Result<PartPlace>> PartQuestions::question(rt::Worker& worker, cache::FetchSpecPtr spec,
+                                                    ObjectSourcePtr version, uint32_t number,
+                                                    std::stop_token client_left) {
+  Result<std::unique_ptr<origin::ForwardAnswer>> answer = co_await forwarder_->forward(
+      worker, request_of(*spec, *version, number, std::move(client_left)));
+  Result<PartPlace> place = PartPlace();
+  if (answer) {
+    const origin::ForwardAnswer& said = **answer;
+    place = read_part_answer({said.status(), said.lines(), said.content_length()}, version->info,
+                             number);
+  } else {
+    place = std::unexpected(std::move(answer.error()));
+  }
+  count(place);
+  co_return place;
+}
+
+void PartQuestions::count(const Result<PartPlace>& answer) const {
+  constexpr size_t kChanged = 4;
+  constexpr size_t kFailed = 5;
+  if (answer) {
+    outcomes_[static_cast<size_t>(answer->form)].add();
+  } else {
+    outcomes_[answer.error().kind() == ErrorKind::kChanged ? kChanged : kFailed].add();
+  }
+}
+
+}  // namespace cachey::api::s3

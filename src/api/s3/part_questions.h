@@ -1,0 +1,87 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "api/s3/part_bounds.h"
+#include "api/s3/part_place.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "base/object_info.h"
+#include "cache/page.h"
+#include "origin/forward.h"
+#include "rt/waiter.h"
+#include "rt/worker.h"
+
+namespace cachey::api::s3 {
+
+/// Finds out where parts of objects are: by what is known, else by HeadObject with the part's
+/// number, which brings no byte. One question a part and version at a time, whatever the number of
+/// requests. The answer says nothing about the whole object, and is not noted as such: its size is
+/// the part's. Owned by the endpoint. Any thread.
+class PartQuestions {
+ public:
+  /// `forwarder`: null if the store has no parts. The other arguments: see PartBounds.
+  PartQuestions(origin::Forwarder* forwarder, const Clock& clock, Metrics& metrics,
+                uint64_t bytes_max, std::function<void(int64_t bytes)> charge);
+
+  /// The place by what is known without a question. Nothing: ask() must be called. An object whose
+  /// tag says nothing of parts has one part, which is the whole object. A version without a tag by
+  /// which it is known is kForeign. REQUIRES: the version has bytes.
+  [[nodiscard]] std::optional<PartPlace> find(const ObjectSource& version, const std::string& key,
+                                              uint32_t number);
+
+  /// The store's answer. kNone is the answer to a question that was sent at `news_from` or later.
+  /// Errors: those of Forwarder::forward() and read_part_answer(), kCancelled (`client_left`).
+  /// `worker` outlives the task. REQUIRES: find() has returned nothing.
+  [[nodiscard]] rt::Task<Result<PartPlace>> ask(rt::Worker& worker, cache::FetchSpecPtr spec,
+                                                ObjectSourcePtr version, uint32_t number,
+                                                MonoTime news_from, std::stop_token client_left);
+
+  [[nodiscard]] const PartBounds& known() const { return known_; }
+
+ private:
+  /// A question under way. The mutex guards all but `asked_at`; once `ended`, nothing changes.
+  struct Flight {
+    MonoTime asked_at;
+    bool ended = false;
+    std::optional<Result<PartPlace>> outcome{};  // nothing: the request that asked has left
+    rt::WaiterList waiting{};
+  };
+  using FlightPtr = std::shared_ptr<Flight>;
+  class Lead;
+  class Place;
+
+  /// The flight of this name, and whether the caller must make it.
+  [[nodiscard]] std::pair<FlightPtr, bool> join(const std::string& name);
+  [[nodiscard]] rt::Task<Result<PartPlace>> lead(rt::Worker& worker, cache::FetchSpecPtr spec,
+                                                 ObjectSourcePtr version, uint32_t number,
+                                                 FlightPtr flight, std::stop_token client_left);
+  /// False: the client has left.
+  [[nodiscard]] rt::Task<bool> wait(rt::Worker& worker, FlightPtr flight,
+                                    std::stop_token client_left);
+  [[nodiscard]] rt::Task<Result<PartPlace>> question(rt::Worker& worker, cache::FetchSpecPtr spec,
+                                                     ObjectSourcePtr version, uint32_t number,
+                                                     std::stop_token client_left);
+  void count(const Result<PartPlace>& answer) const;
+
+  origin::Forwarder* const forwarder_;
+  const Clock& clock_;
+  PartBounds known_;
+  static constexpr size_t kOutcomes = 6;
+  std::array<Counter, kOutcomes> outcomes_;
+  Mutex mutex_;
+  std::map<std::string, FlightPtr> flights_ GUARDED_BY(mutex_);  // not more than requests
+};
+
+}  // namespace cachey::api::s3
