@@ -222,9 +222,15 @@ bool ClientSocket::has_event(short event) {
   return ::poll(&state, 1, 0) > 0 && (state.revents & (event | POLLERR | POLLHUP)) != 0;
 }
 
+/// Not by Asio's set_option(): Asio's destructor of the socket would take the option back.
+void ClientSocket::reset_on_close(bool resets) {
+  const linger option{.l_onoff = resets ? 1 : 0, .l_linger = 0};
+  if (socket_.is_open())
+    (void)::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &option, sizeof option);
+}
+
 void ClientSocket::break_off() {
-  boost::system::error_code ignored;
-  if (socket_.is_open()) socket_.set_option(rt::asio::socket_base::linger(true, 0), ignored);
+  reset_on_close(true);
   close();
 }
 

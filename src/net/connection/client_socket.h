@@ -116,6 +116,8 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   void give_way();
   void shut_down_sending();
   void close();
+  /// From now on every close is a reset, or is none again: the client can tell an end from a break.
+  void reset_on_close(bool resets);
   /// Closes with a reset, so that the kernel drops the bytes that the client has not taken.
   void break_off();
 

@@ -148,8 +148,15 @@ class ResponseHead {
   }
   /// Fields that come before those of add(); kept as a reference.
   void set_constants(const ConstantFields& fields) { constants_ = &fields; }
-  /// Exactly this many bytes of body will be offered. REQUIRES: called for every response.
-  void set_content_length(uint64_t bytes) { content_length_ = bytes; }
+  /// Exactly this many bytes of body will be offered. REQUIRES: this or the next is called for
+  /// every response.
+  void set_content_length(uint64_t bytes) {
+    content_length_ = bytes;
+    length_known_ = true;
+  }
+  /// The body ends with finish(). HTTP/1.1 sends chunks, HTTP/1.0 ends the connection; a body that
+  /// is broken off ends with a reset there. REQUIRES: a status with a body.
+  void set_content_length_unknown() { length_known_ = false; }
   /// Trailers of this name follow the body. In HTTP/1.1 the body is chunked then, and `Trailer`
   /// announces the name. An empty name: the body is chunked, no trailer is announced. REQUIRES: the
   /// request takes trailers.
@@ -166,7 +173,10 @@ class ResponseHead {
   /// Null: none.
   [[nodiscard]] const ConstantFields* constants() const { return constants_; }
   [[nodiscard]] CacheStatus cache_status() const { return cache_status_; }
-  [[nodiscard]] uint64_t content_length() const { return content_length_; }
+  /// Nothing: unknown.
+  [[nodiscard]] std::optional<uint64_t> content_length() const {
+    return length_known_ ? std::optional(content_length_) : std::nullopt;
+  }
   [[nodiscard]] std::optional<std::string_view> trailer_name() const { return trailer_name_; }
 
  private:
@@ -174,6 +184,7 @@ class ResponseHead {
   CacheStatus cache_status_ = CacheStatus::kNone;
   size_t count_ = 0;
   const ConstantFields* constants_ = nullptr;
+  bool length_known_ = true;
   uint64_t content_length_ = 0;
   std::optional<std::string_view> trailer_name_;
   size_t blocks_ = 0;
@@ -204,7 +215,7 @@ class ResponseWriter {
   [[nodiscard]] virtual rt::Task<bool> flush() = 0;
 
   /// Ends the response. Sends the trailers if the head has a trailer name. REQUIRES: all of
-  /// content_length was taken. False: as for writable().
+  /// content_length, if that is known, was taken. False: as for writable().
   [[nodiscard]] virtual rt::Task<bool> finish(std::span<const Field> trailers) = 0;
 
   /// Breaks the response off: closes the connection (HTTP/2: resets the stream) at once, so that

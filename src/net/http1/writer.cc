@@ -24,6 +24,7 @@ void Writer::begin(const RequestHead& request, bool unread) {
   http_1_0_ = request.http_1_0;
   close_ = request.has_body || !request.keep_alive;
   chunked_ = false;
+  open_ended_ = false;
   after_chunk_ = false;
   body_left_ = 0;
   chunk_left_ = 0;
@@ -43,10 +44,13 @@ void Writer::start(const ResponseHead& head) {
   CHECK(stage_ == Stage::kIdle);
   stage_ = Stage::kStarted;
   state_.stats.responses_of(Protocol::kHttp1).count(head.status());
-  body_left_ = head.content_length();
-  chunked_ = head.trailer_name().has_value();
-  CHECK(!chunked_ || !http_1_0_);
-  close_ = close_ || state_.draining;
+  open_ended_ = !head.content_length();
+  body_left_ = head.content_length().value_or(UINT64_MAX);
+  CHECK(!head.trailer_name() || !http_1_0_);
+  chunked_ = head.trailer_name() || (open_ended_ && !http_1_0_ && !head_only_);
+  const bool to_the_close = open_ended_ && http_1_0_ && !head_only_;
+  close_ = close_ || state_.draining || to_the_close;
+  if (to_the_close) socket_.reset_on_close(true);  // an end before finish() is no end of the body
   out_ = state_.spares.take_buffer();
   std::string scratch;
   out_.append(status_line(head.status(), scratch));
@@ -60,10 +64,11 @@ void Writer::start(const ResponseHead& head) {
 void Writer::append_framing(const ResponseHead& head) {
   if (chunked_) {
     out_.append("Transfer-Encoding: chunked\r\n");
-    if (!head.trailer_name()->empty()) append_field(Field("Trailer", *head.trailer_name()));
-  } else if (head.status() != 304) {  // where the length would be that of a 200
+    const std::string_view trailer = head.trailer_name().value_or("");
+    if (!trailer.empty()) append_field(Field("Trailer", trailer));
+  } else if (!open_ended_ && head.status() != 304) {  // where the length would be that of a 200
     out_.append("Content-Length: ");
-    append_number(head.content_length(), 10);
+    append_number(body_left_, 10);
     out_.append("\r\n");
   }
   if (close_) {
@@ -182,7 +187,7 @@ rt::Task<bool> Writer::flush() {
 rt::Task<bool> Writer::finish(std::span<const Field> trailers) {
   if (stage_ == Stage::kAborted || socket_.broken()) co_return false;
   CHECK(stage_ == Stage::kStarted);
-  CHECK(body_left_ == 0 || head_only_);
+  CHECK(body_left_ == 0 || head_only_ || open_ended_);
   if (chunked_ && !head_only_) {
     out_.append(after_chunk_ ? "\r\n0\r\n" : "0\r\n");
     for (const Field& trailer : trailers) append_field(trailer);
@@ -192,6 +197,7 @@ rt::Task<bool> Writer::finish(std::span<const Field> trailers) {
     const bool sent = co_await send_out();
     if (!sent) co_return false;
   }
+  if (open_ended_) socket_.reset_on_close(false);
   stage_ = Stage::kFinished;
   co_return true;
 }

@@ -20,10 +20,10 @@ namespace cachey::net::http1 {
 
 /// Writes responses as HTTP/1.1, one after another. Owned by the connection; the worker's thread.
 ///
-/// On the wire: the head, then the body, either plain (Content-Length bytes) or in chunks. All
-/// framing waits in `out_` and leaves before the next body byte in the same sendmsg. A chunk is as
-/// large as one offer. If the kernel takes only a part of the offer, later offers fill the rest of
-/// the chunk before a new chunk begins.
+/// On the wire: the head, then the body, either plain (Content-Length bytes, or to the connection's
+/// end) or in chunks. All framing waits in `out_` and leaves before the next body byte in the same
+/// sendmsg. A chunk is as large as one offer. If the kernel takes only a part of the offer, later
+/// offers fill the rest of the chunk before a new chunk begins.
 class Writer final : public ResponseWriter {
  public:
   Writer(WorkerState& state, ClientSocket& socket) : state_(state), socket_(socket) {}
@@ -73,6 +73,7 @@ class Writer final : public ResponseWriter {
   bool http_1_0_ = false;
   bool close_ = false;
   bool chunked_ = false;
+  bool open_ended_ = false;   // the length of the body is not known
   bool after_chunk_ = false;  // the CR LF that ends the last chunk is still to be sent
 };
 

@@ -56,7 +56,8 @@ void Sending::submit_head(Response& response, const ResponseHead& head) {
     while (const std::optional<FieldLine> line = take_field_line(lines))
       list.add(line->name, line->value);
   }
-  if (head.status() != 304) list.add("content-length", to_text(head.content_length(), length));
+  if (!response.open_ended && head.status() != 304)
+    list.add("content-length", to_text(response.body_left, length));
   if (response.has_trailers) list.add("trailer", *head.trailer_name());
   const bool has_body = !response.head_only && response.body_left != 0;
   if (!has_body && response.has_trailers) {  // they follow at once
@@ -78,6 +79,11 @@ void Sending::submit_trailers(Response& response, std::span<const Field> trailer
   FieldList list(trailers.size());
   for (const Field& trailer : trailers) list.add(trailer.name, trailer.value);
   nghttp2_submit_trailer(codec_.get(), response.stream_id, list.data(), list.size());
+}
+
+void Sending::end_body(Response& response) {
+  response.ends_body = true;
+  (void)nghttp2_session_resume_data(codec_.get(), response.stream_id);
 }
 
 size_t Sending::offer(Response& response, std::span<const iovec> body, size_t bytes) {
@@ -167,11 +173,21 @@ bool Sending::alive() const {
          nghttp2_session_want_write(codec_.get()) != 0 || output_.held() != 0;
 }
 
+/// Of a stream without an offer: no byte, in the last frame if the body ends here.
+ssize_t Sending::end_frame_bytes(int32_t stream_id, uint32_t& flags) const {
+  Response* const response = find(stream_id);
+  if (response == nullptr || !response->ends_body) return NGHTTP2_ERR_DEFERRED;
+  response->body_ended = true;
+  flags |= NGHTTP2_DATA_FLAG_EOF;
+  if (response->has_trailers) flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+  return 0;
+}
+
 /// How many bytes of the offered body go into the next DATA frame. nghttp2's read_callback.
 ssize_t Sending::next_frame_bytes(int32_t stream_id, size_t bytes_max, uint32_t& flags) const {
   const Response* const response = offering_.response;
   if (response == nullptr || response->stream_id != stream_id || offering_.left == 0) {
-    return NGHTTP2_ERR_DEFERRED;
+    return end_frame_bytes(stream_id, flags);
   }
   const size_t limit = std::min(bytes_max, offering_.left);
   size_t bytes = 0;

@@ -30,10 +30,13 @@ struct Response
   const MonoTime begun;    ///< when the request's head began
   bool head_only = false;  ///< to HEAD
   bool has_trailers = false;
-  bool lost = false;       ///< the stream is closed on the wire, or the connection has ended
-  bool head_made = false;  ///< the frame of the head leaves with the next send
-  bool end_made = false;   ///< as head_made, of the frame that ends the response
-  uint64_t body_left = 0;  ///< bytes that are in no frame yet
+  bool lost = false;        ///< the stream is closed on the wire, or the connection has ended
+  bool head_made = false;   ///< the frame of the head leaves with the next send
+  bool end_made = false;    ///< as head_made, of the frame that ends the response
+  uint64_t body_left = 0;   ///< bytes that are in no frame yet
+  bool open_ended = false;  ///< the length of the body is not known
+  bool ends_body = false;   ///< no more bytes come: the body ends with an empty frame
+  bool body_ended = false;  ///< that frame is made
   std::stop_source left{std::nostopstate};  ///< stopped when the response is lost
   Turns::Place place;
 };
@@ -67,6 +70,8 @@ class Sending {
   /// Makes frames of `body` and sends them. `bytes`: the sum of its parts. Returns how many of them
   /// were taken: the caller may reuse their memory.
   [[nodiscard]] size_t offer(Response& response, std::span<const iovec> body, size_t bytes);
+  /// No more bytes will be offered; the next push() ends the body, if its windows are open.
+  void end_body(Response& response);
   /// offer() would take something.
   [[nodiscard]] bool takes_body(const Response& response) const;
   /// As send(); within a batch it only makes the frames.
@@ -119,6 +124,7 @@ class Sending {
     bool copy = false;
   };
 
+  [[nodiscard]] ssize_t end_frame_bytes(int32_t stream_id, uint32_t& flags) const;
   [[nodiscard]] ssize_t next_frame_bytes(int32_t stream_id, size_t bytes_max,
                                          uint32_t& flags) const;
   void account_for_data(size_t bytes, size_t offered);

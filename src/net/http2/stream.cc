@@ -25,7 +25,8 @@ void Stream::start(const ResponseHead& head) {
   CHECK(stage_ == Stage::kIdle);
   stage_ = Stage::kStarted;
   state_.stats.responses_of(Protocol::kHttp2).count(head.status());
-  response_.body_left = head.content_length();
+  response_.open_ended = !head.content_length();
+  response_.body_left = head.content_length().value_or(UINT64_MAX);
   response_.head_only = head_.method() == Method::kHead;
   response_.has_trailers =
       !response_.head_only && head.trailer_name().has_value() && !head.trailer_name()->empty();
@@ -73,11 +74,23 @@ rt::Task<bool> Stream::flush() {
 rt::Task<bool> Stream::finish(std::span<const Field> trailers) {
   if (stage_ == Stage::kAborted || (response_.lost && !response_.end_made)) co_return false;
   CHECK(stage_ == Stage::kStarted);
-  CHECK(response_.body_left == 0 || response_.head_only);
-  if (response_.has_trailers) sending_.submit_trailers(response_, trailers);
+  CHECK(response_.body_left == 0 || response_.head_only || response_.open_ended);
+  if (response_.open_ended && !response_.head_only) co_await end_body();
+  if (response_.has_trailers && !over()) sending_.submit_trailers(response_, trailers);
   if (!response_.end_made) (void)co_await send_until(response_.end_made);
   if (response_.end_made) stage_ = Stage::kFinished;
   co_return response_.end_made;
+}
+
+/// The frame that ends a body of unknown length is one of DATA: its stream needs an open window.
+rt::Task<void> Stream::end_body() {
+  sending_.end_body(response_);
+  while (!response_.body_ended && !over()) {
+    sending_.push();
+    if (response_.body_ended || over()) break;
+    const bool in_time = co_await sending_.turns().wait(response_.place, Turns::Need::kWindow);
+    if (!in_time) sending_.reset(response_, NGHTTP2_CANCEL);
+  }
 }
 
 void Stream::abort() {

@@ -45,6 +45,7 @@ class Stream final : public ResponseWriter {
 
   [[nodiscard]] bool over() const { return stage_ == Stage::kAborted || response_.lost; }
   [[nodiscard]] rt::Task<bool> send_until(const bool& made);
+  [[nodiscard]] rt::Task<void> end_body();
 
   WorkerState& state_;
   Sending& sending_;

@@ -48,6 +48,13 @@ class TestHandler final : public Handler {
       co_await send(request, writer, number(target), 1000, kBodyMax);
     } else if (target.starts_with("/half/")) {  // ends after N / 2 bytes, without finish
       co_await send(request, writer, number(target), kBodyMax, number(target) / 2);
+    } else if (target.starts_with("/open/")) {  // N bytes of unknown length, 1000 at a time
+      co_await send_open(request, writer, number(target), number(target));
+    } else if (target.starts_with("/open-half/")) {  // ends after N / 2 bytes, without finish
+      co_await send_open(request, writer, number(target), number(target) / 2);
+    } else if (target.starts_with("/open-hang/")) {  // after N bytes waits for the client to leave
+      co_await send_open(request, writer, number(target) + 1, number(target));
+      co_await wait_for_end(worker, writer);
     } else if (target.starts_with("/announced/")) {  // announces N bytes, offers none
       ResponseHead head(206);
       head.set_content_length(number(target));
@@ -104,6 +111,20 @@ class TestHandler final : public Handler {
     const std::vector<Field> trailers = {Field("C0-Status", "0-1; b; 0"),
                                          Field("C0-Status", "2-3; b; 0")};
     (void)co_await writer.finish(trailers);
+  }
+
+  /// Starts a response of unknown length, sends `limit` bytes, and finishes it if that is all.
+  rt::Task<void> send_open(const Request& request, ResponseWriter& writer, size_t count,
+                           size_t limit) {
+    std::string body = body_bytes(count);
+    ResponseHead head(200);
+    head.set_content_length_unknown();
+    if (request.asks_for_trailers()) head.set_trailer_name("X");
+    writer.start(head);
+    const bool sent = co_await offer_all(writer, body, 1000, limit);
+    if (!sent || limit < count) co_return;
+    const Field trailer("X", "end");
+    (void)co_await writer.finish(std::span(&trailer, request.asks_for_trailers() ? 1 : 0));
   }
 
   rt::Task<bool> offer_all(ResponseWriter& writer, std::string& body, size_t piece, size_t limit) {
@@ -197,6 +218,13 @@ class TestHandler final : public Handler {
     } else if (count == 0) {
       co_await send(request, writer, 5, kBodyMax, kBodyMax);
     }
+  }
+
+  rt::Task<void> wait_for_end(rt::Worker& worker, ResponseWriter& writer) {
+    const std::stop_token gone = writer.client_left();
+    bool stays = true;
+    while (stays) stays = co_await rt::sleep(worker, std::chrono::milliseconds(100), gone);
+    ++left;
   }
 
   rt::Task<void> echo(const Request& request, ResponseWriter& writer) {
