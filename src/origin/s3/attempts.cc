@@ -1,7 +1,6 @@
 #include "origin/s3/attempts.h"
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 #include <utility>
 
@@ -31,14 +30,15 @@ S3ClientState::S3ClientState(S3Config config_given, AttributesPool& attributes_g
       clock(clock_given),
       random(random_given) {}
 
-Attempts::Attempts(S3ClientState& client, rt::Worker& worker, const GetRequest& terms)
+Attempts::Attempts(S3ClientState& client, rt::Worker& worker, const GetRequest& terms,
+                   uint64_t payer_key)
     : client_(client),
       worker_(worker),
       terms_(terms),
       limits_(effective_limits(client.config.limits, terms.config)),
       impatient_(is_impatient(limits_, client.config.limits)),
       payer_(
-          terms.bucket, std::hash<std::string>()(terms.key),
+          terms.bucket, payer_key,
           terms.config.path_style.value_or(client.config.path_style) != client.config.path_style),
       deadline_(find_deadline()) {
   CHECK(worker.index() < client.workers.size());

@@ -39,7 +39,8 @@ struct Refused {
 class Attempts {
  public:
   /// Of `terms` counts what is not about the question: bucket, key, limits, stop, turn, memory.
-  Attempts(S3ClientState& client, rt::Worker& worker, const GetRequest& terms);
+  /// `payer_key`: of RetryPayer.
+  Attempts(S3ClientState& client, rt::Worker& worker, const GetRequest& terms, uint64_t payer_key);
 
   [[nodiscard]] MonoTime now() const { return worker_.timers().now(); }
   [[nodiscard]] MonoTime deadline() const { return deadline_; }

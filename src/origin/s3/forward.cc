@@ -15,6 +15,10 @@
 namespace cachey::origin {
 namespace {
 
+/// The forwarded requests of a bucket share the retries of one object: a client chooses their
+/// names, and may know questions that the store fails to answer.
+constexpr uint64_t kPayerKey = 0;
+
 /// Fields that the client of the store writes itself, in lower case.
 constexpr std::string_view kOwnFields[] = {
     "amz-sdk-invocation-id",
@@ -98,7 +102,7 @@ class S3Forward {
   S3Forward(S3ClientState& client, rt::Worker& worker, ForwardRequest request)
       : question_(std::move(request)),
         terms_(terms_of(question_)),
-        attempts_(client, worker, terms_) {}
+        attempts_(client, worker, terms_, kPayerKey) {}
   S3Forward(const S3Forward&) = delete;
 
   [[nodiscard]] rt::Task<Result<Answer>> run();

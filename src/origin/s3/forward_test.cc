@@ -5,11 +5,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/post.hpp>
+#include <future>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
 #include "base/http_date.h"
+#include "origin/s3/retry.h"
 #include "origin/testing/forward_harness.h"
+#include "origin/transport/connection_pool.h"
 
 namespace cachey::origin {
 namespace {
@@ -216,6 +221,44 @@ TEST_F(S3Forwards, ARefusedHeadOfABucketIsExplainedByAList) {
   EXPECT_THAT(requests[1], StartsWith("GET /bucket/?max-keys=1 HTTP"));
   EXPECT_THAT(requests[2], StartsWith("HEAD /bucket/ HTTP"));
   EXPECT_EQ(s3_.counters().clock_corrections, 1u);
+}
+
+TEST_F(S3Forwards, RetriesOfAllTogetherAreThoseOfOneObject) {
+  s3_.config.limits.attempts_max = 2;
+  answer({ok("x"), error_response("500 x", "InternalError")});
+  EXPECT_EQ(forward(list()).status, 200u);
+  for (int i = 0; i < 30; ++i) {
+    ForwardRequest request = list({{"versionId", "v"}});
+    request.key = std::to_string(i);
+    EXPECT_EQ(forward(std::move(request)).error, ErrorKind::kUpstream);
+  }
+  EXPECT_LE(s3_.counters().retries, RetryTokens::kTokensMax / RetryBudgets::kKeyShare / 10);
+  const uint64_t before = s3_.counters().retries;
+  EXPECT_FALSE(s3_.fetch().ok);
+  EXPECT_EQ(s3_.counters().retries, before + 1) << "a get has its own";
+}
+
+TEST_F(S3Forwards, ThoseThatReadSlowlyLeaveConnectionsToFills) {
+  constexpr size_t kConnections = 16;
+  s3_.config.pool.connections_per_host_max = kConnections;
+  answer({"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"});
+  std::stop_source stop;
+  std::vector<std::future<Forwarded>> slow;
+  for (size_t i = 0; i < kConnections; ++i) {
+    ForwardRequest request = list();
+    request.stop = stop.get_token();
+    slow.push_back(s3_.workers.start(
+        forward_all(s3_.origin(), s3_.workers.workers()[0], std::move(request), 100)));
+  }
+  const size_t share = kConnections - kConnections / ConnectionPool::kMemoryShare;
+  EXPECT_TRUE(eventually([&] { return s3_.counters().requests == share; }));
+  answer({part_of("content", "GET / HTTP/1.1\r\nrange: bytes=0-99\r\n\r\n")});
+  GetRequest fill = S3Harness::request();
+  fill.has_memory = true;
+  EXPECT_EQ(s3_.fetch(std::move(fill)).body, "content");
+  EXPECT_EQ(s3_.counters().requests, share + 1);
+  rt::asio::post(s3_.workers.workers()[0].io(), [&stop] { stop.request_stop(); });
+  for (std::future<Forwarded>& one : slow) (void)one.get();
 }
 
 }  // namespace

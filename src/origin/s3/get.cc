@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <utility>
 
 #include "base/check.h"
@@ -40,7 +41,7 @@ class S3Get {
         worker_(worker),
         request_(std::move(request)),
         checksums_(checksums),
-        attempts_(client, worker, request_) {}
+        attempts_(client, worker, request_, std::hash<std::string>()(request_.key)) {}
   S3Get(const S3Get&) = delete;
 
   [[nodiscard]] rt::Task<Result<Stream>> run();

@@ -68,7 +68,7 @@ class RetryTokens {
 /// What the retries of a get are charged to.
 struct RetryPayer {
   std::string_view bucket;
-  uint64_t key = 0;        ///< the hash of the object's key
+  uint64_t key = 0;        ///< the hash of the object's key; the same for all that share
   bool elsewhere = false;  ///< the client chose another addressing than the server's
 };
 
