@@ -72,6 +72,13 @@ bool Access::has_token(const net::Request& request) {
   return false;
 }
 
+bool Permit::would_allow(std::string_view kind, std::vector<std::string>&& buckets) const {
+  if (buckets.empty()) access_->rules_.add_buckets_of(kind, buckets);
+  return scope_ != Scope::kOpen && std::ranges::none_of(buckets, [&](const std::string& bucket) {
+           return access_->rules_.denial(kind, bucket).has_value();
+         });
+}
+
 Result<void> Access::check(std::string_view kind, std::string_view object,
                            std::span<const std::string> buckets) {
   if (has_dot_segment(object)) {

@@ -49,6 +49,8 @@ class Permit {
   /// store may look for the key in another bucket. A permit for kOpen always returns kDenied.
   [[nodiscard]] Result<AllowedBuckets> allow(std::string_view kind, std::string_view object,
                                              std::vector<std::string>&& buckets) const;
+  /// Whether allow() would return `buckets` of this kind. Nothing is counted.
+  [[nodiscard]] bool would_allow(std::string_view kind, std::vector<std::string>&& buckets) const;
 
  private:
   friend class Access;

@@ -65,7 +65,7 @@ def test_each_address_has_its_own_paths(face, origin, kind):
         assert server.get(path).status == 404
         expect_error(ask(server, "PUT", path), 405, "MethodNotAllowed")
     for path in ("/stats", "/metrics", "/healthz"):
-        expect_error(get(server, path), 501, "NotImplemented")  # names of buckets, whose lists are not served
+        expect_error(get(server, path), 404, "NoSuchBucket")  # names of buckets
     expect_error(get(server, f"/fetch/{kind}/object", [http1.range_header(0, 9)]), 404, "NoSuchBucket")
     assert server.get(target(kind, "object")).status == 404
 

@@ -16,36 +16,7 @@
 namespace cachey::api::s3 {
 namespace {
 
-/// Fields that ask for another answer than the cache has, or for other rights than its own.
-constexpr std::string_view kUnserved[] = {
-    "x-amz-expected-bucket-owner",
-    "x-amz-request-payer",
-    "x-amz-server-side-encryption-customer-algorithm",
-    "x-amz-server-side-encryption-customer-key",
-    "x-amz-server-side-encryption-customer-key-md5",
-};
 constexpr std::string_view kChecksumMode = "x-amz-checksum-mode";
-
-/// What the fields of a request ask.
-struct Fields {
-  bool unserved = false;
-  bool checksums = false;
-
-  explicit Fields(const net::Request& request) {
-    for (const net::Field& field : request.fields()) {
-      if (!field.name.starts_with("x-amz-")) continue;
-      unserved = unserved || std::ranges::find(kUnserved, field.name) != std::end(kUnserved);
-      if (field.name == kChecksumMode) checksums = lower_case(field.value) == "enabled";
-    }
-  }
-};
-
-/// A presigned URL has the field as a parameter.
-bool asks_for_checksums(const Target& target) {
-  return std::ranges::any_of(target.parameters, [](const aws::NamedValue& parameter) {
-    return lower_case(parameter.name) == kChecksumMode && lower_case(parameter.value) == "enabled";
-  });
-}
 
 Refusal not_implemented(std::string message) {
   Refusal refusal = Refusal::of("NotImplemented");
@@ -53,19 +24,9 @@ Refusal not_implemented(std::string message) {
   return refusal;
 }
 
-/// Nothing: the operation is served.
-std::optional<Refusal> refusal_of(Operation operation) {
-  switch (operation) {
-    case Operation::kGetObject:
-    case Operation::kHeadObject:
-    case Operation::kGetPart:
-    case Operation::kHeadPart:
-      return std::nullopt;
-    default:
-      return not_implemented(
-          "this endpoint serves GetObject, HeadObject and GetBucketLocation; no lists, no "
-          "versionId, no other sub-resources");
-  }
+bool is_about_object(Operation operation) {
+  return operation == Operation::kGetObject || operation == Operation::kHeadObject ||
+         operation == Operation::kGetPart || operation == Operation::kHeadPart;
 }
 
 /// A short tail comes from the store without the page around it: the footer of a file is often all
@@ -108,6 +69,28 @@ std::string location_document(std::string_view region) {
 
 }  // namespace
 
+/// What the fields of a request ask, and the parameters that a presigned URL has instead.
+struct Endpoint::Fields {
+  bool for_store = false;
+  bool checksums = false;
+  RequestCacheControl cache_control;
+
+  Fields(const net::Request& request, const Target& target) : cache_control(request) {
+    if (cache_control.no_store) cache_control.age_max = std::chrono::seconds(0);
+    for (const net::Field& field : request.fields()) {
+      if (field.name.starts_with("x-amz-")) add(field.name, field.value);
+    }
+    for (const aws::NamedValue& parameter : target.parameters)
+      add(lower_case(parameter.name), parameter.value);
+  }
+
+  /// `name`: in lower case.
+  void add(std::string_view name, std::string_view value) {
+    for_store = for_store || is_for_store(name);
+    if (name == kChecksumMode) checksums = checksums || lower_case(value) == "enabled";
+  }
+};
+
 Endpoint::Endpoint(EndpointConfig config, cache::Cache& cache, origin::Forwarder* forwarder,
                    Throughput& egress, Metrics& metrics, Random& random)
     : config_(std::move(config)),
@@ -115,9 +98,13 @@ Endpoint::Endpoint(EndpointConfig config, cache::Cache& cache, origin::Forwarder
       random_(random),
       rules_(config_.rules),
       metrics_(metrics),
+      pass_through_(
+          {.region = config_.region, .plain = config_.plain, .aliases = config_.aliases.all()},
+          forwarder, metrics_, egress, cache.clock(), metrics),
       parts_(forwarder, cache.clock(), metrics, config_.part_bytes,
              [&cache](int64_t bytes) { cache.memory().charge(bytes); }),
-      get_object_(cache, parts_, metrics_, egress, config_.stale_max, config_.plain) {
+      get_object_(cache, parts_, metrics_, pass_through_, config_.hosts, egress, config_.stale_max,
+                  config_.plain) {
   metrics.read_gauge("cachey_s3api_buckets_out",
                      "Buckets whose store does not answer, so that stale objects are served",
                      [this] { return static_cast<double>(get_object_.outages().buckets_out()); });
@@ -145,32 +132,70 @@ rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request,
   if (!grant) {
     return refuse(request, writer, std::move(*target), std::move(id), std::move(grant.error()));
   }
-  if (target->operation == Operation::kGetBucketLocation) {
-    const Result<AllowedBuckets> allowed =
-        permit.allow(target->bucket, {}, config_.aliases.named_by(target->bucket));
-    if (!allowed) {
-      Refusal refusal = Refusal::of(allowed.error());
-      return refuse(request, writer, std::move(*target), std::move(id), std::move(refusal));
-    }
-    return tell_location(writer, std::move(id));
+  const Fields fields(request, *target);
+  const bool passes_by = fields.cache_control.no_store && pass_through_.can_forward();
+  if (!is_about_object(target->operation) || fields.for_store || passes_by) {
+    return pass(worker, request, writer, fields, std::move(*target), std::move(*grant), permit,
+                std::move(id));
   }
-  std::expected<ObjectQuestion, Refusal> question = check(request, *target, permit, id);
+  std::expected<ObjectQuestion, Refusal> question = check(request, fields, *target, permit, id);
   if (!question) {
     return refuse(request, writer, std::move(*target), std::move(id), std::move(question.error()));
   }
+  question->grant = std::move(*grant);
   return get_object_.answer(worker, request, writer, std::move(*question));
 }
 
-std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& request, Target& target,
-                                                       const Permit& permit, std::string& id) {
-  if (std::optional<Refusal> refusal = refusal_of(target.operation))
-    return std::unexpected(std::move(*refusal));
-  const Fields fields(request);
-  if (fields.unserved) {
-    return std::unexpected(not_implemented(
-        "this endpoint serves no requests with a customer's encryption key, x-amz-request-payer or "
-        "x-amz-expected-bucket-owner: it reads with the server's own credentials"));
+/// What the store answers, and the location.
+rt::Task<void> Endpoint::pass(rt::Worker& worker, const net::Request& request,
+                              net::ResponseWriter& writer, const Fields& fields, Target target,
+                              GrantPtr grant, Permit permit, std::string id) {
+  if (target.operation == Operation::kGetBucketLocation) {
+    const Result<AllowedBuckets> allowed =
+        permit.allow(target.bucket, {}, config_.aliases.named_by(target.bucket));
+    if (allowed) return tell_location(writer, std::move(id));
+    Refusal refusal = Refusal::of(allowed.error());
+    return refuse(request, writer, std::move(target), std::move(id), std::move(refusal));
   }
+  std::expected<PassQuestion, Refusal> question = check_pass(request, fields, target, permit);
+  if (!question) {
+    return refuse(request, writer, std::move(target), std::move(id), std::move(question.error()));
+  }
+  question->request_id = std::move(id);
+  question->client = grant->access_key_id();
+  PassThrough::Sees sees;
+  if (target.operation == Operation::kListBuckets) {
+    sees = [this, grant = std::move(grant), permit](std::string_view bucket) {
+      return grant->allows_bucket(bucket) &&
+             permit.would_allow(bucket, config_.aliases.named_by(bucket));
+    };
+  }
+  return pass_through_.answer(worker, request, writer, std::move(*question), std::move(sees));
+}
+
+std::expected<PassQuestion, Refusal> Endpoint::check_pass(const net::Request& request,
+                                                          const Fields& fields,
+                                                          const Target& target,
+                                                          const Permit& permit) const {
+  if (forward_rule_of(target.operation) == nullptr) {
+    return std::unexpected(not_implemented(
+        "this endpoint serves reads and lists of objects and buckets, their versions, tags, ACLs "
+        "and attributes; no other sub-resources"));
+  }
+  if (fields.cache_control.only_if_cached) return std::unexpected(Refusal::of("NotCached"));
+  auto question = ask_store(target, request);
+  if (!question) return std::unexpected(Refusal{.code = question.error()});
+  if (target.bucket.empty()) return std::move(*question);
+  Result<AllowedBuckets> buckets =
+      permit.allow(target.bucket, target.key, config_.aliases.named_by(target.bucket));
+  if (!buckets) return std::unexpected(Refusal::of(buckets.error()));
+  question->buckets = cache_.fills().by_health(std::move(*buckets).take());
+  return std::move(*question);
+}
+
+std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& request,
+                                                       const Fields& fields, Target& target,
+                                                       const Permit& permit, std::string& id) {
   std::unique_ptr<ResponseOverrides> overrides;
   if (!target.parameters.empty()) {  // most requests have none
     auto parsed = ResponseOverrides::parse(target.parameters);
@@ -196,9 +221,7 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   const AskedRange range = AskedRange::of(request);
   const Preconditions conditions(request, Preconditions::IfRange::kVoidsRange);
   spec->wishes = wishes_of(range, conditions);
-  RequestCacheControl cache_control(request);
-  if (cache_control.no_store) cache_control.age_max = std::chrono::seconds(0);
-  spec->wishes.only_if_cached = cache_control.only_if_cached;
+  spec->wishes.only_if_cached = fields.cache_control.only_if_cached;
   return ObjectQuestion{.spec = std::move(spec),
                         .hash = hash,
                         .range = range,
@@ -206,9 +229,9 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
                         .overrides = std::move(overrides),
                         .good_for = good_for,
                         .operation = head ? Operation::kHeadObject : Operation::kGetObject,
-                        .cache_control = cache_control,
+                        .cache_control = fields.cache_control,
                         .part = *part,
-                        .checksums = fields.checksums || asks_for_checksums(target)};
+                        .checksums = fields.checksums};
 }
 
 /// The same for all allowed buckets, without a question to the store: clients sign for this region.

@@ -14,6 +14,7 @@
 #include "api/s3/get_object.h"
 #include "api/s3/metrics.h"
 #include "api/s3/part_questions.h"
+#include "api/s3/pass_through.h"
 #include "api/s3/revalidate_rules.h"
 #include "api/s3/target.h"
 #include "api/s3/virtual_hosts.h"
@@ -42,7 +43,7 @@ struct EndpointConfig {
 /// by app::Routes; all that this refers to outlives it. Any worker.
 class Endpoint final : public RouteHandler {
  public:
-  /// `forwarder`: null if the origin takes no other questions than those about objects.
+  /// `forwarder`: null if the store answers nothing but reads of objects.
   Endpoint(EndpointConfig config, cache::Cache& cache, origin::Forwarder* forwarder,
            Throughput& egress, Metrics& metrics, Random& random);
 
@@ -53,10 +54,19 @@ class Endpoint final : public RouteHandler {
   void replace_rules(RevalidateRules rules) { rules_.replace(std::move(rules)); }
 
  private:
+  struct Fields;
+
   /// Takes the key and `id` if the question is good.
   [[nodiscard]] std::expected<ObjectQuestion, Refusal> check(const net::Request& request,
-                                                             Target& target, const Permit& permit,
-                                                             std::string& id);
+                                                             const Fields& fields, Target& target,
+                                                             const Permit& permit, std::string& id);
+  [[nodiscard]] std::expected<PassQuestion, Refusal> check_pass(const net::Request& request,
+                                                                const Fields& fields,
+                                                                const Target& target,
+                                                                const Permit& permit) const;
+  [[nodiscard]] rt::Task<void> pass(rt::Worker& worker, const net::Request& request,
+                                    net::ResponseWriter& writer, const Fields& fields,
+                                    Target target, GrantPtr grant, Permit permit, std::string id);
   [[nodiscard]] rt::Task<void> tell_location(net::ResponseWriter& writer, std::string id);
   [[nodiscard]] rt::Task<void> refuse(const net::Request& request, net::ResponseWriter& writer,
                                       Target target, std::string id, Refusal refusal);
@@ -67,6 +77,7 @@ class Endpoint final : public RouteHandler {
   Clients clients_;
   CurrentRevalidateRules rules_;
   EndpointMetrics metrics_;
+  PassThrough pass_through_;
   PartQuestions parts_;
   GetObject get_object_;
 };

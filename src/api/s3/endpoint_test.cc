@@ -41,14 +41,60 @@ TEST(Endpoint, RefusesWhatItDoesNotServe) {
   using enum net::Method;
   for (const char* target : {"/bkt/o", "/bkt", "/", "*", "/bkt/o?tagging", "//"})
     EXPECT_EQ(status(kOther, target), 405u) << target;
-  for (const char* target : {"/", "/bkt", "/bkt/", "/bkt?list-type=2", "/bkt/o?acl",
-                             "/bkt/o?versionId=1", "/bkt/o?location"})
+  for (const char* target : {"/bkt?policy", "/bkt/o?torrent", "/bkt/o?acl&tagging", "/?acl",
+                             "/bkt/o?location", "/bkt?list-type=3"})
     EXPECT_EQ(status(kGet, target), 501u) << target;
-  EXPECT_EQ(status(kGet, "/bkt/o", {{"x-amz-request-payer", "requester"}}), 501u);
-  EXPECT_EQ(status(kGet, "/bkt/o", {{"x-amz-server-side-encryption-customer-key", "k"}}), 501u);
+  EXPECT_EQ(status(kHead, "/bkt?versions"), 501u);
   EXPECT_EQ(status(kGet, "/-b/x"), 400u);
   EXPECT_EQ(status(kGet, "/bkt/%zz"), 400u);
   EXPECT_EQ(world.asked(), "");
+  EXPECT_TRUE(world.forwarder().asked().empty());
+}
+
+TEST(Endpoint, PassesByWhatIsNotForTheCache) {
+  using enum net::Method;
+  const std::pair<const char*, std::vector<net::Field>> cases[] = {
+      {"/bkt/o", {{"cache-control", "no-store"}}},
+      {"/bkt/o", {{"x-amz-request-payer", "requester"}}},
+      {"/bkt/o", {{"x-amz-expected-bucket-owner", "1"}}},
+      {"/bkt/o", {{"x-amz-server-side-encryption-customer-key", "k"}}},
+      {"/bkt/o?X-Amz-Request-Payer=requester", {}},
+      {"/bkt/o?versionId=v", {}}};
+  for (const auto& [target, fields] : cases) {
+    World world;
+    world.forwarder().answer({.body = "the store's", .lines = "ETag: \"v9\"\r\n"});
+    for (int i = 0; i < 2; ++i) {
+      const RecordingWriter got = world.ask(fields, kGet, target);
+      EXPECT_EQ(got.text, "the store's") << target;
+      EXPECT_EQ(got.fields.at("X-Cache"), "PASS");
+    }
+    EXPECT_EQ(world.forwarder().asked().size(), 2u);
+    EXPECT_EQ(world.asked(), "");
+    EXPECT_EQ(world.ask().fields.at("ETag"), "\"v1\"");  // not into the cache
+  }
+}
+
+TEST(Endpoint, NeverOutOfTheCache) {
+  World world;
+  (void)world.ask();
+  world.forwarder().answer({.body = "new"});
+  EXPECT_EQ(world.ask({{"cache-control", "no-store"}}).text, "new");
+  EXPECT_EQ(world.ask({}, net::Method::kGet, "/bkt?list-type=2").status, 501u);  // no list
+  EXPECT_EQ(world.ask({{"cache-control", "only-if-cached"}}, net::Method::kGet, "/bkt").status,
+            504u);
+}
+
+TEST(Endpoint, AnObjectWithTooManyAttributesPassesBy) {
+  World world;
+  world.put({.size = World::kObjectBytes, .attributes = std::string(9'000, 'a')});
+  world.forwarder().answer({.status = 206, .body = "part", .lines = "x-amz-meta-a: b\r\n"});
+  const RecordingWriter got =
+      world.ask({{"range", "bytes=0-3"}}, net::Method::kGet, "/bkt/o?response-content-type=a/b");
+  EXPECT_EQ(got.status, 206u);
+  EXPECT_EQ(got.fields.at("x-amz-meta-a"), "b");
+  EXPECT_EQ(world.forwarder().asked()[0].query.size(), 1u);
+  EXPECT_EQ(world.forwarder().asked()[0].fields[0].value, "bytes=0-3");
+  EXPECT_EQ(world.ask({}, net::Method::kGet, "/bkt/o?x-amz-checksum-mode=%0d").status, 400u);
 }
 
 TEST(Endpoint, TellsTheRegionOfABucketWithoutAQuestion) {

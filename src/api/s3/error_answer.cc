@@ -98,7 +98,7 @@ Refusal Refusal::method_not_allowed() {
 
 std::string write_refusal(const Refusal& refusal, const RefusedRequest& refused) {
   aws::ErrorDocument document;
-  document.code = refusal.code->code;
+  document.code = refusal.store_code.empty() ? refusal.code->code : refusal.store_code;
   document.message = refusal.message.empty() ? refusal.code->message : refusal.message;
   document.actual_object_size = refusal.object_size;
   document.details = refusal.details;
@@ -113,7 +113,7 @@ std::string write_refusal(const Refusal& refusal, const RefusedRequest& refused)
 
 rt::Task<void> refuse(net::ResponseWriter& writer, Refusal refusal, RefusedRequest refused) {
   static const net::ConstantFields kConstants(kSameForAll);
-  net::ResponseHead head(refusal.code->status);
+  net::ResponseHead head(refusal.status());
   head.set_constants(kConstants);
   head.add("x-amz-request-id", refused.request_id);
   head.add("x-amz-id-2", refused.host_id);
@@ -129,6 +129,7 @@ rt::Task<void> refuse(net::ResponseWriter& writer, Refusal refusal, RefusedReque
     head.add("Retry-After", retry_after);
   }
   if (head.status() == 405) head.add("Allow", "GET, HEAD");
+  if (!refusal.lines.empty()) head.add_lines(refusal.lines);
   std::string body;
   if (refused.request.method() != net::Method::kHead) body = write_refusal(refusal, refused);
   head.set_content_length(body.size());

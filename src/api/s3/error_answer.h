@@ -22,6 +22,9 @@ struct Refusal {
   std::vector<aws::ErrorDetail> details{};  ///< what S3 adds for this code
   std::optional<uint64_t> object_size{};    ///< InvalidRange
   std::chrono::nanoseconds retry_after{};   ///< SlowDown; 0: not known
+  std::string store_code{};                 ///< the store's, instead of the code's own; or empty
+  unsigned store_status = 0;                ///< the store's, instead of the code's own; or 0
+  std::string lines{};                      ///< fields of the store's answer, see add_lines()
 
   /// REQUIRES: aws::find_error_code(code) has a message.
   [[nodiscard]] static Refusal of(std::string_view code);
@@ -39,6 +42,7 @@ struct Refusal {
   /// A parameter with a value that S3 does not allow. `value`: as it came.
   [[nodiscard]] static Refusal invalid_argument(std::string_view name, std::string_view value,
                                                 std::string message);
+  [[nodiscard]] unsigned status() const { return store_status != 0 ? store_status : code->status; }
   /// Of a method other than GET and HEAD.
   [[nodiscard]] static Refusal method_not_allowed();
 };

@@ -7,6 +7,7 @@
 #include "api/s3/error_answer.h"
 #include "api/s3/get_object_answer.h"
 #include "api/s3/object_head.h"
+#include "base/check.h"
 #include "cache/object_look.h"
 
 namespace cachey::api::s3 {
@@ -224,9 +225,12 @@ Result<void> GetObject::take_failure(Answer& answer, Error error) {
 
 rt::Task<void> GetObject::send(Answer& answer, Judged judged) {
   const ObjectAttributesPtr& attributes = answer.version().attributes;
-  if (judged.is_error() || judged.is_foreign ||
-      (attributes != nullptr && attributes->too_large())) {
+  if (judged.is_error()) {
     co_await refuse(answer, refusal_of(answer, judged));
+    co_return;
+  }
+  if (judged.is_foreign || (attributes != nullptr && attributes->too_large())) {
+    co_await pass(answer);
     co_return;
   }
   start(answer, judged);
@@ -279,6 +283,22 @@ rt::Task<void> GetObject::refuse(Answer& answer, Refusal refusal) {
                                .request_id = answer.spec().request_id,
                                .host_id = kHostId};
   co_await s3::refuse(answer.writer, std::move(refusal), refused);
+}
+
+/// The object has more attributes than are kept, or the store knows the part alone.
+rt::Task<void> GetObject::pass(Answer& answer) {
+  answer.close();
+  const auto target = parse_target(answer.request, hosts_);
+  CHECK(target.has_value());
+  auto question = ask_store(*target, answer.request);
+  if (!question) {
+    co_await refuse(answer, Refusal{.code = question.error()});
+    co_return;
+  }
+  question->buckets = answer.spec().buckets;
+  question->request_id = answer.spec().request_id;
+  question->client = answer.question.grant->access_key_id();
+  co_await pass_through_.answer(answer.worker, answer.request, answer.writer, std::move(*question));
 }
 
 rt::Task<void> GetObject::fail(Answer& answer, Error error) {

@@ -8,7 +8,9 @@
 #include "api/s3/metrics.h"
 #include "api/s3/object_question.h"
 #include "api/s3/part_questions.h"
+#include "api/s3/pass_through.h"
 #include "api/s3/questions.h"
+#include "api/s3/virtual_hosts.h"
 #include "base/error.h"
 #include "base/throughput.h"
 #include "cache/cache.h"
@@ -21,12 +23,16 @@ namespace cachey::api::s3 {
 /// sends it. Owned by the endpoint; all that this refers to outlives it. Any worker.
 class GetObject {
  public:
-  /// `stale_max`: see may_be_stale(). `plain`: answers have no X-Cache and no C0-Status.
-  GetObject(cache::Cache& cache, PartQuestions& parts, EndpointMetrics& metrics, Throughput& egress,
+  /// `hosts`: see parse_target(). `stale_max`: see may_be_stale(). `plain`: answers have no X-Cache
+  /// and no C0-Status.
+  GetObject(cache::Cache& cache, PartQuestions& parts, EndpointMetrics& metrics,
+            PassThrough& pass_through, const VirtualHosts& hosts, Throughput& egress,
             std::chrono::nanoseconds stale_max, bool plain)
       : cache_(cache),
         parts_(parts),
         metrics_(metrics),
+        pass_through_(pass_through),
+        hosts_(hosts),
         egress_(egress),
         stale_max_(stale_max),
         plain_(plain),
@@ -61,12 +67,15 @@ class GetObject {
   [[nodiscard]] rt::Task<void> send(Answer& answer, Judged judged);
   void start(Answer& answer, const Judged& judged);
   void count_body(const Answer& answer, const ObjectBody& body) const;
+  [[nodiscard]] rt::Task<void> pass(Answer& answer);
   [[nodiscard]] rt::Task<void> fail(Answer& answer, Error error);
   [[nodiscard]] rt::Task<void> refuse(Answer& answer, Refusal refusal);
 
   cache::Cache& cache_;
   PartQuestions& parts_;
   EndpointMetrics& metrics_;
+  PassThrough& pass_through_;
+  const VirtualHosts& hosts_;
   Throughput& egress_;
   const std::chrono::nanoseconds stale_max_;
   const bool plain_;

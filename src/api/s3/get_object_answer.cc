@@ -108,19 +108,10 @@ Refusal GetObject::refusal_of(const Answer& answer, const Judged& judged) {
   const ObjectInfo& version = answer.version();
   if (judged.status == 412)
     return Refusal::precondition_failed(answer.question.conditions.failed_field(version));
-  if (judged.status == 416 && answer.question.part != 0) {
+  if (answer.question.part != 0)
     return Refusal::no_such_part(answer.question.part, parts_in_tag(version.etag).value_or(1));
-  }
-  if (judged.status == 416) {
-    const std::string_view asked = answer.request.field("range").value_or("");
-    return Refusal::range_not_satisfiable(asked, version.size);
-  }
-  Refusal refusal = Refusal::of("NotImplemented");
-  refusal.message =
-      judged.is_foreign
-          ? "the store's answers about parts are not known here"
-          : "the object has more than 8 KiB of metadata; read it from the store itself";
-  return refusal;
+  const std::string_view asked = answer.request.field("range").value_or("");
+  return Refusal::range_not_satisfiable(asked, version.size);
 }
 
 }  // namespace cachey::api::s3

@@ -283,16 +283,6 @@ TEST(GetObject, AClientThatLeavesIsCountedAndGetsNothing) {
       "requests_total{operation=\"GetObject\",outcome=\"client_gone\"} 1\n"));
 }
 
-TEST(GetObject, MetadataPastTheLimitIsNotServedInPart) {
-  World world;
-  world.put(
-      {.size = kObjectBytes,
-       .attributes = "x-amz-meta-a: " + std::string(ObjectAttributes::kBytesMax, 'x') + "\r\n"});
-  for (const net::Method method : {net::Method::kGet, net::Method::kHead}) {
-    EXPECT_EQ(world.ask({}, method).status, 501u);
-  }
-}
-
 TEST(GetObject, A304HasOnlyTheFieldsOfOne) {
   World world;
   world.put(

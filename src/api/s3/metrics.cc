@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "api/s3/forward_rules.h"
+
 namespace cachey::api::s3 {
 namespace {
 
@@ -21,8 +23,7 @@ std::string_view to_string(Ended how) {
 
 /// An operation that is not always refused.
 bool is_served(Operation operation) {
-  return operation == Operation::kGetObject || operation == Operation::kHeadObject ||
-         operation == Operation::kGetBucketLocation;
+  return operation == Operation::kGetBucketLocation || forward_rule_of(operation) != nullptr;
 }
 
 }  // namespace
@@ -36,9 +37,11 @@ std::string_view to_string(CacheWord word) {
     case CacheWord::kRevalidated:
       return "REVALIDATED";
     case CacheWord::kStale:
+      return "STALE";
+    case CacheWord::kPass:
       break;
   }
-  return "STALE";
+  return "PASS";
 }
 
 EndpointMetrics::EndpointMetrics(Metrics& metrics) : metrics_(metrics) {

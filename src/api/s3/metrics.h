@@ -17,8 +17,9 @@ enum class CacheWord : uint8_t {
   kMiss,         ///< the store sent the first page, or was asked for what the cache did not know
   kRevalidated,  ///< from the cache, after the store said that the version is the same
   kStale,        ///< from the cache, because the store failed at that question
+  kPass,         ///< not for the cache: the store answered
 };
-inline constexpr size_t kCacheWords = static_cast<size_t>(CacheWord::kStale) + 1;
+inline constexpr size_t kCacheWords = static_cast<size_t>(CacheWord::kPass) + 1;
 [[nodiscard]] std::string_view to_string(CacheWord word);
 
 /// What the store said when it was asked about an object that the cache knows.
@@ -46,7 +47,7 @@ class EndpointMetrics {
  public:
   explicit EndpointMetrics(Metrics& metrics);
 
-  /// REQUIRES: kGetObject, kHeadObject or kGetBucketLocation.
+  /// REQUIRES: an operation that has a rule (forward_rule_of), or kGetBucketLocation.
   void ended(Operation operation, Ended how) const {
     ended_[static_cast<size_t>(operation)][static_cast<size_t>(how)].add();
   }

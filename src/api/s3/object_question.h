@@ -5,6 +5,7 @@
 
 #include "api/preconditions.h"
 #include "api/s3/freshness.h"
+#include "api/s3/grant.h"
 #include "api/s3/operation.h"
 #include "api/s3/overrides.h"
 #include "api/s3/range.h"
@@ -24,7 +25,8 @@ struct ObjectQuestion {
   GoodFor good_for = RevalidateRules::kDefault;          ///< an answer about this object
   Operation operation = Operation::kGetObject;           ///< or kHeadObject
   RequestCacheControl cache_control{};
-  uint32_t part = 0;       ///< partNumber; 0: the object, or its range
+  uint32_t part = 0;  ///< partNumber; 0: the object, or its range
+  GrantPtr grant{};
   bool checksums = false;  ///< x-amz-checksum-mode: ENABLED
 };
 

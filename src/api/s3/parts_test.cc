@@ -211,7 +211,7 @@ TEST_F(Parts, AStoreThatIgnoresNumbersSendsTheWholeObject) {
 }
 
 TEST_F(Parts, WithoutAForwarderObjectsHaveNone) {
-  World world;
+  World world("5", false, {}, {}, nullptr);
   world.put({.size = kBytes, .etag = kTag});
   EXPECT_EQ(world.ask({}, net::Method::kGet, "/bkt/o?partNumber=1").status, 206u);
   EXPECT_EQ(world.ask({}, net::Method::kGet, "/bkt/o?partNumber=2").status, 416u);

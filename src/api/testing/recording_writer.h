@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <span>
@@ -17,6 +18,7 @@ class RecordingWriter final : public net::ResponseWriter {
  public:
   void start(const net::ResponseHead& head) override {
     status = head.status();
+    length = head.content_length();
     if (head.constants() != nullptr) {
       for (const net::Field& field : head.constants()->fields()) {
         fields[std::string(field.name)] = field.value;
@@ -47,6 +49,7 @@ class RecordingWriter final : public net::ResponseWriter {
   void leave() { left_.request_stop(); }
 
   unsigned status = 0;
+  std::optional<uint64_t> length;  ///< of the body, as the head says
   std::map<std::string, std::string> fields;
   std::string lines;  ///< prepared ones, which are in `fields`, too
   bool finished = false;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "api/s3/endpoint.h"
+#include "api/s3/testing/fake_forwarder.h"
 #include "api/testing/recording_writer.h"
 #include "base/random.h"
 #include "cache/range_reader.h"
@@ -26,11 +27,11 @@ class EndpointWorld {
  public:
   static constexpr uint64_t kObjectBytes = 1000;
 
-  /// `policy`: of every object, see RevalidateRule.
+  /// `policy`: of every object, see RevalidateRule. `forwarder`: null: none; nothing: forwarder().
   explicit EndpointWorld(const std::string& policy = "5", bool plain = false,
                          std::chrono::milliseconds negative_ttl = {},
                          const std::vector<DeclaredKind>& aliases = {},
-                         origin::Forwarder* forwarder = nullptr)
+                         std::optional<origin::Forwarder*> forwarder = std::nullopt)
       : negative_ttl_(negative_ttl),
         access_(metrics_, {}, BucketRules({}, aliases, OtherKinds::kAny)),
         endpoint_({.hosts = {},
@@ -38,7 +39,7 @@ class EndpointWorld {
                    .rules = rules(policy),
                    .region = "eu-west-7",
                    .plain = plain},
-                  cache_, forwarder, egress_, metrics_, random_) {
+                  cache_, forwarder.value_or(&forwarder_), egress_, metrics_, random_) {
     virtual_.clock().set_unix_seconds(1'800'000'000);
     put({.size = kObjectBytes});
   }
@@ -97,6 +98,8 @@ class EndpointWorld {
   [[nodiscard]] MonoTime now() { return virtual_.clock().mono(); }
   [[nodiscard]] std::string metrics() { return metrics_.text(); }
   [[nodiscard]] origin::FakeOrigin& origin() { return origin_; }
+  /// Answers what passes the cache by.
+  [[nodiscard]] FakeForwarder& forwarder() { return forwarder_; }
 
  private:
   static RevalidateRules rules(const std::string& policy) {
@@ -132,6 +135,7 @@ class EndpointWorld {
   SystemRandom random_;
   Metrics metrics_;
   origin::FakeOrigin origin_;
+  FakeForwarder forwarder_;
   origin::Buckets buckets_{0.99, virtual_.clock(), metrics_};
   origin::Gate gate_{{}, virtual_.clock(), metrics_};
   origin::ReadMetrics read_metrics_{metrics_};

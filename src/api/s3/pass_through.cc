@@ -1,0 +1,325 @@
+#include "api/s3/pass_through.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "api/object_body.h"
+#include "api/s3/bucket_list.h"
+#include "api/s3/document_begin.h"
+#include "api/s3/freshness.h"
+#include "api/s3/object_head.h"
+#include "api/s3/store_refusal.h"
+#include "base/check.h"
+
+namespace cachey::api::s3 {
+namespace {
+
+constexpr std::array kSameForAll = {net::Field("Server", "cachey"),
+                                    net::Field("x-amz-id-2", kHostId)};
+
+/// The bytes of a store's body that are read at once for a document's begin.
+constexpr size_t kBeginReadBytes = 4 * 1024;
+
+Refusal not_implemented(std::string message) {
+  Refusal refusal = Refusal::of("NotImplemented");
+  refusal.message = std::move(message);
+  return refusal;
+}
+
+/// Appends at most `max` bytes of the body to `into`; false: more would come.
+rt::Task<Result<bool>> read_whole(origin::ForwardAnswer& store, std::span<std::byte> buffer,
+                                  size_t max, std::string& into) {
+  for (;;) {
+    const Result<size_t> got = co_await store.read(buffer);
+    if (!got) co_return std::unexpected(got.error());
+    if (*got == 0) co_return true;
+    if (into.size() + *got > max) co_return false;
+    into.append(reinterpret_cast<const char*>(buffer.data()), *got);
+  }
+}
+
+}  // namespace
+
+struct PassThrough::Passing {
+  rt::Worker& worker;
+  const net::Request& request;
+  net::ResponseWriter& writer;
+  const PassQuestion& question;
+  const Sees& sees;
+  const ForwardRule& rule;
+  const MonoTime began;
+  std::string_view asked{};  // the bucket of the store that answered
+  std::unique_ptr<origin::ForwardAnswer> store{};
+  std::optional<uint64_t> length{};  // of the body that the client gets; nothing: not known
+  std::string begin{};               // of the body: read already
+  bool ended = false;                // the store's body
+  std::vector<std::byte> buffer{};
+  MonoTime body_began{};
+  uint64_t taken = 0;  // bytes of the body, by the client
+
+  [[nodiscard]] bool is_head() const { return request.method() == net::Method::kHead; }
+  [[nodiscard]] bool has_body() const { return !is_head() && store->status() != 304; }
+};
+
+rt::Task<void> PassThrough::answer(rt::Worker& worker, const net::Request& request,
+                                   net::ResponseWriter& writer, PassQuestion question, Sees sees) {
+  const ForwardRule* const rule = forward_rule_of(question.operation);
+  CHECK(rule != nullptr);
+  Passing passing{worker, request, writer, question, sees, *rule, clock_.mono()};
+  if (forwarder_ == nullptr) {
+    co_await refuse(passing, not_implemented("the store of this endpoint is a directory, which "
+                                             "answers reads of objects with at most 8 KiB of "
+                                             "metadata and nothing else"));
+    co_return;
+  }
+  std::string account = forward_account(request.client(), question.client);
+  const Result<ForwardPlaces::Place> place =
+      co_await places_.enter(worker, std::move(account), writer.client_left());
+  if (!place) {
+    co_await fail(passing, place.error());
+    co_return;
+  }
+  Result<void> asked = co_await ask(passing);
+  if (!asked) {
+    co_await fail(passing, std::move(asked.error()));
+    co_return;
+  }
+  if (passing.has_body() || passing.store->status() >= 400) passing.buffer.resize(kBufferBytes);
+  if (passing.store->status() >= 400) {
+    co_await refuse_as_store(passing);
+  } else {
+    co_await send(passing);
+  }
+}
+
+/// Asks the buckets in their order, until one of them answers.
+rt::Task<Result<void>> PassThrough::ask(Passing& passing) {
+  const PassQuestion& question = passing.question;
+  const size_t buckets = std::max<size_t>(question.buckets.size(), 1);
+  for (size_t i = 0; i < buckets; ++i) {
+    origin::ForwardRequest request{.head = passing.is_head(),
+                                   .bucket = {},
+                                   .key = question.key,
+                                   .query = question.query,
+                                   .fields = question.fields,
+                                   .config = {},
+                                   .stop = passing.writer.client_left(),
+                                   .request_id = question.request_id};
+    if (!question.buckets.empty()) request.bucket = question.buckets[i];
+    Result<std::unique_ptr<origin::ForwardAnswer>> answer =
+        co_await forwarder_->forward(passing.worker, std::move(request));
+    if (answer) {
+      passing.store = std::move(*answer);
+      if (!question.buckets.empty()) passing.asked = question.buckets[i];
+      const unsigned status = passing.store->status();
+      const bool is_object = passing.rule.roots.empty() && (status == 206 || status == 304);
+      const bool is_refusal = (status >= 400 && status < 500) || status == 501;
+      if (status == 200 || is_object || is_refusal) co_return Result<void>();
+      answer = cachey::fail(ErrorKind::kUpstream, "the store's answer has an odd status");
+    }
+    if (i + 1 == buckets || !is_outage(answer.error()))
+      co_return std::unexpected(std::move(answer.error()));
+  }
+  co_return cachey::fail(ErrorKind::kInternal, "no bucket was asked");
+}
+
+rt::Task<void> PassThrough::send(Passing& passing) {
+  if (passing.question.operation == Operation::kListBuckets) {
+    co_await send_bucket_list(passing);
+    co_return;
+  }
+  passing.length = passing.store->content_length();
+  const bool is_empty =
+      passing.question.operation == Operation::kHeadBucket || passing.store->status() == 304;
+  if (is_empty) passing.length = 0;
+  if (!passing.rule.roots.empty()) {
+    Result<void> begun = co_await read_begin(passing);
+    if (!begun) {
+      co_await fail(passing, std::move(begun.error()));
+      co_return;
+    }
+    const RootName root = find_root(passing.begin);
+    if (std::ranges::find(passing.rule.roots, root.name) == passing.rule.roots.end()) {
+      co_await refuse(passing, not_implemented("the store does not serve this operation"));
+      co_return;
+    }
+    rename(passing);
+  }
+  start(passing);
+  co_await send_body(passing);
+}
+
+/// Reads of a document what find_root() and find_list_name() must see.
+rt::Task<Result<void>> PassThrough::read_begin(Passing& passing) {
+  const bool names = passing.asked != passing.question.bucket;
+  for (;;) {
+    const bool root = find_root(passing.begin).found != Found::kNeedsMore;
+    const bool name = !names || find_list_name(passing.begin).found != Found::kNeedsMore;
+    if ((root && name) || passing.begin.size() >= kDocumentBeginMax) co_return Result<void>();
+    const std::span<std::byte> piece = std::span(passing.buffer).first(kBeginReadBytes);
+    const Result<size_t> got = co_await passing.store->read(piece);
+    if (!got) co_return std::unexpected(got.error());
+    passing.ended = *got == 0;
+    if (passing.ended) co_return Result<void>();
+    passing.begin.append(reinterpret_cast<const char*>(piece.data()), *got);
+  }
+}
+
+/// In a list of an alias the client's name stands for the store's.
+void PassThrough::rename(Passing& passing) const {
+  if (passing.asked == passing.question.bucket) return;
+  const ListName name = find_list_name(passing.begin);
+  if (name.found != Found::kYes) return;
+  const size_t before = name.end - name.begin;
+  passing.begin.replace(name.begin, before, passing.question.bucket);
+  if (passing.length) *passing.length += passing.question.bucket.size() - before;
+}
+
+/// Sends the head, and counts and notes what X-Cache says.
+void PassThrough::start(Passing& passing) {
+  static const net::ConstantFields kConstants(kSameForAll);
+  const unsigned status = passing.store->status();
+  metrics_.answered(CacheWord::kPass);
+  if (passing.request.notes() != nullptr)
+    passing.request.notes()->cache = to_string(CacheWord::kPass);
+  net::ResponseHead head(status);
+  head.set_constants(kConstants);
+  head.add("x-amz-request-id", passing.question.request_id);
+  if (!config_.plain) head.add("X-Cache", to_string(CacheWord::kPass));
+  if (passing.question.operation == Operation::kHeadBucket)
+    head.add("x-amz-bucket-region", config_.region);
+  const std::string lines = lines_for_client(passing.store->lines(), status);
+  if (!lines.empty()) head.add_lines(lines);
+  head.set_cache_status(net::CacheStatus::kMiss);
+  if (passing.length) {
+    head.set_content_length(*passing.length);
+  } else {
+    head.set_content_length_unknown();
+  }
+  passing.writer.start(head);
+}
+
+/// Sends what follows the head, and counts the end.
+rt::Task<void> PassThrough::send_body(Passing& passing) {
+  const Operation operation = passing.question.operation;
+  passing.body_began = clock_.mono();
+  bool open = co_await send_piece(passing, passing.begin);
+  while (open && passing.has_body() && !passing.ended) {
+    const Result<size_t> got = co_await passing.store->read(passing.buffer);
+    const bool fits = got && (!passing.length || *got <= *passing.length - passing.taken);
+    const bool ends_early = got && *got == 0 && passing.length && passing.taken < *passing.length;
+    if (!fits || ends_early) {
+      const bool left = !got && client_left(got.error(), passing.writer);
+      metrics_.ended(operation, left ? Ended::kClientLeft : Ended::kBrokenOff);
+      passing.writer.abort();
+      co_return;
+    }
+    if (*got == 0) break;
+    const std::string_view piece(reinterpret_cast<const char*>(passing.buffer.data()), *got);
+    open = co_await send_piece(passing, piece);
+  }
+  if (open) open = co_await passing.writer.finish(std::span<const net::Field>());
+  const Ended well = passing.store->status() == 304 ? Ended::kNotModified : Ended::kOk;
+  metrics_.ended(operation, open ? well : Ended::kClientLeft);
+}
+
+/// False: the client has left, or was too slow.
+rt::Task<bool> PassThrough::send_piece(Passing& passing, std::string_view piece) {
+  while (!piece.empty()) {
+    const std::array parts = {iovec{const_cast<char*>(piece.data()), piece.size()}};
+    const size_t taken = passing.writer.offer(parts);
+    egress_.add(taken);
+    if (passing.taken == 0 && taken > 0)
+      metrics_.first_bytes(CacheWord::kPass, clock_.mono() - passing.began);
+    passing.taken += taken;
+    piece.remove_prefix(taken);
+    if (taken > 0) continue;
+    const bool open = co_await passing.writer.writable();
+    if (!open) co_return false;
+    if (is_too_slow(passing)) {
+      passing.writer.abort();
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+/// The client holds a place that another one waits for.
+bool PassThrough::is_too_slow(const Passing& passing) const {
+  const std::chrono::duration<double> since = clock_.mono() - passing.body_began;
+  if (since < kSlowAfter || places_.waiting() == 0) return false;
+  const double least = (since - kSlowAfter).count() * static_cast<double>(kSlowBytesPerSecond);
+  return static_cast<double>(passing.taken) < least;
+}
+
+/// What the client may not see is taken out, aliases are added to the first page.
+rt::Task<void> PassThrough::send_bucket_list(Passing& passing) {
+  std::string document;
+  Result<bool> read =
+      co_await read_whole(*passing.store, passing.buffer, kBucketListBytesMax, document);
+  if (read && !*read) read = cachey::fail(ErrorKind::kUpstream, "the list of buckets is too long");
+  if (!read) {
+    co_await fail(passing, std::move(read.error()));
+    co_return;
+  }
+  std::optional<BucketList> list = BucketList::parse(document);
+  if (!list) {
+    co_await refuse(passing, not_implemented("the store does not serve this operation"));
+    co_return;
+  }
+  const auto parameter = [&passing](std::string_view name) {
+    const auto& query = passing.question.query;
+    const auto found = std::ranges::find(query, name, &origin::NamedText::name);
+    return found == query.end() ? std::string_view() : std::string_view(found->value);
+  };
+  for (const DeclaredKind& alias : config_.aliases) {
+    const bool is_asked = parameter("continuation-token").empty() &&
+                          std::string_view(alias.name).starts_with(parameter("prefix"));
+    if (is_asked) list->add(alias.name, alias.buckets.front());
+  }
+  list->keep_only(passing.sees);
+  passing.begin = list->write();
+  passing.ended = true;
+  passing.length = passing.begin.size();
+  start(passing);
+  co_await send_body(passing);
+}
+
+rt::Task<void> PassThrough::refuse_as_store(Passing& passing) {
+  std::string document;
+  if (passing.has_body()) {
+    // A document that is too long or broken says nothing.
+    const Result<bool> read =
+        co_await read_whole(*passing.store, passing.buffer, kErrorDocumentBytesMax, document);
+    if (!read || !*read) document.clear();
+  }
+  Refusal refusal =
+      store_refusal(passing.question, passing.store->status(), document, passing.store->lines());
+  co_await refuse(passing, std::move(refusal));
+}
+
+/// No head was sent.
+rt::Task<void> PassThrough::fail(Passing& passing, Error error) {
+  if (client_left(error, passing.writer)) {
+    metrics_.ended(passing.question.operation, Ended::kClientLeft);
+    passing.writer.abort();
+    co_return;
+  }
+  co_await refuse(passing, Refusal::of(error));
+}
+
+rt::Task<void> PassThrough::refuse(Passing& passing, Refusal refusal) {
+  const PassQuestion& question = passing.question;
+  metrics_.refused(question.operation, refusal.code->code);
+  const RefusedRequest refused{.request = passing.request,
+                               .bucket = question.bucket,
+                               .key = question.key,
+                               .request_id = question.request_id,
+                               .host_id = kHostId};
+  co_await s3::refuse(passing.writer, std::move(refusal), refused);
+}
+
+}  // namespace cachey::api::s3
