@@ -48,7 +48,7 @@ def served(start_session_server, tmp_path_factory):
     """(server, size of the object), in front of a directory."""
     root = tmp_path_factory.mktemp("data")
     (root / "data").mkdir()
-    body = client_runs.make_table(root / "data" / "table.parquet")
+    body = client_runs.make_tables(root / "data")["table.parquet"]
     return start_session_server("--origin", f"dir:{root}", "--memory", "64MiB", *FACE), str(len(body))
 
 

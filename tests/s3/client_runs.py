@@ -16,9 +16,9 @@ _PYTHON = {
 }
 """Client of a script in Python: its virtual environment in build/tools. boto3 and s3fs need unlike versions of botocore."""
 
-_LARGE = {"clickhouse"}  # 900 MB: only if CACHEY_TEST_CLIENTS is "all"
+_LARGE = {"clickhouse", "java"}  # 900 MB; a JDK: only if CACHEY_TEST_CLIENTS is "all"
 
-CLIENTS = [client for client in [*_PYTHON, "go", "node"]
+CLIENTS = [client for client in [*_PYTHON, "go", "java", "node"]
            if client not in _LARGE or os.environ.get("CACHEY_TEST_CLIENTS") == "all"]
 
 
@@ -49,20 +49,23 @@ def _script(client):
         return [_TOOLS / "s3-go"], None
     if client == "node":
         return ["node", _HERE / "js" / "read.cjs"], None
+    if client == "java":
+        return ["java", "-Dfile.encoding=UTF-8", "-cp", _TOOLS / "s3-java" / "*", _HERE / "java" / "Read.java"], None
     return [python(_PYTHON[client]), _HERE / "clients" / f"read_{client}.py"], _PYTHON[client]
 
 
-def report_of(client, bucket, folder, settings, seconds, store_is_down=False):
-    """What the client's script prints: {"read": {step: result}, "asked": {step: result}}; and the words of its errors."""
+def report_of(client, bucket, folder, settings, seconds, store_is_down=False, virtual=False):
+    """`virtual`: the bucket is a part of the host's name, which "go" and "node" can. What the client's script prints: {"read": {step: result}, "asked": {step: result}}; and the words of its errors."""
     command, venv = _script(client)
     flags = ["--store-is-down"] if store_is_down else []
+    settings = settings | ({"ADDRESSING_STYLE": "virtual"} if virtual else {})
     done = run([*command, bucket, *flags], folder, settings, seconds, venv)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr
 
 
-def make_table(path):
-    """Writes the Parquet file of the scripts, and returns its bytes."""
-    done = run([python("s3-data"), _HERE / "clients" / "make_table.py", path], path.parent, {"AWS_REGION": ""}, 60)
+def make_tables(folder):
+    """Writes the Parquet files of the scripts into `folder`, and returns them as {key: bytes}."""
+    done = run([python("s3-data"), _HERE / "clients" / "make_tables.py", folder], folder, {"AWS_REGION": ""}, 60)
     assert done.returncode == 0, done.stderr
-    return path.read_bytes()
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*.parquet"))}

@@ -1,4 +1,4 @@
-"""boto3: heads whole, ranges, conditions, overrides, managed downloads, presigned URLs."""
+"""boto3: heads whole, ranges, conditions, overrides, managed downloads, presigned URLs, lists, questions about buckets."""
 
 import io
 import urllib.request
@@ -6,7 +6,7 @@ import urllib.request
 import boto3
 import botocore.config
 import botocore.exceptions
-from report import BIG, EMPTY, MISSING, NO_BUCKET, ODD, RANGES, SMALL, TABLE, Report, digest, file_digest
+from report import BIG, EMPTY, FOLDER, MANY, MISSING, NO_BUCKET, ODD, PAGE, RANGES, SMALL, TABLE, Report, digest, file_digest
 
 # Of the hop, of the request or of the server, not of the object.
 _NOT_THE_OBJECTS = {"date", "server", "connection", "keep-alive", "x-amz-request-id", "x-amz-id-2", "x-rgw-object-type",
@@ -56,6 +56,24 @@ def presigned(signer, key, **extra):
         return {"status": answer.status, "type": answer.headers["Content-Type"], "body": digest(answer.read())}
 
 
+def answer_of(operation, **named):
+    """The answer to a question about the bucket, whole."""
+    answer = getattr(s3, operation)(Bucket=report.bucket, **named)
+    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+
+def pages(operation, **named):
+    """[the keys of a page, ...]"""
+    found = s3.get_paginator(operation).paginate(Bucket=report.bucket, PaginationConfig={"PageSize": PAGE}, **named)
+    return [[entry["Key"] for entry in page.get("Contents", []) + page.get("Versions", [])] for page in found]
+
+
+def presigned_list():
+    url = s3.generate_presigned_url("list_objects_v2", Params={"Bucket": report.bucket, "Prefix": FOLDER})
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return [answer.headers["Content-Type"], answer.read().decode()]
+
+
 def matching(key, name, **named):
     tag = s3.head_object(Bucket=report.bucket, Key=key)["ETag"]
     return get(Key=key, **{name: tag}, **named)
@@ -95,6 +113,22 @@ report.read("not modified, by time", since, SMALL, "IfModifiedSince")
 report.ask("If-Match of another", get, Key=SMALL, IfMatch='"another"')
 report.ask("past the end", get, Key=SMALL, Range="bytes=12-")
 report.ask("range of nothing", get, Key=EMPTY, Range="bytes=0-0")
+for the_operation in ("list_objects", "list_objects_v2", "list_object_versions"):
+    report.ask(the_operation, answer_of, the_operation, Prefix=FOLDER)
+    report.ask(f"{the_operation} by folders", answer_of, the_operation, Delimiter="/")
+    report.ask(f"{the_operation} in pages", pages, the_operation)
+report.ask("list after a key", answer_of, "list_objects_v2", StartAfter=f"{MANY}019", MaxKeys=2, FetchOwner=True)
+report.ask("list of nothing", answer_of, "list_objects_v2", Prefix=MISSING)
+report.ask("list of a missing bucket", lambda: s3.list_objects_v2(Bucket=NO_BUCKET))
+report.ask("presigned list", presigned_list)
+report.ask("head of the bucket", lambda: s3.head_bucket(Bucket=report.bucket)["ResponseMetadata"]["HTTPStatusCode"])
+report.ask("head of a missing bucket", lambda: s3.head_bucket(Bucket=NO_BUCKET))
+report.ask("buckets", lambda: s3.list_buckets()["Buckets"])
+report.ask("versioning", answer_of, "get_bucket_versioning")
+report.ask("tags", answer_of, "get_object_tagging", Key=SMALL)
+report.ask("ACL", answer_of, "get_object_acl", Key=SMALL)
+report.ask("head of a part", lambda: s3.head_object(Bucket=report.bucket, Key=BIG, PartNumber=1)["ETag"])
+report.ask("head of the only part", lambda: answer_of("head_object", Key=SMALL, PartNumber=1)["ContentLength"])
 report.ask("missing key", get, Key=MISSING)
 report.ask("head of a missing key", head, Key=MISSING)
 report.ask("download of a missing key", download, MISSING)

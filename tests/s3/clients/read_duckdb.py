@@ -1,11 +1,11 @@
-"""DuckDB with httpfs: Parquet by columns, whole files as text and as bytes."""
+"""DuckDB with httpfs: Parquet by columns, whole files as text and as bytes, globs."""
 
 import os
 import pathlib
 
 import duckdb
 import duckdb_extension_httpfs
-from report import BIG, EMPTY, MISSING, NO_BUCKET, ODD, SMALL, TABLE, Report, digest
+from report import BIG, EMPTY, FOLDER, HIVE, MISSING, NO_BUCKET, ODD, SMALL, TABLE, Report, digest
 
 
 def describe(error):
@@ -36,6 +36,13 @@ report.read("groups", rows, "SELECT text, count(*) FROM read_parquet(?) GROUP BY
 for the_key in (BIG, EMPTY, SMALL, ODD):
     report.read(f"blob {the_key}", blob, the_key)
 report.read("text", rows, "SELECT content FROM read_text(?)", SMALL)
+report.ask("glob", rows, "SELECT file FROM glob(?) ORDER BY 1", "**")
+report.ask("glob of a folder", rows, "SELECT file FROM glob(?) ORDER BY 1", f"{FOLDER}*.txt")
+report.ask("hive glob", rows, "SELECT day, count(*), sum(id) FROM read_parquet(?, hive_partitioning = true) GROUP BY 1 ORDER BY 1",
+           f"{HIVE}*/*.parquet")
+report.ask("a partition", rows, "SELECT id, day FROM read_parquet(?, hive_partitioning = true) WHERE day = 2 AND id < 1003",
+           f"{HIVE}**")
+report.ask("glob of nothing", rows, "SELECT file FROM glob(?)", f"{MISSING}/*")
 report.ask("missing key", rows, "SELECT count(*) FROM read_parquet(?)", MISSING)
 report.ask("missing bucket", rows, "SELECT count(*) FROM read_parquet(?)", TABLE, NO_BUCKET)
 report.show()

@@ -1,11 +1,11 @@
-"""polars and obstore: the Rust client object_store; suffix ranges first, no HEAD before them."""
+"""polars and obstore: the Rust client object_store; suffix ranges first, no HEAD before them; lists."""
 
 import os
 
 import obstore
 import polars
 from obstore.store import S3Store
-from report import BIG, EMPTY, MISSING, NO_BUCKET, ODD, RANGES, SMALL, TABLE, Report, digest
+from report import BIG, EMPTY, FOLDER, HIVE, MANY, MISSING, NO_BUCKET, ODD, PAGE, RANGES, SMALL, TABLE, Report, digest
 
 
 def describe(error):
@@ -31,6 +31,16 @@ def scan(key=TABLE, bucket=None):
     return polars.scan_parquet(report.url(key, bucket), storage_options=options, glob=False)
 
 
+def partitions():
+    rows = polars.scan_parquet(report.url(f"{HIVE}**/*.parquet"), storage_options=options, hive_partitioning=True)
+    return rows.filter(polars.col("day") == 2).select(polars.len(), polars.col("id").sum()).collect().to_dicts()
+
+
+def listed(prefix):
+    """The pages of a list of one folder and all in it."""
+    return [list(page) for page in obstore.list(store, prefix=prefix, chunk_size=PAGE)]
+
+
 def store_of(bucket):
     return S3Store(bucket, endpoint=os.environ["AWS_ENDPOINT_URL"], region=os.environ["AWS_REGION"],
                    virtual_hosted_style_request=False, client_options={"allow_http": True})
@@ -52,6 +62,13 @@ report.read("offset", get, BIG, range={"offset": 41943000})
 report.read("closed range", get, BIG, range=(5, 10))
 report.read("if_match", lambda: get(SMALL, if_match=obstore.head(store, SMALL)["e_tag"]))
 report.read("if_none_match", lambda: get(SMALL, if_none_match=obstore.head(store, SMALL)["e_tag"]))
+report.ask("hive glob", partitions)
+report.ask("scan with a glob of one", lambda: polars.scan_parquet(report.url(TABLE), storage_options=options).select(polars.len()).collect().item())
+for the_prefix in (None, FOLDER, MANY):
+    report.ask(f"list {the_prefix}", listed, the_prefix)
+report.ask("list from an offset", lambda: list(obstore.list(store, offset=f"{MANY}020").collect()))
+report.ask("list with a delimiter", lambda: dict(obstore.list_with_delimiter(store)))
+report.ask("list of a missing bucket", lambda: obstore.list(store_of(NO_BUCKET)).collect())
 report.ask("if_match of another", get, SMALL, if_match='"another"')
 report.ask("missing key", get, MISSING)
 report.ask("head of a missing key", obstore.head, store, MISSING)

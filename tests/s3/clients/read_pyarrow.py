@@ -1,11 +1,11 @@
-"""pyarrow: its own S3 client; random reads, streams with metadata, Parquet with a filter."""
+"""pyarrow: its own S3 client; random reads, streams with metadata, Parquet with a filter, lists."""
 
 import os
 
 import pyarrow.dataset
 import pyarrow.parquet
 from pyarrow import fs
-from report import BIG, EMPTY, MISSING, NO_BUCKET, ODD, RANGES, SMALL, TABLE, Report, digest
+from report import BIG, EMPTY, FOLDER, HIVE, MISSING, NO_BUCKET, ODD, RANGES, SMALL, TABLE, Report, digest
 
 
 def describe(error):
@@ -41,6 +41,17 @@ def dataset():
     return rows.to_pylist()
 
 
+def listed(folder, recursive=False):
+    found = files.get_file_info(fs.FileSelector(path(folder), recursive=recursive))
+    return sorted([file.path, str(file.type), file.size, str(file.mtime)] for file in found)
+
+
+def partitions():
+    rows = pyarrow.dataset.dataset(path(HIVE), filesystem=files, partitioning="hive").to_table(
+        filter=(pyarrow.dataset.field("day") == 2) & (pyarrow.dataset.field("id") < 1003))
+    return rows.to_pylist()
+
+
 report = Report(describe)
 scheme, _, address = os.environ["AWS_ENDPOINT_URL"].partition("://")
 files = fs.S3FileSystem(endpoint_override=address, scheme=scheme, region=os.environ["AWS_REGION"])
@@ -50,6 +61,14 @@ for the_key in (BIG, TABLE, EMPTY, SMALL, ODD):
 report.read("random reads", random_reads)
 report.read("Parquet with a filter", filtered)
 report.read("dataset", dataset)
+report.ask("FileSelector", listed, "")
+report.ask("FileSelector of a folder", listed, FOLDER)
+report.ask("FileSelector, all levels", listed, "", recursive=True)
+report.ask("dataset of a folder", partitions)
+report.ask("info of a folder", info, FOLDER)
+report.ask("info of a missing key", info, MISSING)
+report.ask("buckets", lambda: [found.path for found in files.get_file_info(fs.FileSelector(""))])
+report.ask("missing folder", listed, MISSING)
 report.ask("missing key", whole, MISSING)
 report.ask("missing bucket", lambda: files.open_input_file(path(SMALL, NO_BUCKET)))
 report.show()

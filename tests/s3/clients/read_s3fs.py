@@ -1,8 +1,8 @@
-"""s3fs: info, cat, cat_ranges, seek and read, Parquet through the file system. It lists what it does not find."""
+"""s3fs: info, cat, cat_ranges, seek and read, Parquet through the file system, lists. It lists what it does not find."""
 
 import pyarrow.parquet
 import s3fs
-from report import BIG, EMPTY, ODD, RANGES, SMALL, TABLE, Report, digest, file_digest
+from report import BIG, EMPTY, FOLDER, HIVE, MISSING, NO_BUCKET, ODD, RANGES, SMALL, TABLE, Report, digest, file_digest, tree_digest
 
 
 def describe(error):
@@ -36,6 +36,11 @@ def copy(key):
     return file_digest("copied")
 
 
+def copy_folder():
+    files.get(path(FOLDER), "folder", recursive=True)
+    return tree_digest("folder")
+
+
 def columns():
     with files.open(path(TABLE), "rb") as file:
         table = pyarrow.parquet.read_table(file, columns=["id", "value"])
@@ -55,4 +60,15 @@ report.read("seek and read", seek_and_read)
 report.read("get", copy, BIG)
 report.read("metadata", files.metadata, path(SMALL))
 report.read("Parquet", columns)
+report.ask("find", files.find, report.bucket)
+report.ask("find with details", files.find, path(FOLDER), detail=True)
+report.ask("glob", files.glob, path(f"{HIVE}*/*.parquet"))
+report.ask("ls", files.ls, report.bucket)
+report.ask("walk", lambda: list(files.walk(path(FOLDER))))
+report.ask("du", files.du, report.bucket)
+report.ask("folder", lambda: [files.isdir(path(FOLDER)), files.exists(path(FOLDER)), files.isdir(path(SMALL))])
+report.ask("get of a folder", copy_folder)
+report.ask("exists of a missing key", files.exists, path(MISSING))
+report.ask("missing key", cat, MISSING)
+report.ask("missing bucket", files.ls, NO_BUCKET)
 report.show()

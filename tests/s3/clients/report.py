@@ -8,6 +8,7 @@ the documents are equal.
 import argparse
 import hashlib
 import json
+import pathlib
 import sys
 
 BIG = "big.bin"  # 40 MiB, uploaded in parts of 8 MiB
@@ -18,6 +19,10 @@ SMALL = "small.txt"  # 12 bytes, with every attribute that a PUT can set
 ODD = "dir/a b+c%25/ü=1.txt"
 MISSING = "no/such key"
 NO_BUCKET = "no-such-bucket"
+FOLDER = "dir/"  # ODD and a plain name
+MANY = "many/"  # 25 objects of 0 to 24 bytes, for lists of several pages
+PAGE = 10
+HIVE = "hive/"  # two tables, day=1/part.parquet and day=2/part.parquet, columns id and value
 
 RANGES = [(0, 0), (0, 99), (8 << 20, (8 << 20) + 5), ((16 << 20) - 7, (16 << 20) + 7), (BIG_BYTES - 5, BIG_BYTES - 1)]
 
@@ -31,6 +36,11 @@ def digest(data):
 def file_digest(path):
     with open(path, "rb") as file:
         return digest(file.read())
+
+
+def tree_digest(folder):
+    """{path: digest} of the files in a folder."""
+    return {str(file.relative_to(folder)): file_digest(file) for file in sorted(pathlib.Path(folder).rglob("*")) if file.is_file()}
 
 
 class Report:
@@ -54,7 +64,7 @@ class Report:
         self._run("read", name, function, arguments, named)
 
     def ask(self, name, function, *arguments, **named):
-        """A step that the store must answer: what is missing, and conditions that fail."""
+        """A step that the store must answer: lists, what is missing, and conditions that fail."""
         if not self._store_is_down:
             self._run("asked", name, function, arguments, named)
 

@@ -9,12 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/minio/minio-go/v7"
@@ -32,7 +35,31 @@ var (
 	ctx    = context.Background()
 	bucket = os.Args[1]
 	down   = len(os.Args) > 2 && os.Args[2] == "--store-is-down"
+	// ADDRESSING_STYLE=virtual: the bucket is a part of the host's name.
+	virtual = os.Getenv("ADDRESSING_STYLE") == "virtual"
 )
+
+// A client for which every name is this machine, as by a line in /etc/hosts.
+var browser = &http.Client{Transport: &http.Transport{
+	DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	},
+}}
+
+func browse(address string) (any, error) {
+	answer, err := browser.Get(address)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("status %d", answer.StatusCode)
+	}
+	return digest(answer.Body)
+}
 
 func digest(from io.Reader) (any, error) {
 	sum := sha256.New()
@@ -92,22 +119,70 @@ func withSDK(client *s3.Client) {
 			if err != nil {
 				return nil, err
 			}
-			answer, err := http.Get(signed.URL)
-			if err != nil {
-				return nil, err
-			}
-			body, err := digest(answer.Body)
-			return []any{answer.StatusCode, body}, err
+			return browse(signed.URL)
 		})
 	}
 	step("read", "range", get(s3.GetObjectInput{Key: aws.String(big), Range: aws.String("bytes=16777200-16777300")}))
 	step("read", "suffix", get(s3.GetObjectInput{Key: aws.String(big), Range: aws.String("bytes=-77")}))
+	listWithSDK(client)
+	step("asked", "transfer manager, by parts", func() (any, error) {
+		file, err := os.CreateTemp(".", "parts")
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		_, err = transfermanager.New(client).DownloadObject(ctx, &transfermanager.DownloadObjectInput{
+			Bucket: &bucket, Key: aws.String(big), WriterAt: file})
+		if err != nil {
+			return nil, err
+		}
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return nil, err
+		}
+		return digest(file)
+	})
 	step("asked", "IfMatch of another", get(s3.GetObjectInput{Key: aws.String(small), IfMatch: aws.String(`"another"`)}))
 	step("asked", "missing key", get(s3.GetObjectInput{Key: aws.String("no/such key")}))
 	step("asked", "missing bucket", get(s3.GetObjectInput{Bucket: aws.String("no-such-bucket"), Key: aws.String(small)}))
 }
 
-func withMinio(client *minio.Client) {
+func listWithSDK(client *s3.Client) {
+	step("asked", "list in pages", func() (any, error) {
+		pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket, MaxKeys: aws.Int32(10)})
+		found := [][]any{}
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, one := range page.Contents {
+				found = append(found, []any{one.Key, one.ETag, one.Size, one.LastModified})
+			}
+		}
+		return found, nil
+	})
+	step("asked", "list of folders, version 1", func() (any, error) {
+		found, err := client.ListObjects(ctx, &s3.ListObjectsInput{Bucket: &bucket, Delimiter: aws.String("/")})
+		if err != nil {
+			return nil, err
+		}
+		return []any{found.Name, found.CommonPrefixes, found.Contents}, nil
+	})
+	step("asked", "head of the bucket", func() (any, error) {
+		_, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket})
+		return err == nil, err
+	})
+	step("asked", "buckets", func() (any, error) {
+		found, err := client.ListBuckets(ctx, &s3.ListBucketsInput{})
+		if err != nil {
+			return nil, err
+		}
+		return found.Buckets, nil
+	})
+}
+
+// `oldClient` signs by version 2.
+func withMinio(client, oldClient *minio.Client) {
 	for _, key := range keys {
 		step("read", "minio-go: get "+key, func() (any, error) {
 			object, err := client.GetObject(ctx, bucket, key, minio.GetObjectOptions{})
@@ -130,6 +205,25 @@ func withMinio(client *minio.Client) {
 		_, err = object.ReadAt(piece, 33554000)
 		return hex.EncodeToString(piece[:16]), err
 	})
+	for version, signer := range map[string]*minio.Client{"2": oldClient, "4": client} {
+		step("read", "minio-go: presigned, version "+version, func() (any, error) {
+			signed, err := signer.PresignedGetObject(ctx, bucket, keys[4], time.Hour, nil)
+			if err != nil {
+				return nil, err
+			}
+			return browse(signed.String())
+		})
+	}
+	step("asked", "minio-go: list", func() (any, error) {
+		found := [][]any{}
+		for one := range client.ListObjects(ctx, bucket, minio.ListObjectsOptions{Recursive: true}) {
+			if one.Err != nil {
+				return nil, one.Err
+			}
+			found = append(found, []any{one.Key, one.ETag, one.Size, one.LastModified})
+		}
+		return found, nil
+	})
 	step("asked", "minio-go: missing key", func() (any, error) {
 		return client.StatObject(ctx, bucket, "no/such key", minio.StatObjectOptions{})
 	})
@@ -139,7 +233,8 @@ func main() {
 	endpoint, id, secret := os.Getenv("AWS_ENDPOINT_URL"), os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
 	withSDK(s3.New(s3.Options{
 		BaseEndpoint: aws.String(endpoint),
-		UsePathStyle: true,
+		UsePathStyle: !virtual,
+		HTTPClient:   browser,
 		Region:       os.Getenv("AWS_REGION"),
 		Credentials:  credentials.NewStaticCredentialsProvider(id, secret, ""),
 	}))
@@ -147,15 +242,20 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	client, err := minio.New(address.Host, &minio.Options{
-		Creds:  miniokeys.NewStaticV4(id, secret, ""),
-		Region: os.Getenv("AWS_REGION"),
-		Secure: address.Scheme == "https",
-	})
-	if err != nil {
-		panic(err)
+	clientWith := func(keys *miniokeys.Credentials) *minio.Client {
+		client, err := minio.New(address.Host, &minio.Options{
+			Creds:        keys,
+			Region:       os.Getenv("AWS_REGION"),
+			Secure:       address.Scheme == "https",
+			Transport:    browser.Transport,
+			BucketLookup: map[bool]minio.BucketLookupType{false: minio.BucketLookupPath, true: minio.BucketLookupDNS}[virtual],
+		})
+		if err != nil {
+			panic(err)
+		}
+		return client
 	}
-	withMinio(client)
+	withMinio(clientWith(miniokeys.NewStaticV4(id, secret, "")), clientWith(miniokeys.NewStaticV2(id, secret, "")))
 	if err := json.NewEncoder(os.Stdout).Encode(steps); err != nil {
 		panic(err)
 	}
