@@ -49,6 +49,7 @@ RootName read_name(std::string_view text) {
 }  // namespace
 
 RootName find_root(std::string_view text) {
+  if (kByteOrderMark.starts_with(text)) return {};
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   for (;;) {
     text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));

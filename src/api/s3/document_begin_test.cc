@@ -26,7 +26,7 @@ TEST(DocumentBegin, WhatIsNoDocumentHasNoRoot) {
 }
 
 TEST(DocumentBegin, EachShorterTextNeedsMore) {
-  const std::string text = "<?xml version=\"1.0\"?>\n<!-- c --><ListBucketResult>";
+  const std::string text = "\xEF\xBB\xBF<?xml version=\"1.0\"?>\n<!-- c --><ListBucketResult>";
   for (size_t size = 0; size < text.size(); ++size)
     EXPECT_EQ(find_root(text.substr(0, size)).found, Found::kNeedsMore) << size;
 }

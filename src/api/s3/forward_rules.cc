@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/s3/overrides.h"
+#include "api/s3/range.h"
 #include "base/ascii.h"
 #include "base/check.h"
 #include "base/field_lines.h"
@@ -132,7 +133,9 @@ std::expected<PassQuestion, const aws::ErrorCode*> ask_store(const Target& targe
     return is_for_store(name) || has(rule->fields, name);
   };
   PassQuestion question{target.operation, target.bucket, target.key};
+  const bool has_range = AskedRange::of(request).form != AskedRange::Form::kWhole;
   for (const net::Field& field : request.fields()) {
+    if (field.name == "range" && !has_range) continue;
     if (is_taken(field.name)) add_field(question.fields, std::string(field.name), field.value);
   }
   for (const aws::NamedValue& parameter : target.parameters) {

@@ -64,6 +64,15 @@ TEST(ForwardRules, FieldsOfAnObject) {
             "x-amz-request-payer=requester&");
 }
 
+TEST(ForwardRules, ARangeThatS3IgnoresDoesNotGo) {
+  for (const char* range : {"bytes=abc", "bytes=10-5", "foo=0-1", "bytes=0-0,1-2", "bytes=0--1"})
+    EXPECT_EQ(text_of(ask("/b/k?versionId=v", {{"range", range}}).fields), "") << range;
+  EXPECT_EQ(text_of(ask("/b/k?versionId=v", {{"range", "bytes=-5"}}).fields), "range=bytes=-5&");
+  EXPECT_EQ(
+      text_of(ask("/b/k?versionId=v", {{"range", "bytes=0-1"}, {"range", "bytes=2-3"}}).fields),
+      "");
+}
+
 TEST(ForwardRules, AValueThatEndsItsLineIsRefused) {
   for (const char* target :
        {"/b/k?versionId=v&x-amz-request-payer=a%0d%0ab", "/b/k?versionId=v&response-expires=%0a"}) {

@@ -57,8 +57,8 @@ struct PassThrough::Passing {
   std::string begin{};               // of the body: read already
   bool ended = false;                // the store's body
   std::vector<std::byte> buffer{};
-  MonoTime body_began{};
-  uint64_t taken = 0;  // bytes of the body, by the client
+  uint64_t taken = 0;                 // bytes of the body, by the client
+  std::chrono::nanoseconds waited{};  // until the client took more
 
   [[nodiscard]] bool is_head() const { return request.method() == net::Method::kHead; }
   [[nodiscard]] bool has_body() const { return !is_head() && store->status() != 304; }
@@ -205,7 +205,6 @@ void PassThrough::start(Passing& passing) {
 /// Sends what follows the head, and counts the end.
 rt::Task<void> PassThrough::send_body(Passing& passing) {
   const Operation operation = passing.question.operation;
-  passing.body_began = clock_.mono();
   bool open = co_await send_piece(passing, passing.begin);
   while (open && passing.has_body() && !passing.ended) {
     const Result<size_t> got = co_await passing.store->read(passing.buffer);
@@ -237,8 +236,10 @@ rt::Task<bool> PassThrough::send_piece(Passing& passing, std::string_view piece)
     passing.taken += taken;
     piece.remove_prefix(taken);
     if (taken > 0) continue;
+    const MonoTime since = clock_.mono();
     const bool open = co_await passing.writer.writable();
     if (!open) co_return false;
+    passing.waited += clock_.mono() - since;
     if (is_too_slow(passing)) {
       passing.writer.abort();
       co_return false;
@@ -249,9 +250,9 @@ rt::Task<bool> PassThrough::send_piece(Passing& passing, std::string_view piece)
 
 /// The client holds a place that another one waits for.
 bool PassThrough::is_too_slow(const Passing& passing) const {
-  const std::chrono::duration<double> since = clock_.mono() - passing.body_began;
-  if (since < kSlowAfter || places_.waiting() == 0) return false;
-  const double least = (since - kSlowAfter).count() * static_cast<double>(kSlowBytesPerSecond);
+  if (passing.waited < kSlowAfter || places_.waiting() == 0) return false;
+  const std::chrono::duration<double> counted = passing.waited - kSlowAfter;
+  const double least = counted.count() * static_cast<double>(kSlowBytesPerSecond);
   return static_cast<double>(passing.taken) < least;
 }
 

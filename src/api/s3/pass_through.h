@@ -39,8 +39,8 @@ struct PassThroughConfig {
 class PassThrough {
  public:
   static constexpr size_t kBufferBytes = 64 * kKiB;
-  /// A client that takes a body more slowly than this, counted from kSlowAfter on, loses its answer
-  /// if another client waits for a place.
+  /// A client that takes a body more slowly than this, in the time that the answer waits for the
+  /// client beyond kSlowAfter, loses its answer if another question waits for a place.
   static constexpr uint64_t kSlowBytesPerSecond = 16 * kKiB;
   static constexpr std::chrono::seconds kSlowAfter{10};
 
