@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 
-_FILE = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "s3-split.conf"
+FILE = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "s3-split.conf"
 _START_SECONDS = 30
 _FRAME = """daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
@@ -32,7 +32,7 @@ class SplitProxy:
     def __init__(self, folder, cache, store, more=()):
         self.folder = pathlib.Path(folder)
         self.port = _free_port()
-        text = _FILE.read_text(encoding="utf-8")
+        text = FILE.read_text(encoding="utf-8")
         for written, here in {**dict(more), "cachey:9000": cache, "store:80": store,
                               "listen 8000": f"listen 127.0.0.1:{self.port}"}.items():
             assert written in text, written

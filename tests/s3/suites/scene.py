@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -9,12 +10,15 @@ import tempfile
 _TESTS = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(_TESTS / name) for name in ("e2e", "origin", "s3")]
 
-from cachey_server import CacheyServer  # noqa: E402  (the path above comes first)
+import split_proxy  # noqa: E402  (the path above comes first)
+from cachey_server import CacheyServer  # noqa: E402
 from radosgw import RadosGateway  # noqa: E402
-from split_proxy import SplitProxy  # noqa: E402
 
 _CACHE = ("--origin", "s3", "--s3api-listen", "127.0.0.1:0", "--s3api-revalidate", "*=always", "--negative-ttl", "0",
           "--memory", "1GiB")
+
+
+SIDES = ("keys", "open", "store")
 
 
 class Scene:
@@ -37,10 +41,16 @@ class Scene:
             raise RuntimeError(f"radosgw-admin {' '.join(words)}: {done.stderr}")
 
 
+def _lists_too():
+    """The line of deploy/nginx/s3-split.conf that sends lists to the cache, and what makes it count."""
+    line, = re.findall(r"^ *# (\"~\^\(GET\|HEAD\) .*)$", split_proxy.FILE.read_text(encoding="utf-8"), re.M)
+    return {"# " + line: line}
+
+
 @contextlib.contextmanager
-def scene(side, keys=()):
-    """side: "store", the suite meets the store alone; "open", the cache does not look at signatures; "keys", it does.
-    keys: (access, secret) of further clients of the cache."""
+def scene(side, keys=(), lists_too=False, more=()):
+    """side: one of SIDES. keys: (access, secret) of further clients of the cache. lists_too: it gets lists, too.
+    more: its further options."""
     with tempfile.TemporaryDirectory(prefix="cachey-suite-") as home, contextlib.ExitStack() as ends:
         folder = pathlib.Path(home)
         store = ends.enter_context(RadosGateway(folder / "store"))
@@ -53,8 +63,9 @@ def scene(side, keys=()):
                 file.write_text("".join(f"{key} {secret}\n" for key, secret in [own, *keys]), encoding="utf-8")
                 file.chmod(0o600)
                 access = ["--s3api-keys", str(file)]
-            server = CacheyServer(folder / "cachey.log", [*_CACHE, *access], store.environment()).start()
+            server = CacheyServer(folder / "cachey.log", [*_CACHE, *access, *more], store.environment()).start()
             ends.callback(server.discard)
-            proxy = SplitProxy(folder / "nginx", f"127.0.0.1:{server.s3_port}", endpoint.removeprefix("http://"))
+            proxy = split_proxy.SplitProxy(folder / "nginx", f"127.0.0.1:{server.s3_port}",
+                                           endpoint.removeprefix("http://"), _lists_too() if lists_too else {})
             endpoint = ends.enter_context(proxy).endpoint
         yield Scene(folder, store, endpoint)
