@@ -84,6 +84,26 @@ def test_what_is_not_the_object_goes_to_the_store(client):
     assert not came_from_the_cache(client.get_object_acl(Bucket="test", Key="split-tagged"))
 
 
+def test_lists_through_the_cache_are_those_of_the_store(start_proxy, radosgw):
+    _, _, client = start_proxy(split_proxy.lists_too())
+    for number in range(5):
+        client.put_object(Bucket="test", Key=f"split-list/{number}/x", Body=b"x")
+    for ask in ({"MaxKeys": 2, "StartAfter": "split-list/1"}, {"Delimiter": "/", "EncodingType": "url"}, {}):
+        answer, expected = (side.list_objects_v2(Bucket="test", Prefix="split-list/", **ask) for side in (client, radosgw.client))
+        assert came_from_the_cache(answer)
+        assert all(answer.get(what) == expected.get(what) for what in ("Contents", "CommonPrefixes", "KeyCount", "IsTruncated"))
+    for answer in (client.list_objects(Bucket="test"), client.list_object_versions(Bucket="test"),
+                   client.head_bucket(Bucket="test"), client.list_buckets()):
+        assert came_from_the_cache(answer)
+    assert not came_from_the_cache(client.get_bucket_acl(Bucket="test"))
+
+
+def test_parts_and_versions_come_from_the_cache(client):
+    client.put_object(Bucket="test", Key="split-part", Body=b"xyz")
+    assert came_from_the_cache(client.get_object(Bucket="test", Key="split-part", PartNumber=1))
+    assert came_from_the_cache(client.get_object(Bucket="test", Key="split-part", VersionId="null"))
+
+
 def test_names_and_values_of_metadata_reach_both_sides(client, radosgw):
     metadata = {"under_score": "1", "d.o.t": "2", "much": "x" * 1800}
     client.put_object(Bucket="test", Key="split-metadata", Body=b"x", Metadata=metadata)

@@ -1,12 +1,13 @@
 """nginx with deploy/nginx/s3-split.conf: one URL in front of a store and of the S3 endpoint that reads from it."""
 
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
 import time
 
-FILE = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "s3-split.conf"
+_FILE = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "s3-split.conf"
 _START_SECONDS = 30
 _FRAME = """daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
@@ -15,6 +16,12 @@ http {{
     fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
 {text}}}
 """
+
+
+def lists_too():
+    """For SplitProxy's `more`: the line of the file that sends lists to the cache counts."""
+    line, = re.findall(r"^ *# (\"~\^\(GET\|HEAD\) .*)$", _FILE.read_text(encoding="utf-8"), re.M)
+    return {"# " + line: line}
 
 
 def installed():
@@ -32,7 +39,7 @@ class SplitProxy:
     def __init__(self, folder, cache, store, more=()):
         self.folder = pathlib.Path(folder)
         self.port = _free_port()
-        text = FILE.read_text(encoding="utf-8")
+        text = _FILE.read_text(encoding="utf-8")
         for written, here in {**dict(more), "cachey:9000": cache, "store:80": store,
                               "listen 8000": f"listen 127.0.0.1:{self.port}"}.items():
             assert written in text, written

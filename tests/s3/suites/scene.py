@@ -2,7 +2,6 @@
 
 import contextlib
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -41,12 +40,6 @@ class Scene:
             raise RuntimeError(f"radosgw-admin {' '.join(words)}: {done.stderr}")
 
 
-def _lists_too():
-    """The line of deploy/nginx/s3-split.conf that sends lists to the cache, and what makes it count."""
-    line, = re.findall(r"^ *# (\"~\^\(GET\|HEAD\) .*)$", split_proxy.FILE.read_text(encoding="utf-8"), re.M)
-    return {"# " + line: line}
-
-
 @contextlib.contextmanager
 def scene(side, keys=(), lists_too=False, more=()):
     """side: one of SIDES. keys: (access, secret) of further clients of the cache. lists_too: it gets lists, too.
@@ -66,6 +59,6 @@ def scene(side, keys=(), lists_too=False, more=()):
             server = CacheyServer(folder / "cachey.log", [*_CACHE, *access, *more], store.environment()).start()
             ends.callback(server.discard)
             proxy = split_proxy.SplitProxy(folder / "nginx", f"127.0.0.1:{server.s3_port}",
-                                           endpoint.removeprefix("http://"), _lists_too() if lists_too else {})
+                                           endpoint.removeprefix("http://"), split_proxy.lists_too() if lists_too else {})
             endpoint = ends.enter_context(proxy).endpoint
         yield Scene(folder, store, endpoint)
