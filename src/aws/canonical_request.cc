@@ -1,8 +1,8 @@
 #include "aws/canonical_request.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -10,6 +10,8 @@
 
 namespace cachey::aws {
 namespace {
+
+constexpr size_t kUsualBytes = 1024;
 
 /// Drops blanks at both ends; a run of blanks inside becomes one space.
 void append_trimmed(std::string_view value, std::string& out) {
@@ -27,46 +29,64 @@ void append_trimmed(std::string_view value, std::string& out) {
   }
 }
 
-using Headers = std::vector<const NamedValue*>;
-
-Headers pointers_to(std::span<const NamedValue> headers) {
-  Headers pointers;
-  pointers.reserve(headers.size());
-  for (const NamedValue& header : headers) pointers.push_back(&header);
-  return pointers;
+/// `host;range;x-amz-date`, each name once.
+void append_names(std::span<const HeaderView> headers, std::string& text) {
+  for (size_t i = 0; i < headers.size(); ++i) {
+    if (i > 0 && headers[i].name == headers[i - 1].name) continue;
+    if (i > 0) text += ';';
+    text += headers[i].name;
+  }
 }
 
-CanonicalRequest canonicalize(const RequestToSign& request, const Headers& headers) {
-  CanonicalRequest canonical;
-  std::string& text = canonical.text;
-  text = fmt::format("{}\n{}\n{}\n", request.method, request.path, canonical_query(request.query));
+/// Appends the path, decoded and encoded again. False: a bad escape.
+bool append_path(std::string_view path, std::string& out) {
+  if (!path.contains('%')) {
+    percent_encode(path, Slashes::kKeep, out);
+    return true;
+  }
+  const std::optional<std::string> decoded = percent_decode(path);
+  if (decoded) percent_encode(*decoded, Slashes::kKeep, out);
+  return decoded.has_value();
+}
+
+/// Appends all that follows the path.
+void append_rest(std::span<const NamedValue> query, std::span<const HeaderView> headers,
+                 std::string_view payload_hash, std::string& text) {
+  text += '\n';
+  text += canonical_query(query);
+  text += '\n';
   for (size_t i = 0; i < headers.size(); ++i) {
-    const bool same_as_last = i > 0 && headers[i]->name == headers[i - 1]->name;
+    const bool same_as_last = i > 0 && headers[i].name == headers[i - 1].name;
     if (same_as_last) {
       text.back() = ',';  // replaces the line feed
     } else {
-      text += headers[i]->name;
-      text += ':';
-      if (i > 0) canonical.signed_headers += ';';
-      canonical.signed_headers += headers[i]->name;
+      text.append(headers[i].name) += ':';
     }
-    append_trimmed(headers[i]->value, text);
+    append_trimmed(headers[i].value, text);
     text += '\n';
   }
-  text += fmt::format("\n{}\n{}", canonical.signed_headers, request.payload_hash);
-  return canonical;
+  text += '\n';
+  append_names(headers, text);
+  text += '\n';
+  text += payload_hash;
 }
 
 }  // namespace
 
 std::string canonical_query(std::span<const NamedValue> query) {
+  std::string text;
+  if (query.size() == 1) {  // nothing to sort
+    percent_encode(query[0].name, Slashes::kEscape, text);
+    text += '=';
+    percent_encode(query[0].value, Slashes::kEscape, text);
+    return text;
+  }
   std::vector<std::pair<std::string, std::string>> encoded(query.size());
   for (size_t i = 0; i < query.size(); ++i) {
     percent_encode(query[i].name, Slashes::kEscape, encoded[i].first);
     percent_encode(query[i].value, Slashes::kEscape, encoded[i].second);
   }
   std::ranges::sort(encoded);
-  std::string text;
   for (const auto& [name, value] : encoded) {
     if (!text.empty()) text += '&';
     text += name;
@@ -77,16 +97,30 @@ std::string canonical_query(std::span<const NamedValue> query) {
 }
 
 CanonicalRequest canonicalize(const RequestToSign& request) {
-  Headers headers = pointers_to(request.headers);
+  std::vector<const NamedValue*> sorted;
+  sorted.reserve(request.headers.size());
+  for (const NamedValue& header : request.headers) sorted.push_back(&header);
   // Headers of one name keep their order: that is the order of the addresses.
-  std::ranges::sort(headers, {}, [](const NamedValue* header) {
+  std::ranges::sort(sorted, {}, [](const NamedValue* header) {
     return std::pair(std::string_view(header->name), header);
   });
-  return canonicalize(request, headers);
+  std::vector<HeaderView> headers;
+  headers.reserve(sorted.size());
+  for (const NamedValue* header : sorted) headers.push_back({header->name, header->value});
+  CanonicalRequest canonical;
+  canonical.text.append(request.method).append("\n").append(request.path);
+  append_rest(request.query, headers, request.payload_hash, canonical.text);
+  append_names(headers, canonical.signed_headers);
+  return canonical;
 }
 
-CanonicalRequest canonicalize_in_order(const RequestToSign& request) {
-  return canonicalize(request, pointers_to(request.headers));
+std::string canonical_text(const RequestToCheck& request) {
+  std::string text;
+  text.reserve(kUsualBytes);
+  text.append(request.method) += '\n';
+  if (!append_path(request.path, text)) return {};
+  append_rest(request.query, request.headers, request.payload_hash, text);
+  return text;
 }
 
 }  // namespace cachey::aws

@@ -35,9 +35,23 @@ struct CanonicalRequest {
 /// Headers are sorted by name; values of one name are joined in the order given.
 [[nodiscard]] CanonicalRequest canonicalize(const RequestToSign& request);
 
-/// As canonicalize(), but keeps the order of the headers: a server uses the client's order.
-/// REQUIRES: headers of one name are neighbours.
-[[nodiscard]] CanonicalRequest canonicalize_in_order(const RequestToSign& request);
+/// A header where it stands.
+struct HeaderView {
+  std::string_view name;  ///< in lower case
+  std::string_view value;
+};
+
+/// The same parts for a server, which takes the headers in the client's order.
+struct RequestToCheck {
+  std::string_view method;
+  std::string_view path;                ///< as on the wire, however encoded
+  std::span<const NamedValue> query;    ///< any order, not encoded
+  std::span<const HeaderView> headers;  ///< those of one name are neighbours
+  std::string_view payload_hash;
+};
+
+/// Empty: the path has a percent sign without two hex digits.
+[[nodiscard]] std::string canonical_text(const RequestToCheck& request);
 
 /// Encoded and sorted: `a=1&b=`. Also valid as the query of the request-target.
 [[nodiscard]] std::string canonical_query(std::span<const NamedValue> query);

@@ -32,13 +32,14 @@ void check_get(benchmark::State& state) {
   Signer signer;
   const std::string authorization =
       signer.authorization(to_sign, {.region = "eu-west-1"}, *credentials, kNow);
-  std::vector<ReceivedRequest::Header> received = {
+  std::vector<HeaderView> received = {
       {"authorization", authorization},
       {"user-agent", "Boto3/1.35.0 md/Botocore#1.35.0 ua/2.0 os/linux#6.1.0 lang/python#3.11.2"},
       {"accept-encoding", "identity"}};
   for (const NamedValue& header : headers) received.push_back({header.name, header.value});
-  const ReceivedRequest request("GET", to_sign.path, "x-id=GetObject", received);
-  const CredentialsLookUp look_up = [&credentials](std::string_view) { return credentials; };
+  const ReceivedRequest request{
+      .method = "GET", .path = to_sign.path, .query = query, .headers = received};
+  const CredentialsLookUp look_up = [&credentials](std::string_view) { return credentials.get(); };
   SignatureChecker checker({});
   for (auto _ : state) {
     const auto checked = checker.check(request, look_up, kNow);

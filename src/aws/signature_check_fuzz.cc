@@ -19,16 +19,19 @@ std::string_view take_line(std::string_view& text) {
 
 }  // namespace
 
-/// Input: lines with the path, the query and the headers `name:value`. No input has a valid
-/// signature; each failure has a message and a status.
+/// Input: lines with the path, the query, the bucket in the host, and the headers `name:value`. No
+/// input has a valid signature; each failure has a message and a status.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachey::aws;
   std::string_view text(reinterpret_cast<const char*>(data), size);
   ReceivedRequest request;
   request.method = "GET";
   request.path = take_line(text);
-  request.query = take_line(text);
-  std::vector<ReceivedRequest::Header> headers;
+  const auto query = decode_query(take_line(text));
+  if (!query) return 0;
+  request.query = *query;
+  request.bucket_of_host = take_line(text);
+  std::vector<HeaderView> headers;
   while (!text.empty()) {
     const std::string_view line = take_line(text);
     const size_t colon = line.find(':');
@@ -36,10 +39,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       headers.push_back({line.substr(0, colon), line.substr(colon + 1)});
   }
   request.headers = headers;
-  const auto look_up = [](std::string_view id) {
-    return id == "AKID" ? std::make_shared<const Credentials>("AKID", "secret of nobody's", "")
-                        : nullptr;
-  };
+  static const Credentials kKnown("AKID", "secret of nobody's", "");
+  const std::vector<std::string> other_hosts = {"s3.example.com:9000"};
+  request.other_hosts = other_hosts;
+  const auto look_up = [](std::string_view id) { return id == "AKID" ? &kKnown : nullptr; };
   SignatureChecker checker({});
   const auto checked = checker.check(request, look_up, 1'369'353'600);
   CHECK(!checked);

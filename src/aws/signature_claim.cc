@@ -1,5 +1,7 @@
 #include "aws/signature_claim.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -19,19 +21,15 @@ using Faulty = std::unexpected<SignatureFailure>;
 constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
 constexpr std::string_view kStreamingPayload = "STREAMING-";  // a kind of chunks follows
 constexpr size_t kRegionBytesMax = 63;                        // bounds the memory of the key cache
+constexpr size_t kShownBytesMax = 64;                         // of a client's text in an answer
 
-Faulty faulty(SignatureFault fault, std::string_view detail = {}) {
-  return Faulty(SignatureFailure(fault, std::string(detail)));
+Faulty faulty(SignatureFault fault, std::string_view detail = {}, std::string message = {}) {
+  return Faulty(SignatureFailure(fault, std::string(detail), std::move(message)));
 }
 
-SignatureFault malformed(SignatureForm form) {
-  return form == SignatureForm::kHeader ? SignatureFault::kHeaderMalformed
-                                        : SignatureFault::kQueryMalformed;
-}
-
-bool same_name(std::string_view name, std::string_view lower) {
-  return std::ranges::equal(
-      name, lower, {}, [](char c) { return is_upper(c) ? static_cast<char>(c - 'A' + 'a') : c; });
+/// S3 says what is wrong with the Authorization header behind these words.
+std::string header_words(std::string_view what) {
+  return fmt::format("The authorization header is malformed; {}", what);
 }
 
 bool is_payload_hash(std::string_view text) {
@@ -45,32 +43,55 @@ bool is_payload_hash(std::string_view text) {
 
 /// The value of the header of this name. Nothing unless there is exactly one.
 std::optional<std::string_view> only_value(const ReceivedRequest& request, std::string_view name) {
-  const std::vector<std::string_view> values = values_of(request, name);
-  return values.size() == 1 ? std::optional(trimmed(values.front())) : std::nullopt;
+  std::optional<std::string_view> value;
+  for (const HeaderView& header : request.headers) {
+    if (header.name != name) continue;
+    if (value) return std::nullopt;
+    value = trimmed(header.value);
+  }
+  return value;
 }
 
-/// `AKID/20130524/us-east-1/s3/aws4_request`; the id may have slashes.
-bool parse_credential(std::string_view text, SignatureClaim& claim) {
+bool has_header(const ReceivedRequest& request, std::string_view name) {
+  return std::ranges::count(request.headers, name, &HeaderView::name) > 0;
+}
+
+/// S3's words about a credential; empty: `claim` has the parts.
+std::string parse_credential(std::string_view text, SignatureClaim& claim) {
+  static constexpr std::string_view kForm =
+      "the Credential is mal-formed; expecting "
+      "\"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
   std::array<std::string_view, 4> parts;  // from the end: terminator, service, region, day
   for (std::string_view& part : parts) {
     const size_t slash = text.rfind('/');
-    if (slash == std::string_view::npos) return false;
+    if (slash == std::string_view::npos) return std::string(kForm);
     part = text.substr(slash + 1);
     text = text.substr(0, slash);
   }
   const auto& [end, service, region, day] = parts;
-  if (text.empty() || end != kScopeEnd || day.size() != kDayBytes) return false;
-  if (region.size() > kRegionBytesMax) return false;
+  if (text.empty() || region.size() > kRegionBytesMax) return std::string(kForm);
+  if (end != kScopeEnd) {
+    return fmt::format("incorrect terminal \"{}\". This endpoint uses \"{}\".",
+                       end.substr(0, kShownBytesMax), kScopeEnd);
+  }
+  if (day.size() != kDayBytes || !std::ranges::all_of(day, is_digit)) {
+    return fmt::format(
+        "incorrect date format \"{}\". This date in the credential must be in the format "
+        "\"yyyyMMdd\".",
+        day.substr(0, kShownBytesMax));
+  }
   claim.access_key_id = text;
   claim.day = day;
   claim.region = region;
   claim.service = service;
-  return true;
+  return {};
 }
 
 /// `host;range;x-amz-date`: lower case, no name twice.
 std::optional<SignatureFailure> parse_signed_headers(std::string_view text, SignatureClaim& claim) {
-  SignatureFailure bad(malformed(claim.form), "SignedHeaders");
+  SignatureFailure bad(claim.form == SignatureForm::kHeader ? SignatureFault::kHeaderMalformed
+                                                            : SignatureFault::kQueryMalformed,
+                       "SignedHeaders");
   while (true) {
     const size_t end = text.find(';');
     const std::string_view name = text.substr(0, end);
@@ -78,7 +99,7 @@ std::optional<SignatureFailure> parse_signed_headers(std::string_view text, Sign
     if (std::ranges::count(claim.signed_headers, name) > 0) return bad;
     if (claim.signed_headers.size() >= kSignedHeadersMax)
       return SignatureFailure(SignatureFault::kTooLarge);
-    claim.signed_headers.emplace_back(name);
+    claim.signed_headers.push_back(name);
     if (end == std::string_view::npos) return std::nullopt;
     text.remove_prefix(end + 1);
   }
@@ -91,32 +112,37 @@ struct AuthorizationParts {
   std::string_view signature;
 };
 
-/// Nothing unless each part is there once; any order.
-std::optional<AuthorizationParts> split_authorization(std::string_view text) {
+/// Each part once, in any order. The error: S3's words.
+std::expected<AuthorizationParts, std::string> split_authorization(std::string_view text) {
   AuthorizationParts parts;
   while (true) {
     const size_t comma = text.find(',');
     const std::string_view part = trimmed(text.substr(0, comma));
     const size_t equals = part.find('=');
-    if (equals == std::string_view::npos || equals + 1 == part.size()) return std::nullopt;
     const std::string_view name = part.substr(0, equals);
     std::string_view* const place = name == "Credential"      ? &parts.credential
                                     : name == "SignedHeaders" ? &parts.signed_headers
                                     : name == "Signature"     ? &parts.signature
                                                               : nullptr;
-    if (place == nullptr || !place->empty()) return std::nullopt;
+    if (equals == std::string_view::npos || place == nullptr || !place->empty()) {
+      return std::unexpected(fmt::format("the authorization component \"{}\" is malformed.",
+                                         name.substr(0, kShownBytesMax)));
+    }
     *place = part.substr(equals + 1);
     if (comma == std::string_view::npos) break;
     text.remove_prefix(comma + 1);
   }
-  const bool all =
-      !parts.credential.empty() && !parts.signed_headers.empty() && !parts.signature.empty();
-  return all ? std::optional(parts) : std::nullopt;
+  const char* const missing = parts.credential.empty()       ? "missing Credential."
+                              : parts.signed_headers.empty() ? "missing SignedHeaders."
+                              : parts.signature.empty()      ? "missing Signature."
+                                                             : nullptr;
+  if (missing != nullptr) return std::unexpected(missing);
+  return parts;
 }
 
 /// The x-amz-date header, else the Date header (ISO or HTTP form).
 std::optional<int64_t> date_of(const ReceivedRequest& request) {
-  if (!values_of(request, "x-amz-date").empty())
+  if (has_header(request, "x-amz-date"))
     return parse_amz_date(only_value(request, "x-amz-date").value_or(""));
   const std::string_view date = only_value(request, "date").value_or("");
   const std::optional<int64_t> amz = parse_amz_date(date);
@@ -127,18 +153,24 @@ std::expected<SignatureClaim, SignatureFailure> parse_header_form(const Received
   const std::optional<std::string_view> value = only_value(request, "authorization");
   if (!value) return faulty(SignatureFault::kHeaderMalformed, "Authorization");
   const size_t blank = value->find_first_of(kBlanks);
-  if (value->substr(0, blank) != kSigningAlgorithm) return faulty(SignatureFault::kUnsupported);
-  const std::optional<AuthorizationParts> parts =
-      split_authorization(blank == std::string_view::npos ? "" : value->substr(blank));
-  if (!parts) return faulty(SignatureFault::kHeaderMalformed, "Authorization");
+  if (blank == std::string_view::npos) {
+    return faulty(SignatureFault::kHeaderMalformed, "Authorization",
+                  header_words("the authorization header requires three components: Credential, "
+                               "SignedHeaders, and Signature."));
+  }
+  auto parts = split_authorization(value->substr(blank));
+  if (!parts) {
+    return faulty(SignatureFault::kHeaderMalformed, "Authorization", header_words(parts.error()));
+  }
   SignatureClaim claim;
-  if (!parse_credential(parts->credential, claim))
-    return faulty(SignatureFault::kHeaderMalformed, "Credential");
+  if (const std::string bad = parse_credential(parts->credential, claim); !bad.empty())
+    return faulty(SignatureFault::kHeaderMalformed, "Credential", header_words(bad));
   if (auto fault = parse_signed_headers(parts->signed_headers, claim))
     return Faulty(std::move(*fault));
   claim.signature = parts->signature;
-  claim.signed_at = date_of(request);
-  if (!claim.signed_at) return faulty(SignatureFault::kDateMissing);
+  const std::optional<int64_t> date = date_of(request);
+  if (!date) return faulty(SignatureFault::kDateMissing);
+  claim.signed_at = *date;
   claim.payload_hash = only_value(request, "x-amz-content-sha256").value_or("");
   if (claim.payload_hash.empty()) return faulty(SignatureFault::kPayloadHashMissing);
   if (!is_payload_hash(claim.payload_hash)) return faulty(SignatureFault::kBadPayloadHash);
@@ -171,8 +203,8 @@ class QueryForm {
   std::string_view fault_;
 };
 
-std::expected<SignatureClaim, SignatureFailure> parse_query_form(const ReceivedRequest& request,
-                                                                 QueryForm& query) {
+std::expected<SignatureClaim, SignatureFailure> parse_query_form(const ReceivedRequest& request) {
+  QueryForm query(request.query);
   SignatureClaim claim;
   claim.form = SignatureForm::kQuery;
   const std::string_view algorithm = query.get("X-Amz-Algorithm");
@@ -183,13 +215,22 @@ std::expected<SignatureClaim, SignatureFailure> parse_query_form(const ReceivedR
   claim.signature = query.get("X-Amz-Signature");
   if (!query.fault().empty()) return faulty(SignatureFault::kQueryMalformed, query.fault());
   if (algorithm != kSigningAlgorithm) return faulty(SignatureFault::kUnsupported);
-  if (!parse_credential(credential, claim))
-    return faulty(SignatureFault::kQueryMalformed, "X-Amz-Credential");
+  if (const std::string bad = parse_credential(credential, claim); !bad.empty()) {
+    return faulty(SignatureFault::kQueryMalformed, "X-Amz-Credential",
+                  fmt::format("Error parsing the X-Amz-Credential parameter; {}", bad));
+  }
   if (auto fault = parse_signed_headers(signed_headers, claim)) return Faulty(std::move(*fault));
-  claim.signed_at = parse_amz_date(date);
-  if (!claim.signed_at) return faulty(SignatureFault::kQueryMalformed, "X-Amz-Date");
-  claim.expires_in = parse_number<int64_t>(expires);
-  if (!claim.expires_in) return faulty(SignatureFault::kExpiresOutOfRange);
+  const std::optional<int64_t> signed_at = parse_amz_date(date);
+  if (!signed_at) {
+    return faulty(SignatureFault::kQueryMalformed, "X-Amz-Date",
+                  "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
+  }
+  claim.signed_at = *signed_at;
+  const std::optional<int64_t> expires_in = parse_number<int64_t>(expires);
+  if (!expires_in) {
+    return faulty(SignatureFault::kExpiresOutOfRange, {}, "X-Amz-Expires should be a number");
+  }
+  claim.expires_in = *expires_in;
   if (query.has("X-Amz-Content-Sha256")) {
     claim.payload_hash = query.get("X-Amz-Content-Sha256");
   } else {
@@ -221,25 +262,27 @@ std::expected<std::vector<NamedValue>, SignatureFailure> decode_query(std::strin
   return parameters;
 }
 
-std::vector<std::string_view> values_of(const ReceivedRequest& request, std::string_view name) {
-  std::vector<std::string_view> values;
-  for (const ReceivedRequest::Header& header : request.headers) {
-    if (same_name(header.name, name)) values.push_back(header.value);
-  }
-  return values;
+std::expected<SignatureForm, SignatureFailure> form_of(const ReceivedRequest& request) {
+  const QueryForm form(request.query);
+  const bool by_query =
+      form.has("X-Amz-Algorithm") || form.has("X-Amz-Credential") || form.has("X-Amz-Signature");
+  const bool by_query_v2 = form.has("AWSAccessKeyId") || form.has("Signature");
+  const auto is_authorization = [](const HeaderView& h) { return h.name == "authorization"; };
+  const auto header = std::ranges::find_if(request.headers, is_authorization);
+  const bool by_header = header != request.headers.end();
+  if (by_header + by_query + by_query_v2 > 1) return faulty(SignatureFault::kTwoForms);
+  if (by_query) return SignatureForm::kQuery;
+  if (by_query_v2) return SignatureForm::kQueryV2;
+  if (!by_header) return faulty(SignatureFault::kMissing);
+  const std::string_view value = trimmed(header->value);
+  if (value.substr(0, value.find_first_of(kBlanks)) != kSigningAlgorithm)
+    return faulty(SignatureFault::kUnsupported);
+  return SignatureForm::kHeader;
 }
 
 std::expected<SignatureClaim, SignatureFailure> parse_signature_claim(
-    const ReceivedRequest& request, std::span<const NamedValue> query) {
-  QueryForm form(query);
-  const bool by_query =
-      form.has("X-Amz-Algorithm") || form.has("X-Amz-Credential") || form.has("X-Amz-Signature");
-  const bool by_query_v2 = form.has("AWSAccessKeyId") && form.has("Signature");
-  const bool by_header = !values_of(request, "authorization").empty();
-  if (by_header && (by_query || by_query_v2)) return faulty(SignatureFault::kTwoForms);
-  if (by_header) return parse_header_form(request);
-  if (by_query) return parse_query_form(request, form);
-  return faulty(by_query_v2 ? SignatureFault::kUnsupported : SignatureFault::kMissing);
+    const ReceivedRequest& request, SignatureForm form) {
+  return form == SignatureForm::kHeader ? parse_header_form(request) : parse_query_form(request);
 }
 
 }  // namespace cachey::aws

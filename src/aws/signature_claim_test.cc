@@ -21,10 +21,13 @@ TEST(SignatureClaim, ARequestThatIsNotSignedOrInAnotherWay) {
     EXPECT_EQ(fault_of(request), SignatureFault::kUnsupported) << other;
   }
   request = TestRequest();
-  request.query = "AWSAccessKeyId=AKID&Signature=abc&Expires=1";
-  EXPECT_EQ(fault_of(request), SignatureFault::kUnsupported);
   request = documented_get();
   request.query = signed_by_query(TestRequest()).query;
+  EXPECT_EQ(fault_of(request), SignatureFault::kTwoForms);
+  request.query = "AWSAccessKeyId=AKID&Signature=abc&Expires=1";
+  EXPECT_EQ(fault_of(request), SignatureFault::kTwoForms);
+  request = signed_by_query(TestRequest());
+  request.query += "&Signature=abc";
   EXPECT_EQ(fault_of(request), SignatureFault::kTwoForms);
 }
 

@@ -31,9 +31,15 @@ Answer answer_to(SignatureFault fault) {
       return {"AuthorizationHeaderMalformed"};
     case SignatureFault::kQueryMalformed:
       return {"AuthorizationQueryParametersError", kQueryParameters};
+    case SignatureFault::kQueryV2Malformed:
+      return {"AccessDenied",
+              "Query-string authentication requires the Signature, Expires and AWSAccessKeyId "
+              "parameters"};
     case SignatureFault::kExpiresOutOfRange:
-      return {"AuthorizationQueryParametersError",
-              "X-Amz-Expires must be between 1 and 604800 seconds"};
+      return {
+          "AuthorizationQueryParametersError",
+          "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires "
+          "must be less than 604800 seconds"};
     case SignatureFault::kDateMissing:
       return {"AccessDenied", "AWS authentication requires a valid Date or x-amz-date header"};
     case SignatureFault::kTooSkewed:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,7 +15,8 @@ enum class SignatureFault {
   kTwoForms,             ///< a signature in the header and one in the query
   kHeaderMalformed,      ///< the Authorization header; `detail` names the part
   kQueryMalformed,       ///< a parameter of the query form; `detail` names it
-  kExpiresOutOfRange,    ///< X-Amz-Expires is not 1 second to 7 days
+  kQueryV2Malformed,     ///< SigV2: a parameter of the query form; `detail` names it
+  kExpiresOutOfRange,    ///< X-Amz-Expires is no number, or more than 7 days
   kDateMissing,          ///< header form: no date, or no valid one
   kTooSkewed,            ///< header form: the date is too far from now
   kNotYetValid,          ///< query form: the date is too far ahead
@@ -25,17 +27,22 @@ enum class SignatureFault {
   kBadPayloadHash,       ///< x-amz-content-sha256: no hash, UNSIGNED-PAYLOAD or STREAMING-...
   kPathMalformed,        ///< a bad percent escape, in the path or the query
   kTooLarge,             ///< too many signed headers or query parameters
-  kUnknownKey,           ///< `detail` is the access key id
-  kWrongToken,           ///< x-amz-security-token is not that of the key
-  kDoesNotMatch,         ///< the signature differs
+  kUnknownKey,
+  kWrongToken,    ///< x-amz-security-token is not that of the key
+  kDoesNotMatch,  ///< the signature differs
 };
 
 struct SignatureFailure {
   SignatureFault fault;
-  std::string detail{};  ///< see SignatureFault
-  // Of kDoesNotMatch, for the user to find the difference. Neither contains a secret.
-  std::string canonical_request{};
+  std::string detail{};   ///< see SignatureFault
+  std::string message{};  ///< S3's text for this case; empty: message_of()
+  /// Unix seconds, of kTooSkewed: when the request was signed; of kExpired: when it expired.
+  int64_t time = 0;
+  // Of kDoesNotMatch, for the user to find the difference. None contains a secret.
+  std::string canonical_request{};  ///< empty: SigV2 has none
   std::string string_to_sign{};
+  std::string signature{};      ///< the one that was sent
+  std::string access_key_id{};  ///< the one that was sent; of kUnknownKey too
 };
 
 /// The code of S3's answer.

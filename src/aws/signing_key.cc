@@ -1,9 +1,9 @@
 #include "aws/signing_key.h"
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 
 #include <span>
-#include <utility>
 
 namespace cachey::aws {
 namespace {
@@ -24,16 +24,24 @@ std::string string_to_sign(std::string_view date, std::string_view scope_text,
                      hex(sha256(canonical_request)));
 }
 
-const Sha256Digest& SigningKeys::find(std::string_view day, const SigningScope& scope,
-                                      const std::string& secret) {
-  KeyName name(day, scope.region, scope.service, sha256(secret));
-  const auto found = keys_.find(name);
-  if (found != keys_.end()) return found->second;
-  if (keys_.size() >= kKeysMax) keys_.clear();
-  const Sha256Digest day_key = hmac(bytes_of("AWS4" + secret), day);
+Sha256Digest signing_key(std::string_view day, const SigningScope& scope, std::string_view secret) {
+  std::string first("AWS4");
+  first += secret;
+  const Sha256Digest day_key = hmac(bytes_of(first), day);
+  ::OPENSSL_cleanse(first.data(), first.size());
   const Sha256Digest region_key = hmac(day_key, scope.region);
   const Sha256Digest service_key = hmac(region_key, scope.service);
-  return keys_.emplace(std::move(name), hmac(service_key, kScopeEnd)).first->second;
+  return hmac(service_key, kScopeEnd);
+}
+
+const Sha256Digest* SigningKeys::find(const Name& name) const {
+  const auto found = keys_.find(NameView(name.secret_digest, name.day, name.region, name.service));
+  return found == keys_.end() ? nullptr : &found->second;
+}
+
+void SigningKeys::add(const Name& name, const Sha256Digest& key) {
+  if (keys_.size() >= kKeysMax) keys_.clear();
+  keys_.emplace(OwnedName(name.secret_digest, name.day, name.region, name.service), key);
 }
 
 }  // namespace cachey::aws

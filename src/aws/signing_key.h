@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -32,21 +33,42 @@ struct SigningScope {
 [[nodiscard]] std::string string_to_sign(std::string_view date, std::string_view scope_text,
                                          std::string_view canonical_request);
 
-/// Derives signing keys and caches them. A key is valid for one day. One thread.
+/// The key to sign with: four HMACs.
+[[nodiscard]] Sha256Digest signing_key(std::string_view day, const SigningScope& scope,
+                                       std::string_view secret);
+
+/// A cache of signing keys. A key is valid for one day. One thread.
 class SigningKeys {
  public:
-  /// When full, all keys are dropped.
-  static constexpr size_t kKeysMax = 64;
+  /// When full, all keys are dropped. An entry takes some 200 bytes.
+  static constexpr size_t kKeysMax = 1024;
 
-  /// The reference is valid until the next call.
-  [[nodiscard]] const Sha256Digest& find(std::string_view day, const SigningScope& scope,
-                                         const std::string& secret);
+  /// Names a key. Day, region and service outlive the name.
+  struct Name {
+    Name(std::string_view of_day, const SigningScope& scope, std::string_view secret)
+        : secret_digest(sha256(secret)),
+          day(of_day),
+          region(scope.region),
+          service(scope.service) {}
+
+    Sha256Digest secret_digest;
+    std::string_view day;
+    std::string_view region;
+    std::string_view service;
+  };
+
+  /// Null: not cached. The pointer is valid until the next add().
+  [[nodiscard]] const Sha256Digest* find(const Name& name) const;
+  void add(const Name& name, const Sha256Digest& key);
+  [[nodiscard]] size_t size() const { return keys_.size(); }
 
  private:
-  // Day, region, service, SHA-256 of the secret.
-  using KeyName = std::tuple<std::string, std::string, std::string, Sha256Digest>;
+  // SHA-256 of the secret, day, region, service.
+  using OwnedName = std::tuple<Sha256Digest, std::string, std::string, std::string>;
+  using NameView =
+      std::tuple<const Sha256Digest&, std::string_view, std::string_view, std::string_view>;
 
-  std::map<KeyName, Sha256Digest> keys_;
+  std::map<OwnedName, Sha256Digest, std::less<>> keys_;
 };
 
 }  // namespace cachey::aws

@@ -13,8 +13,13 @@ std::string Signer::authorization(const RequestToSign& request, const SigningSco
   const CanonicalRequest canonical = canonicalize(request);
   const std::string scope_name = scope_text(day, scope);
   const std::string to_sign = string_to_sign(date, scope_name, canonical.text);
-  const Sha256Digest signature =
-      hmac(keys_.find(day, scope, credentials.secret_access_key()), to_sign);
+  const SigningKeys::Name name(day, scope, credentials.secret_access_key());
+  const Sha256Digest* key = keys_.find(name);
+  if (key == nullptr) {
+    keys_.add(name, signing_key(day, scope, credentials.secret_access_key()));
+    key = keys_.find(name);
+  }
+  const Sha256Digest signature = hmac(*key, to_sign);
   return fmt::format("{} Credential={}/{}, SignedHeaders={}, Signature={}", kSigningAlgorithm,
                      credentials.access_key_id(), scope_name, canonical.signed_headers,
                      hex(signature));

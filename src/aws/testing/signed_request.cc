@@ -16,7 +16,7 @@ CredentialsPtr example_keys(const std::string& token) {
 
 CredentialsLookUp knows(CredentialsPtr credentials) {
   return [credentials = std::move(credentials)](std::string_view id) {
-    return id == credentials->access_key_id() ? credentials : nullptr;
+    return id == credentials->access_key_id() ? credentials.get() : nullptr;
   };
 }
 
@@ -27,9 +27,18 @@ void TestRequest::set(const std::string& name, const std::string& value) {
 
 Checked check(SignatureChecker& checker, const TestRequest& request, int64_t now,
               const CredentialsLookUp& look_up) {
-  std::vector<ReceivedRequest::Header> headers;
-  for (const NamedValue& header : request.headers) headers.push_back({header.name, header.value});
-  return checker.check({request.method, request.path, request.query, headers}, look_up, now);
+  const auto query = decode_query(request.query);
+  if (!query) return std::unexpected(query.error());
+  const std::vector<NamedValue> fields = lower_case_names(request.headers);
+  std::vector<HeaderView> headers;
+  for (const NamedValue& field : fields) headers.push_back({field.name, field.value});
+  return checker.check({.method = request.method,
+                        .path = request.path,
+                        .query = *query,
+                        .headers = headers,
+                        .bucket_of_host = request.bucket_of_host,
+                        .other_hosts = request.other_hosts},
+                       look_up, now);
 }
 
 Checked check(const TestRequest& request, int64_t now, const CredentialsLookUp& look_up) {
@@ -85,10 +94,8 @@ TestRequest signed_by_query(TestRequest request, const std::string& expires, int
   to_sign.query = query;
   to_sign.headers = headers;
   to_sign.payload_hash = "UNSIGNED-PAYLOAD";
-  SigningKeys signing_keys;
   const std::string text = string_to_sign(date, scope_text(day, scope), canonicalize(to_sign).text);
-  query.push_back(
-      {"X-Amz-Signature", hex(hmac(signing_keys.find(day, scope, kExampleSecret), text))});
+  query.push_back({"X-Amz-Signature", hex(hmac(signing_key(day, scope, kExampleSecret), text))});
   request.query = canonical_query(query);
   return request;
 }

@@ -26,11 +26,14 @@ struct TestRequest {
   std::string path = "/test.txt";
   std::string query;
   std::vector<NamedValue> headers = {{"Host", "examplebucket.s3.amazonaws.com"}};
+  std::string bucket_of_host{};
+  std::vector<std::string> other_hosts{};
 
   /// Replaces all headers of this name. Compares the case of letters, too.
   void set(const std::string& name, const std::string& value);
 };
 
+/// Only the failure of a check outlives the request and the keys.
 using Checked = std::expected<CheckedSignature, SignatureFailure>;
 
 [[nodiscard]] Checked check(SignatureChecker& checker, const TestRequest& request,
