@@ -192,6 +192,7 @@ void AccessLog::write_line(const net::Request& request, const ObservedWriter& re
     line.add({"bucket", notes->bucket.empty() ? kNone : notes->bucket});
     line.add({"range", request.field("range").value_or(kNone)});
     line.add({"cache", notes->cache.empty() ? kNone : notes->cache});
+    line.add({"key", notes->access_key.empty() ? kNone : notes->access_key});
   }
   sink_->write(line.finish());
 }

@@ -169,7 +169,7 @@ TEST_F(AccessLogTest, TellsWhatAHandlerNotes) {
   ask(log, net::Method::kGet, "/hit");
   const std::vector<std::string> all = lines(log);
   ASSERT_EQ(all.size(), 2u);
-  EXPECT_THAT(all[0], HasSubstr(" operation=GetObject bucket=b range=\"bytes=0-1\" cache=-"));
+  EXPECT_THAT(all[0], HasSubstr(" operation=GetObject bucket=b range=\"bytes=0-1\" cache=- key=-"));
   EXPECT_EQ(all[1].find("operation"), std::string::npos);
 }
 

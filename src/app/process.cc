@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "app/process_metrics.h"
+#include "app/secret_files.h"
 #include "app/server_configs.h"
 #include "app/shutdown.h"
-#include "app/token_file.h"
 #include "aws/partition.h"
 #include "base/log.h"
 #include "store/s3_fifo.h"
@@ -48,6 +48,12 @@ Result<std::optional<api::Tokens>> first_tokens(const Options& options) {
   return read_token_file(options.auth_tokens_file);
 }
 
+/// Nothing if clients of the S3 endpoint need no keys.
+Result<std::optional<api::s3::AccessKeys>> first_keys(const Options& options) {
+  if (options.s3api.keys_file.empty()) return std::nullopt;
+  return read_key_file(options.s3api.keys_file);
+}
+
 /// Null if the server speaks plain HTTP.
 Result<std::shared_ptr<net::tls::Contexts>> load_tls(const Options& options, const Clock& clock) {
   if (!options.tls.enabled()) return nullptr;
@@ -75,9 +81,13 @@ constexpr uint64_t kPartsShare = 256;
 
 /// Nothing if there is no S3 endpoint.
 std::optional<api::s3::EndpointConfig> s3api_config(const Options& options,
-                                                    const std::string& origins_region) {
+                                                    const std::string& origins_region,
+                                                    std::optional<api::s3::AccessKeys> keys) {
   if (!options.s3api.enabled()) return std::nullopt;
   api::s3::EndpointConfig config{.hosts = *api::s3::VirtualHosts::parse(options.s3api.domains),
+                                 .keys = std::move(keys),
+                                 .external_hosts = options.s3api.external_hosts,
+                                 .workers = options.threads,
                                  .aliases = api::s3::Aliases(options.s3api.aliases),
                                  .rules = api::s3::RevalidateRules(options.s3api.revalidate),
                                  .stale_max = options.s3api.stale_if_error,
@@ -93,6 +103,14 @@ Result<std::string> reload_tokens(const std::string& path, api::Access& access) 
   if (!tokens) return std::unexpected(std::move(tokens.error()));
   std::string done = "tokens=" + std::to_string(tokens->size());
   access.replace_tokens(std::move(*tokens));
+  return done;
+}
+
+Result<std::string> reload_keys(const std::string& path, api::s3::Endpoint& s3api) {
+  Result<api::s3::AccessKeys> keys = read_key_file(path);
+  if (!keys) return std::unexpected(std::move(keys.error()));
+  std::string done = "keys=" + std::to_string(keys->size());
+  s3api.replace_keys(std::move(*keys));
   return done;
 }
 
@@ -138,18 +156,20 @@ Process::Foundation::Foundation(const Options& given, std::optional<api::Tokens>
 
 Result<std::unique_ptr<Process>> Process::make(const Options& options) {
   Result<std::optional<api::Tokens>> tokens = first_tokens(options);
+  Result<std::optional<api::s3::AccessKeys>> keys = first_keys(options);
   auto foundation =
       std::make_unique<Foundation>(options, tokens ? std::move(*tokens) : std::nullopt);
   Result<Origins> origins =
       make_origin(foundation->options, foundation->workers, foundation->blocking,
                   foundation->attributes, foundation->clock, foundation->random);
   Result<std::shared_ptr<net::tls::Contexts>> tls = load_tls(options, foundation->clock);
-  if (auto fault = joined({error_of(tokens), error_of(origins), error_of(tls)})) {
+  if (auto fault = joined({error_of(tokens), error_of(keys), error_of(origins), error_of(tls)})) {
     return std::unexpected(std::move(*fault));
   }
   Opened opened;
   opened.origins = std::move(*origins);
   opened.tls = std::move(*tls);
+  opened.keys = std::move(*keys);
   if (!options.disk_path.empty()) {
     opened.disk =
         std::make_unique<Disk>(foundation->options, foundation->workers, foundation->memory,
@@ -192,7 +212,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
           foundation_->metrics, foundation_->reports, [this] { return stats_.json(); },
           options_.client_limit_max,
           options_.fetch_any_range ? api::RangeForms::kAny : api::RangeForms::kBothEnds,
-          foundation_->random, s3api_config(options_, origins_.region)),
+          foundation_->random, s3api_config(options_, origins_.region, std::move(opened.keys))),
       data_router_(options_.admin_listen.empty() ? api::Face::kBoth : api::Face::kData,
                    routes_.table(), foundation_->access),
       admin_router_(api::Face::kAdmin, routes_.table(), foundation_->access),
@@ -303,6 +323,10 @@ void Process::add_reloads() {
   if (!options_.auth_tokens_file.empty()) {
     signals_.on_reload(
         "tokens", [this] { return reload_tokens(options_.auth_tokens_file, foundation_->access); });
+  }
+  if (!options_.s3api.keys_file.empty()) {
+    signals_.on_reload("s3api-keys",
+                       [this] { return reload_keys(options_.s3api.keys_file, *routes_.s3api()); });
   }
   if (options_.s3api.revalidate_is_files) {
     signals_.on_reload("s3api-revalidate",

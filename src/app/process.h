@@ -10,6 +10,7 @@
 #include "api/bucket_rules.h"
 #include "api/fetch/metrics.h"
 #include "api/router.h"
+#include "api/s3/access_keys.h"
 #include "app/disk.h"
 #include "app/options/options.h"
 #include "app/origins.h"
@@ -89,6 +90,7 @@ class Process {
     Origins origins;
     std::unique_ptr<Disk> disk;               // null: none
     std::shared_ptr<net::tls::Contexts> tls;  // null: plain HTTP
+    std::optional<api::s3::AccessKeys> keys;  // nothing: clients of the S3 endpoint need none
   };
   struct Drained {
     bool clients;

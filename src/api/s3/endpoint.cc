@@ -93,7 +93,8 @@ struct Endpoint::Fields {
 
 Endpoint::Endpoint(EndpointConfig config, cache::Cache& cache, origin::Forwarder* forwarder,
                    Throughput& egress, Metrics& metrics, Random& random)
-    : config_(std::move(config)),
+    : clients_(std::move(config.keys), config.external_hosts, config.workers, cache.clock()),
+      config_(std::move(config)),
       cache_(cache),
       random_(random),
       rules_(config_.rules),
@@ -127,11 +128,12 @@ rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request,
     return refuse(request, writer, std::move(*target), std::move(id),
                   Refusal::method_not_allowed());
   }
-  std::expected<GrantPtr, Refusal> grant = clients_.admit(worker, request, *target);
+  std::expected<GrantPtr, Refusal> grant = clients_.admit(worker, request, *target, config_.hosts);
   if (grant && !(*grant)->allows(*target)) grant = std::unexpected(Refusal::of("AccessDenied"));
   if (!grant) {
     return refuse(request, writer, std::move(*target), std::move(id), std::move(grant.error()));
   }
+  if (request.notes() != nullptr) request.notes()->access_key = (*grant)->access_key_id();
   const Fields fields(request, *target);
   const bool passes_by = fields.cache_control.no_store && pass_through_.can_forward();
   if (!is_about_object(target->operation) || fields.for_store || passes_by) {

@@ -1,13 +1,18 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "api/access.h"
 #include "api/route.h"
+#include "api/s3/access_keys.h"
 #include "api/s3/aliases.h"
 #include "api/s3/clients.h"
 #include "api/s3/error_answer.h"
@@ -30,6 +35,9 @@ namespace cachey::api::s3 {
 
 struct EndpointConfig {
   VirtualHosts hosts;
+  std::optional<AccessKeys> keys{};  ///< nothing: every client may ask; see Clients
+  std::vector<std::string> external_hosts{};
+  size_t workers = 1;
   Aliases aliases{};
   RevalidateRules rules{};
   std::chrono::milliseconds stale_max{60'000};  ///< past a rule's time, while the store fails
@@ -50,6 +58,8 @@ class Endpoint final : public RouteHandler {
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
                                       Permit permit, net::ResponseWriter& writer) override;
 
+  /// See Clients.
+  void replace_keys(AccessKeys keys) { clients_.replace_keys(std::move(keys)); }
   /// Requests that begin from now on have these rules.
   void replace_rules(RevalidateRules rules) { rules_.replace(std::move(rules)); }
 
@@ -71,10 +81,10 @@ class Endpoint final : public RouteHandler {
   [[nodiscard]] rt::Task<void> refuse(const net::Request& request, net::ResponseWriter& writer,
                                       Target target, std::string id, Refusal refusal);
 
-  const EndpointConfig config_;
+  Clients clients_;
+  const EndpointConfig config_;  // without the keys
   cache::Cache& cache_;
   Random& random_;
-  Clients clients_;
   CurrentRevalidateRules rules_;
   EndpointMetrics metrics_;
   PassThrough pass_through_;

@@ -118,6 +118,11 @@ void add_s3api(Table& table, S3ApiOptions& o) {
                  "Serve the S3 API here: GetObject and HeadObject, read-only"));
   table.add(one("s3api-open", flag_value(), o.open,
                 "Every client of --s3api-listen may read; signatures are ignored"));
+  table.add(one("s3api-keys", path_value(), o.keys_file,
+                "Clients of --s3api-listen sign with a key of this file, one a line: ACCESS SECRET "
+                "[buckets=GLOB,...] [prefix=TEXT]"));
+  table.add(many("s3api-external-host", external_host_value(), o.external_hosts,
+                 "A Host that S3 clients sign for, and that a proxy in front changes"));
   table.add(many("s3api-domain", host_name_value(), o.domains,
                  "Take BUCKET.NAME in Host for the bucket, as virtual-host style does"));
   table

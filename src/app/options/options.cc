@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/s3/clients.h"
 #include "api/s3/virtual_hosts.h"
 #include "app/options/command_line.h"
 #include "app/options/config_file.h"
@@ -85,17 +86,20 @@ class Combinations {
       fault("{} takes at most {}", named("s3api-revalidate"), rules_max);
     if (const auto hosts = api::s3::VirtualHosts::parse(s3api.domains); !hosts)
       fault("{}: {}", named("s3api-domain"), hosts.error().message());
+    if (s3api.external_hosts.size() > api::s3::Clients::kExternalHostsMax) {
+      fault("{} takes at most {}", named("s3api-external-host"),
+            api::s3::Clients::kExternalHostsMax);
+    }
     if (s3api.enabled()) {
-      if (s3api.open) return;
-      fault(
-          "{} needs --s3api-open: it says that every client that reaches the address may read "
-          "with this server's credentials, whatever the client signs with",
-          named("s3api-listen"));
+      check_access_of_s3api();
       return;
     }
     const bool listen_is_wrong = is_given(*find_option(table_, "s3api-listen")) && !faults_.empty();
     if (listen_is_wrong) return;  // its own fault says what to do
     if (s3api.open) fault("{} needs --s3api-listen", named("s3api-open"));
+    if (!s3api.keys_file.empty()) fault("{} needs --s3api-listen", named("s3api-keys"));
+    if (!s3api.external_hosts.empty())
+      fault("{} needs --s3api-listen", named("s3api-external-host"));
     if (!s3api.domains.empty()) fault("{} needs --s3api-listen", named("s3api-domain"));
     if (!s3api.region.empty()) fault("{} needs --s3api-listen", named("s3api-region"));
     if (!s3api.aliases.empty()) fault("{} needs --s3api-listen", named("s3api-bucket"));
@@ -103,6 +107,21 @@ class Combinations {
     if (!s3api.revalidate.empty()) fault("{} needs --s3api-listen", named("s3api-revalidate"));
     if (s3api.stale_if_error != S3ApiOptions{}.stale_if_error)
       fault("{} needs --s3api-listen", named("s3api-stale-if-error"));
+  }
+
+  void check_access_of_s3api() {
+    const S3ApiOptions& s3api = options_.s3api;
+    if (s3api.open && !s3api.keys_file.empty())
+      fault("{} and {} exclude each other", named("s3api-open"), named("s3api-keys"));
+    if (!s3api.open && s3api.keys_file.empty()) {
+      fault(
+          "{} needs --s3api-keys, the file with the keys that clients sign with, or --s3api-open: "
+          "it says that every client that reaches the address may read with this server's "
+          "credentials, whatever the client signs with",
+          named("s3api-listen"));
+    }
+    if (!s3api.external_hosts.empty() && s3api.open)
+      fault("{} needs --s3api-keys", named("s3api-external-host"));
   }
 
   void check_addresses() {
@@ -203,8 +222,9 @@ bool is_open_to_all(const Options& options) {
   const auto is_beyond_loopback = [](const ListenOption& address) {
     return !address.ip.starts_with("127.") && address.ip != "::1";
   };
-  return !limited && (std::ranges::any_of(options.listen, is_beyond_loopback) ||
-                      std::ranges::any_of(options.s3api.listen, is_beyond_loopback));
+  return !limited &&
+         (std::ranges::any_of(options.listen, is_beyond_loopback) ||
+          (options.s3api.open && std::ranges::any_of(options.s3api.listen, is_beyond_loopback)));
 }
 
 Exit exit_with(std::vector<std::string> faults, LogFormat format) {
@@ -261,7 +281,7 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
         "with --tls-client-ca, --allow-bucket or --kinds declared, for /fetch also with "
         "--auth-tokens, or listen on 127.0.0.1");
   }
-  if (options.s3api.enabled() && !options.auth_tokens_file.empty()) {
+  if (options.s3api.open && !options.auth_tokens_file.empty()) {
     options.warnings.emplace_back(
         "--auth-tokens does not hold at --s3api-listen: with --s3api-open every client that "
         "reaches it may read without a token");

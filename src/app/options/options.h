@@ -29,9 +29,12 @@ enum class ChecksumMode : uint8_t { kEnabled, kOff };
 
 /// The S3 endpoint.
 struct S3ApiOptions {
-  std::vector<ListenOption> listen;        ///< empty: no S3 endpoint
-  bool open = false;                       ///< every client may ask; signatures are ignored
-  std::vector<std::string> domains;        ///< of hosts BUCKET.DOMAIN; in lower case
+  std::vector<ListenOption> listen;  ///< empty: no S3 endpoint
+  bool open = false;                 ///< every client may ask; signatures are ignored
+  std::vector<std::string> domains;  ///< of hosts BUCKET.DOMAIN; in lower case
+  std::string keys_file;             ///< of the clients' keys; empty: `open`
+  /// `NAME[:PORT]`, in lower case: Hosts that clients sign for, and that a proxy in front changes.
+  std::vector<std::string> external_hosts;
   std::string region;                      ///< what clients are told; empty: the origin's
   bool plain = false;                      ///< no X-Cache and no C0-Status
   std::vector<api::DeclaredKind> aliases;  ///< of replicas; declared kinds, too

@@ -110,18 +110,47 @@ TEST(OptionsOfTheS3Endpoint, WithoutAWordAboutAccessTheS3EndpointDoesNotStart) {
   const auto options = parse({"--s3api-listen=127.0.0.1:9000"});
   ASSERT_FALSE(options);
   EXPECT_EQ(options.error().code, 2);
-  EXPECT_THAT(options.error().text, HasSubstr("needs --s3api-open"));
+  EXPECT_THAT(options.error().text, HasSubstr("needs --s3api-keys"));
+  EXPECT_THAT(options.error().text, HasSubstr("or --s3api-open"));
   EXPECT_THAT(options.error().text, HasSubstr("every client that reaches the address may read"));
 }
 
 TEST(OptionsOfTheS3Endpoint, WithoutItsAddressTheS3EndpointHasNoOptions) {
   for (const char* given :
        {"--s3api-open", "--s3api-domain=d", "--s3api-region=r", "--s3api-plain",
-        "--s3api-revalidate=*=1", "--s3api-stale-if-error=61", "--s3api-bucket=data=eu"}) {
+        "--s3api-revalidate=*=1", "--s3api-stale-if-error=61", "--s3api-bucket=data=eu",
+        "--s3api-keys=/k", "--s3api-external-host=h"}) {
     const auto options = parse({given});
     ASSERT_FALSE(options) << given;
     EXPECT_THAT(options.error().text, HasSubstr("needs --s3api-listen")) << given;
   }
+}
+
+TEST(OptionsOfTheS3Endpoint, ClientsHaveKeysOrNeedNone) {
+  const auto with_keys =
+      parse({"--s3api-listen=[::1]:9000", "--s3api-keys=/keys",
+             "--s3api-external-host=S3.Example.org:8443", "--s3api-external-host=[2001:DB8::1]",
+             "--s3api-external-host=10.0.0.1:80"});
+  ASSERT_TRUE(with_keys) << with_keys.error().text;
+  EXPECT_EQ(with_keys->s3api.keys_file, "/keys");
+  EXPECT_FALSE(with_keys->s3api.open);
+  EXPECT_THAT(with_keys->s3api.external_hosts,
+              ElementsAre("s3.example.org:8443", "[2001:db8::1]", "10.0.0.1:80"));
+  const auto both = parse({"--s3api-listen=[::1]:9000", "--s3api-open", "--s3api-keys=/keys"});
+  ASSERT_FALSE(both);
+  EXPECT_THAT(both.error().text, HasSubstr("exclude each other"));
+  const auto open = parse({"--s3api-listen=[::1]:9000", "--s3api-open", "--s3api-external-host=h"});
+  ASSERT_FALSE(open);
+  EXPECT_THAT(open.error().text, HasSubstr("needs --s3api-keys"));
+  for (const char* bad :
+       {"--s3api-external-host=", "--s3api-external-host=h:", "--s3api-external-host=h:0",
+        "--s3api-external-host=h:65536", "--s3api-external-host=http://h",
+        "--s3api-external-host=h/x", "--s3api-external-host=[::1", "--s3api-external-host=:1"}) {
+    EXPECT_FALSE(parse({"--s3api-listen=[::1]:9000", "--s3api-keys=/keys", bad})) << bad;
+  }
+  std::vector<const char*> many = {"--s3api-listen=[::1]:9000", "--s3api-keys=/keys"};
+  many.insert(many.end(), 17, "--s3api-external-host=h");
+  EXPECT_FALSE(parse(many));
 }
 
 TEST(OptionsOfTheS3Endpoint, AWrongAddressIsOneFault) {

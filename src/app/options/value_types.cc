@@ -167,6 +167,24 @@ ValueType<std::string> host_name_value() {
   return {"NAME", Option::Form::kText, parse, [](const std::string& name) { return name; }};
 }
 
+ValueType<std::string> external_host_value() {
+  const auto parse = [](const std::string& text) -> std::expected<std::string, std::string> {
+    std::string host = lower_case(text);
+    const size_t bracket = host.rfind(']');  // of an IPv6 address
+    const size_t colon = host.find(':', bracket == std::string::npos ? 0 : bracket);
+    const std::string_view name = std::string_view(host).substr(0, colon);
+    const bool is_v6 = name.size() > 2 && name.starts_with('[') && name.ends_with(']') &&
+                       name.find_first_not_of("0123456789abcdef:.[]") == std::string::npos;
+    const bool is_v4 = !name.empty() && name.find_first_not_of("0123456789.") == std::string::npos;
+    const bool has_port = colon != std::string::npos;
+    const auto port =
+        parse_number<uint16_t>(has_port ? std::string_view(host).substr(colon + 1) : "1");
+    if ((is_v6 || is_v4 || is_host_name(name)) && port.value_or(0) != 0) return host;
+    return refuse("{} is not NAME[:PORT] (like s3.example.org:9000)", log::quoted(text));
+  };
+  return {"NAME[:PORT]", Option::Form::kText, parse, [](const std::string& host) { return host; }};
+}
+
 ValueType<std::string> region_value() {
   const auto parse = [](const std::string& text) -> std::expected<std::string, std::string> {
     constexpr size_t kBytesMax = 63;

@@ -106,6 +106,8 @@ enum class Port : uint8_t { kOptional, kRequired };
 [[nodiscard]] ValueType<std::string> host_name_value();
 
 /// `eu-central-1`: letters, digits and dashes; or nothing.
+/// A name of a host or an address, in lower case, with or without a port.
+[[nodiscard]] ValueType<std::string> external_host_value();
 [[nodiscard]] ValueType<std::string> region_value();
 
 /// `BUCKET/KEY`.

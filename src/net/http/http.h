@@ -37,6 +37,7 @@ struct RequestNotes {
   std::string_view
       operation;           ///< what was asked for, a constant; empty: the log tells nothing more
   std::string bucket;      ///< empty: none
+  std::string access_key;  ///< the id of the client's key; empty: none
   std::string_view cache;  ///< the word of X-Cache, a constant; empty: none
 };
 

@@ -1,4 +1,4 @@
-#include "app/token_file.h"
+#include "app/secret_files.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -48,7 +48,7 @@ class TokenFile : public ::testing::Test {
   }
 
   const std::filesystem::path directory_ = std::filesystem::path(::testing::TempDir()) /
-                                           ("token_file_test." + std::to_string(::getpid()));
+                                           ("secret_files_test." + std::to_string(::getpid()));
 };
 
 TEST_F(TokenFile, IsRead) {
@@ -104,6 +104,27 @@ TEST_F(TokenFile, AFileThatChangesForEverIsRefused) {
   ASSERT_FALSE(tokens);
   EXPECT_THAT(tokens.error().message(), AllOf(HasSubstr(path), HasSubstr("rename")));
   EXPECT_EQ(pauses, 9);
+}
+
+TEST_F(TokenFile, OfAccessKeysIsReadByTheSameRules) {
+  const std::string path = write("AKIA1 0123456789abcdef\n");
+  ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+  EXPECT_EQ(logged([&] { EXPECT_TRUE(read_key_file(path)); }), "");
+  ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+  EXPECT_THAT(logged([&] { EXPECT_TRUE(read_key_file(path)); }),
+              HasSubstr("others than the owner can read the access keys"));
+  (void)write("AKIA1 0123456789abcdef write\n");
+  EXPECT_THAT(logged([&] { EXPECT_TRUE(read_key_file(path)); }),
+              HasSubstr("write does nothing: the S3 endpoint is read-only"));
+  (void)write("AKIA1 short\n");
+  EXPECT_THAT(read_key_file(path).error().message(),
+              AllOf(HasSubstr("--s3api-keys: "), HasSubstr("line 1: "), Not(HasSubstr("short"))));
+  int pauses = 0;
+  (void)write("AKIA1 0123456789abcdef");
+  EXPECT_FALSE(read_key_file(
+      path, [&] { (void)write("AKIA1 0123456789abcdef" + std::to_string(++pauses)); }));
+  EXPECT_EQ(pauses, 9);
+  EXPECT_THAT(read_key_file("/nowhere").error().message(), HasSubstr("/nowhere"));
 }
 
 }  // namespace
