@@ -1,4 +1,4 @@
-"""Keys of S3 clients: who may read what, decided before the cache and the store are looked at."""
+"""Keys of S3 clients: what each may read, decided before the cache and the store are looked at."""
 
 import json
 import random

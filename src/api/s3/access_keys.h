@@ -30,7 +30,7 @@ class AccessKeys {
   static constexpr size_t kLinesMax = 1000;
   static constexpr size_t kIdBytesMin = 3;
   static constexpr size_t kIdBytesMax = 128;
-  /// Whoever has a signed request can try secrets without asking the server.
+  /// With a signed request, secrets can be tried without a question to the server.
   static constexpr size_t kSecretBytesMin = 16;
   static constexpr size_t kGlobsMax = 1000;  ///< of all lines; a glob takes 8 KiB
 

@@ -139,10 +139,14 @@ Clients::OfWorker& Clients::state_of(const rt::Worker& worker) {
   CHECK(worker.index() < of_workers_.size());
   OfWorker& state = *of_workers_[worker.index()];
   if (state.version == version_.load(std::memory_order_acquire)) return state;
+  std::shared_ptr<const AccessKeys> fresh;
+  {
+    const MutexLock lock(mutex_);
+    fresh = keys_;
+    state.version = version_.load(std::memory_order_relaxed);
+  }
+  state.keys = std::move(fresh);
   state.checker.emplace(aws::SigningScope());  // any region
-  const MutexLock lock(mutex_);
-  state.keys = keys_;
-  state.version = version_.load(std::memory_order_relaxed);
   return state;
 }
 
