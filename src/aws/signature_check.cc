@@ -55,7 +55,7 @@ MaybeFault check_scope(const SignatureClaim& claim, std::string_view region,
 
 SignatureFailure expired(int64_t at, std::string_view expires) {
   SignatureFailure failure(SignatureFault::kExpired, std::string(expires));
-  failure.time = at;
+  failure.time = std::max<int64_t>(at, 0);
   return failure;
 }
 

@@ -87,6 +87,11 @@ TEST(SignatureV2, AUrlExpires) {
   EXPECT_EQ(fault_of(later, kExpires, look_up()), SignatureFault::kDoesNotMatch);
   later.query.replace(later.query.find("Expires=18"), 10, "Expires=-8");
   EXPECT_EQ(fault_of(later, kExpires, look_up()), SignatureFault::kExpired);
+  later.query.replace(later.query.find("Expires=-8"), 18, "Expires=-9223372036854775808");
+  const auto never = check(later, kExpires, look_up());
+  ASSERT_FALSE(never);
+  EXPECT_EQ(never.error().fault, SignatureFault::kExpired);
+  EXPECT_EQ(never.error().time, 0);
 }
 
 TEST(SignatureV2, EachParameterIsThereOnce) {

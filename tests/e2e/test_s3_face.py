@@ -71,7 +71,7 @@ def test_each_address_has_its_own_paths(face, origin, kind):
 
 
 def test_there_is_no_start_before_somebody_said_who_may_ask():
-    expect_bad(run("--s3api-listen", "127.0.0.1:0"), "needs --s3api-open", "every client that reaches the address")
+    expect_bad(run("--s3api-listen", "127.0.0.1:0"), "needs --s3api-keys", "or --s3api-open", "every client that reaches the address")
 
 
 def test_buckets_that_are_not_allowed_are_denied_before_the_store_is_asked(face, origin, kind):
