@@ -76,7 +76,7 @@ struct Endpoint::Fields {
   RequestCacheControl cache_control;
 
   Fields(const net::Request& request, const Target& target) : cache_control(request) {
-    if (cache_control.no_store) cache_control.age_max = std::chrono::seconds(0);
+    if (cache_control.no_store) cache_control.age_max = RequestCacheControl::Seconds(0);
     for (const net::Field& field : request.fields()) {
       if (field.name.starts_with("x-amz-")) add(field.name, field.value);
     }
@@ -230,9 +230,9 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
                         .conditions = conditions,
                         .overrides = std::move(overrides),
                         .good_for = good_for,
-                        .operation = head ? Operation::kHeadObject : Operation::kGetObject,
                         .cache_control = fields.cache_control,
                         .part = *part,
+                        .operation = head ? Operation::kHeadObject : Operation::kGetObject,
                         .checksums = fields.checksums};
 }
 

@@ -50,6 +50,8 @@ std::unexpected<Error> not_cached() {
 /// coroutine of its own.
 rt::Task<void> GetObject::answer(rt::Worker& worker, const net::Request& request,
                                  net::ResponseWriter& writer, ObjectQuestion question) {
+  // With more in the frame, it has more than the 1,020 bytes that Asio recycles.
+  static_assert(sizeof(ObjectQuestion) + sizeof(Answer) <= 784);
   Answer answer{worker, request, writer, question, cache_.clock().mono()};
   const std::optional<Judged> judged = try_prepare(answer);
   if (judged) {
@@ -223,14 +225,12 @@ Result<void> GetObject::take_failure(Answer& answer, Error error) {
   return std::unexpected(std::move(error));
 }
 
+/// The frame must stay small: see answer().
 rt::Task<void> GetObject::send(Answer& answer, Judged judged) {
   const ObjectAttributesPtr& attributes = answer.version().attributes;
-  if (judged.is_error()) {
-    co_await refuse(answer, refusal_of(answer, judged));
-    co_return;
-  }
-  if (judged.is_foreign || (attributes != nullptr && attributes->too_large())) {
-    co_await pass(answer);
+  const bool too_large = attributes != nullptr && attributes->too_large();
+  if (judged.is_error() || judged.is_foreign || too_large) {
+    co_await send_other(answer, judged);
     co_return;
   }
   start(answer, judged);
@@ -245,6 +245,15 @@ rt::Task<void> GetObject::send(Answer& answer, Judged judged) {
   const bool sent = co_await answer.writer.finish(trailers.fields());
   const Ended well = judged.status == 304 ? Ended::kNotModified : Ended::kOk;
   metrics_.ended(answer.question.operation, sent ? well : Ended::kClientLeft);
+}
+
+/// A refusal, or what only the store can answer.
+rt::Task<void> GetObject::send_other(Answer& answer, Judged judged) {
+  if (judged.is_error()) {
+    co_await refuse(answer, refusal_of(answer, judged));
+  } else {
+    co_await pass(answer);
+  }
 }
 
 /// Sends the head, and counts and notes what X-Cache says.

@@ -65,6 +65,7 @@ class GetObject {
   [[nodiscard]] static CacheWord word_of(const Answer& answer);
   [[nodiscard]] static Refusal refusal_of(const Answer& answer, const Judged& judged);
   [[nodiscard]] rt::Task<void> send(Answer& answer, Judged judged);
+  [[nodiscard]] rt::Task<void> send_other(Answer& answer, Judged judged);
   void start(Answer& answer, const Judged& judged);
   void count_body(const Answer& answer, const ObjectBody& body) const;
   [[nodiscard]] rt::Task<void> pass(Answer& answer);

@@ -16,6 +16,7 @@
 namespace cachey::api::s3 {
 
 /// What a request asks of an object, checked. Its text belongs to the request and to its target.
+/// Small, because each answer has one in its frame: see GetObject::answer().
 struct ObjectQuestion {
   cache::FetchSpecPtr spec;
   uint64_t hash = 0;  ///< of the spec's key
@@ -23,11 +24,11 @@ struct ObjectQuestion {
   Preconditions conditions;
   std::unique_ptr<const ResponseOverrides> overrides{};  ///< null: none
   GoodFor good_for = RevalidateRules::kDefault;          ///< an answer about this object
-  Operation operation = Operation::kGetObject;           ///< or kHeadObject
-  RequestCacheControl cache_control{};
-  uint32_t part = 0;  ///< partNumber; 0: the object, or its range
   GrantPtr grant{};
-  bool checksums = false;  ///< x-amz-checksum-mode: ENABLED
+  RequestCacheControl cache_control{};
+  uint32_t part = 0;                            ///< partNumber; 0: the object, or its range
+  Operation operation = Operation::kGetObject;  ///< or kHeadObject
+  bool checksums = false;                       ///< x-amz-checksum-mode: ENABLED
 };
 
 }  // namespace cachey::api::s3

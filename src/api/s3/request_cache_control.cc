@@ -29,11 +29,12 @@ std::string_view without_quotes(std::string_view value) {
 }
 
 /// Nothing: it is no number. Too large a number is the largest age.
-std::optional<std::chrono::seconds> parse_age(std::string_view text) {
+std::optional<RequestCacheControl::Seconds> parse_age(std::string_view text) {
   if (text.empty() || !std::ranges::all_of(text, is_digit)) return std::nullopt;
   const std::optional<uint32_t> seconds = parse_number<uint32_t>(text);
   if (!seconds) return RequestCacheControl::kAgeMax;
-  return std::min(std::chrono::seconds(*seconds), RequestCacheControl::kAgeMax);
+  const std::chrono::seconds age_max = RequestCacheControl::kAgeMax;
+  return RequestCacheControl::Seconds(std::min<int64_t>(*seconds, age_max.count()));
 }
 
 }  // namespace
@@ -47,7 +48,7 @@ RequestCacheControl::RequestCacheControl(const net::Request& request) {
     has_any = true;
     add(field.value);
   }
-  if (!has_any && lower_case(trimmed(pragma)) == "no-cache") allow(std::chrono::seconds(0));
+  if (!has_any && lower_case(trimmed(pragma)) == "no-cache") allow(Seconds(0));
 }
 
 void RequestCacheControl::add(std::string_view line) {
@@ -59,10 +60,10 @@ void RequestCacheControl::add_directive(std::string_view directive) {
   const std::string name = lower_case(trimmed(directive.substr(0, mark)));
   const std::string_view value =
       mark == std::string_view::npos ? "" : trimmed(directive.substr(mark + 1));
-  if (name == "no-cache") allow(std::chrono::seconds(0));
+  if (name == "no-cache") allow(Seconds(0));
   if (name == "no-store") no_store = true;
   if (name == "only-if-cached") only_if_cached = true;
-  if (name == "max-age") allow(parse_age(without_quotes(value)).value_or(std::chrono::seconds(0)));
+  if (name == "max-age") allow(parse_age(without_quotes(value)).value_or(Seconds(0)));
 }
 
 }  // namespace cachey::api::s3

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -15,14 +16,16 @@ namespace cachey::api::s3 {
 /// (`max-stale`), that are about the body (`no-transform`), and unknown ones are ignored; so is
 /// `min-fresh`, because an object's own Cache-Control is not obeyed here. Immutable once made.
 struct RequestCacheControl {
+  using Seconds = std::chrono::duration<int32_t>;
+
   /// An answer must not be older: the store said so at most this time before the request.
   /// 0: `no-cache`, or `max-age=0`, or a `max-age` that is no number. At most kAgeMax.
-  std::optional<std::chrono::seconds> age_max;
+  std::optional<Seconds> age_max;
   bool no_store = false;        ///< the answer must be neither kept nor made of what is kept
   bool only_if_cached = false;  ///< nothing must be asked of the store
 
   /// A larger `max-age` is this one.
-  static constexpr std::chrono::seconds kAgeMax{365 * 24 * 3600};
+  static constexpr Seconds kAgeMax{365 * 24 * 3600};
 
   RequestCacheControl() = default;
   /// `Pragma: no-cache` counts if there is no Cache-Control.
@@ -35,7 +38,7 @@ struct RequestCacheControl {
 
  private:
   void add_directive(std::string_view directive);
-  void allow(std::chrono::seconds age) { age_max = age_max ? std::min(*age_max, age) : age; }
+  void allow(Seconds age) { age_max = age_max ? std::min(*age_max, age) : age; }
 };
 
 }  // namespace cachey::api::s3
