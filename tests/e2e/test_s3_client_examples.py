@@ -1,4 +1,4 @@
-"""The examples of docs/s3-endpoint.md: each reads the object, with the settings as the page gives them."""
+"""The examples of docs/s3-endpoint.md: each reads the object and lists, with the settings and the keys of the page."""
 
 import os
 import re
@@ -8,7 +8,6 @@ import pytest
 
 import client_runs
 from harness import ROOT, limit
-from s3_face import FACE
 
 _ROWS = "100000"
 _NOT_RUN = {"Spark and Hadoop: S3A", "Java", "Trino"}
@@ -31,10 +30,14 @@ print(chdb.query(pathlib.Path("example.sql").read_text(), "CSV"))
 """
 
 
+def chapter():
+    text = (ROOT / "docs" / "s3-endpoint.md").read_text(encoding="utf-8")
+    return text.partition("\n## Clients\n")[2].partition("\n## ")[0]
+
+
 def examples():
     """Heading: its blocks, as (language, text)."""
-    text = (ROOT / "docs" / "s3-endpoint.md").read_text(encoding="utf-8")
-    sections = re.split(r"^### ", text.partition("\n## Clients\n")[2].partition("\n## ")[0], flags=re.M)[1:]
+    sections = re.split(r"^### ", chapter(), flags=re.M)[1:]
     return {section.partition("\n")[0]: re.findall(r"^```(\w+)\n(.*?)^```", section, re.S | re.M) for section in sections}
 
 
@@ -44,12 +47,18 @@ def test_every_client_has_an_example():
 
 
 @pytest.fixture(scope="module")
-def served(start_session_server, tmp_path_factory):
-    """(server, size of the object), in front of a directory."""
-    root = tmp_path_factory.mktemp("data")
-    (root / "data").mkdir()
-    body = client_runs.make_tables(root / "data")["table.parquet"]
-    return start_session_server("--origin", f"dir:{root}", "--memory", "64MiB", *FACE), str(len(body))
+def served(start_session_server, radosgw, tmp_path_factory):
+    """(server, size of the object): only the page's keys are known."""
+    folder = tmp_path_factory.mktemp("examples")
+    body = client_runs.make_tables(folder)["table.parquet"]
+    radosgw.add_bucket("data")
+    radosgw.client.put_object(Bucket="data", Key="table.parquet", Body=body)
+    line, = re.findall(r"^```\n(.*?)^```", chapter().partition("### ")[0], re.S | re.M)
+    (folder / "keys").write_text(line, encoding="utf-8")
+    (folder / "keys").chmod(0o600)
+    server = start_session_server("--origin", "s3", "--memory", "64MiB", "--s3api-listen", "127.0.0.1:0", "--s3api-keys",
+                                  str(folder / "keys"), environment=radosgw.environment())
+    return server, str(len(body))
 
 
 def command(heading, language, folder):

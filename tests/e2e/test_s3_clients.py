@@ -28,10 +28,15 @@ def open_cache(start_session_server, store):
 
 
 @pytest.fixture(scope="module")
-def cache(start_session_server, store):
+def cache(start_session_server, store, tmp_path_factory):
     """For clients with keys. Objects count as immutable, so that the cache can answer alone."""
-    return start_session_server("--origin", "s3", "--memory", "256MiB", *FACE, "--s3api-domain", "localhost",
-                                "--s3api-revalidate", "*=never", environment=store.environment())
+    keys = tmp_path_factory.mktemp("keys") / "keys"
+    keys.write_text("\n".join([
+        f"{store.settings['AWS_ACCESS_KEY_ID']} {store.settings['AWS_SECRET_ACCESS_KEY']}", " ".join(_READER),
+        f"{' '.join(_LIMITED)} buckets=client-* prefix=dir/"]) + "\n", encoding="utf-8")
+    keys.chmod(0o600)
+    return start_session_server("--origin", "s3", "--memory", "256MiB", "--s3api-listen", "127.0.0.1:0", "--s3api-keys", str(keys),
+                                "--s3api-domain", "localhost", "--s3api-revalidate", "*=never", environment=store.environment())
 
 
 def settings_of(server, key):
@@ -55,6 +60,19 @@ def report(client, tmp_path):
     return run
 
 
+@pytest.fixture
+def from_store(store, report, client, reports_of_store):
+    """What the client's script prints for the store."""
+    if client not in reports_of_store:
+        reports_of_store[client] = report(store.settings)
+    return reports_of_store[client]
+
+
+@pytest.fixture(scope="module")
+def reports_of_store():
+    return {}
+
+
 def differences(found, wanted):
     """The steps that are not equal: {step: (found, wanted)}."""
     steps = {(kind, step) for report in (found, wanted) for kind in report for step in report[kind]}
@@ -63,15 +81,14 @@ def differences(found, wanted):
 
 
 @pytest.mark.parametrize("client", client_runs.CLIENTS)
-def test_the_same_as_from_the_store(store, open_cache, cache, report, client):
+def test_the_same_as_from_the_store(store, from_store, open_cache, cache, report, client):
     del client
-    wanted = report(store.settings)
-    assert differences(report(endpoint(open_cache)), wanted) == {}
-    assert differences(report(settings_of(cache, _READER)), wanted) == {}
+    assert differences(report(endpoint(open_cache)), from_store) == {}
+    assert differences(report(settings_of(cache, _READER)), from_store) == {}
     store.kill_gateway()
     try:
         alone = report(endpoint(cache) | keys_of(store), store_is_down=True)
-        assert differences(alone, {"read": wanted["read"], "asked": {}}) == {}
+        assert differences(alone, {"read": from_store["read"], "asked": {}}) == {}
     finally:
         store.restart_gateway()
 
@@ -79,6 +96,29 @@ def test_the_same_as_from_the_store(store, open_cache, cache, report, client):
 def keys_of(store):
     """A client may have the same keys for the cache as for the store."""
     return {name: store.settings[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+
+
+@pytest.mark.parametrize("client", client_runs.CLIENTS)
+def test_a_wrong_secret_fails_as_at_the_store(store, cache, report, client):
+    del client
+    wrong = {"AWS_SECRET_ACCESS_KEY": "not-the-secret"}
+    wanted = report(store.settings | wrong)
+    assert differences(report(endpoint(cache) | keys_of(store) | wrong), wanted) == {}
+
+
+@pytest.mark.parametrize("client", client_runs.CLIENTS)
+def test_a_key_for_a_folder_reads_nothing_else(from_store, cache, report, client):
+    del client
+    found = report(settings_of(cache, _LIMITED))
+    for kind, step, result in [(kind, *pair) for kind in found for pair in found[kind].items()]:
+        if bucket.ODD in step:
+            assert result == from_store[kind][step], step
+        if any(step.endswith(key) for key in _OBJECTS):
+            assert is_error(result), (step, result)
+
+
+def is_error(result):
+    return "error" in result if isinstance(result, dict) else str(result).startswith("error: ")
 
 
 _EMPTY = """import os, sys
@@ -96,8 +136,8 @@ def test_the_crt_reads_an_empty_object(cache, tmp_path):
 
 
 @pytest.mark.parametrize("client", ["go", "node"])
-def test_the_bucket_in_the_name_of_the_host(store, cache, report, client):
+def test_the_bucket_in_the_name_of_the_host(from_store, cache, report, client):
     del client
     where = settings_of(cache, _READER)
     where["AWS_ENDPOINT_URL"] = where["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost")
-    assert differences(report(where, virtual=True), report(store.settings)) == {}
+    assert differences(report(where, virtual=True), from_store) == {}

@@ -7,7 +7,7 @@ from s3torchconnectorclient._mountpoint_s3_client import MountpointS3Client
 
 
 def describe(error):
-    return [type(error).__name__, str(error)]
+    return [type(error).__name__, *str(error).split(": ")[:2]]  # without the store's message
 
 
 def get(key, bucket=None, **named):

@@ -52,7 +52,10 @@ async function head(Key) {
 async function presigned(Key) {
   const url = await getSignedUrl(client, new GetObjectCommand({ Bucket: bucket, Key }));
   const answer = await new Promise((done, failed) => http.get(url, { agent: httpAgent }, done).on("error", failed));
-  if (answer.statusCode !== 200) throw new Error(`status ${answer.statusCode}`);
+  if (answer.statusCode !== 200) {
+    answer.destroy(); // the process would wait for the rest
+    throw new Error(`status ${answer.statusCode}`);
+  }
   const pieces = [];
   for await (const piece of answer) pieces.push(piece);
   return [answer.headers["content-type"], digest(Buffer.concat(pieces))];
