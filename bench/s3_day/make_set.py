@@ -11,7 +11,8 @@ DAYS, ROWS_PER_DAY = 30, 1_150_000
 VISITS = """
 SELECT TIMESTAMP '2026-01-01' + to_days(d::INTEGER) + to_microseconds(n * 86400000000 // {rows}) AS visited,
        hash(n, d, 1) % 1000 * (hash(n, d, 2) % 1000) AS user_id,
-       ['DE', 'FR', 'US', 'GB', 'PL', 'IT', 'ES', 'NL', 'JP', 'BR'][(1 + hash(n, d, 3) % 10 * (hash(n, d, 4) % 10) // 10)::BIGINT] AS country,
+       ['DE', 'FR', 'US', 'GB', 'PL', 'IT', 'ES', 'NL', 'JP', 'BR'][
+           (1 + hash(n, d, 3) % 10 * (hash(n, d, 4) % 10) // 10)::BIGINT] AS country,
        ['phone', 'tablet', 'desktop'][(1 + hash(n, d, 5) % 3)::BIGINT] AS device,
        '/shop/' || (hash(n, d, 6) % 40) || '/item-' || (hash(n, d, 7) % 20000) AS page,
        (20 + hash(n, d, 8) % 100 * (hash(n, d, 9) % 100))::INTEGER AS milliseconds,

@@ -28,7 +28,8 @@ QUERIES = {
     "slow visits of a week": lambda: visits(8, 14).filter(col("milliseconds") > 9000).group_by("device").agg(
         polars.len(), col("milliseconds").max()).sort("device"),
     "visits of a user": lambda: visits().filter(col("user_id") == 117600).select("visited", "device").sort("visited", "device"),
-    "best pages of a week": lambda: visits(22, 28).group_by("page").len().sort(["len", "page"], descending=[True, False]).head(10),
+    "best pages of a week": lambda: visits(22, 28).group_by("page").len().sort(
+        ["len", "page"], descending=[True, False]).head(10),
     "devices by country": lambda: counts(visits(), "country", "device"),
     "a quarter of an hour": lambda: visits(17, 17).filter(
         (col("visited") >= datetime(2026, 1, 17, 10)) & (col("visited") < datetime(2026, 1, 17, 10, 15))).select(

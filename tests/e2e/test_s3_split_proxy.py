@@ -71,8 +71,10 @@ def test_large_uploads_and_listings(client, tmp_path):
     assert not came_from_the_cache(listed) and [entry["Size"] for entry in listed["Contents"]] == [20 * MIB]
     client.download_file("test", "split-large", str(tmp_path / "back"))
     assert (tmp_path / "back").read_bytes() == file.read_bytes()
-    url = client.generate_presigned_url("get_object", Params={"Bucket": "test", "Key": "split-large", "ResponseContentType": "a/b"})
-    done = subprocess.run(["curl", "-sS", "--noproxy", "*", "-D", "-", "-o", "/dev/null", url], capture_output=True, text=True, check=True)
+    names = {"Bucket": "test", "Key": "split-large", "ResponseContentType": "a/b"}
+    url = client.generate_presigned_url("get_object", Params=names)
+    done = subprocess.run(["curl", "-sS", "--noproxy", "*", "-D", "-", "-o", "/dev/null", url], capture_output=True, text=True,
+                          check=True)
     assert "x-cache:" in done.stdout.lower() and "content-type: a/b" in done.stdout.lower()
 
 
@@ -89,9 +91,11 @@ def test_lists_through_the_cache_are_those_of_the_store(start_proxy, radosgw):
     for number in range(5):
         client.put_object(Bucket="test", Key=f"split-list/{number}/x", Body=b"x")
     for ask in ({"MaxKeys": 2, "StartAfter": "split-list/1"}, {"Delimiter": "/", "EncodingType": "url"}, {}):
-        answer, expected = (side.list_objects_v2(Bucket="test", Prefix="split-list/", **ask) for side in (client, radosgw.client))
+        answer = client.list_objects_v2(Bucket="test", Prefix="split-list/", **ask)
         assert came_from_the_cache(answer)
-        assert all(answer.get(what) == expected.get(what) for what in ("Contents", "CommonPrefixes", "KeyCount", "IsTruncated"))
+        expected = radosgw.client.list_objects_v2(Bucket="test", Prefix="split-list/", **ask)
+        for what in ("Contents", "CommonPrefixes", "KeyCount", "IsTruncated"):
+            assert answer.get(what) == expected.get(what)
     for answer in (client.list_objects(Bucket="test"), client.list_object_versions(Bucket="test"),
                    client.head_bucket(Bucket="test"), client.list_buckets()):
         assert came_from_the_cache(answer)
@@ -138,7 +142,8 @@ def test_bodies_are_not_kept_by_the_proxy(start_proxy):
     """A body passes as it comes: the store has its first bytes while the client still has the last."""
     _, proxy, _ = start_proxy()
     with socket.create_connection(("127.0.0.1", proxy.port), timeout=limit(10)) as upload:
-        upload.sendall(b"PUT /test/split-slow HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n")
+        upload.sendall(b"PUT /test/split-slow HTTP/1.1\r\nHost: h\r\n"
+                       b"Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n")
         answer = upload.recv(1 << 16)
         if answer.startswith(b"HTTP/1.1 100 "):
             upload.sendall(bytes(1000))
