@@ -21,16 +21,26 @@ class StoredObject:
     seed: int
     etag: str
     last_modified: int  # Unix seconds
+    parts: tuple = ()  # their sizes; empty: uploaded as a whole
+
+    def part(self, number):
+        """(first, last) of a part, by its number from 1; None: there is no such part."""
+        sizes = self.parts or (self.size,)
+        if not 1 <= number <= len(sizes):
+            return None
+        first = sum(sizes[:number - 1])
+        return first, first + sizes[number - 1] - 1
 
     @property
     def last_modified_text(self):
         return email.utils.formatdate(self.last_modified, usegmt=True)
 
 
-def stored_object(size, seed, etag=None, last_modified=None):
+def stored_object(size, seed, etag=None, last_modified=None, parts=()):
+    assert not parts or sum(parts) == size
     if etag is None:
-        etag = '"%s"' % hashlib.md5(f"{seed}/{size}".encode()).hexdigest()
-    return StoredObject(size, seed, etag, 1_700_000_000 + seed if last_modified is None else last_modified)
+        etag = '"%s%s"' % (hashlib.md5(f"{seed}/{size}".encode()).hexdigest(), f"-{len(parts)}" if parts else "")
+    return StoredObject(size, seed, etag, 1_700_000_000 + seed if last_modified is None else last_modified, tuple(parts))
 
 
 @functools.lru_cache(maxsize=64)
@@ -89,6 +99,7 @@ class Behaviour:
     content_length: Optional[int] = None  # instead of the true one
     ignore_range: bool = False  # sends 200 and the whole object
     whole_as_200: bool = False  # sends 200 if the range covers the whole object
+    ignore_parts: bool = False  # a partNumber changes nothing
     past_end: str = "aws"  # the form of a 416: "aws", "header", "document", "bare" or "backwards"
     checksum: str = ""  # announces the object's CRC-32: "whole" with whole objects only, "any" with ranges too
     name_case: Optional[Callable] = None  # str -> str, applied to header names
@@ -124,6 +135,7 @@ class RequestRecord:
     headers: list
     arrived_at: float  # time.monotonic()
     range: Optional[tuple] = None  # (first, last) as requested
+    part: Optional[int] = None  # partNumber
     tail: Optional[int] = None  # the number of last bytes that were requested: "bytes=-n"
     held: bool = False  # now waiting at a gate or in a stall
     status: int = 0
@@ -146,6 +158,7 @@ class RequestRecord:
 _MESSAGES = {
     "NoSuchKey": (404, "The specified key does not exist."),
     "NoSuchBucket": (404, "The specified bucket does not exist"),
+    "InvalidPartNumber": (416, "The requested partnumber is not satisfiable"),
     "InvalidRange": (416, "The requested range is not satisfiable"),
     "PreconditionFailed": (412, "At least one of the pre-conditions you specified did not hold"),
     "SlowDown": (503, "Please reduce your request rate."),

@@ -80,9 +80,9 @@ class ScriptedOrigin:
         with self._lock:
             self._buckets.add(bucket)
 
-    def put(self, bucket, key, size, seed=None, etag=None, last_modified=None):
-        """Stores (or replaces) an object; bodies that are being sent keep their version."""
-        stored = stored_object(size, next(self._seeds) if seed is None else seed, etag, last_modified)
+    def put(self, bucket, key, size, seed=None, etag=None, last_modified=None, parts=()):
+        """Stores (or replaces) an object; bodies that are being sent keep their version. `parts`: sizes."""
+        stored = stored_object(size, next(self._seeds) if seed is None else seed, etag, last_modified, parts)
         with self._lock:
             self._buckets.add(bucket)
             self._objects[bucket, key] = stored
@@ -176,6 +176,8 @@ class ScriptedOrigin:
             record.range = (int(asked[0]), int(asked[1]))
         elif len(asked) == 2 and not asked[0] and asked[1].isdigit():
             record.tail = int(asked[1])
+        part = urllib.parse.parse_qs(target.partition("?")[2]).get("partNumber")
+        record.part = int(part[0]) if part else None
         with self._lock:
             self._log.append(record)
         return record
@@ -231,6 +233,11 @@ class ScriptedOrigin:
         wanted = record.header("if-match")
         if wanted not in (None, stored.etag):
             return await self._send_error(connection, record, behaviour, "PreconditionFailed")
+        part = None if behaviour.ignore_parts else record.part
+        if part is not None and stored.part(part) is None:
+            return await self._send_error(connection, record, behaviour, "InvalidPartNumber")
+        if part is not None and stored.size > 0:
+            return await self._send_object(connection, record, behaviour, stored, *stored.part(part), is_part=True)
         first, last = record.range or (max(0, stored.size - (record.tail or stored.size)), stored.size - 1)
         past_end = first >= stored.size if record.range else record.tail == 0
         if past_end and not behaviour.ignore_range:
@@ -275,15 +282,17 @@ class ScriptedOrigin:
     def _stays(behaviour):
         return not (behaviour.close or behaviour.close_unsaid or behaviour.http10)
 
-    async def _send_object(self, connection, record, behaviour, stored, first, last):
+    async def _send_object(self, connection, record, behaviour, stored, first, last, is_part=False):
         covers = first == 0 and last >= stored.size - 1
-        asked = record.range or (record.tail and stored.size)  # a tail of an empty object is a 200
+        asked = is_part or record.range or (record.tail and stored.size)  # a tail of an empty object is a 200
         partial = asked and not (behaviour.ignore_range or (behaviour.whole_as_200 and covers))
         first, last = (first, min(last, stored.size - 1)) if partial else (0, stored.size - 1)
         length = last - first + 1
         fields = [("Accept-Ranges", "bytes"), ("Content-Type", "binary/octet-stream"),
                   ("ETag", stored.etag), ("Last-Modified", stored.last_modified_text),
                   ("x-amz-request-id", "SCRIPTED0000001")]
+        if is_part and stored.parts:
+            fields.append(("x-amz-mp-parts-count", str(len(stored.parts))))
         if partial:
             true_range = f"bytes {first}-{last}/{stored.size}"
             if behaviour.spaced_range:

@@ -14,10 +14,10 @@
 
 namespace cachey::api::s3 {
 
-/// The places of parts of objects. What is known of a part belongs to one version, by bucket, key, tag
-/// and size, so it never becomes wrong; parts of old versions age away. Bounded by bytes, which are
-/// charged to the pages' memory; past the bound the part that was not asked for the longest time is
-/// forgotten. Owned by the endpoint. Any thread.
+/// The places of parts of objects. What is known of a part belongs to one version, by bucket, key,
+/// tag and size, so it never becomes wrong; parts of old versions age away. Bounded by bytes, which
+/// are charged to the pages' memory; past the bound the part that was not asked for the longest
+/// time is forgotten. Owned by the endpoint. Any thread.
 class PartBounds {
  public:
   /// `bytes_max`: of all entries, about. `charge`: see MemoryTier::charge(); any thread.

@@ -65,7 +65,7 @@ std::optional<uint32_t> parts_in_tag(std::string_view etag) {
 
 Result<PartPlace> read_part_answer(const PartAnswer& answer, const ObjectInfo& version,
                                    uint32_t number) {
-  if (answer.status == 404) return changed();
+  if (answer.status == 404 || answer.status == 412) return changed();
   if (answer.status == 403) return fail(ErrorKind::kDenied, "the store refuses the part");
   if (answer.status == 416) return PartPlace{Form::kNone};
   if (answer.status != 200 && answer.status != 206) return PartPlace();

@@ -36,7 +36,8 @@ struct PartPlace {
   friend bool operator==(const PartPlace&, const PartPlace&) = default;
 };
 
-/// A store's answer to HeadObject with a part number.
+/// A store's answer to HeadObject or GetObject with a part number and If-Match with the version's
+/// tag.
 struct PartAnswer {
   unsigned status = 0;
   std::string_view lines;  ///< `Name: value\r\n`
@@ -44,7 +45,7 @@ struct PartAnswer {
 };
 
 /// What the answer says of part `number` of `version`. The sizes that the answer tells must be
-/// possible ones. Errors: kChanged (the answer is about another version, or the object is absent),
+/// possible ones. Errors: kChanged (the answer is about another version, 404 or 412),
 /// kDenied.
 [[nodiscard]] Result<PartPlace> read_part_answer(const PartAnswer& answer,
                                                  const ObjectInfo& version, uint32_t number);

@@ -9,13 +9,14 @@ namespace {
 
 using Form = PartPlace::Form;
 
-origin::ForwardRequest request_of(const cache::FetchSpec& spec, const ObjectSource& version,
-                                  uint32_t number, std::stop_token stop) {
-  return origin::ForwardRequest{.head = true,
+origin::ForwardRequest request_of(bool head, const cache::FetchSpec& spec,
+                                  const ObjectSource& version, uint32_t number,
+                                  std::stop_token stop) {
+  return origin::ForwardRequest{.head = head,
                                 .bucket = version.bucket,
                                 .key = spec.key.object,
                                 .query = {{"partNumber", fmt::format("{}", number)}},
-                                .fields = {},
+                                .fields = {{"if-match", version.info.etag}},
                                 .config = spec.config,
                                 .stop = std::move(stop),
                                 .request_id = spec.request_id};
@@ -125,8 +126,11 @@ rt::Task<Result<PartPlace>> PartQuestions::lead(rt::Worker& worker, cache::Fetch
                                                 ObjectSourcePtr version, uint32_t number,
                                                 FlightPtr flight, std::stop_token client_left) {
   Lead leader(*this, part_name(*version, spec->key.object, number), std::move(flight));
-  Result<PartPlace> place =
-      co_await question(worker, spec, version, number, std::move(client_left));
+  Result<PartPlace> place = co_await question(worker, true, spec, version, number, client_left);
+  // Some stores tell the part's own tag in the answer to a HEAD (moto), or obey the number in HEAD
+  // alone. The head of a GET decides; its body is not read.
+  if (!place && place.error().kind() == ErrorKind::kChanged)
+    place = co_await question(worker, false, spec, version, number, client_left);
   if (place) known_.note(*version, spec->key.object, number, *place);
   const bool left = !place && place.error().kind() == ErrorKind::kCancelled;
   if (!left) leader.set_outcome(place);
@@ -143,11 +147,12 @@ rt::Task<bool> PartQuestions::wait(rt::Worker& worker, FlightPtr flight,
   co_return end == rt::WaitEnd::kNotified;
 }
 
-rt::Task<Result<PartPlace>> PartQuestions::question(rt::Worker& worker, cache::FetchSpecPtr spec,
+rt::Task<Result<PartPlace>> PartQuestions::question(rt::Worker& worker, bool head,
+                                                    cache::FetchSpecPtr spec,
                                                     ObjectSourcePtr version, uint32_t number,
                                                     std::stop_token client_left) {
   Result<std::unique_ptr<origin::ForwardAnswer>> answer = co_await forwarder_->forward(
-      worker, request_of(*spec, *version, number, std::move(client_left)));
+      worker, request_of(head, *spec, *version, number, std::move(client_left)));
   Result<PartPlace> place = PartPlace();
   if (answer) {
     const origin::ForwardAnswer& said = **answer;

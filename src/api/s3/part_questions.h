@@ -26,9 +26,10 @@
 namespace cachey::api::s3 {
 
 /// Finds out where parts of objects are: by what is known, else by HeadObject with the part's
-/// number, which brings no byte. One question a part and version at a time, whatever the number of
-/// requests. The answer says nothing about the whole object, and is not noted as such: its size is
-/// the part's. Owned by the endpoint. Any thread.
+/// number, which brings no byte. If that answer is about another version than the known one, the
+/// head of a GET decides whether the object has changed. One question a part and version at a time,
+/// whatever the number of requests. The answer says nothing about the whole object, and is not
+/// noted as such: its size is the part's. Owned by the endpoint. Any thread.
 class PartQuestions {
  public:
   /// `forwarder`: null if the store has no parts. The other arguments: see PartBounds.
@@ -70,7 +71,8 @@ class PartQuestions {
   /// False: the client has left.
   [[nodiscard]] rt::Task<bool> wait(rt::Worker& worker, FlightPtr flight,
                                     std::stop_token client_left);
-  [[nodiscard]] rt::Task<Result<PartPlace>> question(rt::Worker& worker, cache::FetchSpecPtr spec,
+  [[nodiscard]] rt::Task<Result<PartPlace>> question(rt::Worker& worker, bool head,
+                                                     cache::FetchSpecPtr spec,
                                                      ObjectSourcePtr version, uint32_t number,
                                                      std::stop_token client_left);
   void count(const Result<PartPlace>& answer) const;

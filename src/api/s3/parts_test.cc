@@ -50,11 +50,11 @@ class PartStore final : public origin::Forwarder {
 
   rt::Task<Result<std::unique_ptr<origin::ForwardAnswer>>> forward(
       rt::Worker& worker, origin::ForwardRequest request) override {
-    EXPECT_TRUE(request.head);
     EXPECT_EQ(request.bucket, "bkt");
     EXPECT_EQ(request.query.size(), 1u);
     EXPECT_EQ(request.query[0].name, "partNumber");
-    asked.push_back(request.query[0].value);
+    EXPECT_EQ(request.fields.at(0).name, "if-match");
+    asked.push_back((request.head ? "" : "GET ") + request.query[0].value);
     if (delay > 0ms) {
       const bool wanted = co_await rt::sleep(worker, delay, request.stop);
       if (!wanted) co_return fail(ErrorKind::kCancelled, "left");
@@ -256,6 +256,18 @@ TEST_F(Parts, OfAVersionThatNeverSettlesAreSlowDown) {
   store_.says = [](const origin::ForwardRequest&) { return Said{206, "ETag: \"x-3\"\r\n", 9}; };
   EXPECT_EQ(get("2").status, 503u);
   EXPECT_LE(store_.asked.size(), 8u);
+}
+
+TEST_F(Parts, OfAStoreWhoseHeadsTellTagsOfPartsComeByTheHeadOfAGet) {
+  store_.says = [](const origin::ForwardRequest& request) {
+    if (request.head) return Said{200, "ETag: \"part\"\r\nx-amz-mp-parts-count: 3\r\n", 400};
+    return Said{200, fmt::format("ETag: {}\r\n", kTag), kBytes};
+  };
+  EXPECT_EQ(get("2").text.size(), kBytes);
+  RecordingWriter told = head("1");
+  EXPECT_EQ(told.status, 200u);
+  EXPECT_FALSE(told.fields.contains("x-amz-mp-parts-count"));
+  EXPECT_EQ(store_.asked, (std::vector<std::string>{"2", "GET 2"}));
 }
 
 TEST_F(Parts, OfAStoreThatFailsAreItsFailure) {
