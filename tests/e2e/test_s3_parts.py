@@ -1,14 +1,18 @@
 """partNumber at the S3 endpoint: parts come from the pages of their object, and never touch the whole object's entry
 (aws-samples/sample-s3-hybrid-cache 2.6.0: a HEAD of a part shrank the object for everybody)."""
 
+import hashlib
 import itertools
 import urllib.parse
 
 import pytest
 
-from harness import KIB, MIB, Task
+import bucket
+import client_runs
+from content import content
+from harness import KIB, MIB, Task, limit
 from origin_model import Behaviour
-from s3_face import FACE, expect_error, expect_object, get, head, target
+from s3_face import FACE, endpoint, expect_error, expect_object, get, head, target
 
 _RULES = tuple(f"--s3api-revalidate={bucket}={policy}" for bucket, policy in
                {"ttl5": "5", "always": "always", "never": "never"}.items())
@@ -217,3 +221,18 @@ def test_a_real_store_that_ignores_numbers(real, name):
             assert answer.status == 200
             assert answer.header("Content-Length") == str(12 * MIB)
             assert answer.header("x-amz-mp-parts-count") is None
+
+
+@pytest.mark.parametrize("name", ["versitygw", "moto", "radosgw"])
+def test_go_reads_the_object_in_parts(real_store, start_server, tmp_path, name):
+    """Go's transfermanager heads part 1 and gets as many parts as the answer tells. If a server tells a count and ignores
+    the numbers of GETs, the file has a multiple of the object, without an error."""
+    store = real_store(name)
+    bucket.fill(store, b"no table")
+    server = start_server("--origin", "s3", "--memory", "256MiB", *FACE, environment=store.environment())
+    found, said = client_runs.report_of("go", bucket.BUCKET, tmp_path, endpoint(server), limit(60))
+    big = content(1701, 0, 40 * MIB)
+    wanted = {"big.bin": big, "small.txt": bucket.SMALL_BODY, "empty": b""}
+    for key, body in wanted.items():
+        digest = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+        assert found["read"][f"transfermanager: download {key}"] == digest, said
