@@ -23,8 +23,9 @@ uint64_t hash_of(const ObjectAttributes& attributes, uint64_t seed) {
   const auto hash = [](std::string_view text, uint64_t from) {
     return XXH3_64bits_withSeed(text.data(), text.size(), from);
   };
-  return hash(attributes.checksum_lines(),
-              hash(attributes.lines(), seed ^ static_cast<uint64_t>(attributes.too_large())));
+  const uint64_t flags =
+      (attributes.too_large() ? 1u : 0u) | (attributes.tells_checksums() ? 2u : 0u);
+  return hash(attributes.checksum_lines(), hash(attributes.lines(), seed ^ flags));
 }
 
 }  // namespace

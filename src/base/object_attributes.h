@@ -26,6 +26,10 @@ class ObjectAttributes {
   [[nodiscard]] std::string_view lines() const { return lines_; }
   /// `x-amz-checksum-*`: only for an answer with the whole object, if the client asks for them.
   [[nodiscard]] std::string_view checksum_lines() const { return checksum_lines_; }
+  /// The answer was about the whole object: no checksum lines mean that the store has none. With a
+  /// part of an object S3 sends none. Not kept on the disk.
+  [[nodiscard]] bool tells_checksums() const { return tells_checksums_; }
+  void set_tells_checksums() { tells_checksums_ = true; }
   [[nodiscard]] size_t bytes() const { return lines_.size() + checksum_lines_.size(); }
   /// The store said more than kBytesMax. Such attributes have no text.
   [[nodiscard]] bool too_large() const { return too_large_; }
@@ -41,6 +45,7 @@ class ObjectAttributes {
   std::string lines_;
   std::string checksum_lines_;
   bool too_large_ = false;
+  bool tells_checksums_ = false;
 };
 using ObjectAttributesPtr = std::shared_ptr<const ObjectAttributes>;
 

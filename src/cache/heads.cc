@@ -36,7 +36,11 @@ Head after(const Head& known, ObjectSourcePtr source, MonoTime sent_at, std::str
     return Head{known.source, confirms && is_newer ? sent_at : known.confirmed_at};
   }
   if (!is_newer) return known;
-  const bool says_less = is_own && source->same_version(*known.source) &&
+  const auto tells_checksums = [](const ObjectSource& of) {
+    return of.info.attributes != nullptr && of.info.attributes->tells_checksums();
+  };
+  const bool tells_first = tells_checksums(*source) && !tells_checksums(*known.source);
+  const bool says_less = is_own && !tells_first && source->same_version(*known.source) &&
                          !tells_news(source->info.attributes, known.source->info.attributes);
   return Head{says_less ? known.source : std::move(source), sent_at};
 }

@@ -102,6 +102,21 @@ TEST_F(HeadsTest, AnAnswerWithoutChecksumsTakesNoneAway) {
   expect("\"1\"", at(20));
 }
 
+TEST_F(HeadsTest, AnAnswerThatTellsOfNoChecksumsIsNews) {
+  const auto with = [](bool tells) {
+    ObjectInfo info{"\"1\"", 10, 0};
+    ObjectAttributes attributes("A: a\r\n", "");
+    if (tells) attributes.set_tells_checksums();
+    info.attributes = std::make_shared<ObjectAttributes>(std::move(attributes));
+    return std::make_shared<ObjectSource>(std::move(info), "k");
+  };
+  note("o", with(false), at(10));
+  note("o", with(true), at(20));
+  EXPECT_TRUE(find("o")->source->info.attributes->tells_checksums());
+  note("o", with(false), at(30));
+  EXPECT_TRUE(find("o")->source->info.attributes->tells_checksums());
+}
+
 TEST_F(HeadsTest, TheDiskConfirmsNothing) {
   note("o", version("\"1\""), Head::kNever);
   expect("\"1\"", Head::kNever);

@@ -223,6 +223,23 @@ def test_a_real_store_that_ignores_numbers(real, name):
             assert answer.header("x-amz-mp-parts-count") is None
 
 
+_CRT = """
+import os
+from s3torchconnectorclient._mountpoint_s3_client import MountpointS3Client
+client = MountpointS3Client(region="us-east-1", endpoint=os.environ["AWS_ENDPOINT_URL"], force_path_style=True, unsigned=True)
+print(b"".join(client.get_object("ttl5", "empty for the CRT")))
+"""
+
+
+def test_the_crt_reads_an_empty_object(face, origin, tmp_path):
+    """It asks for a range, gets a 416 that tells of no bytes, and asks for part 1."""
+    origin.put("ttl5", "empty for the CRT", 0)
+    (tmp_path / "program.py").write_text(_CRT, encoding="utf-8")
+    words = [client_runs.python("s3-data"), "program.py"]
+    done = client_runs.run(words, tmp_path, endpoint(face), limit(60), "s3-data")
+    assert (done.returncode, done.stdout) == (0, "b''\n"), done.stderr
+
+
 @pytest.mark.parametrize("name", ["versitygw", "moto", "radosgw"])
 def test_go_reads_the_object_in_parts(real_store, start_server, tmp_path, name):
     """Go's transfermanager heads part 1 and gets as many parts as the answer tells. If a server tells a count and ignores

@@ -61,6 +61,8 @@ class GetObject {
   [[nodiscard]] static Judged judge(const Answer& answer);
   [[nodiscard]] static Judged judge_part(const Answer& answer);
   [[nodiscard]] static FreshnessQuestion freshness_of(const Answer& answer);
+  [[nodiscard]] static bool must_ask_for_checksums(const Answer& answer,
+                                                   const FreshnessQuestion& question);
   [[nodiscard]] static NextStep next_step_of(const Answer& answer);
   [[nodiscard]] static CacheWord word_of(const Answer& answer);
   [[nodiscard]] static Refusal refusal_of(const Answer& answer, const Judged& judged);

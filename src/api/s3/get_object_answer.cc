@@ -90,10 +90,27 @@ FreshnessQuestion GetObject::freshness_of(const Answer& answer) {
   return question;
 }
 
+/// A HEAD wants the checksums of an object of which only answers about parts are known: S3 sends no
+/// checksum with them. A GET is not worth the question.
+bool GetObject::must_ask_for_checksums(const Answer& answer, const FreshnessQuestion& question) {
+  const ObjectQuestion& asked = answer.question;
+  if (!asked.checksums || asked.operation != Operation::kHeadObject || asked.part != 0)
+    return false;
+  const bool is_yes = question.known == Known::kServes || question.known == Known::kServesNamed;
+  if (!is_yes || asked.good_for == GoodFor::ever()) return false;
+  const ObjectAttributesPtr& known = answer.version().attributes;
+  return known != nullptr && known->checksum_lines().empty() && !known->tells_checksums();
+}
+
 NextStep GetObject::next_step_of(const Answer& answer) {
   if (answer.changed) return {Step::kAsk};
   const FreshnessQuestion question = freshness_of(answer);
-  if (!answer.settled) return next_step(answer.question.good_for, question);
+  if (!answer.settled) {
+    const NextStep next = next_step(answer.question.good_for, question);
+    return next.step == Step::kAnswer && must_ask_for_checksums(answer, question)
+               ? NextStep{Step::kAsk, answer.question.good_for.time}
+               : next;
+  }
   const bool refuses = question.known == Known::kFails || question.known == Known::kPastEnd;
   return {refuses && question.age > 0ns ? Step::kAsk : Step::kAnswer};
 }

@@ -283,6 +283,23 @@ TEST(GetObject, AClientThatLeavesIsCountedAndGetsNothing) {
       "requests_total{operation=\"GetObject\",outcome=\"client_gone\"} 1\n"));
 }
 
+TEST(GetObject, AHeadThatWantsChecksumsAsksOnce) {
+  const std::vector<net::Field> enabled{{"x-amz-checksum-mode", "ENABLED"}};
+  for (const char* sum : {"", "x-amz-checksum-crc32: AAAAAA==\r\n"}) {
+    World world;
+    world.put({.size = kObjectBytes, .checksums = sum});
+    EXPECT_THAT(world.ask(enabled).lines, Not(HasSubstr("x-amz-checksum")));
+    world.pass(100ms);
+    EXPECT_EQ(world.asked(), "G") << "a part tells of none";
+    for (const char* asked : {"H", ""}) {
+      EXPECT_THAT(world.ask(enabled, net::Method::kHead).lines, HasSubstr(sum));
+      EXPECT_EQ(world.asked(), asked);
+    }
+    EXPECT_THAT(world.ask(enabled).lines, HasSubstr(sum));
+    EXPECT_EQ(world.asked(), "");
+  }
+}
+
 TEST(GetObject, A304HasOnlyTheFieldsOfOne) {
   World world;
   world.put(

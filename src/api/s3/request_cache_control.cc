@@ -39,16 +39,8 @@ std::optional<RequestCacheControl::Seconds> parse_age(std::string_view text) {
 
 }  // namespace
 
-RequestCacheControl::RequestCacheControl(const net::Request& request) {
-  bool has_any = false;
-  std::string_view pragma;
-  for (const net::Field& field : request.fields()) {
-    if (field.name == "pragma") pragma = field.value;
-    if (field.name != "cache-control") continue;
-    has_any = true;
-    add(field.value);
-  }
-  if (!has_any && lower_case(trimmed(pragma)) == "no-cache") allow(Seconds(0));
+void RequestCacheControl::add_pragma(std::string_view value) {
+  if (lower_case(trimmed(value)) == "no-cache") allow(Seconds(0));
 }
 
 void RequestCacheControl::add(std::string_view line) {

@@ -27,16 +27,22 @@ struct RequestCacheControl {
   /// A larger `max-age` is this one.
   static constexpr Seconds kAgeMax{365 * 24 * 3600};
 
-  RequestCacheControl() = default;
-  /// `Pragma: no-cache` counts if there is no Cache-Control.
-  explicit RequestCacheControl(const net::Request& request);
-
-  /// One line's directives, in addition.
+  /// What the field says, in addition: of a Cache-Control, or of `Pragma: no-cache`. Most fields
+  /// are neither.
+  void add(const net::Field& field) {
+    if (field.name == "cache-control") {
+      add(field.value);
+    } else if (field.name == "pragma") {
+      add_pragma(field.value);
+    }
+  }
+  /// One Cache-Control line's directives, in addition.
   void add(std::string_view line);
 
   friend bool operator==(const RequestCacheControl&, const RequestCacheControl&) = default;
 
  private:
+  void add_pragma(std::string_view value);
   void add_directive(std::string_view directive);
   void allow(Seconds age) { age_max = age_max ? std::min(*age_max, age) : age; }
 };

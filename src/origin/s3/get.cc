@@ -120,6 +120,7 @@ rt::Task<Attempt<S3Get::Stream>> S3Get::take_answer(Answered answered) {
   }
   Attempt<void> checked = check_tag(answer->info);
   if (!checked) co_return std::unexpected(std::move(checked.error()));
+  if (is_head || answered.head.status == 200) answered.head.attributes.set_tells_checksums();
   answer->info.attributes = client_.attributes.intern(std::move(answered.head.attributes));
   if (request_.ask == Ask::kHead && !is_head) {
     std::byte byte{};

@@ -45,10 +45,12 @@ class FakeOrigin::Stream final : public GetStream {
     info_.etag = object.etag;
     info_.size = object.size;
     info_.last_modified = object.last_modified;
-    info_.attributes = std::make_shared<const ObjectAttributes>(
-        object.attributes.size() > ObjectAttributes::kBytesMax
-            ? ObjectAttributes::make_too_large()
-            : ObjectAttributes(object.attributes, std::string()));
+    const bool whole = request.ask == Ask::kHead;
+    ObjectAttributes attributes(object.attributes, whole ? object.checksums : "");
+    if (whole) attributes.set_tells_checksums();
+    if (attributes.bytes() > ObjectAttributes::kBytesMax)
+      attributes = ObjectAttributes::make_too_large();
+    info_.attributes = std::make_shared<const ObjectAttributes>(std::move(attributes));
   }
 
   const ObjectInfo& info() const override { return info_; }

@@ -33,6 +33,7 @@ class FakeOrigin final : public Origin {
     std::string etag = "\"v1\"";
     int64_t last_modified = 1'700'000'000;
     std::string attributes = "Content-Type: a/b\r\n";  ///< ObjectAttributes::lines()
+    std::string checksums{};                           ///< as lines; told by answers to HEAD
   };
   struct Asked {
     std::string bucket;
