@@ -73,15 +73,16 @@ std::string location_document(std::string_view region) {
 struct Endpoint::Fields {
   bool for_store = false;
   bool checksums = false;
-  RequestCacheControl cache_control;
+  RequestCacheControl cache_control{};
 
-  Fields(const net::Request& request, const Target& target) : cache_control(request) {
-    if (cache_control.no_store) cache_control.age_max = RequestCacheControl::Seconds(0);
+  Fields(const net::Request& request, const Target& target) {
     for (const net::Field& field : request.fields()) {
+      cache_control.add(field);
       if (field.name.starts_with("x-amz-")) add(field.name, field.value);
     }
     for (const aws::NamedValue& parameter : target.parameters)
       add(lower_case(parameter.name), parameter.value);
+    if (cache_control.no_store) cache_control.age_max = RequestCacheControl::Seconds(0);
   }
 
   /// `name`: in lower case.
@@ -102,7 +103,7 @@ Endpoint::Endpoint(EndpointConfig config, cache::Cache& cache, origin::Forwarder
       pass_through_(
           {.region = config_.region, .plain = config_.plain, .aliases = config_.aliases.all()},
           forwarder, metrics_, egress, cache.clock(), metrics),
-      parts_(forwarder, cache.clock(), metrics, config_.part_bytes,
+      parts_(forwarder, pass_through_.places(), cache.clock(), metrics, config_.part_bytes,
              [&cache](int64_t bytes) { cache.memory().charge(bytes); }),
       get_object_(cache, parts_, metrics_, pass_through_, config_.hosts, egress, config_.stale_max,
                   config_.plain) {

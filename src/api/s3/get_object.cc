@@ -134,9 +134,14 @@ void GetObject::look_up_place(Answer& answer) {
 /// Asks the store where the part is, unless the object has changed: then what is known is old.
 rt::Task<Result<void>> GetObject::ask_for_place(Answer& answer) {
   if (answer.spec().wishes.only_if_cached) co_return not_cached();
-  Result<PartPlace> place =
-      co_await parts_.ask(answer.worker, answer.question.spec, answer.head.source,
-                          answer.question.part, answer.news_from, answer.writer.client_left());
+  const std::string_view key = answer.question.grant->access_key_id();
+  PartQuestion question{.spec = answer.question.spec,
+                        .version = answer.head.source,
+                        .number = answer.question.part,
+                        .news_from = answer.news_from,
+                        .account = forward_account(answer.request.client(), key),
+                        .client_left = answer.writer.client_left()};
+  Result<PartPlace> place = co_await parts_.ask(answer.worker, std::move(question));
   if (place) {
     answer.place = *place;
     if (answer.word == CacheWord::kHit) answer.word = CacheWord::kRevalidated;
@@ -297,6 +302,10 @@ rt::Task<void> GetObject::refuse(Answer& answer, Refusal refusal) {
 /// The object has more attributes than are kept, or the store knows the part alone.
 rt::Task<void> GetObject::pass(Answer& answer) {
   answer.close();
+  if (answer.spec().wishes.only_if_cached) {
+    co_await refuse(answer, Refusal::of("NotCached"));
+    co_return;
+  }
   const auto target = parse_target(answer.request, hosts_);
   CHECK(target.has_value());
   auto question = ask_store(*target, answer.request);

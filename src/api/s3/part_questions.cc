@@ -9,17 +9,21 @@ namespace {
 
 using Form = PartPlace::Form;
 
-origin::ForwardRequest request_of(bool head, const cache::FetchSpec& spec,
-                                  const ObjectSource& version, uint32_t number,
-                                  std::stop_token stop) {
-  return origin::ForwardRequest{.head = head,
-                                .bucket = version.bucket,
-                                .key = spec.key.object,
-                                .query = {{"partNumber", fmt::format("{}", number)}},
-                                .fields = {{"if-match", version.info.etag}},
-                                .config = spec.config,
-                                .stop = std::move(stop),
-                                .request_id = spec.request_id};
+origin::ForwardRequest request_of(bool head, const PartQuestion& question) {
+  return origin::ForwardRequest{
+      .head = head,
+      .bucket = question.version->bucket,
+      .key = question.spec->key.object,
+      .query = {{"partNumber", fmt::format("{}", question.number)}},
+      .fields = {{"if-match", question.version->info.etag}},
+      .config = question.spec->config,
+      .stop = question.client_left,
+      .request_id = question.spec->request_id,
+  };
+}
+
+std::string name_of(const PartQuestion& question) {
+  return part_name(*question.version, question.spec->key.object, question.number);
 }
 
 }  // namespace
@@ -74,9 +78,10 @@ class PartQuestions::Place : public rt::Waiter {
   Flight& flight_;
 };
 
-PartQuestions::PartQuestions(origin::Forwarder* forwarder, const Clock& clock, Metrics& metrics,
-                             uint64_t bytes_max, std::function<void(int64_t)> charge)
-    : forwarder_(forwarder), clock_(clock), known_(bytes_max, std::move(charge)) {
+PartQuestions::PartQuestions(origin::Forwarder* forwarder, ForwardPlaces& places,
+                             const Clock& clock, Metrics& metrics, uint64_t bytes_max,
+                             std::function<void(int64_t)> charge)
+    : forwarder_(forwarder), places_(places), clock_(clock), known_(bytes_max, std::move(charge)) {
   static constexpr std::array<const char*, kOutcomes> kNames = {"range",   "whole",   "none",
                                                                 "foreign", "changed", "failed"};
   for (size_t outcome = 0; outcome < kOutcomes; ++outcome) {
@@ -98,18 +103,17 @@ std::optional<PartPlace> PartQuestions::find(const ObjectSource& version, const 
   return known_.find(version, key, number);
 }
 
-rt::Task<Result<PartPlace>> PartQuestions::ask(rt::Worker& worker, cache::FetchSpecPtr spec,
-                                               ObjectSourcePtr version, uint32_t number,
-                                               MonoTime news_from, std::stop_token client_left) {
-  const std::string name = part_name(*version, spec->key.object, number);
+rt::Task<Result<PartPlace>> PartQuestions::ask(rt::Worker& worker, PartQuestion question) {
+  const std::string name = name_of(question);
   while (true) {
     auto [flight, leads] = join(name);
-    if (leads) co_return co_await lead(worker, spec, version, number, flight, client_left);
-    const bool ended = co_await wait(worker, flight, client_left);
+    if (leads) co_return co_await lead(worker, std::move(question), std::move(flight));
+    const bool ended = co_await wait(worker, flight, question.client_left);
     if (!ended) co_return fail(ErrorKind::kCancelled, "the client left");
     if (!flight->outcome) continue;
     const Result<PartPlace>& place = *flight->outcome;
-    const bool is_old_refusal = place && place->form == Form::kNone && flight->asked_at < news_from;
+    const bool is_old_refusal =
+        place && place->form == Form::kNone && flight->asked_at < question.news_from;
     if (!is_old_refusal) co_return place;
   }
 }
@@ -122,18 +126,25 @@ std::pair<PartQuestions::FlightPtr, bool> PartQuestions::join(const std::string&
   return {flight, is_new};
 }
 
-rt::Task<Result<PartPlace>> PartQuestions::lead(rt::Worker& worker, cache::FetchSpecPtr spec,
-                                                ObjectSourcePtr version, uint32_t number,
-                                                FlightPtr flight, std::stop_token client_left) {
-  Lead leader(*this, part_name(*version, spec->key.object, number), std::move(flight));
-  Result<PartPlace> place = co_await question(worker, true, spec, version, number, client_left);
-  // Some stores tell the part's own tag in the answer to a HEAD (moto), or obey the number in HEAD
-  // alone. The head of a GET decides; its body is not read.
-  if (!place && place.error().kind() == ErrorKind::kChanged)
-    place = co_await question(worker, false, spec, version, number, client_left);
-  if (place) known_.note(*version, spec->key.object, number, *place);
+rt::Task<Result<PartPlace>> PartQuestions::lead(rt::Worker& worker, PartQuestion question,
+                                                FlightPtr flight) {
+  Lead leader(*this, name_of(question), std::move(flight));
+  Result<ForwardPlaces::Place> entered =
+      co_await places_.enter(worker, question.account, question.client_left);
+  if (!entered) co_return std::unexpected(std::move(entered.error()));
+  Result<PartPlace> place = co_await look(worker, question);
+  if (place) known_.note(*question.version, question.spec->key.object, question.number, *place);
   const bool left = !place && place.error().kind() == ErrorKind::kCancelled;
   if (!left) leader.set_outcome(place);
+  co_return place;
+}
+
+/// Some stores tell the part's own tag in the answer to a HEAD (moto), or obey the number in HEAD
+/// alone. Then the head of a GET decides; its body is not read.
+rt::Task<Result<PartPlace>> PartQuestions::look(rt::Worker& worker, const PartQuestion& question) {
+  Result<PartPlace> place = co_await look_by(worker, true, question);
+  if (!place && place.error().kind() == ErrorKind::kChanged)
+    place = co_await look_by(worker, false, question);
   co_return place;
 }
 
@@ -147,17 +158,15 @@ rt::Task<bool> PartQuestions::wait(rt::Worker& worker, FlightPtr flight,
   co_return end == rt::WaitEnd::kNotified;
 }
 
-rt::Task<Result<PartPlace>> PartQuestions::question(rt::Worker& worker, bool head,
-                                                    cache::FetchSpecPtr spec,
-                                                    ObjectSourcePtr version, uint32_t number,
-                                                    std::stop_token client_left) {
-  Result<std::unique_ptr<origin::ForwardAnswer>> answer = co_await forwarder_->forward(
-      worker, request_of(head, *spec, *version, number, std::move(client_left)));
+rt::Task<Result<PartPlace>> PartQuestions::look_by(rt::Worker& worker, bool head,
+                                                   const PartQuestion& question) {
+  Result<std::unique_ptr<origin::ForwardAnswer>> answer =
+      co_await forwarder_->forward(worker, request_of(head, question));
   Result<PartPlace> place = PartPlace();
   if (answer) {
     const origin::ForwardAnswer& said = **answer;
-    place = read_part_answer({said.status(), said.lines(), said.content_length()}, version->info,
-                             number);
+    place = read_part_answer({said.status(), said.lines(), said.content_length()},
+                             question.version->info, question.number);
   } else {
     place = std::unexpected(std::move(answer.error()));
   }

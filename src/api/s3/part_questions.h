@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "api/s3/forward_places.h"
 #include "api/s3/part_bounds.h"
 #include "api/s3/part_place.h"
 #include "base/clock.h"
@@ -25,6 +26,16 @@
 
 namespace cachey::api::s3 {
 
+/// A request for a part whose place is not known.
+struct PartQuestion {
+  cache::FetchSpecPtr spec;
+  ObjectSourcePtr version;
+  uint32_t number = 1;
+  MonoTime news_from;   ///< the request began, or found that what it had learnt is old
+  std::string account;  ///< forward_account()
+  std::stop_token client_left;
+};
+
 /// Finds out where parts of objects are: by what is known, else by HeadObject with the part's
 /// number, which brings no byte. If that answer is about another version than the known one, the
 /// head of a GET decides whether the object has changed. One question a part and version at a time,
@@ -32,9 +43,10 @@ namespace cachey::api::s3 {
 /// noted as such: its size is the part's. Owned by the endpoint. Any thread.
 class PartQuestions {
  public:
-  /// `forwarder`: null if the store has no parts. The other arguments: see PartBounds.
-  PartQuestions(origin::Forwarder* forwarder, const Clock& clock, Metrics& metrics,
-                uint64_t bytes_max, std::function<void(int64_t bytes)> charge);
+  /// `forwarder`: null if the store has no parts. Each question takes one of `places`. The last two
+  /// arguments: see PartBounds.
+  PartQuestions(origin::Forwarder* forwarder, ForwardPlaces& places, const Clock& clock,
+                Metrics& metrics, uint64_t bytes_max, std::function<void(int64_t bytes)> charge);
 
   /// The place by what is known without a question. Nothing: ask() must be called. An object whose
   /// tag says nothing of parts has one part, which is the whole object. A version without a tag by
@@ -43,11 +55,9 @@ class PartQuestions {
                                               uint32_t number);
 
   /// The store's answer. kNone is the answer to a question that was sent at `news_from` or later.
-  /// Errors: those of Forwarder::forward() and read_part_answer(), kCancelled (`client_left`).
-  /// `worker` outlives the task. REQUIRES: find() has returned nothing.
-  [[nodiscard]] rt::Task<Result<PartPlace>> ask(rt::Worker& worker, cache::FetchSpecPtr spec,
-                                                ObjectSourcePtr version, uint32_t number,
-                                                MonoTime news_from, std::stop_token client_left);
+  /// Errors: those of Forwarder::forward(), ForwardPlaces::enter() and read_part_answer(),
+  /// kCancelled (`client_left`). `worker` outlives the task. REQUIRES: find() has returned nothing.
+  [[nodiscard]] rt::Task<Result<PartPlace>> ask(rt::Worker& worker, PartQuestion question);
 
   [[nodiscard]] const PartBounds& known() const { return known_; }
 
@@ -56,7 +66,7 @@ class PartQuestions {
   struct Flight {
     MonoTime asked_at;
     bool ended = false;
-    std::optional<Result<PartPlace>> outcome{};  // nothing: the request that asked has left
+    std::optional<Result<PartPlace>> outcome{};  // nothing: the request has left, or had no place
     rt::WaiterList waiting{};
   };
   using FlightPtr = std::shared_ptr<Flight>;
@@ -65,19 +75,19 @@ class PartQuestions {
 
   /// The flight of this name, and whether the caller must make it.
   [[nodiscard]] std::pair<FlightPtr, bool> join(const std::string& name);
-  [[nodiscard]] rt::Task<Result<PartPlace>> lead(rt::Worker& worker, cache::FetchSpecPtr spec,
-                                                 ObjectSourcePtr version, uint32_t number,
-                                                 FlightPtr flight, std::stop_token client_left);
+  [[nodiscard]] rt::Task<Result<PartPlace>> lead(rt::Worker& worker, PartQuestion question,
+                                                 FlightPtr flight);
+  /// Asks the store.
+  [[nodiscard]] rt::Task<Result<PartPlace>> look(rt::Worker& worker, const PartQuestion& question);
   /// False: the client has left.
   [[nodiscard]] rt::Task<bool> wait(rt::Worker& worker, FlightPtr flight,
                                     std::stop_token client_left);
-  [[nodiscard]] rt::Task<Result<PartPlace>> question(rt::Worker& worker, bool head,
-                                                     cache::FetchSpecPtr spec,
-                                                     ObjectSourcePtr version, uint32_t number,
-                                                     std::stop_token client_left);
+  [[nodiscard]] rt::Task<Result<PartPlace>> look_by(rt::Worker& worker, bool head,
+                                                    const PartQuestion& question);
   void count(const Result<PartPlace>& answer) const;
 
   origin::Forwarder* const forwarder_;
+  ForwardPlaces& places_;
   const Clock& clock_;
   PartBounds known_;
   static constexpr size_t kOutcomes = 6;

@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "api/s3/testing/endpoint_world.h"
-#include "rt/wakeup.h"
+#include "api/s3/testing/fake_forwarder.h"
 
 // Requests with a partNumber, over a cache with a fake store.
 
@@ -26,61 +26,51 @@ using World = EndpointWorld;
 constexpr uint64_t kBytes = World::kObjectBytes;
 constexpr const char* kTag = "\"abc-3\"";
 
-struct Said {
-  unsigned status = 206;
-  std::string lines{};
-  std::optional<uint64_t> length{};
-};
+using Said = FakeForwarder::Answer;
 
-/// A store with the object of three parts, of 400, 400 and 200 bytes, unless `says` says other.
-class PartStore final : public origin::Forwarder {
- public:
-  std::function<Result<Said>(const origin::ForwardRequest&)> says;
-  std::chrono::milliseconds delay{0};
-  std::vector<std::string> asked{};  // partNumber
+/// What the store says of a part of the object, which has three: of 400, 400 and 200 bytes.
+Said part(uint64_t number, std::string_view tag = kTag) {
+  if (number < 1 || number > 3) return {.status = 416, .lines = ""};
+  const ByteRange range{(number - 1) * 400, std::min(number * 400, kBytes)};
+  return {.status = 206,
+          .lines = fmt::format(
+              "ETag: {}\r\nContent-Range: bytes {}-{}/{}\r\nx-amz-mp-parts-count: 3\r\n", tag,
+              range.begin, range.end - 1, kBytes),
+          .length = range.size()};
+}
 
-  static Said part(uint64_t number) {
-    if (number < 1 || number > 3) return {416, "", 0};
-    const ByteRange range{(number - 1) * 400, std::min(number * 400, kBytes)};
-    return {206,
-            fmt::format("ETag: {}\r\nContent-Range: bytes {}-{}/{}\r\nx-amz-mp-parts-count: 3\r\n",
-                        kTag, range.begin, range.end - 1, kBytes),
-            range.size()};
-  }
+/// The whole object, of whichever part.
+Said whole() { return {.lines = fmt::format("ETag: {}\r\n", kTag), .length = kBytes}; }
 
-  rt::Task<Result<std::unique_ptr<origin::ForwardAnswer>>> forward(
-      rt::Worker& worker, origin::ForwardRequest request) override {
-    EXPECT_EQ(request.bucket, "bkt");
-    EXPECT_EQ(request.query.size(), 1u);
-    EXPECT_EQ(request.query[0].name, "partNumber");
-    EXPECT_EQ(request.fields.at(0).name, "if-match");
-    asked.push_back((request.head ? "" : "GET ") + request.query[0].value);
-    if (delay > 0ms) {
-      const bool wanted = co_await rt::sleep(worker, delay, request.stop);
-      if (!wanted) co_return fail(ErrorKind::kCancelled, "left");
-    }
-    Result<Said> said = says ? says(request) : part(std::stoul(request.query[0].value));
-    if (!said) co_return std::unexpected(said.error());
-    co_return std::make_unique<Answer>(std::move(*said));
-  }
-
- private:
-  class Answer final : public origin::ForwardAnswer {
-   public:
-    explicit Answer(Said said) : said_(std::move(said)) {}
-    unsigned status() const override { return said_.status; }
-    std::string_view lines() const override { return said_.lines; }
-    std::optional<uint64_t> content_length() const override { return said_.length; }
-    rt::Task<Result<size_t>> read(std::span<std::byte>) override { co_return 0; }
-
-   private:
-    const Said said_;
-  };
-};
+uint64_t number_of(const origin::ForwardRequest& request) {
+  return std::stoul(request.query.at(0).value);
+}
 
 class Parts : public ::testing::Test {
  protected:
-  Parts() { put(kTag); }
+  Parts() {
+    put(kTag);
+    says([](const origin::ForwardRequest& request) { return part(number_of(request)); });
+  }
+
+  void says(std::function<Said(const origin::ForwardRequest&)> choose) {
+    store_.answer_by([this, choose = std::move(choose)](const origin::ForwardRequest& request) {
+      Said said = choose(request);
+      said.head_delay = delay_;
+      return said;
+    });
+  }
+  /// The numbers that the store was asked for; negative: by a GET.
+  std::vector<int> asked() {
+    std::vector<int> numbers;
+    for (const origin::ForwardRequest& request : store_.asked()) {
+      EXPECT_EQ(request.query.at(0).name, "partNumber");
+      EXPECT_EQ(request.fields.at(0).name, "if-match");
+      const int number = static_cast<int>(number_of(request));
+      numbers.push_back(request.head ? number : -number);
+    }
+    return numbers;
+  }
 
   void put(const char* tag, uint64_t size = kBytes) { world_->put({.size = size, .etag = tag}); }
   RecordingWriter get(const std::string& number, std::vector<net::Field> fields = {}) {
@@ -94,7 +84,8 @@ class Parts : public ::testing::Test {
     put(kTag);
   }
 
-  PartStore store_;
+  FakeForwarder store_;
+  std::chrono::nanoseconds delay_{};
   std::optional<World> world_{std::in_place, "5", false, 0ms, std::vector<DeclaredKind>(), &store_};
 };
 
@@ -123,7 +114,7 @@ TEST_F(Parts, ComeFromTheObjectsPages) {
     EXPECT_EQ(all, whole);
   }
   EXPECT_EQ(world_->asked(), "");
-  EXPECT_EQ(store_.asked, (std::vector<std::string>{"1", "2", "3"}));
+  EXPECT_EQ(asked(), (std::vector<int>{1, 2, 3}));
   EXPECT_THAT(world_->metrics(),
               HasSubstr("cachey_s3api_part_questions_total{outcome=\"range\"} 3"));
   EXPECT_THAT(world_->metrics(), HasSubstr("cachey_s3api_parts_known 3"));
@@ -136,7 +127,7 @@ TEST_F(Parts, OfAnUnknownObjectCostAQuestionEachAndNoOtherBytes) {
   EXPECT_EQ(got.status, 206u);
   EXPECT_EQ(got.text.size(), 400u);
   EXPECT_EQ(world_->asked(), "G");
-  EXPECT_EQ(store_.asked.size(), 1u);
+  EXPECT_EQ(asked().size(), 1u);
 }
 
 TEST_F(Parts, SayNothingOfTheWholeObject) {
@@ -170,7 +161,7 @@ TEST_F(Parts, OfAnObjectWithoutPartsNeedNoQuestion) {
   EXPECT_THAT(got.text, HasSubstr("<Code>InvalidPartNumber</Code>"));
   EXPECT_THAT(got.text, HasSubstr("<ActualPartCount>1</ActualPartCount>"));
   EXPECT_EQ(world_->asked(), "H") << "a refusal is the store's";
-  EXPECT_TRUE(store_.asked.empty());
+  EXPECT_TRUE(asked().empty());
 }
 
 TEST_F(Parts, OfAnEmptyObject) {
@@ -181,7 +172,7 @@ TEST_F(Parts, OfAnEmptyObject) {
     EXPECT_FALSE(got.fields.contains("Content-Range"));
   }
   EXPECT_EQ(get("2").status, 416u);
-  EXPECT_TRUE(store_.asked.empty());
+  EXPECT_TRUE(asked().empty());
 }
 
 TEST_F(Parts, PastTheCountTheStoreSaysSo) {
@@ -193,13 +184,11 @@ TEST_F(Parts, PastTheCountTheStoreSaysSo) {
   EXPECT_EQ(world_->asked(), "H");
   EXPECT_EQ(head("4").status, 416u);
   EXPECT_EQ(world_->asked(), "");
-  EXPECT_EQ(store_.asked.size(), 2u);
+  EXPECT_EQ(asked().size(), 2u);
 }
 
 TEST_F(Parts, AStoreThatIgnoresNumbersSendsTheWholeObject) {
-  store_.says = [](const origin::ForwardRequest&) {
-    return Said{200, fmt::format("ETag: {}\r\n", kTag), kBytes};
-  };
+  says([](const auto&) { return whole(); });
   for (const char* number : {"1", "2", "3"}) {
     RecordingWriter got = get(number);
     EXPECT_EQ(got.status, 200u);
@@ -207,7 +196,7 @@ TEST_F(Parts, AStoreThatIgnoresNumbersSendsTheWholeObject) {
     EXPECT_FALSE(got.fields.contains("x-amz-mp-parts-count"));
     EXPECT_EQ(head(number).status, 200u);
   }
-  EXPECT_EQ(store_.asked.size(), 1u);
+  EXPECT_EQ(asked().size(), 1u);
 }
 
 TEST_F(Parts, WithoutAForwarderObjectsHaveNone) {
@@ -228,24 +217,20 @@ TEST_F(Parts, RefusesWhatS3Refuses) {
   EXPECT_EQ(both.status, 400u);
   EXPECT_THAT(both.text, HasSubstr("<Code>InvalidRequest</Code>"));
   EXPECT_EQ(world_->asked(), "");
-  EXPECT_TRUE(store_.asked.empty());
+  EXPECT_TRUE(asked().empty());
 }
 
 TEST_F(Parts, ConditionsComeFirst) {
   EXPECT_EQ(get("2", {{"if-none-match", kTag}}).status, 304u);
   EXPECT_EQ(get("2", {{"if-match", "\"x\""}}).status, 412u);
-  EXPECT_TRUE(store_.asked.empty());
+  EXPECT_TRUE(asked().empty());
   EXPECT_EQ(get("2", {{"if-match", kTag}}).status, 206u);
 }
 
 TEST_F(Parts, OfAChangedObjectAreOfTheNewVersion) {
   EXPECT_EQ(get("1").status, 206u);
   put("\"new-3\"");
-  store_.says = [](const origin::ForwardRequest& request) {
-    Said said = PartStore::part(std::stoul(request.query[0].value));
-    said.lines.replace(said.lines.find(kTag), 7, "\"new-3\"");
-    return said;
-  };
+  says([](const origin::ForwardRequest& request) { return part(number_of(request), "\"new-3\""); });
   RecordingWriter got = get("2");
   EXPECT_EQ(got.status, 206u);
   EXPECT_EQ(got.fields["ETag"], "\"new-3\"");
@@ -253,54 +238,65 @@ TEST_F(Parts, OfAChangedObjectAreOfTheNewVersion) {
 }
 
 TEST_F(Parts, OfAVersionThatNeverSettlesAreSlowDown) {
-  store_.says = [](const origin::ForwardRequest&) { return Said{206, "ETag: \"x-3\"\r\n", 9}; };
+  says([](const auto&) { return part(2, "\"x-3\""); });
   EXPECT_EQ(get("2").status, 503u);
-  EXPECT_LE(store_.asked.size(), 8u);
+  EXPECT_LE(asked().size(), 8u);
 }
 
 TEST_F(Parts, OfAStoreWhoseHeadsTellTagsOfPartsComeByTheHeadOfAGet) {
-  store_.says = [](const origin::ForwardRequest& request) {
-    if (request.head) return Said{200, "ETag: \"part\"\r\nx-amz-mp-parts-count: 3\r\n", 400};
-    return Said{200, fmt::format("ETag: {}\r\n", kTag), kBytes};
-  };
+  says([](const origin::ForwardRequest& request) {
+    if (!request.head) return whole();
+    return Said{.lines = "ETag: \"part\"\r\nx-amz-mp-parts-count: 3\r\n", .length = 400};
+  });
   EXPECT_EQ(get("2").text.size(), kBytes);
   RecordingWriter told = head("1");
   EXPECT_EQ(told.status, 200u);
   EXPECT_FALSE(told.fields.contains("x-amz-mp-parts-count"));
-  EXPECT_EQ(store_.asked, (std::vector<std::string>{"2", "GET 2"}));
+  EXPECT_EQ(asked(), (std::vector<int>{2, -2}));
 }
 
 TEST_F(Parts, OfAStoreThatFailsAreItsFailure) {
-  store_.says = [](const origin::ForwardRequest&) -> Result<Said> {
-    return fail(ErrorKind::kUpstream, "down");
-  };
+  says([](const auto&) { return Said{.error = Error(ErrorKind::kUpstream, "down")}; });
   EXPECT_EQ(get("2").status, 500u);
-  store_.says = [](const origin::ForwardRequest&) { return Said{403, "", 0}; };
+  says([](const auto&) { return Said{.status = 403, .lines = ""}; });
   EXPECT_EQ(get("2").status, 403u);
 }
 
 TEST_F(Parts, OnlyIfCachedAsksNothing) {
   (void)world_->ask();
   EXPECT_EQ(get("2", {{"cache-control", "only-if-cached"}}).status, 504u);
-  EXPECT_TRUE(store_.asked.empty());
+  EXPECT_TRUE(asked().empty());
   (void)get("2");
   EXPECT_EQ(get("2", {{"cache-control", "only-if-cached"}}).status, 206u);
 }
 
+TEST_F(Parts, OfAStoreThatTellsNoPlacesAreItsOwnAnswers) {
+  says([](const origin::ForwardRequest& request) {
+    return Said{.status = request.head ? 200u : 206u,
+                .body = request.head ? "" : "part",
+                .lines = fmt::format("ETag: {}\r\nx-amz-mp-parts-count: 3\r\n", kTag)};
+  });
+  RecordingWriter got = get("2");
+  EXPECT_EQ(got.status, 206u);
+  EXPECT_EQ(got.text, "part");
+  EXPECT_EQ(got.fields["X-Cache"], "PASS");
+  EXPECT_EQ(get("2", {{"cache-control", "only-if-cached"}}).status, 504u);
+}
+
 TEST_F(Parts, OneQuestionForAllThatWait) {
   (void)world_->ask();
-  store_.delay = 1s;
+  delay_ = 1s;
   const net::Request request(net::Method::kGet, "/bkt/o?partNumber=2", {});
   RecordingWriter writers[3];
   for (RecordingWriter& writer : writers) (void)world_->begin(request, writer);
   world_->pass(2s);
   for (const RecordingWriter& writer : writers) EXPECT_EQ(writer.text.size(), 400u);
-  EXPECT_EQ(store_.asked.size(), 1u);
+  EXPECT_EQ(asked().size(), 1u);
 }
 
 TEST_F(Parts, AnotherRequestAsksIfTheOneThatAskedLeaves) {
   (void)world_->ask();
-  store_.delay = 1s;
+  delay_ = 1s;
   const net::Request request(net::Method::kGet, "/bkt/o?partNumber=2", {});
   RecordingWriter writers[3];
   for (RecordingWriter& writer : writers) (void)world_->begin(request, writer);
@@ -311,12 +307,12 @@ TEST_F(Parts, AnotherRequestAsksIfTheOneThatAskedLeaves) {
   EXPECT_TRUE(writers[0].aborted);
   EXPECT_EQ(writers[1].text.size(), 400u);
   EXPECT_TRUE(writers[2].aborted);
-  EXPECT_EQ(store_.asked.size(), 2u);
+  EXPECT_EQ(asked().size(), 2u);
 }
 
 TEST_F(Parts, ARefusalIsNotThatOfAnOlderQuestion) {
   (void)world_->ask();
-  store_.delay = 1s;
+  delay_ = 1s;
   const net::Request request(net::Method::kGet, "/bkt/o?partNumber=4", {});
   RecordingWriter writers[2];
   (void)world_->begin(request, writers[0]);
@@ -325,7 +321,7 @@ TEST_F(Parts, ARefusalIsNotThatOfAnOlderQuestion) {
   world_->pass(3s);
   EXPECT_EQ(writers[0].status, 416u);
   EXPECT_EQ(writers[1].status, 416u);
-  EXPECT_EQ(store_.asked.size(), 2u);
+  EXPECT_EQ(asked().size(), 2u);
 }
 
 }  // namespace

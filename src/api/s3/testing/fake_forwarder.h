@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "origin/forward.h"
+#include "rt/wakeup.h"
 
 namespace cachey::api::s3 {
 
@@ -44,7 +45,11 @@ class FakeForwarder final : public origin::Forwarder {
       rt::Worker& worker, origin::ForwardRequest request) override {
     Answer answer = choose_(request);
     asked_.push_back(std::move(request));
-    if (answer.head_delay.count() > 0) co_await worker.timers().sleep(answer.head_delay);
+    const std::stop_token stop = asked_.back().stop;
+    if (answer.head_delay.count() > 0) {
+      const bool wanted = co_await rt::sleep(worker, answer.head_delay, stop);
+      if (!wanted) co_return fail(ErrorKind::kCancelled, "the request was stopped");
+    }
     if (answer.error) co_return std::unexpected(*answer.error);
     co_return std::make_unique<Stream>(std::move(answer), open_);
   }
