@@ -27,7 +27,7 @@ def store(real_store, tmp_path_factory, body):
     """versitygw keeps the CRC-32 of a PUT as S3 does, of the type FULL_OBJECT."""
     versitygw = real_store("versitygw")
     versitygw.add_bucket(_BUCKET)
-    table = client_runs.make_table(tmp_path_factory.mktemp("table") / "table.parquet")
+    table = client_runs.make_tables(tmp_path_factory.mktemp("tables"))["table.parquet"]
     for key, data in (("data.bin", body), ("table.parquet", table)):
         versitygw.client.put_object(Bucket=_BUCKET, Key=key, Body=data, ChecksumAlgorithm="CRC32")
     return versitygw
