@@ -13,6 +13,7 @@
 #include "aws/date.h"
 #include "aws/digest.h"
 #include "aws/signature_v2.h"
+#include "base/ascii.h"
 
 namespace cachey::aws {
 namespace {
@@ -30,7 +31,7 @@ const std::string kNoSecret;
 MaybeFault check_scope(const SignatureClaim& claim, std::string_view region,
                        std::string_view service) {
   const bool by_header = claim.form == SignatureForm::kHeader;
-  const auto malformed = [by_header](const char* part, std::string words) {
+  const auto malformed = [by_header](const char* part, const std::string& words) {
     SignatureFailure failure(
         by_header ? SignatureFault::kHeaderMalformed : SignatureFault::kQueryMalformed, part);
     failure.message = (by_header ? "The authorization header is malformed; "
@@ -47,8 +48,16 @@ MaybeFault check_scope(const SignatureClaim& claim, std::string_view region,
     return malformed("region", fmt::format("the region \"{}\" is wrong; expecting \"{}\"",
                                            claim.region, region));
   }
-  if (!amz_date(claim.signed_at).starts_with(claim.day)) {
-    return malformed("day", "Invalid credential date. Date is not the same as X-Amz-Date.");
+  if (claim.day.size() != kDayBytes || !std::ranges::all_of(claim.day, is_digit)) {
+    return malformed("day", fmt::format("incorrect date format \"{}\". This date in the credential "
+                                        "must be in the format \"yyyyMMdd\".",
+                                        claim.day.substr(0, kShownBytesMax)));
+  }
+  const std::string date = amz_date(claim.signed_at);
+  if (!date.starts_with(claim.day)) {
+    return malformed("day", fmt::format("Invalid credential date \"{}\". This date is not the same "
+                                        "as X-Amz-Date: \"{}\".",
+                                        claim.day, date.substr(0, kDayBytes)));
   }
   return std::nullopt;
 }

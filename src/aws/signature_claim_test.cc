@@ -66,6 +66,41 @@ TEST(SignatureClaim, ABrokenAuthorizationHeaderIsMalformed) {
   EXPECT_EQ(with(",SignedHeaders", " , \t SignedHeaders"), std::nullopt);
 }
 
+TEST(SignatureClaim, WhatIsMalformedIsSaidInS3sWords) {
+  const std::string words = "The authorization header is malformed; ";
+  const auto message = [](const std::string& parts) {
+    TestRequest request = documented_get();
+    request.set("Authorization", "AWS4-HMAC-SHA256 " + parts);
+    const auto checked = check(request);
+    return checked ? std::string("none") : checked.error().message;
+  };
+  const std::string id = "Credential=AKID/20130524/us-east-1/s3/aws4_request";
+  EXPECT_EQ(message(id + ",Signature=a"),
+            words +
+                "the authorization header requires three components: Credential, SignedHeaders, "
+                "and Signature.");
+  EXPECT_EQ(message("Other=a,SignedHeaders=host,Signature=a"), words + "missing Credential.");
+  EXPECT_EQ(message(id + ",Other=host,Signature=a"), words + "missing SignedHeaders.");
+  EXPECT_EQ(message(id + ",SignedHeaders=host,Other=a"), words + "missing Signature.");
+  EXPECT_EQ(message(id + ",SignedHeaders-host,Signature=a"),
+            words + "the authorization component \"SignedHeaders-host\" is malformed.");
+  const auto of_credential = [&message](const std::string& credential) {
+    return message("Credential=" + credential + ",SignedHeaders=host;x-amz-date,Signature=a");
+  };
+  EXPECT_EQ(of_credential("AKID/32234/us-east-1/s3/aws_request"),
+            words + "incorrect terminal \"aws_request\". This endpoint uses \"aws4_request\".");
+  EXPECT_EQ(of_credential("AKID/32234/us-east-1/ec2/aws4_request"),
+            words + "incorrect service \"ec2\". This endpoint belongs to \"s3\".");
+  EXPECT_EQ(of_credential("AKID/3223423234/us-east-1/s3/aws4_request"),
+            words +
+                "incorrect date format \"3223423234\". This date in the credential must be in "
+                "the format \"yyyyMMdd\".");
+  EXPECT_EQ(of_credential("AKID/20130525/us-east-1/s3/aws4_request"),
+            words +
+                "Invalid credential date \"20130525\". This date is not the same as "
+                "X-Amz-Date: \"20130524\".");
+}
+
 TEST(SignatureClaim, ABrokenQueryIsMalformed) {
   const TestRequest good = signed_by_query(TestRequest());
   for (const char* name : {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires",
