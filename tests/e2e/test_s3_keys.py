@@ -93,7 +93,7 @@ def test_nobody_hears_of_what_another_may_read(server, origin, kind):
             for answer, name in zip(answers, "xyz"):
                 assert answer.status == 403, f"{who} {method} {query} {headers}: {answer.status} {answer.body[:300]!r}"
                 assert answer.header("ETag") is None and answer.header("Content-Range") is None
-                assert b"1000" not in answer.body.replace(b"1000000", b"")
+                assert not re.search(rb"\b1000\b|ActualObjectSize", answer.body)
             if who not in ("wrong secret",):  # its StringToSign has the time
                 heard = [re.sub(b"a/[xyz]", b"a/_", repr(without_ids(answer)).encode()) for answer in answers]
                 assert heard[0] == heard[1] == heard[2], who
