@@ -239,6 +239,13 @@ std::expected<SignatureClaim, SignatureFailure> parse_query_form(const ReceivedR
   return claim;
 }
 
+/// Of one name or value.
+std::optional<std::string> decode_of_query(std::string_view text) {
+  std::string blanks(text);
+  std::ranges::replace(blanks, '+', ' ');
+  return percent_decode(blanks);
+}
+
 }  // namespace
 
 std::expected<std::vector<NamedValue>, SignatureFailure> decode_query(std::string_view query) {
@@ -250,9 +257,9 @@ std::expected<std::vector<NamedValue>, SignatureFailure> decode_query(std::strin
     if (parameter.empty()) continue;
     if (parameters.size() >= kQueryParametersMax) return faulty(SignatureFault::kTooLarge);
     const size_t equals = std::min(parameter.find('='), parameter.size());
-    std::optional<std::string> name = percent_decode(parameter.substr(0, equals));
+    std::optional<std::string> name = decode_of_query(parameter.substr(0, equals));
     std::optional<std::string> value =
-        percent_decode(parameter.substr(std::min(equals + 1, parameter.size())));
+        decode_of_query(parameter.substr(std::min(equals + 1, parameter.size())));
     if (!name || !value) return faulty(SignatureFault::kPathMalformed);
     parameters.push_back({std::move(*name), std::move(*value)});
   }

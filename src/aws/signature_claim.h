@@ -46,7 +46,8 @@ struct SignatureClaim {
 inline constexpr size_t kSignedHeadersMax = 128;
 inline constexpr size_t kQueryParametersMax = 256;
 
-/// The parameters in order, names and values percent-decoded; `+` stays a plus, `k` is `k=`.
+/// The parameters in order, names and values percent-decoded; `+` is a blank, as S3 and its stores
+/// read it and the Rust crate object_store signs it; `k` is `k=`.
 [[nodiscard]] std::expected<std::vector<NamedValue>, SignatureFailure> decode_query(
     std::string_view query);
 

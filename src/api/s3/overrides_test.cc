@@ -35,7 +35,7 @@ TEST(Overrides, EachReplacesItsField) {
       {"response-content-encoding=txt", "Content-Encoding: txt\r\n"},
       {"response-content-language=en-US", "Content-Language: en-US\r\n"},
       {"response-content-type=image%2Fsvg%2Bxml", "Content-Type: image/svg+xml\r\n"},
-      {"response-content-type=image/svg+xml", "Content-Type: image/svg+xml\r\n"},
+      {"response-content-type=text/plain;+x=y", "Content-Type: text/plain; x=y\r\n"},
       {"response-expires=Thu%2C%2001%20Dec%202024%2016%3A00%3A00%20GMT",
        "Expires: Thu, 01 Dec 2024 16:00:00 GMT\r\n"},
       {"response-content-disposition=%C3%BC%FF", "Content-Disposition: \xC3\xBC\xFF\r\n"},

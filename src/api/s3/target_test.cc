@@ -218,10 +218,11 @@ TEST(Target, OtherMethodsNameNothing) {
 }
 
 TEST(Target, ParametersAreDecodedInOrder) {
-  const auto parsed = parse("/bkt/key?a=1&b%20=%3D+&a=2&c&=d&X-Amz-Expires=60");
+  const auto parsed = parse("/bkt/key?a=1&b%20=%3D+%2B&e+f=g&a=2&c&=d&X-Amz-Expires=60");
   ASSERT_TRUE(parsed.has_value());
   EXPECT_EQ(parsed->parameter("a"), "1");
-  EXPECT_EQ(parsed->parameter("b "), "=+");
+  EXPECT_EQ(parsed->parameter("b "), "= +");
+  EXPECT_EQ(parsed->parameter("e f"), "g");
   EXPECT_EQ(parsed->parameter("c"), "");
   EXPECT_EQ(parsed->parameter(""), "d");
   EXPECT_EQ(parsed->parameter("X-Amz-Expires"), "60");
