@@ -159,9 +159,15 @@ std::expected<GrantPtr, Refusal> Clients::admit(rt::Worker& worker, const net::R
   headers.reserve(request.fields().size());
   for (const net::Field& field : request.fields()) headers.push_back({field.name, field.value});
   const std::string_view host = request.field("host").value_or("");
+  const std::optional<std::string> bucket_of_host = hosts.bucket_of(host);
   std::vector<std::string> other_hosts;
-  if (!external_hosts_.empty()) other_hosts = hosts_before_proxy(host, external_hosts_);
-  const bool host_has_bucket = hosts.bucket_of(host).has_value();
+  if (!external_hosts_.empty()) {
+    other_hosts = hosts_before_proxy(host, external_hosts_);
+    // With another bucket in the host, the same path is another object.
+    std::erase_if(other_hosts, [&](const std::string& other) {
+      return hosts.bucket_of(other) != bucket_of_host;
+    });
+  }
   std::shared_ptr<const AccessKey> found;
   const auto look_up = [&](std::string_view id) {
     found = state.keys->find(id);
@@ -173,7 +179,7 @@ std::expected<GrantPtr, Refusal> Clients::admit(rt::Worker& worker, const net::R
                             .path = path,
                             .query = target.parameters,
                             .headers = headers,
-                            .bucket_of_host = host_has_bucket ? target.bucket : std::string_view(),
+                            .bucket_of_host = bucket_of_host ? target.bucket : std::string_view(),
                             .other_hosts = other_hosts},
                            look_up, now);
   if (!checked) return std::unexpected(refusal_of(checked.error(), target, now));

@@ -116,6 +116,24 @@ TEST_F(ClientsTest, MaySignForTheHostOfAProxyInFront) {
   EXPECT_EQ(code(strict, behind), "SignatureDoesNotMatch");
 }
 
+/// Otherwise a URL for `/data/x` would be one for the object `data/x` of each bucket, too.
+TEST_F(ClientsTest, MaySignForNoOtherBucketsHost) {
+  hosts_ = VirtualHosts::parse(std::vector<std::string>{"s3.example.com"}).value();
+  Clients clients = make("AKIA1 0123456789abcdef\n", {"s3.example.com", "data.s3.example.com:81"});
+  const auto heard = [&](const std::string& signed_host, const std::string& host) {
+    Signed sent = Signed::by("AKIA1", "0123456789abcdef", "/data/x", signed_host);
+    sent.headers.front().value = host;
+    return code(clients, sent);
+  };
+  EXPECT_EQ(heard("s3.example.com", "10.0.0.1"), "");
+  EXPECT_EQ(heard("s3.example.com", "s3.example.com:80"), "");
+  EXPECT_EQ(heard("s3.example.com", "other.s3.example.com"), "SignatureDoesNotMatch");
+  EXPECT_EQ(heard("other.s3.example.com", "other.s3.example.com:80"), "");
+  EXPECT_EQ(heard("data.s3.example.com:81", "data.s3.example.com"), "");
+  EXPECT_EQ(heard("data.s3.example.com:81", "10.0.0.1"), "SignatureDoesNotMatch");
+  EXPECT_EQ(heard("data.s3.example.com:81", "other.s3.example.com"), "SignatureDoesNotMatch");
+}
+
 TEST(HostsBeforeProxy, AreTheNamesAndThePortThatAProxyDropped) {
   EXPECT_THAT(hosts_before_proxy("10.0.0.1:9000", {"s3.example.com:8443"}),
               ElementsAre("s3.example.com:8443"));
