@@ -21,6 +21,8 @@ void fail(World& world, ErrorKind kind = ErrorKind::kUpstream) {
 
 void mend(World& world) { world.origin().behave(origin::FakeOrigin::Behaviour{}); }
 
+bool is_out(World& world) { return world.metrics().contains("cachey_s3api_buckets_out 1"); }
+
 std::string word_of(RecordingWriter answer) { return answer.fields["X-Cache"]; }
 
 TEST(Outage, AfterAFewFailuresOneRequestASecondAsks) {
@@ -60,6 +62,47 @@ TEST(Outage, AStoreThatHangsIsWaitedForShortlyAndConfirmsLate) {
   (void)world.asked();
   EXPECT_EQ(word_of(world.ask()), "HIT");
   EXPECT_EQ(world.asked(), "");
+}
+
+/// A store that is slower than the wait for it answers, and so is not out.
+TEST(Outage, LateAnswersEndIt) {
+  World world;
+  const auto target = [](int i) { return "/bkt/o" + std::to_string(i); };
+  constexpr int kObjects = 4 * Outages::kFailuresMin;
+  for (int i = 0; i < kObjects; ++i) {
+    world.origin().put("bkt", "o" + std::to_string(i), {.size = World::kObjectBytes});
+    (void)world.ask({}, net::Method::kGet, target(i));
+  }
+  world.pass(6s);
+  world.origin().behave({.head_delay = 1500ms});
+  int asked = 0;
+  for (int i = 0; i < kObjects; ++i) {
+    (void)world.asked();
+    EXPECT_EQ(word_of(world.ask({}, net::Method::kGet, target(i))), "STALE");
+    asked += world.asked().empty() ? 0 : 1;
+  }
+  EXPECT_GE(asked, kObjects - 1) << "the bucket counts as out";
+  world.pass(1s);
+  EXPECT_FALSE(is_out(world));
+}
+
+TEST(Outage, AStoreThatNeverAnswersIsOutAllTheTime) {
+  World world;
+  (void)world.ask();
+  world.pass(6s);
+  world.origin().behave({.head_delay = 1h});
+  for (int i = 0; i < Outages::kFailuresMin; ++i) EXPECT_EQ(word_of(world.ask()), "STALE");
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(word_of(world.ask()), "STALE");
+    EXPECT_TRUE(is_out(world));
+    world.pass(500ms);
+  }
+  mend(world);
+  world.pass(Outages::kAskEvery);
+  EXPECT_EQ(word_of(world.ask()), "STALE") << "joins the question that hangs";
+  world.pass(15s);
+  EXPECT_EQ(word_of(world.ask()), "REVALIDATED");
+  EXPECT_FALSE(is_out(world));
 }
 
 TEST(Outage, StaleAnswersEndWithTheirTime) {

@@ -1,5 +1,7 @@
 #include "api/s3/outages.h"
 
+#include <utility>
+
 namespace cachey::api::s3 {
 
 bool Outages::may_ask(std::string_view bucket, MonoTime now) {
@@ -21,11 +23,25 @@ bool Outages::failed(std::string_view bucket, MonoTime now) {
 
 bool Outages::answered(std::string_view bucket) {
   const MutexLock lock(mutex_);
-  const Failing* const failing = failing_.find(bucket);
+  Failing* const failing = failing_.find(bucket);
   if (failing == nullptr) return false;
-  const bool was_out = failing->failures == kFailuresMin;
-  (void)failing_.erase(bucket);
+  const bool was_out = std::exchange(failing->failures, 0) == kFailuresMin;
+  if (!failing->waits) (void)failing_.erase(bucket);
   return was_out;
+}
+
+bool Outages::may_wait(std::string_view bucket) {
+  const MutexLock lock(mutex_);
+  Failing* const failing = failing_.find_or_add(bucket);
+  return failing != nullptr && !std::exchange(failing->waits, true);
+}
+
+void Outages::ended_wait(std::string_view bucket) {
+  const MutexLock lock(mutex_);
+  Failing* const failing = failing_.find(bucket);
+  if (failing == nullptr) return;  // forgotten meanwhile
+  failing->waits = false;
+  if (failing->failures == 0) (void)failing_.erase(bucket);
 }
 
 size_t Outages::buckets_out() const {

@@ -25,6 +25,9 @@ class Outages {
   /// The longest wait for the answer to a question of a request that may be answered stale. A later
   /// answer still confirms the object, for the requests after this one.
   static constexpr std::chrono::seconds kPatience{1};
+  /// The longest wait for an answer that was not there after kPatience. One such wait a bucket at a
+  /// time; an answer within it ends the outage.
+  static constexpr std::chrono::seconds kLateMax{10};
   /// The bounds of the table of buckets. Past a bound the bucket that was unused for the longest
   /// time is forgotten: requests for this bucket ask again.
   static constexpr AgedMapLimits kKept{.entries = 1000, .key_bytes = 64 * kKiB};
@@ -36,13 +39,18 @@ class Outages {
   bool failed(std::string_view bucket, MonoTime now) EXCLUDES(mutex_);
   /// The store has answered, whatever the answer. True: the bucket was out.
   bool answered(std::string_view bucket) EXCLUDES(mutex_);
+  /// A failure was that of kPatience. True: the caller waits for the late answer, and calls
+  /// ended_wait() then. False: another wait for the bucket is under way.
+  [[nodiscard]] bool may_wait(std::string_view bucket) EXCLUDES(mutex_);
+  void ended_wait(std::string_view bucket) EXCLUDES(mutex_);
 
   [[nodiscard]] size_t buckets_out() const EXCLUDES(mutex_);
 
  private:
   struct Failing {
     int failures = 0;
-    MonoTime ask_at{};  // the next question, once the bucket is out
+    MonoTime ask_at{};   // the next question, once the bucket is out
+    bool waits = false;  // for a late answer
   };
 
   mutable Mutex mutex_;

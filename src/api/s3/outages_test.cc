@@ -48,6 +48,19 @@ TEST_F(OutagesTest, TheFirstAnswerEndsIt) {
   EXPECT_TRUE(may_ask("b")) << "counted anew";
 }
 
+TEST_F(OutagesTest, OneWaitsForALateAnswer) {
+  EXPECT_TRUE(outages_.may_wait("b"));
+  EXPECT_FALSE(outages_.may_wait("b"));
+  EXPECT_TRUE(outages_.may_wait("other"));
+  fail("b", Outages::kFailuresMin);
+  EXPECT_TRUE(outages_.answered("b"));
+  EXPECT_FALSE(outages_.may_wait("b")) << "the wait goes on";
+  EXPECT_TRUE(may_ask("b"));
+  outages_.ended_wait("b");
+  EXPECT_TRUE(outages_.may_wait("b"));
+  outages_.ended_wait("nobody");
+}
+
 TEST_F(OutagesTest, BeginAndEndAreToldOnce) {
   fail("b", Outages::kFailuresMin - 1);
   EXPECT_FALSE(outages_.answered("b")) << "the bucket was not out";

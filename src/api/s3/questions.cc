@@ -35,10 +35,21 @@ rt::Task<Result<cache::Head>> Questions::ask(rt::Worker& worker, cache::FetchSpe
   if (is_gone && not_before < terms.news_from && !is_absent_since(*spec, terms.news_from))
     head = co_await look(worker, spec, terms.news_from, until);
   const bool is_late = !head && head.error().kind() == ErrorKind::kTimeout;
-  if (is_late && cache_.clock().mono() >= deadline)
+  if (is_late && cache_.clock().mono() >= deadline) {
     head = fail(ErrorKind::kTimeout, "the store has not answered in a second");
+    if (outages_.may_wait(bucket)) worker.tasks().spawn(hear_late_answer(worker, spec, not_before));
+  }
   count(bucket, head, terms.may_be_stale);
   co_return head;
+}
+
+/// The client has its answer. Waits for the question that goes on: a slow store is not out.
+rt::Task<void> Questions::hear_late_answer(rt::Worker& worker, cache::FetchSpecPtr spec,
+                                           MonoTime not_before) {
+  const rt::Until until{cache_.clock().mono() + Outages::kLateMax, {}};
+  const Result<cache::Head> head = co_await look(worker, spec, not_before, until);
+  outages_.ended_wait(spec->key.kind);
+  count(spec->key.kind, head, false);
 }
 
 /// An outage's begin and end are in the log, so that an operator sees why answers are stale. Only

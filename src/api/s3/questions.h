@@ -39,6 +39,8 @@ class Questions {
  private:
   [[nodiscard]] rt::Task<Result<cache::Head>> look(rt::Worker& worker, cache::FetchSpecPtr spec,
                                                    MonoTime not_before, rt::Until until);
+  [[nodiscard]] rt::Task<void> hear_late_answer(rt::Worker& worker, cache::FetchSpecPtr spec,
+                                                MonoTime not_before);
   void count(std::string_view bucket, const Result<cache::Head>& head, bool may_be_stale);
   [[nodiscard]] bool is_absent_since(const cache::FetchSpec& spec, MonoTime when);
 
