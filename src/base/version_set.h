@@ -30,6 +30,13 @@ class VersionSet {
     return found == sources_.end() ? nullptr : *found;
   }
 
+  /// A version of another bucket; null: the set has none.
+  [[nodiscard]] ObjectSourcePtr beside(std::string_view bucket) const {
+    const auto found = std::ranges::find_if(
+        sources_, [bucket](const ObjectSourcePtr& source) { return source->bucket != bucket; });
+    return found == sources_.end() ? nullptr : *found;
+  }
+
   /// Adds `source`, unless the set has a version of its bucket. REQUIRES: fits(*source).
   void add(ObjectSourcePtr source) {
     if (of(source->bucket) == nullptr) sources_.push_back(std::move(source));

@@ -71,6 +71,7 @@ std::optional<uint64_t> DiskReads::object_size_if_here(rt::Worker& worker, const
       disk_->find(worker, key.kind, key.object,
                   store::PageAt::page(index, spec.page_size.exponent()), store::DiskUse::kNone);
   if (!found || !may_have_(key.kind, found->bucket())) return std::nullopt;
+  if (!spec.takes(*found->source())) return std::nullopt;
   if (found->bytes() != spec.page_size.bytes_of(index, found->info().size)) return std::nullopt;
   const ObjectSourcePtr ruling = table_.ruling(key);
   if (ruling != nullptr && ruling->info.size != found->info().size) return std::nullopt;

@@ -54,9 +54,12 @@ class PageSource final : public store::DiskWriteSource {
   }
 
  private:
-  /// The page's version, with the attributes that the store said last.
+  /// The page's version, with the attributes that the store said last. A page with bytes of two
+  /// buckets is one of the second bucket on the disk: readers that want the first one's alone do
+  /// not take the page.
   [[nodiscard]] ObjectSourcePtr newest_source() const {
-    const ObjectSourcePtr& own = page_->source();
+    const ObjectSourcePtr& other = page_->other_source();
+    const ObjectSourcePtr& own = other != nullptr ? other : page_->source();
     ObjectSourcePtr known = table_.version_in(page_->key(), own->bucket);
     return known != nullptr && known->same_version(*own) ? known : own;
   }

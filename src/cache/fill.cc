@@ -220,7 +220,7 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
     if (filling.gone != nullptr) forget(filling.worker, page.key(), *filling.gone);
     co_return std::unexpected(std::move(*filling.failure));
   }
-  page.finish(clock_.unix_seconds());
+  page.finish(clock_.unix_seconds(), filling.versions.beside(page.source()->bucket));
   memory_.publish(page);
   if (!page.is_part()) table_.drop_parts(page);
   disk_.start(filling.worker, &page);
@@ -338,6 +338,7 @@ rt::Task<Result<void>> Fills::take_memory(Filling& filling, ObjectSourcePtr sour
   if (!page.try_pin()) co_return fail(ErrorKind::kChanged, "the object changed while it was read");
   filling.pinned = true;
   disk_.observe(filling.worker, page.key(), *source);
+  page.set_other_source(other_source_of(filling, source->bucket));
   page.set_head(std::move(source));
   co_return Result<void>();
 }

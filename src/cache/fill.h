@@ -138,6 +138,8 @@ class Fills {
   [[nodiscard]] rt::Task<Result<void>> take_memory(Filling& filling, ObjectSourcePtr source);
   void find_parts(Filling& filling);
   static void forget_parts(Filling& filling);
+  [[nodiscard]] static ObjectSourcePtr other_source_of(const Filling& filling,
+                                                       std::string_view bucket);
   [[nodiscard]] rt::Task<Result<void>> take_parts_head(Filling& filling);
   [[nodiscard]] Result<ObjectSourcePtr> observe_answer(Filling& filling,
                                                        const origin::ObjectRead& read);

@@ -21,6 +21,13 @@ bool is_usable(const Page& part) {
   return there && !part.memory_gone();
 }
 
+/// The fill knows which buckets the part's bytes are of, and takes them.
+bool may_copy(const FetchSpec& spec, const Page& part) {
+  const bool is_known =
+      part.phase() == Page::Phase::kWhole || part.is_all_of(std::span(&part.source()->bucket, 1));
+  return is_known && spec.takes(part);
+}
+
 /// The bytes of the part, as offsets in its page.
 ByteRange range_in(const Page& page, const Page& part) {
   const uint64_t begin = part.object_offset() - page.object_offset();
@@ -63,7 +70,7 @@ void Fills::find_parts(Filling& filling) {
   if (filling.is_question() || page.is_part()) return;
   std::vector<PagePtr> parts = table_.parts(page.key(), page.index());
   std::erase_if(parts, [&filling](const PagePtr& part) {
-    return !is_usable(*part) || !filling.spec.takes(*part->source());
+    return !is_usable(*part) || !may_copy(filling.spec, *part);
   });
   if (parts.empty()) return;
   std::vector<ByteRange> runs;
@@ -87,6 +94,16 @@ void Fills::find_parts(Filling& filling) {
   filling.plan.bytes_max = bytes;
   filling.plan.present = std::move(runs);
   filling.parts = std::move(parts);
+}
+
+/// A version of a bucket other than this one that the fill's parts have bytes of; null: none.
+ObjectSourcePtr Fills::other_source_of(const Filling& filling, std::string_view bucket) {
+  for (const PagePtr& part : filling.parts) {
+    if (part->source()->bucket != bucket) return part->source();
+    if (part->phase() == Page::Phase::kWhole && part->other_source() != nullptr)
+      return part->other_source();
+  }
+  return nullptr;
 }
 
 void Fills::forget_parts(Filling& filling) {

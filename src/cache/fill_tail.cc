@@ -119,7 +119,7 @@ void Fills::TailBody::arrived(ByteRange range) {
 /// All bytes have come.
 void Fills::TailBody::finish() {
   for (const PagePtr& page : filling_.targets) {
-    page->finish(fills_.clock_.unix_seconds());
+    page->finish(fills_.clock_.unix_seconds(), filling_.versions.beside(page->source()->bucket));
     fills_.memory_.publish(*page);
     if (!page->is_part()) fills_.table_.drop_parts(*page);
     fills_.disk_.start(filling_.worker, page);

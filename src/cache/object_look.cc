@@ -25,6 +25,8 @@ bool may_look_again(const Page& look, const FetchSpec& spec, PageRole role, Mono
   failure.hurried = look.error().cause() == ErrorCause::kHurried;
   failure.other_terms = leader == nullptr || !spec.same_terms(*leader);
   failure.old_news = look.asked_at() < not_before;
+  failure.unexplained = look.error().kind() == ErrorKind::kNotFound && spec.explain_absence &&
+                        leader != nullptr && !leader->explain_absence;
   failure.tries = tries;
   return may_try_again(failure);
 }

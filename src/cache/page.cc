@@ -46,6 +46,7 @@ Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint
       fill_order_(order),
       page_size_(leader->page_size),
       is_part_(false),
+      for_own_buckets_(leader->wishes.own_buckets),
       index_(index),
       begin_(page_size_.begin_of(index)),
       key_(std::move(key)),
@@ -62,6 +63,7 @@ Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint
       fill_order_(FillOrder::kFromBegin),
       page_size_(leader->page_size),
       is_part_(true),
+      for_own_buckets_(leader->wishes.own_buckets),
       index_(index),
       begin_(place.begin),
       key_(std::move(key)),
@@ -253,8 +255,15 @@ void Page::add(ByteRange range) {
   wake_settled();
 }
 
-void Page::finish(int64_t cached_at) {
+void Page::set_other_source(ObjectSourcePtr other) {
+  if (other == nullptr) return;
+  other_source_ = std::move(other);
+  has_other_source_.store(true, std::memory_order_relaxed);
+}
+
+void Page::finish(int64_t cached_at, ObjectSourcePtr other) {
   cached_at_ = cached_at;
+  set_other_source(std::move(other));
   {
     const MutexLock lock(mutex_);
     CHECK(filled_.run_end(0) == memory_bytes());

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,7 @@
 
 namespace cachey::cache {
 
+class Page;
 class PageTable;
 struct KindMetrics;
 
@@ -54,6 +56,11 @@ struct FetchSpec {
   [[nodiscard]] bool takes(const ObjectSource& source) const {
     return !wishes.own_buckets || std::ranges::find(buckets, source.bucket) != buckets.end();
   }
+  /// The request may be answered with bytes of the page. REQUIRES: has_head.
+  [[nodiscard]] bool takes(const Page& page) const;
+  /// The request may wait for the page, or for its bytes. A failed page tells why the request may
+  /// not have them.
+  [[nodiscard]] bool may_hold(const Page& page) const;
 };
 using FetchSpecPtr = std::shared_ptr<const FetchSpec>;
 
@@ -123,6 +130,15 @@ class Page final : public store::Evictable {
   [[nodiscard]] bool has_head() const { return has_head_.load(std::memory_order_acquire); }
   /// Constant. REQUIRES: has_head.
   [[nodiscard]] const ObjectSourcePtr& source() const { return source_; }
+  /// A version of another bucket that the page has bytes of, too: a body went on there, or a part
+  /// of the page is from there. Null: all bytes are of source()'s bucket. REQUIRES: whole.
+  [[nodiscard]] const ObjectSourcePtr& other_source() const { return other_source_; }
+  /// All bytes are of these buckets, also those that the fill still brings. REQUIRES: has_head.
+  [[nodiscard]] bool is_all_of(std::span<const std::string> buckets) const EXCLUDES(mutex_);
+  /// The fill, if there is one, asks these buckets alone.
+  [[nodiscard]] bool is_filled_from(std::span<const std::string> buckets) const EXCLUDES(mutex_);
+  /// The first request, for which the page was made, wishes that.
+  [[nodiscard]] bool for_own_buckets() const { return for_own_buckets_; }
   /// When the page became whole, in Unix seconds. REQUIRES: whole or on disk.
   [[nodiscard]] int64_t cached_at() const { return cached_at_; }
   /// REQUIRES: failed.
@@ -194,9 +210,12 @@ class Page final : public store::Evictable {
     asked_at_ = at;
     asked_from_ = from;
   }
+  /// Not null: the page is to have bytes of this bucket's version, too.
+  void set_other_source(ObjectSourcePtr other);
   void set_head(ObjectSourcePtr source);
   void add(ByteRange range);
-  void finish(int64_t cached_at);
+  /// `other`: see other_source().
+  void finish(int64_t cached_at, ObjectSourcePtr other = nullptr);
   void fail(Error error);
   /// Instead of all these, for a look (see Fills::look): the page fails, and has a head.
   void end_look(ObjectSourcePtr source);
@@ -254,6 +273,8 @@ class Page final : public store::Evictable {
   const FillOrder fill_order_;
   const PageSize page_size_;
   const bool is_part_;
+  const bool for_own_buckets_;
+  std::atomic<bool> has_other_source_{false};  // before the head, so that it is known while filling
   const uint32_t index_;
   const uint64_t begin_;  // in the object
   // source_, cached_at_, disk_bytes_ and error_ are written before phase_, then constant.
@@ -267,6 +288,7 @@ class Page final : public store::Evictable {
   // Guarded by the table's shard mutex. Null until the version is known, which is before
   // set_head().
   ObjectSourcePtr version_;
+  ObjectSourcePtr other_source_;  // written before phase_ is whole, then constant
   std::optional<Error> error_;
   MonoTime asked_at_{};  // this and the next are written before phase_, then constant
   uint64_t asked_from_ = 0;
@@ -284,6 +306,10 @@ class Page final : public store::Evictable {
 };
 
 using PagePtr = boost::intrusive_ptr<Page>;
+
+inline bool FetchSpec::takes(const Page& page) const {
+  return !wishes.own_buckets || page.is_all_of(buckets);
+}
 
 /// A reader of a page that passes no bytes to a client: the page's fill goes on as for any reader.
 class PageReading {

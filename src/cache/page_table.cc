@@ -58,6 +58,7 @@ PageTable::Found PageTable::question(const FetchSpecPtr& spec, uint64_t tail_byt
   const MutexLock lock(shard.mutex);
   for (const PagePtr& one : shard.looks) {
     if (one->key() != key || one->is_part() != (tail_bytes != 0)) continue;
+    if (one->for_own_buckets() != spec->wishes.own_buckets) continue;
     if (!one->is_part() || one->bytes_max() == tail_bytes) return Found{one, false};
   }
   SharedKey::Ptr own_key = SharedKey::make(key);

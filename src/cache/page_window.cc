@@ -69,6 +69,7 @@ std::optional<PageWindow::Here> PageWindow::here_from(uint64_t position) const {
     return exact() ? here_on_disk({position, position + 1}) : std::nullopt;
   }
   if (!page->has_head() || page->phase() == Page::Phase::kFailed) return std::nullopt;
+  if (!spec_->takes(*page)) return std::nullopt;
   const uint64_t size = page->source()->info.size;
   if (use_ == Use::kHead || position >= size) return Here{page_end, size};
   if (page->on_disk()) return Here{page->place().end, size};
@@ -325,7 +326,9 @@ void PageWindow::drop(Slot& slot) {
 void PageWindow::replace(Slot& held) {
   const PagePtr page(held.page);
   cache_.table().remove(*page);
-  if (page->phase() != Page::Phase::kFilling) page->discard();  // a fill goes on for its readers
+  const Page::Phase phase = page->phase();
+  const bool is_filled = phase == Page::Phase::kPending || phase == Page::Phase::kFilling;
+  if (!is_filled) page->discard();  // a fill goes on for its readers
   held.lost = true;
   drop(held);
 }

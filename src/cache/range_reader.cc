@@ -51,7 +51,7 @@ std::optional<Result<void>> RangeReader::try_open() {
       hot_pages == nullptr ? nullptr : hot_pages->find(key, hash, current());
   if (hot == nullptr || condition_ != nullptr) return try_look_up(key, hash);
   const Page& page = *hot->page();
-  if (!window_.spec().takes(*page.source()) || !is_satisfiable(page.source()->info))
+  if (!window_.spec().takes(page) || !is_satisfiable(page.source()->info))
     return try_look_up(key, hash);
   if (window_.use() == Use::kBody) page.prefetch_rest(offset_in(page));
   window_.hold(*hot, began_);
@@ -83,7 +83,7 @@ std::optional<Result<void>> RangeReader::try_look_up(KeyView key, uint64_t hash)
     if (size) window_.look_ahead(current(), *size);
     return std::nullopt;
   }
-  if (!window_.spec().takes(*first.source()) || refuses_by_old_news(first)) return std::nullopt;
+  if (!window_.spec().takes(first) || refuses_by_old_news(first)) return std::nullopt;
   Result<void> opened = take_version();
   if (opened && needs_byte() && !ready()) return std::nullopt;
   return opened;
@@ -198,18 +198,18 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
     }
     Slot& held = window_.at(current());
     const Page::Phase phase = held.page->phase();
+    if (!window_.spec().may_hold(*held.page)) {
+      if (++held.tries > kTriesMax) co_return changed();
+      window_.replace(held);
+      continue;
+    }
     if (phase == Page::Phase::kPending) {
       cache_.fills().want(*held.page, offset_in(*held.page));
       Result<void> waited = co_await held.page->wait_head(worker_, window_.spec(), until);
       if (!waited) co_return waited;
       continue;
     }
-    if (phase != Page::Phase::kFailed) {
-      if (window_.spec().takes(*held.page->source())) co_return Result<void>();
-      if (++held.tries > kTriesMax) co_return changed();
-      window_.replace(held);
-      continue;
-    }
+    if (phase != Page::Phase::kFailed) co_return Result<void>();
     if (readable(*held.page)) co_return Result<void>();  // the page failed at a later byte
     if (!may_ask_again(held)) {
       const Error& error = held.page->error();
@@ -248,8 +248,8 @@ PageFailure RangeReader::failure_of(const Page& page) const {
 
 bool RangeReader::readable(const Page& page) const {
   const uint64_t offset = offset_in(page);
-  return page.has_head() && window_.spec().takes(*page.source()) && !page.memory_gone() &&
-         !page.damaged() && page.available_end(offset) > offset;
+  return page.has_head() && window_.spec().takes(page) && !page.memory_gone() && !page.damaged() &&
+         page.available_end(offset) > offset;
 }
 
 bool RangeReader::ready() const {
@@ -258,9 +258,9 @@ bool RangeReader::ready() const {
 
 bool RangeReader::fits(const Page& page) const {
   const ObjectSourcePtr& source = page.source();
+  if (!window_.spec().takes(page)) return false;
   if (source.get() == source_) return true;
-  return window_.spec().takes(*source) && source_->same_version(*source) &&
-         later_sources_.fits(*source);
+  return source_->same_version(*source) && later_sources_.fits(*source);
 }
 
 void RangeReader::enter_page() {

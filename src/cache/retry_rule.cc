@@ -39,7 +39,7 @@ bool may_try_again(const PageFailure& failure) {
   // The failure of a joined fill counts for this reader only if a fill of its own would fail for
   // the same reason.
   if (failure.role != PageRole::kJoined || failure.tries >= kTriesMax) return false;
-  if (failure.other_terms) return true;
+  if (failure.other_terms || failure.unexplained) return true;
   if (failure.asked_behind && failure.error == ErrorKind::kRangeNotSatisfiable) return true;
   // What a client wrote before its request must be there for the request.
   if (failure.old_news && is_refusal(failure.error)) return true;

@@ -25,6 +25,7 @@ struct PageFailure {
   bool asked_behind = false;  ///< the store was asked from a byte behind the reader's position
   bool old_news = false;      ///< the store was asked before the reader came
   bool bytes_taken = false;   ///< the reader has passed on bytes of the page
+  bool unexplained = false;   ///< an absence, and only the reader wants to know why
   bool hurried = false;       ///< the fill left out a retry that its terms allow
   bool not_given = false;     ///< the disk did not give the bytes; `error` says nothing then
   int tries = 0;              ///< times that the page was asked for again without progress
