@@ -202,6 +202,21 @@ TEST_F(LooksWithoutHeads, AnAbsenceDropsNoPage) {
   EXPECT_TRUE(has_page());
 }
 
+TEST_F(Looks, WhoWantsToKnowWhyTakesNoAbsenceThatSaysNothing) {
+  origin_.behave({.head_delay = 100ms});
+  const Outcome first = look();
+  auto curious = std::make_shared<FetchSpec>(*spec());
+  curious->explain_absence = true;
+  const Outcome second = world_.start(look_at(cache_, world_.worker(), FetchSpecPtr(curious), now(),
+                                              rt::Until(MonoTime::max()), std::nullopt));
+  world_.pass(300ms);
+  ASSERT_TRUE(first->has_value());
+  ASSERT_TRUE(second->has_value());
+  EXPECT_EQ((**second).error().kind(), ErrorKind::kNotFound);
+  ASSERT_EQ(asked(), 2u);
+  EXPECT_TRUE(origin_.asked().back().explain_absence);
+}
+
 TEST_F(Looks, AskWhyThereIsNoObjectIfTheCacheKnowsOne) {
   (void)look_to_end();
   EXPECT_FALSE(origin_.asked().back().explain_absence) << "a HEAD of a missing name is one request";

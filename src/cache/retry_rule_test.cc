@@ -50,6 +50,9 @@ TEST(RetryRule, EachRow) {
   using enum ErrorKind;
   const Row rows[] = {
       {"its own fill failed", own(kUpstream), false},
+      {"joined, and nobody asked why it is not there",
+       {.error = kNotFound, .role = PageRole::kJoined, .unexplained = true},
+       true},
       {"its own fill's time was up", own(kTimeout), false},
       {"its own fill had no memory", own(kOverloaded), false},
       {"joined, on the same terms", joined(kUpstream), false},
