@@ -20,9 +20,10 @@ def replicas():
         yield running
 
 
-@pytest.fixture(scope="module")
-def face(start_session_server, replicas):
-    return start_session_server("--origin", "s3", "--memory", "256MiB", *FACE, *ALIAS, environment=replicas.environment())
+@pytest.fixture
+def face(start_server, replicas):
+    """A server for each test: what an earlier one did to a replica must not decide which one is asked first."""
+    return start_server("--origin", "s3", "--memory", "256MiB", *FACE, *ALIAS, environment=replicas.environment())
 
 
 def _put_both(store, key, size, seed=1, **named):
