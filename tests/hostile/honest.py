@@ -76,24 +76,24 @@ class Reader:
             plan = max(plan, done - self.backlog)
         self._close()
 
-    def exchange(self, target, headers=()):
+    def exchange(self, target, headers=(), method="GET"):
         """Retries once if the server has closed an idle connection meanwhile, as RFC 9112 9.3.1 wants of clients."""
         reused = self._left > 0
         try:
-            return self._exchange(target, headers)
+            return self._exchange(target, headers, method)
         except ConnectionError:
             if not reused or getattr(self._connection, "resets", None):
                 raise
         self._close()
-        return self._exchange(target, headers)
+        return self._exchange(target, headers, method)
 
-    def _exchange(self, target, headers):
+    def _exchange(self, target, headers, method):
         if not self._left:
             self._close()
             self._connection = self._client.connect(timeout=TIMEOUT_SECONDS)
             self._left = self._uses
         self._left -= 1
-        return self._connection.exchange("GET", target, headers)
+        return self._connection.exchange(method, target, headers)
 
     def fetch(self, key, first, last, headers):
         response = self.exchange(fetch_target(KIND, key), [range_header(first, last), *headers])

@@ -19,6 +19,7 @@ sys.path += [str(HERE), str(HERE.parent / "e2e"), str(HERE.parent / "origin")]
 
 import honest  # noqa: E402  (the path above comes first)
 import protocols  # noqa: E402
+import signer  # noqa: E402
 import store  # noqa: E402
 from cachey_server import CacheyServer  # noqa: E402
 from crowd import raise_file_limit  # noqa: E402
@@ -43,6 +44,7 @@ class Attack:
     summary: str
     options: tuple = ()  # further options of the server
     tls: bool = False
+    s3: bool = False  # the attack and the honest clients are at the S3 endpoint, each with a key of its own
     miss_word: str = "new"  # of every tenth honest miss: see store.py
     proxy: bool = False  # honest hits over HTTP/2 share their connection with clients that cancel
     resolver_ms: int = 0  # unset: the store has an address, buckets are in the path; set: see slow_resolver.c
@@ -84,7 +86,7 @@ class Result:
     def faults(self):
         """What a server must not let happen; empty: the attack has hurt nobody."""
         found = []
-        for what, least in (("hit", 1.0), ("miss", 0.99), ("scrape", 1.0)):
+        for what, least in (("hit", 1.0), ("miss", 0.99), ("scrape", 1.0), *([("list", 0.99)] if self.attack.s3 else [])):
             good, total = self.counts(what)
             if not total or good < least * total:
                 failures = sorted({failure for *_, failure in self.samples.get(what, []) if failure})
@@ -143,16 +145,17 @@ class Store:
 class Watch(threading.Thread):
     """The peaks of resident and socket memory, while the block runs."""
 
-    def __init__(self, server):
+    def __init__(self, server, port):
         super().__init__(daemon=True)
         self._server = server
+        self._port = port
         self._ended = threading.Event()
         self.resident = self.socket_bytes = self.sockets = 0
 
     def run(self):
         while not self._ended.wait(_SAMPLE_SECONDS):
             self.resident = max(self.resident, resident(self._server.pid))
-            count, held = sockets_of(self._server.port)
+            count, held = sockets_of(self._port)
             if held >= self.socket_bytes:
                 self.socket_bytes, self.sockets = held, count
 
@@ -179,9 +182,13 @@ def cpu_times(pid):
 
 def start_honest(server, attack):
     """Starts the honest clients of both HTTP versions."""
-    clients = [start_program("honest.py", name, str(server.port), attack.miss_word, f"{attack.proxy:d}",
-                             stdin=subprocess.PIPE)
-               for name in protocols.NAMES if name.endswith("+tls") == attack.tls]
+    if attack.s3:
+        clients = [start_program("honest_s3.py", name, str(server.port), str(server.s3_port), stdin=subprocess.PIPE)
+                   for name in protocols.NAMES if not name.endswith("+tls")]
+    else:
+        clients = [start_program("honest.py", name, str(server.port), attack.miss_word, f"{attack.proxy:d}",
+                                 stdin=subprocess.PIPE)
+                   for name in protocols.NAMES if name.endswith("+tls") == attack.tls]
     for client in clients:
         prefer(client.pid)
     return clients
@@ -197,10 +204,23 @@ def end_honest(processes):
     return samples
 
 
+def port_of(attack, server):
+    return server.s3_port if attack.s3 else server.port
+
+
+def s3_options(scratch):
+    """The S3 endpoint, with keys of the same rights for honest and for hostile clients."""
+    keys = pathlib.Path(scratch, "keys")
+    keys.write_text("".join(f"{key.access_key} {key.secret_key}\n" for key in (signer.HONEST, signer.HOSTILE)),
+                    encoding="ascii")
+    keys.chmod(0o600)
+    return "--s3api-listen", "127.0.0.1:0", "--s3api-keys", str(keys)
+
+
 @contextlib.contextmanager
 def attacker(attack, server, scale):
     """An attack under way; killed at the end of the block, with all programs that it has started."""
-    victim = {"port": server.port, "tls": attack.tls, "scale": scale}
+    victim = {"port": port_of(attack, server), "tls": attack.tls, "scale": scale}
     process = start_program("attacker.py", attack.name, json.dumps(victim))
     prefer(process.pid, _NICE // 2)
     try:
@@ -231,13 +251,13 @@ _AT_REST = {"cachey_connections": 1,  # the scrape's own
             "cachey_origin_requests_waiting": 0}
 
 
-def what_is_not_back(server, client, number):
+def what_is_not_back(port, client, number):
     """What of an attack is still to be seen; empty: nothing."""
     try:
         found = gauges(client)
         wrong = [f"{name} {found[name]:.0f}" for name, most in _AT_REST.items() if found[name] > most]
-        if not wrong and sockets_of(server.port)[1] > MIB:
-            wrong.append(f"{sockets_of(server.port)[1] >> 20} MiB in sockets")
+        if not wrong and sockets_of(port)[1] > MIB:
+            wrong.append(f"{sockets_of(port)[1] >> 20} MiB in sockets")
         for key in () if wrong else ("hit-0", f"after-{number}"):
             response = client.fetch(honest.KIND, key, 0, 9, timeout=2)
             if response.status != 206 or response.body != store.content(key, 0, 9):
@@ -247,11 +267,11 @@ def what_is_not_back(server, client, number):
     return ", ".join(wrong)
 
 
-def recover(server, client, seconds):
+def recover(port, client, seconds):
     """(seconds until nothing is to be seen of the attack, what is left after the limit)."""
     began, number, left = time.monotonic(), 0, "unknown"
     while left and time.monotonic() - began < limit(seconds):
-        left = what_is_not_back(server, client, number)
+        left = what_is_not_back(port, client, number)
         number += 1
         if left:
             time.sleep(0.1)
@@ -270,7 +290,8 @@ def play(attack, running_store, calm_seconds, attack_seconds, scale):
     with tempfile.TemporaryDirectory(prefix="hostile-") as scratch:
         tls = ("--tls-self",) if attack.tls else ()
         style = () if attack.resolver_ms else ("--s3-force-path-style",)
-        options = ("--origin", "s3", "--s3-anonymous", "--memory", f"{MEMORY}", "--threads", "1", *tls, *style)
+        face = s3_options(scratch) if attack.s3 else ()
+        options = ("--origin", "s3", "--s3-anonymous", "--memory", f"{MEMORY}", "--threads", "1", *tls, *style, *face)
         environment = {"AWS_REGION": "us-east-1", **running_store.environment(attack, scratch)}
         server = CacheyServer(pathlib.Path(scratch, "log"), options + attack.options, environment, ("setsid",))
         try:
@@ -288,18 +309,18 @@ def _play(attack, server, calm_seconds, attack_seconds, scale):
     wait_until(lambda: gauges(client)["cachey_connections"] > 3, 10, "the honest clients")
     calm_at = time.monotonic()
     time.sleep(calm_seconds)
-    with Watch(server) as watch:
+    with Watch(server, port_of(attack, server)) as watch:
         with attacker(attack, server, scale):
             begun_at, (ran, waited) = time.monotonic(), cpu_times(server.pid)
             time.sleep(attack_seconds)
             ended_at, (ran_later, waited_later) = time.monotonic(), cpu_times(server.pid)
         samples = end_honest(clients)
-        result.recovered, result.not_back = recover(server, client, attack.recovery_seconds)
+        result.recovered, result.not_back = recover(port_of(attack, server), client, attack.recovery_seconds)
     result.calm_p99 = quantile([sample for sample in samples if calm_at <= sample[1] < calm_at + calm_seconds], 0.99)
     attacked = [sample for sample in samples if sample[1] < ended_at and sample[1] + sample[2] >= begun_at]
     result.p99 = quantile(attacked, 0.99)
     result.stretch = 1 + (waited_later - waited) / max(0.001, ran_later - ran)
-    result.samples = {what: [sample for sample in attacked if sample[0] == what] for what in ("hit", "miss", "scrape")}
+    result.samples = {what: [sample for sample in attacked if sample[0] == what] for what in ("hit", "miss", "list", "scrape")}
     result.resident, result.socket_bytes, result.sockets = watch.resident, watch.socket_bytes, watch.sockets
     server.check_log()
     return result

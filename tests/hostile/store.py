@@ -3,6 +3,7 @@
     hang-1        never
     hangonce-1    the first GET never, later ones at once
     slow-1        after 150 ms
+    late-1        after 150 ms; 1,000 bytes
     lost-1        500, always
     flaky-1       the first GET 500, later ones at once
     ignoring-1    200 and other bytes, whatever the Range
@@ -14,6 +15,9 @@
     wide-1        at once; 48 MiB
     hit-1         at once; 1 MiB
     (other)       at once; 100,000 bytes
+
+A HEAD is answered as a GET, without the body. A GET of a bucket is a list of 20 keys; of 1,000 if the prefix begins
+with `big`; without an end if it begins with `endless`. Objects `split-...` have three parts.
 
 A bucket whose name begins with `hung` never answers; with `short`, its objects are one byte shorter; with `tiny`, its
 objects have 40 bytes. Buckets stand in the path, or in the host name before HOST. No signature is checked.
@@ -29,7 +33,7 @@ import zlib
 from random import Random
 
 HOST = "store.test"
-SIZES = {"wide": 48 << 20, "pour": 48 << 20, "hit": 1 << 20}
+SIZES = {"late": 1000, "wide": 48 << 20, "pour": 48 << 20, "hit": 1 << 20}
 SIZE = 100_000
 SLOW_SECONDS = 0.15
 
@@ -95,20 +99,63 @@ class Connection(asyncio.Protocol):
 
     async def _answer(self, head):
         line, *fields = head.split("\r\n")
+        method, target, _ = line.split(" ")
         fields = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
-        path = urllib.parse.unquote(line.split(" ")[1].partition("?")[0])[1:]
+        path, _, query = target.partition("?")
+        path, query = urllib.parse.unquote(path)[1:], dict(urllib.parse.parse_qsl(query))
         host = fields.get("host", "").partition(":")[0]
-        bucket, key = (host[:-len(HOST) - 1], path) if host.endswith("." + HOST) else path.split("/", 1)
+        bucket, key = (host[:-len(HOST) - 1], path) if host.endswith("." + HOST) else (*path.split("/", 1), "")[:2]
         asked = _RANGE.match(fields.get("range", ""))
         first, last = (int(asked.group(1)), int(asked.group(2))) if asked else (0, 0)
-        await self._act(bucket, key, key.partition("-")[0], first, last)
+        if not key:
+            await self._list(method, query.get("prefix", ""))
+        elif method == "HEAD":
+            await self._head(bucket, key, query)
+        else:
+            await self._act(bucket, key, key.partition("-")[0], first, last)
+
+    async def _list(self, method, prefix):
+        self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nTransfer-Encoding: chunked\r\n\r\n")
+        if method == "HEAD":
+            return
+        def chunk(text):
+            self._transport.write(f"{len(text):x}\r\n{text}\r\n".encode())
+
+        chunk("<ListBucketResult>" + f"<Prefix>{prefix}</Prefix>")
+        keys = 1000 if prefix.startswith("big") else 20
+        piece = "".join(f"<Contents><Key>{prefix}{number:04}</Key><Size>1</Size></Contents>" for number in range(keys))
+        while prefix.startswith("endless"):
+            chunk(piece)
+            await asyncio.sleep(0.01)
+        chunk(piece + "</ListBucketResult>")
+        self._transport.write(b"0\r\n\r\n")
+
+    async def _head(self, bucket, key, query):
+        word, size = key.partition("-")[0], size_of(key)
+        if word == "slow":
+            await asyncio.sleep(SLOW_SECONDS)
+        if word == "none":
+            self._transport.write(b"HTTP/1.1 404 Not Found\r\n\r\n")
+            return
+        fields = [f'ETag: "{bucket}-{zlib.crc32(key.encode()):08x}{"-3" if word == "split" else ""}"',
+                  "Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT"]
+        number = int(query.get("partNumber", 0))
+        if number > 3 or number > 1 and word != "split":
+            self._transport.write(b"HTTP/1.1 416 X\r\n\r\n")
+            return
+        if number and word == "split":
+            first, last = (number - 1) * size // 3, number * size // 3 - 1
+            fields += [f"Content-Range: bytes {first}-{last}/{size}", "x-amz-mp-parts-count: 3"]
+            size = last - first + 1
+        lines = [f"HTTP/1.1 {206 if number else 200} X", f"Content-Length: {size}", *fields]
+        self._transport.write(("\r\n".join(lines) + "\r\n\r\n").encode())
 
     async def _act(self, bucket, key, word, first, last):
         once = word.endswith("once")
         faulty = word.removesuffix("once") if not once or self._store.is_first(key) else ""
         if faulty == "hang" or bucket.startswith("hung"):
             return  # the connection stays open
-        if faulty == "slow":
+        if faulty in ("slow", "late"):
             await asyncio.sleep(SLOW_SECONDS)
         if faulty == "lost" or faulty == "flaky" and self._store.is_first(key):
             self._transport.write(error(500, "InternalError"))
@@ -128,7 +175,7 @@ class Connection(asyncio.Protocol):
             return
         last = min(last, size - 1)
         whole = answer(206, content(key, first, last), [
-            f'ETag: "{bucket}-{zlib.crc32(key.encode()):08x}"', "Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT",
+            f'ETag: "{bucket}-{zlib.crc32(key.encode()):08x}{"-3" if key.startswith("split") else ""}"', "Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT",
             f"Content-Range: bytes {first}-{last}/{size}",
             "Connection: " + ("close" if key.startswith("closing") else "keep-alive")])
         head = whole.index(b"\r\n\r\n") + 4

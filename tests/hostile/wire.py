@@ -9,6 +9,8 @@ import time
 
 import hpack
 
+from signer import HOSTILE
+
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS = 1, 4
 INITIAL_WINDOW_SIZE = 4
@@ -77,6 +79,21 @@ class Victim:
         with self.connect() as sock:
             sock.sendall(head(target, headers, **named))
             time.sleep(after)
+
+    @staticmethod
+    def signed(method, target):
+        """The fields of a signature by the attacker's key, which has the rights of the honest one."""
+        return HOSTILE.fields(method, target, "a")
+
+    @staticmethod
+    def presigned(method, path):
+        return HOSTILE.presigned(method, path, "a")
+
+    def s3(self, target, headers=(), method="GET"):
+        """A request of HTTP/1.1 to the S3 endpoint, signed."""
+        lines = [f"{method} {target} HTTP/1.1", "Host: a"]
+        lines += [f"{name}: {value}" for name, value in (*headers, *self.signed(method, target))]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     def http2(self, window=65535):
         """A connection of HTTP/2 with this window for each stream."""
