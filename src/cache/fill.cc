@@ -47,10 +47,17 @@ std::string_view Fills::account_of(const FetchSpec& spec) const {
   return origin_.gate.is_proven(bucket, spec.key.kind) ? std::string_view(bucket) : "";
 }
 
+/// For what a fill takes beside its page. Each client has one: hung fills hinder no other client.
+std::string Fills::start_account_of(const FetchSpec& spec) const {
+  std::string account(account_of(spec));
+  if (!account.empty() && !spec.client.empty()) account.append("\n").append(spec.client);
+  return account;
+}
+
 std::optional<FillMemory> Fills::try_reserve(const FetchSpec& spec, ByteRange wanted) {
   const std::string_view account = account_of(spec);
-  std::optional<store::Admission> start =
-      memory_.starts().try_admit_speculation(account, store::MemoryTier::kStartBytes);
+  std::optional<store::Admission> start = memory_.starts().try_admit_speculation(
+      start_account_of(spec), store::MemoryTier::kStartBytes);
   if (!start) return std::nullopt;
   std::optional<store::Admission> body =
       memory_.bodies().try_admit_speculation(account, bytes_needed(spec, wanted));
@@ -164,7 +171,7 @@ Result<void> Fills::look_ahead(const Filling& filling) {
 /// Waits for the memory of the fill itself. kCancelled: nobody waits for the fill any more.
 rt::Task<Result<void>> Fills::admit_start(Filling& filling) {
   if (filling.start) co_return Result<void>();
-  std::string account(account_of(filling.spec));
+  std::string account = start_account_of(filling.spec);
   origin::Attendance attendance(&filling, clock_.mono());
   Result<store::Admission> admitted = co_await memory_.starts().admit(
       filling.worker, std::move(account), store::MemoryTier::kStartBytes, patience_of(filling));

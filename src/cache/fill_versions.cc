@@ -79,6 +79,7 @@ rt::Task<bool> Fills::is_version_gone(rt::Worker& worker, const FetchSpec& spec,
   terms.explain_absence = true;
   terms.request_id = spec.request_id;
   terms.kind = spec.key.kind;
+  terms.client = spec.client;
   terms.versions = &versions;
   origin::ObjectRead read(origin_, worker, std::move(terms));
   Result<void> opened = co_await read.open();

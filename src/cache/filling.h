@@ -40,6 +40,7 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
     origin::ReadTerms terms(spec.buckets, order, spec.key.object, in_object(range), config);
     terms.request_id = spec.request_id;
     terms.kind = spec.key.kind;
+    terms.client = spec.client;
     terms.priority = {&page.wanted_parts(), page.parts_of(range)};
     terms.audience = this;
     terms.versions = &versions;

@@ -47,6 +47,9 @@ struct FetchSpec {
   /// The client is told why there is no object: see GetRequest. Looks of objects that the cache
   /// knows ask for it in any case.
   bool explain_absence = false;
+  /// Among the clients of its kind, for shares of the store and of memory: a verified key or an
+  /// address. Empty: all clients of the kind share.
+  std::string client{};
 
   /// A fill under `other` would fail for the same reasons as a fill under this spec.
   [[nodiscard]] bool same_terms(const FetchSpec& other) const {

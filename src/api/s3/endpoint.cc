@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <span>
 #include <string>
 #include <utility>
@@ -22,6 +23,22 @@ Refusal not_implemented(std::string message) {
   Refusal refusal = Refusal::of("NotImplemented");
   refusal.message = std::move(message);
   return refusal;
+}
+
+/// Of a client among those of its bucket (FetchSpec::client): the key that signed, else the bytes
+/// of the address, of IPv6 its /64. No text is formatted: a hit needs none.
+std::string client_of(const net::Request& request, const Grant& grant) {
+  if (!grant.access_key_id().empty()) return std::string(grant.access_key_id());
+  const rt::asio::ip::address& address = request.client().address();
+  constexpr size_t kNetworkBytes = 8;  // of IPv6: the /64
+  std::string bytes;
+  if (address.is_v4()) {
+    std::ranges::copy(address.to_v4().to_bytes(), std::back_inserter(bytes));
+  } else {
+    const auto all = address.to_v6().to_bytes();
+    std::ranges::copy_n(all.begin(), kNetworkBytes, std::back_inserter(bytes));
+  }
+  return bytes;
 }
 
 bool is_about_object(Operation operation) {
@@ -141,7 +158,8 @@ rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request,
     return pass(worker, request, writer, fields, std::move(*target), std::move(*grant), permit,
                 std::move(id));
   }
-  std::expected<ObjectQuestion, Refusal> question = check(request, fields, *target, permit, id);
+  std::expected<ObjectQuestion, Refusal> question =
+      check(request, fields, *target, **grant, permit, id);
   if (!question) {
     return refuse(request, writer, std::move(*target), std::move(id), std::move(question.error()));
   }
@@ -198,7 +216,8 @@ std::expected<PassQuestion, Refusal> Endpoint::check_pass(const net::Request& re
 
 std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& request,
                                                        const Fields& fields, Target& target,
-                                                       const Permit& permit, std::string& id) {
+                                                       const Grant& grant, const Permit& permit,
+                                                       std::string& id) {
   std::unique_ptr<ResponseOverrides> overrides;
   if (!target.parameters.empty()) {  // most requests have none
     auto parsed = ResponseOverrides::parse(target.parameters);
@@ -219,6 +238,7 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   const GoodFor good_for = rules_.of(target.bucket, target.key);
   spec->key = cache::ObjectKey{target.bucket, std::move(target.key)};
   spec->request_id = std::move(id);
+  spec->client = client_of(request, grant);
   const bool head = request.method() == net::Method::kHead;
   spec->explain_absence = !head;  // HEAD has the status alone
   const AskedRange range = AskedRange::of(request);

@@ -69,6 +69,7 @@ class Endpoint final : public RouteHandler {
   /// Takes the key and `id` if the question is good.
   [[nodiscard]] std::expected<ObjectQuestion, Refusal> check(const net::Request& request,
                                                              const Fields& fields, Target& target,
+                                                             const Grant& grant,
                                                              const Permit& permit, std::string& id);
   [[nodiscard]] std::expected<PassQuestion, Refusal> check_pass(const net::Request& request,
                                                                 const Fields& fields,

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "base/aged_map.h"
 #include "base/clock.h"
@@ -28,11 +29,10 @@ enum class Stage : uint8_t { kFirst, kFurther };
 /// A request that waits for room at a bucket. Lives in the frame of the waiting coroutine. The
 /// gate's mutex guards all fields.
 struct QueuedRequest : boost::intrusive::list_base_hook<> {
-  QueuedRequest(std::string_view its_kind, const Priority& its_priority,
-                Stage its_stage = Stage::kFirst)
-      : kind(its_kind), priority(its_priority), stage(its_stage) {}
+  QueuedRequest(std::string its_kind, const Priority& its_priority, Stage its_stage = Stage::kFirst)
+      : kind(std::move(its_kind)), priority(its_priority), stage(its_stage) {}
 
-  std::string_view kind;  // the account that is charged
+  std::string kind;  // the account that is charged; does not change while it waits
   const Priority priority;
   const Stage stage;
   Urgency urgency = Urgency::kDemand;  // as of the last push() or promote_wanted()

@@ -54,10 +54,15 @@ Gate::Bucket& Gate::bucket_of(std::string_view name) {
   return bucket;
 }
 
-/// The account of a bucket's queue that a kind is charged to.
-std::string_view Gate::account_of(std::string_view kind) {
-  const bool proven = declared_kinds_.contains(kind) || proven_kinds_.find(kind) != nullptr;
-  return proven ? kind : kUnprovenAccount;
+bool Gate::is_proven_kind(std::string_view name) {
+  return declared_kinds_.contains(name) || proven_kinds_.find(name) != nullptr;
+}
+
+/// The account of a bucket's queue that a request is charged to. No kind has a line feed.
+std::string Gate::account_of(const Request& request) {
+  if (!is_proven_kind(request.kind)) return std::string(kUnprovenAccount);
+  if (request.client.empty()) return std::string(request.kind);
+  return fmt::format("{}\n{}", request.kind, request.client);
 }
 
 bool Gate::is_proven_bucket(std::string_view name) {
@@ -66,7 +71,7 @@ bool Gate::is_proven_bucket(std::string_view name) {
 
 bool Gate::is_proven(std::string_view bucket, std::string_view kind) {
   const MutexLock lock(mutex_);
-  return is_proven_bucket(bucket) && account_of(kind) != kUnprovenAccount;
+  return is_proven_bucket(bucket) && is_proven_kind(kind);
 }
 
 void Gate::declare(const std::string& kind, std::span<const std::string> buckets) {
@@ -184,7 +189,7 @@ Gate::Joined Gate::enqueue(const Request& request, QueuedRequest& queued, MonoTi
   {
     const MutexLock lock(mutex_);
     Bucket& bucket = bucket_of(request.bucket);
-    queued.kind = account_of(request.kind);
+    queued.kind = account_of(request);
     const bool has_place = bucket.proven || blocked_.size() < kQueuedMax;
     if (!has_place || !bucket.queue.has_place(queued.kind)) {
       settle(bucket);
@@ -240,7 +245,7 @@ bool Gate::leave_queue(Bucket& bucket, QueuedRequest& queued) {
 }
 
 rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, MonoTime deadline) {
-  QueuedRequest queued(request.kind, request.priority, request.stage);
+  QueuedRequest queued(std::string(), request.priority, request.stage);
   Joined joined = enqueue(request, queued, deadline);
   Attendance attendance(request.audience, clock_.mono());
   bool is_over = false;
@@ -262,8 +267,8 @@ rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, Mo
     if (left) joined = {.refusal = is_over ? Refusal::kNobodyWaits : Refusal::kTimeout};
   }
   if (joined.bucket == nullptr) co_return std::unexpected(refused(request, joined));
-  Pass pass(*this, *joined.bucket, std::string(request.kind), request.stage,
-            std::string(queued.kind), queued.charged, queued.number);
+  Pass pass({this, std::string(request.kind), std::string(request.client), request.stage},
+            *joined.bucket, std::move(queued.kind), queued.charged, queued.number);
   if (is_over) co_return std::unexpected(refused(request, {.refusal = Refusal::kNobodyWaits}));
   co_return pass;
 }
@@ -290,9 +295,9 @@ std::optional<Gate::Pass> Gate::try_enter(const Request& request) {
     return std::nullopt;
   }
   begin(bucket);
-  return std::optional<Pass>(std::in_place, *this, bucket, std::string(request.kind), request.stage,
-                             std::string(account_of(request.kind)), bucket.memory.mean_bytes,
-                             bucket.begun);
+  Place place(this, std::string(request.kind), std::string(request.client), request.stage);
+  return std::optional<Pass>(std::in_place, std::move(place), bucket, account_of(request),
+                             bucket.memory.mean_bytes, bucket.begun);
 }
 
 void Gate::promote_wanted() {

@@ -52,8 +52,9 @@ struct GateLimits {
 /// Clients make up names of buckets and kinds. A name is proven if the options declare it, or once
 /// an object's head came under it and as long as it is among the kNamesKept that were used last.
 /// Unproven buckets together have at most kUnprovenRequests under way, of which the waiting buckets
-/// get one each in turn. All unproven kinds of a bucket share one account of its FairQueue. A
-/// bucket has a state of its own only while it has requests.
+/// get one each in turn. All unproven kinds of a bucket share one account of its FairQueue. The
+/// clients of a proven kind have accounts of their own, if their requests name them. A bucket has a
+/// state of its own only while it has requests.
 ///
 /// Owned by app::Process; all passes end before the gate. Any thread.
 class Gate {
@@ -79,26 +80,25 @@ class Gate {
   struct Place {
     Gate* gate;
     std::string kind;
+    std::string client;
     Stage stage;
   };
 
   /// Permission for one request to be under way. The destructor gives the room back.
   class Pass {
    public:
-    Pass(Gate& gate, Bucket& bucket, std::string kind, Stage stage, std::string account,
-         double charged, uint64_t number)
-        : gate_(&gate),
+    Pass(Place place, Bucket& bucket, std::string account, double charged, uint64_t number)
+        : gate_(place.gate),
           bucket_(&bucket),
-          kind_(std::move(kind)),
+          place_(std::move(place)),
           account_(std::move(account)),
-          stage_(stage),
           number_(number),
           charged_(charged) {}
     Pass(Pass&& other) noexcept;
     Pass& operator=(Pass&&) = delete;
     ~Pass();
 
-    [[nodiscard]] Place place() const { return {gate_, kind_, stage_}; }
+    [[nodiscard]] const Place& place() const { return place_; }
 
     /// The answer's head announced a body of `bytes` of an object: proves bucket and kind. Call at
     /// most once.
@@ -121,11 +121,10 @@ class Gate {
     enum class Counted : uint8_t { kUnderWay, kParked, kHung };
     Gate* gate_;  // null: moved from
     Bucket* bucket_;
-    std::string kind_;
+    Place place_;
     std::string account_;  // of the bucket's queue
-    Stage stage_;
-    uint64_t number_;  // among the bucket's requests
-    double charged_;   // estimated bytes; 0 once the true number is known
+    uint64_t number_;      // among the bucket's requests
+    double charged_;       // estimated bytes; 0 once the true number is known
     Counted counted_ = Counted::kUnderWay;
     HungRequest* hung_ = nullptr;  // if kHung
   };
@@ -145,6 +144,7 @@ class Gate {
     Stage stage = Stage::kFirst;
     const Audience* audience = nullptr;  ///< see Attendance
     bool may_forecast = false;           ///< whether a forecast of its wait may refuse it
+    std::string_view client{};           ///< of the kind: has an account of its own; empty: none
   };
 
   /// Waits for room. kOverloaded: no room by `deadline`, or kQueuedMax requests wait already, or
@@ -205,7 +205,8 @@ class Gate {
   static void wake(const Woken& woken);
   [[nodiscard]] Bucket& bucket_of(std::string_view name) REQUIRES(mutex_);
   [[nodiscard]] bool is_proven_bucket(std::string_view name) REQUIRES(mutex_);
-  [[nodiscard]] std::string_view account_of(std::string_view kind) REQUIRES(mutex_);
+  [[nodiscard]] bool is_proven_kind(std::string_view name) REQUIRES(mutex_);
+  [[nodiscard]] std::string account_of(const Request& request) REQUIRES(mutex_);
   void refill(Bucket& bucket) const REQUIRES(mutex_);
   [[nodiscard]] bool has_bandwidth(const Bucket& bucket) const REQUIRES(mutex_);
   [[nodiscard]] bool has_room(const Bucket& bucket, Urgency urgency, Stage stage) const

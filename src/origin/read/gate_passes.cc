@@ -17,9 +17,8 @@ constexpr double kMeanWeight = 0.1;  // of one answer, in mean_bytes
 Gate::Pass::Pass(Pass&& other) noexcept
     : gate_(std::exchange(other.gate_, nullptr)),
       bucket_(other.bucket_),
-      kind_(std::move(other.kind_)),
+      place_(std::move(other.place_)),
       account_(std::move(other.account_)),
-      stage_(other.stage_),
       number_(other.number_),
       charged_(other.charged_),
       counted_(other.counted_) {
@@ -161,7 +160,7 @@ void Gate::charge_body(Pass& pass, double bytes) {
     bucket.memory.level += pass.charged_ - bytes;
     bucket.queue.adjust_charge(pass.account_, bytes - pass.charged_);
     bucket.memory.mean_bytes += kMeanWeight * (bytes - bucket.memory.mean_bytes);
-    prove(bucket, pass.kind_, woken);
+    prove(bucket, pass.place_.kind, woken);
   }
   wake(woken);
 }

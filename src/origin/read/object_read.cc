@@ -92,7 +92,8 @@ Gate::Request ObjectRead::gate_request(size_t bucket) const {
           .priority = terms_.priority,
           .stage = has_memory() ? Stage::kFurther : Stage::kFirst,
           .audience = terms_.audience,
-          .may_forecast = !has_memory()};
+          .may_forecast = !has_memory(),
+          .client = terms_.client};
 }
 
 /// Waits until the bucket may be asked; with a fallback, for a shorter time.

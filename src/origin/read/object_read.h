@@ -57,6 +57,7 @@ struct ReadTerms {
   /// read. Null: any version, but one.
   VersionSet* versions = nullptr;
   std::string kind{};                  ///< for the gate's fair queue; the name of the home bucket
+  std::string client{};                ///< of the kind, for the gate; empty: not known
   Priority priority{};                 ///< outlives the read
   const Audience* audience = nullptr;  ///< outlives the read; null: somebody waits
   /// The version that the cache knows of the object; null: none. An answer of another bucket and of

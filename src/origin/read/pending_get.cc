@@ -100,7 +100,8 @@ void PendingGet::attempt_failed(const Error& why) {
 }
 
 rt::Task<bool> PendingGet::come_back(MonoTime deadline) {
-  const Gate::Request again(request_.bucket, place_.kind, Priority(), place_.stage);
+  Gate::Request again(request_.bucket, place_.kind, Priority(), place_.stage);
+  again.client = place_.client;
   const MonoTime latest = worker_.timers().now() + Gate::kWaitTimeMax;
   Result<Gate::Pass> pass = co_await place_.gate->enter(worker_, again, std::min(deadline, latest));
   if (!pass) co_return false;
