@@ -131,7 +131,8 @@ void GetObject::look_up_place(Answer& answer) {
   answer.place = parts_.find(*answer.head.source, answer.spec().key.object, part);
 }
 
-/// Asks the store where the part is, unless the object has changed: then what is known is old.
+/// Asks the store where the part is. If that is a part of another version, what is known is old;
+/// if it is again, the store alone knows the part (replicas differ in their tags).
 rt::Task<Result<void>> GetObject::ask_for_place(Answer& answer) {
   if (answer.spec().wishes.only_if_cached) co_return not_cached();
   const std::string_view key = answer.question.grant->access_key_id();
@@ -145,10 +146,12 @@ rt::Task<Result<void>> GetObject::ask_for_place(Answer& answer) {
   if (place) {
     answer.place = *place;
     if (answer.word == CacheWord::kHit) answer.word = CacheWord::kRevalidated;
-  } else if (place.error().kind() == ErrorKind::kChanged) {
-    answer.ask_again(cache_.clock().mono());
-  } else {
+  } else if (place.error().kind() != ErrorKind::kChanged) {
     co_return std::unexpected(std::move(place.error()));
+  } else if (std::exchange(answer.misplaced, true)) {
+    answer.place = PartPlace{PartPlace::Form::kForeign};
+  } else {
+    answer.ask_again(cache_.clock().mono());
   }
   co_return Result<void>();
 }

@@ -34,8 +34,9 @@ struct GetObject::Answer {
   cache::Head head{};                       // what the client is told; no source: not known yet
   std::optional<cache::Absence> absence{};  // if there is no head
   std::optional<PartPlace> place{};         // of the part that is asked for, in the head's version
-  bool settled = false;  // the head needs no question, unless it refuses by old news
-  bool changed = false;  // the head is not to be used: the store must be asked
+  bool settled = false;    // the head needs no question, unless it refuses by old news
+  bool changed = false;    // the head is not to be used: the store must be asked
+  bool misplaced = false;  // the store has said that the part is one of another version
   CacheWord word = CacheWord::kHit;
   bool fetched = false;  // a page, by a reader that was closed since
   bool trailers = false;
@@ -46,7 +47,7 @@ struct GetObject::Answer {
   [[nodiscard]] const ObjectInfo& version() const { return head.source->info; }
   [[nodiscard]] bool wants_bytes(const Judged& judged) const {
     return question.operation == Operation::kGetObject && !judged.range.empty() &&
-           judged.status < 300;
+           judged.status < 300 && !judged.is_foreign;
   }
   /// The store said so, in answer to a question sent at `asked_at`.
   void learn(ObjectSourcePtr source, MonoTime asked_at) {

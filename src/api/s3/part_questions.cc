@@ -9,10 +9,11 @@ namespace {
 
 using Form = PartPlace::Form;
 
-origin::ForwardRequest request_of(bool head, const PartQuestion& question) {
+origin::ForwardRequest request_of(bool head, const std::string& bucket,
+                                  const PartQuestion& question) {
   return origin::ForwardRequest{
       .head = head,
-      .bucket = question.version->bucket,
+      .bucket = bucket,
       .key = question.spec->key.object,
       .query = {{"partNumber", fmt::format("{}", question.number)}},
       .fields = {{"if-match", question.version->info.etag}},
@@ -139,12 +140,25 @@ rt::Task<Result<PartPlace>> PartQuestions::lead(rt::Worker& worker, PartQuestion
   co_return place;
 }
 
+rt::Task<Result<PartPlace>> PartQuestions::look(rt::Worker& worker, const PartQuestion& question) {
+  Result<PartPlace> place = co_await look_at(worker, question.version->bucket, question);
+  for (const std::string& replica : question.spec->buckets) {
+    if (place || place.error().kind() == ErrorKind::kCancelled) break;
+    if (replica == question.version->bucket) continue;
+    Result<PartPlace> other = co_await look_at(worker, replica, question);
+    const bool tells = other && (other->form == Form::kRange || other->form == Form::kWhole);
+    if (tells) place = *other;
+  }
+  co_return place;
+}
+
 /// Some stores tell the part's own tag in the answer to a HEAD (moto), or obey the number in HEAD
 /// alone. Then the head of a GET decides; its body is not read.
-rt::Task<Result<PartPlace>> PartQuestions::look(rt::Worker& worker, const PartQuestion& question) {
-  Result<PartPlace> place = co_await look_by(worker, true, question);
+rt::Task<Result<PartPlace>> PartQuestions::look_at(rt::Worker& worker, const std::string& bucket,
+                                                   const PartQuestion& question) {
+  Result<PartPlace> place = co_await look_by(worker, true, bucket, question);
   if (!place && place.error().kind() == ErrorKind::kChanged)
-    place = co_await look_by(worker, false, question);
+    place = co_await look_by(worker, false, bucket, question);
   co_return place;
 }
 
@@ -159,9 +173,10 @@ rt::Task<bool> PartQuestions::wait(rt::Worker& worker, FlightPtr flight,
 }
 
 rt::Task<Result<PartPlace>> PartQuestions::look_by(rt::Worker& worker, bool head,
+                                                   const std::string& bucket,
                                                    const PartQuestion& question) {
   Result<std::unique_ptr<origin::ForwardAnswer>> answer =
-      co_await forwarder_->forward(worker, request_of(head, question));
+      co_await forwarder_->forward(worker, request_of(head, bucket, question));
   Result<PartPlace> place = PartPlace();
   if (answer) {
     const origin::ForwardAnswer& said = **answer;

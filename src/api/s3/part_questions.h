@@ -77,12 +77,15 @@ class PartQuestions {
   [[nodiscard]] std::pair<FlightPtr, bool> join(const std::string& name);
   [[nodiscard]] rt::Task<Result<PartPlace>> lead(rt::Worker& worker, PartQuestion question,
                                                  FlightPtr flight);
-  /// Asks the store.
+  /// Asks the store: the bucket of the version, then other replicas, which may have the same tag.
   [[nodiscard]] rt::Task<Result<PartPlace>> look(rt::Worker& worker, const PartQuestion& question);
+  [[nodiscard]] rt::Task<Result<PartPlace>> look_at(rt::Worker& worker, const std::string& bucket,
+                                                    const PartQuestion& question);
   /// False: the client has left.
   [[nodiscard]] rt::Task<bool> wait(rt::Worker& worker, FlightPtr flight,
                                     std::stop_token client_left);
   [[nodiscard]] rt::Task<Result<PartPlace>> look_by(rt::Worker& worker, bool head,
+                                                    const std::string& bucket,
                                                     const PartQuestion& question);
   void count(const Result<PartPlace>& answer) const;
 

@@ -29,6 +29,11 @@ Refusal not_implemented(std::string message) {
   return refusal;
 }
 
+/// Another replica may have the object, or allow it.
+bool is_of_one_replica(const PassQuestion& question, unsigned status) {
+  return !question.key.empty() && (status == 403 || status == 404);
+}
+
 /// Appends at most `max` bytes of the body to `into`; false: more would come.
 rt::Task<Result<bool>> read_whole(origin::ForwardAnswer& store, std::span<std::byte> buffer,
                                   size_t max, std::string& into) {
@@ -95,35 +100,53 @@ rt::Task<void> PassThrough::answer(rt::Worker& worker, const net::Request& reque
   }
 }
 
-/// Asks the buckets in their order, until one of them answers.
+/// Asks the buckets in their order, until one of them answers. A refusal that another replica may
+/// not share counts if none answers, and if none failed: that one may have the object.
 rt::Task<Result<void>> PassThrough::ask(Passing& passing) {
   const PassQuestion& question = passing.question;
-  const size_t buckets = std::max<size_t>(question.buckets.size(), 1);
-  for (size_t i = 0; i < buckets; ++i) {
-    origin::ForwardRequest request{.head = passing.is_head(),
-                                   .bucket = {},
-                                   .key = question.key,
-                                   .query = question.query,
-                                   .fields = question.fields,
-                                   .config = {},
-                                   .stop = passing.writer.client_left(),
-                                   .request_id = question.request_id};
-    if (!question.buckets.empty()) request.bucket = question.buckets[i];
-    Result<std::unique_ptr<origin::ForwardAnswer>> answer =
-        co_await forwarder_->forward(passing.worker, std::move(request));
-    if (answer) {
+  const std::vector<std::string> none(1);
+  const std::vector<std::string>& buckets = question.buckets.empty() ? none : question.buckets;
+  std::unique_ptr<origin::ForwardAnswer> refusal;
+  std::optional<Error> failure;
+  for (const std::string& bucket : buckets) {
+    Result<std::unique_ptr<origin::ForwardAnswer>> answer = co_await ask_bucket(passing, bucket);
+    if (answer && !is_of_one_replica(question, (*answer)->status())) {
       passing.store = std::move(*answer);
-      if (!question.buckets.empty()) passing.asked = question.buckets[i];
-      const unsigned status = passing.store->status();
-      const bool is_object = passing.rule.roots.empty() && (status == 206 || status == 304);
-      const bool is_refusal = (status >= 400 && status < 500) || status == 501;
-      if (status == 200 || is_object || is_refusal) co_return Result<void>();
-      answer = cachey::fail(ErrorKind::kUpstream, "the store's answer has an odd status");
+      passing.asked = bucket;
+      co_return Result<void>();
     }
-    if (i + 1 == buckets || !is_outage(answer.error()))
-      co_return std::unexpected(std::move(answer.error()));
+    if (answer) {
+      if (refusal == nullptr) refusal = std::move(*answer);
+      continue;
+    }
+    failure = std::move(answer.error());
+    if (!is_outage(*failure)) break;
   }
-  co_return cachey::fail(ErrorKind::kInternal, "no bucket was asked");
+  if (failure) co_return std::unexpected(std::move(*failure));
+  passing.store = std::move(refusal);
+  co_return Result<void>();
+}
+
+/// The answer of one bucket; an odd one is a failure.
+rt::Task<Result<std::unique_ptr<origin::ForwardAnswer>>> PassThrough::ask_bucket(
+    Passing& passing, const std::string& bucket) {
+  const PassQuestion& question = passing.question;
+  origin::ForwardRequest request{.head = passing.is_head(),
+                                 .bucket = bucket,
+                                 .key = question.key,
+                                 .query = question.query,
+                                 .fields = question.fields,
+                                 .config = {},
+                                 .stop = passing.writer.client_left(),
+                                 .request_id = question.request_id};
+  Result<std::unique_ptr<origin::ForwardAnswer>> answer =
+      co_await forwarder_->forward(passing.worker, std::move(request));
+  if (!answer) co_return answer;
+  const unsigned status = (*answer)->status();
+  const bool is_object = passing.rule.roots.empty() && (status == 206 || status == 304);
+  const bool is_refusal = (status >= 400 && status < 500) || status == 501;
+  if (status == 200 || is_object || is_refusal) co_return answer;
+  co_return cachey::fail(ErrorKind::kUpstream, "the store's answer has an odd status");
 }
 
 rt::Task<void> PassThrough::send(Passing& passing) {

@@ -70,6 +70,8 @@ class PassThrough {
   struct Passing;  // the state of one answer
 
   [[nodiscard]] rt::Task<Result<void>> ask(Passing& passing);
+  [[nodiscard]] rt::Task<Result<std::unique_ptr<origin::ForwardAnswer>>> ask_bucket(
+      Passing& passing, const std::string& bucket);
   [[nodiscard]] rt::Task<void> send(Passing& passing);
   [[nodiscard]] rt::Task<Result<void>> read_begin(Passing& passing);
   void rename(Passing& passing) const;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -297,6 +298,35 @@ TEST(PassThrough, TheNextReplicaAnswersIfTheFirstFails) {
   world.store.answer({.error = Error(ErrorKind::kDenied, "no")});
   EXPECT_EQ(world.ask("/data?list-type=2", {"eu", "us"}).status, 403u);
   EXPECT_EQ(world.store.asked().size(), 3u);
+}
+
+TEST(PassThrough, AReplicaWithoutTheObjectIsLeftForTheNext) {
+  World world;
+  std::map<std::string, FakeForwarder::Answer> says;
+  world.store.answer_by([&](const auto& request) { return says[request.bucket]; });
+  const auto refusal = [](unsigned status, std::string code) {
+    return FakeForwarder::Answer{.status = status,
+                                 .body = "<Error><Code>" + code + "</Code></Error>"};
+  };
+  const FakeForwarder::Answer object{.body = "bytes"};
+  const FakeForwarder::Answer dead{.error = Error(ErrorKind::kUpstream, "down")};
+  const FakeForwarder::Answer missing = refusal(404, "NoSuchKey");
+  const FakeForwarder::Answer denied = refusal(403, "AccessDenied");
+  const auto status = [&](const FakeForwarder::Answer& eu, const FakeForwarder::Answer& us,
+                          const char* target = "/data/o?versionId=1") {
+    says = {{"eu", eu}, {"us", us}};
+    return world.ask(target, {"eu", "us"}).status;
+  };
+  EXPECT_EQ(status(missing, object), 200u);
+  EXPECT_EQ(status(denied, object), 200u);
+  EXPECT_EQ(status(dead, object), 200u);
+  EXPECT_EQ(status(missing, missing), 404u);
+  EXPECT_EQ(status(denied, missing), 403u);
+  EXPECT_EQ(status(missing, dead), 500u) << "the other one may have the object";
+  EXPECT_EQ(status(dead, missing), 500u);
+  EXPECT_EQ(status(refusal(412, "PreconditionFailed"), object), 412u);
+  EXPECT_EQ(status(missing, object, "/data?list-type=2"), 404u) << "no question about an object";
+  EXPECT_EQ(world.store.open(), 0);
 }
 
 TEST(PassThrough, TheListOfBucketsIsCutToWhatTheClientSees) {
