@@ -8,8 +8,15 @@
 namespace cachey::net {
 namespace {
 
-constexpr std::string_view kSecrets[] = {"awsaccesskeyid", "signature", "x-amz-credential",
-                                         "x-amz-security-token", "x-amz-signature"};
+constexpr std::string_view kSecrets[] = {
+    "awsaccesskeyid",
+    "signature",
+    "x-amz-copy-source-server-side-encryption-customer-key",
+    "x-amz-credential",
+    "x-amz-security-token",
+    "x-amz-server-side-encryption-customer-key",
+    "x-amz-signature",
+};
 
 /// A character of a target, or an escape of one.
 struct Unit {

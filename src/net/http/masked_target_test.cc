@@ -7,13 +7,19 @@
 namespace cachey::net {
 namespace {
 
-TEST(MaskedTarget, ShowsNoPartOfASignature) {
+TEST(MaskedTarget, ShowsNoPartOfASignatureAndNoKey) {
   const std::pair<const char*, const char*> cases[] = {
       {"/b/k?X-Amz-Signature=abc&x-id=GetObject", "/b/k?X-Amz-Signature=***&x-id=GetObject"},
       {"/b/k?x-amz-credential=AKIA%2F2026&X-Amz-Date=d", "/b/k?x-amz-credential=***&X-Amz-Date=d"},
       {"/b/k?X-Amz-Security-Token=a=b", "/b/k?X-Amz-Security-Token=***"},
       {"/b/k?AWSAccessKeyId=A&Signature=S&Expires=1",
        "/b/k?AWSAccessKeyId=***&Signature=***&Expires=1"},
+      {"/b/k?x-amz-server-side-encryption-customer-key=K%3D&"
+       "x-amz-server-side-encryption-customer-key-MD5=M",
+       "/b/k?x-amz-server-side-encryption-customer-key=***&"
+       "x-amz-server-side-encryption-customer-key-MD5=M"},
+      {"/b/k?X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key=K",
+       "/b/k?X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key=***"},
       {"/b/k?X%2DAmz%2dSignature=abc", "/b/k?X%2DAmz%2dSignature=***"},
       {"/b/k?%58-Amz-%53ignature=abc", "/b/k?%58-Amz-%53ignature=***"},
       {"/b/k%3FX-Amz-Signature%3Dabc%26x=1", "/b/k%3FX-Amz-Signature%3D***%26x=1"},
