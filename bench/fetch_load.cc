@@ -31,9 +31,10 @@ using namespace cachey::bench;
 constexpr std::string_view kUsage =
     "usage: fetch_load HOST PORT LIST CONNECTIONS SECONDS [--once] [--rate N] [--verify N]\n"
     "  HOST         numeric IPv4 address\n"
-    "  LIST         file of lines `FIRST LAST PATH [FILE]`: a range of bytes (both ends included) "
-    "of a path, and\n"
-    "               the file that has the object's bytes\n"
+    "  LIST         file of lines `FIRST LAST PATH [FILE [FIELDS]]`: a range of bytes (both ends "
+    "included) of a\n"
+    "               path, the file that has the object's bytes, and a file with more lines for the "
+    "request's head\n"
     "  SECONDS      no request starts after that; those under way are finished\n"
     "  --once       ask each line once, then end; else begin again at the first line\n"
     "  --rate N     N requests a second at even distances, whether or not the server keeps up; "
@@ -111,15 +112,17 @@ std::vector<Wanted> read_list(const std::string& path) {
     std::string source;
     if (!(fields >> first >> last >> target) || last < first) give_up("bad line: " + line);
     const std::string range = std::to_string(first) + "-" + std::to_string(last);
-    Wanted next{.request = "GET " + target + " HTTP/1.1\r\nHost: bench\r\nRange: bytes=" + range +
-                           "\r\n\r\n",
-                .body_bytes = last - first + 1,
-                .body = {}};
+    Wanted next{
+        .request = "GET " + target + " HTTP/1.1\r\nHost: bench\r\nRange: bytes=" + range + "\r\n",
+        .body_bytes = last - first + 1,
+        .body = {}};
     if (fields >> source) {
       const std::string_view whole = mapped(source);
       if (last >= whole.size()) give_up("past the end of its file: " + line);
       next.body = {whole.data() + first, next.body_bytes};
     }
+    if (std::string more; fields >> more) next.request += mapped(more);
+    next.request += "\r\n";
     wanted.push_back(std::move(next));
   }
   if (wanted.empty()) give_up("nothing to ask in " + path);

@@ -142,7 +142,8 @@ SCENARIOS = {
 
 def live(scenario, requests, s3=False, **server):
     """Starts the server, runs the scenario, stops the server; returns its log."""
-    cachey = servers.Cachey(cpu=None, memory="256MiB", s3=s3, **server)
+    access = ("--s3api-open",) if s3 else ()
+    cachey = servers.Cachey(cpu=None, memory="256MiB", s3=access, **server)
     cachey.server.start()
     try:
         Http1(cachey.port).fetch(OBJECT, workloads.MIB)  # brings the object into memory

@@ -291,16 +291,16 @@ def s3_environment(endpoint, certificate=None):
 
 
 class Cachey:
-    """The server under test. `under`: command-line words before the binary; `more`: words after it; `s3`: with the S3
-    endpoint, on `s3_port`, for objects that do not change."""
+    """The server under test. `under`: command-line words before the binary; `more`: words after it; `s3`: the option
+    for access to the S3 endpoint, which is on `s3_port` and for objects that do not change; none: no such endpoint."""
 
     def __init__(self, binary, home, endpoint, cpu, certificate=None, memory="2GiB", threads=1, more=(), under=(),
-                 s3=False):
+                 s3=()):
         home.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.s3_port = free_port() if s3 else None
         if s3:
-            more = [*more, "--s3api-listen", f"127.0.0.1:{self.s3_port}", "--s3api-open",
+            more = [*more, "--s3api-listen", f"127.0.0.1:{self.s3_port}", *s3,
                     "--s3api-revalidate", "*=86400"]
         self.server = Server(
             "cachey", [*under, binary, "--origin", "s3", "--listen", "127.0.0.1", "--port", self.port,

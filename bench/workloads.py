@@ -87,9 +87,11 @@ def zipf(names, exponent, count, seed=SEED):
     return random.Random(seed).choices(order, cum_weights=weights, k=count)
 
 
-def write_list(path, ranges, data, prefix="/fetch"):
-    """Writes a list for fetch_load; each line also names the file with the expected bytes."""
-    path.write_text("".join(f"{r.first} {r.last} {prefix}/{r.key} {data / BUCKET / r.name}\n" for r in ranges))
+def write_list(path, ranges, data, prefix="/fetch", fields=None):
+    """Writes a list for fetch_load; each line also names the file with the expected bytes. `fields`: the file with more
+    lines for the head of a request, by the object's key."""
+    path.write_text("".join(
+        f"{r.first} {r.last} {prefix}/{r.key} {data / BUCKET / r.name} {fields[r.key] if fields else ''}\n" for r in ranges))
     return path
 
 
