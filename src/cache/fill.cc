@@ -55,12 +55,11 @@ std::string Fills::start_account_of(const FetchSpec& spec) const {
 }
 
 std::optional<FillMemory> Fills::try_reserve(const FetchSpec& spec, ByteRange wanted) {
-  const std::string_view account = account_of(spec);
   std::optional<store::Admission> start = memory_.starts().try_admit_speculation(
       start_account_of(spec), store::MemoryTier::kStartBytes);
   if (!start) return std::nullopt;
   std::optional<store::Admission> body =
-      memory_.bodies().try_admit_speculation(account, bytes_needed(spec, wanted));
+      memory_.bodies().try_admit_speculation(account_of(spec), bytes_needed(spec, wanted));
   if (!body) return std::nullopt;
   return FillMemory(std::move(*start), std::move(*body));
 }
