@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <vector>
 
 #include "api/s3/testing/endpoint_world.h"
 
@@ -45,6 +46,33 @@ TEST(Absence, EndsWhenTheStoreHasTheObject) {
   const std::vector<net::Field> anew{{"cache-control", "no-cache"}};
   EXPECT_EQ(world.ask(anew, net::Method::kGet, "/bkt/new").status, 200u);
   EXPECT_EQ(world.ask({}, net::Method::kGet, "/bkt/new").status, 200u);
+}
+
+/// The HEAD said 404 and the GET of a byte that explains it 416: the object came, and is empty.
+TEST(Absence, AnObjectThatComesEmptyMeanwhileIsAskedForAgain) {
+  World world("always");
+  EXPECT_EQ(world.ask().status, 200u);
+  world.pass(1s);
+  world.origin().behave("bkt", {.backoff = 500ms, .error = Error::range_not_satisfiable(0)});
+  const net::Request request(net::Method::kGet, "/bkt/o", {});
+  RecordingWriter writer;
+  (void)world.begin(request, writer);
+  world.pass(200ms);
+  world.origin().behave("bkt", {});
+  world.put({.size = 0, .etag = "\"empty\""});
+  world.pass(2s);
+  EXPECT_EQ(writer.status, 200u) << writer.text;
+  EXPECT_EQ(writer.fields["ETag"], "\"empty\"");
+}
+
+TEST(Absence, AnEmptyObjectThatTheStoreDoesNotTellOfIsAFailure) {
+  World world("always");
+  EXPECT_EQ(world.ask().status, 200u);
+  world.pass(1s);
+  (void)world.asked();
+  world.origin().behave("bkt", {.error = Error::range_not_satisfiable(0)});
+  EXPECT_EQ(world.ask().status, 500u);
+  EXPECT_EQ(world.asked(), "HH");
 }
 
 }  // namespace

@@ -18,6 +18,12 @@ bool is_answer(const Error& error) {
          error.kind() != ErrorKind::kInternal;
 }
 
+/// A GET of a byte, which explains a HEAD's refusal, has found no byte: that is no answer to a
+/// question about the object. It came after the HEAD, or the store takes no HEADs.
+bool is_empty(const Result<cache::Head>& head) {
+  return !head && head.error().kind() == ErrorKind::kRangeNotSatisfiable;
+}
+
 }  // namespace
 
 rt::Task<Result<cache::Head>> Questions::ask(rt::Worker& worker, cache::FetchSpecPtr spec,
@@ -34,6 +40,11 @@ rt::Task<Result<cache::Head>> Questions::ask(rt::Worker& worker, cache::FetchSpe
   const bool is_gone = !head && head.error().kind() == ErrorKind::kNotFound;
   if (is_gone && not_before < terms.news_from && !is_absent_since(*spec, terms.news_from))
     head = co_await look(worker, spec, terms.news_from, until);
+  if (is_empty(head)) {
+    head = co_await look(worker, spec, cache_.clock().mono(), until);
+    if (is_empty(head))
+      head = fail(ErrorKind::kInternal, "the object is empty, and the store does not tell of it");
+  }
   const bool is_late = !head && head.error().kind() == ErrorKind::kTimeout;
   if (is_late && cache_.clock().mono() >= deadline) {
     head = fail(ErrorKind::kTimeout, "the store has not answered in a second");
