@@ -154,6 +154,22 @@ std::expected<PassQuestion, const aws::ErrorCode*> ask_store(const Target& targe
   return question;
 }
 
+std::string confirmed_tag(const PassQuestion& question) {
+  const auto value_of = [&question](std::string_view name) {
+    const auto found = std::ranges::find(question.fields, name, &origin::NamedText::name);
+    return found == question.fields.end() ? std::string_view() : trimmed(found->value);
+  };
+  std::string_view tag = value_of("if-none-match");
+  if (!value_of("if-modified-since").empty()) return {};
+  if (is_weak_tag(tag)) tag.remove_prefix(2);  // a weak tag matches the strong one
+  if (tag.size() >= 2 && tag.starts_with('"') && tag.ends_with('"')) {
+    tag.remove_prefix(1);
+    tag.remove_suffix(1);
+  }
+  if (tag.empty() || tag == "*" || tag.find_first_of("\", ") != std::string_view::npos) return {};
+  return std::string("\"").append(tag).append("\"");
+}
+
 std::string lines_for_client(std::string_view lines, unsigned status) {
   std::string kept;
   while (const std::optional<FieldLine> line = take_field_line(lines)) {

@@ -56,4 +56,9 @@ struct PassQuestion {
 /// them against the part; only a 206 and a 416 have a Content-Range; a tag gets its quotes.
 [[nodiscard]] std::string lines_for_client(std::string_view lines, unsigned status);
 
+/// The tag that a 304 confirms, with its quotes: that of an If-None-Match of one tag. Empty: the
+/// question does not tell, because the field is missing, has `*` or a list, or because
+/// If-Modified-Since may have decided.
+[[nodiscard]] std::string confirmed_tag(const PassQuestion& question);
+
 }  // namespace cachey::api::s3

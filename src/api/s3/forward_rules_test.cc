@@ -103,5 +103,20 @@ TEST(ForwardRules, LinesThatGoBack) {
             "Content-Range: bytes 0-1/2\r\nETag: \"e\"\r\n");
 }
 
+TEST(ForwardRules, TheTagThatANotModifiedConfirms) {
+  const auto tag = [](std::vector<net::Field> fields) {
+    return confirmed_tag(ask("/bkt/k?versionId=v", std::move(fields)));
+  };
+  EXPECT_EQ(tag({{"if-none-match", "\"a\""}}), "\"a\"");
+  EXPECT_EQ(tag({{"if-none-match", "W/\"a\""}}), "\"a\"");
+  EXPECT_EQ(tag({{"if-none-match", " a "}}), "\"a\"");
+  for (const char* unclear :
+       {"", "*", "\"*\"", "\"\"", "\"", "\"a", "\"a\", \"b\"", "a, b", "a b", "a\"b"})
+    EXPECT_EQ(tag({{"if-none-match", unclear}}), "") << unclear;
+  EXPECT_EQ(tag({{"if-none-match", "\"a\""}, {"if-none-match", "\"b\""}}), "");
+  EXPECT_EQ(tag({{"if-none-match", "\"a\""}, {"if-modified-since", "x"}}), "");
+  EXPECT_EQ(tag({{"if-modified-since", "Wed, 21 Oct 2015 07:28:00 GMT"}}), "");
+}
+
 }  // namespace
 }  // namespace cachey::api::s3

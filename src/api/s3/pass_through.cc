@@ -12,7 +12,9 @@
 #include "api/s3/freshness.h"
 #include "api/s3/object_head.h"
 #include "api/s3/store_refusal.h"
+#include "base/ascii.h"
 #include "base/check.h"
+#include "base/field_lines.h"
 
 namespace cachey::api::s3 {
 namespace {
@@ -44,6 +46,13 @@ rt::Task<Result<bool>> read_whole(origin::ForwardAnswer& store, std::span<std::b
     if (into.size() + *got > max) co_return false;
     into.append(reinterpret_cast<const char*>(buffer.data()), *got);
   }
+}
+
+bool has_tag(std::string_view lines) {
+  while (const std::optional<FieldLine> line = take_field_line(lines)) {
+    if (lower_case(line->name) == "etag") return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -215,6 +224,10 @@ void PassThrough::start(Passing& passing) {
   if (passing.question.operation == Operation::kHeadBucket)
     head.add("x-amz-bucket-region", config_.region);
   const std::string lines = lines_for_client(passing.store->lines(), status);
+  // radosgw sends no tag with a 304.
+  std::string tag;
+  if (status == 304 && !has_tag(lines)) tag = confirmed_tag(passing.question);
+  if (!tag.empty()) head.add("ETag", tag);
   if (!lines.empty()) head.add_lines(lines);
   head.set_cache_status(net::CacheStatus::kMiss);
   if (passing.length) {

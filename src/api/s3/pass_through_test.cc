@@ -228,6 +228,19 @@ TEST(PassThrough, NotModifiedHasNoBody) {
   EXPECT_THAT(world.metrics(), HasSubstr("operation=\"GetObject\",outcome=\"not_modified\"} 1"));
 }
 
+TEST(PassThrough, NotModifiedHasTheTagThatTheStoreLeavesOut) {
+  World world;
+  const auto tag = [&] {
+    RecordingWriter got =
+        world.ask("/bkt/k?versionId=v", {"bkt"}, net::Method::kGet, {{"if-none-match", "\"t\""}});
+    return got.fields["ETag"];
+  };
+  world.store.answer({.status = 304, .lines = "x-amz-meta-a: b\r\n"});
+  EXPECT_EQ(tag(), "\"t\"");
+  world.store.answer({.status = 304, .lines = "ETag: \"e\"\r\n"});
+  EXPECT_EQ(tag(), "\"e\"");
+}
+
 TEST(PassThrough, ARefusalIsTheStoresInOurDocument) {
   World world;
   world.store.answer({.status = 404,
