@@ -215,7 +215,7 @@ def test_a_version_that_the_client_names_is_not_asked_for(face, origin):
     assert get(face, where, [("If-Match", "*")]).header("ETag") != old.etag
 
 
-@pytest.mark.parametrize("words", ["no-cache", "no-store", "max-age=0"])
+@pytest.mark.parametrize("words", ["no-cache", "max-age=0"])
 def test_a_client_that_asks_to_revalidate_gets_it(face, origin, words):
     for bucket in ("ttl5", "never"):
         where = (bucket, f"revalidated-{words}")
@@ -223,6 +223,15 @@ def test_a_client_that_asks_to_revalidate_gets_it(face, origin, words):
         new = origin.put(*where, 200 * KIB)
         expect_object(get(face, where, [("Cache-Control", words)]), new)
         expect_object(get(face, where), new)
+
+
+@pytest.mark.parametrize("bucket", ["ttl5", "never"])
+def test_no_store_passes_the_cache_by(face, origin, bucket):
+    where = (bucket, "not stored")
+    stored = put_and_warm(face, origin, where, 100 * KIB)
+    new = origin.put(*where, 200 * KIB)
+    expect_object(get(face, where, [("Cache-Control", "no-store")]), new)
+    expect_object(get(face, where, [("If-Match", stored.etag)]), stored)
 
 
 def test_a_deleted_object_is_gone_after_its_time(face, origin):
