@@ -292,21 +292,16 @@ bool PassThrough::is_too_slow(const Passing& passing) const {
   return static_cast<double>(passing.taken) < least;
 }
 
-/// What the client may not see is taken out, aliases are added to the first page.
-rt::Task<void> PassThrough::send_bucket_list(Passing& passing) {
+/// The list that the client gets: what the client may not see is taken out, aliases are added to
+/// the first page. Nothing: the store's answer is no such list.
+rt::Task<Result<std::optional<std::string>>> PassThrough::read_bucket_list(Passing& passing) const {
   std::string document;
-  Result<bool> read =
+  const Result<bool> read =
       co_await read_whole(*passing.store, passing.buffer, kBucketListBytesMax, document);
-  if (read && !*read) read = cachey::fail(ErrorKind::kUpstream, "the list of buckets is too long");
-  if (!read) {
-    co_await fail(passing, std::move(read.error()));
-    co_return;
-  }
+  if (!read) co_return std::unexpected(read.error());
+  if (!*read) co_return cachey::fail(ErrorKind::kUpstream, "the list of buckets is too long");
   std::optional<BucketList> list = BucketList::parse(document);
-  if (!list) {
-    co_await refuse(passing, not_implemented("the store does not serve this operation"));
-    co_return;
-  }
+  if (!list) co_return std::nullopt;
   const auto parameter = [&passing](std::string_view name) {
     const auto& query = passing.question.query;
     const auto found = std::ranges::find(query, name, &origin::NamedText::name);
@@ -318,7 +313,21 @@ rt::Task<void> PassThrough::send_bucket_list(Passing& passing) {
     if (is_asked) list->add(alias.name, alias.buckets.front());
   }
   list->keep_only(passing.sees);
-  passing.begin = list->write();
+  co_return list->write();
+}
+
+/// While the client reads, only the text of its list is kept.
+rt::Task<void> PassThrough::send_bucket_list(Passing& passing) {
+  Result<std::optional<std::string>> list = co_await read_bucket_list(passing);
+  if (!list) {
+    co_await fail(passing, std::move(list.error()));
+    co_return;
+  }
+  if (!*list) {
+    co_await refuse(passing, not_implemented("the store does not serve this operation"));
+    co_return;
+  }
+  passing.begin = std::move(**list);
   passing.ended = true;
   passing.length = passing.begin.size();
   start(passing);

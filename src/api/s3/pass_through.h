@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -79,6 +80,8 @@ class PassThrough {
   [[nodiscard]] rt::Task<void> send_body(Passing& passing);
   [[nodiscard]] rt::Task<bool> send_piece(Passing& passing, std::string_view piece);
   [[nodiscard]] bool is_too_slow(const Passing& passing) const;
+  [[nodiscard]] rt::Task<Result<std::optional<std::string>>> read_bucket_list(
+      Passing& passing) const;
   [[nodiscard]] rt::Task<void> send_bucket_list(Passing& passing);
   [[nodiscard]] rt::Task<void> refuse_as_store(Passing& passing);
   [[nodiscard]] rt::Task<void> fail(Passing& passing, Error error);
