@@ -251,7 +251,10 @@ TEST_F(S3Forwards, ThoseThatReadSlowlyLeaveConnectionsToFills) {
         forward_all(s3_.origin(), s3_.workers.workers()[0], std::move(request), 100)));
   }
   const size_t share = kConnections - kConnections / ConnectionPool::kMemoryShare;
-  EXPECT_TRUE(eventually([&] { return s3_.counters().requests == share; }));
+  EXPECT_TRUE(eventually([&] {  // each has its answer
+    const MutexLock lock(mutex_);
+    return asked_.size() == share;
+  }));
   answer({part_of("content", "GET / HTTP/1.1\r\nrange: bytes=0-99\r\n\r\n")});
   GetRequest fill = S3Harness::request();
   fill.has_memory = true;
