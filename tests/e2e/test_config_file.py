@@ -48,7 +48,10 @@ EVERY_OPTION = {
     "page-size": (["media=1MiB", "logs=64KiB"], "media=1MiB;logs=64KiB", '["media=1MiB", "logs=64KiB"]'),
     "s3api-listen": (["127.0.0.1:9100"], "127.0.0.1:9100", '["127.0.0.1:9100"]'),
     "s3api-open": ([], "true", "true"),
+    "s3api-keys": (["keys"], "keys", '"keys"'),
+    "s3api-external-host": (["s3.test:443", "old.test"], "s3.test:443,old.test", '["s3.test:443", "old.test"]'),
     "s3api-domain": (["s3.test", "localhost"], "s3.test,localhost", '["s3.test", "localhost"]'),
+    "s3api-bucket": (["data=eu,us", "logs=old"], "data=eu,us;logs=old", '["data=eu,us", "logs=old"]'),
     "s3api-region": (["eu-central-1"], "eu-central-1", '"eu-central-1"'),
     "s3api-revalidate": (["logs*=never", "*=5"], "logs*=never;*=5", '["logs*=never", "*=5"]'),
     "s3api-stale-if-error": (["30"], "30", "30"),
@@ -86,7 +89,7 @@ EVERY_OPTION = {
     "access-log": (["access.log"], "access.log", '"access.log"'),
 }
 FACE = {"s3api-listen": '["127.0.0.1:9100"]', "s3api-open": "true"}
-ALONG = {**{name: {key: value for key, value in FACE.items() if key != name} for name in EVERY_OPTION if name.startswith("s3api-")}, **{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}, "page-size": {"kind": '["media=eu", "logs=us"]'}}
+ALONG = {**{name: {key: value for key, value in FACE.items() if key != name} for name in EVERY_OPTION if name.startswith("s3api-")}, "s3api-keys": {"s3api-listen": FACE["s3api-listen"]}, "s3api-external-host": {"s3api-listen": FACE["s3api-listen"], "s3api-keys": '"keys"'}, **{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}, "page-size": {"kind": '["media=eu", "logs=us"]'}}
 
 
 def test_the_list_of_options_is_whole():
