@@ -12,7 +12,7 @@ from harness import ROOT, limit
 _ROWS = "100000"
 _NOT_RUN = {"Spark and Hadoop: S3A", "Java", "Trino"}
 _EXAMPLES = {
-    "boto3": ("s3-aws", None), "aws-cli": ("s3-aws", None), "s3fs and pandas": ("s3-data", None), "pyarrow": ("s3-data", _ROWS),
+    "curl": (None, None), "boto3": ("s3-aws", None), "aws-cli": ("s3-aws", None), "s3fs and pandas": ("s3-data", None), "pyarrow": ("s3-data", _ROWS),
     "DuckDB": ("s3-data", _ROWS), "polars": ("s3-data", _ROWS), "obstore, and what else uses the Rust crate object_store": ("s3-data", None),
     "PyTorch: s3torchconnector": ("s3-data", None), "minio-py": ("s3-data", None), "Go": (None, None), "JavaScript": (None, None),
     "ClickHouse": ("s3-clickhouse", _ROWS), "rclone": ("s3-data", None), "s5cmd": ("s3-data", None),
