@@ -212,8 +212,12 @@ std::expected<CheckedSignature, SignatureFailure> check_v2(const ReceivedRequest
   const Credentials* const credentials = look_up(claim->access_key_id);
   const std::string& secret = credentials != nullptr ? credentials->secret_access_key() : kNoSecret;
   SignedTexts texts{.canonical_request = {},
-                    .string_to_sign = string_to_sign_v2(request, claim->expires)};
-  const bool matches = same_text(signature_v2(secret, texts.string_to_sign), claim->signature);
+                    .string_to_sign = string_to_sign_v2(request, request.path, claim->expires)};
+  bool matches = same_text(signature_v2(secret, texts.string_to_sign), claim->signature);
+  if (const std::string slashed = slashed_bucket_path(request); !matches && !slashed.empty()) {
+    const std::string text = string_to_sign_v2(request, slashed, claim->expires);
+    matches = same_text(signature_v2(secret, text), claim->signature);
+  }
   if (credentials == nullptr || !matches) {
     return std::unexpected(
         mismatch(credentials != nullptr, claim->access_key_id, claim->signature, std::move(texts)));

@@ -96,9 +96,9 @@ void append_amz_headers(const ReceivedRequest& request, std::string& text) {
   }
 }
 
-void append_resource(const ReceivedRequest& request, std::string& text) {
+void append_resource(const ReceivedRequest& request, std::string_view path, std::string& text) {
   if (!request.bucket_of_host.empty()) text.append("/").append(request.bucket_of_host);
-  text += request.path;
+  text += path;
   std::multimap<std::string_view, std::string_view> parameters;
   for (const NamedValue& parameter : request.query) {
     if (std::ranges::binary_search(kSigned, std::string_view(parameter.name)))
@@ -138,15 +138,23 @@ std::expected<SignatureClaimV2, SignatureFailure> parse_signature_claim_v2(
                           .security_token = value_of(request, "x-amz-security-token")};
 }
 
-std::string string_to_sign_v2(const ReceivedRequest& request, std::string_view expires) {
+std::string string_to_sign_v2(const ReceivedRequest& request, std::string_view path,
+                              std::string_view expires) {
   std::string text;
   text.append(request.method) += '\n';
   text.append(value_of(request, "content-md5")) += '\n';
   text.append(value_of(request, "content-type")) += '\n';
   text.append(expires) += '\n';
   append_amz_headers(request, text);
-  append_resource(request, text);
+  append_resource(request, path, text);
   return text;
+}
+
+std::string slashed_bucket_path(const ReceivedRequest& request) {
+  const std::string_view path = request.path;
+  const bool is_bucket = request.bucket_of_host.empty() && path.size() > 1 &&
+                         path.find_first_of("/%", 1) == std::string_view::npos;  // %2F is a slash
+  return is_bucket ? std::string(path) + '/' : std::string();
 }
 
 std::string signature_v2(std::string_view secret, std::string_view string_to_sign) {

@@ -27,9 +27,14 @@ struct SignatureClaimV2 {
 [[nodiscard]] std::expected<SignatureClaimV2, SignatureFailure> parse_signature_claim_v2(
     const ReceivedRequest& request);
 
-/// The path counts as it stands on the wire. `x-amz-` headers count as headers and as parameters.
-[[nodiscard]] std::string string_to_sign_v2(const ReceivedRequest& request,
+/// `path`: the one of the wire, or slashed_bucket_path(). `x-amz-` headers count as headers and as
+/// parameters.
+[[nodiscard]] std::string string_to_sign_v2(const ReceivedRequest& request, std::string_view path,
                                             std::string_view expires);
+
+/// `/bucket/` of the path `/bucket`: boto3 sends the one and signs the other. Empty: the request
+/// has another path.
+[[nodiscard]] std::string slashed_bucket_path(const ReceivedRequest& request);
 
 /// HMAC-SHA-1 in base64.
 [[nodiscard]] std::string signature_v2(std::string_view secret, std::string_view string_to_sign);

@@ -49,6 +49,9 @@ TEST(SignatureV2, UrlsOfBotocoreHold) {
             "response-content-type=text%2Fplain",
             "5NKFRv8o2dOFE4uoJNsDNOKfVY4%3D"),
         url("/bucket", "list-type=2&prefix=a%2F", "5RVmesQVYuFY7ez0FcBPR3%2FTJqU%3D"),
+        url("/bucket", "list-type=2&prefix=a%2F&encoding-type=url",  // boto3's client: "/bucket/"
+            "RBcJ8hZfd39RUeK7%2B5dJfMQnc2Q%3D"),
+        url("/bucket", "location", "cZlZJxrxH1jp2fceqRCVL5pmrgk%3D"),
         url("/bucket/k", "acl", "%2FQnthFkHQ2DA5%2FawxSdxQo53aAA%3D")}) {
     EXPECT_EQ(fault_of(request, kExpires, look_up()), std::nullopt) << request.path;
     TestRequest changed = request;
@@ -66,6 +69,21 @@ TEST(SignatureV2, UrlsOfBotocoreHold) {
   }
   EXPECT_EQ(fault_of(with_headers, kExpires, look_up("TOKEN/+=")), std::nullopt);
   EXPECT_EQ(fault_of(with_headers, kExpires, look_up("OTHER")), SignatureFault::kWrongToken);
+}
+
+TEST(SignatureV2, OnlyABucketMayBeSignedWithASlash) {
+  const auto path_of = [](const char* path, const char* host) {
+    ReceivedRequest request;
+    request.path = path;
+    request.bucket_of_host = host;
+    return slashed_bucket_path(request);
+  };
+  EXPECT_EQ(path_of("/bucket", ""), "/bucket/");
+  EXPECT_EQ(path_of("/bucket%2Fkey", ""), "");  // an object
+  EXPECT_EQ(path_of("/bucket/key", ""), "");
+  EXPECT_EQ(path_of("/bucket/", ""), "");
+  EXPECT_EQ(path_of("/", ""), "");
+  EXPECT_EQ(path_of("/key", "bucket"), "");
 }
 
 TEST(SignatureV2, AUrlIsForAnyRangeAndForNoOtherAmzHeaders) {
