@@ -115,7 +115,7 @@ void add_tls_and_access(Table& table, Options& o) {
 void add_s3api(Table& table, S3ApiOptions& o) {
   table.group("S3 endpoint");
   table.add(many("s3api-listen", address_value(Port::kRequired), o.listen,
-                 "Serve the S3 API here: GetObject and HeadObject, read-only"));
+                 "Serve the S3 API here, read-only: objects from the cache, lists from the store"));
   table.add(one("s3api-open", flag_value(), o.open,
                 "Every client of --s3api-listen may read; signatures are ignored"));
   table.add(one("s3api-keys", path_value(), o.keys_file,
