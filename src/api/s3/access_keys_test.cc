@@ -25,7 +25,7 @@ TEST(AccessKeys, AreReadWithTheirLimits) {
   ASSERT_NE(all, nullptr);
   EXPECT_EQ(all->credentials.secret_access_key(), kSecret);
   EXPECT_EQ(all->grant.access_key_id(), "AKIA1");
-  EXPECT_TRUE(all->grant.allows_all_of("data"));
+  EXPECT_TRUE(all->grant.allows_list("data", ""));
   const auto some = keys->find("team/b");
   ASSERT_NE(some, nullptr);
   EXPECT_TRUE(some->grant.allows("data-1", "a b/x"));

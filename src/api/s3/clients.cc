@@ -83,10 +83,9 @@ std::vector<std::string> hosts_before_proxy(std::string_view came,
 Refusal refusal_of(const aws::SignatureFailure& failure, const Target& target,
                    int64_t unix_seconds) {
   if (failure.fault == SignatureFault::kMissing && has_overrides(target)) {
-    Refusal refusal = Refusal::of("InvalidRequest");
-    refusal.message =
-        "Request specific response headers cannot be used for anonymous GET requests.";
-    return refusal;
+    return Refusal::of(
+        "InvalidRequest",
+        "Request specific response headers cannot be used for anonymous GET requests.");
   }
   Refusal refusal{.code = &aws::error_code_of(failure.fault),
                   .message = failure.message.empty() ? std::string(aws::message_of(failure.fault))

@@ -72,7 +72,7 @@ TEST_F(ClientsTest, OfAnOpenEndpointNeedNothing) {
   Clients clients(std::nullopt, {}, 1, virtual_.clock());
   const auto grant = admit(clients, {"/data/k", {}});
   ASSERT_TRUE(grant);
-  EXPECT_TRUE((*grant)->allows_all_of("data"));
+  EXPECT_TRUE((*grant)->allows_list("data", ""));
   EXPECT_EQ((*grant)->access_key_id(), "");
 }
 

@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
-#include <iterator>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "api/request_id.h"
+#include "api/s3/client_name.h"
 #include "api/s3/object_head.h"
 #include "base/ascii.h"
 #include "cache/object_look.h"
@@ -18,28 +17,6 @@ namespace cachey::api::s3 {
 namespace {
 
 constexpr std::string_view kChecksumMode = "x-amz-checksum-mode";
-
-Refusal not_implemented(std::string message) {
-  Refusal refusal = Refusal::of("NotImplemented");
-  refusal.message = std::move(message);
-  return refusal;
-}
-
-/// Of a client among those of its bucket (FetchSpec::client): the key that signed, else the bytes
-/// of the address, of IPv6 its /64. No text is formatted: a hit needs none.
-std::string client_of(const net::Request& request, const Grant& grant) {
-  if (!grant.access_key_id().empty()) return std::string(grant.access_key_id());
-  const rt::asio::ip::address& address = request.client().address();
-  constexpr size_t kNetworkBytes = 8;  // of IPv6: the /64
-  std::string bytes;
-  if (address.is_v4()) {
-    std::ranges::copy(address.to_v4().to_bytes(), std::back_inserter(bytes));
-  } else {
-    const auto all = address.to_v6().to_bytes();
-    std::ranges::copy_n(all.begin(), kNetworkBytes, std::back_inserter(bytes));
-  }
-  return bytes;
-}
 
 bool is_about_object(Operation operation) {
   return operation == Operation::kGetObject || operation == Operation::kHeadObject ||
@@ -66,9 +43,8 @@ std::expected<uint32_t, Refusal> part_of(const net::Request& request, const Targ
         "partNumber", text, "Part number must be an integer between 1 and 10000, inclusive."));
   }
   if (request.field("range").value_or("").empty()) return *number;
-  Refusal refusal = Refusal::of("InvalidRequest");
-  refusal.message = "Cannot specify both Range header and partNumber query parameter";
-  return std::unexpected(std::move(refusal));
+  return std::unexpected(Refusal::of(
+      "InvalidRequest", "Cannot specify both Range header and partNumber query parameter"));
 }
 
 constexpr std::array kLocationFields = {
@@ -163,7 +139,6 @@ rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request,
   if (!question) {
     return refuse(request, writer, std::move(*target), std::move(id), std::move(question.error()));
   }
-  question->grant = std::move(*grant);
   return get_object_.answer(worker, request, writer, std::move(*question));
 }
 
@@ -183,7 +158,7 @@ rt::Task<void> Endpoint::pass(rt::Worker& worker, const net::Request& request,
     return refuse(request, writer, std::move(target), std::move(id), std::move(question.error()));
   }
   question->request_id = std::move(id);
-  question->client = grant->access_key_id();
+  question->client = client_name(request.client(), grant->access_key_id());
   PassThrough::Sees sees;
   if (target.operation == Operation::kListBuckets) {
     sees = [this, grant = std::move(grant), permit](std::string_view bucket) {
@@ -199,7 +174,8 @@ std::expected<PassQuestion, Refusal> Endpoint::check_pass(const net::Request& re
                                                           const Target& target,
                                                           const Permit& permit) const {
   if (forward_rule_of(target.operation) == nullptr) {
-    return std::unexpected(not_implemented(
+    return std::unexpected(Refusal::of(
+        "NotImplemented",
         "this endpoint serves reads and lists of objects and buckets, their versions, tags, ACLs "
         "and attributes; no other sub-resources"));
   }
@@ -238,7 +214,7 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   const GoodFor good_for = rules_.of(target.bucket, target.key);
   spec->key = cache::ObjectKey{target.bucket, std::move(target.key)};
   spec->request_id = std::move(id);
-  spec->client = client_of(request, grant);
+  spec->client = client_name(request.client(), grant.access_key_id());
   const bool head = request.method() == net::Method::kHead;
   spec->explain_absence = !head;  // HEAD has the status alone
   const AskedRange range = AskedRange::of(request);

@@ -46,10 +46,10 @@ std::string resource_of(const RefusedRequest& refused) {
 
 }  // namespace
 
-Refusal Refusal::of(std::string_view code) {
+Refusal Refusal::of(std::string_view code, std::string message) {
   const aws::ErrorCode* const found = aws::find_error_code(code);
   CHECK(found != nullptr && !found->message.empty());
-  return Refusal{.code = found};
+  return Refusal{.code = found, .message = std::move(message)};
 }
 
 Refusal Refusal::of(const Error& error) {
@@ -84,17 +84,12 @@ Refusal Refusal::no_such_part(uint32_t part, uint32_t count) {
 
 Refusal Refusal::invalid_argument(std::string_view name, std::string_view value,
                                   std::string message) {
-  Refusal refusal = of("InvalidArgument");
-  refusal.message = std::move(message);
+  Refusal refusal = of("InvalidArgument", std::move(message));
   refusal.details = {{"ArgumentName", std::string(name)}, {"ArgumentValue", std::string(value)}};
   return refusal;
 }
 
-Refusal Refusal::method_not_allowed() {
-  Refusal refusal = of("MethodNotAllowed");
-  refusal.message = kReadOnly;
-  return refusal;
-}
+Refusal Refusal::method_not_allowed() { return of("MethodNotAllowed", std::string(kReadOnly)); }
 
 std::string write_refusal(const Refusal& refusal, const RefusedRequest& refused) {
   aws::ErrorDocument document;

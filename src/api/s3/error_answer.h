@@ -26,8 +26,8 @@ struct Refusal {
   unsigned store_status = 0;                ///< the store's, instead of the code's own; or 0
   std::string lines{};                      ///< fields of the store's answer, see add_lines()
 
-  /// REQUIRES: aws::find_error_code(code) has a message.
-  [[nodiscard]] static Refusal of(std::string_view code);
+  /// REQUIRES: aws::find_error_code(code) has a message. `message`: instead of that, unless empty.
+  [[nodiscard]] static Refusal of(std::string_view code, std::string message = {});
   /// The answer to a failure. Faults of the store are InternalError or SlowDown, because clients
   /// retry no other codes, and say in `Detail` what is known of the fault. The store's 404 says
   /// whether the bucket or the key is absent; an object that changes while it is read is SlowDown.

@@ -25,18 +25,6 @@ class ForwardPlaces::Waiting : public rt::Waiter {
   ForwardPlaces& places_;
 };
 
-std::string forward_account(const rt::Tcp::endpoint& client, std::string_view key) {
-  if (!key.empty()) return std::string("key ").append(key);
-  const rt::asio::ip::address address = client.address();
-  if (!address.is_v6()) return address.to_string();
-  const rt::asio::ip::address_v6 v6 = address.to_v6();
-  if (v6.is_v4_mapped())
-    return rt::asio::ip::make_address_v4(rt::asio::ip::v4_mapped, v6).to_string();
-  auto bytes = v6.to_bytes();
-  for (size_t i = 8; i < bytes.size(); ++i) bytes[i] = 0;
-  return rt::asio::ip::make_address_v6(bytes).to_string();
-}
-
 ForwardPlaces::ForwardPlaces(ForwardLimits limits, const Clock& clock, Metrics& metrics)
     : limits_(limits),
       clock_(clock),

@@ -6,7 +6,6 @@
 #include <map>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
@@ -23,9 +22,6 @@ struct ForwardLimits {
   size_t waiting = 256;                   ///< more are refused at once
   std::chrono::milliseconds wait{5'000};  ///< the longest wait of one
 };
-
-/// The client of a question: the key that signed it, else the address, of IPv6 its /64.
-[[nodiscard]] std::string forward_account(const rt::Tcp::endpoint& client, std::string_view key);
 
 /// Places for questions that the store answers: a question has one until its answer is sent, so the
 /// places bound connections to the store and buffers.
@@ -61,7 +57,7 @@ class ForwardPlaces {
     Clients::iterator client_;
   };
 
-  /// Waits for a place. `account`: see forward_account(). kOverloaded: none came in time, or too
+  /// Waits for a place. `account`: see client_name(). kOverloaded: none came in time, or too
   /// many wait. kCancelled: `stop` came first.
   [[nodiscard]] rt::Task<Result<Place>> enter(rt::Worker& worker, std::string account,
                                               std::stop_token stop);

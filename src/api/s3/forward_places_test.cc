@@ -115,19 +115,5 @@ TEST(ForwardPlaces, TheClientWithTheFewestIsNext) {
   world.pass(6s);
 }
 
-TEST(ForwardPlaces, AddressesOfANetworkAreOneClient) {
-  const auto account = [](const char* address) {
-    return forward_account({rt::asio::ip::make_address(address), 1}, "");
-  };
-  EXPECT_EQ(account("2001:db8:1:2::7"), account("2001:db8:1:2:ffff::1"));
-  EXPECT_NE(account("2001:db8:1:2::7"), account("2001:db8:1:3::7"));
-  EXPECT_NE(account("10.0.0.1"), account("10.0.0.2"));
-  EXPECT_EQ(account("::ffff:10.0.0.1"), account("10.0.0.1"));
-  EXPECT_EQ(forward_account({rt::asio::ip::make_address("10.0.0.1"), 1}, "K"),
-            forward_account({rt::asio::ip::make_address("10.0.0.2"), 1}, "K"));
-  EXPECT_NE(forward_account({rt::asio::ip::make_address("10.0.0.1"), 1}, "10.0.0.1"),
-            account("10.0.0.1"));
-}
-
 }  // namespace
 }  // namespace cachey::api::s3

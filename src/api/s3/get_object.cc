@@ -135,12 +135,10 @@ void GetObject::look_up_place(Answer& answer) {
 /// if it is again, the store alone knows the part (replicas differ in their tags).
 rt::Task<Result<void>> GetObject::ask_for_place(Answer& answer) {
   if (answer.spec().wishes.only_if_cached) co_return not_cached();
-  const std::string_view key = answer.question.grant->access_key_id();
   PartQuestion question{.spec = answer.question.spec,
                         .version = answer.head.source,
                         .number = answer.question.part,
                         .news_from = answer.news_from,
-                        .account = forward_account(answer.request.client(), key),
                         .client_left = answer.writer.client_left()};
   Result<PartPlace> place = co_await parts_.ask(answer.worker, std::move(question));
   if (place) {
@@ -318,7 +316,7 @@ rt::Task<void> GetObject::pass(Answer& answer) {
   }
   question->buckets = answer.spec().buckets;
   question->request_id = answer.spec().request_id;
-  question->client = answer.question.grant->access_key_id();
+  question->client = answer.spec().client;
   co_await pass_through_.answer(answer.worker, answer.request, answer.writer, std::move(*question));
 }
 

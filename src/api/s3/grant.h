@@ -36,10 +36,6 @@ class Grant {
   [[nodiscard]] bool allows_list(std::string_view bucket, std::string_view prefix) const {
     return prefix.starts_with(prefix_) && allows_bucket(bucket);
   }
-  /// All keys of the bucket.
-  [[nodiscard]] bool allows_all_of(std::string_view bucket) const {
-    return prefix_.empty() && allows_bucket(bucket);
-  }
   [[nodiscard]] const std::string& access_key_id() const { return access_key_id_; }
 
  private:

@@ -13,7 +13,7 @@ Grant make(std::string_view glob, std::string prefix) {
 
 TEST(Grant, OfAnOpenEndpointIsAll) {
   EXPECT_TRUE(Grant().allows("data", "a/x"));
-  EXPECT_TRUE(Grant().allows_all_of("data"));
+  EXPECT_TRUE(Grant().allows_list("data", ""));
 }
 
 TEST(Grant, HoldsForTheBucketsThatMatch) {
@@ -29,7 +29,6 @@ TEST(Grant, HoldsForKeysAndListsBelowThePrefix) {
   EXPECT_TRUE(grant.allows_list("data", "a/"));
   EXPECT_FALSE(grant.allows_list("data", ""));
   EXPECT_TRUE(grant.allows_bucket("data"));
-  EXPECT_FALSE(grant.allows_all_of("data"));
 }
 
 TEST(Grant, WithLimitsHasNoKeysThatAStoreMayReadAsOthers) {

@@ -5,7 +5,6 @@
 
 #include "api/preconditions.h"
 #include "api/s3/freshness.h"
-#include "api/s3/grant.h"
 #include "api/s3/operation.h"
 #include "api/s3/overrides.h"
 #include "api/s3/range.h"
@@ -24,7 +23,6 @@ struct ObjectQuestion {
   Preconditions conditions;
   std::unique_ptr<const ResponseOverrides> overrides{};  ///< null: none
   GoodFor good_for = RevalidateRules::kDefault;          ///< an answer about this object
-  GrantPtr grant{};
   RequestCacheControl cache_control{};
   uint32_t part = 0;                            ///< partNumber; 0: the object, or its range
   Operation operation = Operation::kGetObject;  ///< or kHeadObject

@@ -131,7 +131,7 @@ rt::Task<Result<PartPlace>> PartQuestions::lead(rt::Worker& worker, PartQuestion
                                                 FlightPtr flight) {
   Lead leader(*this, name_of(question), std::move(flight));
   Result<ForwardPlaces::Place> entered =
-      co_await places_.enter(worker, question.account, question.client_left);
+      co_await places_.enter(worker, question.spec->client, question.client_left);
   if (!entered) co_return std::unexpected(std::move(entered.error()));
   Result<PartPlace> place = co_await look(worker, question);
   if (place) known_.note(*question.version, question.spec->key.object, question.number, *place);

@@ -31,8 +31,7 @@ struct PartQuestion {
   cache::FetchSpecPtr spec;
   ObjectSourcePtr version;
   uint32_t number = 1;
-  MonoTime news_from;   ///< the request began, or found that what it had learnt is old
-  std::string account;  ///< forward_account()
+  MonoTime news_from;  ///< the request began, or found that what it had learnt is old
   std::stop_token client_left;
 };
 

@@ -25,11 +25,7 @@ constexpr std::array kSameForAll = {net::Field("Server", "cachey"),
 /// The bytes of a store's body that are read at once for a document's begin.
 constexpr size_t kBeginReadBytes = 4 * 1024;
 
-Refusal not_implemented(std::string message) {
-  Refusal refusal = Refusal::of("NotImplemented");
-  refusal.message = std::move(message);
-  return refusal;
-}
+constexpr const char* kNotServed = "the store does not serve this operation";
 
 /// Another replica may have the object, or allow it.
 bool is_of_one_replica(const PassQuestion& question, unsigned status) {
@@ -84,14 +80,14 @@ rt::Task<void> PassThrough::answer(rt::Worker& worker, const net::Request& reque
   CHECK(rule != nullptr);
   Passing passing{worker, request, writer, question, sees, *rule, clock_.mono()};
   if (forwarder_ == nullptr) {
-    co_await refuse(passing, not_implemented("the store of this endpoint is a directory, which "
-                                             "answers reads of objects with at most 8 KiB of "
-                                             "metadata and nothing else"));
+    co_await refuse(passing, Refusal::of("NotImplemented",
+                                         "the store of this endpoint is a directory, which answers "
+                                         "reads of objects with at most 8 KiB of metadata and "
+                                         "nothing else"));
     co_return;
   }
-  std::string account = forward_account(request.client(), question.client);
   const Result<ForwardPlaces::Place> place =
-      co_await places_.enter(worker, std::move(account), writer.client_left());
+      co_await places_.enter(worker, question.client, writer.client_left());
   if (!place) {
     co_await fail(passing, place.error());
     co_return;
@@ -175,7 +171,7 @@ rt::Task<void> PassThrough::send(Passing& passing) {
     }
     const RootName root = find_root(passing.begin);
     if (std::ranges::find(passing.rule.roots, root.name) == passing.rule.roots.end()) {
-      co_await refuse(passing, not_implemented("the store does not serve this operation"));
+      co_await refuse(passing, Refusal::of("NotImplemented", kNotServed));
       co_return;
     }
     rename(passing);
@@ -324,7 +320,7 @@ rt::Task<void> PassThrough::send_bucket_list(Passing& passing) {
     co_return;
   }
   if (!*list) {
-    co_await refuse(passing, not_implemented("the store does not serve this operation"));
+    co_await refuse(passing, Refusal::of("NotImplemented", kNotServed));
     co_return;
   }
   passing.begin = std::move(**list);
