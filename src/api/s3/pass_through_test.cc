@@ -6,97 +6,19 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "api/s3/bucket_list.h"
-#include "api/s3/testing/fake_forwarder.h"
-#include "api/testing/recording_writer.h"
-#include "rt/testing/virtual_worker.h"
+#include "api/s3/testing/pass_through_world.h"
 
 namespace cachey::api::s3 {
 namespace {
 
-using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-
-/// A client that takes a byte each time it is asked, or none for ever.
-class SlowWriter final : public net::ResponseWriter {
- public:
-  SlowWriter(rt::Worker& worker, std::chrono::nanoseconds pause) : worker_(worker), pause_(pause) {}
-  void start(const net::ResponseHead&) override {}
-  size_t offer(std::span<const iovec>) override { return std::exchange(ready_, false) ? 1 : 0; }
-  rt::Task<bool> writable() override {
-    co_await worker_.timers().sleep(pause_);
-    ready_ = true;
-    co_return !aborted;
-  }
-  rt::Task<bool> flush() override { co_return true; }
-  rt::Task<bool> finish(std::span<const net::Field>) override { co_return true; }
-  void abort() override { aborted = true; }
-
-  bool aborted = false;
-
- private:
-  rt::Worker& worker_;
-  const std::chrono::nanoseconds pause_;
-  bool ready_ = false;
-};
-
-class World {
- public:
-  explicit World(PassThroughConfig config = {.region = "eu-west-7"}, bool has_store = true)
-      : passing_(std::move(config), has_store ? &store : nullptr, endpoint_metrics_, egress_,
-                 virtual_.clock(), metrics_) {}
-
-  RecordingWriter ask(std::string_view target, std::vector<std::string> buckets = {"bkt"},
-                      net::Method method = net::Method::kGet, std::vector<net::Field> fields = {}) {
-    RecordingWriter writer;
-    const net::Request request(method, target, std::move(fields));
-    (void)virtual_.run(handle(request, writer, std::move(buckets)));
-    return writer;
-  }
-  std::shared_ptr<std::optional<bool>> begin(const net::Request& request,
-                                             net::ResponseWriter& writer) {
-    return virtual_.start(handle(request, writer, {"bkt"}));
-  }
-  [[nodiscard]] rt::Worker& worker() { return virtual_.worker(); }
-  [[nodiscard]] std::string metrics() { return metrics_.text(); }
-  void pass(std::chrono::nanoseconds time) { virtual_.pass(time); }
-
-  FakeForwarder store;
-
- private:
-  rt::Task<bool> handle(const net::Request& request, net::ResponseWriter& writer,
-                        std::vector<std::string> buckets) {
-    const Target target = *parse_target(request, VirtualHosts());
-    PassQuestion question = *ask_store(target, request);
-    if (target.operation != Operation::kListBuckets) question.buckets = std::move(buckets);
-    question.request_id = "id-1";
-    PassThrough::Sees sees = [](std::string_view bucket) { return bucket != "secret"; };
-    co_await passing_.answer(virtual_.worker(), request, writer, std::move(question),
-                             std::move(sees));
-    co_return true;
-  }
-
-  rt::VirtualWorker virtual_;
-  Metrics metrics_;
-  EndpointMetrics endpoint_metrics_{metrics_};
-  Throughput egress_{metrics_.counter("egress", "")};
-  PassThrough passing_;
-};
-
-std::string list_of(std::string_view name, size_t keys) {
-  std::string text = "<?xml version=\"1.0\"?><ListBucketResult><Name>";
-  text.append(name).append("</Name><Prefix></Prefix>");
-  for (size_t i = 0; i < keys; ++i)
-    text += "<Contents><Key>" + std::to_string(i) + "</Key></Contents>";
-  return text + "</ListBucketResult>";
-}
 
 TEST(PassThrough, AListIsTheStores) {
   for (const bool tells_length : {true, false}) {
-    World world;
+    PassThroughWorld world;
     const std::string body = list_of("bkt", 10'000);
     world.store.answer({.body = body, .tells_length = tells_length});
     const RecordingWriter got = world.ask("/bkt?list-type=2&prefix=&delimiter=");
@@ -119,7 +41,7 @@ TEST(PassThrough, AListIsTheStores) {
 
 TEST(PassThrough, AnAliasHasItsOwnNameInAList) {
   for (const size_t read_bytes : {1u, 7u, 100'000u}) {
-    World world;
+    PassThroughWorld world;
     world.store.answer({.body = list_of("bkt-eu", 10), .read_bytes = read_bytes});
     const RecordingWriter got = world.ask("/data?list-type=2", {"bkt-eu"});
     EXPECT_EQ(got.text, list_of("data", 10));
@@ -130,7 +52,7 @@ TEST(PassThrough, AnAliasHasItsOwnNameInAList) {
 
 TEST(PassThrough, ABodyThatBreaksOffBreaksTheClients) {
   for (const bool tells_length : {true, false}) {
-    World world;
+    PassThroughWorld world;
     world.store.answer(
         {.body = list_of("bkt", 1000), .tells_length = tells_length, .cut_after = 5'000});
     const RecordingWriter got = world.ask("/bkt?list-type=2");
@@ -144,7 +66,7 @@ TEST(PassThrough, ABodyThatBreaksOffBreaksTheClients) {
 
 TEST(PassThrough, ABodyOfAnotherLengthBreaksOff) {
   for (const uint64_t length : {10'000u, 5u}) {
-    World world;
+    PassThroughWorld world;
     world.store.answer({.body = std::string(1'000, 'x'), .length = length});
     const RecordingWriter got = world.ask("/bkt/k?versionId=v");
     EXPECT_TRUE(got.aborted);
@@ -158,7 +80,7 @@ TEST(PassThrough, AnswersThatAreNoSuchDocumentAreNotImplemented) {
                              "/bkt?versioning", "/bkt?list-type=2", "/"}) {
     for (const std::string& body : {std::string("the object's bytes"), std::string(100'000, ' '),
                                     std::string(), std::string("<Error/>")}) {
-      World world;
+      PassThroughWorld world;
       world.store.answer({.body = body});
       const RecordingWriter got = world.ask(target);
       EXPECT_EQ(got.status, 501u) << target;
@@ -175,7 +97,7 @@ TEST(PassThrough, DocumentsOfSubresourcesPass) {
       {"/bkt?versions", "<ListVersionsResult><Name>bkt</Name></ListVersionsResult>"},
       {"/bkt?versioning", "<VersioningConfiguration/>"}};
   for (const auto& [target, body] : cases) {
-    World world;
+    PassThroughWorld world;
     world.store.answer({.body = body});
     const RecordingWriter got = world.ask(target);
     EXPECT_EQ(got.status, 200u) << target;
@@ -184,7 +106,7 @@ TEST(PassThrough, DocumentsOfSubresourcesPass) {
 }
 
 TEST(PassThrough, HeadBucketTellsOurRegion) {
-  World world;
+  PassThroughWorld world;
   world.store.answer({.lines = "x-amz-bucket-region: us-west-2\r\nContent-Type: a\r\n"});
   const RecordingWriter got = world.ask("/bkt", {"bkt"}, net::Method::kHead);
   EXPECT_EQ(got.status, 200u);
@@ -195,7 +117,7 @@ TEST(PassThrough, HeadBucketTellsOurRegion) {
 }
 
 TEST(PassThrough, AnObjectPassesWithItsFields) {
-  World world;
+  PassThroughWorld world;
   world.store.answer({.status = 206,
                       .body = "bytes",
                       .lines = "ETag: e\r\nContent-Range: bytes 0-4/9\r\nx-amz-version-id: v\r\n"
@@ -210,7 +132,7 @@ TEST(PassThrough, AnObjectPassesWithItsFields) {
 }
 
 TEST(PassThrough, HeadHasTheLengthAndNoBody) {
-  World world;
+  PassThroughWorld world;
   world.store.answer({.lines = "ETag: \"e\"\r\n", .length = 12'345});
   const RecordingWriter got = world.ask("/bkt/k?versionId=v", {"bkt"}, net::Method::kHead);
   EXPECT_EQ(got.status, 200u);
@@ -220,7 +142,7 @@ TEST(PassThrough, HeadHasTheLengthAndNoBody) {
 }
 
 TEST(PassThrough, NotModifiedHasNoBody) {
-  World world;
+  PassThroughWorld world;
   world.store.answer({.status = 304, .lines = "ETag: \"e\"\r\n"});
   const RecordingWriter got = world.ask("/bkt/k?versionId=v");
   EXPECT_EQ(got.status, 304u);
@@ -229,7 +151,7 @@ TEST(PassThrough, NotModifiedHasNoBody) {
 }
 
 TEST(PassThrough, NotModifiedHasTheTagThatTheStoreLeavesOut) {
-  World world;
+  PassThroughWorld world;
   const auto tag = [&] {
     RecordingWriter got =
         world.ask("/bkt/k?versionId=v", {"bkt"}, net::Method::kGet, {{"if-none-match", "\"t\""}});
@@ -242,7 +164,7 @@ TEST(PassThrough, NotModifiedHasTheTagThatTheStoreLeavesOut) {
 }
 
 TEST(PassThrough, ARefusalIsTheStoresInOurDocument) {
-  World world;
+  PassThroughWorld world;
   world.store.answer({.status = 404,
                       .body =
                           "<Error><Code>NoSuchTagSet</Code><Message>There is no tag set</Message>"
@@ -268,7 +190,7 @@ TEST(PassThrough, ARefusalWithoutADocumentHasTheCodeOfItsStatus) {
       {405, "MethodNotAllowed"}, {501, "NotImplemented"}, {418, "InvalidRequest"}};
   for (const auto& [status, code] : cases) {
     for (const std::string& body : {std::string("no document"), std::string(200'000, 'x')}) {
-      World world;
+      PassThroughWorld world;
       world.store.answer({.status = status, .body = body});
       const RecordingWriter got = world.ask("/bkt?list-type=2");
       EXPECT_EQ(got.status, status);
@@ -278,7 +200,7 @@ TEST(PassThrough, ARefusalWithoutADocumentHasTheCodeOfItsStatus) {
 }
 
 TEST(PassThrough, TheSizeOfARefusedRange) {
-  World world;
+  PassThroughWorld world;
   world.store.answer({.status = 416, .lines = "Content-Range: bytes */77\r\n"});
   const RecordingWriter got = world.ask("/bkt/k?versionId=v");
   EXPECT_EQ(got.fields.at("Content-Range"), "bytes */77");
@@ -291,17 +213,17 @@ TEST(PassThrough, FailuresOfTheStoreAreRetriable) {
                                                   {ErrorKind::kThrottled, 503},
                                                   {ErrorKind::kDenied, 403}};
   for (const auto& [kind, status] : cases) {
-    World world;
+    PassThroughWorld world;
     world.store.answer({.error = Error(kind, "x")});
     EXPECT_EQ(world.ask("/bkt?list-type=2").status, status);
   }
-  World world;
+  PassThroughWorld world;
   world.store.answer({.status = 204});
   EXPECT_EQ(world.ask("/bkt?list-type=2").status, 500u);
 }
 
 TEST(PassThrough, TheNextReplicaAnswersIfTheFirstFails) {
-  World world;
+  PassThroughWorld world;
   world.store.answer_by([](const origin::ForwardRequest& request) -> FakeForwarder::Answer {
     if (request.bucket == "eu") return {.error = Error(ErrorKind::kTimeout, "silent")};
     return {.body = list_of("us", 1)};
@@ -314,7 +236,7 @@ TEST(PassThrough, TheNextReplicaAnswersIfTheFirstFails) {
 }
 
 TEST(PassThrough, AReplicaWithoutTheObjectIsLeftForTheNext) {
-  World world;
+  PassThroughWorld world;
   std::map<std::string, FakeForwarder::Answer> says;
   world.store.answer_by([&](const auto& request) { return says[request.bucket]; });
   const auto refusal = [](unsigned status, std::string code) {
@@ -343,7 +265,7 @@ TEST(PassThrough, AReplicaWithoutTheObjectIsLeftForTheNext) {
 }
 
 TEST(PassThrough, TheListOfBucketsIsCutToWhatTheClientSees) {
-  World world({.region = "r", .aliases = {{"data", {"bkt"}}, {"secret", {"bkt"}}}});
+  PassThroughWorld world({.region = "r", .aliases = {{"data", {"bkt"}}, {"secret", {"bkt"}}}});
   world.store.answer({.body = "<ListAllMyBucketsResult><Owner><ID>o</ID></Owner><Buckets>"
                               "<Bucket><Name>bkt</Name><CreationDate>d</CreationDate></Bucket>"
                               "<Bucket><Name>secret</Name></Bucket></Buckets>"
@@ -361,62 +283,14 @@ TEST(PassThrough, TheListOfBucketsIsCutToWhatTheClientSees) {
 }
 
 TEST(PassThrough, ATooLongListOfBucketsIsAFailure) {
-  World world;
+  PassThroughWorld world;
   world.store.answer({.body = "<ListAllMyBucketsResult>" + std::string(kBucketListBytesMax, ' '),
                       .read_bytes = 1'000'000});
   EXPECT_EQ(world.ask("/").status, 500u);
 }
 
-TEST(PassThrough, PastThePlacesItIsSlowDown) {
-  World world({.limits = {.at_once = 2, .waiting = 0}});
-  world.store.answer({.body = list_of("bkt", 1), .head_delay = 1s});
-  const net::Request request(net::Method::kGet, "/bkt?list-type=2", {});
-  RecordingWriter first;
-  const auto ended = world.begin(request, first);
-  const RecordingWriter second = world.ask("/bkt?list-type=2");
-  EXPECT_EQ(second.status, 503u);
-  EXPECT_THAT(second.text, HasSubstr("<Code>SlowDown</Code>"));
-  world.pass(2s);
-  EXPECT_EQ(first.status, 200u);
-  EXPECT_THAT(world.metrics(), HasSubstr("cachey_s3api_forwards_refused_total 1"));
-  EXPECT_EQ(world.ask("/bkt?list-type=2").status, 200u);
-}
-
-TEST(PassThrough, ASlowReaderLosesItsPlaceToAClientThatWaits) {
-  World world({.limits = {.at_once = 2, .waiting = 8, .wait = 20s}});
-  world.store.answer({.body = list_of("bkt", 100)});
-  const net::Request request(net::Method::kGet, "/bkt?list-type=2", {});
-  SlowWriter slow(world.worker(), 100ms);
-  const auto slow_ended = world.begin(request, slow);
-  world.pass(30s);
-  EXPECT_FALSE(slow_ended->has_value());  // nobody waits
-  RecordingWriter next;
-  const auto next_ended = world.begin(request, next);
-  world.pass(1s);
-  EXPECT_TRUE(slow_ended->has_value());
-  EXPECT_TRUE(slow.aborted);
-  EXPECT_TRUE(next_ended->has_value());
-  EXPECT_EQ(next.status, 200u);
-}
-
-TEST(PassThrough, AClientThatLeavesEndsTheQuestion) {
-  World world;
-  world.store.answer_by([](const origin::ForwardRequest& request) -> FakeForwarder::Answer {
-    (void)request;
-    return {.head_delay = 1s, .error = Error(ErrorKind::kCancelled, "left")};
-  });
-  const net::Request request(net::Method::kGet, "/bkt?list-type=2", {});
-  RecordingWriter writer;
-  const auto ended = world.begin(request, writer);
-  writer.leave();
-  world.pass(2s);
-  EXPECT_TRUE(writer.aborted);
-  EXPECT_TRUE(world.store.asked()[0].stop.stop_requested());
-  EXPECT_THAT(world.metrics(), HasSubstr("outcome=\"client_gone\"} 1"));
-}
-
 TEST(PassThrough, WithoutSuchAStoreNothingIsImplemented) {
-  World world({}, false);
+  PassThroughWorld world({}, false);
   EXPECT_EQ(world.ask("/bkt?list-type=2").status, 501u);
 }
 
