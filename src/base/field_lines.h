@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -11,6 +12,14 @@ struct FieldLine {
   std::string_view value;
   std::string_view whole;  ///< with its end
 };
+
+/// Whether `value` cannot stand in a field: control characters other than tabs end a line, or are
+/// refused (RFC 9110 5.5).
+[[nodiscard]] constexpr bool breaks_line(std::string_view value) {
+  return std::ranges::any_of(value, [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+  });
+}
 
 /// Takes the first line off the front of `lines`, which are whole lines. Nothing: none is left.
 [[nodiscard]] constexpr std::optional<FieldLine> take_field_line(std::string_view& lines) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace cachey {
 namespace {
 
@@ -17,6 +19,13 @@ TEST(FieldLines, AreTakenOneByOne) {
   EXPECT_EQ(second->name, "x-amz-meta-empty");
   EXPECT_EQ(second->value, "");
   EXPECT_FALSE(take_field_line(lines));
+}
+
+TEST(FieldLines, ControlCharactersButTabsBreakALine) {
+  EXPECT_FALSE(breaks_line(""));
+  EXPECT_FALSE(breaks_line("a\tb \xc3\xa4\xff"));
+  for (const char c : {'\r', '\n', '\0', '\x1f', '\x7f'})
+    EXPECT_TRUE(breaks_line(std::string("a") + c)) << int{c};
 }
 
 TEST(FieldLines, WhatIsNoLineEndsThem) {

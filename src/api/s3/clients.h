@@ -41,8 +41,7 @@ class Clients {
                                                        const Target& target,
                                                        const VirtualHosts& hosts);
 
-  /// Requests that begin from now on need a key of these. REQUIRES: constructed with keys. Any
-  /// thread.
+  /// From now on requests are checked with these keys. REQUIRES: constructed with keys. Any thread.
   void replace_keys(AccessKeys keys) EXCLUDES(mutex_);
 
  private:

@@ -101,14 +101,6 @@ void add_field(std::vector<origin::NamedText>& fields, std::string name, std::st
   }
 }
 
-/// What could end the line.
-bool breaks_line(std::string_view value) {
-  return std::ranges::any_of(value, [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\t') || byte == 0x7f;
-  });
-}
-
 bool goes_back(std::string_view name, unsigned status) {
   if (name == "content-range") return status == 206 || status == 416;
   if (name.starts_with("x-amz-checksum-")) return status != 206;

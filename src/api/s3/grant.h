@@ -24,8 +24,8 @@ class Grant {
         prefix_(std::move(prefix)),
         access_key_id_(std::move(access_key_id)) {}
 
-  /// Whether the client may have the operation's answer. Of a list, each `prefix` counts. kOther,
-  /// which is no read, and ListBuckets, whose answer is filtered, are allowed.
+  /// Whether the client may have the operation's answer. Of a list, each `prefix` counts. kOther
+  /// is allowed: other code refuses it. ListBuckets is allowed: its answer is filtered.
   [[nodiscard]] bool allows(const Target& target) const;
   [[nodiscard]] bool allows_bucket(std::string_view bucket) const;
   /// A limited grant has no keys with dot segments: see has_dot_segment().

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/field_lines.h"
 #include "origin/s3/attempts.h"
 #include "origin/transport/answer_failure.h"
 #include "origin/transport/http_exchange.h"
@@ -43,12 +44,8 @@ constexpr std::string_view kOwnFields[] = {
 
 /// Whether the field can be signed and sent as it is.
 bool may_have(const NamedText& field) {
-  constexpr auto kBreaksLines = [](char c) {
-    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-  };
   return is_token(field.name) && std::ranges::none_of(field.name, is_upper) &&
-         std::ranges::none_of(field.value, kBreaksLines) &&
-         !std::ranges::binary_search(kOwnFields, field.name);
+         !breaks_line(field.value) && !std::ranges::binary_search(kOwnFields, field.name);
 }
 
 /// What the attempts need to know.
