@@ -136,7 +136,7 @@ class Page final : public store::Evictable {
   /// A version of another bucket that the page has bytes of, too: a body went on there, or a part
   /// of the page is from there. Null: all bytes are of source()'s bucket. REQUIRES: whole.
   [[nodiscard]] const ObjectSourcePtr& other_source() const { return other_source_; }
-  /// All bytes are of these buckets, also those that the fill still brings. REQUIRES: has_head.
+  /// The page has bytes of these buckets alone, and the fill brings no others. REQUIRES: has_head.
   [[nodiscard]] bool is_all_of(std::span<const std::string> buckets) const EXCLUDES(mutex_);
   /// The fill, if there is one, asks these buckets alone.
   [[nodiscard]] bool is_filled_from(std::span<const std::string> buckets) const EXCLUDES(mutex_);

@@ -162,12 +162,8 @@ class Scraper(Reader):
                 raise Failure(f"{target}: {response.status} {response.body[:120]!r}")
 
 
-def main():
-    protocol, port, miss_word, proxy = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-    client, samples = protocols.Client(protocol, port), []
-    steady = ProxiedHitReader if proxy and client.is_http2 else HitReader
-    readers = [steady(client, 0.015, 10 ** 9, samples), HitReader(client, 0.04, 1, samples),
-               MissReader(miss_word, client, 0.03, 20, samples), Scraper(client, 0.4, 4, samples)]
+def run_until_told(readers):
+    """Runs the readers until standard input ends."""
     ended = threading.Event()
     threads = [threading.Thread(target=reader.run, args=(ended,)) for reader in readers]
     for thread in threads:
@@ -176,6 +172,15 @@ def main():
     ended.set()
     for thread in threads:
         thread.join(limit(2 * TIMEOUT_SECONDS))
+
+
+def main():
+    protocol, port, miss_word, proxy = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    client, samples = protocols.Client(protocol, port), []
+    steady = ProxiedHitReader if proxy and client.is_http2 else HitReader
+    readers = [steady(client, 0.015, 10 ** 9, samples), HitReader(client, 0.04, 1, samples),
+               MissReader(miss_word, client, 0.03, 20, samples), Scraper(client, 0.4, 4, samples)]
+    run_until_told(readers)
     json.dump(samples, sys.stdout)
 
 

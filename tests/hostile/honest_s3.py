@@ -5,13 +5,11 @@
 
 import json
 import sys
-import threading
 import urllib.parse
 
 import honest
 import protocols
 import store
-from harness import limit
 from http1 import range_header
 from signer import HONEST
 
@@ -70,14 +68,7 @@ def main():
     client, scraped, samples = protocols.Client(protocol, s3_port), protocols.Client(protocol, port), []
     readers = [Hits(client, 0.015, 10 ** 9, samples), Hits(client, 0.04, 1, samples), Misses(client, 0.03, 20, samples),
                Lists(client, 0.05, 20, samples), honest.Scraper(scraped, 0.4, 4, samples)]
-    ended = threading.Event()
-    threads = [threading.Thread(target=reader.run, args=(ended,)) for reader in readers]
-    for thread in threads:
-        thread.start()
-    sys.stdin.read()
-    ended.set()
-    for thread in threads:
-        thread.join(limit(2 * honest.TIMEOUT_SECONDS))
+    honest.run_until_told(readers)
     json.dump(samples, sys.stdout)
 
 

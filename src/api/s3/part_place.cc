@@ -36,7 +36,7 @@ PartPlace read_range(const origin::ContentRange& said, const PartAnswer& answer,
   return {Form::kRange, *said.range, count};
 }
 
-/// The place of a part whose length alone is told: the first part begins at 0.
+/// The place of a part, if the store tells the length alone: the first part begins at 0.
 PartPlace read_length(const PartAnswer& answer, const ObjectInfo& version, uint32_t number,
                       uint32_t count) {
   const uint64_t length = answer.content_length.value_or(0);

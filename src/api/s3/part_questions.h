@@ -26,7 +26,7 @@
 
 namespace cachey::api::s3 {
 
-/// A request for a part whose place is not known.
+/// A request for a part. The part's place is not known.
 struct PartQuestion {
   cache::FetchSpecPtr spec;
   ObjectSourcePtr version;
@@ -47,9 +47,9 @@ class PartQuestions {
   PartQuestions(origin::Forwarder* forwarder, ForwardPlaces& places, const Clock& clock,
                 Metrics& metrics, uint64_t bytes_max, std::function<void(int64_t bytes)> charge);
 
-  /// The place by what is known without a question. Nothing: ask() must be called. An object whose
-  /// tag says nothing of parts has one part, which is the whole object. A version without a tag by
-  /// which it is known is kForeign. REQUIRES: the version has bytes.
+  /// The place, if no question is necessary. Nothing: ask() must be called. If the tag says nothing
+  /// of parts, the object has one part, the whole object. If the version has no strong tag, the
+  /// place is kForeign. REQUIRES: the version has bytes.
   [[nodiscard]] std::optional<PartPlace> find(const ObjectSource& version, const std::string& key,
                                               uint32_t number);
 
