@@ -64,7 +64,7 @@ TEST_F(S3Forwards, ABodyThatBreaksOffIsAnError) {
     EXPECT_EQ(got.status, 200u);
     EXPECT_EQ(got.body, "abc");
     EXPECT_EQ(got.broken, ErrorKind::kUpstream) << answered;
-    EXPECT_EQ(methods(), "G");
+    EXPECT_EQ(asked_.methods(), "G");
   }
 }
 

@@ -31,7 +31,7 @@ TEST_F(S3Forwards, AListIsSignedWithItsQueryInCanonicalOrder) {
   EXPECT_EQ(got.body, "<List/>");
   EXPECT_EQ(got.length, 7u);
   EXPECT_EQ(got.lines, "Content-Type: application/xml\r\n");
-  const std::string request = asked().at(0);
+  const std::string request = asked_.take().at(0);
   EXPECT_THAT(request,
               StartsWith("GET /bucket/?delimiter=&list-type=2&prefix=a%20b%2Bc%2F%C3%BC "));
   EXPECT_THAT(request, HasSubstr("SignedHeaders=host;x-amz-content-sha256;x-amz-date, "));
@@ -48,7 +48,7 @@ TEST_F(S3Forwards, FieldsAreSignedAndSent) {
   EXPECT_EQ(got.status, 206u);
   EXPECT_EQ(got.body, "abc");
   EXPECT_EQ(got.lines, "Content-Range: bytes 1-3/9\r\nETag: \"e\"\r\n");
-  const std::string sent = asked().at(0);
+  const std::string sent = asked_.take().at(0);
   EXPECT_THAT(sent, StartsWith("GET /bucket/some/key?versionId=v%2F1 "));
   EXPECT_THAT(sent, HasSubstr("SignedHeaders=host;if-match;range;x-amz-"));
   EXPECT_THAT(sent, HasSubstr("range: bytes=1-3\r\n"));
@@ -86,7 +86,7 @@ TEST_F(S3Forwards, TheStoreItselfIsAskedForItsBuckets) {
   answer({ok("<Buckets/>")});
   ForwardRequest request;
   EXPECT_EQ(forward(std::move(request)).body, "<Buckets/>");
-  EXPECT_THAT(asked().at(0), StartsWith("GET / HTTP/1.1\r\n"));
+  EXPECT_THAT(asked_.take().at(0), StartsWith("GET / HTTP/1.1\r\n"));
 }
 
 TEST_F(S3Forwards, EveryByteOfAKeyIsSent) {
@@ -96,7 +96,7 @@ TEST_F(S3Forwards, EveryByteOfAKeyIsSent) {
   ForwardRequest request = list({{"tagging", ""}});
   request.key = key + "//../%41";
   EXPECT_EQ(forward(std::move(request)).status, 200u);
-  EXPECT_THAT(asked().at(0), HasSubstr("%FE%FF//../%2541?tagging= HTTP/1.1\r\n"));
+  EXPECT_THAT(asked_.take().at(0), HasSubstr("%FE%FF//../%2541?tagging= HTTP/1.1\r\n"));
 }
 
 TEST_F(S3Forwards, ARefusalOfTheQuestionIsAnAnswer) {
@@ -118,7 +118,7 @@ TEST_F(S3Forwards, ARefusalOfTheQuestionIsAnAnswer) {
     EXPECT_EQ(std::to_string(got.status), std::string(status).substr(0, 3)) << got.message;
     EXPECT_THAT(got.body, HasSubstr(std::string("<Code>") + code + "</Code>"));
     EXPECT_EQ(got.length, got.body.size());
-    EXPECT_EQ(methods(), "G") << code;
+    EXPECT_EQ(asked_.methods(), "G") << code;
   }
   EXPECT_EQ(server_.accepted(), 1);
 }
@@ -154,10 +154,10 @@ TEST_F(S3Forwards, WhatMayPassIsTriedAgain) {
   for (const auto& [status, code] : rows) {
     answer({error_response(status, code), ok("<List/>")});
     EXPECT_EQ(forward(list()).body, "<List/>") << code;
-    EXPECT_EQ(methods(), "GG") << code;
+    EXPECT_EQ(asked_.methods(), "GG") << code;
     answer({error_response(status, code)});
     EXPECT_EQ(forward(list()).status, 0u) << code;
-    EXPECT_EQ(methods(), "GG") << code;
+    EXPECT_EQ(asked_.methods(), "GG") << code;
   }
   EXPECT_EQ(s3_.counters().retries, 8u);
 }
@@ -185,7 +185,7 @@ TEST_F(S3Forwards, AHeadHasTheLengthThatTheStoreSays) {
   EXPECT_EQ(got.status, 206u);
   EXPECT_EQ(got.length, 5242880u);
   EXPECT_EQ(got.body, "");
-  EXPECT_THAT(asked().at(0), StartsWith("HEAD /bucket/some/key?partNumber=1 "));
+  EXPECT_THAT(asked_.take().at(0), StartsWith("HEAD /bucket/some/key?partNumber=1 "));
   got = forward(request);
   EXPECT_EQ(got.status, 200u);
   EXPECT_EQ(got.length, std::nullopt);
@@ -196,14 +196,14 @@ TEST_F(S3Forwards, ARefusedHeadIsExplainedAndAnswered) {
   answer({"HTTP/1.1 403 Forbidden\r\nContent-Length: 200\r\n\r\n",
           error_response("403 Forbidden", "AccessDenied")});
   EXPECT_EQ(forward(head_object()).status, 403u);
-  const std::vector<std::string> requests = asked();
+  const std::vector<std::string> requests = asked_.take();
   ASSERT_EQ(requests.size(), 2u);
   EXPECT_THAT(requests[1], StartsWith("GET /bucket/some/key HTTP"));
   EXPECT_THAT(requests[1], HasSubstr("range: bytes=0-0\r\n"));
   for (const char* status : {"404 Not Found", "412 x", "416 x", "405 x"}) {
     answer({std::string("HTTP/1.1 ") + status + "\r\n\r\n"});
     EXPECT_EQ(std::to_string(forward(head_object()).status), std::string(status).substr(0, 3));
-    EXPECT_EQ(methods(), "H");
+    EXPECT_EQ(asked_.methods(), "H");
   }
 }
 
@@ -215,7 +215,7 @@ TEST_F(S3Forwards, ARefusedHeadOfABucketIsExplainedByAList) {
   ForwardRequest request = list();
   request.head = true;
   EXPECT_EQ(forward(std::move(request)).status, 200u);
-  const std::vector<std::string> requests = asked();
+  const std::vector<std::string> requests = asked_.take();
   ASSERT_EQ(requests.size(), 3u);
   EXPECT_THAT(requests[0], StartsWith("HEAD /bucket/ HTTP"));
   EXPECT_THAT(requests[1], StartsWith("GET /bucket/?max-keys=1 HTTP"));
@@ -251,10 +251,7 @@ TEST_F(S3Forwards, ThoseThatReadSlowlyLeaveConnectionsToFills) {
         forward_all(s3_.origin(), s3_.workers.workers()[0], std::move(request), 100)));
   }
   const size_t share = kConnections - kConnections / ConnectionPool::kMemoryShare;
-  EXPECT_TRUE(eventually([&] {  // each has its answer
-    const MutexLock lock(mutex_);
-    return asked_.size() == share;
-  }));
+  EXPECT_TRUE(eventually([&] { return asked_.count() == share; }));  // each has its answer
   answer({part_of("content", "GET / HTTP/1.1\r\nrange: bytes=0-99\r\n\r\n")});
   GetRequest fill = S3Harness::request();
   fill.has_memory = true;

@@ -9,6 +9,7 @@
 
 #include "base/http_date.h"
 #include "base/mutex.h"
+#include "origin/testing/asked_requests.h"
 #include "origin/testing/s3_harness.h"
 
 namespace cachey::origin {
@@ -29,7 +30,7 @@ class S3Heads : public ::testing::Test {
   void serve(Peer& peer) {
     for (std::string request; !(request = peer.read_request()).empty();) {
       const MutexLock lock(mutex_);
-      asked_.push_back(request);
+      asked_.add(request);
       peer.send(request.starts_with("HEAD ") ? head_ : get_);
     }
   }
@@ -38,18 +39,6 @@ class S3Heads : public ::testing::Test {
     const MutexLock lock(mutex_);
     head_ = std::move(head);
     get_ = std::move(get);
-  }
-
-  std::vector<std::string> asked() {
-    const MutexLock lock(mutex_);
-    return std::exchange(asked_, {});
-  }
-
-  /// One letter a request since the last call.
-  std::string methods() {
-    std::string letters;
-    for (const std::string& request : asked()) letters += request.front();
-    return letters;
   }
 
   Fetched head(bool explain_absence = false) {
@@ -66,7 +55,7 @@ class S3Heads : public ::testing::Test {
   Mutex mutex_;
   std::string head_ GUARDED_BY(mutex_);
   std::string get_ GUARDED_BY(mutex_);
-  std::vector<std::string> asked_ GUARDED_BY(mutex_);
+  AskedRequests asked_;
   ScriptedServer server_;
   S3Harness s3_;
 };
@@ -80,7 +69,7 @@ TEST_F(S3Heads, TellVersionAndSizeAndKeepTheConnection) {
     EXPECT_EQ(got.info.etag, "\"v1\"");
     EXPECT_EQ(got.info.last_modified, 784111777);
     EXPECT_TRUE(got.range.empty());
-    const std::vector<std::string> requests = asked();
+    const std::vector<std::string> requests = asked_.take();
     ASSERT_EQ(requests.size(), 1u);
     EXPECT_THAT(requests[0], StartsWith("HEAD /bucket/some/key HTTP/1.1\r\n"));
     EXPECT_THAT(requests[0], Not(HasSubstr("range:")));
@@ -95,7 +84,7 @@ TEST_F(S3Heads, A404IsOneRequest) {
        {"", "Content-Length: 0\r\n", "Content-Length: 310\r\n", "Transfer-Encoding: chunked\r\n"}) {
     answer(std::string("HTTP/1.1 404 Not Found\r\n") + length + "\r\n");
     EXPECT_EQ(head().error, ErrorKind::kNotFound) << length;
-    EXPECT_EQ(methods(), "H");
+    EXPECT_EQ(asked_.methods(), "H");
   }
   EXPECT_EQ(server_.accepted(), 1) << "no length, no body: the connection is kept";
 }
@@ -117,7 +106,7 @@ TEST_F(S3Heads, A404IsExplainedIfThatIsAskedFor) {
     const Fetched got = head(true);
     EXPECT_EQ(got.error, row.kind) << row.code;
     EXPECT_EQ(got.cause, row.cause) << row.code;
-    EXPECT_EQ(methods(), "HG") << row.code;
+    EXPECT_EQ(asked_.methods(), "HG") << row.code;
   }
 }
 
@@ -157,7 +146,7 @@ TEST_F(S3Heads, WhatAHeadDoesNotExplainAGetOfAByteDoes) {
     const Fetched got = head();
     EXPECT_EQ(got.error, row.kind) << row.code;
     EXPECT_THAT(got.message, HasSubstr(row.code));
-    const std::vector<std::string> requests = asked();
+    const std::vector<std::string> requests = asked_.take();
     ASSERT_EQ(requests.size(), 2u) << row.code;
     EXPECT_THAT(requests[1], StartsWith("GET /bucket/some/key?x-id=GetObject "));
     EXPECT_THAT(requests[1], HasSubstr("range: bytes=0-0\r\n"));
@@ -176,7 +165,7 @@ TEST_F(S3Heads, AStoreWithoutHeadIsAskedForAByte) {
     EXPECT_EQ(got.info.size, 77u);
     EXPECT_EQ(got.info.etag, "\"v7\"");
     EXPECT_TRUE(got.range.empty());
-    EXPECT_EQ(methods(), "HG");
+    EXPECT_EQ(asked_.methods(), "HG");
   }
   EXPECT_EQ(server_.accepted(), 1);
 }
@@ -185,7 +174,7 @@ TEST_F(S3Heads, AHeadWithoutALengthIsNoAnswerOfItsOwn) {
   answer("HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nTransfer-Encoding: chunked\r\n\r\n",
          "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: \"v1\"\r\n\r\nabc");
   EXPECT_EQ(head().error, ErrorKind::kUpstream) << "three bytes are no answer to a GET of one";
-  EXPECT_EQ(methods(), "HG");
+  EXPECT_EQ(asked_.methods(), "HG");
 }
 
 TEST_F(S3Heads, RemediesAreThoseOfAGet) {
@@ -194,18 +183,18 @@ TEST_F(S3Heads, RemediesAreThoseOfAGet) {
   answer("HTTP/1.1 403 Forbidden\r\n\r\n",
          error_response("403 Forbidden", "RequestTimeTooSkewed", "Date: " + date + "\r\n"));
   EXPECT_EQ(head().error, ErrorKind::kRefused);
-  EXPECT_EQ(methods(), "HGG");
+  EXPECT_EQ(asked_.methods(), "HGG");
   EXPECT_EQ(s3_.counters().clock_corrections, 1u);
   answer(good("10"));
   EXPECT_TRUE(head().ok);
-  EXPECT_EQ(methods(), "H") << "the next one is a HEAD again, signed for the store's time";
+  EXPECT_EQ(asked_.methods(), "H") << "the next one is a HEAD again, signed for the store's time";
 }
 
 TEST_F(S3Heads, FailuresThatPassAreTriedAgain) {
   s3_.config.limits.attempts_max = 3;
   answer("HTTP/1.1 503 Slow Down\r\n\r\n");
   EXPECT_EQ(head().error, ErrorKind::kThrottled);
-  EXPECT_EQ(methods(), "HHH");
+  EXPECT_EQ(asked_.methods(), "HHH");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "base/mutex.h"
 #include "origin/forward.h"
+#include "origin/testing/asked_requests.h"
 #include "origin/testing/s3_harness.h"
 
 namespace cachey::origin {
@@ -74,10 +75,10 @@ class S3Forwards : public ::testing::Test {
       std::string answer;
       {
         const MutexLock lock(mutex_);
-        asked_.push_back(request);
         answer = answers_.front();
         if (answers_.size() > 1) answers_.erase(answers_.begin());
       }
+      asked_.add(std::move(request));
       peer.send(answer);
       if (answer.contains("Connection: close")) return;
     }
@@ -88,18 +89,6 @@ class S3Forwards : public ::testing::Test {
     answers_ = std::move(answers);
   }
 
-  std::vector<std::string> asked() {
-    const MutexLock lock(mutex_);
-    return std::exchange(asked_, {});
-  }
-
-  /// One letter a request since the last call.
-  std::string methods() {
-    std::string letters;
-    for (const std::string& request : asked()) letters += request.front();
-    return letters;
-  }
-
   Forwarded forward(ForwardRequest request, size_t piece = 64 * 1024) {
     return s3_.workers.run(
         forward_all(s3_.origin(), s3_.workers.workers()[0], std::move(request), piece));
@@ -107,7 +96,7 @@ class S3Forwards : public ::testing::Test {
 
   Mutex mutex_;
   std::vector<std::string> answers_ GUARDED_BY(mutex_){""};
-  std::vector<std::string> asked_ GUARDED_BY(mutex_);
+  AskedRequests asked_;
   ScriptedServer server_;
   S3Harness s3_;
 };
