@@ -13,8 +13,8 @@
 
 namespace cachey::app {
 
-/// One option, as the command line, the environment, the config file, the help and README.md need
-/// it.
+/// One option, as the command line, the environment, the config file, the help and docs/options.md
+/// need it.
 struct Option {
   /// How a value is written in the config file.
   enum class Form : uint8_t {

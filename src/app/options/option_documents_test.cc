@@ -9,7 +9,7 @@
 namespace cachey::app {
 namespace {
 
-/// The table of options that README.md must contain.
+/// The table of options that docs/options.md must contain.
 std::string markdown_table() {
   Options options;
   std::string text = "| option | default | |\n|---|---|---|\n";
@@ -25,11 +25,11 @@ std::string markdown_table() {
   return text;
 }
 
-TEST(OptionDocuments, TheReadmeHasTheTableOfOptions) {
-  std::ifstream file(CACHEY_SOURCE_DIR "/README.md");
-  std::stringstream readme;
-  readme << file.rdbuf();
-  EXPECT_NE(readme.str().find("\n\n" + markdown_table() + "\n"), std::string::npos)
+TEST(OptionDocuments, ThePageOfOptionsHasTheTable) {
+  std::ifstream file(CACHEY_SOURCE_DIR "/docs/options.md");
+  std::stringstream page;
+  page << file.rdbuf();
+  EXPECT_NE((page.str() + "\n").find("\n\n" + markdown_table() + "\n"), std::string::npos)
       << "the table must be:\n"
       << markdown_table();
 }
