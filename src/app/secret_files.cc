@@ -33,10 +33,11 @@ Result<std::string> read_at_rest(const std::string& path, size_t bytes_max,
   return text;
 }
 
-/// What `Secrets` parses of the file. `what`: is in the file, for the log.
+/// What `Secrets` parses of the file. `readable`: logged if others than the owner can read the
+/// file.
 template <typename Secrets>
-Result<Secrets> read_secrets(std::string_view option, std::string_view what,
-                             const std::string& path, const std::function<void()>& pause) {
+Result<Secrets> read_secrets(std::string_view option, log::Event readable, const std::string& path,
+                             const std::function<void()>& pause) {
   const auto refuse = [option, &path](const std::string& why) {
     return fail(ErrorKind::kBadRequest, fmt::format("{}: {}: {}", option, log::quoted(path), why));
   };
@@ -46,7 +47,7 @@ Result<Secrets> read_secrets(std::string_view option, std::string_view what,
   const Result<std::string> text = read_at_rest(path, Secrets::kTextBytesMax + 1, pause);
   if (!text) return refuse(text.error().message());
   if (known && (about.st_mode & (S_IRGRP | S_IROTH)) != 0) {
-    log::warn(fmt::format("others than the owner can read the {}", what), {{"file", path}});
+    log::warn(readable, {{"file", path}});
   }
   Result<Secrets> secrets = Secrets::parse(*text);
   if (!secrets) return refuse(secrets.error().message());
@@ -58,12 +59,14 @@ Result<Secrets> read_secrets(std::string_view option, std::string_view what,
 void pause_between_reads() { std::this_thread::sleep_for(kPause); }
 
 Result<api::Tokens> read_token_file(const std::string& path, const std::function<void()>& pause) {
-  return read_secrets<api::Tokens>("--auth-tokens", "tokens", path, pause);
+  return read_secrets<api::Tokens>("--auth-tokens", "others than the owner can read the tokens",
+                                   path, pause);
 }
 
 Result<api::s3::AccessKeys> read_key_file(const std::string& path,
                                           const std::function<void()>& pause) {
-  auto keys = read_secrets<api::s3::AccessKeys>("--s3api-keys", "access keys", path, pause);
+  auto keys = read_secrets<api::s3::AccessKeys>(
+      "--s3api-keys", "others than the owner can read the access keys", path, pause);
   if (keys && keys->writers() > 0) {
     log::warn("write does nothing: the S3 endpoint is read-only",
               {{"file", path}, {"keys", keys->writers()}});

@@ -87,10 +87,10 @@ uint64_t dropped() {
 
 uint64_t suppressed() { return output().suppressed.load(std::memory_order_relaxed); }
 
-void detail::write(Level level, std::string_view event, std::initializer_list<LogField> fields) {
+void detail::write(Level level, Event event, std::initializer_list<LogField> fields) {
   uint64_t left_out = 0;
   if (level != Level::kDebug) {
-    const std::optional<uint64_t> admitted = admit(event);
+    const std::optional<uint64_t> admitted = admit(event.text());
     if (!admitted) {
       output().suppressed.fetch_add(1, std::memory_order_relaxed);
       return;
@@ -102,7 +102,7 @@ void detail::write(Level level, std::string_view event, std::initializer_list<Lo
   LogLine line(output().format.load());
   line.add_word("time", format_log_time(output().clock.load()->wall()));
   line.add_word("level", kNames[static_cast<size_t>(level)]);
-  line.add_word("event", event);
+  line.add_word("event", event.text());
   for (const LogField& field : fields) line.add(field);
   if (left_out > 0) line.add(LogField("suppressed", left_out));
   sink->write(line.finish());

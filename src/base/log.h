@@ -35,26 +35,37 @@ void flush();
 [[nodiscard]] uint64_t dropped();     ///< lines that did not fit the queue
 [[nodiscard]] uint64_t suppressed();  ///< lines past kLinesPerSecondMax
 
+/// Says what happened, in fixed words. The log keeps a view of the text, so the text must live as
+/// long as the process: only constants of the program compile. Values go into fields.
+class Event {
+ public:
+  // NOLINTNEXTLINE(google-explicit-constructor): a literal is an event
+  consteval Event(const char* text) : text_(text) {}
+  [[nodiscard]] std::string_view text() const { return text_; }
+
+ private:
+  std::string_view text_;
+};
+
 namespace detail {
 inline constinit std::atomic<Level> threshold{Level::kOff};
-void write(Level level, std::string_view event, std::initializer_list<LogField> fields);
+void write(Level level, Event event, std::initializer_list<LogField> fields);
 }  // namespace detail
 
 [[nodiscard]] inline bool enabled(Level level) {
   return level >= detail::threshold.load(std::memory_order_relaxed);
 }
 
-/// `event`: a literal of fixed words; the log keeps a view of the text. Values go into fields.
-inline void debug(std::string_view event, std::initializer_list<LogField> fields = {}) {
+inline void debug(Event event, std::initializer_list<LogField> fields = {}) {
   if (enabled(Level::kDebug)) detail::write(Level::kDebug, event, fields);
 }
-inline void info(std::string_view event, std::initializer_list<LogField> fields = {}) {
+inline void info(Event event, std::initializer_list<LogField> fields = {}) {
   if (enabled(Level::kInfo)) detail::write(Level::kInfo, event, fields);
 }
-inline void warn(std::string_view event, std::initializer_list<LogField> fields = {}) {
+inline void warn(Event event, std::initializer_list<LogField> fields = {}) {
   if (enabled(Level::kWarn)) detail::write(Level::kWarn, event, fields);
 }
-inline void error(std::string_view event, std::initializer_list<LogField> fields = {}) {
+inline void error(Event event, std::initializer_list<LogField> fields = {}) {
   if (enabled(Level::kError)) detail::write(Level::kError, event, fields);
 }
 

@@ -7,6 +7,8 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <type_traits>
 
 namespace cachey {
 namespace {
@@ -41,6 +43,11 @@ class Log : public ::testing::Test {
   std::unique_ptr<LineSink> sink_;
   ManualClock clock_{MonoTime(1h)};
 };
+
+// An event is a view of text that lives as long as the process.
+static_assert(std::is_convertible_v<const char (&)[4], log::Event>);
+static_assert(!std::is_convertible_v<std::string, log::Event>);
+static_assert(!std::is_convertible_v<std::string_view, log::Event>);
 
 TEST_F(Log, ALineHasTimeLevelEventAndFields) {
   log::start(log::Level::kInfo, LogFormat::kText, sink_.get());
