@@ -1,0 +1,50 @@
+# Recipes for just (https://just.systems). Each one calls ./dev, which CI uses too.
+set positional-arguments
+
+[private]
+default:
+    @just --list --unsorted
+
+# run the server with sample objects on 127.0.0.1:8080 and, as S3, on :9000
+run *OPTIONS:
+    @./dev run "$@"
+
+# run all tests: unit, end to end, with a real S3 server
+test:
+    @./dev test
+
+# build the server (build/release/cachey), or TARGETS: store_tests, tested, benches; --preset asan
+build *TARGETS:
+    @./dev build "$@"
+
+# format the sources; `just fmt --check` only checks
+fmt *CHECK:
+    @./dev fmt "$@"
+
+# check format, layers and clang-tidy
+lint:
+    @./dev lint
+
+# play attacks beside honest clients; --list names the attacks
+hostile *ATTACKS:
+    @./dev hostile "$@"
+
+# run the tests under AddressSanitizer and UBSan
+asan:
+    @./dev asan
+
+# run the tests with shared state under ThreadSanitizer
+tsan:
+    @./dev tsan
+
+# run each fuzz target for SECONDS (30)
+fuzz *SECONDS:
+    @./dev fuzz "$@"
+
+# benchmarks: compare (default), disk, replay, s3, sparse, day, s3_day, micro
+bench *WHAT:
+    @./dev bench "$@"
+
+# count instructions per request; --update writes the baseline
+instructions *UPDATE:
+    @./dev instructions "$@"
