@@ -34,34 +34,38 @@ def table(results):
 def plot(results, path):
     import matplotlib
     matplotlib.use("Agg")
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "cachey", "figure.facecolor": "white"})
     from matplotlib import pyplot
-    panels = (("small", "first_byte", "small objects: first byte"), ("small", "last_byte", "small objects: last byte"),
-              ("batch", "last_byte", "pages of the batch: last byte"))
-    figure, axes = pyplot.subplots(1, len(panels) + 1, figsize=(16, 4.4), width_ratios=[3] * len(panels) + [2])
+    panels = (("small", "first_byte", "small objects: time to the first byte"),
+              ("batch", "last_byte", "pages of 16 MiB: time to the last byte"))
+    figure, axes = pyplot.subplots(1, len(panels) + 1, figsize=(13, 4.4), width_ratios=[3] * len(panels) + [2.4])
     for axis, (kind, what, title) in zip(axes, panels):
         for row in results:
             if row["kind"] == kind:
                 rest, seconds = zip(*row[what]["curve"])
-                axis.plot(seconds, rest, label=row["way"], color=COLOURS[row["way"]])
-        axis.set_xscale("log")
-        axis.set_yscale("log")
-        axis.set_ylim(1e-4, 1)
-        axis.set_xlabel("seconds")
+                axis.plot(seconds, [100 * share for share in rest], label=row["way"], color=COLOURS[row["way"]])
+        for scale in (axis.set_xscale, axis.set_yscale):
+            scale("log")
+        for ticks in (axis.xaxis, axis.yaxis):
+            ticks.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_ylim(1e-2, 100)
+        axis.set_xlabel("seconds (further left is better)")
         axis.set_title(title, fontsize=10)
         axis.grid(alpha=0.3)
-    axes[0].set_ylabel("share of reads that take longer")
-    axes[0].legend(frameon=False)
+    axes[0].set_ylabel("% of reads that take longer")
     ways = [row for row in results if row["kind"] == "small"]
     for at, row in enumerate(ways):
         colour = COLOURS[row["way"]]
-        axes[-1].bar(at - 0.2, 100 * (row["gets_per_read"] - 1), width=0.38, color=colour)
-        axes[-1].bar(at + 0.2, 100 * row["bytes_wasted"], width=0.38, color=colour, alpha=0.5, hatch="//")
+        for shift, value, look in ((-0.2, 100 * (row["gets_per_read"] - 1), {}),
+                                   (0.2, 100 * row["bytes_wasted"], {"alpha": 0.5, "hatch": "//"})):
+            axes[-1].bar_label(axes[-1].bar(at + shift, value, width=0.38, color=colour, **look), fmt="%.2g", fontsize=8)
     axes[-1].set_xticks(range(len(ways)), [row["way"] for row in ways])
-    axes[-1].set_yscale("symlog", linthresh=1)
-    axes[-1].set_title("extra GETs and\nwasted bytes (hatched), %", fontsize=10)
+    axes[-1].set_title("the price, % (less is better):\nextra GETs; wasted bytes (hatched)", fontsize=10)
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0, 1, 0.93))
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, ncols=len(labels), loc="upper center", frameon=False)
     figure.savefig(path, dpi=110, metadata={"Date": None} if str(path).endswith(".svg") else None)
 
 

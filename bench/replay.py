@@ -14,11 +14,12 @@ import json
 import pathlib
 import subprocess
 import sys
+import textwrap
 
 REPLAY = pathlib.Path(__file__).parent.parent / "build/release/bench/replay"
 ONLINE = ("cachey", "s3-fifo", "sieve", "lru", "fifo")
 COLOURS = {"cachey": "#d62728", "s3-fifo": "#ff9896", "sieve": "#1f77b4", "lru": "#7f7f7f", "fifo": "#c7c7c7",
-           "belady": "#2ca02c"}
+           "belady": "#e5e7eb"}
 
 
 def by_row(results):
@@ -49,21 +50,27 @@ def table(results):
 def plot(results, path):
     import matplotlib
     matplotlib.use("Agg")
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "cachey", "figure.facecolor": "white"})
     from matplotlib import pyplot
     rows = by_row(results)
+    what = {result["trace"]: textwrap.fill(result["what"], 19) for result in results}
     policies = (*ONLINE, "belady")
     shares = sorted({share for _, share in rows})
-    figure, axes = pyplot.subplots(len(shares), 1, figsize=(11, 2.6 * len(shares)), sharex=True)
+    figure, axes = pyplot.subplots(len(shares), 1, figsize=(12, 2.7 * len(shares)), sharex=True)
     for axis, share in zip(axes, shares):
         traces = [trace for trace, of in rows if of == share]
         for index, policy in enumerate(policies):
-            axis.bar([at + (index - 2.5) * 0.14 for at in range(len(traces))],
-                     [100 * rows[trace, share][policy] for trace in traces],
-                     width=0.13, label=policy, color=COLOURS[policy])
-        axis.set_xticks(range(len(traces)), traces)
+            optimum = policy == "belady"
+            ratios = [100 * rows[trace, share][policy] for trace in traces]
+            shown = axis.bar([at + (index - 2.5) * 0.14 for at in range(len(traces))], ratios, width=0.13,
+                             label="belady: the optimum, knows the future" if optimum else policy,
+                             color=COLOURS[policy], edgecolor="#555" if optimum else None, linewidth=0.6)
+            axis.bar_label(shown, [f"{ratio:.0f}" for ratio in ratios], fontsize=6, padding=1)
+        axis.set_xticks(range(len(traces)), [what[trace] for trace in traces], fontsize=8)
         axis.set_ylabel(f"hits, %\ncache of {share:.0%}")
-        axis.set_ylim(0, 100)
+        axis.set_ylim(0, 105)
         axis.grid(axis="y", alpha=0.3)
+        axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].legend(ncols=len(policies), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
     figure.tight_layout()

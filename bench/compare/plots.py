@@ -38,19 +38,20 @@ def decades(axis, pyplot):
 def legend(figure, axis):
     """One legend for the whole figure, above the plots."""
     handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, ncols=len(labels), loc="upper center", frameon=False)
+    labels = ["fio: the disk alone" if label == "fio" else label for label in labels]
+    figure.legend(handles, labels, ncols=len(labels), loc="upper center", frameon=False, borderaxespad=0)
 
 
-def bars(results, axis, rows, figure, columns=SERVERS, scale=1, form="{:.2g}"):
-    """Groups of bars: `rows` is {label: row}. A missing value leaves an empty place with a dash."""
+def bars(results, axis, rows, figure, columns=SERVERS, scale=1, form="{:.2g}", size=7):
+    """Groups of bars: `rows` is {label: row}. The place of a missing value has `n/a`."""
     width = 0.8 / len(columns)
     for index, column in enumerate(columns):
         places = [at + (index - (len(columns) - 1) / 2) * width for at in range(len(rows))]
         values = [results.median(row, column, figure) for row in rows.values()]
         shown = axis.bar(places, [(value or 0) * scale for value in values], width=width * 0.92, label=column,
                          color=COLOURS[column])
-        axis.bar_label(shown, ["–" if value is None else form.format(value * scale) for value in values], fontsize=7,
-                       padding=1)
+        axis.bar_label(shown, ["n/a" if value is None else form.format(value * scale) for value in values],
+                       fontsize=size, padding=1)
     axis.set_xticks(range(len(rows)), list(rows))
     axis.margins(y=0.12)
     plain(axis)
@@ -83,24 +84,29 @@ def latency(results, pyplot):
     rows = there(results, *(row for row in results.rows if row.startswith("rate-")))
     if not rows:
         return None
-    figure, axes = pyplot.subplots(1, len(rows), figsize=(11, 3.4), squeeze=False)
-    for axis, row in zip(axes[0], rows):
+    figure, axes = pyplot.subplots(2, (len(rows) + 1) // 2, figsize=(11, 5.6), squeeze=False)
+    for axis, row in zip(axes.flat, rows):
         for measure, (label, marker) in TIMES.items():
-            for index, column in enumerate(SERVERS):
+            for place, column in enumerate(reversed(SERVERS)):
                 value = results.median(row, column, measure)
                 if value is not None:
-                    axis.plot(index, value / 1e3, marker, color=COLOURS[column], label=label if index == 0 else None,
-                              markersize=7)
-        decades(axis, pyplot)
-        axis.set_xticks(range(len(SERVERS)), SERVERS, rotation=30)
-        axis.set_xlim(-0.5, len(SERVERS) - 0.5)
-        axis.set_title(results.rows[row]["title"])
-        plain(axis)
-    axes[0][0].set_ylabel("ms, to the last byte")
+                    axis.plot(value / 1e3, place, marker, color=COLOURS[column], markersize=7)
+                    axis.annotate(f"{value / 1e3:.3g}", (value / 1e3, place), (0, 6), textcoords="offset points",
+                                  ha="center", fontsize=7)
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(pyplot.matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+        axis.minorticks_off()
+        axis.margins(x=0.08)
+        axis.set_yticks(range(len(SERVERS)), reversed(SERVERS))
+        axis.set_ylim(-0.5, len(SERVERS) - 0.4)
+        axis.set_title(results.rows[row]["title"] + ": ms to the last byte (less is better)")
+        plain(axis, "x")
     figure.tight_layout(rect=(0, 0, 1, 0.91))
     handles = [pyplot.Line2D([], [], marker=marker, linestyle="", color="#444", label=label)
                for label, marker in TIMES.values()]
-    figure.legend(handles=handles, ncols=3, loc="upper center", frameon=False)
+    figure.legend(handles=handles, ncols=3, loc="upper center", frameon=False,
+                  title="log scales; p99.9 if there were enough requests for it")
     return figure
 
 
@@ -113,9 +119,10 @@ def misses(results, pyplot):
     bars(results, axes[1], {"last 4 KiB\nof a cold page": "paced-tail", "1,000 clients,\none cold page": "herd"},
          "whole_p50_us", SERVERS, 1e-3, "{:.0f}")
     bars(results, axes[2], {"1 connection": "miss-1", "4 connections": "miss-4", "4, TLS to\nthe store": "miss-tls"},
-         "cpu_per_gb")
-    for axis, title in zip(axes, ("store of 90 MB/s and 30 ms: ms", "the same store: ms to the last byte, p50",
-                                  "fast store: CPU-s per GB")):
+         "cpu_per_gb", size=6)
+    for axis, title in zip(axes, ("Store of 90 MB/s and 30 ms:\nms, less is better",
+                                  "The same store: ms to the\nlast byte, p50, less is better",
+                                  "Fast store, 16 MiB misses:\nCPU-s per GB, less is better")):
         axis.set_title(title)
     figure.tight_layout(rect=(0, 0, 1, 0.92))
     legend(figure, axes[0])
@@ -131,7 +138,8 @@ def disk(results, pyplot):
     bars(results, axes[0], small, "disk_kib_per_request", columns, form="{:,.0f}")
     bars(results, axes[1], small, "whole_p50_us", columns, 1e-3)
     bars(results, axes[2], {"16 MiB, 4 connections": "disk-16MiB"}, "gb_per_s", columns)
-    titles = ("4 KiB hits: KiB read from disk, each", "4 KiB hits: p50, ms", "GB/s (more is better)")
+    titles = ("4 KiB hits: KiB read from disk for each\n(log scale, less is better)",
+              "4 KiB hits: p50, ms\n(log scale, less is better)", "16 MiB hits: GB/s\n(more is better)")
     for axis, title in zip(axes, titles):
         axis.set_title(title)
     for axis in axes[:2]:
@@ -162,8 +170,8 @@ def growth(results, pyplot):
         axis.set_xticks(counts, [f"{count:,}" for count in counts])
         axis.minorticks_off()
         axis.set_ylim(bottom=0)
-        axis.set_xlabel(prefixes[prefix])
-        axis.set_title("4 KiB hits: CPU-s per 100,000")
+        axis.set_xlabel(prefixes[prefix] + " (bands: smallest and largest of the rounds)")
+        axis.set_title(f"4 KiB hits by {prefix.strip('-')}: CPU-s per 100,000 (less is better)")
         plain(axis, "both")
     figure.tight_layout(rect=(0, 0, 1, 0.92))
     legend(figure, axes[0][0])
