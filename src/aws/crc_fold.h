@@ -19,7 +19,7 @@ struct FoldConstants {
 inline constexpr size_t kFoldBytesMin = 128;
 inline constexpr size_t kFoldedBytes = 16;
 
-/// Whether the CPU has carry-less multiplication.
+/// Whether the CPU has carry-less multiplication: PCLMULQDQ of x86-64, PMULL of arm64.
 [[nodiscard]] bool can_fold();
 
 /// Returns 16 bytes: their CRC from register 0 equals the CRC of `bytes` from register `start`.
