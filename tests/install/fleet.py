@@ -1,0 +1,112 @@
+"""Nodes and HAProxy as the chart starts them, on loopback: the same arguments and the same text, as processes instead
+of pods. Each pod has an address of 127.1.0.0/16; a name server tells HAProxy the addresses."""
+
+import contextlib
+import http.client
+import itertools
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+from chart import ROOT
+
+BINARY = pathlib.Path(os.environ.get("CACHEY_BIN", ROOT / "build" / "release" / "cachey"))
+_SLOW = float(os.environ.get("CACHEY_TEST_SLOW", "1"))
+_addresses = itertools.count(1)
+
+
+def free_ports(count):
+    """Ports that are free at all addresses of loopback."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("0.0.0.0", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def wait_until(condition, what, seconds=15):
+    deadline = time.monotonic() + seconds * _SLOW
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds * _SLOW:.0f} s"
+        time.sleep(0.02)
+
+
+def get(address, port, target, headers=None, timeout=30):
+    """(status, body) of a GET on a connection of its own. A body that breaks off raises."""
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
+    try:
+        connection.request("GET", target, headers=headers or {})
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+class Process:
+    """A child process with its log; ended by the test, at the latest by the `with`."""
+
+    def __init__(self, command, log, environment=None):
+        self.log = pathlib.Path(log)
+        with open(self.log, "ab") as out:
+            self._process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def kill(self):
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+
+    def terminate(self, number=signal.SIGTERM):
+        self._process.send_signal(number)
+
+    def code(self, seconds=20):
+        return self._process.wait(seconds * _SLOW)
+
+    def alive(self):
+        return self._process.poll() is None
+
+
+class Node:
+    """The pod of an ordinal. start() gives it a new address, as a pod has one after a restart."""
+
+    def __init__(self, name, container, environment, folder):
+        self.name = name
+        self._arguments = container["args"]
+        self._port = next(p["containerPort"] for p in container["ports"] if p["name"] == "http")
+        self._environment = environment | {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}
+        self._folder = folder
+        self.address = None
+        self.process = None
+
+    def start(self):
+        self.address = f"127.1.{os.getpid() % 250 + 1}.{next(_addresses)}"
+        arguments = [one.replace("127.0.0.1", self.address) for one in self._arguments]
+        self.process = Process([BINARY, *arguments], self._folder / f"{self.name}.log", self._environment)
+        wait_until(self.ready, f"{self.name} is ready")
+        return self
+
+    def ready(self):
+        assert self.process.alive(), self.process.log.read_text()
+        with contextlib.suppress(OSError):
+            return get(self.address, self._port, "/readyz")[0] == 200
+        return False
+
+    def has(self, target):
+        """Whether the node has the object's first byte, without a request to the store."""
+        headers = {"Range": "bytes=0-0", "Cache-Control": "only-if-cached"}
+        return get(self.address, self._port, target, headers)[0] == 206
+
+
+def start_haproxy(text, folder, name="haproxy"):
+    """HAProxy with a rendered text; only the place of its socket differs."""
+    path = folder / f"{name}.cfg"
+    path.write_text(text.replace("/run/haproxy/admin.sock", str(folder / f"{name}.sock")))
+    return Process(["haproxy", "-W", "-db", "-f", path], folder / f"{name}.log")

@@ -1,0 +1,218 @@
+"""The chart's HAProxy text with real nodes behind: one owner a key, and what happens when nodes end and return."""
+
+import contextlib
+import shutil
+import sys
+import threading
+
+import chart
+import pytest
+from fleet import Node, free_ports, get, start_haproxy, wait_until
+from pod_names import PodNames
+
+sys.path.insert(0, str(chart.ROOT / "tests" / "origin"))
+
+from content import content  # noqa: E402
+from scripted_origin import ScriptedOrigin  # noqa: E402
+
+pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs Debian's haproxy")
+_OBJECTS = 150
+_SIZE = 4096
+_GIB = 1 << 30
+
+
+class Fleet:
+    """Three nodes in front of a scripted store, HAProxy in front of them."""
+
+    def __init__(self, folder, stack):
+        self.folder = folder
+        self.names = stack.enter_context(PodNames())
+        self.store = stack.enter_context(ScriptedOrigin())
+        self.port, self.s3_port, self.admin_port, metrics_port = free_ports(4)
+        self.values = {
+            "listen": "127.0.0.1", "port": self.port, "memory": "256MiB", "metrics": {"port": metrics_port},
+            "s3": {"enabled": True, "open": True, "port": self.s3_port, "revalidate": ["*=never"]},
+            "haproxy": {"adminPort": self.admin_port, "resolvers": [self.names.address]}}
+        rendered = chart.render(self.values)
+        self.text = rendered.haproxy_text
+        self.nodes = [Node(f"cachey-{at}", rendered.node, self.store.environment(), folder) for at in range(3)]
+        for node in self.nodes:
+            stack.callback(lambda node=node: node.process and node.process.kill())
+            self.start(node)
+        self.haproxy = stack.enter_context(start_haproxy(self.text, folder))
+        self.objects = [f"part {at:03}/ü.bin" for at in range(_OBJECTS)]
+        for at, key in enumerate(self.objects):
+            self.store.put("lake", key, size=_SIZE, seed=at)
+        wait_until(lambda: self.servers_up() == 3, "HAProxy finds all nodes")
+
+    def host(self, node):
+        return f"{node.name}.cachey-nodes.cachey.svc.cluster.local"
+
+    def start(self, node):
+        self.names.addresses[self.host(node)] = node.start().address
+
+    def servers_up(self):
+        with contextlib.suppress(OSError):
+            status, text = get("127.0.0.1", self.admin_port, "/metrics")
+            assert status == 200
+            return text.count(b'haproxy_server_status{proxy="nodes",server="') and sum(
+                line.startswith(b'haproxy_server_status{proxy="nodes",server="') and b'state="UP"} 1' in line
+                for line in text.splitlines())
+        return 0
+
+    def target(self, key):
+        return "/fetch/lake/" + key.replace(" ", "%20").replace("ü", "%C3%BC")
+
+    def read(self, at, port=None, target=None):
+        key = self.objects[at]
+        answer = get("127.0.0.1", port or self.port, target or self.target(key), {"Range": f"bytes=0-{_SIZE - 1}"})
+        assert answer == (206, content(at, 0, _SIZE)), answer[0]
+
+    def read_all(self, port=None):
+        for at in range(_OBJECTS):
+            self.read(at, port)
+
+    def holders(self):
+        """The names of the nodes that have each object."""
+        return {key: [node.name for node in self.nodes if node.process.alive() and node.has(self.target(key))]
+                for key in self.objects}
+
+    def owners(self):
+        """The node that has each object; fails if two have one."""
+        found = self.holders()
+        assert {key: names for key, names in found.items() if len(names) != 1} == {}
+        return {key: names[0] for key, names in found.items()}
+
+    def downloads(self):
+        return sum(record.method == "GET" for record in self.store.requests("lake"))
+
+    @contextlib.contextmanager
+    def load(self):
+        """Four clients read all objects in turn. Afterwards: each answer was right."""
+        over, faults, count = threading.Event(), [], [0] * 4
+
+        def run(number):
+            at = number
+            while not over.is_set():
+                try:
+                    self.read(at % _OBJECTS)
+                    count[number] += 1
+                except (AssertionError, OSError) as error:
+                    faults.append((self.objects[at % _OBJECTS], repr(error)))
+                at += 1
+
+        threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield count
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join(60)
+        assert sum(count) > 0 and faults == []
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    with contextlib.ExitStack() as stack:
+        yield Fleet(tmp_path_factory.mktemp("fleet"), stack)
+
+
+def test_reads_spread_and_each_object_is_fetched_once(fleet):
+    fleet.read_all()
+    fleet.read_all()
+    owners = fleet.owners()
+    assert fleet.downloads() == _OBJECTS
+    assert min(list(owners.values()).count(node.name) for node in fleet.nodes) > _OBJECTS / 3 * 0.6
+
+
+def test_s3_clients_meet_the_pages_of_fetch(fleet):
+    for at in range(0, _OBJECTS, 5):
+        fleet.read(at, fleet.s3_port, fleet.target(fleet.objects[at]).removeprefix("/fetch"))
+    assert fleet.downloads() == _OBJECTS
+
+
+def test_another_haproxy_finds_the_same_owners(fleet):
+    port, s3_port, admin_port = free_ports(3)
+    text = chart.render(fleet.values | {"haproxy": fleet.values["haproxy"] | {"mode": "sidecar"}}).haproxy_text
+    for old, new in ((fleet.port, port), (fleet.s3_port, s3_port), (fleet.admin_port, admin_port)):
+        text = text.replace(f"bind 127.0.0.1:{old}", f"bind 127.0.0.1:{new}")
+    lines = text.splitlines()
+    at = next(at for at, line in enumerate(lines) if " cachey-0 " in line)
+    lines[at], lines[at + 2] = lines[at + 2], lines[at]
+    with start_haproxy("\n".join(lines) + "\n", fleet.folder, "sidecar"):
+        wait_until(lambda: ready(admin_port), "the second HAProxy finds nodes")
+        fleet.read_all(port)
+    assert fleet.downloads() == _OBJECTS
+
+
+def ready(admin_port):
+    with contextlib.suppress(OSError):
+        status, text = get("127.0.0.1", admin_port, "/metrics")
+        return status == 200 and text.count(b'state="UP"} 1') >= 6
+    return False
+
+
+def test_a_large_object_spreads_by_gib(fleet):
+    fleet.store.put("lake", "tb", size=1024 * _GIB, seed=7)
+    for gib in range(0, 1024, 16):
+        first = gib * _GIB + 5
+        headers = {"Range": f"bytes={first}-{first + 9}", "C0-Exact": "true"}
+        answer = get("127.0.0.1", fleet.port, "/fetch/lake/tb", headers)
+        assert answer == (206, content(7, first, 10))
+    shares = [0, 0, 0]
+    for at in range(5, 1024 * _GIB, 16 * _GIB):
+        headers = {"Range": f"bytes={at}-{at}", "C0-Exact": "true", "Cache-Control": "only-if-cached"}
+        for number, node in enumerate(fleet.nodes):
+            shares[number] += get(node.address, fleet.port, "/fetch/lake/tb", headers)[0] == 206
+    assert sum(shares) == 64 and min(shares) > 8, shares
+
+
+def test_a_killed_node_moves_its_keys_alone_and_gets_them_back(fleet):
+    before, lost = fleet.owners(), fleet.nodes[1]
+    downloads = fleet.downloads()
+    with fleet.load() as count:
+        wait_until(lambda: sum(count) > 100, "load")
+        lost.process.kill()
+        wait_until(lambda: fleet.servers_up() == 2, "HAProxy notices the end")
+        reads = sum(count)
+        wait_until(lambda: sum(count) > reads + 100, "load goes on")
+    fleet.read_all()
+    holders = fleet.holders()
+    moved = [key for key in fleet.objects if before[key] == lost.name]
+    assert [key for key in fleet.objects if key not in moved and holders[key] != [before[key]]] == []
+    assert all(holders[key] for key in moved)
+    # A request that was tried elsewhere before the checks noticed the end may have gone to a third node.
+    assert len(moved) <= fleet.downloads() - downloads <= len(moved) + 10
+    fleet.start(lost)  # at another address
+    with fleet.load() as count:
+        wait_until(lambda: fleet.servers_up() == 3, "HAProxy finds the new address")
+        reads = sum(count)
+        wait_until(lambda: sum(count) > reads + 100, "load goes on")
+    fleet.read_all()
+    for key in fleet.objects:
+        assert lost.has(fleet.target(key)) == (before[key] == lost.name), key
+
+
+def test_a_name_server_that_is_silent_changes_nothing(fleet):
+    fleet.names.silent = True
+    with fleet.load() as count:
+        wait_until(lambda: sum(count) > 1000, "load")
+    fleet.names.silent = False
+    assert fleet.servers_up() == 3
+
+
+def test_no_node_is_ready(tmp_path):
+    port, admin_port, metrics_port = free_ports(3)
+    with PodNames() as names:
+        text = chart.render({"listen": "127.0.0.1", "port": port, "metrics": {"port": metrics_port},
+                             "haproxy": {"adminPort": admin_port, "resolvers": [names.address]}}).haproxy_text
+        with start_haproxy(text, tmp_path):
+            def answers():
+                with contextlib.suppress(OSError):
+                    return get("127.0.0.1", admin_port, "/healthz")[0] == 200
+                return False
+            wait_until(answers, "HAProxy starts without a node")
+            assert get("127.0.0.1", admin_port, "/readyz")[0] == 503
+            assert get("127.0.0.1", port, "/fetch/a/b", {"Range": "bytes=0-0"})[0] == 503
