@@ -17,6 +17,10 @@ test:
 build *TARGETS:
     @./dev build "$@"
 
+# make the container image, without Docker: build/image
+image *OPTIONS:
+    @./dev image "$@"
+
 # format the sources; `just fmt --check` only checks
 fmt *CHECK:
     @./dev fmt "$@"
