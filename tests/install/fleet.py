@@ -77,8 +77,10 @@ class Process:
 class Node:
     """The pod of an ordinal. start() gives it a new address, as a pod has one after a restart."""
 
-    def __init__(self, name, container, environment, folder):
+    def __init__(self, name, container, environment, folder, places=()):
+        """places: pairs of a path of the container and the path that stands for it."""
         self.name = name
+        self._places = [*places]
         self._arguments = container["args"]
         self._port = next(p["containerPort"] for p in container["ports"] if p["name"] == "http")
         self._environment = environment | {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}
@@ -88,13 +90,15 @@ class Node:
 
     def start(self):
         self.address = f"127.1.{os.getpid() % 250 + 1}.{next(_addresses)}"
-        arguments = [one.replace("127.0.0.1", self.address) for one in self._arguments]
+        arguments = [moved(one, [("127.0.0.1", self.address), *self._places]) for one in self._arguments]
         self.process = Process([BINARY, *arguments], self._folder / f"{self.name}.log", self._environment)
         wait_until(self.ready, f"{self.name} is ready")
         return self
 
     def ready(self):
         assert self.process.alive(), self.process.log.read_text()
+        if self._places:  # TLS, perhaps with client certificates
+            return f'"address":"{self.address}:{self._port}"' in self.process.log.read_text()
         with contextlib.suppress(OSError):
             return get(self.address, self._port, "/readyz")[0] == 200
         return False
@@ -105,8 +109,14 @@ class Node:
         return get(self.address, self._port, target, headers)[0] == 206
 
 
-def start_haproxy(text, folder, name="haproxy"):
-    """HAProxy with a rendered text; only the place of its socket differs."""
+def moved(text, places):
+    for old, new in places:
+        text = text.replace(old, str(new))
+    return text
+
+
+def start_haproxy(text, folder, name="haproxy", places=()):
+    """HAProxy with a rendered text; only the places of its socket and its files differ."""
     path = folder / f"{name}.cfg"
-    path.write_text(text.replace("/run/haproxy/admin.sock", str(folder / f"{name}.sock")))
+    path.write_text(moved(text, [("/run/haproxy/admin.sock", folder / f"{name}.sock"), *places]))
     return Process(["haproxy", "-W", "-db", "-f", path], folder / f"{name}.log")
