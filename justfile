@@ -21,6 +21,10 @@ build *TARGETS:
 image *OPTIONS:
     @./dev image "$@"
 
+# build the Debian package: build/deb/cachey_*.deb
+deb:
+    @./dev deb
+
 # format the sources; `just fmt --check` only checks
 fmt *CHECK:
     @./dev fmt "$@"

@@ -1,0 +1,32 @@
+# cmake --install BUILD --prefix PREFIX: the server, and what belongs to it on a machine. Needs the target cachey alone.
+# The man page and the completions are made from the help of the built server while it is installed, so that these cannot
+# differ from it. A cross build, whose server cannot run here, names a native server: -DCACHEY_NATIVE=FILE.
+
+include(GNUInstallDirs)
+
+set(CACHEY_NATIVE "" CACHE FILEPATH "A server that runs on this machine; its help becomes the man page")
+set(install_help_of "$<TARGET_FILE:cachey>")
+if(CACHEY_NATIVE)
+  set(install_help_of "${CACHEY_NATIVE}")
+endif()
+
+function(install_files)
+  install(TARGETS cachey RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  install(FILES README.md CHANGELOG.md LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+  install(DIRECTORY docs DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+  set(examples "${CMAKE_INSTALL_DOCDIR}/examples")
+  install(FILES deploy/systemd/cachey.toml DESTINATION "${examples}")
+  install(FILES deploy/systemd/cachey.default deploy/systemd/cachey.logrotate DESTINATION "${examples}")
+  install(DIRECTORY deploy/systemd/ DESTINATION "${examples}" FILES_MATCHING PATTERN "*.conf.example")
+  foreach(kind grafana prometheus haproxy nginx)
+    install(DIRECTORY "deploy/${kind}" DESTINATION "${examples}")
+  endforeach()
+  install(FILES deploy/systemd/cachey.sysusers DESTINATION lib/sysusers.d RENAME cachey.conf)
+  install(CODE "
+    set(source \"${CMAKE_SOURCE_DIR}\")
+    set(help_of \"${install_help_of}\")
+    set(bindir \"${CMAKE_INSTALL_BINDIR}\")
+    set(mandir \"${CMAKE_INSTALL_MANDIR}\")")
+  install(SCRIPT cmake/install_generated.cmake)
+endfunction()
+install_files()
