@@ -35,8 +35,8 @@ def root_files(packages):
         making = folder.with_suffix(".making")
         shutil.rmtree(making, ignore_errors=True)
         making.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(names)}", _SUITE, making],
-                       check=True)
+        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "--aptopt=Acquire::Retries \"3\"",
+                        f"--include={','.join(names)}", _SUITE, making], check=True)
         making.rename(folder)
     return folder
 
@@ -109,5 +109,5 @@ class Machine:
     def wait_for(happens, seconds, what):
         end = time.monotonic() + seconds
         while not happens():
-            assert time.monotonic() < end, f"not within {seconds} s: {what}"
+            assert time.monotonic() < end, f"not within {seconds} s: {what() if callable(what) else what}"
             time.sleep(0.1)

@@ -79,7 +79,7 @@ def fetch(host, name, port=8080):
 
 
 def wait_until_served(host, port=8080):
-    host.wait_for(lambda: fetch(host, "one", port) == "object one", 30, f"the service answers:\n{status(host)}")
+    host.wait_for(lambda: fetch(host, "one", port) == "object one", 30, lambda: status(host))
 
 
 def test_lintian_finds_nothing(packages):
@@ -111,7 +111,7 @@ def test_it_is_enabled_but_not_started(host, packages):
 
 def test_systemd_finds_no_fault_in_unit_and_examples(host):
     folder = host.files / "etc/systemd/system/cachey.service.d"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     assert host.run("systemd-analyze", "--man=no", "verify", "cachey.service").stdout == ""
     examples = host.files / "usr/share/doc/cachey/examples"
     for example in sorted(examples.glob("*.conf.example")):
@@ -125,14 +125,14 @@ def test_systemd_finds_no_fault_in_unit_and_examples(host):
 
 def test_a_wrong_configuration_is_told_and_not_tried_again(host):
     host.run("systemctl", "start", "cachey", check=False)
-    host.wait_for(lambda: show(host, "ActiveState") == "failed", 20, status(host))
+    host.wait_for(lambda: show(host, "ActiveState") == "failed", 20, lambda: status(host))
     assert show(host, "ExecMainStatus", "NRestarts") == ["2", "0"]
     assert "kinds" in status(host) and "--kind" in status(host)
 
 
 def test_it_serves_after_one_edit(host):
-    with (host.files / CONFIG).open("a") as config:
-        config.write(EDIT)
+    config = host.files / CONFIG
+    config.write_text(config.read_text().removesuffix(EDIT) + EDIT)  # once, also if the test runs again
     host.run("systemctl", "start", "cachey")
     wait_until_served(host)
     process = host.run("cat", f"/proc/{show(host, 'MainPID')}/status").stdout
@@ -162,11 +162,11 @@ def test_reload_keeps_the_process(host):
 
 
 def test_a_killed_server_is_started_again(host):
-    before = show(host, "MainPID")
+    before, restarts = show(host, "MainPID", "NRestarts")
     host.run("systemctl", "kill", "--signal=KILL", "cachey")
     host.wait_for(lambda: show(host, "MainPID") not in ("0", before), 30, "a new process")
     wait_until_served(host)
-    assert show(host, "NRestarts") == "1"
+    assert int(show(host, "NRestarts")) == int(restarts) + 1
 
 
 def test_a_port_in_use_is_tried_until_it_is_free(host):
@@ -185,7 +185,7 @@ def test_a_port_in_use_is_tried_until_it_is_free(host):
 
 def test_a_port_below_1024(host):
     folder = host.files / "etc/systemd/system/cachey.service.d"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "port.conf").write_text("[Service]\nExecStart=\n"
                                       "ExecStart=/usr/bin/cachey --config /etc/cachey/cachey.toml --port 80\n")
     host.run("systemctl", "daemon-reload")
