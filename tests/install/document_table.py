@@ -1,0 +1,100 @@
+"""What becomes of each block of the documents: a row matches a file and a pattern of the block's text.
+
+Run: a shell runs the blocks of a scenario, in order, on a machine of their own (sandbox.py).
+Elsewhere: another test runs the block.
+Read: a program reads the block as a file.
+Exempt: nothing runs the block, for the reason given. A shell parses the block; its options, and the files that the
+block names, exist.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    file: str
+    pattern: str
+    scenario: str
+    instead: tuple = ()
+    """(text, replacement): sizes and devices that no test machine has."""
+    says: tuple = ()
+    """Patterns of what the blocks print."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Elsewhere:
+    file: str
+    pattern: str
+    test: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Read:
+    file: str
+    pattern: str
+    reader: str
+    """A name of test_documents.READERS."""
+    instead: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Exempt:
+    file: str
+    pattern: str
+    reason: str
+
+
+SCENARIOS = {
+    # name: shell commands before the first block
+    "readme": "",
+    "store": "start_store minio:9000 ... ... eu-west-1\nput my-bucket path/of/key\nput my-bucket some/key",
+    "tokens": "object bucket key",
+    "kinds": "",
+    "page sizes": "",
+    "disk": "truncate -s 256M device",
+    "s3 endpoint": "object data table.parquet",
+}
+
+_CLIENTS = "tests/e2e/test_client_examples.py"
+_S3_CLIENTS = "tests/e2e/test_s3_client_examples.py"
+_OUTPUT = "an example of the program's output"
+_LAYOUT = "a picture of the layout of a disk"
+
+TABLE = [
+    Run("README.md", r"^\./dev run ", "readme", says=(r"tests: \./dev test",)),
+    Run("README.md", r"/fetch/demo/numbers\.txt", "readme",
+        says=(r"206 Partial Content", r"Content-Range: bytes 0-0/\d{8}", r"Hello from the cache")),
+    Run("README.md", r"^export AWS_ACCESS_KEY_ID", "store", says=(r"my-bucket/some/key",)),
+    Exempt("README.md", r"^\./dev deb && apt install", "three machines: test_deb.py, test_image.py and test_chart.py do these steps"),
+    Exempt("deploy/debian/README.md", r"^apt install", "test_deb.py does these steps on a machine that systemd boots"),
+    Elsewhere("docs/clients.md", "", _CLIENTS),
+    Read("docs/configuration.md", r"^memory = ", "config", instead=(("32GiB", "128MiB"),)),
+    Run("docs/configuration.md", r"openssl rand -hex 32 >tokens", "tokens", says=(r"^0123456789$",)),
+    Run("docs/configuration.md", r"^cachey --kind logs=logs-prod --kind media", "kinds"),
+    Run("docs/configuration.md", r"--page-size tables=1MiB", "page sizes"),
+    Exempt("docs/configuration.md", r"^cachey: /etc/cachey.toml:3", _OUTPUT),
+    Run("docs/disk.md", r"^cachey --memory 32GiB", "disk",
+        instead=(("32GiB", "128MiB"), ("2TiB", "256MiB"), ("/dev/nvme1n1", "device --disk-capacity 256MiB")), says=(r"capacity",)),
+    Exempt("docs/format.md", r"superblock", _LAYOUT),
+    Exempt("docs/format.md", r"^0x000000", _LAYOUT),
+    Exempt("docs/logs.md", r"info listening", _OUTPUT),
+    Exempt("docs/migrating.md", r"^\[Service\]", "the unit of another machine; deploy/systemd has the one that is tested"),
+    Read("docs/operations.md", r"^listen = ", "config"),
+    Read("docs/operations.md", r"postrotate", "logrotate"),
+    Run("docs/s3-endpoint.md", r"^cachey --s3api-listen", "s3 endpoint", says=(r"download: s3://data/table\.parquet",)),
+    Exempt("docs/s3-endpoint.md", r"^spark\.hadoop", "needs Spark; tests/s3/java reads with S3A under the same settings"),
+    Exempt("docs/s3-endpoint.md", r"^fs\.native-s3", "needs Trino"),
+    Exempt("docs/s3-endpoint.md", r"^S3Client client = ", "an extract; tests/s3/java has the whole program"),
+    Elsewhere("docs/s3-endpoint.md", r"cachey:|reader-key|s3://data|^\[default\]", _S3_CLIENTS),
+    Exempt("docs/s3-endpoint.md", r"AKIATEAMB", "a file of keys; tests/e2e/test_s3_keys.py has such files"),
+    Read("docs/security.md", r'"Version"', "json"),
+    Exempt("deploy/container/README.md", r"^\./dev image", "needs a Docker daemon; test_image.py runs ./dev image and reads the file"),
+    Exempt("deploy/container/README.md", r"^docker run", "needs a Docker daemon; test_image.py runs the image under bubblewrap"),
+    Exempt("deploy/helm/cachey/README.md", r"^helm install", "needs a cluster; test_chart.py renders the chart and runs what it makes"),
+    Exempt("deploy/helm/cachey/README.md", r"^kubectl .* debug", "needs a cluster"),
+    Exempt("deploy/kubernetes/README.md", r"^kubectl apply -k|^helm template", "needs a cluster; test_chart.py compares the files with the chart"),
+    Read("deploy/grafana/README.md", r"^scrape_configs:", "prometheus"),
+    Read("deploy/haproxy/README.md", r"^containers:", "yaml"),
+    Exempt("tests/e2e/README.md", r"pytest tests/e2e", "these are the tests themselves"),
+    Exempt("tests/hostile/README.md", r"\./dev hostile", "takes minutes; ./dev test plays the attacks for 2 s each"),
+]
