@@ -35,18 +35,17 @@ def _blob(layout, digest):
     return (layout / "blobs" / digest.replace(":", "/")).read_text()
 
 
-def command_of(image, mounts=(), writable=(), network="own", seccomp=None, info=None):
+def command_of(image, mounts=(), writable=(), network="own", info=None):
     """The words before the command in the image. mounts, writable: pairs of a path outside and one inside."""
     user, group = image.config["config"]["User"].split(":")
     words = ["setpriv", "--reuid", user, "--regid", group, "--clear-groups", "bwrap", "--unshare-user", "--unshare-pid",
              "--unshare-ipc", "--unshare-uts", "--as-pid-1", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"]
     words += ["--unshare-net"] if network == "own" else []
     words += ["--ro-bind", image.root, "/", "--proc", "/proc", "--dev", "/dev"]
-    words += [word for path in ("/tmp", "/run", "/sys") for word in ("--tmpfs", path)]
+    words += [word for path in ("/tmp", "/run") for word in ("--tmpfs", path)]
     words += [word for pair in mounts for word in ("--ro-bind", *pair)]
     words += [word for pair in writable for word in ("--bind", *pair)]
     words += [word for variable in image.config["config"]["Env"] for word in ("--setenv", *variable.split("=", 1))]
-    words += ["--seccomp", str(seccomp)] if seccomp is not None else []
     words += ["--info-fd", str(info)] if info is not None else []
     return [str(word) for word in words]
 
@@ -61,14 +60,13 @@ def run(image, *arguments, environment=None, **named):
 class Container:
     """A server in a container of its own. With network="own" the container has only a loopback interface."""
 
-    def __init__(self, image, log, *arguments, under=(), seccomp=None, **named):
+    def __init__(self, image, log, *arguments, **named):
         reader, writer = os.pipe()
-        command = [*under, *command_of(image, seccomp=seccomp, info=writer, **named),
-                   *image.config["config"]["Entrypoint"], *arguments]
+        command = [*command_of(image, info=writer, **named), *image.config["config"]["Entrypoint"], *arguments]
         self._log = pathlib.Path(log)
         with open(log, "wb") as file:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                                             pass_fds=[writer] + ([seccomp] if seccomp is not None else []))
+                                             pass_fds=[writer])
         os.close(writer)
         with os.fdopen(reader) as info:
             text = info.read()
