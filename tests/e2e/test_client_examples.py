@@ -61,7 +61,9 @@ class Cutter:
 
 def examples():
     text = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
-    return dict(re.findall(r"```(\w+)\n(.*?)```", text, re.S))
+    found = re.findall(r"```(\w+)\n(.*?)```", text, re.S)
+    assert len(found) == len(dict(found)), "two examples in one language: only one would run"
+    return dict(found)
 
 
 def test_every_example_has_a_command():

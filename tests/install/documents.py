@@ -16,6 +16,8 @@ class Block:
     line: int
     language: str
     text: str
+    chapter: str = ""
+    """The heading of the second level that the block stands under."""
 
     def __str__(self):
         return f"{self.file}:{self.line} ({self.language or 'no language'})"
@@ -31,7 +33,8 @@ def listed_files(*patterns):
 def blocks_of(file, text):
     for found in _FENCED.finditer(text):
         line = text.count("\n", 0, found.start()) + 1
-        yield Block(file, line, found[2], textwrap.dedent(found[3]))
+        chapters = re.findall(r"^## (.*)$", text[:found.start()], re.MULTILINE)
+        yield Block(file, line, found[2], textwrap.dedent(found[3]), chapters[-1] if chapters else "")
 
 
 def blocks():

@@ -26,7 +26,7 @@ _SLOW = float(os.environ.get("CACHEY_TEST_SLOW", "1"))
 def row_of(block, table=tuple(TABLE)):
     """The first row that matches."""
     for row in table:
-        if row.file == block.file and re.search(row.pattern, block.text, re.MULTILINE):
+        if row.file == block.file and getattr(row, "chapter", "") in ("", block.chapter) and re.search(row.pattern, block.text, re.MULTILINE):
             return row
     return None
 
@@ -161,6 +161,25 @@ def test_a_faulty_block_is_noticed():
     block = documents.Block("a.md", 1, "sh", "docker run -v cachey:/c --env-file e cachey:1 --memroy 1GiB --port 8080\nhelm install deploy/nothing\n./dev nothing\nif\n")
     found = list(faults_of(block))
     assert "no option --memroy" in found and "no file deploy/nothing" in found and "no ./dev nothing" in found and len(found) == 4
+
+
+def names_that_are_missing(text):
+    """Files of the project, and words of ./dev, in code spans. Names with a word in capitals stand for others."""
+    for span in re.findall(r"`([^`\n]+)`", text):
+        yield from (f"./dev {word}" for word in re.findall(r"\./dev (\w+)", span) if f"\n  {word}" not in (ROOT / "dev").read_text())
+        for name in re.findall(r"(?<![\w/.-])((?:deploy|tests|docs|bench|tools|src|cmake)/[\w./-]*\w)(?![\w{*])", span):
+            if not (ROOT / name).exists() and not re.search(r"/[A-Z]{2,}(?![\w.])", name):
+                yield name
+
+
+@pytest.mark.parametrize("name", documents.listed_files("*.md"))
+def test_what_a_document_names_exists(name):
+    assert list(names_that_are_missing((ROOT / name).read_text())) == []
+
+
+def test_a_missing_name_is_noticed():
+    text = "`tests/e2e/test_nothing.py -k x`, `src/ROOM`, `docs/s3.md`, `./dev nothing`, `./dev test`, `tests/e2e/test_*.py`"
+    assert list(names_that_are_missing(text)) == ["tests/e2e/test_nothing.py", "./dev nothing"]
 
 
 def test_each_exemption_has_a_reason():
