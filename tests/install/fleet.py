@@ -51,7 +51,8 @@ class Process:
     def __init__(self, command, log, environment=None):
         self.log = pathlib.Path(log)
         with open(self.log, "ab") as out:
-            self._process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            self._process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                             start_new_session=True)
 
     def __enter__(self):
         return self
@@ -60,8 +61,9 @@ class Process:
         self.kill()
 
     def kill(self):
-        if self._process.poll() is None:
-            self._process.kill()
+        """Ends the process and its children, such as HAProxy's worker."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def terminate(self, number=signal.SIGTERM):
@@ -119,4 +121,4 @@ def start_haproxy(text, folder, name="haproxy", places=()):
     """HAProxy with a rendered text; only the places of its socket and its files differ."""
     path = folder / f"{name}.cfg"
     path.write_text(moved(text, [("/run/haproxy/admin.sock", folder / f"{name}.sock"), *places]))
-    return Process(["haproxy", "-W", "-db", "-f", path], folder / f"{name}.log")
+    return Process(["haproxy", "-db", "-f", path], folder / f"{name}.log")

@@ -30,10 +30,10 @@ class PodNames:
         while True:
             try:
                 question, client = self._socket.recvfrom(4096)
-            except OSError:
+                if not self.silent:
+                    self._socket.sendto(self._answer(question), client)
+            except OSError:  # closed
                 return
-            if not self.silent:
-                self._socket.sendto(self._answer(question), client)
 
     def _answer(self, message):
         labels, at = [], 12

@@ -188,6 +188,20 @@ def test_the_version_is_the_servers():
     assert metadata["version"] == metadata["appVersion"]
 
 
+def test_notes_have_a_first_request_and_say_what_is_open():
+    notes = {name: rendered(name).files["NOTES.txt"] for name in SETS}
+    request = {"default": "http://127.0.0.1:8080/fetch/", "sidecar": "http://127.0.0.1:8080/fetch/",
+               "fleet": "https://127.0.0.1:8080/fetch/", "zone": "http://127.0.0.1:8080/fetch/",
+               "monitored": "http://127.0.0.1:8080/fetch/"}
+    for name, url in request.items():
+        assert f"-H 'Range: bytes=0-1023' {url}BUCKET/KEY" in notes[name], name
+        assert ("Bearer $TOKEN" in notes[name]) == (name in ("fleet", "monitored")), name
+        assert ("may read every bucket" in notes[name]) == (name in ("default", "zone")), name
+        assert ("begins empty" in notes[name]) == (name in ("default", "monitored")), name
+    direct = chart.render({"haproxy": {"mode": "none"}}).files["NOTES.txt"]
+    assert "each node fetches every page" in direct
+
+
 def leaves(values, before=""):
     for name, value in values.items():
         if isinstance(value, dict) and value and name not in ("resources", "podSecurityContext", "securityContext"):

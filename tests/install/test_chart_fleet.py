@@ -1,7 +1,9 @@
 """The chart's HAProxy text with real nodes behind: one owner a key, and what happens when nodes end and return."""
 
 import contextlib
+import http.client
 import shutil
+import signal
 import sys
 import threading
 
@@ -32,7 +34,8 @@ class Fleet:
         self.values = {
             "listen": "127.0.0.1", "port": self.port, "memory": "256MiB", "metrics": {"port": metrics_port},
             "s3": {"enabled": True, "open": True, "port": self.s3_port, "revalidate": ["*=never"]},
-            "haproxy": {"adminPort": self.admin_port, "resolvers": [self.names.address]}}
+            "haproxy": {"adminPort": self.admin_port, "resolvers": [self.names.address]},
+            "extraArgs": ["--hedge-quantile=0"]}  # no second request to the store when this machine is slow
         rendered = chart.render(self.values)
         self.text = rendered.haproxy_text
         self.nodes = [Node(f"cachey-{at}", rendered.node, self.store.environment(), folder) for at in range(3)]
@@ -133,7 +136,9 @@ def test_s3_clients_meet_the_pages_of_fetch(fleet):
     assert fleet.downloads() == _OBJECTS
 
 
-def test_another_haproxy_finds_the_same_owners(fleet):
+@contextlib.contextmanager
+def sidecar(fleet):
+    """A second HAProxy over the same nodes, with its server lines in another order: (process, port)."""
     port, s3_port, admin_port = free_ports(3)
     text = chart.render(fleet.values | {"haproxy": fleet.values["haproxy"] | {"mode": "sidecar"}}).haproxy_text
     for old, new in ((fleet.port, port), (fleet.s3_port, s3_port), (fleet.admin_port, admin_port)):
@@ -141,10 +146,38 @@ def test_another_haproxy_finds_the_same_owners(fleet):
     lines = text.splitlines()
     at = next(at for at, line in enumerate(lines) if " cachey-0 " in line)
     lines[at], lines[at + 2] = lines[at + 2], lines[at]
-    with start_haproxy("\n".join(lines) + "\n", fleet.folder, "sidecar"):
+    with start_haproxy("\n".join(lines) + "\n", fleet.folder, "sidecar") as process:
         wait_until(lambda: ready(admin_port), "the second HAProxy finds nodes")
+        yield process, port
+
+
+def test_another_haproxy_finds_the_same_owners(fleet):
+    with sidecar(fleet) as (_, port):
         fleet.read_all(port)
     assert fleet.downloads() == _OBJECTS
+
+
+def test_a_haproxy_that_ends_answers_on_open_connections(fleet):
+    headers = {"Range": f"bytes=0-{_SIZE - 1}"}
+    with sidecar(fleet) as (process, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", fleet.target(fleet.objects[0]), headers=headers)
+        assert connection.getresponse().read() == content(0, 0, _SIZE)
+        process.terminate(signal.SIGUSR1)  # what the image of HAProxy names as its signal to stop
+
+        def closed():
+            try:
+                get("127.0.0.1", port, "/readyz")
+            except ConnectionRefusedError:
+                return True
+            return False
+
+        wait_until(closed, "HAProxy takes no new connections")
+        connection.request("GET", fleet.target(fleet.objects[1]), headers=headers)
+        answer = connection.getresponse()
+        assert answer.read() == content(1, 0, _SIZE) and answer.getheader("Connection") == "close"
+        connection.close()
+        assert process.code() == 0
 
 
 def ready(admin_port):
