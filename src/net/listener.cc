@@ -171,8 +171,14 @@ rt::Task<void> Listener::refuse(std::shared_ptr<Listener> self, rt::Socket socke
   self->coroutine_ended();
 }
 
+void Listener::leave() {
+  state_.leaving = true;
+  for (Connection& connection : connections_) connection.leave();
+}
+
 void Listener::drain() {
   if (state_.draining) return;
+  state_.leaving = true;
   state_.draining = true;
   for (rt::Acceptor& acceptor : acceptors_) {
     error_code error;

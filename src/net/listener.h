@@ -41,6 +41,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
   [[nodiscard]] Result<rt::Tcp::endpoint> open(const ListenEndpoint& where);
 
   void start();
+  /// From now on answers ask clients to go elsewhere. All requests are served, new connections too.
+  void leave();
   /// Accepts what waits in the backlog, then closes the listening sockets and idle connections.
   void drain();
   /// True if a client has not reset its connection.

@@ -66,6 +66,10 @@ Result<Tcp::endpoint> Server::bind(const ListenEndpoint& where) {
   return next.endpoint;
 }
 
+void Server::leave() {
+  workers_.run_on_each([this](rt::Worker& worker) { listeners_[worker.index()]->leave(); });
+}
+
 bool Server::drain(std::chrono::milliseconds time_limit) {
   constexpr std::chrono::seconds kLastWait(1);
   constexpr std::chrono::milliseconds kLook(100);

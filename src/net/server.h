@@ -20,11 +20,12 @@ class Listener;
 /// The HTTP server: one listener for each worker (SO_REUSEPORT), and the accepted connections.
 /// Owned by app::Process. Several servers may share the workers.
 ///
-/// start() binds and accepts. drain() first accepts what waits in the backlog, then closes the
-/// listeners and idle connections and lets open requests finish with `Connection: close` or GOAWAY.
-/// It returns when all are done; at the time limit it breaks off the rest. All functions are called
-/// by main, not on a worker, while the workers run. Destroy the server and the handler after a
-/// drain() that returned true, or after the workers have stopped.
+/// start() binds and accepts. leave() lets answers say `Connection: close` or GOAWAY, but requests
+/// and new connections are served as before. drain() first accepts what waits in the backlog, then
+/// closes the listeners and idle connections and lets open requests finish with `Connection: close`
+/// or GOAWAY. It returns when all are done; at the time limit it breaks off the rest. All functions
+/// are called by main, not on a worker, while the workers run. Destroy the server and the handler
+/// after a drain() that returned true, or after the workers have stopped.
 class Server {
  public:
   Server(rt::Workers& workers, Handler& handler, ServerConfig config, const Clock& clock);
@@ -38,6 +39,9 @@ class Server {
   /// The bound addresses in the order of the config: `127.0.0.1:8080` or `[::1]:8080`. REQUIRES:
   /// start() succeeded.
   [[nodiscard]] const std::vector<std::string>& addresses() const { return addresses_; }
+
+  /// Asks clients to go elsewhere, for a shutdown that comes soon. REQUIRES: started.
+  void leave();
 
   /// True: no client was waiting at `time_limit`, because every request had ended or its client had
   /// reset the connection.

@@ -39,6 +39,32 @@ TEST(ServerDrain, OpenRequestsCompleteAndNewConnectionsAreRefused) {
   EXPECT_EQ(server.stats().connections, 0);
 }
 
+TEST(ServerDrain, WhileItIsAnnouncedEveryRequestIsServedAndAnswersSayClose) {
+  TestServer server;
+  TestClient kept(server.port);
+  kept.get("/bytes/5");
+  EXPECT_FALSE(kept.response().has("Connection: close"));
+  TestClient open(server.port);
+  open.get("/wait");
+  ASSERT_TRUE(eventually([&] { return server.handler.waiting == 1; }));
+  server.server().leave();
+  kept.get("/bytes/5");
+  const auto last = kept.response();
+  EXPECT_EQ(last.body, body_bytes(5));
+  EXPECT_TRUE(last.has("Connection: close"));
+  EXPECT_EQ(kept.rest(), "");
+  for (int i = 0; i < 3; ++i) {
+    TestClient late(server.port);
+    late.get("/bytes/5");
+    const auto response = late.response();
+    EXPECT_EQ(response.body, body_bytes(5));
+    EXPECT_TRUE(response.has("Connection: close"));
+  }
+  server.handler.released = true;
+  EXPECT_TRUE(open.response().has("Connection: close"));
+  EXPECT_TRUE(server.server().drain(10s));
+}
+
 TEST(ServerDrain, ALargeDownloadCompletes) {
   TestServer server;
   TestClient client(server.port, 64 * 1024);

@@ -36,6 +36,8 @@ class Connection : public boost::intrusive::list_base_hook<
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
+  /// Asks the client to open no more requests on this connection. REQUIRES: WorkerState::leaving.
+  virtual void leave() {}
   /// Ends the connection after its open requests. REQUIRES: WorkerState::draining.
   virtual void drain() = 0;
   /// The client has reset the connection, so it waits for no response.

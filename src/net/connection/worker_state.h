@@ -43,6 +43,8 @@ struct WorkerState {
   /// Sockets that wait for a handshake or a request. The longest wait is the first.
   AwaitedSockets awaited;
   size_t lingers = 0;  ///< connections that throw away more than Connection::kLingerBytesMin
+  /// Answers ask clients to go elsewhere, but all requests are served. True while draining, too.
+  bool leaving = false;
   bool draining = false;
 
   /// Scratch memory of the HTTP/2 connections, for received bytes and for frames. Each use ends

@@ -49,7 +49,7 @@ void Writer::start(const ResponseHead& head) {
   CHECK(!head.trailer_name() || !http_1_0_);
   chunked_ = head.trailer_name() || (open_ended_ && !http_1_0_ && !head_only_);
   const bool to_the_close = open_ended_ && http_1_0_ && !head_only_;
-  close_ = close_ || state_.draining || to_the_close;
+  close_ = close_ || state_.leaving || to_the_close;
   if (to_the_close) socket_.reset_on_close(true);  // an end before finish() is no end of the body
   out_ = state_.spares.take_buffer();
   std::string scratch;

@@ -86,6 +86,7 @@ void Connection::start_requests() {
     state_.awaited.end(socket_);
     head_deadline_.reset();
     idle_deadline_.reset();
+    if (state_.leaving) sending_.announce_end();
   }
   sending_.begin_batch();
   for (std::unique_ptr<Stream>& request : requests) {
@@ -147,6 +148,14 @@ void Connection::check_deadlines() {
   } else if (idle_deadline_ && now >= *idle_deadline_) {
     sending_.terminate(NGHTTP2_NO_ERROR);
   }
+}
+
+/// A connection without a request is told with its first one: a client that is told before would
+/// need another connection for that request.
+void Connection::leave() {
+  if (!session_.had_requests()) return;
+  sending_.announce_end();
+  sending_.send();
 }
 
 void Connection::drain() {

@@ -31,6 +31,7 @@ class Connection final : public net::Connection {
   /// Serves the connection to its end. `received`: the client's bytes so far.
   [[nodiscard]] rt::Task<void> run(Buffer received);
 
+  void leave() override;
   void drain() override;
 
  private:

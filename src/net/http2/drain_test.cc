@@ -37,6 +37,33 @@ TEST(Http2Drain, OpenStreamsCompleteAndIdleConnectionsEnd) {
   EXPECT_EQ(server.stats().connections, 0);
 }
 
+TEST(Http2Drain, WhileItIsAnnouncedEveryStreamIsServed) {
+  TestServer server;
+  TestHttp2Wire kept(server.port);
+  kept.wire.send(TestHttp2Wire::get_frame(1, "/bytes/5"));
+  EXPECT_EQ(kept.next(NGHTTP2_DATA).payload, body_bytes(5));
+  TestHttp2Wire silent(server.port);
+  ASSERT_TRUE(eventually([&] { return server.stats().connections == 2; }));
+  server.server().leave();
+  const std::string notice =
+      TestHttp2Wire::number(0x7fffffff, 4) + TestHttp2Wire::number(NGHTTP2_NO_ERROR, 4);
+  EXPECT_EQ(kept.next(NGHTTP2_GOAWAY).payload, notice);
+  kept.wire.send(TestHttp2Wire::get_frame(3, "/bytes/6"));  // was on its way
+  EXPECT_EQ(kept.next(NGHTTP2_DATA).payload, body_bytes(6));
+  TestHttp2Wire late(server.port);
+  for (TestHttp2Wire* client : {&silent, &late}) {
+    client->wire.send(TestHttp2Wire::get_frame(1, "/bytes/7"));
+    bool told = false;
+    TestHttp2Wire::Frame frame = client->next();
+    for (; frame.type != NGHTTP2_DATA && frame.type != 0xff; frame = client->next()) {
+      told = told || (frame.type == NGHTTP2_GOAWAY && frame.payload == notice);
+    }
+    EXPECT_EQ(frame.payload, body_bytes(7));
+    EXPECT_TRUE(told);
+  }
+  EXPECT_TRUE(server.server().drain(10s));
+}
+
 TEST(Http2Drain, ALargeDownloadCompletes) {
   TestServer server;
   TestHttp2Client client(server.port);

@@ -151,7 +151,9 @@ void Sending::make_frames() {
   }
 }
 
-void Sending::announce_end() { nghttp2_submit_shutdown_notice(codec_.get()); }
+void Sending::announce_end() {
+  if (!std::exchange(end_announced_, true)) nghttp2_submit_shutdown_notice(codec_.get());
+}
 
 void Sending::terminate(uint32_t code) {
   terminated_ = true;

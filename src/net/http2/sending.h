@@ -86,7 +86,7 @@ class Sending {
   void end_batch();
   /// Makes all frames that can be made, and sends them.
   void send();
-  /// Asks the client to open no more streams. Open streams go on.
+  /// Asks the client to open no more streams. Open streams go on. Once; then nothing.
   void announce_end();
   /// Sends GOAWAY with an error code of HTTP/2, as the connection's last frame.
   void terminate(uint32_t code);
@@ -144,6 +144,7 @@ class Sending {
   Offering offering_;
   bool batch_ = false;
   bool calm_down_ = false;
+  bool end_announced_ = false;
   bool terminated_ = false;
 };
 
