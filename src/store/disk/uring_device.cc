@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cerrno>
 #include <chrono>
@@ -22,6 +23,15 @@ int init_ring(io_uring& ring) {
   // Completions wait until the worker enters the kernel, instead of interrupting the worker.
   const int error = io_uring_queue_init(kRingEntries, &ring, IORING_SETUP_COOP_TASKRUN);
   return error == -EINVAL ? io_uring_queue_init(kRingEntries, &ring, 0) : error;
+}
+
+void log_refusal(IoStatus why) {
+  log::warn("io_uring is refused, the disk is read and written by threads",
+            {{"error", to_text(why)},
+             {"hint",
+              "a seccomp profile (containers), SystemCallFilter= (systemd) or "
+              "kernel.io_uring_disabled forbids the calls io_uring_setup, io_uring_enter and "
+              "io_uring_register; --iouring=false is for threads without this line"}});
 }
 
 }  // namespace
@@ -129,11 +139,11 @@ class UringDevice::Ring {
   bool usable_ = false;
 };
 
-bool UringDevice::available() {
+IoStatus UringDevice::available() {
   io_uring ring{};
-  if (init_ring(ring) < 0) return false;
+  if (const int error = init_ring(ring); error < 0) return {-error};
   io_uring_queue_exit(&ring);
-  return true;
+  return {};
 }
 
 UringDevice::UringDevice(std::unique_ptr<DiskFile> file, rt::BlockingPool& pool, size_t workers)
@@ -176,14 +186,16 @@ rt::Task<IoStatus> UringDevice::write(rt::Worker& worker, uint64_t offset,
 
 std::unique_ptr<BlockDevice> make_device(std::unique_ptr<DiskFile> file, DiskIo io,
                                          rt::BlockingPool& pool, size_t workers) {
-  const bool uring = io == DiskIo::kUring && UringDevice::available();
+  const bool wanted = io == DiskIo::kUring;
+  const IoStatus available = wanted ? UringDevice::available() : IoStatus{};
+  const bool uring = wanted && available.ok();
   log::info("disk opened", {{"path", file->path()},
                             {"capacity", file->size()},
                             {"io", uring ? "io_uring" : "threads"},
                             {"direct", file->direct()}});
   if (uring) return std::make_unique<UringDevice>(std::move(file), pool, workers);
-  log::info("disk reads and writes by threads",
-            {{"reason", io == DiskIo::kUring ? "io_uring is refused here" : "asked for"}});
+  static std::atomic<bool> told = false;  // a device that fails is opened again and again
+  if (wanted && !told.exchange(true)) log_refusal(available);
   return std::make_unique<FileDevice>(std::move(file), pool);
 }
 

@@ -13,8 +13,8 @@ namespace cachey::store {
 /// the pool of FileDevice does the work. Destroyed before the workers.
 class UringDevice final : public FileDevice {
  public:
-  /// True if this process may use io_uring.
-  [[nodiscard]] static bool available();
+  /// Ok if this process may use io_uring.
+  [[nodiscard]] static IoStatus available();
 
   UringDevice(std::unique_ptr<DiskFile> file, rt::BlockingPool& pool, size_t workers);
   ~UringDevice() override;
