@@ -14,8 +14,10 @@
 #include <iterator>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/file_descriptor.h"
+#include "base/mutex.h"
 
 namespace cachey::origin {
 namespace {
@@ -26,6 +28,16 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 // After the process has ended, its output is read for at most this long: a process that it left
 // behind may hold the pipe open.
 constexpr milliseconds kOutputGrace{100};
+
+/// The processes that a Child reaps.
+struct Running {
+  Mutex mutex;
+  std::vector<pid_t> pids GUARDED_BY(mutex);
+};
+Running& running() {
+  static Running one;
+  return one;
+}
 
 std::unexpected<Error> system_failure(const char* what, int error) {
   return fail(ErrorKind::kInternal, fmt::format("the credential process: {}: {}", what,
@@ -53,6 +65,7 @@ class Child {
     if (pid_ <= 0) return;
     ::kill(-pid_, SIGKILL);
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
+    reaped();
   }
 
   /// A descriptor that is readable as soon as the process has ended. -1: none could be had.
@@ -73,11 +86,17 @@ class Child {
     while (::waitpid(pid_, &status, 0) < 0) {
       if (errno != EINTR) return system_failure("waitpid", errno);
     }
-    pid_ = 0;
+    reaped();
     return status;
   }
 
  private:
+  void reaped() {
+    const MutexLock lock(running().mutex);
+    std::erase(running().pids, pid_);
+    pid_ = 0;
+  }
+
   pid_t pid_;
   const FileDescriptor end_;
 };
@@ -114,8 +133,10 @@ class SpawnPlan {
     std::string text = command;
     char* const arguments[] = {shell.data(), option.data(), text.data(), nullptr};
     pid_t pid = 0;
+    const MutexLock lock(running().mutex);  // reap_orphans() sees a process only once it is listed
     const int error = ::posix_spawn(&pid, "/bin/sh", &actions_, &attributes_, arguments, environ);
     if (error != 0) return system_failure("/bin/sh", error);
+    running().pids.push_back(pid);
     return pid;
   }
 
@@ -163,6 +184,17 @@ Result<std::string> read_all(int output, const Child& child, SteadyTime deadline
 }
 
 }  // namespace
+
+void reap_orphans() {
+  constexpr int kAtOnce = 1000;
+  for (int i = 0; i < kAtOnce; ++i) {
+    const MutexLock lock(running().mutex);
+    siginfo_t ended{};
+    if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0) return;
+    if (std::ranges::find(running().pids, ended.si_pid) != running().pids.end()) return;
+    (void)::waitpid(ended.si_pid, nullptr, WNOHANG);
+  }
+}
 
 Result<std::string> run_credential_process(const std::string& command, milliseconds limit) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + limit;

@@ -2,10 +2,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
+#include <cerrno>
 #include <chrono>
+#include <stop_token>
 #include <string>
+#include <thread>
 
+#include "base/testing/eventually.h"
 #include "origin/testing/credential_harness.h"
 
 namespace cachey::origin {
@@ -61,6 +67,24 @@ TEST(CredProcess, ItGetsNothingOfOursButTheEnvironment) {
   EXPECT_EQ(run("cat"), "");
   EXPECT_EQ(run("ls /proc/self/fd | wc -l | tr -d ' \\n'"), "4");  // 0, 1, 2, and ls's own
   EXPECT_EQ(run("printf %s \"$PATH\""), std::getenv("PATH"));
+}
+
+TEST(CredProcess, OrphansOfAContainerAreReapedAndNothingElse) {
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);  // gets orphans, as process 1 does
+  EXPECT_EQ(run("for i in 1 2 3; do (sleep 0.05 &); done; echo text"), "text\n");
+  const auto no_child_is_left = [] {
+    reap_orphans();
+    return ::waitid(P_ALL, 0, nullptr, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
+  };
+  EXPECT_TRUE(eventually(no_child_is_left));
+  std::jthread reaper([](const std::stop_token& stop) {
+    while (!stop.stop_requested()) reap_orphans();
+  });
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(run("echo " + std::to_string(i)), std::to_string(i) + "\n");
+  reaper.request_stop();
+  reaper.join();
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
 }
 
 TEST(CredProcess, AProfileMayNameOne) {
