@@ -7,7 +7,7 @@ if(failed OR NOT revision MATCHES "^[0-9a-f]+(-dirty)?$")
   set(revision unknown)
 endif()
 file(CONFIGURE OUTPUT "${OUT}" CONTENT [=[
-#include "app/revision.h"
+#include "app/options/revision.h"
 
 const char* cachey::app::build_revision() { return "@revision@"; }
 ]=] @ONLY)

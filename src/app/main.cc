@@ -15,11 +15,15 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "app/check_origin.h"
+#include "app/config_check.h"
 #include "app/disk_command.h"
 #include "app/options/options.h"
+#include "app/probe_command.h"
 #include "app/process.h"
+#include "app/service_notices.h"
 #include "base/log.h"
 #include "base/log_line.h"
 #include "base/size_text.h"
@@ -54,9 +58,20 @@ int fail_to_start(const Options& options, const Error& error) {
   return error.kind() == ErrorKind::kBadRequest ? 2 : 1;
 }
 
-int serve(const Options& options) {
+ServiceManager service_manager(const ServiceVariables& variables) {
+  if (variables.notify_socket.empty()) return {};
+  Result<NotifySocket> socket = NotifySocket::open(variables.notify_socket);
+  if (!socket) {
+    log::warn("NOTIFY_SOCKET cannot be used", {{"error", socket.error().message()}});
+    return {};
+  }
+  return {std::move(*socket), variables.watchdog};
+}
+
+int serve(const Options& options, const ServiceVariables& variables) {
   for (const std::string& warning : options.warnings) log::warn("options", {{"text", warning}});
-  const Result<std::unique_ptr<Process>> process = Process::make(options);
+  const Result<std::unique_ptr<Process>> process =
+      Process::make(options, service_manager(variables));
   if (!process) return fail_to_start(options, process.error());
   if (const Result<void> started = (*process)->start(); !started) {
     std::_Exit(fail_to_start(options, started.error()));  // a disk that hangs cannot be waited for
@@ -66,6 +81,15 @@ int serve(const Options& options) {
     log::flush();
     std::_Exit(0);
   }
+  return 0;
+}
+
+int check(const Options& options) {
+  for (const std::string& warning : options.warnings) log::warn("options", {{"text", warning}});
+  const Result<void> checked = check_config(options);
+  if (!checked) return fail_to_start(options, checked.error());
+  log::flush();
+  std::puts("cachey: the configuration has no fault");
   return 0;
 }
 
@@ -106,6 +130,12 @@ Asked& asked() {
   std::abort();
 }
 
+int run(const Options& options, const ServiceVariables& variables) {
+  if (options.check_config) return check(options);
+  if (!options.check_origin.empty()) return check_origin(options);
+  return serve(options, variables);
+}
+
 }  // namespace
 }  // namespace cachey::app
 
@@ -113,6 +143,10 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "disk") {
     return cachey::app::run_disk_command(argc - 1, argv + 1);
   }
+  if (cachey::app::is_probe_command(argc, argv)) {
+    std::_Exit(cachey::app::run_probe_command(argc, argv));
+  }
+  const auto service_variables = cachey::app::ServiceVariables::take();
   const auto options =
       cachey::app::parse_options(argc, argv, ::environ, cachey::app::this_machine());
   if (!options) {
@@ -123,10 +157,13 @@ int main(int argc, char** argv) {
   }
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGUSR1, SIG_IGN);  // other servers reopen their logs on it: it must not end this one
-  const bool checks = !options->check_origin.empty();
-  cachey::log::start(checks ? cachey::log::Level::kError : options->log_level, options->log_format);
+  using cachey::log::Level;
+  Level level = options->log_level;
+  if (!options->check_origin.empty()) level = Level::kError;
+  if (options->check_config) level = std::max(level, Level::kWarn);
+  cachey::log::start(level, options->log_format);
   cachey::app::asked() = {*options, std::set_terminate(cachey::app::end_for_lack)};
-  const int code = checks ? cachey::app::check_origin(*options) : cachey::app::serve(*options);
+  const int code = cachey::app::run(*options, service_variables);
   cachey::log::flush();
   return code;
 }

@@ -1,17 +1,20 @@
 #include "app/process.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <future>
-#include <initializer_list>
 #include <utility>
 
+#include "app/given_files.h"
 #include "app/process_metrics.h"
-#include "app/secret_files.h"
+#include "app/reloads.h"
 #include "app/server_configs.h"
 #include "app/shutdown.h"
 #include "aws/partition.h"
 #include "base/log.h"
+#include "origin/credentials/process.h"
 #include "store/s3_fifo.h"
 
 namespace cachey::app {
@@ -35,45 +38,24 @@ constexpr auto kFillGrace = 1s;
 /// disk that is still being opened.
 constexpr auto kLastWrites = 2s;
 constexpr auto kSignalPoll = 20ms;
+/// For what a shutdown does after --drain-timeout: each step above has a limit of its own.
+constexpr auto kStopGrace = 15s;
+
+/// The longest time that a shutdown takes, from several points on.
+std::chrono::milliseconds most_of_drain(const Options& options) {
+  return options.drain_timeout + kStopGrace;
+}
+std::chrono::milliseconds most_of_rest(std::chrono::nanoseconds left) {
+  return std::chrono::ceil<std::chrono::milliseconds>(std::max(left, 0ns)) + kStopGrace;
+}
+std::chrono::milliseconds most_of_stop(const Options& options) {
+  return options.drain_delay + most_of_drain(options);
+}
 
 /// If only declared kinds are allowed, the names that clients invent are `other`.
 size_t kinds_with_metrics(const Options& options) {
   if (options.other_kinds == api::OtherKinds::kAny) return kKindsWithMetrics;
   return std::min(options.kinds.size(), kKindsWithMetrics);
-}
-
-/// The tokens that requests need; nothing if requests need none.
-Result<std::optional<api::Tokens>> first_tokens(const Options& options) {
-  if (options.auth_tokens_file.empty()) return std::nullopt;
-  return read_token_file(options.auth_tokens_file);
-}
-
-/// Nothing if clients of the S3 endpoint need no keys.
-Result<std::optional<api::s3::AccessKeys>> first_keys(const Options& options) {
-  if (options.s3api.keys_file.empty()) return std::nullopt;
-  return read_key_file(options.s3api.keys_file);
-}
-
-/// Null if the server speaks plain HTTP.
-Result<std::shared_ptr<net::tls::Contexts>> load_tls(const Options& options, const Clock& clock) {
-  if (!options.tls.enabled()) return nullptr;
-  return net::tls::Contexts::load(options.tls, clock);
-}
-
-/// Null: no error.
-template <typename T>
-const Error* error_of(const Result<T>& result) {
-  return result ? nullptr : &result.error();
-}
-
-/// All errors as one, of the first one's kind, a line for each; nothing if all are null.
-std::optional<Error> joined(std::initializer_list<const Error*> errors) {
-  std::optional<Error> all;
-  for (const Error* error : errors) {
-    if (error == nullptr) continue;
-    all = all ? Error(all->kind(), all->message() + "\n" + error->message()) : *error;
-  }
-  return all;
 }
 
 /// Of --memory, for the places of parts of objects.
@@ -98,42 +80,6 @@ std::optional<api::s3::EndpointConfig> s3api_config(const Options& options,
   return config;
 }
 
-Result<std::string> reload_tokens(const std::string& path, api::Access& access) {
-  Result<api::Tokens> tokens = read_token_file(path);
-  if (!tokens) return std::unexpected(std::move(tokens.error()));
-  std::string done = "tokens=" + std::to_string(tokens->size());
-  access.replace_tokens(std::move(*tokens));
-  return done;
-}
-
-Result<std::string> reload_keys(const std::string& path, api::s3::Endpoint& s3api) {
-  Result<api::s3::AccessKeys> keys = read_key_file(path);
-  if (!keys) return std::unexpected(std::move(keys.error()));
-  std::string done = "keys=" + std::to_string(keys->size());
-  s3api.replace_keys(std::move(*keys));
-  return done;
-}
-
-Result<std::string> reload_rules(const std::string& config_file, api::s3::Endpoint& s3api) {
-  Result<std::vector<api::s3::RevalidateRule>> rules = read_revalidate_again(config_file);
-  if (!rules) return std::unexpected(std::move(rules.error()));
-  std::string done = "rules=" + std::to_string(rules->size());
-  s3api.replace_rules(api::s3::RevalidateRules(std::move(*rules)));
-  return done;
-}
-
-Result<std::string> reload_tls(net::tls::Contexts& tls) {
-  Result<void> reloaded = tls.reload();
-  if (!reloaded) return std::unexpected(std::move(reloaded.error()));
-  return std::string("certificates=new");
-}
-
-Result<std::string> reopen(api::AccessLog& access_log, const std::string& path) {
-  Result<void> reopened = access_log.reopen();
-  if (!reopened) return std::unexpected(std::move(reopened.error()));
-  return path;
-}
-
 }  // namespace
 
 Process::Foundation::Foundation(const Options& given, std::optional<api::Tokens> tokens)
@@ -154,17 +100,21 @@ Process::Foundation::Foundation(const Options& given, std::optional<api::Tokens>
   }
 }
 
-Result<std::unique_ptr<Process>> Process::make(const Options& options) {
-  Result<std::optional<api::Tokens>> tokens = first_tokens(options);
-  Result<std::optional<api::s3::AccessKeys>> keys = first_keys(options);
+Result<std::unique_ptr<Process>> Process::make(const Options& options, ServiceManager manager) {
+  Result<std::optional<api::Tokens>> tokens = given_tokens(options);
+  Result<std::optional<api::s3::AccessKeys>> keys = given_keys(options);
   auto foundation =
       std::make_unique<Foundation>(options, tokens ? std::move(*tokens) : std::nullopt);
   Result<Origins> origins =
       make_origin(foundation->options, foundation->workers, foundation->blocking,
                   foundation->attributes, foundation->clock, foundation->random);
-  Result<std::shared_ptr<net::tls::Contexts>> tls = load_tls(options, foundation->clock);
-  if (auto fault = joined({error_of(tokens), error_of(keys), error_of(origins), error_of(tls)})) {
-    return std::unexpected(std::move(*fault));
+  Result<std::shared_ptr<net::tls::Contexts>> tls = given_tls(options, foundation->clock);
+  const Result<void> access_log = check_access_log(options);
+  auto fault = joined(
+      {error_of(tokens), error_of(keys), error_of(origins), error_of(tls), error_of(access_log)});
+  if (fault) {
+    const Result<void> disk = check_disk(options);  // else the opening tells
+    return std::unexpected(*joined({&*fault, error_of(disk)}));
   }
   Opened opened;
   opened.origins = std::move(*origins);
@@ -175,7 +125,8 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options) {
         std::make_unique<Disk>(foundation->options, foundation->workers, foundation->memory,
                                foundation->attributes, foundation->clock, foundation->random);
   }
-  std::unique_ptr<Process> process(new Process(std::move(foundation), std::move(opened)));
+  std::unique_ptr<Process> process(
+      new Process(std::move(foundation), std::move(opened), std::move(manager)));
   if (!options.access_log.empty()) {
     Result<void> log = process->access_log_.start(options.access_log);
     if (!log) return std::unexpected(std::move(log.error()));
@@ -184,7 +135,7 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options) {
   return process;
 }
 
-Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
+Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceManager manager)
     : foundation_(std::move(foundation)),
       options_(foundation_->options),
       clock_(foundation_->clock),
@@ -222,6 +173,8 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened)
       tls_(std::move(opened.tls)),
       server_config_(data_server_config(options_, foundation_->memory, tls_)),
       data_server_(workers_, access_log_, server_config_, clock_),
+      notices_(std::move(manager.notices)),
+      watchdog_(manager.watchdog),
       signals_([this] { sample(); }) {
   if (options_.s3api.enabled()) {
     s3api_server_.emplace(workers_, s3api_access_log_,
@@ -253,11 +206,12 @@ Result<void> Process::start() {
   announce();
   if (origins_.s3 != nullptr) origins_.s3->warm_up(workers_[0]);
   add_reloads();
+  tell_state();
   return {};
 }
 
 /// Opens the disk and reads its index for at most kDiskPatience. The error ends the start: a wrong
-/// option, or with --disk-required any error.
+/// option, or with --disk-required any error. kInternal: another start may succeed.
 Result<void> Process::open_disk() {
   const MonoTime deadline = clock_.mono() + kDiskPatience;
   disk_->start_opening();
@@ -269,7 +223,8 @@ Result<void> Process::open_disk() {
   }
   const Result<void> opened = disk_->opened();
   if (!opened && (options_.disk_required || opened.error().kind() == ErrorKind::kBadRequest)) {
-    return fail(ErrorKind::kBadRequest, opened.error().message());
+    const bool may_pass = opened.error().kind() == ErrorKind::kInternal;  // the device, or its lock
+    return fail(may_pass ? ErrorKind::kInternal : ErrorKind::kBadRequest, opened.error().message());
   }
   if (!answered) log::error("disk does not answer, serving without it meanwhile");
   disk_->log_errors();
@@ -284,7 +239,7 @@ Result<void> Process::wait_for_required_disk() {
       return fail(ErrorKind::kCancelled, "ended by a signal before the disk had answered");
     }
     if (clock_.mono() > deadline) {
-      return fail(ErrorKind::kBadRequest, options_.disk_path + ": the disk does not answer");
+      return fail(ErrorKind::kInternal, options_.disk_path + ": the disk does not answer");
     }
   }
   return {};
@@ -311,6 +266,7 @@ void Process::announce() {
     }
   }
   for (const std::string& address : data_server_.addresses()) {
+    serving_on_ += (serving_on_.empty() ? "" : ", ") + address;
     log::info("listening", {{"address", address},
                             {"version", CACHEY_VERSION},
                             {"threads", options_.threads},
@@ -319,7 +275,21 @@ void Process::announce() {
   }
 }
 
+/// For `systemctl status`.
+void Process::tell_state() {
+  if (serving_on_.empty() || !notices_.wanted()) return;
+  std::string status = "serving on " + serving_on_;
+  if (disk_ != nullptr) status.append("; disk ").append(to_string(disk_->status().state));
+  if (!failed_reloads_.empty()) status += "; the last reload failed: " + failed_reloads_;
+  notices_.serving(status);
+}
+
 void Process::add_reloads() {
+  signals_.around_reloads({[this] { notices_.reloading(clock_.mono().time_since_epoch()); },
+                           [this](const std::string& failed) {
+                             failed_reloads_ = failed;
+                             tell_state();
+                           }});
   if (!options_.auth_tokens_file.empty()) {
     signals_.on_reload(
         "tokens", [this] { return reload_tokens(options_.auth_tokens_file, foundation_->access); });
@@ -342,17 +312,22 @@ void Process::add_reloads() {
 void Process::sample() {
   foundation_->egress.sample();
   foundation_->cache_metrics.ingress.sample();
-  stats_.sample_lag(workers_);
+  const bool loops_turn = stats_.sample_lag(workers_);
+  if (watchdog_ && loops_turn) notices_.alive();
+  if (::getpid() == 1) origin::reap_orphans();
+  tell_state();
 }
 
 void Process::serve() { signals_.wait_for_first(); }
 
 bool Process::stop() {
-  signals_.watch_for_second();
   routes_.stop_being_ready();  // before the log line: tests wait for the line
   int64_t open = data_server_.stats().connections.load();
   if (s3api_server_) open += s3api_server_->stats().connections.load();
   log::info("shutting down", {{"open_connections", open}});
+  if (options_.drain_delay > 0ms) wait_for_load_balancers();
+  signals_.watch_for_second();
+  notices_.stopping("waiting for open requests", most_of_drain(options_));
   const MonoTime deadline = clock_.mono() + options_.drain_timeout;
   const bool disk_in_use = disk_ != nullptr && disk_->tier().recovered();
   std::future<bool> flush;
@@ -360,11 +335,27 @@ bool Process::stop() {
   const Drained drained = drain_servers();
   if (disk_in_use) (void)wait_for_flush(flush, deadline, clock_);
   const bool idle = wait_for_tasks(workers_, kFillGrace, clock_);
+  if (disk_ != nullptr)
+    notices_.stopping("writing the last pages to the disk", most_of_rest(deadline - clock_.mono()));
   const bool disk_idle = disk_ == nullptr || write_last_pages(deadline);
   log::info("stopped", {{"requests_finished", drained.clients}, {"fills_finished", idle}});
   access_log_.flush();
   if (!drained.clients || !drained.admin || !idle || !disk_idle) return false;
   return wait_for_tasks(workers_, 0s, clock_);
+}
+
+/// Serves for --drain-delay while load balancers see that /readyz is 503. Clients that keep their
+/// connections are asked to leave in the second half only: earlier, a load balancer that has seen
+/// nothing yet would send them here again.
+void Process::wait_for_load_balancers() {
+  const auto half = options_.drain_delay / 2;
+  notices_.stopping("serving until load balancers have noticed the end", most_of_stop(options_));
+  log::info("serving until load balancers have noticed",
+            {{"drain_delay_ms", options_.drain_delay.count()}});
+  signals_.run_for(half);
+  data_server_.leave();
+  if (s3api_server_) s3api_server_->leave();
+  signals_.run_for(options_.drain_delay - half);
 }
 
 /// Drains the servers of clients side by side, and the admin server last, so that the shutdown can

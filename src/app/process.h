@@ -15,6 +15,7 @@
 #include "app/options/options.h"
 #include "app/origins.h"
 #include "app/routes.h"
+#include "app/service_notices.h"
 #include "app/signals.h"
 #include "app/stats.h"
 #include "base/attributes_pool.h"
@@ -43,7 +44,8 @@ class Process {
   /// Makes the parts that `options` asks for. The error is for the person that started the
   /// process, with a line for each fault: kBadRequest if an option, or a file that an option names,
   /// is wrong. Blocks.
-  [[nodiscard]] static Result<std::unique_ptr<Process>> make(const Options& options);
+  [[nodiscard]] static Result<std::unique_ptr<Process>> make(const Options& options,
+                                                             ServiceManager manager = {});
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -61,8 +63,9 @@ class Process {
   /// Serves until the first SIGINT or SIGTERM. REQUIRES: started.
   void serve();
 
-  /// Waits for open requests (for --drain-timeout) and fills, and writes the pages that are only in
-  /// memory to the disk. False: something still runs and uses the parts. Once, after serve().
+  /// Serves for --drain-delay, waits for open requests (for --drain-timeout) and fills, and writes
+  /// the pages that are only in memory to the disk. False: something still runs and uses the parts.
+  /// Once, after serve().
   [[nodiscard]] bool stop();
 
  private:
@@ -97,7 +100,7 @@ class Process {
     bool admin;
   };
 
-  Process(std::unique_ptr<Foundation> foundation, Opened opened);
+  Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceManager manager);
 
   [[nodiscard]] net::Server* admin() { return admin_server_ ? &*admin_server_ : nullptr; }
   [[nodiscard]] const origin::S3Counters* s3_counters() const;
@@ -106,8 +109,10 @@ class Process {
   [[nodiscard]] Result<void> wait_for_required_disk();
   [[nodiscard]] Result<void> start_servers();
   void announce();
+  void tell_state();
   void add_reloads();
   void sample();
+  void wait_for_load_balancers();
   [[nodiscard]] Drained drain_servers();
   [[nodiscard]] bool write_last_pages(MonoTime deadline);
 
@@ -134,6 +139,10 @@ class Process {
   net::Server data_server_;
   std::optional<net::Server> s3api_server_;
   std::optional<net::Server> admin_server_;
+  ServiceNotices notices_;
+  const bool watchdog_;
+  std::string serving_on_;      // the addresses; empty: not yet started
+  std::string failed_reloads_;  // of the last SIGHUP
   Signals signals_;
 };
 

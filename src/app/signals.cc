@@ -36,6 +36,11 @@ bool Signals::wait_for_first(std::chrono::milliseconds limit) {
   return signalled_;
 }
 
+void Signals::run_for(std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (io_.run_one_until(deadline) > 0) continue;
+}
+
 void Signals::watch_for_second() {
   reloads_.clear();  // the parts that they reload do not outlive the shutdown
   watcher_ = std::thread([this] { io_.run(); });
@@ -62,6 +67,8 @@ void Signals::wait_for_hangup() {
 }
 
 void Signals::reload_all() {
+  around_.begin();
+  std::string failed;
   if (reloads_.empty()) log::info("reload: nothing to read again");
   for (const NamedReload& reload : reloads_) {
     const Result<std::string> done = reload.run();
@@ -70,8 +77,10 @@ void Signals::reload_all() {
     } else {
       log::error("reload failed, what was read before stays",
                  {{"what", reload.what}, {"error", done.error().message()}});
+      failed += (failed.empty() ? "" : ", ") + reload.what;
     }
   }
+  around_.end(failed);
 }
 
 void Signals::tick() {

@@ -14,6 +14,10 @@ namespace {
 
 TEST(Signals, HangupReadsEverythingAgainAndAFaultStopsNothing) {
   Signals signals([] {});
+  int begun = 0;
+  std::string failed;
+  signals.around_reloads(
+      {[&begun] { ++begun; }, [&failed](const std::string& what) { failed += what + ";"; }});
   int reloads = 0;
   signals.on_reload("broken", [&reloads]() -> Result<std::string> {
     ++reloads;
@@ -27,6 +31,8 @@ TEST(Signals, HangupReadsEverythingAgainAndAFaultStopsNothing) {
   ::kill(::getpid(), SIGHUP);
   signals.wait_for_first();
   EXPECT_EQ(reloads, 4);
+  EXPECT_EQ(begun, 2);
+  EXPECT_EQ(failed, "broken;broken;");
 }
 
 TEST(Signals, TheWaitMayHaveALimit) {
@@ -36,6 +42,22 @@ TEST(Signals, TheWaitMayHaveALimit) {
   EXPECT_TRUE(signals.wait_for_first(std::chrono::seconds(60)));
   EXPECT_TRUE(signals.wait_for_first(std::chrono::milliseconds(0))) << "it has come already";
   signals.wait_for_first();
+}
+
+TEST(Signals, MayGoOnAsBeforeAfterTheFirst) {
+  int seconds = 0;
+  Signals signals([&seconds] { ++seconds; });
+  int reloads = 0;
+  signals.on_reload("part", [&reloads]() -> Result<std::string> {
+    ++reloads;
+    return "fine";
+  });
+  ::kill(::getpid(), SIGTERM);
+  signals.wait_for_first();
+  ::kill(::getpid(), SIGHUP);
+  signals.run_for(std::chrono::milliseconds(1100));
+  EXPECT_EQ(reloads, 1);
+  EXPECT_GE(seconds, 1);
 }
 
 TEST(Signals, WhenAShutdownHasBegunNothingIsReadAgain) {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "app/revision.h"
+#include "app/options/revision.h"
 #include "base/log.h"
 #include "base/throughput_metrics.h"
 #include "store/disk/disk_metrics.h"
@@ -120,14 +120,18 @@ void Stats::watch(const Disk& disk) {
   }
 }
 
-void Stats::sample_lag(rt::Workers& workers) {
+bool Stats::sample_lag(rt::Workers& workers) {
+  const bool all_turn = samples_open_ == 0;
   const MonoTime posted = clock_.mono();
   for (size_t i = 0; i < workers.size(); ++i) {
+    ++samples_open_;
     rt::asio::post(workers[i].io(), [this, posted] {
+      --samples_open_;
       const std::chrono::nanoseconds waited = clock_.mono() - posted;
       loop_lag_.observe(static_cast<uint64_t>(waited.count()));
     });
   }
+  return all_turn;
 }
 
 std::string Stats::json() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,9 @@ class Stats {
   /// Once, if there is a disk tier.
   void watch(const Disk& disk);
 
-  /// Measures how long each worker takes to start a task. Once a second.
-  void sample_lag(rt::Workers& workers);
+  /// Measures how long each worker takes to start a task. Once a second. True: each worker has
+  /// started the tasks of the last call.
+  bool sample_lag(rt::Workers& workers);
 
   /// The text of /stats, JSON.
   [[nodiscard]] std::string json() const;
@@ -48,6 +50,7 @@ class Stats {
   const Clock& clock_;
   const MonoTime started_;
   const Histogram loop_lag_;  // nanoseconds
+  std::atomic<size_t> samples_open_{0};
   std::vector<const net::ServerStats*> servers_;
   const Disk* disk_ = nullptr;
 };

@@ -11,8 +11,9 @@ def run(*arguments, environment=None, seconds=5):
                           stdin=subprocess.DEVNULL, env=base_environment() | (environment or {}))
 
 
-def expect_bad(done, *words):
-    assert done.returncode == 2, f"exit code {done.returncode}: {done.stderr}"
+def expect_bad(done, *words, code=2):
+    """code: 2 for a wrong configuration, 1 for what another start may not find."""
+    assert done.returncode == code, f"exit code {done.returncode}: {done.stderr}"
     assert "listening" not in done.stderr
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     assert len(lines) == 1, f"not one line: {done.stderr!r}"
@@ -21,9 +22,9 @@ def expect_bad(done, *words):
     assert done.stdout == ""
 
 
-def expect_bad_last(done, *words):
+def expect_bad_last(done, *words, code=2):
     """As expect_bad(), but lines of the log may come before the reason."""
-    assert done.returncode == 2, f"exit code {done.returncode}: {done.stderr}"
+    assert done.returncode == code, f"exit code {done.returncode}: {done.stderr}"
     assert "listening" not in done.stderr
     last = done.stderr.splitlines()[-1]
     for word in words:

@@ -36,6 +36,7 @@ EVERY_OPTION = {
     "header-timeout": (["1.5"], "1.5", "1.5"),
     "idle-timeout": (["2"], "2", "2"),
     "write-timeout": (["3"], "3", "3"),
+    "drain-delay": (["2.5"], "2.5", "2.5"),
     "drain-timeout": (["4"], "4", "4"),
     "tls-cert": (["cert.pem"], "cert.pem", '"cert.pem"'),
     "tls-key": (["key.pem"], "key.pem", '"key.pem"'),

@@ -156,7 +156,7 @@ def test_a_second_process_serves_without_the_disk_until_the_first_has_ended(disk
 def test_a_second_process_on_a_required_disk_is_refused(disk_server, disk_path):
     disk_server()
     done = run(*NOWHERE, "--disk-path", str(disk_path), "--disk-capacity", "512MiB", "--disk-required", seconds=15)
-    expect_bad_last(done, str(disk_path), "in use by another process")
+    expect_bad_last(done, str(disk_path), "in use by another process", code=1)
 
 
 @pytest.mark.parametrize("arguments, words", [

@@ -172,9 +172,9 @@ def catches(pid, number):
 
 def test_a_required_disk_that_is_damaged_or_fails_ends_the_start(faulty_disk, filled):
     faulty_disk.set("read fail 5")
-    expect_bad_last(run_required(faulty_disk), str(faulty_disk.file.parent), "cannot be read")
+    expect_bad_last(run_required(faulty_disk), str(faulty_disk.file.parent), "cannot be read", code=1)
     faulty_disk.set("open fail 5")
-    expect_bad(run_required(faulty_disk), str(faulty_disk.file), "Input/output error")
+    expect_bad(run_required(faulty_disk), str(faulty_disk.file), "Input/output error", code=1)
     damage(faulty_disk)
     faulty_disk.set()
     expect_bad_last(run_required(faulty_disk), str(faulty_disk.file.parent), "damaged", "--disk-wipe")
@@ -183,7 +183,7 @@ def test_a_required_disk_that_is_damaged_or_fails_ends_the_start(faulty_disk, fi
 def test_a_required_disk_is_waited_for_half_a_minute(faulty_disk, filled):
     faulty_disk.set("open hang")
     began = time.monotonic()
-    expect_bad(run_required(faulty_disk, seconds=40), str(faulty_disk.file.parent), "does not answer")
+    expect_bad(run_required(faulty_disk, seconds=40), str(faulty_disk.file.parent), "does not answer", code=1)
     assert 30 <= time.monotonic() - began
 
 

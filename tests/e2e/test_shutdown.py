@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import http1
 from expect import expect_206
 from harness import KIB, MIB, PAGE, Task, limit, wait_until
 from http1 import fetch_target, range_header
@@ -130,3 +131,58 @@ def test_a_restart_on_the_same_port_works_at_once(start_server, origin, kind):
     second = start_server("--origin", "s3", "--port", str(first.port), environment=origin.environment())
     assert second.port == first.port
     expect_206(second.fetch(kind, "object", 0, 9), stored, 0, 9, kind)
+
+
+def test_the_drain_delay_lets_load_balancers_notice_first(s3_server, origin, kind):
+    """For --drain-delay /readyz is 503 on every port, and requests are served on old and new connections."""
+    server = s3_server("--drain-delay", "3", "--admin-listen", "127.0.0.1:0", "--s3api-listen", "127.0.0.1:0", "--s3api-open")
+    stored = origin.put(kind, "object", size=1000)
+    with server.connect() as kept:
+        assert kept.exchange("GET", "/readyz").status == 200
+        server.signal(signal.SIGTERM)
+        begun = time.monotonic()
+        wait_until(lambda: server.get("/readyz").status == 503, 2, "the end of readiness")
+        answer = kept.exchange("GET", "/readyz")
+        assert answer.status == 503
+        if time.monotonic() - begun < 1.3:  # in the first half
+            assert answer.header("Connection") != "close"
+        assert http1.exchange(server.s3_port, "GET", "/-/readyz").status == 503
+        assert server.get("/healthz").status == 200
+        refused = closing = served = 0
+        while time.monotonic() - begun < 2.7:
+            try:
+                response = server.fetch(kind, "object", 0, 9)
+            except OSError:
+                refused += time.monotonic() - begun < 2.7
+                break
+            expect_206(response, stored, 0, 9, kind)
+            closing += response.header("Connection") == "close"
+            served += 1
+            time.sleep(0.02)
+    assert refused == 0 and served > 3
+    assert closing > 0  # in the second half
+    assert server.wait() == 0
+    assert time.monotonic() - begun >= 3
+    server.check_log()
+
+
+def test_a_reload_works_during_the_drain_delay(start_server, directory, tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text("first-token-of-16-bytes\n")
+    server = start_server("--origin", f"dir:{directory.path}", "--auth-tokens", str(tokens), "--drain-delay", "3")
+    server.signal(signal.SIGTERM)
+    wait_until(lambda: server.get("/readyz").status == 503, 2, "the end of readiness")
+    new = tmp_path / "new"
+    new.write_text("second-token-of-16-bytes\n")
+    new.rename(tokens)
+    server.signal(signal.SIGHUP)
+    wait_until(lambda: server.get("/stats", [("Authorization", "Bearer second-token-of-16-bytes")]).status == 200, 2, "the reload")
+    assert server.wait() == 0
+
+
+def test_a_second_signal_ends_the_drain_delay_at_once(s3_server):
+    server = s3_server("--drain-delay", "60")
+    server.signal(signal.SIGTERM)
+    wait_until(lambda: server.get("/readyz").status == 503, 2, "the end of readiness")
+    server.signal(signal.SIGTERM)
+    assert server.wait(5) == 1

@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "app/options/revision.h"
 #include "base/ascii.h"
 #include "base/log.h"
 
@@ -19,6 +20,7 @@ constexpr const char* kDescription =
     "the answer comes from memory, or from the origin and is kept.\n"
     "\n"
     "cachey disk inspect|verify PATH: tells what is on a disk, or checks it (cachey disk --help).\n"
+    "cachey --probe URL: ends with 0 if a GET is answered with 2xx within 2 s, for health checks.\n"
     "\n"
     "Every option can also be given in the environment (--max-connections as "
     "CACHEY_MAX_CONNECTIONS)\n"
@@ -102,7 +104,8 @@ std::vector<std::string> split_list(std::string_view text, char separator) {
 std::expected<Settings, std::string> read_command_line(int argc, const char* const* argv,
                                                        std::span<const Option> table) {
   CLI::App app(kDescription, "cachey");
-  app.set_version_flag("-V,--version", "cachey " CACHEY_VERSION);
+  const std::string version = fmt::format("cachey {} ({})", CACHEY_VERSION, build_revision());
+  app.set_version_flag("-V,--version", version);
   app.allow_extras();
   app.get_formatter()->column_width(kHelpColumn);
   std::vector<CLI::Option*> declared;
@@ -113,7 +116,7 @@ std::expected<Settings, std::string> read_command_line(int argc, const char* con
   } catch (const CLI::CallForHelp&) {
     return std::unexpected(app.help());
   } catch (const CLI::CallForVersion&) {
-    return std::unexpected("cachey " CACHEY_VERSION "\n");
+    return std::unexpected(version + "\n");
   } catch (const CLI::ParseError& error) {
     const std::string why = error.what();
     read.faults.push_back(why.substr(0, why.find('\n')));

@@ -74,13 +74,19 @@ void add_server(Table& table, Options& o) {
                 "Between two requests of a connection"));
   table.add(one("write-timeout", seconds_value(), o.server.write_timeout,
                 "For a client to take 16 KiB of a response"));
-  table.add(
-      one("drain-timeout", seconds_value(), o.drain_timeout, "For open requests after SIGTERM"));
+  table.add(one("drain-delay", seconds_value(SecondsFrom::kZero), o.drain_delay,
+                "After SIGTERM /readyz is 503, and requests are served as before for so long"));
+  table.add(one("drain-timeout", seconds_value(), o.drain_timeout,
+                "For open requests after SIGTERM and --drain-delay"));
   table.add(one("config", path_value(), o.config_file, "Read options from this TOML file")).where =
       Option::Where::kNotInFile;
   table
       .add(one("print-config", flag_value(), o.print_config,
                "Print all options as a config file, with where each is from, and end"))
+      .where = Option::Where::kCommandLineOnly;
+  table
+      .add(one("check-config", flag_value(), o.check_config,
+               "Look for faults of options, files and paths, change nothing, and end"))
       .where = Option::Where::kCommandLineOnly;
 }
 
@@ -163,8 +169,9 @@ void add_disk(Table& table, Options& o) {
                 "--iouring=false: by threads"));
   table.add(
       one("disk-wipe", flag_value(), o.disk_wipe, "Start with an empty disk, whatever is on it"));
-  table.add(one("disk-required", flag_value(), o.disk_required,
-                "Do not start without the disk: exit with 2 if it is damaged, fails or hangs"));
+  table.add(one(
+      "disk-required", flag_value(), o.disk_required,
+      "Do not start without the disk: exit with 2 if it is damaged, with 1 if it fails or hangs"));
 }
 
 void add_memory(Table& table, Options& o) {

@@ -54,6 +54,7 @@ struct Options {
   std::vector<ListenOption> admin_listen;
   S3ApiOptions s3api;
   unsigned threads = 1;
+  std::chrono::milliseconds drain_delay{0};
   std::chrono::milliseconds drain_timeout{30'000};
   net::tls::Config tls;
   std::string auth_tokens_file;               ///< empty: requests need no token
@@ -92,6 +93,7 @@ struct Options {
   std::string access_log;   ///< empty: none; `-`: standard output
   std::string config_file;  ///< empty: none
   bool print_config = false;
+  bool check_config = false;  ///< look for faults, and end
   /// For the log.
   std::vector<std::string> warnings;
 

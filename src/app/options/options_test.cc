@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "app/options/option_table.h"
+#include "app/options/revision.h"
 #include "app/options/testing/parse.h"
 #include "base/units.h"
 
@@ -282,7 +283,8 @@ TEST(Options, HelpAndVersionAreNoFaults) {
     EXPECT_THAT(help, AllOf(HasSubstr("--" + option.name), HasSubstr(option.help)));
   }
   EXPECT_EQ(parse({"-h"}).error().code, 0);
-  EXPECT_EQ(parse({"--version"}).error().text, "cachey " CACHEY_VERSION "\n");
+  EXPECT_EQ(parse({"--version"}).error().text,
+            "cachey " CACHEY_VERSION " (" + std::string(build_revision()) + ")\n");
   EXPECT_EQ(parse({"-V"}).error().code, 0);
 }
 

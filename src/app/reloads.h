@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "api/access.h"
+#include "api/access_log.h"
+#include "api/s3/endpoint.h"
+#include "base/error.h"
+#include "net/tls/context.h"
+
+/// What SIGHUP reads again. Each function replaces one thing that is in use, and returns a text
+/// about the result for the log. After an error the old thing stays in use. Main's thread; they
+/// block.
+namespace cachey::app {
+
+[[nodiscard]] Result<std::string> reload_tokens(const std::string& path, api::Access& access);
+[[nodiscard]] Result<std::string> reload_keys(const std::string& path, api::s3::Endpoint& s3api);
+[[nodiscard]] Result<std::string> reload_rules(const std::string& config_file,
+                                               api::s3::Endpoint& s3api);
+[[nodiscard]] Result<std::string> reload_tls(net::tls::Contexts& tls);
+[[nodiscard]] Result<std::string> reopen(api::AccessLog& access_log, const std::string& path);
+
+}  // namespace cachey::app

@@ -1,0 +1,133 @@
+"""The server in a container without an init: process 1, orphans, a read-only root, no HOME, a user without a name, no io_uring."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import http1
+from cachey_server import base_environment
+from expect import expect_206
+from harness import BINARY, limit, wait_until
+
+LEFT_OUT = ("HOME", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+READ_ONLY = "mount -o remount,ro,bind / && "
+
+
+class Container:
+    """The server as process 1 of a PID namespace."""
+
+    def __init__(self, log, arguments, environment, user=None):
+        as_user = f"setpriv --reuid {user} --regid {user} --clear-groups --bounding-set -all " if user else ""
+        command = f"{READ_ONLY}exec {as_user}{BINARY} --listen 127.0.0.1 --port 0 --drain-timeout 5 {' '.join(arguments)}"
+        namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        if os.geteuid() != 0:
+            namespaces = ["--user", "--map-root-user", *namespaces]
+        self.log = log
+        variables = {name: value for name, value in base_environment().items() if name not in LEFT_OUT} | environment
+        with open(log, "wb") as output:
+            self.process = subprocess.Popen(["unshare", *namespaces, "sh", "-c", command], env=variables, stdout=output, stderr=output,
+                                            stdin=subprocess.DEVNULL)
+        found = wait_until(lambda: re.search(r"listening address=127\.0\.0\.1:(\d+)", log.read_text()) or self.process.poll() is not None,
+                           what="the server's listening line")
+        assert not isinstance(found, bool), log.read_text()
+        self.port = int(found.group(1))
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii").split()
+        self.pid = int(children[0])
+
+    def children(self):
+        """Process id and state of each child of the server."""
+        found = {}
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                pid, rest = stat.read_text(encoding="ascii", errors="replace").split(" (", 1)
+                state, parent = rest.rsplit(") ", 1)[1].split()[:2]
+                if int(parent) == self.pid:
+                    found[int(pid)] = state
+        return found
+
+    def end(self):
+        os.kill(self.pid, signal.SIGTERM)
+        assert self.process.wait(limit(10)) == 0, self.log.read_text()
+
+
+@pytest.fixture
+def container(tmp_path):
+    made = []
+
+    def start(*arguments, user=None, **environment):
+        made.append(Container(tmp_path / "log", arguments, environment, user))
+        return made[-1]
+    yield start
+    for one in made:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait()
+
+
+def test_it_serves_and_ends_by_sigterm(container, directory):
+    stored = b"hello"
+    directory.put("bucket", "object", stored)
+    server = container("--origin", f"dir:{directory.path}")
+    assert http1.fetch(server.port, "bucket", "object", 0, 9).body == stored
+    server.end()
+
+
+def test_what_a_credential_process_leaves_behind_is_reaped(container, origin, tmp_path, kind):
+    settings = origin.environment()
+    names = {"AccessKeyId": "AWS_ACCESS_KEY_ID", "SecretAccessKey": "AWS_SECRET_ACCESS_KEY", "SessionToken": "AWS_SESSION_TOKEN"}
+    answer = json.dumps({"Version": 1} | {name: settings.pop(variable) for name, variable in names.items() if variable in settings})
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nsleep 1 >/dev/null &\necho '{answer}'\n")
+    program.chmod(0o755)
+    config = tmp_path / "config"
+    config.write_text(f"[default]\ncredential_process = {program}\n")
+    stored = origin.put(kind, "object", size=100)
+    server = container("--origin", "s3", **settings, AWS_CONFIG_FILE=str(config))
+    wait_until(server.children, what="an orphan that the server has got")
+    expect_206(http1.fetch(server.port, kind, "object", 0, 9), stored, 0, 9, kind)
+    wait_until(lambda: not server.children(), what="the end of the orphan, and no zombie")
+    server.end()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_user_without_a_name_and_a_home_is_enough(container, directory, tmp_path):
+    for folder in (directory.path, *pathlib.Path(directory.path).parents):
+        if len(pathlib.Path(folder).parts) > 2:
+            os.chmod(folder, 0o755)
+    directory.put("bucket", "object", b"hello")
+    server = container("--origin", f"dir:{directory.path}", user=60117)
+    assert http1.fetch(server.port, "bucket", "object", 0, 9).body == b"hello"
+    server.end()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_without_settings_of_s3_it_starts_too(container):
+    server = container("--origin", "s3", user=60117, AWS_REGION="eu-central-1")
+    assert http1.exchange(server.port, "GET", "/readyz").status == 200
+    server.end()
+
+
+NO_IO_URING = (sys.executable, str(pathlib.Path(__file__).with_name("without_io_uring.py")))
+
+
+def test_a_refused_io_uring_is_told_once_with_what_to_do(s3_server, origin, disk_path, kind):
+    stored = origin.put(kind, "object", size=1000)
+    arguments = ["--disk-path", str(disk_path), "--disk-capacity", "64MiB"]
+    server = s3_server(*arguments, under=NO_IO_URING)
+    wait_until(lambda: "disk opened" in server.log(), what="the disk")
+    lines = [line for line in server.log().splitlines() if "io_uring is refused" in line]
+    assert len(lines) == 1 and "Operation not permitted" in lines[0], server.log()
+    for word in ("seccomp", "SystemCallFilter", "io_uring_disabled", "io_uring_register", "--iouring=false"):
+        assert word in lines[0]
+    expect_206(server.fetch(kind, "object", 0, 9), stored, 0, 9, kind)
+    server.stop()
+    asked = s3_server(*arguments, "--iouring=false", under=NO_IO_URING)
+    wait_until(lambda: "disk opened" in asked.log(), what="the disk")
+    assert "io_uring is refused" not in asked.log()
