@@ -21,9 +21,9 @@ build *TARGETS:
 image *OPTIONS:
     @./dev image "$@"
 
-# build the Debian package: build/deb/cachey_*.deb
-deb:
-    @./dev deb
+# build the Debian package: build/deb/cachey_*.deb; with arm64 for 64-bit ARM
+deb *ARCH:
+    @./dev deb "$@"
 
 # format the sources; `just fmt --check` only checks
 fmt *CHECK:

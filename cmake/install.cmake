@@ -1,14 +1,9 @@
 # cmake --install BUILD --prefix PREFIX: the server, and what belongs to it on a machine. Needs the target cachey alone.
 # The man page and the completions are made from the help of the built server while it is installed, so that these cannot
-# differ from it. A cross build, whose server cannot run here, names a native server: -DCACHEY_NATIVE=FILE.
+# differ from it. A cross build, whose server cannot run here, takes the help of a native server: the variable
+# CACHEY_NATIVE of the environment names the file.
 
 include(GNUInstallDirs)
-
-set(CACHEY_NATIVE "" CACHE FILEPATH "A server that runs on this machine; its help becomes the man page")
-set(install_help_of "$<TARGET_FILE:cachey>")
-if(CACHEY_NATIVE)
-  set(install_help_of "${CACHEY_NATIVE}")
-endif()
 
 function(install_files)
   install(TARGETS cachey RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
@@ -24,7 +19,7 @@ function(install_files)
   install(FILES deploy/systemd/cachey.sysusers DESTINATION lib/sysusers.d RENAME cachey.conf)
   install(CODE "
     set(source \"${CMAKE_SOURCE_DIR}\")
-    set(help_of \"${install_help_of}\")
+    set(help_of \"$<TARGET_FILE:cachey>\")
     set(bindir \"${CMAKE_INSTALL_BINDIR}\")
     set(mandir \"${CMAKE_INSTALL_MANDIR}\")")
   install(SCRIPT cmake/install_generated.cmake)

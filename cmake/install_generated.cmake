@@ -1,5 +1,8 @@
 # The files of cmake --install that are made while installing: the unit with the path of the server, the man page, the
 # completions. cmake/install.cmake sets source, help_of, bindir and mandir.
+if(DEFINED ENV{CACHEY_NATIVE})
+  set(help_of "$ENV{CACHEY_NATIVE}")
+endif()
 set(root "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")
 
 # Without a prefix of the machine's own, /usr, the unit takes the paths of the prefix.

@@ -68,3 +68,10 @@ def test_a_tag_of_another_release_is_an_error(tree):
     run("git", "tag", "v99.0.0", cwd=tree)
     done = subprocess.run(["deploy/version"], cwd=tree, text=True, capture_output=True, check=False)
     assert done.returncode == 1 and "v99.0.0" in done.stderr
+
+
+def test_documents_name_the_release():
+    assert re.search(r"^  version: (.*)$", (ROOT / "docs" / "openapi.yaml").read_text(), re.M)[1] == RELEASE
+    assert f"\nappVersion: {RELEASE}\n" in (ROOT / "deploy" / "helm" / "cachey" / "Chart.yaml").read_text()
+    first = re.search(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.M)[1]
+    assert first == "Unreleased" or re.fullmatch(re.escape(RELEASE) + r" \(\d{4}-\d{2}-\d{2}\)", first), first
