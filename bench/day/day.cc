@@ -61,7 +61,9 @@ class Day {
         hours_(hours),
         store_(kSeed, world_.clock()),
         buckets_(way.hedge_quantile, world_.clock(), metrics_),
-        gate_({.requests = way.gate_requests}, world_.clock(), metrics_) {}
+        gate_({.requests = way.gate_requests}, world_.clock(), metrics_) {
+    for (const char* kind : {"small", "batch"}) gate_.declare(kind, both_buckets());
+  }
 
   void run() {
     world_.worker().tasks().spawn(small_reads());

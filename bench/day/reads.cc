@@ -2,8 +2,10 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "base/check.h"
 #include "base/units.h"
 #include "day/store.h"
 
@@ -104,8 +106,10 @@ rt::Task<Outcome> naive_read_page(const ReadContext& context, rt::Worker& worker
                        std::make_unique<Runner>(worker, began)};
     const origin::Gate::Request request(bucket, kind, {});
     const auto send = [&](Runner& runner) {
+      std::optional<origin::Gate::Pass> pass = context.gate.try_enter(request);
+      CHECK(pass);  // the gate of this way has no limit
       runner.get = PendingGet::send(worker, context.origin, request_for(bucket, key),
-                                    *context.gate.try_enter(request), wakeup);
+                                    std::move(*pass), wakeup);
     };
     send(*runners[0]);
     const auto delay = context.buckets.patience(bucket).late;
