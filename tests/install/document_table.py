@@ -90,6 +90,8 @@ TABLE = [
     Elsewhere("docs/s3-endpoint.md", "", _S3_CLIENTS, chapter="Clients"),
     Exempt("docs/s3-endpoint.md", r"AKIATEAMB", "a file of keys; tests/e2e/test_s3_keys.py has such files"),
     Read("docs/security.md", r'"Version"', "json"),
+    Elsewhere("deploy/compose/README.md", r"^curl ", "tests/install/test_compose.py"),
+    Exempt("deploy/compose/README.md", r"^docker compose up", "needs a Docker daemon; test_compose.py runs the services without one"),
     Exempt("deploy/container/README.md", r"^\./dev image", "needs a Docker daemon; test_image.py runs ./dev image and reads the file"),
     Exempt("deploy/container/README.md", r"^docker run", "needs a Docker daemon; test_image.py runs the image under bubblewrap"),
     Exempt("deploy/helm/cachey/README.md", r"^helm install", "needs a cluster; test_chart.py renders the chart and runs what it makes"),
