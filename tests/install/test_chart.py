@@ -133,6 +133,26 @@ def test_the_server_takes_the_values_of_the_fleet():
     assert print_config("monitored")["admin-listen"] == ["[::]:9090"]
 
 
+def test_the_server_takes_the_mounted_files(tmp_path):
+    values = {"auth": {"tokensSecret": "t"}, "tls": {"secretName": "n"}, "s3": {"enabled": True, "keysSecret": "k"},
+              "disk": {"enabled": True, "size": "1Gi"}, "memory": "64MiB"}
+    for name, text in (("tokens/tokens", "0123456789abcdef\n"), ("s3-keys/keys", "ACCESS0123456789 secret0123456789\n"),
+                       ("cache/lost+found", "")):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    (tmp_path / "tls").mkdir()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x",
+                    "-keyout", tmp_path / "tls/tls.key", "-out", tmp_path / "tls/tls.crt"], check=True)
+    arguments = [one.replace("/etc/cachey", str(tmp_path)).replace("/var/cache/cachey", str(tmp_path / "cache"))
+                 for one in chart.render(values).node["args"]]
+    environment = {"PATH": os.environ["PATH"]}
+    done = subprocess.run([BINARY, *arguments, "--check-config"], env=environment, text=True, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (tmp_path / "tokens" / "tokens").unlink()
+    done = subprocess.run([BINARY, *arguments, "--check-config"], env=environment, text=True, capture_output=True)
+    assert done.returncode == 2 and "--auth-tokens" in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_files_that_the_arguments_name_are_mounted(name):
     mounted = {mount["mountPath"] for mount in rendered(name).node.get("volumeMounts", [])}

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import re
 import shutil
 import signal
 import sys
@@ -9,7 +10,7 @@ import threading
 
 import chart
 import pytest
-from fleet import Node, free_ports, get, start_haproxy, wait_until
+from fleet import Node, free_ports, get, servers_up, start_haproxy, wait_until
 from pod_names import PodNames
 
 sys.path.insert(0, str(chart.ROOT / "tests" / "origin"))
@@ -35,6 +36,7 @@ class Fleet:
             "listen": "127.0.0.1", "port": self.port, "memory": "256MiB", "metrics": {"port": metrics_port},
             "s3": {"enabled": True, "open": True, "port": self.s3_port, "revalidate": ["*=never"]},
             "haproxy": {"adminPort": self.admin_port, "resolvers": [self.names.address]},
+            "drain": {"delay": 4, "timeout": 10},
             "extraArgs": ["--hedge-quantile=0"]}  # no second request to the store when this machine is slow
         rendered = chart.render(self.values)
         self.text = rendered.haproxy_text
@@ -55,13 +57,13 @@ class Fleet:
         self.names.addresses[self.host(node)] = node.start().address
 
     def servers_up(self):
-        with contextlib.suppress(OSError):
-            status, text = get("127.0.0.1", self.admin_port, "/metrics")
-            assert status == 200
-            return text.count(b'haproxy_server_status{proxy="nodes",server="') and sum(
-                line.startswith(b'haproxy_server_status{proxy="nodes",server="') and b'state="UP"} 1' in line
-                for line in text.splitlines())
-        return 0
+        return servers_up(self.admin_port)
+
+    def retries(self, node):
+        """How often HAProxy has tried a request again because of a node."""
+        text = get("127.0.0.1", self.admin_port, "/metrics")[1].decode()
+        pattern = rf'^haproxy_server_retry_warnings_total.*proxy="nodes",server="{node.name}".* (\d+)$'
+        return int(re.search(pattern, text, re.MULTILINE)[1])
 
     def target(self, key):
         return "/fetch/lake/" + key.replace(" ", "%20").replace("ü", "%C3%BC")
@@ -147,7 +149,7 @@ def sidecar(fleet):
     at = next(at for at, line in enumerate(lines) if " cachey-0 " in line)
     lines[at], lines[at + 2] = lines[at + 2], lines[at]
     with start_haproxy("\n".join(lines) + "\n", fleet.folder, "sidecar") as process:
-        wait_until(lambda: ready(admin_port), "the second HAProxy finds nodes")
+        wait_until(lambda: servers_up(admin_port) == 3, "the second HAProxy finds nodes")
         yield process, port
 
 
@@ -180,13 +182,6 @@ def test_a_haproxy_that_ends_answers_on_open_connections(fleet):
         assert process.code() == 0
 
 
-def ready(admin_port):
-    with contextlib.suppress(OSError):
-        status, text = get("127.0.0.1", admin_port, "/metrics")
-        return status == 200 and text.count(b'state="UP"} 1') >= 6
-    return False
-
-
 def test_a_large_object_spreads_by_gib(fleet):
     fleet.store.put("lake", "tb", size=1024 * _GIB, seed=7)
     for gib in range(0, 1024, 16):
@@ -211,6 +206,7 @@ def test_a_killed_node_moves_its_keys_alone_and_gets_them_back(fleet):
         wait_until(lambda: fleet.servers_up() == 2, "HAProxy notices the end")
         reads = sum(count)
         wait_until(lambda: sum(count) > reads + 100, "load goes on")
+    assert fleet.retries(lost) > 0
     fleet.read_all()
     holders = fleet.holders()
     moved = [key for key in fleet.objects if before[key] == lost.name]
@@ -226,6 +222,21 @@ def test_a_killed_node_moves_its_keys_alone_and_gets_them_back(fleet):
     fleet.read_all()
     for key in fleet.objects:
         assert lost.has(fleet.target(key)) == (before[key] == lost.name), key
+
+
+def test_a_node_that_drains_fails_no_request(fleet):
+    node = fleet.nodes[2]
+    with fleet.load() as count:
+        wait_until(lambda: sum(count) > 100, "load")
+        node.process.terminate()
+        wait_until(lambda: fleet.servers_up() == 2, "HAProxy sees that the node drains", 4)
+        assert node.process.alive()
+        reads = sum(count)
+        assert node.process.code() == 0
+        assert sum(count) > reads
+    assert fleet.retries(node) == 0  # no client waited for a second attempt
+    fleet.start(node)
+    wait_until(lambda: fleet.servers_up() == 3, "the node is back")
 
 
 def test_a_name_server_that_is_silent_changes_nothing(fleet):
@@ -249,3 +260,34 @@ def test_no_node_is_ready(tmp_path):
             wait_until(answers, "HAProxy starts without a node")
             assert get("127.0.0.1", admin_port, "/readyz")[0] == 503
             assert get("127.0.0.1", port, "/fetch/a/b", {"Range": "bytes=0-0"})[0] == 503
+
+
+def test_nodes_of_another_zone_take_over_with_one_owner_a_key(tmp_path):
+    port, admin_port, metrics_port = free_ports(3)
+    hosts = [f"cachey-b-{at}.cachey-b-nodes.cachey.svc.cluster.local" for at in range(2)]
+    with contextlib.ExitStack() as stack:
+        names, store = stack.enter_context(PodNames()), stack.enter_context(ScriptedOrigin())
+        rendered = chart.render({
+            "listen": "127.0.0.1", "port": port, "memory": "256MiB", "replicas": 1, "metrics": {"port": metrics_port},
+            "haproxy": {"adminPort": admin_port, "resolvers": [names.address], "backups": hosts},
+            "extraArgs": ["--hedge-quantile=0"]})
+        nodes = [Node(name, rendered.node, store.environment(), tmp_path) for name in ("cachey-0", "b-0", "b-1")]
+        for node, host in zip(nodes, ["cachey-0.cachey-nodes.cachey.svc.cluster.local", *hosts]):
+            stack.callback(lambda node=node: node.process and node.process.kill())
+            names.addresses[host] = node.start().address
+        stack.enter_context(start_haproxy(rendered.haproxy_text, tmp_path))
+
+        def owners():
+            for target in targets:
+                assert get("127.0.0.1", port, target, {"Range": "bytes=0-99"})[0] == 206
+            return [[node.name for node in nodes if node.process.alive() and node.has(target)] for target in targets]
+
+        targets = [f"/fetch/lake/{at}" for at in range(30)]
+        for at in range(30):
+            store.put("lake", str(at), size=100, seed=at)
+        wait_until(lambda: servers_up(admin_port) == 3, "HAProxy finds the nodes of both zones")
+        assert owners() == [["cachey-0"]] * 30
+        nodes[0].process.kill()
+        wait_until(lambda: servers_up(admin_port) == 2, "HAProxy notices the end of the zone's node")
+        found = owners()
+        assert all(len(names) == 1 for names in found) and {name for names in found for name in names} == {"b-0", "b-1"}

@@ -5,9 +5,7 @@
 - "--port={{ int $v.port }}"
 - "--admin-listen={{ include "cachey.address" (dict "address" $v.listen "port" $v.metrics.port) }}"
 - "--memory={{ include "cachey.memory" . }}"
-{{- if $v.drain.delay }}
 - "--drain-delay={{ int $v.drain.delay }}"
-{{- end }}
 - "--drain-timeout={{ int $v.drain.timeout }}"
 - "--log-level={{ $v.log.level }}"
 - "--log-format={{ $v.log.format }}"
