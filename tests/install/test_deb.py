@@ -3,11 +3,13 @@
 The tests follow the life of one installation, so their order counts.
 """
 
+import contextlib
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import time
 
 import machine
 import pytest
@@ -120,7 +122,7 @@ def test_systemd_finds_no_fault_in_unit_and_examples(host):
     assert len(list(folder.iterdir())) == 3
     shutil.rmtree(folder)
     exposure = host.run("systemd-analyze", "security", "--no-pager", "cachey.service").stdout
-    assert float(re.search(r"exposure level for cachey.service: ([0-9.]+)", exposure)[1]) <= 2.0
+    assert float(re.search(r"exposure level for cachey.service: ([0-9.]+)", exposure)[1]) <= 1.6
 
 
 def test_a_wrong_configuration_is_told_and_not_tried_again(host):
@@ -141,6 +143,10 @@ def test_it_serves_after_one_edit(host):
     assert [int(words[name], 16) for name in ("CapEff", "CapBnd", "CapPrm")] == [NET_BIND_SERVICE] * 3
     assert (words["NoNewPrivs"], words["Seccomp"]) == ("1", "2")
     assert host.run("stat", "-c", "%a %U", f"/{CACHE}", "/var/cache/cachey").stdout.split() == ["600", "cachey", "700", "cachey"]
+
+
+def test_the_status_says_where_it_listens(host):
+    assert "0.0.0.0:8080" in show(host, "StatusText")
 
 
 def test_it_listens_for_clients_and_for_loopback_alone(host):
@@ -183,18 +189,35 @@ def test_a_port_in_use_is_tried_until_it_is_free(host):
     wait_until_served(host)
 
 
-def test_a_port_below_1024(host):
+@contextlib.contextmanager
+def drop_in(host, text):
+    """Changes the unit, and starts the service again, before and after."""
     folder = host.files / "etc/systemd/system/cachey.service.d"
     folder.mkdir(exist_ok=True)
-    (folder / "port.conf").write_text("[Service]\nExecStart=\n"
-                                      "ExecStart=/usr/bin/cachey --config /etc/cachey/cachey.toml --port 80\n")
+    (folder / "test.conf").write_text(f"[Service]\n{text}")
     host.run("systemctl", "daemon-reload")
     host.run("systemctl", "restart", "cachey")
-    wait_until_served(host, 80)
-    shutil.rmtree(folder)
-    host.run("systemctl", "daemon-reload")
-    host.run("systemctl", "restart", "cachey")
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
+        host.run("systemctl", "daemon-reload")
+        host.run("systemctl", "restart", "cachey")
     wait_until_served(host)
+
+
+def test_a_port_below_1024(host):
+    with drop_in(host, "ExecStart=\nExecStart=/usr/bin/cachey --config /etc/cachey/cachey.toml --port 80\n"):
+        wait_until_served(host, 80)
+
+
+def test_a_drain_takes_longer_than_the_timeout_of_the_unit(host):
+    with drop_in(host, "TimeoutStopSec=1\nEnvironment=CACHEY_DRAIN_DELAY=3\n"):
+        wait_until_served(host)
+        began = time.monotonic()
+        host.run("systemctl", "stop", "cachey")
+        assert time.monotonic() - began > 3
+        assert show(host, "Result", "ExecMainStatus") == ["success", "0"]
 
 
 def test_logs_are_rotated(host):
