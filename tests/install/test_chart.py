@@ -78,6 +78,7 @@ WRONG = [
     ({"auth": {"tokensSecret": "t"}, "metrics": {"serviceMonitor": {"enabled": True}}}, "a scrape needs a token"),
     ({"extraArgs": ["--memory=1GiB"]}, "--memory has a value of its own"),
     ({"extraArgs": ["--disk-wipe"]}, "would empty the disk at each start"),
+    ({"extraArgs": ["--print-config"]}, "makes the server end at once"),
     ({"extraArgs": ["--tls-self"]}, "use tls.secretName"),
     ({"extraEnv": [{"name": "CACHEY_DISK_PATH", "value": "/x"}]}, "CACHEY_DISK_PATH has no effect"),
 ]

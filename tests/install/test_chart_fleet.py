@@ -36,7 +36,7 @@ class Fleet:
             "listen": "127.0.0.1", "port": self.port, "memory": "256MiB", "metrics": {"port": metrics_port},
             "s3": {"enabled": True, "open": True, "port": self.s3_port, "revalidate": ["*=never"]},
             "haproxy": {"adminPort": self.admin_port, "resolvers": [self.names.address]},
-            "drain": {"delay": 4, "timeout": 10},
+            "drain": {"delay": 6, "timeout": 10},
             "extraArgs": ["--hedge-quantile=0"]}  # no second request to the store when this machine is slow
         rendered = chart.render(self.values)
         self.text = rendered.haproxy_text
@@ -48,7 +48,6 @@ class Fleet:
         self.objects = [f"part {at:03}/ü.bin" for at in range(_OBJECTS)]
         for at, key in enumerate(self.objects):
             self.store.put("lake", key, size=_SIZE, seed=at)
-        wait_until(lambda: self.servers_up() == 3, "HAProxy finds all nodes")
 
     def host(self, node):
         return f"{node.name}.cachey-nodes.cachey.svc.cluster.local"
@@ -119,9 +118,19 @@ class Fleet:
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory):
+def one_fleet(tmp_path_factory):
     with contextlib.ExitStack() as stack:
         yield Fleet(tmp_path_factory.mktemp("fleet"), stack)
+
+
+@pytest.fixture
+def fleet(one_fleet):
+    """The fleet of all tests of this file; all nodes run, whatever a failed test has left."""
+    for node in one_fleet.nodes:
+        if not node.process.alive():
+            one_fleet.start(node)
+    wait_until(lambda: one_fleet.servers_up() == 3, "HAProxy finds all nodes")
+    return one_fleet
 
 
 def test_reads_spread_and_each_object_is_fetched_once(fleet):
@@ -198,6 +207,7 @@ def test_a_large_object_spreads_by_gib(fleet):
 
 
 def test_a_killed_node_moves_its_keys_alone_and_gets_them_back(fleet):
+    fleet.read_all()
     before, lost = fleet.owners(), fleet.nodes[1]
     downloads = fleet.downloads()
     with fleet.load() as count:
@@ -229,7 +239,7 @@ def test_a_node_that_drains_fails_no_request(fleet):
     with fleet.load() as count:
         wait_until(lambda: sum(count) > 100, "load")
         node.process.terminate()
-        wait_until(lambda: fleet.servers_up() == 2, "HAProxy sees that the node drains", 4)
+        wait_until(lambda: fleet.servers_up() == 2, "HAProxy sees that the node drains", 6)
         assert node.process.alive()
         reads = sum(count)
         assert node.process.code() == 0

@@ -74,6 +74,9 @@
 {{- if has $option $own -}}
 {{- fail (printf "cachey: extraArgs: --%s has a value of its own in this chart; README.md names it" $option) -}}
 {{- end -}}
+{{- if or (eq $option "check-config") (eq $option "check-origin") (eq $option "print-config") -}}
+{{- fail (printf "cachey: extraArgs: --%s makes the server end at once" $option) -}}
+{{- end -}}
 {{- if eq $option "disk-wipe" -}}
 {{- fail "cachey: extraArgs: --disk-wipe would empty the disk at each start of a pod" -}}
 {{- end -}}
