@@ -9,6 +9,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import time
 
@@ -64,6 +65,7 @@ class Services:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             process.wait()
+        shutil.rmtree(self._folder / "volumes", ignore_errors=True)  # 1 GiB of disk a node
 
     def _space(self, name, within=()):
         """A network namespace, which a sleeping process holds."""

@@ -118,6 +118,7 @@ def test_grafana_finds_its_files():
     assert boards == [services()["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]]
     assert json.loads(files[boards[0]].read_text())["uid"] == "cachey"
     source, = yaml.safe_load((files["/etc/grafana/provisioning/datasources"] / "prometheus.yaml").read_text())["datasources"]
+    assert source["jsonData"]["timeInterval"] == yaml.safe_load((FOLDER / "prometheus.yml").read_text())["global"]["scrape_interval"]
     name, _, port = source["url"].removeprefix("http://").partition(":")
     assert name in services() and port == "9090"
     text = files[boards[0]].read_text()
