@@ -51,6 +51,7 @@ WRONG = [
     ({"replicas": "3"}, "want integer"),
     ({"port": 80}, "at '/port'"),
     ({"haproxy": {"mode": "envoy"}}, "one of 'deployment', 'daemonset', 'sidecar', 'none'"),
+    ({"haproxy": {"hashBalanceFactor": 50}}, "at '/haproxy/hashBalanceFactor'"),
     ({"image": {"digest": "latest"}}, "at '/image/digest'"),
     ({"extraArgs": ["memory=1GiB"]}, "at '/extraArgs/0'"),
     ({"store": {"endpoint": "minio:9000"}}, "at '/store/endpoint'"),

@@ -4,7 +4,7 @@
 # HAProxy 2.6 or later, in front of nodes of Cachey. deploy/haproxy/README.md says what the lines mean.
 
 global
-    maxconn 4000
+    maxconn {{ int $v.haproxy.maxConnections }}
     hard-stop-after 90s
     stats socket /run/haproxy/admin.sock mode 660 level admin
 {{- if or $v.haproxy.tlsSecret $v.haproxy.clientCertSecret }}
@@ -68,6 +68,9 @@ frontend admin
 backend nodes
     balance hash var(txn.key)
     hash-type consistent sdbm avalanche
+{{- if $v.haproxy.hashBalanceFactor }}
+    hash-balance-factor {{ int $v.haproxy.hashBalanceFactor }}
+{{- end }}
     option httpchk GET /readyz
     default-server check inter 500ms fall 4 rise 1 weight 100
 {{- include "cachey.haproxyServers" (dict "root" . "port" $v.port) }}
@@ -89,6 +92,9 @@ frontend s3
 backend s3nodes
     balance hash var(txn.key)
     hash-type consistent sdbm avalanche
+{{- if $v.haproxy.hashBalanceFactor }}
+    hash-balance-factor {{ int $v.haproxy.hashBalanceFactor }}
+{{- end }}
     option httpchk GET /-/readyz
     default-server check inter 500ms fall 4 rise 1 weight 100
 {{- include "cachey.haproxyServers" (dict "root" . "port" $v.s3.port) }}
