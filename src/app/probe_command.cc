@@ -28,10 +28,10 @@
 namespace cachey::app {
 namespace {
 
-constexpr std::string_view kOption = "--probe";
+constexpr std::string_view kProbeOption = "--probe";
 
 /// A blocking connection, in clear text or TLS.
-class Connection {
+class ProbeConnection {
  public:
   Result<void> open(const origin::EndpointUrl& url) {
     boost::system::error_code error;
@@ -94,8 +94,8 @@ Result<unsigned> status_of(std::string_view head) {
 }
 
 /// The status of the answer.
-Result<unsigned> ask(const origin::EndpointUrl& url) {
-  Connection connection;
+Result<unsigned> probe_status(const origin::EndpointUrl& url) {
+  ProbeConnection connection;
   if (Result<void> opened = connection.open(url); !opened)
     return std::unexpected(std::move(opened.error()));
   const std::string path = url.base_path.empty() ? "/" : url.base_path;
@@ -120,7 +120,7 @@ Result<unsigned> ask(const origin::EndpointUrl& url) {
   }
 }
 
-int refuse(const std::string& why) {
+int tell_ill(const std::string& why) {
   std::fprintf(stderr, "cachey: --probe: %s\n", why.c_str());
   return 1;
 }
@@ -130,33 +130,33 @@ int refuse(const std::string& why) {
 bool is_probe_command(int argc, const char* const* argv) {
   const auto arguments = std::span(argv, static_cast<size_t>(argc)).subspan(1);
   return std::ranges::any_of(arguments, [](std::string_view argument) {
-    return argument == kOption || argument.starts_with(std::string(kOption) + "=");
+    return argument == kProbeOption || argument.starts_with(std::string(kProbeOption) + "=");
   });
 }
 
 int run_probe_command(int argc, const char* const* argv, std::chrono::milliseconds limit) {
   std::string_view text = argc > 1 ? argv[1] : "";
-  if (text == kOption && argc == 3) {
+  if (text == kProbeOption && argc == 3) {
     text = argv[2];
-  } else if (argc == 2 && text.starts_with(std::string(kOption) + "=")) {
-    text.remove_prefix(kOption.size() + 1);
+  } else if (argc == 2 && text.starts_with(std::string(kProbeOption) + "=")) {
+    text.remove_prefix(kProbeOption.size() + 1);
   } else {
-    return refuse("takes one URL, and no other option stands beside it");
+    return tell_ill("takes one URL, and no other option stands beside it");
   }
   Result<origin::EndpointUrl> url = origin::parse_endpoint_url(text);
-  if (!url) return refuse(fmt::format("{}: {}", log::quoted(text), url.error().message()));
+  if (!url) return tell_ill(fmt::format("{}: {}", log::quoted(text), url.error().message()));
   std::signal(SIGPIPE, SIG_IGN);
   std::promise<Result<unsigned>> promise;
   std::future<Result<unsigned>> answer = promise.get_future();
   std::thread([url = std::move(*url), promise = std::move(promise)]() mutable {
-    promise.set_value(ask(url));
+    promise.set_value(probe_status(url));
   }).detach();
   if (answer.wait_for(limit) != std::future_status::ready)
-    return refuse(fmt::format("{}: no answer within {} ms", log::quoted(text), limit.count()));
+    return tell_ill(fmt::format("{}: no answer within {} ms", log::quoted(text), limit.count()));
   const Result<unsigned> status = answer.get();
-  if (!status) return refuse(fmt::format("{}: {}", log::quoted(text), status.error().message()));
+  if (!status) return tell_ill(fmt::format("{}: {}", log::quoted(text), status.error().message()));
   if (*status / 100 == 2) return 0;
-  return refuse(fmt::format("{}: the answer has status {}", log::quoted(text), *status));
+  return tell_ill(fmt::format("{}: the answer has status {}", log::quoted(text), *status));
 }
 
 }  // namespace cachey::app

@@ -48,19 +48,22 @@ class Manager {
   FileDescriptor socket_;
 };
 
-std::string path() { return testing::TempDir() + "cachey-notify-" + std::to_string(::getpid()); }
+std::string notify_path() {
+  return testing::TempDir() + "cachey-notify-" + std::to_string(::getpid());
+}
 
-NotifySocket opened(const std::string& address) {
+NotifySocket notify_socket(const std::string& address) {
   Result<NotifySocket> socket = NotifySocket::open(address);
   EXPECT_TRUE(socket) << socket.error().message();
   return socket ? std::move(*socket) : NotifySocket();
 }
 
 TEST(ServiceNotices, TellTheLifeOfAServiceOverBothKindsOfSockets) {
-  for (const std::string& address : {path(), "@cachey-notify-" + std::to_string(::getpid())}) {
+  for (const std::string& address :
+       {notify_path(), "@cachey-notify-" + std::to_string(::getpid())}) {
     SCOPED_TRACE(address);
     Manager manager(address);
-    ServiceNotices notices(opened(address));
+    ServiceNotices notices(notify_socket(address));
     EXPECT_TRUE(notices.wanted());
     notices.serving("on 127.0.0.1:80");
     EXPECT_EQ(manager.next(), "READY=1\nSTATUS=on 127.0.0.1:80");
@@ -77,8 +80,8 @@ TEST(ServiceNotices, TellTheLifeOfAServiceOverBothKindsOfSockets) {
 }
 
 TEST(ServiceNotices, AnEqualStateIsToldOnceAndAStopIsFinal) {
-  Manager manager(path());
-  ServiceNotices notices(opened(path()));
+  Manager manager(notify_path());
+  ServiceNotices notices(notify_socket(notify_path()));
   for (int i = 0; i < 3; ++i) notices.serving("a");
   notices.serving("b");
   EXPECT_EQ(manager.next(), "READY=1\nSTATUS=a");
@@ -92,8 +95,8 @@ TEST(ServiceNotices, AnEqualStateIsToldOnceAndAStopIsFinal) {
 }
 
 TEST(ServiceNotices, AStatusIsOneShortLine) {
-  Manager manager(path());
-  ServiceNotices notices(opened(path()));
+  Manager manager(notify_path());
+  ServiceNotices notices(notify_socket(notify_path()));
   notices.serving("a\nMAINPID=1\r" + std::string(10'000, 'x'));
   const std::string message = manager.next();
   EXPECT_THAT(message, Not(HasSubstr("\nMAINPID")));
@@ -101,10 +104,10 @@ TEST(ServiceNotices, AStatusIsOneShortLine) {
 }
 
 TEST(ServiceNotices, AFullSocketBlocksNothingAndReadyIsSentAgain) {
-  Manager manager(path());
-  const NotifySocket other = opened(path());
+  Manager manager(notify_path());
+  const NotifySocket other = notify_socket(notify_path());
   while (other.send("x")) continue;
-  ServiceNotices notices(opened(path()));
+  ServiceNotices notices(notify_socket(notify_path()));
   notices.serving("a");  // lost
   while (!manager.next().empty()) continue;
   notices.serving("a");

@@ -20,6 +20,7 @@ constexpr const char* kDescription =
     "the answer comes from memory, or from the origin and is kept.\n"
     "\n"
     "cachey disk inspect|verify PATH: tells what is on a disk, or checks it (cachey disk --help).\n"
+    "\n"
     "cachey --probe URL: ends with 0 if a GET is answered with 2xx within 2 s, for health checks.\n"
     "\n"
     "Every option can also be given in the environment (--max-connections as "

@@ -17,12 +17,12 @@
 namespace cachey::store {
 namespace {
 
-std::unexpected<Error> refused(const std::string& path, std::string_view why) {
+std::unexpected<Error> path_fault(const std::string& path, std::string_view why) {
   return fail(ErrorKind::kBadRequest, fmt::format("{}: {}", log::quoted(path), why));
 }
 
-std::unexpected<Error> failed(const std::string& path, std::string_view what = "") {
-  return refused(path, fmt::format("{}{}", what, std::generic_category().message(errno)));
+std::unexpected<Error> path_failure(const std::string& path, std::string_view what = "") {
+  return path_fault(path, fmt::format("{}{}", what, std::generic_category().message(errno)));
 }
 
 /// Whether the effective user may use the path so.
@@ -35,11 +35,11 @@ Result<void> check_absent_directory(const std::string& path) {
   std::filesystem::path above = std::filesystem::absolute(path).lexically_normal();
   struct stat status{};
   while (::stat(above.c_str(), &status) != 0) {
-    if (errno != ENOENT || above == above.parent_path()) return failed(above);
+    if (errno != ENOENT || above == above.parent_path()) return path_failure(above);
     above = above.parent_path();
   }
-  if (!S_ISDIR(status.st_mode)) return refused(above, "not a directory");
-  if (!may(above, W_OK | X_OK)) return failed(path, "the directory cannot be made: ");
+  if (!S_ISDIR(status.st_mode)) return path_fault(above, "not a directory");
+  if (!may(above, W_OK | X_OK)) return path_failure(path, "the directory cannot be made: ");
   return {};
 }
 
@@ -51,19 +51,19 @@ Result<void> check_space(const DiskPath& path) {
   const uint64_t free =
       uint64_t{::geteuid() == 0 ? system.f_bfree : system.f_bavail} * system.f_frsize;
   if (path.capacity <= free) return {};
-  return refused(path.path, fmt::format("there is no space for {}: {} are free",
-                                        format_size(path.capacity), format_size(free)));
+  return path_fault(path.path, fmt::format("there is no space for {}: {} are free",
+                                           format_size(path.capacity), format_size(free)));
 }
 
 Result<void> check_directory(const DiskPath& path) {
   const std::string file = path.path + "/cachey.disk";
   struct stat status{};
   if (::stat(file.c_str(), &status) == 0) {
-    if (!may(file, R_OK | W_OK)) return failed(file);
+    if (!may(file, R_OK | W_OK)) return path_failure(file);
     return {};
   }
-  if (errno != ENOENT) return failed(file);
-  if (!may(path.path, W_OK | X_OK)) return failed(path.path);
+  if (errno != ENOENT) return path_failure(file);
+  if (!may(path.path, W_OK | X_OK)) return path_failure(path.path);
   return check_space(path);
 }
 
@@ -72,17 +72,17 @@ Result<void> check_directory(const DiskPath& path) {
 Result<void> check_disk_path(const DiskPath& path) {
   struct stat status{};
   const bool found = ::stat(path.path.c_str(), &status) == 0;
-  if (!found && errno != ENOENT) return failed(path.path);
+  if (!found && errno != ENOENT) return path_failure(path.path);
   if (path.kind == DiskKind::kFs) {
     if (!found) return check_absent_directory(path.path);
     if (S_ISDIR(status.st_mode)) return check_directory(path);
-    return refused(path.path, "not a directory; for a device or a file use --disk-kind block");
+    return path_fault(path.path, "not a directory; for a device or a file use --disk-kind block");
   }
   if (!found)
-    return refused(path.path, "no such device or file; with --disk-kind block none is made");
+    return path_fault(path.path, "no such device or file; with --disk-kind block none is made");
   if (!S_ISBLK(status.st_mode) && !S_ISREG(status.st_mode))
-    return refused(path.path, "neither a block device nor a regular file");
-  if (!may(path.path, R_OK | W_OK)) return failed(path.path);
+    return path_fault(path.path, "neither a block device nor a regular file");
+  if (!may(path.path, R_OK | W_OK)) return path_failure(path.path);
   return {};
 }
 
