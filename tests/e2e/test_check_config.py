@@ -93,7 +93,7 @@ def test_the_permissions_of_its_user_count(tmp_path):
         if folder.stat().st_uid == os.geteuid() and len(folder.parts) > 2:
             folder.chmod(0o755)
     (tmp_path / "disk").mkdir(mode=0o755)
-    command = ["setpriv", "--reuid", "60117", "--regid", "60117", "--clear-groups", str(BINARY), "--check-config", "--origin", "dir:/",
+    command = ["setpriv", "--reuid", "60118", "--regid", "60118", "--clear-groups", str(BINARY), "--check-config", "--origin", "dir:/",
                "--listen", "127.0.0.1", "--disk-path", str(tmp_path / "disk"), "--access-log", str(tmp_path / "log")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env={})
     assert done.returncode == 2, done.stderr

@@ -102,14 +102,14 @@ def test_a_user_without_a_name_and_a_home_is_enough(container, directory, tmp_pa
         if len(pathlib.Path(folder).parts) > 2:
             os.chmod(folder, 0o755)
     directory.put("bucket", "object", b"hello")
-    server = container("--origin", f"dir:{directory.path}", user=60117)
+    server = container("--origin", f"dir:{directory.path}", user=60118)
     assert http1.fetch(server.port, "bucket", "object", 0, 9).body == b"hello"
     server.end()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_without_settings_of_s3_it_starts_too(container):
-    server = container("--origin", "s3", user=60117, AWS_REGION="eu-central-1")
+    server = container("--origin", "s3", user=60118, AWS_REGION="eu-central-1")
     assert http1.exchange(server.port, "GET", "/readyz").status == 200
     server.end()
 
