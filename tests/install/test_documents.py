@@ -111,10 +111,44 @@ def read_yaml(path):
     assert list(yaml.safe_load_all(path.read_text()))
 
 
+def read_faults(path):
+    """The block is what the program says of such a file, variable and option."""
+    config = path.with_name("cachey.toml")
+    config.write_text("\n\nmemroy = 1\n")
+    done = subprocess.run([sandbox.BINARY, "--config", config, "--tls-cert", "cert.pem"], env={"CACHEY_THREADS": "0"}, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 2 and done.stderr.replace(str(config), "/etc/cachey.toml") == path.read_text()
+
+
+def fields_of(line):
+    """The names of a line of the log, in order."""
+    return list(json.loads(line)) if line.startswith("{") else [word.partition("=")[0] for word in line.split()[1:]]
+
+
+def read_log(path):
+    """Each line has the fields of the line that a server writes in this format, and the version."""
+    version, = re.findall(r"project\(\w+ VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())
+    for line, form in zip(path.read_text().splitlines(), ("text", "json"), strict=True):
+        command = [sandbox.BINARY, "--origin", f"dir:{path.parent}", "--memory", "64MiB", "--listen", "127.0.0.1", "--port", "0", "--log-format", form]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            said = next(said for said in server.stderr if "listening" in said)
+            server.terminate()
+            server.stderr.read()
+        assert fields_of(said) == fields_of(line) and version in line
+
+
+def read_unit(path):
+    """The program takes the command line of the unit."""
+    unit = configparser.ConfigParser(strict=False)
+    unit.optionxform = str
+    unit.read(path)
+    _, *options = unit["Service"]["ExecStart"].split()
+    subprocess.run([sandbox.BINARY, *options, "--print-config"], check=True, capture_output=True)
+
+
 READERS = {
-    "config": read_config, "prometheus": read_prometheus, "logrotate": read_logrotate, "yaml": read_yaml,
+    "faults": read_faults, "log": read_log, "unit": read_unit, "config": read_config, "prometheus": read_prometheus, "logrotate": read_logrotate, "yaml": read_yaml,
     "json": lambda path: json.loads(path.read_text()),
-    "ini": lambda path: configparser.ConfigParser(strict=False).read_string(path.read_text()),
 }
 
 
