@@ -62,12 +62,12 @@ def packages_of(binary):
 
 def download(names, architecture, folder):
     """Fetches packages into `folder`; {name: path of the package}. apt keeps its state there too."""
-    state = (folder / "apt").resolve()
+    state = (folder / f"apt-{architecture}").resolve()
     (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     settings = (f"Dir::State::Lists={state}/lists", f"Dir::Cache={state}", "Dir::State::status=/dev/null",
                 f"APT::Architecture={architecture}", f"APT::Architectures={architecture}", "APT::Sandbox::User=")
     apt = ["apt-get", "-qq", *(f"-o{setting}" for setting in settings)]
-    fetched = state / f"fetched-{architecture}"
+    fetched = state / "fetched"
     if not fetched.exists() or time.time() - fetched.stat().st_mtime > LISTS_SECONDS:
         subprocess.run([*apt, "update"], check=True)
         fetched.touch()

@@ -196,6 +196,15 @@ def test_a_container_with_the_defaults(start, cache):
     assert "disk written" in server.log()
 
 
+def test_the_health_check_asks_the_server(image, start):
+    check = image.config["config"]["Healthcheck"]["Test"][1:]
+    server = start()
+    done = server.inside(*check)
+    assert done.returncode == 0, done.stderr
+    elsewhere = start("--port", "8081")
+    assert elsewhere.inside(*check).returncode == 1
+
+
 def test_a_stop_completes_the_answers(start, tmp_path):
     server = start("--drain-timeout", "15")
     with open(tmp_path / "body", "wb") as body, subprocess.Popen(
@@ -214,6 +223,7 @@ def test_a_mounted_key(start, certificate):
     done = server.beside("curl", "-sf", "--cacert", certificate / "tls.crt", "-r", "0-3",
                          "https://localhost:8080/fetch/demo/large")
     assert done.stdout == b"0123"
+    assert server.inside("/usr/bin/cachey", "--probe", "https://127.0.0.1:8080/readyz").returncode == 0
 
 
 @pytest.fixture
@@ -262,6 +272,21 @@ def test_the_bundle_of_certificates_is_the_one_that_counts(image, certificate):
         store.shutdown()
 
 
+def test_another_architecture_has_its_own_libraries(builds, tmp_path):
+    """A program for 64-bit ARM gets ARM's libraries; after that, this machine's programs still get theirs."""
+    del builds  # comes first, because both keep packages in build/image
+    link = ["clang-19", "--target=aarch64-linux-gnu", "-fuse-ld=lld-19", "-nostdlib", "-x", "c", "/dev/null"]
+    library, program = tmp_path / "libssl.so.3", tmp_path / "program"
+    subprocess.run([*link, "-shared", "-Wl,-soname,libssl.so.3", "-o", library], check=True)
+    subprocess.run([*link, "-Wl,-e,0", "-Wl,--no-as-needed", "-x", "none", library, "-o", program], check=True)
+    for binary, triplet in ((program, "aarch64-linux-gnu"), (BINARY, f"{os.uname().machine}-linux-gnu")):
+        output_of(SOURCES / "build", "--binary", binary, "--root", tmp_path / triplet)
+        (path,) = (tmp_path / triplet).glob("usr/lib/*/libssl.so.3")
+        assert path.parent.name == triplet
+        assert f"Architecture: {'arm64' if triplet.startswith('aarch64') else 'amd64'}" in (
+            tmp_path / triplet / "var/lib/dpkg/status.d/libssl3").read_text()
+
+
 @pytest.fixture(scope="module")
 def podman(image, folder):
     """A function that runs podman, with the image loaded from the archive and no other images."""
@@ -302,6 +327,7 @@ def test_podman_gives_memory_health_and_a_stop(image, podman, start_by_podman):
     pid = podman("inspect", "--format", "{{.State.Pid}}", "cachey").stdout.strip()
     assert output_of("nsenter", "-t", pid, "-n", "curl", "-sf", "-r", "1-4",
                      "http://127.0.0.1:8080/fetch/demo/large") == "1234"
+    podman("exec", "cachey", *image.config["config"]["Healthcheck"]["Test"][1:])
     podman("stop", "--time", "20", "cachey")
     assert podman("inspect", "--format", "{{.State.ExitCode}}", "cachey").stdout == "0\n"
     assert "disk written" in podman("logs", "cachey").stderr
