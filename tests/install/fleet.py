@@ -111,11 +111,11 @@ class Node:
         return get(self.address, self._port, target, headers)[0] == 206
 
 
-def servers_up(admin_port):
-    """How many servers of the backend `nodes` are up, as HAProxy's metrics say."""
+def servers_up(admin_port, backend="nodes"):
+    """How many servers of a backend are up, as HAProxy's metrics say."""
     with contextlib.suppress(OSError):
         lines = get("127.0.0.1", admin_port, "/metrics")[1].decode().splitlines()
-        return sum(line.startswith('haproxy_server_status{proxy="nodes",') and line.endswith('state="UP"} 1')
+        return sum(line.startswith(f'haproxy_server_status{{proxy="{backend}",') and line.endswith('state="UP"} 1')
                    for line in lines)
     return 0
 
