@@ -39,7 +39,8 @@ def start(tmp_path):
                 stack.callback(lambda node=node: node.process and node.process.kill())
                 names.addresses[f"cachey-{at}.cachey-nodes.cachey.svc.cluster.local"] = node.start().address
             stack.enter_context(start_haproxy(rendered.haproxy_text, tmp_path))
-            wait_until(lambda: [servers_up(admin_port, name) for name in ("nodes", "s3nodes")] == [2, 2], "nodes are up")
+            for backend in ("nodes", "s3nodes"):
+                wait_until(lambda backend=backend: servers_up(admin_port, backend) == 2, "nodes are up")
             return store, s3_port, port
         yield start
 
