@@ -130,6 +130,16 @@ Asked& asked() {
   std::abort();
 }
 
+/// The kernel keeps signals without a handler from process 1, as which a container starts this.
+/// Until Signals has handlers, and for what never has some, SIGTERM and SIGINT must end the
+/// process.
+void end_by_signals() {
+  if (::getpid() != 1) return;
+  for (const int number : {SIGTERM, SIGINT}) {
+    std::signal(number, [](int received) { std::_Exit(128 + received); });
+  }
+}
+
 int run(const Options& options, const ServiceVariables& variables) {
   if (options.check_config) return check(options);
   if (!options.check_origin.empty()) return check_origin(options);
@@ -140,6 +150,7 @@ int run(const Options& options, const ServiceVariables& variables) {
 }  // namespace cachey::app
 
 int main(int argc, char** argv) {
+  cachey::app::end_by_signals();
   if (argc > 1 && std::string_view(argv[1]) == "disk") {
     return cachey::app::run_disk_command(argc - 1, argv + 1);
   }

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 
@@ -20,26 +21,32 @@ LEFT_OUT = ("HOME", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 READ_ONLY = "mount -o remount,ro,bind / && "
 
 
+def namespaces():
+    """Arguments of unshare: a file system and process ids of its own."""
+    own = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    return own if os.geteuid() == 0 else ["--user", "--map-root-user", *own]
+
+
+def first_child(pid):
+    return int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0])
+
+
 class Container:
     """The server as process 1 of a PID namespace."""
 
     def __init__(self, log, arguments, environment, user=None):
         as_user = f"setpriv --reuid {user} --regid {user} --clear-groups --bounding-set -all " if user else ""
         command = f"{READ_ONLY}exec {as_user}{BINARY} --listen 127.0.0.1 --port 0 --drain-timeout 5 {' '.join(arguments)}"
-        namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        if os.geteuid() != 0:
-            namespaces = ["--user", "--map-root-user", *namespaces]
         self.log = log
         variables = {name: value for name, value in base_environment().items() if name not in LEFT_OUT} | environment
         with open(log, "wb") as output:
-            self.process = subprocess.Popen(["unshare", *namespaces, "sh", "-c", command], env=variables, stdout=output, stderr=output,
+            self.process = subprocess.Popen(["unshare", *namespaces(), "sh", "-c", command], env=variables, stdout=output, stderr=output,
                                             stdin=subprocess.DEVNULL)
         found = wait_until(lambda: re.search(r"listening address=127\.0\.0\.1:(\d+)", log.read_text()) or self.process.poll() is not None,
                            what="the server's listening line")
         assert not isinstance(found, bool), log.read_text()
         self.port = int(found.group(1))
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii").split()
-        self.pid = int(children[0])
+        self.pid = first_child(self.process.pid)
 
     def children(self):
         """Process id and state of each child of the server."""
@@ -112,6 +119,22 @@ def test_without_settings_of_s3_it_starts_too(container):
     server = container("--origin", "s3", user=60118, AWS_REGION="eu-central-1")
     assert http1.exchange(server.port, "GET", "/readyz").status == 200
     server.end()
+
+
+def test_a_check_ends_by_sigterm_too(tmp_path):
+    """Process 1 gets no signal that it has no handler for."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(limit(10))
+        settings = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret",
+                    "AWS_REGION": "eu-central-1"}
+        with subprocess.Popen(["unshare", *namespaces(), str(BINARY), "--check-origin", "bucket/key"], env=base_environment() | settings,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+            try:
+                with silent.accept()[0]:
+                    os.kill(first_child(process.pid), signal.SIGTERM)
+                    assert process.wait(limit(5)) == 128 + signal.SIGTERM
+            finally:
+                process.kill()
 
 
 NO_IO_URING = (sys.executable, str(pathlib.Path(__file__).with_name("without_io_uring.py")))
