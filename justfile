@@ -45,6 +45,10 @@ asan:
 tsan:
     @./dev tsan
 
+# build for 64-bit ARM and run tests under qemu-user, of ROOMS (base store) or of some rooms and the server
+arm64 *ROOMS:
+    @./dev arm64 "$@"
+
 # run each fuzz target for SECONDS (30)
 fuzz *SECONDS:
     @./dev fuzz "$@"
