@@ -92,7 +92,7 @@ TABLE = [
     Elsewhere("deploy/compose/README.md", r"^curl ", "tests/install/test_compose.py"),
     Exempt("deploy/compose/README.md", r"^docker compose up", "needs a Docker daemon; test_compose.py runs the services without one"),
     Exempt("deploy/container/README.md", r"^\./dev image", "needs a Docker daemon; test_image.py runs ./dev image and reads the file"),
-    Exempt("deploy/container/README.md", r"^docker run", "needs a Docker daemon; test_image.py runs the image under bubblewrap"),
+    Exempt("deploy/container/README.md", r"^docker run", "needs a Docker daemon; test_image.py runs the image under bubblewrap and podman"),
     Exempt("deploy/helm/cachey/README.md", r"^helm install", "needs a cluster; test_chart.py renders the chart and runs what it makes"),
     Exempt("deploy/helm/cachey/README.md", r"^kubectl .* debug", "needs a cluster"),
     Exempt("deploy/kubernetes/README.md", r"^kubectl apply -k|^helm template", "needs a cluster; test_chart.py compares the files with the chart"),
