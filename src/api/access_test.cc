@@ -13,8 +13,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr const char* kToken = "0123456789abcdef";
-constexpr const char* kOther = "another-token-of-some-length";
+constexpr const char* kOwnToken = "0123456789abcdef";
+constexpr const char* kAnotherToken = "another-token-of-some-length";
 
 bool admitted(Access& access, std::vector<net::Field> fields) {
   const net::Request request(net::Method::kGet, "/fetch/k/o", std::move(fields));
@@ -46,7 +46,7 @@ TEST(Access, IsOpenWhereNothingIsLimited) {
 
 TEST(Access, ATokenMustCome) {
   Metrics metrics;
-  Access access(metrics, *Tokens::parse(kToken), {});
+  Access access(metrics, *Tokens::parse(kOwnToken), {});
   EXPECT_TRUE(admitted(access, {{"authorization", "Bearer 0123456789abcdef"}}));
   EXPECT_TRUE(admitted(access, {{"authorization", "bEARER   0123456789abcdef"}}));
   for (const char* value :
@@ -64,7 +64,7 @@ TEST(Access, ATokenMustCome) {
 
 TEST(Access, AnOpenRouteNeedsNoTokenAndReadsNoBucket) {
   Metrics metrics;
-  Access access(metrics, *Tokens::parse(kToken), {});
+  Access access(metrics, *Tokens::parse(kOwnToken), {});
   const net::Request request(net::Method::kGet, "/healthz", {});
   const std::optional<Permit> permit = access.admit(Scope::kOpen, request);
   ASSERT_TRUE(permit);
@@ -73,21 +73,22 @@ TEST(Access, AnOpenRouteNeedsNoTokenAndReadsNoBucket) {
 
 TEST(Access, ReplacedTokensCountFromNowOn) {
   Metrics metrics;
-  Access access(metrics, *Tokens::parse(kToken), {});
-  access.replace_tokens(*Tokens::parse(kOther));
+  Access access(metrics, *Tokens::parse(kOwnToken), {});
+  access.replace_tokens(*Tokens::parse(kAnotherToken));
   EXPECT_FALSE(admitted(access, {{"authorization", "Bearer 0123456789abcdef"}}));
   EXPECT_TRUE(admitted(access, {{"authorization", "Bearer another-token-of-some-length"}}));
 }
 
 TEST(Access, TokensMayBeReplacedWhileOthersAsk) {
   Metrics metrics;
-  const std::string both = std::string(kToken) + "\n" + kOther;
-  Access access(metrics, *Tokens::parse(kToken), {});
+  const std::string both = std::string(kOwnToken) + "\n" + kAnotherToken;
+  Access access(metrics, *Tokens::parse(kOwnToken), {});
   std::atomic<bool> done{false};
   std::thread asking([&] {
     while (!done) EXPECT_TRUE(admitted(access, {{"authorization", "Bearer 0123456789abcdef"}}));
   });
-  for (int i = 0; i < 200; ++i) access.replace_tokens(*Tokens::parse(i % 2 == 0 ? both : kToken));
+  for (int i = 0; i < 200; ++i)
+    access.replace_tokens(*Tokens::parse(i % 2 == 0 ? both : kOwnToken));
   done = true;
   asking.join();
 }

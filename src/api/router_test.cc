@@ -15,7 +15,7 @@
 namespace cachey::api {
 namespace {
 
-constexpr const char* kToken = "0123456789abcdef";
+constexpr const char* kRouterToken = "0123456789abcdef";
 
 /// Answers with the name of the handler.
 class NamedHandler final : public RouteHandler {
@@ -52,7 +52,7 @@ class RouterTest : public ::testing::Test {
 
   rt::VirtualWorker virtual_;
   Metrics metrics_;
-  Access access_{metrics_, *Tokens::parse(kToken), {}};
+  Access access_{metrics_, *Tokens::parse(kRouterToken), {}};
   NamedHandler data_{"data"};
   NamedHandler admin_{"admin"};
   NamedHandler rest_{"rest"};

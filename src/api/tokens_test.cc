@@ -12,7 +12,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr const char* kToken = "0123456789abcdef";
-constexpr const char* kOther = "another-token-of-some-length";
+constexpr const char* kSecondToken = "another-token-of-some-length";
 
 TEST(Tokens, AreLinesBetweenCommentsAndBlanks) {
   const auto tokens = Tokens::parse(
@@ -20,7 +20,7 @@ TEST(Tokens, AreLinesBetweenCommentsAndBlanks) {
   ASSERT_TRUE(tokens);
   EXPECT_EQ(tokens->size(), 2u);
   EXPECT_TRUE(tokens->contain(kToken));
-  EXPECT_TRUE(tokens->contain(kOther));
+  EXPECT_TRUE(tokens->contain(kSecondToken));
 }
 
 TEST(Tokens, ContainNothingElse) {

@@ -12,6 +12,9 @@ namespace cachey::aws {
 inline constexpr std::string_view kEmptyPayloadHash =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
+/// Headers whose names begin so are signed, and belong to S3.
+inline constexpr std::string_view kAmzPrefix = "x-amz-";
+
 /// A header or a query parameter, before any encoding.
 struct NamedValue {
   std::string name;

@@ -12,7 +12,7 @@
 namespace cachey::aws {
 namespace {
 
-constexpr int64_t kTime = 1767323045;  // 20260102T030405Z
+constexpr int64_t kSignedAt = 1767323045;  // 20260102T030405Z
 
 struct SignedByBotocore {
   const char* method;
@@ -48,7 +48,7 @@ constexpr SignedByBotocore kRequests[] = {
      "b0266ebe5927106ee9c7d1d82588f21d4bbdd99e66c6e09aa5d9382bdb67117e"},
 };
 
-CredentialsLookUp look_up() {
+CredentialsLookUp botocore_key() {
   return knows(std::make_shared<const Credentials>("AKIDEXAMPLEFORTESTS0",
                                                    "not/a/secret+ScriptedOriginSecretKey0000", ""));
 }
@@ -67,9 +67,10 @@ TEST(SignatureBotocore, ItsHeadersHold) {
                     "s3/aws4_request, SignedHeaders=host;range;x-amz-checksum-mode;"
                     "x-amz-content-sha256;x-amz-date, Signature=") +
             given.header_signature);
-    EXPECT_EQ(fault_of(request, kTime, look_up()), std::nullopt) << given.path;
+    EXPECT_EQ(fault_of(request, kSignedAt, botocore_key()), std::nullopt) << given.path;
     request.path += "x";
-    EXPECT_EQ(fault_of(request, kTime, look_up()), SignatureFault::kDoesNotMatch) << given.path;
+    EXPECT_EQ(fault_of(request, kSignedAt, botocore_key()), SignatureFault::kDoesNotMatch)
+        << given.path;
   }
 }
 
@@ -84,9 +85,10 @@ TEST(SignatureBotocore, ItsPresignedUrlsHold) {
     TestRequest request{
         .method = given.method, .path = given.path, .query = query + given.query_signature};
     request.set("Host", "127.0.0.1:9000");
-    EXPECT_EQ(fault_of(request, kTime + 900, look_up()), std::nullopt) << given.path;
+    EXPECT_EQ(fault_of(request, kSignedAt + 900, botocore_key()), std::nullopt) << given.path;
     request.query += "&x-id=GetObject";
-    EXPECT_EQ(fault_of(request, kTime, look_up()), SignatureFault::kDoesNotMatch) << given.path;
+    EXPECT_EQ(fault_of(request, kSignedAt, botocore_key()), SignatureFault::kDoesNotMatch)
+        << given.path;
   }
 }
 

@@ -18,11 +18,8 @@
 namespace cachey::aws {
 namespace {
 
-constexpr size_t kShownBytesMax = 64;  // of a client's text in an answer
-
 using MaybeFault = std::optional<SignatureFailure>;
 
-constexpr std::string_view kAmzPrefix = "x-amz-";
 // Need not be signed as a header: the canonical request contains its value anyway.
 constexpr std::string_view kPayloadHashHeader = "x-amz-content-sha256";
 constexpr std::string_view kSignatureParameter = "X-Amz-Signature";

@@ -21,7 +21,6 @@ using Faulty = std::unexpected<SignatureFailure>;
 constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
 constexpr std::string_view kStreamingPayload = "STREAMING-";  // a kind of chunks follows
 constexpr size_t kRegionBytesMax = 63;                        // bounds the memory of the key cache
-constexpr size_t kShownBytesMax = 64;                         // of a client's text in an answer
 
 Faulty faulty(SignatureFault fault, std::string_view detail = {}, std::string message = {}) {
   return Faulty(SignatureFailure(fault, std::string(detail), std::move(message)));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -7,6 +8,9 @@
 #include "aws/error_codes.h"
 
 namespace cachey::aws {
+
+/// Bytes of a client's text in an answer.
+inline constexpr size_t kShownBytesMax = 64;
 
 /// The reason to refuse a signature.
 enum class SignatureFault {

@@ -7,13 +7,12 @@
 #include <map>
 #include <utility>
 
+#include "aws/canonical_request.h"
 #include "aws/digest.h"
 #include "base/ascii.h"
 
 namespace cachey::aws {
 namespace {
-
-constexpr std::string_view kAmzPrefix = "x-amz-";
 
 /// Parameters that are part of what is signed. Other parameters can be changed without the secret.
 constexpr std::string_view kSigned[] = {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kExpires = 1'767'323'945;
 
-CredentialsLookUp look_up(const std::string& token = {}) {
+CredentialsLookUp known_key(const std::string& token = {}) {
   return knows(std::make_shared<const Credentials>(
       "AKIDEXAMPLEFORTESTS0", "not/a/secret+ScriptedOriginSecretKey0000", token));
 }
@@ -53,22 +53,22 @@ TEST(SignatureV2, UrlsOfBotocoreHold) {
             "RBcJ8hZfd39RUeK7%2B5dJfMQnc2Q%3D"),
         url("/bucket", "location", "cZlZJxrxH1jp2fceqRCVL5pmrgk%3D"),
         url("/bucket/k", "acl", "%2FQnthFkHQ2DA5%2FawxSdxQo53aAA%3D")}) {
-    EXPECT_EQ(fault_of(request, kExpires, look_up()), std::nullopt) << request.path;
+    EXPECT_EQ(fault_of(request, kExpires, known_key()), std::nullopt) << request.path;
     TestRequest changed = request;
     changed.path += "x";
-    EXPECT_EQ(fault_of(changed, kExpires, look_up()), SignatureFault::kDoesNotMatch);
+    EXPECT_EQ(fault_of(changed, kExpires, known_key()), SignatureFault::kDoesNotMatch);
     changed = request;
     changed.query += "&versions";
-    EXPECT_EQ(fault_of(changed, kExpires, look_up()), SignatureFault::kDoesNotMatch);
+    EXPECT_EQ(fault_of(changed, kExpires, known_key()), SignatureFault::kDoesNotMatch);
     changed = request;
     changed.query += "&response-expires=x";
-    EXPECT_EQ(fault_of(changed, kExpires, look_up()), SignatureFault::kDoesNotMatch);
+    EXPECT_EQ(fault_of(changed, kExpires, known_key()), SignatureFault::kDoesNotMatch);
     changed = request;
     changed.method = request.method == "HEAD" ? "GET" : "HEAD";
-    EXPECT_EQ(fault_of(changed, kExpires, look_up()), SignatureFault::kDoesNotMatch);
+    EXPECT_EQ(fault_of(changed, kExpires, known_key()), SignatureFault::kDoesNotMatch);
   }
-  EXPECT_EQ(fault_of(with_headers, kExpires, look_up("TOKEN/+=")), std::nullopt);
-  EXPECT_EQ(fault_of(with_headers, kExpires, look_up("OTHER")), SignatureFault::kWrongToken);
+  EXPECT_EQ(fault_of(with_headers, kExpires, known_key("TOKEN/+=")), std::nullopt);
+  EXPECT_EQ(fault_of(with_headers, kExpires, known_key("OTHER")), SignatureFault::kWrongToken);
 }
 
 TEST(SignatureV2, OnlyABucketMayBeSignedWithASlash) {
@@ -89,24 +89,24 @@ TEST(SignatureV2, OnlyABucketMayBeSignedWithASlash) {
 TEST(SignatureV2, AUrlIsForAnyRangeAndForNoOtherAmzHeaders) {
   TestRequest request = simple();
   request.set("Range", "bytes=0-9");
-  EXPECT_EQ(fault_of(request, kExpires, look_up()), std::nullopt);
+  EXPECT_EQ(fault_of(request, kExpires, known_key()), std::nullopt);
   request.set("X-Amz-Checksum-Mode", "ENABLED");
-  EXPECT_EQ(fault_of(request, kExpires, look_up()), SignatureFault::kDoesNotMatch);
+  EXPECT_EQ(fault_of(request, kExpires, known_key()), SignatureFault::kDoesNotMatch);
 }
 
 TEST(SignatureV2, AUrlExpires) {
-  EXPECT_EQ(fault_of(simple(), kExpires, look_up()), std::nullopt);
-  const auto late = check(simple(), kExpires + 1, look_up());
+  EXPECT_EQ(fault_of(simple(), kExpires, known_key()), std::nullopt);
+  const auto late = check(simple(), kExpires + 1, known_key());
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().fault, SignatureFault::kExpired);
   EXPECT_EQ(late.error().time, kExpires);
   TestRequest later = simple();
   later.query.replace(later.query.find("Expires=17"), 10, "Expires=18");
-  EXPECT_EQ(fault_of(later, kExpires, look_up()), SignatureFault::kDoesNotMatch);
+  EXPECT_EQ(fault_of(later, kExpires, known_key()), SignatureFault::kDoesNotMatch);
   later.query.replace(later.query.find("Expires=18"), 10, "Expires=-8");
-  EXPECT_EQ(fault_of(later, kExpires, look_up()), SignatureFault::kExpired);
+  EXPECT_EQ(fault_of(later, kExpires, known_key()), SignatureFault::kExpired);
   later.query.replace(later.query.find("Expires=-8"), 18, "Expires=-9223372036854775808");
-  const auto never = check(later, kExpires, look_up());
+  const auto never = check(later, kExpires, known_key());
   ASSERT_FALSE(never);
   EXPECT_EQ(never.error().fault, SignatureFault::kExpired);
   EXPECT_EQ(never.error().time, 0);
@@ -116,17 +116,17 @@ TEST(SignatureV2, EachParameterIsThereOnce) {
   for (const char* name : {"AWSAccessKeyId", "Signature", "Expires"}) {
     TestRequest twice = simple();
     twice.query += std::string("&") + name + "=a";
-    const auto checked = check(twice, kExpires, look_up());
+    const auto checked = check(twice, kExpires, known_key());
     ASSERT_FALSE(checked);
     EXPECT_EQ(checked.error().fault, SignatureFault::kQueryV2Malformed) << name;
     EXPECT_EQ(checked.error().detail, name);
     TestRequest missing = simple();
     missing.query.replace(missing.query.find(std::string(name) + "="), 1, "_");
-    EXPECT_EQ(fault_of(missing, kExpires, look_up()), SignatureFault::kQueryV2Malformed) << name;
+    EXPECT_EQ(fault_of(missing, kExpires, known_key()), SignatureFault::kQueryV2Malformed) << name;
   }
   TestRequest request = simple();
   request.query.replace(request.query.find("Expires=17"), 10, "Expires=1x");
-  EXPECT_EQ(fault_of(request, kExpires, look_up()), SignatureFault::kQueryV2Malformed);
+  EXPECT_EQ(fault_of(request, kExpires, known_key()), SignatureFault::kQueryV2Malformed);
 }
 
 TEST(SignatureV2, TheFailureShowsTheStringToSign) {
@@ -135,7 +135,7 @@ TEST(SignatureV2, TheFailureShowsTheStringToSign) {
   request.set("x-amz-a", "1");
   request.headers.push_back({"X-Amz-A", "3"});
   request.query += "&acl=&uploads=u&other=o";
-  const auto checked = check(request, kExpires, look_up());
+  const auto checked = check(request, kExpires, known_key());
   ASSERT_FALSE(checked);
   EXPECT_EQ(checked.error().string_to_sign,
             "GET\n\n\n1767323945\nx-amz-a:1,3\nx-amz-b:2\n"

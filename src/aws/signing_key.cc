@@ -8,7 +8,7 @@
 namespace cachey::aws {
 namespace {
 
-std::span<const unsigned char> bytes_of(std::string_view text) {
+std::span<const unsigned char> key_bytes(std::string_view text) {
   return {reinterpret_cast<const unsigned char*>(text.data()), text.size()};
 }
 
@@ -27,7 +27,7 @@ std::string string_to_sign(std::string_view date, std::string_view scope_text,
 Sha256Digest signing_key(std::string_view day, const SigningScope& scope, std::string_view secret) {
   std::string first("AWS4");
   first += secret;
-  const Sha256Digest day_key = hmac(bytes_of(first), day);
+  const Sha256Digest day_key = hmac(key_bytes(first), day);
   ::OPENSSL_cleanse(first.data(), first.size());
   const Sha256Digest region_key = hmac(day_key, scope.region);
   const Sha256Digest service_key = hmac(region_key, scope.service);

@@ -121,7 +121,7 @@ TEST(Sigv4, KeysOfManyScopesAndSecretsAreKeptApart) {
   }
 }
 
-std::string text_of(const fs::path& path) {
+std::string file_text(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -151,7 +151,7 @@ std::vector<NamedValue> parse_query(std::string_view text) {
   return query;
 }
 
-RawRequest parse_request(const std::string& text) {
+RawRequest parse_raw_request(const std::string& text) {
   RawRequest request;
   std::istringstream lines(text);
   std::string line;
@@ -192,7 +192,7 @@ TEST(Sigv4, ReplaysTheVectorsOfAwsCAuth) {
   for (const fs::directory_entry& entry : fs::directory_iterator(fs::path(data) / "sigv4")) {
     const std::string name = entry.path().filename();
     SCOPED_TRACE(name);
-    const nlohmann::json context = nlohmann::json::parse(text_of(entry.path() / "context.json"));
+    const nlohmann::json context = nlohmann::json::parse(file_text(entry.path() / "context.json"));
     if (const std::optional<std::string> reason = why_skipped(name, context)) {
       std::cout << "skipped " << name << ": " << *reason << "\n";
       ++skipped;
@@ -200,7 +200,7 @@ TEST(Sigv4, ReplaysTheVectorsOfAwsCAuth) {
     }
     ASSERT_EQ(context.at("timestamp"), "2015-08-30T12:36:00Z");
     constexpr int64_t kTime = 1440938160;
-    RawRequest raw = parse_request(text_of(entry.path() / "request.txt"));
+    RawRequest raw = parse_raw_request(file_text(entry.path() / "request.txt"));
     raw.headers.push_back({"x-amz-date", amz_date(kTime)});
     const nlohmann::json& keys = context.at("credentials");
     const std::string token = keys.value("token", "");
@@ -210,13 +210,13 @@ TEST(Sigv4, ReplaysTheVectorsOfAwsCAuth) {
     request.path = raw.path;
     request.query = raw.query;
     request.headers = raw.headers;
-    EXPECT_EQ(canonicalize(request).text, text_of(entry.path() / "header-canonical-request.txt"));
+    EXPECT_EQ(canonicalize(request).text, file_text(entry.path() / "header-canonical-request.txt"));
     const Credentials credentials(keys.at("access_key_id"), keys.at("secret_access_key"), token);
     const std::string region = context.at("region");
     const std::string service = context.at("service");
     Signer signer;
     EXPECT_EQ(signature_of(signer.authorization(request, {region, service}, credentials, kTime)),
-              text_of(entry.path() / "header-signature.txt"));
+              file_text(entry.path() / "header-signature.txt"));
     ++replayed;
   }
   std::cout << replayed << " vectors replayed, " << skipped << " skipped\n";

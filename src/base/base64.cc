@@ -7,7 +7,7 @@
 namespace cachey {
 namespace {
 
-bool is_digit(char c) {
+bool is_base64_digit(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
          c == '/';
 }
@@ -27,7 +27,7 @@ std::optional<std::string> base64_decode(std::string_view text) {
   const size_t digits = text.ends_with("==")  ? text.size() - 2
                         : text.ends_with('=') ? text.size() - 1
                                               : text.size();
-  if (text.size() % 4 != 0 || !std::ranges::all_of(text.substr(0, digits), is_digit))
+  if (text.size() % 4 != 0 || !std::ranges::all_of(text.substr(0, digits), is_base64_digit))
     return std::nullopt;
   std::string bytes(text.size() / 4 * 3, '\0');
   const int size = ::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),

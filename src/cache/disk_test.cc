@@ -14,13 +14,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-store::DiskTierConfig quick_disk() {
-  store::DiskTierConfig config;
-  config.journal_delay = 1ms;
-  config.journal_retry = 20ms;
-  return config;
-}
-
 class DiskTest : public ReaderHarness {
  protected:
   explicit DiskTest(uint64_t memory = 256 * kMiB, MayHave may_have = any_bucket,

@@ -16,12 +16,6 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
 
-store::DiskTierConfig quick_disk() {
-  store::DiskTierConfig config;
-  config.journal_delay = 1ms;
-  return config;
-}
-
 class ExactDisk : public ReaderHarness {
  protected:
   explicit ExactDisk(uint64_t memory = 256 * kMiB, MayHave may_have = any_bucket)

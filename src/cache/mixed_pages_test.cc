@@ -21,13 +21,6 @@ using origin::FakeOrigin;
 constexpr uint64_t kSize = 2 * kPageBytes + 12'345;
 constexpr uint64_t kOld = 2;  // the seed of the version in `b`
 
-store::DiskTierConfig quick_disk() {
-  store::DiskTierConfig config;
-  config.journal_delay = 1ms;
-  config.journal_retry = 20ms;
-  return config;
-}
-
 class MixedPages : public ReaderHarness {
  protected:
   MixedPages() : ReaderHarness(256 * kMiB, {}, quick_disk()) {

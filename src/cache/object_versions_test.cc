@@ -13,7 +13,7 @@ namespace {
 
 using enum VersionVerdict;
 
-MonoTime at(int ticks) { return MonoTime(MonoTime::duration(ticks)); }
+MonoTime tick(int ticks) { return MonoTime(MonoTime::duration(ticks)); }
 
 ObjectSourcePtr source(std::string bucket, const std::string& tag, uint64_t size) {
   return std::make_shared<ObjectSource>(ObjectInfo{tag, size, 0}, std::move(bucket));
@@ -62,7 +62,7 @@ TEST(ObjectVersions, WhatEachAnswerDoes) {
     int number = 0;
     for (const Step& step : steps) {
       ObjectSourcePtr made = source(step.bucket, step.tag, step.size);
-      EXPECT_EQ(versions.observe(made, at(step.sent_at), "home"), step.verdict) << number;
+      EXPECT_EQ(versions.observe(made, tick(step.sent_at), "home"), step.verdict) << number;
       EXPECT_EQ(versions.ruling()->bucket, step.ruling) << number;
       ++number;
     }
@@ -73,8 +73,8 @@ TEST(ObjectVersions, AKnownVersionIsShared) {
   ObjectVersions versions;
   ObjectSourcePtr first = source("a", "1", 9);
   ObjectSourcePtr again = source("a", "1", 9);
-  EXPECT_EQ(versions.observe(first, at(1), ""), kTaken);
-  EXPECT_EQ(versions.observe(again, at(2), ""), kTaken);
+  EXPECT_EQ(versions.observe(first, tick(1), ""), kTaken);
+  EXPECT_EQ(versions.observe(again, tick(2), ""), kTaken);
   EXPECT_EQ(first, again);
 }
 
@@ -105,7 +105,7 @@ TEST(ObjectVersions, TheNewestAnswersAttributesCount) {
   ObjectVersions versions;
   for (const Answer& answer : answers) {
     ObjectSourcePtr made = with_attributes(answer.lines, answer.sums);
-    EXPECT_EQ(versions.observe(made, at(answer.sent_at), ""), kTaken);
+    EXPECT_EQ(versions.observe(made, tick(answer.sent_at), ""), kTaken);
     EXPECT_EQ(versions.ruling(), made);
     const ObjectAttributesPtr& now = versions.ruling()->info.attributes;
     ASSERT_EQ(now == nullptr, answer.lines_after == nullptr) << answer.sent_at;
@@ -118,7 +118,7 @@ TEST(ObjectVersions, TheNewestAnswersAttributesCount) {
 TEST(ObjectVersions, TheDisksAttributesAreOlderThanAnyAnswers) {
   ObjectVersions versions;
   ObjectSourcePtr answer = with_attributes("A: 1\r\n");
-  EXPECT_EQ(versions.observe(answer, at(1), ""), kTaken);
+  EXPECT_EQ(versions.observe(answer, tick(1), ""), kTaken);
   ObjectSourcePtr on_disk = with_attributes("A: 0\r\n");
   EXPECT_EQ(versions.adopt(on_disk, ""), kTaken);
   EXPECT_EQ(on_disk, answer);
@@ -129,7 +129,7 @@ TEST(ObjectVersions, TheDiskIsOlderThanAnyAnswer) {
   ObjectSourcePtr on_disk = source("a", "1", 9);
   EXPECT_EQ(versions.adopt(on_disk, ""), kTaken);
   ObjectSourcePtr answer = source("a", "2", 9);
-  EXPECT_EQ(versions.observe(answer, at(1), ""), kReplaced);
+  EXPECT_EQ(versions.observe(answer, tick(1), ""), kReplaced);
   EXPECT_EQ(versions.adopt(on_disk, ""), kDropped);
   ObjectSourcePtr other = source("b", "1", 9);
   EXPECT_EQ(versions.adopt(other, ""), kTaken);
@@ -143,7 +143,7 @@ TEST(ObjectVersions, WhatIsGoneIsForgotten) {
   EXPECT_EQ(versions.forget(*source("a", "1", 9)), kNothing);
   for (const char* bucket : {"a", "b", "c"}) {
     ObjectSourcePtr made = source(bucket, "1", 9);
-    EXPECT_EQ(versions.observe(made, at(1), ""), kTaken);
+    EXPECT_EQ(versions.observe(made, tick(1), ""), kTaken);
   }
   EXPECT_EQ(versions.forget(*source("b", "2", 9)), kNothing);
   EXPECT_EQ(versions.forget(*source("b", "1", 9)), kBucket);
@@ -158,12 +158,12 @@ TEST(ObjectVersions, TheHomeBucketHasRoomAlways) {
   ObjectVersions versions;
   for (size_t i = 0; i <= ObjectVersions::kOthersMax; ++i) {
     ObjectSourcePtr made = source(std::to_string(i), "1", 9);
-    EXPECT_EQ(versions.observe(made, at(1), "home"), kTaken);
+    EXPECT_EQ(versions.observe(made, tick(1), "home"), kTaken);
   }
   ObjectSourcePtr further = source("further", "1", 9);
-  EXPECT_EQ(versions.observe(further, at(1), "home"), kDropped);
+  EXPECT_EQ(versions.observe(further, tick(1), "home"), kDropped);
   ObjectSourcePtr home = source("home", "1", 9);
-  EXPECT_EQ(versions.observe(home, at(1), "home"), kReplaced);
+  EXPECT_EQ(versions.observe(home, tick(1), "home"), kReplaced);
   EXPECT_EQ(versions.ruling(), home);
   EXPECT_EQ(versions.of("1"), nullptr) << "the oldest of the others left";
 }
@@ -189,7 +189,7 @@ class Pages {
     const bool from_disk = one_of(10) == 0;
     const VersionVerdict verdict = from_disk
                                        ? versions_.adopt(made, "home")
-                                       : versions_.observe(made, at(now_ - one_of(4)), "home");
+                                       : versions_.observe(made, tick(now_ - one_of(4)), "home");
     if (verdict == kTaken || verdict == kReplaced) pages_[one_of(6)] = made;
     if (verdict == kReplaced) drop_stale();
     if (verdict == kDropped || verdict == kContested) EXPECT_EQ(pages_, before);

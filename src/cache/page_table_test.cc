@@ -45,7 +45,7 @@ TEST_F(PageTableTest, OnePageForAll) {
 }
 
 /// The bytes allocated by the process.
-int64_t allocated_bytes() {
+int64_t heap_bytes() {
   const struct mallinfo2 info = mallinfo2();
   return static_cast<int64_t>(info.uordblks + info.hblkhd);
 }
@@ -59,7 +59,7 @@ TEST_F(PageTableTest, WhatPagesTakeIsCharged) {
   constexpr int kObjects = 20'000;
   const std::pair<size_t, size_t> texts[] = {{20, 34}, {1000, 34}, {20, 900}};
   for (const auto& [name_bytes, tag_bytes] : texts) {
-    const int64_t allocated = allocated_bytes();
+    const int64_t allocated = heap_bytes();
     const int64_t charged = memory_.charged_bytes();
     for (int i = 0; i < kObjects; ++i) {
       std::string name = std::to_string(i);
@@ -68,7 +68,7 @@ TEST_F(PageTableTest, WhatPagesTakeIsCharged) {
       learn(*made, version(std::string(tag_bytes, 'e'), 10));
       made->finish(1);
     }
-    const int64_t taken = (allocated_bytes() - allocated) / kObjects;
+    const int64_t taken = (heap_bytes() - allocated) / kObjects;
     const int64_t told = (memory_.charged_bytes() - charged) / kObjects;
     EXPECT_LE(taken, told) << name_bytes << " " << tag_bytes;
     EXPECT_GT(taken, told / 2) << name_bytes << " " << tag_bytes;

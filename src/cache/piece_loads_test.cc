@@ -18,16 +18,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-store::DiskTierConfig quick_disk() {
-  store::DiskTierConfig config;
-  config.journal_delay = 1ms;
-  config.read_deadline = 200ms;
-  return config;
-}
-
 class PieceLoads : public ReaderHarness {
  protected:
-  PieceLoads() : ReaderHarness(kMemory, FillConfig{}, quick_disk()) {}
+  PieceLoads() : ReaderHarness(kMemory, FillConfig{}, disk_with_deadline()) {}
+
+  static store::DiskTierConfig disk_with_deadline() {
+    store::DiskTierConfig config = quick_disk();
+    config.read_deadline = 200ms;
+    return config;
+  }
 
   static constexpr uint64_t kMemory = 64 * kMiB;
   static constexpr ByteRange kFirst{0, 100};

@@ -12,7 +12,7 @@
 namespace cachey::cache {
 
 namespace {
-std::unexpected<Error> changed() {
+std::unexpected<Error> changed_between_pages() {
   return fail(ErrorKind::kChanged, "the object changed between two of its pages; ask again");
 }
 
@@ -124,7 +124,7 @@ rt::Task<Result<void>> RangeReader::find_version(std::stop_token client_left) {
     if (!settled) co_return settled;
     const bool held = window_.holds(current());
     if (held && !refuses_by_old_news(*window_.at(current()).page)) co_return take_version();
-    if (looks == kTriesMax) co_return changed();
+    if (looks == kTriesMax) co_return changed_between_pages();
     if (only_if_cached()) co_return not_cached();
     Result<ObjectSourcePtr> seen = co_await look(client_left);
     if (!seen) co_return std::unexpected(std::move(seen.error()));
@@ -168,7 +168,7 @@ Result<void> RangeReader::take_version(const ObjectSource& source, int64_t came_
   entered_end_ = current() + 1;
   window_.spec().metrics->success.add();
   window_.cut(size);
-  if (window_.holds_other_version(*source_)) return changed();
+  if (window_.holds_other_version(*source_)) return changed_between_pages();
   window_.look_ahead(current(), size);
   return {};
 }
@@ -199,7 +199,7 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
     Slot& held = window_.at(current());
     const Page::Phase phase = held.page->phase();
     if (!window_.spec().may_hold(*held.page)) {
-      if (++held.tries > kTriesMax) co_return changed();
+      if (++held.tries > kTriesMax) co_return changed_between_pages();
       window_.replace(held);
       continue;
     }
@@ -215,7 +215,7 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
       const Error& error = held.page->error();
       // The answer's version has the page, and the origin does not.
       if (source_ != nullptr && error.kind() == ErrorKind::kRangeNotSatisfiable)
-        co_return changed();
+        co_return changed_between_pages();
       co_return std::unexpected(error);
     }
     ++held.tries;
@@ -351,7 +351,7 @@ rt::Task<Result<void>> RangeReader::wait(std::stop_token client_left) {
     if (!head) co_return head;
     Slot& held = window_.at(current());
     Page& page = *held.page;
-    if (!fits(page)) co_return changed();
+    if (!fits(page)) co_return changed_between_pages();
     if (page.memory_gone()) {
       if (++held.tries > kTriesMax) co_return evicted_again();
       leave(held);

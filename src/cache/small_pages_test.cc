@@ -15,12 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 
-store::DiskTierConfig quick_disk() {
-  store::DiskTierConfig config;
-  config.journal_delay = 1ms;
-  return config;
-}
-
 class SmallPagesTest : public ReaderHarness {
  protected:
   SmallPagesTest() : ReaderHarness(256 * kMiB, FillConfig{}, quick_disk()) {}

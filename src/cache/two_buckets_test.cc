@@ -14,15 +14,15 @@ namespace {
 
 using origin::FakeOrigin;
 
-constexpr uint64_t kSize = 3 * kPageBytes;
+constexpr uint64_t kObjectSize = 3 * kPageBytes;
 constexpr ByteRange kFirst{0, 100};
 constexpr ByteRange kSecond{kPageBytes, kPageBytes + 100};
 
 class TwoBuckets : public ReaderHarness {
  protected:
   TwoBuckets() {
-    put("a", kSize, 1, "\"a1\"");
-    put("b", kSize, 1, "\"b1\"");
+    put("a", kObjectSize, 1, "\"a1\"");
+    put("b", kObjectSize, 1, "\"b1\"");
   }
   void put(const std::string& bucket, uint64_t size, uint64_t seed, std::string etag) {
     origin_.put(bucket, "o", {.size = size, .seed = seed, .etag = std::move(etag)});
@@ -47,12 +47,12 @@ TEST_F(TwoBuckets, PagesOfBothStandInOneAnswerAndNoneIsFetchedTwice) {
   const Got whole = get({"b", "a"}, {0, 2 * kPageBytes});
   expect_whole(whole, {0, 2 * kPageBytes});
   EXPECT_EQ(whole.first_bucket, "a");
-  expect_whole(get({"a"}, {0, kSize}), {0, kSize});
+  expect_whole(get({"a"}, {0, kObjectSize}), {0, kObjectSize});
   EXPECT_EQ(asked(), 3u);
 }
 
 TEST_F(TwoBuckets, ARequestForItsOwnBucketAloneReplacesThePagesOfAnother) {
-  put("b", kSize, 2, "\"b1\"");  // lags behind
+  put("b", kObjectSize, 2, "\"b1\"");  // lags behind
   expect_whole(get({"b"}, kSecond, 2), kSecond);
   const auto own = spec("o", {"a"});
   own->wishes.own_buckets = true;
@@ -72,7 +72,7 @@ TEST_F(TwoBuckets, ABodyGoesOnFromTheOtherBucket) {
 }
 
 TEST_F(TwoBuckets, ABucketWithAnotherSizeTakesNothingFromTheOther) {
-  for (const uint64_t size : {kSize - 1, kSize + 1, uint64_t{40}}) {
+  for (const uint64_t size : {kObjectSize - 1, kObjectSize + 1, uint64_t{40}}) {
     put("b", size, 2, "\"b2\"");
     expect_whole(get({"a"}, kFirst), kFirst);
     expect_changed(get({"b"}, kSecond));
@@ -88,7 +88,7 @@ TEST_F(TwoBuckets, ABucketWithAnotherSizeTakesNothingFromTheOther) {
 
 TEST_F(TwoBuckets, AContestedVersionIsAskedForOnce) {
   expect_whole(get({"a"}, kFirst), kFirst);
-  put("b", kSize + 1, 2, "\"b2\"");
+  put("b", kObjectSize + 1, 2, "\"b2\"");
   expect_changed(get({"b"}, kSecond));
   const std::vector<FakeOrigin::Asked> all = origin_.asked();
   ASSERT_EQ(all.size(), 3u);
@@ -98,16 +98,16 @@ TEST_F(TwoBuckets, AContestedVersionIsAskedForOnce) {
 
 TEST_F(TwoBuckets, ANewerVersionPassesOnceTheOldOnesBucketNoLongerHasIt) {
   expect_whole(get({"a"}, kFirst), kFirst);
-  put("b", kSize + 1, 2, "\"b2\"");
-  put("a", kSize + 1, 2, "\"a2\"");
+  put("b", kObjectSize + 1, 2, "\"b2\"");
+  put("a", kObjectSize + 1, 2, "\"a2\"");
   expect_whole(get({"b"}, kSecond, 2), kSecond);
   expect_whole(get({"a"}, kFirst, 2), kFirst);
-  EXPECT_EQ(ruling()->info.size, kSize + 1);
+  EXPECT_EQ(ruling()->info.size, kObjectSize + 1);
 }
 
 TEST_F(TwoBuckets, ANewerVersionPassesIfTheOldOnesBucketNoLongerHasTheObject) {
   expect_whole(get({"a"}, kFirst), kFirst);
-  put("b", kSize + 1, 2, "\"b2\"");
+  put("b", kObjectSize + 1, 2, "\"b2\"");
   origin_.behave("a", {.error = Error(ErrorKind::kNotFound, "gone")});
   expect_whole(get({"b"}, kSecond, 2), kSecond);
   expect_whole(get({"b"}, kFirst, 2), kFirst);
@@ -115,7 +115,7 @@ TEST_F(TwoBuckets, ANewerVersionPassesIfTheOldOnesBucketNoLongerHasTheObject) {
 
 TEST_F(TwoBuckets, AVersionWhoseBucketDoesNotAnswerStays) {
   expect_whole(get({"a"}, kFirst), kFirst);
-  put("b", kSize + 1, 2, "\"b2\"");
+  put("b", kObjectSize + 1, 2, "\"b2\"");
   for (const ErrorKind kind : {ErrorKind::kUpstream, ErrorKind::kTimeout, ErrorKind::kDenied}) {
     origin_.behave("a", {.error = Error(kind, "no")});
     expect_changed(get({"b"}, kSecond));
@@ -126,15 +126,15 @@ TEST_F(TwoBuckets, AVersionWhoseBucketDoesNotAnswerStays) {
 }
 
 TEST_F(TwoBuckets, ADownloadGoesOnWhileAnotherBucketContests) {
-  put("b", kSize + 1, 2, "\"b2\"");
+  put("b", kObjectSize + 1, 2, "\"b2\"");
   origin_.behave("a", {.read_delay = std::chrono::milliseconds(1)});
-  auto download = read(spec("o", {"a"}), {0, kSize});
+  auto download = read(spec("o", {"a"}), {0, kObjectSize});
   while (!ruling()) std::this_thread::yield();  // the version of "a" is the first that is known
   for (int i = 0; i < 10; ++i) {
-    const Got other = get({"b"}, {2 * kPageBytes + i, kSize}, 2);
+    const Got other = get({"b"}, {2 * kPageBytes + i, kObjectSize}, 2);
     EXPECT_FALSE(other.error && other.error->kind() != ErrorKind::kChanged);
   }
-  expect_whole(download.get(), {0, kSize});
+  expect_whole(download.get(), {0, kObjectSize});
 }
 
 TEST_F(TwoBuckets, TheSizeOfABucketThatIsNotNamedIsNotTold) {
@@ -200,17 +200,17 @@ TEST_F(TwoBuckets, AReaderBeforeTheEndIsNotRefusedWithItsLeader) {
 }
 
 TEST_F(TwoBuckets, TheHomeBucketIsNotHinderedByAnother) {
-  put("k", kSize, 1, "\"k1\"");  // the kind's name
+  put("k", kObjectSize, 1, "\"k1\"");  // the kind's name
   put("b", 40, 2, "\"b2\"");
   expect_whole(get({"b"}, {0, 40}, 2), {0, 40});
   expect_whole(get({"k"}, kSecond), kSecond);
-  expect_whole(get({"k"}, {0, kSize}), {0, kSize});
+  expect_whole(get({"k"}, {0, kObjectSize}), {0, kObjectSize});
   EXPECT_EQ(ruling()->bucket, "k");
 }
 
 TEST_F(TwoBuckets, TheHomeBucketsEndCounts) {
   put("k", kPageBytes, 1, "\"k1\"");
-  put("b", kSize, 2, "\"b2\"");
+  put("b", kObjectSize, 2, "\"b2\"");
   expect_whole(get({"b"}, kFirst, 2), kFirst);
   EXPECT_EQ(get({"k"}, kSecond).error->kind(), ErrorKind::kRangeNotSatisfiable);
   expect_whole(get({"k"}, kFirst), kFirst);

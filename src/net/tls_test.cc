@@ -13,11 +13,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kBothVersions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+constexpr int kVersions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
 
 TEST(Tls, SpeaksTls12And13AndNothingOlder) {
   TestServer server(tls_config());
-  for (const int version : kBothVersions) {
+  for (const int version : kVersions) {
     TlsTestClient client(server.port, {.version = version});
     ASSERT_TRUE(client.agreed());
     EXPECT_EQ(client.version(), version);
@@ -43,7 +43,7 @@ TEST(Tls, ChoosesTheProtocolByAlpn) {
 
 TEST(Tls, BodiesOfAnySizeArriveWhole) {
   TestServer server(tls_config());
-  for (const int version : kBothVersions) {
+  for (const int version : kVersions) {
     TlsTestClient client(server.port, {.version = version});
     for (const size_t size : {0, 1, 4096, 16'000, 16'384, 16'385, 300'000, 1 << 20, 64 << 20}) {
       client.get("/bytes/" + std::to_string(size));
@@ -58,7 +58,7 @@ TEST(Tls, BodiesOfAnySizeArriveWhole) {
 
 TEST(Tls, BodiesInSmallRecordsArriveWhole) {
   TestServer server(tls_config());
-  for (const int version : kBothVersions) {
+  for (const int version : kVersions) {
     for (const int fragment : {TLSEXT_max_fragment_length_512, TLSEXT_max_fragment_length_1024}) {
       TlsTestClient client(server.port, {.version = version, .fragment = fragment});
       client.get("/bytes/5000000");
@@ -84,7 +84,7 @@ TEST(Tls, RecordsAreFull) {
 
 TEST(Tls, AnswersPipelinedRequestsInOrder) {
   TestServer server(tls_config());
-  for (const int version : kBothVersions) {
+  for (const int version : kVersions) {
     TlsTestClient client(server.port, {.version = version});
     std::string requests;  // 50 KB: larger than a buffer, in records larger than a buffer
     for (int i = 0; i < 1000; ++i) {
@@ -110,7 +110,7 @@ TEST(Tls, ReadsAHeadInPieces) {
 
 TEST(Tls, AnEndIsSaidSo) {
   TestServer server(tls_config());
-  for (const int version : kBothVersions) {
+  for (const int version : kVersions) {
     TlsTestClient client(server.port, {.version = version});
     client.get("/bytes/1000000", "Connection: close\r\n");
     EXPECT_TRUE(client.response().body == body_bytes(1'000'000));

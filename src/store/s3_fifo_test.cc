@@ -86,8 +86,8 @@ TEST(S3Fifo, WhatIsSetAsideIsNoCandidate) {
 }
 
 /// Four entries in the main queue and two in the small one.
-struct TwoQueues {
-  TwoQueues() {
+struct FifoPair {
+  FifoPair() {
     for (uint64_t i = 0; i < 5; ++i) main.push_back(make_entry(i));
     for (const TestPagePtr& entry : main) {
       policy.insert(*entry);
@@ -107,7 +107,7 @@ struct TwoQueues {
 };
 
 TEST(S3Fifo, TheMainQueueHasItsTurnWhileTheSmallOneIsSetAside) {
-  TwoQueues queues;
+  FifoPair queues;
   const auto held = all_but({queues.small[0].get(), queues.small[1].get()});
   for (const TestPagePtr& entry : queues.main)
     EXPECT_EQ(victim_of(queues.policy, held), entry.get());
@@ -118,7 +118,7 @@ TEST(S3Fifo, TheMainQueueHasItsTurnWhileTheSmallOneIsSetAside) {
 }
 
 TEST(S3Fifo, TheSmallQueueHasItsTurnWhileTheMainOneIsSetAside) {
-  TwoQueues queues;
+  FifoPair queues;
   std::set<Evictable*> held;
   for (const TestPagePtr& entry : queues.main) held.insert(entry.get());
   for (const TestPagePtr& entry : queues.small)

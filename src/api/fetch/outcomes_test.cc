@@ -170,7 +170,7 @@ class World {
   std::string counted_;
 };
 
-constexpr Row kTable[] = {
+constexpr Row kOutcomes[] = {
     {"ok", "ok", 206, "-", true, "a", 0, -1, 0, "success"},
     {"ok", "404", 206, "-", true, "a", 0, -1, 0, "success"},
     {"ok", "403", 206, "-", true, "a", 0, -1, 0, "success"},
@@ -255,7 +255,7 @@ constexpr Row kTable[] = {
 };
 
 TEST(Outcomes, OfTwoBuckets) {
-  for (const Row& expected : kTable) {
+  for (const Row& expected : kOutcomes) {
     World world(expected.a, expected.b);
     const Row row = world.fetch(expected);
     EXPECT_EQ(row, expected) << "is " << to_text(row);
@@ -282,7 +282,7 @@ TEST(Outcomes, OfAClientThatLeavesInTheMiddleOfTheBody) {
 TEST(Outcomes, TheTableIsWhole) {
   std::set<std::pair<std::string, std::string>> pairs;
   std::set<std::string> outcomes;
-  for (const Row& row : kTable) {
+  for (const Row& row : kOutcomes) {
     pairs.emplace(row.a, row.b);
     outcomes.insert(row.a);
   }

@@ -69,20 +69,20 @@ TEST(FetchTarget, NamesTheBrokenRule) {
   EXPECT_TRUE(parse_fetch_target("/fetch/" + std::string(64, 'k') + "/" + std::string(1024, 'o')));
 }
 
-Result<FetchFields> parse(std::vector<net::Field> fields) {
+Result<FetchFields> parse_fields(std::vector<net::Field> fields) {
   const net::Request request(net::Method::kGet, "/fetch/kind/o", std::move(fields));
   return parse_fetch_fields(request, kClientLimitMax);
 }
 
 TEST(FetchFields, NoBucketNeedsToBeNamed) {
-  const auto fetch = parse({{"range", "bytes=0-9"}});
+  const auto fetch = parse_fields({{"range", "bytes=0-9"}});
   ASSERT_TRUE(fetch);
   EXPECT_TRUE(fetch->buckets.empty());
 }
 
 TEST(FetchFields, BucketsKeepTheirOrderAndLoseDuplicates) {
-  const auto fetch =
-      parse({{"c0-bucket", "b"}, {"range", "bytes=0-9"}, {"c0-bucket", "a"}, {"c0-bucket", "b"}});
+  const auto fetch = parse_fields(
+      {{"c0-bucket", "b"}, {"range", "bytes=0-9"}, {"c0-bucket", "a"}, {"c0-bucket", "b"}});
   ASSERT_TRUE(fetch);
   EXPECT_THAT(fetch->buckets, ElementsAre("b", "a"));
 }
@@ -94,7 +94,7 @@ TEST(FetchFields, RefusesBadBuckets) {
        {std::string_view(""), std::string_view(long_name), std::string_view(long_second),
         std::string_view("a\xC2\x85"), std::string_view("\xff"), std::string_view(","),
         std::string_view(" ,, "), std::string_view("a,\xff")}) {
-    const auto fetch = parse({{"range", "bytes=0-9"}, {"c0-bucket", bucket}});
+    const auto fetch = parse_fields({{"range", "bytes=0-9"}, {"c0-bucket", bucket}});
     ASSERT_FALSE(fetch);
     EXPECT_EQ(fetch.error().kind(), ErrorKind::kBadRequest);
     EXPECT_THAT(fetch.error().message(), HasSubstr("C0-Bucket"));
@@ -121,7 +121,7 @@ TEST(FetchFields, BucketsMayBeJoinedOnTheirWay) {
   for (const Row& row : table) {
     std::vector<net::Field> fields = {{"range", "bytes=0-9"}};
     for (const std::string& line : row.lines) fields.push_back({"c0-bucket", line});
-    const auto fetch = parse(std::move(fields));
+    const auto fetch = parse_fields(std::move(fields));
     ASSERT_TRUE(fetch) << row.lines.front();
     EXPECT_EQ(fetch->buckets, row.buckets) << row.lines.front();
   }
@@ -130,10 +130,10 @@ TEST(FetchFields, BucketsMayBeJoinedOnTheirWay) {
 TEST(FetchFields, TakesAsManyBucketsAsItSays) {
   std::string names = "b0";
   for (size_t i = 1; i < kBucketsNamedMax; ++i) names += ",b" + std::to_string(i);
-  EXPECT_EQ(parse({{"range", "bytes=0-9"}, {"c0-bucket", names}})->buckets.size(),
+  EXPECT_EQ(parse_fields({{"range", "bytes=0-9"}, {"c0-bucket", names}})->buckets.size(),
             kBucketsNamedMax);
   names += ",b7,one-more";
-  EXPECT_THAT(parse({{"range", "bytes=0-9"}, {"c0-bucket", names}}).error().message(),
+  EXPECT_THAT(parse_fields({{"range", "bytes=0-9"}, {"c0-bucket", names}}).error().message(),
               HasSubstr("more than 100 buckets"));
 }
 
@@ -154,39 +154,42 @@ TEST(FetchTarget, AQueryThatSelectsIsRefused) {
 }
 
 TEST(FetchFields, RangeIsRequiredOnce) {
-  const auto missing = parse({});
+  const auto missing = parse_fields({});
   EXPECT_EQ(missing.error().kind(), ErrorKind::kBadRequest);
   EXPECT_EQ(missing.error().message(), "Range header is required");
-  const auto twice = parse({{"range", "bytes=0-9"}, {"range", "bytes=0-9"}});
+  const auto twice = parse_fields({{"range", "bytes=0-9"}, {"range", "bytes=0-9"}});
   EXPECT_EQ(twice.error().kind(), ErrorKind::kRangeNotSatisfiable);
 }
 
 TEST(FetchFields, OnlyTheFirstConfigLineIsRead) {
   const auto fetch =
-      parse({{"range", "bytes=0-9"}, {"c0-config", "ma=2"}, {"c0-config", "nonsense"}});
+      parse_fields({{"range", "bytes=0-9"}, {"c0-config", "ma=2"}, {"c0-config", "nonsense"}});
   ASSERT_TRUE(fetch);
   EXPECT_EQ(fetch->config.attempts_max, 2u);
-  EXPECT_FALSE(parse({{"range", "bytes=0-9"}, {"c0-config", "nonsense"}}));
+  EXPECT_FALSE(parse_fields({{"range", "bytes=0-9"}, {"c0-config", "nonsense"}}));
 }
 
 TEST(FetchFields, WishesAreParsed) {
-  const auto fetch = parse({{"range", "bytes=0-9"}, {"c0-exact", "true"}, {"c0-object-size", "7"}});
+  const auto fetch =
+      parse_fields({{"range", "bytes=0-9"}, {"c0-exact", "true"}, {"c0-object-size", "7"}});
   ASSERT_TRUE(fetch);
   EXPECT_TRUE(fetch->wishes.exact);
   EXPECT_EQ(fetch->wishes.object_size, 7u);
   EXPECT_EQ(fetch->range, (ByteRange{0, 7}));
-  EXPECT_FALSE(parse({{"range", "bytes=0-16777216"}, {"c0-exact", "true"}}));
+  EXPECT_FALSE(parse_fields({{"range", "bytes=0-16777216"}, {"c0-exact", "true"}}));
 }
 
 TEST(FetchFields, ARangePastTheSaidSizeIsRefused) {
   for (const char* size : {"0", "5"}) {
-    const auto past = parse({{"range", "bytes=5-9"}, {"c0-object-size", size}});
+    const auto past = parse_fields({{"range", "bytes=5-9"}, {"c0-object-size", size}});
     ASSERT_FALSE(past) << size;
     EXPECT_EQ(past.error().kind(), ErrorKind::kRangeNotSatisfiable);
     EXPECT_EQ(std::to_string(past.error().object_size().value()), size);
   }
-  EXPECT_EQ(parse({{"range", "bytes=5-9"}, {"c0-object-size", "6"}})->range, (ByteRange{5, 6}));
-  EXPECT_EQ(parse({{"range", "bytes=5-9"}, {"c0-object-size", "99"}})->range, (ByteRange{5, 10}));
+  EXPECT_EQ(parse_fields({{"range", "bytes=5-9"}, {"c0-object-size", "6"}})->range,
+            (ByteRange{5, 6}));
+  EXPECT_EQ(parse_fields({{"range", "bytes=5-9"}, {"c0-object-size", "99"}})->range,
+            (ByteRange{5, 10}));
 }
 
 TEST(FetchSpec, IsWholeFromTheStart) {

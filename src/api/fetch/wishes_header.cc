@@ -8,7 +8,7 @@
 namespace cachey::api {
 namespace {
 
-std::unexpected<Error> bad(const char* text) { return fail(ErrorKind::kBadRequest, text); }
+std::unexpected<Error> bad_wish(const char* text) { return fail(ErrorKind::kBadRequest, text); }
 
 /// The next member between commas; empty ones count as none (RFC 9110 5.6.1). Empty: there is none.
 std::string_view take_member(std::string_view& line) {
@@ -29,8 +29,8 @@ Result<void> add_line(std::string_view line, std::optional<T>& known, Parse pars
   std::string_view member = take_member(line);
   do {
     const std::optional<T> value = parse(member);
-    if (!value) return bad(rule);
-    if (known.value_or(*value) != *value) return bad(differs);
+    if (!value) return bad_wish(rule);
+    if (known.value_or(*value) != *value) return bad_wish(differs);
     known = value;
     member = take_member(line);
   } while (!member.empty());
@@ -76,7 +76,7 @@ Result<cache::Wishes> parse_wishes(const net::Request& request, ByteRange range)
   }
   wishes.exact = exact.value_or(false);
   if (wishes.exact && range.size() > kExactBytesMax)
-    return bad("C0-Exact: the range must not have more than 16 MiB");
+    return bad_wish("C0-Exact: the range must not have more than 16 MiB");
   return wishes;
 }
 

@@ -13,19 +13,19 @@ namespace {
 using namespace std::chrono_literals;
 using World = EndpointWorld;
 
-struct Row {
+struct AbsenceRow {
   const char* policy;
   std::chrono::seconds later;  // the second request, after the first one
   bool is_asked;
 };
 
-constexpr Row kRows[] = {
+constexpr AbsenceRow kAbsenceRows[] = {
     {"5", 4s, false},  {"5", 6s, true},      {"5", 11s, true},     {"60", 9s, false},
     {"60", 11s, true}, {"never", 9s, false}, {"never", 11s, true}, {"always", 1s, true},
 };
 
 TEST(Absence, IsRememberedForTheShorterOfTwoTimes) {
-  for (const Row& row : kRows) {
+  for (const AbsenceRow& row : kAbsenceRows) {
     for (const auto method : {net::Method::kGet, net::Method::kHead}) {
       World world(row.policy, false, 10s);
       EXPECT_EQ(world.ask({}, method, "/bkt/new").status, 404u);

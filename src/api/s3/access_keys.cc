@@ -15,7 +15,7 @@ namespace cachey::api::s3 {
 namespace {
 
 constexpr std::string_view kBlanksOfALine = " \t\r";
-constexpr std::string_view kBuckets = "buckets=";
+constexpr std::string_view kBucketsWord = "buckets=";
 constexpr std::string_view kPrefix = "prefix=";
 constexpr size_t kPrefixBytesMax = 1024;  // of a key
 
@@ -52,9 +52,9 @@ std::string add_limit(std::string_view word, Limits& limits) {
     limits.write = true;
     return {};
   }
-  if (word.starts_with(kBuckets)) {
+  if (word.starts_with(kBucketsWord)) {
     if (!limits.buckets.empty()) return "buckets= is there twice";
-    return add_globs(word.substr(kBuckets.size()), limits.buckets);
+    return add_globs(word.substr(kBucketsWord.size()), limits.buckets);
   }
   if (!word.starts_with(kPrefix))
     return "behind the secret come buckets=GLOB,..., prefix=TEXT and write, and nothing else";

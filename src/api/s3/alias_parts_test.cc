@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using Said = FakeForwarder::Answer;
 
-constexpr uint64_t kBytes = EndpointWorld::kObjectBytes;
+constexpr uint64_t kAliasBytes = EndpointWorld::kObjectBytes;
 
 /// Each replica has the object in two parts of equal size.
 class AliasParts : public ::testing::Test {
@@ -35,17 +35,17 @@ class AliasParts : public ::testing::Test {
   }
 
   void put(const std::string& bucket, const std::string& tag) {
-    world_.origin().put(bucket, "o", {.size = kBytes, .seed = 1, .etag = tag});
+    world_.origin().put(bucket, "o", {.size = kAliasBytes, .seed = 1, .etag = tag});
     says_[bucket] = [tag](const origin::ForwardRequest& request) {
       const bool names = request.fields.empty() || request.fields.at(0).value == tag;
       if (!names) return Said{.status = 412, .lines = ""};
-      const uint64_t begin = std::stoul(request.query.at(0).value) == 1 ? 0 : kBytes / 2;
+      const uint64_t begin = std::stoul(request.query.at(0).value) == 1 ? 0 : kAliasBytes / 2;
       return Said{.status = 206,
-                  .body = request.head ? "" : std::string(kBytes / 2, 'x'),
+                  .body = request.head ? "" : std::string(kAliasBytes / 2, 'x'),
                   .lines = fmt::format(
                       "ETag: {}\r\nContent-Range: bytes {}-{}/{}\r\nx-amz-mp-parts-count: 2\r\n",
-                      tag, begin, begin + kBytes / 2 - 1, kBytes),
-                  .length = kBytes / 2};
+                      tag, begin, begin + kAliasBytes / 2 - 1, kAliasBytes),
+                  .length = kAliasBytes / 2};
     };
   }
   void remove(const std::string& bucket) {
@@ -82,7 +82,7 @@ TEST_F(AliasParts, AReplicaWithTheSameTagTellsThePlaceIfTheKnownOneDoesNot) {
     for (const char* target : {"/data/o?partNumber=2", "/data/o?partNumber=1"}) {
       RecordingWriter got = get(target);
       EXPECT_EQ(got.status, 206u) << i << got.text;
-      EXPECT_EQ(got.text.size(), kBytes / 2);
+      EXPECT_EQ(got.text.size(), kAliasBytes / 2);
       EXPECT_EQ(got.fields["ETag"], fmt::format("\"loss{}-2\"", i));
       EXPECT_EQ(got.fields["x-amz-mp-parts-count"], "2");
     }

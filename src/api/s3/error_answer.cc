@@ -16,9 +16,9 @@ namespace {
 constexpr std::string_view kReadOnly =
     "this endpoint is a read-only cache; write to the store itself";
 
-constexpr std::array kSameForAll = {net::Field("Content-Type", "application/xml"),
-                                    net::Field("Cache-Control", "no-store"),
-                                    net::Field("Server", "cachey")};
+constexpr std::array kSameForErrors = {net::Field("Content-Type", "application/xml"),
+                                       net::Field("Cache-Control", "no-store"),
+                                       net::Field("Server", "cachey")};
 
 const aws::ErrorCode& code_of(const Error& error) {
   if (error.kind() == ErrorKind::kNotFound && error.cause() == ErrorCause::kNoSuchBucket) {
@@ -107,7 +107,7 @@ std::string write_refusal(const Refusal& refusal, const RefusedRequest& refused)
 }
 
 rt::Task<void> refuse(net::ResponseWriter& writer, Refusal refusal, RefusedRequest refused) {
-  static const net::ConstantFields kConstants(kSameForAll);
+  static const net::ConstantFields kConstants(kSameForErrors);
   net::ResponseHead head(refusal.status());
   head.set_constants(kConstants);
   head.add("x-amz-request-id", refused.request_id);

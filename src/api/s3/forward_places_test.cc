@@ -14,11 +14,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class World {
+class PlacesWorld {
  public:
   using Entered = std::shared_ptr<std::optional<Result<ForwardPlaces::Place>>>;
 
-  explicit World(ForwardLimits limits) : places(limits, virtual_.clock(), metrics_) {}
+  explicit PlacesWorld(ForwardLimits limits) : places(limits, virtual_.clock(), metrics_) {}
 
   Entered enter(std::string account, std::stop_token stop = {}) {
     return virtual_.start(places.enter(virtual_.worker(), std::move(account), std::move(stop)));
@@ -42,14 +42,14 @@ class World {
   ForwardPlaces places;
 };
 
-bool has_place(const World::Entered& entered) {
+bool has_place(const PlacesWorld::Entered& entered) {
   return entered->has_value() && (*entered)->has_value();
 }
 
-ErrorKind failure(const World::Entered& entered) { return (*entered)->error().kind(); }
+ErrorKind failure(const PlacesWorld::Entered& entered) { return (*entered)->error().kind(); }
 
 TEST(ForwardPlaces, AClientHasAsManyAsAreLeftForOthers) {
-  World world({.at_once = 64, .waiting = 0});
+  PlacesWorld world({.at_once = 64, .waiting = 0});
   EXPECT_EQ(world.take("a", 64).size(), 32u);
   EXPECT_EQ(world.places.taken(), 0u);  // given back
   const auto a = world.take("a", 64);
@@ -62,7 +62,7 @@ TEST(ForwardPlaces, AClientHasAsManyAsAreLeftForOthers) {
 }
 
 TEST(ForwardPlaces, PastTheQueueItIsRefused) {
-  World world({.at_once = 2, .waiting = 4});
+  PlacesWorld world({.at_once = 2, .waiting = 4});
   const auto held = world.take("a", 1);
   const auto first = world.enter("a");
   const auto second = world.enter("a");
@@ -76,7 +76,7 @@ TEST(ForwardPlaces, PastTheQueueItIsRefused) {
 }
 
 TEST(ForwardPlaces, AWaitEndsWithTheLimit) {
-  World world({.at_once = 2, .waiting = 8, .wait = 1s});
+  PlacesWorld world({.at_once = 2, .waiting = 8, .wait = 1s});
   const auto held = world.take("a", 1);
   const auto waits = world.enter("a");
   world.pass(900ms);
@@ -88,7 +88,7 @@ TEST(ForwardPlaces, AWaitEndsWithTheLimit) {
 }
 
 TEST(ForwardPlaces, AWaitEndsWhenTheClientLeaves) {
-  World world({.at_once = 2, .waiting = 8});
+  PlacesWorld world({.at_once = 2, .waiting = 8});
   const auto held = world.take("a", 1);
   std::stop_source left;
   const auto waits = world.enter("a", left.get_token());
@@ -100,7 +100,7 @@ TEST(ForwardPlaces, AWaitEndsWhenTheClientLeaves) {
 }
 
 TEST(ForwardPlaces, TheClientWithTheFewestIsNext) {
-  World world({.at_once = 4, .waiting = 8});
+  PlacesWorld world({.at_once = 4, .waiting = 8});
   auto greedy = world.take("greedy", 2);
   auto other = world.take("other", 1);
   const auto greedy_waits = world.enter("greedy");

@@ -23,7 +23,7 @@ constexpr GoodFor kFiveSeconds{5s};
 using MaxAge = std::optional<std::chrono::nanoseconds>;
 
 /// A row of the table: what is known, and the step for each state of the entry.
-struct Row {
+struct FreshnessRow {
   std::string_view name;
   Known known;
   NextStep fresh;
@@ -32,7 +32,7 @@ struct Row {
   NextStep never;
 };
 
-constexpr Row kRows[] = {
+constexpr FreshnessRow kFreshnessRows[] = {
     {"within the size", Known::kServes, kAnswer, kAsk, kAskAnew, kAnswer},
     {"If-Match names the version", Known::kServesNamed, kAnswer, kAnswer, kAskAnew, kAnswer},
     {"If-Match differs", Known::kFails, kAskAnew, kAskAnew, kAskAnew, kAnswer},
@@ -42,7 +42,7 @@ constexpr Row kRows[] = {
 };
 
 TEST(NextStep, IsThatOfTheTable) {
-  for (const Row& row : kRows) {
+  for (const FreshnessRow& row : kFreshnessRows) {
     SCOPED_TRACE(row.name);
     EXPECT_EQ(next_step(kFiveSeconds, {.known = row.known, .age = 4s}), row.fresh);
     EXPECT_EQ(next_step(kFiveSeconds, {.known = row.known, .age = 6s}), row.stale);
@@ -52,7 +52,7 @@ TEST(NextStep, IsThatOfTheTable) {
 }
 
 TEST(NextStep, NothingInThisProcessHasConfirmedThePagesOfAnEarlierOne) {
-  for (const Row& row : kRows) {
+  for (const FreshnessRow& row : kFreshnessRows) {
     SCOPED_TRACE(row.name);
     EXPECT_EQ(next_step(kFiveSeconds, {.known = row.known}), row.stale);
     EXPECT_EQ(next_step(GoodFor::one_request(), {.known = row.known}), row.always);
@@ -66,7 +66,7 @@ TEST(NextStep, AnAnswerIsGoodForLessThanItsTime) {
 }
 
 TEST(NextStep, AnAnswerSinceTheRequestBeganIsFinal) {
-  for (const Row& row : kRows) {
+  for (const FreshnessRow& row : kFreshnessRows) {
     for (const auto age : {0ns, -1ns, std::chrono::nanoseconds(-10s)}) {
       for (const GoodFor good_for : {kFiveSeconds, GoodFor::one_request(), GoodFor::ever()}) {
         for (const MaxAge age_max : {MaxAge(), MaxAge(0s)}) {
@@ -79,7 +79,7 @@ TEST(NextStep, AnAnswerSinceTheRequestBeganIsFinal) {
 }
 
 TEST(NextStep, AClientThatAsksToRevalidateGetsIt) {
-  for (const Row& row : kRows) {
+  for (const FreshnessRow& row : kFreshnessRows) {
     for (const GoodFor good_for : {kFiveSeconds, GoodFor::one_request(), GoodFor::ever()}) {
       const FreshnessQuestion question{.known = row.known, .age = 1s, .age_max = 0s};
       EXPECT_EQ(next_step(good_for, question), kAskAnew) << row.name;

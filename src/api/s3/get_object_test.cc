@@ -62,7 +62,7 @@ void bring(World& world, State state) {
   (void)world.asked();
 }
 
-struct Row {
+struct ObjectRow {
   State state;
   const char* policy;
   const char* request;  // a field, or a method and a field
@@ -73,7 +73,7 @@ struct Row {
 };
 
 constexpr const char* kGet = "";
-constexpr const char* kRange = "range: bytes=0-9";
+constexpr const char* kRangeLine = "range: bytes=0-9";
 constexpr const char* kTail = "range: bytes=-10";
 constexpr const char* kPast = "range: bytes=1000-";
 constexpr const char* kHead = "HEAD";
@@ -85,9 +85,9 @@ constexpr const char* kCached = "cache-control: only-if-cached";
 
 using enum State;
 
-constexpr Row kTable[] = {
+constexpr ObjectRow kTable[] = {
     {kUnknown, "5", kGet, 200, "MISS", "G", 1000},
-    {kUnknown, "5", kRange, 206, "MISS", "G", 10},
+    {kUnknown, "5", kRangeLine, 206, "MISS", "G", 10},
     {kUnknown, "5", kTail, 206, "MISS", "T", 10},
     {kUnknown, "5", "range: bytes=-2000", 206, "MISS", "T", 1000},
     {kUnknown, "5", "range: bytes=-0", 416, "", "H", 0},
@@ -106,7 +106,7 @@ constexpr Row kTable[] = {
     {kUnknown, "never", kCached, 504, "", "", 0},
 
     {kFresh, "5", kGet, 200, "HIT", "", 1000},
-    {kFresh, "5", kRange, 206, "HIT", "", 10},
+    {kFresh, "5", kRangeLine, 206, "HIT", "", 10},
     {kFresh, "5", kTail, 206, "HIT", "", 10},
     {kFresh, "5", kHead, 200, "HIT", "", 1000},
     {kFresh, "5", kPast, 416, "", "H", 0},
@@ -122,7 +122,7 @@ constexpr Row kTable[] = {
     {kFresh, "always", kCached, 504, "", "", 0},
 
     {kStale, "5", kGet, 200, "REVALIDATED", "H", 1000},
-    {kStale, "5", kRange, 206, "REVALIDATED", "H", 10},
+    {kStale, "5", kRangeLine, 206, "REVALIDATED", "H", 10},
     {kStale, "5", kHead, 200, "REVALIDATED", "H", 1000},
     {kStale, "5", kMatch, 200, "HIT", "", 1000},
     {kStale, "5", kOther, 412, "", "H", 0},
@@ -140,7 +140,7 @@ constexpr Row kTable[] = {
     {kStale, "never", kNew, 304, "HIT", "", 0},
 
     {kChanged, "5", kGet, 200, "MISS", "HG", 2000},
-    {kChanged, "5", kRange, 206, "MISS", "HG", 10},
+    {kChanged, "5", kRangeLine, 206, "MISS", "HG", 10},
     {kChanged, "5", kPast, 206, "MISS", "HG", 1000},
     {kChanged, "5", kHead, 200, "MISS", "H", 2000},
     {kChanged, "5", kMatch, 200, "HIT", "", 1000},
@@ -177,7 +177,7 @@ RecordingWriter ask(World& world, std::string_view request) {
 }
 
 TEST(GetObject, AnswersByWhatIsKnownAndWhatTheStoreSays) {
-  for (const Row& row : kTable) {
+  for (const ObjectRow& row : kTable) {
     World world(row.policy);
     bring(world, row.state);
     RecordingWriter got = ask(world, row.request);
@@ -213,7 +213,7 @@ TEST(GetObject, AnObjectOfNoBytesIsServed) {
     EXPECT_EQ(got.text, "") << request;
     EXPECT_FALSE(got.fields.contains("Content-Range")) << request;
   }
-  for (const char* request : {kRange, "range: bytes=-0", "range: bytes=0-"}) {
+  for (const char* request : {kRangeLine, "range: bytes=-0", "range: bytes=0-"}) {
     EXPECT_EQ(ask(world, request).status, 416u) << request;
   }
 }

@@ -10,9 +10,9 @@
 namespace cachey::api::s3 {
 namespace {
 
-constexpr std::array kSameForAll = {net::Field("Accept-Ranges", "bytes"),
-                                    net::Field("Server", "cachey"),
-                                    net::Field("x-amz-id-2", "cachey")};
+constexpr std::array kSameForObjects = {net::Field("Accept-Ranges", "bytes"),
+                                        net::Field("Server", "cachey"),
+                                        net::Field("x-amz-id-2", "cachey")};
 
 /// S3's tags have quotes; some stores send none.
 bool has_quotes(std::string_view tag) { return tag.ends_with('"'); }
@@ -77,7 +77,7 @@ net::CacheStatus cache_status_of(CacheWord word) {
 }  // namespace
 
 void start_object(net::ResponseWriter& writer, const ObjectHead& object) {
-  static const net::ConstantFields kConstants(kSameForAll);
+  static const net::ConstantFields kConstants(kSameForObjects);
   const ObjectInfo& info = object.source.info;
   net::ResponseHead head(object.status);
   head.set_constants(kConstants);

@@ -14,12 +14,12 @@ constexpr const char* kLines =
     "Content-Type: text/csv\r\nCache-Control: max-age=1\r\nx-amz-meta-a: b\r\n"
     "Expires: 0\r\nx-amz-meta-cache-control: c\r\n";
 
-std::expected<ResponseOverrides, const aws::ErrorCode*> parse(std::string_view query) {
+std::expected<ResponseOverrides, const aws::ErrorCode*> parse_overrides(std::string_view query) {
   return ResponseOverrides::parse(*aws::decode_query(query));
 }
 
 std::string applied(std::string_view query, std::string_view lines = kLines) {
-  const auto parsed = parse(query);
+  const auto parsed = parse_overrides(query);
   EXPECT_TRUE(parsed.has_value()) << query;
   return parsed ? parsed->applied_to(lines) : "";
 }
@@ -57,7 +57,7 @@ TEST(Overrides, OtherParametersChangeNothing) {
         "response-content-type", "response-content-type=", "response-content-type=%20%20",
         "content-type=a", "response-content-length=5",
         "response-content-type=&response-content-type=a"}) {
-    const auto parsed = parse(query);
+    const auto parsed = parse_overrides(query);
     ASSERT_TRUE(parsed.has_value()) << query;
     EXPECT_TRUE(parsed->empty()) << query;
     EXPECT_EQ(parsed->applied_to(kLines), kLines) << query;
@@ -75,7 +75,7 @@ TEST(Overrides, BlanksAroundAValueAreDropped) {
 TEST(Overrides, AControlCharacterIsRefused) {
   for (const char* text : {"%0D%0ASet-Cookie:%20a", "a%0Db", "a%0Ab", "%00", "a%09b", "%7F",
                            "%C2%85", "%1B%5B0m", "\x01"}) {
-    const auto parsed = parse(std::string("response-content-type=") + text);
+    const auto parsed = parse_overrides(std::string("response-content-type=") + text);
     ASSERT_FALSE(parsed.has_value()) << text;
     EXPECT_EQ(parsed.error()->code, "InvalidArgument") << text;
   }

@@ -14,7 +14,7 @@ namespace {
 using origin::FakeOrigin;
 using World = EndpointWorld;
 
-std::string bytes_of(uint64_t seed, uint64_t size) {
+std::string object_bytes(uint64_t seed, uint64_t size) {
   std::string bytes(size, '\0');
   for (uint64_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(origin::object_byte(seed, i));
   return bytes;
@@ -40,9 +40,9 @@ TEST(OwnBucket, PagesOfAnotherBucketDoNotAnswer) {
         const RecordingWriter got = world.ask({{"range", range}});
         EXPECT_EQ(got.status, 206u);
         EXPECT_EQ(got.fields.at("ETag"), "\"new\"");
-        EXPECT_TRUE(!got.text.empty() && bytes_of(2, World::kObjectBytes).contains(got.text))
+        EXPECT_TRUE(!got.text.empty() && object_bytes(2, World::kObjectBytes).contains(got.text))
             << policy << " " << range << " " << exact;
-        EXPECT_EQ(world.ask().text, bytes_of(2, World::kObjectBytes)) << policy << " " << range;
+        EXPECT_EQ(world.ask().text, object_bytes(2, World::kObjectBytes)) << policy << " " << range;
       }
     }
   }
@@ -57,7 +57,7 @@ TEST(OwnBucket, PagesOfAnotherBucketThatComeLaterDoNotAnswer) {
   EXPECT_EQ(world.fetch("replica", false), "");
   const RecordingWriter got = world.ask();
   EXPECT_EQ(got.fields.at("ETag"), "\"new\"");
-  EXPECT_EQ(got.text, bytes_of(2, World::kObjectBytes));
+  EXPECT_EQ(got.text, object_bytes(2, World::kObjectBytes));
 }
 
 TEST(OwnBucket, AnotherBucketDoesNotAnswerForAnObjectThatIsGone) {

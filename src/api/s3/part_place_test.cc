@@ -11,7 +11,7 @@ namespace {
 using enum PartPlace::Form;
 
 const ObjectInfo kVersion{.etag = "\"abc-3\"", .size = 100};
-constexpr const char* kTag = "ETag: \"abc-3\"\r\n";
+constexpr const char* kTagLine = "ETag: \"abc-3\"\r\n";
 
 Result<PartPlace> read(unsigned status, const std::string& lines, std::optional<uint64_t> length,
                        uint32_t number = 2) {
@@ -20,7 +20,7 @@ Result<PartPlace> read(unsigned status, const std::string& lines, std::optional<
 
 Result<PartPlace> tagged(unsigned status, const std::string& lines, std::optional<uint64_t> length,
                          uint32_t number = 2) {
-  return read(status, kTag + lines, length, number);
+  return read(status, kTagLine + lines, length, number);
 }
 
 TEST(PartNumber, IsOneOfS3s) {

@@ -19,8 +19,8 @@
 namespace cachey::api::s3 {
 namespace {
 
-constexpr std::array kSameForAll = {net::Field("Server", "cachey"),
-                                    net::Field("x-amz-id-2", kHostId)};
+constexpr std::array kSameForStoreAnswers = {net::Field("Server", "cachey"),
+                                             net::Field("x-amz-id-2", kHostId)};
 
 /// The bytes of a store's body that are read at once for a document's begin.
 constexpr size_t kBeginReadBytes = 4 * 1024;
@@ -208,7 +208,7 @@ void PassThrough::rename(Passing& passing) const {
 
 /// Sends the head, and counts and notes what X-Cache says.
 void PassThrough::start(Passing& passing) {
-  static const net::ConstantFields kConstants(kSameForAll);
+  static const net::ConstantFields kConstants(kSameForStoreAnswers);
   const unsigned status = passing.store->status();
   metrics_.answered(CacheWord::kPass);
   if (passing.request.notes() != nullptr)

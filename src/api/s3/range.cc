@@ -79,14 +79,13 @@ ByteRange AskedRange::of_unknown_size() const {
 }
 
 RangeVerdict judge(const AskedRange& asked, uint64_t object_size) {
-  using Form = AskedRange::Form;
   using Answer = RangeVerdict::Answer;
   const bool all_of_nothing =
-      asked.form == Form::kTail && asked.tail_bytes != 0 && object_size == 0;
-  if (asked.form == Form::kWhole || all_of_nothing) {
+      asked.form == AskedRange::Form::kTail && asked.tail_bytes != 0 && object_size == 0;
+  if (asked.form == AskedRange::Form::kWhole || all_of_nothing) {
     return {Answer::kWhole, ByteRange{0, object_size}};
   }
-  const bool tail = asked.form == Form::kTail;
+  const bool tail = asked.form == AskedRange::Form::kTail;
   const uint64_t begin = tail ? object_size - std::min(asked.tail_bytes, object_size) : asked.first;
   if (begin >= object_size) return {Answer::kUnsatisfiable, ByteRange()};
   const uint64_t last = tail ? object_size - 1 : std::min(asked.last, object_size - 1);

@@ -12,12 +12,12 @@
 namespace cachey::api::s3 {
 namespace {
 
-using Form = AskedRange::Form;
+using RangeForm = AskedRange::Form;
 using enum RangeVerdict::Answer;
 
 constexpr uint64_t kLargest = std::numeric_limits<uint64_t>::max();
 
-struct Row {
+struct RangeRow {
   std::string value;
   RangeVerdict verdict;
 };
@@ -26,8 +26,8 @@ constexpr RangeVerdict whole(uint64_t size) { return {kWhole, {0, size}}; }
 constexpr RangeVerdict part(uint64_t first, uint64_t last) { return {kPart, {first, last + 1}}; }
 constexpr RangeVerdict unsatisfiable() { return {kUnsatisfiable, {}}; }
 
-void expect_verdicts(const std::vector<Row>& rows, uint64_t size) {
-  for (const Row& row : rows) {
+void expect_verdicts(const std::vector<RangeRow>& rows, uint64_t size) {
+  for (const RangeRow& row : rows) {
     const RangeVerdict verdict = judge(AskedRange::parse(row.value), size);
     EXPECT_EQ(verdict, row.verdict)
         << row.value << " of " << size << " bytes: " << static_cast<int>(verdict.answer) << " "
@@ -181,7 +181,7 @@ TEST(Range, TheRangeOfAnUnknownSizeHasTheBytesOfTheAnswer) {
   for (const char* value : {"bytes=0-", "bytes=0-0", "bytes=5-", "bytes=99-1000", "bytes=100-",
                             "bytes=54975581388800-", "bytes=18446744073709551615-"}) {
     const AskedRange asked = AskedRange::parse(value);
-    ASSERT_EQ(asked.form, Form::kFromTo) << value;
+    ASSERT_EQ(asked.form, RangeForm::kFromTo) << value;
     const ByteRange unknown = asked.of_unknown_size();
     EXPECT_FALSE(unknown.empty()) << value;
     EXPECT_LE(unknown.end, kObjectBytesMax) << value;
@@ -198,11 +198,11 @@ TEST(Range, OnlyOneFieldCounts) {
   const auto of = [](std::vector<net::Field> fields) {
     return AskedRange::of(net::Request(net::Method::kGet, "/b/k", std::move(fields)));
   };
-  EXPECT_EQ(of({}).form, Form::kWhole);
+  EXPECT_EQ(of({}).form, RangeForm::kWhole);
   EXPECT_EQ(of({{"range", "bytes=1-2"}}), AskedRange::parse("bytes=1-2"));
   EXPECT_EQ(of({{"host", "h"}, {"range", "bytes=-2"}, {"if-range", "x"}}),
             AskedRange::parse("bytes=-2"));
-  EXPECT_EQ(of({{"range", "bytes=1-2"}, {"range", "bytes=1-2"}}).form, Form::kWhole);
+  EXPECT_EQ(of({{"range", "bytes=1-2"}, {"range", "bytes=1-2"}}).form, RangeForm::kWhole);
 }
 
 }  // namespace

@@ -12,14 +12,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct Row {
+struct ControlRow {
   const char* line;
   std::optional<std::chrono::seconds> age_max;
   bool no_store = false;
   bool only_if_cached = false;
 };
 
-constexpr Row kRows[] = {
+constexpr ControlRow kControlRows[] = {
     {"", {}},
     {",", {}},
     {"no-cache", 0s},
@@ -66,7 +66,7 @@ constexpr Row kRows[] = {
 };
 
 TEST(RequestCacheControl, OfALine) {
-  for (const Row& row : kRows) {
+  for (const ControlRow& row : kControlRows) {
     RequestCacheControl parsed;
     parsed.add(net::Field("cache-control", row.line));
     EXPECT_EQ(parsed.age_max, row.age_max) << row.line;

@@ -16,9 +16,9 @@ using enum Operation;
 
 VirtualHosts hosts() { return *VirtualHosts::parse(std::vector<std::string>{"s3.test"}); }
 
-std::expected<Target, const aws::ErrorCode*> parse(std::string_view target,
-                                                   Method method = Method::kGet,
-                                                   std::string_view host = "127.0.0.1:80") {
+std::expected<Target, const aws::ErrorCode*> target_of(std::string_view target,
+                                                       Method method = Method::kGet,
+                                                       std::string_view host = "127.0.0.1:80") {
   return parse_target(net::Request(method, target, {{"host", host}}), hosts());
 }
 
@@ -30,7 +30,7 @@ struct Named {
 };
 
 void expect_named(const Named& row, Method method, std::string_view host = "127.0.0.1:80") {
-  const auto parsed = parse(row.target, method, host);
+  const auto parsed = target_of(row.target, method, host);
   ASSERT_TRUE(parsed.has_value()) << row.target << ": " << parsed.error()->code;
   EXPECT_EQ(to_string(parsed->operation), to_string(row.operation)) << row.target;
   EXPECT_EQ(parsed->operation, row.operation) << row.target;
@@ -90,7 +90,7 @@ TEST(Target, VirtualHostStyle) {
   for (const char* host : {"s3.test", "s3.test:80", "127.0.0.1", "[::1]:80", "other.test"})
     expect_named({"/bkt/key", kGetObject, "bkt", "key"}, Method::kGet, host);
   for (const char* host : {".s3.test", "a..b.s3.test", "-.s3.test"})
-    EXPECT_EQ(parse("/key", Method::kGet, host).error()->code, "InvalidBucketName") << host;
+    EXPECT_EQ(target_of("/key", Method::kGet, host).error()->code, "InvalidBucketName") << host;
 }
 
 TEST(Target, WithoutHostItIsPathStyle) {
@@ -195,21 +195,21 @@ TEST(Target, BadTargets) {
   };
   for (const auto& row : rows) {
     for (const Method method : {Method::kGet, Method::kHead}) {
-      const auto parsed = parse(row.target, method);
+      const auto parsed = target_of(row.target, method);
       ASSERT_FALSE(parsed.has_value()) << row.target;
       EXPECT_EQ(parsed.error()->code, row.code) << row.target;
       EXPECT_EQ(parsed.error()->status, 400);
     }
   }
-  EXPECT_TRUE(parse("/bkt/" + std::string(1024, 'k')).has_value());
-  EXPECT_TRUE(parse("/" + std::string(63, 'b') + "/key").has_value());
+  EXPECT_TRUE(target_of("/bkt/" + std::string(1024, 'k')).has_value());
+  EXPECT_TRUE(target_of("/" + std::string(63, 'b') + "/key").has_value());
 }
 
 TEST(Target, ParametersPastTheLimitAreRefused) {
   std::string target = "/bkt/key?a";
   for (int i = 1; i < 256; ++i) target += "&a";
-  EXPECT_TRUE(parse(target).has_value());
-  EXPECT_EQ(parse(target + "&a").error()->code, "InvalidURI");
+  EXPECT_TRUE(target_of(target).has_value());
+  EXPECT_EQ(target_of(target + "&a").error()->code, "InvalidURI");
 }
 
 TEST(Target, OtherMethodsNameNothing) {
@@ -218,7 +218,7 @@ TEST(Target, OtherMethodsNameNothing) {
 }
 
 TEST(Target, ParametersAreDecodedInOrder) {
-  const auto parsed = parse("/bkt/key?a=1&b%20=%3D+%2B&e+f=g&a=2&c&=d&X-Amz-Expires=60");
+  const auto parsed = target_of("/bkt/key?a=1&b%20=%3D+%2B&e+f=g&a=2&c&=d&X-Amz-Expires=60");
   ASSERT_TRUE(parsed.has_value());
   EXPECT_EQ(parsed->parameter("a"), "1");
   EXPECT_EQ(parsed->parameter("b "), "= +");

@@ -32,13 +32,13 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 /// A config file that the destructor removes.
-class TempFile {
+class OptionsFile {
  public:
-  explicit TempFile(const std::string& text)
+  explicit OptionsFile(const std::string& text)
       : path_(::testing::TempDir() + std::to_string(::getpid()) + ".options_test.toml") {
     std::ofstream(path_) << text;
   }
-  ~TempFile() { std::remove(path_.c_str()); }
+  ~OptionsFile() { std::remove(path_.c_str()); }
   [[nodiscard]] const char* path() const { return path_.c_str(); }
 
  private:
@@ -116,7 +116,8 @@ TEST(Options, WithTlsThePortIsAnother) {
 }
 
 TEST(Options, CommandLineBeatsEnvironmentBeatsFileBeatsDefault) {
-  const TempFile file("port = 81\nthreads = 2\nlisten = [\"::1\", \"::2\"]\nmemory = \"64MiB\"\n");
+  const OptionsFile file(
+      "port = 81\nthreads = 2\nlisten = [\"::1\", \"::2\"]\nmemory = \"64MiB\"\n");
   const auto options = parse({"--config", file.path(), "--port=83"},
                              {"CACHEY_PORT=82", "CACHEY_THREADS=3", "CACHEY_LISTEN=::3,::4"});
   ASSERT_TRUE(options) << options.error().text;
@@ -129,14 +130,14 @@ TEST(Options, CommandLineBeatsEnvironmentBeatsFileBeatsDefault) {
 }
 
 TEST(Options, TheEnvironmentMayNameTheFile) {
-  const TempFile file("port = 81\n");
+  const OptionsFile file("port = 81\n");
   const std::string variable = std::string("CACHEY_CONFIG=") + file.path();
   EXPECT_EQ(parse({}, {variable.c_str()})->port, 81);
   EXPECT_EQ(parse({"--config", "/no/such/file"}, {variable.c_str()}).error().code, 2);
 }
 
 TEST(Options, AllFaultsOfAllSourcesAreSaidAtOnce) {
-  const TempFile file("memory = \"lots\"\nmemroy = 1\n");
+  const OptionsFile file("memory = \"lots\"\nmemroy = 1\n");
   const auto bad =
       parse({"--config", file.path(), "--port", "http", "--nonsense", "--tls-key", "k"},
             {"CACHEY_THREADS=0"});
@@ -234,7 +235,7 @@ TEST(Options, ABadOneIsOneLineAndExitTwo) {
 }
 
 TEST(Options, KindsAreDeclaredInEverySource) {
-  const TempFile file("kind = [\"media=eu,us\", \"logs=logs\"]\nkinds = \"declared\"\n");
+  const OptionsFile file("kind = [\"media=eu,us\", \"logs=logs\"]\nkinds = \"declared\"\n");
   for (const auto& options :
        {parse({"--kind=media=eu,us", "--kind", "logs=logs", "--kinds=declared"}),
         parse({}, {"CACHEY_KIND=media=eu,us;logs=logs", "CACHEY_KINDS=declared"}),
@@ -248,7 +249,7 @@ TEST(Options, KindsAreDeclaredInEverySource) {
 }
 
 TEST(Options, KindsHavePageSizesFromEverySource) {
-  const TempFile file("kind = [\"a=a\", \"b=b\"]\npage-size = [\"b=64KiB\", \"a=1048576\"]\n");
+  const OptionsFile file("kind = [\"a=a\", \"b=b\"]\npage-size = [\"b=64KiB\", \"a=1048576\"]\n");
   for (const auto& options :
        {parse({"--page-size=b=64kib", "--kind=a=a", "--kind=b=b", "--page-size", "a=1MiB"}),
         parse({}, {"CACHEY_KIND=a=a;b=b", "CACHEY_PAGE_SIZE=b=65536;a=1024KiB"}),
@@ -298,7 +299,7 @@ TEST(Options, PrintedOnesAreAConfigFileThatMeansTheSame) {
   EXPECT_THAT(text, HasSubstr("listen = [\"::1\"]  # from command line\n"));
   EXPECT_THAT(text, HasSubstr("memory = \"1536MiB\"  # from CACHEY_MEMORY\n"));
   EXPECT_THAT(text, Not(HasSubstr("config = ")));
-  const TempFile file(text);
+  const OptionsFile file(text);
   const auto again = parse({"--config", file.path(), "--print-config"});
   const auto values = [](const std::string& config) {
     std::vector<std::string> all;
@@ -352,7 +353,8 @@ TEST(Options, EveryOptionCanBeGivenInEverySource) {
     EXPECT_THAT(parse({argument.c_str()}).error().text, HasSubstr("--" + option.name));
     EXPECT_THAT(parse({}, {variable.c_str()}).error().text, HasSubstr(variable_of(option.name)));
     if (option.where == Option::Where::kNotInFile) continue;
-    const TempFile file(option.name + (option.repeatable ? " = [\"\\u0001\"]" : " = \"\\u0001\""));
+    const OptionsFile file(option.name +
+                           (option.repeatable ? " = [\"\\u0001\"]" : " = \"\\u0001\""));
     EXPECT_THAT(parse({"--config", file.path()}).error().text,
                 HasSubstr(":1: " + option.name + ": must be "));
   }

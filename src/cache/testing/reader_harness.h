@@ -42,6 +42,14 @@ class ReaderHarness : public ::testing::Test {
 
   static constexpr uint64_t kDiskBytes = 256 * kMiB;
 
+  /// The disk tier's index is written within milliseconds.
+  [[nodiscard]] static store::DiskTierConfig quick_disk() {
+    store::DiskTierConfig config;
+    config.journal_delay = std::chrono::milliseconds(1);
+    config.journal_retry = std::chrono::milliseconds(20);
+    return config;
+  }
+
   [[nodiscard]] std::shared_ptr<FetchSpec> spec(std::string object,
                                                 std::vector<std::string> buckets = {"b"});
 

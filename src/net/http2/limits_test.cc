@@ -19,9 +19,9 @@ namespace {
 using namespace std::chrono_literals;
 using Wire = TestHttp2Wire;
 
-constexpr uint8_t kWhole = NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_END_HEADERS;
+constexpr uint8_t kWholeRequest = NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_END_HEADERS;
 
-void expect_serves(TestServer& server) {
+void expect_serves_others(TestServer& server) {
   TestHttp2Client client(server.port);
   EXPECT_EQ(client.fetch("/bytes/5").body, body_bytes(5));
 }
@@ -40,7 +40,8 @@ TEST(Http2Limits, MalformedFramesEndTheConnectionWithTheirCode) {
       {NGHTTP2_FRAME_SIZE_ERROR, Wire::frame(NGHTTP2_PING, 0, 0, "1234")},
       {NGHTTP2_FRAME_SIZE_ERROR, Wire::frame(NGHTTP2_SETTINGS, 0, 0, "1234")},
       {NGHTTP2_FRAME_SIZE_ERROR, Wire::number(16'385, 3) + std::string("\0\0\0\0\0\1", 6)},
-      {NGHTTP2_COMPRESSION_ERROR, Wire::frame(NGHTTP2_HEADERS, kWhole, 1, "\xff\xff\xff\xff\xff")},
+      {NGHTTP2_COMPRESSION_ERROR,
+       Wire::frame(NGHTTP2_HEADERS, kWholeRequest, 1, "\xff\xff\xff\xff\xff")},
       {NGHTTP2_FLOW_CONTROL_ERROR,
        Wire::frame(NGHTTP2_WINDOW_UPDATE, 0, 0, Wire::number(0x7fffffff, 4))},
       {NGHTTP2_FLOW_CONTROL_ERROR,  // SETTINGS_INITIAL_WINDOW_SIZE past 2^31 - 1
@@ -54,7 +55,7 @@ TEST(Http2Limits, MalformedFramesEndTheConnectionWithTheirCode) {
     EXPECT_EQ(client.next().type, 0xff);
   }
   EXPECT_EQ(server.stats().bad_requests, std::size(cases));
-  expect_serves(server);
+  expect_serves_others(server);
 }
 
 TEST(Http2Limits, WhatIsNoRequestIsReset) {
@@ -74,7 +75,7 @@ TEST(Http2Limits, WhatIsNoRequestIsReset) {
   Wire client(server.port);
   uint32_t stream = 1;
   for (const std::string& fields : cases) {
-    client.send(NGHTTP2_HEADERS, kWhole, stream, fields);
+    client.send(NGHTTP2_HEADERS, kWholeRequest, stream, fields);
     const Wire::Frame reset = client.next(NGHTTP2_RST_STREAM);
     EXPECT_EQ(reset.stream, static_cast<int32_t>(stream));
     EXPECT_EQ(reset.payload, Wire::number(NGHTTP2_PROTOCOL_ERROR, 4)) << fields;
@@ -100,7 +101,7 @@ TEST(Http2Limits, ARequestJustBeforeAnErrorEnds) {
   client.wire.send(Wire::get_frame(1, "/bytes/50000") + Wire::frame(NGHTTP2_DATA, 0, 3, "x"));
   EXPECT_EQ(client.goaway(), NGHTTP2_PROTOCOL_ERROR);
   EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
-  expect_serves(server);
+  expect_serves_others(server);
 }
 
 TEST(Http2Limits, GreedyConnectionsLeaveRoomForOthers) {
@@ -118,7 +119,7 @@ TEST(Http2Limits, GreedyConnectionsLeaveRoomForOthers) {
       Wire& client = greedy.emplace_back(server.port, kNoWindow);
       std::string frames;
       for (uint32_t stream = 1; stream < 2 * kStreamsMax; stream += 2) {
-        frames += Wire::frame(NGHTTP2_HEADERS, kWhole, stream, fields);
+        frames += Wire::frame(NGHTTP2_HEADERS, kWholeRequest, stream, fields);
       }
       client.wire.send(frames);
     }
@@ -162,7 +163,7 @@ TEST(Http2Limits, AHeadThatUnfoldsIsNotUnfoldedFarther) {
   std::string fields =
       Wire::get_fields("/") + "\x40\x01x\x7f" + "\xa1\x1e" + std::string(4000, 'v');
   fields += std::string(10'000, '\xbe');
-  client.send(NGHTTP2_HEADERS, kWhole, 1, fields);
+  client.send(NGHTTP2_HEADERS, kWholeRequest, 1, fields);
   EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
@@ -175,7 +176,7 @@ TEST(Http2Limits, AFloodOfContinuationsEndsTheConnection) {
     for (int i = 0; i < 12; ++i) client.wire.send(piece);  // less than kLingerBytesMin
     EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM) << size;
   }
-  expect_serves(server);
+  expect_serves_others(server);
 }
 
 TEST(Http2Limits, WhatIsPaidForIsMoreAtOnce) {
@@ -228,7 +229,7 @@ TEST(Http2Limits, FloodsOfChatterEndTheConnection) {
   client.wire.send(empty);
   EXPECT_EQ(client.goaway(), NGHTTP2_ENHANCE_YOUR_CALM);
   server.handler.released = true;
-  expect_serves(server);
+  expect_serves_others(server);
 }
 
 TEST(Http2Limits, RequestsPayForTheChatterThatComesWithThem) {
@@ -298,7 +299,7 @@ TEST(Http2Limits, RapidResetsEndTheConnection) {
   EXPECT_LE(server.handler.waiting, static_cast<int>(kHandlersMax));
   EXPECT_LT(server.stats().http2_resets, 3000u);
   server.handler.released = true;
-  expect_serves(server);
+  expect_serves_others(server);
 }
 
 /// As behind a proxy when a store hangs.

@@ -23,7 +23,7 @@ constexpr const char* kFullUri = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 constexpr const char* kToken = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 constexpr const char* kTokenFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
-std::string endpoint_of(const Texts& variables) {
+std::string container_endpoint_of(const Texts& variables) {
   const auto endpoint = resolve_container_endpoint(environment_of(variables));
   if (!endpoint) {
     return (endpoint.error().configured ? "stop: " : "next: ") + endpoint.error().error.message();
@@ -33,20 +33,24 @@ std::string endpoint_of(const Texts& variables) {
 }
 
 TEST(CredEcs, TheRelativeAddressWins) {
-  EXPECT_THAT(endpoint_of({}), HasSubstr("next: "));
-  EXPECT_EQ(endpoint_of({{kRelativeUri, "/c?a=1"}}), "http://169.254.170.2/c?a=1");
-  EXPECT_EQ(endpoint_of({{kRelativeUri, "/c"}, {kFullUri, "http://x/"}}), "http://169.254.170.2/c");
-  EXPECT_EQ(endpoint_of({{kFullUri, "https://x:8080/a%20b?c#d"}}), "https://x:8080/a%20b?c");
-  EXPECT_EQ(endpoint_of({{kFullUri, "https://x"}}), "https://x/");
-  EXPECT_EQ(endpoint_of({{kFullUri, "http://[::1]:8/?c"}}), "http://[::1]:8/?c");
+  EXPECT_THAT(container_endpoint_of({}), HasSubstr("next: "));
+  EXPECT_EQ(container_endpoint_of({{kRelativeUri, "/c?a=1"}}), "http://169.254.170.2/c?a=1");
+  EXPECT_EQ(container_endpoint_of({{kRelativeUri, "/c"}, {kFullUri, "http://x/"}}),
+            "http://169.254.170.2/c");
+  EXPECT_EQ(container_endpoint_of({{kFullUri, "https://x:8080/a%20b?c#d"}}),
+            "https://x:8080/a%20b?c");
+  EXPECT_EQ(container_endpoint_of({{kFullUri, "https://x"}}), "https://x/");
+  EXPECT_EQ(container_endpoint_of({{kFullUri, "http://[::1]:8/?c"}}), "http://[::1]:8/?c");
 }
 
 TEST(CredEcs, AddressesThatAreNoneStop) {
   for (const char* uri :
        {"/c", "x", "ftp://x/", "http:///c", "https://user@x/", "http://x/a b", "http://x/\r\nc"})
-    EXPECT_THAT(endpoint_of({{kFullUri, uri}}), HasSubstr("stop: " + std::string(kFullUri))) << uri;
-  EXPECT_THAT(endpoint_of({{kRelativeUri, "c"}}), HasSubstr("stop: "));
-  EXPECT_THAT(endpoint_of({{kRelativeUri, "@evil/c"}}), HasSubstr("stop: "));
+    EXPECT_THAT(container_endpoint_of({{kFullUri, uri}}),
+                HasSubstr("stop: " + std::string(kFullUri)))
+        << uri;
+  EXPECT_THAT(container_endpoint_of({{kRelativeUri, "c"}}), HasSubstr("stop: "));
+  EXPECT_THAT(container_endpoint_of({{kRelativeUri, "@evil/c"}}), HasSubstr("stop: "));
 }
 
 TEST(CredEcs, PassesAwsContainerCases) {
@@ -55,7 +59,7 @@ TEST(CredEcs, PassesAwsContainerCases) {
   int replayed = 0;
   for (const nlohmann::json& test : json_of(*data / "ecs-tests.json").at("tests")) {
     SCOPED_TRACE(test.at("docs").get<std::string>());
-    const std::string endpoint = endpoint_of(test.at("env").get<Texts>());
+    const std::string endpoint = container_endpoint_of(test.at("env").get<Texts>());
     const nlohmann::json& result = test.at("result");
     if (result.contains("Ok")) {
       EXPECT_EQ(endpoint, result.at("Ok").get<std::string>());

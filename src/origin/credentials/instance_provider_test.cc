@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 constexpr const char* kEndpoint = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 constexpr const char* kMode = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
 
-std::string endpoint_of(const Texts& variables, const std::string& config = "") {
+std::string metadata_endpoint_of(const Texts& variables, const std::string& config = "") {
   ProfileFiles files = parse_profile_files({"c", config}, {"", ""}).value();
   const auto url =
       resolve_instance_endpoint(environment_of(variables), Profile("default", std::move(files)));
@@ -28,16 +28,18 @@ std::string endpoint_of(const Texts& variables, const std::string& config = "") 
 }
 
 TEST(CredImds, TheEndpointIsTheEnvironmentsElseTheProfiles) {
-  EXPECT_EQ(endpoint_of({}), "http://169.254.169.254");
-  EXPECT_EQ(endpoint_of({{kMode, "ipV6"}}), "http://[fd00:ec2::254]");
-  EXPECT_EQ(endpoint_of({}, "[default]\nec2_metadata_service_endpoint_mode = IPv6"),
+  EXPECT_EQ(metadata_endpoint_of({}), "http://169.254.169.254");
+  EXPECT_EQ(metadata_endpoint_of({{kMode, "ipV6"}}), "http://[fd00:ec2::254]");
+  EXPECT_EQ(metadata_endpoint_of({}, "[default]\nec2_metadata_service_endpoint_mode = IPv6"),
             "http://[fd00:ec2::254]");
-  EXPECT_EQ(endpoint_of({{kEndpoint, "http://a:1"}, {kMode, "IPv6"}}), "http://a:1");
-  EXPECT_EQ(endpoint_of({}, "[default]\nec2_metadata_service_endpoint = http://p"), "http://p");
-  EXPECT_THAT(endpoint_of({{kMode, "IPv7"}}), HasSubstr("stop: " + std::string(kMode)));
-  EXPECT_THAT(endpoint_of({{kEndpoint, "not a uri"}}), HasSubstr("stop: "));
-  EXPECT_THAT(endpoint_of({{"AWS_EC2_METADATA_DISABLED", "True"}, {kEndpoint, "http://a"}}),
-              HasSubstr("next: AWS_EC2_METADATA_DISABLED"));
+  EXPECT_EQ(metadata_endpoint_of({{kEndpoint, "http://a:1"}, {kMode, "IPv6"}}), "http://a:1");
+  EXPECT_EQ(metadata_endpoint_of({}, "[default]\nec2_metadata_service_endpoint = http://p"),
+            "http://p");
+  EXPECT_THAT(metadata_endpoint_of({{kMode, "IPv7"}}), HasSubstr("stop: " + std::string(kMode)));
+  EXPECT_THAT(metadata_endpoint_of({{kEndpoint, "not a uri"}}), HasSubstr("stop: "));
+  EXPECT_THAT(
+      metadata_endpoint_of({{"AWS_EC2_METADATA_DISABLED", "True"}, {kEndpoint, "http://a"}}),
+      HasSubstr("next: AWS_EC2_METADATA_DISABLED"));
 }
 
 TEST(CredImds, PassesAwsEndpointCases) {
@@ -53,7 +55,7 @@ TEST(CredImds, PassesAwsEndpointCases) {
       continue;
     }
     const std::string endpoint =
-        endpoint_of(test.at("env").get<Texts>(), test.at("fs").value("config", ""));
+        metadata_endpoint_of(test.at("env").get<Texts>(), test.at("fs").value("config", ""));
     const nlohmann::json& result = test.at("result");
     if (result.contains("Ok")) {
       EXPECT_EQ(endpoint + "/latest/api/token", result.at("Ok").get<std::string>());

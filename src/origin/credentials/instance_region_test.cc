@@ -16,11 +16,11 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr const char* kEndpoint = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+constexpr const char* kEndpointVariable = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 
 /// An instance that names its region once `allowed` is counted down.
-struct Instance {
-  Instance()
+struct RegionInstance {
+  RegionInstance()
       : service([this](const std::string& head, const std::string&) { return answer(head); }) {}
 
   std::string answer(const std::string& head) {
@@ -43,7 +43,7 @@ struct Instance {
 
 class Region : public ::testing::Test {
  protected:
-  Region() { harness_.variables = {{kEndpoint, instance_.service.url()}}; }
+  Region() { harness_.variables = {{kEndpointVariable, instance_.service.url()}}; }
   ~Region() { harness_.workers.stop(); }
 
   std::future<Result<std::string>> start(std::chrono::milliseconds limit = 60s) {
@@ -56,7 +56,7 @@ class Region : public ::testing::Test {
     return found ? *found : found.error().message();
   }
 
-  Instance instance_;
+  RegionInstance instance_;
   CredentialHarness harness_;
   std::shared_ptr<InstanceRegion> region_;
 };

@@ -16,7 +16,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-std::string text_of(const BaseSource& base) {
+std::string chain_text(const BaseSource& base) {
   if (const auto* keys = std::get_if<aws::CredentialsPtr>(&base))
     return fmt::format("keys {} {}", (*keys)->access_key_id(), (*keys)->secret_access_key());
   if (const auto* web = std::get_if<WebIdentity>(&base))
@@ -34,12 +34,12 @@ std::string text_of(const BaseSource& base) {
 }
 
 /// `keys k s; role arn external session; ...`, `next: ...` or `stop: ...`.
-std::string text_of(const ProviderResult<RoleChain>& chain) {
+std::string chain_text(const ProviderResult<RoleChain>& chain) {
   if (!chain) {
     return fmt::format("{}: {}", chain.error().configured ? "stop" : "next",
                        chain.error().error.message());
   }
-  std::string text = text_of(chain->base);
+  std::string text = chain_text(chain->base);
   for (const AssumedRole& role : chain->roles) {
     text += fmt::format("; role {} {} {}", role.role_arn, role.external_id, role.session_name);
     if (role.duration) text += fmt::format(" {}", role.duration->count());
@@ -49,26 +49,26 @@ std::string text_of(const ProviderResult<RoleChain>& chain) {
 
 std::string chain_of(const std::string& config, const std::string& selected = "a") {
   const ProfileFiles files = parse_profile_files({"config", config}, {"credentials", ""}).value();
-  return text_of(resolve_role_chain(Profile(selected, files)));
+  return chain_text(resolve_role_chain(Profile(selected, files)));
 }
 
-constexpr const char* kKeys = "aws_access_key_id = k\naws_secret_access_key = s\n";
+constexpr const char* kBaseKeys = "aws_access_key_id = k\naws_secret_access_key = s\n";
 
 TEST(CredAssumeRole, RolesAreAssumedFromTheEndOfTheChainOn) {
   EXPECT_EQ(chain_of(std::string("[profile a]\nrole_arn = A\nsource_profile = b\nexternal_id = x\n"
                                  "[profile b]\nrole_arn = B\nsource_profile = c\n"
                                  "role_session_name = n\nduration_seconds = 900\n[profile c]\n") +
-                     kKeys),
+                     kBaseKeys),
             "keys k s; role B  n 900; role A x ");
 }
 
 TEST(CredAssumeRole, AProfileMayNameItself) {
-  EXPECT_EQ(chain_of(std::string("[profile a]\nrole_arn = A\nsource_profile = a\n") + kKeys),
+  EXPECT_EQ(chain_of(std::string("[profile a]\nrole_arn = A\nsource_profile = a\n") + kBaseKeys),
             "keys k s; role A  ");
 }
 
 TEST(CredAssumeRole, KeysEndTheChainFromTheSecondProfileOn) {
-  EXPECT_EQ(chain_of(std::string("[profile a]\nrole_arn = A\nsource_profile = b\n") + kKeys +
+  EXPECT_EQ(chain_of(std::string("[profile a]\nrole_arn = A\nsource_profile = b\n") + kBaseKeys +
                      "[profile b]\nrole_arn = B\nsource_profile = c\naws_access_key_id = bk\n"
                      "aws_secret_access_key = bs\n"),
             "keys bk bs; role A  ");
@@ -88,9 +88,9 @@ TEST(CredAssumeRole, NamedSourcesAreKnownInAnyCase) {
 TEST(CredAssumeRole, TheBaseIsTheFirstThatThereIs) {
   const std::string process = "credential_process = p --x\n";
   const std::string web = "web_identity_token_file = /t\nrole_arn = W\n";
-  EXPECT_EQ(chain_of("[profile a]\n" + process + kKeys), "run p --x");
-  EXPECT_EQ(chain_of("[profile a]\n" + web + process + kKeys), "web W /t ");
-  EXPECT_EQ(chain_of("[profile a]\ncredential_source = Environment\n" + web + process + kKeys),
+  EXPECT_EQ(chain_of("[profile a]\n" + process + kBaseKeys), "run p --x");
+  EXPECT_EQ(chain_of("[profile a]\n" + web + process + kBaseKeys), "web W /t ");
+  EXPECT_EQ(chain_of("[profile a]\ncredential_source = Environment\n" + web + process + kBaseKeys),
             "Environment");
 }
 
@@ -121,7 +121,7 @@ TEST(CredAssumeRole, WhatIsNotBuiltStopsWithAText) {
   for (const char* setting :
        {"sso_session", "sso_account_id", "sso_role_name", "sso_start_url", "login_session"}) {
     EXPECT_THAT(
-        chain_of(std::string("[profile a]\n") + kKeys + setting + " = x"),
+        chain_of(std::string("[profile a]\n") + kBaseKeys + setting + " = x"),
         HasSubstr(fmt::format("stop: profile \"a\" uses {}, which is not supported", setting)));
   }
   EXPECT_THAT(
@@ -140,7 +140,7 @@ TEST(CredAssumeRole, AChainHasAnEnd) {
   std::string config;
   for (size_t i = 0; i <= kRolesMax; ++i)
     config += fmt::format("[profile p{}]\nrole_arn = R\nsource_profile = p{}\n", i, i + 1);
-  config += fmt::format("[profile p{}]\n{}", kRolesMax + 1, kKeys);
+  config += fmt::format("[profile p{}]\n{}", kRolesMax + 1, kBaseKeys);
   EXPECT_THAT(chain_of(config, "p0"), HasSubstr("one role too many"));
   EXPECT_THAT(chain_of(config, "p1"), HasSubstr("keys k s; role R"));
 }
@@ -189,7 +189,7 @@ TEST(CredAssumeRole, PassesAwsAssumeRoleCases) {
     ProfileFiles files;
     files.profiles = sections_of(input.at("profiles"));
     const Profile profile(input.at("selected_profile"), files);
-    const std::string text = text_of(resolve_role_chain(profile));
+    const std::string text = chain_text(resolve_role_chain(profile));
     const nlohmann::json& output = test.at("output");
     if (input.dump().find("sso_") != std::string::npos) {
       EXPECT_THAT(text, HasSubstr("which is not supported"));

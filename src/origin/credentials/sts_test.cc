@@ -15,7 +15,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-std::string endpoint_of(const Texts& variables, const std::string& config = "") {
+std::string sts_endpoint_of(const Texts& variables, const std::string& config = "") {
   ProfileFiles files = parse_profile_files({"c", config}, {"", ""}).value();
   const Environment environment = environment_of(variables);
   const Profile profile("default", std::move(files));
@@ -28,39 +28,41 @@ std::string endpoint_of(const Texts& variables, const std::string& config = "") 
 }
 
 TEST(CredSts, TheEndpointIsTheRegions) {
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "eu-west-1"}}),
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "eu-west-1"}}),
             "https://sts.eu-west-1.amazonaws.com eu-west-1");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "us-east-1"}, {"AWS_STS_REGIONAL_ENDPOINTS", "legacy"}}),
-            "https://sts.us-east-1.amazonaws.com us-east-1");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "cn-north-1"}}),
+  EXPECT_EQ(
+      sts_endpoint_of({{"AWS_REGION", "us-east-1"}, {"AWS_STS_REGIONAL_ENDPOINTS", "legacy"}}),
+      "https://sts.us-east-1.amazonaws.com us-east-1");
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "cn-north-1"}}),
             "https://sts.cn-north-1.amazonaws.com.cn cn-north-1");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "us-iso-east-1"}}),
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "us-iso-east-1"}}),
             "https://sts.us-iso-east-1.c2s.ic.gov us-iso-east-1");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "eusc-de-east-1"}}),
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "eusc-de-east-1"}}),
             "https://sts.eusc-de-east-1.amazonaws.eu eusc-de-east-1");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "eusc-de-east-1"}, {"AWS_USE_DUALSTACK_ENDPOINT", "true"}}),
-            "https://sts.eusc-de-east-1.api.amazonwebservices.eu eusc-de-east-1");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "cn-north-1"}, {"AWS_USE_DUALSTACK_ENDPOINT", "true"}}),
+  EXPECT_EQ(
+      sts_endpoint_of({{"AWS_REGION", "eusc-de-east-1"}, {"AWS_USE_DUALSTACK_ENDPOINT", "true"}}),
+      "https://sts.eusc-de-east-1.api.amazonwebservices.eu eusc-de-east-1");
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "cn-north-1"}, {"AWS_USE_DUALSTACK_ENDPOINT", "true"}}),
             "https://sts.cn-north-1.api.amazonwebservices.com.cn cn-north-1");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "aws-global"}}), "https://sts.amazonaws.com us-east-1");
-  EXPECT_EQ(endpoint_of({{"AWS_DEFAULT_REGION", "r"}}, "[default]\nregion = p"),
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "aws-global"}}), "https://sts.amazonaws.com us-east-1");
+  EXPECT_EQ(sts_endpoint_of({{"AWS_DEFAULT_REGION", "r"}}, "[default]\nregion = p"),
             "https://sts.r.amazonaws.com r");
-  EXPECT_EQ(endpoint_of({}, "[default]\nregion = p"), "https://sts.p.amazonaws.com p");
-  EXPECT_THAT(endpoint_of({{"AWS_REGION", "no/region"}}), HasSubstr("cannot be a region"));
+  EXPECT_EQ(sts_endpoint_of({}, "[default]\nregion = p"), "https://sts.p.amazonaws.com p");
+  EXPECT_THAT(sts_endpoint_of({{"AWS_REGION", "no/region"}}), HasSubstr("cannot be a region"));
 }
 
 TEST(CredSts, FipsAndDualStackHaveNamesOfTheirOwn) {
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "r"}, {"AWS_USE_FIPS_ENDPOINT", "TRUE"}}),
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "r"}, {"AWS_USE_FIPS_ENDPOINT", "TRUE"}}),
             "https://sts-fips.r.amazonaws.com r");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "r"}}, "[default]\nuse_dualstack_endpoint = true"),
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "r"}}, "[default]\nuse_dualstack_endpoint = true"),
             "https://sts.r.api.aws r");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "r"},
-                         {"AWS_USE_FIPS_ENDPOINT", "true"},
-                         {"AWS_USE_DUALSTACK_ENDPOINT", "true"}}),
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "r"},
+                             {"AWS_USE_FIPS_ENDPOINT", "true"},
+                             {"AWS_USE_DUALSTACK_ENDPOINT", "true"}}),
             "https://sts-fips.r.api.aws r");
-  EXPECT_THAT(endpoint_of({{"AWS_REGION", "r"},
-                           {"AWS_USE_FIPS_ENDPOINT", "true"},
-                           {"AWS_ENDPOINT_URL", "http://a"}}),
+  EXPECT_THAT(sts_endpoint_of({{"AWS_REGION", "r"},
+                               {"AWS_USE_FIPS_ENDPOINT", "true"},
+                               {"AWS_ENDPOINT_URL", "http://a"}}),
               HasSubstr("FIPS"));
 }
 
@@ -68,15 +70,15 @@ TEST(CredSts, AnEndpointOfOnesOwnIsTakenFromTheGeneralSettingToo) {
   const std::string services =
       "[default]\nservices = x\nendpoint_url = http://own\n[services x]\nsts =\n"
       "  endpoint_url = http://sts\n";
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "r"}}, services), "http://sts r");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "r"}}, "[default]\nendpoint_url = http://own"),
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "r"}}, services), "http://sts r");
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "r"}}, "[default]\nendpoint_url = http://own"),
             "http://own r");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "r"}, {"AWS_ENDPOINT_URL", "http://a:1/b/"}}, services),
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "r"}, {"AWS_ENDPOINT_URL", "http://a:1/b/"}}, services),
             "http://a:1/b r");
-  EXPECT_EQ(endpoint_of({{"AWS_REGION", "r"},
-                         {"AWS_ENDPOINT_URL", "http://a"},
-                         {"AWS_ENDPOINT_URL_STS", "http://s"},
-                         {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"}}),
+  EXPECT_EQ(sts_endpoint_of({{"AWS_REGION", "r"},
+                             {"AWS_ENDPOINT_URL", "http://a"},
+                             {"AWS_ENDPOINT_URL_STS", "http://s"},
+                             {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"}}),
             "http://s r");
 }
 

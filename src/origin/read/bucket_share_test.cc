@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 /// What a store does with a request, by its number and the time since the begin.
 enum class Answer { kGood, kBad };
 
-struct Scenario {
+struct ShareScenario {
   const char* name;
   int honest_per_second;  ///< requests, each of another object, answered by `store`
   int bad_per_second;     ///< requests in turn of `bad_objects`, which always fail
@@ -31,9 +31,9 @@ struct Minute {
   int asked_at_last = 0;
 };
 
-class Simulation {
+class ShareSimulation {
  public:
-  explicit Simulation(const Scenario& scenario) : scenario_(scenario) {}
+  explicit ShareSimulation(const ShareScenario& scenario) : scenario_(scenario) {}
 
   Minute run() {
     for (int ms = 0; ms < 60'000; ++ms) {
@@ -68,7 +68,7 @@ class Simulation {
     health_.succeeded(key, 1ms);
   }
 
-  const Scenario& scenario_;
+  const ShareScenario& scenario_;
   ManualClock clock_;
   BucketHealth health_{clock_};
   std::mt19937 random_{1};
@@ -85,7 +85,7 @@ Answer fails_by_fifths(std::mt19937& random, unsigned fifths) {
 }
 
 TEST(BucketShare, ABucketIsShedByShareAndNeverShut) {
-  const Scenario scenarios[] = {
+  const ShareScenario scenarios[] = {
       {"healthy", 500, 0, 0, good, 1, 500},
       {"down", 500, 0, 0, bad, 0, 5 + 500 / 64 + 1},
       {"down, few clients", 5, 0, 0, bad, 0, 6},
@@ -105,9 +105,9 @@ TEST(BucketShare, ABucketIsShedByShareAndNeverShut) {
       {"200 bad objects, few others", 1, 500, 200, good, 0.95, 210},
       {"no end of bad objects", 1, 500, 1'000'000'000, good, 0.99, 501},
   };
-  for (const Scenario& scenario : scenarios) {
+  for (const ShareScenario& scenario : scenarios) {
     SCOPED_TRACE(scenario.name);
-    const Minute minute = Simulation(scenario).run();
+    const Minute minute = ShareSimulation(scenario).run();
     EXPECT_GE(minute.served, scenario.served_min * minute.answerable);
     EXPECT_LE(minute.asked_at_last, scenario.asked_max);
   }

@@ -19,7 +19,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-struct Case {
+struct RuleCase {
   const char* bucket;
   const char* region;
   bool fips;
@@ -30,7 +30,7 @@ struct Case {
 
 constexpr const char* kPoint = "arn:aws:s3:us-west-2:123456789012:accesspoint/point";
 
-constexpr Case kCases[] = {
+constexpr RuleCase kRuleCases[] = {
     {"my-bucket", "eu-west-1", false, true, "my-bucket.s3.dualstack.eu-west-1.amazonaws.com",
      "eu-west-1"},
     {"my-bucket", "eu-west-1", true, false, "my-bucket.s3-fips.eu-west-1.amazonaws.com",
@@ -51,7 +51,7 @@ constexpr Case kCases[] = {
 };
 
 TEST(EndpointRules, FipsDualStackAndAccessPointsHaveHostsOfTheirOwn) {
-  for (const Case& c : kCases) {
+  for (const RuleCase& c : kRuleCases) {
     SCOPED_TRACE(c.host);
     EndpointOptions options;
     options.region = c.region;

@@ -36,14 +36,10 @@ bool begins_with(std::string_view text, std::string_view prefix) {
          std::ranges::equal(text.substr(0, prefix.size()), prefix, {}, lower);
 }
 
-bool same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 /// Empty: no standard attribute.
 std::string_view standard_name(std::string_view name) {
   const auto found = std::ranges::find_if(
-      kStandardNames, [name](std::string_view known) { return same_name(name, known); });
+      kStandardNames, [name](std::string_view known) { return is_same_name(name, known); });
   return found == std::end(kStandardNames) ? std::string_view() : *found;
 }
 
@@ -52,7 +48,7 @@ bool is_amazon_attribute(std::string_view rest) {
   return std::ranges::any_of(kAmazonFamilies,
                              [rest](std::string_view begin) { return begins_with(rest, begin); }) ||
          std::ranges::any_of(kAmazonNames,
-                             [rest](std::string_view known) { return same_name(rest, known); });
+                             [rest](std::string_view known) { return is_same_name(rest, known); });
 }
 
 /// Whether a name with this first letter may be an attribute's. Most fields stop here.

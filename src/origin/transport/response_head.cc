@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "origin/transport/attribute_lines.h"
 #include "origin/transport/subject_lines.h"
+#include "origin/transport/token.h"
 
 namespace cachey::origin {
 namespace {
@@ -32,11 +33,6 @@ size_t leading_lines(std::string_view text) {
   for (int lines = 0; lines < kLeadingLinesMax && text.substr(size).starts_with(kLineEnd); ++lines)
     size += kLineEnd.size();
   return size;
-}
-
-bool same_name(std::string_view a, std::string_view b) {
-  constexpr auto kLower = [](char c) { return is_upper(c) ? static_cast<char>(c | 0x20) : c; };
-  return std::ranges::equal(a, b, {}, kLower, kLower);
 }
 
 /// A field that we copy.
@@ -68,10 +64,11 @@ constexpr std::string_view kConnection = "connection";
 
 /// The fields that decide about the body. No doubt is allowed about their lines.
 bool is_strict(std::string_view name) {
-  return same_name(name, kContentLength) || same_name(name, kTransferEncoding) ||
-         same_name(name, kConnection) ||
-         std::ranges::any_of(
-             kSingleFields, [name](const TextField& field) { return same_name(name, field.name); });
+  return is_same_name(name, kContentLength) || is_same_name(name, kTransferEncoding) ||
+         is_same_name(name, kConnection) ||
+         std::ranges::any_of(kSingleFields, [name](const TextField& field) {
+           return is_same_name(name, field.name);
+         });
 }
 
 /// Blanks and control characters that some readers pass over around a name.
@@ -175,19 +172,19 @@ void HeadParser::keep_line(std::string_view name, std::string_view value) {
 }
 
 Result<void> HeadParser::take_strict(std::string_view name, std::string_view value) {
-  if (same_name(name, kContentLength)) return take_length(value);
-  if (same_name(name, kConnection)) {
+  if (is_same_name(name, kContentLength)) return take_length(value);
+  if (is_same_name(name, kConnection)) {
     take_options(value);
     return {};
   }
-  if (same_name(name, kTransferEncoding)) {
-    if (has_coding_ || !same_name(value, "chunked")) return broken("unknown Transfer-Encoding");
+  if (is_same_name(name, kTransferEncoding)) {
+    if (has_coding_ || !is_same_name(value, "chunked")) return broken("unknown Transfer-Encoding");
     has_coding_ = true;
     return {};
   }
   for (size_t i = 0; i < std::size(kSingleFields); ++i) {
     const TextField& field = kSingleFields[i];
-    if (!same_name(name, field.name)) continue;
+    if (!is_same_name(name, field.name)) continue;
     if (single_seen_[i]) return broken(fmt::format("two {} fields", field.name));
     single_seen_[i] = true;
     head_.*field.text = value;
@@ -208,30 +205,30 @@ void HeadParser::take_options(std::string_view value) {
   while (!value.empty()) {
     const size_t comma = std::min(value.find(','), value.size());
     const std::string_view option = trimmed(value.substr(0, comma));
-    if (same_name(option, "close")) asks_close_ = true;
-    if (same_name(option, "keep-alive")) asks_keep_alive_ = true;
+    if (is_same_name(option, "close")) asks_close_ = true;
+    if (is_same_name(option, "keep-alive")) asks_keep_alive_ = true;
     value.remove_prefix(std::min(comma + 1, value.size()));
   }
 }
 
 /// Of equal fields the first one counts.
 void HeadParser::take_other(std::string_view name, std::string_view value) {
-  if (same_name(name, "date")) {
+  if (is_same_name(name, "date")) {
     if (!head_.date) head_.date = parse_http_date(value);
     return;
   }
-  if (same_name(name, "keep-alive")) {
+  if (is_same_name(name, "keep-alive")) {
     if (!head_.keep_alive_timeout) head_.keep_alive_timeout = keep_alive_timeout(value);
     return;
   }
   for (const TextField& field : kTextFields) {
-    if (!same_name(name, field.name)) continue;
+    if (!is_same_name(name, field.name)) continue;
     std::string& text = head_.*field.text;
     if (text.empty()) text = value;
     return;
   }
   for (size_t i = 0; i < sums_.size(); ++i) {
-    if (!same_name(name, aws::kChecksumHeaders[i].name)) continue;
+    if (!is_same_name(name, aws::kChecksumHeaders[i].name)) continue;
     if (sums_[i].empty()) sums_[i] = value;
     return;
   }

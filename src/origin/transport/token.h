@@ -15,4 +15,10 @@ namespace cachey::origin {
   return !name.empty() && std::ranges::all_of(name, kFits);
 }
 
+/// Whether `a` and `b` are equal but for the case of A-Z. Pure.
+[[nodiscard]] constexpr bool is_same_name(std::string_view a, std::string_view b) {
+  constexpr auto kLower = [](char c) { return is_upper(c) ? static_cast<char>(c | 0x20) : c; };
+  return std::ranges::equal(a, b, {}, kLower, kLower);
+}
+
 }  // namespace cachey::origin

@@ -9,12 +9,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr uint32_t kChunk = kPageBytes / kUnitBytes;
+constexpr uint32_t kChunkUnits = kPageBytes / kUnitBytes;
 constexpr uint32_t kFirst = 128;
 
 class Regions : public ::testing::Test {
  protected:
-  static uint64_t unit_of(uint32_t region) { return kFirst + uint64_t{region} * kChunk + 7; }
+  static uint64_t unit_of(uint32_t region) { return kFirst + uint64_t{region} * kChunkUnits + 7; }
   RegionHealth::Failure fail_all(uint32_t region) {
     auto last = RegionHealth::Failure::kCounted;
     for (int i = 0; i < RegionHealth::kFailuresMax; ++i) {
@@ -41,19 +41,19 @@ class Regions : public ::testing::Test {
     return *probe;
   }
 
-  RegionHealth health_{DiskRegions(kFirst, kFirst + 16 * kChunk)};
+  RegionHealth health_{DiskRegions(kFirst, kFirst + 16 * kChunkUnits)};
   MonoTime now_{1'000s};
   std::chrono::nanoseconds waited_{0};
 };
 
 TEST_F(Regions, AreAtMost64OfWholeChunksAndASmallDeviceHasNone) {
-  const DiskRegions large(kFirst, kFirst + 130 * kChunk);
+  const DiskRegions large(kFirst, kFirst + 130 * kChunkUnits);
   EXPECT_EQ(large.count(), 44u);  // of 3 chunks
-  EXPECT_EQ(large.region_of(kFirst + 3 * kChunk), 1u);
-  EXPECT_EQ(large.region_of(kFirst + 130 * kChunk - 1), 43u);
-  EXPECT_EQ(large.region_of(kFirst + 130 * kChunk), std::nullopt);
+  EXPECT_EQ(large.region_of(kFirst + 3 * kChunkUnits), 1u);
+  EXPECT_EQ(large.region_of(kFirst + 130 * kChunkUnits - 1), 43u);
+  EXPECT_EQ(large.region_of(kFirst + 130 * kChunkUnits), std::nullopt);
   EXPECT_EQ(large.region_of(kFirst - 1), std::nullopt);
-  EXPECT_EQ(DiskRegions(kFirst, kFirst + 7 * kChunk).bit_of(kFirst), 0u);
+  EXPECT_EQ(DiskRegions(kFirst, kFirst + 7 * kChunkUnits).bit_of(kFirst), 0u);
   EXPECT_EQ(DiskRegions(0, UINT32_MAX).count(), DiskRegions::kRegionsMax);
 }
 
