@@ -70,6 +70,14 @@ function(precompile target)
   endif()
 endfunction()
 
+# Compiles all sources of a target as one (CACHEY_UNITY): headers and templates take most of the time of a single
+# source. Names of a room's sources are therefore distinct, those in anonymous namespaces too.
+function(compile_as_one target)
+  if(CACHEY_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+  endif()
+endfunction()
+
 # Compiles a target with the options of tests.
 function(compile_as_test target set)
   target_link_libraries(${target} PRIVATE GTest::gmock)
@@ -118,14 +126,17 @@ function(add_room)
   target_include_directories(cachey_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(cachey_${name} PUBLIC ${ROOM_LINKS})
   precompile(cachey_${name} ${set})
+  compile_as_one(cachey_${name})
 
   if(ROOM_TESTS AND NOT (ROOM_ONE_THREAD AND CACHEY_SANITIZE MATCHES thread))
     add_executable(${name}_tests ${ROOM_TESTS})
     target_link_libraries(${name}_tests PRIVATE room::${name} ${ROOM_TEST_LINKS} GTest::gtest_main)
     compile_as_test(${name}_tests ${set})
+    compile_as_one(${name}_tests)
     target_compile_definitions(${name}_tests PRIVATE CACHEY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     if(ROOM_ONE_THREAD AND NOT CACHEY_SANITIZE) # the sanitizers have their own pthread_create
       target_sources(${name}_tests PRIVATE "${CMAKE_SOURCE_DIR}/cmake/one_thread.cc")
+      set_source_files_properties("${CMAKE_SOURCE_DIR}/cmake/one_thread.cc" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
     endif()
     add_dependencies(tested ${name}_tests)
     gtest_discover_tests(${name}_tests TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST

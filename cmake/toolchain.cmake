@@ -22,6 +22,7 @@ set(CACHEY_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them (addr
 option(CACHEY_FUZZ "Build the libFuzzer targets" OFF)
 option(CACHEY_WERROR "Warnings are errors" ON)
 option(CACHEY_PCH "Read the libraries' headers once for all sources" ON)
+option(CACHEY_UNITY "Compile all sources of a room as one" ON)
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wthread-safety -Wno-sign-conversion)
 if(CACHEY_WERROR)
