@@ -12,7 +12,7 @@
 namespace cachey::aws {
 namespace {
 
-constexpr int64_t kSignedAt = 1767323045;  // 20260102T030405Z
+constexpr int64_t kBotocoreTime = 1767323045;  // 20260102T030405Z
 
 struct SignedByBotocore {
   const char* method;
@@ -67,9 +67,9 @@ TEST(SignatureBotocore, ItsHeadersHold) {
                     "s3/aws4_request, SignedHeaders=host;range;x-amz-checksum-mode;"
                     "x-amz-content-sha256;x-amz-date, Signature=") +
             given.header_signature);
-    EXPECT_EQ(fault_of(request, kSignedAt, botocore_key()), std::nullopt) << given.path;
+    EXPECT_EQ(fault_of(request, kBotocoreTime, botocore_key()), std::nullopt) << given.path;
     request.path += "x";
-    EXPECT_EQ(fault_of(request, kSignedAt, botocore_key()), SignatureFault::kDoesNotMatch)
+    EXPECT_EQ(fault_of(request, kBotocoreTime, botocore_key()), SignatureFault::kDoesNotMatch)
         << given.path;
   }
 }
@@ -85,9 +85,9 @@ TEST(SignatureBotocore, ItsPresignedUrlsHold) {
     TestRequest request{
         .method = given.method, .path = given.path, .query = query + given.query_signature};
     request.set("Host", "127.0.0.1:9000");
-    EXPECT_EQ(fault_of(request, kSignedAt + 900, botocore_key()), std::nullopt) << given.path;
+    EXPECT_EQ(fault_of(request, kBotocoreTime + 900, botocore_key()), std::nullopt) << given.path;
     request.query += "&x-id=GetObject";
-    EXPECT_EQ(fault_of(request, kSignedAt, botocore_key()), SignatureFault::kDoesNotMatch)
+    EXPECT_EQ(fault_of(request, kBotocoreTime, botocore_key()), SignatureFault::kDoesNotMatch)
         << given.path;
   }
 }

@@ -60,7 +60,7 @@ bool matches(std::string_view text, std::string_view name) {
   return true;
 }
 
-std::string_view trimmed(std::string_view text) {
+std::string_view trimmed_value(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
@@ -148,7 +148,7 @@ class Reader {
     while (is(*at_, kValueByte)) ++at_;
     if (*at_ != '\r') return HeadFault::kControlCharacter;
     if (at_[1] != '\n') return HeadFault::kBareCr;
-    const Field field{field_name, trimmed({value, static_cast<size_t>(at_ - value)})};
+    const Field field{field_name, trimmed_value({value, static_cast<size_t>(at_ - value)})};
     at_ += 2;
     if (fields_.size() == kHeadFieldsMax) return HeadFault::kTooManyFields;
     fields_.push_back(field);

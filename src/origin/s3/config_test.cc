@@ -13,7 +13,7 @@ namespace {
 
 using Variables = std::map<std::string, std::string>;
 
-Environment environment_of(Variables variables) {
+Environment environment_with(Variables variables) {
   return [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
     const auto found = variables.find(name);
     if (found == variables.end()) return std::nullopt;
@@ -27,12 +27,12 @@ Result<std::string> no_file(const std::string&, size_t) {
 }
 
 Result<S3Config> config_of(Variables variables) {
-  return s3_config_from_environment(environment_of(std::move(variables)), no_file);
+  return s3_config_from_environment(environment_with(std::move(variables)), no_file);
 }
 
 std::string credentials_of(Variables variables) {
   const Result<aws::CredentialsPtr> credentials =
-      credentials_from_environment(environment_of(std::move(variables)));
+      credentials_from_environment(environment_with(std::move(variables)));
   if (!credentials) return credentials.error().message();
   if (!*credentials) return "none";
   return (*credentials)->access_key_id() + "|" + (*credentials)->secret_access_key() + "|" +
