@@ -30,22 +30,10 @@ bool may(const std::string& path, int mode) {
   return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
 }
 
-/// The directory is absent: the nearest one above it that exists must take a new one.
-Result<void> check_absent_directory(const std::string& path) {
-  std::filesystem::path above = std::filesystem::absolute(path).lexically_normal();
-  struct stat status{};
-  while (::stat(above.c_str(), &status) != 0) {
-    if (errno != ENOENT || above == above.parent_path()) return path_failure(above);
-    above = above.parent_path();
-  }
-  if (!S_ISDIR(status.st_mode)) return path_fault(above, "not a directory");
-  if (!may(above, W_OK | X_OK)) return path_failure(path, "the directory cannot be made: ");
-  return {};
-}
-
-Result<void> check_space(const DiskPath& path) {
+/// `folder`: an existing one, of the file system that the new file will be on.
+Result<void> check_space(const DiskPath& path, const std::string& folder) {
   struct statvfs system{};
-  if (path.capacity == 0 || ::statvfs(path.path.c_str(), &system) != 0 || system.f_blocks == 0) {
+  if (path.capacity == 0 || ::statvfs(folder.c_str(), &system) != 0 || system.f_blocks == 0) {
     return {};
   }
   const uint64_t free =
@@ -53,6 +41,20 @@ Result<void> check_space(const DiskPath& path) {
   if (path.capacity <= free) return {};
   return path_fault(path.path, fmt::format("there is no space for {}: {} are free",
                                            format_size(path.capacity), format_size(free)));
+}
+
+/// The directory is absent: the nearest one above it that exists must take a new one,
+/// and its file system the new file.
+Result<void> check_absent_directory(const DiskPath& path) {
+  std::filesystem::path above = std::filesystem::absolute(path.path).lexically_normal();
+  struct stat status{};
+  while (::stat(above.c_str(), &status) != 0) {
+    if (errno != ENOENT || above == above.parent_path()) return path_failure(above);
+    above = above.parent_path();
+  }
+  if (!S_ISDIR(status.st_mode)) return path_fault(above, "not a directory");
+  if (!may(above, W_OK | X_OK)) return path_failure(path.path, "the directory cannot be made: ");
+  return check_space(path, above);
 }
 
 Result<void> check_directory(const DiskPath& path) {
@@ -64,7 +66,7 @@ Result<void> check_directory(const DiskPath& path) {
   }
   if (errno != ENOENT) return path_failure(file);
   if (!may(path.path, W_OK | X_OK)) return path_failure(path.path);
-  return check_space(path);
+  return check_space(path, path.path);
 }
 
 }  // namespace
@@ -74,7 +76,7 @@ Result<void> check_disk_path(const DiskPath& path) {
   const bool found = ::stat(path.path.c_str(), &status) == 0;
   if (!found && errno != ENOENT) return path_failure(path.path);
   if (path.kind == DiskKind::kFs) {
-    if (!found) return check_absent_directory(path.path);
+    if (!found) return check_absent_directory(path);
     if (S_ISDIR(status.st_mode)) return check_directory(path);
     return path_fault(path.path, "not a directory; for a device or a file use --disk-kind block");
   }

@@ -52,6 +52,7 @@ TEST_F(DiskCheck, AWrongTypeIsAFault) {
 
 TEST_F(DiskCheck, ACapacityPastTheFreeSpaceIsAFaultOfANewFileOnly) {
   EXPECT_THAT(fault(root_, DiskKind::kFs, 15 * kTiB), HasSubstr("no space"));
+  EXPECT_THAT(fault(root_ + "/made/later", DiskKind::kFs, 15 * kTiB), HasSubstr("no space"));
   std::ofstream(root_ + "/cachey.disk") << "x";
   EXPECT_EQ(fault(root_, DiskKind::kFs, 15 * kTiB), "");
 }
