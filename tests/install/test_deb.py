@@ -102,6 +102,10 @@ def test_the_debug_symbols_are_those_of_the_server(packages, tmp_path):
     assert (tmp_path / f"usr/lib/debug/.build-id/{build_id[:2]}/{build_id[2:]}.debug").exists()
 
 
+def test_the_server_does_not_depend_on_the_folder_of_the_build():
+    assert str(ROOT).encode() not in (BUILD / "cachey").read_bytes()
+
+
 def test_it_is_enabled_but_not_started(host, packages):
     output = install(host, packages["cachey"])
     assert "not started, because no bucket is named yet" in output
