@@ -23,8 +23,8 @@ Written by `tools/option_places.py` from the program and from `deploy/`; a test 
 what each option does. In a config file an option has the name in the first column, without the dashes.
 """
 _TEXTS = {
-    "chart": "**chart**: the value of `deploy/helm/cachey` that sets the option. `extraArgs`: an option without a value of its own, for\n"
-             "`extraArgs: [--option=value]`. refused: the chart refuses the option.",
+    "chart": "**chart**: the value of `deploy/helm/cachey` that sets the option. `extraArgs`: an option without a value of its own,\n"
+             "for `extraArgs: [--option=value]`. refused: the chart refuses the option.",
     "package": "**package**: what the package's `/etc/cachey/cachey.toml` says; a value in brackets is a proposal in a comment.",
     "image": "**image**: what the image sets.",
     "compose": "**compose**: what the nodes of `deploy/compose` get.",

@@ -28,6 +28,8 @@ CXX_TOKEN = re.compile(
       | \b\d[\w'.]*
       | '(?:\\.|[^'\\\n])*'""",
     re.DOTALL | re.VERBOSE)
+# Files with comments that begin with #.
+SHELL_LIKE = ("src/**/CMakeLists.txt", "cmake/*", "dev", "justfile", ".ci/run", "deploy/**/*", "tests/**/*.sh", "tests/arm64/*")
 PARAGRAPH_START = re.compile(r"[-*|#>]\s|\d+\. ")
 
 
@@ -53,7 +55,7 @@ def python_lines(text):
 
 
 def shell_lines(text):
-    """The (line number, text) of every comment of a shell script or CMake file."""
+    """The (line number, text) of every comment of a shell script, CMake file, YAML or configuration file."""
     for number, line in enumerate(text.splitlines(), 1):
         comment = re.search(r"(?:^|\s)#(?!!)(.*)", line)
         if comment:
@@ -102,12 +104,13 @@ def sources(root):
         for path in sorted(root.glob(f"{folder}/**/*")):
             if path.suffix in (".h", ".cc"):
                 yield path, cxx_lines
-    for folder in ("bench", "tests", "tools"):
+    for folder in ("bench", "deploy", "tests", "tools"):
         for path in sorted(root.glob(f"{folder}/**/*.py")):
             yield path, python_lines
-    for path in sorted([*root.glob("src/**/CMakeLists.txt"), *root.glob("cmake/*.cmake"), root / "dev"]):
-        if path.is_file():
-            yield path, shell_lines
+    for pattern in SHELL_LIKE:
+        for path in sorted(root.glob(pattern)):
+            if path.is_file() and path.suffix not in (".md", ".json", ".py"):
+                yield path, shell_lines
     for pattern in ("*.md", "docs/*.md", "src/**/*.md", "bench/*.md", "tests/**/*.md", "deploy/**/*.md"):
         for path in sorted(root.glob(pattern)):
             yield path, markdown_lines
@@ -126,6 +129,7 @@ def self_test():
         "src/c.cc": ("/* so many; a page whose bytes\n * wait. Whose are they?\n */\nauto s = R\"x(// who)x\";\n", 2),
         "bench/d.py": ('"""Not so fast."""\nx = "who"  # Who is that?\n', 2),
         "src/CMakeLists.txt": ("add_room(who)  # whose room\n", 1),
+        "deploy/a/b.cfg": ("name who  # who is named\n", 1),
         "README.md": ("# Where things go\n\n- Where it is\n```\nwho\n```\n`who` and (who)\n", 2),
     }
     with tempfile.TemporaryDirectory() as scratch:

@@ -21,6 +21,7 @@ from harness import BINARY, MIB, ROOT, limit, wait_until
 SOURCES = ROOT / "deploy" / "container"
 TOOLS = ROOT / "build" / "tools" / "install" / "bin"
 SIZE = 40 * MIB
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
 NAME = "docker.io/library/cachey:{}"
 LIMITS = ("--network", "none", "--read-only", "--cap-drop", "ALL", "--ulimit", "nofile=4096:4096", "--ulimit",
           "nproc=4096:4096")  # this user's own may be less than podman's defaults
@@ -56,6 +57,8 @@ def builds(folder):
     made = []
     for name, umask in (("first", 0o022), ("second/deeper", 0o077)):
         out = folder / name
+        out.mkdir(parents=True)
+        (out / f"cachey-0.0.1-{ARCHITECTURE}.oci.tar").touch()  # an older image, which must go
         done = subprocess.run([SOURCES / "build", "--binary", BINARY, "--out", out], text=True, umask=umask,
                               check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert done.returncode == 0, done.stdout

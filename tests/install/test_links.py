@@ -1,4 +1,5 @@
-"""Relative links of all Markdown files lead to files of the project, and their anchors to headings."""
+"""All Markdown files: relative links lead to files of the project, anchors to headings; lines of text are at most 120
+columns."""
 
 import functools
 import pathlib
@@ -22,6 +23,11 @@ def documents():
 def text_of(path):
     """The text without blocks of code, each of which becomes one empty line."""
     return FENCE.sub("", path.read_text())
+
+
+def long_lines(path):
+    """Lines of text; a row of a table, and a line of a block of code, may be longer."""
+    return [line for line in text_of(path).splitlines() if len(line) > 120 and not line.lstrip().startswith("|")]
 
 
 @functools.cache
@@ -52,6 +58,17 @@ def broken_links(path):
 @pytest.mark.parametrize("name", documents())
 def test_links_lead_somewhere(name):
     assert list(broken_links(ROOT / name)) == []
+
+
+@pytest.mark.parametrize("name", sorted({*documents()} - {"docs/performance.md"}))  # bench/compare writes long lines there
+def test_lines_fit(name):
+    assert long_lines(ROOT / name) == []
+
+
+def test_long_lines_are_found(tmp_path):
+    page = tmp_path / "a.md"
+    page.write_text(f"{'a' * 120}\n{'b' * 121}\n| {'c' * 120} |\n```\n{'d' * 121}\n```\n")
+    assert long_lines(page) == ["b" * 121]
 
 
 def test_broken_links_are_found(tmp_path, monkeypatch):
