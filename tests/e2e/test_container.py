@@ -1,7 +1,6 @@
 """The server in a container without an init: process 1, orphans, a read-only root, no HOME, a user without a name, no io_uring."""
 
 import contextlib
-import json
 import os
 import pathlib
 import re
@@ -14,6 +13,7 @@ import pytest
 
 import http1
 from cachey_server import base_environment
+from credential_program import settings_by_program
 from expect import expect_206
 from harness import BINARY, limit, wait_until
 
@@ -87,16 +87,9 @@ def test_it_serves_and_ends_by_sigterm(container, directory):
 
 
 def test_what_a_credential_process_leaves_behind_is_reaped(container, origin, tmp_path, kind):
-    settings = origin.environment()
-    names = {"AccessKeyId": "AWS_ACCESS_KEY_ID", "SecretAccessKey": "AWS_SECRET_ACCESS_KEY", "SessionToken": "AWS_SESSION_TOKEN"}
-    answer = json.dumps({"Version": 1} | {name: settings.pop(variable) for name, variable in names.items() if variable in settings})
-    program = tmp_path / "program"
-    program.write_text(f"#!/bin/sh\nsleep 1 >/dev/null &\necho '{answer}'\n")
-    program.chmod(0o755)
-    config = tmp_path / "config"
-    config.write_text(f"[default]\ncredential_process = {program}\n")
+    settings = settings_by_program(origin, tmp_path, "sleep 1 >/dev/null &")
     stored = origin.put(kind, "object", size=100)
-    server = container("--origin", "s3", **settings, AWS_CONFIG_FILE=str(config))
+    server = container("--origin", "s3", **settings)
     wait_until(server.children, what="an orphan that the server has got")
     expect_206(http1.fetch(server.port, kind, "object", 0, 9), stored, 0, 9, kind)
     wait_until(lambda: not server.children(), what="the end of the orphan, and no zombie")

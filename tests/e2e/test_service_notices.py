@@ -1,11 +1,11 @@
 """Notices to a service manager by the protocol of sd_notify: a unit of Type=notify, its status, reload, watchdog and stop."""
 
-import json
 import signal
 import socket
 
 import pytest
 
+from credential_program import settings_by_program
 from expect import expect_206
 from harness import MIB, PAGE, limit, wait_until
 from origin_model import Behaviour
@@ -109,17 +109,9 @@ def test_a_full_socket_blocks_nothing(start_server, directory, tmp_path, manager
 
 def test_a_credential_process_cannot_speak_for_the_server(start_server, origin, tmp_path, manager, kind):
     seen = tmp_path / "seen"
-    config = tmp_path / "config"
-    settings = origin.environment()
-    names = {"AccessKeyId": "AWS_ACCESS_KEY_ID", "SecretAccessKey": "AWS_SECRET_ACCESS_KEY", "SessionToken": "AWS_SESSION_TOKEN"}
-    answer = json.dumps({"Version": 1} | {name: settings.pop(variable) for name, variable in names.items() if variable in settings})
-    program = tmp_path / "program"
-    program.write_text(f"#!/bin/sh\nenv >{seen}\necho '{answer}'\n")
-    program.chmod(0o755)
-    config.write_text(f"[default]\ncredential_process = {program}\n")
+    settings = settings_by_program(origin, tmp_path, f"env >{seen}")
     stored = origin.put(kind, "object", size=100)
-    server = notified(start_server, tmp_path, "--origin", "s3", **settings, AWS_CONFIG_FILE=str(config), WATCHDOG_USEC="10000000",
-                      WATCHDOG_PID="1")
+    server = notified(start_server, tmp_path, "--origin", "s3", **settings, WATCHDOG_USEC="10000000", WATCHDOG_PID="1")
     expect_206(server.fetch(kind, "object", 0, 9), stored, 0, 9, kind)
     variables = seen.read_text()
     assert "PATH=" in variables
