@@ -35,10 +35,10 @@ class Rendered:
         return self.find("StatefulSet")["spec"]["template"]["spec"]["containers"][0]
 
 
-def render_all(sets, release="cachey", namespace="cachey"):
-    """The answers of render_chart.py for each set of values."""
+def render_all(sets, release="cachey", namespace="cachey", check=True):
+    """The answers of render_chart.py for each set of values; without `check` they have files only."""
     jobs = [{"values": values, "release": release, "namespace": namespace} for values in sets]
-    asked = {"chart": str(CHART), "jobs": jobs, "kubernetes": KUBERNETES}
+    asked = {"chart": str(CHART), "jobs": jobs, "kubernetes": KUBERNETES, "check": check}
     command = [PYTHON, pathlib.Path(__file__).parent / "render_chart.py"]
     done = subprocess.run(command, input=json.dumps(asked), text=True, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr

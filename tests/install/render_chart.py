@@ -1,7 +1,7 @@
 """Renders the chart with each set of values that standard input lists, and checks every document against the schemas of
 Kubernetes. Runs with the Python of build/tools/install. Standard input: {"chart": PATH, "jobs": [{"values", "release",
-"namespace"}], "kubernetes": [VERSION]}. Standard output: for each job {"error"}, or {"files": {PATH: TEXT}, "invalid":
-[TEXT], "lint": [TEXT]}."""
+"namespace"}], "kubernetes": [VERSION], "check": BOOLEAN}. Standard output: for each job {"error"}, or {"files": {PATH:
+TEXT}}, with `check` also "invalid": [TEXT] and "lint": [TEXT]."""
 
 import functools
 import json
@@ -35,22 +35,24 @@ def faults(files, versions):
     return found
 
 
-def run(chart, path, job, versions):
+def run(chart, job, asked):
     try:
         chart.validate_schema(job["values"])
         files = chart.render(job["values"], name=job["release"], namespace=job["namespace"])
     except helm_python.HelmError as error:
         return {"error": str(error)}
-    lint = helm_python.lint(path, job["values"], strict=True, namespace=job["namespace"])
-    return {"files": {name.removeprefix("cachey/templates/"): text for name, text in files.items()},
-            "invalid": faults(files, versions),
-            "lint": [m["error"] for m in lint["messages"] if m["severity"] > 1]}
+    answer = {"files": {name.removeprefix("cachey/templates/"): text for name, text in files.items()}}
+    if asked["check"]:
+        lint = helm_python.lint(asked["chart"], job["values"], strict=True, namespace=job["namespace"])
+        answer["invalid"] = faults(files, asked["kubernetes"])
+        answer["lint"] = [m["error"] for m in lint["messages"] if m["severity"] > 1]
+    return answer
 
 
 def main():
     asked = json.load(sys.stdin)
     with helm_python.Chart.load(asked["chart"]) as chart:
-        json.dump([run(chart, asked["chart"], job, asked["kubernetes"]) for job in asked["jobs"]], sys.stdout)
+        json.dump([run(chart, job, asked) for job in asked["jobs"]], sys.stdout)
 
 
 if __name__ == "__main__":

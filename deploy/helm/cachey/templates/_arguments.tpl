@@ -111,11 +111,11 @@
 {{- end }}
 {{- if $store.existingSecret }}
 - name: AWS_ACCESS_KEY_ID
-  valueFrom: {secretKeyRef: {name: {{ $store.existingSecret }}, key: {{ $store.accessKeyIdKey }}}}
+  valueFrom: {secretKeyRef: {name: {{ $store.existingSecret | quote }}, key: {{ $store.accessKeyIdKey | quote }}}}
 - name: AWS_SECRET_ACCESS_KEY
-  valueFrom: {secretKeyRef: {name: {{ $store.existingSecret }}, key: {{ $store.secretAccessKeyKey }}}}
+  valueFrom: {secretKeyRef: {name: {{ $store.existingSecret | quote }}, key: {{ $store.secretAccessKeyKey | quote }}}}
 - name: AWS_SESSION_TOKEN
-  valueFrom: {secretKeyRef: {name: {{ $store.existingSecret }}, key: {{ $store.sessionTokenKey }}, optional: true}}
+  valueFrom: {secretKeyRef: {name: {{ $store.existingSecret | quote }}, key: {{ $store.sessionTokenKey | quote }}, optional: true}}
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}

@@ -1,12 +1,19 @@
 {{/* Refuses values that contradict each other. The schema has refused unknown names and wrong types before. */}}
 {{- define "cachey.check" -}}
 {{- $v := .Values -}}
+{{- $name := include "cachey.fullname" . -}}
+{{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "cachey: %s is no name of a Service (a letter, then letters, digits and -); set fullnameOverride" $name) -}}
+{{- end -}}
 {{- if $v.s3.enabled -}}
 {{- if and (not $v.s3.open) (not $v.s3.keysSecret) -}}
 {{- fail "cachey: s3.enabled needs s3.keysSecret (the keys that clients sign with) or s3.open: true (every client may read)" -}}
 {{- end -}}
 {{- if and $v.s3.open $v.s3.keysSecret -}}
 {{- fail "cachey: s3.open and s3.keysSecret exclude each other" -}}
+{{- end -}}
+{{- if and $v.s3.open $v.s3.externalHosts -}}
+{{- fail "cachey: s3.externalHosts is for signatures, and with s3.open nobody signs" -}}
 {{- end -}}
 {{- else if or $v.s3.open $v.s3.keysSecret $v.s3.aliases $v.s3.domains $v.s3.externalHosts $v.s3.revalidate -}}
 {{- fail "cachey: values of s3 are set, but s3.enabled is false" -}}

@@ -5,7 +5,7 @@
 {{/* At most 50 bytes: "-haproxy" and the hashes of pods must fit in a label of 63. */}}
 {{- define "cachey.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride -}}
 {{- else if contains (include "cachey.name" .) .Release.Name -}}
 {{- .Release.Name | trunc 50 | trimSuffix "-" -}}
 {{- else -}}
@@ -15,8 +15,8 @@
 
 {{/* Arguments: a dict of root and component. */}}
 {{- define "cachey.selector" -}}
-app.kubernetes.io/name: {{ include "cachey.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "cachey.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 

@@ -26,6 +26,9 @@ name, own. */}}
 {{- end -}}
 {{- end -}}
 {{- if hasSuffix "%" .Values.memory -}}
+{{- if le (trimSuffix "%" .Values.memory | float64) 0.0 -}}
+{{- fail (printf "cachey: memory: %s leaves no memory" .Values.memory) -}}
+{{- end -}}
 {{- if gt (trimSuffix "%" .Values.memory | float64) 85.0 -}}
 {{- fail (printf "cachey: memory: %s is more than 85%% of the container's limit; connections and the program need the rest" .Values.memory) -}}
 {{- end -}}
@@ -47,11 +50,11 @@ name, own. */}}
 {{/* --disk-capacity: 88 % of a file system. ext4 of 1 GiB with 5 % reserved for root has 90 % for others, larger ones more. */}}
 {{- define "cachey.diskCapacity" -}}
 {{- $size := include "cachey.mib" (dict "value" .Values.disk.size "name" "disk.size") | int64 -}}
-{{- if lt $size 1024 -}}{{- fail (printf "cachey: disk.size: %s is less than 1Gi" .Values.disk.size) -}}{{- end -}}
+{{- if lt $size 1024 -}}{{- fail (printf "cachey: disk.size: %v is less than 1Gi" .Values.disk.size) -}}{{- end -}}
 {{- if .Values.disk.capacity -}}
 {{- $asked := include "cachey.mib" (dict "value" .Values.disk.capacity "name" "disk.capacity" "own" true) | int64 -}}
 {{- if gt $asked $size -}}
-{{- fail (printf "cachey: disk.capacity: %s is more than disk.size: %s" .Values.disk.capacity .Values.disk.size) -}}
+{{- fail (printf "cachey: disk.capacity: %s is more than disk.size: %v" .Values.disk.capacity .Values.disk.size) -}}
 {{- end -}}
 {{- .Values.disk.capacity -}}
 {{- else if eq .Values.disk.volumeMode "Block" -}}

@@ -29,20 +29,20 @@
 {{- end }}
 {{- if $v.auth.tokensSecret }}
 - name: tokens
-  secret: {secretName: {{ $v.auth.tokensSecret }}, defaultMode: 0400}
+  secret: {secretName: {{ $v.auth.tokensSecret | quote }}, defaultMode: 0400}
 {{- end }}
 {{- if and $v.s3.enabled $v.s3.keysSecret }}
 - name: s3-keys
-  secret: {secretName: {{ $v.s3.keysSecret }}, defaultMode: 0400}
+  secret: {secretName: {{ $v.s3.keysSecret | quote }}, defaultMode: 0400}
 {{- end }}
 {{- if $v.tls.secretName }}
 - name: tls
-  secret: {secretName: {{ $v.tls.secretName }}, defaultMode: 0400}
+  secret: {secretName: {{ $v.tls.secretName | quote }}, defaultMode: 0400}
 {{- end }}
 {{- if $v.tls.clientCaSecret }}
 - name: client-ca
   secret:
-    secretName: {{ $v.tls.clientCaSecret }}
+    secretName: {{ $v.tls.clientCaSecret | quote }}
     items: [{key: ca.crt, path: ca.crt}]
 {{- end }}
 {{- with $v.extraVolumes }}
