@@ -20,6 +20,8 @@ Signals::Signals(std::function<void()> every_second) : every_second_(std::move(e
 Signals::~Signals() {
   io_.stop();
   if (watcher_.joinable()) watcher_.join();
+  hangup_signal_.clear();
+  std::signal(SIGHUP, SIG_IGN);  // one that comes this late must not end the process
 }
 
 void Signals::on_reload(std::string_view what, Reload reload) {

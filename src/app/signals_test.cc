@@ -60,6 +60,13 @@ TEST(Signals, MayGoOnAsBeforeAfterTheFirst) {
   EXPECT_GE(seconds, 1);
 }
 
+TEST(Signals, AHangupAfterAllIsOverDoesNotEndTheProcess) {
+  {
+    const Signals signals([] {});
+  }
+  ::kill(::getpid(), SIGHUP);
+}
+
 TEST(Signals, WhenAShutdownHasBegunNothingIsReadAgain) {
   Signals signals([] {});
   auto part = std::make_shared<int>();
