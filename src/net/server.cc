@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "base/check.h"
@@ -67,7 +68,9 @@ Result<Tcp::endpoint> Server::bind(const ListenEndpoint& where) {
 }
 
 void Server::leave() {
-  workers_.run_on_each([this](rt::Worker& worker) { listeners_[worker.index()]->leave(); });
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    rt::asio::post(workers_[i].io(), [listener = listeners_[i]] { listener->leave(); });
+  }
 }
 
 bool Server::drain(std::chrono::milliseconds time_limit) {

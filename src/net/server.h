@@ -40,7 +40,8 @@ class Server {
   /// start() succeeded.
   [[nodiscard]] const std::vector<std::string>& addresses() const { return addresses_; }
 
-  /// Asks clients to go elsewhere, for a shutdown that comes soon. REQUIRES: started.
+  /// Asks clients to go elsewhere, for a shutdown that comes soon. Does not wait for the workers.
+  /// REQUIRES: started.
   void leave();
 
   /// True: no client was waiting at `time_limit`, because every request had ended or its client had

@@ -65,6 +65,17 @@ TEST(ServerDrain, WhileItIsAnnouncedEveryRequestIsServedAndAnswersSayClose) {
   EXPECT_TRUE(server.server().drain(10s));
 }
 
+TEST(ServerDrain, TheAnnouncementWaitsForNoWorker) {
+  TestServer server;
+  TestClient busy(server.port);
+  busy.get("/block/1500");
+  ASSERT_TRUE(eventually([&] { return server.stats().requests == 1; }));
+  const auto begun = std::chrono::steady_clock::now();
+  server.server().leave();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 1s);
+  EXPECT_EQ(busy.response().body, body_bytes(5));
+}
+
 TEST(ServerDrain, ALargeDownloadCompletes) {
   TestServer server;
   TestClient client(server.port, 64 * 1024);
