@@ -64,8 +64,7 @@ class Child {
   ~Child() {
     if (pid_ <= 0) return;
     ::kill(-pid_, SIGKILL);
-    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
-    reaped();
+    (void)reap();
   }
 
   /// A descriptor that is readable as soon as the process has ended. -1: none could be had.
@@ -82,19 +81,22 @@ class Child {
       if (ready < 0 && errno != EINTR) return system_failure("poll", errno);
       if (ready < 0) ready = 0;
     }
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0) {
-      if (errno != EINTR) return system_failure("waitpid", errno);
-    }
-    reaped();
-    return status;
+    return reap();
   }
 
  private:
-  void reaped() {
-    const MutexLock lock(running().mutex);
-    std::erase(running().pids, pid_);
-    pid_ = 0;
+  /// Waits for the end.
+  Result<int> reap() {
+    siginfo_t ended{};
+    while (::waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOWAIT) != 0 &&
+           errno == EINTR)
+      continue;
+    const MutexLock lock(running().mutex);  // after waitpid() another process may get the number
+    int status = 0;
+    const int error = ::waitpid(pid_, &status, 0) < 0 ? errno : 0;
+    std::erase(running().pids, std::exchange(pid_, 0));
+    if (error != 0) return system_failure("waitpid", error);
+    return status;
   }
 
   pid_t pid_;
