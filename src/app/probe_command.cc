@@ -9,14 +9,13 @@
 #include <boost/asio/write.hpp>
 #include <csignal>
 #include <cstdio>
-#include <future>
-#include <memory>
+#include <exception>
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 
+#include "app/bounded_wait.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "net/tls/identity.h"
@@ -40,7 +39,8 @@ class ProbeConnection {
     if (error) return fail(ErrorKind::kUpstream, error.message());
     if (!url.tls) return {};
     context_.reset(::SSL_CTX_new(::TLS_client_method()));
-    ssl_.reset(::SSL_new(context_.get()));
+    if (context_ != nullptr) ssl_.reset(::SSL_new(context_.get()));
+    if (ssl_ == nullptr) return tls_failure();
     if (!origin::is_ip_address(url.host)) ::SSL_set_tlsext_host_name(ssl_.get(), url.host.c_str());
     ::SSL_set_fd(ssl_.get(), socket_.native_handle());
     if (::SSL_connect(ssl_.get()) != 1) return tls_failure();
@@ -144,19 +144,19 @@ int run_probe_command(int argc, const char* const* argv, std::chrono::millisecon
     return tell_ill("takes one URL, and no other option stands beside it");
   }
   Result<origin::EndpointUrl> url = origin::parse_endpoint_url(text);
-  if (!url) return tell_ill(fmt::format("{}: {}", log::quoted(text), url.error().message()));
+  if (!url) return tell_ill(url.error().message());  // without a password that `text` may have
   std::signal(SIGPIPE, SIG_IGN);
-  std::promise<Result<unsigned>> promise;
-  std::future<Result<unsigned>> answer = promise.get_future();
-  std::thread([url = std::move(*url), promise = std::move(promise)]() mutable {
-    promise.set_value(probe_status(url));
-  }).detach();
-  if (answer.wait_for(limit) != std::future_status::ready)
-    return tell_ill(fmt::format("{}: no answer within {} ms", log::quoted(text), limit.count()));
-  const Result<unsigned> status = answer.get();
-  if (!status) return tell_ill(fmt::format("{}: {}", log::quoted(text), status.error().message()));
-  if (*status / 100 == 2) return 0;
-  return tell_ill(fmt::format("{}: the answer has status {}", log::quoted(text), *status));
+  const auto ill = [text](const std::string& why) {
+    return tell_ill(fmt::format("{}: {}", log::quoted(text), why));
+  };
+  try {
+    const auto status = result_within(limit, [url = std::move(*url)] { return probe_status(url); });
+    if (!status) return ill(fmt::format("no answer within {} ms", limit.count()));
+    if (!*status) return ill(status->error().message());
+    return **status / 100 == 2 ? 0 : ill(fmt::format("the answer has status {}", **status));
+  } catch (const std::exception& lack) {  // of threads, files or memory
+    return ill(lack.what());
+  }
 }
 
 }  // namespace cachey::app

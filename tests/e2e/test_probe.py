@@ -1,12 +1,14 @@
 """`cachey --probe URL`: the health check of containers. Exit code 0 or 1, at most one line, at most 2 s."""
 
+import os
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
-from harness import limit
+from harness import BINARY, limit
 from start_up import run
 
 
@@ -99,6 +101,29 @@ def test_two_seconds_are_all():
     started = time.monotonic()
     expect_ill(probe(answering(b"HTTP/1.1 200 OK\r\n\r\n", delay=8)), "no answer within 2000 ms")
     assert 1.9 < time.monotonic() - started < limit(4)
+
+
+def test_a_password_in_the_url_is_not_shown():
+    done = probe("http://user:s3cr3t@127.0.0.1/")
+    expect_ill(done, "user name")
+    assert "s3cr3t" not in done.stderr
+
+
+@pytest.mark.parametrize("files", [4, 5, 6, 7, 8])
+def test_a_lack_of_files_is_1_and_a_line(files):
+    """The dynamic linker needs one at a time; the connection needs some at once."""
+    done = subprocess.run(["prlimit", f"--nofile={files}", str(BINARY), "--probe", "http://127.0.0.1:1/"], capture_output=True, text=True,
+                          timeout=30, check=False)
+    expect_ill(done, "127.0.0.1:1")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_lack_of_threads_is_1_and_a_line():
+    """A container whose limit of processes is reached."""
+    user = ["setpriv", "--reuid", "60119", "--regid", "60119", "--clear-groups"]
+    done = subprocess.run([*user, "prlimit", "--nproc=1", str(BINARY), "--probe", "http://127.0.0.1:1/"], capture_output=True, text=True,
+                          timeout=30, check=False)
+    assert done.returncode == 1 and "unavailable" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--probe"], ["--probe", "http://a/", "--port", "80"], ["--port", "80", "--probe=http://a/"],
