@@ -1,6 +1,7 @@
 #include "app/config_check.h"
 
 #include <optional>
+#include <utility>
 
 #include "app/given_files.h"
 #include "app/origins.h"
@@ -11,6 +12,7 @@
 #include "rt/worker.h"
 
 namespace cachey::app {
+
 Result<void> check_config(const Options& options) {
   const SystemClock clock;
   SystemRandom random;
@@ -23,10 +25,10 @@ Result<void> check_config(const Options& options) {
   const auto tls = given_tls(options, clock);
   const auto access_log = check_access_log(options);
   const auto disk = check_disk(options);
-  const std::optional<Error> fault = joined({error_of(tokens), error_of(keys), error_of(origins),
-                                             error_of(tls), error_of(access_log), error_of(disk)});
+  std::optional<Error> fault = joined({error_of(tokens), error_of(keys), error_of(origins),
+                                       error_of(tls), error_of(access_log), error_of(disk)});
   if (!fault) return {};
-  return fail(ErrorKind::kBadRequest, fault->message());
+  return std::unexpected(std::move(*fault));
 }
 
 }  // namespace cachey::app

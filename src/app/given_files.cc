@@ -6,15 +6,23 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <system_error>
 
+#include "app/bounded_wait.h"
 #include "app/secret_files.h"
 #include "base/log.h"
 #include "store/disk/disk_check.h"
 
 namespace cachey::app {
+namespace {
+
+// A disk of a machine that sleeps needs some seconds.
+constexpr std::chrono::seconds kCheckPatience{5};
+
+}  // namespace
 
 Result<std::optional<api::Tokens>> given_tokens(const Options& options) {
   if (options.auth_tokens_file.empty()) return std::nullopt;
@@ -50,15 +58,30 @@ Result<void> check_access_log(const Options& options) {
 
 Result<void> check_disk(const Options& options) {
   if (options.disk_path.empty()) return {};
-  return store::check_disk_path(
-      {options.disk_path, options.disk_kind, options.disk_capacity, options.disk_wipe});
+  const store::DiskPath path{options.disk_path, options.disk_kind, options.disk_capacity,
+                             options.disk_wipe};
+  const std::optional<Result<void>> answer =
+      result_within(kCheckPatience, [path] { return store::check_disk_path(path); });
+  const Result<void> checked =
+      answer ? *answer
+             : fail(ErrorKind::kInternal, log::quoted(path.path) + ": the disk does not answer");
+  const bool fails = !checked && checked.error().kind() == ErrorKind::kInternal;
+  if (!fails || options.disk_required) return checked;
+  log::warn("disk cannot be used now, a start serves without it",
+            {{"error", checked.error().message()}});
+  return {};
 }
 
 std::optional<Error> joined(std::initializer_list<const Error*> errors) {
   std::optional<Error> all;
   for (const Error* error : errors) {
     if (error == nullptr) continue;
-    all = all ? Error(all->kind(), all->message() + "\n" + error->message()) : *error;
+    if (!all) {
+      all = *error;
+      continue;
+    }
+    const bool wrong = error->kind() == ErrorKind::kBadRequest;
+    all = Error(wrong ? error->kind() : all->kind(), all->message() + "\n" + error->message());
   }
   return all;
 }

@@ -24,7 +24,9 @@ namespace cachey::app {
 
 /// The access log can be appended to, or made.
 [[nodiscard]] Result<void> check_access_log(const Options& options);
-/// See store::check_disk_path(). May hang with the disk.
+/// See store::check_disk_path(). kInternal if a disk with --disk-required fails, or does not answer
+/// within some seconds; without --disk-required this is a warning. A thread may be left behind, so
+/// that the process must end by _Exit().
 [[nodiscard]] Result<void> check_disk(const Options& options);
 
 /// Null: no error.
@@ -32,7 +34,8 @@ template <typename T>
 [[nodiscard]] const Error* error_of(const Result<T>& result) {
   return result ? nullptr : &result.error();
 }
-/// All errors as one, of the first one's kind, a line for each; nothing if all are null.
+/// All errors as one, a line for each; nothing if all are null. kBadRequest if any of them is, else
+/// of the first one's kind.
 [[nodiscard]] std::optional<Error> joined(std::initializer_list<const Error*> errors);
 
 }  // namespace cachey::app

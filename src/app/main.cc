@@ -72,9 +72,10 @@ int serve(const Options& options, const ServiceVariables& variables) {
   for (const std::string& warning : options.warnings) log::warn("options", {{"text", warning}});
   const Result<std::unique_ptr<Process>> process =
       Process::make(options, service_manager(variables));
-  if (!process) return fail_to_start(options, process.error());
+  // A disk that hangs cannot be waited for.
+  if (!process) std::_Exit(fail_to_start(options, process.error()));
   if (const Result<void> started = (*process)->start(); !started) {
-    std::_Exit(fail_to_start(options, started.error()));  // a disk that hangs cannot be waited for
+    std::_Exit(fail_to_start(options, started.error()));
   }
   (*process)->serve();
   if (!(*process)->stop()) {
@@ -84,13 +85,13 @@ int serve(const Options& options, const ServiceVariables& variables) {
   return 0;
 }
 
-int check(const Options& options) {
+[[noreturn]] void check(const Options& options) {
   for (const std::string& warning : options.warnings) log::warn("options", {{"text", warning}});
   const Result<void> checked = check_config(options);
-  if (!checked) return fail_to_start(options, checked.error());
+  if (!checked) std::_Exit(fail_to_start(options, checked.error()));
   log::flush();
   std::puts("cachey: the configuration has no fault");
-  return 0;
+  std::_Exit(std::fflush(stdout) == 0 ? 0 : 1);
 }
 
 /// What end_for_lack() tells of. Set before the first thread.
@@ -141,7 +142,7 @@ void end_by_signals() {
 }
 
 int run(const Options& options, const ServiceVariables& variables) {
-  if (options.check_config) return check(options);
+  if (options.check_config) check(options);
   if (!options.check_origin.empty()) return check_origin(options);
   return serve(options, variables);
 }

@@ -78,10 +78,14 @@ def test_secrets_are_not_shown(tmp_path):
 
 @pytest.mark.parametrize("arguments,word", [(["--disk-kind", "block", "--disk-path", "{path}/none"], "no such device"),
                                             (["--disk-kind", "block", "--disk-path", "{path}"], "neither a block device"),
-                                            (["--disk-path", "{path}/d", "--disk-capacity", "15TiB"], "no space"),
+                                            (["--disk-path", "{path}/d", "--disk-capacity", "15TiB"], "cannot reserve 15TiB"),
+                                            (["--disk-path", "{path}/e", "--disk-capacity", "15TiB"], "cannot reserve 15TiB"),
+                                            (["--disk-path", "{path}/d", "--disk-capacity", "1MiB"], "at least 64MiB"),
+                                            (["--disk-kind", "block", "--disk-path", "{path}/foreign"], "no cache of ours"),
                                             (["--access-log", "{path}"], "Is a directory")])
 def test_a_fault_of_a_path(tmp_path, arguments, word):
     (tmp_path / "d").mkdir()
+    (tmp_path / "foreign").write_bytes(b"x" * 4096)
     done = check("--origin", f"dir:{tmp_path}", *[argument.format(path=tmp_path) for argument in arguments])
     assert done.returncode == 2 and word in done.stderr, done.stderr
 
@@ -98,3 +102,31 @@ def test_the_permissions_of_its_user_count(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env={})
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("Permission denied") == 2, done.stderr
+
+
+@pytest.mark.parametrize("required,code", [((), 0), (("--disk-required",), 1)])
+def test_a_disk_that_hangs_is_told_in_time(faulty_disk, required, code):
+    """A start serves without it, unless it is required."""
+    faulty_disk.file.write_bytes(b"")
+    faulty_disk.set("open hang")
+    done = check("--origin", "dir:/", *faulty_disk.arguments, *required, environment=faulty_disk.environment, seconds=20)
+    assert (done.returncode, "does not answer" in done.stderr) == (code, True), done.stderr
+
+
+def test_a_start_with_a_fault_and_a_disk_that_hangs_ends(faulty_disk, tmp_path):
+    faulty_disk.file.write_bytes(b"")
+    faulty_disk.set("open hang")
+    done = run("--listen", "127.0.0.1", "--port", "0", "--origin", f"dir:{tmp_path}/none", *faulty_disk.arguments,
+               environment=faulty_disk.environment, seconds=20)
+    assert done.returncode == 2 and "/none" in done.stderr, done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+@pytest.mark.parametrize("required,code", [("", 0), ("--disk-required", 1)])
+def test_a_read_only_file_system_is_a_failure_and_no_wrong_option(tmp_path, required, code):
+    """The exit codes are those of a start: a service manager tries again after 1, not after 2."""
+    (tmp_path / "disk").mkdir()
+    command = (f"mount --make-rprivate / && mount --bind {tmp_path}/disk {tmp_path}/disk && mount -o remount,ro,bind {tmp_path}/disk && "
+               f"exec {BINARY} --check-config --origin dir:/ --listen 127.0.0.1 --disk-path {tmp_path}/disk --disk-capacity 64MiB {required}")
+    done = subprocess.run(["unshare", "-m", "sh", "-c", command], capture_output=True, text=True, timeout=30, check=False, env={})
+    assert done.returncode == code and "Read-only file system" in done.stderr, done.stderr

@@ -5,9 +5,9 @@
 
 namespace cachey::store {
 
-/// What can be seen of a path's faults without taking, making or changing anything: its type, this
-/// user's permissions, and the space for a new file. kBadRequest, with one line for the operator.
-/// The content is not read. Blocks.
+/// Fails as DiskFile::open() would, as far as this can be seen without taking, making or changing
+/// anything: locks and mounts are not seen, and the content behind the first bytes is not read.
+/// Blocks as long as the device does.
 [[nodiscard]] Result<void> check_disk_path(const DiskPath& path);
 
 }  // namespace cachey::store

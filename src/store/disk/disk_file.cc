@@ -32,10 +32,6 @@ constexpr uint64_t kStatBlockBytes = 512;  // the unit of st_blocks
 
 std::string text_of(int error_number) { return std::generic_category().message(error_number); }
 
-std::unexpected<Error> refused(const std::string& path, const std::string& why) {
-  return fail(ErrorKind::kBadRequest, fmt::format("{}: {}", log::quoted(path), why));
-}
-
 /// True: the device or its file system fails, whatever the options are. A file system that fails is
 /// often made read-only.
 bool is_device_failure(int error_number) {
@@ -54,12 +50,19 @@ bool is_device_failure(int error_number) {
   }
 }
 
-/// The system call that `what` names has failed with errno.
-std::unexpected<Error> failed(const std::string& path, std::string_view what = "") {
+}  // namespace
+
+std::unexpected<Error> disk_refusal(const std::string& path, std::string_view why) {
+  return fail(ErrorKind::kBadRequest, fmt::format("{}: {}", log::quoted(path), why));
+}
+
+std::unexpected<Error> disk_failure(const std::string& path, std::string_view what) {
   const int error = errno;
   const ErrorKind kind = is_device_failure(error) ? ErrorKind::kInternal : ErrorKind::kBadRequest;
   return fail(kind, fmt::format("{}: {}{}", log::quoted(path), what, text_of(error)));
 }
+
+namespace {
 
 /// Opens with O_DIRECT, or without if the file system has none. Returns -1 and sets errno, as
 /// open().
@@ -73,12 +76,9 @@ int open_direct(const std::string& path, int flags, bool& direct) {
   return fd;
 }
 
-/// The bytes that are free in the file system, for this user.
-uint64_t free_bytes(int fd) {
+uint64_t free_bytes_of(int fd) {
   struct statvfs system{};
-  if (::fstatvfs(fd, &system) != 0 || system.f_blocks == 0) return kUnknownFree;
-  const bool root = ::geteuid() == 0;  // may use the reserved blocks, too
-  return uint64_t{root ? system.f_bfree : system.f_bavail} * system.f_frsize;
+  return ::fstatvfs(fd, &system) == 0 ? free_bytes(system) : kUnknownFree;
 }
 
 uint64_t allocated_bytes(const struct stat& status) {
@@ -97,7 +97,7 @@ Result<void> make_directories(const std::string& path) {
     struct stat status{};
     if (::stat(made.c_str(), &status) == 0 || errno != ENOENT) continue;
     if (::mkdir(made.c_str(), kDirectoryMode) != 0 && errno != EEXIST) {
-      return failed(made, "the directory cannot be made: ");
+      return disk_failure(made, "the directory cannot be made: ");
     }
   }
   log::info("disk directory made", {{"path", path}});
@@ -113,23 +113,24 @@ bool is_among_devices(const struct stat& file) {
 /// An error: the path is not what its kind says. `status`: of the path.
 Result<void> check_path(const DiskPath& path, DiskFile::Access access, struct stat& status) {
   int found = ::stat(path.path.c_str(), &status);
-  const bool writes = access == DiskFile::Access::kReadWrite;
-  if (found != 0 && errno == ENOENT && path.kind == DiskKind::kFs && writes) {
+  const bool makes = access == DiskFile::Access::kReadWrite;
+  const bool for_writes = access != DiskFile::Access::kReadOnly;
+  if (found != 0 && errno == ENOENT && path.kind == DiskKind::kFs && makes) {
     if (Result<void> made = make_directories(path.path); !made) return made;
     found = ::stat(path.path.c_str(), &status);
   }
-  if (found != 0 && errno == ENOENT && path.kind == DiskKind::kBlock && writes) {
-    return refused(path.path, "no such device or file; with --disk-kind block none is made");
+  if (found != 0 && errno == ENOENT && path.kind == DiskKind::kBlock && for_writes) {
+    return disk_refusal(path.path, "no such device or file; with --disk-kind block none is made");
   }
-  if (found != 0) return failed(path.path);
+  if (found != 0) return disk_failure(path.path);
   if (path.kind == DiskKind::kFs && !S_ISDIR(status.st_mode)) {
-    return refused(path.path, "not a directory; for a device or a file use --disk-kind block");
+    return disk_refusal(path.path, "not a directory; for a device or a file use --disk-kind block");
   }
   if (path.kind == DiskKind::kFs || S_ISBLK(status.st_mode)) return {};
   if (!S_ISREG(status.st_mode))
-    return refused(path.path, "neither a block device nor a regular file");
-  if (writes && is_among_devices(status))
-    return refused(path.path, "a regular file in /dev, not a device");
+    return disk_refusal(path.path, "neither a block device nor a regular file");
+  if (for_writes && is_among_devices(status))
+    return disk_refusal(path.path, "a regular file in /dev, not a device");
   return {};
 }
 
@@ -142,12 +143,49 @@ bool is_locked(const std::string& path) {
   return locked;
 }
 
+/// The size of a new file, or of a device, that has no size of its own to keep.
+uint64_t default_size(uint64_t free) { return free == kUnknownFree ? 0 : default_share_of(free); }
+
+/// A whole number of units, which unit numbers can name.
+uint64_t usable(uint64_t bytes) {
+  return std::min(bytes, DiskFile::kBytesMax) / kUnitBytes * kUnitBytes;
+}
+
+Result<void> check_least(const std::string& path, uint64_t size) {
+  if (size >= DiskFile::kBytesMin) return {};
+  return disk_refusal(path, fmt::format("only {} for the cache; at least {}", format_size(size),
+                                        format_size(DiskFile::kBytesMin)));
+}
+
+/// `had`: the bytes that the file system has for the file, those of the file included.
+std::unexpected<Error> no_room(const std::string& file, uint64_t size, uint64_t had) {
+  return disk_refusal(file, fmt::format("cannot reserve {}: its file system has {} for it",
+                                        format_size(size), format_size(had / kMiB * kMiB)));
+}
+
 std::unexpected<Error> in_use(const std::string& path) {
   return fail(ErrorKind::kInternal,
               fmt::format("{}: in use by another process of Cachey", log::quoted(path)));
 }
 
 }  // namespace
+
+std::string disk_file_of(const DiskPath& path) {
+  return path.kind == DiskKind::kFs ? path.path + "/" + kFileName : path.path;
+}
+
+uint64_t free_bytes(const struct statvfs& system) {
+  if (system.f_blocks == 0) return kUnknownFree;
+  const bool root = ::geteuid() == 0;  // may use the reserved blocks, too
+  return uint64_t{root ? system.f_bfree : system.f_bavail} * system.f_frsize;
+}
+
+Result<void> check_new_file(const DiskPath& path, uint64_t free) {
+  const uint64_t size = usable(path.capacity != 0 ? path.capacity : default_size(free));
+  if (Result<void> enough = check_least(path.path, size); !enough) return enough;
+  if (size > free) return no_room(disk_file_of(path), size, free);
+  return {};
+}
 
 void drop_front(std::vector<iovec>& parts, size_t bytes) {
   size_t whole = 0;
@@ -165,19 +203,21 @@ Result<std::unique_ptr<DiskFile>> DiskFile::open(const DiskPath& path, Access ac
     return std::unexpected(std::move(checked.error()));
   }
   const bool device = S_ISBLK(status.st_mode);
-  const std::string file = path.kind == DiskKind::kFs ? path.path + "/" + kFileName : path.path;
-  int flags = O_CLOEXEC | (access == Access::kReadOnly ? O_RDONLY : O_RDWR);
+  const std::string file = disk_file_of(path);
+  int flags = O_CLOEXEC | (access == Access::kReadWrite ? O_RDWR : O_RDONLY);
   if (access == Access::kReadWrite && path.kind == DiskKind::kFs) flags |= O_CREAT;
   if (access == Access::kReadWrite && device) flags |= O_EXCL;  // fails if mounted
   bool direct = true;
   int fd = open_direct(file, flags, direct);
   while (fd < 0) {
-    if (errno != EBUSY) return failed(file);
-    if (!is_locked(file)) return refused(file, "in use, by a mounted file system for example");
+    if (errno != EBUSY) return disk_failure(file);
+    if (!is_locked(file)) return disk_refusal(file, "in use, by a mounted file system for example");
     if (!wait_for_lock(file)) return in_use(file);
     fd = open_direct(file, flags, direct);
   }
   std::unique_ptr<DiskFile> opened(new DiskFile(fd, file, path.kind, direct));
+  if (access == Access::kLook && ::faccessat(AT_FDCWD, file.c_str(), W_OK, AT_EACCESS) != 0)
+    return disk_failure(file);
   if (access == Access::kReadWrite) {
     if (Result<void> locked = opened->lock(wait_for_lock); !locked) {
       return std::unexpected(std::move(locked.error()));
@@ -194,7 +234,7 @@ DiskFile::~DiskFile() { ::close(fd_); }
 
 Result<void> DiskFile::lock(const WaitForLock& wait) const {
   while (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return failed(path_, "cannot be locked: ");
+    if (errno != EWOULDBLOCK) return disk_failure(path_, "cannot be locked: ");
     if (!wait(path_)) return in_use(path_);
   }
   return {};
@@ -205,7 +245,7 @@ Result<bool> DiskFile::begins_with_other_data(uint64_t bytes) const {
   AlignedBuffer first(kUnitBytes);
   const size_t wanted = std::min<uint64_t>(bytes, kUnitBytes);
   const ssize_t got = ::pread(fd_, first.bytes().data(), kUnitBytes, 0);
-  if (got < 0) return failed(path_, "cannot be read: ");
+  if (got < 0) return disk_failure(path_, "cannot be read: ");
   const std::span<const std::byte> begin =
       first.bytes().first(std::min(wanted, static_cast<size_t>(got)));
   const bool blank = std::ranges::all_of(begin, [](std::byte b) { return b == std::byte{0}; });
@@ -214,19 +254,16 @@ Result<bool> DiskFile::begins_with_other_data(uint64_t bytes) const {
 
 Result<void> DiskFile::set_size(const DiskPath& path, Access access) {
   struct stat status{};
-  if (::fstat(fd_, &status) != 0) return failed(path.path);
+  if (::fstat(fd_, &status) != 0) return disk_failure(path.path);
   uint64_t present = static_cast<uint64_t>(status.st_size);
   const bool device = S_ISBLK(status.st_mode);
   if (device && ::ioctl(fd_, BLKGETSIZE64, &present) != 0) {
-    return failed(path.path, "its size cannot be read: ");
+    return disk_failure(path.path, "its size cannot be read: ");
   }
   uint64_t wanted = path.capacity;
   if (wanted == 0) wanted = device ? default_share_of(present) : present;
-  if (wanted == 0) {
-    const uint64_t free = free_bytes(fd_);
-    wanted = free == kUnknownFree ? 0 : default_share_of(free);
-  }
-  size_ = std::min(wanted, kBytesMax) / kUnitBytes * kUnitBytes;
+  if (wanted == 0) wanted = default_size(free_bytes_of(fd_));
+  size_ = usable(wanted);
   if (access == Access::kReadOnly) {
     size_ = present / kUnitBytes * kUnitBytes;
     return {};
@@ -236,46 +273,41 @@ Result<void> DiskFile::set_size(const DiskPath& path, Access access) {
     if (!other) return std::unexpected(other.error());
     // In a file that this program made, the second superblock may be whole.
     if (*other && (kind_ == DiskKind::kBlock || present < kBytesMin)) {
-      return refused(path.path, kForeignData);
+      return disk_refusal(path.path, kForeignData);
     }
     if (*other) size_ = std::min(size_, present / kUnitBytes * kUnitBytes);
   }
-  if (size_ < kBytesMin) {
-    return refused(path.path, fmt::format("only {} for the cache; at least {}", format_size(size_),
-                                          format_size(kBytesMin)));
-  }
-  if (!device) return reserve(present);
+  if (Result<void> enough = check_least(path.path, size_); !enough) return enough;
+  if (!device) return reserve(present, access);
   if (size_ <= present) return {};
-  return refused(path.path, fmt::format("the device has {}, not {}", format_size(present),
-                                        format_size(path.capacity)));
+  return disk_refusal(path.path, fmt::format("the device has {}, not {}", format_size(present),
+                                             format_size(path.capacity)));
 }
 
 /// Takes the space of the file, of which `present` bytes are there, from the file system. A store
 /// that is there already is opened in any case: a full file system is no reason not to read it.
-Result<void> DiskFile::reserve(uint64_t present) const {
+Result<void> DiskFile::reserve(uint64_t present, Access access) const {
   struct stat status{};
-  if (::fstat(fd_, &status) != 0) return failed(path_);
+  if (::fstat(fd_, &status) != 0) return disk_failure(path_);
   const uint64_t allocated = allocated_bytes(status);
-  const uint64_t free = free_bytes(fd_);
+  const uint64_t free = free_bytes_of(fd_);
   const bool fits = free == kUnknownFree || size_ <= allocated + free;
   const bool grows = size_ > present;
-  if (!fits && grows) {  // fallocate() would fill the file system first
-    return refused(
-        path_, fmt::format("cannot reserve {}: its file system has {} for it", format_size(size_),
-                           format_size((allocated + free) / kMiB * kMiB)));
-  }
+  // fallocate() would fill the file system first
+  if (!fits && grows) return no_room(path_, size_, allocated + free);
+  if (access == Access::kLook) return {};
   if (size_ > allocated && fits) {
     log::info("disk space is being reserved", {{"path", path_}, {"bytes", size_ - allocated}});
   }
   if (fits && ::fallocate(fd_, 0, 0, static_cast<off_t>(size_)) == 0) return {};
   const int error = fits ? errno : ENOSPC;
   if (error == EOPNOTSUPP && grows && ::ftruncate(fd_, static_cast<off_t>(size_)) != 0) {
-    return failed(path_, fmt::format("cannot grow to {}: ", format_size(size_)));
+    return disk_failure(path_, fmt::format("cannot grow to {}: ", format_size(size_)));
   }
   if (error != EOPNOTSUPP && grows) {
     if (::ftruncate(fd_, status.st_size) != 0) log::warn("disk file keeps what it was given");
     errno = error;
-    return failed(path_, fmt::format("cannot reserve {}: ", format_size(size_)));
+    return disk_failure(path_, fmt::format("cannot reserve {}: ", format_size(size_)));
   }
   if (size_ <= allocated) return {};
   log::warn("disk space cannot be reserved; if the file system gets full, the disk is only read",

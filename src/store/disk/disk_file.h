@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +31,22 @@ struct DiskPath {
   bool wipe = false;  ///< the content is unneeded, whatever it is
 };
 
+/// Errors of one line for the operator. kBadRequest: the options are wrong.
+[[nodiscard]] std::unexpected<Error> disk_refusal(const std::string& path, std::string_view why);
+/// The system call that `what` names has failed with errno. kInternal: the device or its file
+/// system fails, whatever the options are.
+[[nodiscard]] std::unexpected<Error> disk_failure(const std::string& path,
+                                                  std::string_view what = "");
+
+/// The file or device of a path.
+[[nodiscard]] std::string disk_file_of(const DiskPath& path);
+
+/// Fails as DiskFile::open() does if a file system with `free` bytes has no room for a new file.
+[[nodiscard]] Result<void> check_new_file(const DiskPath& path, uint64_t free);
+
+/// The bytes that a file system has for this user; UINT64_MAX: unknown.
+[[nodiscard]] uint64_t free_bytes(const struct statvfs& system);
+
 /// Removes the first `bytes` bytes from `parts`.
 void drop_front(std::vector<iovec>& parts, size_t bytes);
 
@@ -44,7 +62,11 @@ class DiskFile {
   static constexpr uint64_t kBytesMin = 64 * kMiB;
   static constexpr uint64_t kBytesMax = 16 * kTiB - kPageBytes;  // unit numbers fit 32 bits
 
-  enum class Access : uint8_t { kReadWrite, kReadOnly };
+  enum class Access : uint8_t {
+    kReadWrite,
+    kReadOnly,
+    kLook,  ///< read-only and without a lock, but it fails as kReadWrite does
+  };
   /// Called while another process has the lock. A killed process has it until the device has
   /// answered the last operation. Waits for a moment; false: open() fails.
   using WaitForLock = std::function<bool(const std::string& path)>;
@@ -80,7 +102,7 @@ class DiskFile {
   [[nodiscard]] Result<void> lock(const WaitForLock& wait) const;
   [[nodiscard]] Result<void> set_size(const DiskPath& path, Access access);
   [[nodiscard]] Result<bool> begins_with_other_data(uint64_t bytes) const;
-  [[nodiscard]] Result<void> reserve(uint64_t present) const;
+  [[nodiscard]] Result<void> reserve(uint64_t present, Access access) const;
 
   const int fd_;
   const std::string path_;
