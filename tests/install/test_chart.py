@@ -80,6 +80,8 @@ WRONG = [
     ({"tls": {"secretName": "t", "clientCaSecret": "ca"}}, "haproxy.clientCertSecret"),
     ({"haproxy": {"clientCertSecret": "c"}}, "set tls.secretName"),
     ({"auth": {"tokensSecret": "t"}, "metrics": {"serviceMonitor": {"enabled": True}}}, "a scrape needs a token"),
+    ({"tls": {"secretName": "t", "clientCaSecret": "ca"}, "haproxy": {"clientCertSecret": "c"},
+      "metrics": {"serviceMonitor": {"enabled": True}}}, "a scrape needs a certificate"),
     ({"extraArgs": ["--memory=1GiB"]}, "--memory has a value of its own"),
     ({"extraArgs": ["--disk-wipe"]}, "would empty the disk at each start"),
     ({"extraArgs": ["--print-config"]}, "makes the server end at once"),
@@ -204,6 +206,12 @@ def test_services_and_policies_select_the_pods(name):
             selectors.append(spec["podSelector"]["matchLabels"])
     for selector in selectors:
         assert sum(selector.items() <= labels.items() for labels in pods) == 1, selector
+
+
+def test_another_zones_haproxy_may_pass_the_network_policy():
+    other = {"podSelector": {"matchLabels": {"app.kubernetes.io/instance": "cachey-b"}}}
+    policy = chart.render({"networkPolicy": {"enabled": True, "nodeClients": [other]}}).find("NetworkPolicy")
+    assert len(policy["spec"]["ingress"][0]["from"]) == 2 and other in policy["spec"]["ingress"][0]["from"]
 
 
 def test_the_version_is_the_servers():

@@ -37,3 +37,14 @@ def test_monitors_fit_the_prometheus_operator(kind, name, place, endpoint):
     assert set(monitor["spec"][place][0]) <= known_fields(endpoint)
     monitor["spec"][place][0]["interval"] = "soon"
     assert "must match pattern" in complaint(monitor)
+
+
+def test_a_scrape_checks_the_certificate_as_haproxy_does():
+    rendered = chart.render({"replicas": 1, "tls": {"secretName": "nodes", "caSecret": "nodes-ca"},
+                             "metrics": {"serviceMonitor": {"enabled": True}}})
+    monitor = rendered.find("ServiceMonitor")
+    assert complaint(monitor) == ""
+    endpoint = monitor["spec"]["endpoints"][0]
+    assert endpoint["scheme"] == "https"
+    assert endpoint["tlsConfig"]["ca"] == {"secret": {"name": "nodes-ca", "key": "ca.crt"}}
+    assert f"check-sni {endpoint['tlsConfig']['serverName']}" in rendered.haproxy_text
