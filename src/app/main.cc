@@ -131,9 +131,9 @@ Asked& asked() {
   std::abort();
 }
 
-/// The kernel keeps signals without a handler from process 1, as which a container starts this.
-/// Until Signals has handlers, and for what never has some, SIGTERM and SIGINT must end the
-/// process.
+/// A container starts the server as process 1, to which the kernel delivers no signal without a
+/// handler. These handlers of SIGTERM and SIGINT end the process, until Signals sets its own;
+/// commands that are no server keep these.
 void end_by_signals() {
   if (::getpid() != 1) return;
   for (const int number : {SIGTERM, SIGINT}) {

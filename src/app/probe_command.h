@@ -8,12 +8,12 @@ namespace cachey::app {
 [[nodiscard]] bool is_probe_command(int argc, const char* const* argv);
 
 /// `cachey --probe URL`: a GET for the health checks of containers. Returns 0 if the answer is 2xx.
-/// Else 1, with the reason on standard error: a health check knows no other code.
+/// Else 1, with the reason on standard error: Docker reserves other codes for health checks.
 ///
-/// Reads neither options, variables nor config file, so that a fault there is no ill health. The
-/// server's certificate is not verified: nothing secret is sent, and it may be of --tls-self. All
-/// together takes at most `limit`. The process ends after this: a thread may be left behind in a
-/// look-up of a name.
+/// Reads no options, variables or config file, because a fault of these does not say that the
+/// server is unhealthy. Does not verify the server's certificate, because a probe sends no secret
+/// and a certificate of --tls-self has no authority. Takes at most `limit` in all. REQUIRES: the
+/// process ends after this, because a thread may still look up a name.
 [[nodiscard]] int run_probe_command(int argc, const char* const* argv,
                                     std::chrono::milliseconds limit = std::chrono::seconds(2));
 

@@ -12,7 +12,7 @@ namespace cachey::app {
 
 /// What systemd says to a service in its environment.
 struct ServiceVariables {
-  std::string notify_socket;  ///< empty: nobody wants notices
+  std::string notify_socket;  ///< empty: there is no service manager
   bool watchdog = false;      ///< the unit has WatchdogSec=
 
   /// Takes the variables out of the environment, so that child processes cannot speak for this one.
@@ -40,12 +40,12 @@ class NotifySocket {
 
 /// The manager of services that started the process.
 struct ServiceManager {
-  NotifySocket notices = {};  ///< none: no manager wants notices
+  NotifySocket notices = {};  ///< none: there is no service manager
   bool watchdog = false;      ///< ends the process if no notice says that its loops turn
 };
 
-/// Tells the service manager the state of the process. Owned by Process. Any thread. If nobody
-/// wants notices, all calls do nothing. A message that is lost is a warning in the log, once.
+/// Tells the service manager the state of the process. Owned by Process. Any thread. Without a
+/// manager all calls do nothing. A message that is lost is a warning in the log, once.
 class ServiceNotices {
  public:
   static constexpr size_t kStatusMax = 512;  ///< bytes of a status; the rest is cut

@@ -1,4 +1,4 @@
-"""--drain-delay behind HAProxy: while one of two servers shuts down, no request fails, though nobody repeats any."""
+"""--drain-delay behind HAProxy: while one of two servers shuts down, no request fails, and no client sends any again."""
 
 import http.client
 import signal

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# from_nothing.sh [COMMIT]: the CPU time of `./dev run`, from a fresh Debian 12 with git and curl to the first answer.
+# from_nothing.sh [COMMIT]: the CPU time of `./dev run`, from a fresh Debian 12 with git to the first answer.
 # It counts what ./dev run does: packages, configuration, compilation, the server. Fails past BUDGET CPU-seconds (240).
 # Needs root, mmdebstrap and git; downloads 250 MB, and uses 2 GB below TMPDIR (/var/tmp), which it gives back.
 set -euo pipefail
@@ -13,8 +13,8 @@ finish() {
 }
 trap finish EXIT
 
-echo "making a Debian 12 with git and curl"
-mmdebstrap --quiet --variant=minbase --include=ca-certificates,curl,git bookworm "$work/root"
+echo "making a Debian 12 with git"
+mmdebstrap --quiet --variant=minbase --include=ca-certificates,git bookworm "$work/root"
 git clone -q --no-hardlinks "$source" "$work/root/cachey"
 git -C "$work/root/cachey" checkout -q --detach "$commit"
 read -r port s3_port < <(python3 -c '

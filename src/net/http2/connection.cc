@@ -150,8 +150,8 @@ void Connection::check_deadlines() {
   }
 }
 
-/// A connection without a request is told with its first one: a client that is told before would
-/// need another connection for that request.
+/// A connection that had no request yet gets the GOAWAY with its first response: after an earlier
+/// one the client would open another connection for that request.
 void Connection::leave() {
   if (!session_.had_requests()) return;
   sending_.announce_end();

@@ -20,10 +20,10 @@ inline constexpr size_t kProcessOutputMax = 64 * 1024;
 [[nodiscard]] Result<std::string> run_credential_process(const std::string& command,
                                                          std::chrono::milliseconds limit);
 
-/// Reaps processes that have ended and that no run_credential_process() waits for. Process 1, as
-/// which a container starts the server, gets every process whose parent has ended, and must do this
-/// now and then: what a credential process has left behind would stay a zombie. Any thread; never
-/// waits for a process.
+/// Reaps processes that have ended and that no run_credential_process() waits for. For a server
+/// that is process 1, as in a container: the kernel gives to process 1 every process whose parent
+/// has ended, and what a credential process leaves behind stays a zombie until it is reaped. Call
+/// this regularly. Any thread; never waits for a process.
 void reap_orphans();
 
 }  // namespace cachey::origin
