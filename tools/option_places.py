@@ -66,7 +66,7 @@ def _by_helper(line):
 def chart():
     made = chart_arguments()
     checks = (CHART / "_checks.tpl").read_text()
-    refused = set(re.findall(r'eq \$option "([a-z0-9-]+)"', checks))
+    refused = set(re.findall(r'eq \.option "([a-z0-9-]+)"', checks))
     return {name: ", ".join(f"`{value}`" for value in made[name]) if name in made else "refused" if name in refused else "`extraArgs`"
             for name in options()}
 

@@ -86,7 +86,10 @@ WRONG = [
     ({"extraArgs": ["--disk-wipe"]}, "would empty the disk at each start"),
     ({"extraArgs": ["--print-config"]}, "makes the server end at once"),
     ({"extraArgs": ["--tls-self"]}, "use tls.secretName"),
-    ({"extraEnv": [{"name": "CACHEY_DISK_PATH", "value": "/x"}]}, "CACHEY_DISK_PATH has no effect"),
+    ({"extraArgs": ["--version"]}, "makes the server end at once"),
+    ({"extraEnv": [{"name": "CACHEY_DISK_PATH", "value": "/x"}]}, "CACHEY_DISK_PATH has a value of its own"),
+    ({"extraEnv": [{"name": "CACHEY_DISK_WIPE", "value": "true"}]}, "would empty the disk at each start"),
+    ({"extraEnv": [{"name": "CACHEY_TLS_SELF", "value": "true"}]}, "use tls.secretName"),
 ]
 
 

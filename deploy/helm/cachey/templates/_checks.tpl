@@ -79,25 +79,29 @@
 {{- $own = concat $own (list "allow-bucket" "page-size" "auth-tokens" "tls-cert" "tls-key" "tls-client-ca" "s3api-listen") -}}
 {{- $own = concat $own (list "s3api-open" "s3api-keys" "s3api-domain" "s3api-external-host" "s3api-bucket" "s3api-revalidate") -}}
 {{- $own = concat $own (list "s3-force-path-style" "s3-anonymous" "s3-checksum-mode") -}}
+{{- $given := list -}}
 {{- range .Values.extraArgs -}}
-{{- $option := regexFind "^--[a-z0-9-]+" . | trimPrefix "--" -}}
-{{- if has $option $own -}}
-{{- fail (printf "cachey: extraArgs: --%s has a value of its own in this chart; README.md names it" $option) -}}
-{{- end -}}
-{{- if or (eq $option "check-config") (eq $option "check-origin") (eq $option "print-config") -}}
-{{- fail (printf "cachey: extraArgs: --%s makes the server end at once" $option) -}}
-{{- end -}}
-{{- if eq $option "disk-wipe" -}}
-{{- fail "cachey: extraArgs: --disk-wipe would empty the disk at each start of a pod" -}}
-{{- end -}}
-{{- if eq $option "tls-self" -}}
-{{- fail "cachey: extraArgs: --tls-self makes a certificate that nobody can check; use tls.secretName" -}}
-{{- end -}}
+{{- $option := regexFind "^--[a-z0-9-]+" . -}}
+{{- $given = append $given (dict "text" (printf "extraArgs: %s" $option) "option" (trimPrefix "--" $option)) -}}
 {{- end -}}
 {{- range .Values.extraEnv -}}
+{{- if hasPrefix "CACHEY_" .name -}}
 {{- $option := trimPrefix "CACHEY_" .name | lower | replace "_" "-" -}}
-{{- if and (hasPrefix "CACHEY_" .name) (has $option $own) -}}
-{{- fail (printf "cachey: extraEnv: %s has no effect, because this chart gives --%s on the command line" .name $option) -}}
+{{- $given = append $given (dict "text" (printf "extraEnv: %s" .name) "option" $option) -}}
+{{- end -}}
+{{- end -}}
+{{- range $given -}}
+{{- if has .option $own -}}
+{{- fail (printf "cachey: %s has a value of its own in this chart; README.md names it" .text) -}}
+{{- end -}}
+{{- if has .option (list "check-config" "check-origin" "print-config" "help" "version") -}}
+{{- fail (printf "cachey: %s makes the server end at once" .text) -}}
+{{- end -}}
+{{- if eq .option "disk-wipe" -}}
+{{- fail (printf "cachey: %s would empty the disk at each start of a pod" .text) -}}
+{{- end -}}
+{{- if eq .option "tls-self" -}}
+{{- fail (printf "cachey: %s makes a certificate that nobody can check; use tls.secretName" .text) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
