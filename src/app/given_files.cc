@@ -21,6 +21,16 @@ namespace {
 
 // A disk of a machine that sleeps needs some seconds.
 constexpr std::chrono::seconds kCheckPatience{5};
+constexpr int kLinksMax = 40;  // as many as the kernel follows
+
+/// What the symbolic links of the last component lead to. That need not exist.
+std::filesystem::path end_of_links(const std::string& path) {
+  std::filesystem::path end = std::filesystem::absolute(path);
+  std::error_code error;
+  for (int i = 0; i < kLinksMax && std::filesystem::is_symlink(end, error); ++i)
+    end = end.parent_path() / std::filesystem::read_symlink(end, error);
+  return end;
+}
 
 }  // namespace
 
@@ -49,7 +59,7 @@ Result<void> check_access_log(const Options& options) {
   struct stat status{};
   const bool found = ::stat(path.c_str(), &status) == 0;
   if (found && S_ISDIR(status.st_mode)) return refuse(std::generic_category().message(EISDIR));
-  const std::string folder = std::filesystem::absolute(path).parent_path();
+  const std::string folder = end_of_links(path).parent_path();
   const bool may = found ? ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0
                          : ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
   if (may) return {};

@@ -109,12 +109,11 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options, ServiceMa
       make_origin(foundation->options, foundation->workers, foundation->blocking,
                   foundation->attributes, foundation->clock, foundation->random);
   Result<std::shared_ptr<net::tls::Contexts>> tls = given_tls(options, foundation->clock);
-  const Result<void> access_log = check_access_log(options);
-  auto fault = joined(
-      {error_of(tokens), error_of(keys), error_of(origins), error_of(tls), error_of(access_log)});
+  auto fault = joined({error_of(tokens), error_of(keys), error_of(origins), error_of(tls)});
   if (fault) {
-    const Result<void> disk = check_disk(options);  // else the opening tells
-    return std::unexpected(*joined({&*fault, error_of(disk)}));
+    const Result<void> access_log = check_access_log(options);  // else the opening tells
+    const Result<void> disk = check_disk(options);
+    return std::unexpected(*joined({&*fault, error_of(access_log), error_of(disk)}));
   }
   Opened opened;
   opened.origins = std::move(*origins);
@@ -129,7 +128,10 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options, ServiceMa
       new Process(std::move(foundation), std::move(opened), std::move(manager)));
   if (!options.access_log.empty()) {
     Result<void> log = process->access_log_.start(options.access_log);
-    if (!log) return std::unexpected(std::move(log.error()));
+    if (!log) {
+      const Result<void> disk = check_disk(options);
+      return std::unexpected(*joined({error_of(log), error_of(disk)}));
+    }
     process->s3api_access_log_.share_file(process->access_log_);
   }
   return process;

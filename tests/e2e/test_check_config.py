@@ -130,3 +130,20 @@ def test_a_read_only_file_system_is_a_failure_and_no_wrong_option(tmp_path, requ
                f"exec {BINARY} --check-config --origin dir:/ --listen 127.0.0.1 --disk-path {tmp_path}/disk --disk-capacity 64MiB {required}")
     done = subprocess.run(["unshare", "-m", "sh", "-c", command], capture_output=True, text=True, timeout=30, check=False, env={})
     assert done.returncode == code and "Read-only file system" in done.stderr, done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_an_access_log_may_be_a_link_to_a_file_that_is_absent(start_server, tmp_path):
+    """Its user may write where the link leads, and not where the link is."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.geteuid() and len(folder.parts) > 2:
+            folder.chmod(0o755)
+    (tmp_path / "logs").mkdir()
+    os.chown(tmp_path / "logs", 60118, 60118)
+    (tmp_path / "link").symlink_to("logs/access.log")
+    user = ["setpriv", "--reuid", "60118", "--regid", "60118", "--clear-groups"]
+    command = [*user, str(BINARY), "--check-config", "--origin", "dir:/", "--listen", "127.0.0.1", "--access-log", str(tmp_path / "link")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env={})
+    assert done.returncode == 0, done.stderr
+    server = start_server("--origin", "dir:/", "--access-log", str(tmp_path / "link"), under=user)
+    assert server.get("/readyz").status == 200
