@@ -21,6 +21,7 @@ def tree(tmp_path):
     (tmp_path / "deploy").mkdir()
     shutil.copy(ROOT / "deploy" / "version", tmp_path / "deploy")
     shutil.copy(ROOT / "CMakeLists.txt", tmp_path)
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
     run("git", "init", "-q", cwd=tmp_path)
     commit(tmp_path, "one")
     return tmp_path
@@ -40,11 +41,43 @@ def sorts_before(one, other):
     return subprocess.run(["dpkg", "--compare-versions", one, "lt", other], check=False).returncode == 0
 
 
-def test_the_tag_and_an_archive_are_the_release(tree):
+def test_the_tag_and_a_copy_without_a_repository_are_the_release(tree):
     run("git", "tag", f"v{RELEASE}", cwd=tree)
     assert version(tree) == version(tree, "--semver") == RELEASE
     shutil.rmtree(tree / ".git")
-    assert version(tree) == RELEASE
+    assert (version(tree), version(tree, "--revision")) == (RELEASE, "unknown")
+
+
+def test_an_archive_knows_its_commit(tree, tmp_path_factory):
+    """Also one within another repository, which has a commit of its own."""
+    other = tmp_path_factory.mktemp("other")
+    run("git", "init", "-q", cwd=other)
+    commit(other, "of-another-project")
+
+    def check(name):
+        run("git", "archive", "--prefix", f"{name}/", "-o", other / f"{name}.tar", "HEAD", cwd=tree)
+        run("tar", "xf", f"{name}.tar", cwd=other)
+        for form in ("--deb", "--semver", "--date", "--revision"):
+            assert version(other / name, form) == version(tree, form), form
+
+    assert version(tree, "--revision") == run("git", "rev-parse", "HEAD", cwd=tree)[:12]
+    check("before")
+    run("git", "tag", f"v{RELEASE}", cwd=tree)
+    check("release")
+    commit(tree, "two")
+    check("after")
+    run("git", "tag", "v99.0.0", cwd=tree)
+    with pytest.raises(subprocess.CalledProcessError):
+        check("unequal")
+
+
+def test_the_server_names_the_revision(tree, tmp_path_factory):
+    shutil.copytree(ROOT / "cmake", tree / "cmake")
+    (tree / "one").write_text("changed")
+    out = tmp_path_factory.mktemp("out") / "revision.cc"
+    run("cmake", f"-DSOURCE_DIR={tree}", f"-DOUT={out}", "-P", tree / "cmake" / "revision.cmake", cwd=tree)
+    assert f'return "{version(tree, "--revision")}"' in out.read_text()
+    assert re.fullmatch("[0-9a-f]{12}-dirty", version(tree, "--revision"))
 
 
 def test_commits_sort_before_and_after_their_release(tree):
