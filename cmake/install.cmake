@@ -20,6 +20,7 @@ function(install_files)
   install(CODE "
     set(source \"${CMAKE_SOURCE_DIR}\")
     set(help_of \"$<TARGET_FILE:cachey>\")
+    set(build \"${CMAKE_BINARY_DIR}\")
     set(bindir \"${CMAKE_INSTALL_BINDIR}\")
     set(mandir \"${CMAKE_INSTALL_MANDIR}\")")
   install(SCRIPT cmake/install_generated.cmake)

@@ -1,40 +1,46 @@
 # The files of cmake --install that are made while installing: the unit with the path of the server, the man page, the
-# completions. cmake/install.cmake sets source, help_of, bindir and mandir.
+# completions. cmake/install.cmake sets source, build, help_of, bindir and mandir.
 if(DEFINED ENV{CACHEY_NATIVE})
   set(help_of "$ENV{CACHEY_NATIVE}")
 endif()
-set(root "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}")
+
+# Written to the build folder first, because file(INSTALL) knows DESTDIR and modes.
+set(made "${build}/installed")
+file(MAKE_DIRECTORY "${made}")
+
+# A macro, because file(INSTALL) adds to the caller's list of installed files.
+macro(install_made name folder)
+  cmake_path(APPEND CMAKE_INSTALL_PREFIX "${folder}" OUTPUT_VARIABLE destination)
+  file(INSTALL "${made}/${name}" DESTINATION "${destination}")
+endmacro()
 
 # Without a prefix of the machine's own, /usr, the unit takes the paths of the prefix.
-function(install_unit)
+function(make_unit)
   file(READ "${source}/deploy/systemd/cachey.service" unit)
-  string(REPLACE "/usr/bin/cachey" "${CMAKE_INSTALL_PREFIX}/${bindir}/cachey" unit "${unit}")
-  file(WRITE "${root}/lib/systemd/system/cachey.service" "${unit}")
-  message(STATUS "Installing: ${root}/lib/systemd/system/cachey.service")
+  cmake_path(APPEND CMAKE_INSTALL_PREFIX "${bindir}" OUTPUT_VARIABLE programs)
+  string(REPLACE "/usr/bin/cachey" "${programs}/cachey" unit "${unit}")
+  file(WRITE "${made}/cachey.service" "${unit}")
 endfunction()
 
-function(install_man_page)
-  find_program(HELP2MAN help2man)
-  if(NOT HELP2MAN)
-    message(WARNING "No man page, because help2man is not installed.")
-    return()
-  endif()
-  file(MAKE_DIRECTORY "${root}/${mandir}/man1")
-  execute_process(COMMAND "${HELP2MAN}" --no-info --section=1 "--include=${source}/deploy/man/cachey.h2m"
-    "--output=${root}/${mandir}/man1/cachey.1" "${help_of}" COMMAND_ERROR_IS_FATAL ANY)
-  message(STATUS "Installing: ${root}/${mandir}/man1/cachey.1")
-endfunction()
-
-function(install_completion shell path)
-  cmake_path(GET path PARENT_PATH folder)
-  file(MAKE_DIRECTORY "${root}/${folder}")
+function(make_completion shell name)
   execute_process(COMMAND "${help_of}" --help COMMAND "${source}/deploy/completion/generate" "${shell}"
-    OUTPUT_FILE "${root}/${path}" COMMAND_ERROR_IS_FATAL ANY)
-  message(STATUS "Installing: ${root}/${path}")
+    OUTPUT_FILE "${made}/${name}" COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-install_unit()
-install_man_page()
-install_completion(bash share/bash-completion/completions/cachey)
-install_completion(zsh share/zsh/site-functions/_cachey)
-install_completion(fish share/fish/vendor_completions.d/cachey.fish)
+make_unit()
+install_made(cachey.service lib/systemd/system)
+make_completion(bash cachey)
+install_made(cachey share/bash-completion/completions)
+make_completion(zsh _cachey)
+install_made(_cachey share/zsh/site-functions)
+make_completion(fish cachey.fish)
+install_made(cachey.fish share/fish/vendor_completions.d)
+
+find_program(HELP2MAN help2man)
+if(HELP2MAN)
+  execute_process(COMMAND "${HELP2MAN}" --no-info --section=1 "--include=${source}/deploy/man/cachey.h2m"
+    "--output=${made}/cachey.1" "${help_of}" COMMAND_ERROR_IS_FATAL ANY)
+  install_made(cachey.1 "${mandir}/man1")
+else()
+  message(WARNING "No man page, because help2man is not installed.")
+endif()

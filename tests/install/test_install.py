@@ -37,6 +37,19 @@ def test_every_file_is_there(stage):
     assert [name for name in FILES if not (stage / name).stat().st_size] == []
 
 
+def test_all_may_read_the_files_whatever_the_umask(tmp_path):
+    subprocess.run(["sh", "-c", 'umask 077 && cmake --install "$1" --prefix "$2"', "sh", SERVER.parent, tmp_path / "usr"],
+                   check=True, capture_output=True)
+    for name in FILES:
+        assert (tmp_path / "usr" / name).stat().st_mode & 0o777 == (0o755 if name == "bin/cachey" else 0o644), name
+
+
+def test_the_list_of_installed_files_is_complete(tmp_path):
+    subprocess.run(["cmake", "--install", SERVER.parent, "--prefix", tmp_path], check=True, capture_output=True)
+    listed = (SERVER.parent / "install_manifest.txt").read_text().split("\n")
+    assert sorted(listed) == sorted(str(path) for path in tmp_path.rglob("*") if path.is_file())
+
+
 def test_the_unit_has_the_path_of_the_server(stage):
     unit = (stage / "lib/systemd/system/cachey.service").read_text()
     assert "ExecStart=/opt/cachey/bin/cachey " in unit and "/usr/bin/cachey" not in unit
