@@ -7,6 +7,7 @@ import contextlib
 import os
 import pathlib
 import re
+import runpy
 import shutil
 import subprocess
 import time
@@ -18,6 +19,8 @@ ROOT = machine.ROOT
 BUILD = pathlib.Path(os.environ.get("CACHEY_BIN", ROOT / "build" / "release" / "cachey")).parent
 CACHE = "var/cache/cachey/cachey.disk"
 CONFIG = "etc/cachey/cachey.toml"
+ENVIRONMENT = "etc/default/cachey"
+CHECK = re.search(r"^systemd-run .*\n.* --check-config$", (ROOT / "deploy/debian/README.md").read_text(), re.M)[0]
 EDIT = """
 kind = ["logs=logs"]
 origin = "dir:/srv/objects"
@@ -127,6 +130,20 @@ def test_systemd_finds_no_fault_in_unit_and_examples(host):
     shutil.rmtree(folder)
     exposure = host.run("systemd-analyze", "security", "--no-pager", "cachey.service").stdout
     assert float(re.search(r"exposure level for cachey.service: ([0-9.]+)", exposure)[1]) <= 1.6
+
+
+def test_the_documented_check_works_before_the_first_start(host):
+    config, environment = host.files / CONFIG, host.files / ENVIRONMENT
+    texts = config.read_text(), environment.read_text()
+    config.write_text(texts[0] + EDIT)
+    done = host.run("sh", "-c", CHECK)
+    assert "no fault" in done.stdout
+    with environment.open("a") as lines:
+        lines.write("CACHEY_DRAIN_DELAY=long\n")
+    done = host.run("sh", "-c", CHECK, check=False)
+    assert done.returncode == 2 and "CACHEY_DRAIN_DELAY" in done.stdout
+    config.write_text(texts[0])
+    environment.write_text(texts[1])
 
 
 def test_a_wrong_configuration_is_told_and_not_tried_again(host):
@@ -261,6 +278,19 @@ def test_an_upgrade_keeps_the_pages_and_the_edits(host, packages, tmp_path):
     assert fetch(host, "two") == "object two", "the page is not served from the disk"
 
 
+def test_the_file_for_secrets_comes_back_for_the_group_alone(host, packages):
+    host.run("rm", f"/{ENVIRONMENT}")
+    shutil.copy(packages["cachey"], host.files / "root" / "cachey.deb")
+    host.run("dpkg", "-i", "--force-confold,confmiss,downgrade", "/root/cachey.deb")
+    assert host.run("stat", "-c", "%a %U:%G", f"/{ENVIRONMENT}").stdout == "640 root:cachey\n"
+    wait_until_served(host)
+
+
+def test_the_package_has_the_licenses_of_code_that_is_built_in(host):
+    built_in = runpy.run_path(str(ROOT / "deploy/container/make_root.py"))["BUILT_IN"]
+    assert sorted(path.name for path in (host.files / "usr/share/doc/cachey/built-in").iterdir()) == sorted(built_in)
+
+
 def test_removal_keeps_the_pages(host):
     output = host.run("apt-get", "remove", "-y", "cachey", DEBIAN_FRONTEND="noninteractive").stdout
     assert "stay in /var/cache/cachey/cachey.disk" in output
@@ -274,3 +304,15 @@ def test_purge_deletes_the_pages(host):
     left = host.run("find", "/etc", "/var", "/lib/systemd", "-name", "*cachey*", "!", "-path", "/var/lib/systemd/*", "!",
                     "-path", "/var/log/journal/*").stdout.split()
     assert left == [], left
+
+
+def test_a_purge_leaves_places_of_others(host, packages):
+    """A file system of its own for the pages, a link to another place, an administrator's key."""
+    host.run("mkdir", "/var/cache/cachey")
+    host.run("mount", "-t", "tmpfs", "tmpfs", "/var/cache/cachey")
+    host.run("ln", "-s", "/srv", "/var/log/cachey")
+    install(host, packages["cachey"])
+    (host.files / "etc/cachey/tls.key").touch()
+    host.run("apt-get", "purge", "-y", "cachey", DEBIAN_FRONTEND="noninteractive")
+    assert host.run("dpkg-query", "--show", "cachey", check=False).returncode == 1
+    assert (host.files / "etc/cachey/tls.key").exists() and (host.files / "srv/objects").exists()
