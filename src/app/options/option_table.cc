@@ -165,7 +165,7 @@ void add_disk(Table& table, Options& o) {
                    format_size(store::DiskFile::kBytesMin) + "; 0: 80 % of what is free"))
       .default_text = "80 % of what is free";
   table.add(one("iouring", flag_value(), o.iouring,
-                "Read and write the disk by io_uring where the system allows it; "
+                "Read and write the disk by io_uring if the system allows it; "
                 "--iouring=false: by threads"));
   table.add(
       one("disk-wipe", flag_value(), o.disk_wipe, "Start with an empty disk, whatever is on it"));
@@ -195,13 +195,13 @@ void add_origin(Table& table, Options& o) {
   table.add(one("origin", origin_value(), o.origin_directory,
                 "Where objects come from: s3, or dir:PATH whose sub-directories are the buckets"));
   table.add(one("s3-force-path-style", flag_value(), o.s3_force_path_style,
-                "Address buckets by path where a request does not say"));
+                "Address buckets by path, unless a request says otherwise"));
   table.add(
       one("s3-checksum-mode", checksum_mode_value(), o.s3_checksum_mode,
           "Ask S3 for checksums: enabled, or off for stores that refuse, as Backblaze B2 does"));
-  table.add(one(
-      "s3-first-byte-timeout", seconds_value(), o.s3_first_byte_timeout,
-      "For S3's answer, where a request's C0-Config has no rt; then for the body's first byte"));
+  table.add(
+      one("s3-first-byte-timeout", seconds_value(), o.s3_first_byte_timeout,
+          "For S3's answer, if a request's C0-Config has no rt; then for the body's first byte"));
   table.add(one("s3-credentials-timeout", seconds_value(), o.s3_credentials_timeout,
                 "For one search for credentials, a credential process included"));
   table.add(one("client-limit-max", seconds_value(), o.client_limit_max,
