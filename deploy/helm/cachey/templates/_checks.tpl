@@ -35,9 +35,24 @@
 {{- if and (eq $v.disk.volume "emptyDir") (eq $v.disk.volumeMode "Block") -}}
 {{- fail "cachey: disk.volume: emptyDir is a file system; volumeMode: Block needs a persistentVolumeClaim" -}}
 {{- end -}}
+{{- include "cachey.checkResources" . -}}
 {{- include "cachey.checkTls" . -}}
 {{- include "cachey.checkPorts" . -}}
 {{- include "cachey.checkExtras" . -}}
+{{- end -}}
+
+{{/* Kubernetes would refuse the pods, after Helm has said that all is well. */}}
+{{- define "cachey.checkResources" -}}
+{{- range $name, $resources := dict "resources" .Values.resources "haproxy.resources" .Values.haproxy.resources -}}
+{{- $request := dig "requests" "memory" "" $resources -}}
+{{- $limit := dig "limits" "memory" "" $resources -}}
+{{- if and $request $limit -}}
+{{- $asked := include "cachey.mib" (dict "value" $request "name" (printf "%s.requests.memory" $name)) | int64 -}}
+{{- if gt $asked (include "cachey.mib" (dict "value" $limit "name" (printf "%s.limits.memory" $name)) | int64) -}}
+{{- fail (printf "cachey: %s.requests.memory: %v is more than %s.limits.memory: %v" $name $request $name $limit) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "cachey.checkTls" -}}
