@@ -19,6 +19,7 @@ _OF_OTHERS = {
     # file: options of other programs
     "deploy/compose/compose.yaml": {"--port", "--region", "--health", "--sidecar", "--storage", "--config"},
     "deploy/compose/README.md": {"--volumes"},
+    "deploy/systemd/block.conf.example": {"--path", "--suffix"},
     "deploy/container/Containerfile": {"--root", "--from", "--interval", "--timeout", "--start-period", "--retries"},
     "docs/clients.md": {"--cacert"},
     "deploy/container/README.md": {"--build-arg"},
