@@ -257,13 +257,16 @@ Result<void> Process::start_servers() {
 }
 
 void Process::announce() {
+  std::string also;
   if (admin_server_) {
     for (const std::string& address : admin_server_->addresses()) {
+      also += ", admin on " + address;
       log::info("listening", {{"admin_address", address}});
     }
   }
   if (s3api_server_) {
     for (const std::string& address : s3api_server_->addresses()) {
+      also += ", S3 on " + address;
       log::info("listening", {{"s3_address", address}});
     }
   }
@@ -275,6 +278,7 @@ void Process::announce() {
                             {"memory", options_.memory.limit_bytes},
                             {"tls", options_.tls.enabled()}});
   }
+  serving_on_ += also;
 }
 
 /// For `systemctl status`.

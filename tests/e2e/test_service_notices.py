@@ -1,5 +1,6 @@
 """Notices to a service manager by the protocol of sd_notify: a unit of Type=notify, its status, reload, watchdog and stop."""
 
+import re
 import signal
 import socket
 
@@ -60,6 +61,14 @@ def test_a_reload_begins_and_ends_and_a_failed_one_is_in_the_status(start_server
     assert next_notice(manager)["RELOADING"] == "1"
     failed = next_notice(manager)
     assert failed["READY"] == "1" and failed["STATUS"].endswith("; the last reload failed: tokens")
+
+
+def test_the_status_names_all_addresses(start_server, directory, tmp_path, manager):
+    server = notified(start_server, tmp_path, "--origin", f"dir:{directory.path}", "--admin-listen", "127.0.0.1:0",
+                      "--s3api-listen", "127.0.0.1:0", "--s3api-open")
+    other = r"127\.0\.0\.1:[1-9]\d*"
+    status = next_notice(manager)["STATUS"]
+    assert re.fullmatch(f"serving on 127\\.0\\.0\\.1:{server.port}, admin on {other}, S3 on {other}", status), status
 
 
 def test_the_status_names_the_disk(start_server, origin, tmp_path, manager, disk_path, kind):

@@ -81,6 +81,8 @@ TABLE = [
     Read("docs/logs.md", r"info listening", "log"),
     Read("docs/migrating.md", r"^\[Service\]", "unit", instead=(("32GiB", "128MiB"),)),
     Read("docs/operations.md", r"^listen = ", "config"),
+    Elsewhere("docs/operations.md", r"^cmake --install", "tests/install/test_deb.py"),
+    Elsewhere("docs/operations.md", r"cachey-second", "tests/install/test_deb.py"),
     Read("docs/operations.md", r"postrotate", "logrotate"),
     Run("docs/s3-endpoint.md", r"^cachey --s3api-listen", "s3 endpoint", says=(r"download: s3://data/table\.parquet",)),
     Exempt("docs/s3-endpoint.md", r"^spark\.hadoop", "needs Spark; tests/s3/java reads with S3A under the same settings"),

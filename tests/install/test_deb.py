@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 
+import documents
 import machine
 import pytest
 
@@ -21,6 +22,7 @@ CACHE = "var/cache/cachey/cachey.disk"
 CONFIG = "etc/cachey/cachey.toml"
 ENVIRONMENT = "etc/default/cachey"
 CHECK = re.search(r"^systemd-run .*\n.* --check-config$", (ROOT / "deploy/debian/README.md").read_text(), re.M)[0]
+OPERATIONS = [block.text for block in documents.blocks_of("operations.md", (ROOT / "docs/operations.md").read_text())]
 EDIT = """
 kind = ["logs=logs"]
 origin = "dir:/srv/objects"
@@ -250,6 +252,27 @@ def test_logs_are_rotated(host):
     host.wait_for(lambda: log.stat().st_size > 0, 20, "a line of the new access log")
 
 
+def run_block(host, begin, edit):
+    """The commands of a block of operations.md that begins so; `edit` instead of the editor."""
+    before, file, after = re.split(r"^editor /(\S+).*$", next(text for text in OPERATIONS if text.startswith(begin)), flags=re.M)
+    host.run("sh", "-ec", before.removeprefix("cmake --install build/release --prefix /usr/local"))
+    (host.files / file).write_text(edit)
+    host.run("sh", "-ec", after)
+
+
+def test_a_second_server_on_the_machine(host):
+    paths = ("/var/cache/cachey", "/var/log/cachey")
+    edit = (host.files / CONFIG).read_text().replace("8080", "8081").replace("9090", "9091")
+    for path in paths:
+        edit = edit.replace(path, f"{path}-second")
+    run_block(host, "sed ", edit)
+    wait_until_served(host, 8081)
+    wait_until_served(host)
+    host.run("systemctl", "disable", "--now", "cachey-second")
+    host.run("sh", "-c", "rm -r /etc/systemd/system/cachey-second.service /etc/cachey/second.toml /etc/default/cachey-second "
+             + " ".join(f"{path}-second" for path in paths))
+
+
 def newer(package, folder):
     """The same package in a higher version, with a changed configuration file."""
     tree = folder / "tree"
@@ -316,3 +339,13 @@ def test_a_purge_leaves_places_of_others(host, packages):
     host.run("apt-get", "purge", "-y", "cachey", DEBIAN_FRONTEND="noninteractive")
     assert host.run("dpkg-query", "--show", "cachey", check=False).returncode == 1
     assert (host.files / "etc/cachey/tls.key").exists() and (host.files / "srv/objects").exists()
+
+
+def test_a_service_from_source(host):
+    subprocess.run(["cmake", "--install", BUILD, "--prefix", "/usr/local"], check=True, stdout=subprocess.DEVNULL,
+                   env={**os.environ, "DESTDIR": str(host.files)})
+    example = (ROOT / "deploy/systemd/cachey.toml").read_text()
+    host.run("umount", "/var/cache/cachey")
+    run_block(host, "cmake --install", example + EDIT)
+    wait_until_served(host)
+    assert show(host, "FragmentPath") == "/usr/local/lib/systemd/system/cachey.service"
