@@ -9,11 +9,12 @@ _A, _NAME_ERROR = 1, 3
 
 class PodNames:
     """Answers questions for A records by `addresses`, a dict of names. A name that is not there is NXDOMAIN; a record
-    of another type is an empty answer. `silent`: answers nothing."""
+    of another type is an empty answer. `silent`: answers nothing. `questions`: how many came."""
 
     def __init__(self):
         self.addresses = {}
         self.silent = False
+        self.questions = 0
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
@@ -30,6 +31,7 @@ class PodNames:
         while True:
             try:
                 question, client = self._socket.recvfrom(4096)
+                self.questions += 1
                 if not self.silent:
                     self._socket.sendto(self._answer(question), client)
             except OSError:  # closed

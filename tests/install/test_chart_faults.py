@@ -76,23 +76,23 @@ class Stubs:
 
     def __init__(self, folder, stack):
         self._folder = folder
-        self._names = stack.enter_context(PodNames())
+        self.names = stack.enter_context(PodNames())
         self.port, self._admin_port, self._metrics_port = free_ports(3)
         self.nodes = [Server((f"127.2.0.{at + 1}", self.port)) for at in range(5)]
         for at, node in enumerate(self.nodes):
             stack.callback(node.server_close)
             stack.callback(node.shutdown)
             stack.callback(node.resumed.set)
-            self._names.addresses[f"cachey-{at}.cachey-nodes.cachey.svc.cluster.local"] = node.server_address[0]
+            self.names.addresses[f"cachey-{at}.cachey-nodes.cachey.svc.cluster.local"] = node.server_address[0]
 
     def servers_up(self):
         return servers_up(self._admin_port)
 
     @contextlib.contextmanager
     def haproxy(self, count):
-        text = chart.render({"listen": "127.0.0.1", "port": self.port, "replicas": count,
-                             "metrics": {"port": self._metrics_port},
-                             "haproxy": {"adminPort": self._admin_port, "resolvers": [self._names.address]}}).haproxy_text
+        haproxy = {"adminPort": self._admin_port, "resolvers": [self.names.address]}
+        text = chart.render({"listen": "127.0.0.1", "port": self.port, "replicas": count, "haproxy": haproxy,
+                             "metrics": {"port": self._metrics_port}}).haproxy_text
         assert "    timeout server 75s\n" in text
         text = text.replace("    timeout server 75s\n", f"    timeout server {_SERVER_TIMEOUT}s\n")
         with start_haproxy(text, self._folder, f"haproxy-{count}"):
@@ -127,6 +127,13 @@ def test_keys_move_to_new_nodes_and_from_lost_ones_alone(stubs):
     assert {owners[5][key] for key in moved} == first[5] - first[3]
     assert all(owners[2][key] == owners[5][key] for key in _KEYS if owners[5][key] in first[2])
     assert set(owners[2].values()) == first[2]
+
+
+def test_the_name_server_is_asked_rarely(stubs):
+    with stubs.haproxy(5):
+        before = stubs.names.questions
+        time.sleep(7)
+        assert 5 <= stubs.names.questions - before <= 10
 
 
 def test_an_overloaded_node_is_asked_once(stubs):

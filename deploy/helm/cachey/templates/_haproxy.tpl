@@ -38,9 +38,9 @@ resolvers kubernetes
 {{- end }}
     accepted_payload_size 8192
     resolve_retries 3
-    timeout resolve 1s
+    timeout resolve 5s
     timeout retry 1s
-    hold valid 1s
+    hold valid 5s
     hold nx 30s
     hold obsolete 0s
     hold other 1h
