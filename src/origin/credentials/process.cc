@@ -64,7 +64,7 @@ class Child {
   ~Child() {
     if (pid_ <= 0) return;
     ::kill(-pid_, SIGKILL);
-    (void)reap();
+    [[maybe_unused]] const Result<int> status = reap();
   }
 
   /// A descriptor that is readable as soon as the process has ended. -1: none could be had.
