@@ -17,6 +17,7 @@ from pod_names import PodNames
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs Debian's haproxy")
 _KEYS = [f"/fetch/lake/{at}" for at in range(400)]
+_CLIENTS = 100
 _SERVER_TIMEOUT = 4  # seconds, in place of 75
 
 
@@ -77,7 +78,7 @@ class Stubs:
     def __init__(self, folder, stack):
         self._folder = folder
         self.names = stack.enter_context(PodNames())
-        self.port, self._admin_port, self._metrics_port = free_ports(3)
+        self.port, self.admin_port, self._metrics_port = free_ports(3)
         self.nodes = [Server((f"127.2.0.{at + 1}", self.port)) for at in range(5)]
         for at, node in enumerate(self.nodes):
             stack.callback(node.server_close)
@@ -86,11 +87,11 @@ class Stubs:
             self.names.addresses[f"cachey-{at}.cachey-nodes.cachey.svc.cluster.local"] = node.server_address[0]
 
     def servers_up(self):
-        return servers_up(self._admin_port)
+        return servers_up(self.admin_port)
 
     @contextlib.contextmanager
     def haproxy(self, count):
-        haproxy = {"adminPort": self._admin_port, "resolvers": [self.names.address]}
+        haproxy = {"adminPort": self.admin_port, "resolvers": [self.names.address], "maxConnections": _CLIENTS}
         text = chart.render({"listen": "127.0.0.1", "port": self.port, "replicas": count, "haproxy": haproxy,
                              "metrics": {"port": self._metrics_port}}).haproxy_text
         assert "    timeout server 75s\n" in text
@@ -170,3 +171,15 @@ def test_a_node_that_hangs_loses_its_keys_and_its_requests_wait_for_the_timeout(
         thread.join(60)
         assert waited[0][0] == 206 and waited[0][1].decode() != node.server_address[0]
         assert time.monotonic() - before >= _SERVER_TIMEOUT
+
+
+def test_a_full_haproxy_is_healthy(stubs):
+    with stubs.haproxy(3), contextlib.ExitStack() as held:
+        for _ in range(_CLIENTS + 20):
+            client = held.enter_context(socket.create_connection(("127.0.0.1", stubs.port)))
+            client.sendall(b"GET /fetch/lake/0 HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.settimeout(1)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        for path in ("/healthz", "/readyz", "/metrics"):
+            assert get("127.0.0.1", stubs.admin_port, path, timeout=5)[0] == 200

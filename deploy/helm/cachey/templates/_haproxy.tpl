@@ -4,7 +4,7 @@
 # HAProxy 2.6 or later, in front of nodes of Cachey. deploy/haproxy/README.md says what the lines mean.
 
 global
-    maxconn {{ int $v.haproxy.maxConnections }}
+    maxconn {{ add (mul 2 (int $v.haproxy.maxConnections)) 100 }}
     hard-stop-after 90s
     stats socket /run/haproxy/admin.sock mode 660 level admin
 {{- if or $v.haproxy.tlsSecret $v.haproxy.clientCertSecret }}
@@ -13,6 +13,7 @@ global
 
 defaults
     mode http
+    maxconn {{ int $v.haproxy.maxConnections }}
     timeout connect 500ms
     timeout client 75s
     timeout server 75s
