@@ -126,6 +126,7 @@ Asked& asked() {
     end_with(fmt::format("the system gives too little for {} threads: {}", options.threads,
                          error.what()));
   } catch (...) {
+    asked().usual();  // tells of it, and ends the process
   }
   asked().usual();
   std::abort();
