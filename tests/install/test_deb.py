@@ -192,7 +192,7 @@ def test_reload_keeps_the_process(host):
 
 def test_a_killed_server_is_started_again(host):
     before, restarts = show(host, "MainPID", "NRestarts")
-    host.run("systemctl", "kill", "--signal=KILL", "cachey")
+    host.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "cachey")
     host.wait_for(lambda: show(host, "MainPID") not in ("0", before), 30, "a new process")
     wait_until_served(host)
     assert int(show(host, "NRestarts")) == int(restarts) + 1
