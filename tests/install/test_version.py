@@ -60,7 +60,7 @@ def test_an_archive_knows_its_commit(tree, tmp_path_factory):
         for form in ("--deb", "--semver", "--date", "--revision"):
             assert version(other / name, form) == version(tree, form), form
 
-    assert version(tree, "--revision") == run("git", "rev-parse", "HEAD", cwd=tree)[:12]
+    assert version(tree, "--revision") == run("git", "rev-parse", "HEAD", cwd=tree)
     check("before")
     run("git", "tag", f"v{RELEASE}", cwd=tree)
     check("release")
@@ -76,8 +76,12 @@ def test_the_server_names_the_revision(tree, tmp_path_factory):
     (tree / "one").write_text("changed")
     out = tmp_path_factory.mktemp("out") / "revision.cc"
     run("cmake", f"-DSOURCE_DIR={tree}", f"-DOUT={out}", "-P", tree / "cmake" / "revision.cmake", cwd=tree)
-    assert f'return "{version(tree, "--revision")}"' in out.read_text()
-    assert re.fullmatch("[0-9a-f]{12}-dirty", version(tree, "--revision"))
+    commit_id = run("git", "rev-parse", "HEAD", cwd=tree)
+    assert version(tree, "--revision") == f"{commit_id}-dirty"
+    assert f'return "{commit_id[:12]}-dirty"' in out.read_text()
+    shutil.rmtree(tree / ".git")
+    run("cmake", f"-DSOURCE_DIR={tree}", f"-DOUT={out}", "-P", tree / "cmake" / "revision.cmake", cwd=tree)
+    assert 'return "unknown"' in out.read_text()
 
 
 def test_commits_sort_before_and_after_their_release(tree):
