@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/system/system_error.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -108,6 +109,14 @@ Asked& asked() {
   std::_Exit(fail_to_start(asked().options, Error(ErrorKind::kOverloaded, text)));
 }
 
+[[noreturn]] void end_for_threads(int code, const char* what) {
+  const char* const hint =
+      code == EPERM ? " (a seccomp profile that answers clone3 with EPERM: Docker before 20.10.10?)"
+                    : "";
+  end_with(fmt::format("the system gives too little for {} threads: {}{}", asked().options.threads,
+                       what, hint));
+}
+
 /// The terminate handler: a lack of memory or threads, on any thread, is a line and an exit code.
 /// Nothing is unwound, because half-started threads cannot be joined.
 [[noreturn]] void end_for_lack() {
@@ -120,11 +129,9 @@ Asked& asked() {
                     "--memory helps, or a higher limit (ulimit -v, vm.overcommit_memory)",
                     format_size(options.memory.limit_bytes), options.threads));
   } catch (const std::system_error& error) {
-    end_with(fmt::format("the system gives too little for {} threads: {}", options.threads,
-                         error.what()));
+    end_for_threads(error.code().value(), error.what());
   } catch (const boost::system::system_error& error) {
-    end_with(fmt::format("the system gives too little for {} threads: {}", options.threads,
-                         error.what()));
+    end_for_threads(error.code().value(), error.what());
   } catch (...) {
     asked().usual();  // tells of it, and ends the process
   }
@@ -174,8 +181,8 @@ int main(int argc, char** argv) {
   Level level = options->log_level;
   if (!options->check_origin.empty()) level = Level::kError;
   if (options->check_config) level = std::max(level, Level::kWarn);
-  cachey::log::start(level, options->log_format);
   cachey::app::asked() = {*options, std::set_terminate(cachey::app::end_for_lack)};
+  cachey::log::start(level, options->log_format);
   const int code = cachey::app::run(*options, service_variables);
   cachey::log::flush();
   return code;

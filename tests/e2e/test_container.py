@@ -130,7 +130,11 @@ def test_a_check_ends_by_sigterm_too(tmp_path):
                 process.kill()
 
 
-NO_IO_URING = (sys.executable, str(pathlib.Path(__file__).with_name("without_io_uring.py")))
+def without_call(number):
+    return sys.executable, str(pathlib.Path(__file__).with_name("without_call.py")), str(number)
+
+
+NO_IO_URING, NO_CLONE3 = without_call(425), without_call(435)  # on all architectures
 
 
 def test_a_refused_io_uring_is_told_once_with_what_to_do(s3_server, origin, disk_path, kind):
@@ -147,3 +151,11 @@ def test_a_refused_io_uring_is_told_once_with_what_to_do(s3_server, origin, disk
     asked = s3_server(*arguments, "--iouring=false", under=NO_IO_URING)
     wait_until(lambda: "disk opened" in asked.log(), what="the disk")
     assert "io_uring is refused" not in asked.log()
+
+
+def test_a_refused_thread_is_told():
+    """Docker before 20.10.10 answers clone3 with EPERM; the C library takes only ENOSYS for a reason to call clone."""
+    done = subprocess.run([*NO_CLONE3, str(BINARY), "--origin", "dir:/", "--listen", "127.0.0.1", "--port", "0"], env=base_environment(),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit(10), check=False)
+    assert done.returncode == 1 and "terminate" not in done.stderr, done.stderr
+    assert "threads: " in done.stderr and "clone3" in done.stderr.splitlines()[-1]

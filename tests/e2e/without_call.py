@@ -1,4 +1,4 @@
-"""Runs a command that the kernel refuses io_uring, as the seccomp profiles of Docker and containerd do: PROGRAM ARGUMENT..."""
+"""Runs a command that the kernel refuses a call, as seccomp profiles of containers do: NUMBER PROGRAM ARGUMENT..."""
 
 import ctypes
 import os
@@ -7,7 +7,6 @@ import sys
 
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
 LOAD, IF_EQUAL, RETURN = 0x20, 0x15, 0x06
-IO_URING_SETUP = 425  # on all architectures
 FAIL, ALLOW, EPERM = 0x00050000, 0x7FFF0000, 1
 
 
@@ -16,10 +15,10 @@ class Program(ctypes.Structure):
 
 
 rules = b"".join(struct.pack("HBBI", *rule) for rule in [
-    (LOAD, 0, 0, 0), (IF_EQUAL, 0, 1, IO_URING_SETUP), (RETURN, 0, 0, FAIL | EPERM), (RETURN, 0, 0, ALLOW)])
+    (LOAD, 0, 0, 0), (IF_EQUAL, 0, 1, int(sys.argv[1])), (RETURN, 0, 0, FAIL | EPERM), (RETURN, 0, 0, ALLOW)])
 memory = ctypes.create_string_buffer(rules)
 program = Program(len(rules) // 8, ctypes.addressof(memory))
 libc = ctypes.CDLL(None, use_errno=True)
 if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program)) != 0:
     sys.exit("no seccomp: " + os.strerror(ctypes.get_errno()))
-os.execv(sys.argv[1], sys.argv[1:])
+os.execv(sys.argv[2], sys.argv[2:])
