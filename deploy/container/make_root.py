@@ -164,11 +164,12 @@ def own_files(root, binary):
         write(root / path, text)
     for path in ("dev", "proc", "run", "sys"):  # mount points: a runtime cannot make them on a read-only root
         (root / path).mkdir()
-    for path, mode, user in (("tmp", 0o1777, 0), ("etc/cachey", 0o755, 0), ("home/nonroot", 0o700, USER),
-                             ("var/cache/cachey", 0o700, USER)):
+    # Group 0 may write the volume: OpenShift runs containers as a user of its choice, in that group.
+    for path, mode, user, group in (("tmp", 0o1777, 0, 0), ("etc/cachey", 0o755, 0, 0),
+                                    ("home/nonroot", 0o700, USER, USER), ("var/cache/cachey", 0o770, USER, 0)):
         (root / path).mkdir(parents=True)
         (root / path).chmod(mode)
-        os.chown(root / path, user, user)
+        os.chown(root / path, user, group)
 
 
 def make_root(binary, folder, debs_folder):

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <boost/system/system_error.hpp>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -109,10 +108,10 @@ Asked& asked() {
   std::_Exit(fail_to_start(asked().options, Error(ErrorKind::kOverloaded, text)));
 }
 
-[[noreturn]] void end_for_threads(int code, const char* what) {
+/// `refused`: by EPERM, which only a filter of calls says.
+[[noreturn]] void end_for_threads(bool refused, const char* what) {
   const char* const hint =
-      code == EPERM ? " (a seccomp profile that answers clone3 with EPERM: Docker before 20.10.10?)"
-                    : "";
+      refused ? " (a seccomp profile that answers clone3 with EPERM: Docker before 20.10.10?)" : "";
   end_with(fmt::format("the system gives too little for {} threads: {}{}", asked().options.threads,
                        what, hint));
 }
@@ -129,9 +128,9 @@ Asked& asked() {
                     "--memory helps, or a higher limit (ulimit -v, vm.overcommit_memory)",
                     format_size(options.memory.limit_bytes), options.threads));
   } catch (const std::system_error& error) {
-    end_for_threads(error.code().value(), error.what());
+    end_for_threads(error.code() == std::errc::operation_not_permitted, error.what());
   } catch (const boost::system::system_error& error) {
-    end_for_threads(error.code().value(), error.what());
+    end_for_threads(error.code() == std::errc::operation_not_permitted, error.what());
   } catch (...) {
     asked().usual();  // tells of it, and ends the process
   }

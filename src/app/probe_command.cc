@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "app/bounded_wait.h"
+#include "app/probe_target.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "net/tls/identity.h"
@@ -93,11 +94,13 @@ Result<unsigned> status_of(std::string_view head) {
   return parsed->status;
 }
 
-/// The status of the answer.
-Result<unsigned> probe_status(const origin::EndpointUrl& url) {
+/// The status of the answer; 200 if a connection is all that was wanted.
+Result<unsigned> probe_status(const ProbeTarget& target) {
+  const origin::EndpointUrl& url = target.url;
   ProbeConnection connection;
   if (Result<void> opened = connection.open(url); !opened)
     return std::unexpected(std::move(opened.error()));
+  if (target.connects_only) return 200;
   const std::string path = url.base_path.empty() ? "/" : url.base_path;
   const std::string request = fmt::format(
       "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: cachey-probe\r\nConnection: close\r\n\r\n", path,
@@ -125,6 +128,22 @@ int tell_ill(const std::string& why) {
   return 1;
 }
 
+/// An error names no password that `text` may have.
+Result<ProbeTarget> target_of_url(std::string_view text) {
+  Result<origin::EndpointUrl> url = origin::parse_endpoint_url(text);
+  if (!url) return std::unexpected(std::move(url.error()));
+  return ProbeTarget{.text = std::string(text), .url = std::move(*url)};
+}
+
+Result<ProbeTarget> wanted_target(std::span<const char* const> arguments) {
+  const std::string_view option = arguments.front();
+  if (option == kProbeOption && arguments.size() == 1) return target_of_first_process();
+  if (option == kProbeOption && arguments.size() == 2) return target_of_url(arguments[1]);
+  if (arguments.size() == 1 && option.starts_with(std::string(kProbeOption) + "="))
+    return target_of_url(option.substr(kProbeOption.size() + 1));
+  return fail(ErrorKind::kBadRequest, "takes one URL, and no other option stands beside it");
+}
+
 }  // namespace
 
 bool is_probe_command(int argc, const char* const* argv) {
@@ -135,22 +154,15 @@ bool is_probe_command(int argc, const char* const* argv) {
 }
 
 int run_probe_command(int argc, const char* const* argv, std::chrono::milliseconds limit) {
-  std::string_view text = argc > 1 ? argv[1] : "";
-  if (text == kProbeOption && argc == 3) {
-    text = argv[2];
-  } else if (argc == 2 && text.starts_with(std::string(kProbeOption) + "=")) {
-    text.remove_prefix(kProbeOption.size() + 1);
-  } else {
-    return tell_ill("takes one URL, and no other option stands beside it");
-  }
-  Result<origin::EndpointUrl> url = origin::parse_endpoint_url(text);
-  if (!url) return tell_ill(url.error().message());  // without a password that `text` may have
+  const Result<ProbeTarget> target =
+      wanted_target(std::span(argv, static_cast<size_t>(argc)).subspan(1));
+  if (!target) return tell_ill(target.error().message());
   std::signal(SIGPIPE, SIG_IGN);
-  const auto ill = [text](const std::string& why) {
-    return tell_ill(fmt::format("{}: {}", log::quoted(text), why));
+  const auto ill = [name = log::quoted(target->text)](const std::string& why) {
+    return tell_ill(fmt::format("{}: {}", name, why));
   };
   try {
-    const auto status = result_within(limit, [url = std::move(*url)] { return probe_status(url); });
+    const auto status = result_within(limit, [target = *target] { return probe_status(target); });
     if (!status) return ill(fmt::format("no answer within {} ms", limit.count()));
     if (!*status) return ill(status->error().message());
     return **status / 100 == 2 ? 0 : ill(fmt::format("the answer has status {}", **status));

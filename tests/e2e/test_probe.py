@@ -1,4 +1,4 @@
-"""`cachey --probe URL`: the health check of containers. Exit code 0 or 1, at most one line, at most 2 s."""
+"""`cachey --probe [URL]`: the health check of containers. Exit code 0 or 1, at most one line, at most 2 s."""
 
 import os
 import socket
@@ -82,6 +82,10 @@ def test_nothing_that_configures_the_server_matters(start_server, directory, tmp
     assert probe(f"http://127.0.0.1:{server.port}/readyz", environment).returncode == 0
 
 
+def test_without_a_url_process_1_must_be_a_server():
+    expect_ill(run("--probe"), "process 1", "URL")
+
+
 def test_nobody_there():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -126,7 +130,7 @@ def test_a_lack_of_threads_is_1_and_a_line():
     assert done.returncode == 1 and "unavailable" in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--probe"], ["--probe", "http://a/", "--port", "80"], ["--port", "80", "--probe=http://a/"],
+@pytest.mark.parametrize("arguments", [["--probe", "http://a/", "--port", "80"], ["--port", "80", "--probe=http://a/"],
                                        ["--probe", "ftp://a/"], ["--probe", ""], ["--probe="], ["--probe", "127.0.0.1:80"],
                                        ["--probe", "http://127.0.0.1/a b"], ["--probe", "http://127.0.0.1/\r\nX: y"]])
 def test_a_wrong_call_is_1_and_a_line(arguments):

@@ -63,7 +63,7 @@ class Container:
     def __init__(self, image, log, *arguments, **named):
         reader, writer = os.pipe()
         command = [*command_of(image, info=writer, **named), *image.config["config"]["Entrypoint"], *arguments]
-        self._log = pathlib.Path(log)
+        self._log, self._variables = pathlib.Path(log), dict(one.split("=", 1) for one in image.config["config"]["Env"])
         with open(log, "wb") as file:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
                                              pass_fds=[writer])
@@ -87,9 +87,9 @@ class Container:
                               timeout=limit(20))
 
     def inside(self, *command):
-        """Runs a command of the image beside the server, as `docker exec` does."""
+        """Runs a command of the image beside the server, with the image's variables, as `docker exec` does."""
         return subprocess.run(["nsenter", "-t", str(self.pid), "-m", "-n", "-S", str(USER), "-G", str(USER), *command],
-                              capture_output=True, text=True, check=False, timeout=limit(20), env={})
+                              capture_output=True, text=True, check=False, timeout=limit(20), env=self._variables)
 
     def terminate(self):
         os.kill(self.pid, signal.SIGTERM)

@@ -122,7 +122,7 @@ def test_config(image):
     assert "CACHEY_PORT=8080" in config["Env"]
     assert set(config["ExposedPorts"]) == {"8080/tcp", "9000/tcp", "9090/tcp"}
     assert set(config["Volumes"]) == {"/var/cache/cachey"} and config["StopSignal"] == "SIGTERM"
-    assert config["Healthcheck"]["Test"] == ["CMD", "/usr/bin/cachey", "--probe", "http://127.0.0.1:8080/readyz"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "/usr/bin/cachey", "--probe"]
     assert image.config["architecture"] == output_of("dpkg", "--print-architecture").strip()
 
 
@@ -147,6 +147,8 @@ def test_the_root_has_nothing_but_what_the_server_needs(image):
     owned = sorted(name for name, status in modes.items() if (status.st_uid, status.st_gid) != (0, 0))
     assert owned == ["/home/nonroot", "/var/cache/cachey"]
     assert {modes[name].st_uid for name in owned} == {USER}
+    volume = modes["/var/cache/cachey"]
+    assert (volume.st_gid, stat.S_IMODE(volume.st_mode)) == (0, 0o770), "OpenShift's users are in group 0"
     size = sum(status.st_size for status in modes.values() if stat.S_ISREG(status.st_mode))
     assert size < 25 * MIB and sum(layer["size"] for layer in image.manifest["layers"]) < 10 * MIB
 
@@ -199,13 +201,23 @@ def test_a_container_with_the_defaults(start, cache):
     assert "disk written" in server.log()
 
 
-def test_the_health_check_asks_the_server(image, start):
+PORTS = {"the image's": (), "another": ("--port", "8081"), "IPv6": ("--listen", "[::]:8082"), "TLS": ("--tls-self",),
+         "one address": ("--listen", "127.0.0.1:8083"), "with clients' certificates": ("--tls-self", "--tls-client-ca", "/run/tls/tls.crt")}
+
+
+@pytest.mark.parametrize("which", PORTS)
+def test_the_health_check_asks_the_servers_port(image, start, certificate, which):
     check = image.config["config"]["Healthcheck"]["Test"][1:]
-    server = start()
+    server = start(*PORTS[which], mounts=[(certificate, "/run/tls")])
     done = server.inside(*check)
     assert done.returncode == 0, done.stderr
-    elsewhere = start("--port", "8081")
-    assert elsewhere.inside(*check).returncode == 1
+
+
+def test_a_server_that_drains_is_not_healthy(image, start):
+    server = start("--drain-delay", "20")
+    server.terminate()
+    done = server.inside(*image.config["config"]["Healthcheck"]["Test"][1:])
+    assert done.returncode == 1 and "http://127.0.0.1:8080/readyz" in done.stderr and "503" in done.stderr
 
 
 def test_a_stop_completes_the_answers(start, tmp_path):
@@ -341,6 +353,14 @@ def test_io_uring_needs_the_profile(podman, start_by_podman, cache):
     assert "io=threads" in start_by_podman()
     podman("rm", "--force", "cachey")
     assert "io=io_uring" in start_by_podman("--security-opt", f"seccomp={SOURCES / 'seccomp-io_uring.json'}")
+
+
+def test_the_profile_does_for_a_runtime_that_knows_no_default_errno(start_by_podman, tmp_path):
+    """As Docker 20.10: what the profile does not name is EPERM then, and glibc needs ENOSYS of clone3."""
+    profile = json.loads((SOURCES / "seccomp-io_uring.json").read_text())
+    del profile["defaultErrnoRet"]
+    (tmp_path / "profile.json").write_text(json.dumps(profile))
+    assert "io=io_uring" in start_by_podman("--security-opt", f"seccomp={tmp_path / 'profile.json'}")
 
 
 @pytest.mark.alone
