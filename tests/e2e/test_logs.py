@@ -64,6 +64,7 @@ def test_a_request_id_goes_from_the_client_to_the_log_of_the_origin_and_back(s3_
     origin.behave(kind, "object", Behaviour(times=2, code="InternalError"))
     answer = server.fetch(kind, "object", 0, 9, headers=[("X-Request-Id", "trace-17"), ("C0-Config", "ib=1 mb=1")])
     assert answer.status == 206 and answer.header("X-Request-Id") == "trace-17"
+    wait_until(lambda: server.log().count("origin attempt failed") >= 2, what="the failed attempts in the log")
     attempts = [line for line in json_lines(server.log()) if line["event"] == "origin attempt failed"]
     assert [(line["attempt"], line["retry"], line["level"]) for line in attempts] == [(1, True, "warning"), (2, True, "warning")]
     assert {line["request_id"] for line in attempts} == {"trace-17"}
