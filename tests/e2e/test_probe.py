@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import BINARY, limit
+from harness import BINARY, SLOW, limit
 from start_up import run
 
 
@@ -113,6 +113,7 @@ def test_a_password_in_the_url_is_not_shown():
     assert "s3cr3t" not in done.stderr
 
 
+@pytest.mark.skipif(SLOW > 1, reason="sanitizers need files to check an address")
 @pytest.mark.parametrize("files", [4, 5, 6, 7, 8])
 def test_a_lack_of_files_is_1_and_a_line(files):
     """The dynamic linker needs one at a time; the connection needs some at once."""
