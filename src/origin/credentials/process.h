@@ -20,10 +20,9 @@ inline constexpr size_t kProcessOutputMax = 64 * 1024;
 [[nodiscard]] Result<std::string> run_credential_process(const std::string& command,
                                                          std::chrono::milliseconds limit);
 
-/// Reaps processes that have ended and that no run_credential_process() waits for. For a server
-/// that is process 1, as in a container: the kernel gives to process 1 every process whose parent
-/// has ended, and what a credential process leaves behind stays a zombie until it is reaped. Call
-/// this regularly. Any thread; never waits for a process.
+/// Reaps processes that have ended and that no run_credential_process() waits for. In a container
+/// the server is process 1, and inherits what a credential process leaves behind: a zombie until
+/// it is reaped. Process 1 calls this regularly. Any thread; never waits for a process.
 void reap_orphans();
 
 }  // namespace cachey::origin
