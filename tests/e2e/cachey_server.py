@@ -68,6 +68,12 @@ class CacheyServer:
     def log(self, offset=0):
         return self._log_path.read_bytes()[offset:].decode("utf-8", "replace")
 
+    def expect_log(self, *texts, count=None):
+        """Waits until the log has each of `texts`, `count` times if given. The server writes lines on a thread of its
+        own, so that a client may have its answer before the line is in the file."""
+        for text in texts:
+            wait_until(lambda: (self.log().count(text) == count) if count else text in self.log(), what=f"{text!r} in the log")
+
     def log_bytes(self):
         return self._log_path.stat().st_size if self._log_path.exists() else 0
 

@@ -99,7 +99,7 @@ def test_faults_are_all_said_at_once():
 
 def test_an_unknown_variable_is_a_warning(start_server, directory):
     server = start_server("--origin", f"dir:{directory.path}", environment={"CACHEY_MEMROY": "1GiB"})
-    assert "CACHEY_MEMROY" in server.log() and "CACHEY_MEMORY" in server.log()
+    server.expect_log("CACHEY_MEMROY", "CACHEY_MEMORY")
 
 
 def test_several_addresses_serve_the_same(start_server, directory):
@@ -215,7 +215,7 @@ def test_all_files_at_fault_are_told_at_once(tmp_path):
 def test_kubernetes_service_variables_do_not_end_the_start(start_server, tmp_path):
     running = start_server("--origin", f"dir:{tmp_path}", environment={
         "CACHEY_PORT": "tcp://10.96.200.1:8080", "CACHEY_SERVICE_HOST": "10.96.200.1", "CACHEY_PORT_8080_TCP_PORT": "8080"})
-    assert "CACHEY_PORT_8080_TCP_PORT" in running.log() and "enableServiceLinks" in running.log()
+    running.expect_log("CACHEY_PORT_8080_TCP_PORT", "enableServiceLinks")
 
 
 def limited(limits, *arguments):

@@ -141,7 +141,7 @@ def test_a_refused_io_uring_is_told_once_with_what_to_do(s3_server, origin, disk
     stored = origin.put(kind, "object", size=1000)
     arguments = ["--disk-path", str(disk_path), "--disk-capacity", "64MiB"]
     server = s3_server(*arguments, under=NO_IO_URING)
-    wait_until(lambda: "disk opened" in server.log(), what="the disk")
+    server.expect_log("disk opened", "io_uring is refused")
     lines = [line for line in server.log().splitlines() if "io_uring is refused" in line]
     assert len(lines) == 1 and "Operation not permitted" in lines[0], server.log()
     for word in ("seccomp", "SystemCallFilter", "io_uring_disabled", "io_uring_register", "--iouring=false"):
@@ -149,7 +149,7 @@ def test_a_refused_io_uring_is_told_once_with_what_to_do(s3_server, origin, disk
     expect_206(server.fetch(kind, "object", 0, 9), stored, 0, 9, kind)
     server.stop()
     asked = s3_server(*arguments, "--iouring=false", under=NO_IO_URING)
-    wait_until(lambda: "disk opened" in asked.log(), what="the disk")
+    asked.expect_log("disk opened")
     assert "io_uring is refused" not in asked.log()
 
 

@@ -63,7 +63,7 @@ def expect_unusable(running, answer, *words):
     expect_error(answer, 502)
     assert answer.text.strip() == "the server has no usable credentials for the store; the server's log says why"
     for word in words:
-        wait_until(lambda: word in running.log(), what=f"{word!r} in the log")
+        running.expect_log(word)
 
 
 def expect_works(server, store):
@@ -75,7 +75,7 @@ def test_cred_imds(services, store, server):
     running = server(services.instance_environment())
     expect_works(running, store)
     assert [what for what, _, _ in services.asked] == ["token", "role", "keys"]
-    assert 'source="instance role \\"test-role\\""' in running.log() and "id=ASIA...0001" in running.log()
+    running.expect_log('source="instance role \\"test-role\\""', "id=ASIA...0001")
 
 
 def test_cred_imds_that_hangs_delays_neither_the_start_nor_much_the_first_request(services, server):
@@ -155,7 +155,7 @@ def test_cred_process(services, store, server, tmp_path):
 def test_cred_process_failures(server, tmp_path, command, word):
     running = server(profile(tmp_path, f"[default]\ncredential_process = {command}\n"), "--s3-credentials-timeout", "1.5")
     expect_unusable(running, running.fetch("bucket", "key", 0, 9))
-    wait_until(lambda: word in running.log(), 10, word)
+    running.expect_log(word)
     assert "hidden" not in running.log()
 
 
@@ -219,7 +219,7 @@ def test_cred_refused_keys_without_others_are_our_trouble(services, store, serve
         expect_error(answer, 502)
         assert answer.text.strip() == "the store does not accept how the server signs; the server's log says why"
     assert len(store.refused) == 8
-    wait_until(lambda: "InvalidAccessKeyId" in running.log(), what="the code in the log")
+    running.expect_log("InvalidAccessKeyId")
     write_keys(path, BASE)
 
     def works():
@@ -248,7 +248,7 @@ def test_cred_white_space_around_settings_is_dropped(services, store, server, va
     running = server(settings)
     expect_works(running, store)
     if variable != "AWS_REGION":
-        wait_until(lambda: "blanks or line ends around the credentials are dropped" in running.log(), what="a warning")
+        running.expect_log("blanks or line ends around the credentials are dropped")
         done = check({"AWS_ENDPOINT_URL_S3": store.endpoint} | settings)
         assert done.returncode == 0 and "blanks or line ends" in done.stdout
 
@@ -375,7 +375,7 @@ def test_region_of_an_instance_that_hangs_delays_neither_the_start_nor_much_the_
     running = server(region_settings(services))
     started = time.monotonic()
     expect_error(running.fetch("bucket", "key", 0, 9), 502, "no region for the store")
-    wait_until(lambda: "set AWS_REGION" in running.log() and "the instance's metadata at" in running.log(), what="the reason in the log")
+    running.expect_log("set AWS_REGION", "the instance's metadata at")
     assert time.monotonic() - started < limit(3)
     assert services.count("token") == 1
 
@@ -383,7 +383,7 @@ def test_region_of_an_instance_that_hangs_delays_neither_the_start_nor_much_the_
 def test_region_is_not_asked_of_an_instance_where_that_is_switched_off(services, server):
     running = server(region_settings(services) | {"AWS_EC2_METADATA_DISABLED": "true"})
     expect_error(running.fetch("bucket", "key", 0, 9), 502, "no region for the store")
-    wait_until(lambda: "AWS_EC2_METADATA_DISABLED" in running.log(), what="the reason in the log")
+    running.expect_log("AWS_EC2_METADATA_DISABLED")
     assert services.asked == []
 
 

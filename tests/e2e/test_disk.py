@@ -65,7 +65,7 @@ def test_a_clean_end_keeps_what_has_just_come_in(disk_server, origin, kind):
         expect_206(server.fetch(kind, f"object-{i}", 0, 9999), one, 0, 9999, kind)
     server.signal(signal.SIGTERM)
     assert server.wait() == 0
-    assert "disk written all_pages=true" in server.log()
+    server.expect_log("disk written all_pages=true")
     server = disk_server()
     for i, one in enumerate(stored):
         expect_206(server.fetch(kind, f"object-{i}", 0, 9999), one, 0, 9999, kind, hit=True)
@@ -148,7 +148,7 @@ def test_a_second_process_serves_without_the_disk_until_the_first_has_ended(disk
     first = disk_server()
     second = disk_server()
     wait_for_state(second, "failed")
-    assert "in use by another process" in second.log()
+    second.expect_log("in use by another process")
     first.stop()
     wait_for_state(second, "online")
 

@@ -190,4 +190,4 @@ def test_a_server_ends_at_the_signal_whatever_its_disk_does(faulty_disk_server, 
     assert server.wait() == 0
     assert time.monotonic() - began < limit(8)
     server.check_log()
-    assert "disk written all_pages=false" in server.log()
+    server.expect_log("disk written all_pages=false")

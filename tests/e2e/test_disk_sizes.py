@@ -72,7 +72,7 @@ def fill_up(directory):
 def test_a_full_file_system_stops_the_writes_and_not_the_reads(s3_server, small_mount, origin, kind):
     arguments = ["--memory", "64MiB", "--disk-path", str(small_mount / "cache"), "--disk-capacity", "90MiB"]
     server = s3_server(*arguments)
-    assert "cannot be reserved" in server.log()
+    server.expect_log("cannot be reserved")
     stored = put_all(origin, kind, 50, 3 * MIB)
     read_all(server, kind, stored, range(8))
     wait_for_pages(server, 8)
@@ -83,8 +83,8 @@ def test_a_full_file_system_stops_the_writes_and_not_the_reads(s3_server, small_
     assert disk_of(server)["online"] and disk_of(server)["read_only"]
     assert hits_of(server, kind, stored, range(8)) == 8
     assert counted(server, "offline_total") == 0
-    log = server.log()
-    assert log.count("disk has no room") <= 3 and f"{small_mount}/cache/cachey.disk" in log and "No space left" in log
+    server.expect_log("disk has no room", f"{small_mount}/cache/cachey.disk", "No space left")
+    assert server.log().count("disk has no room") <= 3
 
     kill(server)
     server = s3_server(*arguments)  # on the full file system
@@ -116,6 +116,7 @@ def test_the_directory_is_made(s3_server, tmp_path, origin, kind):
     stored = put_all(origin, kind, 1, MIB)
     read_all(server, kind, stored, [0])
     wait_for_pages(server, 1)
+    server.expect_log("disk opened")
     opened = next(line for line in server.log().splitlines() if "disk opened" in line)
     for word in (str(path), str(70 * MIB), "io="):
         assert word in opened
@@ -166,7 +167,7 @@ def test_the_second_superblock_opens_the_store(disk_server, disk_path, origin, k
     with open(disk_path / "cachey.disk", "r+b") as disk:
         disk.write(harm)
     server = disk_server()
-    assert "a copy of the superblock was damaged" in server.log()
+    server.expect_log("a copy of the superblock was damaged")
     assert hits_of(server, kind, stored, range(5)) == 5
     kill(server)
     assert (disk_path / "cachey.disk").open("rb").read(8) == STORE_MAGIC
@@ -184,7 +185,7 @@ def test_a_lock_that_is_given_up_in_time_is_waited_for(disk_server, disk_path, r
         server = disk_server(*required)
         wait_for_state(server, "online")
         timer.join()
-    assert server.log().count("waiting for the process to end") == 1
+    server.expect_log("waiting for the process to end", count=1)
     assert "in use by another process of Cachey" not in server.log()
 
 
@@ -221,7 +222,9 @@ def test_foreign_data_is_left_as_it_is(tmp_path):
 def test_files_of_the_rust_cachey_are_named(disk_server, disk_path):
     for number in range(3):
         (disk_path / f"foyer-storage-direct-fs-0000{number}").write_bytes(b"y" * 70 * KIB)
-    lines = [line for line in disk_server().log().splitlines() if "foyer" in line]
+    server = disk_server()
+    server.expect_log("foyer")
+    lines = [line for line in server.log().splitlines() if "foyer" in line]
     assert len(lines) == 1
     for word in ("foyer-storage-direct-fs-00000", "count=3", f"bytes={3 * 72 * KIB}"):
         assert word in lines[0]
@@ -229,6 +232,7 @@ def test_files_of_the_rust_cachey_are_named(disk_server, disk_path):
 
 def test_wiping_at_each_start_is_warned_of(disk_server):
     server = disk_server("--disk-wipe")
+    server.expect_log("--disk-wipe")
     assert any("warning" in line and "--disk-wipe" in line for line in server.log().splitlines())
     server.stop()
     assert "--disk-wipe" not in disk_server().log()

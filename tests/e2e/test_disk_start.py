@@ -118,7 +118,8 @@ def test_a_disk_that_fails_is_opened_again(faulty_disk_server, faulty_disk, fill
     faulty_disk.set("read fail 5")
     server = start_in_time(faulty_disk_server)
     wait_for_state(server, "failed")
-    assert "cannot be read" in disk_of(server)["error"] and "cannot be read" in server.log()
+    assert "cannot be read" in disk_of(server)["error"]
+    server.expect_log("cannot be read")
     faulty_disk.set()
     wait_for_state(server, "online")
     assert disk_of(server)["error"] == ""
@@ -132,7 +133,8 @@ def test_a_store_that_cannot_be_used_is_an_alarm_until_it_is_wiped(faulty_disk_s
     server = start_in_time(faulty_disk_server)
     wait_for_state(server, "unusable")
     error = disk_of(server)["error"]
-    assert words in error and "--disk-wipe" in error and error in server.log()
+    assert words in error and "--disk-wipe" in error
+    server.expect_log(error)
     expect_206(server.fetch(kind, "kept", 0, MIB), filled, 0, MIB, kind, hit=False)
     server.stop()
     assert faulty_disk.file.read_bytes() == before
@@ -151,7 +153,7 @@ def test_damage_that_is_found_late_ends_nothing(faulty_disk_server, faulty_disk,
     expect_206(server.fetch(kind, "kept", 0, MIB), filled, 0, MIB, kind, hit=False)
     faulty_disk.set()
     wait_for_state(server, "unusable")
-    assert "damaged" in server.log()
+    server.expect_log("damaged")
     expect_206(server.fetch(kind, "kept", 0, MIB), filled, 0, MIB, kind, hit=True)
 
 

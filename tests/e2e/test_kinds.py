@@ -162,6 +162,6 @@ def test_a_bad_declaration_does_not_start(arguments, words):
 
 
 def test_several_allowed_buckets_without_kinds_are_a_warning(s3_server):
-    assert "say with --kind" in s3_server("--allow-bucket", "logs-*").log()
+    s3_server("--allow-bucket", "logs-*").expect_log("say with --kind")
     assert "say with --kind" not in s3_server("--allow-bucket", "logs-*", "--kind", "logs=logs-1").log()
     assert "say with --kind" not in s3_server("--allow-bucket", "logs").log()

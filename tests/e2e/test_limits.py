@@ -198,7 +198,7 @@ def test_where_files_are_few_clients_leave_some_to_the_rest(s3_server, origin, k
         probe.bind(("127.0.0.1", 0))
         admin_port = probe.getsockname()[1]
     server = s3_server("--admin-listen", f"127.0.0.1:{admin_port}", under=("prlimit", "--nofile=300:300", "--"))
-    assert "max_connections=150 open_files_max=300" in server.log()
+    server.expect_log("max_connections=150 open_files_max=300")
     idle = idle_connections(server, 150)
     try:
         wait_until(lambda: b"\ncachey_connections 150\n" in http1.exchange(admin_port, "GET", "/metrics").body,

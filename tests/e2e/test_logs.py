@@ -47,7 +47,7 @@ def test_json_lines_are_objects_with_real_fields(s3_server, origin, kind):
     server = s3_server("--log-format", "json", "--log-level", "debug")
     hostile = 'a"}\n\x1b[31m\\ü'
     server.fetch(kind, hostile, 0, 9)
-    wait_until(lambda: "fill failed" in server.log(), what="the failed fill in the log")
+    server.expect_log("fill failed")
     lines = json_lines(server.log())
     for line in lines:
         assert re.fullmatch(TIME, line["time"]) and line["level"] in ("debug", "info", "warning", "error") and line["event"]
@@ -146,7 +146,7 @@ def test_what_was_asked_before_the_end_is_in_the_access_log(s3_server, access_lo
 def test_standard_output_takes_the_access_log_too(s3_server):
     server = s3_server("--access-log", "-")
     server.get("/healthz")
-    wait_until(lambda: "target=/healthz" in server.log(), what="the line on standard output")
+    server.expect_log("target=/healthz")
 
 
 def test_a_flood_of_one_warning_is_limited(s3_server, origin, kind):
@@ -157,7 +157,6 @@ def test_a_flood_of_one_warning_is_limited(s3_server, origin, kind):
             origin.behave(bucket, "object", Behaviour(code="InternalError"))
             headers = [range_header(0, 9), ("C0-Bucket", bucket), ("C0-Config", "ma=1")]
             connection.exchange("GET", fetch_target(kind, "object"), headers)
-    text = server.log()
     metrics = server.get("/metrics").text
     suppressed = int(re.search(r"^cachey_log_suppressed_lines_total (\d+)$", metrics, re.M).group(1))
-    assert text.count("origin attempt failed") + suppressed == 60
+    server.expect_log("origin attempt failed", count=60 - suppressed)

@@ -167,7 +167,7 @@ def provoke_not_ready(seen, server, origin, kind):
         asker.send(b"GET /readyz HTTP/1.1\r\n")  # started before the shutdown, so that the server still reads the rest
         wait_until(lambda: server.get("/healthz").status == 200, what="the server has read the beginning")
         server.signal(signal.SIGTERM)
-        wait_until(lambda: "shutting down" in server.log(), what="the shutdown")
+        server.expect_log("shutting down")
         asker.send(b"Host: x\r\n\r\n")
         assert seen.check("/readyz", "GET", asker.read_response()).status == 503
     assert server.wait() == 0

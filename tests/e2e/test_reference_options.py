@@ -43,7 +43,7 @@ def test_a_file_stands_for_a_block_device(s3_server, origin, kind, tmp_path):
 
 def test_a_certificate_made_at_start(start_server, origin):
     server = start_server("--origin", "s3", *_MEMORY, "--tls-self", environment=origin.environment())
-    wait_until(lambda: "tls=true" in server.log(), what="a server with TLS")
+    server.expect_log("tls=true")
 
 
 def test_downloads_get_at_least_a_page():

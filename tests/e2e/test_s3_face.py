@@ -92,7 +92,7 @@ def test_tokens_are_for_fetch(s3_server, origin, kind, tmp_path):
     tokens.chmod(0o600)
     server = s3_server(*FACE, "--auth-tokens", str(tokens))
     stored = origin.put(kind, "object", size=10)
-    assert "--auth-tokens does not hold at --s3api-listen" in server.log()
+    server.expect_log("--auth-tokens does not hold at --s3api-listen")
     assert server.fetch(kind, "object", 0, 9).status == 401
     expect_object(get(server, (kind, "object")), stored)
     signed = [("Authorization", "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/s3/aws4_request, Signature=0")]

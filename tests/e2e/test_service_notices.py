@@ -97,7 +97,7 @@ def test_the_watchdog_hears_of_loops_that_turn(start_server, directory, tmp_path
 @pytest.mark.parametrize("address", ["/no/such/socket", "relative", "/" + 200 * "x"])
 def test_a_socket_that_cannot_be_used_is_a_warning(start_server, directory, address):
     server = start_server("--origin", f"dir:{directory.path}", environment={"NOTIFY_SOCKET": address})
-    assert "NOTIFY_SOCKET cannot be used" in server.log()
+    server.expect_log("NOTIFY_SOCKET cannot be used")
     assert server.get("/readyz").status == 200
 
 
@@ -109,7 +109,7 @@ def test_a_full_socket_blocks_nothing(start_server, directory, tmp_path, manager
             while True:
                 other.send(b"x")
     server = notified(start_server, tmp_path, "--origin", f"dir:{directory.path}")
-    wait_until(lambda: "notice to the service manager is lost" in server.log(), what="the warning")
+    server.expect_log("notice to the service manager is lost")
     while True:
         notice = manager.recv(4096)
         if notice.startswith(b"READY=1\n"):

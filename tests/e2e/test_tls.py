@@ -162,7 +162,7 @@ def test_hangup_replaces_the_certificate_under_load_and_no_request_fails(s3_serv
         wait_until(lambda: len(done) > before + 20 or failures, what="twenty more requests")
     (certificates.path / "server.pem").write_text("broken")
     server.signal(signal.SIGHUP)
-    wait_until(lambda: "reload failed" in server.log(), what="the failed reload in the log")
+    server.expect_log("reload failed")
     assert fingerprint(server.port) in shown, "what was there before does not stay"
     stop.set()
     for thread in clients:
