@@ -55,6 +55,7 @@ SCENARIOS = {
     "page sizes": "",
     "disk": "truncate -s 256M device",
     "s3 endpoint": "object data table.parquet",
+    "fleet": "start_fleet 1 2 3 4 5",
 }
 
 _CLIENTS = "tests/e2e/test_client_examples.py"
@@ -85,6 +86,12 @@ TABLE = [
     Elsewhere("docs/operations.md", r"cachey-second", "tests/install/test_deb.py"),
     Read("docs/operations.md", r"postrotate", "logrotate"),
     Run("docs/s3-endpoint.md", r"^cachey --s3api-listen", "s3 endpoint", says=(r"download: s3://data/table\.parquet",)),
+    Run("docs/scale-out.md", r"^install -m 0644 deploy/haproxy", "fleet", says=(r"^0123456789",)),
+    Run("docs/scale-out.md", r"^curl -fsS http://10\.0\.0\.4", "fleet", says=(r"^\d+ nodes \d+ n4 10\.0\.0\.4 2 ",)),
+    Run("docs/scale-out.md", r"state drain", "fleet"),
+    Run("docs/scale-out.md", r"state ready", "fleet"),
+    Run("docs/scale-out.md", r"10\.0\.0\.5:8080", "fleet"),
+    Run("docs/scale-out.md", r"server n3 /d", "fleet"),
     Exempt("docs/s3-endpoint.md", r"^spark\.hadoop", "needs Spark; tests/s3/java reads with S3A under the same settings"),
     Exempt("docs/s3-endpoint.md", r"^fs\.native-s3", "needs Trino"),
     Exempt("docs/s3-endpoint.md", r"^S3Client client = ", "an extract; tests/s3/java has the whole program"),

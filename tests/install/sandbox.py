@@ -1,7 +1,7 @@
 """Runs shell commands of documents as they stand, on a machine of their own that bubblewrap makes.
 
-The machine has loopback alone, so that all ports are free. /etc/cachey, /var/cache and /var/log are empty and
-writable, and the names `minio` and `cachey` are 127.0.0.1. The word `cachey` starts a server, waits until the server
+The machine has loopback alone, so that all ports are free, and may add addresses to it. /etc/cachey, /etc/haproxy,
+/run/haproxy, /var/cache and /var/log are empty and writable, and the names `minio` and `cachey` are 127.0.0.1. The word `cachey` starts a server, waits until the server
 listens, and goes on; the server before that one has ended by then.
 """
 
@@ -61,6 +61,27 @@ start_store() {
     posix --sidecar "$MACHINE/store/sidecar" "$MACHINE/store/data" >"$MACHINE/store.log" 2>&1 &
   until curl -s -o /dev/null "http://$1/"; do kill -0 $! || { cat "$MACHINE/store.log" >&2; return 1; }; sleep 0.05; done
 }
+# A fleet: `start_node N` starts Cachey at 10.0.0.N, `stop_node N` ends that; systemctl does what a unit of HAProxy does.
+start_fleet() {
+  object demo hello.txt && ln -s "$ROOT/deploy" deploy && ip route add local 10.0.0.0/8 dev lo
+  for number; do start_node "$number"; done
+}
+start_node() {
+  "$BINARY" --origin "dir:$MACHINE/origin" --memory 64MiB --listen "10.0.0.$1" --port 8080 2>>"$MACHINE/log" &
+  echo $! >"$MACHINE/node-$1"
+  until curl -fs "http://10.0.0.$1:8080/readyz" >/dev/null; do kill -0 $! || return 1; sleep 0.05; done
+}
+stop_node() { kill "$(cat "$MACHINE/node-$1")" && while kill -0 "$(cat "$MACHINE/node-$1")" 2>/dev/null; do sleep 0.05; done; }
+haproxy_worker() { echo 'show info' | socat - /run/haproxy/admin.sock 2>/dev/null | grep '^Pid: '; }
+systemctl() {
+  case "$*" in
+    "restart haproxy") haproxy -D -W -p /run/haproxy/pid -f /etc/haproxy/haproxy.cfg ;;
+    "reload haproxy")
+      old=$(haproxy_worker) && kill -USR2 "$(cat /run/haproxy/pid)"
+      until new=$(haproxy_worker) && [ "$new" != "$old" ]; do sleep 0.05; done ;;
+    *) echo "no such word in a scenario: systemctl $*" >&2; return 1 ;;
+  esac
+}
 put() { mkdir -p "$MACHINE/store/data/$1/$(dirname "$2")" && seq 1 200000 >"$MACHINE/store/data/$1/$2"; }
 """
 
@@ -95,9 +116,9 @@ def machine(folder, command, cwd, seconds):
     """Runs `command` there; everything that it has started ends with it."""
     assert shutil.which("bwrap"), "bubblewrap is not installed"
     (folder / "hosts").write_text("127.0.0.1 localhost minio cachey\n::1 localhost\n")
-    own = ["--dev-bind", "/", "/", *etc_words({"hosts", "cachey"}), "--ro-bind", str(folder / "hosts"), "/etc/hosts", "--dir", "/etc/cachey",
-           "--tmpfs", "/var/cache", "--tmpfs", "/var/log"]
-    words = ["timeout", str(seconds), "bwrap", *own, "--proc", "/proc", "--unshare-net", "--unshare-pid", "--die-with-parent", "--chdir", str(cwd)]
+    own = ["--dev-bind", "/", "/", *etc_words({"hosts", "cachey", "haproxy"}), "--ro-bind", str(folder / "hosts"), "/etc/hosts", "--dir", "/etc/cachey",
+           "--dir", "/etc/haproxy", "--tmpfs", "/run", "--dir", "/run/haproxy", "--tmpfs", "/var/cache", "--tmpfs", "/var/log"]
+    words = ["timeout", str(seconds), "bwrap", *own, "--proc", "/proc", "--unshare-net", "--cap-add", "CAP_NET_ADMIN", "--unshare-pid", "--die-with-parent", "--chdir", str(cwd)]
     return subprocess.run([*words, *command], env=_settings(folder), text=True, capture_output=True, stdin=subprocess.DEVNULL, check=False)
 
 
