@@ -1,9 +1,10 @@
-"""The end-to-end suite's modules, for the tests of installed servers; the marker `alone`, for a run of this folder alone."""
+"""The modules of the end-to-end suite, for tests of installed servers, and of the tests of fleets; the marker `alone`,
+for a run of this folder alone."""
 
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / name) for name in ("e2e", "fleet")]
 
 
 def pytest_configure(config):

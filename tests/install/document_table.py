@@ -108,5 +108,7 @@ TABLE = [
     Read("deploy/grafana/README.md", r"^scrape_configs:", "prometheus"),
     Read("deploy/haproxy/README.md", r"^containers:", "yaml"),
     Exempt("tests/e2e/README.md", r"pytest tests/e2e", "these are the tests themselves"),
+    Exempt("tests/fleet/README.md", r"pytest tests/fleet", "these are the tests themselves"),
+    Exempt("tests/fleet/README.md", r"^fleet = Fleet", "an extract; tests/fleet has whole tests"),
     Exempt("tests/hostile/README.md", r"\./dev hostile", "takes minutes; ./dev test plays the attacks for 2 s each"),
 ]

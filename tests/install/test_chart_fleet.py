@@ -40,7 +40,7 @@ class Fleet:
             "extraArgs": ["--hedge-quantile=0"]}  # no second request to the store when this machine is slow
         rendered = chart.render(self.values)
         self.text = rendered.haproxy_text
-        self.nodes = [Node(f"cachey-{at}", rendered.node, self.store.environment(), folder) for at in range(3)]
+        self.nodes = [Node.of_pod(f"cachey-{at}", rendered.node, self.store.environment(), folder) for at in range(3)]
         for node in self.nodes:
             stack.callback(lambda node=node: node.process and node.process.kill())
             self.start(node)
@@ -282,7 +282,7 @@ def test_nodes_of_another_zone_take_over_with_one_owner_a_key(tmp_path):
             "listen": "127.0.0.1", "port": port, "memory": "256MiB", "replicas": 1, "metrics": {"port": metrics_port},
             "haproxy": {"adminPort": admin_port, "resolvers": [names.address], "backups": hosts},
             "extraArgs": ["--hedge-quantile=0"]})
-        nodes = [Node(name, rendered.node, store.environment(), tmp_path) for name in ("cachey-0", "b-0", "b-1")]
+        nodes = [Node.of_pod(name, rendered.node, store.environment(), tmp_path) for name in ("cachey-0", "b-0", "b-1")]
         for node, host in zip(nodes, ["cachey-0.cachey-nodes.cachey.svc.cluster.local", *hosts]):
             stack.callback(lambda node=node: node.process and node.process.kill())
             names.addresses[host] = node.start().address

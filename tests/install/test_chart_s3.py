@@ -34,7 +34,7 @@ def start(tmp_path):
                 "s3": {"enabled": True, "port": s3_port, "revalidate": ["*=never"]} | s3,
                 "haproxy": {"adminPort": admin_port, "resolvers": [names.address]}})
             for at in range(2):
-                node = Node(f"cachey-{at}", rendered.node, store.environment(), tmp_path,
+                node = Node.of_pod(f"cachey-{at}", rendered.node, store.environment(), tmp_path,
                             [("/etc/cachey/s3-keys", tmp_path)])
                 stack.callback(lambda node=node: node.process and node.process.kill())
                 names.addresses[f"cachey-{at}.cachey-nodes.cachey.svc.cluster.local"] = node.start().address

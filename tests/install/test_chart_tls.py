@@ -63,7 +63,7 @@ def test_tls_on_both_sides(secrets, tmp_path):
                         "clientCertSecret": "client"}})
         for at, secret in enumerate((nodes_tls, nodes_tls, wrong_tls)):
             places = [("/etc/cachey/tls", secret), ("/etc/cachey/client-ca", tmp_path)]
-            node = Node(f"cachey-{at}", rendered.node, store.environment(), tmp_path, places).start()
+            node = Node.of_pod(f"cachey-{at}", rendered.node, store.environment(), tmp_path, places).start()
             stack.callback(node.process.kill)
             names.addresses[f"cachey-{at}.cachey-nodes.cachey.svc.cluster.local"] = node.address
         places = [("/etc/haproxy/tls", front), ("/etc/haproxy/client", client), ("/etc/haproxy/node-ca", tmp_path)]

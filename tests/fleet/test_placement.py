@@ -1,0 +1,96 @@
+"""One owner a page: pages fetched once by fleets of 3, 4 and 5 nodes, and how evenly they are spread."""
+
+import http.client
+import random
+
+import pytest
+from balancer import HAProxy
+from fleet import LONG
+from load import Wanted, read_lists
+from nodes import GIB, KIB, TIB, Fleet, page_bytes
+from ways import ThroughHAProxy
+
+_OBJECTS = 500
+_CLIENTS = 8
+_GROUPS = 1024 if LONG else 256  # of the large object
+_SIZES = [1, 4096, 64 * KIB, 100_000, 300_000]
+WAYS = ("haproxy",)
+_PAGE = page_bytes("lake")
+
+
+@pytest.fixture(scope="module")
+def fleet(stack, tmp_path_factory):
+    return Fleet(tmp_path_factory.mktemp("placement"), stack, 5, memory="512MiB")
+
+
+@pytest.fixture(scope="module")
+def haproxies(fleet, stack):
+    """HAProxy in front of the first 3, 4 and 5 nodes."""
+    return {count: stack.enter_context(HAProxy(fleet.folder, fleet.nodes[:count], name=f"haproxy-{count}"))
+            for count in (3, 4, 5)}
+
+
+def make_ways(fleet, haproxies, count):
+    return {"haproxy": ThroughHAProxy(haproxies[count].port)}
+
+
+def lists_of_reads(fleet, prefix):
+    """A list a client. Each object is wanted by some clients, each GiB of a TB by half of them, at the same time."""
+    chance = random.Random(prefix)
+    keys = fleet.put_many("lake", _OBJECTS, _SIZES, prefix)
+    fleet.store.put("lake", f"{prefix}-tb", size=TIB)
+    groups = [group * (TIB // GIB // _GROUPS) for group in range(_GROUPS)]
+    lists = []
+    for number in range(_CLIENTS):
+        wanted = [Wanted("lake", key, 0, fleet.store.stored("lake", key).size)
+                  for at, key in enumerate(keys) if at % _CLIENTS == number or chance.random() < 0.3]
+        for group in chance.sample(groups, _GROUPS // 2):
+            wanted.append(Wanted("lake", f"{prefix}-tb", group * GIB + chance.randrange(4 * _PAGE), 3000))
+        chance.shuffle(wanted)
+        lists.append(wanted)
+    return lists
+
+
+@pytest.mark.parametrize("count", (3, 4, 5))
+@pytest.mark.parametrize("way", WAYS)
+def test_each_page_is_fetched_once(way, count, fleet, haproxies, figure):
+    prefix = f"{way}-{count}"
+    done = read_lists(fleet.store, make_ways(fleet, haproxies, count)[way], lists_of_reads(fleet, prefix))
+    assert [one for one in done if one.fault] == []
+    fetched = {at: times for at, times in fleet.store.downloads("lake").items() if at[0].startswith(prefix)}
+    figure(f"F1 {way}, {count} nodes", f"{sum(fetched.values())} GETs for {len(fetched)} pages, {len(done)} reads")
+    assert set(fetched.values()) == {1}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_read_across_a_border_of_a_gib_costs_at_most_one_page_more(way, fleet, haproxies, figure):
+    key, count = f"{way}-border", 24
+    fleet.store.put("lake", key, size=TIB)
+    before = [Wanted("lake", key, group * GIB + 10, 100) for group in range(1, count + 1)]
+    across = [Wanted("lake", key, group * GIB - 100, 200) for group in range(1, count + 1)]
+    through = make_ways(fleet, haproxies, 4)[way]
+    assert [one for one in read_lists(fleet.store, through, [before]) + read_lists(fleet.store, through, [across]) if one.fault] == []
+    fetched = {at: times for at, times in fleet.store.downloads("lake").items() if at[0] == key}
+    more = sum(fetched.values()) - len(fetched)
+    figure(f"F1 {way}, reads across borders", f"{len(across)} such reads fetched {more} pages anew")
+    assert len(fetched) == 2 * count and (more == 0 if through.splits else 0 < more <= count)
+
+
+@pytest.mark.parametrize("count", (3, 4, 5))
+@pytest.mark.parametrize("what", ("objects", "GiB of a TB"))
+def test_haproxy_spreads_keys_evenly(what, count, haproxies, figure):
+    haproxy = haproxies[count]
+    before = haproxy.counts("http_responses_total", code="5xx")
+    connection = http.client.HTTPConnection("127.0.0.1", haproxy.port, timeout=30)
+    for at in range(3000 if what == "objects" else 1024):
+        target, first = (f"/fetch/lake/spread/{at}", 0) if what == "objects" else ("/fetch/lake/spread-tb", at * GIB)
+        connection.request("GET", target, headers={"Range": f"bytes={first}-{first}", "Cache-Control": "only-if-cached"})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 504  # from the node, without a request to the store
+    connection.close()
+    after = haproxy.counts("http_responses_total", code="5xx")
+    owned = {name: after[name] - before[name] for name in after}
+    uneven = max(owned.values()) / (sum(owned.values()) / count)
+    figure(f"F3 haproxy, {what}, {count} nodes", f"max/mean {uneven:.3f} of {sum(owned.values())}")
+    assert sum(owned.values()) == (3000 if what == "objects" else 1024) and uneven <= 1.25
