@@ -1,0 +1,290 @@
+"""One request to one node, and its answer, checked."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from .deadline import Deadline
+from .errors import (
+    CacheyError,
+    Changed,
+    DeadlineExceeded,
+    Denied,
+    Invalid,
+    NotCached,
+    NotFound,
+    OutOfRange,
+    Unavailable,
+)
+from .placement import text_bytes
+from .pool import Pool
+from .results import PageStatus
+from .wire import Hung, Wire
+
+CONNECT_SECONDS = 0.25
+PATIENCE_SECONDS = 2.0
+PROBE_SECONDS = 1.0
+USER_AGENT = "cachey-client/0.3.0"
+
+_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+_NO_RANGE = re.compile(r"bytes \*/(\d{1,19})")
+_STATUS = re.compile(r"\s*(\d{1,19})-(\d{1,19}); ([^;]+); (\d{1,12})\s*")
+_FINAL: dict[int, type[CacheyError]] = {
+    400: Invalid, 401: Denied, 403: Denied, 404: NotFound, 409: Changed, 412: Changed, 416: OutOfRange,
+    507: CacheyError,
+}  # fmt: skip
+
+
+class NodeFault(Unavailable):
+    """The node did not give a whole answer. `down`: other requests should leave it out for now."""
+
+    def __init__(self, message: str, *, down: bool = False, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.down = down
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked. The bytes first to last, both included, unless there is no range."""
+
+    method: str
+    target: str
+    fields: tuple[tuple[str, str], ...]
+    request_id: str
+    first: int | None = None
+    last: int | None = None
+    if_match: str | None = None
+    token: str | None = None
+
+    def at(self, first: int, last: int, if_match: str | None) -> Request:
+        return replace(self, first=first, last=last, if_match=if_match)
+
+    def as_head(self) -> Request:
+        return replace(self, method="HEAD")
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.target} {self.first}-{self.last})"
+
+    def lines(self, node: str) -> list[tuple[str, str]]:
+        lines = [("Host", node), ("User-Agent", USER_AGENT), *self.fields]
+        if self.request_id:
+            lines.append(("X-Request-Id", self.request_id))
+        if self.first is not None:
+            lines.append(("Range", f"bytes={self.first}-{self.last}"))
+        if self.if_match is not None:
+            lines.append(("If-Match", self.if_match))
+        if self.token is not None:
+            lines.append(("Authorization", f"Bearer {self.token}"))
+        return lines
+
+
+@dataclass(frozen=True)
+class Version:
+    """The version of an object that an answer is of."""
+
+    size: int
+    etag: str | None
+    last_modified: str | None
+
+
+def fetch_target(kind: str, key: str) -> str:
+    """The path of an object. The key is percent-encoded once, and never normalized."""
+    if not kind or not key:
+        raise Invalid("kind and key are not empty")
+    return f"/fetch/{quote(text_bytes(kind), safe='')}/{quote(text_bytes(key), safe='/')}"
+
+
+class Exchange:
+    """A request that was sent to a node. Use: open, head, body_into, finish; or close at any time."""
+
+    def __init__(self, pool: Pool, node: str, request: Request, deadline: Deadline, quiet: float) -> None:
+        """quiet: how long the node may say nothing, even if it is alive."""
+        self.node = node
+        self._pool = pool
+        self._request = request
+        self._deadline = deadline
+        self._quiet = quiet
+        self._wire: Wire | None = None
+        self._response: http.client.HTTPResponse | None = None
+        self.body_left = 0
+
+    def open(self, *, wait: bool = True) -> bool:
+        """Connects and sends the request. Without `wait`, False if the node's connections are all in use."""
+        try:
+            self._wire = self._pool.take(self.node, CONNECT_SECONDS, self._deadline, wait=wait)
+        except OSError as fault:
+            if isinstance(fault, CacheyError):
+                raise
+            raise self._fault(fault, down=True) from None
+        if self._wire is None:
+            return False
+        try:
+            self._send()
+        except (OSError, http.client.HTTPException) as fault:
+            self._again_if_stale(fault)
+        return True
+
+    @property
+    def wire(self) -> Wire:
+        assert self._wire is not None
+        return self._wire
+
+    def head(self) -> None:
+        """Waits for the head of the answer. Afterwards `status` and `field` are known."""
+        try:
+            self._response = self.wire.head()
+        except (OSError, http.client.HTTPException) as fault:
+            self._again_if_stale(fault)
+            try:
+                self._response = self.wire.head()
+            except (OSError, http.client.HTTPException) as second:
+                raise self._fault(second, down=not isinstance(second, http.client.HTTPException)) from None
+        self.body_left = 0 if self._request.method == "HEAD" else self._response.length or 0
+
+    @property
+    def status(self) -> int:
+        assert self._response is not None
+        return self._response.status
+
+    def field(self, name: str) -> str | None:
+        assert self._response is not None
+        return self._response.getheader(name)
+
+    def fields(self) -> dict[str, str]:
+        assert self._response is not None
+        return {name.lower(): value for name, value in self._response.getheaders()}
+
+    def partial(self) -> tuple[int, int, Version]:
+        """(first, last, version) of a 206, after checks. Another status raises."""
+        if self.status != 206:
+            raise self.failure()
+        range_ = _RANGE.fullmatch(self.field("Content-Range") or "")
+        if not range_:
+            raise self._bad("206 without a right Content-Range")
+        first, last, size = (int(number) for number in range_.groups())
+        asked_first, asked_last = self._request.first, self._request.last
+        assert asked_first is not None and asked_last is not None
+        if first != asked_first or last != min(asked_last, size - 1) or first > last:
+            raise self._bad(f"asked for bytes {asked_first}-{asked_last}, got {first}-{last} of {size}")
+        if self._request.method != "HEAD" and self.body_left != last - first + 1:
+            raise self._bad("Content-Length and Content-Range differ")
+        return first, last, Version(size, self.field("ETag"), self.field("Last-Modified"))
+
+    def pages(self) -> list[PageStatus]:
+        found = (_STATUS.fullmatch(part) for part in (self.field("C0-Status") or "").split(","))
+        return [PageStatus(int(m[1]), int(m[2]), m[3], int(m[4])) for m in found if m]
+
+    def body_into(self, view: memoryview) -> None:
+        """Reads the body until `view` is full, or raises NodeFault; `body_left` tells how many bytes are missing."""
+        self.body_left -= self.wire.body_into(view)
+        if self.body_left:
+            raise self._fault(self.wire.reader.fault or "the body broke off", down=False)
+
+    def whole(self, most: int) -> bytes:
+        """A short body, whole."""
+        assert self._response is not None
+        if self._response.length is None or self._response.length > most:
+            raise self._bad("a body without a length, or a long one")
+        data = bytearray(self.body_left)
+        self.body_into(memoryview(data))
+        return bytes(data)
+
+    def failure(self) -> CacheyError:
+        """The error that the answer means; ends the exchange."""
+        status = self.status
+        body = self.wire.begin_of_body(self.body_left)
+        self.body_left -= len(body)
+        text = body.decode("utf-8", "replace")
+        id_ = self._request.request_id
+        facts: dict[str, Any] = {"status": status, "node": self.node, "request_id": id_, "text": text}
+        if status == 504 and ("Cache-Control", "only-if-cached") in self._request.fields and "only-if-cached" in text:
+            return NotCached("not in the cache", **facts)
+        if status == 416:
+            size = _NO_RANGE.fullmatch(self.field("Content-Range") or "")
+            return OutOfRange("past the end", size=int(size[1]) if size else None, **facts)
+        if status in _FINAL:
+            error = _FINAL[status](f"status {status}", **facts)
+            error.warm = self.field("C0-Warm")
+            return error
+        after = self.field("Retry-After") or ""
+        wait = float(after) if re.fullmatch(r"\d{1,9}", after) else None
+        return Unavailable(f"status {status}", retry_after=wait, **facts)
+
+    def finish(self) -> None:
+        """Ends the exchange; the connection is kept if the answer was read to its end."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            self._pool.give_back(wire, reusable=self._response is not None and wire.reusable(self.body_left))
+
+    def close(self) -> None:
+        """Ends the exchange and the connection."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            self._pool.give_back(wire, reusable=False)
+
+    def _send(self) -> None:
+        wire = self.wire
+        wire.send(self._request.method, self._request.target, self._request.lines(self.node), self._deadline)
+        wire.reader.patience = PATIENCE_SECONDS
+        wire.reader.on_quiet = self._on_quiet
+
+    def _again_if_stale(self, fault: Exception) -> None:
+        """A kept connection may have been closed by the node at the moment of the request: connects anew, once."""
+        wire = self.wire
+        stale = isinstance(fault, (ConnectionError, ssl.SSLEOFError)) and not wire.fresh and not wire.reader.received
+        if not stale:
+            raise self._fault(fault, down=not isinstance(fault, http.client.HTTPException)) from None
+        self._wire = None
+        try:
+            self._wire = self._pool.fresh(wire, CONNECT_SECONDS, self._deadline)
+            self._send()
+        except OSError as again:
+            raise self._fault(again, down=True) from None
+
+    def _on_quiet(self, seconds: float) -> None:
+        if seconds >= self._quiet:
+            raise Hung(f"no byte for {seconds:.0f} s")
+        if not probe(self._pool, self.node, self._deadline):
+            raise Hung(f"no byte for {seconds:.0f} s, and no answer to a probe")
+
+    def _bad(self, what: str) -> CacheyError:
+        return self._fault(f"a wrong answer: {what}", down=False)
+
+    def _fault(self, why: object, *, down: bool) -> CacheyError:
+        self.close()
+        if self._deadline.left() <= 0:
+            return DeadlineExceeded("the deadline passed", node=self.node, request_id=self._request.request_id)
+        text = f"{type(why).__name__}: {why}" if isinstance(why, Exception) and not isinstance(why, Hung) else str(why)
+        return NodeFault(text, down=down, node=self.node, request_id=self._request.request_id)
+
+
+def probe(pool: Pool, node: str, deadline: Deadline) -> bool:
+    """Whether a node answers at all, on a connection of its own."""
+    limit = Deadline(max(0.001, min(PROBE_SECONDS, deadline.left())))
+    wire = None
+    try:
+        wire = pool.connect(node, CONNECT_SECONDS, limit)
+        wire.send("GET", "/readyz", [("Host", node), ("User-Agent", USER_AGENT)], limit)
+        wire.reader.patience = PROBE_SECONDS
+        wire.head()
+        return True
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        if wire is not None:
+            wire.close()
+
+
+def checked_fields(fields: Mapping[str, str | None]) -> tuple[tuple[str, str], ...]:
+    """The fields that have a value. A value that HTTP does not allow is refused."""
+    lines = tuple((name, value) for name, value in fields.items() if value is not None)
+    for name, value in lines:
+        if not re.fullmatch(r"[\x20-\x7e]{0,4096}", value):
+            raise Invalid(f"{name} is of visible ASCII characters, at most 4096")
+    return lines

@@ -1,0 +1,187 @@
+"""A read of one version of an object: split at borders of groups, each part from its owner, resumed after faults."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from .asking import Fleet, Question, ask
+from .attempts import Attempts
+from .errors import CacheyError, Changed, Invalid, OutOfRange
+from .exchange import Exchange, NodeFault, Version
+from .results import PageStatus, Read
+
+VERSIONS_MAX = 2
+POSITION_MAX = 1 << 62
+
+Submit = Callable[..., "Future[None] | None"]
+
+
+class _OtherVersion(Exception):
+    """Bytes of another version would be mixed in: the read begins anew."""
+
+    def __init__(self, error: CacheyError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Reading:
+    """One call of read()."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        question: Question,
+        start: int,
+        end: int | None,
+        into: Any = None,
+        submit: Submit | None = None,
+    ) -> None:
+        """submit: runs a function on another thread; None if there is no place."""
+        self._fleet = fleet
+        self._question = question
+        self._start = start
+        self._end = end
+        self._into = into
+        self._submit = submit
+        self._pages: list[PageStatus] = []
+        self._nodes: list[str] = []
+
+    def run(self) -> Read:
+        for last in range(VERSIONS_MAX - 1, -1, -1):
+            self._pages, self._nodes = [], []
+            try:
+                return self._one_version()
+            except _OtherVersion as other:
+                if not last:
+                    raise other.error from None
+            except OutOfRange as error:
+                if error.size == 0 and self._start == 0:
+                    return self._empty()
+                raise
+        raise AssertionError
+
+    def _one_version(self) -> Read:
+        group, size = self._start // self._question.group_size, self._question.group_size
+        group_end = (group + 1) * size
+        attempts = self._question.attempts(self._fleet, group)
+        stop = group_end if self._end is None else min(self._end, group_end)
+        exchange = self._ask(attempts, self._start, stop - 1, None)
+        first, last, version = exchange.partial()
+        end = version.size if self._end is None else min(self._end, version.size)
+        target = None
+        others: list[Future[None]] = []
+        try:
+            target = _Target(self._into, end - self._start)
+            later = self._later(group_end, end, target.view, version)
+            for part in later if self._submit else ():
+                future = self._submit(self._part, *part, version) if self._submit else None
+                if future is None:
+                    break
+                others.append(future)
+            self._body(exchange, attempts, first, last, target.view[: last + 1 - first], version)
+            for part in later[len(others) :]:
+                self._part(*part, version)
+            for other in others:
+                other.result()
+        except BaseException:
+            exchange.close()
+            if others:
+                self._question.deadline.cancel()
+            for other in others:
+                other.cancel() or other.exception()
+            if target is not None:
+                target.release()
+            raise
+        return Read(
+            target.data(), self._start, end, version.etag, version.size, version.last_modified,
+            tuple(sorted(self._pages)), tuple(dict.fromkeys(self._nodes)),
+        )  # fmt: skip
+
+    def _later(self, at: int, end: int, view: memoryview, version: Version) -> list[tuple[int, int, memoryview]]:
+        """The parts after the first one: (first, last, where the bytes belong)."""
+        parts = []
+        while at < end:
+            stop = min(at + self._question.group_size, end)
+            parts.append((at, stop - 1, view[at - self._start : stop - self._start]))
+            at = stop
+        return parts
+
+    def _part(self, first: int, last: int, view: memoryview, version: Version) -> None:
+        attempts = self._question.attempts(self._fleet, first // self._question.group_size)
+        exchange = self._ask(attempts, first, last, version)
+        self._body(exchange, attempts, first, last, view, version)
+
+    def _ask(self, attempts: Attempts, first: int, last: int, version: Version | None) -> Exchange:
+        request = self._question.request
+        if_match = request.if_match or (version.etag if version else None)
+        try:
+            exchange = ask(self._fleet, self._question, attempts, request.at(first, last, if_match))
+        except Changed as error:
+            if error.status == 412 and request.if_match is not None:
+                raise
+            raise _OtherVersion(error) from None
+        except OutOfRange as error:
+            if version is None:
+                raise
+            raise _OtherVersion(self._changed(error)) from None
+        _, _, found = exchange.partial()
+        if version is not None and (found.size, found.etag) != (version.size, version.etag):
+            exchange.close()
+            raise _OtherVersion(self._changed(exchange))
+        return exchange
+
+    def _body(
+        self, exchange: Exchange, attempts: Attempts, first: int, last: int, view: memoryview, version: Version
+    ) -> None:
+        at = first
+        while True:
+            self._pages += exchange.pages()
+            try:
+                exchange.body_into(view[at - first :])
+                self._nodes.append(exchange.node)
+                exchange.finish()
+                return
+            except NodeFault as fault:
+                left = exchange.body_left
+                if last + 1 - left > at:
+                    self._nodes.append(exchange.node)
+                    at = last + 1 - left
+                    attempts.progress()
+                attempts.failed(fault)
+                if version.etag is None:
+                    raise _OtherVersion(fault) from None
+            exchange = self._ask(attempts, at, last, version)
+
+    def _changed(self, about: CacheyError | Exchange) -> Changed:
+        id_ = self._question.request.request_id
+        return Changed("the object changed during the read", node=about.node, request_id=id_)
+
+    def _empty(self) -> Read:
+        return Read(b"" if self._into is None else memoryview(self._into).cast("B")[:0], 0, 0, None, 0, None)
+
+
+class _Target:
+    """Where the bytes go: the caller's buffer, or a new one that becomes bytes without a copy."""
+
+    def __init__(self, into: Any, length: int) -> None:
+        self._own: io.BytesIO | None = None
+        if into is None:
+            try:
+                self._own = io.BytesIO(bytes(length))
+            except (MemoryError, OverflowError):
+                raise Invalid(f"{length} bytes do not fit into memory") from None
+            self.view = self._own.getbuffer()
+        else:
+            self.view = memoryview(into).cast("B")[:length]
+
+    def data(self) -> bytes | memoryview:
+        if self._own is None:
+            return self.view
+        self.view.release()
+        return self._own.getvalue()
+
+    def release(self) -> None:
+        self.view.release()
