@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import ssl
 import threading
 import uuid
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import admin
@@ -26,6 +25,12 @@ from .pool import Pool
 from .reading import POSITION_MAX, Reading
 from .results import Node, Purged, Read, Stat, Warmed
 from .routes import Balanced, Placed, Route
+
+if TYPE_CHECKING:
+    pass
+
+if TYPE_CHECKING:
+    from .files import ObjectFile
 
 Token = str | Callable[[], str]
 Config = Mapping[str, str | int | bool] | str
@@ -131,15 +136,15 @@ class Client:
         return self._stat(self._question("HEAD", kind, key, fields))
 
     def read_ranges(
-        self, kind: str, key: str, ranges: Sequence[tuple[int, int]], *, gap: int = 256 << 10, **options: Any
+        self, kind: str, key: str, ranges: Iterable[tuple[int, int | None]], *, gap: int = 256 << 10, **options: Any
     ) -> list[Read]:
-        """Many ranges [start, end) of one object, in the order asked. Ranges with at most `gap` bytes between them are
-        read at once. The options are those of read()."""
+        """Many ranges [start, end) of one object, in the order asked, of one version. Ranges with at most `gap` bytes
+        between them are read at once. The options are those of read(), but for into."""
         from .ranges import read_ranges
 
         return read_ranges(self, kind, key, ranges, gap=gap, **options)
 
-    def open(self, kind: str, key: str, **options: Any) -> io.BufferedIOBase:
+    def open(self, kind: str, key: str, **options: Any) -> ObjectFile:
         """A readable, seekable file object. The options are block_size and those of read()."""
         from .files import open_file
 

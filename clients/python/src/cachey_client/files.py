@@ -1,13 +1,197 @@
-"""File objects."""
+"""File objects over ranges of one version of an object."""
 
 from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING, Any
 
+from .errors import Changed, OutOfRange
+
 if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
     from .client import Client
 
+BLOCK_SIZE = 4 << 20
+"""The longest read-ahead, and the least read that goes to its caller without a copy."""
+_BUFFER = 64 << 10
+"""What BufferedReader asks for, if its caller wants less; the first read-ahead."""
+_TAIL = 256 << 10
+"""Read as a whole when a part is wanted: footers of Parquet, directories of ZIP."""
+_EXACT_MAX = 16 << 20
+"""The longest range that the server takes with C0-Exact."""
+_OF_STAT = ("buckets", "config")
 
-def open_file(client: Client, kind: str, key: str, **options: Any) -> io.BufferedIOBase:
-    return io.BytesIO(bytes(client.read(kind, key, **options).data))
+
+class ObjectFile(io.BufferedReader):
+    """An object as a file: for one thread at a time, as other files. All bytes are of one version, the one that was
+    there when the file was opened; Changed if the store has no longer that version and the cache has not all of it.
+
+    Reads of less than `block_size` bytes share requests: the read-ahead doubles with each request that continues the
+    one before, up to `block_size`. Longer reads are one request each. The object's last 256 KiB are read at once and
+    kept. Pickles to a file at the same place of the same version.
+    """
+
+    def __init__(self, raw: RawObject) -> None:
+        self._object = raw
+        super().__init__(raw, _BUFFER)
+
+    @property
+    def size(self) -> int:
+        return self._object.size
+
+    @property
+    def etag(self) -> str | None:
+        return self._object.etag
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._check_open()
+        here = self.tell()
+        left = max(self.size - here, 0)
+        size = left if size is None or size < 0 else min(size, left)
+        if not self._object.is_long(size):
+            return super().read(size)
+        data = self._object.read_at(here, size)
+        self.seek(here + size)
+        return data
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        self._check_open()
+        view = memoryview(buffer).cast("B")
+        here = self.tell()
+        size = min(len(view), max(self.size - here, 0))
+        if not self._object.is_long(size):
+            return super().readinto(view)
+        self._object.read_at(here, size, view[:size])
+        self.seek(here + size)
+        return size
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._check_open()
+        return _reopened, (self._object.facts(), self.tell())
+
+
+def open_file(
+    client: Client, kind: str, key: str, *, block_size: int = BLOCK_SIZE, if_match: str | None = None, **as_read: Any
+) -> ObjectFile:
+    """Asks for the object's size and version, so that a missing object is NotFound here."""
+    for name in ("into", "object_size"):
+        if name in as_read:
+            raise TypeError(f"open() takes no {name}")
+    known = client.stat(kind, key, **{name: as_read[name] for name in _OF_STAT if name in as_read})
+    if if_match is not None and known.etag != if_match:
+        raise Changed(f"{kind}/{key}: the object is {known.etag}, not {if_match}", status=412)
+    return ObjectFile(RawObject(client, kind, key, known.size, known.etag, block_size, as_read))
+
+
+def _reopened(facts: tuple[Any, ...], place: int) -> ObjectFile:
+    file = ObjectFile(RawObject(*facts))
+    file.seek(place)
+    return file
+
+
+class RawObject(io.RawIOBase):
+    """Reads with a read-ahead window and the object's tail in memory: at most two blocks."""
+
+    def __init__(
+        self, client: Client, kind: str, key: str, size: int, etag: str | None, block_size: int, as_read: dict[str, Any]
+    ) -> None:
+        super().__init__()
+        if block_size < 1:
+            raise ValueError(f"block_size is {block_size}, must be at least 1")
+        self._client = client
+        self._kind = kind
+        self._key = key
+        self.size = size
+        self.etag = etag
+        self._block_size = block_size
+        self._as_read = as_read
+        self._place = 0
+        self._ahead = 0
+        self._window = (0, memoryview(b""))
+        self._tail = (size, memoryview(b""))
+
+    def facts(self) -> tuple[Any, ...]:
+        """The arguments of another file of the same version."""
+        return self._client, self._kind, self._key, self.size, self.etag, self._block_size, self._as_read
+
+    def is_long(self, size: int) -> bool:
+        """Whether a read goes past the window."""
+        return size >= self._block_size and size > _BUFFER and not self._as_read.get("exact")
+
+    def read_at(self, start: int, size: int, into: memoryview | None = None) -> bytes:
+        """Exactly `size` bytes, which the object has; b"" with `into`."""
+        data = self._fetch(start, size, into)
+        return b"" if into is not None else bytes(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.seek(0, io.SEEK_CUR)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+        if whence not in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
+            raise ValueError(f"whence is {whence}, must be 0, 1 or 2")
+        place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size}[whence]
+        if place < 0:
+            raise ValueError(f"seek to {place}, before the file's start")
+        self._place = place
+        return place
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        view = memoryview(buffer).cast("B")
+        wanted = min(len(view), max(self.size - self._place, 0))
+        if not wanted:
+            return 0
+        data = self._there(wanted) or self._read_ahead(wanted)
+        view[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._window = self._tail = (0, memoryview(b""))
+        super().close()
+
+    def _there(self, wanted: int) -> memoryview:
+        """The bytes from the place on that are in memory, at most `wanted`."""
+        for start, data in (self._window, self._tail):
+            if start <= self._place < start + len(data):
+                return data[self._place - start :][:wanted]
+        return memoryview(b"")
+
+    def _read_ahead(self, wanted: int) -> memoryview:
+        continues = 0 < self._place == self._window[0] + len(self._window[1])
+        tail = max(self.size - _TAIL, 0)
+        if self._as_read.get("exact"):
+            wanted = min(wanted, _EXACT_MAX)
+            self._window = (self._place, self._fetch(self._place, wanted))
+        elif self._place >= tail and not continues:
+            self._tail = (tail, self._fetch(tail, self.size - tail))
+        else:
+            self._ahead = min(2 * self._ahead, self._block_size) if continues else _BUFFER
+            until = min(self._place + wanted + self._ahead, self.size)
+            self._window = (self._place, memoryview(b""))  # frees the old one first
+            self._window = (self._place, self._fetch(self._place, until - self._place))
+        return self._there(wanted)
+
+    def _fetch(self, start: int, size: int, into: memoryview | None = None) -> memoryview:
+        try:
+            read = self._client.read(
+                self._kind, self._key, start, start + size, into=into, if_match=self.etag or None, **self._as_read
+            )
+        except OutOfRange as error:  # shorter than when the file was opened
+            raise Changed(f"{self._kind}/{self._key}: the object has become shorter", status=416) from error
+        self.etag = self.etag or read.etag  # some stores tell none with the size
+        if len(read) != size or read.etag != self.etag:
+            raise Changed(f"{self._kind}/{self._key}: the object was overwritten while its file was open")
+        return memoryview(read.data)
