@@ -1,0 +1,5 @@
+"""cacheyctl: the fleet from the command line."""
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,178 @@
+"""cacheyctl status: which nodes answer, and how full and how busy they are."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import http.client
+import json
+import ssl
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..client import Client
+from ..errors import CacheyError
+from .settings import UsageError, add_options, make_client, tls_context
+from .text import shown, size_text, table, time_text
+
+_TIMEOUT = 5.0
+Stats = Mapping[str, Any]
+_HEADINGS = ["NODE", "STATE", "VERSION", "UPTIME", "HITS", "MEMORY", "DISK", "OUT", "IN", "FILLS", "CLIENTS"]
+
+
+@dataclass(frozen=True)
+class NodeState:
+    name: str
+    state: str
+    """`ready`, `leaving` (/readyz is 503), `no stats` (only /readyz answered) or `down`."""
+    stats: Stats | None
+    error: str | None
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "status",
+        help="a table of the nodes",
+        description="A table of the nodes: state, version, uptime, the part of "
+        "pages that were found in memory or on disk, memory and disk in use, bytes a second to clients and from the "
+        "store over the last 10 s, pages on their way in, open connections. With --watch, hits are those of the time "
+        "between two tables. Exit code 1 if a node does not answer.",
+    )
+    parser.add_argument(
+        "--watch", type=_seconds, metavar="SECONDS", help="a new table after each SECONDS, until interrupted"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a table")
+    add_options(parser, argparse.SUPPRESS)
+    parser.set_defaults(run=run)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.1 to 86400")
+    return seconds
+
+
+def run(options: argparse.Namespace) -> int:
+    before: dict[str, Stats] = {}
+    with make_client(options, nodes_needed=True, deadline=_TIMEOUT) as client:
+        while True:
+            states = states_of(client, tls_context(options))
+            if options.json:
+                print(json.dumps({"nodes": [vars(state) for state in states]}), flush=True)
+            else:
+                if options.watch and sys.stdout.isatty():
+                    print("\x1b[H\x1b[2J", end="")
+                print(table_of(states, before), flush=True)
+            if not options.watch:
+                break
+            before = {state.name: state.stats for state in states if state.stats}
+            try:
+                time.sleep(options.watch)
+            except KeyboardInterrupt:
+                break
+    if not states:
+        raise UsageError("no nodes")
+    return 1 if any(state.state in ("down", "no stats") for state in states) else 0
+
+
+def states_of(client: Client, tls: ssl.SSLContext | None) -> list[NodeState]:
+    """The nodes in the client's order. All nodes are asked at the same time."""
+    names = [node.name for node in client.nodes]
+    with concurrent.futures.ThreadPoolExecutor(min(32, len(names) + 1)) as pool:
+        asked = pool.submit(client.stats)
+        ready = dict(zip(names, pool.map(lambda name: readiness(name, tls), names), strict=True))
+        stats = asked.result()
+    return [_state(name, ready[name], stats.get(name)) for name in names]
+
+
+def _state(name: str, ready: int | str, stats: Stats | CacheyError | None) -> NodeState:
+    known = stats if isinstance(stats, Mapping) else None
+    error = str(stats) if isinstance(stats, CacheyError) else None
+    if isinstance(ready, str):  # the data port does not answer, whatever the admin port says
+        return NodeState(name, "down", known, ready)
+    if ready not in (200, 503):
+        return NodeState(name, "down", known, f"/readyz answers {ready}")
+    if known is None:
+        return NodeState(name, "no stats", None, error)
+    return NodeState(name, "ready" if ready == 200 else "leaving", known, None)
+
+
+def readiness(node: str, tls: ssl.SSLContext | None) -> int | str:
+    """The status of /readyz, or why there is none."""
+    connection = (
+        http.client.HTTPSConnection(node, timeout=_TIMEOUT, context=tls)
+        if tls
+        else http.client.HTTPConnection(node, timeout=_TIMEOUT)
+    )
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+
+
+def table_of(states: list[NodeState], before: Mapping[str, Stats]) -> str:
+    rows = [_HEADINGS]
+    notes = []
+    for state in states:
+        rows.append([shown(state.name), state.state, *_cells(state.stats or {}, before.get(state.name))])
+        if state.error:
+            notes.append(f"{shown(state.name)}: {shown(state.error, 200)}")
+    return "\n".join([table(rows, frozenset(range(4, len(_HEADINGS)))), *notes])
+
+
+def _cells(stats: Stats, before: Stats | None) -> list[str]:
+    """The columns from VERSION on; `-` for what the node does not say."""
+    memory, disk = _part(stats, "memory"), _part(stats, "disk")
+    version, uptime = stats.get("version"), _number(stats, "uptime_seconds")
+    cells = [
+        shown(version, 20) if version is not None else None,
+        time_text(uptime) if uptime is not None else None,
+        _hits(stats, before),
+        _fullness(memory, "limit_bytes"),
+        _fullness(disk, "capacity_bytes"),
+    ]
+    if disk and disk.get("state", "online") != "online":
+        cells[-1] = shown(disk["state"], 20)
+    for name in ("egress_throughput_10s_bps", "ingress_throughput_10s_bps"):
+        rate = _number(stats, name)
+        cells.append(f"{size_text(rate)}/s" if rate is not None else None)
+    for name in ("fills_in_flight", "connections"):
+        count = _number(stats, name)
+        cells.append(f"{count:.0f}" if count is not None else None)
+    return [cell if cell is not None else "-" for cell in cells]
+
+
+def _part(stats: Stats, name: str) -> Stats:
+    part = stats.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _number(stats: Stats, name: str) -> float | None:
+    number = stats.get(name)
+    return number if isinstance(number, (int, float)) and abs(number) < 1e30 else None
+
+
+def _hits(stats: Stats, before: Stats | None) -> str | None:
+    accesses, hits = _number(stats, "page_accesses"), _number(stats, "page_hits")
+    if accesses is None or hits is None:
+        return None
+    old = before or {}
+    accesses_before, hits_before = _number(old, "page_accesses") or 0, _number(old, "page_hits") or 0
+    if accesses_before <= accesses and hits_before <= hits:  # else the node was started again
+        accesses, hits = accesses - accesses_before, hits - hits_before
+    return f"{100 * hits / accesses:.1f} %" if accesses > 0 else None
+
+
+def _fullness(part: Stats, limit: str) -> str | None:
+    used, most = _number(part, "used_bytes"), _number(part, limit)
+    return f"{size_text(used)} of {size_text(most)}" if used is not None and most is not None else None

@@ -1,0 +1,377 @@
+"""The commands of cacheyctl against scripted nodes: output, exit codes, tokens, hostile texts."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from scripted_node import STATS, Objects, ScriptedNode
+
+from cachey_client import placement
+from cachey_client.cli import main
+
+SOURCES = str(pathlib.Path(__file__).resolve().parents[1] / "src")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("CACHEY_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.fixture
+def run(capsys):
+    """run(ARGUMENT...) -> (exit code, standard output, standard error)"""
+
+    def call(*arguments):
+        try:
+            code = main([str(one) for one in arguments])
+        except SystemExit as ended:  # argparse
+            code = ended.code
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def dead_address():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+def nodes_of(*nodes):
+    return ",".join(node if isinstance(node, str) else node.name for node in nodes)
+
+
+def test_status_is_a_table_of_the_nodes(run):
+    with ScriptedNode() as one, ScriptedNode(ready=503) as two:
+        code, out, err = run("--nodes", nodes_of(one, two), "status")
+    assert code == 0, err
+    heading, *rows = out.splitlines()
+    assert heading.split()[:4] == ["NODE", "STATE", "VERSION", "UPTIME"]
+    assert dict(row.split()[:2] for row in rows) == {one.name: "ready", two.name: "leaving"}
+    first = next(row for row in rows if one.name in row)
+    for cell in ("0.3.0", "1 h 1 m", "75.0 %", "500 MB of 1.0 GB", "100 GB of 1.0 TB", "412 MB/s", "1.0 MB/s"):
+        assert cell in first
+
+
+def test_a_node_that_does_not_answer_is_exit_code_1(run):
+    with ScriptedNode() as one:
+        code, out, _ = run("status", "--nodes", nodes_of(one, dead_address()))
+    assert code == 1
+    assert sorted(line.split()[1] for line in out.splitlines()[1:3]) == ["down", "ready"] and "refused" in out
+
+
+def test_a_silent_node_does_not_hide_the_others(run, monkeypatch):
+    monkeypatch.setattr("cachey_client.cli.status._TIMEOUT", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent, ScriptedNode() as one, ScriptedNode() as two:
+        name = f"127.0.0.1:{silent.getsockname()[1]}"
+        code, out, _ = run("status", "--nodes", nodes_of(name, one, two))
+    assert code == 1
+    states = dict(line.split()[:2] for line in out.splitlines()[1:4])
+    assert states == {name: "down", one.name: "ready", two.name: "ready"}
+
+
+def test_status_asks_the_admin_address(run):
+    with ScriptedNode(stats=b"not here") as data, ScriptedNode() as admin:
+        code, out, _ = run("--nodes", data.name, "--admin-node", f"{data.name}={admin.name}", "status")
+    assert code == 0 and "412 MB/s" in out
+    assert "/stats" in [path for _, path, _ in admin.asked]
+
+
+def test_status_as_json(run):
+    with ScriptedNode() as one:
+        code, out, _ = run("--nodes", one.name, "status", "--json")
+    assert code == 0
+    assert json.loads(out) == {"nodes": [{"name": one.name, "state": "ready", "stats": STATS, "error": None}]}
+
+
+@pytest.mark.parametrize(
+    "stats",
+    [
+        b"{",
+        b"[]",
+        b"null",
+        b'{"memory": 7, "version": "\\u001b[2J"}',
+        b'{"page_hits": "x"}',
+        b'{"uptime_seconds": 1e999}',
+    ],
+)
+def test_odd_stats_break_no_table_and_reach_no_terminal(run, stats):
+    with ScriptedNode(stats=stats) as one:
+        code, out, err = run("--nodes", one.name, "status")
+    assert code in (0, 1) and one.name in out
+    assert all(line.isprintable() for line in (out + err).splitlines())
+
+
+def test_warm_reports_what_was_there(run, tmp_path):
+    (tmp_path / "manifest").write_text("logs/a\nlogs/b c\t50000000\nlogs/empty\n")
+    with ScriptedNode(Objects({"/logs/a": 20 << 20, "/logs/b c": 50_000_000, "/logs/empty": 0})) as node:
+        first = run("--nodes", node.name, "warm", tmp_path / "manifest", "--check")
+        second = run("--nodes", node.name, "warm", tmp_path / "manifest")
+    assert first[0] == second[0] == 0, first
+    assert "3 objects warmed, 1 of them were there, 0 failed; 71.0 MB, of which 71.0 MB came from the store" in first[2]
+    assert "2 objects checked, 2 of them were there" in first[2]
+    assert "3 objects warmed, 3 of them were there, 0 failed; 71.0 MB, of which 0 B came from the store" in second[2]
+
+
+def test_warm_asks_the_owner_of_each_group(run, tmp_path):
+    size = 5 << 30
+    (tmp_path / "manifest").write_text("k/big\n")
+    with contextlib.ExitStack() as stack:
+        nodes = [stack.enter_context(ScriptedNode(Objects({"/k/big": size}))) for _ in range(3)]
+        code, _, err = run("--nodes", nodes_of(*nodes), "warm", tmp_path / "manifest")
+        owners = {
+            node.name: {int(fields["Range"][6:].split("-")[0]) >> 30 for _, _, fields in node.asked} for node in nodes
+        }
+    assert code == 0, err
+    for group in range(5):
+        owner, *_ = placement.rank([node.name for node in nodes], "k", "big", group)
+        assert [name for name, groups in owners.items() if group in groups] == [owner]
+
+
+def test_warm_names_what_failed(run, tmp_path):
+    (tmp_path / "manifest").write_text("k/there\nk/absent\x1b[2J\nrubbish\n")
+    with ScriptedNode(Objects({"/k/there": 10})) as node:
+        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest")
+    assert code == 1
+    assert "failed: k/absent\\x1b[2J: " in err and "failed: line 3: 'rubbish' is not kind/key" in err
+    assert "1 objects warmed, 0 of them were there, 2 failed" in err
+    assert all(line.isprintable() for line in err.splitlines())
+
+
+def test_warm_obeys_retry_after(run, tmp_path):
+    (tmp_path / "manifest").write_text("k/a\n")
+    objects = Objects({"/k/a": 10})
+    objects.refuse["/k/a"] = [(503, {"Retry-After": "1"}, b"busy\n")] * 2
+    began = time.monotonic()
+    with ScriptedNode(objects) as node:
+        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest")
+    assert code == 0, err
+    assert time.monotonic() - began >= 2
+
+
+def test_small_pages_are_warmed_in_small_windows(run, tmp_path):
+    """A server refuses more than 64 pages a request, and says how many bytes that is."""
+    (tmp_path / "manifest").write_text("k/a\n")
+    objects, limit = Objects({"/k/a": 10 << 20}, page=64 << 10), 4 << 20
+
+    def fetch(method, path, headers):
+        first, last = (int(text) for text in headers["Range"][6:].split("-"))
+        if min(last, (10 << 20) - 1) - first >= limit:
+            return 400, {"C0-Warm": f"limit={limit}"}, b"more than 64 pages\n"
+        return objects(method, path, headers)
+
+    with ScriptedNode(fetch) as node:
+        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest")
+    assert code == 0, err
+    assert len(objects.cached) == 160
+
+
+def test_a_check_notices_what_is_not_kept(run, tmp_path):
+    """The classic: all was fetched, and the cache is empty."""
+    (tmp_path / "manifest").write_text("k/a\nk/b\n")
+    objects = Objects({"/k/a": 10, "/k/b": 10})
+
+    def fetch(method, path, headers):
+        answer = objects(method, path, headers)
+        objects.cached.discard(("/k/b", 0))
+        return answer
+
+    with ScriptedNode(fetch) as node:
+        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest", "--check")
+    assert code == 1 and "failed: k/b: " in err and "failed: k/a" not in err
+
+
+def test_warm_as_json(run, tmp_path):
+    (tmp_path / "manifest").write_text("k/a\nk/b\n")
+    with ScriptedNode(Objects({"/k/a": 10})) as node:
+        code, out, _ = run("--nodes", node.name, "warm", "--json", tmp_path / "manifest")
+    end = json.loads(out.splitlines()[-1])
+    assert code == 1
+    assert {name: end[name] for name in ("event", "objects", "failed", "bytes", "fetched_bytes")} == {
+        "event": "end", "objects": 2, "failed": 1, "bytes": 10, "fetched_bytes": 10}  # fmt: skip
+
+
+def test_warm_reads_standard_input(run, monkeypatch, tmp_path):
+    (tmp_path / "input").write_text("a\nb\n")
+    with ScriptedNode(Objects({"/k/a": 10, "/k/b": 10})) as node, (tmp_path / "input").open() as text:
+        monkeypatch.setattr(sys, "stdin", text)
+        code, _, err = run("--nodes", node.name, "warm", "-", "--kind", "k")
+    assert code == 0 and "2 objects warmed" in err
+
+
+def test_an_old_server_is_a_failure_not_a_success(run, tmp_path):
+    """A server that does not know warm answers HEAD without fetching anything."""
+    (tmp_path / "manifest").write_text("k/a\n")
+    with ScriptedNode(lambda *_: (206, {"Content-Range": "bytes 0-9/10", "Content-Length": "10"}, b"")) as node:
+        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest")
+    assert code == 1 and "does not know warm" in err
+
+
+def test_an_interrupt_ends_with_a_summary(tmp_path):
+    """While a server is silent, and while standard input is open."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        command = [
+            sys.executable,
+            "-m",
+            "cachey_client.cli",
+            "--nodes",
+            f"127.0.0.1:{silent.getsockname()[1]}",
+            "warm",
+            "-",
+        ]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env=os.environ | {"PYTHONPATH": SOURCES}) as process:  # fmt: skip
+            try:
+                process.stdin.write("k/a\n")
+                process.stdin.flush()
+                silent.settimeout(30)
+                connection, _ = silent.accept()
+                process.send_signal(signal.SIGINT)
+                assert process.wait(30) == 130
+                assert "stopped early, interrupted: 0 objects warmed" in process.stderr.read()
+                connection.close()
+            finally:
+                process.kill()
+
+
+PURGES = [
+    (["k/a b/ü"], "kind=k&object=a%20b%2F%C3%BC"),
+    (["--kind", "k", "--prefix", "p&q"], "kind=k&prefix=p%26q"),
+    (["--kind", "k", "--yes"], "kind=k&all=true"),
+    (["--all", "--yes"], "all=true"),
+]
+
+
+@pytest.mark.parametrize("arguments,query", PURGES)
+def test_purge_asks_all_nodes(run, monkeypatch, arguments, query):
+    import urllib.parse
+
+    monkeypatch.setenv("CACHEY_ADMIN_TOKEN", "secret")
+    with ScriptedNode() as one, ScriptedNode() as two:
+        admin = [word for node in (one, two) for word in ("--admin-node", f"{node.name}={node.name}")]
+        code, out, err = run("--nodes", nodes_of(one, two), *admin, "purge", *arguments)
+    assert code == 0, err
+    for node in (one, two):
+        assert len(node.asked) == 1
+        method, path, headers = node.asked[0]
+        assert method == "POST" and headers["Authorization"] == "Bearer secret"
+        assert urllib.parse.parse_qsl(path.partition("?")[2]) == urllib.parse.parse_qsl(query)
+        assert f"{node.name}      3  50.3 MB       1" in out
+    assert "secret" not in out + err
+
+
+def test_a_node_that_was_not_purged_is_exit_code_1(run):
+    gone = dead_address()
+    with ScriptedNode() as one, ScriptedNode(purge=(403, b"no \x1b[2J token\n")) as two:
+        admin = [word for name in (one.name, two.name, gone) for word in ("--admin-node", f"{name}={name}")]
+        code, out, err = run("--nodes", nodes_of(one, two, gone), *admin, "purge", "k/a")
+    assert code == 1 and f"k/a may still be cached by {', '.join(sorted([two.name, gone]))}" in err
+    assert all(line.isprintable() for line in (out + err).splitlines())
+
+
+def test_former_owners_are_purged_too(run):
+    with ScriptedNode() as one, ScriptedNode() as former:
+        admin = [word for node in (one, former) for word in ("--admin-node", f"{node.name}={node.name}")]
+        code, out, _ = run("--nodes", one.name, *admin, "purge", "k/a", "--also", former.name)
+    assert code == 0 and len(former.asked) == 1 and former.name in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["k/a", "--all"],
+        ["--prefix", "p"],
+        ["--kind", ""],
+        ["--kind", "k", "--prefix", ""],
+        ["--all"],
+        ["--kind", "k"],
+        ["nokey"],
+        ["k/a", "--prefix", "p"],
+    ],
+)
+def test_a_scope_that_is_not_said_purges_nothing(run, arguments, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))  # no terminal: no question
+    with ScriptedNode() as one:
+        code, _, err = run("--nodes", one.name, "--admin-node", f"{one.name}={one.name}", "purge", *arguments)
+    assert code == 2 and err and one.asked == []
+
+
+def test_owner_lists_the_nodes_in_order(run):
+    names = [f"10.0.0.{n}:8080" for n in range(1, 5)]
+    code, out, _ = run("--nodes", ",".join(names), "owner", "big/one-tb", "--offset", "999GiB")
+    assert code == 0 and out.split() == list(placement.rank(names, "big", "one-tb", 999))
+    assert out.split()[0] == "10.0.0.3:8080"
+
+
+def test_read_writes_a_file_when_it_is_whole(run, tmp_path):
+    target = tmp_path / "out"
+    with ScriptedNode(Objects({"/k/a": 100})) as node:
+        assert run("--nodes", node.name, "read", "k/a", "-o", target)[0] == 0
+        assert target.read_bytes() == b"x" * 100
+        assert run("--nodes", node.name, "read", "k/a", "--range", "10-19", "-o", target)[0] == 0
+        assert target.read_bytes() == b"x" * 10
+        code, _, err = run("--nodes", node.name, "read", "k/absent", "-o", target)
+    assert code == 1 and "no such object" in err
+    assert target.read_bytes() == b"x" * 10 and list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    "arguments,text",
+    [
+        (["status"], "name the nodes by --nodes|--nodes or CACHEY_NODES"),
+        (["--via", "http://127.0.0.1:1", "status"], "asks each node"),
+        (["--nodes", "a:1", "--via", "http://b:1", "status"], "exclude each other"),
+        (["--nodes", "a:1", "warm"], "needs a manifest or --prefix"),
+        (["--nodes", "a:1", "warm", "/nonexistent/file"], "No such file"),
+        (["--nodes", "a:1", "warm", "--rate", "fast", "-"], "not a size"),
+        (["--nodes", "a:1", "--token-file", "/nonexistent/file", "status"], "No such file"),
+        (["--nodes", "a:1", "--ca", "/nonexistent/file", "status"], "TLS"),
+        (["--nodes", "a:1,a:1", "status"], "a:1"),
+        (["--nodes", "no port at all", "status"], "no port at all"),
+        (["--nodes", "a:1", "--admin-node", "x", "status"], "NODE=HOST:PORT"),
+        (["--nodes", "a:1", "read", "k/a", "--range", "9-0"], "not a range"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(run, arguments, text):
+    import re
+
+    code, out, err = run(*arguments)
+    assert code == 2 and out == "" and re.search(text, err), err
+
+
+@pytest.mark.parametrize("token", ["two words", "two\nlines", "späß", "x" * 5000, ""])
+def test_a_token_that_is_none_is_refused_and_not_shown(run, tmp_path, token):
+    (tmp_path / "token").write_text(token)
+    code, _, err = run("--nodes", "a:1", "--token-file", tmp_path / "token", "status")
+    assert code == 2 and (not token or token not in err)
+
+
+def test_the_token_of_a_file_is_sent(run, tmp_path):
+    (tmp_path / "token").write_text("t0ken\n")
+    (tmp_path / "manifest").write_text("k/a\n")
+    with ScriptedNode(Objects({"/k/a": 10})) as node:
+        assert run("--nodes", node.name, "--token-file", tmp_path / "token", "warm", tmp_path / "manifest")[0] == 0
+    assert node.asked[0][2]["Authorization"] == "Bearer t0ken"
+
+
+def test_a_reader_that_has_gone_is_no_traceback():
+    with ScriptedNode() as node:
+        watch = f"{sys.executable} -m cachey_client.cli --nodes {node.name} status --watch 0.1 | head -1"
+        environment = os.environ | {"PYTHONPATH": SOURCES}
+        done = subprocess.run(
+            ["bash", "-c", watch], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.stdout.startswith("NODE") and "Traceback" not in done.stderr
