@@ -66,8 +66,16 @@ def ask(fleet: Fleet, question: Question, attempts: Attempts, request: Request) 
 
 
 def _sent(fleet: Fleet, question: Question, attempts: Attempts, request: Request, node: str) -> Exchange:
-    began = time.monotonic()
     exchange = _exchange(fleet, question, request, node)
+    try:
+        return _answering(fleet, question, attempts, request, exchange)
+    except BaseException:
+        exchange.close()
+        raise
+
+
+def _answering(fleet: Fleet, question: Question, attempts: Attempts, request: Request, exchange: Exchange) -> Exchange:
+    began = time.monotonic()
     exchange.open()
     assert request.first is not None and request.last is not None
     if not question.may_hedge or request.last - request.first >= LENGTH_MAX:
@@ -96,6 +104,9 @@ def _raced(first: Exchange, second: Exchange) -> Exchange | None:
             return second
     except CacheyError:
         pass
+    except BaseException:
+        second.close()
+        raise
     second.close()
     return None
 

@@ -10,7 +10,7 @@ SECONDS_MAX = 7 * 86400.0  # in place of infinity: waits of the operating system
 
 
 class Deadline:
-    """Thread-safe. `cancel` makes the deadline pass at once, for the threads that work on the same call."""
+    """Thread-safe."""
 
     def __init__(self, seconds: float) -> None:
         if not seconds > 0:
@@ -20,5 +20,12 @@ class Deadline:
     def left(self) -> float:
         return self._at - time.monotonic()
 
+    def child(self) -> Deadline:
+        """The same time, for some threads that `cancel` stops."""
+        child = Deadline(1.0)
+        child._at = self._at
+        return child
+
     def cancel(self) -> None:
+        """Makes the deadline pass at once, for the threads that share it."""
         self._at = 0.0

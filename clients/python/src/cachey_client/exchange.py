@@ -27,7 +27,6 @@ from .pool import Pool
 from .results import PageStatus
 from .wire import Hung, Wire
 
-CONNECT_SECONDS = 0.25
 PATIENCE_SECONDS = 2.0
 PROBE_SECONDS = 1.0
 USER_AGENT = "cachey-client/0.3.0"
@@ -117,7 +116,7 @@ class Exchange:
     def open(self, *, wait: bool = True) -> bool:
         """Connects and sends the request. Without `wait`, False if the node's connections are all in use."""
         try:
-            self._wire = self._pool.take(self.node, CONNECT_SECONDS, self._deadline, wait=wait)
+            self._wire = self._pool.take(self.node, self._deadline, wait=wait)
         except OSError as fault:
             if isinstance(fault, CacheyError):
                 raise
@@ -242,7 +241,7 @@ class Exchange:
             raise self._fault(fault, down=not isinstance(fault, http.client.HTTPException)) from None
         self._wire = None
         try:
-            self._wire = self._pool.fresh(wire, CONNECT_SECONDS, self._deadline)
+            self._wire = self._pool.fresh(wire, self._deadline)
             self._send()
         except OSError as again:
             raise self._fault(again, down=True) from None
@@ -269,7 +268,7 @@ def probe(pool: Pool, node: str, deadline: Deadline) -> bool:
     limit = Deadline(max(0.001, min(PROBE_SECONDS, deadline.left())))
     wire = None
     try:
-        wire = pool.connect(node, CONNECT_SECONDS, limit)
+        wire = pool.connect(node, limit)
         wire.send("GET", "/readyz", [("Host", node), ("User-Agent", USER_AGENT)], limit)
         wire.reader.patience = PROBE_SECONDS
         wire.head()

@@ -141,10 +141,10 @@ class Refreshed(Membership):
             done.set()
 
 
-def addresses(host: str, port: int) -> list[str]:
-    """The nodes behind a name, by address."""
+def addresses_of(host: str, port: int) -> list[tuple[str, int]]:
+    """The addresses behind a name, as the name server orders them. Raises OSError if there is none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return sorted({join_node(str(address[0]), port) for *_, address in found})
+    return list(dict.fromkeys((str(address[0]), port) for *_, address in found))
 
 
 class File:
@@ -174,7 +174,7 @@ def membership(nodes: Sequence[str] | str) -> Membership:
     scheme, colon, rest = nodes.partition(":")
     if colon and scheme == "dns":
         host, port = split_node(rest)
-        return Refreshed(nodes, lambda: addresses(host, port), DNS_SECONDS)
+        return Refreshed(nodes, lambda: sorted(join_node(*found) for found in addresses_of(host, port)), DNS_SECONDS)
     if colon and scheme == "file" and rest:
         return Refreshed(nodes, File(rest), FILE_SECONDS)
     return Static([name.strip() for name in nodes.split(",")])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 import threading
 import time
-from collections.abc import Iterable
 
 from .deadline import Deadline
 from .errors import DeadlineExceeded, Invalid
 from .membership import split_node
+from .resolving import Resolver
 from .wire import Wire
 
+RESOLVE_SECONDS = 2.0
+SWEEP_SECONDS = 15.0
+_LANES_MAX = 2048
 IDLE_SECONDS = 45.0  # below the 75 s of the server and of HAProxy
 
 
@@ -32,13 +36,16 @@ class Pool:
         self._most = most
         self._tls = tls
         self._closed = False
+        self._resolver = Resolver()
+        self._sweep_at = time.monotonic() + SWEEP_SECONDS
         self.after_fork()
 
     def after_fork(self) -> None:
+        self._resolver.after_fork()
         self._lock = threading.Lock()
         self._lanes: dict[str, _Lane] = {}
 
-    def take(self, node: str, connect_timeout: float, deadline: Deadline, *, wait: bool = True) -> Wire | None:
+    def take(self, node: str, deadline: Deadline, *, wait: bool = True) -> Wire | None:
         """An idle or a new connection. If all are in use, waits until the deadline; without `wait`, None."""
         if self._closed:
             raise Invalid("the client is closed")
@@ -48,53 +55,67 @@ class Pool:
                 raise DeadlineExceeded("all connections are in use", node=node)
             return None
         try:
-            return self._idle(lane) or self.connect(node, connect_timeout, deadline)
+            wire = self._idle(lane) or self.connect(node, deadline)
+            wire.places = lane.places
+            return wire
         except BaseException:
             lane.places.release()
             raise
 
-    def fresh(self, wire: Wire, connect_timeout: float, deadline: Deadline) -> Wire:
+    def fresh(self, wire: Wire, deadline: Deadline) -> Wire:
         """A new connection in the place of one that went stale while idle."""
         wire.close()
         try:
-            return self.connect(wire.node, connect_timeout, deadline)
+            new = self.connect(wire.node, deadline)
+            new.places = wire.places
+            return new
         except BaseException:
-            self._lane(wire.node).places.release()
+            wire.places.release()
             raise
 
-    def connect(self, node: str, connect_timeout: float, deadline: Deadline) -> Wire:
+    def connect(self, node: str, deadline: Deadline) -> Wire:
         """A new connection that is not counted."""
-        timeout = min(connect_timeout, max(0.001, deadline.left()))
-        return Wire.connect(node, split_node(node), self._tls, timeout)
+        host, port = split_node(node)
+        try:
+            addresses = self._resolver.resolve(host, port, max(0.0, min(RESOLVE_SECONDS, deadline.left())))
+            return Wire.connect(node, host, addresses, self._tls, deadline)
+        except OSError:
+            self._resolver.forget(host, port)
+            raise
 
     def give_back(self, wire: Wire, *, reusable: bool) -> None:
-        lane = self._lane(wire.node)
         if reusable and not self._closed:
             wire.fresh = False
+            lane = self._lane(wire.node)
             with self._lock:
                 lane.idle.append((time.monotonic(), wire))
         else:
             wire.close()
-        lane.places.release()
+        wire.places.release()
+        if time.monotonic() >= self._sweep_at:
+            self._sweep_at = time.monotonic() + SWEEP_SECONDS
+            self._sweep(time.monotonic() - IDLE_SECONDS)
 
-    def retain(self, nodes: Iterable[str]) -> None:
-        """Closes the idle connections to nodes that are no longer of the fleet."""
-        keep = set(nodes)
+    def _sweep(self, oldest: float) -> None:
+        """Closes connections that have been idle since before `oldest`, such as those to nodes that have left."""
         with self._lock:
-            gone = [wire for node, lane in self._lanes.items() if node not in keep for _, wire in lane.idle]
-            for node, lane in self._lanes.items():
-                if node not in keep:
-                    lane.idle = []
-        for wire in gone:
+            old = [wire for lane in self._lanes.values() for since, wire in lane.idle if since < oldest]
+            for lane in self._lanes.values():
+                lane.idle = [(since, wire) for since, wire in lane.idle if since >= oldest]
+            if len(self._lanes) >= _LANES_MAX:
+                self._lanes = {node: lane for node, lane in self._lanes.items() if lane.idle}
+        for wire in old:
             wire.close()
 
     def close(self) -> None:
         self._closed = True
-        self.retain(())
+        self._sweep(math.inf)
 
     def _lane(self, node: str) -> _Lane:
         lane = self._lanes.get(node)
         if lane is None:
+            if len(self._lanes) >= _LANES_MAX:
+                self._sweep(math.inf)  # a balancer names more and more nodes
             with self._lock:
                 lane = self._lanes.setdefault(node, _Lane(self._most))
         return lane

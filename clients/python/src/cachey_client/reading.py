@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from dataclasses import replace
 from typing import Any
 
 from .asking import Fleet, Question, ask
@@ -41,17 +42,18 @@ class Reading:
     ) -> None:
         """submit: runs a function on another thread; None if there is no place."""
         self._fleet = fleet
-        self._question = question
+        self._question = self._whole = question
         self._start = start
         self._end = end
         self._into = into
         self._submit = submit
         self._pages: list[PageStatus] = []
         self._nodes: list[str] = []
+        self._faults: list[BaseException] = []
 
     def run(self) -> Read:
         for last in range(VERSIONS_MAX - 1, -1, -1):
-            self._pages, self._nodes = [], []
+            self._pages, self._nodes, self._faults = [], [], []
             try:
                 return self._one_version()
             except _OtherVersion as other:
@@ -64,20 +66,24 @@ class Reading:
         raise AssertionError
 
     def _one_version(self) -> Read:
-        group, size = self._start // self._question.group_size, self._question.group_size
+        self._question = replace(self._whole, deadline=self._whole.deadline.child())
+        group, size = self._start // self._whole.group_size, self._whole.group_size
         group_end = (group + 1) * size
         attempts = self._question.attempts(self._fleet, group)
         stop = group_end if self._end is None else min(self._end, group_end)
         exchange = self._ask(attempts, self._start, stop - 1, None)
         first, last, version = exchange.partial()
         end = version.size if self._end is None else min(self._end, version.size)
-        target = None
-        others: list[Future[None]] = []
         try:
             target = _Target(self._into, end - self._start)
-            later = self._later(group_end, end, target.view, version)
+        except BaseException:
+            exchange.close()
+            raise
+        later = self._later(group_end, end, target.view, version)
+        others: list[Future[None]] = []
+        try:
             for part in later if self._submit else ():
-                future = self._submit(self._part, *part, version) if self._submit else None
+                future = self._submit(self._guarded, *part, version) if self._submit else None
                 if future is None:
                     break
                 others.append(future)
@@ -86,19 +92,31 @@ class Reading:
                 self._part(*part, version)
             for other in others:
                 other.result()
-        except BaseException:
+        except BaseException as error:
             exchange.close()
-            if others:
-                self._question.deadline.cancel()
+            self._question.deadline.cancel()
             for other in others:
-                other.cancel() or other.exception()
-            if target is not None:
-                target.release()
-            raise
+                other.cancel()
+            wait(others)
+            target.release()
+            raise self._cause(error) from None
         return Read(
             target.data(), self._start, end, version.etag, version.size, version.last_modified,
             tuple(sorted(self._pages)), tuple(dict.fromkeys(self._nodes)),
         )  # fmt: skip
+
+    def _guarded(self, *part: Any) -> None:
+        """A part on a thread of its own. If it fails, the other parts end soon."""
+        try:
+            self._part(*part)
+        except BaseException as error:
+            self._faults.append(error)
+            self._question.deadline.cancel()
+            raise
+
+    def _cause(self, error: BaseException) -> BaseException:
+        """The fault that came first: the others may be faults of parts that it stopped."""
+        return self._faults[0] if self._faults and isinstance(error, CacheyError) else error
 
     def _later(self, at: int, end: int, view: memoryview, version: Version) -> list[tuple[int, int, memoryview]]:
         """The parts after the first one: (first, last, where the bytes belong)."""

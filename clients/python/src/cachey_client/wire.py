@@ -7,11 +7,15 @@ import io
 import select
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 
 from .deadline import Deadline
 
+CONNECT_SECONDS = 0.25
+TLS_SECONDS = 2.0
+ADDRESSES_MAX = 4
 HEAD_MAX = 64 << 10
 _BUFFER = 32 << 10
 _RECEIVE_MAX = 1 << 30  # OpenSSL counts in 32 bits
@@ -121,6 +125,7 @@ class Wire:
     def __init__(self, node: str, sock: socket.socket) -> None:
         self.node = node
         self.fresh = True
+        self.places = threading.Semaphore()
         self._sock = sock
         self._http = http.client.HTTPConnection("node")
         self._http.auto_open = 0
@@ -129,18 +134,30 @@ class Wire:
         self._response: http.client.HTTPResponse | None = None
 
     @classmethod
-    def connect(cls, node: str, address: tuple[str, int], tls: ssl.SSLContext | None, timeout: float) -> Wire:
-        deadline = time.monotonic() + timeout
-        sock = socket.create_connection(address, timeout)
-        try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if tls is not None:
-                sock.settimeout(max(0.001, deadline - time.monotonic()))
-                sock = tls.wrap_socket(sock, server_hostname=address[0])
-        except BaseException:
-            sock.close()
-            raise
-        return cls(node, sock)
+    def connect(
+        cls, node: str, host: str, addresses: list[tuple[str, int]], tls: ssl.SSLContext | None, deadline: Deadline
+    ) -> Wire:
+        """To the first address that answers. Each has CONNECT_SECONDS, and TLS_SECONDS more for the handshake."""
+        fault: OSError = TimeoutError("the deadline passed")
+        for address in addresses[:ADDRESSES_MAX]:
+            left = deadline.left()
+            if left <= 0:
+                break
+            try:
+                sock = socket.create_connection(address, min(CONNECT_SECONDS, left))
+            except OSError as error:
+                fault = error
+                continue
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if tls is not None:
+                    sock.settimeout(max(0.001, min(TLS_SECONDS, deadline.left())))
+                    sock = tls.wrap_socket(sock, server_hostname=host)
+            except BaseException:
+                sock.close()
+                raise
+            return cls(node, sock)
+        raise fault
 
     def fileno(self) -> int:
         return self._sock.fileno()

@@ -1,0 +1,52 @@
+"""Fixtures: scripted nodes, and clients with a key that each node owns."""
+
+import contextlib
+import sys
+
+import pytest
+
+from cachey_client import Client, exchange, placement
+from scripted import Node
+
+
+@pytest.fixture
+def nodes():
+    """nodes(script, ...): one running node for each script."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*scripts, **options):
+            return [stack.enter_context(Node(script, **options)) for script in scripts]
+
+        yield start
+
+
+@pytest.fixture
+def client_of():
+    """client_of(nodes or names, **options): a client that is closed by the end of the test."""
+    with contextlib.ExitStack() as stack:
+
+        def make(nodes, **options):
+            names = [node if isinstance(node, str) else node.name for node in nodes]
+            return stack.enter_context(Client(names, **{"deadline": 10.0, "hedge_budget": 0.0} | options))
+
+        yield make
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A silent node is probed after 0.1 s."""
+    monkeypatch.setattr(exchange, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(exchange, "PROBE_SECONDS", 0.2)
+
+
+def key_of(owner, others, kind="k", group=0):
+    """A key that `owner` owns; with several others, the first one of these is its second node."""
+    names = [node if isinstance(node, str) else node.name for node in (owner, *others)]
+    for i in range(100_000):
+        ranked = placement.rank(names, kind, f"key-{i}", group)
+        if ranked[0] == names[0] and (len(names) < 3 or ranked[1] == names[1]):
+            return f"key-{i}"
+    raise AssertionError("no such key")
+
+
+sys.modules.setdefault("fixtures", sys.modules[__name__])

@@ -1,0 +1,176 @@
+"""Bodies that break off: the read goes on at the next byte, of the same version only."""
+
+import pytest
+
+from cachey_client import Changed, Unavailable
+from conftest import key_of
+from scripted import content, healthy
+
+
+def cut(only, **options):
+    """Sends `only` bytes of a right body, then ends the connection."""
+    return lambda peer, request: peer.right(request, only=only, **options) and False
+
+
+def test_the_rest_comes_from_the_second_node_of_the_same_version(nodes, client_of):
+    owner, other = nodes(cut(300), healthy())
+    read = client_of([owner, other]).read("k", key_of(owner, [other]), 100, 900)
+    assert read.data == content(100, 800)
+    assert read.nodes == (owner.name, other.name)
+    assert (other.requests[0].first, other.requests[0].last) == (400, 899)
+    assert other.requests[0].fields["if-match"] == '"v1"'
+    assert other.requests[0].fields["x-request-id"] == owner.requests[0].fields["x-request-id"]
+
+
+def test_a_reset_in_a_body_is_resumed_too(nodes, client_of):
+    def reset(peer, request):
+        peer.right(request, size=1 << 20, only=1 << 19)
+        peer.reset()
+
+    owner, other = nodes(reset, healthy(size=1 << 20))
+    read = client_of([owner, other]).read("k", key_of(owner, [other]))
+    assert read.data == content(0, 1 << 20)
+
+
+def test_a_body_that_hangs_is_resumed(nodes, client_of, impatient):
+    def stall(peer, request):
+        peer.right(request, only=300)
+        peer.hang()
+
+    (owner,) = nodes(stall, ready=False)
+    (other,) = nodes(healthy())
+    read = client_of([owner, other]).read("k", key_of(owner, [other]))
+    assert (read.data, read.nodes) == (content(0, 1000), (owner.name, other.name))
+
+
+def test_another_version_at_the_second_node_starts_the_read_over(nodes, client_of):
+    """No byte of the first version is left."""
+    owner, other = nodes(cut(300), healthy(tag='"v2"', seed=2))
+    owner.script = lambda peer, request: (
+        peer.right(request, only=300) and False if len(owner.requests) == 1 else peer.right(request, tag='"v2"', seed=2)
+    )
+    read = client_of([owner, other]).read("k", key_of(owner, [other]))
+    assert (read.data, read.etag) == (content(0, 1000, seed=2), '"v2"')
+
+
+def test_a_node_that_ignores_if_match_is_found_out(nodes, client_of):
+    def ignores(peer, request):
+        request.fields.pop("if-match", None)
+        peer.right(request, tag='"v2"', seed=2)
+
+    owner, other = nodes(cut(300), ignores)
+    key = key_of(owner, [other])
+    with pytest.raises(Changed):
+        client_of([owner, other]).read("k", key)
+    assert len(owner.requests) == 2
+
+
+def test_a_size_that_changes_under_the_same_tag_is_a_change(nodes, client_of):
+    owner, other = nodes(cut(300), healthy(size=999))
+    with pytest.raises(Changed):
+        client_of([owner, other]).read("k", key_of(owner, [other]), 0, 500)
+
+
+def test_versions_that_change_all_the_time_are_an_error(nodes, client_of):
+    owner, other = nodes(cut(300), healthy(tag='"v2"'))
+    with pytest.raises(Changed):
+        client_of([owner, other]).read("k", key_of(owner, [other]))
+
+
+def test_without_a_tag_a_broken_body_is_never_resumed(nodes, client_of):
+    (node,) = nodes(cut(300))
+    node.script = lambda peer, request: peer.right(
+        request, tag="x", ETag=None, only=300 if len(node.requests) == 1 else None
+    )
+    read = client_of([node]).read("k", "x")
+    assert read.data == content(0, 1000)
+    assert [request.first for request in node.requests] == [0, 0]
+
+
+def test_a_body_that_breaks_many_times_is_put_together(nodes, client_of):
+    two = nodes(cut(150), cut(170))
+    read = client_of(two).read("k", "x")
+    assert read.data == content(0, 1000)
+    assert 6 <= sum(len(node.requests) for node in two) <= 7
+
+
+def test_bodies_without_progress_end_in_an_error(nodes, client_of):
+    (node,) = nodes(cut(0))
+    node.script = lambda peer, request: peer.right(request, only=0 if request.first else 10) and False
+    with pytest.raises(Unavailable):
+        client_of([node]).read("k", "x")
+    assert len(node.requests) < 20
+
+
+def test_into_is_filled_in_place_over_a_break(nodes, client_of):
+    owner, other = nodes(cut(300), healthy())
+    into = bytearray(b"#" * 1100)
+    read = client_of([owner, other]).read("k", key_of(owner, [other]), into=memoryview(into)[50:])
+    assert isinstance(read.data, memoryview) and read.data == content(0, 1000)
+    assert into == b"#" * 50 + content(0, 1000) + b"#" * 50
+
+
+def test_409_is_asked_again_once(nodes, client_of):
+    (node,) = nodes(None)
+    node.script = lambda peer, request: peer.answer(409, b"changed") if len(node.requests) == 1 else peer.right(request)
+    client = client_of([node])
+    assert len(client.read("k", "x")) == 1000
+    node.script = lambda peer, request: peer.answer(409, b"changed")
+    with pytest.raises(Changed):
+        client.read("k", "x")
+    assert len(node.requests) == 4
+
+
+def test_if_match_of_the_caller_is_sent_and_final(nodes, client_of):
+    (node,) = nodes(healthy())
+    client = client_of([node])
+    assert len(client.read("k", "x", if_match='"v1"')) == 1000
+    with pytest.raises(Changed):
+        client.read("k", "x", if_match='"v0"')
+    assert len(node.requests) == 2
+
+
+def test_parts_of_several_groups_are_of_one_version(nodes, client_of):
+    """The owner of the second group has a newer version: the read is of the newer one, or an error."""
+    mib = 1 << 20
+    old, new = nodes(healthy(size=4 * mib), healthy(size=4 * mib, tag='"v2"', seed=2))
+    client = client_of([old, new], group_size=mib)
+    with pytest.raises(Changed):
+        for i in range(20):
+            client.read("k", f"key-{i}")
+
+
+@pytest.mark.parametrize("span", [(0, None), (5, 3 << 20), ((1 << 20) - 1, (1 << 20) + 1), (1 << 20, 2 << 20), (7, 9)])
+def test_each_group_is_asked_of_its_owner(nodes, client_of, span):
+    mib, size = 1 << 20, (4 << 20) + 17
+    two = nodes(healthy(size=size), healthy(size=size))
+    client = client_of(two, group_size=mib)
+    start, end = span
+    read = client.read("k", "x", start, end)
+    assert read.data == content(start, (size if end is None else end) - start)
+    for node in two:
+        for request in node.requests:
+            assert request.first // mib == request.last // mib
+            key = key_of_group(two, request.first // mib)
+            assert key == node.name
+
+
+def key_of_group(two, group):
+    from cachey_client.placement import rank
+
+    return rank([node.name for node in two], "k", "x", group)[0]
+
+
+def test_a_part_that_fails_for_good_fails_the_read(nodes, client_of):
+    mib = 1 << 20
+
+    def denied_later(peer, request):
+        if request.first >= 2 * mib:
+            return peer.answer(403, b"denied")
+        return peer.right(request, size=4 * mib)
+
+    (node,) = nodes(denied_later)
+    from cachey_client import Denied
+
+    with pytest.raises(Denied):
+        client_of([node], group_size=mib).read("k", "x")
