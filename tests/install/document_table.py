@@ -85,6 +85,7 @@ TABLE = [
     Elsewhere("docs/operations.md", r"^cmake --install", "tests/install/test_deb.py"),
     Elsewhere("docs/operations.md", r"cachey-second", "tests/install/test_deb.py"),
     Read("docs/operations.md", r"postrotate", "logrotate"),
+    Elsewhere("docs/python-client.md", "", "clients/python/tests/test_recipes.py"),
     Run("docs/s3-endpoint.md", r"^cachey --s3api-listen", "s3 endpoint", says=(r"download: s3://data/table\.parquet",)),
     Run("docs/scale-out.md", r"^install -m 0644 deploy/haproxy", "fleet", says=(r"^0123456789",)),
     Run("docs/scale-out.md", r"^curl -fsS http://10\.0\.0\.4", "fleet", says=(r"^\d+ nodes \d+ n4 10\.0\.0\.4 2 ",)),

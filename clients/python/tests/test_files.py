@@ -6,10 +6,10 @@ import random
 import zipfile
 
 import pytest
-from scripted_client import ScriptedClient
 
 from cachey_client import files
 from cachey_client.errors import Changed, NotFound
+from scripted_client import ScriptedClient
 
 KIB, MIB = 1 << 10, 1 << 20
 DATA = random.Random(1).randbytes(9 * MIB + 7)

@@ -8,11 +8,10 @@ import pytest
 
 fsspec = pytest.importorskip("fsspec")
 
-from scripted_client import ScriptedClient  # noqa: E402
-
 from cachey_client import files, filesystem, ranges  # noqa: E402
 from cachey_client.errors import Changed, NotFound, Unavailable  # noqa: E402
 from cachey_client.filesystem import CacheyFileSystem  # noqa: E402
+from scripted_client import ScriptedClient  # noqa: E402
 
 ODD_KEYS = [
     "a//b",

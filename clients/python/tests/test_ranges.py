@@ -6,10 +6,10 @@ import threading
 import time
 
 import pytest
-from scripted_client import ScriptedClient
 
 from cachey_client.errors import Changed, DeadlineExceeded, NotCached, NotFound, OutOfRange
 from cachey_client.ranges import PARALLEL, plan, read_ranges, side_by_side
+from scripted_client import ScriptedClient
 
 KIB, MIB = 1 << 10, 1 << 20
 DATA = random.Random(1).randbytes(MIB)
@@ -199,6 +199,12 @@ class TestVersions:
         answers = read_ranges(client, "k", "o", self.RANGES)
         assert [bytes(answer.data) for answer in answers] == [DATA[start:end] for start, end in self.RANGES]
         assert {answer.etag for answer in answers} == {'"2"'}
+
+    def test_versions_of_the_same_second_are_tried_in_turn(self, client, monkeypatch):
+        self.mixed(client, refreshes=True)
+        monkeypatch.setattr(ScriptedClient, "_date", lambda *_: "Sun, 29 Nov 2026 10:00:00 GMT")
+        answers = read_ranges(client, "k", "o", self.RANGES)
+        assert [bytes(answer.data) for answer in answers] == [DATA[start:end] for start, end in self.RANGES]
 
     def test_a_version_that_does_not_come_is_changed(self, client):
         self.mixed(client, refreshes=False)

@@ -7,6 +7,7 @@ version of the object.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import email.utils
 import functools
@@ -30,6 +31,8 @@ _SPAN_MAX = 32 << 20
 """A gap is not bridged if the span would be longer. Ranges that overlap share a span of any length."""
 _EXACT_MAX = 16 << 20
 """The longest range that the server takes with C0-Exact."""
+
+_VERSIONS_MAX = 3
 
 _Result = TypeVar("_Result")
 
@@ -164,18 +167,21 @@ def _of_one_version(
     name: str, spans: list[Span], answers: list[_Answer], read: Callable[..., _Answer]
 ) -> list[_Answer]:
     """Nodes can hold unequal versions of an object that was overwritten. Spans of older versions are read again, with
-    the newest version as a condition; the server then asks the store."""
-    if len({answer.read.etag for answer in answers}) < 2:
+    the newest version as a condition; the server then asks the store. Versions of one second are tried in turn."""
+    moments = {answer.read.etag: _moment(answer.read.last_modified) for answer in answers}
+    if len(moments) < 2:
         return answers
-    newest = max(answers, key=lambda answer: _moment(answer.read.last_modified)).read.etag
 
-    def again(span: Span, old: _Answer) -> _Answer:
-        return old if old.read.etag == newest else read(span, if_match=newest)
+    def again(span: Span, old: _Answer, etag: str | None) -> _Answer:
+        return old if old.read.etag == etag else read(span, if_match=etag)
 
-    fresh = side_by_side([functools.partial(again, *pair) for pair in zip(spans, answers, strict=True)])
-    if len({answer.read.etag for answer in fresh}) > 1:
-        raise Changed(f"{name}: the object was overwritten while its ranges were read")
-    return fresh
+    for etag in sorted(moments, key=lambda one: -moments[one])[:_VERSIONS_MAX]:
+        work = [functools.partial(again, *pair, etag) for pair in zip(spans, answers, strict=True)]
+        with contextlib.suppress(Changed):
+            fresh = side_by_side(work)
+            if all(answer.read.etag == etag for answer in fresh):
+                return fresh
+    raise Changed(f"{name}: the object was overwritten while its ranges were read")
 
 
 def _moment(last_modified: str | None) -> float:
