@@ -1,11 +1,10 @@
 """Fixtures: scripted nodes, and clients with a key that each node owns."""
 
 import contextlib
-import sys
 
 import pytest
 
-from cachey_client import Client, exchange, placement
+from cachey_client import Client, attempts, exchange, placement
 from scripted import Node
 
 
@@ -39,6 +38,12 @@ def impatient(monkeypatch):
     monkeypatch.setattr(exchange, "PROBE_SECONDS", 0.2)
 
 
+@pytest.fixture
+def hasty(monkeypatch):
+    """The pauses between attempts are short."""
+    monkeypatch.setattr(attempts, "PAUSES", (0.01, 0.02, 0.03, 0.04))
+
+
 def key_of(owner, others, kind="k", group=0):
     """A key that `owner` owns; with several others, the first one of these is its second node."""
     names = [node if isinstance(node, str) else node.name for node in (owner, *others)]
@@ -47,6 +52,3 @@ def key_of(owner, others, kind="k", group=0):
         if ranked[0] == names[0] and (len(names) < 3 or ranked[1] == names[1]):
             return f"key-{i}"
     raise AssertionError("no such key")
-
-
-sys.modules.setdefault("fixtures", sys.modules[__name__])

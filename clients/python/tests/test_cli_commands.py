@@ -12,10 +12,10 @@ import sys
 import time
 
 import pytest
-from scripted_node import STATS, Objects, ScriptedNode
 
 from cachey_client import placement
 from cachey_client.cli import main
+from scripted_node import STATS, Objects, ScriptedNode
 
 SOURCES = str(pathlib.Path(__file__).resolve().parents[1] / "src")
 

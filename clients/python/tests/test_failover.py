@@ -142,7 +142,7 @@ def test_past_the_end_tells_the_size(nodes, client_of):
 def test_not_cached_is_its_own_error_and_final(nodes, client_of):
     def uncached(peer, request):
         assert request.fields["cache-control"] == "only-if-cached"
-        peer.answer(504, b"only-if-cached: not all bytes are in the cache")
+        peer.answer(504, b"not all bytes are in the cache", Cache_Control="no-store")
 
     owner, other = nodes(uncached, healthy())
     with pytest.raises(NotCached):

@@ -6,6 +6,8 @@ from cachey_client import Changed, Unavailable
 from conftest import key_of
 from scripted import content, healthy
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 
 def cut(only, **options):
     """Sends `only` bytes of a right body, then ends the connection."""

@@ -6,8 +6,9 @@ import http.client
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from .asking import Fleet, Question, ask
@@ -17,6 +18,8 @@ from .exchange import Exchange, Request
 from .membership import split_node
 from .placement import text_bytes
 from .results import Purged, Warmed
+
+_Told = TypeVar("_Told")
 
 ANSWER_MAX = 4 << 20
 _WARMED = re.compile(r"pages=(\d{1,9}); fetched=(\d{1,9}); bytes=(\d{1,19})")
@@ -85,11 +88,17 @@ class Call:
     places: dict[str, str]
     admin_token: str | None
     token: str | None
-    deadline: Deadline
+    seconds: float
+    submit: Callable[..., Future[Any] | None]
+
+    def each(self, ask_node: Callable[[Call, str], _Told]) -> dict[str, _Told]:
+        """Asks the nodes side by side, each with a deadline of its own."""
+        asked = [(node, self.submit(ask_node, self, node)) for node in self.places]
+        return {node: ask_node(self, node) if future is None else future.result() for node, future in asked}
 
 
 def purge(call: Call, query: str) -> dict[str, Purged | CacheyError]:
-    return {node: _purged(call, node, f"/admin/purge?{query}") for node in call.places}
+    return call.each(lambda call, node: _purged(call, node, f"/admin/purge?{query}"))
 
 
 def _purged(call: Call, node: str, target: str) -> Purged | CacheyError:
@@ -103,7 +112,7 @@ def _purged(call: Call, node: str, target: str) -> Purged | CacheyError:
 
 
 def stats(call: Call) -> dict[str, dict[str, Any] | CacheyError]:
-    return {node: _stats(call, node) for node in call.places}
+    return call.each(_stats)
 
 
 def _stats(call: Call, node: str) -> dict[str, Any] | CacheyError:
@@ -120,7 +129,7 @@ def _stats(call: Call, node: str) -> dict[str, Any] | CacheyError:
 def _answer(call: Call, place: str, method: str, target: str, token: str | None) -> dict[str, Any]:
     split_node(place)
     request = Request(method, target, (), "", token=token)
-    exchange = Exchange(call.fleet.pool, place, request, call.deadline, call.deadline.left())
+    exchange = Exchange(call.fleet.pool, place, request, Deadline(call.seconds), call.seconds)
     exchange.open()
     exchange.head()
     try:

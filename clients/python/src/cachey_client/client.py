@@ -258,9 +258,10 @@ class Client:
         for node in self._fleet.route.everyone(deadline):
             host, _ = split_node(node)
             places[node] = self._admin_nodes.get(node, join_node(host, self._admin_port))
-        return admin.Call(self._fleet, places, _secret(self._admin_token), _secret(self._token), deadline)
+        secrets = _secret(self._admin_token), _secret(self._token)
+        return admin.Call(self._fleet, places, *secrets, self._deadline, self._submit)
 
-    def _submit(self, work: Callable[..., None], *arguments: Any) -> Future[None] | None:
+    def _submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any] | None:
         """Runs work on a thread of the client. None on such a thread: its work must not wait for a place."""
         if getattr(_worker, "busy", False):
             return None

@@ -36,7 +36,7 @@ class CacheyError(Exception):
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        said = self.message
+        said = self.message if self.status is None else f"{self.message}, status {self.status}"
         if self.text:
             said += f": {self.text}"
         where = [f"{name} {value}" for name, value in (("node", self.node), ("request", self.request_id)) if value]

@@ -21,6 +21,7 @@ from .errors import (
     NotFound,
     OutOfRange,
     Unavailable,
+    printable,
 )
 from .placement import text_bytes
 from .pool import Pool
@@ -33,11 +34,18 @@ USER_AGENT = "cachey-client/0.3.0"
 
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _NO_RANGE = re.compile(r"bytes \*/(\d{1,19})")
-_STATUS = re.compile(r"\s*(\d{1,19})-(\d{1,19}); ([^;]+); (\d{1,12})\s*")
-_FINAL: dict[int, type[CacheyError]] = {
-    400: Invalid, 401: Denied, 403: Denied, 404: NotFound, 409: Changed, 412: Changed, 416: OutOfRange,
-    507: CacheyError,
-}  # fmt: skip
+_STATUS = re.compile(r"\s*(\d{1,19})-(\d{1,19}); ([!-:<-~]{1,255}); (\d{1,12})\s*")
+_TAG = re.compile(r"[!-~]{1,1024}")
+_FINAL: dict[int, tuple[type[CacheyError], str]] = {
+    400: (Invalid, "the server refused the request"),
+    401: (Denied, "no valid token"),
+    403: (Denied, "access denied"),
+    404: (NotFound, "no such object or bucket"),
+    409: (Changed, "the object changed"),
+    412: (Changed, "the object is of another version"),
+    416: (OutOfRange, "past the end"),
+    507: (CacheyError, "the cache has no room"),
+}
 
 
 class NodeFault(Unavailable):
@@ -173,7 +181,9 @@ class Exchange:
             raise self._bad(f"asked for bytes {asked_first}-{asked_last}, got {first}-{last} of {size}")
         if self._request.method != "HEAD" and self.body_left != last - first + 1:
             raise self._bad("Content-Length and Content-Range differ")
-        return first, last, Version(size, self.field("ETag"), self.field("Last-Modified"))
+        tag = self.field("ETag")
+        date = self.field("Last-Modified")
+        return first, last, Version(size, tag if tag and _TAG.fullmatch(tag) else None, date and printable(date, 64))
 
     def pages(self) -> list[PageStatus]:
         found = (_STATUS.fullmatch(part) for part in (self.field("C0-Status") or "").split(","))
@@ -202,18 +212,21 @@ class Exchange:
         text = body.decode("utf-8", "replace")
         id_ = self._request.request_id
         facts: dict[str, Any] = {"status": status, "node": self.node, "request_id": id_, "text": text}
-        if status == 504 and ("Cache-Control", "only-if-cached") in self._request.fields and "only-if-cached" in text:
+        # Answers to HEAD have no text. Errors of Cachey are not to be stored, those of HAProxy say no-cache.
+        cached_only = ("Cache-Control", "only-if-cached") in self._request.fields
+        if status == 504 and cached_only and self.field("Cache-Control") == "no-store":
             return NotCached("not in the cache", **facts)
-        if status == 416:
-            size = _NO_RANGE.fullmatch(self.field("Content-Range") or "")
-            return OutOfRange("past the end", size=int(size[1]) if size else None, **facts)
         if status in _FINAL:
-            error = _FINAL[status](f"status {status}", **facts)
+            kind, words = _FINAL[status]
+            size = _NO_RANGE.fullmatch(self.field("Content-Range") or "")
+            if kind is OutOfRange:
+                facts["size"] = int(size[1]) if size else None
+            error = kind(words, **facts)
             error.warm = self.field("C0-Warm")
             return error
         after = self.field("Retry-After") or ""
         wait = float(after) if re.fullmatch(r"\d{1,9}", after) else None
-        return Unavailable(f"status {status}", retry_after=wait, **facts)
+        return Unavailable("the node failed", retry_after=wait, **facts)
 
     def finish(self) -> None:
         """Ends the exchange; the connection is kept if the answer was read to its end."""

@@ -63,7 +63,7 @@ class Reading:
                 if error.size == 0 and self._start == 0:
                     return self._empty()
                 raise
-        raise AssertionError
+        raise AssertionError("unreachable")
 
     def _one_version(self) -> Read:
         self._question = replace(self._whole, deadline=self._whole.deadline.child())
@@ -182,7 +182,7 @@ class Reading:
 
 
 class _Target:
-    """Where the bytes go: the caller's buffer, or a new one that becomes bytes without a copy."""
+    """The place of the bytes: the caller's buffer, or a new one that becomes bytes without a copy."""
 
     def __init__(self, into: Any, length: int) -> None:
         self._own: io.BytesIO | None = None

@@ -67,9 +67,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--s3-endpoint", metavar="URL", help="where --prefix lists: an S3 endpoint, Cachey's own included"
     )
     parser.add_argument("--in-flight", type=_count, default=16, metavar="N", help="requests at the same time (16)")
-    parser.add_argument(
-        "--rate", type=_size, metavar="BYTES", help="the most bytes a second from the store: 200MB"
-    )
+    parser.add_argument("--rate", type=_size, metavar="BYTES", help="the most bytes a second from the store: 200MB")
     parser.add_argument("--tries", type=_count, default=5, metavar="N", help="requests for one part of an object (5)")
     parser.add_argument(
         "--max-failures",
