@@ -79,7 +79,8 @@ class Load:
         self._over = threading.Event()
         self._broken = []
         self.done = []
-        self._threads = [threading.Thread(target=self._run, args=(one,), daemon=True) for one in lists]
+        self._under_way = {}  # a client's number: when its read began
+        self._threads = [threading.Thread(target=self._run, args=one, daemon=True) for one in enumerate(lists)]
 
     def __enter__(self):
         for thread in self._threads:
@@ -92,11 +93,12 @@ class Load:
             thread.join(120)
         assert error[0] is not None or not self._broken, self._broken
 
-    def _run(self, wanted):
+    def _run(self, number, wanted):
         at = 0
         try:
             with contextlib.closing(self._way.reader()) as reader:
                 while not self._over.is_set():
+                    self._under_way[number] = time.monotonic()
                     self.done.append(read_one(self._store, reader, wanted[at % len(wanted)]))
                     at += 1
                     self._over.wait(self._pause)
@@ -109,6 +111,10 @@ class Load:
     def between(self, begin, end):
         """The reads that began in that time."""
         return [one for one in self.done if begin <= one.begun < end]
+
+    def all_began_after(self, at):
+        """A condition: no read that began before that time is still under way."""
+        return lambda: self._broken or min(self._under_way.values()) > at
 
     def more(self, count):
         """A condition: `count` more reads have ended well."""

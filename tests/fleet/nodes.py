@@ -4,6 +4,7 @@ import collections
 import sys
 
 from fleet import PORT, ROOT, Node, get, new_address, wait_until
+from load import Wanted
 
 sys.path.insert(0, str(ROOT / "tests" / "origin"))
 
@@ -66,7 +67,7 @@ class Fleet:
         return node.start()
 
     def put_many(self, kind, count, sizes, prefix="part"):
-        """Stores `count` objects, sizes in turn; returns their keys, and stays at what is there."""
+        """Stores `count` objects, sizes in turn; returns their keys."""
         keys = [f"{prefix}-{at:04}.bin" for at in range(count)]
         for at, key in enumerate(keys):
             self.store.put(kind, key, size=sizes[at % len(sizes)])
@@ -75,6 +76,16 @@ class Fleet:
     def holders(self, kind, key, at=0):
         """The names of the running nodes that have this byte of the object."""
         return [node.name for node in self.nodes if node.alive() and node.has(f"/fetch/{kind}/{key}", at)]
+
+    def owners(self, kind, keys):
+        """The one node that has each object, by key."""
+        found = {key: self.holders(kind, key) for key in keys}
+        assert {key: names for key, names in found.items() if len(names) != 1} == {}
+        return {key: names[0] for key, names in found.items()}
+
+    def whole(self, kind, keys):
+        """What a client that reads these objects wants."""
+        return [Wanted(kind, key, 0, self.store.stored(kind, key).size) for key in keys]
 
     def metric(self, node, name):
         """The sum of a metric's series."""

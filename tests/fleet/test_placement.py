@@ -1,20 +1,19 @@
 """One owner a page: pages fetched once by fleets of 3, 4 and 5 nodes, and how evenly they are spread."""
 
+import collections
 import http.client
 import random
 
 import pytest
-from balancer import HAProxy
 from fleet import LONG
 from load import Wanted, read_lists
 from nodes import GIB, KIB, TIB, Fleet, page_bytes
-from ways import ThroughHAProxy
+from ways import WAYS, make_way
 
 _OBJECTS = 500
 _CLIENTS = 8
 _GROUPS = 1024 if LONG else 256  # of the large object
 _SIZES = [1, 4096, 64 * KIB, 100_000, 300_000]
-WAYS = ("haproxy",)
 _PAGE = page_bytes("lake")
 
 
@@ -24,14 +23,11 @@ def fleet(stack, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def haproxies(fleet, stack):
-    """HAProxy in front of the first 3, 4 and 5 nodes."""
-    return {count: stack.enter_context(HAProxy(fleet.folder, fleet.nodes[:count], name=f"haproxy-{count}"))
-            for count in (3, 4, 5)}
-
-
-def make_ways(fleet, haproxies, count):
-    return {"haproxy": ThroughHAProxy(haproxies[count].port)}
+def ways(fleet, stack):
+    """The ways to the first 3, 4 and 5 nodes. Without hedges, which ask a second node."""
+    return {(name, count): make_way(name, fleet.folder, fleet.nodes[:count], stack,
+                                    **{"name": f"haproxy-{count}"} if name == "haproxy" else {"hedge_budget": 0})
+            for name in WAYS for count in (3, 4, 5)}
 
 
 def lists_of_reads(fleet, prefix):
@@ -53,9 +49,9 @@ def lists_of_reads(fleet, prefix):
 
 @pytest.mark.parametrize("count", (3, 4, 5))
 @pytest.mark.parametrize("way", WAYS)
-def test_each_page_is_fetched_once(way, count, fleet, haproxies, figure):
+def test_each_page_is_fetched_once(way, count, fleet, ways, figure):
     prefix = f"{way}-{count}"
-    done = read_lists(fleet.store, make_ways(fleet, haproxies, count)[way], lists_of_reads(fleet, prefix))
+    done = read_lists(fleet.store, ways[way, count], lists_of_reads(fleet, prefix))
     assert [one for one in done if one.fault] == []
     fetched = {at: times for at, times in fleet.store.downloads("lake").items() if at[0].startswith(prefix)}
     figure(f"F1 {way}, {count} nodes", f"{sum(fetched.values())} GETs for {len(fetched)} pages, {len(done)} reads")
@@ -63,12 +59,12 @@ def test_each_page_is_fetched_once(way, count, fleet, haproxies, figure):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_read_across_a_border_of_a_gib_costs_at_most_one_page_more(way, fleet, haproxies, figure):
+def test_a_read_across_a_border_of_a_gib_costs_at_most_one_page_more(way, fleet, ways, figure):
     key, count = f"{way}-border", 24
     fleet.store.put("lake", key, size=TIB)
     before = [Wanted("lake", key, group * GIB + 10, 100) for group in range(1, count + 1)]
     across = [Wanted("lake", key, group * GIB - 100, 200) for group in range(1, count + 1)]
-    through = make_ways(fleet, haproxies, 4)[way]
+    through = ways[way, 4]
     assert [one for one in read_lists(fleet.store, through, [before]) + read_lists(fleet.store, through, [across]) if one.fault] == []
     fetched = {at: times for at, times in fleet.store.downloads("lake").items() if at[0] == key}
     more = sum(fetched.values()) - len(fetched)
@@ -76,21 +72,41 @@ def test_a_read_across_a_border_of_a_gib_costs_at_most_one_page_more(way, fleet,
     assert len(fetched) == 2 * count and (more == 0 if through.splits else 0 < more <= count)
 
 
-@pytest.mark.parametrize("count", (3, 4, 5))
-@pytest.mark.parametrize("what", ("objects", "GiB of a TB"))
-def test_haproxy_spreads_keys_evenly(what, count, haproxies, figure):
-    haproxy = haproxies[count]
-    before = haproxy.counts("http_responses_total", code="5xx")
-    connection = http.client.HTTPConnection("127.0.0.1", haproxy.port, timeout=30)
-    for at in range(3000 if what == "objects" else 1024):
-        target, first = (f"/fetch/lake/spread/{at}", 0) if what == "objects" else ("/fetch/lake/spread-tb", at * GIB)
-        connection.request("GET", target, headers={"Range": f"bytes={first}-{first}", "Cache-Control": "only-if-cached"})
+def asked(way, wanted):
+    """How many of these bytes, which no node has, each node was asked for: {node: count}."""
+    return {"haproxy": asked_by_haproxy, "client": asked_by_client}[way.name](way, wanted)
+
+
+def asked_by_haproxy(way, wanted):
+    before = way.haproxy.counts("http_responses_total", code="5xx")
+    connection = http.client.HTTPConnection("127.0.0.1", way.haproxy.port, timeout=30)
+    for one in wanted:
+        fields = {"Range": f"bytes={one.first}-{one.first}", "Cache-Control": "only-if-cached"}
+        connection.request("GET", f"/fetch/{one.kind}/{one.key}", headers=fields)
         answer = connection.getresponse()
         answer.read()
-        assert answer.status == 504  # from the node, without a request to the store
+        assert answer.status == 504
     connection.close()
-    after = haproxy.counts("http_responses_total", code="5xx")
-    owned = {name: after[name] - before[name] for name in after}
-    uneven = max(owned.values()) / (sum(owned.values()) / count)
-    figure(f"F3 haproxy, {what}, {count} nodes", f"max/mean {uneven:.3f} of {sum(owned.values())}")
-    assert sum(owned.values()) == (3000 if what == "objects" else 1024) and uneven <= 1.25
+    after = way.haproxy.counts("http_responses_total", code="5xx")
+    return {name: after[name] - before[name] for name in after}
+
+
+def asked_by_client(way, wanted):
+    nodes = collections.Counter()
+    for one in wanted:
+        with pytest.raises(way.errors.NotCached) as missing:
+            way.client.read(one.kind, one.key, one.first, one.first + 1, only_if_cached=True)
+        nodes[missing.value.node] += 1
+    return nodes
+
+
+@pytest.mark.parametrize("count", (3, 4, 5))
+@pytest.mark.parametrize("what", ("objects", "GiB of a TB"))
+@pytest.mark.parametrize("way", WAYS)
+def test_keys_are_spread_evenly(way, what, count, ways, figure):
+    wanted = ([Wanted("lake", f"spread/{at}", 0, 1) for at in range(3000)] if what == "objects" else
+              [Wanted("lake", "spread-tb", at * GIB, 1) for at in range(1024)])
+    owned = asked(ways[way, count], wanted)
+    uneven = max(owned.values()) / (len(wanted) / count)
+    figure(f"F3 {way}, {what}, {count} nodes", f"max/mean {uneven:.3f} of {len(wanted)}")
+    assert sum(owned.values()) == len(wanted) and len(owned) == count and uneven <= 1.25

@@ -1,26 +1,63 @@
-"""The ways to a fleet: through HAProxy, with one connection a client, and by the Python client."""
+"""The ways to a fleet: through HAProxy with one connection a client, and by the Python client. Both know how a node
+leaves, returns and joins."""
 
+import contextlib
 import http.client
+import itertools
+import random
 import sys
 import urllib.parse
 
-from fleet import ROOT
+from balancer import HAProxy
+from fleet import ROOT, servers_up, wait_until
 from load import Failed
 
-_TIMEOUT = 60
+WAYS = ("haproxy", "client")
+_TIMEOUT = 100
+
+
+def make_way(way, folder, nodes, stack, **options):
+    """A way to these nodes, which ends with the stack. options: of HAProxy or of the Client."""
+    if way == "haproxy":
+        return ThroughHAProxy(stack.enter_context(HAProxy(folder, nodes, **options)))
+    return ByClient(folder, nodes, **options)
 
 
 class ThroughHAProxy:
-    """Readers of HAProxy at a port of this machine, or of a node at `address`."""
-
     name = "haproxy"
     splits = False  # a range that begins before a border of a GiB goes to one owner as a whole
 
-    def __init__(self, port, address="127.0.0.1", fields=None):
-        self._place, self._fields = (address, port), fields or {}
+    def __init__(self, haproxy, fields=None):
+        """fields: further ones of each request."""
+        self.haproxy, self._fields = haproxy, fields or {}
 
     def reader(self):
-        return _Connection(self._place, self._fields)
+        return _Connection(("127.0.0.1", self.haproxy.port), self._fields)
+
+    def up(self):
+        return servers_up(self.haproxy.admin_port)
+
+    def sees(self, count):
+        self.haproxy.wait_for(count)
+
+    def leaves(self, node):
+        """No new request comes to the node, and it has none."""
+        self.haproxy.command(f"set server nodes/{node.name} state drain")
+        wait_until(lambda: self.haproxy.counts("current_sessions")[node.name] == 0, f"{node.name} has no request")
+
+    def returns(self, node):
+        self.haproxy.command(f"set server nodes/{node.name} state ready")
+
+    def joins(self, node):
+        """The node is added while HAProxy runs, with the next id."""
+        identity = 1 + max(identity for _, identity in self.haproxy.nodes)
+        self.haproxy.nodes.append((node, identity))
+        template = next(line for line in self.haproxy.text.splitlines() if line.startswith("    default-server "))
+        options = template.removeprefix("    default-server ")
+        added = self.haproxy.command(f"add server nodes/{node.name} {node.address}:{node.port} id {identity} {options}")
+        assert "New server registered" in added, added
+        self.haproxy.command(f"enable health nodes/{node.name}")
+        self.haproxy.command(f"enable server nodes/{node.name}")
 
 
 class _Connection:
@@ -51,17 +88,28 @@ class _Connection:
 
 
 class ByClient:
-    """Readers that share a Client of clients/python."""
+    """Readers that share one Client of clients/python. The nodes are in a file, which changes when a node leaves."""
 
     name = "client"
     splits = True
+    _files = itertools.count(1)
 
-    def __init__(self, nodes, **options):
-        """nodes: as the Client takes them: names or "file:PATH"."""
-        sys.path[:0] = [folder for folder in [str(ROOT / "clients" / "python" / "src")] if folder not in sys.path]
+    def __init__(self, folder, nodes, **options):
+        source = str(ROOT / "clients" / "python" / "src")
+        if source not in sys.path:
+            sys.path.insert(0, source)
         import cachey_client
-        self._error = cachey_client.CacheyError
-        self.client = cachey_client.Client(nodes, **options)
+        self.errors = cachey_client  # NotFound and so on
+        self._file = folder / f"nodes-{next(self._files)}"
+        self._nodes = {node.name: f"{node.address}:{node.port}" for node in nodes}
+        self._write()
+        self.client = cachey_client.Client(f"file:{self._file}", **options)
+        self._read = {}
+
+    def _write(self):
+        replacement = self._file.with_suffix(".new")
+        replacement.write_text("".join(f"{name}\n" for name in self._nodes.values()))
+        replacement.rename(self._file)
 
     def reader(self):
         return self
@@ -70,12 +118,31 @@ class ByClient:
         """The readers share connections, which end with the process."""
 
     def read(self, wanted):
+        self._read[wanted.kind, wanted.key] = wanted.first
         try:
             return self.client.read(wanted.kind, wanted.key, wanted.first, wanted.first + wanted.length).data
-        except self._error as error:
+        except self.errors.CacheyError as error:
             raise Failed(repr(error)) from error
 
+    def up(self):
+        """How many nodes are up. Reads a byte of an object, because only a request finds that a node is back."""
+        (kind, key), first = random.choice(list(self._read.items()))
+        with contextlib.suppress(self.errors.CacheyError):
+            self.client.read(kind, key, first, first + 1)
+        return sum(node.up for node in self.client.nodes)
 
-def names(nodes):
-    """The names of nodes for a Client."""
-    return [f"{node.address}:{node.port}" for node in nodes]
+    def sees(self, count):
+        wait_until(lambda: self.up() == count, f"the client sees {count} nodes")
+
+    def leaves(self, node):
+        del self._nodes[node.name]
+        self._write()
+        wait_until(lambda: len(self.client.nodes) == len(self._nodes), "the client reads its file")
+
+    def returns(self, node):
+        self._nodes[node.name] = f"{node.address}:{node.port}"
+        self._write()
+
+    def joins(self, node):
+        self.returns(node)
+        wait_until(lambda: len(self.client.nodes) == len(self._nodes), "the client reads its file")

@@ -43,9 +43,8 @@ class ScriptedOrigin:
         self._behaviours = {}
         self._log = []
         self._seeds = itertools.count(1)
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-        self._listener.setblocking(False)
-        self.port = self._listener.getsockname()[1]
+        self._listeners = [socket.create_server(("127.0.0.1", 0), backlog=4096)]
+        self.port = self._listeners[0].getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="scripted-origin", daemon=True)
 
@@ -58,7 +57,8 @@ class ScriptedOrigin:
     def __exit__(self, *_):
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
 
     @property
     def endpoint(self):
@@ -75,6 +75,11 @@ class ScriptedOrigin:
         if self.credentials.session_token:
             settings["AWS_SESSION_TOKEN"] = self.credentials.session_token
         return settings
+
+    def listen_also(self, listener):
+        """Takes connections of one more listening socket, for example of another network namespace."""
+        self._listeners.append(listener)
+        self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._accept(listener)))
 
     def add_bucket(self, bucket):
         with self._lock:
@@ -116,7 +121,7 @@ class ScriptedOrigin:
 
     def _run(self):
         asyncio.set_event_loop(self._loop)
-        accepting = self._loop.create_task(self._accept())
+        accepting = self._loop.create_task(self._accept(self._listeners[0]))
         self._loop.run_forever()
         tasks = [task for task in asyncio.all_tasks(self._loop) if task is not accepting]
         for task in [accepting, *tasks]:
@@ -124,10 +129,11 @@ class ScriptedOrigin:
         self._loop.run_until_complete(asyncio.gather(accepting, *tasks, return_exceptions=True))
         self._loop.close()
 
-    async def _accept(self):
+    async def _accept(self, listener):
+        listener.setblocking(False)
         running = set()
         while True:
-            sock, _ = await self._loop.sock_accept(self._listener)
+            sock, _ = await self._loop.sock_accept(listener)
             self.connections_accepted += 1
             task = self._loop.create_task(self._serve(Connection(sock, self.connections_accepted)))
             running.add(task)
