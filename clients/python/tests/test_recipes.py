@@ -46,11 +46,10 @@ def run(program, folder, *words):
     """What the program prints; it has the packages of build/tools/s3-data, and this client as installed."""
     (folder / "program.py").write_text(program, encoding="utf-8")
     python = _TORCH if "import torch" in program else _TOOLS
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-    paths = os.pathsep.join([str(installed(folder)), os.environ.get("PYTHONPATH", "") if python == _TORCH else ""])
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(installed(folder)), "HOME": str(folder)}
     done = subprocess.run(
-        [str(python), "program.py", *map(str, words)], cwd=folder, capture_output=True, text=True, timeout=90,
-        stdin=subprocess.DEVNULL, env=kept | {"PYTHONPATH": paths.strip(os.pathsep), "HOME": str(folder)}, check=False,
+        [str(python), "program.py", *map(str, words)], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

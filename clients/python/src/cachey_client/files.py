@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from .errors import Changed, OutOfRange
 
@@ -73,6 +73,9 @@ class ObjectFile(io.BufferedReader):
     def __reduce__(self) -> tuple[Any, ...]:
         self._check_open()
         return _reopened, (self._object.facts(), self.tell())
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> tuple[Any, ...]:
+        return self.__reduce__()  # the base class has one that refuses
 
 
 def open_file(
