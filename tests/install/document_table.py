@@ -89,6 +89,8 @@ TABLE = [
     Run("docs/s3-endpoint.md", r"^cachey --s3api-listen", "s3 endpoint", says=(r"download: s3://data/table\.parquet",)),
     Run("docs/scale-out.md", r"^install -m 0644 deploy/haproxy", "fleet", says=(r"^0123456789",)),
     Run("docs/scale-out.md", r"^curl -fsS http://10\.0\.0\.4", "fleet", says=(r"^\d+ nodes \d+ n4 10\.0\.0\.4 2 ",)),
+    Run("docs/scale-out.md", r"^printf .*/etc/cachey/nodes$", "fleet", says=(r"^0123456789",)),
+    Run("docs/scale-out.md", r"nodes\.new", "fleet"),
     Run("docs/scale-out.md", r"state drain", "fleet"),
     Run("docs/scale-out.md", r"state ready", "fleet"),
     Run("docs/scale-out.md", r"10\.0\.0\.5:8080", "fleet"),

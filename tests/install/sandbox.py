@@ -72,6 +72,7 @@ start_node() {
   until curl -fs "http://10.0.0.$1:8080/readyz" >/dev/null; do kill -0 $! || return 1; sleep 0.05; done
 }
 stop_node() { kill "$(cat "$MACHINE/node-$1")" && while kill -0 "$(cat "$MACHINE/node-$1")" 2>/dev/null; do sleep 0.05; done; }
+cacheyctl() { PYTHONPATH=$ROOT/clients/python/src /usr/bin/python3 -m cachey_client.cli "$@"; }
 haproxy_worker() { echo 'show info' | socat - /run/haproxy/admin.sock 2>/dev/null | grep '^Pid: '; }
 systemctl() {
   case "$*" in
