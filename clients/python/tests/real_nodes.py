@@ -15,7 +15,7 @@ class FolderFleet:
         self.folder = folder / "store"
         self.folder.mkdir()
         arguments = ["--origin", f"dir:{self.folder}", "--listen", "127.0.0.1", "--port", PORT, "--threads", 1]
-        arguments += ["--memory", "128MiB", *options]
+        arguments += ["--memory", "256MiB", *options]
         self.nodes = [Node(f"n{at}", arguments, {}, folder, new_address()) for at in range(count)]
 
     def __enter__(self):

@@ -137,6 +137,12 @@ def test_a_long_read_is_one_request_of_its_own_bytes(client):
     assert client.reads == [(MIB, 6 * MIB), (2 * MIB, 7 * MIB)]
 
 
+def test_a_very_long_read_has_a_deadline_for_each_piece(client, monkeypatch):
+    monkeypatch.setattr(files, "_PIECE", 5 * MIB)
+    assert opened(client).read() == DATA
+    assert client.reads == [(0, 5 * MIB), (5 * MIB, len(DATA))]
+
+
 def test_a_read_of_middling_length_is_one_request(client):
     file = opened(client)
     file.seek(3 * MIB)

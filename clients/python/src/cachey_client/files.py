@@ -18,6 +18,7 @@ _BUFFER = 64 << 10
 """What BufferedReader asks for, if its caller wants less; the first read-ahead."""
 _TAIL = 256 << 10
 """Read as a whole when a part is wanted: footers of Parquet, directories of ZIP."""
+_PIECE = 64 << 20
 _EXACT_MAX = 16 << 20
 """The longest range that the server takes with C0-Exact."""
 _OF_STAT = ("buckets", "config")
@@ -51,9 +52,11 @@ class ObjectFile(io.BufferedReader):
         size = left if size is None or size < 0 else min(size, left)
         if not self._object.is_long(size):
             return super().read(size)
-        data = self._object.read_at(here, size)
+        room = io.BytesIO(bytes(size))
+        with room.getbuffer() as view:
+            self._object.read_long(here, view)
         self.seek(here + size)
-        return data
+        return room.getvalue()  # without a copy
 
     def readinto(self, buffer: Buffer, /) -> int:
         self._check_open()
@@ -62,7 +65,7 @@ class ObjectFile(io.BufferedReader):
         size = min(len(view), max(self.size - here, 0))
         if not self._object.is_long(size):
             return super().readinto(view)
-        self._object.read_at(here, size, view[:size])
+        self._object.read_long(here, view[:size])
         self.seek(here + size)
         return size
 
@@ -126,10 +129,11 @@ class RawObject(io.RawIOBase):
         """Whether a read goes past the window."""
         return size >= self._block_size and size > _BUFFER and not self._as_read.get("exact")
 
-    def read_at(self, start: int, size: int, into: memoryview | None = None) -> bytes:
-        """Exactly `size` bytes, which the object has; b"" with `into`."""
-        data = self._fetch(start, size, into)
-        return b"" if into is not None else bytes(data)
+    def read_long(self, start: int, view: memoryview) -> None:
+        """Fills the view with bytes that the object has. The deadline of a read is for each piece."""
+        for at in range(0, len(view), _PIECE):
+            piece = view[at : at + _PIECE]
+            self._fetch(start + at, len(piece), piece)
 
     def readable(self) -> bool:
         return True

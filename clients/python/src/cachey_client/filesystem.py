@@ -15,6 +15,7 @@ import re
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NoReturn
 
 import fsspec
@@ -188,8 +189,15 @@ class CacheyFileSystem(AbstractFileSystem):  # type: ignore[misc]
         return self.client.open(kind, key, block_size=block_size or self.blocksize, **self._options(), **kwargs)
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
-        (found,) = self.cat_ranges([path], [start], [end], on_error="raise", **kwargs)
-        return bytes(found)
+        if (start or 0) < 0 or (end or 0) < 0:
+            return self._ranges_of(path, [(start, end)], None, kwargs)[0]
+        kind, key = self._object(path)
+        start = start or 0
+        end = end if end is None else max(start, end)
+        try:
+            return _bytes(self.client.read(kind, key, start, end, **self._options() | kwargs).data)
+        except OutOfRange:
+            return b""
 
     def cat_ranges(
         self,
@@ -200,8 +208,8 @@ class CacheyFileSystem(AbstractFileSystem):  # type: ignore[misc]
         on_error: str = "return",
         **kwargs: Any,
     ) -> list[Any]:
-        """Ranges of one object share requests; objects are read side by side. A range past the end has no bytes. If a
-        range fails, all of its object do."""
+        """Bytes, or errors if those are to be returned. Ranges of one object share requests; objects are read side by
+        side. A range past the end has no bytes. If a range fails, all of its object do."""
         if not isinstance(paths, list):
             raise TypeError("paths is a list")
         starts, ends = (
@@ -222,12 +230,12 @@ class CacheyFileSystem(AbstractFileSystem):  # type: ignore[misc]
                 return [error] * len(where)
 
         found = side_by_side([functools.partial(of_object, *item) for item in places.items()])
-        parts = dict(zip((place for where in places.values() for place in where), sum(found, []), strict=True))
+        parts = dict(zip(chain.from_iterable(places.values()), chain.from_iterable(found), strict=True))
         return [parts[place] for place in range(len(paths))]
 
     def _ranges_of(
         self, path: str, ranges: list[tuple[int | None, int | None]], max_gap: int | None, kwargs: dict[str, Any]
-    ) -> list[Any]:
+    ) -> list[bytes]:
         kind, key = self._object(path)
         options = self._options() | {"gap": GAP if max_gap is None else max_gap} | kwargs
         if any(at is not None and at < 0 for one in ranges for at in one):
@@ -236,19 +244,19 @@ class CacheyFileSystem(AbstractFileSystem):  # type: ignore[misc]
             ranges = [(_from_start(start, known.size), _from_start(end, known.size)) for start, end in ranges]
         asked = [(start or 0, end if end is None else max(end, start or 0)) for start, end in ranges]
         try:
-            return [one.data for one in self.client.read_ranges(kind, key, asked, **options)]
+            return [_bytes(one.data) for one in self.client.read_ranges(kind, key, asked, **options)]
         except OutOfRange as error:
             if (size := error.size) is None:
                 raise
         asked = [(min(start, size), size if end is None else min(end, size)) for start, end in asked]
-        return [one.data for one in self.client.read_ranges(kind, key, asked, **options)]
+        return [_bytes(one.data) for one in self.client.read_ranges(kind, key, asked, **options)]
 
     def cat(self, path: Any, recursive: bool = False, on_error: str = "raise", **kwargs: Any) -> Any:
         paths = self.expand_path(path, recursive=recursive)
         if paths == [self._strip_protocol(path)]:
             return self.cat_file(paths[0], **kwargs)
         found = self.cat_ranges(paths, None, None, on_error="raise" if on_error == "raise" else "return", **kwargs)
-        pairs = zip(paths, (one if isinstance(one, Exception) else bytes(one) for one in found), strict=True)
+        pairs = zip(paths, found, strict=True)
         return {name: one for name, one in pairs if on_error == "return" or not isinstance(one, Exception)}
 
     def expand_path(self, path: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any) -> list[str]:
@@ -309,7 +317,7 @@ class _CachedFile(AbstractBufferedFile):  # type: ignore[misc]
     def _fetch_range(self, start: int, end: int) -> bytes:
         kind, key = self.fs._object(self.path)
         options = self.fs._options() | self.kwargs | {"if_match": self.details["ETag"] or None}
-        return bytes(self.fs.client.read(kind, key, start, end, **options).data)
+        return _bytes(self.fs.client.read(kind, key, start, end, **options).data)
 
 
 def _from_environment(options: dict[str, Any]) -> dict[str, Any]:
@@ -323,6 +331,12 @@ def _from_environment(options: dict[str, Any]) -> dict[str, Any]:
     if "token" not in options and os.environ.get("CACHEY_TOKEN"):
         options["token"] = os.environ["CACHEY_TOKEN"]
     return options
+
+
+def _bytes(data: bytes | memoryview) -> bytes:
+    """Without a copy, if these are all bytes of their buffer."""
+    whole = data.obj if isinstance(data, memoryview) else data
+    return whole if isinstance(whole, bytes) and len(whole) == len(data) else bytes(data)
 
 
 def _from_start(at: int | None, size: int) -> int | None:
