@@ -232,6 +232,17 @@ class TestOfAFleet:
         assert len({node for part in parts for node in part.nodes}) == 3
         assert set(store.downloads("lake").values()) == {1}
 
+    def test_small_reads_at_random_cost_the_store_a_few_requests(self, scripted_fleet):
+        """Batches as of a DataLoader, in three epochs: docs/python-client.md has the figure."""
+        store, size = scripted_fleet.store, 64 * MIB
+        store.put("samples", "random", size=size)
+        fs, dice = CacheyFileSystem([name(node) for node in scripted_fleet.nodes]), random.Random(5)
+        for _ in range(3 * 64):
+            starts = [dice.randrange(size // 4096) * 4096 for _ in range(32)]
+            found = fs.cat_ranges(["samples/random"] * 32, starts, [at + 4096 for at in starts], on_error="raise")
+            assert [len(one) for one in found] == [4096] * 32
+        assert len(store.requests("samples")) <= 32
+
     def test_a_footer_of_a_terabyte_and_a_sequential_read(self, scripted_fleet):
         store = scripted_fleet.store
         store.put("lake", "file", size=TIB)

@@ -99,6 +99,15 @@ def test_instances_share_a_client(client, monkeypatch):
     assert len(made) == 3
 
 
+def test_nodes_in_one_text(monkeypatch):
+    """Some programs pass options as texts only."""
+    made = []
+    monkeypatch.setattr(filesystem, "Client", lambda nodes: (made.append(nodes), Scripted())[1])
+    for nodes in ("n1:80, n2:80", "n1:80", "dns:name:80", "file:/a,b"):
+        CacheyFileSystem(nodes, skip_instance_cache=True)
+    assert made == [["n1:80", "n2:80"], ["n1:80"], "dns:name:80", "file:/a,b"]
+
+
 def test_neither_nodes_nor_a_client(monkeypatch):
     monkeypatch.delenv("CACHEY_NODES", raising=False)
     with pytest.raises(ValueError, match="CACHEY_NODES"):

@@ -50,8 +50,8 @@ def _shared_client(options: dict[str, Any]) -> Client:
 class CacheyFileSystem(AbstractFileSystem):  # type: ignore[misc]
     """Objects of a fleet as files.
 
-    nodes, via, token and others are options of Client. Without nodes and via, the variables CACHEY_NODES (names with
-    commas between, or dns: or file:) and CACHEY_TOKEN count. `read_options` go with each read: buckets, config,
+    nodes, via, token and others are options of Client. `nodes` may also be names with commas between. Without nodes and
+    via, the variables CACHEY_NODES and CACHEY_TOKEN count. `read_options` go with each read: buckets, config,
     deadline, only_if_cached.
 
     Lists come from `target_fs`, or from the file system `target_protocol` with `target_options`. There a kind is the
@@ -324,10 +324,12 @@ def _from_environment(options: dict[str, Any]) -> dict[str, Any]:
     """The options without those that are None; with the environment's nodes and token if none are given."""
     options = {name: one for name, one in options.items() if one is not None}
     if "nodes" not in options and "via" not in options:
-        named = os.environ.get("CACHEY_NODES", "")
-        if not named:
+        options["nodes"] = os.environ.get("CACHEY_NODES", "")
+        if not options["nodes"]:
             raise ValueError("cachey:// needs nodes or via: give an option, or set CACHEY_NODES")
-        options["nodes"] = named if named.startswith(("dns:", "file:")) else [one.strip() for one in named.split(",")]
+    nodes = options.get("nodes")
+    if isinstance(nodes, str) and not nodes.startswith(("dns:", "file:")):
+        options["nodes"] = [one.strip() for one in nodes.split(",")]
     if "token" not in options and os.environ.get("CACHEY_TOKEN"):
         options["token"] = os.environ["CACHEY_TOKEN"]
     return options
