@@ -114,8 +114,9 @@ class HAProxyLeg(Leg):
             raise servers.BenchError(f"haproxy: {words}: {said}")
 
     def _enter(self, node):
-        number = 100 + int(node.name[1:])
-        self._command(f"add server nodes/{node.name} {node.address}:{PORT} id {number} check inter 500ms fall 4 rise 1 weight 100")
+        number, default = 100 + int(node.name[1:]), "    default-server "
+        options = next(line for line in self._haproxy.text.splitlines() if line.startswith(default)).removeprefix(default)
+        self._command(f"add server nodes/{node.name} {node.address}:{PORT} id {number} {options}")
         self._command(f"enable health nodes/{node.name}")
         self._command(f"enable server nodes/{node.name}")
 
