@@ -147,8 +147,19 @@ def test_a_read_of_middling_length_is_one_request(client):
     file = opened(client)
     file.seek(3 * MIB)
     assert file.read(MIB + 1) == DATA[3 * MIB : 4 * MIB + 1]
-    ((start, end),) = client.reads
-    assert start == 3 * MIB and 4 * MIB < end <= 4 * MIB + 1 + 64 * KIB
+    assert client.reads == [(3 * MIB, 4 * MIB + 1)]
+    room = bytearray(70_000)
+    file.seek(5 * MIB)
+    assert file.readinto(room) == 70_000 and room == DATA[5 * MIB : 5 * MIB + 70_000]
+    assert client.reads[1:] == [(5 * MIB, 5 * MIB + 70_000)]
+
+
+def test_a_small_read_at_random_is_one_short_request(client):
+    file = opened(client)
+    for place in (5 * MIB, MIB, 3 * MIB):
+        file.seek(place)
+        file.read(100)
+    assert client.reads == [(place, place + 64 * KIB) for place in (5 * MIB, MIB, 3 * MIB)]
 
 
 def test_a_footer_is_one_request_and_stays(client):
@@ -181,7 +192,7 @@ def test_a_zip_archive(client):
     client.put("zip", archive.getvalue())
     with zipfile.ZipFile(opened(client, "zip")) as reader:
         assert reader.read("7.bin") == DATA[700_000:790_000]
-    assert len(client.reads) == 2
+    assert len(client.reads) == 3
 
 
 class TestVersions:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 BLOCK_SIZE = 4 << 20
 """The longest read-ahead, and the least read that goes to its caller without a copy."""
 _BUFFER = 64 << 10
-"""What BufferedReader asks for, if its caller wants less; the first read-ahead."""
+"""What BufferedReader asks for, if its caller wants less; the first read-ahead of sequential reads."""
 _TAIL = 256 << 10
 """Read as a whole when a part is wanted: footers of Parquet, directories of ZIP."""
 _PIECE = 64 << 20
@@ -28,8 +28,8 @@ class ObjectFile(io.BufferedReader):
     """An object as a file: for one thread at a time, as other files. All bytes are of one version, the one that was
     there when the file was opened; Changed if the store has no longer that version and the cache has not all of it.
 
-    Reads of less than `block_size` bytes share requests: the read-ahead doubles with each request that continues the
-    one before, up to `block_size`. Longer reads are one request each. The object's last 256 KiB are read at once and
+    Reads of less than `block_size` bytes share requests of at least 64 KiB. If a request continues the one before, a
+    read-ahead doubles with each, up to `block_size`. Longer reads are one request each. The object's last 256 KiB are read at once and
     kept. Pickles to a file at the same place of the same version.
     """
 
@@ -51,6 +51,7 @@ class ObjectFile(io.BufferedReader):
         left = max(self.size - here, 0)
         size = left if size is None or size < 0 else min(size, left)
         if not self._object.is_long(size):
+            self._object.until = here + size
             return super().read(size)
         room = io.BytesIO(bytes(size))
         with room.getbuffer() as view:
@@ -64,6 +65,7 @@ class ObjectFile(io.BufferedReader):
         here = self.tell()
         size = min(len(view), max(self.size - here, 0))
         if not self._object.is_long(size):
+            self._object.until = here + size
             return super().readinto(view)
         self._object.read_long(here, view[:size])
         self.seek(here + size)
@@ -114,6 +116,7 @@ class RawObject(io.RawIOBase):
         self._key = key
         self.size = size
         self.etag = etag
+        self.until = 0  # where the read under way ends: BufferedReader asks for it in two parts
         self._block_size = block_size
         self._as_read = as_read
         self._place = 0
@@ -185,8 +188,8 @@ class RawObject(io.RawIOBase):
         elif self._place >= tail and not continues:
             self._tail = (tail, self._fetch(tail, self.size - tail))
         else:
-            self._ahead = min(2 * self._ahead, self._block_size) if continues else _BUFFER
-            until = min(self._place + wanted + self._ahead, self.size)
+            self._ahead = min(max(2 * self._ahead, _BUFFER), self._block_size) if continues else 0
+            until = min(max(self._place + wanted + self._ahead, self.until), self.size)
             self._window = (self._place, memoryview(b""))  # frees the old one first
             self._window = (self._place, self._fetch(self._place, until - self._place))
         return self._there(wanted)
