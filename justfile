@@ -33,6 +33,10 @@ fmt *CHECK:
 lint:
     @./dev lint
 
+# the tests of the Python client alone; `just client -k placement`
+client *ARGUMENTS:
+    @./dev client "$@"
+
 # play attacks beside honest clients; --list names the attacks
 hostile *ATTACKS:
     @./dev hostile "$@"
