@@ -29,6 +29,8 @@ class ScriptedNode:
                 self.rfile.read(length)
                 node.asked.append((self.command, self.path, dict(self.headers)))
                 status, fields, body = node._answer(self.command, self.path, self.headers)
+                if status >= 400:
+                    fields = {"Cache-Control": "no-store"} | fields  # as Cachey says
                 self.send_response(status)
                 for name, value in fields.items():
                     self.send_header(name, value)
