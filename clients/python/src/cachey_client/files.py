@@ -29,8 +29,9 @@ class ObjectFile(io.BufferedReader):
     there when the file was opened; Changed if the store has no longer that version and the cache has not all of it.
 
     Reads of less than `block_size` bytes share requests of at least 64 KiB. If a request continues the one before, a
-    read-ahead doubles with each, up to `block_size`. Longer reads are one request each. The object's last 256 KiB are read at once and
-    kept. Pickles to a file at the same place of the same version.
+    read-ahead doubles with each, up to `block_size`. Longer reads are one request for each 64 MiB; each request has the
+    deadline of a read. The object's last 256 KiB are read at once and kept. Pickles to a file at the same place of the
+    same version.
     """
 
     def __init__(self, raw: RawObject) -> None:
