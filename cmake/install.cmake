@@ -16,6 +16,7 @@ function(install_files)
   foreach(kind grafana prometheus haproxy nginx)
     install(DIRECTORY "deploy/${kind}" DESTINATION "${examples}")
   endforeach()
+  install(PROGRAMS deploy/haproxy/check_ids deploy/haproxy/rolling-restart DESTINATION "${examples}/haproxy")
   install(FILES deploy/systemd/cachey.sysusers DESTINATION lib/sysusers.d RENAME cachey.conf)
   install(CODE "
     set(source \"${CMAKE_SOURCE_DIR}\")

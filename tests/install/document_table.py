@@ -113,6 +113,7 @@ TABLE = [
     Elsewhere("clients/python/README.md", "", "clients/python/tests/test_readme_nodes.py"),
     Elsewhere("docs/cacheyctl.md", r"^cacheyctl status", "clients/python/tests/test_readme_nodes.py"),
     Exempt("docs/cacheyctl.md", r"^cacheyctl warm", "test_cli_commands.py runs these commands against scripted nodes"),
+    Elsewhere("deploy/haproxy/README.md", r"^echo 'add server", "tests/fleet/test_haproxy_ring.py"),
     Exempt("tests/e2e/README.md", r"pytest tests/e2e", "these are the tests themselves"),
     Exempt("tests/fleet/README.md", r"pytest tests/fleet", "these are the tests themselves"),
     Exempt("tests/fleet/README.md", r"^fleet = Fleet", "an extract; tests/fleet has whole tests"),

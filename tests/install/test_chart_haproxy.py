@@ -53,7 +53,7 @@ def meaning(text):
 def test_the_chart_has_the_text_of_the_central_form():
     haproxy = chart.ROOT / "deploy" / "haproxy"
     central = (haproxy / "haproxy.cfg").read_text() + (haproxy / "s3.cfg").read_text()
-    assert meaning(chart.render({"s3": {"enabled": True, "open": True}}).haproxy_text) == meaning(central)
+    assert meaning(chart.render({"s3": {"enabled": True, "open": True, "domains": ["s3.example.com"]}}).haproxy_text) == meaning(central)
 
 
 @pytest.mark.parametrize("name", _WITH_HAPROXY)

@@ -15,13 +15,14 @@ SERVER = pathlib.Path(os.environ.get("CACHEY_BIN", ROOT / "build" / "release" / 
 HELP = subprocess.run([SERVER, "--help"], check=True, text=True, capture_output=True).stdout
 OPTIONS = sorted(set(re.findall(r"^  (?:-\w,)?(--[a-z0-9-]+)", HELP, re.M)))
 DOCUMENTS = "share/doc/cachey"
+PROGRAMS = ["bin/cachey", *(f"{DOCUMENTS}/examples/haproxy/{name}" for name in ("check_ids", "rolling-restart"))]
 FILES = ["bin/cachey", "lib/systemd/system/cachey.service", "lib/sysusers.d/cachey.conf", "share/man/man1/cachey.1",
          "share/bash-completion/completions/cachey", "share/zsh/site-functions/_cachey",
          "share/fish/vendor_completions.d/cachey.fish",
          *(f"{DOCUMENTS}/{name}" for name in ("README.md", "CHANGELOG.md", "LICENSE", "docs/options.md")),
          *(f"{DOCUMENTS}/examples/{name}" for name in (
              "cachey.toml", "cachey.default", "cachey.logrotate", "block.conf.example", "grafana/cachey.json",
-             "prometheus/alerts.yaml", "haproxy/haproxy.cfg", "nginx/s3-split.conf"))]
+             "prometheus/alerts.yaml", "haproxy/haproxy.cfg", "nginx/s3-split.conf")), *PROGRAMS[1:]]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_all_may_read_the_files_whatever_the_umask(tmp_path):
     subprocess.run(["sh", "-c", 'umask 077 && cmake --install "$1" --prefix "$2"', "sh", SERVER.parent, tmp_path / "usr"],
                    check=True, capture_output=True)
     for name in FILES:
-        assert (tmp_path / "usr" / name).stat().st_mode & 0o777 == (0o755 if name == "bin/cachey" else 0o644), name
+        assert (tmp_path / "usr" / name).stat().st_mode & 0o777 == (0o755 if name in PROGRAMS else 0o644), name
 
 
 def test_the_list_of_installed_files_is_complete(tmp_path):

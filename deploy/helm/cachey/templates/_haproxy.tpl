@@ -6,6 +6,7 @@
 global
     maxconn {{ add (mul 2 (int $v.haproxy.maxConnections)) 100 }}
     hard-stop-after 90s
+    tune.bufsize 32768
     stats socket /run/haproxy/admin.sock mode 660 level admin
 {{- if or $v.haproxy.tlsSecret $v.haproxy.clientCertSecret }}
     ssl-load-extra-del-ext
@@ -26,6 +27,9 @@ defaults
     http-reuse safe
     option splice-response
     option idle-close-on-response
+    option srvtcpka
+    srvtcpka-idle 1s
+    srvtcpka-intvl 1s
 {{- if $v.haproxy.backups }}
     option allbackups
 {{- end }}
@@ -73,7 +77,7 @@ backend nodes
     hash-balance-factor {{ int $v.haproxy.hashBalanceFactor }}
 {{- end }}
     option httpchk GET /readyz
-    default-server check inter 500ms fall 4 rise 1 weight 100
+    default-server check inter 250ms fastinter 500ms fall 3 rise 1 weight 100
 {{- include "cachey.haproxyServers" (dict "root" . "port" $v.port) }}
 {{- if $v.s3.enabled }}
 
@@ -84,10 +88,10 @@ frontend s3
     http-request set-var(txn.gib) req.fhdr(range),regsub(^bytes=,),field(1,-),div(1073741824) if { req.fhdr(range) -m reg ^bytes=[0-9]+- }
     http-request set-var-fmt(txn.key) "%[path,url_dec]|%[var(txn.gib)]"
 {{- range $v.s3.domains }}
-    http-request set-var(txn.bucket) req.hdr(host),host_only,regsub([.]{{ replace "." "[.]" . }}$,)
-    http-request set-var-fmt(txn.key) "/%[var(txn.bucket)]%[path,url_dec]|%[var(txn.gib)]" if { req.hdr(host),host_only -m end .{{ . }} }
+    http-request set-var(txn.bucket) req.hdr(host),host_only,lower,regsub([.]{{ replace "." "[.]" . }}$,)
+    http-request set-var-fmt(txn.key) "/%[var(txn.bucket)]%[path,url_dec]|%[var(txn.gib)]" if { req.hdr(host),host_only,lower -m end .{{ . }} }
 {{- end }}
-    http-request set-var-fmt(txn.key) "%[uuid()]" if { url_param(list-type) -m found }
+    http-request set-var-fmt(txn.key) "%[uuid()]" if { var(txn.key) -m reg ^/[^/]*/?[|] }
     default_backend s3nodes
 
 backend s3nodes
@@ -97,7 +101,7 @@ backend s3nodes
     hash-balance-factor {{ int $v.haproxy.hashBalanceFactor }}
 {{- end }}
     option httpchk GET /-/readyz
-    default-server check inter 500ms fall 4 rise 1 weight 100
+    default-server check inter 250ms fastinter 500ms fall 3 rise 1 weight 100
 {{- include "cachey.haproxyServers" (dict "root" . "port" $v.s3.port) }}
 {{- end }}
 {{ end -}}
@@ -126,11 +130,11 @@ backend s3nodes
 {{- $root := .root -}}
 {{- range $at := until (int $v.replicas) }}
 {{- $host := include "cachey.podHost" (dict "root" $root "ordinal" $at) }}
-    server {{ include "cachey.fullname" $root }}-{{ $at }} {{ $host }}:{{ $port }} id {{ add 101 $at }} {{ $rest }}
+    server {{ include "cachey.fullname" $root }}-{{ $at }} {{ $host }}:{{ $port }} id {{ add 101 $at }} tcp-ut 1500 {{ $rest }}
     {{- include "cachey.haproxyNodeTls" (dict "root" $root "host" $host) }}
 {{- end }}
 {{- range $at, $host := $v.haproxy.backups }}
-    server backup-{{ $at }} {{ $host }}:{{ $port }} id {{ add 10001 $at }} {{ $rest }} backup
+    server backup-{{ $at }} {{ $host }}:{{ $port }} id {{ add 10001 $at }} tcp-ut 1500 {{ $rest }} backup
     {{- include "cachey.haproxyNodeTls" (dict "root" $root "host" $host) }}
 {{- end }}
 {{- end -}}
