@@ -55,7 +55,7 @@ class Size:
     bin_seconds: float
 
 
-LONG = Size(600, 400, 128 * objects.MIB, "128MiB", "1GiB", 5600, 150, 5)
+LONG = Size(600, 400, 128 * objects.MIB, "128MiB", "1GiB", 5600, 150, 10)
 SHORT = Size(60, 400, 16 * objects.MIB, "64MiB", "128MiB", 700, 100, 2)
 
 

@@ -85,6 +85,8 @@ def plot(found, path):
     axes[1].set_yscale("log")
     axes[1].set_ylim(5, None)
     axes[3].set_ylim(0, max(3, axes[3].get_ylim()[1]))
+    axes[3].set_title("failed reads: " + ", ".join(f"{leg['all']['failed']:,} of {leg['all']['reads']:,} {NAMES[way]}"
+                                                  for way, leg in found["legs"].items()))
     axes[0].set_title("")
     axes[0].set_ylabel("hits, %")
     for at, text in found["events"]:
