@@ -153,7 +153,7 @@ def test_not_cached_is_its_own_error_and_final(nodes, client_of):
 def test_all_nodes_down_is_unavailable_within_the_deadline(client_of):
     client = client_of([refusing(), refusing()], deadline=1.0)
     began = time.monotonic()
-    with pytest.raises(Unavailable, match="all nodes failed, the last one with: ConnectionRefusedError"):
+    with pytest.raises(Unavailable, match="all nodes failed for k/x, the last one with: ConnectionRefusedError"):
         client.read("k", "x")
     assert time.monotonic() - began < 1.5
 

@@ -50,7 +50,7 @@ def warm(fleet: Fleet, question: Callable[[], Question], start: int, end: int | 
             if error.status == 416 and getattr(error, "size", None) == 0 and at == 0:
                 return total
             raise
-        done = _WARMED.fullmatch(exchange.field("C0-Warm") or "")
+        done = _WARMED.fullmatch(exchange.field("c0-warm") or "")
         _, last, version = exchange.partial()
         exchange.finish()
         if done is None:

@@ -62,6 +62,8 @@ def ask(fleet: Fleet, question: Question, attempts: Attempts, request: Request) 
         except CacheyError as fault:
             if exchange is not None:
                 exchange.finish()
+            if fault.status == 401 and request.token is not None and not fleet.route.trusted(node, question.deadline):
+                fault.text = "the token was not sent: name this node in nodes=, beside via="
             attempts.failed(fault)
 
 
@@ -120,7 +122,7 @@ def _exchange(fleet: Fleet, question: Question, request: Request, node: str) -> 
 
 def _redirected(fleet: Fleet, question: Question, request: Request, exchange: Exchange) -> str:
     """The owner that a balancer named. The path must be that of the request."""
-    status, location = exchange.status, exchange.field("Location") or ""
+    status, location = exchange.status, exchange.field("location") or ""
     balancer = isinstance(fleet.route, Balanced) and exchange.node == fleet.route.balancer
     exchange.close()
     facts: dict[str, Any] = {"node": exchange.node, "status": status, "request_id": request.request_id}
@@ -128,10 +130,12 @@ def _redirected(fleet: Fleet, question: Question, request: Request, exchange: Ex
         raise NodeFault("a redirect from a node", **facts)
     try:
         url = urlsplit(location)
-        owner = join_node(url.hostname or "", url.port or (443 if fleet.tls else 80))
+        owner = join_node(url.hostname or "", (443 if fleet.tls else 80) if url.port is None else url.port)
         split_node(owner)
     except (ValueError, Invalid):
         raise NodeFault("a redirect to no node", **facts) from None
+    if owner == exchange.node:
+        raise NodeFault("a redirect to itself", **facts)
     if url.scheme != ("https" if fleet.tls else "http") or url.path != request.target or url.query or url.username:
         raise NodeFault("a redirect to another resource", **facts)
     assert request.first is not None

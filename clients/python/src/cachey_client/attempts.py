@@ -6,7 +6,7 @@ import random
 import threading
 
 from .deadline import Deadline
-from .errors import CacheyError, DeadlineExceeded, Unavailable
+from .errors import CacheyError, DeadlineExceeded, Unavailable, printable
 from .exchange import NodeFault
 from .routes import Route
 
@@ -78,7 +78,8 @@ class Attempts:
         if last is None:
             return Unavailable("no node")
         facts = {name: getattr(last, name) for name in ("status", "node", "request_id", "text", "retry_after")}
-        return Unavailable(f"all nodes failed, the last one with: {last.message}", **facts)
+        name = printable(f"{self._of[0]}/{self._of[1]}", 200)
+        return Unavailable(f"all nodes failed for {name}, the last one with: {last.message}", **facts)
 
     def _pause(self, seconds: float) -> None:
         if seconds >= self._deadline.left():

@@ -6,12 +6,11 @@ import os
 import re
 import ssl
 import threading
-import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from . import admin
 from .asking import Fleet, Question, ask
@@ -227,7 +226,7 @@ class Client:
                 return Stat(0, None, None)
             raise
         _, _, version = exchange.partial()
-        headers = exchange.fields()
+        headers = exchange.fields
         exchange.finish()
         return Stat(version.size, version.etag, version.last_modified, headers)
 
@@ -245,7 +244,7 @@ class Client:
         if self._closed:
             raise Invalid("the client is closed")
         request = Request(
-            method, fetch_target(kind, key), fields, uuid.uuid4().hex, if_match=if_match, token=_secret(self._token)
+            method, fetch_target(kind, key), fields, os.urandom(16).hex(), if_match=if_match, token=_secret(self._token)
         )
         limit = Deadline(self._deadline if deadline is None else deadline)
         return Question(kind, key, request, limit, may_hedge, self._group_size)
@@ -310,9 +309,18 @@ def _route(
         raise Invalid("via is http://HOST[:PORT] or https://HOST[:PORT]")
     if url.scheme == "http" and tls:
         raise Invalid("via is http:, but tls is set")
-    balancer = join_node(url.hostname, url.port or (443 if url.scheme == "https" else 80))
-    split_node(balancer)
+    balancer = _balancer(url)
     return Balanced(balancer, membership(nodes) if nodes is not None else None), tls or url.scheme == "https"
+
+
+def _balancer(url: SplitResult) -> str:
+    try:
+        port = (443 if url.scheme == "https" else 80) if url.port is None else url.port
+    except ValueError:
+        raise Invalid("no such port in via") from None
+    balancer = join_node(url.hostname or "", port)
+    split_node(balancer)
+    return balancer
 
 
 def _secret(token: Token | None) -> str | None:

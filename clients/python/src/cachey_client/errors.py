@@ -9,6 +9,8 @@ _TEXT_MAX = 512
 
 def printable(text: str, most: int = _TEXT_MAX) -> str:
     """One line without control characters, cut after `most` characters."""
+    if len(text) <= most and text.isprintable():
+        return text.strip()
     line = "".join(c if c.isprintable() else "?" for c in text[: most + 1].strip())
     return line if len(line) <= most else line[:most] + "..."
 

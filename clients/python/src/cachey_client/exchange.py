@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from .deadline import Deadline
 from .errors import (
@@ -30,6 +30,7 @@ from .wire import Hung, Wire
 
 PATIENCE_SECONDS = 2.0
 PROBE_SECONDS = 1.0
+TEXT_MAX = 4096
 USER_AGENT = "cachey-client/0.3.0"
 
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
@@ -70,10 +71,15 @@ class Request:
     token: str | None = None
 
     def at(self, first: int, last: int, if_match: str | None) -> Request:
-        return replace(self, first=first, last=last, if_match=if_match)
+        return Request(self.method, self.target, self.fields, self.request_id, first, last, if_match, self.token)
 
     def as_head(self) -> Request:
         return replace(self, method="HEAD")
+
+    def named(self) -> str:
+        """The object, for messages."""
+        path = self.target.removeprefix("/fetch/")
+        return "" if path == self.target else ": " + printable(unquote(path), 200)
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.target} {self.first}-{self.last})"
@@ -119,6 +125,8 @@ class Exchange:
         self._quiet = quiet
         self._wire: Wire | None = None
         self._response: http.client.HTTPResponse | None = None
+        self._partial: tuple[int, int, Version] | None = None
+        self.fields: dict[str, str] = {}
         self.body_left = 0
 
     def open(self, *, wait: bool = True) -> bool:
@@ -152,6 +160,7 @@ class Exchange:
                 self._response = self.wire.head()
             except (OSError, http.client.HTTPException) as second:
                 raise self._fault(second, down=not isinstance(second, http.client.HTTPException)) from None
+        self.fields = {name.lower(): value for name, value in self._response.headers.items()}
         self.body_left = 0 if self._request.method == "HEAD" else self._response.length or 0
 
     @property
@@ -160,18 +169,16 @@ class Exchange:
         return self._response.status
 
     def field(self, name: str) -> str | None:
-        assert self._response is not None
-        return self._response.getheader(name)
-
-    def fields(self) -> dict[str, str]:
-        assert self._response is not None
-        return {name.lower(): value for name, value in self._response.getheaders()}
+        """REQUIRES: the name is in lower case."""
+        return self.fields.get(name)
 
     def partial(self) -> tuple[int, int, Version]:
         """(first, last, version) of a 206, after checks. Another status raises."""
+        if self._partial is not None:
+            return self._partial
         if self.status != 206:
             raise self.failure()
-        range_ = _RANGE.fullmatch(self.field("Content-Range") or "")
+        range_ = _RANGE.fullmatch(self.field("content-range") or "")
         if not range_:
             raise self._bad("206 without a right Content-Range")
         first, last, size = (int(number) for number in range_.groups())
@@ -181,12 +188,13 @@ class Exchange:
             raise self._bad(f"asked for bytes {asked_first}-{asked_last}, got {first}-{last} of {size}")
         if self._request.method != "HEAD" and self.body_left != last - first + 1:
             raise self._bad("Content-Length and Content-Range differ")
-        tag = self.field("ETag")
-        date = self.field("Last-Modified")
-        return first, last, Version(size, tag if tag and _TAG.fullmatch(tag) else None, date and printable(date, 64))
+        tag, date = self.field("etag"), self.field("last-modified")
+        version = Version(size, tag if tag and _TAG.fullmatch(tag) else None, date and printable(date, 64))
+        self._partial = first, last, version
+        return self._partial
 
     def pages(self) -> list[PageStatus]:
-        found = (_STATUS.fullmatch(part) for part in (self.field("C0-Status") or "").split(","))
+        found = (_STATUS.fullmatch(part) for part in (self.field("c0-status") or "").split(","))
         return [PageStatus(int(m[1]), int(m[2]), m[3], int(m[4])) for m in found if m]
 
     def body_into(self, view: memoryview) -> None:
@@ -207,24 +215,25 @@ class Exchange:
     def failure(self) -> CacheyError:
         """The error that the answer means; ends the exchange."""
         status = self.status
-        body = self.wire.begin_of_body(self.body_left)
-        self.body_left -= len(body)
-        text = body.decode("utf-8", "replace")
+        room = memoryview(bytearray(min(self.body_left, TEXT_MAX)))
+        count = self.wire.body_into(room)
+        self.body_left -= count
+        text = bytes(room[:count]).decode("utf-8", "replace")
         id_ = self._request.request_id
         facts: dict[str, Any] = {"status": status, "node": self.node, "request_id": id_, "text": text}
         # Answers to HEAD have no text. Errors of Cachey are not to be stored, those of HAProxy say no-cache.
         cached_only = ("Cache-Control", "only-if-cached") in self._request.fields
-        if status == 504 and cached_only and self.field("Cache-Control") == "no-store":
-            return NotCached("not in the cache", **facts)
+        if status == 504 and cached_only and self.field("cache-control") == "no-store":
+            return NotCached("not in the cache" + self._request.named(), **facts)
         if status in _FINAL:
             kind, words = _FINAL[status]
-            size = _NO_RANGE.fullmatch(self.field("Content-Range") or "")
+            size = _NO_RANGE.fullmatch(self.field("content-range") or "")
             if kind is OutOfRange:
                 facts["size"] = int(size[1]) if size else None
-            error = kind(words, **facts)
-            error.warm = self.field("C0-Warm")
+            error = kind(words + self._request.named(), **facts)
+            error.warm = self.field("c0-warm")
             return error
-        after = self.field("Retry-After") or ""
+        after = self.field("retry-after") or ""
         wait = float(after) if re.fullmatch(r"\d{1,9}", after) else None
         return Unavailable("the node failed", retry_after=wait, **facts)
 
