@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from cachey_client import files
-from cachey_client.errors import Changed, NotFound
+from cachey_client.errors import Changed, NotFound, Unavailable
 from scripted_client import ScriptedClient
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -193,6 +193,28 @@ def test_a_zip_archive(client):
     with zipfile.ZipFile(opened(client, "zip")) as reader:
         assert reader.read("7.bin") == DATA[700_000:790_000]
     assert len(client.reads) == 3
+
+
+@pytest.mark.parametrize("call", ["read", "readinto"])
+@pytest.mark.parametrize("size,fails", [(200_000, 1), (8 * MIB, 1), (8 * MIB, 2)])
+def test_after_an_error_the_same_bytes_can_be_read(client, monkeypatch, call, size, fails):
+    """Of a short read some bytes are in memory, of a long one the first piece comes."""
+    monkeypatch.setattr(files, "_PIECE", 5 * MIB)
+    file, room = opened(client), bytearray(size)
+    file.seek(1000)
+    file.read(100)
+    requests = len(client.reads)
+
+    def before(*_):
+        if len(client.reads) == requests + fails:
+            raise Unavailable("no node answers")
+
+    client.before = before
+    read = {"read": lambda: file.read(size), "readinto": lambda: bytes(room[: file.readinto(room)])}[call]
+    with pytest.raises(Unavailable):
+        read()
+    assert file.tell() == 1100
+    assert read() == DATA[1100 : 1100 + size]
 
 
 class TestVersions:

@@ -4,6 +4,8 @@ import contextlib
 import multiprocessing
 import os
 import random
+import socket
+import threading
 
 import pytest
 
@@ -15,7 +17,7 @@ from fleet import PORT, Node, new_address, wait_until  # noqa: E402  (real_nodes
 from nodes import GIB, KIB, MIB, TIB, Fleet, Store  # noqa: E402
 
 from cachey_client import Client  # noqa: E402
-from cachey_client.errors import Changed, NotCached, OutOfRange  # noqa: E402
+from cachey_client.errors import CacheyError, Changed, NotCached, OutOfRange  # noqa: E402
 from cachey_client.filesystem import CacheyFileSystem  # noqa: E402
 
 PAGE = 16 * MIB
@@ -216,6 +218,61 @@ def test_odd_keys_are_those_of_the_store(open_node, key):
     ):
         assert len(data) == 1000 and store.is_right("odd", key, 0, data)
     assert fs.info(f"odd/{key}")["size"] == 1000 and fs.exists(f"odd/{key}")
+
+
+class Cutter:
+    """A proxy whose connections end after a random number of bytes, now and then in a head."""
+
+    def __init__(self, node, dice):
+        self._node, self._dice = node, dice
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.name = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection((self._node.address, self._node.port))
+                left = self._dice.choice([100, 70_000, 3 * MIB, 20 * MIB])
+                for here, there, most in ((client, server, 1 << 60), (server, client, left)):
+                    threading.Thread(target=self._copy, args=(here, there, most), daemon=True).start()
+
+    @staticmethod
+    def _copy(here, there, left):
+        with contextlib.suppress(OSError):
+            while left > 0 and (piece := here.recv(1 << 16)):
+                there.sendall(piece[:left])
+                left -= len(piece)
+        for end in (here, there):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self._listener.close()
+
+
+def test_reads_through_connections_that_break_give_the_right_bytes_or_an_error(folder_fleet):
+    data, dice, errors = folder_fleet.put("k", "broken", DATA), random.Random(6), 0
+    with contextlib.ExitStack() as stack:
+        cutters = [stack.enter_context(contextlib.closing(Cutter(node, dice))) for node in folder_fleet.nodes]
+        client = stack.enter_context(Client([cutter.name for cutter in cutters]))
+        file = client.open("k", "broken")
+        for _ in range(150):
+            place, size = file.tell(), dice.choice([100, 50_000, 300_000, 6 * MIB])
+            if dice.random() < 0.5:
+                place = file.seek(dice.randrange(len(data)))
+            try:
+                if dice.random() < 0.7:
+                    assert file.read(size) == data[place : place + size]
+                else:
+                    ranges = [(at, at + 1000) for at in range(place % MIB, len(data) - 1000, size)][:20]
+                    parts = client.read_ranges("k", "broken", ranges, gap=dice.choice([0, MIB]))
+                    assert [bytes(part.data) for part in parts] == [data[start:end] for start, end in ranges]
+            except CacheyError:
+                errors += 1
+                assert file.tell() == place
+    assert errors < 75
 
 
 class TestOfAFleet:

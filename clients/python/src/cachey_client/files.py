@@ -47,30 +47,45 @@ class ObjectFile(io.BufferedReader):
         return self._object.etag
 
     def read(self, size: int | None = -1, /) -> bytes:
+        here, size = self._wanted(size)
+        try:
+            if not self._object.is_long(size):
+                return super().read(size)
+            room = io.BytesIO(bytes(size))
+            with room.getbuffer() as view:
+                self._object.read_long(here, view)
+            self.seek(here + size)
+            return room.getvalue()  # without a copy
+        except BaseException:
+            self._back_to(here)
+            raise
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        view = memoryview(buffer).cast("B")
+        here, size = self._wanted(len(view))
+        try:
+            if not self._object.is_long(size):
+                return super().readinto(view)
+            self._object.read_long(here, view[:size])
+            self.seek(here + size)
+            return size
+        except BaseException:
+            self._back_to(here)
+            raise
+
+    def _wanted(self, size: int | None) -> tuple[int, int]:
+        """(place, how many bytes of the object a read gives)."""
         self._check_open()
         here = self.tell()
         left = max(self.size - here, 0)
         size = left if size is None or size < 0 else min(size, left)
-        if not self._object.is_long(size):
-            self._object.until = here + size
-            return super().read(size)
-        room = io.BytesIO(bytes(size))
-        with room.getbuffer() as view:
-            self._object.read_long(here, view)
-        self.seek(here + size)
-        return room.getvalue()  # without a copy
+        self._object.until = here + size
+        return here, size
 
-    def readinto(self, buffer: Buffer, /) -> int:
-        self._check_open()
-        view = memoryview(buffer).cast("B")
-        here = self.tell()
-        size = min(len(view), max(self.size - here, 0))
-        if not self._object.is_long(size):
-            self._object.until = here + size
-            return super().readinto(view)
-        self._object.read_long(here, view[:size])
-        self.seek(here + size)
-        return size
+    def _back_to(self, here: int) -> None:
+        """After an error, so that a second try reads the same bytes: BufferedReader has moved on by what it had."""
+        if not self.closed:
+            self.seek(here)
 
     def _check_open(self) -> None:
         if self.closed:
