@@ -91,6 +91,7 @@ TABLE = [
     Run("docs/scale-out.md", r"^curl -fsS http://10\.0\.0\.4", "fleet", says=(r"^\d+ nodes \d+ n4 10\.0\.0\.4 2 ",)),
     Run("docs/scale-out.md", r"^printf .*/etc/cachey/nodes$", "fleet", says=(r"^0123456789",)),
     Run("docs/scale-out.md", r"nodes\.new", "fleet"),
+    Run("docs/scale-out.md", r"rolling-restart", "fleet", instead=(("rolling-restart", "rolling-restart --node n2"),), says=(r"all done",)),
     Run("docs/scale-out.md", r"state drain", "fleet"),
     Run("docs/scale-out.md", r"state ready", "fleet"),
     Run("docs/scale-out.md", r"10\.0\.0\.5:8080", "fleet"),

@@ -61,10 +61,14 @@ start_store() {
     posix --sidecar "$MACHINE/store/sidecar" "$MACHINE/store/data" >"$MACHINE/store.log" 2>&1 &
   until curl -s -o /dev/null "http://$1/"; do kill -0 $! || { cat "$MACHINE/store.log" >&2; return 1; }; sleep 0.05; done
 }
-# A fleet: `start_node N` starts Cachey at 10.0.0.N, `stop_node N` ends that; systemctl does what a unit of HAProxy does.
+# A fleet: `start_node N` starts Cachey at 10.0.0.N, `stop_node N` ends that; `ssh` to such an address restarts the node,
+# whatever the command is; systemctl does what a unit of HAProxy does.
 start_fleet() {
   object demo hello.txt && ln -s "$ROOT/deploy" deploy && ip route add local 10.0.0.0/8 dev lo
   for number; do start_node "$number"; done
+  declare -f start_node stop_node >"$MACHINE/functions"
+  printf '%s\n' '#!/bin/bash' '. "$MACHINE/functions"; set -eu; stop_node "${1##*.}"; start_node "${1##*.}"' >"$MACHINE/bin/ssh"
+  chmod +x "$MACHINE/bin/ssh"
 }
 start_node() {
   "$BINARY" --origin "dir:$MACHINE/origin" --memory 64MiB --listen "10.0.0.$1" --port 8080 2>>"$MACHINE/log" &
