@@ -16,10 +16,11 @@ def told(text):
 
 
 def ask(port, target, headers=None, method="GET", connection=None):
-    """(owner, status, body) of one request."""
+    """(owner, status, body) of one request. A field that is None is left out; Range is `bytes=0-9` if not given."""
     own = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        own.request(method, target, headers={"Range": "bytes=0-9", **(headers or {})})
+        fields = {"Range": "bytes=0-9"} | (headers or {})
+        own.request(method, target, headers={name: value for name, value in fields.items() if value is not None})
         answer = own.getresponse()
         body = answer.read()
         return answer.getheader(_FIELD), answer.status, body
