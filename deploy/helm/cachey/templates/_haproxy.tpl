@@ -88,8 +88,8 @@ frontend s3
     http-request set-var(txn.gib) req.fhdr(range),regsub(^bytes=,),field(1,-),div(1073741824) if { req.fhdr(range) -m reg ^bytes=[0-9]+- }
     http-request set-var-fmt(txn.key) "%[path,url_dec]|%[var(txn.gib)]"
 {{- range $v.s3.domains }}
-    http-request set-var(txn.bucket) req.hdr(host),host_only,lower,regsub([.]{{ replace "." "[.]" . }}$,)
-    http-request set-var-fmt(txn.key) "/%[var(txn.bucket)]%[path,url_dec]|%[var(txn.gib)]" if { req.hdr(host),host_only,lower -m end .{{ . }} }
+    http-request set-var(txn.bucket) req.hdr(host),host_only,regsub([.]{{ replace "." "[.]" . }}$,)
+    http-request set-var-fmt(txn.key) "/%[var(txn.bucket)]%[path,url_dec]|%[var(txn.gib)]" if { req.hdr(host),host_only -m end .{{ . }} }
 {{- end }}
     http-request set-var-fmt(txn.key) "%[uuid()]" if { var(txn.key) -m reg ^/[^/]*/?[|] }
     default_backend s3nodes
