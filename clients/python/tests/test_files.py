@@ -51,7 +51,7 @@ def test_a_missing_object_fails_at_open(client):
 
 def test_it_is_a_binary_file(client):
     file = opened(client)
-    assert isinstance(file, io.BufferedIOBase)
+    assert isinstance(file, io.BufferedIOBase) and repr(file) == "<ObjectFile cachey://k/o>"
     assert (file.readable(), file.seekable(), file.writable(), file.closed) == (True, True, False, False)
     with pytest.raises(io.UnsupportedOperation):
         file.write(b"x")

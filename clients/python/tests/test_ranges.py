@@ -216,6 +216,23 @@ def test_side_by_side_keeps_the_order():
     assert side_by_side([lambda at=at: at for at in range(100)], 3) == list(range(100))
 
 
+def test_an_interrupt_waits_for_no_read(monkeypatch):
+    go_on = threading.Event()
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("concurrent.futures.wait", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            side_by_side([go_on.wait] * 3)
+    finally:
+        go_on.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("cachey-ranges"):
+                thread.join()
+
+
 def test_side_by_side_ends_its_threads():
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError):

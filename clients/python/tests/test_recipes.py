@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -132,3 +133,24 @@ def test_pandas_reads_on_if_the_owner_dies(fleet, tmp_path):
         program = _WHILE_A_NODE_DIES.replace("NODES", repr(mortal.names)).replace("PIDS", repr(pids))
         assert run(program, tmp_path) == f"600000 4200000 {_ROWS}"
         assert [node.alive() for node in mortal.nodes].count(True) == 1
+
+
+_ALL_NODES_DIE = """import os, signal, zarr
+from cachey_client import Unavailable
+
+array = zarr.open_array("cachey://data/array.zarr", mode="r", storage_options={"nodes": NODES})
+for pid in PIDS.values():
+    os.kill(pid, signal.SIGKILL)
+try:
+    print(array[:])
+except Unavailable:
+    print("unavailable")
+"""
+
+
+def test_zarr_takes_dead_nodes_for_an_error_not_for_missing_chunks(fleet, tmp_path):
+    with FolderFleet(tmp_path) as mortal:
+        shutil.copytree(fleet.folder / "data" / "array.zarr", mortal.folder / "data" / "array.zarr")
+        pids = {name: node.process.pid for name, node in zip(mortal.names, mortal.nodes, strict=True)}
+        program = _ALL_NODES_DIE.replace("NODES", repr(mortal.names)).replace("PIDS", repr(pids))
+        assert run(program, tmp_path) == "unavailable"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from .errors import Changed, OutOfRange
+from .errors import Changed, OutOfRange, printable
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -91,6 +91,9 @@ class ObjectFile(io.BufferedReader):
         if self.closed:
             raise ValueError("I/O operation on closed file")
 
+    def __repr__(self) -> str:
+        return f"<ObjectFile {printable(self._object.url)}{' closed' if self.closed else ''}>"
+
     def __reduce__(self) -> tuple[Any, ...]:
         self._check_open()
         return _reopened, (self._object.facts(), self.tell())
@@ -130,6 +133,7 @@ class RawObject(io.RawIOBase):
         self._client = client
         self._kind = kind
         self._key = key
+        self.url = f"cachey://{kind}/{key}"
         self.size = size
         self.etag = etag
         self.until = 0  # where the read under way ends: BufferedReader asks for it in two parts

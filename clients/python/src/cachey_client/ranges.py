@@ -69,19 +69,24 @@ def _joins(span: Span, start: int, end: int | None, gap: int, longest: int) -> b
 
 
 def side_by_side(work: Sequence[Callable[[], _Result]], most: int = PARALLEL) -> list[_Result]:
-    """The results in order. The first failure is raised; work that has not begun by then is dropped."""
+    """The results in order. The first failure is raised, after what has begun has ended; the rest is dropped. An
+    interrupt waits for nothing."""
     if len(work) < 2:
         return [one() for one in work]
-    with concurrent.futures.ThreadPoolExecutor(min(most, len(work)), "cachey-ranges") as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(min(most, len(work)), "cachey-ranges")
+    wait = True
+    try:
         futures = [pool.submit(one) for one in work]
-        try:
-            concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_EXCEPTION)
-            for future in futures:
-                if future.done() and (error := future.exception()) is not None:
-                    raise error
-            return [future.result() for future in futures]
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_EXCEPTION)
+        for future in futures:
+            if future.done() and (error := future.exception()) is not None:
+                raise error
+        return [future.result() for future in futures]
+    except BaseException as error:
+        wait = isinstance(error, Exception)
+        raise
+    finally:
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 @dataclasses.dataclass
