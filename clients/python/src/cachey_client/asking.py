@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .attempts import Attempts
@@ -18,7 +18,6 @@ from .routes import Balanced, Route
 from .wire import wait_any
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-_QUIET_LEAST = 2 * PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,7 @@ class Fleet:
     tls: bool
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """A request of a call, before a range and a node are chosen."""
 
     kind: str
@@ -40,7 +38,7 @@ class Question:
     request: Request
     deadline: Deadline
     may_hedge: bool = True
-    group_size: int = field(default=1 << 30)
+    group_size: int = 1 << 30
 
     def attempts(self, fleet: Fleet, group: int) -> Attempts:
         return Attempts(fleet.route, self.kind, self.key, group, self.deadline)
@@ -115,8 +113,8 @@ def _raced(first: Exchange, second: Exchange) -> Exchange | None:
 
 def _exchange(fleet: Fleet, question: Question, request: Request, node: str) -> Exchange:
     if request.token is not None and not fleet.route.trusted(node, question.deadline):
-        request = replace(request, token=None)
-    quiet = max(_QUIET_LEAST, question.deadline.left() / 2)
+        request = request._replace(token=None)
+    quiet = max(2 * PATIENCE_SECONDS, question.deadline.left() / 2)
     return Exchange(fleet.pool, node, request, question.deadline, quiet)
 
 

@@ -54,8 +54,10 @@ class Attempts:
     def failed(self, fault: CacheyError) -> None:
         """Raises the fault if a further attempt makes no sense. Otherwise `next` names a node; it may wait."""
         if not isinstance(fault, Unavailable):
+            if isinstance(fault, DeadlineExceeded) and self.last is not None:
+                fault.text = printable(f"the fault before: {self.last}")
             raise fault
-        self.last = fault
+        self.last = fault.with_traceback(None)
         self._faults += 1
         node = fault.node or ""
         if isinstance(fault, NodeFault):

@@ -6,8 +6,7 @@ import http.client
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from .deadline import Deadline
@@ -57,8 +56,7 @@ class NodeFault(Unavailable):
         self.down = down
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What is asked. The bytes first to last, both included, unless there is no range."""
 
     method: str
@@ -74,7 +72,7 @@ class Request:
         return Request(self.method, self.target, self.fields, self.request_id, first, last, if_match, self.token)
 
     def as_head(self) -> Request:
-        return replace(self, method="HEAD")
+        return self._replace(method="HEAD")
 
     def named(self) -> str:
         """The object, for messages."""
@@ -97,8 +95,7 @@ class Request:
         return lines
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(NamedTuple):
     """The version of an object that an answer is of."""
 
     size: int
@@ -202,6 +199,12 @@ class Exchange:
         self.body_left -= self.wire.body_into(view)
         if self.body_left:
             raise self._fault(self.wire.reader.fault or "the body broke off", down=False)
+
+    def body_bytes(self) -> bytes:
+        """The begin of the body, in the best case all of it, without a copy. The rest is for body_into."""
+        data = self.wire.body_bytes(self.body_left)
+        self.body_left -= len(data)
+        return data
 
     def whole(self, most: int) -> bytes:
         """A short body, whole."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import replace
 from typing import Any
 
 from .asking import Fleet, Question, ask
@@ -66,7 +65,7 @@ class Reading:
         raise AssertionError("unreachable")
 
     def _one_version(self) -> Read:
-        self._question = replace(self._whole, deadline=self._whole.deadline.child())
+        self._question = self._whole._replace(deadline=self._whole.deadline.child())
         group, size = self._start // self._whole.group_size, self._whole.group_size
         group_end = (group + 1) * size
         attempts = self._question.attempts(self._fleet, group)
@@ -75,7 +74,13 @@ class Reading:
         first, last, version = exchange.partial()
         end = version.size if self._end is None else min(self._end, version.size)
         try:
-            target = _Target(self._into, end - self._start)
+            begun = exchange.body_bytes() if self._into is None and end <= group_end else b""
+            if len(begun) == end - self._start:
+                self._done(exchange)
+                exchange.finish()
+                return self._result(begun, end, version)
+            target = _Target(self._into, end - self._start, begun)
+            self._nodes += [exchange.node] if begun else []
         except BaseException:
             exchange.close()
             raise
@@ -87,7 +92,9 @@ class Reading:
                 if future is None:
                     break
                 others.append(future)
-            self._body(exchange, attempts, first, last, target.view[: last + 1 - first], version)
+            begin = first + len(begun)
+            with target.view[len(begun) : last + 1 - first] as view:
+                self._body(exchange, attempts, begin, last, view, version)
             for part in later[len(others) :]:
                 self._part(*part, version)
             for other in others:
@@ -98,12 +105,20 @@ class Reading:
             for other in others:
                 other.cancel()
             wait(others)
-            target.release()
+            for *_, view in later:
+                view.release()
+            target.view.release()
             raise self._cause(error) from None
-        return Read(
-            target.data(), self._start, end, version.etag, version.size, version.last_modified,
-            tuple(sorted(self._pages)), tuple(dict.fromkeys(self._nodes)),
-        )  # fmt: skip
+        return self._result(target.data(), end, version)
+
+    def _result(self, data: bytes | memoryview, end: int, version: Version) -> Read:
+        pages, nodes = tuple(sorted(self._pages)), tuple(dict.fromkeys(self._nodes))
+        return Read(data, self._start, end, version.etag, version.size, version.last_modified, pages, nodes)
+
+    def _done(self, exchange: Exchange) -> None:
+        """The exchange gave all of its bytes."""
+        self._pages += exchange.pages()
+        self._nodes.append(exchange.node)
 
     def _guarded(self, *part: Any) -> None:
         """A part on a thread of its own. If it fails, the other parts end soon."""
@@ -156,16 +171,16 @@ class Reading:
     ) -> None:
         at = first
         while True:
-            self._pages += exchange.pages()
             try:
-                exchange.body_into(view[at - first :])
-                self._nodes.append(exchange.node)
+                with view[at - first :] as rest:
+                    exchange.body_into(rest)
+                self._done(exchange)
                 exchange.finish()
                 return
             except NodeFault as fault:
                 left = exchange.body_left
                 if last + 1 - left > at:
-                    self._nodes.append(exchange.node)
+                    self._done(exchange)
                     at = last + 1 - left
                     attempts.progress()
                 attempts.failed(fault)
@@ -184,7 +199,7 @@ class Reading:
 class _Target:
     """The place of the bytes: the caller's buffer, or a new one that becomes bytes without a copy."""
 
-    def __init__(self, into: Any, length: int) -> None:
+    def __init__(self, into: Any, length: int, begun: bytes = b"") -> None:
         self._own: io.BytesIO | None = None
         if into is None:
             try:
@@ -194,12 +209,10 @@ class _Target:
             self.view = self._own.getbuffer()
         else:
             self.view = memoryview(into).cast("B")[:length]
+        self.view[: len(begun)] = begun
 
     def data(self) -> bytes | memoryview:
         if self._own is None:
             return self.view
         self.view.release()
         return self._own.getvalue()
-
-    def release(self) -> None:
-        self.view.release()

@@ -21,7 +21,9 @@ TLS_SECONDS = 2.0
 SEND_SECONDS = 2.0
 ADDRESSES_MAX = 4
 HEAD_MAX = 64 << 10
-_BUFFER = 32 << 10
+HEAD_END = b"\r\n\r\n"
+DIRECT_MAX = 32 << 20  # larger buffers come zeroed from the kernel, at no cost
+_BUFFER = 8 << 10
 _RECEIVE_MAX = 16 << 20  # the deadline is looked at in between
 
 
@@ -40,7 +42,7 @@ class TimedSocket:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self._in_kernel = sys.platform == "linux" and not isinstance(sock, ssl.SSLSocket)
+        self.exact = self._in_kernel = sys.platform == "linux" and not isinstance(sock, ssl.SSLSocket)
         self._whole = socket.MSG_WAITALL if self._in_kernel else 0
         self._limit = 0.0
         if self._in_kernel:
@@ -53,6 +55,26 @@ class TimedSocket:
             return self.sock.recv_into(buffer, min(len(buffer), _RECEIVE_MAX), self._whole if whole else 0)
         except BlockingIOError:
             raise TimeoutError from None
+
+    def receive_head(self, buffer: memoryview, seconds: float, end: bytes) -> int:
+        """As receive, but what comes after `end` stays in the kernel, if it can be looked at there: no TLS."""
+        if not self.exact:
+            return self.receive(buffer, seconds)
+        self._set(seconds)
+        try:
+            count = self.sock.recv_into(buffer, 0, socket.MSG_PEEK)
+            found = bytes(buffer[:count]).find(end)
+            return self.sock.recv_into(buffer, count if found < 0 else found + len(end)) if count else 0
+        except BlockingIOError:
+            raise TimeoutError from None
+
+    def receive_bytes(self, length: int, seconds: float) -> bytes:
+        """Up to `length` bytes in a new object. Empty if nothing comes in time, and after faults."""
+        self._set(seconds)
+        try:
+            return self.sock.recv(length, self._whole)
+        except OSError:
+            return b""
 
     def receive_now(self) -> bytes | None:
         """What has come, b"" at the end; None if nothing has come."""
@@ -111,7 +133,7 @@ class TimedReader(io.RawIOBase):
             buffer[:count] = self._ahead[:count]
             self._ahead = self._ahead[count:]
         else:
-            count = self._receive(buffer)
+            count = self._receive(buffer, in_head=True)
         self._head_room -= count
         if self._head_room < -_BUFFER:
             raise HeadTooLarge("a response head without an end")
@@ -124,22 +146,34 @@ class TimedReader(io.RawIOBase):
         self._ahead = self._ahead[done:]
         try:
             while done < len(view):
-                count = self._receive(view[done:], whole=True)
+                with view[done:] as rest:
+                    count = self._receive(rest, whole=True)
                 if not count:
                     break
                 done += count
         except (OSError, http.client.HTTPException) as fault:
-            self.fault = fault
+            self.fault = fault.with_traceback(None)  # its frames hold the view
         return done
 
-    def _receive(self, buffer: memoryview, *, whole: bool = False) -> int:
+    def body_bytes(self, length: int) -> bytes:
+        """The begin of a body, in the best case all of it, without a copy. Empty if that cannot be had."""
+        left = self.deadline.left()
+        if left <= 0 or self._ahead or not self._sock.exact:
+            return b""
+        return self._sock.receive_bytes(length, min(left, self.patience))
+
+    def _receive(self, buffer: memoryview, *, whole: bool = False, in_head: bool = False) -> int:
         quiet_since = 0.0
         while True:
             left = self.deadline.left()
             if left <= 0:
                 raise TimeoutError("the deadline passed")
             try:
-                count = self._sock.receive(buffer, min(left, self.patience), whole=whole)
+                seconds = min(left, self.patience)
+                if in_head:
+                    count = self._sock.receive_head(buffer, seconds, HEAD_END)
+                else:
+                    count = self._sock.receive(buffer, seconds, whole=whole)
                 self.received = self.received or count > 0
                 return count
             except TimeoutError:
@@ -218,7 +252,11 @@ class Wire:
     def head(self) -> http.client.HTTPResponse:
         """The head of the response, once it has come."""
         response = http.client.HTTPResponse(cast(socket.socket, self), method=self._method)
-        response.begin()
+        try:
+            response.begin()
+        except BaseException:
+            response.close()
+            raise
         self._response = response
         self.reader.in_head = False
         return response
@@ -229,7 +267,17 @@ class Wire:
         if response is None or response.fp is None:
             return 0
         done = response.fp.readinto1(view)
-        return done if done == len(view) else done + self.reader.body_into(view[done:])
+        if done == len(view):
+            return done
+        with view[done:] as rest:
+            return done + self.reader.body_into(rest)
+
+    def body_bytes(self, length: int) -> bytes:
+        """The begin of the body, in the best case all of it. Empty if only body_into can read it."""
+        response = self._response
+        if response is None or response.fp is None or length > DIRECT_MAX or response.fp.peek(1):
+            return b""
+        return self.reader.body_bytes(length)
 
     def reusable(self, body_left: int) -> bool:
         """Ends the response. False if the connection must be closed: bytes are missing, or there are too many."""

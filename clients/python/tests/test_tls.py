@@ -1,0 +1,103 @@
+"""TLS: certificates are checked, heads and bodies are read the same."""
+
+import ssl
+import subprocess
+
+import pytest
+
+from cachey_client import CacheyError, Client, Unavailable
+from conftest import key_of
+from scripted import Node, content, healthy
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    names = ["-subj", "/CN=node", "-addext", "subjectAltName=IP:127.0.0.1"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    files = ["-keyout", folder / "key", "-out", folder / "cert"]
+    subprocess.run(["openssl", "req", "-x509", *kind, *names, *files], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def tls_nodes(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert", certificate / "key")
+
+    def wrap(sock):
+        return context.wrap_socket(sock, server_side=True)
+
+    started = []
+
+    def start(*scripts):
+        started.extend(Node(script, wrap=wrap) for script in scripts)
+        return started[-len(scripts) :]
+
+    yield start
+    for node in started:
+        node.stop()
+
+
+@pytest.fixture
+def trusting(certificate):
+    return ssl.create_default_context(cafile=certificate / "cert")
+
+
+def test_reads_of_all_sizes_are_right(tls_nodes, trusting):
+    (node,) = tls_nodes(healthy(size=5 << 20))
+    with Client([node.name], tls=trusting, group_size=1 << 20, deadline=10) as client:
+        for start, end in ((0, 10), (5, 70_000), (1 << 20, 2 << 20), (0, None)):
+            assert client.read("k", "x", start, end).data == content(start, (end or 5 << 20) - start)
+        assert client.stat("k", "x").size == 5 << 20
+
+
+def test_a_broken_body_is_resumed(tls_nodes, trusting):
+    owner, other = tls_nodes(lambda peer, request: peer.right(request, only=300) and False, healthy())
+    with Client([owner.name, other.name], tls=trusting, deadline=10) as client:
+        read = client.read("k", key_of(owner, [other]))
+    assert (read.data, read.nodes) == (content(0, 1000), (owner.name, other.name))
+
+
+def test_a_slow_node_is_overtaken(tls_nodes, trusting):
+    slow = []
+
+    def script(peer, request):
+        if slow:
+            peer.node.ended.wait(1.0)
+        return peer.right(request)
+
+    owner, other = tls_nodes(script, healthy())
+    with Client([owner.name, other.name], tls=trusting, hedge_budget=1.0, deadline=10) as client:
+        key = key_of(owner, [other])
+        for _ in range(64):
+            client.read("k", key, 0, 10)
+        slow.append(True)
+        assert client.read("k", key, 0, 10).nodes == (other.name,)
+
+
+def test_a_certificate_that_is_not_trusted_is_an_error(tls_nodes):
+    (node,) = tls_nodes(healthy())
+    with (
+        Client([node.name], tls=True, deadline=2) as client,
+        pytest.raises(Unavailable, match="certificate verify failed"),
+    ):
+        client.read("k", "x")
+    assert not node.requests
+
+
+def test_plain_text_on_a_tls_connection_is_an_error(nodes, trusting, hasty):
+    (node,) = nodes(healthy())
+    with Client([node.name], tls=trusting, deadline=2) as client, pytest.raises(CacheyError):
+        client.read("k", "x")
+
+
+def test_a_node_that_never_shakes_hands_costs_a_bounded_time(nodes, tls_nodes, trusting, monkeypatch):
+    from cachey_client import wire
+
+    monkeypatch.setattr(wire, "TLS_SECONDS", 0.2)
+    (silent,) = nodes(healthy())
+    silent._wrap = lambda sock: silent.ended.wait(20) and sock
+    (good,) = tls_nodes(healthy())
+    with Client([silent.name, good.name], tls=trusting, deadline=10) as client:
+        assert client.read("k", key_of(silent, [good])).nodes == (good.name,)
