@@ -30,14 +30,17 @@ class HAProxy:
     def __init__(self, folder, nodes, files=("haproxy.cfg",), name="haproxy", change=None):
         self.nodes = [one if isinstance(one, tuple) else (one, 101 + at) for at, one in enumerate(nodes)]
         self.port, self.s3_port, self.admin_port = free_ports(3)
-        self._folder, self._name = folder, name
-        text = "".join((SHIPPED / file).read_text() for file in files)
+        self._folder, self._name, self._files, self._change = folder, name, files, change
+        self.text = self._text()
+        self.process = None
+
+    def _text(self):
+        text = "".join((SHIPPED / file).read_text() for file in self._files)
         text = moved(text, [("bind 0.0.0.0:8080", f"bind 127.0.0.1:{self.port}"),
                             ("bind 0.0.0.0:9000", f"bind 127.0.0.1:{self.s3_port}"),
                             ("bind 127.0.0.1:8404", f"bind 127.0.0.1:{self.admin_port}")])
         text = _SERVERS.sub(lambda found: server_lines(found[0], self.nodes), text)
-        self.text = change(text) if change else text
-        self.process = None
+        return self._change(text) if self._change else text
 
     def __enter__(self):
         self.process = start_haproxy(self.text, self._folder, self._name)
@@ -57,6 +60,27 @@ class HAProxy:
             assert self.process.alive(), self.process.log.read_text()
             return servers_up(self.admin_port) == count
         wait_until(there, f"{count} servers up", seconds)
+
+    def reload(self):
+        """A new process with the lines of `nodes` takes over; the old one ends after its requests, as by systemctl reload."""
+        self.text, old = self._text(), self.process
+        self.process = start_haproxy(self.text, self._folder, self._name, after=old.pid)
+        assert old.code() == 0, old.log.read_text()
+
+    def add(self, node):
+        """Adds the node to `nodes` while HAProxy runs, with the next id and the options of the file."""
+        self.nodes.append((node, 1 + max(identity for _, identity in self.nodes)))
+        if " redir " in self.text:  # the socket does not take this option, without which there is no redirect
+            self.reload()
+            return
+        defaults = re.search(r"^    default-server (.*)$", self.text, re.MULTILINE)[1]
+        backend = self.text[self.text.index("\nbackend nodes\n"):]
+        line = server_lines(_SERVERS.search(backend)[0], self.nodes[-1:]).strip()
+        line = re.sub(r" tcp-ut \S+", "", line)  # an option that the socket does not take
+        answer = self.command(f"add {line.replace('server ', 'server nodes/', 1)} {defaults}")
+        assert "New server registered" in answer, answer
+        self.command(f"enable health nodes/{node.name}")
+        self.command(f"enable server nodes/{node.name}")
 
     def command(self, words):
         """The answer of the stats socket."""

@@ -164,8 +164,9 @@ def moved(text, places):
     return text
 
 
-def start_haproxy(text, folder, name="haproxy", places=()):
-    """HAProxy with a rendered text; only the places of its socket and its files differ."""
+def start_haproxy(text, folder, name="haproxy", places=(), after=None):
+    """HAProxy with a rendered text; only the places of its socket and its files differ. after: the process id of an
+    HAProxy that ends once this one listens."""
     path = folder / f"{name}.cfg"
     path.write_text(moved(text, [("/run/haproxy/admin.sock", folder / f"{name}.sock"), *places]))
-    return Process(["haproxy", "-db", "-f", path], folder / f"{name}.log")
+    return Process(["haproxy", "-db", "-f", path, *(["-sf", after] if after else [])], folder / f"{name}.log")

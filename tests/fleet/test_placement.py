@@ -47,8 +47,8 @@ def lists_of_reads(fleet, prefix):
     return lists
 
 
-@pytest.mark.parametrize("count", (3, 4, 5))
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way, count", [(way, count) for way in WAYS for count in (3, 4, 5)
+                                        if LONG or count == 4 or way != "redirect"])
 def test_each_page_is_fetched_once(way, count, fleet, ways, figure):
     prefix = f"{way}-{count}"
     done = read_lists(fleet.store, ways[way, count], lists_of_reads(fleet, prefix))
@@ -74,7 +74,7 @@ def test_a_read_across_a_border_of_a_gib_costs_at_most_one_page_more(way, fleet,
 
 def asked(way, wanted):
     """How many of these bytes, which no node has, each node was asked for: {node: count}."""
-    return {"haproxy": asked_by_haproxy, "client": asked_by_client}[way.name](way, wanted)
+    return asked_by_haproxy(way, wanted) if way.name == "haproxy" else asked_by_client(way, wanted)
 
 
 def asked_by_haproxy(way, wanted):
@@ -102,7 +102,7 @@ def asked_by_client(way, wanted):
 
 @pytest.mark.parametrize("count", (3, 4, 5))
 @pytest.mark.parametrize("what", ("objects", "GiB of a TB"))
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", WAYS[:2])  # HAProxy redirects to where HAProxy sends
 def test_keys_are_spread_evenly(way, what, count, ways, figure):
     wanted = ([Wanted("lake", f"spread/{at}", 0, 1) for at in range(3000)] if what == "objects" else
               [Wanted("lake", "spread-tb", at * GIB, 1) for at in range(1024)])

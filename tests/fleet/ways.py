@@ -1,38 +1,37 @@
-"""The ways to a fleet: through HAProxy with one connection a client, and by the Python client. Both know how a node
-leaves, returns and joins."""
+"""The ways to a fleet: through HAProxy with one connection a client, by the Python client that finds owners itself, and
+by the Python client that HAProxy redirects to owners. All know how a node leaves, returns and joins."""
 
 import contextlib
 import http.client
 import itertools
 import random
 import sys
+import time
 import urllib.parse
 
 from balancer import HAProxy
 from fleet import ROOT, servers_up, wait_until
 from load import Failed
 
-WAYS = ("haproxy", "client")
+WAYS = ("haproxy", "client", "redirect")
 _TIMEOUT = 100
+_OWNER_SECONDS = 2.0
 
 
 def make_way(way, folder, nodes, stack, **options):
     """A way to these nodes, which ends with the stack. options: of HAProxy or of the Client."""
     if way == "haproxy":
         return ThroughHAProxy(stack.enter_context(HAProxy(folder, nodes, **options)))
+    if way == "redirect":
+        redirecting = HAProxy(folder, nodes, files=("haproxy-redirect.cfg",), name=f"redirect-{len(nodes)}")
+        return Redirected(stack.enter_context(redirecting), **options)
     return ByClient(folder, nodes, **options)
 
 
-class ThroughHAProxy:
-    name = "haproxy"
-    splits = False  # a range that begins before a border of a GiB goes to one owner as a whole
+class _Balanced:
+    """What HAProxy says of nodes, and what is told to HAProxy."""
 
-    def __init__(self, haproxy, fields=None):
-        """fields: further ones of each request."""
-        self.haproxy, self._fields = haproxy, fields or {}
-
-    def reader(self):
-        return _Connection(("127.0.0.1", self.haproxy.port), self._fields)
+    haproxy = None
 
     def up(self):
         return servers_up(self.haproxy.admin_port)
@@ -49,15 +48,20 @@ class ThroughHAProxy:
         self.haproxy.command(f"set server nodes/{node.name} state ready")
 
     def joins(self, node):
-        """The node is added while HAProxy runs, with the next id."""
-        identity = 1 + max(identity for _, identity in self.haproxy.nodes)
-        self.haproxy.nodes.append((node, identity))
-        template = next(line for line in self.haproxy.text.splitlines() if line.startswith("    default-server "))
-        options = template.removeprefix("    default-server ")
-        added = self.haproxy.command(f"add server nodes/{node.name} {node.address}:{node.port} id {identity} {options}")
-        assert "New server registered" in added, added
-        self.haproxy.command(f"enable health nodes/{node.name}")
-        self.haproxy.command(f"enable server nodes/{node.name}")
+        self.haproxy.add(node)
+
+
+class ThroughHAProxy(_Balanced):
+    name = "haproxy"
+    splits = False  # a range that begins before a border of a GiB goes to one owner as a whole
+    resumes = False  # a body that breaks off
+
+    def __init__(self, haproxy, fields=None):
+        """fields: further ones of each request."""
+        self.haproxy, self._fields = haproxy, fields or {}
+
+    def reader(self):
+        return _Connection(("127.0.0.1", self.haproxy.port), self._fields)
 
 
 class _Connection:
@@ -87,29 +91,19 @@ class _Connection:
             raise Failed(repr(error), cut=begun) from error
 
 
-class ByClient:
-    """Readers that share one Client of clients/python. The nodes are in a file, which changes when a node leaves."""
+class _Client:
+    """Readers that share one Client of clients/python."""
 
-    name = "client"
     splits = True
-    _files = itertools.count(1)
+    resumes = True
 
-    def __init__(self, folder, nodes, **options):
+    def __init__(self, *arguments, **options):
         source = str(ROOT / "clients" / "python" / "src")
         if source not in sys.path:
             sys.path.insert(0, source)
         import cachey_client
         self.errors = cachey_client  # NotFound and so on
-        self._file = folder / f"nodes-{next(self._files)}"
-        self._nodes = {node.name: f"{node.address}:{node.port}" for node in nodes}
-        self._write()
-        self.client = cachey_client.Client(f"file:{self._file}", **options)
-        self._read = {}
-
-    def _write(self):
-        replacement = self._file.with_suffix(".new")
-        replacement.write_text("".join(f"{name}\n" for name in self._nodes.values()))
-        replacement.rename(self._file)
+        self.client = cachey_client.Client(*arguments, **options)
 
     def reader(self):
         return self
@@ -118,11 +112,50 @@ class ByClient:
         """The readers share connections, which end with the process."""
 
     def read(self, wanted):
-        self._read[wanted.kind, wanted.key] = wanted.first
         try:
             return self.client.read(wanted.kind, wanted.key, wanted.first, wanted.first + wanted.length).data
         except self.errors.CacheyError as error:
             raise Failed(repr(error)) from error
+
+
+class Redirected(_Balanced, _Client):
+    """The Client asks HAProxy once for the owner of a GiB of an object, and then this owner."""
+
+    name = "redirect"
+
+    def __init__(self, haproxy, **options):
+        super().__init__(via=f"http://127.0.0.1:{haproxy.port}", **options)
+        self.haproxy = haproxy
+        self.errors.routes.OWNER_SECONDS = _OWNER_SECONDS  # instead of 30
+
+    def joins(self, node):
+        super().joins(node)
+        joined = time.monotonic()
+        wait_until(lambda: time.monotonic() > joined + _OWNER_SECONDS, "the client has forgotten owners")
+
+
+class ByClient(_Client):
+    """The Client finds owners itself. The nodes are in a file, which changes when a node leaves."""
+
+    name = "client"
+    _files = itertools.count(1)
+
+    def __init__(self, folder, nodes, **options):
+        """nodes: as they are at first. options: of the Client."""
+        self._file = folder / f"nodes-{next(self._files)}"
+        self._nodes = {node.name: f"{node.address}:{node.port}" for node in nodes}
+        self._read = {}
+        self._write()
+        super().__init__(f"file:{self._file}", **options)
+
+    def _write(self):
+        replacement = self._file.with_suffix(".new")
+        replacement.write_text("".join(f"{name}\n" for name in self._nodes.values()))
+        replacement.rename(self._file)
+
+    def read(self, wanted):
+        self._read[wanted.kind, wanted.key] = wanted.first
+        return super().read(wanted)
 
     def up(self):
         """How many nodes are up. Reads a byte of an object, because only a request finds that a node is back."""
