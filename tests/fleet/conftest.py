@@ -7,6 +7,7 @@ import fleet
 import pytest
 
 _LOG_LINES_SHOWN = 60
+_FIGURE = "figure of "
 
 
 def pytest_configure(config):
@@ -39,10 +40,16 @@ def stack():
 
 
 @pytest.fixture
-def figure(record_property, capsys):
-    """figure(NAME, TEXT) prints a figure of the test, and keeps it in the report of the run."""
-    def tell(name, text):
-        record_property(name, text)
-        with capsys.disabled():
-            print(f"\n{name}: {text}", flush=True)
-    return tell
+def figure(record_property):
+    """figure(NAME, TEXT) keeps a figure of the test, for the end of the run and its report."""
+    return lambda name, text: record_property(_FIGURE + name, text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """All figures: those of processes of xdist come with the reports of their tests."""
+    told = [(name.removeprefix(_FIGURE), text) for reports in terminalreporter.stats.values() for report in reports
+            if getattr(report, "when", "") == "call" for name, text in report.user_properties if name.startswith(_FIGURE)]
+    if told:
+        terminalreporter.section("figures of fleets")
+    for name, text in sorted(told):
+        terminalreporter.write_line(f"{name}: {text}")
