@@ -104,14 +104,14 @@ def sources(root):
         for path in sorted(root.glob(f"{folder}/**/*")):
             if path.suffix in (".h", ".cc"):
                 yield path, cxx_lines
-    for folder in ("bench", "deploy", "tests", "tools"):
+    for folder in ("bench", "clients", "deploy", "tests", "tools"):
         for path in sorted(root.glob(f"{folder}/**/*.py")):
             yield path, python_lines
     for pattern in SHELL_LIKE:
         for path in sorted(root.glob(pattern)):
             if path.is_file() and path.suffix not in (".md", ".json", ".py"):
                 yield path, shell_lines
-    for pattern in ("*.md", "docs/*.md", "src/**/*.md", "bench/*.md", "tests/**/*.md", "deploy/**/*.md"):
+    for pattern in ("*.md", "docs/*.md", "src/**/*.md", "bench/*.md", "tests/**/*.md", "deploy/**/*.md", "clients/**/*.md"):
         for path in sorted(root.glob(pattern)):
             yield path, markdown_lines
 
