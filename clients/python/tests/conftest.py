@@ -44,6 +44,14 @@ def hasty(monkeypatch):
     monkeypatch.setattr(attempts, "PAUSES", (0.01, 0.02, 0.03, 0.04))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """The tests of a file run in one process, so that they share nodes; those of the package do not, being long."""
+    for item in items:
+        if item.path.stem != "test_package":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 def key_of(owner, others, kind="k", group=0):
     """A key that `owner` owns; with several others, the first one of these is its second node."""
     names = [node if isinstance(node, str) else node.name for node in (owner, *others)]

@@ -17,6 +17,7 @@ from cachey_client import __version__
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 TOOLS = PACKAGE.parents[1] / "build" / "tools"
+_TYPES = TOOLS / "client" / "mypy-cache"
 NEED_NODES = ("test_package.py", "test_recipes.py", "test_*_nodes.py")
 
 
@@ -55,12 +56,12 @@ def test_style():
 
 
 def test_types():
-    tool("mypy", "--cache-dir", TOOLS / "client" / "mypy-cache")
+    tool("mypy", "--cache-dir", _TYPES)
 
 
 def test_a_faulty_type_is_noticed(tmp_path):
     (tmp_path / "use.py").write_text("from cachey_client import Client\nClient(7).read('k', b'x')\n")
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache", tmp_path / "use.py"]
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", _TYPES, tmp_path / "use.py"]
     done = subprocess.run(command, env={"MYPYPATH": str(PACKAGE / "src")}, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stdout.count("arg-type") == 2, done.stdout + done.stderr
 
