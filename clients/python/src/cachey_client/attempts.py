@@ -57,7 +57,8 @@ class Attempts:
             if isinstance(fault, DeadlineExceeded) and self.last is not None:
                 fault.text = printable(f"the fault before: {self.last}")
             raise fault
-        self.last = fault.with_traceback(None)
+        self.last = fault.with_traceback(None)  # kept past its call: it must hold no frames, hence no buffers
+        self.last.__context__ = None
         self._faults += 1
         node = fault.node or ""
         if isinstance(fault, NodeFault):

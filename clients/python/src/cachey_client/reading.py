@@ -105,10 +105,12 @@ class Reading:
             for other in others:
                 other.cancel()
             wait(others)
-            for *_, view in later:
-                view.release()
+            for *_, part_view in later:
+                part_view.release()
             target.view.release()
             raise self._cause(error) from None
+        for *_, part_view in later:
+            part_view.release()
         return self._result(target.data(), end, version)
 
     def _result(self, data: bytes | memoryview, end: int, version: Version) -> Read:
