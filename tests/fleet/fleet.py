@@ -35,8 +35,8 @@ def free_ports(count):
 
 def new_address():
     """An address of loopback that no other test process takes."""
-    high, low = divmod(os.getpid(), 250)
-    return f"127.{2 + high % 250}.{low + 1}.{next(_addresses)}"
+    (high, low), (more, number) = divmod(os.getpid(), 250), divmod(next(_addresses), 250)
+    return f"127.{2 + (high + 50 * more) % 250}.{low + 1}.{number + 1}"
 
 
 def wait_until(condition, what, seconds=15):

@@ -70,12 +70,11 @@ class Host:
     def come_back(self):
         ip(f"link set {self.port} up")
 
-    def loses(self, percent):
-        """Loses a part of the packets in both directions. Fails if the kernel has no netem."""
-        for words in ([], self.words):
-            device = "eth0" if words else self.port
-            subprocess.run([*words, "tc", "qdisc", "add", "dev", device, "root", "netem", "loss", f"{percent}%"], check=True,
-                           capture_output=True)
+    def loses(self, share):
+        """Loses this share of the packets in each direction. Fails if the kernel cannot."""
+        for chain, device in (("INPUT", "-i"), ("OUTPUT", "-o")):
+            subprocess.run([*self.words, "iptables", "-A", chain, device, "eth0", "-m", "statistic", "--mode", "random",
+                            "--probability", str(share), "-j", "DROP"], check=True, capture_output=True)
 
     def listener(self, port):
         """A socket that listens at 127.0.0.1 of this machine."""

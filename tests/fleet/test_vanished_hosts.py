@@ -14,6 +14,7 @@ from ways import WAYS, make_way
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for network namespaces")
 _OBJECTS = 120
+_LOSS = 0.02
 _MOST_SECONDS = 5  # of a read that is at the machine; the goal is 2.5
 
 
@@ -68,11 +69,12 @@ def test_a_machine_that_vanishes(scene, figure):
 def test_a_network_that_loses_packets(scene, figure):
     for machine in scene.machines:
         try:
-            machine.loses(2)
-        except subprocess.CalledProcessError as error:
-            pytest.skip(f"the kernel has no netem: {error.stderr.decode().strip()}")
+            machine.loses(_LOSS)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no iptables with statistics: {error}")
     with scene.load() as load:
         wait_until(load.more(1000), "load", 60)
-    figure(f"F6 {scene.way.name}, 2 % of packets are lost", f"{len(load.done)} reads, {len(load.faults())} failures, the slowest "
-                                                            f"{max(one.seconds for one in load.done):.2f} s")
-    assert load.faults() == [] and scene.way.up() == 3
+    figure(f"F6 {scene.way.name}, {_LOSS:.0%} of packets are lost",
+           f"{len(load.done)} reads, {len(load.faults())} failures, the slowest {max(one.seconds for one in load.done):.2f} s")
+    assert load.faults() == []
+    scene.way.sees(3)
