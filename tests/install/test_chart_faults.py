@@ -18,7 +18,7 @@ from pod_names import PodNames
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="needs Debian's haproxy")
 _KEYS = [f"/fetch/lake/{at}" for at in range(400)]
 _CLIENTS = 100
-_SERVER_TIMEOUT = 4  # seconds, in place of 75
+_SERVER_TIMEOUT = 4  # seconds, in place of 20
 
 
 class StubNode(http.server.BaseHTTPRequestHandler):
@@ -94,8 +94,8 @@ class Stubs:
         haproxy = {"adminPort": self.admin_port, "resolvers": [self.names.address], "maxConnections": _CLIENTS}
         text = chart.render({"listen": "127.0.0.1", "port": self.port, "replicas": count, "haproxy": haproxy,
                              "metrics": {"port": self._metrics_port}}).haproxy_text
-        assert "    timeout server 75s\n" in text
-        text = text.replace("    timeout server 75s\n", f"    timeout server {_SERVER_TIMEOUT}s\n")
+        assert "    timeout server 20s\n" in text
+        text = text.replace("    timeout server 20s\n", f"    timeout server {_SERVER_TIMEOUT}s\n")
         with start_haproxy(text, self._folder, f"haproxy-{count}"):
             wait_until(lambda: self.servers_up() == count, "HAProxy finds the nodes")
             yield

@@ -76,6 +76,8 @@ backend nodes
 {{- if $v.haproxy.hashBalanceFactor }}
     hash-balance-factor {{ int $v.haproxy.hashBalanceFactor }}
 {{- end }}
+    timeout server 20s
+    http-request set-timeout server 75s if { req.hdr(C0-Config) -m found }
     option httpchk GET /readyz
     default-server check inter 250ms fastinter 500ms fall 3 rise 1 weight 100
 {{- include "cachey.haproxyServers" (dict "root" . "port" $v.port) }}
