@@ -218,6 +218,8 @@ def test_arguments_cannot_smuggle_a_field(nodes, client_of):
         client.read("", "x")
     with pytest.raises(Invalid):
         client.read("k", "")
+    with pytest.raises(Invalid):
+        client.read("k", "\udcff")
     assert not node.requests
     client.read("k d/\r\n", "x\r\nX: y?a#b%41//../ü")
     assert node.requests[0].target == "/fetch/k%20d%2F%0D%0A/x%0D%0AX%3A%20y%3Fa%23b%2541//../%C3%BC"

@@ -12,6 +12,8 @@ import hashlib
 import heapq
 from collections.abc import Iterable
 
+from .errors import Invalid
+
 GROUP_SIZE = 1 << 30
 OWNERS_MAX = 10_000
 _KEPT_RANKS = 4
@@ -31,8 +33,11 @@ def mix64(x: int) -> int:
 
 
 def text_bytes(text: str) -> bytes:
-    """UTF-8. A key that is no UTF-8 is written with surrogates, as os.fsdecode() does."""
-    return text.encode("utf-8", "surrogateescape")
+    """UTF-8, as the server wants keys."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise Invalid(f"not Unicode: {text!r}") from None
 
 
 def key_hash(kind: str, key: str, group: int) -> int:
