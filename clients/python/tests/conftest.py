@@ -1,10 +1,12 @@
 """Fixtures: scripted nodes, and clients with a key that each node owns."""
 
 import contextlib
+import os
+import re
 
 import pytest
 
-from cachey_client import Client, attempts, exchange, placement
+from cachey_client import Client, attempts, cli, exchange, placement
 from scripted import Node
 
 
@@ -42,6 +44,25 @@ def impatient(monkeypatch):
 def hasty(monkeypatch):
     """The pauses between attempts are short."""
     monkeypatch.setattr(attempts, "PAUSES", (0.01, 0.02, 0.03, 0.04))
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """run(ARGUMENT...) -> (exit code, standard output, standard error) of cacheyctl, with no CACHEY_ variables but the
+    test's own."""
+    for name in [name for name in os.environ if re.match(r"CACHEY_(NODES|VIA|TOKEN|ADMIN_TOKEN)$", name)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments):
+        try:
+            code = cli.main([str(one) for one in arguments])
+        except SystemExit as ended:  # argparse
+            code = ended.code
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

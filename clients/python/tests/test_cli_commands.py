@@ -5,42 +5,18 @@ import io
 import json
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 from cachey_client import placement
-from cachey_client.cli import main
 from scripted_node import STATS, Objects, ScriptedNode
 
 SOURCES = str(pathlib.Path(__file__).resolve().parents[1] / "src")
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch):
-    for name in list(os.environ):
-        if name.startswith("CACHEY_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("COLUMNS", "200")
-
-
-@pytest.fixture
-def run(capsys):
-    """run(ARGUMENT...) -> (exit code, standard output, standard error)"""
-
-    def call(*arguments):
-        try:
-            code = main([str(one) for one in arguments])
-        except SystemExit as ended:  # argparse
-            code = ended.code
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 def dead_address():
@@ -82,6 +58,31 @@ def test_a_silent_node_does_not_hide_the_others(run, monkeypatch):
     assert states == {name: "down", one.name: "ready", two.name: "ready"}
 
 
+def test_a_node_that_trickles_does_not_hold_up_the_table(run, monkeypatch):
+    """Single bytes of a head without an end."""
+    monkeypatch.setattr("cachey_client.cli.status._TIMEOUT", 1.0)
+    ended = threading.Event()
+
+    def trickle(connection):
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not ended.wait(0.1):
+                connection.sendall(b"x")
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=trickle, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        began = time.monotonic()
+        code, out, _ = run("status", "--nodes", f"127.0.0.1:{listener.getsockname()[1]}")
+        ended.set()
+    assert code == 1 and out.splitlines()[1].split()[1] == "down"
+    assert time.monotonic() - began < 10
+
+
 def test_status_asks_the_admin_address(run):
     with ScriptedNode(stats=b"not here") as data, ScriptedNode() as admin:
         code, out, _ = run("--nodes", data.name, "--admin-node", f"{data.name}={admin.name}", "status")
@@ -112,138 +113,6 @@ def test_odd_stats_break_no_table_and_reach_no_terminal(run, stats):
         code, out, err = run("--nodes", one.name, "status")
     assert code in (0, 1) and one.name in out
     assert all(line.isprintable() for line in (out + err).splitlines())
-
-
-def test_warm_reports_what_was_there(run, tmp_path):
-    (tmp_path / "manifest").write_text("logs/a\nlogs/b c\t50000000\nlogs/empty\n")
-    with ScriptedNode(Objects({"/logs/a": 20 << 20, "/logs/b c": 50_000_000, "/logs/empty": 0})) as node:
-        first = run("--nodes", node.name, "warm", tmp_path / "manifest", "--check")
-        second = run("--nodes", node.name, "warm", tmp_path / "manifest")
-    assert first[0] == second[0] == 0, first
-    assert "3 objects warmed, 1 of them were there, 0 failed; 71.0 MB, of which 71.0 MB came from the store" in first[2]
-    assert "2 objects checked, 2 of them were there" in first[2]
-    assert "3 objects warmed, 3 of them were there, 0 failed; 71.0 MB, of which 0 B came from the store" in second[2]
-
-
-def test_warm_asks_the_owner_of_each_group(run, tmp_path):
-    size = 5 << 30
-    (tmp_path / "manifest").write_text("k/big\n")
-    with contextlib.ExitStack() as stack:
-        nodes = [stack.enter_context(ScriptedNode(Objects({"/k/big": size}))) for _ in range(3)]
-        code, _, err = run("--nodes", nodes_of(*nodes), "warm", tmp_path / "manifest")
-        owners = {
-            node.name: {int(fields["Range"][6:].split("-")[0]) >> 30 for _, _, fields in node.asked} for node in nodes
-        }
-    assert code == 0, err
-    for group in range(5):
-        owner, *_ = placement.rank([node.name for node in nodes], "k", "big", group)
-        assert [name for name, groups in owners.items() if group in groups] == [owner]
-
-
-def test_warm_names_what_failed(run, tmp_path):
-    (tmp_path / "manifest").write_text("k/there\nk/absent\x1b[2J\nrubbish\n")
-    with ScriptedNode(Objects({"/k/there": 10})) as node:
-        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest")
-    assert code == 1
-    assert "failed: k/absent\\x1b[2J: " in err and "failed: line 3: 'rubbish' is not kind/key" in err
-    assert "1 objects warmed, 0 of them were there, 2 failed" in err
-    assert all(line.isprintable() for line in err.splitlines())
-
-
-def test_warm_obeys_retry_after(run, tmp_path):
-    (tmp_path / "manifest").write_text("k/a\n")
-    objects = Objects({"/k/a": 10})
-    objects.refuse["/k/a"] = [(503, {"Retry-After": "1"}, b"busy\n")] * 2
-    began = time.monotonic()
-    with ScriptedNode(objects) as node:
-        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest")
-    assert code == 0, err
-    assert time.monotonic() - began >= 2
-
-
-def test_small_pages_are_warmed_in_small_windows(run, tmp_path):
-    """A server refuses more than 64 pages a request, and says how many bytes that is."""
-    (tmp_path / "manifest").write_text("k/a\n")
-    objects, limit = Objects({"/k/a": 10 << 20}, page=64 << 10), 4 << 20
-
-    def fetch(method, path, headers):
-        first, last = (int(text) for text in headers["Range"][6:].split("-"))
-        if min(last, (10 << 20) - 1) - first >= limit:
-            return 400, {"C0-Warm": f"limit={limit}"}, b"more than 64 pages\n"
-        return objects(method, path, headers)
-
-    with ScriptedNode(fetch) as node:
-        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest")
-    assert code == 0, err
-    assert len(objects.cached) == 160
-
-
-def test_a_check_notices_what_is_not_kept(run, tmp_path):
-    """The classic: all was fetched, and the cache is empty."""
-    (tmp_path / "manifest").write_text("k/a\nk/b\n")
-    objects = Objects({"/k/a": 10, "/k/b": 10})
-
-    def fetch(method, path, headers):
-        answer = objects(method, path, headers)
-        objects.cached.discard(("/k/b", 0))
-        return answer
-
-    with ScriptedNode(fetch) as node:
-        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest", "--check")
-    assert code == 1 and "failed: k/b: " in err and "failed: k/a" not in err
-
-
-def test_warm_as_json(run, tmp_path):
-    (tmp_path / "manifest").write_text("k/a\nk/b\n")
-    with ScriptedNode(Objects({"/k/a": 10})) as node:
-        code, out, _ = run("--nodes", node.name, "warm", "--json", tmp_path / "manifest")
-    end = json.loads(out.splitlines()[-1])
-    assert code == 1
-    assert {name: end[name] for name in ("event", "objects", "failed", "bytes", "fetched_bytes")} == {
-        "event": "end", "objects": 2, "failed": 1, "bytes": 10, "fetched_bytes": 10}  # fmt: skip
-
-
-def test_warm_reads_standard_input(run, monkeypatch, tmp_path):
-    (tmp_path / "input").write_text("a\nb\n")
-    with ScriptedNode(Objects({"/k/a": 10, "/k/b": 10})) as node, (tmp_path / "input").open() as text:
-        monkeypatch.setattr(sys, "stdin", text)
-        code, _, err = run("--nodes", node.name, "warm", "-", "--kind", "k")
-    assert code == 0 and "2 objects warmed" in err
-
-
-def test_an_old_server_is_a_failure_not_a_success(run, tmp_path):
-    """A server that does not know warm answers HEAD without fetching anything."""
-    (tmp_path / "manifest").write_text("k/a\n")
-    with ScriptedNode(lambda *_: (206, {"Content-Range": "bytes 0-9/10", "Content-Length": "10"}, b"")) as node:
-        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest")
-    assert code == 1 and "does not know warm" in err
-
-
-def test_an_interrupt_ends_with_a_summary(tmp_path):
-    """While a server is silent, and while standard input is open."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        command = [
-            sys.executable,
-            "-m",
-            "cachey_client.cli",
-            "--nodes",
-            f"127.0.0.1:{silent.getsockname()[1]}",
-            "warm",
-            "-",
-        ]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              env=os.environ | {"PYTHONPATH": SOURCES}) as process:  # fmt: skip
-            try:
-                process.stdin.write("k/a\n")
-                process.stdin.flush()
-                silent.settimeout(30)
-                connection, _ = silent.accept()
-                process.send_signal(signal.SIGINT)
-                assert process.wait(30) == 130
-                assert "stopped early, interrupted: 0 objects warmed" in process.stderr.read()
-                connection.close()
-            finally:
-                process.kill()
 
 
 PURGES = [

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import pathlib
 import sys
 
@@ -15,7 +14,7 @@ from fleet import PORT, Node, new_address  # noqa: E402
 from nodes import Fleet  # noqa: E402
 from small_stores import SmallStore  # noqa: E402
 
-from cachey_client.cli import listing, main  # noqa: E402
+from cachey_client.cli import listing  # noqa: E402
 
 KEYS = [*(f"many/{number:04}" for number in range(1050)), "odd/a b+c", "odd/ü&<x>", "odd/100%25"]
 S3_PORT = 9000
@@ -25,25 +24,6 @@ S3_PORT = 9000
 def stack():
     with contextlib.ExitStack() as stack:
         yield stack
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch):
-    for name in list(os.environ):
-        if name.startswith("CACHEY_") and not name.startswith(("CACHEY_TEST_", "CACHEY_BIN")):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def run(capsys):
-    """run(ARGUMENT...) -> (exit code, standard output, standard error)"""
-
-    def call(*arguments):
-        code = main([str(one) for one in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 @pytest.fixture(scope="module")

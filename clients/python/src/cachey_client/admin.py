@@ -111,6 +111,27 @@ def _purged(call: Call, node: str, target: str) -> Purged | CacheyError:
         return error
 
 
+def ready(call: Call) -> dict[str, bool | CacheyError]:
+    return call.each(_ready)
+
+
+def _ready(call: Call, node: str) -> bool | CacheyError:
+    try:
+        exchange = Exchange(
+            call.fleet.pool, node, Request("GET", "/readyz", (), ""), Deadline(call.seconds), call.seconds
+        )
+        exchange.open()
+        exchange.head()
+        try:
+            if exchange.status not in (200, 503):
+                raise exchange.failure()
+            return exchange.status == 200
+        finally:
+            exchange.finish()
+    except CacheyError as error:
+        return error
+
+
 def stats(call: Call) -> dict[str, dict[str, Any] | CacheyError]:
     return call.each(_stats)
 

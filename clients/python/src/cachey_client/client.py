@@ -185,6 +185,10 @@ class Client:
         """What /stats of each node says."""
         return admin.stats(self._admin_call())
 
+    def ready(self) -> dict[str, bool | CacheyError]:
+        """Whether /readyz of each node is 200; it is 503 from the start of a shutdown."""
+        return admin.ready(self._admin_call())
+
     @property
     def nodes(self) -> tuple[Node, ...]:
         """The nodes of the fleet. A node is down if a request to it has failed, until it answers again."""

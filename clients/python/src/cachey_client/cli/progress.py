@@ -70,14 +70,14 @@ class Progress:
             elif not self._quiet:
                 print(line_of(moment), file=self._out, flush=True)
 
-    def end(self, totals: Totals, verb: str) -> None:
+    def end(self, totals: Totals, done: str) -> None:
         """The summary. It goes to standard error, or is the last line of JSON."""
         with self._lock:
             self._wipe()
             if self._json_out:
                 self._write_json("end", Moment(totals, totals.bytes / max(totals_seconds(totals), 1e-3), None, None))
             else:
-                print(summary_of(totals, verb), file=self._out, flush=True)
+                print(summary_of(totals, done), file=self._out, flush=True)
 
     def _wipe(self) -> None:
         if self._drawn:
@@ -128,11 +128,12 @@ def line_of(moment: Moment) -> str:
     )
 
 
-def summary_of(totals: Totals, verb: str) -> str:
+def summary_of(totals: Totals, done: str) -> str:
+    """done: `objects warmed`"""
     seconds = totals_seconds(totals)
     early = f"stopped early, {totals.stopped}: " if totals.stopped else ""
     return (
-        f"{early}{totals.objects - totals.failed} objects {verb}, {totals.there} of them were there, "
+        f"{early}{totals.objects - totals.failed} {done}, {totals.there} of them were there, "
         f"{totals.failed} failed; "
         f"{size_text(totals.bytes)}, of which {size_text(totals.fetched)} came from the store, in {time_text(seconds)}"
     )

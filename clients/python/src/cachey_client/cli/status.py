@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import http.client
 import json
-import ssl
 import sys
 import time
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ from typing import Any
 
 from ..client import Client
 from ..errors import CacheyError
-from .settings import UsageError, add_options, make_client, tls_context
+from .settings import UsageError, add_options, make_client
 from .text import shown, size_text, table, time_text
 
 _TIMEOUT = 5.0
@@ -63,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     before: dict[str, Stats] = {}
     with make_client(options, nodes_needed=True, deadline=_TIMEOUT) as client:
         while True:
-            states = states_of(client, tls_context(options))
+            states = states_of(client)
             if options.json:
                 print(json.dumps({"nodes": [vars(state) for state in states]}), flush=True)
             else:
@@ -82,42 +80,22 @@ def run(options: argparse.Namespace) -> int:
     return 1 if any(state.state in ("down", "no stats") for state in states) else 0
 
 
-def states_of(client: Client, tls: ssl.SSLContext | None) -> list[NodeState]:
+def states_of(client: Client) -> list[NodeState]:
     """The nodes in the client's order. All nodes are asked at the same time."""
-    names = [node.name for node in client.nodes]
-    with concurrent.futures.ThreadPoolExecutor(min(32, len(names) + 1)) as pool:
-        asked = pool.submit(client.stats)
-        ready = dict(zip(names, pool.map(lambda name: readiness(name, tls), names), strict=True))
+    with concurrent.futures.ThreadPoolExecutor(1) as other:
+        asked = other.submit(client.stats)
+        ready = client.ready()
         stats = asked.result()
-    return [_state(name, ready[name], stats.get(name)) for name in names]
+    return [_state(name, ready[name], stats.get(name)) for name in ready]
 
 
-def _state(name: str, ready: int | str, stats: Stats | CacheyError | None) -> NodeState:
+def _state(name: str, ready: bool | CacheyError, stats: Stats | CacheyError | None) -> NodeState:
     known = stats if isinstance(stats, Mapping) else None
-    error = str(stats) if isinstance(stats, CacheyError) else None
-    if isinstance(ready, str):  # the data port does not answer, whatever the admin port says
-        return NodeState(name, "down", known, ready)
-    if ready not in (200, 503):
-        return NodeState(name, "down", known, f"/readyz answers {ready}")
+    if isinstance(ready, CacheyError):  # the data port does not answer, whatever the admin port says
+        return NodeState(name, "down", known, str(ready))
     if known is None:
-        return NodeState(name, "no stats", None, error)
-    return NodeState(name, "ready" if ready == 200 else "leaving", known, None)
-
-
-def readiness(node: str, tls: ssl.SSLContext | None) -> int | str:
-    """The status of /readyz, or why there is none."""
-    connection = (
-        http.client.HTTPSConnection(node, timeout=_TIMEOUT, context=tls)
-        if tls
-        else http.client.HTTPConnection(node, timeout=_TIMEOUT)
-    )
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
-        return str(error) or type(error).__name__
-    finally:
-        connection.close()
+        return NodeState(name, "no stats", None, str(stats or "not asked"))
+    return NodeState(name, "ready" if ready else "leaving", known, None)
 
 
 def table_of(states: list[NodeState], before: Mapping[str, Stats]) -> str:

@@ -122,12 +122,12 @@ def run(options: argparse.Namespace) -> int:
         client = stack.enter_context(make_client(options, connections=options.in_flight))
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         totals = pass_over(client, source, settings, progress, spool)
-        progress.end(totals, "checked" if options.check_only else "warmed")
+        progress.end(totals, "objects checked" if options.check_only else "objects warmed")
         if spool is not None and totals.stopped is None:
             spool.seek(0)
             written = manifest.Manifest(spool, None, os.fstat(spool.fileno()).st_size)
             checked = pass_over(client, written, Settings(**vars(settings) | {"check": True}), progress)
-            progress.end(checked, "checked")
+            progress.end(checked, "parts checked")
             totals.failed += checked.failed
             totals.stopped = checked.stopped
     if totals.stopped == _INTERRUPT:
