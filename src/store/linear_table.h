@@ -67,12 +67,20 @@ class LinearTable {
   /// Visits all entries. `visit` may destroy the entry, but must not change the table.
   template <typename Visit>
   void for_each(const Visit& visit) const {
-    for (size_t bucket = 0; bucket < buckets_; ++bucket) {
-      for (Entry* entry = head(bucket); entry != nullptr;) {
-        Entry* next = Traits::next(*entry);
-        visit(*entry);
-        entry = next;
-      }
+    for (size_t bucket = 0; bucket < buckets_; ++bucket) for_each_in(bucket, visit);
+  }
+
+  /// Buckets in use. A walk over them in ascending order, up to this number, which grows meanwhile,
+  /// meets each entry that is in the table from its begin to its end: a split moves entries to a
+  /// higher bucket only.
+  [[nodiscard]] size_t buckets() const { return buckets_; }
+  /// As for_each(), for one bucket. REQUIRES: bucket < buckets().
+  template <typename Visit>
+  void for_each_in(size_t bucket, const Visit& visit) const {
+    for (Entry* entry = head(bucket); entry != nullptr;) {
+      Entry* next = Traits::next(*entry);
+      visit(*entry);
+      entry = next;
     }
   }
 

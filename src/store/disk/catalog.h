@@ -13,10 +13,12 @@
 
 #include "base/byte_range.h"
 #include "base/hash.h"
+#include "base/key_scope.h"
 #include "store/disk/entry.h"
 #include "store/disk/extent_allocator.h"
 #include "store/disk/journal.h"
 #include "store/disk/stored_attributes.h"
+#include "store/disk/unknown_blocks.h"
 #include "store/disk/version_change.h"
 #include "store/linear_table.h"
 #include "store/s3_fifo_queue.h"
@@ -37,6 +39,12 @@ struct PlaceRequest {
   PageAt at;
   uint32_t bytes = 0;
   const ObjectSource& source;
+};
+
+/// What a purge has removed.
+struct DiskPurged {
+  uint64_t pages = 0;  ///< and parts of pages
+  uint64_t bytes = 0;
 };
 
 /// The units that were evicted so far for one placement, over its steps.
@@ -100,6 +108,8 @@ class Catalog {
   static constexpr uint64_t kStepBlocks = 64;  ///< that are searched for parts to be removed
   static constexpr int kStepLooks = 512;  ///< at candidates for eviction, before the last removal
   static constexpr int kStepAnswers = 32;
+  static constexpr size_t kStepBuckets = 512;  ///< of a purge that looks at all pages
+  static constexpr size_t kCountedMax = 1'024;
   static constexpr size_t kNewerAnswersMax = 1'024;
 
   Catalog(CatalogLimits limits, Journal& journal);
@@ -184,6 +194,22 @@ class Catalog {
   /// block, if it is the valid one.
   void copy(const PageRecord& record, uint64_t journal_block);
   void copy(const AttributesRecord& record, uint64_t journal_block);
+
+  // A purge of a set of objects, from begin_purge() to end_purge(); one at a time. It concerns the
+  // pages that were placed before its begin. The caller reads the journal and calls purge() for
+  // each record of a page; a record that cleaning copies meanwhile is looked at by copy(). At the
+  // end purge_unnamed() removes the pages whose names cannot be read.
+
+  void begin_purge(const KeyScope& scope);
+  /// Removes the page if its name is meant. True: it was removed.
+  bool purge(const PageRecord& record);
+  /// One step over all pages, from `bucket` on: removes those with a record in an unknown block, or
+  /// with none. True: there is more to do.
+  [[nodiscard]] bool purge_unnamed(size_t& bucket, const UnknownBlocks& unknown);
+  /// What was removed.
+  DiskPurged end_purge();
+  /// The pages and bytes of an object; past kCountedMax pages of a bucket the bytes are estimated.
+  [[nodiscard]] DiskPurged count(const ObjectId& object) const;
 
   /// A held entry keeps its space, even after remove().
   void hold(DiskEntry& entry) { ++entry.holders; }
@@ -292,6 +318,14 @@ class Catalog {
   void take_answer(const ObjectId& object, const ObjectSource& seen);
   void settle(DiskObject& object);
 
+  // catalog_purge.cc
+  struct Purging {
+    KeyScope scope;
+    uint64_t generation;  // pages with a higher one were placed later
+    DiskPurged done = {};
+  };
+  void purge(DiskEntry& entry);
+
   // catalog_parts.cc
   /// Calls `visit` for each part that begins in that block, which `at` names.
   template <typename Visit>
@@ -345,6 +379,7 @@ class Catalog {
   uint64_t payload_bytes_ = 0;
   size_t parts_ = 0;  // of the entries in pages_
   uint64_t evictions_ = 0;
+  std::optional<Purging> purging_;
   size_t entries_bytes_ = 0;  // of entries and objects
   size_t fixed_bytes_ = 0;    // memory_bytes() of an empty catalog
 };

@@ -49,6 +49,11 @@ class DiskIndex {
   /// get the answer that the change brings.
   void supersede(const ObjectId& object, const VersionChange& change) REQUIRES(mutex);
 
+  /// Marks all writes that run stale.
+  void end_all_writes() REQUIRES(mutex) {
+    for (const auto& [object, writing] : writing_) writing->stale = true;
+  }
+
   /// From begin() to end(), supersede() can mark the write stale.
   void begin(DiskWriting& writing) EXCLUDES(mutex);
   void end(DiskWriting& writing) EXCLUDES(mutex);

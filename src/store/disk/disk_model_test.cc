@@ -40,6 +40,7 @@ void run_seeds(World world) {
   uint64_t refused_for_records = 0;
   uint64_t refused_for_memory = 0;
   uint64_t shrinks = 0;
+  uint64_t purges = 0;
   int failed = 0;
   const uint32_t end = first_seed() + seeds();
   for (uint32_t seed = first_seed(); seed < end && failed < 5; ++seed) {
@@ -52,6 +53,7 @@ void run_seeds(World world) {
     refused_for_records += model.refused_for_records();
     refused_for_memory += model.refused_for_memory();
     shrinks += model.shrinks();
+    purges += model.purges();
     if (model.wrongs().empty()) continue;
     ADD_FAILURE() << "seed " << seed << ": " << model.wrongs().front();
     ++failed;
@@ -59,6 +61,7 @@ void run_seeds(World world) {
   EXPECT_GT(hits, 3u * seeds()) << "or nothing was tested";
   EXPECT_GT(answers, 3u * seeds());
   EXPECT_GT(shrinks, seeds());
+  if (world != World::kEvil) EXPECT_GT(purges, seeds() / 2);
   if (world != World::kUnreadable) return;
   EXPECT_GT(moves, seeds() / 20);
   EXPECT_GT(unread, seeds() / 4);

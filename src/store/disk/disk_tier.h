@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "base/byte_range.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/key_scope.h"
 #include "base/object_info.h"
 #include "base/random.h"
 #include "rt/worker.h"
@@ -24,6 +26,8 @@
 #include "store/disk/opening_notes.h"
 #include "store/disk/page_writer.h"
 #include "store/disk/recovery.h"
+#include "store/disk/timed_io.h"
+#include "store/disk/unknown_blocks.h"
 
 namespace cachey::store {
 
@@ -38,6 +42,8 @@ struct DiskTierConfig {
   std::chrono::milliseconds journal_delay{50};         ///< records are gathered for this time
   std::chrono::milliseconds journal_retry{1'000};      ///< until a failed write is repeated
   std::chrono::milliseconds journal_deadline{10'000};  ///< a slower operation of it has failed
+  /// The waits of a purge for an index that is being read, and for its records to be durable.
+  std::chrono::milliseconds purge_wait{10'000};
   size_t journal_pending_bytes = Journal::kPendingBytesMax;  ///< past it pages are dropped
   std::chrono::milliseconds answers_every{5'000};  ///< at most: a record of an object's answers
   size_t index_bytes_max = kGiB;  ///< memory for the index; past it pages are evicted
@@ -117,6 +123,10 @@ class DiskTier {
                                                 std::string_view object, PageAt at,
                                                 DiskUse use = DiskUse::kUse) EXCLUDES(index_.mutex);
 
+  /// The tier has an entry at this place, of any version. No I/O, and no use.
+  [[nodiscard]] bool has(std::string_view kind, std::string_view object, PageAt at)
+      EXCLUDES(index_.mutex);
+
   /// The parts of pages of 2^exponent bytes that overlap `range` of the object, in the order of
   /// their begin; without those of fewer than `least` bytes, unless they have the range's first
   /// or last byte. No I/O. Parts may overlap, so a caller takes what the parts before have not.
@@ -153,6 +163,19 @@ class DiskTier {
   /// Removes the pages of the object that came from this bucket; all, if the name is empty.
   void remove(rt::Worker& worker, std::string_view kind, std::string_view object,
               std::string_view bucket = {});
+  /// Removes all pages of these objects that were found, or whose writing had begun, before the
+  /// call. Returns once that is durable: whatever happens to process and power, these pages do not
+  /// come back. kInternal: it is not durable, because the index is not read yet, or the device
+  /// cannot be written; if the index is read, the pages are gone from it all the same, and the
+  /// records are written once the device works again. After an error a call with the same scope
+  /// makes sure of what is left.
+  ///
+  /// The index knows no names, so a set of objects is found by reading the journal: pages whose
+  /// records cannot be read go, too, and writes of any object that run end without a page. REQUIRES
+  /// for a set: no other such call runs. `is_over`: the process ends, and the call soon, with
+  /// kCancelled.
+  [[nodiscard]] rt::Task<Result<DiskPurged>> purge(rt::Worker& worker, KeyScope scope,
+                                                   std::function<bool()> is_over);
   /// A version of which the tier has pages; null: it has none. Any, if there are several: all have
   /// one size.
   [[nodiscard]] ObjectSourcePtr version_of(std::string_view kind, std::string_view object)
@@ -171,6 +194,26 @@ class DiskTier {
   [[nodiscard]] HoldTimes& hold_times() const { return index_.mutex.hold_times(); }
 
  private:
+  // disk_tier_purge.cc
+  class Purging;
+  using IsOver = std::function<bool()>;
+  [[nodiscard]] rt::Task<bool> wait_for_index(rt::Worker& worker, const IsOver& is_over);
+  [[nodiscard]] rt::Task<bool> wait_written(rt::Worker& worker, uint64_t record,
+                                            const IsOver& is_over);
+  [[nodiscard]] rt::Task<Result<void>> wait_durable(rt::Worker& worker, const IsOver& is_over);
+  [[nodiscard]] rt::Task<DiskPurged> walk(rt::Worker& worker, const KeyScope& scope,
+                                          const IsOver& is_over);
+  [[nodiscard]] rt::Task<void> purge_by_records(rt::Worker& worker, UnknownBlocks& unknown,
+                                                const IsOver& is_over);
+  [[nodiscard]] rt::Task<bool> purge_segment(rt::Worker& worker, JournalSegment segment,
+                                             uint64_t end, UnknownBlocks& unknown,
+                                             const IsOver& is_over);
+  [[nodiscard]] rt::Task<IoStatus> read_log(rt::Worker& worker, uint64_t offset,
+                                            std::shared_ptr<AlignedBuffer> into);
+  void purge_blocks(std::span<const std::byte> blocks, uint64_t first_block, uint64_t life,
+                    UnknownBlocks& unknown) EXCLUDES(index_.mutex);
+  [[nodiscard]] uint64_t oldest_block() const EXCLUDES(index_.mutex);
+
   void supersede(rt::Worker& worker, std::string_view kind, std::string_view object,
                  const VersionChange& change) EXCLUDES(index_.mutex);
   [[nodiscard]] rt::Task<void> record_answers(rt::Worker& worker) EXCLUDES(index_.mutex);
@@ -196,6 +239,7 @@ class DiskTier {
   std::optional<DeviceIo> io_;
   std::optional<JournalTask> journal_;
   std::optional<PageWriter> writer_;
+  std::optional<TimedIo> log_io_;  // of purges
 };
 
 }  // namespace cachey::store

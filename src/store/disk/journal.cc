@@ -197,6 +197,7 @@ void Journal::restore_segments(const std::vector<JournalSegment>& segments, uint
   for (const JournalSegment& segment : segments) {
     next_block_ = std::max(next_block_, segment.first_block + blocks_per_segment());
   }
+  written_end_ = next_block_;
 }
 
 }  // namespace cachey::store

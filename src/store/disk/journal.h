@@ -103,7 +103,13 @@ class Journal {
   /// The same records for the next blocks, because the place of `batch` cannot be written.
   /// REQUIRES: abandon_segment() and begin_segment() were called since `batch` was made.
   [[nodiscard]] Batch moved(const Batch& batch, const Find& find);
-  void on_disk(const Batch& batch) { flushed_ = batch.last_record; }
+  void on_disk(const Batch& batch) {
+    flushed_ = batch.last_record;
+    const uint64_t blocks = batch.blocks.bytes().size() / kJournalBlockBytes;
+    if (blocks > 0) written_end_ = batch.first_block + blocks;
+  }
+  /// The blocks before this one that are in the log are on disk. Not sooner than flushed().
+  [[nodiscard]] uint64_t written_end() const { return written_end_; }
 
   [[nodiscard]] bool needs_segment() const { return has_pending() && room_in_last() == 0; }
   void begin_segment(uint32_t first_unit);
@@ -158,6 +164,7 @@ class Journal {
   uint64_t flushed_ = 0;
   std::deque<JournalSegment> segments_;
   uint64_t next_block_ = 0;
+  uint64_t written_end_ = 0;
   uint64_t clean_before_ = 0;  // segments that begin before this block are to be cleaned
   uint64_t live_bytes_ = 0;    // packed_bytes() of all valid records
 };

@@ -60,8 +60,11 @@ void DiskModel::run() {
       change(any_object());
     } else if (dice < 82) {
       answer(any_object());
-    } else if (dice < 87) {
+    } else if (dice < 86) {
       flush();
+    } else if (dice < 87) {
+      purge(any_scope());
+      if (random() % 2 == 0) restart();  // right after it
     } else if (dice < 90) {
       disk_.device().fail_writes(EIO, 1 + static_cast<int>(random() % 4));
     } else if (dice < 92) {

@@ -51,6 +51,7 @@ class DiskModel {
   [[nodiscard]] uint64_t refused_for_memory() const { return refused_for_memory_; }
   /// Attributes that were found and are right.
   [[nodiscard]] uint64_t answers() const { return answers_; }
+  [[nodiscard]] uint64_t purges() const { return purges_; }    ///< that hold
   [[nodiscard]] uint64_t shrinks() const { return shrinks_; }  ///< openings of a larger store
 
   /// A page, or a part of one: then `page` is kPages or more.
@@ -66,6 +67,7 @@ class DiskModel {
   void change(int object);  ///< the tier observes a new version
   void answer(int object);  ///< the tier observes a newer answer about the version
   void flush();
+  void purge(const KeyScope& scope);
   void restart();  ///< of the process, with what its world does to the device meanwhile
   [[nodiscard]] DiskPage page_of(PageName name, int version) const;
 
@@ -80,6 +82,7 @@ class DiskModel {
   [[nodiscard]] PageName any_page() {
     return {any_object(), static_cast<uint32_t>(random_() % kNames)};
   }
+  [[nodiscard]] KeyScope any_scope();
   [[nodiscard]] bool loses_power() const { return world_ != World::kKilled; }
 
   [[nodiscard]] static PageAt place_of(PageName name);
@@ -136,6 +139,7 @@ class DiskModel {
   uint64_t refused_for_records_ = 0;
   uint64_t refused_for_memory_ = 0;
   uint64_t shrinks_ = 0;
+  uint64_t purges_ = 0;
   bool region_was_out_ = false;  // a part may be written again because its page is there
 };
 
