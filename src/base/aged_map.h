@@ -76,6 +76,15 @@ class AgedMap {
     return value;
   }
 
+  /// Forgets the keys for which `goes(key, value)` returns true.
+  template <typename Predicate>
+  void erase_if(Predicate goes) {
+    for (auto entry = by_use_.begin(); entry != by_use_.end();) {
+      Entry& at = *entry++;
+      if (goes(std::as_const(at.self->first), std::as_const(at.value))) forget(at);
+    }
+  }
+
   void clear() {
     by_use_.clear();
     entries_.clear();

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <string>
+#include <string_view>
 
 namespace cachey::cache {
 namespace {
@@ -19,6 +21,15 @@ std::string name_of(const FetchSpec& spec) {
   add(spec.key.object);
   for (const std::string& bucket : spec.buckets) add(bucket);
   return name;
+}
+
+/// The first part of what name_of() has made of some; cuts it off.
+std::string_view take_part(std::string_view& name) {
+  uint64_t size = 0;
+  std::memcpy(&size, name.data(), sizeof size);
+  const std::string_view part = name.substr(sizeof size, size);
+  name.remove_prefix(sizeof size + size);
+  return part;
 }
 
 }  // namespace
@@ -46,6 +57,16 @@ void Absences::forget(const FetchSpec& spec) {
   const std::string name = name_of(spec);
   const MutexLock lock(mutex_);
   (void)known_.erase(name);
+}
+
+void Absences::forget(const KeyScope& scope) {
+  if (ttl_.count() == 0) return;
+  const MutexLock lock(mutex_);
+  known_.erase_if([&scope](std::string_view name, const Absence&) {
+    const std::string_view kind = take_part(name);
+    const std::string_view object = take_part(name);
+    return scope.has(kind, object);
+  });
 }
 
 }  // namespace cachey::cache

@@ -6,6 +6,7 @@
 #include "base/aged_map.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/key_scope.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "base/units.h"
@@ -39,6 +40,8 @@ class Absences {
   void learn(const FetchSpec& spec, const Error& error, MonoTime asked_at) EXCLUDES(mutex_);
   /// These buckets have the object.
   void forget(const FetchSpec& spec) EXCLUDES(mutex_);
+  /// Forgets what is known of these objects.
+  void forget(const KeyScope& scope) EXCLUDES(mutex_);
 
  private:
   const std::chrono::milliseconds ttl_;

@@ -16,6 +16,7 @@
 #include "cache/hot_pages.h"
 #include "cache/page_sizes.h"
 #include "cache/page_table.h"
+#include "cache/purges.h"
 #include "cache/read_ahead.h"
 #include "origin/read/object_read.h"
 #include "store/memory_tier.h"
@@ -40,8 +41,8 @@ class Cache {
         disk_reads_(disk, memory, table_, std::move(may_have)),
         disk_writes_(disk, memory, table_, clock),
         fills_(config, origin, memory, table_, disk_writes_, metrics, clock),
-        read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_,
-                    metrics.read_ahead_pages) {}
+        read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_, metrics.read_ahead_pages),
+        purges_(table_, heads_, fills_, disk) {}
 
   [[nodiscard]] store::MemoryTier& memory() { return memory_; }
   [[nodiscard]] CacheMetrics& metrics() { return metrics_; }
@@ -53,6 +54,7 @@ class Cache {
   [[nodiscard]] DiskWrites& disk_writes() { return disk_writes_; }
   [[nodiscard]] Fills& fills() { return fills_; }
   [[nodiscard]] ReadAhead& read_ahead() { return read_ahead_; }
+  [[nodiscard]] Purges& purges() { return purges_; }
   /// The object's head. Three places are asked in this order: the heads, the pages in memory, the
   /// pages on the disk. The first place that knows version and attributes decides. No source: none
   /// knows both, or the store does not have the object. `hash`: of the key.
@@ -76,6 +78,7 @@ class Cache {
   DiskWrites disk_writes_;
   Fills fills_;
   ReadAhead read_ahead_;
+  Purges purges_;
   static constexpr size_t kWorkersWithHotPages = 256;
   std::array<std::unique_ptr<HotPages>, kWorkersWithHotPages> hot_pages_;  // each its worker's
 };

@@ -42,19 +42,20 @@ bool DiskReads::is_allowed(rt::Worker& worker, KeyView key, const store::DiskPag
 
 DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
   if (disk_ == nullptr) return nullptr;
+  const uint64_t purges = table_.purges();
   Found found = find(worker, page, store::DiskUse::kUse);
   if (found == nullptr || !is_allowed(worker, page.key(), *found)) {
     learn_version(worker, page);
     return nullptr;
   }
-  return adopt(page, *found) ? found : nullptr;
+  return adopt(page, *found, purges) ? found : nullptr;
 }
 
-bool DiskReads::adopt(Page& page, const store::DiskPageRef& found) {
+bool DiskReads::adopt(Page& page, const store::DiskPageRef& found, uint64_t purges) {
   const uint64_t bytes = page.bytes_of(found.info().size);
   if (bytes == 0 || found.bytes() != bytes) return false;
   ObjectSourcePtr source = table_.adopt(page, found.source());
-  if (source == nullptr) return false;
+  if (source == nullptr || table_.purges() != purges) return false;
   page.set_on_disk(std::move(source), found.bytes(), found.cached_at());
   return true;
 }
@@ -80,7 +81,7 @@ std::optional<uint64_t> DiskReads::object_size_if_here(rt::Worker& worker, const
 
 DiskReads::FoundPart DiskReads::find_part(rt::Worker& worker, const FetchSpec& spec,
                                           ByteRange wanted) {
-  FoundPart found{nullptr, wanted.end};
+  FoundPart found{nullptr, wanted.end, table_.purges()};
   if (disk_ == nullptr) return found;
   std::vector<store::DiskPageRef> parts =
       disk_->find_parts(worker, spec.key.kind, spec.key.object, spec.page_size.exponent(), wanted,
@@ -99,8 +100,9 @@ void DiskReads::learn_version(rt::Worker& worker, const Page& page) {
   if (disk_ == nullptr) return;
   const KeyView key = page.key();
   if (table_.ruling(key) != nullptr) return;
+  const uint64_t purges = table_.purges();
   ObjectSourcePtr version = version_of(worker, key);
-  if (version != nullptr) table_.learn(key, std::move(version));
+  if (version != nullptr && table_.purges() == purges) table_.learn(key, std::move(version));
 }
 
 ObjectSourcePtr DiskReads::version_of(rt::Worker& worker, KeyView key) {

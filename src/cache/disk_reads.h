@@ -72,11 +72,13 @@ class DiskReads {
   struct FoundPart {
     Found part;                ///< with the first wanted byte; null: the disk has none
     uint64_t missing_end = 0;  ///< before the next part that is no island; at most the wanted end
+    uint64_t purges = 0;       ///< PageTable::purges() before the search
   };
   /// The part on the disk that has the first byte of `wanted`, which is in one page of the object.
   [[nodiscard]] FoundPart find_part(rt::Worker& worker, const FetchSpec& spec, ByteRange wanted);
-  /// Makes of a pending page, in the table, one on disk. False: what was found does not fit.
-  [[nodiscard]] bool adopt(Page& page, const store::DiskPageRef& found);
+  /// Makes of a pending page, in the table, one on disk. False: what was found does not fit, or may
+  /// have been purged since then. `purges`: PageTable::purges() before the search.
+  [[nodiscard]] bool adopt(Page& page, const store::DiskPageRef& found, uint64_t purges);
   /// The disk lacks the page, but may have others of the object: the table learns their version, if
   /// the table knows none.
   void learn_version(rt::Worker& worker, const Page& page);

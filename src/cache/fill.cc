@@ -215,8 +215,7 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
     first = co_await first_part(filling);
   }
   if (!page.has_head()) {
-    absences_.learn(filling.spec, first.error(), asked_at);
-    take_absence(filling, first.error());
+    take_failure(filling, first.error(), asked_at);
     co_return first;
   }
   if (filling.is_question()) co_return first;
@@ -343,7 +342,7 @@ rt::Task<Result<void>> Fills::take_memory(Filling& filling, ObjectSourcePtr sour
   if (!memory) co_return memory;
   if (!page.try_pin()) co_return fail(ErrorKind::kChanged, "the object changed while it was read");
   filling.pinned = true;
-  disk_.observe(filling.worker, page.key(), *source);
+  if (table_.has(page)) disk_.observe(filling.worker, page.key(), *source);
   page.set_other_source(other_source_of(filling, source->bucket));
   page.set_head(std::move(source));
   co_return Result<void>();

@@ -79,6 +79,8 @@ class Fills {
     return absences_.find(spec);
   }
 
+  void forget_absences(const KeyScope& scope) { absences_.forget(scope); }
+
   /// These buckets, in the order in which a read would ask them now.
   [[nodiscard]] std::vector<std::string> by_health(std::span<const std::string> buckets) const;
 
@@ -147,6 +149,7 @@ class Fills {
   [[nodiscard]] bool explains_absence(const Filling& filling) const;
   [[nodiscard]] Result<void> take_look(Filling& filling, const origin::ObjectRead& read);
   [[nodiscard]] rt::Task<Result<void>> take_tail(Filling& filling, origin::ObjectRead& read);
+  void take_failure(const Filling& filling, const Error& failure, MonoTime asked_at);
   void take_absence(const Filling& filling, const Error& failure);
   void take_ends(Filling& filling, const origin::ObjectRead& read);
   [[nodiscard]] rt::Task<Result<void>> try_first_part(Filling& filling);

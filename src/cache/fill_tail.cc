@@ -151,6 +151,9 @@ rt::Task<Result<void>> Fills::take_tail(Filling& filling, origin::ObjectRead& re
   if (!source) co_return std::unexpected(std::move(source.error()));
   TailBody body(*this, filling);
   body.make_pages(filling.page.leader(), read.range());
+  if (!table_.has(filling.page)) {  // purged: a reader gets other pages, which are asked for anew
+    body.fail(Error(ErrorKind::kCancelled, "the object was purged"));
+  }
   if (!body.empty()) {
     read.park();
     Result<void> memory = co_await body.take_memory(*source, read.sent_at());

@@ -12,7 +12,8 @@ namespace cachey::cache {
 Result<ObjectSourcePtr> Fills::observe_answer(Filling& filling, const origin::ObjectRead& read) {
   const KeyView key = filling.page.key();
   const ObjectSourcePtr known = table_.ruling(key);
-  PageTable::Observed observed = table_.observe_look(key, read.source(), read.sent_at());
+  PageTable::Observed observed = table_.observe_look(filling.page, read.source(), read.sent_at());
+  if (!table_.has(filling.page)) return std::move(observed.source);  // purged: it tells no more
   if (observed.contested != nullptr) {
     filling.contested = std::move(observed.contested);
     return fail(ErrorKind::kChanged, "the object's buckets have it in different sizes");
@@ -39,6 +40,13 @@ Result<void> Fills::take_look(Filling& filling, const origin::ObjectRead& read) 
   table_.remove(filling.page);
   filling.page.end_look(std::move(*source));
   return {};
+}
+
+/// The fill, look or tail ended without a head.
+void Fills::take_failure(const Filling& filling, const Error& failure, MonoTime asked_at) {
+  absences_.learn(filling.spec, failure, asked_at);
+  if (table_.has(filling.page)) return take_absence(filling, failure);
+  absences_.forget(filling.spec);  // a purge has taken the page out: the store is to be asked again
 }
 
 /// All buckets of the read have said that they do not have the object: what is known of it from

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace cachey::cache {
 namespace {
@@ -106,6 +107,30 @@ Heads::Changed Heads::Shard::drop(KeyView key, uint64_t hash, const ObjectSource
   return changed;
 }
 
+Heads::Changed Heads::Shard::drop(KeyView key, uint64_t hash) {
+  Changed changed;
+  const MutexLock lock(mutex_);
+  Entry* const entry = look_up(key, hash);
+  if (entry != nullptr) take(*entry, changed);
+  return changed;
+}
+
+Heads::Changed Heads::Shard::drop_some(const KeyScope& scope, size_t& bucket) {
+  Changed changed;
+  const MutexLock lock(mutex_);
+  std::vector<Entry*> meant;
+  const size_t end = std::min(table_.buckets(), bucket + kBucketsAtOnce);
+  for (; bucket < end; ++bucket) {
+    table_.for_each_in(bucket, [&](Entry& entry) {
+      const KeyView key = entry.key->view();
+      if (scope.has(key.kind, key.object)) meant.push_back(&entry);
+    });
+  }
+  for (Entry* const entry : meant) take(*entry, changed);
+  if (bucket == table_.buckets()) bucket = 0;
+  return changed;
+}
+
 void Heads::Shard::set(Entry& entry, Head head, Changed& changed) {
   const uint64_t before = entry.bytes();
   entry.head = std::move(head);
@@ -180,6 +205,17 @@ void Heads::note_absence(KeyView key, uint64_t hash, std::string_view bucket, Mo
 
 void Heads::drop(KeyView key, uint64_t hash, const ObjectSource& gone) {
   if (enabled()) end(shard_of(hash).drop(key, hash, gone));
+}
+
+void Heads::drop(KeyView key, uint64_t hash) {
+  if (enabled()) end(shard_of(hash).drop(key, hash));
+}
+
+bool Heads::drop_some(const KeyScope& scope, ChainWalk& walk) {
+  if (!enabled()) return false;
+  end((*shards_)[walk.shard].drop_some(scope, walk.bucket));
+  if (walk.bucket == 0) ++walk.shard;
+  return walk.shard < kShards;
 }
 
 Heads::Shard::Counts Heads::counts() const {

@@ -10,10 +10,12 @@
 
 #include "base/cache_line.h"
 #include "base/clock.h"
+#include "base/key_scope.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "base/object_info.h"
 #include "cache/object_key.h"
+#include "cache/purge_walk.h"
 #include "store/linear_table.h"
 #include "store/memory_tier.h"
 
@@ -65,6 +67,11 @@ class Heads {
   /// earlier question does not bring the object back.
   void note_absence(KeyView key, uint64_t hash, std::string_view bucket, MonoTime sent_at);
 
+  /// The object's entry goes.
+  void drop(KeyView key, uint64_t hash);
+  /// One step of a walk: entries of `scope` go. False: the walk has met all entries that were there
+  /// at its begin.
+  [[nodiscard]] bool drop_some(const KeyScope& scope, ChainWalk& walk);
   /// The bucket no longer has this version: an entry with this version goes.
   void drop(KeyView key, uint64_t hash, const ObjectSource& gone);
 
@@ -80,6 +87,7 @@ class Heads {
   /// Entries that get another turn in one search; then the next one goes although it was found. So
   /// a mutex is not held for long.
   static constexpr int kSecondChancesMax = 64;
+  static constexpr size_t kBucketsAtOnce = 64;  ///< of a walk, in one hold of a mutex
 
   struct Entry : boost::intrusive::list_base_hook<> {
     Entry* next = nullptr;  // of the table's chain
@@ -109,6 +117,9 @@ class Heads {
     [[nodiscard]] Changed note_absence(KeyView key, uint64_t hash, std::string_view bucket,
                                        MonoTime sent_at);
     [[nodiscard]] Changed drop(KeyView key, uint64_t hash, const ObjectSource& gone);
+    [[nodiscard]] Changed drop(KeyView key, uint64_t hash);
+    /// `bucket`: the next one to be looked at; 0 once all were.
+    [[nodiscard]] Changed drop_some(const KeyScope& scope, size_t& bucket);
     struct Counts {
       size_t entries = 0;
       uint64_t bytes = 0;

@@ -31,6 +31,12 @@ class KnownHeadTest : public ReaderHarness {
     if (seen.contested == nullptr) page.set_head(seen.source);
     return seen;
   }
+  PageTable::Observed see(ObjectSourcePtr source, MonoTime sent_at) {
+    const PagePtr look = cache_.table().look(spec_).page;
+    PageTable::Observed seen = cache_.table().observe_look(*look, std::move(source), sent_at);
+    cache_.table().remove(*look);
+    return seen;
+  }
   [[nodiscard]] Head known() { return cache_.known_head(workers_[0], *spec_, key_.hash()); }
   [[nodiscard]] std::string tag() {
     const Head head = known();
@@ -52,7 +58,7 @@ TEST_F(KnownHeadTest, AFillsAnswerIsKnownWithoutItsPage) {
 }
 
 TEST_F(KnownHeadTest, ALooksAnswerIsKnownWithoutAnyPage) {
-  (void)cache_.table().observe_look(key_, version("\"1\"", "A: 1\r\n"), now_);
+  (void)see(version("\"1\"", "A: 1\r\n"), now_);
   EXPECT_EQ(tag(), "\"1\"");
   EXPECT_EQ(known().confirmed_at, now_);
 }
@@ -60,7 +66,7 @@ TEST_F(KnownHeadTest, ALooksAnswerIsKnownWithoutAnyPage) {
 TEST_F(KnownHeadTest, TheSameVersionBringsNewAttributes) {
   const PagePtr one = page();
   observe(*one, version("\"1\"", "A: 1\r\n"), now_);
-  (void)cache_.table().observe_look(key_, version("\"1\"", "A: 2\r\n"), now_ + 1s);
+  (void)see(version("\"1\"", "A: 2\r\n"), now_ + 1s);
   EXPECT_EQ(known().source->info.attributes->lines(), "A: 2\r\n");
   EXPECT_EQ(known().confirmed_at, now_ + 1s);
   EXPECT_NE(cache_.table().find(key_, 0), nullptr) << "the page stays";
@@ -69,14 +75,14 @@ TEST_F(KnownHeadTest, TheSameVersionBringsNewAttributes) {
 TEST_F(KnownHeadTest, AnAnswerThatWasOvertakenSaysNothing) {
   const PagePtr one = page();
   observe(*one, version("\"2\"", "", "b", 10), now_ + 1s);
-  (void)cache_.table().observe_look(key_, version("\"1\"", "", "b", 10), now_);
+  (void)see(version("\"1\"", "", "b", 10), now_);
   EXPECT_EQ(tag(), "\"2\"");
 }
 
 TEST_F(KnownHeadTest, AContestedVersionSaysNothing) {
   const PagePtr one = page();
   observe(*one, version("\"1\"", "", "b", 10), now_);
-  const auto seen = cache_.table().observe_look(key_, version("\"c\"", "", "c", 20), now_ + 1s);
+  const auto seen = see(version("\"c\"", "", "c", 20), now_ + 1s);
   EXPECT_NE(seen.contested, nullptr);
   EXPECT_EQ(tag(), "\"1\"");
   EXPECT_EQ(known().confirmed_at, now_);
@@ -88,7 +94,7 @@ TEST_F(KnownHeadTest, AVersionThatIsGoneIsNotKnown) {
   observe(*one, gone, now_);
   (void)cache_.table().forget(key_, *gone);
   EXPECT_EQ(tag(), "none");
-  (void)cache_.table().observe_look(key_, gone, now_);
+  (void)see(gone, now_);
   EXPECT_EQ(tag(), "\"1\"");
   (void)cache_.table().forget(key_, *gone);  // without pages
   EXPECT_EQ(tag(), "none");

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/byte_range.h"
 #include "base/cache_line.h"
 #include "cache/object_key.h"
 #include "cache/object_versions.h"
@@ -54,6 +55,13 @@ struct alignas(kCacheLineBytes) IndexedObject {
   /// REQUIRES: holds(page).
   PagePtr take(const Page& page);
   [[nodiscard]] std::vector<PagePtr> take_parts(uint32_t index);
+  struct Taken {
+    PagePtr first;
+    std::unique_ptr<Others> others;
+    [[nodiscard]] std::vector<PagePtr> pages() &&;
+  };
+  /// Takes out all pages and parts, in constant time.
+  [[nodiscard]] Taken take_all() { return {std::move(first), std::move(others)}; }
   /// Takes out the pages and parts for which `goes` returns true.
   template <typename Predicate>
   [[nodiscard]] std::vector<PagePtr> take_if(Predicate goes);
@@ -102,6 +110,13 @@ class ObjectIndex {
       }
     }
   }
+  /// The objects have this many homes: the slots at which their look-ups begin.
+  [[nodiscard]] size_t homes() const { return old_.empty() ? slots_.size() : old_.size(); }
+  /// Visits the objects whose hash has a remainder in `range` when it is divided by `homes`. A walk
+  /// over all ranges with what homes() returned at its begin meets each object that is in the index
+  /// all the time, whatever add() and erase() move.
+  template <typename Visitor>
+  void for_each_at(ByteRange range, size_t homes, Visitor visit) const;
   /// Empties the index; returns all pages.
   [[nodiscard]] std::vector<PagePtr> take_all();
 
@@ -151,6 +166,23 @@ std::vector<PagePtr> IndexedObject::take_if(Predicate goes) {
   std::erase_if(others->parts, [](const auto& page) { return page.second.empty(); });
   if (others->empty()) others.reset();
   return taken;
+}
+
+template <typename Visitor>
+void ObjectIndex::for_each_at(ByteRange range, size_t homes, Visitor visit) const {
+  for (const Slots* slots : {&slots_, &old_}) {
+    if (slots->empty()) continue;
+    const size_t mask = slots->size() - 1;
+    for (size_t first = range.begin; first <= mask; first += homes) {
+      // The objects of these homes are in their slots and in the run of full ones behind them.
+      for (size_t i = 0; i <= mask; ++i) {
+        const IndexedObject& object = (*slots)[(first + i) & mask];
+        const bool here = object.key != nullptr;
+        if (here && ((object.hash - first) & mask) < range.size()) visit(object);
+        if (!here && i >= range.size()) break;
+      }
+    }
+  }
 }
 
 template <typename Visitor>

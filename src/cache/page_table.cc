@@ -85,7 +85,15 @@ bool PageTable::has(const Page& page) {
   const uint64_t hash = page.key().hash();
   Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
-  return holds(shard.objects.find(page.key(), hash), page);
+  if (holds(shard.objects.find(page.key(), hash), page)) return true;
+  return std::ranges::find(shard.looks, &page, &PagePtr::get) != shard.looks.end();
+}
+
+void PageTable::note(const Page& page, uint64_t hash, ObjectSourcePtr source, MonoTime sent_at) {
+  if (heads_ == nullptr || !heads_->enabled()) return;
+  heads_->note(page.key(), hash, std::move(source), sent_at);
+  // A purge takes the page out before it drops the head.
+  if (!has(page)) heads_->drop(page.key(), hash);
 }
 
 ObjectSourcePtr PageTable::ruling(KeyView key) {
@@ -157,11 +165,13 @@ PageTable::Observed PageTable::observe(Page& page, ObjectSourcePtr source, MonoT
     stale = apply(verdict, shard, *object, page, source);
   }
   for (const PagePtr& old : stale) old->discard();
-  if (is_accepted(verdict)) note(page.key(), hash, answer, sent_at);
+  if (is_accepted(verdict)) note(page, hash, answer, sent_at);
   return {std::move(source), std::move(contested)};
 }
 
-PageTable::Observed PageTable::observe_look(KeyView key, ObjectSourcePtr source, MonoTime sent_at) {
+PageTable::Observed PageTable::observe_look(const Page& look, ObjectSourcePtr source,
+                                            MonoTime sent_at) {
+  const KeyView key = look.key();
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
   const ObjectSourcePtr answer = source;  // with the newest attributes
@@ -170,6 +180,8 @@ PageTable::Observed PageTable::observe_look(KeyView key, ObjectSourcePtr source,
   std::vector<PagePtr> stale;
   {
     const MutexLock lock(shard.mutex);
+    if (std::ranges::find(shard.looks, &look, &PagePtr::get) == shard.looks.end())
+      return {std::move(source), nullptr};  // purged meanwhile
     IndexedObject* object = shard.objects.find(key, hash);
     if (object != nullptr) {
       verdict = object->versions.observe(source, sent_at, key.kind);
@@ -179,7 +191,7 @@ PageTable::Observed PageTable::observe_look(KeyView key, ObjectSourcePtr source,
     }
   }
   for (const PagePtr& old : stale) old->discard();
-  if (is_accepted(verdict)) note(key, hash, answer, sent_at);
+  if (is_accepted(verdict)) note(look, hash, answer, sent_at);
   return {std::move(source), std::move(contested)};
 }
 

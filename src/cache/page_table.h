@@ -9,11 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/key_scope.h"
 #include "base/mutex.h"
 #include "cache/heads.h"
 #include "cache/object_index.h"
 #include "cache/object_key.h"
 #include "cache/page.h"
+#include "cache/purge_walk.h"
 
 namespace cachey::cache {
 
@@ -82,7 +84,7 @@ class PageTable {
   [[nodiscard]] PagePtr find(KeyView key, uint64_t hash, uint32_t index);
 
   /// The page is in the table: it has one of the object's versions, or does not know its version
-  /// yet.
+  /// yet. A look or tail: it is the one under way.
   [[nodiscard]] bool has(const Page& page);
 
   /// The version that says how large the object is; null: not known.
@@ -93,6 +95,21 @@ class PageTable {
   [[nodiscard]] ObjectSourcePtr version_in(KeyView key, std::string_view bucket);
   /// The object's size; nothing: not known.
   [[nodiscard]] std::optional<uint64_t> object_size(KeyView key);
+
+  // For purges (page_removal.cc). What is taken out is never found again: a fill goes on for the
+  // readers that hold its page, and leaves nothing.
+
+  /// Takes the object of `scope` out, with its versions, looks and tails. The caller discards the
+  /// pages.
+  [[nodiscard]] std::vector<PagePtr> take_object(const KeyScope& scope);
+  /// One step of a walk that takes the objects of `scope` out. Appends their pages to `out`. False:
+  /// the walk has met all objects that were in the table at its begin.
+  [[nodiscard]] bool take_some(const KeyScope& scope, TableWalk& walk, std::vector<PagePtr>& out);
+
+  /// What was found on the disk, or in the table, before this call counts no more.
+  void note_purge() { purges_.fetch_add(1); }
+  /// The number of those calls.
+  [[nodiscard]] uint64_t purges() const { return purges_.load(); }
 
   /// Takes the page out, if it is still in the table.
   void remove(Page& page);
@@ -105,9 +122,9 @@ class PageTable {
   /// follows is ObjectVersions::observe's verdict.
   [[nodiscard]] Observed observe(Page& page, ObjectSourcePtr source, MonoTime sent_at);
 
-  /// As observe(), for a look: there is no page that could stay. An object without pages in the
-  /// table learns nothing.
-  [[nodiscard]] Observed observe_look(KeyView key, ObjectSourcePtr source, MonoTime sent_at);
+  /// As observe(), for a look or a tail, whose page is no page of the object: there is no page that
+  /// could stay. An object without pages in the table learns nothing.
+  [[nodiscard]] Observed observe_look(const Page& look, ObjectSourcePtr source, MonoTime sent_at);
 
   /// The answer of `bucket` to a request that was sent at `sent_at` says that the object ends at or
   /// before `offset`. If the bucket's known version reaches past `offset` and is not from a later
@@ -162,6 +179,8 @@ class PageTable {
   }
   [[nodiscard]] static Page* find_for_exact(const IndexedObject& object, uint32_t index,
                                             uint64_t position);
+  [[nodiscard]] static std::vector<PagePtr> take_looks(Shard& shard, const KeyScope& scope)
+      REQUIRES(shard.mutex);
   [[nodiscard]] Found question(const FetchSpecPtr& spec, uint64_t tail_bytes);
   struct Gap;
   enum class Take : uint8_t { kSome, kAll };
@@ -176,13 +195,12 @@ class PageTable {
   /// Takes out the pages of versions that are not the object's.
   [[nodiscard]] static std::vector<PagePtr> take_stale(IndexedObject& object);
 
-  /// `source` is the object's version in its bucket from now on, by an answer.
-  void note(KeyView key, uint64_t hash, ObjectSourcePtr source, MonoTime sent_at) const {
-    if (heads_ != nullptr) heads_->note(key, hash, std::move(source), sent_at);
-  }
+  /// `source` is the object's version in its bucket from now on, by the answer for `page`.
+  void note(const Page& page, uint64_t hash, ObjectSourcePtr source, MonoTime sent_at);
 
   store::MemoryTier& memory_;
   Heads* const heads_;
+  std::atomic<uint64_t> purges_{0};
   std::array<Shard, kShards> shards_;
 };
 

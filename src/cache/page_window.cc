@@ -131,8 +131,7 @@ bool PageWindow::look_up_part(uint64_t position, When when, std::optional<FillMe
       if (cache_.disk_reads().has(worker_, *spec_, index)) return false;
       DiskReads::FoundPart on_disk = cache_.disk_reads().find_part(worker_, *spec_, missing);
       missing.end = on_disk.missing_end;
-      if (on_disk.part != nullptr && hold_part_on_disk(index, std::move(on_disk.part), when))
-        return true;
+      if (on_disk.part != nullptr && hold_part_on_disk(index, on_disk, when)) return true;
     }
     if (!fetches()) return false;
     found = cache_.table().find_or_create_part(spec_, index, missing);
@@ -152,10 +151,10 @@ bool PageWindow::look_up_part(uint64_t position, When when, std::optional<FillMe
 }
 
 /// Holds a part that the disk has. False: the part cannot be used.
-bool PageWindow::hold_part_on_disk(uint32_t index, DiskReads::Found on_disk, When when) {
-  PagePtr part = cache_.table().create_part(spec_, index, on_disk->range());
+bool PageWindow::hold_part_on_disk(uint32_t index, DiskReads::FoundPart& on_disk, When when) {
+  PagePtr part = cache_.table().create_part(spec_, index, on_disk.part->range());
   if (part == nullptr) return false;
-  if (!cache_.disk_reads().adopt(*part, *on_disk)) {
+  if (!cache_.disk_reads().adopt(*part, *on_disk.part, on_disk.purges)) {
     cache_.table().remove(*part);
     part->fail(Error(ErrorKind::kCancelled, "the part on the disk is of another version"));
     return false;
@@ -164,7 +163,7 @@ bool PageWindow::hold_part_on_disk(uint32_t index, DiskReads::Found on_disk, Whe
   cache_.disk_reads().note_use(*part, now);
   hold(std::move(part), PageRole::kJoined, when, now);
   if (when == When::kAhead) return true;
-  found_ = std::move(on_disk);
+  found_ = std::move(on_disk.part);
   found_index_ = index;
   return true;
 }

@@ -116,7 +116,7 @@ class PageWindow {
   void look_up(uint32_t index, uint64_t offset, When when, std::optional<FillMemory> memory);
   [[nodiscard]] bool look_up_part(uint64_t position, When when, std::optional<FillMemory>& memory);
   void leave_others_fill(uint64_t position);
-  [[nodiscard]] bool hold_part_on_disk(uint32_t index, DiskReads::Found on_disk, When when);
+  [[nodiscard]] bool hold_part_on_disk(uint32_t index, DiskReads::FoundPart& on_disk, When when);
   [[nodiscard]] PagePtr find(uint64_t position) const;
   /// The page or part with the byte at `position` is held.
   [[nodiscard]] bool holds_byte(uint64_t position) const {

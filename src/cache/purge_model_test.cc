@@ -1,0 +1,153 @@
+// Random reads, purges and new versions at once: no byte that was asked of the store before a purge
+// began is served to a request that began after the purge had ended.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <random>
+#include <string>
+
+#include "cache/testing/reader_harness.h"
+
+namespace cachey::cache {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t kObjects = 6;
+constexpr uint64_t kBytes = 5 * kMiB;
+constexpr int kSteps = 300;
+constexpr size_t kAtOnce = 12;
+
+class PurgeModel : public ReaderHarness, public ::testing::WithParamInterface<unsigned> {
+ protected:
+  PurgeModel() : ReaderHarness(24 * kMiB, FillConfig{.heads_bytes_max = kMiB}, quick_disk()) {}
+
+  static std::string name_of(size_t object) { return std::to_string(object); }
+
+  void put_next(size_t object) {
+    const uint64_t version = ++versions_[object];
+    origin_.put("b", name_of(object),
+                {.size = kBytes, .seed = version, .etag = '"' + std::to_string(version) + '"'});
+  }
+
+  rt::Task<void> read_once(rt::Worker& worker, size_t object, FetchSpecPtr of, ByteRange range,
+                           std::promise<void> done) {
+    const uint64_t oldest = oldest_[object].load();
+    RangeReader reader(cache_, worker, std::move(of), range, RangeReader::Use::kBody);
+    Result<void> more = co_await reader.open();
+    const bool opened = more.has_value();
+    const uint64_t version = opened ? std::stoull(reader.source().info.etag.substr(1)) : 0;
+    if (opened && version < oldest) ++old_answers_;
+    uint64_t at = range.begin;
+    while (more && !reader.at_end()) {
+      std::array<iovec, 8> parts{};
+      const size_t count = reader.pin(parts);
+      if (count == 0) {
+        more = co_await reader.wait();
+        continue;
+      }
+      uint64_t taken = 0;
+      for (const iovec& part : std::span(parts).first(count)) {
+        const auto* bytes = static_cast<const std::byte*>(part.iov_base);
+        if (bytes[0] != origin::object_byte(version, at + taken)) ++wrong_bytes_;
+        taken += part.iov_len;
+      }
+      at += taken;
+      reader.release(taken);
+    }
+    if (more) ++reads_;
+    done.set_value();
+  }
+
+  rt::Task<void> purge_once(rt::Worker& worker, KeyScope scope, std::promise<void> done) {
+    std::array<uint64_t, kObjects> before{};
+    for (size_t i = 0; i < kObjects; ++i) before[i] = versions_[i].load();
+    std::optional<Purges::Turn> turn = cache_.purges().begin(scope);
+    if (turn) {
+      Result<Purged> purged = co_await cache_.purges().purge(worker, scope, std::move(*turn));
+      if (purged) ++purges_;
+      for (size_t i = 0; purged && i < kObjects; ++i) {
+        if (!scope.has("k", name_of(i))) continue;
+        uint64_t known = oldest_[i].load();
+        while (known < before[i] && !oldest_[i].compare_exchange_weak(known, before[i])) continue;
+      }
+    }
+    done.set_value();
+  }
+
+  template <typename Make>
+  void start(std::mt19937& random, Make make) {
+    std::promise<void> done;
+    running_.push_back(done.get_future());
+    rt::Worker& worker = workers_[random() % workers_.size()];
+    rt::asio::co_spawn(worker.io(), make(worker, std::move(done)), rt::asio::detached);
+    if (running_.size() < kAtOnce) return;
+    running_.front().get();
+    running_.pop_front();
+  }
+
+  std::array<std::atomic<uint64_t>, kObjects> versions_{};
+  std::array<std::atomic<uint64_t>, kObjects> oldest_{};  // that a request may get
+  std::deque<std::future<void>> running_;
+  std::atomic<uint64_t> reads_{0};
+  std::atomic<uint64_t> purges_{0};
+  std::atomic<uint64_t> old_answers_{0};
+  std::atomic<uint64_t> wrong_bytes_{0};
+};
+
+KeyScope any_scope(std::mt19937& random) {
+  const std::string name = std::to_string(random() % kObjects);
+  switch (random() % 6) {
+    case 0:
+      return KeyScope::all();
+    case 1:
+      return KeyScope::of_kind("k");
+    case 2:
+      return KeyScope::prefix("k", name);
+    default:
+      return KeyScope::object("k", name);
+  }
+}
+
+TEST_P(PurgeModel, NothingOldIsServedAfterAPurge) {
+  std::mt19937 random(GetParam());
+  for (size_t object = 0; object < kObjects; ++object) put_next(object);
+  origin_.behave_by([](const origin::GetRequest&, size_t number) {
+    return origin::FakeOrigin::Behaviour{.head_delay = 1ms * (number % 3),
+                                         .read_delay = 1ms * (number % 2)};
+  });
+  for (int step = 0; step < kSteps; ++step) {
+    const unsigned dice = random() % 100;
+    const size_t object = random() % kObjects;
+    if (dice < 15) {
+      put_next(object);
+    } else if (dice < 30) {
+      start(random, [&](rt::Worker& worker, std::promise<void> done) {
+        return purge_once(worker, any_scope(random), std::move(done));
+      });
+    } else {
+      auto of = spec(name_of(object));
+      of->wishes.exact = random() % 2 == 0;
+      const uint64_t begin = random() % kBytes;
+      const uint64_t bytes = 1 + random() % (random() % 2 == 0 ? 1'000 : 3 * kMiB);
+      start(random, [&](rt::Worker& worker, std::promise<void> done) {
+        return read_once(worker, object, of, {begin, std::min(kBytes, begin + bytes)},
+                         std::move(done));
+      });
+    }
+  }
+  for (std::future<void>& one : running_) one.get();
+  settle();
+  EXPECT_EQ(old_answers_, 0u);
+  EXPECT_EQ(wrong_bytes_, 0u);
+  EXPECT_GT(reads_, kSteps / 4u);
+  EXPECT_GT(purges_, kSteps / 20u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, PurgeModel, ::testing::Range(1u, 3u));
+
+}  // namespace
+}  // namespace cachey::cache

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+
+namespace cachey::cache {
+
+/// How far a walk over the page table is, see PageTable::take_some(). One thread.
+struct TableWalk {
+  size_t shard = 0;
+  size_t homes = 0;  ///< of the shard's smallest table when the walk came to the shard; 0: not yet
+  size_t next = 0;   ///< of these homes
+};
+
+/// How far a walk over a table of chains, in shards, is. One thread.
+struct ChainWalk {
+  size_t shard = 0;
+  size_t bucket = 0;
+};
+
+}  // namespace cachey::cache

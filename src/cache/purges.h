@@ -1,0 +1,90 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/key_scope.h"
+#include "cache/fill.h"
+#include "cache/heads.h"
+#include "cache/page_table.h"
+#include "rt/worker.h"
+#include "store/disk/disk_tier.h"
+
+namespace cachey::cache {
+
+/// What a purge has removed.
+struct Purged {
+  uint64_t pages = 0;   ///< pages and parts, in memory or on the disk, each once
+  uint64_t bytes = 0;   ///< of these
+  uint64_t fenced = 0;  ///< fills, looks and tails under way, whose results are not kept
+};
+
+/// Removes objects from memory and from the disk. When a purge has ended well, each byte of these
+/// objects that a later request gets was asked of the store after the purge began, and so was what
+/// the request is told of them.
+///
+/// The fence is the page table: a fill, a look or a tail keeps nothing once its page has left the
+/// table. It goes on for the requests that wait for it. So a purge leaves no rule behind that later
+/// requests would have to look at. The steps, for the object or for each object of the table:
+/// 1. its pages, looks and tails leave the table;
+/// 2. its pages leave the disk, durably;
+/// 3. its pages leave the table again: a request may have found one on the disk meanwhile;
+/// 4. what else is remembered of it goes: heads, absences.
+///
+/// Walks hold each mutex for a few objects at a time. Owned by Cache. Any thread, but a worker that
+/// is passed in must be the calling thread's own.
+class Purges {
+ public:
+  /// Purges of one object at a time.
+  static constexpr int kObjectsAtOnce = 32;
+
+  /// `disk`: null if there is no disk tier.
+  Purges(PageTable& table, Heads& heads, Fills& fills, store::DiskTier* disk)
+      : table_(table), heads_(heads), fills_(fills), disk_(disk) {}
+
+  /// The right to purge, until it is destroyed.
+  class Turn {
+   public:
+    explicit Turn(std::atomic<int>& running) : running_(&running) {}
+    Turn(Turn&& other) noexcept : running_(std::exchange(other.running_, nullptr)) {}
+    Turn& operator=(Turn&&) = delete;
+    ~Turn() {
+      if (running_ != nullptr) running_->fetch_sub(1);
+    }
+
+   private:
+    std::atomic<int>* running_;
+  };
+  /// Nothing: another walk runs, or kObjectsAtOnce purges of an object.
+  [[nodiscard]] std::optional<Turn> begin(const KeyScope& scope);
+
+  /// Errors: kInternal: the purge holds for memory, but not for the disk; see DiskTier::purge().
+  /// kCancelled: the server is shutting down. A failed purge may be repeated.
+  [[nodiscard]] rt::Task<Result<Purged>> purge(rt::Worker& worker, KeyScope scope, Turn turn);
+
+  /// Purges that run end soon.
+  void stop() { is_over_.store(true); }
+
+ private:
+  [[nodiscard]] rt::Task<void> take_pages(rt::Worker& worker, const KeyScope& scope,
+                                          Purged& purged);
+  [[nodiscard]] rt::Task<void> discard(rt::Worker& worker, std::vector<PagePtr> pages,
+                                       Purged& purged);
+  [[nodiscard]] rt::Task<void> drop_heads(rt::Worker& worker, const KeyScope& scope);
+  void count(const Page& page, Purged& purged) const;
+
+  PageTable& table_;
+  Heads& heads_;
+  Fills& fills_;
+  store::DiskTier* const disk_;
+  std::atomic<bool> is_over_{false};
+  std::atomic<int> walks_{0};
+  std::atomic<int> objects_{0};
+};
+
+}  // namespace cachey::cache
