@@ -36,8 +36,10 @@ Result<void> Permit::check(std::string_view kind, std::string_view object,
   return access_->check(kind, object, buckets);
 }
 
-Access::Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules)
+Access::Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules,
+               std::optional<Tokens> admin_tokens)
     : needs_token_(tokens.has_value()),
+      has_admin_tokens_(admin_tokens.has_value()),
       rules_(std::move(rules)),
       has_rules_(!rules_.empty()),
       denied_by_token_(denied(metrics, "token")),
@@ -46,6 +48,7 @@ Access::Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules
       denied_by_kind_bucket_(denied(metrics, "kind_bucket")),
       denied_by_key_(denied(metrics, "key")) {
   if (tokens) replace_tokens(std::move(*tokens));
+  if (admin_tokens) replace_admin_tokens(std::move(*admin_tokens));
 }
 
 void Access::replace_tokens(Tokens tokens) {
@@ -55,21 +58,46 @@ void Access::replace_tokens(Tokens tokens) {
   tokens_ = std::move(fresh);
 }
 
+void Access::replace_admin_tokens(Tokens tokens) {
+  CHECK(has_admin_tokens_);
+  auto fresh = std::make_shared<const Tokens>(std::move(tokens));
+  const MutexLock lock(mutex_);
+  admin_tokens_ = std::move(fresh);
+}
+
 bool Access::has_token(const net::Request& request) {
+  SharedTokens tokens;
+  {
+    const MutexLock lock(mutex_);
+    tokens = tokens_;
+  }
+  return find_token(request, tokens) != 0;
+}
+
+std::optional<Permit> Access::admit_holder(const net::Request& request) {
+  if (!has_admin_tokens_) return std::nullopt;
+  SharedTokens tokens;
+  {
+    const MutexLock lock(mutex_);
+    tokens = admin_tokens_;
+  }
+  const size_t number = find_token(request, tokens);
+  if (number == 0) return std::nullopt;
+  return Permit(*this, Scope::kHolder, number);
+}
+
+/// The number of the request's token; 0, and counted: it has no accepted one.
+size_t Access::find_token(const net::Request& request, const SharedTokens& among) {
   const auto is_authorization = [](const net::Field& f) { return f.name == "authorization"; };
   const auto fields = request.fields();
   const auto field = std::ranges::find_if(fields, is_authorization);
   if (field != fields.end() && std::ranges::count_if(fields, is_authorization) == 1) {
-    std::shared_ptr<const Tokens> tokens;
-    {
-      const MutexLock lock(mutex_);
-      tokens = tokens_;
-    }
     const std::optional<std::string_view> token = bearer_token(field->value);
-    if (token && tokens->contain(*token)) return true;
+    const size_t number = token ? among->find(*token) : 0;
+    if (number != 0) return number;
   }
   denied_by_token_.add();
-  return false;
+  return 0;
 }
 
 bool Permit::would_allow(std::string_view kind, std::vector<std::string>&& buckets) const {

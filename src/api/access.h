@@ -25,6 +25,7 @@ enum class Scope : uint8_t {
   kOpen,    ///< nothing; the route reads no object
   kAnyone,  ///< nothing; the route reads objects, by --s3api-open
   kClient,  ///< one of the accepted tokens, if there are any
+  kHolder,  ///< one of the admin tokens; without such tokens nobody may use the route
 };
 
 /// Buckets that a request may read. Only a Permit makes one. Code that makes a FetchSpec takes the
@@ -49,18 +50,22 @@ class Permit {
   /// store may look for the key in another bucket. A permit for kOpen always returns kDenied.
   [[nodiscard]] Result<AllowedBuckets> allow(std::string_view kind, std::string_view object,
                                              std::vector<std::string>&& buckets) const;
+  /// The number of the admin token among those of its file, from 1 on; 0: the route needs none.
+  [[nodiscard]] size_t token() const { return token_; }
   /// Whether allow() would return `buckets` of this kind. Nothing is counted.
   [[nodiscard]] bool would_allow(std::string_view kind, std::vector<std::string>&& buckets) const;
 
  private:
   friend class Access;
-  Permit(Access& access, Scope scope) : access_(&access), scope_(scope) {}
+  Permit(Access& access, Scope scope, size_t token = 0)
+      : access_(&access), scope_(scope), token_(token) {}
 
   [[nodiscard]] Result<void> check(std::string_view kind, std::string_view object,
                                    std::span<const std::string> buckets) const;
 
   Access* access_;
   Scope scope_;
+  size_t token_;
 };
 
 /// Decides which requests may use a route and which buckets a request may read. No other place
@@ -68,15 +73,23 @@ class Permit {
 /// Any thread.
 class Access {
  public:
-  /// No `tokens`: requests need none.
-  Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules);
+  /// No `tokens`: requests need none. No `admin_tokens`: nobody may use the routes of kHolder.
+  Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules,
+         std::optional<Tokens> admin_tokens = std::nullopt);
 
-  /// The new set replaces the old set at once. REQUIRES: constructed with tokens.
+  /// The new set replaces the old set at once. REQUIRES: constructed with such tokens.
   void replace_tokens(Tokens tokens);
+  void replace_admin_tokens(Tokens tokens);
+
+  /// False: nobody may use routes of this scope.
+  [[nodiscard]] bool may_admit(Scope scope) const {
+    return scope != Scope::kHolder || has_admin_tokens_;
+  }
 
   /// Nothing if `scope` needs a token and the request has no accepted one in its single field
   /// `Authorization: Bearer TOKEN`. The refusal is counted.
   [[nodiscard]] std::optional<Permit> admit(Scope scope, const net::Request& request) {
+    if (scope == Scope::kHolder) return admit_holder(request);
     if (scope == Scope::kClient && needs_token_ && !has_token(request)) return std::nullopt;
     return Permit(*this, scope);
   }
@@ -84,11 +97,15 @@ class Access {
  private:
   friend class Permit;
 
+  using SharedTokens = std::shared_ptr<const Tokens>;
   [[nodiscard]] bool has_token(const net::Request& request);
+  [[nodiscard]] std::optional<Permit> admit_holder(const net::Request& request);
+  [[nodiscard]] size_t find_token(const net::Request& request, const SharedTokens& among);
   [[nodiscard]] Result<void> check(std::string_view kind, std::string_view object,
                                    std::span<const std::string> buckets);
 
   const bool needs_token_;
+  const bool has_admin_tokens_;
   const BucketRules rules_;
   const bool has_rules_;
   const Counter denied_by_token_;
@@ -97,7 +114,8 @@ class Access {
   const Counter denied_by_kind_bucket_;
   const Counter denied_by_key_;
   Mutex mutex_;
-  std::shared_ptr<const Tokens> tokens_ GUARDED_BY(mutex_);
+  SharedTokens tokens_ GUARDED_BY(mutex_);
+  SharedTokens admin_tokens_ GUARDED_BY(mutex_);
 };
 
 inline Result<AllowedBuckets> Permit::allow(std::string_view kind, std::string_view object,

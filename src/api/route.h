@@ -20,7 +20,14 @@ class RouteHandler {
 
 /// The listening addresses that have a route: `--listen`, `--admin-listen`, `--s3api-listen`. A set
 /// of bits.
-enum class Face : uint8_t { kData = 1, kAdmin = 2, kBoth = kData | kAdmin, kS3 = 4 };
+enum class Face : uint8_t {
+  kData = 1,
+  kAdmin = 2,
+  kBoth = kData | kAdmin,
+  kS3 = 4,
+  kOwnAdmin = 8,  ///< `--admin-listen` alone: never beside the routes of kData
+  kAdminPort = kAdmin | kOwnAdmin,
+};
 
 [[nodiscard]] constexpr bool overlap(Face a, Face b) {
   return (static_cast<unsigned>(a) & static_cast<unsigned>(b)) != 0;

@@ -39,6 +39,10 @@ rt::Task<void> Router::handle(rt::Worker& worker, const net::Request& request,
     return reply_text(writer, net::ResponseHead(404), kPlainText,
                       path == "/" ? kRoot : kNoSuchPath);
   }
+  if (!access_.may_admit(route->scope)) {
+    return reply_text(writer, net::ResponseHead(403), kPlainText,
+                      "this path needs --admin-tokens\n");
+  }
   const std::optional<Permit> permit = access_.admit(route->scope, request);
   if (!permit) {
     net::ResponseHead head(401);

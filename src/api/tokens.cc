@@ -39,14 +39,14 @@ Result<Tokens> Tokens::parse(std::string_view text) {
   return tokens;
 }
 
-bool Tokens::contain(std::string_view token) const {
+size_t Tokens::find(std::string_view token) const {
   const Digest digest = digest_of(token);
-  unsigned found = 0;
-  for (const Digest& accepted : digests_) {
-    found |=
-        static_cast<unsigned>(::CRYPTO_memcmp(accepted.data(), digest.data(), digest.size()) == 0);
+  size_t found = 0;
+  for (size_t i = 0; i < digests_.size(); ++i) {
+    const bool same = ::CRYPTO_memcmp(digests_[i].data(), digest.data(), digest.size()) == 0;
+    found |= (i + 1) & -static_cast<size_t>(same && found == 0);
   }
-  return found != 0;
+  return found;
 }
 
 Tokens::Digest Tokens::digest_of(std::string_view token) {

@@ -22,8 +22,10 @@ class Tokens {
   /// line and for a text without tokens: the message has the line's number, never its content.
   [[nodiscard]] static Result<Tokens> parse(std::string_view text);
 
-  /// Constant time: compares all digests, each to the end.
-  [[nodiscard]] bool contain(std::string_view token) const;
+  /// The number of the token among those of the text, from 1 on; 0: it is none of them. Constant
+  /// time: compares all digests, each to the end.
+  [[nodiscard]] size_t find(std::string_view token) const;
+  [[nodiscard]] bool contain(std::string_view token) const { return find(token) != 0; }
   [[nodiscard]] size_t size() const { return digests_.size(); }
 
  private:

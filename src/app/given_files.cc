@@ -34,9 +34,13 @@ std::filesystem::path end_of_links(const std::string& path) {
 
 }  // namespace
 
-Result<std::optional<api::Tokens>> given_tokens(const Options& options) {
-  if (options.auth_tokens_file.empty()) return std::nullopt;
-  return read_token_file(options.auth_tokens_file);
+Result<GivenTokens> given_tokens(const Options& options) {
+  Result<std::optional<api::Tokens>> clients;
+  if (!options.auth_tokens_file.empty()) clients = read_token_file(options.auth_tokens_file);
+  Result<std::optional<api::Tokens>> admins;
+  if (!options.admin_tokens_file.empty()) admins = read_admin_token_file(options.admin_tokens_file);
+  if (auto fault = joined({error_of(clients), error_of(admins)})) return std::unexpected(*fault);
+  return GivenTokens{std::move(*clients), std::move(*admins)};
 }
 
 Result<std::optional<api::s3::AccessKeys>> given_keys(const Options& options) {

@@ -14,8 +14,11 @@
 /// The files that options name, as a start reads them. kBadRequest for a faulty file. They block.
 namespace cachey::app {
 
-/// Nothing if requests need no token.
-[[nodiscard]] Result<std::optional<api::Tokens>> given_tokens(const Options& options);
+struct GivenTokens {
+  std::optional<api::Tokens> clients = {};  ///< nothing: requests need none
+  std::optional<api::Tokens> admins = {};   ///< nothing: nobody may purge
+};
+[[nodiscard]] Result<GivenTokens> given_tokens(const Options& options);
 /// Nothing if clients of the S3 endpoint need no keys.
 [[nodiscard]] Result<std::optional<api::s3::AccessKeys>> given_keys(const Options& options);
 /// Null if the server speaks plain HTTP.

@@ -82,13 +82,13 @@ std::optional<api::s3::EndpointConfig> s3api_config(const Options& options,
 
 }  // namespace
 
-Process::Foundation::Foundation(const Options& given, std::optional<api::Tokens> tokens)
+Process::Foundation::Foundation(const Options& given, GivenTokens tokens)
     : options(given),
       egress(metrics.counter("cachey_egress_bytes_total", "Body bytes sent to clients")),
       cache_metrics(metrics, kinds_with_metrics(options)),
       fetch_metrics(metrics, kinds_with_metrics(options)),
       bucket_rules(options.allow_bucket, options.kinds, options.other_kinds),
-      access(metrics, std::move(tokens), bucket_rules),
+      access(metrics, std::move(tokens.clients), bucket_rules, std::move(tokens.admins)),
       memory(options.memory, std::make_unique<store::S3Fifo>(), clock),
       workers(options.threads, clock),
       blocking(kBlockingThreads),
@@ -101,10 +101,10 @@ Process::Foundation::Foundation(const Options& given, std::optional<api::Tokens>
 }
 
 Result<std::unique_ptr<Process>> Process::make(const Options& options, ServiceManager manager) {
-  Result<std::optional<api::Tokens>> tokens = given_tokens(options);
+  Result<GivenTokens> tokens = given_tokens(options);
   Result<std::optional<api::s3::AccessKeys>> keys = given_keys(options);
   auto foundation =
-      std::make_unique<Foundation>(options, tokens ? std::move(*tokens) : std::nullopt);
+      std::make_unique<Foundation>(options, tokens ? std::move(*tokens) : GivenTokens{});
   Result<Origins> origins =
       make_origin(foundation->options, foundation->workers, foundation->blocking,
                   foundation->attributes, foundation->clock, foundation->random);
@@ -168,7 +168,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
           foundation_->random, s3api_config(options_, origins_.region, std::move(opened.keys))),
       data_router_(options_.admin_listen.empty() ? api::Face::kBoth : api::Face::kData,
                    routes_.table(), foundation_->access),
-      admin_router_(api::Face::kAdmin, routes_.table(), foundation_->access),
+      admin_router_(api::Face::kAdminPort, routes_.table(), foundation_->access),
       s3api_router_(api::Face::kS3, routes_.table(), foundation_->access),
       access_log_(data_router_, options_.log_format, clock_, foundation_->random),
       s3api_access_log_(s3api_router_, options_.log_format, clock_, foundation_->random),
@@ -300,6 +300,10 @@ void Process::add_reloads() {
     signals_.on_reload(
         "tokens", [this] { return reload_tokens(options_.auth_tokens_file, foundation_->access); });
   }
+  if (!options_.admin_tokens_file.empty()) {
+    signals_.on_reload("admin tokens",
+                       [this] { return reload_admin_tokens(options_, foundation_->access); });
+  }
   if (!options_.s3api.keys_file.empty()) {
     signals_.on_reload("s3api-keys",
                        [this] { return reload_keys(options_.s3api.keys_file, *routes_.s3api()); });
@@ -333,6 +337,7 @@ bool Process::stop() {
   log::info("shutting down", {{"open_connections", open}});
   if (options_.drain_delay > 0ms) wait_for_load_balancers();
   signals_.watch_for_second();
+  cache_.purges().stop();
   notices_.stopping("waiting for open requests", most_of_drain(options_));
   const MonoTime deadline = clock_.mono() + options_.drain_timeout;
   const bool disk_in_use = disk_ != nullptr && disk_->tier().recovered();

@@ -12,6 +12,7 @@
 #include "api/router.h"
 #include "api/s3/access_keys.h"
 #include "app/disk.h"
+#include "app/given_files.h"
 #include "app/options/options.h"
 #include "app/origins.h"
 #include "app/routes.h"
@@ -71,7 +72,7 @@ class Process {
  private:
   /// The parts that are made first: making them cannot fail.
   struct Foundation {
-    Foundation(const Options& options, std::optional<api::Tokens> tokens);
+    Foundation(const Options& options, GivenTokens tokens);
 
     const Options options;
     const SystemClock clock;

@@ -15,6 +15,14 @@ Result<std::string> reload_tokens(const std::string& path, api::Access& access) 
   return done;
 }
 
+Result<std::string> reload_admin_tokens(const Options& options, api::Access& access) {
+  Result<api::Tokens> tokens = read_admin_token_file(options.admin_tokens_file);
+  if (!tokens) return std::unexpected(std::move(tokens.error()));
+  std::string done = "tokens=" + std::to_string(tokens->size());
+  access.replace_admin_tokens(std::move(*tokens));
+  return done;
+}
+
 Result<std::string> reload_keys(const std::string& path, api::s3::Endpoint& s3api) {
   Result<api::s3::AccessKeys> keys = read_key_file(path);
   if (!keys) return std::unexpected(std::move(keys.error()));

@@ -5,6 +5,7 @@
 #include "api/access.h"
 #include "api/access_log.h"
 #include "api/s3/endpoint.h"
+#include "app/options/options.h"
 #include "base/error.h"
 #include "net/tls/context.h"
 
@@ -14,6 +15,7 @@
 namespace cachey::app {
 
 [[nodiscard]] Result<std::string> reload_tokens(const std::string& path, api::Access& access);
+[[nodiscard]] Result<std::string> reload_admin_tokens(const Options& options, api::Access& access);
 [[nodiscard]] Result<std::string> reload_keys(const std::string& path, api::s3::Endpoint& s3api);
 [[nodiscard]] Result<std::string> reload_rules(const std::string& config_file,
                                                api::s3::Endpoint& s3api);

@@ -17,10 +17,12 @@ Routes::Routes(cache::Cache& cache, origin::Forwarder* forwarder, api::FetchMetr
     : fetch_(cache, fetch_metrics, egress, client_limit_max, fetch_ranges),
       stats_(std::move(stats_json)),
       metrics_(metrics, reports),
+      purge_(cache, metrics),
       table_{{
           {"/fetch/", kPrefix, kData, kClient, kGetAndHead, &fetch_},
           {"/stats", kExact, kAdmin, kClient, kGetAndHead, &stats_},
           {"/metrics", kExact, kAdmin, kClient, kGetAndHead, &metrics_},
+          {"/admin/purge", kExact, kOwnAdmin, kHolder, kAny, &purge_},
           {"/healthz", kExact, kBoth, kOpen, kGetAndHead, &health_},
           {"/readyz", kExact, kBoth, kOpen, kGetAndHead, &readiness_},
       }} {

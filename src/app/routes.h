@@ -9,6 +9,7 @@
 #include "api/fetch/fetch.h"
 #include "api/health.h"
 #include "api/metrics_page.h"
+#include "api/purge_page.h"
 #include "api/route.h"
 #include "api/s3/endpoint.h"
 #include "api/stats_page.h"
@@ -46,6 +47,7 @@ class Routes {
   api::Fetch fetch_;
   api::StatsPage stats_;
   api::MetricsPage metrics_;
+  api::PurgePage purge_;
   api::Health health_;
   api::Readiness readiness_;
   std::optional<api::s3::Endpoint> s3api_;

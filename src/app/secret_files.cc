@@ -15,6 +15,8 @@
 namespace cachey::app {
 namespace {
 
+constexpr const char* kReadableTokens = "others than the owner can read the tokens";
+
 constexpr int kReadsMax = 10;
 constexpr std::chrono::milliseconds kPause{100};
 
@@ -59,8 +61,12 @@ Result<Secrets> read_secrets(std::string_view option, log::Event readable, const
 void pause_between_reads() { std::this_thread::sleep_for(kPause); }
 
 Result<api::Tokens> read_token_file(const std::string& path, const std::function<void()>& pause) {
-  return read_secrets<api::Tokens>("--auth-tokens", "others than the owner can read the tokens",
-                                   path, pause);
+  return read_secrets<api::Tokens>("--auth-tokens", kReadableTokens, path, pause);
+}
+
+Result<api::Tokens> read_admin_token_file(const std::string& path,
+                                          const std::function<void()>& pause) {
+  return read_secrets<api::Tokens>("--admin-tokens", kReadableTokens, path, pause);
 }
 
 Result<api::s3::AccessKeys> read_key_file(const std::string& path,

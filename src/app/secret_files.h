@@ -25,6 +25,10 @@ void pause_between_reads();
 [[nodiscard]] Result<api::Tokens> read_token_file(
     const std::string& path, const std::function<void()>& pause = pause_between_reads);
 
+/// The tokens of `--admin-tokens`.
+[[nodiscard]] Result<api::Tokens> read_admin_token_file(
+    const std::string& path, const std::function<void()>& pause = pause_between_reads);
+
 /// The keys of `--s3api-keys`. Logs a warning if one has `write`.
 [[nodiscard]] Result<api::s3::AccessKeys> read_key_file(
     const std::string& path, const std::function<void()>& pause = pause_between_reads);

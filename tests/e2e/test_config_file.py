@@ -43,6 +43,7 @@ EVERY_OPTION = {
     "tls-self": ([], "true", "true"),
     "tls-client-ca": (["ca.pem"], "ca.pem", '"ca.pem"'),
     "auth-tokens": (["tokens"], "tokens", '"tokens"'),
+    "admin-tokens": (["admins"], "admins", '"admins"'),
     "allow-bucket": (["logs-*", "m?dia"], "logs-*,m?dia", '["logs-*", "m?dia"]'),
     "kind": (["media=eu,us", "logs=logs"], "media=eu,us;logs=logs", '["media=eu,us", "logs=logs"]'),
     "kinds": (["declared"], "declared", '"declared"'),
@@ -90,7 +91,7 @@ EVERY_OPTION = {
     "access-log": (["access.log"], "access.log", '"access.log"'),
 }
 FACE = {"s3api-listen": '["127.0.0.1:9100"]', "s3api-open": "true"}
-ALONG = {**{name: {key: value for key, value in FACE.items() if key != name} for name in EVERY_OPTION if name.startswith("s3api-")}, "s3api-keys": {"s3api-listen": FACE["s3api-listen"]}, "s3api-external-host": {"s3api-listen": FACE["s3api-listen"], "s3api-keys": '"keys"'}, **{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}, "page-size": {"kind": '["media=eu", "logs=us"]'}}
+ALONG = {**{name: {key: value for key, value in FACE.items() if key != name} for name in EVERY_OPTION if name.startswith("s3api-")}, "s3api-keys": {"s3api-listen": FACE["s3api-listen"]}, "s3api-external-host": {"s3api-listen": FACE["s3api-listen"], "s3api-keys": '"keys"'}, **{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "admin-tokens": {"admin-listen": '["127.0.0.1:9000"]'}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}, "page-size": {"kind": '["media=eu", "logs=us"]'}}
 
 
 def test_the_list_of_options_is_whole():

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
+import http1
 from harness import PAGE, ROOT, wait_until
 from http1 import fetch_target, range_header
 from origin_model import Behaviour
@@ -16,6 +17,8 @@ FETCH = "/fetch/{kind}/{object}"
 NOT_PROVOKED = {
     (FETCH, "get", "500"): "a fault of ours",
     (FETCH, "head", "500"): "a fault of ours",
+    ("/admin/purge", "post", "409"): "needs a walk that lasts; src/cache/purge_test.cc",
+    ("/admin/purge", "post", "503"): "needs a disk that fails; src/cache/purge_test.cc",
     ("/metrics", "get", "503"): "needs more than 16 slow readers at once",
 }
 _EVERYWHERE = {"date"}  # part of HTTP
@@ -139,6 +142,23 @@ def provoke_unauthorized(seen, s3_server, kind, tokens):
         assert seen.check(path, "GET", server.get(path)).status == 401
 
 
+def provoke_purges(seen, s3_server, tokens):
+    port = re.compile(r"admin_address=127\.0\.0\.1:(\d+)")
+    admin = ("--memory", "64MiB", "--admin-listen", "127.0.0.1:0")
+    for server, status in ((s3_server(*admin), 403), (s3_server(*admin, "--admin-tokens", str(tokens)), 200)):
+        def ask(method, query, *headers, of=server):
+            return seen.check("/admin/purge", method, http1.exchange(int(port.search(of.log())[1]), method, f"/admin/purge{query}", headers))
+
+        token = ("Authorization", f"Bearer {tokens.read_text().strip()}")
+        assert ask("POST", "?all=true", token).status == status
+        if status == 403:
+            continue
+        assert ask("POST", "?kind=k&object=o", token, ("X-Request-Id", "z")).status == 200
+        assert ask("POST", "?all=1", token).status == 400
+        assert ask("POST", "?all=true").status == ask("GET", "?all=true").status == 401
+        assert ask("GET", "?all=true", token).status == 405
+
+
 def test_every_status_is_provoked_and_every_answer_is_as_described(document, disk_server, s3_server, origin, kind, tmp_path):
     server = disk_server(memory="256MiB", capacity="64MiB")
     seen = Seen(document)
@@ -149,10 +169,11 @@ def test_every_status_is_provoked_and_every_answer_is_as_described(document, dis
     for path in ("/stats", "/metrics", "/healthz", "/readyz"):
         for headers in ([], [("X-Request-Id", "y")]):
             assert seen.check(path, "GET", server.get(path, headers)).status == 200
-    for path in document["paths"]:
+    for path in set(document["paths"]) - {"/admin/purge"}:
         target = fetch_target(kind, "object") if path == FETCH else path
         assert seen.check(path, "POST", server.connect().exchange("POST", target)).status == 405
     provoke_unauthorized(seen, s3_server, kind, tmp_path / "tokens")
+    provoke_purges(seen, s3_server, tmp_path / "tokens")
     provoke_not_ready(seen, server, origin, kind)
     assert described(document) - seen.statuses == set(NOT_PROVOKED), "described, but not seen"
 

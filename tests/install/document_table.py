@@ -84,6 +84,7 @@ TABLE = [
     Read("docs/operations.md", r"^listen = ", "config"),
     Elsewhere("docs/operations.md", r"^cmake --install", "tests/install/test_deb.py"),
     Elsewhere("docs/operations.md", r"cachey-second", "tests/install/test_deb.py"),
+    Elsewhere("docs/operations.md", r"admin/purge", "tests/e2e/test_purge.py"),
     Read("docs/operations.md", r"postrotate", "logrotate"),
     Elsewhere("docs/python-client.md", "", "clients/python/tests/test_recipes.py"),
     Run("docs/s3-endpoint.md", r"^cachey --s3api-listen", "s3 endpoint", says=(r"download: s3://data/table\.parquet",)),

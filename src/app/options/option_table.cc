@@ -103,6 +103,8 @@ void add_tls_and_access(Table& table, Options& o) {
   table.group("Access");
   table.add(one("auth-tokens", path_value(), o.auth_tokens_file,
                 "/fetch, /stats and /metrics need a bearer token of this file, one a line"));
+  table.add(one("admin-tokens", path_value(), o.admin_tokens_file,
+                "POST /admin/purge at --admin-listen needs a bearer token of this file"));
   table.add(many("allow-bucket", bucket_glob_value(), o.allow_bucket,
                  "Buckets that may be asked for, with * and ?; others get 403"));
   table

@@ -39,6 +39,8 @@ class Combinations {
     if (!options_.tls.client_ca_file.empty() && !options_.tls.enabled()) {
       fault("{} needs TLS: --tls-cert or --tls-self", named("tls-client-ca"));
     }
+    if (!options_.admin_tokens_file.empty() && options_.admin_listen.empty())
+      fault("{} needs --admin-listen", named("admin-tokens"));
     if (options_.disk_path.empty()) check_no_disk();
     if (options_.listen.empty()) fault("{} names no address", named("listen"));
     check_s3api();

@@ -58,6 +58,7 @@ struct Options {
   std::chrono::milliseconds drain_timeout{30'000};
   net::tls::Config tls;
   std::string auth_tokens_file;               ///< empty: requests need no token
+  std::string admin_tokens_file;              ///< empty: nobody may purge
   std::vector<api::BucketGlob> allow_bucket;  ///< empty: every bucket
   std::vector<api::DeclaredKind> kinds;       ///< with the aliases of the S3 endpoint
   api::OtherKinds other_kinds = api::OtherKinds::kAny;

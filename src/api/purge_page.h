@@ -1,0 +1,42 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "api/route.h"
+#include "base/error.h"
+#include "base/key_scope.h"
+#include "base/metrics.h"
+#include "cache/cache.h"
+
+namespace cachey::api {
+
+/// `POST /admin/purge`: removes objects from the cache, and answers once that holds. The query says
+/// which (parse_purge_query). 400: a wrong query; 409: a walk over all objects runs already, or too
+/// many purges; 503: not on the disk, or the server is shutting down. A purge goes on if its client
+/// leaves, and is logged with the number of its token. Any worker.
+class PurgePage final : public RouteHandler {
+ public:
+  PurgePage(cache::Cache& cache, Metrics& metrics);
+
+  [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
+                                      Permit permit, net::ResponseWriter& writer) override;
+
+ private:
+  enum class Outcome : uint8_t { kDone, kBusy, kFailed };
+  static constexpr std::array<std::string_view, 4> kScopes{"object", "prefix", "kind", "all"};
+  static constexpr std::array<std::string_view, 3> kOutcomes{"done", "busy", "failed"};
+
+  [[nodiscard]] rt::Task<void> purge(rt::Worker& worker, KeyScope scope, size_t token,
+                                     net::ResponseWriter& writer);
+  void count(const KeyScope& scope, Outcome outcome) const;
+
+  cache::Cache& cache_;
+  std::array<std::array<Counter, kOutcomes.size()>, kScopes.size()> purges_;
+  const Counter pages_;
+  const Counter bytes_;
+};
+
+}  // namespace cachey::api

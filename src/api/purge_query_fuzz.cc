@@ -1,0 +1,39 @@
+// Input: the query of a purge.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "api/purge_query.h"
+#include "base/check.h"
+#include "base/escape.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace cachey;
+  const Result<KeyScope> scope =
+      api::parse_purge_query(std::string_view(reinterpret_cast<const char*>(data), size));
+  if (!scope) {
+    CHECK(scope.error().message().size() < 300);
+    return 0;
+  }
+  // What was understood is what the canonical query says.
+  std::string query;
+  const auto add = [&query](std::string_view name, std::string_view value) {
+    if (!query.empty()) query += '&';
+    query.append(name).append("=");
+    percent_encode(value, Slashes::kEscape, query);
+  };
+  using What = KeyScope::What;
+  const What what = scope->what();
+  if (what != What::kAll) add("kind", scope->kind());
+  if (what == What::kObject) add("object", scope->text());
+  if (what == What::kPrefix) add("prefix", scope->text());
+  if (what == What::kAll || what == What::kKind) add("all", "true");
+  CHECK(what == What::kAll || !scope->kind().empty());
+  CHECK((what == What::kObject || what == What::kPrefix) == !scope->text().empty());
+  const Result<KeyScope> again = api::parse_purge_query(query);
+  CHECK(again && again->what() == what && again->kind() == scope->kind() &&
+        again->text() == scope->text());
+  return 0;
+}
