@@ -215,12 +215,20 @@ def test_a_kept_connection_that_is_closed_with_the_request_under_way_is_no_fault
             return False
         return peer.right(request)
 
-    (node,) = nodes(every_second)
-    client = client_of([node])
+    node, other = nodes(every_second, healthy())
+    client = client_of([node, other])
+    key = key_of(node, [other])
     for _ in range(3):
-        client.read("k", "x")
-    assert not caplog.records
+        client.read("k", key)
+    assert not caplog.records and not other.requests
     assert (len(node.requests), node.connections) == (5, 3)
+
+
+def test_a_node_that_closes_each_new_connection_is_down(nodes, client_of):
+    owner, other = nodes(lambda peer, _: False, healthy())
+    client = client_of([owner, other])
+    assert client.read("k", key_of(owner, [other])).nodes == (other.name,)
+    assert [node.name for node in client.nodes if not node.up] == [owner.name]
 
 
 def test_a_node_is_up_again_after_one_right_answer(nodes, client_of, monkeypatch):

@@ -112,6 +112,12 @@ def test_a_head_without_an_end_takes_little_memory_and_time(nodes, client_of, be
     assert time.process_time() - began < 3
 
 
+def test_a_head_is_ended_by_its_size_not_only_by_the_deadline(nodes, client_of):
+    (node,) = nodes(endless(b"", b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n" * 1000))
+    with pytest.raises(Unavailable, match="without an end"):
+        client_of([node]).read("k", "x", deadline=60)
+
+
 def test_a_body_that_goes_on_past_its_length_is_cut_and_its_connection_is_not_used_again(nodes, client_of):
     def more(peer, request):
         peer.right(request)

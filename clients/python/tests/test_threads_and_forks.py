@@ -91,6 +91,13 @@ def test_no_place_is_lost_by_failures(nodes, client_of):
     assert len(client.read("k", key_of(node, ["127.0.0.1:1"]), deadline=5)) == 1000
 
 
+def test_a_refused_connection_takes_no_place(client_of):
+    client = client_of([refusing()], connections=1)
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="ConnectionRefusedError"):
+            client.read("k", "x", deadline=0.5)
+
+
 def test_a_closed_client_refuses_calls(nodes):
     (node,) = nodes(healthy())
     client = Client([node.name])

@@ -101,3 +101,12 @@ def test_a_node_that_never_shakes_hands_costs_a_bounded_time(nodes, tls_nodes, t
     (good,) = tls_nodes(healthy())
     with Client([silent.name, good.name], tls=trusting, deadline=10) as client:
         assert client.read("k", key_of(silent, [good])).nodes == (good.name,)
+
+
+def test_bytes_past_an_answer_are_not_taken_for_the_next_one(tls_nodes, trusting):
+    head = b"HTTP/1.1 206 P\r\nContent-Length: 4\r\nContent-Range: bytes 0-3/4\r\n\r\n"
+    (node,) = tls_nodes(lambda peer, request: peer.send(head + b"good" + head + b"evil"))
+    with Client([node.name], tls=trusting, deadline=10) as client:
+        for _ in range(3):
+            assert client.read("k", "x").data == b"good"
+    assert node.connections == 3

@@ -7,47 +7,64 @@ import json
 import re
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from .asking import Fleet, Question, ask
 from .deadline import Deadline
-from .errors import CacheyError, Invalid, Unavailable
+from .errors import CacheyError, Invalid, OutOfRange, Unavailable
 from .exchange import Exchange, Request
 from .membership import split_node
-from .placement import text_bytes
+from .placement import GROUP_SIZE, text_bytes
 from .results import Purged, Warmed
 
 _Told = TypeVar("_Told")
 
 ANSWER_MAX = 4 << 20
+WINDOW_LEAST = 64 * (64 << 10)  # 64 of the smallest pages
+_KINDS_MAX = 1000
 _WARMED = re.compile(r"pages=(\d{1,9}); fetched=(\d{1,9}); bytes=(\d{1,19})")
-_LIMIT = re.compile(r"limit=(\d{1,19})")
 
 
-def warm(fleet: Fleet, question: Callable[[], Question], start: int, end: int | None) -> Warmed:
-    """Asks the owner of each group to bring its pages in, one group after the other. `question` makes a new one, with a
-    deadline of its own."""
-    total, at, size, window = Warmed(0, 0, 0, 0), start, None, None
+class Windows:
+    """How many bytes one request may warm: 64 pages. The size of a kind's pages is found out by halving, because a 400
+    does not tell."""
+
+    def __init__(self) -> None:
+        self._of_kind: dict[str, int] = {}
+
+    def get(self, kind: str) -> int:
+        return self._of_kind.get(kind, GROUP_SIZE)
+
+    def halve(self, kind: str, asked: int) -> bool:
+        """After a 400 for `asked` bytes. False if the window cannot be the reason."""
+        window = min(self.get(kind), 1 << max(asked - 1, 1).bit_length()) // 2
+        if window < WINDOW_LEAST:
+            return False
+        if len(self._of_kind) >= _KINDS_MAX:
+            self._of_kind.clear()
+        self._of_kind[kind] = window
+        return True
+
+
+def warm(fleet: Fleet, windows: Windows, question: Callable[[], Question], start: int, end: int | None) -> Warmed:
+    """Asks the owner of each group to bring its pages in, one request after the other. `question` makes a new one, with
+    a deadline of its own."""
+    total, at = Warmed(0, 0, 0, 0), start
     while end is None or at < end:
         asked = question()
-        group = at // asked.group_size
-        border = (group + 1) * asked.group_size
-        if window is not None:
-            border = min(border, (at // window + 1) * window)
-        stop = border if end is None else min(end, border)
+        stop = min(_next(at, asked.group_size), _next(at, windows.get(asked.kind)))
+        stop = stop if end is None else min(end, stop)
         request = asked.request.at(at, stop - 1, asked.request.if_match)
         try:
-            exchange = ask(fleet, asked, asked.attempts(fleet, group), request)
-        except Invalid as error:
-            limit = _LIMIT.fullmatch(error.warm or "")
-            if limit is None or window is not None or not 0 < int(limit[1]) < stop - at:
+            exchange = ask(fleet, asked, asked.attempts(fleet, at // asked.group_size), request)
+        except Invalid:
+            if not windows.halve(asked.kind, stop - at):
                 raise
-            window = int(limit[1])
             continue
-        except CacheyError as error:
-            if error.status == 416 and getattr(error, "size", None) == 0 and at == 0:
+        except OutOfRange as error:
+            if error.size == 0 and at == 0:
                 return total
             raise
         done = _WARMED.fullmatch(exchange.field("c0-warm") or "")
@@ -55,16 +72,14 @@ def warm(fleet: Fleet, question: Callable[[], Question], start: int, end: int | 
         exchange.finish()
         if done is None:
             raise CacheyError("the server does not know warm", status=exchange.status, node=exchange.node)
-        total = replace(
-            total,
-            pages=total.pages + int(done[1]),
-            fetched=total.fetched + int(done[2]),
-            bytes=total.bytes + int(done[3]),
-            size=version.size,
-        )
-        at, size = last + 1, version.size
-        end = size if end is None else min(end, size)
+        pages, fetched, count = (int(number) for number in done.groups())
+        total = Warmed(total.pages + pages, total.fetched + fetched, total.bytes + count, version.size)
+        at, end = last + 1, version.size if end is None else min(end, version.size)
     return total
+
+
+def _next(at: int, step: int) -> int:
+    return (at // step + 1) * step
 
 
 def purge_query(kind: str | None, key: str | None, prefix: str | None, everything: bool) -> str:
@@ -73,11 +88,15 @@ def purge_query(kind: str | None, key: str | None, prefix: str | None, everythin
         if key is not None or prefix is not None:
             raise Invalid("everything=True goes with no key and no prefix")
         words = [("kind", kind)] if kind else []
-        return urlencode([*((name, text_bytes(value)) for name, value in words), ("all", b"true")])
+        return _encoded([*words, ("all", "true")])
     if not kind or (key is None) == (prefix is None) or not (key or prefix):
         raise Invalid("purge takes kind and key, kind and prefix, or everything=True")
     name, value = ("object", key) if key is not None else ("prefix", prefix)
-    return urlencode([("kind", text_bytes(kind)), (name, text_bytes(value or ""))])
+    return _encoded([("kind", kind), (name, value or "")])
+
+
+def _encoded(words: list[tuple[str, str]]) -> str:
+    return urlencode([(name, text_bytes(value)) for name, value in words], quote_via=quote, safe="")
 
 
 @dataclass(frozen=True, repr=False)
@@ -160,7 +179,7 @@ def _answer(call: Call, place: str, method: str, target: str, token: str | None)
         if not isinstance(told, dict):
             raise ValueError
         return told
-    except (ValueError, http.client.HTTPException) as error:
+    except (ValueError, RecursionError, http.client.HTTPException) as error:
         if isinstance(error, CacheyError):
             raise
         raise Unavailable("an answer that is no JSON", node=place) from None

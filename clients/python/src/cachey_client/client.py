@@ -79,6 +79,7 @@ class Client:
         context = ssl.create_default_context() if tls is True else tls or None
         hedges = Hedges(hedge_budget if via is None else 0.0)
         self._fleet = Fleet(Pool(connections, context), route, hedges, context is not None)
+        self._windows = admin.Windows()
         self._closed = False
         self._executor: ThreadPoolExecutor | None = None
         self._after_fork()
@@ -162,7 +163,8 @@ class Client:
         deadline: float | None = None,
     ) -> Warmed:
         """Brings the pages of [start, end) into the cache of their owners. With only_if_cached nothing is fetched:
-        NotCached if a page is missing. The deadline is of each group."""
+        NotCached if a page is missing. The deadline is of each request,
+        which is for one group at most."""
         words = " ".join(word for word in (_config(config), "warm=1") if word)
         cached = "only-if-cached" if only_if_cached else None
         fields = checked_fields({"C0-Bucket": _buckets(buckets), "C0-Config": words, "Cache-Control": cached})
@@ -172,7 +174,7 @@ class Client:
         def question() -> Question:
             return self._question("HEAD", kind, key, fields, None, seconds, may_hedge=False)
 
-        return admin.warm(self._fleet, question, start, end)
+        return admin.warm(self._fleet, self._windows, question, start, end)
 
     def purge(
         self, kind: str | None = None, *, key: str | None = None, prefix: str | None = None, everything: bool = False

@@ -34,7 +34,6 @@ class CacheyError(Exception):
         self.request_id = request_id
         self.text = None if text is None else printable(text)
         self.retry_after = retry_after
-        self.warm: str | None = None
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -156,7 +156,7 @@ class Exchange:
             try:
                 self._response = self.wire.head()
             except (OSError, http.client.HTTPException) as second:
-                raise self._fault(second, down=not isinstance(second, http.client.HTTPException)) from None
+                raise self._no_head(second) from None
         self.fields = {name.lower(): value for name, value in self._response.headers.items()}
         self.body_left = 0 if self._request.method == "HEAD" else self._response.length or 0
 
@@ -233,9 +233,7 @@ class Exchange:
             size = _NO_RANGE.fullmatch(self.field("content-range") or "")
             if kind is OutOfRange:
                 facts["size"] = int(size[1]) if size else None
-            error = kind(words + self._request.named(), **facts)
-            error.warm = self.field("c0-warm")
-            return error
+            return kind(words + self._request.named(), **facts)
         after = self.field("retry-after") or ""
         wait = float(after) if re.fullmatch(r"\d{1,9}", after) else None
         return Unavailable("the node failed", retry_after=wait, **facts)
@@ -263,13 +261,16 @@ class Exchange:
         wire = self.wire
         stale = isinstance(fault, (ConnectionError, ssl.SSLEOFError)) and not wire.fresh and not wire.reader.received
         if not stale:
-            raise self._fault(fault, down=not isinstance(fault, http.client.HTTPException)) from None
+            raise self._no_head(fault) from None
         self._wire = None
         try:
             self._wire = self._pool.fresh(wire, self._deadline)
             self._send()
         except OSError as again:
             raise self._fault(again, down=True) from None
+
+    def _no_head(self, fault: Exception) -> CacheyError:
+        return self._fault(fault, down=isinstance(fault, Hung) or not self.wire.reader.received)
 
     def _on_quiet(self, seconds: float) -> None:
         if seconds >= self._quiet:
