@@ -132,3 +132,26 @@ def test_a_fleet_that_is_gone_is_unavailable(tmp_path):
                 client.read("k", "x")
             for node in fleet.nodes:
                 node.start()
+
+
+def test_what_is_purged_is_fetched_again_and_nodes_that_are_gone_are_told(tmp_path):
+    tokens = tmp_path / "tokens"
+    tokens.write_text(TOKEN + "\n")
+    tokens.chmod(0o600)
+    options = ["--admin-listen", "127.0.0.1:9090", "--admin-tokens", str(tokens)]
+    with FolderFleet(tmp_path, 2, options) as fleet, Client(fleet.names, admin_token=TOKEN, deadline=5) as client:
+        for key in ("a b/ü+%", "other"):
+            fleet.put("k", key, b"old")
+            assert client.read("k", key).data == b"old"
+            fleet.put("k", key, b"new")
+            assert client.read("k", key).data == b"old"
+        told = client.purge("k", key="a b/ü+%")
+        assert sorted(one.pages for one in told.values()) == [0, 1]
+        assert client.read("k", "a b/ü+%").data == b"new"
+        assert client.read("k", "other").data == b"old"
+        fleet.nodes[0].process.kill()
+        told = client.purge(everything=True)
+        fleet.nodes[0].start()
+        assert isinstance(told[fleet.names[0]], Unavailable) and not isinstance(told[fleet.names[1]], Unavailable)
+        with Client(fleet.names, admin_token="another") as stranger:
+            assert all(isinstance(one, Denied) for one in stranger.purge(everything=True).values())
