@@ -46,6 +46,8 @@ class HAProxy:
         self.process = start_haproxy(self.text, self._folder, self._name)
         try:
             self.wait_for(len(self.nodes))
+            # Up as long as nothing is known; then a first failed check is enough to be down.
+            wait_until(lambda: set(self.counts("check_code").values()) == {200}, "each node has passed a check")
         except BaseException:
             self.process.kill()
             raise

@@ -63,7 +63,9 @@ def test_a_machine_that_vanishes(scene, figure):
     figure(f"F6 {scene.way.name}, a machine vanishes",
            f"seen as down after {seen:.2f} s, {len(load.done)} reads, {len(load.faults())} failures, the slowest read "
            f"{slowest:.2f} s")
-    assert load.faults() == [] and seen < 4 and slowest < _MOST_SECONDS
+    # A body that had begun breaks off: no proxy can send the rest.
+    assert [one for one in load.faults() if scene.way.resumes or one.fault != "cut" or one.begun > gone] == []
+    assert seen < 4 and slowest < _MOST_SECONDS
 
 
 def test_a_network_that_loses_packets(scene, figure):
