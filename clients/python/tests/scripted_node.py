@@ -63,6 +63,8 @@ class ScriptedNode:
                 self.stats if isinstance(self.stats, bytes) else json.dumps(self.stats).encode(),
             )
         if path.startswith("/admin/purge"):
+            if isinstance(self.purge, list):
+                return self.purge.pop(0)
             status, told = self.purge
             return status, {}, json.dumps(told).encode() if isinstance(told, dict) else told
         return self.fetch(method, path, headers)

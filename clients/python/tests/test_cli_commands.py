@@ -125,8 +125,6 @@ PURGES = [
 
 @pytest.mark.parametrize("arguments,query", PURGES)
 def test_purge_asks_all_nodes(run, monkeypatch, arguments, query):
-    import urllib.parse
-
     monkeypatch.setenv("CACHEY_ADMIN_TOKEN", "secret")
     with ScriptedNode() as one, ScriptedNode() as two:
         admin = [word for node in (one, two) for word in ("--admin-node", f"{node.name}={node.name}")]
@@ -136,7 +134,7 @@ def test_purge_asks_all_nodes(run, monkeypatch, arguments, query):
         assert len(node.asked) == 1
         method, path, headers = node.asked[0]
         assert method == "POST" and headers["Authorization"] == "Bearer secret"
-        assert urllib.parse.parse_qsl(path.partition("?")[2]) == urllib.parse.parse_qsl(query)
+        assert path.partition("?")[2] == query  # the server takes no `+` for a blank
         assert f"{node.name}      3  50.3 MB       1" in out
     assert "secret" not in out + err
 
@@ -148,6 +146,46 @@ def test_a_node_that_was_not_purged_is_exit_code_1(run):
         code, out, err = run("--nodes", nodes_of(one, two, gone), *admin, "purge", "k/a")
     assert code == 1 and f"k/a may still be cached by {', '.join(sorted([two.name, gone]))}" in err
     assert all(line.isprintable() for line in (out + err).splitlines())
+
+
+def test_a_purge_waits_for_another_one(run):
+    """409 with Retry-After: one walk at a time."""
+    answers = [(409, {"Retry-After": "1"}, b"another purge runs\n"), (200, {}, b'{"pages":1,"bytes":2,"fenced":0}')]
+    with ScriptedNode(purge=answers) as node:
+        code, out, err = run("--nodes", node.name, "--admin-node", f"{node.name}={node.name}", "purge", "k/a")
+    assert (code, err, len(node.asked)) == (0, "", 2) and out.splitlines()[1].split()[1:] == ["1", "2", "B", "0"]
+
+
+@pytest.mark.parametrize(
+    "answer,text",
+    [
+        ((400, b"object: must be UTF-8\n"), "the server refused the request, status 400: object: must be UTF-8"),
+        ((404, b"no such path\n"), "the node has no such path, status 404"),
+        ((200, b"[]"), "an answer that is no JSON"),
+        ((200, {"pages": 1}), "a wrong answer to a purge"),
+    ],
+)
+def test_why_a_node_was_not_purged(run, answer, text):
+    with ScriptedNode(purge=answer) as node:
+        code, out, _ = run("--nodes", node.name, "--admin-node", f"{node.name}={node.name}", "purge", "k/a")
+    assert code == 1 and text in out
+
+
+def test_wrong_options_are_noticed_before_any_node_is_purged(run):
+    with ScriptedNode() as node:
+        admin = ["--admin-node", f"{node.name}={node.name}"]
+        code, _, err = run("--nodes", node.name, *admin, "purge", "k/a", "--also", "10.0.0.3")
+    assert code == 2 and "HOST:PORT" in err and node.asked == []
+
+
+@pytest.mark.parametrize("option", ["--nodes", "--via"])
+def test_an_empty_list_of_nodes_is_not_the_fleet_of_the_environment(run, monkeypatch, option):
+    """As `--nodes "$STAGING"` gives, if the variable is not set."""
+    with ScriptedNode() as node:
+        monkeypatch.setenv("CACHEY_NODES", node.name)
+        admin = ["--admin-node", f"{node.name}={node.name}"]
+        code, _, err = run(option, "", *admin, "purge", "--all", "--yes")
+    assert code == 2 and "names no fleet" in err and node.asked == []
 
 
 def test_former_owners_are_purged_too(run):
@@ -207,7 +245,7 @@ def test_read_writes_a_file_when_it_is_whole(run, tmp_path):
         (["--nodes", "a:1", "warm", "/nonexistent/file"], "No such file"),
         (["--nodes", "a:1", "warm", "--rate", "fast", "-"], "not a size"),
         (["--nodes", "a:1", "--token-file", "/nonexistent/file", "status"], "No such file"),
-        (["--nodes", "a:1", "--ca", "/nonexistent/file", "status"], "TLS"),
+        (["--nodes", "a:1", "--ca", "/nonexistent/file", "status"], "^cacheyctl: /nonexistent/file: no such file"),
         (["--nodes", "a:1,a:1", "status"], "a:1"),
         (["--nodes", "no port at all", "status"], "no port at all"),
         (["--nodes", "a:1", "--admin-node", "x", "status"], "NODE=HOST:PORT"),

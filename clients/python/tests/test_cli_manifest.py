@@ -57,6 +57,8 @@ def test_a_line_of_json_can_hold_any_key():
         ('{"kind": "k", "key": "\\ud800"}', "surrogate"),
         ('{"kind": "k"', "not JSON"),
         ("{" + '"a":[' * 100_000, "JSON|deep"),
+        ('{"kind": "k", "key": "a", "size": ' + "1" * 5000 + "}", "^not JSON: a number of too many digits|bytes$"),
+        ("k/x\t1\t" + "0-1," * (1 << 14) + "0-1", "^more than 16384 ranges"),
     ],
 )
 def test_a_line_that_names_no_object_is_a_fault_with_its_number(line, reason):
@@ -65,6 +67,10 @@ def test_a_line_that_names_no_object_is_a_fault_with_its_number(line, reason):
     assert (first, last) == (Entry("k", "first"), Entry("k", "last"))
     assert isinstance(fault, Fault) and fault.name == "line 2"
     assert re.search(reason, fault.reason)
+
+
+def test_the_mark_that_editors_of_windows_write_is_no_part_of_a_key():
+    assert entries(b"\xef\xbb\xbfk/a\r\nk/b\r\n") == [Entry("k", "a"), Entry("k", "b")]
 
 
 def test_a_line_without_end_is_one_fault():

@@ -28,7 +28,7 @@ def test_a_refused_connection_goes_to_the_second_node_and_marks_the_first_one_do
     assert [node.name for node in client.nodes if not node.up] == [dead]
     assert client.read("k", key).nodes == (second.name,)
     assert [record.message for record in caplog.records if "is down" in record.message] == [
-        f"node {dead} is down: ConnectionRefusedError: [Errno 111] Connection refused"
+        f"node {dead} is down: connection refused"
     ]
 
 
@@ -153,7 +153,7 @@ def test_not_cached_is_its_own_error_and_final(nodes, client_of):
 def test_all_nodes_down_is_unavailable_within_the_deadline(client_of):
     client = client_of([refusing(), refusing()], deadline=1.0)
     began = time.monotonic()
-    with pytest.raises(Unavailable, match="all nodes failed for k/x, the last one with: ConnectionRefusedError"):
+    with pytest.raises(Unavailable, match="all nodes failed for k/x, the last one with: connection refused"):
         client.read("k", "x")
     assert time.monotonic() - began < 1.5
 

@@ -112,10 +112,20 @@ def test_a_file_that_breaks_leaves_the_last_list_and_warns(tmp_path, quick, capl
 def test_a_file_that_is_not_there_is_an_error_and_is_looked_for_again(tmp_path, quick):
     path = tmp_path / "nodes"
     with Client(f"file:{path}") as client:
-        with pytest.raises(Unavailable, match="No such file"):
+        with pytest.raises(Unavailable, match="nodes: no such file or directory$"):
             client.read("k", "x")
         path.write_text(refusing())
         wait_until(lambda: path.exists() and _names_or_none(client))
+
+
+def test_what_is_wrong_with_a_file_is_told_each_time(tmp_path, quick):
+    path = tmp_path / "nodes"
+    path.write_text("10.0.0.1\n")
+    with Client(f"file:{path}") as client:
+        for _ in range(20):
+            with pytest.raises(Unavailable, match="HOST:PORT, not '10.0.0.1'"):
+                client.read("k", "x")
+            time.sleep(0.01)  # so that the file is looked at again
 
 
 def _names_or_none(client):

@@ -1,11 +1,14 @@
 """TLS: certificates are checked, heads and bodies are read the same."""
 
+import socket
 import ssl
 import subprocess
+import threading
 
 import pytest
 
 from cachey_client import CacheyError, Client, Unavailable
+from cachey_client.errors import described
 from conftest import key_of
 from scripted import Node, content, healthy
 
@@ -80,7 +83,7 @@ def test_a_certificate_that_is_not_trusted_is_an_error(tls_nodes):
     (node,) = tls_nodes(healthy())
     with (
         Client([node.name], tls=True, deadline=2) as client,
-        pytest.raises(Unavailable, match="certificate verify failed"),
+        pytest.raises(Unavailable, match="TLS: the certificate is refused: self-signed certificate|self signed"),
     ):
         client.read("k", "x")
     assert not node.requests
@@ -90,6 +93,25 @@ def test_plain_text_on_a_tls_connection_is_an_error(nodes, trusting, hasty):
     (node,) = nodes(healthy())
     with Client([node.name], tls=trusting, deadline=2) as client, pytest.raises(CacheyError):
         client.read("k", "x")
+
+
+def test_a_port_of_clear_text_is_named(trusting):
+    """As servers of HTTP answer what is no request."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse():
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        place = "127.0.0.1", server.getsockname()[1]
+        with socket.create_connection(place, 10) as sock, pytest.raises(ssl.SSLError) as fault:
+            trusting.wrap_socket(sock, server_hostname="127.0.0.1")
+        thread.join()
+    assert described(fault.value) == "TLS: the answer is not TLS; is the port one of clear text?"
 
 
 def test_a_node_that_never_shakes_hands_costs_a_bounded_time(nodes, tls_nodes, trusting, monkeypatch):

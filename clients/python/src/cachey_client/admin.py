@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ def purge_query(kind: str | None, key: str | None, prefix: str | None, everythin
 
 
 def _encoded(words: list[tuple[str, str]]) -> str:
+    """The server takes `+` for a plus, not for a blank."""
     return urlencode([(name, text_bytes(value)) for name, value in words], quote_via=quote, safe="")
 
 
@@ -121,13 +123,19 @@ def purge(call: Call, query: str) -> dict[str, Purged | CacheyError]:
 
 
 def _purged(call: Call, node: str, target: str) -> Purged | CacheyError:
-    try:
-        told = _answer(call, call.places[node], "POST", target, call.admin_token)
-        return Purged(*(int(told[name]) for name in ("pages", "bytes", "fenced")))
-    except (KeyError, TypeError, ValueError):
-        return Unavailable("a wrong answer to a purge", node=call.places[node])
-    except CacheyError as error:
-        return error
+    """409: another purge runs. The node is asked again after Retry-After, as long as the deadline allows."""
+    place, deadline = call.places[node], Deadline(call.seconds)
+    while True:
+        try:
+            told = _answer(call, place, "POST", target, call.admin_token, deadline)
+            return Purged(*(int(told[name]) for name in ("pages", "bytes", "fenced")))
+        except CacheyError as error:  # before ValueError: a CacheyError can be one, too
+            pause = max(error.retry_after or 1.0, 0.1)
+            if error.status != 409 or pause >= deadline.left():
+                return error
+            threading.Event().wait(pause)
+        except (KeyError, TypeError, ValueError):
+            return Unavailable("a wrong answer to a purge", node=place)
 
 
 def ready(call: Call) -> dict[str, bool | CacheyError]:
@@ -166,10 +174,12 @@ def _stats(call: Call, node: str) -> dict[str, Any] | CacheyError:
             return error
 
 
-def _answer(call: Call, place: str, method: str, target: str, token: str | None) -> dict[str, Any]:
+def _answer(
+    call: Call, place: str, method: str, target: str, token: str | None, deadline: Deadline | None = None
+) -> dict[str, Any]:
     split_node(place)
     request = Request(method, target, (), "", token=token)
-    exchange = Exchange(call.fleet.pool, place, request, Deadline(call.seconds), call.seconds)
+    exchange = Exchange(call.fleet.pool, place, request, deadline or Deadline(call.seconds), call.seconds)
     exchange.open()
     exchange.head()
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 _TEXT_MAX = 512
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
 
 def printable(text: str, most: int = _TEXT_MAX) -> str:
@@ -13,6 +15,24 @@ def printable(text: str, most: int = _TEXT_MAX) -> str:
         return text.strip()
     line = "".join(c if c.isprintable() else "?" for c in text[: most + 1].strip())
     return line if len(line) <= most else line[:most] + "..."
+
+
+def described(fault: object) -> str:
+    """A fault of the network or of a file in words, without names of Python and numbers of errors."""
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return f"TLS: the certificate is refused: {fault.verify_message}"
+    if isinstance(fault, ssl.SSLError):
+        if fault.reason in _NO_TLS:
+            return "TLS: the answer is not TLS; is the port one of clear text?"
+        return f"TLS: {(fault.reason or str(fault)).replace('_', ' ').lower()}"
+    if isinstance(fault, CacheyError):
+        return str(fault)
+    if isinstance(fault, UnicodeError):
+        return "not UTF-8"
+    if isinstance(fault, OSError):
+        where = f"{fault.filename}: " if fault.filename else ""
+        return where + (fault.strerror.lower() if fault.strerror else str(fault) or "timed out")
+    return f"{type(fault).__name__}: {fault}" if isinstance(fault, Exception) else str(fault)
 
 
 class CacheyError(Exception):

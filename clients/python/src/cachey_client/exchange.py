@@ -20,6 +20,7 @@ from .errors import (
     NotFound,
     OutOfRange,
     Unavailable,
+    described,
     printable,
 )
 from .placement import text_bytes
@@ -46,6 +47,7 @@ _FINAL: dict[int, tuple[type[CacheyError], str]] = {
     416: (OutOfRange, "past the end"),
     507: (CacheyError, "the cache has no room"),
 }
+_ADMIN_WORDS = {404: "the node has no such path", 409: "another purge runs"}
 
 
 class NodeFault(Unavailable):
@@ -223,20 +225,23 @@ class Exchange:
         self.body_left -= count
         text = bytes(room[:count]).decode("utf-8", "replace")
         id_ = self._request.request_id
+        after = self.field("retry-after") or ""
+        wait = float(after) if re.fullmatch(r"\d{1,9}", after) else None
         facts: dict[str, Any] = {"status": status, "node": self.node, "request_id": id_, "text": text}
+        facts["retry_after"] = wait
         # Answers to HEAD have no text. Errors of Cachey are not to be stored, those of HAProxy say no-cache.
         cached_only = ("Cache-Control", "only-if-cached") in self._request.fields
         if status == 504 and cached_only and self.field("cache-control") == "no-store":
             return NotCached("not in the cache" + self._request.named(), **facts)
         if status in _FINAL:
             kind, words = _FINAL[status]
+            if self._request.target.startswith("/admin/"):
+                words = _ADMIN_WORDS.get(status, words)
             size = _NO_RANGE.fullmatch(self.field("content-range") or "")
             if kind is OutOfRange:
                 facts["size"] = int(size[1]) if size else None
             return kind(words + self._request.named(), **facts)
-        after = self.field("retry-after") or ""
-        wait = float(after) if re.fullmatch(r"\d{1,9}", after) else None
-        return Unavailable("the node failed", retry_after=wait, **facts)
+        return Unavailable("the node failed", **facts)
 
     def finish(self) -> None:
         """Ends the exchange; the connection is kept if the answer was read to its end."""
@@ -285,8 +290,7 @@ class Exchange:
         self.close()
         if self._deadline.left() <= 0:
             return DeadlineExceeded("the deadline passed", node=self.node, request_id=self._request.request_id)
-        text = f"{type(why).__name__}: {why}" if isinstance(why, Exception) and not isinstance(why, Hung) else str(why)
-        return NodeFault(text, down=down, node=self.node, request_id=self._request.request_id)
+        return NodeFault(described(why), down=down, node=self.node, request_id=self._request.request_id)
 
 
 def probe(pool: Pool, node: str, deadline: Deadline) -> bool:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from .errors import CacheyError, Invalid, Unavailable
+from .errors import CacheyError, Invalid, Unavailable, described
 from .placement import Ring
 
 log = logging.getLogger("cachey_client")
@@ -132,9 +132,9 @@ class Refreshed(Membership):
                     self._ring = ring
             self._fault = None
         except (CacheyError, OSError, UnicodeError) as fault:
-            self._fault = Unavailable(f"{self._what}: {fault}")
-            if self._ring is not None:
-                log.warning("%s: %s; the last list stays", self._what, fault)
+            known, self._fault = self._fault, Unavailable(f"{self._what}: {described(fault)}")
+            if self._ring is not None and str(known) != str(self._fault):
+                log.warning("%s; the last list stays", self._fault)
         finally:
             self._next = time.monotonic() + self._every
             self._loading = None
@@ -161,10 +161,11 @@ class File:
             return None
         if stat.st_size > FILE_MAX:
             raise Invalid(f"more than {FILE_MAX} bytes")
-        self._stamp = stamp
         with self._path.open("rb") as file:
             text = file.read(FILE_MAX).decode()
-        return [name for line in text.splitlines() if (name := line.partition("#")[0].strip())]
+        names = [*node_names(name for line in text.splitlines() if (name := line.partition("#")[0].strip()))]
+        self._stamp = stamp  # of a list that was right: a wrong one is read, and its fault told, again
+        return names
 
 
 def membership(nodes: Sequence[str] | str) -> Membership:

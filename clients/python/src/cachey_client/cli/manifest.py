@@ -8,6 +8,7 @@ command names the kind. Empty lines are left out.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -66,7 +67,7 @@ class Manifest:
             if len(line) > LONGEST_LINE:
                 self._skip_rest(line)
                 yield Fault(f"line {number}", f"longer than {LONGEST_LINE} bytes")
-            elif text := line.rstrip(b"\r\n"):
+            elif text := line.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").rstrip(b"\r\n"):
                 yield _item(text, number, self._kind)
 
     def _skip_rest(self, line: bytes) -> None:
@@ -101,11 +102,13 @@ def split_name(name: str, kind: str | None = None) -> tuple[str, str]:
 
 def ranges_of(text: str) -> tuple[tuple[int, int], ...]:
     """Half-open ranges of `first-last,first-last`. Raises ValueError."""
-    found = []
+    found: list[tuple[int, int]] = []
     for part in text.split(",", MOST_RANGES):
+        if len(found) == MOST_RANGES:
+            raise ValueError(f"more than {MOST_RANGES} ranges")
         match = _RANGE.fullmatch(part.strip())
         if not match or int(match[1]) > int(match[2]) or int(match[2]) >= _LARGEST:
-            raise ValueError(f"{part[:60]!r} is not a range first-last, or there are more than {MOST_RANGES} ranges")
+            raise ValueError(f"{part[:60]!r} is not a range FIRST-LAST, such as 0-9")
         found.append((int(match[1]), int(match[2]) + 1))
     return tuple(found)
 
@@ -128,6 +131,8 @@ def _json_entry(text: str, kind: str | None) -> Entry:
         found: Any = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg}") from None
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        raise ValueError("not JSON: a number of too many digits") from None
     if unknown := sorted(set(found) - _KNOWN):
         raise ValueError(f"unknown member {unknown[0][:60]!r}")
     named, key = found.get("kind", kind), found.get("key")

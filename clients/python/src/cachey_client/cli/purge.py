@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 from ..errors import CacheyError
 from ..results import Purged
@@ -46,13 +47,14 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def run(options: argparse.Namespace) -> int:
     kind, key, prefix = _scope(options)
     what = _described(kind, key, prefix)
-    if key is None and prefix is None and not options.yes:
-        _ask(what)
     answers: dict[str, Purged | CacheyError] = {}
-    with make_client(options, nodes_needed=True, deadline=_DEADLINE) as client:
-        answers.update(client.purge(kind, key=key, prefix=prefix, everything=key is None and prefix is None))
-    if options.also:
-        with make_client(options, nodes=options.also, deadline=_DEADLINE) as client:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(make_client(options, nodes_needed=True, deadline=_DEADLINE))]
+        if options.also:
+            clients.append(stack.enter_context(make_client(options, nodes=options.also, deadline=_DEADLINE)))
+        if key is None and prefix is None and not options.yes:
+            _ask(what)
+        for client in clients:  # all options are right by now
             answers.update(client.purge(kind, key=key, prefix=prefix, everything=key is None and prefix is None))
     if options.json:
         print(

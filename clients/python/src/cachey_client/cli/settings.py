@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Mapping
 
 from ..client import Client
+from ..errors import described
 
 _LONGEST_TOKEN = 4096
 
@@ -67,6 +68,8 @@ def make_client(
 ) -> Client:
     """The client of the options. Raises UsageError."""
     environment = os.environ
+    if options.nodes == "" or options.via == "":  # of an unset variable: not the fleet of the environment instead
+        raise UsageError("an empty --nodes or --via names no fleet")
     named: str | list[str] | None = nodes or options.nodes or environment.get("CACHEY_NODES")
     via = None if nodes or options.nodes else options.via or environment.get("CACHEY_VIA")
     if options.via and options.nodes:
@@ -101,12 +104,14 @@ def tls_context(options: argparse.Namespace) -> ssl.SSLContext | None:
     """None: clear text. Raises UsageError."""
     if not (options.tls or options.ca or options.cert):
         return None
+    named = options.ca
     try:
-        context = ssl.create_default_context(cafile=options.ca)
+        context = ssl.create_default_context(cafile=named)
         if options.cert:
+            named = f"{options.cert} and {options.key}" if options.key else options.cert
             context.load_cert_chain(options.cert, options.key)
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"TLS: {error}") from error
+    except OSError as error:  # the texts of OpenSSL name no file
+        raise UsageError(f"{named}: {described(error)}") from error
     return context
 
 
