@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import signal
 import socket
 import subprocess
@@ -146,3 +147,28 @@ def test_an_interrupt_ends_with_a_summary(tmp_path):
                 connection.close()
             finally:
                 process.kill()
+
+
+def test_a_terminal_shows_one_line_that_is_written_over(tmp_path):
+    (tmp_path / "manifest").write_text("k/a\nk/absent\nk/b\n")
+    objects = Objects({"/k/a": 10, "/k/b": 10})
+    objects.refuse["/k/b"] = [(503, {"Retry-After": "1"}, b"busy\n")]
+    here, there = pty.openpty()
+    with ScriptedNode(objects) as node:
+        command = [sys.executable, "-m", "cachey_client.cli", "--nodes", node.name, "warm", str(tmp_path / "manifest")]
+        environment = os.environ | {"PYTHONPATH": SOURCES, "COLUMNS": "60"}
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=there, stderr=there, env=environment
+        ) as process:
+            os.close(there)
+            said = b""
+            with contextlib.suppress(OSError):  # the terminal's end, when the program has ended
+                while piece := os.read(here, 4096):
+                    said += piece
+            assert process.wait(30) == 1
+    os.close(here)
+    lines = said.decode().split("\r\n")
+    failure, summary = (line.rpartition("\x1b[K")[2] for line in lines[:2])
+    assert failure.startswith("failed: k/absent: ") and summary.startswith("2 objects warmed")
+    bars = [bar for line in lines for bar in line.split("\r") if ", 1 failed" in bar and bar.endswith("\x1b[K")]
+    assert bars and all(len(bar.removesuffix("\x1b[K")) < 60 for bar in bars)
