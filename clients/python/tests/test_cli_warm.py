@@ -65,20 +65,23 @@ def test_warm_obeys_retry_after(run, tmp_path):
 
 
 def test_small_pages_are_warmed_in_small_windows(run, tmp_path):
-    """A server refuses more than 64 pages a request, and says how many bytes that is."""
-    (tmp_path / "manifest").write_text("k/a\n")
-    objects, limit = Objects({"/k/a": 10 << 20}, page=64 << 10), 4 << 20
+    """A server refuses more than 64 pages a request. The client remembers the windows of the kind."""
+    (tmp_path / "manifest").write_text("k/a\nk/b\n")
+    sizes = {"/k/a": 10 << 20, "/k/b": 5 << 20}
+    objects, refusals = Objects(sizes, page=64 << 10), []
 
     def fetch(method, path, headers):
         first, last = (int(text) for text in headers["Range"][6:].split("-"))
-        if min(last, (10 << 20) - 1) - first >= limit:
-            return 400, {"C0-Warm": f"limit={limit}"}, b"more than 64 pages\n"
+        if last - first >= 4 << 20:
+            refusals.append(path)
+            return 400, {}, b"more than 64 pages\n"
         return objects(method, path, headers)
 
     with ScriptedNode(fetch) as node:
-        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest")
+        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest", "--in-flight", 1)
     assert code == 0, err
-    assert len(objects.cached) == 160
+    assert len(objects.cached) == 160 + 80
+    assert set(refusals) == {"/fetch/k/a"} and len(refusals) < 9
 
 
 def test_a_check_notices_what_is_not_kept(run, tmp_path):

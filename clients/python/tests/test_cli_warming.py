@@ -171,6 +171,11 @@ def test_a_check_asks_the_caches_alone():
     assert client.asked[0][4] is True
 
 
+def test_a_check_of_an_empty_object_asks_nothing():
+    totals, failures, client = play(lambda *_: None, [Entry("k", "a", 0)], check=True)
+    assert (totals.there, failures, client.asked) == (1, {}, [])
+
+
 def test_a_stop_ends_a_run_that_waits_for_its_rate():
     failures = {}
     run = Run(

@@ -164,6 +164,8 @@ class Run:
 
     def _tried(self, task: Task, start: int, end: int) -> Warmed:
         entry, settings = task.entry, self._settings
+        if settings.check and entry.size == 0 and not entry.ranges:  # no cache has pages of an empty object
+            return Warmed(pages=0, fetched=0, bytes=0, size=0)
         for attempt in range(1, settings.tries + 1):
             try:
                 return self._client.warm(
