@@ -129,7 +129,8 @@ def fleet(one_fleet):
     for node in one_fleet.nodes:
         if not node.process.alive():
             one_fleet.start(node)
-    wait_until(lambda: one_fleet.servers_up() == 3, "HAProxy finds all nodes")
+    for backend in ("nodes", "s3nodes"):
+        wait_until(lambda: servers_up(one_fleet.admin_port, backend) == 3, "HAProxy finds all nodes")
     return one_fleet
 
 

@@ -28,6 +28,7 @@ _OF_OTHERS = {
     "docs/dependencies.md": {"--preset"},
     "docs/operations.md": {"--tls-"},
     "docs/configuration.md": {"--s3api-"},
+    "docs/scale-out.md": {"--socket"},  # of deploy/haproxy/rolling-restart
 }
 _CONFIGURATION = r"\.(yaml|yml|cfg|toml|service|example|conf|default|sysusers|tpl|txt)$|/Containerfile$"
 _DEVELOPERS = {"docs/benchmarks.md", "docs/performance.md", "docs/testing.md", "docs/migrating.md"}
