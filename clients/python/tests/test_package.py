@@ -85,6 +85,12 @@ def test_the_source_distribution_has_no_leftovers(built):
     assert not [name for name in names if "__pycache__" in name or "/." in name]
 
 
+def test_the_wheel_has_the_license_of_the_project(built):
+    with zipfile.ZipFile(built[0]) as wheel:
+        (name,) = (name for name in wheel.namelist() if name.endswith("/licenses/LICENSE"))
+        assert wheel.read(name) == (PACKAGE.parents[1] / "LICENSE").read_bytes()
+
+
 def test_the_versions_agree():
     (version,) = re.findall(r'^version = "(.*)"$', (PACKAGE / "pyproject.toml").read_text(), re.MULTILINE)
     assert version == __version__
