@@ -155,6 +155,17 @@ def test_a_request_that_does_not_end_keeps_its_node(place):
         assert place.states(owner) == ["UP"] * 4 and place.restarts.done == []
 
 
+def test_a_script_that_is_ended_says_which_node_is_out(place):
+    words = [_SCRIPT, "--socket", place.folder / "first.sock", "--node", "n1", "sleep 2"]
+    script = subprocess.Popen(words, text=True, stderr=subprocess.PIPE)
+    wait_until(lambda: place.states("n1").count("DRAIN") == 2, "the node is taken out")
+    script.terminate()
+    errors = script.communicate(timeout=30)[1]
+    assert script.returncode == 1 and "n1 is still in state drain" in errors
+    for backend in ("nodes", "s3nodes"):
+        place.haproxys[0].command(f"set server {backend}/n1 state ready")
+
+
 def test_the_last_node_is_not_taken_out(place):
     for name in ("n1", "n3"):
         place.haproxys[1].command(f"set server nodes/{name} state maint")
