@@ -10,6 +10,7 @@ import pytest
 
 import disk
 import http1
+import http2
 import prometheus_text
 from cachey_server import base_environment
 from expect import expect_206, expect_error
@@ -122,6 +123,22 @@ def test_only_the_admin_address_has_the_path(s3_server, options):
     assert ask(server, "all=true", method="GET").status == 405
     assert ask(server, "all=true", method="DELETE").header("Allow") == "POST"
     assert ask(server, "all=true", path="/admin/purge/").status == 404
+
+
+def test_over_http2_and_with_a_body(s3_server, origin, kind, options):
+    server = s3_server(*options)
+    origin.put(kind, "object", size=10)
+    port = int(_ADMIN.findall(server.log())[0])
+    target, token = f"/admin/purge?kind={kind}&object=object", ("authorization", f"Bearer {TOKEN}")
+    server.fetch(kind, "object", 0, 9)
+    assert http2.exchange(port, "GET", target, [token]).status == 405
+    assert json.loads(http2.exchange(port, "POST", target, [token]).text)["pages"] == 1
+    assert http2.exchange(port, "POST", target).status == 401
+    server.fetch(kind, "object", 0, 9)
+    body = b'{"all":true}'  # is not looked at
+    with http1.Connection(port) as connection:
+        connection.send(f"POST {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        assert json.loads(connection.read_response().text)["pages"] == 1
 
 
 def test_without_tokens_nobody_may_purge(s3_server):
