@@ -65,17 +65,16 @@ class Bench:
     def start(self):
         self._origin.server.start()
         self._node.server.start()
-        self._start_proxy(SPLICED, lambda text: text)
-        self._start_proxy(COPIED, lambda text: replaced(text, "    option splice-response\n", ""))
-        owner = f" id 101 redir http://127.0.0.1:{self._node.port}"
-        self._start_proxy(REDIRECTED, lambda text: replaced(text, " id 101", owner))
+        self._start_proxy(SPLICED, "haproxy.cfg")
+        self._start_proxy(COPIED, "haproxy.cfg", lambda text: replaced(text, "    option splice-response\n", ""))
+        self._start_proxy(REDIRECTED, "haproxy-redirect.cfg")
         for way in (DIRECT, COPIED, SPLICED):  # the pages come into memory
             self._fetch(way, workloads.pages(), 4, 60, "--once", "--verify", 1)
 
-    def _start_proxy(self, way, change):
+    def _start_proxy(self, way, file, change=None):
         node = SimpleNamespace(name="n1", address="127.0.0.1")
         name = f"haproxy-{len(self._proxies)}"
-        made = HAProxy(self._home, [node], name=name, change=change)
+        made = HAProxy(self._home, [node], files=(file,), name=name, change=change)
         text = replaced(made.text, "127.0.0.1:8080", f"127.0.0.1:{self._node.port}")
         config = self._home / f"{name}.cfg"
         config.write_text(replaced(text, "/run/haproxy/admin.sock", str(self._home / f"{name}.sock")))
