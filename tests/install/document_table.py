@@ -51,7 +51,7 @@ SCENARIOS = {
     "readme": "",
     "store": "start_store minio:9000 ... ... eu-west-1\nput my-bucket path/of/key\nput my-bucket some/key",
     "tokens": "object bucket key",
-    "purge": "object logs 2026/key",
+    "purge": "object logs key",
     "kinds": "",
     "page sizes": "",
     "disk": "truncate -s 256M device",
