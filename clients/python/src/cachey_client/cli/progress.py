@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import threading
 import time
@@ -35,16 +36,18 @@ class Moment:
     seconds_left: float | None
 
 
-class Progress:
-    """Writes to `out`; failures and lines come from several threads, and a lock keeps them apart."""
+class Progress(logging.Handler):
+    """Writes lines, failures and what the client logs to `out`. Thread-safe: a lock keeps the texts apart."""
 
     def __init__(self, out: TextIO, json_out: TextIO | None, quiet: bool = False) -> None:
+        super().__init__(logging.WARNING)
         self._out = out
         self._json_out = json_out
         self._quiet = quiet
         self._bar = out.isatty() and json_out is None and not quiet
-        self._lock = threading.Lock()
+        self._progress_lock = threading.Lock()
         self._samples: deque[tuple[float, int]] = deque()
+        self._began: float | None = None
         self._drawn = False
 
     @property
@@ -53,14 +56,21 @@ class Progress:
         return 0.2 if self._bar else 5.0
 
     def failure(self, name: str, reason: str) -> None:
-        with self._lock:
+        self._message(f"failed: {shown(name)}: {shown(reason)}")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """What the client logs, such as a node that is down."""
+        self._message(shown(record.getMessage()))
+
+    def _message(self, text: str) -> None:
+        with self._progress_lock:
             self._wipe()
-            print(f"failed: {shown(name)}: {shown(reason)}", file=self._out, flush=True)
+            print(text, file=self._out, flush=True)
 
     def line(self, totals: Totals, known: int, part_read: float | None) -> None:
         """part_read: which part of the input was read, 0 to 1; `known` bytes are in that part."""
         moment = self._moment(totals, known, part_read)
-        with self._lock:
+        with self._progress_lock:
             if self._json_out:
                 self._write_json("progress", moment)
             elif self._bar:
@@ -72,7 +82,7 @@ class Progress:
 
     def end(self, totals: Totals, done: str) -> None:
         """The summary. It goes to standard error, or is the last line of JSON."""
-        with self._lock:
+        with self._progress_lock:
             self._wipe()
             if self._json_out:
                 self._write_json("end", Moment(totals, totals.bytes / max(totals_seconds(totals), 1e-3), None, None))
@@ -86,6 +96,9 @@ class Progress:
 
     def _moment(self, totals: Totals, known: int, part_read: float | None) -> Moment:
         now = time.monotonic()
+        if self._began != totals.began:  # a new run
+            self._began = totals.began
+            self._samples = deque([(totals.began, 0)])
         self._samples.append((now, totals.bytes))
         while len(self._samples) > 2 and now - self._samples[0][0] > _RATE_OVER:
             self._samples.popleft()

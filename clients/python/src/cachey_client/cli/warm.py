@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import pathlib
 import signal
@@ -121,6 +122,9 @@ def run(options: argparse.Namespace) -> int:
         spool = stack.enter_context(tempfile.TemporaryFile()) if options.check and not options.check_only else None
         client = stack.enter_context(make_client(options, connections=options.in_flight))
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        log = logging.getLogger("cachey_client")
+        log.addHandler(progress)
+        stack.callback(log.removeHandler, progress)
         totals = pass_over(client, source, settings, progress, spool)
         progress.end(totals, "objects checked" if options.check_only else "objects warmed")
         if spool is not None and totals.stopped is None:
