@@ -1,8 +1,10 @@
 """Bodies that break off: the read goes on at the next byte, of the same version only."""
 
+import time
+
 import pytest
 
-from cachey_client import Changed, Unavailable
+from cachey_client import Changed, Denied, Unavailable
 from conftest import key_of
 from scripted import content, healthy
 
@@ -163,6 +165,22 @@ def key_of_group(two, group):
     return rank([node.name for node in two], "k", "x", group)[0]
 
 
+def test_a_part_that_fails_ends_the_parts_that_are_slow(nodes, client_of):
+    mib = 1 << 20
+
+    def script(peer, request):
+        if request.first >= mib:
+            return peer.answer(403, b"denied")
+        peer.right(request, size=2 * mib, only=100)
+        return peer.hang()
+
+    (node,) = nodes(script)
+    began = time.monotonic()
+    with pytest.raises(Denied):
+        client_of([node], group_size=mib, deadline=30).read("k", "x")
+    assert time.monotonic() - began < 10
+
+
 def test_a_part_that_fails_for_good_fails_the_read(nodes, client_of):
     mib = 1 << 20
 
@@ -172,7 +190,5 @@ def test_a_part_that_fails_for_good_fails_the_read(nodes, client_of):
         return peer.right(request, size=4 * mib)
 
     (node,) = nodes(denied_later)
-    from cachey_client import Denied
-
     with pytest.raises(Denied):
         client_of([node], group_size=mib).read("k", "x")

@@ -128,7 +128,7 @@ def test_children_read_on_connections_of_their_own(nodes, client_of, method):
         child.join(30)
         assert child.exitcode == 0
     assert client.read("k", "x", 5, 10).data == content(5, 5)
-    assert node.connections == 4
+    assert node.connections >= 4
 
 
 def test_a_fork_with_locks_held_and_reads_under_way_is_safe(nodes, client_of):
