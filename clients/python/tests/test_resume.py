@@ -1,5 +1,6 @@
 """Bodies that break off: the read goes on at the next byte, of the same version only."""
 
+import gc
 import time
 
 import pytest
@@ -192,3 +193,26 @@ def test_a_part_that_fails_for_good_fails_the_read(nodes, client_of):
     (node,) = nodes(denied_later)
     with pytest.raises(Denied):
         client_of([node], group_size=mib).read("k", "x")
+
+
+def test_the_buffer_of_the_caller_is_let_go_at_once(nodes, client_of):
+    """Also while an error is kept: a bytearray cannot be resized while something has a view of it."""
+    mib = 1 << 20
+    owner, other = nodes(cut(300_000, size=3 * mib), healthy(size=3 * mib))
+    client = client_of([owner, other], group_size=mib)
+    gc.disable()
+    try:
+        into = bytearray(3 * mib)
+        read = client.read("k", "x", into=into)
+        assert read.data == content(0, 3 * mib)
+        del read
+        into.append(0)
+        other.script = owner.script = lambda peer, request: (
+            peer.right(request, size=3 * mib, only=300_000) and False if request.first == 0 else peer.answer(403, b"no")
+        )
+        with pytest.raises(Denied) as caught:
+            client.read("k", "x", into=into)
+        into.append(0)
+        assert caught.value.status == 403
+    finally:
+        gc.enable()
