@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -111,11 +111,29 @@ class Call:
     token: str | None
     seconds: float
     submit: Callable[..., Future[Any] | None]
+    deadlines: list[Deadline] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     def each(self, ask_node: Callable[[Call, str], _Told]) -> dict[str, _Told]:
-        """Asks the nodes side by side, each with a deadline of its own."""
+        """Asks the nodes side by side, each with a deadline of its own. An interrupt waits for no node."""
         asked = [(node, self.submit(ask_node, self, node)) for node in self.places]
-        return {node: ask_node(self, node) if future is None else future.result() for node, future in asked}
+        try:
+            return {node: ask_node(self, node) if future is None else future.result() for node, future in asked}
+        except BaseException:
+            self.stopped.set()
+            for _, future in asked:
+                if future is not None:
+                    future.cancel()
+            for deadline in [*self.deadlines]:
+                deadline.cancel()
+            raise
+
+    def deadline(self) -> Deadline:
+        made = Deadline(self.seconds)
+        self.deadlines.append(made)
+        if self.stopped.is_set():
+            made.cancel()
+        return made
 
 
 def purge(call: Call, query: str) -> dict[str, Purged | CacheyError]:
@@ -124,7 +142,7 @@ def purge(call: Call, query: str) -> dict[str, Purged | CacheyError]:
 
 def _purged(call: Call, node: str, target: str) -> Purged | CacheyError:
     """409: another purge runs. The node is asked again after Retry-After, as long as the deadline allows."""
-    place, deadline = call.places[node], Deadline(call.seconds)
+    place, deadline = call.places[node], call.deadline()
     while True:
         try:
             told = _answer(call, place, "POST", target, call.admin_token, deadline)
@@ -133,7 +151,7 @@ def _purged(call: Call, node: str, target: str) -> Purged | CacheyError:
             pause = max(error.retry_after or 1.0, 0.1)
             if error.status != 409 or pause >= deadline.left():
                 return error
-            threading.Event().wait(pause)
+            call.stopped.wait(pause)
         except (KeyError, TypeError, ValueError):
             return Unavailable("a wrong answer to a purge", node=place)
 
@@ -144,9 +162,8 @@ def ready(call: Call) -> dict[str, bool | CacheyError]:
 
 def _ready(call: Call, node: str) -> bool | CacheyError:
     try:
-        exchange = Exchange(
-            call.fleet.pool, node, Request("GET", "/readyz", (), ""), Deadline(call.seconds), call.seconds
-        )
+        request = Request("GET", "/readyz", (), "")
+        exchange = Exchange(call.fleet.pool, node, request, call.deadline(), call.seconds)
         exchange.open()
         exchange.head()
         try:
@@ -179,7 +196,7 @@ def _answer(
 ) -> dict[str, Any]:
     split_node(place)
     request = Request(method, target, (), "", token=token)
-    exchange = Exchange(call.fleet.pool, place, request, deadline or Deadline(call.seconds), call.seconds)
+    exchange = Exchange(call.fleet.pool, place, request, deadline or call.deadline(), call.seconds)
     exchange.open()
     exchange.head()
     try:

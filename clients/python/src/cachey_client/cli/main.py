@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from ..errors import CacheyError
+from ..errors import CacheyError, described
 from . import objects, purge, status, warm
 from .settings import UsageError, add_options
 from .text import shown
@@ -36,7 +36,16 @@ def version() -> str:
         return "(not installed)"
 
 
+def _output_lost() -> int:
+    """Python's end must not try once more to write what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 1
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
+    for name in ("stdout", "stderr"):  # None if the caller closed them
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115
     options = parser().parse_args(arguments)
     try:
         return int(options.run(options))
@@ -47,8 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cacheyctl: {shown(error)}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of standard output has gone, such as `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
+        return _output_lost()
+    except OSError as error:  # such as a full disk
+        print(f"cacheyctl: {shown(described(error))}", file=sys.stderr)
+        return _output_lost()
     except KeyboardInterrupt:
         print("cacheyctl: interrupted", file=sys.stderr)
         return 130

@@ -108,7 +108,7 @@ def _described(kind: str | None, key: str | None, prefix: str | None) -> str:
 
 
 def _ask(what: str) -> None:
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(f"to purge {shown(what)} without a question, say --yes")
     print(f"Purge {shown(what)} from all nodes? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

@@ -149,6 +149,8 @@ def _source(options: argparse.Namespace, stack: ExitStack) -> Input:
         if options.prefix is not None:
             return Listing(options.prefix, options.kind, options.s3_endpoint)
         if options.manifest == "-":
+            if sys.stdin is None:
+                raise UsageError("standard input is closed")
             # a stream of its own: an interrupt may leave a thread in it, and Python's end would wait for sys.stdin
             return manifest.Manifest(open(sys.stdin.fileno(), "rb", closefd=False), options.kind)  # noqa: PTH123, SIM115
         file = stack.enter_context(pathlib.Path(options.manifest).open("rb"))  # noqa: SIM115
