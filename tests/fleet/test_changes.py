@@ -102,8 +102,9 @@ def test_a_node_that_is_drained_first(scene, figure):
 
 
 def test_a_restart_with_a_disk(scene, figure):
-    """HAProxy's clients wait until the node is back. The Client asks other nodes meanwhile, which fetch what they are
-    asked for. The node itself has lost nothing."""
+    """HAProxy's clients wait until the node is back; a read that meets the end of its connection has a try less, so it
+    may go to another node. The Client asks other nodes meanwhile, which fetch what they are asked for. The node itself
+    has lost nothing."""
     scene.read_all()
     node, before = scene.fleet.nodes[2], scene.downloads()
     scene.fleet.wait_for_disk(node)
@@ -117,7 +118,7 @@ def test_a_restart_with_a_disk(scene, figure):
         wait_until(load.more(2 * _OBJECTS), "load goes on")
         times.tell(figure, f"F5 {scene.way.name}, restart with a disk", f", {after - before} pages fetched again")
     scene.read_all()
-    assert scene.downloads() == after and (after == before or scene.way.name != "haproxy")
+    assert scene.downloads() == after and (after - before <= 2 or scene.way.name != "haproxy")
 
 
 def test_a_new_node_takes_its_share(scene, figure):
