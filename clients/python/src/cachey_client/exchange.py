@@ -241,7 +241,7 @@ class Exchange:
             if kind is OutOfRange:
                 facts["size"] = int(size[1]) if size else None
             return kind(words + self._request.named(), **facts)
-        return Unavailable("the node failed", **facts)
+        return Unavailable("the node failed" if status >= 500 else "an answer of another kind", **facts)
 
     def finish(self) -> None:
         """Ends the exchange; the connection is kept if the answer was read to its end."""
