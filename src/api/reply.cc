@@ -38,6 +38,8 @@ unsigned status_of(ErrorKind kind) {
       return 504;
     case ErrorKind::kOverloaded:
       return 503;
+    case ErrorKind::kNoRoom:
+      return 507;
     case ErrorKind::kCancelled:
       return 503;
     case ErrorKind::kInternal:

@@ -30,6 +30,7 @@ TEST(Reply, EveryKindHasItsStatusAndCode) {
       {ErrorKind::kArchived, 403, "archived"},
       {ErrorKind::kThrottled, 503, "overloaded"},
       {ErrorKind::kTimeout, 504, "timeout"},
+      {ErrorKind::kNoRoom, 507, "no_room"},
       {ErrorKind::kUpstream, 502, "upstream"},
       {ErrorKind::kDamaged, 502, "damaged"},
       {ErrorKind::kRefused, 502, "refused"},

@@ -68,6 +68,11 @@ Stats::Stats(Metrics& metrics, cache::Cache& cache, const Throughput& egress,
 void Stats::register_cache() {
   metrics_.read_gauge("cachey_fills_in_flight", "Pages on their way in",
                       reader_of(cache_.metrics().fills_in_flight));
+  metrics_.read_gauge("cachey_warm_pages_in_flight", "Pages that warm requests wait for",
+                      reader_of(cache_.metrics().warm.pages_under_way));
+  metrics_.read_gauge("cachey_warm_unread_bytes",
+                      "Bytes of warm pages that only memory has and no client has read",
+                      reader_of(cache_.metrics().warm.unread_bytes));
   metrics_.read_counter("cachey_page_drops_total", "Pages that are kept no longer, by cause",
                         [this] { return to_double(cache_.metrics().fills_failed.total()); },
                         {{"cause", "failed"}});

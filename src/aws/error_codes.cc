@@ -84,6 +84,7 @@ std::string_view code_text(ErrorKind kind) {
     case ErrorKind::kChanged:
     case ErrorKind::kThrottled:
     case ErrorKind::kOverloaded:
+    case ErrorKind::kNoRoom:
     case ErrorKind::kCancelled:
       return "SlowDown";
     case ErrorKind::kNotCached:

@@ -32,6 +32,8 @@ std::string_view to_string(ErrorKind kind) {
       return "not_cached";
     case ErrorKind::kOverloaded:
       return "overloaded";
+    case ErrorKind::kNoRoom:
+      return "no_room";
     case ErrorKind::kCancelled:
       return "cancelled";
     case ErrorKind::kInternal:

@@ -27,6 +27,7 @@ enum class ErrorKind : uint8_t {
   kRefused,              ///< the origin's rules or our settings forbid this kind of access
   kNotCached,            ///< the client wants cached bytes only, and not all are there
   kOverloaded,           ///< our own limits: memory, connections
+  kNoRoom,               ///< neither memory nor disk has room for what the client wants kept
   kCancelled,            ///< we are shutting down, or no request needs the result any more
   kInternal,             ///< a bug of ours
 };

@@ -18,6 +18,7 @@
 #include "cache/page_table.h"
 #include "cache/purges.h"
 #include "cache/read_ahead.h"
+#include "cache/warm.h"
 #include "origin/read/object_read.h"
 #include "store/memory_tier.h"
 
@@ -42,7 +43,8 @@ class Cache {
         disk_writes_(disk, memory, table_, clock),
         fills_(config, origin, memory, table_, disk_writes_, metrics, clock),
         read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_, metrics.read_ahead_pages),
-        purges_(table_, heads_, fills_, disk) {}
+        purges_(table_, heads_, fills_, disk),
+        warms_(WarmParts{table_, fills_, disk_reads_, disk_writes_, memory, metrics.warm, clock}) {}
 
   [[nodiscard]] store::MemoryTier& memory() { return memory_; }
   [[nodiscard]] CacheMetrics& metrics() { return metrics_; }
@@ -55,6 +57,7 @@ class Cache {
   [[nodiscard]] Fills& fills() { return fills_; }
   [[nodiscard]] ReadAhead& read_ahead() { return read_ahead_; }
   [[nodiscard]] Purges& purges() { return purges_; }
+  [[nodiscard]] Warms& warms() { return warms_; }
   /// The object's head. Three places are asked in this order: the heads, the pages in memory, the
   /// pages on the disk. The first place that knows version and attributes decides. No source: none
   /// knows both, or the store does not have the object. `hash`: of the key.
@@ -79,6 +82,7 @@ class Cache {
   Fills fills_;
   ReadAhead read_ahead_;
   Purges purges_;
+  Warms warms_;
   static constexpr size_t kWorkersWithHotPages = 256;
   std::array<std::unique_ptr<HotPages>, kWorkersWithHotPages> hot_pages_;  // each its worker's
 };

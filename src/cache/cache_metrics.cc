@@ -29,7 +29,24 @@ std::unique_ptr<KindMetrics> make_kind(Metrics& metrics, const std::string& kind
   return made;
 }
 
+std::array<Counter, WarmMetrics::kEnds> warm_requests(Metrics& metrics) {
+  static constexpr std::array<const char*, WarmMetrics::kEnds> kNames = {
+      "success", "shed", "no_room", "timeout", "not_cached", "client_gone", "failed"};
+  std::array<Counter, WarmMetrics::kEnds> made;
+  for (size_t end = 0; end < made.size(); ++end) {
+    made[end] = metrics.counter("cachey_warm_requests_total",
+                                "Warm requests by what became of them", {{"result", kNames[end]}});
+  }
+  return made;
+}
+
 }  // namespace
+
+WarmMetrics::WarmMetrics(Metrics& metrics)
+    : requests(warm_requests(metrics)),
+      pages(metrics.counter("cachey_warm_pages_total", "Fills begun for warm requests")),
+      bytes(metrics.counter("cachey_warm_bytes_total",
+                            "Bytes of pages that warm requests brought from origins")) {}
 
 CacheMetrics::CacheMetrics(Metrics& metrics, size_t kinds_max)
     : ingress(metrics.counter("cachey_ingress_bytes_total", "Page bytes received from origins")),
@@ -39,6 +56,7 @@ CacheMetrics::CacheMetrics(Metrics& metrics, size_t kinds_max)
                                    "Misses of objects that were not there a moment ago")),
       read_ahead_pages(metrics.counter("cachey_read_ahead_pages_total",
                                        "Fills begun ahead of a client that reads page by page")),
+      warm(metrics),
       kinds_(kinds_max, [&metrics](const std::string& kind) { return make_kind(metrics, kind); }) {}
 
 CacheMetrics::Totals CacheMetrics::totals() const {

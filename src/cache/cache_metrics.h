@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <string_view>
@@ -25,6 +26,18 @@ struct KindMetrics {
   Histogram download_latency;  ///< nanoseconds from the fill's start to its end
 };
 
+/// The counters of warm requests (see Warms).
+struct WarmMetrics {
+  enum class End : uint8_t { kSuccess, kShed, kNoRoom, kTimeout, kNotCached, kClientGone, kFailed };
+  static constexpr size_t kEnds = 7;
+  explicit WarmMetrics(Metrics& metrics);
+  const std::array<Counter, kEnds> requests;  ///< by End
+  const Counter pages;                        ///< fills begun for them
+  const Counter bytes;                        ///< of pages that such a fill brought whole
+  std::atomic<int64_t> unread_bytes{0};       ///< of warm pages that only memory has, not read yet
+  std::atomic<int64_t> pages_under_way{0};
+};
+
 /// The cache's metrics. Outlives the cache. Any thread.
 class CacheMetrics {
  public:
@@ -44,6 +57,7 @@ class CacheMetrics {
   const Counter fills_failed;
   const Counter absence_hits;
   const Counter read_ahead_pages;  ///< fills started ahead of a client that reads page after page
+  WarmMetrics warm;
 
  private:
   PerLabel<KindMetrics> kinds_;

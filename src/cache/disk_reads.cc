@@ -40,10 +40,10 @@ bool DiskReads::is_allowed(rt::Worker& worker, KeyView key, const store::DiskPag
   return false;
 }
 
-DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page) {
+DiskReads::Found DiskReads::adopt_from_disk(rt::Worker& worker, Page& page, store::DiskUse use) {
   if (disk_ == nullptr) return nullptr;
   const uint64_t purges = table_.purges();
-  Found found = find(worker, page, store::DiskUse::kUse);
+  Found found = find(worker, page, use);
   if (found == nullptr || !is_allowed(worker, page.key(), *found)) {
     learn_version(worker, page);
     return nullptr;

@@ -64,8 +64,10 @@ class DiskReads {
   /// Looks on the disk for a page that find_or_create made. Not null: the disk has the page in the
   /// object's current version; its phase is now kOnDisk, and it needs no fill. If the page is of a
   /// bucket that its kind may not have, the object's pages from there leave the disk. Null: the
-  /// table learns the version of the object's other pages on the disk, if it knows none.
-  [[nodiscard]] Found adopt_from_disk(rt::Worker& worker, Page& page);
+  /// table learns the version of the object's other pages on the disk, if it knows none. `use`:
+  /// what the look counts as, for the disk's eviction.
+  [[nodiscard]] Found adopt_from_disk(rt::Worker& worker, Page& page,
+                                      store::DiskUse use = store::DiskUse::kUse);
 
   /// The disk has the page in some version.
   [[nodiscard]] bool has(rt::Worker& worker, const FetchSpec& spec, uint32_t index);

@@ -89,6 +89,12 @@ void DiskWrites::start(rt::Worker& worker, PagePtr page) {
   }
 }
 
+rt::Task<store::DiskWrite> DiskWrites::write(rt::Worker& worker, PagePtr page) {
+  if (disk_ == nullptr) co_return store::DiskWrite::kDropped;
+  PageSource source(table_, memory_, page, ByteRange{0, page->memory_bytes()});
+  co_return co_await disk_->write(worker, source);
+}
+
 void DiskWrites::observe(rt::Worker& worker, KeyView key, const ObjectSource& version) {
   if (disk_ == nullptr) return;
   // Repeats until the table's version is the one that was passed on. So the last call on the disk,

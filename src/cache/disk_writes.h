@@ -27,6 +27,11 @@ class DiskWrites {
   /// nothing is queued: the page is in memory only, until it is evicted, or until flush().
   void start(rt::Worker& worker, PagePtr page);
 
+  /// Whether the disk takes pages now. Lock-free.
+  [[nodiscard]] bool takes_pages() const { return disk_ != nullptr && disk_->takes_pages(); }
+  /// Writes a whole page beside the queue, unless the disk has the page or writes it already.
+  [[nodiscard]] rt::Task<store::DiskWrite> write(rt::Worker& worker, PagePtr page);
+
   /// A bucket has answered with `version`: removes the object's pages that do not fit the table's
   /// version of the bucket from the disk; those that do not fit `version`, if the table knows none.
   void observe(rt::Worker& worker, KeyView key, const ObjectSource& version);

@@ -228,7 +228,7 @@ rt::Task<Result<void>> Fills::fill(Filling& filling) {
   page.finish(clock_.unix_seconds(), filling.versions.beside(page.source()->bucket));
   memory_.publish(page);
   if (!page.is_part()) table_.drop_parts(page);
-  disk_.start(filling.worker, &page);
+  if (!page.cold()) disk_.start(filling.worker, &page);  // else Warms writes the page
   co_return Result<void>();
 }
 

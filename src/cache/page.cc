@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "base/check.h"
 #include "cache/page_table.h"
@@ -25,6 +26,8 @@ struct Page::Waiting : rt::Waiter {
 };
 
 namespace {
+
+constexpr uint64_t kPastAllBytes = std::numeric_limits<uint64_t>::max();
 
 Result<void> result_of(rt::WaitEnd end) {
   switch (end) {
@@ -76,6 +79,7 @@ Page::Page(PageTable& table, store::MemoryTier& memory, SharedKey::Ptr key, uint
 
 Page::~Page() {
   CHECK(waiters_.empty());
+  end_unread();
   memory_.charge(-bookkeeping_bytes());
 }
 
@@ -190,6 +194,10 @@ rt::Task<Result<void>> Page::wait_head(rt::Worker& worker, const FetchSpec& read
 
 rt::Task<Result<void>> Page::wait_byte(rt::Worker& worker, uint64_t offset, rt::Until until) {
   return wait(worker, Awaited{offset, nullptr}, std::move(until));
+}
+
+rt::Task<Result<void>> Page::wait_whole(rt::Worker& worker, rt::Until until) {
+  return wait(worker, Awaited{kPastAllBytes, nullptr}, std::move(until));
 }
 
 rt::Task<Result<void>> Page::wait_piece(rt::Worker& worker, PiecePtr piece, rt::Until until) {

@@ -204,6 +204,8 @@ class Page final : public store::Evictable {
   /// the page is not on disk.
   [[nodiscard]] rt::Task<Result<void>> wait_byte(rt::Worker& worker, uint64_t offset,
                                                  rt::Until until);
+  /// Waits until the page is whole or has failed. REQUIRES: the page is not on disk.
+  [[nodiscard]] rt::Task<Result<void>> wait_whole(rt::Worker& worker, rt::Until until);
   /// Waits until `piece` of this page is no longer loading; see Piece::state().
   [[nodiscard]] rt::Task<Result<void>> wait_piece(rt::Worker& worker, PiecePtr piece,
                                                   rt::Until until);
@@ -243,6 +245,21 @@ class Page final : public store::Evictable {
   /// On disk, with no pieces and no reader.
   [[nodiscard]] bool idle() const EXCLUDES(mutex_);
 
+  /// A request uses the page: counts for eviction. Ends cold().
+  void use() {
+    touch();
+    if (!cold()) return;
+    set_cold(false);
+    end_unread();
+  }
+  /// The page counts in `sum`, with its bytes, as long as it is cold(), and at most as long as it
+  /// lives. REQUIRES: whole; `sum` outlives the page. To be called once, on any thread.
+  void count_unread(std::atomic<int64_t>& sum) {
+    sum.fetch_add(static_cast<int64_t>(memory_bytes()));
+    unread_in_.store(&sum);
+    if (!cold()) end_unread();  // a reader came meanwhile
+  }
+
   /// Whether to report a use in memory to the disk: at most once per kTouchDiskEvery.
   [[nodiscard]] bool due_to_touch_disk(MonoTime now);
 
@@ -261,6 +278,10 @@ class Page final : public store::Evictable {
   static constexpr std::chrono::seconds kTouchDiskEvery{60};
 
   [[nodiscard]] uint64_t run_end(uint64_t offset) const REQUIRES(mutex_);
+  void end_unread() {
+    std::atomic<int64_t>* const sum = unread_in_.exchange(nullptr);
+    if (sum != nullptr) sum->fetch_sub(static_cast<int64_t>(memory_bytes()));
+  }
   void add_pieces(ByteRange gap, std::vector<PiecePtr>& added) REQUIRES(mutex_);
   struct Awaited;
   [[nodiscard]] rt::Task<Result<void>> wait(rt::Worker& worker, Awaited awaited, rt::Until until);
@@ -297,6 +318,7 @@ class Page final : public store::Evictable {
   uint64_t asked_from_ = 0;
   const uint64_t bytes_max_;
   origin::WantedParts wanted_parts_;
+  std::atomic<std::atomic<int64_t>*> unread_in_{nullptr};  // null: counts nowhere
   PageTable& table_;
   store::MemoryTier& memory_;
 

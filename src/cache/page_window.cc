@@ -101,7 +101,7 @@ void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
   PageTable::Found found = cache_.table().find_or_create(spec_, index, order);
   const bool lost = at(index).index == index && at(index).lost;
   DiskReads::Found on_disk;
-  if (found.created && !lost) on_disk = cache_.disk_reads().adopt_from_disk(worker_, *found.page);
+  if (found.created && !lost) on_disk = adopt_from_disk(*found.page);
   if (!fetches() && found.created && on_disk == nullptr) return give_back(*found.page);
   const PageRole role =
       found.created && on_disk == nullptr ? PageRole::kStarted : PageRole::kJoined;
@@ -117,6 +117,11 @@ void PageWindow::look_up(uint32_t index, uint64_t offset, When when,
   const uint64_t page_begin = at(index).page->object_offset();
   const ByteRange wanted{offset, part_of(index).end - page_begin};
   cache_.fills().start(worker_, at(index).own, spec_, wanted, std::move(memory));
+}
+
+DiskReads::Found PageWindow::adopt_from_disk(Page& page) {
+  const store::DiskUse use = spec_->wishes.warm ? store::DiskUse::kNone : store::DiskUse::kUse;
+  return cache_.disk_reads().adopt_from_disk(worker_, page, use);
 }
 
 /// look_up() for an exact reader. False: the page is asked for as a whole.
@@ -198,7 +203,7 @@ ByteRange PageWindow::missing_from(uint64_t position) const {
 void PageWindow::give_back(Page& page) {
   cache_.table().remove(page);
   page.fail(Error(ErrorKind::kCancelled, "the page itself was not asked for"));
-  if (page.index() < counted_end_) return;
+  if (page.index() < counted_end_ || spec_->wishes.warm) return;
   counted_end_ = page.index() + 1;
   spec_->metrics->access.add();
 }
@@ -253,7 +258,7 @@ void PageWindow::note(Slot& held, MonoTime now) {
 }
 
 void PageWindow::count(Slot& held, MonoTime now) {
-  if (held.index < counted_end_) return;
+  if (held.index < counted_end_ || spec_->wishes.warm) return;
   counted_end_ = held.index + 1;
   KindMetrics& metrics = *spec_->metrics;
   metrics.access.add();
@@ -265,13 +270,13 @@ void PageWindow::count(Slot& held, MonoTime now) {
                              held.page->phase() == Page::Phase::kWhole;  // past the object's end
       metrics.cache_hit.add();
       (in_memory ? metrics.cache_hit_memory : metrics.cache_hit_disk).add();
-      held.page->touch();
+      held.page->use();
       if (in_memory) cache_.disk_reads().note_use(*held.page, now);
       break;
     }
     case PageRole::kJoined:
       metrics.coalesced.add();
-      held.page->touch();
+      held.page->use();
       break;
     case PageRole::kStarted:
       break;

@@ -115,6 +115,7 @@ class PageWindow {
   enum class When : uint8_t { kNow, kAhead };
   void look_up(uint32_t index, uint64_t offset, When when, std::optional<FillMemory> memory);
   [[nodiscard]] bool look_up_part(uint64_t position, When when, std::optional<FillMemory>& memory);
+  [[nodiscard]] DiskReads::Found adopt_from_disk(Page& page);
   void leave_others_fill(uint64_t position);
   [[nodiscard]] bool hold_part_on_disk(uint32_t index, DiskReads::FoundPart& on_disk, When when);
   [[nodiscard]] PagePtr find(uint64_t position) const;

@@ -166,7 +166,7 @@ Result<void> RangeReader::take_version(const ObjectSource& source, int64_t came_
   if (std::optional<Error> refused = refusal(source.info)) return std::unexpected(*refused);
   first_cached_at_ = came_at;
   entered_end_ = current() + 1;
-  window_.spec().metrics->success.add();
+  if (!window_.spec().wishes.warm) window_.spec().metrics->success.add();
   window_.cut(size);
   if (window_.holds_other_version(*source_)) return changed_between_pages();
   window_.look_ahead(current(), size);

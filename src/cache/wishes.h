@@ -12,6 +12,9 @@ struct Wishes {
   bool exact = false;
   /// Nothing is asked of the store (`Cache-Control: only-if-cached`).
   bool only_if_cached = false;
+  /// The pages of the range are to be cached for later readers: the request itself uses no page
+  /// (`warm=1` in `C0-Config`).
+  bool warm = false;
   /// The object's size, as the client knows it (`C0-Object-Size`).
   std::optional<uint64_t> object_size;
   /// Versions and bytes of the request's own buckets alone will do, whatever the kind's other

@@ -20,6 +20,8 @@ int finality(ErrorKind kind) {
       return 6;
     case ErrorKind::kNotCached:
       return 6;
+    case ErrorKind::kNoRoom:
+      return 6;
     case ErrorKind::kChanged:
       return 5;
     case ErrorKind::kRefused:
@@ -66,6 +68,7 @@ bool worth_another_bucket(ErrorKind kind) {
     case ErrorKind::kBadRequest:
     case ErrorKind::kPreconditionFailed:
     case ErrorKind::kNotCached:
+    case ErrorKind::kNoRoom:
     case ErrorKind::kCancelled:
     case ErrorKind::kInternal:
       return false;

@@ -72,6 +72,11 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   /// Counts a use, for the eviction policy. Lock-free.
   void touch();
 
+  /// No client has read the page: it was fetched ahead of its readers, for whenever they come. If
+  /// so when it is published, it is the policy's coldest kind of page. Lock-free.
+  [[nodiscard]] bool cold() const { return cold_.load(std::memory_order_relaxed); }
+  void set_cold(bool cold) { cold_.store(cold, std::memory_order_relaxed); }
+
   /// Identifies the content, not this object, for a policy that remembers evicted pages.
   [[nodiscard]] uint64_t content_hash() const { return content_hash_; }
 
@@ -97,8 +102,9 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   std::atomic<uint32_t> readers_{0};
   std::atomic<uint8_t> uses_{0};
   std::atomic<bool> unwanted_{false};  // not in the cache's index; leaves with its last reader
-  uint8_t queue_ = 0;                  // the policy's, as hook_
-  std::atomic<int64_t> progress_{0};   // MonoTime ticks: the last progress of any reader
+  std::atomic<bool> cold_{false};
+  uint8_t queue_ = 0;                 // the policy's, as hook_
+  std::atomic<int64_t> progress_{0};  // MonoTime ticks: the last progress of any reader
   uint64_t bytes_;
   Extents extents_;
 

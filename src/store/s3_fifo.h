@@ -10,7 +10,13 @@ namespace cachey::store {
 /// S3-FIFO (s3_fifo_queue.h) over pages in memory.
 class S3Fifo final : public EvictionPolicy {
  public:
-  void insert(Evictable& entry) override { queue_.insert(entry); }
+  void insert(Evictable& entry) override {
+    if (entry.cold()) {
+      queue_.insert_cold(entry);
+    } else {
+      queue_.insert(entry);
+    }
+  }
   void remove(Evictable& entry) override { queue_.remove(entry); }
   [[nodiscard]] bool contains(const Evictable& entry) const override {
     return queue_.contains(entry);

@@ -48,6 +48,9 @@ class S3FifoQueue {
     push_back(entry, ghosts_.take(Traits::hash(entry)) ? kMain : kSmall);
   }
 
+  /// An entry that comes without a use: enters the small queue, whatever is remembered.
+  void insert_cold(Entry& entry) { push_back(entry, kSmall); }
+
   /// REQUIRES: contains(entry). If the entry is set aside, its hook must not be in use any more.
   void remove(Entry& entry) {
     if (is_set_aside(entry)) {

@@ -50,6 +50,20 @@ TEST(S3Fifo, EvictsTheUnusedBeforeTheUsed) {
   EXPECT_FALSE(policy.contains(*entries[1]));
 }
 
+TEST(S3Fifo, AColdEntryIsRememberedByNobody) {
+  S3Fifo policy;
+  const TestPagePtr evicted = make_entry(1);
+  policy.insert(*evicted);
+  EXPECT_EQ(victim_of(policy), evicted.get());
+  const TestPagePtr cold = make_entry(1);
+  cold->set_cold(true);
+  policy.insert(*cold);  // to the small queue, although its hash is remembered
+  const TestPagePtr next = make_entry(2);
+  policy.insert(*next);
+  EXPECT_EQ(victim_of(policy), cold.get());
+  EXPECT_EQ(victim_of(policy), next.get());
+}
+
 TEST(S3Fifo, WhatMayNotLeaveIsSetAsideAndComesBackAsTheNextCandidate) {
   const TestPagePtr a = make_entry(1);
   const TestPagePtr b = make_entry(2);

@@ -159,6 +159,14 @@ def provoke_purges(seen, s3_server, tokens):
         assert ask("GET", "?all=true", token).status == 405
 
 
+def provoke_no_room(seen, s3_server, origin, kind):
+    origin.put(kind, "large", size=10 * PAGE)
+    server = s3_server("--memory", "64MiB")
+    warm = ("C0-Config", "warm=1")
+    assert fetch(seen, server, "HEAD", kind, "large", [range_header(0, 9), warm]).header("C0-Warm")
+    assert fetch(seen, server, "HEAD", kind, "large", [range_header(0, 10 * PAGE), warm]).status == 507
+
+
 def test_every_status_is_provoked_and_every_answer_is_as_described(document, disk_server, s3_server, origin, kind, tmp_path):
     server = disk_server(memory="256MiB", capacity="64MiB")
     seen = Seen(document)
@@ -174,6 +182,7 @@ def test_every_status_is_provoked_and_every_answer_is_as_described(document, dis
         assert seen.check(path, "POST", server.connect().exchange("POST", target)).status == 405
     provoke_unauthorized(seen, s3_server, kind, tmp_path / "tokens")
     provoke_purges(seen, s3_server, tmp_path / "tokens")
+    provoke_no_room(seen, s3_server, origin, kind)
     provoke_not_ready(seen, server, origin, kind)
     assert described(document) - seen.statuses == set(NOT_PROVOKED), "described, but not seen"
 

@@ -60,16 +60,32 @@ Result<void> set(origin::RequestConfig& config, std::string_view key, std::strin
   return {};
 }
 
+/// Takes the first pair between blanks off `rest`; empty: there is none.
+std::string_view take_pair(std::string_view& rest) {
+  static constexpr std::string_view kBlank = " \t";
+  rest.remove_prefix(std::min(rest.find_first_not_of(kBlank), rest.size()));
+  const std::string_view pair = rest.substr(0, rest.find_first_of(kBlank));
+  rest.remove_prefix(pair.size());
+  return pair;
+}
+
 }  // namespace
+
+Result<bool> parse_warm(std::string_view value) {
+  constexpr std::string_view kKey = "warm=";
+  bool warm = false;
+  for (std::string_view pair = take_pair(value); !pair.empty(); pair = take_pair(value)) {
+    if (!pair.starts_with(kKey)) continue;
+    const std::string_view text = pair.substr(kKey.size());
+    if (text != "0" && text != "1") return fault("warm", "must be 0 or 1");
+    warm = text == "1";
+  }
+  return warm;
+}
 
 Result<origin::RequestConfig> parse_config(std::string_view value, milliseconds time_max) {
   origin::RequestConfig config;
-  static constexpr std::string_view kBlank = " \t";
-  size_t at = 0;
-  while ((at = value.find_first_not_of(kBlank, at)) != std::string_view::npos) {
-    const size_t end = std::min(value.find_first_of(kBlank, at), value.size());
-    const std::string_view pair = value.substr(at, end - at);
-    at = end;
+  for (std::string_view pair = take_pair(value); !pair.empty(); pair = take_pair(value)) {
     const size_t equals = pair.find('=');
     if (equals == std::string_view::npos) return fault(log::quoted(pair, 32), "must be key=value");
     const Result<void> done =

@@ -17,4 +17,8 @@ inline constexpr std::chrono::milliseconds kClientLimitMax{60'000};
 [[nodiscard]] Result<origin::RequestConfig> parse_config(
     std::string_view value, std::chrono::milliseconds time_max = kClientLimitMax);
 
+/// Whether the last `warm` of `C0-Config` is 1. kBadRequest: it is neither 0 nor 1. REQUIRES:
+/// parse_config() takes `value`.
+[[nodiscard]] Result<bool> parse_warm(std::string_view value);
+
 }  // namespace cachey::api

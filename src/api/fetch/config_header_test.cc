@@ -21,6 +21,15 @@ TEST(ConfigHeader, ReadsEveryKey) {
   EXPECT_EQ(config->path_style, true);
 }
 
+TEST(ConfigHeader, WarmIsTheLastOne) {
+  EXPECT_FALSE(*parse_warm("ct=1 warmer=1"));
+  EXPECT_TRUE(*parse_warm(" warm=0  ct=1 warm=1"));
+  EXPECT_FALSE(*parse_warm("warm=1 warm=0"));
+  for (const char* value : {"warm=", "warm=2", "warm=true", "warm=01"}) {
+    EXPECT_EQ(parse_warm(value).error().kind(), ErrorKind::kBadRequest) << value;
+  }
+}
+
 TEST(ConfigHeader, IsLenientWhereItShouldBe) {
   EXPECT_EQ(parse_config(""), origin::RequestConfig());
   EXPECT_EQ(parse_config("  \t "), origin::RequestConfig());

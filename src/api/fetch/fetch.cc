@@ -36,6 +36,12 @@ bool depends_on_version(const FetchFields& fields, RangeForms forms, const net::
          (fields.has_preconditions && request.field("if-range").has_value());
 }
 
+/// Adds a C0-Warm: what was done for the range.
+void add_c0_warm(ShortText& to, const cache::Warmed& warmed) {
+  to.add("pages=").add(warmed.pages).add("; fetched=").add(warmed.fetched);
+  to.add("; bytes=").add(warmed.bytes);
+}
+
 /// The fields of every 206 and 200 that do not depend on the object.
 const net::ConstantFields& object_fields() {
   constexpr std::array kFields = {net::Field("Content-Type", "application/octet-stream"),
@@ -70,6 +76,12 @@ const net::ConstantFields& object_fields() {
   add_c0_status(status, reader);
   head.add("C0-Status", status.view());
   head.set_cache_status(cache_status_of(reader));
+  ShortText done;
+  if (answer.warmed != nullptr) {
+    add_c0_warm(done, *answer.warmed);
+    head.add("C0-Warm", done.view());
+    if (answer.warmed->fetched != 0) head.set_cache_status(net::CacheStatus::kMiss);
+  }
   head.set_content_length(range.size());
   const bool more_pages = page_size.pages_of(range) > 1;
   if (answer.trailers) head.set_trailer_name(more_pages ? "C0-Status" : "");
@@ -94,6 +106,10 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
   const PageSize page_size = cache_.page_size_of(key->kind);
   cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets), *fields,
                                              page_size, cache_.metrics(), request.id());
+  if (fields->wishes.warm) {
+    return answer_warm(worker, request, writer, std::move(spec), {fields->form, fields->range},
+                       metrics);
+  }
   if (depends_on_version(*fields, forms_, request)) {
     return answer_any(worker, request, writer, std::move(spec), {fields->form, fields->range},
                       metrics);
@@ -151,7 +167,8 @@ rt::Task<void> Fetch::answer_past_end(rt::Worker& worker, const Answer& answer,
 }
 
 /// 304, or 200 for an empty object.
-rt::Task<void> Fetch::answer_without_body(Exchange exchange, unsigned status, ObjectInfo version) {
+rt::Task<void> Fetch::answer_without_body(Exchange exchange, unsigned status, ObjectInfo version,
+                                          Warm warm) {
   net::ResponseHead head(status);
   const HttpDate last_modified(version.last_modified);
   if (version.last_modified != 0) head.add("Last-Modified", last_modified.view());
@@ -160,6 +177,11 @@ rt::Task<void> Fetch::answer_without_body(Exchange exchange, unsigned status, Ob
     head.set_constants(object_fields());
   } else {
     head.add("Vary", "C0-Bucket");
+  }
+  ShortText done;
+  if (warm == Warm::kYes) {
+    add_c0_warm(done, cache::Warmed{});
+    head.add("C0-Warm", done.view());
   }
   head.set_content_length(0);
   exchange.writer.start(head);

@@ -50,8 +50,10 @@ class Fetch final : public RouteHandler {
     cache::RangeReader& reader;
     bool trailers;
     bool whole = false;  // the request has no Range that counts: 200 without Content-Range
+    const cache::Warmed* warmed = nullptr;  // what a warm request has done; null: it is none
   };
-  struct Question;  // the state of a request that does not name both ends of its range
+  struct WarmAnswer;  // the state of a warm request
+  struct Question;    // the state of a request that does not name both ends of its range
 
   [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
                                       net::ResponseWriter& writer, cache::FetchSpecPtr spec,
@@ -60,6 +62,11 @@ class Fetch final : public RouteHandler {
   [[nodiscard]] rt::Task<void> answer_any(rt::Worker& worker, const net::Request& request,
                                           net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                                           AnyRange asked, KindFetchMetrics& metrics);
+  [[nodiscard]] rt::Task<void> answer_warm(rt::Worker& worker, const net::Request& request,
+                                           net::ResponseWriter& writer, cache::FetchSpecPtr spec,
+                                           AnyRange asked, KindFetchMetrics& metrics);
+  [[nodiscard]] rt::Task<bool> answer_warmed(rt::Worker& worker, WarmAnswer& warm);
+  [[nodiscard]] rt::Task<void> answer_empty_warm(rt::Worker& worker, const WarmAnswer& warm);
   [[nodiscard]] rt::Task<Result<ByteRange>> find_place(Question& question);
   [[nodiscard]] rt::Task<Result<ObjectSourcePtr>> look(const Question& question);
   [[nodiscard]] static rt::Task<void> answer_without_bytes(const Question& question);
@@ -69,8 +76,10 @@ class Fetch final : public RouteHandler {
   [[nodiscard]] rt::Task<void> answer_past_end(rt::Worker& worker, const Answer& answer,
                                                const cache::Condition& condition, Error past_end);
   [[nodiscard]] rt::Task<void> send(Answer& answer);
+  enum class Warm : uint8_t { kNo, kYes };
   [[nodiscard]] static rt::Task<void> answer_without_body(Exchange exchange, unsigned status,
-                                                          ObjectInfo version);
+                                                          ObjectInfo version,
+                                                          Warm warm = Warm::kNo);
   [[nodiscard]] static rt::Task<void> refuse(Exchange exchange, Error error);
   static void start_response(const Answer& answer);
   static void count_body(const Answer& answer, const ObjectBody& body, bool sent);

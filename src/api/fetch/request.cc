@@ -142,6 +142,15 @@ Result<void> cut_at_known_size(FetchFields& fields) {
   return {};
 }
 
+/// What `warm=1` may not stand beside.
+Result<void> check_warm(const net::Request& request, const FetchFields& fields) {
+  if (request.method() != net::Method::kHead) return bad("C0-Config: warm: only with HEAD");
+  if (fields.wishes.exact) return bad("C0-Config: warm: not with C0-Exact, which keeps no pages");
+  const bool has_both_ends = fields.form == AnyRange::Form::kBothEnds;
+  if (has_both_ends || fields.form == AnyRange::Form::kWhole) return {};
+  return bad("C0-Config: warm: the Range must have both ends");
+}
+
 }  // namespace
 
 Result<cache::ObjectKey> parse_fetch_target(std::string_view target) {
@@ -191,6 +200,13 @@ Result<FetchFields> parse_fetch_fields(const net::Request& request,
     parsed.wishes = *wishes;
     if (Result<void> cut = cut_at_known_size(parsed); !cut)
       return std::unexpected(std::move(cut.error()));
+  }
+  if (found.config != nullptr) {
+    const Result<bool> warm = parse_warm(found.config->value);
+    if (!warm) return std::unexpected(warm.error());
+    parsed.wishes.warm = *warm;
+    Result<void> checked = *warm ? check_warm(request, parsed) : Result<void>();
+    if (!checked) return std::unexpected(std::move(checked.error()));
   }
   return parsed;
 }

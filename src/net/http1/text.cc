@@ -45,6 +45,8 @@ std::string_view known_status_line(unsigned status) {
       return "HTTP/1.1 504 Gateway Timeout\r\n";
     case 505:
       return "HTTP/1.1 505 HTTP Version Not Supported\r\n";
+    case 507:
+      return "HTTP/1.1 507 Insufficient Storage\r\n";
     default:
       return {};
   }

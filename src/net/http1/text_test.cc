@@ -25,6 +25,7 @@ TEST(Http1Text, EveryStatusThatWeSendHasItsName) {
       {502, "Bad Gateway"},
       {503, "Service Unavailable"},
       {504, "Gateway Timeout"},
+      {507, "Insufficient Storage"},
   };
   std::string scratch;
   for (const auto& [status, name] : names) {

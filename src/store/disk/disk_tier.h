@@ -150,6 +150,9 @@ class DiskTier {
   /// Whether offer() would drop no page for a page of this size.
   [[nodiscard]] bool has_room(uint64_t bytes) const;
 
+  /// The index is read, and the device is online and writable. Lock-free.
+  [[nodiscard]] bool takes_pages() const { return recovered() && io_->online() && io_->writable(); }
+
   /// As offer(), but writes now, beside the queue. When it returns, the page can be found; the page
   /// survives the end of the process a journal_delay later or after flush().
   [[nodiscard]] rt::Task<DiskWrite> write(rt::Worker& worker, DiskWriteSource& page);

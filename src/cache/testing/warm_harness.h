@@ -1,0 +1,129 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "base/random.h"
+#include "cache/range_reader.h"
+#include "origin/testing/fake_origin.h"
+#include "rt/testing/virtual_worker.h"
+#include "store/s3_fifo.h"
+#include "store/testing/faulty_device.h"
+
+namespace cachey::cache {
+
+/// For tests of Warms: one worker in virtual time, over a fake origin, if asked for with a disk.
+class WarmHarness : public ::testing::Test {
+ protected:
+  enum class Disk : uint8_t { kNone, kYes };
+  using Result = std::shared_ptr<std::optional<cachey::Result<Warmed>>>;
+
+  explicit WarmHarness(uint64_t memory, Disk disk = Disk::kNone, origin::GateLimits gate = {})
+      : gate_(gate, world_.clock(), metrics_),
+        memory_({.limit_bytes = memory}, std::make_unique<store::S3Fifo>(), world_.clock()),
+        device_(disk == Disk::kYes ? kDiskBytes : store::kUnitBytes),
+        disk_(disk == Disk::kYes ? open_disk() : nullptr),
+        cache_(FillConfig{}, origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
+               cache_metrics_, world_.clock(), disk_.get()) {}
+  ~WarmHarness() override {
+    device_.release();
+    settle();
+    EXPECT_EQ(memory_.admitted_bytes(), 0u);
+    EXPECT_EQ(cache_metrics_.warm.pages_under_way, 0);
+  }
+
+  static constexpr uint64_t kDiskBytes = kGiB / 2;
+
+  void settle() {
+    while (world_.worker().tasks().size() > 0) world_.pass(std::chrono::milliseconds(100));
+  }
+  void put(const std::string& object, uint64_t size, uint64_t seed = 1) {
+    origin_.put("b", object,
+                {.size = size, .seed = seed, .etag = "\"v" + std::to_string(seed) + "\""});
+  }
+  [[nodiscard]] std::shared_ptr<FetchSpec> spec(const std::string& object) {
+    auto made = std::make_shared<FetchSpec>();
+    made->key = ObjectKey{"k", object};
+    made->buckets = {"b"};
+    made->metrics = &cache_metrics_.of("k");
+    made->page_size = page_size_;
+    made->wishes.warm = true;
+    return made;
+  }
+  [[nodiscard]] WarmRequest request(const std::string& object, ByteRange range) {
+    return WarmRequest{.spec = spec(object), .range = range, .client = "c"};
+  }
+  [[nodiscard]] Result start(WarmRequest request, rt::Until until = {}) {
+    return world_.start(
+        cache_.warms().warm(world_.worker(), std::move(request), std::move(until)));
+  }
+  [[nodiscard]] cachey::Result<Warmed> warm(WarmRequest request, rt::Until until = {}) {
+    return world_.run(cache_.warms().warm(world_.worker(), std::move(request), std::move(until)));
+  }
+  [[nodiscard]] cachey::Result<Warmed> warm(const std::string& object, ByteRange range) {
+    return warm(request(object, range));
+  }
+  /// Reads the range as a client does. The number of bytes, or the error.
+  [[nodiscard]] cachey::Result<uint64_t> read(const std::string& object, ByteRange range) {
+    const std::shared_ptr<FetchSpec> made = spec(object);
+    made->wishes.warm = false;
+    return world_.run(read_all(made, range));
+  }
+  [[nodiscard]] size_t gets() const { return origin_.asked().size(); }
+  [[nodiscard]] PagePtr page(const std::string& object, uint32_t index = 0) {
+    const ObjectKey key{"k", object};
+    return cache_.table().find(key.view(), index);
+  }
+
+  rt::VirtualWorker world_;
+  Metrics metrics_;
+  CacheMetrics cache_metrics_{metrics_, 10};
+  origin::FakeOrigin origin_;
+  origin::Buckets buckets_{0.99, world_.clock(), metrics_};
+  origin::Gate gate_;
+  origin::ReadMetrics read_metrics_{metrics_};
+  store::MemoryTier memory_;
+  FixedRandom random_{0.37};
+  store::FaultyDevice device_;
+  std::unique_ptr<store::DiskTier> disk_;  // null: none
+  Cache cache_;
+  PageSize page_size_;
+
+ private:
+  [[nodiscard]] std::unique_ptr<store::DiskTier> open_disk() {
+    auto opened = store::DiskTier::open(device_, store::DiskTierConfig{},
+                                        store::DiskTier::Start::kKeep, world_.clock(), random_);
+    CHECK(opened.has_value());
+    (*opened)->recover();
+    return std::move(*opened);
+  }
+  [[nodiscard]] rt::Task<cachey::Result<uint64_t>> read_all(FetchSpecPtr of, ByteRange range) {
+    RangeReader reader(cache_, world_.worker(), std::move(of), range, RangeReader::Use::kBody);
+    std::optional<cachey::Result<void>> opened = reader.try_open();
+    if (!opened) opened = co_await reader.open();
+    if (!*opened) co_return std::unexpected(opened->error());
+    uint64_t bytes = 0;
+    while (!reader.at_end()) {
+      iovec parts[32];
+      const size_t count = reader.pin(parts);
+      if (count == 0) {
+        cachey::Result<void> more = co_await reader.wait();
+        if (!more) co_return std::unexpected(more.error());
+        continue;
+      }
+      uint64_t here = 0;
+      for (size_t i = 0; i < count; ++i) here += parts[i].iov_len;
+      reader.release(here);
+      bytes += here;
+    }
+    co_return bytes;
+  }
+};
+
+}  // namespace cachey::cache
