@@ -43,10 +43,11 @@ WarmMetrics::End end_of(const Result<Warmed>& warmed) {
 
 Warms::Warms(const WarmParts& parts)
     : parts_(parts),
-      places_(store::AdmissionsConfig{.timeout = kPlaceTimeout,
-                                      .waiting_per_bucket_max = kWaitingMax,
-                                      .waiting_max = kWaitingMax},
-              [this] { return places_limit(); }, parts.clock) {}
+      places_(
+          store::AdmissionsConfig{.timeout = kPlaceTimeout,
+                                  .waiting_per_bucket_max = kWaitingMax,
+                                  .waiting_max = kWaitingMax},
+          [this] { return places_limit(); }, parts.clock) {}
 
 rt::Task<Result<Warmed>> Warms::warm(rt::Worker& worker, WarmRequest request, rt::Until until) {
   const MonoTime now = parts_.clock.mono();
@@ -149,8 +150,8 @@ bool Warms::may_keep(uint64_t bytes) const {
 /// Whether these further bytes may be promised, of pages that the disk does not take.
 bool Warms::may_keep_in_memory(uint64_t bytes) const {
   if (is_memory_free(bytes)) return true;
-  const auto unread = static_cast<uint64_t>(
-      std::max<int64_t>(parts_.metrics.unread_bytes.load(), 0));
+  const auto unread =
+      static_cast<uint64_t>(std::max<int64_t>(parts_.metrics.unread_bytes.load(), 0));
   return unread + bytes <= parts_.memory.room_bytes() / kUnreadShare;
 }
 

@@ -43,27 +43,27 @@ struct WarmRequest {
 
 /// The result of a warm request.
 struct Warmed {
-  ObjectSourcePtr source;    ///< the version of the first page
-  bool may_refuse = false;   ///< that version refuses the request, so that no more was fetched
-  uint64_t pages = 0;        ///< of the range, cut at the object's end
-  uint64_t fetched = 0;      ///< of these, those that were not there
-  uint64_t bytes = 0;        ///< of the pages that were not there
+  ObjectSourcePtr source;   ///< the version of the first page
+  bool may_refuse = false;  ///< that version refuses the request, so that no more was fetched
+  uint64_t pages = 0;       ///< of the range, cut at the object's end
+  uint64_t fetched = 0;     ///< of these, those that were not there
+  uint64_t bytes = 0;       ///< of the pages that were not there
 };
 
 /// Brings pages into the cache for readers to come (`warm=1`). No reader of today pays for it:
 ///
 /// - Its fills are speculation at the origin's gate, and take memory only if it is free at once
-///   (Fills::try_reserve). After kPatience without memory the request is shed: kOverloaded. A reader
-///   that meets such a fill makes it demand.
+///   (Fills::try_reserve). After kPatience without memory the request is shed: kOverloaded. A
+///   reader that meets such a fill makes it demand.
 /// - All warm requests together have at most kPagesMax pages under way, and 1 / kMemoryShare of the
 ///   memory, or one page. Clients share both (store::Admissions); a request has at most
 ///   kPagesOfRequest. Requests that wait for a place are bounded, too.
 /// - With a disk that takes pages, a page is written before it counts. It leaves memory then, if
 ///   more than kFreeShare of the memory is used.
 /// - Without, a page stays in memory as a cold one (Evictable::cold). It may take memory that is
-///   free, up to kFreeShare, and else must fit into kUnreadShare, together with the other pages that
-///   came so and that nobody has read. So warm pages evict each other only past what is reported:
-///   kNoRoom.
+///   free, up to kFreeShare, and else must fit into kUnreadShare, together with the other pages
+///   that came so and that nobody has read. So warm pages evict each other only past what is
+///   reported: kNoRoom.
 ///
 /// The request ends with its deadline, or when its client leaves; the pages under way go on. Owned
 /// by the cache. Any thread; a `worker` passed in is the calling thread's own.
@@ -81,9 +81,10 @@ class Warms {
   explicit Warms(const WarmParts& parts);
 
   /// Success: all pages of the range are whole in memory or on the disk, or Warmed::may_refuse.
-  /// Errors: those of a fill; kTimeout and kCancelled, if `until` ended the wait; kOverloaded: shed;
-  /// kNoRoom; kChanged: the object has changed meanwhile; kNotCached: only cached pages are wanted;
-  /// kBadRequest: more than kRangePagesMax pages. REQUIRES: the spec's wishes are not own_buckets.
+  /// Errors: those of a fill; kTimeout and kCancelled, if `until` ended the wait; kOverloaded:
+  /// shed; kNoRoom; kChanged: the object has changed meanwhile; kNotCached: only cached pages are
+  /// wanted; kBadRequest: more than kRangePagesMax pages. REQUIRES: the spec's wishes are not
+  /// own_buckets.
   [[nodiscard]] rt::Task<Result<Warmed>> warm(rt::Worker& worker, WarmRequest request,
                                               rt::Until until);
 

@@ -67,8 +67,7 @@ rt::Task<Result<void>> Warms::warm_page(rt::Worker& worker, Job& job, uint32_t i
     if (!place) {
       std::string client = job.client;
       const uint64_t weight = weight_of(bytes_of(job, index));
-      Result<store::Admission> admitted =
-          co_await places_.admit(worker, std::move(client), weight);
+      Result<store::Admission> admitted = co_await places_.admit(worker, std::move(client), weight);
       if (!admitted) co_return std::unexpected(std::move(admitted.error()));
       place.emplace(std::move(*admitted));
       continue;  // another request may have brought the page meanwhile
@@ -95,7 +94,8 @@ ObjectSourcePtr Warms::find_here(rt::Worker& worker, const Job& job, uint32_t in
     PageTable::Found found = parts_.table.find_or_create(job.spec, index, FillOrder::kFromBegin);
     page = std::move(found.page);
     const bool is_made = found.created;
-    if (is_made && parts_.disk_reads.adopt_from_disk(worker, *page, store::DiskUse::kNone) == nullptr) {
+    if (is_made &&
+        parts_.disk_reads.adopt_from_disk(worker, *page, store::DiskUse::kNone) == nullptr) {
       parts_.table.remove(*page);
       page->fail(Error(ErrorKind::kCancelled, "the page itself was not asked for"));
       return nullptr;

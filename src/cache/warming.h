@@ -17,11 +17,7 @@ namespace cachey::cache {
 /// it. One worker's.
 struct Warms::Job {
   Job(rt::Worker& worker, const WarmRequest& request, MonoTime now, MonoTime until)
-      : spec(request.spec),
-        client(request.client),
-        began(now),
-        deadline(until),
-        changed(worker) {}
+      : spec(request.spec), client(request.client), began(now), deadline(until), changed(worker) {}
 
   /// The pages of an answer are of one version a bucket.
   [[nodiscard]] Result<void> take(ObjectSourcePtr version) {

@@ -1,5 +1,7 @@
 // Requests that bring pages into the cache for readers to come: HEAD with `warm=1` in C0-Config.
 
+#include "cache/warm.h"
+
 #include <fmt/format.h>
 
 #include <optional>
@@ -9,7 +11,6 @@
 #include "api/fetch/fetch.h"
 #include "api/preconditions.h"
 #include "cache/object_look.h"
-#include "cache/warm.h"
 
 namespace cachey::api {
 namespace {
@@ -58,8 +59,8 @@ rt::Task<void> Fetch::answer_warm(rt::Worker& worker, const net::Request& reques
     Result<cache::Warmed> warmed =
         co_await cache_.warms().warm(worker, std::move(wanted), warm.until);
     if (!warmed) {
-      const bool is_empty = asked.form == Form::kWhole &&
-                            warmed.error().kind() == ErrorKind::kRangeNotSatisfiable;
+      const bool is_empty =
+          asked.form == Form::kWhole && warmed.error().kind() == ErrorKind::kRangeNotSatisfiable;
       if (is_empty) {
         co_await answer_empty_warm(worker, warm);
       } else {

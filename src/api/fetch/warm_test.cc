@@ -72,10 +72,8 @@ class FetchWarm : public ::testing::Test {
   store::MemoryTier memory_{store::MemoryTierConfig{.limit_bytes = 256 * kMiB},
                             std::make_unique<store::S3Fifo>(), virtual_.clock()};
   cache::Cache cache_{cache::FillConfig{},
-                      origin::ReadContext{origin_, buckets_, gate_, read_metrics_},
-                      memory_,
-                      cache_metrics_,
-                      virtual_.clock()};
+                      origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
+                      cache_metrics_, virtual_.clock()};
 };
 
 TEST_F(FetchWarm, AnswersAsHeadDoesAndSaysWhatWasDone) {
@@ -157,8 +155,8 @@ TEST_F(FetchWarm, AnOldVersionRefusesNothing) {
   EXPECT_EQ(warm("bytes=0-9").status, 206u);
   virtual_.pass(std::chrono::milliseconds(1));
   put(2 * kPageBytes, "\"v2\"");
-  const RecordingWriter answer = ask(
-      {{"range", "bytes=0-33554431"}, {"c0-config", "warm=1"}, {"if-match", "\"v2\""}});
+  const RecordingWriter answer =
+      ask({{"range", "bytes=0-33554431"}, {"c0-config", "warm=1"}, {"if-match", "\"v2\""}});
   EXPECT_EQ(answer.status, 206u) << answer.text;
   EXPECT_EQ(answer.fields.at("ETag"), "\"v2\"");
   EXPECT_EQ(answer.fields.at("C0-Warm"), "pages=2; fetched=2; bytes=33554432");

@@ -60,8 +60,7 @@ class WarmHarness : public ::testing::Test {
     return WarmRequest{.spec = spec(object), .range = range, .client = "c"};
   }
   [[nodiscard]] Result start(WarmRequest request, rt::Until until = {}) {
-    return world_.start(
-        cache_.warms().warm(world_.worker(), std::move(request), std::move(until)));
+    return world_.start(cache_.warms().warm(world_.worker(), std::move(request), std::move(until)));
   }
   [[nodiscard]] cachey::Result<Warmed> warm(WarmRequest request, rt::Until until = {}) {
     return world_.run(cache_.warms().warm(world_.worker(), std::move(request), std::move(until)));
