@@ -1,6 +1,7 @@
 """A fleet: a scripted store that counts its requests, and nodes in front of it."""
 
 import collections
+import shutil
 import sys
 
 from fleet import PORT, ROOT, Node, get, new_address, wait_until
@@ -60,6 +61,7 @@ class Fleet:
                      "--threads", 1, *self._options]
         if self._disk:
             (self.folder / f"disk-{name}").mkdir()
+            self._stack.callback(shutil.rmtree, self.folder / f"disk-{name}", ignore_errors=True)  # after the node's end
             arguments += ["--disk-path", self.folder / f"disk-{name}", "--disk-capacity", self._disk]
         node = Node(name, arguments, self.store.environment(), self.folder, address or new_address(), under=under)
         self._stack.callback(node.end)
