@@ -30,9 +30,9 @@ PurgePage::PurgePage(cache::Cache& cache, Metrics& metrics)
       bytes_(metrics.counter("cachey_purged_bytes_total", "Bytes that purges removed")) {
   for (size_t scope = 0; scope < kScopes.size(); ++scope) {
     for (size_t outcome = 0; outcome < kOutcomes.size(); ++outcome) {
-      purges_[scope][outcome] = metrics.counter("cachey_purges_total", "Purges by their result",
-                                                {{"scope", std::string(kScopes[scope])},
-                                                 {"result", std::string(kOutcomes[outcome])}});
+      purges_[scope][outcome] = metrics.counter(
+          "cachey_purges_total", "Purges by their result",
+          {{"scope", std::string(kScopes[scope])}, {"result", std::string(kOutcomes[outcome])}});
     }
   }
 }
@@ -64,8 +64,7 @@ rt::Task<void> PurgePage::purge(rt::Worker& worker, KeyScope scope, size_t token
     co_return co_await reply_later(writer, 409, kBusy);
   }
   const MonoTime began = cache_.clock().mono();
-  Result<cache::Purged> purged =
-      co_await cache_.purges().purge(worker, scope, std::move(*turn));
+  Result<cache::Purged> purged = co_await cache_.purges().purge(worker, scope, std::move(*turn));
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(cache_.clock().mono() - began).count();
   const std::string_view name = kScopes[static_cast<size_t>(scope.what())];
@@ -77,8 +76,8 @@ rt::Task<void> PurgePage::purge(rt::Worker& worker, KeyScope scope, size_t token
                                {"token", token},
                                {"milliseconds", took},
                                {"error", purged.error().message()}});
-    const std::string text = fmt::format(
-        "the purge holds for memory alone; repeat it: {}\n", purged.error().message());
+    const std::string text =
+        fmt::format("the purge holds for memory alone; repeat it: {}\n", purged.error().message());
     co_return co_await reply_later(writer, 503, text);
   }
   count(scope, Outcome::kDone);

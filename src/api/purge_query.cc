@@ -58,8 +58,8 @@ Result<KeyScope> parse_purge_query(std::string_view query) {
   Result<Parameters> parameters = parameters_of(query);
   if (!parameters) return std::unexpected(std::move(parameters.error()));
   auto& [kind, object, prefix, all] = *parameters;
-  const int scopes = int{object.value.has_value()} + int{prefix.value.has_value()} +
-                     int{all.value.has_value()};
+  const int scopes =
+      int{object.value.has_value()} + int{prefix.value.has_value()} + int{all.value.has_value()};
   if (scopes != 1) return bad_query("one of object=, prefix= and all=true says what is purged");
   if (all.value && *all.value != "true") return bad_query("all must be true");
   if (!kind.value && !all.value) return bad_query("kind= is missing");

@@ -27,13 +27,34 @@ TEST(PurgeQuery, SaysWhatIsPurged) {
 }
 
 TEST(PurgeQuery, RefusesAllElse) {
-  for (const std::string query :
-       {"", "&", "kind=k", "object=o", "prefix=p", "kind=k&prefix=", "kind=k&object=",
-        "kind=&object=o", "kind=&all=true", "all", "all=", "all=1", "all=True", "all=true&all=true",
-        "kind=k&kind=k&all=true", "kind=k&object=o&prefix=p", "kind=k&object=o&all=true",
-        "kind=k&object=o&", "&all=true", "all=true&x=1", "kind=k&Object=o", "kind=k&object=%",
-        "kind=k&object=%zz", "kind=k&object=%ff", "kind=k&%6fbject=o", "kind=k;object=o",
-        "kind=%0a&all=true", "kind=k&prefix=%80"}) {
+  for (const std::string query : {"",
+                                  "&",
+                                  "kind=k",
+                                  "object=o",
+                                  "prefix=p",
+                                  "kind=k&prefix=",
+                                  "kind=k&object=",
+                                  "kind=&object=o",
+                                  "kind=&all=true",
+                                  "all",
+                                  "all=",
+                                  "all=1",
+                                  "all=True",
+                                  "all=true&all=true",
+                                  "kind=k&kind=k&all=true",
+                                  "kind=k&object=o&prefix=p",
+                                  "kind=k&object=o&all=true",
+                                  "kind=k&object=o&",
+                                  "&all=true",
+                                  "all=true&x=1",
+                                  "kind=k&Object=o",
+                                  "kind=k&object=%",
+                                  "kind=k&object=%zz",
+                                  "kind=k&object=%ff",
+                                  "kind=k&%6fbject=o",
+                                  "kind=k;object=o",
+                                  "kind=%0a&all=true",
+                                  "kind=k&prefix=%80"}) {
     const Result<KeyScope> scope = parse_purge_query(query);
     ASSERT_FALSE(scope) << query;
     EXPECT_EQ(scope.error().kind(), ErrorKind::kBadRequest) << query;

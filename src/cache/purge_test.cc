@@ -165,8 +165,8 @@ TEST_F(PurgeTest, ATailKeepsNothing) {
   origin_.behave({.head_delay = 100ms});
   auto exact = spec("o");
   exact->wishes.exact = true;
-  std::future<Seen> tail = ask(fetch_tail(cache_, workers_[0], exact, 1'000, clock_.mono(),
-                                          rt::Until(MonoTime::max())));
+  std::future<Seen> tail =
+      ask(fetch_tail(cache_, workers_[0], exact, 1'000, clock_.mono(), rt::Until(MonoTime::max())));
   wait_until([this] { return gets() == 1; });
   EXPECT_EQ(purge(object()).fenced, 1u);
   put(2);
@@ -308,8 +308,7 @@ TEST_F(PurgeWithDisk, AReaderOfTheDiskGetsItsBytesAndLeavesNothing) {
   put_on_disk();
   device_.hang_parts({{.range = {0, kDiskBytes}, .writes = false}});
   std::future<Got> before = read_all(1);
-  wait_until([this] { return cache_.table().objects() == 1; });
-  std::this_thread::sleep_for(5ms);
+  wait_until([this] { return memory_.pieces().admitted_bytes() > 0; });  // it is being read
   EXPECT_EQ(purge(object()).pages, 1u);
   put(2);
   expect_whole(read_all(2).get(), {0, kMiB});

@@ -108,7 +108,7 @@ class Catalog {
   static constexpr uint64_t kStepBlocks = 64;  ///< that are searched for parts to be removed
   static constexpr int kStepLooks = 512;  ///< at candidates for eviction, before the last removal
   static constexpr int kStepAnswers = 32;
-  static constexpr size_t kStepBuckets = 512;  ///< of a purge that looks at all pages
+  static constexpr size_t kStepBuckets = 128;  ///< of a purge that looks at all pages
   static constexpr size_t kCountedMax = 1'024;
   static constexpr size_t kNewerAnswersMax = 1'024;
 

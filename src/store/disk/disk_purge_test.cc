@@ -206,8 +206,8 @@ TEST_F(DiskPurge, TakesWhatCleaningHasCopiedMeanwhile) {
 
 TEST_F(DiskPurge, EndsWithTheProcess) {
   write("o");
-  const Result<DiskPurged> purged = disk_.run(
-      disk_.tier().purge(disk_.worker(), KeyScope::of_kind("kind"), [] { return true; }));
+  const Result<DiskPurged> purged =
+      disk_.run(disk_.tier().purge(disk_.worker(), KeyScope::of_kind("kind"), [] { return true; }));
   ASSERT_FALSE(purged);
   EXPECT_EQ(purged.error().kind(), ErrorKind::kCancelled);
 }

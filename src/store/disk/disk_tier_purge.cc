@@ -20,9 +20,7 @@ constexpr int kLogReadTries = 3;
 constexpr size_t kRemovalBytesMax = 256 * kKiB;
 constexpr uint64_t kAllBlocks = std::numeric_limits<uint64_t>::max();
 
-std::unexpected<Error> not_durable(const char* why) {
-  return fail(ErrorKind::kInternal, why);
-}
+std::unexpected<Error> not_durable(const char* why) { return fail(ErrorKind::kInternal, why); }
 
 }  // namespace
 
@@ -201,8 +199,8 @@ rt::Task<bool> DiskTier::purge_segment(rt::Worker& worker, JournalSegment segmen
     if (!io_->online() || log_io_->unanswered() > 0) co_return false;
     const uint64_t blocks = std::min(kBlocks, last - first);
     auto piece = std::make_shared<AlignedBuffer>(blocks * kJournalBlockBytes);
-    const uint64_t offset = segment.first_unit * kUnitBytes +
-                            (first - segment.first_block) * kJournalBlockBytes;
+    const uint64_t offset =
+        segment.first_unit * kUnitBytes + (first - segment.first_block) * kJournalBlockBytes;
     const IoStatus status = co_await read_log(worker, offset, piece);
     if (status.error == ETIMEDOUT) co_return false;
     if (status.ok()) {

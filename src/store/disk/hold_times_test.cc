@@ -156,5 +156,38 @@ TEST_F(DiskHoldTimesTest, PagesThatAreWrittenAgainAndAgain) {
   });
 }
 
+TEST_F(DiskHoldTimesTest, APurgeOfAllPages) {
+  expect_short_holds("a purge of all pages", [&] {
+    make_tier(full_scale() ? 8 * kGiB : 128 * kMiB);
+    const uint64_t pages = full_scale() ? 1'000'000 : 10'000;
+    for (uint64_t i = 0; i < pages; ++i) {
+      write(std::to_string(i), 0, 4 * kKiB);
+      if (i % 10'000 == 0) settle();  // else the journal takes no more pages
+    }
+    settle();
+    tier_->hold_times().watch();
+    const Result<DiskPurged> purged =
+        virtual_.run(tier_->purge(virtual_.worker(), KeyScope::all(), [] { return false; }));
+    EXPECT_TRUE(purged);
+    EXPECT_EQ(purged->pages, pages);
+    return longest_hold();
+  });
+}
+
+TEST_F(DiskHoldTimesTest, APurgeOfAnObjectOfManyPages) {
+  expect_short_holds("a purge of an object of many pages", [&] {
+    make_tier(full_scale() ? 4 * kGiB : kGiB);
+    const uint32_t pages = full_scale() ? 65'536 : 8'192;
+    for (uint32_t page = 0; page < pages; ++page) write("object", page, 4 * kKiB);
+    settle();
+    const Result<DiskPurged> purged = virtual_.run(
+        tier_->purge(virtual_.worker(), KeyScope::object("kind", "object"), [] { return false; }));
+    EXPECT_TRUE(purged);
+    EXPECT_EQ(purged->pages, pages);
+    EXPECT_EQ(purged->bytes, pages * 4 * kKiB);
+    return longest_hold();
+  });
+}
+
 }  // namespace
 }  // namespace cachey::store
