@@ -178,6 +178,23 @@ def test_wrong_options_are_noticed_before_any_node_is_purged(run):
     assert code == 2 and "HOST:PORT" in err and node.asked == []
 
 
+def test_a_fleet_behind_haproxy_is_warmed_by_haproxy_and_purged_at_the_nodes(run, monkeypatch, tmp_path):
+    """HAProxy has owners of its own: a warm straight to the nodes would fill others."""
+    (tmp_path / "manifest").write_text("k/a\n")
+    with ScriptedNode(Objects({"/k/a": 10})) as haproxy, ScriptedNode(Objects({"/k/a": 10})) as node:
+        monkeypatch.setenv("CACHEY_NODES", node.name)
+        monkeypatch.setenv("CACHEY_VIA", f"http://{haproxy.name}")
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO()))
+        assert run("warm", tmp_path / "manifest", "--check")[0] == run("read", "k/a")[0] == 0
+        assert [method for method, *_ in haproxy.asked] == ["HEAD", "HEAD", "GET"] and node.asked == []
+        assert run("--admin-node", f"{node.name}={node.name}", "purge", "k/a")[0] == 0
+        assert [method for method, *_ in node.asked] == ["POST"] and len(haproxy.asked) == 3
+        code, _, err = run("owner", "k/a")
+        assert code == 2 and "HAProxy chooses owners" in err
+        assert run("--nodes", node.name, "read", "k/a")[0] == 0  # of the command line: another fleet
+        assert len(node.asked) == 2 and len(haproxy.asked) == 3
+
+
 @pytest.mark.parametrize("option", ["--nodes", "--via"])
 def test_an_empty_list_of_nodes_is_not_the_fleet_of_the_environment(run, monkeypatch, option):
     """As `--nodes "$STAGING"` gives, if the variable is not set."""
@@ -240,7 +257,7 @@ def test_read_writes_a_file_when_it_is_whole(run, tmp_path):
     [
         (["status"], "name the nodes by --nodes|--nodes or CACHEY_NODES"),
         (["--via", "http://127.0.0.1:1", "status"], "asks each node"),
-        (["--nodes", "a:1", "--via", "http://b:1", "status"], "exclude each other"),
+        (["--nodes", "a:1", "--via", "http://b:1", "owner", "k/a"], "rule of its own"),
         (["--nodes", "a:1", "warm"], "needs a manifest or --prefix"),
         (["--nodes", "a:1", "warm", "/nonexistent/file"], "No such file"),
         (["--nodes", "a:1", "warm", "--rate", "fast", "-"], "not a size"),

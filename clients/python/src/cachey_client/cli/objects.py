@@ -15,7 +15,7 @@ from ..client import Client
 from ..errors import OutOfRange
 from .manifest import ranges_of, split_name
 from .plan import GROUP
-from .settings import UsageError, add_options, make_client
+from .settings import UsageError, add_options, fleet_of, make_client
 from .text import shown, size_of
 
 _PIECE = 32 << 20
@@ -26,7 +26,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "owner",
         help="which node has an object",
         description="The nodes in the order in which "
-        "clients ask for an object's bytes: the owner first. Each GiB of an object has an owner of its own.",
+        "clients ask for an object's bytes: the owner first. Each GiB of an object has an owner of its own. "
+        "HAProxy has a rule of its own: with --via or CACHEY_VIA this command refuses.",
     )
     owner.add_argument("object", metavar="KIND/KEY")
     owner.add_argument(
@@ -68,6 +69,10 @@ def _name(options: argparse.Namespace) -> tuple[str, str]:
 
 def run_owner(options: argparse.Namespace) -> int:
     kind, key = _name(options)
+    if fleet_of(options)[1]:
+        raise UsageError(
+            "HAProxy chooses owners by a rule of its own: owner is for fleets without --via and CACHEY_VIA"
+        )
     with make_client(options, nodes_needed=True) as client:
         names = [node.name for node in client.nodes]
     for node in placement.rank(names, kind, key, options.offset // GROUP):

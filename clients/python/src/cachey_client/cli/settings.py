@@ -33,7 +33,11 @@ def add_options(parser: argparse.ArgumentParser, default: object = None) -> None
         metavar="LIST",
         help="HOST:PORT,... or dns:HOST:PORT or file:PATH; default: the environment's CACHEY_NODES",
     )
-    option("--via", metavar="URL", help="HAProxy in front of the fleet, instead of --nodes; default: CACHEY_VIA")
+    option(
+        "--via",
+        metavar="URL",
+        help="HAProxy in front of the fleet: warm and read go there, and HAProxy chooses nodes; default: CACHEY_VIA",
+    )
     option(
         "--token-file", metavar="FILE", help="a file with the token of --auth-tokens; default: CACHEY_TOKEN, the token"
     )
@@ -58,6 +62,16 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def fleet_of(options: argparse.Namespace) -> tuple[str | None, str | None]:
+    """(nodes, HAProxy's URL). With both, HAProxy chooses the node of each read. With an option of the command line
+    the environment does not count: that fleet may be another one."""
+    if options.nodes == "" or options.via == "":  # of an unset variable
+        raise UsageError("an empty --nodes or --via names no fleet")
+    if options.nodes or options.via:
+        return options.nodes, options.via
+    return os.environ.get("CACHEY_NODES") or None, os.environ.get("CACHEY_VIA") or None
+
+
 def make_client(
     options: argparse.Namespace,
     *,
@@ -68,18 +82,12 @@ def make_client(
 ) -> Client:
     """The client of the options. Raises UsageError."""
     environment = os.environ
-    if options.nodes == "" or options.via == "":  # of an unset variable: not the fleet of the environment instead
-        raise UsageError("an empty --nodes or --via names no fleet")
-    named: str | list[str] | None = nodes or options.nodes or environment.get("CACHEY_NODES")
-    via = None if nodes or options.nodes else options.via or environment.get("CACHEY_VIA")
-    if options.via and options.nodes:
-        raise UsageError("--nodes and --via exclude each other")
-    if options.via:
-        named = None
-    elif named:
-        via = None
-    if nodes_needed and not named:
-        raise UsageError("this command asks each node: name them by --nodes or CACHEY_NODES")
+    named: str | list[str] | None
+    named, via = fleet_of(options)
+    if nodes_needed or nodes:
+        named, via = nodes or named, None
+        if not named:
+            raise UsageError("this command asks each node: name them by --nodes or CACHEY_NODES")
     if not named and not via:
         raise UsageError("name the nodes by --nodes or CACHEY_NODES, or HAProxy by --via or CACHEY_VIA")
     if isinstance(named, str) and not named.startswith(("dns:", "file:")):
