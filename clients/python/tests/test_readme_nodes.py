@@ -13,6 +13,7 @@ from real_nodes import FolderFleet
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 ROOT = PACKAGE.parents[1]
+TOKEN = "a-token-of-the-admin-0123456789"
 NODES = '["10.0.0.1:8080", "10.0.0.2:8080"]'
 
 
@@ -22,7 +23,11 @@ def blocks(document, language):
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory):
-    with FolderFleet(tmp_path_factory.mktemp("fleet")) as fleet:
+    folder = tmp_path_factory.mktemp("fleet")
+    (folder / "tokens").write_text(f"{TOKEN}\n")
+    with FolderFleet(
+        folder, options=["--admin-listen", "127.0.0.1:9090", "--admin-tokens", folder / "tokens"]
+    ) as fleet:
         fleet.put("demo", "numbers.txt", "".join(f"{number}\n" for number in range(1, 100_001)).encode())
         yield fleet
 
@@ -57,14 +62,19 @@ def test_the_program_runs_as_it_stands(machine, fleet):
     assert re.fullmatch(r"404 127\.[\d.]+:\d+", failure)
 
 
-def test_the_first_commands_run_as_they_stand(machine, fleet):
-    script, *_ = blocks(ROOT / "docs" / "cacheyctl.md", "sh")
+def test_the_commands_run_as_they_stand(machine, fleet):
+    script = "\n".join(blocks(ROOT / "docs" / "cacheyctl.md", "sh"))
     assert "=10.0.0.1:8080,10.0.0.2:8080" in script
+    (machine / "token").write_text(f"{TOKEN}\n")
     path = f"{machine / 'venv/bin'}:{os.environ['PATH']}"
     script = script.replace("10.0.0.1:8080,10.0.0.2:8080", ",".join(fleet.names))
-    done = subprocess.run(["bash", "-ec", script], env={"PATH": path}, capture_output=True, text=True, check=False)
+    command = ["bash", "-ec", script]
+    done = subprocess.run(command, cwd=machine, env={"PATH": path}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     heading, *rows = done.stdout.splitlines()
     assert heading.startswith("NODE") and {row.split()[0] for row in rows[:2]} == set(fleet.names)
     assert all(row.split()[1] == "ready" for row in rows[:2])
-    assert set(rows[2:4]) == set(fleet.names) and rows[4:] == ["1", "2", "3", "4", "5"]
+    assert set(rows[2:4]) == set(fleet.names) and rows[4:9] == ["1", "2", "3", "4", "5"]
+    assert "1 objects warmed" in done.stderr and "1 parts checked, 1 of them were there" in done.stderr
+    assert rows[9].split()[:2] == ["NODE", "PAGES"] and {row.split()[0] for row in rows[10:]} == set(fleet.names)
+    assert sorted(row.split()[1] for row in rows[10:]) == ["0", "1"]
