@@ -50,7 +50,8 @@ struct Warmed {
   uint64_t bytes = 0;       ///< of the pages that were not there
 };
 
-/// Brings pages into the cache for readers to come (`warm=1`). No reader of today pays for it:
+/// Brings pages into the cache for readers to come (`warm=1`). Readers of today do not wait for
+/// memory or turns because of it:
 ///
 /// - Its fills are speculation at the origin's gate, and take memory only if it is free at once
 ///   (Fills::try_reserve). After kPatience without memory the request is shed: kOverloaded. A
