@@ -26,6 +26,9 @@ _FORMS = {  # a key: the ways to write the key in a path
     "%2F": ["%252F"],
     "ü/é.bin": ["%C3%BC/%C3%A9.bin", "%c3%bc/%c3%a9.bin"],
     "a|b": ["a%7Cb", "a|b"],
+    "|c": ["|c", "%7Cc"],
+    "|5|0": ["|5|0", "%7C5%7C0"],
+    "||": ["||"],
     "a?b#c": ["a%3Fb%23c"],
     "dir/": ["dir/", "dir%2F"],
 }
@@ -63,7 +66,8 @@ def test_all_forms_of_a_name_have_one_owner(place, key):
     for form in _FORMS[key]:
         host = f"{_KIND}.{_DOMAIN}"
         answers = [place.fetch(form), place.s3(form), place.s3(form, style=host), place.s3(form, style=host.title()),
-                   place.s3(form, style=f"{host}:{place.haproxy.s3_port}")]
+                   place.s3(form, style=f"{host}:{place.haproxy.s3_port}"), place.s3(form, style=f"{host}."),
+                   place.s3(form, style=f"{host}.:{place.haproxy.s3_port}")]
         for owner, status, body in answers:
             if key in _DOTS:  # the path came to the node as it was written
                 assert status == 403, (form, status, body)
@@ -103,8 +107,10 @@ def test_each_gib_has_the_same_owner_at_both_faces(place):
     for gib in range(40):
         at = {"Range": f"bytes={gib * GIB}-{gib * GIB + 9}"}
         last = {"Range": f"bytes={gib * GIB + GIB - 10}-{gib * GIB + GIB - 1}"}
-        answers = [place.fetch("large", at, "lake"), place.fetch("large", last, "lake"),
-                   place.s3("large", at, kind="lake"), place.s3("large", at, style=f"lake.{_DOMAIN}")]
+        other = {"Range": at["Range"].replace("bytes=", "Bytes=00")}
+        answers = [place.fetch("large", at, "lake"), place.fetch("large", last, "lake"), place.fetch("large", other, "lake"),
+                   place.s3("large", at, kind="lake"), place.s3("large", other, kind="lake"),
+                   place.s3("large", at, style=f"lake.{_DOMAIN}")]
         assert {status for _, status, _ in answers} == {206}
         assert len({owner for owner, _, _ in answers}) == 1
         found.add(answers[0][0])

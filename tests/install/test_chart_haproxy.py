@@ -56,6 +56,16 @@ def test_the_chart_has_the_text_of_the_central_form():
     assert meaning(chart.render({"s3": {"enabled": True, "open": True, "domains": ["s3.example.com"]}}).haproxy_text) == meaning(central)
 
 
+def test_the_longest_domain_decides_as_in_the_server_and_case_does_not_matter(tmp_path):
+    def domains(*names):
+        return chart.render({"s3": {"enabled": True, "open": True, "domains": [*names]}}).haproxy_text
+
+    text = domains("EU.s3.example.com", "s3.Example.com")
+    assert text == domains("s3.example.com", "eu.s3.example.com")
+    assert re.findall(r"regsub\((.*?)[$],\)", text) == [f"[.]{name}s3[.]example[.]com[.]?" for name in ("", "eu[.]")]
+    check(text, tmp_path)
+
+
 @pytest.mark.parametrize("name", _WITH_HAPROXY)
 def test_one_line_a_pod_with_the_id_of_its_ordinal(name):
     spec = rendered(name).find("StatefulSet")["spec"]

@@ -57,7 +57,7 @@ frontend fetch
     bind {{ include "cachey.haproxyBind" (dict "root" . "port" $v.port) }}
     http-request set-header X-Request-Id %[uuid()] unless { req.hdr(X-Request-Id) -m found }
     http-request set-var(txn.gib) int(0)
-    http-request set-var(txn.gib) req.fhdr(range),regsub(^bytes=,),field(1,-),div(1073741824) if { req.fhdr(range) -m reg ^bytes=[0-9]+- }
+    http-request set-var(txn.gib) req.fhdr(range),regsub(^bytes=,,i),field(1,-),div(1073741824) if { req.fhdr(range) -m reg -i ^bytes=[0-9]+- }
     http-request set-var-fmt(txn.key) "%[path,regsub(^/fetch/,/),url_dec]|%[var(txn.gib)]"
     default_backend nodes
 
@@ -87,13 +87,18 @@ frontend s3
     bind {{ include "cachey.haproxyBind" (dict "root" . "port" $v.s3.port) }}
     http-request set-header X-Request-Id %[uuid()] unless { req.hdr(X-Request-Id) -m found }
     http-request set-var(txn.gib) int(0)
-    http-request set-var(txn.gib) req.fhdr(range),regsub(^bytes=,),field(1,-),div(1073741824) if { req.fhdr(range) -m reg ^bytes=[0-9]+- }
+    http-request set-var(txn.gib) req.fhdr(range),regsub(^bytes=,,i),field(1,-),div(1073741824) if { req.fhdr(range) -m reg -i ^bytes=[0-9]+- }
     http-request set-var-fmt(txn.key) "%[path,url_dec]|%[var(txn.gib)]"
+{{- $domains := list }}
 {{- range $v.s3.domains }}
-    http-request set-var(txn.bucket) req.hdr(host),host_only,regsub([.]{{ replace "." "[.]" . }}$,)
-    http-request set-var-fmt(txn.key) "/%[var(txn.bucket)]%[path,url_dec]|%[var(txn.gib)]" if { req.hdr(host),host_only -m end .{{ . }} }
+{{- $domains = append $domains (printf "%04d%s" (len .) (lower .)) }}
 {{- end }}
-    http-request set-var-fmt(txn.key) "%[uuid()]" if { var(txn.key) -m reg ^/[^/]*/?[|] }
+{{- range sortAlpha $domains }}{{/* The longest one that a name has is the last one, and decides. */}}
+{{- $domain := substr 4 -1 . | replace "." "[.]" }}
+    http-request set-var(txn.bucket) req.hdr(host),host_only,regsub([.]{{ $domain }}[.]?$,)
+    http-request set-var-fmt(txn.key) "/%[var(txn.bucket)]%[path,url_dec]|%[var(txn.gib)]" if { req.hdr(host),host_only -m reg [.]{{ $domain }}[.]?$ }
+{{- end }}
+    http-request set-var-fmt(txn.key) "%[uuid()]" if { var(txn.key) -m reg ^/[^/|]*/?[|][0-9]+$ }
     default_backend s3nodes
 
 backend s3nodes
