@@ -49,7 +49,8 @@ class PurgeHits : public ::testing::Test {
     return found;
   }
   static std::chrono::nanoseconds quantile(Times& times, double of) {
-    const auto at = times.begin() + static_cast<ptrdiff_t>(of * static_cast<double>(times.size() - 1));
+    const auto at =
+        times.begin() + static_cast<ptrdiff_t>(of * static_cast<double>(times.size() - 1));
     std::nth_element(times.begin(), at, times.end());
     return *at;
   }
@@ -74,7 +75,9 @@ class PurgeHits : public ::testing::Test {
 
 TEST_F(PurgeHits, APurgeBesideThemTakesItsObjectsAlone) {
   fill();
-  Times idle = beside([] { std::this_thread::sleep_for(std::chrono::milliseconds(store::full_scale() ? 2'000 : 50)); });
+  Times idle = beside([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(store::full_scale() ? 2'000 : 50));
+  });
   const KeyScope scope = KeyScope::prefix("k", "goes/");
   size_t taken = 0;
   Times busy = beside([&] {

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "store/disk/superblock.h"
+#include "store/testing/catalog_rig.h"
 #include "store/testing/disk_harness.h"
 
 namespace cachey::store {
@@ -202,6 +204,37 @@ TEST_F(DiskPurge, TakesWhatCleaningHasCopiedMeanwhile) {
   }
   for (int i = 0; i < 3'000; ++i)
     EXPECT_TRUE(disk_.has(make_page("keep" + std::to_string(i), 0, 10)));
+}
+
+/// A segment that is cleaned before the purge has read it: its records are looked at as they are
+/// copied.
+TEST(CatalogPurge, LooksAtWhatCleaningCopies) {
+  CatalogRig rig(64 * kMiB);
+  for (const uint64_t object : {1, 2}) ASSERT_TRUE(rig.add(object, 0, 10));
+  rig.write_journal();
+  const auto copy = [&rig](uint64_t object, std::string_view key) {
+    const DiskEntry& entry = *rig.find(object);
+    PageRecord record;
+    record.object = CatalogRig::id(object);
+    record.at = entry.at;
+    record.generation = entry.generation;
+    record.bytes = entry.bytes;
+    record.kind = "kind";
+    record.key = key;
+    const std::string encoded = encode_page_record(record, entry.extents(), entry.sums());
+    RecordReader reader(std::as_bytes(std::span(encoded)));
+    rig.catalog().copy(std::get<PageRecord>(*reader.next()), entry.journal_block);
+  };
+  rig.catalog().begin_purge(KeyScope::prefix("kind", "goes/"));
+  copy(1, "goes/1");
+  copy(2, "stays/2");
+  ASSERT_TRUE(rig.add(3, 0, 10));
+  rig.write_journal();
+  copy(3, "goes/3");
+  EXPECT_EQ(rig.catalog().end_purge().pages, 1u);
+  EXPECT_EQ(rig.find(1), nullptr);
+  EXPECT_NE(rig.find(2), nullptr);
+  EXPECT_NE(rig.find(3), nullptr) << "it came after the purge had begun";
 }
 
 TEST_F(DiskPurge, EndsWithTheProcess) {
