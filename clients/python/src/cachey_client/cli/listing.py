@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 import urllib.parse
 import xml.etree.ElementTree
@@ -25,6 +26,8 @@ class Listing:
         self._bucket, self._prefix = split_url(url)
         self._kind = kind or self._bucket
         self._endpoint = endpoint
+        if endpoint is not None:
+            _base(endpoint)
         self._pages = _pages_of_boto3 if has_boto3() else _pages_of_endpoint
         if endpoint is None and not has_boto3():
             raise ValueError(
@@ -58,16 +61,18 @@ Page = list[tuple[str, int]]
 
 def _pages_of_boto3(bucket: str, prefix: str, endpoint: str | None) -> Iterator[Page]:
     import boto3  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    import botocore.config  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-    client = boto3.client("s3", endpoint_url=endpoint)
+    session = boto3.session.Session()
+    unsigned = endpoint is not None and session.get_credentials() is None  # an endpoint may want no keys
+    config = botocore.config.Config(signature_version=botocore.UNSIGNED) if unsigned else None
+    client = session.client("s3", endpoint_url=endpoint, config=config)
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         yield [(entry["Key"], entry["Size"]) for entry in page.get("Contents", ())]
 
 
 def _pages_of_endpoint(bucket: str, prefix: str, endpoint: str | None) -> Iterator[Page]:
-    base = urllib.parse.urlsplit(endpoint or "")
-    if base.scheme not in ("http", "https") or not base.hostname:
-        raise ValueError("--s3-endpoint is http://HOST:PORT or https://HOST:PORT")
+    base = _base(endpoint or "")
     path = f"{base.path.rstrip('/')}/{urllib.parse.quote(bucket)}"
     token: str | None = None
     while True:
@@ -84,6 +89,13 @@ def _pages_of_endpoint(bucket: str, prefix: str, endpoint: str | None) -> Iterat
         token = following
 
 
+def _base(endpoint: str) -> urllib.parse.SplitResult:
+    base = urllib.parse.urlsplit(endpoint)
+    if base.scheme not in ("http", "https") or not base.hostname:
+        raise ValueError("--s3-endpoint is http://HOST:PORT or https://HOST:PORT")
+    return base
+
+
 def _get(base: urllib.parse.SplitResult, target: str) -> bytes:
     host = base.hostname or ""
     connection = (
@@ -98,20 +110,32 @@ def _get(base: urllib.parse.SplitResult, target: str) -> bytes:
     finally:
         connection.close()
     if response.status != 200:
-        raise ValueError(f"the list of {base.netloc} failed: {response.status} {body[:300].decode('utf-8', 'replace')}")
+        raise ValueError(f"the list of {base.netloc} failed: {response.status} {_reason(body)}")
     if len(body) > _LARGEST_PAGE:
         raise ValueError(f"the list of {base.netloc} has a page of more than {_LARGEST_PAGE} bytes")
     return body
 
 
+def _reason(body: bytes) -> str:
+    """Code and message of an error of S3, else the begin of the body."""
+    text = body[:4096].decode("utf-8", "replace")
+    found = [re.search(rf"<{name}>([^<]+)</{name}>", text) for name in ("Code", "Message")]
+    return ": ".join(match[1] for match in found if match) or text[:300]
+
+
 def _read_page(document: bytes) -> tuple[Page, str | None]:
     """(entries, token of the next page) of a ListBucketResult."""
-    root = xml.etree.ElementTree.fromstring(document)  # noqa: S314 (expat limits what entities expand to)
+    try:
+        root = xml.etree.ElementTree.fromstring(document)  # noqa: S314 (expat limits what entities expand to)
+    except xml.etree.ElementTree.ParseError as error:
+        raise ValueError(f"the endpoint's list is no XML: {error}") from None
     space = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
     encoded = root.findtext(f"{space}EncodingType") == "url"
     page = []
     for found in root.iter(f"{space}Contents"):
-        key = found.findtext(f"{space}Key") or ""
-        page.append((urllib.parse.unquote_plus(key) if encoded else key, int(found.findtext(f"{space}Size") or "0")))
+        key, size = found.findtext(f"{space}Key") or "", found.findtext(f"{space}Size") or "0"
+        if not re.fullmatch(r"[0-9]{1,19}", size):
+            raise ValueError(f"the endpoint's list has a size that is no number: {size[:60]!r}")
+        page.append((urllib.parse.unquote_plus(key) if encoded else key, int(size)))
     following = root.findtext(f"{space}NextContinuationToken")
     return page, following if root.findtext(f"{space}IsTruncated") == "true" and following else None

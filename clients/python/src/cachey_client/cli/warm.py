@@ -15,6 +15,7 @@ import tempfile
 from contextlib import ExitStack
 from typing import BinaryIO
 
+from ..errors import described
 from . import manifest
 from .listing import Listing
 from .plan import Plan, Task
@@ -186,7 +187,9 @@ def pass_over(
         with contextlib.suppress(KeyboardInterrupt):  # a second one ends the wait
             working.wait(_PATIENCE)
     if plan.fault is not None:
-        progress.failure("the list of objects", f"{type(plan.fault).__name__}: {plan.fault}")
+        progress.failure(
+            "the list of objects", str(plan.fault) if isinstance(plan.fault, ValueError) else described(plan.fault)
+        )
         working.stop("the list of objects broke off")
     return working.snapshot()
 
