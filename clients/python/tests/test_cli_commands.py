@@ -258,6 +258,8 @@ def test_read_writes_a_file_when_it_is_whole(run, tmp_path):
         (["status"], "name the nodes by --nodes|--nodes or CACHEY_NODES"),
         (["--via", "http://127.0.0.1:1", "status"], "asks each node"),
         (["--nodes", "a:1", "--via", "http://b:1", "owner", "k/a"], "rule of its own"),
+        (["--nodes=a:1", "--nodes=a:2", "purge", "--all", "--yes"], "--nodes is given twice"),
+        (["purge", "--all", "--yes", "--nodes=a:1", "--nodes=a:2"], "--nodes is given twice"),
         (["--nodes", "a:1", "warm"], "needs a manifest or --prefix"),
         (["--nodes", "a:1", "warm", "/nonexistent/file"], "No such file"),
         (["--nodes", "a:1", "warm", "--rate", "fast", "-"], "not a size"),

@@ -30,9 +30,7 @@ class Listing:
             _base(endpoint)
         self._pages = _pages_of_boto3 if has_boto3() else _pages_of_endpoint
         if endpoint is None and not has_boto3():
-            raise ValueError(
-                "--prefix needs boto3 (pip install 'cachey-client[s3]'), or --s3-endpoint of an endpoint without keys"
-            )
+            raise ValueError("--prefix needs boto3 (pip install boto3), or --s3-endpoint of an endpoint without keys")
 
     def __iter__(self) -> Iterator[Entry]:
         for page in self._pages(self._bucket, self._prefix, self._endpoint):

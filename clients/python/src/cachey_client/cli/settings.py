@@ -21,6 +21,18 @@ class UsageError(Exception):
     """The command line or the environment is wrong: exit code 2."""
 
 
+class _Once(argparse.Action):
+    """`--nodes=cachey-{0..3}:80` without quotes is four options to a program that bash starts. The last one alone would
+    be another fleet."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest, None) is not None:
+            parser.error(f"{option} is given twice; a list has commas, and {{0..3}} needs quotes")
+        setattr(namespace, self.dest, values)
+
+
 def add_options(parser: argparse.ArgumentParser, default: object = None) -> None:
     """The options of the fleet. With argparse.SUPPRESS as the default, an option before the command counts, too."""
     fleet = parser.add_argument_group("the fleet")
@@ -31,11 +43,13 @@ def add_options(parser: argparse.ArgumentParser, default: object = None) -> None
     option(
         "--nodes",
         metavar="LIST",
+        action=_Once,
         help="HOST:PORT,... or dns:HOST:PORT or file:PATH; default: the environment's CACHEY_NODES",
     )
     option(
         "--via",
         metavar="URL",
+        action=_Once,
         help="HAProxy in front of the fleet: warm and read go there, and HAProxy chooses nodes; default: CACHEY_VIA",
     )
     option(
