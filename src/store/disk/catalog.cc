@@ -44,7 +44,9 @@ DiskEntry* Catalog::find(const ObjectId& object, PageAt at) const {
 }
 
 ObjectSourcePtr Catalog::version_of(const ObjectId& object) const {
-  const DiskObject* any = find_if(object, [](const DiskObject&) { return true; });
+  // Readers and writes may still hold the space of an object that has no page any more.
+  const DiskObject* any =
+      find_if(object, [](const DiskObject& other) { return other.pages != nullptr; });
   return any == nullptr ? nullptr : any->source;
 }
 

@@ -237,6 +237,20 @@ TEST(CatalogPurge, LooksAtWhatCleaningCopies) {
   EXPECT_NE(rig.find(3), nullptr) << "it came after the purge had begun";
 }
 
+/// The object's entry lives as long as a reader or a write holds its space.
+TEST_F(DiskPurge, NoVersionIsLeftWhileAReaderHoldsAPage) {
+  for (const KeyScope& scope : {KeyScope::object("kind", "o"), KeyScope::prefix("kind", "o"),
+                                KeyScope::of_kind("kind"), KeyScope::all()}) {
+    write("o");
+    ASSERT_NE(disk_.tier().version_of("kind", "o"), nullptr);
+    const std::optional<DiskPageRef> held =
+        disk_.tier().find(disk_.worker(), "kind", "o", PageAt::page(0));
+    ASSERT_TRUE(held);
+    ASSERT_TRUE(purge(scope));
+    EXPECT_EQ(disk_.tier().version_of("kind", "o"), nullptr) << static_cast<int>(scope.what());
+  }
+}
+
 TEST_F(DiskPurge, EndsWithTheProcess) {
   write("o");
   const Result<DiskPurged> purged =
