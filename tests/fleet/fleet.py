@@ -11,6 +11,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -18,6 +19,7 @@ BINARY = pathlib.Path(os.environ.get("CACHEY_BIN", ROOT / "build" / "release" / 
 SLOW = float(os.environ.get("CACHEY_TEST_SLOW", "1"))
 PORT = 8080
 _KEPT_FROM_OUTSIDE = ("PATH", "TMPDIR", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS")
+_WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "KILL")
 LONG = os.environ.get("CACHEY_TEST_FLEET") == "long"
 _addresses = itertools.count(1)
 running = []
@@ -58,12 +60,15 @@ def get(address, port, target, headers=None, timeout=30):
 
 
 class Process:
-    """A child process with its log; ended by the test, at the latest by the `with`."""
+    """A child process with its log; ended by the test, at the latest by the `with`, or by the kernel if the tests are
+    killed."""
 
     def __init__(self, command, log, environment=None):
         self.log = pathlib.Path(log)
         with open(self.log, "ab") as out:
-            self._process = subprocess.Popen([str(word) for word in command], env=environment, stdin=subprocess.DEVNULL,
+            # The kernel's word is for the thread that made the process, so this is not for threads that end.
+            bound = _WITH_ITS_PARENT if threading.current_thread() is threading.main_thread() else ()
+            self._process = subprocess.Popen([*bound, *(str(word) for word in command)], env=environment, stdin=subprocess.DEVNULL,
                                              stdout=out, stderr=out, start_new_session=True)
         running.append(self)
 

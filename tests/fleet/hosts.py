@@ -1,57 +1,79 @@
 """Machines: network namespaces on one bridge of this machine, which can vanish without a packet. Needs root."""
 
+import contextlib
 import ctypes
-import itertools
 import os
 import socket
 import subprocess
 import threading
 
 _CLONE_NEWNET = 0x40000000
-_numbers = itertools.count(1)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def ip(words):
-    subprocess.run(["ip", *words.split()], check=True)
+    subprocess.run(["ip", *words.split()], check=True, stderr=subprocess.PIPE, text=True)
+
+
+class Unavailable(Exception):
+    """This user, container or kernel has no network namespaces."""
 
 
 class Hosts:
-    """A bridge and its machines. Inside a machine, 127.0.0.1 is its own."""
+    """A bridge and its machines. Inside a machine, 127.0.0.1 is its own. Raises Unavailable."""
 
     def __init__(self):
-        number = os.getpid() % 250
-        self._bridge = f"fleet{os.getpid() % 100000}"
-        self._network = f"198.18.{number}"  # of the block for benchmarks
-        self._spaces, self._ports = [], []
+        number = os.getpid() % 512
+        self._bridge = f"fleet{os.getpid()}"
+        self._network = f"198.{18 + number // 256}.{number % 256}"  # of the block for benchmarks
+        self._stack = contextlib.ExitStack()
+        self._count = 0
 
     def __enter__(self):
-        ip(f"link add {self._bridge} type bridge")
-        ip(f"addr add {self._network}.1/24 dev {self._bridge}")
-        ip(f"link set {self._bridge} up")
+        with contextlib.ExitStack() as stack:
+            try:
+                subprocess.run(["unshare", "--net", "true"], check=True, capture_output=True)
+                ip(f"link add {self._bridge} type bridge")
+            except (OSError, subprocess.CalledProcessError) as error:
+                raise Unavailable(f"{error} {getattr(error, 'stderr', '')}") from error
+            stack.callback(ip, f"link del {self._bridge}")
+            ip(f"addr add {self._network}.1/24 dev {self._bridge}")
+            ip(f"link set {self._bridge} up")
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_):
-        for port in self._ports:  # a namespace lasts longer than its processes, while a connection waits for its end
-            ip(f"link del {port}")
-        for space in self._spaces:
-            space.kill()
-            space.wait()
-        ip(f"link del {self._bridge}")
+        self._stack.close()
 
     def add(self):
-        space = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo && exec sleep 3600"],
-                                 stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
-        self._spaces.append(space)
-        assert space.stdout.readline() == b"\n", "no network namespace"
-        number = len(self._spaces)
-        host = Host(space.pid, f"{self._network}.{number + 1}", f"{self._bridge}v{next(_numbers)}")
+        space = Space()
+        self._stack.callback(space.end)
+        self._count += 1
+        host = Host(space.pid, f"{self._network}.{self._count + 1}", f"{self._bridge}v{self._count}")
         ip(f"link add {host.port} type veth peer name eth0 netns {space.pid}")
-        self._ports.append(host.port)
+        # Before the processes of the namespace, which lasts longer than they while a connection waits for its end.
+        self._stack.callback(ip, f"link del {host.port}")
         ip(f"link set {host.port} master {self._bridge} up")
         subprocess.run([*host.words, "ip", "addr", "add", f"{host.address}/24", "dev", "eth0"], check=True)
         subprocess.run([*host.words, "ip", "link", "set", "eth0", "up"], check=True)
         return host
+
+
+class Space:
+    """A network namespace: that of a process that sleeps, and ends with the tests."""
+
+    def __init__(self):
+        self._process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sh", "-c",
+                                          "ip link set lo up && echo && exec sleep 3600"],
+                                         stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self.pid = self._process.pid
+        if self._process.stdout.readline() != b"\n":
+            self.end()
+            raise AssertionError("no network namespace")
+
+    def end(self):
+        self._process.kill()
+        self._process.communicate()
 
 
 class Host:

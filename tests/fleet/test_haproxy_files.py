@@ -85,6 +85,11 @@ _OLD = file("n1 10.0.0.1:8080 id 101 tcp-ut 1500", "n2 10.0.0.2:8080 id 102")
     ([file("n1 10.0.0.9:8080 id 101", "n3 10.0.0.3:8080 id 103"), _OLD], []),  # a new address, one removed, one added
     ([file("n1 10.0.0.1:8080", "n2 10.0.0.2:8080 id 102")], ["n1 has no id"]),
     ([file("n1 10.0.0.1:8080 id 0")], ["n1 has no id"]),
+    ([file("n1 10.0.0.1:8080 # id 101")], ["n1 has no id"]),
+    ([file("n1 10.0.0.1:8080 id 101 # id 102")], []),
+    ([_OLD + "  backend s3nodes\n    server n1 10.0.0.1:9000 id 101\n"], []),
+    ([_OLD + "peers others\n    server proxy-1 10.0.0.8:10000\n"], []),
+    (["", _OLD], ["no server lines"]),
     ([file("n1 10.0.0.1:8080 id 101", "n2 10.0.0.2:8080 id 101")], ["n2 has the id 101 of n1"]),
     ([_OLD + file("n1 10.0.0.1:9000 id 102", backend="s3nodes")], ["n1 has the id 102 here, 101 elsewhere"]),
     ([file("n1 10.0.0.1:8080 id 103", "n2 10.0.0.2:8080 id 102"), _OLD], ["n1 had the id 101, and has 103 now"]),
@@ -105,6 +110,20 @@ def test_check_ids(texts, faults, tmp_path):
 def test_check_ids_says_the_place(tmp_path):
     code, said = check_ids(file("n1 10.0.0.1:8080"), folder=tmp_path)
     assert said == f"{tmp_path}/0.cfg:2: n1 has no id\n"
+
+
+def test_check_ids_takes_a_file_twice_a_name_with_an_equals_sign_and_standard_input(tmp_path):
+    (tmp_path / "is_new=.cfg").write_text(_OLD)
+    for words in (["is_new=.cfg", "is_new=.cfg"], ["is_new=.cfg", "-"], ["-"]):
+        done = subprocess.run([_CHECK, *words], cwd=tmp_path, text=True, capture_output=True, input=_OLD, timeout=30)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), words
+
+
+@pytest.mark.parametrize("words", [["none"], [""], ["there", "none"], ["there", ""], [], ["there"] * 3])
+def test_check_ids_says_which_file_is_not_there(words, tmp_path):
+    (tmp_path / "there").write_text(_OLD)
+    done = subprocess.run([_CHECK, *words], cwd=tmp_path, text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=30)
+    assert (done.returncode, done.stdout) == (2, "") and ("cannot read" in done.stderr or "usage: " in done.stderr)
 
 
 @pytest.mark.parametrize("script", ["check_ids", "rolling-restart"])

@@ -1,6 +1,7 @@
 """deploy/haproxy/rolling-restart: all nodes restart under load, and no request fails; failures stop the script."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import threading
@@ -166,6 +167,30 @@ def test_a_script_that_is_ended_says_which_node_is_out(place):
         place.haproxys[0].command(f"set server {backend}/n1 state ready")
 
 
+def test_two_runs_do_not_take_two_nodes_out(place):
+    place.haproxys[1].command("set server s3nodes/n3 state drain")
+    try:
+        code, said, errors = place.run("--node", "n1")
+        assert (code, said) == (1, []) and place.states("n1") == ["UP"] * 4
+        assert errors == ["another node is in state drain, perhaps by another run; nothing was done to n1"]
+    finally:
+        place.haproxys[1].command("set server s3nodes/n3 state ready")
+
+
+def test_a_script_that_nobody_reads_says_which_node_is_out(place):
+    gate = place.folder / "gate"
+    os.mkfifo(gate)
+    words = [_SCRIPT, "--socket", place.folder / "first.sock", "--node", "n1", f"cat {gate}"]
+    script = subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert script.stdout.readline().endswith("n1: drain\n")
+    script.stdout.close()
+    gate.write_text("")  # the command ends
+    errors = script.stderr.read()
+    assert script.wait(30) == 1 and "n1 is still in state drain" in errors
+    for backend in ("nodes", "s3nodes"):
+        place.haproxys[0].command(f"set server {backend}/n1 state ready")
+
+
 def test_the_last_node_is_not_taken_out(place):
     for name in ("n1", "n3"):
         place.haproxys[1].command(f"set server nodes/{name} state maint")
@@ -179,13 +204,18 @@ def test_the_last_node_is_not_taken_out(place):
 
 @pytest.mark.parametrize("words, code, text", [
     ([], 2, "usage: "), (["--wait"], 2, "usage: "), (["--wait", "x", "true"], 2, "usage: "), (["a", "b"], 2, "usage: "),
-    (["--unknown", "true"], 2, "usage: "), (["--socket", "/nowhere/admin.sock", "true"], 1, "a stats socket does not answer"),
+    (["--unknown", "true"], 2, "usage: "), (["--wait", "", "true"], 2, "usage: "), (["--wait", "08", "true"], 2, "usage: "),
+    (["--ready", "9" * 30, "true"], 2, "usage: "), (["--node", "", "true"], 2, "usage: "),
+    (["--node", "n1 n2", "true"], 2, "usage: "), (["--socket", "", "true"], 2, "usage: "),
+    (["--socket", "/a b", "true"], 2, "usage: "), (["--socket", "/a,retry=9", "true"], 2, "usage: "),
+    (["--socket", "/nowhere/admin.sock", "true"], 1, "a stats socket does not answer"),
     (["--socket", "127.0.0.1:1", "true"], 1, "a stats socket does not answer")])
 def test_wrong_words(words, code, text):
     done = subprocess.run([_SCRIPT, *words], text=True, capture_output=True, timeout=30)
     assert done.returncode == code and text in done.stderr and done.stdout == ""
 
 
-def test_an_unknown_node(place):
-    code, _, errors = place.run("--node", "n9")
-    assert (code, errors) == (1, ["no server is named n9"])
+@pytest.mark.parametrize("name", ["n9", "n.", "1"])
+def test_an_unknown_node(place, name):
+    code, said, errors = place.run("--node", name)
+    assert (code, said, errors, place.restarts.done) == (1, [], [f"no server is named {name}"], [])
