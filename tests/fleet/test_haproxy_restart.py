@@ -180,13 +180,15 @@ def test_two_runs_do_not_take_two_nodes_out(place):
 def test_a_script_that_nobody_reads_says_which_node_is_out(place):
     gate = place.folder / "gate"
     os.mkfifo(gate)
-    words = [_SCRIPT, "--socket", place.folder / "first.sock", "--node", "n1", f"cat {gate}"]
+    held = os.open(gate, os.O_RDWR)
+    words = [_SCRIPT, "--socket", place.folder / "first.sock", "--node", "n1", f"head -c 1 <{gate}"]
     script = subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert script.stdout.readline().endswith("n1: drain\n")
     script.stdout.close()
-    gate.write_text("")  # the command ends
-    errors = script.stderr.read()
-    assert script.wait(30) == 1 and "n1 is still in state drain" in errors
+    os.write(held, b"x")  # the command ends, if the script has come so far
+    errors = script.communicate(timeout=60)[1]
+    os.close(held)
+    assert script.returncode == 1 and "n1 is still in state drain" in errors
     for backend in ("nodes", "s3nodes"):
         place.haproxys[0].command(f"set server {backend}/n1 state ready")
 

@@ -29,6 +29,7 @@ _OF_OTHERS = {
     "docs/operations.md": {"--tls-"},
     "docs/configuration.md": {"--s3api-"},
     "docs/scale-out.md": {"--socket"},  # of deploy/haproxy/rolling-restart
+    "deploy/haproxy/README.md": {"--node"},
 }
 _CONFIGURATION = r"\.(yaml|yml|cfg|toml|service|example|conf|default|sysusers|tpl|txt)$|/Containerfile$"
 _DEVELOPERS = {"docs/benchmarks.md", "docs/performance.md", "docs/testing.md", "docs/migrating.md"}
