@@ -221,19 +221,6 @@ def test_a_client_that_is_left_alone_leaves_nothing_behind(nodes):
     wait_until(lambda: not [t for t in threading.enumerate() if t.name.startswith("cachey")])
 
 
-def test_an_interrupt_frees_the_place(nodes, client_of, monkeypatch):
-    (node,) = nodes(healthy())
-    client = client_of([node], connections=1)
-    from cachey_client.wire import Wire
-
-    head = Wire.head
-    monkeypatch.setattr(Wire, "head", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        client.read("k", "x")
-    monkeypatch.setattr(Wire, "head", head)
-    assert len(client.read("k", "x", deadline=2)) == 1000
-
-
 def test_a_buffer_must_be_writable_and_large_enough(nodes, client_of):
     client = client_of(nodes(healthy()))
     for into in (b"x" * 100, memoryview(bytearray(100))[::2], bytearray(5)):

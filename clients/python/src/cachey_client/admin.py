@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import threading
@@ -206,7 +205,7 @@ def _answer(
         if not isinstance(told, dict):
             raise ValueError
         return told
-    except (ValueError, RecursionError, http.client.HTTPException) as error:
+    except (ValueError, RecursionError) as error:
         if isinstance(error, CacheyError):
             raise
         raise Unavailable("an answer that is no JSON", node=place) from None

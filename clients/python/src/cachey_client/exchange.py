@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 import ssl
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from .errors import (
     described,
     printable,
 )
+from .heads import Head
 from .placement import text_bytes
 from .pool import Pool
 from .results import PageStatus
@@ -84,17 +84,24 @@ class Request(NamedTuple):
     def __repr__(self) -> str:
         return f"Request({self.method} {self.target} {self.first}-{self.last})"
 
-    def lines(self, node: str) -> list[tuple[str, str]]:
-        lines = [("Host", node), ("User-Agent", USER_AGENT), *self.fields]
+    def head(self, node: str) -> bytes:
+        """REQUIRES: target, fields and what else comes from callers have no control characters."""
+        lines = [f"{self.method} {self.target} HTTP/1.1\r\nHost: {node}\r\nUser-Agent: {USER_AGENT}\r\n"]
+        lines += [f"{name}: {value}\r\n" for name, value in self.fields]
         if self.request_id:
-            lines.append(("X-Request-Id", self.request_id))
+            lines.append(f"X-Request-Id: {self.request_id}\r\n")
         if self.first is not None:
-            lines.append(("Range", f"bytes={self.first}-{self.last}"))
+            lines.append(f"Range: bytes={self.first}-{self.last}\r\n")
         if self.if_match is not None:
-            lines.append(("If-Match", self.if_match))
+            lines.append(f"If-Match: {self.if_match}\r\n")
         if self.token is not None:
-            lines.append(("Authorization", f"Bearer {self.token}"))
-        return lines
+            lines.append(f"Authorization: Bearer {self.token}\r\n")
+        lines.append("\r\n")
+        return "".join(lines).encode("latin-1")
+
+    def length(self) -> int:
+        """How long the body of a right answer is at most."""
+        return 0 if self.method == "HEAD" or self.first is None or self.last is None else self.last - self.first + 1
 
 
 class Version(NamedTuple):
@@ -123,7 +130,7 @@ class Exchange:
         self._deadline = deadline
         self._quiet = quiet
         self._wire: Wire | None = None
-        self._response: http.client.HTTPResponse | None = None
+        self._head: Head | None = None
         self._partial: tuple[int, int, Version] | None = None
         self.fields: dict[str, str] = {}
         self.body_left = 0
@@ -140,7 +147,7 @@ class Exchange:
             return False
         try:
             self._send()
-        except (OSError, http.client.HTTPException) as fault:
+        except OSError as fault:
             self._again_if_stale(fault)
         return True
 
@@ -152,20 +159,21 @@ class Exchange:
     def head(self) -> None:
         """Waits for the head of the answer. Afterwards `status` and `field` are known."""
         try:
-            self._response = self.wire.head()
-        except (OSError, http.client.HTTPException) as fault:
+            head = self.wire.head(self._request.method, self._request.length(), self._on_quiet)
+        except OSError as fault:
             self._again_if_stale(fault)
             try:
-                self._response = self.wire.head()
-            except (OSError, http.client.HTTPException) as second:
+                head = self.wire.head(self._request.method, self._request.length(), self._on_quiet)
+            except OSError as second:
                 raise self._no_head(second) from None
-        self.fields = {name.lower(): value for name, value in self._response.headers.items()}
-        self.body_left = 0 if self._request.method == "HEAD" else self._response.length or 0
+        self._head = head
+        self.fields = head.fields
+        self.body_left = head.length or 0
 
     @property
     def status(self) -> int:
-        assert self._response is not None
-        return self._response.status
+        assert self._head is not None
+        return self._head.status
 
     def field(self, name: str) -> str | None:
         """REQUIRES: the name is in lower case."""
@@ -198,9 +206,9 @@ class Exchange:
 
     def body_into(self, view: memoryview) -> None:
         """Reads the body until `view` is full, or raises NodeFault; `body_left` tells how many bytes are missing."""
-        self.body_left -= self.wire.body_into(view)
+        self.body_left -= self.wire.body_into(view, self._on_quiet)
         if self.body_left:
-            raise self._fault(self.wire.reader.fault or "the body broke off", down=False)
+            raise self._fault(self.wire.fault or "the body broke off", down=False)
 
     def body_bytes(self) -> bytes:
         """The begin of the body, in the best case all of it, without a copy. The rest is for body_into."""
@@ -210,8 +218,8 @@ class Exchange:
 
     def whole(self, most: int) -> bytes:
         """A short body, whole."""
-        assert self._response is not None
-        if self._response.length is None or self._response.length > most:
+        assert self._head is not None
+        if self._head.length is None or self._head.length > most:
             raise self._bad("a body without a length, or a long one")
         data = bytearray(self.body_left)
         self.body_into(memoryview(data))
@@ -221,7 +229,7 @@ class Exchange:
         """The error that the answer means; ends the exchange."""
         status = self.status
         room = memoryview(bytearray(min(self.body_left, TEXT_MAX)))
-        count = self.wire.body_into(room)
+        count = self.wire.body_into(room, self._on_quiet)
         self.body_left -= count
         text = bytes(room[:count]).decode("utf-8", "replace")
         id_ = self._request.request_id
@@ -247,7 +255,7 @@ class Exchange:
         """Ends the exchange; the connection is kept if the answer was read to its end."""
         wire, self._wire = self._wire, None
         if wire is not None:
-            self._pool.give_back(wire, reusable=self._response is not None and wire.reusable(self.body_left))
+            self._pool.give_back(wire, reusable=self._head is not None and not self.body_left and wire.reusable())
 
     def close(self) -> None:
         """Ends the exchange and the connection."""
@@ -257,14 +265,13 @@ class Exchange:
 
     def _send(self) -> None:
         wire = self.wire
-        wire.send(self._request.method, self._request.target, self._request.lines(self.node), self._deadline)
-        wire.reader.patience = PATIENCE_SECONDS
-        wire.reader.on_quiet = self._on_quiet
+        wire.send(self._request.head(self.node), self._deadline)
+        wire.patience = PATIENCE_SECONDS
 
     def _again_if_stale(self, fault: Exception) -> None:
         """A kept connection may have been closed by the node at the moment of the request: connects anew, once."""
         wire = self.wire
-        stale = isinstance(fault, (ConnectionError, ssl.SSLEOFError)) and not wire.fresh and not wire.reader.received
+        stale = isinstance(fault, (ConnectionError, ssl.SSLEOFError)) and not wire.fresh and not wire.received
         if not stale:
             raise self._no_head(fault) from None
         self._wire = None
@@ -275,7 +282,7 @@ class Exchange:
             raise self._fault(again, down=True) from None
 
     def _no_head(self, fault: Exception) -> CacheyError:
-        return self._fault(fault, down=isinstance(fault, Hung) or not self.wire.reader.received)
+        return self._fault(fault, down=isinstance(fault, Hung) or not self.wire.received)
 
     def _on_quiet(self, seconds: float) -> None:
         if seconds >= self._quiet:
@@ -299,11 +306,11 @@ def probe(pool: Pool, node: str, deadline: Deadline) -> bool:
     wire = None
     try:
         wire = pool.connect(node, limit)
-        wire.send("GET", "/readyz", [("Host", node), ("User-Agent", USER_AGENT)], limit)
-        wire.reader.patience = PROBE_SECONDS
-        wire.head()
+        wire.send(Request("GET", "/readyz", (), "").head(node), limit)
+        wire.patience = PROBE_SECONDS
+        wire.head("GET", 0)
         return True
-    except (OSError, http.client.HTTPException):
+    except OSError:
         return False
     finally:
         if wire is not None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import queue
 import ssl
 import threading
 import time
+import weakref
+from collections import deque
+from collections.abc import Callable
 
 from .deadline import Deadline
 from .errors import DeadlineExceeded, Invalid
@@ -19,12 +23,33 @@ _LANES_MAX = 2048
 IDLE_SECONDS = 45.0  # below the 75 s of the server and of HAProxy
 
 
+class Place:
+    """The right to have one connection to a node in use. A place that an interrupt loses comes back when it is
+    collected."""
+
+    def __init__(self, places: queue.SimpleQueue[Place]) -> None:
+        self._places = weakref.ref(places)
+
+    def give_back(self) -> None:
+        """REQUIRES: the holder has no other reference to the place."""
+        places = self._places()
+        if places is not None:
+            places.put(self)
+
+    def __del__(self) -> None:
+        places = self._places()
+        if places is not None:
+            places.put(Place(places))
+
+
 class _Lane:
-    """The connections to one node."""
+    """The connections to one node: the places of those that are not in use, and the idle ones, the oldest first."""
 
     def __init__(self, most: int) -> None:
-        self.places = threading.Semaphore(most)
-        self.idle: list[tuple[float, Wire]] = []
+        self.places: queue.SimpleQueue[Place] = queue.SimpleQueue()
+        self.idle: deque[tuple[float, Wire]] = deque()
+        for _ in range(most):
+            self.places.put(Place(self.places))
 
 
 class Pool:
@@ -50,27 +75,29 @@ class Pool:
         if self._closed:
             raise Invalid("the client is closed")
         lane = self._lane(node)
-        if not lane.places.acquire(timeout=max(0.0, deadline.left()) if wait else 0.0):
+        try:
+            place = lane.places.get(wait, max(0.0, deadline.left()))
+        except queue.Empty:
             if wait:
-                raise DeadlineExceeded("all connections are in use", node=node)
+                raise DeadlineExceeded("all connections are in use", node=node) from None
             return None
         try:
             wire = self._idle(lane) or self.connect(node, deadline)
-            wire.places = lane.places
+            wire.place = place
             return wire
         except BaseException:
-            lane.places.release()
+            place.give_back()
             raise
 
     def fresh(self, wire: Wire, deadline: Deadline) -> Wire:
         """A new connection in the place of one that went stale while idle."""
-        wire.close()
         try:
+            wire.close()
             new = self.connect(wire.node, deadline)
-            new.places = wire.places
+            new.place, wire.place = wire.place, None
             return new
         except BaseException:
-            wire.places.release()
+            self.give_back(wire, reusable=False)
             raise
 
     def connect(self, node: str, deadline: Deadline) -> Wire:
@@ -84,14 +111,16 @@ class Pool:
             raise
 
     def give_back(self, wire: Wire, *, reusable: bool) -> None:
+        place, wire.place = wire.place, None
         if reusable and not self._closed:
             wire.fresh = False
-            lane = self._lane(wire.node)
-            with self._lock:
-                lane.idle.append((time.monotonic(), wire))
+            self._lane(wire.node).idle.append((time.monotonic(), wire))
+            if self._closed:
+                self._sweep(math.inf)
         else:
             wire.close()
-        wire.places.release()
+        if place is not None:
+            place.give_back()
         if time.monotonic() >= self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_SECONDS
             self._sweep(time.monotonic() - IDLE_SECONDS)
@@ -99,13 +128,14 @@ class Pool:
     def _sweep(self, oldest: float) -> None:
         """Closes connections that have been idle since before `oldest`, such as those to nodes that have left."""
         with self._lock:
-            old = [wire for lane in self._lanes.values() for since, wire in lane.idle if since < oldest]
             for lane in self._lanes.values():
-                lane.idle = [(since, wire) for since, wire in lane.idle if since >= oldest]
+                while (found := _pop(lane.idle.popleft)) is not None:
+                    if found[0] >= oldest:
+                        lane.idle.appendleft(found)
+                        break
+                    found[1].close()
             if len(self._lanes) >= _LANES_MAX:
                 self._lanes = {node: lane for node, lane in self._lanes.items() if lane.idle}
-        for wire in old:
-            wire.close()
 
     def close(self) -> None:
         self._closed = True
@@ -121,11 +151,17 @@ class Pool:
         return lane
 
     def _idle(self, lane: _Lane) -> Wire | None:
-        while True:
-            with self._lock:
-                if not lane.idle:
-                    return None
-                since, wire = lane.idle.pop()
+        while (found := _pop(lane.idle.pop)) is not None:
+            since, wire = found
             if time.monotonic() - since < IDLE_SECONDS and wire.idle_is_alive():
                 return wire
             wire.close()
+        return None
+
+
+def _pop(pop: Callable[[], tuple[float, Wire]]) -> tuple[float, Wire] | None:
+    """Threads take from the ends of a deque at the same time."""
+    try:
+        return pop()
+    except IndexError:
+        return None

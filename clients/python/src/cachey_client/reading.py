@@ -172,23 +172,27 @@ class Reading:
         self, exchange: Exchange, attempts: Attempts, first: int, last: int, view: memoryview, version: Version
     ) -> None:
         at = first
-        while True:
-            try:
-                with view[at - first :] as rest:
-                    exchange.body_into(rest)
-                self._done(exchange)
-                exchange.finish()
-                return
-            except NodeFault as fault:
-                left = exchange.body_left
-                if last + 1 - left > at:
+        try:
+            while True:
+                try:
+                    with view[at - first :] as rest:
+                        exchange.body_into(rest)
                     self._done(exchange)
-                    at = last + 1 - left
-                    attempts.progress()
-                attempts.failed(fault)
-                if version.etag is None:
-                    raise _OtherVersion(fault) from None
-            exchange = self._ask(attempts, at, last, version)
+                    exchange.finish()
+                    return
+                except NodeFault as fault:
+                    left = exchange.body_left
+                    if last + 1 - left > at:
+                        self._done(exchange)
+                        at = last + 1 - left
+                        attempts.progress()
+                    attempts.failed(fault)
+                    if version.etag is None:
+                        raise _OtherVersion(fault) from None
+                exchange = self._ask(attempts, at, last, version)
+        except BaseException:
+            exchange.close()
+            raise
 
     def _changed(self, about: CacheyError | Exchange) -> Changed:
         id_ = self._question.request.request_id

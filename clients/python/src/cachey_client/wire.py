@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import http.client
-import io
 import select
 import socket
 import ssl
 import struct
 import sys
-import threading
 import time
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .deadline import Deadline
+from .heads import HEAD_BEGIN, HEAD_END, HEAD_MAX, Head, NotHttp, parse_head
+
+if TYPE_CHECKING:
+    from .pool import Place
 
 CONNECT_SECONDS = 0.25
 TLS_SECONDS = 2.0
 SEND_SECONDS = 2.0
 ADDRESSES_MAX = 4
-HEAD_MAX = 64 << 10
-HEAD_END = b"\r\n\r\n"
 DIRECT_MAX = 32 << 20  # larger buffers come zeroed from the kernel, at no cost
-_BUFFER = 8 << 10
+TOGETHER_MAX = 16 << 10  # a longer body is not received with its head: that would be a copy
+_PIECE = 4 << 10
 _RECEIVE_MAX = 16 << 20  # the deadline is looked at in between
 
-
-class HeadTooLarge(http.client.HTTPException):
-    """A response head past HEAD_MAX."""
+_Came = TypeVar("_Came")
+OnQuiet = Callable[[float], None]
 
 
 class Hung(TimeoutError):
@@ -48,27 +47,33 @@ class TimedSocket:
         if self._in_kernel:
             sock.settimeout(None)
 
-    def receive(self, buffer: memoryview, seconds: float, *, whole: bool = False) -> int:
-        """At least one byte, 0 at the end. `whole`: better all of the buffer. TimeoutError if nothing comes in time."""
+    def receive_into(self, seconds: float, buffer: memoryview) -> int:
+        """At least one byte, better all of the buffer; 0 at the end. TimeoutError if nothing comes in time."""
         self._set(seconds)
         try:
-            return self.sock.recv_into(buffer, min(len(buffer), _RECEIVE_MAX), self._whole if whole else 0)
+            return self.sock.recv_into(buffer, min(len(buffer), _RECEIVE_MAX), self._whole)
         except BlockingIOError:
             raise TimeoutError from None
 
-    def receive_head(self, buffer: memoryview, seconds: float, end: bytes) -> int:
-        """As receive, but what comes after `end` stays in the kernel, if it can be looked at there: no TLS."""
-        if not self.exact:
-            return self.receive(buffer, seconds)
+    def receive(self, seconds: float, most: int) -> bytes:
+        """As receive_into: at most so many bytes, those that have come."""
         self._set(seconds)
         try:
-            count = self.sock.recv_into(buffer, 0, socket.MSG_PEEK)
-            found = bytes(buffer[:count]).find(end)
-            return self.sock.recv_into(buffer, count if found < 0 else found + len(end)) if count else 0
+            return self.sock.recv(most)
         except BlockingIOError:
             raise TimeoutError from None
 
-    def receive_bytes(self, length: int, seconds: float) -> bytes:
+    def receive_to(self, seconds: float, end: bytes) -> bytes:
+        """As receive, but what comes after `end` stays in the kernel. REQUIRES: `exact`, what TLS is not."""
+        self._set(seconds)
+        try:
+            came = self.sock.recv(_PIECE, socket.MSG_PEEK)
+            found = came.find(end)
+            return self.sock.recv(len(came) if found < 0 else found + len(end)) if came else came
+        except BlockingIOError:
+            raise TimeoutError from None
+
+    def receive_whole(self, seconds: float, length: int) -> bytes:
         """Up to `length` bytes in a new object. Empty if nothing comes in time, and after faults."""
         self._set(seconds)
         try:
@@ -80,9 +85,9 @@ class TimedSocket:
         """What has come, b"" at the end; None if nothing has come."""
         try:
             if self._in_kernel:
-                return self.sock.recv(_BUFFER, socket.MSG_DONTWAIT)
+                return self.sock.recv(_PIECE, socket.MSG_DONTWAIT)
             self._set(0.0)
-            return self.sock.recv(_BUFFER)
+            return self.sock.recv(_PIECE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
 
@@ -106,107 +111,24 @@ class TimedSocket:
             self.sock.settimeout(seconds)
 
 
-class TimedReader(io.RawIOBase):
-    """Reads one answer. After `patience` seconds without a byte it calls `on_quiet`, which may raise."""
-
-    def __init__(self, sock: TimedSocket, deadline: Deadline) -> None:
-        super().__init__()
-        self._sock = sock
-        self._ahead = b""
-        self._head_room = HEAD_MAX
-        self.received = False
-        self.in_head = True
-        self.fault: Exception | None = None
-        self.patience = 1.0
-        self.deadline = deadline
-        self.on_quiet: Callable[[float], None] | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """For http.client: reads the head. Afterwards the buffer above has nothing more to give than what it holds."""
-        if not self.in_head:
-            return 0
-        if self._ahead:
-            count = min(len(buffer), len(self._ahead))
-            buffer[:count] = self._ahead[:count]
-            self._ahead = self._ahead[count:]
-        else:
-            count = self._receive(buffer, in_head=True)
-        self._head_room -= count
-        if self._head_room < -_BUFFER:
-            raise HeadTooLarge("a response head without an end")
-        return count
-
-    def body_into(self, view: memoryview) -> int:
-        """How many bytes came. If fewer than asked for, `fault` says why, or the node ended the connection."""
-        done = min(len(view), len(self._ahead))
-        view[:done] = self._ahead[:done]
-        self._ahead = self._ahead[done:]
-        try:
-            while done < len(view):
-                with view[done:] as rest:
-                    count = self._receive(rest, whole=True)
-                if not count:
-                    break
-                done += count
-        except (OSError, http.client.HTTPException) as fault:
-            self.fault = fault.with_traceback(None)  # its frames hold the view
-        return done
-
-    def body_bytes(self, length: int) -> bytes:
-        """The begin of a body, in the best case all of it, without a copy. Empty if that cannot be had."""
-        left = self.deadline.left()
-        if left <= 0 or self._ahead or not self._sock.exact:
-            return b""
-        return self._sock.receive_bytes(length, min(left, self.patience))
-
-    def _receive(self, buffer: memoryview, *, whole: bool = False, in_head: bool = False) -> int:
-        quiet_since = 0.0
-        while True:
-            left = self.deadline.left()
-            if left <= 0:
-                raise TimeoutError("the deadline passed")
-            try:
-                seconds = min(left, self.patience)
-                if in_head:
-                    count = self._sock.receive_head(buffer, seconds, HEAD_END)
-                else:
-                    count = self._sock.receive(buffer, seconds, whole=whole)
-                self.received = self.received or count > 0
-                return count
-            except TimeoutError:
-                now = time.monotonic()
-                quiet_since = quiet_since or now - min(left, self.patience)
-                if self.on_quiet is not None:
-                    self.on_quiet(now - quiet_since)
-
-    def peek_now(self) -> bool:
-        """Takes what has come without a wait. True if there is something to read, also an end or a fault."""
-        if not self._ahead:
-            try:
-                came = self._sock.receive_now()
-            except OSError:
-                return True
-            if came is None:
-                return False
-            self._ahead = came
-            self.received = self.received or bool(came)
-        return True
-
-
 class Wire:
-    """A connection. One request at a time, of one thread."""
+    """A connection. One request at a time, of one thread.
+
+    `received`: bytes of the answer have come. `fault`: why a body is not whole. The `on_quiet` of some calls is called
+    after each `patience` seconds without a byte; what it raises ends the wait. The wire does not keep it, because it
+    may hold the wire: a wire that an interrupt loses must be collected at once."""
 
     def __init__(self, node: str, sock: socket.socket) -> None:
         self.node = node
         self.fresh = True
-        self.places = threading.Semaphore()
+        self.place: Place | None = None
         self.sock = TimedSocket(sock)
-        self.reader = TimedReader(self.sock, Deadline(1.0))
-        self._method = ""
-        self._response: http.client.HTTPResponse | None = None
+        self.patience = 1.0
+        self.received = False
+        self.fault: OSError | None = None
+        self._deadline = Deadline(1.0)
+        self._ahead = b""
+        self._keeps = False
 
     @classmethod
     def connect(
@@ -237,56 +159,117 @@ class Wire:
     def fileno(self) -> int:
         return self.sock.sock.fileno()
 
-    def send(self, method: str, target: str, fields: list[tuple[str, str]], deadline: Deadline) -> None:
-        """REQUIRES: target and fields have no control characters."""
-        lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
-        self._method = method
-        self.reader = TimedReader(self.sock, deadline)
-        head = f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
-        self.sock.send(head, max(0.001, min(deadline.left(), SEND_SECONDS)))
+    def send(self, request: bytes, deadline: Deadline) -> None:
+        """Begins an exchange. The answer must be complete by the deadline."""
+        self._deadline = deadline
+        self._ahead = b""
+        self._keeps = self.received = False
+        self.fault = None
+        self.sock.send(request, max(0.001, min(deadline.left(), SEND_SECONDS)))
 
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """For HTTPResponse, which takes the wire for a socket."""
-        return io.BufferedReader(self.reader, _BUFFER)
+    def head(self, method: str, length: int, on_quiet: OnQuiet | None = None) -> Head:
+        """The head of the response, once it has come. `length`: how long the body is expected to be."""
+        data, self._ahead, room = self._ahead, b"", HEAD_MAX
+        while True:
+            if not data:
+                data = self._begin(length, on_quiet)
+            end = data.find(HEAD_END) + len(HEAD_END)
+            if end < len(HEAD_END):
+                data = self._with_end(data, room, on_quiet)
+                end = data.find(HEAD_END) + len(HEAD_END)
+            head = parse_head(data[:end], method)
+            data, room = data[end:], room - end
+            if head.status >= 200:
+                break
+            if head.status == 101 or room < 0:
+                raise NotHttp("a switch of protocols" if room >= 0 else "a response head without an end")
+        self._ahead = data
+        self._keeps = head.keeps
+        return head
 
-    def head(self) -> http.client.HTTPResponse:
-        """The head of the response, once it has come."""
-        response = http.client.HTTPResponse(cast(socket.socket, self), method=self._method)
+    def _begin(self, length: int, on_quiet: OnQuiet | None) -> bytes:
+        if length > TOGETHER_MAX and self.sock.exact:
+            return self._wait(self.sock.receive_to, HEAD_END, on_quiet)
+        return self._wait(self.sock.receive, _PIECE + min(length, TOGETHER_MAX), on_quiet)
+
+    def _with_end(self, data: bytes, most: int, on_quiet: OnQuiet | None) -> bytes:
+        """The data, and what comes until a head ends."""
+        head = bytearray(data)
+        while head.find(HEAD_END, max(0, len(head) - _PIECE - len(HEAD_END))) < 0:
+            if not HEAD_BEGIN.startswith(bytes(head[: len(HEAD_BEGIN)])):
+                raise NotHttp("an answer that is no HTTP/1.1")
+            if len(head) > most:
+                raise NotHttp("a response head without an end")
+            piece = self._wait(self.sock.receive, _PIECE, on_quiet)
+            if not piece:
+                raise ConnectionAbortedError("the connection ended before the answer")
+            head += piece
+        return bytes(head)
+
+    def body_into(self, view: memoryview, on_quiet: OnQuiet | None = None) -> int:
+        """How many bytes of the body came, at most len(view). If fewer, `fault` says why, or the node ended the
+        connection."""
+        done = min(len(view), len(self._ahead))
+        if done:
+            view[:done] = self._ahead[:done]
+            self._ahead = self._ahead[done:]
         try:
-            response.begin()
-        except BaseException:
-            response.close()
-            raise
-        self._response = response
-        self.reader.in_head = False
-        return response
-
-    def body_into(self, view: memoryview) -> int:
-        """How many bytes of the body came, at most len(view). If fewer, `reader.fault` may say why."""
-        response = self._response
-        if response is None or response.fp is None:
-            return 0
-        done = response.fp.readinto1(view)
-        if done == len(view):
-            return done
-        with view[done:] as rest:
-            return done + self.reader.body_into(rest)
+            while done < len(view):
+                with view[done:] as rest:
+                    count = self._wait(self.sock.receive_into, rest, on_quiet)
+                if not count:
+                    break
+                done += count
+        except OSError as fault:
+            self.fault = fault.with_traceback(None)  # its frames hold the view
+        return done
 
     def body_bytes(self, length: int) -> bytes:
-        """The begin of the body, in the best case all of it. Empty if only body_into can read it."""
-        response = self._response
-        if response is None or response.fp is None or length > DIRECT_MAX or response.fp.peek(1):
+        """The begin of the body, in the best case all of it. Empty if only body_into can read it without a copy."""
+        ahead = self._ahead
+        if ahead:
+            if len(ahead) < length:
+                return b""
+            self._ahead = ahead[length:]
+            return ahead[:length]
+        left = self._deadline.left()
+        if left <= 0 or length > DIRECT_MAX or not self.sock.exact:
             return b""
-        return self.reader.body_bytes(length)
+        return self.sock.receive_whole(min(left, self.patience), length)
 
-    def reusable(self, body_left: int) -> bool:
-        """Ends the response. False if the connection must be closed: bytes are missing, or there are too many."""
-        response, self._response = self._response, None
-        if response is None:
-            return False
-        left_over = response.fp is not None and response.fp.peek(1)
-        response.close()
-        return not (body_left or left_over or self.reader.fault is not None or response.will_close)
+    def _wait(self, receive: Callable[[float, Any], _Came], what: Any, on_quiet: OnQuiet | None) -> _Came:
+        quiet_since = 0.0
+        while True:
+            left = self._deadline.left()
+            if left <= 0:
+                raise TimeoutError("the deadline passed")
+            seconds = min(left, self.patience)
+            try:
+                came = receive(seconds, what)
+                self.received = self.received or bool(came)
+                return came
+            except TimeoutError:
+                now = time.monotonic()
+                quiet_since = quiet_since or now - seconds
+                if on_quiet is not None:
+                    on_quiet(now - quiet_since)
+
+    def peek_now(self) -> bool:
+        """Takes what has come without a wait. True if there is something to read, also an end or a fault."""
+        if not self._ahead:
+            try:
+                came = self.sock.receive_now()
+            except OSError:
+                return True
+            if came is None:
+                return False
+            self._ahead = came
+            self.received = self.received or bool(came)
+        return True
+
+    def reusable(self) -> bool:
+        """Whether the connection can take another request. REQUIRES: all of the body was read."""
+        return self._keeps and not self._ahead and self.fault is None
 
     def idle_is_alive(self) -> bool:
         """Whether an idle connection can take a request: there is nothing to read, not even an end."""
@@ -296,8 +279,6 @@ class Wire:
             return False
 
     def close(self) -> None:
-        if self._response is not None:
-            self._response.close()
         self.sock.sock.close()
 
 
@@ -327,6 +308,6 @@ def wait_any(wires: list[Wire], timeout: float) -> list[Wire]:
     while True:
         left = max(0.0, deadline - time.monotonic())
         files = _readable([wire.fileno() for wire in wires], left)
-        ready = [wire for wire in wires if wire.fileno() in files and wire.reader.peek_now()]
+        ready = [wire for wire in wires if wire.fileno() in files and wire.peek_now()]
         if ready or left == 0.0:
             return ready
