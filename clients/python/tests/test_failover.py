@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from cachey_client import DeadlineExceeded, Denied, Invalid, NotCached, NotFound, OutOfRange, Unavailable
+from cachey_client import DeadlineExceeded, Denied, Invalid, NotCached, NotFound, OutOfRange, Unavailable, attempts
 from conftest import key_of
 from scripted import content, healthy, refusing
 
@@ -249,3 +249,29 @@ def test_a_node_is_up_again_after_one_right_answer(nodes, client_of, monkeypatch
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert all(node.up for node in client.nodes)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_an_outage_of_the_store_does_not_multiply_the_requests(nodes, client_of, hasty, status):
+    three = nodes(*[lambda peer, _: peer.answer(status, b"no store", Retry_After=0)] * 3)
+    client = client_of(three)
+    for _ in range(100):
+        with pytest.raises(Unavailable) as caught:
+            client.read("k", "x")
+        assert caught.value.status == status
+    assert sum(len(node.requests) for node in three) <= 100 + attempts.RETRIES_MAX
+    for node in three:
+        node.script = healthy()
+    for _ in range(30):
+        assert len(client.read("k", "x")) == 1000
+    three[0].script = lambda peer, _: peer.answer(status, b"no store", Retry_After=0)
+    assert len(client.read("k", key_of(three[0], three[1:]))) == 1000
+
+
+def test_nodes_that_are_gone_are_asked_once_a_read_after_a_while(nodes, client_of, hasty):
+    two = nodes(*[lambda peer, _: peer.reset()] * 2)
+    client = client_of(two)
+    for _ in range(100):
+        with pytest.raises(Unavailable):
+            client.read("k", "x")
+    assert sum(len(node.requests) for node in two) <= 2 * (100 + attempts.RETRIES_MAX)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from .attempts import Attempts
+from .attempts import Attempts, Retries
 from .deadline import Deadline
 from .errors import CacheyError, Invalid
 from .exchange import PATIENCE_SECONDS, Exchange, NodeFault, Request
@@ -27,6 +27,7 @@ class Fleet:
     pool: Pool
     route: Route
     hedges: Hedges
+    retries: Retries
     tls: bool
 
 
@@ -41,7 +42,7 @@ class Question(NamedTuple):
     group_size: int = 1 << 30
 
     def attempts(self, fleet: Fleet, group: int) -> Attempts:
-        return Attempts(fleet.route, self.kind, self.key, group, self.deadline)
+        return Attempts(fleet.route, fleet.retries, self.kind, self.key, group, self.deadline)
 
 
 def ask(fleet: Fleet, question: Question, attempts: Attempts, request: Request) -> Exchange:
@@ -56,6 +57,7 @@ def ask(fleet: Fleet, question: Question, attempts: Attempts, request: Request) 
                 continue
             exchange.partial()
             fleet.route.health.answered(exchange.node)
+            fleet.retries.answered()
             return exchange
         except CacheyError as fault:
             if exchange is not None:

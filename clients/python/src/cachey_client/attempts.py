@@ -13,19 +13,48 @@ from .routes import Route
 FAULTS_MAX = 24
 SAME_NODE_MAX = 2
 PAUSES = (0.1, 0.3, 0.8, 1.6)
+RETRIES_MAX = 50.0
+RETRY_SHARE = 0.2
+
+
+class Retries:
+    """A budget of all calls of a client, so that an outage does not multiply its requests: a retry takes one from it,
+    a right answer brings a fifth back. Free are another node after a fault of the network, and what a node asked for by
+    Retry-After. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._left = RETRIES_MAX
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()
+
+    def answered(self) -> None:
+        if self._left < RETRIES_MAX:
+            with self._lock:
+                self._left = min(self._left + RETRY_SHARE, RETRIES_MAX)
+
+    def spend(self) -> bool:
+        with self._lock:
+            if self._left < 1.0:
+                return False
+            self._left -= 1.0
+            return True
 
 
 class Attempts:
     """The attempts for one group of an object: the owner, the second node and so on; then again after a pause."""
 
-    def __init__(self, route: Route, kind: str, key: str, group: int, deadline: Deadline) -> None:
+    def __init__(self, route: Route, retries: Retries, kind: str, key: str, group: int, deadline: Deadline) -> None:
         self._route = route
+        self._retries = retries
         self._of = (kind, key, group)
         self._deadline = deadline
         self._order: list[str] = []
         self._rounds = 0
         self._faults = 0
         self._waits = 0
+        self._paid = False
         self.last: CacheyError | None = None
 
     def next(self) -> str:
@@ -34,9 +63,11 @@ class Attempts:
             if self._rounds > len(PAUSES):
                 raise self.exhausted()
             if self._rounds:
+                self._pay()
                 self._pause(PAUSES[self._rounds - 1] * random.uniform(0.8, 1.2))  # noqa: S311
             self._rounds += 1
             self._order = self._route.nodes(*self._of, self._deadline)
+        self._paid = False
         return self._order.pop(0)
 
     def second(self) -> str | None:
@@ -69,6 +100,9 @@ class Attempts:
             raise fault
         if self._faults >= FAULTS_MAX:
             raise self.exhausted()
+        told_to_wait = fault.status == 503 and (fault.retry_after or 0.0) >= 1.0 and self._waits < SAME_NODE_MAX
+        if not isinstance(fault, NodeFault) and not told_to_wait:
+            self._pay()
         if fault.status == 503:
             wait = fault.retry_after if fault.retry_after is not None else PAUSES[min(self._waits, len(PAUSES) - 1)]
             self._waits += 1
@@ -76,13 +110,19 @@ class Attempts:
             if self._waits <= SAME_NODE_MAX:
                 self._order.insert(0, node)
 
-    def exhausted(self) -> CacheyError:
+    def _pay(self) -> None:
+        """For the next attempt, once."""
+        if not self._paid and not self._retries.spend():
+            raise self.exhausted("too many requests fail to try again")
+        self._paid = True
+
+    def exhausted(self, why: str = "all nodes failed") -> CacheyError:
         last = self.last
         if last is None:
             return Unavailable("no node")
         facts = {name: getattr(last, name) for name in ("status", "node", "request_id", "text", "retry_after")}
         name = printable(f"{self._of[0]}/{self._of[1]}", 200)
-        return Unavailable(f"all nodes failed for {name}, the last one with: {last.message}", **facts)
+        return Unavailable(f"{why} for {name}, the last one with: {last.message}", **facts)
 
     def _pause(self, seconds: float) -> None:
         if seconds >= self._deadline.left():

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from . import admin
 from .asking import Fleet, Question, ask
+from .attempts import Retries
 from .deadline import Deadline
 from .errors import CacheyError, Invalid, OutOfRange
 from .exchange import Request, checked_fields, fetch_target
@@ -24,9 +25,6 @@ from .pool import Pool
 from .reading import POSITION_MAX, Reading
 from .results import Node, Purged, Read, Stat, Warmed
 from .routes import Balanced, Placed, Route
-
-if TYPE_CHECKING:
-    pass
 
 if TYPE_CHECKING:
     from .files import ObjectFile
@@ -78,7 +76,7 @@ class Client:
         route, tls = _route(nodes, via, tls)
         context = ssl.create_default_context() if tls is True else tls or None
         hedges = Hedges(hedge_budget if via is None else 0.0)
-        self._fleet = Fleet(Pool(connections, context), route, hedges, context is not None)
+        self._fleet = Fleet(Pool(connections, context), route, hedges, Retries(), context is not None)
         self._windows = admin.Windows()
         self._closed = False
         self._executor: ThreadPoolExecutor | None = None
@@ -281,6 +279,7 @@ class Client:
         self._fleet.pool.after_fork()
         self._fleet.route.after_fork()
         self._fleet.hedges.after_fork()
+        self._fleet.retries.after_fork()
 
 
 def _mark_worker() -> None:
