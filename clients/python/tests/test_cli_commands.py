@@ -14,6 +14,7 @@ import time
 import pytest
 
 from cachey_client import placement
+from cachey_client.cli.status import NodeState, table_of
 from scripted_node import STATS, Objects, ScriptedNode
 
 SOURCES = str(pathlib.Path(__file__).resolve().parents[1] / "src")
@@ -39,6 +40,18 @@ def test_status_is_a_table_of_the_nodes(run):
     first = next(row for row in rows if one.name in row)
     for cell in ("0.3.0", "1 h 1 m", "75.0 %", "500 MB of 1.0 GB", "100 GB of 1.0 TB", "412 MB/s", "1.0 MB/s"):
         assert cell in first
+
+
+def test_a_narrow_terminal_gets_fewer_columns():
+    states = [NodeState("10.0.0.1:8080", "ready", STATS, None), NodeState("10.0.0.2:8080", "down", None, "x" * 300)]
+    whole = table_of(states, {}).splitlines()
+    for width in (len(whole[0]), 100, 80, 70):
+        heading, *rows = table_of(states, {}, width).splitlines()[:3]
+        assert max(map(len, [heading, *rows])) <= width
+        assert {"NODE", "STATE", "HITS", "MEMORY", "DISK"} <= set(heading.split())
+        assert (heading == whole[0]) == (width == len(whole[0]))
+        assert all(cell in rows[0] for cell in ("75.0 %", "500 MB of 1.0 GB", "100 GB of 1.0 TB"))
+    assert table_of(states, {}, 1).splitlines()[0].split() == ["NODE", "STATE", "HITS", "MEMORY", "DISK"]
 
 
 def test_a_node_that_does_not_answer_is_exit_code_1(run):

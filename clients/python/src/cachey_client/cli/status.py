@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import json
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from .text import shown, size_text, table, time_text
 _TIMEOUT = 5.0
 Stats = Mapping[str, Any]
 _HEADINGS = ["NODE", "STATE", "VERSION", "UPTIME", "HITS", "MEMORY", "DISK", "OUT", "IN", "FILLS", "CLIENTS"]
+_LEFT = frozenset({"NODE", "STATE", "VERSION", "UPTIME"})
+_LEAST = ("CLIENTS", "FILLS", "VERSION", "IN", "UPTIME", "OUT")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
             else:
                 if options.watch and sys.stdout.isatty():
                     print("\x1b[H\x1b[2J", end="")
-                print(table_of(states, before), flush=True)
+                width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+                print(table_of(states, before, width), flush=True)
             if not options.watch:
                 break
             before = {state.name: state.stats for state in states if state.stats}
@@ -98,14 +102,26 @@ def _state(name: str, ready: bool | CacheyError, stats: Stats | CacheyError | No
     return NodeState(name, "ready" if ready else "leaving", known, None)
 
 
-def table_of(states: list[NodeState], before: Mapping[str, Stats]) -> str:
+def table_of(states: list[NodeState], before: Mapping[str, Stats], width: int | None = None) -> str:
+    """width: of the terminal. Columns that matter least are left out until a row fits."""
     rows = [_HEADINGS]
     notes = []
     for state in states:
         rows.append([shown(state.name), state.state, *_cells(state.stats or {}, before.get(state.name))])
         if state.error:
             notes.append(f"{shown(state.name)}: {shown(state.error, 200)}")
-    return "\n".join([table(rows, frozenset(range(4, len(_HEADINGS)))), *notes])
+    text = _table(rows)
+    for name in _LEAST:
+        if width is None or max(map(len, text.splitlines())) <= width:
+            break
+        column = rows[0].index(name)
+        rows = [row[:column] + row[column + 1 :] for row in rows]
+        text = _table(rows)
+    return "\n".join([text, *notes])
+
+
+def _table(rows: list[list[str]]) -> str:
+    return table(rows, frozenset(at for at, name in enumerate(rows[0]) if name not in _LEFT))
 
 
 def _cells(stats: Stats, before: Stats | None) -> list[str]:
