@@ -14,7 +14,7 @@ _MOST, _STREAMS, _CLIENTS = 30, 100, 3
 
 
 def small(text):
-    """The text with room for so many requests, in place of 3,000."""
+    """The text with room for _MOST requests instead of 3,000."""
     assert text.count("3000") == 2 and text.count("6100") == 1
     return moved(text, [("3000", _MOST), ("6100", 2 * _MOST + 10)])
 

@@ -56,7 +56,7 @@ class TimedSocket:
             raise TimeoutError from None
 
     def receive(self, seconds: float, most: int) -> bytes:
-        """As receive_into: at most so many bytes, those that have come."""
+        """The bytes that have come, at most `most`. Otherwise as receive_into."""
         self._set(seconds)
         try:
             return self.sock.recv(most)
