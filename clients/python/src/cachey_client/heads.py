@@ -1,4 +1,4 @@
-"""Heads of HTTP/1.1 responses. Strict: a reader that takes a head otherwise than the sender takes other bytes for data."""
+"""Heads of HTTP/1.1 responses. Strict: a reader that differs from the sender takes other bytes for data."""
 
 from __future__ import annotations
 
