@@ -102,7 +102,7 @@ void DiskReads::learn_version(rt::Worker& worker, const Page& page) {
   if (table_.ruling(key) != nullptr) return;
   const uint64_t purges = table_.purges();
   ObjectSourcePtr version = version_of(worker, key);
-  if (version != nullptr && table_.purges() == purges) table_.learn(key, std::move(version));
+  if (version != nullptr) table_.learn(key, std::move(version), purges);
 }
 
 ObjectSourcePtr DiskReads::version_of(rt::Worker& worker, KeyView key) {

@@ -42,11 +42,13 @@ Result<void> Fills::take_look(Filling& filling, const origin::ObjectRead& read) 
   return {};
 }
 
-/// The fill, look or tail ended without a head.
+/// The fill, look or tail ended without a head. If a purge has taken the page out, the store is to
+/// be asked again.
 void Fills::take_failure(const Filling& filling, const Error& failure, MonoTime asked_at) {
+  if (!table_.has(filling.page)) return;
   absences_.learn(filling.spec, failure, asked_at);
   if (table_.has(filling.page)) return take_absence(filling, failure);
-  absences_.forget(filling.spec);  // a purge has taken the page out: the store is to be asked again
+  absences_.forget(filling.spec);
 }
 
 /// All buckets of the read have said that they do not have the object: what is known of it from

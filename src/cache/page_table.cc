@@ -265,10 +265,11 @@ ObjectSourcePtr PageTable::adopt(Page& page, ObjectSourcePtr source) {
   return source;
 }
 
-void PageTable::learn(KeyView key, ObjectSourcePtr on_disk) {
+void PageTable::learn(KeyView key, ObjectSourcePtr on_disk, uint64_t purges) {
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
   const MutexLock lock(shard.mutex);
+  if (purges_.load() != purges) return;  // else a purge takes the object out after this
   IndexedObject* object = shard.objects.find(key, hash);
   if (object == nullptr || object->versions.ruling() != nullptr) return;
   (void)object->versions.adopt(on_disk, key.kind);

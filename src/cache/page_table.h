@@ -151,8 +151,9 @@ class PageTable {
   [[nodiscard]] ObjectSourcePtr adopt(Page& page, ObjectSourcePtr source);
 
   /// The disk has pages of this version: it rules, unless a version does already. Nothing if no
-  /// page of the object is in the table.
-  void learn(KeyView key, ObjectSourcePtr on_disk);
+  /// page of the object is in the table, or if that may have been purged since the disk was asked.
+  /// `purges`: purges() before that.
+  void learn(KeyView key, ObjectSourcePtr on_disk, uint64_t purges);
 
   /// Takes the page out if it is on disk, has no pieces and no reader; else does nothing.
   void remove_if_idle(Page& page);
