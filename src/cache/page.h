@@ -253,10 +253,11 @@ class Page final : public store::Evictable {
     end_unread();
   }
   /// The page counts in `sum`, with its bytes, as long as it is cold(), and at most as long as it
-  /// lives. REQUIRES: whole; `sum` outlives the page. To be called once, on any thread.
+  /// lives. REQUIRES: whole; `sum` outlives the page. Any thread; a second call changes nothing.
   void count_unread(std::atomic<int64_t>& sum) {
+    std::atomic<int64_t>* nowhere = nullptr;
+    if (!unread_in_.compare_exchange_strong(nowhere, &sum)) return;
     sum.fetch_add(static_cast<int64_t>(memory_bytes()));
-    unread_in_.store(&sum);
     if (!cold()) end_unread();  // a reader came meanwhile
   }
 

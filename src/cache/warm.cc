@@ -136,23 +136,23 @@ uint64_t Warms::bytes_of(const Job& job, uint32_t index) const {
   return known ? std::max<uint64_t>(size.bytes_of(index, *known), 1) : size.bytes();
 }
 
-/// With these bytes, demand has the last quarter of the memory, as for other speculation.
-bool Warms::is_memory_free(uint64_t bytes) const {
+/// With what is on its way, demand has the last quarter of the memory, as for other speculation.
+bool Warms::is_memory_free() const {
   const uint64_t room = parts_.memory.room_bytes();
-  return parts_.memory.used_bytes() + bytes <= room - room / store::Admissions::kDemandShare;
+  return parts_.memory.used_bytes() + coming_.load() <=
+         room - room / store::Admissions::kDemandShare;
 }
 
-/// Whether a page that is fetched now will be kept, as far as that is known.
-bool Warms::may_keep(uint64_t bytes) const {
-  return parts_.disk_writes.takes_pages() || may_keep_in_memory(places_.admitted_bytes() + bytes);
-}
-
-/// Whether these further bytes may be promised, of pages that the disk does not take.
-bool Warms::may_keep_in_memory(uint64_t bytes) const {
-  if (is_memory_free(bytes)) return true;
+/// These further bytes may be of pages that only memory has and nobody has read.
+bool Warms::has_unread_share(uint64_t bytes) const {
   const auto unread =
       static_cast<uint64_t>(std::max<int64_t>(parts_.metrics.unread_bytes.load(), 0));
   return unread + bytes <= parts_.memory.room_bytes() / kUnreadShare;
+}
+
+/// Whether all pages under way will be kept, as far as that is known.
+bool Warms::may_keep() const {
+  return parts_.disk_writes.takes_pages() || is_memory_free() || has_unread_share(promised_.load());
 }
 
 }  // namespace cachey::cache

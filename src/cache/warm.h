@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -63,8 +64,8 @@ struct Warmed {
 ///   more than kFreeShare of the memory is used.
 /// - Without, a page stays in memory as a cold one (Evictable::cold). It may take memory that is
 ///   free, up to kFreeShare, and else must fit into kUnreadShare, together with the other pages
-///   that came so and that nobody has read. So warm pages evict each other only past what is
-///   reported: kNoRoom.
+///   that came so and that nobody has read, and with those under way. So warm pages evict each
+///   other only past what is reported: kNoRoom.
 ///
 /// The request ends with its deadline, or when its client leaves; the pages under way go on. Owned
 /// by the cache. Any thread; a `worker` passed in is the calling thread's own.
@@ -92,6 +93,8 @@ class Warms {
  private:
   struct Job;
   using JobPtr = std::shared_ptr<Job>;
+  struct Following;
+  class Promise;
   enum class Kept : uint8_t { kYes, kNoRoom, kGone };
 
   [[nodiscard]] rt::Task<Result<Warmed>> run(rt::Worker& worker, const WarmRequest& request,
@@ -103,10 +106,10 @@ class Warms {
   [[nodiscard]] rt::Task<Result<void>> warm_page(rt::Worker& worker, Job& job, uint32_t index);
   [[nodiscard]] ObjectSourcePtr find_here(rt::Worker& worker, const Job& job, uint32_t index);
   [[nodiscard]] rt::Task<Result<FillMemory>> take_memory(rt::Worker& worker, const Job& job,
-                                                         uint32_t index);
+                                                         uint32_t index,
+                                                         std::optional<Promise>& promise);
   [[nodiscard]] PagePtr start_fill(rt::Worker& worker, const Job& job, uint32_t index,
                                    FillMemory memory, PageRole& role);
-  struct Following;
   [[nodiscard]] rt::Task<Result<Kept>> follow(rt::Worker& worker, Job& job, Following& following);
   [[nodiscard]] bool may_ask_again(const Job& job, const Following& following) const;
   [[nodiscard]] rt::Task<Kept> keep(rt::Worker& worker, PagePtr page,
@@ -115,12 +118,14 @@ class Warms {
   [[nodiscard]] uint64_t bytes_of(const Job& job, uint32_t index) const;
   [[nodiscard]] uint64_t weight_of(uint64_t bytes) const;
   [[nodiscard]] uint64_t places_limit() const;
-  [[nodiscard]] bool is_memory_free(uint64_t bytes) const;
-  [[nodiscard]] bool may_keep_in_memory(uint64_t bytes) const;
-  [[nodiscard]] bool may_keep(uint64_t bytes) const;
+  [[nodiscard]] bool is_memory_free() const;
+  [[nodiscard]] bool has_unread_share(uint64_t bytes) const;
+  [[nodiscard]] bool may_keep() const;
 
   const WarmParts parts_;
   store::Admissions places_;
+  std::atomic<uint64_t> promised_{0};  // bytes of the pages under way
+  std::atomic<uint64_t> coming_{0};    // of these, without memory yet
 };
 
 }  // namespace cachey::cache

@@ -61,6 +61,7 @@ rt::Task<Result<void>> Warms::warm_page(rt::Worker& worker, Job& job, uint32_t i
   std::optional<store::Admission> place;
   int tries = 0;
   while (!job.stopped) {
+    std::optional<Promise> promise;
     if (ObjectSourcePtr here = find_here(worker, job, index)) co_return job.take(std::move(here));
     if (job.spec->wishes.only_if_cached) co_return std::unexpected(not_here());
     if (tries > kTriesMax) co_return std::unexpected(no_room());
@@ -72,9 +73,9 @@ rt::Task<Result<void>> Warms::warm_page(rt::Worker& worker, Job& job, uint32_t i
       place.emplace(std::move(*admitted));
       continue;  // another request may have brought the page meanwhile
     }
-    Result<FillMemory> memory = co_await take_memory(worker, job, index);
+    Result<FillMemory> memory = co_await take_memory(worker, job, index, promise);
     if (!memory) co_return std::unexpected(std::move(memory.error()));
-    Following following{nullptr, PageRole::kStarted, tries++, place};
+    Following following{nullptr, PageRole::kStarted, tries++, *place, *promise};
     following.page = start_fill(worker, job, index, std::move(*memory), following.role);
     if (following.page == nullptr) continue;
     Result<Kept> kept = co_await follow(worker, job, following);
@@ -103,23 +104,32 @@ ObjectSourcePtr Warms::find_here(rt::Worker& worker, const Job& job, uint32_t in
   }
   const Page::Phase phase = page->phase();
   ObjectSourcePtr version;
-  if (phase == Page::Phase::kWhole && page->memory_gone()) parts_.table.remove(*page);
-  const bool is_here = phase == Page::Phase::kWhole && !page->memory_gone();
-  if (is_here || phase == Page::Phase::kOnDisk) version = page->source();
-  parts_.table.remove_if_idle(*page);
+  bool is_gone = phase == Page::Phase::kWhole && page->memory_gone();
+  // Readers may hold a page that the disk has no more.
+  if (phase == Page::Phase::kOnDisk) is_gone = !parts_.disk_reads.has(worker, *job.spec, index);
+  if (is_gone) {
+    parts_.table.remove(*page);
+    page->discard();
+  } else if (phase == Page::Phase::kWhole || phase == Page::Phase::kOnDisk) {
+    version = page->source();
+    parts_.table.remove_if_idle(*page);
+  }
   return version;
 }
 
 /// The memory of the page's fill. If none is free for kPatience, the request is shed. A page that
 /// could not be kept is not fetched.
-rt::Task<Result<FillMemory>> Warms::take_memory(rt::Worker& worker, const Job& job,
-                                                uint32_t index) {
+rt::Task<Result<FillMemory>> Warms::take_memory(rt::Worker& worker, const Job& job, uint32_t index,
+                                                std::optional<Promise>& promise) {
   const ByteRange wanted = job.spec->page_size.range_of(index);
   const MonoTime patient_until = parts_.clock.mono() + kPatience;
   while (true) {
     std::optional<FillMemory> memory = parts_.fills.try_reserve(*job.spec, wanted);
-    if (memory && !may_keep(bytes_of(job, index))) co_return std::unexpected(no_room());
-    if (memory) co_return std::move(*memory);
+    if (memory) {
+      promise.emplace(*this, bytes_of(job, index));
+      if (!may_keep()) co_return std::unexpected(no_room());
+      co_return std::move(*memory);
+    }
     if (job.stopped || parts_.clock.mono() >= patient_until) {
       co_return std::unexpected(Error::overloaded(
           "no memory is free for pages that no client waits for; try again soon", kPatience));
@@ -153,8 +163,9 @@ rt::Task<Result<Warms::Kept>> Warms::follow(rt::Worker& worker, Job& job, Follow
   const rt::Until until;
   Result<void> waited = co_await page->wait_head(worker, *job.spec, until);
   if (waited && page->has_head()) {
-    following.place->shrink_to(
-        std::min(following.place->bytes(), weight_of(page->bytes_of(page->source()->info.size))));
+    following.place.shrink_to(
+        std::min(following.place.bytes(), weight_of(page->bytes_of(page->source()->info.size))));
+    following.promise.has_memory();
     waited = job.take(page->source());
   }
   if (waited && page->phase() == Page::Phase::kFilling)
@@ -193,16 +204,14 @@ rt::Task<Warms::Kept> Warms::keep(rt::Worker& worker, PagePtr page,
     const store::DiskWrite written = co_await parts_.disk_writes.write(worker, page);
     reading.reset();
     const bool is_stored = written == store::DiskWrite::kStored;
-    if (is_stored && !is_memory_free(0)) drop_unread(*page);
+    if (is_stored && !is_memory_free()) drop_unread(*page);
     if (written != store::DiskWrite::kDropped) co_return Kept::kYes;
   }
   reading.reset();
   if (!parts_.table.has(*page) || page->memory_gone()) co_return Kept::kGone;
   if (!page->cold()) co_return Kept::kYes;  // a client reads the page
-  if (may_keep_in_memory(0)) {
-    page->count_unread(parts_.metrics.unread_bytes);
-    co_return Kept::kYes;
-  }
+  page->count_unread(parts_.metrics.unread_bytes);
+  if (is_memory_free() || has_unread_share(0)) co_return Kept::kYes;
   drop_unread(*page);
   co_return Kept::kNoRoom;
 }

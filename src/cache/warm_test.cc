@@ -12,8 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const PageSize kSmall = *PageSize::of(64 * kKiB);
-
 /// Without a disk.
 class WarmTest : public WarmHarness {
  protected:
@@ -29,11 +27,6 @@ class WarmTest : public WarmHarness {
     }
     return most;
   }
-};
-
-class SmallWarmMemory : public WarmTest {
- protected:
-  SmallWarmMemory() : WarmTest(64 * kMiB) {}
 };
 
 class NarrowGate : public WarmTest {
@@ -110,9 +103,9 @@ TEST_F(WarmTest, AllRequestsTogetherHaveABoundedNumberOfPagesUnderWay) {
 }
 
 TEST_F(WarmTest, LargePagesTakeAnEighthOfTheMemory) {
-  put("o", 16 * kPageBytes);
+  put("o", 6 * kPageBytes);
   origin_.behave({.head_delay = 20ms});
-  const WarmHarness::Result warmed = start(request("o", {0, 16 * kPageBytes}));
+  const WarmHarness::Result warmed = start(request("o", {0, 6 * kPageBytes}));
   const int64_t most = most_fills_of(warmed);
   EXPECT_GE(most, 2);
   EXPECT_LE(most, 4);  // of 512 MiB
@@ -209,70 +202,7 @@ TEST_F(WarmTest, JoinsTheFillOfAReader) {
   EXPECT_FALSE(page("o")->cold());
 }
 
-TEST_F(SmallWarmMemory, MoreThanFitsIsNeverReportedAsDone) {
-  put("o", 10 * kPageBytes);
-  const auto all = warm("o", {0, 10 * kPageBytes});
-  ASSERT_FALSE(all);
-  EXPECT_EQ(all.error().kind(), ErrorKind::kNoRoom);
-  EXPECT_LE(memory_.used_bytes(), 48 * kMiB) << "the last quarter is not for them";
-}
-
-TEST_F(SmallWarmMemory, WarmPagesAreNotEvictedByLaterWarmPages) {
-  page_size_ = kSmall;
-  size_t done = 0;
-  for (int i = 0; i < 2000; ++i) {
-    put(std::to_string(i), kSmall.bytes());
-    const auto warmed = warm(std::to_string(i), {0, kSmall.bytes()});
-    if (!warmed) {
-      EXPECT_EQ(warmed.error().kind(), ErrorKind::kNoRoom);
-      break;
-    }
-    ++done;
-  }
-  EXPECT_GT(done, 600u);
-  EXPECT_LT(done, 800u);
-  for (size_t i = 0; i < done; ++i) {
-    EXPECT_NE(page(std::to_string(i)), nullptr) << i << " of " << done;
-  }
-}
-
-TEST_F(SmallWarmMemory, PagesThatWereReadStayWhileMoreIsWarmed) {
-  page_size_ = kSmall;
-  for (int i = 0; i < 800; ++i) {  // fills the memory
-    const std::string object = "hot" + std::to_string(i);
-    put(object, kSmall.bytes());
-    for (int uses = 0; uses < 3; ++uses) ASSERT_TRUE(read(object, {0, 9}));
-  }
-  for (int i = 0; i < 2000; ++i) {
-    const std::string object = "warm" + std::to_string(i);
-    put(object, kSmall.bytes());
-    (void)warm(object, {0, kSmall.bytes()});
-  }
-  int there = 0;
-  for (int i = 0; i < 800; ++i) there += page("hot" + std::to_string(i)) != nullptr ? 1 : 0;
-  EXPECT_EQ(there, 800);
-}
-
-TEST_F(SmallWarmMemory, APageThatIsReadGivesItsShareBack) {
-  page_size_ = kSmall;
-  put("o", kSmall.bytes());
-  ASSERT_TRUE(warm("o", {0, 1}));
-  EXPECT_EQ(cache_metrics_.warm.unread_bytes, int64_t{64 * kKiB});
-  ASSERT_TRUE(read("o", {0, 1}));
-  EXPECT_EQ(cache_metrics_.warm.unread_bytes, 0);
-}
-
-TEST_F(WarmTest, AnEvictedPageGivesItsShareBack) {
-  put("o", kPageBytes);
-  ASSERT_TRUE(warm("o", {0, 1}));
-  EXPECT_EQ(cache_metrics_.warm.unread_bytes, int64_t{kPageBytes});
-  PagePtr gone = page("o");
-  cache_.table().remove(*gone);
-  gone->discard();
-  gone.reset();
-  EXPECT_EQ(cache_metrics_.warm.unread_bytes, 0);
-}
-
+/// The memory of a server that has run for a while.
 TEST_F(WarmTest, WhenTheClientLeavesOnlyThePagesUnderWayAreFetched) {
   page_size_ = kSmall;
   put("o", 64 * kSmall.bytes());
@@ -294,15 +224,15 @@ TEST_F(WarmTest, WhenTheClientLeavesOnlyThePagesUnderWayAreFetched) {
 }
 
 TEST_F(WarmTest, AfterItsDeadlineWhatIsHereStays) {
-  put("o", 8 * kPageBytes);
+  put("o", 5 * kPageBytes);
   origin_.behave({.head_delay = 1s});
-  const auto warmed = warm(request("o", {0, 8 * kPageBytes}), {world_.clock().mono() + 3s, {}});
+  const auto warmed = warm(request("o", {0, 5 * kPageBytes}), {world_.clock().mono() + 3s, {}});
   ASSERT_FALSE(warmed);
   EXPECT_EQ(warmed.error().kind(), ErrorKind::kTimeout);
   settle();
   EXPECT_GE(memory_.stats().pages, 3u);
-  EXPECT_EQ(warm("o", {0, 8 * kPageBytes})->pages, 8u);
-  EXPECT_EQ(gets(), 8u);
+  EXPECT_EQ(warm("o", {0, 5 * kPageBytes})->pages, 5u);
+  EXPECT_EQ(gets(), 5u);
 }
 
 TEST_F(WarmTest, OnlyIfCachedIsACheck) {

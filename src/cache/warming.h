@@ -45,12 +45,36 @@ struct Warms::Job {
   rt::Wakeup changed;            // a task has ended, the version is known, or the client has left
 };
 
+/// The bytes of a page under way.
+class Warms::Promise {
+ public:
+  Promise(Warms& warms, uint64_t bytes) : warms_(warms), bytes_(bytes), coming_(bytes) {
+    warms_.promised_ += bytes_;
+    warms_.coming_ += coming_;
+  }
+  Promise(const Promise&) = delete;
+  Promise& operator=(const Promise&) = delete;
+  ~Promise() {
+    has_memory();
+    warms_.promised_ -= bytes_;
+  }
+
+  /// The page has memory, or needs none any more.
+  void has_memory() { warms_.coming_ -= std::exchange(coming_, 0); }
+
+ private:
+  Warms& warms_;
+  const uint64_t bytes_;
+  uint64_t coming_;
+};
+
 /// A page on its way.
 struct Warms::Following {
   PagePtr page;
   PageRole role;
   int tries;
-  std::optional<store::Admission>& place;
+  store::Admission& place;
+  Promise& promise;
 };
 
 }  // namespace cachey::cache

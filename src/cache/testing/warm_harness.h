@@ -39,6 +39,7 @@ class WarmHarness : public ::testing::Test {
   }
 
   static constexpr uint64_t kDiskBytes = kGiB / 2;
+  static inline const PageSize kSmall = *PageSize::of(64 * kKiB);
 
   void settle() {
     while (world_.worker().tasks().size() > 0) world_.pass(std::chrono::milliseconds(100));
