@@ -215,3 +215,23 @@ def test_many_threads_cause_one_look_up():
     for thread in threads:
         thread.join()
     assert len(calls) == 1
+
+
+def test_a_thread_that_cannot_start_is_an_error_once_not_for_ever(tmp_path, monkeypatch, nodes):
+    (node,) = nodes(healthy())
+    (tmp_path / "nodes").write_text(f"localhost:{node.name.partition(':')[2]}")
+    start = threading.Thread.start
+
+    def refused(thread):
+        if thread.name.startswith("cachey-"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with Client(f"file:{tmp_path}/nodes", deadline=5) as client:
+        for failing in ("cachey-nodes", "cachey-dns"):
+            monkeypatch.setattr(threading.Thread, "start", refused)
+            with pytest.raises(Unavailable, match="can't start new thread"):
+                client.read("k", "x", deadline=0.3)
+            monkeypatch.setattr(threading.Thread, "start", start)
+            assert len(client.nodes) == 1, failing
+        assert len(client.read("k", "x")) == 1000

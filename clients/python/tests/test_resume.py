@@ -216,3 +216,45 @@ def test_the_buffer_of_the_caller_is_let_go_at_once(nodes, client_of):
         assert caught.value.status == 403
     finally:
         gc.enable()
+
+
+def as_cachey(**options):
+    """If-Match holds no weak tag."""
+
+    def script(peer, request):
+        if request.fields.get("if-match", "").startswith("W/"):
+            return peer.answer(412, b"a weak tag never matches")
+        return peer.right(request, **options)
+
+    return script
+
+
+def test_an_object_with_a_weak_tag_is_read_over_groups_breaks_and_as_a_file(nodes, client_of):
+    mib = 1 << 20
+    facts = {"size": 3 * mib, "tag": 'W/"v1"', "Last_Modified": "Sun, 29 Nov 2026 12:00:00 GMT"}
+    owner, other = nodes(as_cachey(**facts), as_cachey(**facts))
+    client = client_of([owner, other], group_size=mib)
+    key = key_of(owner, [other])
+    read = client.read("k", key)
+    assert (read.data, read.etag) == (content(0, 3 * mib), 'W/"v1"')
+    with client.open("k", key) as file:
+        assert file.read() == content(0, 3 * mib)
+    whole = as_cachey(**facts)
+
+    def cut_once(peer, request):
+        owner.script = whole
+        return as_cachey(**facts, only=1000)(peer, request) and False
+
+    owner.script = cut_once
+    assert client.read("k", key, 0, 9000).data == content(0, 9000)
+
+
+@pytest.mark.parametrize("tag", [None, 'W/"v1"'])
+def test_without_a_strong_tag_the_date_tells_versions_apart(nodes, client_of, tag):
+    mib = 1 << 20
+    dates = iter(f"Sun, 29 Nov 2026 12:00:{second:02} GMT" for second in range(60))
+    (node,) = nodes(
+        lambda peer, request: peer.right(request, size=2 * mib, tag="x", ETag=tag, Last_Modified=next(dates))
+    )
+    with pytest.raises(Changed):
+        client_of([node], group_size=mib).read("k", "x")

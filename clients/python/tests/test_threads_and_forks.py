@@ -254,3 +254,32 @@ def test_the_buffer_of_a_result_belongs_to_the_caller(nodes, client_of):
     data = client_of(nodes(healthy())).read("k", "x").data
     assert isinstance(data, bytes) and io.BytesIO(data).read(3) == content(0, 3)
     assert time.monotonic() > 0
+
+
+def test_reads_that_a_close_overtakes_end_by_bytes_or_an_error_of_the_client(nodes):
+    (node,) = nodes(healthy(size=4 << 20))
+    odd = []
+
+    def reads(client):
+        try:
+            while True:
+                assert client.read("k", "x").data == content(0, 4 << 20)
+        except CacheyError:
+            pass
+        except BaseException as fault:
+            odd.append(fault)
+
+    for _ in range(5):
+        client = Client([node.name], group_size=1 << 20)
+        threads = [threading.Thread(target=reads, args=(client,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        count = len(node.requests)
+        wait_until(lambda: len(node.requests) > count + 20)
+        client.close()
+        for thread in threads:
+            thread.join(20)
+        assert not any(thread.is_alive() for thread in threads)
+    assert not odd
+    wait_until(lambda: not node._peers)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("cachey")]

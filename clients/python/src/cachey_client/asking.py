@@ -136,7 +136,7 @@ def _redirected(fleet: Fleet, question: Question, request: Request, exchange: Ex
         raise NodeFault("a redirect to no node", **facts) from None
     if owner == exchange.node:
         raise NodeFault("a redirect to itself", **facts)
-    if url.scheme != ("https" if fleet.tls else "http") or url.path != request.target or url.query or url.username:
+    if url.scheme != ("https" if fleet.tls else "http") or url.path != request.target or url.query or "@" in url.netloc:
         raise NodeFault("a redirect to another resource", **facts)
     assert request.first is not None
     fleet.route.moved(question.kind, question.key, request.first // question.group_size, owner)

@@ -197,9 +197,10 @@ class Client:
 
     def close(self) -> None:
         """Closes all connections. A closed client refuses further calls."""
-        self._closed = True
         self._fleet.pool.close()
-        executor, self._executor = self._executor, None
+        with self._lock:  # no work is submitted afterwards
+            self._closed = True
+            executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown()
 
@@ -265,10 +266,13 @@ class Client:
         return admin.Call(self._fleet, places, *secrets, self._deadline, self._submit)
 
     def _submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any] | None:
-        """Runs work on a thread of the client. None on such a thread: its work must not wait for a place."""
+        """Runs work on a thread of the client. None on such a thread, whose work must not wait for a place, and after
+        close()."""
         if getattr(_worker, "busy", False):
             return None
         with self._lock:
+            if self._closed:
+                return None
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(_THREADS_MAX, "cachey", initializer=_mark_worker)
             return self._executor.submit(work, *arguments)
@@ -309,7 +313,7 @@ def _route(
         or not url.hostname
         or url.path not in ("", "/")
         or url.query
-        or url.username
+        or "@" in url.netloc
     ):
         raise Invalid("via is http://HOST[:PORT] or https://HOST[:PORT]")
     if url.scheme == "http" and tls:

@@ -111,6 +111,14 @@ class Version(NamedTuple):
     etag: str | None
     last_modified: str | None
 
+    def condition(self) -> str | None:
+        """The tag, if If-Match can hold it: a weak one never matches."""
+        return None if self.etag is None or self.etag.startswith("W/") else self.etag
+
+    def is_same(self, other: Version) -> bool:
+        """Without a strong tag the date decides, too."""
+        return self[:2] == other[:2] and (self.condition() is not None or self == other)
+
 
 def fetch_target(kind: str, key: str) -> str:
     """The path of an object. The key is percent-encoded once, and never normalized."""

@@ -215,9 +215,10 @@ class RawObject(io.RawIOBase):
         return self._there(wanted)
 
     def _fetch(self, start: int, size: int, into: memoryview | None = None) -> memoryview:
+        strong = None if not self.etag or self.etag.startswith("W/") else self.etag  # If-Match holds no weak tag
         try:
             read = self._client.read(
-                self._kind, self._key, start, start + size, into=into, if_match=self.etag or None, **self._as_read
+                self._kind, self._key, start, start + size, into=into, if_match=strong, **self._as_read
             )
         except OutOfRange as error:  # shorter than when the file was opened
             raise Changed(f"{self._kind}/{self._key}: the object has become shorter", status=416) from error

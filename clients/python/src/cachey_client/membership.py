@@ -114,7 +114,13 @@ class Refreshed(Membership):
             loading = self._loading
             if loading is None and (self._ring is None or time.monotonic() >= self._next):
                 self._loading = loading = threading.Event()
-                threading.Thread(target=self._refresh, args=(loading,), name="cachey-nodes", daemon=True).start()
+                try:
+                    threading.Thread(target=self._refresh, args=(loading,), name="cachey-nodes", daemon=True).start()
+                except BaseException as fault:  # without this the list would be taken for asked
+                    self._loading = loading = None
+                    if not isinstance(fault, RuntimeError):
+                        raise
+                    self._fault = Unavailable(f"{self._what}: {fault}")
         if self._ring is None and loading is not None:
             loading.wait(timeout)
         if self._ring is None:

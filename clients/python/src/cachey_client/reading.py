@@ -151,7 +151,7 @@ class Reading:
 
     def _ask(self, attempts: Attempts, first: int, last: int, version: Version | None) -> Exchange:
         request = self._question.request
-        if_match = request.if_match or (version.etag if version else None)
+        if_match = request.if_match or (version.condition() if version else None)
         try:
             exchange = ask(self._fleet, self._question, attempts, request.at(first, last, if_match))
         except Changed as error:
@@ -163,7 +163,7 @@ class Reading:
                 raise
             raise _OtherVersion(self._changed(error)) from None
         _, _, found = exchange.partial()
-        if version is not None and (found.size, found.etag) != (version.size, version.etag):
+        if version is not None and not version.is_same(found):
             exchange.close()
             raise _OtherVersion(self._changed(exchange))
         return exchange
@@ -187,7 +187,7 @@ class Reading:
                         at = last + 1 - left
                         attempts.progress()
                     attempts.failed(fault)
-                    if version.etag is None:
+                    if version.condition() is None:
                         raise _OtherVersion(fault) from None
                 exchange = self._ask(attempts, at, last, version)
         except BaseException:

@@ -39,7 +39,15 @@ class Resolver:
             answer = self._asked.get((host, port))
             if answer is None:
                 answer = self._asked[host, port] = _Answer()
-                threading.Thread(target=self._ask, args=(host, port, answer), name="cachey-dns", daemon=True).start()
+                try:
+                    threading.Thread(
+                        target=self._ask, args=(host, port, answer), name="cachey-dns", daemon=True
+                    ).start()
+                except BaseException as fault:  # without this the name would be taken for asked
+                    del self._asked[host, port]
+                    if isinstance(fault, RuntimeError):
+                        raise OSError(str(fault)) from None
+                    raise
         if not answer.done.wait(timeout):
             raise TimeoutError(f"the name {host} was not resolved in time")
         if answer.fault is not None:
