@@ -81,6 +81,27 @@ TEST_F(SmallWarmMemory, InFullMemoryASmallShareIsRoomForManyRequestsAtOnce) {
     EXPECT_TRUE((*one)->has_value()) << (*one)->error().message();
 }
 
+TEST_F(SmallWarmMemory, RequestsForTheSamePagesTakeTheirShareOnce) {
+  page_size_ = *PageSize::of(256 * kKiB);
+  for (int i = 0; i < 300; ++i) {
+    const std::string object = "hot" + std::to_string(i);
+    put(object, page_size_.bytes());
+    ASSERT_TRUE(read(object, {0, 9}));
+  }
+  put("o", 6 * kMiB);
+  origin_.behave({.head_delay = 20ms});
+  std::vector<WarmHarness::Result> all;
+  for (const char* client : {"c", "d"}) {
+    WarmRequest one = request("o", {0, 6 * kMiB});
+    one.client = client;
+    all.push_back(start(std::move(one)));
+  }
+  settle();
+  for (const WarmHarness::Result& one : all)
+    EXPECT_TRUE((*one)->has_value()) << (*one)->error().message();
+  EXPECT_EQ(gets(), 300u + 24u);
+}
+
 TEST_F(SmallWarmMemory, APageThatIsReadGivesItsShareBack) {
   page_size_ = kSmall;
   put("o", kSmall.bytes());

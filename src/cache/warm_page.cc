@@ -73,11 +73,15 @@ rt::Task<Result<void>> Warms::warm_page(rt::Worker& worker, Job& job, uint32_t i
       place.emplace(std::move(*admitted));
       continue;  // another request may have brought the page meanwhile
     }
-    Result<FillMemory> memory = co_await take_memory(worker, job, index, promise);
-    if (!memory) co_return std::unexpected(std::move(memory.error()));
-    Following following{nullptr, PageRole::kStarted, tries++, *place, *promise};
-    following.page = start_fill(worker, job, index, std::move(*memory), following.role);
+    Following following{parts_.table.find(job.spec->key.view(), index), PageRole::kJoined, tries++,
+                        *place, promise};
+    if (following.page == nullptr) {
+      Result<FillMemory> memory = co_await take_memory(worker, job, index, promise);
+      if (!memory) co_return std::unexpected(std::move(memory.error()));
+      following.page = start_fill(worker, job, index, std::move(*memory), following.role);
+    }
     if (following.page == nullptr) continue;
+    if (following.role == PageRole::kJoined) promise.reset();  // others have promised the page
     Result<Kept> kept = co_await follow(worker, job, following);
     if (!kept) co_return std::unexpected(std::move(kept.error()));
     if (*kept == Kept::kYes) co_return Result<void>();
@@ -165,7 +169,7 @@ rt::Task<Result<Warms::Kept>> Warms::follow(rt::Worker& worker, Job& job, Follow
   if (waited && page->has_head()) {
     following.place.shrink_to(
         std::min(following.place.bytes(), weight_of(page->bytes_of(page->source()->info.size))));
-    following.promise.has_memory();
+    if (following.promise) following.promise->has_memory();
     waited = job.take(page->source());
   }
   if (waited && page->phase() == Page::Phase::kFilling)

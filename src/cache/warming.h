@@ -74,7 +74,7 @@ struct Warms::Following {
   PageRole role;
   int tries;
   store::Admission& place;
-  Promise& promise;
+  std::optional<Promise>& promise;
 };
 
 }  // namespace cachey::cache
