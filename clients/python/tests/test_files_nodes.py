@@ -19,25 +19,10 @@ from nodes import GIB, KIB, MIB, TIB, Fleet, Store  # noqa: E402
 from cachey_client import Client  # noqa: E402
 from cachey_client.errors import CacheyError, Changed, NotCached, OutOfRange  # noqa: E402
 from cachey_client.filesystem import CacheyFileSystem  # noqa: E402
+from odd_keys import ODD_KEYS  # noqa: E402
 
 PAGE = 16 * MIB
 DATA = random.Random(1).randbytes(2 * PAGE + 1000)
-ODD_KEYS = [
-    "a//b",
-    "/a",
-    "a/",
-    "../b",
-    "a/../b",
-    "./a",
-    "50%",
-    "a%2Fb",
-    "a?b=c",
-    "a b+c",
-    "ü/日本",
-    "a*[b]",
-    "#a;b&c",
-    "a::b",
-]
 
 
 @pytest.fixture(scope="module")
