@@ -115,8 +115,10 @@ class Call:
 
     def each(self, ask_node: Callable[[Call, str], _Told]) -> dict[str, _Told]:
         """Asks the nodes side by side, each with a deadline of its own. An interrupt waits for no node."""
-        asked = [(node, self.submit(ask_node, self, node)) for node in self.places]
+        asked: list[tuple[str, Future[_Told] | None]] = []
         try:
+            for node in self.places:  # an interrupt may come before all are asked
+                asked.append((node, self.submit(ask_node, self, node)))
             return {node: ask_node(self, node) if future is None else future.result() for node, future in asked}
         except BaseException:
             self.stopped.set()
