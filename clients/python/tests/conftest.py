@@ -3,11 +3,15 @@
 import contextlib
 import os
 import re
+import signal
 
 import pytest
 
 from cachey_client import Client, attempts, cli, exchange, placement
 from scripted import Node
+
+# A background job of a shell ignores interrupts, and so would the programs that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
