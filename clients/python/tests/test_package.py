@@ -1,6 +1,7 @@
 """The package: style, types, what the wheel holds, a bare installation, and the Pythons that it promises.
 
-./dev makes the environments: build/tools/client, and client-3.10 and client-3.13 if pyenv has these Pythons.
+./dev makes the environments: build/tools/client, client-3.10, and client-3.13 with CACHEY_TEST_CLIENTS=all; the last two
+if pyenv has these Pythons.
 """
 
 import pathlib
