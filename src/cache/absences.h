@@ -40,7 +40,7 @@ class Absences {
   void learn(const FetchSpec& spec, const Error& error, MonoTime asked_at) EXCLUDES(mutex_);
   /// These buckets have the object.
   void forget(const FetchSpec& spec) EXCLUDES(mutex_);
-  /// Forgets what is known of these objects.
+  /// Forgets what is known of the objects of `scope`.
   void forget(const KeyScope& scope) EXCLUDES(mutex_);
 
  private:

@@ -112,9 +112,9 @@ class ObjectIndex {
   }
   /// The objects have this many homes: the slots at which their look-ups begin.
   [[nodiscard]] size_t homes() const { return old_.empty() ? slots_.size() : old_.size(); }
-  /// Visits the objects whose hash has a remainder in `range` when it is divided by `homes`. A walk
-  /// over all ranges with what homes() returned at its begin meets each object that is in the index
-  /// all the time, whatever add() and erase() move.
+  /// Visits the objects with a hash that has a remainder in `range` when it is divided by `homes`.
+  /// A walk over all ranges with what homes() returned at its begin meets each object that is in
+  /// the index all the time, whatever add() and erase() move.
   template <typename Visitor>
   void for_each_at(ByteRange range, size_t homes, Visitor visit) const;
   /// Empties the index; returns all pages.
@@ -174,7 +174,7 @@ void ObjectIndex::for_each_at(ByteRange range, size_t homes, Visitor visit) cons
     if (slots->empty()) continue;
     const size_t mask = slots->size() - 1;
     for (size_t first = range.begin; first <= mask; first += homes) {
-      // The objects of these homes are in their slots and in the run of full ones behind them.
+      // The objects of a home are in its slot and in the run of full slots behind the slot.
       for (size_t i = 0; i <= mask; ++i) {
         const IndexedObject& object = (*slots)[(first + i) & mask];
         const bool here = object.key != nullptr;

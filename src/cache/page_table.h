@@ -122,8 +122,8 @@ class PageTable {
   /// follows is ObjectVersions::observe's verdict.
   [[nodiscard]] Observed observe(Page& page, ObjectSourcePtr source, MonoTime sent_at);
 
-  /// As observe(), for a look or a tail, whose page is no page of the object: there is no page that
-  /// could stay. An object without pages in the table learns nothing.
+  /// As observe(), for a look or a tail. Its page is no page of the object, so there is no page
+  /// that could stay. An object without pages in the table learns nothing.
   [[nodiscard]] Observed observe_look(const Page& look, ObjectSourcePtr source, MonoTime sent_at);
 
   /// The answer of `bucket` to a request that was sent at `sent_at` says that the object ends at or

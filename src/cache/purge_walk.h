@@ -8,7 +8,7 @@ namespace cachey::cache {
 struct TableWalk {
   size_t shard = 0;
   size_t homes = 0;  ///< of the shard's smallest table when the walk came to the shard; 0: not yet
-  size_t next = 0;   ///< of these homes
+  size_t next = 0;   ///< the home that comes next
 };
 
 /// How far a walk over a table of chains, in shards, is. One thread.

@@ -20,13 +20,13 @@ namespace cachey::cache {
 /// What a purge has removed.
 struct Purged {
   uint64_t pages = 0;   ///< pages and parts, in memory or on the disk, each once
-  uint64_t bytes = 0;   ///< of these
-  uint64_t fenced = 0;  ///< fills, looks and tails under way, whose results are not kept
+  uint64_t bytes = 0;   ///< of the pages and parts
+  uint64_t fenced = 0;  ///< fills, looks and tails under way; their results are not kept
 };
 
-/// Removes objects from memory and from the disk. When a purge has ended well, each byte of these
-/// objects that a later request gets was asked of the store after the purge began, and so was what
-/// the request is told of them.
+/// Removes objects from memory and from the disk. After a purge that ended well, a later request
+/// gets only bytes of the objects that were asked of the store after the purge began. The same
+/// holds for what the request is told of the objects.
 ///
 /// The fence is the page table: a fill, a look or a tail keeps nothing once its page has left the
 /// table. It goes on for the requests that wait for it. So a purge leaves no rule behind that later

@@ -47,7 +47,7 @@ struct Warmed {
   ObjectSourcePtr source;   ///< the version of the first page
   bool may_refuse = false;  ///< that version refuses the request, so that no more was fetched
   uint64_t pages = 0;       ///< of the range, cut at the object's end
-  uint64_t fetched = 0;     ///< of these, those that were not there
+  uint64_t fetched = 0;     ///< the pages that were not there
   uint64_t bytes = 0;       ///< of the pages that were not there
 };
 
@@ -125,7 +125,7 @@ class Warms {
   const WarmParts parts_;
   store::Admissions places_;
   std::atomic<uint64_t> promised_{0};  // bytes of the pages under way
-  std::atomic<uint64_t> coming_{0};    // of these, without memory yet
+  std::atomic<uint64_t> coming_{0};    // bytes of those without memory yet
 };
 
 }  // namespace cachey::cache

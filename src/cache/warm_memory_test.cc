@@ -1,4 +1,4 @@
-// Warm requests whose pages memory alone has: which share of it they may take.
+// Warm requests of pages that memory alone has: which share of memory they may take.
 
 #include <gtest/gtest.h>
 

@@ -166,17 +166,17 @@ class DiskTier {
   /// Removes the pages of the object that came from this bucket; all, if the name is empty.
   void remove(rt::Worker& worker, std::string_view kind, std::string_view object,
               std::string_view bucket = {});
-  /// Removes all pages of these objects that were found, or whose writing had begun, before the
-  /// call. Returns once that is durable: whatever happens to process and power, these pages do not
-  /// come back. kInternal: it is not durable, because the index is not read yet, or the device
+  /// Removes all pages of the objects of `scope` that the tier had, or had begun to write, before
+  /// the call. Returns once that is durable: whatever happens to process and power, these pages do
+  /// not come back. kInternal: it is not durable, because the index is not read yet, or the device
   /// cannot be written; if the index is read, the pages are gone from it all the same, and the
   /// records are written once the device works again. After an error a call with the same scope
   /// makes sure of what is left.
   ///
-  /// The index knows no names, so a set of objects is found by reading the journal: pages whose
-  /// records cannot be read go, too, and writes of any object that run end without a page. REQUIRES
-  /// for a set: no other such call runs. `is_over`: the process ends, and the call soon, with
-  /// kCancelled.
+  /// The index knows no names, so a set of objects is found by reading the journal. Pages with
+  /// records that cannot be read go, too, and writes of any object that run end without a page.
+  /// REQUIRES for a set: no other such call runs. `is_over`: the process ends, and the call soon,
+  /// with kCancelled.
   [[nodiscard]] rt::Task<Result<DiskPurged>> purge(rt::Worker& worker, KeyScope scope,
                                                    std::function<bool()> is_over);
   /// A version of which the tier has pages; null: it has none. Any, if there are several: all have

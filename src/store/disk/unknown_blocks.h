@@ -8,8 +8,8 @@
 
 namespace cachey::store {
 
-/// Blocks of the journal whose records could not be read: the names of the pages that were recorded
-/// there are not known. Past kRunsMax runs the runs become one. One thread.
+/// Blocks of the journal with records that could not be read: the names of the pages that were
+/// recorded there are not known. Past kRunsMax runs the runs become one. One thread.
 class UnknownBlocks {
  public:
   static constexpr size_t kRunsMax = 1'000;
