@@ -13,7 +13,7 @@ import http1
 import http2
 import prometheus_text
 from cachey_server import base_environment
-from expect import expect_206, expect_error
+from expect import expect_206, expect_error, fetch_from_memory
 from harness import BINARY, KIB, MIB, PAGE, wait_until
 from origin_model import Behaviour
 
@@ -54,13 +54,13 @@ def purge(server, query):
 def test_an_object_is_fetched_again(s3_server, origin, kind, options):
     server = s3_server(*options)
     first = origin.put(kind, "a b/ü", size=MIB)
-    expect_206(server.fetch(kind, "a b/ü", 0, 9), first, 0, 9, kind)
+    expect_206(fetch_from_memory(server, kind, "a b/ü", 0, 9), first, 0, 9, kind)
     origin.put(kind, "other", size=MIB)
-    server.fetch(kind, "other", 0, 9)
+    fetch_from_memory(server, kind, "other", 0, 9)
     second = origin.put(kind, "a b/ü", size=MIB, etag='"second"')
     expect_206(server.fetch(kind, "a b/ü", 0, 9), first, 0, 9, kind)
     assert purge(server, f"kind={kind}&object=a%20b%2F%C3%BC") == {"pages": 1, "bytes": MIB, "fenced": 0}
-    expect_206(server.fetch(kind, "a b/ü", 0, 9), second, 0, 9, kind)
+    expect_206(fetch_from_memory(server, kind, "a b/ü", 0, 9), second, 0, 9, kind)
     before = len(origin.requests(kind))
     assert server.fetch(kind, "other", 0, 9).status == 206 and len(origin.requests(kind)) == before
     assert purge(server, f"kind={kind}&prefix=oth")["pages"] == 1
@@ -130,11 +130,11 @@ def test_over_http2_and_with_a_body(s3_server, origin, kind, options):
     origin.put(kind, "object", size=10)
     port = int(_ADMIN.findall(server.log())[0])
     target, token = f"/admin/purge?kind={kind}&object=object", ("authorization", f"Bearer {TOKEN}")
-    server.fetch(kind, "object", 0, 9)
+    fetch_from_memory(server, kind, "object", 0, 9)
     assert http2.exchange(port, "GET", target, [token]).status == 405
     assert json.loads(http2.exchange(port, "POST", target, [token]).text)["pages"] == 1
     assert http2.exchange(port, "POST", target).status == 401
-    server.fetch(kind, "object", 0, 9)
+    fetch_from_memory(server, kind, "object", 0, 9)
     body = b'{"all":true}'  # is not looked at
     with http1.Connection(port) as connection:
         connection.send(f"POST {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
