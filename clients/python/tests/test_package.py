@@ -1,7 +1,7 @@
 """The package: style, types, what the wheel holds, a bare installation, and the Pythons that it promises.
 
-./dev makes the environments: build/tools/client, client-3.10, and client-3.13 with CACHEY_TEST_CLIENTS=all; the last two
-if pyenv has these Pythons.
+./dev makes the environments: build/tools/client, client-3.10, and with CACHEY_TEST_CLIENTS=all client-3.13; the last
+two if pyenv has these Pythons.
 """
 
 import pathlib
