@@ -12,7 +12,7 @@ namespace cachey::aws {
 inline constexpr std::string_view kEmptyPayloadHash =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// The prefix of the names of S3's own headers. All of these are signed.
+/// The prefix of the names of S3's own headers. Each such header is signed.
 inline constexpr std::string_view kAmzPrefix = "x-amz-";
 
 /// A header or a query parameter, before any encoding.

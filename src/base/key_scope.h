@@ -7,7 +7,7 @@
 
 namespace cachey {
 
-/// A set of objects by their names: one object, those of a kind whose keys have a prefix, a kind,
+/// A set of objects by their names: one object, a kind's objects with a prefix, a kind,
 /// or all.
 class KeyScope {
  public:

@@ -75,7 +75,7 @@ rt::Task<void> Fetch::answer_warm(rt::Worker& worker, const net::Request& reques
   co_await refuse(warm, Error(ErrorKind::kChanged, "the object changes while it is read"));
 }
 
-/// Answers as to any HEAD. False: the version that answers is not the one whose pages are here.
+/// Answers as to any HEAD. False: the pages here are of another version.
 rt::Task<bool> Fetch::answer_warmed(rt::Worker& worker, WarmAnswer& warm) {
   RangeReader reader(cache_, worker, warm.spec, warm.asked.bytes, RangeReader::Use::kHead);
   reader.set_condition(&warm.conditions);

@@ -198,7 +198,7 @@ class Catalog {
   // A purge of a set of objects, from begin_purge() to end_purge(); one at a time. It concerns the
   // pages that were placed before its begin. The caller reads the journal and calls purge() for
   // each record of a page; a record that cleaning copies meanwhile is looked at by copy(). At the
-  // end purge_unnamed() removes the pages whose names cannot be read.
+  // end purge_unnamed() removes the pages with names that cannot be read.
 
   void begin_purge(const KeyScope& scope);
   /// Removes the page if its name is meant. True: it was removed.
