@@ -17,13 +17,29 @@ std::vector<prometheus::ClientMetric::Label> label_list(const Metrics::Labels& l
   return list;
 }
 
+prometheus::ClientMetric fine_metric(const FineHistogram& histogram, const FineCells& cells) {
+  prometheus::ClientMetric metric;
+  const FineHistogram::Snapshot snapshot = histogram.snapshot();
+  for (const uint64_t bound : cells.shown()) {
+    prometheus::ClientMetric::Bucket& bucket = metric.histogram.bucket.emplace_back();
+    bucket.cumulative_count = snapshot.count_up_to(bound);
+    bucket.upper_bound = static_cast<double>(bound) / kNanosecondsPerSecond;
+  }
+  metric.histogram.sample_count = snapshot.count();
+  prometheus::ClientMetric::Bucket& rest = metric.histogram.bucket.emplace_back();
+  rest.cumulative_count = metric.histogram.sample_count;
+  rest.upper_bound = std::numeric_limits<double>::infinity();
+  metric.histogram.sample_sum = static_cast<double>(snapshot.sum()) / kNanosecondsPerSecond;
+  return metric;
+}
+
 }  // namespace
 
 const std::vector<uint64_t>& latency_bounds() {
   static const std::vector<uint64_t> bounds = {
-      250'000,       500'000,       1'000'000,      2'500'000,      5'000'000,     10'000'000,
-      25'000'000,    50'000'000,    100'000'000,    250'000'000,    500'000'000,   1'000'000'000,
-      2'500'000'000, 5'000'000'000, 10'000'000'000, 30'000'000'000, 60'000'000'000};
+      100'000,       250'000,       500'000,       1'000'000,      2'500'000,      5'000'000,
+      10'000'000,    25'000'000,    50'000'000,    100'000'000,    250'000'000,    500'000'000,
+      1'000'000'000, 2'500'000'000, 5'000'000'000, 10'000'000'000, 30'000'000'000, 60'000'000'000};
   return bounds;
 }
 
@@ -85,6 +101,15 @@ Histogram Metrics::histogram(const std::string& name, const std::string& help,
   Counter& first = same_name.cells[labels];
   if (!first) first = allocate(same_name.bounds.size() + 2);
   return Histogram(first, same_name.bounds);
+}
+
+FineHistogram Metrics::fine_histogram(const std::string& name, const std::string& help,
+                                      const std::vector<uint64_t>& bounds, const Labels& labels,
+                                      FineHistogram::Parts parts) {
+  const MutexLock lock(mutex_);
+  Family& same_name = family(name, help, prometheus::MetricType::Histogram);
+  if (!same_name.fine_cells) same_name.fine_cells = std::make_unique<FineCells>(bounds);
+  return same_name.fine.try_emplace(labels, *same_name.fine_cells, parts).first->second.handle();
 }
 
 prometheus::Gauge& Metrics::gauge(const std::string& name, const std::string& help,
@@ -151,6 +176,10 @@ std::vector<prometheus::MetricFamily> Metrics::collect() {
       out.type = family.type;
       for (const auto& [labels, first] : family.cells) {
         out.metric.push_back(collect(family, first));
+        out.metric.back().label = label_list(labels);
+      }
+      for (const auto& [labels, store] : family.fine) {
+        out.metric.push_back(fine_metric(store.handle(), *family.fine_cells));
         out.metric.back().label = label_list(labels);
       }
       for (const auto& [labels, read] : family.reads) {

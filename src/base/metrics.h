@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fine_histogram.h"
 #include "base/mutex.h"
 #include "base/shard.h"
 
@@ -56,8 +57,8 @@ class Histogram {
   const std::vector<uint64_t>* bounds_ = nullptr;  // the family's
 };
 
-/// The bounds of a histogram of latencies in nanoseconds: 0.25, 0.5, 1, 2.5, 5, 10 ... 500 ms, 1,
-/// 2.5, 5, 10, 30, 60 s.
+/// The bounds of a histogram of latencies in nanoseconds: 0.1, 0.25, 0.5, 1, 2.5, 5, 10 ... 500 ms,
+/// 1, 2.5, 5, 10, 30, 60 s.
 [[nodiscard]] const std::vector<uint64_t>& latency_bounds();
 inline constexpr double kNanosecondsPerSecond = 1e9;  ///< `per_unit` of such a histogram
 
@@ -81,6 +82,11 @@ class Metrics {
   [[nodiscard]] Histogram histogram(const std::string& name, const std::string& help,
                                     const std::vector<uint64_t>& bounds, double per_unit = 1,
                                     const Labels& labels = {});
+  /// The same, of nanoseconds shown as seconds, with cells fine enough for quantiles. Series of one
+  /// name have the same bounds and parts. See FineCells for what bounds may be.
+  [[nodiscard]] FineHistogram fine_histogram(
+      const std::string& name, const std::string& help, const std::vector<uint64_t>& bounds,
+      const Labels& labels = {}, FineHistogram::Parts parts = FineHistogram::Parts::kOnePerThread);
   prometheus::Gauge& gauge(const std::string& name, const std::string& help,
                            const Labels& labels = {});
 
@@ -112,13 +118,15 @@ class Metrics {
     std::array<std::array<Counter::Cell, Counter::kCellsPerPart>, kShards> parts{};
   };
   /// All metrics of one name. `reads`: of read_gauge() and read_counter(); `read_all`: of
-  /// read_gauges(); `cells`: of the rest.
+  /// read_gauges(); `fine`: of fine_histogram(); `cells`: of the rest.
   struct Family {
     std::string help;
     std::vector<uint64_t> bounds;  // histograms only
     double per_unit = 1;
     prometheus::MetricType type = prometheus::MetricType::Counter;
     std::map<Labels, Counter> cells;
+    std::unique_ptr<const FineCells> fine_cells;
+    std::map<Labels, FineHistogram::Store> fine;
     std::map<Labels, std::function<double()>> reads;
     std::function<std::vector<Reading>()> read_all;
   };

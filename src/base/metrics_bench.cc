@@ -40,5 +40,16 @@ void histogram_observe(benchmark::State& state) {
 }
 BENCHMARK(histogram_observe)->Threads(1)->Threads(2);
 
+void fine_histogram_observe(benchmark::State& state) {
+  const FineHistogram histogram =
+      metrics().fine_histogram("fine_seconds", "Latency", latency_bounds());
+  uint64_t nanoseconds = 0;
+  for (auto _ : state) {
+    histogram.observe(nanoseconds);
+    nanoseconds = (nanoseconds + 7'777'777) & 0x3ff'ffff;
+  }
+}
+BENCHMARK(fine_histogram_observe)->Threads(1)->Threads(2);
+
 }  // namespace
 }  // namespace cachey

@@ -17,7 +17,7 @@ KNOWN = {
     "cachey_bucket_error_ratio": "gauge", "cachey_bucket_latency_seconds": "gauge",
     "cachey_bucket_deprioritized": "gauge", "cachey_bucket_consecutive_failures": "gauge",
 }
-LATENCIES = [.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60]
+LATENCIES = [.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60]
 BOUNDS = {
     "cachey_fetch_request_bytes": [4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB],
     "cachey_fetch_request_entries": [1, 2, 4],
