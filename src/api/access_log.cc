@@ -21,14 +21,9 @@ std::string_view protocol_of(const net::Request& request) {
   return request.protocol() == net::Protocol::kHttp2 ? "h2" : "http/1.1";
 }
 
-/// `-` if the client is not known. An IPv4 client of an IPv6 socket is shown as IPv4.
-std::string address_of(const rt::Tcp::endpoint& client) {
-  if (client.port() == 0) return std::string(kNone);
-  const rt::asio::ip::address address = client.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return rt::asio::ip::make_address_v4(rt::asio::ip::v4_mapped, address.to_v6()).to_string();
-  }
-  return address.to_string();
+/// `-` if the client is not known.
+std::string text_of(const net::IpAddress& client) {
+  return client.is_unspecified() ? std::string(kNone) : client.to_string();
 }
 
 std::string_view hit_text(net::CacheStatus status) {
@@ -166,7 +161,7 @@ rt::Task<void> AccessLog::handle_observed(rt::Worker& worker, const net::Request
 
 void AccessLog::write_line(const net::Request& request, const ObservedWriter& response,
                            MonoTime began) const {
-  const std::string client = address_of(request.client());
+  const std::string client = text_of(request.client_address());
   LogLine line(format_);
   line.add_word("time", format_log_time(clock_.wall()));
   line.add({"client", client});

@@ -51,8 +51,7 @@ class AccessLogTest : public ::testing::Test {
   void ask(AccessLog& log, net::Method method, std::string_view target,
            std::vector<net::Field> fields = {}) {
     net::Request request(method, target, std::move(fields));
-    request.set_connection({rt::asio::ip::make_address("::ffff:10.1.2.3"), 4000},
-                           net::Protocol::kHttp2);
+    request.set_connection(*net::parse_ip_address("10.1.2.3"), net::Protocol::kHttp2);
     rt::asio::co_spawn(worker_.io(), log.handle(worker_, request, writer_), rt::asio::detached);
     worker_.io().restart();
     worker_.io().poll();

@@ -53,7 +53,7 @@ rt::Task<void> Fetch::answer_warm(rt::Worker& worker, const net::Request& reques
                                             Warms::kRangePagesMax)));
     co_return;
   }
-  const std::string client = request.client().address().to_string();
+  const std::string client = request.client_address().to_string();
   for (int attempt = 0; attempt < kWarmAttemptsMax; ++attempt) {
     cache::WarmRequest wanted{spec, asked.bytes, client, &warm.conditions};
     Result<cache::Warmed> warmed =

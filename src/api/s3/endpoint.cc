@@ -158,7 +158,7 @@ rt::Task<void> Endpoint::pass(rt::Worker& worker, const net::Request& request,
     return refuse(request, writer, std::move(target), std::move(id), std::move(question.error()));
   }
   question->request_id = std::move(id);
-  question->client = client_name(request.client(), grant->access_key_id());
+  question->client = client_name(request.client_address(), grant->access_key_id());
   PassThrough::Sees sees;
   if (target.operation == Operation::kListBuckets) {
     sees = [this, grant = std::move(grant), permit](std::string_view bucket) {
@@ -214,7 +214,7 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   const GoodFor good_for = rules_.of(target.bucket, target.key);
   spec->key = cache::ObjectKey{target.bucket, std::move(target.key)};
   spec->request_id = std::move(id);
-  spec->client = client_name(request.client(), grant.access_key_id());
+  spec->client = client_name(request.client_address(), grant.access_key_id());
   const bool head = request.method() == net::Method::kHead;
   spec->explain_absence = !head;  // HEAD has the status alone
   const AskedRange range = AskedRange::of(request);

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "net/http/ip_address.h"
 #include "net/tls/stream.h"
 #include "rt/io.h"
 #include "rt/timer_wheel.h"
@@ -123,7 +124,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
 
   [[nodiscard]] bool broken() const { return broken_; }
   /// The client's address; unspecified if the client left before the connection was set up.
-  [[nodiscard]] const rt::Tcp::endpoint& peer() const { return peer_; }
+  [[nodiscard]] const IpAddress& peer() const { return peer_; }
   /// The client has reset the connection. Asks the kernel: no send() is needed to notice.
   [[nodiscard]] bool reset_by_client() { return has_event(0); }
   /// The client has reset the connection or ended its side, perhaps behind unread bytes.
@@ -147,7 +148,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   const MonoTime begun_;
   const std::chrono::milliseconds untaken_limit_;
   rt::Socket socket_;
-  rt::Tcp::endpoint peer_;
+  IpAddress peer_;
   std::unique_ptr<tls::Stream> tls_;
   std::shared_ptr<ClientSocket*> self_;  // TLS only; points to null after this object's end
   rt::TimerWheel::Entry timer_;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "net/http/ip_address.h"
 #include "rt/worker.h"
 
 /// The interface of HTTP for handlers of requests. It is the same for all versions of HTTP.
@@ -73,10 +74,11 @@ class Request {
   void set_takes_trailers(bool takes) { takes_trailers_ = takes; }
   /// The client accepts trailers and says so, with `TE: trailers`, in HTTP/2 too.
   [[nodiscard]] bool asks_for_trailers() const;
-  /// The address of the client; unspecified before set_connection().
-  [[nodiscard]] const rt::Tcp::endpoint& client() const { return client_; }
+  /// The address of the client, never IPv4-mapped; unspecified if it is not known. The one place
+  /// that tells clients apart by address.
+  [[nodiscard]] const IpAddress& client_address() const { return client_; }
   [[nodiscard]] Protocol protocol() const { return protocol_; }
-  void set_connection(const rt::Tcp::endpoint& client, Protocol protocol) {
+  void set_connection(const IpAddress& client, Protocol protocol) {
     client_ = client;
     protocol_ = protocol;
   }
@@ -98,7 +100,7 @@ class Request {
   Method method_;
   Protocol protocol_ = Protocol::kHttp1;
   bool takes_trailers_ = false;
-  rt::Tcp::endpoint client_;
+  IpAddress client_;
   std::string_view other_method_ = "OTHER";
   std::string_view target_;
   std::string_view id_;

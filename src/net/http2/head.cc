@@ -62,7 +62,7 @@ bool Head::make_room(size_t bytes) {
   return true;
 }
 
-bool Head::conclude(const rt::Tcp::endpoint& client) {
+bool Head::conclude(const IpAddress& client) {
   if (refusal_status_ == 0) {
     const HeadFault fault = make_request();
     if (fault != HeadFault::kNone) refuse(fault);

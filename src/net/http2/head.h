@@ -32,7 +32,7 @@ class Head {
 
   /// Makes the request once all fields have been added. False: the head is refused, with
   /// refusal_status() and refusal_text().
-  [[nodiscard]] bool conclude(const rt::Tcp::endpoint& client);
+  [[nodiscard]] bool conclude(const IpAddress& client);
   [[nodiscard]] unsigned refusal_status() const { return refusal_status_; }
   [[nodiscard]] std::string_view refusal_text() const { return refusal_text_; }
 
