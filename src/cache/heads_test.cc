@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/testing/sanitized.h"
 #include "store/s3_fifo.h"
 
 namespace cachey::cache {
@@ -273,11 +274,7 @@ int64_t allocated_bytes() {
 }
 
 TEST_F(HeadsTest, WhatIsChargedIsWhatIsTaken) {
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  GTEST_SKIP() << "sanitizers have their own memory";
-#endif
-#endif
+  if (kSanitized) GTEST_SKIP() << "sanitizers have their own memory";
   constexpr int kObjects = 20'000;
   Heads heads(64 * kMiB, memory_);
   const std::string etag = "\"0123456789abcdef0123456789abcdef\"";

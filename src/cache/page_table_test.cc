@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
+#include "base/testing/sanitized.h"
 #include "store/s3_fifo.h"
 
 namespace cachey::cache {
@@ -51,11 +52,7 @@ int64_t heap_bytes() {
 }
 
 TEST_F(PageTableTest, WhatPagesTakeIsCharged) {
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  GTEST_SKIP() << "sanitizers have their own memory";
-#endif
-#endif
+  if (kSanitized) GTEST_SKIP() << "sanitizers have their own memory";
   constexpr int kObjects = 20'000;
   const std::pair<size_t, size_t> texts[] = {{20, 34}, {1000, 34}, {20, 900}};
   for (const auto& [name_bytes, tag_bytes] : texts) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/testing/sanitized.h"
 #include "net/http1/connection.h"
 #include "net/listener.h"
 #include "net/testing/test_client.h"
@@ -359,11 +360,7 @@ size_t allocated_bytes() {
 }
 
 TEST(ServerLimits, IdleConnectionsCostLittleMemory) {
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  GTEST_SKIP() << "sanitizers have their own memory";
-#endif
-#endif
+  if (kSanitized) GTEST_SKIP() << "sanitizers have their own memory";
   constexpr size_t kCount = 5000;
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/testing/sanitized.h"
 #include "net/http1/connection.h"
 #include "net/testing/test_server.h"
 #include "net/testing/tls_test_client.h"
@@ -353,11 +354,7 @@ TEST(TlsLimits, BytesThatWereTakenLeaveWhileTheRestIsAwaited) {
 }
 
 TEST(TlsLimits, IdleConnectionsCostWhatIsCharged) {
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  GTEST_SKIP() << "sanitizers have their own memory";
-#endif
-#endif
+  if (kSanitized) GTEST_SKIP() << "sanitizers have their own memory";
   constexpr size_t kCount = 500;
   if (!allow_many_files(2 * kCount)) GTEST_SKIP() << "too few files allowed";
   TestServer server(tls_config());

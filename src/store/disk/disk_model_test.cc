@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "base/testing/sanitized.h"
+
 namespace cachey::store {
 namespace {
 
@@ -21,16 +23,7 @@ uint32_t from_environment(const char* name, uint32_t otherwise) {
 uint32_t first_seed() { return from_environment("CACHEY_DISK_MODEL_FIRST", 1); }
 
 /// The number of seeds of each world.
-uint32_t seeds() {
-  uint32_t usual = 500;
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(undefined_behavior_sanitizer)
-  usual = 20;
-#endif
-#endif
-  return from_environment("CACHEY_DISK_MODEL_SEEDS", usual);
-}
+uint32_t seeds() { return from_environment("CACHEY_DISK_MODEL_SEEDS", kSanitized ? 20 : 400); }
 
 void run_seeds(World world) {
   uint64_t hits = 0;
