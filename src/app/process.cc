@@ -9,10 +9,10 @@
 
 #include "app/given_files.h"
 #include "app/process_metrics.h"
+#include "app/refusal_lines.h"
 #include "app/reloads.h"
 #include "app/server_configs.h"
 #include "app/shutdown.h"
-#include "aws/partition.h"
 #include "base/log.h"
 #include "origin/credentials/process.h"
 #include "store/s3_fifo.h"
@@ -56,28 +56,6 @@ std::chrono::milliseconds most_of_stop(const Options& options) {
 size_t kinds_with_metrics(const Options& options) {
   if (options.other_kinds == api::OtherKinds::kAny) return kKindsWithMetrics;
   return std::min(options.kinds.size(), kKindsWithMetrics);
-}
-
-/// Of --memory, for the places of parts of objects.
-constexpr uint64_t kPartsShare = 256;
-
-/// Nothing if there is no S3 endpoint.
-std::optional<api::s3::EndpointConfig> s3api_config(const Options& options,
-                                                    const std::string& origins_region,
-                                                    std::optional<api::s3::AccessKeys> keys) {
-  if (!options.s3api.enabled()) return std::nullopt;
-  api::s3::EndpointConfig config{.hosts = *api::s3::VirtualHosts::parse(options.s3api.domains),
-                                 .keys = std::move(keys),
-                                 .external_hosts = options.s3api.external_hosts,
-                                 .workers = options.threads,
-                                 .aliases = api::s3::Aliases(options.s3api.aliases),
-                                 .rules = api::s3::RevalidateRules(options.s3api.revalidate),
-                                 .stale_max = options.s3api.stale_if_error,
-                                 .plain = options.s3api.plain,
-                                 .part_bytes = options.memory.limit_bytes / kPartsShare};
-  const std::string& region = options.s3api.region.empty() ? origins_region : options.s3api.region;
-  if (aws::is_region(region)) config.region = region;  // the environment's may be any text
-  return config;
 }
 
 }  // namespace
@@ -158,6 +136,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
             return !rules.denial(kind, bucket);
           },
           cache::PageSizes(options_.page_sizes)),
+      counted_lines_(clock_),
       stats_(foundation_->metrics, cache_, foundation_->egress, foundation_->cache_metrics.ingress,
              s3_counters(), clock_),
       routes_(
@@ -191,6 +170,8 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
   stats_.watch(data_server_.stats(), s3api_server_ ? &s3api_server_->stats() : nullptr);
   stats_.watch(access_log_);
   if (disk_ != nullptr) stats_.watch(*disk_);
+  watch_refusals(counted_lines_, foundation_->memory, gate_, data_server_,
+                 s3api_server_ ? &*s3api_server_ : nullptr);
 }
 
 Process::~Process() { workers_.stop_and_join(); }
@@ -325,6 +306,7 @@ void Process::sample() {
   const bool loops_turn = stats_.sample_lag(workers_);
   if (watchdog_ && loops_turn) notices_.alive();
   if (::getpid() == 1) origin::reap_orphans();
+  counted_lines_.look();
   tell_state();
 }
 

@@ -11,6 +11,7 @@
 #include "api/fetch/metrics.h"
 #include "api/router.h"
 #include "api/s3/access_keys.h"
+#include "app/counted_lines.h"
 #include "app/disk.h"
 #include "app/given_files.h"
 #include "app/options/options.h"
@@ -128,6 +129,7 @@ class Process {
   origin::ReadMetrics read_metrics_;
   const std::unique_ptr<Disk> disk_;
   cache::Cache cache_;
+  CountedLines counted_lines_;
   Stats stats_;
   Routes routes_;
   api::Router data_router_;

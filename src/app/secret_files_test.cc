@@ -8,11 +8,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <memory>
-#include <sstream>
 
-#include "base/line_sink.h"
-#include "base/log.h"
+#include "base/testing/captured_log.h"
 
 namespace cachey::app {
 namespace {
@@ -33,18 +30,10 @@ class TokenFile : public ::testing::Test {
   }
 
   /// The log lines that `action` writes.
-  [[nodiscard]] std::string logged(const std::function<void()>& action) const {
-    const std::string path = (directory_ / "log").string();
-    std::filesystem::remove(path);
-    Result<std::unique_ptr<LineSink>> sink = LineSink::open(path, {});
-    EXPECT_TRUE(sink);
-    log::start(log::Level::kWarn, LogFormat::kText, sink->get());
+  [[nodiscard]] static std::string logged(const std::function<void()>& action) {
+    const CapturedLog log(log::Level::kWarn);
     action();
-    log::start(log::Level::kOff, LogFormat::kText, nullptr);
-    EXPECT_TRUE((*sink)->flush());
-    std::ostringstream said;
-    said << std::ifstream(path).rdbuf();
-    return said.str();
+    return log.text();
   }
 
   const std::filesystem::path directory_ = std::filesystem::path(::testing::TempDir()) /

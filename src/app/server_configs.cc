@@ -4,11 +4,15 @@
 #include <vector>
 
 #include "app/open_files.h"
+#include "aws/partition.h"
 #include "base/log.h"
 #include "origin/s3/config.h"
 
 namespace cachey::app {
 namespace {
+
+/// Of --memory, for the places of parts of objects.
+constexpr uint64_t kPartsShare = 256;
 
 std::vector<net::ListenAddress> addresses(const std::vector<ListenOption>& listen,
                                           uint16_t default_port) {
@@ -48,6 +52,24 @@ net::ServerConfig admin_server_config(const Options& options, net::ServerConfig 
   data_config.listen_addresses = addresses(options.admin_listen, 0);
   data_config.connections_max = kAdminConnectionsMax;
   return data_config;
+}
+
+std::optional<api::s3::EndpointConfig> s3api_config(const Options& options,
+                                                    const std::string& origins_region,
+                                                    std::optional<api::s3::AccessKeys> keys) {
+  if (!options.s3api.enabled()) return std::nullopt;
+  api::s3::EndpointConfig config{.hosts = *api::s3::VirtualHosts::parse(options.s3api.domains),
+                                 .keys = std::move(keys),
+                                 .external_hosts = options.s3api.external_hosts,
+                                 .workers = options.threads,
+                                 .aliases = api::s3::Aliases(options.s3api.aliases),
+                                 .rules = api::s3::RevalidateRules(options.s3api.revalidate),
+                                 .stale_max = options.s3api.stale_if_error,
+                                 .plain = options.s3api.plain,
+                                 .part_bytes = options.memory.limit_bytes / kPartsShare};
+  const std::string& region = options.s3api.region.empty() ? origins_region : options.s3api.region;
+  if (aws::is_region(region)) config.region = region;  // the environment's may be any text
+  return config;
 }
 
 }  // namespace cachey::app

@@ -1,7 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 
+#include "api/s3/access_keys.h"
+#include "api/s3/endpoint.h"
 #include "app/options/options.h"
 #include "net/server.h"
 #include "net/tls/context.h"
@@ -28,5 +32,11 @@ inline constexpr size_t kAdminConnectionsMax = 100;
 /// The config of the server of --admin-listen, made of the data server's.
 [[nodiscard]] net::ServerConfig admin_server_config(const Options& options,
                                                     net::ServerConfig data_config);
+
+/// The config of the S3 endpoint. `origins_region`: the one of the origin, if it is a valid region.
+/// Nothing if there is no S3 endpoint.
+[[nodiscard]] std::optional<api::s3::EndpointConfig> s3api_config(
+    const Options& options, const std::string& origins_region,
+    std::optional<api::s3::AccessKeys> keys);
 
 }  // namespace cachey::app

@@ -1,5 +1,6 @@
 """Logs: text and JSON, the access log and its rotation, request ids."""
 
+import contextlib
 import json
 import re
 import signal
@@ -160,3 +161,29 @@ def test_a_flood_of_one_warning_is_limited(s3_server, origin, kind):
     metrics = server.get("/metrics").text
     suppressed = int(re.search(r"^cachey_log_suppressed_lines_total (\d+)$", metrics, re.M).group(1))
     server.expect_log("origin attempt failed", count=60 - suppressed)
+
+
+def test_a_bucket_that_fails_and_comes_back_is_in_the_log_once_each(s3_server, origin, kind):
+    server = s3_server()
+    once = ("C0-Config", "ma=1")
+    for at in range(12):
+        origin.put(kind, f"object-{at}", size=100)
+        origin.behave(kind, f"object-{at}", Behaviour(times=1, code="InternalError"))
+        server.fetch(kind, f"object-{at}", 0, 9, headers=[once])
+    server.expect_log(f"warning bucket deprioritized bucket={kind} failures_in_a_row=5 error=upstream reason=")
+    origin.put(kind, "good", size=100)
+    wait_until(lambda: server.fetch(kind, "good", 0, 9).status == 206, what="a read of the bucket")
+    server.expect_log(f"info bucket in use again bucket={kind} seconds=")
+    assert server.log().count("bucket deprioritized") == server.log().count("bucket in use again") == 1
+
+
+def test_refused_connections_are_in_the_log_with_their_number(s3_server):
+    server = s3_server("--max-connections", "2")
+    held = [server.connect(), server.connect()]
+    for connection in held:
+        assert connection.exchange("GET", "/healthz").status == 200
+    for _ in range(20):
+        with contextlib.suppress(OSError), server.connect() as connection:
+            connection.exchange("GET", "/healthz")
+    server.expect_log("warning connections refused count=")
+    assert server.log().count("connections refused") <= 2

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace cachey::origin {
 
@@ -37,14 +38,15 @@ void BucketHealth::end_window(MonoTime now) {
   window_end_ = now + kShareWindow;
 }
 
-void BucketHealth::succeeded(uint64_t key, std::chrono::nanoseconds to_head) {
+std::optional<std::chrono::nanoseconds> BucketHealth::succeeded(uint64_t key,
+                                                                std::chrono::nanoseconds to_head) {
   const MonoTime now = clock_.mono();
   const MutexLock lock(mutex_);
   end_window(now);
   error_rate_ = decayed_rate(now) * (1 - kAlpha);
   rate_time_ = now;
   consecutive_failures_ = 0;
-  suspect_ = false;
+  const bool was_suspect = std::exchange(suspect_, false);
   observed_ = true;
   ++answers_;
   succeeded_in_window_ = true;
@@ -52,16 +54,19 @@ void BucketHealth::succeeded(uint64_t key, std::chrono::nanoseconds to_head) {
   failed_keys_.succeeded(key);
   hedges_.earn();
   latency_.add(to_head, now);
+  if (!was_suspect) return std::nullopt;
+  return now - suspect_since_;
 }
 
-void BucketHealth::failed(uint64_t key) {
+bool BucketHealth::failed(uint64_t key) {
   const MonoTime now = clock_.mono();
   const MutexLock lock(mutex_);
   end_window(now);
   const bool is_new = failed_keys_.add(key, now);
   const bool was_open = breaker_open(now);
-  if (!is_new && !was_open) return;
+  if (!is_new && !was_open) return false;
   failed_in_window_ = true;
+  bool opens = false;
   if (is_new) {
     error_rate_ = std::min(1.0, decayed_rate(now) * (1 - kAlpha) + kAlpha);
     rate_time_ = now;
@@ -72,11 +77,13 @@ void BucketHealth::failed(uint64_t key) {
         closed_by_time ? 1 : std::min(consecutive_failures_ + 1, kFailuresCountedMax);
     if (consecutive_failures_ == kBreakerFailures) {
       next_probe_ = now + kProbeEvery;
-      suspect_ = true;
+      opens = !std::exchange(suspect_, true);
+      if (opens) suspect_since_ = now;
     }
   }
   last_failure_ = now;
   observed_ = true;
+  return opens;
 }
 
 double BucketHealth::score(size_t position) const {

@@ -79,8 +79,10 @@ class BucketHealth {
 
   /// A request for an object was answered. `key`: the hash of the object's key. `to_head`: the time
   /// from the request to the head of its answer.
-  void succeeded(uint64_t key, std::chrono::nanoseconds to_head);
-  void failed(uint64_t key);
+  /// Returns the time since the breaker opened, if this is the first success since then.
+  std::optional<std::chrono::nanoseconds> succeeded(uint64_t key, std::chrono::nanoseconds to_head);
+  /// True: the breaker opens, for the first time since the last success.
+  bool failed(uint64_t key);
 
   /// The lower the better. `position`: in the client's list, from 0.
   ///   2000 * position + mean latency in us / 100 + penalty
@@ -179,6 +181,7 @@ class BucketHealth {
   MonoTime next_probe_ GUARDED_BY(mutex_);
   bool suspect_ GUARDED_BY(mutex_) =
       false;  // the breaker has opened, and no request has succeeded since
+  MonoTime suspect_since_ GUARDED_BY(mutex_);
   bool observed_ GUARDED_BY(mutex_) = false;
   double error_rate_ GUARDED_BY(mutex_) = 0;
   MonoTime rate_time_ GUARDED_BY(mutex_);

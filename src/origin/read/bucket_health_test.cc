@@ -29,6 +29,18 @@ TEST_F(BucketHealthTest, WithoutObservationsOnlyThePositionCounts) {
   EXPECT_EQ(health_.score(3), 6000);
 }
 
+TEST_F(BucketHealthTest, AnOutageIsReportedOnceWhenItBeginsAndOnceWhenItEnds) {
+  EXPECT_EQ(health_.succeeded(1, 1ms), std::nullopt);
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(health_.failed(next_key_++));
+  EXPECT_TRUE(health_.failed(next_key_++));
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(health_.failed(next_key_++));
+  clock_.advance(BucketHealth::kBreakerOpen);  // the breaker closes by time
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(health_.failed(next_key_++));
+  clock_.advance(2s);
+  EXPECT_EQ(health_.succeeded(1, 1ms), BucketHealth::kBreakerOpen + 2s);
+  EXPECT_EQ(health_.succeeded(1, 1ms), std::nullopt);
+}
+
 TEST_F(BucketHealthTest, LatencyAndErrorsAddUp) {
   succeed(50ms);
   EXPECT_DOUBLE_EQ(health_.score(1), 2000 + 500);

@@ -63,7 +63,7 @@ class ShareSimulation {
     const Answer answer = scenario_.store(random_, second_);
     if (answer == Answer::kGood) ++minute_.answerable;
     if (!may_ask(key)) return;
-    if (answer == Answer::kBad) return health_.failed(key);
+    if (answer == Answer::kBad) return void(health_.failed(key));
     ++minute_.served;
     health_.succeeded(key, 1ms);
   }

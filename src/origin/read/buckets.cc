@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
+
 namespace cachey::origin {
 
 namespace {
@@ -152,7 +154,12 @@ void Buckets::give_back_rescue(std::string_view name) {
 
 void Buckets::answered(const std::string& name, std::string_view key,
                        std::chrono::nanoseconds to_head) {
-  if (const HealthPtr health = proven(name)) health->succeeded(hash_of(key), to_head);
+  const HealthPtr health = proven(name);
+  if (health == nullptr) return;
+  if (const auto out = health->succeeded(hash_of(key), to_head)) {
+    log::info("bucket in use again",
+              {{"bucket", name}, {"seconds", std::chrono::duration<double>(*out).count()}});
+  }
 }
 
 void Buckets::read_whole(std::string_view name, uint64_t bytes, std::chrono::nanoseconds to_head,
@@ -173,7 +180,13 @@ bool Buckets::failed(const std::string& name, std::string_view key, const Error&
                      FailureTerms terms) {
   terms.proven_bucket = is_proven(name);
   if (!speaks_against_bucket(error, terms)) return false;
-  if (const HealthPtr health = known(name)) health->failed(hash_of(key));
+  const HealthPtr health = known(name);
+  if (health != nullptr && health->failed(hash_of(key))) {
+    log::warn("bucket deprioritized", {{"bucket", name},
+                                       {"failures_in_a_row", BucketHealth::kBreakerFailures},
+                                       {"error", to_string(error.kind())},
+                                       {"reason", error.message()}});
+  }
   return true;
 }
 

@@ -159,6 +159,12 @@ class Gate {
   /// Call after WantedParts::want() returned true: queued speculation may have become demand.
   void promote_wanted();
 
+  enum class Refusal : uint8_t { kTooMany, kForecast, kTimeout, kNobodyWaits };
+  /// Requests that were refused. REQUIRES: not kNobodyWaits.
+  [[nodiscard]] uint64_t refused(Refusal cause) const {
+    return refused_by_[static_cast<size_t>(cause)].total();
+  }
+
   /// Buckets with requests, and names that are remembered.
   [[nodiscard]] size_t buckets() const EXCLUDES(mutex_);
   [[nodiscard]] size_t names_remembered() const EXCLUDES(mutex_);
@@ -220,7 +226,6 @@ class Gate {
   void admit_unproven(Woken& woken) REQUIRES(mutex_);
   void prove(Bucket& bucket, std::string_view kind, Woken& woken) REQUIRES(mutex_);
   void settle(Bucket& bucket) REQUIRES(mutex_);
-  enum class Refusal : uint8_t { kTooMany, kForecast, kTimeout, kNobodyWaits };
   /// A bucket's queue, or why the request is not in it.
   struct Joined {
     Bucket* bucket = nullptr;

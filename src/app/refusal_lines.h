@@ -1,0 +1,15 @@
+#pragma once
+
+#include "app/counted_lines.h"
+#include "net/server.h"
+#include "origin/read/gate.h"
+#include "store/memory_tier.h"
+
+namespace cachey::app {
+
+/// Adds the lines about requests and connections that were refused for want of memory, of a turn at
+/// a bucket, or of a place. All arguments outlive the lines. `s3api`: null if there is none.
+void watch_refusals(CountedLines& lines, const store::MemoryTier& memory, const origin::Gate& gate,
+                    const net::Server& data, const net::Server* s3api);
+
+}  // namespace cachey::app
