@@ -64,12 +64,14 @@ size_t Arena::free_slabs() const {
   return free_committed_.size() + std::min(left, free_uncommitted_.size());
 }
 
-bool Arena::allocate(uint64_t bytes, void* owner, Extents& out, Effort effort) {
-  CHECK(bytes > 0);
+bool Arena::allocate(uint64_t bytes, void* owner, Extents& out, Effort effort, Use use) {
+  CHECK(bytes > 0 && use != Use::kMovable);
   auto take = [&](uint32_t size) {
     std::byte* data =
-        size == kSlabBytes ? take_whole(owner) : take_block(order_of(size), owner, effort);
+        size == kSlabBytes ? take_whole(owner) : take_block(order_of(size), owner, effort, use);
     if (data == nullptr) return false;
+    count_use(slab_of(data), use, 1);
+    file(slab_of(data));
     out.push_back(Extent{data, size});
     used_bytes_.store(used_bytes() + size, std::memory_order_relaxed);
     return true;
@@ -91,7 +93,7 @@ void Arena::release(std::span<const Extent> extents, Use use) {
   for (const Extent& extent : extents) {
     used_bytes_.store(used_bytes() - extent.size, std::memory_order_relaxed);
     Slab& slab = slab_of(extent.data);
-    if (use == Use::kHeld) --slab.held;
+    count_use(slab, use, -1);
     if (slab.cut == nullptr) {
       give_slab(slab);
     } else {
@@ -109,10 +111,33 @@ void Arena::release(std::span<const Extent> extents, Use use) {
   }
 }
 
-void Arena::set_use(std::span<const Extent> extents, Use use) {
+void Arena::count_use(Slab& slab, Use use, int change) {
+  if (use == Use::kMovable) return;
+  slab.held = static_cast<uint16_t>(slab.held + change);
+  if (use != Use::kKept) return;
+  const bool was_kept = slab.kept > 0;
+  slab.kept = static_cast<uint16_t>(slab.kept + change);
+  kept_slabs_ = kept_slabs_ + (slab.kept > 0 ? 1 : 0) - (was_kept ? 1 : 0);
+}
+
+uint32_t Arena::slabs_to_keep(std::span<const Extent> extents) const {
+  return static_cast<uint32_t>(std::ranges::count_if(extents, [this](const Extent& extent) {
+    return slabs_[static_cast<size_t>(extent.data - base_) / kSlabBytes].kept == 0;
+  }));
+}
+
+uint32_t Arena::slabs_to_keep(uint64_t bytes) const {
+  const uint32_t tail = tail_sizes(bytes).front();
+  const bool fits =
+      tail == 0 || (tail < kSlabBytes && first_with_room(order_of(tail), kKeptRooms) != nullptr);
+  return static_cast<uint32_t>(bytes / kSlabBytes) + (fits ? 0 : 1);
+}
+
+void Arena::set_use(std::span<const Extent> extents, Use from, Use to) {
   for (const Extent& extent : extents) {
     Slab& slab = slab_of(extent.data);
-    slab.held = static_cast<uint16_t>(use == Use::kHeld ? slab.held + 1 : slab.held - 1);
+    count_use(slab, to, 1);
+    count_use(slab, from, -1);
     if (&slab == draining_) draining_ = nullptr;
     file(slab);
   }
@@ -148,13 +173,12 @@ std::byte* Arena::take_whole(void* owner) {
   if (slab == nullptr) return nullptr;
   slab->owner = owner;
   slab->used_units = kUnitsPerSlab;
-  slab->held = 1;
-  file(*slab);
   return data_of(*slab);
 }
 
-std::byte* Arena::take_block(int order, void* owner, Effort effort) {
-  Slab* slab = slab_with_room(order, effort);
+std::byte* Arena::take_block(int order, void* owner, Effort effort, Use use) {
+  Slab* slab =
+      use == Use::kKept ? first_with_room(order, kKeptRooms) : slab_with_room(order, effort);
   if (slab == nullptr) {
     if (effort == Effort::kSparing && free_slabs() <= reserve_slabs()) return nullptr;
     slab = take_slab();
@@ -166,24 +190,24 @@ std::byte* Arena::take_block(int order, void* owner, Effort effort) {
   const uint32_t unit = cut_block(*slab, order) << order;
   slab->cut->owners[unit] = owner;
   slab->used_units = static_cast<uint16_t>(slab->used_units + (1u << order));
-  ++slab->held;
   filling_ = slab;
-  file(*slab);
   return data_of(*slab) + unit * kUnitBytes;
 }
 
+/// `rooms`: the first of the lists for slabs of one kind.
+Arena::Slab* Arena::first_with_room(int order, int rooms) const {
+  for (int room = rooms + order; room < rooms + kSlabOrder; ++room) {
+    if (!rooms_[room].empty()) return const_cast<Slab*>(&rooms_[room].front());
+  }
+  return nullptr;
+}
+
 Arena::Slab* Arena::slab_with_room(int order, Effort effort) {
-  auto first = [&](int begin) -> Slab* {
-    for (int room = begin + order; room < begin + kSlabOrder; ++room) {
-      if (!rooms_[room].empty()) return &rooms_[room].front();
-    }
-    return nullptr;
-  };
-  if (Slab* beside_held = first(0)) return beside_held;
+  if (Slab* beside_held = first_with_room(order, 0)) return beside_held;
   if (effort == Effort::kSparing && crowded()) return nullptr;
   Slab* emptiest = cheapest_shared();
   if (emptiest != nullptr && emptiest->free_orders >> order != 0) return emptiest;
-  return first(kSlabOrder);
+  return first_with_room(order, kSlabOrder);
 }
 
 Arena::Slab* Arena::cheapest_shared() {
@@ -228,12 +252,14 @@ void Arena::mark(Slab& slab, int order, uint32_t block, bool free) {
 uint8_t Arena::room_of(const Slab& slab) const {
   if (slab.free_orders == 0 || &slab == draining_) return kNowhere;
   const int largest = std::bit_width(slab.free_orders) - 1;
+  if (slab.kept > 0) return static_cast<uint8_t>(kKeptRooms + largest);
   return static_cast<uint8_t>(slab.held > 0 ? largest : kSlabOrder + largest);
 }
 
 uint8_t Arena::cost_of(const Slab& slab) const {
   if (slab.used_units == 0 || &slab == draining_) return kNowhere;
   if (slab.cut == nullptr) return slab.held > 0 ? kNowhere : kWhole;
+  if (slab.kept > 0) return kNowhere;
   if (slab.held > 0) return kHeldShared;
   return static_cast<uint8_t>((slab.used_units - 1) / kUnitsPerCost);
 }

@@ -33,9 +33,11 @@ using Extents = boost::container::small_vector<Extent, 1>;
 /// most 1/7 of a page larger than 32 KiB, and a page need not be contiguous.
 ///
 /// An extent is held (its page is being filled, written or read) or movable (its page may be
-/// evicted). Held extents share slabs with each other: a small extent comes from a slab with held
-/// extents if one has room, else from the emptiest slab, else from a free slab. If crowded(), it
-/// comes from the first ones, else from a free slab.
+/// evicted) or kept (its page stays for as long as it may). A slab with kept extents is never
+/// drained, and its room is for kept extents alone, so that these have few slabs. Held extents
+/// share slabs with each other: a small extent comes from a slab with held extents if one has room,
+/// else from the emptiest slab, else from a free slab. If crowded(), it comes from the first ones,
+/// else from a free slab.
 ///
 /// The system gives memory to a slab at its first use. Each operation takes constant time, except
 /// for the number of the extents. Not synchronized: the memory tier's mutex guards the arena.
@@ -44,7 +46,7 @@ class Arena {
   static constexpr uint64_t kSlabBytes = 2 * kMiB;
   static constexpr size_t kTailExtentsMax = 3;
 
-  enum class Use : uint8_t { kHeld, kMovable };
+  enum class Use : uint8_t { kHeld, kMovable, kKept };
   /// kSparing: small extents leave reserve_slabs() free slabs to whole ones, and if crowded(), they
   /// leave slabs without held extents alone.
   enum class Effort : uint8_t { kSparing, kAll };
@@ -58,15 +60,27 @@ class Arena {
   /// The bytes that extents for `bytes` of payload take.
   [[nodiscard]] static uint64_t rounded(uint64_t bytes);
 
-  /// Appends the extents that `out` lacks for `bytes` bytes, in order, as held ones. False: there
-  /// is room for some of the extents only; the next call goes on. REQUIRES: `out` has no other
-  /// extents, and `bytes` is the same at each call.
+  /// Appends the extents that `out` lacks for `bytes` bytes, in order, as held or kept ones. False:
+  /// there is room for some of the extents only; the next call goes on. REQUIRES: `out` has no
+  /// other extents, and `bytes` and `use` are the same at each call.
   [[nodiscard]] bool allocate(uint64_t bytes, void* owner, Extents& out,
-                              Effort effort = Effort::kAll);
+                              Effort effort = Effort::kAll, Use use = Use::kHeld);
 
   /// Frees extents, all of which have the same use.
   void release(std::span<const Extent> extents, Use use);
-  void set_use(std::span<const Extent> extents, Use use);
+  /// REQUIRES: the extents' use is `from`.
+  void set_use(std::span<const Extent> extents, Use from, Use to);
+  /// From held to movable, or back.
+  void set_use(std::span<const Extent> extents, Use to) {
+    set_use(extents, to == Use::kHeld ? Use::kMovable : Use::kHeld, to);
+  }
+
+  /// Slabs with kept extents.
+  [[nodiscard]] uint32_t kept_slabs() const { return kept_slabs_; }
+  /// The slabs with no kept extents that would get some if these extents were kept; at most.
+  [[nodiscard]] uint32_t slabs_to_keep(std::span<const Extent> extents) const;
+  /// The slabs that allocate() would take for as many kept bytes, about.
+  [[nodiscard]] uint32_t slabs_to_keep(uint64_t bytes) const;
 
   /// Chooses the slab without held extents that has the fewest bytes in use, a shared slab before a
   /// slab of one page. Passes over the slab that was cut last while there is another shared one. No
@@ -135,7 +149,8 @@ class Arena {
     Hook in_costs;
     std::unique_ptr<Cut> cut;  // null: free, or of one page
     void* owner = nullptr;     // of a slab of one page
-    uint16_t held = 0;         // extents
+    uint16_t held = 0;         // extents, kept ones too
+    uint16_t kept = 0;         // of these extents
     uint16_t used_units = 0;
     uint16_t free_orders = 0;  // bit n: a block of order n is free
     uint8_t room = kNowhere;   // the lists that have the slab
@@ -166,8 +181,10 @@ class Arena {
   [[nodiscard]] Slab* take_slab();
   void give_slab(Slab& slab);
   [[nodiscard]] std::byte* take_whole(void* owner);
-  [[nodiscard]] std::byte* take_block(int order, void* owner, Effort effort);
+  [[nodiscard]] std::byte* take_block(int order, void* owner, Effort effort, Use use);
+  [[nodiscard]] Slab* first_with_room(int order, int rooms) const;
   [[nodiscard]] Slab* slab_with_room(int order, Effort effort);
+  void count_use(Slab& slab, Use use, int change);
   [[nodiscard]] Slab* cheapest_shared();
   [[nodiscard]] Slab* cheapest_settled();
   [[nodiscard]] static uint32_t cut_block(Slab& slab, int order);
@@ -183,15 +200,17 @@ class Arena {
   uint32_t limit_slabs_ = 0;
   uint32_t committed_slabs_ = 0;
   uint32_t shared_slabs_ = 0;
+  uint32_t kept_slabs_ = 0;
   std::atomic<uint64_t> used_bytes_{0};
   std::vector<Slab> slabs_;
   std::vector<uint32_t> free_committed_;    // free slabs that hold memory
   std::vector<uint32_t> free_uncommitted_;  // free slabs that hold none
   Slab* draining_ = nullptr;
   Slab* filling_ = nullptr;  // the shared slab that was cut last
-  // Shared slabs with room, by the order of their largest free block: those with held extents, then
-  // the others.
-  std::array<Rooms, 2 * kSlabOrder> rooms_;
+  // Shared slabs with room, by the order of their largest free block: those with held extents, the
+  // others, those with kept extents.
+  static constexpr int kKeptRooms = 2 * kSlabOrder;
+  std::array<Rooms, 3 * kSlabOrder> rooms_;
   // Slabs without held extents, by the cost of emptying them; kWhole, kHeldShared.
   std::array<Costs, kCosts + 2> costs_;
   uint64_t shared_costs_ = 0;  // bit n: costs_[n] has a slab

@@ -77,6 +77,13 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   [[nodiscard]] bool cold() const { return cold_.load(std::memory_order_relaxed); }
   void set_cold(bool cold) { cold_.store(cold, std::memory_order_relaxed); }
 
+  /// PinRules name the page's object: the page is kept, if the tier's limit allows. To be set
+  /// before the page has memory; then by MemoryTier::set_keep().
+  [[nodiscard]] bool keep() const { return keep_.load(std::memory_order_relaxed); }
+  void set_keep(bool keep) { keep_.store(keep, std::memory_order_relaxed); }
+  /// The page's memory counts as kept: no eviction takes it.
+  [[nodiscard]] bool is_kept() const { return kept_.load(std::memory_order_relaxed); }
+
   /// Identifies the content, not this object, for a policy that remembers evicted pages.
   [[nodiscard]] uint64_t content_hash() const { return content_hash_; }
 
@@ -103,6 +110,8 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   std::atomic<uint8_t> uses_{0};
   std::atomic<bool> unwanted_{false};  // not in the cache's index; leaves with its last reader
   std::atomic<bool> cold_{false};
+  std::atomic<bool> keep_{false};
+  std::atomic<bool> kept_{false};     // written under the tier's mutex
   uint8_t queue_ = 0;                 // the policy's, as hook_
   std::atomic<int64_t> progress_{0};  // MonoTime ticks: the last progress of any reader
   uint64_t bytes_;
@@ -110,10 +119,13 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
 
   const uint64_t content_hash_;
   MemoryTier* tier_ = nullptr;  // set with the memory
-  // Guarded by the tier's mutex. The hook is the policy's, or of the pages that are set aside.
+  // Guarded by the tier's mutex. The hook is the policy's, or of the pages that are set aside or
+  // kept.
   boost::intrusive::list_member_hook<> hook_;
   MonoTime aside_since_{};
   uint32_t holds_ = 0;
+  bool in_kept_ = false;     // in the list of the pages that are kept
+  bool over_limit_ = false;  // counts as named and not kept
 
   using List = boost::intrusive::list<
       Evictable, boost::intrusive::member_hook<Evictable, boost::intrusive::list_member_hook<>,

@@ -98,9 +98,11 @@ Residents::Step MemoryTier::run(const DoStep& do_step) {
   {
     const MutexLock lock(mutex_);
     residents_.set_limit(room_bytes());
+    if (rules_ != nullptr) residents_.set_keep_limit(rules_->limit_of(config_.limit_bytes));
     while (past_limit.size() < kUncommitsMax && residents_.arena().has_past_limit())
       past_limit.push_back(*residents_.arena().take_past_limit());
     step = do_step(residents_, evicted);
+    note_kept();
   }
   stats_.evictions.fetch_add(evicted.size(), std::memory_order_relaxed);
   stats_.pages.fetch_sub(static_cast<int64_t>(evicted.size()), std::memory_order_relaxed);
@@ -136,6 +138,7 @@ void MemoryTier::publish(Evictable& page) {
 
 void MemoryTier::insert(Evictable& page) {
   residents_.insert(page);
+  note_kept();
   stats_.insertions.fetch_add(1, std::memory_order_relaxed);
   stats_.pages.fetch_add(1, std::memory_order_relaxed);
 }
@@ -169,6 +172,7 @@ void MemoryTier::discard(Evictable& page) {
   }
   if (contained) {
     inserted = residents_.remove(page);
+    note_kept();
     stats_.discards.fetch_add(1, std::memory_order_relaxed);
     stats_.pages.fetch_sub(1, std::memory_order_relaxed);
   }
@@ -185,6 +189,22 @@ void MemoryTier::reclaim(Evictable& page) {
   residents_.release(page);
 }
 
+void MemoryTier::note_kept() {
+  kept_bytes_.store(residents_.kept().bytes, std::memory_order_relaxed);
+}
+
+void MemoryTier::set_keep(Evictable& page, bool keep) {
+  const MutexLock lock(mutex_);
+  if (rules_ != nullptr) residents_.set_keep_limit(rules_->limit_of(config_.limit_bytes));
+  residents_.set_keep(page, keep);
+  note_kept();
+}
+
+KeptPages MemoryTier::kept() const {
+  const MutexLock lock(mutex_);
+  return residents_.kept();
+}
+
 void MemoryTier::charge(int64_t bytes) {
   charged_.fetch_add(bytes);
   if (bytes >= 0) return;
@@ -196,16 +216,21 @@ uint64_t MemoryTier::room_bytes() const {
   return static_cast<uint64_t>(std::max<int64_t>(room, int64_t{kPageBytes}));
 }
 
+uint64_t MemoryTier::passing_bytes() const {
+  const uint64_t room = room_bytes();
+  return room - std::min(room / 2, kept_bytes_.load(std::memory_order_relaxed));
+}
+
 uint64_t MemoryTier::starts_limit() const {
-  return std::max(room_bytes() / kStartsShare, kStartsMin * kStartBytes);
+  return std::max(passing_bytes() / kStartsShare, kStartsMin * kStartBytes);
 }
 
 uint64_t MemoryTier::pieces_limit() const {
-  return std::max(room_bytes() / kPiecesShare, Arena::kSlabBytes);
+  return std::max(passing_bytes() / kPiecesShare, Arena::kSlabBytes);
 }
 
 uint64_t MemoryTier::bodies_limit() const {
-  const uint64_t room = room_bytes();
+  const uint64_t room = passing_bytes();
   uint64_t most = room - room / kStartsShare - room / kPiecesShare;
   if (config_.downloads_max_bytes != 0) most = std::min(most, config_.downloads_max_bytes);
   return std::max(most, kPageBytes);

@@ -16,6 +16,7 @@
 #include "store/admission.h"
 #include "store/evictable.h"
 #include "store/eviction.h"
+#include "store/pin_rules.h"
 #include "store/residents.h"
 
 namespace cachey::store {
@@ -124,12 +125,21 @@ class MemoryTier {
   [[nodiscard]] uint64_t refused() const;
   /// Requests that got no admission, by cause.
   [[nodiscard]] uint64_t refused(Admissions::Refusal cause) const;
+  /// Pages of these rules are kept: see Residents::set_keep_limit(). Null: none. To be set before
+  /// the first page. The rules outlive the tier.
+  void keep_by(const PinRules* rules) { rules_ = rules; }
+  /// Whether the rules name the page. Once the page has been published this is the way to change
+  /// that.
+  void set_keep(Evictable& page, bool keep);
+  [[nodiscard]] KeptPages kept() const;
   [[nodiscard]] const MemoryTierStats& stats() const { return stats_; }
   /// How long the tier's mutex is held.
   [[nodiscard]] HoldTimes& hold_times() const { return mutex_.hold_times(); }
 
  private:
   friend class Evictable;
+  /// The room for pages that are not kept.
+  [[nodiscard]] uint64_t passing_bytes() const;
   [[nodiscard]] uint64_t starts_limit() const;
   [[nodiscard]] uint64_t bodies_limit() const;
   [[nodiscard]] uint64_t pieces_limit() const;
@@ -151,6 +161,7 @@ class MemoryTier {
   /// Gives free slabs back to the system, without the mutex.
   void uncommit(std::span<const uint32_t> slabs) LOCK_FREE;
   void insert(Evictable& page) REQUIRES(mutex_);
+  void note_kept() REQUIRES(mutex_);
   /// A step found no memory.
   void begin_wait(Allocation& allocation) REQUIRES(mutex_);
 
@@ -158,6 +169,8 @@ class MemoryTier {
   const Clock& clock_;
   MemoryTierStats stats_;
   std::atomic<int64_t> charged_{0};
+  std::atomic<uint64_t> kept_bytes_{0};  // of whole pages
+  const PinRules* rules_ = nullptr;
   Admissions starts_;
   Admissions bodies_;
   Admissions pieces_;

@@ -9,6 +9,7 @@ namespace cachey::store {
 namespace {
 
 constexpr bool kAdopt = false;         // for intrusive_ptr: the reference is counted already
+constexpr size_t kLetGoMax = 16;       // kept pages that become as others, in one step
 constexpr size_t kPutBackMax = 16;     // pages that come back after their time, in one step
 constexpr size_t kLookAgainMax = 512;  // pages set aside, in one look for idle ones
 constexpr std::chrono::milliseconds kLookAgainEvery{10};
@@ -24,6 +25,7 @@ Residents::Residents(uint64_t capacity, std::unique_ptr<EvictionPolicy> policy,
     : reader_patience_(reader_patience), arena_(capacity), policy_(std::move(policy)) {}
 
 Residents::~Residents() {
+  while (!kept_.empty()) let_go(kept_.front());
   while (!aside_.empty()) put_back(aside_.front());
   while (true) {
     const Victim<Evictable> found = policy_->victim([](Evictable&) { return Verdict::kEvict; });
@@ -45,7 +47,11 @@ bool Residents::idle(const Evictable& page, MonoTime now, LiveReaders live_reade
 
 bool Residents::take(Request& request, Arena::Effort effort) {
   if (arena_.over_limit()) return false;
-  if (!arena_.allocate(request.bytes, &request.page, request.extents, effort)) return false;
+  const bool is_first = request.keep && request.extents.empty();
+  if (is_first && !has_room_to_keep(0, arena_.slabs_to_keep(request.bytes))) stop_keeping(request);
+  const auto use = request.keep ? Arena::Use::kKept : Arena::Use::kHeld;
+  if (!arena_.allocate(request.bytes, &request.page, request.extents, effort, use)) return false;
+  request.page.kept_.store(std::exchange(request.keep, false), std::memory_order_relaxed);
   request.page.bytes_ = request.bytes;
   request.page.extents_ = std::exchange(request.extents, {});
   return true;
@@ -56,7 +62,9 @@ Residents::Step Residents::make_room(const Request& request, Arena::Effort effor
                                      LiveReaders live_readers, MonoTime now, Evicted& evicted) {
   uint64_t missing = Arena::rounded(request.bytes);
   for (const Extent& extent : request.extents) missing -= extent.size;
-  const bool small = request.extents.size() >= request.bytes / Arena::kSlabBytes;
+  // A small extent to be kept needs a slab of its own, because none with kept ones has room.
+  const bool small = !request.keep && request.extents.size() >= request.bytes / Arena::kSlabBytes;
+  if (request.keep) missing = std::max(missing, Arena::kSlabBytes);
   const bool sparing = small && effort == Arena::Effort::kSparing;
   if (sparing && arena_.crowded()) return strip(now, live_readers, evicted);
   if (sparing) missing += arena_.reserve_slabs() * Arena::kSlabBytes;
@@ -74,6 +82,16 @@ bool Residents::is_free_in_pieces(uint64_t bytes) const {
 Residents::Step Residents::allocate(Request& request, MonoTime now, LiveReaders live_readers,
                                     Evicted& evicted) {
   put_back_due(now);
+  let_go_past_limit();
+  if (request.extents.empty()) start_keeping(request);
+  Step step = allocate_as_asked(request, now, live_readers, evicted);
+  if (step != Step::kNone || !request.keep) return step;
+  stop_keeping(request);  // an ordinary page may find room where a kept one does not
+  return allocate_as_asked(request, now, live_readers, evicted);
+}
+
+Residents::Step Residents::allocate_as_asked(Request& request, MonoTime now,
+                                             LiveReaders live_readers, Evicted& evicted) {
   LiveReaders mode = LiveReaders::kSpare;
   auto effort = Arena::Effort::kSparing;
   while (!take(request, effort)) {
@@ -111,11 +129,13 @@ Residents::Step Residents::keep_ahead(MonoTime now, Evicted& evicted) {
 }
 
 void Residents::give_back(Request& request) {
+  if (request.keep) stop_keeping(request);
   arena_.release(request.extents, Arena::Use::kHeld);
   request.extents.clear();
 }
 
 void Residents::take_memory(Evictable& page, Evicted& evicted) {
+  count_over_limit(page, false);
   arena_.release(page.extents_, Arena::Use::kMovable);
   evicted.emplace_back(&page, kAdopt);  // the reference that insert() added
 }
@@ -228,11 +248,31 @@ bool Residents::put_back_idle(MonoTime now, LiveReaders live_readers) {
 
 void Residents::insert(Evictable& page) {
   intrusive_ptr_add_ref(&page);
+  if (page.keep() != page.is_kept()) set_kept(page, page.keep());
+  if (page.is_kept()) {
+    kept_.push_back(page);
+    page.in_kept_ = true;
+    ++kept_pages_.pages;
+    kept_pages_.bytes += page.memory_bytes();
+    return;
+  }
+  if (page.keep()) {
+    count_over_limit(page, true);
+    ++kept_pages_.over_limit_total;
+  }
   policy_->insert(page);
   arena_.set_use(page.extents_, Arena::Use::kMovable);
 }
 
 EvictablePtr Residents::remove(Evictable& page) {
+  if (page.in_kept_) {
+    kept_.erase(kept_.iterator_to(page));
+    page.in_kept_ = false;
+    --kept_pages_.pages;
+    kept_pages_.bytes -= page.memory_bytes();
+    return {&page, kAdopt};
+  }
+  count_over_limit(page, false);
   if (policy_->is_set_aside(page)) {
     if (page.hook_.is_linked()) aside_.erase(aside_.iterator_to(page));
   } else {
@@ -248,6 +288,7 @@ void Residents::release_if_unpinned(Evictable& page) {
 
 void Residents::release(Evictable& page) {
   CHECK(!contains(page));
+  if (page.is_kept()) set_kept(page, false);
   arena_.release(page.extents_, Arena::Use::kHeld);
 }
 
@@ -264,6 +305,89 @@ void Residents::end_hold(Evictable& page) {
   if (before == (Evictable::kDoomed | 1)) return release_if_unpinned(page);
   if (page.holds_ == 0 && policy_->is_set_aside(page)) put_back(page);
 }
+
+uint64_t Residents::keep_max() const {
+  const uint64_t limit = arena_.limit_bytes();
+  constexpr uint64_t kOnePage = kPageBytes + Arena::kSlabBytes;  // the largest, and a shared slab
+  return std::min({keep_limit_, limit / 2, limit - std::min(limit, kOnePage)});
+}
+
+uint64_t Residents::keep_slabs_max() const {
+  return (keep_max() + Arena::kSlabBytes - 1) / Arena::kSlabBytes;
+}
+
+bool Residents::has_room_to_keep(uint64_t bytes, uint32_t slabs) const {
+  if (kept_bytes_ + bytes > keep_max()) return false;
+  return slabs == 0 || arena_.kept_slabs() + slabs <= keep_slabs_max();
+}
+
+void Residents::count_kept(uint64_t bytes, bool kept) {
+  kept_bytes_ = kept ? kept_bytes_ + bytes : kept_bytes_ - bytes;
+}
+
+void Residents::count_over_limit(Evictable& page, bool over) {
+  if (page.over_limit_ == over) return;
+  page.over_limit_ = over;
+  kept_pages_.over_limit_pages += over ? 1 : -1;
+}
+
+void Residents::start_keeping(Request& request) {
+  if (!request.page.keep() || request.keep) return;
+  const uint64_t bytes = Arena::rounded(request.bytes);
+  if (!has_room_to_keep(bytes, arena_.slabs_to_keep(request.bytes))) return;
+  request.keep = true;
+  count_kept(bytes, true);
+}
+
+void Residents::stop_keeping(Request& request) {
+  request.keep = false;
+  arena_.set_use(request.extents, Arena::Use::kKept, Arena::Use::kHeld);
+  count_kept(Arena::rounded(request.bytes), false);
+}
+
+void Residents::set_kept(Evictable& page, bool kept) {
+  const uint64_t bytes = Arena::rounded(page.memory_bytes());
+  if (kept && !has_room_to_keep(bytes, arena_.slabs_to_keep(page.extents_))) return;
+  const auto [from, to] = kept ? std::pair(Arena::Use::kHeld, Arena::Use::kKept)
+                               : std::pair(Arena::Use::kKept, Arena::Use::kHeld);
+  arena_.set_use(page.extents_, from, to);
+  count_kept(bytes, kept);
+  page.kept_.store(kept, std::memory_order_relaxed);
+}
+
+/// A kept page becomes as others.
+void Residents::let_go(Evictable& page) {
+  const EvictablePtr held = remove(page);
+  set_kept(page, false);
+  count_over_limit(page, page.keep());
+  intrusive_ptr_add_ref(&page);
+  policy_->insert(page);
+  arena_.set_use(page.extents_, Arena::Use::kMovable);
+}
+
+void Residents::let_go_past_limit() {
+  for (size_t i = 0; i < kLetGoMax && !kept_.empty(); ++i) {
+    if (kept_bytes_ <= keep_max() && arena_.kept_slabs() <= keep_slabs_max()) return;
+    let_go(kept_.front());
+  }
+}
+
+void Residents::set_keep(Evictable& page, bool keep) {
+  page.set_keep(keep);
+  let_go_past_limit();
+  if (!contains(page)) return;  // insert() looks at the page
+  if (page.in_kept_) {
+    if (!keep) let_go(page);
+    return;
+  }
+  const bool has_room = keep && has_room_to_keep(Arena::rounded(page.memory_bytes()),
+                                                 arena_.slabs_to_keep(page.extents_));
+  if (!has_room) return count_over_limit(page, keep);
+  const EvictablePtr held = remove(page);
+  insert(page);
+}
+
+KeptPages Residents::kept() const { return kept_pages_; }
 
 void Residents::set_limit(uint64_t bytes) {
   const uint64_t tables = arena_.table_bytes();

@@ -10,12 +10,14 @@
 #include "store/arena.h"
 #include "store/evictable.h"
 #include "store/eviction.h"
+#include "store/pin_rules.h"
 
 namespace cachey::store {
 
-/// The pages that have memory, and the choice of the pages that lose it. A page is filling (held,
-/// unknown to the policy), or a candidate for eviction, or set aside: found pinned or read when its
-/// turn came. The extents of candidates are movable, all others are held.
+/// The pages that have memory, and the choice of the pages that lose it. A page is filling (held or
+/// kept, unknown to the policy), or a candidate for eviction, or set aside: found pinned or read
+/// when its turn came; or kept, see set_keep_limit(). The extents of candidates are movable, those
+/// of kept pages are kept, all others are held.
 ///
 /// A page that is set aside comes back as the next candidate of its queue: at the end of its last
 /// hold(), or after `reader_patience` if it has none. Idle pages come back sooner if there is no
@@ -42,6 +44,7 @@ class Residents {
     Evictable& page;
     const uint64_t bytes;
     Extents extents{};
+    bool keep = false;  // the extents are kept ones
   };
 
   Residents(uint64_t capacity, std::unique_ptr<EvictionPolicy> policy,
@@ -68,7 +71,18 @@ class Residents {
   void insert(Evictable& page);
   /// The page is no candidate any more, and keeps its memory. Returns insert()'s reference.
   [[nodiscard]] EvictablePtr remove(Evictable& page);
-  [[nodiscard]] bool contains(const Evictable& page) const { return policy_->contains(page); }
+  [[nodiscard]] bool contains(const Evictable& page) const {
+    return page.in_kept_ || policy_->contains(page);
+  }
+
+  /// Pages with Evictable::keep() are kept while all of them take at most so much, slabs that they
+  /// share with others included; but at most half of the arena's limit, and so that one page of the
+  /// largest size fits beside them. A page that comes past it is as any other. If the limit
+  /// shrinks, the pages that were kept first become as others.
+  void set_keep_limit(uint64_t bytes) { keep_limit_ = bytes; }
+  /// Changes Evictable::keep(), and makes what has memory kept, or no longer.
+  void set_keep(Evictable& page, bool keep);
+  [[nodiscard]] KeptPages kept() const;
 
   /// Frees the memory of a page that is not in, unless it is pinned.
   void release_if_unpinned(Evictable& page);
@@ -88,7 +102,21 @@ class Residents {
   [[nodiscard]] static bool pinned(const Evictable& page);
   [[nodiscard]] bool idle(const Evictable& page, MonoTime now, LiveReaders live_readers) const;
 
+  [[nodiscard]] uint64_t keep_max() const;
+  [[nodiscard]] uint64_t keep_slabs_max() const;
+  [[nodiscard]] bool has_room_to_keep(uint64_t bytes, uint32_t slabs) const;
+  void count_kept(uint64_t bytes, bool kept);
+  void count_over_limit(Evictable& page, bool over);
+  void start_keeping(Request& request);
+  void stop_keeping(Request& request);
+  /// Of a page with memory that is in no list.
+  void set_kept(Evictable& page, bool kept);
+  void let_go(Evictable& page);
+  void let_go_past_limit();
+
   [[nodiscard]] bool take(Request& request, Arena::Effort effort);
+  [[nodiscard]] Step allocate_as_asked(Request& request, MonoTime now, LiveReaders live_readers,
+                                       Evicted& evicted);
   [[nodiscard]] Step make_room(const Request& request, Arena::Effort effort,
                                LiveReaders live_readers, MonoTime now, Evicted& evicted);
   [[nodiscard]] bool is_free_in_pieces(uint64_t bytes) const;
@@ -108,6 +136,10 @@ class Residents {
   Arena arena_;
   const std::unique_ptr<EvictionPolicy> policy_;
   Evictable::List aside_;  // the pages that are set aside without a hold, by time
+  Evictable::List kept_;   // by time
+  uint64_t keep_limit_ = 0;
+  uint64_t kept_bytes_ = 0;  // of extents, with those of requests on their way
+  KeptPages kept_pages_;
   bool keeping_ahead_ = false;
   size_t stripped_ = 0;          // of Arena::held_owners()
   size_t stripped_in_vain_ = 0;  // slabs, since the last page
