@@ -53,25 +53,35 @@ Access::Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules
 
 void Access::replace_tokens(Tokens tokens) {
   CHECK(needs_token_);
-  auto fresh = std::make_shared<const Tokens>(std::move(tokens));
+  SharedTokens fresh = named(std::move(tokens));
   const MutexLock lock(mutex_);
   tokens_ = std::move(fresh);
 }
 
 void Access::replace_admin_tokens(Tokens tokens) {
   CHECK(has_admin_tokens_);
-  auto fresh = std::make_shared<const Tokens>(std::move(tokens));
+  SharedTokens fresh = named(std::move(tokens));
   const MutexLock lock(mutex_);
   admin_tokens_ = std::move(fresh);
 }
 
-bool Access::has_token(const net::Request& request) {
+Access::SharedTokens Access::named(Tokens tokens) {
+  std::vector<uint32_t> numbers;
+  numbers.reserve(tokens.size());
+  for (const Tokens::Holder& holder : tokens.holders())
+    numbers.push_back(token_names_.number_of(holder.name));
+  return std::make_shared<const NamedTokens>(std::move(tokens), std::move(numbers));
+}
+
+std::optional<Permit> Access::admit_client(const net::Request& request) {
   SharedTokens tokens;
   {
     const MutexLock lock(mutex_);
     tokens = tokens_;
   }
-  return find_token(request, tokens) != 0;
+  const uint32_t token = find_token(request, tokens);
+  if (token == 0) return std::nullopt;
+  return Permit(*this, Scope::kClient, token);
 }
 
 std::optional<Permit> Access::admit_holder(const net::Request& request) {
@@ -81,20 +91,20 @@ std::optional<Permit> Access::admit_holder(const net::Request& request) {
     const MutexLock lock(mutex_);
     tokens = admin_tokens_;
   }
-  const size_t number = find_token(request, tokens);
-  if (number == 0) return std::nullopt;
-  return Permit(*this, Scope::kHolder, number);
+  const uint32_t token = find_token(request, tokens);
+  if (token == 0) return std::nullopt;
+  return Permit(*this, Scope::kHolder, token);
 }
 
-/// The number of the request's token; 0, and counted: it has no accepted one.
-size_t Access::find_token(const net::Request& request, const SharedTokens& among) {
+/// The name's number of the request's token; 0, and counted: it has no accepted one.
+uint32_t Access::find_token(const net::Request& request, const SharedTokens& among) {
   const auto is_authorization = [](const net::Field& f) { return f.name == "authorization"; };
   const auto fields = request.fields();
   const auto field = std::ranges::find_if(fields, is_authorization);
   if (field != fields.end() && std::ranges::count_if(fields, is_authorization) == 1) {
     const std::optional<std::string_view> token = bearer_token(field->value);
-    const size_t number = token ? among->find(*token) : 0;
-    if (number != 0) return number;
+    const size_t number = token ? among->tokens.find(*token) : 0;
+    if (number != 0) return among->numbers[number - 1];
   }
   denied_by_token_.add();
   return 0;

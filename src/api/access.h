@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/bucket_rules.h"
+#include "api/client.h"
 #include "api/tokens.h"
 #include "base/error.h"
 #include "base/metrics.h"
@@ -50,14 +51,20 @@ class Permit {
   /// store may look for the key in another bucket. A permit for kOpen always returns kDenied.
   [[nodiscard]] Result<AllowedBuckets> allow(std::string_view kind, std::string_view object,
                                              std::vector<std::string>&& buckets) const;
-  /// The number of the admin token among those of its file, from 1 on; 0: the route needs none.
-  [[nodiscard]] size_t token() const { return token_; }
+  /// The token of the request, a number of Access::token_names(); 0: the route needs none.
+  [[nodiscard]] uint32_t token() const { return token_; }
+  /// The token's name, for logs; empty: the route needs none.
+  [[nodiscard]] std::string token_name() const;
+  /// The client behind the request, by its token or, without one, by its address.
+  [[nodiscard]] std::string client(const net::Request& request) const {
+    return token_ == 0 ? client_of_address(request.client_address()) : client_of_token(token_);
+  }
   /// Whether allow() would return `buckets` of this kind. Nothing is counted.
   [[nodiscard]] bool would_allow(std::string_view kind, std::vector<std::string>&& buckets) const;
 
  private:
   friend class Access;
-  Permit(Access& access, Scope scope, size_t token = 0)
+  Permit(Access& access, Scope scope, uint32_t token = 0)
       : access_(&access), scope_(scope), token_(token) {}
 
   [[nodiscard]] Result<void> check(std::string_view kind, std::string_view object,
@@ -65,7 +72,7 @@ class Permit {
 
   Access* access_;
   Scope scope_;
-  size_t token_;
+  uint32_t token_;
 };
 
 /// Decides which requests may use a route and which buckets a request may read. No other place
@@ -90,17 +97,26 @@ class Access {
   /// `Authorization: Bearer TOKEN`. The refusal is counted.
   [[nodiscard]] std::optional<Permit> admit(Scope scope, const net::Request& request) {
     if (scope == Scope::kHolder) return admit_holder(request);
-    if (scope == Scope::kClient && needs_token_ && !has_token(request)) return std::nullopt;
+    if (scope == Scope::kClient && needs_token_) return admit_client(request);
     return Permit(*this, scope);
   }
+
+  /// Of both kinds of tokens.
+  [[nodiscard]] const TokenNames& token_names() const { return token_names_; }
 
  private:
   friend class Permit;
 
-  using SharedTokens = std::shared_ptr<const Tokens>;
-  [[nodiscard]] bool has_token(const net::Request& request);
+  /// The tokens of a file with the number of each one's name.
+  struct NamedTokens {
+    Tokens tokens;
+    std::vector<uint32_t> numbers;
+  };
+  using SharedTokens = std::shared_ptr<const NamedTokens>;
+  [[nodiscard]] SharedTokens named(Tokens tokens);
+  [[nodiscard]] std::optional<Permit> admit_client(const net::Request& request);
   [[nodiscard]] std::optional<Permit> admit_holder(const net::Request& request);
-  [[nodiscard]] size_t find_token(const net::Request& request, const SharedTokens& among);
+  [[nodiscard]] uint32_t find_token(const net::Request& request, const SharedTokens& among);
   [[nodiscard]] Result<void> check(std::string_view kind, std::string_view object,
                                    std::span<const std::string> buckets);
 
@@ -113,10 +129,13 @@ class Access {
   const Counter denied_by_kind_;
   const Counter denied_by_kind_bucket_;
   const Counter denied_by_key_;
+  TokenNames token_names_;
   Mutex mutex_;
   SharedTokens tokens_ GUARDED_BY(mutex_);
   SharedTokens admin_tokens_ GUARDED_BY(mutex_);
 };
+
+inline std::string Permit::token_name() const { return access_->token_names().name_of(token_); }
 
 inline Result<AllowedBuckets> Permit::allow(std::string_view kind, std::string_view object,
                                             std::vector<std::string>&& buckets) const {

@@ -93,6 +93,25 @@ TEST(Access, TokensMayBeReplacedWhileOthersAsk) {
   asking.join();
 }
 
+TEST(Access, APermitNamesTheTokenAlsoAfterAReload) {
+  Metrics metrics;
+  Access access(metrics, *Tokens::parse(std::string(kOwnToken) + " name=reports"), {},
+                *Tokens::parse(kAnotherToken));
+  const net::Request asks(net::Method::kGet, "/fetch/k/o",
+                          {{"authorization", "Bearer 0123456789abcdef"}});
+  const std::optional<Permit> before = access.admit(Scope::kClient, asks);
+  ASSERT_TRUE(before);
+  EXPECT_EQ(before->token_name(), "reports");
+  access.replace_tokens(
+      *Tokens::parse(std::string(kAnotherToken) + "\n" + kOwnToken + " name=reports"));
+  const std::optional<Permit> after = access.admit(Scope::kClient, asks);
+  EXPECT_EQ(after->client(asks), before->client(asks));
+  const net::Request admin(net::Method::kOther, "/admin/purge",
+                           {{"authorization", "Bearer another-token-of-some-length"}});
+  EXPECT_EQ(access.admit(Scope::kHolder, admin)->token_name(), "token-1");
+  EXPECT_EQ(access.admit(Scope::kOpen, asks)->token_name(), "");
+}
+
 TEST(Access, EveryBucketMustBeAllowed) {
   Metrics metrics;
   Access access(metrics, std::nullopt,

@@ -53,10 +53,10 @@ rt::Task<void> PurgePage::handle(rt::Worker& worker, const net::Request& request
   Result<KeyScope> scope =
       parse_purge_query(mark == std::string_view::npos ? "" : target.substr(mark + 1));
   if (!scope) return reply_error(writer, std::move(scope.error()));
-  return purge(worker, std::move(*scope), permit.token(), writer);
+  return purge(worker, std::move(*scope), permit.token_name(), writer);
 }
 
-rt::Task<void> PurgePage::purge(rt::Worker& worker, KeyScope scope, size_t token,
+rt::Task<void> PurgePage::purge(rt::Worker& worker, KeyScope scope, std::string token,
                                 net::ResponseWriter& writer) {
   std::optional<cache::Purges::Turn> turn = cache_.purges().begin(scope);
   if (!turn) {

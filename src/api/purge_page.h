@@ -29,7 +29,7 @@ class PurgePage final : public RouteHandler {
   static constexpr std::array<std::string_view, 4> kScopes{"object", "prefix", "kind", "all"};
   static constexpr std::array<std::string_view, 3> kOutcomes{"done", "busy", "failed"};
 
-  [[nodiscard]] rt::Task<void> purge(rt::Worker& worker, KeyScope scope, size_t token,
+  [[nodiscard]] rt::Task<void> purge(rt::Worker& worker, KeyScope scope, std::string token,
                                      net::ResponseWriter& writer);
   void count(const KeyScope& scope, Outcome outcome) const;
 

@@ -44,6 +44,45 @@ TEST(Tokens, AFaultNamesTheLineAndShowsNothing) {
   }
 }
 
+TEST(Tokens, MayHaveANameAndLimits) {
+  const auto tokens = Tokens::parse(
+      "0123456789abcdef\n# more\n"
+      "another-token-of-some-length  name=reports\tmisses=8 bandwidth=100MB\r\n"
+      "a-third-token-of-some-length bandwidth=0 misses=0");
+  ASSERT_TRUE(tokens) << tokens.error().message();
+  ASSERT_EQ(tokens->holders().size(), 3u);
+  EXPECT_EQ(tokens->holders()[0].name, "token-1");
+  EXPECT_EQ(tokens->holders()[0].limits, ClientLimits{});
+  EXPECT_EQ(tokens->holders()[tokens->find(kSecondToken) - 1].name, "reports");
+  EXPECT_EQ(tokens->holders()[1].limits, (ClientLimits{8, 100'000'000}));
+  EXPECT_EQ(tokens->holders()[2].name, "token-3");
+  EXPECT_EQ(tokens->holders()[2].limits, (ClientLimits{0, 0}));
+}
+
+TEST(Tokens, AFaultBehindATokenNamesTheLineAndShowsNothing) {
+  for (const char* words :
+       {"name=", "name=secret name=secret2", "name=secr\xC3\xBCt", "misses=", "misses=-1",
+        "misses=secret", "misses=1 misses=1", "bandwidth=", "bandwidth=secret", "secret",
+        "bandwidth=1 bandwidth=1", "# secret", "Name=secret"}) {
+    const auto tokens = Tokens::parse(std::string("#\n") + kToken + " " + words + "\n");
+    ASSERT_FALSE(tokens) << words;
+    EXPECT_EQ(tokens.error().kind(), ErrorKind::kBadRequest);
+    EXPECT_THAT(tokens.error().message(), HasSubstr("line 2"));
+    EXPECT_THAT(tokens.error().message(), Not(HasSubstr("secr")));
+  }
+  const std::string longest(Tokens::kNameBytesMax, 'n');
+  EXPECT_TRUE(Tokens::parse(std::string(kToken) + " name=" + longest));
+  EXPECT_FALSE(Tokens::parse(std::string(kToken) + " name=" + longest + "n"));
+}
+
+TEST(Tokens, NamesAreUnique) {
+  const std::string one = std::string(kToken) + " name=";
+  const std::string other = std::string("\n") + kSecondToken;
+  EXPECT_TRUE(Tokens::parse(one + "a" + other + " name=b"));
+  EXPECT_THAT(Tokens::parse(one + "a" + other + " name=a").error().message(), HasSubstr("twice"));
+  EXPECT_THAT(Tokens::parse(one + "token-2" + other).error().message(), HasSubstr("token-2"));
+}
+
 TEST(Tokens, NoneAtAllIsAFault) {
   for (const char* text : {"", "\n\n", "# 0123456789abcdef\n"}) {
     EXPECT_THAT(Tokens::parse(text).error().message(), HasSubstr("no token")) << text;

@@ -104,8 +104,9 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
     return reply_error(writer, std::move(buckets.error()));
   }
   const PageSize page_size = cache_.page_size_of(key->kind);
-  cache::FetchSpecPtr spec = make_fetch_spec(std::move(*key), std::move(*buckets), *fields,
-                                             page_size, cache_.metrics(), request.id());
+  cache::FetchSpecPtr spec =
+      make_fetch_spec(std::move(*key), std::move(*buckets), *fields, page_size, cache_.metrics(),
+                      request.id(), permit.client(request));
   if (fields->wishes.warm) {
     return answer_warm(worker, request, writer, std::move(spec), {fields->form, fields->range},
                        metrics);

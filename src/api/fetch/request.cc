@@ -213,11 +213,12 @@ Result<FetchFields> parse_fetch_fields(const net::Request& request,
 
 cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,
                                     const FetchFields& fields, PageSize page_size,
-                                    cache::CacheMetrics& metrics, std::string_view request_id) {
+                                    cache::CacheMetrics& metrics, std::string_view request_id,
+                                    std::string&& client) {
   cache::KindMetrics& kind_metrics = metrics.of(key.kind);
   return std::make_shared<cache::FetchSpec>(std::move(key), std::move(buckets).take(),
                                             fields.config, &kind_metrics, std::string(request_id),
-                                            fields.wishes, page_size);
+                                            fields.wishes, page_size, false, std::move(client));
 }
 
 }  // namespace cachey::api

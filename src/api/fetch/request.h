@@ -50,10 +50,12 @@ enum class RangeForms : uint8_t {
                                                      RangeForms forms = RangeForms::kBothEnds);
 
 /// Makes what the cache needs to answer from its pages and to fetch misses. The buckets of `fields`
-/// are ignored. `page_size`: of the kind. `request_id` is empty if the request has no id.
+/// are ignored. `page_size`: of the kind. `request_id` is empty if the request has no id. `client`:
+/// see api/client.h.
 [[nodiscard]] cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,
                                                   const FetchFields& fields, PageSize page_size,
                                                   cache::CacheMetrics& metrics,
-                                                  std::string_view request_id);
+                                                  std::string_view request_id,
+                                                  std::string&& client = {});
 
 }  // namespace cachey::api

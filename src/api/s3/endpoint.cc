@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "api/client.h"
 #include "api/request_id.h"
-#include "api/s3/client_name.h"
 #include "api/s3/object_head.h"
 #include "base/ascii.h"
 #include "cache/object_look.h"
@@ -45,6 +45,11 @@ std::expected<uint32_t, Refusal> part_of(const net::Request& request, const Targ
   if (request.field("range").value_or("").empty()) return *number;
   return std::unexpected(Refusal::of(
       "InvalidRequest", "Cannot specify both Range header and partNumber query parameter"));
+}
+
+/// `key`: that signed the request; empty: none.
+std::string client_named(const net::Request& request, std::string_view key) {
+  return key.empty() ? client_of_address(request.client_address()) : client_of_key(key);
 }
 
 constexpr std::array kLocationFields = {
@@ -158,7 +163,7 @@ rt::Task<void> Endpoint::pass(rt::Worker& worker, const net::Request& request,
     return refuse(request, writer, std::move(target), std::move(id), std::move(question.error()));
   }
   question->request_id = std::move(id);
-  question->client = client_name(request.client_address(), grant->access_key_id());
+  question->client = client_named(request, grant->access_key_id());
   PassThrough::Sees sees;
   if (target.operation == Operation::kListBuckets) {
     sees = [this, grant = std::move(grant), permit](std::string_view bucket) {
@@ -214,7 +219,7 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   const GoodFor good_for = rules_.of(target.bucket, target.key);
   spec->key = cache::ObjectKey{target.bucket, std::move(target.key)};
   spec->request_id = std::move(id);
-  spec->client = client_name(request.client_address(), grant.access_key_id());
+  spec->client = client_named(request, grant.access_key_id());
   const bool head = request.method() == net::Method::kHead;
   spec->explain_absence = !head;  // HEAD has the status alone
   const AskedRange range = AskedRange::of(request);

@@ -57,7 +57,7 @@ class ForwardPlaces {
     Clients::iterator client_;
   };
 
-  /// Waits for a place. `account`: see client_name(). kOverloaded: none came in time, or too
+  /// Waits for a place. `account`: see api/client.h. kOverloaded: none came in time, or too
   /// many wait. kCancelled: `stop` came first.
   [[nodiscard]] rt::Task<Result<Place>> enter(rt::Worker& worker, std::string account,
                                               std::stop_token stop);

@@ -36,7 +36,7 @@ struct PassQuestion {
   std::vector<origin::NamedText> query{};  ///< see ForwardRequest
   std::vector<origin::NamedText> fields{};
   std::string request_id{};
-  std::string client{};  ///< client_name()
+  std::string client{};  ///< see api/client.h
 };
 
 /// Takes bucket, key and the parameters and fields that the rule of the operation names. Fields of
