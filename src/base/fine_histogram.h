@@ -53,7 +53,7 @@ class FineCells {
   }
 
   const std::vector<uint64_t> shown_;
-  std::vector<uint64_t> bounds_;               // of all cells; the last one is the largest number
+  std::vector<uint64_t> bounds_;                // of all cells; the last one is the largest number
   std::array<uint16_t, kEighths + 1> first_{};  // the first cell of each eighth
 };
 

@@ -44,7 +44,7 @@ class Cache {
         fills_(config, origin, memory, table_, disk_writes_, metrics, clock),
         read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_, metrics.read_ahead_pages),
         purges_(table_, heads_, fills_, disk),
-        warms_(WarmParts{table_, fills_, disk_reads_, disk_writes_, memory, metrics.warm, clock}) {}
+        warms_(WarmParts{table_, fills_, disk_reads_, disk_writes_, memory, metrics, clock}) {}
 
   [[nodiscard]] store::MemoryTier& memory() { return memory_; }
   [[nodiscard]] CacheMetrics& metrics() { return metrics_; }

@@ -47,14 +47,15 @@ Warms::Warms(const WarmParts& parts)
           store::AdmissionsConfig{.timeout = kPlaceTimeout,
                                   .waiting_per_bucket_max = kWaitingMax,
                                   .waiting_max = kWaitingMax},
-          [this] { return places_limit(); }, parts.clock) {}
+          [this] { return places_limit(); }, parts.clock),
+      pace_(parts.clock, [this] { return parts_.metrics.totals().accesses; }) {}
 
 rt::Task<Result<Warmed>> Warms::warm(rt::Worker& worker, WarmRequest request, rt::Until until) {
   const MonoTime now = parts_.clock.mono();
   const JobPtr job = std::make_shared<Job>(worker, request, now, until.deadline);
   Result<Warmed> warmed = co_await run(worker, request, job, std::move(until.stop));
   job->stopped = true;
-  parts_.metrics.requests[static_cast<size_t>(end_of(warmed))].add();
+  parts_.metrics.warm.requests[static_cast<size_t>(end_of(warmed))].add();
   co_return warmed;
 }
 
@@ -146,7 +147,7 @@ bool Warms::is_memory_free() const {
 /// These further bytes may be of pages that only memory has and nobody has read.
 bool Warms::has_unread_share(uint64_t bytes) const {
   const auto unread =
-      static_cast<uint64_t>(std::max<int64_t>(parts_.metrics.unread_bytes.load(), 0));
+      static_cast<uint64_t>(std::max<int64_t>(parts_.metrics.warm.unread_bytes.load(), 0));
   return unread + bytes <= parts_.memory.room_bytes() / kUnreadShare;
 }
 

@@ -18,6 +18,7 @@
 #include "cache/page.h"
 #include "cache/page_table.h"
 #include "cache/retry_rule.h"
+#include "cache/warm_pace.h"
 #include "rt/worker.h"
 #include "store/admission.h"
 #include "store/memory_tier.h"
@@ -31,7 +32,7 @@ struct WarmParts {
   DiskReads& disk_reads;
   DiskWrites& disk_writes;
   store::MemoryTier& memory;
-  WarmMetrics& metrics;
+  CacheMetrics& metrics;
   const Clock& clock;
 };
 
@@ -56,7 +57,8 @@ struct Warmed {
 ///
 /// - Its fills are speculation at the origin's gate, and take memory only if it is free at once
 ///   (Fills::try_reserve). After kPatience without memory the request is shed: kOverloaded. A
-///   reader that meets such a fill makes it demand.
+///   reader that meets such a fill makes it demand. Beside readers, fills begin at a rate that
+///   these hardly notice (WarmRate).
 /// - All warm requests together have at most kPagesMax pages under way, and 1 / kMemoryShare of the
 ///   memory, or one page. Clients share both (store::Admissions); a request has at most
 ///   kPagesOfRequest. Requests that wait for a place are bounded, too.
@@ -124,6 +126,7 @@ class Warms {
 
   const WarmParts parts_;
   store::Admissions places_;
+  WarmPace pace_;
   std::atomic<uint64_t> promised_{0};  // bytes of the pages under way
   std::atomic<uint64_t> coming_{0};    // bytes of those without memory yet
 };

@@ -46,7 +46,7 @@ class UnderWay {
 rt::Task<void> Warms::run_page(rt::Worker& worker, JobPtr job, uint32_t index) {
   Result<void> done;
   {
-    const UnderWay counted(parts_.metrics.pages_under_way, job->running);
+    const UnderWay counted(parts_.metrics.warm.pages_under_way, job->running);
     try {
       done = co_await warm_page(worker, *job, index);
     } catch (const std::exception& failure) {
@@ -76,6 +76,8 @@ rt::Task<Result<void>> Warms::warm_page(rt::Worker& worker, Job& job, uint32_t i
     Following following{parts_.table.find(job.spec->key.view(), index), PageRole::kJoined, tries++,
                         *place, promise};
     if (following.page == nullptr) {
+      co_await pace_.turn(worker, bytes_of(job, index), job.stopped);
+      if (job.stopped) continue;
       Result<FillMemory> memory = co_await take_memory(worker, job, index, promise);
       if (!memory) co_return std::unexpected(std::move(memory.error()));
       following.page = start_fill(worker, job, index, std::move(*memory), following.role);
@@ -153,7 +155,7 @@ PagePtr Warms::start_fill(rt::Worker& worker, const Job& job, uint32_t index, Fi
     return nullptr;
   }
   found.page->set_cold(true);
-  parts_.metrics.pages.add();
+  parts_.metrics.warm.pages.add();
   const ByteRange all{0, job.spec->page_size.bytes()};
   parts_.fills.start(worker, found.page, job.spec, all, std::move(memory));
   return found.page;
@@ -184,7 +186,7 @@ rt::Task<Result<Warms::Kept>> Warms::follow(rt::Worker& worker, Job& job, Follow
   if (kept != Kept::kYes) co_return kept;
   ++job.fetched;
   job.bytes += page->memory_bytes();
-  if (following.role == PageRole::kStarted) parts_.metrics.bytes.add(page->memory_bytes());
+  if (following.role == PageRole::kStarted) parts_.metrics.warm.bytes.add(page->memory_bytes());
   co_return kept;
 }
 
@@ -214,7 +216,7 @@ rt::Task<Warms::Kept> Warms::keep(rt::Worker& worker, PagePtr page,
   reading.reset();
   if (!parts_.table.has(*page) || page->memory_gone()) co_return Kept::kGone;
   if (!page->cold()) co_return Kept::kYes;  // a client reads the page
-  page->count_unread(parts_.metrics.unread_bytes);
+  page->count_unread(parts_.metrics.warm.unread_bytes);
   if (is_memory_free() || has_unread_share(0)) co_return Kept::kYes;
   drop_unread(*page);
   co_return Kept::kNoRoom;

@@ -13,8 +13,8 @@ IpAddress unmapped(const IpAddress& address) {
 std::optional<IpAddress> parse_ip_address(std::string_view text) {
   constexpr size_t kTextMax = 45;  // ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255
   const auto is_part = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') ||
-           c == ':' || c == '.';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' ||
+           c == '.';
   };
   if (text.size() > kTextMax || !std::ranges::all_of(text, is_part)) return std::nullopt;
   std::array<char, kTextMax + 1> ended{};

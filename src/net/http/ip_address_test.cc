@@ -27,8 +27,8 @@ TEST(IpAddress, AMappedAddressIsAnAddressOfIPv4) {
 TEST(IpAddress, NothingElseIsOne) {
   for (const std::string_view text :
        {"", " 10.1.2.3", "10.1.2.3 ", "10.1.2", "10.1.2.256", "010.1.2.3.4", "[::1]", "::1%lo",
-        "fe80::1%1", "10.1.2.3:80", "localhost", "0x7f.1", ":", ":::", "1::2::3", "12345::",
-        "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.2555"}) {
+        "fe80::1%1", "10.1.2.3:80", "localhost", "0x7f.1", ":", ":::", "1::2::3",
+        "12345::", "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.2555"}) {
     EXPECT_EQ(read_back(text), "none") << text;
   }
   EXPECT_EQ(read_back(std::string("1.2.3.4\0", 8)), "none");
