@@ -15,8 +15,8 @@ namespace cachey::api {
 
 /// `POST /admin/purge`: removes objects from the cache, and answers once that holds. The query says
 /// which (parse_purge_query). 400: a wrong query; 409: a walk over all objects runs already, or too
-/// many purges; 503: not on the disk, or the server is shutting down. A purge goes on if its client
-/// leaves, and is logged with the number of its token. Any worker.
+/// many purges; 503: not on the disk, the store did not answer a soft purge, or the server is
+/// shutting down. A purge goes on if its client leaves, and is logged with its token. Any worker.
 class PurgePage final : public RouteHandler {
  public:
   PurgePage(cache::Cache& cache, Metrics& metrics);
@@ -25,9 +25,9 @@ class PurgePage final : public RouteHandler {
                                       Permit permit, net::ResponseWriter& writer) override;
 
  private:
-  enum class Outcome : uint8_t { kDone, kBusy, kFailed };
+  enum class Outcome : uint8_t { kDone, kBusy, kFailed, kKept };
   static constexpr std::array<std::string_view, 4> kScopes{"object", "prefix", "kind", "all"};
-  static constexpr std::array<std::string_view, 3> kOutcomes{"done", "busy", "failed"};
+  static constexpr std::array<std::string_view, 4> kOutcomes{"done", "busy", "failed", "kept"};
 
   [[nodiscard]] rt::Task<void> purge(rt::Worker& worker, KeyScope scope, std::string token,
                                      net::ResponseWriter& writer);

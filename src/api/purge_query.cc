@@ -19,14 +19,14 @@ struct Parameter {
   std::string_view name;
   std::optional<std::string> value = {};
 };
-using Parameters = std::array<Parameter, 4>;
+using Parameters = std::array<Parameter, 5>;
 
 std::unexpected<Error> bad_query(std::string text) {
   return fail(ErrorKind::kBadRequest, "query: " + std::move(text));
 }
 
 Result<Parameters> parameters_of(std::string_view query) {
-  Parameters known{{{"kind"}, {"object"}, {"prefix"}, {"all"}}};
+  Parameters known{{{"kind"}, {"object"}, {"prefix"}, {"all"}, {"soft"}}};
   bool more = true;
   while (more) {
     const size_t end = query.find('&');
@@ -36,7 +36,7 @@ Result<Parameters> parameters_of(std::string_view query) {
     const std::string_view name = pair.substr(0, pair.find('='));
     const auto found = std::ranges::find(known, name, &Parameter::name);
     if (found == known.end() || name.size() == pair.size()) {
-      return bad_query(log::quoted(name, 40) + " is none of kind=, object=, prefix= and all=true");
+      return bad_query(log::quoted(name, 40) + " is none of kind=, object=, prefix=, all=true and soft=true");
     }
     if (found->value) return bad_query(std::string(name) + " is there twice");
     found->value = percent_decode(pair.substr(name.size() + 1));
@@ -52,12 +52,8 @@ Result<void> check_key_text(std::string_view name, const std::string& text) {
   return {};
 }
 
-}  // namespace
-
-Result<KeyScope> parse_purge_query(std::string_view query) {
-  Result<Parameters> parameters = parameters_of(query);
-  if (!parameters) return std::unexpected(std::move(parameters.error()));
-  auto& [kind, object, prefix, all] = *parameters;
+Result<KeyScope> scope_of(Parameters& parameters) {
+  auto& [kind, object, prefix, all, soft] = parameters;
   const int scopes =
       int{object.value.has_value()} + int{prefix.value.has_value()} + int{all.value.has_value()};
   if (scopes != 1) return bad_query("one of object=, prefix= and all=true says what is purged");
@@ -72,6 +68,19 @@ Result<KeyScope> parse_purge_query(std::string_view query) {
     return std::unexpected(std::move(checked.error()));
   return object.value ? KeyScope::object(std::move(*kind.value), std::move(*text.value))
                       : KeyScope::prefix(std::move(*kind.value), std::move(*text.value));
+}
+
+}  // namespace
+
+Result<PurgeQuery> parse_purge_query(std::string_view query) {
+  Result<Parameters> parameters = parameters_of(query);
+  if (!parameters) return std::unexpected(std::move(parameters.error()));
+  Result<KeyScope> scope = scope_of(*parameters);
+  if (!scope) return std::unexpected(std::move(scope.error()));
+  const std::optional<std::string>& soft = parameters->back().value;
+  if (soft && *soft != "true") return bad_query("soft must be true");
+  if (soft && !scope->is_object()) return bad_query("soft=true is for one object=");
+  return PurgeQuery{std::move(*scope), soft.has_value()};
 }
 
 }  // namespace cachey::api

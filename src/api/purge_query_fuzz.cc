@@ -11,12 +11,13 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachey;
-  const Result<KeyScope> scope =
+  const Result<api::PurgeQuery> parsed =
       api::parse_purge_query(std::string_view(reinterpret_cast<const char*>(data), size));
-  if (!scope) {
-    CHECK(scope.error().message().size() < 300);
+  if (!parsed) {
+    CHECK(parsed.error().message().size() < 300);
     return 0;
   }
+  const KeyScope* const scope = &parsed->scope;
   // What was understood is what the canonical query says.
   std::string query;
   const auto add = [&query](std::string_view name, std::string_view value) {
@@ -30,10 +31,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (what == What::kObject) add("object", scope->text());
   if (what == What::kPrefix) add("prefix", scope->text());
   if (what == What::kAll || what == What::kKind) add("all", "true");
+  if (parsed->soft) add("soft", "true");
+  CHECK(!parsed->soft || what == What::kObject);
   CHECK(what == What::kAll || !scope->kind().empty());
   CHECK((what == What::kObject || what == What::kPrefix) == !scope->text().empty());
-  const Result<KeyScope> again = api::parse_purge_query(query);
-  CHECK(again && again->what() == what && again->kind() == scope->kind() &&
-        again->text() == scope->text());
+  const Result<api::PurgeQuery> again = api::parse_purge_query(query);
+  CHECK(again && again->scope.what() == what && again->scope.kind() == scope->kind() &&
+        again->scope.text() == scope->text() && again->soft == parsed->soft);
   return 0;
 }

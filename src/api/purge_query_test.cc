@@ -10,17 +10,19 @@ namespace {
 using What = KeyScope::What;
 
 void expect_scope(std::string_view query, What what, std::string_view kind, std::string_view text) {
-  const Result<KeyScope> scope = parse_purge_query(query);
-  ASSERT_TRUE(scope) << query << ": " << scope.error().message();
-  EXPECT_EQ(scope->what(), what) << query;
-  EXPECT_EQ(scope->kind(), kind) << query;
-  EXPECT_EQ(scope->text(), text) << query;
+  const Result<PurgeQuery> parsed = parse_purge_query(query);
+  ASSERT_TRUE(parsed) << query << ": " << parsed.error().message();
+  EXPECT_EQ(parsed->scope.what(), what) << query;
+  EXPECT_EQ(parsed->scope.kind(), kind) << query;
+  EXPECT_EQ(parsed->scope.text(), text) << query;
+  EXPECT_EQ(parsed->soft, query.contains("soft=")) << query;
 }
 
 TEST(PurgeQuery, SaysWhatIsPurged) {
   expect_scope("kind=k&object=a/b", What::kObject, "k", "a/b");
   expect_scope("object=a%2Fb+c%26%C3%BC&kind=%6B", What::kObject, "k", "a/b+c&\xc3\xbc");
   expect_scope("kind=k&object==", What::kObject, "k", "=");
+  expect_scope("soft=true&kind=k&object=o", What::kObject, "k", "o");
   expect_scope("kind=k&prefix=logs%2f", What::kPrefix, "k", "logs/");
   expect_scope("kind=k&all=true", What::kKind, "k", "");
   expect_scope("all=true", What::kAll, "", "");
@@ -31,6 +33,13 @@ TEST(PurgeQuery, RefusesAllElse) {
                                   "&",
                                   "kind=k",
                                   "object=o",
+                                  "soft=true",
+                                  "all=true&soft=true",
+                                  "kind=k&all=true&soft=true",
+                                  "kind=k&prefix=p&soft=true",
+                                  "kind=k&object=o&soft=false",
+                                  "kind=k&object=o&soft=",
+                                  "kind=k&object=o&soft=true&soft=true",
                                   "prefix=p",
                                   "kind=k&prefix=",
                                   "kind=k&object=",

@@ -114,6 +114,15 @@ ObjectSourcePtr DiskReads::version_of(rt::Worker& worker, KeyView key) {
   return nullptr;
 }
 
+std::vector<ObjectSourcePtr> DiskReads::versions_of(rt::Worker& worker, KeyView key) {
+  if (version_of(worker, key) == nullptr) return {};
+  std::vector<ObjectSourcePtr> versions = disk_->versions_of(key.kind, key.object);
+  std::erase_if(versions, [&](const ObjectSourcePtr& version) {
+    return !may_have_(key.kind, version->bucket);
+  });
+  return versions;
+}
+
 DiskReads::Load DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRange wanted,
                                  LoadAhead ahead, Found found) {
   Page::Missing missing = page->add_missing(wanted, ahead);

@@ -87,6 +87,8 @@ class DiskReads {
   /// The version of the object's pages on the disk, from a bucket that the kind may have. Pages
   /// from other buckets leave the disk. Null: none. No I/O.
   [[nodiscard]] ObjectSourcePtr version_of(rt::Worker& worker, KeyView key);
+  /// The versions of all such buckets.
+  [[nodiscard]] std::vector<ObjectSourcePtr> versions_of(rt::Worker& worker, KeyView key);
   /// The size of the object if the disk has this page, as far as the table's version and the
   /// kind's buckets allow it. Nothing: it has not. No I/O, and no use of the page.
   [[nodiscard]] std::optional<uint64_t> object_size_if_here(rt::Worker& worker,

@@ -15,6 +15,15 @@ ObjectVersions::Other* ObjectVersions::find(std::string_view bucket) const {
   return found == others_->end() ? nullptr : &*found;
 }
 
+std::vector<ObjectSourcePtr> ObjectVersions::all() const {
+  std::vector<ObjectSourcePtr> versions;
+  if (ruling_ != nullptr) versions.push_back(ruling_);
+  if (others_ != nullptr) {
+    for (const Other& other : *others_) versions.push_back(other.source);
+  }
+  return versions;
+}
+
 ObjectSourcePtr ObjectVersions::of(std::string_view bucket) const {
   if (ruling_ != nullptr && ruling_->bucket == bucket) return ruling_;
   const Other* const other = find(bucket);

@@ -37,6 +37,8 @@ class ObjectVersions {
 
   /// Null: no version is known.
   [[nodiscard]] const ObjectSourcePtr& ruling() const { return ruling_; }
+  /// The ruling one first.
+  [[nodiscard]] std::vector<ObjectSourcePtr> all() const;
   /// The bucket's version, or null.
   [[nodiscard]] ObjectSourcePtr of(std::string_view bucket) const;
   /// Whether this is the version of its bucket.

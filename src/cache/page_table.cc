@@ -127,6 +127,14 @@ ObjectSourcePtr PageTable::version_in(KeyView key, std::string_view bucket) {
   return object == nullptr ? nullptr : object->versions.of(bucket);
 }
 
+std::vector<ObjectSourcePtr> PageTable::versions(KeyView key) {
+  const uint64_t hash = key.hash();
+  Shard& shard = shard_of(hash);
+  const MutexLock lock(shard.mutex);
+  const IndexedObject* object = shard.objects.find(key, hash);
+  return object == nullptr ? std::vector<ObjectSourcePtr>() : object->versions.all();
+}
+
 std::optional<uint64_t> PageTable::object_size(KeyView key) {
   const ObjectSourcePtr known = ruling(key);
   return known == nullptr ? std::nullopt : std::optional(known->info.size);

@@ -89,6 +89,8 @@ class PageTable {
 
   /// The version that says how large the object is; null: not known.
   [[nodiscard]] ObjectSourcePtr ruling(KeyView key);
+  /// The object's versions, one a bucket, the ruling one first. Empty: none is known.
+  [[nodiscard]] std::vector<ObjectSourcePtr> versions(KeyView key);
   /// The ruling version, and when the question was sent whose answer said so last.
   [[nodiscard]] Head ruling_head(KeyView key, uint64_t hash);
   /// The object's version in the bucket; null: not known.

@@ -50,6 +50,15 @@ ObjectSourcePtr Catalog::version_of(const ObjectId& object) const {
   return any == nullptr ? nullptr : any->source;
 }
 
+std::vector<ObjectSourcePtr> Catalog::versions_of(const ObjectId& object) const {
+  std::vector<ObjectSourcePtr> versions;
+  (void)find_if(object, [&versions](const DiskObject& of) {
+    if (of.pages != nullptr) versions.push_back(of.source);
+    return false;
+  });
+  return versions;
+}
+
 /// The entry of the bucket that the page is of. Supersedes the pages that cannot stand beside it.
 DiskObject& Catalog::object_of(const PlaceRequest& request) {
   supersede_old(request.object, VersionChange::observed(request.source));

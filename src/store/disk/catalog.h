@@ -184,6 +184,8 @@ class Catalog {
   void supersede(const ObjectId& object, const VersionChange& change);
   /// A version of the object; null: there is none. Any, if there are several.
   [[nodiscard]] ObjectSourcePtr version_of(const ObjectId& object) const;
+  /// Those of all buckets that pages of the object are from.
+  [[nodiscard]] std::vector<ObjectSourcePtr> versions_of(const ObjectId& object) const;
 
   /// Answers are newer than the journal has.
   [[nodiscard]] bool has_newer_answers() const { return !newer_answers_.empty(); }

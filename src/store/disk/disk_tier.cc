@@ -209,6 +209,13 @@ ObjectSourcePtr DiskTier::version_of(std::string_view kind, std::string_view obj
   return index_.catalog->version_of(id);
 }
 
+std::vector<ObjectSourcePtr> DiskTier::versions_of(std::string_view kind, std::string_view object) {
+  if (!recovered()) return {};
+  const ObjectId id = object_id(kind, object);
+  const MutexLock lock(index_.mutex);
+  return index_.catalog->versions_of(id);
+}
+
 rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,
                                std::function<void(uint64_t bytes_left)> progress) {
   while (!recovered()) {

@@ -183,6 +183,10 @@ class DiskTier {
   /// one size.
   [[nodiscard]] ObjectSourcePtr version_of(std::string_view kind, std::string_view object)
       EXCLUDES(index_.mutex);
+  /// Those of all buckets that pages of the object are from.
+  [[nodiscard]] std::vector<ObjectSourcePtr> versions_of(std::string_view kind,
+                                                         std::string_view object)
+      EXCLUDES(index_.mutex);
   /// Counts a use of the page, or of the part that begins there, by a hit in memory.
   void touch(std::string_view kind, std::string_view object, PageAt at) EXCLUDES(index_.mutex);
 

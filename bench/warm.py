@@ -1,0 +1,159 @@
+#!/usr/bin/python3
+"""What readers notice of warm requests: hits of 4 KiB at a fixed rate, alone and while 10,000 pages of 64 KiB are warmed.
+
+The server has one CPU. The store (nginx), the readers and the clients that warm share the others. The runs alternate:
+in each round the same readers run alone, and then beside four clients that warm pages that the cache has not. A round
+has one p99 of each; the result is the median of their quotients. Exit 1: it is more than 1.2, or an answer was wrong.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from statistics import median
+
+import servers
+import workloads
+from servers import BenchError
+from workloads import KIB
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PAGE, PAGES, PAGES_OF_REQUEST = 64 * KIB, 10_000, 64
+CLIENTS = 4
+BUDGET = 1.2
+QUANTILES = ("p50", "p99", "p999")
+
+
+class Bench:
+    def __init__(self, home, options):
+        self._home, self._data, self._load = home, home / "data", options.load
+        self._rate = options.rate
+        cpus = sorted(os.sched_getaffinity(0))
+        self._others = set(cpus[1:]) or set(cpus)
+        for number in range(workloads.HOT_PAGES):
+            path = self._data / workloads.BUCKET / workloads.page_name(number)
+            workloads.write_object(path, workloads.PAGE_BYTES, number)
+        self._origin = servers.Origin(home / "origin", self._data, self._others)
+        kind = f"{workloads.BUCKET}={workloads.BUCKET}"
+        self._node = servers.Cachey(options.bin, home, self._origin.endpoint, cpus[0], memory="8GiB",
+                                    more=("--kind", kind, "--page-size", f"{workloads.BUCKET}={PAGE // KIB}KiB"))
+        self._next = 0
+
+    def start(self):
+        self._origin.server.start()
+        self._node.server.start()
+        self._run_load(workloads.pages(), 4, 60, "--once", "--verify", 1)
+
+    def stop(self):
+        for server in (self._node.server, self._origin.server):
+            server.stop()
+
+    def readers(self, seconds):
+        return self._run_load(workloads.ranges_in_pages(4 * KIB), 16, seconds, "--rate", self._rate, "--verify", 101)
+
+    def _run_load(self, ranges, *words):
+        listed = workloads.write_list(self._home / "list", ranges, self._data)
+
+        def settle():
+            os.sched_setaffinity(0, self._others)
+            with contextlib.suppress(PermissionError):
+                os.nice(-10)  # the readers' clocks are not to wait for the store
+        command = [self._load, "127.0.0.1", self._node.port, listed, *words]
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False,
+                              preexec_fn=settle)
+        if done.returncode != 0:
+            raise BenchError(f"{command[0]}: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
+    def targets(self):
+        """(path, first byte) of requests for pages that the cache has not: PAGES of them."""
+        per_object = workloads.PAGE_BYTES // (PAGE * PAGES_OF_REQUEST)
+        for number in range(PAGES // PAGES_OF_REQUEST):
+            at, part = divmod(number, per_object)
+            name = workloads.page_name(at % workloads.HOT_PAGES)
+            yield f"/fetch/{workloads.BUCKET}/fresh-{self._next + at}/{name}", part * PAGE * PAGES_OF_REQUEST
+        self._next += PAGES // PAGES_OF_REQUEST // per_object + 1
+
+    def warm(self, faults):
+        """Begins to warm; returns the threads, and a list that gets the time of each."""
+        left, lock, took = list(self.targets()), threading.Lock(), []
+        begun = time.monotonic()
+
+        def client():
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", self._node.port, timeout=60)
+                while True:
+                    with lock:
+                        if not left:
+                            break
+                        path, first = left.pop()
+                    last = first + PAGE * PAGES_OF_REQUEST - 1
+                    connection.request("HEAD", path, headers={"Range": f"bytes={first}-{last}", "C0-Config": "warm=1"})
+                    answer = connection.getresponse()
+                    answer.read()
+                    if answer.status != 206:
+                        raise BenchError(f"warm: {answer.status}")
+            except (OSError, http.client.HTTPException, BenchError) as error:
+                faults.append(error)
+            took.append(time.monotonic() - begun)
+        threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        return threads, took
+
+
+def one_round(bench, seconds):
+    """(figures alone, figures beside warming, seconds of the warming)."""
+    alone = bench.readers(seconds)["whole_us"]
+    faults = []
+    threads, took = bench.warm(faults)
+    beside = bench.readers(seconds)["whole_us"]
+    ended_first = not any(thread.is_alive() for thread in threads)
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise BenchError(str(faults[0]))
+    if ended_first and max(took) < 0.8 * seconds:
+        print(f"(the warming took {max(took):.1f} s of {seconds} s)", file=sys.stderr)
+    return alone, beside, max(took)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench warm", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of a run (default 5)")
+    parser.add_argument("--rate", type=int, default=2000, help="reads a second (default 2000)")
+    parser.add_argument("--directory", default="/var/tmp", help="for temporary files, 300 MB (default /var/tmp)")
+    parser.add_argument("--bin", type=Path, default=REPOSITORY / "build/release/cachey")
+    parser.add_argument("--load", type=Path, default=REPOSITORY / "build/release/bench/fetch_load")
+    options = parser.parse_args()
+    print("| round | p50 alone, beside | p99 alone, beside | p99.9 alone, beside | pages a second |\n|---|---|---|---|---|")
+    quotients = []
+    with tempfile.TemporaryDirectory(dir=options.directory, prefix="cachey-bench-") as home:
+        bench = Bench(Path(home), options)
+        try:
+            bench.start()
+            for number in range(options.rounds):
+                alone, beside, took = one_round(bench, options.seconds)
+                cells = [f"{alone[name] / 1000:.2f}, {beside[name] / 1000:.2f} ms" for name in QUANTILES]
+                print(f"| {number + 1} | {' | '.join(cells)} | {PAGES / took:.0f} |", flush=True)
+                quotients.append(beside["p99"] / alone["p99"])
+        finally:
+            bench.stop()
+    print(f"p99 beside warming is {median(quotients):.2f} times that of readers alone, at most {BUDGET}")
+    return 0 if median(quotients) <= BUDGET else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (BenchError, OSError) as error:
+        sys.exit(f"warm: {error}")
