@@ -1,0 +1,187 @@
+"""The incidents: a server in calm, what goes wrong then, and what operators must be told."""
+
+import random
+import threading
+
+from faulty_disk import FaultyDisk
+from held_threads import hold_in_rhythm, threads_of
+from origin_model import Behaviour
+from readers import Readers, fresh, hot
+from store import Store
+
+KIB, MIB = 1 << 10, 1 << 20
+USUAL_SECONDS = 0.01  # of the store
+
+
+class Incident:
+    """One incident. It runs in a process of its own: the server starts, then calm(), begin(), end(), the server ends, and
+    close()."""
+
+    name = ""
+    alerts = frozenset()  # must fire
+    also_alerts = frozenset()  # may fire: consequences
+    findings = frozenset()
+    also_findings = frozenset()
+    log = ()  # regular expressions of lines
+    options = ()
+    threads = 1
+    object_size = 64 * KIB
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.over = threading.Event()
+        self.readers = []
+        self.store = Store(self.object_size).__enter__()
+        self.environment = self.store.environment()
+        self.arguments = ["--origin", "s3", "--memory", "64MiB", "--threads", str(self.threads), *self.options]
+        self.prepare()
+
+    def prepare(self):
+        """Before the server starts."""
+
+    def read(self, keys, rate, **named):
+        self.readers.append(Readers(self.server.port, self.kind, keys, rate, **named))
+
+    @property
+    def kind(self):
+        """Also the bucket, if readers name none."""
+        return self.name.replace("_", "-")
+
+    def calm(self, server):
+        """The load before and during the incident."""
+        self.server = server
+        self.read(hot(), 20)
+        self.read(fresh(), 8)
+
+    def begin(self):
+        """From now on something is wrong."""
+
+    def end(self):
+        """The clients leave."""
+        self.over.set()
+        for readers in self.readers:
+            readers.stop()
+
+    def close(self):
+        self.store.__exit__()
+
+
+class Calm(Incident):
+    name = "calm"
+
+
+class SlowBucket(Incident):
+    """A bucket answers 1.5 s later; another one does not."""
+
+    name = "slow_bucket"
+
+    def calm(self, server):
+        self.server = server
+        self.read(hot(), 20, buckets=["slow-bucket-1"])
+        self.read(fresh("one"), 4, buckets=["slow-bucket-1"])
+        self.read(fresh("two"), 8, buckets=["slow-bucket-2"], connections=20)
+
+    def begin(self):
+        self.store.answer = lambda record: Behaviour(delay=1.5 if record.bucket == "slow-bucket-2" else USUAL_SECONDS)
+
+
+class ThrottlingBucket(Incident):
+    """A bucket answers 503 SlowDown to 30 % of requests."""
+
+    name = "throttling_bucket"
+    alerts = {"CacheyOriginThrottles"}
+
+    def begin(self):
+        chance = random.Random(1)
+        self.store.answer = lambda record: (Behaviour(status=503, code="SlowDown") if chance.random() < 0.3
+                                            else Behaviour(delay=USUAL_SECONDS))
+
+
+class FailingBucket(Incident):
+    """A bucket answers 503 SlowDown to all requests."""
+
+    name = "failing_bucket"
+    alerts = {"CacheyBucketDeprioritized", "CacheyFetchesFail"}
+    also_alerts = {"CacheyOriginThrottles"}
+    log = [r"warning bucket deprioritized bucket=failing-bucket "]
+
+    def begin(self):
+        self.store.answer = lambda record: Behaviour(status=503, code="SlowDown")
+
+
+class WithDisk(Incident):
+    """The hot objects are more than memory holds, and the disk has them."""
+
+    object_size = 1 * MIB
+    options = ("--disk-capacity", "512MiB")
+    hot_objects = 100
+
+    def prepare(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        self.disk = FaultyDisk(self.folder.parent / "faulty_disk.so", disk, self.folder / "faults")
+        self.environment = self.environment | self.disk.environment
+        self.arguments += self.disk.arguments
+
+    def calm(self, server):
+        self.server = server
+        self.read(hot(self.hot_objects), 40)
+        self.read(fresh(), 4)
+
+    def end(self):
+        self.disk.set()
+        super().end()
+
+
+class SlowDisk(WithDisk):
+    """Reads of the disk take 0.4 s."""
+
+    name = "slow_disk"
+
+    def begin(self):
+        self.disk.set("read delay 400")
+
+
+class FailingDisk(WithDisk):
+    """The disk answers EIO."""
+
+    name = "failing_disk"
+    alerts = {"CacheyDiskOffline"}
+    log = [r"error disk offline after failures"]
+
+    def begin(self):
+        self.disk.set("any fail 5")
+
+
+class Thrashing(Incident):
+    """The working set becomes ten times as large as memory."""
+
+    name = "thrashing"
+    object_size = 1 * MIB
+
+    def begin(self):
+        chance = random.Random(1)
+        self.read((f"large-{int(640 * chance.random() ** 2)}" for _ in iter(int, 1)), 40, connections=8)
+
+
+class OneClient(Incident):
+    """One client makes misses on 60 connections while others read as before."""
+
+    name = "one_client"
+
+    def begin(self):
+        self.read(fresh("greedy"), 120, connections=60, address="127.0.0.66")
+
+
+class HeldLoop(Incident):
+    """The event loop stands still for 0.5 s again and again; not in step with what happens once a second."""
+
+    name = "held_loop"
+    alerts = {"CacheyEventLoopSlow"}
+
+    def begin(self):
+        [worker] = threads_of(self.server.pid, "worker")
+        threading.Thread(target=hold_in_rhythm, args=(worker, 0.5, 0.37, self.over), daemon=True).start()
+
+
+ALL = [Calm, SlowBucket, ThrottlingBucket, FailingBucket, SlowDisk, FailingDisk, Thrashing, OneClient, HeldLoop]
