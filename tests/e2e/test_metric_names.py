@@ -105,6 +105,7 @@ def test_the_dashboard_is_well_formed():
     assert variables["datasource"]["type"] == "datasource"
     taken = set()
     for panel in panels:
+        assert panel["type"] == "row" or panel["description"].endswith("."), panel["title"]
         place = panel["gridPos"]
         assert place["x"] + place["w"] <= 24
         cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
@@ -143,8 +144,16 @@ def test_alerts_ask_for_metrics_that_there_are(families):
     assert len({rule["alert"] for rule in rules}) == len(rules) >= 5
     for rule in rules:
         check_expression(families, rule["expr"])
-        assert rule["annotations"]["summary"] and rule["labels"]["severity"] in ("warning", "critical")
+        assert all(rule["annotations"][text] for text in ("summary", "description")) and rule["labels"]["severity"] in ("warning", "critical")
         assert re.fullmatch(r"\d+[smh]", rule["for"])
+
+
+def test_the_runbook_asks_for_metrics_that_there_are(families):
+    queries = re.findall(r"\*\*Query\*\*: `([^`]*)`", (ROOT / "docs" / "runbook.md").read_text())
+    assert len(queries) > 10
+    for query in queries:
+        if not query.startswith("up{"):
+            check_expression(families, query)
 
 
 def test_a_name_that_there_is_not_is_noticed(families):
