@@ -1,15 +1,18 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
 
+#include "api/purge_query.h"
 #include "api/route.h"
 #include "base/error.h"
 #include "base/key_scope.h"
 #include "base/metrics.h"
 #include "cache/cache.h"
+#include "cache/soft_purge.h"
 
 namespace cachey::api {
 
@@ -27,9 +30,14 @@ class PurgePage final : public RouteHandler {
  private:
   enum class Outcome : uint8_t { kDone, kBusy, kFailed, kKept };
   static constexpr std::array<std::string_view, 4> kScopes{"object", "prefix", "kind", "all"};
-  static constexpr std::array<std::string_view, 4> kOutcomes{"done", "busy", "failed", "kept"};
+  static constexpr std::array<std::string_view, 4> kOutcomes{"done", "busy", "failed",
+                                                             "kept"};  // the last one: soft
 
-  [[nodiscard]] rt::Task<void> purge(rt::Worker& worker, KeyScope scope, std::string token,
+  static constexpr std::chrono::seconds kSoftTimeout{30};  ///< for the store's answers
+
+  [[nodiscard]] rt::Task<Result<cache::SoftPurged>> run(rt::Worker& worker, const PurgeQuery& query,
+                                                        cache::Purges::Turn turn);
+  [[nodiscard]] rt::Task<void> purge(rt::Worker& worker, PurgeQuery query, std::string token,
                                      net::ResponseWriter& writer);
   void count(const KeyScope& scope, Outcome outcome) const;
 

@@ -36,7 +36,8 @@ Result<Parameters> parameters_of(std::string_view query) {
     const std::string_view name = pair.substr(0, pair.find('='));
     const auto found = std::ranges::find(known, name, &Parameter::name);
     if (found == known.end() || name.size() == pair.size()) {
-      return bad_query(log::quoted(name, 40) + " is none of kind=, object=, prefix=, all=true and soft=true");
+      return bad_query(log::quoted(name, 40) +
+                       " is none of kind=, object=, prefix=, all=true and soft=true");
     }
     if (found->value) return bad_query(std::string(name) + " is there twice");
     found->value = percent_decode(pair.substr(name.size() + 1));

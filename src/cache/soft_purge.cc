@@ -53,8 +53,7 @@ rt::Task<Result<SoftPurged>> purge_if_changed(Cache& cache, rt::Worker& worker, 
   }
   if (done.kept) co_return done;
   KeyScope scope = KeyScope::object(std::move(key.kind), std::move(key.object));
-  Result<Purged> purged =
-      co_await cache.purges().purge(worker, std::move(scope), std::move(turn));
+  Result<Purged> purged = co_await cache.purges().purge(worker, std::move(scope), std::move(turn));
   if (!purged) co_return std::unexpected(std::move(purged.error()));
   done.removed = *purged;
   co_return done;

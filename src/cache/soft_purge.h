@@ -11,8 +11,8 @@ namespace cachey::cache {
 
 /// What a soft purge has found and done.
 struct SoftPurged {
-  bool kept = false;      ///< the store still has what the cache has
-  Purged removed;  ///< else
+  bool kept = false;  ///< the store still has what the cache has
+  Purged removed;     ///< else
 };
 
 /// Asks the store for the version of an object that memory or the disk knows, of each bucket that

@@ -74,7 +74,8 @@ TEST_F(WarmRateTest, SmallPagesCountAsMoreThanTheirBytes) {
   now_ += 1s;
   rate_.look(now_, ++reads_);
   ASSERT_EQ(rate_.take(now_, 1), 0ns);
-  EXPECT_EQ(rate_.take(now_, 1), 1'000'000'000ns / (rate_.bytes_per_second() / WarmRate::kPageCost));
+  EXPECT_EQ(rate_.take(now_, 1),
+            1'000'000'000ns / (rate_.bytes_per_second() / WarmRate::kPageCost));
 }
 
 }  // namespace

@@ -46,9 +46,10 @@ class KeptPagesTest : public ::testing::Test {
     TestPagePtr page(new TestPage(spread(++pages_)));
     page->set_keep(keep);
     EXPECT_TRUE(place(*page, bytes))
-        << bytes << " kept " << residents_->kept().bytes << " in " << residents_->arena().kept_slabs()
-        << " used " << residents_->arena().used_bytes() << " free " << residents_->arena().free_slabs()
-        << " of " << residents_->arena().limit_bytes() << " over " << residents_->arena().over_limit();
+        << bytes << " kept " << residents_->kept().bytes << " in "
+        << residents_->arena().kept_slabs() << " used " << residents_->arena().used_bytes()
+        << " free " << residents_->arena().free_slabs() << " of "
+        << residents_->arena().limit_bytes() << " over " << residents_->arena().over_limit();
     residents_->insert(*page);
     return page;
   }

@@ -13,8 +13,8 @@ namespace cachey::store {
 
 /// How much of a tier pages that are kept may take: a number of bytes, or a share.
 struct PinLimit {
-  uint64_t bytes = 0;      ///< if `percent` is 0
-  double percent = 25;     ///< of the tier
+  uint64_t bytes = 0;   ///< if `percent` is 0
+  double percent = 25;  ///< of the tier
   friend bool operator==(const PinLimit&, const PinLimit&) = default;
 
   [[nodiscard]] uint64_t of(uint64_t tier_bytes) const {

@@ -1,0 +1,120 @@
+// Soft purges: an object that has not changed stays, any other one goes.
+
+#include "cache/soft_purge.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "cache/testing/reader_harness.h"
+
+namespace cachey::cache {
+namespace {
+
+using namespace std::chrono_literals;
+
+class SoftPurgeTest : public ReaderHarness {
+ protected:
+  explicit SoftPurgeTest(std::optional<store::DiskTierConfig> disk = std::nullopt)
+      : ReaderHarness(256 * kMiB, {}, std::move(disk)) {}
+  void TearDown() override { settle(); }
+
+  void put(uint64_t version, const std::string& bucket = "b") {
+    origin_.put(bucket, "o",
+                {.size = kMiB, .seed = version, .etag = "\"v" + std::to_string(version) + "\""});
+  }
+  void read_all(uint64_t version, std::vector<std::string> buckets = {"b"}) {
+    expect_whole(read(spec("o", std::move(buckets)), {0, kMiB}, version).get(), {0, kMiB});
+    settle();
+  }
+  [[nodiscard]] Result<SoftPurged> soft_purge() {
+    std::promise<Result<SoftPurged>> promise;
+    auto future = promise.get_future();
+    rt::asio::co_spawn(workers_[1].io(), run(std::move(promise)), rt::asio::detached);
+    return future.get();
+  }
+  [[nodiscard]] size_t asked() const { return origin_.asked().size(); }
+
+ private:
+  [[nodiscard]] rt::Task<void> run(std::promise<Result<SoftPurged>> promise) {
+    std::optional<Purges::Turn> turn = cache_.purges().begin(KeyScope::object("k", "o"));
+    const rt::Until until{clock_.mono() + 10s, {}};
+    Result<SoftPurged> done = co_await purge_if_changed(cache_, workers_[1], ObjectKey{"k", "o"},
+                                                        std::move(*turn), until);
+    promise.set_value(std::move(done));
+  }
+};
+
+TEST_F(SoftPurgeTest, AnObjectThatIsTheSameStays) {
+  put(1);
+  read_all(1);
+  const Result<SoftPurged> done = soft_purge();
+  ASSERT_TRUE(done);
+  EXPECT_TRUE(done->kept);
+  EXPECT_EQ(done->removed.pages, 0u);
+  EXPECT_EQ(asked(), 2u) << "one page, one question";
+  read_all(1);
+  EXPECT_EQ(asked(), 2u);
+}
+
+TEST_F(SoftPurgeTest, AnObjectThatHasChangedGoes) {
+  put(1);
+  read_all(1);
+  put(2);
+  const Result<SoftPurged> done = soft_purge();
+  ASSERT_TRUE(done);
+  EXPECT_FALSE(done->kept);
+  read_all(2);
+}
+
+TEST_F(SoftPurgeTest, AnObjectThatIsGoneGoes) {
+  put(1);
+  read_all(1);
+  origin_.behave({.error = Error(ErrorKind::kNotFound, "no such key")});
+  const Result<SoftPurged> done = soft_purge();
+  ASSERT_TRUE(done);
+  EXPECT_FALSE(done->kept);
+  const Got got = read(spec("o"), {0, kMiB}).get();
+  ASSERT_TRUE(got.error);
+  EXPECT_EQ(got.error->kind(), ErrorKind::kNotFound);
+}
+
+TEST_F(SoftPurgeTest, OfAnUnknownObjectTheStoreIsNotAsked) {
+  const Result<SoftPurged> done = soft_purge();
+  ASSERT_TRUE(done);
+  EXPECT_FALSE(done->kept);
+  EXPECT_EQ(asked(), 0u);
+}
+
+class SoftPurgeOnDisk : public SoftPurgeTest {
+ protected:
+  SoftPurgeOnDisk() : SoftPurgeTest(quick_disk()) {}
+
+  /// The object's pages are on the disk alone.
+  void leave_memory() {
+    EXPECT_TRUE(flush(10s).get());
+    for (PagePtr& page : cache_.table().take_object(KeyScope::object("k", "o"))) page->discard();
+  }
+};
+
+TEST_F(SoftPurgeOnDisk, WhatOnlyTheDiskHasIsAskedForToo) {
+  put(1);
+  read_all(1);
+  leave_memory();
+  const Result<SoftPurged> same = soft_purge();
+  ASSERT_TRUE(same);
+  EXPECT_TRUE(same->kept);
+  const size_t before = asked();
+  read_all(1);
+  EXPECT_EQ(asked(), before) << "the disk has the page still";
+  leave_memory();
+  put(2);
+  const Result<SoftPurged> changed = soft_purge();
+  ASSERT_TRUE(changed);
+  EXPECT_FALSE(changed->kept);
+  EXPECT_EQ(disk_->version_of("k", "o"), nullptr);
+  read_all(2);
+}
+
+}  // namespace
+}  // namespace cachey::cache
