@@ -36,6 +36,7 @@ MAY_INCLUDE = {
     "api": GROUND | {"origin", "cache", "net/http"},
     "api/fetch": GROUND | {"origin", "cache", "net/http", "api"},
     "api/s3": GROUND | {"aws", "origin", "cache", "net/http", "api"},
+    "api/ui": GROUND | {"net/http", "cache", "api"},
     "app/options": GROUND | {"net/tls", "net/connection", "store", "store/disk", "cache", "api", "api/s3"},
 }
 MAY_INCLUDE["app"] = set(MAY_INCLUDE)

@@ -1,6 +1,7 @@
 """The list of the software in the image (SBOM), in CycloneDX 1.5: the server, packages, headers compiled in."""
 
 import json
+import re
 import subprocess
 import time
 import urllib.parse
@@ -22,6 +23,14 @@ def package_component(name, version, architecture, source, how):
             "properties": [{"name": "cachey:source", "value": source}, {"name": "cachey:linked", "value": how}]}
 
 
+def uplot_component():
+    """The library of the status page; its first line has the version."""
+    version = re.search(r"\(v([0-9.]+)\)", (make_root.UPLOT / "uPlot.iife.min.js").read_text())[1]
+    return {"type": "library", "bom-ref": "npm/uplot", "name": "uplot", "version": version,
+            "purl": f"pkg:npm/uplot@{version}", "licenses": [{"license": {"id": "MIT"}}],
+            "properties": [{"name": "cachey:linked", "value": "part of the status page in the server"}]}
+
+
 def of_root(root, version, architecture, seconds):
     """The list as JSON: the same for the same root."""
     components = []
@@ -33,6 +42,7 @@ def of_root(root, version, architecture, seconds):
         line = subprocess.run(["dpkg-query", "-W", "-f=${Version} ${Architecture} ${source:Package}", name], check=True,
                               stdout=subprocess.PIPE, text=True).stdout.split()
         components.append(package_component(name, *line, "headers, compiled into the server"))
+    components.append(uplot_component())
     server = {"type": "application", "bom-ref": "cachey", "name": "cachey", "version": version,
               "licenses": [{"license": {"id": "MIT"}}]}
     serial = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([version, architecture, components]))

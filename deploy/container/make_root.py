@@ -23,6 +23,7 @@ LISTS_SECONDS = 3600  # the age at which lists of packages are fetched again
 ARCHITECTURES = {"EM_X86_64": "amd64", "EM_AARCH64": "arm64"}
 # Headers compiled into the binary: no package of theirs is in the image.
 BUILT_IN = ("libboost1.81-dev", "libcli11-dev", "libtomlplusplus-dev", "nlohmann-json3-dev")
+UPLOT = REPOSITORY / "src/api/ui/uplot"  # part of the status page, which the server contains
 ACCOUNTS = {
     "etc/passwd": "root:x:0:0:root:/root:/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n"
                   f"nonroot:x:{USER}:{USER}:nonroot:/home/nonroot:/sbin/nologin\n",
@@ -160,6 +161,7 @@ def own_files(root, binary):
     place(REPOSITORY / "LICENSE", root / "usr/share/doc/cachey/copyright")
     for package in BUILT_IN[1:]:  # Boost's licence asks for no notice in binaries
         place(pathlib.Path(f"/usr/share/doc/{package}/copyright"), root / f"usr/share/doc/cachey/built-in/{package}")
+    place(UPLOT / "LICENSE", root / "usr/share/doc/cachey/built-in/uplot")
     for path, text in ACCOUNTS.items():
         write(root / path, text)
     for path in ("dev", "proc", "run", "sys"):  # mount points: a runtime cannot make them on a read-only root

@@ -27,6 +27,7 @@ enum class Face : uint8_t {
   kS3 = 4,
   kOwnAdmin = 8,  ///< `--admin-listen` alone: never beside the routes of kData
   kAdminPort = kAdmin | kOwnAdmin,
+  kDataAndOwnAdmin = kData | kOwnAdmin,
 };
 
 [[nodiscard]] constexpr bool overlap(Face a, Face b) {

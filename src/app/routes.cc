@@ -3,6 +3,14 @@
 #include <utility>
 
 namespace cachey::app {
+namespace {
+
+/// The addresses of the status page. `on_data`: also those of --listen.
+api::Face ui_face(bool on_data) {
+  return on_data ? api::Face::kDataAndOwnAdmin : api::Face::kOwnAdmin;
+}
+
+}  // namespace
 
 using enum api::Match;
 using enum api::Face;
@@ -12,7 +20,7 @@ using enum api::Methods;
 Routes::Routes(cache::Cache& cache, origin::Forwarder* forwarder, api::FetchMetrics& fetch_metrics,
                Throughput& egress, Metrics& metrics, rt::BlockingPool& reports,
                std::function<std::string()> stats_json, std::chrono::milliseconds client_limit_max,
-               api::RangeForms fetch_ranges, Random& random,
+               api::RangeForms fetch_ranges, Random& random, bool ui_on_data,
                std::optional<api::s3::EndpointConfig> s3api)
     : fetch_(cache, fetch_metrics, egress, client_limit_max, fetch_ranges),
       stats_(std::move(stats_json)),
@@ -23,6 +31,8 @@ Routes::Routes(cache::Cache& cache, origin::Forwarder* forwarder, api::FetchMetr
           {"/stats", kExact, kAdmin, kClient, kGetAndHead, &stats_},
           {"/metrics", kExact, kAdmin, kClient, kGetAndHead, &metrics_},
           {"/admin/purge", kExact, kOwnAdmin, kHolder, kAny, &purge_},
+          {"/ui", kExact, ui_face(ui_on_data), kOpen, kGetAndHead, &ui_page_},
+          {"/", kExact, kOwnAdmin, kOpen, kGetAndHead, &ui_home_},
           {"/healthz", kExact, kBoth, kOpen, kGetAndHead, &health_},
           {"/readyz", kExact, kBoth, kOpen, kGetAndHead, &readiness_},
       }} {

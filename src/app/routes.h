@@ -13,6 +13,7 @@
 #include "api/route.h"
 #include "api/s3/endpoint.h"
 #include "api/stats_page.h"
+#include "api/ui/page.h"
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/throughput.h"
@@ -26,11 +27,12 @@ namespace cachey::app {
 /// the constructor outlive the routes. Any thread.
 class Routes {
  public:
-  /// `forwarder`: see api::s3::Endpoint. `s3api`: nothing if there is no S3 endpoint.
+  /// `forwarder`: see api::s3::Endpoint. `ui_on_data`: the status page stands at the addresses of
+  /// --listen, too. `s3api`: nothing if there is no S3 endpoint.
   Routes(cache::Cache& cache, origin::Forwarder* forwarder, api::FetchMetrics& fetch_metrics,
          Throughput& egress, Metrics& metrics, rt::BlockingPool& reports,
          std::function<std::string()> stats_json, std::chrono::milliseconds client_limit_max,
-         api::RangeForms fetch_ranges, Random& random,
+         api::RangeForms fetch_ranges, Random& random, bool ui_on_data,
          std::optional<api::s3::EndpointConfig> s3api);
   Routes(const Routes&) = delete;
   Routes& operator=(const Routes&) = delete;
@@ -48,6 +50,8 @@ class Routes {
   api::StatsPage stats_;
   api::MetricsPage metrics_;
   api::PurgePage purge_;
+  api::UiPage ui_page_;
+  api::UiHome ui_home_;
   api::Health health_;
   api::Readiness readiness_;
   std::optional<api::s3::Endpoint> s3api_;

@@ -168,15 +168,17 @@ def provoke_no_room(seen, s3_server, origin, kind):
 
 
 def test_every_status_is_provoked_and_every_answer_is_as_described(document, disk_server, s3_server, origin, kind, tmp_path):
-    server = disk_server(memory="256MiB", capacity="64MiB")
+    server = disk_server("--ui", memory="256MiB", capacity="64MiB")
     seen = Seen(document)
     for method in ("GET", "HEAD"):
         name = f"{kind}-{method.lower()}"
         provoke_fetches(seen, server, origin, name, method)
         provoke_change(seen, server, origin, name, method)
-    for path in ("/stats", "/metrics", "/healthz", "/readyz"):
+    for path in ("/stats", "/metrics", "/healthz", "/readyz", "/ui"):
         for headers in ([], [("X-Request-Id", "y")]):
             assert seen.check(path, "GET", server.get(path, headers)).status == 200
+    for headers, status in (([("If-None-Match", "*")], 304), ([("If-Match", '"none"')], 412)):
+        assert seen.check("/ui", "GET", server.get("/ui", headers)).status == status
     for path in set(document["paths"]) - {"/admin/purge"}:
         target = fetch_target(kind, "object") if path == FETCH else path
         assert seen.check(path, "POST", server.connect().exchange("POST", target)).status == 405

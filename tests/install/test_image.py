@@ -173,6 +173,7 @@ def test_scanners_find_the_packages(image, builds, tmp_path):
     subprocess.run([TOOLS / "python", "-c", CHECK_BILL, bill], check=True)
     components = {part["name"]: part["version"] for part in json.loads(bill.read_text())["components"]}
     assert listed.items() <= components.items() and "libcli11-dev" in components
+    assert components["uplot"] == "1.6.32" and "Leon Sorokin" in (image.root / "usr/share/doc/cachey/built-in/uplot").read_text()
 
 
 def test_the_containerfile_is_clean():

@@ -63,7 +63,9 @@ void add_server(Table& table, Options& o) {
                "Port of each address that names none; 0: any free one"))
       .default_text = "443 with TLS, else 80";
   table.add(many("admin-listen", address_value(Port::kRequired), o.admin_listen,
-                 "Serve /metrics and /stats here, and no longer beside /fetch"));
+                 "Serve /metrics, /stats and /ui here, and no longer beside /fetch"));
+  table.add(
+      one("ui", flag_value(), o.ui, "Serve the status page /ui at the addresses of --listen, too"));
   table.add(one("threads", number_value(1u, Options::kThreadsMax), o.threads, "Worker threads"))
       .default_text = "one a CPU";
   table.add(one("max-connections", number_value<size_t>(1, kConnectionsLimit),

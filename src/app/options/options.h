@@ -52,6 +52,7 @@ struct Options {
   std::vector<ListenOption> listen = {{"0.0.0.0", {}}};
   uint16_t port = kPlainPort;  ///< of each of `listen` without a port
   std::vector<ListenOption> admin_listen;
+  bool ui = false;  ///< the status page stands beside /fetch, too
   S3ApiOptions s3api;
   unsigned threads = 1;
   std::chrono::milliseconds drain_delay{0};
