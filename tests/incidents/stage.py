@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import panels
 from faulty_disk import build_library
 from harness import limit, wait_until
 from play import HERE
@@ -68,8 +69,11 @@ class Player:
 
 
 class Stage:
-    def __init__(self, folder, incidents):
+    def __init__(self, folder, incidents, trouble_seconds=NOTICE_SECONDS):
         build_library(folder)
+        self._trouble_seconds = trouble_seconds
+        self.at_end = lambda: None  # called before Prometheus ends
+        self.began_at = None  # Unix seconds
         self.players = [Player(incident, folder / incident.name) for incident in incidents]
         self._folder = folder
         self._began = None
@@ -110,7 +114,9 @@ class Stage:
             self._watch(limit(CALM_SECONDS))
             for player in self.players:
                 player.step("begin")
-            self._began = time.monotonic()
-            self._watch(limit(NOTICE_SECONDS))
-        faults = [fault for player in self.players for fault in player.leave()]
+            self._began, self.began_at = time.monotonic(), int(time.time())
+            self._watch(limit(self._trouble_seconds))
+            faults = panels.faults(self.prometheus)
+            self.at_end()
+        faults += [fault for player in self.players for fault in player.leave()]
         return faults + [fault for player in self.players for fault in player.faults()]

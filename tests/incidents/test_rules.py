@@ -1,0 +1,66 @@
+"""The alerts as shipped, on the series that the incidents left (`recorded/`, by record.py), and on made ones."""
+
+import pathlib
+
+import pytest
+
+import incidents
+from promtool import firing
+from record import CALM, FOLDER, TROUBLE
+from shortened import shipped_rules
+
+_UP = {'cachey_build_info{job="cachey", instance="a"}': "1x200"}
+_OF_A = 'job="cachey", instance="a"'
+
+MADE = {  # alert: series with which it fires after 100 minutes; `_UP` is among them
+    "CacheyLogsDropped": {f"cachey_log_dropped_lines_total{{{_OF_A}}}": "0x80 0+60x40",
+                          f"cachey_access_log_dropped_lines_total{{{_OF_A}}}": "0x130"},
+    "CacheyFileDescriptorsRunOut": {f"process_open_fds{{{_OF_A}}}": "100x80 95000x50", f"process_max_fds{{{_OF_A}}}": "100000x130"},
+    "CacheyHitRatioFalls": {
+        f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="access"}}': "0+600x130",
+        f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="cache_hit"}}': "0+540x60 32400+60x70"},
+    "CacheyS3RequestsFail": {
+        f'cachey_s3api_requests_total{{{_OF_A}, operation="GetObject", outcome="OK"}}': "0+600x130",
+        f'cachey_s3api_requests_total{{{_OF_A}, operation="GetObject", outcome="SlowDown"}}': "0x70 0+60x60"},
+    "CacheyS3BucketsOut": {f"cachey_s3api_buckets_out{{{_OF_A}}}": "0x80 2x50"},
+    "CacheyMissesRefused": {f"cachey_memory_refused_total{{{_OF_A}}}": "0x70 0+6x60"},
+    "CacheyTurnsRefused": {f'cachey_admission_refusals_total{{{_OF_A}, cause="timeout", queue="turn"}}': "0x70 0+6x60"},
+    "CacheyConnectionsRefused": {f"cachey_connections_refused_total{{{_OF_A}}}": "0x70 0+60x60",
+                                 f"cachey_connections_displaced_total{{{_OF_A}}}": "0x130"},
+    "CacheyDiskReadOnly": {f"cachey_disk_read_only{{{_OF_A}}}": "0x80 1x50"},
+    "CacheyDiskUnusable": {f'cachey_disk_state{{{_OF_A}, state="unusable"}}': "0x80 1x50"},
+    "CacheyDiskCorrupt": {f"cachey_disk_corrupt_blocks_total{{{_OF_A}}}": "0x90 1x40"},
+    "CacheyDiskBadPlaces": {f"cachey_disk_journal_moves_total{{{_OF_A}}}": "0x90 1x40"},
+    "CacheyDiskTooSlow": {f'cachey_disk_drops_total{{{_OF_A}, cause="queue_full"}}': "0x70 0+60x60"},
+    "CacheyInstanceDown": {'cachey_build_info{job="cachey", instance="b"}': "1x80 _x50"},
+    "CacheyDown": {'cachey_build_info{job="cachey", instance="a"}': "1x30 _x100", "other": "1x130"},
+}
+
+
+def recorded(name):
+    lines = (FOLDER / f"{name}.txt").read_text().splitlines()
+    return {series + "}": values for series, values in (line.split("} ", 1) for line in lines)}
+
+
+@pytest.mark.parametrize("incident", incidents.ALL, ids=lambda incident: incident.name)
+def test_a_recorded_incident_raises_its_alerts_and_no_other(tmp_path, incident):
+    found = firing(tmp_path, recorded(incident.name), [CALM, CALM + TROUBLE])
+    assert found[CALM] == set(), "in the calm"
+    assert set(incident.alerts) <= found[CALM + TROUBLE] <= set(incident.alerts) | set(incident.also_alerts)
+
+
+@pytest.mark.parametrize("alert", MADE)
+def test_an_alert_fires_alone_on_made_series(tmp_path, alert):
+    found = firing(tmp_path, _UP | MADE[alert], [40, 100])
+    allowed = {alert, "CacheyInstanceDown"} if alert == "CacheyDown" else {alert}
+    assert alert not in found[40] or alert == "CacheyDown"
+    assert alert in found[100] and found[100] <= allowed
+
+
+def test_each_alert_fires_somewhere():
+    by_incident = {alert for incident in incidents.ALL for alert in (*incident.alerts, *incident.also_alerts)}
+    assert {rule["alert"] for rule in shipped_rules()} == by_incident | set(MADE)
+
+
+def test_a_recording_is_kept_of_each_incident():
+    assert {path.stem for path in pathlib.Path(FOLDER).glob("*.txt")} == {incident.name for incident in incidents.ALL}
