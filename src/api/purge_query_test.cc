@@ -64,9 +64,9 @@ TEST(PurgeQuery, RefusesAllElse) {
                                   "kind=k;object=o",
                                   "kind=%0a&all=true",
                                   "kind=k&prefix=%80"}) {
-    const Result<KeyScope> scope = parse_purge_query(query);
-    ASSERT_FALSE(scope) << query;
-    EXPECT_EQ(scope.error().kind(), ErrorKind::kBadRequest) << query;
+    const Result<PurgeQuery> parsed = parse_purge_query(query);
+    ASSERT_FALSE(parsed) << query;
+    EXPECT_EQ(parsed.error().kind(), ErrorKind::kBadRequest) << query;
   }
   EXPECT_TRUE(parse_purge_query("kind=k&object=" + std::string(1024, 'o')));
   EXPECT_FALSE(parse_purge_query("kind=k&object=" + std::string(1025, 'o')));

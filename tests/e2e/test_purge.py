@@ -72,6 +72,37 @@ def test_an_object_is_fetched_again(s3_server, origin, kind, options):
     assert metric(server, "cachey_purged_pages_total") == 3
 
 
+def test_a_soft_purge_takes_only_what_has_changed(disk_server, origin, kind, options):
+    server = disk_server(*options, "--s3-first-byte-timeout", "1")
+    first = origin.put(kind, "object", size=MIB)
+    expect_206(fetch_from_memory(server, kind, "object", 0, 9), first, 0, 9, kind)
+    wait_until(lambda: metric(server, "cachey_disk_pages") == 1, what="the page is on the disk")
+    query = f"kind={kind}&object=object&soft=true"
+    kept = {"pages": 0, "bytes": 0, "fenced": 0, "kept": True}
+    assert purge(server, query) == kept
+    wait_until(lambda: metric(server, "cachey_disk_pending_records") == 0, what="the page is recorded")
+    disk.kill(server)
+    server = disk_server(*options, "--s3-first-byte-timeout", "1")
+    wait_until(lambda: metric(server, "cachey_disk_state", state="online") == 1, what="the index is read")
+    assert purge(server, query) == kept, "of what only the disk knows the store is asked, too"
+    before = len(origin.requests(kind))
+    expect_206(server.fetch(kind, "object", 0, 9), first, 0, 9, kind)
+    assert len(origin.requests(kind)) == before
+
+    origin.behave(kind, "object", Behaviour(status=503))
+    answer = ask(server, query)
+    expect_error(answer, 503)
+    assert "not known whether the object has changed" in answer.text and answer.header("Retry-After")
+    expect_206(server.fetch(kind, "object", 0, 9), first, 0, 9, kind)
+
+    second = origin.put(kind, "object", size=MIB, etag='"second"')
+    origin.behave(kind, "object", Behaviour())
+    assert purge(server, query)["kept"] is False
+    disk.kill(server)
+    server = disk_server(*options)
+    expect_206(server.fetch(kind, "object", 0, 9), second, 0, 9, kind)
+
+
 def test_a_fetch_under_way_feeds_its_client_and_is_not_kept(s3_server, origin, kind, options):
     server = s3_server(*options)
     first = origin.put(kind, "object", size=PAGE)
