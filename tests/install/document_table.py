@@ -118,6 +118,7 @@ TABLE = [
     Elsewhere("deploy/haproxy/README.md", r"^echo 'add server", "tests/fleet/test_haproxy_ring.py"),
     Exempt("tests/e2e/README.md", r"pytest tests/e2e", "these are the tests themselves"),
     Exempt("tests/fleet/README.md", r"pytest tests/fleet", "these are the tests themselves"),
+    Exempt("tests/ui/README.md", r"pytest tests/ui", "these are the tests themselves"),
     Exempt("tests/fleet/README.md", r"^fleet = Fleet", "an extract; tests/fleet has whole tests"),
     Exempt("tests/incidents/README.md", r"pytest tests/incidents", "these are the tests themselves"),
     Exempt("tests/hostile/README.md", r"\./dev hostile", "takes minutes; ./dev test plays the attacks for 2 s each"),

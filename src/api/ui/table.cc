@@ -1,6 +1,8 @@
 #include "api/ui/table.h"
 
+#include <memory>
 #include <optional>
+#include <string>
 
 #include "api/reply.h"
 #include "api/ui/document.h"
@@ -29,14 +31,15 @@ class CountedTable {
 /// Work for a blocking pool.
 class MakeTable {
  public:
-  explicit MakeTable(const std::function<std::string(std::string_view)>& data_json)
-      : data_json_(&data_json) {}
+  explicit MakeTable(const UiTable::Data& data) : data_(&data) {}
+  /// Null: there is no data now.
   [[nodiscard]] std::optional<std::string> operator()() const {
-    return table_html((*data_json_)(""), ui_document().style);
+    const std::shared_ptr<const std::string> data = (*data_)();
+    return data == nullptr ? std::nullopt : table_html(*data, ui_document().style);
   }
 
  private:
-  const std::function<std::string(std::string_view)>* data_json_;
+  const UiTable::Data* data_;
 };
 
 }  // namespace
@@ -44,16 +47,14 @@ class MakeTable {
 rt::Task<void> UiTable::handle(rt::Worker& worker, const net::Request& /*request*/,
                                Permit /*permit*/, net::ResponseWriter& writer) {
   const CountedTable counted(tables_);
-  if (!counted.is_within_limit()) {
+  std::optional<std::string> html;
+  if (counted.is_within_limit()) {
+    const MakeTable make_table(data_);
+    html = co_await pool_.run(make_table);
+  }
+  if (!html) {
     const Error busy(ErrorKind::kOverloaded, "/ui/table is being read by many already");
     co_await reply_error(writer, busy);
-    co_return;
-  }
-  const MakeTable make_table(data_json_);
-  const std::optional<std::string> html = co_await pool_.run(make_table);
-  if (!html) {
-    const Error fault(ErrorKind::kInternal, "the status is not known");
-    co_await reply_error(writer, fault);
     co_return;
   }
   rt::TimerWheel::Entry limit([&writer] { writer.abort(); });

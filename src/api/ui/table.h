@@ -3,8 +3,8 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "api/route.h"
@@ -19,16 +19,17 @@ class UiTable final : public RouteHandler {
   static constexpr int kTablesMax = 16;
   static constexpr std::chrono::seconds kReadTime{10};
 
-  /// `data_json` makes the answer of `/ui/data` to a query. Called on `pool`, which outlives this:
-  /// the table takes milliseconds.
-  UiTable(std::function<std::string(std::string_view query)> data_json, rt::BlockingPool& pool)
-      : data_json_(std::move(data_json)), pool_(pool) {}
+  using Data = std::function<std::shared_ptr<const std::string>()>;
+
+  /// `data` makes the answer of `/ui/data` with all rows; null: too many are being read. Called on
+  /// `pool`, which outlives this: the table takes milliseconds.
+  UiTable(Data data, rt::BlockingPool& pool) : data_(std::move(data)), pool_(pool) {}
 
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
                                       Permit permit, net::ResponseWriter& writer) override;
 
  private:
-  const std::function<std::string(std::string_view query)> data_json_;
+  const Data data_;
   rt::BlockingPool& pool_;
   std::atomic<int> tables_{0};
 };
