@@ -1,6 +1,9 @@
 """The incidents: a server in calm, what goes wrong then, and what operators must be told."""
 
 import random
+import signal
+import ssl
+import subprocess
 import threading
 
 from faulty_disk import FaultyDisk
@@ -25,6 +28,7 @@ class Incident:
     log = ()  # regular expressions of lines
     options = ()
     threads = 1
+    secure = False  # the server speaks TLS
     object_size = 64 * KIB
 
     def __init__(self, folder):
@@ -184,4 +188,30 @@ class HeldLoop(Incident):
         threading.Thread(target=hold_in_rhythm, args=(worker, 0.5, 0.37, self.over), daemon=True).start()
 
 
-ALL = [Calm, SlowBucket, ThrottlingBucket, FailingBucket, SlowDisk, FailingDisk, Thrashing, OneClient, HeldLoop]
+class ExpiringCertificate(Incident):
+    """A certificate that expires in 10 days takes the place of one of 90 days."""
+
+    name = "expiring_certificate"
+    secure = True
+
+    def prepare(self):
+        self.certificate, self.key = self.folder / "certificate.pem", self.folder / "key.pem"
+        self.make(90)
+        self.arguments += ["--tls-cert", str(self.certificate), "--tls-key", str(self.key)]
+
+    def make(self, days):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days),
+                        "-subj", "/CN=localhost", "-keyout", self.key, "-out", self.certificate], check=True, capture_output=True)
+
+    def read(self, keys, rate, **named):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        super().read(keys, rate, tls=context, **named)
+
+    def begin(self):
+        self.make(10)
+        self.server.signal(signal.SIGHUP)
+
+
+ALL = [Calm, SlowBucket, ThrottlingBucket, FailingBucket, SlowDisk, FailingDisk, Thrashing, OneClient, HeldLoop,
+       ExpiringCertificate]

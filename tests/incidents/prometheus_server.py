@@ -17,17 +17,22 @@ def _free_port():
         return listener.getsockname()[1]
 
 
+def _job(name, scheme, targets):
+    places = [{"targets": [f"127.0.0.1:{port}"], "labels": {"instance": instance}}
+              for instance, (port, secure) in targets.items() if secure == (scheme == "https")]
+    return {"job_name": name, "scheme": scheme, "tls_config": {"insecure_skip_verify": True}, "static_configs": places}
+
+
 class Prometheus:
     """Instances have the names of their incidents."""
 
     def __init__(self, folder, targets):
-        """targets: name -> port of /metrics."""
+        """targets: name -> port of /metrics, and whether it speaks TLS."""
         write_rules(folder / "alerts.yaml")
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(folder / "alerts.yaml")],
-            "scrape_configs": [{"job_name": "cachey", "static_configs": [
-                {"targets": [f"127.0.0.1:{port}"], "labels": {"instance": name}} for name, port in targets.items()]}],
+            "scrape_configs": [_job("cachey", "http", targets), _job("cachey-tls", "https", targets)],
         }
         (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
         self._port = _free_port()

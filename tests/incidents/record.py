@@ -46,7 +46,7 @@ def main(names):
     FOLDER.mkdir(exist_ok=True)
     chosen = [one for one in incidents.ALL if not names or one.name in names]
     with tempfile.TemporaryDirectory() as folder:
-        playing = stage.Stage(pathlib.Path(folder), chosen, trouble_seconds=TROUBLE + 2)
+        playing = stage.Stage(pathlib.Path(folder), chosen, trouble_seconds=TROUBLE + 2, asks_panels=not names)
         playing.at_end = lambda: keep(playing)
         print(*playing.play(), sep="\n")
 

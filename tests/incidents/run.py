@@ -19,7 +19,7 @@ def first_lines(log):
 def main(names):
     chosen = [one for one in incidents.ALL if not names or one.name in names]
     with tempfile.TemporaryDirectory() as folder:
-        playing = stage.Stage(pathlib.Path(folder), chosen)
+        playing = stage.Stage(pathlib.Path(folder), chosen, asks_panels=not names)
         faults = playing.play()
         for player in playing.players:
             for what, seen in (("alert", player.fired), ("finding", player.found)):
