@@ -101,6 +101,8 @@ def test_an_empty_object_is_warm(nodes, client_of):
         {"kind": "k", "key": "x", "everything": True},
         {"prefix": "p", "everything": True},
         {"kind": "", "key": "x"},
+        {"kind": "k", "prefix": "p", "soft": True},
+        {"everything": True, "soft": True},
     ],
 )
 def test_a_purge_names_what_goes(words):
@@ -114,6 +116,7 @@ def test_the_query_of_a_purge_is_encoded():
     assert purge_query("k", None, "p/", False) == "kind=k&prefix=p%2F"
     assert purge_query("k", None, None, True) == "kind=k&all=true"
     assert purge_query(None, None, None, True) == "all=true"
+    assert purge_query("k", "a", None, False, soft=True) == "kind=k&object=a&soft=true"
 
 
 def test_all_nodes_are_purged_and_each_tells_its_result(nodes, client_of):

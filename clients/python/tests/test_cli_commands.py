@@ -133,6 +133,7 @@ PURGES = [
     (["--kind", "k", "--prefix", "p&q"], "kind=k&prefix=p%26q"),
     (["--kind", "k", "--yes"], "kind=k&all=true"),
     (["--all", "--yes"], "all=true"),
+    (["--soft", "k/a"], "kind=k&object=a&soft=true"),
 ]
 
 
@@ -150,6 +151,16 @@ def test_purge_asks_all_nodes(run, monkeypatch, arguments, query):
         assert path.partition("?")[2] == query  # the server takes no `+` for a blank
         assert f"{node.name}      3  50.3 MB       1" in out
     assert "secret" not in out + err
+
+
+def test_what_a_soft_purge_kept_is_told(run):
+    kept = {"pages": 0, "bytes": 0, "fenced": 0, "kept": True}
+    with ScriptedNode(purge=(200, kept)) as node:
+        words = ("--nodes", node.name, "--admin-node", f"{node.name}={node.name}", "purge", "--soft", "k/a")
+        code, out, _ = run(*words)
+        assert code == 0 and "kept: the store has this version" in out
+        _, out, _ = run(*words, "--json")
+    assert json.loads(out)["nodes"][node.name] == kept
 
 
 def test_a_node_that_was_not_purged_is_exit_code_1(run):
@@ -237,6 +248,8 @@ def test_former_owners_are_purged_too(run):
         ["--kind", "k"],
         ["nokey"],
         ["k/a", "--prefix", "p"],
+        ["--soft", "--all", "--yes"],
+        ["--soft", "--kind", "k", "--yes"],
     ],
 )
 def test_a_scope_that_is_not_said_purges_nothing(run, arguments, monkeypatch):

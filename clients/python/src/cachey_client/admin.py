@@ -82,8 +82,10 @@ def _next(at: int, step: int) -> int:
     return (at // step + 1) * step
 
 
-def purge_query(kind: str | None, key: str | None, prefix: str | None, everything: bool) -> str:
+def purge_query(kind: str | None, key: str | None, prefix: str | None, everything: bool, soft: bool = False) -> str:
     """The query of a purge. What is purged must be said: nothing given is not everything."""
+    if soft and key is None:
+        raise Invalid("a soft purge is of one key")
     if everything:
         if key is not None or prefix is not None:
             raise Invalid("everything=True goes with no key and no prefix")
@@ -92,7 +94,7 @@ def purge_query(kind: str | None, key: str | None, prefix: str | None, everythin
     if not kind or (key is None) == (prefix is None) or not (key or prefix):
         raise Invalid("purge takes kind and key, kind and prefix, or everything=True")
     name, value = ("object", key) if key is not None else ("prefix", prefix)
-    return _encoded([("kind", kind), (name, value or "")])
+    return _encoded([("kind", kind), (name, value or ""), *([("soft", "true")] if soft else [])])
 
 
 def _encoded(words: list[tuple[str, str]]) -> str:
@@ -147,7 +149,7 @@ def _purged(call: Call, node: str, target: str) -> Purged | CacheyError:
     while True:
         try:
             told = _answer(call, place, "POST", target, call.admin_token, deadline)
-            return Purged(*(int(told[name]) for name in ("pages", "bytes", "fenced")))
+            return Purged(*(int(told[name]) for name in ("pages", "bytes", "fenced")), kept=told.get("kept") is True)
         except CacheyError as error:  # before ValueError: a CacheyError can be one, too
             pause = max(error.retry_after or 1.0, 0.1)
             if error.status != 409 or pause >= deadline.left():

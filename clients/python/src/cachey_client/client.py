@@ -175,10 +175,17 @@ class Client:
         return admin.warm(self._fleet, self._windows, question, start, end)
 
     def purge(
-        self, kind: str | None = None, *, key: str | None = None, prefix: str | None = None, everything: bool = False
+        self,
+        kind: str | None = None,
+        *,
+        key: str | None = None,
+        prefix: str | None = None,
+        everything: bool = False,
+        soft: bool = False,
     ) -> dict[str, Purged | CacheyError]:
-        """Drops an object, all objects with a prefix, a kind (`everything=True`), or all, at all nodes."""
-        query = admin.purge_query(kind, key, prefix, everything)
+        """Drops an object, all objects with a prefix, a kind (`everything=True`), or all, at all nodes. `soft`, of an
+        object: each node that caches the object asks the store, and drops the object only if it has changed."""
+        query = admin.purge_query(kind, key, prefix, everything, soft)
         return admin.purge(self._admin_call(), query)
 
     def stats(self) -> dict[str, dict[str, Any] | CacheyError]:

@@ -64,8 +64,10 @@ class Warmed:
 
 @dataclass(frozen=True)
 class Purged:
-    """What a purge took out of one node. `fenced` counts fills under way that are not kept."""
+    """What a purge took out of one node. `fenced` counts fills under way that are not kept. `kept`: a soft purge found
+    that the store still has the version that is cached."""
 
     pages: int
     bytes: int
     fenced: int
+    kept: bool = False

@@ -31,6 +31,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--kind", help="all objects of the kind; with --prefix, those whose keys begin with the prefix")
     parser.add_argument("--prefix", help="all objects of --kind whose keys begin with this text")
     parser.add_argument("--all", action="store_true", help="everything")
+    parser.add_argument(
+        "--soft", action="store_true", help="of KIND/KEY: ask the store, and keep the object if it has not changed"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask before --kind or --all")
     parser.add_argument(
         "--also",
@@ -55,7 +58,8 @@ def run(options: argparse.Namespace) -> int:
         if key is None and prefix is None and not options.yes:
             _ask(what)
         for client in clients:  # all options are right by now
-            answers.update(client.purge(kind, key=key, prefix=prefix, everything=key is None and prefix is None))
+            everything = key is None and prefix is None
+            answers.update(client.purge(kind, key=key, prefix=prefix, everything=everything, soft=options.soft))
     if options.json:
         print(
             json.dumps(
@@ -64,7 +68,12 @@ def run(options: argparse.Namespace) -> int:
                     "nodes": {
                         node: {"error": str(answer)}
                         if isinstance(answer, CacheyError)
-                        else {"pages": answer.pages, "bytes": answer.bytes, "fenced": answer.fenced}
+                        else {
+                            "pages": answer.pages,
+                            "bytes": answer.bytes,
+                            "fenced": answer.fenced,
+                            **({"kept": answer.kept} if options.soft else {}),
+                        }
                         for node, answer in answers.items()
                     },
                 }
@@ -86,6 +95,8 @@ def _scope(options: argparse.Namespace) -> tuple[str | None, str | None, str | N
     ways = [options.object is not None, options.kind is not None, options.all]
     if sum(ways) != 1:
         raise UsageError("purge needs one of KIND/KEY, --kind, --all")
+    if options.soft and options.object is None:
+        raise UsageError("--soft is for one KIND/KEY")
     if options.prefix is not None and options.kind is None:
         raise UsageError("--prefix needs --kind")
     if options.kind == "" or options.prefix == "":
@@ -121,5 +132,6 @@ def table_of(answers: Answers) -> str:
         if isinstance(answer, CacheyError):
             rows.append([shown(node), "-", "-", "-", shown(answer, 200)])
         else:
-            rows.append([shown(node), str(answer.pages), size_text(answer.bytes), str(answer.fenced), ""])
+            note = "kept: the store has this version" if answer.kept else ""
+            rows.append([shown(node), str(answer.pages), size_text(answer.bytes), str(answer.fenced), note])
     return table(rows, frozenset({1, 2, 3}))
