@@ -149,7 +149,8 @@ def _purged(call: Call, node: str, target: str) -> Purged | CacheyError:
     while True:
         try:
             told = _answer(call, place, "POST", target, call.admin_token, deadline)
-            return Purged(*(int(told[name]) for name in ("pages", "bytes", "fenced")), kept=told.get("kept") is True)
+            pages, size, fenced = (int(told[name]) for name in ("pages", "bytes", "fenced"))
+            return Purged(pages, size, fenced, kept=told.get("kept") is True)
         except CacheyError as error:  # before ValueError: a CacheyError can be one, too
             pause = max(error.retry_after or 1.0, 0.1)
             if error.status != 409 or pause >= deadline.left():
