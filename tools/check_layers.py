@@ -37,6 +37,7 @@ MAY_INCLUDE = {
     "api/fetch": GROUND | {"origin", "cache", "net/http", "api"},
     "api/s3": GROUND | {"aws", "origin", "cache", "net/http", "api"},
     "api/ui": GROUND | {"net/http", "cache", "api"},
+    "app/status": GROUND,
     "app/options": GROUND | {"net/tls", "net/connection", "store", "store/disk", "cache", "api", "api/s3"},
 }
 MAY_INCLUDE["app"] = set(MAY_INCLUDE)

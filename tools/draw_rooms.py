@@ -36,7 +36,7 @@ def places():
     x = {"net/http": 0.5, "net/tls": 0.5, "net/connection": 0.5, "net/http1": 0, "net/http2": 1, "net": 0.5,
          "api": 1.7, "api/fetch": 3.3, "api/ui": 2.2, "api/s3": 4.6, "cache": 3.3, "store": 2.8, "store/disk": 2.8,
          "origin": 4.95, "origin/read": 3.9, "origin/dir": 4.95, "origin/transport": 6, "origin/credentials": 6,
-         "origin/s3": 6, "aws": 6.6, "app/options": 2.1}
+         "origin/s3": 6, "aws": 6.6, "app/options": 2.1, "app/status": 1.7}
     return {name: (80 + x[name] * (BOX + GAP), 100 + (top - floors[name]) * FLOOR) for name in arrows}
 
 

@@ -137,12 +137,14 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
           },
           cache::PageSizes(options_.page_sizes)),
       counted_lines_(clock_),
-      stats_(foundation_->metrics, cache_, foundation_->egress, foundation_->cache_metrics.ingress,
-             s3_counters(), clock_),
+      stats_(foundation_->metrics,
+             {options_, cache_, foundation_->fetch_metrics, foundation_->egress,
+              foundation_->cache_metrics.ingress, buckets_, gate_, read_metrics_, s3_counters()},
+             clock_, foundation_->random),
       routes_(
           cache_, origins_.s3, foundation_->fetch_metrics, foundation_->egress,
           foundation_->metrics, foundation_->reports, [this] { return stats_.json(); },
-          options_.client_limit_max,
+          stats_.status_texts(), options_.client_limit_max,
           options_.fetch_any_range ? api::RangeForms::kAny : api::RangeForms::kBothEnds,
           foundation_->random, options_.ui,
           s3api_config(options_, origins_.region, std::move(opened.keys))),
@@ -168,7 +170,8 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
   }
   for (const api::DeclaredKind& kind : options_.kinds) gate_.declare(kind.name, kind.buckets);
   add_process_metrics(foundation_->metrics);
-  stats_.watch(data_server_.stats(), s3api_server_ ? &s3api_server_->stats() : nullptr);
+  stats_.watch(data_server_.stats(), s3api_server_ ? &s3api_server_->stats() : nullptr,
+               server_config_.connections_max);
   stats_.watch(access_log_);
   if (disk_ != nullptr) stats_.watch(*disk_);
   watch_refusals(counted_lines_, foundation_->memory, gate_, data_server_,
@@ -304,6 +307,7 @@ void Process::add_reloads() {
 void Process::sample() {
   foundation_->egress.sample();
   foundation_->cache_metrics.ingress.sample();
+  stats_.sample();
   const bool loops_turn = stats_.sample_lag(workers_);
   if (watchdog_ && loops_turn) notices_.alive();
   if (::getpid() == 1) origin::reap_orphans();

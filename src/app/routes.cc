@@ -19,17 +19,19 @@ using enum api::Methods;
 
 Routes::Routes(cache::Cache& cache, origin::Forwarder* forwarder, api::FetchMetrics& fetch_metrics,
                Throughput& egress, Metrics& metrics, rt::BlockingPool& reports,
-               std::function<std::string()> stats_json, std::chrono::milliseconds client_limit_max,
-               api::RangeForms fetch_ranges, Random& random, bool ui_on_data,
-               std::optional<api::s3::EndpointConfig> s3api)
+               std::function<std::string()> stats_json, api::StatusTexts status_texts,
+               std::chrono::milliseconds client_limit_max, api::RangeForms fetch_ranges,
+               Random& random, bool ui_on_data, std::optional<api::s3::EndpointConfig> s3api)
     : fetch_(cache, fetch_metrics, egress, client_limit_max, fetch_ranges),
       stats_(std::move(stats_json)),
       metrics_(metrics, reports),
+      status_data_(std::move(status_texts), reports),
       purge_(cache, metrics),
       table_{{
           {"/fetch/", kPrefix, kData, kClient, kGetAndHead, &fetch_},
           {"/stats", kExact, kAdmin, kClient, kGetAndHead, &stats_},
           {"/metrics", kExact, kAdmin, kClient, kGetAndHead, &metrics_},
+          {"/ui/data", kExact, ui_face(ui_on_data), kClient, kGetAndHead, &status_data_},
           {"/admin/purge", kExact, kOwnAdmin, kHolder, kAny, &purge_},
           {"/ui", kExact, ui_face(ui_on_data), kOpen, kGetAndHead, &ui_page_},
           {"/", kExact, kOwnAdmin, kOpen, kGetAndHead, &ui_home_},

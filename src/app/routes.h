@@ -13,6 +13,7 @@
 #include "api/route.h"
 #include "api/s3/endpoint.h"
 #include "api/stats_page.h"
+#include "api/status_data.h"
 #include "api/ui/page.h"
 #include "base/metrics.h"
 #include "base/random.h"
@@ -31,9 +32,9 @@ class Routes {
   /// --listen, too. `s3api`: nothing if there is no S3 endpoint.
   Routes(cache::Cache& cache, origin::Forwarder* forwarder, api::FetchMetrics& fetch_metrics,
          Throughput& egress, Metrics& metrics, rt::BlockingPool& reports,
-         std::function<std::string()> stats_json, std::chrono::milliseconds client_limit_max,
-         api::RangeForms fetch_ranges, Random& random, bool ui_on_data,
-         std::optional<api::s3::EndpointConfig> s3api);
+         std::function<std::string()> stats_json, api::StatusTexts status_texts,
+         std::chrono::milliseconds client_limit_max, api::RangeForms fetch_ranges, Random& random,
+         bool ui_on_data, std::optional<api::s3::EndpointConfig> s3api);
   Routes(const Routes&) = delete;
   Routes& operator=(const Routes&) = delete;
 
@@ -49,6 +50,7 @@ class Routes {
   api::Fetch fetch_;
   api::StatsPage stats_;
   api::MetricsPage metrics_;
+  api::StatusData status_data_;
   api::PurgePage purge_;
   api::UiPage ui_page_;
   api::UiHome ui_home_;

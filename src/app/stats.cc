@@ -1,6 +1,9 @@
 #include "app/stats.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <concepts>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -38,26 +41,37 @@ nlohmann::ordered_json disk_json(const Disk& disk) {
           {"error", status.error}};
 }
 
+Status::Identity identity_of(const Options& options, const Clock& clock, Random& random) {
+  const auto now = clock.wall().time_since_epoch();
+  return {.version = CACHEY_VERSION,
+          .revision = build_revision(),
+          .boot = fmt::format("{:016x}", random.bits()),
+          .started_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count(),
+          .threads = options.threads,
+          .memory_bytes = options.memory.limit_bytes};
+}
+
 }  // namespace
 
-Stats::Stats(Metrics& metrics, cache::Cache& cache, const Throughput& egress,
-             const Throughput& ingress, const origin::S3Counters* s3, const Clock& clock)
+Stats::Stats(Metrics& metrics, const StatusSources& sources, const Clock& clock, Random& random)
     : metrics_(metrics),
-      cache_(cache),
-      egress_(egress),
-      ingress_(ingress),
+      sources_(sources),
+      cache_(sources.cache),
       clock_(clock),
       started_(clock.mono()),
       loop_lag_(metrics.histogram("cachey_event_loop_lag_seconds",
                                   "How long a worker took to get to a task, once a second",
-                                  kLagBounds, kNanosecondsPerSecond)) {
-  add_throughput_metrics(metrics_, "egress", egress_);
-  add_throughput_metrics(metrics_, "ingress", ingress_);
+                                  kLagBounds, kNanosecondsPerSecond)),
+      reader_(sources, clock),
+      status_(identity_of(sources.options, clock, random), metrics) {
+  cache_.memory().charge(Status::kBytes);
+  add_throughput_metrics(metrics_, "egress", sources_.egress);
+  add_throughput_metrics(metrics_, "ingress", sources_.ingress);
   store::add_memory_metrics(metrics_, cache_.memory());
   register_cache();
   register_heads();
   register_log();
-  if (s3 != nullptr) add_metrics(metrics_, *s3);
+  if (sources_.s3 != nullptr) add_metrics(metrics_, *sources_.s3);
   metrics_
       .gauge(
           "cachey_build_info", "Always 1",
@@ -99,7 +113,8 @@ void Stats::register_log() {
                         [] { return to_double(log::suppressed()); });
 }
 
-void Stats::watch(const net::ServerStats& data, const net::ServerStats* s3api) {
+void Stats::watch(const net::ServerStats& data, const net::ServerStats* s3api,
+                  size_t connections_max) {
   servers_ = {&data};
   if (s3api != nullptr) {
     servers_.push_back(s3api);
@@ -107,9 +122,12 @@ void Stats::watch(const net::ServerStats& data, const net::ServerStats* s3api) {
                         reader_of(s3api->connections));
   }
   net::add_server_metrics(metrics_, servers_);
+  reader_.watch(servers_);
+  status_.set_connections_max(connections_max);
 }
 
 void Stats::watch(const api::AccessLog& access_log) {
+  reader_.watch(access_log);
   metrics_.read_counter("cachey_access_log_dropped_lines_total",
                         "Lines of the access log that found no room",
                         [&access_log] { return to_double(access_log.dropped()); });
@@ -117,6 +135,7 @@ void Stats::watch(const api::AccessLog& access_log) {
 
 void Stats::watch(const Disk& disk) {
   disk_ = &disk;
+  reader_.watch(disk);
   store::add_disk_metrics(metrics_, disk.tier());
   for (const DiskState state : kDiskStates) {
     metrics_.read_gauge("cachey_disk_state", "1 for the disk's state, 0 for the others",
@@ -125,14 +144,25 @@ void Stats::watch(const Disk& disk) {
   }
 }
 
+void Stats::sample() {
+  status_.add(reader_.read(longest_lag_.take_us(clock_.mono(), samples_open_ == 0)));
+}
+
+api::StatusTexts Stats::status_texts() {
+  return {.text = [this](uint64_t since) { return status_.data(since); },
+          .is_short = [this](uint64_t since) { return status_.is_short(since); }};
+}
+
 bool Stats::sample_lag(rt::Workers& workers) {
   const bool all_turn = samples_open_ == 0;
   const MonoTime posted = clock_.mono();
+  longest_lag_.begin_round(posted, all_turn);
   for (size_t i = 0; i < workers.size(); ++i) {
     ++samples_open_;
     rt::asio::post(workers[i].io(), [this, posted] {
       --samples_open_;
       const std::chrono::nanoseconds waited = clock_.mono() - posted;
+      longest_lag_.note(waited);
       loop_lag_.observe(static_cast<uint64_t>(waited.count()));
     });
   }
@@ -144,8 +174,8 @@ std::string Stats::json() const {
   const double hit_ratio =
       pages.accesses > 0 ? to_double(pages.hits) / to_double(pages.accesses) : 0.0;
   nlohmann::ordered_json json;
-  json["egress_throughput_10s_bps"] = egress_.rate(10);
-  json["ingress_throughput_10s_bps"] = ingress_.rate(10);
+  json["egress_throughput_10s_bps"] = sources_.egress.rate(10);
+  json["ingress_throughput_10s_bps"] = sources_.ingress.rate(10);
   json["version"] = CACHEY_VERSION;
   json["uptime_seconds"] =
       std::chrono::duration_cast<std::chrono::seconds>(clock_.mono() - started_).count();
@@ -156,8 +186,8 @@ std::string Stats::json() const {
   json["page_hits"] = pages.hits;
   json["page_hit_ratio"] = hit_ratio;
   json["fills_in_flight"] = cache_.metrics().fills_in_flight.load();
-  json["egress_bytes"] = egress_.total();
-  json["ingress_bytes"] = ingress_.total();
+  json["egress_bytes"] = sources_.egress.total();
+  json["ingress_bytes"] = sources_.ingress.total();
   json["memory"] = {{"limit_bytes", cache_.memory().limit_bytes()},
                     {"used_bytes", cache_.memory().used_bytes()},
                     {"admitted_bytes", cache_.memory().admitted_bytes()},
@@ -165,7 +195,8 @@ std::string Stats::json() const {
                     {"pages", cache_.memory().stats().pages.load()},
                     {"evictions", cache_.memory().stats().evictions.load()}};
   if (disk_ != nullptr) json["disk"] = disk_json(*disk_);
-  return json.dump() + "\n";
+  status_.describe(json);
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace cachey::app

@@ -5,9 +5,11 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <string>
 
 #include "base/check.h"
 #include "base/mutex.h"
+#include "base/recent_lines.h"
 
 namespace cachey::log {
 namespace {
@@ -30,6 +32,7 @@ struct Output {
   std::atomic<LineSink*> sink{nullptr};
   std::atomic<LogFormat> format{LogFormat::kText};
   std::atomic<uint64_t> suppressed{0};
+  RecentLines warnings;  // and errors
   Mutex mutex;
   std::map<std::string_view, Flood> floods GUARDED_BY(mutex);  // by event: views of literals
 };
@@ -61,6 +64,12 @@ std::optional<uint64_t> admit(std::string_view event) {
   return std::nullopt;
 }
 
+std::string text_of(std::initializer_list<LogField> fields) {
+  LogLine line(LogFormat::kText);
+  for (const LogField& field : fields) line.add(field);
+  return std::string(line.finish());
+}
+
 }  // namespace
 
 void start(Level level, LogFormat format) {
@@ -87,21 +96,27 @@ uint64_t dropped() {
 
 uint64_t suppressed() { return output().suppressed.load(std::memory_order_relaxed); }
 
+std::vector<RecentLines::Line> recent_warnings() { return output().warnings.newest_first(); }
+
 void detail::write(Level level, Event event, std::initializer_list<LogField> fields) {
   uint64_t left_out = 0;
   if (level != Level::kDebug) {
     const std::optional<uint64_t> admitted = admit(event.text());
     if (!admitted) {
       output().suppressed.fetch_add(1, std::memory_order_relaxed);
+      if (level >= Level::kWarn) output().warnings.add_repeat(event.text());
       return;
     }
     left_out = *admitted;
   }
   LineSink* sink = output().sink.load();
   if (sink == nullptr) return;
+  const auto now = output().clock.load()->wall();
+  const std::string_view name = kNames[static_cast<size_t>(level)];
+  if (level >= Level::kWarn) output().warnings.add(now, name, event.text(), text_of(fields));
   LogLine line(output().format.load());
-  line.add_word("time", format_log_time(output().clock.load()->wall()));
-  line.add_word("level", kNames[static_cast<size_t>(level)]);
+  line.add_word("time", format_log_time(now));
+  line.add_word("level", name);
   line.add_word("event", event.text());
   for (const LogField& field : fields) line.add(field);
   if (left_out > 0) line.add(LogField("suppressed", left_out));

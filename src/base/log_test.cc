@@ -10,6 +10,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "base/recent_lines.h"
+
 namespace cachey {
 namespace {
 
@@ -83,6 +85,21 @@ TEST_F(Log, AFloodOfOneEventIsLimitedAndOthersAreNot) {
   log::warn("another");
   EXPECT_EQ(log::suppressed() - before, 1000 - log::kLinesPerSecondMax);
   EXPECT_THAT(written(), HasSubstr("another"));
+}
+
+TEST_F(Log, TheLastWarningsAndErrorsAreKept) {
+  log::start(log::Level::kInfo, LogFormat::kJson, sink_.get(), &clock_);
+  log::info("not a warning");
+  for (int i = 0; i < 1000; ++i) log::warn("a kept flood", {{"text", "two words"}});
+  log::error("a kept error", {{"n", 3}});
+  const auto kept = log::recent_warnings();
+  ASSERT_GE(kept.size(), 2u);
+  EXPECT_EQ(kept[0].level, "error");
+  EXPECT_EQ(kept[0].event, "a kept error");
+  EXPECT_EQ(kept[0].text, "n=3");
+  EXPECT_EQ(kept[1].event, "a kept flood");
+  EXPECT_EQ(kept[1].text, "text=\"two words\"");
+  EXPECT_EQ(kept[1].count, 1000u);
 }
 
 TEST_F(Log, TheNextLineAfterAFloodSaysHowManyWereLeftOut) {

@@ -64,6 +64,9 @@ CacheMetrics::Totals CacheMetrics::totals() const {
   kinds_.for_each([&totals](const KindMetrics& kind) {
     totals.accesses += kind.access.total();
     totals.hits += kind.cache_hit.total();
+    totals.memory_hits += kind.cache_hit_memory.total();
+    totals.disk_hits += kind.cache_hit_disk.total();
+    totals.coalesced += kind.coalesced.total();
   });
   return totals;
 }

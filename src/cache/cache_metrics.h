@@ -49,6 +49,9 @@ class CacheMetrics {
   struct Totals {
     uint64_t accesses = 0;
     uint64_t hits = 0;
+    uint64_t memory_hits = 0;
+    uint64_t disk_hits = 0;
+    uint64_t coalesced = 0;
   };
   [[nodiscard]] Totals totals() const;
 

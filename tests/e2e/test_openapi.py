@@ -20,6 +20,7 @@ NOT_PROVOKED = {
     ("/admin/purge", "post", "409"): "needs a walk that lasts; src/cache/purge_test.cc",
     ("/admin/purge", "post", "503"): "needs a disk that fails; src/cache/purge_test.cc",
     ("/metrics", "get", "503"): "needs more than 16 slow readers at once",
+    ("/ui/data", "get", "503"): "needs more than 16 slow readers at once; src/app/status/status_test.cc",
 }
 _EVERYWHERE = {"date"}  # part of HTTP
 _WITH_TRAILERS = [("TE", "trailers"), ("Connection", "TE")]
@@ -142,6 +143,20 @@ def provoke_unauthorized(seen, s3_server, kind, tokens):
         assert seen.check(path, "GET", server.get(path)).status == 401
 
 
+def provoke_status(seen, s3_server, tokens):
+    server = s3_server("--memory", "64MiB", "--admin-listen", "127.0.0.1:0", "--auth-tokens", str(tokens))
+    port = int(re.search(r"admin_address=127\.0\.0\.1:(\d+)", server.log())[1])
+    token = ("Authorization", f"Bearer {tokens.read_text().strip()}")
+
+    def ask(method, query, *headers):
+        return seen.check("/ui/data", method, http1.exchange(port, method, f"/ui/data{query}", headers))
+
+    assert ask("GET", "").status == 401
+    assert ask("GET", "?since=x", token).status == 400
+    assert ask("POST", "", token).status == 405
+    wait_until(lambda: json.loads(ask("GET", "", token, ("X-Request-Id", "u")).text)["rows"], what="a row")
+
+
 def provoke_purges(seen, s3_server, tokens):
     port = re.compile(r"admin_address=127\.0\.0\.1:(\d+)")
     admin = ("--memory", "64MiB", "--admin-listen", "127.0.0.1:0")
@@ -179,10 +194,11 @@ def test_every_status_is_provoked_and_every_answer_is_as_described(document, dis
             assert seen.check(path, "GET", server.get(path, headers)).status == 200
     for headers, status in (([("If-None-Match", "*")], 304), ([("If-Match", '"none"')], 412)):
         assert seen.check("/ui", "GET", server.get("/ui", headers)).status == status
-    for path in set(document["paths"]) - {"/admin/purge"}:
+    for path in set(document["paths"]) - {"/admin/purge", "/ui/data"}:
         target = fetch_target(kind, "object") if path == FETCH else path
         assert seen.check(path, "POST", server.connect().exchange("POST", target)).status == 405
     provoke_unauthorized(seen, s3_server, kind, tmp_path / "tokens")
+    provoke_status(seen, s3_server, tmp_path / "tokens")
     provoke_purges(seen, s3_server, tmp_path / "tokens")
     provoke_no_room(seen, s3_server, origin, kind)
     provoke_not_ready(seen, server, origin, kind)

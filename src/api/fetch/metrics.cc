@@ -67,6 +67,27 @@ void KindFetchMetrics::count_failure(std::atomic<Counter>& failures, size_t meth
   counter.add();
 }
 
+void KindFetchMetrics::add_to(FetchTotals& totals) const {
+  const auto total = [](const std::atomic<Counter>& count) -> uint64_t {
+    const Counter counter = count.load(std::memory_order_acquire);
+    return counter ? counter.total() : 0;
+  };
+  for (size_t method = 0; method < kMethods; ++method) {
+    totals.started += started_[method].total();
+    for (size_t stage = 0; stage < kStages; ++stage) {
+      for (size_t kind = 0; kind < kErrorKinds; ++kind)
+        totals.failed[kind] += total(failed_[method][stage][kind]);
+      totals.client_gone += total(client_left_[method][stage]);
+    }
+  }
+}
+
+FetchTotals FetchMetrics::totals() const {
+  FetchTotals totals;
+  kinds_.for_each([&totals](const KindFetchMetrics& kind) { kind.add_to(totals); });
+  return totals;
+}
+
 FetchMetrics::FetchMetrics(Metrics& metrics, size_t kinds_max)
     : kinds_(kinds_max, [&metrics](const std::string& kind) {
         return std::make_unique<KindFetchMetrics>(metrics, kind);

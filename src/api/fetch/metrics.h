@@ -13,6 +13,13 @@
 
 namespace cachey::api {
 
+/// Counts of all kinds and methods since the start.
+struct FetchTotals {
+  uint64_t started = 0;
+  std::array<uint64_t, static_cast<size_t>(ErrorKind::kInternal) + 1> failed{};  ///< by ErrorKind
+  uint64_t client_gone = 0;
+};
+
 /// The metrics of `/fetch` for one kind.
 class KindFetchMetrics {
  public:
@@ -37,6 +44,9 @@ class KindFetchMetrics {
   };
   void failed(net::Method method, Stage stage, ErrorKind kind);
   void client_left(net::Method method, Stage stage);
+
+  /// Adds this kind's counts.
+  void add_to(FetchTotals& totals) const;
 
  private:
   static constexpr size_t kMethods = 2;
@@ -65,6 +75,7 @@ class FetchMetrics {
  public:
   FetchMetrics(Metrics& metrics, size_t kinds_max);
   [[nodiscard]] KindFetchMetrics& of(std::string_view kind) { return kinds_.of(kind); }
+  [[nodiscard]] FetchTotals totals() const;
 
  private:
   PerLabel<KindFetchMetrics> kinds_;

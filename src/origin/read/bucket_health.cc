@@ -198,4 +198,9 @@ BucketHealth::View BucketHealth::view() const {
               latency_.mean_seconds()};
 }
 
+std::optional<double> BucketHealth::latency_quantile(double quantile) const {
+  const MutexLock lock(mutex_);
+  return latency_.quantile_seconds(quantile);
+}
+
 }  // namespace cachey::origin

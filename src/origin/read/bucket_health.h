@@ -151,6 +151,8 @@ class BucketHealth {
     std::optional<double> mean_seconds;
   };
   [[nodiscard]] View view() const;
+  /// In seconds, of the recent times to the head of an answer. Nothing before the first one.
+  [[nodiscard]] std::optional<double> latency_quantile(double quantile) const;
 
   [[nodiscard]] ReadTimes& read_times() { return read_times_; }
   [[nodiscard]] const ReadTimes& read_times() const { return read_times_; }

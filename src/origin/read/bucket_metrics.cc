@@ -60,6 +60,15 @@ std::vector<std::pair<std::string, Buckets::HealthPtr>> Buckets::shown() const {
   return shown;
 }
 
+std::vector<Buckets::Overview> Buckets::overview() const {
+  std::vector<Overview> all;
+  for (const auto& [bucket, health] : shown()) {
+    all.push_back({bucket, health->view(), health->latency_quantile(0.5),
+                   health->latency_quantile(0.99), health->patience(hedge_quantile_).late});
+  }
+  return all;
+}
+
 void Buckets::add_gauge(const std::string& name, const std::string& help,
                         std::optional<double> (*value)(const BucketHealth& health)) {
   metrics_.read_gauges(name, help, [this, value] {

@@ -65,6 +65,16 @@ class Buckets {
   /// What is known of the bucket. Nothing: neither an answer nor a failure.
   [[nodiscard]] std::optional<BucketHealth::View> view(std::string_view name) const;
 
+  /// What is known of each bucket with gauges, in the order of their names.
+  struct Overview {
+    std::string name;
+    BucketHealth::View health;
+    std::optional<double> median_seconds;  ///< to the head of an answer, recently
+    std::optional<double> p99_seconds;
+    std::optional<std::chrono::nanoseconds> hedge_delay;
+  };
+  [[nodiscard]] std::vector<Overview> overview() const EXCLUDES(mutex_);
+
   /// See BucketHealth. An unknown bucket may be asked and is not hedged.
   [[nodiscard]] bool may_ask(std::string_view name, std::string_view key,
                              BucketHealth::Instead instead) const;

@@ -164,6 +164,9 @@ class Gate {
   [[nodiscard]] uint64_t refused(Refusal cause) const {
     return refused_by_[static_cast<size_t>(cause)].total();
   }
+  /// Requests that wait for a turn now, and those that were refused since the start.
+  [[nodiscard]] size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t turns_refused() const { return refused_.total(); }
 
   /// Buckets with requests, and names that are remembered.
   [[nodiscard]] size_t buckets() const EXCLUDES(mutex_);

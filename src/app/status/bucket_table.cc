@@ -1,0 +1,69 @@
+#include "app/status/bucket_table.h"
+
+#include <algorithm>
+
+namespace cachey::app {
+
+void BucketTable::update(std::span<const BucketFacts> buckets) {
+  ++updates_;
+  views_.clear();
+  for (const BucketFacts& bucket : buckets) {
+    Past& past = pasts_[bucket.name];
+    past.seen = updates_;
+    count(past, bucket);
+    learn(past, bucket);
+  }
+  std::erase_if(pasts_, [this](const auto& entry) { return entry.second.seen != updates_; });
+  for (const BucketFacts& bucket : buckets) {
+    const Past& past = pasts_.at(bucket.name);
+    BucketView& view = views_.emplace_back();
+    view.now = bucket;
+    view.newest = sum(past, kNewestSeconds);
+    view.recent = sum(past, kRecentSeconds);
+    view.minute = sum(past, kMinute);
+    if (past.usual_seconds >= kSecondsMin) view.usual_ms = past.usual_ms;
+  }
+  std::ranges::sort(views_, {}, [](const BucketView& view) { return view.now.name; });
+}
+
+void BucketTable::count(Past& past, const BucketFacts& now) const {
+  const BucketView::Counts totals{now.attempts.value_or(0), now.failures.value_or(0),
+                                  now.throttled.value_or(0)};
+  BucketView::Counts& second = past.seconds[updates_ % kMinute];
+  second = {};
+  if (past.has_totals) {
+    second.attempts = std::max<int64_t>(0, totals.attempts - past.totals.attempts);
+    second.failures = std::max<int64_t>(0, totals.failures - past.totals.failures);
+    second.throttled = std::max<int64_t>(0, totals.throttled - past.totals.throttled);
+  }
+  past.totals = totals;
+  past.has_totals = true;
+}
+
+void BucketTable::learn(Past& past, const BucketFacts& now) {
+  if (!now.now_ms) return;
+  const double difference = *now.now_ms - past.usual_ms;
+  if (past.usual_seconds == 0) {
+    past.usual_ms = *now.now_ms;
+  } else if (difference < 0) {
+    past.usual_ms += kQuickerPart * difference;
+  } else if (past.usual_seconds < kSecondsMin) {
+    past.usual_ms += kFirstSlowerPart * difference;
+  } else {
+    past.usual_ms = std::min(*now.now_ms, past.usual_ms * kSlowerFold);
+  }
+  past.usual_seconds = std::min(past.usual_seconds + 1, kSecondsMin);
+}
+
+BucketView::Counts BucketTable::sum(const Past& past, size_t seconds) const {
+  BucketView::Counts sum;
+  for (size_t i = 0; i < std::min<uint64_t>(seconds, updates_); ++i) {
+    const BucketView::Counts& second = past.seconds[(updates_ - i) % kMinute];
+    sum.attempts += second.attempts;
+    sum.failures += second.failures;
+    sum.throttled += second.throttled;
+  }
+  return sum;
+}
+
+}  // namespace cachey::app

@@ -1,0 +1,64 @@
+#include "app/status/bucket_table.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace cachey::app {
+namespace {
+
+BucketFacts facts_of(const std::string& name, int64_t attempts, int64_t failures) {
+  BucketFacts facts;
+  facts.name = name;
+  facts.attempts = attempts;
+  facts.failures = failures;
+  return facts;
+}
+
+TEST(BucketTable, CountsTheLastSecondsAndTheLastMinute) {
+  BucketTable table;
+  for (int64_t second = 1; second <= 200; ++second)
+    table.update(std::vector{facts_of("b", 5 * second, second), facts_of("a", 0, 0)});
+  ASSERT_EQ(table.views().size(), 2u);
+  EXPECT_EQ(table.views()[0].now.name, "a");
+  EXPECT_EQ(table.views()[0].minute.attempts, 0);
+  EXPECT_EQ(table.views()[1].recent.attempts, 50);
+  EXPECT_EQ(table.views()[1].recent.failures, 10);
+  EXPECT_EQ(table.views()[1].minute.attempts, 300);
+}
+
+TEST(BucketTable, WhatWasBeforeTheFirstUpdateIsNotRecent) {
+  BucketTable table;
+  table.update(std::vector{facts_of("b", 1000, 10)});
+  EXPECT_EQ(table.views()[0].minute.attempts, 0);
+  table.update(std::vector{facts_of("b", 1001, 10)});
+  EXPECT_EQ(table.views()[0].minute.attempts, 1);
+}
+
+TEST(BucketTable, ABucketThatIsNotReportedIsForgotten) {
+  BucketTable table;
+  table.update(std::vector{facts_of("b", 0, 0)});
+  table.update(std::vector{facts_of("b", 9, 0)});
+  table.update({});
+  EXPECT_TRUE(table.views().empty());
+  table.update(std::vector{facts_of("b", 20, 0)});
+  EXPECT_EQ(table.views()[0].minute.attempts, 0);
+}
+
+TEST(BucketTable, TheUsualTimeFollowsQuickerAnswersAtOnceAndSlowerOnesSlowly) {
+  BucketTable table;
+  const auto run = [&](double ms, int seconds) {
+    BucketFacts facts = facts_of("b", 0, 0);
+    facts.now_ms = ms;
+    for (int i = 0; i < seconds; ++i) table.update(std::vector{facts});
+    return table.views()[0].usual_ms;
+  };
+  EXPECT_FALSE(run(20, BucketTable::kSecondsMin - 1));
+  EXPECT_DOUBLE_EQ(*run(20, 10), 20);
+  EXPECT_LT(*run(2000, 600), 40);
+  EXPECT_LT(*run(10, 20), 11);
+}
+
+}  // namespace
+}  // namespace cachey::app

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/status/columns.h"
+
+namespace cachey::app {
+
+/// What is known of a bucket now.
+struct BucketFacts {
+  std::string name;  ///< a client may have made it up
+  bool breaker_open = false;
+  int consecutive_failures = 0;
+  double share = 1;        ///< of the requests that are asked, if there is no other bucket
+  double error_ratio = 0;  ///< recent
+  std::optional<double> p50_ms;
+  std::optional<double> p99_ms;
+  std::optional<double> hedge_ms;
+  std::optional<int64_t> waiting;  ///< requests for a turn
+  // Totals since the start, if they are known.
+  std::optional<int64_t> attempts;
+  std::optional<int64_t> failures;
+  std::optional<int64_t> throttled;
+  /// The median time to the first byte in the last seconds; nothing: too few answers.
+  std::optional<double> now_ms;
+};
+
+/// A client's part of the last minute.
+struct ClientFacts {
+  std::string name;
+  int64_t requests = 0;
+  int64_t misses = 0;
+  int64_t bytes = 0;
+  int64_t limited = 0;
+};
+
+struct DiskFacts {
+  enum class State : uint8_t { kNone, kOpening, kInUse, kOffline, kUnusable };
+  State state = State::kNone;
+  uint64_t capacity_bytes = 0;
+  bool read_only = false;
+  std::string error;  ///< one line for the operator, if there is one
+  bool slow = false;  ///< slower than the store, and left alone
+  double disk_p50_ms = 0;
+  double store_p50_ms = 0;
+};
+
+/// All that is read of the process once a second.
+struct Facts {
+  Row totals;  ///< what History::add takes
+  DiskFacts disk;
+  std::vector<BucketFacts> buckets;
+  std::vector<ClientFacts> clients;            ///< the largest first
+  std::optional<int64_t> certificate_ends_ms;  ///< Unix time
+  std::string credentials_error;               ///< empty: the last search succeeded
+  int64_t pinned_over_limit = 0;               ///< pages
+};
+
+}  // namespace cachey::app

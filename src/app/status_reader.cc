@@ -1,0 +1,200 @@
+#include "app/status_reader.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <concepts>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/log.h"
+
+namespace cachey::app {
+namespace {
+
+int64_t whole(std::integral auto number) { return static_cast<int64_t>(number); }
+
+std::optional<double> in_ms(std::optional<double> seconds) {
+  return seconds ? std::optional(*seconds * 1000) : std::nullopt;
+}
+
+int64_t cpu_ms() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto ms = [](const timeval& t) { return t.tv_sec * 1000 + t.tv_usec / 1000; };
+  return ms(usage.ru_utime) + ms(usage.ru_stime);
+}
+
+DiskFacts::State disk_state_of(DiskState state) {
+  switch (state) {
+    case DiskState::kOpening:
+      return DiskFacts::State::kOpening;
+    case DiskState::kReadingIndex:
+    case DiskState::kOnline:
+      return DiskFacts::State::kInUse;
+    case DiskState::kOffline:
+    case DiskState::kFailed:
+      return DiskFacts::State::kOffline;
+    case DiskState::kUnusable:
+      return DiskFacts::State::kUnusable;
+  }
+  return DiskFacts::State::kNone;
+}
+
+/// The class of failures that an error of a fetch belongs to.
+Column class_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kUpstream:
+    case ErrorKind::kDamaged:
+    case ErrorKind::kRefused:
+      return Column::kFailedStore;
+    case ErrorKind::kTimeout:
+      return Column::kFailedTimeout;
+    case ErrorKind::kThrottled:
+    case ErrorKind::kOverloaded:
+      return Column::kFailedOverloaded;
+    case ErrorKind::kCancelled:
+    case ErrorKind::kInternal:
+      return Column::kFailedInternal;
+    default:
+      return Column::kFailedRequest;
+  }
+}
+
+}  // namespace
+
+void LoopLag::note(std::chrono::nanoseconds lag) {
+  int64_t longest = longest_ns_.load(std::memory_order_relaxed);
+  while (lag.count() > longest &&
+         !longest_ns_.compare_exchange_weak(longest, lag.count(), std::memory_order_relaxed)) {
+  }
+}
+
+void LoopLag::begin_round(MonoTime now, bool all_started) {
+  if (all_started) oldest_open_ = now;
+}
+
+int64_t LoopLag::take_us(MonoTime now, bool all_started) {
+  std::chrono::nanoseconds longest(longest_ns_.exchange(0, std::memory_order_relaxed));
+  if (!all_started) longest = std::max<std::chrono::nanoseconds>(longest, now - oldest_open_);
+  return std::chrono::duration_cast<std::chrono::microseconds>(longest).count();
+}
+
+Facts StatusReader::read(int64_t loop_lag_us) const {
+  Facts facts;
+  Row& row = facts.totals;
+  const auto wall = clock_.wall().time_since_epoch();
+  row[Column::kTimeMs] = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
+  row[Column::kLoopLagMax] = loop_lag_us;
+  read_pages(row);
+  read_memory(row);
+  read_disk(facts);
+  read_servers(row);
+  read_fetches(row);
+  read_origin(row);
+  read_buckets(facts.buckets);
+  read_process(row);
+  return facts;
+}
+
+void StatusReader::read_pages(Row& row) const {
+  const cache::CacheMetrics& metrics = sources_.cache.metrics();
+  const cache::CacheMetrics::Totals pages = metrics.totals();
+  const int64_t there = whole(pages.memory_hits + pages.disk_hits + pages.coalesced);
+  row[Column::kPagesMemory] = whole(pages.memory_hits);
+  row[Column::kPagesDisk] = whole(pages.disk_hits);
+  row[Column::kPagesCoalesced] = whole(pages.coalesced);
+  row[Column::kPagesMiss] = std::max<int64_t>(0, whole(pages.accesses) - there);
+  row[Column::kEgressBytes] = whole(sources_.egress.total());
+  row[Column::kIngressBytes] = whole(sources_.ingress.total());
+  row[Column::kFills] = metrics.fills_in_flight.load(std::memory_order_relaxed);
+  row[Column::kDropsFailed] = whole(metrics.fills_failed.total());
+}
+
+void StatusReader::read_memory(Row& row) const {
+  const store::MemoryTier& memory = sources_.cache.memory();
+  row[Column::kMemoryUsed] = whole(memory.used_bytes());
+  row[Column::kMemoryWaiting] = whole(memory.waiting());
+  row[Column::kDropsEvicted] = whole(memory.stats().evictions.load());
+  row[Column::kDropsChanged] = whole(memory.stats().discards.load());
+  row[Column::kMissesRefused] = whole(memory.refused());
+}
+
+void StatusReader::read_disk(Facts& facts) const {
+  if (disk_ == nullptr) return;
+  const Disk::Status status = disk_->status();
+  const store::DiskUsage usage = disk_->tier().usage();
+  const store::DiskStats& stats = disk_->tier().stats();
+  facts.disk.state = disk_state_of(status.state);
+  facts.disk.error = status.error;
+  facts.disk.capacity_bytes = usage.capacity;
+  facts.disk.read_only = usage.read_only;
+  facts.totals[Column::kDiskUsed] = whole(usage.used_bytes);
+  facts.totals[Column::kDiskEvictions] = whole(usage.evictions);
+  facts.totals[Column::kDiskReadBytes] = whole(stats.read_bytes.load());
+  facts.totals[Column::kDiskWrittenBytes] = whole(stats.written_bytes.load());
+}
+
+void StatusReader::read_servers(Row& row) const {
+  constexpr std::array kStatuses = {Column::kStatus2xx, Column::kStatus3xx, Column::kStatus4xx,
+                                    Column::kStatus5xx};
+  for (const Column column : kStatuses) row[column] = 0;
+  row[Column::kConnections] = 0;
+  row[Column::kConnectionsRefused] = 0;
+  for (const net::ServerStats* server : servers_) {
+    row[Column::kConnections] += server->connections.load();
+    row[Column::kConnectionsRefused] +=
+        whole(server->connections_refused.load() + server->connections_displaced.load());
+    for (const net::ResponseCounts& counts : server->responses) {
+      for (size_t i = 0; i < kStatuses.size(); ++i)
+        row[kStatuses[i]] += whole(counts.total(i + 1));  // 0 is 1xx
+    }
+  }
+}
+
+void StatusReader::read_fetches(Row& row) const {
+  const api::FetchTotals totals = sources_.fetches.totals();
+  row[Column::kFetches] = whole(totals.started);
+  row[Column::kClientGone] = whole(totals.client_gone);
+  for (const Column column :
+       {Column::kFailedStore, Column::kFailedTimeout, Column::kFailedOverloaded,
+        Column::kFailedInternal, Column::kFailedRequest}) {
+    row[column] = 0;
+  }
+  for (size_t kind = 0; kind < totals.failed.size(); ++kind)
+    row[class_of(static_cast<ErrorKind>(kind))] += whole(totals.failed[kind]);
+}
+
+void StatusReader::read_origin(Row& row) const {
+  row[Column::kTurnsWaiting] = whole(sources_.gate.waiting());
+  row[Column::kTurnsRefused] = whole(sources_.gate.turns_refused());
+  row[Column::kHedges] = whole(sources_.reads.hedges.issued.total());
+  if (sources_.s3 == nullptr) return;
+  row[Column::kOriginAttempts] = whole(sources_.s3->requests.load());
+  row[Column::kOriginThrottled] = whole(sources_.s3->throttled.load());
+}
+
+void StatusReader::read_buckets(std::vector<BucketFacts>& buckets) const {
+  for (origin::Buckets::Overview& bucket : sources_.buckets.overview()) {
+    BucketFacts& facts = buckets.emplace_back();
+    facts.name = std::move(bucket.name);
+    facts.breaker_open = bucket.health.breaker_open;
+    facts.consecutive_failures = bucket.health.consecutive_failures;
+    facts.share = bucket.health.share;
+    facts.error_ratio = bucket.health.error_rate;
+    facts.p50_ms = in_ms(bucket.median_seconds);
+    facts.p99_ms = in_ms(bucket.p99_seconds);
+    if (bucket.hedge_delay)
+      facts.hedge_ms = std::chrono::duration<double, std::milli>(*bucket.hedge_delay).count();
+  }
+}
+
+void StatusReader::read_process(Row& row) const {
+  row[Column::kCpuMs] = cpu_ms();
+  row[Column::kLogsDropped] =
+      whole(log::dropped() + (access_log_ == nullptr ? 0 : access_log_->dropped()));
+}
+
+}  // namespace cachey::app
