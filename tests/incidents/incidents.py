@@ -37,7 +37,7 @@ class Incident:
         self.readers = []
         self.store = Store(self.object_size).__enter__()
         self.environment = self.store.environment()
-        self.arguments = ["--origin", "s3", "--memory", "64MiB", "--threads", str(self.threads), *self.options]
+        self.arguments = ["--origin", "s3", "--memory", "64MiB", "--threads", str(self.threads), "--ui", *self.options]
         self.prepare()
 
     def prepare(self):
@@ -107,6 +107,8 @@ class FailingBucket(Incident):
     name = "failing_bucket"
     alerts = {"CacheyBucketDeprioritized", "CacheyFetchesFail"}
     also_alerts = {"CacheyOriginThrottles"}
+    findings = {"bucket_down", "fetches_fail"}
+    also_findings = {"bucket_throttles"}
     log = [r"warning bucket deprioritized bucket=failing-bucket "]
 
     def begin(self):
@@ -151,6 +153,7 @@ class FailingDisk(WithDisk):
 
     name = "failing_disk"
     alerts = {"CacheyDiskOffline"}
+    findings = {"disk_offline"}
     log = [r"error disk offline after failures"]
 
     def begin(self):
@@ -182,6 +185,7 @@ class HeldLoop(Incident):
 
     name = "held_loop"
     alerts = {"CacheyEventLoopSlow"}
+    findings = {"loop_held"}
 
     def begin(self):
         [worker] = threads_of(self.server.pid, "worker")

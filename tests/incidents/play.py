@@ -1,6 +1,8 @@
 """One incident, a process of its own: `play.py NAME FOLDER`. Prints the port of the server. Then each line on standard
 input is a step: `begin`, `end`."""
 
+import contextlib
+import os
 import pathlib
 import sys
 
@@ -12,8 +14,13 @@ from cachey_server import CacheyServer  # noqa: E402
 from crowd import raise_file_limit  # noqa: E402
 
 
+_NICE = -10  # what else the machine does is no incident
+
+
 def main(name, folder):
     raise_file_limit(4096)
+    with contextlib.suppress(PermissionError):
+        os.nice(_NICE)
     incident = next(one for one in incidents.ALL if one.name == name)(pathlib.Path(folder))
     server = CacheyServer(incident.folder / "server.log", incident.arguments, incident.environment)
     try:

@@ -1,10 +1,13 @@
 """All incidents side by side, each with a store, a server and clients of its own, before one Prometheus."""
 
 import contextlib
+import json
 import re
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 
 import panels
 from faulty_disk import build_library
@@ -30,6 +33,7 @@ class Player:
         self.port = None
         self.fired = {}  # alert: seconds after the beginning, negative before; likewise:
         self.found = {}  # code of a finding
+        self.shown = {}  # path: codes of the findings there, the worst first
 
     def wait_for_port(self):
         line = self._process.stdout.readline()
@@ -51,6 +55,15 @@ class Player:
             code = self._process.wait()
         return [] if code == 0 else [f"{self.incident.name}: {(self.folder / 'player.log').read_text()[-3000:]}"]
 
+    def ask(self):
+        """Notes what /stats and /ui/data tell at the end of the incident."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        for path in ("/stats", "/ui/data"):
+            url = f"{'https' if self.incident.secure else 'http'}://127.0.0.1:{self.port}{path}"
+            with urllib.request.urlopen(url, timeout=limit(20), context=context) as answer:
+                self.shown[path] = [finding["code"] for finding in json.load(answer)["findings"]]
+
     def log(self):
         return (self.folder / "server.log").read_text()
 
@@ -64,7 +77,10 @@ class Player:
                      if name in seen and not 0 <= seen[name] <= limit(NOTICE_SECONDS)]
             told += [f"{what} {name} is of another incident, after {at:.1f} s" for name, at in seen.items()
                      if name not in set(due) | set(allowed)]
-        told += [f"no line {line!r}" for line in self.incident.log if not re.search(line, self.log())]
+        lines = [*self.incident.log, *(f"warning finding .*code={code}" for code in self.incident.findings)]
+        told += [f"no line {line!r}" for line in lines if not re.search(line, self.log())]
+        for path, codes in self.shown.items():
+            told += [f"{path} has no {code}: {codes}" for code in set(self.incident.findings) - set(codes)]
         return [f"{self.incident.name}: {one}" for one in told]
 
 
@@ -119,6 +135,8 @@ class Stage:
             self._began, self.began_at = time.monotonic(), int(time.time())
             self._watch(limit(self._trouble_seconds))
             faults = panels.faults(self.prometheus) if self._asks_panels else []
+            for player in self.players:
+                player.ask()
             self.at_end()
         faults += [fault for player in self.players for fault in player.leave()]
         return faults + [fault for player in self.players for fault in player.faults()]

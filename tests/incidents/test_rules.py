@@ -32,6 +32,8 @@ MADE = {  # alert: series with which it fires after 100 minutes; `_UP` is among 
     "CacheyDiskCorrupt": {f"cachey_disk_corrupt_blocks_total{{{_OF_A}}}": "0x90 1x40"},
     "CacheyDiskBadPlaces": {f"cachey_disk_journal_moves_total{{{_OF_A}}}": "0x90 1x40"},
     "CacheyDiskTooSlow": {f'cachey_disk_drops_total{{{_OF_A}, cause="queue_full"}}': "0x70 0+60x60"},
+    "CacheyCredentialsFail": {
+        f'cachey_finding{{{_OF_A}, code="credentials_fail"}}': "0x80 1x50"},
     "CacheyInstanceDown": {'cachey_build_info{job="cachey", instance="b"}': "1x80 _x50"},
     "CacheyDown": {'cachey_build_info{job="cachey", instance="a"}': "1x30 _x100", "other": "1x130"},
 }
