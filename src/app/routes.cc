@@ -25,6 +25,7 @@ Routes::Routes(cache::Cache& cache, origin::Forwarder* forwarder, api::FetchMetr
     : fetch_(cache, fetch_metrics, egress, client_limit_max, fetch_ranges),
       stats_(std::move(stats_json)),
       metrics_(metrics, reports),
+      ui_table_([text = status_texts.text] { return text(0); }, reports),
       status_data_(std::move(status_texts), reports),
       purge_(cache, metrics),
       table_{{
@@ -34,6 +35,7 @@ Routes::Routes(cache::Cache& cache, origin::Forwarder* forwarder, api::FetchMetr
           {"/ui/data", kExact, ui_face(ui_on_data), kClient, kGetAndHead, &status_data_},
           {"/admin/purge", kExact, kOwnAdmin, kHolder, kAny, &purge_},
           {"/ui", kExact, ui_face(ui_on_data), kOpen, kGetAndHead, &ui_page_},
+          {"/ui/table", kExact, ui_face(ui_on_data), kClient, kGetAndHead, &ui_table_},
           {"/", kExact, kOwnAdmin, kOpen, kGetAndHead, &ui_home_},
           {"/healthz", kExact, kBoth, kOpen, kGetAndHead, &health_},
           {"/readyz", kExact, kBoth, kOpen, kGetAndHead, &readiness_},

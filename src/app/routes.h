@@ -15,6 +15,7 @@
 #include "api/stats_page.h"
 #include "api/status_data.h"
 #include "api/ui/page.h"
+#include "api/ui/table.h"
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/throughput.h"
@@ -50,6 +51,7 @@ class Routes {
   api::Fetch fetch_;
   api::StatsPage stats_;
   api::MetricsPage metrics_;
+  api::UiTable ui_table_;
   api::StatusData status_data_;
   api::PurgePage purge_;
   api::UiPage ui_page_;

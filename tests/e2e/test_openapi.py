@@ -19,6 +19,7 @@ NOT_PROVOKED = {
     (FETCH, "head", "500"): "a fault of ours",
     ("/admin/purge", "post", "409"): "needs a walk that lasts; src/cache/purge_test.cc",
     ("/admin/purge", "post", "503"): "needs a disk that fails; src/cache/purge_test.cc",
+    ("/ui/table", "get", "503"): "needs more than 16 slow readers at once",
     ("/metrics", "get", "503"): "needs more than 16 slow readers at once",
     ("/ui/data", "get", "503"): "needs more than 16 slow readers at once; src/app/status/status_test.cc",
 }
@@ -136,10 +137,10 @@ def provoke_change(seen, server, origin, kind, method):
 def provoke_unauthorized(seen, s3_server, kind, tokens):
     tokens.touch(mode=0o600)
     tokens.write_text("a-token-of-the-test\n")
-    server = s3_server("--memory", "64MiB", "--auth-tokens", str(tokens))
+    server = s3_server("--memory", "64MiB", "--ui", "--auth-tokens", str(tokens))
     for method in ("GET", "HEAD"):
         assert fetch(seen, server, method, kind, "object", [range_header(0, 9)]).status == 401
-    for path in ("/stats", "/metrics"):
+    for path in ("/stats", "/metrics", "/ui/table"):
         assert seen.check(path, "GET", server.get(path)).status == 401
 
 
@@ -189,7 +190,7 @@ def test_every_status_is_provoked_and_every_answer_is_as_described(document, dis
         name = f"{kind}-{method.lower()}"
         provoke_fetches(seen, server, origin, name, method)
         provoke_change(seen, server, origin, name, method)
-    for path in ("/stats", "/metrics", "/healthz", "/readyz", "/ui"):
+    for path in ("/stats", "/metrics", "/healthz", "/readyz", "/ui", "/ui/table"):
         for headers in ([], [("X-Request-Id", "y")]):
             assert seen.check(path, "GET", server.get(path, headers)).status == 200
     for headers, status in (([("If-None-Match", "*")], 304), ([("If-Match", '"none"')], 412)):

@@ -79,14 +79,20 @@ def shown(number):
 
 
 @contextlib.contextmanager
-def opened(running, address, scene=None, width=1280, height=800, colours="light", script=True):
-    """`scene`: an answer of /ui/data that takes the place of the server's."""
+def opened(running, address, scene=None, later=(), width=1280, height=800, colours="light", script=True):
+    """`scene`: an answer of /ui/data that takes the place of the server's; `later`: the rows of the next answer."""
     with running.new_context(viewport={"width": width, "height": height}, color_scheme=colours, timezone_id="UTC",
                              java_script_enabled=script) as context:
         page = StatusPage(context.new_page())
         if scene is not None:
-            first, later = json.dumps(scene), json.dumps(scene | {"rows": []})
-            page.tab.route(re.compile(r"/ui/data"), lambda route: route.fulfill(
-                body=later if "since" in route.request.url else first, content_type="application/json"))
+            next_row = scene["first"] + len(scene["rows"])
+
+            def answer(route):
+                since = re.search(r"since=(\d+)", route.request.url)
+                rows = scene["rows"] if not since else later if int(since[1]) < next_row else []
+                first = scene["first"] if not since else next_row
+                route.fulfill(body=json.dumps(scene | {"rows": rows, "first": first}), content_type="application/json")
+
+            page.tab.route(re.compile(r"/ui/data"), answer)
         page.tab.goto(address)
         yield page

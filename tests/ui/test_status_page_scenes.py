@@ -90,6 +90,16 @@ def test_the_moment_moves_by_keys(scene):
     assert page.values("sources") == newest
 
 
+def test_the_moment_stays_while_newer_seconds_come(open_page, constant_page):
+    whole = scenes.incident()
+    page = open_page(constant_page, scene=whole | {"rows": whole["rows"][:-5]}, later=whole["rows"][-5:]).wait_live()
+    page.tab.focus("#moment")
+    page.tab.keyboard.press("ArrowLeft")
+    at = page.text("#moment-text").partition(",")[0]
+    page.wait("document.querySelector('#moment-text').textContent.replace(/\\s/g, ' ').includes('6 s before')")
+    assert page.text("#moment-text").startswith(at)
+
+
 def test_the_pointer_moves_the_moment_of_all_plots(scene):
     page = scene("incident")
     box = page.tab.locator("#throughput .u-over").bounding_box()

@@ -56,11 +56,10 @@ const live = {
     if (response.status === 401) return this.askForToken();
     if (!response.ok) throw new Error(`The server answers with status ${response.status}`);
     const answer = await response.json();
-    if (history.boot !== null && answer.boot !== history.boot && since !== "") {
-      // The rows of the new process begin anew: ask for all of them.
+    if (history.boot !== null && answer.boot !== history.boot) {
       findings.restarted = answer.started_ms;
       history.clear(null);
-      return this.ask();
+      if (since !== "") return this.ask(); // the rows of the new process have numbers of their own
     }
     history.boot = answer.boot;
     this.take(answer);

@@ -14,12 +14,16 @@ const palette = {
   },
 };
 
-const cursor = { back: 0, hovered: null }; // back: rows before the newest one
+const cursor = { time: null, hovered: null }; // the slider's moment in seconds, null: the newest; the pointer's row
+
+function rowOfSlider() {
+  const newest = history.times.length - 1;
+  if (cursor.time === null) return newest;
+  return Math.max(0, history.times.findLastIndex((seconds) => seconds <= cursor.time));
+}
 
 function shownRow() {
-  const newest = history.times.length - 1;
-  if (cursor.hovered !== null && cursor.hovered <= newest) return cursor.hovered;
-  return Math.max(0, newest - cursor.back);
+  return cursor.hovered !== null && cursor.hovered < history.times.length ? cursor.hovered : rowOfSlider();
 }
 
 /** The values of a panel's series as uPlot takes them. Stacks: the whole first, each on top of the next. */
@@ -145,7 +149,7 @@ class Plot {
   /** The line at the moment of the slider; none at the newest row. */
   mark(row) {
     if (cursor.hovered !== null || this.panel.plotBox.hidden) return;
-    const left = cursor.back === 0 ? -10 : this.plot.valToPos(history.times[row], "x");
+    const left = cursor.time === null ? -10 : this.plot.valToPos(history.times[row], "x");
     this.plot.setCursor({ left, top: 0 }, false);
   }
 }
@@ -168,10 +172,11 @@ const plots = {
     });
   },
 
+  /** back: rows before the newest one. The moment then stays, while newer rows come. */
   look(back) {
-    cursor.back = back;
+    const newest = history.times.length - 1;
+    cursor.time = back === 0 || newest < 0 ? null : history.times[Math.max(0, newest - back)];
     cursor.hovered = null;
-    byId("moment").value = -back;
     this.write();
   },
 
@@ -204,6 +209,7 @@ const plots = {
     const text = isNewest ? `${clock(ms)}, the newest` : `${clock(ms)}, ${span(history.times.at(-1) * 1000 - ms)} before the newest`;
     say(byId("moment-text"), text);
     byId("moment").setAttribute("aria-valuetext", text);
-    byId("newest").disabled = cursor.back === 0;
+    byId("moment").value = rowOfSlider() - history.times.length + 1;
+    byId("newest").disabled = cursor.time === null;
   },
 };
