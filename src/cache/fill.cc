@@ -47,19 +47,20 @@ std::string_view Fills::account_of(const FetchSpec& spec) const {
   return origin_.gate.is_proven(bucket, spec.key.kind) ? std::string_view(bucket) : "";
 }
 
-/// For what a fill takes beside its page. Each client has one: hung fills hinder no other client.
-std::string Fills::start_account_of(const FetchSpec& spec) const {
-  std::string account(account_of(spec));
-  if (!account.empty() && !spec.client.empty()) account.append("\n").append(spec.client);
-  return account;
+/// The client to which this memory is charged: hung fills of one hinder no other. Empty: `account`
+/// is shared.
+std::string_view Fills::client_of(std::string_view account, const FetchSpec& spec) {
+  return account.empty() ? std::string_view() : std::string_view(spec.client);
 }
 
 std::optional<FillMemory> Fills::try_reserve(const FetchSpec& spec, ByteRange wanted) {
-  std::optional<store::Admission> start = memory_.starts().try_admit_speculation(
-      start_account_of(spec), store::MemoryTier::kStartBytes);
+  const std::string_view account = account_of(spec);
+  const store::Admissions::Account charged(account, client_of(account, spec));
+  std::optional<store::Admission> start =
+      memory_.starts().try_admit_speculation(charged, store::MemoryTier::kStartBytes);
   if (!start) return std::nullopt;
   std::optional<store::Admission> body =
-      memory_.bodies().try_admit_speculation(account_of(spec), bytes_needed(spec, wanted));
+      memory_.bodies().try_admit_speculation(charged, bytes_needed(spec, wanted));
   if (!body) return std::nullopt;
   return FillMemory(std::move(*start), std::move(*body));
 }
@@ -164,16 +165,19 @@ Result<void> Fills::look_ahead(const Filling& filling) {
   if (filling.is_look() || filling.body) return Result<void>();
   const std::optional<uint64_t> size = object_size(filling.spec);
   const uint64_t bytes = size ? filling.page.bytes_of(*size) : 1;
-  return memory_.bodies().look_ahead(filling.spec.buckets, bytes, patience_of(filling));
+  return memory_.bodies().look_ahead(filling.spec.buckets, bytes, patience_of(filling),
+                                     filling.spec.client);
 }
 
 /// Waits for the memory of the fill itself. kCancelled: nobody waits for the fill any more.
 rt::Task<Result<void>> Fills::admit_start(Filling& filling) {
   if (filling.start) co_return Result<void>();
-  std::string account = start_account_of(filling.spec);
+  std::string account(account_of(filling.spec));
+  std::string client(client_of(account, filling.spec));
   origin::Attendance attendance(&filling, clock_.mono());
   Result<store::Admission> admitted = co_await memory_.starts().admit(
-      filling.worker, std::move(account), store::MemoryTier::kStartBytes, patience_of(filling));
+      filling.worker, std::move(account), store::MemoryTier::kStartBytes, patience_of(filling),
+      std::move(client));
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
   if (attendance.is_over(clock_.mono())) {
     co_return fail(ErrorKind::kCancelled, "nobody waits for the page");
@@ -189,8 +193,9 @@ rt::Task<Result<void>> Fills::admit_body(Filling& filling, std::string bucket, u
     co_return Result<void>();
   }
   filling.body.reset();
+  std::string client = filling.spec.client;
   Result<store::Admission> admitted = co_await memory_.bodies().admit(
-      filling.worker, std::move(bucket), bytes, patience_of(filling));
+      filling.worker, std::move(bucket), bytes, patience_of(filling), std::move(client));
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
   filling.body.emplace(std::move(*admitted));
   co_return Result<void>();

@@ -19,8 +19,8 @@ struct Admissions::Waiting : rt::Waiter {
   Waiting(const rt::Executor& executor, uint64_t bytes) : rt::Waiter(executor), needed(bytes) {}
   const uint64_t needed;
   uint64_t number = 0;       // in the order of arrival
-  Bucket* bucket = nullptr;  // null: not enqueued
-  bool queued = false;       // in the bucket's queue
+  Client* client = nullptr;  // null: not enqueued
+  bool queued = false;       // in the client's queue
 };
 
 Admissions::Admissions(AdmissionsConfig config, std::move_only_function<uint64_t() const> limit,
@@ -34,86 +34,112 @@ Admissions::~Admissions() {
 
 Admissions::Admission::Admission(Admission&& other) noexcept
     : admissions_(std::exchange(other.admissions_, nullptr)),
-      bucket_(other.bucket_),
+      client_(other.client_),
       bytes_(other.bytes_) {}
 
 Admissions::Admission::~Admission() {
-  if (admissions_ != nullptr) admissions_->give_back(*bucket_, bytes_);
+  if (admissions_ != nullptr) admissions_->give_back(*client_, bytes_);
 }
 
 void Admissions::Admission::shrink_to(uint64_t bytes) {
   CHECK(bytes > 0 && bytes <= bytes_);
   const uint64_t excess = bytes_ - bytes;
   bytes_ = bytes;
-  if (excess != 0) admissions_->give_back(*bucket_, excess);
+  if (excess != 0) admissions_->give_back(*client_, excess);
 }
 
-Admissions::Bucket& Admissions::bucket_of(std::string_view name) {
-  const auto found = buckets_.find(name);
-  if (found != buckets_.end()) return found->second;
-  const auto added = buckets_.try_emplace(std::string(name)).first;
-  added->second.self = added;
-  return added->second;
+Admissions::Client& Admissions::client_of(Account account) {
+  auto bucket = buckets_.find(account.bucket);
+  if (bucket == buckets_.end()) {
+    bucket = buckets_.try_emplace(std::string(account.bucket)).first;
+    bucket->second.self = bucket;
+  }
+  Clients& clients = bucket->second.clients;
+  auto client = clients.find(account.client);
+  if (client == clients.end()) {
+    client = clients.try_emplace(std::string(account.client)).first;
+    client->second.self = client;
+    client->second.bucket = &bucket->second;
+  }
+  return client->second;
 }
 
-void Admissions::forget_if_idle(Bucket& bucket) {
-  if (bucket.admitted == 0 && bucket.waiting.empty()) buckets_.erase(bucket.self);
+void Admissions::forget_if_idle(Client& client) {
+  if (client.admitted != 0 || !client.waiting.empty()) return;
+  Bucket& bucket = *client.bucket;
+  bucket.clients.erase(client.self);
+  if (bucket.clients.empty()) buckets_.erase(bucket.self);
 }
 
-/// Call before the bucket's place changes, and join_line() after that.
-void Admissions::leave_line(Bucket& bucket) {
+/// Call before the place of the client or its bucket changes, and join_line() after that.
+void Admissions::leave_line(Client& client) {
+  Bucket& bucket = *client.bucket;
+  if (client.is_linked()) bucket.line.erase(bucket.line.iterator_to(client));
   if (bucket.is_linked()) line_.erase(line_.iterator_to(bucket));
 }
 
-void Admissions::join_line(Bucket& bucket) {
-  if (bucket.waiting.empty()) return;
-  bucket.first_number = static_cast<Waiting&>(bucket.waiting.front()).number;
+void Admissions::join_line(Client& client) {
+  Bucket& bucket = *client.bucket;
+  if (!client.waiting.empty()) {
+    client.first_number = static_cast<Waiting&>(client.waiting.front()).number;
+    bucket.line.insert(client);
+  }
+  if (bucket.line.empty()) return;
+  bucket.first_number = bucket.line.begin()->first_number;
   line_.insert(bucket);
 }
 
-bool Admissions::fits(const Bucket& bucket, uint64_t needed, uint64_t limit) const {
+bool Admissions::fits(const Client& client, uint64_t needed, uint64_t limit) const {
+  const Bucket& bucket = *client.bucket;
   const uint64_t idle = limit - std::min(limit, admitted_);
-  return needed <= idle && bucket.admitted + needed <= kShare * idle;
+  if (needed > idle || bucket.admitted + needed > kShare * idle) return false;
+  if (client.self->first.empty()) return true;
+  const uint64_t left = std::min(idle, kShare * idle - bucket.admitted);  // of the bucket's share
+  return client.admitted + needed <= kShare * left;
 }
 
-/// Admits the bytes if they fit under `limit`. REQUIRES: no request of the bucket waits.
-std::optional<Admission> Admissions::take(Bucket& bucket, uint64_t needed, uint64_t limit) {
-  if (!fits(bucket, needed, limit)) {
-    forget_if_idle(bucket);
+/// Admits the bytes if they fit under `limit`. REQUIRES: no request of the client waits.
+std::optional<Admission> Admissions::take(Client& client, uint64_t needed, uint64_t limit) {
+  if (!fits(client, needed, limit)) {
+    forget_if_idle(client);
     return std::nullopt;
   }
-  bucket.admitted += needed;
+  client.admitted += needed;
+  client.bucket->admitted += needed;
   admitted_ += needed;
-  return Admission(*this, bucket, needed);
+  return Admission(*this, client, needed);
 }
 
-std::optional<Admission> Admissions::try_admit(std::string_view name, uint64_t bytes) {
+std::optional<Admission> Admissions::try_admit(Account account, uint64_t bytes) {
   const MutexLock lock(mutex_);
-  Bucket& bucket = bucket_of(name);
+  Client& client = client_of(account);
+  const Bucket& bucket = *client.bucket;
   const bool is_next = line_.empty() || bucket.admitted < line_.begin()->admitted;
-  if (is_next && bucket.waiting.empty()) return take(bucket, needed_for(bytes), limit_());
-  forget_if_idle(bucket);
+  if (is_next && bucket.line.empty()) return take(client, needed_for(bytes), limit_());
+  forget_if_idle(client);
   return std::nullopt;
 }
 
-std::optional<Admission> Admissions::try_admit_speculation(std::string_view name, uint64_t bytes) {
+std::optional<Admission> Admissions::try_admit_speculation(Account account, uint64_t bytes) {
   const MutexLock lock(mutex_);
   if (!line_.empty()) return std::nullopt;
   const uint64_t limit = limit_();
-  return take(bucket_of(name), needed_for(bytes), limit - limit / kDemandShare);
+  return take(client_of(account), needed_for(bytes), limit - limit / kDemandShare);
 }
 
 rt::Task<Result<Admission>> Admissions::admit(rt::Worker& worker, std::string bucket,
-                                              uint64_t bytes, std::chrono::nanoseconds patience) {
-  if (auto admission = try_admit(bucket, bytes)) co_return std::move(*admission);
+                                              uint64_t bytes, std::chrono::nanoseconds patience,
+                                              std::string client) {
+  const Account account(bucket, client);
+  if (auto admission = try_admit(account, bytes)) co_return std::move(*admission);
   Waiting waiting(worker.executor(), needed_for(bytes));
-  std::optional<Refused> refused = enqueue(waiting, bucket, patience);
+  std::optional<Refused> refused = enqueue(waiting, account, patience);
   if (!refused) {
     let_in();  // bytes may have been given back before enqueue()
     const MonoTime deadline = clock_.mono() + config_.timeout;
     std::move_only_function<bool()> leave = [this, &waiting] { return withdraw(waiting); };
     const bool admitted = co_await waiting.wait_until(worker.timers(), deadline, std::move(leave));
-    if (admitted) co_return Admission(*this, *waiting.bucket, waiting.needed);
+    if (admitted) co_return Admission(*this, *waiting.client, waiting.needed);
     refused = Refused(Refusal::kTimeout);
   }
   co_return std::unexpected(refuse(*refused));
@@ -125,14 +151,16 @@ Error Admissions::refuse(Refused refused) {
 }
 
 Result<void> Admissions::look_ahead(std::span<const std::string> buckets, uint64_t bytes,
-                                    std::chrono::nanoseconds patience) {
+                                    std::chrono::nanoseconds patience, std::string_view client) {
   if (waiting_count_ == 0 || buckets.empty()) return Result<void>();
   auto least = std::chrono::nanoseconds::max();
   {
     const MutexLock lock(mutex_);
     for (const std::string& name : buckets) {
-      const auto found = buckets_.find(name);
-      if (found == buckets_.end()) return Result<void>();
+      const auto bucket = buckets_.find(name);
+      if (bucket == buckets_.end()) return Result<void>();
+      const auto found = bucket->second.clients.find(client);
+      if (found == bucket->second.clients.end()) return Result<void>();
       const auto wait = too_long_wait(found->second, needed_for(bytes), patience);
       if (!wait) return Result<void>();
       least = std::min(least, *wait);
@@ -143,34 +171,58 @@ Result<void> Admissions::look_ahead(std::span<const std::string> buckets, uint64
 
 /// The forecast of the wait, if that is longer than allowed.
 std::optional<std::chrono::nanoseconds> Admissions::too_long_wait(
-    Bucket& bucket, uint64_t needed, std::chrono::nanoseconds patience) {
-  bucket.rate.advance(clock_.mono(), !bucket.waiting.empty());
-  if (!config_.forecasts || bucket.waiting.empty()) return std::nullopt;
+    Client& client, uint64_t needed, std::chrono::nanoseconds patience) {
+  Bucket& bucket = *client.bucket;
+  bucket.rate.advance(clock_.mono(), !bucket.line.empty());
+  if (!config_.forecasts || client.waiting.empty()) return std::nullopt;
   const auto most = forecast_allowed(std::min<std::chrono::nanoseconds>(config_.timeout, patience));
-  const auto work = static_cast<double>(bucket.waiting_bytes + needed);
+  const uint64_t turns = bucket.line.size() * client.waiting_bytes;
+  const auto work = static_cast<double>(std::min(bucket.waiting_bytes, turns) + needed);
   const auto wait = bucket.rate.forecast(work, static_cast<double>(limit_()));
   return wait && *wait > most ? wait : std::nullopt;
 }
 
+/// Of the places in the bucket's queue a client has at most kShare times as many as are free.
+bool Admissions::has_place(const Client& client) const {
+  const size_t taken = client.bucket->waiting_count;
+  const size_t most = config_.waiting_per_bucket_max;
+  if (waiting_count_ >= config_.waiting_max || taken >= most) return false;
+  return client.self->first.empty() || client.waiting_count < kShare * (most - taken);
+}
+
+void Admissions::count_waiting(Client& client, const Waiting& waiting, bool joins) {
+  Bucket& bucket = *client.bucket;
+  const uint64_t bytes = joins ? waiting.needed : -waiting.needed;
+  const size_t requests = joins ? 1 : -size_t{1};
+  client.waiting_count += requests;
+  client.waiting_bytes += bytes;
+  bucket.waiting_count += requests;
+  bucket.waiting_bytes += bytes;
+}
+
 /// Nothing: the request waits.
-std::optional<Admissions::Refused> Admissions::enqueue(Waiting& waiting, std::string_view name,
+std::optional<Admissions::Refused> Admissions::enqueue(Waiting& waiting, Account account,
                                                        std::chrono::nanoseconds patience) {
   const MutexLock lock(mutex_);
-  const Refused too_many(Refusal::kTooMany);
-  if (waiting_count_ >= config_.waiting_max || waiting.needed > limit_()) return too_many;
-  Bucket& bucket = bucket_of(name);
-  if (bucket.waiting_count >= config_.waiting_per_bucket_max) return too_many;
-  if (const auto wait = too_long_wait(bucket, waiting.needed, patience)) {
-    return Refused(Refusal::kForecast, *wait);
+  if (waiting.needed > limit_()) return Refused(Refusal::kTooMany);
+  Client& client = client_of(account);
+  std::optional<Refused> refused;
+  if (!has_place(client)) {
+    refused = Refused(Refusal::kTooMany);
+  } else if (const auto wait = too_long_wait(client, waiting.needed, patience)) {
+    refused = Refused(Refusal::kForecast, *wait);
   }
-  waiting.bucket = &bucket;
+  if (refused) {
+    forget_if_idle(client);
+    return refused;
+  }
+  waiting.client = &client;
   waiting.number = next_number_++;
-  leave_line(bucket);
-  bucket.waiting.push_back(waiting);
+  leave_line(client);
+  client.waiting.push_back(waiting);
   waiting.queued = true;
-  join_line(bucket);
-  ++bucket.waiting_count;
-  bucket.waiting_bytes += waiting.needed;
+  join_line(client);
+  count_waiting(client, waiting, true);
   ++waiting_count_;
   return std::nullopt;
 }
@@ -181,29 +233,30 @@ bool Admissions::withdraw(Waiting& waiting) {
     const MutexLock lock(mutex_);
     if (!waiting.queued) return false;
     waiting.queued = false;
-    Bucket& bucket = *waiting.bucket;
-    bucket.rate.advance(clock_.mono(), true);
-    leave_line(bucket);
-    bucket.waiting.erase(bucket.waiting.iterator_to(waiting));
-    join_line(bucket);
-    --bucket.waiting_count;
-    bucket.waiting_bytes -= waiting.needed;
+    Client& client = *waiting.client;
+    client.bucket->rate.advance(clock_.mono(), true);
+    leave_line(client);
+    client.waiting.erase(client.waiting.iterator_to(waiting));
+    join_line(client);
+    count_waiting(client, waiting, false);
     --waiting_count_;
-    forget_if_idle(bucket);
+    forget_if_idle(client);
   }
   let_in();  // a smaller request behind it may fit
   return true;
 }
 
-void Admissions::give_back(Bucket& bucket, uint64_t bytes) {
+void Admissions::give_back(Client& client, uint64_t bytes) {
   {
     const MutexLock lock(mutex_);
-    CHECK(bucket.admitted >= bytes && admitted_ >= bytes);
-    leave_line(bucket);
+    Bucket& bucket = *client.bucket;
+    CHECK(client.admitted >= bytes && bucket.admitted >= bytes && admitted_ >= bytes);
+    leave_line(client);
+    client.admitted -= bytes;
     bucket.admitted -= bytes;
     admitted_ -= bytes;
-    join_line(bucket);
-    forget_if_idle(bucket);
+    join_line(client);
+    forget_if_idle(client);
   }
   let_in();
 }
@@ -223,19 +276,20 @@ bool Admissions::let_some_in() {
     for (size_t i = 0; i < kLetInAtOnce && more; ++i) {
       more = !line_.empty();
       if (!more) break;
-      Bucket& bucket = *line_.begin();
-      auto& next = static_cast<Waiting&>(bucket.waiting.front());
-      more = fits(bucket, next.needed, limit);
+      Client& client = *line_.begin()->line.begin();
+      Bucket& bucket = *client.bucket;
+      auto& next = static_cast<Waiting&>(client.waiting.front());
+      more = fits(client, next.needed, limit);
       if (!more) break;
       bucket.rate.advance(clock_.mono(), true);
       bucket.rate.served(static_cast<double>(next.needed));
-      leave_line(bucket);
-      bucket.waiting.pop_front();
+      leave_line(client);
+      client.waiting.pop_front();
       next.queued = false;  // it is in `admitted` now, which withdraw() must not touch
+      client.admitted += next.needed;
       bucket.admitted += next.needed;
-      join_line(bucket);
-      --bucket.waiting_count;
-      bucket.waiting_bytes -= next.needed;
+      join_line(client);
+      count_waiting(client, next, false);
       --waiting_count_;
       admitted_ += next.needed;
       admitted.push_back(next);

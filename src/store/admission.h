@@ -4,6 +4,7 @@
 #include <atomic>
 #include <boost/intrusive/set.hpp>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -36,21 +37,27 @@ struct AdmissionsConfig {
 /// switches", IEEE/ACM ToN 6(2), 1998). So a busy bucket leaves 1 / (1 + kShare) of the limit,
 /// less one request, to the others, and a bucket that has nothing may take all that is idle.
 ///
-/// Each bucket has a queue, first in, first out. The bucket with the least admitted bytes is next;
-/// among equals, the request that came first. If the next request does not fit, all wait: large
-/// requests are not passed over for ever.
+/// The clients of a bucket share what the bucket may have by the same rule: so a busy client leaves
+/// a part to the others. Requests that name no client are one client, which may have all of it.
 ///
-/// A request is refused at once if the bytes in front of it in its queue and its own are forecast
-/// (ServiceRate) to take longer than forecast_allowed() of its limit. While too little is known of
-/// the rate, the forecast is the least time: as if the whole limit were given back now. The first
-/// request of a queue always waits, so that a wrong forecast ends: each bucket's rate is measured
-/// again and again.
+/// Each client of a bucket has a queue, first in, first out. The bucket with the least admitted
+/// bytes is next, and of its clients the one with the least; among equals, the request that came
+/// first. If the next request does not fit, all wait: large requests are not passed over for ever.
 ///
-/// Buckets are names that clients choose: the state of a bucket is kept only while the bucket has
-/// an admission or a waiting request. Owned by the memory tier; outlives all admissions. Any
-/// thread; a `worker` passed in is the calling thread's own. Lock order: the mutex is a last one.
+/// A request is refused at once if the bytes in front of it and its own are forecast (ServiceRate)
+/// to take longer than forecast_allowed() of its limit. In front are the waiting bytes of its
+/// client, times the number of the bucket's clients that wait, because these take turns; at most
+/// all of the bucket. While too little is known of the rate, the forecast is the least time: as if
+/// the whole limit were given back now. The first request of a queue always waits, so that a wrong
+/// forecast ends: each bucket's rate is measured again and again.
+///
+/// Buckets are names that clients choose: the state of a bucket, and of its clients, is kept only
+/// while it has an admission or a waiting request. Owned by the memory tier; outlives all
+/// admissions. Any thread; a `worker` passed in is the calling thread's own. Lock order: the mutex
+/// is a last one.
 class Admissions {
   struct Bucket;
+  struct Client;
 
  public:
   static constexpr uint64_t kShare = 4;
@@ -62,7 +69,17 @@ class Admissions {
              const Clock& clock);
   ~Admissions();
 
-  /// A bucket's right to use memory. The destructor gives the bytes back.
+  /// What a request is charged to. The texts must outlive the call.
+  struct Account {
+    template <std::convertible_to<std::string_view> Text>
+    Account(const Text& its_bucket, std::string_view its_client = {})  // NOLINT: implicit
+        : bucket(its_bucket), client(its_client) {}
+
+    std::string_view bucket;
+    std::string_view client;  // empty: not named
+  };
+
+  /// The right of a bucket's client to use memory. The destructor gives the bytes back.
   class Admission {
    public:
     Admission(Admission&& other) noexcept;
@@ -74,32 +91,32 @@ class Admissions {
 
    private:
     friend class Admissions;
-    Admission(Admissions& admissions, Bucket& bucket, uint64_t bytes)
-        : admissions_(&admissions), bucket_(&bucket), bytes_(bytes) {}
+    Admission(Admissions& admissions, Client& client, uint64_t bytes)
+        : admissions_(&admissions), client_(&client), bytes_(bytes) {}
     Admissions* admissions_;  // null: moved from
-    Bucket* bucket_;
+    Client* client_;
     uint64_t bytes_;
   };
 
   /// Admits at once, or returns null. Null, too, if a request waits that would be next.
-  [[nodiscard]] std::optional<Admission> try_admit(std::string_view bucket, uint64_t bytes);
+  [[nodiscard]] std::optional<Admission> try_admit(Account account, uint64_t bytes);
 
   /// try_admit() for bytes that no request waits for: leaves 1 / kDemandShare of the limit. Null if
   /// any request waits.
-  [[nodiscard]] std::optional<Admission> try_admit_speculation(std::string_view bucket,
-                                                               uint64_t bytes);
+  [[nodiscard]] std::optional<Admission> try_admit_speculation(Account account, uint64_t bytes);
 
   /// Waits for admission. kOverloaded: the timeout passed or is forecast to pass, too many requests
   /// wait, or `bytes` exceeds the limit. `patience`: a shorter limit for the forecast alone.
   [[nodiscard]] rt::Task<Result<Admission>> admit(
       rt::Worker& worker, std::string bucket, uint64_t bytes,
-      std::chrono::nanoseconds patience = std::chrono::nanoseconds::max());
+      std::chrono::nanoseconds patience = std::chrono::nanoseconds::max(), std::string client = {});
 
   /// Whether admit() may admit in time; for what can be spared before admit(). kOverloaded: admit()
   /// would refuse `bytes` at once for each of these buckets, because of its forecast. Never so if
-  /// nothing waits for one of the buckets. Cheap if none waits.
+  /// nothing of the client waits for one of the buckets. Cheap if none waits.
   [[nodiscard]] Result<void> look_ahead(std::span<const std::string> buckets, uint64_t bytes,
-                                        std::chrono::nanoseconds patience) EXCLUDES(mutex_);
+                                        std::chrono::nanoseconds patience,
+                                        std::string_view client = {}) EXCLUDES(mutex_);
 
   /// Call when the limit has grown: requests that wait may fit now. Cheap if none waits.
   void look_again() EXCLUDES(mutex_) {
@@ -131,43 +148,58 @@ class Admissions {
 
   struct Waiting;
   using Buckets = std::map<std::string, Bucket, std::less<>>;
+  using Clients = std::map<std::string, Client, std::less<>>;
+  struct IsBefore {
+    template <typename Party>
+    bool operator()(const Party& one, const Party& other) const {
+      return std::tie(one.admitted, one.first_number) <
+             std::tie(other.admitted, other.first_number);
+    }
+  };
+  template <typename Party>
+  using LineOf = boost::intrusive::set<Party, boost::intrusive::compare<IsBefore>>;
+  struct Client : boost::intrusive::set_base_hook<> {
+    Bucket* bucket = nullptr;
+    Clients::const_iterator self;
+    uint64_t admitted = 0;
+    size_t waiting_count = 0;
+    uint64_t waiting_bytes = 0;
+    uint64_t first_number = 0;  // of the first waiting request, while the client is in the line
+    rt::WaiterList waiting;
+  };
   struct Bucket : boost::intrusive::set_base_hook<> {
     Buckets::const_iterator self;
     uint64_t admitted = 0;
     size_t waiting_count = 0;
     uint64_t waiting_bytes = 0;
-    uint64_t first_number = 0;  // of the first waiting request, while the bucket is in the line
-    rt::WaiterList waiting;
-    ServiceRate rate;  // in bytes, of requests that waited
+    uint64_t first_number = 0;  // of its next request, while the bucket is in the line
+    Clients clients;            // with an admission or a waiting request
+    LineOf<Client> line;        // those with a waiting request, the next one first
+    ServiceRate rate;           // in bytes, of requests that waited
   };
-  struct IsBefore {
-    bool operator()(const Bucket& one, const Bucket& other) const {
-      return std::tie(one.admitted, one.first_number) <
-             std::tie(other.admitted, other.first_number);
-    }
-  };
-  using Line = boost::intrusive::set<Bucket, boost::intrusive::compare<IsBefore>>;
 
-  [[nodiscard]] Bucket& bucket_of(std::string_view name) REQUIRES(mutex_);
-  void forget_if_idle(Bucket& bucket) REQUIRES(mutex_);
-  void leave_line(Bucket& bucket) REQUIRES(mutex_);
-  void join_line(Bucket& bucket) REQUIRES(mutex_);
-  [[nodiscard]] bool fits(const Bucket& bucket, uint64_t needed, uint64_t limit) const
+  [[nodiscard]] Client& client_of(Account account) REQUIRES(mutex_);
+  void forget_if_idle(Client& client) REQUIRES(mutex_);
+  void leave_line(Client& client) REQUIRES(mutex_);
+  void join_line(Client& client) REQUIRES(mutex_);
+  [[nodiscard]] bool fits(const Client& client, uint64_t needed, uint64_t limit) const
       REQUIRES(mutex_);
-  [[nodiscard]] std::optional<Admission> take(Bucket& bucket, uint64_t needed, uint64_t limit)
+  [[nodiscard]] std::optional<Admission> take(Client& client, uint64_t needed, uint64_t limit)
       REQUIRES(mutex_);
+  [[nodiscard]] bool has_place(const Client& client) const REQUIRES(mutex_);
+  static void count_waiting(Client& client, const Waiting& waiting, bool joins);
 
   struct Refused {
     Refusal cause;
     std::chrono::nanoseconds forecast;  // of the wait; 0: none
   };
   [[nodiscard]] std::optional<std::chrono::nanoseconds> too_long_wait(
-      Bucket& bucket, uint64_t needed, std::chrono::nanoseconds patience) REQUIRES(mutex_);
+      Client& client, uint64_t needed, std::chrono::nanoseconds patience) REQUIRES(mutex_);
   [[nodiscard]] Error refuse(Refused refused);
-  [[nodiscard]] std::optional<Refused> enqueue(Waiting& waiting, std::string_view bucket,
+  [[nodiscard]] std::optional<Refused> enqueue(Waiting& waiting, Account account,
                                                std::chrono::nanoseconds patience) EXCLUDES(mutex_);
   [[nodiscard]] bool withdraw(Waiting& waiting) EXCLUDES(mutex_);
-  void give_back(Bucket& bucket, uint64_t bytes) EXCLUDES(mutex_);
+  void give_back(Client& client, uint64_t bytes) EXCLUDES(mutex_);
   void let_in() EXCLUDES(mutex_);
   [[nodiscard]] bool let_some_in() EXCLUDES(mutex_);
 
@@ -178,7 +210,8 @@ class Admissions {
 
   mutable Mutex mutex_;
   Buckets buckets_ GUARDED_BY(mutex_);
-  Line line_ GUARDED_BY(mutex_);  // the buckets with a waiting request, the next one first
+  LineOf<Bucket> line_
+      GUARDED_BY(mutex_);  // the buckets with a waiting request, the next one first
   uint64_t admitted_ GUARDED_BY(mutex_) = 0;
   std::atomic<size_t> waiting_count_{0};  // changes with the mutex held
   uint64_t next_number_ GUARDED_BY(mutex_) = 0;
