@@ -40,27 +40,22 @@ uint64_t Fills::bytes_needed(const FetchSpec& spec, ByteRange wanted) const {
   return std::min(*size, wanted.end) - wanted.begin;
 }
 
-/// The account for memory that is admitted before the bucket has answered. Invented buckets and
-/// kinds share one, so that fills that hang keep no others from starting.
-std::string_view Fills::account_of(const FetchSpec& spec) const {
+/// The account for memory that is admitted before the bucket has answered. Each client has one, so
+/// that hung fills of one hinder no other. Invented buckets and kinds share one, so that fills that
+/// hang keep no others from starting.
+store::Admissions::Account Fills::account_of(const FetchSpec& spec) const {
   const std::string& bucket = spec.buckets.front();
-  return origin_.gate.is_proven(bucket, spec.key.kind) ? std::string_view(bucket) : "";
-}
-
-/// The client to which this memory is charged: hung fills of one hinder no other. Empty: `account`
-/// is shared.
-std::string_view Fills::client_of(std::string_view account, const FetchSpec& spec) {
-  return account.empty() ? std::string_view() : std::string_view(spec.client);
+  if (!origin_.gate.is_proven(bucket, spec.key.kind)) return {""};
+  return {bucket, spec.client};
 }
 
 std::optional<FillMemory> Fills::try_reserve(const FetchSpec& spec, ByteRange wanted) {
-  const std::string_view account = account_of(spec);
-  const store::Admissions::Account charged(account, client_of(account, spec));
+  const store::Admissions::Account account = account_of(spec);
   std::optional<store::Admission> start =
-      memory_.starts().try_admit_speculation(charged, store::MemoryTier::kStartBytes);
+      memory_.starts().try_admit_speculation(account, store::MemoryTier::kStartBytes);
   if (!start) return std::nullopt;
   std::optional<store::Admission> body =
-      memory_.bodies().try_admit_speculation(charged, bytes_needed(spec, wanted));
+      memory_.bodies().try_admit_speculation(account, bytes_needed(spec, wanted));
   if (!body) return std::nullopt;
   return FillMemory(std::move(*start), std::move(*body));
 }
@@ -172,11 +167,12 @@ Result<void> Fills::look_ahead(const Filling& filling) {
 /// Waits for the memory of the fill itself. kCancelled: nobody waits for the fill any more.
 rt::Task<Result<void>> Fills::admit_start(Filling& filling) {
   if (filling.start) co_return Result<void>();
-  std::string account(account_of(filling.spec));
-  std::string client(client_of(account, filling.spec));
+  const store::Admissions::Account account = account_of(filling.spec);
+  std::string bucket(account.bucket);
+  std::string client(account.client);
   origin::Attendance attendance(&filling, clock_.mono());
   Result<store::Admission> admitted = co_await memory_.starts().admit(
-      filling.worker, std::move(account), store::MemoryTier::kStartBytes, patience_of(filling),
+      filling.worker, std::move(bucket), store::MemoryTier::kStartBytes, patience_of(filling),
       std::move(client));
   if (!admitted) co_return std::unexpected(std::move(admitted.error()));
   if (attendance.is_over(clock_.mono())) {

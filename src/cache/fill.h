@@ -129,8 +129,7 @@ class Fills {
   [[nodiscard]] rt::Task<Result<void>> fill(Filling& filling);
   [[nodiscard]] uint32_t parts_for(const FetchSpec& spec, ByteRange wanted) const;
   [[nodiscard]] static bool take_servers_limits(Filling& filling, const Error& failure);
-  [[nodiscard]] std::string_view account_of(const FetchSpec& spec) const;
-  [[nodiscard]] static std::string_view client_of(std::string_view account, const FetchSpec& spec);
+  [[nodiscard]] store::Admissions::Account account_of(const FetchSpec& spec) const;
   [[nodiscard]] std::chrono::nanoseconds patience_of(const Filling& filling) const;
   [[nodiscard]] Result<void> look_ahead(const Filling& filling);
   [[nodiscard]] rt::Task<Result<void>> admit_start(Filling& filling);
