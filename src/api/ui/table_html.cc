@@ -178,7 +178,7 @@ class Document {
   }
   void begin_table(std::string_view title, std::span<const std::string_view> columns) {
     raw("<section class=\"panel wide\">").element("h2", "", title);
-    raw("<div class=\"scroll\"><table><thead><tr>");
+    raw("<div class=\"scroll whole\"><table><thead><tr>");
     for (const std::string_view column : columns) element("th", " scope=\"col\"", column);
     raw("</tr></thead><tbody>\n");
   }

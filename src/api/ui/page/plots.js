@@ -1,6 +1,7 @@
 // The plots of the panels, by uPlot, and the moment that all panels show: the newest row, the one of the slider, or the
 // one under the pointer.
 const WINDOW_SECONDS = 600;
+const WINDOW_SECONDS_MIN = 60;
 const PLOT_HEIGHT = 150;
 const LATENCY_COLUMNS = ["memory", "disk", "miss"].flatMap((tier) => [50, 99, 999].map((part) => `${tier}_p${part}_us`));
 
@@ -61,9 +62,17 @@ function seriesOptions(panel) {
   return [{}, ...options];
 }
 
+/** Ten minutes; less of a server that has not run for so long. */
 function timeRange() {
   const newest = history.times.at(-1) ?? Math.floor(Date.now() / 1000);
-  return [newest - WINDOW_SECONDS, newest];
+  const known = newest - (history.times[0] ?? newest);
+  return [newest - Math.min(WINDOW_SECONDS, Math.max(WINDOW_SECONDS_MIN, known)), newest];
+}
+
+function timeTexts(_, splits) {
+  const [first, last] = timeRange();
+  const length = last - first < 300 ? 8 : 5; // with seconds, if the window is short
+  return splits.map((at) => (at - first < (last - first) * 0.05 ? "" : clock(at * 1000).slice(0, length)));
 }
 
 function latencyRange() {
@@ -110,7 +119,7 @@ function axes(panel) {
   };
   const { format } = panel.spec;
   return [
-    { ...shared, size: 24, gap: 4, incrs: [60, 120, 300], values: (_, splits) => splits.map((at) => clock(at * 1000).slice(0, 5)) },
+    { ...shared, size: 24, gap: 4, incrs: [15, 30, 60, 120, 300], space: 70, values: timeTexts },
     { ...shared, ...valueTicks(panel), size: 64, gap: 6, space: 32,
       values: (_, splits) => splits.map((at) => (at === null ? "" : withoutZeros(format(at)))) },
   ];
