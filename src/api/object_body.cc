@@ -48,7 +48,10 @@ rt::Task<bool> send_body(ObjectBody& body) {
       if (open) continue;
       co_return false;
     }
-    if (!body.first_bytes) body.first_bytes = body.clock.mono();
+    const bool first = !body.times.has_begun();
+    if (!first && !reader.at_end()) continue;
+    body.times.last = body.clock.mono();
+    if (first) body.times.first = body.times.last;
   }
   co_return true;
 }

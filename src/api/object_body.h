@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "api/body_times.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/throughput.h"
@@ -20,8 +21,8 @@ struct ObjectBody {
   const Clock& clock;
 
   // The results.
-  std::optional<MonoTime> first_bytes{};  ///< when the client took the first bytes
-  std::optional<Error> failure{};         ///< why more bytes did not come; nothing: the client left
+  BodyTimes times{};
+  std::optional<Error> failure{};  ///< why more bytes did not come; nothing: the client left
 };
 
 /// The wait ended because the client left.

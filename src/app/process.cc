@@ -15,6 +15,7 @@
 #include "app/shutdown.h"
 #include "base/log.h"
 #include "origin/credentials/process.h"
+#include "store/memory_metrics.h"
 #include "store/s3_fifo.h"
 
 namespace cachey::app {
@@ -67,7 +68,8 @@ Process::Foundation::Foundation(const Options& given, GivenTokens tokens)
       fetch_metrics(metrics, kinds_with_metrics(options)),
       bucket_rules(options.allow_bucket, options.kinds, options.other_kinds),
       access(metrics, std::move(tokens.clients), bucket_rules, std::move(tokens.admins)),
-      memory(options.memory, std::make_unique<store::S3Fifo>(), clock),
+      memory(store::with_metrics(options.memory, metrics), std::make_unique<store::S3Fifo>(),
+             clock),
       workers(options.threads, clock),
       blocking(kBlockingThreads),
       reports(kReportThreads) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/shard.h"
@@ -88,6 +89,9 @@ class FineHistogram {
     [[nodiscard]] std::optional<uint64_t> quantile(double q) const;
     [[nodiscard]] uint64_t count() const;
     [[nodiscard]] uint64_t sum() const { return sum_; }
+    [[nodiscard]] std::span<const uint64_t> shown_bounds() const {
+      return cells_ == nullptr ? std::span<const uint64_t>() : cells_->shown();
+    }
     /// The count of values up to `bound`, one of the shown bounds or any other bound of a cell.
     [[nodiscard]] uint64_t count_up_to(uint64_t bound) const;
 

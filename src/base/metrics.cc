@@ -2,6 +2,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <iterator>
 #include <limits>
 #include <utility>
@@ -17,10 +18,9 @@ std::vector<prometheus::ClientMetric::Label> label_list(const Metrics::Labels& l
   return list;
 }
 
-prometheus::ClientMetric fine_metric(const FineHistogram& histogram, const FineCells& cells) {
+prometheus::ClientMetric metric_of(const FineHistogram::Snapshot& snapshot) {
   prometheus::ClientMetric metric;
-  const FineHistogram::Snapshot snapshot = histogram.snapshot();
-  for (const uint64_t bound : cells.shown()) {
+  for (const uint64_t bound : snapshot.shown_bounds()) {
     prometheus::ClientMetric::Bucket& bucket = metric.histogram.bucket.emplace_back();
     bucket.cumulative_count = snapshot.count_up_to(bound);
     bucket.upper_bound = static_cast<double>(bound) / kNanosecondsPerSecond;
@@ -31,6 +31,18 @@ prometheus::ClientMetric fine_metric(const FineHistogram& histogram, const FineC
   rest.upper_bound = std::numeric_limits<double>::infinity();
   metric.histogram.sample_sum = static_cast<double>(snapshot.sum()) / kNanosecondsPerSecond;
   return metric;
+}
+
+/// `make` turns a reading into a metric without labels.
+template <typename Reading>
+std::vector<prometheus::ClientMetric> metrics_of(const std::vector<Reading>& readings, auto make) {
+  std::vector<prometheus::ClientMetric> metrics;
+  metrics.reserve(readings.size());
+  for (const Reading& reading : readings) {
+    metrics.push_back(make(reading));
+    metrics.back().label = label_list(reading.labels);
+  }
+  return metrics;
 }
 
 }  // namespace
@@ -132,7 +144,34 @@ void Metrics::read_counter(const std::string& name, const std::string& help,
 void Metrics::read_gauges(const std::string& name, const std::string& help,
                           std::function<std::vector<Reading>()> read) {
   const MutexLock lock(mutex_);
-  family(name, help, prometheus::MetricType::Gauge).read_all = std::move(read);
+  family(name, help, prometheus::MetricType::Gauge).read_all = [read = std::move(read)] {
+    return metrics_of(read(), [](const Reading& reading) {
+      prometheus::ClientMetric metric;
+      metric.gauge.value = reading.value;
+      return metric;
+    });
+  };
+}
+
+void Metrics::read_counters(const std::string& name, const std::string& help,
+                            std::function<std::vector<Reading>()> read) {
+  const MutexLock lock(mutex_);
+  family(name, help, prometheus::MetricType::Counter).read_all = [read = std::move(read)] {
+    return metrics_of(read(), [](const Reading& reading) {
+      prometheus::ClientMetric metric;
+      metric.counter.value = reading.value;
+      return metric;
+    });
+  };
+}
+
+void Metrics::read_histograms(const std::string& name, const std::string& help,
+                              std::function<std::vector<HistogramReading>()> read) {
+  const MutexLock lock(mutex_);
+  family(name, help, prometheus::MetricType::Histogram).read_all = [read = std::move(read)] {
+    return metrics_of(read(),
+                      [](const HistogramReading& reading) { return metric_of(reading.value); });
+  };
 }
 
 void Metrics::before_collect(std::function<void()> update) {
@@ -166,7 +205,7 @@ prometheus::ClientMetric Metrics::collect(const Family& family, Counter first) {
 std::vector<prometheus::MetricFamily> Metrics::collect() {
   std::vector<prometheus::MetricFamily> collected;
   std::vector<std::pair<std::pair<size_t, size_t>, std::function<double()>>> reads;
-  std::vector<std::pair<size_t, std::function<std::vector<Reading>()>>> reads_all;
+  std::vector<std::pair<size_t, std::function<std::vector<prometheus::ClientMetric>()>>> reads_all;
   {
     const MutexLock lock(mutex_);
     for (const auto& [name, family] : families_) {
@@ -179,7 +218,7 @@ std::vector<prometheus::MetricFamily> Metrics::collect() {
         out.metric.back().label = label_list(labels);
       }
       for (const auto& [labels, store] : family.fine) {
-        out.metric.push_back(fine_metric(store.handle(), *family.fine_cells));
+        out.metric.push_back(metric_of(store.handle().snapshot()));
         out.metric.back().label = label_list(labels);
       }
       for (const auto& [labels, read] : family.reads) {
@@ -199,11 +238,7 @@ std::vector<prometheus::MetricFamily> Metrics::collect() {
     }
   }
   for (const auto& [place, read] : reads_all) {
-    for (const Reading& reading : read()) {
-      prometheus::ClientMetric& metric = collected[place].metric.emplace_back();
-      metric.label = label_list(reading.labels);
-      metric.gauge.value = reading.value;
-    }
+    std::ranges::move(read(), std::back_inserter(collected[place].metric));
   }
   return collected;
 }

@@ -106,6 +106,14 @@ class Metrics {
   /// thread that calls text() and without our locks.
   void read_gauges(const std::string& name, const std::string& help,
                    std::function<std::vector<Reading>()> read);
+  void read_counters(const std::string& name, const std::string& help,
+                     std::function<std::vector<Reading>()> read);
+  struct HistogramReading {
+    Labels labels;
+    FineHistogram::Snapshot value;
+  };
+  void read_histograms(const std::string& name, const std::string& help,
+                       std::function<std::vector<HistogramReading>()> read);
 
   /// Runs `update` before each collection, on the thread that calls text(), to set gauges.
   void before_collect(std::function<void()> update);
@@ -118,7 +126,8 @@ class Metrics {
     std::array<std::array<Counter::Cell, Counter::kCellsPerPart>, kShards> parts{};
   };
   /// All metrics of one name. `reads`: of read_gauge() and read_counter(); `read_all`: of
-  /// read_gauges(); `fine`: of fine_histogram(); `cells`: of the rest.
+  /// read_gauges(), read_counters() and read_histograms(); `fine`: of fine_histogram(); `cells`: of
+  /// the rest.
   struct Family {
     std::string help;
     std::vector<uint64_t> bounds;  // histograms only
@@ -128,7 +137,7 @@ class Metrics {
     std::unique_ptr<const FineCells> fine_cells;
     std::map<Labels, FineHistogram::Store> fine;
     std::map<Labels, std::function<double()>> reads;
-    std::function<std::vector<Reading>()> read_all;
+    std::function<std::vector<prometheus::ClientMetric>()> read_all;
   };
 
   [[nodiscard]] Family& family(const std::string& name, const std::string& help,

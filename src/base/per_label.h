@@ -33,14 +33,16 @@ class PerLabel {
 
   [[nodiscard]] T& of(std::string_view value) {
     const size_t hash = std::hash<std::string_view>()(value);
-    for (size_t i = 0; i < kSlots; ++i) {
-      const Entry* entry = slots_[(hash + i) % kSlots].load(std::memory_order_acquire);
-      if (entry == nullptr) break;
-      if (entry->value == value) return *entry->handles;
-    }
+    if (T* const found = find(value, hash)) return *found;
     if (full_.load(std::memory_order_acquire)) return *other_->handles;
     return add(value, hash);
   }
+
+  /// The value's own set; null: the value has none.
+  [[nodiscard]] T* known(std::string_view value) const {
+    return find(value, std::hash<std::string_view>()(value));
+  }
+  [[nodiscard]] T& other() { return *other_->handles; }
 
   /// Visits all sets, that of `other` too.
   template <typename Visit>
@@ -60,6 +62,15 @@ class PerLabel {
     const std::string value;
     const std::unique_ptr<T> handles;
   };
+
+  [[nodiscard]] T* find(std::string_view value, size_t hash) const {
+    for (size_t i = 0; i < kSlots; ++i) {
+      const Entry* entry = slots_[(hash + i) % kSlots].load(std::memory_order_acquire);
+      if (entry == nullptr) break;
+      if (entry->value == value) return entry->handles.get();
+    }
+    return nullptr;
+  }
 
   [[gnu::noinline]] T& add(std::string_view value, size_t hash) {
     const MutexLock lock(mutex_);

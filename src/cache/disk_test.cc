@@ -68,6 +68,7 @@ TEST_F(DiskTest, WhatCameInIsReadBackWithoutTheOrigin) {
   const Got got = read(spec("o"), {0, kPageBytes + 70'001}).get();
   expect_whole(got, {0, kPageBytes + 70'001});
   EXPECT_GT(got.first_cached_at, 0);
+  EXPECT_EQ(got.tier, Tier::kDisk);
   EXPECT_EQ(got.first_bucket, "b");
   EXPECT_EQ(got.size, kPageBytes + 70'001);
   EXPECT_EQ(origin_.asked().size(), 2u);
@@ -83,7 +84,9 @@ TEST_F(DiskTest, AReadTakesTheBlocksItNeedsFromDiskAndInMemory) {
   settle();
   EXPECT_EQ(device_.bytes_read() - before, store::kDiskBlockBytes);
   EXPECT_EQ(memory_.used_bytes(), store::kDiskBlockBytes);
-  expect_whole(read(spec("o"), range).get(), range);
+  const Got again = read(spec("o"), range).get();
+  expect_whole(again, range);
+  EXPECT_EQ(again.tier, Tier::kMemory);
   EXPECT_EQ(device_.bytes_read() - before, store::kDiskBlockBytes) << "the block is in memory now";
   EXPECT_EQ(cache_metrics_.of("k").cache_hit_memory.total(), 1u);
 }

@@ -374,11 +374,11 @@ rt::Task<Result<void>> RangeReader::wait(std::stop_token client_left) {
   }
 }
 
-/// Loads the piece with the byte at the position, and waits for the load's end. Success: look
-/// again.
+/// Loads the piece at the position, and waits for the load's end. Success: look again.
 rt::Task<Result<void>> RangeReader::wait_piece(Slot& held, std::stop_token client_left) {
   if (held.tries >= kTriesMax) co_return evicted_again();
   const DiskReads::Load load = window_.load(position_);
+  if (position_ == range().begin) waited_for_disk_ = true;
   rt::Until until(MonoTime::max(), std::move(client_left));
   Result<void> waited = co_await held.page->wait_piece(worker_, load.piece, std::move(until));
   if (!waited) co_return waited;

@@ -11,6 +11,7 @@
 #include "base/byte_range.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/tier.h"
 #include "base/version_set.h"
 #include "cache/cache.h"
 #include "cache/condition.h"
@@ -85,6 +86,11 @@ class RangeReader {
   /// The range that will be read: the range asked for, cut at the object's end.
   [[nodiscard]] ByteRange range() const { return window_.range(); }
   [[nodiscard]] bool hit() const { return first_cached_at_ != 0; }
+  /// The source of the first byte; final once the first byte is readable.
+  [[nodiscard]] Tier tier() const {
+    if (!hit()) return Tier::kMiss;
+    return waited_for_disk_ ? Tier::kDisk : Tier::kMemory;
+  }
   /// When the first page came into the cache, in Unix seconds; 0: fetched by this request, or by a
   /// fill that it joined.
   [[nodiscard]] int64_t first_cached_at() const { return first_cached_at_; }
@@ -179,6 +185,7 @@ class RangeReader {
   PageWindow window_;
   uint32_t entered_end_;  // pages before this have their status
   bool pinned_ = false;
+  bool waited_for_disk_ = false;  // for the first byte
   Verdict verdict_ = Verdict::kHolds;
   bool keep_statuses_ = false;
   int64_t first_cached_at_ = 0;

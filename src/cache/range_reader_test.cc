@@ -28,12 +28,14 @@ TEST_F(RangeReaderTest, MissThenHit) {
   const Got miss = read(spec("o"), {10, 1000}).get();
   expect_whole(miss, {10, 1000});
   EXPECT_EQ(miss.first_cached_at, 0);
+  EXPECT_EQ(miss.tier, Tier::kMiss);
   EXPECT_EQ(miss.first_bucket, "b");
   EXPECT_EQ(miss.size, 40 * kMiB);
   settle();
   const Got hit = read(spec("o"), {0, kPageBytes}).get();
   expect_whole(hit, {0, kPageBytes});
   EXPECT_GT(hit.first_cached_at, 0);
+  EXPECT_EQ(hit.tier, Tier::kMemory);
   EXPECT_EQ(origin_.asked().size(), 1u);
 }
 
@@ -113,6 +115,7 @@ TEST_F(RangeReaderTest, AJoinerGetsAtOnceWhatIsThere) {
   expect_whole(joined, {5 * kMiB, 6 * kMiB});
   half_is_held = false;
   EXPECT_EQ(joined.first_cached_at, 0);
+  EXPECT_EQ(joined.tier, Tier::kMiss);
   expect_whole(first.get(), {0, kPageBytes});
   EXPECT_EQ(origin_.asked().size(), 1u);
 }

@@ -136,9 +136,11 @@ rt::Task<Result<Admission>> Admissions::admit(rt::Worker& worker, std::string bu
   std::optional<Refused> refused = enqueue(waiting, account, patience);
   if (!refused) {
     let_in();  // bytes may have been given back before enqueue()
-    const MonoTime deadline = clock_.mono() + config_.timeout;
+    const MonoTime began = clock_.mono();
+    const MonoTime deadline = began + config_.timeout;
     std::move_only_function<bool()> leave = [this, &waiting] { return withdraw(waiting); };
     const bool admitted = co_await waiting.wait_until(worker.timers(), deadline, std::move(leave));
+    if (config_.waits) config_.waits.observe(clock_.mono() - began);
     if (admitted) co_return Admission(*this, *waiting.client, waiting.needed);
     refused = Refused(Refusal::kTimeout);
   }

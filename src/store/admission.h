@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fine_histogram.h"
 #include "base/mutex.h"
 #include "base/service_rate.h"
 #include "rt/waiter.h"
@@ -29,6 +30,7 @@ struct AdmissionsConfig {
   size_t waiting_per_bucket_max = 4'096;     ///< requests that wait; more are refused at once
   size_t waiting_max = 16'384;               ///< the same, of all buckets
   bool forecasts = true;                     ///< whether a forecast may refuse a request
+  FineHistogram waits{};                     ///< of requests that wait, in vain or not; or none
 };
 
 /// Admits requests for memory, so that all together stay under a limit. Buckets share the limit: a

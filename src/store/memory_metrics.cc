@@ -9,6 +9,16 @@ double to_double(std::integral auto number) { return static_cast<double>(number)
 
 }  // namespace
 
+MemoryTierConfig with_metrics(MemoryTierConfig config, Metrics& metrics) {
+  const auto waits = [&metrics](const char* place) {
+    return metrics.fine_histogram("cachey_memory_wait_seconds",
+                                  "How long requests waited for memory, of those that had to",
+                                  latency_bounds(), {{"place", place}}, FineHistogram::Parts::kOne);
+  };
+  config.waits = {waits("fill"), waits("page"), waits("disk_read"), waits("allocation")};
+  return config;
+}
+
 void add_memory_metrics(Metrics& metrics, const MemoryTier& memory) {
   const MemoryTierStats& stats = memory.stats();
   metrics.read_gauge("cachey_memory_limit_bytes", "The memory budget",

@@ -15,8 +15,10 @@ constexpr std::chrono::milliseconds kAllocationPoll{10};  // between two tries t
 constexpr size_t kStepsAtOnce = 4;   // of an allocation, before others of its worker run
 constexpr size_t kUncommitsMax = 4;  // slabs given back to the system in one step
 
-AdmissionsConfig admissions_config(const MemoryTierConfig& config, bool forecasts = true) {
-  return {config.admission_timeout, config.waiting_per_bucket_max, config.waiting_max, forecasts};
+AdmissionsConfig admissions_config(const MemoryTierConfig& config, const FineHistogram& waits,
+                                   bool forecasts = true) {
+  return {config.admission_timeout, config.waiting_per_bucket_max, config.waiting_max, forecasts,
+          waits};
 }
 
 }  // namespace
@@ -26,12 +28,13 @@ MemoryTier::MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> 
     : config_(config),
       clock_(clock),
       starts_(
-          admissions_config(config), [this] { return starts_limit(); }, clock),
+          admissions_config(config, config.waits.starts), [this] { return starts_limit(); }, clock),
       bodies_(
-          admissions_config(config), [this] { return bodies_limit(); }, clock),
+          admissions_config(config, config.waits.bodies), [this] { return bodies_limit(); }, clock),
       pieces_(
           // A piece that is not loaded now costs a GET: it waits as long as it may.
-          admissions_config(config, false), [this] { return pieces_limit(); }, clock),
+          admissions_config(config, config.waits.pieces, false), [this] { return pieces_limit(); },
+          clock),
       residents_(config.limit_bytes, std::move(policy), config.reader_patience) {}
 
 MemoryTier::~MemoryTier() = default;
@@ -75,8 +78,12 @@ rt::Task<Result<void>> MemoryTier::allocate(rt::Worker& worker, Evictable& page,
             };
     const Step step = run(allocate_step);
     if (lacks_ahead) worker.tasks().spawn(keep_ahead(worker));
+    const bool ends = step == Step::kDone || waited > config_.admission_timeout;
+    if (ends && allocation.waited && config_.waits.allocations) {
+      config_.waits.allocations.observe(clock_.mono() - start);
+    }
     if (step == Step::kDone) co_return Result<void>();
-    if (waited > config_.admission_timeout) break;
+    if (ends) break;
     if (step == Step::kNone) co_await worker.timers().sleep(kAllocationPoll);
     if (steps % kStepsAtOnce == 0) co_await rt::asio::post(worker.executor(), rt::kAwait);
   }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fine_histogram.h"
 #include "base/mutex.h"
 #include "base/watched_mutex.h"
 #include "rt/worker.h"
@@ -21,6 +22,14 @@
 
 namespace cachey::store {
 
+/// How long requests waited for memory, of those that had to; or no histograms.
+struct MemoryWaits {
+  FineHistogram starts;       ///< for the admission of a fill
+  FineHistogram bodies;       ///< for the admission of a page's bytes
+  FineHistogram pieces;       ///< for the admission of a piece of a page on disk
+  FineHistogram allocations;  ///< admitted, for memory that nobody reads
+};
+
 struct MemoryTierConfig {
   uint64_t limit_bytes = 4 * kGiB;  ///< pages, fills and their bookkeeping together
   /// Of the limit, for pages on their way from the store, at most; 0: what starts and pieces leave.
@@ -29,6 +38,7 @@ struct MemoryTierConfig {
   std::chrono::milliseconds reader_patience{1'000};    ///< a reader that makes no progress is stuck
   size_t waiting_per_bucket_max = 4'096;  ///< requests for admission; more fail at once
   size_t waiting_max = 16'384;            ///< the same, of all buckets
+  MemoryWaits waits{};
 };
 
 /// Counts of the tier; read at any time, from any thread.

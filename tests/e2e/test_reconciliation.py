@@ -80,9 +80,14 @@ def test_every_counter_is_exact(s3_server, origin, kind):
     assert change.of("cachey_first_chunk_latency_seconds_count", kind=kind, hit="0") == 3
     assert change.of("cachey_first_chunk_latency_seconds_count", kind=kind, hit="1") == 21
     assert change.of("cachey_download_latency_seconds_count", kind=kind) == 5
+    for histogram in ("first_byte", "request"):
+        by_tier = [change.of(f"cachey_{histogram}_seconds_count", tier=tier) for tier in ("memory", "disk", "miss")]
+        assert by_tier == [21, 0, 3]
     # Agreement with the origin's own log.
     received = sum(record.body_bytes for record in log if record.status == 206)
     assert change.of("cachey_origin_requests_total") == len(log) == 5 + 2 + 1 + 1  # the 416 asks by HeadObject
+    assert change.by("cachey_bucket_attempts_total", "outcome", bucket=kind) == {"ok": 6, "not_found": 1, "throttled": 2}
+    assert change.of("cachey_bucket_first_byte_seconds_count", bucket=kind) == 6 + 1
     assert change.of("cachey_origin_retries_total") == 2 and change.of("cachey_origin_throttled_total") == 2
     assert change.of("cachey_ingress_bytes_total") == received == 300 * KIB + 2 * PAGE + 5 + 1000
     assert change.of("cachey_origin_bytes_total") > received

@@ -83,7 +83,7 @@ rt::Task<void> Fetch::answer_any(rt::Worker& worker, const net::Request& request
     question.learn(reader.shared_source());
     if (question.must_look || question.place() != reader.range()) continue;
     answer.whole = question.asked.form == Form::kWhole;
-    co_await send(answer);
+    co_await send(question, answer);
     co_return;
   }
   co_await refuse(question, Error(ErrorKind::kChanged, "the object changes while it is read"));
@@ -138,7 +138,7 @@ rt::Task<void> Fetch::answer_without_bytes(const Question& question) {
   }
 }
 
-rt::Task<void> Fetch::send(Answer& answer) {
+rt::Task<void> Fetch::send(const Question& question, Answer& answer) {
   const ByteRange range = answer.reader.range();
   answer.metrics.asked(range.size(), answer.reader.spec()->page_size.pages_of(range));
   if (answer.trailers) answer.reader.keep_statuses();
@@ -146,7 +146,8 @@ rt::Task<void> Fetch::send(Answer& answer) {
   if (answer.method != net::Method::kHead) {
     ObjectBody body{answer.reader, answer.writer, egress_, cache_.clock()};
     const bool sent = co_await send_body(body);
-    count_body(answer, body, sent);
+    const Tier tier = question.looked ? Tier::kMiss : answer.reader.tier();
+    count_body(answer, body, sent, question.began, tier);
     if (!sent) co_return;
   }
   co_await finish(answer);

@@ -211,18 +211,16 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
   if (!head) {
     ObjectBody body{reader, writer, egress_, cache_.clock()};
     const bool sent = co_await send_body(body);
-    count_body(answer, body, sent);
+    count_body(answer, body, sent, reader.began(), reader.tier());
     if (!sent) co_return;
   }
   co_await finish(answer);
 }
 
 /// The body is whole, or broke off.
-void Fetch::count_body(const Answer& answer, const ObjectBody& body, bool sent) {
-  if (body.first_bytes) {
-    answer.metrics.first_chunk(*body.first_bytes - answer.reader.began(),
-                               cache_status_of(answer.reader));
-  }
+void Fetch::count_body(const Answer& answer, const ObjectBody& body, bool sent, MonoTime began,
+                       Tier tier) {
+  answer.metrics.body_ended(body.times, sent, began, answer.reader.hit(), tier);
   if (sent) return;
   if (body.failure) {
     answer.metrics.failed(answer.method, KindFetchMetrics::Stage::kLater, body.failure->kind());

@@ -75,14 +75,15 @@ class Fetch final : public RouteHandler {
                                                     Result<void>& opened);
   [[nodiscard]] rt::Task<void> answer_past_end(rt::Worker& worker, const Answer& answer,
                                                const cache::Condition& condition, Error past_end);
-  [[nodiscard]] rt::Task<void> send(Answer& answer);
+  [[nodiscard]] rt::Task<void> send(const Question& question, Answer& answer);
   enum class Warm : uint8_t { kNo, kYes };
   [[nodiscard]] static rt::Task<void> answer_without_body(Exchange exchange, unsigned status,
                                                           ObjectInfo version,
                                                           Warm warm = Warm::kNo);
   [[nodiscard]] static rt::Task<void> refuse(Exchange exchange, Error error);
   static void start_response(const Answer& answer);
-  static void count_body(const Answer& answer, const ObjectBody& body, bool sent);
+  static void count_body(const Answer& answer, const ObjectBody& body, bool sent, MonoTime began,
+                         Tier tier);
   [[nodiscard]] static rt::Task<void> finish(Answer& answer);
   static void count_end(const Exchange& exchange, bool sent);
 

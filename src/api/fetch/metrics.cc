@@ -23,6 +23,7 @@ const std::vector<uint64_t> kEntryBounds = {1, 2, 4};
 KindFetchMetrics::KindFetchMetrics(Metrics& metrics, std::string kind)
     : metrics_(metrics),
       kind_(std::move(kind)),
+      bodies_(metrics),
       bytes_(metrics.histogram("cachey_fetch_request_bytes", "Bytes that a fetch asks for",
                                kByteBounds, 1, {{"kind", kind_}})),
       entries_(metrics.histogram("cachey_fetch_request_entries",

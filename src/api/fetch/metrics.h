@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "api/body_metrics.h"
+#include "api/body_times.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/metrics.h"
@@ -32,9 +34,13 @@ class KindFetchMetrics {
     bytes_.observe(bytes);
     entries_.observe(entries);
   }
-  void first_chunk(std::chrono::nanoseconds after, net::CacheStatus status) {
-    first_chunk_[status == net::CacheStatus::kHit ? 1 : 0].observe(
-        static_cast<uint64_t>(after.count()));
+  /// A body of a request whose head came at `began` has ended. `sent`: all of it. `hit`: the first
+  /// page was in the cache. `tier`: see BodyMetrics.
+  void body_ended(const BodyTimes& body, bool sent, MonoTime began, bool hit, Tier tier) {
+    if (!body.has_begun()) return;
+    const std::chrono::nanoseconds after = body.first - began;
+    first_chunk_[hit ? 1 : 0].observe(static_cast<uint64_t>(after.count()));
+    bodies_.ended(body, sent, began, tier);
   }
   void succeeded(net::Method method) { succeeded_[method_index(method)].add(); }
 
@@ -60,6 +66,7 @@ class KindFetchMetrics {
 
   Metrics& metrics_;
   const std::string kind_;
+  const BodyMetrics bodies_;
   const Histogram bytes_;
   const Histogram entries_;
   std::array<Counter, kMethods> started_;

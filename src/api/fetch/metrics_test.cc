@@ -38,11 +38,14 @@ TEST(FetchMetrics, BucketsAreThePublishedOnes) {
   FetchMetrics fetches(metrics, 10);
   KindFetchMetrics& kind = fetches.of("k");
   kind.asked(256 * 1024, 1);
-  kind.first_chunk(std::chrono::microseconds(1000), net::CacheStatus::kHit);
+  const MonoTime began{std::chrono::hours(1)};
+  const MonoTime ended = began + std::chrono::microseconds(1000);
+  kind.body_ended({ended, ended}, true, began, true, Tier::kMemory);
   const std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr("cachey_fetch_request_bytes_bucket{kind=\"k\",le=\"262144\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("_bytes_bucket{kind=\"k\",le=\"16777216\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("_entries_bucket{kind=\"k\",le=\"4\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("latency_seconds_bucket{hit=\"1\",kind=\"k\",le=\"0.0001\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("latency_seconds_bucket{hit=\"1\",kind=\"k\",le=\"0.00025\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("latency_seconds_bucket{hit=\"1\",kind=\"k\",le=\"0.001\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("latency_seconds_bucket{hit=\"0\",kind=\"k\",le=\"60\"} 0\n"));

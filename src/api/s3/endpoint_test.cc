@@ -30,6 +30,19 @@ TEST(Endpoint, WordsAndOutcomesAreCounted) {
   }
 }
 
+TEST(Endpoint, AnAnswerThatWaitsForAQuestionIsNoHitInTheTimes) {
+  World world;
+  (void)world.ask();
+  (void)world.ask();
+  world.pass(std::chrono::seconds(1));
+  EXPECT_EQ(world.ask({{"cache-control", "no-cache"}}).fields["X-Cache"], "REVALIDATED");
+  const BodyMetrics bodies(world.all_metrics());
+  for (const auto& [tier, count] : {std::pair{Tier::kMemory, 1}, {Tier::kMiss, 2}}) {
+    EXPECT_EQ(bodies.first_byte(tier).snapshot().count(), count) << to_string(tier);
+    EXPECT_EQ(bodies.request(tier).snapshot().count(), count) << to_string(tier);
+  }
+}
+
 TEST(Endpoint, RefusesWhatItDoesNotServe) {
   World world;
   const auto status = [&world](net::Method method, std::string_view target,

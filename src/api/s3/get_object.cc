@@ -243,7 +243,7 @@ rt::Task<void> GetObject::send(Answer& answer, Judged judged) {
   if (answer.wants_bytes(judged)) {
     ObjectBody body{*answer.reader, answer.writer, egress_, cache_.clock()};
     const bool sent = co_await send_body(body);
-    count_body(answer, body);
+    count_body(answer, body, sent);
     if (!sent) co_return;
   }
   const C0StatusTrailers trailers =
@@ -282,8 +282,8 @@ void GetObject::start(Answer& answer, const Judged& judged) {
 }
 
 /// The body is whole, or broke off.
-void GetObject::count_body(const Answer& answer, const ObjectBody& body) const {
-  if (body.first_bytes) metrics_.first_bytes(answer.word, *body.first_bytes - answer.began);
+void GetObject::count_body(const Answer& answer, const ObjectBody& body, bool sent) const {
+  metrics_.body_ended(answer.word, body.times, sent, answer.began, answer.reader->tier());
   if (answer.reader->at_end()) return;
   metrics_.ended(answer.question.operation, body.failure ? Ended::kBrokenOff : Ended::kClientLeft);
 }

@@ -69,7 +69,7 @@ class GetObject {
   [[nodiscard]] rt::Task<void> send(Answer& answer, Judged judged);
   [[nodiscard]] rt::Task<void> send_other(Answer& answer, Judged judged);
   void start(Answer& answer, const Judged& judged);
-  void count_body(const Answer& answer, const ObjectBody& body) const;
+  void count_body(const Answer& answer, const ObjectBody& body, bool sent) const;
   [[nodiscard]] rt::Task<void> pass(Answer& answer);
   [[nodiscard]] rt::Task<void> fail(Answer& answer, Error error);
   [[nodiscard]] rt::Task<void> refuse(Answer& answer, Refusal refusal);

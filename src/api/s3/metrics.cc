@@ -44,7 +44,7 @@ std::string_view to_string(CacheWord word) {
   return "PASS";
 }
 
-EndpointMetrics::EndpointMetrics(Metrics& metrics) : metrics_(metrics) {
+EndpointMetrics::EndpointMetrics(Metrics& metrics) : metrics_(metrics), bodies_(metrics) {
   add_revalidations();
   for (size_t operation = 0; operation < kOperations; ++operation) {
     if (!is_served(static_cast<Operation>(operation))) continue;

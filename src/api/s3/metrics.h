@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "api/body_metrics.h"
+#include "api/body_times.h"
 #include "api/s3/operation.h"
 #include "base/metrics.h"
 
@@ -57,16 +59,28 @@ class EndpointMetrics {
   void revalidated(Revalidation outcome) const {
     revalidations_[static_cast<size_t>(outcome)].add();
   }
-  /// The first bytes of a body left so long after the request.
-  void first_bytes(CacheWord word, std::chrono::nanoseconds after) const {
-    first_bytes_[static_cast<size_t>(word)].observe(static_cast<uint64_t>(after.count()));
+  /// The first bytes of an answer of the store left so long after the request.
+  void passed_first_bytes(std::chrono::nanoseconds after) const {
+    first_bytes(CacheWord::kPass, after);
+  }
+  /// An object's body has ended, of a request whose head came at `began`. `sent`: all of it. An
+  /// answer that waited for a question to the store is no hit, whatever `tier` its bytes are from.
+  void body_ended(CacheWord word, const BodyTimes& body, bool sent, MonoTime began,
+                  Tier tier) const {
+    if (!body.has_begun()) return;
+    first_bytes(word, body.first - began);
+    bodies_.ended(body, sent, began, word == CacheWord::kHit ? tier : Tier::kMiss);
   }
 
  private:
   void add_revalidations();
+  void first_bytes(CacheWord word, std::chrono::nanoseconds after) const {
+    first_bytes_[static_cast<size_t>(word)].observe(static_cast<uint64_t>(after.count()));
+  }
   [[nodiscard]] Counter requests(Operation operation, std::string_view outcome);
 
   Metrics& metrics_;
+  const BodyMetrics bodies_;
   std::array<std::array<Counter, kEndings>, kOperations> ended_;
   std::array<Counter, kCacheWords> words_;
   std::array<Counter, kRevalidations> revalidations_;

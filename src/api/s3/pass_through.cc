@@ -263,8 +263,7 @@ rt::Task<bool> PassThrough::send_piece(Passing& passing, std::string_view piece)
     const std::array parts = {iovec{const_cast<char*>(piece.data()), piece.size()}};
     const size_t taken = passing.writer.offer(parts);
     egress_.add(taken);
-    if (passing.taken == 0 && taken > 0)
-      metrics_.first_bytes(CacheWord::kPass, clock_.mono() - passing.began);
+    if (passing.taken == 0 && taken > 0) metrics_.passed_first_bytes(clock_.mono() - passing.began);
     passing.taken += taken;
     piece.remove_prefix(taken);
     if (taken > 0) continue;

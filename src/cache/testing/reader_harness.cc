@@ -83,6 +83,7 @@ rt::Task<void> ReaderHarness::client(rt::Worker& worker, FetchSpecPtr of, ByteRa
       got.range = reader.range();
       got.size = reader.source().info.size;
       got.first_cached_at = reader.first_cached_at();
+      got.tier = reader.tier();
       got.first_bucket = reader.source().bucket;
       if (use == RangeReader::Use::kBody) co_await take_body(reader, seed, got);
     } else {

@@ -23,6 +23,7 @@ struct Got {
   ByteRange range;
   uint64_t size = 0;
   int64_t first_cached_at = 0;
+  Tier tier = Tier::kMiss;
   std::string first_bucket;
   size_t later_pages = 0;
   uint64_t bytes = 0;

@@ -28,9 +28,20 @@ Gate::Gate(const GateLimits& limits, const Clock& clock, Metrics& metrics)
       refused_(metrics.counter("cachey_origin_turns_refused_total",
                                "Requests whose turn at their bucket did not come")),
       refused_by_{refusals(metrics, "too_many"), refusals(metrics, "forecast"),
-                  refusals(metrics, "timeout")} {
+                  refusals(metrics, "timeout")},
+      waits_(metrics.fine_histogram("cachey_turn_wait_seconds",
+                                    "How long misses waited for a turn, of those that had to",
+                                    latency_bounds(), {}, FineHistogram::Parts::kOne)) {
   metrics.read_gauge("cachey_origin_requests_waiting", "Requests that wait for a turn",
                      [this] { return static_cast<double>(waiting_.load()); });
+  metrics.read_gauges("cachey_bucket_requests_waiting",
+                      "Requests that wait for a turn at their bucket", [this] {
+                        std::vector<Metrics::Reading> readings;
+                        for (const auto& [bucket, waiting] : waiting_by_bucket(kBucketsShown)) {
+                          readings.push_back({{{"bucket", bucket}}, static_cast<double>(waiting)});
+                        }
+                        return readings;
+                      });
 }
 
 void Gate::wake(const Woken& woken) {
@@ -247,7 +258,8 @@ bool Gate::leave_queue(Bucket& bucket, QueuedRequest& queued) {
 rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, MonoTime deadline) {
   QueuedRequest queued(std::string(), request.priority, request.stage);
   Joined joined = enqueue(request, queued, deadline);
-  Attendance attendance(request.audience, clock_.mono());
+  const MonoTime began = clock_.mono();
+  Attendance attendance(request.audience, began);
   bool is_over = false;
   while (joined.bucket != nullptr) {
     rt::Waiter waiter(worker.executor());
@@ -265,6 +277,9 @@ rt::Task<Result<Gate::Pass>> Gate::enter(rt::Worker& worker, Request request, Mo
     const bool ends = is_over || clock_.mono() >= deadline;
     const bool left = !granted && ends && leave_queue(*joined.bucket, queued);
     if (left) joined = {.refusal = is_over ? Refusal::kNobodyWaits : Refusal::kTimeout};
+  }
+  if (queued.waited && request.priority.urgency() == Urgency::kDemand) {
+    waits_.observe(clock_.mono() - began);
   }
   if (joined.bucket == nullptr) co_return std::unexpected(refused(request, joined));
   Pass pass({this, std::string(request.kind), std::string(request.client), request.stage},
@@ -315,6 +330,23 @@ void Gate::promote_wanted() {
     }
   }
   wake(woken);
+}
+
+std::vector<std::pair<std::string, size_t>> Gate::waiting_by_bucket(size_t most) const {
+  std::vector<std::pair<std::string, size_t>> waiting;
+  const auto show = [&waiting](const std::string& name, const Memory& /*memory*/) {
+    waiting.emplace_back(name, 0);
+  };
+  const MutexLock lock(mutex_);
+  proven_buckets_.visit_newest(most, show);
+  size_t others = waiting_;
+  for (auto& [name, count] : waiting) {
+    const auto found = buckets_.find(name);
+    if (found != buckets_.end()) count = found->second.queue.size();
+    others -= std::min(others, count);
+  }
+  waiting.emplace_back("other", others);
+  return waiting;
 }
 
 size_t Gate::buckets() const {

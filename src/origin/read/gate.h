@@ -69,6 +69,8 @@ class Gate {
   /// many as are left for others, so that a bucket that hangs leaves room for a bucket that has not
   /// been asked yet (a dynamic threshold, as in store::Admissions, with an alpha of 1).
   static constexpr uint32_t kUnprovenRequests = 256;
+  /// Buckets with a gauge of their own: those proven ones that were used last.
+  static constexpr size_t kBucketsShown = 100;
   /// Of proven buckets, and of proven kinds.
   static constexpr AgedMapLimits kNamesKept{.entries = 1000, .key_bytes = 128 * kKiB};
 
@@ -167,6 +169,10 @@ class Gate {
   /// Requests that wait for a turn now, and those that were refused since the start.
   [[nodiscard]] size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
   [[nodiscard]] uint64_t turns_refused() const { return refused_.total(); }
+  /// How many requests of each bucket wait, of the at most `most` proven buckets used last; and of
+  /// all others together, as `other`.
+  [[nodiscard]] std::vector<std::pair<std::string, size_t>> waiting_by_bucket(size_t most) const
+      EXCLUDES(mutex_);
 
   /// Buckets with requests, and names that are remembered.
   [[nodiscard]] size_t buckets() const EXCLUDES(mutex_);
@@ -253,6 +259,7 @@ class Gate {
   const Clock& clock_;
   const Counter refused_;
   const std::array<Counter, 3> refused_by_;  // by Refusal
+  const FineHistogram waits_;                // of demand that waits, in vain or not
   std::atomic<size_t> waiting_{0};           // in all queues, demand and speculation
   std::atomic<size_t> speculation_waiting_{0};
   mutable Mutex mutex_;

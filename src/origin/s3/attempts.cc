@@ -96,6 +96,7 @@ ConnectOptions Attempts::connect_options(MonoTime deadline) const {
 /// If a reused connection had died, sends again on a new one: the server has not answered, and very
 /// likely has not seen the request.
 rt::Task<Attempt<Answered>> Attempts::send(KeepLines lines) {
+  count_attempt();
   Answered answered;
   answered.deadline = deadline_;
   if (limits_.attempt_timeout)
@@ -111,19 +112,49 @@ rt::Task<Attempt<Answered>> Attempts::send(KeepLines lines) {
   ConnectOptions options = connect_options(deadline);
   while (true) {
     Attempt<ConnectionPool::Lease> lease = co_await state.pool->acquire(operation_.server, options);
-    if (!lease) co_return std::unexpected(std::move(lease.error()));
+    if (!lease) {
+      take_failure(lease.error().error, AttemptOutcome::kConnect, AttemptOutcome::kConnect);
+      co_return std::unexpected(std::move(lease.error()));
+    }
     answered.exchange = std::make_unique<HttpExchange>(worker_, std::move(*lease), body_limits());
     count(client_.counters->requests);
     answered.sent_at = now();
     Attempt<ResponseHead> head = co_await answered.exchange->start(text, deadline, body, lines);
     if (head) {
       answered.head = std::move(*head);
+      take_head(answered);
       co_return std::move(answered);
     }
-    if (!answered.exchange->died_unanswered()) co_return std::unexpected(std::move(head.error()));
+    if (!answered.exchange->died_unanswered()) {
+      take_failure(head.error().error, AttemptOutcome::kTimeout, AttemptOutcome::kBroken);
+      co_return std::unexpected(std::move(head.error()));
+    }
     count(client_.counters->resends);
     options.fresh = true;
   }
+}
+
+/// The attempt ended without a head: with `late` if there was none in time, else with `other`. The
+/// end says nothing about the store if we or the client's own haste made it.
+void Attempts::take_failure(const Error& error, AttemptOutcome late, AttemptOutcome other) {
+  const ErrorKind kind = error.kind();
+  if (kind == ErrorKind::kCancelled || kind == ErrorKind::kOverloaded) return;
+  if (kind == ErrorKind::kTimeout && impatient_) return;
+  to_head_.reset();
+  outcome_ = kind == ErrorKind::kTimeout ? late : other;
+}
+
+void Attempts::take_head(const Answered& answered) {
+  outcome_ = outcome_of_status(answered.head.status);
+  to_head_ = now() - answered.sent_at;
+}
+
+/// Call when an attempt has ended. Does nothing if the attempt is counted already.
+void Attempts::count_attempt() {
+  if (!outcome_) return;
+  if (is_failure(*outcome_)) to_head_.reset();
+  client_.counters->attempts.count(terms_.bucket, *outcome_, to_head_);
+  outcome_.reset();
 }
 
 /// After a transient failure a new connection may reach a healthy server. A throttling server is
@@ -140,11 +171,17 @@ rt::Task<Refused> Attempts::read_refusal(Answered& answered) {
                                                {"text", refused.text.substr(0, kErrorTextLogged)}});
   if (!refused.complete && failure.retry == Retry::kNever) failure.retry = Retry::kTransient;
   answered.exchange->finish_small_body(failure.retry != Retry::kTransient);
-  if (failure.error.kind() == ErrorKind::kThrottled) count(client_.counters->throttled);
+  if (failure.error.kind() == ErrorKind::kThrottled) {
+    count(client_.counters->throttled);
+    outcome_ = AttemptOutcome::kThrottled;
+  }
   co_return std::move(refused);
 }
 
 rt::Task<Result<void>> Attempts::recover(Failure failure) {
+  const bool unusable = failure.error.kind() == ErrorKind::kUpstream;
+  if (unusable && outcome_ == AttemptOutcome::kOk) outcome_ = AttemptOutcome::kBroken;
+  count_attempt();
   if (terms_.stop.stop_requested()) co_return std::unexpected(cancelled());
   const bool in_time = now() < deadline_;
   log_failed_attempt(terms_, failure.error, number_, may_retry(failure) && in_time);

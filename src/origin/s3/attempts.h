@@ -1,12 +1,15 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "aws/error_document.h"
 #include "origin/origin.h"
+#include "origin/s3/bucket_attempts.h"
 #include "origin/s3/client.h"
 #include "origin/s3/operation.h"
 #include "origin/s3/retry.h"
@@ -63,13 +66,22 @@ class Attempts {
   /// error: the request fails with this error.
   [[nodiscard]] rt::Task<Result<void>> recover(Failure failure);
   /// The store has given a good answer.
-  void succeeded() { client_.retry_budgets.succeeded(payer_, gain_); }
+  void succeeded() {
+    client_.retry_budgets.succeeded(payer_, gain_);
+    count_attempt();
+  }
+  /// The store has refused the question, which is an answer.
+  void refused() { count_attempt(); }
 
  private:
   [[nodiscard]] MonoTime find_deadline() const;
   [[nodiscard]] ConnectOptions connect_options(MonoTime deadline) const;
   [[nodiscard]] BodyLimits body_limits() const;
   [[nodiscard]] rt::Task<Attempt<void>> find_signer(MonoTime deadline);
+
+  void take_failure(const Error& error, AttemptOutcome late, AttemptOutcome other);
+  void take_head(const Answered& answered);
+  void count_attempt();
 
   [[nodiscard]] bool may_retry(const Failure& failure) const {
     return failure.retry != Retry::kNever && number_ < limits_.attempts_max;
@@ -89,6 +101,8 @@ class Attempts {
   uint32_t number_ = 1;  // of the current attempt
   uint32_t gain_ = RetryTokens::kFirstAttemptGain;
   std::set<Remedy> tried_;
+  std::optional<AttemptOutcome> outcome_;            // of an attempt that is not counted yet
+  std::optional<std::chrono::nanoseconds> to_head_;  // the same; nothing: no head came
 };
 
 }  // namespace cachey::origin

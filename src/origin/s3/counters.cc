@@ -37,6 +37,7 @@ void add_metrics(Metrics& metrics, const S3Counters& counters) {
   metrics.read_counter("cachey_origin_checksum_failures_total",
                        "Bodies that were not what the origin announced",
                        reader_of(counters.checksum_failures));
+  counters.attempts.add_metrics(metrics);
 }
 
 }  // namespace cachey::origin

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "origin/s3/bucket_attempts.h"
 #include "origin/transport/transport_counters.h"
 
 namespace cachey {
@@ -21,6 +22,7 @@ struct S3Counters : TransportCounters {
   std::atomic<uint64_t> region_redirects{0};  ///< gets that moved to the bucket's own region
   std::atomic<uint64_t> clock_corrections{0};  ///< corrections of the signing time
   std::atomic<uint64_t> checksum_failures{0};  ///< bodies with another sum than announced
+  BucketAttempts attempts;
 };
 
 /// Adds the metrics `cachey_origin_*` that read `counters`. `counters` must outlive every

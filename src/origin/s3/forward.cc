@@ -171,6 +171,7 @@ rt::Task<Attempt<S3Forward::Answer>> S3Forward::take_refusal(Answered answered) 
   }
   if (!is_about_question(answered.head.status, failure))
     co_return std::unexpected(std::move(failure));
+  attempts_.refused();
   if (!question_.head) answered.head.content_length = refused.text.size();
   co_return std::make_unique<S3ForwardAnswer>(std::move(answered.head), std::move(refused.text));
 }

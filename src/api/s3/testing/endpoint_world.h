@@ -97,6 +97,7 @@ class EndpointWorld {
   void pass(std::chrono::nanoseconds time) { virtual_.pass(time); }
   [[nodiscard]] MonoTime now() { return virtual_.clock().mono(); }
   [[nodiscard]] std::string metrics() { return metrics_.text(); }
+  [[nodiscard]] Metrics& all_metrics() { return metrics_; }
   [[nodiscard]] origin::FakeOrigin& origin() { return origin_; }
   /// Answers what passes the cache by.
   [[nodiscard]] FakeForwarder& forwarder() { return forwarder_; }
