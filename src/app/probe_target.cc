@@ -34,7 +34,7 @@ ProbeTarget target_of(const Options& options) {
   target.text =
       fmt::format("{}://{}:{}{}", target.url.tls ? "https" : "http",
                   origin::bracketed(target.url.host), target.url.port, target.url.base_path);
-  target.connects_only = !options.tls.client_ca_file.empty();
+  target.connects_only = !options.tls.client_ca_file.empty() || options.server.proxy_protocol;
   return target;
 }
 

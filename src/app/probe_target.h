@@ -14,7 +14,8 @@ namespace cachey::app {
 struct ProbeTarget {
   std::string text;  ///< the URL as people read it
   origin::EndpointUrl url;
-  bool connects_only = false;  ///< the server answers nobody without a certificate of its clients
+  /// The server wants a certificate of its clients, or a PROXY header of this machine's proxies.
+  bool connects_only = false;
 };
 
 /// `/readyz` at the first address of a server with these options.

@@ -29,9 +29,10 @@ TEST(ProbeTarget, FollowsWhatTheServerListensOn) {
   EXPECT_EQ(url_of({"--tls-self"}), "https://127.0.0.1:443/readyz");
 }
 
-TEST(ProbeTarget, OnlyConnectsWhereClientsNeedACertificate) {
+TEST(ProbeTarget, OnlyConnectsIfClientsNeedACertificateOrAPROXYHeader) {
   EXPECT_FALSE(target_of(*parse({"--tls-self"})).connects_only);
   EXPECT_TRUE(target_of(*parse({"--tls-self", "--tls-client-ca", "ca.pem"})).connects_only);
+  EXPECT_TRUE(target_of(*parse({"--proxy-protocol", "--trusted-proxies=::1"})).connects_only);
 }
 
 TEST(ProbeTarget, FindsTheServersWordsBehindAnInit) {

@@ -97,4 +97,10 @@ void add_process_metrics(Metrics& metrics) {
   add_heap_metrics(metrics);
 }
 
+void add_certificate_metric(Metrics& metrics, const net::tls::Contexts& tls) {
+  metrics.read_gauge("cachey_tls_certificate_not_after_seconds",
+                     "When the first certificate of the served chain expires, Unix time",
+                     [&tls] { return static_cast<double>(tls.not_after()); });
+}
+
 }  // namespace cachey::app

@@ -1,5 +1,7 @@
 #include "app/reloads.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "app/options/options.h"
@@ -40,9 +42,11 @@ Result<std::string> reload_rules(const std::string& config_file, api::s3::Endpoi
 }
 
 Result<std::string> reload_tls(net::tls::Contexts& tls) {
-  Result<void> reloaded = tls.reload();
-  if (!reloaded) return std::unexpected(std::move(reloaded.error()));
-  return std::string("certificates=new");
+  Result<net::tls::Contexts::Change> change = tls.reload();
+  if (!change) return std::unexpected(std::move(change.error()));
+  const auto word = [](bool is_new) { return is_new ? "new" : "same"; };
+  return fmt::format("certificate={} client_ca={}", word(change->certificate),
+                     word(change->authorities));
 }
 
 Result<std::string> reopen(api::AccessLog& access_log, const std::string& path) {

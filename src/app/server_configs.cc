@@ -51,6 +51,8 @@ net::ServerConfig s3api_server_config(const Options& options, net::ServerConfig 
 net::ServerConfig admin_server_config(const Options& options, net::ServerConfig data_config) {
   data_config.listen_addresses = addresses(options.admin_listen, 0);
   data_config.connections_max = kAdminConnectionsMax;
+  data_config.proxy_protocol = false;
+  if (!options.admin_tls) data_config.tls = nullptr;
   return data_config;
 }
 

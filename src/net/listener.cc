@@ -95,8 +95,9 @@ rt::Task<void> Listener::serve(std::shared_ptr<Listener> self, rt::Socket socket
     ClientSocket client(self->state_.worker.timers(), std::move(socket), self->state_.tls.get(),
                         self->state_.config.write_timeout);
     bool agreed = true;
-    if (client.tls() != nullptr) agreed = co_await self->handshake(client);
-    if (!agreed && client.tls()->got_plain_http()) {
+    if (self->expects_proxy_header(client)) agreed = co_await self->read_proxy_header(client);
+    if (agreed && client.tls() != nullptr) agreed = co_await self->handshake(client);
+    if (!agreed && client.tls() != nullptr && client.tls()->got_plain_http()) {
       client.leave_tls();
       http1::Connection connection(self->state_, client);
       self->connections_.push_back(connection);
@@ -122,14 +123,37 @@ rt::Task<void> Listener::serve(std::shared_ptr<Listener> self, rt::Socket socket
   self->coroutine_ended();
 }
 
-rt::Task<bool> Listener::handshake(ClientSocket& socket) {
-  std::chrono::nanoseconds limit = state_.config.head_timeout;
-  if (state_.draining) limit = Connection::kFirstRequestTime;
-  handshakes_.push_back(socket);
+bool Listener::expects_proxy_header(const ClientSocket& socket) const {
+  return state_.config.proxy_protocol && state_.config.trusted_proxies.contains(socket.peer());
+}
+
+/// Begins a wait of a client that has no Connection yet. Returns the wait's limit.
+std::chrono::nanoseconds Listener::begin_setup(ClientSocket& socket) {
+  setups_.push_back(socket);
   state_.awaited.begin(socket, state_.worker.timers().now());
-  const bool agreed = co_await socket.handshake(limit);
+  if (state_.draining) return Connection::kFirstRequestTime;
+  return state_.config.head_timeout;
+}
+
+void Listener::end_setup(ClientSocket& socket) {
   state_.awaited.end(socket);
-  handshakes_.erase(handshakes_.iterator_to(socket));
+  setups_.erase(setups_.iterator_to(socket));
+}
+
+rt::Task<bool> Listener::read_proxy_header(ClientSocket& socket) {
+  const IpAddress proxy = socket.peer();
+  const ClientSocket::HeaderRead read = co_await socket.read_proxy_header(begin_setup(socket));
+  end_setup(socket);
+  if (read == ClientSocket::HeaderRead::kRefused) {
+    state_.stats.proxy_headers_refused.fetch_add(1, std::memory_order_relaxed);
+    log::warn("connection closed: no valid PROXY header came", {{"proxy", proxy.to_string()}});
+  }
+  co_return read == ClientSocket::HeaderRead::kWhole;
+}
+
+rt::Task<bool> Listener::handshake(ClientSocket& socket) {
+  const bool agreed = co_await socket.handshake(begin_setup(socket));
+  end_setup(socket);
   ServerStats& stats = state_.stats;
   if (agreed) {
     stats.tls_handshakes.fetch_add(1, std::memory_order_relaxed);
@@ -190,7 +214,7 @@ void Listener::drain() {
     }
     acceptor.close(error);
   }
-  for (ClientSocket& socket : handshakes_) {
+  for (ClientSocket& socket : setups_) {
     socket.limit_reading(Connection::kFirstRequestTime);
   }
   for (Connection& connection : connections_) connection.drain();
@@ -198,11 +222,11 @@ void Listener::drain() {
 
 bool Listener::has_clients() {
   return std::ranges::any_of(connections_, [](Connection& c) { return !c.client_left(); }) ||
-         std::ranges::any_of(handshakes_, [](ClientSocket& s) { return !s.reset_by_client(); });
+         std::ranges::any_of(setups_, [](ClientSocket& s) { return !s.reset_by_client(); });
 }
 
 void Listener::break_off() {
-  for (ClientSocket& socket : handshakes_) socket.break_off();
+  for (ClientSocket& socket : setups_) socket.break_off();
   for (Connection& connection : connections_) connection.break_off();
 }
 

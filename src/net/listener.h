@@ -64,7 +64,11 @@ class Listener : public std::enable_shared_from_this<Listener> {
   [[nodiscard]] rt::Task<bool> serve_http1(ClientSocket& socket, Buffer& received);
   [[nodiscard]] rt::Task<void> serve_http2(ClientSocket& socket, Buffer received);
   static rt::Task<void> refuse(std::shared_ptr<Listener> self, rt::Socket socket);
+  [[nodiscard]] bool expects_proxy_header(const ClientSocket& socket) const;
+  [[nodiscard]] rt::Task<bool> read_proxy_header(ClientSocket& socket);
   [[nodiscard]] rt::Task<bool> handshake(ClientSocket& socket);
+  [[nodiscard]] std::chrono::nanoseconds begin_setup(ClientSocket& socket);
+  void end_setup(ClientSocket& socket);
   void count_protocol(std::optional<Protocol> protocol, std::optional<Protocol>& before);
   void admit(rt::Socket socket);
   void coroutine_ended();
@@ -72,7 +76,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   WorkerState state_;
   const Clock& clock_;
   std::vector<rt::Acceptor> acceptors_;
-  Sockets handshakes_;  // of clients that have no Connection yet
+  Sockets setups_;  // of clients that have no Connection yet
   Connections connections_;
   size_t refused_ = 0;  // connections in connections_ past the limit
   size_t running_ = 0;  // coroutines of this listener

@@ -180,9 +180,13 @@ TEST_F(TlsSessions, NewConnectionsSeeTheNewCertificateAndOldOnesGoOn) {
   const std::string first = authority_.certificate();
   TlsTestClient old(server.port, {.trusted = first});
   EXPECT_EQ(status_of(old), 206);
+  EXPECT_FALSE(its.tls->reload()->certificate);
   const TestAuthority other;
   install(other.issue());
-  ASSERT_TRUE(its.tls->reload());
+  const auto change = its.tls->reload();
+  ASSERT_TRUE(change);
+  EXPECT_TRUE(change->certificate);
+  EXPECT_FALSE(change->authorities);
   EXPECT_EQ(status_of(old), 206);
   EXPECT_EQ(status_of(server.port, {.trusted = first}), 0);
   const std::string second = other.certificate();
@@ -193,7 +197,7 @@ TEST_F(TlsSessions, AReloadThatFailsChangesNothing) {
   const ServerConfig its = config(false);
   TestServer server(its);
   files_.write("key.pem", authority_.issue().key);
-  const Result<void> reloaded = its.tls->reload();
+  const auto reloaded = its.tls->reload();
   ASSERT_FALSE(reloaded);
   EXPECT_EQ(reloaded.error().message(), "the TLS key \"" + files_.path("key.pem") +
                                             "\" does not belong to the certificate \"" +

@@ -32,6 +32,8 @@ EVERY_OPTION = {
     "port": (["8080"], "8080", "8080"),
     "admin-listen": (["127.0.0.1:9000"], "127.0.0.1:9000", '["127.0.0.1:9000"]'),
     "ui": ([], "true", "true"),
+    "trusted-proxies": (["10.0.0.0/8", "::1/128"], "10.0.0.0/8,::1", '["10.0.0.0/8", "::1/128"]'),
+    "proxy-protocol": ([], "true", "true"),
     "threads": (["3"], "3", "3"),
     "max-connections": (["77"], "77", "77"),
     "header-timeout": (["1.5"], "1.5", "1.5"),
@@ -43,6 +45,7 @@ EVERY_OPTION = {
     "tls-key": (["key.pem"], "key.pem", '"key.pem"'),
     "tls-self": ([], "true", "true"),
     "tls-client-ca": (["ca.pem"], "ca.pem", '"ca.pem"'),
+    "admin-tls": (["false"], "false", "false"),
     "auth-tokens": (["tokens"], "tokens", '"tokens"'),
     "admin-tokens": (["admins"], "admins", '"admins"'),
     "allow-bucket": (["logs-*", "m?dia"], "logs-*,m?dia", '["logs-*", "m?dia"]'),
@@ -92,7 +95,7 @@ EVERY_OPTION = {
     "access-log": (["access.log"], "access.log", '"access.log"'),
 }
 FACE = {"s3api-listen": '["127.0.0.1:9100"]', "s3api-open": "true"}
-ALONG = {**{name: {key: value for key, value in FACE.items() if key != name} for name in EVERY_OPTION if name.startswith("s3api-")}, "s3api-keys": {"s3api-listen": FACE["s3api-listen"]}, "s3api-external-host": {"s3api-listen": FACE["s3api-listen"], "s3api-keys": '"keys"'}, **{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "admin-tokens": {"admin-listen": '["127.0.0.1:9000"]'}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}, "page-size": {"kind": '["media=eu", "logs=us"]'}}
+ALONG = {**{name: {key: value for key, value in FACE.items() if key != name} for name in EVERY_OPTION if name.startswith("s3api-")}, "s3api-keys": {"s3api-listen": FACE["s3api-listen"]}, "s3api-external-host": {"s3api-listen": FACE["s3api-listen"], "s3api-keys": '"keys"'}, **{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "admin-tokens": {"admin-listen": '["127.0.0.1:9000"]'}, "admin-tls": {"admin-listen": '["127.0.0.1:9000"]'}, "proxy-protocol": {"trusted-proxies": '["::1"]'}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}, "page-size": {"kind": '["media=eu", "logs=us"]'}}
 
 
 def test_the_list_of_options_is_whole():

@@ -175,6 +175,19 @@ def test_files_that_the_arguments_name_are_mounted(name):
             assert {value, str(pathlib.Path(value).parent)} & mounted, option
 
 
+def test_probes_and_scrapes_need_no_tls_if_metrics_do_not():
+    values = {"tls": {"secretName": "n", "clientCaSecret": "c"}, "haproxy": {"clientCertSecret": "h"},
+              "metrics": {"serviceMonitor": {"enabled": True}}}
+    asked = chart.render(values)
+    assert "tcpSocket" in asked.node["livenessProbe"] and "--admin-tls=false" not in asked.node["args"]
+    plain = chart.render({**values, "metrics": {"tls": False, **values["metrics"]}})
+    assert "--admin-tls=false" in plain.node["args"]
+    for probe in ("livenessProbe", "readinessProbe"):
+        assert plain.node[probe]["httpGet"]["scheme"] == "HTTP" and plain.node[probe]["httpGet"]["port"] == "metrics"
+    endpoint = plain.find("ServiceMonitor")["spec"]["endpoints"][0]
+    assert "scheme" not in endpoint and "tlsConfig" not in endpoint
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_pods_meet_the_restricted_profile(name):
     for document in rendered(name).documents:

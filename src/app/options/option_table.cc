@@ -66,6 +66,12 @@ void add_server(Table& table, Options& o) {
                  "Serve /metrics, /stats and /ui here, and no longer beside /fetch"));
   table.add(
       one("ui", flag_value(), o.ui, "Serve the status page /ui at the addresses of --listen, too"));
+  table.add(many("trusted-proxies", ip_prefix_value(), o.trusted_proxies,
+                 "Proxies whose Forwarded or X-Forwarded-For tells the client's address: "
+                 "10.0.0.0/8, or one address"));
+  table.add(one("proxy-protocol", flag_value(), o.server.proxy_protocol,
+                "Connections of --trusted-proxies begin with a header of the PROXY protocol, "
+                "version 1 or 2; not at --admin-listen"));
   table.add(one("threads", number_value(1u, Options::kThreadsMax), o.threads, "Worker threads"))
       .default_text = "one a CPU";
   table.add(one("max-connections", number_value<size_t>(1, kConnectionsLimit),
@@ -101,6 +107,9 @@ void add_tls_and_access(Table& table, Options& o) {
                 "A certificate made at start, for localhost, 127.0.0.1 and ::1"));
   table.add(one("tls-client-ca", path_value(), o.tls.client_ca_file,
                 "Clients must show a certificate that one of these signed, PEM"));
+  table.add(one("admin-tls", flag_value(), o.admin_tls,
+                "TLS at --admin-listen too; --admin-tls=false: plain HTTP there, without "
+                "certificates of clients"));
 
   table.group("Access");
   table.add(one("auth-tokens", path_value(), o.auth_tokens_file,

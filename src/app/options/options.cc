@@ -9,6 +9,7 @@
 #include "api/s3/virtual_hosts.h"
 #include "app/options/command_line.h"
 #include "app/options/config_file.h"
+#include "app/options/exposure.h"
 #include "app/options/option_table.h"
 
 namespace cachey::app {
@@ -41,6 +42,10 @@ class Combinations {
     }
     if (!options_.admin_tokens_file.empty() && options_.admin_listen.empty())
       fault("{} needs --admin-listen", named("admin-tokens"));
+    if (!options_.admin_tls && options_.admin_listen.empty())
+      fault("{} needs --admin-listen", named("admin-tls"));
+    if (options_.server.proxy_protocol && options_.trusted_proxies.empty())
+      fault("{} needs --trusted-proxies", named("proxy-protocol"));
     if (options_.disk_path.empty()) check_no_disk();
     if (options_.listen.empty()) fault("{} names no address", named("listen"));
     check_s3api();
@@ -209,26 +214,6 @@ void declare_aliases(Options& options) {
   }
 }
 
-/// True if clients may fill one kind from several buckets, and nobody said which.
-bool buckets_may_mix(const Options& options) {
-  const auto& allowed = options.allow_bucket;
-  if (allowed.empty() || !options.kinds.empty()) return false;
-  return allowed.size() > 1 || allowed.front().text().find_first_of("*?") != std::string::npos;
-}
-
-/// True if all clients may read every bucket that its credentials open.
-bool is_open_to_all(const Options& options) {
-  const bool limited = !options.auth_tokens_file.empty() || !options.tls.client_ca_file.empty() ||
-                       !options.allow_bucket.empty() ||
-                       options.other_kinds == api::OtherKinds::kRefused;
-  const auto is_beyond_loopback = [](const ListenOption& address) {
-    return !address.ip.starts_with("127.") && address.ip != "::1";
-  };
-  return !limited &&
-         (std::ranges::any_of(options.listen, is_beyond_loopback) ||
-          (options.s3api.open && std::ranges::any_of(options.s3api.listen, is_beyond_loopback)));
-}
-
 Exit exit_with(std::vector<std::string> faults, LogFormat format) {
   Exit exit{2, "", std::move(faults), format};
   for (const std::string& fault : exit.faults) exit.text += fmt::format("cachey: {}\n", fault);
@@ -277,22 +262,8 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
   }
   options.warnings = variables.warnings;
   if (!chosen->warning.empty()) options.warnings.push_back(chosen->warning);
-  if (is_open_to_all(options)) {
-    options.warnings.emplace_back(
-        "all clients that reach this server may read every bucket that it can read; limit that "
-        "with --tls-client-ca, --allow-bucket or --kinds declared, for /fetch also with "
-        "--auth-tokens, or listen on 127.0.0.1");
-  }
-  if (options.s3api.open && !options.auth_tokens_file.empty()) {
-    options.warnings.emplace_back(
-        "--auth-tokens does not hold at --s3api-listen: with --s3api-open every client that "
-        "reaches it may read without a token");
-  }
-  if (buckets_may_mix(options)) {
-    options.warnings.emplace_back(
-        "--allow-bucket allows several buckets, and clients may fill any kind from each of them; "
-        "say with --kind which buckets a kind has");
-  }
+  warn_of_exposure(options, options.warnings);
+  options.server.trusted_proxies = net::TrustedProxies(options.trusted_proxies);
   declare_aliases(options);
   return options;
 }

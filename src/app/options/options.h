@@ -18,6 +18,7 @@
 #include "cache/fill.h"
 #include "cache/page_sizes.h"
 #include "net/connection/server_config.h"
+#include "net/connection/trusted_proxies.h"
 #include "net/tls/config.h"
 #include "store/disk/disk_file.h"
 #include "store/memory_tier.h"
@@ -53,11 +54,13 @@ struct Options {
   uint16_t port = kPlainPort;  ///< of each of `listen` without a port
   std::vector<ListenOption> admin_listen;
   bool ui = false;  ///< the status page stands beside /fetch, too
+  std::vector<net::IpPrefix> trusted_proxies;  ///< as in `server`
   S3ApiOptions s3api;
   unsigned threads = 1;
   std::chrono::milliseconds drain_delay{0};
   std::chrono::milliseconds drain_timeout{30'000};
   net::tls::Config tls;
+  bool admin_tls = true;                      ///< if `tls` is enabled
   std::string auth_tokens_file;               ///< empty: requests need no token
   std::string admin_tokens_file;              ///< empty: nobody may purge
   std::vector<api::BucketGlob> allow_bucket;  ///< empty: every bucket

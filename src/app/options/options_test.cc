@@ -195,6 +195,10 @@ TEST(Options, ABadOneIsOneLineAndExitTwo) {
       {"--split-after", "many"},
       {"--max-connections", "0"},
       {"--drain-timeout", "-1"},
+      {"--trusted-proxies", "10.0.0.1/8"},
+      {"--trusted-proxies", "proxy.test"},
+      {"--proxy-protocol"},
+      {"--admin-tls=false"},
       {"--tls-cert", "c"},
       {"--tls-key", "k"},
       {"--tls-client-ca", "a"},
@@ -324,24 +328,6 @@ TEST(Options, TheMachineLimitsMemoryAndThreads) {
               HasSubstr("memory = \"62.5%\"  # from command line"));
   EXPECT_THAT(parse({"--memory=101%", "--port=x"}).error().text,
               AllOf(HasSubstr("101%"), HasSubstr("--port")));
-}
-
-TEST(Options, AnOpenServerIsWarnedOf) {
-  const auto warned = [](std::vector<const char*> arguments) {
-    const auto options = parse(std::move(arguments));
-    return std::ranges::any_of(options->warnings, [](const std::string& text) {
-      return text.starts_with("all clients that reach");
-    });
-  };
-  EXPECT_TRUE(warned({}));
-  EXPECT_TRUE(warned({"--listen=127.0.0.1", "--listen=10.0.0.1"}));
-  EXPECT_TRUE(warned({"--listen=::", "--tls-self"}));
-  EXPECT_FALSE(warned({"--listen=127.0.0.1"}));
-  EXPECT_FALSE(warned({"--listen=::1", "--listen=127.1.2.3"}));
-  EXPECT_FALSE(warned({"--auth-tokens=/t"}));
-  EXPECT_FALSE(warned({"--allow-bucket=b"}));
-  EXPECT_FALSE(warned({"--kind=k=b", "--kinds=declared"}));
-  EXPECT_FALSE(warned({"--tls-self", "--tls-client-ca=/ca"}));
 }
 
 TEST(Options, EveryOptionCanBeGivenInEverySource) {

@@ -221,6 +221,18 @@ ValueType<ListenOption> address_value(Port port) {
           [](const ListenOption& address) { return to_text(address); }};
 }
 
+ValueType<net::IpPrefix> ip_prefix_value() {
+  const auto parse = [](const std::string& text) -> std::expected<net::IpPrefix, std::string> {
+    if (const std::optional<net::IpPrefix> prefix = net::IpPrefix::parse(text)) return *prefix;
+    return refuse(
+        "{} is no network of IPv4 or IPv6 (like 10.0.0.0/8, fd00::/8 or 10.1.2.3; no address bits "
+        "behind the prefix, no names)",
+        log::quoted(text));
+  };
+  return {"NETWORK", Option::Form::kText, parse,
+          [](const net::IpPrefix& prefix) { return prefix.text(); }};
+}
+
 ValueType<api::BucketGlob> bucket_glob_value() {
   const auto parse = [](const std::string& text) -> std::expected<api::BucketGlob, std::string> {
     Result<api::BucketGlob> glob = api::BucketGlob::parse(text);

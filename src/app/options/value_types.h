@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/log_line.h"
 #include "cache/page_sizes.h"
+#include "net/connection/trusted_proxies.h"
 
 /// The types of options' values: how each is parsed, checked and written.
 namespace cachey::app {
@@ -90,6 +91,9 @@ template <typename E>
 
 enum class Port : uint8_t { kOptional, kRequired };
 [[nodiscard]] ValueType<ListenOption> address_value(Port port);
+
+/// `10.0.0.0/8`, or one address.
+[[nodiscard]] ValueType<net::IpPrefix> ip_prefix_value();
 
 [[nodiscard]] ValueType<api::BucketGlob> bucket_glob_value();
 

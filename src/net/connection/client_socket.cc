@@ -31,6 +31,39 @@ ClientSocket::~ClientSocket() {
   if (self_) *self_ = nullptr;
 }
 
+rt::Task<ClientSocket::HeaderRead> ClientSocket::read_proxy_header(std::chrono::nanoseconds limit) {
+  std::string received;
+  limit_reading(limit);
+  while (!broken_ && !expired_) {
+    const std::optional<ProxyHeader> header = read_more_of_header(received);
+    if (header && header->client) peer_ = *header->client;
+    if (header && header->state == ProxyHeader::State::kWhole) co_return HeaderRead::kWhole;
+    if (header && header->state == ProxyHeader::State::kRefused) co_return HeaderRead::kRefused;
+    if (broken_) break;
+    (void)co_await readable();
+    stop_waiting();
+  }
+  co_return received.empty() && !expired_ ? HeaderRead::kNone : HeaderRead::kRefused;
+}
+
+/// Reads what belongs to the header, and appends that to `received`. Looks first, because bytes
+/// behind the header belong to others. Nothing: no bytes are there.
+std::optional<ProxyHeader> ClientSocket::read_more_of_header(std::string& received) {
+  const size_t before = received.size();
+  received.resize(ProxyHeader::kBytesMax);
+  const ssize_t n = ::recv(socket_.native_handle(), received.data() + before,
+                           received.size() - before, MSG_DONTWAIT | MSG_PEEK);
+  received.resize(before + static_cast<size_t>(std::max<ssize_t>(n, 0)));
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
+  broken_ = n <= 0;
+  if (broken_) return std::nullopt;
+  const ProxyHeader header = net::read_proxy_header(received);
+  if (header.state == ProxyHeader::State::kRefused) return header;
+  received.resize(header.bytes);
+  (void)::recv(socket_.native_handle(), nullptr, header.bytes - before, MSG_DONTWAIT | MSG_TRUNC);
+  return header;
+}
+
 rt::Task<bool> ClientSocket::handshake(std::chrono::nanoseconds limit) {
   limit_reading(limit);
   while (!broken_ && !expired_) {

@@ -11,9 +11,11 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include "net/connection/proxy_header.h"
 #include "net/http/ip_address.h"
 #include "net/tls/stream.h"
 #include "rt/io.h"
@@ -53,6 +55,15 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   ~ClientSocket();
   ClientSocket(const ClientSocket&) = delete;
   ClientSocket& operator=(const ClientSocket&) = delete;
+
+  enum class HeaderRead : uint8_t {
+    kWhole,
+    kRefused,  ///< wrong, or not whole within the limit
+    kNone,     ///< the client left without a byte, as TCP health checks do
+  };
+  /// Reads a header of the PROXY protocol, and no byte behind it. peer() is then the address that
+  /// the header tells, if it tells one. REQUIRES: nothing was read before.
+  [[nodiscard]] rt::Task<HeaderRead> read_proxy_header(std::chrono::nanoseconds limit);
 
   /// Does the TLS handshake. False: it failed or took longer than `limit`; close. REQUIRES: tls().
   [[nodiscard]] rt::Task<bool> handshake(std::chrono::nanoseconds limit);
@@ -123,7 +134,8 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   void break_off();
 
   [[nodiscard]] bool broken() const { return broken_; }
-  /// The client's address; unspecified if the client left before the connection was set up.
+  /// The client's address, or the one that a PROXY header has told; unspecified if the client left
+  /// before the connection was set up.
   [[nodiscard]] const IpAddress& peer() const { return peer_; }
   /// The client has reset the connection. Asks the kernel: no send() is needed to notice.
   [[nodiscard]] bool reset_by_client() { return has_event(0); }
@@ -136,6 +148,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
  private:
   enum class Waiting : uint8_t { kNothing, kRead, kWrite };
 
+  [[nodiscard]] std::optional<ProxyHeader> read_more_of_header(std::string& received);
   [[nodiscard]] bool has_event(short event);
   void on_timeout();
   [[nodiscard]] size_t unsent();

@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "net/connection/forwarded.h"
+
 namespace cachey::net {
 
 namespace {
@@ -29,6 +31,13 @@ class LingerPlace {
 };
 
 }  // namespace
+
+IpAddress Connection::client_behind_proxy(std::span<const Field> fields) const {
+  const ForwardedClient client =
+      forwarded_client(fields, state_.config.trusted_proxies, socket_.peer());
+  if (!client.usable) state_.stats.forwarded_unusable.fetch_add(1, std::memory_order_relaxed);
+  return client.address;
+}
 
 rt::Task<void> Connection::close_gently(Linger linger) {
   socket_.shut_down_sending();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "net/connection/client_socket.h"
 #include "net/connection/worker_state.h"
@@ -31,7 +32,11 @@ class Connection : public boost::intrusive::list_base_hook<
   static constexpr std::chrono::seconds kFirstRequestTime{1};
 
   /// `socket` outlives the connection.
-  Connection(WorkerState& state, ClientSocket& socket) : state_(state), socket_(socket) {}
+  Connection(WorkerState& state, ClientSocket& socket)
+      : state_(state),
+        socket_(socket),
+        by_proxy_(!state.config.trusted_proxies.empty() &&
+                  state.config.trusted_proxies.contains(socket.peer())) {}
   virtual ~Connection() = default;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -40,6 +45,10 @@ class Connection : public boost::intrusive::list_base_hook<
   virtual void leave() {}
   /// Ends the connection after its open requests. REQUIRES: WorkerState::draining.
   virtual void drain() = 0;
+  /// The address of the client that has sent a request with these fields.
+  [[nodiscard]] IpAddress client_of(std::span<const Field> fields) const {
+    return by_proxy_ ? client_behind_proxy(fields) : socket_.peer();
+  }
   /// The client has reset the connection, so it waits for no response.
   [[nodiscard]] bool client_left() { return socket_.reset_by_client(); }
   /// Ends the connection at once. Open responses are broken off.
@@ -51,6 +60,11 @@ class Connection : public boost::intrusive::list_base_hook<
 
   WorkerState& state_;
   ClientSocket& socket_;
+
+ private:
+  [[nodiscard]] IpAddress client_behind_proxy(std::span<const Field> fields) const;
+
+  const bool by_proxy_;  // a trusted one
 };
 
 }  // namespace cachey::net

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "net/connection/listen_address.h"
+#include "net/connection/trusted_proxies.h"
 
 namespace cachey::net {
 
@@ -26,6 +27,11 @@ struct ServerConfig {
   Milliseconds head_timeout{10'000};   ///< from the first byte of a head to its last
   Milliseconds idle_timeout{75'000};   ///< between requests
   Milliseconds write_timeout{60'000};  ///< for a client to take ClientSocket::kLeastBytes
+
+  /// A connection from one of these is a proxy's, which tells the client's address.
+  TrustedProxies trusted_proxies;
+  /// Each connection of a trusted proxy begins with a header of the PROXY protocol.
+  bool proxy_protocol = false;
 
   /// Called when connections hold `bytes` more memory (negative: less), beyond the few KiB of a
   /// plain HTTP/1.1 connection. Charges the process's memory budget. Called on any worker without

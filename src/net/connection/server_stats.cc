@@ -59,6 +59,13 @@ void add_server_metrics(Metrics& metrics, const std::vector<const ServerStats*>&
                        sum_of(servers, &S::connections_displaced));
   metrics.read_counter("cachey_requests_malformed_total", "Requests that the HTTP parser refused",
                        sum_of(servers, &S::bad_requests));
+  metrics.read_counter("cachey_proxy_headers_refused_total",
+                       "Connections closed because their PROXY header was wrong, late or missing",
+                       sum_of(servers, &S::proxy_headers_refused));
+  metrics.read_counter("cachey_forwarded_unusable_total",
+                       "Requests of trusted proxies whose Forwarded or X-Forwarded-For told no "
+                       "client, or two",
+                       sum_of(servers, &S::forwarded_unusable));
   metrics.read_counter("cachey_http2_resets_total", "Requests that HTTP/2 clients took back",
                        sum_of(servers, &S::http2_resets));
   metrics.read_counter("cachey_tls_handshakes_total", "TLS handshakes that succeeded",

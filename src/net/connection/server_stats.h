@@ -34,6 +34,8 @@ struct ServerStats {
   std::atomic<uint64_t> requests{0};               ///< passed to the handler
   std::atomic<uint64_t> bad_requests{
       0};  ///< refused as malformed, too large, or past a limit of HTTP/2
+  std::atomic<uint64_t> proxy_headers_refused{0};   ///< connections closed for their PROXY header
+  std::atomic<uint64_t> forwarded_unusable{0};      ///< requests: see ForwardedClient::usable
   std::atomic<uint64_t> http2_resets{0};            ///< requests that the client reset
   std::atomic<uint64_t> tls_handshakes{0};          ///< that succeeded
   std::atomic<uint64_t> tls_handshake_failures{0};  ///< after the client's first byte

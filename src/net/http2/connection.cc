@@ -91,7 +91,7 @@ void Connection::start_requests() {
   sending_.begin_batch();
   for (std::unique_ptr<Stream>& request : requests) {
     if (request->lost()) continue;  // reset by the client
-    if (request->head().conclude(socket_.peer())) {
+    if (request->head().conclude(*this)) {
       state_.stats.requests.fetch_add(1, std::memory_order_relaxed);
     }
     tasks_.spawn(answer(std::move(request)));

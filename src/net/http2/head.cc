@@ -62,13 +62,13 @@ bool Head::make_room(size_t bytes) {
   return true;
 }
 
-bool Head::conclude(const IpAddress& client) {
+bool Head::conclude(const net::Connection& connection) {
   if (refusal_status_ == 0) {
     const HeadFault fault = make_request();
     if (fault != HeadFault::kNone) refuse(fault);
   }
   if (refusal_status_ != 0) return false;
-  request_->set_connection(client, Protocol::kHttp2);
+  request_->set_connection(connection.client_of(request_->fields()), Protocol::kHttp2);
   return true;
 }
 

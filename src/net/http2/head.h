@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/connection/connection.h"
 #include "net/connection/worker_state.h"
 #include "net/http/buffer.h"
 #include "net/http/head.h"
@@ -30,9 +31,9 @@ class Head {
   /// Also set for a refused head, if `:method` came.
   [[nodiscard]] Method method() const { return method_; }
 
-  /// Makes the request once all fields have been added. False: the head is refused, with
-  /// refusal_status() and refusal_text().
-  [[nodiscard]] bool conclude(const IpAddress& client);
+  /// Makes the request, which came by `connection`, once all fields have been added. False: the
+  /// head is refused, with refusal_status() and refusal_text().
+  [[nodiscard]] bool conclude(const net::Connection& connection);
   [[nodiscard]] unsigned refusal_status() const { return refusal_status_; }
   [[nodiscard]] std::string_view refusal_text() const { return refusal_text_; }
 

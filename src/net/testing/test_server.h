@@ -64,6 +64,13 @@ class TestHandler final : public Handler {
       co_await send_lines(request, writer);
     } else if (target == "/echo") {
       co_await echo(request, writer);
+    } else if (target == "/client") {  // the client's address
+      std::string body = request.client_address().to_string();
+      ResponseHead head(200);
+      head.set_content_length(body.size());
+      writer.start(head);
+      const bool sent = co_await offer_all(writer, body, body.size(), body.size());
+      if (sent) (void)co_await writer.finish(std::span<const Field>());
     } else if (target == "/wait") {  // polls `released` every 10 ms; then 5 bytes
       ++waiting;
       while (!released) co_await worker.timers().sleep(std::chrono::milliseconds(10));

@@ -29,6 +29,7 @@ struct TlsClientOptions {
   SSL_SESSION* session = nullptr;          ///< to resume
   int receive_buffer = 0;                  ///< as in TestClient
   int fragment = 0;                        ///< TLSEXT_max_fragment_length_512, ...; 0: none
+  std::string_view before = {};            ///< bytes in clear text before the handshake
 };
 
 /// A TestClient with TLS. The constructor does the handshake.
@@ -45,6 +46,7 @@ class TlsTestClient final : public TestClient {
       ::SSL_set_alpn_protos(ssl_.get(), reinterpret_cast<const unsigned char*>(options.alpn.data()),
                             static_cast<unsigned>(options.alpn.size()));
     }
+    (void)::send(fd(), options.before.data(), options.before.size(), MSG_NOSIGNAL);
     std::signal(SIGPIPE, SIG_IGN);  // OpenSSL's socket calls raise it
     ::ERR_clear_error();
     agreed_ = ::SSL_connect(ssl_.get()) == 1;

@@ -4,9 +4,11 @@
 #include <openssl/err.h>
 
 #include <array>
+#include <chrono>
 #include <string_view>
 
 #include "base/log.h"
+#include "base/log_line.h"
 #include "base/tls_ciphers.h"
 #include "net/tls/identity.h"
 
@@ -68,8 +70,8 @@ bool use_identity(SSL_CTX* context, const Identity& identity) {
 }
 
 /// Asks clients for certificates if `file` is not empty. Binds sessions to the file's content: a
-/// session from before it, or from another file, is not resumed.
-Result<void> verify_clients(SSL_CTX* context, const std::string& file) {
+/// session from before it, or from another file, is not resumed. Returns the file's digest.
+Result<Context::Digest> verify_clients(SSL_CTX* context, const std::string& file) {
   ClientAuthorities authorities;  // no file: no certificates, and a digest of zeros
   if (!file.empty()) {
     Result<ClientAuthorities> loaded = load_client_authorities(file);
@@ -84,17 +86,23 @@ Result<void> verify_clients(SSL_CTX* context, const std::string& file) {
     done = done && ::X509_STORE_add_cert(::SSL_CTX_get_cert_store(context), authority.get()) == 1 &&
            ::SSL_CTX_add_client_CA(context, authority.get()) == 1;
   }
-  if (done) return {};
+  if (done) return authorities.digest;
   return openssl_fault(fmt::format("the client CA file {} cannot be used", log::quoted(file)));
 }
 
-void log_identity(const Identity& identity) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+Context::Digest digest_of(const X509* certificate) {
+  Context::Digest digest{};
   unsigned int length = 0;
-  ::X509_digest(identity.certificate.get(), ::EVP_sha256(), digest.data(), &length);
+  ::X509_digest(certificate, ::EVP_sha256(), digest.data(), &length);
+  return digest;
+}
+
+void log_identity(const Context::Digest& digest, int64_t not_after) {
   std::string fingerprint;
-  for (size_t i = 0; i < length; ++i) fingerprint += fmt::format("{:02x}", digest[i]);
-  log::info("TLS certificate loaded", {{"sha256", fingerprint}});
+  for (const unsigned char byte : digest) fingerprint += fmt::format("{:02x}", byte);
+  const std::chrono::system_clock::time_point end{std::chrono::seconds(not_after)};
+  log::info("TLS certificate loaded",
+            {{"sha256", fingerprint}, {"not_after", format_log_time(end)}});
 }
 
 }  // namespace
@@ -119,27 +127,33 @@ Result<std::shared_ptr<const Context>> Context::load(const Config& config,
     return openssl_fault(
         fmt::format("the TLS certificate {} cannot be used", log::quoted(config.cert_file)));
   }
-  const Result<void> verified = verify_clients(context.get(), config.client_ca_file);
+  const Result<Digest> verified = verify_clients(context.get(), config.client_ca_file);
   if (!verified) return std::unexpected(verified.error());
   use_ticket_keys(context.get(), *keys);
-  log_identity(*identity);
-  return std::shared_ptr<const Context>(
-      new Context(std::move(context), !config.client_ca_file.empty(), std::move(keys)));
+  const Facts facts{.verifies_clients = !config.client_ca_file.empty(),
+                    .certificate = digest_of(identity->certificate.get()),
+                    .authorities = *verified,
+                    .not_after = earliest_end(*identity)};
+  log_identity(facts.certificate, facts.not_after);
+  return std::shared_ptr<const Context>(new Context(std::move(context), facts, std::move(keys)));
 }
 
 Result<std::shared_ptr<Contexts>> Contexts::load(Config config, const Clock& clock) {
   auto contexts = std::make_shared<Contexts>(std::move(config), clock);
-  const Result<void> loaded = contexts->reload();
+  const Result<Change> loaded = contexts->reload();
   if (!loaded) return std::unexpected(loaded.error());
   return contexts;
 }
 
-Result<void> Contexts::reload() {
+Result<Contexts::Change> Contexts::reload() {
   Result<std::shared_ptr<const Context>> next = Context::load(config_, keys_);
   if (!next) return std::unexpected(next.error());
-  MutexLock lock(mutex_);
-  current_ = std::move(*next);
-  return {};
+  const MutexLock lock(mutex_);
+  current_.swap(*next);
+  const Context* const before = next->get();
+  return Change{
+      .certificate = before == nullptr || before->certificate() != current_->certificate(),
+      .authorities = before == nullptr || before->authorities() != current_->authorities()};
 }
 
 std::shared_ptr<const Context> Contexts::current() const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -22,17 +24,31 @@ class Context {
   [[nodiscard]] static Result<std::shared_ptr<const Context>> load(
       const Config& config, std::shared_ptr<TicketKeys> keys);
 
+  /// The SHA-256 of the certificate, and of the file of the client authorities (zeros: none).
+  using Digest = std::array<unsigned char, 32>;
+  [[nodiscard]] const Digest& certificate() const { return facts_.certificate; }
+  [[nodiscard]] const Digest& authorities() const { return facts_.authorities; }
+  /// When the first of the certificate and its chain expires, in Unix seconds.
+  [[nodiscard]] int64_t not_after() const { return facts_.not_after; }
+
   /// Null: out of memory.
   [[nodiscard]] SslPtr make_ssl() const { return SslPtr(::SSL_new(context_.get())); }
-  [[nodiscard]] bool verifies_clients() const { return verifies_clients_; }
+  [[nodiscard]] bool verifies_clients() const { return facts_.verifies_clients; }
 
  private:
-  Context(SslContextPtr context, bool verifies_clients, std::shared_ptr<TicketKeys> keys)
-      : keys_(std::move(keys)), context_(std::move(context)), verifies_clients_(verifies_clients) {}
+  struct Facts {
+    bool verifies_clients;
+    Digest certificate;
+    Digest authorities;
+    int64_t not_after;
+  };
+
+  Context(SslContextPtr context, const Facts& facts, std::shared_ptr<TicketKeys> keys)
+      : keys_(std::move(keys)), context_(std::move(context)), facts_(facts) {}
 
   const std::shared_ptr<TicketKeys> keys_;
   const SslContextPtr context_;
-  const bool verifies_clients_;
+  const Facts facts_;
 };
 
 /// The current Context, for new connections. A reload replaces it; open connections keep theirs.
@@ -44,9 +60,16 @@ class Contexts {
   Contexts(Config config, const Clock& clock)
       : config_(std::move(config)), keys_(std::make_shared<TicketKeys>(clock)) {}
 
+  /// What is another one after a reload.
+  struct Change {
+    bool certificate;
+    bool authorities;
+  };
   /// Reads the files again. After an error, the current context stays.
-  [[nodiscard]] Result<void> reload() EXCLUDES(mutex_);
+  [[nodiscard]] Result<Change> reload() EXCLUDES(mutex_);
   [[nodiscard]] std::shared_ptr<const Context> current() const EXCLUDES(mutex_);
+  /// Of the current context.
+  [[nodiscard]] int64_t not_after() const { return current()->not_after(); }
 
  private:
   const Config config_;

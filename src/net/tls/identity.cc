@@ -6,9 +6,11 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -152,6 +154,18 @@ Result<Identity> load_identity(const std::string& cert_file, const std::string& 
   }
   warn_of_dates(identity.certificate.get(), cert_file);
   return identity;
+}
+
+int64_t earliest_end(const Identity& identity) {
+  const auto end_of = [](const X509* certificate) -> int64_t {
+    std::tm end{};
+    ::ASN1_TIME_to_tm(::X509_get0_notAfter(certificate), &end);
+    return ::timegm(&end);
+  };
+  int64_t earliest = end_of(identity.certificate.get());
+  for (const CertificatePtr& between : identity.chain)
+    earliest = std::min(earliest, end_of(between.get()));
+  return earliest;
 }
 
 Result<Identity> make_self_signed_identity() {

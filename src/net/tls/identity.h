@@ -34,6 +34,9 @@ struct ClientAuthorities {
 [[nodiscard]] Result<Identity> load_identity(const std::string& cert_file,
                                              const std::string& key_file);
 
+/// When the first of the certificate and its chain expires, in Unix seconds.
+[[nodiscard]] int64_t earliest_end(const Identity& identity);
+
 /// A new key (P-256) and a self-signed certificate for localhost, 127.0.0.1 and ::1.
 [[nodiscard]] Result<Identity> make_self_signed_identity();
 

@@ -96,6 +96,23 @@ TEST(TlsIdentity, AChainIsLoadedWithTheCertificate) {
   EXPECT_EQ(loaded->chain.size(), 1u);
 }
 
+TEST(TlsIdentity, TheEarliestEndOfTheChainCounts) {
+  const TemporaryDirectory files;
+  const TestAuthority authority;
+  const TestIdentity longer = authority.issue(3 * kOneHour);
+  const TestIdentity shorter = authority.issue(kOneHour);
+  const int64_t now = ::time(nullptr);
+  for (const auto& chain : {shorter.certificate + longer.certificate, shorter.certificate}) {
+    const auto loaded = load_identity(files.write("cert", chain), files.write("key", shorter.key));
+    ASSERT_TRUE(loaded);
+    EXPECT_NEAR(static_cast<double>(earliest_end(*loaded) - now), kOneHour, 10);
+  }
+  const auto loaded = load_identity(files.write("cert", longer.certificate + shorter.certificate),
+                                    files.write("key", longer.key));
+  ASSERT_TRUE(loaded);
+  EXPECT_NEAR(static_cast<double>(earliest_end(*loaded) - now), kOneHour, 10);
+}
+
 TEST(TlsIdentity, ASelfSignedOneIsForThisHostAndForAWhile) {
   const Result<Identity> made = make_self_signed_identity();
   ASSERT_TRUE(made);

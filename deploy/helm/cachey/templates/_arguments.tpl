@@ -70,6 +70,9 @@
 {{- if $v.tls.secretName }}
 - --tls-cert=/etc/cachey/tls/tls.crt
 - --tls-key=/etc/cachey/tls/tls.key
+{{- if not $v.metrics.tls }}
+- --admin-tls=false
+{{- end }}
 {{- end }}
 {{- if $v.tls.clientCaSecret }}
 - --tls-client-ca=/etc/cachey/client-ca/ca.crt

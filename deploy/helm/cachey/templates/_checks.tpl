@@ -91,7 +91,7 @@
 {{- define "cachey.checkExtras" -}}
 {{- $own := list "listen" "port" "admin-listen" "memory" "drain-delay" "drain-timeout" "log-level" "log-format" "access-log" -}}
 {{- $own = concat $own (list "threads" "max-connections" "disk-path" "disk-kind" "disk-capacity" "disk-required" "kind" "kinds") -}}
-{{- $own = concat $own (list "allow-bucket" "page-size" "auth-tokens" "tls-cert" "tls-key" "tls-client-ca" "s3api-listen") -}}
+{{- $own = concat $own (list "allow-bucket" "page-size" "auth-tokens" "tls-cert" "tls-key" "tls-client-ca" "admin-tls" "s3api-listen") -}}
 {{- $own = concat $own (list "s3api-open" "s3api-keys" "s3api-domain" "s3api-external-host" "s3api-bucket" "s3api-revalidate") -}}
 {{- $own = concat $own (list "s3-force-path-style" "s3-anonymous" "s3-checksum-mode") -}}
 {{- $given := list -}}

@@ -24,6 +24,7 @@ defaults
     option redispatch
     retry-on conn-failure empty-response response-timeout
     option http-keep-alive
+    option forwardfor
     http-reuse safe
     option splice-response
     option idle-close-on-response
@@ -56,6 +57,7 @@ resolvers kubernetes
 frontend fetch
     bind {{ include "cachey.haproxyBind" (dict "root" . "port" $v.port) }}
     http-request return status 503 hdr Retry-After 1 content-type text/plain string "too many requests under way\n" if { be_conn(nodes) ge {{ int $v.haproxy.maxConnections }} }
+    http-request del-header Forwarded
     http-request set-header X-Request-Id %[uuid()] unless { req.hdr(X-Request-Id) -m found }
     http-request set-var(txn.gib) int(0)
     http-request set-var(txn.gib) req.fhdr(range),regsub(^bytes=,,i),field(1,-),div(1073741824) if { req.fhdr(range) -m reg -i ^bytes=[0-9]+- }
@@ -87,6 +89,7 @@ backend nodes
 frontend s3
     bind {{ include "cachey.haproxyBind" (dict "root" . "port" $v.s3.port) }}
     http-request return status 503 hdr Retry-After 1 content-type text/plain string "too many requests under way\n" if { be_conn(s3nodes) ge {{ int $v.haproxy.maxConnections }} }
+    http-request del-header Forwarded
     http-request set-header X-Request-Id %[uuid()] unless { req.hdr(X-Request-Id) -m found }
     http-request set-var(txn.gib) int(0)
     http-request set-var(txn.gib) req.fhdr(range),regsub(^bytes=,,i),field(1,-),div(1073741824) if { req.fhdr(range) -m reg -i ^bytes=[0-9]+- }
