@@ -41,7 +41,6 @@ Access::Access(Metrics& metrics, std::optional<Tokens> tokens, BucketRules rules
     : needs_token_(tokens.has_value()),
       has_admin_tokens_(admin_tokens.has_value()),
       rules_(std::move(rules)),
-      has_rules_(!rules_.empty()),
       denied_by_token_(denied(metrics, "token")),
       denied_by_bucket_(denied(metrics, "bucket")),
       denied_by_kind_(denied(metrics, "kind")),

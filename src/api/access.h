@@ -123,7 +123,6 @@ class Access {
   const bool needs_token_;
   const bool has_admin_tokens_;
   const BucketRules rules_;
-  const bool has_rules_;
   const Counter denied_by_token_;
   const Counter denied_by_bucket_;
   const Counter denied_by_kind_;
@@ -140,7 +139,7 @@ inline std::string Permit::token_name() const { return access_->token_names().na
 inline Result<AllowedBuckets> Permit::allow(std::string_view kind, std::string_view object,
                                             std::vector<std::string>&& buckets) const {
   if (buckets.empty()) access_->rules_.add_buckets_of(kind, buckets);
-  if (scope_ == Scope::kOpen || access_->has_rules_) {
+  if (scope_ == Scope::kOpen || !access_->rules_.empty()) {
     Result<void> checked = check(kind, object, buckets);
     if (!checked) return std::unexpected(std::move(checked.error()));
   }

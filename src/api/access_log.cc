@@ -107,6 +107,7 @@ Result<void> AccessLog::start(const std::string& path) {
   config.queue_bytes_max = kQueueBytesMax;
   config.queues = kShards;
   config.gather = kGatherTime;
+  config.tells_failures = true;
   if (path == "-") {
     sink_ = std::make_shared<LineSink>(STDOUT_FILENO, config);
     return {};

@@ -7,6 +7,14 @@
 #include "base/check.h"
 
 namespace cachey::api {
+namespace {
+
+bool is_allowed(const std::vector<BucketGlob>& allowed, std::string_view bucket) {
+  const auto matches = [bucket](const BucketGlob& glob) { return glob.matches(bucket); };
+  return allowed.empty() || std::ranges::any_of(allowed, matches);
+}
+
+}  // namespace
 
 Result<DeclaredKind> DeclaredKind::parse(std::string_view text) {
   const auto refuse = [](const char* why) { return fail(ErrorKind::kBadRequest, why); };
@@ -44,7 +52,8 @@ std::string DeclaredKind::text() const {
 
 BucketRules::BucketRules(std::vector<BucketGlob> allowed, std::vector<DeclaredKind> kinds,
                          OtherKinds others)
-    : allowed_(std::move(allowed)), others_(others) {
+    : others_(others), is_open_(kinds.empty() && others == OtherKinds::kAny) {
+  (void)replace_allowed(std::move(allowed));
   for (DeclaredKind& kind : kinds) {
     const bool is_new = declared_.emplace(std::move(kind.name), std::move(kind.buckets)).second;
     CHECK(is_new);
@@ -58,9 +67,36 @@ std::optional<BucketDenial> BucketRules::denial(std::string_view kind,
     return BucketDenial::kKindBucket;
   }
   if (others_ == OtherKinds::kRefused) return BucketDenial::kKind;
-  const auto matches = [bucket](const BucketGlob& glob) { return glob.matches(bucket); };
-  if (allowed_.empty() || std::ranges::any_of(allowed_, matches)) return std::nullopt;
+  const Globs* const globs = patterns_->current.load(std::memory_order_acquire);
+  if (globs == nullptr || is_allowed(*globs, bucket)) return std::nullopt;
   return BucketDenial::kBucket;
+}
+
+std::vector<std::string> BucketRules::allowed() const {
+  std::vector<std::string> texts;
+  const Globs* const globs = patterns_->current.load(std::memory_order_acquire);
+  if (globs == nullptr) return texts;
+  for (const BucketGlob& glob : *globs) texts.push_back(glob.text());
+  return texts;
+}
+
+std::optional<std::string> BucketRules::declared_but_not_by(
+    const std::vector<BucketGlob>& allowed) const {
+  for (const auto& [kind, buckets] : declared_) {
+    for (const std::string& bucket : buckets) {
+      if (!is_allowed(allowed, bucket)) return bucket;
+    }
+  }
+  return std::nullopt;
+}
+
+bool BucketRules::replace_allowed(std::vector<BucketGlob> allowed) {
+  const MutexLock lock(patterns_->mutex);
+  if (patterns_->all.size() > kReplacedMax) return false;
+  patterns_->all.push_back(std::make_unique<const Globs>(std::move(allowed)));
+  const Globs* const fresh = patterns_->all.back().get();
+  patterns_->current.store(fresh->empty() ? nullptr : fresh, std::memory_order_release);
+  return true;
 }
 
 void BucketRules::add_buckets_of(std::string_view kind, std::vector<std::string>& buckets) const {

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <atomic>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +13,7 @@
 
 #include "api/bucket_glob.h"
 #include "base/error.h"
+#include "base/mutex.h"
 
 namespace cachey::api {
 
@@ -38,21 +41,32 @@ enum class BucketDenial : uint8_t {
   kBucket,      ///< no pattern allows the bucket
 };
 
-/// The rules for the buckets of a kind, given at the start. A declared kind has the declared
-/// buckets. Other kinds have each bucket that a pattern allows; without patterns, each bucket.
-/// Since the rules never change, they are the same for all requests of one kind: whatever one
-/// request brings into memory, every other may read. Immutable; any thread.
+/// The rules for the buckets of a kind. A declared kind has the declared buckets. Other kinds have
+/// each bucket that a pattern allows; without patterns, each bucket. The rules are the same for all
+/// requests of one kind: whatever one request brings into memory, every other may read. Therefore,
+/// if a pattern goes, what is in memory must go, too (Purges::empty_memory()).
+///
+/// Copies share the patterns. Any thread.
 class BucketRules {
  public:
   /// All kinds have all buckets.
-  BucketRules() = default;
+  BucketRules() : BucketRules({}, {}, OtherKinds::kAny) {}
   /// REQUIRES: no kind is declared twice; `allowed` is empty or matches each declared bucket.
   BucketRules(std::vector<BucketGlob> allowed, std::vector<DeclaredKind> kinds, OtherKinds others);
 
   /// There is no rule.
   [[nodiscard]] bool empty() const {
-    return allowed_.empty() && declared_.empty() && others_ == OtherKinds::kAny;
+    return is_open_ && patterns_->current.load(std::memory_order_relaxed) == nullptr;
   }
+  /// The texts of the patterns.
+  [[nodiscard]] std::vector<std::string> allowed() const;
+  /// The bucket of a declared kind that no pattern of `allowed` matches; nothing: there is none.
+  [[nodiscard]] std::optional<std::string> declared_but_not_by(
+      const std::vector<BucketGlob>& allowed) const;
+  /// Replaces the patterns of this and of all copies. False: they were replaced kReplacedMax times
+  /// already. REQUIRES: `allowed` is empty or matches each declared bucket.
+  [[nodiscard]] bool replace_allowed(std::vector<BucketGlob> allowed);
+  static constexpr size_t kReplacedMax = 100;
   /// Nothing: the kind has the bucket.
   [[nodiscard]] std::optional<BucketDenial> denial(std::string_view kind,
                                                    std::string_view bucket) const;
@@ -66,9 +80,18 @@ class BucketRules {
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
 
-  std::vector<BucketGlob> allowed_;
+  using Globs = std::vector<BucketGlob>;
+  /// Sets that were replaced stay: a request may be looking at one, without a lock.
+  struct Patterns {
+    std::atomic<const Globs*> current{nullptr};  ///< null: no pattern
+    Mutex mutex;
+    std::vector<std::unique_ptr<const Globs>> all GUARDED_BY(mutex);
+  };
+
+  std::shared_ptr<Patterns> patterns_ = std::make_shared<Patterns>();
   boost::unordered_flat_map<std::string, std::vector<std::string>, Hash, std::equal_to<>> declared_;
   OtherKinds others_ = OtherKinds::kAny;
+  bool is_open_ = true;  ///< no kind is declared, and all kinds are allowed
 };
 
 }  // namespace cachey::api

@@ -100,5 +100,34 @@ TEST(BucketRules, PatternsAreForKindsWithoutADeclaration) {
   EXPECT_EQ(both.denial("logs", "secret"), BucketDenial::kBucket);
 }
 
+TEST(BucketRules, PatternsAreReplacedInAllCopies) {
+  BucketRules rules_here = rules({"logs-*", "prod"}, {"prod=prod"});
+  const BucketRules copy = rules_here;
+  EXPECT_THAT(copy.allowed(), ElementsAre("logs-*", "prod"));
+  EXPECT_TRUE(rules_here.replace_allowed({*BucketGlob::parse("p*")}));
+  EXPECT_EQ(copy.denial("k", "logs-a"), BucketDenial::kBucket);
+  EXPECT_EQ(copy.denial("k", "public"), std::nullopt);
+  EXPECT_EQ(copy.denial("prod", "prod"), std::nullopt);
+  EXPECT_EQ(copy.declared_but_not_by({*BucketGlob::parse("q")}), "prod");
+  EXPECT_EQ(copy.declared_but_not_by({*BucketGlob::parse("pro?")}), std::nullopt);
+  EXPECT_EQ(copy.declared_but_not_by({}), std::nullopt);
+
+  BucketRules open;
+  const BucketRules open_copy = open;
+  EXPECT_TRUE(open.replace_allowed({*BucketGlob::parse("a")}));
+  EXPECT_FALSE(open_copy.empty());
+  EXPECT_EQ(open_copy.denial("k", "b"), BucketDenial::kBucket);
+  EXPECT_TRUE(open.replace_allowed({}));
+  EXPECT_TRUE(open_copy.empty());
+  EXPECT_EQ(open_copy.denial("k", "b"), std::nullopt);
+}
+
+TEST(BucketRules, PatternsAreReplacedABoundedNumberOfTimes) {
+  BucketRules one;
+  for (size_t i = 0; i < BucketRules::kReplacedMax; ++i) EXPECT_TRUE(one.replace_allowed({}));
+  EXPECT_FALSE(one.replace_allowed({*BucketGlob::parse("a")}));
+  EXPECT_TRUE(one.empty());
+}
+
 }  // namespace
 }  // namespace cachey::api

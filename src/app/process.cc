@@ -10,7 +10,6 @@
 #include "app/given_files.h"
 #include "app/process_metrics.h"
 #include "app/refusal_lines.h"
-#include "app/reloads.h"
 #include "app/server_configs.h"
 #include "app/shutdown.h"
 #include "base/log.h"
@@ -276,34 +275,6 @@ void Process::tell_state() {
   if (disk_ != nullptr) status.append("; disk ").append(to_string(disk_->status().state));
   if (!failed_reloads_.empty()) status += "; the last reload failed: " + failed_reloads_;
   notices_.serving(status);
-}
-
-void Process::add_reloads() {
-  signals_.around_reloads({[this] { notices_.reloading(clock_.mono().time_since_epoch()); },
-                           [this](const std::string& failed) {
-                             failed_reloads_ = failed;
-                             tell_state();
-                           }});
-  if (!options_.auth_tokens_file.empty()) {
-    signals_.on_reload(
-        "tokens", [this] { return reload_tokens(options_.auth_tokens_file, foundation_->access); });
-  }
-  if (!options_.admin_tokens_file.empty()) {
-    signals_.on_reload("admin tokens",
-                       [this] { return reload_admin_tokens(options_, foundation_->access); });
-  }
-  if (!options_.s3api.keys_file.empty()) {
-    signals_.on_reload("s3api-keys",
-                       [this] { return reload_keys(options_.s3api.keys_file, *routes_.s3api()); });
-  }
-  if (options_.s3api.revalidate_is_files) {
-    signals_.on_reload("s3api-revalidate",
-                       [this] { return reload_rules(options_.config_file, *routes_.s3api()); });
-  }
-  if (tls_ != nullptr) signals_.on_reload("TLS", [this] { return reload_tls(*tls_); });
-  if (!options_.access_log.empty()) {
-    signals_.on_reload("access log", [this] { return reopen(access_log_, options_.access_log); });
-  }
 }
 
 /// Once a second.

@@ -82,7 +82,7 @@ class Process {
     Throughput egress;
     cache::CacheMetrics cache_metrics;
     api::FetchMetrics fetch_metrics;
-    const api::BucketRules bucket_rules;
+    api::BucketRules bucket_rules;
     api::Access access;
     AttributesPool attributes;
     store::MemoryTier memory;  // connections of a worker charge bytes until the worker ends
@@ -113,6 +113,7 @@ class Process {
   void announce();
   void tell_state();
   void add_reloads();
+  void forget_memory();
   void sample();
   void wait_for_load_balancers();
   [[nodiscard]] Drained drain_servers();

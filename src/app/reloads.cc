@@ -2,12 +2,68 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
+#include <vector>
 
 #include "app/options/options.h"
 #include "app/secret_files.h"
+#include "base/log.h"
 
 namespace cachey::app {
+namespace {
+
+/// Options that a reload reads again. SIGHUP also reads again the files that options name.
+constexpr std::array<std::string_view, 5> kReloaded = {"allow-bucket", "log-level", "pin",
+                                                       "pin-limit", "s3api-revalidate"};
+
+std::string value_of(const Options& options, std::string_view name) {
+  const auto found = std::ranges::find(options.values, name, &OptionValues::name);
+  return found->values.front();
+}
+
+/// `same` or `new`. `forget_memory` is called if a bucket may be forbidden that was allowed before.
+Result<std::string> take_allowed_buckets(const std::vector<api::BucketGlob>& allowed,
+                                         api::BucketRules& rules,
+                                         const std::function<void()>& forget_memory) {
+  const std::vector<std::string> before = rules.allowed();
+  std::vector<std::string> after;
+  for (const api::BucketGlob& glob : allowed) after.push_back(glob.text());
+  if (before == after) return std::string("same");
+  if (const std::optional<std::string> bucket = rules.declared_but_not_by(allowed)) {
+    return fail(ErrorKind::kBadRequest,
+                fmt::format("allow-bucket does not allow {}, a bucket of a kind that is declared "
+                            "until a restart",
+                            log::quoted(*bucket)));
+  }
+  if (!rules.replace_allowed(allowed))
+    return fail(ErrorKind::kBadRequest, "allow-bucket was changed too often: a restart is needed");
+  const bool had = before.empty() || !std::ranges::all_of(before, [&after](const auto& text) {
+                     return std::ranges::find(after, text) != after.end();
+                   });
+  if (!after.empty() && had) forget_memory();
+  return std::string("new");
+}
+
+}  // namespace
+
+Result<std::string> reload_options(const Options& started_with, api::BucketRules& rules,
+                                   const std::function<void()>& forget_memory) {
+  Result<Options> now = read_options_again(started_with);
+  if (!now) return std::unexpected(std::move(now.error()));
+  Result<std::string> buckets = take_allowed_buckets(now->allow_bucket, rules, forget_memory);
+  if (!buckets) return buckets;
+  log::set_level(now->log_level);
+  std::string rest;
+  for (const std::string& name : changed_options(started_with, *now)) {
+    if (std::ranges::find(kReloaded, name) == kReloaded.end())
+      rest += (rest.empty() ? "" : ", ") + name;
+  }
+  if (!rest.empty())
+    log::warn("options changed in the config file need a restart", {{"options", rest}});
+  return fmt::format("log_level={} allow_bucket={}", value_of(*now, "log-level"), *buckets);
+}
 
 Result<std::string> reload_tokens(const std::string& path, api::Access& access) {
   Result<api::Tokens> tokens = read_token_file(path);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "api/access.h"
 #include "api/access_log.h"
+#include "api/bucket_rules.h"
 #include "api/s3/endpoint.h"
 #include "app/options/options.h"
 #include "base/error.h"
@@ -14,6 +16,12 @@
 /// block.
 namespace cachey::app {
 
+/// Reads all options again. Takes those that may change while the server runs: the log's level and
+/// the allowed buckets. Logs the names of other options that have other values now: these need a
+/// restart.
+[[nodiscard]] Result<std::string> reload_options(const Options& started_with,
+                                                 api::BucketRules& rules,
+                                                 const std::function<void()>& forget_memory);
 [[nodiscard]] Result<std::string> reload_tokens(const std::string& path, api::Access& access);
 [[nodiscard]] Result<std::string> reload_admin_tokens(const Options& options, api::Access& access);
 [[nodiscard]] Result<std::string> reload_keys(const std::string& path, api::s3::Endpoint& s3api);

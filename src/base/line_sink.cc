@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -14,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mutex.h"
 #include "base/shard.h"
 
@@ -71,6 +73,7 @@ struct LineSink::State {
     return changed.wait_until(mutex, deadline) == std::cv_status::no_timeout;
   }
   void write_queues();
+  void tell_failure(int reason);
   void go_on_in_next_file();
 
   const LineSinkConfig config;
@@ -80,6 +83,7 @@ struct LineSink::State {
   std::atomic<bool> awake{false};             // the writer will read the queues again
   std::atomic<int> next_descriptor{kNoFile};  // set by reopen(), taken by the writer
   int descriptor;                             // used by the writer thread only, once it runs
+  std::optional<MonoTime> told;               // the same; the last line of tell_failure()
 
   Mutex mutex;
   std::condition_variable_any changed;
@@ -136,8 +140,20 @@ void LineSink::State::write_queues() {
       lines.swap(queue.lines);  // the queue reuses the memory of the lines written before
     }
     if (lines.empty() || write_all(descriptor, lines)) continue;
+    const int reason = errno;
     dropped.fetch_add(static_cast<uint64_t>(std::ranges::count(lines, '\n')));
+    if (config.tells_failures) tell_failure(reason);
   }
+}
+
+void LineSink::State::tell_failure(int reason) {
+  const MonoTime now = std::chrono::steady_clock::now();
+  if (told && now - *told < kTellTime) return;
+  told = now;
+  log::error("lines are lost, because they cannot be written",
+             {{"file", path.empty() ? std::string_view("-") : std::string_view(path)},
+              {"error", std::generic_category().message(reason)},
+              {"lost", dropped.load()}});
 }
 
 void LineSink::State::go_on_in_next_file() {

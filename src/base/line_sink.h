@@ -20,6 +20,9 @@ struct LineSinkConfig {
   size_t queues = 1;
   /// How long the writer waits after a first line for more, so that not each line wakes the writer.
   std::chrono::milliseconds gather{0};
+  /// The process's log says that lines cannot be written, and why: at most once in kTellTime. Not
+  /// for the sink of the log itself.
+  bool tells_failures = false;
 };
 
 /// Writes lines to a file descriptor on a thread of its own, so that a slow disk or reader never
@@ -28,6 +31,7 @@ struct LineSinkConfig {
 class LineSink {
  public:
   static constexpr std::chrono::milliseconds kFlushTime{1'000};
+  static constexpr std::chrono::seconds kTellTime{60};
 
   /// Writes to `descriptor` and never closes the descriptor.
   LineSink(int descriptor, const LineSinkConfig& config);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "base/shard.h"
+#include "base/testing/captured_log.h"
 
 namespace cachey {
 namespace {
@@ -46,6 +48,25 @@ TEST_F(LineSinkTest, AppendsLinesInTheirOrder) {
   (*sink)->write("three");
   sink->reset();
   EXPECT_EQ(read_file(path("log")), "old\none\ntwo\nthree\n");
+}
+
+TEST_F(LineSinkTest, AFullDiskIsToldOnce) {
+  const CapturedLog log;
+  LineSinkConfig config;
+  config.tells_failures = true;
+  {
+    auto sink = LineSink::open("/dev/full", config);
+    ASSERT_TRUE(sink);
+    for (int i = 0; i < 3; ++i) {
+      (*sink)->write("lost");
+      EXPECT_TRUE((*sink)->flush(60s));
+    }
+    EXPECT_EQ((*sink)->dropped(), 3u);
+  }
+  const std::string text = log.text();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 1) << text;
+  EXPECT_NE(text.find("file=/dev/full error=\"No space left on device\" lost=1"), text.npos)
+      << text;
 }
 
 TEST_F(LineSinkTest, AFileThatCannotBeOpenedIsAnError) {

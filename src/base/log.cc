@@ -85,6 +85,10 @@ void start(Level level, LogFormat format, LineSink* sink, const Clock* clock) {
   detail::threshold.store(sink == nullptr ? Level::kOff : level);
 }
 
+void set_level(Level level) {
+  if (output().sink.load() != nullptr) detail::threshold.store(level);
+}
+
 void flush() {
   if (LineSink* sink = output().sink.load()) (void)sink->flush();
 }

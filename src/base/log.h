@@ -28,6 +28,9 @@ void start(Level level, LogFormat format = LogFormat::kText);
 /// outlive the logging. A null `sink` ends the logging.
 void start(Level level, LogFormat format, LineSink* sink, const Clock* clock = nullptr);
 
+/// From now on lines of `level` and above are written. No effect before start().
+void set_level(Level level);
+
 /// Waits until all lines are written, for at most LineSink::kFlushTime. To be called before the
 /// process ends itself.
 void flush();

@@ -34,14 +34,15 @@ class Cache {
         CacheMetrics& metrics, const Clock& clock, store::DiskTier* disk = nullptr,
         MayHave may_have = any_bucket, PageSizes page_sizes = {})
       : page_sizes_(std::move(page_sizes)),
+        may_have_(std::move(may_have)),
         memory_(memory),
         metrics_(metrics),
         clock_(clock),
         heads_(config.heads_bytes_max, memory),
         table_(memory, &heads_),
-        disk_reads_(disk, memory, table_, std::move(may_have)),
+        disk_reads_(disk, memory, table_, may_have_),
         disk_writes_(disk, memory, table_, clock),
-        fills_(config, origin, memory, table_, disk_writes_, metrics, clock),
+        fills_(config, origin, memory, table_, disk_writes_, metrics, clock, may_have_),
         read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_, metrics.read_ahead_pages),
         purges_(table_, heads_, fills_, disk),
         warms_(WarmParts{table_, fills_, disk_reads_, disk_writes_, memory, metrics, clock}) {}
@@ -72,6 +73,7 @@ class Cache {
 
  private:
   const PageSizes page_sizes_;
+  const MayHave may_have_;
   store::MemoryTier& memory_;
   CacheMetrics& metrics_;
   const Clock& clock_;

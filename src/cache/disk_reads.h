@@ -1,12 +1,12 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string_view>
 #include <utility>
 
 #include "base/byte_range.h"
 #include "base/clock.h"
+#include "cache/may_have.h"
 #include "cache/page.h"
 #include "cache/page_table.h"
 #include "rt/worker.h"
@@ -38,15 +38,6 @@ class PieceLoad {
   PiecePtr piece_;
 };
 
-/// Whether an object of this kind may come from this bucket. The rule is constant while the process
-/// runs, and each FetchSpec has only buckets that the rule allows its kind. So all pages in memory
-/// come from allowed buckets, but the disk may have pages of buckets that were allowed to an
-/// earlier process.
-using MayHave = std::function<bool(std::string_view kind, std::string_view bucket)>;
-[[nodiscard]] inline bool any_bucket(std::string_view /*kind*/, std::string_view /*bucket*/) {
-  return true;
-}
-
 /// Loads pieces of pages from the disk as readers need them. A load is a task of the worker that
 /// started it and outlives the request that asked for it. A load that fails concerns the readers
 /// that wait for its piece. If the disk does not give the bytes, the page leaves the table, too, so
@@ -58,8 +49,9 @@ class DiskReads {
   using Found = std::shared_ptr<const store::DiskPageRef>;
 
   /// `disk`: null if there is no disk tier.
-  DiskReads(store::DiskTier* disk, store::MemoryTier& memory, PageTable& table, MayHave may_have)
-      : disk_(disk), memory_(memory), table_(table), may_have_(std::move(may_have)) {}
+  DiskReads(store::DiskTier* disk, store::MemoryTier& memory, PageTable& table,
+            const MayHave& may_have)
+      : disk_(disk), memory_(memory), table_(table), may_have_(may_have) {}
 
   /// Looks on the disk for a page that find_or_create made. Not null: the disk has the page in the
   /// object's current version; its phase is now kOnDisk, and it needs no fill. If the page is of a
@@ -115,7 +107,7 @@ class DiskReads {
   store::DiskTier* const disk_;
   store::MemoryTier& memory_;
   PageTable& table_;
-  const MayHave may_have_;
+  const MayHave& may_have_;
 };
 
 }  // namespace cachey::cache

@@ -114,7 +114,8 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, B
   }
   Result<void> filled;
   try {
-    filled = co_await fill(filling);
+    filled = check_buckets(*spec);
+    if (filled) filled = co_await fill(filling);
   } catch (const std::exception& failure) {
     filled = std::unexpected(internal(failure));
     filling.failure = filled.error();  // ends the other parts
@@ -132,6 +133,16 @@ rt::Task<void> Fills::run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, B
     fill_failed(*page, *spec, std::move(filled.error()));
   }
   if (filling.pinned) page->unpin();
+}
+
+/// The rule may have become stricter after the request had come.
+Result<void> Fills::check_buckets(const FetchSpec& spec) const {
+  for (const std::string& bucket : spec.buckets) {
+    if (may_have_(spec.key.kind, bucket)) continue;
+    return fail(ErrorKind::kDenied,
+                "the bucket " + log::quoted(bucket) + " may not be asked for here any more");
+  }
+  return {};
 }
 
 void Fills::fill_failed(Page& page, const FetchSpec& spec, Error error) {

@@ -13,6 +13,7 @@
 #include "cache/absences.h"
 #include "cache/cache_metrics.h"
 #include "cache/disk_writes.h"
+#include "cache/may_have.h"
 #include "cache/page.h"
 #include "cache/page_table.h"
 #include "origin/read/object_read.h"
@@ -54,7 +55,8 @@ class Fills {
   static constexpr std::chrono::seconds kAskedAgainMax{2};
 
   Fills(FillConfig config, const origin::ReadContext& origin, store::MemoryTier& memory,
-        PageTable& table, DiskWrites& disk, CacheMetrics& metrics, const Clock& clock)
+        PageTable& table, DiskWrites& disk, CacheMetrics& metrics, const Clock& clock,
+        const MayHave& may_have)
       : config_(config),
         origin_(origin),
         memory_(memory),
@@ -62,6 +64,7 @@ class Fills {
         disk_(disk),
         metrics_(metrics),
         clock_(clock),
+        may_have_(may_have),
         absences_(config.negative_ttl, clock, metrics.absence_hits) {}
 
   /// The order of a fill whose first wanted byte is at `offset` of its page.
@@ -125,6 +128,7 @@ class Fills {
   [[nodiscard]] rt::Task<void> run(rt::Worker& worker, PagePtr page, FetchSpecPtr spec,
                                    ByteRange wanted, std::optional<FillMemory> memory,
                                    origin::Ask ask = origin::Ask::kRange);
+  [[nodiscard]] Result<void> check_buckets(const FetchSpec& spec) const;
   void fill_failed(Page& page, const FetchSpec& spec, Error error);
   [[nodiscard]] rt::Task<Result<void>> fill(Filling& filling);
   [[nodiscard]] uint32_t parts_for(const FetchSpec& spec, ByteRange wanted) const;
@@ -172,6 +176,7 @@ class Fills {
   DiskWrites& disk_;
   CacheMetrics& metrics_;
   const Clock& clock_;
+  const MayHave& may_have_;
   Absences absences_;
 };
 

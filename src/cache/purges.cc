@@ -39,6 +39,17 @@ rt::Task<Result<Purged>> Purges::purge(rt::Worker& worker, KeyScope scope, Turn 
   co_return purged;
 }
 
+rt::Task<bool> Purges::empty_memory(rt::Worker& worker, Turn turn) {
+  const Turn until_here(std::move(turn));
+  const KeyScope all = KeyScope::all();
+  Purged purged;
+  table_.note_purge();
+  co_await take_pages(worker, all, purged);
+  co_await drop_heads(worker, all);
+  fills_.forget_absences(all);
+  co_return !is_over_.load();
+}
+
 rt::Task<void> Purges::take_pages(rt::Worker& worker, const KeyScope& scope, Purged& purged) {
   if (scope.is_object()) {
     std::vector<PagePtr> pages = table_.take_object(scope);

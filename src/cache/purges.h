@@ -67,6 +67,11 @@ class Purges {
   /// kCancelled: the server is shutting down. A failed purge may be repeated.
   [[nodiscard]] rt::Task<Result<Purged>> purge(rt::Worker& worker, KeyScope scope, Turn turn);
 
+  /// Takes all pages out of memory, and what is remembered of objects. The disk keeps its pages. A
+  /// fill under way feeds its readers, and is not kept. False: the server is shutting down.
+  /// REQUIRES: `turn` is of KeyScope::all().
+  [[nodiscard]] rt::Task<bool> empty_memory(rt::Worker& worker, Turn turn);
+
   /// Purges that run end soon.
   void stop() { is_over_.store(true); }
 

@@ -118,9 +118,8 @@ TEST(ProxiedClients, WithoutAValidHeaderTheConnectionIsClosedAndCounted) {
   uint64_t refused = 0;
   std::string wrong = proxy_v2("9.9.9.9");
   wrong[12] = 0x33;
-  for (const std::string& first :
-       {std::string("GET /client HTTP/1.1\r\nHost: t\r\n\r\n"), wrong,
-        std::string("PROXY TCP4 nobody\r\n"), std::string("x")}) {
+  for (const std::string& first : {std::string("GET /client HTTP/1.1\r\nHost: t\r\n\r\n"), wrong,
+                                   std::string("PROXY TCP4 nobody\r\n"), std::string("x")}) {
     TestClient client(server.port);
     client.send(first);
     EXPECT_EQ(client.rest(), "");
@@ -140,10 +139,11 @@ TEST(ProxiedClients, WithoutAValidHeaderTheConnectionIsClosedAndCounted) {
 
 TEST(ProxiedClients, AHealthCheckOfTcpIsNoFault) {
   TestServer server(trusting("127.0.0.1", Header::kExpected));
-  { const TestClient check(server.port); }
-  EXPECT_TRUE(eventually([&] {
-    return server.stats().connections_total == 1 && server.stats().connections == 0;
-  }));
+  {
+    const TestClient check(server.port);
+  }
+  EXPECT_TRUE(eventually(
+      [&] { return server.stats().connections_total == 1 && server.stats().connections == 0; }));
   EXPECT_EQ(server.stats().proxy_headers_refused, 0u);
 }
 

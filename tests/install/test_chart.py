@@ -178,7 +178,7 @@ def test_files_that_the_arguments_name_are_mounted(name):
 def test_probes_and_scrapes_need_no_tls_if_metrics_do_not():
     values = {"tls": {"secretName": "n", "clientCaSecret": "c"}, "haproxy": {"clientCertSecret": "h"},
               "metrics": {"serviceMonitor": {"enabled": True}}}
-    asked = chart.render(values)
+    asked = chart.render({**values, "metrics": {}})
     assert "tcpSocket" in asked.node["livenessProbe"] and "--admin-tls=false" not in asked.node["args"]
     plain = chart.render({**values, "metrics": {"tls": False, **values["metrics"]}})
     assert "--admin-tls=false" in plain.node["args"]

@@ -53,8 +53,8 @@ void warn_of_exposure(const Options& options, std::vector<std::string>& warnings
   }
   if (is_admin_open_to_all(options)) {
     warnings.emplace_back(
-        "all clients that reach --admin-listen may read /metrics and /stats, which name kinds and "
-        "buckets; limit that with --auth-tokens, with --tls-client-ca, by a firewall or a "
+        "all clients that reach --admin-listen may read /metrics, /stats and /ui, which name kinds "
+        "and buckets; limit that with --auth-tokens, with --tls-client-ca, by a firewall or a "
         "NetworkPolicy, or listen on 127.0.0.1");
   }
   if (are_tokens_in_clear_text(options)) {

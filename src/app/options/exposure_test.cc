@@ -41,8 +41,8 @@ TEST(Exposure, AnAdminAddressThatAnswersAllClients) {
   EXPECT_TRUE(warned({"--admin-listen=0.0.0.0:9090"}));
   EXPECT_TRUE(warned({"--admin-listen=0.0.0.0:9090", "--admin-tokens=/t"}));
   EXPECT_TRUE(warned({"--admin-listen=[::]:9090", "--tls-self"}));
-  EXPECT_TRUE(warned({"--admin-listen=[::]:9090", "--tls-self", "--tls-client-ca=/ca",
-                      "--admin-tls=false"}));
+  EXPECT_TRUE(warned(
+      {"--admin-listen=[::]:9090", "--tls-self", "--tls-client-ca=/ca", "--admin-tls=false"}));
   EXPECT_FALSE(warned({}));
   EXPECT_FALSE(warned({"--admin-listen=127.0.0.1:9090"}));
   EXPECT_FALSE(warned({"--admin-listen=[::]:9090", "--auth-tokens=/t"}));
@@ -53,10 +53,10 @@ TEST(Exposure, TokensInClearTextBesideTls) {
   const auto warned = [](std::vector<const char*> arguments) {
     return warns(std::move(arguments), "tokens cross the network");
   };
-  EXPECT_TRUE(warned({"--tls-self", "--admin-tls=false", "--admin-listen=0.0.0.0:9090",
-                      "--admin-tokens=/t"}));
-  EXPECT_FALSE(warned({"--tls-self", "--admin-tls=false", "--admin-listen=127.0.0.1:9090",
-                       "--admin-tokens=/t"}));
+  EXPECT_TRUE(warned(
+      {"--tls-self", "--admin-tls=false", "--admin-listen=0.0.0.0:9090", "--admin-tokens=/t"}));
+  EXPECT_FALSE(warned(
+      {"--tls-self", "--admin-tls=false", "--admin-listen=127.0.0.1:9090", "--admin-tokens=/t"}));
   EXPECT_FALSE(warned({"--tls-self", "--admin-tls=false", "--admin-listen=0.0.0.0:9090"}));
   EXPECT_FALSE(warned({"--tls-self", "--admin-listen=0.0.0.0:9090", "--admin-tokens=/t"}));
 }

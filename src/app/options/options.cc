@@ -214,6 +214,16 @@ void declare_aliases(Options& options) {
   }
 }
 
+GivenOptions given_options(int argc, const char* const* argv, const char* const* environment,
+                           const Machine& machine) {
+  GivenOptions given{.arguments = {argv, argv + argc}, .variables = {}, .machine = machine};
+  for (; *environment != nullptr; ++environment) {
+    if (std::string_view(*environment).starts_with("CACHEY_"))
+      given.variables.emplace_back(*environment);
+  }
+  return given;
+}
+
 Exit exit_with(std::vector<std::string> faults, LogFormat format) {
   Exit exit{2, "", std::move(faults), format};
   for (const std::string& fault : exit.faults) exit.text += fmt::format("cachey: {}\n", fault);
@@ -265,7 +275,35 @@ std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
   warn_of_exposure(options, options.warnings);
   options.server.trusted_proxies = net::TrustedProxies(options.trusted_proxies);
   declare_aliases(options);
+  options.given = given_options(argc, argv, environment, machine);
+  for (const Option& option : table) options.values.push_back({option.name, option.get()});
   return options;
+}
+
+Result<Options> read_options_again(const Options& options) {
+  const auto pointers = [](const std::vector<std::string>& texts) {
+    std::vector<const char*> all;
+    for (const std::string& text : texts) all.push_back(text.c_str());
+    all.push_back(nullptr);
+    return all;
+  };
+  const std::vector<const char*> arguments = pointers(options.given.arguments);
+  std::expected<Options, Exit> again =
+      parse_options(static_cast<int>(options.given.arguments.size()), arguments.data(),
+                    pointers(options.given.variables).data(), options.given.machine);
+  if (again) return std::move(*again);
+  std::string faults;
+  for (const std::string& fault : again.error().faults)
+    faults += (faults.empty() ? "" : "; ") + fault;
+  return fail(ErrorKind::kBadRequest, faults);
+}
+
+std::vector<std::string> changed_options(const Options& before, const Options& now) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < before.values.size(); ++i) {  // the table is the same
+    if (before.values[i].values != now.values[i].values) names.push_back(before.values[i].name);
+  }
+  return names;
 }
 
 Result<std::vector<api::s3::RevalidateRule>> read_revalidate_again(const std::string& config_file) {

@@ -46,6 +46,19 @@ struct S3ApiOptions {
   [[nodiscard]] bool enabled() const { return !listen.empty(); }
 };
 
+/// What parse_options() was given, so that the options can be read again.
+struct GivenOptions {
+  std::vector<std::string> arguments;  ///< with the program's name
+  std::vector<std::string> variables;  ///< those that begin with CACHEY_
+  Machine machine;
+};
+
+/// An option's values, in the form in which the config file has them.
+struct OptionValues {
+  std::string name;
+  std::vector<std::string> values;
+};
+
 /// The checked values of all options. The values here are the defaults. Immutable after
 /// parse_options().
 struct Options {
@@ -101,6 +114,8 @@ struct Options {
   bool check_config = false;  ///< look for faults, and end
   /// For the log.
   std::vector<std::string> warnings;
+  GivenOptions given;
+  std::vector<OptionValues> values;  ///< of all options in the table's order, as given
 
   static constexpr unsigned kThreadsMax = 1024;
   static constexpr uint16_t kPlainPort = 80;
@@ -123,6 +138,13 @@ struct Exit {
 [[nodiscard]] std::expected<Options, Exit> parse_options(int argc, const char* const* argv,
                                                          const char* const* environment,
                                                          const Machine& machine);
+
+/// Reads the options again, as they were given at the start: what the config file says now counts.
+/// kBadRequest: all faults, in one line. Blocks.
+[[nodiscard]] Result<Options> read_options_again(const Options& options);
+
+/// The names of the options whose values differ.
+[[nodiscard]] std::vector<std::string> changed_options(const Options& before, const Options& now);
 
 /// The values of `--s3api-revalidate` as the config file has them now. kBadRequest: the file's
 /// first fault. Blocks.

@@ -33,7 +33,8 @@ std::optional<IpAddress> address_of_node(std::string_view node) {
     const std::string_view inside = node.substr(1, end - 1);
     const std::string_view rest = node.substr(end + 1);
     if (inside.find(':') == std::string_view::npos) return std::nullopt;
-    if (!rest.empty() && (rest.front() != ':' || !is_node_port(rest.substr(1)))) return std::nullopt;
+    if (!rest.empty() && (rest.front() != ':' || !is_node_port(rest.substr(1))))
+      return std::nullopt;
     return parse_ip_address(inside);
   }
   if (std::ranges::count(node, ':') == 1) {
@@ -201,8 +202,7 @@ ForwardedClient forwarded_client(std::span<const Field> fields, const TrustedPro
   const auto by_list = client_by(fields, "x-forwarded-for", trusted, peer, walk_list);
   const auto by_forwarded = client_by(fields, "forwarded", trusted, peer, walk_forwarded);
   if (by_list && by_forwarded && by_list->address != by_forwarded->address) return {peer, false};
-  if (by_list && by_forwarded)
-    return {by_list->address, by_list->usable && by_forwarded->usable};
+  if (by_list && by_forwarded) return {by_list->address, by_list->usable && by_forwarded->usable};
   if (by_list) return *by_list;
   return by_forwarded.value_or(ForwardedClient{peer, true});
 }

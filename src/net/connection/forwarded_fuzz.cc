@@ -22,7 +22,8 @@ const IpAddress& proxy() {
 }
 
 ForwardedClient ask(const std::vector<Field>& fields) {
-  static const TrustedProxies trusted({*IpPrefix::parse("10.0.0.0/8"), *IpPrefix::parse("fd00::/8")});
+  static const TrustedProxies trusted(
+      {*IpPrefix::parse("10.0.0.0/8"), *IpPrefix::parse("fd00::/8")});
   return cachey::net::forwarded_client(fields, trusted, proxy());
 }
 

@@ -12,8 +12,7 @@ namespace {
 /// with a question mark if they are not usable.
 std::string client_of(const std::vector<Field>& fields) {
   const TrustedProxies trusted({*IpPrefix::parse("10.0.0.0/8"), *IpPrefix::parse("fd00::/8")});
-  const ForwardedClient client =
-      forwarded_client(fields, trusted, *parse_ip_address("10.0.0.1"));
+  const ForwardedClient client = forwarded_client(fields, trusted, *parse_ip_address("10.0.0.1"));
   return client.address.to_string() + (client.usable ? "" : "?");
 }
 std::string by_list(std::string_view value) { return client_of({{"x-forwarded-for", value}}); }
@@ -67,8 +66,8 @@ TEST(Forwarded, WhatIsNoAddressEndsTheWalkAtTheProxyThatToldIt) {
     EXPECT_EQ(by_list(std::string(node) + ", 10.7.0.1"), "10.7.0.1?") << node;
   }
   for (const char* value :
-       {"for=unknown", "for=_hidden", "for=\"_hidden:80\"", "for=\"unknown:80\"", "for=\"9.9.9\\.9\"",
-        "by=9.9.9.9", "proto=http", "for=9.9.9.9, by=8.8.8.8"}) {
+       {"for=unknown", "for=_hidden", "for=\"_hidden:80\"", "for=\"unknown:80\"",
+        "for=\"9.9.9\\.9\"", "by=9.9.9.9", "proto=http", "for=9.9.9.9, by=8.8.8.8"}) {
     EXPECT_EQ(by_forwarded(value), "10.0.0.1?") << value;
   }
 }

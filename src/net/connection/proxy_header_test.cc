@@ -34,16 +34,26 @@ TEST(ProxyHeader, Version1) {
 }
 
 TEST(ProxyHeader, Version1IsStrict) {
-  for (const char* line :
-       {"PROXY \r\n", "PROXY TCP4\r\n", "PROXY TCP4 9.9.9.9 10.0.0.1 1234\r\n",
-        "PROXY TCP4 9.9.9.9 10.0.0.1 1234 80 \r\n", "PROXY TCP4  9.9.9.9 10.0.0.1 1234 80\r\n",
-        "PROXY TCP4 9.9.9.9 10.0.0.1 1234 80\n", "PROXY TCP4 9.9.9.9 10.0.0.1 65536 80\r\n",
-        "PROXY TCP4 9.9.9.9 10.0.0.1 012 80\r\n", "PROXY TCP4 9.9.9.9 10.0.0.1 -1 80\r\n",
-        "PROXY TCP4 9.9.9.9 10.0.0.1 +1 80\r\n", "PROXY TCP4 ::1 ::1 1234 80\r\n",
-        "PROXY TCP6 9.9.9.9 10.0.0.1 1234 80\r\n", "PROXY TCP6 [::1] ::1 1234 80\r\n",
-        "PROXY TCP4 9.9.9.9 10.0.0 1234 80\r\n", "PROXY UDP4 9.9.9.9 10.0.0.1 1234 80\r\n",
-        "PROXY UNKNOWNS\r\n", "PROXY tcp4 9.9.9.9 10.0.0.1 1234 80\r\n", "proxy UNKNOWN\r\n",
-        "PROXY\r\n", "GET / HTTP/1.1\r\n"}) {
+  for (const char* line : {"PROXY \r\n",
+                           "PROXY TCP4\r\n",
+                           "PROXY TCP4 9.9.9.9 10.0.0.1 1234\r\n",
+                           "PROXY TCP4 9.9.9.9 10.0.0.1 1234 80 \r\n",
+                           "PROXY TCP4  9.9.9.9 10.0.0.1 1234 80\r\n",
+                           "PROXY TCP4 9.9.9.9 10.0.0.1 1234 80\n",
+                           "PROXY TCP4 9.9.9.9 10.0.0.1 65536 80\r\n",
+                           "PROXY TCP4 9.9.9.9 10.0.0.1 012 80\r\n",
+                           "PROXY TCP4 9.9.9.9 10.0.0.1 -1 80\r\n",
+                           "PROXY TCP4 9.9.9.9 10.0.0.1 +1 80\r\n",
+                           "PROXY TCP4 ::1 ::1 1234 80\r\n",
+                           "PROXY TCP6 9.9.9.9 10.0.0.1 1234 80\r\n",
+                           "PROXY TCP6 [::1] ::1 1234 80\r\n",
+                           "PROXY TCP4 9.9.9.9 10.0.0 1234 80\r\n",
+                           "PROXY UDP4 9.9.9.9 10.0.0.1 1234 80\r\n",
+                           "PROXY UNKNOWNS\r\n",
+                           "PROXY tcp4 9.9.9.9 10.0.0.1 1234 80\r\n",
+                           "proxy UNKNOWN\r\n",
+                           "PROXY\r\n",
+                           "GET / HTTP/1.1\r\n"}) {
     EXPECT_EQ(outcome(line), "refused") << line;
   }
   EXPECT_EQ(outcome("PROXY UNKNOWN " + std::string(91, 'x') + "\r\n"), "own");  // 107 bytes

@@ -64,9 +64,7 @@ bool IpPrefix::contains(const IpAddress& address) const {
          agree(AddressBytes(address), AddressBytes(address_), bits_);
 }
 
-std::string IpPrefix::text() const {
-  return address_.to_string() + "/" + std::to_string(bits_);
-}
+std::string IpPrefix::text() const { return address_.to_string() + "/" + std::to_string(bits_); }
 
 bool TrustedProxies::contains(const IpAddress& address) const {
   return std::ranges::any_of(

@@ -70,7 +70,7 @@
 {{- if and $v.metrics.serviceMonitor.enabled $v.auth.tokensSecret (not $v.metrics.serviceMonitor.authorization) -}}
 {{- fail "cachey: with auth.tokensSecret a scrape needs a token, too: set metrics.serviceMonitor.authorization" -}}
 {{- end -}}
-{{- if and $v.metrics.serviceMonitor.enabled $v.tls.clientCaSecret (not $v.metrics.serviceMonitor.tlsConfig) -}}
+{{- if and $v.metrics.serviceMonitor.enabled $v.tls.clientCaSecret $v.metrics.tls (not $v.metrics.serviceMonitor.tlsConfig) -}}
 {{- fail "cachey: with tls.clientCaSecret a scrape needs a certificate: set metrics.serviceMonitor.tlsConfig" -}}
 {{- end -}}
 {{- end -}}
