@@ -1,6 +1,7 @@
 #include "app/status/bucket_table.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace cachey::app {
 
@@ -10,20 +11,29 @@ void BucketTable::update(std::span<const BucketFacts> buckets) {
   for (const BucketFacts& bucket : buckets) {
     Past& past = pasts_[bucket.name];
     past.seen = updates_;
-    count(past, bucket);
-    learn(past, bucket);
-  }
-  std::erase_if(pasts_, [this](const auto& entry) { return entry.second.seen != updates_; });
-  for (const BucketFacts& bucket : buckets) {
-    const Past& past = pasts_.at(bucket.name);
     BucketView& view = views_.emplace_back();
     view.now = bucket;
+    take_median(past, view.now);
+    count(past, view.now);
+    learn(past, view.now);
     view.newest = sum(past, kNewestSeconds);
     view.recent = sum(past, kRecentSeconds);
     view.minute = sum(past, kMinute);
     if (past.usual_seconds >= kSecondsMin) view.usual_ms = past.usual_ms;
   }
+  std::erase_if(pasts_, [this](const auto& entry) { return entry.second.seen != updates_; });
   std::ranges::sort(views_, {}, [](const BucketView& view) { return view.now.name; });
+}
+
+void BucketTable::take_median(Past& past, BucketFacts& now) const {
+  if (now.first_byte.count() == 0) return;
+  if (!past.has_totals) past.this_round = past.last_round = now.first_byte;
+  const FineHistogram::Snapshot newest = now.first_byte - past.last_round;
+  const std::optional<uint64_t> median = newest.quantile(0.5);
+  if (median && newest.count() >= kAnswersMin) now.now_ms = static_cast<double>(*median) / 1e6;
+  if (updates_ % kRoundSeconds != 0) return;
+  past.last_round = std::move(past.this_round);
+  past.this_round = now.first_byte;
 }
 
 void BucketTable::count(Past& past, const BucketFacts& now) const {

@@ -39,6 +39,9 @@ class BucketTable {
   static constexpr size_t kNewestSeconds = 5;
   static constexpr size_t kRecentSeconds = 10;
   static constexpr size_t kMinute = 60;
+  /// The newest median is of one to two rounds, and of at least kAnswersMin answers.
+  static constexpr size_t kRoundSeconds = 3;
+  static constexpr uint64_t kAnswersMin = 3;
   /// The usual time is known after this many seconds with answers.
   static constexpr int kSecondsMin = 5;
   static constexpr double kQuickerPart = 0.2;      ///< of the difference, each second
@@ -55,11 +58,16 @@ class BucketTable {
   struct Past {
     std::array<BucketView::Counts, kMinute> seconds{};  // ring of differences
     BucketView::Counts totals;
+    // Times to the first byte up to the begin of this and of the last round of kRoundSeconds.
+    FineHistogram::Snapshot this_round;
+    FineHistogram::Snapshot last_round;
     bool has_totals = false;
     double usual_ms = 0;
     int usual_seconds = 0;
     uint64_t seen = 0;
   };
+  /// Sets BucketFacts::now_ms.
+  void take_median(Past& past, BucketFacts& now) const;
   void count(Past& past, const BucketFacts& now) const;
   static void learn(Past& past, const BucketFacts& now);
   [[nodiscard]] BucketView::Counts sum(const Past& past, size_t seconds) const;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,26 @@ TEST(BucketTable, TheUsualTimeFollowsQuickerAnswersAtOnceAndSlowerOnesSlowly) {
   EXPECT_DOUBLE_EQ(*run(20, 10), 20);
   EXPECT_LT(*run(2000, 600), 40);
   EXPECT_LT(*run(10, 20), 11);
+}
+
+TEST(BucketTable, TheNewestMedianIsOfTheLastSeconds) {
+  const FineCells cells({1'000'000});
+  const FineHistogram::Store store(cells, FineHistogram::Parts::kOne);
+  BucketTable table;
+  const auto run = [&](std::chrono::milliseconds time, int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      store.handle().observe(time);
+      store.handle().observe(time);
+      BucketFacts facts = facts_of("b", 0, 0);
+      facts.first_byte = store.handle().snapshot();
+      table.update(std::vector{facts});
+    }
+    return table.views()[0].now.now_ms;
+  };
+  EXPECT_FALSE(run(std::chrono::milliseconds(20), 1));
+  EXPECT_NEAR(*run(std::chrono::milliseconds(20), 10), 20, 2);
+  EXPECT_NEAR(*run(std::chrono::milliseconds(1500), 5), 1500, 100);
+  EXPECT_NEAR(*run(std::chrono::milliseconds(20), 6), 20, 2);
 }
 
 }  // namespace

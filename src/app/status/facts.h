@@ -1,11 +1,14 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "app/status/columns.h"
+#include "base/fine_histogram.h"
 
 namespace cachey::app {
 
@@ -24,7 +27,9 @@ struct BucketFacts {
   std::optional<int64_t> attempts;
   std::optional<int64_t> failures;
   std::optional<int64_t> throttled;
-  /// The median time to the first byte in the last seconds; nothing: too few answers.
+  /// Times to the first byte since the start.
+  FineHistogram::Snapshot first_byte;
+  /// Their median in the last seconds; nothing: too few answers. BucketTable sets it.
   std::optional<double> now_ms;
 };
 
@@ -48,9 +53,15 @@ struct DiskFacts {
   double store_p50_ms = 0;
 };
 
+/// Memory, disk and miss.
+inline constexpr size_t kFirstByteTiers = 3;
+/// Times to the first byte since the start, by tier.
+using FirstByteTotals = std::array<FineHistogram::Snapshot, kFirstByteTiers>;
+
 /// All that is read of the process once a second.
 struct Facts {
   Row totals;  ///< what History::add takes
+  FirstByteTotals first_bytes;
   DiskFacts disk;
   std::vector<BucketFacts> buckets;
   std::vector<ClientFacts> clients;            ///< the largest first

@@ -25,11 +25,12 @@ Status::Status(Identity identity, Metrics& metrics) : identity_(std::move(identi
   }
 }
 
-void Status::add(const Facts& facts) {
+void Status::add(Facts facts) {
   const MutexLock lock(mutex_);
-  facts_ = facts;
-  history_.add(facts.totals);
-  buckets_.update(facts.buckets);
+  facts_ = std::move(facts);
+  first_bytes_.add(facts_.first_bytes, facts_.totals);
+  history_.add(facts_.totals);
+  buckets_.update(facts_.buckets);
   findings_.update({facts_, history_, buckets_.views()});
   common_.clear();
   shared_.clear();
@@ -91,9 +92,9 @@ void Status::compose_common() {
 
 void Status::describe(nlohmann::ordered_json& stats) const {
   const MutexLock lock(mutex_);
-  stats["windows"] = {{"10s", window_json(history_, 10)},
-                      {"1m", window_json(history_, 60)},
-                      {"10m", window_json(history_, 600)}};
+  stats["windows"] = {{"10s", window_json(history_, first_bytes_, 10)},
+                      {"1m", window_json(history_, first_bytes_, 60)},
+                      {"10m", window_json(history_, first_bytes_, 600)}};
   stats["failures"] = failures_json(facts_.totals);
   stats["findings"] = findings_json(findings_.worst_first());
   stats["buckets"] = buckets_json(buckets_.views(), kBucketsShown);

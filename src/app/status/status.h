@@ -12,6 +12,7 @@
 #include "app/status/bucket_table.h"
 #include "app/status/facts.h"
 #include "app/status/findings.h"
+#include "app/status/first_bytes.h"
 #include "app/status/history.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
@@ -43,7 +44,7 @@ class Status {
   /// Texts at a time that are neither short nor of all rows.
   static constexpr int kLongTextsMax = 16;
   /// The memory of the history, for the bookkeeping of --memory.
-  static constexpr size_t kBytes = History::kBytes;
+  static constexpr size_t kBytes = History::kBytes + FirstBytes::kBytes;
 
   /// `metrics` outlives this, and this the last text of `metrics`.
   Status(Identity identity, Metrics& metrics);
@@ -51,7 +52,7 @@ class Status {
   /// Once, before the first add().
   void set_connections_max(uint64_t connections) { identity_.connections = connections; }
 
-  void add(const Facts& facts) EXCLUDES(mutex_);
+  void add(Facts facts) EXCLUDES(mutex_);
 
   /// The JSON of /ui/data with the rows after row `since`. Those that ask for the same rows in the
   /// same second share a text. Null: kLongTextsMax texts are still being read.
@@ -78,6 +79,7 @@ class Status {
   Findings findings_;  // synchronized by mutex_, but is_on()
   mutable Mutex mutex_;
   History history_ GUARDED_BY(mutex_);
+  FirstBytes first_bytes_ GUARDED_BY(mutex_);
   BucketTable buckets_ GUARDED_BY(mutex_);
   Facts facts_ GUARDED_BY(mutex_);                 // the last ones
   std::string common_ GUARDED_BY(mutex_);          // empty: not made for this second

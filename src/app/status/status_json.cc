@@ -46,6 +46,13 @@ Json ratio_json(int64_t part, int64_t whole) {
   return static_cast<double>(part) / static_cast<double>(whole);
 }
 
+constexpr std::array<const char*, kFirstByteTiers> kTierNames = {"memory", "disk", "miss"};
+
+std::optional<double> in_ms_of(const FineHistogram::Snapshot& times, double quantile) {
+  const std::optional<uint64_t> nanoseconds = times.quantile(quantile);
+  return nanoseconds ? std::optional(static_cast<double>(*nanoseconds) / 1e6) : std::nullopt;
+}
+
 constexpr std::array<std::pair<const char*, Column>, 6> kFailures = {{
     {"store", Column::kFailedStore},
     {"timeout", Column::kFailedTimeout},
@@ -127,7 +134,7 @@ Json failures_json(const Row& counts) {
   return json;
 }
 
-Json window_json(const History& history, size_t seconds) {
+Json window_json(const History& history, const FirstBytes& first_bytes, size_t seconds) {
   Row sums;
   for (size_t i = 0; i < kColumns; ++i) {
     const auto column = static_cast<Column>(i);
@@ -152,6 +159,11 @@ Json window_json(const History& history, size_t seconds) {
   json["coalesced_ratio"] = ratio_json(sums[Column::kPagesCoalesced], pages);
   json["egress_bytes"] = sums[Column::kEgressBytes];
   json["ingress_bytes"] = sums[Column::kIngressBytes];
+  for (size_t tier = 0; tier < kFirstByteTiers; ++tier) {
+    const FineHistogram::Snapshot times = first_bytes.window(tier, seconds);
+    json["first_byte_ms"][kTierNames[tier]] = {{"p50", ms_or_null(in_ms_of(times, 0.5))},
+                                               {"p99", ms_or_null(in_ms_of(times, 0.99))}};
+  }
   return json;
 }
 

@@ -8,6 +8,7 @@
 #include "app/status/bucket_table.h"
 #include "app/status/facts.h"
 #include "app/status/finding.h"
+#include "app/status/first_bytes.h"
 #include "app/status/history.h"
 
 namespace cachey::app {
@@ -26,7 +27,8 @@ namespace cachey::app {
 [[nodiscard]] nlohmann::ordered_json warnings_json(size_t most);
 
 /// What happened in the last `seconds` rows.
-[[nodiscard]] nlohmann::ordered_json window_json(const History& history, size_t seconds);
+[[nodiscard]] nlohmann::ordered_json window_json(const History& history,
+                                                 const FirstBytes& first_bytes, size_t seconds);
 
 /// Failed fetches by class, of totals or of a window.
 [[nodiscard]] nlohmann::ordered_json failures_json(const Row& counts);
