@@ -22,6 +22,7 @@ Result<Origins> make_origin(const Options& options, rt::Workers& workers, rt::Bl
   made.region = config->region;
   Result<S3Parts> s3 = make_s3(std::move(*config), workers, pool, attributes, clock, random);
   if (!s3) return std::unexpected(std::move(s3.error()));
+  made.credentials = s3->config.credentials;
   made.s3 = s3->origin.get();
   made.origin = std::move(s3->origin);
   return made;

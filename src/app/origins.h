@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "origin/credentials/credentials_provider.h"
 #include "origin/origin.h"
 #include "origin/s3/s3_origin.h"
 #include "rt/blocking_pool.h"
@@ -18,7 +19,9 @@ namespace cachey::app {
 struct Origins {
   std::unique_ptr<origin::Origin> origin;
   origin::S3Origin* s3 = nullptr;  ///< `origin`, if it is S3; else null
-  std::string region{};            ///< as the settings name it; empty: they do not
+  /// That sign requests to S3. Null: no S3, or requests are anonymous.
+  std::shared_ptr<origin::CredentialsProvider> credentials{};
+  std::string region{};  ///< as the settings name it; empty: they do not
 };
 
 /// Makes the origin that the options name. The other arguments outlive it. Fails with kBadRequest

@@ -140,7 +140,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
       counted_lines_(clock_),
       stats_(foundation_->metrics,
              {options_, cache_, foundation_->fetch_metrics, foundation_->egress,
-              foundation_->cache_metrics.ingress, buckets_, gate_, read_metrics_, s3_counters()},
+              foundation_->cache_metrics.ingress, buckets_, gate_, read_metrics_, origins_},
              clock_, foundation_->random),
       routes_(
           cache_, origins_.s3, foundation_->fetch_metrics, foundation_->egress,
@@ -181,10 +181,6 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
 }
 
 Process::~Process() { workers_.stop_and_join(); }
-
-const origin::S3Counters* Process::s3_counters() const {
-  return origins_.s3 == nullptr ? nullptr : &origins_.s3->counters();
-}
 
 Result<void> Process::start() {
   workers_.start();

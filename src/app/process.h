@@ -105,7 +105,6 @@ class Process {
   Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceManager manager);
 
   [[nodiscard]] net::Server* admin() { return admin_server_ ? &*admin_server_ : nullptr; }
-  [[nodiscard]] const origin::S3Counters* s3_counters() const;
 
   [[nodiscard]] Result<void> open_disk();
   [[nodiscard]] Result<void> wait_for_required_disk();

@@ -71,7 +71,7 @@ Stats::Stats(Metrics& metrics, const StatusSources& sources, const Clock& clock,
   register_cache();
   register_heads();
   register_log();
-  if (sources_.s3 != nullptr) add_metrics(metrics_, *sources_.s3);
+  if (sources_.origins.s3 != nullptr) add_metrics(metrics_, sources_.origins.s3->counters());
   metrics_
       .gauge(
           "cachey_build_info", "Always 1",

@@ -96,6 +96,9 @@ Facts StatusReader::read(int64_t loop_lag_us) const {
   read_origin(row);
   read_buckets(facts.buckets);
   read_process(row);
+  facts.credentials_fail = sources_.origins.credentials != nullptr &&
+                           sources_.origins.credentials->search_failed();
+  facts.pinned_over_limit = whole(sources_.cache.memory().kept().over_limit_pages);
   return facts;
 }
 
@@ -171,9 +174,10 @@ void StatusReader::read_origin(Row& row) const {
   row[Column::kTurnsWaiting] = whole(sources_.gate.waiting());
   row[Column::kTurnsRefused] = whole(sources_.gate.turns_refused());
   row[Column::kHedges] = whole(sources_.reads.hedges.issued.total());
-  if (sources_.s3 == nullptr) return;
-  row[Column::kOriginAttempts] = whole(sources_.s3->requests.load());
-  row[Column::kOriginThrottled] = whole(sources_.s3->throttled.load());
+  if (sources_.origins.s3 == nullptr) return;
+  const origin::S3Counters& counters = sources_.origins.s3->counters();
+  row[Column::kOriginAttempts] = whole(counters.requests.load());
+  row[Column::kOriginThrottled] = whole(counters.throttled.load());
 }
 
 void StatusReader::read_buckets(std::vector<BucketFacts>& buckets) const {

@@ -8,6 +8,7 @@
 #include "api/fetch/metrics.h"
 #include "app/disk.h"
 #include "app/options/options.h"
+#include "app/origins.h"
 #include "app/status/facts.h"
 #include "base/clock.h"
 #include "base/throughput.h"
@@ -16,7 +17,6 @@
 #include "origin/read/buckets.h"
 #include "origin/read/gate.h"
 #include "origin/read/read_metrics.h"
-#include "origin/s3/counters.h"
 
 namespace cachey::app {
 
@@ -30,7 +30,7 @@ struct StatusSources {
   const origin::Buckets& buckets;
   const origin::Gate& gate;
   const origin::ReadMetrics& reads;
-  const origin::S3Counters* s3;  ///< null: the origin is a directory
+  const Origins& origins;
 };
 
 /// The longest time in a second that a worker took to start a task. note(): any thread.

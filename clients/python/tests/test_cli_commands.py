@@ -110,9 +110,25 @@ def test_status_as_json(run):
     assert json.loads(out) == {"nodes": [{"name": one.name, "state": "ready", "stats": STATS, "error": None}]}
 
 
+def test_status_says_what_is_wrong(run):
+    findings = [
+        {"level": "bad", "code": "disk_offline", "text": "the disk is offline \x1b[2J", "since_ms": 0},
+        {"level": "warn", "code": "thrashing", "text": "too small", "since_ms": 0},
+    ]
+    with ScriptedNode(stats=json.dumps(STATS | {"findings": findings}).encode()) as one:
+        code, out, _ = run("--nodes", one.name, "status")
+    assert code == 0
+    assert out.splitlines()[-2:] == [
+        f"{one.name}: bad: the disk is offline \\x1b[2J",
+        f"{one.name}: warn: too small",
+    ]
+
+
 @pytest.mark.parametrize(
     "stats",
     [
+        b'{"findings": 7}',
+        b'{"findings": [1, {}, {"level": ["\\u001b"], "text": null}]}',
         b"{",
         b"[]",
         b"null",

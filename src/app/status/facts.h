@@ -66,7 +66,7 @@ struct Facts {
   std::vector<BucketFacts> buckets;
   std::vector<ClientFacts> clients;            ///< the largest first
   std::optional<int64_t> certificate_ends_ms;  ///< Unix time
-  std::string credentials_error;               ///< empty: the last search succeeded
+  bool credentials_fail = false;               ///< the last search found none
   int64_t pinned_over_limit = 0;               ///< pages
 };
 

@@ -104,7 +104,7 @@ class CausesTest : public FindingsTest {
   void heal() {
     facts_.disk = {};
     facts_.clients.clear();
-    facts_.credentials_error.clear();
+    facts_.credentials_fail = false;
     facts_.certificate_ends_ms.reset();
     facts_.pinned_over_limit = 0;
     set(Column::kMemoryWaiting, 0);
@@ -124,7 +124,7 @@ class CausesTest : public FindingsTest {
             {kBucketDown, of(&T::breaker_opens), "bucket \"one\" is down"},
             {kBucketDown, of(&T::all_attempts_fail), "500 of 500 requests"},
             {kConnectionsFull, of(&T::connections_refused), "client connections were refused"},
-            {kCredentialsFail, of(&T::no_credentials), "no usable credentials"},
+            {kCredentialsFail, of(&T::no_credentials), "no credentials for the store"},
             {kDiskUnusable, of(&T::disk_unusable), "cannot be used: damaged"},
             {kDiskOffline, of(&T::disk_offline), "offline, its pages come from the store"},
             {kMissesRefused, of(&T::misses_refused), "no memory became free"},
@@ -149,7 +149,7 @@ class CausesTest : public FindingsTest {
   void breaker_opens() { facts_.buckets[0].breaker_open = true; }
   void all_attempts_fail() { *facts_.buckets[0].failures += 50; }
   void connections_refused() { add(Column::kConnectionsRefused, 1); }
-  void no_credentials() { facts_.credentials_error = "none found"; }
+  void no_credentials() { facts_.credentials_fail = true; }
   void disk_unusable() {
     facts_.disk.state = DiskFacts::State::kUnusable;
     facts_.disk.error = "damaged";

@@ -43,6 +43,11 @@ bool CredentialCache::search_due() {
   return slot_.search_due();
 }
 
+bool CredentialCache::search_failed() {
+  const MutexLock lock(mutex_);
+  return slot_.failure().has_value();
+}
+
 Result<aws::CredentialsPtr> CredentialCache::found() {
   const MutexLock lock(mutex_);
   if (aws::CredentialsPtr usable = slot_.usable()) return usable;

@@ -38,6 +38,7 @@ class CredentialCache final : public CredentialsProvider,
   rt::Task<Result<aws::CredentialsPtr>> get(rt::Worker& worker, MonoTime deadline) override;
   rt::Task<aws::CredentialsPtr> replace(rt::Worker& worker, aws::CredentialsPtr refused,
                                         MonoTime deadline) override;
+  bool search_failed() override;
 
  private:
   [[nodiscard]] rt::Task<void> search(std::shared_ptr<CredentialCache> self, rt::Worker& worker);

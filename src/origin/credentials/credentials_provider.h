@@ -29,6 +29,9 @@ class CredentialsProvider {
   [[nodiscard]] virtual rt::Task<aws::CredentialsPtr> replace(rt::Worker& worker,
                                                               aws::CredentialsPtr refused,
                                                               MonoTime deadline) = 0;
+
+  /// The last search failed. Older credentials may still be in use.
+  [[nodiscard]] virtual bool search_failed() { return false; }
 };
 
 /// A provider of constant credentials. REQUIRES: not null.

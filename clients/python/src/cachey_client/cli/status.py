@@ -18,6 +18,7 @@ from .settings import UsageError, add_options, make_client
 from .text import shown, size_text, table, time_text
 
 _TIMEOUT = 5.0
+_FINDINGS_MAX = 20
 Stats = Mapping[str, Any]
 _HEADINGS = ["NODE", "STATE", "VERSION", "UPTIME", "HITS", "MEMORY", "DISK", "OUT", "IN", "FILLS", "CLIENTS"]
 _LEFT = frozenset({"NODE", "STATE", "VERSION", "UPTIME"})
@@ -39,7 +40,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="a table of the nodes",
         description="A table of the nodes: state, version, uptime, the part of "
         "pages that were found in memory or on disk, memory and disk in use, bytes a second to clients and from the "
-        "store over the last 10 s, pages on their way in, open connections. With --watch, hits are those of the time "
+        "store over the last 10 s, pages on their way in, open connections; then what the nodes say is wrong with "
+        "them. With --watch, hits are those of the time "
         "between two tables. Exit code 1 if a node does not answer.",
     )
     parser.add_argument(
@@ -110,6 +112,7 @@ def table_of(states: list[NodeState], before: Mapping[str, Stats], width: int | 
         rows.append([shown(state.name), state.state, *_cells(state.stats or {}, before.get(state.name))])
         if state.error:
             notes.append(f"{shown(state.name)}: {shown(state.error, 200)}")
+        notes += [f"{shown(state.name)}: {finding}" for finding in _findings(state.stats or {})]
     text = _table(rows)
     for name in _LEAST:
         if width is None or max(map(len, text.splitlines())) <= width:
@@ -144,6 +147,13 @@ def _cells(stats: Stats, before: Stats | None) -> list[str]:
         count = _number(stats, name)
         cells.append(f"{count:.0f}" if count is not None else None)
     return [cell if cell is not None else "-" for cell in cells]
+
+
+def _findings(stats: Stats) -> list[str]:
+    """What the node says is wrong with it, the worst first."""
+    findings = stats.get("findings")
+    known = [one for one in findings if isinstance(one, Mapping)] if isinstance(findings, list) else []
+    return [f"{shown(one.get('level'), 8)}: {shown(one.get('text'), 300)}" for one in known[:_FINDINGS_MAX]]
 
 
 def _part(stats: Stats, name: str) -> Stats:
