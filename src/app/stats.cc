@@ -62,7 +62,7 @@ Stats::Stats(Metrics& metrics, const StatusSources& sources, const Clock& clock,
       loop_lag_(metrics.histogram("cachey_event_loop_lag_seconds",
                                   "How long a worker took to get to a task, once a second",
                                   kLagBounds, kNanosecondsPerSecond)),
-      reader_(sources, clock),
+      reader_(sources, metrics, clock),
       status_(identity_of(sources.options, clock, random), metrics) {
   cache_.memory().charge(Status::kBytes);
   add_throughput_metrics(metrics_, "egress", sources_.egress);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/tier.h"
 
 namespace cachey::app {
 namespace {
@@ -63,6 +64,14 @@ Column class_of(ErrorKind kind) {
   }
 }
 
+/// Null: there is none. `buckets`: sorted by name.
+BucketFacts* find_bucket(std::vector<BucketFacts>& buckets, const std::string& name) {
+  const auto found = std::ranges::lower_bound(buckets, name, {}, &BucketFacts::name);
+  return found != buckets.end() && found->name == name ? &*found : nullptr;
+}
+
+static_assert(kFirstByteTiers == kTiers);
+
 }  // namespace
 
 void LoopLag::note(std::chrono::nanoseconds lag) {
@@ -88,16 +97,19 @@ Facts StatusReader::read(int64_t loop_lag_us) const {
   const auto wall = clock_.wall().time_since_epoch();
   row[Column::kTimeMs] = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
   row[Column::kLoopLagMax] = loop_lag_us;
+  for (size_t tier = 0; tier < kFirstByteTiers; ++tier)
+    facts.first_bytes[tier] = bodies_.first_byte(static_cast<Tier>(tier)).snapshot();
   read_pages(row);
   read_memory(row);
   read_disk(facts);
   read_servers(row);
   read_fetches(row);
-  read_origin(row);
-  read_buckets(facts.buckets);
+  read_gate(row);
+  read_buckets(facts);
+  read_attempts(facts);
   read_process(row);
-  facts.credentials_fail = sources_.origins.credentials != nullptr &&
-                           sources_.origins.credentials->search_failed();
+  facts.credentials_fail =
+      sources_.origins.credentials != nullptr && sources_.origins.credentials->search_failed();
   facts.pinned_over_limit = whole(sources_.cache.memory().kept().over_limit_pages);
   return facts;
 }
@@ -170,19 +182,15 @@ void StatusReader::read_fetches(Row& row) const {
     row[class_of(static_cast<ErrorKind>(kind))] += whole(totals.failed[kind]);
 }
 
-void StatusReader::read_origin(Row& row) const {
+void StatusReader::read_gate(Row& row) const {
   row[Column::kTurnsWaiting] = whole(sources_.gate.waiting());
   row[Column::kTurnsRefused] = whole(sources_.gate.turns_refused());
   row[Column::kHedges] = whole(sources_.reads.hedges.issued.total());
-  if (sources_.origins.s3 == nullptr) return;
-  const origin::S3Counters& counters = sources_.origins.s3->counters();
-  row[Column::kOriginAttempts] = whole(counters.requests.load());
-  row[Column::kOriginThrottled] = whole(counters.throttled.load());
 }
 
-void StatusReader::read_buckets(std::vector<BucketFacts>& buckets) const {
+void StatusReader::read_buckets(Facts& all) const {
   for (origin::Buckets::Overview& bucket : sources_.buckets.overview()) {
-    BucketFacts& facts = buckets.emplace_back();
+    BucketFacts& facts = all.buckets.emplace_back();
     facts.name = std::move(bucket.name);
     facts.breaker_open = bucket.health.breaker_open;
     facts.consecutive_failures = bucket.health.consecutive_failures;
@@ -193,6 +201,34 @@ void StatusReader::read_buckets(std::vector<BucketFacts>& buckets) const {
     if (bucket.hedge_delay)
       facts.hedge_ms = std::chrono::duration<double, std::milli>(*bucket.hedge_delay).count();
   }
+}
+
+/// Of each bucket and of all. A bucket that only attempts know is not told: its name may be
+/// `other`, or forgotten by origin::Buckets.
+void StatusReader::read_attempts(Facts& facts) const {
+  for (const auto& [name, waiting] : sources_.gate.waiting_by_bucket(origin::Gate::kBucketsShown)) {
+    if (BucketFacts* const bucket = find_bucket(facts.buckets, name))
+      bucket->waiting = whole(waiting);
+  }
+  if (sources_.origins.s3 == nullptr) return;
+  int64_t attempts = 0;
+  int64_t failures = 0;
+  int64_t throttled = 0;
+  for (origin::BucketAttempts::Totals& one : sources_.origins.s3->counters().attempts.totals()) {
+    const int64_t slowed = whole(one.of(origin::AttemptOutcome::kThrottled));
+    attempts += whole(one.attempts());
+    failures += whole(one.failures());
+    throttled += slowed;
+    BucketFacts* const bucket = find_bucket(facts.buckets, one.bucket);
+    if (bucket == nullptr) continue;
+    bucket->attempts = whole(one.attempts());
+    bucket->failures = whole(one.failures());
+    bucket->throttled = slowed;
+    bucket->first_byte = std::move(one.first_byte);
+  }
+  facts.totals[Column::kOriginAttempts] = attempts;
+  facts.totals[Column::kOriginFailures] = failures;
+  facts.totals[Column::kOriginThrottled] = throttled;
 }
 
 void StatusReader::read_process(Row& row) const {

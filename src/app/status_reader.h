@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/access_log.h"
+#include "api/body_metrics.h"
 #include "api/fetch/metrics.h"
 #include "app/disk.h"
 #include "app/options/options.h"
@@ -53,8 +54,8 @@ class LoopLag {
 /// Reads what the status of the process is made of. One thread; some 0.1 ms with 100 kinds.
 class StatusReader {
  public:
-  StatusReader(const StatusSources& sources, const Clock& clock)
-      : sources_(sources), clock_(clock) {}
+  StatusReader(const StatusSources& sources, Metrics& metrics, const Clock& clock)
+      : sources_(sources), clock_(clock), bodies_(metrics) {}
 
   /// Before the first read(), as for Stats.
   void watch(std::vector<const net::ServerStats*> servers) { servers_ = std::move(servers); }
@@ -69,12 +70,14 @@ class StatusReader {
   void read_disk(Facts& facts) const;
   void read_servers(Row& row) const;
   void read_fetches(Row& row) const;
-  void read_origin(Row& row) const;
-  void read_buckets(std::vector<BucketFacts>& buckets) const;
+  void read_gate(Row& row) const;
+  void read_buckets(Facts& facts) const;
+  void read_attempts(Facts& facts) const;
   void read_process(Row& row) const;
 
   const StatusSources sources_;
   const Clock& clock_;
+  const api::BodyMetrics bodies_;  // the same series as those of the endpoints
   std::vector<const net::ServerStats*> servers_;
   const api::AccessLog* access_log_ = nullptr;
   const Disk* disk_ = nullptr;

@@ -17,6 +17,9 @@ std::string dump(const nlohmann::ordered_json& json) {
 }  // namespace
 
 Status::Status(Identity identity, Metrics& metrics) : identity_(std::move(identity)) {
+  Row start;  // the process's counts begin at 0
+  for (size_t i = 0; i < kColumns; ++i) start[static_cast<Column>(i)] = 0;
+  history_.add(start);
   for (size_t i = 0; i < kFindingCodes; ++i) {
     const auto code = static_cast<FindingCode>(i);
     metrics.read_gauge("cachey_finding", "1 while something is wrong, by what",

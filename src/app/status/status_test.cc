@@ -56,7 +56,7 @@ TEST_F(StatusTest, TellsRowsStateAndNames) {
   EXPECT_EQ(json["version"], "1");
   EXPECT_EQ(json["threads"], 3);
   EXPECT_EQ(json["first"], 11);
-  EXPECT_EQ(json["rows"].size(), 9u);
+  EXPECT_EQ(json["rows"].size(), 10u);
   EXPECT_EQ(json["rows"][0][1], 10);
   EXPECT_EQ(json["buckets"][0]["name"], "<b>\xef\xbf\xbd");
   EXPECT_EQ(json["buckets"][0]["state"], "ok");
@@ -114,8 +114,8 @@ TEST_F(StatusTest, StatsHaveWindows) {
   status_.describe(stats);
   EXPECT_EQ(stats["windows"]["10s"]["requests"], 100);
   EXPECT_EQ(stats["windows"]["1m"]["requests"], 600);
-  EXPECT_EQ(stats["windows"]["10m"]["seconds"], 100);
-  EXPECT_EQ(stats["windows"]["10m"]["pages"], 2000);
+  EXPECT_EQ(stats["windows"]["10m"]["seconds"], 101);
+  EXPECT_EQ(stats["windows"]["10m"]["pages"], 2020);
   EXPECT_EQ(stats["windows"]["10m"]["hit_ratio"], 0.5);
   EXPECT_TRUE(stats["failures"]["store"].is_null());
   EXPECT_EQ(stats["findings"].size(), 0u);
