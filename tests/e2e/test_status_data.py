@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 
 import pytest
 
@@ -26,6 +27,12 @@ def server(s3_server):
     return s3_server("--admin-listen", "127.0.0.1:0")
 
 
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def total(answer, name):
     at = answer["columns"].index(name)
     return sum(row[at] or 0 for row in answer["rows"])
@@ -34,7 +41,9 @@ def total(answer, name):
 def test_rows_tell_what_happened(server, origin, kind):
     wait_until(lambda: data(server)["rows"], what="the first row")
     origin.put(kind, "object", size=MIB)
-    for _ in range(5):
+    assert server.fetch(kind, "object", 0, 999).status == 206
+    wait_until(lambda: total(data(server), "ingress_bytes") == MIB, what="the whole page")
+    for _ in range(4):
         assert server.fetch(kind, "object", 0, 999).status == 206
     wait_until(lambda: total(data(server), "pages_memory") == 4, what="the hits")
     answer = data(server)
@@ -74,11 +83,9 @@ def test_a_store_that_fails_is_a_finding_everywhere(server, origin, kind):
     wait_until(lambda: "finding" in [line["event"] for line in data(server)["warnings"]], what="the warning")
 
 
-@pytest.mark.skipif(not os.environ.get("CACHEY_LONG_TESTS"), reason="a minute; CACHEY_LONG_TESTS=1 runs it")
+@pytest.mark.skipif(not os.environ.get("CACHEY_TEST_LONG"), reason="a minute; CACHEY_TEST_LONG=1 runs it")
 def test_fifty_pages_cost_less_than_a_hundredth_of_a_cpu(server):
     """Fifty browsers poll once a second over connections that they keep."""
-    import time
-
     port = int(re.search(r"admin_address=127\.0\.0\.1:(\d+)", server.log())[1])
     pages = [http1.Connection(port) for _ in range(50)]
     seen = 0
@@ -90,8 +97,8 @@ def test_fifty_pages_cost_less_than_a_hundredth_of_a_cpu(server):
         seen = answer["first"] + len(answer["rows"]) - 1
 
     poll()
-    before, began = server.cpu_seconds(), time.monotonic()
+    before, began = cpu_seconds(server.pid), time.monotonic()
     while time.monotonic() - began < 60:
         poll()
         time.sleep(1)
-    assert (server.cpu_seconds() - before) / (time.monotonic() - began) < 0.01
+    assert (cpu_seconds(server.pid) - before) / (time.monotonic() - began) < 0.01
