@@ -23,7 +23,8 @@ TEST(BodyMetrics, ABodyThatBrokeOffHasAFirstByteOnly) {
   EXPECT_EQ(bodies.first_byte(Tier::kMemory).snapshot().count(), 0u);
   const std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr("cachey_first_byte_seconds_bucket{tier=\"disk\",le=\"0.0001\"} 0\n"));
-  EXPECT_THAT(text, HasSubstr("cachey_first_byte_seconds_bucket{tier=\"disk\",le=\"0.00025\"} 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("cachey_first_byte_seconds_bucket{tier=\"disk\",le=\"0.00025\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("cachey_request_seconds_bucket{tier=\"disk\",le=\"5\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("cachey_request_seconds_bucket{tier=\"miss\",le=\"60\"} 0\n"));
 }

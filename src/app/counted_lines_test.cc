@@ -9,6 +9,7 @@ namespace cachey::app {
 namespace {
 
 using ::testing::EndsWith;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 class CountedLinesTest : public ::testing::Test {
@@ -77,6 +78,22 @@ TEST_F(CountedLinesTest, AfterAMinuteWithoutEventsTheNextOneIsWrittenAtOnce) {
   pass(1);
   EXPECT_THAT(written(),
               EndsWith("count=1 seconds=1 causes=\"forecast 1\" advice=\"raise --memory\"\n"));
+}
+
+TEST_F(CountedLinesTest, EachNameHasLinesOfItsOwn) {
+  std::vector<CountedLines::Named> totals = {{"a", 0, 10}};
+  lines_.watch_each("bucket throttles", "bucket", "fewer misses", [&] { return totals; });
+  pass(1);
+  totals = {{"a", 2, 14}, {"b", 1, 1}};
+  pass(1);
+  const std::string first = written();
+  EXPECT_THAT(first, HasSubstr("bucket throttles bucket=a count=2 of=4 seconds=1 "));
+  EXPECT_THAT(first, HasSubstr("bucket throttles bucket=b count=1 of=1 seconds=1 "));
+  totals[0] = {"a", 5, 20};
+  pass(59);
+  EXPECT_THAT(written(), IsEmpty());
+  pass(1);
+  EXPECT_THAT(written(), EndsWith("bucket=a count=3 of=6 seconds=60 advice=\"fewer misses\"\n"));
 }
 
 }  // namespace

@@ -178,6 +178,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
   if (disk_ != nullptr) stats_.watch(*disk_);
   watch_refusals(counted_lines_, foundation_->memory, gate_, data_server_,
                  s3api_server_ ? &*s3api_server_ : nullptr);
+  if (origins_.s3 != nullptr) watch_throttling(counted_lines_, origins_.s3->counters());
 }
 
 Process::~Process() { workers_.stop_and_join(); }

@@ -48,4 +48,15 @@ void watch_refusals(CountedLines& lines, const store::MemoryTier& memory, const 
                connection_cause(data, s3api, "displaced", &ServerStats::connections_displaced)});
 }
 
+void watch_throttling(CountedLines& lines, const origin::S3Counters& s3) {
+  lines.watch_each("bucket throttles", "bucket", "fewer misses; see --bucket-requests", [&s3] {
+    std::vector<CountedLines::Named> all;
+    for (const origin::BucketAttempts::Totals& bucket : s3.attempts.totals()) {
+      const uint64_t throttled = bucket.of(origin::AttemptOutcome::kThrottled);
+      all.push_back({bucket.bucket, throttled, bucket.attempts()});
+    }
+    return all;
+  });
+}
+
 }  // namespace cachey::app

@@ -78,6 +78,8 @@ class SlowBucket(Incident):
     """A bucket answers 1.5 s later; another one does not."""
 
     name = "slow_bucket"
+    alerts = {"CacheyBucketSlow"}
+    also_findings = {"bucket_slow"}
 
     def calm(self, server):
         self.server = server
@@ -94,6 +96,8 @@ class ThrottlingBucket(Incident):
 
     name = "throttling_bucket"
     alerts = {"CacheyOriginThrottles"}
+    also_findings = {"bucket_throttles"}
+    log = [r"warning bucket throttles bucket=throttling-bucket count=\d+ of=\d+ "]
 
     def begin(self):
         chance = random.Random(1)

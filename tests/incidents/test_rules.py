@@ -34,6 +34,16 @@ MADE = {  # alert: series with which it fires after 100 minutes; `_UP` is among 
     "CacheyDiskTooSlow": {f'cachey_disk_drops_total{{{_OF_A}, cause="queue_full"}}': "0x70 0+60x60"},
     "CacheyCredentialsFail": {
         f'cachey_finding{{{_OF_A}, code="credentials_fail"}}': "0x80 1x50"},
+    "CacheyFirstByteSlow": {
+        f'cachey_first_byte_seconds_bucket{{{_OF_A}, tier="memory", le="0.1"}}': "0+600x70 42000+0x60",
+        f'cachey_first_byte_seconds_bucket{{{_OF_A}, tier="memory", le="0.5"}}': "0+600x130",
+        f'cachey_first_byte_seconds_bucket{{{_OF_A}, tier="memory", le="+Inf"}}': "0+600x130",
+        f'cachey_first_byte_seconds_count{{{_OF_A}, tier="memory"}}': "0+600x130"},
+    "CacheyBucketSlow": {
+        f'cachey_bucket_first_byte_seconds_bucket{{{_OF_A}, bucket="b", le="0.1"}}': "0+60x90 5400+0x40",
+        f'cachey_bucket_first_byte_seconds_bucket{{{_OF_A}, bucket="b", le="2.5"}}': "0+60x130",
+        f'cachey_bucket_first_byte_seconds_bucket{{{_OF_A}, bucket="b", le="+Inf"}}': "0+60x130",
+        f'cachey_bucket_first_byte_seconds_count{{{_OF_A}, bucket="b"}}': "0+60x130"},
     "CacheyInstanceDown": {'cachey_build_info{job="cachey", instance="b"}': "1x80 _x50"},
     "CacheyDown": {'cachey_build_info{job="cachey", instance="a"}': "1x30 _x100", "other": "1x130"},
 }

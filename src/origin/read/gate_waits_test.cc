@@ -66,8 +66,7 @@ TEST_F(GateWaits, TheQueueOfEachProvenBucketIsShown) {
   const auto third = ask("made up");
   EXPECT_THAT(gate_.waiting_by_bucket(Gate::kBucketsShown),
               UnorderedElementsAre(Pair("proven", 2), Pair("other", 1)));
-  EXPECT_THAT(metrics_.text(),
-              HasSubstr("cachey_bucket_requests_waiting{bucket=\"proven\"} 2\n"));
+  EXPECT_THAT(metrics_.text(), HasSubstr("cachey_bucket_requests_waiting{bucket=\"proven\"} 2\n"));
   EXPECT_THAT(gate_.waiting_by_bucket(0), UnorderedElementsAre(Pair("other", 3)));
   world_.pass(11s);
   EXPECT_THAT(gate_.waiting_by_bucket(Gate::kBucketsShown),

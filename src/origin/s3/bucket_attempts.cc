@@ -50,12 +50,12 @@ uint64_t BucketAttempts::Totals::failures() const {
 }
 
 BucketAttempts::BucketAttempts()
-    : cells_(latency_bounds()), buckets_(kBucketsMax + kUnprovenMax, [this](const std::string& name) {
-        return std::make_unique<Counts>(name, cells_);
-      }) {}
+    : cells_(latency_bounds()),
+      buckets_(kBucketsMax + kUnprovenMax,
+               [this](const std::string& name) { return std::make_unique<Counts>(name, cells_); }) {
+}
 
-BucketAttempts::Counts& BucketAttempts::counts_of(std::string_view bucket,
-                                                  AttemptOutcome outcome) {
+BucketAttempts::Counts& BucketAttempts::counts_of(std::string_view bucket, AttemptOutcome outcome) {
   if (Counts* const known = buckets_.known(bucket)) return *known;
   if (outcome == AttemptOutcome::kOk) return buckets_.of(bucket);
   // Threads that come here at once may take several of the places for one name.

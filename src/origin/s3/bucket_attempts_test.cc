@@ -42,11 +42,10 @@ TEST(BucketAttempts, MadeUpNamesShareOneEntryUnlessTheStoreFails) {
   attempts.count("b", AttemptOutcome::kRefused);
   attempts.count("b", AttemptOutcome::kOk);
   attempts.count("b", AttemptOutcome::kRefused);
-  EXPECT_THAT(
-      counted(attempts),
-      UnorderedElementsAre(
-          Pair("b", UnorderedElementsAre(Pair("ok", 1), Pair("4xx", 1))),
-          Pair("other", UnorderedElementsAre(Pair("not_found", 500), Pair("4xx", 501)))));
+  EXPECT_THAT(counted(attempts),
+              UnorderedElementsAre(
+                  Pair("b", UnorderedElementsAre(Pair("ok", 1), Pair("4xx", 1))),
+                  Pair("other", UnorderedElementsAre(Pair("not_found", 500), Pair("4xx", 501)))));
 }
 
 TEST(BucketAttempts, NamesOfADeadStoreAreBoundedAndLeavePlacesForOthers) {
@@ -58,7 +57,8 @@ TEST(BucketAttempts, NamesOfADeadStoreAreBoundedAndLeavePlacesForOthers) {
   for (size_t i = 0; i < 2 * BucketAttempts::kBucketsMax; ++i) {
     attempts.count("good " + std::to_string(i), AttemptOutcome::kOk);
   }
-  EXPECT_EQ(attempts.totals().size(), BucketAttempts::kUnprovenMax + BucketAttempts::kBucketsMax + 1);
+  EXPECT_EQ(attempts.totals().size(),
+            BucketAttempts::kUnprovenMax + BucketAttempts::kBucketsMax + 1);
   const auto all = counted(attempts);
   EXPECT_TRUE(all.contains("good 99"));
   EXPECT_FALSE(all.contains("good 100"));
@@ -164,8 +164,9 @@ TEST_F(S3Forwards, ARefusalOfTheQuestionIsCountedOnce) {
   answer({ok("list"), error_response("404 Not Found", "NoSuchKey")});
   EXPECT_EQ(forward(list()).status, 200u);
   EXPECT_EQ(forward(list()).status, 404u);
-  EXPECT_THAT(counted(s3_.counters().attempts),
-              ElementsAre(Pair("bucket", UnorderedElementsAre(Pair("ok", 1), Pair("not_found", 1)))));
+  EXPECT_THAT(
+      counted(s3_.counters().attempts),
+      ElementsAre(Pair("bucket", UnorderedElementsAre(Pair("ok", 1), Pair("not_found", 1)))));
 }
 
 }  // namespace
