@@ -62,7 +62,8 @@ void warn_of_foyer_files(const std::string& directory) {
              {"bytes", bytes}});
 }
 
-store::DiskTierConfig tier_config(store::MemoryTier& memory, AttributesPool& attributes) {
+store::DiskTierConfig tier_config(store::MemoryTier& memory, AttributesPool& attributes,
+                                  Metrics& metrics) {
   store::DiskTierConfig config;
   const uint64_t limit = memory.limit_bytes();
   config.writes.pages = std::min<size_t>(kWaitingPagesMax, limit / kMemoryPerWaitingPage);
@@ -70,6 +71,7 @@ store::DiskTierConfig tier_config(store::MemoryTier& memory, AttributesPool& att
   config.writes.bytes_at_once = std::min(kWrittenAtOnceMax, limit / kWrittenShare);
   config.late_bytes_max = limit / kLateShare;
   config.index_bytes_max = limit / kIndexShare;
+  config.times.emplace(metrics);
   config.intern = [&attributes](ObjectAttributes text) {
     return attributes.intern(std::move(text));
   };
@@ -98,12 +100,12 @@ std::string_view to_string(DiskState state) {
 }
 
 Disk::Disk(const Options& options, rt::Workers& workers, store::MemoryTier& memory,
-           AttributesPool& attributes, const Clock& clock, Random& random)
+           AttributesPool& attributes, Metrics& metrics, const Clock& clock, Random& random)
     : options_(options),
       workers_(workers),
       clock_(clock),
       random_(random),
-      tier_(tier_config(memory, attributes), clock) {}
+      tier_(tier_config(memory, attributes, metrics), clock) {}
 
 Disk::~Disk() = default;
 

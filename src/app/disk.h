@@ -15,6 +15,7 @@
 #include "base/attributes_pool.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/metrics.h"
 #include "base/mutex.h"
 #include "base/random.h"
 #include "rt/blocking_pool.h"
@@ -60,7 +61,7 @@ class Disk {
   };
 
   Disk(const Options& options, rt::Workers& workers, store::MemoryTier& memory,
-       AttributesPool& attributes, const Clock& clock, Random& random);
+       AttributesPool& attributes, Metrics& metrics, const Clock& clock, Random& random);
   ~Disk();  // waits until the thread has ended; see end_opening()
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;

@@ -137,6 +137,7 @@ void Stats::watch(const Disk& disk) {
   disk_ = &disk;
   reader_.watch(disk);
   store::add_disk_metrics(metrics_, disk.tier());
+  cache::add_bypass_metrics(metrics_, cache_.disk_bypass());
   for (const DiskState state : kDiskStates) {
     metrics_.read_gauge("cachey_disk_state", "1 for the disk's state, 0 for the others",
                         [&disk, state] { return disk.status().state == state ? 1.0 : 0.0; },

@@ -135,6 +135,7 @@ void StatusReader::read_memory(Row& row) const {
   row[Column::kDropsEvicted] = whole(memory.stats().evictions.load());
   row[Column::kDropsChanged] = whole(memory.stats().discards.load());
   row[Column::kMissesRefused] = whole(memory.refused());
+  row[Column::kGhostHits] = whole(memory.ghost_hits().total());
 }
 
 void StatusReader::read_disk(Facts& facts) const {
@@ -146,6 +147,12 @@ void StatusReader::read_disk(Facts& facts) const {
   facts.disk.error = status.error;
   facts.disk.capacity_bytes = usage.capacity;
   facts.disk.read_only = usage.read_only;
+  constexpr double kMillisecondsPerSecond = 1000;
+  const cache::DiskBypass::View bypass = sources_.cache.disk_bypass().view();
+  facts.disk.slow = bypass.slow;
+  facts.disk.disk_p50_ms = bypass.disk_p50_seconds * kMillisecondsPerSecond;
+  facts.disk.store_p50_ms = bypass.store_p50_seconds * kMillisecondsPerSecond;
+  facts.totals[Column::kGhostHits] = whole(usage.ghosts.total());  // what left memory is on disk
   facts.totals[Column::kDiskUsed] = whole(usage.used_bytes);
   facts.totals[Column::kDiskEvictions] = whole(usage.evictions);
   facts.totals[Column::kDiskReadBytes] = whole(stats.read_bytes.load());

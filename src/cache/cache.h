@@ -40,7 +40,8 @@ class Cache {
         clock_(clock),
         heads_(config.heads_bytes_max, memory),
         table_(memory, &heads_),
-        disk_reads_(disk, memory, table_, may_have_),
+        disk_reads_(disk, memory, table_, may_have_,
+                    {config.disk_bypass, origin, metrics.ingress, clock}),
         disk_writes_(disk, memory, table_, clock),
         fills_(config, origin, memory, table_, disk_writes_, metrics, clock, may_have_),
         read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_, metrics.read_ahead_pages),
@@ -54,6 +55,7 @@ class Cache {
   [[nodiscard]] Heads& heads() { return heads_; }
   [[nodiscard]] PageTable& table() { return table_; }
   [[nodiscard]] DiskReads& disk_reads() { return disk_reads_; }
+  [[nodiscard]] DiskBypass& disk_bypass() { return disk_reads_.bypass(); }
   [[nodiscard]] DiskWrites& disk_writes() { return disk_writes_; }
   [[nodiscard]] Fills& fills() { return fills_; }
   [[nodiscard]] ReadAhead& read_ahead() { return read_ahead_; }

@@ -17,15 +17,15 @@ struct Kept {
   std::optional<store::Admission> admission;
 };
 
-/// A copy of memory, charged to the tier.
-class Copy {
+/// Memory outside of the arena, charged to the tier.
+class Buffer {
  public:
-  Copy(store::MemoryTier& tier, size_t bytes) : tier_(tier), buffer_(bytes) {
+  Buffer(store::MemoryTier& tier, size_t bytes) : tier_(tier), buffer_(bytes) {
     tier_.charge(static_cast<int64_t>(bytes));
   }
-  Copy(const Copy&) = delete;
-  Copy& operator=(const Copy&) = delete;
-  ~Copy() { tier_.charge(-static_cast<int64_t>(buffer_.bytes().size())); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { tier_.charge(-static_cast<int64_t>(buffer_.bytes().size())); }
   [[nodiscard]] store::AlignedBuffer& buffer() { return buffer_; }
 
  private:
@@ -55,11 +55,17 @@ std::vector<iovec> units_of(const store::Evictable& memory, uint64_t bytes) {
   return units;
 }
 
+store::DiskPageMemory buffer_for_disk(uint64_t bytes, store::MemoryTier& tier) {
+  const size_t units = (bytes + store::kUnitBytes - 1) / store::kUnitBytes;
+  auto buffer = std::make_shared<Buffer>(tier, units * store::kUnitBytes);
+  return store::DiskPageMemory{{buffer->buffer().part()}, buffer};
+}
+
 std::optional<store::DiskPageMemory> copy_of(store::Evictable& memory, ByteRange run,
                                              store::MemoryTier& tier) {
   if (!memory.try_pin()) return std::nullopt;
   const size_t units = (run.size() + store::kUnitBytes - 1) / store::kUnitBytes;
-  auto copy = std::make_shared<Copy>(tier, units * store::kUnitBytes);
+  auto copy = std::make_shared<Buffer>(tier, units * store::kUnitBytes);
   const std::span<std::byte> bytes = copy->buffer().bytes();
   for (uint64_t at = run.begin; at < run.end;) {
     std::array<iovec, 1> from;

@@ -22,6 +22,9 @@ namespace cachey::cache {
 /// pinned.
 [[nodiscard]] std::vector<iovec> units_of(const store::Evictable& memory, uint64_t bytes);
 
+/// Memory of whole units for at least `bytes` bytes, charged while it is kept. Up to 2 MiB.
+[[nodiscard]] store::DiskPageMemory buffer_for_disk(uint64_t bytes, store::MemoryTier& tier);
+
 /// A copy of `run` of the memory, whole units, because the run begins within a unit. Charged while
 /// the copy is kept. Nothing: the memory is gone. Copies up to 2 MiB.
 [[nodiscard]] std::optional<store::DiskPageMemory> copy_of(store::Evictable& memory, ByteRange run,

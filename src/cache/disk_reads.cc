@@ -24,6 +24,17 @@ void PieceLoad::end(Piece::State state) {
   }
 }
 
+DiskReads::DiskReads(store::DiskTier* disk, store::MemoryTier& memory, PageTable& table,
+                     const MayHave& may_have, const Bypass& bypass)
+    : disk_(disk),
+      memory_(memory),
+      table_(table),
+      may_have_(may_have),
+      origin_(bypass.origin),
+      ingress_(bypass.ingress),
+      clock_(bypass.clock),
+      bypass_(bypass.is_on && disk != nullptr, bypass.clock, [disk] { return disk->name(); }) {}
+
 DiskReads::Found DiskReads::find(rt::Worker& worker, const Page& page, store::DiskUse use) {
   const KeyView key = page.key();
   std::optional<store::DiskPageRef> found =
@@ -124,7 +135,7 @@ std::vector<ObjectSourcePtr> DiskReads::versions_of(rt::Worker& worker, KeyView 
 }
 
 DiskReads::Load DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRange wanted,
-                                 LoadAhead ahead, Found found) {
+                                 LoadAhead ahead, const FetchSpecPtr& spec, Found found) {
   Page::Missing missing = page->add_missing(wanted, ahead);
   Load started{std::move(missing.first), !missing.first_is_added};
   if (missing.added.empty()) return started;
@@ -137,7 +148,7 @@ DiskReads::Load DiskReads::start(rt::Worker& worker, const PagePtr& page, ByteRa
                     found->info().same_version(page->source()->info) &&
                     found->bytes() == page->bytes_of(page->source()->info.size);
   if (!same) return started;
-  for (PieceLoad& one : loads) worker.tasks().spawn(load(worker, std::move(one), found));
+  for (PieceLoad& one : loads) worker.tasks().spawn(load(worker, std::move(one), found, spec));
   return started;
 }
 
@@ -146,13 +157,15 @@ void DiskReads::note_use(Page& page, MonoTime now) {
   disk_->touch(page.key().kind, page.key().object, page.at());
 }
 
-rt::Task<void> DiskReads::load(rt::Worker& worker, PieceLoad one, Found found) {
-  const Piece::State state = co_await read_piece(worker, one.piece(), std::move(found));
+rt::Task<void> DiskReads::load(rt::Worker& worker, PieceLoad one, Found found, FetchSpecPtr spec) {
+  const Piece::State state = co_await read_piece(worker, one, std::move(found), std::move(spec));
   one.end(state);
 }
 
 /// Reads the piece into memory of its own.
-rt::Task<Piece::State> DiskReads::read_piece(rt::Worker& worker, PiecePtr piece, Found found) {
+rt::Task<Piece::State> DiskReads::read_piece(rt::Worker& worker, PieceLoad& one, Found found,
+                                             FetchSpecPtr spec) {
+  const PiecePtr piece = one.piece();
   const uint64_t bytes = piece->range().size();
   if (!disk_->may_read(bytes)) co_return Piece::State::kNotGiven;
   Result<store::Admission> admitted =
@@ -163,10 +176,14 @@ rt::Task<Piece::State> DiskReads::read_piece(rt::Worker& worker, PiecePtr piece,
   if (!allocated) co_return Piece::State::kNoMemory;
   const store::DiskTier::Keep pin = pin_for_disk(piece, std::move(*admitted));
   if (pin == nullptr) co_return Piece::State::kNotGiven;
-  std::vector<iovec> into = units_of(*piece, bytes);
-  const store::DiskRead read =
-      co_await disk_->read(worker, *found, piece->range(), std::move(into), pin);
-  if (read != store::DiskRead::kOk) co_return Piece::State::kNotGiven;
+  store::DiskPageMemory into{units_of(*piece, bytes), pin};
+  const bool has_bytes =
+      co_await bypass_disk(worker, one.page(), piece->range(), into.parts, found, *spec);
+  if (!has_bytes) {
+    const store::DiskRead read =
+        co_await read_disk(worker, std::move(found), piece->range(), std::move(into));
+    if (read != store::DiskRead::kOk) co_return Piece::State::kNotGiven;
+  }
   memory_.publish(*piece);
   co_return Piece::State::kLoaded;
 }

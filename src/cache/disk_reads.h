@@ -1,14 +1,19 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/byte_range.h"
 #include "base/clock.h"
+#include "base/throughput.h"
+#include "cache/disk_bypass.h"
 #include "cache/may_have.h"
 #include "cache/page.h"
 #include "cache/page_table.h"
+#include "origin/read/object_read.h"
 #include "rt/worker.h"
 #include "store/disk/disk_tier.h"
 #include "store/memory_tier.h"
@@ -48,10 +53,17 @@ class DiskReads {
   /// A page that was found on the disk; keeps its space there. Null: none.
   using Found = std::shared_ptr<const store::DiskPageRef>;
 
+  /// What reads that the store answers need, because the disk is slow.
+  struct Bypass {
+    bool is_on = true;
+    const origin::ReadContext& origin;
+    Throughput& ingress;
+    const Clock& clock;
+  };
+
   /// `disk`: null if there is no disk tier.
   DiskReads(store::DiskTier* disk, store::MemoryTier& memory, PageTable& table,
-            const MayHave& may_have)
-      : disk_(disk), memory_(memory), table_(table), may_have_(may_have) {}
+            const MayHave& may_have, const Bypass& bypass);
 
   /// Looks on the disk for a page that find_or_create made. Not null: the disk has the page in the
   /// object's current version; its phase is now kOnDisk, and it needs no fill. If the page is of a
@@ -93,7 +105,9 @@ class DiskReads {
   /// Starts loading the bytes of `wanted` that are neither in memory nor being loaded, and more as
   /// `ahead` says. `found`: what adopt_from_disk() returned for the page; null: looks again.
   Load start(rt::Worker& worker, const PagePtr& page, ByteRange wanted, LoadAhead ahead,
-             Found found);
+             const FetchSpecPtr& spec, Found found);
+
+  [[nodiscard]] DiskBypass& bypass() { return bypass_; }
 
   /// The page was used in memory at `now`: counts as a use for the disk's eviction, too.
   void note_use(Page& page, MonoTime now);
@@ -101,13 +115,29 @@ class DiskReads {
  private:
   [[nodiscard]] Found find(rt::Worker& worker, const Page& page, store::DiskUse use);
   [[nodiscard]] bool is_allowed(rt::Worker& worker, KeyView key, const store::DiskPageRef& found);
-  [[nodiscard]] rt::Task<void> load(rt::Worker& worker, PieceLoad one, Found found);
-  [[nodiscard]] rt::Task<Piece::State> read_piece(rt::Worker& worker, PiecePtr piece, Found found);
+  [[nodiscard]] rt::Task<void> load(rt::Worker& worker, PieceLoad one, Found found,
+                                    FetchSpecPtr spec);
+  [[nodiscard]] rt::Task<Piece::State> read_piece(rt::Worker& worker, PieceLoad& one, Found found,
+                                                  FetchSpecPtr spec);
+  // disk_reads_bypass.cc
+  [[nodiscard]] rt::Task<store::DiskRead> read_disk(rt::Worker& worker, Found found,
+                                                    ByteRange range, store::DiskPageMemory into);
+  [[nodiscard]] rt::Task<bool> read_store(rt::Worker& worker, const Page& page, ByteRange range,
+                                          const std::vector<iovec>& into, const FetchSpec& spec,
+                                          std::chrono::milliseconds limit);
+  [[nodiscard]] rt::Task<bool> bypass_disk(rt::Worker& worker, const Page& page, ByteRange range,
+                                           const std::vector<iovec>& into, Found found,
+                                           const FetchSpec& spec);
+  [[nodiscard]] rt::Task<void> probe_disk(rt::Worker& worker, Found found, ByteRange range);
 
   store::DiskTier* const disk_;
   store::MemoryTier& memory_;
   PageTable& table_;
   const MayHave& may_have_;
+  const origin::ReadContext origin_;
+  Throughput& ingress_;
+  const Clock& clock_;
+  DiskBypass bypass_;
 };
 
 }  // namespace cachey::cache

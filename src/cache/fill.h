@@ -32,6 +32,8 @@ struct FillConfig {
   /// The memory of Heads. 0: no heads are kept, and the pages of an object stay when the store says
   /// that it no longer has the object.
   uint64_t heads_bytes_max = 0;
+  /// While the disk is slower than the store, the store answers reads of pages on disk.
+  bool disk_bypass = true;
   /// The TTL of a 404 (see Absences). 0: not remembered.
   std::chrono::milliseconds negative_ttl{0};
 };

@@ -37,6 +37,7 @@ class ThrowingPolicy final : public store::EvictionPolicy {
   }
   void set_aside(store::Evictable& entry) override { fifo_.set_aside(entry); }
   void put_back(store::Evictable& entry) override { fifo_.put_back(entry); }
+  [[nodiscard]] const store::GhostHits& ghost_hits() const override { return fifo_.ghost_hits(); }
   [[nodiscard]] store::Victim<store::Evictable> victim(
       const std::function<store::Verdict(store::Evictable&)>& verdict) override {
     throw_once(victim_throws);

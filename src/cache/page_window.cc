@@ -369,7 +369,7 @@ DiskReads::Load PageWindow::load_next() {
   const LoadAhead ahead = ahead_end_ == range_.end ? LoadAhead::kIfInARow : LoadAhead::kNo;
   DiskReads::Found found;
   if (found_index_ == index) found = std::exchange(found_, nullptr);
-  return cache_.disk_reads().start(worker_, page, wanted, ahead, std::move(found));
+  return cache_.disk_reads().start(worker_, page, wanted, ahead, spec_, std::move(found));
 }
 
 }  // namespace cachey::cache

@@ -192,7 +192,8 @@ TEST_F(PieceLoads, OneSearchOfTheDiskForAReadOfOneBlock) {
     if (&each != &worker) return;
     found = cache_.disk_reads().adopt_from_disk(worker, *page);
     disk_->remove(worker, of->key.kind, of->key.object);  // a second search would find nothing
-    load = cache_.disk_reads().start(worker, page, kFirst, LoadAhead::kNo, std::move(found));
+    load = cache_.disk_reads().start(worker, page, kFirst, LoadAhead::kNo, spec("o"),
+                                     std::move(found));
   });
   settle();
   ASSERT_NE(load.piece, nullptr);

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "store/evictable.h"
+#include "store/ghost_hits.h"
 #include "store/victim.h"
 
 namespace cachey::store {
@@ -27,6 +28,9 @@ class EvictionPolicy {
   virtual void set_aside(Evictable& entry) = 0;
   /// The page is the next candidate. REQUIRES: is_set_aside(entry).
   virtual void put_back(Evictable& entry) = 0;
+
+  /// How often evicted pages come back.
+  [[nodiscard]] virtual const GhostHits& ghost_hits() const = 0;
 
   /// Removes and returns the page to evict, for which `verdict` returned kEvict; sets pages aside
   /// for which it returned kSetAside. Looks at a bounded number of pages.

@@ -2,6 +2,8 @@
 
 #include <concepts>
 
+#include "store/ghost_metrics.h"
+
 namespace cachey::store {
 namespace {
 
@@ -53,6 +55,7 @@ void add_memory_metrics(Metrics& metrics, const MemoryTier& memory) {
                        {{"cause", "evicted"}});
   metrics.read_counter("cachey_page_drops_total", drops, reader_of(stats.discards),
                        {{"cause", "changed"}});
+  add_ghost_metrics(metrics, "memory", [&memory] { return memory.ghost_hits(); });
 }
 
 }  // namespace cachey::store

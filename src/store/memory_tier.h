@@ -143,6 +143,10 @@ class MemoryTier {
   void set_keep(Evictable& page, bool keep);
   [[nodiscard]] KeptPages kept() const;
   [[nodiscard]] const MemoryTierStats& stats() const { return stats_; }
+  /// How often evicted pages, and pieces of pages on disk, come back.
+  [[nodiscard]] GhostHits::View ghost_hits() const LOCK_FREE {
+    return residents_.ghost_hits().view();
+  }
   /// How long the tier's mutex is held.
   [[nodiscard]] HoldTimes& hold_times() const { return mutex_.hold_times(); }
 

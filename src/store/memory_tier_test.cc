@@ -293,6 +293,7 @@ class HaltingPolicy final : public EvictionPolicy {
   }
   void set_aside(Evictable& entry) override { policy_.set_aside(entry); }
   void put_back(Evictable& entry) override { policy_.put_back(entry); }
+  [[nodiscard]] const GhostHits& ghost_hits() const override { return policy_.ghost_hits(); }
   [[nodiscard]] Victim<Evictable> victim(
       const std::function<Verdict(Evictable&)>& verdict) override {
     return policy_.victim(verdict);

@@ -74,6 +74,7 @@ class Residents {
   [[nodiscard]] bool contains(const Evictable& page) const {
     return page.in_kept_ || policy_->contains(page);
   }
+  [[nodiscard]] const GhostHits& ghost_hits() const { return policy_->ghost_hits(); }
 
   /// Pages with Evictable::keep() are kept while all of them take at most so much, slabs that they
   /// share with others included; but at most half of the arena's limit, and so that one page of the

@@ -26,6 +26,7 @@ class S3Fifo final : public EvictionPolicy {
   }
   void set_aside(Evictable& entry) override { queue_.set_aside(entry); }
   void put_back(Evictable& entry) override { queue_.put_back(entry); }
+  [[nodiscard]] const GhostHits& ghost_hits() const override { return queue_.ghost_hits(); }
   [[nodiscard]] Victim<Evictable> victim(
       const std::function<Verdict(Evictable&)>& verdict) override {
     return queue_.victim(verdict);

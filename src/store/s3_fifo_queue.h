@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/check.h"
+#include "store/ghost_hits.h"
 #include "store/ghosts.h"
 #include "store/victim.h"
 
@@ -45,6 +46,7 @@ class S3FifoQueue {
   S3FifoQueue& operator=(const S3FifoQueue&) = delete;
 
   void insert(Entry& entry) {
+    ghost_hits_.came(Traits::hash(entry));
     push_back(entry, ghosts_.take(Traits::hash(entry)) ? kMain : kSmall);
   }
 
@@ -68,6 +70,9 @@ class S3FifoQueue {
   }
   /// The number of entries that are set aside.
   [[nodiscard]] size_t aside() const { return aside_; }
+
+  /// How often evicted entries come back.
+  [[nodiscard]] const GhostHits& ghost_hits() const { return ghost_hits_; }
 
   /// REQUIRES: the entry is in a queue.
   void set_aside(Entry& entry) {
@@ -106,6 +111,7 @@ class S3FifoQueue {
         set_aside(entry);
         if (verdict(entry) == Verdict::kSetAside) continue;
         remove(entry);
+        ghost_hits_.evicted(Traits::hash(entry), Traits::weight(entry), size(), bytes());
         if (from_small) ghosts_.remember(Traits::hash(entry), ghosts_max());
         second_chances_ = 0;
         return {.entry = &entry, .looks = looks + 1};
@@ -146,15 +152,18 @@ class S3FifoQueue {
     Traits::queue(entry) = kNowhere;
   }
 
-  [[nodiscard]] size_t ghosts_max() const {
-    return std::max(kGhostsMin, small_.entries.size() + main_.entries.size() + aside_);
+  [[nodiscard]] size_t size() const {
+    return small_.entries.size() + main_.entries.size() + aside_;
   }
+  [[nodiscard]] uint64_t bytes() const { return small_.bytes + main_.bytes; }
+  [[nodiscard]] size_t ghosts_max() const { return std::max(kGhostsMin, size()); }
 
   Part small_;
   Part main_;
   size_t aside_ = 0;
   size_t second_chances_ = 0;  // since the last victim
   Ghosts ghosts_;
+  GhostHits ghost_hits_;
 };
 
 }  // namespace cachey::store

@@ -39,7 +39,8 @@ class CacheyServer:
         for flag, value in defaults.items():
             if flag not in arguments:
                 self.command += [flag, value]
-        self._environment = base_environment() | environment
+        # On a busy machine the disk may be slower than the origin, and the origin would get requests that no test expects.
+        self._environment = base_environment() | {"CACHEY_DISK_BYPASS": "false"} | environment
         self._process = None
         self._ended = False  # the test has seen the end of the process
         self.port = None

@@ -69,6 +69,7 @@ EVERY_OPTION = {
     "disk-kind": (["block"], "block", '"block"'),
     "disk-capacity": (["10GiB"], "10GiB", '"10GiB"'),
     "iouring": (["false"], "false", "false"),
+    "disk-bypass": (["false"], "false", "false"),
     "disk-wipe": ([], "true", "true"),
     "disk-required": ([], "true", "true"),
     "origin": (["dir:/srv"], "dir:/srv", '"dir:/srv"'),

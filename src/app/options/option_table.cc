@@ -180,6 +180,9 @@ void add_disk(Table& table, Options& o) {
   table.add(one("iouring", flag_value(), o.iouring,
                 "Read and write the disk by io_uring if the system allows it; "
                 "--iouring=false: by threads"));
+  table.add(one("disk-bypass", flag_value(), o.fill.disk_bypass,
+                "While the disk is slower than the store, read pages on disk from the store; "
+                "--disk-bypass=false: never"));
   table.add(
       one("disk-wipe", flag_value(), o.disk_wipe, "Start with an empty disk, whatever is on it"));
   table.add(one(

@@ -14,14 +14,24 @@ namespace cachey::cache {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+/// A busy machine's disk may be slower than the fake origin.
+FillConfig without_bypass(FillConfig fills) {
+  fills.disk_bypass = false;
+  return fills;
+}
+
+}  // namespace
+
 ReaderHarness::ReaderHarness(uint64_t memory, FillConfig fills,
                              std::optional<store::DiskTierConfig> disk, Index index,
                              MayHave may_have)
     : memory_(memory_config(memory), std::make_unique<store::S3Fifo>(), clock_),
       device_(disk ? kDiskBytes : store::kUnitBytes),
       disk_(open_disk(disk, index)),
-      cache_(fills, origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
-             cache_metrics_, clock_, disk_.get(), std::move(may_have)) {
+      cache_(without_bypass(fills), origin::ReadContext{origin_, buckets_, gate_, read_metrics_},
+             memory_, cache_metrics_, clock_, disk_.get(), std::move(may_have)) {
   workers_.start();
 }
 

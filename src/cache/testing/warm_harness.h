@@ -81,6 +81,28 @@ class WarmHarness : public ::testing::Test {
     return cache_.table().find(key.view(), index);
   }
 
+  [[nodiscard]] rt::Task<cachey::Result<uint64_t>> read_all(FetchSpecPtr of, ByteRange range) {
+    RangeReader reader(cache_, world_.worker(), std::move(of), range, RangeReader::Use::kBody);
+    std::optional<cachey::Result<void>> opened = reader.try_open();
+    if (!opened) opened = co_await reader.open();
+    if (!*opened) co_return std::unexpected(opened->error());
+    uint64_t bytes = 0;
+    while (!reader.at_end()) {
+      iovec parts[32];
+      const size_t count = reader.pin(parts);
+      if (count == 0) {
+        cachey::Result<void> more = co_await reader.wait();
+        if (!more) co_return std::unexpected(more.error());
+        continue;
+      }
+      uint64_t here = 0;
+      for (size_t i = 0; i < count; ++i) here += parts[i].iov_len;
+      reader.release(here);
+      bytes += here;
+    }
+    co_return bytes;
+  }
+
   rt::VirtualWorker world_;
   Metrics metrics_;
   CacheMetrics cache_metrics_{metrics_, 10};
@@ -102,27 +124,6 @@ class WarmHarness : public ::testing::Test {
     CHECK(opened.has_value());
     (*opened)->recover();
     return std::move(*opened);
-  }
-  [[nodiscard]] rt::Task<cachey::Result<uint64_t>> read_all(FetchSpecPtr of, ByteRange range) {
-    RangeReader reader(cache_, world_.worker(), std::move(of), range, RangeReader::Use::kBody);
-    std::optional<cachey::Result<void>> opened = reader.try_open();
-    if (!opened) opened = co_await reader.open();
-    if (!*opened) co_return std::unexpected(opened->error());
-    uint64_t bytes = 0;
-    while (!reader.at_end()) {
-      iovec parts[32];
-      const size_t count = reader.pin(parts);
-      if (count == 0) {
-        cachey::Result<void> more = co_await reader.wait();
-        if (!more) co_return std::unexpected(more.error());
-        continue;
-      }
-      uint64_t here = 0;
-      for (size_t i = 0; i < count; ++i) here += parts[i].iov_len;
-      reader.release(here);
-      bytes += here;
-    }
-    co_return bytes;
   }
 };
 

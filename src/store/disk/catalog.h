@@ -244,6 +244,7 @@ class Catalog {
   [[nodiscard]] size_t parts() const { return parts_; }
   [[nodiscard]] uint64_t payload_bytes() const { return payload_bytes_; }
   [[nodiscard]] uint64_t evictions() const { return evictions_; }
+  [[nodiscard]] const GhostHits& ghost_hits() const { return policy_.ghost_hits(); }
   [[nodiscard]] uint64_t last_generation() const { return generation_; }
   [[nodiscard]] size_t memory_bytes() const {
     return entries_bytes_ + objects_.memory_bytes() + pages_.memory_bytes() +

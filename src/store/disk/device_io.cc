@@ -78,7 +78,9 @@ rt::Task<IoStatus> DeviceIo::move(rt::Worker& worker, DiskDirection direction,
                                   std::vector<Run> runs, std::chrono::milliseconds limit,
                                   Keep keep) {
   auto move = std::make_shared<Move>(direction, std::move(runs), std::move(keep));
+  const MonoTime began = clock_.mono();
   co_await wait(worker, move, limit);
+  if (times_) times_->of(direction).observe(static_cast<uint64_t>((clock_.mono() - began).count()));
   for (size_t run = 0; run < move->runs.size(); ++run) {
     const uint64_t offset = move->runs[run].offset;
     if (!move->done[run]) {
@@ -105,13 +107,18 @@ void DeviceIo::failed(const Failure& failure) {
   const uint64_t unit = failure.offset / kUnitBytes;
   const std::string cause = fmt::format("{} at {} failed: {}", write ? "a write" : "a read",
                                         failure.offset, to_text(failure.status));
-  log::warn("disk operation failed",
-            {{"path", device_.name()}, {"cause", cause}, {"errno", failure.status.error}});
+  log::warn("disk operation failed", {{"path", device_.name()},
+                                      {"operation", write ? "write" : "read"},
+                                      {"offset", failure.offset},
+                                      {"error", to_text(failure.status)},
+                                      {"errno", failure.status.error}});
   const RegionHealth::Failure in_region = regions_.failed(unit, failure.direction, now);
-  if (in_region == RegionHealth::Failure::kWentOut) region_went_out(failure.offset, cause);
+  if (in_region == RegionHealth::Failure::kWentOut) {
+    region_went_out(failure.offset, cause, failure.status);
+  }
   const bool counts =
       in_region == RegionHealth::Failure::kFirst || in_region == RegionHealth::Failure::kNoRegion;
-  if (counts && health_.failed(now)) went_offline(cause);
+  if (counts && health_.failed(now)) went_offline(cause, failure.status);
 }
 
 /// The lines of the log are as rare as probes that succeed.
@@ -121,25 +128,30 @@ void DeviceIo::no_room(IoStatus status) {
             {{"path", device_.name()}, {"error", to_text(status)}, {"errno", status.error}});
 }
 
-void DeviceIo::region_went_out(uint64_t offset, std::string_view cause) {
+void DeviceIo::region_went_out(uint64_t offset, std::string_view cause, IoStatus status) {
   DiskStats::add(stats_.regions_went_out, 1);
   region_calls_.changed();
   log::error("disk region out after failures; its pages are misses until a probe succeeds",
              {{"path", device_.name()},
               {"cause", cause},
+              {"errno", status.error},
               {"offset", offset},
               {"regions_out", regions_.count_out()}});
-  if (regions_.too_many_out()) take_offline("too many regions are out");
+  if (regions_.too_many_out()) take_offline("too many regions are out", status);
 }
 
-void DeviceIo::take_offline(std::string_view cause) {
-  if (health_.take_offline(clock_.mono())) went_offline(cause);
+void DeviceIo::take_offline(std::string_view cause, IoStatus status) {
+  if (health_.take_offline(clock_.mono())) went_offline(cause, status);
 }
 
-void DeviceIo::went_offline(std::string_view cause) {
+void DeviceIo::went_offline(std::string_view cause, IoStatus status) {
   DiskStats::add(stats_.times_offline, 1);
   log::error("disk offline after failures; its pages are misses until a probe succeeds",
-             {{"path", device_.name()}, {"cause", cause}});
+             {{"path", device_.name()},
+              {"cause", cause},
+              {"errno", status.error},
+              {"failures", health_.failures()},
+              {"regions_out", regions_.count_out()}});
 }
 
 bool DeviceIo::usable(rt::Worker& worker) {
@@ -210,7 +222,7 @@ rt::Task<void> DeviceIo::check_region(rt::Worker& worker, RegionHealth::Probe pr
   const uint64_t offset = probe.unit * kUnitBytes;
   const bool well = co_await check_unit(worker, offset);
   const bool changed = regions_.probed(probe, well, clock_.mono());
-  if (changed) region_went_out(offset, "a check of the region failed");
+  if (changed) region_went_out(offset, "a check of the region failed", IoStatus{EIO});
 }
 
 /// Reads where the failure was, and writes a free unit near it if there is one.
@@ -225,8 +237,9 @@ rt::Task<void> DeviceIo::probe_region(rt::Worker& worker, RegionHealth::Probe pr
   const bool changed = regions_.probed(probe, well, clock_.mono());
   if (!changed) co_return;
   region_calls_.changed();
-  log::info("disk region in use again",
-            {{"offset", probe.unit * kUnitBytes}, {"regions_out", regions_.count_out()}});
+  log::info("disk region in use again", {{"path", device_.name()},
+                                         {"offset", probe.unit * kUnitBytes},
+                                         {"regions_out", regions_.count_out()}});
 }
 
 /// Writes the probe unit, which a copy-on-write or full file system refuses, too.

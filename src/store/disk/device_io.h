@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/byte_range.h"
@@ -15,6 +16,7 @@
 #include "rt/worker.h"
 #include "store/disk/device.h"
 #include "store/disk/disk_stats.h"
+#include "store/disk/disk_times.h"
 #include "store/disk/format.h"
 #include "store/disk/health.h"
 #include "store/disk/region_health.h"
@@ -46,14 +48,15 @@ class DeviceIo {
 
   /// `late_bytes_max`: of memory that late operations hold, past their deadline.
   DeviceIo(BlockDevice& device, DiskRegions regions, uint64_t late_bytes_max, DiskStats& stats,
-           const Clock& clock)
+           const Clock& clock, std::optional<DiskTimes> times = std::nullopt)
       : device_(device),
         clock_(clock),
         late_bytes_max_(late_bytes_max),
         stats_(stats),
+        times_(std::move(times)),
         regions_(regions) {}
 
-  [[nodiscard]] BlockDevice& device() { return device_; }
+  [[nodiscard]] BlockDevice& device() const { return device_; }
   [[nodiscard]] const DiskHealth& health() const { return health_; }
   [[nodiscard]] const DiskHealth& room() const { return room_; }
   [[nodiscard]] const RegionHealth& regions() const { return regions_; }
@@ -98,8 +101,8 @@ class DeviceIo {
   /// offline. A write without room counts against nothing, but the device is not writable. move()
   /// calls it.
   void failed(const Failure& failure);
-  /// The device must not be used, however few operations failed. `cause`: for the log.
-  void take_offline(std::string_view cause);
+  /// The device must not be used, however few operations failed. `cause`, `status`: for the log.
+  void take_offline(std::string_view cause, IoStatus status = {});
 
   /// Whether the device is online. Starts a probe of a device that is offline, or of a region that
   /// is out, if one is due.
@@ -110,8 +113,8 @@ class DeviceIo {
 
   [[nodiscard]] rt::Task<void> wait(rt::Worker& worker, std::shared_ptr<Move> move,
                                     std::chrono::milliseconds limit);
-  void went_offline(std::string_view cause);
-  void region_went_out(uint64_t offset, std::string_view cause);
+  void went_offline(std::string_view cause, IoStatus status);
+  void region_went_out(uint64_t offset, std::string_view cause, IoStatus status);
   void no_room(IoStatus status);
   [[nodiscard]] rt::Task<void> move_run(rt::Worker& worker, std::shared_ptr<Move> move, size_t run);
   [[nodiscard]] rt::Task<void> probe(rt::Worker& worker);
@@ -127,6 +130,7 @@ class DeviceIo {
   const Clock& clock_;
   const uint64_t late_bytes_max_;
   DiskStats& stats_;
+  const std::optional<DiskTimes> times_;
   std::atomic<uint64_t> late_bytes_{0};
   DiskHealth health_;
   DiskHealth room_;  // offline: writes find no room

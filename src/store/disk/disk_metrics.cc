@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "store/ghost_metrics.h"
+
 namespace cachey::store {
 namespace {
 
@@ -98,6 +100,7 @@ void add_disk_metrics(Metrics& metrics, const DiskTier& disk) {
   metrics.read_counter("cachey_disk_evictions_total", "Pages that left the disk for others",
                        [&disk] { return static_cast<double>(disk.usage().evictions); });
   add_counters(add, disk.stats());
+  add_ghost_metrics(metrics, "disk", [&disk] { return disk.usage().ghosts; });
 }
 
 }  // namespace cachey::store

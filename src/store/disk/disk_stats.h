@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "store/ghost_hits.h"
+
 namespace cachey::store {
 
 /// The reason why a page was not written.
@@ -61,6 +63,7 @@ struct DiskUsage {
   uint64_t pages = 0;
   uint64_t parts = 0;               ///< of pages
   uint64_t evictions = 0;           ///< since the start
+  GhostHits::View ghosts;           ///< how often evicted pages and parts come back
   uint64_t queued_bytes = 0;        ///< of pages in the queue and being written
   uint64_t late_bytes = 0;          ///< of memory with the device past its deadline
   uint64_t regions_out = 0;         ///< regions of the device that are not used

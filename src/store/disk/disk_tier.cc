@@ -107,7 +107,10 @@ rt::Task<DiskRead> DiskTier::read(rt::Worker& worker, const DiskPageRef& page, B
     DiskStats::add(stats_.corrupt_reads, 1);
     DiskStats::add(stats_.corrupt_blocks, corrupt);
     log::warn("disk gave other bytes than were written",
-              {{"position", entry.at.begin()}, {"blocks", corrupt}});
+              {{"path", io_->device().name()},
+               {"position", entry.at.begin()},
+               {"blocks", corrupt},
+               {"corrupt_reads", stats_.corrupt_reads.load(std::memory_order_relaxed)}});
     lose(worker, entry);
     co_return DiskRead::kCorrupt;
   }
@@ -131,6 +134,18 @@ void DiskTier::offer(rt::Worker& worker, WriteQueue::Source page) {
   } else {
     writer_->offer(worker, std::move(page));
   }
+}
+
+std::optional<uint32_t> DiskTier::region_of(const DiskPageRef& page, ByteRange range) const {
+  uint64_t begin = 0;  // of the extent in the page
+  for (const DiskExtent& extent : page.hold_.entry().extents()) {
+    const uint64_t end = begin + extent.units * kUnitBytes;
+    if (range.begin < end) {
+      return io_->regions().region_of(extent.first + (range.begin - begin) / kUnitBytes);
+    }
+    begin = end;
+  }
+  return std::nullopt;
 }
 
 bool DiskTier::may_read(uint64_t bytes) {
@@ -257,6 +272,7 @@ DiskUsage DiskTier::usage() const {
   usage.pages = index_.catalog->pages();
   usage.parts = index_.catalog->parts();
   usage.evictions = index_.catalog->evictions();
+  usage.ghosts = index_.catalog->ghost_hits().view();
   usage.pending_records = index_.journal->appended() - index_.journal->flushed();
   usage.pending_bytes = index_.journal->memory_bytes();
   usage.space_memory_bytes = index_.catalog->space().memory_bytes();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "store/disk/device_io.h"
 #include "store/disk/disk_index.h"
 #include "store/disk/disk_stats.h"
+#include "store/disk/disk_times.h"
 #include "store/disk/journal_task.h"
 #include "store/disk/opening_notes.h"
 #include "store/disk/page_writer.h"
@@ -46,7 +48,8 @@ struct DiskTierConfig {
   std::chrono::milliseconds purge_wait{10'000};
   size_t journal_pending_bytes = Journal::kPendingBytesMax;  ///< past it pages are dropped
   std::chrono::milliseconds answers_every{5'000};  ///< at most: a record of an object's answers
-  size_t index_bytes_max = kGiB;  ///< memory for the index; past it pages are evicted
+  size_t index_bytes_max = kGiB;   ///< memory for the index; past it pages are evicted
+  std::optional<DiskTimes> times;  ///< nothing: not measured
   /// Makes the attributes of a store that is opened shared ones.
   InternAttributes intern = unshared_attributes;
   /// Called with the change of the index's memory, on any thread.
@@ -135,11 +138,17 @@ class DiskTier {
                                                     ByteRange range, DiskUse use = DiskUse::kUse,
                                                     uint64_t least = 0) EXCLUDES(index_.mutex);
 
+  /// The region of the device where `range` of the page begins; nothing: the device has none.
+  [[nodiscard]] std::optional<uint32_t> region_of(const DiskPageRef& page, ByteRange range) const;
+  /// For the log: the path.
+  [[nodiscard]] std::string name() const { return recovered() ? io_->device().name() : "disk"; }
+
   /// False: read() would refuse as many bytes; counts as a read that was refused.
   [[nodiscard]] bool may_read(uint64_t bytes);
   /// Reads bytes [range.begin, range.end) of the page, or of the part, and verifies them. REQUIRES:
   /// the range begins at a block and ends at a block or at the page's end. `into` has range.size()
-  /// bytes, rounded up to units; each part is whole units and aligned to a unit.
+  /// bytes, rounded up to units; each part is whole units and aligned to a unit. The memory stays
+  /// valid until the call returns, and as long as `keep` exists.
   [[nodiscard]] rt::Task<DiskRead> read(rt::Worker& worker, const DiskPageRef& page,
                                         ByteRange range, std::vector<iovec> into, Keep keep);
 
@@ -196,6 +205,7 @@ class DiskTier {
                                      std::function<void(uint64_t bytes_left)> progress);
 
   [[nodiscard]] const DiskStats& stats() const { return stats_; }
+  [[nodiscard]] const std::optional<DiskTimes>& times() const { return config_.times; }
   [[nodiscard]] DiskUsage usage() const EXCLUDES(index_.mutex);
   /// How long the tier's mutex is held.
   [[nodiscard]] HoldTimes& hold_times() const { return index_.mutex.hold_times(); }

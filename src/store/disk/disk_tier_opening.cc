@@ -56,7 +56,7 @@ Result<void> DiskTier::attach(BlockDevice& device, Start start, Random& random) 
   capacity_ = size;
   index_.open(superblock, size, life_, config_.index_bytes_max, config_.journal_pending_bytes);
   io_.emplace(device, DiskRegions(units_for(kDataOffset), static_cast<uint32_t>(size / kUnitBytes)),
-              config_.late_bytes_max, stats_, clock_);
+              config_.late_bytes_max, stats_, clock_, config_.times);
   log_io_.emplace(device, clock_, config_.journal_deadline);
   writer_.emplace(store_id_, PageWriterConfig{config_.writes, config_.write_deadline}, index_, *io_,
                   stats_);

@@ -23,6 +23,11 @@ class DiskHealth {
                                               .steady_after = std::chrono::seconds(120)};
 
   [[nodiscard]] bool online() const { return online_.load(std::memory_order_relaxed); }
+  /// Failures since the window began.
+  [[nodiscard]] int failures() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return failures_;
+  }
 
   /// An operation failed or timed out. True: the disk is offline because of this call.
   [[nodiscard]] bool failed(MonoTime now);

@@ -84,6 +84,11 @@ class RegionHealth {
     return regions_.count() > 0 && 2 * count_out() >= regions_.count();
   }
 
+  /// See DiskRegions.
+  [[nodiscard]] std::optional<uint32_t> region_of(uint64_t unit) const {
+    return regions_.region_of(unit);
+  }
+
   /// An operation at this unit failed or timed out.
   [[nodiscard]] Failure failed(uint64_t unit, DiskDirection direction, MonoTime now);
   /// An operation at this unit succeeded. No lock, unless one has failed in its region.

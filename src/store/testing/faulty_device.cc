@@ -81,6 +81,7 @@ bool FaultyDevice::touches(const std::vector<Part>& parts, Kind kind, ByteRange 
 rt::Task<void> FaultyDevice::pass(rt::Worker& worker, Kind kind, ByteRange range) {
   rt::Waiter waiter(worker.executor());
   bool hangs = false;
+  std::chrono::milliseconds delay{0};
   {
     const MutexLock lock(mutex_);
     if (operations_to_throw_ > 0) {
@@ -89,7 +90,9 @@ rt::Task<void> FaultyDevice::pass(rt::Worker& worker, Kind kind, ByteRange range
     }
     hangs = hanging_ || touches(hanging_parts_, kind, range);
     if (hangs) hung_.push_back(waiter);
+    if (touches(slow_parts_, kind, range)) delay = delay_;
   }
+  if (delay.count() > 0) co_await worker.timers().sleep(delay);
   if (hangs) co_await waiter.wait();
   if (!hangs) co_await rt::asio::post(worker.executor(), rt::kAwait);
 }
@@ -147,6 +150,12 @@ void FaultyDevice::throw_at_operations(int count) {
 void FaultyDevice::fail_parts(std::vector<Part> parts) {
   const MutexLock lock(mutex_);
   failing_parts_ = std::move(parts);
+}
+
+void FaultyDevice::delay_reads(std::chrono::milliseconds delay, std::vector<Part> parts) {
+  const MutexLock lock(mutex_);
+  delay_ = delay;
+  slow_parts_ = std::move(parts);
 }
 
 void FaultyDevice::hang_parts(std::vector<Part> parts) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <random>
 #include <utility>
@@ -49,6 +50,13 @@ class FaultyDevice final : public BlockDevice {
   };
   /// Operations that touch one of these parts fail with EIO. Replaces the parts given before.
   void fail_parts(std::vector<Part> parts);
+
+  /// Reads that touch one of these parts take this much longer, in the worker's time. Replaces the
+  /// parts given before.
+  void delay_reads(std::chrono::milliseconds delay, std::vector<Part> parts);
+  void delay_reads(std::chrono::milliseconds delay) {
+    delay_reads(delay, {Part{.range = {0, size_}, .reads = true, .writes = false}});
+  }
 
   /// Operations that begin from now on end only after release(), except those of `*_now`.
   void hang();
@@ -112,6 +120,8 @@ class FaultyDevice final : public BlockDevice {
   int operations_to_throw_ GUARDED_BY(mutex_) = 0;
   std::vector<Part> failing_parts_ GUARDED_BY(mutex_);
   std::vector<Part> hanging_parts_ GUARDED_BY(mutex_);
+  std::vector<Part> slow_parts_ GUARDED_BY(mutex_);
+  std::chrono::milliseconds delay_ GUARDED_BY(mutex_){0};
   bool hanging_ GUARDED_BY(mutex_) = false;
   rt::WaiterList hung_ GUARDED_BY(mutex_);
   bool dying_ GUARDED_BY(mutex_) = false;
