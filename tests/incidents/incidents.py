@@ -79,7 +79,7 @@ class SlowBucket(Incident):
 
     name = "slow_bucket"
     alerts = {"CacheyBucketSlow"}
-    also_findings = {"bucket_slow"}
+    findings = {"bucket_slow"}
 
     def calm(self, server):
         self.server = server
@@ -96,7 +96,7 @@ class ThrottlingBucket(Incident):
 
     name = "throttling_bucket"
     alerts = {"CacheyOriginThrottles"}
-    also_findings = {"bucket_throttles"}
+    findings = {"bucket_throttles"}
     log = [r"warning bucket throttles bucket=throttling-bucket count=\d+ of=\d+ "]
 
     def begin(self):
@@ -123,7 +123,7 @@ class WithDisk(Incident):
     """The hot objects are more than memory holds, and the disk has them."""
 
     object_size = 1 * MIB
-    options = ("--disk-capacity", "512MiB")
+    options = ("--disk-capacity", "512MiB", "--disk-bypass")
     hot_objects = 100
 
     def prepare(self):
@@ -147,6 +147,8 @@ class SlowDisk(WithDisk):
     """Reads of the disk take 0.4 s."""
 
     name = "slow_disk"
+    also_alerts = {"CacheyDiskSlow"}
+    also_findings = {"disk_slow"}
 
     def begin(self):
         self.disk.set("read delay 400")
@@ -168,6 +170,8 @@ class Thrashing(Incident):
     """The working set becomes ten times as large as memory."""
 
     name = "thrashing"
+    also_alerts = {"CacheyThrashing"}
+    also_findings = {"thrashing"}
     object_size = 1 * MIB
 
     def begin(self):
@@ -200,6 +204,8 @@ class ExpiringCertificate(Incident):
     """A certificate that expires in 10 days takes the place of one of 90 days."""
 
     name = "expiring_certificate"
+    also_alerts = {"CacheyCertificateExpires"}
+    also_findings = {"certificate_expires"}
     secure = True
 
     def prepare(self):

@@ -44,6 +44,14 @@ MADE = {  # alert: series with which it fires after 100 minutes; `_UP` is among 
         f'cachey_bucket_first_byte_seconds_bucket{{{_OF_A}, bucket="b", le="2.5"}}': "0+60x130",
         f'cachey_bucket_first_byte_seconds_bucket{{{_OF_A}, bucket="b", le="+Inf"}}': "0+60x130",
         f'cachey_bucket_first_byte_seconds_count{{{_OF_A}, bucket="b"}}': "0+60x130"},
+    "CacheyDiskSlow": {
+        f"cachey_disk_slow{{{_OF_A}}}": "0x80 1x50"},
+    "CacheyThrashing": {
+        f'cachey_ghost_hits_total{{{_OF_A}, tier="memory", more="1"}}': "0x70 0+300x60",
+        f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="access"}}': "0+600x130",
+        f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="cache_hit"}}': "0+300x130"},
+    "CacheyCertificateExpires": {
+        f"cachey_tls_certificate_not_after_seconds{{{_OF_A}}}": "1213200x130"},
     "CacheyInstanceDown": {'cachey_build_info{job="cachey", instance="b"}': "1x80 _x50"},
     "CacheyDown": {'cachey_build_info{job="cachey", instance="a"}': "1x30 _x100", "other": "1x130"},
 }
