@@ -173,7 +173,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
   add_process_metrics(foundation_->metrics);
   stats_.watch(data_server_.stats(), s3api_server_ ? &s3api_server_->stats() : nullptr,
                server_config_.connections_max);
-  if (tls_ != nullptr) add_certificate_metric(foundation_->metrics, *tls_);
+  if (tls_ != nullptr) stats_.watch(*tls_);
   stats_.watch(access_log_);
   if (disk_ != nullptr) stats_.watch(*disk_);
   watch_refusals(counted_lines_, foundation_->memory, gate_, data_server_,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/options/revision.h"
+#include "app/process_metrics.h"
 #include "base/log.h"
 #include "base/throughput_metrics.h"
 #include "store/disk/disk_metrics.h"
@@ -131,6 +132,11 @@ void Stats::watch(const api::AccessLog& access_log) {
   metrics_.read_counter("cachey_access_log_dropped_lines_total",
                         "Lines of the access log that found no room",
                         [&access_log] { return to_double(access_log.dropped()); });
+}
+
+void Stats::watch(const net::tls::Contexts& tls) {
+  add_certificate_metric(metrics_, tls);
+  reader_.watch(tls);
 }
 
 void Stats::watch(const Disk& disk) {

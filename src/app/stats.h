@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "net/connection/server_stats.h"
+#include "net/tls/context.h"
 #include "rt/worker.h"
 
 namespace cachey::app {
@@ -29,6 +30,8 @@ class Stats {
   /// `s3api`: null if there is no S3 endpoint. `connections_max`: of `data`.
   void watch(const net::ServerStats& data, const net::ServerStats* s3api, size_t connections_max);
   void watch(const api::AccessLog& access_log);
+  /// Once, if there is TLS.
+  void watch(const net::tls::Contexts& tls);
   /// Once, if there is a disk tier.
   void watch(const Disk& disk);
 

@@ -108,6 +108,7 @@ Facts StatusReader::read(int64_t loop_lag_us) const {
   read_buckets(facts);
   read_attempts(facts);
   read_process(row);
+  if (tls_ != nullptr) facts.certificate_ends_ms = tls_->not_after() * 1000;
   facts.credentials_fail =
       sources_.origins.credentials != nullptr && sources_.origins.credentials->search_failed();
   facts.pinned_over_limit = whole(sources_.cache.memory().kept().over_limit_pages);

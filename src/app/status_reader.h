@@ -15,6 +15,7 @@
 #include "base/throughput.h"
 #include "cache/cache.h"
 #include "net/connection/server_stats.h"
+#include "net/tls/context.h"
 #include "origin/read/buckets.h"
 #include "origin/read/gate.h"
 #include "origin/read/read_metrics.h"
@@ -61,6 +62,7 @@ class StatusReader {
   void watch(std::vector<const net::ServerStats*> servers) { servers_ = std::move(servers); }
   void watch(const api::AccessLog& access_log) { access_log_ = &access_log; }
   void watch(const Disk& disk) { disk_ = &disk; }
+  void watch(const net::tls::Contexts& tls) { tls_ = &tls; }
 
   [[nodiscard]] Facts read(int64_t loop_lag_us) const;
 
@@ -81,6 +83,7 @@ class StatusReader {
   std::vector<const net::ServerStats*> servers_;
   const api::AccessLog* access_log_ = nullptr;
   const Disk* disk_ = nullptr;
+  const net::tls::Contexts* tls_ = nullptr;
 };
 
 }  // namespace cachey::app

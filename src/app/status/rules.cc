@@ -116,9 +116,10 @@ Judgement judge_connections_full(const Scene& scene, bool /*began*/) {
 
 Judgement judge_credentials_fail(const Scene& scene, bool /*began*/) {
   if (!scene.facts.credentials_fail) return {};
-  return holds(FindingLevel::kBad,
-               "no credentials for the store were found; the log line \"no credentials found\" says "
-               "why");
+  return holds(
+      FindingLevel::kBad,
+      "no credentials for the store were found; the log line \"no credentials found\" says "
+      "why");
 }
 
 constexpr int64_t kRefusalsMin = 3;
