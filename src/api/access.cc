@@ -72,6 +72,17 @@ Access::SharedTokens Access::named(Tokens tokens) {
   return std::make_shared<const NamedTokens>(std::move(tokens), std::move(numbers));
 }
 
+std::map<std::string, ClientLimits, std::less<>> Access::token_limits() {
+  std::map<std::string, ClientLimits, std::less<>> limits;
+  if (!needs_token_) return limits;
+  const MutexLock lock(mutex_);
+  for (size_t i = 0; i < tokens_->numbers.size(); ++i) {
+    const ClientLimits& own = tokens_->tokens.holders()[i].limits;
+    if (own != ClientLimits()) limits[client_of_token(tokens_->numbers[i])] = own;
+  }
+  return limits;
+}
+
 std::optional<Permit> Access::admit_client(const net::Request& request) {
   SharedTokens tokens;
   {

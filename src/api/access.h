@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -100,6 +102,9 @@ class Access {
     if (scope == Scope::kClient && needs_token_) return admit_client(request);
     return Permit(*this, scope);
   }
+
+  /// The limits that the tokens of clients have of their own, by client (api/client.h).
+  [[nodiscard]] std::map<std::string, ClientLimits, std::less<>> token_limits() EXCLUDES(mutex_);
 
   /// Of both kinds of tokens.
   [[nodiscard]] const TokenNames& token_names() const { return token_names_; }

@@ -2,9 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <stop_token>
+#include <utility>
 
 #include "api/request_id.h"
 #include "base/log.h"
@@ -15,6 +19,8 @@ namespace cachey::api {
 namespace {
 
 constexpr std::string_view kNone = "-";
+constexpr std::array<std::string_view, 6> kProbes = {"/healthz",   "/readyz",   "/metrics",
+                                                     "/-/healthz", "/-/readyz", "/stats"};
 constexpr unsigned kClientLeft = 499;  // as nginx writes it; never sent
 
 std::string_view protocol_of(const net::Request& request) {
@@ -38,6 +44,25 @@ std::string_view hit_text(net::CacheStatus status) {
   return kNone;
 }
 
+std::string_view or_none(std::string_view text) { return text.empty() ? kNone : text; }
+
+/// What handlers tell. `error`: of the response's head.
+void add_notes(LogLine& line, const net::Request& request, const net::RequestNotes& notes,
+               std::string_view error) {
+  line.add({"operation", notes.operation});
+  const bool is_s3 = !notes.operation.empty();
+  if (is_s3 || notes.reads_object) {
+    line.add({"bucket", or_none(notes.bucket)});
+    line.add({"range", request.field("range").value_or(kNone)});
+    if (is_s3) line.add({"cache", or_none(notes.cache)});
+    if (is_s3) line.add({"key", or_none(notes.access_key)});
+    line.add({"tier", or_none(notes.tier)});
+  }
+  line.add({"token", notes.token});
+  line.add({"error", notes.error.empty() ? error : notes.error});
+  line.add({"trace_id", trace_id_of(request.trace())});
+}
+
 double milliseconds(std::chrono::nanoseconds duration) {
   const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
   return static_cast<double>(micros) / 1000;
@@ -57,8 +82,9 @@ class AccessLog::ObservedWriter final : public net::ResponseWriter {
 
   void start(const net::ResponseHead& head) override {
     net::ResponseHead named = head;
-    named.add("X-Request-Id", id_);
+    if (!id_.empty()) named.add("X-Request-Id", id_);
     status_ = head.status();
+    error_ = head.error();
     cache_status_ = head.cache_status();
     writer_.start(named);
   }
@@ -88,6 +114,8 @@ class AccessLog::ObservedWriter final : public net::ResponseWriter {
   [[nodiscard]] MonoTime first_byte() const { return first_byte_; }
   [[nodiscard]] net::CacheStatus cache_status() const { return cache_status_; }
   [[nodiscard]] bool finished() const { return finished_; }
+  /// Empty: none.
+  [[nodiscard]] std::string_view error() const { return error_; }
 
  private:
   net::ResponseWriter& writer_;
@@ -95,6 +123,7 @@ class AccessLog::ObservedWriter final : public net::ResponseWriter {
   const Clock& clock_;
   const bool head_only_;  // offered bytes are not sent
   unsigned status_ = 0;   // 0: no head yet
+  std::string_view error_;
   std::stop_token left_;
   bool finished_ = false;
   net::CacheStatus cache_status_ = net::CacheStatus::kNone;
@@ -130,19 +159,50 @@ void AccessLog::flush() {
   if (sink_ != nullptr) (void)sink_->flush();
 }
 
-rt::Task<void> AccessLog::handle(rt::Worker& worker, const net::Request& request,
-                                 net::ResponseWriter& writer) {
-  const std::string_view id = RequestId::of_client(request);
-  if (id.empty() && sink_ == nullptr) return next_.handle(worker, request, writer);
-  return handle_with_id(worker, request, writer, id);
+/// What a client calls its request.
+struct AccessLog::Names {
+  std::string_view id;    // empty: none that is taken
+  TraceContextPtr trace;  // null: none
+};
+
+AccessLog::Names AccessLog::names_of(const net::Request& request) {
+  const net::Field* id = nullptr;
+  const net::Field* traceparent = nullptr;
+  size_t traceparents = 0;
+  for (const net::Field& field : request.fields()) {
+    if (id == nullptr && field.name == "x-request-id") id = &field;
+    if (field.name != "traceparent") continue;
+    traceparent = &field;
+    ++traceparents;
+  }
+  Names names;
+  if (id != nullptr) names.id = RequestId::checked(id->value);
+  if (traceparents != 1) return names;
+  std::optional<TraceContext> trace = TraceContext::parse(traceparent->value);
+  if (!trace) return names;
+  for (const net::Field& field : request.fields()) {
+    if (field.name == "tracestate") trace->add_state(field.value);
+  }
+  names.trace = std::make_shared<const TraceContext>(std::move(*trace));
+  return names;
 }
 
-rt::Task<void> AccessLog::handle_with_id(rt::Worker& worker, const net::Request& request,
-                                         net::ResponseWriter& writer, std::string_view id) {
+rt::Task<void> AccessLog::handle(rt::Worker& worker, const net::Request& request,
+                                 net::ResponseWriter& writer) {
+  Names names = names_of(request);
+  const bool has_name = !names.id.empty() || names.trace != nullptr;
+  if (!has_name && sink_ == nullptr) return next_.handle(worker, request, writer);
+  return handle_named(worker, request, writer, std::move(names));
+}
+
+rt::Task<void> AccessLog::handle_named(rt::Worker& worker, const net::Request& request,
+                                       net::ResponseWriter& writer, Names names) {
   const RequestId ours(random_);
-  net::Request named = request.with_id(id.empty() ? ours.text() : id);
+  const bool needs_id = names.id.empty() && sink_ != nullptr;
+  net::Request named = request.with_id(needs_id ? ours.text() : names.id);
+  named.set_trace(std::move(names.trace));
   net::RequestNotes notes;
-  named.set_notes(notes);
+  if (sink_ != nullptr) named.set_notes(notes);
   co_await handle_observed(worker, named, writer);
 }
 
@@ -156,8 +216,16 @@ rt::Task<void> AccessLog::handle_observed(rt::Worker& worker, const net::Request
   } catch (...) {
     failure = std::current_exception();
   }
-  if (sink_ != nullptr) write_line(request, observed, began);
+  if (sink_ != nullptr && !leaves_out(request, observed.status()))
+    write_line(request, observed, began);
   if (failure) std::rethrow_exception(failure);
+}
+
+bool AccessLog::leaves_out(const net::Request& request, unsigned status) const {
+  if (!leaves_probes_out_ || status < 200 || status >= 400) return false;
+  const std::string_view path = request.target().substr(0, request.target().find('?'));
+  return path == "/ui" || path.starts_with("/ui/") ||
+         (std::ranges::find(kProbes, path) != kProbes.end());
 }
 
 void AccessLog::write_line(const net::Request& request, const ObservedWriter& response,
@@ -183,13 +251,7 @@ void AccessLog::write_line(const net::Request& request, const ObservedWriter& re
   line.add({"complete", response.finished()});
   line.add({"user_agent", request.field("user-agent").value_or(kNone)});
   const net::RequestNotes* const notes = request.notes();
-  if (notes != nullptr && !notes->operation.empty()) {
-    line.add({"operation", notes->operation});
-    line.add({"bucket", notes->bucket.empty() ? kNone : notes->bucket});
-    line.add({"range", request.field("range").value_or(kNone)});
-    line.add({"cache", notes->cache.empty() ? kNone : notes->cache});
-    line.add({"key", notes->access_key.empty() ? kNone : notes->access_key});
-  }
+  if (notes != nullptr) add_notes(line, request, *notes, response.error());
   sink_->write(line.finish());
 }
 

@@ -16,7 +16,8 @@ namespace cachey::api {
 /// The handler in front of the router. Gives requests an id: the response has it in `X-Request-Id`,
 /// log lines about the request in `request_id`. If the access log is on, every request has an id,
 /// from the client or made here, and writes a line when it ends. If the log is off, only an id from
-/// the client is used. Owned by Process; all that this refers to outlives it. Any worker.
+/// the client is used. Gives requests the trace of their `traceparent`, too. Owned by Process; all
+/// that this refers to outlives it. Any worker.
 class AccessLog final : public net::Handler {
  public:
   /// Lines that wait to be written, per worker. Lines that do not fit are dropped and counted.
@@ -32,7 +33,14 @@ class AccessLog final : public net::Handler {
   [[nodiscard]] Result<void> start(const std::string& path);
 
   /// Turns the log on, into the file of `other`, if that is on. Called before the server starts.
-  void share_file(const AccessLog& other) { sink_ = other.sink_; }
+  void share_file(const AccessLog& other) {
+    sink_ = other.sink_;
+    leaves_probes_out_ = other.leaves_probes_out_;
+  }
+
+  /// Good answers to /healthz, /readyz, /metrics, /stats and /ui get no line. Called before the
+  /// server starts.
+  void leave_probes_out() { leaves_probes_out_ = true; }
 
   /// Opens the path again, after a rotation. If that fails (kBadRequest), the log stays in the old
   /// file. Any thread.
@@ -47,8 +55,11 @@ class AccessLog final : public net::Handler {
  private:
   class ObservedWriter;
 
-  [[nodiscard]] rt::Task<void> handle_with_id(rt::Worker& worker, const net::Request& request,
-                                              net::ResponseWriter& writer, std::string_view id);
+  struct Names;
+  [[nodiscard]] static Names names_of(const net::Request& request);
+  [[nodiscard]] rt::Task<void> handle_named(rt::Worker& worker, const net::Request& request,
+                                            net::ResponseWriter& writer, Names names);
+  [[nodiscard]] bool leaves_out(const net::Request& request, unsigned status) const;
   [[nodiscard]] rt::Task<void> handle_observed(rt::Worker& worker, const net::Request& request,
                                                net::ResponseWriter& writer);
   void write_line(const net::Request& request, const ObservedWriter& response,
@@ -59,6 +70,7 @@ class AccessLog final : public net::Handler {
   const Clock& clock_;
   Random& random_;
   std::shared_ptr<LineSink> sink_;  // null: the log is off
+  bool leaves_probes_out_ = false;
 };
 
 }  // namespace cachey::api

@@ -21,12 +21,25 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
+constexpr const char* kTraced = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 class FakeHandler final : public net::Handler {
  public:
   rt::Task<void> handle(rt::Worker&, const net::Request& request,
                         net::ResponseWriter& writer) override {
     seen_id = request.id();
     if (request.target() == "/throw") throw std::runtime_error("no");
+    seen_trace = trace_id_of(request.trace());
+    if (request.target() == "/refused") {
+      co_await reply_error(writer, Error(ErrorKind::kTimeout, "late"));
+      co_return;
+    }
+    if (request.target() == "/fetch/k/o" && request.notes() != nullptr) {
+      request.notes()->reads_object = true;
+      request.notes()->bucket = "b";
+      request.notes()->tier = "disk";
+      request.notes()->token = "reports";
+    }
     if (request.target() == "/left" && writer.client_left().stop_requested()) co_return;
     if (request.target() == "/noted" && request.notes() != nullptr) {
       request.notes()->operation = "GetObject";
@@ -38,6 +51,7 @@ class FakeHandler final : public net::Handler {
     co_await reply_text(writer, std::move(head), "text/plain", "0123456789");
   }
   std::string seen_id;
+  std::string seen_trace;
 };
 
 class AccessLogTest : public ::testing::Test {
@@ -112,6 +126,47 @@ TEST_F(AccessLogTest, ALineHasItsKeysInTheirOrder) {
                                    "protocol=h2 complete=true user_agent=-"));
   EXPECT_THAT(all[2], HasSubstr("status=0 bytes=0"));
   EXPECT_THAT(all[2], HasSubstr("complete=false"));
+}
+
+TEST_F(AccessLogTest, ARequestForAnObjectHasMoreKeys) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  ASSERT_TRUE(log.start(path()));
+  ask(log, net::Method::kGet, "/fetch/k/o", {{"range", "bytes=0-9"}, {"traceparent", kTraced}});
+  ask(log, net::Method::kGet, "/refused");
+  const std::vector<std::string> all = lines(log);
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_TRUE(
+      all[0].ends_with("user_agent=- bucket=b range=\"bytes=0-9\" tier=disk token=reports "
+                       "trace_id=4bf92f3577b34da6a3ce929d0e0e4736"))
+      << all[0];
+  EXPECT_TRUE(all[1].ends_with("user_agent=- error=timeout")) << all[1];
+}
+
+TEST_F(AccessLogTest, ATraceIsTakenWithAndWithoutTheLog) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  ask(log, net::Method::kGet, "/hit", {{"traceparent", kTraced}});
+  EXPECT_EQ(handler_.seen_trace, "4bf92f3577b34da6a3ce929d0e0e4736");
+  EXPECT_EQ(handler_.seen_id, "");
+  EXPECT_FALSE(writer_.fields.contains("X-Request-Id"));
+  ASSERT_TRUE(log.start(path()));
+  ask(log, net::Method::kGet, "/hit", {{"traceparent", kTraced}});
+  EXPECT_EQ(handler_.seen_trace, "4bf92f3577b34da6a3ce929d0e0e4736");
+  ask(log, net::Method::kGet, "/hit", {{"traceparent", kTraced}, {"traceparent", kTraced}});
+  EXPECT_EQ(handler_.seen_trace, "") << "which of two counts is anybody's guess";
+  ask(log, net::Method::kGet, "/hit", {{"traceparent", "00-0-0-01"}});
+  EXPECT_EQ(handler_.seen_trace, "");
+}
+
+TEST_F(AccessLogTest, GoodAnswersToProbesCanBeLeftOut) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  ASSERT_TRUE(log.start(path()));
+  ask(log, net::Method::kGet, "/healthz");
+  log.leave_probes_out();
+  for (const char* target : {"/healthz", "/readyz?x", "/metrics", "/stats", "/ui", "/ui/data"})
+    ask(log, net::Method::kGet, target);
+  EXPECT_EQ(lines(log).size(), 1u);
+  ask(log, net::Method::kGet, "/healthz/more");
+  EXPECT_EQ(lines(log).size(), 2u);
 }
 
 TEST_F(AccessLogTest, AClientThatLeftHasAStatusOfItsOwn) {

@@ -40,6 +40,8 @@ unsigned status_of(ErrorKind kind) {
       return 503;
     case ErrorKind::kNoRoom:
       return 507;
+    case ErrorKind::kLimited:
+      return 429;
     case ErrorKind::kCancelled:
       return 503;
     case ErrorKind::kInternal:
@@ -84,13 +86,14 @@ rt::Task<void> reply_text(net::ResponseWriter& writer, net::ResponseHead head,
 
 rt::Task<void> reply_error(net::ResponseWriter& writer, Error error) {
   net::ResponseHead head(status_of(error.kind()));
+  head.set_error(to_string(error.kind()));
   std::string content_range;
   if (error.object_size()) {
     content_range = fmt::format("bytes */{}", *error.object_size());
     head.add("Content-Range", content_range);
   }
   std::string retry_after;
-  if (head.status() == 503) {
+  if (head.status() == 503 || head.status() == 429) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(error.retry_after());
     retry_after = fmt::format("{}", std::max<int64_t>(seconds.count(), 1));
     head.add("Retry-After", retry_after);

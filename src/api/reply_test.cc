@@ -35,6 +35,7 @@ TEST(Reply, EveryKindHasItsStatusAndCode) {
       {ErrorKind::kDamaged, 502, "damaged"},
       {ErrorKind::kRefused, 502, "refused"},
       {ErrorKind::kOverloaded, 503, "overloaded"},
+      {ErrorKind::kLimited, 429, "limited"},
       {ErrorKind::kCancelled, 503, "cancelled"},
       {ErrorKind::kInternal, 500, "internal"},
   };

@@ -6,8 +6,7 @@
 
 namespace cachey::api {
 
-std::string_view RequestId::of_client(const net::Request& request) {
-  const std::string_view id = request.field("x-request-id").value_or("");
+std::string_view RequestId::checked(std::string_view id) {
   const bool visible = std::ranges::all_of(id, is_visible);
   return visible && id.size() <= kClientBytesMax ? id : std::string_view();
 }

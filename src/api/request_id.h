@@ -13,9 +13,9 @@ class RequestId {
  public:
   static constexpr size_t kClientBytesMax = 128;
 
-  /// The client's `X-Request-Id` if it has 1 to kClientBytesMax visible ASCII characters, else
+  /// `id`, a client's `X-Request-Id`, if it has 1 to kClientBytesMax visible ASCII characters, else
   /// empty.
-  [[nodiscard]] static std::string_view of_client(const net::Request& request);
+  [[nodiscard]] static std::string_view checked(std::string_view id);
 
   /// A new id: 16 random hexadecimal digits.
   explicit RequestId(Random& random);

@@ -49,6 +49,7 @@ rt::Task<void> Router::handle(rt::Worker& worker, const net::Request& request,
     head.add("WWW-Authenticate", "Bearer");
     return reply_text(writer, head, kPlainText, "a valid bearer token is required\n");
   }
+  if (request.notes() != nullptr) request.notes()->token = permit->token_name();
   if (!route->takes(request.method())) {
     net::ResponseHead head(405);
     head.add("Allow", "GET, HEAD");

@@ -67,11 +67,14 @@ Process::Foundation::Foundation(const Options& given, GivenTokens tokens)
       fetch_metrics(metrics, kinds_with_metrics(options)),
       bucket_rules(options.allow_bucket, options.kinds, options.other_kinds),
       access(metrics, std::move(tokens.clients), bucket_rules, std::move(tokens.admins)),
+      client_shares(options.threads, access.token_names(), random.bits(), clock, metrics),
+      client_limiter({options.client_misses, options.client_bandwidth}, clock, metrics),
       memory(store::with_metrics(options.memory, metrics), std::make_unique<store::S3Fifo>(),
              clock),
       workers(options.threads, clock),
       blocking(kBlockingThreads),
       reports(kReportThreads) {
+  client_limiter.replace_token_limits(access.token_limits());
   // Declared kinds come before those that clients invent.
   for (const api::DeclaredKind& kind : options.kinds) {
     (void)fetch_metrics.of(kind.name);
@@ -105,6 +108,7 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options, ServiceMa
   }
   std::unique_ptr<Process> process(
       new Process(std::move(foundation), std::move(opened), std::move(manager)));
+  if (!options.access_log_probes) process->access_log_.leave_probes_out();
   if (!options.access_log.empty()) {
     Result<void> log = process->access_log_.start(options.access_log);
     if (!log) {
@@ -174,6 +178,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
   stats_.watch(data_server_.stats(), s3api_server_ ? &s3api_server_->stats() : nullptr,
                server_config_.connections_max);
   if (tls_ != nullptr) stats_.watch(*tls_);
+  routes_.account({&foundation_->client_shares, &foundation_->client_limiter});
   stats_.watch(access_log_);
   if (disk_ != nullptr) stats_.watch(*disk_);
   watch_refusals(counted_lines_, foundation_->memory, gate_, data_server_,
@@ -277,6 +282,7 @@ void Process::tell_state() {
 /// Once a second.
 void Process::sample() {
   foundation_->egress.sample();
+  foundation_->client_shares.sample();
   foundation_->cache_metrics.ingress.sample();
   stats_.sample();
   const bool loops_turn = stats_.sample_lag(workers_);

@@ -8,6 +8,8 @@
 #include "api/access.h"
 #include "api/access_log.h"
 #include "api/bucket_rules.h"
+#include "api/client_limiter.h"
+#include "api/client_shares.h"
 #include "api/fetch/metrics.h"
 #include "api/router.h"
 #include "api/s3/access_keys.h"
@@ -84,6 +86,8 @@ class Process {
     api::FetchMetrics fetch_metrics;
     api::BucketRules bucket_rules;
     api::Access access;
+    api::ClientShares client_shares;
+    api::ClientLimiter client_limiter;
     AttributesPool attributes;
     store::MemoryTier memory;  // connections of a worker charge bytes until the worker ends
     rt::Workers workers;

@@ -41,8 +41,10 @@ void Process::add_reloads() {
     });
   }
   if (!options_.auth_tokens_file.empty()) {
-    signals_.on_reload(
-        "tokens", [this] { return reload_tokens(options_.auth_tokens_file, foundation_->access); });
+    signals_.on_reload("tokens", [this] {
+      return reload_tokens(options_.auth_tokens_file, foundation_->access,
+                           foundation_->client_limiter);
+    });
   }
   if (!options_.admin_tokens_file.empty()) {
     signals_.on_reload("admin tokens",
@@ -65,9 +67,8 @@ void Process::add_reloads() {
 /// What is in memory may be of buckets that are forbidden now. Does not wait.
 void Process::forget_memory() {
   rt::Worker& worker = workers_[0];
-  rt::asio::post(worker.io(), [this, &worker] {
-    worker.tasks().spawn(empty_memory(worker, cache_.purges()));
-  });
+  rt::asio::post(worker.io(),
+                 [this, &worker] { worker.tasks().spawn(empty_memory(worker, cache_.purges())); });
 }
 
 }  // namespace cachey::app

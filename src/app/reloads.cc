@@ -65,11 +65,13 @@ Result<std::string> reload_options(const Options& started_with, api::BucketRules
   return fmt::format("log_level={} allow_bucket={}", value_of(*now, "log-level"), *buckets);
 }
 
-Result<std::string> reload_tokens(const std::string& path, api::Access& access) {
+Result<std::string> reload_tokens(const std::string& path, api::Access& access,
+                                  api::ClientLimiter& limiter) {
   Result<api::Tokens> tokens = read_token_file(path);
   if (!tokens) return std::unexpected(std::move(tokens.error()));
   std::string done = "tokens=" + std::to_string(tokens->size());
   access.replace_tokens(std::move(*tokens));
+  limiter.replace_token_limits(access.token_limits());
   return done;
 }
 

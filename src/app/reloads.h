@@ -22,7 +22,8 @@ namespace cachey::app {
 [[nodiscard]] Result<std::string> reload_options(const Options& started_with,
                                                  api::BucketRules& rules,
                                                  const std::function<void()>& forget_memory);
-[[nodiscard]] Result<std::string> reload_tokens(const std::string& path, api::Access& access);
+[[nodiscard]] Result<std::string> reload_tokens(const std::string& path, api::Access& access,
+                                                api::ClientLimiter& limiter);
 [[nodiscard]] Result<std::string> reload_admin_tokens(const Options& options, api::Access& access);
 [[nodiscard]] Result<std::string> reload_keys(const std::string& path, api::s3::Endpoint& s3api);
 [[nodiscard]] Result<std::string> reload_rules(const std::string& config_file,

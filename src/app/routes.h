@@ -44,6 +44,12 @@ class Routes {
   /// Null: there is no S3 endpoint.
   [[nodiscard]] api::s3::Endpoint* s3api() { return s3api_ ? &*s3api_ : nullptr; }
 
+  /// Called before the server starts.
+  void account(api::ClientAccounts accounts) {
+    fetch_.account(accounts);
+    if (s3api_) s3api_->account(accounts);
+  }
+
   /// From now on /readyz answers 503, because a shutdown has begun.
   void stop_being_ready() { readiness_.stop_being_ready(); }
 

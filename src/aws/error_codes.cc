@@ -85,6 +85,7 @@ std::string_view code_text(ErrorKind kind) {
     case ErrorKind::kThrottled:
     case ErrorKind::kOverloaded:
     case ErrorKind::kNoRoom:
+    case ErrorKind::kLimited:
     case ErrorKind::kCancelled:
       return "SlowDown";
     case ErrorKind::kNotCached:

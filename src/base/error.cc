@@ -34,6 +34,8 @@ std::string_view to_string(ErrorKind kind) {
       return "overloaded";
     case ErrorKind::kNoRoom:
       return "no_room";
+    case ErrorKind::kLimited:
+      return "limited";
     case ErrorKind::kCancelled:
       return "cancelled";
     case ErrorKind::kInternal:
@@ -50,6 +52,12 @@ Error Error::range_not_satisfiable(std::optional<uint64_t> object_size) {
 
 Error Error::overloaded(std::string message, std::chrono::nanoseconds retry_after) {
   Error error(ErrorKind::kOverloaded, std::move(message));
+  error.retry_after_ = retry_after;
+  return error;
+}
+
+Error Error::limited(std::string message, std::chrono::nanoseconds retry_after) {
+  Error error(ErrorKind::kLimited, std::move(message));
   error.retry_after_ = retry_after;
   return error;
 }

@@ -28,6 +28,7 @@ enum class ErrorKind : uint8_t {
   kNotCached,            ///< the client wants cached bytes only, and not all are there
   kOverloaded,           ///< our own limits: memory, connections
   kNoRoom,               ///< neither memory nor disk has room for what the client wants kept
+  kLimited,              ///< the client has reached a limit of its own
   kCancelled,            ///< we are shutting down, or no request needs the result any more
   kInternal,             ///< a bug of ours
 };
@@ -71,13 +72,15 @@ class [[nodiscard]] Error {
 
   /// kOverloaded, with the time after which another try may help. 0: not known.
   [[nodiscard]] static Error overloaded(std::string message, std::chrono::nanoseconds retry_after);
+  /// The same of kLimited.
+  [[nodiscard]] static Error limited(std::string message, std::chrono::nanoseconds retry_after);
 
   [[nodiscard]] ErrorKind kind() const { return kind_; }
   [[nodiscard]] ErrorCause cause() const { return cause_; }
   [[nodiscard]] const std::string& message() const { return message_; }
   /// Set only for kRangeNotSatisfiable.
   [[nodiscard]] std::optional<uint64_t> object_size() const { return object_size_; }
-  /// 0: not known, or another kind than kOverloaded.
+  /// 0: not known, or another kind than kOverloaded and kLimited.
   [[nodiscard]] std::chrono::nanoseconds retry_after() const { return retry_after_; }
 
  private:

@@ -12,7 +12,6 @@
 namespace cachey::cache {
 
 namespace {
-
 Error internal(const std::exception& failure) { return {ErrorKind::kInternal, failure.what()}; }
 
 }  // namespace
@@ -152,7 +151,8 @@ void Fills::fill_failed(Page& page, const FetchSpec& spec, Error error) {
                              {"page", page.index()},
                              {"error", to_string(error.kind())},
                              {"text", error.message()},
-                             {"request_id", spec.request_id}});
+                             {"request_id", spec.request_id},
+                             {"trace_id", trace_id_of(spec.trace)}});
   table_.remove(page);  // before fail(), so that a retry does not find the page
   if (page.phase() != Page::Phase::kWhole) page.fail(std::move(error));
   memory_.discard(page);

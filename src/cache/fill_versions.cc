@@ -88,6 +88,7 @@ rt::Task<bool> Fills::is_version_gone(rt::Worker& worker, const FetchSpec& spec,
   terms.ask = origin::Ask::kHead;
   terms.explain_absence = true;
   terms.request_id = spec.request_id;
+  terms.trace = spec.trace;
   terms.kind = spec.key.kind;
   terms.client = spec.client;
   terms.versions = &versions;

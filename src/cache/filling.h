@@ -39,6 +39,7 @@ struct Fills::Filling final : origin::ByteSink, origin::Audience {
   [[nodiscard]] origin::ReadTerms terms(ByteRange range) {
     origin::ReadTerms terms(spec.buckets, order, spec.key.object, in_object(range), config);
     terms.request_id = spec.request_id;
+    terms.trace = spec.trace;
     terms.kind = spec.key.kind;
     terms.client = spec.client;
     terms.priority = {&page.wanted_parts(), page.parts_of(range)};

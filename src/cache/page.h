@@ -18,6 +18,7 @@
 #include "base/mutex.h"
 #include "base/object_info.h"
 #include "base/page_size.h"
+#include "base/trace_context.h"
 #include "cache/byte_set.h"
 #include "cache/object_key.h"
 #include "cache/piece.h"
@@ -50,6 +51,7 @@ struct FetchSpec {
   /// Among the clients of its kind, for shares of the store and of memory: a verified key or an
   /// address. Empty: all clients of the kind share.
   std::string client{};
+  TraceContextPtr trace{};  ///< of the client's request
 
   /// A fill under `other` would fail for the same reasons as a fill under this spec.
   [[nodiscard]] bool same_terms(const FetchSpec& other) const {

@@ -10,7 +10,6 @@
 #include "cache/object_look.h"
 
 namespace cachey::cache {
-
 namespace {
 std::unexpected<Error> changed_between_pages() {
   return fail(ErrorKind::kChanged, "the object changed between two of its pages; ask again");
@@ -20,8 +19,9 @@ std::unexpected<Error> evicted_again() {
   return fail(ErrorKind::kOverloaded, "the page was evicted again and again before it was read");
 }
 
-std::unexpected<Error> not_cached() {
-  return fail(ErrorKind::kNotCached, "only-if-cached: not all bytes of the range are in the cache");
+std::unexpected<Error> not_cached(const Wishes& wishes) {
+  return std::unexpected(
+      wishes.not_cached("only-if-cached: not all bytes of the range are in the cache"));
 }
 
 std::unexpected<Error> no_memory() {
@@ -43,7 +43,7 @@ RangeReader::RangeReader(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, By
 RangeReader::~RangeReader() { CHECK(!pinned_); }
 
 std::optional<Result<void>> RangeReader::try_open() {
-  if (only_if_cached() && !window_.is_all_cached()) return not_cached();
+  if (only_if_cached() && !window_.is_all_cached()) return not_cached(window_.spec().wishes);
   const KeyView key = window_.spec().key.view();
   const uint64_t hash = key.hash();
   HotPages* const hot_pages = cache_.hot_pages(worker_);
@@ -125,7 +125,7 @@ rt::Task<Result<void>> RangeReader::find_version(std::stop_token client_left) {
     const bool held = window_.holds(current());
     if (held && !refuses_by_old_news(*window_.at(current()).page)) co_return take_version();
     if (looks == kTriesMax) co_return changed_between_pages();
-    if (only_if_cached()) co_return not_cached();
+    if (only_if_cached()) co_return not_cached(window_.spec().wishes);
     Result<ObjectSourcePtr> seen = co_await look(client_left);
     if (!seen) co_return std::unexpected(std::move(seen.error()));
     if (held) leave(window_.at(current()));  // what the look saw may be another version
@@ -193,7 +193,7 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
   while (true) {
     if (!window_.holds(current())) window_.ask(position_);
     if (!window_.holds(current())) {
-      if (only_if_cached()) co_return not_cached();
+      if (only_if_cached()) co_return not_cached(window_.spec().wishes);
       co_return Result<void>();
     }
     Slot& held = window_.at(current());

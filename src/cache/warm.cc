@@ -25,6 +25,7 @@ WarmMetrics::End end_of(const Result<Warmed>& warmed) {
   switch (warmed.error().kind()) {
     case ErrorKind::kOverloaded:
     case ErrorKind::kThrottled:
+    case ErrorKind::kLimited:
       return kShed;
     case ErrorKind::kNoRoom:
       return kNoRoom;

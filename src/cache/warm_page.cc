@@ -17,8 +17,8 @@ Error no_room() {
           "the cache has no room for the page: no disk takes it, and memory is full"};
 }
 
-Error not_here() {
-  return {ErrorKind::kNotCached, "only-if-cached: not all pages of the range are in the cache"};
+Error not_here(const Wishes& wishes) {
+  return wishes.not_cached("only-if-cached: not all pages of the range are in the cache");
 }
 
 /// Counts a page while its task runs.
@@ -63,7 +63,7 @@ rt::Task<Result<void>> Warms::warm_page(rt::Worker& worker, Job& job, uint32_t i
   while (!job.stopped) {
     std::optional<Promise> promise;
     if (ObjectSourcePtr here = find_here(worker, job, index)) co_return job.take(std::move(here));
-    if (job.spec->wishes.only_if_cached) co_return std::unexpected(not_here());
+    if (job.spec->wishes.only_if_cached) co_return std::unexpected(not_here(job.spec->wishes));
     if (tries > kTriesMax) co_return std::unexpected(no_room());
     if (!place) {
       std::string client = job.client;

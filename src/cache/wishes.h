@@ -1,7 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
+
+#include "base/error.h"
 
 namespace cachey::cache {
 
@@ -12,6 +15,8 @@ struct Wishes {
   bool exact = false;
   /// Nothing is asked of the store (`Cache-Control: only-if-cached`).
   bool only_if_cached = false;
+  /// The reason for only_if_cached: the client may have no further miss now.
+  bool limited = false;
   /// The pages of the range are to be cached for later readers: the request itself uses no page
   /// (`warm=1` in `C0-Config`).
   bool warm = false;
@@ -20,6 +25,13 @@ struct Wishes {
   /// Versions and bytes of the request's own buckets alone will do, whatever the kind's other
   /// buckets hold. Pages of others are fetched anew.
   bool own_buckets = false;
+
+  /// Why a request with only_if_cached fails. `text`: for a client that has asked for this.
+  [[nodiscard]] Error not_cached(const char* text) const {
+    if (!limited) return {ErrorKind::kNotCached, text};
+    return Error::limited("this client has too many misses under way; try again soon",
+                          std::chrono::seconds(1));
+  }
 
   friend bool operator==(const Wishes&, const Wishes&) = default;
 };

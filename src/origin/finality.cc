@@ -22,6 +22,8 @@ int finality(ErrorKind kind) {
       return 6;
     case ErrorKind::kNoRoom:
       return 6;
+    case ErrorKind::kLimited:
+      return 6;
     case ErrorKind::kChanged:
       return 5;
     case ErrorKind::kRefused:
@@ -69,6 +71,7 @@ bool worth_another_bucket(ErrorKind kind) {
     case ErrorKind::kPreconditionFailed:
     case ErrorKind::kNotCached:
     case ErrorKind::kNoRoom:
+    case ErrorKind::kLimited:
     case ErrorKind::kCancelled:
     case ErrorKind::kInternal:
       return false;

@@ -31,8 +31,9 @@ struct ForwardRequest {
   std::vector<NamedText> query;   ///< in the client's order; the store gets no others
   std::vector<NamedText> fields;  ///< names in lower case, values without control characters
   RequestConfig config;
-  std::stop_token stop;    ///< see GetRequest::stop
-  std::string request_id;  ///< see GetRequest::request_id
+  std::stop_token stop;     ///< see GetRequest::stop
+  std::string request_id;   ///< see GetRequest::request_id
+  TraceContextPtr trace{};  ///< see GetRequest::trace
 };
 
 /// The store's answer, of any status that is final: 200, 206, 304, 4xx. Used on the worker that

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/object_info.h"
+#include "base/trace_context.h"
 #include "rt/worker.h"
 
 namespace cachey::origin {
@@ -90,6 +91,8 @@ struct GetRequest {
   std::stop_token hurry{};
   Turn* turn = nullptr;    ///< outlives get(); null: none
   std::string request_id;  ///< of the client's request, for the log; may be empty
+  /// Of the client's request: the store's request is part of it. Null: none.
+  TraceContextPtr trace{};
   /// Use a new connection, because an earlier request of the same read is late or failed.
   bool fresh_connection = false;
   /// The bytes have memory. Such a request never waits for a request without memory.

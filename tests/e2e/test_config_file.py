@@ -48,6 +48,8 @@ EVERY_OPTION = {
     "admin-tls": (["false"], "false", "false"),
     "auth-tokens": (["tokens"], "tokens", '"tokens"'),
     "admin-tokens": (["admins"], "admins", '"admins"'),
+    "client-misses": (["9"], "9", "9"),
+    "client-bandwidth": (["100MiB"], "100MiB", '"100MiB"'),
     "allow-bucket": (["logs-*", "m?dia"], "logs-*,m?dia", '["logs-*", "m?dia"]'),
     "kind": (["media=eu,us", "logs=logs"], "media=eu,us;logs=logs", '["media=eu,us", "logs=logs"]'),
     "kinds": (["declared"], "declared", '"declared"'),
@@ -94,6 +96,7 @@ EVERY_OPTION = {
     "log-level": (["debug"], "debug", '"debug"'),
     "log-format": (["json"], "json", '"json"'),
     "access-log": (["access.log"], "access.log", '"access.log"'),
+    "access-log-probes": ([], "true", "true"),
 }
 FACE = {"s3api-listen": '["127.0.0.1:9100"]', "s3api-open": "true"}
 ALONG = {**{name: {key: value for key, value in FACE.items() if key != name} for name in EVERY_OPTION if name.startswith("s3api-")}, "s3api-keys": {"s3api-listen": FACE["s3api-listen"]}, "s3api-external-host": {"s3api-listen": FACE["s3api-listen"], "s3api-keys": '"keys"'}, **{name: {"disk-path": '"/disk"'} for name in ("disk-kind", "disk-capacity", "disk-wipe", "disk-required")}, "admin-tokens": {"admin-listen": '["127.0.0.1:9000"]'}, "admin-tls": {"admin-listen": '["127.0.0.1:9000"]'}, "proxy-protocol": {"trusted-proxies": '["::1"]'}, "tls-cert": {"tls-key": '"key.pem"'}, "tls-key": {"tls-cert": '"cert.pem"'}, "tls-client-ca": {"tls-self": "true"}, "kinds": {"kind": '["a=b"]'}, "page-size": {"kind": '["media=eu", "logs=us"]'}}

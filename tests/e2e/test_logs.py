@@ -15,6 +15,7 @@ from origin_model import Behaviour
 KEYS = ["time", "client", "method", "target", "status", "bytes", "duration_ms", "first_byte_ms", "hit", "request_id", "protocol",
         "complete", "user_agent"]
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+OBJECT_KEYS = ["bucket", "range", "tier"]  # of requests for objects
 
 
 def whole_lines(text):
@@ -94,7 +95,10 @@ def test_every_request_leaves_a_line(s3_server, origin, kind, access_log):
             assert connection.exchange(method, target, headers).header("X-Request-Id")
     lines = lines_of(access_log, 6)
     found = [dict(re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|\S+)', line)) for line in lines]
-    assert [list(line) for line in found] == [KEYS[1:]] * 6
+    assert [list(line) for line in found[:2]] == [[*KEYS[1:], *OBJECT_KEYS]] * 2
+    assert list(found[2]) == [*KEYS[1:], *OBJECT_KEYS, "error"] and found[2]["error"] == "not_found"
+    assert [list(line) for line in found[3:]] == [KEYS[1:]] * 3
+    assert found[0]["bucket"] == kind and found[0]["range"] == '"bytes=0-99"'
     assert all(re.match(TIME + " client=127.0.0.1 ", line) for line in lines)
     assert [line["method"] for line in found] == ["GET", "HEAD", "GET", "GET", "GET", "DELETE"]
     assert [line["status"] for line in found] == ["206", "206", "404", "200", "404", "405"]
@@ -117,9 +121,11 @@ def test_json_access_log_and_a_hit_and_an_answer_that_broke_off(s3_server, origi
         return {line["target"].rpartition("/")[2]: line for line in json_lines(access_log.read_text()) if line["hit"] != "0" or not line["complete"]}
 
     wait_until(lambda: {"object", "broken"} <= lines().keys(), what="both lines")
-    assert all(list(line) == KEYS for line in json_lines(access_log.read_text()))
+    found = {line["complete"]: list(line) for line in json_lines(access_log.read_text())}
+    assert found == {True: [*KEYS, *OBJECT_KEYS], False: [*KEYS, *OBJECT_KEYS, "error"]}
     hit, broken = lines()["object"], lines()["broken"]
     assert hit["hit"] == "1" and hit["status"] == 206 and hit["bytes"] == 10 and hit["duration_ms"] >= hit["first_byte_ms"] >= 0
+    assert broken["error"] == "upstream"
     assert broken["complete"] is False and broken["hit"] == "0" and broken["bytes"] <= 1000
 
 

@@ -183,6 +183,14 @@ def provoke_no_room(seen, s3_server, origin, kind):
     assert fetch(seen, server, "HEAD", kind, "large", [range_header(0, 10 * PAGE), warm]).status == 507
 
 
+def provoke_limited(seen, s3_server, origin, kind):
+    origin.put(kind, "limited", size=PAGE)
+    server = s3_server("--client-bandwidth", "1000")
+    assert fetch(seen, server, "GET", kind, "limited", [range_header(0, PAGE - 1)]).status == 206
+    for method in ("GET", "HEAD"):
+        assert int(fetch(seen, server, method, kind, "limited", [range_header(0, 9)]).header("Retry-After")) > 60
+
+
 def test_every_status_is_provoked_and_every_answer_is_as_described(document, disk_server, s3_server, origin, kind, tmp_path):
     server = disk_server("--ui", memory="256MiB", capacity="64MiB")
     seen = Seen(document)
@@ -202,6 +210,7 @@ def test_every_status_is_provoked_and_every_answer_is_as_described(document, dis
     provoke_status(seen, s3_server, tmp_path / "tokens")
     provoke_purges(seen, s3_server, tmp_path / "tokens")
     provoke_no_room(seen, s3_server, origin, kind)
+    provoke_limited(seen, s3_server, origin, kind)
     provoke_not_ready(seen, server, origin, kind)
     assert described(document) - seen.statuses == set(NOT_PROVOKED), "described, but not seen"
 

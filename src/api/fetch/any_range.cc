@@ -51,7 +51,7 @@ rt::Task<void> Fetch::answer_any(rt::Worker& worker, const net::Request& request
                                  net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                                  AnyRange asked, KindFetchMetrics& metrics) {
   const bool head = request.method() == net::Method::kHead;
-  Question question{{writer, metrics, request.method()},
+  Question question{{writer, metrics, request.method(), request.notes()},
                     worker,
                     request,
                     std::move(spec),
@@ -77,6 +77,7 @@ rt::Task<void> Fetch::answer_any(rt::Worker& worker, const net::Request& request
     if (question.must_look) continue;  // empty, or shorter than what was known
     Answer answer{question, reader, request.takes_trailers()};
     if (!*opened || reader.verdict() == Verdict::kNotModified) {
+      count_use(answer, worker, *opened);
       co_await answer_without_range(worker, answer, nullptr, *opened);
       co_return;
     }
@@ -84,6 +85,7 @@ rt::Task<void> Fetch::answer_any(rt::Worker& worker, const net::Request& request
     if (question.must_look || question.place() != reader.range()) continue;
     answer.whole = question.asked.form == Form::kWhole;
     co_await send(question, answer);
+    count_use(answer, worker, *opened);
     co_return;
   }
   co_await refuse(question, Error(ErrorKind::kChanged, "the object changes while it is read"));
@@ -112,7 +114,7 @@ rt::Task<Result<ByteRange>> Fetch::find_place(Question& question) {
 rt::Task<Result<ObjectSourcePtr>> Fetch::look(const Question& question) {
   const cache::Wishes& wishes = question.spec->wishes;
   if (wishes.only_if_cached)
-    co_return fail(ErrorKind::kNotCached, "the object's size is not known here");
+    co_return std::unexpected(wishes.not_cached("the object's size is not known here"));
   const rt::Until until{MonoTime::max(), question.writer.client_left()};
   Result<ObjectSourcePtr> seen =
       co_await cache::look_at(cache_, question.worker, question.spec, question.began, until);

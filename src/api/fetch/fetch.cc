@@ -85,11 +85,22 @@ const net::ConstantFields& object_fields() {
   head.set_content_length(range.size());
   const bool more_pages = page_size.pages_of(range) > 1;
   if (answer.trailers) head.set_trailer_name(more_pages ? "C0-Status" : "");
+  if (answer.notes != nullptr) {
+    answer.notes->bucket = source.bucket;
+    answer.notes->tier = to_string(reader.tier());
+  }
   answer.writer.start(head);
 }
 
 rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Permit permit,
                              net::ResponseWriter& writer) {
+  if (request.notes() != nullptr) request.notes()->reads_object = true;
+  if (accounts_.has_limits()) return serve_limited(worker, request, permit, writer);
+  return serve(worker, request, permit, writer, Misses::kAllowed);
+}
+
+rt::Task<void> Fetch::serve(rt::Worker& worker, const net::Request& request, Permit permit,
+                            net::ResponseWriter& writer, Misses misses) {
   Result<cache::ObjectKey> key = parse_fetch_target(request.target());
   if (!key) return reply_error(writer, std::move(key.error()));
   cache_.table().prefetch(key->view());
@@ -104,9 +115,13 @@ rt::Task<void> Fetch::handle(rt::Worker& worker, const net::Request& request, Pe
     return reply_error(writer, std::move(buckets.error()));
   }
   const PageSize page_size = cache_.page_size_of(key->kind);
+  if (misses == Misses::kRefused && !fields->wishes.only_if_cached) {
+    fields->wishes.only_if_cached = true;
+    fields->wishes.limited = true;
+  }
   cache::FetchSpecPtr spec =
       make_fetch_spec(std::move(*key), std::move(*buckets), *fields, page_size, cache_.metrics(),
-                      request.id(), permit.client(request));
+                      request.id(), permit.client(request), request.trace());
   if (fields->wishes.warm) {
     return answer_warm(worker, request, writer, std::move(spec), {fields->form, fields->range},
                        metrics);
@@ -201,8 +216,10 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
   reader.set_condition(condition.get());
   std::optional<Result<void>> opened = reader.try_open();
   if (!opened) opened = co_await reader.open(writer.client_left());
-  Answer answer{{writer, metrics, request.method()}, reader, request.takes_trailers()};
+  Answer answer{
+      {writer, metrics, request.method(), request.notes()}, reader, request.takes_trailers()};
   if (!*opened || reader.verdict() == cache::Verdict::kNotModified) {
+    count_use(answer, worker, *opened);
     co_await answer_without_range(worker, answer, condition.get(), *opened);
     co_return;
   }
@@ -212,17 +229,22 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
     ObjectBody body{reader, writer, egress_, cache_.clock()};
     const bool sent = co_await send_body(body);
     count_body(answer, body, sent, reader.began(), reader.tier());
+    count_use(answer, worker, *opened);
     if (!sent) co_return;
+  } else {
+    count_use(answer, worker, *opened);
   }
   co_await finish(answer);
 }
 
 /// The body is whole, or broke off.
-void Fetch::count_body(const Answer& answer, const ObjectBody& body, bool sent, MonoTime began,
+void Fetch::count_body(Answer& answer, const ObjectBody& body, bool sent, MonoTime began,
                        Tier tier) {
   answer.metrics.body_ended(body.times, sent, began, answer.reader.hit(), tier);
+  answer.sent_bytes = body.sent_bytes;
   if (sent) return;
   if (body.failure) {
+    if (answer.notes != nullptr) answer.notes->error = to_string(body.failure->kind());
     answer.metrics.failed(answer.method, KindFetchMetrics::Stage::kLater, body.failure->kind());
   } else {
     answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kLater);

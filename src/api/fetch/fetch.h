@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "api/access.h"
+#include "api/client_accounts.h"
 #include "api/fetch/metrics.h"
 #include "api/fetch/request.h"
 #include "api/object_body.h"
@@ -34,6 +35,9 @@ class Fetch final : public RouteHandler {
         client_limit_max_(client_limit_max),
         forms_(forms) {}
 
+  /// Called before the server starts.
+  void account(ClientAccounts accounts) { accounts_ = accounts; }
+
   /// REQUIRES: the target begins with `/fetch/`.
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
                                       Permit permit, net::ResponseWriter& writer) override;
@@ -44,17 +48,25 @@ class Fetch final : public RouteHandler {
     net::ResponseWriter& writer;
     KindFetchMetrics& metrics;
     net::Method method;
+    net::RequestNotes* notes;  // null: nobody logs the request
   };
   /// The state of one response with a reader.
   struct Answer : Exchange {
     cache::RangeReader& reader;
     bool trailers;
-    bool whole = false;  // the request has no Range that counts: 200 without Content-Range
+    bool whole = false;       // the request has no Range that counts: 200 without Content-Range
+    uint64_t sent_bytes = 0;  // of the body
     const cache::Warmed* warmed = nullptr;  // what a warm request has done; null: it is none
   };
   struct WarmAnswer;  // the state of a warm request
   struct Question;    // the state of a request that does not name both ends of its range
 
+  enum class Misses : uint8_t { kAllowed, kRefused };
+  [[nodiscard]] rt::Task<void> serve(rt::Worker& worker, const net::Request& request, Permit permit,
+                                     net::ResponseWriter& writer, Misses misses);
+  [[nodiscard]] rt::Task<void> serve_limited(rt::Worker& worker, const net::Request& request,
+                                             Permit permit, net::ResponseWriter& writer);
+  void count_use(const Answer& answer, rt::Worker& worker, const Result<void>& opened) const;
   [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
                                       net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                                       ByteRange wanted, ConditionPtr condition,
@@ -82,7 +94,7 @@ class Fetch final : public RouteHandler {
                                                           Warm warm = Warm::kNo);
   [[nodiscard]] static rt::Task<void> refuse(Exchange exchange, Error error);
   static void start_response(const Answer& answer);
-  static void count_body(const Answer& answer, const ObjectBody& body, bool sent, MonoTime began,
+  static void count_body(Answer& answer, const ObjectBody& body, bool sent, MonoTime began,
                          Tier tier);
   [[nodiscard]] static rt::Task<void> finish(Answer& answer);
   static void count_end(const Exchange& exchange, bool sent);
@@ -92,6 +104,7 @@ class Fetch final : public RouteHandler {
   Throughput& egress_;
   const std::chrono::milliseconds client_limit_max_;
   const RangeForms forms_;
+  ClientAccounts accounts_;
 };
 
 }  // namespace cachey::api

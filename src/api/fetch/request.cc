@@ -214,11 +214,12 @@ Result<FetchFields> parse_fetch_fields(const net::Request& request,
 cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,
                                     const FetchFields& fields, PageSize page_size,
                                     cache::CacheMetrics& metrics, std::string_view request_id,
-                                    std::string&& client) {
+                                    std::string&& client, TraceContextPtr trace) {
   cache::KindMetrics& kind_metrics = metrics.of(key.kind);
   return std::make_shared<cache::FetchSpec>(std::move(key), std::move(buckets).take(),
                                             fields.config, &kind_metrics, std::string(request_id),
-                                            fields.wishes, page_size, false, std::move(client));
+                                            fields.wishes, page_size, false, std::move(client),
+                                            std::move(trace));
 }
 
 }  // namespace cachey::api

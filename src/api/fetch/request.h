@@ -51,11 +51,12 @@ enum class RangeForms : uint8_t {
 
 /// Makes what the cache needs to answer from its pages and to fetch misses. The buckets of `fields`
 /// are ignored. `page_size`: of the kind. `request_id` is empty if the request has no id. `client`:
-/// see api/client.h.
+/// see api/client.h. `trace`: of the request.
 [[nodiscard]] cache::FetchSpecPtr make_fetch_spec(cache::ObjectKey&& key, AllowedBuckets&& buckets,
                                                   const FetchFields& fields, PageSize page_size,
                                                   cache::CacheMetrics& metrics,
                                                   std::string_view request_id,
-                                                  std::string&& client = {});
+                                                  std::string&& client = {},
+                                                  TraceContextPtr trace = {});
 
 }  // namespace cachey::api

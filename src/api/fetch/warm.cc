@@ -39,7 +39,7 @@ rt::Task<void> Fetch::answer_warm(rt::Worker& worker, const net::Request& reques
                                   AnyRange asked, KindFetchMetrics& metrics) {
   if (request.notes() != nullptr) request.notes()->operation = "Warm";
   const auto time = spec->config.operation_timeout.value_or(client_limit_max_);
-  WarmAnswer warm{{writer, metrics, request.method()},
+  WarmAnswer warm{{writer, metrics, request.method(), request.notes()},
                   request,
                   spec,
                   asked,

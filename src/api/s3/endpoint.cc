@@ -144,7 +144,35 @@ rt::Task<void> Endpoint::handle(rt::Worker& worker, const net::Request& request,
   if (!question) {
     return refuse(request, writer, std::move(*target), std::move(id), std::move(question.error()));
   }
+  if (accounts_.has_limits()) {
+    return answer_limited(worker, request, writer, std::move(*question));
+  }
   return get_object_.answer(worker, request, writer, std::move(*question));
+}
+
+/// Past its bandwidth a client is refused; past its misses it gets cached bytes only.
+rt::Task<void> Endpoint::answer_limited(rt::Worker& worker, const net::Request& request,
+                                        net::ResponseWriter& writer, ObjectQuestion question) {
+  ClientLimiter::Visit visit(*accounts_.limiter, question.spec->client);
+  const std::optional<Error> refusal = visit.refusal();
+  if (refusal) {
+    accounts_.count(worker, question.spec->client, {.limited = true});
+    Target target;
+    target.operation = question.operation;
+    target.bucket = question.spec->key.kind;
+    target.key = question.spec->key.object;
+    co_await refuse(request, writer, std::move(target), question.spec->request_id,
+                    Refusal::of(*refusal));
+    co_return;
+  }
+  if (!visit.may_miss() && !question.spec->wishes.only_if_cached) {
+    auto limited = std::make_shared<cache::FetchSpec>(*question.spec);
+    limited->wishes.only_if_cached = true;
+    limited->wishes.limited = true;
+    question.spec = std::move(limited);
+  }
+  VisitWriter counted(writer, visit, request.method() == net::Method::kHead);
+  co_await get_object_.answer(worker, request, counted, std::move(question));
 }
 
 /// What the store answers, and the location.
@@ -163,6 +191,7 @@ rt::Task<void> Endpoint::pass(rt::Worker& worker, const net::Request& request,
     return refuse(request, writer, std::move(target), std::move(id), std::move(question.error()));
   }
   question->request_id = std::move(id);
+  question->trace = request.trace();
   question->client = client_named(request, grant->access_key_id());
   PassThrough::Sees sees;
   if (target.operation == Operation::kListBuckets) {
@@ -219,6 +248,7 @@ std::expected<ObjectQuestion, Refusal> Endpoint::check(const net::Request& reque
   const GoodFor good_for = rules_.of(target.bucket, target.key);
   spec->key = cache::ObjectKey{target.bucket, std::move(target.key)};
   spec->request_id = std::move(id);
+  spec->trace = request.trace();
   spec->client = client_named(request, grant.access_key_id());
   const bool head = request.method() == net::Method::kHead;
   spec->explain_absence = !head;  // HEAD has the status alone

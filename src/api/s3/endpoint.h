@@ -58,6 +58,11 @@ class Endpoint final : public RouteHandler {
   [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
                                       Permit permit, net::ResponseWriter& writer) override;
 
+  /// Called before the server starts.
+  void account(ClientAccounts accounts) {
+    accounts_ = accounts;
+    get_object_.account(accounts);
+  }
   /// See Clients.
   void replace_keys(AccessKeys keys) { clients_.replace_keys(std::move(keys)); }
   /// Requests that begin from now on have these rules.
@@ -78,6 +83,8 @@ class Endpoint final : public RouteHandler {
   [[nodiscard]] rt::Task<void> pass(rt::Worker& worker, const net::Request& request,
                                     net::ResponseWriter& writer, const Fields& fields,
                                     Target target, GrantPtr grant, Permit permit, std::string id);
+  [[nodiscard]] rt::Task<void> answer_limited(rt::Worker& worker, const net::Request& request,
+                                              net::ResponseWriter& writer, ObjectQuestion question);
   [[nodiscard]] rt::Task<void> tell_location(net::ResponseWriter& writer, std::string id);
   [[nodiscard]] rt::Task<void> refuse(const net::Request& request, net::ResponseWriter& writer,
                                       Target target, std::string id, Refusal refusal);
@@ -91,6 +98,7 @@ class Endpoint final : public RouteHandler {
   PassThrough pass_through_;
   PartQuestions parts_;
   GetObject get_object_;
+  ClientAccounts accounts_;
 };
 
 }  // namespace cachey::api::s3

@@ -54,6 +54,7 @@ Refusal Refusal::of(std::string_view code, std::string message) {
 
 Refusal Refusal::of(const Error& error) {
   Refusal refusal{.code = &code_of(error),
+                  .cause = to_string(error.kind()),
                   .object_size = error.object_size(),
                   .retry_after = error.retry_after()};
   if (needs_detail(*refusal.code))
@@ -110,6 +111,7 @@ rt::Task<void> refuse(net::ResponseWriter& writer, Refusal refusal, RefusedReque
   static const net::ConstantFields kConstants(kSameForErrors);
   net::ResponseHead head(refusal.status());
   head.set_constants(kConstants);
+  head.set_error(refusal.cause.empty() ? refusal.code->code : refusal.cause);
   head.add("x-amz-request-id", refused.request_id);
   head.add("x-amz-id-2", refused.host_id);
   std::string content_range;

@@ -18,6 +18,7 @@ namespace cachey::api::s3 {
 /// Why a request has no object, in S3's terms.
 struct Refusal {
   const aws::ErrorCode* code;               ///< has a message of S3's; not null
+  std::string_view cause{};                 ///< for logs, a constant; empty: the code
   std::string message{};                    ///< instead of the code's own, unless empty
   std::vector<aws::ErrorDetail> details{};  ///< what S3 adds for this code
   std::optional<uint64_t> object_size{};    ///< InvalidRange

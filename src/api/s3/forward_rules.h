@@ -36,13 +36,14 @@ struct PassQuestion {
   std::vector<origin::NamedText> query{};  ///< see ForwardRequest
   std::vector<origin::NamedText> fields{};
   std::string request_id{};
+  TraceContextPtr trace{};
   std::string client{};  ///< see api/client.h
 };
 
 /// Takes bucket, key and the parameters and fields that the rule of the operation names. Fields of
 /// one name are joined (RFC 9110 5.3). A presigned URL has fields as parameters. A Range that is
 /// not one valid range is left out: S3 ignores such a field, and some stores do not. `buckets`,
-/// `request_id` and `client` are the caller's. The error: a value could end its line.
+/// `request_id`, `trace` and `client` are the caller's. The error: a value could end its line.
 /// REQUIRES: the operation has a rule.
 [[nodiscard]] std::expected<PassQuestion, const aws::ErrorCode*> ask_store(
     const Target& target, const net::Request& request);

@@ -40,8 +40,8 @@ std::unexpected<Error> changes_too_often() {
   return cachey::fail(ErrorKind::kThrottled, "the object changed while it was read; ask again");
 }
 
-std::unexpected<Error> not_cached() {
-  return cachey::fail(ErrorKind::kNotCached, "only-if-cached: the store must be asked first");
+Error not_cached(const cache::FetchSpec& spec) {
+  return spec.wishes.not_cached("only-if-cached: the store must be asked first");
 }
 
 }  // namespace
@@ -59,6 +59,14 @@ rt::Task<void> GetObject::answer(rt::Worker& worker, const net::Request& request
   } else {
     co_await answer_later(answer);
   }
+  count_use(answer);
+}
+
+void GetObject::count_use(const Answer& answer) const {
+  const bool open_hit = answer.opened && answer.reader->hit();
+  const bool miss = answer.fetched || (answer.reader && !open_hit);
+  accounts_.count(answer.worker, answer.spec().client,
+                  {.miss = miss, .limited = answer.limited, .bytes = answer.sent_bytes});
 }
 
 rt::Task<void> GetObject::answer_later(Answer& answer) {
@@ -93,7 +101,7 @@ rt::Task<Result<GetObject::Judged>> GetObject::prepare(Answer& answer) {
     look_up_place(answer);
     const NextStep next = next_step_of(answer);
     if (next.step != Step::kAnswer) {
-      if (answer.spec().wishes.only_if_cached) co_return not_cached();
+      if (answer.spec().wishes.only_if_cached) co_return std::unexpected(not_cached(answer.spec()));
       Result<void> found;
       if (next.step == Step::kOpen) found = co_await open_unknown(answer);
       if (next.step == Step::kAsk) found = co_await ask(answer, next.question_age_max);
@@ -134,7 +142,7 @@ void GetObject::look_up_place(Answer& answer) {
 /// Asks the store where the part is. If that is a part of another version, what is known is old;
 /// if it is again, the store alone knows the part (replicas differ in their tags).
 rt::Task<Result<void>> GetObject::ask_for_place(Answer& answer) {
-  if (answer.spec().wishes.only_if_cached) co_return not_cached();
+  if (answer.spec().wishes.only_if_cached) co_return std::unexpected(not_cached(answer.spec()));
   PartQuestion question{.spec = answer.question.spec,
                         .version = answer.head.source,
                         .number = answer.question.part,
@@ -269,7 +277,10 @@ void GetObject::start(Answer& answer, const Judged& judged) {
   answer.trailers = answer.opened && more_pages && !plain_ && answer.request.asks_for_trailers();
   if (answer.trailers) answer.reader->keep_statuses();
   metrics_.answered(answer.word);
-  if (answer.request.notes() != nullptr) answer.request.notes()->cache = to_string(answer.word);
+  if (net::RequestNotes* const notes = answer.request.notes(); notes != nullptr) {
+    notes->cache = to_string(answer.word);
+    if (answer.opened) notes->tier = to_string(answer.reader->tier());
+  }
   start_object(answer.writer, ObjectHead{.status = judged.status,
                                          .source = *answer.head.source,
                                          .range = judged.range,
@@ -282,8 +293,11 @@ void GetObject::start(Answer& answer, const Judged& judged) {
 }
 
 /// The body is whole, or broke off.
-void GetObject::count_body(const Answer& answer, const ObjectBody& body, bool sent) const {
+void GetObject::count_body(Answer& answer, const ObjectBody& body, bool sent) const {
   metrics_.body_ended(answer.word, body.times, sent, answer.began, answer.reader->tier());
+  answer.sent_bytes = body.sent_bytes;
+  if (body.failure && answer.request.notes() != nullptr)
+    answer.request.notes()->error = to_string(body.failure->kind());
   if (answer.reader->at_end()) return;
   metrics_.ended(answer.question.operation, body.failure ? Ended::kBrokenOff : Ended::kClientLeft);
 }
@@ -304,7 +318,7 @@ rt::Task<void> GetObject::refuse(Answer& answer, Refusal refusal) {
 rt::Task<void> GetObject::pass(Answer& answer) {
   answer.close();
   if (answer.spec().wishes.only_if_cached) {
-    co_await refuse(answer, Refusal::of("NotCached"));
+    co_await refuse(answer, Refusal::of(not_cached(answer.spec())));
     co_return;
   }
   const auto target = parse_target(answer.request, hosts_);
@@ -316,6 +330,7 @@ rt::Task<void> GetObject::pass(Answer& answer) {
   }
   question->buckets = answer.spec().buckets;
   question->request_id = answer.spec().request_id;
+  question->trace = answer.spec().trace;
   question->client = answer.spec().client;
   co_await pass_through_.answer(answer.worker, answer.request, answer.writer, std::move(*question));
 }
@@ -326,6 +341,7 @@ rt::Task<void> GetObject::fail(Answer& answer, Error error) {
     answer.writer.abort();
     co_return;
   }
+  answer.limited = error.kind() == ErrorKind::kLimited;
   co_await refuse(answer, Refusal::of(error));
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 
+#include "api/client_accounts.h"
 #include "api/object_body.h"
 #include "api/s3/error_answer.h"
 #include "api/s3/metrics.h"
@@ -38,6 +39,9 @@ class GetObject {
         plain_(plain),
         questions_(cache) {}
 
+  /// Called before the server starts.
+  void account(ClientAccounts accounts) { accounts_ = accounts; }
+
   [[nodiscard]] const Outages& outages() const { return questions_.outages(); }
 
   [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
@@ -68,8 +72,9 @@ class GetObject {
   [[nodiscard]] static Refusal refusal_of(const Answer& answer, const Judged& judged);
   [[nodiscard]] rt::Task<void> send(Answer& answer, Judged judged);
   [[nodiscard]] rt::Task<void> send_other(Answer& answer, Judged judged);
+  void count_use(const Answer& answer) const;
   void start(Answer& answer, const Judged& judged);
-  void count_body(const Answer& answer, const ObjectBody& body, bool sent) const;
+  void count_body(Answer& answer, const ObjectBody& body, bool sent) const;
   [[nodiscard]] rt::Task<void> pass(Answer& answer);
   [[nodiscard]] rt::Task<void> fail(Answer& answer, Error error);
   [[nodiscard]] rt::Task<void> refuse(Answer& answer, Refusal refusal);
@@ -83,6 +88,7 @@ class GetObject {
   const std::chrono::nanoseconds stale_max_;
   const bool plain_;
   Questions questions_;
+  ClientAccounts accounts_;
 };
 
 }  // namespace cachey::api::s3

@@ -41,6 +41,8 @@ struct GetObject::Answer {
   bool fetched = false;  // a page, by a reader that was closed since
   bool trailers = false;
   bool opened = false;  // the reader is
+  bool limited = false;
+  uint64_t sent_bytes = 0;  // of the body
   std::optional<cache::RangeReader> reader{};
 
   [[nodiscard]] const cache::FetchSpec& spec() const { return *question.spec; }

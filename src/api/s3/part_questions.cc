@@ -20,6 +20,7 @@ origin::ForwardRequest request_of(bool head, const std::string& bucket,
       .config = question.spec->config,
       .stop = question.client_left,
       .request_id = question.spec->request_id,
+      .trace = question.spec->trace,
   };
 }
 

@@ -143,7 +143,8 @@ rt::Task<Result<std::unique_ptr<origin::ForwardAnswer>>> PassThrough::ask_bucket
                                  .fields = question.fields,
                                  .config = {},
                                  .stop = passing.writer.client_left(),
-                                 .request_id = question.request_id};
+                                 .request_id = question.request_id,
+                                 .trace = question.trace};
   Result<std::unique_ptr<origin::ForwardAnswer>> answer =
       co_await forwarder_->forward(passing.worker, std::move(request));
   if (!answer) co_return answer;

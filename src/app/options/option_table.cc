@@ -99,6 +99,7 @@ void add_server(Table& table, Options& o) {
 }
 
 void add_tls_and_access(Table& table, Options& o) {
+  constexpr uint32_t kClientMissesLimit = 1'000'000;
   table.group("TLS");
   table.add(one("tls-cert", path_value(), o.tls.cert_file,
                 "The server's certificate and its chain, PEM"));
@@ -116,6 +117,10 @@ void add_tls_and_access(Table& table, Options& o) {
                 "/fetch, /stats and /metrics need a bearer token of this file, one a line"));
   table.add(one("admin-tokens", path_value(), o.admin_tokens_file,
                 "POST /admin/purge at --admin-listen needs a bearer token of this file"));
+  table.add(one("client-misses", number_value(0u, kClientMissesLimit), o.client_misses,
+                "Requests of one client that wait for the store at a time; more get 429; 0: any"));
+  table.add(one("client-bandwidth", size_value(0), o.client_bandwidth,
+                "Bytes of bodies a second to one client, on average; past it 429; 0: any number"));
   table.add(many("allow-bucket", bucket_glob_value(), o.allow_bucket,
                  "Buckets that may be asked for, with * and ?; others get 403"));
   table
@@ -264,6 +269,8 @@ void add_logging(Table& table, Options& o) {
                 "text or json, of the log and the access log"));
   table.add(one("access-log", path_value(), o.access_log,
                 "File for a line a request, opened anew on SIGHUP; -: standard output"));
+  table.add(one("access-log-probes", flag_value(), o.access_log_probes,
+                "Lines for good answers to /healthz, /readyz, /metrics, /stats and /ui, too"));
 }
 
 }  // namespace

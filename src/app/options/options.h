@@ -66,7 +66,7 @@ struct Options {
   std::vector<ListenOption> listen = {{"0.0.0.0", {}}};
   uint16_t port = kPlainPort;  ///< of each of `listen` without a port
   std::vector<ListenOption> admin_listen;
-  bool ui = false;  ///< the status page stands beside /fetch, too
+  bool ui = false;                             ///< the status page stands beside /fetch, too
   std::vector<net::IpPrefix> trusted_proxies;  ///< as in `server`
   S3ApiOptions s3api;
   unsigned threads = 1;
@@ -91,7 +91,9 @@ struct Options {
   cache::FillConfig fill;
   /// The maximum of each time in a request's C0-Config.
   std::chrono::milliseconds client_limit_max{60'000};
-  bool fetch_any_range = false;  ///< /fetch takes each form of AnyRange
+  uint32_t client_misses = 0;     ///< of one client at a time; 0: any number
+  uint64_t client_bandwidth = 0;  ///< bytes of bodies a second to one client; 0: any number
+  bool fetch_any_range = false;   ///< /fetch takes each form of AnyRange
   double hedge_quantile = 0.99;
   double hedge_budget_percent = 5;
   size_t buckets_per_page = origin::kBucketsPerPage;
@@ -108,6 +110,7 @@ struct Options {
   std::string check_origin;
   log::Level log_level = log::Level::kInfo;
   LogFormat log_format = LogFormat::kText;
+  bool access_log_probes = true;
   std::string access_log;   ///< empty: none; `-`: standard output
   std::string config_file;  ///< empty: none
   bool print_config = false;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/trace_context.h"
 #include "net/http/ip_address.h"
 #include "rt/worker.h"
 
@@ -35,11 +36,15 @@ enum class CacheStatus : uint8_t { kNone, kHit, kMiss };
 
 /// What a handler tells the access log about a request. Lives until the request's line is written.
 struct RequestNotes {
+  bool reads_object = false;  ///< the line has the keys of such requests
   std::string_view
       operation;           ///< what was asked for, a constant; empty: the log tells nothing more
   std::string bucket;      ///< empty: none
   std::string access_key;  ///< the id of the client's key; empty: none
   std::string_view cache;  ///< the word of X-Cache, a constant; empty: none
+  std::string_view tier;   ///< that had the first page, a constant; empty: none
+  std::string token;       ///< the name of the client's token; empty: none
+  std::string_view error;  ///< why the body broke off, a constant; empty: see ResponseHead
 };
 
 /// The head of one request. Its text belongs to the connection and lives until the handler's
@@ -90,6 +95,9 @@ class Request {
     named.id_ = id;
     return named;
   }
+  /// Null: the request is part of no trace.
+  [[nodiscard]] const TraceContextPtr& trace() const { return trace_; }
+  void set_trace(TraceContextPtr trace) { trace_ = std::move(trace); }
   /// Null: nobody logs this request.
   [[nodiscard]] RequestNotes* notes() const { return notes_; }
   void set_notes(RequestNotes& notes) { notes_ = &notes; }
@@ -105,6 +113,7 @@ class Request {
   std::string_view target_;
   std::string_view id_;
   RequestNotes* notes_ = nullptr;
+  TraceContextPtr trace_;
   std::vector<Field> fields_;
 };
 
@@ -168,7 +177,12 @@ class ResponseHead {
   /// For logs and metrics; not sent.
   void set_cache_status(CacheStatus status) { cache_status_ = status; }
 
+  /// The cause of an error, a constant: for logs; not sent.
+  void set_error(std::string_view cause) { error_ = cause; }
+
   [[nodiscard]] unsigned status() const { return status_; }
+  /// Empty: no error.
+  [[nodiscard]] std::string_view error() const { return error_; }
   /// Those of add().
   [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), count_}; }
   /// Those of add_lines().
@@ -185,6 +199,7 @@ class ResponseHead {
  private:
   unsigned status_;
   CacheStatus cache_status_ = CacheStatus::kNone;
+  std::string_view error_;
   size_t count_ = 0;
   const ConstantFields* constants_ = nullptr;
   bool length_known_ = true;

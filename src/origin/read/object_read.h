@@ -53,6 +53,7 @@ struct ReadTerms {
   ByteRange range;
   RequestConfig config;
   std::string request_id{};  ///< for the log
+  TraceContextPtr trace{};   ///< see GetRequest
   /// The versions that the answers must fit; those of the answers taken are added. Outlives the
   /// read. Null: any version, but one.
   VersionSet* versions = nullptr;

@@ -25,6 +25,7 @@ GetRequest ObjectRead::request_for(size_t bucket, ByteRange range) const {
   request.range = range;
   request.config = terms_.config;
   request.request_id = terms_.request_id;
+  request.trace = terms_.trace;
   request.has_memory = has_memory();
   if (!opened_) request.ask = terms_.ask;
   request.explain_absence = terms_.explain_absence;

@@ -16,7 +16,8 @@ void log_failed_attempt(const GetRequest& request, const Error& error, uint32_t 
                                   {"retry", retry},
                                   {"error", to_string(error.kind())},
                                   {"text", error.message()},
-                                  {"request_id", request.request_id}});
+                                  {"request_id", request.request_id},
+                                  {"trace_id", trace_id_of(request.trace)}});
 }
 
 }  // namespace cachey::origin

@@ -56,6 +56,7 @@ GetRequest terms_of(const ForwardRequest& request) {
   terms.config = request.config;
   terms.stop = request.stop;
   terms.request_id = request.request_id;
+  terms.trace = request.trace;
   terms.ask = request.head ? Ask::kHead : Ask::kRange;
   return terms;
 }

@@ -33,6 +33,10 @@ Result<Operation> make_operation(const GetRequest& request, const std::string& r
     operation.request.if_match = operation.expected_tag;
   }
   operation.request.invocation_id = format_uuid(random.bits(), random.bits());
+  if (request.trace != nullptr) {
+    operation.request.traceparent = request.trace->traceparent(random.bits());
+    operation.request.tracestate = request.trace->state;
+  }
   return operation;
 }
 

@@ -47,6 +47,8 @@ std::string format_request(const S3Request& request, const AttemptNumber& number
   RequestHead head(method, target);
   for (const aws::NamedValue& header : headers) head.add(header.name, header.value);
   if (!request.if_match.empty()) head.add("if-match", request.if_match);
+  if (!request.traceparent.empty()) head.add("traceparent", request.traceparent);
+  if (!request.tracestate.empty()) head.add("tracestate", request.tracestate);
   head.add("amz-sdk-invocation-id", request.invocation_id);
   head.add("amz-sdk-request",
            fmt::format("attempt={}; max={}", number.attempt, number.attempts_max));

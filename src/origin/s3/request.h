@@ -22,6 +22,8 @@ struct S3Request {
   std::string if_match;                 ///< empty: no condition. REQUIRES: no control characters
   aws::CredentialsPtr credentials;      ///< null: not signed
   std::string invocation_id;            ///< the same for all attempts
+  std::string traceparent{};            ///< not signed; empty: none
+  std::string tracestate{};             ///< the same
   std::string_view user_agent;          ///< outlives the request
   const Proxy* http_proxy = nullptr;    ///< gets the request; null: no proxy, or a tunnel
 };

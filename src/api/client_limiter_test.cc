@@ -1,0 +1,113 @@
+#include "api/client_limiter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/client.h"
+
+namespace cachey::api {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using Visit = ClientLimiter::Visit;
+
+class ClientLimiterTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Visit> visit(const std::string& key) {
+    return std::make_unique<Visit>(*limiter_, client_of_key(key));
+  }
+  void make(ClientLimits defaults) {
+    limiter_ = std::make_unique<ClientLimiter>(defaults, clock_, metrics_);
+  }
+
+  ManualClock clock_;
+  Metrics metrics_;
+  std::unique_ptr<ClientLimiter> limiter_;
+};
+
+TEST_F(ClientLimiterTest, IsOffWithoutLimits) {
+  make({});
+  EXPECT_FALSE(limiter_->enabled());
+  make({0, 0});
+  EXPECT_FALSE(limiter_->enabled());
+  limiter_->replace_token_limits({{client_of_token(1), {0, std::nullopt}}});
+  EXPECT_FALSE(limiter_->enabled());
+  limiter_->replace_token_limits({{client_of_token(1), {1, std::nullopt}}});
+  EXPECT_TRUE(limiter_->enabled());
+}
+
+TEST_F(ClientLimiterTest, PastItsMissesAClientGetsCachedBytesOnly) {
+  make({2, std::nullopt});
+  const auto one = visit("a");
+  auto two = visit("a");
+  EXPECT_TRUE(one->may_miss() && two->may_miss());
+  EXPECT_FALSE(visit("a")->may_miss());
+  EXPECT_FALSE(visit("a")->refusal());
+  EXPECT_TRUE(visit("b")->may_miss());
+  two.reset();
+  EXPECT_TRUE(visit("a")->may_miss());
+}
+
+TEST_F(ClientLimiterTest, AHitTakesNoPlaceOfAMiss) {
+  make({1, std::nullopt});
+  const auto hit = visit("a");
+  hit->is_hit();
+  EXPECT_TRUE(visit("a")->may_miss());
+  hit->is_hit();
+  const auto miss = visit("a");
+  EXPECT_FALSE(visit("a")->may_miss());
+}
+
+TEST_F(ClientLimiterTest, PastItsBandwidthAClientWaitsForItsAverage) {
+  make({std::nullopt, 1'000'000});
+  for (int i = 0; i < 11; ++i) visit("a")->sent(1'000'000);
+  const auto refused = visit("a")->refusal();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->kind(), ErrorKind::kLimited);
+  EXPECT_GE(refused->retry_after(), 0s);
+  EXPECT_FALSE(visit("b")->refusal());
+  clock_.advance(refused->retry_after());
+  EXPECT_FALSE(visit("a")->refusal());
+  EXPECT_THAT(metrics_.text(), HasSubstr("cachey_client_limited_total{limit=\"bandwidth\"}"));
+}
+
+TEST_F(ClientLimiterTest, AResponseThatIsUnderWayGoesOnAndCountsLater) {
+  make({std::nullopt, 1'000'000});
+  auto large = visit("a");
+  large->sent(61'000'000);
+  const auto refused = visit("a")->refusal();
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->retry_after(), 60s);
+  large.reset();
+  clock_.advance(61s);
+  EXPECT_FALSE(visit("a")->refusal());
+}
+
+TEST_F(ClientLimiterTest, ATokenHasItsOwnLimits) {
+  make({1, std::nullopt});
+  const std::string free = client_of_token(1);
+  limiter_->replace_token_limits({{free, {0, std::nullopt}}, {client_of_token(2), {2, {}}}});
+  std::vector<std::unique_ptr<Visit>> visits;
+  for (int i = 0; i < 10; ++i) {
+    visits.push_back(std::make_unique<Visit>(*limiter_, free));
+    EXPECT_TRUE(visits.back()->may_miss());
+  }
+  const Visit one(*limiter_, client_of_token(2));
+  const Visit two(*limiter_, client_of_token(2));
+  EXPECT_TRUE(two.may_miss());
+  EXPECT_FALSE(Visit(*limiter_, client_of_token(2)).may_miss());
+}
+
+TEST_F(ClientLimiterTest, RemembersABoundedNumberOfClients) {
+  make({1, 1});
+  for (size_t i = 0; i < 2 * ClientLimiter::kIdle.entries; ++i) (void)visit(std::to_string(i));
+  EXPECT_LE(limiter_->known(), ClientLimiter::kIdle.entries);
+}
+
+}  // namespace
+}  // namespace cachey::api
