@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "base/byte_blocks.h"
+
 namespace cachey {
 namespace {
 
@@ -25,10 +27,8 @@ constexpr std::array<bool, 256> unreserved_table() {
 
 constexpr std::array<bool, 256> kUnreserved = unreserved_table();
 
-}  // namespace
-
-std::optional<std::string> percent_decode(std::string_view text) {
-  const size_t first = std::min(text.find('%'), text.size());
+/// `first`: of a percent sign.
+[[gnu::noinline]] std::optional<std::string> decode_from(std::string_view text, size_t first) {
   std::string out(text.substr(0, first));
   for (size_t i = first; i < text.size(); ++i) {
     if (text[i] != '%') {
@@ -43,6 +43,14 @@ std::optional<std::string> percent_decode(std::string_view text) {
     i += 2;
   }
   return out;
+}
+
+}  // namespace
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  const size_t first = text.find('%');
+  if (first == std::string_view::npos) return std::optional<std::string>(std::in_place, text);
+  return decode_from(text, first);
 }
 
 void percent_encode(std::string_view text, Slashes slashes, std::string& out) {
@@ -60,6 +68,7 @@ void percent_encode(std::string_view text, Slashes slashes, std::string& out) {
 }
 
 bool is_utf8(std::string_view text) {
+  if (!has_byte(text, [](ByteBlock block) { return ByteBlock(block & 0x80); })) return true;
   const auto* p = reinterpret_cast<const unsigned char*>(text.data());
   const unsigned char* const end = p + text.size();
   while (p < end) {
@@ -92,12 +101,10 @@ bool is_utf8(std::string_view text) {
 }
 
 bool has_control(std::string_view text) {
-  bool suspicious = false;
-  for (const char c : text) {  // no branches, so that clang vectorizes the loop
-    const auto byte = static_cast<unsigned char>(c);
-    suspicious |= (byte < 0x20) | (byte == 0x7f) | (byte == 0xC2);
-  }
-  if (!suspicious) return false;
+  const auto is_suspicious = [](ByteBlock block) {
+    return ByteBlock((block < 0x20) | (block == 0x7f) | (block == 0xC2));
+  };
+  if (!has_byte(text, is_suspicious)) return false;
   for (size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte < 0x20 || byte == 0x7f) return true;

@@ -82,6 +82,23 @@ TEST(FineHistogram, NothingCountedHasNoQuantile) {
   EXPECT_EQ(FineHistogram::Snapshot().count(), 0u);
 }
 
+TEST(FineHistogram, AValueCountsTheSameInBothAsInEach) {
+  const FineCells cells(latency_bounds());
+  const FineHistogram::Store one(cells, FineHistogram::Parts::kOnePerThread);
+  const FineHistogram::Store other(cells, FineHistogram::Parts::kOnePerThread);
+  const FineHistogram::Store each(cells, FineHistogram::Parts::kOnePerThread);
+  for (const auto time : {std::chrono::nanoseconds(-1), std::chrono::nanoseconds(7'000'000)}) {
+    FineHistogram::observe_in_both(one.handle(), other.handle(), time);
+    each.handle().observe(time);
+  }
+  for (const FineHistogram::Store* both : {&one, &other}) {
+    const FineHistogram::Snapshot counted = both->handle().snapshot();
+    EXPECT_EQ(counted.count(), 2u);
+    EXPECT_EQ(counted.sum(), each.handle().snapshot().sum());
+    EXPECT_EQ(counted.quantile(1), each.handle().snapshot().quantile(1));
+  }
+}
+
 TEST(FineHistogram, ValuesOutsideShowAsTheEnds) {
   const FineCells cells(latency_bounds());
   const FineHistogram::Store store(cells, FineHistogram::Parts::kOne);

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstring>
 
 namespace cachey {
 namespace {
 
+constexpr size_t kNameBytes = 3;  // of a day and of a month
 constexpr std::array<std::string_view, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -20,12 +22,11 @@ std::optional<int> number(std::string_view text, size_t at, size_t digits) {
   return value;
 }
 
-char* put(char* to, std::string_view text) { return std::ranges::copy(text, to).out; }
+void put_name(char* to, std::string_view name) { std::memcpy(to, name.data(), kNameBytes); }
 
-char* put_two_digits(char* to, unsigned value) {
-  *to++ = static_cast<char>('0' + value / 10);
-  *to++ = static_cast<char>('0' + value % 10);
-  return to;
+void put_two_digits(char* to, unsigned value) {
+  to[0] = static_cast<char>('0' + value / 10);
+  to[1] = static_cast<char>('0' + value % 10);
 }
 
 }  // namespace
@@ -58,21 +59,25 @@ std::optional<int64_t> parse_http_date(std::string_view text) {
 HttpDate::HttpDate(int64_t unix_seconds) {
   constexpr int64_t kYear0 = -62'167'219'200;
   constexpr int64_t kYear9999End = 253'402'300'799;
-  const std::chrono::sys_seconds when{
-      std::chrono::seconds(std::clamp(unix_seconds, kYear0, kYear9999End))};
-  const auto day = std::chrono::floor<std::chrono::days>(when);
+  constexpr int64_t kDay = 86'400;
+  const int64_t when = std::clamp(unix_seconds, kYear0, kYear9999End);
+  const int64_t before = (when % kDay + kDay) % kDay;
+  const auto second = static_cast<unsigned>(before);
+  const std::chrono::sys_days day{std::chrono::days((when - before) / kDay)};
   const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss time(when - day);
   const auto year = static_cast<unsigned>(int(date.year()));
-  char* to = text_.data();
-  to = put(to, kDays[std::chrono::weekday(day).c_encoding()]);
-  to = put_two_digits(put(to, ", "), unsigned(date.day()));
-  to = put(put(put(to, " "), kMonths[unsigned(date.month()) - 1]), " ");
-  to = put_two_digits(put_two_digits(to, year / 100), year % 100);
-  to = put_two_digits(put(to, " "), static_cast<unsigned>(time.hours().count()));
-  to = put_two_digits(put(to, ":"), static_cast<unsigned>(time.minutes().count()));
-  to = put_two_digits(put(to, ":"), static_cast<unsigned>(time.seconds().count()));
-  put(to, " GMT");
+  constexpr std::string_view kForm = "Sun, 06 Nov 1994 08:49:37 GMT";
+  static_assert(kForm.size() == kBytes);
+  char* const text = text_.data();
+  std::memcpy(text, kForm.data(), kBytes);
+  put_name(text, kDays[std::chrono::weekday(day).c_encoding()]);
+  put_two_digits(text + 5, unsigned(date.day()));
+  put_name(text + 8, kMonths[unsigned(date.month()) - 1]);
+  put_two_digits(text + 12, year / 100);
+  put_two_digits(text + 14, year % 100);
+  put_two_digits(text + 17, second / 3600);
+  put_two_digits(text + 20, second / 60 % 60);
+  put_two_digits(text + 23, second % 60);
 }
 
 std::string format_http_date(int64_t unix_seconds) {

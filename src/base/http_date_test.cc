@@ -16,6 +16,13 @@ TEST(HttpDate, RoundTripsOverLeapYears) {
   }
 }
 
+TEST(HttpDate, NamesTheDayOfTheWeekBeforeAndAfter1970) {
+  EXPECT_EQ(format_http_date(-1), "Wed, 31 Dec 1969 23:59:59 GMT");
+  EXPECT_EQ(format_http_date(-86400), "Wed, 31 Dec 1969 00:00:00 GMT");
+  EXPECT_EQ(format_http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+  EXPECT_EQ(format_http_date(951'782'400), "Tue, 29 Feb 2000 00:00:00 GMT");
+}
+
 TEST(HttpDate, YearsOfOtherThanFourDigitsAreCut) {
   EXPECT_EQ(format_http_date(INT64_MIN), "Sat, 01 Jan 0000 00:00:00 GMT");
   EXPECT_EQ(format_http_date(INT64_MAX), "Fri, 31 Dec 9999 23:59:59 GMT");

@@ -1,10 +1,10 @@
 #include "net/http/field_text.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <cstring>
 
 #include "base/ascii.h"
+#include "base/byte_blocks.h"
 
 namespace cachey::net {
 namespace {
@@ -14,28 +14,8 @@ bool is_control(char c) {
   return (code < 0x20 && code != '\t') || code == 0x7f;
 }
 
-constexpr size_t kWord = sizeof(uint64_t);
-
-/// True if one of the eight bytes is a control character or a tab.
-bool may_have_control(const char* word) {
-  constexpr uint64_t kOnes = 0x0101010101010101;
-  uint64_t bytes = 0;
-  std::memcpy(&bytes, word, kWord);
-  const uint64_t deletes = bytes ^ (0x7f * kOnes);  // a byte that was 0x7f is 0
-  const uint64_t below_space = (bytes - 0x20 * kOnes) & ~bytes;
-  const uint64_t zero = (deletes - kOnes) & ~deletes;
-  return ((below_space | zero) & (0x80 * kOnes)) != 0;
-}
-
-/// As above, for a whole text. The last word overlaps the word before. True if the text is shorter
-/// than a word.
-bool may_have_control(std::string_view text) {
-  if (text.size() < kWord) return true;
-  for (size_t at = 0; at + kWord < text.size(); at += kWord) {
-    if (may_have_control(text.data() + at)) return true;
-  }
-  return may_have_control(text.data() + text.size() - kWord);
-}
+/// Of each byte: a control character or a tab.
+ByteBlock may_be_control(ByteBlock block) { return ByteBlock((block < 0x20) | (block == 0x7f)); }
 
 }  // namespace
 
@@ -50,13 +30,14 @@ bool list_has(std::string_view list, std::string_view member) {
 }
 
 bool is_clean(std::string_view text) {
-  return !may_have_control(text) || std::ranges::none_of(text, is_control);
+  return !has_byte(text, may_be_control) || std::ranges::none_of(text, is_control);
 }
 
 char* copy_clean(std::string_view text, char* to) {
-  char* const end = std::copy(text.begin(), text.end(), to);
-  if (!is_clean(text)) std::replace_if(to, end, is_control, '?');
-  return end;
+  if (text.empty()) return to;
+  std::memcpy(to, text.data(), text.size());
+  if (!is_clean(text)) std::replace_if(to, to + text.size(), is_control, '?');
+  return to + text.size();
 }
 
 }  // namespace cachey::net

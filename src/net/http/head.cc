@@ -3,6 +3,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/byte_blocks.h"
 #include "net/http/field_text.h"
 
 namespace cachey::net {
@@ -66,6 +67,14 @@ std::string_view trimmed_value(std::string_view text) {
   return text;
 }
 
+/// Of each byte: not of kValueByte. A tab is found too, although it is one.
+ByteBlock ends_value(ByteBlock block) { return ByteBlock((block < 0x20) | (block == 0x7f)); }
+
+/// Of each byte: not of kTargetByte.
+ByteBlock ends_target(ByteBlock block) {
+  return ByteBlock((block <= 0x20) | (block == 0x7f) | (block == '#'));
+}
+
 /// Parses one head in one pass. HeadScanner guarantees that each line ends in CR LF, has no other
 /// LF, and that the last line is empty.
 class Reader {
@@ -90,6 +99,7 @@ class Reader {
     head_.method = method_of(name);
     head_.method_name = name;
     const char* const target = ++at_;
+    skip_to(ends_target);
     while (is(*at_, kTargetByte)) ++at_;
     head_.target = std::string_view(target, static_cast<size_t>(at_ - target));
     if (head_.target.empty() || (*at_ != ' ' && *at_ != '\r' && *at_ != '#')) {
@@ -98,6 +108,16 @@ class Reader {
     if (*at_ == '#') return HeadFault::kBadTarget;
     if (*at_ == '\r') return HeadFault::kBadRequestLine;
     return version(at_ + 1);
+  }
+
+  /// Goes on to the first byte that `ends` finds, or to less than a block before the end.
+  template <typename Ends>
+  void skip_to(Ends ends) {
+    while (static_cast<size_t>(end_ - at_) >= sizeof(ByteBlock)) {
+      const size_t bytes = first_of(ends(load_block(at_)));
+      at_ += bytes;
+      if (bytes < sizeof(ByteBlock)) return;
+    }
   }
 
   /// RFC 9112 2.3.
@@ -145,6 +165,7 @@ class Reader {
     if (*at_ != ':') return name_fault();
     if (field_name.empty()) return HeadFault::kEmptyName;
     const char* const value = ++at_;
+    skip_to(ends_value);
     while (is(*at_, kValueByte)) ++at_;
     if (*at_ != '\r') return HeadFault::kControlCharacter;
     if (at_[1] != '\n') return HeadFault::kBareCr;

@@ -297,5 +297,31 @@ TEST(Head, BeastReadsTheSame) {
   }
 }
 
+/// The parser looks at blocks of bytes.
+TEST(Head, ALongTargetOrValueEndsAtTheSameByteAsAShortOne) {
+  for (size_t size = 1; size < 70; ++size) {
+    const std::string text(size, 'x');
+    const std::string head = "GET /" + text + " HTTP/1.1\r\nHost: a\r\nX: " + text + "\r\n\r\n";
+    const Outcome good = read_in_pieces(head, head.size());
+    EXPECT_EQ(good.target, "/" + text);
+    ASSERT_EQ(good.fields.size(), 2u);
+    EXPECT_EQ(good.fields[1].second, text);
+    for (size_t at = 0; at < size; ++at) {
+      for (const char bad : {'\x01', '\x7f', '#'}) {
+        std::string wrong = head;
+        wrong[wrong.find('x') + at] = bad;
+        EXPECT_NE(read_in_pieces(wrong, wrong.size()).fault, F::kNone) << size << " " << at;
+        wrong = head;
+        wrong[wrong.rfind('x') - at] = bad;
+        const F fault = bad == '#' ? F::kNone : F::kControlCharacter;
+        EXPECT_EQ(read_in_pieces(wrong, wrong.size()).fault, fault) << size << " " << at;
+      }
+      std::string tab = head;
+      tab[tab.rfind('x') - at] = '\t';
+      EXPECT_EQ(read_in_pieces(tab, tab.size()).fault, F::kNone) << size << " " << at;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace cachey::net
