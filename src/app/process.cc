@@ -295,6 +295,7 @@ void Process::sample() {
 void Process::serve() { signals_.wait_for_first(); }
 
 bool Process::stop() {
+  stats_.leave();
   routes_.stop_being_ready();  // before the log line: tests wait for the line
   int64_t open = data_server_.stats().connections.load();
   if (s3api_server_) open += s3api_server_->stats().connections.load();

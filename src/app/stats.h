@@ -35,6 +35,9 @@ class Stats {
   /// Once, if there is a disk tier.
   void watch(const Disk& disk);
 
+  /// A shutdown has begun. From the thread of sample().
+  void leave() { reader_.leave(); }
+
   /// Adds a second to the history and judges the findings. Once a second, from one thread: takes
   /// some 0.1 ms.
   void sample();

@@ -165,6 +165,7 @@ void StatusReader::read_servers(Row& row) const {
                                     Column::kStatus5xx};
   for (const Column column : kStatuses) row[column] = 0;
   row[Column::kConnections] = 0;
+  row[Column::kStatusFailed] = 0;
   row[Column::kConnectionsRefused] = 0;
   for (const net::ServerStats* server : servers_) {
     row[Column::kConnections] += server->connections.load();
@@ -173,6 +174,7 @@ void StatusReader::read_servers(Row& row) const {
     for (const net::ResponseCounts& counts : server->responses) {
       for (size_t i = 0; i < kStatuses.size(); ++i)
         row[kStatuses[i]] += whole(counts.total(i + 1));  // 0 is 1xx
+      if (!leaving_) row[Column::kStatusFailed] += whole(counts.failures());
     }
   }
 }

@@ -64,6 +64,9 @@ class StatusReader {
   void watch(const Disk& disk) { disk_ = &disk; }
   void watch(const net::tls::Contexts& tls) { tls_ = &tls; }
 
+  /// A shutdown has begun: /readyz answers 503, which is no failure.
+  void leave() { leaving_ = true; }
+
   [[nodiscard]] Facts read(int64_t loop_lag_us) const;
 
  private:
@@ -84,6 +87,7 @@ class StatusReader {
   const api::AccessLog* access_log_ = nullptr;
   const Disk* disk_ = nullptr;
   const net::tls::Contexts* tls_ = nullptr;
+  bool leaving_ = false;
 };
 
 }  // namespace cachey::app

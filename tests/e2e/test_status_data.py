@@ -83,6 +83,16 @@ def test_a_store_that_fails_is_a_finding_everywhere(server, origin, kind):
     wait_until(lambda: "finding" in [line["event"] for line in data(server)["warnings"]], what="the warning")
 
 
+def test_what_no_server_does_is_no_failure(server):
+    """A scanner that asks for another protocol on a server without other clients."""
+    wait_until(lambda: data(server)["rows"], what="the first row")
+    for _ in range(12):
+        with http1.Connection(server.port) as scanner:
+            assert scanner.exchange("GET", "/", version="HTTP/3.7").status == 505
+    answer = wait_until(lambda: total(got := data(server), "status_5xx") == 12 and got, what="the answers")
+    assert "fetches_fail" not in [finding["code"] for finding in answer["findings"]]
+
+
 @pytest.mark.skipif(not os.environ.get("CACHEY_TEST_LONG"), reason="a minute; CACHEY_TEST_LONG=1 runs it")
 def test_fifty_pages_cost_less_than_a_hundredth_of_a_cpu(server):
     """Fifty browsers poll once a second over connections that they keep."""

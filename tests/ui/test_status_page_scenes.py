@@ -100,6 +100,14 @@ def test_the_moment_stays_while_newer_seconds_come(open_page, constant_page):
     assert page.text("#moment-text").startswith(at)
 
 
+def test_a_clock_that_is_set_back_does_not_stop_the_page(open_page, constant_page):
+    whole = scenes.calm()
+    hour_back = [[whole["rows"][-1][0] - 3_600_000, *whole["rows"][-1][1:]]]
+    page = open_page(constant_page, scene=whole | {"rows": whole["rows"][:-1]}, later=hour_back).wait_live()
+    page.wait("document.querySelector('#moment-text').textContent.startsWith('19:26:4')")
+    assert page.faults == []
+
+
 def test_the_pointer_moves_the_moment_of_all_plots(scene):
     page = scene("incident")
     box = page.tab.locator("#throughput .u-over").bounding_box()

@@ -45,6 +45,7 @@ constexpr std::array<ColumnInfo, kColumns> kInfos = {{
     {"turns_waiting", kLevel},
     {"hedges", kCount},
     {"cpu_ms", kCount},
+    {"status_failed", kCount},
     {"fetches", kCount},
     {"failed_store", kCount},
     {"failed_timeout", kCount},

@@ -51,6 +51,7 @@ enum class Column : uint8_t {
   kHedges,
   kCpuMs,
   // Not shown:
+  kStatusFailed,  ///< 5xx, but for what this server does not do
   kFetches,
   kFailedStore,
   kFailedTimeout,

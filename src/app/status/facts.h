@@ -65,6 +65,7 @@ struct Facts {
   DiskFacts disk;
   std::vector<BucketFacts> buckets;
   std::vector<ClientFacts> clients;            ///< the largest first
+  int64_t misses_of_clients = 0;               ///< of all clients, of which `clients` may be a few
   std::optional<int64_t> certificate_ends_ms;  ///< Unix time
   bool credentials_fail = false;               ///< the last search found none
   int64_t pinned_over_limit = 0;               ///< pages

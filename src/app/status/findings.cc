@@ -9,21 +9,23 @@ namespace cachey::app {
 
 void Findings::update(const Scene& scene) {
   const int64_t now_ms = scene.facts.totals[Column::kTimeMs];
+  ++second_;
   for (const Rule& rule : rules()) {
     State& state = states_[static_cast<size_t>(rule.code)];
     Judgement judgement = rule.judge(scene, state.began);
     if (judgement.holds) {
-      state.last_held_ms = now_ms;
+      state.last_held = second_;
       if (state.began) {
         state.finding.level = judgement.level;
         state.finding.text = std::move(judgement.text);
       } else {
         state.finding.code = rule.code;
+        state.first_held = second_;
         begin(state, std::move(judgement), now_ms);
       }
     } else if (state.began &&
-               now_ms - state.last_held_ms >= std::chrono::milliseconds(rule.hold).count()) {
-      end(state, now_ms);
+               second_ - state.last_held >= rule.hold.count()) {
+      end(state);
     }
   }
 }
@@ -40,11 +42,11 @@ void Findings::begin(State& state, Judgement judgement, int64_t now_ms) {
                         {"text", finding.text}});
 }
 
-void Findings::end(State& state, int64_t now_ms) {
+void Findings::end(State& state) {
   state.began = false;
   on_[static_cast<size_t>(state.finding.code)].store(false, std::memory_order_relaxed);
   log::info("finding ended", {{"code", to_string(state.finding.code)},
-                              {"seconds", (now_ms - state.finding.since_ms) / 1000}});
+                              {"seconds", second_ - state.first_held}});
 }
 
 std::vector<Finding> Findings::worst_first() const {

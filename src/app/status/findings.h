@@ -30,11 +30,13 @@ class Findings {
   struct State {
     Finding finding;
     bool began = false;
-    int64_t last_held_ms = 0;
+    int64_t first_held = 0;  // second_ then
+    int64_t last_held = 0;
   };
   void begin(State& state, Judgement judgement, int64_t now_ms);
-  void end(State& state, int64_t now_ms);
+  void end(State& state);
 
+  int64_t second_ = 0;  // updates so far: the wall clock may jump
   std::array<State, kFindingCodes> states_;
   std::array<std::atomic<bool>, kFindingCodes> on_{};
 };

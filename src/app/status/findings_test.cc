@@ -104,6 +104,7 @@ class CausesTest : public FindingsTest {
   void heal() {
     facts_.disk = {};
     facts_.clients.clear();
+    facts_.misses_of_clients = 0;
     facts_.credentials_fail = false;
     facts_.certificate_ends_ms.reset();
     facts_.pinned_over_limit = 0;
@@ -121,6 +122,7 @@ class CausesTest : public FindingsTest {
       return [change](FindingsTest& test) { (static_cast<T&>(test).*change)(); };
     };
     return {{kFetchesFail, of(&T::fetches_fail), "20 % of the requests"},
+            {kFetchesFail, of(&T::answers_fail), "25 % of the requests"},
             {kBucketDown, of(&T::breaker_opens), "bucket \"one\" is down"},
             {kBucketDown, of(&T::all_attempts_fail), "500 of 500 requests"},
             {kConnectionsFull, of(&T::connections_refused), "client connections were refused"},
@@ -146,6 +148,7 @@ class CausesTest : public FindingsTest {
     add(Column::kFetches, 250);
     add(Column::kFailedStore, 250);
   }
+  void answers_fail() { add(Column::kStatusFailed, 250); }
   void breaker_opens() { facts_.buckets[0].breaker_open = true; }
   void all_attempts_fail() { *facts_.buckets[0].failures += 50; }
   void connections_refused() { add(Column::kConnectionsRefused, 1); }
@@ -263,6 +266,38 @@ TEST_F(CausesTest, ABucketThatIsDownIsNeitherSlowNorThrottling) {
     *facts_.buckets[0].failures += 50;
   });
   EXPECT_THAT(codes_on(), ElementsAre(kBucketDown));
+}
+
+TEST_F(CausesTest, AClockThatJumpsNeitherEndsNorKeepsAFinding) {
+  const auto no_credentials = [](FindingsTest& test) {
+    static_cast<CausesTest&>(test).no_credentials();
+  };
+  run(5, no_credentials);
+  add(Column::kTimeMs, -3'600'000);
+  run(5, no_credentials);
+  ASSERT_THAT(codes_on(), ElementsAre(kCredentialsFail));
+  heal();
+  run(6);
+  EXPECT_THAT(codes_on(), IsEmpty());
+  run(5, no_credentials);
+  heal();
+  add(Column::kTimeMs, 3'600'000);
+  run(1);
+  EXPECT_THAT(codes_on(), ElementsAre(kCredentialsFail));
+}
+
+TEST_F(CausesTest, OneClientOfManyThatAreNotListedIsNotMost) {
+  run(20, [](FindingsTest& test) { static_cast<CausesTest&>(test).one_client(); });
+  ASSERT_THAT(codes_on(), ElementsAre(kOneClient));
+  heal();
+  run(60);
+  ASSERT_THAT(codes_on(), IsEmpty());
+  run(20, [](FindingsTest& test) {
+    auto& self = static_cast<CausesTest&>(test);
+    self.one_client();
+    self.facts_.misses_of_clients = 1'000'000;
+  });
+  EXPECT_THAT(codes_on(), IsEmpty());
 }
 
 TEST_F(CausesTest, SinceIsTheBeginning) {

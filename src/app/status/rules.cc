@@ -69,7 +69,7 @@ Judgement judge_fetches_fail(const Scene& scene, bool began) {
   int64_t all = recent(scene, Column::kFetches);
   const int64_t statuses = recent(scene, Column::kStatus2xx) + recent(scene, Column::kStatus3xx) +
                            recent(scene, Column::kStatus4xx) + recent(scene, Column::kStatus5xx);
-  const int64_t errors = recent(scene, Column::kStatus5xx);
+  const int64_t errors = recent(scene, Column::kStatusFailed);
   if (ratio_of(errors, statuses) > ratio_of(failed, all)) {
     failed = errors;
     all = statuses;
@@ -279,6 +279,7 @@ Judgement judge_one_client(const Scene& scene, bool began) {
     misses += client.misses;
     if (most == nullptr || client.misses > most->misses) most = &client;
   }
+  misses = std::max(misses, scene.facts.misses_of_clients);
   const double part = ratio_of(most->misses, misses);
   if (most->misses < kOneClientMissesMin) return {};
   if (part <= (began ? 0.8 * kOneClientPart : kOneClientPart)) return {};

@@ -17,12 +17,19 @@ namespace cachey::net {
 class ResponseCounts {
  public:
   static constexpr size_t kClasses = 5;
-  void count(unsigned status) { classes_[std::clamp(status / 100, 1U, 5U) - 1].add(); }
+  void count(unsigned status) {
+    const unsigned status_class = std::clamp(status / 100, 1U, 5U);
+    classes_[status_class - 1].add();
+    if (status_class == kClasses && status != 501 && status != 505) failures_.add();
+  }
   /// `status_class`: 0 is 1xx.
   [[nodiscard]] uint64_t total(size_t status_class) const { return classes_[status_class].total(); }
+  /// 5xx, but 501 and 505: a client that asks for what no server of ours does is no failure.
+  [[nodiscard]] uint64_t failures() const { return failures_.total(); }
 
  private:
   std::array<ShardedCount, kClasses> classes_;
+  ShardedCount failures_;
 };
 
 /// Counts of one server. Owned by the server; any thread.

@@ -27,8 +27,8 @@ const history = {
     for (const name of names) this.column(name);
     for (const row of answer.rows) {
       const seconds = row[time] / 1000;
+      this.forgetFrom(seconds);
       const last = this.times.at(-1);
-      if (last !== undefined && seconds <= last) continue;
       // A row of nothing, so that no line bridges the time in between.
       if (last !== undefined && seconds - last > GAP_SECONDS) this.push(last + 1, () => null);
       this.push(seconds, (name) => row[names.indexOf(name)] ?? null);
@@ -43,6 +43,15 @@ const history = {
   push(seconds, valueOf) {
     this.times.push(seconds);
     for (const [name, values] of this.columns) values.push(valueOf(name));
+  },
+
+  /** The server's clock was set back: the plots need times that ascend, and the newest rows count. */
+  forgetFrom(seconds) {
+    let rows = this.times.length;
+    while (rows > 0 && this.times[rows - 1] >= seconds) rows--;
+    if (rows === this.times.length) return;
+    this.times.splice(rows);
+    for (const values of this.columns.values()) values.splice(rows);
   },
 
   /** The sum of a column over the rows (first, last]; null if there is no value. */
