@@ -165,6 +165,8 @@ std::vector<ClientShare> ClientShares::last_minute(size_t most) const {
   return largest;
 }
 
+uint64_t ClientShares::misses() const { return sum_of(of_last_minute()).misses; }
+
 double ClientShares::largest_share(uint64_t Counts::* of) const {
   const ByClient clients = of_last_minute();
   const uint64_t all = sum_of(clients).*of;

@@ -70,6 +70,8 @@ class ClientShares {
   /// The clients of the last minute, the largest first, by the larger of their shares of requests,
   /// misses and bytes. At most `most`.
   [[nodiscard]] std::vector<ClientShare> last_minute(size_t most = 10) const EXCLUDES(mutex_);
+  /// Misses of all clients in the last minute.
+  [[nodiscard]] uint64_t misses() const EXCLUDES(mutex_);
 
  private:
   static constexpr size_t kNameBytesMax = 129;  // an access key

@@ -23,8 +23,7 @@ void Findings::update(const Scene& scene) {
         state.first_held = second_;
         begin(state, std::move(judgement), now_ms);
       }
-    } else if (state.began &&
-               second_ - state.last_held >= rule.hold.count()) {
+    } else if (state.began && second_ - state.last_held >= rule.hold.count()) {
       end(state);
     }
   }
@@ -45,8 +44,8 @@ void Findings::begin(State& state, Judgement judgement, int64_t now_ms) {
 void Findings::end(State& state) {
   state.began = false;
   on_[static_cast<size_t>(state.finding.code)].store(false, std::memory_order_relaxed);
-  log::info("finding ended", {{"code", to_string(state.finding.code)},
-                              {"seconds", second_ - state.first_held}});
+  log::info("finding ended",
+            {{"code", to_string(state.finding.code)}, {"seconds", second_ - state.first_held}});
 }
 
 std::vector<Finding> Findings::worst_first() const {

@@ -138,7 +138,7 @@ class CausesTest : public FindingsTest {
             {kBucketSlow, of(&T::bucket_slow), "takes 1.5 s (median), usually 2"},
             {kOneClient, of(&T::one_client), "client \"greedy\" makes 90 %"},
             {kThrashing, of(&T::thrashing), "evicted lately"},
-            {kClientLimited, of(&T::client_limited), "at its limit"},
+            {kClientLimited, of(&T::client_limited), "past its limit"},
             {kCertificateExpires, of(&T::certificate_expires), "expires in 10.0 days"},
             {kPinsOverLimit, of(&T::pins_over_limit), "7 pages match --pin"},
             {kLogsDropped, of(&T::logs_dropped), "lines of the logs were lost"}};
@@ -269,17 +269,15 @@ TEST_F(CausesTest, ABucketThatIsDownIsNeitherSlowNorThrottling) {
 }
 
 TEST_F(CausesTest, AClockThatJumpsNeitherEndsNorKeepsAFinding) {
-  const auto no_credentials = [](FindingsTest& test) {
-    static_cast<CausesTest&>(test).no_credentials();
-  };
-  run(5, no_credentials);
+  const auto cause = [this](FindingsTest&) { no_credentials(); };
+  run(5, cause);
   add(Column::kTimeMs, -3'600'000);
-  run(5, no_credentials);
+  run(5, cause);
   ASSERT_THAT(codes_on(), ElementsAre(kCredentialsFail));
   heal();
   run(6);
   EXPECT_THAT(codes_on(), IsEmpty());
-  run(5, no_credentials);
+  run(5, cause);
   heal();
   add(Column::kTimeMs, 3'600'000);
   run(1);
@@ -287,15 +285,14 @@ TEST_F(CausesTest, AClockThatJumpsNeitherEndsNorKeepsAFinding) {
 }
 
 TEST_F(CausesTest, OneClientOfManyThatAreNotListedIsNotMost) {
-  run(20, [](FindingsTest& test) { static_cast<CausesTest&>(test).one_client(); });
+  run(20, [this](FindingsTest&) { one_client(); });
   ASSERT_THAT(codes_on(), ElementsAre(kOneClient));
   heal();
   run(60);
   ASSERT_THAT(codes_on(), IsEmpty());
-  run(20, [](FindingsTest& test) {
-    auto& self = static_cast<CausesTest&>(test);
-    self.one_client();
-    self.facts_.misses_of_clients = 1'000'000;
+  run(20, [this](FindingsTest&) {
+    one_client();
+    facts_.misses_of_clients = 1'000'000;
   });
   EXPECT_THAT(codes_on(), IsEmpty());
 }

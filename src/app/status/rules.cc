@@ -99,6 +99,10 @@ Judgement judge_bucket_down(const Scene& scene, bool /*began*/) {
   if (bucket->recent.attempts > 0) {
     text += fmt::format("{} of {} requests to it failed in the last {} s", bucket->recent.failures,
                         bucket->recent.attempts, kRuleSeconds);
+    if (bucket->recent.throttled > 0) {
+      text +=
+          fmt::format(", {} of them because it asks for fewer requests", bucket->recent.throttled);
+    }
   } else {
     text += fmt::format("{} objects failed in a row", bucket->now.consecutive_failures);
   }
@@ -310,8 +314,8 @@ Judgement judge_client_limited(const Scene& scene, bool began) {
   const int64_t limited = recent(scene, Column::kClientsLimited);
   if (limited < (began ? 1 : kLimitedMin)) return {};
   return holds(FindingLevel::kWarn,
-               fmt::format("{} requests or connections of the last {} s were refused because their "
-                           "client is at its limit",
+               fmt::format("{} requests of the last {} s were refused because their client is past "
+                           "its limit of misses or bandwidth",
                            limited, kRuleSeconds));
 }
 
