@@ -18,6 +18,10 @@ class BodyMetrics {
   /// A body has ended, which belongs to a request whose head came at `began`. `sent`: all of it.
   void ended(const BodyTimes& body, bool sent, MonoTime began, Tier tier) const {
     if (!body.has_begun()) return;
+    if (sent && body.first == body.last) {
+      FineHistogram::observe_in_both(first_byte(tier), request(tier), body.first - began);
+      return;
+    }
     first_byte(tier).observe(body.first - began);
     if (sent) request(tier).observe(body.last - began);
   }

@@ -36,6 +36,9 @@ TEST(BodyMetrics, AllOfOneProcessCountTheSameSeries) {
   const MonoTime began{1h};
   fetch.ended({began + 1ms, began + 1ms}, true, began, Tier::kMemory);
   EXPECT_EQ(s3.request(Tier::kMemory).snapshot().count(), 1u);
+  EXPECT_EQ(s3.request(Tier::kMemory).snapshot().sum(), 1'000'000u);
+  EXPECT_EQ(s3.first_byte(Tier::kMemory).snapshot().count(), 1u);
+  EXPECT_EQ(s3.first_byte(Tier::kMemory).snapshot().sum(), 1'000'000u);
 }
 
 }  // namespace
