@@ -51,4 +51,12 @@ bool BucketGlob::matches(std::string_view bucket) const {
   return (states & accept_).any();
 }
 
+/// A pattern that matches the bytes of another one takes that one's stars by stars, and then also
+/// what the stars stand for. A question mark may not take a star, which may be no byte.
+bool BucketGlob::covers(std::string_view other) const {
+  if (other == text_) return true;
+  const bool may_mistake = other.find('*') != other.npos && text_.find('?') != text_.npos;
+  return !may_mistake && matches(other);
+}
+
 }  // namespace cachey::api

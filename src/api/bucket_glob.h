@@ -28,6 +28,8 @@ class BucketGlob {
   [[nodiscard]] static Result<BucketGlob> parse(std::string_view text);
 
   [[nodiscard]] bool matches(std::string_view bucket) const;
+  /// True: this matches each name that the pattern `other` matches. A cover may be missed.
+  [[nodiscard]] bool covers(std::string_view other) const;
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:

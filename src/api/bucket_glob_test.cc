@@ -4,6 +4,7 @@
 
 #include <random>
 #include <string>
+#include <vector>
 
 namespace cachey::api {
 namespace {
@@ -79,6 +80,36 @@ TEST(BucketGlob, AgreesWithTheDefinition) {
     const std::string glob = "*?ab"[random() % 4] + text("*?ab", 6);
     const std::string name = text("ab", 8);
     ASSERT_EQ(matches(glob, name), by_definition(glob, name)) << glob << " " << name;
+  }
+}
+
+bool covers(std::string_view glob, std::string_view other) {
+  return BucketGlob::parse(glob)->covers(other);
+}
+
+TEST(BucketGlob, CoversNarrowerPatterns) {
+  EXPECT_TRUE(covers("a", "a"));
+  EXPECT_TRUE(covers("a*", "a"));
+  EXPECT_TRUE(covers("a*", "a-*"));
+  EXPECT_TRUE(covers("*", "**?"));
+  EXPECT_TRUE(covers("*-logs", "eu-*-logs"));
+  EXPECT_TRUE(covers("a?", "a?"));
+  EXPECT_TRUE(covers("a?*", "a?*"));
+  EXPECT_FALSE(covers("a", "a*"));
+  EXPECT_FALSE(covers("a?", "a*"));
+  EXPECT_FALSE(covers("a", "a?"));
+  EXPECT_FALSE(covers("a*", "b"));
+}
+
+TEST(BucketGlob, WhatIsCoveredIsMatched) {
+  const std::vector<std::string> patterns = {"*", "?", "a", "a*", "*a", "?*", "a?", "a*b", "*?*b"};
+  const std::vector<std::string> names = {"a", "b", "aa", "ab", "ba", "aab", "bab", "abab"};
+  for (const std::string& glob : patterns) {
+    for (const std::string& other : patterns) {
+      if (!covers(glob, other)) continue;
+      for (const std::string& name : names)
+        EXPECT_TRUE(matches(glob, name) || !matches(other, name)) << glob << " " << other;
+    }
   }
 }
 

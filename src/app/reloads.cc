@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/options/exposure.h"
 #include "app/options/options.h"
 #include "app/secret_files.h"
 #include "base/log.h"
@@ -21,6 +22,26 @@ constexpr std::array<std::string_view, 5> kReloaded = {"allow-bucket", "log-leve
 std::string value_of(const Options& options, std::string_view name) {
   const auto found = std::ranges::find(options.values, name, &OptionValues::name);
   return found->values.front();
+}
+
+/// True if a name that one of the patterns `before` matches may be matched by none of `allowed`. No
+/// pattern allows all names.
+bool may_forbid(const std::vector<std::string>& before,
+                const std::vector<api::BucketGlob>& allowed) {
+  const auto is_covered = [&allowed](std::string_view text) {
+    return std::ranges::any_of(allowed, [text](const auto& glob) { return glob.covers(text); });
+  };
+  if (allowed.empty()) return false;
+  return before.empty() ? !is_covered("*") : !std::ranges::all_of(before, is_covered);
+}
+
+/// Warns, as at the start, of what is open with these patterns.
+void tell_open_buckets(const Options& started_with, std::vector<api::BucketGlob> allowed) {
+  Options in_force = started_with;
+  in_force.allow_bucket = std::move(allowed);
+  std::vector<std::string> warnings;
+  warn_of_open_buckets(in_force, warnings);
+  for (const std::string& warning : warnings) log::warn("options", {{"text", warning}});
 }
 
 /// `same` or `new`. `forget_memory` is called if a bucket may be forbidden that was allowed before.
@@ -39,10 +60,7 @@ Result<std::string> take_allowed_buckets(const std::vector<api::BucketGlob>& all
   }
   if (!rules.replace_allowed(allowed))
     return fail(ErrorKind::kBadRequest, "allow-bucket was changed too often: a restart is needed");
-  const bool had = before.empty() || !std::ranges::all_of(before, [&after](const auto& text) {
-                     return std::ranges::find(after, text) != after.end();
-                   });
-  if (!after.empty() && had) forget_memory();
+  if (may_forbid(before, allowed)) forget_memory();
   return std::string("new");
 }
 
@@ -55,6 +73,7 @@ Result<std::string> reload_options(const Options& started_with, api::BucketRules
   Result<std::string> buckets = take_allowed_buckets(now->allow_bucket, rules, forget_memory);
   if (!buckets) return buckets;
   log::set_level(now->log_level);
+  if (*buckets == "new") tell_open_buckets(started_with, now->allow_bucket);
   std::string rest;
   for (const std::string& name : changed_options(started_with, *now)) {
     if (std::ranges::find(kReloaded, name) == kReloaded.end())

@@ -57,6 +57,12 @@ def test_allowed_buckets_become_more_and_fewer(configured, origin, kind):
     assert "memory emptied" not in log
     expect_206(fetch_by(server, kind, other), stored[one], 0, 9, one)  # of one kind: what is cached serves
     assert len(origin.requests(one)) == 1
+    log = reload(f'allow-bucket = ["{kind}-*"]\n', "allow_bucket=new")  # allows more
+    assert "memory emptied" not in log
+    before = server.log_bytes()
+    reload(f'allow-bucket = ["{one}", "{other}"]\n', "memory emptied, because --allow-bucket allows less")
+    wait_until(lambda: "clients may fill any kind from each of them" in server.log(before), what="the warning of the start")
+    expect_206(fetch_by(server, kind, one), stored[one], 0, 9, one)
     log = reload(f'allow-bucket = ["{other}"]\n', "memory emptied, because --allow-bucket allows less")
     expect_error(fetch_by(server, kind, one), 403)
     expect_206(fetch_by(server, kind, other), stored[other], 0, 9, other)  # and not what came from the other bucket

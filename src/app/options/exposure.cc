@@ -35,6 +35,14 @@ bool is_admin_open_to_all(const Options& options) {
   return !limited && any_beyond_loopback(options.admin_listen);
 }
 
+/// True if all clients may read at --listen what monitoring reads, though they may not read all
+/// buckets.
+bool is_status_open_to_all(const Options& options) {
+  const bool limited = !options.auth_tokens_file.empty() || !options.tls.client_ca_file.empty();
+  return !limited && (options.admin_listen.empty() || options.ui) &&
+         any_beyond_loopback(options.listen) && !is_open_to_all(options);
+}
+
 /// True if tokens cross the network in clear text only because of --admin-tls=false.
 bool are_tokens_in_clear_text(const Options& options) {
   const bool has_tokens = !options.auth_tokens_file.empty() || !options.admin_tokens_file.empty();
@@ -44,18 +52,33 @@ bool are_tokens_in_clear_text(const Options& options) {
 
 }  // namespace
 
-void warn_of_exposure(const Options& options, std::vector<std::string>& warnings) {
+void warn_of_open_buckets(const Options& options, std::vector<std::string>& warnings) {
   if (is_open_to_all(options)) {
     warnings.emplace_back(
         "all clients that reach this server may read every bucket that it can read; limit that "
         "with --tls-client-ca, --allow-bucket or --kinds declared, for /fetch also with "
         "--auth-tokens, or listen on 127.0.0.1");
   }
+  if (buckets_may_mix(options)) {
+    warnings.emplace_back(
+        "--allow-bucket allows several buckets, and clients may fill any kind from each of them; "
+        "say with --kind which buckets a kind has");
+  }
+}
+
+void warn_of_exposure(const Options& options, std::vector<std::string>& warnings) {
+  warn_of_open_buckets(options, warnings);
   if (is_admin_open_to_all(options)) {
     warnings.emplace_back(
         "all clients that reach --admin-listen may read /metrics, /stats and /ui, which name kinds "
         "and buckets; limit that with --auth-tokens, with --tls-client-ca, by a firewall or a "
         "NetworkPolicy, or listen on 127.0.0.1");
+  }
+  if (is_status_open_to_all(options)) {
+    warnings.push_back(std::string("all clients that reach --listen may read ") +
+                       (options.admin_listen.empty() ? "/metrics and /stats" : "/ui") +
+                       ", which name kinds and buckets; limit that with --auth-tokens or "
+                       "--tls-client-ca, or serve them at --admin-listen alone");
   }
   if (are_tokens_in_clear_text(options)) {
     warnings.emplace_back(
@@ -66,11 +89,6 @@ void warn_of_exposure(const Options& options, std::vector<std::string>& warnings
     warnings.emplace_back(
         "--auth-tokens does not hold at --s3api-listen: with --s3api-open every client that "
         "reaches it may read without a token");
-  }
-  if (buckets_may_mix(options)) {
-    warnings.emplace_back(
-        "--allow-bucket allows several buckets, and clients may fill any kind from each of them; "
-        "say with --kind which buckets a kind has");
   }
   if (std::ranges::any_of(options.trusted_proxies, &net::IpPrefix::has_all)) {
     warnings.emplace_back(

@@ -11,4 +11,7 @@ namespace cachey::app {
 /// warning names the options that help. REQUIRES: valid options.
 void warn_of_exposure(const Options& options, std::vector<std::string>& warnings);
 
+/// The same, of what --allow-bucket alone decides with the other options as they are.
+void warn_of_open_buckets(const Options& options, std::vector<std::string>& warnings);
+
 }  // namespace cachey::app

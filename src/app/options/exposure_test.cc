@@ -34,6 +34,19 @@ TEST(Exposure, AServerThatServesAllClients) {
   EXPECT_FALSE(warned({"--tls-self", "--tls-client-ca=/ca"}));
 }
 
+TEST(Exposure, NamesOfBucketsBesideObjects) {
+  const auto warned = [](std::vector<const char*> arguments) {
+    return warns(std::move(arguments), "all clients that reach --listen may read");
+  };
+  EXPECT_TRUE(warned({"--allow-bucket=b"}));
+  EXPECT_TRUE(warned({"--allow-bucket=b", "--admin-listen=127.0.0.1:1", "--ui"}));
+  EXPECT_FALSE(warned({"--allow-bucket=b", "--admin-listen=127.0.0.1:1"}));
+  EXPECT_FALSE(warned({"--allow-bucket=b", "--listen=127.0.0.1"}));
+  EXPECT_FALSE(warned({"--allow-bucket=b", "--auth-tokens=/t"}));
+  EXPECT_FALSE(warned({"--allow-bucket=b", "--tls-self", "--tls-client-ca=/ca"}));
+  EXPECT_FALSE(warned({}));  // the other warning says more
+}
+
 TEST(Exposure, AnAdminAddressThatAnswersAllClients) {
   const auto warned = [](std::vector<const char*> arguments) {
     return warns(std::move(arguments), "all clients that reach --admin-listen");

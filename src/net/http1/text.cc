@@ -11,6 +11,8 @@ std::string_view known_status_line(unsigned status) {
       return "HTTP/1.1 200 OK\r\n";
     case 206:
       return "HTTP/1.1 206 Partial Content\r\n";
+    case 302:
+      return "HTTP/1.1 302 Found\r\n";
     case 304:
       return "HTTP/1.1 304 Not Modified\r\n";
     case 400:
@@ -31,6 +33,8 @@ std::string_view known_status_line(unsigned status) {
       return "HTTP/1.1 412 Precondition Failed\r\n";
     case 416:
       return "HTTP/1.1 416 Range Not Satisfiable\r\n";
+    case 429:
+      return "HTTP/1.1 429 Too Many Requests\r\n";
     case 431:
       return "HTTP/1.1 431 Request Header Fields Too Large\r\n";
     case 500:

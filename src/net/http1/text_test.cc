@@ -12,6 +12,8 @@ TEST(Http1Text, EveryStatusThatWeSendHasItsName) {
   const std::pair<unsigned, std::string_view> names[] = {
       {200, "OK"},
       {206, "Partial Content"},
+      {302, "Found"},
+      {304, "Not Modified"},
       {400, "Bad Request"},
       {401, "Unauthorized"},
       {403, "Forbidden"},
@@ -20,6 +22,7 @@ TEST(Http1Text, EveryStatusThatWeSendHasItsName) {
       {408, "Request Timeout"},
       {409, "Conflict"},
       {416, "Range Not Satisfiable"},
+      {429, "Too Many Requests"},
       {431, "Request Header Fields Too Large"},
       {500, "Internal Server Error"},
       {502, "Bad Gateway"},
