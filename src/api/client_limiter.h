@@ -58,7 +58,7 @@ class ClientLimiter {
     [[nodiscard]] std::optional<Error> refusal() const;
     /// False: the client has its number of misses, so that this request gets cached bytes only.
     [[nodiscard]] bool may_miss() const { return may_miss_; }
-    /// The response comes from the cache: the place is for another miss.
+    /// All of the response comes from the cache: the place is for another miss.
     void is_hit();
     /// Bytes of the body that the client took.
     void sent(uint64_t bytes);
@@ -121,7 +121,7 @@ class VisitWriter final : public net::ResponseWriter {
       : writer_(writer), visit_(visit), head_only_(head_only) {}
 
   void start(const net::ResponseHead& head) override {
-    if (head.cache_status() == net::CacheStatus::kHit) visit_.is_hit();
+    if (head.cache_status() == net::CacheStatus::kHit && !head.rest_may_miss()) visit_.is_hit();
     if (head.error() == to_string(ErrorKind::kLimited)) visit_.missed();
     writer_.start(head);
   }

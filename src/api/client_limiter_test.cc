@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/client.h"
+#include "api/testing/recording_writer.h"
 
 namespace cachey::api {
 namespace {
@@ -61,6 +62,20 @@ TEST_F(ClientLimiterTest, AHitTakesNoPlaceOfAMiss) {
   hit->is_hit();
   const auto miss = visit("a");
   EXPECT_FALSE(visit("a")->may_miss());
+}
+
+TEST_F(ClientLimiterTest, AResponseThatMayMissLaterKeepsItsPlace) {
+  make({1, std::nullopt});
+  net::ResponseHead head(206);
+  head.set_cache_status(net::CacheStatus::kHit);
+  for (const bool may_miss : {true, false}) {
+    const auto asks = visit("a");
+    RecordingWriter recorded;
+    VisitWriter writer(recorded, *asks, false);
+    head.set_rest_may_miss(may_miss);
+    writer.start(head);
+    EXPECT_EQ(visit("a")->may_miss(), !may_miss);
+  }
 }
 
 TEST_F(ClientLimiterTest, PastItsBandwidthAClientWaitsForItsAverage) {

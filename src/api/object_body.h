@@ -38,4 +38,11 @@ struct ObjectBody {
   return reader.hit() ? net::CacheStatus::kHit : net::CacheStatus::kMiss;
 }
 
+/// Of an open reader whose first byte is cached: a later one may not be. An exact reader may find a
+/// part of a page.
+[[nodiscard]] inline bool rest_may_miss(const cache::RangeReader& reader) {
+  const cache::FetchSpec& spec = *reader.spec();
+  return spec.wishes.exact || spec.page_size.pages_of(reader.range()) > 1;
+}
+
 }  // namespace cachey::api

@@ -4,7 +4,7 @@ import prometheus_text
 import pytest
 
 from expect import expect_206
-from harness import MIB, wait_until
+from harness import MIB, PAGE, wait_until
 from http1 import fetch_target, range_header
 from origin_model import Behaviour, Gate
 
@@ -80,3 +80,22 @@ def test_a_reload_changes_the_limits(s3_server, origin, kind, tokens):
     assert int(refused.header("Retry-After")) > 900 and "bandwidth" in refused.text
     assert server.fetch(kind, "object", 0, 9, [bearer(OTHER)]).status == 206
     assert refusals(server, "bandwidth") >= 2
+
+
+def test_a_cached_first_page_does_not_hide_later_misses(s3_server, origin, kind, tokens):
+    origin.put(kind, "large", size=PAGE + MIB)
+    origin.put(kind, "other", size=MIB)
+    store = Gate()
+    server = s3_server("--auth-tokens", str(tokens), "--client-misses", "1")
+    assert server.fetch(kind, "large", 0, 9, [bearer(OTHER)]).status == 206
+    wait_until(lambda: waiting(server) == 0, what="all of the first page")
+    for name in ("large", "other"):
+        origin.behave(kind, name, Behaviour(gate=store))
+    misses_later = server.connect()
+    misses_later.request("GET", fetch_target(kind, "large"), [range_header(PAGE - 5, PAGE + 4), bearer(ONE)])
+    wait_until(lambda: waiting(server) == 1, what="the miss of the second page")
+    refused = server.fetch(kind, "other", 0, 9, [bearer(ONE)])
+    store.release()
+    assert refused.status == 429
+    assert misses_later.read_response().status == 206
+    misses_later.close()

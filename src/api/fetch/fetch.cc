@@ -76,6 +76,7 @@ const net::ConstantFields& object_fields() {
   add_c0_status(status, reader);
   head.add("C0-Status", status.view());
   head.set_cache_status(cache_status_of(reader));
+  head.set_rest_may_miss(rest_may_miss(reader));
   ShortText done;
   if (answer.warmed != nullptr) {
     add_c0_warm(done, *answer.warmed);

@@ -92,6 +92,7 @@ void start_object(net::ResponseWriter& writer, const ObjectHead& object) {
   if (!lines.attributes().empty()) head.add_lines(lines.attributes());
   if (!lines.checksums().empty()) head.add_lines(lines.checksums());
   head.set_cache_status(cache_status_of(object.word));
+  head.set_rest_may_miss(object.reader != nullptr && rest_may_miss(*object.reader));
   head.set_content_length(object.status == 304 ? 0 : object.range.size());
   if (object.trailers) head.set_trailer_name("C0-Status");
   writer.start(head);

@@ -176,6 +176,9 @@ class ResponseHead {
 
   /// For logs and metrics; not sent.
   void set_cache_status(CacheStatus status) { cache_status_ = status; }
+  /// The cache status is of the first bytes alone: later ones may not be cached. For limits; not
+  /// sent.
+  void set_rest_may_miss(bool may_miss) { rest_may_miss_ = may_miss; }
 
   /// The cause of an error, a constant: for logs; not sent.
   void set_error(std::string_view cause) { error_ = cause; }
@@ -190,6 +193,7 @@ class ResponseHead {
   /// Null: none.
   [[nodiscard]] const ConstantFields* constants() const { return constants_; }
   [[nodiscard]] CacheStatus cache_status() const { return cache_status_; }
+  [[nodiscard]] bool rest_may_miss() const { return rest_may_miss_; }
   /// Nothing: unknown.
   [[nodiscard]] std::optional<uint64_t> content_length() const {
     return length_known_ ? std::optional(content_length_) : std::nullopt;
@@ -199,6 +203,7 @@ class ResponseHead {
  private:
   unsigned status_;
   CacheStatus cache_status_ = CacheStatus::kNone;
+  bool rest_may_miss_ = false;
   std::string_view error_;
   size_t count_ = 0;
   const ConstantFields* constants_ = nullptr;
