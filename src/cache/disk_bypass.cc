@@ -40,10 +40,11 @@ std::chrono::nanoseconds ThinnedTimes::median() const {
 }
 
 bool DiskBypass::Window::add(Duration took, MonoTime now) {
-  if (now - began >= kWindowMax) times.clear();
+  if (now - began >= kForgotten) times.clear();
   if (times.size() == 0) began = now - std::min<Duration>(took, kWindowMax / 2);
   times.add(took);
-  if (now - began < kWindow || times.size() < kTimesMin) return false;
+  const size_t enough = now - began < kWindowMax ? kTimesMin : kFewTimesMin;
+  if (now - began < kWindow || times.size() < enough) return false;
   median = times.median();
   times.clear();
   return true;
@@ -85,16 +86,20 @@ DiskBypass::Choice DiskBypass::choose_locked(std::string_view name, std::optiona
   if (!store) return {};
   ++at_once_;
   Choice choice{.store = true};
-  using std::chrono::milliseconds;
-  choice.limit = kLimitMax;
-  if (bucket->median) {
-    const auto usual = std::chrono::duration_cast<milliseconds>(*bucket->median * kTriesStore);
-    choice.limit = std::clamp(usual, kLimitMin, kLimitMax);
-  }
+  choice.limit = limit_of(*bucket, part);
   MonoTime& probed = is_slow_part ? part->probed : probed_;
   choice.probe = now - probed >= kProbeEvery && !probing_.exchange(true, std::memory_order_relaxed);
   if (choice.probe) probed = now;
   return choice;
+}
+
+/// A store whose time is not known is no better than the disk if the store takes as long.
+std::chrono::milliseconds DiskBypass::limit_of(const Bucket& bucket, const Region* region) const {
+  Duration most = disk_.median.value_or(Duration(0));
+  if (region != nullptr) most = std::max(most, region->window.median.value_or(Duration(0)));
+  if (bucket.median) most = *bucket.median * kTriesStore;
+  return std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(most), kLimitMin,
+                    kLimitMax);
 }
 
 /// The disk, or this region of it, may be slower than the store.

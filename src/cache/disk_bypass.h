@@ -64,8 +64,9 @@ class DiskBypass {
   static constexpr std::chrono::milliseconds kFine{10};
   static constexpr int kSlower = 2;
   static constexpr std::chrono::milliseconds kWindow{500};
-  /// A window with fewer reads goes on, for at most kWindowMax; then it tells nothing.
+  /// A window with fewer reads goes on; after kWindowMax until there are kFewTimesMin.
   static constexpr size_t kTimesMin = 4;
+  static constexpr size_t kFewTimesMin = 2;
   static constexpr std::chrono::seconds kWindowMax{10};
   /// A region is slow after as many slow windows.
   static constexpr uint32_t kSlowWindows = 3;
@@ -77,7 +78,8 @@ class DiskBypass {
   static constexpr std::chrono::seconds kOutMax{30};
   static constexpr uint32_t kShareAll = 16;  ///< sixteenths of the reads
   static constexpr uint32_t kAtOnceMax = 64;
-  /// What a read from the store may take: kTriesStore times the usual time, between these.
+  /// What a read from the store may take: kTriesStore times the usual time, or as long as the disk
+  /// takes if the usual time is not known; between these.
   static constexpr int kTriesStore = 4;
   static constexpr std::chrono::milliseconds kLimitMin{100};
   static constexpr std::chrono::milliseconds kLimitMax{2000};
@@ -156,6 +158,8 @@ class DiskBypass {
   void step(Bucket& bucket, MonoTime now) REQUIRES(mutex_);
   void judge(Region& region, const Bucket& bucket) REQUIRES(mutex_);
   [[nodiscard]] bool is_worth_asking(const Region* region) const REQUIRES(mutex_);
+  [[nodiscard]] std::chrono::milliseconds limit_of(const Bucket& bucket, const Region* region) const
+      REQUIRES(mutex_);
   [[nodiscard]] static bool takes(Bucket& bucket, uint32_t share);
   /// True: slow_ has changed.
   [[nodiscard]] bool look(MonoTime now) REQUIRES(mutex_);

@@ -73,6 +73,8 @@ class BypassedDisk : public WarmHarness {
     milliseconds p50{0};
     size_t gets = 0;  // of the store
   };
+  void end_clients() { ending_ = true; }
+
   /// What the clients see in the next `time`.
   Second pass(milliseconds time = 1s) {
     times_.clear();
@@ -191,6 +193,46 @@ TEST_F(BypassedDisk, ADiskThatFlapsCostsFewSlowReads) {
   }
   EXPECT_EQ(slow, 0u) << "of the last two seconds of each slow phase";
   EXPECT_GT(reads, 3u * 5 * kClients * 10);
+}
+
+TEST_F(BypassedDisk, AStoreWhoseTimeIsNotKnownGetsAsLongAsTheDiskTakes) {
+  origin_.behave(blank(30ms, Error(ErrorKind::kTimeout, "late")));
+  const size_t before = gets();
+  start_clients();
+  device_.delay_reads(200ms);
+  pass(5s);
+  const auto asked = origin_.asked();
+  ASSERT_GT(asked.size(), before);
+  for (size_t i = before; i < asked.size(); ++i) {
+    EXPECT_LE(asked[i].config.operation_timeout.value_or(1h), 250ms);
+  }
+}
+
+TEST_F(BypassedDisk, BytesOfAnotherVersionAreNotTaken) {
+  start_clients();
+  device_.delay_reads(400ms);
+  EXPECT_LE((pass(5s), pass()).p50, 2 * kStore);
+  origin_.put("b", "o", {.size = kObject, .seed = 2, .etag = "\"another\""});
+  pass(1s);  // reads under way
+  const uint64_t before = cache_.disk_bypass().view().bypassed;
+  pass(5s);
+  EXPECT_EQ(cache_.disk_bypass().view().bypassed, before);
+}
+
+TEST_F(BypassedDisk, AFewReadsAMinuteBringTheDiskBack) {
+  start_clients();
+  device_.delay_reads(400ms);
+  pass(6s);
+  EXPECT_TRUE(cache_.disk_bypass().view().slow);
+  end_clients();
+  device_.delay_reads(0ms);
+  for (uint32_t i = 0; i < 30; ++i) {
+    pass(5s);
+    EXPECT_TRUE(read("o", range_of(i)));
+    forget(i);
+  }
+  EXPECT_EQ(cache_.disk_bypass().view().share, 0u);
+  EXPECT_FALSE(cache_.disk_bypass().view().slow);
 }
 
 /// One region of the device: the chunks of 16 MiB are regions.

@@ -21,8 +21,8 @@ class ExactDisk : public ReaderHarness {
   explicit ExactDisk(uint64_t memory = 256 * kMiB, MayHave may_have = any_bucket)
       : ReaderHarness(memory, FillConfig{}, quick_disk(), Index::kRead, std::move(may_have)) {}
 
-  Got get(ByteRange range, uint64_t seed = 1) {
-    auto made = spec("o");
+  Got get(ByteRange range, uint64_t seed = 1, const std::string& bucket = "b") {
+    auto made = spec("o", {bucket});
     made->wishes.exact = true;
     const Got got = read(std::move(made), range, seed).get();
     settle();
@@ -155,8 +155,9 @@ TEST_F(ExactDisk, AClientThatReadsByteAfterByteKeepsBounds) {
 class ExactDiskOfOtherBuckets : public ExactDisk {
  protected:
   ExactDiskOfOtherBuckets()
-      : ExactDisk(256 * kMiB,
-                  [this](std::string_view, std::string_view) { return allowed_.load(); }) {}
+      : ExactDisk(256 * kMiB, [this](std::string_view, std::string_view bucket) {
+          return bucket != "b" || allowed_.load();
+        }) {}
   std::atomic<bool> allowed_ = true;
 };
 
@@ -165,7 +166,8 @@ TEST_F(ExactDiskOfOtherBuckets, PartsOfABucketThatTheKindMayNotHaveAreNotServed)
   expect_whole(get({0, 100'000}), {0, 100'000});
   forget_memory();
   allowed_ = false;
-  expect_whole(get({0, 100'000}), {0, 100'000});
+  origin_.put("c", "o", {.size = 40 * kMiB, .seed = 2});
+  expect_whole(get({0, 100'000}, 2, "c"), {0, 100'000});
   EXPECT_EQ(asked().size(), 2u);
 }
 

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "cache/testing/reader_harness.h"
@@ -30,6 +32,16 @@ class Refusals : public ReaderHarness {
     EXPECT_EQ(got.error->object_size(), size);
   }
   [[nodiscard]] size_t asked() const { return origin_.asked().size(); }
+  /// Returns once each client that was started or woken before waits.
+  void let_all_wait() {
+    for (int round = 0; round < 10; ++round) {
+      for (size_t i = 0; i < workers_.size(); ++i) {
+        std::promise<void> passed;
+        rt::asio::post(workers_[i].io(), [&passed] { passed.set_value(); });
+        passed.get_future().get();
+      }
+    }
+  }
 
   std::string object_ = "o";
 };
@@ -77,9 +89,22 @@ TEST_F(Refusals, TheStoreIsAskedForNoByteAndTheOldPageStays) {
 TEST_F(Refusals, ManyWhoAskAtOnceShareALook) {
   put(700, 1);
   expect_whole(get({0, 10}), {0, 10});
-  origin_.behave({.head_delay = 50ms});
+  std::atomic<size_t> answered = 1;  // no later request is
+  origin_.behave_by([&answered](const origin::GetRequest&, size_t number) {
+    FakeOrigin::Behaviour behaviour;
+    behaviour.head_held = [&answered, number] { return number >= answered; };
+    return behaviour;
+  });
   std::vector<std::future<Got>> clients;
   for (uint64_t i = 0; i < 300; ++i) clients.push_back(read(spec("o"), {700 + i, 2000}));
+  let_all_wait();
+  answered = 2;
+  const auto is_waiting = [](const std::future<Got>& client) {
+    return client.wait_for(0ms) != std::future_status::ready;
+  };
+  while (asked() < 3 && std::ranges::any_of(clients, is_waiting)) std::this_thread::sleep_for(1ms);
+  let_all_wait();
+  answered = 1000;
   for (auto& client : clients) expect_past_end(client.get(), 700);
   EXPECT_LE(asked(), 3u) << "the look that was under way, and one that began after all had come";
 }

@@ -167,6 +167,10 @@ rt::Task<Result<std::unique_ptr<GetStream>>> FakeOrigin::get(rt::Worker& worker,
     const bool wanted = co_await rt::sleep(worker, behaviour.head_delay, request.stop);
     if (!wanted) co_return std::unexpected(cancelled());
   }
+  while (behaviour.head_held && behaviour.head_held()) {
+    const bool wanted = co_await rt::sleep(worker, kLookAtHeldEvery, request.stop);
+    if (!wanted) co_return std::unexpected(cancelled());
+  }
   if (behaviour.backoff.count() > 0) {
     if (request.turn != nullptr) request.turn->attempt_failed(*behaviour.error);
     (void)co_await back_off(worker, request, behaviour.backoff, MonoTime::max());

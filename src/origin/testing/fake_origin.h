@@ -53,6 +53,7 @@ class FakeOrigin final : public Origin {
     std::optional<uint64_t>
         stall_after{};  ///< the body stops after this many bytes, for stall_time
     std::chrono::milliseconds stall_time{0};
+    std::function<bool()> head_held{};     ///< no answer begins as long as this returns true
     std::function<bool()> held{};          ///< no read ends as long as this returns true
     std::chrono::milliseconds backoff{0};  ///< before `error`, unless the request is hurried
     std::optional<Error> error{};          ///< instead of an answer
