@@ -100,7 +100,7 @@ std::map<std::string, uint64_t> outcomes_of(const std::string& answer) {
     }
   });
   S3Harness s3(server.port());
-  s3.config.limits.first_byte_timeout = 100ms;
+  if (answer == "silence") s3.config.limits.first_byte_timeout = 500ms;
   s3.config.limits.attempts_max = 2;
   EXPECT_TRUE(s3.fetch().ok);
   EXPECT_FALSE(s3.fetch().ok);
