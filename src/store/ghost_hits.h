@@ -21,14 +21,15 @@ namespace cachey::store {
 /// One caller at a time, but view() is for any thread.
 class GhostHits {
  public:
-  /// Entries that would be there if the tier were larger by 1/8, 1/4, 1/2 of its bytes, or twice as
-  /// large. A hit counts in the first class that it fits.
-  static constexpr std::array<uint64_t, 4> kPartsOfTier = {8, 4, 2, 1};
+  /// Entries that would be there if the tier were larger by 1/8, 1/4, 1/2 of its bytes, or by as
+  /// much, 2, 4, 8 times as much as it has. A hit counts in the first class that it fits. The far
+  /// classes tell a tier that is much too small from data that nobody reads twice.
+  static constexpr std::array<uint64_t, 7> kEighthsOfTier = {1, 2, 4, 8, 16, 32, 64};
   static constexpr size_t kTrackedMax = 16'384;
 
   struct View {
-    std::array<uint64_t, kPartsOfTier.size()> hits{};  ///< since the start, by class
-    uint64_t reach_bytes = 0;                          ///< of the last class
+    std::array<uint64_t, kEighthsOfTier.size()> hits{};  ///< since the start, by class
+    uint64_t reach_bytes = 0;                            ///< of a tier twice as large
     [[nodiscard]] uint64_t total() const {
       uint64_t sum = 0;
       for (const uint64_t count : hits) sum += count;
@@ -59,7 +60,7 @@ class GhostHits {
   [[nodiscard]] bool is_sampled(uint64_t hash) const;
   void forget_old(uint64_t tier_bytes);
 
-  std::array<std::atomic<uint64_t>, kPartsOfTier.size()> hits_{};
+  std::array<std::atomic<uint64_t>, kEighthsOfTier.size()> hits_{};
   std::atomic<uint64_t> reach_{0};
   uint64_t evicted_ = 0;                                // bytes, since the start
   unsigned sample_bits_ = 0;                            // one hash in 2^sample_bits_ is remembered

@@ -51,7 +51,8 @@ TEST(GhostHitsTest, WhatNeverCameIsNoGhost) {
 
 TEST(GhostHitsTest, TheClassTellsHowMuchIsMissing) {
   for (const auto& [loop, hit_class] :
-       {std::pair(110, 0), std::pair(120, 1), std::pair(140, 2), std::pair(190, 3)}) {
+       {std::pair(110, 0), std::pair(120, 1), std::pair(140, 2), std::pair(190, 3),
+        std::pair(290, 4), std::pair(490, 5), std::pair(890, 6)}) {
     FifoTier tier(100);
     size_t misses = 0;
     for (int i = 0; i < 10 * loop; ++i) misses += tier.ask(static_cast<uint64_t>(i % loop)) ? 0 : 1;
@@ -62,9 +63,9 @@ TEST(GhostHitsTest, TheClassTellsHowMuchIsMissing) {
   }
 }
 
-TEST(GhostHitsTest, ALoopOfMoreThanTwiceTheTierHasNoGhosts) {
+TEST(GhostHitsTest, ALoopOfMoreThanNineTimesTheTierHasNoGhosts) {
   FifoTier tier(100);
-  for (int i = 0; i < 2500; ++i) tier.ask(static_cast<uint64_t>(i % 250));
+  for (int i = 0; i < 9500; ++i) tier.ask(static_cast<uint64_t>(i % 950));
   EXPECT_EQ(tier.ghosts().total(), 0u);
 }
 

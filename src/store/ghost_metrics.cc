@@ -7,8 +7,8 @@ namespace cachey::store {
 
 void add_ghost_metrics(Metrics& metrics, const std::string& tier,
                        const std::function<GhostHits::View()>& read) {
-  constexpr std::array kNames = {"1/8", "1/4", "1/2", "1"};
-  static_assert(kNames.size() == GhostHits::kPartsOfTier.size());
+  constexpr std::array kNames = {"1/8", "1/4", "1/2", "1", "2", "4", "8"};
+  static_assert(kNames.size() == GhostHits::kEighthsOfTier.size());
   for (size_t i = 0; i < kNames.size(); ++i) {
     metrics.read_counter("cachey_ghost_hits_total",
                          "Pages that were evicted lately and came back, by how much larger the "

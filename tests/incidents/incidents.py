@@ -25,6 +25,7 @@ class Incident:
     also_alerts = frozenset()  # may fire: consequences
     findings = frozenset()
     also_findings = frozenset()
+    top = None  # the finding on the status page's top line
     log = ()  # regular expressions of lines
     options = ()
     threads = 1
@@ -80,6 +81,7 @@ class SlowBucket(Incident):
     name = "slow_bucket"
     alerts = {"CacheyBucketSlow"}
     findings = {"bucket_slow"}
+    top = "bucket_slow"
 
     def calm(self, server):
         self.server = server
@@ -97,6 +99,7 @@ class ThrottlingBucket(Incident):
     name = "throttling_bucket"
     alerts = {"CacheyOriginThrottles"}
     findings = {"bucket_throttles"}
+    top = "bucket_throttles"
     log = [r"warning bucket throttles bucket=throttling-bucket count=\d+ of=\d+ "]
 
     def begin(self):
@@ -113,6 +116,7 @@ class FailingBucket(Incident):
     also_alerts = {"CacheyOriginThrottles"}
     findings = {"bucket_down", "fetches_fail"}
     also_findings = {"bucket_throttles"}
+    top = "bucket_down"  # the cause; that fetches fail is the effect
     log = [r"warning bucket deprioritized bucket=failing-bucket "]
 
     def begin(self):
@@ -123,7 +127,7 @@ class WithDisk(Incident):
     """The hot objects are more than memory holds, and the disk has them."""
 
     object_size = 1 * MIB
-    options = ("--disk-capacity", "512MiB", "--disk-bypass")
+    options = ("--disk-capacity", "1GiB", "--disk-bypass")  # tests' servers have no --disk-bypass by themselves
     hot_objects = 100
 
     def prepare(self):
@@ -135,7 +139,7 @@ class WithDisk(Incident):
 
     def calm(self, server):
         self.server = server
-        self.read(hot(self.hot_objects), 40)
+        self.read(hot(self.hot_objects), 40, size=self.object_size)
         self.read(fresh(), 4)
 
     def end(self):
@@ -147,8 +151,10 @@ class SlowDisk(WithDisk):
     """Reads of the disk take 0.4 s."""
 
     name = "slow_disk"
-    also_alerts = {"CacheyDiskSlow"}
-    also_findings = {"disk_slow"}
+    alerts = {"CacheyDiskSlow"}
+    findings = {"disk_slow"}
+    top = "disk_slow"
+    log = [r"warning disk slower than the store"]
 
     def begin(self):
         self.disk.set("read delay 400")
@@ -160,6 +166,7 @@ class FailingDisk(WithDisk):
     name = "failing_disk"
     alerts = {"CacheyDiskOffline"}
     findings = {"disk_offline"}
+    top = "disk_offline"
     log = [r"error disk offline after failures"]
 
     def begin(self):
@@ -170,13 +177,14 @@ class Thrashing(Incident):
     """The working set becomes ten times as large as memory."""
 
     name = "thrashing"
-    also_alerts = {"CacheyThrashing"}
-    also_findings = {"thrashing"}
+    alerts = {"CacheyThrashing"}
+    findings = {"thrashing"}
+    top = "thrashing"
     object_size = 1 * MIB
 
     def begin(self):
         chance = random.Random(1)
-        self.read((f"large-{int(640 * chance.random() ** 2)}" for _ in iter(int, 1)), 40, connections=8)
+        self.read((f"large-{int(640 * chance.random() ** 2)}" for _ in iter(int, 1)), 60, connections=12)
 
 
 class OneClient(Incident):
@@ -194,6 +202,7 @@ class HeldLoop(Incident):
     name = "held_loop"
     alerts = {"CacheyEventLoopSlow"}
     findings = {"loop_held"}
+    top = "loop_held"
 
     def begin(self):
         [worker] = threads_of(self.server.pid, "worker")
@@ -204,8 +213,9 @@ class ExpiringCertificate(Incident):
     """A certificate that expires in 10 days takes the place of one of 90 days."""
 
     name = "expiring_certificate"
-    also_alerts = {"CacheyCertificateExpires"}
-    also_findings = {"certificate_expires"}
+    alerts = {"CacheyCertificateExpires"}
+    findings = {"certificate_expires"}
+    top = "certificate_expires"
     secure = True
 
     def prepare(self):

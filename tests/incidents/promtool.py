@@ -7,24 +7,27 @@ import yaml
 from shortened import SHIPPED, shipped_rules
 
 
-def firing(folder, series, minutes):
-    """minute -> names of the alerts that fire then. series: `name{labels}` -> values a minute apart, in promtool's form."""
-    names = [rule["alert"] for rule in shipped_rules()]
-    case = {
-        "rule_files": [str(SHIPPED)],
-        "tests": [{
-            "interval": "1m",
-            "input_series": [{"series": name, "values": values} for name, values in series.items()],
-            "alert_rule_test": [{"eval_time": f"{minute}m", "alertname": name, "exp_alerts": []}
-                                for minute in minutes for name in names],
-        }],
-    }
-    (folder / "case.yaml").write_text(yaml.safe_dump(case))
-    done = subprocess.run(["promtool", "test", "rules", folder / "case.yaml"], text=True, capture_output=True)
+def firing(folder, cases):
+    """Cases: name -> (series, minutes). Returns (name, minute) -> names of the alerts that fire then; all in one run of
+    promtool. Series: `name{labels}` -> values a minute apart, in promtool's form."""
+    alerts = [rule["alert"] for rule in shipped_rules()]
+    groups = [{
+        "name": name,
+        "interval": "1m",
+        "input_series": [{"series": one, "values": values} for one, values in series.items()],
+        "alert_rule_test": [{"eval_time": f"{minute}m", "alertname": alert, "exp_alerts": []}
+                            for minute in minutes for alert in alerts],
+    } for name, (series, minutes) in cases.items()]
+    path = folder / "cases.yaml"
+    path.write_text(yaml.safe_dump({"rule_files": [str(SHIPPED)], "tests": groups}))
+    done = subprocess.run(["promtool", "test", "rules", path], text=True, capture_output=True)
     said = done.stdout + done.stderr
-    found = re.findall(r"alertname: ?(\w+), time: ?(\w+),", said)
-    assert done.returncode == 0 or found, said
-    return {minute: {name for name, time in found if _minutes(time) == minute} for minute in minutes}
+    told = re.findall(r"name: ?(\w+),\s+alertname: ?(\w+), time: ?(\w+),", said)
+    assert done.returncode == 0 or told, said
+    found = {(name, minute): set() for name, (_, minutes) in cases.items() for minute in minutes}
+    for name, alert, time in told:
+        found[name, _minutes(time)].add(alert)
+    return found
 
 
 def _minutes(time):

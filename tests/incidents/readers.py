@@ -12,8 +12,8 @@ from http1 import fetch_target, range_header, request_head
 SIZE = 64 << 10
 
 
-def _ask(connection, kind, key, buckets):
-    headers = [range_header(0, SIZE - 1), *(("C0-Bucket", bucket) for bucket in buckets)]
+def _ask(connection, kind, key, size, buckets):
+    headers = [range_header(0, size - 1), *(("C0-Bucket", bucket) for bucket in buckets)]
     connection.sendall(request_head("GET", fetch_target(kind, key), headers))
     head = b""
     while b"\r\n\r\n" not in head:
@@ -34,10 +34,12 @@ def _ask(connection, kind, key, buckets):
 
 
 class Readers:
-    """`connections` clients that together read `rate` objects a second, if the server keeps up. `keys`: an iterator."""
+    """`connections` clients that together read the first `size` bytes of `rate` objects a second, if the server keeps up. `keys`: an iterator."""
 
-    def __init__(self, port, kind, keys, rate, connections=4, buckets=(), address="127.0.0.1", tls=None):
-        self._target = port, kind, tuple(buckets), address, tls
+    def __init__(self, port, kind, keys, rate, connections=4, size=SIZE, buckets=(), address="127.0.0.1", tls=None):
+        self._target = port, address, tls
+        self._question = size, tuple(buckets)
+        self._kind = kind
         self._keys = iter(keys)
         self._lock = threading.Lock()
         self._next = time.monotonic()
@@ -57,13 +59,12 @@ class Readers:
             return next(self._keys), self._next
 
     def _connect(self):
-        port, _, _, address, tls = self._target
+        port, address, tls = self._target
         made = socket.create_connection(("127.0.0.1", port), timeout=limit(60), source_address=(address, 0))
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return tls.wrap_socket(made, server_hostname="localhost") if tls else made
 
     def _run(self):
-        _, kind, buckets, _, _ = self._target
         connection = None
         while not self._over.is_set():
             key, at = self._turn()
@@ -71,7 +72,7 @@ class Readers:
                 break
             try:
                 connection = connection or self._connect()
-                _ask(connection, kind, key, buckets)
+                _ask(connection, self._kind, key, *self._question)
             except OSError:
                 with contextlib.suppress(AttributeError):
                     connection.close()

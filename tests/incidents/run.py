@@ -22,7 +22,8 @@ def main(names):
         playing = stage.Stage(pathlib.Path(folder), chosen, asks_panels=not names)
         faults = playing.play()
         for player in playing.players:
-            for what, seen in (("alert", player.fired), ("finding", player.found)):
+            for what, seen in (("alert", player.fired), ("finding", player.found), ("line", player.lines),
+                               ("top line", player.topped)):
                 for name, at in sorted(seen.items(), key=lambda item: item[1]):
                     print(f"{player.incident.name:20} {what:8} {name:30} {at:5.1f} s")
             for line in first_lines(player.log()):

@@ -33,6 +33,8 @@ class Player:
         self.port = None
         self.fired = {}  # alert: seconds after the beginning, negative before; likewise:
         self.found = {}  # code of a finding
+        self.lines = {}  # expression of log lines
+        self.topped = {}  # code of a finding, when it was the first that the status page shows
         self.shown = {}  # path: codes of the findings there, the worst first
 
     def wait_for_port(self):
@@ -55,37 +57,55 @@ class Player:
             code = self._process.wait()
         return [] if code == 0 else [f"{self.incident.name}: {(self.folder / 'player.log').read_text()[-3000:]}"]
 
-    def ask(self):
-        """Notes what /stats and /ui/data tell at the end of the incident."""
+    def _findings_at(self, path):
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        for path in ("/stats", "/ui/data"):
-            url = f"{'https' if self.incident.secure else 'http'}://127.0.0.1:{self.port}{path}"
-            with urllib.request.urlopen(url, timeout=limit(20), context=context) as answer:
-                self.shown[path] = [finding["code"] for finding in json.load(answer)["findings"]]
+        url = f"{'https' if self.incident.secure else 'http'}://127.0.0.1:{self.port}{path}"
+        with urllib.request.urlopen(url, timeout=limit(20), context=context) as answer:
+            return [finding["code"] for finding in json.load(answer)["findings"]]
+
+    def look(self, at):
+        """Notes lines of the log, and the top of the status page, that are new."""
+        missing = [line for line in self.lines_due() if line not in self.lines]
+        log = self.log() if missing else ""
+        self.lines |= {line: at for line in missing if re.search(line, log)}
+        if self.found and self.incident.top not in self.topped:
+            for code in self._findings_at("/ui/data")[:1]:
+                self.topped.setdefault(code, at)
+
+    def ask(self):
+        """Notes what /stats and /ui/data tell at the end of the incident."""
+        self.shown = {path: self._findings_at(path) for path in ("/stats", "/ui/data")}
 
     def log(self):
         return (self.folder / "server.log").read_text()
 
+    def lines_due(self):
+        return [*self.incident.log, *(f"warning finding .*code={code} " for code in self.incident.findings)]
+
     def faults(self):
         """What operators were not told in time, or told without a reason."""
         told = []
-        for what, seen, due, allowed in (("alert", self.fired, self.incident.alerts, self.incident.also_alerts),
-                                         ("finding", self.found, self.incident.findings, self.incident.also_findings)):
+        of = self.incident
+        tops = [of.top] if of.top else []
+        for what, seen, due, allowed in (("alert", self.fired, of.alerts, of.also_alerts),
+                                         ("finding", self.found, of.findings, of.also_findings),
+                                         ("line", self.lines, self.lines_due(), ()),
+                                         ("top line", self.topped, tops, of.findings | of.also_findings)):
             told += [f"no {what} {name}" for name in due if name not in seen]
             told += [f"{what} {name} after {seen[name]:.1f} s" for name in due
                      if name in seen and not 0 <= seen[name] <= limit(NOTICE_SECONDS)]
             told += [f"{what} {name} is of another incident, after {at:.1f} s" for name, at in seen.items()
                      if name not in set(due) | set(allowed)]
-        lines = [*self.incident.log, *(f"warning finding .*code={code}" for code in self.incident.findings)]
-        told += [f"no line {line!r}" for line in lines if not re.search(line, self.log())]
         for path, codes in self.shown.items():
-            told += [f"{path} has no {code}: {codes}" for code in set(self.incident.findings) - set(codes)]
-        return [f"{self.incident.name}: {one}" for one in told]
+            told += [f"{path} has no {code}: {codes}" for code in set(of.findings) - set(codes)]
+            told += [f"the first finding of {path} is not {top}: {codes}" for top in tops if codes[:1] != [top]]
+        return [f"{of.name}: {one}" for one in told]
 
 
 class Stage:
     def __init__(self, folder, incidents, trouble_seconds=NOTICE_SECONDS, asks_panels=True):
+        folder.mkdir(exist_ok=True)
         build_library(folder)
         self._trouble_seconds = trouble_seconds
         self._asks_panels = asks_panels  # they find something if all incidents are there
@@ -110,6 +130,8 @@ class Stage:
             player.fired.setdefault(labels["alertname"], at)
         for found in self.prometheus.query("cachey_finding == 1"):
             self._player_of(found["metric"]).found.setdefault(found["metric"]["code"], at)
+        for player in self.players:
+            player.look(at)
 
     def _all_are_scraped(self):
         seen = {found["metric"]["instance"] for found in self.prometheus.query("cachey_build_info")}
@@ -134,9 +156,9 @@ class Stage:
                 player.step("begin")
             self._began, self.began_at = time.monotonic(), int(time.time())
             self._watch(limit(self._trouble_seconds))
-            faults = panels.faults(self.prometheus) if self._asks_panels else []
             for player in self.players:
                 player.ask()
+            faults = panels.faults(self.prometheus) if self._asks_panels else []
             self.at_end()
         faults += [fault for player in self.players for fault in player.leave()]
         return faults + [fault for player in self.players for fault in player.faults()]

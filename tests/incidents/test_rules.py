@@ -11,6 +11,7 @@ from shortened import shipped_rules
 
 _UP = {'cachey_build_info{job="cachey", instance="a"}': "1x200"}
 _OF_A = 'job="cachey", instance="a"'
+_BEFORE, _AFTER = 40, 100  # minutes
 
 MADE = {  # alert: series with which it fires after 100 minutes; `_UP` is among them
     "CacheyLogsDropped": {f"cachey_log_dropped_lines_total{{{_OF_A}}}": "0x80 0+60x40",
@@ -49,7 +50,7 @@ MADE = {  # alert: series with which it fires after 100 minutes; `_UP` is among 
     "CacheyThrashing": {
         f'cachey_ghost_hits_total{{{_OF_A}, tier="memory", more="1"}}': "0x70 0+300x60",
         f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="access"}}': "0+600x130",
-        f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="cache_hit"}}': "0+300x130"},
+        f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="cache_hit"}}': "0+240x130"},
     "CacheyCertificateExpires": {
         f"cachey_tls_certificate_not_after_seconds{{{_OF_A}}}": "1213200x130"},
     "CacheyInstanceDown": {'cachey_build_info{job="cachey", instance="b"}': "1x80 _x50"},
@@ -62,19 +63,26 @@ def recorded(name):
     return {series + "}": values for series, values in (line.split("} ", 1) for line in lines)}
 
 
+@pytest.fixture(scope="module")
+def fired(tmp_path_factory):
+    """(incident or alert, minute) -> the alerts that fire then."""
+    cases = {incident.name: (recorded(incident.name), [CALM, CALM + TROUBLE]) for incident in incidents.ALL}
+    cases |= {alert: (_UP | series, [_BEFORE, _AFTER]) for alert, series in MADE.items()}
+    return firing(tmp_path_factory.mktemp("rules"), cases)
+
+
 @pytest.mark.parametrize("incident", incidents.ALL, ids=lambda incident: incident.name)
-def test_a_recorded_incident_raises_its_alerts_and_no_other(tmp_path, incident):
-    found = firing(tmp_path, recorded(incident.name), [CALM, CALM + TROUBLE])
-    assert found[CALM] == set(), "in the calm"
-    assert set(incident.alerts) <= found[CALM + TROUBLE] <= set(incident.alerts) | set(incident.also_alerts)
+def test_a_recorded_incident_raises_its_alerts_and_no_other(fired, incident):
+    assert fired[incident.name, CALM] == set(), "in the calm"
+    found = fired[incident.name, CALM + TROUBLE]
+    assert set(incident.alerts) <= found <= set(incident.alerts) | set(incident.also_alerts)
 
 
 @pytest.mark.parametrize("alert", MADE)
-def test_an_alert_fires_alone_on_made_series(tmp_path, alert):
-    found = firing(tmp_path, _UP | MADE[alert], [40, 100])
+def test_an_alert_fires_alone_on_made_series(fired, alert):
     allowed = {alert, "CacheyInstanceDown"} if alert == "CacheyDown" else {alert}
-    assert alert not in found[40] or alert == "CacheyDown"
-    assert alert in found[100] and found[100] <= allowed
+    assert alert not in fired[alert, _BEFORE] or alert == "CacheyDown"
+    assert alert in fired[alert, _AFTER] and fired[alert, _AFTER] <= allowed
 
 
 def test_each_alert_fires_somewhere():

@@ -7,9 +7,9 @@
 
 namespace cachey::app {
 
-/// What may be wrong, the worst first. docs/runbook.md has a row for each.
+/// What may be wrong, the worst first, and a cause before its effects. docs/runbook.md has a row
+/// for each.
 enum class FindingCode : uint8_t {
-  kFetchesFail,
   kBucketDown,
   kConnectionsFull,
   kCredentialsFail,
@@ -18,6 +18,7 @@ enum class FindingCode : uint8_t {
   kMissesRefused,
   kTurnsRefused,
   kLoopHeld,
+  kFetchesFail,
   kDiskReadOnly,
   kDiskSlow,
   kBucketThrottles,

@@ -180,7 +180,10 @@ class CausesTest : public FindingsTest {
     facts_.clients = {{"greedy", 9000, 9000, 0, 0}, {"honest", 1000, 1000, 0, 0}};
     set(Column::kTurnsWaiting, 40);
   }
-  void thrashing() { add(Column::kGhostHits, 60); }
+  void thrashing() {
+    add(Column::kPagesMiss, 1500);
+    add(Column::kGhostHits, 600);
+  }
   void client_limited() { add(Column::kClientsLimited, 3); }
   void certificate_expires() {
     facts_.certificate_ends_ms = facts_.totals[Column::kTimeMs] + int64_t{864'001'000};
@@ -254,7 +257,7 @@ TEST_F(CausesTest, BadOnesComeBeforeWarnings) {
     disk_offline();
     fetches_fail();
   });
-  EXPECT_THAT(codes_on(), ElementsAre(kFetchesFail, kDiskOffline, kBucketThrottles));
+  EXPECT_THAT(codes_on(), ElementsAre(kDiskOffline, kFetchesFail, kBucketThrottles));
 }
 
 TEST_F(CausesTest, ABucketThatIsDownIsNeitherSlowNorThrottling) {

@@ -293,7 +293,10 @@ Judgement judge_one_client(const Scene& scene, bool began) {
                            shown(most->name), percent(part), most->misses, misses));
 }
 
+/// Less than half of the pages are there, and of the others many were there lately. Data that is
+/// read once has no ghosts.
 constexpr double kGhostPart = 0.3;
+constexpr double kMissPart = 0.5;
 constexpr int64_t kGhostHitsMin = 20;
 
 Judgement judge_thrashing(const Scene& scene, bool began) {
@@ -301,7 +304,10 @@ Judgement judge_thrashing(const Scene& scene, bool began) {
   const int64_t misses = recent(scene, Column::kPagesMiss);
   if (ghosts < (began ? kGhostHitsMin / 4 : kGhostHitsMin)) return {};
   const double part = ratio_of(ghosts, std::max(ghosts, misses));
+  const int64_t hits = recent(scene, Column::kPagesMemory) + recent(scene, Column::kPagesDisk) +
+                       recent(scene, Column::kPagesCoalesced);
   if (part <= (began ? kGhostPart / 2 : kGhostPart)) return {};
+  if (ratio_of(misses, hits + misses) <= (began ? kMissPart / 2 : kMissPart)) return {};
   return holds(FindingLevel::kWarn,
                fmt::format("{} of the misses of the last {} s are pages that were evicted lately "
                            "({} of {}): the cache is too small for what is read",
@@ -358,7 +364,6 @@ constexpr auto kStateHold = 5s;
 
 using enum FindingCode;
 constexpr std::array<Rule, kFindingCodes> kRules = {{
-    {kFetchesFail, judge_fetches_fail, kHold},
     {kBucketDown, judge_bucket_down, kHold},
     {kConnectionsFull, judge_connections_full, kHold},
     {kCredentialsFail, judge_credentials_fail, kStateHold},
@@ -367,6 +372,7 @@ constexpr std::array<Rule, kFindingCodes> kRules = {{
     {kMissesRefused, judge_misses_refused, kHold},
     {kTurnsRefused, judge_turns_refused, kHold},
     {kLoopHeld, judge_loop_held, kHold},
+    {kFetchesFail, judge_fetches_fail, kHold},
     {kDiskReadOnly, judge_disk_read_only, kHold},
     {kDiskSlow, judge_disk_slow, kHold},
     {kBucketThrottles, judge_bucket_throttles, kHold},
@@ -380,11 +386,10 @@ constexpr std::array<Rule, kFindingCodes> kRules = {{
 }};
 
 constexpr std::array<std::string_view, kFindingCodes> kCodeNames = {
-    "fetches_fail",        "bucket_down",     "connections_full", "credentials_fail",
-    "disk_unusable",       "disk_offline",    "misses_refused",   "turns_refused",
-    "loop_held",           "disk_read_only",  "disk_slow",        "bucket_throttles",
-    "bucket_slow",         "one_client",      "thrashing",        "client_limited",
-    "certificate_expires", "pins_over_limit", "logs_dropped"};
+    "bucket_down",    "connections_full",    "credentials_fail", "disk_unusable", "disk_offline",
+    "misses_refused", "turns_refused",       "loop_held",        "fetches_fail",  "disk_read_only",
+    "disk_slow",      "bucket_throttles",    "bucket_slow",      "one_client",    "thrashing",
+    "client_limited", "certificate_expires", "pins_over_limit",  "logs_dropped"};
 
 }  // namespace
 
