@@ -144,7 +144,8 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
       counted_lines_(clock_),
       stats_(foundation_->metrics,
              {options_, cache_, foundation_->fetch_metrics, foundation_->egress,
-              foundation_->cache_metrics.ingress, buckets_, gate_, read_metrics_, origins_},
+              foundation_->cache_metrics.ingress, buckets_, gate_, read_metrics_, origins_,
+              foundation_->client_shares, foundation_->client_limiter},
              clock_, foundation_->random),
       routes_(
           cache_, origins_.s3, foundation_->fetch_metrics, foundation_->egress,

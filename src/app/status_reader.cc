@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "app/status/status.h"
 #include "base/log.h"
 #include "base/tier.h"
 
@@ -107,6 +108,7 @@ Facts StatusReader::read(int64_t loop_lag_us) const {
   read_gate(row);
   read_buckets(facts);
   read_attempts(facts);
+  read_clients(facts);
   read_process(row);
   if (tls_ != nullptr) facts.certificate_ends_ms = tls_->not_after() * 1000;
   facts.credentials_fail =
@@ -239,6 +241,18 @@ void StatusReader::read_attempts(Facts& facts) const {
   facts.totals[Column::kOriginAttempts] = attempts;
   facts.totals[Column::kOriginFailures] = failures;
   facts.totals[Column::kOriginThrottled] = throttled;
+}
+
+void StatusReader::read_clients(Facts& facts) const {
+  facts.totals[Column::kClientsLimited] = whole(sources_.limiter.limited());
+  facts.misses_of_clients = whole(sources_.clients.misses());
+  for (api::ClientShare& client : sources_.clients.last_minute(Status::kClientsShown)) {
+    facts.clients.push_back({.name = std::move(client.name),
+                             .requests = whole(client.requests),
+                             .misses = whole(client.misses),
+                             .bytes = whole(client.bytes),
+                             .limited = whole(client.limited)});
+  }
 }
 
 void StatusReader::read_process(Row& row) const {

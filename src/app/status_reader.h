@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "api/access_log.h"
+#include "api/client_limiter.h"
+#include "api/client_shares.h"
 #include "api/body_metrics.h"
 #include "api/fetch/metrics.h"
 #include "app/disk.h"
@@ -33,6 +35,8 @@ struct StatusSources {
   const origin::Gate& gate;
   const origin::ReadMetrics& reads;
   const Origins& origins;
+  const api::ClientShares& clients;
+  const api::ClientLimiter& limiter;
 };
 
 /// The longest time in a second that a worker took to start a task. note(): any thread.
@@ -78,6 +82,7 @@ class StatusReader {
   void read_gate(Row& row) const;
   void read_buckets(Facts& facts) const;
   void read_attempts(Facts& facts) const;
+  void read_clients(Facts& facts) const;
   void read_process(Row& row) const;
 
   const StatusSources sources_;

@@ -188,9 +188,16 @@ class Thrashing(Incident):
 
 
 class OneClient(Incident):
-    """One client makes misses on 60 connections while others read as before."""
+    """One client makes misses on 60 connections, more than the store takes, while others read as before."""
 
     name = "one_client"
+    alerts = {"CacheyOneClient"}
+    findings = {"one_client"}
+    top = "one_client"
+    options = ("--bucket-requests", "4")
+
+    def prepare(self):
+        self.store.answer = lambda record: Behaviour(delay=0.05)
 
     def begin(self):
         self.read(fresh("greedy"), 120, connections=60, address="127.0.0.66")

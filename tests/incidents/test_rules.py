@@ -53,6 +53,8 @@ MADE = {  # alert: series with which it fires after 100 minutes; `_UP` is among 
         f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="cache_hit"}}': "0+240x130"},
     "CacheyCertificateExpires": {
         f"cachey_tls_certificate_not_after_seconds{{{_OF_A}}}": "1213200x130"},
+    "CacheyClientsLimited": {
+        f'cachey_client_limited_total{{{_OF_A}, limit="misses"}}': "0x70 0+60x60"},
     "CacheyInstanceDown": {'cachey_build_info{job="cachey", instance="b"}': "1x80 _x50"},
     "CacheyDown": {'cachey_build_info{job="cachey", instance="a"}': "1x30 _x100", "other": "1x130"},
 }

@@ -178,12 +178,14 @@ class CausesTest : public FindingsTest {
   void bucket_slow() { facts_.buckets[0].now_ms = 1500; }
   void one_client() {
     facts_.clients = {{"greedy", 9000, 9000, 0, 0}, {"honest", 1000, 1000, 0, 0}};
+    facts_.misses_of_clients = 10'000;
     set(Column::kTurnsWaiting, 40);
   }
   void thrashing() {
     add(Column::kPagesMiss, 1500);
-    add(Column::kGhostHits, 600);
+    ghosts(600);
   }
+  void ghosts(int64_t count) { add(Column::kGhostHits, count); }
   void client_limited() { add(Column::kClientsLimited, 3); }
   void certificate_expires() {
     facts_.certificate_ends_ms = facts_.totals[Column::kTimeMs] + int64_t{864'001'000};
@@ -312,6 +314,19 @@ TEST_F(CausesTest, NamesOfClientsMakingAreQuoted) {
   EXPECT_THAT(text(), HasSubstr("\"<img onerror=\\\"x\\\">\\x0a\\xffaaa"));
   EXPECT_THAT(text(), Not(HasSubstr("\n")));
   EXPECT_LT(text().size(), 300u);
+}
+
+TEST_F(CausesTest, TwoClientsWithAboutHalfEachAreNotOne) {
+  facts_.clients = {{"one", 6000, 6000, 0, 0}, {"other", 4000, 4000, 0, 0}};
+  facts_.misses_of_clients = 10'000;
+  set(Column::kTurnsWaiting, 40);
+  run(20);
+  EXPECT_THAT(codes_on(), IsEmpty());
+}
+
+TEST_F(CausesTest, GhostsOfACacheWithManyHitsAreNoThrashing) {
+  run(20, [this](FindingsTest&) { ghosts(60); });
+  EXPECT_THAT(codes_on(), IsEmpty());
 }
 
 TEST_F(CausesTest, FewAnswersSayNothing) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -275,26 +276,22 @@ bool others_wait(const Scene& scene, bool began) {
 }
 
 Judgement judge_one_client(const Scene& scene, bool began) {
-  const std::vector<ClientFacts>& clients = scene.facts.clients;
+  std::vector<ClientFacts> clients = scene.facts.clients;
   if (clients.size() < 2 || !others_wait(scene, began)) return {};
-  int64_t misses = 0;
-  const ClientFacts* most = nullptr;
-  for (const ClientFacts& client : clients) {
-    misses += client.misses;
-    if (most == nullptr || client.misses > most->misses) most = &client;
-  }
-  misses = std::max(misses, scene.facts.misses_of_clients);
-  const double part = ratio_of(most->misses, misses);
-  if (most->misses < kOneClientMissesMin) return {};
+  std::ranges::sort(clients, std::greater<>(), &ClientFacts::misses);
+  const ClientFacts& most = clients[0];
+  const int64_t misses = scene.facts.misses_of_clients;
+  const double part = ratio_of(most.misses, misses);
+  const int64_t times = began ? 2 : 3;  // those of the next client
+  if (most.misses < std::max(kOneClientMissesMin, times * clients[1].misses)) return {};
   if (part <= (began ? 0.8 * kOneClientPart : kOneClientPart)) return {};
   return holds(FindingLevel::kWarn,
                fmt::format("client {} makes {} of the misses of the last minute ({} of {}), and "
                            "others wait",
-                           shown(most->name), percent(part), most->misses, misses));
+                           shown(most.name), percent(part), most.misses, misses));
 }
 
-/// Less than half of the pages are there, and of the others many were there lately. Data that is
-/// read once has no ghosts.
+/// Less than half of the pages are there, and many of the others were there lately.
 constexpr double kGhostPart = 0.3;
 constexpr double kMissPart = 0.5;
 constexpr int64_t kGhostHitsMin = 20;
