@@ -177,9 +177,8 @@ class Thrashing(Incident):
     """The working set becomes ten times as large as memory."""
 
     name = "thrashing"
-    alerts = {"CacheyThrashing"}
-    findings = {"thrashing"}
-    top = "thrashing"
+    also_alerts = frozenset({"CacheyThrashing"})
+    also_findings = frozenset({"thrashing"})
     object_size = 1 * MIB
 
     def begin(self):
@@ -191,9 +190,8 @@ class OneClient(Incident):
     """One client makes misses on 60 connections, more than the store takes, while others read as before."""
 
     name = "one_client"
-    alerts = {"CacheyOneClient"}
-    findings = {"one_client"}
-    top = "one_client"
+    also_alerts = frozenset({"CacheyOneClient"})
+    also_findings = frozenset({"one_client"})
     options = ("--bucket-requests", "4")
 
     def prepare(self):

@@ -291,9 +291,8 @@ Judgement judge_one_client(const Scene& scene, bool began) {
                            shown(most.name), percent(part), most.misses, misses));
 }
 
-/// Less than half of the pages are there, and many of the others were there lately.
 constexpr double kGhostPart = 0.3;
-constexpr double kMissPart = 0.5;
+constexpr double kMissPart = 0.5;  // of the pages asked for
 constexpr int64_t kGhostHitsMin = 20;
 
 Judgement judge_thrashing(const Scene& scene, bool began) {
