@@ -52,12 +52,13 @@ class PinRules {
 
   [[nodiscard]] bool matches(std::string_view kind, std::string_view object) const {
     if (!any_.load()) return false;
-    std::shared_ptr<const Matches> now;
-    {
-      const MutexLock lock(mutex_);
-      now = matches_;
-    }
+    const std::shared_ptr<const Matches> now = current();
     return now != nullptr && (*now)(kind, object);
+  }
+  /// The rules of this moment; null: no object is kept.
+  [[nodiscard]] std::shared_ptr<const Matches> current() const EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    return matches_;
   }
   /// Calls `set` with what matches() says; again, if the rules have changed meanwhile. So a page
   /// that is new has the newest rules, or is met by the walk of their caller.

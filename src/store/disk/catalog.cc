@@ -19,6 +19,7 @@ Catalog::Catalog(CatalogLimits limits, Journal& journal)
       journal_(journal),
       space_(limits.first_unit, limits.end_unit),
       spare_chunks_(std::min(kSpareChunksMax, space_.chunks() / kSpareShare)),
+      kept_(space_, journal_, limits.memory_bytes_max / kPagesShare / 2),
       fixed_bytes_(memory_bytes()) {}
 
 Catalog::~Catalog() {
@@ -160,6 +161,7 @@ void Catalog::unindex(DiskEntry& entry) {
 }
 
 void Catalog::destroy(DiskEntry& entry) {
+  if (entry.kept != 0) kept_.set(entry, false);
   space_.disown(entry);
   for (const PageExtent& extent : entry.page_extents()) {
     space_.release(DiskExtent{extent.first, extent.units});
@@ -186,6 +188,8 @@ void Catalog::release(DiskEntry& entry) {
 void Catalog::remove(DiskEntry& entry) {
   CHECK(entry.listed != 0);
   if (policy_.contains(entry)) policy_.remove(entry);
+  kept_.count(entry, false);
+  if (entry.kept != 0) kept_.set(entry, false);
   if (entry.object->state == DiskObject::State::kCurrent) {
     journal_.removed(entry);
   } else {
@@ -209,7 +213,7 @@ Listed Catalog::list(DiskEntry& entry, std::string record) {
   index(entry);
   settle(*entry.object);
   journal_.put(entry, with_answer(std::move(record), recorded(*entry.object)));
-  policy_.insert(entry);
+  hand_over(entry);
   return Listed::kYes;
 }
 

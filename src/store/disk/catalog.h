@@ -17,6 +17,8 @@
 #include "store/disk/entry.h"
 #include "store/disk/extent_allocator.h"
 #include "store/disk/journal.h"
+#include "store/disk/kept_entries.h"
+#include "store/disk/placement.h"
 #include "store/disk/stored_attributes.h"
 #include "store/disk/unknown_blocks.h"
 #include "store/disk/version_change.h"
@@ -31,44 +33,6 @@ struct CatalogLimits {
   /// Past it pages are evicted. The tables of the space count, but at least half of the limit is
   /// left to pages.
   size_t memory_bytes_max = SIZE_MAX;
-};
-
-/// A page or a part to be placed. The source outlives the request.
-struct PlaceRequest {
-  ObjectId object;
-  PageAt at;
-  uint32_t bytes = 0;
-  const ObjectSource& source;
-};
-
-/// What a purge has removed.
-struct DiskPurged {
-  uint64_t pages = 0;  ///< and parts of pages
-  uint64_t bytes = 0;
-};
-
-/// The units that were evicted so far for one placement, over its steps.
-struct SpaceSearch {
-  uint64_t evicted_units = 0;
-};
-
-/// The reason why a step has placed nothing.
-enum class NotPlaced : uint8_t {
-  kAgain,  ///< the step's share of work is done; the caller calls again, without the mutex between
-  kNoSpace,  ///< no space can be freed
-};
-
-/// What became of an entry that was written.
-enum class Listed : uint8_t {
-  kYes,
-  kSuperseded,  ///< another version of the object was seen meanwhile
-  kCovered,     ///< a part whose bytes came by another entry meanwhile
-  kManyParts,   ///< kPartsMax other parts begin in the block
-};
-
-/// How far the parts under a new entry are removed.
-struct PartSweep {
-  uint64_t next = 0;  ///< of the blocks that the entry has
 };
 
 /// The index of the pages on disk: look-up, space, eviction. An object's pages may come from a few
@@ -94,6 +58,8 @@ struct PartSweep {
 /// chunk is emptied, whatever its pages' uses. So a page of 16 MiB evicts at most about twice its
 /// size; what is evicted beyond it stays free for small pages. prepare() keeps some chunks free
 /// ahead of placements.
+///
+/// Kept entries are unknown to the policy as long as KeptEntries has room.
 ///
 /// Not synchronized: the tier's mutex guards the catalog. Does no I/O.
 class Catalog {
@@ -213,6 +179,19 @@ class Catalog {
   /// The pages and bytes of an object; past kCountedMax pages of a bucket the bytes are estimated.
   [[nodiscard]] DiskPurged count(const ObjectId& object) const;
 
+  /// The limit of the bytes of kept entries, chunks that they share included.
+  void keep_at_most(uint64_t bytes) { kept_.limit(bytes); }
+  /// Changes DiskEntry::keep of an entry that is in the index or being written.
+  void set_keep(DiskEntry& entry, bool keep);
+  /// The same for the entry that this record is of, if the record is the valid one.
+  void set_keep(const PageRecord& record, bool keep);
+  /// Until end_keeping(), a record that cleaning copies is compared, too. The caller meanwhile reads
+  /// the journal and calls set_keep() for each record.
+  using Keeps = std::function<bool(const PageRecord&)>;
+  void begin_keeping(Keeps keeps) { keeps_ = std::move(keeps); }
+  void end_keeping() { keeps_ = nullptr; }
+  [[nodiscard]] const KeptPages& kept() const { return kept_.pages(); }
+
   /// A held entry keeps its space, even after remove().
   void hold(DiskEntry& entry) { ++entry.holders; }
   void release(DiskEntry& entry);
@@ -261,6 +240,9 @@ class Catalog {
     int removals = kStepRemovals;
     int looks = kStepLooks;
   };
+  // The share of the memory limit that is left to pages however large the tables of the space are.
+  static constexpr size_t kPagesShare = 2;
+
   enum class Freed : uint8_t {
     kSome,
     kAgain,  ///< nothing more in this step
@@ -356,6 +338,18 @@ class Catalog {
                                                     Step& step);
   [[nodiscard]] uint32_t spare_for(const SpaceSearch& search) const;
 
+  // catalog_kept.cc
+  /// A listed entry that the policy does not know: is kept, or the policy gets it.
+  void hand_over(DiskEntry& entry);
+  enum class KeptSpace : uint8_t {
+    kTaken,
+    kAgain,  ///< nothing more in this step
+    kNone,   ///< the entry is not kept
+  };
+  /// Takes space for an entry that is kept.
+  [[nodiscard]] KeptSpace place_kept(uint32_t bytes, ExtentList& extents, SpaceSearch& search,
+                                     Step& step);
+
   // catalog_restore.cc
   [[nodiscard]] DiskExtent within_space(DiskExtent extent) const;
   void drop_restored(DiskEntry& entry);
@@ -383,6 +377,8 @@ class Catalog {
   size_t parts_ = 0;  // of the entries in pages_
   uint64_t evictions_ = 0;
   std::optional<Purging> purging_;
+  KeptEntries kept_;
+  Keeps keeps_;  // while set_keep() is called for all records
   size_t entries_bytes_ = 0;  // of entries and objects
   size_t fixed_bytes_ = 0;    // memory_bytes() of an empty catalog
 };

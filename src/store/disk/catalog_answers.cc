@@ -68,6 +68,7 @@ void Catalog::copy(const PageRecord& record, uint64_t journal_block) {
   const bool is_valid = entry != nullptr && entry->generation == record.generation &&
                         entry->journal_block == journal_block;
   if (!is_valid || purge(record)) return;
+  if (keeps_ != nullptr) set_keep(*entry, keeps_(record));
   settle(*entry->object);
   const std::span<const std::byte> encoded = record.encoded;
   std::string copied(reinterpret_cast<const char*>(encoded.data()), encoded.size());

@@ -187,8 +187,9 @@ size_t Catalog::finish_restoring(const std::vector<JournalSegment>& segments,
     DiskEntry& entry = restored_.front();
     restored_.pop_front();
     journal_.restored(entry);
-    policy_.insert(entry);
+    hand_over(entry);
   }
+  kept_.forget_past_limit();
   while (over_memory()) {  // by the chunks that pages share
     SpaceSearch search;
     Step step;

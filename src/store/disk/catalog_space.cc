@@ -13,9 +13,6 @@ namespace {
 // emptied instead of evicting more pages elsewhere.
 constexpr uint32_t kScatteredShare = 32;
 
-// The share of the memory limit that is left to pages however large the tables of the space are.
-constexpr size_t kPagesShare = 2;
-
 }  // namespace
 
 NotPlaced Catalog::not_placed(Freed freed) {
@@ -119,7 +116,13 @@ std::expected<DiskEntry*, NotPlaced> Catalog::place(const PlaceRequest& request,
   if (const auto failed = make_room(search, step)) return std::unexpected(*failed);
   const uint32_t units = units_for(request.bytes);
   ExtentList extents;
-  while (!space_.allocate(units, extents, spare_for(search))) {
+  bool is_kept = false;
+  if (request.keep) {
+    const KeptSpace space = place_kept(request.bytes, extents, search, step);
+    if (space == KeptSpace::kAgain) return std::unexpected(NotPlaced::kAgain);
+    is_kept = space == KeptSpace::kTaken;
+  }
+  while (!is_kept && !space_.allocate(units, extents, spare_for(search))) {
     if (const auto failed = free_units(units, search, step)) return std::unexpected(*failed);
   }
   DiskObject& object = object_of(request);  // may remove older generations
@@ -129,6 +132,8 @@ std::expected<DiskEntry*, NotPlaced> Catalog::place(const PlaceRequest& request,
   entry.holders = 1;
   attach(entry, object);
   space_.own(entry);
+  entry.keep = request.keep ? 1 : 0;
+  if (is_kept) kept_.set(entry, true);
   return &entry;
 }
 

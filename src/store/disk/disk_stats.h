@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "store/ghost_hits.h"
+#include "store/pin_rules.h"
 
 namespace cachey::store {
 
@@ -71,6 +72,7 @@ struct DiskUsage {
   uint64_t pending_bytes = 0;       ///< their memory
   uint64_t space_memory_bytes = 0;  ///< of the tables of free space, a part of memory_bytes
   uint64_t memory_bytes = 0;        ///< of the index in memory
+  KeptPages kept;
   bool online = false;
   bool read_only = false;  ///< writes find no room: the file system is full or read-only
 };

@@ -270,6 +270,7 @@ DiskUsage DiskTier::usage() const {
       capacity_ - (uint64_t{space.free_units()} + space.avoided_free_units()) * kUnitBytes;
   usage.payload_bytes = index_.catalog->payload_bytes();
   usage.pages = index_.catalog->pages();
+  usage.kept = index_.catalog->kept();
   usage.parts = index_.catalog->parts();
   usage.evictions = index_.catalog->evictions();
   usage.ghosts = index_.catalog->ghost_hits().view();

@@ -50,6 +50,7 @@ struct DiskTierConfig {
   std::chrono::milliseconds answers_every{5'000};  ///< at most: a record of an object's answers
   size_t index_bytes_max = kGiB;   ///< memory for the index; past it pages are evicted
   std::optional<DiskTimes> times;  ///< nothing: not measured
+  const PinRules* pins = nullptr;  ///< pages that are kept; outlive the tier; null: none
   /// Makes the attributes of a store that is opened shared ones.
   InternAttributes intern = unshared_attributes;
   /// Called with the change of the index's memory, on any thread.
@@ -188,6 +189,10 @@ class DiskTier {
   /// with kCancelled.
   [[nodiscard]] rt::Task<Result<DiskPurged>> purge(rt::Worker& worker, KeyScope scope,
                                                    std::function<bool()> is_over);
+  /// Compares the names of all pages with the rules of DiskTierConfig::pins, which have changed. Once
+  /// the index is read; reads the journal. Pages with a record that cannot be read stay as they
+  /// are. REQUIRES: no other such call runs. `is_over`: as for purge().
+  [[nodiscard]] rt::Task<void> apply_pins(rt::Worker& worker, std::function<bool()> is_over);
   /// A version of which the tier has pages; null: it has none. Any, if there are several: all have
   /// one size.
   [[nodiscard]] ObjectSourcePtr version_of(std::string_view kind, std::string_view object)
@@ -211,6 +216,10 @@ class DiskTier {
   [[nodiscard]] HoldTimes& hold_times() const { return index_.mutex.hold_times(); }
 
  private:
+  static constexpr std::chrono::milliseconds kIndexPoll{10};
+  /// The bytes of pending records, past which a walk waits until they are written.
+  static constexpr size_t kPendingOfWalkMax = 256 * kKiB;
+
   // disk_tier_purge.cc
   class Purging;
   using IsOver = std::function<bool()>;
@@ -220,15 +229,20 @@ class DiskTier {
   [[nodiscard]] rt::Task<Result<void>> wait_durable(rt::Worker& worker, const IsOver& is_over);
   [[nodiscard]] rt::Task<DiskPurged> walk(rt::Worker& worker, const KeyScope& scope,
                                           const IsOver& is_over);
-  [[nodiscard]] rt::Task<void> purge_by_records(rt::Worker& worker, UnknownBlocks& unknown,
-                                                const IsOver& is_over);
-  [[nodiscard]] rt::Task<bool> purge_segment(rt::Worker& worker, JournalSegment segment,
-                                             uint64_t end, UnknownBlocks& unknown,
-                                             const IsOver& is_over);
+
+  // disk_tier_log.cc
+  /// Is called with the index's mutex.
+  using VisitRecord = std::function<void(const PageRecord&)>;
+  /// Calls `visit` for each record of a page. Adds what cannot be read to `unknown`.
+  [[nodiscard]] rt::Task<void> read_records(rt::Worker& worker, const VisitRecord& visit,
+                                            UnknownBlocks& unknown, const IsOver& is_over);
+  [[nodiscard]] rt::Task<bool> read_segment(rt::Worker& worker, JournalSegment segment,
+                                            uint64_t end, const VisitRecord& visit,
+                                            UnknownBlocks& unknown, const IsOver& is_over);
   [[nodiscard]] rt::Task<IoStatus> read_log(rt::Worker& worker, uint64_t offset,
                                             std::shared_ptr<AlignedBuffer> into);
-  void purge_blocks(std::span<const std::byte> blocks, uint64_t first_block, uint64_t life,
-                    UnknownBlocks& unknown) EXCLUDES(index_.mutex);
+  void visit_blocks(std::span<const std::byte> blocks, uint64_t first_block, uint64_t life,
+                    const VisitRecord& visit, UnknownBlocks& unknown) EXCLUDES(index_.mutex);
   [[nodiscard]] uint64_t oldest_block() const EXCLUDES(index_.mutex);
 
   void supersede(rt::Worker& worker, std::string_view kind, std::string_view object,

@@ -2,22 +2,16 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <cerrno>
 #include <limits>
 #include <utility>
 
 #include "base/log.h"
 #include "store/disk/disk_tier.h"
-#include "store/disk/io_parts.h"
 
 namespace cachey::store {
 namespace {
 
 constexpr std::chrono::milliseconds kPurgePoll{10};
-constexpr uint64_t kLogPieceBytes = 64 * kKiB;
-constexpr int kLogReadTries = 3;
-/// Of pending records, past which a walk waits until they are written.
-constexpr size_t kRemovalBytesMax = 256 * kKiB;
 constexpr uint64_t kAllBlocks = std::numeric_limits<uint64_t>::max();
 
 std::unexpected<Error> not_durable(const char* why) { return fail(ErrorKind::kInternal, why); }
@@ -132,7 +126,10 @@ rt::Task<DiskPurged> DiskTier::walk(rt::Worker& worker, const KeyScope& scope,
   if (scope.what() == KeyScope::What::kAll) {
     unknown.add(0, kAllBlocks);
   } else {
-    co_await purge_by_records(worker, unknown, is_over);
+    const VisitRecord visit = [this](const PageRecord& record) REQUIRES(index_.mutex) {
+      index_.catalog->purge(record);
+    };
+    co_await read_records(worker, visit, unknown, is_over);
     if (!unknown.empty())
       log::warn("purge: the disk's journal cannot be read; pages without a known name go, too");
     const uint64_t oldest = oldest_block();
@@ -149,106 +146,11 @@ rt::Task<DiskPurged> DiskTier::walk(rt::Worker& worker, const KeyScope& scope,
       pending = index_.journal->memory_bytes();
       last = index_.journal->appended();
     }
-    if (pending > kRemovalBytesMax) (void)co_await wait_written(worker, last, is_over);
+    if (pending > kPendingOfWalkMax) (void)co_await wait_written(worker, last, is_over);
     co_await rt::asio::post(worker.executor(), rt::kAwait);
     more = more && !is_over();
   }
   co_return purging.end();
-}
-
-/// The first block of the log.
-uint64_t DiskTier::oldest_block() const {
-  const MutexLock lock(index_.mutex);
-  const std::deque<JournalSegment>& segments = index_.journal->segments();
-  return segments.empty() ? index_.journal->written_end() : segments.front().first_block;
-}
-
-/// Reads the log as it is now. Later records are of later pages, or are copies that the catalog has
-/// looked at.
-rt::Task<void> DiskTier::purge_by_records(rt::Worker& worker, UnknownBlocks& unknown,
-                                          const IsOver& is_over) {
-  uint64_t last = 0;
-  {
-    const MutexLock lock(index_.mutex);
-    last = index_.journal->appended();
-  }
-  (void)co_await wait_written(worker, last, is_over);
-  std::vector<JournalSegment> segments;
-  uint64_t end = 0;
-  {
-    const MutexLock lock(index_.mutex);
-    segments.assign(index_.journal->segments().begin(), index_.journal->segments().end());
-    end = index_.journal->written_end();
-  }
-  for (const JournalSegment& segment : segments) {
-    if (is_over()) co_return;
-    const bool answers = co_await purge_segment(worker, segment, end, unknown, is_over);
-    if (answers) continue;
-    unknown.add(segment.first_block, kAllBlocks);
-    co_return;
-  }
-}
-
-/// False: the device does not answer.
-rt::Task<bool> DiskTier::purge_segment(rt::Worker& worker, JournalSegment segment, uint64_t end,
-                                       UnknownBlocks& unknown, const IsOver& is_over) {
-  const uint64_t last = std::min(end, segment.first_block + segment.blocks);
-  constexpr uint64_t kBlocks = kLogPieceBytes / kJournalBlockBytes;
-  for (uint64_t first = segment.first_block; first < last; first += kBlocks) {
-    if (oldest_block() > segment.first_block || is_over()) co_return true;  // it was cleaned
-    if (!io_->online() || log_io_->unanswered() > 0) co_return false;
-    const uint64_t blocks = std::min(kBlocks, last - first);
-    auto piece = std::make_shared<AlignedBuffer>(blocks * kJournalBlockBytes);
-    const uint64_t offset =
-        segment.first_unit * kUnitBytes + (first - segment.first_block) * kJournalBlockBytes;
-    const IoStatus status = co_await read_log(worker, offset, piece);
-    if (status.error == ETIMEDOUT) co_return false;
-    if (status.ok()) {
-      purge_blocks(piece->bytes(), first, segment.life, unknown);
-    } else {
-      unknown.add(first, first + blocks);
-    }
-    size_t pending = 0;
-    uint64_t record = 0;
-    {
-      const MutexLock lock(index_.mutex);
-      pending = index_.journal->memory_bytes();
-      record = index_.journal->appended();
-    }
-    if (pending > kRemovalBytesMax) (void)co_await wait_written(worker, record, is_over);
-  }
-  co_return true;
-}
-
-rt::Task<IoStatus> DiskTier::read_log(rt::Worker& worker, uint64_t offset,
-                                      std::shared_ptr<AlignedBuffer> into) {
-  IoStatus status;
-  for (int i = 0; i < kLogReadTries; ++i) {
-    status = co_await log_io_->read(worker, offset, into->part(), into);
-    if (status.ok()) co_return status;
-    DiskStats::add(stats_.read_errors, 1);
-    if (status.error == ETIMEDOUT) break;
-  }
-  io_->failed({offset, DiskDirection::kRead, status});
-  co_return status;
-}
-
-void DiskTier::purge_blocks(std::span<const std::byte> blocks, uint64_t first_block, uint64_t life,
-                            UnknownBlocks& unknown) {
-  for (size_t at = 0; at < blocks.size(); at += kJournalBlockBytes) {
-    const uint64_t number = first_block + at / kJournalBlockBytes;
-    const auto records = open_journal_block(blocks.subspan(at, kJournalBlockBytes),
-                                            StoreLife{store_id_, life}, number);
-    if (!records) {
-      unknown.add(number, number + 1);
-      continue;
-    }
-    RecordReader reader(*records);
-    const MutexLock lock(index_.mutex);
-    while (const std::optional<JournalRecord> record = reader.next()) {
-      if (const auto* page = std::get_if<PageRecord>(&*record)) index_.catalog->purge(*page);
-    }
-  }
 }
 
 }  // namespace cachey::store

@@ -68,7 +68,7 @@ size_t DiskEntry::memory_bytes() const {
   return on_heap(allocated(bytes, extent_count)) + kGhostBytes;
 }
 
-RestoredPage::RestoredPage(const PageRecord& record, uint64_t journal_block) {
+RestoredPage::RestoredPage(const PageRecord& record, uint64_t journal_block, bool keep) {
   ExtentList extents;
   for (uint32_t i = 0; i < record.extent_count; ++i) extents.push_back(record.extent(i));
   entry = DiskEntry::make(record.bytes, extents);
@@ -76,6 +76,7 @@ RestoredPage::RestoredPage(const PageRecord& record, uint64_t journal_block) {
   entry->generation = record.generation;
   entry->cached_at = record.cached_at;
   entry->journal_block = journal_block;
+  entry->keep = keep ? 1 : 0;
   entry->record_bytes = static_cast<uint16_t>(record.encoded.size());
   for (uint32_t i = 0; i < entry->sums().size(); ++i) entry->sums()[i] = record.block_sum(i);
   ObjectInfo info{std::string(record.etag), record.object_size, record.last_modified, nullptr};

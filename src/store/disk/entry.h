@@ -129,6 +129,8 @@ struct DiskEntry {
   uint32_t holders = 0;  // reads and writes that run; keeps the space
   uint32_t bytes : 25 = 0;
   uint32_t extent_count : 5 = 0;
+  uint32_t keep : 1 = 0;  // PinRules name the object
+  uint32_t kept : 1 = 0;  // no eviction takes the entry
   uint16_t record_bytes : 15 = 0;
   uint16_t listed : 1 = 0;  // in the index; find() returns the entry if its object is current
   uint8_t queue = 0;        // the policy's
@@ -141,8 +143,8 @@ struct DiskEntry {
 
 /// A page and the object that its record tells of. The entry does not point to the object yet.
 struct RestoredPage {
-  /// From a record that was read from that block of the journal.
-  RestoredPage(const PageRecord& record, uint64_t journal_block);
+  /// From a record that was read from that block of the journal. `keep`: see DiskEntry.
+  RestoredPage(const PageRecord& record, uint64_t journal_block, bool keep = false);
 
   DiskEntry::Owned entry;
   std::unique_ptr<DiskObject> object;

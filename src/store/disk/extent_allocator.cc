@@ -28,7 +28,7 @@ ExtentAllocator::ExtentAllocator(uint32_t first_unit, uint32_t end_unit)
       regions_(first_unit, end_unit),
       free_units_(end_unit - first_unit),
       chunks_((units() + kUnitsPerChunk - 1) / kUnitsPerChunk),
-      runs_(chunks(), kUnitsPerChunk),
+      runs_(chunks(), 2 * kUnitsPerChunk),
       uses_(chunks(), kUnitsPerChunk) {
   CHECK(first_unit < end_unit);
   free_chunks_ = chunks();
@@ -161,6 +161,7 @@ void ExtentAllocator::relist(uint32_t chunk) {
     run = find_run(*info.shared, kUnitsPerChunk + 1).second;
   }
   if (info.avoided) run = 0;
+  if (run > 0 && info.kept > 0) run += kUnitsPerChunk;
   runs_.set(chunk, run);
   relist_use(chunk);
 }
@@ -169,7 +170,8 @@ void ExtentAllocator::relist(uint32_t chunk) {
 void ExtentAllocator::relist_use(uint32_t chunk) {
   Chunk& info = chunks_[chunk];
   const uint32_t taken = kUnitsPerChunk - info.free;
-  const bool fixed = info.avoided || (info.state == State::kShared && info.owned != taken);
+  const bool fixed =
+      info.avoided || (info.state == State::kShared && (info.owned != taken || info.kept > 0));
   fixed_chunks_ = fixed_chunks_ + (fixed ? 1 : 0) - (info.fixed ? 1 : 0);
   info.fixed = fixed;
   const bool to_empty = info.state == State::kShared && !fixed && chunk != emptying_;
@@ -187,7 +189,8 @@ DiskExtent ExtentAllocator::take_in(uint32_t chunk, uint32_t units) {
 /// The chunk for a run of this length, or null.
 std::optional<uint32_t> ExtentAllocator::tightest(uint32_t units, uint32_t spare) const {
   const std::optional<uint32_t> chunk = runs_.at_least(units);
-  if (!chunk || units == kUnitsPerChunk) return chunk;
+  if (!chunk || runs_.value(*chunk) > kUnitsPerChunk) return std::nullopt;  // or for kept ones
+  if (units == kUnitsPerChunk) return chunk;
   if (chunks_[*chunk].state == State::kFree && free_chunks_ <= spare) return std::nullopt;
   return chunk;
 }
@@ -230,6 +233,48 @@ bool ExtentAllocator::allocate(uint32_t units, ExtentList& out, uint32_t spare) 
     out.pop_back();
   }
   return false;
+}
+
+/// A chunk with kept entries that has a free run of this length.
+std::optional<uint32_t> ExtentAllocator::kept_run(uint32_t units) const {
+  return units >= kUnitsPerChunk ? std::nullopt : runs_.at_least(kUnitsPerChunk + units);
+}
+
+bool ExtentAllocator::allocate_kept(uint32_t units, ExtentList& out) {
+  if (const std::optional<uint32_t> chunk = kept_run(units)) {
+    out.push_back(take_in(*chunk, units));
+    return true;
+  }
+  const std::optional<uint32_t> chunk = tightest(kUnitsPerChunk, 0);
+  if (!chunk) return false;
+  if (units == kUnitsPerChunk) {
+    const std::optional<DiskExtent> whole = allocate_run(units);
+    CHECK(whole);
+    out.push_back(*whole);
+  } else {
+    share(*chunk);
+    out.push_back(take_in(*chunk, units));
+  }
+  return true;
+}
+
+void ExtentAllocator::set_kept(const DiskEntry& entry, int change) {
+  for (const PageExtent& extent : entry.page_extents()) {
+    const uint32_t at = chunk_of(extent.first);
+    Chunk& chunk = chunks_[at];
+    const bool before = chunk.kept > 0;
+    chunk.kept = static_cast<uint16_t>(chunk.kept + change);
+    kept_chunks_ = kept_chunks_ + (chunk.kept > 0 ? 1 : 0) - (before ? 1 : 0);
+    if (chunk.kept > 0 && emptying_ == at) emptying_.reset();
+    if (before != (chunk.kept > 0)) relist(at);
+  }
+}
+
+uint32_t ExtentAllocator::chunks_to_keep(const DiskEntry& entry) const {
+  const auto is_new = [this](const PageExtent& extent) {
+    return chunks_[chunk_of(extent.first)].kept == 0;
+  };
+  return static_cast<uint32_t>(std::ranges::count_if(entry.page_extents(), is_new));
 }
 
 bool ExtentAllocator::take(DiskExtent extent) {

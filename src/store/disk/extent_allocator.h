@@ -24,6 +24,9 @@ namespace cachey::store {
 /// A shared chunk becomes free again by being emptied: it takes no new pages while the caller
 /// removes the pages in it, one after the other.
 ///
+/// Chunks with extents of kept entries, see keep(), are not emptied and take extents of other kept
+/// entries alone. So kept entries are in few chunks.
+///
 /// The space of regions that are out, see avoid(), does not count as free.
 ///
 /// Each call takes a bounded time, whatever the size of the device. Not synchronized. Owned by the
@@ -38,6 +41,21 @@ class ExtentAllocator {
   /// Appends extents for `units` units to `out`. False: there is no space, and `out` is unchanged.
   /// A page that is smaller than a chunk leaves `spare` free chunks alone.
   [[nodiscard]] bool allocate(uint32_t units, ExtentList& out, uint32_t spare = 0);
+
+  /// allocate() for an entry that will be kept: in a chunk with kept entries, else in a free one.
+  /// REQUIRES: keep() follows.
+  [[nodiscard]] bool allocate_kept(uint32_t units, ExtentList& out);
+  /// The entry's extents are those of a kept entry. REQUIRES: it is owned.
+  void keep(const DiskEntry& entry) { set_kept(entry, 1); }
+  void unkeep(const DiskEntry& entry) { set_kept(entry, -1); }
+  /// Chunks with kept entries.
+  [[nodiscard]] uint32_t kept_chunks() const { return kept_chunks_; }
+  /// The chunks without kept entries that keep() would make others of; at most.
+  [[nodiscard]] uint32_t chunks_to_keep(const DiskEntry& entry) const;
+  /// The same for an entry that allocate_kept() places.
+  [[nodiscard]] uint32_t chunks_to_keep(uint32_t units) const {
+    return kept_run(units) ? 0 : 1;
+  }
 
   /// One extent of `units` units, or null. REQUIRES: 0 < units <= kUnitsPerChunk.
   [[nodiscard]] std::optional<DiskExtent> allocate_run(uint32_t units, uint32_t spare = 0);
@@ -79,8 +97,8 @@ class ExtentAllocator {
   [[nodiscard]] uint32_t avoided_free_units() const { return avoided_free_units_; }
   [[nodiscard]] uint32_t free_chunks() const { return free_chunks_; }
   [[nodiscard]] uint32_t chunks() const { return static_cast<uint32_t>(chunks_.size()); }
-  /// Chunks that cannot become free: with a journal segment or the end of the space in them, or
-  /// avoided.
+  /// Chunks that cannot become free: with a journal segment or the end of the space in them, shared
+  /// by kept entries, or avoided.
   [[nodiscard]] uint32_t fixed_chunks() const { return fixed_chunks_; }
   [[nodiscard]] uint32_t units() const { return end_unit_ - first_unit_; }
   /// The memory of the allocator, about.
@@ -97,6 +115,7 @@ class ExtentAllocator {
     std::unique_ptr<Shared> shared;  // null: not shared
     uint16_t free = kUnitsPerChunk;
     uint16_t owned = 0;  // units of pages
+    uint16_t kept = 0;   // extents of kept entries
     State state = State::kFree;
     bool fixed = false;
     bool avoided = false;
@@ -104,6 +123,8 @@ class ExtentAllocator {
 
   [[nodiscard]] uint32_t chunk_of(uint32_t unit) const;
   [[nodiscard]] DiskExtent take_in(uint32_t chunk, uint32_t units);
+  void set_kept(const DiskEntry& entry, int change);
+  [[nodiscard]] std::optional<uint32_t> kept_run(uint32_t units) const;
   void set_avoided(uint32_t chunk, bool avoided);
   void count_free_units(const Chunk& chunk, int64_t change);
   void count_free_chunks(const Chunk& chunk, int change);
@@ -124,10 +145,12 @@ class ExtentAllocator {
   uint32_t avoided_free_units_ = 0;
   uint32_t free_chunks_ = 0;
   uint32_t fixed_chunks_ = 0;
+  uint32_t kept_chunks_ = 0;
   size_t shared_chunks_ = 0;
   size_t owners_max_ = 0;  // the sum of the capacities of all lists of owners
   std::vector<Chunk> chunks_;
-  BucketLists runs_;  // chunks that take pages, by the longest free run
+  // Chunks that take pages, by the longest free run; those with kept entries by kUnitsPerChunk more.
+  BucketLists runs_;
   BucketLists uses_;  // chunks that can be emptied, by the units taken
   std::optional<uint32_t> emptying_;
 };

@@ -190,6 +190,10 @@ bool Journal::is_full() const {
   return kLogToLive * live_bytes_ > (kSegmentsMax - kSegmentsSpared) * segment_units_ * kUnitBytes;
 }
 
+uint64_t Journal::half_of_live_max() const {
+  return (kSegmentsMax - kSegmentsSpared) * segment_units_ * kUnitBytes / kLogToLive / 2;
+}
+
 void Journal::restore_segments(const std::vector<JournalSegment>& segments, uint64_t clean_before) {
   segments_.assign(segments.begin(), segments.end());
   clean_before_ = clean_before;

@@ -132,6 +132,8 @@ class Journal {
 
   /// True: the log could not hold more records even after cleaning.
   [[nodiscard]] bool is_full() const;
+  /// Half of the records that the log can hold, in bytes.
+  [[nodiscard]] uint64_t half_of_live_max() const;
 
   /// While a store is opened: the segments of earlier lives. Those that begin before the block
   /// `clean_before` are to be cleaned.

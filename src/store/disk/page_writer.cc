@@ -88,7 +88,7 @@ rt::Task<DiskWrite> PageWriter::write(rt::Worker& worker, DiskWriteSource& sourc
         total_bytes(memory->parts) >= units_for(page.bytes) * kUnitBytes);
   const PageRecord made = record_of(writing.object, page);
   if (!fits_journal(made)) co_return dropped(DiskDrop::kTooLong);
-  const PlaceRequest request{made.object, made.at, made.bytes, writing.source};
+  const PlaceRequest request{made.object, made.at, made.bytes, writing.source, keeps(page)};
   SpaceSearch search;
   Placed placed = place(request, writing, search);
   while (!placed) {
@@ -110,7 +110,8 @@ rt::Task<DiskWrite> PageWriter::write(rt::Worker& worker, DiskWriteSource& sourc
   PageRecord record = made;
   record.generation = entry->generation;
   std::string encoded = encode_page_record(record, entry->extents(), entry->sums());
-  const DiskWrite result = finish(*entry, writing, std::move(encoded), status);
+  const Listed listed = list(*entry, writing, page, std::move(encoded), status);
+  const DiskWrite result = finish(*entry, status, listed);
   PartSweep sweep;
   while (remove_parts_under(*entry, sweep)) {
     co_await rt::asio::post(worker.executor(), rt::kAwait);
@@ -141,14 +142,22 @@ PageWriter::Placed PageWriter::place(const PlaceRequest& request, DiskWriting& w
   return PlaceResult{nullptr, dropped(DiskDrop::kNoSpace)};
 }
 
-DiskWrite PageWriter::finish(DiskEntry& entry, DiskWriting& writing, std::string record,
-                             IoStatus status) {
-  Listed listed = Listed::kSuperseded;
-  {
+Listed PageWriter::list(DiskEntry& entry, DiskWriting& writing, const DiskPage& page,
+                        std::string record, IoStatus status) {
+  while (true) {
+    const uint64_t version = config_.pins == nullptr ? 0 : config_.pins->version();
+    const bool keep = keeps(page);
     const MutexLock lock(index_.mutex);
+    // Else a walk with newer rules may have begun, which does not meet this page's record.
+    if (config_.pins != nullptr && config_.pins->version() != version) continue;
     writing.placed = false;
-    if (status.ok() && !writing.stale) listed = index_.catalog->list(entry, std::move(record));
+    if (writing.stale || !status.ok()) return Listed::kSuperseded;
+    index_.catalog->set_keep(entry, keep);
+    return index_.catalog->list(entry, std::move(record));
   }
+}
+
+DiskWrite PageWriter::finish(const DiskEntry& entry, IoStatus status, Listed listed) {
   if (!status.ok()) {
     DiskStats::add(stats_.write_errors, 1);
     return dropped(status.no_room() ? DiskDrop::kReadOnly : DiskDrop::kWriteError);

@@ -11,6 +11,7 @@
 #include "store/disk/disk_index.h"
 #include "store/disk/disk_stats.h"
 #include "store/disk/write_queue.h"
+#include "store/pin_rules.h"
 
 namespace cachey::store {
 
@@ -19,6 +20,7 @@ enum class DiskWrite : uint8_t { kStored, kAlreadyThere, kDropped };
 struct PageWriterConfig {
   WriteQueueLimits queue;
   std::chrono::milliseconds deadline{30'000};  ///< of a write
+  const PinRules* pins = nullptr;              ///< null: no page is kept
 };
 
 /// Writes pages to the device: the queue, and tasks that write its pages one after the other. A
@@ -58,8 +60,13 @@ class PageWriter {
   using Placed = std::optional<PlaceResult>;  // nothing: another step is needed
   [[nodiscard]] Placed place(const PlaceRequest& request, DiskWriting& writing, SpaceSearch& search)
       EXCLUDES(index_.mutex);
-  [[nodiscard]] DiskWrite finish(DiskEntry& entry, DiskWriting& writing, std::string record,
-                                 IoStatus status) EXCLUDES(index_.mutex);
+  [[nodiscard]] bool keeps(const DiskPage& page) const {
+    return config_.pins != nullptr && config_.pins->matches(page.kind, page.object);
+  }
+  /// If the write went well: adds the page to the index, and compares it with the newest rules.
+  [[nodiscard]] Listed list(DiskEntry& entry, DiskWriting& writing, const DiskPage& page,
+                            std::string record, IoStatus status) EXCLUDES(index_.mutex);
+  [[nodiscard]] DiskWrite finish(const DiskEntry& entry, IoStatus status, Listed listed);
   [[nodiscard]] bool remove_parts_under(const DiskEntry& entry, PartSweep& sweep)
       EXCLUDES(index_.mutex);
   [[nodiscard]] DiskWrite dropped(DiskDrop cause) {

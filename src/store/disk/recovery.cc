@@ -219,9 +219,11 @@ ReplayReport replay_journal(
 }
 
 /// Makes the item in its place: a page is large to move.
-void add(RestoredQueue::Batch& batch, const JournalRecord& record, uint64_t block) {
+void add(RestoredQueue::Batch& batch, const JournalRecord& record, uint64_t block,
+         const PinRules* pins) {
   if (const auto* page = std::get_if<PageRecord>(&record)) {
-    batch.emplace_back(std::in_place_type<RestoredPage>, *page, block);
+    const bool keep = pins != nullptr && pins->matches(page->kind, page->key);
+    batch.emplace_back(std::in_place_type<RestoredPage>, *page, block, keep);
   } else if (const auto* removal = std::get_if<RemovalRecord>(&record)) {
     batch.emplace_back(*removal);
   } else if (const auto* object = std::get_if<ObjectRemovalRecord>(&record)) {
@@ -251,7 +253,7 @@ void restore(Catalog& catalog, RestoredQueue::Item& item) {
 }
 
 ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, Catalog& catalog,
-                             const InternAttributes& intern) {
+                             const InternAttributes& intern, const PinRules* pins) {
   const uint64_t segment_bytes = superblock.segment_units * kUnitBytes;
   catalog.reserve(superblock.segments.size() * segment_bytes / kRecordBytes,
                   kUnusedTextSegments * segment_bytes);
@@ -262,7 +264,7 @@ ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock, 
     RestoredQueue::Batch batch;
     report = replay_journal(device, superblock, [&](const JournalRecord& record, uint64_t block) {
       batch.reserve(RestoredQueue::kBatchRecords);
-      add(batch, record, block);
+      add(batch, record, block, pins);
       if (batch.size() == RestoredQueue::kBatchRecords) queue.push(std::exchange(batch, {}));
     });
     queue.push(std::move(batch));

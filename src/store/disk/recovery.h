@@ -7,6 +7,7 @@
 #include "store/disk/catalog.h"
 #include "store/disk/device.h"
 #include "store/disk/format.h"
+#include "store/pin_rules.h"
 
 namespace cachey::store {
 
@@ -36,8 +37,9 @@ inline constexpr unsigned kRecoveryFailuresMax = 1'000;
 /// Texts of attributes that no record names yet have the memory of this many segments at most.
 inline constexpr size_t kUnusedTextSegments = 4;
 
-/// Fills an empty catalog from the journal. Blocks.
+/// Fills an empty catalog from the journal. `pins`: null if no page is kept. Blocks.
 [[nodiscard]] ReplayReport restore_catalog(BlockDevice& device, const Superblock& superblock,
-                                           Catalog& catalog, const InternAttributes& intern);
+                                           Catalog& catalog, const InternAttributes& intern,
+                                           const PinRules* pins = nullptr);
 
 }  // namespace cachey::store

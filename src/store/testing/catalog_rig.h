@@ -42,7 +42,8 @@ class CatalogRig {
                    const ObjectInfo& info = version(1), const std::string& bucket = "bucket") {
     SpaceSearch search;
     const ObjectSource source{info, bucket};
-    const PlaceRequest request{id(object), PageAt::page(page), bytes, source};
+    const bool keep = keeps_odd_ && object % 2 == 1;
+    const PlaceRequest request{id(object), PageAt::page(page), bytes, source, keep};
     while (true) {
       const auto placed = step([&] { return catalog_.place(request, search); });
       if (placed) return *placed;
@@ -108,6 +109,9 @@ class CatalogRig {
     if (pages > left) most_removed_ = std::max(most_removed_, pages - left);
     return result;
   }
+  /// Entries of objects with an odd number are named by rules from now on.
+  void keep_odd_objects() { keeps_odd_ = true; }
+
   void reset() {
     longest_us_ = 0;
     most_removed_ = 0;
@@ -126,6 +130,7 @@ class CatalogRig {
 
  private:
   static constexpr size_t kNameBytes = 110;
+  bool keeps_odd_ = false;
 
   [[nodiscard]] static std::string record_of(const DiskEntry& entry) {
     static const std::string name(kNameBytes, 'n');

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "store/disk/entry.h"
+#include "store/disk/extent_allocator.h"
+#include "store/disk/journal.h"
+#include "store/pin_rules.h"
+
+namespace cachey::store {
+
+/// The entries of the catalog that are kept: named by PinRules, and within the limits. These are
+/// that of limit(), and half of the space, of the index's memory for pages and of the journal, so
+/// that other entries have room. The limits of space count the chunks that kept entries share. An
+/// entry that comes past a limit is as any other. Not synchronized. Owned by the catalog.
+class KeptEntries {
+ public:
+  /// `memory_max`: of the kept entries.
+  KeptEntries(ExtentAllocator& space, const Journal& journal, size_t memory_max)
+      : space_(space), journal_(journal), memory_max_(memory_max) {}
+
+  void limit(uint64_t bytes) { units_limit_ = bytes / kUnitBytes; }
+  [[nodiscard]] bool is_past_limit() const { return units_ > units_max(); }
+
+  /// There is room for this entry, which has space, or for a new one of so many bytes.
+  [[nodiscard]] bool has_room_for(const DiskEntry& entry) const;
+  [[nodiscard]] bool has_room_for(uint32_t bytes) const;
+  /// Changes DiskEntry::kept.
+  void set(DiskEntry& entry, bool kept);
+  /// Counts an entry that is listed in pages(), or no longer.
+  void count(const DiskEntry& entry, bool counts);
+  void count_past_limit() { ++pages_.over_limit_total; }
+  void forget_past_limit() { pages_.over_limit_total = 0; }
+  [[nodiscard]] const KeptPages& pages() const { return pages_; }
+
+ private:
+  struct Needs {
+    uint64_t units;
+    uint32_t chunks;
+    size_t memory;
+    size_t record;
+  };
+  [[nodiscard]] uint64_t units_max() const;
+  [[nodiscard]] bool has_room_for(const Needs& needs) const;
+
+  ExtentAllocator& space_;
+  const Journal& journal_;
+  const size_t memory_max_;
+  uint64_t units_limit_ = 0;
+  uint64_t units_ = 0;
+  size_t memory_ = 0;
+  size_t records_ = 0;  // bytes in the journal, about
+  KeptPages pages_;
+};
+
+}  // namespace cachey::store

@@ -1,0 +1,128 @@
+#include "store/disk/kept_entries.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "rt/testing/virtual_worker.h"
+#include "store/testing/catalog_rig.h"
+#include "store/testing/disk_harness.h"
+
+namespace cachey::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A catalog in which objects with an odd number are kept.
+class KeptEntriesTest : public ::testing::Test {
+ protected:
+  void use(uint64_t capacity, uint64_t limit) {
+    rig_ = std::make_unique<CatalogRig>(capacity);
+    rig_->catalog().keep_at_most(limit);
+    rig_->keep_odd_objects();
+  }
+  [[nodiscard]] const KeptPages& kept() const { return rig_->catalog().kept(); }
+  [[nodiscard]] size_t listed(uint64_t first, uint64_t end, uint64_t step) {
+    size_t count = 0;
+    for (uint64_t object = first; object < end; object += step) {
+      if (rig_->find(object) != nullptr) ++count;
+    }
+    return count;
+  }
+
+  std::unique_ptr<CatalogRig> rig_;
+};
+
+TEST_F(KeptEntriesTest, NoEvictionTakesThem) {
+  use(kGiB, 256 * kMiB);
+  for (uint64_t object = 0; object < 2'000; ++object) {
+    ASSERT_TRUE(rig_->add(object, 0, 64 * kKiB));
+    rig_->write_journal();
+  }
+  EXPECT_EQ(kept().pages, 1'000u);
+  EXPECT_EQ(kept().bytes, 1'000 * 64 * kKiB);
+  for (uint64_t object = 10'000; object < 10'400; object += 2) {  // 3 GiB of large pages
+    ASSERT_TRUE(rig_->add(object, 0, static_cast<uint32_t>(kPageBytes)));
+    rig_->write_journal();
+  }
+  EXPECT_EQ(listed(1, 2'000, 2), 1'000u);
+  EXPECT_EQ(listed(0, 2'000, 2), 0u);
+  // 62.5 MiB of kept pages.
+  EXPECT_LE(rig_->catalog().space().kept_chunks(), 5u);
+}
+
+TEST_F(KeptEntriesTest, PastTheLimitAnEntryIsAsAnyOther) {
+  use(kGiB, 64 * kMiB);
+  for (uint64_t object = 1; object < 400; object += 2) {
+    ASSERT_TRUE(rig_->add(object, 0, kMiB));
+    rig_->write_journal();
+  }
+  EXPECT_EQ(kept().pages, 64u);
+  EXPECT_EQ(kept().over_limit_pages, 200u - 64);
+  EXPECT_EQ(kept().over_limit_total, 200u - 64);
+  for (uint64_t object = 10'000; object < 10'400; object += 2) {
+    ASSERT_TRUE(rig_->add(object, 0, static_cast<uint32_t>(kPageBytes)));
+    rig_->write_journal();
+  }
+  EXPECT_EQ(listed(1, 400, 2), 64u);
+  EXPECT_EQ(kept().over_limit_pages, 0u);
+  rig_->catalog().remove(*rig_->find(1));
+  EXPECT_EQ(kept().pages, 63u);
+  ASSERT_TRUE(rig_->add(401, 0, kMiB));
+  EXPECT_EQ(kept().pages, 64u);
+}
+
+TEST_F(KeptEntriesTest, NewRulesConcernEntriesThatAreThere) {
+  use(kGiB, 256 * kMiB);
+  for (uint64_t object = 0; object < 8; object += 2) ASSERT_TRUE(rig_->add(object, 0, kMiB));
+  ASSERT_TRUE(rig_->add(1, 0, kMiB));
+  Catalog& catalog = rig_->catalog();
+  for (uint64_t object = 0; object < 8; object += 2) catalog.set_keep(*rig_->find(object), true);
+  catalog.set_keep(*rig_->find(1), false);
+  EXPECT_EQ(kept().pages, 4u);
+  catalog.keep_at_most(2 * kMiB);
+  for (uint64_t object = 0; object < 8; object += 2) catalog.set_keep(*rig_->find(object), true);
+  EXPECT_EQ(kept().pages, 2u);
+  EXPECT_EQ(kept().over_limit_pages, 2u);
+  for (uint64_t object = 0; object < 8; object += 2) catalog.set_keep(*rig_->find(object), false);
+  EXPECT_EQ(kept().pages, 0u);
+  EXPECT_EQ(kept().bytes, 0u);
+  EXPECT_EQ(kept().over_limit_pages, 0u);
+  EXPECT_EQ(catalog.space().kept_chunks(), 0u);
+}
+
+TEST_F(KeptEntriesTest, OthersAlwaysHaveRoom) {
+  for (uint32_t seed = 0; seed < 12; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    use((4 + random() % 12) * kPageBytes, UINT64_MAX);
+    for (int i = 0; i < 1'500; ++i) {
+      const uint64_t object = random() % 400;
+      const uint32_t bytes = 1 + random() % (1U << (12 + random() % 13));
+      ASSERT_TRUE(rig_->add(object, 0, std::min<uint32_t>(bytes, kPageBytes))) << i;
+      if (random() % 8 == 0) rig_->catalog().keep_at_most(random() % 16 * kPageBytes);
+      if (DiskEntry* any = rig_->find(random() % 400); any != nullptr && random() % 8 == 0) {
+        if (random() % 2 == 0) {
+          rig_->catalog().remove(*any);
+        } else {
+          rig_->catalog().set_keep(*any, random() % 2 == 0);
+        }
+      }
+      rig_->write_journal(1);
+      ASSERT_LE(rig_->catalog().space().kept_chunks(), rig_->catalog().space().chunks() * 3 / 4);
+    }
+    for (uint64_t object = 0; object < 400; ++object) {
+      if (DiskEntry* entry = rig_->find(object)) rig_->catalog().remove(*entry);
+    }
+    EXPECT_EQ(kept().pages, 0u);
+    EXPECT_EQ(kept().over_limit_pages, 0u);
+    EXPECT_EQ(rig_->catalog().space().kept_chunks(), 0u);
+  }
+}
+
+}  // namespace
+}  // namespace cachey::store
