@@ -16,6 +16,7 @@
 #include "cache/hot_pages.h"
 #include "cache/page_sizes.h"
 #include "cache/page_table.h"
+#include "cache/pins.h"
 #include "cache/purges.h"
 #include "cache/read_ahead.h"
 #include "cache/warm.h"
@@ -29,23 +30,26 @@ namespace cachey::cache {
 /// outlive the cache. Any thread.
 class Cache {
  public:
-  /// `disk`: null if there is no disk tier. `may_have`: see MayHave.
+  /// `disk`: null if there is no disk tier. `may_have`: see MayHave. `pins`: null if no page is
+  /// kept; outlives the cache.
   Cache(FillConfig config, const origin::ReadContext& origin, store::MemoryTier& memory,
         CacheMetrics& metrics, const Clock& clock, store::DiskTier* disk = nullptr,
-        MayHave may_have = any_bucket, PageSizes page_sizes = {})
+        MayHave may_have = any_bucket, PageSizes page_sizes = {},
+        const store::PinRules* pins = nullptr)
       : page_sizes_(std::move(page_sizes)),
         may_have_(std::move(may_have)),
         memory_(memory),
         metrics_(metrics),
         clock_(clock),
         heads_(config.heads_bytes_max, memory),
-        table_(memory, &heads_),
+        table_(memory, &heads_, pins),
         disk_reads_(disk, memory, table_, may_have_,
                     {config.disk_bypass, origin, metrics.ingress, clock}),
         disk_writes_(disk, memory, table_, clock),
         fills_(config, origin, memory, table_, disk_writes_, metrics, clock, may_have_),
         read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_, metrics.read_ahead_pages),
         purges_(table_, heads_, fills_, disk),
+        pins_(pins, table_, memory, disk),
         warms_(WarmParts{table_, fills_, disk_reads_, disk_writes_, memory, metrics, clock}) {}
 
   [[nodiscard]] store::MemoryTier& memory() { return memory_; }
@@ -60,6 +64,7 @@ class Cache {
   [[nodiscard]] Fills& fills() { return fills_; }
   [[nodiscard]] ReadAhead& read_ahead() { return read_ahead_; }
   [[nodiscard]] Purges& purges() { return purges_; }
+  [[nodiscard]] Pins& pins() { return pins_; }
   [[nodiscard]] Warms& warms() { return warms_; }
   /// The object's head. Three places are asked in this order: the heads, the pages in memory, the
   /// pages on the disk. The first place that knows version and attributes decides. No source: none
@@ -86,6 +91,7 @@ class Cache {
   Fills fills_;
   ReadAhead read_ahead_;
   Purges purges_;
+  Pins pins_;
   Warms warms_;
   static constexpr size_t kWorkersWithHotPages = 256;
   std::array<std::unique_ptr<HotPages>, kWorkersWithHotPages> hot_pages_;  // each its worker's

@@ -334,9 +334,15 @@ void Page::add_pieces(ByteRange gap, std::vector<PiecePtr>& added) {
     const uint64_t boundary = (begin / Pieces::kPieceBytesMax + 1) * Pieces::kPieceBytesMax;
     const ByteRange part{begin, std::min(boundary, gap.end)};
     added.emplace_back(new Piece(*this, memory_, part));
+    added.back()->set_keep(keep());
     pieces_.add(added.back());
     begin = part.end;
   }
+}
+
+std::vector<PiecePtr> Page::pieces() const {
+  const MutexLock lock(mutex_);
+  return pieces_.all();
 }
 
 bool Page::end_load(Piece& piece, Piece::State state) {

@@ -241,6 +241,8 @@ class Page final : public store::Evictable {
   /// piece is not one of the page's, or no longer.
   [[nodiscard]] bool end_load(Piece& piece, Piece::State state) EXCLUDES(mutex_);
   void remove_piece(const Piece& piece) EXCLUDES(mutex_);
+  /// Those that are loaded or loading.
+  [[nodiscard]] std::vector<PiecePtr> pieces() const EXCLUDES(mutex_);
 
   /// The page has left the table: MemoryTier::discard for the page and its pieces.
   void discard() EXCLUDES(mutex_);

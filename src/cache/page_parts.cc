@@ -109,6 +109,7 @@ PageTable::Found PageTable::find_or_create_part(const FetchSpecPtr& spec, uint32
     (void)object->put(found.page);
   }
   for (const PagePtr& part : left) part->discard();
+  settle_keep(*found.page);
   return found;
 }
 

@@ -1,4 +1,4 @@
-// How a purge takes objects out of the table.
+// How a purge takes objects out of the table, and how other walks look at them.
 
 #include <algorithm>
 #include <utility>
@@ -10,6 +10,9 @@ namespace {
 
 /// Slots that one hold of a shard's mutex looks at, about.
 constexpr size_t kHomesAtOnce = 64;
+/// Pages of a large object that one hold looks at, and the parts of one page more.
+constexpr size_t kPagesAtOnce = 256;
+constexpr size_t kFewPages = 4;
 
 }  // namespace
 
@@ -82,6 +85,66 @@ bool PageTable::take_some(const KeyScope& scope, TableWalk& walk, std::vector<Pa
     std::ranges::move(std::move(object).pages(), std::back_inserter(out));
   if (ended) walk = TableWalk{.shard = walk.shard + 1};
   return walk.shard < kShards;
+}
+
+/// False: the object has too many pages for this step; the walk goes on with them.
+bool PageTable::look_at(const IndexedObject& object, LookWalk& walk, std::vector<PagePtr>& out) {
+  const size_t end = out.size() + kPagesAtOnce;
+  if (walk.next == 0 && object.first != nullptr) out.push_back(object.first);
+  if (object.others == nullptr) return true;
+  const IndexedObject::Others& others = *object.others;
+  auto page = others.pages.lower_bound(walk.next);
+  auto parts = others.parts.lower_bound(walk.next);
+  while (page != others.pages.end() || parts != others.parts.end()) {
+    uint32_t index = UINT32_MAX;
+    if (page != others.pages.end()) index = page->first;
+    if (parts != others.parts.end()) index = std::min(index, parts->first);
+    if (out.size() >= end) {
+      walk.next = index;
+      return false;
+    }
+    if (page != others.pages.end() && page->first == index) {
+      out.push_back(page->second);
+      ++page;
+    }
+    if (parts != others.parts.end() && parts->first == index) {
+      for (const auto& [begin, part] : parts->second) out.push_back(part);
+      ++parts;
+    }
+  }
+  return true;
+}
+
+bool PageTable::look_at_some(LookWalk& walk, std::vector<PagePtr>& out) {
+  if (!walk.large.empty()) {
+    const KeyView key = walk.large.back()->view();
+    const uint64_t hash = key.hash();
+    Shard& shard = shard_of(hash);
+    const MutexLock lock(shard.mutex);
+    const IndexedObject* object = shard.objects.find(key, hash);
+    if (object != nullptr && !look_at(*object, walk, out)) return true;
+    walk.large.pop_back();
+    walk.next = 0;
+    return true;
+  }
+  TableWalk& at = walk.at;
+  if (at.shard == kShards) return false;
+  Shard& shard = shards_[at.shard];
+  const MutexLock lock(shard.mutex);
+  if (at.homes == 0) at.homes = shard.objects.homes();
+  const size_t end = std::min(at.homes, at.next + kHomesAtOnce);
+  shard.objects.for_each_at({at.next, end}, at.homes, [&](const IndexedObject& object) {
+    const bool is_large = object.others != nullptr && (object.others->pages.size() > kFewPages ||
+                                                       !object.others->parts.empty());
+    if (is_large) {
+      walk.large.push_back(object.key);
+    } else {
+      (void)look_at(object, walk, out);
+    }
+  });
+  at.next = end;
+  if (end == at.homes) at = TableWalk{.shard = at.shard + 1};
+  return true;
 }
 
 }  // namespace cachey::cache

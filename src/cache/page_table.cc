@@ -33,15 +33,25 @@ PageTable::Found PageTable::find_or_create(const FetchSpecPtr& spec, uint32_t in
   const uint64_t hash = key.hash();
   Shard& shard = shard_of(hash);
   PagePtr replaced;  // destroyed after the lock is released
-  const MutexLock lock(shard.mutex);
-  IndexedObject* object = shard.objects.find(key, hash);
-  Page* const there = object == nullptr ? nullptr : object->find(index);
-  if (there != nullptr && !there->memory_gone()) return Found{there, false};
-  if (object == nullptr) object = &shard.objects.add(key, hash);
-  const uint64_t content_hash = page_hash(hash, index);
-  const PagePtr made(new Page(*this, memory_, object->key, index, content_hash, spec, order));
-  replaced = object->put(made);
+  PagePtr made;
+  {
+    const MutexLock lock(shard.mutex);
+    IndexedObject* object = shard.objects.find(key, hash);
+    Page* const there = object == nullptr ? nullptr : object->find(index);
+    if (there != nullptr && !there->memory_gone()) return Found{there, false};
+    if (object == nullptr) object = &shard.objects.add(key, hash);
+    const uint64_t content_hash = page_hash(hash, index);
+    made.reset(new Page(*this, memory_, object->key, index, content_hash, spec, order));
+    replaced = object->put(made);
+  }
+  settle_keep(*made);
   return Found{made, true};
+}
+
+void PageTable::settle_keep(Page& page) const {
+  if (pins_ == nullptr) return;
+  const KeyView key = page.key();
+  pins_->settle(key.kind, key.object, [&page](bool keep) { page.set_keep(keep); });
 }
 
 PageTable::Found PageTable::look(const FetchSpecPtr& spec) { return question(spec, 0); }

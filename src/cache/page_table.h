@@ -27,8 +27,10 @@ namespace cachey::cache {
 class PageTable {
  public:
   /// `heads`: learns each answer's version and attributes; null: nobody asks for them.
-  explicit PageTable(store::MemoryTier& memory, Heads* heads = nullptr)
-      : memory_(memory), heads_(heads) {}
+  /// `pins`: the pages that are kept; null: none.
+  explicit PageTable(store::MemoryTier& memory, Heads* heads = nullptr,
+                     const store::PinRules* pins = nullptr)
+      : memory_(memory), heads_(heads), pins_(pins) {}
   ~PageTable();
 
   struct Found {
@@ -108,6 +110,10 @@ class PageTable {
   /// the walk has met all objects that were in the table at its begin.
   [[nodiscard]] bool take_some(const KeyScope& scope, TableWalk& walk, std::vector<PagePtr>& out);
 
+  /// One step of a walk over all objects. Appends their pages and parts to `out`, those of an object
+  /// one after the other. False: the walk has met all pages that were in the table all the time.
+  [[nodiscard]] bool look_at_some(LookWalk& walk, std::vector<PagePtr>& out);
+
   /// What was found on the disk, or in the table, before this call counts no more.
   void note_purge() { purges_.fetch_add(1); }
   /// The number of those calls.
@@ -185,6 +191,9 @@ class PageTable {
   [[nodiscard]] static std::vector<PagePtr> take_looks(Shard& shard, const KeyScope& scope)
       REQUIRES(shard.mutex);
   [[nodiscard]] Found question(const FetchSpecPtr& spec, uint64_t tail_bytes);
+  /// A page that was made: PinRules may name it.
+  void settle_keep(Page& page) const;
+  static bool look_at(const IndexedObject& object, LookWalk& walk, std::vector<PagePtr>& out);
   struct Gap;
   enum class Take : uint8_t { kSome, kAll };
   [[nodiscard]] Found find_or_create_part(const FetchSpecPtr& spec, uint32_t index,
@@ -203,6 +212,7 @@ class PageTable {
 
   store::MemoryTier& memory_;
   Heads* const heads_;
+  const store::PinRules* const pins_;
   std::atomic<uint64_t> purges_{0};
   std::array<Shard, kShards> shards_;
 };

@@ -96,6 +96,12 @@ PiecePtr Pieces::take(const Piece& piece) {
   return std::move(node.mapped());
 }
 
+std::vector<PiecePtr> Pieces::all() const {
+  std::vector<PiecePtr> all;
+  for (const auto& [begin, piece] : pieces_) all.push_back(piece);
+  return all;
+}
+
 std::vector<PiecePtr> Pieces::take_all() {
   std::vector<PiecePtr> all;
   for (auto& [begin, piece] : std::exchange(pieces_, {})) all.push_back(std::move(piece));

@@ -75,6 +75,7 @@ class Pieces {
   [[nodiscard]] bool has(const Piece& piece) const;
   [[nodiscard]] PiecePtr take(const Piece& piece);
   [[nodiscard]] std::vector<PiecePtr> take_all();
+  [[nodiscard]] std::vector<PiecePtr> all() const;
 
   [[nodiscard]] bool empty() const { return pieces_.empty(); }
 

@@ -215,7 +215,7 @@ rt::Task<Warms::Kept> Warms::keep(rt::Worker& worker, PagePtr page,
   }
   reading.reset();
   if (!parts_.table.has(*page) || page->memory_gone()) co_return Kept::kGone;
-  if (!page->cold()) co_return Kept::kYes;  // a client reads the page
+  if (!page->cold() || page->is_kept()) co_return Kept::kYes;  // a client reads the page, or --pin
   page->count_unread(parts_.metrics.warm.unread_bytes);
   if (is_memory_free() || has_unread_share(0)) co_return Kept::kYes;
   drop_unread(*page);
@@ -223,7 +223,7 @@ rt::Task<Warms::Kept> Warms::keep(rt::Worker& worker, PagePtr page,
 }
 
 void Warms::drop_unread(Page& page) {
-  if (!page.cold() || page.has_reader()) return;
+  if (!page.cold() || page.has_reader() || page.is_kept()) return;
   parts_.table.remove(page);
   page.discard();
 }

@@ -31,7 +31,9 @@ ReaderHarness::ReaderHarness(uint64_t memory, FillConfig fills,
       device_(disk ? kDiskBytes : store::kUnitBytes),
       disk_(open_disk(disk, index)),
       cache_(without_bypass(fills), origin::ReadContext{origin_, buckets_, gate_, read_metrics_},
-             memory_, cache_metrics_, clock_, disk_.get(), std::move(may_have)) {
+             memory_, cache_metrics_, clock_, disk_.get(), std::move(may_have), PageSizes{},
+             &pins_) {
+  memory_.keep_by(&pins_);
   workers_.start();
 }
 
@@ -52,8 +54,10 @@ store::MemoryTierConfig ReaderHarness::memory_config(uint64_t limit) {
 std::unique_ptr<store::DiskTier> ReaderHarness::open_disk(
     const std::optional<store::DiskTierConfig>& config, Index index) {
   if (!config) return nullptr;
+  store::DiskTierConfig with_pins = *config;
+  with_pins.pins = &pins_;
   auto opened =
-      store::DiskTier::open(device_, *config, store::DiskTier::Start::kKeep, clock_, random_);
+      store::DiskTier::open(device_, with_pins, store::DiskTier::Start::kKeep, clock_, random_);
   CHECK(opened.has_value());
   if (index == Index::kRead) (*opened)->recover();
   return std::move(*opened);

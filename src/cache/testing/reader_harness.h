@@ -77,6 +77,7 @@ class ReaderHarness : public ::testing::Test {
   origin::Buckets buckets_{0.99, clock_, metrics_};
   origin::Gate gate_{origin::GateLimits{}, clock_, metrics_};
   origin::ReadMetrics read_metrics_{metrics_};
+  store::PinRules pins_;  // of no object, until a test replaces them
   store::MemoryTier memory_;
   FixedRandom random_{0.37};
   store::FaultyDevice device_;

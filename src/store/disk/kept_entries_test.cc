@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <random>
 #include <set>
@@ -122,6 +123,81 @@ TEST_F(KeptEntriesTest, OthersAlwaysHaveRoom) {
     EXPECT_EQ(kept().over_limit_pages, 0u);
     EXPECT_EQ(rig_->catalog().space().kept_chunks(), 0u);
   }
+}
+
+/// A tier that keeps the objects with names that begin with "keep".
+class KeptOnATier : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kDeviceBytes = 256 * kMiB;
+
+  static bool keeps(std::string_view /*kind*/, std::string_view object) {
+    return object.starts_with("keep");
+  }
+  [[nodiscard]] DiskTierConfig with_pins() const {
+    DiskTierConfig config = DiskHarness::quick();
+    config.pins = &rules_;
+    return config;
+  }
+  void flood() {
+    for (int i = 0; i < 500; ++i, ++others_) {
+      const uint64_t bytes = others_ % 10 == 0 ? kPageBytes : kMiB;
+      (void)disk_.write(make_page("other" + std::to_string(others_), 0, bytes));
+    }
+  }
+  [[nodiscard]] int kept_left() {
+    int left = 0;
+    for (int i = 0; i < kKept; ++i) {
+      if (disk_.has(page(i))) ++left;
+    }
+    return left;
+  }
+  [[nodiscard]] static DiskPage page(int number) {
+    return make_page("keep" + std::to_string(number), 0, 256 * kKiB);
+  }
+  void apply() {
+    const auto run = [](DiskTier& tier, rt::Worker& worker) -> rt::Task<bool> {
+      std::function<bool()> never = [] { return false; };
+      co_await tier.apply_pins(worker, std::move(never));
+      co_return true;
+    };
+    ASSERT_TRUE(disk_.run(run(disk_.tier(), disk_.worker())));
+  }
+
+  static constexpr int kKept = 40;
+  PinRules rules_{keeps};
+  DiskHarness disk_{kDeviceBytes, with_pins()};
+  int others_ = 0;
+};
+
+TEST_F(KeptOnATier, TheyStayOverRestarts) {
+  for (int i = 0; i < kKept; ++i) ASSERT_EQ(disk_.write(page(i)), DiskWrite::kStored);
+  flood();
+  EXPECT_EQ(kept_left(), kKept);
+  EXPECT_EQ(disk_.tier().usage().kept.bytes, kKept * 256 * kKiB);
+  disk_.reopen();
+  EXPECT_EQ(disk_.tier().usage().kept.pages, uint64_t{kKept});
+  flood();
+  EXPECT_EQ(kept_left(), kKept);
+}
+
+TEST_F(KeptOnATier, NewRulesConcernWhatIsThere) {
+  rules_.replace(nullptr, PinLimit{});
+  for (int i = 0; i < kKept; ++i) ASSERT_EQ(disk_.write(page(i)), DiskWrite::kStored);
+  EXPECT_EQ(disk_.tier().usage().kept.pages, 0u);
+  rules_.replace(keeps, PinLimit{0, 50});
+  apply();
+  EXPECT_EQ(disk_.tier().usage().kept.pages, uint64_t{kKept});
+  flood();
+  EXPECT_EQ(kept_left(), kKept);
+  rules_.replace(keeps, PinLimit{kMiB, 0});
+  apply();
+  EXPECT_LE(disk_.tier().usage().kept.bytes, kMiB);
+  EXPECT_GT(disk_.tier().usage().kept.over_limit_pages, 0u);
+  rules_.replace(nullptr, PinLimit{});
+  apply();
+  EXPECT_EQ(disk_.tier().usage().kept.pages, 0u);
+  flood();
+  EXPECT_EQ(kept_left(), 0);
 }
 
 }  // namespace
