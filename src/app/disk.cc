@@ -62,9 +62,10 @@ void warn_of_foyer_files(const std::string& directory) {
              {"bytes", bytes}});
 }
 
-store::DiskTierConfig tier_config(store::MemoryTier& memory, AttributesPool& attributes,
-                                  Metrics& metrics) {
+store::DiskTierConfig tier_config(store::MemoryTier& memory, const store::PinRules& pins,
+                                  AttributesPool& attributes, Metrics& metrics) {
   store::DiskTierConfig config;
+  config.pins = &pins;
   const uint64_t limit = memory.limit_bytes();
   config.writes.pages = std::min<size_t>(kWaitingPagesMax, limit / kMemoryPerWaitingPage);
   config.writes.bytes = limit;  // more pages cannot be in memory
@@ -100,12 +101,13 @@ std::string_view to_string(DiskState state) {
 }
 
 Disk::Disk(const Options& options, rt::Workers& workers, store::MemoryTier& memory,
-           AttributesPool& attributes, Metrics& metrics, const Clock& clock, Random& random)
+           const store::PinRules& pins, AttributesPool& attributes, Metrics& metrics,
+           const Clock& clock, Random& random)
     : options_(options),
       workers_(workers),
       clock_(clock),
       random_(random),
-      tier_(tier_config(memory, attributes, metrics), clock) {}
+      tier_(tier_config(memory, pins, attributes, metrics), clock) {}
 
 Disk::~Disk() = default;
 

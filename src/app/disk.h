@@ -23,6 +23,7 @@
 #include "store/disk/device.h"
 #include "store/disk/disk_tier.h"
 #include "store/memory_tier.h"
+#include "store/pin_rules.h"
 
 namespace cachey::app {
 
@@ -60,8 +61,10 @@ class Disk {
     std::string error;  ///< one line for the operator; empty unless kFailed or kUnusable
   };
 
+  /// `pins`: the pages that are kept.
   Disk(const Options& options, rt::Workers& workers, store::MemoryTier& memory,
-       AttributesPool& attributes, Metrics& metrics, const Clock& clock, Random& random);
+       const store::PinRules& pins, AttributesPool& attributes, Metrics& metrics,
+       const Clock& clock, Random& random);
   ~Disk();  // waits until the thread has ended; see end_opening()
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;

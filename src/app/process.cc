@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "app/given_files.h"
+#include "app/pins.h"
 #include "app/process_metrics.h"
 #include "app/refusal_lines.h"
 #include "app/server_configs.h"
@@ -69,12 +70,14 @@ Process::Foundation::Foundation(const Options& given, GivenTokens tokens)
       access(metrics, std::move(tokens.clients), bucket_rules, std::move(tokens.admins)),
       client_shares(options.threads, access.token_names(), random.bits(), clock, metrics),
       client_limiter({options.client_misses, options.client_bandwidth}, clock, metrics),
+      pins(matches_of(options.pin), options.pin_limit),
       memory(store::with_metrics(options.memory, metrics), std::make_unique<store::S3Fifo>(),
              clock),
       workers(options.threads, clock),
       blocking(kBlockingThreads),
       reports(kReportThreads) {
   client_limiter.replace_token_limits(access.token_limits());
+  memory.keep_by(&pins);
   // Declared kinds come before those that clients invent.
   for (const api::DeclaredKind& kind : options.kinds) {
     (void)fetch_metrics.of(kind.name);
@@ -103,8 +106,8 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options, ServiceMa
   opened.keys = std::move(*keys);
   if (!options.disk_path.empty()) {
     opened.disk = std::make_unique<Disk>(
-        foundation->options, foundation->workers, foundation->memory, foundation->attributes,
-        foundation->metrics, foundation->clock, foundation->random);
+          foundation->options, foundation->workers, foundation->memory, foundation->pins,
+          foundation->attributes, foundation->metrics, foundation->clock, foundation->random);
   }
   std::unique_ptr<Process> process(
       new Process(std::move(foundation), std::move(opened), std::move(manager)));
@@ -140,7 +143,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
           [&rules = foundation_->bucket_rules](std::string_view kind, std::string_view bucket) {
             return !rules.denial(kind, bucket);
           },
-          cache::PageSizes(options_.page_sizes)),
+          cache::PageSizes(options_.page_sizes), &foundation_->pins),
       counted_lines_(clock_),
       stats_(foundation_->metrics,
              {options_, cache_, foundation_->fetch_metrics, foundation_->egress,
@@ -176,6 +179,8 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
   }
   for (const api::DeclaredKind& kind : options_.kinds) gate_.declare(kind.name, kind.buckets);
   add_process_metrics(foundation_->metrics);
+  add_pin_metrics(foundation_->metrics, foundation_->memory,
+                  disk_ == nullptr ? nullptr : &disk_->tier());
   stats_.watch(data_server_.stats(), s3api_server_ ? &s3api_server_->stats() : nullptr,
                server_config_.connections_max);
   if (tls_ != nullptr) stats_.watch(*tls_);
@@ -303,7 +308,7 @@ bool Process::stop() {
   log::info("shutting down", {{"open_connections", open}});
   if (options_.drain_delay > 0ms) wait_for_load_balancers();
   signals_.watch_for_second();
-  cache_.purges().stop();
+  cache_.stop_walks();
   notices_.stopping("waiting for open requests", most_of_drain(options_));
   const MonoTime deadline = clock_.mono() + options_.drain_timeout;
   const bool disk_in_use = disk_ != nullptr && disk_->tier().recovered();

@@ -35,6 +35,7 @@
 #include "rt/blocking_pool.h"
 #include "rt/worker.h"
 #include "store/memory_tier.h"
+#include "store/pin_rules.h"
 
 namespace cachey::app {
 
@@ -89,6 +90,7 @@ class Process {
     api::ClientShares client_shares;
     api::ClientLimiter client_limiter;
     AttributesPool attributes;
+    store::PinRules pins;
     store::MemoryTier memory;  // connections of a worker charge bytes until the worker ends
     rt::Workers workers;
     // Both pools end before the workers, because their work refers to the workers' tasks.

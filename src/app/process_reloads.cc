@@ -39,6 +39,8 @@ void Process::add_reloads() {
     signals_.on_reload("options", [this] {
       return reload_options(options_, foundation_->bucket_rules, [this] { forget_memory(); });
     });
+    signals_.on_reload(
+        "pins", [this] { return reload_pins(options_, foundation_->pins, cache_, workers_[0]); });
   }
   if (!options_.auth_tokens_file.empty()) {
     signals_.on_reload("tokens", [this] {

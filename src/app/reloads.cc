@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
 #include <utility>
 #include <vector>
 
 #include "app/options/exposure.h"
 #include "app/options/options.h"
+#include "app/pins.h"
 #include "app/secret_files.h"
 #include "base/log.h"
 
@@ -115,6 +117,17 @@ Result<std::string> reload_rules(const std::string& config_file, api::s3::Endpoi
   if (!rules) return std::unexpected(std::move(rules.error()));
   std::string done = "rules=" + std::to_string(rules->size());
   s3api.replace_rules(api::s3::RevalidateRules(std::move(*rules)));
+  return done;
+}
+
+Result<std::string> reload_pins(const Options& started_with, store::PinRules& rules,
+                                cache::Cache& cache, rt::Worker& worker) {
+  Result<Options> now = read_options_again(started_with);
+  if (!now) return std::unexpected(std::move(now.error()));
+  std::string done = "pins=" + std::to_string(now->pin.size());
+  rules.replace(matches_of(std::move(now->pin)), now->pin_limit);
+  rt::asio::post(worker.io(),
+                 [&cache, &worker] { worker.tasks().spawn(cache.pins().apply(worker)); });
   return done;
 }
 

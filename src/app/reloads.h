@@ -9,7 +9,9 @@
 #include "api/s3/endpoint.h"
 #include "app/options/options.h"
 #include "base/error.h"
+#include "cache/cache.h"
 #include "net/tls/context.h"
+#include "store/pin_rules.h"
 
 /// What SIGHUP reads again. Each function replaces one thing that is in use, and returns a text
 /// about the result for the log. After an error the old thing stays in use. Main's thread; they
@@ -28,6 +30,10 @@ namespace cachey::app {
 [[nodiscard]] Result<std::string> reload_keys(const std::string& path, api::s3::Endpoint& s3api);
 [[nodiscard]] Result<std::string> reload_rules(const std::string& config_file,
                                                api::s3::Endpoint& s3api);
+/// Reads all options again, and takes --pin and --pin-limit. Then the cache compares its pages with
+/// the rules, on the worker.
+[[nodiscard]] Result<std::string> reload_pins(const Options& started_with, store::PinRules& rules,
+                                              cache::Cache& cache, rt::Worker& worker);
 [[nodiscard]] Result<std::string> reload_tls(net::tls::Contexts& tls);
 [[nodiscard]] Result<std::string> reopen(api::AccessLog& access_log, const std::string& path);
 

@@ -9,6 +9,7 @@
 #include "api/fetch/fetch.h"
 #include "api/health.h"
 #include "api/metrics_page.h"
+#include "api/objects_page.h"
 #include "api/purge_page.h"
 #include "api/route.h"
 #include "api/s3/endpoint.h"
@@ -60,6 +61,7 @@ class Routes {
   api::UiTable ui_table_;
   api::StatusData status_data_;
   api::PurgePage purge_;
+  api::ObjectsPage objects_;
   api::UiPage ui_page_;
   api::UiHome ui_home_;
   api::Health health_;

@@ -102,6 +102,7 @@ Facts StatusReader::read(int64_t loop_lag_us) const {
     facts.first_bytes[tier] = bodies_.first_byte(static_cast<Tier>(tier)).snapshot();
   read_pages(row);
   read_memory(row);
+  facts.pinned_over_limit = whole(sources_.cache.memory().kept().over_limit_pages);
   read_disk(facts);
   read_servers(row);
   read_fetches(row);
@@ -156,6 +157,7 @@ void StatusReader::read_disk(Facts& facts) const {
   facts.disk.disk_p50_ms = bypass.disk_p50_seconds * kMillisecondsPerSecond;
   facts.disk.store_p50_ms = bypass.store_p50_seconds * kMillisecondsPerSecond;
   facts.totals[Column::kGhostHits] = whole(usage.ghosts.total());  // what left memory is on disk
+  facts.pinned_over_limit += whole(usage.kept.over_limit_pages);
   facts.totals[Column::kDiskUsed] = whole(usage.used_bytes);
   facts.totals[Column::kDiskEvictions] = whole(usage.evictions);
   facts.totals[Column::kDiskReadBytes] = whole(stats.read_bytes.load());

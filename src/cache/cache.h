@@ -14,6 +14,7 @@
 #include "cache/fill.h"
 #include "cache/heads.h"
 #include "cache/hot_pages.h"
+#include "cache/inspection.h"
 #include "cache/page_sizes.h"
 #include "cache/page_table.h"
 #include "cache/pins.h"
@@ -50,6 +51,7 @@ class Cache {
         read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_, metrics.read_ahead_pages),
         purges_(table_, heads_, fills_, disk),
         pins_(pins, table_, memory, disk),
+        inspection_(table_, disk),
         warms_(WarmParts{table_, fills_, disk_reads_, disk_writes_, memory, metrics, clock}) {}
 
   [[nodiscard]] store::MemoryTier& memory() { return memory_; }
@@ -65,7 +67,14 @@ class Cache {
   [[nodiscard]] ReadAhead& read_ahead() { return read_ahead_; }
   [[nodiscard]] Purges& purges() { return purges_; }
   [[nodiscard]] Pins& pins() { return pins_; }
+  [[nodiscard]] Inspection& inspection() { return inspection_; }
   [[nodiscard]] Warms& warms() { return warms_; }
+  /// Purges and other walks end soon: the server is shutting down.
+  void stop_walks() {
+    purges_.stop();
+    pins_.stop();
+    inspection_.stop();
+  }
   /// The object's head. Three places are asked in this order: the heads, the pages in memory, the
   /// pages on the disk. The first place that knows version and attributes decides. No source: none
   /// knows both, or the store does not have the object. `hash`: of the key.
@@ -92,6 +101,7 @@ class Cache {
   ReadAhead read_ahead_;
   Purges purges_;
   Pins pins_;
+  Inspection inspection_;
   Warms warms_;
   static constexpr size_t kWorkersWithHotPages = 256;
   std::array<std::unique_ptr<HotPages>, kWorkersWithHotPages> hot_pages_;  // each its worker's

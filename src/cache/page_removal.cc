@@ -115,6 +115,16 @@ bool PageTable::look_at(const IndexedObject& object, LookWalk& walk, std::vector
   return true;
 }
 
+LookWalk PageTable::walk_of(KeyView key) {
+  const uint64_t hash = key.hash();
+  Shard& shard = shard_of(hash);
+  LookWalk walk;
+  const MutexLock lock(shard.mutex);
+  const IndexedObject* const object = shard.objects.find(key, hash);
+  if (object != nullptr) walk.large.push_back(object->key);
+  return walk;
+}
+
 bool PageTable::look_at_some(LookWalk& walk, std::vector<PagePtr>& out) {
   if (!walk.large.empty()) {
     const KeyView key = walk.large.back()->view();

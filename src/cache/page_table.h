@@ -110,9 +110,12 @@ class PageTable {
   /// the walk has met all objects that were in the table at its begin.
   [[nodiscard]] bool take_some(const KeyScope& scope, TableWalk& walk, std::vector<PagePtr>& out);
 
-  /// One step of a walk over all objects. Appends their pages and parts to `out`, those of an object
-  /// one after the other. False: the walk has met all pages that were in the table all the time.
+  /// One step of a walk over all objects. Appends their pages and parts to `out`, those of an
+  /// object one after the other. False: the walk has met all pages that were in the table all the
+  /// time.
   [[nodiscard]] bool look_at_some(LookWalk& walk, std::vector<PagePtr>& out);
+  /// A walk over one object: `large` is empty at its end, or if the object is not in the table.
+  [[nodiscard]] LookWalk walk_of(KeyView key);
 
   /// What was found on the disk, or in the table, before this call counts no more.
   void note_purge() { purges_.fetch_add(1); }

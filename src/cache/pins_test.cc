@@ -21,7 +21,8 @@ bool is_model(std::string_view kind, std::string_view object) {
 
 class PinsTest : public ReaderHarness {
  protected:
-  static constexpr uint64_t kMemory = 128 * kMiB;
+  static constexpr uint64_t kMemory = 96 * kMiB;
+  static constexpr int kFlood = 100;  // pages of 1 MiB
   explicit PinsTest(std::optional<store::DiskTierConfig> disk = std::nullopt)
       : ReaderHarness(kMemory, {}, std::move(disk)) {}
 
@@ -33,7 +34,7 @@ class PinsTest : public ReaderHarness {
   }
   /// Reads more than the memory has.
   void flood() {
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < kFlood; ++i) {
       const std::string name = "other/" + std::to_string(others_++);
       put(name);
       read_whole(name);
@@ -45,8 +46,8 @@ class PinsTest : public ReaderHarness {
     return cache_.table().find(KeyView{"k", name}, 0) != nullptr;
   }
   void apply() {
-    rt::asio::co_spawn(workers_[0].io(), cache_.pins().apply(workers_[0]), rt::asio::detached);
     const uint64_t before = cache_.pins().walks();
+    rt::asio::co_spawn(workers_[0].io(), cache_.pins().apply(workers_[0]), rt::asio::detached);
     while (cache_.pins().walks() == before) std::this_thread::sleep_for(1ms);
   }
 
@@ -83,11 +84,11 @@ TEST_F(PinsTest, PartsOfPagesStay) {
 }
 
 TEST_F(PinsTest, AReloadConcernsPagesThatAreThere) {
-  put("models/m", 40 * kMiB);
-  read_whole("models/m", 40 * kMiB);
+  put("models/m", 32 * kMiB);
+  read_whole("models/m", 32 * kMiB);
   pins_.replace(is_model, {0, 50});
   apply();
-  EXPECT_EQ(memory_.kept().bytes, 40 * kMiB);
+  EXPECT_EQ(memory_.kept().bytes, 32 * kMiB);
   flood();
   EXPECT_TRUE(is_in_memory("models/m"));
   pins_.replace(nullptr, {});
@@ -99,7 +100,7 @@ TEST_F(PinsTest, AReloadConcernsPagesThatAreThere) {
 
 TEST_F(PinsTest, ASetLargerThanMemoryLeavesRoomForOthers) {
   pins_.replace(is_model, {0, 25});
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 120; ++i) {
     const std::string name = "models/" + std::to_string(i);
     put(name);
     read_whole(name);
@@ -148,7 +149,7 @@ TEST_F(PinsWithDiskTest, PiecesOfPagesOnDiskStayInMemory) {
   const uint64_t reads = disk_->stats().reads.load();
   read_whole("models/m");
   EXPECT_EQ(disk_->stats().reads.load(), reads);
-  EXPECT_EQ(gets(), before + 200);
+  EXPECT_EQ(gets(), before + kFlood);
 }
 
 }  // namespace

@@ -69,6 +69,11 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   /// True if the page has readers and one made progress within the last `patience`.
   [[nodiscard]] bool has_live_reader(MonoTime now, std::chrono::nanoseconds patience) const;
 
+  /// The last progress of any reader; the beginning of time: there was none. Lock-free.
+  [[nodiscard]] MonoTime last_read() const {
+    return MonoTime(MonoTime::duration(progress_.load(std::memory_order_relaxed)));
+  }
+
   /// Counts a use, for the eviction policy. Lock-free.
   void touch();
 

@@ -67,6 +67,8 @@ EVERY_OPTION = {
     "memory": (["128MiB"], "128MiB", '"128MiB"'),
     "admission-timeout": (["0.25"], "0.25", "0.25"),
     "max-download-memory": (["32MiB"], "32MiB", '"32MiB"'),
+    "pin": (["models/*", "data/a?"], "models/*,data/a?", '["models/*", "data/a?"]'),
+    "pin-limit": (["10%"], "10%", '"10%"'),
     "disk-path": (["/var/cache/cachey"], "/var/cache/cachey", '"/var/cache/cachey"'),
     "disk-kind": (["block"], "block", '"block"'),
     "disk-capacity": (["10GiB"], "10GiB", '"10GiB"'),

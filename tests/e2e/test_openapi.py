@@ -19,6 +19,8 @@ NOT_PROVOKED = {
     (FETCH, "head", "500"): "a fault of ours",
     ("/admin/purge", "post", "409"): "needs a walk that lasts; src/cache/purge_test.cc",
     ("/admin/purge", "post", "503"): "needs a disk that fails; src/cache/purge_test.cc",
+    ("/admin/objects", "get", "409"): "needs a walk that lasts",
+    ("/admin/objects", "get", "503"): "needs a walk at the end of the server",
     ("/ui/table", "get", "503"): "needs more than 16 slow readers at once",
     ("/metrics", "get", "503"): "needs more than 16 slow readers at once",
     ("/ui/data", "get", "503"): "needs more than 16 slow readers at once; src/app/status/status_test.cc",
@@ -162,17 +164,24 @@ def provoke_purges(seen, s3_server, tokens):
     port = re.compile(r"admin_address=127\.0\.0\.1:(\d+)")
     admin = ("--memory", "64MiB", "--admin-listen", "127.0.0.1:0")
     for server, status in ((s3_server(*admin), 403), (s3_server(*admin, "--admin-tokens", str(tokens)), 200)):
-        def ask(method, query, *headers, of=server):
-            return seen.check("/admin/purge", method, http1.exchange(int(port.search(of.log())[1]), method, f"/admin/purge{query}", headers))
+        def ask(method, query, *headers, of=server, path="/admin/purge"):
+            return seen.check(path, method, http1.exchange(int(port.search(of.log())[1]), method, f"{path}{query}", headers))
+
+        def look(query, *headers, method="GET", of=server):
+            return ask(method, query, *headers, of=of, path="/admin/objects").status
 
         token = ("Authorization", f"Bearer {tokens.read_text().strip()}")
-        assert ask("POST", "?all=true", token).status == status
+        assert ask("POST", "?all=true", token).status == look("", token) == status
         if status == 403:
             continue
         assert ask("POST", "?kind=k&object=o", token, ("X-Request-Id", "z")).status == 200
         assert ask("POST", "?all=1", token).status == 400
         assert ask("POST", "?all=true").status == ask("GET", "?all=true").status == 401
-        assert ask("GET", "?all=true", token).status == 405
+        assert ask("GET", "?all=true", token).status == look("", token, method="POST") == 405
+        assert look("", token, ("X-Request-Id", "z")) == 200
+        assert look("?limit=0", token) == 400
+        assert look("") == 401
+        assert look("?kind=k&object=o", token) == 404
 
 
 def provoke_no_room(seen, s3_server, origin, kind):
@@ -203,7 +212,7 @@ def test_every_status_is_provoked_and_every_answer_is_as_described(document, dis
             assert seen.check(path, "GET", server.get(path, headers)).status == 200
     for headers, status in (([("If-None-Match", "*")], 304), ([("If-Match", '"none"')], 412)):
         assert seen.check("/ui", "GET", server.get("/ui", headers)).status == status
-    for path in set(document["paths"]) - {"/admin/purge", "/ui/data"}:
+    for path in set(document["paths"]) - {"/admin/purge", "/admin/objects", "/ui/data"}:
         target = fetch_target(kind, "object") if path == FETCH else path
         assert seen.check(path, "POST", server.connect().exchange("POST", target)).status == 405
     provoke_unauthorized(seen, s3_server, kind, tmp_path / "tokens")

@@ -71,6 +71,7 @@ TABLE = [
     Exempt("README.md", r"^\./dev deb && apt install", "three machines: test_deb.py, test_image.py and test_chart.py do these steps"),
     Exempt("deploy/debian/README.md", r"^apt install", "test_deb.py does these steps on a machine that systemd boots"),
     Elsewhere("docs/clients.md", "", _CLIENTS),
+    Read("docs/configuration.md", r"^pin = ", "config"),
     Read("docs/configuration.md", r"^memory = ", "config", instead=(("32GiB", "128MiB"),)),
     Run("docs/configuration.md", r"openssl rand -hex 32 >tokens", "tokens", says=(r"^0123456789$",)),
     Run("docs/configuration.md", r"^cachey --kind logs=logs-prod --kind media", "kinds"),

@@ -115,8 +115,9 @@ void add_tls_and_access(Table& table, Options& o) {
   table.group("Access");
   table.add(one("auth-tokens", path_value(), o.auth_tokens_file,
                 "/fetch, /stats and /metrics need a bearer token of this file, one a line"));
-  table.add(one("admin-tokens", path_value(), o.admin_tokens_file,
-                "POST /admin/purge at --admin-listen needs a bearer token of this file"));
+  table.add(
+      one("admin-tokens", path_value(), o.admin_tokens_file,
+          "/admin/purge and /admin/objects at --admin-listen need a bearer token of this file"));
   table.add(one("client-misses", number_value(0u, kClientMissesLimit), o.client_misses,
                 "Requests of one client that wait for the store at a time; more get 429; 0: any"));
   table.add(one("client-bandwidth", size_value(0), o.client_bandwidth,
@@ -208,6 +209,12 @@ void add_memory(Table& table, Options& o) {
   table.add(one("max-download-memory", size_or_zero_value(kPageBytes), o.memory.downloads_max_bytes,
                 "Of --memory, for pages on their way from the store, at most; at least " +
                     format_size(kPageBytes) + "; 0: what other uses leave"));
+  table.add(many("pin", bucket_glob_value(), o.pin,
+                 "Objects whose pages are not evicted, as KIND/KEY, with * and ?"));
+  table.add(
+      one("pin-limit", pin_limit_value(), o.pin_limit,
+          "Of memory and of the disk, for pages of --pin, at most; 25%: of each; at most half "
+          "of a tier"));
 }
 
 void add_origin(Table& table, Options& o) {

@@ -16,6 +16,8 @@ namespace cachey::app {
 namespace {
 
 constexpr std::string_view kRevalidate = "s3api-revalidate";
+constexpr std::string_view kPin = "pin";
+constexpr size_t kPinsMax = 64;
 /// Of --memory, for the newest answer about each object.
 constexpr uint64_t kHeadsShare = 32;
 
@@ -49,6 +51,7 @@ class Combinations {
     if (options_.disk_path.empty()) check_no_disk();
     if (options_.listen.empty()) fault("{} names no address", named("listen"));
     check_s3api();
+    check_pins();
     check_addresses();
     check_kinds();
   }
@@ -83,6 +86,14 @@ class Combinations {
     if (options_.disk_capacity != 0) fault("{} needs --disk-path", named("disk-capacity"));
     if (options_.disk_wipe) fault("{} needs --disk-path", named("disk-wipe"));
     if (options_.disk_required) fault("{} needs --disk-path", named("disk-required"));
+  }
+
+  void check_pins() {
+    if (options_.pin.size() > kPinsMax) fault("{} takes at most {}", named(kPin), kPinsMax);
+    const bool has_no_slash = std::ranges::any_of(options_.pin, [](const api::BucketGlob& glob) {
+      return glob.text().find_first_of("/*") == std::string::npos;
+    });
+    if (has_no_slash) fault("{} names objects as KIND/KEY, such as models/*", named(kPin));
   }
 
   /// Nobody shall open the buckets to the network without having said so.

@@ -22,6 +22,7 @@
 #include "net/tls/config.h"
 #include "store/disk/disk_file.h"
 #include "store/memory_tier.h"
+#include "store/pin_rules.h"
 
 namespace cachey::app {
 
@@ -81,8 +82,10 @@ struct Options {
   api::OtherKinds other_kinds = api::OtherKinds::kAny;
   std::vector<cache::KindPageSize> page_sizes;  ///< of declared kinds, each at most once
   MemoryOption memory_option;
-  store::MemoryTierConfig memory;  ///< its limit is what `memory_option` is on this machine
-  std::string disk_path;           ///< empty: no disk
+  store::MemoryTierConfig memory;    ///< its limit is what `memory_option` is on this machine
+  std::vector<api::BucketGlob> pin;  ///< of `KIND/KEY`
+  store::PinLimit pin_limit;
+  std::string disk_path;  ///< empty: no disk
   store::DiskKind disk_kind = store::DiskKind::kFs;
   uint64_t disk_capacity = 0;  ///< 0: DiskFile::kDefaultShare of the free space
   bool iouring = true;

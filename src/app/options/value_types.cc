@@ -90,6 +90,21 @@ ValueType<MemoryOption> memory_value(uint64_t least) {
           [](const MemoryOption& memory) { return to_text(memory); }};
 }
 
+ValueType<store::PinLimit> pin_limit_value() {
+  constexpr double kPercentMax = 50;
+  const auto parse = [](const std::string& text) -> std::expected<store::PinLimit, std::string> {
+    const std::optional<MemoryOption> limit = parse_memory_option(text);
+    if (!limit || limit->percent > kPercentMax) {
+      return refuse("{} is neither a size (like 512MiB, 2GB) nor a share from 1% to 50%",
+                    log::quoted(text));
+    }
+    return store::PinLimit{limit->percent > 0 ? 0 : limit->bytes, limit->percent};
+  };
+  return {"SIZE", Option::Form::kSize, parse, [](const store::PinLimit& limit) {
+            return to_text(MemoryOption{limit.bytes, limit.percent});
+          }};
+}
+
 ValueType<std::chrono::milliseconds> seconds_value(SecondsFrom from) {
   using std::chrono::milliseconds;
   const double least = from == SecondsFrom::kZero ? 0 : kSecondsMin;

@@ -22,6 +22,7 @@
 #include "base/log_line.h"
 #include "cache/page_sizes.h"
 #include "net/connection/trusted_proxies.h"
+#include "store/pin_rules.h"
 
 /// The types of options' values: how each is parsed, checked and written.
 namespace cachey::app {
@@ -34,6 +35,9 @@ namespace cachey::app {
 
 /// A size of at least `least`, or a share such as `70%`.
 [[nodiscard]] ValueType<MemoryOption> memory_value(uint64_t least);
+
+/// A size, or a share of a tier from 1 to 50 %.
+[[nodiscard]] ValueType<store::PinLimit> pin_limit_value();
 
 enum class SecondsFrom : uint8_t { kZero, kMillisecond };
 /// `0.5`, `30`: at least a millisecond, with kZero at least 0; at most a day.

@@ -185,8 +185,8 @@ class Catalog {
   void set_keep(DiskEntry& entry, bool keep);
   /// The same for the entry that this record is of, if the record is the valid one.
   void set_keep(const PageRecord& record, bool keep);
-  /// Until end_keeping(), a record that cleaning copies is compared, too. The caller meanwhile reads
-  /// the journal and calls set_keep() for each record.
+  /// Until end_keeping(), a record that cleaning copies is compared, too. The caller meanwhile
+  /// reads the journal and calls set_keep() for each record.
   using Keeps = std::function<bool(const PageRecord&)>;
   void begin_keeping(Keeps keeps) { keeps_ = std::move(keeps); }
   void end_keeping() { keeps_ = nullptr; }
@@ -378,7 +378,7 @@ class Catalog {
   uint64_t evictions_ = 0;
   std::optional<Purging> purging_;
   KeptEntries kept_;
-  Keeps keeps_;  // while set_keep() is called for all records
+  Keeps keeps_;               // while set_keep() is called for all records
   size_t entries_bytes_ = 0;  // of entries and objects
   size_t fixed_bytes_ = 0;    // memory_bytes() of an empty catalog
 };

@@ -189,10 +189,28 @@ class DiskTier {
   /// with kCancelled.
   [[nodiscard]] rt::Task<Result<DiskPurged>> purge(rt::Worker& worker, KeyScope scope,
                                                    std::function<bool()> is_over);
-  /// Compares the names of all pages with the rules of DiskTierConfig::pins, which have changed. Once
-  /// the index is read; reads the journal. Pages with a record that cannot be read stay as they
-  /// are. REQUIRES: no other such call runs. `is_over`: as for purge().
+  /// Compares the names of all pages with the rules of DiskTierConfig::pins, which have changed.
+  /// Once the index is read; reads the journal. Pages with a record that cannot be read stay as
+  /// they are. REQUIRES: no other such call runs. `is_over`: as for purge().
   [[nodiscard]] rt::Task<void> apply_pins(rt::Worker& worker, std::function<bool()> is_over);
+  /// A page or a part in the index, with its name.
+  struct Named {
+    std::string_view kind;
+    std::string_view object;
+    const DiskEntry& entry;
+  };
+  /// Calls `visit` for the pages that have a record in the journal, in no order; a page that comes,
+  /// goes or is copied meanwhile may be missing. `visit` is called with the index's mutex, must be
+  /// quick, and must keep no reference. False: a part of the journal cannot be read, or the index
+  /// is not read yet. REQUIRES: `visit` and `is_over` outlive the call.
+  [[nodiscard]] rt::Task<bool> visit_names(rt::Worker& worker,
+                                           std::function<void(const Named&)> visit,
+                                           std::function<bool()> is_over);
+  /// Of pages [first, first + count) of that size, those that the tier has: the bytes of each, or
+  /// 0. No I/O, and no use.
+  [[nodiscard]] std::vector<uint32_t> bytes_of_pages(std::string_view kind, std::string_view object,
+                                                     uint32_t first, size_t count,
+                                                     unsigned exponent) EXCLUDES(index_.mutex);
   /// A version of which the tier has pages; null: it has none. Any, if there are several: all have
   /// one size.
   [[nodiscard]] ObjectSourcePtr version_of(std::string_view kind, std::string_view object)
@@ -231,8 +249,8 @@ class DiskTier {
                                           const IsOver& is_over);
 
   // disk_tier_log.cc
-  /// Is called with the index's mutex.
-  using VisitRecord = std::function<void(const PageRecord&)>;
+  /// Is called with the index's mutex, and the number of the record's block.
+  using VisitRecord = std::function<void(const PageRecord&, uint64_t block)>;
   /// Calls `visit` for each record of a page. Adds what cannot be read to `unknown`.
   [[nodiscard]] rt::Task<void> read_records(rt::Worker& worker, const VisitRecord& visit,
                                             UnknownBlocks& unknown, const IsOver& is_over);

@@ -35,13 +35,45 @@ rt::Task<void> DiskTier::apply_pins(rt::Worker& worker, IsOver is_over) {
     index_.catalog->begin_keeping(keeps);
   }
   UnknownBlocks unknown;
-  const VisitRecord visit = [this, &keeps](const PageRecord& record) REQUIRES(index_.mutex) {
-    index_.catalog->set_keep(record, keeps(record));
-  };
+  const VisitRecord visit = [this, &keeps](const PageRecord& record, uint64_t /*block*/) REQUIRES(
+                                index_.mutex) { index_.catalog->set_keep(record, keeps(record)); };
   co_await read_records(worker, visit, unknown, is_over);
   if (!unknown.empty()) log::warn("pin: a part of the disk's journal cannot be read");
   const MutexLock lock(index_.mutex);
   index_.catalog->end_keeping();
+}
+
+rt::Task<bool> DiskTier::visit_names(rt::Worker& worker, std::function<void(const Named&)> visit,
+                                     IsOver is_over) {
+  if (!recovered()) co_return false;
+  UnknownBlocks unknown;
+  uint64_t end = 0;
+  {
+    const MutexLock lock(index_.mutex);
+    end = index_.journal->written_end();
+  }
+  const VisitRecord look = [&](const PageRecord& record, uint64_t block) REQUIRES(index_.mutex) {
+    const DiskEntry* entry = index_.catalog->find(record.object, record.at);
+    if (entry == nullptr || entry->generation != record.generation) return;
+    // A record that was copied is met once: at its place, or if it left that meanwhile, before.
+    if (entry->journal_block != block && entry->journal_block < end) return;
+    visit(Named{record.kind, record.key, *entry});
+  };
+  co_await read_records(worker, look, unknown, is_over);
+  co_return unknown.empty();
+}
+
+std::vector<uint32_t> DiskTier::bytes_of_pages(std::string_view kind, std::string_view object,
+                                               uint32_t first, size_t count, unsigned exponent) {
+  std::vector<uint32_t> bytes(count);
+  if (!recovered()) return bytes;
+  const ObjectId id = object_id(kind, object);
+  const MutexLock lock(index_.mutex);
+  for (uint32_t i = 0; i < count; ++i) {
+    const DiskEntry* entry = index_.catalog->find(id, PageAt::page(first + i, exponent));
+    if (entry != nullptr) bytes[i] = entry->bytes;
+  }
+  return bytes;
 }
 
 /// The first block of the log.
@@ -135,7 +167,7 @@ void DiskTier::visit_blocks(std::span<const std::byte> blocks, uint64_t first_bl
     RecordReader reader(*records);
     const MutexLock lock(index_.mutex);
     while (const std::optional<JournalRecord> record = reader.next()) {
-      if (const auto* page = std::get_if<PageRecord>(&*record)) visit(*page);
+      if (const auto* page = std::get_if<PageRecord>(&*record)) visit(*page, number);
     }
   }
 }

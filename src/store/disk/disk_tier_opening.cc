@@ -58,9 +58,8 @@ Result<void> DiskTier::attach(BlockDevice& device, Start start, Random& random) 
   io_.emplace(device, DiskRegions(units_for(kDataOffset), static_cast<uint32_t>(size / kUnitBytes)),
               config_.late_bytes_max, stats_, clock_, config_.times);
   log_io_.emplace(device, clock_, config_.journal_deadline);
-  writer_.emplace(store_id_,
-                  PageWriterConfig{config_.writes, config_.write_deadline, config_.pins}, index_,
-                  *io_, stats_);
+  writer_.emplace(store_id_, PageWriterConfig{config_.writes, config_.write_deadline, config_.pins},
+                  index_, *io_, stats_);
   {
     const MutexLock lock(index_.mutex);
     journal_.emplace(
@@ -108,8 +107,7 @@ void DiskTier::recover() {
     const MutexLock lock(index_.mutex);
     CHECK(!recovered_.load());
     was = journal_->superblock().current().capacity;
-    if (config_.pins != nullptr)
-      index_.catalog->keep_at_most(config_.pins->limit_of(capacity_));
+    if (config_.pins != nullptr) index_.catalog->keep_at_most(config_.pins->limit_of(capacity_));
     const ReplayReport report = restore_catalog(io_->device(), journal_->superblock().current(),
                                                 *index_.catalog, config_.intern, config_.pins);
     left_out = report.overlapping_pages;

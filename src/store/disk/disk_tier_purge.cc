@@ -126,9 +126,8 @@ rt::Task<DiskPurged> DiskTier::walk(rt::Worker& worker, const KeyScope& scope,
   if (scope.what() == KeyScope::What::kAll) {
     unknown.add(0, kAllBlocks);
   } else {
-    const VisitRecord visit = [this](const PageRecord& record) REQUIRES(index_.mutex) {
-      index_.catalog->purge(record);
-    };
+    const VisitRecord visit = [this](const PageRecord& record, uint64_t /*block*/)
+                                  REQUIRES(index_.mutex) { index_.catalog->purge(record); };
     co_await read_records(worker, visit, unknown, is_over);
     if (!unknown.empty())
       log::warn("purge: the disk's journal cannot be read; pages without a known name go, too");

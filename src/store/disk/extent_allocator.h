@@ -53,9 +53,7 @@ class ExtentAllocator {
   /// The chunks without kept entries that keep() would make others of; at most.
   [[nodiscard]] uint32_t chunks_to_keep(const DiskEntry& entry) const;
   /// The same for an entry that allocate_kept() places.
-  [[nodiscard]] uint32_t chunks_to_keep(uint32_t units) const {
-    return kept_run(units) ? 0 : 1;
-  }
+  [[nodiscard]] uint32_t chunks_to_keep(uint32_t units) const { return kept_run(units) ? 0 : 1; }
 
   /// One extent of `units` units, or null. REQUIRES: 0 < units <= kUnitsPerChunk.
   [[nodiscard]] std::optional<DiskExtent> allocate_run(uint32_t units, uint32_t spare = 0);
@@ -149,7 +147,8 @@ class ExtentAllocator {
   size_t shared_chunks_ = 0;
   size_t owners_max_ = 0;  // the sum of the capacities of all lists of owners
   std::vector<Chunk> chunks_;
-  // Chunks that take pages, by the longest free run; those with kept entries by kUnitsPerChunk more.
+  // Chunks that take pages, by the longest free run; those with kept entries by kUnitsPerChunk
+  // more.
   BucketLists runs_;
   BucketLists uses_;  // chunks that can be emptied, by the units taken
   std::optional<uint32_t> emptying_;

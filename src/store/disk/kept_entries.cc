@@ -41,7 +41,8 @@ bool KeptEntries::has_room_for(const DiskEntry& entry) const {
 bool KeptEntries::has_room_for(uint32_t bytes) const {
   const size_t record = kept_record_bytes(bytes);
   const uint32_t units = units_for(bytes);
-  return has_room_for(Needs{units, space_.chunks_to_keep(units), sizeof(DiskEntry) + record, record});
+  return has_room_for(
+      Needs{units, space_.chunks_to_keep(units), sizeof(DiskEntry) + record, record});
 }
 
 void KeptEntries::set(DiskEntry& entry, bool kept) {

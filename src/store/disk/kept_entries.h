@@ -23,7 +23,7 @@ class KeptEntries {
   void limit(uint64_t bytes) { units_limit_ = bytes / kUnitBytes; }
   [[nodiscard]] bool is_past_limit() const { return units_ > units_max(); }
 
-  /// There is room for this entry, which has space, or for a new one of so many bytes.
+  /// There is room for this entry, which has space, or for a new one of this size.
   [[nodiscard]] bool has_room_for(const DiskEntry& entry) const;
   [[nodiscard]] bool has_room_for(uint32_t bytes) const;
   /// Changes DiskEntry::kept.

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "api/objects_query.h"
+#include "api/route.h"
+#include "cache/cache.h"
+
+namespace cachey::api {
+
+/// `GET /admin/objects`: what the cache has, as JSON: a listing of objects, or one object with the
+/// runs of its pages (parse_objects_query). Counts as no use of a page. 400: a wrong query; 404:
+/// nothing of that object; 409: another listing is being made. Any worker.
+class ObjectsPage final : public RouteHandler {
+ public:
+  explicit ObjectsPage(cache::Cache& cache) : cache_(cache) {}
+
+  [[nodiscard]] rt::Task<void> handle(rt::Worker& worker, const net::Request& request,
+                                      Permit permit, net::ResponseWriter& writer) override;
+
+ private:
+  [[nodiscard]] rt::Task<void> list(rt::Worker& worker, ObjectsQuery query,
+                                    net::ResponseWriter& writer);
+  [[nodiscard]] rt::Task<void> look(rt::Worker& worker, cache::ObjectKey key,
+                                    net::ResponseWriter& writer);
+
+  cache::Cache& cache_;
+};
+
+}  // namespace cachey::api

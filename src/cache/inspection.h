@@ -1,0 +1,94 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/byte_range.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/key_scope.h"
+#include "cache/page_table.h"
+#include "rt/worker.h"
+#include "store/disk/disk_tier.h"
+
+namespace cachey::cache {
+
+/// What the cache has of one object.
+struct ObjectSummary {
+  struct InTier {
+    uint64_t pages = 0;  ///< and parts of pages; of a page on disk, its pieces in memory
+    uint64_t bytes = 0;
+  };
+  std::optional<uint64_t> size;
+  std::string etag;  ///< empty: none, or not known
+  InTier memory;
+  InTier disk;
+  uint64_t fills = 0;  ///< pages and parts that are being fetched
+  bool pinned = false;
+  MonoTime last_read{};  ///< of what is in memory; the beginning of time: not known
+};
+
+/// Objects by kind and key.
+using ObjectSummaries = std::map<std::pair<std::string, std::string>, ObjectSummary>;
+
+struct Listing {
+  ObjectSummaries objects;
+  bool has_more = false;
+  bool is_complete = true;  ///< the disk's journal could be read
+};
+
+/// A run of an object's bytes.
+struct ObjectRun {
+  enum class Where : uint8_t { kMemory, kDisk, kFilling };
+  Where where = Where::kMemory;
+  bool is_part = false;
+  ByteRange range;
+};
+
+struct ObjectDetails {
+  ObjectSummary summary;
+  std::vector<ObjectRun> runs;  ///< by place, then by position
+  bool has_more = false;        ///< there are more runs or pages than a look tells
+};
+
+/// Tells what the cache has. A look counts as no use, and fetches nothing. Holds each mutex for a
+/// few pages at a time. Owned by Cache. Any thread, but a worker that is passed in must be the
+/// calling thread's own.
+class Inspection {
+ public:
+  static constexpr size_t kRunsMax = 10'000;
+  static constexpr uint32_t kPagesMax = 1'000'000;  ///< of an object, that a look tells of
+
+  /// `disk`: null if there is no disk tier.
+  Inspection(PageTable& table, store::DiskTier* disk) : table_(table), disk_(disk) {}
+
+  /// The first `limit` objects of `scope` after the name `after`, in the order of kind and key:
+  /// one walk over the table and the disk's journal. kOverloaded: another walk runs.
+  [[nodiscard]] rt::Task<Result<Listing>> list(rt::Worker& worker, KeyScope scope,
+                                               std::pair<std::string, std::string> after,
+                                               size_t limit);
+
+  /// kNotFound: the cache has nothing of the object.
+  [[nodiscard]] rt::Task<Result<ObjectDetails>> look(rt::Worker& worker, ObjectKey key);
+
+  /// Walks that run end soon.
+  void stop() { is_over_.store(true); }
+
+ private:
+  class Collector;
+  [[nodiscard]] rt::Task<void> list_memory(rt::Worker& worker, Collector& collector);
+  [[nodiscard]] rt::Task<void> look_at_disk(rt::Worker& worker, const ObjectKey& key,
+                                            unsigned exponent, ObjectDetails& details);
+
+  PageTable& table_;
+  store::DiskTier* const disk_;
+  std::atomic<bool> is_over_{false};
+  std::atomic<bool> runs_{false};
+};
+
+}  // namespace cachey::cache

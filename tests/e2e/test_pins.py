@@ -1,0 +1,71 @@
+"""--pin: pages of named objects are not evicted, within --pin-limit; SIGHUP; restarts."""
+
+import signal
+
+import prometheus_text
+from disk import from_origin, kill, wait_for_pages
+from expect import expect_206, fetch_from_memory
+from harness import MIB, wait_until
+from http1 import fetch
+from start_up import expect_bad, run
+from test_metrics import scrape
+
+PINNED = 8
+_NOWHERE = ["--listen", "127.0.0.1", "--port", "0", "--origin", "dir:/"]
+
+
+def value(server, name, tier):
+    return prometheus_text.value(scrape(server), name, tier=tier)
+
+
+def wait_for_value(server, name, tier, wanted):
+    wait_until(lambda: value(server, name, tier) == wanted, 10, f"{name} of {tier} is {wanted}")
+
+
+def flood(server, origin, kind, first, count):
+    """Reads more than memory and disk have."""
+    for number in range(first, first + count):
+        stored = origin.put(kind, f"other/{number}", size=4 * MIB)
+        expect_206(fetch(server.port, kind, f"other/{number}", 0, 4 * MIB - 1), stored, 0, 4 * MIB - 1, kind)
+
+
+def test_named_pages_stay_in_memory_and_on_the_disk(disk_server, origin, kind, tmp_path):
+    config = tmp_path / "pins.toml"
+    config.write_text(f'pin = ["{kind}/models/*"]\n')
+    options = ["--config", str(config)]
+    server = disk_server(*options, capacity="256MiB")
+    models = [origin.put(kind, f"models/{i}", size=MIB) for i in range(PINNED)]
+    for i, stored in enumerate(models):
+        expect_206(fetch(server.port, kind, f"models/{i}", 0, MIB - 1), stored, 0, MIB - 1, kind)
+    wait_for_pages(server, PINNED)
+    flood(server, origin, kind, 0, 100)
+    for tier in ("memory", "disk"):
+        wait_for_value(server, "cachey_pinned_pages", tier, PINNED)
+        assert value(server, "cachey_pinned_bytes", tier) == PINNED * MIB
+        assert value(server, "cachey_pin_over_limit_pages", tier) == 0
+    before = from_origin(server)
+    for i, stored in enumerate(models):
+        expect_206(fetch_from_memory(server, kind, f"models/{i}", 0, MIB - 1), stored, 0, MIB - 1, kind)
+    assert from_origin(server) == before
+
+    kill(server)
+    server = disk_server(*options, capacity="256MiB")
+    wait_for_value(server, "cachey_pinned_pages", "disk", PINNED)
+
+    config.write_text("pin = []\n")
+    server.signal(signal.SIGHUP)
+    wait_for_value(server, "cachey_pinned_pages", "disk", 0)
+    config.write_text(f'pin = ["{kind}/models/*"]\npin-limit = "16MiB"\n')
+    server.signal(signal.SIGHUP)
+    wait_for_value(server, "cachey_pinned_pages", "disk", PINNED)
+    config.write_text('pin = ["models"]\n')
+    server.signal(signal.SIGHUP)
+    wait_until(lambda: "KIND/KEY" in server.log(), 10, "the refusal in the log")
+    assert value(server, "cachey_pinned_pages", "disk") == PINNED
+
+
+def test_wrong_pins_are_refused():
+    expect_bad(run(*_NOWHERE, "--pin", "models"), "pin", "KIND/KEY")
+    expect_bad(run(*_NOWHERE, "--pin-limit", "60%"), "pin-limit", "50%")
+    many = [argument for i in range(65) for argument in ("--pin", f"k/{i}")]
+    expect_bad(run(*_NOWHERE, *many), "pin", "at most 64")
