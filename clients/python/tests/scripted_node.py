@@ -1,4 +1,4 @@
-"""A node of which a test says the answers: /fetch, /readyz, /stats and /admin/purge at one port."""
+"""A node of which a test says the answers: /fetch, /readyz, /stats, /admin/purge and /admin/objects at one port."""
 
 import http.server
 import json
@@ -14,10 +14,18 @@ STATS = {
 
 
 class ScriptedNode:
-    """Answers /fetch by `fetch(method, path, headers)`: (status, headers, body). Requests are kept in `.asked`."""
+    """Answers /fetch by `fetch(method, path, headers)`: (status, headers, body), and /admin/objects by
+    `objects(query)`: (status, JSON). Requests are kept in `.asked`."""
 
-    def __init__(self, fetch=None, ready=200, stats=STATS, purge=(200, {"pages": 3, "bytes": 48 << 20, "fenced": 1})):
-        self.fetch, self.ready, self.stats, self.purge = fetch, ready, stats, purge
+    def __init__(
+        self,
+        fetch=None,
+        ready=200,
+        stats=STATS,
+        purge=(200, {"pages": 3, "bytes": 48 << 20, "fenced": 1}),
+        objects=None,
+    ):
+        self.fetch, self.ready, self.stats, self.purge, self.objects = fetch, ready, stats, purge, objects
         self.asked = []
         node = self
 
@@ -62,7 +70,15 @@ class ScriptedNode:
                 {"Content-Type": "application/json"},
                 self.stats if isinstance(self.stats, bytes) else json.dumps(self.stats).encode(),
             )
-        if path.startswith("/admin/purge"):
+        path, _, query = path.partition("?")
+        query = dict(urllib.parse.parse_qsl(query.replace("+", "%2B"), strict_parsing=True)) if query else {}
+        if path == "/admin/objects":
+            status, told = self.objects(query)
+            return status, {}, told if isinstance(told, bytes) else json.dumps(told).encode()
+        if path == "/admin/purge" and callable(self.purge):
+            status, told = self.purge(query)
+            return status, {}, json.dumps(told).encode()
+        if path == "/admin/purge":
             if isinstance(self.purge, list):
                 return self.purge.pop(0)
             status, told = self.purge
@@ -111,3 +127,48 @@ class Objects:
             came = sum(min(size - at * self.page, self.page) for _, at in absent)
             fields["C0-Warm"] = f"pages={len(pages)}; fetched={len(absent)}; bytes={came}"
         return 206, fields, b"x" * (last - first + 1) if method == "GET" else b""
+
+
+def cached(kind, key, size=100, memory=(1, 100), disk=(1, 100), pinned=False):
+    """An object of a listing, as Cachey tells it."""
+    return {
+        "kind": kind,
+        "key": key,
+        "size": size,
+        "etag": '"v1"',
+        "memory": {"pages": memory[0], "bytes": memory[1]},
+        "disk": {"pages": disk[0], "bytes": disk[1]},
+        "fills": 0,
+        "pinned": pinned,
+        "idle_seconds": 7,
+    }
+
+
+class Listing:
+    """The answers of a node that has these objects. `most`: of an answer, whatever was asked for."""
+
+    def __init__(self, objects, most=10_000, complete=True):
+        self.objects = sorted(objects, key=_name)
+        self.most, self.complete = most, complete
+
+    def __call__(self, query):
+        assert int(query["limit"]) <= 10_000
+        after = (b"", b"")
+        if "after" in query:
+            kind, _, key = query["after"].partition("/")
+            after = (urllib.parse.unquote(kind).encode(), key.encode())
+        found = [
+            one
+            for one in self.objects
+            if _name(one) > after
+            and one["kind"] == query.get("kind", one["kind"])
+            and one["key"].startswith(query.get("prefix", ""))
+        ]
+        some = found[: min(self.most, int(query["limit"]))]
+        more = len(some) < len(found)
+        follows = f"{urllib.parse.quote(some[-1]['kind'], safe='')}/{some[-1]['key']}" if more else None
+        return 200, {"objects": some, "next": follows, "complete": self.complete}
+
+
+def _name(one):
+    return one["kind"].encode(), one["key"].encode()

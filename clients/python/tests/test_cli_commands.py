@@ -265,7 +265,8 @@ def test_former_owners_are_purged_too(run):
         ["nokey"],
         ["k/a", "--prefix", "p"],
         ["--soft", "--all", "--yes"],
-        ["--soft", "--kind", "k", "--yes"],
+        ["--soft", "--kind", ""],
+        ["--soft", "--prefix", "p"],
     ],
 )
 def test_a_scope_that_is_not_said_purges_nothing(run, arguments, monkeypatch):

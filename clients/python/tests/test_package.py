@@ -102,7 +102,7 @@ def test_a_bare_installation_works(bare):
     required = run(bare / "python", "-I", "-W", "error", "-c", program).splitlines()
     assert required and [line for line in required if "extra ==" not in line] == []
     assert run(bare / "cacheyctl", "--version") == f"cacheyctl {__version__}\n"
-    for command in ("status", "warm", "purge", "owner", "read"):
+    for command in ("status", "warm", "purge", "objects", "owner", "read"):
         assert f"usage: cacheyctl {command}" in run(bare / "cacheyctl", command, "--help")
 
 

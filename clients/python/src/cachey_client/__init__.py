@@ -12,16 +12,18 @@ from .errors import (
     OutOfRange,
     Unavailable,
 )
-from .results import Node, PageStatus, Purged, Read, Stat, Warmed
+from .results import CachedObject, InTier, Node, PageStatus, Purged, Read, Stat, Warmed
 
 __version__ = "0.3.0"
 
 __all__ = [
+    "CachedObject",
     "CacheyError",
     "Changed",
     "Client",
     "DeadlineExceeded",
     "Denied",
+    "InTier",
     "Invalid",
     "Node",
     "NotCached",

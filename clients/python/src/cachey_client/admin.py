@@ -90,14 +90,14 @@ def purge_query(kind: str | None, key: str | None, prefix: str | None, everythin
         if key is not None or prefix is not None:
             raise Invalid("everything=True goes with no key and no prefix")
         words = [("kind", kind)] if kind else []
-        return _encoded([*words, ("all", "true")])
+        return encoded([*words, ("all", "true")])
     if not kind or (key is None) == (prefix is None) or not (key or prefix):
         raise Invalid("purge takes kind and key, kind and prefix, or everything=True")
     name, value = ("object", key) if key is not None else ("prefix", prefix)
-    return _encoded([("kind", kind), (name, value or ""), *([("soft", "true")] if soft else [])])
+    return encoded([("kind", kind), (name, value or ""), *([("soft", "true")] if soft else [])])
 
 
-def _encoded(words: list[tuple[str, str]]) -> str:
+def encoded(words: list[tuple[str, str]]) -> str:
     """The server takes `+` for a plus, not for a blank."""
     return urlencode([(name, text_bytes(value)) for name, value in words], quote_via=quote, safe="")
 
@@ -117,6 +117,8 @@ class Call:
 
     def each(self, ask_node: Callable[[Call, str], _Told]) -> dict[str, _Told]:
         """Asks the nodes side by side, each with a deadline of its own. An interrupt waits for no node."""
+        if len(self.places) == 1:
+            return {node: ask_node(self, node) for node in self.places}
         asked: list[tuple[str, Future[_Told] | None]] = []
         try:
             for node in self.places:  # an interrupt may come before all are asked
@@ -144,20 +146,28 @@ def purge(call: Call, query: str) -> dict[str, Purged | CacheyError]:
 
 
 def _purged(call: Call, node: str, target: str) -> Purged | CacheyError:
-    """409: another purge runs. The node is asked again after Retry-After, as long as the deadline allows."""
-    place, deadline = call.places[node], call.deadline()
+    place = call.places[node]
+    try:
+        told = answer_in_turn(call, place, "POST", target)
+        pages, size, fenced = (int(told[name]) for name in ("pages", "bytes", "fenced"))
+        return Purged(pages, size, fenced, kept=told.get("kept") is True)
+    except CacheyError as error:  # before ValueError: a CacheyError can be one, too
+        return error
+    except (KeyError, TypeError, ValueError):
+        return Unavailable("a wrong answer to a purge", node=place)
+
+
+def answer_in_turn(call: Call, place: str, method: str, target: str, most: int = ANSWER_MAX) -> dict[str, Any]:
+    """409: another purge or listing runs. The node is asked again after Retry-After, as long as the deadline allows."""
+    deadline = call.deadline()
     while True:
         try:
-            told = _answer(call, place, "POST", target, call.admin_token, deadline)
-            pages, size, fenced = (int(told[name]) for name in ("pages", "bytes", "fenced"))
-            return Purged(pages, size, fenced, kept=told.get("kept") is True)
-        except CacheyError as error:  # before ValueError: a CacheyError can be one, too
+            return _answer(call, place, method, target, call.admin_token, deadline, most)
+        except CacheyError as error:
             pause = max(error.retry_after or 1.0, 0.1)
             if error.status != 409 or pause >= deadline.left():
-                return error
+                raise
             call.stopped.wait(pause)
-        except (KeyError, TypeError, ValueError):
-            return Unavailable("a wrong answer to a purge", node=place)
 
 
 def ready(call: Call) -> dict[str, bool | CacheyError]:
@@ -196,7 +206,13 @@ def _stats(call: Call, node: str) -> dict[str, Any] | CacheyError:
 
 
 def _answer(
-    call: Call, place: str, method: str, target: str, token: str | None, deadline: Deadline | None = None
+    call: Call,
+    place: str,
+    method: str,
+    target: str,
+    token: str | None,
+    deadline: Deadline | None = None,
+    most: int = ANSWER_MAX,
 ) -> dict[str, Any]:
     split_node(place)
     request = Request(method, target, (), "", token=token)
@@ -206,7 +222,7 @@ def _answer(
     try:
         if exchange.status != 200:
             raise exchange.failure()
-        told = json.loads(exchange.whole(ANSWER_MAX))
+        told = json.loads(exchange.whole(most))
         if not isinstance(told, dict):
             raise ValueError
         return told

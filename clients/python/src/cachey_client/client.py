@@ -7,12 +7,12 @@ import re
 import ssl
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from . import admin
+from . import admin, inspecting
 from .asking import Fleet, Question, ask
 from .attempts import Retries
 from .deadline import Deadline
@@ -23,7 +23,7 @@ from .membership import join_node, membership, split_node
 from .placement import GROUP_SIZE
 from .pool import Pool
 from .reading import POSITION_MAX, Reading
-from .results import Node, Purged, Read, Stat, Warmed
+from .results import CachedObject, Node, Purged, Read, Stat, Warmed
 from .routes import Balanced, Placed, Route
 
 if TYPE_CHECKING:
@@ -182,11 +182,19 @@ class Client:
         prefix: str | None = None,
         everything: bool = False,
         soft: bool = False,
+        node: str | None = None,
     ) -> dict[str, Purged | CacheyError]:
         """Drops an object, all objects with a prefix, a kind (`everything=True`), or all, at all nodes. `soft`, of an
-        object: each node that caches the object asks the store, and drops the object only if it has changed."""
+        object: each node that caches the object asks the store, and drops the object only if it has changed. `node`:
+        at this node alone."""
         query = admin.purge_query(kind, key, prefix, everything, soft)
-        return admin.purge(self._admin_call(), query)
+        return admin.purge(self._admin_call(node), query)
+
+    def objects(self, kind: str | None = None, *, prefix: str | None = None) -> dict[str, Iterator[CachedObject]]:
+        """What each node has in memory and on disk: of a kind, its keys with a prefix, or all, in the order of kind and
+        key. An iterator asks its node as it goes, with a deadline for each 10,000 objects, and raises CacheyError; also
+        at its end if the node could not tell all. A listing is no use of an object."""
+        return inspecting.objects(self._admin_call(), kind, prefix)
 
     def stats(self) -> dict[str, dict[str, Any] | CacheyError]:
         """What /stats of each node says."""
@@ -261,12 +269,12 @@ class Client:
         limit = Deadline(self._deadline if deadline is None else deadline)
         return Question(kind, key, request, limit, may_hedge, self._group_size)
 
-    def _admin_call(self) -> admin.Call:
+    def _admin_call(self, only: str | None = None) -> admin.Call:
         if self._closed:
             raise Invalid("the client is closed")
         deadline = Deadline(self._deadline)
         places = {}
-        for node in self._fleet.route.everyone(deadline):
+        for node in self._fleet.route.everyone(deadline) if only is None else (only,):
             host, _ = split_node(node)
             places[node] = self._admin_nodes.get(node, join_node(host, self._admin_port))
         secrets = _secret(self._admin_token), _secret(self._token)

@@ -71,3 +71,27 @@ class Purged:
     bytes: int
     fenced: int
     kept: bool = False
+
+
+class InTier(NamedTuple):
+    """Pages, and parts of pages, of an object in memory or on disk."""
+
+    pages: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class CachedObject:
+    """What a node has of an object. `size` and `etag`: None if not known. `fills`: pages that are being fetched.
+    `pinned`: some of its pages. `idle_seconds` since a client last read the object from memory, or None."""
+
+    node: str
+    kind: str
+    key: str
+    size: int | None
+    etag: str | None
+    memory: InTier
+    disk: InTier
+    fills: int
+    pinned: bool
+    idle_seconds: int | None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from ..errors import CacheyError, described
-from . import objects, purge, status, warm
+from . import cached, objects, purge, status, warm
 from .settings import UsageError, add_options
 from .text import shown
 
@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"%(prog)s {version()}")
     add_options(made)
     commands = made.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for part in (status, warm, purge):
+    for part in (status, warm, purge, cached):
         part.add_command(commands)
     objects.add_commands(commands)
     return made

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Sized
 from contextlib import ExitStack
 
+from ..client import Client
 from ..errors import CacheyError
 from ..results import Purged
 from .manifest import split_name
 from .settings import UsageError, add_options, make_client
+from .soft_purge import Counts, sweep
 from .text import shown, size_text, table
 
 _DEADLINE = 600.0
@@ -32,7 +34,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--prefix", help="all objects of --kind whose keys begin with this text")
     parser.add_argument("--all", action="store_true", help="everything")
     parser.add_argument(
-        "--soft", action="store_true", help="of KIND/KEY: ask the store, and keep the object if it has not changed"
+        "--soft",
+        action="store_true",
+        help="of KIND/KEY or --kind: ask the store for each object, and keep those that have not changed",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask before --kind or --all")
     parser.add_argument(
@@ -55,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
         clients = [stack.enter_context(make_client(options, nodes_needed=True, deadline=_DEADLINE))]
         if options.also:
             clients.append(stack.enter_context(make_client(options, nodes=options.also, deadline=_DEADLINE)))
+        if options.soft and kind is not None and key is None:
+            return _sweep(clients, kind, prefix, what, as_json=options.json)
         if key is None and prefix is None and not options.yes:
             _ask(what)
         for client in clients:  # all options are right by now
@@ -82,6 +88,10 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(table_of(answers))
     failed = sorted(node for node, answer in answers.items() if isinstance(answer, CacheyError))
+    return _code(what, failed, answers)
+
+
+def _code(what: str, failed: Sequence[str], answers: Sized) -> int:
     if failed:
         print(
             f"cacheyctl: {shown(what)} may still be cached by {', '.join(map(shown, failed))}: purge again",
@@ -90,13 +100,31 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed or not answers else 0
 
 
+def _sweep(clients: Sequence[Client], kind: str, prefix: str | None, what: str, *, as_json: bool) -> int:
+    """A soft purge of many objects: no question, because what the store still has is kept."""
+
+    def failure(node: str, name: str, reason: str) -> None:
+        print(f"failed: {shown(name)} at {shown(node)}: {shown(reason, 200)}", file=sys.stderr, flush=True)
+
+    def progress(count: int) -> None:
+        print(f"{count} objects asked for", file=sys.stderr, flush=True)
+
+    found = sweep(clients, kind, prefix, failure, progress)
+    if as_json:
+        scope = {"kind": kind, "key": None, "prefix": prefix}
+        print(json.dumps({"scope": scope, "nodes": {node: vars(counts) for node, counts in found.items()}}))
+    else:
+        print(table_of_counts(found))
+    return _code(what, sorted(node for node, counts in found.items() if counts.failed or counts.error), found)
+
+
 def _scope(options: argparse.Namespace) -> tuple[str | None, str | None, str | None]:
     """(kind, key, prefix). Raises UsageError: a scope that is left out never means everything."""
     ways = [options.object is not None, options.kind is not None, options.all]
     if sum(ways) != 1:
         raise UsageError("purge needs one of KIND/KEY, --kind, --all")
-    if options.soft and options.object is None:
-        raise UsageError("--soft is for one KIND/KEY")
+    if options.soft and options.all:
+        raise UsageError("--soft is for KIND/KEY or --kind")
     if options.prefix is not None and options.kind is None:
         raise UsageError("--prefix needs --kind")
     if options.kind == "" or options.prefix == "":
@@ -135,3 +163,12 @@ def table_of(answers: Answers) -> str:
             note = "kept: the store has this version" if answer.kept else ""
             rows.append([shown(node), str(answer.pages), size_text(answer.bytes), str(answer.fenced), note])
     return table(rows, frozenset({1, 2, 3}))
+
+
+def table_of_counts(found: Mapping[str, Counts]) -> str:
+    rows = [["NODE", "KEPT", "PURGED", "FAILED", "PAGES", "BYTES", "FENCED", ""]]
+    for node, counts in found.items():
+        numbers = [counts.kept, counts.purged, counts.failed, counts.pages]
+        end = [size_text(counts.bytes), str(counts.fenced), shown(counts.error or "", 200)]
+        rows.append([shown(node), *map(str, numbers), *end])
+    return table(rows, frozenset(range(1, 7)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _FACTORS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -64,12 +65,21 @@ def size_of(text: str) -> int:
 
 def table(rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()) -> str:
     """Rows in columns of equal width; the columns in `right` end flush. All texts must be `shown`."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = (
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return "\n".join(blocks(rows, right))
+
+
+def blocks(rows: Iterable[Sequence[str]], right: frozenset[int], size: int = 1000) -> Iterator[str]:
+    """A table of any length, `size` rows at a time: a later block may have wider columns, never narrower ones."""
+    source = iter(rows)
+    widths: list[int] = []
+    while block := list(islice(source, size)):
+        widths = widths or [0] * len(block[0])
+        widths = [max(width, *(len(row[column]) for row in block)) for column, width in enumerate(widths)]
+        lines = []
+        for row in block:
+            cells = (
+                cell.rjust(width) if column in right else cell.ljust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            lines.append("  ".join(cells).rstrip())
+        yield "\n".join(lines)
