@@ -86,8 +86,9 @@ class ObjectReadTest : public ::testing::Test {
 
   Got get(const std::vector<std::string>& buckets = {"a"}, RequestConfig config = {},
           VersionSet* versions = nullptr) {
-    return world_.run(read(ReadTerms(buckets, buckets_.rank(buckets), "o", ByteRange{0, kPageBytes},
-                                     config, "", versions)));
+    ReadTerms terms(buckets, buckets_.rank(buckets), "o", ByteRange{0, kPageBytes}, config);
+    terms.versions = versions;
+    return world_.run(read(std::move(terms)));
   }
 
   /// Reads objects of as many keys that fail.
