@@ -119,6 +119,7 @@ class Process {
   void tell_state();
   void add_reloads();
   void forget_memory();
+  void take_pins(const Options& now);
   void sample();
   void wait_for_load_balancers();
   [[nodiscard]] Drained drain_servers();

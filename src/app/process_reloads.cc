@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "app/pins.h"
 #include "app/process.h"
 #include "app/reloads.h"
 #include "base/log.h"
@@ -37,10 +38,10 @@ void Process::add_reloads() {
                            }});
   if (!options_.config_file.empty()) {
     signals_.on_reload("options", [this] {
-      return reload_options(options_, foundation_->bucket_rules, [this] { forget_memory(); });
+      return reload_options(
+          options_, foundation_->bucket_rules, [this] { forget_memory(); },
+          [this](const Options& now) { take_pins(now); });
     });
-    signals_.on_reload(
-        "pins", [this] { return reload_pins(options_, foundation_->pins, cache_, workers_[0]); });
   }
   if (!options_.auth_tokens_file.empty()) {
     signals_.on_reload("tokens", [this] {
@@ -71,6 +72,16 @@ void Process::forget_memory() {
   rt::Worker& worker = workers_[0];
   rt::asio::post(worker.io(),
                  [this, &worker] { worker.tasks().spawn(empty_memory(worker, cache_.purges())); });
+}
+
+/// Then the cache compares its pages with the rules. Does not wait.
+void Process::take_pins(const Options& now) {
+  store::PinRules& rules = foundation_->pins;
+  if (now.pin.empty() && rules.current() == nullptr) return;
+  rules.replace(matches_of(now.pin), now.pin_limit);
+  rt::Worker& worker = workers_[0];
+  rt::asio::post(worker.io(),
+                 [this, &worker] { worker.tasks().spawn(cache_.pins().apply(worker)); });
 }
 
 }  // namespace cachey::app

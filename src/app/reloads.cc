@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/post.hpp>
 #include <utility>
 #include <vector>
 
 #include "app/options/exposure.h"
 #include "app/options/options.h"
-#include "app/pins.h"
 #include "app/secret_files.h"
 #include "base/log.h"
 
@@ -69,12 +67,14 @@ Result<std::string> take_allowed_buckets(const std::vector<api::BucketGlob>& all
 }  // namespace
 
 Result<std::string> reload_options(const Options& started_with, api::BucketRules& rules,
-                                   const std::function<void()>& forget_memory) {
+                                   const std::function<void()>& forget_memory,
+                                   const std::function<void(const Options&)>& take_pins) {
   Result<Options> now = read_options_again(started_with);
   if (!now) return std::unexpected(std::move(now.error()));
   Result<std::string> buckets = take_allowed_buckets(now->allow_bucket, rules, forget_memory);
   if (!buckets) return buckets;
   log::set_level(now->log_level);
+  take_pins(*now);
   if (*buckets == "new") tell_open_buckets(started_with, now->allow_bucket);
   std::string rest;
   for (const std::string& name : changed_options(started_with, *now)) {
@@ -83,7 +83,8 @@ Result<std::string> reload_options(const Options& started_with, api::BucketRules
   }
   if (!rest.empty())
     log::warn("options changed in the config file need a restart", {{"options", rest}});
-  return fmt::format("log_level={} allow_bucket={}", value_of(*now, "log-level"), *buckets);
+  return fmt::format("log_level={} allow_bucket={} pins={}", value_of(*now, "log-level"), *buckets,
+                     now->pin.size());
 }
 
 Result<std::string> reload_tokens(const std::string& path, api::Access& access,
@@ -117,17 +118,6 @@ Result<std::string> reload_rules(const std::string& config_file, api::s3::Endpoi
   if (!rules) return std::unexpected(std::move(rules.error()));
   std::string done = "rules=" + std::to_string(rules->size());
   s3api.replace_rules(api::s3::RevalidateRules(std::move(*rules)));
-  return done;
-}
-
-Result<std::string> reload_pins(const Options& started_with, store::PinRules& rules,
-                                cache::Cache& cache, rt::Worker& worker) {
-  Result<Options> now = read_options_again(started_with);
-  if (!now) return std::unexpected(std::move(now.error()));
-  std::string done = "pins=" + std::to_string(now->pin.size());
-  rules.replace(matches_of(std::move(now->pin)), now->pin_limit);
-  rt::asio::post(worker.io(),
-                 [&cache, &worker] { worker.tasks().spawn(cache.pins().apply(worker)); });
   return done;
 }
 
