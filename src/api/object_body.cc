@@ -43,7 +43,6 @@ rt::Task<bool> send_body(ObjectBody& body) {
       co_return false;
     }
     body.egress.add(offered.taken);
-    body.sent_bytes += offered.taken;
     if (offered.taken == 0) {
       const bool open = co_await body.writer.writable();
       if (open) continue;

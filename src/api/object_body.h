@@ -22,7 +22,6 @@ struct ObjectBody {
 
   // The results.
   BodyTimes times{};
-  uint64_t sent_bytes = 0;
   std::optional<Error> failure{};  ///< why more bytes did not come; nothing: the client left
 };
 

@@ -101,6 +101,8 @@ class RangeReader {
   /// The part of page `index` that is in this answer.
   [[nodiscard]] ByteRange part_of(uint32_t index) const { return window_.part_of(index); }
 
+  /// The bytes that release() was told of.
+  [[nodiscard]] uint64_t sent_bytes() const { return position_ - range().begin; }
   [[nodiscard]] bool at_end() const { return position_ >= window_.range().end; }
 
   /// Pins the readable bytes at the position, of one page, and lists them. 0: none; call wait().

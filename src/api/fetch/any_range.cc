@@ -51,7 +51,7 @@ rt::Task<void> Fetch::answer_any(rt::Worker& worker, const net::Request& request
                                  net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                                  AnyRange asked, KindFetchMetrics& metrics) {
   const bool head = request.method() == net::Method::kHead;
-  Question question{{writer, metrics, request.method(), request.notes()},
+  Question question{{writer, metrics, request.notes(), request.method()},
                     worker,
                     request,
                     std::move(spec),
@@ -75,7 +75,7 @@ rt::Task<void> Fetch::answer_any(rt::Worker& worker, const net::Request& request
     if (!opened) opened = co_await reader.open(writer.client_left());
     question.must_look = !*opened && opened->error().kind() == ErrorKind::kRangeNotSatisfiable;
     if (question.must_look) continue;  // empty, or shorter than what was known
-    Answer answer{question, reader, request.takes_trailers()};
+    Answer answer{question, request.takes_trailers(), false, reader};
     if (!*opened || reader.verdict() == Verdict::kNotModified) {
       count_use(answer, worker, *opened);
       co_await answer_without_range(worker, answer, nullptr, *opened);

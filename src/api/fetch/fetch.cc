@@ -217,8 +217,10 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
   reader.set_condition(condition.get());
   std::optional<Result<void>> opened = reader.try_open();
   if (!opened) opened = co_await reader.open(writer.client_left());
-  Answer answer{
-      {writer, metrics, request.method(), request.notes()}, reader, request.takes_trailers()};
+  Answer answer{{writer, metrics, request.notes(), request.method()},
+                request.takes_trailers(),
+                false,
+                reader};
   if (!*opened || reader.verdict() == cache::Verdict::kNotModified) {
     count_use(answer, worker, *opened);
     co_await answer_without_range(worker, answer, condition.get(), *opened);
@@ -239,10 +241,9 @@ rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
 }
 
 /// The body is whole, or broke off.
-void Fetch::count_body(Answer& answer, const ObjectBody& body, bool sent, MonoTime began,
+void Fetch::count_body(const Answer& answer, const ObjectBody& body, bool sent, MonoTime began,
                        Tier tier) {
   answer.metrics.body_ended(body.times, sent, began, answer.reader.hit(), tier);
-  answer.sent_bytes = body.sent_bytes;
   if (sent) return;
   if (body.failure) {
     if (answer.notes != nullptr) answer.notes->error = to_string(body.failure->kind());

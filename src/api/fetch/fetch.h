@@ -47,15 +47,15 @@ class Fetch final : public RouteHandler {
   struct Exchange {
     net::ResponseWriter& writer;
     KindFetchMetrics& metrics;
-    net::Method method;
     net::RequestNotes* notes;  // null: nobody logs the request
+    net::Method method;
   };
-  /// The state of one response with a reader.
+  /// The state of one response with a reader. Asio recycles frames of at most 1020 bytes, and that
+  /// of answer() has 1016: a larger one costs each request an allocation.
   struct Answer : Exchange {
-    cache::RangeReader& reader;
     bool trailers;
-    bool whole = false;       // the request has no Range that counts: 200 without Content-Range
-    uint64_t sent_bytes = 0;  // of the body
+    bool whole;  // the request has no Range that counts: 200 without Content-Range
+    cache::RangeReader& reader;
     const cache::Warmed* warmed = nullptr;  // what a warm request has done; null: it is none
   };
   struct WarmAnswer;  // the state of a warm request
@@ -94,7 +94,7 @@ class Fetch final : public RouteHandler {
                                                           Warm warm = Warm::kNo);
   [[nodiscard]] static rt::Task<void> refuse(Exchange exchange, Error error);
   static void start_response(const Answer& answer);
-  static void count_body(Answer& answer, const ObjectBody& body, bool sent, MonoTime began,
+  static void count_body(const Answer& answer, const ObjectBody& body, bool sent, MonoTime began,
                          Tier tier);
   [[nodiscard]] static rt::Task<void> finish(Answer& answer);
   static void count_end(const Exchange& exchange, bool sent);

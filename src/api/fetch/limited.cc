@@ -34,8 +34,9 @@ rt::Task<void> Fetch::serve_limited(rt::Worker& worker, const net::Request& requ
 /// At the end of a request that had a reader. `opened`: of the reader.
 void Fetch::count_use(const Answer& answer, rt::Worker& worker, const Result<void>& opened) const {
   const bool limited = !opened && opened.error().kind() == ErrorKind::kLimited;
-  accounts_.count(worker, answer.reader.spec()->client,
-                  {.miss = !answer.reader.hit(), .limited = limited, .bytes = answer.sent_bytes});
+  accounts_.count(
+      worker, answer.reader.spec()->client,
+      {.miss = !answer.reader.hit(), .limited = limited, .bytes = answer.reader.sent_bytes()});
 }
 
 }  // namespace cachey::api

@@ -39,7 +39,7 @@ rt::Task<void> Fetch::answer_warm(rt::Worker& worker, const net::Request& reques
                                   AnyRange asked, KindFetchMetrics& metrics) {
   if (request.notes() != nullptr) request.notes()->operation = "Warm";
   const auto time = spec->config.operation_timeout.value_or(client_limit_max_);
-  WarmAnswer warm{{writer, metrics, request.method(), request.notes()},
+  WarmAnswer warm{{writer, metrics, request.notes(), request.method()},
                   request,
                   spec,
                   asked,
@@ -81,7 +81,7 @@ rt::Task<bool> Fetch::answer_warmed(rt::Worker& worker, WarmAnswer& warm) {
   reader.set_condition(&warm.conditions);
   std::optional<Result<void>> opened = reader.try_open();
   if (!opened) opened = co_await reader.open(warm.until.stop);
-  Answer answer{warm, reader, warm.request.takes_trailers()};
+  Answer answer{warm, warm.request.takes_trailers(), false, reader};
   if (!*opened || reader.verdict() == cache::Verdict::kNotModified) {
     const cache::Condition* const condition = warm.conditions.empty() ? nullptr : &warm.conditions;
     co_await answer_without_range(worker, answer, condition, *opened);

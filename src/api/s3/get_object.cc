@@ -51,7 +51,7 @@ Error not_cached(const cache::FetchSpec& spec) {
 rt::Task<void> GetObject::answer(rt::Worker& worker, const net::Request& request,
                                  net::ResponseWriter& writer, ObjectQuestion question) {
   // With more in the frame, it has more than the 1,020 bytes that Asio recycles.
-  static_assert(sizeof(ObjectQuestion) + sizeof(Answer) <= 784);
+  static_assert(sizeof(ObjectQuestion) + sizeof(Answer) <= 776);
   Answer answer{worker, request, writer, question, cache_.clock().mono()};
   const std::optional<Judged> judged = try_prepare(answer);
   if (judged) {
@@ -66,7 +66,9 @@ void GetObject::count_use(const Answer& answer) const {
   const bool open_hit = answer.opened && answer.reader->hit();
   const bool miss = answer.fetched || (answer.reader && !open_hit);
   accounts_.count(answer.worker, answer.spec().client,
-                  {.miss = miss, .limited = answer.limited, .bytes = answer.sent_bytes});
+                  {.miss = miss,
+                   .limited = answer.limited,
+                   .bytes = answer.reader ? answer.reader->sent_bytes() : 0});
 }
 
 rt::Task<void> GetObject::answer_later(Answer& answer) {
@@ -295,7 +297,6 @@ void GetObject::start(Answer& answer, const Judged& judged) {
 /// The body is whole, or broke off.
 void GetObject::count_body(Answer& answer, const ObjectBody& body, bool sent) const {
   metrics_.body_ended(answer.word, body.times, sent, answer.began, answer.reader->tier());
-  answer.sent_bytes = body.sent_bytes;
   if (body.failure && answer.request.notes() != nullptr)
     answer.request.notes()->error = to_string(body.failure->kind());
   if (answer.reader->at_end()) return;

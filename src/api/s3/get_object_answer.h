@@ -42,7 +42,6 @@ struct GetObject::Answer {
   bool trailers = false;
   bool opened = false;  // the reader is
   bool limited = false;
-  uint64_t sent_bytes = 0;  // of the body
   std::optional<cache::RangeReader> reader{};
 
   [[nodiscard]] const cache::FetchSpec& spec() const { return *question.spec; }
