@@ -61,8 +61,8 @@ def kind():
 
 
 @pytest.fixture
-def start_server(tmp_path):
-    """start_server(OPTION...) starts servers in front of an origin for this test."""
+def start_page_server(tmp_path):
+    """start_page_server(OPTION...) starts servers in front of an origin for this test."""
     with contextlib.ExitStack() as stack:
         def start(origin, *arguments):
             log = tmp_path / f"server-{next(_numbers)}.log"

@@ -47,8 +47,8 @@ def wait_for_a_row(server):
 
 
 @pytest.fixture
-def server(start_server, origin):
-    started = start_server(origin, "--admin-listen", "127.0.0.1:0")
+def server(start_page_server, origin):
+    started = start_page_server(origin, "--admin-listen", "127.0.0.1:0")
     wait_for_a_row(started)
     return started
 
@@ -81,10 +81,10 @@ def test_the_numbers_are_those_of_the_metrics(server, origin, open_page, kind):
     assert page.colours("sources") > 3, "the plot of the hits is empty"
 
 
-def test_a_store_that_fails_is_told_on_top(start_server, open_page, kind):
+def test_a_store_that_fails_is_told_on_top(start_page_server, open_page, kind):
     with ScriptedOrigin() as origin:
         origin.usual = Behaviour(status=503, code="InternalError")
-        server = start_server(origin, "--admin-listen", "127.0.0.1:0")
+        server = start_page_server(origin, "--admin-listen", "127.0.0.1:0")
         page = open_page(page_of(server)).wait_live()
         assert all_is_well(page)
         keys = itertools.count()
@@ -144,25 +144,25 @@ def test_only_new_rows_are_asked_for_and_none_while_hidden(server, open_page, ch
     assert len(page.requests) == before
 
 
-def test_a_restart_is_told(start_server, origin, open_page):
-    first = start_server(origin, "--admin-listen", "127.0.0.1:0")
+def test_a_restart_is_told(start_page_server, origin, open_page):
+    first = start_page_server(origin, "--admin-listen", "127.0.0.1:0")
     port = admin_port(first)
     page = open_page(page_of(first)).wait_live()
     first.signal(signal.SIGTERM)
     assert first.wait() == 0
     page.wait("document.querySelector('#link').dataset.state === 'gone'")
     assert page.text("#worst").startswith("Gone: no answer since ") and page.tab.title().startswith("◌ Gone")
-    start_server(origin, "--admin-listen", f"127.0.0.1:{port}")
+    start_page_server(origin, "--admin-listen", f"127.0.0.1:{port}")
     page.wait_live()
     assert "The server was restarted at " in page.text("#restart")
     assert all_is_well(page)
 
 
-def test_a_token_is_asked_for_and_kept(start_server, origin, open_page, tmp_path):
+def test_a_token_is_asked_for_and_kept(start_page_server, origin, open_page, tmp_path):
     tokens = tmp_path / "tokens"
     tokens.touch(mode=0o600)
     tokens.write_text("a-token-0123456789\n")
-    server = start_server(origin, "--admin-listen", "127.0.0.1:0", "--auth-tokens", str(tokens))
+    server = start_page_server(origin, "--admin-listen", "127.0.0.1:0", "--auth-tokens", str(tokens))
     page = open_page(page_of(server))
     page.wait("!document.querySelector('#token').hidden")
     assert page.tab.evaluate("document.activeElement.id") == "token-value"
@@ -193,10 +193,10 @@ def test_without_script_there_is_a_table(server, origin, open_page, kind):
     assert all_is_well(page) and page.faults == []
 
 
-def test_the_page_stands_at_the_data_port_only_if_asked_for(start_server, origin):
-    plain = start_server(origin)
-    beside = start_server(origin, "--ui")
-    both = start_server(origin, "--ui", "--admin-listen", "127.0.0.1:0")
+def test_the_page_stands_at_the_data_port_only_if_asked_for(start_page_server, origin):
+    plain = start_page_server(origin)
+    beside = start_page_server(origin, "--ui")
+    both = start_page_server(origin, "--ui", "--admin-listen", "127.0.0.1:0")
     for path in ("/ui", "/ui/data", "/ui/table"):
         assert http1.exchange(plain.port, "GET", path).status == 404, path
         assert http1.exchange(beside.port, "GET", path).status == 200, path
