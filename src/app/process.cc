@@ -106,8 +106,8 @@ Result<std::unique_ptr<Process>> Process::make(const Options& options, ServiceMa
   opened.keys = std::move(*keys);
   if (!options.disk_path.empty()) {
     opened.disk = std::make_unique<Disk>(
-          foundation->options, foundation->workers, foundation->memory, foundation->pins,
-          foundation->attributes, foundation->metrics, foundation->clock, foundation->random);
+        foundation->options, foundation->workers, foundation->memory, foundation->pins,
+        foundation->attributes, foundation->metrics, foundation->clock, foundation->random);
   }
   std::unique_ptr<Process> process(
       new Process(std::move(foundation), std::move(opened), std::move(manager)));

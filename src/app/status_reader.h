@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "api/access_log.h"
+#include "api/body_metrics.h"
 #include "api/client_limiter.h"
 #include "api/client_shares.h"
-#include "api/body_metrics.h"
 #include "api/fetch/metrics.h"
 #include "app/disk.h"
 #include "app/options/options.h"

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/connection/client_socket.h"
 #include "net/testing/proxy_headers.h"
 #include "net/testing/test_client.h"
 #include "net/testing/test_http2_client.h"

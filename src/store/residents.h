@@ -76,9 +76,9 @@ class Residents {
   }
   [[nodiscard]] const GhostHits& ghost_hits() const { return policy_->ghost_hits(); }
 
-  /// Pages with Evictable::keep() are kept while all of them take at most these bytes, slabs that they
-  /// share with others included; but at most half of the arena's limit, and so that one page of the
-  /// largest size fits beside them. A page that comes past it is as any other. If the limit
+  /// Pages with Evictable::keep() are kept while all of them take at most these bytes, slabs that
+  /// they share with others included; but at most half of the arena's limit, and so that one page
+  /// of the largest size fits beside them. A page that comes past it is as any other. If the limit
   /// shrinks, the pages that were kept first become as others.
   void set_keep_limit(uint64_t bytes) { keep_limit_ = bytes; }
   /// Changes Evictable::keep(), and makes what has memory kept, or no longer.

@@ -1,7 +1,8 @@
 """Plays the incidents and keeps, in `recorded/`, the series that the alerts ask for: `record.py [NAME...]`.
 
-A second of the play becomes a minute, and counters count 60 times as much: the same rates for a longer time. A line of a
-file is `name{labels} VALUES`, in promtool's form."""
+A second of the play becomes a minute, and counters count 60 times as much: the same rates for a longer time. Unix times
+count from the recording's begin, because promtool's clock begins at 0. A line of a file is `name{labels} VALUES`, in
+promtool's form."""
 
 import itertools
 import pathlib
@@ -19,6 +20,7 @@ CALM, TROUBLE = stage.CALM_SECONDS, 24
 """Samples of the calm, and of the trouble after it."""
 
 _COUNTER = re.compile(r"_(total|bucket|count|sum)$")
+_UNIX_TIME = re.compile(r"_not_after_seconds$")
 _LEFT_OUT = {"compiler", "revision", "version"}
 
 
@@ -36,7 +38,8 @@ def form(values):
 def line_of(labels, samples, start):
     name = labels["__name__"]
     factor = 60 if _COUNTER.search(name) else 1
-    by_second = {round(at - start): value * factor for at, value in samples}
+    origin = start if _UNIX_TIME.search(name) else 0
+    by_second = {round(at - start): value * factor - origin for at, value in samples}
     values = [by_second.get(second) for second in range(CALM + TROUBLE + 1)]
     kept = ", ".join(f'{key}="{value}"' for key, value in sorted(labels.items()) if key not in _LEFT_OUT | {"__name__"})
     return f"{name}{{{kept}}} {form(values)}"
