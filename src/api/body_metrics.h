@@ -15,7 +15,7 @@ class BodyMetrics {
  public:
   explicit BodyMetrics(Metrics& metrics);
 
-  /// A body has ended, which belongs to a request whose head came at `began`. `sent`: all of it.
+  /// A body has ended. `began`: when its request's head came. `sent`: the body is complete.
   void ended(const BodyTimes& body, bool sent, MonoTime began, Tier tier) const {
     if (!body.has_begun()) return;
     if (sent && body.first == body.last) {

@@ -63,9 +63,11 @@ std::optional<TraceContext> TraceContext::parse(std::string_view traceparent) {
 }
 
 void TraceContext::add_state(std::string_view value) {
+  if (refuses_state) return;
   if (!state.empty()) state += ',';
   state += value.substr(0, kStateBytesMax + 1);
-  if (state.size() > kStateBytesMax || !is_state(state)) state.clear();
+  refuses_state = state.size() > kStateBytesMax || !is_state(state);
+  if (refuses_state) state.clear();
 }
 
 std::string TraceContext::traceparent(uint64_t parent) const {

@@ -75,5 +75,15 @@ TEST(TraceContext, AStateThatMayNotBePassedOnIsDropped) {
   EXPECT_EQ(trace.state, members);
 }
 
+TEST(TraceContext, AStateThatIsRefusedStaysSo) {
+  for (const std::string& bad : {std::string("a"), std::string("a=\x01"), std::string(600, 'a')}) {
+    TraceContext trace;
+    trace.add_state("x=1");
+    trace.add_state(bad);
+    trace.add_state("y=2");
+    EXPECT_EQ(trace.state, "") << bad;
+  }
+}
+
 }  // namespace
 }  // namespace cachey

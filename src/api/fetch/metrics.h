@@ -34,7 +34,7 @@ class KindFetchMetrics {
     bytes_.observe(bytes);
     entries_.observe(entries);
   }
-  /// A body of a request whose head came at `began` has ended. `sent`: all of it. `hit`: the first
+  /// A body has ended. `began`: when the head came. `sent`: the body is complete. `hit`: the first
   /// page was in the cache. `tier`: see BodyMetrics.
   void body_ended(const BodyTimes& body, bool sent, MonoTime began, bool hit, Tier tier) {
     if (!body.has_begun()) return;

@@ -63,7 +63,7 @@ class EndpointMetrics {
   void passed_first_bytes(std::chrono::nanoseconds after) const {
     first_bytes(CacheWord::kPass, after);
   }
-  /// An object's body has ended, of a request whose head came at `began`. `sent`: all of it. An
+  /// An object's body has ended. `began`: when the request's head came. `sent`: it is complete. An
   /// answer that waited for a question to the store is no hit, whatever `tier` its bytes are from.
   void body_ended(CacheWord word, const BodyTimes& body, bool sent, MonoTime began,
                   Tier tier) const {

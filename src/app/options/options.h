@@ -149,7 +149,7 @@ struct Exit {
 /// kBadRequest: all faults, in one line. Blocks.
 [[nodiscard]] Result<Options> read_options_again(const Options& options);
 
-/// The names of the options whose values differ.
+/// The names of the options that have other values now.
 [[nodiscard]] std::vector<std::string> changed_options(const Options& before, const Options& now);
 
 /// The values of `--s3api-revalidate` as the config file has them now. kBadRequest: the file's

@@ -80,7 +80,7 @@ bool walk_list(std::string_view list, Walk& walk) {
   }
 }
 
-/// Reads a value of Forwarded, whose quoted strings can only be read from the left.
+/// Reads a value of Forwarded, from the left: quoted strings can be found in no other way.
 class Elements {
  public:
   /// False: the value breaks the grammar.

@@ -10,7 +10,7 @@
 namespace cachey::net {
 
 /// The header of the PROXY protocol, version 1 or 2, at the begin of a connection: a proxy tells
-/// whose connection it forwards (haproxy.org, doc/proxy-protocol.txt).
+/// the address of the client (haproxy.org, doc/proxy-protocol.txt).
 ///
 /// Strict: what the document does not allow is refused, and so are datagrams. TLVs are skipped.
 struct ProxyHeader {
