@@ -9,7 +9,7 @@ from pathlib import Path
 
 from servers import BenchError
 
-from . import check_load, disk, growth, hits, misses, peers, report
+from . import check_load, disk, growth, hits, long_reads, misses, peers, report
 from .bench import Bench, Progress, Stopped
 from .results import Results
 
@@ -18,7 +18,7 @@ PUBLISHED = peers.REPOSITORY / "docs/performance"
 
 
 def families(options):
-    every = [family for part in (hits, disk, misses, growth) for family in part.families(options)]
+    every = [family for part in (hits, disk, misses, long_reads, growth) for family in part.families(options)]
     if not options.only:
         return every
     names = {family.name for family in every}
@@ -49,7 +49,7 @@ def parse(arguments):
     parser.add_argument("--quick", action="store_true",
                         help="one short round: does it work, and about how much; under 5 minutes")
     parser.add_argument("--only", nargs="+", metavar="FAMILY", help="hits, rates, connections, threads, disk, mix, "
-                        "mix-memory, misses, slow-store, misses-tls, objects")
+                        "mix-memory, misses, slow-store, misses-tls, long-reads, objects")
     parser.add_argument("--rounds", type=int, help="default 3, quick 1")
     parser.add_argument("--seconds", type=float, help="of a run; default 1.2, quick 0.6")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIRECTORY", help=f"default {OUTPUT}")

@@ -1,10 +1,11 @@
 """Misses: throughput, the first byte from a slow store, a crowd on one cold page; also over TLS to the store."""
 
+import servers
 import workloads
 from workloads import KIB, MIB, PAGE_BYTES, Range
 
 from .load import measured
-from .peers import COLUMNS, Column
+from .peers import COLUMNS, REPOSITORY, Column
 from .plan import COST_GB, Family, Workload
 
 MEMORY = 512 * MIB
@@ -30,6 +31,20 @@ class Origin(Column):
         return set()
 
 
+class CopyLoop(Column):
+    """The floor: a bare loop that receives each byte from the origin into memory, and sends the byte from there."""
+
+    name = "copy loop"
+    binary = REPOSITORY / "build/release/bench/copy_floor"
+
+    def settle(self):
+        terms = self.terms
+        port = servers.free_port()
+        authorities = [terms.certificate] if terms.origin.startswith("https") else []
+        command = [self.binary, port, terms.origin.rsplit(":", 1)[1], terms.memory, *authorities]
+        self.add(["h1"], servers.Server(self.name, command, [port], terms.cpus, self.home / "log"), port)
+
+
 def prefix(column):
     return getattr(column, "prefix", "/fetch")
 
@@ -41,7 +56,7 @@ def fresh_pages(bench, count):
 
 def fill(bench, column):
     """Fills the memory, so that every further page evicts another."""
-    if not isinstance(column, Origin):
+    if not isinstance(column, (Origin, CopyLoop)):
         bench.load.fetch(column.ports["h1"], fresh_pages(bench, FILL_PAGES), 8, 60, once=True)
 
 
@@ -107,15 +122,16 @@ def families(options):
         Workload("herd-apart", f"{CROWD:,} clients, each another 16 KiB of a cold page", crowd, herd(True), 1,
                  leaves_out=origin_once),
     ]
-    secure = [Workload("miss-tls", "16 MiB misses, TLS 1.3 to the store, 4 connections", (COST_GB, "gb_per_s"),
-                       unpaced(4), seconds)]
+    secure = [Workload(f"miss-tls-{connections}",
+                       f"16 MiB misses, TLS 1.3 to the store, {connections} connections", (COST_GB, "gb_per_s"),
+                       unpaced(connections), seconds) for connections in (4, 64)]
     columns = (*COLUMNS, Origin)
     return [
-        Family("misses", "Misses", misses, {"memory": MEMORY}, prepare=fill, seconds=2, columns=columns),
+        Family("misses", "Misses", misses, {"memory": MEMORY}, prepare=fill, seconds=2, columns=(*columns, CopyLoop)),
         Family("slow-store", "Misses, slow store", slow, {"memory": MEMORY}, origin="paced", seconds=0.5,
                columns=columns,
                note="One connection, one page after the other. Varnish fetches the object, not a range of it; here an "
                     "object is one page."),
         Family("misses-tls", "Misses, TLS to the store", secure, {"memory": MEMORY}, origin="tls", prepare=fill,
-               seconds=2),
+               seconds=2, columns=(*COLUMNS, CopyLoop)),
     ]

@@ -120,6 +120,7 @@ class Column:
 class Ours(Column):
     name = "Cachey"
     binary = REPOSITORY / "build/release/cachey"
+    options = ()
 
     def settle(self):
         terms = self.terms
@@ -132,7 +133,7 @@ class Ours(Column):
             if tls and not terms.tls:
                 continue
             made = servers.Cachey(self.binary, self.home, terms.origin, terms.cpus, terms.certificate,
-                                  memory=terms.memory, threads=terms.threads, more=[*disk, *tls])
+                                  memory=terms.memory, threads=terms.threads, more=[*disk, *tls, *self.options])
             self.add(protocols, made.server, made.port)
 
 

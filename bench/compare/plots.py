@@ -118,7 +118,7 @@ def misses(results, pyplot):
          (*SERVERS, "origin itself"), 1e-3, "{:.0f}")
     bars(results, axes[1], {"last 4 KiB\nof a cold page": "paced-tail", "1,000 clients,\none cold page": "herd"},
          "whole_p50_us", SERVERS, 1e-3, "{:.0f}")
-    bars(results, axes[2], {"1 connection": "miss-1", "4 connections": "miss-4", "4, TLS to\nthe store": "miss-tls"},
+    bars(results, axes[2], {"1 connection": "miss-1", "4 connections": "miss-4", "4, TLS to\nthe store": "miss-tls-4"},
          "cpu_per_gb", size=6)
     for axis, title in zip(axes, ("Store of 90 MB/s and 30 ms:\nms, less is better",
                                   "The same store: ms to the\nlast byte, p50, less is better",

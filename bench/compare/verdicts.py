@@ -6,7 +6,8 @@ from . import misses
 from .figures import text
 
 US, REFERENCE = "Cachey", "reference"
-YARDSTICKS = ("fio", "origin itself")
+COPY, COPY_TIMES = "copy loop", 1.15
+YARDSTICKS = ("fio", "origin itself", COPY)
 
 
 def _verdict(met):
@@ -29,6 +30,11 @@ def budgets(results):
         value = of(row, figure)
         return path, what, _shown(figure, value), _at_most(value, limit)
 
+    def times_the_loop(path, row):
+        ours, floor = of(row, "cpu_per_gb"), of(row, "cpu_per_gb", COPY)
+        times = ours / floor if ours and floor else None
+        return path, f"<= {COPY_TIMES}x the bare copy loop", f"{times:.2f}x" if times else "-", _at_most(times, COPY_TIMES)
+
     device, ours = of("disk-4KiB", "whole_p50_us", "fio"), of("disk-4KiB", "whole_p50_us")
     slowness = ours / device if ours and device else None
     rate, whole = of("disk-16MiB", "gb_per_s", "fio"), of("disk-16MiB", "gb_per_s")
@@ -48,7 +54,9 @@ def budgets(results):
          None if share is None else share >= 0.8),
         ("miss: first byte", "<= the origin's + 2 ms", f"+ {late / 1e3:.2f} ms" if late is not None else "-",
          _at_most(late, 2000)),
-        simple("miss: CPU, 4 connections", "miss-4", "cpu_per_gb", 0.7, "<= 0.7 CPU-s/GB"),
+        *(times_the_loop(f"miss: CPU, {what}", row) for what, row in (
+            ("1 connection", "miss-1"), ("4 connections", "miss-4"), ("64 connections", "miss-64"),
+            ("TLS to the store, 64 connections", "miss-tls-64"))),
         simple("miss: bytes from the origin", "miss-4", "origin_bytes_per_byte", 1.02, "<= 1.02 a byte asked"),
         simple("1,000 clients on a cold page", "herd", "origin_requests", 1, "1 GET"),
         simple(results.rows.get("restart-objects", {}).get("title", "restart").split(", then")[0],
