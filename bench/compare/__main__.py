@@ -75,7 +75,8 @@ def parse(arguments):
 
 def run(options):
     peers.Ours.binary = options.bin
-    for program in (options.load, options.bin):
+    peers.Floor.binary = options.load.parent / "hit_floor"
+    for program in (options.load, options.bin, peers.Floor.binary):
         if not os.access(program, os.X_OK):
             raise BenchError(f"{program} is missing: build it first (./dev build)")
     chosen = [] if options.check_load else families(options)

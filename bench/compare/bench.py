@@ -114,7 +114,7 @@ class Bench:
             progress.step(f"{family.name}: {kind.name}: start", family.seconds)
             threads = family.terms.get("threads", 1)
             terms = Terms(home=self.home / family.name, origin=self._origin.endpoint, running_origin=self._origin,
-                          certificate=self.certificate, key=self.key,
+                          objects=self.data / workloads.BUCKET, certificate=self.certificate, key=self.key,
                           cpus=self.server_cpus if threads == 1 else self.all_cpus,
                           **family.terms | family.terms_of.get(kind.name, {}))
             reason = kind.why_not(terms)

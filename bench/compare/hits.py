@@ -4,6 +4,7 @@ import workloads
 from workloads import KIB, MIB
 
 from .load import measured
+from .peers import COLUMNS, Floor
 from .plan import COST_100K, COST_GB, Family, Workload
 
 MEMORY = 1024 * MIB
@@ -17,6 +18,8 @@ SIZES = {
 PROTOCOLS = {"h1": "HTTP/1.1", "h2c": "HTTP/2", "h1+tls": "HTTP/1.1, TLS 1.3", "h2+tls": "HTTP/2, TLS 1.3"}
 TIMES = ("whole_p50_us", "whole_p99_us", "whole_p999_us", "first_byte_p50_us")
 CONNECTIONS = (1, 16, 256, 2000)
+NOTE = ("The floor is a bare epoll loop over HTTP/1.1 without checks, limits and counts: one recv and one sendmsg a request, "
+        "from memory.")
 
 
 def ranges(size):
@@ -78,9 +81,13 @@ def families(options):
                         by_fetch_load(size, connections), seconds)
                for size, (title, connections, _, unit, _) in SIZES.items() if size in (4 * KIB, 16 * MIB)]
     terms = {"memory": MEMORY}
+    columns = (*COLUMNS, Floor)
     return [
-        Family("hits", "Hits in memory", cost, terms | {"tls": True}, prepare=prepare, seconds=3),
-        Family("rates", "Hits in memory at a fixed rate", at_rate, terms, prepare=prepare, seconds=1.5),
-        Family("connections", "How cost grows with connections", crowd, terms, prepare=prepare, seconds=1.5),
+        Family("hits", "Hits in memory", cost, terms | {"tls": True}, prepare=prepare, seconds=3, columns=columns,
+               note=NOTE),
+        Family("rates", "Hits in memory at a fixed rate", at_rate, terms, prepare=prepare, seconds=1.5,
+               columns=columns),
+        Family("connections", "How cost grows with connections", crowd, terms, prepare=prepare,
+               seconds=1.5, columns=columns),
         Family("threads", "How cost grows with threads", threads, terms | {"threads": 2}, prepare=prepare, seconds=1.5),
     ]

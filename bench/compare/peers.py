@@ -39,6 +39,7 @@ class Terms:
     threads: int = 1
     many_files: bool = False  # the server makes many files; removing them from a disk would take minutes
     running_origin: object = None  # the origin's own process and port
+    objects: Path = None  # the directory of the origin's files
 
 
 class NotAble(BenchError):
@@ -255,6 +256,18 @@ sub vcl_backend_response {{ set beresp.ttl = 1d; set beresp.grace = 0s; }}
                    "-T", "none", "-a", f"127.0.0.1:{port}", "-f", rules, "-s", f"malloc,{terms.memory}",
                    "-p", "feature=+http2"]
         self.add(["h1", "h2c"], servers.Server(self.name, command, [port], terms.cpus, self.home / "log"), port)
+
+
+class Floor(Column):
+    """hit_floor: the least that a server of hits can do on one thread. It caches nothing, and has all objects in memory."""
+
+    name = "floor"
+    binary = REPOSITORY / "build/release/bench/hit_floor"
+
+    def settle(self):
+        port = servers.free_port()
+        command = [self.binary, port, self.terms.objects]
+        self.add(["h1"], servers.Server(self.name, command, [port], self.terms.cpus, self.home / "log"), port)
 
 
 COLUMNS = (Ours, Reference, Nginx, Varnish)
