@@ -23,7 +23,7 @@ uint32_t from_environment(const char* name, uint32_t otherwise) {
 uint32_t first_seed() { return from_environment("CACHEY_DISK_MODEL_FIRST", 1); }
 
 /// The number of seeds of each world.
-uint32_t seeds() { return from_environment("CACHEY_DISK_MODEL_SEEDS", kSanitized ? 20 : 400); }
+uint32_t seeds() { return from_environment("CACHEY_DISK_MODEL_SEEDS", kSanitized ? 20 : 340); }
 
 void run_seeds(World world) {
   uint64_t hits = 0;
