@@ -107,7 +107,10 @@ struct Pair {
 class Loop {
  public:
   Loop(uint16_t port, uint16_t origin, size_t memory, SSL_CTX* tls)
-      : memory_(memory), origin_(loopback(origin)), tls_(tls), epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      : memory_(memory),
+        origin_(loopback(origin)),
+        tls_(tls),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
         listener_(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     const int on = 1;
     setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -220,8 +223,8 @@ class Loop {
   }
 
   bool receive_plain(Pair& pair) {
-    const ssize_t got = recv(pair.origin, memory_.at(*pair.chunk) + pair.received,
-                             kChunkBytes - pair.received, 0);
+    const ssize_t got =
+        recv(pair.origin, memory_.at(*pair.chunk) + pair.received, kChunkBytes - pair.received, 0);
     if (got == 0) return false;
     if (got < 0) return errno == EAGAIN;
     pair.received += static_cast<size_t>(got);
