@@ -42,12 +42,10 @@ class Combinations {
     if (!options_.tls.client_ca_file.empty() && !options_.tls.enabled()) {
       fault("{} needs TLS: --tls-cert or --tls-self", named("tls-client-ca"));
     }
-    if (!options_.admin_tokens_file.empty() && options_.admin_listen.empty())
-      fault("{} needs --admin-listen", named("admin-tokens"));
+    needs("admin-tokens", "admin-listen");
     if (!options_.admin_tls && options_.admin_listen.empty())
       fault("{} needs --admin-listen", named("admin-tls"));
-    if (options_.server.proxy_protocol && options_.trusted_proxies.empty())
-      fault("{} needs --trusted-proxies", named("proxy-protocol"));
+    needs("proxy-protocol", "trusted-proxies");
     if (options_.disk_path.empty()) check_no_disk();
     if (options_.listen.empty()) fault("{} names no address", named("listen"));
     check_s3api();
@@ -69,7 +67,7 @@ class Combinations {
 
   bool is_on(std::string_view name) {
     const std::vector<std::string> values = find_option(table_, name)->get();
-    return values.front() != "" && values.front() != "false";
+    return !values.empty() && values.front() != "" && values.front() != "false";
   }
 
   void needs(std::string_view one, std::string_view other) {
