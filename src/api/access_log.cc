@@ -234,6 +234,7 @@ void AccessLog::write_line(const net::Request& request, const ObservedWriter& re
   LogLine line(format_);
   line.add_word("time", format_log_time(clock_.wall()));
   line.add({"client", client});
+  if (request.proxy() != nullptr) line.add({"peer", request.proxy()->to_string()});
   line.add({"method", request.method_name()});
   const std::string target = net::masked_target(request.target());
   line.add({"target", target}, kTargetBytesMax);

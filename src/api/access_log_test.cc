@@ -18,6 +18,7 @@
 namespace cachey::api {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
@@ -65,7 +66,7 @@ class AccessLogTest : public ::testing::Test {
   void ask(AccessLog& log, net::Method method, std::string_view target,
            std::vector<net::Field> fields = {}) {
     net::Request request(method, target, std::move(fields));
-    request.set_connection(*net::parse_ip_address("10.1.2.3"), net::Protocol::kHttp2);
+    request.set_connection(*net::parse_ip_address("10.1.2.3"), net::Protocol::kHttp2, peer_);
     rt::asio::co_spawn(worker_.io(), log.handle(worker_, request, writer_), rt::asio::detached);
     worker_.io().restart();
     worker_.io().poll();
@@ -83,6 +84,7 @@ class AccessLogTest : public ::testing::Test {
   SystemClock clock_;
   SystemRandom random_;
   rt::Worker worker_{0, clock_};
+  net::IpAddress peer_ = *net::parse_ip_address("10.1.2.3");
   FakeHandler handler_;
   RecordingWriter writer_;
 };
@@ -95,6 +97,16 @@ TEST_F(AccessLogTest, WithoutALogOnlyTheClientsNameIsUsed) {
   ask(log, net::Method::kGet, "/hit", {{"x-request-id", "mine"}});
   EXPECT_EQ(handler_.seen_id, "mine");
   EXPECT_EQ(writer_.fields["X-Request-Id"], "mine");
+}
+
+TEST_F(AccessLogTest, TheProxyThatBroughtARequestIsNamedBesideTheClient) {
+  AccessLog log(handler_, LogFormat::kText, clock_, random_);
+  ASSERT_TRUE(log.start(path()));
+  ask(log, net::Method::kGet, "/hit");
+  peer_ = *net::parse_ip_address("2001:db8::1");
+  ask(log, net::Method::kGet, "/hit");
+  EXPECT_THAT(lines(log), ElementsAre(HasSubstr(" client=10.1.2.3 method=GET "),
+                                      HasSubstr(" client=10.1.2.3 peer=2001:db8::1 method=GET ")));
 }
 
 TEST_F(AccessLogTest, NamesThatAreNotVisibleAsciiAreNotTaken) {

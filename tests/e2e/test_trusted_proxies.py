@@ -117,9 +117,15 @@ class Log:
         self.path = path
 
     def client(self, request_id):
-        found = wait_until(lambda: re.search(rf" client=(\S+) .* request_id={request_id} ", self.path.read_text()),
+        """The client's address. A line names the proxy, if the client comes through one."""
+        found = wait_until(lambda: re.search(rf" client=(\S+) (?:peer=(\S+) )?.* request_id={request_id} ", self.path.read_text()),
                            what="a line of the access log")
+        assert found[2] == ("127.0.0.1" if self.by_proxy(request_id) and found[1] == CLIENT else None), found[0]
         return found[1]
+
+    @staticmethod
+    def by_proxy(request_id):
+        return request_id not in ("direct", "curl")
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ ClientSocket::ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worke
       socket_(std::move(socket)),
       timer_([this] { on_timeout(); }) {
   boost::system::error_code ignored;
-  peer_ = unmapped(socket_.remote_endpoint(ignored).address());
+  connected_from_ = unmapped(socket_.remote_endpoint(ignored).address());
+  peer_ = connected_from_;
   if (tls == nullptr) return;
   tls_ = std::make_unique<tls::Stream>(*tls, socket_.native_handle());
   self_ = std::make_shared<ClientSocket*>(this);

@@ -137,6 +137,8 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   /// The client's address, or the one that a PROXY header has told; unspecified if the client left
   /// before the connection was set up.
   [[nodiscard]] const IpAddress& peer() const { return peer_; }
+  /// The other end of the connection: the proxy's address, if a PROXY header has told peer().
+  [[nodiscard]] const IpAddress& connected_from() const { return connected_from_; }
   /// The client has reset the connection. Asks the kernel: no send() is needed to notice.
   [[nodiscard]] bool reset_by_client() { return has_event(0); }
   /// The client has reset the connection or ended its side, perhaps behind unread bytes.
@@ -161,6 +163,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   const MonoTime begun_;
   const std::chrono::milliseconds untaken_limit_;
   rt::Socket socket_;
+  IpAddress connected_from_;
   IpAddress peer_;
   std::unique_ptr<tls::Stream> tls_;
   std::shared_ptr<ClientSocket*> self_;  // TLS only; points to null after this object's end

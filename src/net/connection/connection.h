@@ -49,6 +49,8 @@ class Connection : public boost::intrusive::list_base_hook<
   [[nodiscard]] IpAddress client_of(std::span<const Field> fields) const {
     return by_proxy_ ? client_behind_proxy(fields) : socket_.peer();
   }
+  /// The other end of the connection: the client or a proxy. Lives as long as the connection.
+  [[nodiscard]] const IpAddress& peer() const { return socket_.connected_from(); }
   /// The client has reset the connection, so it waits for no response.
   [[nodiscard]] bool client_left() { return socket_.reset_by_client(); }
   /// Ends the connection at once. Open responses are broken off.

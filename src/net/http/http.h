@@ -83,9 +83,15 @@ class Request {
   /// that tells clients apart by address.
   [[nodiscard]] const IpAddress& client_address() const { return client_; }
   [[nodiscard]] Protocol protocol() const { return protocol_; }
-  void set_connection(const IpAddress& client, Protocol protocol) {
+  /// The other end of the connection, if that is not the client: a trusted proxy. Else null.
+  [[nodiscard]] const IpAddress* proxy() const {
+    return peer_ == nullptr || *peer_ == client_ ? nullptr : peer_;
+  }
+  /// `peer`: the other end of the connection. Must outlive the request.
+  void set_connection(const IpAddress& client, Protocol protocol, const IpAddress& peer) {
     client_ = client;
     protocol_ = protocol;
+    peer_ = &peer;
   }
   /// The request's id in log lines; empty if it has none.
   [[nodiscard]] std::string_view id() const { return id_; }
@@ -109,6 +115,7 @@ class Request {
   Protocol protocol_ = Protocol::kHttp1;
   bool takes_trailers_ = false;
   IpAddress client_;
+  const IpAddress* peer_ = nullptr;
   std::string_view other_method_ = "OTHER";
   std::string_view target_;
   std::string_view id_;

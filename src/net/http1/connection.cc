@@ -77,7 +77,7 @@ Connection::Step Connection::next_step() {
   }
   if (head_.method == Method::kOther) request_->set_method_name(head_.method_name);
   request_->set_takes_trailers(head_.takes_trailers);
-  request_->set_connection(client_of(request_->fields()), Protocol::kHttp1);
+  request_->set_connection(client_of(request_->fields()), Protocol::kHttp1, peer());
   head_begun_ = false;
   return Step::kAnswer;
 }

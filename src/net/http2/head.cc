@@ -68,7 +68,8 @@ bool Head::conclude(const net::Connection& connection) {
     if (fault != HeadFault::kNone) refuse(fault);
   }
   if (refusal_status_ != 0) return false;
-  request_->set_connection(connection.client_of(request_->fields()), Protocol::kHttp2);
+  request_->set_connection(connection.client_of(request_->fields()), Protocol::kHttp2,
+                           connection.peer());
   return true;
 }
 
