@@ -180,6 +180,7 @@ def test_a_bucket_that_fails_and_comes_back_is_in_the_log_once_each(s3_server, o
     origin.put(kind, "good", size=100)
     wait_until(lambda: server.fetch(kind, "good", 0, 9).status == 206, what="a read of the bucket")
     server.expect_log(f"info bucket in use again bucket={kind} seconds=")
+    assert re.search(r"in use again .* seconds=\d+(\.\d{1,3})?$", server.log(), re.M)
     assert server.log().count("bucket deprioritized") == server.log().count("bucket in use again") == 1
 
 

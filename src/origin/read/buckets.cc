@@ -157,8 +157,10 @@ void Buckets::answered(const std::string& name, std::string_view key,
   const HealthPtr health = proven(name);
   if (health == nullptr) return;
   if (const auto out = health->succeeded(hash_of(key), to_head)) {
-    log::info("bucket in use again",
-              {{"bucket", name}, {"seconds", std::chrono::duration<double>(*out).count()}});
+    constexpr double kMillisecondsPerSecond = 1000;
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(*out).count();
+    const double seconds = static_cast<double>(ms) / kMillisecondsPerSecond;
+    log::info("bucket in use again", {{"bucket", name}, {"seconds", seconds}});
   }
 }
 
