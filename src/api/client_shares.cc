@@ -137,24 +137,29 @@ void ClientShares::sample() {
   steps_.push_back({now, std::exchange(current_, ByClient())});
 }
 
-ClientShares::ByClient ClientShares::of_last_minute() const {
+ClientShares::ByClient ClientShares::of_last(std::chrono::seconds age) const {
+  const MonoTime oldest = clock_.mono() - age;
   const MutexLock lock(mutex_);
   ByClient all = current_;
   for (const Step& step : steps_) {
+    if (step.ended <= oldest) continue;
     for (const auto& [client, counts] : step.clients) all[client] += counts;
   }
   return all;
 }
 
 std::vector<ClientShare> ClientShares::last_minute(size_t most) const {
-  const ByClient clients = of_last_minute();
+  const ByClient clients = of_last(kWindow);
+  const ByClient newest = of_last(kNewest - kStep);
   const Counts all = sum_of(clients);
   std::vector<std::pair<double, ClientShare>> shares;
   for (const auto& [client, counts] : clients) {
     if (client.empty()) continue;
-    shares.emplace_back(importance(counts, all),
-                        ClientShare{client_text(client, tokens_), counts.requests, counts.misses,
-                                    counts.bytes, counts.limited});
+    const auto lately = newest.find(client);
+    shares.emplace_back(
+        importance(counts, all),
+        ClientShare{client_text(client, tokens_), counts.requests, counts.misses, counts.bytes,
+                    counts.limited, lately != newest.end() ? lately->second.misses : 0});
   }
   std::ranges::sort(shares, std::greater<>(), [](const auto& share) { return share.first; });
   std::vector<ClientShare> largest;
@@ -165,10 +170,12 @@ std::vector<ClientShare> ClientShares::last_minute(size_t most) const {
   return largest;
 }
 
-uint64_t ClientShares::misses() const { return sum_of(of_last_minute()).misses; }
+uint64_t ClientShares::misses() const { return sum_of(of_last(kWindow)).misses; }
+
+uint64_t ClientShares::newest_misses() const { return sum_of(of_last(kNewest - kStep)).misses; }
 
 double ClientShares::largest_share(uint64_t Counts::* of) const {
-  const ByClient clients = of_last_minute();
+  const ByClient clients = of_last(kWindow);
   const uint64_t all = sum_of(clients).*of;
   uint64_t largest = 0;
   for (const auto& [client, counts] : clients) {

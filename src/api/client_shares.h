@@ -25,8 +25,9 @@ struct ClientShare {
   std::string name;  ///< client_text()
   uint64_t requests = 0;
   uint64_t misses = 0;
-  uint64_t bytes = 0;    ///< of bodies
-  uint64_t limited = 0;  ///< requests that a limit of the client refused
+  uint64_t bytes = 0;          ///< of bodies
+  uint64_t limited = 0;        ///< requests that a limit of the client refused
+  uint64_t newest_misses = 0;  ///< of ClientShares::kNewest
 };
 
 /// What is counted of one request.
@@ -50,6 +51,8 @@ class ClientShares {
   static constexpr size_t kSlots = kWays * kSets;
   static constexpr std::chrono::seconds kWindow{60};
   static constexpr std::chrono::seconds kStep{5};
+  /// The newest steps: the last 5 to 10 s.
+  static constexpr std::chrono::seconds kNewest{10};
   /// Clients of a step that are remembered.
   static constexpr size_t kKept = 64;
 
@@ -72,6 +75,8 @@ class ClientShares {
   [[nodiscard]] std::vector<ClientShare> last_minute(size_t most = 10) const EXCLUDES(mutex_);
   /// Misses of all clients in the last minute.
   [[nodiscard]] uint64_t misses() const EXCLUDES(mutex_);
+  /// Misses of all clients in the time of ClientShare::newest_misses.
+  [[nodiscard]] uint64_t newest_misses() const EXCLUDES(mutex_);
 
  private:
   static constexpr size_t kNameBytesMax = 129;  // an access key
@@ -116,7 +121,8 @@ class ClientShares {
   static void add(Slot& slot, const ClientUse& use);
 
   void keep_largest(ByClient& clients) const;
-  [[nodiscard]] ByClient of_last_minute() const EXCLUDES(mutex_);
+  /// Of the steps that ended less than `age` ago, and of the current one.
+  [[nodiscard]] ByClient of_last(std::chrono::seconds age) const EXCLUDES(mutex_);
   [[nodiscard]] double largest_share(uint64_t Counts::* of) const;
 
   const TokenNames& tokens_;

@@ -68,6 +68,21 @@ TEST_F(ClientSharesTest, AMinuteIsForgottenAfterAMinute) {
   EXPECT_TRUE(shares_.last_minute().empty());
 }
 
+TEST_F(ClientSharesTest, NewestMissesAreOfTheLastFiveToTenSeconds) {
+  ask("before", 7, {.miss = true});
+  pass(20s);
+  ask("now", 3, {.miss = true});
+  for (int second = 1; second <= 5; ++second) {
+    pass(1s);
+    EXPECT_EQ(of("now").newest_misses, 3u) << second;
+    EXPECT_EQ(of("before").newest_misses, 0u) << second;
+    EXPECT_EQ(shares_.newest_misses(), 3u) << second;
+  }
+  pass(5s);
+  EXPECT_EQ(of("now").newest_misses, 0u);
+  EXPECT_EQ(of("now").misses, 3u);
+}
+
 TEST_F(ClientSharesTest, AFloodOfNamesDoesNotHideABusyClient) {
   int name = 0;
   for (int second = 0; second < 30; ++second) {

@@ -248,12 +248,14 @@ void StatusReader::read_attempts(Facts& facts) const {
 void StatusReader::read_clients(Facts& facts) const {
   facts.totals[Column::kClientsLimited] = whole(sources_.limiter.limited());
   facts.misses_of_clients = whole(sources_.clients.misses());
+  facts.newest_misses_of_clients = whole(sources_.clients.newest_misses());
   for (api::ClientShare& client : sources_.clients.last_minute(Status::kClientsShown)) {
     facts.clients.push_back({.name = std::move(client.name),
                              .requests = whole(client.requests),
                              .misses = whole(client.misses),
                              .bytes = whole(client.bytes),
-                             .limited = whole(client.limited)});
+                             .limited = whole(client.limited),
+                             .newest_misses = whole(client.newest_misses)});
   }
 }
 

@@ -97,6 +97,7 @@ class ThrottlingBucket(Incident):
     """A bucket answers 503 SlowDown to 30 % of requests."""
 
     name = "throttling_bucket"
+    part = 0.3
     alerts = {"CacheyOriginThrottles"}
     findings = {"bucket_throttles"}
     top = "bucket_throttles"
@@ -104,23 +105,21 @@ class ThrottlingBucket(Incident):
 
     def begin(self):
         chance = random.Random(1)
-        self.store.answer = lambda record: (Behaviour(status=503, code="SlowDown") if chance.random() < 0.3
+        self.store.answer = lambda record: (Behaviour(status=503, code="SlowDown") if chance.random() < self.part
                                             else Behaviour(delay=USUAL_SECONDS))
 
 
-class FailingBucket(Incident):
+class FailingBucket(ThrottlingBucket):
     """A bucket answers 503 SlowDown to all requests."""
 
     name = "failing_bucket"
+    part = 1
     alerts = {"CacheyBucketDeprioritized", "CacheyFetchesFail"}
     also_alerts = {"CacheyOriginThrottles"}
     findings = {"bucket_down", "fetches_fail"}
     also_findings = {"bucket_throttles"}
     top = "bucket_down"  # the cause; that fetches fail is the effect
     log = [r"warning bucket deprioritized bucket=failing-bucket "]
-
-    def begin(self):
-        self.store.answer = lambda record: Behaviour(status=503, code="SlowDown")
 
 
 class WithDisk(Incident):
@@ -129,6 +128,7 @@ class WithDisk(Incident):
     object_size = 1 * MIB
     options = ("--disk-capacity", "1GiB", "--disk-bypass")  # tests' servers have no --disk-bypass by themselves
     hot_objects = 100
+    trouble = ""  # of faulty_disk.py
 
     def prepare(self):
         disk = self.folder / "disk"
@@ -141,6 +141,9 @@ class WithDisk(Incident):
         self.server = server
         self.read(hot(self.hot_objects), 40, size=self.object_size)
         self.read(fresh(), 4)
+
+    def begin(self):
+        self.disk.set(self.trouble)
 
     def end(self):
         self.disk.set()
@@ -155,9 +158,7 @@ class SlowDisk(WithDisk):
     findings = {"disk_slow"}
     top = "disk_slow"
     log = [r"warning disk slower than the store"]
-
-    def begin(self):
-        self.disk.set("read delay 400")
+    trouble = "read delay 400"
 
 
 class FailingDisk(WithDisk):
@@ -168,30 +169,30 @@ class FailingDisk(WithDisk):
     findings = {"disk_offline"}
     top = "disk_offline"
     log = [r"error disk offline after failures"]
-
-    def begin(self):
-        self.disk.set("any fail 5")
+    trouble = "any fail 5"
 
 
 class Thrashing(Incident):
-    """The working set becomes ten times as large as memory."""
+    """The working set becomes three times as large as memory."""
 
     name = "thrashing"
-    also_alerts = frozenset({"CacheyThrashing"})
-    also_findings = frozenset({"thrashing"})
+    alerts = {"CacheyThrashing"}
+    findings = {"thrashing"}
+    top = "thrashing"
     object_size = 1 * MIB
 
     def begin(self):
         chance = random.Random(1)
-        self.read((f"large-{int(640 * chance.random() ** 2)}" for _ in iter(int, 1)), 60, connections=12)
+        self.read((f"large-{chance.randrange(192)}" for _ in iter(int, 1)), 60, connections=12)
 
 
 class OneClient(Incident):
     """One client makes misses on 60 connections, more than the store takes, while others read as before."""
 
     name = "one_client"
-    also_alerts = frozenset({"CacheyOneClient"})
-    also_findings = frozenset({"one_client"})
+    alerts = {"CacheyOneClient"}
+    findings = {"one_client"}
+    top = "one_client"
     options = ("--bucket-requests", "4")
 
     def prepare(self):

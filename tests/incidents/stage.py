@@ -57,12 +57,23 @@ class Player:
             code = self._process.wait()
         return [] if code == 0 else [f"{self.incident.name}: {(self.folder / 'player.log').read_text()[-3000:]}"]
 
-    def _findings_at(self, path):
+    def _get(self, path):
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         url = f"{'https' if self.incident.secure else 'http'}://127.0.0.1:{self.port}{path}"
         with urllib.request.urlopen(url, timeout=limit(20), context=context) as answer:
-            return [finding["code"] for finding in json.load(answer)["findings"]]
+            return answer.read().decode()
+
+    def _findings_at(self, path):
+        return [finding["code"] for finding in json.loads(self._get(path))["findings"]]
+
+    def _findings_in_words(self):
+        """Likewise, of the page without script; its top line must have the words of the first one."""
+        page = self._get("/ui/table")
+        worst = re.search(r'<p id="worst">([^<]*)</p>', page)[1]
+        items = re.findall(r"<li>(?:bad|warn): ([^<]*) \((\w+), since", page)
+        assert worst == (items[0][0] if items else "All is well"), page[:2000]
+        return [code for _, code in items]
 
     def look(self, at):
         """Notes lines of the log, and the top of the status page, that are new."""
@@ -74,8 +85,9 @@ class Player:
                 self.topped.setdefault(code, at)
 
     def ask(self):
-        """Notes what /stats and /ui/data tell at the end of the incident."""
+        """Notes what /stats and the status page tell at the end of the incident."""
         self.shown = {path: self._findings_at(path) for path in ("/stats", "/ui/data")}
+        self.shown["/ui/table"] = self._findings_in_words()
 
     def log(self):
         return (self.folder / "server.log").read_text()
@@ -99,7 +111,8 @@ class Player:
                      if name not in set(due) | set(allowed)]
         for path, codes in self.shown.items():
             told += [f"{path} has no {code}: {codes}" for code in set(of.findings) - set(codes)]
-            told += [f"the first finding of {path} is not {top}: {codes}" for top in tops if codes[:1] != [top]]
+            if codes[:1] != tops:
+                told += [f"the first finding of {path} is not {of.top}: {codes}"]
         return [f"{of.name}: {one}" for one in told]
 
 

@@ -3,13 +3,10 @@ those of no other incident."""
 
 import warnings
 
-import pytest
-
 import incidents
 import stage
 
 
-@pytest.mark.alone
 def test_each_incident_is_told_and_no_other(tmp_path):
     faults = stage.Stage(tmp_path / "all", incidents.ALL).play()
     again = [one for one in incidents.ALL if any(fault.startswith(f"{one.name}: ") for fault in faults)]

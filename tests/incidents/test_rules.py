@@ -51,6 +51,8 @@ MADE = {  # alert: series with which it fires after 100 minutes; `_UP` is among 
         f'cachey_ghost_hits_total{{{_OF_A}, tier="memory", more="1"}}': "0x70 0+300x60",
         f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="access"}}': "0+600x130",
         f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="cache_hit"}}': "0+240x130"},
+    "CacheyPinsOverLimit": {
+        f'cachey_pin_over_limit_pages{{{_OF_A}, tier="memory"}}': "0x70 5x60"},
     "CacheyCertificateExpires": {
         f"cachey_tls_certificate_not_after_seconds{{{_OF_A}}}": "1213200x130"},
     "CacheyClientsLimited": {

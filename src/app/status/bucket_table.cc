@@ -16,6 +16,7 @@ void BucketTable::update(std::span<const BucketFacts> buckets) {
     take_median(past, view.now);
     count(past, view.now);
     learn(past, view.now);
+    view.idle_seconds = updates_ - past.asked;
     view.newest = sum(past, kNewestSeconds);
     view.recent = sum(past, kRecentSeconds);
     view.minute = sum(past, kMinute);
@@ -39,6 +40,8 @@ void BucketTable::take_median(Past& past, BucketFacts& now) const {
 void BucketTable::count(Past& past, const BucketFacts& now) const {
   const BucketView::Counts totals{now.attempts.value_or(0), now.failures.value_or(0),
                                   now.throttled.value_or(0)};
+  if (!now.attempts || !past.has_totals || totals.attempts != past.totals.attempts)
+    past.asked = updates_;
   BucketView::Counts& second = past.seconds[updates_ % kMinute];
   second = {};
   if (past.has_totals) {

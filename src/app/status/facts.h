@@ -40,6 +40,7 @@ struct ClientFacts {
   int64_t misses = 0;
   int64_t bytes = 0;
   int64_t limited = 0;
+  int64_t newest_misses = 0;  ///< of the last 5 to 10 s
 };
 
 struct DiskFacts {
@@ -66,6 +67,7 @@ struct Facts {
   std::vector<BucketFacts> buckets;
   std::vector<ClientFacts> clients;            ///< the largest first
   int64_t misses_of_clients = 0;               ///< of all clients, of which `clients` may be a few
+  int64_t newest_misses_of_clients = 0;        ///< likewise, of the last 5 to 10 s
   std::optional<int64_t> certificate_ends_ms;  ///< Unix time
   bool credentials_fail = false;               ///< the last search found none
   int64_t pinned_over_limit = 0;               ///< pages

@@ -1,44 +1,15 @@
 #include "app/status/rules.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <functional>
 #include <optional>
-#include <utility>
 
-#include "base/log.h"
+#include "app/status/judgements.h"
 
 namespace cachey::app {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Names are cut here.
-constexpr size_t kNameBytesMax = 64;
-
-std::string shown(const std::string& name) { return log::quoted(name, kNameBytesMax); }
-
-double ratio_of(int64_t part, int64_t whole) {
-  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0.0;
-}
-
-/// `12 %`.
-std::string percent(double ratio) { return fmt::format("{:.0f} %", 100 * std::min(ratio, 1.0)); }
-
-/// `1.5 s`, `20 ms`, `0.4 ms`.
-std::string time_of(double ms) {
-  if (ms >= 1000) return fmt::format("{:.1f} s", ms / 1000);
-  return ms >= 10 ? fmt::format("{:.0f} ms", ms) : fmt::format("{:.1f} ms", ms);
-}
-
-int64_t recent(const Scene& scene, Column column) {
-  return scene.history.sum(column, kRuleSeconds);
-}
-
-Judgement holds(FindingLevel level, std::string text) { return {true, level, std::move(text)}; }
 
 /// Of the buckets for which `is_so` is true, the one with the largest `size_of`. Null: none. How
 /// many there are is in `count`.
@@ -89,7 +60,10 @@ bool all_fail(const BucketView& bucket) {
   return bucket.newest.attempts >= kAttemptsMin && bucket.newest.failures >= bucket.newest.attempts;
 }
 
-bool is_down(const BucketView& bucket) { return bucket.now.breaker_open || all_fail(bucket); }
+/// An open breaker says nothing if nothing was asked lately: the bucket may be back.
+bool is_down(const BucketView& bucket) {
+  return (bucket.now.breaker_open && bucket.idle_seconds < kRuleSeconds) || all_fail(bucket);
+}
 
 Judgement judge_bucket_down(const Scene& scene, bool /*began*/) {
   size_t count = 0;
@@ -108,15 +82,6 @@ Judgement judge_bucket_down(const Scene& scene, bool /*began*/) {
     text += fmt::format("{} objects failed in a row", bucket->now.consecutive_failures);
   }
   return holds(FindingLevel::kBad, text + and_others(count));
-}
-
-Judgement judge_connections_full(const Scene& scene, bool /*began*/) {
-  const int64_t refused = recent(scene, Column::kConnectionsRefused);
-  if (refused == 0) return {};
-  return holds(FindingLevel::kBad,
-               fmt::format("{} client connections were refused or ended in the last {} s: the "
-                           "limit of connections is reached",
-                           refused, kRuleSeconds));
 }
 
 Judgement judge_credentials_fail(const Scene& scene, bool /*began*/) {
@@ -161,41 +126,6 @@ Judgement judge_loop_held(const Scene& scene, bool began) {
                fmt::format("an event loop was held up for more than 100 ms in {} of the last {} s, "
                            "the longest time {}: the process gets too little CPU",
                            seconds, kRuleSeconds, time_of(static_cast<double>(longest) / 1000)));
-}
-
-// The disk.
-
-std::string because(const std::string& error) { return error.empty() ? "" : ": " + error; }
-
-Judgement judge_disk_unusable(const Scene& scene, bool /*began*/) {
-  if (scene.facts.disk.state != DiskFacts::State::kUnusable) return {};
-  return holds(FindingLevel::kBad, "the disk cannot be used" + because(scene.facts.disk.error));
-}
-
-Judgement judge_disk_offline(const Scene& scene, bool /*began*/) {
-  const DiskFacts& disk = scene.facts.disk;
-  if (disk.state == DiskFacts::State::kOffline) {
-    return holds(FindingLevel::kBad,
-                 "the disk is offline, its pages come from the store" + because(disk.error));
-  }
-  if (disk.state != DiskFacts::State::kOpening || scene.history.newest() < kRuleSeconds) return {};
-  return holds(FindingLevel::kBad,
-               "the disk does not answer since the start" + because(disk.error));
-}
-
-Judgement judge_disk_read_only(const Scene& scene, bool /*began*/) {
-  if (!scene.facts.disk.read_only) return {};
-  return holds(FindingLevel::kWarn,
-               "the disk is only read: its file system is full, over its quota or read-only");
-}
-
-Judgement judge_disk_slow(const Scene& scene, bool /*began*/) {
-  const DiskFacts& disk = scene.facts.disk;
-  if (!disk.slow || disk.state != DiskFacts::State::kInUse) return {};
-  return holds(FindingLevel::kWarn,
-               fmt::format("the disk is slower than the store: reads take {} (median), the store "
-                           "{}; most of its pages come from the store",
-                           time_of(disk.disk_p50_ms), time_of(disk.store_p50_ms)));
 }
 
 // The store.
@@ -262,65 +192,6 @@ Judgement judge_bucket_slow(const Scene& scene, bool began) {
                   shown(bucket->now.name), time_of(*bucket->now.now_ms), than, and_others(count)));
 }
 
-// Clients and memory.
-
-constexpr double kOneClientPart = 0.5;
-constexpr int64_t kOneClientMissesMin = 100;
-constexpr size_t kWaitingSecondsMin = 3;
-
-bool others_wait(const Scene& scene, bool began) {
-  const size_t rows = began ? 1 : kWaitingSecondsMin;
-  return scene.history.rows_with(Column::kMemoryWaiting, 1, kRuleSeconds) >= rows ||
-         scene.history.rows_with(Column::kTurnsWaiting, 1, kRuleSeconds) >= rows ||
-         recent(scene, Column::kConnectionsRefused) > 0;
-}
-
-Judgement judge_one_client(const Scene& scene, bool began) {
-  std::vector<ClientFacts> clients = scene.facts.clients;
-  if (clients.size() < 2 || !others_wait(scene, began)) return {};
-  std::ranges::sort(clients, std::greater<>(), &ClientFacts::misses);
-  const ClientFacts& most = clients[0];
-  const int64_t misses = scene.facts.misses_of_clients;
-  const double part = ratio_of(most.misses, misses);
-  const int64_t times = began ? 2 : 3;  // those of the next client
-  if (most.misses < std::max(kOneClientMissesMin, times * clients[1].misses)) return {};
-  if (part <= (began ? 0.8 * kOneClientPart : kOneClientPart)) return {};
-  return holds(FindingLevel::kWarn,
-               fmt::format("client {} makes {} of the misses of the last minute ({} of {}), and "
-                           "others wait",
-                           shown(most.name), percent(part), most.misses, misses));
-}
-
-constexpr double kGhostPart = 0.3;
-constexpr double kMissPart = 0.5;  // of the pages asked for
-constexpr int64_t kGhostHitsMin = 20;
-
-Judgement judge_thrashing(const Scene& scene, bool began) {
-  const int64_t ghosts = recent(scene, Column::kGhostHits);
-  const int64_t misses = recent(scene, Column::kPagesMiss);
-  if (ghosts < (began ? kGhostHitsMin / 4 : kGhostHitsMin)) return {};
-  const double part = ratio_of(ghosts, std::max(ghosts, misses));
-  const int64_t hits = recent(scene, Column::kPagesMemory) + recent(scene, Column::kPagesDisk) +
-                       recent(scene, Column::kPagesCoalesced);
-  if (part <= (began ? kGhostPart / 2 : kGhostPart)) return {};
-  if (ratio_of(misses, hits + misses) <= (began ? kMissPart / 2 : kMissPart)) return {};
-  return holds(FindingLevel::kWarn,
-               fmt::format("{} of the misses of the last {} s are pages that were evicted lately "
-                           "({} of {}): the cache is too small for what is read",
-                           percent(part), kRuleSeconds, ghosts, std::max(ghosts, misses)));
-}
-
-constexpr int64_t kLimitedMin = 5;
-
-Judgement judge_client_limited(const Scene& scene, bool began) {
-  const int64_t limited = recent(scene, Column::kClientsLimited);
-  if (limited < (began ? 1 : kLimitedMin)) return {};
-  return holds(FindingLevel::kWarn,
-               fmt::format("{} requests of the last {} s were refused because their client is past "
-                           "its limit of misses or bandwidth",
-                           limited, kRuleSeconds));
-}
-
 // Upkeep.
 
 constexpr int64_t kDayMs = 86'400'000;
@@ -381,20 +252,8 @@ constexpr std::array<Rule, kFindingCodes> kRules = {{
     {kLogsDropped, judge_logs_dropped, kHold},
 }};
 
-constexpr std::array<std::string_view, kFindingCodes> kCodeNames = {
-    "bucket_down",    "connections_full",    "credentials_fail", "disk_unusable", "disk_offline",
-    "misses_refused", "turns_refused",       "loop_held",        "fetches_fail",  "disk_read_only",
-    "disk_slow",      "bucket_throttles",    "bucket_slow",      "one_client",    "thrashing",
-    "client_limited", "certificate_expires", "pins_over_limit",  "logs_dropped"};
-
 }  // namespace
 
 std::span<const Rule, kFindingCodes> rules() { return kRules; }
-
-std::string_view to_string(FindingCode code) { return kCodeNames[static_cast<size_t>(code)]; }
-
-std::string_view to_string(FindingLevel level) {
-  return level == FindingLevel::kBad ? "bad" : "warn";
-}
 
 }  // namespace cachey::app
