@@ -1,85 +1,84 @@
-// Hit ratios of eviction policies over traces, without the rest of a cache. `./dev bench replay`
-// draws the result. Prints JSON: one row per trace, cache size and policy. Exit 1 if a policy beats
-// the optimum, because then the policy counts wrongly.
+// Traces and the hit ratios of the eviction policy of both tiers, without the rest of a cache.
+// `./dev bench replay` compares them with other policies.
+//   replay make FOLDER REQUESTS         writes each trace to FOLDER/NAME, and prints a list as JSON
+//   replay run FILE CAPACITY...         prints one row as JSON per capacity in bytes
+//   replay size FILE                    prints the bytes of all its objects as JSON
+// The first tenth of a trace fills the cache and is not counted.
 
-#include <unistd.h>
-
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
+#include <span>
 #include <string>
-#include <vector>
 
-#include "replay/policies.h"
-#include "replay/traces.h"
+#include "replay/cache.h"
+#include "replay/trace_file.h"
 
 namespace {
 
 using namespace cachey::bench;
 
 constexpr uint64_t kSeed = 1;
-constexpr double kShares[] = {0.01, 0.1, 0.4};  // of the working set's bytes
+constexpr size_t kWarmUpShare = 10;
 
-struct Ratio {
-  uint64_t hits = 0;
-  uint64_t bytes_hit = 0;
-  uint64_t accesses = 0;
-  uint64_t bytes = 0;
-};
-
-/// The first tenth fills the cache and is not counted. Requests of a scan are not counted either,
-/// because no policy can have their objects.
-Ratio replay(const Trace& trace, const std::string& name, uint64_t capacity, size_t counted) {
-  const auto policy = make_replay_policy(name, capacity, trace.objects, trace.accesses);
-  Ratio ratio;
-  for (size_t at = 0; at < trace.accesses.size(); ++at) {
-    const Access& access = trace.accesses[at];
-    const bool hit = policy->access(access);
-    if (at < trace.accesses.size() / 10 || access.object >= counted) continue;
-    ++ratio.accesses;
-    ratio.bytes += access.bytes;
-    ratio.hits += hit;
-    ratio.bytes_hit += hit ? access.bytes : 0;
+void make(const std::string& folder, size_t accesses) {
+  const char* separator = "[\n";
+  for (const std::string& name : replay_traces()) {
+    const Trace trace = make_trace(name, accesses, kSeed);
+    write_trace(trace, folder + "/" + name);
+    std::printf("%s  {\"trace\": \"%s\", \"what\": \"%s\", \"requests\": %zu, \"bytes\": %llu}",
+                separator, name.c_str(), trace.what.c_str(), trace.accesses.size(),
+                static_cast<unsigned long long>(trace.bytes));
+    separator = ",\n";
   }
-  return ratio;
+  std::printf("\n]\n");
+}
+
+void run(const Trace& trace, std::span<char* const> capacities) {
+  const size_t warm = trace.accesses.size() / kWarmUpShare;
+  const char* separator = "[\n";
+  for (const char* capacity : capacities) {
+    ReplayCache cache(std::strtoull(capacity, nullptr, 10), trace.objects);
+    uint64_t hits = 0;
+    uint64_t bytes_hit = 0;
+    uint64_t bytes = 0;
+    for (size_t at = 0; at < trace.accesses.size(); ++at) {
+      const Access& access = trace.accesses[at];
+      const bool hit = cache.access(access);
+      if (at < warm) continue;
+      bytes += access.bytes;
+      hits += hit ? 1 : 0;
+      bytes_hit += hit ? access.bytes : 0;
+    }
+    std::printf("%s  {\"capacity\": %s, \"hit_ratio\": %.5f, \"byte_hit_ratio\": %.5f}", separator,
+                capacity,
+                static_cast<double>(hits) / static_cast<double>(trace.accesses.size() - warm),
+                static_cast<double>(bytes_hit) / static_cast<double>(bytes));
+    separator = ",\n";
+  }
+  std::printf("\n]\n");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const size_t accesses = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000;
-  const bool progress = isatty(STDERR_FILENO) != 0;
-  bool sound = true;
-  const char* separator = "[\n";
-  for (const std::string& name : replay_traces()) {
-    const Trace trace = make_trace(name, accesses, kSeed);
-    const size_t counted =
-        name == "zipf-scan" ? make_trace("zipf-0.9", 1, kSeed).objects : trace.objects;
-    for (const double share : kShares) {
-      const auto capacity = static_cast<uint64_t>(static_cast<double>(trace.bytes) * share);
-      uint64_t best = 0;
-      uint64_t optimum = 0;
-      for (const std::string& policy : replay_policies()) {
-        if (progress) {
-          std::fprintf(stderr, "\r%-12s %4.0f %% %-10s", name.c_str(), share * 100, policy.c_str());
-        }
-        const Ratio ratio = replay(trace, policy, capacity, counted);
-        std::printf(
-            "%s  {\"trace\": \"%s\", \"what\": \"%s\", \"share\": %g, \"policy\": \"%s\", "
-            "\"hit_ratio\": %.5f, "
-            "\"byte_hit_ratio\": %.5f}",
-            separator, name.c_str(), trace.what.c_str(), share, policy.c_str(),
-            static_cast<double>(ratio.hits) / static_cast<double>(ratio.accesses),
-            static_cast<double>(ratio.bytes_hit) / static_cast<double>(ratio.bytes));
-        separator = ",\n";
-        (policy == "belady" ? optimum : best) =
-            std::max(policy == "belady" ? optimum : best, ratio.hits);
-      }
-      if (name != "zipf-sizes" && best > optimum) sound = false;
+  const std::string word = argc > 2 ? argv[1] : "";
+  try {
+    if (word == "make" && argc == 4) {
+      make(argv[2], std::strtoull(argv[3], nullptr, 10));
+    } else if (word == "size") {
+      std::printf("{\"bytes\": %llu}\n",
+                  static_cast<unsigned long long>(read_trace(argv[2]).bytes));
+    } else if (word == "run") {
+      run(read_trace(argv[2]), std::span(argv, static_cast<size_t>(argc)).subspan(3));
+    } else {
+      std::fprintf(stderr,
+                   "usage: replay make FOLDER REQUESTS | run FILE CAPACITY... | size FILE\n");
+      return 2;
     }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
   }
-  std::printf("\n]\n");
-  if (progress) std::fprintf(stderr, "\r%40s\r", "");
-  if (!sound) std::fprintf(stderr, "a policy beat the optimum: one of them counts wrongly\n");
-  return sound ? 0 : 1;
+  return 0;
 }
