@@ -13,7 +13,9 @@ namespace cachey::api {
 namespace {
 
 constexpr std::string_view kBusy =
-    "another purge runs: a walk over all objects, or 32 purges of an object; repeat it later\n";
+    "too many purges run: a walk over all objects, 32 purges of an object or 32 soft ones; repeat "
+    "it "
+    "later\n";
 
 rt::Task<void> reply_later(net::ResponseWriter& writer, unsigned status, std::string_view text) {
   net::ResponseHead head(status);
@@ -73,7 +75,8 @@ rt::Task<Result<cache::SoftPurged>> PurgePage::run(rt::Worker& worker, const Pur
 rt::Task<void> PurgePage::purge(rt::Worker& worker, PurgeQuery query, std::string token,
                                 net::ResponseWriter& writer) {
   const KeyScope& scope = query.scope;
-  std::optional<cache::Purges::Turn> turn = cache_.purges().begin(scope);
+  std::optional<cache::Purges::Turn> turn =
+      query.soft ? cache_.purges().begin_soft() : cache_.purges().begin(scope);
   if (!turn) {
     count(scope, Outcome::kBusy);
     co_return co_await reply_later(writer, 409, kBusy);

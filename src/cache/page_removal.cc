@@ -37,6 +37,12 @@ std::vector<PagePtr> PageTable::take_looks(Shard& shard, const KeyScope& scope) 
   return taken;
 }
 
+std::vector<PagePtr> PageTable::take_looks(const KeyScope& scope) {
+  Shard& shard = shard_of(KeyView{scope.kind(), scope.text()}.hash());
+  const MutexLock lock(shard.mutex);
+  return take_looks(shard, scope);
+}
+
 std::vector<PagePtr> PageTable::take_object(const KeyScope& scope) {
   const KeyView key{scope.kind(), scope.text()};
   const uint64_t hash = key.hash();

@@ -106,6 +106,8 @@ class PageTable {
   /// Takes the object of `scope` out, with its versions, looks and tails. The caller discards the
   /// pages.
   [[nodiscard]] std::vector<PagePtr> take_object(const KeyScope& scope);
+  /// Takes the looks and tails of the objects of `scope` out. REQUIRES: it is one object.
+  [[nodiscard]] std::vector<PagePtr> take_looks(const KeyScope& scope);
   /// One step of a walk that takes the objects of `scope` out. Appends their pages to `out`. False:
   /// the walk has met all objects that were in the table at its begin.
   [[nodiscard]] bool take_some(const KeyScope& scope, TableWalk& walk, std::vector<PagePtr>& out);

@@ -8,14 +8,23 @@ namespace {
 
 constexpr size_t kDiscardedAtOnce = 64;
 
+/// No fill of the page brings bytes of another bucket than that of the version that it knows.
+bool is_of_known_version(const Page& page) {
+  if (!page.has_head()) return false;
+  const std::string& bucket = page.source()->bucket;
+  return page.phase() != Page::Phase::kFilling || page.is_filled_from({&bucket, 1});
+}
+
 }  // namespace
 
-std::optional<Purges::Turn> Purges::begin(const KeyScope& scope) {
-  std::atomic<int>& running = scope.is_object() ? objects_ : walks_;
+std::optional<Purges::Turn> Purges::take(std::atomic<int>& running, int most) {
   Turn turn(running);
-  const int before = running.fetch_add(1);
-  if (before >= (scope.is_object() ? kObjectsAtOnce : 1)) return std::nullopt;
+  if (running.fetch_add(1) >= most) return std::nullopt;
   return turn;
+}
+
+std::optional<Purges::Turn> Purges::begin(const KeyScope& scope) {
+  return scope.is_object() ? take(objects_, kObjectsAtOnce) : take(walks_, 1);
 }
 
 rt::Task<Result<Purged>> Purges::purge(rt::Worker& worker, KeyScope scope, Turn turn) {
@@ -37,6 +46,33 @@ rt::Task<Result<Purged>> Purges::purge(rt::Worker& worker, KeyScope scope, Turn 
   purged.pages += on_disk->pages;
   purged.bytes += on_disk->bytes;
   co_return purged;
+}
+
+rt::Task<Purged> Purges::fence_unknown(rt::Worker& worker, const ObjectKey& key) {
+  Purged found;
+  const KeyScope object = KeyScope::object(key.kind, key.object);
+  std::vector<PagePtr> looks = table_.take_looks(object);
+  co_await discard(worker, std::move(looks), found);
+  LookWalk walk = table_.walk_of(key.view());
+  while (!walk.large.empty() && !is_over_.load()) {
+    std::vector<PagePtr> pages;
+    (void)table_.look_at_some(walk, pages);
+    for (const PagePtr& page : pages) {
+      if (is_of_known_version(*page)) {
+        if (page->phase() != Page::Phase::kFilling) count(*page, found);
+        continue;
+      }
+      count(*page, found);
+      table_.remove(*page);
+      page->discard();
+    }
+    co_await rt::asio::post(worker.executor(), rt::kAwait);
+  }
+  if (disk_ == nullptr) co_return found;
+  const store::DiskPurged on_disk = disk_->count(key.kind, key.object);
+  found.pages += on_disk.pages;
+  found.bytes += on_disk.bytes;
+  co_return found;
 }
 
 rt::Task<bool> Purges::empty_memory(rt::Worker& worker, Turn turn) {

@@ -40,7 +40,7 @@ struct Purged {
 /// is passed in must be the calling thread's own.
 class Purges {
  public:
-  /// Purges of one object at a time.
+  /// Purges of one object at a time, and as many soft ones.
   static constexpr int kObjectsAtOnce = 32;
 
   /// `disk`: null if there is no disk tier.
@@ -62,10 +62,18 @@ class Purges {
   };
   /// Nothing: another walk runs, or kObjectsAtOnce purges of an object.
   [[nodiscard]] std::optional<Turn> begin(const KeyScope& scope);
+  /// The same for a soft purge, which may wait long for the store: the places of soft purges are
+  /// their own. Nothing: kObjectsAtOnce of them run.
+  [[nodiscard]] std::optional<Turn> begin_soft() { return take(soft_, kObjectsAtOnce); }
 
   /// Errors: kInternal: the purge holds for memory, but not for the disk; see DiskTier::purge().
   /// kCancelled: the server is shutting down. A failed purge may be repeated.
   [[nodiscard]] rt::Task<Result<Purged>> purge(rt::Worker& worker, KeyScope scope, Turn turn);
+
+  /// The fence of a soft purge: what may bring bytes of a bucket that no version is known of yet
+  /// keeps nothing. These are looks, tails, and fills before their answer's head or of several
+  /// buckets. Returns what the cache has of the object, and how many were fenced.
+  [[nodiscard]] rt::Task<Purged> fence_unknown(rt::Worker& worker, const ObjectKey& key);
 
   /// Takes all pages out of memory, and what is remembered of objects. The disk keeps its pages. A
   /// fill under way feeds its readers, and is not kept. False: the server is shutting down.
@@ -76,6 +84,7 @@ class Purges {
   void stop() { is_over_.store(true); }
 
  private:
+  [[nodiscard]] static std::optional<Turn> take(std::atomic<int>& running, int most);
   [[nodiscard]] rt::Task<void> take_pages(rt::Worker& worker, const KeyScope& scope,
                                           Purged& purged);
   [[nodiscard]] rt::Task<void> discard(rt::Worker& worker, std::vector<PagePtr> pages,
@@ -90,6 +99,7 @@ class Purges {
   std::atomic<bool> is_over_{false};
   std::atomic<int> walks_{0};
   std::atomic<int> objects_{0};
+  std::atomic<int> soft_{0};
 };
 
 }  // namespace cachey::cache

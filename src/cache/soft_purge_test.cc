@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <optional>
+#include <vector>
 
+#include "cache/object_look.h"
 #include "cache/testing/reader_harness.h"
 
 namespace cachey::cache {
@@ -37,7 +40,7 @@ class SoftPurgeTest : public ReaderHarness {
 
  private:
   [[nodiscard]] rt::Task<void> run(std::promise<Result<SoftPurged>> promise) {
-    std::optional<Purges::Turn> turn = cache_.purges().begin(KeyScope::object("k", "o"));
+    std::optional<Purges::Turn> turn = cache_.purges().begin_soft();
     const rt::Until until{clock_.mono() + 10s, {}};
     Result<SoftPurged> done = co_await purge_if_changed(cache_, workers_[1], ObjectKey{"k", "o"},
                                                         std::move(*turn), until);
@@ -64,6 +67,8 @@ TEST_F(SoftPurgeTest, AnObjectThatHasChangedGoes) {
   const Result<SoftPurged> done = soft_purge();
   ASSERT_TRUE(done);
   EXPECT_FALSE(done->kept);
+  EXPECT_EQ(done->removed.pages, 1u);
+  EXPECT_EQ(done->removed.bytes, kMiB);
   read_all(2);
 }
 
@@ -84,6 +89,77 @@ TEST_F(SoftPurgeTest, OfAnUnknownObjectTheStoreIsNotAsked) {
   ASSERT_TRUE(done);
   EXPECT_FALSE(done->kept);
   EXPECT_EQ(asked(), 0u);
+}
+
+/// What `second` is asked before the purge, the bucket answers after the purge, as of before.
+class SoftPurgeBesideAFill : public SoftPurgeTest {
+ protected:
+  static constexpr uint64_t kPage = 64 * kKiB;
+
+  std::shared_ptr<FetchSpec> small(const std::string& bucket) {
+    auto of = spec("o", {bucket});
+    of->page_size = *PageSize::of(kPage);
+    of->wishes.own_buckets = true;
+    return of;
+  }
+  void put_in(const std::string& bucket, uint64_t version) {
+    const std::string tag = '"' + bucket + std::to_string(version) + '"';
+    origin_.put(bucket, "o", {.size = 3 * kPage, .seed = version, .etag = tag});
+  }
+  void begin() {
+    put_in("b", 1);
+    put_in("second", 1);
+    expect_whole(read(small("b"), {0, 3 * kPage}).get(), {0, 3 * kPage});
+    settle();
+    origin_.behave("second", {.head_held = [this] { return held_.load(); }, .as_sent = true});
+    asked_before_ = asked();
+  }
+  void purge_between() {
+    while (asked() == asked_before_) std::this_thread::sleep_for(1ms);
+    const Result<SoftPurged> done = soft_purge();
+    ASSERT_TRUE(done);
+    EXPECT_TRUE(done->kept);
+    EXPECT_EQ(done->removed.fenced, 1u);
+    put_in("second", 2);
+    held_ = false;
+  }
+
+  std::atomic<bool> held_{true};
+
+ private:
+  size_t asked_before_ = 0;
+};
+
+TEST_F(SoftPurgeBesideAFill, APageOfABucketThatHasNotAnsweredYetIsNotKept) {
+  begin();
+  std::future<Got> early = read(small("second"), {0, kPage});
+  purge_between();
+  expect_whole(early.get(), {0, kPage});
+  settle();
+  expect_whole(read(small("second"), {0, kPage}, 2).get(), {0, kPage});
+}
+
+TEST_F(SoftPurgeBesideAFill, ATailOfABucketThatHasNotAnsweredYetIsNotKept) {
+  begin();
+  auto of = small("second");
+  of->wishes.exact = true;
+  std::future<Seen> tail =
+      ask(fetch_tail(cache_, workers_[0], of, 1'000, clock_.mono(), rt::Until(MonoTime::max())));
+  purge_between();
+  EXPECT_TRUE(tail.get());
+  settle();
+  const ByteRange last{3 * kPage - 1'000, 3 * kPage};
+  expect_whole(read(of, last, 2).get(), last);
+}
+
+TEST_F(SoftPurgeTest, HaveTheirOwnPlaces) {
+  std::vector<Purges::Turn> turns;
+  for (int i = 0; i < Purges::kObjectsAtOnce; ++i)
+    turns.push_back(std::move(*cache_.purges().begin_soft()));
+  EXPECT_FALSE(cache_.purges().begin_soft());
+  EXPECT_TRUE(cache_.purges().begin(KeyScope::object("k", "o")));
+  turns.clear();
+  EXPECT_TRUE(cache_.purges().begin_soft());
 }
 
 class SoftPurgeOnDisk : public SoftPurgeTest {
@@ -112,6 +188,7 @@ TEST_F(SoftPurgeOnDisk, WhatOnlyTheDiskHasIsAskedForToo) {
   const Result<SoftPurged> changed = soft_purge();
   ASSERT_TRUE(changed);
   EXPECT_FALSE(changed->kept);
+  EXPECT_EQ(changed->removed.pages, 1u);
   EXPECT_EQ(disk_->version_of("k", "o"), nullptr);
   read_all(2);
 }

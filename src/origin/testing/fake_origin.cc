@@ -163,6 +163,8 @@ rt::Task<Result<std::unique_ptr<GetStream>>> FakeOrigin::get(rt::Worker& worker,
     if (!wanted) co_return std::unexpected(cancelled());
   }
   const MonoTime sent_at = worker.timers().now();
+  std::optional<Result<Object>> as_sent;
+  if (behaviour.as_sent) as_sent = answer(request, behaviour);
   if (behaviour.head_delay.count() > 0) {
     const bool wanted = co_await rt::sleep(worker, behaviour.head_delay, request.stop);
     if (!wanted) co_return std::unexpected(cancelled());
@@ -178,7 +180,7 @@ rt::Task<Result<std::unique_ptr<GetStream>>> FakeOrigin::get(rt::Worker& worker,
     if (request.hurry.stop_requested())
       co_return fail(behaviour.error->kind(), behaviour.error->message(), ErrorCause::kHurried);
   }
-  Result<Object> object = answer(request, behaviour);
+  Result<Object> object = as_sent ? std::move(*as_sent) : answer(request, behaviour);
   if (!object) co_return std::unexpected(std::move(object.error()));
   std::unique_ptr<GetStream> stream =
       std::make_unique<Stream>(worker, *object, request, behaviour, sent_at, bytes_sent_);

@@ -59,6 +59,8 @@ class FakeOrigin final : public Origin {
     std::optional<Error> error{};          ///< instead of an answer
     /// The read of the last byte fails with kDamaged, as if the checksum were wrong.
     bool damaged = false;
+    bool as_sent =
+        false;           ///< the object as it is when the request is sent, not when the head comes
     bool blank = false;  ///< the body's bytes are not written, for tests of times alone
   };
 

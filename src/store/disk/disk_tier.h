@@ -189,6 +189,9 @@ class DiskTier {
   /// with kCancelled.
   [[nodiscard]] rt::Task<Result<DiskPurged>> purge(rt::Worker& worker, KeyScope scope,
                                                    std::function<bool()> is_over);
+  /// What the tier has of the object; of many pages the bytes are an estimate. No I/O, and no use.
+  [[nodiscard]] DiskPurged count(std::string_view kind, std::string_view object)
+      EXCLUDES(index_.mutex);
   /// Compares the names of all pages with the rules of DiskTierConfig::pins, which have changed.
   /// Once the index is read; reads the journal. Pages with a record that cannot be read stay as
   /// they are. REQUIRES: no other such call runs. `is_over`: as for purge().

@@ -50,14 +50,17 @@ bool DiskTier::has(std::string_view kind, std::string_view object, PageAt at) {
   return index_.catalog->find(id, at) != nullptr;
 }
 
+DiskPurged DiskTier::count(std::string_view kind, std::string_view object) {
+  if (!recovered()) return {};
+  const ObjectId id = object_id(kind, object);
+  const MutexLock lock(index_.mutex);
+  return index_.catalog->count(id);
+}
+
 rt::Task<Result<DiskPurged>> DiskTier::purge(rt::Worker& worker, KeyScope scope, IsOver is_over) {
   DiskPurged purged;
   if (scope.is_object()) {
-    if (recovered()) {
-      const ObjectId id = object_id(scope.kind(), scope.text());
-      const MutexLock lock(index_.mutex);
-      purged = index_.catalog->count(id);
-    }
+    purged = count(scope.kind(), scope.text());
     remove(worker, scope.kind(), scope.text());
   }
   const bool has_index = co_await wait_for_index(worker, is_over);

@@ -196,6 +196,11 @@ void FaultyDevice::revive() {
   dying_ = false;
 }
 
+bool FaultyDevice::is_dead() {
+  const MutexLock lock(mutex_);
+  return dying_ && writes_to_live_ == 0;
+}
+
 void FaultyDevice::lose_writes(uint32_t one_in, uint32_t seed) {
   const MutexLock lock(mutex_);
   lose_one_in_ = one_in;

@@ -77,6 +77,8 @@ class FaultyDevice final : public BlockDevice {
   /// sectors, later writes store none, until revive().
   void die_after(uint64_t writes, uint32_t seed);
   void revive();
+  /// That write has been.
+  [[nodiscard]] bool is_dead() EXCLUDES(mutex_);
 
   /// One write in `one_in` reports success without writing; 0: none.
   void lose_writes(uint32_t one_in, uint32_t seed);
