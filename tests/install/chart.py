@@ -1,9 +1,13 @@
 """The Helm chart, rendered. As a program: writes deploy/kubernetes/base/cachey.yaml."""
 
+import atexit
+import functools
 import json
 import pathlib
 import re
 import subprocess
+import tempfile
+import threading
 
 import yaml
 
@@ -20,7 +24,7 @@ class Rendered:
     def __init__(self, files):
         self.files = files
         self.documents = [one for path, text in sorted(files.items()) if path.endswith(".yaml")
-                          for one in yaml.safe_load_all(text) if one]
+                          for one in yaml.load_all(text, yaml.CSafeLoader) if one]
 
     def find(self, kind, name="cachey"):
         return next(one for one in self.documents if (one["kind"], one["metadata"]["name"]) == (kind, name))
@@ -35,14 +39,48 @@ class Rendered:
         return self.find("StatefulSet")["spec"]["template"]["spec"]["containers"][0]
 
 
+class Renderer:
+    """render_chart.py, whose imports take a second: one process for all questions of this one."""
+
+    _SECONDS = 300
+
+    def __init__(self):
+        self._errors = tempfile.TemporaryFile("w+")
+        self._process = subprocess.Popen([PYTHON, pathlib.Path(__file__).parent / "render_chart.py"], text=True,
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
+        atexit.register(self._end)
+
+    def _end(self):
+        self._process.stdin.close()
+        self._process.wait()
+
+    def ask(self, question):
+        limit = threading.Timer(self._SECONDS, self._process.kill)
+        limit.start()
+        try:
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        limit.cancel()
+        if not answer:
+            renderer.cache_clear()
+            self._errors.seek(0)
+            raise AssertionError(f"render_chart.py ended: {self._errors.read()}")
+        return json.loads(answer)
+
+
+@functools.cache
+def renderer():
+    return Renderer()
+
+
 def render_all(sets, release="cachey", namespace="cachey", check=True):
     """The answers of render_chart.py for each set of values; without `check` they have files only."""
     jobs = [{"values": values, "release": release, "namespace": namespace} for values in sets]
     asked = {"chart": str(CHART), "jobs": jobs, "kubernetes": KUBERNETES, "check": check}
-    command = [PYTHON, pathlib.Path(__file__).parent / "render_chart.py"]
-    done = subprocess.run(command, input=json.dumps(asked), text=True, capture_output=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return renderer().ask(asked)
 
 
 def render(values):

@@ -1,7 +1,7 @@
-"""Renders the chart with each set of values that standard input lists, and checks every document against the schemas of
-Kubernetes. Runs with the Python of build/tools/install. Standard input: {"chart": PATH, "jobs": [{"values", "release",
-"namespace"}], "kubernetes": [VERSION], "check": BOOLEAN}. Standard output: for each job {"error"}, or {"files": {PATH:
-TEXT}}, with `check` also "invalid": [TEXT] and "lint": [TEXT]."""
+"""Renders the chart with each set of values that is asked for, and checks every document against the schemas of
+Kubernetes. Runs with the Python of build/tools/install. Each line of standard input: {"chart": PATH, "jobs":
+[{"values", "release", "namespace"}], "kubernetes": [VERSION], "check": BOOLEAN}. Each line of standard output: for each
+job {"error"}, or {"files": {PATH: TEXT}}, with `check` also "invalid": [TEXT] and "lint": [TEXT]."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ kubernetes_validate.utils.schema_contents = functools.cache(kubernetes_validate.
 def documents(files):
     for path, text in files.items():
         if path.endswith(".yaml"):
-            yield from ((path, one) for one in yaml.safe_load_all(text) if one)
+            yield from ((path, one) for one in yaml.load_all(text, yaml.CSafeLoader) if one)
 
 
 def faults(files, versions):
@@ -50,9 +50,10 @@ def run(chart, job, asked):
 
 
 def main():
-    asked = json.load(sys.stdin)
-    with helm_python.Chart.load(asked["chart"]) as chart:
-        json.dump([run(chart, job, asked) for job in asked["jobs"]], sys.stdout)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        with helm_python.Chart.load(asked["chart"]) as chart:
+            print(json.dumps([run(chart, job, asked) for job in asked["jobs"]]), flush=True)
 
 
 if __name__ == "__main__":
