@@ -2,8 +2,13 @@
 """What readers notice of warm requests: hits of 4 KiB at a fixed rate, alone and while 10,000 pages of 64 KiB are warmed.
 
 The server has one CPU. The store (nginx), the readers and the clients that warm share the others. The runs alternate:
-in each round the same readers run alone, and then beside four clients that warm pages that the cache has not. A round
-has one p99 of each; the result is the median of their quotients. Exit 1: it is more than 1.2, or an answer was wrong.
+in each round the same readers run alone, then beside four clients that warm pages that the cache has not, and then
+beside four clients that read such pages from the store, at the rate of the warming: the machine has that load, the
+server has not. The result is the median of the rounds' quotients of p99: warming / the same reads without the server.
+Exit 1: it is more than 1.2, or an answer was wrong.
+
+The readers and the server's workers run before all else of their CPU (SCHED_FIFO, if we may), so that other work of the
+machine does not count.
 """
 
 import argparse
@@ -31,6 +36,11 @@ BUDGET = 1.2
 QUANTILES = ("p50", "p99", "p999")
 
 
+def before_all_else(thread):
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(2))
+
+
 class Bench:
     def __init__(self, home, options):
         self._home, self._data, self._load = home, home / "data", options.load
@@ -50,6 +60,12 @@ class Bench:
         self._origin.server.start()
         self._node.server.start()
         self._run_load(workloads.pages(), 4, 60, "--once", "--verify", 1)
+        for task in Path(f"/proc/{self._node.server.pids()[0]}/task").iterdir():
+            if (task / "comm").read_text().startswith("worker-"):
+                before_all_else(int(task.name))
+            else:
+                with contextlib.suppress(PermissionError):
+                    os.setpriority(os.PRIO_PROCESS, int(task.name), -10)
 
     def stop(self):
         for server in (self._node.server, self._origin.server):
@@ -63,8 +79,7 @@ class Bench:
 
         def settle():
             os.sched_setaffinity(0, self._others)
-            with contextlib.suppress(PermissionError):
-                os.nice(-10)  # the readers' clocks are not to wait for the store
+            before_all_else(0)  # the readers' clocks are not to wait for the store
         command = [self._load, "127.0.0.1", self._node.port, listed, *words]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False,
                               preexec_fn=settle)
@@ -78,28 +93,39 @@ class Bench:
         for number in range(PAGES // PAGES_OF_REQUEST):
             at, part = divmod(number, per_object)
             name = workloads.page_name(at % workloads.HOT_PAGES)
-            yield f"/fetch/{workloads.BUCKET}/fresh-{self._next + at}/{name}", part * PAGE * PAGES_OF_REQUEST
+            yield f"/{workloads.BUCKET}/fresh-{self._next + at}/{name}", part * PAGE * PAGES_OF_REQUEST
         self._next += PAGES // PAGES_OF_REQUEST // per_object + 1
 
     def warm(self, faults):
         """Begins to warm; returns the threads, and a list that gets the time of each."""
+        return self._clients(self._node.port, "HEAD", "/fetch", {"C0-Config": "warm=1"}, 0, faults)
+
+    def read_past(self, pages_per_second, faults):
+        """Begins to read the same number of pages from the store at this rate; returns the same."""
+        return self._clients(self._origin.port, "GET", "", {}, CLIENTS * PAGES_OF_REQUEST / pages_per_second, faults)
+
+    def _clients(self, port, method, prefix, fields, seconds, faults):
+        """Each client makes a request every `seconds`, or as fast as it can."""
         left, lock, took = list(self.targets()), threading.Lock(), []
         begun = time.monotonic()
 
         def client():
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", self._node.port, timeout=60)
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                due = begun
                 while True:
                     with lock:
                         if not left:
                             break
                         path, first = left.pop()
                     last = first + PAGE * PAGES_OF_REQUEST - 1
-                    connection.request("HEAD", path, headers={"Range": f"bytes={first}-{last}", "C0-Config": "warm=1"})
+                    connection.request(method, prefix + path, headers={"Range": f"bytes={first}-{last}"} | fields)
                     answer = connection.getresponse()
                     answer.read()
                     if answer.status != 206:
-                        raise BenchError(f"warm: {answer.status}")
+                        raise BenchError(f"{method} {path}: {answer.status}")
+                    due += seconds
+                    time.sleep(max(0, due - time.monotonic()))
             except (OSError, http.client.HTTPException, BenchError) as error:
                 faults.append(error)
             took.append(time.monotonic() - begun)
@@ -109,20 +135,26 @@ class Bench:
         return threads, took
 
 
-def one_round(bench, seconds):
-    """(figures alone, figures beside warming, seconds of the warming)."""
-    alone = bench.readers(seconds)["whole_us"]
+def beside(bench, seconds, begin):
+    """(figures of readers, seconds that the clients took) while clients of `begin` run."""
     faults = []
-    threads, took = bench.warm(faults)
-    beside = bench.readers(seconds)["whole_us"]
-    ended_first = not any(thread.is_alive() for thread in threads)
+    threads, took = begin(faults)
+    figures = bench.readers(seconds)["whole_us"]
     for thread in threads:
         thread.join()
     if faults:
         raise BenchError(str(faults[0]))
-    if ended_first and max(took) < 0.8 * seconds:
-        print(f"(the warming took {max(took):.1f} s of {seconds} s)", file=sys.stderr)
-    return alone, beside, max(took)
+    if max(took) < 0.8 * seconds:
+        print(f"(the clients took {max(took):.1f} s of {seconds} s)", file=sys.stderr)
+    return figures, max(took)
+
+
+def one_round(bench, seconds):
+    """(figures alone, beside warming, beside the same reads from the store; pages warmed a second)."""
+    alone = bench.readers(seconds)["whole_us"]
+    warming, took = beside(bench, seconds, bench.warm)
+    past, _ = beside(bench, seconds, lambda faults: bench.read_past(PAGES / took, faults))
+    return alone, warming, past, PAGES / took
 
 
 def main():
@@ -135,21 +167,25 @@ def main():
     parser.add_argument("--bin", type=Path, default=REPOSITORY / "build/release/cachey")
     parser.add_argument("--load", type=Path, default=REPOSITORY / "build/release/bench/fetch_load")
     options = parser.parse_args()
-    print("| round | p50 alone, beside | p99 alone, beside | p99.9 alone, beside | pages a second |\n|---|---|---|---|---|")
+    print("Times of hits alone, beside warming, beside the same reads that pass the server by:\n")
+    print("| round | p50, ms | p99, ms | p99.9, ms | pages a second |\n|---|---|---|---|---|")
     quotients = []
     with tempfile.TemporaryDirectory(dir=options.directory, prefix="cachey-bench-") as home:
         bench = Bench(Path(home), options)
         try:
             bench.start()
             for number in range(options.rounds):
-                alone, beside, took = one_round(bench, options.seconds)
-                cells = [f"{alone[name] / 1000:.2f}, {beside[name] / 1000:.2f} ms" for name in QUANTILES]
-                print(f"| {number + 1} | {' | '.join(cells)} | {PAGES / took:.0f} |", flush=True)
-                quotients.append(beside["p99"] / alone["p99"])
+                *legs, rate = one_round(bench, options.seconds)
+                cells = [", ".join(f"{leg[name] / 1000:.2f}" for leg in legs) for name in QUANTILES]
+                print(f"| {number + 1} | {' | '.join(cells)} | {rate:.0f} |", flush=True)
+                alone, warming, past = (leg["p99"] for leg in legs)
+                quotients.append((warming / alone, warming / past))
         finally:
             bench.stop()
-    print(f"p99 beside warming is {median(quotients):.2f} times that of readers alone, at most {BUDGET}")
-    return 0 if median(quotients) <= BUDGET else 1
+    of_alone, of_past = (median(column) for column in zip(*quotients))
+    print(f"\np99 beside warming is {of_past:.2f} times that beside the same reads without the server, at most {BUDGET}; "
+          f"{of_alone:.2f} times that of readers alone")
+    return 0 if of_past <= BUDGET else 1
 
 
 if __name__ == "__main__":

@@ -59,6 +59,12 @@ size_t kinds_with_metrics(const Options& options) {
   return std::min(options.kinds.size(), kKindsWithMetrics);
 }
 
+store::MemoryTierConfig memory_config(const Options& options, Metrics& metrics) {
+  store::MemoryTierConfig config = store::with_metrics(options.memory, metrics);
+  config.touches_ahead = true;
+  return config;
+}
+
 }  // namespace
 
 Process::Foundation::Foundation(const Options& given, GivenTokens tokens)
@@ -71,8 +77,7 @@ Process::Foundation::Foundation(const Options& given, GivenTokens tokens)
       client_shares(options.threads, access.token_names(), random.bits(), clock, metrics),
       client_limiter({options.client_misses, options.client_bandwidth}, clock, metrics),
       pins(matches_of(options.pin), options.pin_limit),
-      memory(store::with_metrics(options.memory, metrics), std::make_unique<store::S3Fifo>(),
-             clock),
+      memory(memory_config(options, metrics), std::make_unique<store::S3Fifo>(), clock),
       workers(options.threads, clock),
       blocking(kBlockingThreads),
       reports(kReportThreads) {

@@ -49,7 +49,9 @@ Warms::Warms(const WarmParts& parts)
                                   .waiting_per_bucket_max = kWaitingMax,
                                   .waiting_max = kWaitingMax},
           [this] { return places_limit(); }, parts.clock),
-      pace_(parts.clock, [this] { return parts_.metrics.totals().accesses; }) {}
+      pace_(
+          parts.clock, [this] { return parts_.metrics.totals().accesses; },
+          [this](uint64_t bytes) { return parts_.memory.has_touched(bytes); }) {}
 
 rt::Task<Result<Warmed>> Warms::warm(rt::Worker& worker, WarmRequest request, rt::Until until) {
   const MonoTime now = parts_.clock.mono();

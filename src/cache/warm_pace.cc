@@ -54,12 +54,14 @@ nanoseconds WarmRate::take(MonoTime now, uint64_t bytes) {
 
 rt::Task<void> WarmPace::turn(rt::Worker& worker, uint64_t bytes, const bool& stopped) {
   nanoseconds wait{0};
+  int touch_waits = 0;
   do {
     {
       const uint64_t reads = reads_();
+      const bool may_begin = has_touched_(bytes) || touch_waits++ == kTouchWaitsMax;
       const MutexLock lock(mutex_);
       rate_.look(clock_.mono(), reads);
-      wait = rate_.take(clock_.mono(), bytes);
+      wait = may_begin ? rate_.take(clock_.mono(), bytes) : kWaitMin;
       if (!rate_.is_limited()) co_return;
     }
     const nanoseconds slept = std::clamp<nanoseconds>(wait, kWaitMin, kWaitMax);

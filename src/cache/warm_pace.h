@@ -60,20 +60,24 @@ class WarmRate {
 /// in is the calling thread's own.
 class WarmPace {
  public:
-  /// `reads`: see WarmRate::look.
-  WarmPace(const Clock& clock, std::function<uint64_t()> reads)
-      : clock_(clock), reads_(std::move(reads)) {}
+  /// `reads`: see WarmRate::look. `has_touched`: see MemoryTier::has_touched.
+  WarmPace(const Clock& clock, std::function<uint64_t()> reads,
+           std::function<bool(uint64_t)> has_touched)
+      : clock_(clock), reads_(std::move(reads)), has_touched_(std::move(has_touched)) {}
 
   /// Waits until a page of `bytes` may begin, or `stopped`. Beside readers this takes a timer's
-  /// wait at least, which shows how late timers fire.
+  /// wait at least, which shows how late timers fire; and waits for touched memory, for about
+  /// kTouchWaitsMax times kWaitMin at most.
   [[nodiscard]] rt::Task<void> turn(rt::Worker& worker, uint64_t bytes, const bool& stopped);
 
  private:
   static constexpr std::chrono::milliseconds kWaitMin{1};
   static constexpr std::chrono::milliseconds kWaitMax{10};
+  static constexpr int kTouchWaitsMax = 100;
 
   const Clock& clock_;
   const std::function<uint64_t()> reads_;
+  const std::function<bool(uint64_t)> has_touched_;
   Mutex mutex_;
   WarmRate rate_ GUARDED_BY(mutex_);
 };

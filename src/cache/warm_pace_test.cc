@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "rt/testing/virtual_worker.h"
+
 namespace cachey::cache {
 namespace {
 
@@ -76,6 +78,34 @@ TEST_F(WarmRateTest, SmallPagesCountAsMoreThanTheirBytes) {
   ASSERT_EQ(rate_.take(now_, 1), 0ns);
   EXPECT_EQ(rate_.take(now_, 1),
             1'000'000'000ns / (rate_.bytes_per_second() / WarmRate::kPageCost));
+}
+
+/// Turns of one task beside readers, with touched memory from the look number `touched_at` on.
+int looks_until_begun(int touched_at) {
+  rt::VirtualWorker virtual_worker;
+  int looks = 0;
+  uint64_t reads = 0;
+  WarmPace pace(
+      virtual_worker.clock(), [&reads] { return ++reads; },
+      [&](uint64_t) { return ++looks >= touched_at; });
+  const bool stopped = false;
+  bool begun = false;
+  auto turn = [&]() -> rt::Task<bool> {
+    co_await pace.turn(virtual_worker.worker(), kMiB, stopped);
+    co_return begun = true;
+  };
+  (void)virtual_worker.run(turn());
+  EXPECT_TRUE(begun);
+  return looks;
+}
+
+TEST(WarmPaceTest, BesideReadersAPageWaitsForTouchedMemory) {
+  EXPECT_EQ(looks_until_begun(1), 1);
+  EXPECT_EQ(looks_until_begun(5), 5);
+}
+
+TEST(WarmPaceTest, APageDoesNotWaitForTouchedMemoryForever) {
+  EXPECT_LT(looks_until_begun(1'000'000), 1000);
 }
 
 }  // namespace

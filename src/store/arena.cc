@@ -335,6 +335,28 @@ std::optional<uint32_t> Arena::take_past_limit() {
   return slab;
 }
 
+bool Arena::lacks_touched() const {
+  if (free_uncommitted_.empty() || committed_slabs_ >= limit_slabs_) return false;
+  const size_t touched = touched_slabs();
+  const size_t wanted =
+      std::min({kTouchedMax, size_t{limit_slabs_ / kTouchedShare}, committed_slabs_ - touched + 2});
+  return touched < wanted;
+}
+
+std::optional<uint32_t> Arena::take_to_touch() {
+  if (!lacks_touched()) return std::nullopt;
+  const uint32_t slab = free_uncommitted_.back();
+  free_uncommitted_.pop_back();
+  ++committed_slabs_;
+  return slab;
+}
+
+void Arena::touch(uint32_t slab) const {
+  std::byte* const begin = base_ + slab * kSlabBytes;
+  for (uint64_t at = 0; at < kSlabBytes; at += kUnitBytes)
+    *const_cast<volatile std::byte*>(begin + at) = std::byte{0};
+}
+
 void Arena::uncommit(uint32_t slab) const {
   ::madvise(base_ + slab * kSlabBytes, kSlabBytes, MADV_DONTNEED);
 }

@@ -39,8 +39,9 @@ using Extents = boost::container::small_vector<Extent, 1>;
 /// else from the emptiest slab, else from a free slab. If crowded(), it comes from the first ones,
 /// else from a free slab.
 ///
-/// The system gives memory to a slab at its first use. Each operation takes constant time, except
-/// for the number of the extents. Not synchronized: the memory tier's mutex guards the arena.
+/// The system gives memory to a slab at its first touch: that of a fill, or touch(). Each operation
+/// takes constant time, except for the number of the extents. Not synchronized: the memory tier's
+/// mutex guards the arena.
 class Arena {
  public:
   static constexpr uint64_t kSlabBytes = 2 * kMiB;
@@ -111,6 +112,20 @@ class Arena {
   /// Gives the slab's memory back to the system. Needs no mutex.
   void uncommit(uint32_t slab) const;
   void put_uncommitted(uint32_t slab) { free_uncommitted_.push_back(slab); }
+
+  /// Fewer free slabs than kTouchedMax have memory, and than 1 / kTouchedShare of all slabs, and
+  /// than 2 and the slabs in use: so the next ones should be touched before a fill needs them.
+  [[nodiscard]] bool lacks_touched() const;
+  /// Takes out a slab without memory, for touch(), then put_touched(). Null: lacks_touched() is
+  /// false.
+  [[nodiscard]] std::optional<uint32_t> take_to_touch();
+  /// Makes the system give memory to the slab. Needs no mutex.
+  void touch(uint32_t slab) const;
+  void put_touched(uint32_t slab) { free_committed_.push_back(slab); }
+  /// Free slabs that have memory.
+  [[nodiscard]] size_t touched_slabs() const { return free_committed_.size(); }
+  static constexpr size_t kTouchedMax = 32;
+  static constexpr uint32_t kTouchedShare = 64;
 
   /// Any thread.
   [[nodiscard]] uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }

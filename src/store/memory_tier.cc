@@ -35,7 +35,9 @@ MemoryTier::MemoryTier(MemoryTierConfig config, std::unique_ptr<EvictionPolicy> 
           // A piece that is not loaded now costs a GET: it waits as long as it may.
           admissions_config(config, config.waits.pieces, false), [this] { return pieces_limit(); },
           clock),
-      residents_(config.limit_bytes, std::move(policy), config.reader_patience) {}
+      residents_(config.limit_bytes, std::move(policy), config.reader_patience) {
+  if (config.touches_ahead) first_touch_.emplace([this] { return touch_ahead(); });
+}
 
 MemoryTier::~MemoryTier() = default;
 
@@ -102,6 +104,7 @@ Residents::Step MemoryTier::run(const DoStep& do_step) {
   Residents::Evicted evicted;
   boost::container::static_vector<uint32_t, kUncommitsMax> past_limit;
   Step step = Step::kNone;
+  bool lacks_touched = false;
   {
     const MutexLock lock(mutex_);
     residents_.set_limit(room_bytes());
@@ -110,7 +113,10 @@ Residents::Step MemoryTier::run(const DoStep& do_step) {
       past_limit.push_back(*residents_.arena().take_past_limit());
     step = do_step(residents_, evicted);
     note_kept();
+    lacks_touched = first_touch_ && residents_.arena().lacks_touched();
+    note_touched();
   }
+  if (lacks_touched) first_touch_->wake();
   stats_.evictions.fetch_add(evicted.size(), std::memory_order_relaxed);
   stats_.pages.fetch_sub(static_cast<int64_t>(evicted.size()), std::memory_order_relaxed);
   for (const EvictablePtr& gone : evicted) gone->on_evicted();
@@ -133,6 +139,30 @@ void MemoryTier::uncommit(std::span<const uint32_t> slabs) {
   for (const uint32_t slab : slabs) residents_.arena().uncommit(slab);  // a system call
   const MutexLock lock(mutex_);
   for (const uint32_t slab : slabs) residents_.arena().put_uncommitted(slab);
+}
+
+bool MemoryTier::touch_ahead() {
+  std::optional<uint32_t> slab;
+  {
+    const MutexLock lock(mutex_);
+    slab = residents_.arena().take_to_touch();
+  }
+  if (!slab) return false;
+  touch(*slab);
+  const MutexLock lock(mutex_);
+  residents_.arena().put_touched(*slab);
+  note_touched();
+  return true;
+}
+
+/// Without the mutex.
+void MemoryTier::touch(uint32_t slab) { residents_.arena().touch(slab); }
+
+void MemoryTier::note_touched() {
+  const Arena& arena = residents_.arena();
+  const bool is_enough = !first_touch_ || !arena.lacks_touched();
+  const uint64_t bytes = arena.touched_slabs() * Arena::kSlabBytes;
+  touched_bytes_.store(is_enough ? UINT64_MAX : bytes, std::memory_order_relaxed);
 }
 
 void MemoryTier::publish(Evictable& page) {

@@ -17,6 +17,7 @@
 #include "store/admission.h"
 #include "store/evictable.h"
 #include "store/eviction.h"
+#include "store/first_touch.h"
 #include "store/pin_rules.h"
 #include "store/residents.h"
 
@@ -39,6 +40,7 @@ struct MemoryTierConfig {
   size_t waiting_per_bucket_max = 4'096;  ///< requests for admission; more fail at once
   size_t waiting_max = 16'384;            ///< the same, of all buckets
   MemoryWaits waits{};
+  bool touches_ahead = false;  ///< a thread touches free memory before fills need it (FirstTouch)
 };
 
 /// Counts of the tier; read at any time, from any thread.
@@ -147,6 +149,11 @@ class MemoryTier {
   [[nodiscard]] GhostHits::View ghost_hits() const LOCK_FREE {
     return residents_.ghost_hits().view();
   }
+  /// A fill of `bytes` will find memory that has been touched (FirstTouch), or memory that others
+  /// leave, or there is no such thread; about.
+  [[nodiscard]] bool has_touched(uint64_t bytes) const {
+    return touched_bytes_.load(std::memory_order_relaxed) >= bytes;
+  }
   /// How long the tier's mutex is held.
   [[nodiscard]] HoldTimes& hold_times() const { return mutex_.hold_times(); }
 
@@ -174,16 +181,21 @@ class MemoryTier {
   [[nodiscard]] rt::Task<void> keep_ahead(rt::Worker& worker);
   /// Gives free slabs back to the system, without the mutex.
   void uncommit(std::span<const uint32_t> slabs) LOCK_FREE;
+  void touch(uint32_t slab) LOCK_FREE;
+  void note_touched() REQUIRES(mutex_);
   void insert(Evictable& page) REQUIRES(mutex_);
   void note_kept() REQUIRES(mutex_);
   /// A step found no memory.
   void begin_wait(Allocation& allocation) REQUIRES(mutex_);
+  /// Touches one slab. False: enough slabs have been touched.
+  [[nodiscard]] bool touch_ahead() EXCLUDES(mutex_);
 
   const MemoryTierConfig config_;
   const Clock& clock_;
   MemoryTierStats stats_;
   std::atomic<int64_t> charged_{0};
-  std::atomic<uint64_t> kept_bytes_{0};  // of whole pages
+  std::atomic<uint64_t> kept_bytes_{0};              // of whole pages
+  std::atomic<uint64_t> touched_bytes_{UINT64_MAX};  // for new fills; the most, if that is enough
   const PinRules* rules_ = nullptr;
   Admissions starts_;
   Admissions bodies_;
@@ -194,6 +206,7 @@ class MemoryTier {
   // Of the allocations that wait, the one that keeps the memory that it has. The others give theirs
   // back, so that they do not keep it from each other.
   const Allocation* keeper_ GUARDED_BY(mutex_) = nullptr;
+  std::optional<FirstTouch> first_touch_;  // its thread uses all of the above
 };
 
 }  // namespace cachey::store
