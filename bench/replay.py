@@ -5,8 +5,8 @@
     ./dev bench replay --plot replay.svg            # also draws a picture
     ./dev bench replay --trace FILE --requests 1000000 --json replay.json
 
-The judge of the other policies is libCacheSim: its own code reads the same trace files. --trace adds a file in its format
-oracleGeneral. Cache sizes are shares of the working set's bytes. The first tenth of a trace only fills the cache, all
+The judge of the other policies is libCacheSim: its own code reads the same trace files. --trace adds a file in its
+format oracleGeneral. Cache sizes are shares of the working set's bytes. The first tenth of a trace only fills the cache, all
 other requests count. `belady` knows the future.
 """
 
