@@ -137,7 +137,7 @@ Result<void> cut_at_known_size(FetchFields& fields) {
   const bool has_begin =
       fields.form == AnyRange::Form::kBothEnds || fields.form == AnyRange::Form::kOpen;
   if (!size || !has_begin) return {};
-  if (fields.range.begin >= *size) return std::unexpected(Error::range_not_satisfiable(*size));
+  if (fields.range.begin >= *size) return std::unexpected(Error::range_not_satisfiable(size));
   fields.range.end = std::min(fields.range.end, *size);
   return {};
 }

@@ -53,7 +53,7 @@ class DeviceIo {
         clock_(clock),
         late_bytes_max_(late_bytes_max),
         stats_(stats),
-        times_(std::move(times)),
+        times_(times),
         regions_(regions) {}
 
   [[nodiscard]] BlockDevice& device() const { return device_; }
