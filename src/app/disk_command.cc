@@ -83,8 +83,11 @@ void print(const store::DiskContents& contents) {
 /// Not fmt::print(): it throws if the text cannot be written.
 void write_text(std::FILE* file, const std::string& text) { std::fputs(text.c_str(), file); }
 
+/// Some messages begin with the path.
 int fail_with(const std::string& path, const Error& error) {
-  write_text(stderr, fmt::format("cachey disk: {}: {}\n", log::quoted(path), error.message()));
+  const std::string begin = log::quoted(path) + ": ";
+  const std::string_view why = error.message();
+  write_text(stderr, fmt::format("cachey disk: {}{}\n", why.starts_with(begin) ? "" : begin, why));
   return 1;
 }
 
