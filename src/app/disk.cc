@@ -139,6 +139,19 @@ void Disk::open(const std::stop_token& stop) {
   rt::Worker& worker = workers_[0];
   rt::asio::post(worker.io(), [this, &worker] { tier_.begin_writing(worker); });
   enter(DiskState::kOnline);
+  watch_file(stop);
+}
+
+/// A file without a name is read and written as any other.
+void Disk::watch_file(const std::stop_token& stop) {
+  while (wait(kLookEvery, stop)) {
+    if (!file_->is_deleted()) continue;
+    log::warn("disk file was deleted; its pages are lost when this process ends",
+              {{"path", file_->path()}});
+    const MutexLock lock(mutex_);
+    file_deleted_ = true;
+    return;
+  }
 }
 
 Result<void> Disk::attach(const std::stop_token& stop) {
@@ -164,6 +177,7 @@ Result<void> Disk::attach(const std::stop_token& stop) {
               {{"path", options_.disk_path}});
   }
   const auto io = options_.iouring ? store::DiskIo::kUring : store::DiskIo::kThreads;
+  file_ = file->get();
   device_ = store::make_device(std::move(*file), io, pool_, options_.threads);
   const auto start =
       options_.disk_wipe ? store::DiskTier::Start::kWipe : store::DiskTier::Start::kKeep;
@@ -227,6 +241,7 @@ Disk::Status Disk::status() const {
   {
     const MutexLock lock(mutex_);
     status.state = state_;
+    status.file_deleted = file_deleted_;
     if (!result_) status.error = result_.error().message();
   }
   if (status.state == DiskState::kOnline && !tier_.usage().online) {

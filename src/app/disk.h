@@ -21,6 +21,7 @@
 #include "rt/blocking_pool.h"
 #include "rt/worker.h"
 #include "store/disk/device.h"
+#include "store/disk/disk_file.h"
 #include "store/disk/disk_tier.h"
 #include "store/memory_tier.h"
 #include "store/pin_rules.h"
@@ -43,7 +44,7 @@ inline constexpr std::array kDiskStates = {DiskState::kOpening, DiskState::kRead
 /// The disk tier of --disk-path, with its device and threads. The tier exists from the start. A
 /// thread opens the device, attaches the tier and reads the index, however long the device takes.
 /// If the device fails, the thread tries again: after kRetryAfter, then after twice as long, up to
-/// kRetryAfterMax.
+/// kRetryAfterMax. Then it looks each kLookEvery whether the file was deleted.
 ///
 /// Owned by Process. The workers, the memory tier and the pool outlive the disk. Any thread may ask
 /// for the state.
@@ -51,6 +52,7 @@ class Disk {
  public:
   static constexpr std::chrono::seconds kRetryAfter{1};
   static constexpr std::chrono::seconds kRetryAfterMax{60};
+  static constexpr std::chrono::seconds kLookEvery{3};
   /// How long an attempt waits for another process to give the disk up. A killed process keeps it
   /// until its last operations are done, with io_uring a moment longer than the process can be
   /// seen.
@@ -59,6 +61,8 @@ class Disk {
   struct Status {
     DiskState state;
     std::string error;  ///< one line for the operator; empty unless kFailed or kUnusable
+    /// All works until the process ends, and the next one begins without the pages.
+    bool file_deleted = false;
   };
 
   /// `pins`: the pages that are kept.
@@ -94,6 +98,7 @@ class Disk {
  private:
   void open(const std::stop_token& stop);
   [[nodiscard]] Result<void> attach(const std::stop_token& stop);
+  void watch_file(const std::stop_token& stop);
   /// False: a stop is requested.
   [[nodiscard]] bool wait(std::chrono::nanoseconds delay, const std::stop_token& stop)
       EXCLUDES(mutex_);
@@ -108,12 +113,14 @@ class Disk {
   Random& random_;
   rt::BlockingPool pool_{kThreads};
   std::unique_ptr<store::BlockDevice> device_;  // the thread's, and the tier's once attached
+  const store::DiskFile* file_ = nullptr;       // the device's; the thread's
   store::DiskTier tier_;
 
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
   DiskState state_ GUARDED_BY(mutex_) = DiskState::kOpening;  // never kOffline: the tier knows
   Result<void> result_ GUARDED_BY(mutex_);
+  bool file_deleted_ GUARDED_BY(mutex_) = false;
   bool logs_errors_ GUARDED_BY(mutex_) = false;
   bool ended_ GUARDED_BY(mutex_) = true;  // the thread does nothing more
 

@@ -151,6 +151,7 @@ void StatusReader::read_disk(Facts& facts) const {
   facts.disk.error = status.error;
   facts.disk.capacity_bytes = usage.capacity;
   facts.disk.read_only = usage.read_only;
+  facts.disk.file_deleted = status.file_deleted;
   constexpr double kMillisecondsPerSecond = 1000;
   const cache::DiskBypass::View bypass = sources_.cache.disk_bypass().view();
   facts.disk.slow = bypass.slow;

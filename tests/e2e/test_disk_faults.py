@@ -4,7 +4,7 @@ import json
 
 from disk import counted, from_origin, kill, wait_for_pages
 from expect import expect_206
-from harness import KIB, MIB, PAGE
+from harness import KIB, MIB, PAGE, wait_until
 
 OBJECTS = 6
 SIZE = 4 * MIB
@@ -77,3 +77,16 @@ def test_a_file_cut_short_under_the_server_fails_no_request(disk_server, disk_pa
     assert failures > 0
     assert from_origin(server) >= OBJECTS * SIZE
     assert json.loads(server.get("/stats").text)["disk"]["capacity_bytes"] == 128 * MIB
+
+
+def test_a_file_that_is_deleted_is_told(disk_server, origin, kind, disk_path):
+    server = disk_server(capacity="64MiB")
+    stored = origin.put(kind, "object", size=1000)
+    server.fetch(kind, "object", 0, 999)
+    wait_for_pages(server, 1)
+    file, = disk_path.glob("*.disk")
+    file.unlink()
+    server.expect_log(f"disk file was deleted; its pages are lost when this process ends path={file}")
+    wait_until(lambda: 'cachey_finding{code="disk_file_deleted"} 1' in server.get("/metrics").text, what="the finding")
+    assert server.get("/readyz").status == 200
+    expect_206(server.fetch(kind, "object", 0, 999), stored, 0, 999, kind)

@@ -45,6 +45,8 @@ MADE = {  # alert: series with which it fires after 100 minutes; `_UP` is among 
         f'cachey_bucket_first_byte_seconds_bucket{{{_OF_A}, bucket="b", le="2.5"}}': "0+60x130",
         f'cachey_bucket_first_byte_seconds_bucket{{{_OF_A}, bucket="b", le="+Inf"}}': "0+60x130",
         f'cachey_bucket_first_byte_seconds_count{{{_OF_A}, bucket="b"}}': "0+60x130"},
+    "CacheyDiskFileDeleted": {
+        f'cachey_finding{{{_OF_A}, code="disk_file_deleted"}}': "0x90 1x40"},
     "CacheyDiskSlow": {
         f"cachey_disk_slow{{{_OF_A}}}": "0x80 1x50"},
     "CacheyThrashing": {

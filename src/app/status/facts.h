@@ -48,6 +48,7 @@ struct DiskFacts {
   State state = State::kNone;
   uint64_t capacity_bytes = 0;
   bool read_only = false;
+  bool file_deleted = false;
   std::string error;  ///< one line for the operator, if there is one
   bool slow = false;  ///< slower than the store, and left alone
   double disk_p50_ms = 0;

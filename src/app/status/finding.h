@@ -20,6 +20,7 @@ enum class FindingCode : uint8_t {
   kLoopHeld,
   kFetchesFail,
   kDiskReadOnly,
+  kDiskFileDeleted,
   kDiskSlow,
   kBucketThrottles,
   kBucketSlow,

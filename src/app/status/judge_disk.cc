@@ -29,6 +29,13 @@ Judgement judge_disk_read_only(const Scene& scene, bool /*began*/) {
                "the disk is only read: its file system is full, over its quota or read-only");
 }
 
+Judgement judge_disk_file_deleted(const Scene& scene, bool /*began*/) {
+  if (!scene.facts.disk.file_deleted) return {};
+  return holds(FindingLevel::kWarn,
+               "the file of the disk was deleted: its pages are lost when the process ends, and "
+               "its space is not free before");
+}
+
 Judgement judge_disk_slow(const Scene& scene, bool /*began*/) {
   const DiskFacts& disk = scene.facts.disk;
   if (!disk.slow || disk.state != DiskFacts::State::kInUse) return {};

@@ -46,6 +46,7 @@ inline Judgement holds(FindingLevel level, std::string text) {
 Judgement judge_disk_unusable(const Scene& scene, bool began);
 Judgement judge_disk_offline(const Scene& scene, bool began);
 Judgement judge_disk_read_only(const Scene& scene, bool began);
+Judgement judge_disk_file_deleted(const Scene& scene, bool began);
 Judgement judge_disk_slow(const Scene& scene, bool began);
 
 // Clients and memory: judge_clients.cc.

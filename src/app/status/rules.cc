@@ -241,6 +241,7 @@ constexpr std::array<Rule, kFindingCodes> kRules = {{
     {kLoopHeld, judge_loop_held, kHold},
     {kFetchesFail, judge_fetches_fail, kHold},
     {kDiskReadOnly, judge_disk_read_only, kHold},
+    {kDiskFileDeleted, judge_disk_file_deleted, kStateHold},
     {kDiskSlow, judge_disk_slow, kHold},
     {kBucketThrottles, judge_bucket_throttles, kHold},
     {kBucketSlow, judge_bucket_slow, kHold},

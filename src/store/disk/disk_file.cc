@@ -354,6 +354,11 @@ IoStatus DiskFile::cut(uint64_t bytes) const {
   return IoStatus{::ftruncate(fd_, static_cast<off_t>(bytes)) == 0 ? 0 : errno};
 }
 
+bool DiskFile::is_deleted() const {
+  struct stat status{};
+  return kind_ == DiskKind::kFs && ::fstat(fd_, &status) == 0 && status.st_nlink == 0;
+}
+
 IoStatus DiskFile::sync() const { return IoStatus{::fdatasync(fd_) == 0 ? 0 : errno}; }
 
 }  // namespace cachey::store

@@ -88,6 +88,10 @@ class DiskFile {
   /// False: reads and writes go through the page cache.
   [[nodiscard]] bool direct() const { return direct_; }
 
+  /// kFs: the file has no name any more, so its content ends with this process, and its space is
+  /// not free before. Blocking.
+  [[nodiscard]] bool is_deleted() const;
+
   /// Moves all bytes or fails. Blocking.
   IoStatus read(uint64_t offset, std::span<const iovec> into) const;
   IoStatus write(uint64_t offset, std::span<const iovec> from) const;

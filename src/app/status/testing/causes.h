@@ -121,6 +121,7 @@ class CausesTest : public FindingsTest {
             {kTurnsRefused, of(&T::turns_refused), "no turn at their bucket"},
             {kLoopHeld, of(&T::loop_held), "the longest time 300 ms"},
             {kDiskReadOnly, of(&T::disk_read_only), "only read"},
+            {kDiskFileDeleted, of(&T::disk_file_deleted), "lost when the process ends"},
             {kDiskSlow, of(&T::disk_slow), "reads take 400 ms (median), the store 25 ms"},
             {kBucketThrottles, of(&T::bucket_throttles), "bucket \"two\" throttles: 150 of 500"},
             {kBucketSlow, of(&T::bucket_slow), "takes 1.5 s (median), usually 2"},
@@ -152,6 +153,10 @@ class CausesTest : public FindingsTest {
   void disk_read_only() {
     facts_.disk.state = DiskFacts::State::kInUse;
     facts_.disk.read_only = true;
+  }
+  void disk_file_deleted() {
+    facts_.disk.state = DiskFacts::State::kInUse;
+    facts_.disk.file_deleted = true;
   }
   void disk_slow() {
     facts_.disk.state = DiskFacts::State::kInUse;
