@@ -37,6 +37,8 @@ def test_a_scene_fits_the_screen(scene, name):
         assert_nothing_serious(page)
     widths = page.tab.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert widths[0] == widths[1], "the page scrolls sideways"
+    widths = page.tab.evaluate("(box => [box.scrollWidth, box.clientWidth])(document.querySelector('#warnings').parentElement)")
+    assert widths[0] == widths[1], "the warnings scroll sideways"
     assert page.faults == []
     page.picture(name)
 
