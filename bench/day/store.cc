@@ -31,11 +31,11 @@ uint64_t size_of(const std::string& key) { return std::stoull(key.substr(key.rfi
 /// A body. Arrives in pieces, at its share of the store's speed.
 class Store::Body final : public GetStream {
  public:
-  Body(Store& store, rt::Worker& worker, const GetRequest& request)
+  Body(Store& store, rt::Worker& worker, const GetRequest& request, MonoTime sent_at)
       : store_(store),
         worker_(worker),
         stop_(request.stop),
-        sent_at_(worker.timers().now()),
+        sent_at_(sent_at),
         range_(request.range) {
     info_.size = size_of(request.key);
     info_.etag = "\"1\"";
@@ -115,6 +115,7 @@ std::chrono::nanoseconds Store::time_of_head(const Weather& now) {
 
 rt::Task<Result<std::unique_ptr<GetStream>>> Store::get(rt::Worker& worker, GetRequest request) {
   ++requests_;
+  const MonoTime sent_at = worker.timers().now();
   const Weather now = weather(request.bucket);
   const std::chrono::nanoseconds time = now.dead ? kConnectTimeout : time_of_head(now);
   const bool fails = chance(now.failing);
@@ -122,7 +123,7 @@ rt::Task<Result<std::unique_ptr<GetStream>>> Store::get(rt::Worker& worker, GetR
   if (!wanted) co_return std::unexpected(cancelled());
   if (now.dead) co_return fail(ErrorKind::kTimeout, "no connection");
   if (fails) co_return fail(ErrorKind::kThrottled, "503");
-  std::unique_ptr<GetStream> body = std::make_unique<Body>(*this, worker, request);
+  std::unique_ptr<GetStream> body = std::make_unique<Body>(*this, worker, request, sent_at);
   co_return body;
 }
 
