@@ -26,10 +26,10 @@ void WarmRate::look(MonoTime now, uint64_t reads) {
   if (limited_ && now - looked_at_ >= kLook && samples_ >= kSamplesMin) adapt(now);
 }
 
-/// By the 90th percentile of the timers since the last look.
+/// By the 97th percentile of the timers since the last look.
 void WarmRate::adapt(MonoTime now) {
   const size_t count = std::min(samples_, late_.size());
-  auto* const late = late_.begin() + count * 9 / 10;
+  auto* const late = late_.begin() + count * 97 / 100;
   std::nth_element(late_.begin(), late, late_.begin() + count);
   if (now - least_since_ >= kLeastAge) {
     least_before_ = std::exchange(least_, *late);

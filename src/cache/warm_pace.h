@@ -26,7 +26,7 @@ class WarmRate {
   static constexpr std::chrono::milliseconds kLook{100};
   static constexpr std::chrono::seconds kAlone{1};  ///< without a reader for so long: no limit
   static constexpr std::chrono::seconds kLeastAge{30};
-  static constexpr std::chrono::microseconds kNoise{200};
+  static constexpr std::chrono::microseconds kNoise{50};
 
   /// A timer on a worker has fired so late.
   void fired_late(std::chrono::nanoseconds by);
@@ -39,7 +39,7 @@ class WarmRate {
   [[nodiscard]] uint64_t bytes_per_second() const { return rate_; }
 
  private:
-  static constexpr size_t kSamplesMin = 8;
+  static constexpr size_t kSamplesMin = 32;
 
   void adapt(MonoTime now);
 

@@ -47,6 +47,16 @@ TEST_F(WarmRateTest, BesideReadersItGrowsUntilTheyNotice) {
   EXPECT_LT(begun_ / 60, 1536 * kMiB);
 }
 
+/// One timer in twenty is late beyond a GiB a second.
+TEST_F(WarmRateTest, GrowsOnlyUntilTheTailOfTheTimersIsLate) {
+  int timers = 0;
+  pass(60s, [&timers](uint64_t rate) -> std::chrono::nanoseconds {
+    return rate > kGiB && ++timers % 20 == 0 ? 1ms : 60us;
+  });
+  EXPECT_GT(rate_.bytes_per_second(), 500 * kMiB);
+  EXPECT_LT(rate_.bytes_per_second(), 1400 * kMiB);
+}
+
 TEST_F(WarmRateTest, ReadersThatGoTakeTheLimitAlong) {
   pass(5s, loaded);
   now_ += 2s;
