@@ -4,7 +4,9 @@
 
 #include <string>
 #include <string_view>
+#include <thread>
 
+#include "net/http1/connection.h"
 #include "net/testing/test_client.h"
 #include "net/testing/test_server.h"
 
@@ -235,6 +237,34 @@ TEST(Server, ClosesWhenTheClientSaysSo) {
   EXPECT_EQ(client.rest(), "");
   EXPECT_TRUE(client.ended());
   EXPECT_TRUE(eventually([&] { return server.stats().connections == 0; }));
+}
+
+TEST(Server, NoticesAnEndThatCameWithTheRequest) {
+  TestServer server;
+  for (int requests = 1; requests <= 3; ++requests) {
+    TestClient client(server.port);
+    for (int i = 1; i < requests; ++i) {
+      client.get("/bytes/10");
+      EXPECT_EQ(client.response().body, body_bytes(10));
+    }
+    const std::string_view last = "GET /bytes/10 HTTP/1.1\r\nHost: t\r\n\r\n";
+    ::send(client.fd(), last.data(), last.size(), MSG_MORE);  // the end is in the same segment
+    ::shutdown(client.fd(), SHUT_WR);
+    EXPECT_EQ(client.response().body, body_bytes(10));
+    EXPECT_EQ(client.rest(), "");
+    EXPECT_TRUE(client.ended());
+  }
+}
+
+TEST(Server, AnswersAfterAPause) {
+  TestServer server;
+  TestClient client(server.port);
+  for (int i = 0; i < 3; ++i) {
+    client.get("/bytes/10");
+    EXPECT_EQ(client.response().body, body_bytes(10));
+    std::this_thread::sleep_for(http1::Connection::kLook + 50ms);
+  }
+  EXPECT_EQ(server.stats().connections_total, 1u);
 }
 
 TEST(Server, ABodyIsNeverReadAsARequest) {

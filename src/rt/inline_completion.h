@@ -19,4 +19,10 @@ namespace cachey::rt {
   return asio::detail::awaitable_thread_has_context_switched{};
 }
 
+/// Tells whether the calling task has suspended, and so other code of the worker has run, since the
+/// caller set the flag to false. At the task's end the flag must be true (see inline_completion()).
+///
+///   bool& suspended = co_await rt::suspension_flag();
+[[nodiscard]] inline auto suspension_flag() { return inline_completion(); }
+
 }  // namespace cachey::rt

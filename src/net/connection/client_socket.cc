@@ -90,6 +90,7 @@ std::optional<size_t> ClientSocket::receive(std::span<char> into) {
     return bytes;
   }
   const ssize_t n = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+  drained_ = n > 0 && static_cast<size_t>(n) < into.size();
   if (n >= 0) return static_cast<size_t>(n);
   if (errno == EAGAIN || errno == EINTR) return std::nullopt;
   broken_ = true;

@@ -18,6 +18,7 @@
 #include "net/connection/proxy_header.h"
 #include "net/http/ip_address.h"
 #include "net/tls/stream.h"
+#include "rt/edge_wait.h"
 #include "rt/io.h"
 #include "rt/timer_wheel.h"
 
@@ -76,6 +77,9 @@ class ClientSocket : public boost::intrusive::list_base_hook<
 
   /// Reads received bytes. 0: the client has closed its side, or is gone. nullopt: no bytes yet.
   [[nodiscard]] std::optional<size_t> receive(std::span<char> into);
+  /// The last receive() took all bytes that were there. The client's end may be behind them: the
+  /// kernel tells that only to another receive(). Never with TLS.
+  [[nodiscard]] bool drained() const { return drained_; }
 
   enum class Input : uint8_t { kNone, kBytes, kEnd };
   /// What receive() would find. Bytes stay unread; TLS records without data are read.
@@ -100,6 +104,14 @@ class ClientSocket : public boost::intrusive::list_base_hook<
     waiting_ = Waiting::kRead;
     return rt::asio::async_initiate<decltype(rt::kAwaitTuple), Signature>(
         [this](auto handler) { when_readable(std::move(handler)); }, rt::kAwaitTuple);
+  }
+  /// As readable(), without a system call, but not for an end of the client that is already there.
+  /// REQUIRES: drained(), and the calling task has not suspended since that receive().
+  [[nodiscard]] auto next_bytes() {
+    using Signature = void(boost::system::error_code);
+    waiting_ = Waiting::kRead;
+    return rt::asio::async_initiate<decltype(rt::kAwaitTuple), Signature>(
+        [this](auto handler) { socket_.wait_for_edge(std::move(handler)); }, rt::kAwaitTuple);
   }
   void stop_waiting() { waiting_ = Waiting::kNothing; }
 
@@ -162,7 +174,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   rt::TimerWheel& timers_;
   const MonoTime begun_;
   const std::chrono::milliseconds untaken_limit_;
-  rt::Socket socket_;
+  rt::EdgeSocket socket_;
   IpAddress connected_from_;
   IpAddress peer_;
   std::unique_ptr<tls::Stream> tls_;
@@ -171,6 +183,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   std::chrono::nanoseconds write_limit_{};
   size_t unsent_ = 0;  // when the write limit was last set
   Waiting waiting_ = Waiting::kNothing;
+  bool drained_ = false;
   bool discards_ = false;  // discard() was called: input inside OpenSSL does not count
   bool full_ = false;
   bool flushing_ = false;  // a wait is running that will call flush()

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "net/http/masked_target.h"
 #include "net/http1/text.h"
+#include "rt/inline_completion.h"
 
 namespace cachey::net::http1 {
 namespace {
@@ -18,16 +19,21 @@ constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 }  // namespace
 
 rt::Task<bool> Connection::run() {
+  bool& suspended = co_await rt::suspension_flag();
   while (true) {
     const Step step = next_step();
     if (step == Step::kRefuse) break;
     if (step == Step::kHttp2) co_return true;
     if (step == Step::kRead) {
-      if (prepare_to_read()) {
+      const Wait wait = prepare_to_read(suspended);
+      if (wait == Wait::kForEdge) {
+        (void)co_await socket_.next_bytes();
+      } else if (wait == Wait::kForBytes) {
         (void)co_await socket_.readable();
-        socket_.stop_waiting();
       }
-      if (!after_wait()) break;
+      socket_.stop_waiting();
+      if (!after_wait(wait)) break;
+      suspended = false;
       continue;
     }
     state_.awaited.end(socket_);
@@ -41,6 +47,7 @@ rt::Task<bool> Connection::run() {
     end_request();
     if (!writer_.finished() || writer_.closes()) break;
   }
+  suspended = true;
   if (refusal_status_ != 0) send_refusal();
   state_.awaited.begin_linger(socket_);
   if (!socket_.broken()) co_await close_gently(linger_);
@@ -82,26 +89,29 @@ Connection::Step Connection::next_step() {
   return Step::kAnswer;
 }
 
-/// Prepares memory and time limit for the wait for bytes. False: read what is there without a wait.
-bool Connection::prepare_to_read() {
+/// Prepares memory and time limit for the wait for bytes, and chooses the wait. `suspended`: since
+/// the last bytes were read.
+Connection::Wait Connection::prepare_to_read(bool suspended) {
   idle_ = in_.empty();
   if (!idle_) {
     if (!head_begun_) socket_.limit_reading(state_.config.head_timeout);
     head_begun_ = true;
-    return true;
+    return Wait::kForBytes;
   }
   give_back_memory();
-  if (state_.draining && answered_one_) return false;
+  if (state_.draining && answered_one_) return Wait::kNone;
   const std::chrono::nanoseconds limit =
       state_.draining ? kFirstRequestTime : state_.config.idle_timeout;
-  state_.awaited.begin(socket_, socket_.limit_reading(limit));
-  return true;
+  const bool for_edge = socket_.drained() && !suspended && limit > kLook;
+  state_.awaited.begin(socket_, socket_.limit_reading(for_edge ? kLook : limit));
+  return for_edge ? Wait::kForEdge : Wait::kForBytes;
 }
 
 /// False: the connection ends.
-bool Connection::after_wait() {
+bool Connection::after_wait(Wait wait) {
   const bool was_idle = std::exchange(idle_, false);
   if (socket_.broken()) return false;
+  if (wait == Wait::kForEdge && socket_.take_expired()) return take_bytes(was_idle);
   if (!socket_.expired()) return take_bytes(was_idle);
   if (!was_idle) {
     refusal_status_ = 408;

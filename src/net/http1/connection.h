@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,6 +25,11 @@ namespace cachey::net::http1 {
 /// drain() or break_off().
 class Connection final : public net::Connection {
  public:
+  /// After an answer that did not suspend, the next request of a busy client comes soon: the wait
+  /// for an edge costs no system call, but does not see an end of the client that came together
+  /// with the last request. So a wait of this length ends with a look, and the usual wait follows.
+  static constexpr std::chrono::milliseconds kLook{200};
+
   Connection(WorkerState& state, ClientSocket& socket)
       : net::Connection(state, socket), writer_(state, socket) {}
   ~Connection() override { give_back_memory(); }
@@ -39,14 +45,15 @@ class Connection final : public net::Connection {
   void drain() override;
 
  private:
+  enum class Wait : uint8_t { kNone, kForEdge, kForBytes };
   enum class Step : uint8_t { kRead, kAnswer, kRefuse, kHttp2 };
 
   [[nodiscard]] Step next_step();
-  [[nodiscard]] bool prepare_to_read();
+  [[nodiscard]] Wait prepare_to_read(bool suspended);
   void make_room();
   void charge(size_t bytes);
   [[nodiscard]] bool take_bytes(bool was_idle);
-  [[nodiscard]] bool after_wait();
+  [[nodiscard]] bool after_wait(Wait wait);
   void end_request();
   void give_back_memory();
   void set_refusal(HeadFault fault);
