@@ -62,9 +62,9 @@ class EdgeSocket final : public Socket {
       : Socket(std::move(socket)),
         reactor_(asio::use_service<asio::detail::reactor>(impl_.get_service().context())) {}
 
-  /// Calls `handler` with an error code after the next bytes, the peer's end, an error, or cancel().
-  /// REQUIRES: a call since the worker's last turn of the event loop has told that the socket is
-  /// not readable.
+  /// Calls `handler` with an error code after the next bytes, the peer's end, an error, or
+  /// cancel(). REQUIRES: a call since the worker's last turn of the event loop has told that the
+  /// socket is not readable.
   template <typename Handler>
   void wait_for_edge(Handler handler) {
     using Op = EdgeWaitOp<Handler>;
@@ -74,7 +74,7 @@ class EdgeSocket final : public Socket {
     Op* const op = memory.p;
     memory.v = memory.p = nullptr;
     reactor_.start_op(asio::detail::reactor::read_op, socket.socket_, socket.reactor_data_, op,
-                     /*is_continuation=*/true, /*allow_speculative=*/true);
+                      /*is_continuation=*/true, /*allow_speculative=*/true);
     op->arm();
   }
 
