@@ -30,11 +30,12 @@ class SoftPurgeTest : public ReaderHarness {
     expect_whole(read(spec("o", std::move(buckets)), {0, kMiB}, version).get(), {0, kMiB});
     settle();
   }
-  [[nodiscard]] Result<SoftPurged> soft_purge() {
+  [[nodiscard]] Result<SoftPurged> soft_purge() { return start().get(); }
+  [[nodiscard]] std::future<Result<SoftPurged>> start() {
     std::promise<Result<SoftPurged>> promise;
     auto future = promise.get_future();
     rt::asio::co_spawn(workers_[1].io(), run(std::move(promise)), rt::asio::detached);
-    return future.get();
+    return future;
   }
   [[nodiscard]] size_t asked() const { return origin_.asked().size(); }
 
@@ -191,6 +192,32 @@ TEST_F(SoftPurgeOnDisk, WhatOnlyTheDiskHasIsAskedForToo) {
   EXPECT_EQ(changed->removed.pages, 1u);
   EXPECT_EQ(disk_->version_of("k", "o"), nullptr);
   read_all(2);
+}
+
+/// The table has forgotten the bucket, and the disk has not listed its page yet.
+TEST_F(SoftPurgeOnDisk, WhatIsBeingWrittenIsAskedForToo) {
+  put(1);
+  put(1, "second");
+  device_.hang();
+  expect_whole(read(spec("o"), {0, kMiB}).get(), {0, kMiB});
+  const KeyView key{"k", "o"};
+  while (device_.hung() == 0) std::this_thread::sleep_for(1ms);
+  cache_.table().remove(*cache_.table().find(key, 0));
+  ASSERT_TRUE(cache_.table().versions(key).empty());
+  auto of = spec("o", {"second"});
+  of->wishes.own_buckets = true;
+  expect_whole(read(of, {0, kMiB}).get(), {0, kMiB});
+  put(2);
+  const size_t before = asked();
+  std::future<Result<SoftPurged>> purging = start();
+  while (asked() == before) std::this_thread::sleep_for(1ms);
+  device_.release();
+  EXPECT_TRUE(purging.get());
+  settle();
+  leave_memory();
+  auto own = spec("o");
+  own->wishes.own_buckets = true;
+  expect_whole(read(own, {0, kMiB}, 2).get(), {0, kMiB});
 }
 
 }  // namespace

@@ -340,6 +340,7 @@ class Catalog {
 
   // catalog_kept.cc
   /// A listed entry that the policy does not know: is kept, or the policy gets it.
+  [[nodiscard]] size_t memory_of_each() const;
   void hand_over(DiskEntry& entry);
   enum class KeptSpace : uint8_t {
     kTaken,

@@ -39,6 +39,20 @@ void DiskIndex::supersede(const ObjectId& object, const VersionChange& change) {
   }
 }
 
+std::vector<ObjectSourcePtr> DiskIndex::versions_of(const ObjectId& object) const {
+  std::vector<ObjectSourcePtr> versions = catalog->versions_of(object);
+  const auto [begin, end] = writing_.equal_range(object);
+  for (auto it = begin; it != end; ++it) {
+    const DiskWriting& writing = *it->second;
+    const bool is_known = std::ranges::any_of(versions, [&writing](const ObjectSourcePtr& other) {
+      return other->bucket == writing.source.bucket && other->same_version(writing.source);
+    });
+    if (!writing.stale && !is_known)
+      versions.push_back(std::make_shared<const ObjectSource>(writing.source));
+  }
+  return versions;
+}
+
 void DiskIndex::begin(DiskWriting& writing) {
   const MutexLock lock(mutex);
   writing_.emplace(writing.object, &writing);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/watched_mutex.h"
 #include "store/disk/catalog.h"
@@ -48,6 +49,10 @@ class DiskIndex {
   /// Removes the object's pages that are old by `change`, and marks such writes stale. The others
   /// get the answer that the change brings.
   void supersede(const ObjectId& object, const VersionChange& change) REQUIRES(mutex);
+
+  /// The versions of the object's buckets: of its pages, and of writes that run.
+  [[nodiscard]] std::vector<ObjectSourcePtr> versions_of(const ObjectId& object) const
+      REQUIRES(mutex);
 
   /// Marks all writes that run stale.
   void end_all_writes() REQUIRES(mutex) {

@@ -228,7 +228,7 @@ std::vector<ObjectSourcePtr> DiskTier::versions_of(std::string_view kind, std::s
   if (!recovered()) return {};
   const ObjectId id = object_id(kind, object);
   const MutexLock lock(index_.mutex);
-  return index_.catalog->versions_of(id);
+  return index_.versions_of(id);
 }
 
 rt::Task<bool> DiskTier::flush(rt::Worker& worker, MonoTime deadline,

@@ -218,7 +218,7 @@ class DiskTier {
   /// one size.
   [[nodiscard]] ObjectSourcePtr version_of(std::string_view kind, std::string_view object)
       EXCLUDES(index_.mutex);
-  /// Those of all buckets that pages of the object are from.
+  /// Those of all buckets that pages of the object are from, or pages that are being written.
   [[nodiscard]] std::vector<ObjectSourcePtr> versions_of(std::string_view kind,
                                                          std::string_view object)
       EXCLUDES(index_.mutex);

@@ -48,6 +48,7 @@ void Journal::append(std::string_view record) {
 void Journal::put(DiskEntry& entry, std::string record) {
   entry.record_bytes = static_cast<uint16_t>(record.size());
   live_bytes_ += packed_bytes(record.size());
+  if (entry.kept != 0) keep(entry);
   append(record);
 }
 
@@ -64,8 +65,10 @@ void Journal::object_removed(const ObjectId& object, std::string_view bucket, ui
 
 void Journal::copy(DiskEntry& entry, std::string_view record) {
   live_bytes_ -= packed_bytes(entry.record_bytes);
+  if (entry.kept != 0) unkeep(entry);
   entry.record_bytes = static_cast<uint16_t>(record.size());
   live_bytes_ += packed_bytes(record.size());
+  if (entry.kept != 0) keep(entry);
   append(record);
 }
 

@@ -134,6 +134,14 @@ class Journal {
   [[nodiscard]] bool is_full() const;
   /// Half of the records that the log can hold, in bytes.
   [[nodiscard]] uint64_t half_of_live_max() const;
+  /// The valid record of an entry, if there is one; as long as the entry is kept, it counts in
+  /// kept_bytes().
+  [[nodiscard]] static uint64_t bytes_of(const DiskEntry& entry) {
+    return entry.record_bytes == 0 ? 0 : packed_bytes(entry.record_bytes);
+  }
+  void keep(const DiskEntry& entry) { kept_bytes_ += bytes_of(entry); }
+  void unkeep(const DiskEntry& entry) { kept_bytes_ -= bytes_of(entry); }
+  [[nodiscard]] uint64_t kept_bytes() const { return kept_bytes_; }
 
   /// While a store is opened: the segments of earlier lives. Those that begin before the block
   /// `clean_before` are to be cleaned.
@@ -169,6 +177,7 @@ class Journal {
   uint64_t written_end_ = 0;
   uint64_t clean_before_ = 0;  // segments that begin before this block are to be cleaned
   uint64_t live_bytes_ = 0;    // packed_bytes() of all valid records
+  uint64_t kept_bytes_ = 0;    // those of kept entries
 };
 
 }  // namespace cachey::store

@@ -12,20 +12,22 @@ namespace cachey::store {
 
 /// The entries of the catalog that are kept: named by PinRules, and within the limits. These are
 /// that of limit(), and half of the space, of the index's memory for pages and of the journal, so
-/// that other entries have room. The limits of space count the chunks that kept entries share. An
-/// entry that comes past a limit is as any other. Not synchronized. Owned by the catalog.
+/// that other entries have room. The limits of space count the chunks that kept entries share; that
+/// of memory counts a kept entry as the average one, because entries share their objects' memory.
+/// An entry that comes past a limit is as any other. Not synchronized. Owned by the catalog.
 class KeptEntries {
  public:
   /// `memory_max`: of the kept entries.
-  KeptEntries(ExtentAllocator& space, const Journal& journal, size_t memory_max)
+  KeptEntries(ExtentAllocator& space, Journal& journal, size_t memory_max)
       : space_(space), journal_(journal), memory_max_(memory_max) {}
 
   void limit(uint64_t bytes) { units_limit_ = bytes / kUnitBytes; }
-  [[nodiscard]] bool is_past_limit() const { return units_ > units_max(); }
+  /// `each`: the index's memory for pages, by entry.
+  [[nodiscard]] bool is_past_limit(size_t each) const;
 
   /// There is room for this entry, which has space, or for a new one of this size.
-  [[nodiscard]] bool has_room_for(const DiskEntry& entry) const;
-  [[nodiscard]] bool has_room_for(uint32_t bytes) const;
+  [[nodiscard]] bool has_room_for(const DiskEntry& entry, size_t each) const;
+  [[nodiscard]] bool has_room_for(uint32_t bytes, size_t each) const;
   /// Changes DiskEntry::kept.
   void set(DiskEntry& entry, bool kept);
   /// Counts an entry that is listed in pages(), or no longer.
@@ -38,19 +40,18 @@ class KeptEntries {
   struct Needs {
     uint64_t units;
     uint32_t chunks;
-    size_t memory;
-    size_t record;
+    size_t memory;  // of each entry
+    uint64_t record;
   };
   [[nodiscard]] uint64_t units_max() const;
   [[nodiscard]] bool has_room_for(const Needs& needs) const;
 
   ExtentAllocator& space_;
-  const Journal& journal_;
+  Journal& journal_;
   const size_t memory_max_;
   uint64_t units_limit_ = 0;
   uint64_t units_ = 0;
-  size_t memory_ = 0;
-  size_t records_ = 0;  // bytes in the journal, about
+  size_t entries_ = 0;
   KeptPages pages_;
 };
 

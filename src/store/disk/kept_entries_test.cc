@@ -21,8 +21,9 @@ using namespace std::chrono_literals;
 /// A catalog in which objects with an odd number are kept.
 class KeptEntriesTest : public ::testing::Test {
  protected:
-  void use(uint64_t capacity, uint64_t limit) {
-    rig_ = std::make_unique<CatalogRig>(capacity);
+  void use(uint64_t capacity, uint64_t limit, size_t memory_max = SIZE_MAX,
+           uint32_t segment_units = ExtentAllocator::kUnitsPerChunk) {
+    rig_ = std::make_unique<CatalogRig>(capacity, memory_max, segment_units);
     rig_->catalog().keep_at_most(limit);
     rig_->keep_odd_objects();
   }
@@ -123,6 +124,37 @@ TEST_F(KeptEntriesTest, OthersAlwaysHaveRoom) {
     EXPECT_EQ(kept().over_limit_pages, 0u);
     EXPECT_EQ(rig_->catalog().space().kept_chunks(), 0u);
   }
+}
+
+TEST_F(KeptEntriesTest, LongNamesOfOneLeaveMemoryToOthers) {
+  use(kGiB, UINT64_MAX, 4 * kMiB);
+  const ObjectInfo info{'"' + std::string(1'400, 't') + '"', 1, 1};
+  for (uint64_t object = 1; object < 20'000; object += 2) {
+    ASSERT_TRUE(rig_->add(object, 0, kUnitBytes, info)) << object;
+    rig_->write_journal();
+  }
+  EXPECT_GT(kept().pages, 100u);
+  for (uint64_t object = 20'000; object < 24'000; object += 2) {
+    ASSERT_TRUE(rig_->add(object, 0, kUnitBytes, info)) << object;
+    rig_->write_journal();
+  }
+  EXPECT_GT(listed(23'500, 24'000, 2), 200u);
+}
+
+TEST_F(KeptEntriesTest, LongRecordsLeaveTheJournalToOthers) {
+  use(kGiB, UINT64_MAX, SIZE_MAX, units_for(16 * kKiB));
+  rig_->name_by(1'700);
+  const size_t segments = kSegmentsMax;
+  for (uint64_t object = 1; object < 100'000; object += 2) {
+    ASSERT_TRUE(rig_->add(object, 0, kUnitBytes)) << object;
+    rig_->write_journal(segments);
+  }
+  EXPECT_GT(kept().pages, 100u);
+  for (uint64_t object = 100'000; object < 102'000; object += 2) {
+    ASSERT_TRUE(rig_->add(object, 0, kUnitBytes)) << object;
+    rig_->write_journal(segments);
+  }
+  EXPECT_GT(listed(101'800, 102'000, 2), 90u);
 }
 
 /// A tier that keeps the objects with names that begin with "keep".

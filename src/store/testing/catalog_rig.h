@@ -111,6 +111,8 @@ class CatalogRig {
   }
   /// Entries of objects with an odd number are named by rules from now on.
   void keep_odd_objects() { keeps_odd_ = true; }
+  /// The length of the names in records.
+  void name_by(size_t bytes) { name_.assign(bytes, 'n'); }
 
   void reset() {
     longest_us_ = 0;
@@ -129,17 +131,16 @@ class CatalogRig {
   }
 
  private:
-  static constexpr size_t kNameBytes = 110;
   bool keeps_odd_ = false;
+  std::string name_ = std::string(110, 'n');
 
-  [[nodiscard]] static std::string record_of(const DiskEntry& entry) {
-    static const std::string name(kNameBytes, 'n');
+  [[nodiscard]] std::string record_of(const DiskEntry& entry) const {
     PageRecord record;
     record.object = entry.object->id;
     record.at = entry.at;
     record.generation = entry.generation;
     record.bytes = entry.bytes;
-    record.key = name;
+    record.key = name_;
     return encode_page_record(record, entry.extents(), entry.sums());
   }
 

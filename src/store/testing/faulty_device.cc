@@ -89,7 +89,10 @@ rt::Task<void> FaultyDevice::pass(rt::Worker& worker, Kind kind, ByteRange range
       throw std::bad_alloc();
     }
     hangs = hanging_ || touches(hanging_parts_, kind, range);
-    if (hangs) hung_.push_back(waiter);
+    if (hangs) {
+      hung_.push_back(waiter);
+      ++hung_count_;
+    }
     if (touches(slow_parts_, kind, range)) delay = delay_;
   }
   if (delay.count() > 0) co_await worker.timers().sleep(delay);

@@ -62,6 +62,8 @@ class FaultyDevice final : public BlockDevice {
   void hang();
   /// The same for operations that touch one of these parts. Replaces the parts given before.
   void hang_parts(std::vector<Part> parts);
+  /// Operations have begun to hang, since the start.
+  [[nodiscard]] uint64_t hung() const { return hung_count_; }
   /// Ends hang() and hang_parts().
   void release();
 
@@ -111,6 +113,7 @@ class FaultyDevice final : public BlockDevice {
   std::atomic<bool> tracking_{false};
   std::atomic<uint64_t> bytes_read_{0};
   std::atomic<uint64_t> bytes_written_{0};
+  std::atomic<uint64_t> hung_count_{0};
 
   Mutex mutex_;
   AlignedBuffer data_;  // guarded by mutex_, except in bytes()
