@@ -125,7 +125,7 @@ class Arena {
   /// Free slabs that have memory.
   [[nodiscard]] size_t touched_slabs() const { return free_committed_.size(); }
   static constexpr size_t kTouchedMax = 32;
-  static constexpr uint32_t kTouchedShare = 64;
+  static constexpr uint32_t kTouchedShare = 16;
 
   /// Any thread.
   [[nodiscard]] uint64_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }

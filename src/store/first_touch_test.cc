@@ -133,7 +133,7 @@ TEST(ArenaTouch, TouchesMoreTheMoreIsInUse) {
   Extents more;
   ASSERT_TRUE(arena.allocate(8 * kPageBytes, &owner, more));
   touch_all();
-  EXPECT_EQ(arena.touched_slabs(), size_t{128 * 8} / Arena::kTouchedShare);
+  EXPECT_EQ(arena.touched_slabs(), Arena::kTouchedMax);
 }
 
 TEST(ArenaTouch, TouchesNothingPastTheLimit) {
