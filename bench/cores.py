@@ -1,0 +1,115 @@
+#!/usr/bin/python3
+"""Contention of workers: CPU, futex calls and context switches a request, by the number of workers.
+
+Hits of 4 KiB of 1,024 pages of 64 KiB, then misses of such pages, on 64 connections; 1 GiB of memory, no disk. The
+server, the store (nginx) and the load share all CPUs. Counts are less noisy than times: a futex call is a wait for a
+mutex, or the wake-up of a thread that waits. Needs perf (Debian's linux-perf) and root.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import servers
+import warm
+import workloads
+from servers import BenchError
+from workloads import KIB, MIB
+
+FUTEX = 202  # of x86-64
+PAGE = 64 * KIB
+PAGES_OF_OBJECT = 16 * MIB // PAGE
+HOT_OBJECTS, CONNECTIONS, MARGIN_SECONDS = 4, 64, 0.3
+
+
+def ranges_of(objects, fresh=None):
+    """4 KiB of each page of so many objects; with `fresh`: of names from this number on, which no cache has."""
+    return [workloads.Range(workloads.page_name(number % workloads.HOT_PAGES), page * PAGE, page * PAGE + 4 * KIB - 1,
+                            None if fresh is None else fresh + number)
+            for number in range(objects) for page in range(PAGES_OF_OBJECT)]
+
+
+class Bench:
+    def __init__(self, home, options):
+        self._home, self._options, self._data = home, options, home / "data"
+        for number in range(workloads.HOT_PAGES):
+            path = self._data / workloads.BUCKET / workloads.page_name(number)
+            workloads.write_object(path, workloads.PAGE_BYTES, number)
+        self._cpus = set(os.sched_getaffinity(0))
+        self.origin = servers.Origin(home / "origin", self._data, self._cpus)
+        self._fresh = 0
+
+    def counts(self, threads):
+        """(CPU-s per 100k, futex calls, context switches a request) of hits, then of misses."""
+        bucket = workloads.BUCKET
+        node = servers.Cachey(self._options.bin, self._home, self.origin.endpoint, self._cpus, memory="1GiB",
+                              threads=threads, more=("--kind", f"{bucket}={bucket}", "--page-size", f"{bucket}=64KiB"))
+        node.server.start()
+        try:
+            self._load(node, ranges_of(HOT_OBJECTS), "--once")
+            yield self._counted(node, ranges_of(HOT_OBJECTS))
+            self._fresh += self._options.objects
+            yield self._counted(node, ranges_of(self._options.objects, self._fresh), "--once")
+        finally:
+            node.server.stop()
+
+    def _counted(self, node, ranges, *words):
+        seconds = self._options.seconds + 2 * MARGIN_SECONDS
+        perf = subprocess.Popen(
+            ["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "--filter", f"id=={FUTEX}", "-e", "context-switches",
+             "-p", str(node.server.pids()[0]), "--", "sleep", str(seconds)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        time.sleep(MARGIN_SECONDS)
+        before = node.server.cpu_seconds()
+        requests = self._load(node, ranges, *words)["requests"]
+        cpu = node.server.cpu_seconds() - before
+        text = perf.communicate()[1]
+        try:
+            futexes, switches = (int(line.split(",")[0]) for line in text.splitlines() if "," in line)
+        except ValueError as error:
+            raise BenchError(f"perf stat: {text}") from error
+        return 1e5 * cpu / requests, futexes / requests, switches / requests
+
+    def _load(self, node, ranges, *words):
+        listed = workloads.write_list(self._home / "list", ranges, self._data)
+        command = [self._options.load, "127.0.0.1", node.port, listed, CONNECTIONS, self._options.seconds, *words]
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BenchError(f"{command[0]}: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench cores", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4, 8, 16])
+    parser.add_argument("--seconds", type=float, default=2.0, help="of a run, at most (default 2)")
+    parser.add_argument("--objects", type=int, default=60, help="of 256 pages each that are missed (default 60)")
+    parser.add_argument("--directory", default="/var/tmp", help="for temporary files, 300 MB (default /var/tmp)")
+    parser.add_argument("--bin", type=Path, default=warm.REPOSITORY / "build/release/cachey")
+    parser.add_argument("--load", type=Path, default=warm.REPOSITORY / "build/release/bench/fetch_load")
+    options = parser.parse_args()
+    print("| workers | hits: CPU-s per 100k | futex calls | switches | misses: CPU-s per 100k | futex calls | switches |\n"
+          "|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(dir=options.directory, prefix="cachey-bench-") as home:
+        bench = Bench(Path(home), options)
+        bench.origin.server.start()
+        try:
+            for threads in options.threads:
+                cells = [f"{cpu:.2f} | {futexes:.4f} | {switches:.2f}" for cpu, futexes, switches in bench.counts(threads)]
+                print(f"| {threads} | {' | '.join(cells)} |", flush=True)
+        finally:
+            bench.origin.server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (BenchError, OSError) as error:
+        sys.exit(f"cores: {error}")
