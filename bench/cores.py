@@ -28,7 +28,7 @@ HOT_OBJECTS, CONNECTIONS, MARGIN_SECONDS = 4, 64, 0.3
 
 
 def ranges_of(objects, fresh=None):
-    """4 KiB of each page of so many objects; with `fresh`: of names from this number on, which no cache has."""
+    """4 KiB of each page of a number of objects; `fresh`: the number of the first name, all of which no cache has."""
     return [workloads.Range(workloads.page_name(number % workloads.HOT_PAGES), page * PAGE, page * PAGE + 4 * KIB - 1,
                             None if fresh is None else fresh + number)
             for number in range(objects) for page in range(PAGES_OF_OBJECT)]
