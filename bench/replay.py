@@ -6,8 +6,8 @@
     ./dev bench replay --trace FILE --requests 1000000 --json replay.json
 
 The judge of the other policies is libCacheSim: its own code reads the same trace files. --trace adds a file in its
-format oracleGeneral. Cache sizes are shares of the working set's bytes. The first tenth of a trace only fills the cache, all
-other requests count. `belady` knows the future.
+format oracleGeneral. Cache sizes are shares of the working set's bytes. The first tenth of a trace only fills the
+cache, all other requests count. `belady` knows the future.
 """
 
 import argparse
@@ -24,6 +24,7 @@ REPLAY = HERE.parent / "build/release/bench/replay"
 JUDGE = [HERE.parent / "build/tools/replay/bin/python", HERE / "replay/judge.py"]
 SHARES = (0.01, 0.1, 0.4)
 OPTIMUM = "belady"
+BEHIND_MAX = 0.04  # else it fails, or if another policy is better on average
 DRAWN = {"cachey": "#d62728", "s3-fifo": "#ff9896", "sieve": "#1f77b4", "arc": "#2ca02c", "lirs": "#9467bd",
          "w-tinylfu": "#e6a700", "lru": "#7f7f7f", OPTIMUM: "#e5e7eb"}
 
@@ -122,11 +123,15 @@ def main():
     print("\n".join(table({at: cell for at, cell in sizes.items() if cell != requests[at]})))
     if options.plot:
         plot(requests, options.plot)
-    means = {policy: sum(cell[policy] for cell in (*requests.values(), *sizes.values()))
-             for policy in online(next(iter(requests.values())))}
+    both = {at: {policy: (cell[policy] + sizes[at][policy]) / 2 for policy in online(cell)}
+            for at, cell in requests.items()}
+    means = {policy: sum(cell[policy] for cell in both.values()) for policy in next(iter(both.values()))}
     best = max(means, key=means.get)
-    print(f"\nbest on average of requests and bytes: {best}")
-    return 0 if best == "cachey" else 1
+    behind = [max(cell.values()) - cell["cachey"] for cell in both.values()]
+    near = sum(points <= 0.01 for points in behind)
+    print(f"\nBy the mean of both ratios {best} is the best on average. cachey is within a point of the best in {near}"
+          f" of {len(behind)} rows, and {100 * max(behind):.1f} points behind at most.")
+    return 0 if best == "cachey" and max(behind) <= BEHIND_MAX else 1
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class ReplayCache {
   bool access(const Access& access) {
     Entry& entry = entries_[access.object];
     if (entry.queue != 0) {
-      if (entry.uses < kUsesMax) ++entry.uses;
+      entry.uses = store::UseCount::used(entry.uses);
       return true;
     }
     for (used_ += access.bytes; used_ > capacity_;) {
@@ -35,7 +35,6 @@ class ReplayCache {
   }
 
  private:
-  static constexpr uint8_t kUsesMax = 3;
   struct Entry {
     boost::intrusive::list_member_hook<> hook;
     uint64_t hash = 0;
@@ -49,8 +48,8 @@ class ReplayCache {
         boost::intrusive::member_hook<Entry, boost::intrusive::list_member_hook<>, &Entry::hook>>;
     static uint8_t& queue(Entry& entry) { return entry.queue; }
     static uint8_t queue(const Entry& entry) { return entry.queue; }
-    static uint8_t uses(const Entry& entry) { return entry.uses; }
-    static void set_uses(Entry& entry, uint8_t uses) { entry.uses = uses; }
+    static uint8_t use_count(const Entry& entry) { return entry.uses; }
+    static void set_use_count(Entry& entry, uint8_t uses) { entry.uses = uses; }
     static uint64_t weight(const Entry& entry) { return entry.bytes; }
     static uint64_t hash(const Entry& entry) { return entry.hash; }
   };

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "store/memory_tier.h"
+#include "store/use_count.h"
 
 namespace cachey::store {
 
@@ -81,7 +82,8 @@ bool Evictable::has_live_reader(MonoTime now, std::chrono::nanoseconds patience)
 
 void Evictable::touch() {
   const uint8_t uses = uses_.load(std::memory_order_relaxed);
-  if (uses < kUsesMax) uses_.store(static_cast<uint8_t>(uses + 1), std::memory_order_relaxed);
+  const uint8_t after = UseCount::used(uses);
+  if (uses != after) uses_.store(after, std::memory_order_relaxed);
 }
 
 }  // namespace cachey::store

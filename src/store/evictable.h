@@ -104,7 +104,6 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
 
   static constexpr uint32_t kGone = 1u << 31;    // no memory any more
   static constexpr uint32_t kDoomed = 1u << 30;  // no new pins; the last unpin() frees the memory
-  static constexpr uint8_t kUsesMax = 3;
 
   /// Turns pins_ to kGone if there are no pins. True: the caller must release the extents.
   [[nodiscard]] bool try_take();
@@ -112,7 +111,7 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   // The members that a read uses come first, side by side, so that a read touches few cache lines.
   std::atomic<uint32_t> pins_{0};
   std::atomic<uint32_t> readers_{0};
-  std::atomic<uint8_t> uses_{0};
+  std::atomic<uint8_t> uses_{0};       // a UseCount
   std::atomic<bool> unwanted_{false};  // not in the cache's index; leaves with its last reader
   std::atomic<bool> cold_{false};
   std::atomic<bool> keep_{false};

@@ -37,10 +37,10 @@ class S3Fifo final : public EvictionPolicy {
     using Queue = Evictable::List;
     static uint8_t& queue(Evictable& entry) { return entry.queue_; }
     static uint8_t queue(const Evictable& entry) { return entry.queue_; }
-    static uint8_t uses(const Evictable& entry) {
+    static uint8_t use_count(const Evictable& entry) {
       return entry.uses_.load(std::memory_order_relaxed);
     }
-    static void set_uses(Evictable& entry, uint8_t uses) {
+    static void set_use_count(Evictable& entry, uint8_t uses) {
       entry.uses_.store(uses, std::memory_order_relaxed);
     }
     static uint64_t weight(const Evictable& entry) { return entry.memory_bytes(); }

@@ -1,169 +1,156 @@
 #pragma once
 
-#include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
-#include "base/check.h"
+#include "store/frequency_sketch.h"
 #include "store/ghost_hits.h"
-#include "store/ghosts.h"
+#include "store/keep_rule.h"
+#include "store/queue_pair.h"
+#include "store/rule_trials.h"
+#include "store/use_count.h"
 #include "store/victim.h"
 
 namespace cachey::store {
 
-/// S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023), by bytes.
-/// A new entry enters the small queue, which has a tenth of the bytes. At the queue's end, an entry
-/// that was used more than once moves to the main queue; another entry leaves, and its hash is
-/// remembered for a while. An entry that comes back while its hash is remembered goes to the main
-/// queue at once. So a scan passes through the small queue and leaves the main queue alone. A poor
-/// choice for workloads of pure recency, if no entry is used twice within a tenth of the bytes.
+/// S3-FIFO (QueuePair) by bytes, under the KeepRule that hits most in trials (RuleTrials).
 ///
 /// An entry that cannot be evicted when its turn comes is set aside: the entry is in no queue until
 /// put_back(), which makes the entry the next candidate of the queue that the entry was in. So the
 /// search for a victim passes each such entry once, and the order of the others stays.
 ///
+/// A hit only changes the entry's UseCount. The trials hear of hits by polls: each insertion looks
+/// at the UseCount of the next kPolled sampled entries.
+///
 /// Owns no entries. Not synchronized. `Traits` gives access to an entry's parts:
 ///   Queue                      a boost::intrusive::list of entries
 ///   queue(e) -> uint8_t&       the queue that has the entry; 0: none
-///   uses(e), set_uses(e, n)    the number of uses, up to a small maximum
+///   use_count(e), set_use_count(e, n)  a UseCount
 ///   weight(e), hash(e)         bytes, constant while the entry is in; identifies the content
 /// While an entry is set aside, its owner may use the entry's hook of `Queue`.
 template <typename Entry, typename Traits>
 class S3FifoQueue {
  public:
-  /// Entries that one call of victim() looks at.
-  static constexpr size_t kLooksMax = 256;
-  /// Entries that get a second chance for their uses in one search, which may be several calls.
-  /// Then the next entry leaves in spite of its uses.
-  static constexpr size_t kSecondChancesMax = 4096;
-
   S3FifoQueue() = default;
-  ~S3FifoQueue() {
-    small_.entries.clear();
-    main_.entries.clear();
-  }
-  S3FifoQueue(const S3FifoQueue&) = delete;
-  S3FifoQueue& operator=(const S3FifoQueue&) = delete;
 
   void insert(Entry& entry) {
-    ghost_hits_.came(Traits::hash(entry));
-    push_back(entry, ghosts_.take(Traits::hash(entry)) ? kMain : kSmall);
+    const uint64_t hash = Traits::hash(entry);
+    ghost_hits_.came(hash);
+    queues_.insert(entry);
+    take_fresh(entry);  // the use that brought the entry
+    if (trials_.is_sampled(hash)) {
+      add_sampled(entry);
+      request(entry);
+    }
+    poll();
   }
 
   /// An entry that comes without a use: enters the small queue, whatever is remembered.
-  void insert_cold(Entry& entry) { push_back(entry, kSmall); }
+  void insert_cold(Entry& entry) {
+    queues_.insert_cold(entry);
+    if (trials_.is_sampled(Traits::hash(entry))) add_sampled(entry);
+  }
 
   /// REQUIRES: contains(entry). If the entry is set aside, its hook must not be in use any more.
   void remove(Entry& entry) {
-    if (is_set_aside(entry)) {
-      Traits::queue(entry) = kNowhere;
-      --aside_;
-    } else {
-      pop(entry);
-    }
+    queues_.remove(entry);
+    remove_sampled(entry);
   }
 
   /// In a queue, or set aside.
-  [[nodiscard]] bool contains(const Entry& entry) const { return Traits::queue(entry) != kNowhere; }
-  [[nodiscard]] bool is_set_aside(const Entry& entry) const {
-    return (Traits::queue(entry) & kAside) != 0;
-  }
+  [[nodiscard]] bool contains(const Entry& entry) const { return queues_.contains(entry); }
+  [[nodiscard]] bool is_set_aside(const Entry& entry) const { return queues_.is_set_aside(entry); }
   /// The number of entries that are set aside.
-  [[nodiscard]] size_t aside() const { return aside_; }
+  [[nodiscard]] size_t aside() const { return queues_.aside(); }
 
   /// How often evicted entries come back.
   [[nodiscard]] const GhostHits& ghost_hits() const { return ghost_hits_; }
 
+  /// Into kKeepRules: the rule that is followed.
+  [[nodiscard]] size_t rule() const { return rule_; }
+
   /// REQUIRES: the entry is in a queue.
-  void set_aside(Entry& entry) {
-    CHECK(contains(entry) && !is_set_aside(entry));
-    const uint8_t queue = Traits::queue(entry);
-    pop(entry);
-    Traits::queue(entry) = queue | kAside;
-    ++aside_;
-  }
+  void set_aside(Entry& entry) { queues_.set_aside(entry); }
 
   /// REQUIRES: the entry is set aside, and its hook is not in use.
-  void put_back(Entry& entry) {
-    CHECK(is_set_aside(entry));
-    const auto queue = static_cast<uint8_t>(Traits::queue(entry) & ~kAside);
-    Traits::queue(entry) = queue;
-    --aside_;
-    queue_of(queue).entries.push_front(entry);
-    queue_of(queue).bytes += Traits::weight(entry);
-  }
+  void put_back(Entry& entry) { queues_.put_back(entry); }
 
   /// Takes the entry to evict out of its queue: the first candidate for which `verdict` returned
   /// Verdict::kEvict. The others are set aside; `verdict` may use an entry's hook already.
   template <typename GetVerdict>
   [[nodiscard]] Victim<Entry> victim(const GetVerdict& verdict) {
-    for (size_t looks = 0; looks < kLooksMax; ++looks) {
-      if (small_.entries.empty() && main_.entries.empty()) return {};
-      const bool from_small = takes_from_small();
-      Entry& entry = (from_small ? small_ : main_).entries.front();
-      const uint8_t uses = Traits::uses(entry);
-      if (uses > (from_small ? 1 : 0) && second_chances_ < kSecondChancesMax) {
-        ++second_chances_;
-        pop(entry);
-        Traits::set_uses(entry, from_small ? uint8_t{0} : static_cast<uint8_t>(uses - 1));
-        push_back(entry, kMain);
-      } else {
-        set_aside(entry);
-        if (verdict(entry) == Verdict::kSetAside) continue;
-        remove(entry);
-        ghost_hits_.evicted(Traits::hash(entry), Traits::weight(entry), size(), bytes());
-        if (from_small) ghosts_.remember(Traits::hash(entry), ghosts_max());
-        second_chances_ = 0;
-        return {.entry = &entry, .looks = looks + 1};
-      }
-    }
-    return {.again = true, .looks = kLooksMax};
+    const Victim<Entry> found = queues_.victim(verdict);
+    if (found.entry == nullptr) return found;
+    remove_sampled(*found.entry);
+    const uint64_t bytes = Traits::weight(*found.entry);
+    ghost_hits_.evicted(Traits::hash(*found.entry), bytes, queues_.size(), queues_.bytes());
+    tier_bytes_ = queues_.bytes() + bytes;
+    return found;
   }
 
  private:
-  enum : uint8_t { kNowhere = 0, kSmall = 1, kMain = 2, kAside = 4 };  // kAside: beside its queue
-  static constexpr uint64_t kSmallShare = 10;  // the small queue has 1 / kSmallShare of the bytes
-  static constexpr size_t kGhostsMin = 256;
+  static constexpr size_t kPolled = 4;
+  static constexpr size_t kSampledMin = RuleTrials::kSampledMax / 8;
+  static constexpr unsigned kGhostSetBits = 10;
 
-  struct Part {
-    typename Traits::Queue entries;
-    uint64_t bytes = 0;
-  };
-
-  [[nodiscard]] Part& queue_of(uint8_t queue) { return queue == kSmall ? small_ : main_; }
-
-  /// The small queue's turn. The other queue's turn comes if a queue is empty. REQUIRES: one of the
-  /// queues has an entry.
-  [[nodiscard]] bool takes_from_small() const {
-    if (small_.entries.empty() || main_.entries.empty()) return main_.entries.empty();
-    return small_.bytes * kSmallShare >= small_.bytes + main_.bytes;
+  /// True: the entry was used since the last call.
+  static bool take_fresh(Entry& entry) {
+    const uint8_t uses = Traits::use_count(entry);
+    if ((uses & UseCount::kFresh) == 0) return false;
+    Traits::set_use_count(entry, UseCount::count(uses));
+    return true;
   }
 
-  void push_back(Entry& entry, uint8_t queue) {
-    Traits::queue(entry) = queue;
-    queue_of(queue).entries.push_back(entry);
-    queue_of(queue).bytes += Traits::weight(entry);
+  void request(const Entry& entry) {
+    trials_.request(Traits::hash(entry), Traits::weight(entry), tier_bytes_, sampled_.size());
+    if (trials_.best() == rule_) return;
+    rule_ = trials_.best();
+    queues_.follow(kKeepRules[rule_]);
   }
 
-  void pop(Entry& entry) {
-    Part& part = queue_of(Traits::queue(entry));
-    part.bytes -= Traits::weight(entry);
-    part.entries.erase(part.entries.iterator_to(entry));
-    Traits::queue(entry) = kNowhere;
+  void poll() {
+    for (size_t i = 0; i < kPolled && !sampled_.empty(); ++i) {
+      next_ = next_ + 1 < sampled_.size() ? next_ + 1 : 0;
+      if (take_fresh(*sampled_[next_])) request(*sampled_[next_]);
+    }
   }
 
-  [[nodiscard]] size_t size() const {
-    return small_.entries.size() + main_.entries.size() + aside_;
+  void add_sampled(Entry& entry) {
+    places_[&entry] = static_cast<uint32_t>(sampled_.size());
+    sampled_.push_back(&entry);
+    if (sampled_.size() > RuleTrials::kSampledMax) {
+      trials_.sample_less();
+      for (size_t i = sampled_.size(); i-- > 0;)
+        if (!trials_.is_sampled(Traits::hash(*sampled_[i]))) remove_sampled(*sampled_[i]);
+    } else if (sampled_.size() < kSampledMin && trials_.sample_bits() > 0 &&
+               queues_.size() >> trials_.sample_bits() < kSampledMin / 2) {
+      trials_.sample_more();
+    }
   }
-  [[nodiscard]] uint64_t bytes() const { return small_.bytes + main_.bytes; }
-  [[nodiscard]] size_t ghosts_max() const { return std::max(kGhostsMin, size()); }
 
-  Part small_;
-  Part main_;
-  size_t aside_ = 0;
-  size_t second_chances_ = 0;  // since the last victim
-  Ghosts ghosts_;
+  void remove_sampled(Entry& entry) {
+    const auto place = places_.find(&entry);
+    if (place == places_.end()) return;
+    const uint32_t at = place->second;
+    places_.erase(place);
+    if (at + 1 < sampled_.size()) {
+      sampled_[at] = sampled_.back();
+      places_[sampled_[at]] = at;
+    }
+    sampled_.pop_back();
+  }
+
+  FrequencySketch sketch_;
+  QueuePair<Entry, Traits> queues_{sketch_, &sketch_, kKeepRules[0], kGhostSetBits};
+  RuleTrials trials_{sketch_};
   GhostHits ghost_hits_;
+  std::vector<Entry*> sampled_;                         // all entries whose hash is sampled
+  boost::unordered_flat_map<Entry*, uint32_t> places_;  // in sampled_
+  size_t next_ = 0;                                     // in sampled_, to be polled
+  uint64_t tier_bytes_ = UINT64_MAX;                    // at the last eviction
+  size_t rule_ = 0;
 };
 
 }  // namespace cachey::store

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <random>
@@ -205,18 +206,25 @@ class Simulation {
       found->second->touch();
       return true;
     }
+    insert(key, false);
+    return false;
+  }
+  void warm(uint64_t key) { insert(key, true); }
+  [[nodiscard]] bool has(uint64_t key) const { return cache_.contains(key); }
+
+ private:
+  void insert(uint64_t key, bool cold) {
     while (cache_.size() >= capacity_) {
       Evictable* victim = victim_of(policy_);
       CHECK(victim != nullptr);
       cache_.erase(victim->content_hash());
     }
     TestPagePtr entry = make_entry(key);
+    entry->set_cold(cold);
     policy_.insert(*entry);
     cache_.emplace(key, std::move(entry));
-    return false;
   }
 
- private:
   const size_t capacity_;
   std::unordered_map<uint64_t, TestPagePtr> cache_;
   S3Fifo policy_;  // destroyed before the entries
@@ -239,6 +247,74 @@ TEST(S3Fifo, AScanDoesNotFlushTheHotSet) {
   const int after = hot_hits(2'000) * 5;
   EXPECT_GT(before, 9'000);
   EXPECT_GT(after, before * 9 / 10);
+}
+
+double hit_share(Simulation& cache, int requests, const std::function<uint64_t(int)>& key_of) {
+  int hits = 0;
+  for (int i = 0; i < requests; ++i) hits += cache.get(key_of(i)) ? 1 : 0;
+  return static_cast<double>(hits) / requests;
+}
+
+/// No page of a loop is better than another one, so the cache must keep some and let the others go.
+TEST(S3Fifo, ALoopOverMoreThanFitsHitsNearlyWhatFits) {
+  Simulation cache(1000);
+  const auto loop = [](int i) { return static_cast<uint64_t>(i) % 2500; };
+  (void)hit_share(cache, 25'000, loop);
+  EXPECT_GT(hit_share(cache, 25'000, loop), 0.36);
+}
+
+TEST(S3Fifo, ShuffledEpochsHitNearlyWhatFits) {
+  Simulation cache(1000);
+  std::mt19937 random(1);
+  std::vector<uint64_t> order(2500);
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const auto epochs = [&](int i) {
+    if (i % 2500 == 0) std::shuffle(order.begin(), order.end(), random);
+    return order[static_cast<size_t>(i) % 2500];
+  };
+  (void)hit_share(cache, 50'000, epochs);
+  EXPECT_GT(hit_share(cache, 50'000, epochs), 0.36);
+}
+
+TEST(S3Fifo, AfterALoopNewFavouritesAreKept) {
+  Simulation cache(1000);
+  (void)hit_share(cache, 50'000, [](int i) { return static_cast<uint64_t>(i) % 2500; });
+  std::mt19937 random(1);
+  // 500 favourites, others every 5,000 requests, beside what is read once.
+  const auto shifting = [&](int i) -> uint64_t {
+    if (i % 4 == 0) return 1'000'000 + static_cast<uint64_t>(i);
+    return 10'000 + static_cast<uint64_t>(i) / 5'000 * 500 + random() % 500;
+  };
+  (void)hit_share(cache, 50'000, shifting);
+  EXPECT_GT(hit_share(cache, 50'000, shifting), 0.55);  // 0.65 at most
+}
+
+/// MemoryTier promises a tenth of its memory to pages that are warmed.
+TEST(S3Fifo, ColdEntriesUpToATenthStayUnderEachRule) {
+  for (const uint64_t contents : {1'000, 2'500}) {  // the second one brings the rule for loops
+    Simulation cache(1000);
+    (void)hit_share(cache, 50'000, [&](int i) { return static_cast<uint64_t>(i) % contents; });
+    for (uint64_t key = 1'000'000; key < 1'000'090; ++key) cache.warm(key);
+    for (uint64_t key = 1'000'000; key < 1'000'090; ++key) EXPECT_TRUE(cache.has(key)) << key;
+  }
+}
+
+/// The sampled entries are known by address: none may stay there after its end.
+TEST(S3Fifo, EntriesComeAndGoWithoutEviction) {
+  S3Fifo policy;
+  std::mt19937 random(1);
+  std::vector<TestPagePtr> entries;
+  for (uint64_t i = 0; i < 20'000; ++i) {
+    entries.push_back(make_entry(spread(i)));
+    policy.insert(*entries.back());
+    entries[random() % entries.size()]->touch();
+    if (entries.size() < 3'000) continue;
+    const size_t at = random() % entries.size();
+    policy.remove(*entries[at]);
+    entries.erase(entries.begin() + static_cast<ptrdiff_t>(at));
+  }
+  for (const TestPagePtr& entry : entries) policy.remove(*entry);
+  EXPECT_EQ(victim_of(policy), nullptr);
 }
 
 }  // namespace

@@ -24,6 +24,7 @@
 #include "store/disk/version_change.h"
 #include "store/linear_table.h"
 #include "store/s3_fifo_queue.h"
+#include "store/use_count.h"
 
 namespace cachey::store {
 
@@ -90,9 +91,7 @@ class Catalog {
             .attributes = [this](uint64_t id) { return attributes_.find(id); }};
   }
 
-  static void touch(DiskEntry& entry) {
-    if (entry.uses < DiskEntry::kUsesMax) ++entry.uses;
-  }
+  static void touch(DiskEntry& entry) { entry.uses = UseCount::used(entry.uses); }
 
   /// One step of placing a page. Makes an entry with space for a page that will be written. The
   /// entry is held once, for the caller, and find() does not return it yet. Supersedes the pages
@@ -273,8 +272,8 @@ class Catalog {
     using Queue = EntryList;
     static uint8_t& queue(DiskEntry& entry) { return entry.queue; }
     static uint8_t queue(const DiskEntry& entry) { return entry.queue; }
-    static uint8_t uses(const DiskEntry& entry) { return entry.uses; }
-    static void set_uses(DiskEntry& entry, uint8_t uses) { entry.uses = uses; }
+    static uint8_t use_count(const DiskEntry& entry) { return entry.uses; }
+    static void set_use_count(DiskEntry& entry, uint8_t uses) { entry.uses = uses; }
     static uint64_t weight(const DiskEntry& entry) { return units_for(entry.bytes) * kUnitBytes; }
     static uint64_t hash(const DiskEntry& entry) {
       return page_hash(entry.object->id.low, entry.at.code());

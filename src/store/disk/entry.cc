@@ -10,7 +10,7 @@ namespace cachey::store {
 namespace {
 
 constexpr size_t kControlBlock = 16;  // of a shared pointer
-constexpr size_t kGhostBytes = 32;    // the policy's memory of an evicted entry, about
+constexpr size_t kGhostBytes = 32;    // the policy's memory of uses and of an evicted entry, about
 
 static_assert(sizeof(PageExtent) == sizeof(uint64_t));
 static_assert(sizeof(DiskEntry) % alignof(uint64_t) == 0);

@@ -114,7 +114,6 @@ struct DiskEntry {
   }
 
   static constexpr uint64_t kNoJournalBlock = UINT64_MAX;
-  static constexpr uint8_t kUsesMax = 3;
 
   DiskObject* object = nullptr;
   uint64_t generation = 0;
@@ -134,7 +133,7 @@ struct DiskEntry {
   uint16_t record_bytes : 15 = 0;
   uint16_t listed : 1 = 0;  // in the index; find() returns the entry if its object is current
   uint8_t queue = 0;        // the policy's
-  uint8_t uses = 0;         // the policy's
+  uint8_t uses = 0;         // a UseCount, for the policy
 
  private:
   DiskEntry() = default;

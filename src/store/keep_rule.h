@@ -1,0 +1,30 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace cachey::store {
+
+/// How the two queues of a tier choose what to keep.
+struct KeepRule {
+  unsigned small_percent;  ///< of the bytes: the small queue
+  bool ghosts;  ///< what comes back soon after it left the small queue enters the main one
+  /// At the end of the small queue, the entry that was used less often leaves: this one, or the
+  /// next victim of the main queue. Else an entry with two uses moves to the main queue.
+  bool by_frequency;
+  bool
+      fills_main;  ///< while the main queue has room, what comes to the small queue's end enters it
+};
+
+/// The rules that a tier chooses from. The first one is S3-FIFO, and the rule of an empty tier.
+inline constexpr std::array<KeepRule, 4> kKeepRules = {{
+    {.small_percent = 5, .ghosts = true, .by_frequency = false, .fills_main = false},
+    // Favourites that stay the same, beside scans.
+    {.small_percent = 2, .ghosts = false, .by_frequency = true, .fills_main = true},
+    // Loops and epochs: each page comes back, and all are worth the same.
+    {.small_percent = 2, .ghosts = false, .by_frequency = false, .fills_main = true},
+    // Favourites that change.
+    {.small_percent = 60, .ghosts = true, .by_frequency = false, .fills_main = false},
+}};
+
+}  // namespace cachey::store

@@ -1,0 +1,106 @@
+#include "store/rule_trials.h"
+
+#include <algorithm>
+
+namespace cachey::store {
+
+/// A cache without bytes that follows one rule.
+class RuleTrials::Trial {
+ public:
+  Trial(const FrequencySketch& sketch, const KeepRule& rule) : queues_(sketch, nullptr, rule, 0) {}
+
+  /// True: a hit.
+  bool request(uint64_t hash, uint64_t bytes, uint64_t capacity) {
+    const auto [found, is_new] = entries_.try_emplace(hash);
+    Entry& entry = found->second;
+    if (!is_new) {
+      entry.uses = UseCount::used(entry.uses);
+      return true;
+    }
+    entry.hash = hash;
+    entry.bytes = bytes;
+    for (size_t i = 0; i < kEvictionsMax && is_full(bytes, capacity); ++i) evict();
+    queues_.insert(entry);
+    return false;
+  }
+
+  template <typename Stays>
+  void keep_only(const Stays& stays) {
+    for (auto at = entries_.begin(); at != entries_.end();) {
+      if (stays(at->first)) {
+        ++at;
+      } else {
+        queues_.remove(at->second);
+        at = entries_.erase(at);
+      }
+    }
+  }
+
+ private:
+  static constexpr size_t kEntriesMax = 2 * kSampledMax;
+  static constexpr size_t kEvictionsMax = 64;  // one large entry in the place of small ones
+  struct Entry {
+    boost::intrusive::list_member_hook<> hook;
+    uint64_t hash = 0;
+    uint64_t bytes = 0;
+    uint8_t uses = 0;
+    uint8_t queue = 0;
+  };
+  struct Traits {
+    using Queue = boost::intrusive::list<
+        Entry,
+        boost::intrusive::member_hook<Entry, boost::intrusive::list_member_hook<>, &Entry::hook>>;
+    static uint8_t& queue(Entry& entry) { return entry.queue; }
+    static uint8_t queue(const Entry& entry) { return entry.queue; }
+    static uint8_t use_count(const Entry& entry) { return entry.uses; }
+    static void set_use_count(Entry& entry, uint8_t uses) { entry.uses = uses; }
+    static uint64_t weight(const Entry& entry) { return entry.bytes; }
+    static uint64_t hash(const Entry& entry) { return entry.hash; }
+  };
+
+  [[nodiscard]] bool is_full(uint64_t bytes, uint64_t capacity) const {
+    return queues_.size() > 0 &&
+           (queues_.bytes() + bytes > capacity || queues_.size() >= kEntriesMax);
+  }
+  void evict() {
+    const auto found = queues_.victim([](Entry&) { return Verdict::kEvict; });
+    if (found.entry != nullptr) entries_.erase(found.entry->hash);
+  }
+
+  std::unordered_map<uint64_t, Entry> entries_;  // addresses stay
+  QueuePair<Entry, Traits> queues_;              // destroyed before the entries
+};
+
+RuleTrials::RuleTrials(const FrequencySketch& sketch) {
+  for (size_t i = 0; i < trials_.size(); ++i)
+    trials_[i] = std::make_unique<Trial>(sketch, kKeepRules[i]);
+}
+
+RuleTrials::~RuleTrials() = default;
+
+void RuleTrials::sample_less() {
+  ++sample_bits_;
+  for (const auto& trial : trials_)
+    trial->keep_only([this](uint64_t hash) { return is_sampled(hash); });
+}
+
+void RuleTrials::request(uint64_t hash, uint64_t bytes, uint64_t tier_bytes, size_t sampled) {
+  const uint64_t capacity = tier_bytes >> sample_bits_;
+  const auto size = static_cast<double>(bytes);
+  mean_bytes_ = mean_bytes_ == 0 ? size : mean_bytes_ + (size - mean_bytes_) * kNewSize;
+  const double worth = 1 + size / std::max(mean_bytes_, 1.0);
+  all_ += worth;
+  for (size_t i = 0; i < trials_.size(); ++i)
+    if (trials_[i]->request(hash, bytes, capacity)) hits_[i] += worth;
+  if (++requests_ >= std::max(kRequestsMin, sampled)) end_epoch();
+}
+
+void RuleTrials::end_epoch() {
+  const auto most = static_cast<size_t>(std::ranges::max_element(hits_) - hits_.begin());
+  if (hits_[most] > hits_[best_] + kBetterBy * all_) best_ = most;
+  for (double& hits : hits_) hits *= kFade;
+  all_ *= kFade;
+  requests_ = 0;
+}
+
+}  // namespace cachey::store
