@@ -48,6 +48,7 @@ class ReplayCache {
         boost::intrusive::member_hook<Entry, boost::intrusive::list_member_hook<>, &Entry::hook>>;
     static uint8_t& queue(Entry& entry) { return entry.queue; }
     static uint8_t queue(const Entry& entry) { return entry.queue; }
+    static bool waits(const Entry&) { return false; }
     static uint8_t use_count(const Entry& entry) { return entry.uses; }
     static void set_use_count(Entry& entry, uint8_t uses) { entry.uses = uses; }
     static uint64_t weight(const Entry& entry) { return entry.bytes; }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "rt/wakeup.h"
 
 namespace cachey::api {
 namespace {
@@ -126,10 +127,42 @@ void ClientLimiter::Visit::is_hit() {
   if (std::exchange(has_place_, false)) limiter_.leave(client_);
 }
 
+std::chrono::nanoseconds ClientLimiter::Visit::pause() {
+  if (!pays_) return std::chrono::nanoseconds(0);
+  const MutexLock lock(limiter_.mutex_);
+  const uint64_t bandwidth = limiter_.limits_of(client_).bandwidth.value_or(0);
+  if (bandwidth == 0) return std::chrono::nanoseconds(0);
+  return limiter_.overdrawn(client_, static_cast<double>(bandwidth));
+}
+
 void ClientLimiter::Visit::sent(uint64_t bytes) {
   if (!pays_) return;
   uncharged_ += bytes;
   if (uncharged_ >= kChargedAtOnce) limiter_.charge(client_, std::exchange(uncharged_, 0));
+}
+
+void VisitWriter::start(const net::ResponseHead& head) {
+  if (head.cache_status() == net::CacheStatus::kHit && !head.rest_may_miss()) visit_.is_hit();
+  if (head.error() == to_string(ErrorKind::kLimited)) visit_.missed();
+  writer_.start(head);
+}
+
+size_t VisitWriter::offer(std::span<const iovec> body) {
+  if (head_only_) return writer_.offer(body);
+  if (visit_.pause().count() > 0) return 0;
+  const size_t taken = writer_.offer(body);
+  visit_.sent(taken);
+  return taken;
+}
+
+rt::Task<bool> VisitWriter::writable() {
+  std::chrono::nanoseconds wait = visit_.pause();
+  while (wait.count() > 0) {
+    wait = std::min<std::chrono::nanoseconds>(wait, kPauseMax);
+    if (!co_await rt::sleep(worker_, wait, writer_.client_left())) co_return false;
+    wait = visit_.pause();
+  }
+  co_return co_await writer_.writable();
 }
 
 }  // namespace cachey::api

@@ -18,13 +18,16 @@
 #include "base/mutex.h"
 #include "base/units.h"
 #include "net/http/http.h"
+#include "rt/worker.h"
 
 namespace cachey::api {
 
 /// Holds each client to its limits: misses at a time, bytes of bodies a second. A client over its
 /// misses is still answered from the cache. A client over its bandwidth is refused until its
-/// average is back: a token bucket that holds kSavedTime of the bandwidth, and may be overdrawn by
-/// the responses under way, which go on. Costs an atomic read a request without limits.
+/// average is back, and the responses under way are slowed to the average (VisitWriter): a token
+/// bucket that holds kSavedTime of the bandwidth. Each response may overdraw the bucket by what one
+/// offer() takes, at most the connection's send buffer, and by kChargedAtOnce. Costs an atomic read
+/// a request without limits.
 ///
 /// A client's state is kept while the client has a place, or its bucket is not full; of those
 /// without a place the kIdle that were used last. Owned by app::Process. Any thread.
@@ -60,6 +63,8 @@ class ClientLimiter {
     [[nodiscard]] bool may_miss() const { return may_miss_; }
     /// All of the response comes from the cache: the place is for another miss.
     void is_hit();
+    /// How long the response must pause for the client's average; 0: not at all.
+    [[nodiscard]] std::chrono::nanoseconds pause();
     /// Bytes of the body that the client took.
     void sent(uint64_t bytes);
     /// The request was refused because of may_miss().
@@ -113,24 +118,18 @@ class ClientLimiter {
   AgedMap<Level> levels_ GUARDED_BY(mutex_){kIdle};
 };
 
-/// Passes all calls on to the real writer, and tells a visit of hits and of bytes. Lives in the
-/// handler's frame.
+/// Passes all calls on to the real writer, and tells a visit of hits and of bytes. While the client
+/// is over its bandwidth, the writer takes no bytes, and is writable when the average is back.
+/// Lives in the handler's frame.
 class VisitWriter final : public net::ResponseWriter {
  public:
-  VisitWriter(net::ResponseWriter& writer, ClientLimiter::Visit& visit, bool head_only)
-      : writer_(writer), visit_(visit), head_only_(head_only) {}
+  VisitWriter(rt::Worker& worker, net::ResponseWriter& writer, ClientLimiter::Visit& visit,
+              bool head_only)
+      : worker_(worker), writer_(writer), visit_(visit), head_only_(head_only) {}
 
-  void start(const net::ResponseHead& head) override {
-    if (head.cache_status() == net::CacheStatus::kHit && !head.rest_may_miss()) visit_.is_hit();
-    if (head.error() == to_string(ErrorKind::kLimited)) visit_.missed();
-    writer_.start(head);
-  }
-  [[nodiscard]] size_t offer(std::span<const iovec> body) override {
-    const size_t taken = writer_.offer(body);
-    if (!head_only_) visit_.sent(taken);
-    return taken;
-  }
-  [[nodiscard]] rt::Task<bool> writable() override { return writer_.writable(); }
+  void start(const net::ResponseHead& head) override;
+  [[nodiscard]] size_t offer(std::span<const iovec> body) override;
+  [[nodiscard]] rt::Task<bool> writable() override;
   [[nodiscard]] rt::Task<bool> flush() override { return writer_.flush(); }
   [[nodiscard]] rt::Task<bool> finish(std::span<const net::Field> trailers) override {
     return writer_.finish(trailers);
@@ -139,6 +138,9 @@ class VisitWriter final : public net::ResponseWriter {
   [[nodiscard]] std::stop_token client_left() override { return writer_.client_left(); }
 
  private:
+  static constexpr std::chrono::seconds kPauseMax{1};  // then the average is looked at again
+
+  rt::Worker& worker_;
   net::ResponseWriter& writer_;
   ClientLimiter::Visit& visit_;
   const bool head_only_;

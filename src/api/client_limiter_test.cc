@@ -9,6 +9,7 @@
 
 #include "api/client.h"
 #include "api/testing/recording_writer.h"
+#include "rt/testing/virtual_worker.h"
 
 namespace cachey::api {
 namespace {
@@ -26,7 +27,8 @@ class ClientLimiterTest : public ::testing::Test {
     limiter_ = std::make_unique<ClientLimiter>(defaults, clock_, metrics_);
   }
 
-  ManualClock clock_;
+  rt::VirtualWorker worker_;
+  ManualClock& clock_ = worker_.clock();
   Metrics metrics_;
   std::unique_ptr<ClientLimiter> limiter_;
 };
@@ -71,7 +73,7 @@ TEST_F(ClientLimiterTest, AResponseThatMayMissLaterKeepsItsPlace) {
   for (const bool may_miss : {true, false}) {
     const auto asks = visit("a");
     RecordingWriter recorded;
-    VisitWriter writer(recorded, *asks, false);
+    VisitWriter writer(worker_.worker(), recorded, *asks, false);
     head.set_rest_may_miss(may_miss);
     writer.start(head);
     EXPECT_EQ(visit("a")->may_miss(), !may_miss);
@@ -101,6 +103,58 @@ TEST_F(ClientLimiterTest, AResponseThatIsUnderWayGoesOnAndCountsLater) {
   large.reset();
   clock_.advance(61s);
   EXPECT_FALSE(visit("a")->refusal());
+}
+
+class SlowedResponses : public ClientLimiterTest {
+ protected:
+  rt::Task<bool> send(uint64_t bytes) {
+    const auto asks = visit("a");
+    VisitWriter writer(worker_.worker(), recorded_, *asks, false);
+    std::string piece(100'000, 'x');
+    const iovec part{piece.data(), piece.size()};
+    while (bytes > 0) {
+      const size_t taken = writer.offer({&part, 1});
+      bytes -= std::min<uint64_t>(bytes, taken);
+      if (taken == 0 && !co_await writer.writable()) co_return false;
+    }
+    co_return true;
+  }
+  double seconds_of(uint64_t bytes) {
+    const MonoTime begin = clock_.mono();
+    EXPECT_TRUE(worker_.run(send(bytes)));
+    return std::chrono::duration<double>(clock_.mono() - begin).count();
+  }
+
+  RecordingWriter recorded_;
+};
+
+TEST_F(SlowedResponses, TakeTheirBandwidthAndWhatWasSavedUp) {
+  make({std::nullopt, 1'000'000});
+  EXPECT_NEAR(seconds_of(10'000'000), 8.8, 0.4);
+  EXPECT_EQ(recorded_.text.size(), 10'000'000u);
+}
+
+TEST_F(SlowedResponses, SideBySideTheyShareTheBandwidth) {
+  make({std::nullopt, 1'000'000});
+  const auto other = worker_.start(send(5'000'000));
+  EXPECT_NEAR(seconds_of(5'000'000), 8.8, 0.6);
+  worker_.pass(1s);
+  EXPECT_TRUE(*other);
+}
+
+TEST_F(SlowedResponses, WithoutALimitTakeNoTime) {
+  make({1, std::nullopt});
+  EXPECT_EQ(seconds_of(10'000'000), 0);
+}
+
+TEST_F(SlowedResponses, EndWithTheirClient) {
+  make({std::nullopt, 1'000'000});
+  const auto sent = worker_.start(send(60'000'000));
+  worker_.pass(2s);
+  EXPECT_FALSE(*sent);
+  recorded_.leave();
+  worker_.pass(10ms);
+  EXPECT_EQ(*sent, false);
 }
 
 TEST_F(ClientLimiterTest, ATokenHasItsOwnLimits) {

@@ -1,7 +1,9 @@
 #include "api/objects_page.h"
 
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 
 #include "api/query.h"
@@ -12,6 +14,8 @@ namespace cachey::api {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+constexpr size_t kElementsInAHold = 64;
 
 Json tier_json(const cache::ObjectSummary::InTier& tier) {
   return {{"pages", tier.pages}, {"bytes", tier.bytes}};
@@ -47,9 +51,30 @@ std::string_view where_of(cache::ObjectRun::Where where) {
   return "filling";
 }
 
+Json run_json(const cache::ObjectRun& run) {
+  return {{"where", where_of(run.where)},
+          {"first", run.range.begin},
+          {"last", run.range.end - 1},
+          {"part", run.is_part}};
+}
+
 /// Entity tags of a store may be of any bytes.
 std::string text_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// Appends an array. Other work of the worker runs after each kElementsInAHold elements.
+template <typename Elements, typename ToJson>
+rt::Task<void> append_array(rt::Worker& worker, const Elements& elements, ToJson to_json,
+                            std::string& text) {
+  size_t count = 0;
+  text += '[';
+  for (const auto& element : elements) {
+    if (count > 0) text += ',';
+    text += text_of(to_json(element));
+    if (++count % kElementsInAHold == 0) co_await rt::asio::post(worker.executor(), rt::kAwait);
+  }
+  text += ']';
 }
 
 }  // namespace
@@ -74,20 +99,25 @@ rt::Task<void> ObjectsPage::list(rt::Worker& worker, ObjectsQuery query,
     co_return co_await reply_text(writer, busy, kPlainText,
                                   "another listing is being made; ask again later\n");
   }
-  Json json;
-  json["objects"] = Json::array();
   const MonoTime now = cache_.clock().mono();
-  for (const auto& [name, object] : listing->objects)
-    json["objects"].push_back(object_json(name.first, name.second, object, now));
-  json["next"] = Json();
+  std::string text = R"({"objects":)";
+  co_await append_array(
+      worker, listing->objects,
+      [now](const auto& object) {
+        const auto& [name, summary] = object;
+        return object_json(name.first, name.second, summary, now);
+      },
+      text);
+  Json rest;
+  rest["next"] = Json();
   if (listing->has_more) {
     const auto& last = listing->objects.rbegin()->first;
     std::string next;
     percent_encode(last.first, Slashes::kEscape, next);
-    json["next"] = next + "/" + last.second;
+    rest["next"] = next + "/" + last.second;
   }
-  json["complete"] = listing->is_complete;
-  const std::string text = text_of(json);
+  rest["complete"] = listing->is_complete;
+  text += ',' + text_of(rest).substr(1) + '\n';
   co_await reply_text(writer, net::ResponseHead(200), "application/json", text);
 }
 
@@ -95,16 +125,13 @@ rt::Task<void> ObjectsPage::look(rt::Worker& worker, cache::ObjectKey key,
                                  net::ResponseWriter& writer) {
   Result<cache::ObjectDetails> details = co_await cache_.inspection().look(worker, key);
   if (!details) co_return co_await reply_error(writer, std::move(details.error()));
-  Json json = object_json(key.kind, key.object, details->summary, cache_.clock().mono());
-  json["runs"] = Json::array();
-  for (const cache::ObjectRun& run : details->runs) {
-    json["runs"].push_back({{"where", where_of(run.where)},
-                            {"first", run.range.begin},
-                            {"last", run.range.end - 1},
-                            {"part", run.is_part}});
-  }
-  json["more"] = details->has_more;
-  const std::string text = text_of(json);
+  std::string text =
+      text_of(object_json(key.kind, key.object, details->summary, cache_.clock().mono()));
+  text.back() = ',';
+  text += R"("runs":)";
+  co_await append_array(worker, details->runs, run_json, text);
+  text += details->has_more ? R"(,"more":true})" : R"(,"more":false})";
+  text += '\n';
   co_await reply_text(writer, net::ResponseHead(200), "application/json", text);
 }
 

@@ -21,12 +21,17 @@ constexpr size_t kYieldEvery =
     64;  // pages; offering one that the disk has already does not suspend
 
 /// A page of the table, or a run of one of its parts, that waits to be written. Keeps the page, but
-/// not its memory.
+/// not its memory: the policy spares the page for a while (Evictable::waits_for_disk).
 class PageSource final : public store::DiskWriteSource {
  public:
   /// `run`: in the page.
   PageSource(PageTable& table, store::MemoryTier& memory, PagePtr page, ByteRange run)
-      : table_(table), memory_(memory), page_(std::move(page)), run_(run) {}
+      : table_(table), memory_(memory), page_(std::move(page)), run_(run) {
+    page_->writing_began();
+  }
+  PageSource(const PageSource&) = delete;
+  PageSource& operator=(const PageSource&) = delete;
+  ~PageSource() override { page_->writing_ended(); }
 
   [[nodiscard]] uint64_t bytes() const override { return run_.size(); }
 

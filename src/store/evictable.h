@@ -82,6 +82,14 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   [[nodiscard]] bool cold() const { return cold_.load(std::memory_order_relaxed); }
   void set_cold(bool cold) { cold_.store(cold, std::memory_order_relaxed); }
 
+  /// The page begins, or ends, to wait for the disk and to be written; once a writer. Lock-free.
+  void writing_began() { writers_.fetch_add(1, std::memory_order_relaxed); }
+  void writing_ended() { writers_.fetch_sub(1, std::memory_order_relaxed); }
+  /// If the page leaves now, the disk does not get the page.
+  [[nodiscard]] bool waits_for_disk() const {
+    return writers_.load(std::memory_order_relaxed) != 0;
+  }
+
   /// PinRules name the page's object: the page is kept, if the tier's limit allows. To be set
   /// before the page has memory; then by MemoryTier::set_keep().
   [[nodiscard]] bool keep() const { return keep_.load(std::memory_order_relaxed); }
@@ -117,6 +125,7 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   std::atomic<bool> keep_{false};
   std::atomic<bool> kept_{false};     // written under the tier's mutex
   uint8_t queue_ = 0;                 // the policy's, as hook_
+  std::atomic<uint16_t> writers_{0};  // runs of a part wait one by one
   std::atomic<int64_t> progress_{0};  // MonoTime ticks: the last progress of any reader
   uint64_t bytes_;
   Extents extents_;

@@ -7,13 +7,15 @@ namespace cachey::store {
 
 /// How the two queues of a tier choose what to keep.
 struct KeepRule {
-  unsigned small_percent;  ///< of the bytes: the small queue
-  bool ghosts;  ///< what comes back soon after it left the small queue enters the main one
+  /// Of the bytes: the small queue.
+  unsigned small_percent;
+  /// What comes back soon after leaving the small queue enters the main queue.
+  bool ghosts;
   /// At the end of the small queue, the entry that was used less often leaves: this one, or the
   /// next victim of the main queue. Else an entry with two uses moves to the main queue.
   bool by_frequency;
-  bool
-      fills_main;  ///< while the main queue has room, what comes to the small queue's end enters it
+  /// While the main queue has room, what comes to the end of the small queue enters the main queue.
+  bool fills_main;
 };
 
 /// The rules that a tier chooses from. The first one is S3-FIFO, and the rule of an empty tier.

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/check.h"
+#include "base/units.h"
 #include "store/frequency_sketch.h"
 #include "store/ghosts.h"
 #include "store/keep_rule.h"
@@ -18,6 +19,9 @@ namespace cachey::store {
 /// enters the small queue. At that queue's end it moves to the main queue, or leaves. At the end of
 /// the main queue an entry with uses goes back to its start and loses one use. So a scan passes
 /// through the small queue and leaves the main queue alone.
+///
+/// An entry of the small queue that waits (for the disk, say) stays while that queue has little
+/// (kWaitingPercent, kWaitingBytes); an entry of the main queue leaves in its place.
 ///
 /// An entry that cannot be evicted when its turn comes is set aside: see S3FifoQueue, which also
 /// has the requirements of `Traits`. Owns no entries. Not synchronized.
@@ -112,6 +116,8 @@ class QueuePair {
   // kAside: beside its queue. kCold: in the small queue since insert_cold().
   enum : uint8_t { kNowhere = 0, kSmall = 1, kMain = 2, kAside = 4, kCold = 8 };
   static constexpr unsigned kColdPercent = 10;
+  static constexpr unsigned kWaitingPercent = 10;
+  static constexpr uint64_t kWaitingBytes = 64 * kMiB;  // four of the largest pages
   static constexpr size_t kGhostsMin = 256;
   static constexpr size_t kFilledMax = 2;  // entries that enter the main queue for one victim
 
@@ -145,7 +151,9 @@ class QueuePair {
   /// queues has an entry.
   [[nodiscard]] bool takes_from_small() const {
     if (small_.entries.empty() || main_.entries.empty()) return main_.entries.empty();
-    return small_.bytes * 100 >= bytes() * small_percent();
+    if (small_.bytes * 100 < bytes() * small_percent()) return false;
+    return !Traits::waits(small_.entries.front()) ||
+           small_.bytes > std::max(kWaitingBytes, bytes() * kWaitingPercent / 100);
   }
 
   [[nodiscard]] Choice choose(size_t& filled) {

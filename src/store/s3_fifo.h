@@ -43,6 +43,7 @@ class S3Fifo final : public EvictionPolicy {
     static void set_use_count(Evictable& entry, uint8_t uses) {
       entry.uses_.store(uses, std::memory_order_relaxed);
     }
+    static bool waits(const Evictable& entry) { return entry.waits_for_disk(); }
     static uint64_t weight(const Evictable& entry) { return entry.memory_bytes(); }
     static uint64_t hash(const Evictable& entry) { return entry.content_hash(); }
   };

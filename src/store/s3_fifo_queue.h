@@ -28,6 +28,7 @@ namespace cachey::store {
 ///   Queue                      a boost::intrusive::list of entries
 ///   queue(e) -> uint8_t&       the queue that has the entry; 0: none
 ///   use_count(e), set_use_count(e, n)  a UseCount
+///   waits(e)                   something needs the entry soon (QueuePair)
 ///   weight(e), hash(e)         bytes, constant while the entry is in; identifies the content
 /// While an entry is set aside, its owner may use the entry's hook of `Queue`.
 template <typename Entry, typename Traits>

@@ -36,8 +36,9 @@ def read_pages(server, kind, stored, pages):
 def test_every_full_page_is_kept_over_a_crash_and_over_a_clean_end(disk_server, origin, kind):
     stored = origin.put(kind, "full", size=PAGES * PAGE)
     server = disk_server(capacity="1200MiB")
-    assert not any(read_pages(server, kind, stored, range(PAGES)))
-    wait_for_pages(server, PAGES)
+    for first in range(0, PAGES, 2):  # memory has room for four: more could leave before the disk has them
+        assert not any(read_pages(server, kind, stored, range(first, first + 2)))
+        wait_for_pages(server, first + 2)
     assert counted(server, "insertions_total") == PAGES
     times = read_pages(server, kind, stored, range(0, PAGES, 4))
     assert all(times), "none from the origin"

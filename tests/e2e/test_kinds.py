@@ -125,12 +125,12 @@ def test_the_space_of_forbidden_pages_that_nobody_asks_for_is_used_again(disk_se
     server = disk_server("--kind", f"{kind}={secret}")
     for number in range(20):
         assert len(server.fetch(kind, f"old-{number}", 0, PAGE - 1).body) == PAGE
-    wait_for_pages(server, 20)
+        wait_for_pages(server, number + 1)
     server.stop()
     server = disk_server("--kind", f"{kind}={public}")
     for number in range(20):
         assert len(server.fetch(kind, f"new-{number}", 0, PAGE - 1).body) == PAGE
-    wait_for_pages(server, 20)
+        wait_for_pages(server, 20)
     assert counted(server, "evictions_total") > 0
 
 

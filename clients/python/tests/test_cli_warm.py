@@ -152,6 +152,28 @@ def test_an_interrupt_ends_with_a_summary(tmp_path):
                 process.kill()
 
 
+def test_a_killed_run_goes_on_where_the_caches_are(run, tmp_path):
+    sizes = {f"/k/{number}": 1_000_000 for number in range(20)}
+    (tmp_path / "manifest").write_text("".join(f"k/{number}\n" for number in range(20)))
+    objects = Objects(sizes)
+    objects.refuse["/k/15"] = [(503, {"Retry-After": "1"}, b"busy\n")] * 60
+    with ScriptedNode(objects) as node:
+        command = [sys.executable, "-m", "cachey_client.cli", "--nodes", node.name, "warm", "--in-flight", "1",
+                   str(tmp_path / "manifest")]  # fmt: skip
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": SOURCES}
+        ) as process:
+            deadline = time.monotonic() + 30
+            while not any(path == "/fetch/k/15" for _, path, _ in node.asked) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            process.kill()
+        objects.refuse.clear()
+        code, _, err = run("--nodes", node.name, "warm", tmp_path / "manifest", "--check")
+    assert code == 0, err
+    assert "20 objects warmed, 15 of them were there, 0 failed; 20.0 MB, of which 5.0 MB came from the store" in err
+    assert "20 parts checked, 20 of them were there" in err
+
+
 def test_a_terminal_shows_one_line_that_is_written_over(tmp_path):
     (tmp_path / "manifest").write_text("k/a\nk/absent\nk/b\n")
     objects = Objects({"/k/a": 10, "/k/b": 10})

@@ -26,7 +26,7 @@ rt::Task<void> Fetch::serve_limited(rt::Worker& worker, const net::Request& requ
     co_await reply_error(writer, std::move(*refusal));
     co_return;
   }
-  VisitWriter counted(writer, visit, request.method() == net::Method::kHead);
+  VisitWriter counted(worker, writer, visit, request.method() == net::Method::kHead);
   const Misses misses = visit.may_miss() ? Misses::kAllowed : Misses::kRefused;
   co_await serve(worker, request, permit, counted, misses);
 }

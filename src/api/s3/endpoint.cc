@@ -171,7 +171,7 @@ rt::Task<void> Endpoint::answer_limited(rt::Worker& worker, const net::Request& 
     limited->wishes.limited = true;
     question.spec = std::move(limited);
   }
-  VisitWriter counted(writer, visit, request.method() == net::Method::kHead);
+  VisitWriter counted(worker, writer, visit, request.method() == net::Method::kHead);
   co_await get_object_.answer(worker, request, counted, std::move(question));
 }
 

@@ -272,6 +272,7 @@ class Catalog {
     using Queue = EntryList;
     static uint8_t& queue(DiskEntry& entry) { return entry.queue; }
     static uint8_t queue(const DiskEntry& entry) { return entry.queue; }
+    static bool waits(const DiskEntry&) { return false; }
     static uint8_t use_count(const DiskEntry& entry) { return entry.uses; }
     static void set_use_count(DiskEntry& entry, uint8_t uses) { entry.uses = uses; }
     static uint64_t weight(const DiskEntry& entry) { return units_for(entry.bytes) * kUnitBytes; }
