@@ -4,6 +4,7 @@
     ./dev bench replay                              # prints tables in Markdown; 2 minutes of both cores
     ./dev bench replay --plot replay.svg            # also draws a picture
     ./dev bench replay --trace FILE --requests 1000000 --json replay.json
+    ./dev bench replay --disk                       # instead: what is worth a write to the disk? 1 minute
 
 The judge of the other policies is libCacheSim: its own code reads the same trace files. --trace adds a file in its
 format oracleGeneral. Cache sizes are shares of the working set's bytes. The first tenth of a trace only fills the
@@ -18,6 +19,8 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+
+import replay_disk
 
 HERE = pathlib.Path(__file__).parent
 REPLAY = HERE.parent / "build/release/bench/replay"
@@ -94,13 +97,18 @@ def plot(cells, path):
     figure.savefig(path, dpi=110, metadata={"Date": None} if str(path).endswith(".svg") else None)
 
 
-def measure(options, folder):
+def traces_of(options, folder):
     traces = json.loads(subprocess.check_output([REPLAY, "make", folder, str(options.requests)]))
     for trace in traces:
         trace["file"] = str(folder / trace["trace"])
     for path in options.trace:
         size = json.loads(subprocess.check_output([REPLAY, "size", path]))
         traces.append({"trace": path.stem, "file": str(path), **size})
+    return traces
+
+
+def measure(options, folder):
+    traces = traces_of(options, folder)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return [row for rows in pool.map(lambda trace: rows_of(trace, folder), traces) for row in rows]
 
@@ -111,8 +119,14 @@ def main():
     parser.add_argument("--trace", type=pathlib.Path, action="append", default=[], metavar="FILE")
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--plot", type=pathlib.Path)
+    parser.add_argument("--disk", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        if options.disk:
+            with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+                traces = traces_of(options, pathlib.Path(folder))
+                print("\n".join(replay_disk.report(REPLAY, traces, pool)))
+            return 0
         results = measure(options, pathlib.Path(folder))
     if options.json:
         options.json.write_text(json.dumps(results, indent=0))

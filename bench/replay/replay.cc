@@ -2,6 +2,8 @@
 // `./dev bench replay` compares them with other policies.
 //   replay make FOLDER REQUESTS         writes each trace to FOLDER/NAME, and prints a list as JSON
 //   replay run FILE CAPACITY...         prints one row as JSON per capacity in bytes
+//   replay disk FILE MEMORY DISK        memory before a disk, in bytes: prints one row
+//                                       as JSON per rule of what is written to the disk
 //   replay size FILE                    prints the bytes of all its objects as JSON
 // The first tenth of a trace fills the cache and is not counted.
 
@@ -13,6 +15,7 @@
 
 #include "replay/cache.h"
 #include "replay/trace_file.h"
+#include "replay/two_tiers.h"
 
 namespace {
 
@@ -59,6 +62,29 @@ void run(const Trace& trace, std::span<char* const> capacities) {
   std::printf("\n]\n");
 }
 
+void run_tiers(const Trace& trace, uint64_t memory, uint64_t disk) {
+  const char* separator = "[\n";
+  for (const AdmitRule& rule : kAdmitRules) {
+    TwoTiers tiers(rule.admit, memory, disk, trace.objects);
+    for (size_t at = 0; at < trace.accesses.size(); ++at) {
+      if (at == trace.accesses.size() / kWarmUpShare) tiers.forget_counts();
+      tiers.access(trace.accesses[at]);
+    }
+    const TierCounts& counts = tiers.counts();
+    const auto requests = static_cast<double>(counts.requests);
+    const auto bytes = static_cast<double>(counts.bytes);
+    std::printf(
+        "%s  {\"rule\": \"%s\", \"memory\": %.5f, \"disk\": %.5f, \"store\": %.5f, \"written\": "
+        "%.5f}",
+        separator, rule.name, static_cast<double>(counts.memory_hits) / requests,
+        static_cast<double>(counts.disk_hits) / requests,
+        static_cast<double>(counts.store_bytes) / bytes,
+        static_cast<double>(counts.written_bytes) / bytes);
+    separator = ",\n";
+  }
+  std::printf("\n]\n");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -69,11 +95,15 @@ int main(int argc, char** argv) {
     } else if (word == "size") {
       std::printf("{\"bytes\": %llu}\n",
                   static_cast<unsigned long long>(read_trace(argv[2]).bytes));
+    } else if (word == "disk" && argc == 5) {
+      run_tiers(read_trace(argv[2]), std::strtoull(argv[3], nullptr, 10),
+                std::strtoull(argv[4], nullptr, 10));
     } else if (word == "run") {
       run(read_trace(argv[2]), std::span(argv, static_cast<size_t>(argc)).subspan(3));
     } else {
       std::fprintf(stderr,
-                   "usage: replay make FOLDER REQUESTS | run FILE CAPACITY... | size FILE\n");
+                   "usage: replay make FOLDER REQUESTS | run FILE CAPACITY... |"
+                   " disk FILE MEMORY DISK | size FILE\n");
       return 2;
     }
   } catch (const std::exception& error) {
