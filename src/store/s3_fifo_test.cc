@@ -69,17 +69,18 @@ TEST(S3Fifo, AColdEntryIsRememberedByNobody) {
 TEST(S3Fifo, WhatWaitsForTheDiskStaysForAWhile) {
   constexpr uint64_t kLarge = 16 * kMiB;
   const auto large = [](uint64_t hash) { return TestPagePtr(new TestPage(hash, kLarge)); };
-  S3Fifo policy;
+  const TestPagePtr idle = large(100);
+  const TestPagePtr fifth = large(300);
   std::vector<TestPagePtr> used;
+  std::vector<TestPagePtr> waiting;
+  S3Fifo policy;
   for (uint64_t i = 0; i < 10; ++i) {
     used.push_back(large(i));
     policy.insert(*used.back());
     for (int uses = 0; uses < 2; ++uses) used.back()->touch();
   }
-  const TestPagePtr idle = large(100);
   policy.insert(*idle);
   EXPECT_EQ(victim_of(policy), idle.get());  // the others are in the main queue now
-  std::vector<TestPagePtr> waiting;
   for (uint64_t i = 0; i < 4; ++i) {
     waiting.push_back(large(200 + i));
     waiting.back()->writing_began();
@@ -88,7 +89,6 @@ TEST(S3Fifo, WhatWaitsForTheDiskStaysForAWhile) {
     const auto is_left = [left](const TestPagePtr& page) { return page.get() == left; };
     EXPECT_TRUE(std::any_of(used.begin(), used.end(), is_left));
   }
-  const TestPagePtr fifth = large(300);
   fifth->writing_began();
   policy.insert(*fifth);
   EXPECT_EQ(victim_of(policy), waiting[0].get()) << "the small queue has more than 64 MiB";
