@@ -101,7 +101,7 @@ struct Pair {
   std::string request;                ///< what the client has sent of its next request
   std::optional<size_t> chunk;
   size_t received = 0;  ///< bytes in the chunk
-  size_t sent = 0;      ///< of these
+  size_t sent = 0;      ///< bytes of the chunk that the client has
 };
 
 class Loop {

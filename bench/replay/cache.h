@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "replay/traces.h"
+#include "store/entry_traits.h"
 #include "store/s3_fifo_queue.h"
 
 namespace cachey::bench {
@@ -87,18 +88,7 @@ class ReplayCache {
     bool used = false;
     bool from_main = false;
   };
-  struct Traits {
-    using Queue = boost::intrusive::list<
-        Entry,
-        boost::intrusive::member_hook<Entry, boost::intrusive::list_member_hook<>, &Entry::hook>>;
-    static uint8_t& queue(Entry& entry) { return entry.queue; }
-    static uint8_t queue(const Entry& entry) { return entry.queue; }
-    static bool waits(const Entry&) { return false; }
-    static uint8_t use_count(const Entry& entry) { return entry.uses; }
-    static void set_use_count(Entry& entry, uint8_t uses) { entry.uses = uses; }
-    static uint64_t weight(const Entry& entry) { return entry.bytes; }
-    static uint64_t hash(const Entry& entry) { return entry.hash; }
-  };
+  using Traits = store::EntryTraits<Entry>;
 
   [[nodiscard]] uint32_t number(const Entry& entry) const {
     return static_cast<uint32_t>(&entry - entries_.data());

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "api/objects_query.h"
+#include "api/testing/canonical_query.h"
 #include "base/check.h"
 #include "base/escape.h"
 
@@ -19,27 +20,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   CHECK(parsed->limit > 0 && parsed->limit <= api::ObjectsQuery::kLimitMax);
   // What was understood is what the canonical query says.
-  std::string query;
-  const auto add = [&query](std::string_view name, std::string_view value) {
-    if (!query.empty()) query += '&';
-    query.append(name).append("=");
-    percent_encode(value, Slashes::kEscape, query);
-  };
-  using What = KeyScope::What;
   const KeyScope& scope = parsed->scope;
-  const What what = scope.what();
-  if (what != What::kAll) add("kind", scope.kind());
-  if (what == What::kObject) add("object", scope.text());
-  if (what == What::kPrefix) add("prefix", scope.text());
+  api::CanonicalQuery query(scope);
   const auto& [kind, key] = parsed->after;
   if (!kind.empty() || !key.empty()) {
     std::string after;
     percent_encode(kind, Slashes::kEscape, after);
-    add("after", after + '/' + key);
+    query.add("after", after + '/' + key);
   }
-  if (parsed->limit != api::ObjectsQuery::kLimit) add("limit", std::to_string(parsed->limit));
-  const Result<api::ObjectsQuery> again = api::parse_objects_query(query);
-  CHECK(again && again->scope.what() == what && again->scope.kind() == scope.kind() &&
+  if (parsed->limit != api::ObjectsQuery::kLimit) query.add("limit", std::to_string(parsed->limit));
+  const Result<api::ObjectsQuery> again = api::parse_objects_query(query.text());
+  CHECK(again && again->scope.what() == scope.what() && again->scope.kind() == scope.kind() &&
         again->scope.text() == scope.text() && again->after == parsed->after &&
         again->limit == parsed->limit);
   return 0;

@@ -2,12 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "api/purge_query.h"
+#include "api/testing/canonical_query.h"
 #include "base/check.h"
-#include "base/escape.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachey;
@@ -19,23 +18,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const KeyScope* const scope = &parsed->scope;
   // What was understood is what the canonical query says.
-  std::string query;
-  const auto add = [&query](std::string_view name, std::string_view value) {
-    if (!query.empty()) query += '&';
-    query.append(name).append("=");
-    percent_encode(value, Slashes::kEscape, query);
-  };
+  api::CanonicalQuery query(*scope);
   using What = KeyScope::What;
   const What what = scope->what();
-  if (what != What::kAll) add("kind", scope->kind());
-  if (what == What::kObject) add("object", scope->text());
-  if (what == What::kPrefix) add("prefix", scope->text());
-  if (what == What::kAll || what == What::kKind) add("all", "true");
-  if (parsed->soft) add("soft", "true");
+  if (what == What::kAll || what == What::kKind) query.add("all", "true");
+  if (parsed->soft) query.add("soft", "true");
   CHECK(!parsed->soft || what == What::kObject);
   CHECK(what == What::kAll || !scope->kind().empty());
   CHECK((what == What::kObject || what == What::kPrefix) == !scope->text().empty());
-  const Result<api::PurgeQuery> again = api::parse_purge_query(query);
+  const Result<api::PurgeQuery> again = api::parse_purge_query(query.text());
   CHECK(again && again->scope.what() == what && again->scope.kind() == scope->kind() &&
         again->scope.text() == scope->text() && again->soft == parsed->soft);
   return 0;

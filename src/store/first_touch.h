@@ -8,8 +8,8 @@
 namespace cachey::store {
 
 /// A thread that touches free memory before fills need it. The system clears memory at its first
-/// touch: for 2 MiB that takes 0.2 ms, and up to 5 ms in a virtual machine whose host gives memory
-/// only then. A worker that does so stops all its clients meanwhile.
+/// touch. For 2 MiB the touch takes 0.2 ms. In a virtual machine the touch takes up to 5 ms, if the
+/// host gives memory only then. A worker that touches memory stops all its clients meanwhile.
 class FirstTouch {
  public:
   /// `touch_next` runs on the thread until it returns false, again after each wake().

@@ -60,7 +60,7 @@ TEST(FirstTouch, EndsInTheMiddle) {
   EXPECT_EQ(calls, ended);
 }
 
-/// The part of these extents that has memory of the system, in memory pages.
+/// How many 4 KiB units of the page have memory of the system.
 size_t touched_pages(const Evictable& page) {
   size_t touched = 0;
   iovec parts[16];

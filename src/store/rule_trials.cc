@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/entry_traits.h"
+
 namespace cachey::store {
 
 /// A cache without bytes that follows one rule.
@@ -46,18 +48,7 @@ class RuleTrials::Trial {
     uint8_t uses = 0;
     uint8_t queue = 0;
   };
-  struct Traits {
-    using Queue = boost::intrusive::list<
-        Entry,
-        boost::intrusive::member_hook<Entry, boost::intrusive::list_member_hook<>, &Entry::hook>>;
-    static uint8_t& queue(Entry& entry) { return entry.queue; }
-    static uint8_t queue(const Entry& entry) { return entry.queue; }
-    static bool waits(const Entry&) { return false; }
-    static uint8_t use_count(const Entry& entry) { return entry.uses; }
-    static void set_use_count(Entry& entry, uint8_t uses) { entry.uses = uses; }
-    static uint64_t weight(const Entry& entry) { return entry.bytes; }
-    static uint64_t hash(const Entry& entry) { return entry.hash; }
-  };
+  using Traits = EntryTraits<Entry>;
 
   [[nodiscard]] bool is_full(uint64_t bytes, uint64_t capacity) const {
     return queues_.size() > 0 &&

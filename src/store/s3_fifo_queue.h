@@ -147,7 +147,7 @@ class S3FifoQueue {
   QueuePair<Entry, Traits> queues_{sketch_, &sketch_, kKeepRules[0], kGhostSetBits};
   RuleTrials trials_{sketch_};
   GhostHits ghost_hits_;
-  std::vector<Entry*> sampled_;                         // all entries whose hash is sampled
+  std::vector<Entry*> sampled_;                         // the entries with a sampled hash
   boost::unordered_flat_map<Entry*, uint32_t> places_;  // in sampled_
   size_t next_ = 0;                                     // in sampled_, to be polled
   uint64_t tier_bytes_ = UINT64_MAX;                    // at the last eviction

@@ -121,7 +121,8 @@ void add_tls_and_access(Table& table, Options& o) {
   table.add(one("client-misses", number_value(0u, kClientMissesLimit), o.client_misses,
                 "Requests of one client that wait for the store at a time; more get 429; 0: any"));
   table.add(one("client-bandwidth", size_value(0), o.client_bandwidth,
-                "Bytes of bodies a second to one client, on average; past it 429; 0: any number"));
+                "Bytes of bodies a second to one client, on average; past it responses slow down, "
+                "new ones get 429; 0: any number"));
   table.add(many("allow-bucket", bucket_glob_value(), o.allow_bucket,
                  "Buckets that may be asked for, with * and ?; others get 403"));
   table

@@ -339,8 +339,9 @@ class Catalog {
   [[nodiscard]] uint32_t spare_for(const SpaceSearch& search) const;
 
   // catalog_kept.cc
-  /// A listed entry that the policy does not know: is kept, or the policy gets it.
+  /// The index's memory for pages, by entry.
   [[nodiscard]] size_t memory_of_each() const;
+  /// A listed entry that the policy does not know: is kept, or the policy gets it.
   void hand_over(DiskEntry& entry);
   enum class KeptSpace : uint8_t {
     kTaken,
