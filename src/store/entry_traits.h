@@ -5,8 +5,8 @@
 
 namespace cachey::store {
 
-/// The Traits of S3FifoQueue for an entry of a simulation: a struct with the members `hook`, `hash`,
-/// `bytes`, `uses` and `queue`.
+/// The Traits of S3FifoQueue for an entry of a simulation: a struct with the members `hook`,
+/// `hash`, `bytes`, `uses` and `queue`.
 template <typename Entry>
 struct EntryTraits {
   using Queue = boost::intrusive::list<
