@@ -22,9 +22,9 @@ bool is_shortage(const error_code& error) {
 }
 
 /// Bounds the kernel's memory of a client that does not read: to what is on its way to the client,
-/// and kUnsentMax bytes that are not yet. Accepted sockets inherit it.
+/// and ClientSocket::kUnsentMax bytes that are not yet. Accepted sockets inherit it.
 void limit_kernel(int acceptor) {
-  constexpr int kUnsentMax = Listener::kUnsentMax;
+  constexpr int kUnsentMax = ClientSocket::kUnsentMax;
   (void)::setsockopt(acceptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentMax, sizeof kUnsentMax);
 }
 

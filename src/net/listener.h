@@ -25,8 +25,6 @@ class Listener : public std::enable_shared_from_this<Listener> {
   /// are closed at once.
   static constexpr size_t kRefusedMax = 64;
   static constexpr int kBacklog = 4096;
-  /// Bytes of one connection that the kernel holds and has not sent yet.
-  static constexpr int kUnsentMax = 256 << 10;
   static constexpr std::chrono::milliseconds kAcceptPause{
       100};  ///< if the process has no file descriptors left
 

@@ -226,7 +226,7 @@ TEST(ServerLimits, TheKernelHoldsLittleForAClientThatDoesNotRead) {
   const auto taken = [&] { return server.handler.body_bytes_taken.load(); };
   ASSERT_TRUE(eventually([&] { return taken() > 0; }));
   std::this_thread::sleep_for(100ms);
-  EXPECT_LE(taken(), size_t{2} * Listener::kUnsentMax);
+  EXPECT_LE(taken(), size_t{2} * ClientSocket::kUnsentMax);
 }
 
 TEST(ServerLimits, AClientThatOwesARequestGivesWay) {

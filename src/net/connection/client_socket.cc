@@ -208,6 +208,10 @@ void ClientSocket::on_timeout() {
   interrupt();
 }
 
+void ClientSocket::limit_unsent(int bytes) {
+  (void)::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
 size_t ClientSocket::unsent() {
   int queued = 0;
   if (::ioctl(socket_.native_handle(), SIOCOUTQ, &queued) != 0) queued = 0;

@@ -28,6 +28,10 @@ namespace cachey::net {
 using AwaitedHook =
     boost::intrusive::list_base_hook<boost::intrusive::tag<struct AwaitedTag>,
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+/// A socket's place in DeepSockets.
+using DeepHook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<struct DeepTag>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 /// The socket of an accepted connection, with or without TLS: calls that never block, waits with a
 /// time limit, and two ways to close. Owned by the connection's coroutine; the worker's thread; one
@@ -40,13 +44,16 @@ using AwaitedHook =
 /// on), by interrupt(), or by close(). Every error means that the client is gone (broken()).
 class ClientSocket : public boost::intrusive::list_base_hook<
                          boost::intrusive::link_mode<boost::intrusive::auto_unlink>>,
-                     public AwaitedHook {
+                     public AwaitedHook,
+                     public DeepHook {
  public:
   /// Limits of one sendmsg.
   static constexpr size_t kSendBytesMax = size_t{16} << 20;
   static constexpr size_t kSendPartsMax = 64;
   /// What a client must take in each time limit of writable(), unless less is left.
   static constexpr size_t kLeastBytes = size_t{16} << 10;
+  /// Bytes that the kernel holds and has not sent yet, of an accepted socket.
+  static constexpr int kUnsentMax = 256 << 10;
 
   /// `tls`: shared by the connections of the worker; null: no TLS. With TLS, call handshake()
   /// first. `untaken_limit`: after close(), the kernel keeps bytes that the client does not take
@@ -133,6 +140,12 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   /// be shorter by that much.
   [[nodiscard]] rt::Task<bool> writable(std::chrono::nanoseconds limit);
 
+  /// Sets how many bytes the kernel may hold that are not sent yet: past that, send() takes
+  /// nothing.
+  void limit_unsent(int bytes);
+  /// Bytes that the client's kernel has not confirmed, and those still to be encrypted.
+  [[nodiscard]] size_t unsent();
+
   /// Ends a wait.
   void interrupt();
 
@@ -165,7 +178,6 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   [[nodiscard]] std::optional<ProxyHeader> read_more_of_header(std::string& received);
   [[nodiscard]] bool has_event(short event);
   void on_timeout();
-  [[nodiscard]] size_t unsent();
   void update_after_tls();
   void flush_when_writable();
   void flush();

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "net/connection/client_socket.h"
 #include "net/connection/date_line.h"
+#include "net/connection/deep_sockets.h"
 #include "net/connection/request_memory.h"
 #include "net/connection/server_config.h"
 #include "net/connection/server_stats.h"
@@ -42,6 +43,8 @@ struct WorkerState {
   size_t http2_unsent = 0;  ///< bytes of HTTP/2 frames that the kernel has not taken
   /// Sockets that wait for a handshake or a request. The longest wait is the first.
   AwaitedSockets awaited;
+  /// Of HTTP/1.1. Streams of HTTP/2 share a socket: what waits in the kernel delays the others.
+  DeepSockets deep;
   size_t lingers = 0;  ///< connections that throw away more than Connection::kLingerBytesMin
   /// Answers ask clients to go elsewhere, but all requests are served. True while draining, too.
   bool leaving = false;

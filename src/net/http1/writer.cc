@@ -165,7 +165,11 @@ size_t Writer::send_round(std::span<const iovec> body, size_t skip, size_t limit
 
 rt::Task<bool> Writer::writable() {
   if (stage_ == Stage::kAborted) co_return false;
-  co_return co_await socket_.writable(state_.config.write_timeout);
+  const rt::TimerWheel& timers = state_.worker.timers();
+  const MonoTime begun = timers.now();
+  const bool more = co_await socket_.writable(state_.config.write_timeout);
+  if (more) state_.deep.after_wait(socket_, timers.now() - begun);
+  co_return more;
 }
 
 rt::Task<bool> Writer::send_out() {
