@@ -1,9 +1,11 @@
 #include "api/client_limiter.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/check.h"
+#include "base/io_vector.h"
 #include "rt/wakeup.h"
 
 namespace cachey::api {
@@ -148,10 +150,17 @@ void VisitWriter::start(const net::ResponseHead& head) {
 }
 
 size_t VisitWriter::offer(std::span<const iovec> body) {
-  if (head_only_) return writer_.offer(body);
-  if (visit_.pause().count() > 0) return 0;
-  const size_t taken = writer_.offer(body);
-  visit_.sent(taken);
+  if (head_only_ || !visit_.pays()) return writer_.offer(body);
+  const size_t offered = total_bytes(body);
+  size_t taken = 0;
+  while (taken < offered && visit_.pause().count() == 0) {
+    std::array<iovec, kOfferPartsMax> parts;
+    const std::span<iovec> slice = slice_parts(body, taken, kOfferBytesMax, parts);
+    const size_t bytes = writer_.offer(slice);
+    visit_.sent(bytes);
+    taken += bytes;
+    if (bytes < total_bytes(slice)) break;
+  }
   return taken;
 }
 

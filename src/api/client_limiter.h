@@ -25,8 +25,8 @@ namespace cachey::api {
 /// Holds each client to its limits: misses at a time, bytes of bodies a second. A client over its
 /// misses is still answered from the cache. A client over its bandwidth is refused until its
 /// average is back, and the responses under way are slowed to the average (VisitWriter): a token
-/// bucket that holds kSavedTime of the bandwidth. Each response may overdraw the bucket by what one
-/// offer() takes, at most the connection's send buffer, and by kChargedAtOnce. Costs an atomic read
+/// bucket that holds kSavedTime of the bandwidth. Each response may overdraw the bucket by
+/// VisitWriter::kOfferBytesMax, and by kChargedAtOnce. Costs an atomic read
 /// a request without limits.
 ///
 /// A client's state is kept while the client has a place, or its bucket is not full; of those
@@ -63,6 +63,8 @@ class ClientLimiter {
     [[nodiscard]] bool may_miss() const { return may_miss_; }
     /// All of the response comes from the cache: the place is for another miss.
     void is_hit();
+    /// The client has a bandwidth.
+    [[nodiscard]] bool pays() const { return pays_; }
     /// How long the response must pause for the client's average; 0: not at all.
     [[nodiscard]] std::chrono::nanoseconds pause();
     /// Bytes of the body that the client took.
@@ -77,7 +79,7 @@ class ClientLimiter {
     const std::string client_;
     bool has_place_ = false;
     bool may_miss_ = true;
-    bool pays_ = false;  // the client has a bandwidth
+    bool pays_ = false;
     std::chrono::nanoseconds wait_{0};
     uint64_t uncharged_ = 0;
   };
@@ -138,6 +140,8 @@ class VisitWriter final : public net::ResponseWriter {
   [[nodiscard]] std::stop_token client_left() override { return writer_.client_left(); }
 
  private:
+  static constexpr size_t kOfferBytesMax = 256 * kKiB;  // then the average is looked at again
+  static constexpr size_t kOfferPartsMax = 16;
   static constexpr std::chrono::seconds kPauseMax{1};  // then the average is looked at again
 
   rt::Worker& worker_;

@@ -142,6 +142,19 @@ TEST_F(SlowedResponses, SideBySideTheyShareTheBandwidth) {
   EXPECT_TRUE(*other);
 }
 
+TEST_F(SlowedResponses, OneOfferTakesNoMoreThanTheClientHas) {
+  make({std::nullopt, 1'000'000});
+  const auto asks = visit("a");
+  VisitWriter writer(worker_.worker(), recorded_, *asks, false);
+  std::string first(1'000'000, 'x');
+  std::string second(15'000'000, 'y');
+  const std::vector<iovec> body{{first.data(), first.size()}, {second.data(), second.size()}};
+  const size_t taken = writer.offer(body);
+  EXPECT_GE(taken, 1'000'000u);
+  EXPECT_LE(taken, 1'000'000u + 512 * kKiB);
+  EXPECT_EQ(recorded_.text, (first + second).substr(0, taken));
+}
+
 TEST_F(SlowedResponses, WithoutALimitTakeNoTime) {
   make({1, std::nullopt});
   EXPECT_EQ(seconds_of(10'000'000), 0);

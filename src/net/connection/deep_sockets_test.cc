@@ -36,9 +36,9 @@ class DeepSocketsTest : public ::testing::Test {
     client.connect(acceptor_.local_endpoint());
     rt::Socket accepted = acceptor_.accept();
     accepted.native_non_blocking(true);
-    pairs_.push_back({std::move(client),
-                      std::make_unique<ClientSocket>(worker_.worker().timers(), std::move(accepted),
-                                                     nullptr, 60s)});
+    pairs_.push_back(
+        {std::move(client), std::make_unique<ClientSocket>(worker_.worker().timers(),
+                                                           std::move(accepted), nullptr, 60s)});
     return *pairs_.back().socket;
   }
   /// Makes sockets of `address` deep until that is refused. Returns how many became so.
@@ -63,8 +63,7 @@ class DeepSocketsTest : public ::testing::Test {
   }
 
   rt::VirtualWorker worker_;
-  rt::Acceptor acceptor_{worker_.worker().executor(),
-                         {rt::asio::ip::make_address("127.0.0.1"), 0}};
+  rt::Acceptor acceptor_{worker_.worker().executor(), {rt::asio::ip::make_address("127.0.0.1"), 0}};
   std::vector<Pair> pairs_;
   DeepSockets deep_;
 };

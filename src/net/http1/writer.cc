@@ -137,27 +137,14 @@ size_t Writer::offer(std::span<const iovec> body) {
 /// many bytes of the body were taken.
 size_t Writer::send_round(std::span<const iovec> body, size_t skip, size_t limit) {
   std::array<iovec, ClientSocket::kSendPartsMax> parts;
-  size_t count = 0;
-  size_t bytes = 0;
-  if (!out_.empty()) {
-    parts[count++] = iovec{out_.bytes().data(), out_.size()};
-    bytes = out_.size();
-  }
-  const size_t framing = bytes;
-  size_t room = std::min(limit, ClientSocket::kSendBytesMax);
-  for (const iovec& part : body) {
-    if (room == 0 || count == parts.size()) break;
-    if (skip >= part.iov_len) {
-      skip -= part.iov_len;
-      continue;
-    }
-    const size_t length = std::min(part.iov_len - skip, room);
-    parts[count++] = iovec{static_cast<char*>(part.iov_base) + skip, length};
-    skip = 0;
-    room -= length;
-    bytes += length;
-  }
-  const size_t sent = socket_.send(std::span(parts.data(), count), bytes);
+  const size_t framing = out_.size();
+  const size_t own_parts = framing == 0 ? 0 : 1;
+  parts[0] = iovec{out_.bytes().data(), framing};
+  const std::span<iovec> of_body =
+      slice_parts(body, skip, std::min(limit, ClientSocket::kSendBytesMax),
+                  std::span(parts).subspan(own_parts));
+  const size_t sent = socket_.send(std::span(parts).first(own_parts + of_body.size()),
+                                   framing + total_bytes(of_body));
   out_.consume(std::min(sent, framing));
   if (out_.empty() && !chunked_) give_back_memory();  // a plain body needs it no more
   return sent > framing ? sent - framing : 0;
