@@ -6,17 +6,13 @@ server, the store (nginx) and the load share all CPUs. Counts are less noisy tha
 mutex, or the wake-up of a thread that waits. Needs perf (Debian's linux-perf) and root.
 """
 
-import argparse
 import json
 import os
 import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
+import command
 import servers
-import warm
 import workloads
 from servers import BenchError
 from workloads import KIB, MIB
@@ -41,13 +37,19 @@ class Bench:
             path = self._data / workloads.BUCKET / workloads.page_name(number)
             workloads.write_object(path, workloads.PAGE_BYTES, number)
         self._cpus = set(os.sched_getaffinity(0))
-        self.origin = servers.Origin(home / "origin", self._data, self._cpus)
+        self._origin = servers.Origin(home / "origin", self._data, self._cpus)
         self._fresh = 0
+
+    def start(self):
+        self._origin.server.start()
+
+    def stop(self):
+        self._origin.server.stop()
 
     def counts(self, threads):
         """(CPU-s per 100k, futex calls, context switches a request) of hits, then of misses."""
         bucket = workloads.BUCKET
-        node = servers.Cachey(self._options.bin, self._home, self.origin.endpoint, self._cpus, memory="1GiB",
+        node = servers.Cachey(self._options.bin, self._home, self._origin.endpoint, self._cpus, memory="1GiB",
                               threads=threads, more=("--kind", f"{bucket}={bucket}", "--page-size", f"{bucket}=64KiB"))
         node.server.start()
         try:
@@ -84,32 +86,22 @@ class Bench:
         return json.loads(done.stdout)
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="./dev bench cores", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_options(parser):
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4, 8, 16])
     parser.add_argument("--seconds", type=float, default=2.0, help="of a run, at most (default 2)")
     parser.add_argument("--objects", type=int, default=60, help="of 256 pages each that are missed (default 60)")
-    parser.add_argument("--directory", default="/var/tmp", help="for temporary files, 300 MB (default /var/tmp)")
-    parser.add_argument("--bin", type=Path, default=warm.REPOSITORY / "build/release/cachey")
-    parser.add_argument("--load", type=Path, default=warm.REPOSITORY / "build/release/bench/fetch_load")
-    options = parser.parse_args()
+
+
+def main():
+    options = command.options_of("cores", __doc__, "300 MB", add_options)
     print("| workers | hits: CPU-s per 100k | futex calls | switches | misses: CPU-s per 100k | futex calls | switches |\n"
           "|---|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory(dir=options.directory, prefix="cachey-bench-") as home:
-        bench = Bench(Path(home), options)
-        bench.origin.server.start()
-        try:
-            for threads in options.threads:
-                cells = [f"{cpu:.2f} | {futexes:.4f} | {switches:.2f}" for cpu, futexes, switches in bench.counts(threads)]
-                print(f"| {threads} | {' | '.join(cells)} |", flush=True)
-        finally:
-            bench.origin.server.stop()
+    with command.started(Bench, options) as bench:
+        for threads in options.threads:
+            cells = [f"{cpu:.2f} | {futexes:.4f} | {switches:.2f}" for cpu, futexes, switches in bench.counts(threads)]
+            print(f"| {threads} | {' | '.join(cells)} |", flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (BenchError, OSError) as error:
-        sys.exit(f"cores: {error}")
+    command.run("cores", main)

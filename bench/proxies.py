@@ -9,25 +9,22 @@ direct read. The last rows are times of requests that are due at even distances.
 takes more than its budget.
 """
 
-import argparse
 import json
 import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections import defaultdict
-from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 
+import command
 import servers
 import workloads
 from servers import BenchError
 from workloads import KIB, MIB
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.append(str(REPOSITORY / "tests" / "fleet"))
+sys.path.append(str(command.REPOSITORY / "tests" / "fleet"))
 
 from balancer import HAProxy  # noqa: E402
 
@@ -148,26 +145,19 @@ def measure(bench, rounds):
     return found[SPLICED][1]
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="./dev bench proxies", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_options(parser):
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="of a run (default 2)")
     parser.add_argument("--short", action="store_true", help="2 rounds of 1 s: half a minute")
-    parser.add_argument("--directory", default="/var/tmp", help="for temporary files, 300 MB (default /var/tmp)")
-    parser.add_argument("--bin", type=Path, default=REPOSITORY / "build/release/cachey")
-    parser.add_argument("--load", type=Path, default=REPOSITORY / "build/release/bench/fetch_load")
-    options = parser.parse_args()
+
+
+def main():
+    options = command.options_of("proxies", __doc__, "300 MB", add_options)
     if options.short:
         options.rounds, options.seconds = 2, 1.0
-    with tempfile.TemporaryDirectory(dir=options.directory, prefix="cachey-bench-") as home:
-        bench = Bench(Path(home), options)
-        try:
-            bench.start()
-            found = measure(bench, options.rounds)
-            times = {way: [bench.times(way) for _ in range(options.rounds)] for way in (DIRECT, COPIED, SPLICED)}
-        finally:
-            bench.stop()
+    with command.started(Bench, options) as bench:
+        found = measure(bench, options.rounds)
+        times = {way: [bench.times(way) for _ in range(options.rounds)] for way in (DIRECT, COPIED, SPLICED)}
     for at, name in enumerate(("p50", "p99")):
         cells = [f"{median(one[at] for one in times[way]) / 1000:.2f} ms" for way in times]
         print(f"| 4 KiB, {RATE} a second, {name} | {' | '.join(cells)} | and a round trip |")
@@ -176,7 +166,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (BenchError, OSError) as error:
-        sys.exit(f"proxies: {error}")
+    command.run("proxies", main)

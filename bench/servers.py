@@ -230,8 +230,8 @@ def make_certificate(certificate, key):
 
 class Origin:
     """nginx, with and without TLS. It serves DATA/{bucket}/{key} as files, and the same file as
-    /{bucket}/fresh-N/{key}: a name that was never requested before. Its log has the number of requests
-    and bytes served."""
+    /{bucket}/fresh-N/{key}: a name that was never requested before; and DATA/{bucket}.xml as any list of the bucket. Its
+    log has the number of requests and bytes served."""
 
     def __init__(self, home, data, cpu):
         self.port = free_port()
@@ -254,6 +254,7 @@ class Origin:
     ssl_certificate_key {home / "key.pem"};
     ssl_protocols TLSv1.3;
     root {data};
+    location ~ ^/[^/]+$ {{ default_type application/xml; try_files $uri.xml =404; }}
     location / {{ rewrite "^/([^/]+)/fresh-[0-9]+/(.*)$" /$1/$2 break; }}
   }}""", [self.port, self.tls_port], cpu)
 

@@ -3,29 +3,27 @@
 
 The server has one worker, on the first CPU. Readers send hits of 4 KiB at a fixed rate from the other ones. They run
 alone, and beside each kind of work: misses of large and of small pages into a full memory of 1 GiB, which are written
-to a disk of 3 GiB; hits on disk; scrapes of /metrics and /stats; listings of all objects; purges of a kind. The figures
-of a kind are medians of the rounds; its longest hold is that of all rounds.
+to a disk of 3 GiB; hits on disk; lists of 1,000 keys that the S3 endpoint passes on from the store; scrapes of /metrics
+and /stats; listings of all objects; purges of a kind. The figures of a kind are medians of the rounds; its longest hold
+is that of all rounds.
 
 A hold is the time from the return of one epoll_wait to the call of the next one, by perf's tracepoints (root, Debian's
 linux-perf). The readers and the worker run before all else of their CPU (SCHED_FIFO, if we may). Exit 1: a loop was
 held longer than 5 ms, or an answer was wrong.
 """
 
-import argparse
-import contextlib
 import http.client
 import itertools
 import os
 import re
 import shutil
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 from statistics import median
 
+import command
 import servers
 import warm
 import workloads
@@ -34,6 +32,7 @@ from workloads import KIB, MIB
 
 HOLD_MS_MAX = 5
 OLD_PAGES = 110
+LIST_KEYS = 1000
 TOKEN = "bench-admin-token-0123456789"
 SMALL = "small"  # a second kind of the same bucket, with pages of 64 KiB
 EPOLL_WAIT = 232  # of x86-64
@@ -49,9 +48,10 @@ class Bench(warm.Bench):
         tokens.write_text(f"{TOKEN}\n")
         tokens.chmod(0o600)
         bucket = workloads.BUCKET
+        workloads.write_bucket_list(self._data, LIST_KEYS)
         self._node = servers.Cachey(
             options.bin, home, self._origin.endpoint, min(os.sched_getaffinity(0)), memory="1GiB",
-            more=("--kind", f"{bucket}={bucket}", "--kind", f"{SMALL}={bucket}", "--page-size", f"{SMALL}=64KiB",
+            s3=("--s3api-open",), more=("--kind", f"{bucket}={bucket}", "--kind", f"{SMALL}={bucket}", "--page-size", f"{SMALL}=64KiB",
                   "--disk-path", home / "disk", "--disk-capacity", "3GiB",
                   "--admin-listen", f"127.0.0.1:{self.admin}", "--admin-tokens", tokens))
         self._ended = threading.Event()
@@ -89,6 +89,10 @@ class Bench(warm.Bench):
         for request in itertools.islice(self.misses(workloads.BUCKET, 16 * MIB), OLD_PAGES):
             self.get(connection, *request)
 
+    def lists(self):
+        while True:
+            yield "GET", f"/{workloads.BUCKET}?list-type=2&max-keys={LIST_KEYS}", {}
+
     def admin_requests(self, method, path):
         while True:
             yield method, path, {"Authorization": f"Bearer {TOKEN}"}
@@ -101,6 +105,7 @@ class Bench(warm.Bench):
             ("misses of 64 KiB, 500 a second", port, 0.002, self.misses(SMALL, 64 * KIB)),
             ("misses of 16 MiB, 10 a second", port, 0.1, self.misses(workloads.BUCKET, 16 * MIB)),
             ("hits on disk, 300 a second", port, 0.0033, self.old_pages()),
+            ("S3 lists of 1,000 keys, 20 a second", self._node.s3_port, 0.05, self.lists()),
             ("/metrics, 10 a second", self.admin, 0.1, self.admin_requests("GET", "/metrics")),
             ("/stats, 10 a second", self.admin, 0.1, self.admin_requests("GET", "/stats")),
             ("/admin/objects, 2 a second", self.admin, 0.5, self.admin_requests("GET", "/admin/objects?limit=1000")),
@@ -176,25 +181,19 @@ class Trace:
             returned = None if entered else at
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="./dev bench tails", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_options(parser):
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of a run (default 4)")
     parser.add_argument("--rate", type=int, default=2000, help="hits a second (default 2000)")
-    parser.add_argument("--directory", default="/var/tmp", help="for temporary files, 4 GB (default /var/tmp)")
-    parser.add_argument("--bin", type=Path, default=warm.REPOSITORY / "build/release/cachey")
-    parser.add_argument("--load", type=Path, default=warm.REPOSITORY / "build/release/bench/fetch_load")
-    options = parser.parse_args()
+
+
+def main():
+    options = command.options_of("tails", __doc__, "4 GB", add_options)
     rows = {}
-    with tempfile.TemporaryDirectory(dir=options.directory, prefix="cachey-bench-") as home:
-        bench = Bench(Path(home), options)
-        with contextlib.ExitStack() as stack:
-            stack.callback(bench.stop)
-            bench.start()
-            for _ in range(options.rounds):
-                for work in bench.works():
-                    rows.setdefault(work[0], []).append(bench.run(work, options.seconds))
+    with command.started(Bench, options) as bench:
+        for _ in range(options.rounds):
+            for work in bench.works():
+                rows.setdefault(work[0], []).append(bench.run(work, options.seconds))
     print("| hits beside | p50, ms | p99, ms | p99.9, ms | longest hold, ms |\n|---|---|---|---|---|")
     longest = 0
     for name, runs in rows.items():
@@ -206,7 +205,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (BenchError, OSError) as error:
-        sys.exit(f"tails: {error}")
+    command.run("tails", main)

@@ -11,25 +11,23 @@ The readers and the server's workers run before all else of their CPU (SCHED_FIF
 machine does not count.
 """
 
-import argparse
 import contextlib
 import http.client
 import json
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 from statistics import median
 
+import command
 import servers
 import workloads
 from servers import BenchError
 from workloads import KIB
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE, PAGES, PAGES_OF_REQUEST = 64 * KIB, 10_000, 64
 CLIENTS = 4
 BUDGET = 1.2
@@ -157,31 +155,24 @@ def one_round(bench, seconds):
     return alone, warming, past, PAGES / took
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="./dev bench warm", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+def add_options(parser):
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="of a run (default 5)")
     parser.add_argument("--rate", type=int, default=2000, help="reads a second (default 2000)")
-    parser.add_argument("--directory", default="/var/tmp", help="for temporary files, 300 MB (default /var/tmp)")
-    parser.add_argument("--bin", type=Path, default=REPOSITORY / "build/release/cachey")
-    parser.add_argument("--load", type=Path, default=REPOSITORY / "build/release/bench/fetch_load")
-    options = parser.parse_args()
+
+
+def main():
+    options = command.options_of("warm", __doc__, "300 MB", add_options)
     print("Times of hits alone, beside warming, beside the same reads that pass the server by:\n")
     print("| round | p50, ms | p99, ms | p99.9, ms | pages a second |\n|---|---|---|---|---|")
     quotients = []
-    with tempfile.TemporaryDirectory(dir=options.directory, prefix="cachey-bench-") as home:
-        bench = Bench(Path(home), options)
-        try:
-            bench.start()
-            for number in range(options.rounds):
-                *legs, rate = one_round(bench, options.seconds)
-                cells = [", ".join(f"{leg[name] / 1000:.2f}" for leg in legs) for name in QUANTILES]
-                print(f"| {number + 1} | {' | '.join(cells)} | {rate:.0f} |", flush=True)
-                alone, warming, past = (leg["p99"] for leg in legs)
-                quotients.append((warming / alone, warming / past))
-        finally:
-            bench.stop()
+    with command.started(Bench, options) as bench:
+        for number in range(options.rounds):
+            *legs, rate = one_round(bench, options.seconds)
+            cells = [", ".join(f"{leg[name] / 1000:.2f}" for leg in legs) for name in QUANTILES]
+            print(f"| {number + 1} | {' | '.join(cells)} | {rate:.0f} |", flush=True)
+            alone, warming, past = (leg["p99"] for leg in legs)
+            quotients.append((warming / alone, warming / past))
     of_alone, of_past = (median(column) for column in zip(*quotients))
     print(f"\np99 beside warming is {of_past:.2f} times that beside the same reads without the server, at most {BUDGET}; "
           f"{of_alone:.2f} times that of readers alone")
@@ -189,7 +180,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (BenchError, OSError) as error:
-        sys.exit(f"warm: {error}")
+    command.run("warm", main)

@@ -65,6 +65,18 @@ def make_objects(data):
         write_object(data / BUCKET / sized_name(size), size, PAGES)
 
 
+def write_bucket_list(data, keys):
+    """Writes what ListObjectsV2 of the bucket answers: a page of so many keys, as S3 writes one."""
+    contents = "".join(
+        f"<Contents><Key>year=2026/part-{number:05}.parquet</Key><LastModified>2026-11-01T00:00:00.000Z</LastModified>"
+        f"<ETag>&quot;{number:032x}&quot;</ETag><Size>{PAGE_BYTES}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+        for number in range(keys))
+    (data / f"{BUCKET}.xml").write_text(
+        '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        f"<Name>{BUCKET}</Name><Prefix></Prefix><KeyCount>{keys}</KeyCount><MaxKeys>{keys}</MaxKeys>"
+        f"<IsTruncated>false</IsTruncated>{contents}</ListBucketResult>", encoding="ascii")
+
+
 def pages(count=HOT_PAGES):
     return [Range(page_name(number), 0, PAGE_BYTES - 1) for number in range(count)]
 

@@ -113,8 +113,7 @@ Residents::Step MemoryTier::run(const DoStep& do_step) {
       past_limit.push_back(*residents_.arena().take_past_limit());
     step = do_step(residents_, evicted);
     note_kept();
-    lacks_touched = first_touch_ && residents_.arena().lacks_touched();
-    note_touched();
+    lacks_touched = note_touched();
   }
   if (lacks_touched) first_touch_->wake();
   stats_.evictions.fetch_add(evicted.size(), std::memory_order_relaxed);
@@ -151,18 +150,19 @@ bool MemoryTier::touch_ahead() {
   touch(*slab);
   const MutexLock lock(mutex_);
   residents_.arena().put_touched(*slab);
-  note_touched();
+  (void)note_touched();
   return true;
 }
 
 /// Without the mutex.
 void MemoryTier::touch(uint32_t slab) { residents_.arena().touch(slab); }
 
-void MemoryTier::note_touched() {
+bool MemoryTier::note_touched() {
   const Arena& arena = residents_.arena();
-  const bool is_enough = !first_touch_ || !arena.lacks_touched();
+  const bool lacks = first_touch_ && arena.lacks_touched();
   const uint64_t bytes = arena.touched_slabs() * Arena::kSlabBytes;
-  touched_bytes_.store(is_enough ? UINT64_MAX : bytes, std::memory_order_relaxed);
+  touched_bytes_.store(lacks ? bytes : UINT64_MAX, std::memory_order_relaxed);
+  return lacks;
 }
 
 void MemoryTier::publish(Evictable& page) {

@@ -182,7 +182,8 @@ class MemoryTier {
   /// Gives free slabs back to the system, without the mutex.
   void uncommit(std::span<const uint32_t> slabs) LOCK_FREE;
   void touch(uint32_t slab) LOCK_FREE;
-  void note_touched() REQUIRES(mutex_);
+  /// Whether the thread that touches memory has work.
+  [[nodiscard]] bool note_touched() REQUIRES(mutex_);
   void insert(Evictable& page) REQUIRES(mutex_);
   void note_kept() REQUIRES(mutex_);
   /// A step found no memory.
