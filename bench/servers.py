@@ -293,10 +293,11 @@ def s3_environment(endpoint, certificate=None):
 
 class Cachey:
     """The server under test. `under`: command-line words before the binary; `more`: words after it; `s3`: the option
-    for access to the S3 endpoint, which is on `s3_port` and for objects that do not change; none: no such endpoint."""
+    for access to the S3 endpoint, which is on `s3_port` and for objects that do not change; none: no such endpoint;
+    `environment`: more variables."""
 
     def __init__(self, binary, home, endpoint, cpu, certificate=None, memory="2GiB", threads=1, more=(), under=(),
-                 s3=()):
+                 s3=(), environment=None):
         home.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.s3_port = free_port() if s3 else None
@@ -306,4 +307,4 @@ class Cachey:
         self.server = Server(
             "cachey", [*under, binary, "--origin", "s3", "--listen", "127.0.0.1", "--port", self.port,
                        "--memory", memory, "--threads", threads, *more],
-            [self.port], cpu, home / f"log-{self.port}", s3_environment(endpoint, certificate))
+            [self.port], cpu, home / f"log-{self.port}", s3_environment(endpoint, certificate) | (environment or {}))
