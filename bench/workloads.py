@@ -66,7 +66,7 @@ def make_objects(data):
 
 
 def write_bucket_list(data, keys):
-    """Writes what ListObjectsV2 of the bucket answers: a page of so many keys, as S3 writes one."""
+    """Writes what ListObjectsV2 of the bucket answers: a page of `keys` keys, as S3 writes one."""
     contents = "".join(
         f"<Contents><Key>year=2026/part-{number:05}.parquet</Key><LastModified>2026-11-01T00:00:00.000Z</LastModified>"
         f"<ETag>&quot;{number:032x}&quot;</ETag><Size>{PAGE_BYTES}</Size><StorageClass>STANDARD</StorageClass></Contents>"
