@@ -5,7 +5,7 @@ Hits of 4 KiB of 1,024 pages of 64 KiB, then misses of such pages, on 64 connect
 server, the store (nginx) and the load share all CPUs. Counts are less noisy than times: a futex call is a wait for a
 mutex, or the wake-up of a thread that waits. Needs perf (Debian's linux-perf) and root.
 
---waits tells instead which mutexes: by the function that locks, waits in 1,000 requests, counted by a library between
+--waits tells instead which mutexes: by the class that locks, waits in 1,000 requests, counted by a library between
 the server and libc (lock_waits.c), and the mean wait. The work: misses without a disk, misses with a disk of 2 GiB,
 both past a full memory of 256 MiB, and hits on that disk. Needs cc and addr2line (Debian's gcc and binutils).
 """
@@ -27,7 +27,7 @@ FUTEX = 202  # of x86-64
 PAGE = 64 * KIB
 PAGES_OF_OBJECT = 16 * MIB // PAGE
 HOT_OBJECTS, CONNECTIONS, MARGIN_SECONDS = 4, 64, 0.3
-PLACES_SHOWN = 8  # of a kind of work
+PLACES_SHOWN = 5  # of a kind of work
 
 
 def ranges_of(objects, fresh=None):
@@ -72,7 +72,7 @@ class Bench:
                               more=("--kind", f"{bucket}={bucket}", "--page-size", f"{bucket}=64KiB", *more))
 
     def waits(self, threads):
-        """(what is done, requests, {function: (waits, seconds)}) of each kind of work."""
+        """(what is done, requests, {class: (waits, seconds)}) of each kind of work."""
         shutil.rmtree(self._home / "disk", ignore_errors=True)
         disk = ("--disk-path", self._home / "disk", "--disk-capacity", "2GiB")
         for name, more, fresh in (("misses", (), True), ("misses, disk", disk, True), ("hits on disk", disk, False)):
@@ -120,12 +120,12 @@ def add_options(parser):
 
 
 def show_waits(bench, threads):
-    print("| workers | work | who locks | waits in 1,000 requests | mean wait, us |\n|---|---|---|---|---|")
+    print("| workers | work | class that locks | waits in 1,000 requests | mean wait, us |\n|---|---|---|---|---|")
     for count in threads:
         for name, requests, places in bench.waits(count):
-            most = sorted(places.items(), key=lambda place: -place[1][1])[:PLACES_SHOWN]
-            for function, (waits, seconds) in most:
-                print(f"| {count} | {name} | `{function}` | {1000 * waits / requests:.2f} | {1e6 * seconds / waits:.0f} |",
+            most = sorted(places.items(), key=lambda place: -place[1][0])[:PLACES_SHOWN]
+            for who, (waits, seconds) in most:
+                print(f"| {count} | {name} | {who} | {1000 * waits / requests:.2f} | {1e6 * seconds / waits:.0f} |",
                       flush=True)
 
 

@@ -254,7 +254,7 @@ class Origin:
     ssl_certificate_key {home / "key.pem"};
     ssl_protocols TLSv1.3;
     root {data};
-    location ~ ^/[^/]+$ {{ default_type application/xml; try_files $uri.xml =404; }}
+    location ~ ^/([^/]+)/?$ {{ default_type application/xml; try_files /$1.xml =404; }}
     location / {{ rewrite "^/([^/]+)/fresh-[0-9]+/(.*)$" /$1/$2 break; }}
   }}""", [self.port, self.tls_port], cpu)
 
