@@ -73,13 +73,52 @@ TEST(Tls, BodiesInSmallRecordsArriveWhole) {
 
 TEST(Tls, RecordsAreFull) {
   TestServer server(tls_config());
-  TlsTestClient client(server.port, {.version = TLS1_2_VERSION});
-  client.get("/bytes/4096");  // a head, and a body of two parts
-  EXPECT_TRUE(client.response().whole);
-  EXPECT_EQ(client.records(), 1);
-  client.get("/bytes/3000000");
-  EXPECT_TRUE(client.response().whole);
-  EXPECT_LE(client.records(), 1 + 3'000'000 / 16'384 + 4);
+  for (const int version : kVersions) {
+    TlsTestClient client(server.port, {.version = version});
+    client.get("/bytes/4096");  // a head, and a body of two parts
+    EXPECT_TRUE(client.response().whole);
+    const int before = client.records();  // in TLS 1.3 with some of the handshake
+    if (version == TLS1_2_VERSION) EXPECT_EQ(before, 1);
+    client.get("/bytes/3000000");
+    EXPECT_TRUE(client.response().whole);
+    EXPECT_LE(client.records(), before + 3'000'000 / 16'384 + 4);
+  }
+}
+
+TEST(Tls, EveryCipherBringsTheBytes) {
+  TestServer server(tls_config());
+  for (const char* const cipher :
+       {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}) {
+    TlsTestClient client(server.port, {.version = TLS1_3_VERSION, .cipher = cipher});
+    ASSERT_TRUE(client.agreed());
+    EXPECT_STREQ(SSL_get_cipher_name(client.ssl()), cipher);
+    for (const size_t size : {1, 70'000, 3'000'000}) {
+      client.get("/bytes/" + std::to_string(size));
+      EXPECT_TRUE(client.response().body == body_bytes(size)) << cipher << ' ' << size;
+    }
+    client.get("/bytes/5", "Connection: close\r\n");
+    EXPECT_EQ(client.response().body, body_bytes(5));
+    EXPECT_EQ(client.rest(), "");
+    EXPECT_TRUE(client.ended());  // by close_notify
+  }
+}
+
+TEST(Tls, KeysMayBeUpdatedBetweenResponses) {
+  TestServer server(tls_config());
+  for (const int type : {SSL_KEY_UPDATE_NOT_REQUESTED, SSL_KEY_UPDATE_REQUESTED}) {
+    TlsTestClient client(server.port, {.version = TLS1_3_VERSION});
+    for (int i = 0; i < 3; ++i) {
+      client.get("/bytes/300000");
+      ASSERT_TRUE(client.response().body == body_bytes(300'000)) << i;
+      ASSERT_EQ(SSL_key_update(client.ssl(), type), 1);
+      ASSERT_EQ(SSL_do_handshake(client.ssl()), 1);
+    }
+    client.get("/bytes/5", "Connection: close\r\n");
+    EXPECT_EQ(client.response().body, body_bytes(5));
+    EXPECT_EQ(client.rest(), "");
+    EXPECT_TRUE(client.ended());
+    EXPECT_EQ(client.key_updates(), type == SSL_KEY_UPDATE_REQUESTED ? 3 : 0);
+  }
 }
 
 TEST(Tls, AnswersPipelinedRequestsInOrder) {

@@ -28,6 +28,7 @@ struct TlsClientOptions {
   const TestIdentity* identity = nullptr;  ///< the client's certificate
   SSL_SESSION* session = nullptr;          ///< to resume
   int receive_buffer = 0;                  ///< as in TestClient
+  const char* cipher = nullptr;            ///< of TLS 1.3, the only one
   int fragment = 0;                        ///< TLSEXT_max_fragment_length_512, ...; 0: none
   std::string_view before = {};            ///< bytes in clear text before the handshake
 };
@@ -72,6 +73,8 @@ class TlsTestClient final : public TestClient {
   [[nodiscard]] SSL* ssl() { return ssl_.get(); }
   /// Number of received records of data.
   [[nodiscard]] int records() const { return records_; }
+  /// Number of received key updates.
+  [[nodiscard]] int key_updates() const { return key_updates_; }
 
  protected:
   ssize_t read_some(std::span<char> into) override {
@@ -93,6 +96,7 @@ class TlsTestClient final : public TestClient {
       ::SSL_CTX_set_min_proto_version(context.get(), options.version);
       ::SSL_CTX_set_max_proto_version(context.get(), options.version);
     }
+    if (options.cipher != nullptr) ::SSL_CTX_set_ciphersuites(context.get(), options.cipher);
     if (options.fragment != 0) {
       ::SSL_CTX_set_tlsext_max_fragment_length(context.get(),
                                                static_cast<uint8_t>(options.fragment));
@@ -122,12 +126,16 @@ class TlsTestClient final : public TestClient {
     const bool data = type == SSL3_RT_HEADER &&
                       static_cast<const unsigned char*>(head)[0] == SSL3_RT_APPLICATION_DATA;
     if (sent == 0 && data) ++static_cast<TlsTestClient*>(self)->records_;
+    const bool update = type == SSL3_RT_HANDSHAKE &&
+                        static_cast<const unsigned char*>(head)[0] == SSL3_MT_KEY_UPDATE;
+    if (sent == 0 && update) ++static_cast<TlsTestClient*>(self)->key_updates_;
   }
 
   tls::SslContextPtr context_;
   tls::SslPtr ssl_;
   bool agreed_ = false;
   int records_ = 0;
+  int key_updates_ = 0;
 };
 
 /// The first record of a client: a ClientHello.
