@@ -66,20 +66,37 @@ rt::Task<void> Listener::accept_all(std::shared_ptr<Listener> self, size_t accep
 
 void Listener::admit(rt::Socket socket) {
   ServerStats& stats = state_.stats;
-  const auto most = static_cast<int64_t>(state_.config.connections_max);
-  const bool full = stats.connections.fetch_add(1) >= most;
-  if (full && !state_.awaited.make_place(clock_.mono())) {
+  error_code left;
+  const IpAddress address = unmapped(socket.remote_endpoint(left).address());
+  const int64_t open = stats.connections.fetch_add(1);
+  const ConnectionShares::Place place = shares_.enter(address, static_cast<size_t>(open));
+  if (!make_place(place, address)) {
     stats.connections.fetch_sub(1);
+    shares_.leave(address);
     stats.connections_refused.fetch_add(1);
     if (state_.tls) return;  // closed: a handshake costs too much for a refusal
     ++running_;
     state_.worker.tasks().spawn(refuse(shared_from_this(), std::move(socket)));
     return;
   }
-  if (full) stats.connections_displaced.fetch_add(1);
+  if (place != ConnectionShares::Place::kFree) stats.connections_displaced.fetch_add(1);
   stats.connections_total.fetch_add(1);
   ++running_;
-  state_.worker.tasks().spawn(serve(shared_from_this(), std::move(socket)));
+  state_.worker.tasks().spawn(serve(shared_from_this(), std::move(socket), address));
+}
+
+bool Listener::make_place(ConnectionShares::Place place, const IpAddress& address) {
+  switch (place) {
+    case ConnectionShares::Place::kFree:
+      return true;
+    case ConnectionShares::Place::kOfOwn:
+      return state_.awaited.make_place(clock_.mono(), [&address](const ClientSocket& socket) {
+        return ConnectionShares::same_client(socket.connected_from(), address);
+      });
+    case ConnectionShares::Place::kOfAny:
+      return state_.awaited.make_place(clock_.mono());
+  }
+  return false;
 }
 
 /// Counts a connection for `protocol` and no longer for `before`. Then sets `before` to `protocol`.
@@ -89,7 +106,8 @@ void Listener::count_protocol(std::optional<Protocol> protocol, std::optional<Pr
   before = protocol;
 }
 
-rt::Task<void> Listener::serve(std::shared_ptr<Listener> self, rt::Socket socket) {
+rt::Task<void> Listener::serve(std::shared_ptr<Listener> self, rt::Socket socket,
+                               IpAddress address) {
   std::optional<Protocol> spoken;
   try {
     ClientSocket client(self->state_.worker.timers(), std::move(socket), self->state_.tls.get(),
@@ -120,6 +138,7 @@ rt::Task<void> Listener::serve(std::shared_ptr<Listener> self, rt::Socket socket
   }
   self->count_protocol(std::nullopt, spoken);
   self->state_.stats.connections.fetch_sub(1);
+  self->shares_.leave(address);
   self->coroutine_ended();
 }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "net/connection/connection.h"
+#include "net/connection/connection_shares.h"
 #include "net/connection/worker_state.h"
 #include "rt/worker.h"
 
@@ -29,8 +30,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
       100};  ///< if the process has no file descriptors left
 
   Listener(rt::Worker& worker, Handler& handler, const ServerConfig& config, const Clock& clock,
-           ServerStats& stats)
-      : state_(worker, handler, config, clock, stats), clock_(clock) {}
+           ServerStats& stats, ConnectionShares& shares)
+      : state_(worker, handler, config, clock, stats), shares_(shares), clock_(clock) {}
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
@@ -58,7 +59,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   using Sockets = boost::intrusive::list<ClientSocket, boost::intrusive::constant_time_size<false>>;
 
   static rt::Task<void> accept_all(std::shared_ptr<Listener> self, size_t acceptor);
-  static rt::Task<void> serve(std::shared_ptr<Listener> self, rt::Socket socket);
+  static rt::Task<void> serve(std::shared_ptr<Listener> self, rt::Socket socket, IpAddress address);
   [[nodiscard]] rt::Task<bool> serve_http1(ClientSocket& socket, Buffer& received);
   [[nodiscard]] rt::Task<void> serve_http2(ClientSocket& socket, Buffer received);
   static rt::Task<void> refuse(std::shared_ptr<Listener> self, rt::Socket socket);
@@ -69,9 +70,11 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void end_setup(ClientSocket& socket);
   void count_protocol(std::optional<Protocol> protocol, std::optional<Protocol>& before);
   void admit(rt::Socket socket);
+  [[nodiscard]] bool make_place(ConnectionShares::Place place, const IpAddress& address);
   void coroutine_ended();
 
   WorkerState state_;
+  ConnectionShares& shares_;  // of the server
   const Clock& clock_;
   std::vector<rt::Acceptor> acceptors_;
   Sockets setups_;  // of clients that have no Connection yet

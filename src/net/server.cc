@@ -16,7 +16,11 @@ using boost::system::error_code;
 using rt::Tcp;
 
 Server::Server(rt::Workers& workers, Handler& handler, ServerConfig config, const Clock& clock)
-    : workers_(workers), handler_(handler), config_(std::move(config)), clock_(clock) {}
+    : workers_(workers),
+      handler_(handler),
+      config_(std::move(config)),
+      clock_(clock),
+      shares_(config_.connections_max, config_.trusted_proxies) {}
 
 Server::~Server() = default;
 
@@ -26,7 +30,7 @@ Result<void> Server::start() {
   if (!endpoints) return std::unexpected(endpoints.error());
   for (size_t i = 0; i < workers_.size(); ++i) {
     listeners_.push_back(
-        std::make_shared<Listener>(workers_[i], handler_, config_, clock_, stats_));
+        std::make_shared<Listener>(workers_[i], handler_, config_, clock_, stats_, shares_));
   }
   uint16_t free_port = 0;  // the port found for the first address that asked for any port
   for (ListenEndpoint where : *endpoints) {

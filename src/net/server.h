@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "net/connection/connection_shares.h"
 #include "net/connection/listen_address.h"
 #include "net/connection/server_config.h"
 #include "net/connection/server_stats.h"
@@ -58,6 +59,7 @@ class Server {
   const ServerConfig config_;
   const Clock& clock_;
   ServerStats stats_;
+  ConnectionShares shares_;
   std::vector<std::string> addresses_;
   std::vector<std::shared_ptr<Listener>>
       listeners_;  // one for each worker; shared with its coroutines

@@ -11,7 +11,8 @@ from http1 import fetch_target, range_header
 from origin_model import Behaviour, Gate
 from protocols import NAMES, Client
 
-PLACES = 50
+CONNECTIONS = 55
+PLACES = 50  # of one address: the others are for other addresses
 
 
 def hang(origin, kind, count):
@@ -31,7 +32,7 @@ def ask(client, kind, at):
 @pytest.mark.parametrize("protocol", NAMES)
 def test_their_places_are_free_at_once(s3_server, origin, kind, protocol):
     stored = origin.put(kind, "hit", size=1000)
-    server = s3_server("--max-connections", str(PLACES), *(["--tls-self"] if protocol.endswith("+tls") else []))
+    server = s3_server("--max-connections", str(CONNECTIONS), *(["--tls-self"] if protocol.endswith("+tls") else []))
     client = Client(protocol, server.port)
     expect_206(client.fetch(kind, "hit", 0, 9), stored, 0, 9, kind)
     gate = hang(origin, kind, PLACES)
@@ -50,7 +51,7 @@ def test_their_places_are_free_at_once(s3_server, origin, kind, protocol):
 @pytest.mark.parametrize("behind", [b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n"], ids=["a request", "a line"])
 def test_bytes_behind_the_request_change_little(s3_server, origin, kind, behind):
     stored = origin.put(kind, "hit", size=1000)
-    server = s3_server("--max-connections", str(PLACES))
+    server = s3_server("--max-connections", str(CONNECTIONS))
     client = Client("h1", server.port)
     gate = hang(origin, kind, PLACES)
     connections = [ask(client, kind, at) for at in range(PLACES)]

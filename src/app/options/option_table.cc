@@ -75,7 +75,8 @@ void add_server(Table& table, Options& o) {
   table.add(one("threads", number_value(1u, Options::kThreadsMax), o.threads, "Worker threads"))
       .default_text = "one a CPU";
   table.add(one("max-connections", number_value<size_t>(1, kConnectionsLimit),
-                o.server.connections_max, "Client connections at a time; more get 503"));
+                o.server.connections_max,
+                "Client connections at a time; more get 503. One address has at most nine tenths"));
   table.add(one("header-timeout", seconds_value(), o.server.head_timeout,
                 "For a request's head, from its first byte"));
   table.add(one("idle-timeout", seconds_value(), o.server.idle_timeout,

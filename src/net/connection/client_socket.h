@@ -213,6 +213,7 @@ class AwaitedSockets {
   /// The shortest wait that makes place. So a client that has just come is not sent away before its
   /// request has arrived.
   static constexpr std::chrono::milliseconds kWaitMin{100};
+  static constexpr size_t kLooksMax = 64;
 
   /// The wait goes on if it has begun.
   void begin(ClientSocket& socket, MonoTime now) {
@@ -230,14 +231,19 @@ class AwaitedSockets {
     if (socket.AwaitedHook::is_linked()) socket.AwaitedHook::unlink();
   }
   [[nodiscard]] bool empty() const { return sockets_.empty(); }
-  /// The longest wait makes place. False: there is none of kWaitMin.
-  [[nodiscard]] bool make_place(MonoTime now) {
-    if (sockets_.empty()) return false;
-    ClientSocket& first = sockets_.front();
-    if (first.awaited_since_ > now - kWaitMin) return false;
-    sockets_.pop_front();
-    first.give_way();
-    return true;
+  /// The longest wait of a socket that `may_go` makes place. Looks at the kLooksMax longest waits.
+  /// False: there is no such wait of kWaitMin.
+  template <typename MayGo = decltype([](const ClientSocket&) { return true; })>
+  [[nodiscard]] bool make_place(MonoTime now, MayGo may_go = {}) {
+    size_t looks = 0;
+    for (ClientSocket& socket : sockets_) {
+      if (socket.awaited_since_ > now - kWaitMin || ++looks > kLooksMax) return false;
+      if (!may_go(socket)) continue;
+      end(socket);
+      socket.give_way();
+      return true;
+    }
+    return false;
   }
 
  private:

@@ -30,14 +30,20 @@ class TestClient {
     }
   };
 
-  /// `receive_buffer`: SO_RCVBUF; 0: the system's default.
-  explicit TestClient(uint16_t port, int receive_buffer = 0)
+  /// `receive_buffer`: SO_RCVBUF; 0: the system's default. `from`: an address of the loopback.
+  explicit TestClient(uint16_t port, int receive_buffer = 0, const char* from = "127.0.0.1")
       : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
     if (receive_buffer != 0) {
       setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     }
     const timeval limit{10, 0};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    const int late = 1;  // the port is chosen by connect()
+    setsockopt(fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &late, sizeof late);
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    own.sin_addr.s_addr = inet_addr(from);
+    if (bind(fd_, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) return;
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <gtest/gtest.h>
 #include <time.h>
 
 #include <atomic>
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/testing/eventually.h"
 #include "net/server.h"
+#include "net/testing/test_client.h"
 #include "rt/wakeup.h"
 #include "rt/worker.h"
 
@@ -298,6 +300,17 @@ class TestServer {
   const std::chrono::nanoseconds before = cpu_time();
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
   return cpu_time() - before < std::chrono::milliseconds(100);
+}
+
+/// Opens `count` connections. Each has a request that is open until `released`.
+inline std::vector<TestClient> busy_clients(TestServer& server, int count) {
+  std::vector<TestClient> clients;
+  for (int i = 0; i < count; ++i) {
+    clients.emplace_back(server.port);
+    clients.back().get("/wait");
+  }
+  EXPECT_TRUE(eventually([&] { return server.handler.waiting == count; }));
+  return clients;
 }
 
 }  // namespace cachey::net

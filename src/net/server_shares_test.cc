@@ -1,0 +1,47 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "net/testing/test_client.h"
+#include "net/testing/test_server.h"
+
+namespace cachey::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(ServerShares, OneAddressLeavesConnectionsToOthers) {
+  ServerConfig config;
+  config.connections_max = 20;
+  TestServer server(config, 1);
+  std::vector<TestClient> clients = busy_clients(server, 18);
+  TestClient same(server.port);
+  EXPECT_EQ(same.response().status, 503);
+  TestClient other(server.port, 0, "127.0.0.2");
+  other.get("/bytes/5");
+  EXPECT_EQ(other.response().body, body_bytes(5));
+  server.handler.released = true;
+}
+
+TEST(ServerShares, PastItsShareAnAddressDisplacesOnlyItself) {
+  ServerConfig config;
+  config.connections_max = 20;
+  TestServer server(config, 1);
+  TestClient other(server.port, 0, "127.0.0.2");  // the longest wait
+  TestClient silent(server.port);
+  std::vector<TestClient> clients = busy_clients(server, 16);
+  std::this_thread::sleep_for(AwaitedSockets::kWaitMin + 50ms);
+  TestClient next(server.port);
+  next.get("/bytes/5");
+  EXPECT_EQ(next.response().body, body_bytes(5));
+  EXPECT_EQ(silent.rest(), "");
+  other.get("/bytes/5");
+  EXPECT_EQ(other.response().body, body_bytes(5));
+  EXPECT_EQ(server.stats().connections_displaced, 1u);
+  server.handler.released = true;
+}
+
+}  // namespace
+}  // namespace cachey::net
