@@ -100,6 +100,10 @@ class AccessLog::ObservedWriter final : public net::ResponseWriter {
     finished_ = true;
     return writer_.finish(trailers);
   }
+  [[nodiscard]] std::optional<bool> try_finish(std::span<const net::Field> trailers) override {
+    finished_ = true;
+    return writer_.try_finish(trailers);
+  }
   void abort() override {
     finished_ = false;
     writer_.abort();
@@ -212,7 +216,8 @@ rt::Task<void> AccessLog::handle_observed(rt::Worker& worker, const net::Request
   ObservedWriter observed(writer, request, clock_);
   std::exception_ptr failure;
   try {
-    co_await next_.handle(worker, request, observed);
+    rt::Task<void> rest = next_.handle(worker, request, observed);
+    if (rest.valid()) co_await std::move(rest);
   } catch (...) {
     failure = std::current_exception();
   }

@@ -136,6 +136,9 @@ class VisitWriter final : public net::ResponseWriter {
   [[nodiscard]] rt::Task<bool> finish(std::span<const net::Field> trailers) override {
     return writer_.finish(trailers);
   }
+  [[nodiscard]] std::optional<bool> try_finish(std::span<const net::Field> trailers) override {
+    return writer_.try_finish(trailers);
+  }
   void abort() override { writer_.abort(); }
   [[nodiscard]] std::stop_token client_left() override { return writer_.client_left(); }
 

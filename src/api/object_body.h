@@ -28,8 +28,11 @@ struct ObjectBody {
 /// The wait ended because the client left.
 [[nodiscard]] bool client_left(const Error& error, net::ResponseWriter& writer);
 
-/// Sends the reader's range, behind the head. Holds page memory only while bytes are offered.
-/// False: the body broke off, and the response has been aborted if the client is still there.
+/// Sends the reader's range, behind the head, as far as nothing has to be waited for. True: the
+/// whole range. False: send_body() must go on.
+[[nodiscard]] bool try_send_body(ObjectBody& body);
+/// Sends the rest of the range. Holds page memory only while bytes are offered. False: the body
+/// broke off, and the response has been aborted if the client is still there.
 [[nodiscard]] rt::Task<bool> send_body(ObjectBody& body);
 
 /// For metrics and the access log: whether the first page came from the cache.

@@ -147,12 +147,13 @@ rt::Task<void> Fetch::send(const Question& question, Answer& answer) {
   start_response(answer);
   if (answer.method != net::Method::kHead) {
     ObjectBody body{answer.reader, answer.writer, egress_, cache_.clock()};
-    const bool sent = co_await send_body(body);
+    bool sent = try_send_body(body);
+    if (!sent) sent = co_await send_body(body);
     const Tier tier = question.looked ? Tier::kMiss : answer.reader.tier();
     count_body(answer, body, sent, question.began, tier);
     if (!sent) co_return;
   }
-  co_await finish(answer);
+  if (!try_finish(answer)) co_await finish(answer);
 }
 
 }  // namespace cachey::api

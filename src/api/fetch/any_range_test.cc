@@ -80,7 +80,8 @@ class AnyRangeTest : public ::testing::Test {
  private:
   rt::Task<bool> handle(const net::Request& request, net::ResponseWriter& writer) {
     const Permit permit = *access_.admit(Scope::kClient, request);
-    co_await fetch_.handle(virtual_.worker(), request, permit, writer);
+    rt::Task<void> rest = fetch_.handle(virtual_.worker(), request, permit, writer);
+    if (rest.valid()) co_await std::move(rest);
     co_return true;
   }
 

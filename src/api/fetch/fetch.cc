@@ -53,9 +53,33 @@ const net::ConstantFields& object_fields() {
 
 }  // namespace
 
+/// On the heap, so that only an answer that waits costs a coroutine.
+struct Fetch::Reading {
+  Reading(Fetch& fetch, rt::Worker& w, const net::Request& request, net::ResponseWriter& writer,
+          cache::FetchSpecPtr spec, ByteRange wanted, ConditionPtr c, KindFetchMetrics& metrics)
+      : worker(w),
+        condition(std::move(c)),
+        reader(fetch.cache_, worker, std::move(spec), wanted,
+               request.method() == net::Method::kHead ? RangeReader::Use::kHead
+                                                      : RangeReader::Use::kBody),
+        answer{{writer, metrics, request.notes(), request.method()},
+               request.takes_trailers(),
+               false,
+               reader},
+        body{reader, writer, fetch.egress_, fetch.cache_.clock()} {
+    reader.set_condition(condition.get());
+  }
+
+  rt::Worker& worker;
+  const ConditionPtr condition;
+  RangeReader reader;
+  Answer answer;
+  ObjectBody body;
+};
+
 /// Starts a 206, or the 200 of a whole object. If the client takes trailers and there is more than
-/// one page, C0-Status trailers follow. Out of line, so that the texts do not enlarge the coroutine
-/// frame: Asio recycles only small frames.
+/// one page, C0-Status trailers follow. Out of line, so that the texts do not enlarge the frames of
+/// coroutines: Asio recycles only small frames.
 [[gnu::noinline]] void Fetch::start_response(const Answer& answer) {
   const RangeReader& reader = answer.reader;
   const ObjectSource& source = reader.source();
@@ -206,38 +230,55 @@ rt::Task<void> Fetch::answer_without_body(Exchange exchange, unsigned status, Ob
   count_end(exchange, sent);
 }
 
-/// The frame must stay small, as that of start_response(): answers without a range, which are
-/// rare, have coroutines of their own.
 rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
                              net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                              ByteRange wanted, ConditionPtr condition, KindFetchMetrics& metrics) {
-  const bool head = request.method() == net::Method::kHead;
-  const RangeReader::Use use = head ? RangeReader::Use::kHead : RangeReader::Use::kBody;
-  RangeReader reader(cache_, worker, std::move(spec), wanted, use);
-  reader.set_condition(condition.get());
-  std::optional<Result<void>> opened = reader.try_open();
-  if (!opened) opened = co_await reader.open(writer.client_left());
-  Answer answer{{writer, metrics, request.notes(), request.method()},
-                request.takes_trailers(),
-                false,
-                reader};
-  if (!*opened || reader.verdict() == cache::Verdict::kNotModified) {
-    count_use(answer, worker, *opened);
-    co_await answer_without_range(worker, answer, condition.get(), *opened);
-    co_return;
+  auto reading = std::make_unique<Reading>(*this, worker, request, writer, std::move(spec), wanted,
+                                           std::move(condition), metrics);
+  std::optional<Result<void>> opened = reading->reader.try_open();
+  if (!opened) return answer_later(std::move(reading));
+  return answer_opened(std::move(reading), std::move(*opened));
+}
+
+rt::Task<void> Fetch::answer_later(ReadingPtr reading) {
+  Result<void> opened = co_await reading->reader.open(reading->answer.writer.client_left());
+  rt::Task<void> rest = answer_opened(std::move(reading), std::move(opened));
+  if (rest.valid()) co_await std::move(rest);
+}
+
+/// Sends what needs no wait: all of the answer, if the returned task is empty. `opened`: of the
+/// reader.
+rt::Task<void> Fetch::answer_opened(ReadingPtr reading, Result<void> opened) {
+  Answer& answer = reading->answer;
+  if (!opened || answer.reader.verdict() == cache::Verdict::kNotModified) {
+    return answer_unreadable(std::move(reading), std::move(opened));
   }
-  if (answer.trailers) reader.keep_statuses();
+  if (answer.trailers) answer.reader.keep_statuses();
   start_response(answer);
-  if (!head) {
-    ObjectBody body{reader, writer, egress_, cache_.clock()};
-    const bool sent = co_await send_body(body);
-    count_body(answer, body, sent, reader.began(), reader.tier());
-    count_use(answer, worker, *opened);
-    if (!sent) co_return;
-  } else {
-    count_use(answer, worker, *opened);
+  const bool has_body = answer.method != net::Method::kHead;
+  if (has_body && !try_send_body(reading->body)) return send_rest(std::move(reading));
+  if (!try_finish(answer)) return send_rest(std::move(reading));
+  if (has_body)
+    count_body(answer, reading->body, true, answer.reader.began(), answer.reader.tier());
+  count_use(answer, reading->worker, opened);
+  return {};
+}
+
+rt::Task<void> Fetch::answer_unreadable(ReadingPtr reading, Result<void> opened) {
+  count_use(reading->answer, reading->worker, opened);
+  co_await answer_without_range(reading->worker, reading->answer, reading->condition.get(), opened);
+}
+
+/// Sends what answer_opened() could not send without a wait.
+rt::Task<void> Fetch::send_rest(ReadingPtr reading) {
+  Answer& answer = reading->answer;
+  bool sent = true;
+  if (answer.method != net::Method::kHead) {
+    sent = co_await send_body(reading->body);
+    count_body(answer, reading->body, sent, answer.reader.began(), answer.reader.tier());
   }
-  co_await finish(answer);
+  count_use(answer, reading->worker, {});
+  if (sent) co_await finish(answer);
 }
 
 /// The body is whole, or broke off.
@@ -251,6 +292,14 @@ void Fetch::count_body(const Answer& answer, const ObjectBody& body, bool sent, 
   } else {
     answer.metrics.client_left(answer.method, KindFetchMetrics::Stage::kLater);
   }
+}
+
+/// False: finish() must.
+bool Fetch::try_finish(const Answer& answer) {
+  if (answer.trailers) return false;
+  const std::optional<bool> sent = answer.writer.try_finish(std::span<const net::Field>());
+  if (sent) count_end(answer, *sent);
+  return sent.has_value();
 }
 
 rt::Task<void> Fetch::finish(Answer& answer) {

@@ -50,14 +50,15 @@ class Fetch final : public RouteHandler {
     net::RequestNotes* notes;  // null: nobody logs the request
     net::Method method;
   };
-  /// The state of one response with a reader. Asio recycles frames of at most 1020 bytes, and that
-  /// of answer() has 1016: a larger one costs each request an allocation.
+  /// The state of one response with a reader.
   struct Answer : Exchange {
     bool trailers;
     bool whole;  // the request has no Range that counts: 200 without Content-Range
     cache::RangeReader& reader;
     const cache::Warmed* warmed = nullptr;  // what a warm request has done; null: it is none
   };
+  struct Reading;  // an answer with its reader, until its end
+  using ReadingPtr = std::unique_ptr<Reading>;
   struct WarmAnswer;  // the state of a warm request
   struct Question;    // the state of a request that does not name both ends of its range
 
@@ -71,6 +72,10 @@ class Fetch final : public RouteHandler {
                                       net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                                       ByteRange wanted, ConditionPtr condition,
                                       KindFetchMetrics& metrics);
+  [[nodiscard]] rt::Task<void> answer_later(ReadingPtr reading);
+  [[nodiscard]] rt::Task<void> answer_opened(ReadingPtr reading, Result<void> opened);
+  [[nodiscard]] rt::Task<void> answer_unreadable(ReadingPtr reading, Result<void> opened);
+  [[nodiscard]] rt::Task<void> send_rest(ReadingPtr reading);
   [[nodiscard]] rt::Task<void> answer_any(rt::Worker& worker, const net::Request& request,
                                           net::ResponseWriter& writer, cache::FetchSpecPtr spec,
                                           AnyRange asked, KindFetchMetrics& metrics);
@@ -96,6 +101,7 @@ class Fetch final : public RouteHandler {
   static void start_response(const Answer& answer);
   static void count_body(const Answer& answer, const ObjectBody& body, bool sent, MonoTime began,
                          Tier tier);
+  [[nodiscard]] static bool try_finish(const Answer& answer);
   [[nodiscard]] static rt::Task<void> finish(Answer& answer);
   static void count_end(const Exchange& exchange, bool sent);
 

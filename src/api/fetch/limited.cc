@@ -28,7 +28,8 @@ rt::Task<void> Fetch::serve_limited(rt::Worker& worker, const net::Request& requ
   }
   VisitWriter counted(worker, writer, visit, request.method() == net::Method::kHead);
   const Misses misses = visit.may_miss() ? Misses::kAllowed : Misses::kRefused;
-  co_await serve(worker, request, permit, counted, misses);
+  rt::Task<void> rest = serve(worker, request, permit, counted, misses);
+  if (rest.valid()) co_await std::move(rest);
 }
 
 /// At the end of a request that had a reader. `opened`: of the reader.

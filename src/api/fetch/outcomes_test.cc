@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <span>
 #include <sstream>
 #include <string>
 #include <tuple>
@@ -107,6 +109,18 @@ class World {
     return row;
   }
 
+  /// Whether a fetch is answered before handle() returns. The rest of the answer follows, if it is
+  /// not.
+  bool answers_at_once(net::Method method, net::ResponseWriter& writer) {
+    const net::Request request(method, "/fetch/k/o",
+                               {{"range", "bytes=0-999"}, {"c0-bucket", "a"}});
+    const Permit permit = *access_.admit(Scope::kClient, request);
+    rt::Task<void> rest = fetch_.handle(virtual_.worker(), request, permit, writer);
+    if (!rest.valid()) return true;
+    (void)virtual_.run(ended(std::move(rest)));
+    return false;
+  }
+
   /// The client of a fetch leaves after a second. Returns what is counted.
   std::string leave(RecordingWriter& writer) {
     const net::Request request(net::Method::kGet, "/fetch/k/o",
@@ -124,7 +138,13 @@ class World {
  private:
   rt::Task<bool> handle(const net::Request& request, net::ResponseWriter& writer) {
     const Permit permit = *access_.admit(Scope::kClient, request);
-    co_await fetch_.handle(virtual_.worker(), request, permit, writer);
+    rt::Task<void> rest = fetch_.handle(virtual_.worker(), request, permit, writer);
+    if (rest.valid()) co_await std::move(rest);
+    co_return true;
+  }
+
+  static rt::Task<bool> ended(rt::Task<void> rest) {
+    co_await std::move(rest);
     co_return true;
   }
 
@@ -277,6 +297,56 @@ TEST(Outcomes, OfAClientThatLeavesInTheMiddleOfTheBody) {
   EXPECT_EQ(writer.status, 206u);
   EXPECT_EQ(writer.text.size(), 100u);
   EXPECT_TRUE(writer.aborted);
+}
+
+TEST(Outcomes, OfAHitAreThereWithoutAWait) {
+  World world("ok", "ok");
+  RecordingWriter first;
+  EXPECT_FALSE(world.answers_at_once(net::Method::kGet, first)) << "the page is not cached yet";
+  for (const net::Method method : {net::Method::kGet, net::Method::kHead}) {
+    RecordingWriter hit;
+    EXPECT_TRUE(world.answers_at_once(method, hit));
+    EXPECT_EQ(hit.status, 206u);
+    EXPECT_TRUE(hit.finished);
+    EXPECT_EQ(hit.text, method == net::Method::kGet ? first.text : "");
+  }
+}
+
+/// A client that takes 300 bytes at a time, and whose connection keeps the end for later.
+class SlowReader final : public net::ResponseWriter {
+ public:
+  explicit SlowReader(RecordingWriter& writer) : writer_(writer) {}
+
+  void start(const net::ResponseHead& head) override { writer_.start(head); }
+  size_t offer(std::span<const iovec> body) override {
+    if (std::exchange(is_full_, !is_full_)) return 0;
+    const iovec part{body[0].iov_base, std::min<size_t>(body[0].iov_len, 300)};
+    return writer_.offer(std::span(&part, 1));
+  }
+  rt::Task<bool> writable() override { return writer_.writable(); }
+  rt::Task<bool> flush() override { return writer_.flush(); }
+  rt::Task<bool> finish(std::span<const net::Field> trailers) override {
+    return writer_.finish(trailers);
+  }
+  void abort() override { writer_.abort(); }
+
+ private:
+  RecordingWriter& writer_;
+  bool is_full_ = false;
+};
+
+TEST(Outcomes, OfAHitAreTheSameForASlowReader) {
+  World world("ok", "ok");
+  RecordingWriter first;
+  (void)world.answers_at_once(net::Method::kGet, first);
+  for (const net::Method method : {net::Method::kGet, net::Method::kHead}) {
+    RecordingWriter hit;
+    SlowReader reader(hit);
+    EXPECT_FALSE(world.answers_at_once(method, reader));
+    EXPECT_EQ(hit.status, 206u);
+    EXPECT_TRUE(hit.finished);
+    EXPECT_EQ(hit.text, method == net::Method::kGet ? first.text : "");
+  }
 }
 
 TEST(Outcomes, TheTableIsWhole) {

@@ -57,7 +57,8 @@ class FetchWarm : public ::testing::Test {
  private:
   rt::Task<bool> handle(Fetch& fetch, const net::Request& request, RecordingWriter& writer) {
     const std::optional<Permit> permit = access_.admit(Scope::kClient, request);
-    co_await fetch.handle(virtual_.worker(), request, *permit, writer);
+    rt::Task<void> rest = fetch.handle(virtual_.worker(), request, *permit, writer);
+    if (rest.valid()) co_await std::move(rest);
     co_return true;
   }
 

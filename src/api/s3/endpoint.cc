@@ -172,7 +172,8 @@ rt::Task<void> Endpoint::answer_limited(rt::Worker& worker, const net::Request& 
     question.spec = std::move(limited);
   }
   VisitWriter counted(worker, writer, visit, request.method() == net::Method::kHead);
-  co_await get_object_.answer(worker, request, counted, std::move(question));
+  rt::Task<void> rest = get_object_.answer(worker, request, counted, std::move(question));
+  if (rest.valid()) co_await std::move(rest);
 }
 
 /// What the store answers, and the location.

@@ -1,5 +1,7 @@
 #include "api/s3/get_object.h"
 
+#include <memory>
+#include <span>
 #include <utility>
 
 #include "api/c0_status.h"
@@ -46,20 +48,27 @@ Error not_cached(const cache::FetchSpec& spec) {
 
 }  // namespace
 
-/// The frame must stay small, because Asio recycles only small frames: an answer that waits has a
-/// coroutine of its own.
+/// On the heap, so that only an answer that waits costs a coroutine.
+struct GetObject::Held {
+  Held(rt::Worker& worker, const net::Request& request, net::ResponseWriter& writer,
+       ObjectQuestion&& asked, MonoTime now)
+      : question(std::move(asked)), answer{worker, request, writer, question, now} {}
+
+  const ObjectQuestion question;
+  Answer answer;
+};
+
 rt::Task<void> GetObject::answer(rt::Worker& worker, const net::Request& request,
                                  net::ResponseWriter& writer, ObjectQuestion question) {
-  // With more in the frame, it has more than the 1,020 bytes that Asio recycles.
-  static_assert(sizeof(ObjectQuestion) + sizeof(Answer) <= 776);
-  Answer answer{worker, request, writer, question, cache_.clock().mono()};
+  auto held =
+      std::make_unique<Held>(worker, request, writer, std::move(question), cache_.clock().mono());
+  Answer& answer = held->answer;
   const std::optional<Judged> judged = try_prepare(answer);
-  if (judged) {
-    co_await send(answer, *judged);
-  } else {
-    co_await answer_later(answer);
-  }
+  if (!judged) return answer_later(std::move(held));
+  if (!is_plain(answer, *judged)) return answer_prepared(std::move(held), *judged);
+  if (!try_send(answer, *judged)) return send_rest(std::move(held), *judged);
   count_use(answer);
+  return {};
 }
 
 void GetObject::count_use(const Answer& answer) const {
@@ -71,13 +80,26 @@ void GetObject::count_use(const Answer& answer) const {
                    .bytes = answer.reader ? answer.reader->sent_bytes() : 0});
 }
 
-rt::Task<void> GetObject::answer_later(Answer& answer) {
+rt::Task<void> GetObject::answer_later(HeldPtr held) {
+  Answer& answer = held->answer;
   Result<Judged> prepared = co_await prepare(answer);
   if (prepared) {
-    co_await send(answer, *prepared);
-  } else {
-    co_await fail(answer, std::move(prepared.error()));
+    co_await answer_prepared(std::move(held), *prepared);
+    co_return;
   }
+  co_await fail(answer, std::move(prepared.error()));
+  count_use(answer);
+}
+
+rt::Task<void> GetObject::answer_prepared(HeldPtr held, Judged judged) {
+  Answer& answer = held->answer;
+  if (!is_plain(answer, judged)) {
+    co_await send_other(answer, judged);
+  } else if (!try_send(answer, judged)) {
+    co_await send_rest(std::move(held), judged);
+    co_return;
+  }
+  count_use(answer);
 }
 
 /// Finds the answer without waiting. Nothing: prepare() must.
@@ -241,24 +263,46 @@ Result<void> GetObject::take_failure(Answer& answer, Error error) {
   return std::unexpected(std::move(error));
 }
 
-/// The frame must stay small: see answer().
-rt::Task<void> GetObject::send(Answer& answer, Judged judged) {
+/// The answer has the object's head, and no refusal or answer of the store.
+bool GetObject::is_plain(const Answer& answer, const Judged& judged) {
   const ObjectAttributesPtr& attributes = answer.version().attributes;
   const bool too_large = attributes != nullptr && attributes->too_large();
-  if (judged.is_error() || judged.is_foreign || too_large) {
-    co_await send_other(answer, judged);
-    co_return;
-  }
+  return !judged.is_error() && !judged.is_foreign && !too_large;
+}
+
+/// Sends what needs no wait. True: all of the answer. False: send_rest() must go on.
+bool GetObject::try_send(Answer& answer, const Judged& judged) {
   start(answer, judged);
   if (answer.wants_bytes(judged)) {
-    ObjectBody body{*answer.reader, answer.writer, egress_, cache_.clock()};
-    const bool sent = co_await send_body(body);
-    count_body(answer, body, sent);
-    if (!sent) co_return;
+    answer.body.emplace(*answer.reader, answer.writer, egress_, cache_.clock());
+    if (!try_send_body(*answer.body)) return false;
   }
-  const C0StatusTrailers trailers =
-      answer.trailers ? C0StatusTrailers(*answer.reader) : C0StatusTrailers();
-  const bool sent = co_await answer.writer.finish(trailers.fields());
+  if (answer.trailers) return false;
+  const std::optional<bool> sent = answer.writer.try_finish(std::span<const net::Field>());
+  if (!sent) return false;
+  if (answer.body) count_body(answer, true);
+  count_end(answer, judged, *sent);
+  return true;
+}
+
+rt::Task<void> GetObject::send_rest(HeldPtr held, Judged judged) {
+  Answer& answer = held->answer;
+  bool sent = true;
+  if (answer.body) {
+    sent = co_await send_body(*answer.body);
+    count_body(answer, sent);
+  }
+  if (sent) {
+    const C0StatusTrailers trailers =
+        answer.trailers ? C0StatusTrailers(*answer.reader) : C0StatusTrailers();
+    const bool finished = co_await answer.writer.finish(trailers.fields());
+    count_end(answer, judged, finished);
+  }
+  count_use(answer);
+}
+
+/// `sent`: the client has all of the answer.
+void GetObject::count_end(const Answer& answer, const Judged& judged, bool sent) {
   const Ended well = judged.status == 304 ? Ended::kNotModified : Ended::kOk;
   metrics_.ended(answer.question.operation, sent ? well : Ended::kClientLeft);
 }
@@ -295,7 +339,8 @@ void GetObject::start(Answer& answer, const Judged& judged) {
 }
 
 /// The body is whole, or broke off.
-void GetObject::count_body(Answer& answer, const ObjectBody& body, bool sent) const {
+void GetObject::count_body(const Answer& answer, bool sent) const {
+  const ObjectBody& body = *answer.body;
   metrics_.body_ended(answer.word, body.times, sent, answer.began, answer.reader->tier());
   if (body.failure && answer.request.notes() != nullptr)
     answer.request.notes()->error = to_string(body.failure->kind());

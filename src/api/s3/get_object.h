@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 
 #include "api/client_accounts.h"
@@ -49,9 +50,12 @@ class GetObject {
 
  private:
   struct Answer;  // the state of one answer
+  struct Held;    // that with its question, until its end
+  using HeldPtr = std::unique_ptr<Held>;
   struct Judged;
 
-  [[nodiscard]] rt::Task<void> answer_later(Answer& answer);
+  [[nodiscard]] rt::Task<void> answer_later(HeldPtr held);
+  [[nodiscard]] rt::Task<void> answer_prepared(HeldPtr held, Judged judged);
   [[nodiscard]] std::optional<Judged> try_prepare(Answer& answer);
   [[nodiscard]] rt::Task<Result<Judged>> prepare(Answer& answer);
   [[nodiscard]] rt::Task<Result<void>> open_unknown(Answer& answer);
@@ -70,11 +74,14 @@ class GetObject {
   [[nodiscard]] static NextStep next_step_of(const Answer& answer);
   [[nodiscard]] static CacheWord word_of(const Answer& answer);
   [[nodiscard]] static Refusal refusal_of(const Answer& answer, const Judged& judged);
-  [[nodiscard]] rt::Task<void> send(Answer& answer, Judged judged);
+  [[nodiscard]] static bool is_plain(const Answer& answer, const Judged& judged);
+  [[nodiscard]] bool try_send(Answer& answer, const Judged& judged);
+  [[nodiscard]] rt::Task<void> send_rest(HeldPtr held, Judged judged);
+  void count_end(const Answer& answer, const Judged& judged, bool sent);
   [[nodiscard]] rt::Task<void> send_other(Answer& answer, Judged judged);
   void count_use(const Answer& answer) const;
   void start(Answer& answer, const Judged& judged);
-  void count_body(Answer& answer, const ObjectBody& body, bool sent) const;
+  void count_body(const Answer& answer, bool sent) const;
   [[nodiscard]] rt::Task<void> pass(Answer& answer);
   [[nodiscard]] rt::Task<void> fail(Answer& answer, Error error);
   [[nodiscard]] rt::Task<void> refuse(Answer& answer, Refusal refusal);

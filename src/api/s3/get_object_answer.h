@@ -43,6 +43,7 @@ struct GetObject::Answer {
   bool opened = false;  // the reader is
   bool limited = false;
   std::optional<cache::RangeReader> reader{};
+  std::optional<ObjectBody> body{};  // begun
 
   [[nodiscard]] const cache::FetchSpec& spec() const { return *question.spec; }
   [[nodiscard]] const ObjectInfo& version() const { return head.source->info; }

@@ -42,6 +42,7 @@ class RecordingWriter final : public net::ResponseWriter {
   rt::Task<bool> writable() override { co_return true; }
   rt::Task<bool> flush() override { co_return true; }
   rt::Task<bool> finish(std::span<const net::Field>) override { co_return finished = true; }
+  std::optional<bool> try_finish(std::span<const net::Field>) override { return finished = true; }
   void abort() override { aborted = true; }
   std::stop_token client_left() override { return left_.get_token(); }
 

@@ -248,6 +248,12 @@ class ResponseWriter {
   /// content_length, if that is known, was taken. False: as for writable().
   [[nodiscard]] virtual rt::Task<bool> finish(std::span<const Field> trailers) = 0;
 
+  /// As finish(), if nothing has to be waited for. Nothing: call finish(). So most answers end
+  /// without a coroutine.
+  [[nodiscard]] virtual std::optional<bool> try_finish(std::span<const Field> /*trailers*/) {
+    return std::nullopt;
+  }
+
   /// Breaks the response off: closes the connection (HTTP/2: resets the stream) at once, so that
   /// the client sees an incomplete response.
   virtual void abort() = 0;
@@ -267,7 +273,8 @@ class ResponseWriter {
 class Handler {
  public:
   virtual ~Handler() = default;
-  /// `request` and `writer` live until the returned coroutine ends.
+  /// `request` and `writer` live until the returned task ends. An empty task (`valid()` is false,
+  /// do not await it): the request is answered already, as most hits are.
   [[nodiscard]] virtual rt::Task<void> handle(rt::Worker& worker, const Request& request,
                                               ResponseWriter& writer) = 0;
 };

@@ -40,7 +40,8 @@ rt::Task<bool> Connection::run() {
     state_.stats.requests.fetch_add(1, std::memory_order_relaxed);
     writer_.begin(head_, in_.size() > scanner_.end());
     try {
-      co_await state_.handler.handle(state_.worker, *request_, writer_);
+      rt::Task<void> rest = state_.handler.handle(state_.worker, *request_, writer_);
+      if (rest.valid()) co_await std::move(rest);
     } catch (const std::exception& failure) {
       log_failure(failure.what());
     }

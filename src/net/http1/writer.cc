@@ -159,10 +159,14 @@ rt::Task<bool> Writer::writable() {
   co_return more;
 }
 
+/// The kernel has all of `out_` now, and of what the socket keeps.
+bool Writer::try_send_out() {
+  if (!out_.empty()) (void)send_round(std::span<const iovec>(), 0, 0);
+  return out_.empty() && !socket_.full();
+}
+
 rt::Task<bool> Writer::send_out() {
-  while (true) {
-    if (!out_.empty()) (void)send_round(std::span<const iovec>(), 0, 0);
-    if (out_.empty() && !socket_.full()) break;
+  while (!try_send_out()) {
     const bool more = co_await socket_.writable(state_.config.write_timeout);
     if (!more) co_return false;
   }
@@ -175,21 +179,37 @@ rt::Task<bool> Writer::flush() {
   co_return co_await send_out();
 }
 
-rt::Task<bool> Writer::finish(std::span<const Field> trailers) {
-  if (stage_ == Stage::kAborted || socket_.broken()) co_return false;
+/// False: the client is gone.
+bool Writer::can_finish() const {
+  if (stage_ == Stage::kAborted || socket_.broken()) return false;
   CHECK(stage_ == Stage::kStarted);
   CHECK(body_left_ == 0 || head_only_ || open_ended_);
+  return true;
+}
+
+void Writer::note_finished() {
+  if (open_ended_) socket_.reset_on_close(false);
+  stage_ = Stage::kFinished;
+}
+
+std::optional<bool> Writer::try_finish(std::span<const Field> /*trailers*/) {
+  if (!can_finish()) return false;
+  if (chunked_ && !head_only_) return std::nullopt;
+  if (!try_send_out()) return std::nullopt;
+  note_finished();
+  return true;
+}
+
+rt::Task<bool> Writer::finish(std::span<const Field> trailers) {
+  if (!can_finish()) co_return false;
   if (chunked_ && !head_only_) {
     out_.append(after_chunk_ ? "\r\n0\r\n" : "0\r\n");
     for (const Field& trailer : trailers) append_field(trailer);
     out_.append("\r\n");
   }
-  if (!out_.empty() || socket_.full()) {
-    const bool sent = co_await send_out();
-    if (!sent) co_return false;
-  }
-  if (open_ended_) socket_.reset_on_close(false);
-  stage_ = Stage::kFinished;
+  const bool sent = co_await send_out();
+  if (!sent) co_return false;
+  note_finished();
   co_return true;
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string_view>
@@ -47,6 +48,7 @@ class Writer final : public ResponseWriter {
   [[nodiscard]] rt::Task<bool> writable() override;
   [[nodiscard]] rt::Task<bool> flush() override;
   [[nodiscard]] rt::Task<bool> finish(std::span<const Field> trailers) override;
+  [[nodiscard]] std::optional<bool> try_finish(std::span<const Field> trailers) override;
   void abort() override;
   [[nodiscard]] std::stop_token client_left() override;
 
@@ -59,6 +61,9 @@ class Writer final : public ResponseWriter {
   void append_framing(const ResponseHead& head);
   void open_chunk(size_t bytes);
   [[nodiscard]] size_t send_round(std::span<const iovec> body, size_t skip, size_t limit);
+  [[nodiscard]] bool can_finish() const;
+  void note_finished();
+  [[nodiscard]] bool try_send_out();
   [[nodiscard]] rt::Task<bool> send_out();
 
   WorkerState& state_;

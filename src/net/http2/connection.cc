@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <exception>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -94,28 +95,46 @@ void Connection::start_requests() {
     if (request->head().conclude(*this)) {
       state_.stats.requests.fetch_add(1, std::memory_order_relaxed);
     }
-    tasks_.spawn(answer(std::move(request)));
+    start(std::move(request));
   }
   sending_.end_batch();
   charge();
 }
 
-rt::Task<void> Connection::answer(std::unique_ptr<Stream> stream) {
+/// Calls the handler. Only an answer that waits needs a coroutine.
+void Connection::start(std::unique_ptr<Stream> stream) {
+  rt::Task<void> rest;
   try {
-    if (stream->head().refusal_status() != 0) {
-      co_await stream->refuse();
-    } else {
-      co_await state_.handler.handle(state_.worker, stream->head().request(), *stream);
-    }
+    rest = stream->head().refusal_status() != 0
+               ? stream->refuse()
+               : state_.handler.handle(state_.worker, stream->head().request(), *stream);
   } catch (const std::exception& failure) {
-    log::error("handler failed", {{"target", masked_target(stream->head().request().target())},
-                                  {"error", failure.what()}});
+    log_failure(*stream, failure.what());
   }
+  if (rest.valid()) return tasks_.spawn(answer(std::move(stream), std::move(rest)));
+  end(std::move(stream));
+}
+
+rt::Task<void> Connection::answer(std::unique_ptr<Stream> stream, rt::Task<void> rest) {
+  try {
+    co_await std::move(rest);
+  } catch (const std::exception& failure) {
+    log_failure(*stream, failure.what());
+  }
+  end(std::move(stream));
+  bool& completes_inline = co_await rt::inline_completion();  // most requests never suspend
+  completes_inline = true;
+}
+
+void Connection::end(std::unique_ptr<Stream> stream) {
   if (!stream->finished()) stream->abort();
   stream.reset();
   charge();
-  bool& completes_inline = co_await rt::inline_completion();  // most requests never suspend
-  completes_inline = true;
+}
+
+void Connection::log_failure(Stream& stream, std::string_view what) {
+  log::error("handler failed",
+             {{"target", masked_target(stream.head().request().target())}, {"error", what}});
 }
 
 /// Sets the time limit of the wait for bytes.

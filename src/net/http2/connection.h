@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "base/clock.h"
 #include "net/connection/connection.h"
@@ -38,7 +39,10 @@ class Connection final : public net::Connection {
   [[nodiscard]] bool may_continue();
   [[nodiscard]] bool take_bytes();
   void start_requests();
-  [[nodiscard]] rt::Task<void> answer(std::unique_ptr<Stream> stream);
+  void start(std::unique_ptr<Stream> stream);
+  [[nodiscard]] rt::Task<void> answer(std::unique_ptr<Stream> stream, rt::Task<void> rest);
+  void end(std::unique_ptr<Stream> stream);
+  static void log_failure(Stream& stream, std::string_view what);
   void limit_reading();
   void check_deadlines();
   void charge();

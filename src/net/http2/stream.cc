@@ -71,10 +71,23 @@ rt::Task<bool> Stream::flush() {
   co_return co_await send_until(response_.head_made);
 }
 
-rt::Task<bool> Stream::finish(std::span<const Field> trailers) {
-  if (stage_ == Stage::kAborted || (response_.lost && !response_.end_made)) co_return false;
+/// False: the client is gone.
+bool Stream::can_finish() const {
+  if (stage_ == Stage::kAborted || (response_.lost && !response_.end_made)) return false;
   CHECK(stage_ == Stage::kStarted);
   CHECK(response_.body_left == 0 || response_.head_only || response_.open_ended);
+  return true;
+}
+
+std::optional<bool> Stream::try_finish(std::span<const Field> /*trailers*/) {
+  if (!can_finish()) return false;
+  if (!response_.end_made) return std::nullopt;
+  stage_ = Stage::kFinished;
+  return true;
+}
+
+rt::Task<bool> Stream::finish(std::span<const Field> trailers) {
+  if (!can_finish()) co_return false;
   if (response_.open_ended && !response_.head_only) co_await end_body();
   if (response_.has_trailers && !over()) sending_.submit_trailers(response_, trailers);
   if (!response_.end_made) (void)co_await send_until(response_.end_made);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <stop_token>
 
@@ -13,7 +14,7 @@
 namespace cachey::net::http2 {
 
 /// One request of an HTTP/2 connection and the writer of its response. Made by the session at the
-/// first field of the head, owned by the coroutine that answers, and destroyed with it.
+/// first field of the head, owned by the call or coroutine that answers, and destroyed with it.
 /// nghttp2's stream may end sooner or a little later. The worker's thread.
 class Stream final : public ResponseWriter {
  public:
@@ -37,6 +38,7 @@ class Stream final : public ResponseWriter {
   [[nodiscard]] rt::Task<bool> writable() override;
   [[nodiscard]] rt::Task<bool> flush() override;
   [[nodiscard]] rt::Task<bool> finish(std::span<const Field> trailers) override;
+  [[nodiscard]] std::optional<bool> try_finish(std::span<const Field> trailers) override;
   void abort() override;
   [[nodiscard]] std::stop_token client_left() override;
 
@@ -44,6 +46,7 @@ class Stream final : public ResponseWriter {
   enum class Stage : uint8_t { kIdle, kStarted, kFinished, kAborted };
 
   [[nodiscard]] bool over() const { return stage_ == Stage::kAborted || response_.lost; }
+  [[nodiscard]] bool can_finish() const;
   [[nodiscard]] rt::Task<bool> send_until(const bool& made);
   [[nodiscard]] rt::Task<void> end_body();
 

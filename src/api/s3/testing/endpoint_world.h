@@ -127,7 +127,8 @@ class EndpointWorld {
   }
   rt::Task<bool> handle(const net::Request& request, net::ResponseWriter& writer) {
     const Permit permit = *access_.admit(Scope::kAnyone, request);
-    co_await endpoint_.handle(virtual_.worker(), request, permit, writer);
+    rt::Task<void> rest = endpoint_.handle(virtual_.worker(), request, permit, writer);
+    if (rest.valid()) co_await std::move(rest);
     co_return true;
   }
 
