@@ -43,9 +43,12 @@ void watch_refusals(CountedLines& lines, const store::MemoryTier& memory, const 
                turn_cause(gate, "timeout", TurnRefusal::kTimeout),
                turn_cause(gate, "too_many", TurnRefusal::kTooMany)});
   using net::ServerStats;
-  lines.watch("connections refused", "fewer clients, or more --max-connections",
-              {connection_cause(data, s3api, "refused", &ServerStats::connections_refused),
-               connection_cause(data, s3api, "displaced", &ServerStats::connections_displaced)});
+  lines.watch(
+      "connections refused",
+      "fewer clients, or more --max-connections; a proxy into --trusted-proxies",
+      {connection_cause(data, s3api, "refused", &ServerStats::connections_refused),
+       connection_cause(data, s3api, "share_of_an_address", &ServerStats::connections_over_share),
+       connection_cause(data, s3api, "displaced", &ServerStats::connections_displaced)});
 }
 
 void watch_throttling(CountedLines& lines, const origin::S3Counters& s3) {

@@ -175,7 +175,8 @@ void StatusReader::read_servers(Row& row) const {
   for (const net::ServerStats* server : servers_) {
     row[Column::kConnections] += server->connections.load();
     row[Column::kConnectionsRefused] +=
-        whole(server->connections_refused.load() + server->connections_displaced.load());
+        whole(server->connections_refused.load() + server->connections_over_share.load() +
+              server->connections_displaced.load());
     for (const net::ResponseCounts& counts : server->responses) {
       for (size_t i = 0; i < kStatuses.size(); ++i)
         row[kStatuses[i]] += whole(counts.total(i + 1));  // 0 is 1xx

@@ -73,7 +73,8 @@ void Listener::admit(rt::Socket socket) {
   if (!make_place(place, address)) {
     stats.connections.fetch_sub(1);
     shares_.leave(address);
-    stats.connections_refused.fetch_add(1);
+    const bool has_share = place == ConnectionShares::Place::kOfOwn;
+    (has_share ? stats.connections_over_share : stats.connections_refused).fetch_add(1);
     if (state_.tls) return;  // closed: a handshake costs too much for a refusal
     ++running_;
     state_.worker.tasks().spawn(refuse(shared_from_this(), std::move(socket)));

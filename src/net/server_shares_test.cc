@@ -19,6 +19,8 @@ TEST(ServerShares, OneAddressLeavesConnectionsToOthers) {
   std::vector<TestClient> clients = busy_clients(server, 18);
   TestClient same(server.port);
   EXPECT_EQ(same.response().status, 503);
+  EXPECT_EQ(server.stats().connections_over_share, 1u);
+  EXPECT_EQ(server.stats().connections_refused, 0u);
   TestClient other(server.port, 0, "127.0.0.2");
   other.get("/bytes/5");
   EXPECT_EQ(other.response().body, body_bytes(5));

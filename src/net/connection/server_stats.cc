@@ -53,7 +53,9 @@ void add_server_metrics(Metrics& metrics, const std::vector<const ServerStats*>&
   metrics.read_counter("cachey_connections_accepted_total", "Client connections accepted",
                        sum_of(servers, &S::connections_total));
   metrics.read_counter("cachey_connections_refused_total", "Client connections past the limit",
-                       sum_of(servers, &S::connections_refused));
+                       sum_of(servers, [](const ServerStats& server) {
+                         return server.connections_refused + server.connections_over_share;
+                       }));
   metrics.read_counter("cachey_connections_displaced_total",
                        "Client connections ended to make place for new ones",
                        sum_of(servers, &S::connections_displaced));

@@ -37,6 +37,8 @@ struct ServerStats {
   std::atomic<int64_t> connections{0};           ///< open now
   std::atomic<uint64_t> connections_total{0};    ///< accepted
   std::atomic<uint64_t> connections_refused{0};  ///< past connections_max: answered 503, or closed
+  /// Answered 503, or closed, because their address has its share.
+  std::atomic<uint64_t> connections_over_share{0};
   std::atomic<uint64_t> connections_displaced{0};  ///< ended to make place for another one
   std::atomic<uint64_t> requests{0};               ///< passed to the handler
   std::atomic<uint64_t> bad_requests{
