@@ -13,6 +13,7 @@ PageWindow::PageWindow(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, Byte
     : cache_(cache),
       worker_(worker),
       spec_(std::move(spec)),
+      asked_range_end_(range.end),
       use_(use),
       range_(range),
       asked_end_(spec_->page_size.index_of(range.begin)),
@@ -292,6 +293,7 @@ void PageWindow::look_ahead(uint32_t current, uint64_t object_size) {
   const uint64_t reach = current + pages_ahead;
   for (uint32_t index = asked_end_; index <= reach && size.begin_of(index) < end; ++index) {
     const uint64_t begin = size.begin_of(index);
+    if (holds(index)) continue;
     if (PagePtr page = find(begin)) {
       hold(std::move(page), PageRole::kJoined, When::kAhead, cache_.clock().mono());
       continue;
@@ -307,6 +309,15 @@ void PageWindow::cut(uint64_t object_size) {
   range_.end = std::min(range_.end, object_size);
   for (Slot& slot : slots()) {
     if (slot.page != nullptr && slot.page->object_offset() >= range_.end) drop(slot);
+  }
+}
+
+void PageWindow::begin_anew(uint32_t current, const ObjectSource& version) {
+  range_.end = asked_range_end_;
+  asked_end_ = current + 1;
+  for (Slot& slot : slots()) {
+    if (slot.page == nullptr || slot.index == current || !slot.page->has_head()) continue;
+    if (!slot.page->source()->same_version(version)) drop(slot);
   }
 }
 

@@ -98,6 +98,10 @@ class PageWindow {
   void look_ahead(uint32_t current, uint64_t object_size);
   /// The object's size is known: cuts the range, and drops the pages that begin past its end.
   void cut(uint64_t object_size);
+  /// Page `current` is another one than the range was cut by. Drops the pages ahead that are of
+  /// other versions than `version`; the range is the one asked for, and pages may be asked for
+  /// ahead again.
+  void begin_anew(uint32_t current, const ObjectSource& version);
 
   void drop(Slot& slot);
   /// Drops a page that the request does not take (FetchSpec::takes), and takes the page out of the
@@ -148,15 +152,17 @@ class PageWindow {
   Cache& cache_;
   rt::Worker& worker_;
   const FetchSpecPtr spec_;
+  const uint64_t asked_range_end_;  // before the cut at the object's end
   const Use use_;
+  uint32_t found_index_ = 0;
   ByteRange range_;
   std::array<Slot, kAheadPages + 1> few_;
   std::unique_ptr<std::array<Slot, kAheadPagesMax + 1>> many_;  // instead of few_; null: few_ do
-  uint32_t asked_end_;      // pages before this have been asked for
-  uint32_t counted_end_;    // pages before this are in the metrics
-  uint64_t ahead_end_;      // disk pages before this offset are loaded or loading
-  DiskReads::Found found_;  // the page at the position, if it was found on disk: for its first load
-  uint32_t found_index_ = 0;
+  uint32_t asked_end_;    // pages before this have been asked for
+  uint32_t counted_end_;  // pages before this are in the metrics
+  uint64_t ahead_end_;    // disk pages before this offset are loaded or loading
+  // Page found_index_, which is at the position, if it was found on disk: for its first load.
+  DiskReads::Found found_;
 };
 
 }  // namespace cachey::cache

@@ -35,13 +35,13 @@ class PurgeModel : public ReaderHarness, public ::testing::WithParamInterface<un
   static void TearDownTestSuite() { EXPECT_GT(kept_, 0u) << "or soft purges were not tested"; }
   static std::string name_of(size_t object) { return std::to_string(object); }
 
-  /// In both buckets. Versions differ in size: what two buckets have in one size counts as equal.
+  /// In both buckets. Versions differ in size with every second seed.
   void put_next(size_t object) {
     const uint64_t version = versions_[object].load() + 1;
+    const uint64_t size = kBytes + (GetParam() % 2 == 0 ? 0 : version);
     for (const char* const bucket : {"b", "second"}) {
-      origin_.put(
-          bucket, name_of(object),
-          {.size = kBytes + version, .seed = version, .etag = '"' + std::to_string(version) + '"'});
+      origin_.put(bucket, name_of(object),
+                  {.size = size, .seed = version, .etag = '"' + std::to_string(version) + '"'});
     }
     versions_[object] = version;
   }

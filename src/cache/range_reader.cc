@@ -1,27 +1,15 @@
 #include "cache/range_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
-#include "base/units.h"
-#include "cache/object_look.h"
+#include "cache/reader_errors.h"
 
 namespace cachey::cache {
 namespace {
-std::unexpected<Error> changed_between_pages() {
-  return fail(ErrorKind::kChanged, "the object changed between two of its pages; ask again");
-}
-
 std::unexpected<Error> evicted_again() {
   return fail(ErrorKind::kOverloaded, "the page was evicted again and again before it was read");
-}
-
-std::unexpected<Error> not_cached(const Wishes& wishes) {
-  return std::unexpected(
-      wishes.not_cached("only-if-cached: not all bytes of the range are in the cache"));
 }
 
 std::unexpected<Error> no_memory() {
@@ -42,146 +30,6 @@ RangeReader::RangeReader(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, By
 
 RangeReader::~RangeReader() { CHECK(!pinned_); }
 
-std::optional<Result<void>> RangeReader::try_open() {
-  if (only_if_cached() && !window_.is_all_cached()) return not_cached(window_.spec().wishes);
-  const KeyView key = window_.spec().key.view();
-  const uint64_t hash = key.hash();
-  HotPages* const hot_pages = cache_.hot_pages(worker_);
-  HotPages::Entry* const hot =
-      hot_pages == nullptr ? nullptr : hot_pages->find(key, hash, current());
-  if (hot == nullptr || condition_ != nullptr) return try_look_up(key, hash);
-  const Page& page = *hot->page();
-  if (!window_.spec().takes(page) || !is_satisfiable(page.source()->info))
-    return try_look_up(key, hash);
-  if (window_.use() == Use::kBody) page.prefetch_rest(offset_in(page));
-  window_.hold(*hot, began_);
-  return take_version();
-}
-
-/// try_open() for a page that is not hot.
-std::optional<Result<void>> RangeReader::try_look_up(KeyView key, uint64_t hash) {
-  PagePtr page = window_.exact() ? cache_.table().find_for_exact(key, hash, current(), position_)
-                                 : cache_.table().find(key, hash, current());
-  const bool whole = page != nullptr && page->phase() == Page::Phase::kWhole;
-  if (whole && window_.use() == Use::kBody && page->try_pin()) {
-    page->prefetch_rest(offset_in(*page));
-    page->unpin();
-    HotPages* const hot_pages = page->is_part() ? nullptr : cache_.hot_pages(worker_);
-    if (hot_pages != nullptr) hot_pages->note(*page, hash, began_);
-  }
-  const std::optional<uint64_t> size =
-      whole ? page->source()->info.size : cache_.fills().object_size(window_.spec());
-  if (page != nullptr) {
-    window_.hold(std::move(page), began_);
-  } else {
-    window_.ask(position_);
-    if (!window_.holds(current())) return std::nullopt;
-  }
-  const Page& first = *window_.at(current()).page;
-  const Page::Phase phase = first.phase();
-  if (phase == Page::Phase::kPending || phase == Page::Phase::kFailed) {
-    if (size) window_.look_ahead(current(), *size);
-    return std::nullopt;
-  }
-  if (!window_.spec().takes(first) || refuses_by_old_news(first)) return std::nullopt;
-  Result<void> opened = take_version();
-  if (opened && needs_byte() && !ready()) return std::nullopt;
-  return opened;
-}
-
-std::optional<Error> RangeReader::refusal(const ObjectInfo& version) const {
-  switch (judge(version)) {
-    case Verdict::kHolds:
-      break;
-    case Verdict::kFails:
-      return Error(ErrorKind::kPreconditionFailed,
-                   "the object's version does not fulfil the request's preconditions");
-    case Verdict::kNotModified:
-      return std::nullopt;
-  }
-  if (is_satisfiable(version)) return std::nullopt;
-  if (position_ >= version.size) return Error::range_not_satisfiable(version.size);
-  return Error(ErrorKind::kChanged,
-               fmt::format("C0-Object-Size: the object has {} bytes", version.size));
-}
-
-bool RangeReader::refuses_by_old_news(const Page& page) const {
-  return page.asked_at() < began_ && refusal(page.source()->info).has_value();
-}
-
-rt::Task<Result<void>> RangeReader::open(std::stop_token client_left) {
-  if (source_ == nullptr) {
-    Result<void> opened = co_await find_version(client_left);
-    if (!opened || !needs_byte() || ready()) co_return opened;
-  }
-  co_return co_await wait(std::move(client_left));
-}
-
-/// Finds a version that may answer the request, or that may refuse it.
-rt::Task<Result<void>> RangeReader::find_version(std::stop_token client_left) {
-  for (int looks = 0;; ++looks) {
-    Result<void> settled = co_await settle_head(client_left);
-    if (!settled) co_return settled;
-    const bool held = window_.holds(current());
-    if (held && !refuses_by_old_news(*window_.at(current()).page)) co_return take_version();
-    if (looks == kTriesMax) co_return changed_between_pages();
-    if (only_if_cached()) co_return not_cached(window_.spec().wishes);
-    Result<ObjectSourcePtr> seen = co_await look(client_left);
-    if (!seen) co_return std::unexpected(std::move(seen.error()));
-    if (held) leave(window_.at(current()));  // what the look saw may be another version
-    const bool decides = window_.use() == Use::kHead || refusal((*seen)->info).has_value();
-    if (decides) {
-      kept_source_ = std::move(*seen);
-      co_return take_version(*kept_source_, 0);
-    }
-  }
-}
-
-/// Asks the store for the object's version. The reader wants a byte that the version must have: the
-/// last one of the page that is known.
-rt::Task<Result<ObjectSourcePtr>> RangeReader::look(std::stop_token client_left) {
-  uint64_t wanted = position_;
-  if (window_.holds(current())) {
-    const Page& known = *window_.at(current()).page;
-    const uint64_t bytes = page_size().bytes_of(known.index(), known.source()->info.size);
-    wanted = page_size().begin_of(known.index()) + bytes - 1;
-  }
-  std::optional<Absence> absent = cache_.fills().known_absence(window_.spec());
-  if (absent) co_return std::unexpected(std::move(absent->error));
-  rt::Until until(head_deadline(), std::move(client_left));
-  co_return co_await look_at(cache_, worker_, window_.shared_spec(), began_, std::move(until),
-                             wanted);
-}
-
-Result<void> RangeReader::take_version() {
-  const Slot& first = window_.at(current());
-  return take_version(*first.page->source(), cached_at(first));
-}
-
-Result<void> RangeReader::take_version(const ObjectSource& source, int64_t came_at) {
-  source_ = &source;
-  const uint64_t size = source_->info.size;
-  if (condition_ != nullptr) verdict_ = condition_->judge(source.info);
-  if (verdict_ == Verdict::kNotModified) return {};
-  if (std::optional<Error> refused = refusal(source.info)) return std::unexpected(*refused);
-  first_cached_at_ = came_at;
-  entered_end_ = current() + 1;
-  if (!window_.spec().wishes.warm) window_.spec().metrics->success.add();
-  window_.cut(size);
-  if (window_.holds_other_version(*source_)) return changed_between_pages();
-  window_.look_ahead(current(), size);
-  return {};
-}
-
-ObjectSourcePtr RangeReader::shared_source() const {
-  return kept_source_ != nullptr ? kept_source_ : window_.at(current()).page->source();
-}
-
-/// A version that a look has seen is news of this reader.
-MonoTime RangeReader::asked_at() const {
-  return kept_source_ != nullptr ? began_ : window_.at(current()).page->asked_at();
-}
-
 MonoTime RangeReader::head_deadline() const {
   const std::optional<std::chrono::milliseconds> own = cache_.fills().time_to_head(window_.spec());
   if (!own) return MonoTime::max();
@@ -200,6 +48,7 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
     const Page::Phase phase = held.page->phase();
     if (!window_.spec().may_hold(*held.page)) {
       if (++held.tries > kTriesMax) co_return changed_between_pages();
+      keep_version(held);
       window_.replace(held);
       continue;
     }
@@ -214,7 +63,8 @@ rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
     if (!may_ask_again(held)) {
       const Error& error = held.page->error();
       // The answer's version has the page, and the origin does not.
-      if (source_ != nullptr && error.kind() == ErrorKind::kRangeNotSatisfiable)
+      const bool is_bound = source_ != nullptr && !opening_;
+      if (is_bound && error.kind() == ErrorKind::kRangeNotSatisfiable)
         co_return changed_between_pages();
       co_return std::unexpected(error);
     }
@@ -276,9 +126,14 @@ void RangeReader::enter_page() {
   later_statuses_.push_back(PageStatus{held.index, held.page->source(), cached_at(held)});
 }
 
-void RangeReader::leave(Slot& held) {
+/// The answer's version outlives the page.
+void RangeReader::keep_version(const Slot& held) {
   if (!at_end() && held.page->has_head() && held.page->source().get() == source_)
     kept_source_ = held.page->source();
+}
+
+void RangeReader::leave(Slot& held) {
+  keep_version(held);
   window_.drop(held);
 }
 
@@ -351,6 +206,7 @@ rt::Task<Result<void>> RangeReader::wait(std::stop_token client_left) {
     if (!head) co_return head;
     Slot& held = window_.at(current());
     Page& page = *held.page;
+    if (opening_ && page.source().get() != source_) co_return Result<void>();
     if (!fits(page)) co_return changed_between_pages();
     if (page.memory_gone()) {
       if (++held.tries > kTriesMax) co_return evicted_again();

@@ -62,7 +62,9 @@ class RangeReader {
   /// byte is readable. Errors: kChanged, kNotCached. Nothing: open() must wait. To be called once,
   /// first.
   [[nodiscard]] std::optional<Result<void>> try_open();
-  /// Waits for what try_open() did not find. Errors: those of wait(), kRangeNotSatisfiable,
+  /// Waits for what try_open() did not find. If the first page is lost before its first byte is
+  /// readable, the version is that of the page that comes instead, with whatever that means for
+  /// condition and range. Errors: those of wait(), kRangeNotSatisfiable,
   /// kPreconditionFailed, and kChanged if the object has not the size that the client knows. A
   /// version refuses only if the store was asked for it after the reader was made: what memory or
   /// the disk knows may serve a request, and never refuses one.
@@ -157,6 +159,7 @@ class RangeReader {
   [[nodiscard]] bool readable(const Page& page) const;
   [[nodiscard]] size_t pin_piece(Slot& held, std::span<iovec> parts);
   void enter_page();
+  void keep_version(const Slot& held);
   /// Drops the page at the position, or the one before.
   void leave(Slot& held);
   /// When the page came into the cache; 0 if it is fetched for this request.
@@ -166,6 +169,7 @@ class RangeReader {
   /// take_version() for the version that a look has seen.
   [[nodiscard]] Result<void> take_version(const ObjectSource& source, int64_t came_at);
   [[nodiscard]] rt::Task<Result<void>> find_version(std::stop_token client_left);
+  void forget_version();
   [[nodiscard]] rt::Task<Result<ObjectSourcePtr>> look(std::stop_token client_left);
   [[nodiscard]] PageFailure failure_of(const Page& page) const;
   [[nodiscard]] bool may_ask_again(const Slot& failed) const;
@@ -187,6 +191,7 @@ class RangeReader {
   PageWindow window_;
   uint32_t entered_end_;  // pages before this have their status
   bool pinned_ = false;
+  bool opening_ = false;          // open() waits: no caller knows the version yet
   bool waited_for_disk_ = false;  // for the first byte
   Verdict verdict_ = Verdict::kHolds;
   bool keep_statuses_ = false;

@@ -126,6 +126,26 @@ TEST(Alias, TheHeadStaysThroughAFailover) {
   }
 }
 
+/// The head of `eu` has come when its body is lost, and the request is answered by `us`.
+TEST(Alias, AReplicaThatBringsNoByteIsNotTheAnswers) {
+  AliasWorld world;
+  world.origin().behave("eu", {.head_delay = 500ms, .read_delay = 1s, .cut_after = 0});
+  const auto leader = world.begin_fetch("data", "eu");
+  const net::Request request(net::Method::kGet, "/data/o", {});
+  RecordingWriter got;
+  const auto joined = world.begin(request, got);
+  world.pass(600ms);
+  world.fail_at("eu", ErrorKind::kUpstream);
+  world.pass(20s);
+  ASSERT_TRUE(leader->has_value());
+  EXPECT_FALSE((*leader)->has_value());
+  ASSERT_TRUE(joined->has_value());
+  EXPECT_EQ(got.status, 200u);
+  EXPECT_EQ(got.text, bytes_of(1));
+  EXPECT_EQ(got.fields.at("ETag"), "\"us\"");
+  EXPECT_THAT(got.fields.at("C0-Status"), HasSubstr("; us;"));
+}
+
 TEST(Alias, TheTagOfAReplicaNamesItsVersionOnly) {
   AliasWorld world("5");
   (void)world.get();

@@ -61,14 +61,17 @@ class EndpointWorld {
 
   /// Reads a byte of `o` as /fetch does from one bucket of the kind; the failure, or "".
   std::string fetch(const std::string& bucket, bool exact, uint64_t offset = 0) {
-    auto spec = std::make_shared<cache::FetchSpec>();
-    spec->key = cache::ObjectKey{"bkt", "o"};
-    spec->buckets = {bucket};
-    spec->metrics = &cache_metrics_.of("bkt");
+    const auto spec = spec_of("bkt", bucket);
     spec->wishes.exact = exact;
-    Result<void> done = virtual_.run(read(std::move(spec), offset));
+    Result<void> done = virtual_.run(read(spec, offset));
     virtual_.pass(std::chrono::milliseconds(100));
     return done ? "" : done.error().message();
+  }
+
+  /// Begins what fetch() does, of another kind.
+  std::shared_ptr<std::optional<Result<void>>> begin_fetch(const std::string& kind,
+                                                           const std::string& bucket) {
+    return virtual_.start(read(spec_of(kind, bucket), 0));
   }
 
   /// The client of a GET leaves after a second.
@@ -118,6 +121,13 @@ class EndpointWorld {
     return config;
   }
 
+  std::shared_ptr<cache::FetchSpec> spec_of(const std::string& kind, const std::string& bucket) {
+    auto spec = std::make_shared<cache::FetchSpec>();
+    spec->key = cache::ObjectKey{kind, "o"};
+    spec->buckets = {bucket};
+    spec->metrics = &cache_metrics_.of(kind);
+    return spec;
+  }
   rt::Task<Result<void>> read(cache::FetchSpecPtr spec, uint64_t offset) {
     cache::RangeReader reader(cache_, virtual_.worker(), std::move(spec), {offset, offset + 1},
                               cache::RangeReader::Use::kBody);
