@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/post.hpp>
 #include <chrono>
 #include <concepts>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "app/process_metrics.h"
 #include "base/log.h"
 #include "base/throughput_metrics.h"
+#include "rt/mailbox.h"
 #include "store/disk/disk_metrics.h"
 #include "store/memory_metrics.h"
 
@@ -166,7 +166,7 @@ bool Stats::sample_lag(rt::Workers& workers) {
   longest_lag_.begin_round(posted, all_turn);
   for (size_t i = 0; i < workers.size(); ++i) {
     ++samples_open_;
-    rt::asio::post(workers[i].io(), [this, posted] {
+    rt::Mailbox::post(workers[i].executor(), [this, posted] {
       --samples_open_;
       const std::chrono::nanoseconds waited = clock_.mono() - posted;
       longest_lag_.note(waited);

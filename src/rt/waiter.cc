@@ -2,12 +2,14 @@
 
 #include <boost/asio/post.hpp>
 
+#include "rt/mailbox.h"
+
 namespace cachey::rt {
 
 void Waiter::notify() {
   if (state_.exchange(State::kNotified, std::memory_order_acq_rel) != State::kWaiting) return;
   const Executor executor = executor_;
-  asio::post(executor, std::move(resume_));
+  Mailbox::post(executor, std::move(resume_));
 }
 
 Task<void> Waiter::wait() {

@@ -6,6 +6,8 @@
 #include <latch>
 #include <string>
 
+#include "rt/mailbox.h"
+
 namespace cachey::rt {
 
 Worker::Worker(unsigned index, const Clock& clock)
@@ -20,6 +22,7 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
+  asio::use_service<Mailbox>(io_);
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), ("worker-" + std::to_string(index_)).c_str());
     io_.run();
@@ -48,7 +51,7 @@ void Workers::stop_and_join() {
 void Workers::run_on_each(const std::function<void(Worker&)>& work) {
   std::latch done(static_cast<std::ptrdiff_t>(workers_.size()));
   for (auto& worker : workers_) {
-    asio::post(worker->io(), [&work, &done, w = worker.get()] {
+    Mailbox::post(worker->executor(), [&work, &done, w = worker.get()] {
       work(*w);
       done.count_down();
     });
