@@ -34,7 +34,7 @@ _OF_OTHERS = {
 _CONFIGURATION = r"\.(yaml|yml|cfg|toml|service|example|conf|default|sysusers|tpl|txt)$|/Containerfile$"
 _DEVELOPERS = {"docs/benchmarks.md", "docs/performance.md", "docs/testing.md", "docs/migrating.md"}
 _VARIABLES_OF_OTHERS = (r"CACHEY_(TEST_\w+|BIN|REFERENCE|SERVICE_HOST|PORT_80_TCP_ADDR|HOLD_TIMES|IMAGE|AWS_TEST_DATA"
-                        r"|(DISK|PURGE)_MODEL_\w+|CONFIG|NODES|VIA|TOKEN|ADMIN_TOKEN|)$")  # NODES to ADMIN_TOKEN: the Python client
+                        r"|(DISK|PIN|PURGE)_MODEL_\w+|CONFIG|NODES|VIA|TOKEN|ADMIN_TOKEN|)$")  # NODES to ADMIN_TOKEN: the Python client
 FILES = [name for name in listed_files("deploy") if re.search(_CONFIGURATION, name)]
 DOCUMENTS = [name for name in listed_files("README.md", "docs/*.md", "deploy/*README.md") if name not in _DEVELOPERS]
 
