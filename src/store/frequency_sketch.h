@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/hash.h"
+#include "base/units.h"
 #include "store/zeroed_array.h"
 
 namespace cachey::store {
@@ -14,11 +15,15 @@ namespace cachey::store {
 /// ToS 2017). An estimate is too large if contents share all their counters.
 ///
 /// A word has 16 counters; a content has four of one word. There are about eight counters, 4 bytes,
-/// an entry, at most 32 MiB. Counters age a word at a time: each is halved once while kAge uses an
+/// an entry, up to a limit. Counters age a word at a time: each is halved once while kAge uses an
 /// entry are added. The table doubles a word at a time. Not synchronized.
 class FrequencySketch {
  public:
   static constexpr unsigned kCountMax = 15;
+  static constexpr size_t kBytesMax = 32 * kMiB;
+
+  /// `bytes_max`: a power of two of at least 1 KiB.
+  explicit FrequencySketch(size_t bytes_max = kBytesMax) : words_{bytes_max / sizeof(uint64_t)} {}
 
   /// `entries`: that the tier has now.
   void add(uint64_t hash, unsigned uses, size_t entries) {
@@ -51,9 +56,8 @@ class FrequencySketch {
   static constexpr unsigned kCounterBits = 4;
   static constexpr uint64_t kLowBits = 0x7777'7777'7777'7777;  // of halved counters
   static constexpr size_t kEntriesPerWord = 2;
-  static constexpr size_t kAge = 10;
+  static constexpr size_t kAge = 20;
   static constexpr size_t kWordsMin = 128;
-  static constexpr size_t kWordsMax = size_t{1} << 22;
   static constexpr unsigned kIndexShift = 32;
 
   static uint64_t mixed(uint64_t hash) {
@@ -68,7 +72,7 @@ class FrequencySketch {
   }
 
   void grow(size_t entries) {
-    if (copied_ == 0 && (entries < size_ * kEntriesPerWord || size_ * 2 > kWordsMax)) return;
+    if (copied_ == 0 && (entries < size_ * kEntriesPerWord || size_ * 2 > words_.size())) return;
     for (int i = 0; i < 2; ++i) {
       words_[size_ + copied_] = words_[copied_];
       if (++copied_ < size_) continue;
@@ -87,7 +91,7 @@ class FrequencySketch {
     }
   }
 
-  ZeroedArray<uint64_t> words_{kWordsMax};  // the system gives memory as words are touched
+  ZeroedArray<uint64_t> words_;  // the system gives memory as words are touched
   size_t size_ = kWordsMin;
   size_t copied_ = 0;  // words past size_ that are in use
   size_t hand_ = 0;

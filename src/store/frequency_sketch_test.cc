@@ -31,8 +31,8 @@ TEST(FrequencySketch, CountsUpToItsLimit) {
 TEST(FrequencySketch, ForgetsWhatIsNotUsedAnyMore) {
   FrequencySketch sketch;
   sketch.add(content(0), 8, kSketched);
-  // Another content keeps the sketch busy for some times ten uses an entry.
-  for (size_t i = 0; i < 50 * kSketched; ++i) sketch.add(content(1), 1, kSketched);
+  // Another content keeps the sketch busy for some times twenty uses an entry.
+  for (size_t i = 0; i < 100 * kSketched; ++i) sketch.add(content(1), 1, kSketched);
   EXPECT_LT(sketch.estimate(content(0)), 2);
 }
 

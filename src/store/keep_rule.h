@@ -9,10 +9,13 @@ namespace cachey::store {
 struct KeepRule {
   /// Of the bytes: the small queue.
   unsigned small_percent;
-  /// What comes back soon after leaving the small queue enters the main queue.
+  /// Uses after which an entry moves from the end of the small queue to the main queue.
+  unsigned uses;
+  /// What comes back soon after leaving the small queue enters the main queue. Entries of more than
+  /// twice the mean size must be used in the small queue all the same.
   bool ghosts;
-  /// At the end of the small queue, the entry that was used less often leaves: this one, or the
-  /// next victim of the main queue. Else an entry with two uses moves to the main queue.
+  /// At the end of the small queue, the entry that is worth less leaves: this one, or the next
+  /// victim of the main queue. `uses` does not matter.
   bool by_frequency;
   /// While the main queue has room, what comes to the end of the small queue enters the main queue.
   bool fills_main;
@@ -20,13 +23,13 @@ struct KeepRule {
 
 /// The rules that a tier chooses from. The first one is S3-FIFO, and the rule of an empty tier.
 inline constexpr std::array<KeepRule, 4> kKeepRules = {{
-    {.small_percent = 5, .ghosts = true, .by_frequency = false, .fills_main = false},
+    {.small_percent = 5, .uses = 1, .ghosts = true, .by_frequency = false, .fills_main = false},
     // Favourites that stay the same, beside scans.
-    {.small_percent = 2, .ghosts = false, .by_frequency = true, .fills_main = true},
+    {.small_percent = 2, .uses = 1, .ghosts = false, .by_frequency = true, .fills_main = true},
     // Loops and epochs: each page comes back, and all are worth the same.
-    {.small_percent = 2, .ghosts = false, .by_frequency = false, .fills_main = true},
+    {.small_percent = 2, .uses = 2, .ghosts = false, .by_frequency = false, .fills_main = true},
     // Favourites that change.
-    {.small_percent = 60, .ghosts = true, .by_frequency = false, .fills_main = false},
+    {.small_percent = 60, .uses = 1, .ghosts = true, .by_frequency = false, .fills_main = false},
 }};
 
 }  // namespace cachey::store

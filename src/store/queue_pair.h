@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 
 #include "base/check.h"
 #include "base/units.h"
@@ -20,6 +21,11 @@ namespace cachey::store {
 /// the main queue an entry with uses goes back to its start and loses one use. So a scan passes
 /// through the small queue and leaves the main queue alone.
 ///
+/// A hit counts for its request and for its bytes, half each. So a byte of a small entry is worth
+/// more: 1 + m/b a use, if the entry has b bytes and the mean entry has m. An entry of a third of
+/// the mean size is worth twice the mean one, and loses a use on every second pass of the main
+/// queue only, and so on up to every kPassesMax.
+///
 /// An entry of the small queue that waits (for the disk, say) stays while that queue has little
 /// (kWaitingPercent, kWaitingBytes); an entry of the main queue leaves in its place.
 ///
@@ -34,10 +40,9 @@ class QueuePair {
   /// Then the next entry leaves in spite of its uses.
   static constexpr size_t kSecondChancesMax = 4096;
 
-  /// `counted`: gets the uses of entries; null: others feed `sketch`.
-  QueuePair(const FrequencySketch& sketch, FrequencySketch* counted, KeepRule rule,
-            unsigned ghost_set_bits)
-      : sketch_(sketch), counted_(counted), rule_(rule), ghosts_(ghost_set_bits) {}
+  /// `sketch`: gets the uses of entries.
+  QueuePair(FrequencySketch& sketch, KeepRule rule, unsigned ghost_set_bits)
+      : sketch_(sketch), rule_(rule), ghosts_(ghost_set_bits) {}
   ~QueuePair() {
     small_.entries.clear();
     main_.entries.clear();
@@ -49,8 +54,8 @@ class QueuePair {
 
   void insert(Entry& entry) {
     count(entry, 1);
-    const bool returned = ghosts_.take(Traits::hash(entry)) && rule_.ghosts;
-    push_back(entry, returned ? kMain : kSmall);
+    const bool returned = ghosts_.take(Traits::hash(entry));
+    push_back(entry, returned && rule_.ghosts && worth(entry) >= kWorthToReturn ? kMain : kSmall);
   }
   /// As long as there is such an entry, the small queue has at least a tenth of the bytes.
   void insert_cold(Entry& entry) { push_back(entry, kSmall | kCold); }
@@ -119,7 +124,10 @@ class QueuePair {
   static constexpr unsigned kWaitingPercent = 10;
   static constexpr uint64_t kWaitingBytes = 64 * kMiB;  // four of the largest pages
   static constexpr size_t kGhostsMin = 256;
-  static constexpr size_t kFilledMax = 2;  // entries that enter the main queue for one victim
+  static constexpr size_t kFilledMax = 2;        // entries that enter the main queue for one victim
+  static constexpr double kMeanWorth = 2;        // of a byte of an entry of the mean size, per use
+  static constexpr double kPassesMax = 8;        // of the main queue, for one use
+  static constexpr double kWorthToReturn = 1.5;  // an entry of twice the mean size
 
   struct Part {
     typename Traits::Queue entries;
@@ -143,9 +151,18 @@ class QueuePair {
   static void set_uses(Entry& entry, uint8_t uses) {
     Traits::set_use_count(entry, UseCount::with_count(Traits::use_count(entry), uses));
   }
-  void count(const Entry& entry, unsigned uses) {
-    if (counted_ != nullptr) counted_->add(Traits::hash(entry), uses, size());
+  /// Of a byte of the entry, per use.
+  [[nodiscard]] double worth(const Entry& entry) const {
+    const size_t queued = small_.entries.size() + main_.entries.size();
+    if (queued == 0) return kMeanWorth;
+    const double mean = static_cast<double>(bytes()) / static_cast<double>(queued);
+    return 1 + mean / static_cast<double>(Traits::weight(entry));
   }
+  [[nodiscard]] bool keeps_use(const Entry& entry) {
+    const double passes = std::min(worth(entry) / kMeanWorth, kPassesMax);
+    return passes > 1 && static_cast<double>(random_()) * passes >= std::minstd_rand::max();
+  }
+  void count(const Entry& entry, unsigned uses) { sketch_.add(Traits::hash(entry), uses, size()); }
 
   /// The small queue's turn. The other queue's turn comes if a queue is empty. REQUIRES: one of the
   /// queues has an entry.
@@ -170,7 +187,7 @@ class QueuePair {
       set_uses(entry, 0);
       return main_.entries.empty() ? Choice{&entry} : choose_in_main(&entry);
     }
-    if (used < 2 || second_chances_ >= kSecondChancesMax) return {&entry};
+    if (used < rule_.uses || second_chances_ >= kSecondChancesMax) return {&entry};
     ++second_chances_;
     count(entry, used);
     set_uses(entry, 0);
@@ -178,20 +195,24 @@ class QueuePair {
     return {};
   }
 
-  /// `rival`: the entry at the end of the small queue, which leaves if it was not used more often.
+  /// `rival`: the entry at the end of the small queue, which leaves if it is not worth more.
   [[nodiscard]] Choice choose_in_main(Entry* rival) {
     Entry& entry = main_.entries.front();
     const uint8_t used = uses(entry);
     if (used > 0 && second_chances_ < kSecondChancesMax) {
       ++second_chances_;
       count(entry, 1);
-      set_uses(entry, static_cast<uint8_t>(used - 1));
+      if (!keeps_use(entry)) set_uses(entry, static_cast<uint8_t>(used - 1));
       move_to_main(entry);
       return {};
     }
     if (rival == nullptr) return {&entry};
-    const unsigned least = sketch_.estimate(Traits::hash(entry));
-    return sketch_.estimate(Traits::hash(*rival)) > least ? Choice{&entry, rival} : Choice{rival};
+    return lately(*rival) > lately(entry) ? Choice{&entry, rival} : Choice{rival};
+  }
+
+  /// What a byte of the entry was worth lately.
+  [[nodiscard]] double lately(const Entry& entry) const {
+    return sketch_.estimate(Traits::hash(entry)) * worth(entry);
   }
 
   [[nodiscard]] bool fills_main_with(const Entry& entry, size_t filled) const {
@@ -222,8 +243,7 @@ class QueuePair {
 
   [[nodiscard]] size_t ghosts_max() const { return std::max(kGhostsMin, size()); }
 
-  const FrequencySketch& sketch_;
-  FrequencySketch* const counted_;
+  FrequencySketch& sketch_;
   KeepRule rule_;
   Part small_;
   Part main_;
@@ -231,6 +251,7 @@ class QueuePair {
   size_t cold_ = 0;            // in the small queue
   size_t second_chances_ = 0;  // since the last victim
   Ghosts ghosts_;
+  std::minstd_rand random_;
 };
 
 }  // namespace cachey::store

@@ -2,14 +2,16 @@
 
 #include <algorithm>
 
+#include "base/units.h"
 #include "store/entry_traits.h"
+#include "store/frequency_sketch.h"
 
 namespace cachey::store {
 
 /// A cache without bytes that follows one rule.
 class RuleTrials::Trial {
  public:
-  Trial(const FrequencySketch& sketch, const KeepRule& rule) : queues_(sketch, nullptr, rule, 0) {}
+  explicit Trial(const KeepRule& rule) : queues_(sketch_, rule, 0) {}
 
   /// True: a hit.
   bool request(uint64_t hash, uint64_t bytes, uint64_t capacity) {
@@ -40,6 +42,7 @@ class RuleTrials::Trial {
 
  private:
   static constexpr size_t kEntriesMax = 2 * kSampledMax;
+  static constexpr size_t kSketchBytes = 8 * kKiB;
   static constexpr size_t kEvictionsMax = 64;  // one large entry in the place of small ones
   struct Entry {
     boost::intrusive::list_member_hook<> hook;
@@ -59,13 +62,13 @@ class RuleTrials::Trial {
     if (found.entry != nullptr) entries_.erase(found.entry->hash);
   }
 
+  FrequencySketch sketch_{kSketchBytes};
   std::unordered_map<uint64_t, Entry> entries_;  // addresses stay
   QueuePair<Entry, Traits> queues_;              // destroyed before the entries
 };
 
-RuleTrials::RuleTrials(const FrequencySketch& sketch) {
-  for (size_t i = 0; i < trials_.size(); ++i)
-    trials_[i] = std::make_unique<Trial>(sketch, kKeepRules[i]);
+RuleTrials::RuleTrials() {
+  for (size_t i = 0; i < trials_.size(); ++i) trials_[i] = std::make_unique<Trial>(kKeepRules[i]);
 }
 
 RuleTrials::~RuleTrials() = default;

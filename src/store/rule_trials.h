@@ -7,7 +7,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "store/frequency_sketch.h"
+#include "base/hash.h"
 #include "store/keep_rule.h"
 #include "store/queue_pair.h"
 
@@ -25,7 +25,7 @@ class RuleTrials {
  public:
   static constexpr size_t kSampledMax = 1024;
 
-  explicit RuleTrials(const FrequencySketch& sketch);
+  RuleTrials();
   ~RuleTrials();
   RuleTrials(const RuleTrials&) = delete;
   RuleTrials& operator=(const RuleTrials&) = delete;

@@ -12,19 +12,15 @@ constexpr size_t kTriedEntries = 500;
 constexpr uint64_t kTierBytes = kTriedBytes * kTriedEntries;
 constexpr size_t kLoopRule = 2;
 
-/// The trials, and a sketch that knows all requests.
 struct Trials {
   void request(uint64_t content) {
-    const uint64_t hash = spread(content + 1);
-    sketch.add(hash, 1, kTriedEntries);
-    trials.request(hash, kTriedBytes, kTierBytes, kTriedEntries);
+    trials.request(spread(content + 1), kTriedBytes, kTierBytes, kTriedEntries);
   }
   void loop(uint64_t contents, int times) {
     for (int i = 0; i < times; ++i)
       for (uint64_t content = 0; content < contents; ++content) request(content);
   }
-  FrequencySketch sketch;
-  RuleTrials trials{sketch};
+  RuleTrials trials;
 };
 
 TEST(RuleTrials, BeginWithTheFirstRuleAndKeepItIfAllHitTheSame) {

@@ -144,8 +144,8 @@ class S3FifoQueue {
   }
 
   FrequencySketch sketch_;
-  QueuePair<Entry, Traits> queues_{sketch_, &sketch_, kKeepRules[0], kGhostSetBits};
-  RuleTrials trials_{sketch_};
+  QueuePair<Entry, Traits> queues_{sketch_, kKeepRules[0], kGhostSetBits};
+  RuleTrials trials_;
   GhostHits ghost_hits_;
   std::vector<Entry*> sampled_;                         // the entries with a sampled hash
   boost::unordered_flat_map<Entry*, uint32_t> places_;  // in sampled_
