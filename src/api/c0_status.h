@@ -47,10 +47,16 @@ class BoundedText {
 /// Three 64-bit numbers and the separators, beside a bucket.
 using ShortText = BoundedText<kBucketBytesMax + 72>;
 
-/// Adds `bytes FIRST-LAST/SIZE`, of a range of an object.
+/// Adds `bytes FIRST-LAST/SIZE`, of a range of an object. Returns its `FIRST-LAST`.
 template <size_t kBytesMax>
-void add_content_range(BoundedText<kBytesMax>& to, ByteRange range, uint64_t object_size) {
-  to.add("bytes ").add(range.begin).add("-").add(range.end - 1).add("/").add(object_size);
+std::string_view add_content_range(BoundedText<kBytesMax>& to, ByteRange range,
+                                   uint64_t object_size) {
+  to.add("bytes ");
+  const size_t begin = to.view().size();
+  to.add(range.begin).add("-").add(range.end - 1);
+  const std::string_view ends = to.view().substr(begin);
+  to.add("/").add(object_size);
+  return ends;
 }
 
 /// Adds a C0-Status: `FIRST-LAST; BUCKET; CACHED_AT`.
@@ -61,11 +67,18 @@ void add_c0_status(BoundedText<kBytesMax>& to, ByteRange part, std::string_view 
   to.add("; ").add(bucket).add("; ").add(cached_at);
 }
 
-/// Adds the C0-Status of the first page of an open reader's range.
+/// Adds the C0-Status of the first page of an open reader's range. `ends`: of the whole range, as
+/// add_content_range() has written them; empty: nobody has.
 template <size_t kBytesMax>
-void add_c0_status(BoundedText<kBytesMax>& to, const cache::RangeReader& reader) {
+void add_c0_status(BoundedText<kBytesMax>& to, const cache::RangeReader& reader,
+                   std::string_view ends) {
   const uint32_t first = reader.spec()->page_size.index_of(reader.range().begin);
-  add_c0_status(to, reader.part_of(first), reader.source().bucket, reader.first_cached_at());
+  const ByteRange part = reader.part_of(first);
+  const std::string_view bucket = reader.source().bucket;
+  if (ends.empty() || part != reader.range()) {
+    return add_c0_status(to, part, bucket, reader.first_cached_at());
+  }
+  to.add(ends).add("; ").add(bucket).add("; ").add(reader.first_cached_at());
 }
 
 /// The C0-Status trailers of the pages after the first.

@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/units.h"
 
 namespace cachey::api {
@@ -68,9 +69,36 @@ Result<ByteRange> range_of(const Ends& ends) {
   return ByteRange{*first, std::min(*last, kObjectBytesMax - 1) + 1};
 }
 
+/// Takes the digits at the front of `text`, at most as many as always fit. Nothing: there is none.
+std::optional<uint64_t> take_digits(std::string_view& text) {
+  constexpr size_t kDigitsMax = 18;
+  uint64_t value = 0;
+  size_t digits = 0;
+  for (; digits < std::min(text.size(), kDigitsMax) && is_digit(text[digits]); ++digits) {
+    value = value * 10 + static_cast<uint64_t>(text[digits] - '0');
+  }
+  if (digits == 0) return std::nullopt;
+  text.remove_prefix(digits);
+  return value;
+}
+
 }  // namespace
 
+std::optional<ByteRange> parse_usual_range(std::string_view value) {
+  constexpr std::string_view kUnit = "bytes=";
+  if (!value.starts_with(kUnit)) return std::nullopt;
+  value.remove_prefix(kUnit.size());
+  const std::optional<uint64_t> first = take_digits(value);
+  if (!first || !value.starts_with('-')) return std::nullopt;
+  value.remove_prefix(1);
+  const std::optional<uint64_t> last = take_digits(value);
+  const bool is_whole = last && value.empty();
+  if (!is_whole || *first > *last || *last >= kObjectBytesMax) return std::nullopt;
+  return ByteRange{*first, *last + 1};
+}
+
 Result<ByteRange> parse_range(std::string_view value) {
+  if (const std::optional<ByteRange> usual = parse_usual_range(value)) return *usual;
   Ends ends;
   if (const char* const text = split(value, ends)) return fault(text);
   if (ends.first.empty()) return fault("suffix ranges are not supported; give first and last byte");
@@ -80,6 +108,8 @@ Result<ByteRange> parse_range(std::string_view value) {
 
 Result<AnyRange> parse_any_range(std::string_view value) {
   using Form = AnyRange::Form;
+  if (const std::optional<ByteRange> usual = parse_usual_range(value))
+    return AnyRange{Form::kBothEnds, *usual};
   Ends ends;
   if (const char* const text = split(value, ends)) return fault(text);
   if (ends.first.empty()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/byte_range.h"
@@ -12,6 +13,10 @@ namespace cachey::api {
 /// largest object there can be, however large the number is (RFC 9110 14.1.2). Anything else, and
 /// a first position past that end, is kRangeNotSatisfiable; the text names the fault.
 [[nodiscard]] Result<ByteRange> parse_range(std::string_view value);
+
+/// As parse_range(), for what nearly all clients send: quick. Nothing: any other value, good or
+/// not.
+[[nodiscard]] std::optional<ByteRange> parse_usual_range(std::string_view value);
 
 /// The part of an object that a request asks for.
 struct AnyRange {

@@ -18,6 +18,18 @@ TEST(RangeHeader, TakesOneRangeWithBothEnds) {
   EXPECT_EQ(parse_range("bytes=0-54975581388799"), (ByteRange{0, kObjectBytesMax}));
 }
 
+TEST(RangeHeader, UsualFormsAreParsedAtOnce) {
+  EXPECT_EQ(parse_usual_range("bytes=0-0"), (ByteRange{0, 1}));
+  EXPECT_EQ(parse_usual_range("bytes=007-0009"), (ByteRange{7, 10}));
+  EXPECT_EQ(parse_usual_range("bytes=0-54975581388799"), (ByteRange{0, kObjectBytesMax}));
+  for (const char* other :
+       {"", "bytes=", "bytes=-", "bytes=5-", "bytes=-5", "bytes=9-5", "bytes=0-1,3-4", "bytes=0-1 ",
+        "bytes=+1-2", "bytes= 1-2", "bytes=1--2", "Bytes=1-2", "bytes=0-54975581388800",
+        "bytes=0-18446744073709551617", "bytes=0000000000000000000-1", "bytes=a-b"}) {
+    EXPECT_EQ(parse_usual_range(other), std::nullopt) << other;
+  }
+}
+
 TEST(RangeHeader, CutsTheLastPositionHoweverLargeItIs) {
   for (const char* last :
        {"54975581388800", "4611686018427387904", "9223372036854775807", "18446744073709551615",

@@ -72,6 +72,7 @@ struct ObjectSource {
   /// Whether bytes of both may stand in one answer. The buckets of a kind hold the same bytes,
   /// under tags of their own: between two buckets the size decides.
   [[nodiscard]] bool same_version(const ObjectSource& other) const {
+    if (this == &other) return true;
     return bucket == other.bucket ? info.same_version(other.info) : info.size == other.info.size;
   }
 };

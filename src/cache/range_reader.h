@@ -61,7 +61,11 @@ class RangeReader {
   /// Asks for the first pages. Success: version, size and range are known, and for kBody the first
   /// byte is readable. Errors: kChanged, kNotCached. Nothing: open() must wait. To be called once,
   /// first.
-  [[nodiscard]] std::optional<Result<void>> try_open();
+  [[nodiscard]] std::optional<Result<void>> try_open() {
+    return try_open(spec()->key.view().hash());
+  }
+  /// `key_hash`: of the spec's key.
+  [[nodiscard]] std::optional<Result<void>> try_open(uint64_t key_hash);
   /// Waits for what try_open() did not find. If the first page is lost before its first byte is
   /// readable, the version is that of the page that comes instead, with whatever that means for
   /// condition and range. Errors: those of wait(), kRangeNotSatisfiable,

@@ -10,17 +10,16 @@
 
 namespace cachey::cache {
 
-std::optional<Result<void>> RangeReader::try_open() {
+std::optional<Result<void>> RangeReader::try_open(uint64_t key_hash) {
   if (only_if_cached() && !window_.is_all_cached()) return not_cached(window_.spec().wishes);
   const KeyView key = window_.spec().key.view();
-  const uint64_t hash = key.hash();
   HotPages* const hot_pages = cache_.hot_pages(worker_);
   HotPages::Entry* const hot =
-      hot_pages == nullptr ? nullptr : hot_pages->find(key, hash, current());
-  if (hot == nullptr || condition_ != nullptr) return try_look_up(key, hash);
+      hot_pages == nullptr ? nullptr : hot_pages->find(key, key_hash, current());
+  if (hot == nullptr || condition_ != nullptr) return try_look_up(key, key_hash);
   const Page& page = *hot->page();
   if (!window_.spec().takes(page) || !is_satisfiable(page.source()->info))
-    return try_look_up(key, hash);
+    return try_look_up(key, key_hash);
   if (window_.use() == Use::kBody) page.prefetch_rest(offset_in(page));
   window_.hold(*hot, began_);
   return take_version();

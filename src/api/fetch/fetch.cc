@@ -87,8 +87,9 @@ struct Fetch::Reading {
   const PageSize page_size = reader.spec()->page_size;
   net::ResponseHead head(answer.whole ? 200 : 206);
   ShortText content_range;
+  std::string_view ends;
   if (!answer.whole) {
-    add_content_range(content_range, range, source.info.size);
+    ends = add_content_range(content_range, range, source.info.size);
     head.add("Content-Range", content_range.view());
   }
   head.set_constants(object_fields());
@@ -97,7 +98,7 @@ struct Fetch::Reading {
   if (!source.info.etag.empty() && !has_control(source.info.etag))
     head.add("ETag", source.info.etag);
   ShortText status;
-  add_c0_status(status, reader);
+  add_c0_status(status, reader, ends);
   head.add("C0-Status", status.view());
   head.set_cache_status(cache_status_of(reader));
   head.set_rest_may_miss(rest_may_miss(reader));
@@ -128,7 +129,8 @@ rt::Task<void> Fetch::serve(rt::Worker& worker, const net::Request& request, Per
                             net::ResponseWriter& writer, Misses misses) {
   Result<cache::ObjectKey> key = parse_fetch_target(request.target());
   if (!key) return reply_error(writer, std::move(key.error()));
-  cache_.table().prefetch(key->view());
+  const uint64_t key_hash = key->view().hash();
+  cache_.table().prefetch(key_hash);
   KindFetchMetrics& metrics = metrics_.of(key->kind);
   metrics.started(request.method());
   Result<FetchFields> fields = parse_fetch_fields(request, client_limit_max_, forms_);
@@ -158,8 +160,11 @@ rt::Task<void> Fetch::serve(rt::Worker& worker, const net::Request& request, Per
   metrics.asked(fields->range.size(), entries_asked(*fields, page_size));
   ConditionPtr condition;
   if (fields->has_preconditions) condition = std::make_unique<Preconditions>(request);
-  return answer(worker, request, writer, std::move(spec), fields->range, std::move(condition),
-                metrics);
+  auto reading = std::make_unique<Reading>(*this, worker, request, writer, std::move(spec),
+                                           fields->range, std::move(condition), metrics);
+  std::optional<Result<void>> opened = reading->reader.try_open(key_hash);
+  if (!opened) return answer_later(std::move(reading));
+  return answer_opened(std::move(reading), std::move(*opened));
 }
 
 /// The answer has no range: `opened` is an error, or the client has this version.
@@ -228,16 +233,6 @@ rt::Task<void> Fetch::answer_without_body(Exchange exchange, unsigned status, Ob
   exchange.writer.start(head);
   const bool sent = co_await exchange.writer.finish(std::span<const net::Field>());
   count_end(exchange, sent);
-}
-
-rt::Task<void> Fetch::answer(rt::Worker& worker, const net::Request& request,
-                             net::ResponseWriter& writer, cache::FetchSpecPtr spec,
-                             ByteRange wanted, ConditionPtr condition, KindFetchMetrics& metrics) {
-  auto reading = std::make_unique<Reading>(*this, worker, request, writer, std::move(spec), wanted,
-                                           std::move(condition), metrics);
-  std::optional<Result<void>> opened = reading->reader.try_open();
-  if (!opened) return answer_later(std::move(reading));
-  return answer_opened(std::move(reading), std::move(*opened));
 }
 
 rt::Task<void> Fetch::answer_later(ReadingPtr reading) {

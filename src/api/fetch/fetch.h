@@ -68,10 +68,6 @@ class Fetch final : public RouteHandler {
   [[nodiscard]] rt::Task<void> serve_limited(rt::Worker& worker, const net::Request& request,
                                              Permit permit, net::ResponseWriter& writer);
   void count_use(const Answer& answer, rt::Worker& worker, const Result<void>& opened) const;
-  [[nodiscard]] rt::Task<void> answer(rt::Worker& worker, const net::Request& request,
-                                      net::ResponseWriter& writer, cache::FetchSpecPtr spec,
-                                      ByteRange wanted, ConditionPtr condition,
-                                      KindFetchMetrics& metrics);
   [[nodiscard]] rt::Task<void> answer_later(ReadingPtr reading);
   [[nodiscard]] rt::Task<void> answer_opened(ReadingPtr reading, Result<void> opened);
   [[nodiscard]] rt::Task<void> answer_unreadable(ReadingPtr reading, Result<void> opened);

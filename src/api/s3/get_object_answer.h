@@ -74,7 +74,7 @@ struct GetObject::Answer {
   [[nodiscard]] std::optional<Result<void>> try_open(cache::Cache& cache, ByteRange range) {
     close();
     reader.emplace(cache, worker, question.spec, range, cache::RangeReader::Use::kBody);
-    std::optional<Result<void>> result = reader->try_open();
+    std::optional<Result<void>> result = reader->try_open(question.hash);
     opened = result && *result;
     return result;
   }

@@ -52,9 +52,10 @@ OwnLines own_lines(const ObjectHead& object) {
   const ObjectInfo& info = object.source.info;
   OwnLines own;
   own.add("x-amz-request-id: ").add(object.question.spec->request_id).add("\r\n");
+  std::string_view ends;
   if (object.status == 206) {
     own.add("Content-Range: ");
-    add_content_range(own, object.range, info.size);
+    ends = add_content_range(own, object.range, info.size);
     own.add("\r\n");
   }
   if (object.parts_count != 0)
@@ -64,8 +65,9 @@ OwnLines own_lines(const ObjectHead& object) {
   if (object.plain) return own;
   own.add("X-Cache: ").add(to_string(object.word)).add("\r\n");
   if (object.reader == nullptr) return own;
+  if (object.reader->range() != object.range) ends = {};
   own.add("C0-Status: ");
-  add_c0_status(own, *object.reader);
+  add_c0_status(own, *object.reader, ends);
   own.add("\r\n");
   return own;
 }

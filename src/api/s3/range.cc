@@ -4,6 +4,7 @@
 #include <charconv>
 #include <limits>
 
+#include "api/range_header.h"
 #include "base/ascii.h"
 #include "base/units.h"
 
@@ -44,6 +45,8 @@ bool is_bytes_unit(std::string_view unit) {
 }  // namespace
 
 AskedRange AskedRange::parse(std::string_view value) {
+  if (const std::optional<ByteRange> usual = parse_usual_range(value))
+    return AskedRange{.form = Form::kFromTo, .first = usual->begin, .last = usual->end - 1};
   constexpr AskedRange kIgnored;
   const size_t equals = value.find('=');
   if (equals == std::string_view::npos || !is_bytes_unit(value.substr(0, equals))) return kIgnored;
