@@ -291,7 +291,7 @@ void Fetch::count_body(const Answer& answer, const ObjectBody& body, bool sent, 
 
 /// False: finish() must.
 bool Fetch::try_finish(const Answer& answer) {
-  if (answer.trailers) return false;
+  if (!answer.reader.later_statuses().empty()) return false;  // they may be trailers
   const std::optional<bool> sent = answer.writer.try_finish(std::span<const net::Field>());
   if (sent) count_end(answer, *sent);
   return sent.has_value();

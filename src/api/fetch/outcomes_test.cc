@@ -112,8 +112,8 @@ class World {
   /// Whether a fetch is answered before handle() returns. The rest of the answer follows, if it is
   /// not.
   bool answers_at_once(net::Method method, net::ResponseWriter& writer) {
-    const net::Request request(method, "/fetch/k/o",
-                               {{"range", "bytes=0-999"}, {"c0-bucket", "a"}});
+    net::Request request(method, "/fetch/k/o", {{"range", "bytes=0-999"}, {"c0-bucket", "a"}});
+    request.set_takes_trailers(true);  // as each request of HTTP/2
     const Permit permit = *access_.admit(Scope::kClient, request);
     rt::Task<void> rest = fetch_.handle(virtual_.worker(), request, permit, writer);
     if (!rest.valid()) return true;
