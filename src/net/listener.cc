@@ -73,7 +73,7 @@ void Listener::admit(rt::Socket socket) {
   if (!make_place(place, address)) {
     stats.connections.fetch_sub(1);
     shares_.leave(address);
-    const bool has_share = place == ConnectionShares::Place::kOfOwn;
+    const bool has_share = place == ConnectionShares::Place::kOfLarger;
     (has_share ? stats.connections_over_share : stats.connections_refused).fetch_add(1);
     if (state_.tls) return;  // closed: a handshake costs too much for a refusal
     ++running_;
@@ -90,9 +90,9 @@ bool Listener::make_place(ConnectionShares::Place place, const IpAddress& addres
   switch (place) {
     case ConnectionShares::Place::kFree:
       return true;
-    case ConnectionShares::Place::kOfOwn:
-      return state_.awaited.make_place(clock_.mono(), [&address](const ClientSocket& socket) {
-        return ConnectionShares::same_client(socket.connected_from(), address);
+    case ConnectionShares::Place::kOfLarger:
+      return state_.awaited.make_place(clock_.mono(), [&](const ClientSocket& socket) {
+        return shares_.stands_back(socket.connected_from(), address);
       });
     case ConnectionShares::Place::kOfAny:
       return state_.awaited.make_place(clock_.mono());

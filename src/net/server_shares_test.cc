@@ -27,7 +27,25 @@ TEST(ServerShares, OneAddressLeavesConnectionsToOthers) {
   server.handler.released = true;
 }
 
-TEST(ServerShares, PastItsShareAnAddressDisplacesOnlyItself) {
+TEST(ServerShares, AnAddressWithAShareDisplacesIdleOnesOfALargerOne) {
+  ServerConfig config;
+  config.connections_max = 20;
+  TestServer server(config, 1);
+  std::vector<TestClient> idle;
+  for (int i = 0; i < 15; ++i) idle.emplace_back(server.port);
+  ASSERT_TRUE(eventually([&] { return server.stats().connections == 15; }));
+  std::this_thread::sleep_for(AwaitedSockets::kWaitMin + 50ms);
+  std::vector<TestClient> busy;
+  for (int i = 0; i < 8; ++i) {
+    busy.emplace_back(server.port, 0, "127.0.0.2");
+    busy.back().get("/wait");
+    ASSERT_TRUE(eventually([&] { return server.handler.waiting == i + 1; })) << i;
+  }
+  EXPECT_EQ(server.stats().connections_over_share, 0u);
+  server.handler.released = true;
+}
+
+TEST(ServerShares, PastItsShareAnAddressDisplacesNoSmallerOne) {
   ServerConfig config;
   config.connections_max = 20;
   TestServer server(config, 1);

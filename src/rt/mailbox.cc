@@ -117,6 +117,7 @@ void Mailbox::shutdown() {
     reactor_.deregister_descriptor(event_->get(), registration_, /*closing=*/true);
     reactor_.cleanup_descriptor_data(registration_);
   }
+  event_.reset();  // what destroyed work posts is Asio's, which destroys that later
   std::unique_ptr<Letter> letter = take_all();
   while (letter) letter = std::move(letter->next);
 }

@@ -13,8 +13,10 @@ namespace cachey::rt {
 /// during the system call that wakes the worker. If the worker then takes the poster's CPU, the
 /// worker waits for the mutex until the poster runs again: milliseconds on a busy machine.
 ///
-/// Here a thread holds nothing. It puts its work into a list by one exchange, and the thread that
-/// finds the list empty wakes the worker by an eventfd. The worker takes the whole list at once.
+/// Here a thread holds no lock while it wakes the worker. It puts its work into a list by one
+/// exchange, and the thread that finds the list empty wakes the worker by an eventfd. The worker
+/// takes the whole list at once. (The look-up of the mailbox takes the mutex of Asio's list of
+/// services for some instructions.)
 ///
 /// A service of the worker's io_context: Worker::start() makes the service, the io_context's
 /// destructor ends it and destroys work that has not run.
@@ -28,9 +30,9 @@ class Mailbox final : public asio::execution_context::service {
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
-  /// Runs `work` on the executor's loop, after the caller's earlier work for that loop. Asio's
-  /// post(), if the loop has no mailbox (tests in virtual time) or the caller is the loop's thread.
-  /// Any thread.
+  /// Runs `work` on the executor's loop, after what the caller has posted by mailboxes before.
+  /// Asio's post(), if the loop has no mailbox (tests in virtual time) or the caller is the loop's
+  /// thread. Any thread.
   static void post(const Executor& executor, std::move_only_function<void()> work);
 
  private:

@@ -11,7 +11,7 @@ Judgement judge_connections_full(const Scene& scene, bool /*began*/) {
   if (refused == 0) return {};
   return holds(FindingLevel::kBad,
                fmt::format("{} client connections were refused or ended in the last {} s: the "
-                           "limit of connections is reached",
+                           "limit of connections, or an address's share of them, is reached",
                            refused, kRuleSeconds));
 }
 

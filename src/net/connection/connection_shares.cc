@@ -20,9 +20,17 @@ ConnectionShares::Place ConnectionShares::enter(const IpAddress& address, size_t
   const MutexLock lock(mutex_);
   const size_t before = connections_[client_of(address)]++;
   if (reserved != 0 && free <= reserved && before >= reserved && !proxies_.contains(address)) {
-    return Place::kOfOwn;
+    return Place::kOfLarger;
   }
   return free == 0 ? Place::kOfAny : Place::kFree;
+}
+
+bool ConnectionShares::stands_back(const IpAddress& there, const IpAddress& here) const {
+  const IpAddress large = client_of(there);
+  const IpAddress small = client_of(here);
+  if (large == small) return true;
+  const MutexLock lock(mutex_);
+  return connections_.at(large) > connections_.at(small);
 }
 
 void ConnectionShares::leave(const IpAddress& address) {

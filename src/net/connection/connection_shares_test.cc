@@ -36,7 +36,7 @@ class ConnectionSharesTest : public ::testing::Test {
 
 TEST_F(ConnectionSharesTest, OneAddressTakesNineTenths) {
   EXPECT_EQ(take_all(address("10.0.0.1")), 90);
-  EXPECT_EQ(connect(address("10.0.0.1")), Place::kOfOwn);
+  EXPECT_EQ(connect(address("10.0.0.1")), Place::kOfLarger);
   EXPECT_EQ(connect(address("10.0.0.2")), Place::kFree);
   EXPECT_EQ(take_all(address("10.0.0.3")), 9);
 }
@@ -44,21 +44,28 @@ TEST_F(ConnectionSharesTest, OneAddressTakesNineTenths) {
 TEST_F(ConnectionSharesTest, WithoutAFreePlaceAnyConnectionMakesPlaceForAClientWithFew) {
   EXPECT_EQ(take_all(address("10.0.0.1")), 90);
   EXPECT_EQ(take_all(address("10.0.0.2")), 10);
-  EXPECT_EQ(connect(address("10.0.0.1")), Place::kOfOwn);
+  EXPECT_EQ(connect(address("10.0.0.1")), Place::kOfLarger);
   EXPECT_EQ(connect(address("10.0.0.3")), Place::kOfAny);
 }
 
 TEST_F(ConnectionSharesTest, AClientOfIpv6HasANetwork) {
   EXPECT_EQ(take_all(address("2001:db8::1")), 90);
-  EXPECT_EQ(connect(address("2001:db8::2")), Place::kOfOwn);
+  EXPECT_EQ(connect(address("2001:db8::2")), Place::kOfLarger);
   EXPECT_EQ(connect(address("2001:db8:0:1::2")), Place::kFree);
-  EXPECT_TRUE(ConnectionShares::same_client(address("2001:db8::1"), address("2001:db8::2")));
-  EXPECT_FALSE(ConnectionShares::same_client(address("10.0.0.1"), address("10.0.0.2")));
 }
 
 TEST_F(ConnectionSharesTest, ATrustedProxyTakesAll) {
   EXPECT_EQ(take_all(address("10.9.0.1")), 100);
   EXPECT_EQ(connect(address("10.9.0.1")), Place::kOfAny);
+}
+
+TEST_F(ConnectionSharesTest, AClientWithMoreStandsBack) {
+  for (const char* from : {"10.0.0.1", "10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2"})
+    EXPECT_EQ(connect(address(from)), Place::kFree);
+  EXPECT_TRUE(shares_.stands_back(address("10.0.0.1"), address("10.0.0.2")));
+  EXPECT_FALSE(shares_.stands_back(address("10.0.0.2"), address("10.0.0.1")));
+  EXPECT_FALSE(shares_.stands_back(address("10.0.0.1"), address("2001:db8::3")));
+  EXPECT_TRUE(shares_.stands_back(address("2001:db8::1"), address("2001:db8::2")));
 }
 
 TEST_F(ConnectionSharesTest, AnEndedConnectionLeavesItsPlace) {

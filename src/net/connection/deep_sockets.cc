@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "net/connection/connection_shares.h"
+
 namespace cachey::net {
 
 void DeepSockets::after_wait(ClientSocket& socket, std::chrono::nanoseconds waited) {
@@ -22,8 +24,11 @@ void DeepSockets::after_wait(ClientSocket& socket, std::chrono::nanoseconds wait
 
 bool DeepSockets::may_add(const IpAddress& client) const {
   const size_t taken = sockets_.size();
-  const auto of_client = static_cast<size_t>(std::ranges::count_if(
-      sockets_, [&](const ClientSocket& socket) { return socket.peer() == client; }));
+  const IpAddress asks = ConnectionShares::client_of(client);
+  const auto of_client =
+      static_cast<size_t>(std::ranges::count_if(sockets_, [&](const ClientSocket& socket) {
+        return ConnectionShares::client_of(socket.peer()) == asks;
+      }));
   return of_client < kPlaces - taken;
 }
 

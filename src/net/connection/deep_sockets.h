@@ -14,14 +14,15 @@ namespace cachey::net {
 /// large hits on one machine (`./dev bench compare --only hits`).
 ///
 /// A socket is deep from its first short wait on, until a wait is long. kPlaces bound the kernel's
-/// memory. No client address can take them all: an address may have as many places as are free.
-/// If there is no place for a socket, a deep one without unsent bytes gives way. Owned by the
-/// worker's state; the worker's thread.
+/// memory. No client address (of IPv6: /64) can take them all: an address may have as many places
+/// as are free. If there is no place for a socket, a deep one without unsent bytes gives way. Owned
+/// by the worker's state; the worker's thread.
 class DeepSockets {
  public:
   static constexpr int kDeepBytes = 1 << 20;
   static constexpr size_t kPlaces = 64;
-  /// A client that takes a half of ClientSocket::kUnsentMax in this time is fast: 2.6 MB/s.
+  /// A wait lasts until the client has taken about a half of what the kernel may hold. So a client
+  /// of 2.6 MB/s is fast, and one of 10 MB/s stays so.
   static constexpr std::chrono::milliseconds kShortWait{50};
 
   /// Call after a wait of `socket` until its client had taken bytes.

@@ -154,8 +154,9 @@ rt::Task<bool> Writer::writable() {
   if (stage_ == Stage::kAborted) co_return false;
   const rt::TimerWheel& timers = state_.worker.timers();
   const MonoTime begun = timers.now();
+  const bool was_full = socket_.full();  // else the wait tells nothing of the client
   const bool more = co_await socket_.writable(state_.config.write_timeout);
-  if (more) state_.deep.after_wait(socket_, timers.now() - begun);
+  if (more && was_full) state_.deep.after_wait(socket_, timers.now() - begun);
   co_return more;
 }
 
