@@ -81,7 +81,10 @@ class Bench:
             node.server.start()
             try:
                 self._fresh += self._options.objects if fresh else 0
-                done = self._load(node, ranges_of(self._options.objects, self._fresh), "--once")
+                ranges = ranges_of(self._options.objects, self._fresh)
+                done = self._load(node, ranges, "--once", seconds=ONCE_SECONDS_MAX)
+                if done["requests"] != len(ranges):
+                    raise BenchError(f"{name}: {done['requests']} of {len(ranges)} requests in {ONCE_SECONDS_MAX} s")
             finally:
                 node.server.stop()
             yield name, done["requests"], counted.read()
@@ -103,9 +106,10 @@ class Bench:
             raise BenchError(f"perf stat: {text}") from error
         return 1e5 * cpu / requests, futexes / requests, switches / requests
 
-    def _load(self, node, ranges, *words):
+    def _load(self, node, ranges, *words, seconds=None):
         listed = workloads.write_list(self._home / "list", ranges, self._data)
-        command = [self._options.load, "127.0.0.1", node.port, listed, CONNECTIONS, self._options.seconds, *words]
+        command = [self._options.load, "127.0.0.1", node.port, listed, CONNECTIONS,
+                   seconds or self._options.seconds, *words]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise BenchError(f"{command[0]}: {done.stdout}{done.stderr}")

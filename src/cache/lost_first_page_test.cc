@@ -8,11 +8,13 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/io_vector.h"
 #include "cache/testing/warm_harness.h"
 
 namespace cachey::cache {
@@ -259,6 +261,58 @@ TEST_F(LostFirstPage, APageThatOthersFetchedMeanwhileIsAHitOfItsBucket) {
   expect_told(**reader, "b", "\"b1\"", {0, 100});
   device_.release();
   settle();
+}
+
+/// The pages ahead are asked for once, also if memory refuses one of them after open().
+class PagesAheadOfALostOne : public LostFirstPage {
+ protected:
+  static constexpr uint64_t kMany = 40 * kPage;
+
+  rt::Task<cachey::Result<uint64_t>> read_without_speculation(FetchSpecPtr of) {
+    RangeReader reader(cache_, world_.worker(), std::move(of), {0, kMany}, RangeReader::Use::kBody);
+    std::optional<cachey::Result<void>> opened = reader.try_open();
+    if (!opened) opened = co_await reader.open();
+    if (!*opened) co_return std::unexpected(opened->error());
+    EXPECT_EQ(reader.source().bucket, "b");
+    const std::vector<store::Admission> others = take_memory();
+    uint64_t bytes = 0;
+    while (!reader.at_end()) {
+      iovec parts[32];
+      const size_t count = reader.pin(parts);
+      if (count == 0) {
+        cachey::Result<void> more = co_await reader.wait();
+        if (!more) co_return std::unexpected(more.error());
+        continue;
+      }
+      const uint64_t here = total_bytes(std::span<const iovec>(parts, count));
+      reader.release(here);
+      bytes += here;
+    }
+    co_return bytes;
+  }
+
+ private:
+  /// All memory that speculation gets.
+  std::vector<store::Admission> take_memory() {
+    std::vector<store::Admission> taken;
+    for (int i = 0; i < 6000; ++i) {
+      const std::string client = std::to_string(i);
+      auto admitted = memory_.bodies().try_admit_speculation(
+          store::Admissions::Account(client, std::string_view()), i < 200 ? kMiB : 16 * kKiB);
+      if (admitted) taken.push_back(std::move(*admitted));
+    }
+    return taken;
+  }
+};
+
+TEST_F(PagesAheadOfALostOne, AreAskedForOnce) {
+  put_in("a", kMany, 1, "\"a1\"");
+  put_in("b", kMany, 1, "\"b1\"");
+  put_on_disk({0, kMany});
+  device_.fail_reads(EIO, 1);
+  const auto read = world_.run(read_without_speculation(of({"b"})));
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(*read, kMany);
 }
 
 }  // namespace

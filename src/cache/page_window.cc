@@ -293,7 +293,10 @@ void PageWindow::look_ahead(uint32_t current, uint64_t object_size) {
   const uint64_t reach = current + pages_ahead;
   for (uint32_t index = asked_end_; index <= reach && size.begin_of(index) < end; ++index) {
     const uint64_t begin = size.begin_of(index);
-    if (holds(index)) continue;
+    if (holds(index)) {  // after begin_anew()
+      asked_end_ = index + 1;
+      continue;
+    }
     if (PagePtr page = find(begin)) {
       hold(std::move(page), PageRole::kJoined, When::kAhead, cache_.clock().mono());
       continue;

@@ -167,8 +167,9 @@ size_t RangeReader::pin_piece(Slot& held, std::span<iovec> parts) {
     PiecePtr piece = held.page->piece_at(offset);
     if (piece == nullptr) return 0;
     held.piece = std::move(piece);
+    const bool read_before = held.piece->last_read() != MonoTime();
     held.piece->reading_began(cache_.clock().mono());
-    held.piece->touch();
+    if (read_before) held.piece->touch();  // else its load is the first use
     window_.load_ahead(position_);
   }
   if (!held.piece->try_pin()) {

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <set>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/testing/sanitized.h"
 #include "cache/testing/reader_harness.h"
@@ -125,8 +127,9 @@ TEST_F(SmallPagesTest, AReaderWaitsForThePartOfAPageThatItReads) {
 }
 
 // The sizes and ranges are such that the numbers, the bytes or both of the pages of two sizes
-// agree.
-class ChangedPageSize : public SmallPagesTest {
+// agree. All pages of a case fit on the disk.
+class ChangedPageSize : public SmallPagesTest,
+                        public ::testing::WithParamInterface<std::pair<uint64_t, uint64_t>> {
  protected:
   void check(uint64_t before, uint64_t after, uint64_t size) {
     const std::string object = std::to_string(++number_);
@@ -150,20 +153,28 @@ class ChangedPageSize : public SmallPagesTest {
   int number_ = 0;
 };
 
-TEST_F(ChangedPageSize, APageOnDiskOfAnotherSizeIsNeverTaken) {
-  const uint64_t sizes[] = {64 * kKiB, kMiB, 4 * kMiB, kPageBytes};
-  for (const uint64_t before : sizes) {
-    for (const uint64_t after : sizes) {
-      if (before == after) continue;
-      if (kSanitized && before != kPageBytes) continue;
-      const uint64_t large = std::max(before, after);
-      const uint64_t small = std::min(before, after);
-      for (const uint64_t size : {large + small, large + small - 1, 2 * small, small, large + 1}) {
-        check(before, after, size);
-      }
-    }
+TEST_P(ChangedPageSize, APageOnDiskOfAnotherSizeIsNeverTaken) {
+  const auto [before, after] = GetParam();
+  const uint64_t large = std::max(before, after);
+  const uint64_t small = std::min(before, after);
+  for (const uint64_t size : {large + small, large + small - 1, 2 * small, small, large + 1}) {
+    check(before, after, size);
   }
 }
+
+std::vector<std::pair<uint64_t, uint64_t>> changed_sizes() {
+  std::vector<std::pair<uint64_t, uint64_t>> changes;
+  const uint64_t sizes[] = {64 * kKiB, kMiB, 4 * kMiB, kPageBytes};
+  for (const uint64_t before : sizes) {
+    if (kSanitized && before != kPageBytes) continue;
+    for (const uint64_t after : sizes) {
+      if (before != after) changes.emplace_back(before, after);
+    }
+  }
+  return changes;
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, ChangedPageSize, ::testing::ValuesIn(changed_sizes()));
 
 }  // namespace
 }  // namespace cachey::cache

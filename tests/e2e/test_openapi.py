@@ -196,6 +196,7 @@ def provoke_limited(seen, s3_server, origin, kind):
     origin.put(kind, "limited", size=PAGE)
     server = s3_server("--client-bandwidth", "1000")
     assert fetch(seen, server, "GET", kind, "limited", [range_header(0, 200_000)]).status == 206
+    wait_until(lambda: fetch(seen, server, "GET", kind, "limited", [range_header(0, 9)]).status == 429, what="the charge")
     for method in ("GET", "HEAD"):
         assert int(fetch(seen, server, method, kind, "limited", [range_header(0, 9)]).header("Retry-After")) > 60
 
