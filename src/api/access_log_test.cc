@@ -242,11 +242,11 @@ TEST_F(AccessLogTest, TellsWhatAHandlerNotes) {
 TEST_F(AccessLogTest, ShowsNoSignature) {
   AccessLog log(handler_, LogFormat::kText, clock_, random_);
   ASSERT_TRUE(log.start(path()));
-  ask(log, net::Method::kGet, "/b/k?X-Amz-Signature=abc&x=1");
+  ask(log, net::Method::kGet, "/b/k?X-Amz-Signature=hush&x=1");
   const std::vector<std::string> all = lines(log);
   ASSERT_EQ(all.size(), 1u);
   EXPECT_THAT(all[0], HasSubstr("target=\"/b/k?X-Amz-Signature=***&x=1\""));
-  EXPECT_EQ(all[0].find("abc"), std::string::npos);
+  EXPECT_EQ(all[0].find("hush"), std::string::npos);
 }
 
 TEST_F(AccessLogTest, TwoServersShareAFile) {
