@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "net/connection/client_socket.h"
 #include "net/testing/test_client.h"
 #include "net/testing/test_server.h"
 
