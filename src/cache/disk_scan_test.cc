@@ -27,12 +27,6 @@ class DiskScan : public WarmHarness {
     }
     settle();
   }
-  void drop_from_memory() {
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
-  }
   /// Favourites in memory, after a scan.
   int left_after_scan() {
     put_all("favourite", kFavourites);

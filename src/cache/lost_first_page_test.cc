@@ -8,13 +8,11 @@
 #include <chrono>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/io_vector.h"
 #include "cache/testing/warm_harness.h"
 
 namespace cachey::cache {
@@ -76,10 +74,7 @@ class LostFirstPage : public WarmHarness {
   void put_on_disk(ByteRange range = {0, kSize}) {
     ASSERT_TRUE(world_.run(read_all(of({"a"}), range)));
     settle();
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
+    drop_from_memory();
   }
   [[nodiscard]] uint64_t successes() { return cache_metrics_.of("k").success.total(); }
 
@@ -275,20 +270,7 @@ class PagesAheadOfALostOne : public LostFirstPage {
     if (!*opened) co_return std::unexpected(opened->error());
     EXPECT_EQ(reader.source().bucket, "b");
     const std::vector<store::Admission> others = take_memory();
-    uint64_t bytes = 0;
-    while (!reader.at_end()) {
-      iovec parts[32];
-      const size_t count = reader.pin(parts);
-      if (count == 0) {
-        cachey::Result<void> more = co_await reader.wait();
-        if (!more) co_return std::unexpected(more.error());
-        continue;
-      }
-      const uint64_t here = total_bytes(std::span<const iovec>(parts, count));
-      reader.release(here);
-      bytes += here;
-    }
-    co_return bytes;
+    co_return co_await read_rest(reader);
   }
 
  private:

@@ -312,7 +312,7 @@ TEST(Outcomes, OfAHitAreThereWithoutAWait) {
   }
 }
 
-/// A client that takes 300 bytes at a time, and whose connection keeps the end for later.
+/// A client that takes 300 bytes at a time. Its connection keeps the end for later.
 class SlowReader final : public net::ResponseWriter {
  public:
   explicit SlowReader(RecordingWriter& writer) : writer_(writer) {}

@@ -5,10 +5,12 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <utility>
 
+#include "base/io_vector.h"
 #include "base/random.h"
 #include "cache/range_reader.h"
 #include "origin/testing/fake_origin.h"
@@ -86,6 +88,10 @@ class WarmHarness : public ::testing::Test {
     std::optional<cachey::Result<void>> opened = reader.try_open();
     if (!opened) opened = co_await reader.open();
     if (!*opened) co_return std::unexpected(opened->error());
+    co_return co_await read_rest(reader);
+  }
+  /// `reader` is open.
+  [[nodiscard]] static rt::Task<cachey::Result<uint64_t>> read_rest(RangeReader& reader) {
     uint64_t bytes = 0;
     while (!reader.at_end()) {
       iovec parts[32];
@@ -95,12 +101,18 @@ class WarmHarness : public ::testing::Test {
         if (!more) co_return std::unexpected(more.error());
         continue;
       }
-      uint64_t here = 0;
-      for (size_t i = 0; i < count; ++i) here += parts[i].iov_len;
+      const uint64_t here = total_bytes(std::span<const iovec>(parts, count));
       reader.release(here);
       bytes += here;
     }
     co_return bytes;
+  }
+  /// As after a restart: the disk has what was written.
+  void drop_from_memory() {
+    for (const PagePtr& page : cache_.table().whole_pages()) {
+      cache_.table().remove(*page);
+      page->discard();
+    }
   }
 
   rt::VirtualWorker world_;

@@ -8,10 +8,10 @@
 
 namespace cachey::net {
 
-/// The sockets of a worker whose clients take bytes fast. The kernel may hold kDeepBytes of such a
-/// client's response that are not sent yet, instead of ClientSocket::kUnsentMax: with more bytes in
-/// the kernel, server and client wake each other less often, which costs a third of the CPU of
-/// large hits on one machine (`./dev bench compare --only hits`).
+/// The sockets of clients that take bytes fast, of one worker. The kernel may hold kDeepBytes of
+/// such a client's response that are not sent yet, instead of ClientSocket::kUnsentMax: with more
+/// bytes in the kernel, server and client wake each other less often, which costs a third of the
+/// CPU of large hits on one machine (`./dev bench compare --only hits`).
 ///
 /// A socket is deep from its first short wait on, until a wait is long. kPlaces bound the kernel's
 /// memory. No client address (of IPv6: /64) can take them all: an address may have as many places
