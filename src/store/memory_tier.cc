@@ -159,7 +159,7 @@ void MemoryTier::touch(uint32_t slab) { residents_.arena().touch(slab); }
 
 bool MemoryTier::note_touched() {
   const Arena& arena = residents_.arena();
-  const bool lacks = first_touch_ && arena.lacks_touched();
+  const bool lacks = config_.touches_ahead && arena.lacks_touched();
   const uint64_t bytes = arena.touched_slabs() * Arena::kSlabBytes;
   touched_bytes_.store(lacks ? bytes : UINT64_MAX, std::memory_order_relaxed);
   return lacks;
