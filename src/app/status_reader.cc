@@ -114,7 +114,6 @@ Facts StatusReader::read(int64_t loop_lag_us) const {
   if (tls_ != nullptr) facts.certificate_ends_ms = tls_->not_after() * 1000;
   facts.credentials_fail =
       sources_.origins.credentials != nullptr && sources_.origins.credentials->search_failed();
-  facts.pinned_over_limit = whole(sources_.cache.memory().kept().over_limit_pages);
   return facts;
 }
 
@@ -245,6 +244,8 @@ void StatusReader::read_attempts(Facts& facts) const {
   facts.totals[Column::kOriginAttempts] = attempts;
   facts.totals[Column::kOriginFailures] = failures;
   facts.totals[Column::kOriginThrottled] = throttled;
+  facts.totals[Column::kCredentialsRefused] =
+      whole(sources_.origins.s3->counters().credentials_refused.load());
 }
 
 void StatusReader::read_clients(Facts& facts) const {

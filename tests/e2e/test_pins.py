@@ -64,6 +64,16 @@ def test_named_pages_stay_in_memory_and_on_the_disk(disk_server, origin, kind, t
     assert value(server, "cachey_pinned_pages", "disk") == PINNED
 
 
+def test_pins_past_the_limit_of_the_disk_alone_are_a_finding(disk_server, origin, kind):
+    server = disk_server("--pin", f"{kind}/*", memory="256MiB", capacity="128MiB")
+    for number in range(48):  # 48 of the 64 MiB that memory may pin; the disk may pin 32
+        origin.put(kind, str(number), size=MIB)
+        assert fetch(server.port, kind, str(number), 0, 99).status == 206
+    wait_until(lambda: value(server, "cachey_pin_over_limit_pages", "disk") > 0, 20, "pages past the disk's limit")
+    wait_until(lambda: prometheus_text.value(scrape(server), "cachey_finding", code="pins_over_limit") == 1, 20, "the finding")
+    assert value(server, "cachey_pin_over_limit_pages", "memory") == 0
+
+
 def test_wrong_pins_are_refused():
     expect_bad(run(*_NOWHERE, "--pin", "models"), "pin", "KIND/KEY")
     expect_bad(run(*_NOWHERE, "--pin-limit", "60%"), "pin-limit", "50%")

@@ -122,6 +122,19 @@ class FailingBucket(ThrottlingBucket):
     log = [r"warning bucket deprioritized bucket=failing-bucket "]
 
 
+class RefusedKey(Incident):
+    """The key was deleted: the store refuses it. No other one is found."""
+
+    name = "refused_key"
+    alerts = {"CacheyCredentialsFail", "CacheyFetchesFail"}
+    findings = {"credentials_fail", "fetches_fail"}
+    top = "credentials_fail"
+    log = [r"warning origin attempt failed .*InvalidAccessKeyId"]
+
+    def begin(self):
+        self.store.answer = lambda record: Behaviour(status=403, code="InvalidAccessKeyId")
+
+
 class WithDisk(Incident):
     """The hot objects are more than memory holds, and the disk has them."""
 
@@ -243,5 +256,5 @@ class ExpiringCertificate(Incident):
         self.server.signal(signal.SIGHUP)
 
 
-ALL = [Calm, SlowBucket, ThrottlingBucket, FailingBucket, SlowDisk, FailingDisk, Thrashing, OneClient, HeldLoop,
+ALL = [Calm, SlowBucket, ThrottlingBucket, FailingBucket, RefusedKey, SlowDisk, FailingDisk, Thrashing, OneClient, HeldLoop,
        ExpiringCertificate]

@@ -57,6 +57,7 @@ constexpr std::array<ColumnInfo, kColumns> kInfos = {{
     {"turns_refused", kCount},
     {"connections_refused", kCount},
     {"clients_limited", kCount},
+    {"credentials_refused", kCount},
     {"logs_dropped", kCount},
 }};
 

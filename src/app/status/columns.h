@@ -63,6 +63,7 @@ enum class Column : uint8_t {
   kTurnsRefused,
   kConnectionsRefused,
   kClientsLimited,
+  kCredentialsRefused,
   kLogsDropped,
 };
 inline constexpr size_t kColumns = static_cast<size_t>(Column::kLogsDropped) + 1;

@@ -6,6 +6,15 @@
 #include "base/log.h"
 
 namespace cachey::app {
+namespace {
+
+void tell(const Finding& finding) {
+  log::warn("finding", {{"code", to_string(finding.code)},
+                        {"level", to_string(finding.level)},
+                        {"text", finding.text}});
+}
+
+}  // namespace
 
 void Findings::update(const Scene& scene) {
   const int64_t now_ms = scene.facts.totals[Column::kTimeMs];
@@ -16,8 +25,10 @@ void Findings::update(const Scene& scene) {
     if (judgement.holds) {
       state.last_held = second_;
       if (state.began) {
+        const bool is_worse = judgement.level < state.finding.level;
         state.finding.level = judgement.level;
         state.finding.text = std::move(judgement.text);
+        if (is_worse) tell(state.finding);
       } else {
         state.finding.code = rule.code;
         state.first_held = second_;
@@ -36,9 +47,7 @@ void Findings::begin(State& state, Judgement judgement, int64_t now_ms) {
   finding.since_ms = now_ms;
   state.began = true;
   on_[static_cast<size_t>(finding.code)].store(true, std::memory_order_relaxed);
-  log::warn("finding", {{"code", to_string(finding.code)},
-                        {"level", to_string(finding.level)},
-                        {"text", finding.text}});
+  tell(finding);
 }
 
 void Findings::end(State& state) {

@@ -13,7 +13,7 @@
 
 namespace cachey::app {
 
-/// The findings that hold. Writes a log line when one begins and when one ends. update() and
+/// The findings that hold. Writes a log line when one begins, gets bad, or ends. update() and
 /// worst_first(): one thread at a time; is_on(): any thread.
 class Findings {
  public:

@@ -3,16 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <vector>
 
 #include "app/status/testing/causes.h"
+#include "base/testing/captured_log.h"
 
 namespace cachey::app {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -153,6 +156,26 @@ TEST_F(CausesTest, ABucketThatNothingIsAskedOfIsNotDownForLong) {
   ASSERT_THAT(codes_on(), ElementsAre(kBucketDown));
   for (int second = 0; second < 31; ++second) step();  // the breaker stays open, clients are gone
   EXPECT_THAT(codes_on(), IsEmpty());
+}
+
+TEST_F(CausesTest, ASignatureThatIsRefusedForSomeKeysIsNoFaultOfTheCredentials) {
+  run(20, [this](FindingsTest&) {
+    add(Column::kOriginAttempts, 50);
+    add(Column::kCredentialsRefused, 20);
+  });
+  EXPECT_THAT(codes_on(), IsEmpty());
+}
+
+TEST_F(CausesTest, TheLogTellsAFindingAgainIfItGetsBad) {
+  const CapturedLog captured;
+  const int64_t end = facts_.totals[Column::kTimeMs] + int64_t{4} * 86'400'000;
+  const auto certificate = [&](FindingsTest&) { facts_.certificate_ends_ms = end; };
+  run(10, certificate);
+  EXPECT_THAT(captured.text(), AllOf(HasSubstr("level=warn"), Not(HasSubstr("level=bad"))));
+  add(Column::kTimeMs, int64_t{3} * 86'400'000);
+  run(10, certificate);
+  EXPECT_THAT(captured.text(), HasSubstr("code=certificate_expires level=bad"));
+  EXPECT_EQ(std::ranges::count(captured.text(), '\n'), 2);
 }
 
 TEST_F(CausesTest, SinceIsTheBeginning) {

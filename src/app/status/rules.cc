@@ -84,15 +84,33 @@ Judgement judge_bucket_down(const Scene& scene, bool /*began*/) {
   return holds(FindingLevel::kBad, text + and_others(count));
 }
 
-Judgement judge_credentials_fail(const Scene& scene, bool /*began*/) {
-  if (!scene.facts.credentials_fail) return {};
-  return holds(
-      FindingLevel::kBad,
-      "no credentials for the store were found; the log line \"no credentials found\" says "
-      "why");
+constexpr int64_t kRefusalsMin = 3;
+/// A client can have a key refused (a store may sign odd keys otherwise), but not most requests.
+constexpr double kRefusedPart = 0.5;
+constexpr size_t kNewestRefusedSeconds = 2;  // before fetches_fail, which is its effect
+
+Judgement judge_refused(const Scene& scene, size_t seconds, bool began) {
+  const int64_t refused = scene.history.sum(Column::kCredentialsRefused, seconds);
+  const int64_t attempts = std::max(refused, scene.history.sum(Column::kOriginAttempts, seconds));
+  if (refused < (began ? 1 : kRefusalsMin)) return {};
+  if (ratio_of(refused, attempts) <= (began ? kRefusedPart / 2 : kRefusedPart)) return {};
+  return holds(FindingLevel::kBad,
+               fmt::format("the store refuses the credentials: {} of {} requests of the last {} s; "
+                           "the log lines \"origin attempt failed\" say why",
+                           refused, attempts, seconds));
 }
 
-constexpr int64_t kRefusalsMin = 3;
+/// By the newest seconds, which tell soon, or by the usual time, if requests are few.
+Judgement judge_credentials_fail(const Scene& scene, bool began) {
+  if (scene.facts.credentials_fail) {
+    return holds(
+        FindingLevel::kBad,
+        "no credentials for the store were found; the log line \"no credentials found\" says "
+        "why");
+  }
+  Judgement newest = judge_refused(scene, kNewestRefusedSeconds, began);
+  return newest.holds ? newest : judge_refused(scene, kRuleSeconds, began);
+}
 
 Judgement judge_misses_refused(const Scene& scene, bool began) {
   const int64_t refused = recent(scene, Column::kMissesRefused);

@@ -189,6 +189,7 @@ rt::Task<Result<void>> Attempts::recover(Failure failure) {
     const bool remedied = co_await remedy(failure);
     if (remedied) co_return Result<void>();
   }
+  if (failure.remedy == Remedy::kCredentials) count(client_.counters->credentials_refused);
   if (!may_retry(failure)) co_return std::unexpected(std::move(failure.error));
   // What the client's own haste has ended is paid for by the client's attempts alone.
   const bool free = impatient_ && failure.error.kind() == ErrorKind::kTimeout;

@@ -34,6 +34,9 @@ void add_metrics(Metrics& metrics, const S3Counters& counters) {
   metrics.read_counter("cachey_origin_clock_corrections_total",
                        "Times that signing times were set by the origin's clock",
                        reader_of(counters.clock_corrections));
+  metrics.read_counter("cachey_origin_credentials_refused_total",
+                       "Answers that refused the credentials, when no others were found",
+                       reader_of(counters.credentials_refused));
   metrics.read_counter("cachey_origin_checksum_failures_total",
                        "Bodies that were not what the origin announced",
                        reader_of(counters.checksum_failures));

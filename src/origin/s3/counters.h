@@ -20,8 +20,9 @@ struct S3Counters : TransportCounters {
   std::atomic<uint64_t> resends{0};           ///< requests sent again: the idle connection had died
   std::atomic<uint64_t> retries_refused{0};   ///< retries without a token
   std::atomic<uint64_t> region_redirects{0};  ///< gets that moved to the bucket's own region
-  std::atomic<uint64_t> clock_corrections{0};  ///< corrections of the signing time
-  std::atomic<uint64_t> checksum_failures{0};  ///< bodies with another sum than announced
+  std::atomic<uint64_t> clock_corrections{0};    ///< corrections of the signing time
+  std::atomic<uint64_t> credentials_refused{0};  ///< answers that refused all credentials there are
+  std::atomic<uint64_t> checksum_failures{0};    ///< bodies with another sum than announced
   BucketAttempts attempts;
 };
 

@@ -253,9 +253,11 @@ TEST(S3Remedies, RefusedKeysAreReplacedOnceByOthers) {
     s3.config.credentials = keys;
     EXPECT_EQ(s3.fetch().body, "0123456789");
     EXPECT_EQ(s3.counters().requests.load(), 2u);
+    EXPECT_EQ(s3.counters().credentials_refused.load(), 0u);
     second_works = false;
     EXPECT_EQ(s3.fetch().error, ErrorKind::kRefused);
     EXPECT_EQ(s3.counters().requests.load(), 4u);
+    EXPECT_EQ(s3.counters().credentials_refused.load(), 1u);
     EXPECT_EQ(keys->asked, 2);
   }
 }

@@ -115,6 +115,7 @@ class CausesTest : public FindingsTest {
             {kBucketDown, of(&T::all_attempts_fail), "500 of 500 requests"},
             {kConnectionsFull, of(&T::connections_refused), "client connections were refused"},
             {kCredentialsFail, of(&T::no_credentials), "no credentials for the store"},
+            {kCredentialsFail, of(&T::credentials_refused), "100 of 100 requests of the last 2 s"},
             {kDiskUnusable, of(&T::disk_unusable), "cannot be used: damaged"},
             {kDiskOffline, of(&T::disk_offline), "offline, its pages come from the store"},
             {kMissesRefused, of(&T::misses_refused), "no memory became free"},
@@ -142,6 +143,10 @@ class CausesTest : public FindingsTest {
   void all_attempts_fail() { *facts_.buckets[0].failures += 50; }
   void connections_refused() { add(Column::kConnectionsRefused, 1); }
   void no_credentials() { facts_.credentials_fail = true; }
+  void credentials_refused() {
+    add(Column::kOriginAttempts, 50);
+    add(Column::kCredentialsRefused, 50);
+  }
   void disk_unusable() {
     facts_.disk.state = DiskFacts::State::kUnusable;
     facts_.disk.error = "damaged";
