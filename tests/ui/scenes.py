@@ -46,7 +46,7 @@ def _latency(tier, p50, rng):
 
 def _bucket(name, state="ok", share=0.1, failures=0):
     attempts = round(4000 * share)
-    return {"name": name, "state": state, "share": share, "error_ratio": failures / attempts if attempts else None,
+    return {"name": name, "state": state, "share": 0.2 if state == "open" else 1, "error_ratio": failures / attempts if attempts else None,
             "p50_ms": 31.4, "p99_ms": 120.7, "hedge_ms": 140.0, "attempts": attempts, "failures": failures, "throttled": failures // 3,
             "waiting": 12 if failures else 0}
 

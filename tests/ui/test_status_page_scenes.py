@@ -1,5 +1,9 @@
 """The page with numbers that no server gives at will: how it looks, reads and is used."""
 
+import itertools
+import json
+import re
+
 import pytest
 
 import scenes
@@ -61,6 +65,27 @@ def test_the_line_on_top_says_the_worst_first(scene):
     assert page.tab.get_attribute("#findings", "data-level") == "bad"
     calm = scene("light")
     assert calm.text("#worst") == "All is well" and calm.tab.title().startswith("Cachey ")
+
+
+def test_a_screen_reader_hears_a_finding_once_and_not_each_number(open_page, constant_page):
+    whole = scenes.incident() | {"interval_ms": 50}
+    page = open_page(constant_page, scene=whole).wait_live()
+    numbers, code = itertools.count(1), "fetches_fail"
+
+    def answer(route):
+        worst = {"level": "bad", "code": code, "text": f"{next(numbers)} of 900 failed", "since_ms": whole["now_ms"]}
+        route.fulfill(body=json.dumps(whole | {"rows": [], "first": 601, "findings": [worst]}), content_type="application/json")
+
+    page.tab.evaluate("""() => {
+        window.heard = [];
+        const told = document.querySelector("[role=status]");
+        new MutationObserver(() => window.heard.push(told.textContent)).observe(told, { childList: true, characterData: true, subtree: true });
+    }""")
+    page.tab.route(re.compile("/ui/data"), answer)
+    page.wait("/Bad: [0-9]{2,} of/.test(document.querySelector('#worst').textContent)")
+    assert page.tab.evaluate("window.heard") == ["Bad: 1 of 900 failed"]
+    code = "disk_offline"
+    page.wait("window.heard.length > 1")
 
 
 def test_names_are_text_whatever_they_look_like(scene):

@@ -74,7 +74,7 @@ struct Cell {
 };
 constexpr std::array kBucketCells = std::to_array<Cell>({{"name", "Bucket"},
                                                          {"state", "State"},
-                                                         {"share", "Share", Unit::kShare},
+                                                         {"share", "Let through", Unit::kShare},
                                                          {"error_ratio", "Errors", Unit::kShare},
                                                          {"p50_ms", "p50", Unit::kMilliseconds},
                                                          {"p99_ms", "p99", Unit::kMilliseconds},

@@ -3,10 +3,15 @@ const LEVELS = { none: "", ok: "", warn: "Warning", bad: "Bad", gone: "Gone" };
 const SIGNS = { none: "○", ok: "●", warn: "▲", bad: "■", gone: "◌" };
 const RESTART_SHOWN_MS = 600_000;
 
-const findings = { level: "none", restarted: null };
+const findings = { level: "none", told: null, restarted: null };
 
-function setLevel(level, text) {
+/** `codes`: of the findings. A screen reader hears the text if they change, not each time that a number in it does. */
+function setLevel(level, text, codes = "") {
   const section = byId("findings");
+  if (findings.told !== `${level} ${codes}`) {
+    findings.told = `${level} ${codes}`;
+    say(byId("told"), text);
+  }
   if (section.dataset.level !== level) section.dataset.level = level;
   say(byId("worst"), text);
   document.title = `${level === "ok" || level === "none" ? "" : `${SIGNS[level]} ${text} – `}Cachey ${location.host}`;
@@ -22,7 +27,8 @@ const sinceText = (finding, now) => `since ${moment(finding.since_ms, now)}, for
 
 function writeFindings(answer) {
   const [worst, ...others] = answer.findings;
-  setLevel(worst?.level ?? "ok", worst ? `${LEVELS[worst.level] ?? worst.level}: ${worst.text}` : "All is well");
+  setLevel(worst?.level ?? "ok", worst ? `${LEVELS[worst.level] ?? worst.level}: ${worst.text}` : "All is well",
+    answer.findings.map((one) => one.code).join(" "));
   const list = byId("others");
   const lines = worst ? [[`${worst.code}, ${sinceText(worst, answer.now_ms)}`, ""], ...others.map((one) => [
     `${LEVELS[one.level] ?? one.level}: ${one.text} (${one.code}, ${sinceText(one, answer.now_ms)})`, one.level])] : [];

@@ -16,7 +16,7 @@ const number = (of) => [of, "number"];
 const BUCKET_COLUMNS = {
   Bucket: (one) => name(one.name),
   State: (one) => [STATES[one.state] ?? one.state, one.state === "ok" ? "state" : "state bad"],
-  Share: (one) => number(share(one.share)),
+  "Let through": (one) => number(share(one.share)),
   Errors: (one) => number(share(one.error_ratio)),
   p50: (one) => number(milliseconds(one.p50_ms)),
   p99: (one) => number(milliseconds(one.p99_ms)),
