@@ -34,6 +34,15 @@ def warm(client, kind, key, first, last, *headers):
     return client.fetch(kind, key, first, last, [WARM, *headers], "HEAD")
 
 
+def warm_with_patience(*arguments):
+    """Asks again after 503, as a client does: on a busy machine there may be no memory ready for a second."""
+    def answer():
+        response = warm(*arguments)
+        return response if response.status != 503 else None
+
+    return wait_until(answer, seconds=20, what="an answer other than 503")
+
+
 def counted(server, result):
     return prometheus_text.value(scrape(server), "cachey_warm_requests_total", result=result)
 
@@ -67,7 +76,8 @@ def test_the_answer_is_that_of_head(cachey, origin, kind):
 def test_what_is_warm_survives_a_crash(disk_server, origin, kind):
     stored = origin.put(kind, "object", size=20 * PAGE)
     server = disk_server(memory="64MiB")
-    assert done(warm(server, kind, "object", 0, 20 * PAGE - 1)) == (20, 20, 20 * PAGE)
+    assert done(warm_with_patience(server, kind, "object", 0, 20 * PAGE - 1))[0] == 20
+    assert len(origin.ended(kind)) == 20, "one request a page"
     wait_for_pages(server, 20)
     kill(server)
     server = disk_server(memory="64MiB")
@@ -81,7 +91,7 @@ def test_what_is_warm_survives_a_crash(disk_server, origin, kind):
 def test_more_than_fits_is_507(s3_server, origin, kind):
     origin.put(kind, "object", size=20 * PAGE)
     server = s3_server("--memory", "64MiB")
-    assert warm(server, kind, "object", 0, 20 * PAGE - 1).status == 507
+    assert warm_with_patience(server, kind, "object", 0, 20 * PAGE - 1).status == 507
     assert counted(server, "no_room") == 1
     assert warm(server, kind, "object", 0, 20 * PAGE - 1, ("Cache-Control", "only-if-cached")).status == 504
 
