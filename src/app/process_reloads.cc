@@ -34,6 +34,7 @@ void Process::add_reloads() {
   signals_.around_reloads({[this] { notices_.reloading(clock_.mono().time_since_epoch()); },
                            [this](const std::string& failed) {
                              failed_reloads_ = failed;
+                             stats_.reloaded(failed);
                              tell_state();
                            }});
   if (!options_.config_file.empty()) {

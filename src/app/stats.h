@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/access_log.h"
@@ -37,6 +38,8 @@ class Stats {
 
   /// A shutdown has begun. From the thread of sample().
   void leave() { reader_.leave(); }
+  /// A reload has ended; `failed`: what was not read, if anything. From the thread of sample().
+  void reloaded(std::string failed) { reader_.reloaded(std::move(failed)); }
 
   /// Adds a second to the history and judges the findings. Once a second, from one thread: takes
   /// some 0.1 ms.

@@ -111,6 +111,7 @@ Facts StatusReader::read(int64_t loop_lag_us) const {
   read_attempts(facts);
   read_clients(facts);
   read_process(row);
+  facts.failed_reloads = failed_reloads_;
   if (tls_ != nullptr) facts.certificate_ends_ms = tls_->not_after() * 1000;
   facts.credentials_fail =
       sources_.origins.credentials != nullptr && sources_.origins.credentials->search_failed();

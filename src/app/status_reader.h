@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "api/access_log.h"
@@ -68,6 +70,8 @@ class StatusReader {
   void watch(const Disk& disk) { disk_ = &disk; }
   void watch(const net::tls::Contexts& tls) { tls_ = &tls; }
 
+  /// What the last reload could not read; empty: all was read.
+  void reloaded(std::string failed) { failed_reloads_ = std::move(failed); }
   /// A shutdown has begun: /readyz answers 503, which is no failure.
   void leave() { leaving_ = true; }
 
@@ -92,6 +96,7 @@ class StatusReader {
   const api::AccessLog* access_log_ = nullptr;
   const Disk* disk_ = nullptr;
   const net::tls::Contexts* tls_ = nullptr;
+  std::string failed_reloads_;
   bool leaving_ = false;
 };
 

@@ -6,12 +6,14 @@ import signal
 import time
 
 import http1
+import prometheus_text
 import pytest
 
 from cachey_server import CacheyServer
 from expect import expect_206, expect_error
 from harness import MIB, wait_until
 from protocols import client_context
+from test_metrics import scrape
 from test_tls import Certificates, admin_port, with_files
 
 
@@ -69,6 +71,19 @@ def test_allowed_buckets_become_more_and_fewer(configured, origin, kind):
     reload(f'allow-bucket = ["{other}"]\n', "allow_bucket=same")
     reload("", "allow_bucket=new")
     expect_206(fetch_by(server, kind, one), stored[other], 0, 9, other)
+
+
+def test_a_reload_that_fails_is_a_finding_until_one_succeeds(configured):
+    server, reload = configured('log-level = "info"\n')
+
+    def finding():
+        return prometheus_text.value(scrape(server), "cachey_finding", code="reload_failed")
+
+    reload("log-level = 1\n", "reload failed, what was read before stays what=options")
+    wait_until(lambda: finding() == 1, what="the finding")
+    wait_until(lambda: 'text="the last reload failed: options;' in server.log(), what="the line of the finding")
+    reload('log-level = "info"\n', "reloaded what=options")
+    wait_until(lambda: finding() == 0, what="the end of the finding")
 
 
 def test_the_level_changes_and_other_options_are_named(configured):

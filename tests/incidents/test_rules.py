@@ -56,6 +56,8 @@ MADE = {  # alert: series with which it fires after 100 minutes; `_UP` is among 
         f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="cache_hit"}}': "0+240x130"},
     "CacheyPinsOverLimit": {
         f'cachey_pin_over_limit_pages{{{_OF_A}, tier="memory"}}': "0x70 5x60"},
+    "CacheyReloadFailed": {
+        f'cachey_finding{{{_OF_A}, code="reload_failed"}}': "0x80 1x50"},
     "CacheyCertificateExpires": {
         f"cachey_tls_certificate_not_after_seconds{{{_OF_A}}}": "1213200x130"},
     "CacheyClientsLimited": {

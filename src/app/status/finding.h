@@ -27,6 +27,7 @@ enum class FindingCode : uint8_t {
   kOneClient,
   kThrashing,
   kClientLimited,
+  kReloadFailed,
   kCertificateExpires,
   kPinsOverLimit,
   kLogsDropped,

@@ -212,6 +212,14 @@ Judgement judge_bucket_slow(const Scene& scene, bool began) {
 
 // Upkeep.
 
+Judgement judge_reload_failed(const Scene& scene, bool /*began*/) {
+  if (scene.facts.failed_reloads.empty()) return {};
+  return holds(FindingLevel::kWarn,
+               fmt::format("the last reload failed: {}; what was read before stays in use, and a "
+                           "restart may fail; the log line \"reload failed\" says why",
+                           scene.facts.failed_reloads));
+}
+
 constexpr int64_t kDayMs = 86'400'000;
 constexpr int64_t kExpiryDays = 14;
 constexpr int64_t kExpiryBadDays = 2;
@@ -266,6 +274,7 @@ constexpr std::array<Rule, kFindingCodes> kRules = {{
     {kOneClient, judge_one_client, kHold},
     {kThrashing, judge_thrashing, kHold},
     {kClientLimited, judge_client_limited, kHold},
+    {kReloadFailed, judge_reload_failed, kStateHold},
     {kCertificateExpires, judge_certificate_expires, kStateHold},
     {kPinsOverLimit, judge_pins_over_limit, kHold},
     {kLogsDropped, judge_logs_dropped, kHold},

@@ -94,6 +94,7 @@ class CausesTest : public FindingsTest {
     facts_.misses_of_clients = 0;
     facts_.credentials_fail = false;
     facts_.certificate_ends_ms.reset();
+    facts_.failed_reloads.clear();
     facts_.pinned_over_limit = 0;
     set(Column::kMemoryWaiting, 0);
     set(Column::kTurnsWaiting, 0);
@@ -129,6 +130,7 @@ class CausesTest : public FindingsTest {
             {kOneClient, of(&T::one_client), "client \"greedy\" makes 90 %"},
             {kThrashing, of(&T::thrashing), "evicted lately"},
             {kClientLimited, of(&T::client_limited), "past its limit"},
+            {kReloadFailed, of(&T::reload_failed), "the last reload failed: TLS, tokens"},
             {kCertificateExpires, of(&T::certificate_expires), "expires in 10.0 days"},
             {kPinsOverLimit, of(&T::pins_over_limit), "7 pages match --pin"},
             {kLogsDropped, of(&T::logs_dropped), "lines of the logs were lost"}};
@@ -194,6 +196,7 @@ class CausesTest : public FindingsTest {
   }
   void ghosts(int64_t count) { add(Column::kGhostHits, count); }
   void client_limited() { add(Column::kClientsLimited, 3); }
+  void reload_failed() { facts_.failed_reloads = "TLS, tokens"; }
   void certificate_expires() {
     facts_.certificate_ends_ms = facts_.totals[Column::kTimeMs] + int64_t{864'001'000};
   }
