@@ -122,6 +122,27 @@ class FailingBucket(ThrottlingBucket):
     log = [r"warning bucket deprioritized bucket=failing-bucket "]
 
 
+class HangingBucket(Incident):
+    """The store takes connections and answers nothing."""
+
+    name = "hanging_bucket"
+    options = ("--download-timeout-ms", "5000")
+    alerts = {"CacheyBucketDeprioritized"}
+    also_alerts = {"CacheyFetchesFail"}
+    findings = {"bucket_down"}
+    also_findings = {"fetches_fail", "misses_refused", "turns_refused"}
+    top = "bucket_down"
+    log = [r"warning bucket deprioritized bucket=hanging-bucket "]
+
+    def calm(self, server):
+        self.server = server
+        self.read(hot(), 20)
+        self.read(fresh(), 8, connections=40)
+
+    def begin(self):
+        self.store.answer = lambda record: Behaviour(delay=120)
+
+
 class RefusedKey(Incident):
     """The key was deleted: the store refuses it. No other one is found."""
 
@@ -256,5 +277,5 @@ class ExpiringCertificate(Incident):
         self.server.signal(signal.SIGHUP)
 
 
-ALL = [Calm, SlowBucket, ThrottlingBucket, FailingBucket, RefusedKey, SlowDisk, FailingDisk, Thrashing, OneClient, HeldLoop,
-       ExpiringCertificate]
+ALL = [Calm, SlowBucket, ThrottlingBucket, FailingBucket, HangingBucket, RefusedKey, SlowDisk, FailingDisk, Thrashing,
+       OneClient, HeldLoop, ExpiringCertificate]

@@ -47,6 +47,18 @@ TEST(BucketTable, ABucketThatIsNotReportedIsForgotten) {
   EXPECT_EQ(table.views()[0].minute.attempts, 0);
 }
 
+TEST(BucketTable, ABucketThatHangsIsNotIdle) {
+  BucketTable table;
+  BucketFacts facts = facts_of("b", 100, 0);
+  for (int second = 0; second < 60; ++second) {
+    if (second % 5 == 0) ++facts.consecutive_failures;
+    table.update(std::vector{facts});
+    EXPECT_LT(table.views()[0].idle_seconds, 5u);
+  }
+  for (int second = 0; second < 9; ++second) table.update(std::vector{facts});
+  EXPECT_GT(table.views()[0].idle_seconds, 9u);
+}
+
 TEST(BucketTable, TheUsualTimeFollowsQuickerAnswersAtOnceAndSlowerOnesSlowly) {
   BucketTable table;
   const auto run = [&](double ms, int seconds) {

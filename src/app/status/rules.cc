@@ -71,7 +71,7 @@ Judgement judge_bucket_down(const Scene& scene, bool /*began*/) {
       worst(scene, is_down, [](const BucketView& b) { return b.minute.failures; }, count);
   if (bucket == nullptr) return {};
   std::string text = fmt::format("bucket {} is down: ", shown(bucket->now.name));
-  if (bucket->recent.attempts > 0) {
+  if (bucket->recent.failures > 0) {
     text += fmt::format("{} of {} requests to it failed in the last {} s", bucket->recent.failures,
                         bucket->recent.attempts, kRuleSeconds);
     if (bucket->recent.throttled > 0) {
@@ -79,7 +79,8 @@ Judgement judge_bucket_down(const Scene& scene, bool /*began*/) {
           fmt::format(", {} of them because it asks for fewer requests", bucket->recent.throttled);
     }
   } else {
-    text += fmt::format("{} objects failed in a row", bucket->now.consecutive_failures);
+    text += fmt::format("the reads of {} objects in a row failed or got no answer in time",
+                        bucket->now.consecutive_failures);
   }
   return holds(FindingLevel::kBad, text + and_others(count));
 }
