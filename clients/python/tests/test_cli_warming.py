@@ -1,5 +1,6 @@
 """A warm run over a scripted client: counts, retries, the limit of bytes a second, early ends."""
 
+import errno
 import threading
 import time
 
@@ -164,6 +165,26 @@ def test_a_fault_of_the_client_is_a_failure_not_a_lost_thread():
 
     totals, failures, _ = play(answer, [Entry("k", str(number), 1) for number in range(40)], in_flight=2)
     assert totals.failed == 40 and failures["k/3"] == "RuntimeError: bug"
+
+
+@pytest.mark.parametrize("full", ["done", "failure"])
+def test_a_full_disk_ends_the_run(full):
+    """Else a check of what was noted before would succeed, and leave out the rest."""
+
+    def answer(key, start, end, number):
+        if full == "failure":
+            raise NotFound("absent", status=404)
+        return fetched(key, start, end, number)
+
+    def no_space(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    client = Scripted(answer)
+    plan = Plan((Entry("k", str(number), 300) for number in range(10_000)), 256 * MIB)
+    run = Run(client, plan, Settings(in_flight=2), no_space, no_space)
+    run.start()
+    assert run.wait(30)
+    assert run.snapshot().stopped == "no space left on device" and len(client.asked) < 100
 
 
 def test_a_check_asks_the_caches_alone():

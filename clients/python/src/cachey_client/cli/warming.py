@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..errors import CacheyError, DeadlineExceeded, OutOfRange, Unavailable
+from ..errors import CacheyError, DeadlineExceeded, OutOfRange, Unavailable, described
 from ..results import Warmed
 from .manifest import Fault
 from .plan import Plan, Task
@@ -76,7 +76,7 @@ class Totals:
 
 class Run:
     """One pass over a plan: `start`, then `wait` until it returns True. `done` gets each warmed window, `failure` each
-    failed object; both are called on the run's threads, one at a time."""
+    failed object; both are called on the run's threads, one at a time. If one of them raises, the run ends early."""
 
     def __init__(
         self,
@@ -123,11 +123,14 @@ class Run:
             return Totals(**vars(self.totals))
 
     def _work(self) -> None:
-        while given := self._plan.next():
-            if isinstance(given, Fault):
-                self._fail(given.name, given.reason)
-            else:
-                self._window(*given)
+        try:
+            while given := self._plan.next():
+                if isinstance(given, Fault):
+                    self._fail(given.name, given.reason)
+                else:
+                    self._window(*given)
+        except Exception as error:  # of `done` or `failure`, such as a full disk
+            self.stop(described(error))
 
     def _window(self, task: Task, start: int, end: int) -> None:
         try:
