@@ -14,8 +14,7 @@ namespace {
 
 constexpr std::string_view kBusy =
     "too many purges run: a walk over all objects, 32 purges of an object or 32 soft ones; repeat "
-    "it "
-    "later\n";
+    "the purge later\n";
 
 rt::Task<void> reply_later(net::ResponseWriter& writer, unsigned status, std::string_view text) {
   net::ResponseHead head(status);
@@ -88,13 +87,14 @@ rt::Task<void> PurgePage::purge(rt::Worker& worker, PurgeQuery query, std::strin
   const std::string_view name = kScopes[static_cast<size_t>(scope.what())];
   if (!done) {
     count(scope, Outcome::kFailed);
-    log::warn("purge failed", {{"scope", name},
-                               {"kind", scope.kind()},
-                               {"text", scope.text()},
-                               {"soft", query.soft},
-                               {"token", token},
-                               {"milliseconds", took},
-                               {"error", done.error().message()}});
+    log::audit(log::Level::kWarn, "purge failed",
+               {{"scope", name},
+                {"kind", scope.kind()},
+                {"text", scope.text()},
+                {"soft", query.soft},
+                {"token", token},
+                {"milliseconds", took},
+                {"error", done.error().message()}});
     const std::string_view what = query.soft ? "it is not known whether the object has changed"
                                              : "the purge holds for memory alone";
     const std::string text = fmt::format("{}; repeat it: {}\n", what, done.error().message());
@@ -104,16 +104,17 @@ rt::Task<void> PurgePage::purge(rt::Worker& worker, PurgeQuery query, std::strin
   count(scope, done->kept ? Outcome::kKept : Outcome::kDone);
   pages_.add(purged.pages);
   bytes_.add(purged.bytes);
-  log::info("purged", {{"scope", name},
-                       {"kind", scope.kind()},
-                       {"text", scope.text()},
-                       {"soft", query.soft},
-                       {"kept", done->kept},
-                       {"token", token},
-                       {"milliseconds", took},
-                       {"pages", purged.pages},
-                       {"bytes", purged.bytes},
-                       {"fenced", purged.fenced}});
+  log::audit(log::Level::kInfo, "purged",
+             {{"scope", name},
+              {"kind", scope.kind()},
+              {"text", scope.text()},
+              {"soft", query.soft},
+              {"kept", done->kept},
+              {"token", token},
+              {"milliseconds", took},
+              {"pages", purged.pages},
+              {"bytes", purged.bytes},
+              {"fenced", purged.fenced}});
   const std::string kept = query.soft ? fmt::format(R"(,"kept":{})", done->kept) : "";
   const std::string json = fmt::format(R"({{"pages":{},"bytes":{},"fenced":{}{}}})"
                                        "\n",

@@ -102,9 +102,9 @@ uint64_t suppressed() { return output().suppressed.load(std::memory_order_relaxe
 
 std::vector<RecentLines::Line> recent_warnings() { return output().warnings.newest_first(); }
 
-void detail::write(Level level, Event event, std::initializer_list<LogField> fields) {
+void detail::write(Level level, Event event, std::initializer_list<LogField> fields, Limit limit) {
   uint64_t left_out = 0;
-  if (level != Level::kDebug) {
+  if (level != Level::kDebug && limit == Limit::kPerSecond) {
     const std::optional<uint64_t> admitted = admit(event.text());
     if (!admitted) {
       output().suppressed.fetch_add(1, std::memory_order_relaxed);

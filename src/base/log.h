@@ -18,7 +18,7 @@ namespace cachey::log {
 enum class Level : uint8_t { kDebug, kInfo, kWarn, kError, kOff };
 
 /// Lines per event and second. More are left out and counted; the event's next line has the count.
-/// Debug lines are not limited.
+/// Debug lines and those of audit() are not limited.
 inline constexpr uint32_t kLinesPerSecondMax = 10;
 
 /// Sends lines of `level` and above to standard error. Before the first call all lines are dropped.
@@ -52,7 +52,9 @@ class Event {
 
 namespace detail {
 inline constinit std::atomic<Level> threshold{Level::kOff};
-void write(Level level, Event event, std::initializer_list<LogField> fields);
+enum class Limit : uint8_t { kPerSecond, kNone };
+void write(Level level, Event event, std::initializer_list<LogField> fields,
+           Limit limit = Limit::kPerSecond);
 }  // namespace detail
 
 [[nodiscard]] inline bool enabled(Level level) {
@@ -70,6 +72,11 @@ inline void warn(Event event, std::initializer_list<LogField> fields = {}) {
 }
 inline void error(Event event, std::initializer_list<LogField> fields = {}) {
   if (enabled(Level::kError)) detail::write(Level::kError, event, fields);
+}
+
+/// What a holder of an admin token has done: each time is a line.
+inline void audit(Level level, Event event, std::initializer_list<LogField> fields) {
+  if (enabled(level)) detail::write(level, event, fields, detail::Limit::kNone);
 }
 
 }  // namespace cachey::log

@@ -87,6 +87,18 @@ TEST_F(Log, AFloodOfOneEventIsLimitedAndOthersAreNot) {
   EXPECT_THAT(written(), HasSubstr("another"));
 }
 
+TEST_F(Log, LinesOfAnAuditAreNotLimited) {
+  log::start(log::Level::kInfo, LogFormat::kText, sink_.get(), &clock_);
+  const uint64_t before = log::suppressed();
+  for (int i = 0; i < 100; ++i) log::audit(log::Level::kInfo, "audited", {{"n", i}});
+  log::audit(log::Level::kDebug, "below the level", {});
+  EXPECT_EQ(log::suppressed(), before);
+  const std::string text = written();
+  EXPECT_THAT(text, HasSubstr("info audited n=0\n"));
+  EXPECT_THAT(text, HasSubstr("info audited n=99\n"));
+  EXPECT_THAT(text, Not(HasSubstr("below")));
+}
+
 TEST_F(Log, TheLastWarningsAndErrorsAreKept) {
   log::start(log::Level::kInfo, LogFormat::kJson, sink_.get(), &clock_);
   log::info("not a warning");

@@ -11,6 +11,7 @@ from harness import BINARY, limit, wait_until
 
 _LISTENING = re.compile(r'listening(?: address=|","address":")127\.0\.0\.1:(\d+)')  # text or JSON
 _S3_LISTENING = re.compile(r's3_address(?:=|":")127\.0\.0\.1:(\d+)')  # text or JSON
+_ADMIN_LISTENING = re.compile(r'admin_address(?:=|":")127\.0\.0\.1:(\d+)')  # text or JSON
 _ALARMS = re.compile(
     r"ERROR: (Address|Leak|Memory)Sanitizer|WARNING: ThreadSanitizer|runtime error:|CHECK failed|\bBUG\b")
 _KEPT_FROM_OUTSIDE = ("PATH", "HOME", "TMPDIR", "LANG", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
@@ -61,6 +62,12 @@ class CacheyServer:
     def s3_port(self):
         """The port of --s3api-listen 127.0.0.1:0."""
         return int(_S3_LISTENING.search(self.log()).group(1))
+
+    @property
+    def admin_port(self):
+        """The port of --admin-listen 127.0.0.1:0; without that option, `port`."""
+        found = _ADMIN_LISTENING.search(self.log())
+        return int(found.group(1)) if found else self.port
 
     @property
     def pid(self):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import http1
 import prometheus_text
 from expect import expect_206, fetch_from_memory
 from harness import KIB, MIB, PAGE, Task, wait_until
@@ -27,7 +28,7 @@ BOUNDS = {
 
 
 def scrape(server):
-    response = server.get("/metrics")
+    response = http1.exchange(server.admin_port, "GET", "/metrics")
     assert response.status == 200
     assert response.header("Content-Type").replace(" ", "").startswith("text/plain;version=0.0.4")
     return prometheus_text.parse(response.text)

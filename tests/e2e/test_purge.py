@@ -18,7 +18,6 @@ from harness import BINARY, KIB, MIB, PAGE, wait_until
 from origin_model import Behaviour
 
 TOKEN = "a-token-of-the-admin"
-_ADMIN = re.compile(r"admin_address=127\.0\.0\.1:(\d+)")
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def options(tokens):
 
 
 def ask(server, query, token=TOKEN, method="POST", path="/admin/purge", headers=()):
-    port = int(_ADMIN.findall(server.log())[0])
+    port = server.admin_port
     headers = [*headers, *([("Authorization", f"Bearer {token}")] if token else [])]
     return http1.exchange(port, method, f"{path}?{query}" if query is not None else path, headers)
 
@@ -156,10 +155,18 @@ def test_only_the_admin_address_has_the_path(s3_server, options):
     assert ask(server, "all=true", path="/admin/purge/").status == 404
 
 
+def test_each_purge_of_many_is_a_line_of_the_log(s3_server, kind, options):
+    server = s3_server(*options)
+    for number in range(40):
+        purge(server, f"kind={kind}&object={number}")
+    server.expect_log("text=39 ")
+    assert server.log().count("info purged") == 40 and "suppressed=" not in server.log()
+
+
 def test_over_http2_and_with_a_body(s3_server, origin, kind, options):
     server = s3_server(*options)
     origin.put(kind, "object", size=10)
-    port = int(_ADMIN.findall(server.log())[0])
+    port = server.admin_port
     target, token = f"/admin/purge?kind={kind}&object=object", ("authorization", f"Bearer {TOKEN}")
     fetch_from_memory(server, kind, "object", 0, 9)
     assert http2.exchange(port, "GET", target, [token]).status == 405
