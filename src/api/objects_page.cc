@@ -1,14 +1,18 @@
 #include "api/objects_page.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "api/query.h"
 #include "api/reply.h"
 #include "base/escape.h"
+#include "base/units.h"
 
 namespace cachey::api {
 namespace {
@@ -16,6 +20,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kElementsInAHold = 64;
+constexpr size_t kEndBytes = 64 * kKiB;  // of an answer that are sent without a turn
 
 Json tier_json(const cache::ObjectSummary::InTier& tier) {
   return {{"pages", tier.pages}, {"bytes", tier.bytes}};
@@ -77,6 +82,25 @@ rt::Task<void> append_array(rt::Worker& worker, const Elements& elements, ToJson
   text += ']';
 }
 
+/// Sends the text, and gives the turn back before its end: a client that has the whole answer gets
+/// the next turn.
+rt::Task<void> send_listing(net::ResponseWriter& writer, std::string text, cache::WalkTurn turn) {
+  std::optional<cache::WalkTurn> until_end(std::move(turn));
+  net::ResponseHead head(200);
+  head.add("Content-Type", "application/json");
+  head.add("Cache-Control", "no-store");
+  head.set_content_length(text.size());
+  const size_t begin_of_end = text.size() - std::min(text.size(), kEndBytes);
+  const std::string end = text.substr(begin_of_end);
+  text.resize(begin_of_end);
+  writer.start(head);
+  bool sent = co_await net::offer_all(writer, text);
+  text = std::string();
+  until_end.reset();
+  if (sent) sent = co_await net::offer_all(writer, end);
+  if (sent) (void)co_await writer.finish(std::span<const net::Field>());
+}
+
 }  // namespace
 
 rt::Task<void> ObjectsPage::handle(rt::Worker& worker, const net::Request& request,
@@ -89,16 +113,22 @@ rt::Task<void> ObjectsPage::handle(rt::Worker& worker, const net::Request& reque
 
 rt::Task<void> ObjectsPage::list(rt::Worker& worker, ObjectsQuery query,
                                  net::ResponseWriter& writer) {
-  Result<cache::Listing> listing = co_await cache_.inspection().list(
-      worker, std::move(query.scope), std::move(query.after), query.limit);
-  if (!listing) {
-    if (listing.error().kind() != ErrorKind::kOverloaded)
-      co_return co_await reply_error(writer, std::move(listing.error()));
+  std::optional<cache::WalkTurn> turn = cache_.inspection().begin();
+  if (!turn) {
     net::ResponseHead busy(409);
     busy.add("Retry-After", "1");
     co_return co_await reply_text(writer, busy, kPlainText,
-                                  "another listing is being made; ask again later\n");
+                                  "another listing is being made or sent; ask again later\n");
   }
+  Result<std::string> text = co_await list_as_json(worker, std::move(query));
+  if (!text) co_return co_await reply_error(writer, std::move(text.error()));
+  co_await send_listing(writer, std::move(*text), std::move(*turn));
+}
+
+rt::Task<Result<std::string>> ObjectsPage::list_as_json(rt::Worker& worker, ObjectsQuery query) {
+  Result<cache::Listing> listing = co_await cache_.inspection().list(
+      worker, std::move(query.scope), std::move(query.after), query.limit);
+  if (!listing) co_return std::unexpected(std::move(listing.error()));
   const MonoTime now = cache_.clock().mono();
   std::string text = R"({"objects":)";
   co_await append_array(
@@ -118,12 +148,13 @@ rt::Task<void> ObjectsPage::list(rt::Worker& worker, ObjectsQuery query,
   }
   rest["complete"] = listing->is_complete;
   text += ',' + text_of(rest).substr(1) + '\n';
-  co_await reply_text(writer, net::ResponseHead(200), "application/json", text);
+  co_return text;
 }
 
 rt::Task<void> ObjectsPage::look(rt::Worker& worker, cache::ObjectKey key,
                                  net::ResponseWriter& writer) {
-  Result<cache::ObjectDetails> details = co_await cache_.inspection().look(worker, key);
+  const PageSize size = cache_.page_size_of(key.kind);
+  Result<cache::ObjectDetails> details = co_await cache_.inspection().look(worker, key, size);
   if (!details) co_return co_await reply_error(writer, std::move(details.error()));
   std::string text =
       text_of(object_json(key.kind, key.object, details->summary, cache_.clock().mono()));

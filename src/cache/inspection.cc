@@ -110,11 +110,6 @@ class Inspection::Collector {
 rt::Task<Result<Listing>> Inspection::list(rt::Worker& worker, KeyScope scope,
                                            std::pair<std::string, std::string> after,
                                            size_t limit) {
-  if (runs_.exchange(true)) co_return fail(ErrorKind::kOverloaded, "another walk runs");
-  struct Turn {
-    std::atomic<bool>& runs;
-    ~Turn() { runs.store(false); }
-  } const turn{runs_};
   Collector collector(std::move(scope), std::move(after), limit);
   co_await list_memory(worker, collector);
   if (disk_ != nullptr) {
@@ -149,16 +144,14 @@ rt::Task<void> Inspection::list_memory(rt::Worker& worker, Collector& collector)
   }
 }
 
-rt::Task<Result<ObjectDetails>> Inspection::look(rt::Worker& worker, ObjectKey key) {
+rt::Task<Result<ObjectDetails>> Inspection::look(rt::Worker& worker, ObjectKey key, PageSize size) {
   ObjectDetails details;
-  unsigned exponent = store::PageAt::kExponentMax;
   LookWalk walk = table_.walk_of(key.view());
   bool any = !walk.large.empty();
   while (!walk.large.empty() && !details.has_more) {
     std::vector<PagePtr> pages;
     (void)table_.look_at_some(walk, pages);
     for (const PagePtr& page : pages) {
-      exponent = page->page_size().exponent();
       add_page(details.summary, *page);
       add_runs(details, *page);
     }
@@ -169,28 +162,27 @@ rt::Task<Result<ObjectDetails>> Inspection::look(rt::Worker& worker, ObjectKey k
     if (version != nullptr) {
       any = true;
       note_version(details.summary, *version);
-      co_await look_at_disk(worker, key, exponent, details);
+      co_await look_at_disk(worker, key, size, details);
     }
   }
   if (!any) co_return fail(ErrorKind::kNotFound, "the cache has nothing of this object");
   co_return details;
 }
 
-rt::Task<void> Inspection::look_at_disk(rt::Worker& worker, const ObjectKey& key, unsigned exponent,
+rt::Task<void> Inspection::look_at_disk(rt::Worker& worker, const ObjectKey& key, PageSize size,
                                         ObjectDetails& details) {
-  const uint64_t page_bytes = uint64_t{1} << exponent;
-  const uint64_t pages = (details.summary.size.value_or(0) + page_bytes - 1) / page_bytes;
+  const uint64_t pages = size.pages_of({0, details.summary.size.value_or(0)});
   const uint64_t end = std::min<uint64_t>(pages, kPagesMax);
   details.has_more = details.has_more || end < pages;
   for (uint64_t first = 0; first < end && !is_over_.load(); first += kPagesInAHold) {
     const std::vector<uint32_t> bytes =
         disk_->bytes_of_pages(key.kind, key.object, static_cast<uint32_t>(first),
-                              std::min<size_t>(kPagesInAHold, end - first), exponent);
+                              std::min<size_t>(kPagesInAHold, end - first), size.exponent());
     for (size_t i = 0; i < bytes.size(); ++i) {
       if (bytes[i] == 0) continue;
       ++details.summary.disk.pages;
       details.summary.disk.bytes += bytes[i];
-      const uint64_t begin = (first + i) * page_bytes;
+      const uint64_t begin = size.begin_of(static_cast<uint32_t>(first + i));
       (void)add_run(details, {ObjectRun::Where::kDisk, false, {begin, begin + bytes[i]}});
     }
     co_await rt::asio::post(worker.executor(), rt::kAwait);

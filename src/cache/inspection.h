@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/key_scope.h"
+#include "base/page_size.h"
 #include "cache/page_table.h"
+#include "cache/walk_turn.h"
 #include "rt/worker.h"
 #include "store/disk/disk_tier.h"
 
@@ -67,14 +69,19 @@ class Inspection {
   /// `disk`: null if there is no disk tier.
   Inspection(PageTable& table, store::DiskTier* disk) : table_(table), disk_(disk) {}
 
+  /// The right to make a listing and to hold it. Nothing: another one is out. So listings that
+  /// clients take slowly do not add up.
+  [[nodiscard]] std::optional<WalkTurn> begin() { return WalkTurn::take(listings_, 1); }
+
   /// The first `limit` objects of `scope` after the name `after`, in the order of kind and key:
-  /// one walk over the table and the disk's journal. kOverloaded: another walk runs.
+  /// one walk over the table and the disk's journal. REQUIRES: the caller has a turn of begin().
   [[nodiscard]] rt::Task<Result<Listing>> list(rt::Worker& worker, KeyScope scope,
                                                std::pair<std::string, std::string> after,
                                                size_t limit);
 
-  /// kNotFound: the cache has nothing of the object.
-  [[nodiscard]] rt::Task<Result<ObjectDetails>> look(rt::Worker& worker, ObjectKey key);
+  /// `size`: of the pages of the object's kind. kNotFound: the cache has nothing of the object.
+  [[nodiscard]] rt::Task<Result<ObjectDetails>> look(rt::Worker& worker, ObjectKey key,
+                                                     PageSize size);
 
   /// Walks that run end soon.
   void stop() { is_over_.store(true); }
@@ -82,13 +89,13 @@ class Inspection {
  private:
   class Collector;
   [[nodiscard]] rt::Task<void> list_memory(rt::Worker& worker, Collector& collector);
-  [[nodiscard]] rt::Task<void> look_at_disk(rt::Worker& worker, const ObjectKey& key,
-                                            unsigned exponent, ObjectDetails& details);
+  [[nodiscard]] rt::Task<void> look_at_disk(rt::Worker& worker, const ObjectKey& key, PageSize size,
+                                            ObjectDetails& details);
 
   PageTable& table_;
   store::DiskTier* const disk_;
   std::atomic<bool> is_over_{false};
-  std::atomic<bool> runs_{false};
+  std::atomic<int> listings_{0};
 };
 
 }  // namespace cachey::cache

@@ -35,8 +35,8 @@ class InspectionTest : public ReaderHarness {
                        size_t limit = 1'000) {
     return run(cache_.inspection().list(workers_[0], std::move(scope), std::move(after), limit));
   }
-  Result<ObjectDetails> look(const std::string& name) {
-    return run(cache_.inspection().look(workers_[0], ObjectKey{"k", name}));
+  Result<ObjectDetails> look(const std::string& name, PageSize size = {}) {
+    return run(cache_.inspection().look(workers_[0], ObjectKey{"k", name}, size));
   }
   /// The page stays on the disk alone.
   void drop_from_memory(const std::string& name) {
@@ -115,6 +115,34 @@ TEST_F(InspectionTest, AnObjectHasRunsOfItsPages) {
   EXPECT_EQ(details->runs[1].range, (ByteRange{2 * kPageBytes, size}));
   EXPECT_EQ(details->runs[2].where, ObjectRun::Where::kDisk);
   EXPECT_EQ(look("nothing").error().kind(), ErrorKind::kNotFound);
+}
+
+TEST_F(InspectionTest, SmallPagesThatOnlyTheDiskHasAreRuns) {
+  const uint64_t page_bytes = 64 * kKiB;
+  put("small", 3 * page_bytes);
+  auto small = spec("small");
+  small->page_size = *PageSize::of(page_bytes);
+  expect_whole(read(small, {0, 3 * page_bytes}).get(), {0, 3 * page_bytes});
+  const auto on_disk = [this](uint32_t page) {
+    return disk_->has("k", "small", store::PageAt::page(page, 16));
+  };
+  while (!on_disk(0) || !on_disk(1) || !on_disk(2)) std::this_thread::sleep_for(1ms);
+  drop_from_memory("small");
+  const Result<ObjectDetails> details = look("small", small->page_size);
+  ASSERT_TRUE(details.has_value());
+  EXPECT_EQ(details->summary.disk.pages, 3u);
+  EXPECT_EQ(details->summary.disk.bytes, 3 * page_bytes);
+  ASSERT_EQ(details->runs.size(), 1u);
+  EXPECT_EQ(details->runs[0].where, ObjectRun::Where::kDisk);
+  EXPECT_EQ(details->runs[0].range, (ByteRange{0, 3 * page_bytes}));
+}
+
+TEST_F(InspectionTest, OneListingIsOutAtATime) {
+  std::optional<WalkTurn> turn = cache_.inspection().begin();
+  ASSERT_TRUE(turn);
+  EXPECT_FALSE(cache_.inspection().begin());
+  turn.reset();
+  EXPECT_TRUE(cache_.inspection().begin());
 }
 
 TEST_F(InspectionTest, ALookIsNoUse) {

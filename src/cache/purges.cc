@@ -17,14 +17,8 @@ bool is_of_known_version(const Page& page) {
 
 }  // namespace
 
-std::optional<Purges::Turn> Purges::take(std::atomic<int>& running, int most) {
-  Turn turn(running);
-  if (running.fetch_add(1) >= most) return std::nullopt;
-  return turn;
-}
-
 std::optional<Purges::Turn> Purges::begin(const KeyScope& scope) {
-  return scope.is_object() ? take(objects_, kObjectsAtOnce) : take(walks_, 1);
+  return scope.is_object() ? Turn::take(objects_, kObjectsAtOnce) : Turn::take(walks_, 1);
 }
 
 rt::Task<Result<Purged>> Purges::purge(rt::Worker& worker, KeyScope scope, Turn turn) {

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -12,6 +11,7 @@
 #include "cache/fill.h"
 #include "cache/heads.h"
 #include "cache/page_table.h"
+#include "cache/walk_turn.h"
 #include "rt/worker.h"
 #include "store/disk/disk_tier.h"
 
@@ -47,24 +47,13 @@ class Purges {
   Purges(PageTable& table, Heads& heads, Fills& fills, store::DiskTier* disk)
       : table_(table), heads_(heads), fills_(fills), disk_(disk) {}
 
-  /// The right to purge, until it is destroyed.
-  class Turn {
-   public:
-    explicit Turn(std::atomic<int>& running) : running_(&running) {}
-    Turn(Turn&& other) noexcept : running_(std::exchange(other.running_, nullptr)) {}
-    Turn& operator=(Turn&&) = delete;
-    ~Turn() {
-      if (running_ != nullptr) running_->fetch_sub(1);
-    }
-
-   private:
-    std::atomic<int>* running_;
-  };
+  /// The right to purge.
+  using Turn = WalkTurn;
   /// Nothing: another walk runs, or kObjectsAtOnce purges of an object.
   [[nodiscard]] std::optional<Turn> begin(const KeyScope& scope);
   /// The same for a soft purge, which may wait long for the store: the places of soft purges are
   /// their own. Nothing: kObjectsAtOnce of them run.
-  [[nodiscard]] std::optional<Turn> begin_soft() { return take(soft_, kObjectsAtOnce); }
+  [[nodiscard]] std::optional<Turn> begin_soft() { return WalkTurn::take(soft_, kObjectsAtOnce); }
 
   /// Errors: kInternal: the purge holds for memory, but not for the disk; see DiskTier::purge().
   /// kCancelled: the server is shutting down. A failed purge may be repeated.
@@ -84,7 +73,6 @@ class Purges {
   void stop() { is_over_.store(true); }
 
  private:
-  [[nodiscard]] static std::optional<Turn> take(std::atomic<int>& running, int most);
   [[nodiscard]] rt::Task<void> take_pages(rt::Worker& worker, const KeyScope& scope,
                                           Purged& purged);
   [[nodiscard]] rt::Task<void> discard(rt::Worker& worker, std::vector<PagePtr> pages,

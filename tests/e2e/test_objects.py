@@ -1,18 +1,16 @@
 """GET /admin/objects: what the cache has."""
 
 import json
-import re
 import urllib.parse
 
 import pytest
 
 import http1
-from disk import kill
-from expect import expect_206
+from disk import kill, wait_for_pages
+from expect import expect_206, expect_bytes
 from harness import KIB, wait_until
 
 TOKEN = "a-token-of-the-admin"
-_ADMIN = re.compile(r"admin_address=127\.0\.0\.1:(\d+)")
 
 
 @pytest.fixture
@@ -24,7 +22,7 @@ def options(tmp_path):
 
 
 def ask(server, token=TOKEN, **query):
-    port = int(_ADMIN.findall(server.log())[0])
+    port = server.admin_port
     headers = [("Authorization", f"Bearer {token}")] if token else []
     return http1.exchange(port, "GET", "/admin/objects?" + urllib.parse.urlencode(query, quote_via=urllib.parse.quote) if query else "/admin/objects", headers)
 
@@ -62,6 +60,38 @@ def test_listings_over_a_restart(disk_server, origin, kind, options):
     assert found == names
     one = objects(server, kind=kind, object="zü")
     assert one["runs"] == [{"where": "disk", "first": 0, "last": 100 * KIB - 1, "part": False}] and not one["more"]
+
+
+def test_one_listing_is_sent_at_a_time(s3_server, origin, kind, options):
+    """A client that takes nothing holds one listing, and no second client gets another one to hold."""
+    server = s3_server(*options)
+    names = ["\x01" * 1000 + str(i) for i in range(300)]  # 6 bytes of JSON each
+    for name in names:
+        origin.put(kind, name, size=9)
+        assert server.fetch(kind, name, 0, 8).status == 206
+    with http1.Connection(server.admin_port, receive_buffer=4 * KIB) as slow:
+        slow.request("GET", "/admin/objects", [("Authorization", f"Bearer {TOKEN}")])
+        assert slow.read_head().status == 200
+        busy = ask(server)
+        assert busy.status == 409 and busy.header("Retry-After") == "1"
+        assert ask(server, kind=kind, object=names[0]).status == 200, "a look is no listing"
+    listing = wait_until(lambda: (answer := ask(server)).status == 200 and answer, what="the turn of the client that left is free")
+    assert [one["key"] for one in json.loads(listing.text)["objects"]] == sorted(names)
+
+
+def test_small_pages_that_only_the_disk_has_are_runs(disk_server, origin, kind, options):
+    """After a restart nothing in memory tells the size of the pages."""
+    options += ["--kind", f"{kind}={kind}", "--page-size", f"{kind}=64KiB"]
+    server = disk_server(*options)
+    stored = origin.put(kind, "object", size=200 * KIB)
+    expect_bytes(server.fetch(kind, "object", 0, 200 * KIB - 1), stored.seed, 0, 200 * KIB - 1)
+    wait_for_pages(server, 4)
+    kill(server)
+    server = disk_server(*options)
+    wait_until(lambda: objects(server)["complete"], what="the index is read")
+    one = objects(server, kind=kind, object="object")
+    assert one["disk"] == {"pages": 4, "bytes": 200 * KIB}
+    assert one["runs"] == [{"where": "disk", "first": 0, "last": 200 * KIB - 1, "part": False}]
 
 
 def test_refusals(s3_server, kind, options):
