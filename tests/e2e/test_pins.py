@@ -1,12 +1,14 @@
 """--pin: pages of named objects are not evicted, within --pin-limit; SIGHUP; restarts."""
 
+import random
 import signal
+import threading
 
 import prometheus_text
 from disk import from_origin, kill, wait_for_pages
 from expect import expect_206, fetch_from_memory
-from harness import MIB, wait_until
-from http1 import fetch
+from harness import MIB, Task, wait_until
+from http1 import Connection, fetch, fetch_target, range_header
 from start_up import expect_bad, run
 from test_metrics import scrape
 
@@ -72,6 +74,49 @@ def test_pins_past_the_limit_of_the_disk_alone_are_a_finding(disk_server, origin
     wait_until(lambda: value(server, "cachey_pin_over_limit_pages", "disk") > 0, 20, "pages past the disk's limit")
     wait_until(lambda: prometheus_text.value(scrape(server), "cachey_finding", code="pins_over_limit") == 1, 20, "the finding")
     assert value(server, "cachey_pin_over_limit_pages", "memory") == 0
+
+
+def read_until(server, kind, objects, over, seed):
+    draw = random.Random(seed)
+    with Connection(server.port) as connection:
+        while not over.is_set():
+            key = draw.choice(sorted(objects))
+            last = objects[key].size - 1
+            expect_206(connection.exchange("GET", fetch_target(kind, key), [range_header(0, last)]), objects[key], 0, last, kind)
+
+
+def test_pins_change_while_pages_are_read(disk_server, origin, kind, tmp_path):
+    """More is named than memory and its limit hold; readers get all bytes; at the end both tiers count as from the start."""
+    config = tmp_path / "pins.toml"
+    rules = [f'pin = ["{kind}/models/*"]\npin-limit = "{percent}%"\n' for percent in (25, 10)]
+    rules += ["pin = []\n", f'pin = ["{kind}/*"]\npin-limit = "16MiB"\n']
+    config.write_text(rules[0])
+    server = disk_server("--config", str(config), capacity="256MiB")
+    objects = {f"models/{i}": origin.put(kind, f"models/{i}", size=MIB) for i in range(PINNED)}
+    objects |= {f"other/{i}": origin.put(kind, f"other/{i}", size=4 * MIB) for i in range(20)}
+    for i in range(PINNED):
+        expect_206(fetch(server.port, kind, f"models/{i}", 0, MIB - 1), objects[f"models/{i}"], 0, MIB - 1, kind)
+    wait_for_pages(server, PINNED)
+    over = threading.Event()
+    readers = [Task(read_until, server, kind, objects, over, seed) for seed in range(2)]
+    for number in range(12):
+        compared = server.log().count("pages compared with the pins")
+        config.write_text(rules[(number + 1) % len(rules)])
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: server.log().count("pages compared with the pins") > compared, what="the walk has ended")
+        if number % len(rules) == 2:
+            for tier in ("memory", "disk"):
+                wait_until(lambda: value(server, "cachey_pin_over_limit_pages", tier) > 0, what=f"{tier} has too many")
+                assert value(server, "cachey_pinned_bytes", tier) <= 16 * MIB
+    over.set()
+    for reader in readers:
+        reader.result()
+    for key in sorted(objects)[:PINNED]:
+        expect_206(fetch_from_memory(server, kind, key, 0, MIB - 1), objects[key], 0, MIB - 1, kind)
+    for tier in ("memory", "disk"):
+        wait_for_value(server, "cachey_pinned_pages", tier, PINNED)
+        wait_for_value(server, "cachey_pinned_bytes", tier, PINNED * MIB)
+        assert value(server, "cachey_pin_over_limit_pages", tier) == 0
 
 
 def test_wrong_pins_are_refused():
