@@ -119,6 +119,7 @@ size_t Writer::offer(std::span<const iovec> body) {
     body_left_ -= offered;
     return offered;
   }
+  if (socket_.full()) return 0;
   size_t taken = 0;
   while (taken < offered && !socket_.full() && !socket_.broken()) {
     const size_t left = offered - taken;
@@ -130,6 +131,7 @@ size_t Writer::offer(std::span<const iovec> body) {
     taken += n;
     if (limit == left) break;  // one call, unless a chunk ended in the middle
   }
+  if (socket_.full()) full_since_ = state_.worker.timers().now();
   return taken;
 }
 
@@ -152,12 +154,21 @@ size_t Writer::send_round(std::span<const iovec> body, size_t skip, size_t limit
 
 rt::Task<bool> Writer::writable() {
   if (stage_ == Stage::kAborted) co_return false;
-  const rt::TimerWheel& timers = state_.worker.timers();
-  const MonoTime begun = timers.now();
+  const MonoTime begun = state_.worker.timers().now();
   const bool was_full = socket_.full();  // else the wait tells nothing of the client
   const bool more = co_await socket_.writable(state_.config.write_timeout);
-  if (more && was_full) state_.deep.after_wait(socket_, timers.now() - begun);
+  if (more && was_full) after_wait(begun);
   co_return more;
+}
+
+/// A handler may pause between a full socket and its wait, because the client has a bandwidth. A
+/// short wait after a long pause tells nothing: the client may have taken the bytes slowly.
+void Writer::after_wait(MonoTime begun) {
+  const MonoTime now = state_.worker.timers().now();
+  const std::chrono::nanoseconds waited = now - begun;
+  const bool is_short = waited <= DeepSockets::kShortWait;
+  if (is_short && now - full_since_ > DeepSockets::kShortWait) return;
+  state_.deep.after_wait(socket_, waited);
 }
 
 /// The kernel has all of `out_` now, and of what the socket keeps.

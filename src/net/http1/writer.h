@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string_view>
 
+#include "base/clock.h"
 #include "net/connection/client_socket.h"
 #include "net/connection/client_watch.h"
 #include "net/connection/worker_state.h"
@@ -61,6 +62,7 @@ class Writer final : public ResponseWriter {
   void append_framing(const ResponseHead& head);
   void open_chunk(size_t bytes);
   [[nodiscard]] size_t send_round(std::span<const iovec> body, size_t skip, size_t limit);
+  void after_wait(MonoTime begun);
   [[nodiscard]] bool can_finish() const;
   void note_finished();
   [[nodiscard]] bool try_send_out();
@@ -71,6 +73,7 @@ class Writer final : public ResponseWriter {
   Buffer out_;               // head, chunk headers, trailers that the kernel has not taken yet
   uint64_t body_left_ = 0;   // of content_length, not taken yet
   uint64_t chunk_left_ = 0;  // of the open chunk
+  MonoTime full_since_{};    // when an offer last filled the socket
   std::shared_ptr<ClientWatch> watch_;  // null until a handler asks for it
   Stage stage_ = Stage::kIdle;
   bool unread_ = false;
