@@ -26,6 +26,10 @@ namespace cachey::store {
 /// the mean size is worth twice the mean one, and loses a use on every second pass of the main
 /// queue only, and so on up to every kPassesMax.
 ///
+/// The next victim of the main queue stays in spite of fewer uses lately if its bytes are worth
+/// more. So a tiny entry without uses would outlast large ones that are used. But the entry leaves
+/// when it has stayed for kStaysMax of them, one after the other.
+///
 /// An entry of the small queue that waits (for the disk, say) stays while that queue has little
 /// (kWaitingPercent, kWaitingBytes); an entry of the main queue leaves in its place.
 ///
@@ -39,6 +43,9 @@ class QueuePair {
   /// Entries that get a second chance for their uses in one search, which may be several calls.
   /// Then the next entry leaves in spite of its uses.
   static constexpr size_t kSecondChancesMax = 4096;
+  /// Entries that leave in place of the next victim of the main queue although they were used more
+  /// often lately, because they are larger. Then that victim leaves.
+  static constexpr size_t kStaysMax = 64;
 
   /// `sketch`: gets the uses of entries.
   QueuePair(FrequencySketch& sketch, KeepRule rule, unsigned ghost_set_bits)
@@ -96,6 +103,9 @@ class QueuePair {
     queue_of(queue).bytes += Traits::weight(entry);
     cold_ += is_cold(queue) ? 1 : 0;
   }
+
+  /// The next victim is found at once: no entry gets a second chance.
+  void hurry() { second_chances_ = kSecondChancesMax; }
 
   template <typename GetVerdict>
   [[nodiscard]] Victim<Entry> victim(const GetVerdict& verdict) {
@@ -207,12 +217,23 @@ class QueuePair {
       return {};
     }
     if (rival == nullptr) return {&entry};
-    return lately(*rival) > lately(entry) ? Choice{&entry, rival} : Choice{rival};
+    return outlasts(*rival, entry) ? Choice{&entry, rival} : Choice{rival};
+  }
+
+  /// `rival` stays, and `entry`, the next victim of the main queue, leaves.
+  [[nodiscard]] bool outlasts(const Entry& rival, const Entry& entry) {
+    if (lately(rival) > lately(entry)) return true;
+    const bool stays_by_size = uses_lately(rival) > uses_lately(entry);
+    return stays_by_size && ++stays_ > kStaysMax;
+  }
+
+  [[nodiscard]] unsigned uses_lately(const Entry& entry) const {
+    return sketch_.estimate(Traits::hash(entry));
   }
 
   /// What a byte of the entry was worth lately.
   [[nodiscard]] double lately(const Entry& entry) const {
-    return sketch_.estimate(Traits::hash(entry)) * worth(entry);
+    return uses_lately(entry) * worth(entry);
   }
 
   [[nodiscard]] bool fills_main_with(const Entry& entry, size_t filled) const {
@@ -235,6 +256,7 @@ class QueuePair {
   void pop(Entry& entry) {
     const uint8_t queue = Traits::queue(entry);
     Part& part = queue_of(queue);
+    if (&part == &main_ && &entry == &main_.entries.front()) stays_ = 0;
     cold_ -= is_cold(queue) ? 1 : 0;
     part.bytes -= Traits::weight(entry);
     part.entries.erase(part.entries.iterator_to(entry));
@@ -250,6 +272,7 @@ class QueuePair {
   size_t aside_ = 0;
   size_t cold_ = 0;            // in the small queue
   size_t second_chances_ = 0;  // since the last victim
+  size_t stays_ = 0;           // of the next victim of the main queue, because of its size
   Ghosts ghosts_;
   std::minstd_rand random_;
 };

@@ -81,6 +81,7 @@ bool Residents::is_free_in_pieces(uint64_t bytes) const {
 
 Residents::Step Residents::allocate(Request& request, MonoTime now, LiveReaders live_readers,
                                     Evicted& evicted) {
+  looks_ = 0;
   put_back_due(now);
   let_go_past_limit();
   if (request.extents.empty()) start_keeping(request);
@@ -95,7 +96,7 @@ Residents::Step Residents::allocate_as_asked(Request& request, MonoTime now,
   LiveReaders mode = LiveReaders::kSpare;
   auto effort = Arena::Effort::kSparing;
   while (!take(request, effort)) {
-    if (arena_.has_past_limit() || evicted.size() >= kEvictionsMax) return Step::kAgain;
+    if (ends_step(evicted)) return Step::kAgain;
     const Step step = make_room(request, effort, mode, now, evicted);
     if (step == Step::kAgain) return step;
     if (step == Step::kDone || put_back_idle(now, mode)) continue;
@@ -116,10 +117,11 @@ bool Residents::start_keeping_ahead() {
 }
 
 Residents::Step Residents::keep_ahead(MonoTime now, Evicted& evicted) {
+  looks_ = 0;
   put_back_due(now);
   Step step = Step::kDone;
   while (step == Step::kDone && arena_.free_slabs() < arena_.reserve_slabs()) {
-    if (arena_.has_past_limit() || evicted.size() >= kEvictionsMax) return Step::kAgain;
+    if (ends_step(evicted)) return Step::kAgain;
     step = is_free_in_pieces(arena_.reserve_slabs() * Arena::kSlabBytes)
                ? drain(now, LiveReaders::kSpare, evicted)
                : evict_one(now, LiveReaders::kSpare, evicted);
@@ -147,6 +149,7 @@ Residents::Step Residents::evict_one(MonoTime now, LiveReaders live_readers, Evi
     return Verdict::kSetAside;
   };
   const Victim<Evictable> found = policy_->victim(verdict);
+  looks_ += found.looks;
   if (found.entry == nullptr) return found.again ? Step::kAgain : Step::kNone;
   take_memory(*found.entry, evicted);
   return Step::kDone;
@@ -386,8 +389,6 @@ void Residents::set_keep(Evictable& page, bool keep) {
   const EvictablePtr held = remove(page);
   insert(page);
 }
-
-KeptPages Residents::kept() const { return kept_pages_; }
 
 void Residents::set_limit(uint64_t bytes) {
   const uint64_t tables = arena_.table_bytes();

@@ -24,10 +24,13 @@ namespace cachey::store {
 /// candidate left.
 ///
 /// Work is done in steps of at most kEvictionsMax evictions, about 100 us, so that the mutex is
-/// never held for long. Not synchronized: the memory tier's mutex guards all calls.
+/// never held for long. A step also ends once the policy has looked at kLooksMax pages: most of
+/// them may have uses, and stay. Not synchronized: the memory tier's mutex guards all calls.
 class Residents {
  public:
   static constexpr size_t kEvictionsMax = 64;  // in one step
+  /// In one step; the last search may look at as many as the policy does in one call.
+  static constexpr size_t kLooksMax = 512;
 
   enum class Step : uint8_t {
     kDone,
@@ -83,7 +86,7 @@ class Residents {
   void set_keep_limit(uint64_t bytes) { keep_limit_ = bytes; }
   /// Changes Evictable::keep(), and makes what has memory kept, or no longer.
   void set_keep(Evictable& page, bool keep);
-  [[nodiscard]] KeptPages kept() const;
+  [[nodiscard]] KeptPages kept() const { return kept_pages_; }
 
   /// Frees the memory of a page that is not in, unless it is pinned.
   void release_if_unpinned(Evictable& page);
@@ -121,6 +124,10 @@ class Residents {
   [[nodiscard]] Step make_room(const Request& request, Arena::Effort effort,
                                LiveReaders live_readers, MonoTime now, Evicted& evicted);
   [[nodiscard]] bool is_free_in_pieces(uint64_t bytes) const;
+  /// What is past the limit is given back first, without the mutex.
+  [[nodiscard]] bool ends_step(const Evicted& evicted) const {
+    return arena_.has_past_limit() || evicted.size() >= kEvictionsMax || looks_ >= kLooksMax;
+  }
   [[nodiscard]] Step evict_one(MonoTime now, LiveReaders live_readers, Evicted& evicted);
   [[nodiscard]] Step drain(MonoTime now, LiveReaders live_readers, Evicted& evicted);
   [[nodiscard]] Step strip(MonoTime now, LiveReaders live_readers, Evicted& evicted);
@@ -142,6 +149,7 @@ class Residents {
   uint64_t kept_bytes_ = 0;  // of extents, with those of requests on their way
   KeptPages kept_pages_;
   bool keeping_ahead_ = false;
+  size_t looks_ = 0;             // of the policy, in this step
   size_t stripped_ = 0;          // of Arena::held_owners()
   size_t stripped_in_vain_ = 0;  // slabs, since the last page
   size_t drained_ = 0;           // of Arena::draining_owners()

@@ -13,19 +13,24 @@ class RuleTrials::Trial {
  public:
   explicit Trial(const KeepRule& rule) : queues_(sketch_, rule, 0) {}
 
-  /// True: a hit.
-  bool request(uint64_t hash, uint64_t bytes, uint64_t capacity) {
+  struct Outcome {
+    bool hit = false;
+    size_t looks = 0;  ///< at entries to evict
+  };
+
+  Outcome request(uint64_t hash, uint64_t bytes, uint64_t capacity) {
     const auto [found, is_new] = entries_.try_emplace(hash);
     Entry& entry = found->second;
     if (!is_new) {
       entry.uses = UseCount::used(entry.uses);
-      return true;
+      return {.hit = true};
     }
     entry.hash = hash;
     entry.bytes = bytes;
-    for (size_t i = 0; i < kEvictionsMax && is_full(bytes, capacity); ++i) evict();
+    size_t looks = 0;
+    for (size_t i = 0; i < kEvictionsMax && is_full(bytes, capacity); ++i) looks += evict(looks);
     queues_.insert(entry);
-    return false;
+    return {.looks = looks};
   }
 
   template <typename Stays>
@@ -57,9 +62,12 @@ class RuleTrials::Trial {
     return queues_.size() > 0 &&
            (queues_.bytes() + bytes > capacity || queues_.size() >= kEntriesMax);
   }
-  void evict() {
+  /// `looks`: of this request so far. Returns how many more there were.
+  size_t evict(size_t looks) {
+    if (looks >= kLooksBeforeHurry) queues_.hurry();
     const auto found = queues_.victim([](Entry&) { return Verdict::kEvict; });
     if (found.entry != nullptr) entries_.erase(found.entry->hash);
+    return found.looks;
   }
 
   FrequencySketch sketch_{kSketchBytes};
@@ -79,15 +87,20 @@ void RuleTrials::sample_less() {
     trial->keep_only([this](uint64_t hash) { return is_sampled(hash); });
 }
 
-void RuleTrials::request(uint64_t hash, uint64_t bytes, uint64_t tier_bytes, size_t sampled) {
+size_t RuleTrials::request(uint64_t hash, uint64_t bytes, uint64_t tier_bytes, size_t sampled) {
   const uint64_t capacity = tier_bytes >> sample_bits_;
   const auto size = static_cast<double>(bytes);
   mean_bytes_ = mean_bytes_ == 0 ? size : mean_bytes_ + (size - mean_bytes_) * kNewSize;
   const double worth = 1 + size / std::max(mean_bytes_, 1.0);
   all_ += worth;
-  for (size_t i = 0; i < trials_.size(); ++i)
-    if (trials_[i]->request(hash, bytes, capacity)) hits_[i] += worth;
+  size_t looks = 0;
+  for (size_t i = 0; i < trials_.size(); ++i) {
+    const Trial::Outcome outcome = trials_[i]->request(hash, bytes, capacity);
+    if (outcome.hit) hits_[i] += worth;
+    looks += outcome.looks;
+  }
   if (++requests_ >= std::max(kRequestsMin, sampled)) end_epoch();
+  return looks;
 }
 
 void RuleTrials::end_epoch() {

@@ -24,6 +24,9 @@ namespace cachey::store {
 class RuleTrials {
  public:
   static constexpr size_t kSampledMax = 1024;
+  /// Entries that one request looks at, to evict some. A trial whose entries have many uses would
+  /// look at more: then the next entries leave in spite of their uses.
+  static constexpr size_t kLooksMax = 3 * 1024;
 
   RuleTrials();
   ~RuleTrials();
@@ -39,18 +42,20 @@ class RuleTrials {
   [[nodiscard]] unsigned sample_bits() const { return sample_bits_; }
 
   /// A request for sampled content, which the tier has or not. `tier_bytes`: of the tier once it is
-  /// full. `sampled`: the number of the tier's entries that are sampled.
-  void request(uint64_t hash, uint64_t bytes, uint64_t tier_bytes, size_t sampled);
+  /// full. `sampled`: the number of the tier's entries that are sampled. Returns the number of
+  /// entries that the request looked at.
+  size_t request(uint64_t hash, uint64_t bytes, uint64_t tier_bytes, size_t sampled);
 
   /// Into kKeepRules: the rule that the tier should follow.
   [[nodiscard]] size_t best() const { return best_; }
 
  private:
   class Trial;
-  static constexpr double kFade = 0.8;        // of the counts, an epoch
-  static constexpr double kBetterBy = 0.002;  // of all requests, for a change of the rule
-  static constexpr double kNewSize = 0.001;   // the share of a new size in the mean
-  static constexpr size_t kRequestsMin = 64;  // in an epoch
+  static constexpr double kFade = 0.8;              // of the counts, an epoch
+  static constexpr double kBetterBy = 0.002;        // of all requests, for a change of the rule
+  static constexpr double kNewSize = 0.001;         // the share of a new size in the mean
+  static constexpr size_t kRequestsMin = 64;        // in an epoch
+  static constexpr size_t kLooksBeforeHurry = 256;  // of one trial
 
   static uint64_t mixed(uint64_t hash) {
     hash = (hash ^ hash >> 31) * kHashMultiplier;

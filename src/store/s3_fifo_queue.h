@@ -105,7 +105,7 @@ class S3FifoQueue {
   }
 
   void request(const Entry& entry) {
-    trials_.request(Traits::hash(entry), Traits::weight(entry), tier_bytes_, sampled_.size());
+    (void)trials_.request(Traits::hash(entry), Traits::weight(entry), tier_bytes_, sampled_.size());
     if (trials_.best() == rule_) return;
     rule_ = trials_.best();
     queues_.follow(kKeepRules[rule_]);
