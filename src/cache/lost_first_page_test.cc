@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/object_look.h"
 #include "cache/testing/warm_harness.h"
 
 namespace cachey::cache {
@@ -64,10 +65,13 @@ class LostFirstPage : public WarmHarness {
   void put_in(const std::string& bucket, uint64_t size, uint64_t seed, std::string etag) {
     origin_.put(bucket, "o", {.size = size, .seed = seed, .etag = std::move(etag)});
   }
-  [[nodiscard]] std::shared_ptr<FetchSpec> of(std::vector<std::string> buckets) {
+  [[nodiscard]] std::shared_ptr<FetchSpec> of(
+      std::vector<std::string> buckets,
+      std::optional<std::chrono::milliseconds> own_time = std::nullopt) {
     auto made = spec("o");
     made->wishes.warm = false;
     made->buckets = std::move(buckets);
+    made->config.operation_timeout = own_time;
     return made;
   }
   /// Version 1 of bucket `a` is on the disk alone.
@@ -255,6 +259,62 @@ TEST_F(LostFirstPage, APageThatOthersFetchedMeanwhileIsAHitOfItsBucket) {
   expect_told(**other, "b", "\"b1\"", {0, 100});
   expect_told(**reader, "b", "\"b1\"", {0, 100});
   device_.release();
+  settle();
+}
+
+/// The first head takes 400 of the request's own 500 ms. The fill fails before its first byte.
+TEST_F(LostFirstPage, TheRequestsOwnTimeIsOneForAllItsPages) {
+  for (const auto head_delay : {50ms, 300ms}) {
+    SCOPED_TRACE(head_delay.count());
+    origin_.behave("a", {.head_delay = 410ms, .read_delay = 1s, .cut_after = 0});
+    origin_.behave("b", {.head_delay = head_delay});
+    const auto leader = world_.start(client(of({"a"}), {0, 100}, 1, nullptr));
+    world_.pass(10ms);
+    const auto joined = world_.start(client(of({"b"}, 500ms), {0, 100}, 2, nullptr));
+    while (!*leader || !*joined) world_.pass(100ms);
+    if (head_delay < 100ms) {
+      expect_told(**joined, "b", "\"b1\"", {0, 100});
+    } else {
+      ASSERT_TRUE((*joined)->error.has_value());
+      EXPECT_EQ((*joined)->error->kind(), ErrorKind::kTimeout);
+    }
+    settle();
+    drop_from_memory();
+    disk_->remove(world_.worker(), "k", "o", "");
+  }
+}
+
+TEST_F(LostFirstPage, TheDisksTimeIsNoneOfTheRequestsOwn) {
+  put_on_disk();
+  device_.delay_reads(2s);
+  device_.fail_reads(EIO, 1);
+  origin_.behave("b", {.head_delay = 300ms});
+  const Told told = world_.run(client(of({"b"}, 500ms), {0, 100}, 2, nullptr));
+  settle();
+  expect_told(told, "b", "\"b1\"", {0, 100});
+}
+
+/// Meanwhile a page has come that the store was asked for before the request, and that refuses the
+/// request. So the store is asked again.
+TEST_F(LostFirstPage, AQuestionAfterTheDisksFailureHasTheRequestsOwnTime) {
+  put_on_disk();
+  put_in("a", 50, 3, "\"a2\"");
+  origin_.behave("a", {.head_delay = 1s});
+  const auto tail = world_.start(fetch_tail(cache_, world_.worker(), of({"a"}), 60,
+                                            world_.clock().mono(), rt::Until(MonoTime::max())));
+  world_.pass(10ms);
+  device_.delay_reads(2s);
+  device_.fail_reads(EIO, 1);
+  const auto reader = world_.start(client(of({"a"}, 500ms), {100, 200}, 3, nullptr));
+  while (!*tail) world_.pass(100ms);
+  EXPECT_FALSE(reader->has_value());
+  origin_.behave("a", {.head_delay = 300ms});
+  const size_t before = gets();
+  while (!*reader) world_.pass(100ms);
+  ASSERT_TRUE((*reader)->error.has_value());
+  EXPECT_EQ((*reader)->error->kind(), ErrorKind::kRangeNotSatisfiable);
+  EXPECT_EQ((*reader)->error->object_size(), 50u);
+  EXPECT_EQ(gets(), before + 1);
   settle();
 }
 

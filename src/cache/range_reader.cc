@@ -22,6 +22,7 @@ RangeReader::RangeReader(Cache& cache, rt::Worker& worker, FetchSpecPtr spec, By
     : cache_(cache),
       worker_(worker),
       began_(cache.clock().mono()),
+      own_time_from_(began_),
       position_(wanted.begin),
       window_(cache, worker, std::move(spec), wanted, use),
       entered_end_(current()) {
@@ -33,7 +34,8 @@ RangeReader::~RangeReader() { CHECK(!pinned_); }
 MonoTime RangeReader::head_deadline() const {
   const std::optional<std::chrono::milliseconds> own = cache_.fills().time_to_head(window_.spec());
   if (!own) return MonoTime::max();
-  return (source_ == nullptr ? began_ : cache_.clock().mono()) + *own;
+  const bool is_open = source_ != nullptr && !opening_;
+  return (is_open ? cache_.clock().mono() : own_time_from_) + *own;
 }
 
 rt::Task<Result<void>> RangeReader::settle_head(std::stop_token client_left) {
@@ -219,15 +221,17 @@ rt::Task<Result<void>> RangeReader::wait(std::stop_token client_left) {
       if (position_ == range().begin) first_cached_at_ = cached_at(held);
       co_return Result<void>();
     }
+    const MonoTime begun = opening_ ? cache_.clock().mono() : MonoTime();
     if (page.phase() == Page::Phase::kOnDisk) {
       Result<void> loaded = co_await wait_piece(held, client_left);
       if (!loaded) co_return loaded;
-      continue;
+    } else {
+      cache_.fills().want(page, offset_in(page));
+      const rt::Until until(MonoTime::max(), client_left);
+      Result<void> waited = co_await page.wait_byte(worker_, offset_in(page), until);
+      if (!waited) co_return waited;
     }
-    cache_.fills().want(page, offset_in(page));
-    const rt::Until until(MonoTime::max(), client_left);
-    Result<void> waited = co_await page.wait_byte(worker_, offset_in(page), until);
-    if (!waited) co_return waited;
+    if (opening_) own_time_from_ += cache_.clock().mono() - begun;
   }
 }
 

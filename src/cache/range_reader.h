@@ -180,13 +180,15 @@ class RangeReader {
   /// Waits until the current page has its head. Fails if no page can be had.
   [[nodiscard]] rt::Task<Result<void>> settle_head(std::stop_token client_left);
   [[nodiscard]] rt::Task<Result<void>> wait_piece(Slot& held, std::stop_token client_left);
-  /// When a wait for the head of the current page ends, if the wait begins now. See
-  /// Fills::time_to_head().
+  /// When a wait for the head of the current page ends, if the wait begins now. The answer's head
+  /// has the time of Fills::time_to_head() once, however many pages are lost meanwhile; waits for
+  /// bytes are not part of it. In a body the head of each page has that time.
   [[nodiscard]] MonoTime head_deadline() const;
 
   Cache& cache_;
   rt::Worker& worker_;
   const MonoTime began_;
+  MonoTime own_time_from_;  // began_, and what open() waited for bytes
   uint64_t position_;
   const Condition* condition_ = nullptr;
   const ObjectSource* source_ = nullptr;  // of the first page; null: not open
