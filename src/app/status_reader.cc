@@ -240,6 +240,7 @@ void StatusReader::read_attempts(Facts& facts) const {
     bucket->attempts = whole(one.attempts());
     bucket->failures = whole(one.failures());
     bucket->throttled = slowed;
+    bucket->refused = whole(one.of(origin::AttemptOutcome::kRefused));
     bucket->first_byte = std::move(one.first_byte);
   }
   facts.totals[Column::kOriginAttempts] = attempts;

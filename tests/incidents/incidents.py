@@ -156,6 +156,18 @@ class RefusedKey(Incident):
         self.store.answer = lambda record: Behaviour(status=403, code="InvalidAccessKeyId")
 
 
+class DeniedBucket(Incident):
+    """The policy of a bucket was changed: the store denies its objects."""
+
+    name = "denied_bucket"
+    alerts = {"CacheyBucketRefuses"}
+    findings = {"bucket_refuses"}
+    top = "bucket_refuses"
+
+    def begin(self):
+        self.store.answer = lambda record: Behaviour(status=403, code="AccessDenied")
+
+
 class WithDisk(Incident):
     """The hot objects are more than memory holds, and the disk has them."""
 
@@ -277,5 +289,5 @@ class ExpiringCertificate(Incident):
         self.server.signal(signal.SIGHUP)
 
 
-ALL = [Calm, SlowBucket, ThrottlingBucket, FailingBucket, HangingBucket, RefusedKey, SlowDisk, FailingDisk, Thrashing,
-       OneClient, HeldLoop, ExpiringCertificate]
+ALL = [Calm, SlowBucket, ThrottlingBucket, FailingBucket, HangingBucket, RefusedKey, DeniedBucket, SlowDisk, FailingDisk,
+       Thrashing, OneClient, HeldLoop, ExpiringCertificate]

@@ -39,7 +39,7 @@ void BucketTable::take_median(Past& past, BucketFacts& now) const {
 
 void BucketTable::count(Past& past, const BucketFacts& now) const {
   const BucketView::Counts totals{now.attempts.value_or(0), now.failures.value_or(0),
-                                  now.throttled.value_or(0)};
+                                  now.throttled.value_or(0), now.refused.value_or(0)};
   // An attempt that hangs until nobody waits for it is not counted, but its key fails.
   const bool key_failed = now.consecutive_failures != past.consecutive_failures;
   if (!now.attempts || !past.has_totals || totals.attempts != past.totals.attempts || key_failed)
@@ -51,6 +51,7 @@ void BucketTable::count(Past& past, const BucketFacts& now) const {
     second.attempts = std::max<int64_t>(0, totals.attempts - past.totals.attempts);
     second.failures = std::max<int64_t>(0, totals.failures - past.totals.failures);
     second.throttled = std::max<int64_t>(0, totals.throttled - past.totals.throttled);
+    second.refused = std::max<int64_t>(0, totals.refused - past.totals.refused);
   }
   past.totals = totals;
   past.has_totals = true;
@@ -78,6 +79,7 @@ BucketView::Counts BucketTable::sum(const Past& past, size_t seconds) const {
     sum.attempts += second.attempts;
     sum.failures += second.failures;
     sum.throttled += second.throttled;
+    sum.refused += second.refused;
   }
   return sum;
 }

@@ -21,6 +21,7 @@ struct BucketView {
     int64_t attempts = 0;
     int64_t failures = 0;
     int64_t throttled = 0;
+    int64_t refused = 0;
   };
   Counts newest;  ///< of the last kNewestSeconds
   Counts recent;  ///< of the last kRecentSeconds

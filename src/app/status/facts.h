@@ -27,6 +27,7 @@ struct BucketFacts {
   std::optional<int64_t> attempts;
   std::optional<int64_t> failures;
   std::optional<int64_t> throttled;
+  std::optional<int64_t> refused;  ///< 4xx but for 404 and those of a condition or a range
   /// Times to the first byte since the start.
   FineHistogram::Snapshot first_byte;
   /// Their median in the last seconds; nothing: too few answers. BucketTable sets it.

@@ -22,6 +22,7 @@ enum class FindingCode : uint8_t {
   kDiskReadOnly,
   kDiskFileDeleted,
   kDiskSlow,
+  kBucketRefuses,
   kBucketThrottles,
   kBucketSlow,
   kOneClient,

@@ -151,6 +151,19 @@ TEST_F(CausesTest, ThrashingIsToldBeforeItHasMostOfTheLastTenSeconds) {
   EXPECT_THAT(text(), HasSubstr("42 % of the misses of the last 5 s"));
 }
 
+TEST_F(CausesTest, RefusedCredentialsAreNoRefusalOfTheBucket) {
+  run(20, [this](FindingsTest&) {
+    credentials_refused();
+    bucket_refuses();
+  });
+  EXPECT_THAT(codes_on(), ElementsAre(kCredentialsFail));
+}
+
+TEST_F(CausesTest, ABucketThatRefusesHalfOfItsRequestsIsAskedForOddThings) {
+  run(20, [this](FindingsTest&) { *facts_.buckets[1].refused += 30; });
+  EXPECT_THAT(codes_on(), IsEmpty());
+}
+
 TEST_F(CausesTest, ABucketThatNothingIsAskedOfIsNotDownForLong) {
   run(10, [this](FindingsTest&) { breaker_opens(); });
   ASSERT_THAT(codes_on(), ElementsAre(kBucketDown));

@@ -149,6 +149,33 @@ Judgement judge_loop_held(const Scene& scene, bool began) {
 
 // The store.
 
+constexpr double kDeniedPart = 0.9;
+constexpr int64_t kDeniedMin = 10;
+
+/// Not if the credentials are at fault, which that finding tells.
+Judgement judge_bucket_refuses(const Scene& scene, bool began) {
+  if (judge_credentials_fail(scene, true).holds) return {};
+  const auto denies = [began](const BucketView::Counts& counts) {
+    return counts.refused >= (began ? 1 : kDeniedMin) &&
+           ratio_of(counts.refused, counts.attempts) > (began ? kDeniedPart / 2 : kDeniedPart);
+  };
+  const auto is_so = [&](const BucketView& bucket) {
+    return denies(bucket.newest) || denies(bucket.recent);
+  };
+  size_t count = 0;
+  const BucketView* const bucket =
+      worst(scene, is_so, [](const BucketView& b) { return b.recent.refused; }, count);
+  if (bucket == nullptr) return {};
+  const bool lately = denies(bucket->newest);
+  const BucketView::Counts& counts = lately ? bucket->newest : bucket->recent;
+  return holds(FindingLevel::kWarn,
+               fmt::format("bucket {} refuses {} of {} requests of the last {} s: its policy, or "
+                           "the rights of the credentials{}",
+                           shown(bucket->now.name), counts.refused, counts.attempts,
+                           lately ? BucketTable::kNewestSeconds : BucketTable::kRecentSeconds,
+                           and_others(count)));
+}
+
 constexpr double kThrottledPart = 0.1;
 constexpr int64_t kThrottledMin = 3;
 
@@ -270,6 +297,7 @@ constexpr std::array<Rule, kFindingCodes> kRules = {{
     {kDiskReadOnly, judge_disk_read_only, kHold},
     {kDiskFileDeleted, judge_disk_file_deleted, kStateHold},
     {kDiskSlow, judge_disk_slow, kHold},
+    {kBucketRefuses, judge_bucket_refuses, kHold},
     {kBucketThrottles, judge_bucket_throttles, kHold},
     {kBucketSlow, judge_bucket_slow, kHold},
     {kOneClient, judge_one_client, kHold},

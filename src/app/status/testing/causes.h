@@ -24,7 +24,7 @@ class FindingsTest : public ::testing::Test {
   static BucketFacts bucket(const std::string& name) {
     BucketFacts made;
     made.name = name;
-    made.attempts = made.failures = made.throttled = 0;
+    made.attempts = made.failures = made.throttled = made.refused = 0;
     made.now_ms = 20;
     return made;
   }
@@ -125,6 +125,7 @@ class CausesTest : public FindingsTest {
             {kDiskReadOnly, of(&T::disk_read_only), "only read"},
             {kDiskFileDeleted, of(&T::disk_file_deleted), "lost when the process ends"},
             {kDiskSlow, of(&T::disk_slow), "reads take 400 ms (median), the store 25 ms"},
+            {kBucketRefuses, of(&T::bucket_refuses), "bucket \"two\" refuses 250 of 250 requests"},
             {kBucketThrottles, of(&T::bucket_throttles), "bucket \"two\" throttles: 150 of 500"},
             {kBucketSlow, of(&T::bucket_slow), "takes 1.5 s (median), usually 2"},
             {kOneClient, of(&T::one_client), "client \"greedy\" makes 90 %"},
@@ -171,6 +172,7 @@ class CausesTest : public FindingsTest {
     facts_.disk.disk_p50_ms = 400;
     facts_.disk.store_p50_ms = 25;
   }
+  void bucket_refuses() { *facts_.buckets[1].refused += 50; }
   void bucket_throttles() {
     *facts_.buckets[1].throttled += 15;
     *facts_.buckets[1].failures += 15;
