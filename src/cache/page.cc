@@ -83,10 +83,11 @@ Page::~Page() {
   memory_.charge(-bookkeeping_bytes());
 }
 
-void Page::prefetch_rest(uint64_t offset) const {
-  constexpr size_t kBytesAhead = 512;  // the hardware prefetcher takes over from there
+void Page::prefetch_rest(ByteRange range) const {
+  constexpr size_t kBytesAhead = 4096;  // the hardware prefetcher takes over from there
   std::array<iovec, 1> bytes;
-  if (gather({offset, memory_bytes()}, bytes) != 0) {
+  range.end = std::min(range.end, memory_bytes());
+  if (gather(range, bytes) != 0) {
     cachey::prefetch(bytes[0].iov_base, std::min(bytes[0].iov_len, kBytesAhead));
   }
   cachey::prefetch(source_->info.etag.data(), kCacheLineBytes);

@@ -162,9 +162,10 @@ class Page final : public store::Evictable {
 
   /// Prefetches the members that a hit reads into the CPU's caches.
   void prefetch() const { cachey::prefetch(static_cast<const void*>(this), kHotBytes); }
-  /// Prefetches what these members point to: the bytes from `offset` on, the version's text. Waits
-  /// for the memory of the page's and the version's own members. REQUIRES: whole and pinned.
-  void prefetch_rest(uint64_t offset) const;
+  /// Prefetches what these members point to: the first bytes of `range`, the version's text. Waits
+  /// for the memory of the page's and the version's own members. REQUIRES: whole and pinned; the
+  /// range begins in the page.
+  void prefetch_rest(ByteRange range) const;
 
   /// The terms of the fill. Null once the page is whole or on disk.
   [[nodiscard]] FetchSpecPtr leader() const EXCLUDES(mutex_);

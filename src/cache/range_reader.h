@@ -132,6 +132,10 @@ class RangeReader {
   [[nodiscard]] uint64_t offset_in(const Page& page) const {
     return position_ - page.object_offset();
   }
+  /// The range from the position on, as offsets in this page: its end may be behind the page.
+  [[nodiscard]] ByteRange rest_in(const Page& page) const {
+    return {offset_in(page), window_.range().end - page.object_offset()};
+  }
   /// The position has left the part of its page that was read.
   [[nodiscard]] bool is_past(const Page& page) const {
     return page.is_part() && position_ >= page.place().end;

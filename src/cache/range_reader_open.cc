@@ -20,7 +20,7 @@ std::optional<Result<void>> RangeReader::try_open(uint64_t key_hash) {
   const Page& page = *hot->page();
   if (!window_.spec().takes(page) || !is_satisfiable(page.source()->info))
     return try_look_up(key, key_hash);
-  if (window_.use() == Use::kBody) page.prefetch_rest(offset_in(page));
+  if (window_.use() == Use::kBody) page.prefetch_rest(rest_in(page));
   window_.hold(*hot, began_);
   return take_version();
 }
@@ -31,7 +31,7 @@ std::optional<Result<void>> RangeReader::try_look_up(KeyView key, uint64_t hash)
                                  : cache_.table().find(key, hash, current());
   const bool whole = page != nullptr && page->phase() == Page::Phase::kWhole;
   if (whole && window_.use() == Use::kBody && page->try_pin()) {
-    page->prefetch_rest(offset_in(*page));
+    page->prefetch_rest(rest_in(*page));
     page->unpin();
     HotPages* const hot_pages = page->is_part() ? nullptr : cache_.hot_pages(worker_);
     if (hot_pages != nullptr) hot_pages->note(*page, hash, began_);
