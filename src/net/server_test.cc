@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
+#include "net/connection/answer_batch.h"
 #include "net/http1/connection.h"
 #include "net/testing/test_client.h"
 #include "net/testing/test_server.h"
@@ -99,6 +103,65 @@ TEST(Server, AnswersPipelinedRequestsInOrder) {
     ASSERT_EQ(response.body, body_bytes(i * 100));
   }
   EXPECT_EQ(server.stats().requests, 100u);
+}
+
+/// Blocks the one worker until all requests below are in its sockets. So one turn of the event loop
+/// answers them.
+class OneTurn {
+ public:
+  explicit OneTurn(TestServer& server) : blocker_(server.port) {
+    const int before = server.handler.blocks;
+    blocker_.get("/block/200");
+    EXPECT_TRUE(eventually([&] { return server.handler.blocks > before; }));
+  }
+
+ private:
+  TestClient blocker_;
+};
+
+TEST(Server, AnswersManyClientsOfOneTurn) {
+  TestServer server({}, 1);
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (size_t i = 0; i < 3 * AnswerBatch::kAnswersMax; ++i) {
+    clients.push_back(std::make_unique<TestClient>(server.port));
+    clients.back()->get("/bytes/1");  // from the second request on, the connection is in its loop
+    EXPECT_EQ(clients.back()->response().body, body_bytes(1));
+  }
+  for (const size_t scale : {10, 100, 1000}) {  // 1000: the last bodies are too large for a batch
+    const OneTurn turn(server);
+    for (size_t i = 0; i < clients.size(); ++i)
+      clients[i]->get("/bytes/" + std::to_string(i * scale));
+    for (size_t i = 0; i < clients.size(); ++i) {
+      const auto response = clients[i]->response();
+      ASSERT_TRUE(response.whole) << i;
+      ASSERT_EQ(response.body, body_bytes(i * scale));
+    }
+  }
+}
+
+TEST(Server, ManyClientsOfOneTurnMayPipelineAndLeave) {
+  TestServer server({}, 1);
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (size_t i = 0; i < 8; ++i) clients.push_back(std::make_unique<TestClient>(server.port));
+  const std::string get = "GET /bytes/10 HTTP/1.1\r\nHost: t\r\n";
+  {
+    const OneTurn turn(server);
+    for (size_t i = 0; i < clients.size(); ++i) {
+      const std::array<std::string, 4> seconds = {get + "\r\n", get + "Connection: close\r\n\r\n",
+                                                  "GET /bytes/10 HTTP/1.1\r\nwrong\r\n\r\n", ""};
+      clients[i]->send(get + "\r\n" + seconds[i % 4]);
+      if (i % 4 == 3) ::shutdown(clients[i]->fd(), SHUT_WR);
+    }
+  }
+  for (size_t i = 0; i < clients.size(); ++i) {
+    EXPECT_EQ(clients[i]->response().body, body_bytes(10)) << i;
+    if (i % 4 == 3) {
+      EXPECT_EQ(clients[i]->rest(), "");
+      EXPECT_TRUE(clients[i]->ended());
+    } else {
+      EXPECT_EQ(clients[i]->response().status, i % 4 == 2 ? 400 : 206) << i;
+    }
+  }
 }
 
 TEST(Server, ReadsAHeadInPieces) {

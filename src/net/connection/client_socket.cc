@@ -11,6 +11,8 @@
 #include <limits>
 #include <utility>
 
+#include "net/connection/answer_batch.h"
+
 namespace cachey::net {
 
 ClientSocket::ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worker* tls,
@@ -25,10 +27,10 @@ ClientSocket::ClientSocket(rt::TimerWheel& timers, rt::Socket socket, tls::Worke
   peer_ = connected_from_;
   if (tls == nullptr) return;
   tls_ = std::make_unique<tls::Stream>(*tls, socket_.native_handle());
-  self_ = std::make_shared<ClientSocket*>(this);
 }
 
 ClientSocket::~ClientSocket() {
+  drop_taken();
   if (self_) *self_ = nullptr;
 }
 
@@ -132,6 +134,11 @@ size_t ClientSocket::send(std::span<iovec> parts, size_t bytes) {
     update_after_tls();
     return taken;
   }
+  if (!send_taken()) return 0;
+  return broken_ ? 0 : send_to_kernel(parts, bytes);
+}
+
+size_t ClientSocket::send_to_kernel(std::span<iovec> parts, size_t bytes) {
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
@@ -146,6 +153,34 @@ size_t ClientSocket::send(std::span<iovec> parts, size_t bytes) {
   }
   full_ = static_cast<size_t>(n) < bytes;
   return static_cast<size_t>(n);
+}
+
+void ClientSocket::send_later(Buffer answer, AnswerBatch& batch) {
+  taken_ = std::move(answer);
+  batch_ = &batch;
+}
+
+bool ClientSocket::send_taken() {
+  BatchHook::unlink();
+  if (taken_.empty()) return true;
+  iovec part{taken_.bytes().data(), taken_.size()};
+  taken_.consume(send_to_kernel(std::span(&part, 1), taken_.size()));
+  if (broken_ || taken_.empty()) {
+    drop_taken();
+    if (broken_) interrupt();
+    return true;
+  }
+  batch_->late_bytes_ += taken_.size() - std::exchange(late_bytes_, taken_.size());
+  if (!flushing_) flush_when_writable();
+  return false;
+}
+
+/// The bytes that send_later() took are not sent any more, or are sent.
+void ClientSocket::drop_taken() {
+  BatchHook::unlink();
+  if (taken_.capacity() == 0) return;
+  batch_->late_bytes_ -= std::exchange(late_bytes_, 0);
+  batch_->give_back(std::exchange(taken_, Buffer()));
 }
 
 MonoTime ClientSocket::limit_reading(std::chrono::nanoseconds limit) {
@@ -166,7 +201,7 @@ rt::Task<bool> ClientSocket::writable(std::chrono::nanoseconds limit) {
     const auto [error] = co_await socket_.async_wait(rt::Socket::wait_write, rt::kAwaitTuple);
     if (error) broken_ = true;
     full_ = false;
-    if (tls_ && !broken_) flush();
+    if (!broken_) flush();
   }
   waiting_ = Waiting::kNothing;
   co_return !broken_ && !expired_;
@@ -182,6 +217,7 @@ void ClientSocket::update_after_tls() {
 
 void ClientSocket::flush_when_writable() {
   flushing_ = true;
+  if (!self_) self_ = std::make_shared<ClientSocket*>(this);
   socket_.async_wait(rt::Socket::wait_write, [self = self_](const boost::system::error_code&) {
     if (*self == nullptr) return;
     (*self)->flushing_ = false;
@@ -190,6 +226,10 @@ void ClientSocket::flush_when_writable() {
 }
 
 void ClientSocket::flush() {
+  if (!tls_) {
+    (void)send_taken();
+    return;
+  }
   full_ = !tls_->flush();
   update_after_tls();
 }
@@ -215,7 +255,7 @@ void ClientSocket::limit_unsent(int bytes) {
 size_t ClientSocket::unsent() {
   int queued = 0;
   if (::ioctl(socket_.native_handle(), SIOCOUTQ, &queued) != 0) queued = 0;
-  return static_cast<size_t>(queued) + (tls_ ? tls_->pending() : 0);
+  return static_cast<size_t>(queued) + (tls_ ? tls_->pending() : taken_.size());
 }
 
 void ClientSocket::interrupt() {
@@ -236,6 +276,7 @@ void ClientSocket::shut_down_sending() {
 
 void ClientSocket::close() {
   broken_ = true;
+  drop_taken();
   timer_.disarm();
   if (!socket_.is_open()) return;
   limit_untaken();

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "net/connection/proxy_header.h"
+#include "net/http/buffer.h"
 #include "net/http/ip_address.h"
 #include "net/tls/stream.h"
 #include "rt/edge_wait.h"
@@ -23,6 +24,8 @@
 #include "rt/timer_wheel.h"
 
 namespace cachey::net {
+
+class AnswerBatch;
 
 /// A socket's place in AwaitedSockets.
 using AwaitedHook =
@@ -32,20 +35,26 @@ using AwaitedHook =
 using DeepHook =
     boost::intrusive::list_base_hook<boost::intrusive::tag<struct DeepTag>,
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+/// A socket's place in AnswerBatch.
+using BatchHook =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<struct BatchTag>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 /// The socket of an accepted connection, with or without TLS: calls that never block, waits with a
 /// time limit, and two ways to close. Owned by the connection's coroutine; the worker's thread; one
 /// wait at a time.
 ///
-/// With TLS, the kernel may not have all taken bytes yet. The rest is sent in the background, in
-/// order; full() is true until then. Await writable() before close() if these bytes must arrive.
+/// With TLS and after send_later(), the kernel may not have all taken bytes yet. The rest is sent
+/// in the background, in order; full() is true until then. Await writable() before close() if these
+/// bytes must arrive.
 ///
 /// A wait ends when the socket is ready, when its time limit is over (expired() is true from then
 /// on), by interrupt(), or by close(). Every error means that the client is gone (broken()).
 class ClientSocket : public boost::intrusive::list_base_hook<
                          boost::intrusive::link_mode<boost::intrusive::auto_unlink>>,
                      public AwaitedHook,
-                     public DeepHook {
+                     public DeepHook,
+                     public BatchHook {
  public:
   /// Limits of one sendmsg.
   static constexpr size_t kSendBytesMax = size_t{16} << 20;
@@ -99,6 +108,16 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   /// Sends `parts` with one system call (with TLS: one for many records). Returns how many bytes
   /// were taken. `bytes`: the sum of the parts.
   [[nodiscard]] size_t send(std::span<iovec> parts, size_t bytes);
+
+  /// Without TLS: takes a whole answer, which `batch` sends. REQUIRES: can_send_later(); the batch
+  /// outlives this object.
+  void send_later(Buffer answer, AnswerBatch& batch);
+  [[nodiscard]] bool can_send_later() const {
+    return tls_ == nullptr && !broken_ && !full_ && taken_.capacity() == 0;
+  }
+  /// Sends what send_later() took. True: none is left, because the kernel has all or the client is
+  /// gone.
+  bool send_taken();
 
   /// send() takes nothing until writable() has been awaited.
   [[nodiscard]] bool full() const { return full_; }
@@ -178,7 +197,9 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   [[nodiscard]] std::optional<ProxyHeader> read_more_of_header(std::string& received);
   [[nodiscard]] bool has_event(short event);
   void on_timeout();
+  [[nodiscard]] size_t send_to_kernel(std::span<iovec> parts, size_t bytes);
   void update_after_tls();
+  void drop_taken();
   void flush_when_writable();
   void flush();
   void limit_untaken();
@@ -190,7 +211,10 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   IpAddress connected_from_;
   IpAddress peer_;
   std::unique_ptr<tls::Stream> tls_;
-  std::shared_ptr<ClientSocket*> self_;  // TLS only; points to null after this object's end
+  std::shared_ptr<ClientSocket*> self_;  // null, or points to null after this object's end
+  Buffer taken_;                         // by send_later(), and not by the kernel yet
+  AnswerBatch* batch_ = nullptr;         // that was given with the bytes
+  size_t late_bytes_ = 0;                // of taken_, counted by the batch
   rt::TimerWheel::Entry timer_;
   std::chrono::nanoseconds write_limit_{};
   size_t unsent_ = 0;  // when the write limit was last set
@@ -238,7 +262,7 @@ class AwaitedSockets {
     size_t looks = 0;
     for (ClientSocket& socket : sockets_) {
       if (socket.awaited_since_ > now - kWaitMin || ++looks > kLooksMax) return false;
-      if (!may_go(socket)) continue;
+      if (!may_go(socket) || !socket.taken_.empty()) continue;
       end(socket);
       socket.give_way();
       return true;

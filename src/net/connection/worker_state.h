@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/clock.h"
+#include "net/connection/answer_batch.h"
 #include "net/connection/client_socket.h"
 #include "net/connection/date_line.h"
 #include "net/connection/deep_sockets.h"
@@ -30,7 +31,8 @@ struct WorkerState {
         config(c),
         stats(s),
         tls(c.tls ? std::make_unique<tls::Worker>(c.tls, c.charge) : nullptr),
-        date(clock) {}
+        date(clock),
+        batch(std::make_shared<AnswerBatch>(w.executor())) {}
 
   rt::Worker& worker;
   Handler& handler;
@@ -39,6 +41,7 @@ struct WorkerState {
   const std::unique_ptr<tls::Worker> tls;  ///< null: plain HTTP
   Spares spares;
   DateLine date;
+  const std::shared_ptr<AnswerBatch> batch;  ///< of HTTP/1.1
   RequestMemory http2_requests;
   size_t http2_unsent = 0;  ///< bytes of HTTP/2 frames that the kernel has not taken
   /// Sockets that wait for a handshake or a request. The longest wait is the first.

@@ -49,12 +49,22 @@ rt::Task<bool> Connection::run() {
     if (!writer_.finished() || writer_.closes()) break;
   }
   suspended = true;
+  co_await send_taken();
   if (refusal_status_ != 0) send_refusal();
   state_.awaited.begin_linger(socket_);
   if (!socket_.broken()) co_await close_gently(linger_);
   state_.awaited.end(socket_);
   give_back_memory();
   co_return false;
+}
+
+/// Sends the answers that the socket has taken and the kernel has not.
+rt::Task<void> Connection::send_taken() {
+  (void)socket_.send_taken();
+  while (socket_.full() && !socket_.broken()) {
+    const bool taken = co_await socket_.writable(state_.config.write_timeout);
+    if (!taken) socket_.break_off();
+  }
 }
 
 /// Parses the next request from the received bytes.

@@ -48,6 +48,7 @@ class Connection final : public net::Connection {
   enum class Wait : uint8_t { kNone, kForEdge, kForBytes };
   enum class Step : uint8_t { kRead, kAnswer, kRefuse, kHttp2 };
 
+  [[nodiscard]] rt::Task<void> send_taken();
   [[nodiscard]] Step next_step();
   [[nodiscard]] Wait prepare_to_read(bool suspended);
   void make_room();

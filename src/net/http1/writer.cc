@@ -120,6 +120,7 @@ size_t Writer::offer(std::span<const iovec> body) {
     return offered;
   }
   if (socket_.full()) return 0;
+  if (offered == body_left_ && offer_to_batch(body, offered)) return offered;
   size_t taken = 0;
   while (taken < offered && !socket_.full() && !socket_.broken()) {
     const size_t left = offered - taken;
@@ -133,6 +134,19 @@ size_t Writer::offer(std::span<const iovec> body) {
   }
   if (socket_.full()) full_since_ = state_.worker.timers().now();
   return taken;
+}
+
+/// Gives the whole rest of the answer to the batch. False: it is to be sent now, and what the batch
+/// has is sent, because a large answer would delay that.
+bool Writer::offer_to_batch(std::span<const iovec> body, size_t bytes) {
+  if (!chunked_ && !close_ && state_.batch->take(socket_, out_.text(), body, out_.size() + bytes)) {
+    body_left_ = 0;
+    out_.clear();
+    give_back_memory();
+    return true;
+  }
+  state_.batch->send_all();
+  return false;
 }
 
 /// One sendmsg of `out_`, then at most `limit` bytes of `body` from byte `skip` on. Returns how

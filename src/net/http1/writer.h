@@ -61,6 +61,7 @@ class Writer final : public ResponseWriter {
   void append_number(uint64_t number, unsigned base);
   void append_framing(const ResponseHead& head);
   void open_chunk(size_t bytes);
+  [[nodiscard]] bool offer_to_batch(std::span<const iovec> body, size_t bytes);
   [[nodiscard]] size_t send_round(std::span<const iovec> body, size_t skip, size_t limit);
   void after_wait(MonoTime begun);
   [[nodiscard]] bool can_finish() const;

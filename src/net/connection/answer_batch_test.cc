@@ -1,0 +1,203 @@
+#include "net/connection/answer_batch.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "rt/testing/virtual_worker.h"
+
+namespace cachey::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kAnswerHead = "HTTP/1.1 206 Partial Content\r\n\r\n";
+
+/// Connections of one worker, with both ends here.
+class AnswerBatchTest : public ::testing::Test {
+ protected:
+  struct Pair {
+    rt::Socket client;
+    std::unique_ptr<ClientSocket> socket;
+    int server;  // the server's descriptor
+  };
+
+  ~AnswerBatchTest() override {
+    for (Pair& pair : pairs_) pair.socket->close();
+    turn();
+  }
+
+  /// `buffers`: bytes of the kernel's buffers; 0: as the system has them.
+  Pair& connect(int buffers = 0) {
+    rt::Socket client(worker_.worker().executor());
+    client.open(rt::Tcp::v4());
+    if (buffers != 0) client.set_option(rt::asio::socket_base::receive_buffer_size(buffers));
+    client.connect(acceptor_.local_endpoint());
+    rt::Socket accepted = acceptor_.accept();
+    if (buffers != 0) accepted.set_option(rt::asio::socket_base::send_buffer_size(buffers));
+    accepted.native_non_blocking(true);
+    const int server = accepted.native_handle();
+    pairs_.push_back({std::move(client),
+                      std::make_unique<ClientSocket>(worker_.worker().timers(), std::move(accepted),
+                                                     nullptr, 60s),
+                      server});
+    return pairs_.back();
+  }
+  bool take(Pair& pair, std::string_view body) {
+    const size_t half = body.size() / 2;
+    const std::array parts = {iovec{const_cast<char*>(body.data()), half},
+                              iovec{const_cast<char*>(body.data()) + half, body.size() - half}};
+    return batch_->take(*pair.socket, kAnswerHead, parts, kAnswerHead.size() + body.size());
+  }
+  /// Runs what is ready: the end of the batch's turn, too.
+  void turn() {
+    worker_.worker().io().restart();
+    worker_.worker().io().poll();
+  }
+  /// What the client has received.
+  static std::string received(Pair& pair) {
+    std::string all(pair.client.available(), '\0');
+    if (!all.empty()) rt::asio::read(pair.client, rt::asio::buffer(all));
+    return all;
+  }
+  static std::string answer(std::string_view body) { return std::string(kAnswerHead).append(body); }
+  /// Sends until the kernel takes no more. Returns how many bytes the kernel has taken.
+  static size_t fill(Pair& pair) {
+    const std::string bytes(4096, 'f');
+    size_t filled = 0;
+    while (true) {
+      const ssize_t n = ::send(pair.server, bytes.data(), bytes.size(), MSG_DONTWAIT);
+      if (n < 0) return filled;
+      filled += static_cast<size_t>(n);
+    }
+  }
+  /// Reads as a client until `bytes` have come.
+  std::string read(Pair& pair, size_t bytes) {
+    std::string all;
+    while (all.size() < bytes) {
+      turn();
+      std::array<char, 4096> block;
+      const ssize_t n = ::recv(pair.client.native_handle(), block.data(), block.size(), 0);
+      if (n <= 0) break;
+      all.append(block.data(), static_cast<size_t>(n));
+    }
+    return all;
+  }
+
+  rt::VirtualWorker worker_;
+  rt::Acceptor acceptor_{worker_.worker().executor(), {rt::asio::ip::make_address("127.0.0.1"), 0}};
+  std::deque<Pair> pairs_;
+  std::shared_ptr<AnswerBatch> batch_ = std::make_shared<AnswerBatch>(worker_.worker().executor());
+};
+
+TEST_F(AnswerBatchTest, AnswersLeaveAtTheEndOfTheTurn) {
+  Pair& one = connect();
+  Pair& two = connect();
+  EXPECT_TRUE(take(one, "first"));
+  EXPECT_TRUE(take(two, std::string(4096, 'b')));
+  EXPECT_EQ(received(one), "");
+  turn();
+  EXPECT_EQ(received(one), answer("first"));
+  EXPECT_EQ(received(two), answer(std::string(4096, 'b')));
+  EXPECT_TRUE(take(one, "again"));
+  turn();
+  EXPECT_EQ(received(one), answer("again"));
+}
+
+TEST_F(AnswerBatchTest, AFullBatchLeavesAtOnce) {
+  for (size_t i = 0; i < AnswerBatch::kAnswersMax; ++i) EXPECT_TRUE(take(connect(), "x"));
+  for (Pair& pair : pairs_) EXPECT_EQ(received(pair), answer("x"));
+  Pair& late = connect();
+  EXPECT_TRUE(take(late, "y"));
+  EXPECT_EQ(received(late), "");
+  turn();
+  EXPECT_EQ(received(late), answer("y"));
+}
+
+TEST_F(AnswerBatchTest, AfterALoneAnswerTheNextOnesAreSentAtOnce) {
+  Pair& pair = connect();
+  EXPECT_TRUE(take(pair, "x"));
+  turn();
+  for (unsigned i = 0; i < AnswerBatch::kLoneMax; ++i) {
+    EXPECT_FALSE(take(pair, "x")) << i;
+    turn();
+  }
+  EXPECT_TRUE(take(pair, "x"));
+  EXPECT_TRUE(take(connect(), "x"));
+  turn();
+  EXPECT_TRUE(take(pair, "x"));
+}
+
+TEST_F(AnswerBatchTest, ALargeAnswerIsNotTaken) {
+  Pair& pair = connect();
+  EXPECT_FALSE(take(pair, std::string(AnswerBatch::kBytesMax - kAnswerHead.size() + 1, 'x')));
+  EXPECT_TRUE(take(pair, std::string(AnswerBatch::kBytesMax - kAnswerHead.size(), 'x')));
+}
+
+TEST_F(AnswerBatchTest, AnAnswerWaitsForTheOneBefore) {
+  Pair& pair = connect();
+  EXPECT_TRUE(take(pair, "one"));
+  EXPECT_FALSE(take(pair, "two"));
+  std::string two = "two";
+  iovec part{two.data(), two.size()};
+  EXPECT_EQ(pair.socket->send(std::span(&part, 1), two.size()), two.size());
+  EXPECT_EQ(received(pair), answer("one") + "two");
+}
+
+TEST_F(AnswerBatchTest, WhatTheKernelDoesNotTakeFollows) {
+  Pair& pair = connect(4096);
+  const size_t filled = fill(pair);
+  const std::string body(5000, 'b');
+  EXPECT_TRUE(take(pair, body));
+  turn();
+  EXPECT_TRUE(pair.socket->full());
+  EXPECT_FALSE(take(pair, "next"));
+  const std::string all = read(pair, filled + kAnswerHead.size() + body.size());
+  EXPECT_EQ(all.substr(filled), answer(body));
+  EXPECT_FALSE(pair.socket->full());
+}
+
+TEST_F(AnswerBatchTest, ManyLateAnswersEndTheBatches) {
+  const std::string body(AnswerBatch::kBytesMax - kAnswerHead.size(), 'x');
+  constexpr size_t kEnough = 4 * AnswerBatch::kLateBytesMax / AnswerBatch::kBytesMax;
+  size_t late = 0;
+  while (late < kEnough && take(connect(4096), body)) {
+    Pair& pair = pairs_.back();
+    (void)fill(pair);
+    batch_->send_all();
+    if (pair.socket->full()) ++late;
+  }
+  EXPECT_GE(late, AnswerBatch::kLateBytesMax / AnswerBatch::kBytesMax);
+  EXPECT_LT(late, kEnough);
+  for (Pair& pair : pairs_) pair.socket->close();
+  EXPECT_TRUE(take(connect(), "x"));
+}
+
+TEST_F(AnswerBatchTest, AClosedSocketIsInNoBatch) {
+  Pair& closed = connect();
+  Pair& other = connect();
+  EXPECT_TRUE(take(closed, "x"));
+  EXPECT_TRUE(take(other, "x"));
+  closed.socket->close();
+  turn();
+  EXPECT_EQ(received(closed), "");
+  EXPECT_EQ(received(other), answer("x"));
+}
+
+TEST_F(AnswerBatchTest, AClientThatIsGoneEndsTheWait) {
+  Pair& gone = connect();
+  gone.client.set_option(rt::asio::socket_base::linger(true, 0));
+  EXPECT_TRUE(take(gone, "x"));
+  gone.client.close();
+  turn();
+  EXPECT_TRUE(gone.socket->broken());
+}
+
+}  // namespace
+}  // namespace cachey::net
