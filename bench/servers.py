@@ -136,6 +136,12 @@ class Server:
                 pass
         return peak
 
+    def restart_rss_peak(self):
+        """The peak RSS is that of now. Returns it."""
+        for pid in self.pids():
+            Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+        return self.rss_peak_bytes()
+
     def stop(self, seconds_max=STOP_SECONDS_MAX):
         if self._process is None or self._process.poll() is not None:
             return
@@ -289,6 +295,17 @@ def s3_environment(endpoint, certificate=None):
     named = {"PATH": os.environ.get("PATH", ""), "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y",
              "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": endpoint}
     return named | ({"SSL_CERT_FILE": str(certificate)} if certificate else {})
+
+
+TOKEN = "bench-admin-token-0123456789"
+
+
+def admin_address(home):
+    """(port, options) of an admin address that takes TOKEN."""
+    port, tokens = free_port(), home / "tokens"
+    tokens.touch(mode=0o600)
+    tokens.write_text(f"{TOKEN}\n")
+    return port, ("--admin-listen", f"127.0.0.1:{port}", "--admin-tokens", tokens)
 
 
 class Cachey:

@@ -14,13 +14,11 @@ held longer than 5 ms, or an answer was wrong.
 
 import http.client
 import itertools
-import os
 import re
 import shutil
 import subprocess
 import threading
 import time
-from pathlib import Path
 from statistics import median
 
 import command
@@ -33,7 +31,6 @@ from workloads import KIB, MIB
 HOLD_MS_MAX = 5
 OLD_PAGES = 110
 LIST_KEYS = 1000
-TOKEN = "bench-admin-token-0123456789"
 SMALL = "small"  # a second kind of the same bucket, with pages of 64 KiB
 EPOLL_WAIT = 232  # of x86-64
 EVENT = re.compile(r"^\s*([\d.]+):\s+raw_syscalls:sys_(enter|exit):")
@@ -42,18 +39,11 @@ QUANTILES = ("p50", "p99", "p999")
 
 class Bench(warm.Bench):
     def __init__(self, home, options):
-        super().__init__(home, options)
-        self.admin = servers.free_port()
-        tokens = home / "tokens"
-        tokens.write_text(f"{TOKEN}\n")
-        tokens.chmod(0o600)
-        bucket = workloads.BUCKET
+        self.admin, admin = servers.admin_address(home)
+        small = ("--kind", f"{SMALL}={workloads.BUCKET}", "--page-size", f"{SMALL}=64KiB")
+        super().__init__(home, options, "1GiB", (*small, *admin, "--disk-path", home / "disk", "--disk-capacity", "3GiB"),
+                         ("--s3api-open",))
         workloads.write_bucket_list(self._data, LIST_KEYS)
-        self._node = servers.Cachey(
-            options.bin, home, self._origin.endpoint, min(os.sched_getaffinity(0)), memory="1GiB",
-            s3=("--s3api-open",), more=("--kind", f"{bucket}={bucket}", "--kind", f"{SMALL}={bucket}", "--page-size", f"{SMALL}=64KiB",
-                  "--disk-path", home / "disk", "--disk-capacity", "3GiB",
-                  "--admin-listen", f"127.0.0.1:{self.admin}", "--admin-tokens", tokens))
         self._ended = threading.Event()
 
     def get(self, connection, method, path, fields):
@@ -95,7 +85,7 @@ class Bench(warm.Bench):
 
     def admin_requests(self, method, path):
         while True:
-            yield method, path, {"Authorization": f"Bearer {TOKEN}"}
+            yield method, path, {"Authorization": f"Bearer {servers.TOKEN}"}
 
     def works(self):
         """(name, port, seconds between requests, requests) of each kind of work, in order; none: hits alone."""
@@ -128,7 +118,7 @@ class Bench(warm.Bench):
         if requests is not None:
             thread.start()
         try:
-            with Trace(self._home / "trace", self._worker()) as trace:
+            with Trace(self._home / "trace", self.worker()) as trace:
                 figures = self.readers(seconds)["whole_us"]
         finally:
             self._ended.set()
@@ -137,10 +127,6 @@ class Bench(warm.Bench):
         if faults:
             raise BenchError(str(faults[0]))
         return figures, trace.longest_hold_ms
-
-    def _worker(self):
-        tasks = Path(f"/proc/{self._node.server.pids()[0]}/task").iterdir()
-        return next(int(task.name) for task in tasks if (task / "comm").read_text().startswith("worker-"))
 
 
 class Trace:

@@ -5,7 +5,7 @@ The server has one CPU. The store (nginx), the readers and the clients that warm
 in each round the same readers run alone, then beside four clients that warm pages that the cache has not, and then
 beside four clients that read such pages from the store, at the rate of the warming: the machine has that load, the
 server has not. The result is the median of the rounds' quotients of p99: warming / the same reads without the server.
-Exit 1: it is more than 1.2, or an answer was wrong.
+Exit 1: it is more than 1.2, or an answer was wrong. Without --disk the warm pages are in memory alone.
 
 The readers and the server's workers run before all else of their CPU (SCHED_FIFO, if we may), so that other work of the
 machine does not count.
@@ -40,7 +40,9 @@ def before_all_else(thread):
 
 
 class Bench:
-    def __init__(self, home, options):
+    """The origin, a server with these options, and the clients."""
+
+    def __init__(self, home, options, memory, more, s3=()):
         self._home, self._data, self._load = home, home / "data", options.load
         self._rate = options.rate
         cpus = sorted(os.sched_getaffinity(0))
@@ -49,25 +51,37 @@ class Bench:
             path = self._data / workloads.BUCKET / workloads.page_name(number)
             workloads.write_object(path, workloads.PAGE_BYTES, number)
         self._origin = servers.Origin(home / "origin", self._data, self._others)
-        kind = f"{workloads.BUCKET}={workloads.BUCKET}"
-        self._node = servers.Cachey(options.bin, home, self._origin.endpoint, cpus[0], memory="8GiB",
-                                    more=("--kind", kind, "--page-size", f"{workloads.BUCKET}={PAGE // KIB}KiB"))
+        self._node = servers.Cachey(options.bin, home, self._origin.endpoint, cpus[0], memory=memory, s3=s3,
+                                    more=("--kind", f"{workloads.BUCKET}={workloads.BUCKET}", *more))
         self._next = 0
 
     def start(self):
         self._origin.server.start()
         self._node.server.start()
         self._run_load(workloads.pages(), 4, 60, "--once", "--verify", 1)
-        for task in Path(f"/proc/{self._node.server.pids()[0]}/task").iterdir():
-            if (task / "comm").read_text().startswith("worker-"):
-                before_all_else(int(task.name))
-            else:
+        self.fill()
+        self.favour_worker()
+        for task in self._tasks():
+            if int(task.name) != self.worker():
                 with contextlib.suppress(PermissionError):
                     os.setpriority(os.PRIO_PROCESS, int(task.name), -10)
+
+    def fill(self):
+        """Brings what the cache is to have beside the pages of the readers."""
 
     def stop(self):
         for server in (self._node.server, self._origin.server):
             server.stop()
+
+    def _tasks(self):
+        return Path(f"/proc/{self._node.server.pids()[0]}/task").iterdir()
+
+    def worker(self):
+        """The id of the server's one worker thread."""
+        return next(int(task.name) for task in self._tasks() if (task / "comm").read_text().startswith("worker-"))
+
+    def favour_worker(self):
+        before_all_else(self.worker())
 
     def readers(self, seconds):
         return self._run_load(workloads.ranges_in_pages(4 * KIB), 16, seconds, "--rate", self._rate, "--verify", 101)
@@ -159,14 +173,21 @@ def add_options(parser):
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="of a run (default 5)")
     parser.add_argument("--rate", type=int, default=2000, help="reads a second (default 2000)")
+    parser.add_argument("--disk", action="store_true", help="with a disk, to which warm pages are written")
+
+
+def make(home, options):
+    small = ("--page-size", f"{workloads.BUCKET}={PAGE // KIB}KiB")
+    disk = ("--disk-path", home / "disk", "--disk-capacity", "6GiB") if options.disk else ()
+    return Bench(home, options, "8GiB", (*small, *disk))
 
 
 def main():
-    options = command.options_of("warm", __doc__, "300 MB", add_options)
+    options = command.options_of("warm", __doc__, "300 MB, with --disk 6 GB", add_options)
     print("Times of hits alone, beside warming, beside the same reads that pass the server by:\n")
     print("| round | p50, ms | p99, ms | p99.9, ms | pages a second |\n|---|---|---|---|---|")
     quotients = []
-    with command.started(Bench, options) as bench:
+    with command.started(make, options) as bench:
         for number in range(options.rounds):
             *legs, rate = one_round(bench, options.seconds)
             cells = [", ".join(f"{leg[name] / 1000:.2f}" for leg in legs) for name in QUANTILES]
