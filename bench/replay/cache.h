@@ -2,12 +2,16 @@
 
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "base/hash.h"
 #include "replay/traces.h"
 #include "store/entry_traits.h"
+#include "store/frequency_sketch.h"
+#include "store/keep_rule.h"
+#include "store/queue_pair.h"
 #include "store/s3_fifo_queue.h"
 
 namespace cachey::bench {
@@ -37,6 +41,14 @@ class ReplayCache {
   [[nodiscard]] bool has(uint32_t object) const { return entries_[object].in; }
   [[nodiscard]] bool has_room(uint64_t bytes) const { return used_ + bytes <= capacity_; }
   [[nodiscard]] size_t size() const { return count_; }
+  [[nodiscard]] uint64_t capacity() const { return capacity_; }
+
+  /// From now on the cache follows this rule, not the best one of its own trials. REQUIRES: size()
+  /// is 0, or it was called before.
+  void follow(const store::KeepRule& rule) {
+    if (ruled_ == nullptr) ruled_ = std::make_unique<Ruled>();
+    ruled_->queues.follow(rule);
+  }
 
   /// REQUIRES: has(object).
   void use(uint32_t object) {
@@ -46,7 +58,7 @@ class ReplayCache {
       entry.uses = store::UseCount::used(entry.uses);
     } else {
       next_ = nullptr;
-      policy_.insert(entry);
+      put_in(entry);
     }
   }
 
@@ -67,7 +79,7 @@ class ReplayCache {
     entry.used = false;
     entry.in = true;
     entry.hash = spread(access.object);
-    policy_.insert(entry);
+    put_in(entry);
     if (++count_ == 1 && small_queue_ == 0) small_queue_ = entry.queue;
   }
 
@@ -89,6 +101,19 @@ class ReplayCache {
     bool from_main = false;
   };
   using Traits = store::EntryTraits<Entry>;
+  struct Ruled {
+    store::FrequencySketch sketch;
+    store::QueuePair<Entry, Traits> queues{sketch, store::kKeepRules[0], kGhostSetBits};
+  };
+  static constexpr unsigned kGhostSetBits = 10;
+
+  void put_in(Entry& entry) {
+    if (ruled_ != nullptr) {
+      ruled_->queues.insert(entry);
+    } else {
+      policy_.insert(entry);
+    }
+  }
 
   [[nodiscard]] uint32_t number(const Entry& entry) const {
     return static_cast<uint32_t>(&entry - entries_.data());
@@ -97,11 +122,13 @@ class ReplayCache {
   /// Null: there is no entry.
   Entry* take_victim() {
     if (next_ != nullptr) return std::exchange(next_, nullptr);
+    const auto verdict = [this](Entry& entry) {
+      entry.from_main = (entry.queue & small_queue_) == 0;
+      return store::Verdict::kEvict;
+    };
     while (true) {
-      const auto found = policy_.victim([this](Entry& entry) {
-        entry.from_main = (entry.queue & small_queue_) == 0;
-        return store::Verdict::kEvict;
-      });
+      const auto found =
+          ruled_ != nullptr ? ruled_->queues.victim(verdict) : policy_.victim(verdict);
       if (found.none() || found.entry != nullptr) return found.entry;
     }
   }
@@ -113,6 +140,7 @@ class ReplayCache {
   Entry* next_ = nullptr;    // see next_victim()
   std::vector<Entry> entries_;
   store::S3FifoQueue<Entry, Traits> policy_;
+  std::unique_ptr<Ruled> ruled_;  // null: policy_ has the entries
 };
 
 }  // namespace cachey::bench
