@@ -41,8 +41,8 @@ class Bench(warm.Bench):
     def __init__(self, home, options):
         self.admin, admin = servers.admin_address(home)
         small = ("--kind", f"{SMALL}={workloads.BUCKET}", "--page-size", f"{SMALL}=64KiB")
-        super().__init__(home, options, "1GiB", (*small, *admin, "--disk-path", home / "disk", "--disk-capacity", "3GiB"),
-                         ("--s3api-open",))
+        disk = ("--disk-path", home / "disk", "--disk-capacity", "3GiB")
+        super().__init__(home, options, "1GiB", (*small, *admin, *disk), ("--s3api-open",))
         workloads.write_bucket_list(self._data, LIST_KEYS)
         self._ended = threading.Event()
 
@@ -137,7 +137,7 @@ class Trace:
         perf = shutil.which("perf")
         events = [word for event in ("raw_syscalls:sys_enter", "raw_syscalls:sys_exit")
                   for word in ("-e", event, "--filter", f"id=={EPOLL_WAIT}")]
-        self._command = [perf, "record", "-q", "-o", path, *events, "-t", str(thread)] if perf else None
+        self._command = [perf, "record", "-q", "-m", "32M", "-o", path, *events, "-t", str(thread)] if perf else None
         self._process = None
         self.longest_hold_ms = None
 
@@ -153,13 +153,14 @@ class Trace:
             return
         self._process.terminate()
         self._process.wait()
-        text = subprocess.run(["perf", "script", "-i", self._path, "-F", "time,event,trace"], capture_output=True,
-                              text=True, check=False).stdout
+        script = ["perf", "script", "--show-lost-events", "-i", self._path, "-F", "time,event,trace"]
+        text = subprocess.run(script, capture_output=True, text=True, check=False).stdout
         self._path.unlink(missing_ok=True)
         returned = None
         for line in text.splitlines():
             event = EVENT.match(line)
             if not event:
+                returned = None if "LOST" in line else returned  # what is lost would look like a hold
                 continue
             at, entered = float(event[1]), event[2] == "enter"
             if entered and returned is not None:
