@@ -60,7 +60,7 @@ std::optional<ProxyHeader> ClientSocket::read_more_of_header(std::string& receiv
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
   broken_ = n <= 0;
   if (broken_) return std::nullopt;
-  const ProxyHeader header = net::read_proxy_header(received);
+  ProxyHeader header = net::read_proxy_header(received);
   if (header.state == ProxyHeader::State::kRefused) return header;
   received.resize(header.bytes);
   (void)::recv(socket_.native_handle(), nullptr, header.bytes - before, MSG_DONTWAIT | MSG_TRUNC);
