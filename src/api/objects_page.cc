@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
+#include <deque>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -20,7 +21,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kElementsInAHold = 64;
-constexpr size_t kEndBytes = 64 * kKiB;  // of an answer that are sent without a turn
 
 Json tier_json(const cache::ObjectSummary::InTier& tier) {
   return {{"pages", tier.pages}, {"bytes", tier.bytes}};
@@ -68,37 +68,75 @@ std::string text_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// Appends an array. Other work of the worker runs after each kElementsInAHold elements.
-template <typename Elements, typename ToJson>
-rt::Task<void> append_array(rt::Worker& worker, const Elements& elements, ToJson to_json,
-                            std::string& text) {
-  size_t count = 0;
-  text += '[';
-  for (const auto& element : elements) {
-    if (count > 0) text += ',';
-    text += text_of(to_json(element));
-    if (++count % kElementsInAHold == 0) co_await rt::asio::post(worker.executor(), rt::kAwait);
+/// A long text in pieces. One string would be copied as a whole when its memory is full, and its
+/// first pages touched at once, which holds the loop for milliseconds.
+class LongText {
+ public:
+  void append(std::string_view text) {
+    if (pieces_.empty() || pieces_.back().size() + text.size() > kPieceBytes) {
+      pieces_.emplace_back();
+      pieces_.back().reserve(std::max(kPieceBytes, text.size()));
+    }
+    pieces_.back() += text;
+    size_ += text.size();
   }
-  text += ']';
-}
+  [[nodiscard]] size_t size() const { return size_; }
+  [[nodiscard]] size_t pieces() const { return pieces_.size(); }
+  /// Takes the first piece out. REQUIRES: there is one.
+  [[nodiscard]] std::string take_piece() {
+    std::string first = std::move(pieces_.front());
+    pieces_.pop_front();
+    return first;
+  }
 
-/// Sends the text, and gives the turn back before its end: a client that has the whole answer gets
-/// the next turn.
-rt::Task<void> send_listing(net::ResponseWriter& writer, std::string text, cache::WalkTurn turn) {
+ private:
+  static constexpr size_t kPieceBytes = 64 * kKiB;
+  std::deque<std::string> pieces_;
+  size_t size_ = 0;  // with the pieces that were taken out
+};
+
+/// Sends the text, and gives the turn back before the last piece: a client that has the whole
+/// answer gets the next turn.
+rt::Task<void> send_listing(net::ResponseWriter& writer, LongText text, cache::WalkTurn turn) {
   std::optional<cache::WalkTurn> until_end(std::move(turn));
   net::ResponseHead head(200);
   head.add("Content-Type", "application/json");
   head.add("Cache-Control", "no-store");
   head.set_content_length(text.size());
-  const size_t begin_of_end = text.size() - std::min(text.size(), kEndBytes);
-  const std::string end = text.substr(begin_of_end);
-  text.resize(begin_of_end);
   writer.start(head);
-  bool sent = co_await net::offer_all(writer, text);
-  text = std::string();
-  until_end.reset();
-  if (sent) sent = co_await net::offer_all(writer, end);
+  bool sent = true;
+  while (sent && text.pieces() > 0) {
+    const std::string piece = text.take_piece();
+    if (text.pieces() == 0) until_end.reset();
+    sent = co_await net::offer_all(writer, piece);
+  }
   if (sent) (void)co_await writer.finish(std::span<const net::Field>());
+}
+
+/// Other work of the worker runs after each kElementsInAHold elements.
+[[nodiscard]] bool ends_hold(size_t elements) { return elements % kElementsInAHold == 0; }
+
+/// The objects leave the listing one by one, because freeing all of them at once holds the loop.
+rt::Task<LongText> as_json(rt::Worker& worker, cache::Listing listing, MonoTime now) {
+  LongText text;
+  text.append(R"({"objects":[)");
+  std::string next;
+  for (size_t count = 0; !listing.objects.empty();) {
+    const auto object = listing.objects.extract(listing.objects.begin());
+    const auto& [kind, key] = object.key();
+    if (count > 0) text.append(",");
+    text.append(text_of(object_json(kind, key, object.mapped(), now)));
+    if (listing.has_more && listing.objects.empty()) {
+      percent_encode(kind, Slashes::kEscape, next);
+      next += "/" + key;
+    }
+    if (ends_hold(++count)) co_await rt::asio::post(worker.executor(), rt::kAwait);
+  }
+  Json rest;
+  rest["next"] = listing.has_more ? Json(next) : Json();
+  rest["complete"] = listing.is_complete;
+  text.append("]," + text_of(rest).substr(1) + '\n');
+  co_return text;
 }
 
 }  // namespace
@@ -120,35 +158,11 @@ rt::Task<void> ObjectsPage::list(rt::Worker& worker, ObjectsQuery query,
     co_return co_await reply_text(writer, busy, kPlainText,
                                   "another listing is being made or sent; ask again later\n");
   }
-  Result<std::string> text = co_await list_as_json(worker, std::move(query));
-  if (!text) co_return co_await reply_error(writer, std::move(text.error()));
-  co_await send_listing(writer, std::move(*text), std::move(*turn));
-}
-
-rt::Task<Result<std::string>> ObjectsPage::list_as_json(rt::Worker& worker, ObjectsQuery query) {
   Result<cache::Listing> listing = co_await cache_.inspection().list(
       worker, std::move(query.scope), std::move(query.after), query.limit);
-  if (!listing) co_return std::unexpected(std::move(listing.error()));
-  const MonoTime now = cache_.clock().mono();
-  std::string text = R"({"objects":)";
-  co_await append_array(
-      worker, listing->objects,
-      [now](const auto& object) {
-        const auto& [name, summary] = object;
-        return object_json(name.first, name.second, summary, now);
-      },
-      text);
-  Json rest;
-  rest["next"] = Json();
-  if (listing->has_more) {
-    const auto& last = listing->objects.rbegin()->first;
-    std::string next;
-    percent_encode(last.first, Slashes::kEscape, next);
-    rest["next"] = next + "/" + last.second;
-  }
-  rest["complete"] = listing->is_complete;
-  text += ',' + text_of(rest).substr(1) + '\n';
-  co_return text;
+  if (!listing) co_return co_await reply_error(writer, std::move(listing.error()));
+  LongText text = co_await as_json(worker, std::move(*listing), cache_.clock().mono());
+  co_await send_listing(writer, std::move(text), std::move(*turn));
 }
 
 rt::Task<void> ObjectsPage::look(rt::Worker& worker, cache::ObjectKey key,
@@ -159,9 +173,13 @@ rt::Task<void> ObjectsPage::look(rt::Worker& worker, cache::ObjectKey key,
   std::string text =
       text_of(object_json(key.kind, key.object, details->summary, cache_.clock().mono()));
   text.back() = ',';
-  text += R"("runs":)";
-  co_await append_array(worker, details->runs, run_json, text);
-  text += details->has_more ? R"(,"more":true})" : R"(,"more":false})";
+  text += R"("runs":[)";
+  for (size_t count = 0; count < details->runs.size();) {
+    if (count > 0) text += ',';
+    text += text_of(run_json(details->runs[count]));
+    if (ends_hold(++count)) co_await rt::asio::post(worker.executor(), rt::kAwait);
+  }
+  text += details->has_more ? R"(],"more":true})" : R"(],"more":false})";
   text += '\n';
   co_await reply_text(writer, net::ResponseHead(200), "application/json", text);
 }

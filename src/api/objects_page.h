@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include "api/objects_query.h"
 #include "api/route.h"
 #include "cache/cache.h"
@@ -10,8 +8,7 @@ namespace cachey::api {
 
 /// `GET /admin/objects`: what the cache has, as JSON: a listing of objects, or one object with the
 /// runs of its pages (parse_objects_query). Counts as no use of a page. 400: a wrong query; 404:
-/// nothing of that object; 409: another listing is being made or sent.
-/// Any worker.
+/// nothing of that object; 409: another listing is being made or sent. Any worker.
 class ObjectsPage final : public RouteHandler {
  public:
   explicit ObjectsPage(cache::Cache& cache) : cache_(cache) {}
@@ -22,7 +19,6 @@ class ObjectsPage final : public RouteHandler {
  private:
   [[nodiscard]] rt::Task<void> list(rt::Worker& worker, ObjectsQuery query,
                                     net::ResponseWriter& writer);
-  [[nodiscard]] rt::Task<Result<std::string>> list_as_json(rt::Worker& worker, ObjectsQuery query);
   [[nodiscard]] rt::Task<void> look(rt::Worker& worker, cache::ObjectKey key,
                                     net::ResponseWriter& writer);
 
