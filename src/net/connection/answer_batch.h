@@ -28,7 +28,7 @@ class AnswerBatch : public std::enable_shared_from_this<AnswerBatch> {
   /// Of one answer, with its head.
   static constexpr size_t kBytesMax = size_t{8} << 10;
   static constexpr unsigned kLoneMax = 15;
-  /// Of the answers that the kernel did not take whole. Past it, no batch is made.
+  /// Memory of the answers that the kernel did not take whole. Past it, no batch is made.
   static constexpr size_t kLateBytesMax = size_t{1} << 20;
 
   explicit AnswerBatch(rt::Executor executor) : executor_(std::move(executor)) {}

@@ -179,6 +179,40 @@ TEST_F(AnswerBatchTest, ManyLateAnswersEndTheBatches) {
   EXPECT_TRUE(take(connect(), "x"));
 }
 
+/// A late answer keeps its buffer, however few bytes are left.
+TEST_F(AnswerBatchTest, ManySmallLateAnswersEndTheBatches) {
+  constexpr size_t kBuffersMax = AnswerBatch::kLateBytesMax / AnswerBatch::kBytesMax;
+  size_t late = 0;
+  while (late < 4 * kBuffersMax && take(connect(4096), "x")) {
+    Pair& pair = pairs_.back();
+    (void)fill(pair);
+    batch_->send_all();
+    if (pair.socket->full()) ++late;
+  }
+  EXPECT_GE(late, kBuffersMax);
+  EXPECT_LE(late, kBuffersMax + 1);
+}
+
+TEST_F(AnswerBatchTest, LateAnswersLetOthersMakePlace) {
+  AwaitedSockets awaited;
+  const MonoTime now{1h};
+  for (size_t late = 0; late <= AwaitedSockets::kLooksMax;) {
+    Pair& pair = connect(4096);
+    (void)fill(pair);
+    ASSERT_TRUE(take(pair, "x"));
+    batch_->send_all();
+    if (!pair.socket->full()) continue;
+    awaited.begin(*pair.socket, now);
+    ++late;
+  }
+  Pair& idle = connect();
+  awaited.begin(*idle.socket, now);
+  EXPECT_FALSE(awaited.make_place(now + 1s));  // of a bounded number of sockets
+  EXPECT_TRUE(awaited.make_place(now + 1s));
+  EXPECT_TRUE(idle.socket->ended_by_client());
+  EXPECT_FALSE(awaited.make_place(now + 1s));
+}
+
 TEST_F(AnswerBatchTest, AClosedSocketIsInNoBatch) {
   Pair& closed = connect();
   Pair& other = connect();

@@ -170,7 +170,7 @@ bool ClientSocket::send_taken() {
     if (broken_) interrupt();
     return true;
   }
-  batch_->late_bytes_ += taken_.size() - std::exchange(late_bytes_, taken_.size());
+  batch_->late_bytes_ += taken_.capacity() - std::exchange(late_bytes_, taken_.capacity());
   if (!flushing_) flush_when_writable();
   return false;
 }

@@ -214,7 +214,7 @@ class ClientSocket : public boost::intrusive::list_base_hook<
   std::shared_ptr<ClientSocket*> self_;  // null, or points to null after this object's end
   Buffer taken_;                         // by send_later(), and not by the kernel yet
   AnswerBatch* batch_ = nullptr;         // that was given with the bytes
-  size_t late_bytes_ = 0;                // of taken_, counted by the batch
+  size_t late_bytes_ = 0;                // of the block of taken_, counted by the batch
   rt::TimerWheel::Entry timer_;
   std::chrono::nanoseconds write_limit_{};
   size_t unsent_ = 0;  // when the write limit was last set
@@ -256,13 +256,20 @@ class AwaitedSockets {
   }
   [[nodiscard]] bool empty() const { return sockets_.empty(); }
   /// The longest wait of a socket that `may_go` makes place. Looks at the kLooksMax longest waits.
-  /// False: there is no such wait of kWaitMin.
+  /// False: there is no such wait of kWaitMin. The wait of a client that an answer is still owed to
+  /// begins anew.
   template <typename MayGo = decltype([](const ClientSocket&) { return true; })>
   [[nodiscard]] bool make_place(MonoTime now, MayGo may_go = {}) {
     size_t looks = 0;
-    for (ClientSocket& socket : sockets_) {
+    for (auto next = sockets_.begin(); next != sockets_.end();) {
+      ClientSocket& socket = *next++;
       if (socket.awaited_since_ > now - kWaitMin || ++looks > kLooksMax) return false;
-      if (!may_go(socket) || !socket.taken_.empty()) continue;
+      if (!socket.taken_.empty()) {
+        end(socket);
+        begin(socket, now);
+        continue;
+      }
+      if (!may_go(socket)) continue;
       end(socket);
       socket.give_way();
       return true;
