@@ -164,6 +164,19 @@ TEST(Server, ManyClientsOfOneTurnMayPipelineAndLeave) {
   }
 }
 
+/// The first answer may wait for others of its turn.
+TEST(Server, TheAnswerBeforeAFailureArrives) {
+  for (const std::string_view fails : {"/throw", "/end"}) {
+    SCOPED_TRACE(fails);
+    TestServer server({}, 1);
+    TestClient client(server.port);
+    client.send("GET /bytes/10 HTTP/1.1\r\nHost: t\r\n\r\nGET " + std::string(fails) +
+                " HTTP/1.1\r\nHost: t\r\n\r\n");
+    EXPECT_EQ(client.response().body, body_bytes(10));
+    EXPECT_EQ(client.rest(), "");
+  }
+}
+
 TEST(Server, ReadsAHeadInPieces) {
   TestServer server;
   TestClient client(server.port);

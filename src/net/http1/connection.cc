@@ -58,10 +58,12 @@ rt::Task<bool> Connection::run() {
   co_return false;
 }
 
-/// Sends the answers that the socket has taken and the kernel has not.
+/// Sends the answers that the socket has taken and the kernel has not. The end of the idle time is
+/// not the end of this wait.
 rt::Task<void> Connection::send_taken() {
   (void)socket_.send_taken();
   while (socket_.full() && !socket_.broken()) {
+    (void)socket_.take_expired();
     const bool taken = co_await socket_.writable(state_.config.write_timeout);
     if (!taken) socket_.break_off();
   }

@@ -120,7 +120,7 @@ size_t Writer::offer(std::span<const iovec> body) {
     return offered;
   }
   if (socket_.full()) return 0;
-  if (offered == body_left_ && offer_to_batch(body, offered)) return offered;
+  if (offer_to_batch(body, offered)) return offered;
   size_t taken = 0;
   while (taken < offered && !socket_.full() && !socket_.broken()) {
     const size_t left = offered - taken;
@@ -136,10 +136,11 @@ size_t Writer::offer(std::span<const iovec> body) {
   return taken;
 }
 
-/// Gives the whole rest of the answer to the batch. False: it is to be sent now, and what the batch
-/// has is sent, because a large answer would delay that.
+/// Gives the batch `body`, if that is the whole rest of the answer. False: it is to be sent now,
+/// and what the batch has is sent, because a large answer would delay that.
 bool Writer::offer_to_batch(std::span<const iovec> body, size_t bytes) {
-  if (!chunked_ && !close_ && state_.batch->take(socket_, out_.text(), body, out_.size() + bytes)) {
+  const bool may_wait = bytes == body_left_ && !chunked_ && !close_;
+  if (may_wait && state_.batch->take(socket_, out_.text(), body, out_.size() + bytes)) {
     body_left_ = 0;
     out_.clear();
     give_back_memory();
@@ -245,6 +246,7 @@ void Writer::abort() {
   if (socket_.expired()) {
     socket_.break_off();  // the client reads nothing: drop what the kernel holds
   } else {
+    (void)socket_.send_taken();  // of the answer before
     socket_.close();
   }
 }
