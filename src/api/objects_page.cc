@@ -96,9 +96,13 @@ class LongText {
 };
 
 /// Sends the text, and gives the turn back before the last piece: a client that has the whole
-/// answer gets the next turn.
-rt::Task<void> send_listing(net::ResponseWriter& writer, LongText text, cache::WalkTurn turn) {
+/// answer gets the next turn. A client that does not take the text in ObjectsPage::kReadTime is
+/// broken off.
+rt::Task<void> send_listing(rt::Worker& worker, net::ResponseWriter& writer, LongText text,
+                            cache::WalkTurn turn) {
   std::optional<cache::WalkTurn> until_end(std::move(turn));
+  rt::TimerWheel::Entry limit([&writer] { writer.abort(); });
+  worker.timers().arm_after(limit, ObjectsPage::kReadTime);
   net::ResponseHead head(200);
   head.add("Content-Type", "application/json");
   head.add("Cache-Control", "no-store");
@@ -162,7 +166,7 @@ rt::Task<void> ObjectsPage::list(rt::Worker& worker, ObjectsQuery query,
       worker, std::move(query.scope), std::move(query.after), query.limit);
   if (!listing) co_return co_await reply_error(writer, std::move(listing.error()));
   LongText text = co_await as_json(worker, std::move(*listing), cache_.clock().mono());
-  co_await send_listing(writer, std::move(text), std::move(*turn));
+  co_await send_listing(worker, writer, std::move(text), std::move(*turn));
 }
 
 rt::Task<void> ObjectsPage::look(rt::Worker& worker, cache::ObjectKey key,
