@@ -210,6 +210,7 @@ void StatusReader::read_buckets(Facts& all) const {
     facts.name = std::move(bucket.name);
     facts.breaker_open = bucket.health.breaker_open;
     facts.consecutive_failures = bucket.health.consecutive_failures;
+    facts.failed_reads = bucket.health.failures;
     facts.share = bucket.health.share;
     facts.error_ratio = bucket.health.error_rate;
     facts.p50_ms = in_ms(bucket.median_seconds);

@@ -40,11 +40,11 @@ void BucketTable::take_median(Past& past, BucketFacts& now) const {
 void BucketTable::count(Past& past, const BucketFacts& now) const {
   const BucketView::Counts totals{now.attempts.value_or(0), now.failures.value_or(0),
                                   now.throttled.value_or(0), now.refused.value_or(0)};
-  // An attempt that hangs until nobody waits for it is not counted, but its key fails.
-  const bool key_failed = now.consecutive_failures != past.consecutive_failures;
-  if (!now.attempts || !past.has_totals || totals.attempts != past.totals.attempts || key_failed)
+  // An attempt that hangs until nobody waits for it is not counted, but its read fails.
+  const bool read_failed = now.failed_reads != past.failed_reads;
+  if (!now.attempts || !past.has_totals || totals.attempts != past.totals.attempts || read_failed)
     past.asked = updates_;
-  past.consecutive_failures = now.consecutive_failures;
+  past.failed_reads = now.failed_reads;
   BucketView::Counts& second = past.seconds[updates_ % kMinute];
   second = {};
   if (past.has_totals) {

@@ -26,7 +26,8 @@ struct BucketView {
   Counts newest;  ///< of the last kNewestSeconds
   Counts recent;  ///< of the last kRecentSeconds
   Counts minute;  ///< of the last minute
-  /// Since the last attempt or failed key, or since the bucket is known. 0: attempts are not known.
+  /// Since the last attempt or failed read, or since the bucket is known. 0: attempts are not
+  /// known.
   uint64_t idle_seconds = 0;
   /// The usual median time to the first byte, in milliseconds. Nothing: not yet known.
   std::optional<double> usual_ms;
@@ -61,8 +62,8 @@ class BucketTable {
   struct Past {
     std::array<BucketView::Counts, kMinute> seconds{};  // ring of differences
     BucketView::Counts totals;
-    uint64_t asked = 0;  // the newest update with an attempt, or with a key that failed
-    int consecutive_failures = 0;
+    uint64_t asked = 0;  // the newest update with an attempt, or with a read that failed
+    uint64_t failed_reads = 0;
     // Times to the first byte up to the begin of this and of the last round of kRoundSeconds.
     FineHistogram::Snapshot this_round;
     FineHistogram::Snapshot last_round;

@@ -51,7 +51,7 @@ TEST(BucketTable, ABucketThatHangsIsNotIdle) {
   BucketTable table;
   BucketFacts facts = facts_of("b", 100, 0);
   for (int second = 0; second < 60; ++second) {
-    if (second % 5 == 0) ++facts.consecutive_failures;
+    if (second % 5 == 0) ++facts.failed_reads;
     table.update(std::vector{facts});
     EXPECT_LT(table.views()[0].idle_seconds, 5u);
   }

@@ -17,8 +17,9 @@ struct BucketFacts {
   std::string name;  ///< a client may have made it up
   bool breaker_open = false;
   int consecutive_failures = 0;
-  double share = 1;        ///< of the requests that are asked, if there is no other bucket
-  double error_ratio = 0;  ///< recent
+  uint64_t failed_reads = 0;  ///< that counted against the bucket, since the start
+  double share = 1;           ///< of the requests that are asked, if there is no other bucket
+  double error_ratio = 0;     ///< recent
   std::optional<double> p50_ms;
   std::optional<double> p99_ms;
   std::optional<double> hedge_ms;

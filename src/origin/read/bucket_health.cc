@@ -65,6 +65,7 @@ bool BucketHealth::failed(uint64_t key) {
   const bool is_new = failed_keys_.add(key, now);
   const bool was_open = breaker_open(now);
   if (!is_new && !was_open) return false;
+  ++failures_;
   failed_in_window_ = true;
   bool opens = false;
   if (is_new) {
@@ -194,8 +195,8 @@ void BucketHealth::hedge_ended(HedgeResult result) {
 BucketHealth::View BucketHealth::view() const {
   const MonoTime now = clock_.mono();
   const MutexLock lock(mutex_);
-  return View{decayed_rate(now), breaker_open(now), consecutive_failures_, share(now),
-              latency_.mean_seconds()};
+  return View{decayed_rate(now), breaker_open(now),       consecutive_failures_,
+              share(now),        latency_.mean_seconds(), failures_};
 }
 
 std::optional<double> BucketHealth::latency_quantile(double quantile) const {

@@ -149,6 +149,7 @@ class BucketHealth {
     int consecutive_failures = 0;  ///< keys that failed since the last success
     double share = 1;              ///< of the requests that are asked, if there is no other bucket
     std::optional<double> mean_seconds;
+    uint64_t failures = 0;  ///< that counted against the bucket, since the start
   };
   [[nodiscard]] View view() const;
   /// In seconds, of the recent times to the head of an answer. Nothing before the first one.
@@ -188,6 +189,7 @@ class BucketHealth {
   double error_rate_ GUARDED_BY(mutex_) = 0;
   MonoTime rate_time_ GUARDED_BY(mutex_);
   int consecutive_failures_ GUARDED_BY(mutex_) = 0;
+  uint64_t failures_ GUARDED_BY(mutex_) = 0;
   MonoTime last_failure_ GUARDED_BY(mutex_);
   FailedKeys failed_keys_ GUARDED_BY(mutex_);
   // The share: see kShareWindow.

@@ -102,6 +102,15 @@ TEST_F(BucketHealthTest, AnObjectCountsOnceHoweverOftenItFails) {
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(health_.may_ask(100, Instead::kNothing));
 }
 
+TEST_F(BucketHealthTest, WhileTheBreakerIsOpenFailuresOfTheSameObjectsAreCounted) {
+  for (int i = 0; i < 10; ++i) health_.failed(7);
+  EXPECT_EQ(health_.view().failures, 1u);
+  fail_times(BucketHealth::kBreakerFailures);
+  const uint64_t before = health_.view().failures;
+  for (int i = 0; i < 10; ++i) health_.failed(7);
+  EXPECT_EQ(health_.view().failures, before + 10);
+}
+
 TEST_F(BucketHealthTest, ObjectsThatAreKnownToFailDoNotOpenTheBreakerAgain) {
   for (int round = 0; round < 100; ++round) {
     for (uint64_t bad = 1; bad <= FailedKeys::kKeysMax; ++bad) health_.failed(bad);
