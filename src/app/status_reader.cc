@@ -228,11 +228,17 @@ void StatusReader::read_attempts(Facts& facts) const {
       bucket->waiting = whole(waiting);
   }
   if (sources_.origins.s3 == nullptr) return;
+  facts.totals[Column::kOtherAttempts] = 0;
+  facts.totals[Column::kOtherRefused] = 0;
   int64_t attempts = 0;
   int64_t failures = 0;
   int64_t throttled = 0;
   for (origin::BucketAttempts::Totals& one : sources_.origins.s3->counters().attempts.totals()) {
     const int64_t slowed = whole(one.of(origin::AttemptOutcome::kThrottled));
+    if (one.bucket == origin::BucketAttempts::kOther) {
+      facts.totals[Column::kOtherAttempts] = whole(one.attempts());
+      facts.totals[Column::kOtherRefused] = whole(one.of(origin::AttemptOutcome::kRefused));
+    }
     attempts += whole(one.attempts());
     failures += whole(one.failures());
     throttled += slowed;

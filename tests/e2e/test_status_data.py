@@ -68,6 +68,15 @@ def test_hostile_numbers_and_methods(server):
     assert server.get("/ui/data").status == 404
 
 
+def test_a_bucket_that_refuses_from_the_start_is_a_finding(server, origin, kind):
+    """Such as after a restart with a wrong role: no good answer has given the bucket counts of its own."""
+    wait_until(lambda: data(server)["rows"], what="the first row")
+    for number in range(12):
+        origin.behave(kind, f"object-{number}", Behaviour(status=403, code="AccessDenied"))
+        assert server.fetch(kind, f"object-{number}", 0, 9).status == 403
+    wait_until(lambda: "bucket_refuses" in [finding["code"] for finding in data(server)["findings"]], what="the finding")
+
+
 def test_a_store_that_fails_is_a_finding_everywhere(server, origin, kind):
     wait_until(lambda: data(server)["rows"], what="the first row")
     for number in range(8):

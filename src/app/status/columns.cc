@@ -58,6 +58,8 @@ constexpr std::array<ColumnInfo, kColumns> kInfos = {{
     {"connections_refused", kCount},
     {"clients_limited", kCount},
     {"credentials_refused", kCount},
+    {"other_attempts", kCount},
+    {"other_refused", kCount},
     {"logs_dropped", kCount},
 }};
 

@@ -64,6 +64,8 @@ enum class Column : uint8_t {
   kConnectionsRefused,
   kClientsLimited,
   kCredentialsRefused,
+  kOtherAttempts,  ///< at buckets without counts of their own: see origin::BucketAttempts
+  kOtherRefused,   ///< of these
   kLogsDropped,
 };
 inline constexpr size_t kColumns = static_cast<size_t>(Column::kLogsDropped) + 1;

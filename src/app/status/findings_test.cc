@@ -164,6 +164,14 @@ TEST_F(CausesTest, ABucketThatRefusesHalfOfItsRequestsIsAskedForOddThings) {
   EXPECT_THAT(codes_on(), IsEmpty());
 }
 
+TEST_F(CausesTest, AFewMadeUpNamesAreNoFinding) {
+  run(20, [this](FindingsTest&) {
+    add(Column::kOtherAttempts, 10);
+    add(Column::kOtherRefused, 8);
+  });
+  EXPECT_THAT(codes_on(), IsEmpty());
+}
+
 TEST_F(CausesTest, ABucketThatNothingIsAskedOfIsNotDownForLong) {
   run(10, [this](FindingsTest&) { breaker_opens(); });
   ASSERT_THAT(codes_on(), ElementsAre(kBucketDown));

@@ -152,21 +152,37 @@ Judgement judge_loop_held(const Scene& scene, bool began) {
 constexpr double kDeniedPart = 0.9;
 constexpr int64_t kDeniedMin = 10;
 
+bool denies(int64_t refused, int64_t attempts, bool began) {
+  return refused >= (began ? 1 : kDeniedMin) &&
+         ratio_of(refused, attempts) > (began ? kDeniedPart / 2 : kDeniedPart);
+}
+
+/// A bucket that refuses all since the start has no counts of its own.
+Judgement judge_others_refuse(const Scene& scene, bool began) {
+  const int64_t refused = recent(scene, Column::kOtherRefused);
+  const int64_t attempts = recent(scene, Column::kOtherAttempts);
+  if (!denies(refused, attempts, began)) return {};
+  return holds(FindingLevel::kWarn,
+               fmt::format("buckets that have given no good answer since the start refuse {} of {} "
+                           "requests of the last {} s: their policy, the rights of the "
+                           "credentials, or names that clients made up",
+                           refused, attempts, kRuleSeconds));
+}
+
 /// Not if the credentials are at fault, which that finding tells.
 Judgement judge_bucket_refuses(const Scene& scene, bool began) {
   if (judge_credentials_fail(scene, true).holds) return {};
-  const auto denies = [began](const BucketView::Counts& counts) {
-    return counts.refused >= (began ? 1 : kDeniedMin) &&
-           ratio_of(counts.refused, counts.attempts) > (began ? kDeniedPart / 2 : kDeniedPart);
+  const auto does = [began](const BucketView::Counts& counts) {
+    return denies(counts.refused, counts.attempts, began);
   };
   const auto is_so = [&](const BucketView& bucket) {
-    return denies(bucket.newest) || denies(bucket.recent);
+    return does(bucket.newest) || does(bucket.recent);
   };
   size_t count = 0;
   const BucketView* const bucket =
       worst(scene, is_so, [](const BucketView& b) { return b.recent.refused; }, count);
-  if (bucket == nullptr) return {};
-  const bool lately = denies(bucket->newest);
+  if (bucket == nullptr) return judge_others_refuse(scene, began);
+  const bool lately = does(bucket->newest);
   const BucketView::Counts& counts = lately ? bucket->newest : bucket->recent;
   return holds(FindingLevel::kWarn,
                fmt::format("bucket {} refuses {} of {} requests of the last {} s: its policy, or "

@@ -49,6 +49,7 @@ class BucketAttempts {
  public:
   static constexpr size_t kBucketsMax = 100;
   static constexpr size_t kUnprovenMax = 20;
+  static constexpr std::string_view kOther = "other";  ///< as PerLabel has it
 
   BucketAttempts();
 

@@ -126,6 +126,7 @@ class CausesTest : public FindingsTest {
             {kDiskFileDeleted, of(&T::disk_file_deleted), "lost when the process ends"},
             {kDiskSlow, of(&T::disk_slow), "reads take 400 ms (median), the store 25 ms"},
             {kBucketRefuses, of(&T::bucket_refuses), "bucket \"two\" refuses 250 of 250 requests"},
+            {kBucketRefuses, of(&T::others_refuse), "no good answer since the start refuse 500 of"},
             {kBucketThrottles, of(&T::bucket_throttles), "bucket \"two\" throttles: 150 of 500"},
             {kBucketSlow, of(&T::bucket_slow), "takes 1.5 s (median), usually 2"},
             {kOneClient, of(&T::one_client), "client \"greedy\" makes 90 %"},
@@ -173,6 +174,10 @@ class CausesTest : public FindingsTest {
     facts_.disk.store_p50_ms = 25;
   }
   void bucket_refuses() { *facts_.buckets[1].refused += 50; }
+  void others_refuse() {
+    add(Column::kOtherAttempts, 50);
+    add(Column::kOtherRefused, 50);
+  }
   void bucket_throttles() {
     *facts_.buckets[1].throttled += 15;
     *facts_.buckets[1].failures += 15;
