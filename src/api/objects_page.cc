@@ -96,8 +96,8 @@ class LongText {
 };
 
 /// Sends the text, and gives the turn back before the last piece: a client that has the whole
-/// answer gets the next turn. A client that does not take the text in ObjectsPage::kReadTime is
-/// broken off.
+/// answer gets the next turn. The response breaks off if the client does not take the text in
+/// ObjectsPage::kReadTime.
 rt::Task<void> send_listing(rt::Worker& worker, net::ResponseWriter& writer, LongText text,
                             cache::WalkTurn turn) {
   std::optional<cache::WalkTurn> until_end(std::move(turn));

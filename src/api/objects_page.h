@@ -11,7 +11,7 @@ namespace cachey::api {
 /// `GET /admin/objects`: what the cache has, as JSON: a listing of objects, or one object with the
 /// runs of its pages (parse_objects_query). Counts as no use of a page. 400: a wrong query; 404:
 /// nothing of that object; 409: another listing is being made or sent. A client has kReadTime to
-/// take a listing, then it is broken off: so none that reads slowly keeps others out. Any worker.
+/// take a listing, then the response breaks off: no slow client keeps others out. Any worker.
 class ObjectsPage final : public RouteHandler {
  public:
   static constexpr std::chrono::seconds kReadTime{60};
