@@ -70,6 +70,7 @@ def test_a_client_that_takes_nothing_is_cut_off(s3_server, origin, kind):
     server = s3_server("--write-timeout", "1")
     with server.connect(receive_buffer=4 * KIB) as connection:
         connection.request("GET", fetch_target(kind, "object"), [range_header(0, 2 * PAGE - 1)])
+        wait_until(lambda: origin.requests(kind), what="the request")
         wait_until(lambda: open_connections(server) == 1, 10, "the server cutting the connection off")
         response = connection.read_response()
         assert response.status == 206 and not response.complete
