@@ -24,8 +24,8 @@ namespace cachey::store {
 class RuleTrials {
  public:
   static constexpr size_t kSampledMax = 1024;
-  /// Entries that one request looks at, to evict some. A trial whose entries have many uses would
-  /// look at more: then the next entries leave in spite of their uses.
+  /// Entries that one request looks at, to evict some. If a trial's entries have many uses, its
+  /// next entries leave in spite of their uses, so that the trial looks at no more.
   static constexpr size_t kLooksMax = 3 * 1024;
 
   RuleTrials();

@@ -9,6 +9,7 @@ import subprocess
 import http1
 from harness import BINARY, limit, wait_until
 
+ADMIN_TOKEN = "a-token-of-the-admin"
 _LISTENING = re.compile(r'listening(?: address=|","address":")127\.0\.0\.1:(\d+)')  # text or JSON
 _S3_LISTENING = re.compile(r's3_address(?:=|":")127\.0\.0\.1:(\d+)')  # text or JSON
 _ADMIN_LISTENING = re.compile(r'admin_address(?:=|":")127\.0\.0\.1:(\d+)')  # text or JSON

@@ -13,7 +13,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent.parent / name) for n
 
 import cachey_server  # noqa: E402  (the path above comes first)
 import protocols  # noqa: E402
-from cachey_server import CacheyServer  # noqa: E402
+from cachey_server import ADMIN_TOKEN, CacheyServer  # noqa: E402
 from content import content  # noqa: E402
 from crowd import raise_file_limit  # noqa: E402
 from faulty_disk import FaultyDisk, build_library  # noqa: E402
@@ -115,6 +115,15 @@ def s3_server(start_server, origin):
     def start(*arguments, under=()):
         return start_server("--origin", "s3", *arguments, environment=origin.environment(), under=under)
     return start
+
+
+@pytest.fixture
+def admin_options(tmp_path):
+    """Options of a server that answers at an admin address, with ADMIN_TOKEN."""
+    path = tmp_path / "admin-tokens"
+    path.touch(mode=0o600)
+    path.write_text(ADMIN_TOKEN + "\n")
+    return ["--admin-listen", "127.0.0.1:0", "--admin-tokens", str(path)]
 
 
 @pytest.fixture

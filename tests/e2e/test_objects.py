@@ -3,25 +3,14 @@
 import json
 import urllib.parse
 
-import pytest
-
 import http1
+from cachey_server import ADMIN_TOKEN
 from disk import kill, wait_for_pages
 from expect import expect_206, expect_bytes
 from harness import KIB, wait_until
 
-TOKEN = "a-token-of-the-admin"
 
-
-@pytest.fixture
-def options(tmp_path):
-    path = tmp_path / "admin-tokens"
-    path.touch(mode=0o600)
-    path.write_text(TOKEN + "\n")
-    return ["--admin-listen", "127.0.0.1:0", "--admin-tokens", str(path)]
-
-
-def ask(server, token=TOKEN, **query):
+def ask(server, token=ADMIN_TOKEN, **query):
     port = server.admin_port
     headers = [("Authorization", f"Bearer {token}")] if token else []
     return http1.exchange(port, "GET", "/admin/objects?" + urllib.parse.urlencode(query, quote_via=urllib.parse.quote) if query else "/admin/objects", headers)
@@ -33,8 +22,8 @@ def objects(server, **query):
     return json.loads(answer.text)
 
 
-def test_listings_over_a_restart(disk_server, origin, kind, options):
-    server = disk_server(*options)
+def test_listings_over_a_restart(disk_server, origin, kind, admin_options):
+    server = disk_server(*admin_options)
     names = [f"a b/{i:02}" for i in range(10)] + ["zü"]
     for name in names:
         stored = origin.put(kind, name, size=100 * KIB)
@@ -50,7 +39,7 @@ def test_listings_over_a_restart(disk_server, origin, kind, options):
     assert objects(server, kind="another")["objects"] == []
     kill(server)
 
-    server = disk_server(*options)
+    server = disk_server(*admin_options)
     found, after = [], {}
     while after is not None:
         some = objects(server, limit=3, **after)
@@ -62,15 +51,15 @@ def test_listings_over_a_restart(disk_server, origin, kind, options):
     assert one["runs"] == [{"where": "disk", "first": 0, "last": 100 * KIB - 1, "part": False}] and not one["more"]
 
 
-def test_one_listing_is_sent_at_a_time(s3_server, origin, kind, options):
+def test_one_listing_is_sent_at_a_time(s3_server, origin, kind, admin_options):
     """A client that takes nothing holds one listing, and no second client gets another one to hold."""
-    server = s3_server(*options)
+    server = s3_server(*admin_options)
     names = ["\x01" * 1000 + str(i) for i in range(300)]  # 6 bytes of JSON each
     for name in names:
         origin.put(kind, name, size=9)
         assert server.fetch(kind, name, 0, 8).status == 206
     with http1.Connection(server.admin_port, receive_buffer=4 * KIB) as slow:
-        slow.request("GET", "/admin/objects", [("Authorization", f"Bearer {TOKEN}")])
+        slow.request("GET", "/admin/objects", [("Authorization", f"Bearer {ADMIN_TOKEN}")])
         assert slow.read_head().status == 200
         busy = ask(server)
         assert busy.status == 409 and busy.header("Retry-After") == "1"
@@ -79,26 +68,26 @@ def test_one_listing_is_sent_at_a_time(s3_server, origin, kind, options):
     assert [one["key"] for one in json.loads(listing.text)["objects"]] == sorted(names)
 
 
-def test_small_pages_that_only_the_disk_has_are_runs(disk_server, origin, kind, options):
+def test_small_pages_that_only_the_disk_has_are_runs(disk_server, origin, kind, admin_options):
     """After a restart nothing in memory tells the size of the pages."""
-    options += ["--kind", f"{kind}={kind}", "--page-size", f"{kind}=64KiB"]
-    server = disk_server(*options)
+    admin_options += ["--kind", f"{kind}={kind}", "--page-size", f"{kind}=64KiB"]
+    server = disk_server(*admin_options)
     stored = origin.put(kind, "object", size=200 * KIB)
     expect_bytes(server.fetch(kind, "object", 0, 200 * KIB - 1), stored.seed, 0, 200 * KIB - 1)
     wait_for_pages(server, 4)
     kill(server)
-    server = disk_server(*options)
+    server = disk_server(*admin_options)
     wait_until(lambda: objects(server)["complete"], what="the index is read")
     one = objects(server, kind=kind, object="object")
     assert one["disk"] == {"pages": 4, "bytes": 200 * KIB}
     assert one["runs"] == [{"where": "disk", "first": 0, "last": 200 * KIB - 1, "part": False}]
 
 
-def test_refusals(s3_server, kind, options):
-    server = s3_server(*options)
+def test_refusals(s3_server, kind, admin_options):
+    server = s3_server(*admin_options)
     for query in ({"limit": "0"}, {"object": "o"}, {"after": "k"}, {"other": "1"}):
         assert ask(server, **query).status == 400, query
     assert ask(server, token=None).status == 401
     assert ask(server, token="wrong-token-of-nobody").status == 401
     assert ask(server, kind=kind, object="nothing").status == 404
-    assert http1.exchange(server.port, "GET", "/admin/objects", [("Authorization", f"Bearer {TOKEN}")]).status == 404
+    assert http1.exchange(server.port, "GET", "/admin/objects", [("Authorization", f"Bearer {ADMIN_TOKEN}")]).status == 404

@@ -12,19 +12,17 @@ import disk
 import http1
 import http2
 import prometheus_text
-from cachey_server import base_environment
+from cachey_server import ADMIN_TOKEN, base_environment
 from expect import expect_206, expect_error, fetch_from_memory
 from harness import BINARY, KIB, MIB, PAGE, wait_until
 from origin_model import Behaviour
-
-TOKEN = "a-token-of-the-admin"
 
 
 @pytest.fixture
 def tokens(tmp_path):
     path = tmp_path / "admin-tokens"
     path.touch(mode=0o600)
-    path.write_text(f"# of the tests\nanother-token-of-admins\n{TOKEN} name=ops\n")
+    path.write_text(f"# of the tests\nanother-token-of-admins\n{ADMIN_TOKEN} name=ops\n")
     return path
 
 
@@ -33,7 +31,7 @@ def options(tokens):
     return ["--admin-listen", "127.0.0.1:0", "--admin-tokens", str(tokens)]
 
 
-def ask(server, query, token=TOKEN, method="POST", path="/admin/purge", headers=()):
+def ask(server, query, token=ADMIN_TOKEN, method="POST", path="/admin/purge", headers=()):
     port = server.admin_port
     headers = [*headers, *([("Authorization", f"Bearer {token}")] if token else [])]
     return http1.exchange(port, method, f"{path}?{query}" if query is not None else path, headers)
@@ -66,7 +64,7 @@ def test_an_object_is_fetched_again(s3_server, origin, kind, options):
     assert purge(server, f"kind={kind}&all=true")["pages"] == 1
     assert purge(server, "all=true") == {"pages": 0, "bytes": 0, "fenced": 0}
     server.expect_log("info purged", count=4)
-    assert "token=ops" in server.log() and TOKEN not in server.log()
+    assert "token=ops" in server.log() and ADMIN_TOKEN not in server.log()
     assert metric(server, "cachey_purges_total", scope="kind", result="done") == 1
     assert metric(server, "cachey_purged_pages_total") == 3
 
@@ -143,13 +141,13 @@ def test_the_s3_face_asks_again(s3_server, origin, kind, options):
     assert get().header("ETag") == '"first"'
     purge(server, f"kind={kind}&object=object")
     assert get().header("ETag") == '"second"'
-    assert http1.exchange(port, "POST", "/admin/purge?all=true", [("Authorization", f"Bearer {TOKEN}")]).status in (403, 405)
+    assert http1.exchange(port, "POST", "/admin/purge?all=true", [("Authorization", f"Bearer {ADMIN_TOKEN}")]).status in (403, 405)
 
 
 def test_only_the_admin_address_has_the_path(s3_server, options):
     server = s3_server(*options)
     for method in ("POST", "GET"):
-        expect_error(server.connect().exchange(method, "/admin/purge?all=true", [("Authorization", f"Bearer {TOKEN}")]), 404)
+        expect_error(server.connect().exchange(method, "/admin/purge?all=true", [("Authorization", f"Bearer {ADMIN_TOKEN}")]), 404)
     assert ask(server, "all=true", method="GET").status == 405
     assert ask(server, "all=true", method="DELETE").header("Allow") == "POST"
     assert ask(server, "all=true", path="/admin/purge/").status == 404
@@ -167,7 +165,7 @@ def test_over_http2_and_with_a_body(s3_server, origin, kind, options):
     server = s3_server(*options)
     origin.put(kind, "object", size=10)
     port = server.admin_port
-    target, token = f"/admin/purge?kind={kind}&object=object", ("authorization", f"Bearer {TOKEN}")
+    target, token = f"/admin/purge?kind={kind}&object=object", ("authorization", f"Bearer {ADMIN_TOKEN}")
     fetch_from_memory(server, kind, "object", 0, 9)
     assert http2.exchange(port, "GET", target, [token]).status == 405
     assert json.loads(http2.exchange(port, "POST", target, [token]).text)["pages"] == 1
@@ -175,7 +173,7 @@ def test_over_http2_and_with_a_body(s3_server, origin, kind, options):
     fetch_from_memory(server, kind, "object", 0, 9)
     body = b'{"all":true}'  # is not looked at
     with http1.Connection(port) as connection:
-        connection.send(f"POST {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        connection.send(f"POST {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
         assert json.loads(connection.read_response().text)["pages"] == 1
 
 
@@ -189,11 +187,11 @@ def test_other_tokens_do_not_count(s3_server, options, tmp_path):
     clients.touch(mode=0o600)
     clients.write_text("a-token-of-a-client\n")
     server = s3_server(*options, "--auth-tokens", str(clients))
-    for token in (None, "a-token-of-a-client", TOKEN[:-1], TOKEN + "x", "another-token-of-admins x"):
+    for token in (None, "a-token-of-a-client", ADMIN_TOKEN[:-1], ADMIN_TOKEN + "x", "another-token-of-admins x"):
         answer = ask(server, "all=true", token=token)
         assert answer.status == 401 and answer.header("WWW-Authenticate") == "Bearer"
     assert ask(server, "all=true", headers=[("Authorization", "Bearer x")]).status == 401
-    assert ask(server, None, token=TOKEN, method="GET", path="/stats").status == 401, "nor is it one of a client"
+    assert ask(server, None, token=ADMIN_TOKEN, method="GET", path="/stats").status == 401, "nor is it one of a client"
     assert ask(server, "all=true", token="another-token-of-admins").status == 200
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 import http1
+from cachey_server import ADMIN_TOKEN
 from disk import counted, kill, wait_for_pages
 from expect import expect_206
 from harness import KIB, MIB, Task, wait_until
@@ -18,21 +19,12 @@ from http1 import fetch_target, range_header
 ROUNDS = int(os.environ.get("CACHEY_TEST_PURGE_KILLS", "4"))
 SIZES = [300, 70 * KIB, MIB]
 SCOPES = ["kind={kind}&object={key}", "kind={kind}&object={key}", "kind={kind}&prefix={folder}", "kind={kind}&all=true", "all=true"]
-TOKEN = "a-token-of-the-admin"
-
-
-@pytest.fixture
-def options(tmp_path):
-    path = tmp_path / "admin-tokens"
-    path.touch(mode=0o600)
-    path.write_text(TOKEN + "\n")
-    return ["--admin-listen", "127.0.0.1:0", "--admin-tokens", str(path)]
 
 
 def begin_purge(server, query):
     """The answer to a purge, as soon as its head is there."""
     connection = http1.Connection(server.admin_port)
-    connection.request("POST", f"/admin/purge?{query}", [("Authorization", f"Bearer {TOKEN}")])
+    connection.request("POST", f"/admin/purge?{query}", [("Authorization", f"Bearer {ADMIN_TOKEN}")])
     return connection.read_head()
 
 
@@ -59,9 +51,9 @@ def read_until_killed(server, kind, objects, ended):
             raise
 
 
-def test_nothing_that_was_purged_comes_back(disk_server, options, origin, kind):
+def test_nothing_that_was_purged_comes_back(disk_server, admin_options, origin, kind):
     draw = random.Random(21)
-    start = functools.partial(disk_server, *options, memory="256MiB", capacity="1GiB")
+    start = functools.partial(disk_server, *admin_options, memory="256MiB", capacity="1GiB")
     server = start()
     stale = 0
     for number in range(ROUNDS):
@@ -97,8 +89,8 @@ def test_nothing_that_was_purged_comes_back(disk_server, options, origin, kind):
 
 
 @pytest.mark.parametrize("scope", ["object=object", "prefix=obj"])
-def test_a_purge_beside_a_disk_that_fails_holds_once_it_is_repeated(faulty_disk_server, faulty_disk, options, origin, kind, scope):
-    server = faulty_disk_server(*options)
+def test_a_purge_beside_a_disk_that_fails_holds_once_it_is_repeated(faulty_disk_server, faulty_disk, admin_options, origin, kind, scope):
+    server = faulty_disk_server(*admin_options)
     versions = [origin.put(kind, "object", size=MIB)]
     with http1.Connection(server.port) as connection:
         read(connection, kind, "object", versions)
@@ -112,10 +104,10 @@ def test_a_purge_beside_a_disk_that_fails_holds_once_it_is_repeated(faulty_disk_
         assert read(connection, kind, "object", versions) == 1, "memory is purged"
     kill(server)
     faulty_disk.set()
-    server = faulty_disk_server(*options)
+    server = faulty_disk_server(*admin_options)
     wait_until(lambda: counted(server, "state", state="online") == 1, what="the disk is online")
     assert begin_purge(server, f"kind={kind}&{scope}").status == 200
     kill(server)
-    server = faulty_disk_server(*options)
+    server = faulty_disk_server(*admin_options)
     with http1.Connection(server.port) as connection:
         assert read(connection, kind, "object", versions) == 1

@@ -65,7 +65,7 @@ enum class Column : uint8_t {
   kClientsLimited,
   kCredentialsRefused,
   kOtherAttempts,  ///< at buckets without counts of their own: see origin::BucketAttempts
-  kOtherRefused,   ///< of these
+  kOtherRefused,   ///< of kOtherAttempts
   kLogsDropped,
 };
 inline constexpr size_t kColumns = static_cast<size_t>(Column::kLogsDropped) + 1;

@@ -74,8 +74,8 @@ class WriterWaits : public ::testing::Test {
   rt::VirtualWorker worker_;
 
  private:
-  /// A client whose kernel takes less than half of what the server's may hold: that one has room
-  /// again only when the client has read.
+  /// The client's kernel takes less than half of what the server's kernel may hold. So the server's
+  /// kernel has room again only when the client has read.
   rt::Socket connect() {
     client_.open(rt::Tcp::v4());
     client_.set_option(rt::asio::socket_base::receive_buffer_size(ClientSocket::kUnsentMax / 8));
