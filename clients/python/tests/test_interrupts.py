@@ -12,6 +12,7 @@ import pytest
 from conftest import key_of
 from scripted import content, healthy, wait_until
 
+pytestmark = pytest.mark.timeout(method="thread")  # these tests use SIGALRM themselves
 TIMES = int(os.environ.get("CACHEY_TEST_CLIENT_INTERRUPTS", "300"))
 
 

@@ -111,6 +111,7 @@ def test_fsspec_finds_the_file_system(bare):
     assert run(bare / "python", "-I", "-c", program).strip() == "['cachey_client.filesystem:CacheyFileSystem']"
 
 
+@pytest.mark.timeout(900)  # the tests of most files, one after the other
 @pytest.mark.parametrize("version", ["3.10", "3.13"])
 def test_the_tests_pass_under_other_pythons(version):
     python = TOOLS / f"client-{version}" / "bin" / "python"
@@ -126,6 +127,7 @@ def test_the_tests_pass_under_other_pythons(version):
         "-x",
         "-p",
         "no:cacheprovider",
+        "--timeout=120",
         *without,
         "tests",
     ]
