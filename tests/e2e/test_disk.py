@@ -83,7 +83,7 @@ def storage_reads(server):
 def test_a_small_hit_reads_one_block(disk_server, origin, kind, way):
     pages, hits = 16, 400
     stored = origin.put(kind, "full", size=pages * PAGE)
-    server = disk_server(way)
+    server = disk_server(way, memory="512MiB")  # no page leaves memory before the disk has the page
     read_pages(server, kind, stored, range(pages))
     wait_for_pages(server, pages)
     kill(server)
