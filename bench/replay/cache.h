@@ -2,16 +2,12 @@
 
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "base/hash.h"
 #include "replay/traces.h"
 #include "store/entry_traits.h"
-#include "store/frequency_sketch.h"
-#include "store/keep_rule.h"
-#include "store/queue_pair.h"
 #include "store/s3_fifo_queue.h"
 
 namespace cachey::bench {
@@ -41,14 +37,6 @@ class ReplayCache {
   [[nodiscard]] bool has(uint32_t object) const { return entries_[object].in; }
   [[nodiscard]] bool has_room(uint64_t bytes) const { return used_ + bytes <= capacity_; }
   [[nodiscard]] size_t size() const { return count_; }
-  [[nodiscard]] uint64_t capacity() const { return capacity_; }
-
-  /// From now on the cache follows this rule, not the best one of its own trials. REQUIRES: size()
-  /// is 0, or it was called before.
-  void follow(const store::KeepRule& rule) {
-    if (ruled_ == nullptr) ruled_ = std::make_unique<Ruled>();
-    ruled_->queues.follow(rule);
-  }
 
   /// REQUIRES: has(object).
   void use(uint32_t object) {
@@ -58,7 +46,7 @@ class ReplayCache {
       entry.uses = store::UseCount::used(entry.uses);
     } else {
       next_ = nullptr;
-      put_in(entry);
+      policy_.insert(entry);
     }
   }
 
@@ -79,7 +67,7 @@ class ReplayCache {
     entry.used = false;
     entry.in = true;
     entry.hash = spread(access.object);
-    put_in(entry);
+    policy_.insert(entry);
     if (++count_ == 1 && small_queue_ == 0) small_queue_ = entry.queue;
   }
 
@@ -101,19 +89,6 @@ class ReplayCache {
     bool from_main = false;
   };
   using Traits = store::EntryTraits<Entry>;
-  struct Ruled {
-    store::FrequencySketch sketch;
-    store::QueuePair<Entry, Traits> queues{sketch, store::kKeepRules[0], kGhostSetBits};
-  };
-  static constexpr unsigned kGhostSetBits = 10;
-
-  void put_in(Entry& entry) {
-    if (ruled_ != nullptr) {
-      ruled_->queues.insert(entry);
-    } else {
-      policy_.insert(entry);
-    }
-  }
 
   [[nodiscard]] uint32_t number(const Entry& entry) const {
     return static_cast<uint32_t>(&entry - entries_.data());
@@ -127,8 +102,7 @@ class ReplayCache {
       return store::Verdict::kEvict;
     };
     while (true) {
-      const auto found =
-          ruled_ != nullptr ? ruled_->queues.victim(verdict) : policy_.victim(verdict);
+      const auto found = policy_.victim(verdict);
       if (found.none() || found.entry != nullptr) return found.entry;
     }
   }
@@ -140,7 +114,6 @@ class ReplayCache {
   Entry* next_ = nullptr;    // see next_victim()
   std::vector<Entry> entries_;
   store::S3FifoQueue<Entry, Traits> policy_;
-  std::unique_ptr<Ruled> ruled_;  // null: policy_ has the entries
 };
 
 }  // namespace cachey::bench

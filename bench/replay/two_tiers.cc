@@ -51,7 +51,6 @@ class TwoTiers::Trials {
 TwoTiers::TwoTiers(Admit admit, uint64_t memory, uint64_t disk, size_t objects)
     : admit_(admit),
       trials_(admit == Admit::kTried ? std::make_unique<Trials>(memory, disk, objects) : nullptr),
-      disk_trials_(admit == Admit::kTogether ? std::make_unique<DiskTrials>() : nullptr),
       memory_(memory, objects),
       disk_(disk, objects),
       touched_(objects) {}
@@ -72,7 +71,6 @@ bool TwoTiers::access(const Access& access) {
     return true;
   }
   note_use(access.object);
-  if (disk_trials_ != nullptr) choose_together(access);
   if (disk_.has(access.object)) {
     ++counts_.disk_hits;
     disk_.use(access.object);
@@ -83,13 +81,6 @@ bool TwoTiers::access(const Access& access) {
   load(access);
   if (writes_filled(access)) write(access);
   return false;
-}
-
-void TwoTiers::choose_together(const Access& access) {
-  disk_was_full_ = disk_was_full_ || !disk_.has_room(access.bytes);
-  disk_trials_->request(access, disk_.capacity(), disk_.size(), disk_was_full_);
-  admit_ = disk_trials_->writes_second_fills_only() ? Admit::kSecondFill : Admit::kAll;
-  disk_.follow(disk_trials_->keep_rule());
 }
 
 /// Into memory.
@@ -108,7 +99,6 @@ void TwoTiers::hit_in_memory(const Access& access) {
   if (touched_[object] != 0 && now_ - touched_[object] < kRequestsAMinute) return;
   touched_[object] = now_;
   if (on_disk) disk_.use(object);
-  if (disk_trials_ != nullptr) disk_trials_->use(object);
   note_use(object);
 }
 

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "replay/cache.h"
-#include "replay/disk_trials.h"
 #include "replay/traces.h"
 #include "store/frequency_sketch.h"
 #include "store/ghosts.h"
@@ -28,8 +27,7 @@ enum class Admit : uint8_t {
   kEvictedUsed,  ///< that were hit in memory
   kEvictedMain,  ///< that leave the main queue
 
-  kTried,     ///< as kAll or kSecondFill, whichever hits more in trials
-  kTogether,  ///< the same, in trials of the disk that choose its KeepRule, too
+  kTried,  ///< as kAll or kSecondFill, whichever hits more in trials
 };
 
 struct AdmitRule {
@@ -38,7 +36,7 @@ struct AdmitRule {
 };
 
 /// The first one is the server's.
-inline constexpr std::array<AdmitRule, 10> kAdmitRules = {{
+inline constexpr std::array<AdmitRule, 9> kAdmitRules = {{
     {Admit::kAll, "all"},
     {Admit::kCoin, "coin"},
     {Admit::kSecondFill, "second fill"},
@@ -48,7 +46,6 @@ inline constexpr std::array<AdmitRule, 10> kAdmitRules = {{
     {Admit::kEvictedUsed, "evicted used"},
     {Admit::kEvictedMain, "evicted main"},
     {Admit::kTried, "tried"},
-    {Admit::kTogether, "together"},
 }};
 
 struct TierCounts {
@@ -92,14 +89,11 @@ class TwoTiers {
   [[nodiscard]] bool was_filled(uint32_t object);
   [[nodiscard]] bool is_frequent(uint32_t object);
   void note_use(uint32_t object);
-  void choose_together(const Access& access);
 
   Admit admit_;
-  const std::unique_ptr<Trials> trials_;           // of Admit::kTried
-  const std::unique_ptr<DiskTrials> disk_trials_;  // of Admit::kTogether
+  const std::unique_ptr<Trials> trials_;  // of Admit::kTried
   ReplayCache memory_;
   ReplayCache disk_;
-  bool disk_was_full_ = false;
   std::vector<uint64_t> touched_;  // on the disk, by a hit in memory: the number of the request
   uint64_t now_ = 0;               // requests
   store::FrequencySketch sketch_;  // uses of the disk's pages, and of those that the disk lacks
