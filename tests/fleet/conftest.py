@@ -10,10 +10,6 @@ _LOG_LINES_SHOWN = 60
 _FIGURE = "figure of "
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "alone: measures, or loads all cores; ./dev test runs these tests one after the other")
-
-
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:

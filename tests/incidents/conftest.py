@@ -9,10 +9,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e"), str(HERE.parent / "origin")]
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "alone: measures, or loads all cores; ./dev test runs these tests one after the other")
-
-
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:

@@ -20,10 +20,6 @@ _LOG_LINES_SHOWN = 100
 _numbers = itertools.count(1)
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "alone: measures, or loads all cores; ./dev test runs these tests one after the other")
-
-
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
