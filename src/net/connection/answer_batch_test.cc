@@ -1,16 +1,13 @@
 #include "net/connection/answer_batch.h"
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <array>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "rt/testing/virtual_worker.h"
+#include "net/connection/testing/socket_pairs.h"
 
 namespace cachey::net {
 namespace {
@@ -19,46 +16,19 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view kAnswerHead = "HTTP/1.1 206 Partial Content\r\n\r\n";
 
-/// Connections of one worker, with both ends here.
 class AnswerBatchTest : public ::testing::Test {
  protected:
-  struct Pair {
-    rt::Socket client;
-    std::unique_ptr<ClientSocket> socket;
-    int server;  // the server's descriptor
-  };
+  using Pair = SocketPair;
 
-  ~AnswerBatchTest() override {
-    for (Pair& pair : pairs_) pair.socket->close();
-    turn();
-  }
+  ~AnswerBatchTest() override { pairs_.close_all(); }
 
-  /// `buffers`: bytes of the kernel's buffers; 0: as the system has them.
-  Pair& connect(int buffers = 0) {
-    rt::Socket client(worker_.worker().executor());
-    client.open(rt::Tcp::v4());
-    if (buffers != 0) client.set_option(rt::asio::socket_base::receive_buffer_size(buffers));
-    client.connect(acceptor_.local_endpoint());
-    rt::Socket accepted = acceptor_.accept();
-    if (buffers != 0) accepted.set_option(rt::asio::socket_base::send_buffer_size(buffers));
-    accepted.native_non_blocking(true);
-    const int server = accepted.native_handle();
-    pairs_.push_back({std::move(client),
-                      std::make_unique<ClientSocket>(worker_.worker().timers(), std::move(accepted),
-                                                     nullptr, 60s),
-                      server});
-    return pairs_.back();
-  }
+  Pair& connect(int buffers = 0) { return pairs_.connect(buffers); }
+  void turn() { pairs_.turn(); }
   bool take(Pair& pair, std::string_view body) {
     const size_t half = body.size() / 2;
     const std::array parts = {iovec{const_cast<char*>(body.data()), half},
                               iovec{const_cast<char*>(body.data()) + half, body.size() - half}};
     return batch_->take(*pair.socket, kAnswerHead, parts, kAnswerHead.size() + body.size());
-  }
-  /// Runs what is ready: the end of the batch's turn, too.
-  void turn() {
-    worker_.worker().io().restart();
-    worker_.worker().io().poll();
   }
   /// What the client has received.
   static std::string received(Pair& pair) {
@@ -67,16 +37,6 @@ class AnswerBatchTest : public ::testing::Test {
     return all;
   }
   static std::string answer(std::string_view body) { return std::string(kAnswerHead).append(body); }
-  /// Sends until the kernel takes no more. Returns how many bytes the kernel has taken.
-  static size_t fill(Pair& pair) {
-    const std::string bytes(4096, 'f');
-    size_t filled = 0;
-    while (true) {
-      const ssize_t n = ::send(pair.server, bytes.data(), bytes.size(), MSG_DONTWAIT);
-      if (n < 0) return filled;
-      filled += static_cast<size_t>(n);
-    }
-  }
   /// Reads as a client until `bytes` have come.
   std::string read(Pair& pair, size_t bytes) {
     std::string all;
@@ -90,10 +50,9 @@ class AnswerBatchTest : public ::testing::Test {
     return all;
   }
 
-  rt::VirtualWorker worker_;
-  rt::Acceptor acceptor_{worker_.worker().executor(), {rt::asio::ip::make_address("127.0.0.1"), 0}};
-  std::deque<Pair> pairs_;
-  std::shared_ptr<AnswerBatch> batch_ = std::make_shared<AnswerBatch>(worker_.worker().executor());
+  SocketPairs pairs_;
+  std::shared_ptr<AnswerBatch> batch_ =
+      std::make_shared<AnswerBatch>(pairs_.world().worker().executor());
 };
 
 TEST_F(AnswerBatchTest, AnswersLeaveAtTheEndOfTheTurn) {
@@ -112,7 +71,7 @@ TEST_F(AnswerBatchTest, AnswersLeaveAtTheEndOfTheTurn) {
 
 TEST_F(AnswerBatchTest, AFullBatchLeavesAtOnce) {
   for (size_t i = 0; i < AnswerBatch::kAnswersMax; ++i) EXPECT_TRUE(take(connect(), "x"));
-  for (Pair& pair : pairs_) EXPECT_EQ(received(pair), answer("x"));
+  for (Pair& pair : pairs_.all()) EXPECT_EQ(received(pair), answer("x"));
   Pair& late = connect();
   EXPECT_TRUE(take(late, "y"));
   EXPECT_EQ(received(late), "");
@@ -152,7 +111,7 @@ TEST_F(AnswerBatchTest, AnAnswerWaitsForTheOneBefore) {
 
 TEST_F(AnswerBatchTest, WhatTheKernelDoesNotTakeFollows) {
   Pair& pair = connect(4096);
-  const size_t filled = fill(pair);
+  const size_t filled = pair.fill();
   const std::string body(5000, 'b');
   EXPECT_TRUE(take(pair, body));
   turn();
@@ -168,14 +127,14 @@ TEST_F(AnswerBatchTest, ManyLateAnswersEndTheBatches) {
   constexpr size_t kEnough = 4 * AnswerBatch::kLateBytesMax / AnswerBatch::kBytesMax;
   size_t late = 0;
   while (late < kEnough && take(connect(4096), body)) {
-    Pair& pair = pairs_.back();
-    (void)fill(pair);
+    Pair& pair = pairs_.all().back();
+    (void)pair.fill();
     batch_->send_all();
     if (pair.socket->full()) ++late;
   }
   EXPECT_GE(late, AnswerBatch::kLateBytesMax / AnswerBatch::kBytesMax);
   EXPECT_LT(late, kEnough);
-  for (Pair& pair : pairs_) pair.socket->close();
+  for (Pair& pair : pairs_.all()) pair.socket->close();
   EXPECT_TRUE(take(connect(), "x"));
 }
 
@@ -184,8 +143,8 @@ TEST_F(AnswerBatchTest, ManySmallLateAnswersEndTheBatches) {
   constexpr size_t kBuffersMax = AnswerBatch::kLateBytesMax / AnswerBatch::kBytesMax;
   size_t late = 0;
   while (late < 4 * kBuffersMax && take(connect(4096), "x")) {
-    Pair& pair = pairs_.back();
-    (void)fill(pair);
+    Pair& pair = pairs_.all().back();
+    (void)pair.fill();
     batch_->send_all();
     if (pair.socket->full()) ++late;
   }
@@ -198,7 +157,7 @@ TEST_F(AnswerBatchTest, LateAnswersLetOthersMakePlace) {
   const MonoTime now{1h};
   for (size_t late = 0; late <= AwaitedSockets::kLooksMax;) {
     Pair& pair = connect(4096);
-    (void)fill(pair);
+    (void)pair.fill();
     ASSERT_TRUE(take(pair, "x"));
     batch_->send_all();
     if (!pair.socket->full()) continue;

@@ -1,15 +1,11 @@
 #include "net/connection/deep_sockets.h"
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/socket.h>
 
-#include <memory>
 #include <string>
-#include <vector>
 
-#include "rt/testing/virtual_worker.h"
+#include "net/connection/testing/socket_pairs.h"
 
 namespace cachey::net {
 namespace {
@@ -18,28 +14,11 @@ using namespace std::chrono_literals;
 
 class DeepSocketsTest : public ::testing::Test {
  protected:
-  struct Pair {
-    rt::Socket client;
-    std::unique_ptr<ClientSocket> socket;
-  };
-
-  ~DeepSocketsTest() override {
-    for (Pair& pair : pairs_) pair.socket->close();
-    worker_.worker().io().poll();
-  }
+  ~DeepSocketsTest() override { pairs_.close_all(); }
 
   /// Returns the server's end of a new connection from `address`.
   ClientSocket& connect(const std::string& address = "127.0.0.1") {
-    rt::Socket client(worker_.worker().executor());
-    client.open(rt::Tcp::v4());
-    client.bind({rt::asio::ip::make_address(address), 0});
-    client.connect(acceptor_.local_endpoint());
-    rt::Socket accepted = acceptor_.accept();
-    accepted.native_non_blocking(true);
-    pairs_.push_back(
-        {std::move(client), std::make_unique<ClientSocket>(worker_.worker().timers(),
-                                                           std::move(accepted), nullptr, 60s)});
-    return *pairs_.back().socket;
+    return *pairs_.connect(0, address).socket;
   }
   /// Makes sockets of `address` deep until that is refused. Returns how many became so.
   size_t take_all(const std::string& address) {
@@ -62,9 +41,7 @@ class DeepSocketsTest : public ::testing::Test {
     return socket.DeepHook::is_linked();
   }
 
-  rt::VirtualWorker worker_;
-  rt::Acceptor acceptor_{worker_.worker().executor(), {rt::asio::ip::make_address("127.0.0.1"), 0}};
-  std::vector<Pair> pairs_;
+  SocketPairs pairs_;
   DeepSockets deep_;
 };
 
@@ -97,8 +74,8 @@ TEST_F(DeepSocketsTest, AClientTakesAsManyPlacesAsAreFree) {
 
 TEST_F(DeepSocketsTest, ASocketWithoutUnsentBytesGivesItsPlace) {
   for (size_t i = 0; i < DeepSockets::kPlaces / 2; ++i) deep_.after_wait(connect(), 0ms);
-  ClientSocket& oldest = *pairs_[0].socket;
-  ClientSocket& next = *pairs_[1].socket;
+  ClientSocket& oldest = *pairs_.all()[0].socket;
+  ClientSocket& next = *pairs_.all()[1].socket;
   deep_.after_wait(oldest, 0ms);
   ClientSocket& newest = connect();
   deep_.after_wait(newest, 0ms);
@@ -110,8 +87,7 @@ TEST_F(DeepSocketsTest, ASocketWithoutUnsentBytesGivesItsPlace) {
 TEST_F(DeepSocketsTest, AClosedSocketHasNoPlace) {
   deep_.after_wait(connect(), 0ms);
   EXPECT_EQ(deep_.size(), 1);
-  pairs_[0].socket->close();
-  pairs_.clear();
+  pairs_.close_all();
   EXPECT_EQ(deep_.size(), 0);
 }
 

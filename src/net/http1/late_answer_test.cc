@@ -1,8 +1,6 @@
 // Answers that a batch has taken, and the kernel not yet.
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <array>
 #include <memory>
@@ -10,8 +8,8 @@
 #include <string_view>
 
 #include "base/testing/eventually.h"
+#include "net/connection/testing/socket_pairs.h"
 #include "net/http1/connection.h"
-#include "rt/testing/virtual_worker.h"
 
 namespace cachey::net::http1 {
 namespace {
@@ -34,48 +32,17 @@ class SmallAnswers final : public Handler {
   }
 };
 
-/// Connections of one worker, and the ends of their clients.
 class LateAnswer : public ::testing::Test {
  protected:
-  struct Pair {
-    explicit Pair(LateAnswer& test)
-        : client(test.worker_.worker().executor()),
-          socket(test.worker_.worker().timers(), test.accept(*this), nullptr, 60s) {}
+  ~LateAnswer() override { pairs_.close_all(); }
 
-    rt::Socket client;
-    int server = -1;  // the server's descriptor
-    ClientSocket socket;
-  };
+  static constexpr int kSmallBuffers = 4096;
 
-  rt::Socket accept(Pair& pair) {
-    pair.client.open(rt::Tcp::v4());
-    pair.client.set_option(rt::asio::socket_base::receive_buffer_size(4096));
-    pair.client.connect(acceptor_.local_endpoint());
-    rt::Socket accepted = acceptor_.accept();
-    accepted.set_option(rt::asio::socket_base::send_buffer_size(4096));
-    accepted.native_non_blocking(true);
-    pair.server = accepted.native_handle();
-    return accepted;
-  }
-  /// Sends until the kernel takes no more. Returns how many bytes the kernel has taken.
-  static size_t fill(const Pair& pair) {
-    const std::string bytes(4096, 'f');
-    size_t filled = 0;
-    while (true) {
-      const ssize_t n = ::send(pair.server, bytes.data(), bytes.size(), MSG_DONTWAIT);
-      if (n < 0) return filled;
-      filled += static_cast<size_t>(n);
-    }
-  }
-  void poll() {
-    worker_.worker().io().restart();
-    worker_.worker().io().poll();
-  }
   /// What the client receives until the server's end.
-  std::string read_all(Pair& pair) {
+  std::string read_all(SocketPair& pair) {
     std::string all;
     const bool ended = eventually([&] {
-      poll();
+      pairs_.turn();
       std::array<char, 4096> block;
       const ssize_t n =
           ::recv(pair.client.native_handle(), block.data(), block.size(), MSG_DONTWAIT);
@@ -88,28 +55,27 @@ class LateAnswer : public ::testing::Test {
 
   SmallAnswers handler_;
   ServerStats stats_;
-  rt::VirtualWorker worker_;
-  rt::Acceptor acceptor_{worker_.worker().executor(), {rt::asio::ip::make_address("127.0.0.1"), 0}};
+  SocketPairs pairs_;
   const std::unique_ptr<WorkerState> state_ = std::make_unique<WorkerState>(
-      worker_.worker(), handler_, ServerConfig(), worker_.clock(), stats_);
+      pairs_.world().worker(), handler_, ServerConfig(), pairs_.world().clock(), stats_);
 };
 
 /// The client takes what came before the answer slowly.
 TEST_F(LateAnswer, TheEndOfAnIdleConnectionWaitsForTheAnswer) {
-  Pair pair(*this);
-  size_t filled = fill(pair);
-  Connection connection(*state_, pair.socket);
-  const auto ended = worker_.start(connection.run());
+  SocketPair& pair = pairs_.connect(kSmallBuffers);
+  size_t filled = pair.fill();
+  Connection connection(*state_, *pair.socket);
+  const auto ended = pairs_.world().start(connection.run());
   constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: t\r\n\r\n";
   ASSERT_EQ(::send(pair.client.native_handle(), kGet.data(), kGet.size(), 0), kGet.size());
   ASSERT_TRUE(eventually([&] {
-    filled += fill(pair);
-    poll();
+    filled += pair.fill();
+    pairs_.turn();
     return stats_.requests == 1;
   }));
-  poll();
-  ASSERT_TRUE(pair.socket.full());
-  worker_.pass(state_->config.idle_timeout + 1s);
+  pairs_.turn();
+  ASSERT_TRUE(pair.socket->full());
+  pairs_.world().pass(state_->config.idle_timeout + 1s);
   const std::string all = read_all(pair);
   ASSERT_GT(all.size(), filled);
   EXPECT_TRUE(all.ends_with(kLateBody));
@@ -118,8 +84,8 @@ TEST_F(LateAnswer, TheEndOfAnIdleConnectionWaitsForTheAnswer) {
 
 /// The copy of the piece into the kernel would delay the answers of the batch.
 TEST_F(LateAnswer, APieceOfALargeAnswerSendsTheBatchFirst) {
-  Pair small(*this);
-  Pair large(*this);
+  SocketPair& small = pairs_.connect(kSmallBuffers);
+  SocketPair& large = pairs_.connect(kSmallBuffers);
   RequestHead request;
   request.method = Method::kGet;
   request.keep_alive = true;
@@ -129,18 +95,18 @@ TEST_F(LateAnswer, APieceOfALargeAnswerSendsTheBatchFirst) {
     head.set_content_length(bytes);
     writer.start(head);
   };
-  Writer first(*state_, small.socket);
+  Writer first(*state_, *small.socket);
   begin(first, kLateBody.size());
   const iovec part{const_cast<char*>(kLateBody.data()), kLateBody.size()};
   ASSERT_EQ(first.offer(std::span(&part, 1)), kLateBody.size());
   ASSERT_FALSE(state_->batch->empty());
-  Writer second(*state_, large.socket);
+  Writer second(*state_, *large.socket);
   begin(second, 1 << 20);
   EXPECT_EQ(second.offer(std::span(&part, 1)), kLateBody.size());
   EXPECT_TRUE(state_->batch->empty());
   first.end();
   second.end();
-  poll();
+  pairs_.turn();
 }
 
 }  // namespace
