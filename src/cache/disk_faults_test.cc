@@ -38,10 +38,7 @@ class DiskFaults : public ReaderHarness {
     expect_whole(read(spec(object), {0, size}).get(), {0, size});
     settle();
     ASSERT_EQ(disk_->stats().insertions, 1u);
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
+    forget_memory();
   }
 
   [[nodiscard]] uint64_t drops(DiskDrop cause) const {

@@ -49,7 +49,7 @@ TEST_F(DiskScan, FromTheStore) {
 TEST_F(DiskScan, FromTheDisk) {
   put_all("scanned", kScanned);
   read_all_of("scanned", kScanned);
-  drop_from_memory();
+  forget_memory();
   const size_t before = gets();
   EXPECT_EQ(left_after_scan(), kFavourites);
   EXPECT_LT(gets() - before, size_t{kFavourites + kScanned / 10}) << "the disk should have them";

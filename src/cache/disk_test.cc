@@ -51,13 +51,6 @@ class DiskTest : public ReaderHarness {
     overtaken_.reset();
   }
 
-  void forget_memory() {
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
-  }
-
   PagePtr overtaken_;
 };
 

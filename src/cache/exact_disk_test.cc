@@ -29,30 +29,16 @@ class ExactDisk : public ReaderHarness {
     return got;
   }
   void forget_memory() {
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
+    ReaderHarness::forget_memory();
     EXPECT_EQ(memory_.used_bytes(), 0u);
   }
-  /// The ranges asked since the last call.
-  std::vector<ByteRange> asked() {
-    std::vector<ByteRange> ranges;
-    const auto all = origin_.asked();
-    for (size_t i = seen_; i < all.size(); ++i) ranges.push_back(all[i].range);
-    seen_ = all.size();
-    return ranges;
-  }
-
- private:
-  size_t seen_ = 0;
 };
 
 TEST_F(ExactDisk, PartsAreReadBackWithoutTheStore) {
   origin_.put("b", "o", {.size = 40 * kMiB});
   const ByteRange ranges[] = {{4, 10}, {kMiB - 5, kMiB + 70'000}, {3 * kMiB + 1, 9 * kMiB + 17}};
   for (const ByteRange& range : ranges) expect_whole(get(range), range);
-  EXPECT_EQ(asked().size(), 3u);
+  EXPECT_EQ(newly_asked().size(), 3u);
   EXPECT_EQ(disk_->usage().parts, 2u + 4u) << "cut at multiples of 2 MiB";
   forget_memory();
   for (const ByteRange& range : ranges) {
@@ -62,7 +48,7 @@ TEST_F(ExactDisk, PartsAreReadBackWithoutTheStore) {
   }
   const ByteRange inside{4 * kMiB + 100, 8 * kMiB + 3};
   expect_whole(get(inside), inside);
-  EXPECT_TRUE(asked().empty());
+  EXPECT_TRUE(newly_asked().empty());
   EXPECT_EQ(cache_metrics_.of("k").cache_hit_disk.total(), 3u);
 }
 
@@ -70,9 +56,9 @@ TEST_F(ExactDisk, OnlyWhatTheDiskLacksIsFetched) {
   origin_.put("b", "o", {.size = 40 * kMiB});
   expect_whole(get({kMiB, kMiB + 200'000}), {kMiB, kMiB + 200'000});
   forget_memory();
-  (void)asked();
+  (void)newly_asked();
   expect_whole(get({kMiB - 1000, kMiB + 300'000}), {kMiB - 1000, kMiB + 300'000});
-  EXPECT_THAT(asked(),
+  EXPECT_THAT(newly_asked(),
               ElementsAre(ByteRange{kMiB - 1000, kMiB}, ByteRange{kMiB + 200'000, kMiB + 300'000}));
 }
 
@@ -80,27 +66,27 @@ TEST_F(ExactDisk, ASmallIslandOnTheDiskCostsNoRequest) {
   origin_.put("b", "o", {.size = 40 * kMiB});
   expect_whole(get({5000, 6000}), {5000, 6000});
   forget_memory();
-  (void)asked();
+  (void)newly_asked();
   expect_whole(get({0, 100'000}), {0, 100'000});
-  EXPECT_THAT(asked(), ElementsAre(ByteRange{0, 100'000}));
+  EXPECT_THAT(newly_asked(), ElementsAre(ByteRange{0, 100'000}));
   forget_memory();
   expect_whole(get({5500, 5600}), {5500, 5600});
   expect_whole(get({0, 100'000}), {0, 100'000});
-  EXPECT_TRUE(asked().empty());
+  EXPECT_TRUE(newly_asked().empty());
 }
 
 TEST_F(ExactDisk, ANewPartEndsBeforeASmallOneThatReachesPastIt) {
   origin_.put("b", "o", {.size = 40 * kMiB});
   expect_whole(get({90'000, 110'000}), {90'000, 110'000});
   forget_memory();
-  (void)asked();
+  (void)newly_asked();
   expect_whole(get({50'000, 100'000}), {50'000, 100'000});
-  EXPECT_THAT(asked(), ElementsAre(ByteRange{50'000, 90'000}));
+  EXPECT_THAT(newly_asked(), ElementsAre(ByteRange{50'000, 90'000}));
   auto cached_only = spec("o");
   cached_only->wishes.only_if_cached = true;
   expect_whole(read(cached_only, {50'000, 110'000}).get(), {50'000, 110'000});
   expect_whole(get({100'000, 110'000}), {100'000, 110'000});
-  EXPECT_TRUE(asked().empty()) << "the parts have no byte in common";
+  EXPECT_TRUE(newly_asked().empty()) << "the parts have no byte in common";
 }
 
 TEST_F(ExactDisk, AWholePageOnTheDiskServesExactReaders) {
@@ -108,9 +94,9 @@ TEST_F(ExactDisk, AWholePageOnTheDiskServesExactReaders) {
   expect_whole(read(spec("o"), {0, kPageBytes}).get(), {0, kPageBytes});
   settle();
   forget_memory();
-  (void)asked();
+  (void)newly_asked();
   EXPECT_GT(get({kMiB, kMiB + 10}).first_cached_at, 0);
-  EXPECT_TRUE(asked().empty());
+  EXPECT_TRUE(newly_asked().empty());
 }
 
 TEST_F(ExactDisk, PartsLeaveTheDiskOnceTheirPageIsThere) {
@@ -121,18 +107,18 @@ TEST_F(ExactDisk, PartsLeaveTheDiskOnceTheirPageIsThere) {
   settle();
   EXPECT_EQ(disk_->usage().parts, 0u);
   EXPECT_EQ(disk_->usage().pages, 1u);
-  EXPECT_THAT(asked(), UnorderedElementsAre(ByteRange{kMiB, 5 * kMiB}, ByteRange{0, kMiB},
-                                            ByteRange{5 * kMiB, kPageBytes}));
+  EXPECT_THAT(newly_asked(), UnorderedElementsAre(ByteRange{kMiB, 5 * kMiB}, ByteRange{0, kMiB},
+                                                  ByteRange{5 * kMiB, kPageBytes}));
 }
 
 TEST_F(ExactDisk, APartThatTheDiskDoesNotGiveIsFetched) {
   origin_.put("b", "o", {.size = 40 * kMiB});
   expect_whole(get({kMiB, kMiB + 200'000}), {kMiB, kMiB + 200'000});
   forget_memory();
-  (void)asked();
+  (void)newly_asked();
   device_.fail_reads(EIO, 1);
   expect_whole(get({kMiB + 5, kMiB + 10}), {kMiB + 5, kMiB + 10});
-  EXPECT_THAT(asked(), ElementsAre(ByteRange{kMiB + 5, kMiB + 10}));
+  EXPECT_THAT(newly_asked(), ElementsAre(ByteRange{kMiB + 5, kMiB + 10}));
 }
 
 TEST_F(ExactDisk, PartsOfAnOldVersionAreNotServed) {
@@ -168,7 +154,7 @@ TEST_F(ExactDiskOfOtherBuckets, PartsOfABucketThatTheKindMayNotHaveAreNotServed)
   allowed_ = false;
   origin_.put("c", "o", {.size = 40 * kMiB, .seed = 2});
   expect_whole(get({0, 100'000}, 2, "c"), {0, 100'000});
-  EXPECT_EQ(asked().size(), 2u);
+  EXPECT_EQ(newly_asked().size(), 2u);
 }
 
 /// Random exact and ordinary reads in little memory, on a device of which operations fail.
@@ -203,10 +189,7 @@ TEST_P(ExactDiskModel, EveryByteIsRight) {
     for (auto& [range, client] : clients) expect_whole(client.get(), range);
     if (round % 10 != 9) continue;
     settle();
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
+    ReaderHarness::forget_memory();
   }
 }
 

@@ -32,17 +32,6 @@ class Exact : public ReaderHarness {
     settle();
     return got;
   }
-  /// The ranges asked since the last call.
-  std::vector<ByteRange> asked() {
-    std::vector<ByteRange> ranges;
-    const auto all = origin_.asked();
-    for (size_t i = seen_; i < all.size(); ++i) ranges.push_back(all[i].range);
-    seen_ = all.size();
-    return ranges;
-  }
-
- private:
-  size_t seen_ = 0;
 };
 
 TEST_F(Exact, OnlyTheBytesOfTheRangeAreFetchedAndKept) {
@@ -51,12 +40,12 @@ TEST_F(Exact, OnlyTheBytesOfTheRangeAreFetchedAndKept) {
   expect_whole(miss, {4, 10});
   EXPECT_EQ(miss.first_cached_at, 0);
   EXPECT_EQ(miss.size, 40 * kMiB);
-  EXPECT_THAT(asked(), ElementsAre(ByteRange{4, 10}));
+  EXPECT_THAT(newly_asked(), ElementsAre(ByteRange{4, 10}));
   EXPECT_EQ(memory_.used_bytes(), 4 * kKiB);
   const Got hit = get({4, 10});
   expect_whole(hit, {4, 10});
   EXPECT_GT(hit.first_cached_at, 0);
-  EXPECT_TRUE(asked().empty());
+  EXPECT_TRUE(newly_asked().empty());
   const KindMetrics& metrics = cache_metrics_.of("k");
   EXPECT_EQ(metrics.access.total(), 2u);
   EXPECT_EQ(metrics.download.total(), 1u);
@@ -69,10 +58,10 @@ TEST_F(Exact, AnOrdinaryReadCompletesThePage) {
   const Got ordinary = get(spec("o"), {4, 10});
   expect_whole(ordinary, {4, 10});
   EXPECT_EQ(ordinary.first_cached_at, 0);
-  EXPECT_THAT(asked(), ElementsAre(ByteRange{4, 10}, ByteRange{0, kPageBytes}));
+  EXPECT_THAT(newly_asked(), ElementsAre(ByteRange{4, 10}, ByteRange{0, kPageBytes}));
   EXPECT_EQ(memory_.used_bytes(), kPageBytes) << "no byte is kept twice";
   EXPECT_GT(get({4, 10}).first_cached_at, 0);
-  EXPECT_TRUE(asked().empty());
+  EXPECT_TRUE(newly_asked().empty());
 }
 
 TEST_F(Exact, NoByteOfOverlappingRangesIsFetchedTwice) {
@@ -84,7 +73,7 @@ TEST_F(Exact, NoByteOfOverlappingRangesIsFetchedTwice) {
                               {250 * kKiB, 251 * kKiB},  // adjacent
                               {0, kMiB}};                // has all of them
   for (const ByteRange& range : ranges) expect_whole(get(range), range);
-  EXPECT_THAT(asked(),
+  EXPECT_THAT(newly_asked(),
               ElementsAre(ByteRange{100 * kKiB, 200 * kKiB}, ByteRange{200 * kKiB, 250 * kKiB},
                           ByteRange{50 * kKiB, 100 * kKiB}, ByteRange{250 * kKiB, 251 * kKiB},
                           ByteRange{0, 50 * kKiB}, ByteRange{251 * kKiB, kMiB}));
@@ -95,9 +84,9 @@ TEST_F(Exact, ASmallIslandCostsNoRequest) {
   origin_.put("b", "o", {.size = 40 * kMiB});
   expect_whole(get({100 * kKiB, 104 * kKiB}), {100 * kKiB, 104 * kKiB});
   expect_whole(get({200 * kKiB, 201 * kKiB}), {200 * kKiB, 201 * kKiB});
-  (void)asked();
+  (void)newly_asked();
   expect_whole(get({0, 201 * kKiB}), {0, 201 * kKiB});
-  EXPECT_THAT(asked(), ElementsAre(ByteRange{0, 200 * kKiB}));
+  EXPECT_THAT(newly_asked(), ElementsAre(ByteRange{0, 200 * kKiB}));
   EXPECT_EQ(memory_.used_bytes(), 204 * kKiB) << "no byte is kept twice";
 }
 
@@ -117,10 +106,10 @@ TEST_F(Exact, LargeRunsThatAreThereAreNotFetchedToCompleteAPage) {
   expect_whole(get({kMiB, 3 * kMiB}), {kMiB, 3 * kMiB});
   expect_whole(get({3 * kMiB, 3 * kMiB + 5}), {3 * kMiB, 3 * kMiB + 5});
   expect_whole(get({9 * kMiB, 9 * kMiB + 5}), {9 * kMiB, 9 * kMiB + 5});
-  (void)asked();
+  (void)newly_asked();
   const Got all = get(spec("o"), {0, kPageBytes});
   expect_whole(all, {0, kPageBytes});
-  EXPECT_THAT(asked(),
+  EXPECT_THAT(newly_asked(),
               UnorderedElementsAre(ByteRange{0, kMiB}, ByteRange{3 * kMiB + 5, kPageBytes}));
   EXPECT_EQ(memory_.used_bytes(), kPageBytes);
   EXPECT_GT(get(spec("o"), {0, kPageBytes}).first_cached_at, 0);
@@ -131,25 +120,25 @@ TEST_F(Exact, APageOfWhichNothingIsMissingCostsNoRequest) {
   expect_whole(get({0, kMiB}), {0, kMiB});
   expect_whole(get({kMiB, kMiB + 10}), {kMiB, kMiB + 10});
   expect_whole(get({kMiB + 10, 4 * kMiB}), {kMiB + 10, 3 * kMiB + 7});
-  (void)asked();
+  (void)newly_asked();
   expect_whole(get(spec("o"), {5, kPageBytes}), {5, 3 * kMiB + 7});
-  EXPECT_TRUE(asked().empty());
+  EXPECT_TRUE(newly_asked().empty());
   EXPECT_GT(get(spec("o"), {0, kPageBytes}).first_cached_at, 0);
-  EXPECT_TRUE(asked().empty());
+  EXPECT_TRUE(newly_asked().empty());
 }
 
 TEST_F(Exact, ARangeIsCutAtTheObjectsEnd) {
   origin_.put("b", "o", {.size = 100});
   expect_whole(get({90, 1000}), {90, 100});
   expect_whole(get({90, 1000}), {90, 100});
-  EXPECT_THAT(asked(), ElementsAre(ByteRange{90, 1000}));
+  EXPECT_THAT(newly_asked(), ElementsAre(ByteRange{90, 1000}));
   expect_whole(get({50, 1000}), {50, 100});
-  EXPECT_THAT(asked(), ElementsAre(ByteRange{50, 90}));
+  EXPECT_THAT(newly_asked(), ElementsAre(ByteRange{50, 90}));
   const Got past = get({100, 200});
   ASSERT_TRUE(past.error);
   EXPECT_EQ(past.error->kind(), ErrorKind::kRangeNotSatisfiable);
   EXPECT_EQ(past.error->object_size(), 100u);
-  EXPECT_EQ(asked().size(), 1u) << "a refusal needs the store's word";
+  EXPECT_EQ(newly_asked().size(), 1u) << "a refusal needs the store's word";
 }
 
 TEST_F(Exact, AllOfAPageIsAnOrdinaryRead) {
@@ -158,7 +147,7 @@ TEST_F(Exact, AllOfAPageIsAnOrdinaryRead) {
   EXPECT_GT(get(spec("o"), {5, 10}).first_cached_at, 0);
   expect_whole(get({kPageBytes, kPageBytes + 100}), {kPageBytes, kPageBytes + 100});
   EXPECT_GT(get(spec("o"), {kPageBytes, kPageBytes + 1}).first_cached_at, 0);
-  EXPECT_EQ(asked().size(), 2u);
+  EXPECT_EQ(newly_asked().size(), 2u);
 }
 
 TEST_F(Exact, ARangeOverABorderIsTwoParts) {
@@ -167,10 +156,10 @@ TEST_F(Exact, ARangeOverABorderIsTwoParts) {
   const Got got = get(range);
   expect_whole(got, range);
   EXPECT_EQ(got.later_pages, 1u);
-  EXPECT_THAT(asked(), ElementsAre(ByteRange{kPageBytes - 10, kPageBytes},
-                                   ByteRange{kPageBytes, kPageBytes + 10}));
+  EXPECT_THAT(newly_asked(), ElementsAre(ByteRange{kPageBytes - 10, kPageBytes},
+                                         ByteRange{kPageBytes, kPageBytes + 10}));
   expect_whole(get(range), range);
-  EXPECT_TRUE(asked().empty());
+  EXPECT_TRUE(newly_asked().empty());
 }
 
 TEST_F(Exact, ANewVersionDropsThePartsOfTheOld) {
@@ -179,7 +168,7 @@ TEST_F(Exact, ANewVersionDropsThePartsOfTheOld) {
   origin_.put("b", "o", {.size = 40 * kMiB, .seed = 2, .etag = "\"v2\""});
   expect_whole(get({100, 110}, 2), {100, 110});
   expect_whole(get({0, 10}, 2), {0, 10});
-  EXPECT_THAT(asked(), ElementsAre(ByteRange{0, 10}, ByteRange{100, 110}, ByteRange{0, 10}));
+  EXPECT_THAT(newly_asked(), ElementsAre(ByteRange{0, 10}, ByteRange{100, 110}, ByteRange{0, 10}));
 }
 
 TEST_F(Exact, AnAnswerIsOfOneVersion) {
@@ -275,10 +264,10 @@ TEST_F(Exact, ManyPartsAreCompleted) {
   small->page_size = *PageSize::of(kSmall);
   for (uint64_t i = 0; i < kMost; ++i)
     expect_whole(get(small, {9 * i, 9 * i + 1}), {9 * i, 9 * i + 1});
-  EXPECT_EQ(asked().size(), kMost);
+  EXPECT_EQ(newly_asked().size(), kMost);
   EXPECT_EQ(memory_.used_bytes(), kMost * 4 * kKiB);
   expect_whole(get(small, {kSmall - 1, kSmall}), {kSmall - 1, kSmall});
-  EXPECT_THAT(asked(), ElementsAre(ByteRange{0, kSmall}));
+  EXPECT_THAT(newly_asked(), ElementsAre(ByteRange{0, kSmall}));
   EXPECT_EQ(memory_.used_bytes(), kSmall);
 }
 

@@ -12,10 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "cache/cache.h"
-#include "origin/testing/fake_origin.h"
-#include "rt/testing/virtual_worker.h"
-#include "store/s3_fifo.h"
+#include "cache/testing/virtual_cache.h"
 
 namespace cachey::cache {
 namespace {
@@ -24,24 +21,16 @@ using namespace std::chrono_literals;
 using origin::FakeOrigin;
 
 /// Runs out of memory when a test says so.
-class ThrowingPolicy final : public store::EvictionPolicy {
+class ThrowingPolicy final : public store::S3Fifo {
  public:
-  void insert(store::Evictable& entry) override { fifo_.insert(entry); }
-  void remove(store::Evictable& entry) override { fifo_.remove(entry); }
   [[nodiscard]] bool contains(const store::Evictable& entry) const override {
     throw_once(contains_throws);
-    return fifo_.contains(entry);
+    return S3Fifo::contains(entry);
   }
-  [[nodiscard]] bool is_set_aside(const store::Evictable& entry) const override {
-    return fifo_.is_set_aside(entry);
-  }
-  void set_aside(store::Evictable& entry) override { fifo_.set_aside(entry); }
-  void put_back(store::Evictable& entry) override { fifo_.put_back(entry); }
-  [[nodiscard]] const store::GhostHits& ghost_hits() const override { return fifo_.ghost_hits(); }
   [[nodiscard]] store::Victim<store::Evictable> victim(
       const std::function<store::Verdict(store::Evictable&)>& verdict) override {
     throw_once(victim_throws);
-    return fifo_.victim(verdict);
+    return S3Fifo::victim(verdict);
   }
 
   mutable bool contains_throws = false;
@@ -51,57 +40,39 @@ class ThrowingPolicy final : public store::EvictionPolicy {
   static void throw_once(bool& armed) {
     if (std::exchange(armed, false)) throw std::bad_alloc();
   }
-
-  store::S3Fifo fifo_;
 };
 
 /// Fills on one worker with a manual clock, over a fake origin.
-class FillTest : public ::testing::Test {
+class FillTest : public ::testing::Test, protected VirtualCache {
  protected:
   explicit FillTest(uint64_t memory = 256 * kMiB, FillConfig fills = {},
                     origin::GateLimits gate = {})
-      : gate_(gate, world_.clock(), metrics_),
-        memory_({.limit_bytes = memory}, make_policy(), world_.clock()),
-        cache_(fills, origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
-               cache_metrics_, world_.clock()) {}
+      : FillTest({.memory = memory, .fills = fills, .gate = gate}, new ThrowingPolicy) {}
   ~FillTest() override {
-    while (world_.worker().tasks().size() > 0) world_.pass(100ms);
+    settle();
     EXPECT_EQ(memory_.admitted_bytes(), 0u);
   }
 
   /// Starts the fill of a page; nobody reads the page.
   PagePtr start(const std::string& bucket, const std::string& object, uint32_t index = 0,
                 std::optional<uint64_t> size = std::nullopt) {
-    auto spec = std::make_shared<FetchSpec>();
-    spec->wishes.object_size = size;
-    spec->key = ObjectKey{bucket, object};
-    spec->buckets = {bucket};
-    spec->metrics = &cache_metrics_.of(bucket);
-    PagePtr page = cache_.table().find_or_create(spec, index, FillOrder::kFromBegin).page;
-    cache_.fills().start(world_.worker(), page, spec, {0, 1}, std::nullopt);
+    auto of = spec(object, {bucket}, bucket);
+    of->wishes.object_size = size;
+    PagePtr page = cache_.table().find_or_create(of, index, FillOrder::kFromBegin).page;
+    cache_.fills().start(world_.worker(), page, of, {0, 1}, std::nullopt);
     return page;
   }
   void put_many(const std::string& bucket, int count, uint64_t size) {
     for (int i = 0; i < count; ++i) origin_.put(bucket, std::to_string(i), {.size = size});
   }
 
-  rt::VirtualWorker world_;
-  Metrics metrics_;
-  CacheMetrics cache_metrics_{metrics_, 10};
-  FakeOrigin origin_;
-  origin::Buckets buckets_{0.99, world_.clock(), metrics_};
-  origin::Gate gate_;
-  origin::ReadMetrics read_metrics_{metrics_};
-  ThrowingPolicy* policy_ = nullptr;  // the memory tier owns it
-  store::MemoryTier memory_;
-  Cache cache_;
+  ThrowingPolicy* const policy_;  // the memory tier owns it
 
  private:
-  std::unique_ptr<store::EvictionPolicy> make_policy() {
-    auto made = std::make_unique<ThrowingPolicy>();
-    policy_ = made.get();
-    return made;
-  }
+  /// Takes `policy` over.
+  FillTest(VirtualCacheSetup setup, ThrowingPolicy* policy)
+      : VirtualCache(std::move(setup), std::unique_ptr<store::EvictionPolicy>(policy)),
+        policy_(policy) {}
 };
 
 TEST_F(FillTest, ABucketThatDoesNotAnswerTakesNoMemoryForPages) {

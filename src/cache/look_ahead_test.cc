@@ -25,21 +25,6 @@ class LookAheadTest : public ReaderHarness {
   explicit LookAheadTest(std::optional<store::DiskTierConfig> disk = std::nullopt)
       : ReaderHarness(256 * kMiB, FillConfig{}, std::move(disk)) {}
 
-  /// The pages that the origin was asked for since the last call, in order.
-  [[nodiscard]] std::vector<uint64_t> newly_fetched() {
-    std::vector<uint64_t> pages;
-    const auto asked = origin_.asked();
-    for (; seen_ < asked.size(); ++seen_) pages.push_back(asked[seen_].range.begin / kPageBytes);
-    return pages;
-  }
-
-  void forget_memory() {
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
-  }
-
   void forget_page(uint32_t index) {
     const PagePtr page = cache_.table().find(spec("o")->key.view(), index);
     cache_.table().remove(*page);
@@ -47,9 +32,6 @@ class LookAheadTest : public ReaderHarness {
   }
 
   static constexpr ByteRange kFar{0, kGiB};
-
- private:
-  size_t seen_ = 0;
 };
 
 TEST_F(LookAheadTest, ASmallObjectCostsOneRequestWhateverIsAskedFor) {

@@ -78,7 +78,7 @@ class LostFirstPage : public WarmHarness {
   void put_on_disk(ByteRange range = {0, kSize}) {
     ASSERT_TRUE(world_.run(read_all(of({"a"}), range)));
     settle();
-    drop_from_memory();
+    forget_memory();
   }
   [[nodiscard]] uint64_t successes() { return cache_metrics_.of("k").success.total(); }
 
@@ -279,7 +279,7 @@ TEST_F(LostFirstPage, TheRequestsOwnTimeIsOneForAllItsPages) {
       EXPECT_EQ((*joined)->error->kind(), ErrorKind::kTimeout);
     }
     settle();
-    drop_from_memory();
+    forget_memory();
     disk_->remove(world_.worker(), "k", "o", "");
   }
 }

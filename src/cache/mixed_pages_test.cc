@@ -47,12 +47,6 @@ class MixedPages : public ReaderHarness {
     EXPECT_EQ(got.first_bucket, "a");
     settle();
   }
-  void forget_memory() {
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
-  }
   [[nodiscard]] size_t asked() const { return origin_.asked().size(); }
 };
 

@@ -11,10 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "cache/range_reader.h"
-#include "origin/testing/fake_origin.h"
-#include "rt/testing/virtual_worker.h"
-#include "store/s3_fifo.h"
+#include "cache/testing/virtual_cache.h"
 
 namespace cachey::cache {
 namespace {
@@ -24,22 +21,18 @@ using origin::Ask;
 using origin::FakeOrigin;
 
 /// Looks and fills on one worker with a manual clock.
-class Looks : public ::testing::Test {
+class Looks : public ::testing::Test, protected VirtualCache {
  protected:
-  explicit Looks(uint64_t heads_bytes_max = kMiB) : heads_bytes_max_(heads_bytes_max) {}
+  explicit Looks(uint64_t heads_bytes_max = kMiB)
+      : VirtualCache(
+            {.fills = FillConfig{.heads_bytes_max = heads_bytes_max, .negative_ttl = 10s}}) {}
   using Seen = Result<ObjectSourcePtr>;
   using Outcome = std::shared_ptr<std::optional<Seen>>;
 
-  ~Looks() override {
-    while (world_.worker().tasks().size() > 0) world_.pass(100ms);
-  }
+  ~Looks() override { settle(); }
 
   [[nodiscard]] FetchSpecPtr spec(std::vector<std::string> buckets = {"b"}) {
-    auto made = std::make_shared<FetchSpec>();
-    made->key = ObjectKey{"k", "o"};
-    made->buckets = std::move(buckets);
-    made->metrics = &cache_metrics_.of("k");
-    return made;
+    return VirtualCache::spec("o", std::move(buckets));
   }
   void put(const std::string& tag, uint64_t size = 100, const std::string& bucket = "b") {
     origin_.put(bucket, "o", {.size = size, .etag = tag});
@@ -58,7 +51,7 @@ class Looks : public ::testing::Test {
   /// Reads byte `offset`, so that its page is in memory.
   [[nodiscard]] std::optional<ErrorKind> fill(uint64_t offset = 0,
                                               std::vector<std::string> buckets = {"b"}) {
-    const Result<void> done = world_.run(read(spec(std::move(buckets)), offset));
+    const Result<void> done = world_.run(open(spec(std::move(buckets)), {offset, offset + 1}));
     world_.pass(1s);
     return done ? std::nullopt : std::optional(done.error().kind());
   }
@@ -72,29 +65,7 @@ class Looks : public ::testing::Test {
   [[nodiscard]] size_t asked() const { return origin_.asked().size(); }
   [[nodiscard]] MonoTime now() { return world_.clock().mono(); }
 
-  rt::VirtualWorker world_;
-  Metrics metrics_;
-  CacheMetrics cache_metrics_{metrics_, 10};
-  FakeOrigin origin_;
-  origin::Buckets buckets_{0.99, world_.clock(), metrics_};
-  origin::Gate gate_{origin::GateLimits{}, world_.clock(), metrics_};
-  origin::ReadMetrics read_metrics_{metrics_};
-  store::MemoryTier memory_{
-      {.limit_bytes = 256 * kMiB}, std::make_unique<store::S3Fifo>(), world_.clock()};
-  const uint64_t heads_bytes_max_;
-  Cache cache_{FillConfig{.heads_bytes_max = heads_bytes_max_, .negative_ttl = 10s},
-               origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
-               cache_metrics_, world_.clock()};
   const KeyView key_{"k", "o"};
-
- private:
-  [[nodiscard]] rt::Task<Result<void>> read(FetchSpecPtr of, uint64_t offset) {
-    RangeReader reader(cache_, world_.worker(), std::move(of), {offset, offset + 1},
-                       RangeReader::Use::kBody);
-    std::optional<Result<void>> opened = reader.try_open();
-    if (!opened) opened = co_await reader.open();
-    co_return std::move(*opened);
-  }
 };
 
 TEST_F(Looks, AtAnotherBucketAreNotJoinedIfOnlyTheOwnOneWillDo) {

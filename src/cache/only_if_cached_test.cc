@@ -128,12 +128,6 @@ TEST_F(OnlyIfCached, PartsOfAPageServe) {
 class OnlyIfCachedOnDisk : public OnlyIfCached {
  protected:
   OnlyIfCachedOnDisk() : OnlyIfCached(store::DiskTierConfig{}) {}
-  void forget_memory() {
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
-  }
 };
 
 TEST_F(OnlyIfCachedOnDisk, PagesOnDiskServe) {

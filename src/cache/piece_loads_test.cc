@@ -38,10 +38,7 @@ class PieceLoads : public ReaderHarness {
       expect_whole(read(spec(object), {0, kPageBytes}).get(), {0, kPageBytes});
     }
     settle();
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
+    forget_memory();
     ASSERT_EQ(disk_->usage().pages, 2u);
     asked_ = origin_.asked().size();
   }

@@ -258,10 +258,7 @@ class PurgeWithDisk : public PurgeTest {
     put(1);
     expect_whole(read_all(1).get(), {0, kMiB});
     settle();
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
+    forget_memory();
   }
 };
 

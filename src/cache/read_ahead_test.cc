@@ -127,10 +127,7 @@ TEST_F(ReadAheadOverADisk, WhatTheDiskHasIsNotFetched) {
     expect_whole(read(spec("o"), range).get(), range);
   }
   settle();
-  for (const PagePtr& page : cache_.table().whole_pages()) {
-    cache_.table().remove(*page);
-    page->discard();
-  }
+  forget_memory();
   stream(0, 2 * kPageBytes);
   EXPECT_THAT(fetched(), ElementsAre(2, 3, 0, 1));
 }

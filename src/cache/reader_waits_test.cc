@@ -7,11 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "cache/cache.h"
-#include "cache/range_reader.h"
-#include "origin/testing/fake_origin.h"
-#include "rt/testing/virtual_worker.h"
-#include "store/s3_fifo.h"
+#include "cache/testing/virtual_cache.h"
 
 namespace cachey::cache {
 namespace {
@@ -19,21 +15,11 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Readers on one worker with a manual clock, over a fake origin: how their waits end.
-class ReaderWaits : public ::testing::Test {
+class ReaderWaits : public ::testing::Test, protected VirtualCache {
  protected:
   using Outcome = std::shared_ptr<std::optional<Result<void>>>;
 
-  ~ReaderWaits() override {
-    while (world_.worker().tasks().size() > 0) world_.pass(100ms);
-  }
-
-  [[nodiscard]] std::shared_ptr<FetchSpec> spec(const std::string& object) {
-    auto made = std::make_shared<FetchSpec>();
-    made->key = ObjectKey{"k", object};
-    made->buckets = {"b"};
-    made->metrics = &cache_metrics_.of("k");
-    return made;
-  }
+  ~ReaderWaits() override { settle(); }
 
   /// Reads bytes [0, bytes) of the object.
   [[nodiscard]] Outcome read(FetchSpecPtr of, std::stop_token stop = {}, uint64_t bytes = 10) {
@@ -45,18 +31,6 @@ class ReaderWaits : public ::testing::Test {
     ASSERT_FALSE((*outcome)->has_value());
     EXPECT_EQ((*outcome)->error().kind(), kind);
   }
-
-  rt::VirtualWorker world_;
-  Metrics metrics_;
-  CacheMetrics cache_metrics_{metrics_, 10};
-  origin::FakeOrigin origin_;
-  origin::Buckets buckets_{0.99, world_.clock(), metrics_};
-  origin::Gate gate_{origin::GateLimits{}, world_.clock(), metrics_};
-  origin::ReadMetrics read_metrics_{metrics_};
-  store::MemoryTier memory_{
-      {.limit_bytes = 256 * kMiB}, std::make_unique<store::S3Fifo>(), world_.clock()};
-  Cache cache_{FillConfig{}, origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
-               cache_metrics_, world_.clock()};
 
  private:
   [[nodiscard]] rt::Task<Result<void>> reader(FetchSpecPtr of, std::stop_token stop,

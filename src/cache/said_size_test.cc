@@ -33,13 +33,6 @@ class SaidSize : public ReaderHarness {
     settle();
     return got;
   }
-  /// The pages that the origin was asked for since the last call, in order.
-  [[nodiscard]] std::vector<uint64_t> newly_fetched() {
-    std::vector<uint64_t> pages;
-    const auto asked = origin_.asked();
-    for (; seen_ < asked.size(); ++seen_) pages.push_back(asked[seen_].range.begin / kPageBytes);
-    return pages;
-  }
   static void expect_changed(const Got& got) {
     ASSERT_TRUE(got.error);
     EXPECT_EQ(got.error->kind(), ErrorKind::kChanged);
@@ -51,9 +44,6 @@ class SaidSize : public ReaderHarness {
     EXPECT_EQ(got.error->kind(), ErrorKind::kRangeNotSatisfiable);
     EXPECT_EQ(got.error->object_size(), size);
   }
-
- private:
-  size_t seen_ = 0;
 };
 
 TEST_F(SaidSize, TheRightSizeChangesNothing) {

@@ -28,14 +28,6 @@ class SmallPagesTest : public ReaderHarness {
     return made;
   }
 
-  /// The ranges that the origin was asked for since the last call, in order.
-  [[nodiscard]] std::vector<ByteRange> newly_asked() {
-    std::vector<ByteRange> ranges;
-    const auto asked = origin_.asked();
-    for (; seen_ < asked.size(); ++seen_) ranges.push_back(asked[seen_].range);
-    return ranges;
-  }
-
   /// As after a restart: memory has nothing of the object, the disk has what was written.
   void forget_memory(const std::string& object) {
     settle();
@@ -48,9 +40,6 @@ class SmallPagesTest : public ReaderHarness {
     }
     EXPECT_EQ(cache_.table().objects(), 0u);
   }
-
- private:
-  size_t seen_ = 0;
 };
 
 TEST_F(SmallPagesTest, ASmallReadCostsItsPageAndNoMore) {

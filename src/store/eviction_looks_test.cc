@@ -21,31 +21,19 @@ namespace cachey::store {
 namespace {
 
 /// S3-FIFO, and the number of pages that it looked at.
-class CountedLooks final : public EvictionPolicy {
+class CountedLooks final : public S3Fifo {
  public:
   explicit CountedLooks(size_t& looks) : looks_(looks) {}
 
-  void insert(Evictable& entry) override { policy_.insert(entry); }
-  void remove(Evictable& entry) override { policy_.remove(entry); }
-  [[nodiscard]] bool contains(const Evictable& entry) const override {
-    return policy_.contains(entry);
-  }
-  [[nodiscard]] bool is_set_aside(const Evictable& entry) const override {
-    return policy_.is_set_aside(entry);
-  }
-  void set_aside(Evictable& entry) override { policy_.set_aside(entry); }
-  void put_back(Evictable& entry) override { policy_.put_back(entry); }
-  [[nodiscard]] const GhostHits& ghost_hits() const override { return policy_.ghost_hits(); }
   [[nodiscard]] Victim<Evictable> victim(
       const std::function<Verdict(Evictable&)>& verdict) override {
-    const Victim<Evictable> found = policy_.victim(verdict);
+    const Victim<Evictable> found = S3Fifo::victim(verdict);
     looks_ += found.looks;
     return found;
   }
 
  private:
   size_t& looks_;
-  S3Fifo policy_;
 };
 
 /// Memory full of tiny pages.

@@ -277,33 +277,16 @@ TEST_F(MemoryTierTest, BookkeepingTakesRoomFromPages) {
 }
 
 /// S3-FIFO whose next insert() waits, with the tier's mutex held.
-class HaltingPolicy final : public EvictionPolicy {
+class HaltingPolicy final : public S3Fifo {
  public:
   void insert(Evictable& entry) override {
     halted.store(true);
     while (!go_on.load()) std::this_thread::yield();
-    policy_.insert(entry);
-  }
-  void remove(Evictable& entry) override { policy_.remove(entry); }
-  [[nodiscard]] bool contains(const Evictable& entry) const override {
-    return policy_.contains(entry);
-  }
-  [[nodiscard]] bool is_set_aside(const Evictable& entry) const override {
-    return policy_.is_set_aside(entry);
-  }
-  void set_aside(Evictable& entry) override { policy_.set_aside(entry); }
-  void put_back(Evictable& entry) override { policy_.put_back(entry); }
-  [[nodiscard]] const GhostHits& ghost_hits() const override { return policy_.ghost_hits(); }
-  [[nodiscard]] Victim<Evictable> victim(
-      const std::function<Verdict(Evictable&)>& verdict) override {
-    return policy_.victim(verdict);
+    S3Fifo::insert(entry);
   }
 
   std::atomic<bool> halted{false};
   std::atomic<bool> go_on{true};
-
- private:
-  S3Fifo policy_;
 };
 
 TEST_F(MemoryTierTest, AnUnpinBesideADiscardFreesNoPageThatIsACandidate) {

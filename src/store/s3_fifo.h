@@ -8,7 +8,7 @@
 namespace cachey::store {
 
 /// S3-FIFO (s3_fifo_queue.h) over pages in memory.
-class S3Fifo final : public EvictionPolicy {
+class S3Fifo : public EvictionPolicy {
  public:
   void insert(Evictable& entry) override {
     if (entry.cold()) {

@@ -6,9 +6,7 @@
 #include "api/fetch/config_header.h"
 #include "api/fetch/fetch.h"
 #include "api/testing/recording_writer.h"
-#include "origin/testing/fake_origin.h"
-#include "rt/testing/virtual_worker.h"
-#include "store/s3_fifo.h"
+#include "cache/testing/virtual_cache.h"
 
 // Requests without a Range, for the last bytes, and with an If-Range.
 
@@ -22,9 +20,9 @@ constexpr uint64_t kSize = kPageBytes + 7;
 constexpr uint64_t kOtherSize = 1000;
 using Fields = std::vector<net::Field>;
 
-class AnyRangeTest : public ::testing::Test {
+class AnyRangeTest : public ::testing::Test, protected cache::VirtualCache {
  protected:
-  AnyRangeTest() { put(kSize); }
+  AnyRangeTest() : VirtualCache({.memory = 8 * kPageBytes}) { put(kSize); }
 
   void put(uint64_t size, const std::string& etag = "\"v1\"", uint64_t seed = 1) {
     FakeOrigin::Object object;
@@ -38,7 +36,7 @@ class AnyRangeTest : public ::testing::Test {
   RecordingWriter fetch(Fields fields, net::Method method = net::Method::kGet) {
     RecordingWriter writer;
     const net::Request request(method, "/fetch/kind/object", std::move(fields));
-    virtual_.run(handle(request, writer));
+    world_.run(handle(request, writer));
     return writer;
   }
 
@@ -75,32 +73,15 @@ class AnyRangeTest : public ::testing::Test {
     return count;
   }
 
-  FakeOrigin origin_;
-
  private:
   rt::Task<bool> handle(const net::Request& request, net::ResponseWriter& writer) {
     const Permit permit = *access_.admit(Scope::kClient, request);
-    rt::Task<void> rest = fetch_.handle(virtual_.worker(), request, permit, writer);
+    rt::Task<void> rest = fetch_.handle(world_.worker(), request, permit, writer);
     if (rest.valid()) co_await std::move(rest);
     co_return true;
   }
 
-  static store::MemoryTierConfig memory_config() {
-    store::MemoryTierConfig config;
-    config.limit_bytes = 8 * kPageBytes;
-    return config;
-  }
-
   uint64_t seed_ = 1;
-  rt::VirtualWorker virtual_;
-  Metrics metrics_;
-  origin::Buckets buckets_{0.99, virtual_.clock(), metrics_};
-  origin::Gate gate_{{}, virtual_.clock(), metrics_};
-  origin::ReadMetrics read_metrics_{metrics_};
-  cache::CacheMetrics cache_metrics_{metrics_, 10};
-  store::MemoryTier memory_{memory_config(), std::make_unique<store::S3Fifo>(), virtual_.clock()};
-  cache::Cache cache_{
-      {}, {origin_, buckets_, gate_, read_metrics_}, memory_, cache_metrics_, virtual_.clock()};
   FetchMetrics fetch_metrics_{metrics_, 10};
   Throughput egress_{metrics_.counter("egress", "")};
   Access access_{metrics_, {}, {}};

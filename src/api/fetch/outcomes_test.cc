@@ -12,9 +12,7 @@
 #include "api/fetch/config_header.h"
 #include "api/fetch/fetch.h"
 #include "api/testing/recording_writer.h"
-#include "origin/testing/fake_origin.h"
-#include "rt/testing/virtual_worker.h"
-#include "store/s3_fifo.h"
+#include "cache/testing/virtual_cache.h"
 
 // The response, and the requests to the origin, for every pair of outcomes of two buckets.
 
@@ -77,9 +75,9 @@ std::string to_text(const Row& row) {
 }
 
 /// All parts of a server below the network, for one fetch.
-class World {
+class World : cache::VirtualCache {
  public:
-  World(const char* a, const char* b) {
+  World(const char* a, const char* b) : VirtualCache({.memory = 4 * kPageBytes}) {
     for (const char* bucket : {"a", "b"}) origin_.put(bucket, "o", {.size = kObjectBytes});
     origin_.behave("a", outcome(a, "a"));
     origin_.behave("b", outcome(b, "b"));
@@ -91,7 +89,7 @@ class World {
     const net::Request request(net::Method::kGet, "/fetch/k/o",
                                {{"range", range}, {"c0-bucket", "a"}, {"c0-bucket", "b"}});
     RecordingWriter writer;
-    (void)virtual_.run(handle(request, writer));
+    (void)world_.run(handle(request, writer));
     row.status = writer.status;
     row.whole = writer.finished;
     EXPECT_EQ(writer.fields.contains("Retry-After"), writer.status == 503);
@@ -115,9 +113,9 @@ class World {
     net::Request request(method, "/fetch/k/o", {{"range", "bytes=0-999"}, {"c0-bucket", "a"}});
     request.set_takes_trailers(true);  // as each request of HTTP/2
     const Permit permit = *access_.admit(Scope::kClient, request);
-    rt::Task<void> rest = fetch_.handle(virtual_.worker(), request, permit, writer);
+    rt::Task<void> rest = fetch_.handle(world_.worker(), request, permit, writer);
     if (!rest.valid()) return true;
-    (void)virtual_.run(ended(std::move(rest)));
+    (void)world_.run(ended(std::move(rest)));
     return false;
   }
 
@@ -125,20 +123,20 @@ class World {
   std::string leave(RecordingWriter& writer) {
     const net::Request request(net::Method::kGet, "/fetch/k/o",
                                {{"range", "bytes=0-999"}, {"c0-bucket", "a"}});
-    const auto ended = virtual_.start(handle(request, writer));
-    virtual_.pass(1s);
+    const auto ended = world_.start(handle(request, writer));
+    world_.pass(1s);
     EXPECT_FALSE(ended->has_value());
     writer.leave();
-    virtual_.pass(rt::TimerWheel::kTick);
+    world_.pass(rt::TimerWheel::kTick);
     EXPECT_TRUE(ended->has_value());
-    virtual_.pass(10s);  // the fill ends
+    world_.pass(10s);  // the fill ends
     return counted();
   }
 
  private:
   rt::Task<bool> handle(const net::Request& request, net::ResponseWriter& writer) {
     const Permit permit = *access_.admit(Scope::kClient, request);
-    rt::Task<void> rest = fetch_.handle(virtual_.worker(), request, permit, writer);
+    rt::Task<void> rest = fetch_.handle(world_.worker(), request, permit, writer);
     if (rest.valid()) co_await std::move(rest);
     co_return true;
   }
@@ -166,22 +164,6 @@ class World {
     return view ? view->consecutive_failures : -1;
   }
 
-  static store::MemoryTierConfig memory_config() {
-    store::MemoryTierConfig config;
-    config.limit_bytes = 4 * kPageBytes;
-    return config;
-  }
-
-  rt::VirtualWorker virtual_;
-  Metrics metrics_;
-  FakeOrigin origin_;
-  origin::Buckets buckets_{0.99, virtual_.clock(), metrics_};
-  origin::Gate gate_{{}, virtual_.clock(), metrics_};
-  origin::ReadMetrics read_metrics_{metrics_};
-  cache::CacheMetrics cache_metrics_{metrics_, 10};
-  store::MemoryTier memory_{memory_config(), std::make_unique<store::S3Fifo>(), virtual_.clock()};
-  cache::Cache cache_{
-      {}, {origin_, buckets_, gate_, read_metrics_}, memory_, cache_metrics_, virtual_.clock()};
   FetchMetrics fetch_metrics_{metrics_, 10};
   Throughput egress_{metrics_.counter("egress", "")};
   Access access_{metrics_, {}, {}};

@@ -12,21 +12,17 @@
 #include "api/fetch/config_header.h"
 #include "api/fetch/fetch.h"
 #include "api/testing/recording_writer.h"
-#include "origin/testing/fake_origin.h"
-#include "rt/testing/virtual_worker.h"
-#include "store/s3_fifo.h"
+#include "cache/testing/virtual_cache.h"
 
 namespace cachey::api {
 namespace {
 
 using Fields = std::vector<net::Field>;
 
-class FetchWarm : public ::testing::Test {
+class FetchWarm : public ::testing::Test, protected cache::VirtualCache {
  protected:
   FetchWarm() { put(3 * kPageBytes + 7); }
-  ~FetchWarm() override {
-    while (virtual_.worker().tasks().size() > 0) virtual_.pass(std::chrono::milliseconds(100));
-  }
+  ~FetchWarm() override { settle(); }
 
   void put(uint64_t size, const std::string& etag = "\"v1\"") {
     origin_.put("kind", "object", {.size = size, .etag = etag});
@@ -36,7 +32,7 @@ class FetchWarm : public ::testing::Test {
     Fetch fetch(cache_, fetch_metrics_, egress_, kClientLimitMax, forms);
     RecordingWriter writer;
     const net::Request request(method, "/fetch/kind/object", std::move(fields));
-    virtual_.run(handle(fetch, request, writer));
+    world_.run(handle(fetch, request, writer));
     return writer;
   }
   RecordingWriter warm(std::string_view range, RangeForms forms = RangeForms::kBothEnds) {
@@ -50,31 +46,17 @@ class FetchWarm : public ::testing::Test {
   }
   [[nodiscard]] size_t gets() const { return origin_.asked().size(); }
 
-  origin::FakeOrigin origin_;
-
-  rt::VirtualWorker virtual_;
-
  private:
   rt::Task<bool> handle(Fetch& fetch, const net::Request& request, RecordingWriter& writer) {
     const std::optional<Permit> permit = access_.admit(Scope::kClient, request);
-    rt::Task<void> rest = fetch.handle(virtual_.worker(), request, *permit, writer);
+    rt::Task<void> rest = fetch.handle(world_.worker(), request, *permit, writer);
     if (rest.valid()) co_await std::move(rest);
     co_return true;
   }
 
-  Metrics metrics_;
   FetchMetrics fetch_metrics_{metrics_, 10};
   Throughput egress_{Counter()};
   Access access_{metrics_, std::nullopt, {}};
-  origin::Buckets buckets_{0.99, virtual_.clock(), metrics_};
-  origin::Gate gate_{origin::GateLimits{}, virtual_.clock(), metrics_};
-  origin::ReadMetrics read_metrics_{metrics_};
-  cache::CacheMetrics cache_metrics_{metrics_, 10};
-  store::MemoryTier memory_{store::MemoryTierConfig{.limit_bytes = 256 * kMiB},
-                            std::make_unique<store::S3Fifo>(), virtual_.clock()};
-  cache::Cache cache_{cache::FillConfig{},
-                      origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
-                      cache_metrics_, virtual_.clock()};
 };
 
 TEST_F(FetchWarm, AnswersAsHeadDoesAndSaysWhatWasDone) {
@@ -154,7 +136,7 @@ TEST_F(FetchWarm, PreconditionsHoldBeforePagesAreFetched) {
 
 TEST_F(FetchWarm, AnOldVersionRefusesNothing) {
   EXPECT_EQ(warm("bytes=0-9").status, 206u);
-  virtual_.pass(std::chrono::milliseconds(1));
+  world_.pass(std::chrono::milliseconds(1));
   put(2 * kPageBytes, "\"v2\"");
   const RecordingWriter answer =
       ask({{"range", "bytes=0-33554431"}, {"c0-config", "warm=1"}, {"if-match", "\"v2\""}});

@@ -169,6 +169,19 @@ void ReaderHarness::settle() {
   }
 }
 
+std::vector<ByteRange> ReaderHarness::newly_asked() {
+  std::vector<ByteRange> ranges;
+  const auto asked = origin_.asked();
+  for (; seen_ < asked.size(); ++seen_) ranges.push_back(asked[seen_].range);
+  return ranges;
+}
+
+std::vector<uint64_t> ReaderHarness::newly_fetched() {
+  std::vector<uint64_t> pages;
+  for (const ByteRange& range : newly_asked()) pages.push_back(range.begin / kPageBytes);
+  return pages;
+}
+
 void ReaderHarness::expect_whole(const Got& got, ByteRange range) {
   EXPECT_FALSE(got.error.has_value()) << got.error->message();
   EXPECT_EQ(got.range, range);

@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "cache/range_reader.h"
+#include "cache/testing/forget_memory.h"
 #include "origin/testing/fake_origin.h"
 #include "store/testing/faulty_device.h"
 
@@ -68,6 +69,14 @@ class ReaderHarness : public ::testing::Test {
   /// Waits until no task runs on the workers.
   void settle();
 
+  /// The ranges that the origin was asked for since the last call, in order.
+  [[nodiscard]] std::vector<ByteRange> newly_asked();
+  /// The same, as numbers of pages of kPageBytes.
+  [[nodiscard]] std::vector<uint64_t> newly_fetched();
+
+  /// As after a restart: the disk has what was written.
+  void forget_memory() { cache::forget_memory(cache_); }
+
   static void expect_whole(const Got& got, ByteRange range);
 
   const SystemClock clock_;
@@ -97,6 +106,7 @@ class ReaderHarness : public ::testing::Test {
   [[nodiscard]] rt::Task<void> take_body(RangeReader& reader, uint64_t seed, Got& got);
 
   size_t next_ = 0;
+  size_t seen_ = 0;  // requests to the origin
 };
 
 }  // namespace cachey::cache

@@ -11,28 +11,19 @@
 #include <utility>
 
 #include "base/io_vector.h"
-#include "base/random.h"
-#include "cache/range_reader.h"
-#include "origin/testing/fake_origin.h"
-#include "rt/testing/virtual_worker.h"
-#include "store/s3_fifo.h"
-#include "store/testing/faulty_device.h"
+#include "cache/testing/virtual_cache.h"
 
 namespace cachey::cache {
 
-/// For tests of Warms: one worker in virtual time, over a fake origin, if asked for with a disk.
-class WarmHarness : public ::testing::Test {
+/// For tests of Warms: a VirtualCache, and clients that warm and read.
+class WarmHarness : public ::testing::Test, protected VirtualCache {
  protected:
   enum class Disk : uint8_t { kNone, kYes };
   using Result = std::shared_ptr<std::optional<cachey::Result<Warmed>>>;
 
   explicit WarmHarness(uint64_t memory, Disk disk = Disk::kNone, origin::GateLimits gate = {})
-      : gate_(gate, world_.clock(), metrics_),
-        memory_({.limit_bytes = memory}, std::make_unique<store::S3Fifo>(), world_.clock()),
-        device_(disk == Disk::kYes ? kDiskBytes : store::kUnitBytes),
-        disk_(disk == Disk::kYes ? open_disk() : nullptr),
-        cache_(FillConfig{}, origin::ReadContext{origin_, buckets_, gate_, read_metrics_}, memory_,
-               cache_metrics_, world_.clock(), disk_.get()) {}
+      : VirtualCache(
+            {.memory = memory, .gate = gate, .disk = disk == Disk::kYes ? kDiskBytes : 0}) {}
   ~WarmHarness() override {
     device_.release();
     settle();
@@ -43,18 +34,12 @@ class WarmHarness : public ::testing::Test {
   static constexpr uint64_t kDiskBytes = kGiB / 2;
   static inline const PageSize kSmall = *PageSize::of(64 * kKiB);
 
-  void settle() {
-    while (world_.worker().tasks().size() > 0) world_.pass(std::chrono::milliseconds(100));
-  }
   void put(const std::string& object, uint64_t size, uint64_t seed = 1) {
     origin_.put("b", object,
                 {.size = size, .seed = seed, .etag = "\"v" + std::to_string(seed) + "\""});
   }
   [[nodiscard]] std::shared_ptr<FetchSpec> spec(const std::string& object) {
-    auto made = std::make_shared<FetchSpec>();
-    made->key = ObjectKey{"k", object};
-    made->buckets = {"b"};
-    made->metrics = &cache_metrics_.of("k");
+    auto made = VirtualCache::spec(object);
     made->page_size = page_size_;
     made->wishes.warm = true;
     return made;
@@ -107,36 +92,8 @@ class WarmHarness : public ::testing::Test {
     }
     co_return bytes;
   }
-  /// As after a restart: the disk has what was written.
-  void drop_from_memory() {
-    for (const PagePtr& page : cache_.table().whole_pages()) {
-      cache_.table().remove(*page);
-      page->discard();
-    }
-  }
 
-  rt::VirtualWorker world_;
-  Metrics metrics_;
-  CacheMetrics cache_metrics_{metrics_, 10};
-  origin::FakeOrigin origin_;
-  origin::Buckets buckets_{0.99, world_.clock(), metrics_};
-  origin::Gate gate_;
-  origin::ReadMetrics read_metrics_{metrics_};
-  store::MemoryTier memory_;
-  FixedRandom random_{0.37};
-  store::FaultyDevice device_;
-  std::unique_ptr<store::DiskTier> disk_;  // null: none
-  Cache cache_;
   PageSize page_size_;
-
- private:
-  [[nodiscard]] std::unique_ptr<store::DiskTier> open_disk() {
-    auto opened = store::DiskTier::open(device_, store::DiskTierConfig{},
-                                        store::DiskTier::Start::kKeep, world_.clock(), random_);
-    CHECK(opened.has_value());
-    (*opened)->recover();
-    return std::move(*opened);
-  }
 };
 
 }  // namespace cachey::cache
