@@ -275,3 +275,13 @@ def test_nodes_that_are_gone_are_asked_once_a_read_after_a_while(nodes, client_o
         with pytest.raises(Unavailable):
             client.read("k", "x")
     assert sum(len(node.requests) for node in two) <= 2 * (100 + attempts.RETRIES_MAX)
+
+
+def test_the_deadline_tells_the_fault_before_and_the_node_once(nodes, client_of):
+    def busy_then_silent(peer, _):
+        return peer.answer(503, b"busy") if len(peer.node.requests) == 1 else peer.hang()
+
+    (node,) = nodes(busy_then_silent)
+    with pytest.raises(DeadlineExceeded, match="the fault before: .*503: busy") as caught:
+        client_of([node]).read("k", "x", deadline=1.0)
+    assert str(caught.value).count("node ") == 1

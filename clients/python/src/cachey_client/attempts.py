@@ -86,7 +86,8 @@ class Attempts:
         """Raises the fault if a further attempt makes no sense. Otherwise `next` names a node; it may wait."""
         if not isinstance(fault, Unavailable):
             if isinstance(fault, DeadlineExceeded) and self.last is not None:
-                fault.text = printable(f"the fault before: {self.last}")
+                before = self.last.said() if self.last.node == fault.node else str(self.last)
+                fault.text = printable(f"the fault before: {before}")
             raise fault
         self.last = fault.with_traceback(None)  # kept past its call: it must hold no frames, hence no buffers
         self.last.__context__ = None

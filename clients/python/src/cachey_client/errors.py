@@ -56,10 +56,13 @@ class CacheyError(Exception):
         self.retry_after = retry_after
         super().__init__(self.message)
 
-    def __str__(self) -> str:
+    def said(self) -> str:
+        """The error without the node and the request."""
         said = self.message if self.status is None else f"{self.message}, status {self.status}"
-        if self.text:
-            said += f": {self.text}"
+        return f"{said}: {self.text}" if self.text else said
+
+    def __str__(self) -> str:
+        said = self.said()
         where = [f"{name} {value}" for name, value in (("node", self.node), ("request", self.request_id)) if value]
         return f"{said} ({', '.join(where)})" if where else said
 
