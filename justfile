@@ -57,7 +57,7 @@ arm64 *ROOMS:
 fuzz *SECONDS:
     @./dev fuzz "$@"
 
-# benchmarks: compare (default), disk, replay, s3, sparse, day, s3_day, fleet_day, hot_objects, proxies, client, warm, tails, walks, cores, micro
+# benchmarks: compare (default), disk, replay, s3, sparse, day, s3_day, fleet_day, hot_objects, proxies, client, warm, tails, walks, cores, hit_profile, micro
 bench *WHAT:
     @./dev bench "$@"
 
