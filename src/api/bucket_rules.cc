@@ -72,6 +72,13 @@ std::optional<BucketDenial> BucketRules::denial(std::string_view kind,
   return BucketDenial::kBucket;
 }
 
+bool BucketRules::limit_names() const {
+  if (others_ == OtherKinds::kRefused) return true;
+  const Globs* const globs = patterns_->current.load(std::memory_order_acquire);
+  return globs != nullptr &&
+         std::ranges::none_of(*globs, [](const BucketGlob& glob) { return glob.text() == "*"; });
+}
+
 std::vector<std::string> BucketRules::allowed() const {
   std::vector<std::string> texts;
   const Globs* const globs = patterns_->current.load(std::memory_order_acquire);

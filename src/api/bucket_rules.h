@@ -58,6 +58,8 @@ class BucketRules {
   [[nodiscard]] bool empty() const {
     return is_open_ && patterns_->current.load(std::memory_order_relaxed) == nullptr;
   }
+  /// Clients cannot have each name that they make up as a bucket.
+  [[nodiscard]] bool limit_names() const;
   /// The texts of the patterns.
   [[nodiscard]] std::vector<std::string> allowed() const;
   /// The bucket of a declared kind that no pattern of `allowed` matches; nothing: there is none.

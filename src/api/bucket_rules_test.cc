@@ -70,6 +70,7 @@ TEST(DeclaredKind, NamesTheBrokenRule) {
 
 TEST(BucketRules, WithoutRulesEachKindHasEachBucket) {
   EXPECT_TRUE(BucketRules().empty());
+  EXPECT_FALSE(BucketRules().limit_names());
   EXPECT_EQ(BucketRules().denial("k", "b"), std::nullopt);
   EXPECT_THAT(own_buckets(BucketRules(), "k"), ElementsAre("k"));
 }
@@ -77,6 +78,7 @@ TEST(BucketRules, WithoutRulesEachKindHasEachBucket) {
 TEST(BucketRules, ADeclaredKindHasTheDeclaredBucketsOnly) {
   const BucketRules only = rules({}, {"media=eu,us"});
   EXPECT_FALSE(only.empty());
+  EXPECT_FALSE(only.limit_names());
   EXPECT_THAT(own_buckets(only, "media"), ElementsAre("eu", "us"));
   EXPECT_EQ(only.denial("media", "eu"), std::nullopt);
   EXPECT_EQ(only.denial("media", "us"), std::nullopt);
@@ -90,6 +92,7 @@ TEST(BucketRules, OtherKindsMayBeRefused) {
   EXPECT_EQ(strict.denial("media", "eu"), std::nullopt);
   EXPECT_EQ(strict.denial("eu", "eu"), BucketDenial::kKind);
   EXPECT_FALSE(rules({}, {}, OtherKinds::kRefused).empty());
+  EXPECT_TRUE(rules({}, {}, OtherKinds::kRefused).limit_names());
 }
 
 TEST(BucketRules, PatternsAreForKindsWithoutADeclaration) {
@@ -116,9 +119,12 @@ TEST(BucketRules, PatternsAreReplacedInAllCopies) {
   const BucketRules open_copy = open;
   EXPECT_TRUE(open.replace_allowed({*BucketGlob::parse("a")}));
   EXPECT_FALSE(open_copy.empty());
+  EXPECT_TRUE(open_copy.limit_names());
   EXPECT_EQ(open_copy.denial("k", "b"), BucketDenial::kBucket);
   EXPECT_TRUE(open.replace_allowed({}));
   EXPECT_TRUE(open_copy.empty());
+  EXPECT_TRUE(open.replace_allowed({*BucketGlob::parse("*")}));
+  EXPECT_FALSE(open_copy.limit_names());
   EXPECT_EQ(open_copy.denial("k", "b"), std::nullopt);
 }
 

@@ -153,7 +153,7 @@ Process::Process(std::unique_ptr<Foundation> foundation, Opened opened, ServiceM
       stats_(foundation_->metrics,
              {options_, cache_, foundation_->fetch_metrics, foundation_->egress,
               foundation_->cache_metrics.ingress, buckets_, gate_, read_metrics_, origins_,
-              foundation_->client_shares, foundation_->client_limiter},
+              foundation_->client_shares, foundation_->client_limiter, foundation_->bucket_rules},
              clock_, foundation_->random),
       routes_(
           cache_, origins_.s3, foundation_->fetch_metrics, foundation_->egress,

@@ -113,6 +113,7 @@ Facts StatusReader::read(int64_t loop_lag_us) const {
   read_process(row);
   facts.failed_reloads = failed_reloads_;
   if (tls_ != nullptr) facts.certificate_ends_ms = tls_->not_after() * 1000;
+  facts.buckets_are_limited = sources_.bucket_rules.limit_names();
   facts.credentials_fail =
       sources_.origins.credentials != nullptr && sources_.origins.credentials->search_failed();
   return facts;
@@ -228,17 +229,25 @@ void StatusReader::read_attempts(Facts& facts) const {
       bucket->waiting = whole(waiting);
   }
   if (sources_.origins.s3 == nullptr) return;
-  facts.totals[Column::kOtherAttempts] = 0;
-  facts.totals[Column::kOtherRefused] = 0;
+  // Until its first good answer or failure a bucket is counted in `other`.
+  for (BucketFacts& bucket : facts.buckets) bucket.is_known = false;
+  Row& row = facts.totals;
+  row[Column::kOtherGood] = row[Column::kOtherDenied] = row[Column::kOtherDeniedObjects] = 0;
+  row[Column::kOriginOk] = 0;
   int64_t attempts = 0;
   int64_t failures = 0;
   int64_t throttled = 0;
   for (origin::BucketAttempts::Totals& one : sources_.origins.s3->counters().attempts.totals()) {
     const int64_t slowed = whole(one.of(origin::AttemptOutcome::kThrottled));
+    const int64_t ok = whole(one.of(origin::AttemptOutcome::kOk));
+    const int64_t good = ok + whole(one.of(origin::AttemptOutcome::kNotFound));
+    const int64_t denied = whole(one.of(origin::AttemptOutcome::kDenied));
     if (one.bucket == origin::BucketAttempts::kOther) {
-      facts.totals[Column::kOtherAttempts] = whole(one.attempts());
-      facts.totals[Column::kOtherRefused] = whole(one.of(origin::AttemptOutcome::kRefused));
+      row[Column::kOtherGood] = good;
+      row[Column::kOtherDenied] = denied;
+      row[Column::kOtherDeniedObjects] = whole(one.denied_objects);
     }
+    row[Column::kOriginOk] += ok;
     attempts += whole(one.attempts());
     failures += whole(one.failures());
     throttled += slowed;
@@ -246,15 +255,20 @@ void StatusReader::read_attempts(Facts& facts) const {
     if (bucket == nullptr) continue;
     bucket->attempts = whole(one.attempts());
     bucket->failures = whole(one.failures());
+    bucket->failed_objects = whole(one.failed_objects);
     bucket->throttled = slowed;
-    bucket->refused = whole(one.of(origin::AttemptOutcome::kRefused));
+    bucket->good = good;
+    bucket->denied = denied;
+    bucket->denied_objects = whole(one.denied_objects);
+    bucket->is_known = ok > 0;
     bucket->first_byte = std::move(one.first_byte);
   }
-  facts.totals[Column::kOriginAttempts] = attempts;
-  facts.totals[Column::kOriginFailures] = failures;
-  facts.totals[Column::kOriginThrottled] = throttled;
-  facts.totals[Column::kCredentialsRefused] =
-      whole(sources_.origins.s3->counters().credentials_refused.load());
+  row[Column::kOriginAttempts] = attempts;
+  row[Column::kOriginFailures] = failures;
+  row[Column::kOriginThrottled] = throttled;
+  const origin::KeyRefusals& refusals = sources_.origins.s3->counters().key_refusals;
+  row[Column::kKeyRefused] = whole(refusals.total());
+  row[Column::kKeyRefusedObjects] = whole(refusals.objects());
 }
 
 void StatusReader::read_clients(Facts& facts) const {

@@ -8,6 +8,7 @@
 
 #include "api/access_log.h"
 #include "api/body_metrics.h"
+#include "api/bucket_rules.h"
 #include "api/client_limiter.h"
 #include "api/client_shares.h"
 #include "api/fetch/metrics.h"
@@ -39,6 +40,7 @@ struct StatusSources {
   const Origins& origins;
   const api::ClientShares& clients;
   const api::ClientLimiter& limiter;
+  const api::BucketRules& bucket_rules;
 };
 
 /// The longest time in a second that a worker took to start a task. note(): any thread.

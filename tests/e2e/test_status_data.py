@@ -77,6 +77,21 @@ def test_a_bucket_that_refuses_from_the_start_is_a_finding(server, origin, kind)
     wait_until(lambda: "bucket_refuses" in [finding["code"] for finding in data(server)["findings"]], what="the finding")
 
 
+def test_a_known_bucket_that_denies_is_a_finding_and_neither_made_up_names_nor_archived_objects(server, origin, kind):
+    wait_until(lambda: data(server)["rows"], what="the first row")
+    origin.put(kind, "object", size=9)
+    assert server.fetch(kind, "object", 0, 8).status == 206
+    wait_until(lambda: kind in [bucket["name"] for bucket in data(server)["buckets"]], what="the bucket")
+    for number in range(15):
+        for bucket, name, code in ((f"{kind}-{number}", "made-up", "AccessDenied"), (kind, f"archived-{number}", "InvalidObjectState"),
+                                   (kind, f"denied-{number}", "AccessDenied")):
+            origin.behave(bucket, name, Behaviour(status=403, code=code))
+            assert server.fetch(kind, name, 0, 8, headers=[("C0-Bucket", bucket)]).status == 403
+    counted = f'cachey_bucket_attempts_total{{bucket="{kind}",outcome='
+    wait_until(lambda: {f'{counted}"denied"}} 15', f'{counted}"4xx"}} 15'} <= set(ask(server, "/metrics").text.splitlines()), what="the counts")
+    server.expect_log(f'finding code=bucket_refuses level=warn text="bucket \\"{kind}')
+
+
 def test_a_store_that_fails_is_a_finding_everywhere(server, origin, kind):
     wait_until(lambda: data(server)["rows"], what="the first row")
     for number in range(8):

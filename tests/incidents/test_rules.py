@@ -56,8 +56,8 @@ MADE = {  # alert: series with which it fires after 100 minutes; `_UP` is among 
         f'cachey_entry_requests_total{{{_OF_A}, kind="k", type="cache_hit"}}': "0+240x130"},
     "CacheyPinsOverLimit": {
         f'cachey_pin_over_limit_pages{{{_OF_A}, tier="memory"}}': "0x70 5x60"},
-    "CacheyBucketRefuses": {  # of a bucket that has given no good answer since the start
-        f'cachey_bucket_attempts_total{{{_OF_A}, bucket="other", outcome="4xx"}}': "0x70 0+60x60"},
+    "CacheyBucketRefuses": {
+        f'cachey_finding{{{_OF_A}, code="bucket_refuses"}}': "0x80 1x50"},
     "CacheyReloadFailed": {
         f'cachey_finding{{{_OF_A}, code="reload_failed"}}': "0x80 1x50"},
     "CacheyCertificateExpires": {

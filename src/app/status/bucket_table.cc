@@ -1,9 +1,28 @@
 #include "app/status/bucket_table.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <utility>
 
 namespace cachey::app {
+namespace {
+
+struct Count {
+  std::optional<int64_t> BucketFacts::* total;
+  int64_t BucketView::Counts::* sum;
+};
+constexpr std::array kCounts = {
+    Count{&BucketFacts::attempts, &BucketView::Counts::attempts},
+    Count{&BucketFacts::failures, &BucketView::Counts::failures},
+    Count{&BucketFacts::failed_objects, &BucketView::Counts::failed_objects},
+    Count{&BucketFacts::throttled, &BucketView::Counts::throttled},
+    Count{&BucketFacts::good, &BucketView::Counts::good},
+    Count{&BucketFacts::denied, &BucketView::Counts::denied},
+    Count{&BucketFacts::denied_objects, &BucketView::Counts::denied_objects},
+};
+
+}  // namespace
 
 void BucketTable::update(std::span<const BucketFacts> buckets) {
   ++updates_;
@@ -38,9 +57,9 @@ void BucketTable::take_median(Past& past, BucketFacts& now) const {
 }
 
 void BucketTable::count(Past& past, const BucketFacts& now) const {
-  const BucketView::Counts totals{now.attempts.value_or(0), now.failures.value_or(0),
-                                  now.throttled.value_or(0), now.refused.value_or(0)};
-  // An attempt that hangs until nobody waits for it is not counted, but its read fails.
+  BucketView::Counts totals;
+  for (const Count& one : kCounts) totals.*one.sum = (now.*one.total).value_or(0);
+  // An attempt that hangs is not counted before its end, but its read fails.
   const bool read_failed = now.failed_reads != past.failed_reads;
   if (!now.attempts || !past.has_totals || totals.attempts != past.totals.attempts || read_failed)
     past.asked = updates_;
@@ -48,10 +67,8 @@ void BucketTable::count(Past& past, const BucketFacts& now) const {
   BucketView::Counts& second = past.seconds[updates_ % kMinute];
   second = {};
   if (past.has_totals) {
-    second.attempts = std::max<int64_t>(0, totals.attempts - past.totals.attempts);
-    second.failures = std::max<int64_t>(0, totals.failures - past.totals.failures);
-    second.throttled = std::max<int64_t>(0, totals.throttled - past.totals.throttled);
-    second.refused = std::max<int64_t>(0, totals.refused - past.totals.refused);
+    for (const Count& one : kCounts)
+      second.*one.sum = std::max<int64_t>(0, totals.*one.sum - past.totals.*one.sum);
   }
   past.totals = totals;
   past.has_totals = true;
@@ -76,10 +93,7 @@ BucketView::Counts BucketTable::sum(const Past& past, size_t seconds) const {
   BucketView::Counts sum;
   for (size_t i = 0; i < std::min<uint64_t>(seconds, updates_); ++i) {
     const BucketView::Counts& second = past.seconds[(updates_ - i) % kMinute];
-    sum.attempts += second.attempts;
-    sum.failures += second.failures;
-    sum.throttled += second.throttled;
-    sum.refused += second.refused;
+    for (const Count& one : kCounts) sum.*one.sum += second.*one.sum;
   }
   return sum;
 }

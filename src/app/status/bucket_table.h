@@ -18,10 +18,14 @@ namespace cachey::app {
 struct BucketView {
   BucketFacts now;
   struct Counts {
+    // Of BucketFacts, the same names.
     int64_t attempts = 0;
     int64_t failures = 0;
+    int64_t failed_objects = 0;
     int64_t throttled = 0;
-    int64_t refused = 0;
+    int64_t good = 0;
+    int64_t denied = 0;
+    int64_t denied_objects = 0;
   };
   Counts newest;  ///< of the last kNewestSeconds
   Counts recent;  ///< of the last kRecentSeconds

@@ -57,9 +57,12 @@ constexpr std::array<ColumnInfo, kColumns> kInfos = {{
     {"turns_refused", kCount},
     {"connections_refused", kCount},
     {"clients_limited", kCount},
-    {"credentials_refused", kCount},
-    {"other_attempts", kCount},
-    {"other_refused", kCount},
+    {"origin_ok", kCount},
+    {"key_refused", kCount},
+    {"key_refused_objects", kCount},
+    {"other_good", kCount},
+    {"other_denied", kCount},
+    {"other_denied_objects", kCount},
     {"logs_dropped", kCount},
 }};
 

@@ -63,9 +63,12 @@ enum class Column : uint8_t {
   kTurnsRefused,
   kConnectionsRefused,
   kClientsLimited,
-  kCredentialsRefused,
-  kOtherAttempts,  ///< at buckets without counts of their own: see origin::BucketAttempts
-  kOtherRefused,   ///< of kOtherAttempts
+  kOriginOk,
+  kKeyRefused,         ///< see origin::KeyRefusals
+  kKeyRefusedObjects,  ///< likewise
+  kOtherGood,  ///< ok or not found, of buckets without counts of their own: origin::BucketAttempts
+  kOtherDenied,         ///< of the same buckets
+  kOtherDeniedObjects,  ///< likewise: see origin::ObjectChanges
   kLogsDropped,
 };
 inline constexpr size_t kColumns = static_cast<size_t>(Column::kLogsDropped) + 1;

@@ -27,8 +27,12 @@ struct BucketFacts {
   // Totals since the start, if they are known.
   std::optional<int64_t> attempts;
   std::optional<int64_t> failures;
+  std::optional<int64_t> failed_objects;  ///< see origin::ObjectChanges
   std::optional<int64_t> throttled;
-  std::optional<int64_t> refused;  ///< 4xx but for 404 and those of a condition or a range
+  std::optional<int64_t> good;  ///< ok or not found
+  std::optional<int64_t> denied;
+  std::optional<int64_t> denied_objects;  ///< see origin::ObjectChanges
+  bool is_known = true;                   ///< has given a good answer since the start
   /// Times to the first byte since the start.
   FineHistogram::Snapshot first_byte;
   /// Their median in the last seconds; nothing: too few answers. BucketTable sets it.
@@ -73,6 +77,7 @@ struct Facts {
   int64_t newest_misses_of_clients = 0;        ///< likewise, of the last 5 to 10 s
   std::optional<int64_t> certificate_ends_ms;  ///< Unix time
   bool credentials_fail = false;               ///< the last search found none
+  bool buckets_are_limited = false;            ///< clients cannot make each name a bucket
   std::string failed_reloads;                  ///< what the last SIGHUP could not read again
   int64_t pinned_over_limit = 0;               ///< pages
 };

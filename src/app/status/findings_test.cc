@@ -160,16 +160,87 @@ TEST_F(CausesTest, RefusedCredentialsAreNoRefusalOfTheBucket) {
 }
 
 TEST_F(CausesTest, ABucketThatRefusesHalfOfItsRequestsIsAskedForOddThings) {
-  run(20, [this](FindingsTest&) { *facts_.buckets[1].refused += 30; });
+  run(20, [this](FindingsTest&) {
+    *facts_.buckets[1].denied += 50;
+    *facts_.buckets[1].denied_objects += 50;
+  });
   EXPECT_THAT(codes_on(), IsEmpty());
 }
 
-TEST_F(CausesTest, AFewMadeUpNamesAreNoFinding) {
-  run(20, [this](FindingsTest&) {
-    add(Column::kOtherAttempts, 10);
-    add(Column::kOtherRefused, 8);
+TEST_F(CausesTest, ManyRequestsForOneObjectAreNoFinding) {
+  run(20);
+  const auto change = [this](FindingsTest&) {
+    *facts_.buckets[0].good -= 50;  // all else hits
+    *facts_.buckets[0].denied += 50;
+    *facts_.buckets[1].good -= 50;
+    *facts_.buckets[1].failures += 50;
+    add(Column::kOriginOk, -100);
+    add(Column::kKeyRefused, 50);
+  };
+  run(1, [&](FindingsTest& test) {
+    change(test);
+    *facts_.buckets[0].denied_objects += 1;
+    *facts_.buckets[1].failed_objects += 1;
+    add(Column::kKeyRefusedObjects, 1);
   });
+  run(30, change);
   EXPECT_THAT(codes_on(), IsEmpty());
+}
+
+TEST_F(CausesTest, NamesThatAClientMayHaveMadeUpAreNoFinding) {
+  run(20);
+  const auto change = [this](FindingsTest&) {
+    others_refuse();
+    facts_.buckets_are_limited = false;
+    BucketFacts& made_up = facts_.buckets[0];
+    made_up.is_known = false;
+    made_up.now_ms = 9000;
+    breaker_opens();
+    all_attempts_fail();
+    *made_up.throttled += 50;
+    *made_up.denied += 50;
+    *made_up.denied_objects += 50;
+  };
+  run(20, change);
+  EXPECT_THAT(codes_on(), IsEmpty());
+  run(1, [&](FindingsTest& test) {
+    change(test);
+    facts_.buckets_are_limited = true;
+  });
+  EXPECT_THAT(codes_on(), ElementsAre(kBucketDown, kBucketRefuses));
+}
+
+TEST_F(CausesTest, AStoreThatHasGivenNoGoodAnswerIsToldThoughItsBucketsAreNotKnown) {
+  const auto nothing_is_good = [this](FindingsTest&) {
+    for (BucketFacts& bucket : facts_.buckets) bucket.is_known = false;
+    facts_.buckets_are_limited = false;
+    add(Column::kOriginOk, -100);
+  };
+  run(20, [&](FindingsTest& test) {
+    others_refuse();
+    nothing_is_good(test);
+  });
+  EXPECT_THAT(codes_on(), ElementsAre(kBucketRefuses));
+  run(60, nothing_is_good);
+  EXPECT_THAT(codes_on(), IsEmpty());
+  run(20, [&](FindingsTest& test) {
+    all_attempts_fail();
+    nothing_is_good(test);
+  });
+  EXPECT_THAT(codes_on(), ElementsAre(kBucketDown));
+}
+
+TEST_F(CausesTest, ALostKeyIsToldWithinFifteenSecondsByAServerWithFewMisses) {
+  for (int second = 1; second <= 14; ++second) {
+    add(Column::kPagesMemory, 100);
+    if (second % 7 == 0) {
+      add(Column::kKeyRefused, 1);
+      add(Column::kKeyRefusedObjects, 1);
+    }
+    step();
+  }
+  EXPECT_THAT(codes_on(), ElementsAre(kCredentialsFail));
+  EXPECT_THAT(text(), HasSubstr("2 of 2 requests of the last 15 s"));
 }
 
 TEST_F(CausesTest, ABucketThatNothingIsAskedOfIsNotDownForLong) {
@@ -181,8 +252,8 @@ TEST_F(CausesTest, ABucketThatNothingIsAskedOfIsNotDownForLong) {
 
 TEST_F(CausesTest, ASignatureThatIsRefusedForSomeKeysIsNoFaultOfTheCredentials) {
   run(20, [this](FindingsTest&) {
-    add(Column::kOriginAttempts, 50);
-    add(Column::kCredentialsRefused, 20);
+    add(Column::kKeyRefused, 90);
+    add(Column::kKeyRefusedObjects, 90);
   });
   EXPECT_THAT(codes_on(), IsEmpty());
 }

@@ -54,10 +54,21 @@ Judgement judge_fetches_fail(const Scene& scene, bool began) {
                            kRuleSeconds, failed, std::max(all, failed)));
 }
 
+/// Whether the bucket's failures say something about the store. A bucket that has never given a
+/// good answer may be a name that a client made up, as long as other buckets give good answers.
+bool tells(const Scene& scene, const BucketView& bucket) {
+  return bucket.now.is_known || scene.facts.buckets_are_limited ||
+         scene.facts.totals[Column::kOriginOk] <= 0;
+}
+
 constexpr int64_t kAttemptsMin = 5;
+/// A client can ask again and again for one object that the store fails to read, or denies.
+constexpr int64_t kObjectsMin = 2;
 
 bool all_fail(const BucketView& bucket) {
-  return bucket.newest.attempts >= kAttemptsMin && bucket.newest.failures >= bucket.newest.attempts;
+  const BucketView::Counts& newest = bucket.newest;
+  return newest.attempts >= kAttemptsMin && newest.failures >= newest.attempts &&
+         newest.failed_objects >= kObjectsMin;
 }
 
 /// An open breaker says nothing if nothing was asked lately: the bucket may be back.
@@ -67,8 +78,9 @@ bool is_down(const BucketView& bucket) {
 
 Judgement judge_bucket_down(const Scene& scene, bool /*began*/) {
   size_t count = 0;
+  const auto is_so = [&scene](const BucketView& b) { return is_down(b) && tells(scene, b); };
   const BucketView* const bucket =
-      worst(scene, is_down, [](const BucketView& b) { return b.minute.failures; }, count);
+      worst(scene, is_so, [](const BucketView& b) { return b.minute.failures; }, count);
   if (bucket == nullptr) return {};
   std::string text = fmt::format("bucket {} is down: ", shown(bucket->now.name));
   if (bucket->recent.failures > 0) {
@@ -86,22 +98,25 @@ Judgement judge_bucket_down(const Scene& scene, bool /*began*/) {
 }
 
 constexpr int64_t kRefusalsMin = 3;
-/// A client can have a key refused (a store may sign odd keys otherwise), but not most requests.
-constexpr double kRefusedPart = 0.5;
+constexpr double kKeyRefusedPart = 0.5;
 constexpr size_t kNewestRefusedSeconds = 2;  // before fetches_fail, which is its effect
+/// A server with few misses has two within this time.
+constexpr size_t kQuietSeconds = 15;
 
-Judgement judge_refused(const Scene& scene, size_t seconds, bool began) {
-  const int64_t refused = scene.history.sum(Column::kCredentialsRefused, seconds);
-  const int64_t attempts = std::max(refused, scene.history.sum(Column::kOriginAttempts, seconds));
-  if (refused < (began ? 1 : kRefusalsMin)) return {};
-  if (ratio_of(refused, attempts) <= (began ? kRefusedPart / 2 : kRefusedPart)) return {};
+/// `objects_min`: what a client asks for again and again is one object.
+Judgement judge_refused(const Scene& scene, size_t seconds, int64_t objects_min, bool began) {
+  const int64_t refused = scene.history.sum(Column::kKeyRefused, seconds);
+  const int64_t all = refused + scene.history.sum(Column::kOriginOk, seconds);
+  const int64_t objects = scene.history.sum(Column::kKeyRefusedObjects, seconds);
+  if (refused == 0 || (!began && objects < objects_min)) return {};
+  if (ratio_of(refused, all) <= (began ? kKeyRefusedPart / 2 : kKeyRefusedPart)) return {};
   return holds(FindingLevel::kBad,
                fmt::format("the store refuses the credentials: {} of {} requests of the last {} s; "
                            "the log lines \"origin attempt failed\" say why",
-                           refused, attempts, seconds));
+                           refused, all, seconds));
 }
 
-/// By the newest seconds, which tell soon, or by the usual time, if requests are few.
+/// By the newest seconds, which tell soon, or by a longer time, if requests are few.
 Judgement judge_credentials_fail(const Scene& scene, bool began) {
   if (scene.facts.credentials_fail) {
     return holds(
@@ -109,8 +124,8 @@ Judgement judge_credentials_fail(const Scene& scene, bool began) {
         "no credentials for the store were found; the log line \"no credentials found\" says "
         "why");
   }
-  Judgement newest = judge_refused(scene, kNewestRefusedSeconds, began);
-  return newest.holds ? newest : judge_refused(scene, kRuleSeconds, began);
+  Judgement newest = judge_refused(scene, kNewestRefusedSeconds, kRefusalsMin, began);
+  return newest.holds ? newest : judge_refused(scene, kQuietSeconds, kObjectsMin, began);
 }
 
 Judgement judge_misses_refused(const Scene& scene, bool began) {
@@ -152,42 +167,44 @@ Judgement judge_loop_held(const Scene& scene, bool began) {
 constexpr double kDeniedPart = 0.9;
 constexpr int64_t kDeniedMin = 10;
 
-bool denies(int64_t refused, int64_t attempts, bool began) {
-  return refused >= (began ? 1 : kDeniedMin) &&
-         ratio_of(refused, attempts) > (began ? kDeniedPart / 2 : kDeniedPart);
+bool denies(const BucketView::Counts& counts, bool began) {
+  if (counts.denied < (began ? 1 : kDeniedMin)) return false;
+  if (!began && counts.denied_objects < kObjectsMin) return false;
+  return ratio_of(counts.denied, counts.denied + counts.good) >
+         (began ? kDeniedPart / 2 : kDeniedPart);
 }
 
-/// A bucket that refuses all since the start has no counts of its own.
+/// A bucket that refuses all since the start has no counts of its own. If other buckets give good
+/// answers, clients may have made up the names.
 Judgement judge_others_refuse(const Scene& scene, bool began) {
-  const int64_t refused = recent(scene, Column::kOtherRefused);
-  const int64_t attempts = recent(scene, Column::kOtherAttempts);
-  if (!denies(refused, attempts, began)) return {};
+  if (!scene.facts.buckets_are_limited && scene.facts.totals[Column::kOriginOk] > 0) return {};
+  const BucketView::Counts others{.good = recent(scene, Column::kOtherGood),
+                                  .denied = recent(scene, Column::kOtherDenied),
+                                  .denied_objects = recent(scene, Column::kOtherDeniedObjects)};
+  if (!denies(others, began)) return {};
   return holds(FindingLevel::kWarn,
                fmt::format("buckets that have given no good answer since the start refuse {} of {} "
-                           "requests of the last {} s: their policy, the rights of the "
-                           "credentials, or names that clients made up",
-                           refused, attempts, kRuleSeconds));
+                           "requests of the last {} s: their policy, or the rights of the "
+                           "credentials",
+                           others.denied, others.denied + others.good, kRuleSeconds));
 }
 
 /// Not if the credentials are at fault, which that finding tells.
 Judgement judge_bucket_refuses(const Scene& scene, bool began) {
   if (judge_credentials_fail(scene, true).holds) return {};
-  const auto does = [began](const BucketView::Counts& counts) {
-    return denies(counts.refused, counts.attempts, began);
-  };
   const auto is_so = [&](const BucketView& bucket) {
-    return does(bucket.newest) || does(bucket.recent);
+    return tells(scene, bucket) && (denies(bucket.newest, began) || denies(bucket.recent, began));
   };
   size_t count = 0;
   const BucketView* const bucket =
-      worst(scene, is_so, [](const BucketView& b) { return b.recent.refused; }, count);
+      worst(scene, is_so, [](const BucketView& b) { return b.recent.denied; }, count);
   if (bucket == nullptr) return judge_others_refuse(scene, began);
-  const bool lately = does(bucket->newest);
+  const bool lately = denies(bucket->newest, began);
   const BucketView::Counts& counts = lately ? bucket->newest : bucket->recent;
   return holds(FindingLevel::kWarn,
                fmt::format("bucket {} refuses {} of {} requests of the last {} s: its policy, or "
                            "the rights of the credentials{}",
-                           shown(bucket->now.name), counts.refused, counts.attempts,
+                           shown(bucket->now.name), counts.denied, counts.denied + counts.good,
                            lately ? BucketTable::kNewestSeconds : BucketTable::kRecentSeconds,
                            and_others(count)));
 }
@@ -200,7 +217,8 @@ Judgement judge_bucket_throttles(const Scene& scene, bool began) {
     return ratio_of(bucket.recent.throttled, bucket.recent.attempts);
   };
   const auto is_so = [&](const BucketView& bucket) {
-    return !is_down(bucket) && bucket.recent.throttled >= (began ? 1 : kThrottledMin) &&
+    return !is_down(bucket) && tells(scene, bucket) &&
+           bucket.recent.throttled >= (began ? 1 : kThrottledMin) &&
            throttled_part(bucket) > (began ? kThrottledPart / 2 : kThrottledPart);
   };
   size_t count = 0;
@@ -235,7 +253,7 @@ std::optional<double> quickest_other(const Scene& scene, const BucketView& bucke
 
 Judgement judge_bucket_slow(const Scene& scene, bool began) {
   const auto is_so = [&](const BucketView& bucket) {
-    if (!bucket.now.now_ms || is_down(bucket)) return false;
+    if (!bucket.now.now_ms || is_down(bucket) || !tells(scene, bucket)) return false;
     const double now = *bucket.now.now_ms;
     if (bucket.usual_ms) return slower(now, *bucket.usual_ms, kSlowTimes, kSlowMs, began);
     const std::optional<double> peer = quickest_other(scene, bucket);

@@ -1,6 +1,7 @@
 #include "origin/s3/attempts.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -40,6 +41,7 @@ Attempts::Attempts(S3ClientState& client, rt::Worker& worker, const GetRequest& 
       payer_(
           terms.bucket, payer_key,
           terms.config.path_style.value_or(client.config.path_style) != client.config.path_style),
+      object_(std::hash<std::string>()(terms.key)),
       deadline_(find_deadline()) {
   CHECK(worker.index() < client.workers.size());
 }
@@ -134,14 +136,24 @@ rt::Task<Attempt<Answered>> Attempts::send(KeepLines lines) {
   }
 }
 
-/// The attempt ended without a head: with `late` if there was none in time, else with `other`. The
-/// end says nothing about the store if we or the client's own haste made it.
+void Attempts::succeeded() {
+  client_.retry_budgets.succeeded(payer_, gain_);
+  count_attempt();
+  if (const aws::CredentialsPtr& used = operation_.request.credentials)
+    client_.counters->key_refusals.accepted(used->access_key_id());
+}
+
+/// The attempt ended without a head: with `late` if there was none in time, else with `other`; with
+/// kCancelled if a request was sent, and we or the client's own haste ended the attempt.
 void Attempts::take_failure(const Error& error, AttemptOutcome late, AttemptOutcome other) {
   const ErrorKind kind = error.kind();
-  if (kind == ErrorKind::kCancelled || kind == ErrorKind::kOverloaded) return;
-  if (kind == ErrorKind::kTimeout && impatient_) return;
+  const bool was_sent = late != AttemptOutcome::kConnect;
+  const bool ended_by_us =
+      kind == ErrorKind::kCancelled || (kind == ErrorKind::kTimeout && impatient_);
+  if (kind == ErrorKind::kOverloaded || (ended_by_us && !was_sent)) return;
   to_head_.reset();
   outcome_ = kind == ErrorKind::kTimeout ? late : other;
+  if (ended_by_us) outcome_ = AttemptOutcome::kCancelled;
 }
 
 void Attempts::take_head(const Answered& answered) {
@@ -153,7 +165,7 @@ void Attempts::take_head(const Answered& answered) {
 void Attempts::count_attempt() {
   if (!outcome_) return;
   if (is_failure(*outcome_)) to_head_.reset();
-  client_.counters->attempts.count(terms_.bucket, *outcome_, to_head_);
+  client_.counters->attempts.count(terms_.bucket, object_, *outcome_, to_head_);
   outcome_.reset();
 }
 
@@ -174,6 +186,10 @@ rt::Task<Refused> Attempts::read_refusal(Answered& answered) {
   if (failure.error.kind() == ErrorKind::kThrottled) {
     count(client_.counters->throttled);
     outcome_ = AttemptOutcome::kThrottled;
+  } else if (failure.remedy == Remedy::kCredentials) {
+    outcome_ = AttemptOutcome::kRefused;
+  } else if (outcome_ == AttemptOutcome::kDenied && failure.error.kind() != ErrorKind::kDenied) {
+    outcome_ = AttemptOutcome::kRefused;
   }
   co_return std::move(refused);
 }
@@ -189,7 +205,7 @@ rt::Task<Result<void>> Attempts::recover(Failure failure) {
     const bool remedied = co_await remedy(failure);
     if (remedied) co_return Result<void>();
   }
-  if (failure.remedy == Remedy::kCredentials) count(client_.counters->credentials_refused);
+  if (failure.remedy == Remedy::kCredentials) note_refused_key(failure);
   if (!may_retry(failure)) co_return std::unexpected(std::move(failure.error));
   // What the client's own haste has ended is paid for by the client's attempts alone.
   const bool free = impatient_ && failure.error.kind() == ErrorKind::kTimeout;
@@ -249,6 +265,18 @@ rt::Task<bool> Attempts::remedy(const Failure& failure) {
       co_return true;
   }
   co_return false;
+}
+
+/// The store refused the credentials, and no others were found.
+void Attempts::note_refused_key(const Failure& failure) {
+  count(client_.counters->credentials_refused);
+  const aws::CredentialsPtr& used = operation_.request.credentials;
+  if (!used) return;
+  client_.counters->key_refusals.refused(
+      {.access_key = used->access_key_id(),
+       .object_key = terms_.key,
+       .bucket_is_good = client_.counters->attempts.is_good(terms_.bucket),
+       .cause = failure.error.cause()});
 }
 
 /// Looks up other credentials than those that the store refused.

@@ -66,10 +66,7 @@ class Attempts {
   /// error: the request fails with this error.
   [[nodiscard]] rt::Task<Result<void>> recover(Failure failure);
   /// The store has given a good answer.
-  void succeeded() {
-    client_.retry_budgets.succeeded(payer_, gain_);
-    count_attempt();
-  }
+  void succeeded();
   /// The store has refused the question, which is an answer.
   void refused() { count_attempt(); }
 
@@ -89,6 +86,7 @@ class Attempts {
   [[nodiscard]] rt::Task<bool> wait_before_retry(const Failure& failure);
   [[nodiscard]] rt::Task<bool> remedy(const Failure& failure);
   [[nodiscard]] rt::Task<bool> replace_credentials();
+  void note_refused_key(const Failure& failure);
 
   S3ClientState& client_;
   rt::Worker& worker_;
@@ -96,6 +94,7 @@ class Attempts {
   const S3Limits limits_;
   const bool impatient_;  // a timeout may be the client's own doing
   const RetryPayer payer_;
+  const uint64_t object_;  // a hash of the key, for counts
   const MonoTime deadline_;
   Operation operation_;
   uint32_t number_ = 1;  // of the current attempt

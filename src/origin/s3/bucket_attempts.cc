@@ -1,5 +1,6 @@
 #include "origin/s3/bucket_attempts.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -13,8 +14,12 @@ std::string_view to_string(AttemptOutcome outcome) {
       return "ok";
     case AttemptOutcome::kNotFound:
       return "not_found";
+    case AttemptOutcome::kDenied:
+      return "denied";
     case AttemptOutcome::kRefused:
       return "4xx";
+    case AttemptOutcome::kCancelled:
+      return "cancelled";
     case AttemptOutcome::kThrottled:
       return "throttled";
     case AttemptOutcome::kServerError:
@@ -33,12 +38,14 @@ AttemptOutcome outcome_of_status(unsigned status) {
   if (status == 429 || status == 503) return AttemptOutcome::kThrottled;
   if (status >= 500) return AttemptOutcome::kServerError;
   if (status == 404) return AttemptOutcome::kNotFound;
+  if (status == 403) return AttemptOutcome::kDenied;
   const bool is_answer = status < 300 || status == 304 || status == 412 || status == 416;
   return is_answer ? AttemptOutcome::kOk : AttemptOutcome::kRefused;
 }
 
 uint64_t BucketAttempts::Totals::attempts() const {
-  return std::accumulate(outcomes.begin(), outcomes.end(), uint64_t{0});
+  return std::accumulate(outcomes.begin(), outcomes.end(), uint64_t{0}) -
+         of(AttemptOutcome::kCancelled);
 }
 
 uint64_t BucketAttempts::Totals::failures() const {
@@ -65,11 +72,23 @@ BucketAttempts::Counts& BucketAttempts::counts_of(std::string_view bucket, Attem
   return buckets_.of(bucket);
 }
 
-void BucketAttempts::count(std::string_view bucket, AttemptOutcome outcome,
+void BucketAttempts::count(std::string_view bucket, uint64_t object, AttemptOutcome outcome,
                            std::optional<std::chrono::nanoseconds> to_head) {
   Counts& counts = counts_of(bucket, outcome);
   counts.outcomes[static_cast<size_t>(outcome)].fetch_add(1, std::memory_order_relaxed);
+  if (outcome == AttemptOutcome::kDenied) counts.denied.note(object);
+  if (outcome == AttemptOutcome::kConnect) {
+    counts.failed.note_another();
+  } else if (is_failure(outcome)) {
+    counts.failed.note(object);
+  }
   if (to_head) counts.first_byte.handle().observe(*to_head);
+}
+
+bool BucketAttempts::is_good(std::string_view bucket) const {
+  const Counts* const counts = buckets_.known(bucket);
+  return counts != nullptr && counts->outcomes[static_cast<size_t>(AttemptOutcome::kOk)].load(
+                                  std::memory_order_relaxed) > 0;
 }
 
 std::vector<BucketAttempts::Totals> BucketAttempts::totals() const {
@@ -79,8 +98,10 @@ std::vector<BucketAttempts::Totals> BucketAttempts::totals() const {
     for (size_t i = 0; i < kAttemptOutcomes; ++i) {
       totals.outcomes[i] = counts.outcomes[i].load(std::memory_order_relaxed);
     }
-    if (totals.attempts() == 0) return;
+    if (std::ranges::all_of(totals.outcomes, [](uint64_t count) { return count == 0; })) return;
     totals.bucket = counts.bucket;
+    totals.denied_objects = counts.denied.total();
+    totals.failed_objects = counts.failed.total();
     totals.first_byte = counts.first_byte.handle().snapshot();
     all.push_back(std::move(totals));
   });

@@ -3,7 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <future>
+#include <latch>
 #include <map>
+#include <stop_token>
 #include <string>
 
 #include "base/metrics.h"
@@ -36,12 +41,14 @@ std::map<std::string, std::map<std::string, uint64_t>> counted(const BucketAttem
 TEST(BucketAttempts, MadeUpNamesShareOneEntryUnlessTheStoreFails) {
   BucketAttempts attempts;
   for (int i = 0; i < 500; ++i) {
-    attempts.count("made up " + std::to_string(i), AttemptOutcome::kNotFound);
-    attempts.count("made up " + std::to_string(i), AttemptOutcome::kRefused);
+    attempts.count("made up " + std::to_string(i), 1, AttemptOutcome::kNotFound);
+    attempts.count("made up " + std::to_string(i), 1, AttemptOutcome::kRefused);
   }
-  attempts.count("b", AttemptOutcome::kRefused);
-  attempts.count("b", AttemptOutcome::kOk);
-  attempts.count("b", AttemptOutcome::kRefused);
+  attempts.count("b", 1, AttemptOutcome::kRefused);
+  EXPECT_FALSE(attempts.is_good("b"));
+  attempts.count("b", 1, AttemptOutcome::kOk);
+  attempts.count("b", 1, AttemptOutcome::kRefused);
+  EXPECT_TRUE(attempts.is_good("b"));
   EXPECT_THAT(counted(attempts),
               UnorderedElementsAre(
                   Pair("b", UnorderedElementsAre(Pair("ok", 1), Pair("4xx", 1))),
@@ -51,11 +58,11 @@ TEST(BucketAttempts, MadeUpNamesShareOneEntryUnlessTheStoreFails) {
 TEST(BucketAttempts, NamesOfADeadStoreAreBoundedAndLeavePlacesForOthers) {
   BucketAttempts attempts;
   for (size_t i = 0; i < 10 * BucketAttempts::kUnprovenMax; ++i) {
-    attempts.count("dead " + std::to_string(i), AttemptOutcome::kConnect);
+    attempts.count("dead " + std::to_string(i), 1, AttemptOutcome::kConnect);
   }
   EXPECT_EQ(attempts.totals().size(), BucketAttempts::kUnprovenMax + 1);
   for (size_t i = 0; i < 2 * BucketAttempts::kBucketsMax; ++i) {
-    attempts.count("good " + std::to_string(i), AttemptOutcome::kOk);
+    attempts.count("good " + std::to_string(i), 1, AttemptOutcome::kOk);
   }
   EXPECT_EQ(attempts.totals().size(),
             BucketAttempts::kUnprovenMax + BucketAttempts::kBucketsMax + 1);
@@ -72,7 +79,7 @@ TEST(BucketAttempts, MetricsHaveEachOutcomeAndTheTimes) {
   BucketAttempts attempts;
   attempts.add_metrics(metrics);
   EXPECT_THAT(metrics.text(), Not(HasSubstr("bucket=")));
-  attempts.count("b", AttemptOutcome::kOk, 20ms);
+  attempts.count("b", 1, AttemptOutcome::kOk, 20ms);
   const std::string text = metrics.text();
   EXPECT_THAT(text, HasSubstr("# TYPE cachey_bucket_attempts_total counter\n"));
   EXPECT_THAT(text, HasSubstr("attempts_total{bucket=\"b\",outcome=\"ok\"} 1\n"));
@@ -81,6 +88,31 @@ TEST(BucketAttempts, MetricsHaveEachOutcomeAndTheTimes) {
   EXPECT_THAT(text, HasSubstr("first_byte_seconds_bucket{bucket=\"b\",le=\"0.01\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("first_byte_seconds_bucket{bucket=\"b\",le=\"0.025\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("first_byte_seconds_sum{bucket=\"b\"} 0.02\n"));
+}
+
+TEST(BucketAttempts, ObjectsAreToldApartFromAttempts) {
+  BucketAttempts attempts;
+  attempts.count("b", 1, AttemptOutcome::kOk);
+  const auto count = [&attempts](AttemptOutcome outcome, std::initializer_list<uint64_t> objects) {
+    for (const uint64_t object : objects) attempts.count("b", object, outcome);
+    return attempts.totals()[0];
+  };
+  EXPECT_EQ(count(AttemptOutcome::kDenied, {7, 7, 7, 7, 7}).denied_objects, 1u);
+  EXPECT_EQ(count(AttemptOutcome::kDenied, {8, 9, 9}).denied_objects, 3u);
+  EXPECT_EQ(count(AttemptOutcome::kServerError, {7, 7, 7}).failed_objects, 1u);
+  EXPECT_EQ(count(AttemptOutcome::kTimeout, {7, 8}).failed_objects, 2u);
+  EXPECT_EQ(count(AttemptOutcome::kConnect, {8, 8}).failed_objects, 4u);
+  EXPECT_EQ(count(AttemptOutcome::kRefused, {1, 2, 3}).denied_objects, 3u);
+}
+
+TEST(BucketAttempts, CancelledOnesAreNeitherAnswersNorFailures) {
+  BucketAttempts attempts;
+  attempts.count("b", 1, AttemptOutcome::kOk);
+  attempts.count("b", 2, AttemptOutcome::kCancelled);
+  const BucketAttempts::Totals totals = attempts.totals()[0];
+  EXPECT_EQ(totals.attempts(), 1u);
+  EXPECT_EQ(totals.failures(), 0u);
+  EXPECT_EQ(totals.of(AttemptOutcome::kCancelled), 1u);
 }
 
 /// What a get of a store that first gives a good answer and then this one is counted as.
@@ -114,7 +146,15 @@ TEST(BucketAttempts, EachAttemptCountsByItsEnd) {
     return UnorderedElementsAre(Pair("ok", 1), Pair(outcome, count));
   };
   EXPECT_THAT(outcomes_of(error_response("404 Not Found", "NoSuchKey")), ok_and("not_found", 1));
-  EXPECT_THAT(outcomes_of(error_response("403 Forbidden", "AccessDenied")), ok_and("4xx", 1));
+  EXPECT_THAT(outcomes_of(error_response("403 Forbidden", "AccessDenied")), ok_and("denied", 1));
+  EXPECT_THAT(outcomes_of(error_response("403 Forbidden", "AllAccessDisabled")),
+              ok_and("denied", 1));
+  for (const char* code : {"InvalidObjectState", "SignatureDoesNotMatch", "InvalidAccessKeyId",
+                           "RequestTimeTooSkewed"}) {
+    EXPECT_THAT(outcomes_of(error_response("403 Forbidden", code)), ok_and("4xx", 1)) << code;
+  }
+  EXPECT_THAT(outcomes_of(error_response("400 Bad Request", "KeyTooLongError")), ok_and("4xx", 1));
+  EXPECT_THAT(outcomes_of(error_response("404 Not Found", "XAdminUserNotFound")), ok_and("4xx", 1));
   EXPECT_THAT(outcomes_of(error_response("503 Slow Down", "SlowDown")), ok_and("throttled", 2));
   EXPECT_THAT(outcomes_of(error_response("400 Bad Request", "SlowDown")), ok_and("throttled", 2));
   EXPECT_THAT(outcomes_of(error_response("500 Internal Server Error", "InternalError")),
@@ -139,6 +179,39 @@ TEST(BucketAttempts, AnAttemptWithoutAConnectionAndOneOfAHastyClientAreToldApart
   EXPECT_FALSE(gone.fetch().ok);
   EXPECT_THAT(counted(gone.counters().attempts),
               ElementsAre(Pair(S3Harness::request().bucket, ElementsAre(Pair("connect", 2)))));
+}
+
+TEST(BucketAttempts, AnAttemptThatHangsUntilNobodyWaitsIsCounted) {
+  std::latch reached(1);
+  ScriptedServer server([&](Peer& peer, int) {
+    static_cast<void>(peer.read_request());
+    reached.count_down();
+    peer.wait_until_closed();
+  });
+  S3Harness s3(server.port());
+  std::stop_source stop;
+  GetRequest request = S3Harness::request();
+  request.stop = stop.get_token();
+  std::future<Fetched> fetch = s3.start_fetch(std::move(request));
+  reached.wait();
+  rt::asio::post(s3.workers.workers()[0].io(), [&stop] { stop.request_stop(); });
+  EXPECT_EQ(fetch.get().error, ErrorKind::kCancelled);
+  EXPECT_THAT(counted(s3.counters().attempts),
+              ElementsAre(Pair("other", ElementsAre(Pair("cancelled", 1)))));
+}
+
+TEST(BucketAttempts, AnAttemptThatAHastyClientEndsIsCancelled) {
+  ScriptedServer server([](Peer& peer, int) {
+    static_cast<void>(peer.read_request());
+    peer.wait_until_closed();
+  });
+  S3Harness s3(server.port());
+  GetRequest hasty = S3Harness::request();
+  hasty.config.first_byte_timeout = 100ms;
+  hasty.config.attempts_max = 1;
+  EXPECT_EQ(s3.fetch(std::move(hasty)).error, ErrorKind::kTimeout);
+  EXPECT_THAT(counted(s3.counters().attempts),
+              ElementsAre(Pair("other", ElementsAre(Pair("cancelled", 1)))));
 }
 
 TEST(BucketAttempts, FirstBytesAreOfAnswersThatAreNoFailures) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "origin/s3/bucket_attempts.h"
+#include "origin/s3/key_refusals.h"
 #include "origin/transport/transport_counters.h"
 
 namespace cachey {
@@ -24,6 +25,7 @@ struct S3Counters : TransportCounters {
   std::atomic<uint64_t> credentials_refused{0};  ///< answers that refused all credentials there are
   std::atomic<uint64_t> checksum_failures{0};    ///< bodies with another sum than announced
   BucketAttempts attempts;
+  KeyRefusals key_refusals;
 };
 
 /// Adds the metrics `cachey_origin_*` that read `counters`. `counters` must outlive every

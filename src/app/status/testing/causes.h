@@ -24,7 +24,8 @@ class FindingsTest : public ::testing::Test {
   static BucketFacts bucket(const std::string& name) {
     BucketFacts made;
     made.name = name;
-    made.attempts = made.failures = made.throttled = made.refused = 0;
+    made.attempts = made.failures = made.failed_objects = made.throttled = 0;
+    made.good = made.denied = made.denied_objects = 0;
     made.now_ms = 20;
     return made;
   }
@@ -35,7 +36,12 @@ class FindingsTest : public ::testing::Test {
     add(Column::kStatus2xx, 1000);
     add(Column::kPagesMemory, 900);
     add(Column::kPagesMiss, 100);
-    for (BucketFacts& one : facts_.buckets) *one.attempts += 50;
+    for (BucketFacts& one : facts_.buckets) {
+      *one.attempts += 50;
+      *one.good += 50;
+    }
+    add(Column::kOriginAttempts, 100);
+    add(Column::kOriginOk, 100);
     set(Column::kLoopLagMax, 2'000);
   }
   void step() {
@@ -93,6 +99,7 @@ class CausesTest : public FindingsTest {
     facts_.clients.clear();
     facts_.misses_of_clients = 0;
     facts_.credentials_fail = false;
+    facts_.buckets_are_limited = false;
     facts_.certificate_ends_ms.reset();
     facts_.failed_reloads.clear();
     facts_.pinned_over_limit = 0;
@@ -144,12 +151,17 @@ class CausesTest : public FindingsTest {
   }
   void answers_fail() { add(Column::kStatusFailed, 250); }
   void breaker_opens() { facts_.buckets[0].breaker_open = true; }
-  void all_attempts_fail() { *facts_.buckets[0].failures += 50; }
+  void all_attempts_fail() {
+    *facts_.buckets[0].failures += 50;
+    *facts_.buckets[0].failed_objects += 40;
+    *facts_.buckets[0].good -= 50;
+  }
   void connections_refused() { add(Column::kConnectionsRefused, 1); }
   void no_credentials() { facts_.credentials_fail = true; }
   void credentials_refused() {
-    add(Column::kOriginAttempts, 50);
-    add(Column::kCredentialsRefused, 50);
+    add(Column::kOriginOk, -100);
+    add(Column::kKeyRefused, 50);
+    add(Column::kKeyRefusedObjects, 40);
   }
   void disk_unusable() {
     facts_.disk.state = DiskFacts::State::kUnusable;
@@ -173,10 +185,15 @@ class CausesTest : public FindingsTest {
     facts_.disk.disk_p50_ms = 400;
     facts_.disk.store_p50_ms = 25;
   }
-  void bucket_refuses() { *facts_.buckets[1].refused += 50; }
+  void bucket_refuses() {
+    *facts_.buckets[1].good -= 50;
+    *facts_.buckets[1].denied += 50;
+    *facts_.buckets[1].denied_objects += 40;
+  }
   void others_refuse() {
-    add(Column::kOtherAttempts, 50);
-    add(Column::kOtherRefused, 50);
+    facts_.buckets_are_limited = true;
+    add(Column::kOtherDenied, 50);
+    add(Column::kOtherDeniedObjects, 40);
   }
   void bucket_throttles() {
     *facts_.buckets[1].throttled += 15;
