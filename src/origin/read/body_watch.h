@@ -20,7 +20,7 @@ enum class BodyState : uint8_t {
   kUnwanted,  ///< below the least rate for kUnwantedWindow, and nobody waits for the bytes
 };
 
-/// Watches the bodies of one read for silence and slowness. A rate counts, not a sign of life: a
+/// Watches the bodies of one read for silence and slowness. The rate counts, not single bytes: a
 /// body that trickles is slow. The windows of kSlow double each time that one was too slow, so a
 /// store that is slow for everybody costs few further requests and is served. Pure: the owner says
 /// what has arrived and when it looks. Not synchronized.
@@ -57,7 +57,7 @@ class BodyWatch {
         slow_{now + kSlowWindow, arrived},
         unwanted_{now + kUnwantedWindow, arrived} {}
 
-  /// A new body begins: what was silent before does not count.
+  /// A new body begins: earlier silence does not count.
   void begin_body(MonoTime now) { silent_since_ = hung_since_ = now; }
 
   /// kHung was reported, and no rescue could be sent: if the body still hangs at `at`, kHung is

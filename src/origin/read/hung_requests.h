@@ -42,7 +42,7 @@ class HungRequests {
   static constexpr std::chrono::seconds kPatience{5};
   static constexpr size_t kSparedShare = 4;  // a quarter
 
-  /// With the requests that are told to end and are not gone yet.
+  /// Includes the requests that were told to end and have not ended yet.
   [[nodiscard]] size_t size() const { return waiting_.size() + ending_.size(); }
 
   /// `bucket`: for move_those_of(). `begun`: how many of its requests have begun until now.

@@ -25,13 +25,13 @@
 
 namespace cachey::origin {
 
-/// Bounds of the silence of a store. They stand above the limits of single attempts and of clients;
-/// waits at the gate do not count. 0: no bound.
+/// Bounds of the silence of a store, above the limits of single attempts and of clients. Waits at
+/// the gate do not count. 0: no bound.
 struct ReadLimits {
-  /// A bucket that was silent for so long is left for another one, at no cost to the budgets, and
-  /// counts as failed.
+  /// If a bucket was silent for this time, another one is asked, at no cost to the budgets, and the
+  /// bucket counts as failed.
   std::chrono::milliseconds bucket_timeout{5000};
-  /// A read to which no bucket brought anything for so long fails with kTimeout. Each bucket of the
+  /// A read to which no bucket brought a byte for this time fails with kTimeout. Each bucket of the
   /// read has an equal share of this time, if that is less than `bucket_timeout`.
   std::chrono::milliseconds download_timeout{10'000};
 };
@@ -54,8 +54,8 @@ struct ReadTerms {
   RequestConfig config;
   std::string request_id{};  ///< for the log
   TraceContextPtr trace{};   ///< see GetRequest
-  /// The versions that the answers must fit; those of the answers taken are added. Outlives the
-  /// read. Null: any version, but one.
+  /// The versions that the answers must fit. The versions of accepted answers are added. Outlives
+  /// the read. Null: any one version.
   VersionSet* versions = nullptr;
   std::string kind{};                  ///< for the gate's fair queue; the name of the home bucket
   std::string client{};                ///< of the kind, for the gate; empty: not known
@@ -68,8 +68,8 @@ struct ReadTerms {
   /// The first byte that somebody waits for, if that is not the first one of `range`. An object
   /// that ends before this byte is taken only if no other bucket has a longer one.
   std::optional<uint64_t> wanted{};
-  /// kHead: open() is all there is, and range() is empty. kTail: the last bytes, as many as `range`
-  /// has, which begins at 0; from the first answer on the read is one of a range.
+  /// kHead: there is only open(), and range() is empty. kTail: the last bytes, as many as `range`
+  /// has, which begins at 0; after the first answer the read is one of a range.
   Ask ask = Ask::kRange;
   bool explain_absence = false;  ///< see GetRequest
 };
@@ -78,10 +78,9 @@ struct ReadTerms {
 /// one is asked. If an answer or a body is unusually late, a second request is sent beside the
 /// first (a hedge, within the bucket's HedgeBudget); if a request hangs or a body trickles, a
 /// second one is sent, too (a rescue, within the RescueBudget); both go to another bucket first.
-/// ReadLimits bound the silence. If a body breaks off, a new request
-/// with If-Match continues at the next byte. No byte is delivered twice; no bytes of two versions
-/// of one bucket, and of two sizes, are delivered (VersionSet). BodyWatch says when a body is too
-/// slow.
+/// ReadLimits bound the silence. If a body breaks off, a new request with If-Match continues at the
+/// next byte. No byte is delivered twice. All bytes of one bucket are of one version, and all
+/// versions have one size (VersionSet). BodyWatch says when a body is too slow.
 ///
 ///   ObjectRead read(context, worker, terms);
 ///   co_await read.open();      // info(), range(), bucket()
@@ -133,7 +132,7 @@ class ObjectRead {
   /// A version of the read that its bucket no longer has. The read has failed with kChanged then.
   /// Null: no bucket said so.
   [[nodiscard]] const ObjectSourcePtr& gone() const { return gone_; }
-  /// An answer contested `known`. If nothing else was to be had, the read has failed.
+  /// An answer contested `known`. If no bucket had another answer, the read has failed.
   [[nodiscard]] bool contested() const { return contested_; }
   /// A bucket that said that the object ends at or before the range's begin.
   struct End {
