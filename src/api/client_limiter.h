@@ -22,12 +22,12 @@
 
 namespace cachey::api {
 
-/// Holds each client to its limits: misses at a time, bytes of bodies a second. A client over its
-/// misses is still answered from the cache. A client over its bandwidth is refused until its
-/// average is back, and the responses under way are slowed to the average (VisitWriter): a token
-/// bucket that holds kSavedTime of the bandwidth. Each response may overdraw the bucket by
-/// VisitWriter::kOfferBytesMax, and by kChargedAtOnce. Costs an atomic read
-/// a request without limits.
+/// Holds each client to its limits: misses at a time, bytes of bodies a second. A client that has
+/// reached its misses is still answered from the cache. A client over its bandwidth is refused
+/// until its average is back, and the responses under way are slowed to the average (VisitWriter):
+/// a token bucket that holds kSavedTime of the bandwidth. Each response may overdraw the bucket by
+/// VisitWriter::kOfferBytesMax, and by kChargedAtOnce. Costs an atomic read a request without
+/// limits.
 ///
 /// A client's state is kept while the client has a place, or its bucket is not full; of those
 /// without a place the kIdle that were used last. Owned by app::Process. Any thread.
@@ -61,7 +61,7 @@ class ClientLimiter {
     [[nodiscard]] std::optional<Error> refusal() const;
     /// False: the client has its number of misses, so that this request gets cached bytes only.
     [[nodiscard]] bool may_miss() const { return may_miss_; }
-    /// All of the response comes from the cache: the place is for another miss.
+    /// All of the response comes from the cache: gives the place back.
     void is_hit();
     /// The client has a bandwidth.
     [[nodiscard]] bool pays() const { return pays_; }

@@ -19,8 +19,8 @@ inline constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 /// The X in the metric labels `failed:init:X` and `failed:later:X`.
 [[nodiscard]] std::string_view metric_code_of(ErrorKind kind);
 
-/// The text of an error that its client is told. What concerns the server's own credentials and
-/// region is for the operator, and in the log: its text may name paths and hosts, or quote a
+/// The text of an error for the client. Errors about the server's own credentials and region get a
+/// fixed text; their own text is in the log only, because it may name paths and hosts, or quote a
 /// credential service.
 [[nodiscard]] std::string_view text_for_clients(const Error& error);
 

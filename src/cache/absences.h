@@ -14,7 +14,7 @@
 
 namespace cachey::cache {
 
-/// What the store said of an object that it does not have.
+/// The store's answer that it does not have an object.
 struct Absence {
   Error error;
   MonoTime asked_at;  ///< when it was asked

@@ -38,7 +38,7 @@ struct FillConfig {
   std::chrono::milliseconds negative_ttl{0};
 };
 
-/// The memory that a fill has from its begin on.
+/// The memory that a fill begins with.
 struct FillMemory {
   store::Admission start;  ///< for the fill itself
   store::Admission body;   ///< for its page
@@ -48,12 +48,12 @@ struct FillMemory {
 /// request that asked for it. It ends with a whole, published page, or with a failed page that has
 /// left the table, also if an exception ends it. Owned by the cache. Any thread.
 ///
-/// A fill waits for three things, always in this order: admission of kStartBytes, its bucket's turn
-/// at the gate, and, once the answer's head says how much, admission of the page's bytes. While it
-/// waits for the latter, its place at the gate is for requests that have memory.
+/// A fill waits for three things, always in this order: admission of kStartBytes; its bucket's turn
+/// at the gate; and, when the answer's head has told the size, admission of the page's bytes.
+/// During the third wait requests that have memory may use the fill's place at the gate.
 class Fills {
  public:
-  /// The time limit of a contested version's bucket to say whether it still has that version.
+  /// How long the bucket of a contested version may take to say whether it still has that version.
   static constexpr std::chrono::seconds kAskedAgainMax{2};
 
   Fills(FillConfig config, const origin::ReadContext& origin, store::MemoryTier& memory,
@@ -79,7 +79,7 @@ class Fills {
   /// Nothing: not known.
   [[nodiscard]] std::optional<uint64_t> object_size(const FetchSpec& spec) const;
 
-  /// That the store does not have the object, if it said so within `negative_ttl`.
+  /// The store's answer that it does not have the object, if it said so within `negative_ttl`.
   [[nodiscard]] std::optional<Absence> known_absence(const FetchSpec& spec) {
     return absences_.find(spec);
   }
@@ -101,11 +101,12 @@ class Fills {
   void start(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, ByteRange wanted,
              std::optional<FillMemory> memory);
 
-  /// Starts a look, for a page that PageTable::look made: one HeadObject, without a condition, as a
-  /// fill in all else. It tells what version the store has now. The table and the disk drop what
-  /// that version replaces, or all pages if no bucket has the object; the page ends with a head, or
-  /// fails. `wanted`: the byte of the object that the caller wants, if any; an object that ends
-  /// before it is taken only if no other bucket has a longer one.
+  /// Starts a look, for a page that PageTable::look made: one HeadObject without a condition,
+  /// otherwise like a fill. The answer tells the version that the store has now. The table and the
+  /// disk drop the pages that this version replaces, or all pages if no bucket has the object. The
+  /// look's page ends with a head, or fails. `wanted`: the byte of the object that the caller
+  /// wants, if any. An object that ends before this byte is accepted only if no other bucket has a
+  /// longer one.
   void look(rt::Worker& worker, PagePtr page, FetchSpecPtr spec, std::optional<uint64_t> wanted);
 
   /// Starts a fetch of the object's last bytes, in one request, for a page that PageTable::tail

@@ -21,28 +21,28 @@
 
 namespace cachey::cache {
 
-/// What the store said of an object last.
+/// The store's last answer about an object.
 struct Head {
   ObjectSourcePtr source;  ///< null: the object is not known, or the store does not have it
-  /// The time of the question that the store answered so. kNever: only the disk says so.
+  /// When the question was sent that brought this answer. kNever: only the disk has this version.
   MonoTime confirmed_at = kNever;
   static constexpr MonoTime kNever{};
 };
 
 /// The newest answer about each object: its version and its attributes, also of objects without
 /// pages. A table of bounded bytes, in shards with a mutex each; a look-up takes one short lock.
-/// Past a shard's bound the oldest entry goes, but an entry that was found since its turn came last
-/// gets another turn (second chance: F. Corbato, "A paging experiment with the Multics system",
+/// Past a shard's bound the oldest entry goes. An entry that was found since it was last considered
+/// stays once more (second chance: F. Corbato, "A paging experiment with the Multics system",
 /// 1968).
 ///
-/// An object has one head, whatever the number of its buckets. Of its buckets these rules say which
-/// one tells a client the tag and the attributes; they follow ObjectVersions:
-/// - A bucket's own later answer takes the place of its earlier one.
-/// - The home bucket, which has the kind's name, takes the place of any other one.
-/// - An answer of another bucket with the same size confirms the head, which stays as it is; it
-///   says nothing about a head of the home bucket.
-/// - An answer of another bucket with another size says nothing: if it wins, the older version is
-///   dropped first.
+/// An object has one head, even if it has several buckets. These rules, which follow
+/// ObjectVersions, decide which bucket's tag and attributes clients get:
+/// - A bucket's later answer replaces its earlier one.
+/// - An answer of the home bucket, which has the kind's name, replaces that of any other bucket.
+/// - An answer of another bucket with the same size confirms the head, which stays as it is. A head
+///   of the home bucket is not confirmed by other buckets.
+/// - An answer of another bucket with another size is ignored: if its version wins, the older
+///   version is dropped first.
 /// Of two answers, the answer to the later question counts.
 ///
 /// Owned by Cache. Any thread.
@@ -84,8 +84,8 @@ class Heads {
  private:
   static constexpr unsigned kShardBits = 5;
   static constexpr size_t kShards = size_t{1} << kShardBits;
-  /// Entries that get another turn in one search; then the next one goes although it was found. So
-  /// a mutex is not held for long.
+  /// The most entries that one search spares; then the next entry goes even if it was found. So a
+  /// mutex is not held for long.
   static constexpr int kSecondChancesMax = 64;
   static constexpr size_t kBucketsAtOnce = 64;  ///< of a walk, in one hold of a mutex
 

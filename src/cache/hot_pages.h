@@ -17,11 +17,11 @@ namespace cachey::cache {
 /// objects. (An ordinary hit takes the lock of the table's shard, and counts references, readers
 /// and pins of the page.)
 ///
-/// An entry is one reader, one reference and one pin of its page, for all readers of the worker. A
-/// pin ends once the page has not been hit for kPinnedFor, so at most kEntries * kBytesMax a worker
-/// are pinned. A page that has left the table is not found here either. Owned by the cache. The
-/// worker's thread only, but for the destructor: it needs that thread to have ended, or to be the
-/// caller's.
+/// An entry holds one reader, one reference and one pin of its page, for all readers of the worker.
+/// A pin ends when the page has not been hit for kPinnedFor, so at most kEntries * kBytesMax bytes
+/// a worker are pinned. A page that has left the table is not found here either. Owned by the
+/// cache. The worker's thread only. The destructor's caller is that thread, or that thread has
+/// ended.
 class HotPages {
  public:
   static constexpr size_t kEntries = 8;

@@ -19,8 +19,8 @@ namespace cachey::cache {
 /// Parts of one page, by the offsets in the object at which they begin. No two have the same byte.
 using PageParts = std::map<uint64_t, PagePtr>;
 
-/// An object with pages in the table. Fits into one cache line, and points to all that a hit needs
-/// next: the key, the first page (most objects have no other) and the version.
+/// An object with pages in the table. Fits into one cache line. Points to the key, the first page
+/// (most objects have no other) and the version, which a hit needs next.
 struct alignas(kCacheLineBytes) IndexedObject {
   uint64_t hash = 0;
   SharedKey::Ptr key;       ///< null: no object here

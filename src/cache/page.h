@@ -45,8 +45,8 @@ struct FetchSpec {
   std::string request_id;   ///< of the client's request, for the log; may be empty
   Wishes wishes;            ///< of this request alone
   PageSize page_size = {};  ///< of the object's kind: the same in all requests for the object
-  /// The client is told why there is no object: see GetRequest. Looks of objects that the cache
-  /// knows ask for it in any case.
+  /// The client is told why there is no object: see GetRequest::explain_absence. Looks at objects
+  /// that the cache knows ask for the reason in any case.
   bool explain_absence = false;
   /// Among the clients of its kind, for shares of the store and of memory: a verified key or an
   /// address. Empty: all clients of the kind share.
@@ -63,8 +63,8 @@ struct FetchSpec {
   }
   /// The request may be answered with bytes of the page. REQUIRES: has_head.
   [[nodiscard]] bool takes(const Page& page) const;
-  /// The request may wait for the page, or for its bytes. A failed page tells why the request may
-  /// not have them.
+  /// The request may wait for the page, or for its bytes. If the page has failed, the request may
+  /// also take the page's error.
   [[nodiscard]] bool may_hold(const Page& page) const;
 };
 using FetchSpecPtr = std::shared_ptr<const FetchSpec>;
@@ -78,19 +78,19 @@ enum class FillOrder : uint8_t {
   kFromWanted,  ///< at the first wanted byte; the bytes before it follow
 };
 
-/// One page of one object, or a part of one: a run of the page's bytes, which is an entry of its
-/// own in all that follows, and which exact readers fetch (Wishes::exact). Offsets "in the page"
-/// are then offsets in the part. Made by the first request for it. Either exactly one fill fetches
-/// the page, which is whole then; or the page is on disk, and pieces of it are in memory.
-/// Referenced by the page table, by its fill or its pieces, by readers and, once whole, by the
-/// memory tier.
+/// One page of one object; or a part of a page, which exact readers fetch (Wishes::exact). A part
+/// is a run of the page's bytes and an entry of its own: below, "page" means either, and offsets in
+/// the page are offsets in the part. The first request makes the page. Then either exactly one fill
+/// fetches the bytes until the page is whole, or the page is on disk and pieces of it are in
+/// memory. References are held by the page table, the fill or the pieces, readers and, once the
+/// page is whole, the memory tier.
 ///
 ///   pending --set_head--> filling --finish--> whole
 ///      |\---------fail---------+----> failed
 ///      \--set_on_disk--> on disk
 ///      \--end_look---------------> failed, with a head
 ///
-/// A page on disk never fails: its pieces do, each for the readers that wait for it.
+/// A page on disk never fails. A piece of it may fail, for the readers that wait for that piece.
 ///
 /// A page that has left the table is never found again, in any phase. Readers that hold the page go
 /// on; new readers get another page. Any thread, unless a function says otherwise.
@@ -110,7 +110,7 @@ class Page final : public store::Evictable {
   [[nodiscard]] uint32_t index() const { return index_; }
   [[nodiscard]] KeyView key() const { return key_->view(); }
   [[nodiscard]] PageSize page_size() const { return page_size_; }
-  /// Its place on the disk.
+  /// The page's key on the disk, with the object.
   [[nodiscard]] store::PageAt at() const {
     return is_part_ ? store::PageAt::part(begin_, page_size_.exponent())
                     : store::PageAt::page(index_, page_size_.exponent());
@@ -135,22 +135,24 @@ class Page final : public store::Evictable {
   [[nodiscard]] bool has_head() const { return has_head_.load(std::memory_order_acquire); }
   /// Constant. REQUIRES: has_head.
   [[nodiscard]] const ObjectSourcePtr& source() const { return source_; }
-  /// A version of another bucket that the page has bytes of, too: a body went on there, or a part
-  /// of the page is from there. Null: all bytes are of source()'s bucket. REQUIRES: whole.
+  /// The version of another bucket, if some of the page's bytes are from there: a body was resumed
+  /// at that bucket, or a part came from it. Null: all bytes are from source()'s bucket. REQUIRES:
+  /// whole.
   [[nodiscard]] const ObjectSourcePtr& other_source() const { return other_source_; }
-  /// The page has bytes of these buckets alone, and the fill brings no others. REQUIRES: has_head.
+  /// All bytes of the page are from these buckets, and so are those that the fill will bring.
+  /// REQUIRES: has_head.
   [[nodiscard]] bool is_all_of(std::span<const std::string> buckets) const EXCLUDES(mutex_);
   /// The fill, if there is one, asks these buckets alone.
   [[nodiscard]] bool is_filled_from(std::span<const std::string> buckets) const EXCLUDES(mutex_);
-  /// The first request, for which the page was made, wishes that.
+  /// The request that made the page wishes own_buckets.
   [[nodiscard]] bool for_own_buckets() const { return for_own_buckets_; }
   /// When the page became whole, in Unix seconds. REQUIRES: whole or on disk.
   [[nodiscard]] int64_t cached_at() const { return cached_at_; }
   /// REQUIRES: failed.
   [[nodiscard]] const Error& error() const { return *error_; }
-  /// When the store was asked for what the head or the failure says: what was written to the store
-  /// later, these do not know. The beginning of time for a page on disk; the end of time for a
-  /// failure that need not be asked for again. REQUIRES: not pending.
+  /// When the request was sent whose answer gave the head or the failure. Later changes in the
+  /// store are not in that answer. A page on disk has the beginning of time; a failure that no
+  /// reader needs to ask for again has the end of time. REQUIRES: not pending.
   [[nodiscard]] MonoTime asked_at() const { return asked_at_; }
   /// The first byte of the page that the store was asked for. REQUIRES: not pending.
   [[nodiscard]] uint64_t asked_from() const { return asked_from_; }
@@ -162,9 +164,9 @@ class Page final : public store::Evictable {
 
   /// Prefetches the members that a hit reads into the CPU's caches.
   void prefetch() const { cachey::prefetch(static_cast<const void*>(this), kHotBytes); }
-  /// Prefetches what these members point to: the first bytes of `range`, the version's text. Waits
-  /// for the memory of the page's and the version's own members. REQUIRES: whole and pinned; the
-  /// range begins in the page.
+  /// Prefetches the first bytes of `range` and the version's text. Waits for the page's and the
+  /// version's own members, which point to these. REQUIRES: whole and pinned; the range begins in
+  /// the page.
   void prefetch_rest(ByteRange range) const;
 
   /// The terms of the fill. Null once the page is whole or on disk.
@@ -175,9 +177,9 @@ class Page final : public store::Evictable {
   /// A reader waits for the head with other terms than those of the fill when the wait began.
   [[nodiscard]] bool has_others_waiting() const EXCLUDES(mutex_);
 
-  /// The 64th parts of a page of page_size() that readers wait for.
+  /// Which 64ths of a page of page_size() readers wait for.
   [[nodiscard]] origin::WantedParts& wanted_parts() { return wanted_parts_; }
-  /// The parts that a range of the page overlaps, as bits.
+  /// The 64ths that a range of the page overlaps, as bits.
   [[nodiscard]] uint64_t parts_of(ByteRange range) const;
 
   /// A request asks for the bytes of `part`. Returns true exactly once: for the request that
@@ -199,8 +201,8 @@ class Page final : public store::Evictable {
   // The waits of readers. Errors: kTimeout and kCancelled, if `until` ended the wait.
 
   /// Waits until the phase is no longer pending. `reader`: the terms of the request that waits;
-  /// outlives the wait. Errors, too: that of the fill under these terms, if the fill goes on under
-  /// others.
+  /// outlives the wait. Other errors: if the fill failed under these terms and goes on under other
+  /// ones, that failure.
   [[nodiscard]] rt::Task<Result<void>> wait_head(rt::Worker& worker, const FetchSpec& reader,
                                                  rt::Until until);
   /// Waits until the byte at `offset` is readable or the page has failed. REQUIRES: has_head, and
@@ -225,7 +227,7 @@ class Page final : public store::Evictable {
   /// `other`: see other_source().
   void finish(int64_t cached_at, ObjectSourcePtr other = nullptr);
   void fail(Error error);
-  /// Instead of all these, for a look (see Fills::look): the page fails, and has a head.
+  /// For a look (see Fills::look), instead of the functions above: the page fails, and has a head.
   void end_look(ObjectSourcePtr source);
 
   // For DiskReads, if the page is on disk.
@@ -235,14 +237,14 @@ class Page final : public store::Evictable {
     bool first_is_added = false;  ///< else it was loaded or loading already
     std::vector<PiecePtr> added;  ///< the caller loads these
   };
-  /// Adds pieces for the bytes of `wanted` that are not in memory, and for more as Pieces::to_load
-  /// says.
+  /// Adds pieces for the blocks that Pieces::to_load chooses for `wanted`, if they are not in
+  /// memory.
   [[nodiscard]] Missing add_missing(ByteRange wanted, LoadAhead ahead) EXCLUDES(mutex_);
   /// The load of a piece has ended; if its bytes have come, its memory is published. False: the
-  /// piece is not one of the page's, or no longer.
+  /// page does not have the piece, or not any more.
   [[nodiscard]] bool end_load(Piece& piece, Piece::State state) EXCLUDES(mutex_);
   void remove_piece(const Piece& piece) EXCLUDES(mutex_);
-  /// Those that are loaded or loading.
+  /// The pieces that are loaded or loading.
   [[nodiscard]] std::vector<PiecePtr> pieces() const EXCLUDES(mutex_);
 
   /// The page has left the table: MemoryTier::discard for the page and its pieces.
@@ -257,8 +259,8 @@ class Page final : public store::Evictable {
     set_cold(false);
     end_unread();
   }
-  /// The page counts in `sum`, with its bytes, as long as it is cold(), and at most as long as it
-  /// lives. REQUIRES: whole; `sum` outlives the page. Any thread; a second call changes nothing.
+  /// Adds the page's bytes to `sum` until the page is no longer cold() or is destroyed. REQUIRES:
+  /// whole; `sum` outlives the page. Any thread; a second call changes nothing.
   void count_unread(std::atomic<int64_t>& sum) {
     std::atomic<int64_t>* nowhere = nullptr;
     if (!unread_in_.compare_exchange_strong(nowhere, &sum)) return;

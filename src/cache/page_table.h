@@ -26,8 +26,8 @@ namespace cachey::cache {
 /// mutex.
 class PageTable {
  public:
-  /// `heads`: learns each answer's version and attributes; null: nobody asks for them.
-  /// `pins`: the pages that are kept; null: none.
+  /// `heads`: gets each answer's version and attributes; null: they are not kept. `pins`: the pages
+  /// that are kept; null: none.
   explicit PageTable(store::MemoryTier& memory, Heads* heads = nullptr,
                      const store::PinRules* pins = nullptr)
       : memory_(memory), heads_(heads), pins_(pins) {}
@@ -42,34 +42,35 @@ class PageTable {
   [[nodiscard]] Found find_or_create(const FetchSpecPtr& spec, uint32_t index, FillOrder order);
 
   // Parts of pages, for exact readers (page_parts.cc). The parts of a page have no byte in common.
-  // A page that is fetched whole takes their place once it is whole.
+  // Once the page itself is whole, it replaces its parts.
 
-  /// Present bytes that are fewer than this, between missing ones, are fetched once more rather
-  /// than that they cost another request: at 90 MB/s they take less than a millisecond, and an
-  /// answer of the store takes tens of them.
+  /// An island: fewer bytes than this, present between missing ones. An island is fetched again, to
+  /// save a request: at 90 MB/s its bytes take less than a millisecond, and an answer of the store
+  /// takes tens of milliseconds.
   static constexpr uint64_t kIslandBytesMax = 64 * kKiB;
-  /// A page has a part for each kBytesPerPart of its size at the most: as many parts take about the
-  /// memory of the page.
+  /// A page has at most one part for each kBytesPerPart of its size: that many small parts take
+  /// about as much memory as the page.
   static constexpr uint64_t kBytesPerPart = 8 * kKiB;
 
-  /// What has the object's byte at `position`, which is in page `index`: the part, or the page if
-  /// its head has come or no part has the byte. Null: neither.
+  /// The part with the object's byte at `position`, which is in page `index`; or the page, if its
+  /// head has come or no part has the byte. Null: neither is in the table.
   [[nodiscard]] PagePtr find_for_exact(KeyView key, uint64_t hash, uint32_t index,
                                        uint64_t position);
   /// As find_for_exact(); makes a part if there is none. The new part ends before the next part,
-  /// unless that one is an island, which leaves the table. No page: the page has as many parts as
-  /// it may have. `wanted`: in page `index`.
+  /// unless that one is an island, which leaves the table. No page in the result: the page already
+  /// has the most parts allowed. `wanted`: in page `index`.
   [[nodiscard]] Found find_or_create_part(const FetchSpecPtr& spec, uint32_t index,
                                           ByteRange wanted);
-  /// Makes the part with this place. No page: others have bytes of it, or there are too many parts.
+  /// Makes the part with this place. No page in the result: other parts have some of these bytes,
+  /// or there are too many parts.
   [[nodiscard]] PagePtr create_part(const FetchSpecPtr& spec, uint32_t index, ByteRange place);
   /// The parts of the page, in order.
   [[nodiscard]] std::vector<PagePtr> parts(KeyView key, uint32_t index);
-  /// `page` has all bytes of its parts: these leave the table, unless the page has left it.
+  /// `page` is whole, so its parts leave the table, unless the page has left the table.
   void drop_parts(const Page& page);
 
-  /// The look at the object under way (see Fills::look); makes one if there is none. Its page is no
-  /// page of the object: nobody else finds it. remove() ends the look.
+  /// The look at the object under way (see Fills::look); makes one if there is none. The look's
+  /// page is not one of the object's pages, so no look-up finds it. remove() ends the look.
   [[nodiscard]] Found look(const FetchSpecPtr& spec);
   /// The same for the fetch of the object's last `bytes`, which are not 0 (see Fills::tail). Its
   /// page is a part with the place [0, bytes).
@@ -93,15 +94,15 @@ class PageTable {
   [[nodiscard]] ObjectSourcePtr ruling(KeyView key);
   /// The object's versions, one a bucket, the ruling one first. Empty: none is known.
   [[nodiscard]] std::vector<ObjectSourcePtr> versions(KeyView key);
-  /// The ruling version, and when the question was sent whose answer said so last.
+  /// The ruling version, and when the question was sent whose answer last confirmed that version.
   [[nodiscard]] Head ruling_head(KeyView key, uint64_t hash);
   /// The object's version in the bucket; null: not known.
   [[nodiscard]] ObjectSourcePtr version_in(KeyView key, std::string_view bucket);
   /// The object's size; nothing: not known.
   [[nodiscard]] std::optional<uint64_t> object_size(KeyView key);
 
-  // For purges (page_removal.cc). What is taken out is never found again: a fill goes on for the
-  // readers that hold its page, and leaves nothing.
+  // For purges (page_removal.cc). Pages that are taken out are never found again. Their fills go on
+  // for the readers that hold them, and keep nothing.
 
   /// Takes the object of `scope` out, with its versions, looks and tails. The caller discards the
   /// pages.
@@ -109,19 +110,18 @@ class PageTable {
   /// Takes the looks and tails of the objects of `scope` out. REQUIRES: it is one object.
   [[nodiscard]] std::vector<PagePtr> take_looks(const KeyScope& scope);
   /// One step of a walk that takes the objects of `scope` out. Appends their pages to `out`. False:
-  /// the walk has met all objects that were in the table at its begin.
+  /// the walk has met all objects that were in the table when the walk began.
   [[nodiscard]] bool take_some(const KeyScope& scope, TableWalk& walk, std::vector<PagePtr>& out);
 
-  /// One step of a walk over all objects. Appends their pages and parts to `out`, those of an
-  /// object one after the other. False: the walk has met all pages that were in the table all the
-  /// time.
+  /// One step of a walk over all objects. Appends their pages and parts to `out`, grouped by
+  /// object. False: the walk has met all pages that were in the table during the whole walk.
   [[nodiscard]] bool look_at_some(LookWalk& walk, std::vector<PagePtr>& out);
   /// A walk over one object: `large` is empty at its end, or if the object is not in the table.
   [[nodiscard]] LookWalk walk_of(KeyView key);
 
-  /// What was found on the disk, or in the table, before this call counts no more.
+  /// Results of earlier searches of the disk or the table are not valid any more.
   void note_purge() { purges_.fetch_add(1); }
-  /// The number of those calls.
+  /// The number of note_purge() calls.
   [[nodiscard]] uint64_t purges() const { return purges_.load(); }
 
   /// Takes the page out, if it is still in the table.
@@ -131,18 +131,18 @@ class PageTable {
     ObjectSourcePtr source;     ///< to be used: the shared one if the version is known
     ObjectSourcePtr contested;  ///< the ruling version that `source` contests; null: it does not
   };
-  /// `page`'s fill got a version from the answer to a request that was sent at `sent_at`. What
-  /// follows is ObjectVersions::observe's verdict.
+  /// `page`'s fill got a version from the answer to a request that was sent at `sent_at`.
+  /// ObjectVersions::observe decides what happens to the object's pages.
   [[nodiscard]] Observed observe(Page& page, ObjectSourcePtr source, MonoTime sent_at);
 
-  /// As observe(), for a look or a tail. Its page is no page of the object, so there is no page
-  /// that could stay. An object without pages in the table learns nothing.
+  /// As observe(), for a look or a tail. `look` is not one of the object's pages, so it never stays
+  /// in the table. If the object has no pages in the table, nothing is recorded there.
   [[nodiscard]] Observed observe_look(const Page& look, ObjectSourcePtr source, MonoTime sent_at);
 
   /// The answer of `bucket` to a request that was sent at `sent_at` says that the object ends at or
   /// before `offset`. If the bucket's known version reaches past `offset` and is not from a later
   /// request, the bucket no longer has that version: returns the version, for forget(). Else null.
-  /// The home bucket's word counts against any ruling version.
+  /// The home bucket's answer counts against any ruling version.
   [[nodiscard]] ObjectSourcePtr ended_by(KeyView key, std::string_view bucket, uint64_t offset,
                                          MonoTime sent_at);
 
@@ -163,9 +163,9 @@ class PageTable {
   /// does not fit the object's versions, or has left the table.
   [[nodiscard]] ObjectSourcePtr adopt(Page& page, ObjectSourcePtr source);
 
-  /// The disk has pages of this version: it rules, unless a version does already. Nothing if no
-  /// page of the object is in the table, or if that may have been purged since the disk was asked.
-  /// `purges`: purges() before that.
+  /// The disk has pages of this version, which rules unless another version rules already. Does
+  /// nothing if no page of the object is in the table, or if a purge may have removed the version
+  /// since the disk was asked. `purges`: purges() before that.
   void learn(KeyView key, ObjectSourcePtr on_disk, uint64_t purges);
 
   /// Takes the page out if it is on disk, has no pieces and no reader; else does nothing.

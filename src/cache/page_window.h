@@ -25,12 +25,12 @@ class PageWindow {
     kHead,  ///< only the first page's head is needed; no other page is asked for
   };
 
-  /// Pages of the usual size that are asked for ahead of the one being read.
+  /// The number of pages of the usual size that are asked for ahead of the reader's page.
   static constexpr uint32_t kAheadPages = 2;
   static constexpr uint64_t kAheadBytes = kAheadPages * kPageBytes;
-  /// Of smaller pages there are more ahead, because each costs a request to the store: as many as
-  /// make the same bytes, but at most this number. With 64 KiB that is 2 MiB, what a store at 30 ms
-  /// sends at 70 MB/s.
+  /// Of smaller pages as many are asked for ahead as make the same bytes, but at most this number,
+  /// because each costs a request to the store. 31 pages of 64 KiB are 2 MiB: the bytes that a
+  /// store at 70 MB/s sends in 30 ms.
   static constexpr uint32_t kAheadPagesMax = 31;
   /// For pages on disk, this many bytes are loaded ahead of the position, up to the range's end.
   static constexpr uint64_t kReadAheadBytes = 2 * Pieces::kPieceBytesMax;
@@ -65,7 +65,7 @@ class PageWindow {
   [[nodiscard]] ByteRange part_of(uint32_t index) const;
   /// The reader wants the bytes of its range only, whether pages or parts of pages have them.
   [[nodiscard]] bool exact() const { return spec_->wishes.exact || spec_->wishes.only_if_cached; }
-  /// What is not cached is fetched.
+  /// Bytes that are not cached are fetched.
   [[nodiscard]] bool fetches() const { return use_ == Use::kBody && !spec_->wishes.only_if_cached; }
 
   /// The slot of page `index`, which may hold another page or none.
@@ -79,28 +79,28 @@ class PageWindow {
     const Slot& slot = at(index);
     return slot.page != nullptr && slot.index == index;
   }
-  /// A page that is held is known to be of another version.
+  /// One of the held pages is known to be of another version.
   [[nodiscard]] bool holds_other_version(const ObjectSource& version) const;
 
   /// Holds `page`, which is in the table. `now`: when the reader found the page.
   void hold(PagePtr page, MonoTime now);
   /// Holds the page of an entry of the worker's hot pages.
   void hold(HotPages::Entry& hot, MonoTime now);
-  /// All bytes of the range, as far as the object reaches, are in memory or on the disk now. What
-  /// is behind the first kLooksMax pages or parts of pages is not looked at.
+  /// All bytes of the range, up to the object's end, are in memory or on the disk now. Only the
+  /// first kLooksMax pages or parts of pages are checked.
   [[nodiscard]] bool is_all_cached() const;
-  /// Asks for the page in which `position` is, because the reader is there. For kHead, and if only
-  /// cached bytes are wanted, no page is held afterwards if neither memory nor disk has the page,
-  /// and nobody fetches it.
+  /// Asks for the page with `position`, which is the reader's. For kHead, and if only cached bytes
+  /// are wanted, a page that neither memory nor disk has is not fetched; then no page is held
+  /// afterwards, unless another request is fetching the page.
   void ask(uint64_t position);
-  /// Asks for the pages after page `current` that begin before `object_size`. Speculation: a page
-  /// for which no memory is free now is left until the position reaches the page.
+  /// Asks for the pages after page `current` that begin before `object_size`. This is speculation:
+  /// if no memory is free now, a page is not asked for until the position reaches the page.
   void look_ahead(uint32_t current, uint64_t object_size);
   /// The object's size is known: cuts the range, and drops the pages that begin past its end.
   void cut(uint64_t object_size);
-  /// Page `current` is another one than the range was cut by. Drops the pages ahead that are of
-  /// other versions than `version`; the range is the one asked for, and pages may be asked for
-  /// ahead again.
+  /// Page `current` has been replaced by one that may have another size. Drops the pages ahead that
+  /// are of other versions than `version`. The range is again the one asked for, and pages may be
+  /// asked for ahead again.
   void begin_anew(uint32_t current, const ObjectSource& version);
 
   void drop(Slot& slot);
@@ -111,8 +111,9 @@ class PageWindow {
 
   /// Starts disk reads of the kReadAheadBytes from `position` on, as far as pages are held.
   void load_ahead(uint64_t position);
-  /// load_ahead(), also of what was loaded ahead before and may be evicted. Returns the load of the
-  /// byte at `position`. REQUIRES: the page there is held and on disk.
+  /// As load_ahead(), but also checks bytes that were loaded ahead before, because they may have
+  /// been evicted. Returns the load of the byte at `position`. REQUIRES: the page there is held and
+  /// on disk.
   [[nodiscard]] DiskReads::Load load(uint64_t position);
 
  private:

@@ -14,9 +14,10 @@ namespace cachey::cache {
 
 class Page;
 
-/// A run of blocks of a page on disk, loaded into memory for a reader. Evicting a piece costs one
-/// disk read. Referenced by its page until its memory is gone or its load has failed, by the memory
-/// tier once loaded, and by its readers. Keeps its page alive. Any thread.
+/// A run of blocks of a page on disk, loaded into memory for a reader. If an evicted piece is
+/// wanted again, that costs one disk read. Referenced by its page until its memory is gone or its
+/// load has failed, by the memory tier once loaded, and by its readers. Keeps its page alive. Any
+/// thread.
 class Piece final : public store::Evictable {
  public:
   enum class State : uint8_t {
@@ -49,8 +50,8 @@ class Piece final : public store::Evictable {
 
 using PiecePtr = boost::intrusive_ptr<Piece>;
 
-/// Whether more than the wanted bytes is loaded if loads follow each other, because then a client
-/// reads the page range by range.
+/// Whether a load takes more than the wanted bytes if it begins where the last one ended: then a
+/// client reads the page range by range.
 enum class LoadAhead : uint8_t { kNo, kIfInARow };
 
 /// The pieces of a page that are loaded or loading. No two hold the same byte. Not synchronized:

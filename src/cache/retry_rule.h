@@ -13,7 +13,7 @@ enum class PageRole : uint8_t {
   kStarted,  ///< the reader started the page's fill
 };
 
-/// How often a reader asks for a page again without a byte of progress, whatever the cause.
+/// How often a reader asks for a page again without a byte of progress, for any cause.
 inline constexpr int kTriesMax = 4;
 
 /// The failure of a page, or of a piece of a page on disk, that a reader waits for.

@@ -5,10 +5,10 @@
 /// What a failure means for a retry, another bucket, or the health of a bucket. Pure functions.
 namespace cachey::origin {
 
-/// Of two buckets' failures, the one that the client gets: the less final one. So the client gets
-/// 404 or 403 only if both buckets refuse the object for good. A range past the end of which a
-/// bucket told the object's size stands above all other failures: the object is there. Of two such
-/// sizes the larger one is told.
+/// The one of two buckets' failures that the client gets: the less final one. So the client gets
+/// 404 or 403 only if both buckets refuse the object for good. A range past the end, with the
+/// object's size, wins over all other failures, because the object exists. Of two such failures the
+/// one with the larger size wins.
 [[nodiscard]] const Error& less_final(const Error& a, const Error& b);
 
 /// Whether another bucket with the same objects may succeed.
@@ -24,9 +24,9 @@ struct FailureTerms {
   bool proven_bucket = false;       ///< the bucket has given good answers
 };
 
-/// Whether the failure counts against the bucket's health. No client can make a failure that
-/// counts: not by its limits, its addressing, or a name that it made up. An answer that is there at
-/// once and cannot be used says something of the object, not of the bucket.
+/// Whether the failure counts against the bucket's health. No client can cause a failure that
+/// counts, neither by its limits and its addressing nor by invented names. An answer that comes at
+/// once and cannot be used counts against the object, not the bucket.
 [[nodiscard]] bool speaks_against_bucket(const Error& error, const FailureTerms& terms);
 
 /// Whether the same request to the same bucket would fail again in the same way.

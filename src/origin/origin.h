@@ -36,7 +36,7 @@ struct RequestConfig {
 
   friend bool operator==(const RequestConfig&, const RequestConfig&) = default;
 
-  /// One of the limits is set, of times, attempts or backoffs.
+  /// A limit of times, attempts or backoffs is set.
   [[nodiscard]] bool has_limits() const { return operation_timeout || shapes_attempts(); }
   /// A limit is set that decides how attempts end and follow each other.
   [[nodiscard]] bool shapes_attempts() const {
@@ -86,7 +86,7 @@ struct GetRequest {
   /// Cancels the request: get() and read() end soon with kCancelled and close the transport.
   /// Requested on the worker's thread.
   std::stop_token stop;
-  /// From when this is requested on, a get that failed does not wait to try again: it fails.
+  /// Once this is requested, an attempt that failed is not retried after a backoff: the get fails.
   /// Requested on the worker's thread.
   std::stop_token hurry{};
   Turn* turn = nullptr;    ///< outlives get(); null: none
@@ -127,8 +127,8 @@ class GetStream {
   /// kCancelled.
   [[nodiscard]] virtual rt::Task<Result<size_t>> read(std::span<std::byte> into) = 0;
 
-  /// About the number of body bytes that have arrived, read or not. Grows as long as the body keeps
-  /// coming, so it tells a slow body from a stopped one.
+  /// About the number of body bytes that have arrived, read or not. Grows while the body keeps
+  /// coming, so the value tells a slow body from a stopped one.
   [[nodiscard]] virtual uint64_t progress() = 0;
 };
 

@@ -36,11 +36,11 @@ struct AdmissionsConfig {
 /// Admits requests for memory, so that all together stay under a limit. Buckets share the limit: a
 /// request is admitted if its bucket then has at most kShare times the bytes that were idle before
 /// (A. K. Choudhury, E. L. Hahne, "Dynamic queue length thresholds for shared-memory packet
-/// switches", IEEE/ACM ToN 6(2), 1998). So a busy bucket leaves 1 / (1 + kShare) of the limit,
-/// less one request, to the others, and a bucket that has nothing may take all that is idle.
+/// switches", IEEE/ACM ToN 6(2), 1998). So a busy bucket leaves 1 / (1 + kShare) of the limit, less
+/// one request, to the others, and a bucket without admissions may take all that is idle.
 ///
-/// The clients of a bucket share what the bucket may have by the same rule: so a busy client leaves
-/// a part to the others. Requests that name no client are one client, which may have all of it.
+/// The clients of a bucket share its bytes by the same rule, so a busy client leaves a part to the
+/// others. Requests that name no client are one client, which may have all of the bucket's bytes.
 ///
 /// Each client of a bucket has a queue, first in, first out. The bucket with the least admitted
 /// bytes is next, and of its clients the one with the least; among equals, the request that came
@@ -49,9 +49,9 @@ struct AdmissionsConfig {
 /// A request is refused at once if the bytes in front of it and its own are forecast (ServiceRate)
 /// to take longer than forecast_allowed() of its limit. In front are the waiting bytes of its
 /// client, times the number of the bucket's clients that wait, because these take turns; at most
-/// all of the bucket. While too little is known of the rate, the forecast is the least time: as if
-/// the whole limit were given back now. The first request of a queue always waits, so that a wrong
-/// forecast ends: each bucket's rate is measured again and again.
+/// all of the bucket. While the rate is not known, the forecast is the least time: as if the whole
+/// limit were given back now. The first request of a queue is never refused, so each bucket's rate
+/// is measured again and a wrong forecast ends.
 ///
 /// Buckets are names that clients choose: the state of a bucket, and of its clients, is kept only
 /// while it has an admission or a waiting request. Owned by the memory tier; outlives all
@@ -113,9 +113,10 @@ class Admissions {
       rt::Worker& worker, std::string bucket, uint64_t bytes,
       std::chrono::nanoseconds patience = std::chrono::nanoseconds::max(), std::string client = {});
 
-  /// Whether admit() may admit in time; for what can be spared before admit(). kOverloaded: admit()
-  /// would refuse `bytes` at once for each of these buckets, because of its forecast. Never so if
-  /// nothing of the client waits for one of the buckets. Cheap if none waits.
+  /// Whether admit() may admit in time. A caller asks this before work that a refusal would waste.
+  /// kOverloaded: for each of these buckets the forecast of admit() would refuse `bytes` at once.
+  /// Never kOverloaded if no request of the client waits at one of the buckets. Cheap if none
+  /// waits.
   [[nodiscard]] Result<void> look_ahead(std::span<const std::string> buckets, uint64_t bytes,
                                         std::chrono::nanoseconds patience,
                                         std::string_view client = {}) EXCLUDES(mutex_);

@@ -23,7 +23,7 @@
 
 namespace cachey::store {
 
-/// How long requests waited for memory, of those that had to; or no histograms.
+/// How long requests waited for memory; requests that need not wait do not count. Or no histograms.
 struct MemoryWaits {
   FineHistogram starts;       ///< for the admission of a fill
   FineHistogram bodies;       ///< for the admission of a page's bytes
@@ -33,7 +33,8 @@ struct MemoryWaits {
 
 struct MemoryTierConfig {
   uint64_t limit_bytes = 4 * kGiB;  ///< pages, fills and their bookkeeping together
-  /// Of the limit, for pages on their way from the store, at most; 0: what starts and pieces leave.
+  /// The most bytes of the limit for pages on their way from the store; 0: all that starts and
+  /// pieces leave.
   uint64_t downloads_max_bytes = 0;
   std::chrono::milliseconds admission_timeout{5'000};  ///< of a fill: for admission, for memory
   std::chrono::milliseconds reader_patience{1'000};    ///< a reader that makes no progress is stuck
@@ -56,7 +57,7 @@ struct MemoryTierStats {
 ///
 /// 1. A fill asks for admission for the bytes that it needs (Admissions). All admissions together
 ///    stay under the limit.
-/// 2. The admitted fill allocates. That evicts whole pages, first those that nobody reads.
+/// 2. The admitted fill allocates. This evicts whole pages, first those without readers.
 /// 3. The fill writes the bytes, publishes the page, which may be evicted from then on, and ends
 ///    its admission.
 ///
@@ -88,7 +89,7 @@ class MemoryTier {
   [[nodiscard]] const Admissions& pieces() const { return pieces_; }
 
   /// Gives `page` memory for `bytes`, and evicts other pages if needed. Spares pages with a live
-  /// reader for `reader_patience`, and waits if there are no others. kOverloaded: no memory within
+  /// reader for `reader_patience`, and waits if all pages have one. kOverloaded: no memory within
   /// `admission_timeout`. REQUIRES: an admission of as much; the page has no memory yet.
   [[nodiscard]] rt::Task<Result<void>> allocate(rt::Worker& worker, Evictable& page,
                                                 uint64_t bytes);
@@ -113,9 +114,9 @@ class MemoryTier {
   /// Null: the page's memory is gone. REQUIRES: the page has had memory.
   [[nodiscard]] static std::optional<Hold> hold(EvictablePtr page);
 
-  /// The page is no longer in the cache's index: its memory goes with its last reader, or earlier
-  /// by eviction. The last reader calls discard() again if reading_ended() returned true. A running
-  /// fill of the page goes on, because the filler has pinned the page, and publishes it.
+  /// The page is no longer in the cache's index: its memory is freed when its last reader ends, or
+  /// earlier by eviction. The last reader calls discard() again if reading_ended() returned true. A
+  /// running fill of the page goes on, because the filler has pinned the page, and publishes it.
   void discard(Evictable& page);
 
   /// Bookkeeping for pages, elsewhere in the process, grew by `bytes` (negative: shrank). The room
@@ -149,8 +150,8 @@ class MemoryTier {
   [[nodiscard]] GhostHits::View ghost_hits() const LOCK_FREE {
     return residents_.ghost_hits().view();
   }
-  /// A fill of `bytes` will find memory that has been touched (FirstTouch), or memory that others
-  /// leave, or there is no such thread; about.
+  /// An estimate: a fill of `bytes` will find memory that has been touched (FirstTouch) or was used
+  /// before, or there is no FirstTouch.
   [[nodiscard]] bool has_touched(uint64_t bytes) const {
     return touched_bytes_.load(std::memory_order_relaxed) >= bytes;
   }
