@@ -47,12 +47,12 @@ class ThinnedTimes {
 /// store: a sixteenth, and in each window twice as much. If the disk's median is below the store's
 /// or below kFine, the share is halved in each window. So a disk that is slow because of its load
 /// keeps the load that it can bear. Each bucket has its own times of the store, and its own share.
-/// A region of the disk that alone is slow is left alone at once.
+/// If only a region of the disk is slow, the store gets the reads of that region at once.
 ///
-/// The store never gets more than kAtOnceMax such reads at a time. A read that the store refuses,
-/// fails or takes too long for is made from the disk. After kFailuresMin in a row the share is
-/// halved, and the bucket gets no such read for a while, longer after each further failure. So a
-/// slow disk is better than a store that fails or sheds.
+/// The store never gets more than kAtOnceMax such reads at a time. If the store refuses or fails a
+/// read, or takes too long, the disk is read. After kFailuresMin in a row the share is halved, and
+/// the bucket gets no such read for a while, longer after each further failure. So a slow disk is
+/// better than a store that fails or sheds.
 ///
 /// While reads go to the store, some reads of the disk are made beside them for their times alone:
 /// one at a time, kProbeEvery apart. Any thread.
@@ -78,17 +78,17 @@ class DiskBypass {
   static constexpr std::chrono::seconds kOutMax{30};
   static constexpr uint32_t kShareAll = 16;  ///< sixteenths of the reads
   static constexpr uint32_t kAtOnceMax = 64;
-  /// What a read from the store may take: kTriesStore times the usual time, or as long as the disk
-  /// takes if the usual time is not known; between these.
+  /// The time limit of a read from the store: kTriesStore times the usual time, or the disk's time
+  /// if the usual time is not known; between these bounds.
   static constexpr int kTriesStore = 4;
   static constexpr std::chrono::milliseconds kLimitMin{100};
   static constexpr std::chrono::milliseconds kLimitMax{2000};
   /// The disk counts as slow once half of a bucket's reads, or a region, go to the store, until
   /// none has for this time.
   static constexpr std::chrono::seconds kOverAfter{10};
-  /// If no read was kept from the disk for this time, for lack of reads, all is forgotten.
+  /// If there were so few reads that the store got none of them for this time, all is forgotten.
   static constexpr std::chrono::seconds kForgotten{60};
-  /// Times of the store that are older count no more.
+  /// Older times of the store do not count.
   static constexpr std::chrono::seconds kStoreTimesValid{5};
   static constexpr AgedMapLimits kBuckets{.entries = 64, .key_bytes = 8 * kKiB};
 

@@ -44,10 +44,10 @@ class PieceLoad {
 };
 
 /// Loads pieces of pages from the disk as readers need them. A load is a task of the worker that
-/// started it and outlives the request that asked for it. A load that fails concerns the readers
-/// that wait for its piece. If the disk does not give the bytes, the page leaves the table, too, so
-/// that these readers get another page, from the origin. Owned by the cache. Any thread, but a
-/// worker that is passed in must be the calling thread's own.
+/// started it and outlives the request that asked for it. A load that fails affects only the
+/// readers that wait for its piece. If the disk does not give the bytes, the page leaves the table,
+/// too, so that these readers get a new page, from the origin. Owned by the cache. Any thread; a
+/// `worker` passed in is the calling thread's own.
 class DiskReads {
  public:
   /// A page that was found on the disk; keeps its space there. Null: none.
@@ -68,8 +68,8 @@ class DiskReads {
   /// Looks on the disk for a page that find_or_create made. Not null: the disk has the page in the
   /// object's current version; its phase is now kOnDisk, and it needs no fill. If the page is of a
   /// bucket that its kind may not have, the object's pages from there leave the disk. Null: the
-  /// table learns the version of the object's other pages on the disk, if it knows none. `use`:
-  /// what the look counts as, for the disk's eviction.
+  /// table learns the version of the object's other pages on the disk, if it knows none. `use`: how
+  /// the look-up counts for the disk's eviction.
   [[nodiscard]] Found adopt_from_disk(rt::Worker& worker, Page& page,
                                       store::DiskUse use = store::DiskUse::kUse);
 
@@ -82,8 +82,8 @@ class DiskReads {
   };
   /// The part on the disk that has the first byte of `wanted`, which is in one page of the object.
   [[nodiscard]] FoundPart find_part(rt::Worker& worker, const FetchSpec& spec, ByteRange wanted);
-  /// Makes of a pending page, in the table, one on disk. False: what was found does not fit, or may
-  /// have been purged since then. `purges`: PageTable::purges() before the search.
+  /// Turns a pending page of the table into a page on disk. False: the page found does not fit, or
+  /// a purge may have removed it since the search. `purges`: PageTable::purges() before the search.
   [[nodiscard]] bool adopt(Page& page, const store::DiskPageRef& found, uint64_t purges);
   /// The disk lacks the page, but may have others of the object: the table learns their version, if
   /// the table knows none.
@@ -93,8 +93,8 @@ class DiskReads {
   [[nodiscard]] ObjectSourcePtr version_of(rt::Worker& worker, KeyView key);
   /// The versions of all such buckets.
   [[nodiscard]] std::vector<ObjectSourcePtr> versions_of(rt::Worker& worker, KeyView key);
-  /// The size of the object if the disk has this page, as far as the table's version and the
-  /// kind's buckets allow it. Nothing: it has not. No I/O, and no use of the page.
+  /// The size of the object, if the disk has this page and the table's version and the kind's
+  /// buckets allow the page. Else nothing. No I/O, and no use of the page.
   [[nodiscard]] std::optional<uint64_t> object_size_if_here(rt::Worker& worker,
                                                             const FetchSpec& spec, uint32_t index);
 
@@ -102,8 +102,8 @@ class DiskReads {
     PiecePtr piece;       ///< of the first wanted byte; null: the page is not on disk
     bool joined = false;  ///< the piece was loading, or loaded, before
   };
-  /// Starts loading the bytes of `wanted` that are neither in memory nor being loaded, and more as
-  /// `ahead` says. `found`: what adopt_from_disk() returned for the page; null: looks again.
+  /// Starts loading the bytes of `wanted` that are neither in memory nor being loaded, and by
+  /// `ahead` more bytes. `found`: what adopt_from_disk() returned for the page; null: looks again.
   Load start(rt::Worker& worker, const PagePtr& page, ByteRange wanted, LoadAhead ahead,
              const FetchSpecPtr& spec, Found found);
 

@@ -22,10 +22,10 @@ class DiskWrites {
       : disk_(disk), memory_(memory), table_(table), clock_(clock) {}
 
   /// Queues a whole, published page to be written; a part in runs that cross no border of
-  /// PageAt::part_border(). The queue does not keep the page in memory:
-  /// eviction spares the page for a while, and if the page is evicted before its turn, the page is
-  /// not written. While the disk reads its index,
-  /// nothing is queued: the page is in memory only, until it is evicted, or until flush().
+  /// PageAt::part_border(). The queue does not keep the page in memory: eviction spares the page
+  /// for a while; if the page is evicted before its turn, it is not written. While the disk reads
+  /// its index, nothing is queued: the page is in memory only, until it is evicted, or until
+  /// flush().
   void start(rt::Worker& worker, PagePtr page);
 
   /// Whether the disk takes pages now. Lock-free.

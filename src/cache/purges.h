@@ -26,15 +26,16 @@ struct Purged {
 
 /// Removes objects from memory and from the disk. After a purge that ended well, a later request
 /// gets only bytes of the objects that were asked of the store after the purge began. The same
-/// holds for what the request is told of the objects.
+/// holds for facts about the objects in answers.
 ///
 /// The fence is the page table: a fill, a look or a tail keeps nothing once its page has left the
-/// table. It goes on for the requests that wait for it. So a purge leaves no rule behind that later
-/// requests would have to look at. The steps, for the object or for each object of the table:
+/// table. The fill goes on for the requests that wait for its bytes. So a purge leaves no rule
+/// behind that later requests would have to check. The steps, for the object or for each object of
+/// the table:
 /// 1. its pages, looks and tails leave the table;
 /// 2. its pages leave the disk, durably;
 /// 3. its pages leave the table again: a request may have found one on the disk meanwhile;
-/// 4. what else is remembered of it goes: heads, absences.
+/// 4. its head and its absence are forgotten.
 ///
 /// Walks hold each mutex for a few objects at a time. Owned by Cache. Any thread, but a worker that
 /// is passed in must be the calling thread's own.
@@ -59,12 +60,13 @@ class Purges {
   /// kCancelled: the server is shutting down. A failed purge may be repeated.
   [[nodiscard]] rt::Task<Result<Purged>> purge(rt::Worker& worker, KeyScope scope, Turn turn);
 
-  /// The fence of a soft purge: what may bring bytes of a bucket that no version is known of yet
-  /// keeps nothing. These are looks, tails, and fills before their answer's head or of several
-  /// buckets. Returns what the cache has of the object, and how many were fenced.
+  /// The fence of a soft purge: fetches that may bring bytes of a bucket without a known version
+  /// keep nothing. These are looks, tails, and fills before their answer's head or of several
+  /// buckets. Returns the numbers of the object's pages and bytes in the cache, and of the fetches
+  /// that were fenced.
   [[nodiscard]] rt::Task<Purged> fence_unknown(rt::Worker& worker, const ObjectKey& key);
 
-  /// Takes all pages out of memory, and what is remembered of objects. The disk keeps its pages. A
+  /// Takes all pages out of memory, and forgets heads and absences. The disk keeps its pages. A
   /// fill under way feeds its readers, and is not kept. False: the server is shutting down.
   /// REQUIRES: `turn` is of KeyScope::all().
   [[nodiscard]] rt::Task<bool> empty_memory(rt::Worker& worker, Turn turn);

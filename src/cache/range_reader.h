@@ -20,7 +20,7 @@
 
 namespace cachey::cache {
 
-/// The origin and age of a page of an answer, of those after the first.
+/// The bucket and age of a page of an answer, after the first page.
 struct PageStatus {
   uint32_t index = 0;
   ObjectSourcePtr source;
@@ -66,13 +66,12 @@ class RangeReader {
   }
   /// `key_hash`: of the spec's key.
   [[nodiscard]] std::optional<Result<void>> try_open(uint64_t key_hash);
-  /// Waits for what try_open() did not find. If the first page is lost before its first byte is
-  /// readable, the version is that of the page that comes instead, with whatever that means for
-  /// condition and range. Errors: those of wait(), kRangeNotSatisfiable,
-  /// kPreconditionFailed, and kChanged if the object has not the size that the client knows. A
-  /// version refuses only if the store was asked for it after the reader was made: what memory or
-  /// the disk knows may serve a request, and never refuses one.
-  /// REQUIRES: try_open() returned nothing.
+  /// Waits for the bytes that try_open() did not find. If the first page is lost before its first
+  /// byte is readable, the page that comes instead decides the version; condition and range are
+  /// judged again. Errors: those of wait(), kRangeNotSatisfiable, kPreconditionFailed, and kChanged
+  /// if the object has not the size that the client knows. A version from memory or the disk may
+  /// serve a request, but never refuses one: before a refusal the store is asked, after the reader
+  /// was made. REQUIRES: try_open() returned nothing.
   [[nodiscard]] rt::Task<Result<void>> open(std::stop_token client_left = {});
 
   [[nodiscard]] const FetchSpecPtr& spec() const { return window_.shared_spec(); }
@@ -85,8 +84,8 @@ class RangeReader {
   [[nodiscard]] Verdict verdict() const { return verdict_; }
   /// REQUIRES: not at_end().
   [[nodiscard]] const ObjectSource& source() const { return *source_; }
-  /// The same, shared, and when the store was asked for it (Page::asked_at). REQUIRES: no byte was
-  /// released.
+  /// As source(), shared, with the time at which the store was asked (Page::asked_at). REQUIRES: no
+  /// byte was released.
   [[nodiscard]] ObjectSourcePtr shared_source() const;
   [[nodiscard]] MonoTime asked_at() const;
   /// The range that will be read: the range asked for, cut at the object's end.
@@ -111,16 +110,15 @@ class RangeReader {
   [[nodiscard]] uint64_t sent_bytes() const { return position_ - range().begin; }
   [[nodiscard]] bool at_end() const { return position_ >= window_.range().end; }
 
-  /// Pins the readable bytes at the position, of one page, and lists them. 0: none; call wait().
+  /// Pins the readable bytes of the page at the position, and lists them. 0: none; call wait().
   [[nodiscard]] size_t pin(std::span<iovec> parts);
   /// Unpins, and advances the position by the bytes that were used.
   void release(uint64_t used);
 
-  /// Waits until pin() can return bytes. Errors end the answer, and this answer alone: kChanged,
-  /// kOverloaded (evicted again and again), kTimeout (the page's head did not come within
-  /// the request's own limits), kCancelled (`client_left` was requested, on the worker's thread),
-  /// kNotCached (the client wants cached bytes only, and
-  /// some are gone), or the error of the page's fill.
+  /// Waits until pin() can return bytes. An error ends this answer only: kChanged, kOverloaded
+  /// (evicted again and again), kTimeout (the page's head did not come within the request's own
+  /// limits), kCancelled (`client_left` was requested, on the worker's thread), kNotCached (the
+  /// client wants cached bytes only, and some are gone), or the error of the page's fill.
   [[nodiscard]] rt::Task<Result<void>> wait(std::stop_token client_left = {});
 
  private:
@@ -153,7 +151,7 @@ class RangeReader {
   }
   /// Why this version refuses the request; nothing: it does not.
   [[nodiscard]] std::optional<Error> refusal(const ObjectInfo& version) const;
-  /// The page's version refuses the request, and is from before the request.
+  /// The page's version refuses the request, but the store was asked for it before the request.
   [[nodiscard]] bool refuses_by_old_news(const Page& page) const;
   /// The page's version may stand in this answer. REQUIRES: has_head.
   [[nodiscard]] bool fits(const Page& page) const;

@@ -52,22 +52,22 @@ struct Warmed {
   uint64_t bytes = 0;       ///< of the pages that were not there
 };
 
-/// Brings pages into the cache for readers to come (`warm=1`). Readers of today do not wait for
-/// memory or turns because of it:
+/// Brings pages into the cache for later readers (`warm=1`). Because of a warm request, no present
+/// reader waits for memory or a turn:
 ///
 /// - Its fills are speculation at the origin's gate, and take memory only if it is free at once
 ///   (Fills::try_reserve). After kPatience without memory the request is shed: kOverloaded. A
-///   reader that meets such a fill makes it demand. Beside readers, fills begin at a rate that
-///   these hardly notice (WarmRate).
+///   reader that joins such a fill makes it demand. While clients read, fills begin at a rate that
+///   they hardly notice (WarmRate).
 /// - All warm requests together have at most kPagesMax pages under way, and 1 / kMemoryShare of the
 ///   memory, or one page. Clients share both (store::Admissions); a request has at most
 ///   kPagesOfRequest. Requests that wait for a place are bounded, too.
-/// - With a disk that takes pages, a page is written before it counts. It leaves memory then, if
-///   more than kFreeShare of the memory is used.
-/// - Without, a page stays in memory as a cold one (Evictable::cold). It may take memory that is
-///   free, up to kFreeShare, and else must fit into kUnreadShare, together with the other pages
-///   that came so and that nobody has read, and with those under way. So warm pages evict each
-///   other only past what is reported: kNoRoom.
+/// - With a disk that takes pages, a page is written before it counts as warm. Then the page leaves
+///   memory, if more than kFreeShare of the memory is used.
+/// - Without a disk, a page stays in memory as a cold one (Evictable::cold). The page may take free
+///   memory, up to kFreeShare. Past that, all warm pages that nobody has read, with those under
+///   way, must fit into kUnreadShare; else kNoRoom. So a warm page that was reported is not evicted
+///   by another warm page.
 ///
 /// The request ends with its deadline, or when its client leaves; the pages under way go on. Owned
 /// by the cache. Any thread; a `worker` passed in is the calling thread's own.

@@ -8,8 +8,8 @@
 
 namespace cachey::cache {
 
-/// What a client asks of one read beside its range and the terms of its misses. Fills are shared,
-/// so that wishes decide what a request gets, and not what a page is.
+/// A client's demands on one read, beside its range and the terms of its misses. Requests share
+/// fills, so wishes change the answer of one request, never a page.
 struct Wishes {
   /// Only the bytes of the range come from the store and are kept (`C0-Exact`).
   bool exact = false;
@@ -22,8 +22,8 @@ struct Wishes {
   bool warm = false;
   /// The object's size, as the client knows it (`C0-Object-Size`).
   std::optional<uint64_t> object_size;
-  /// Versions and bytes of the request's own buckets alone will do, whatever the kind's other
-  /// buckets hold. Pages of others are fetched anew.
+  /// Only versions and bytes of the request's own buckets are used. Pages from the kind's other
+  /// buckets are fetched again.
   bool own_buckets = false;
 
   /// Why a request with only_if_cached fails. `text`: for a client that has asked for this.

@@ -77,8 +77,8 @@ class Evictable : public boost::intrusive_ref_counter<Evictable> {
   /// Counts a use, for the eviction policy. Lock-free.
   void touch();
 
-  /// No client has read the page: it was fetched ahead of its readers, for whenever they come. If
-  /// so when it is published, it is the policy's coldest kind of page. Lock-free.
+  /// No client has read the page: it was fetched for later readers. The policy inserts a page that
+  /// is cold when it is published as an entry without a use. Lock-free.
   [[nodiscard]] bool cold() const { return cold_.load(std::memory_order_relaxed); }
   void set_cold(bool cold) { cold_.store(cold, std::memory_order_relaxed); }
 

@@ -22,8 +22,8 @@ namespace cachey::store {
 class GhostHits {
  public:
   /// Entries that would be there if the tier were larger by 1/8, 1/4, 1/2 of its bytes, or by as
-  /// much, 2, 4, 8 times as much as it has. A hit counts in the first class that it fits. The far
-  /// classes tell a tier that is much too small from data that nobody reads twice.
+  /// much, 2, 4, 8 times as much as it has. A hit counts in the first class that it fits. The last
+  /// classes distinguish a tier that is much too small from data that nobody reads twice.
   static constexpr std::array<uint64_t, 7> kEighthsOfTier = {1, 2, 4, 8, 16, 32, 64};
   static constexpr size_t kTrackedMax = 16'384;
 

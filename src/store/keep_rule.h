@@ -11,13 +11,13 @@ struct KeepRule {
   unsigned small_percent;
   /// Uses after which an entry moves from the end of the small queue to the main queue.
   unsigned uses;
-  /// What comes back soon after leaving the small queue enters the main queue. Entries of more than
-  /// twice the mean size must be used in the small queue all the same.
+  /// An entry that comes back soon after it left the small queue enters the main queue. But entries
+  /// of more than twice the mean size must be used in the small queue first.
   bool ghosts;
   /// At the end of the small queue, the entry that is worth less leaves: this one, or the next
   /// victim of the main queue. `uses` does not matter.
   bool by_frequency;
-  /// While the main queue has room, what comes to the end of the small queue enters the main queue.
+  /// While the main queue has room, entries at the end of the small queue enter the main queue.
   bool fills_main;
 };
 

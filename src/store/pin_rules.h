@@ -11,7 +11,7 @@
 
 namespace cachey::store {
 
-/// How much of a tier pages that are kept may take: a number of bytes, or a share.
+/// The most of a tier that kept pages may take: a number of bytes, or a share.
 struct PinLimit {
   uint64_t bytes = 0;   ///< if `percent` is 0
   double percent = 25;  ///< of the tier
@@ -86,7 +86,7 @@ class PinRules {
   std::shared_ptr<const Matches> matches_ GUARDED_BY(mutex_);  // null: none
 };
 
-/// What of a tier is kept. Values of one moment.
+/// The kept part of a tier. Values of one moment.
 struct KeptPages {
   uint64_t pages = 0;
   uint64_t bytes = 0;

@@ -26,12 +26,12 @@ namespace cachey::store {
 /// the mean size is worth twice the mean one, and loses a use on every second pass of the main
 /// queue only, and so on up to every kPassesMax.
 ///
-/// The next victim of the main queue stays in spite of fewer uses lately if its bytes are worth
-/// more. So a tiny entry without uses would outlast large ones that are used. But the entry leaves
-/// when it has stayed for kStaysMax of them, one after the other.
+/// The next victim of the main queue stays in spite of fewer recent uses if its bytes are worth
+/// more. Then a tiny unused entry could outlast many large used ones. So the entry leaves after
+/// kStaysMax entries have left in its place, one after the other.
 ///
-/// An entry of the small queue that waits (for the disk, say) stays while that queue has little
-/// (kWaitingPercent, kWaitingBytes); an entry of the main queue leaves in its place.
+/// An entry of the small queue that waits (for example for the disk) stays while that queue is
+/// small (kWaitingPercent, kWaitingBytes); an entry of the main queue leaves in its place.
 ///
 /// An entry that cannot be evicted when its turn comes is set aside: see S3FifoQueue, which also
 /// has the requirements of `Traits`. Owns no entries. Not synchronized.
@@ -64,7 +64,7 @@ class QueuePair {
     const bool returned = ghosts_.take(Traits::hash(entry));
     push_back(entry, returned && rule_.ghosts && worth(entry) >= kWorthToReturn ? kMain : kSmall);
   }
-  /// As long as there is such an entry, the small queue has at least a tenth of the bytes.
+  /// While such an entry is in, the small queue has at least a tenth of the bytes.
   void insert_cold(Entry& entry) { push_back(entry, kSmall | kCold); }
 
   void remove(Entry& entry) {

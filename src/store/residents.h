@@ -58,16 +58,17 @@ class Residents {
   Residents& operator=(const Residents&) = delete;
 
   /// Takes extents, and evicts if there are too few: by the policy's order until enough is free,
-  /// then slab by slab, the emptiest first, where what is free lies in pieces. So 16 MiB cost at
-  /// most twice as much, and what one slab has. kDone: `request.page` has the memory.
+  /// then, if the free memory lies in pieces, slab by slab, the emptiest first. So for 16 MiB at
+  /// most twice as many bytes are evicted, and the content of one slab. kDone: `request.page` has
+  /// the memory.
   [[nodiscard]] Step allocate(Request& request, MonoTime now, LiveReaders live_readers,
                               Evicted& evicted);
   /// True: fewer slabs are free than Arena::reserve_slabs(), and the caller must call keep_ahead()
   /// until it returns another step than kAgain.
   [[nodiscard]] bool start_keeping_ahead();
-  /// Evicts until the reserve is there, so that the next large page need not wait.
+  /// Evicts until the reserve is free, so that the next large page need not wait.
   [[nodiscard]] Step keep_ahead(MonoTime now, Evicted& evicted);
-  /// Gives back what an allocation took before it was given up.
+  /// Gives back the extents of an allocation that was given up.
   void give_back(Request& request);
 
   /// The page may be evicted from now on. Adds a reference to the page.
@@ -81,10 +82,11 @@ class Residents {
 
   /// Pages with Evictable::keep() are kept while all of them take at most these bytes, slabs that
   /// they share with others included; but at most half of the arena's limit, and so that one page
-  /// of the largest size fits beside them. A page that comes past it is as any other. If the limit
-  /// shrinks, the pages that were kept first become as others.
+  /// of the largest size fits beside them. Past the limit a page is evicted as any other. If the
+  /// limit shrinks, the pages that were kept first lose their protection.
   void set_keep_limit(uint64_t bytes) { keep_limit_ = bytes; }
-  /// Changes Evictable::keep(), and makes what has memory kept, or no longer.
+  /// Changes Evictable::keep(). If the page has memory, that memory becomes kept, or no longer
+  /// kept.
   void set_keep(Evictable& page, bool keep);
   [[nodiscard]] KeptPages kept() const { return kept_pages_; }
 

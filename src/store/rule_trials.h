@@ -41,8 +41,8 @@ class RuleTrials {
   void sample_more() { --sample_bits_; }
   [[nodiscard]] unsigned sample_bits() const { return sample_bits_; }
 
-  /// A request for sampled content, which the tier has or not. `tier_bytes`: of the tier once it is
-  /// full. `sampled`: the number of the tier's entries that are sampled. Returns the number of
+  /// A request for sampled content, a hit or a miss of the tier. `tier_bytes`: of the tier when it
+  /// is full. `sampled`: the number of the tier's entries that are sampled. Returns the number of
   /// entries that the request looked at.
   size_t request(uint64_t hash, uint64_t bytes, uint64_t tier_bytes, size_t sampled);
 

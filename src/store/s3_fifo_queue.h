@@ -21,8 +21,8 @@ namespace cachey::store {
 /// put_back(), which makes the entry the next candidate of the queue that the entry was in. So the
 /// search for a victim passes each such entry once, and the order of the others stays.
 ///
-/// A hit only changes the entry's UseCount. The trials hear of hits by polls: each insertion looks
-/// at the UseCount of the next kPolled sampled entries.
+/// A hit only changes the entry's UseCount. The trials learn of hits by polling: each insertion
+/// reads the UseCount of the next kPolled sampled entries.
 ///
 /// Owns no entries. Not synchronized. `Traits` gives access to an entry's parts:
 ///   Queue                      a boost::intrusive::list of entries
@@ -48,7 +48,7 @@ class S3FifoQueue {
     poll();
   }
 
-  /// An entry that comes without a use: enters the small queue, whatever is remembered.
+  /// An entry that comes without a use: enters the small queue, even if its hash is remembered.
   void insert_cold(Entry& entry) {
     queues_.insert_cold(entry);
     if (trials_.is_sampled(Traits::hash(entry))) add_sampled(entry);
