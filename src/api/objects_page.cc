@@ -96,8 +96,8 @@ class LongText {
 };
 
 /// Sends the text, and gives the turn back before the last piece: a client that has the whole
-/// answer gets the next turn. The response breaks off if the client does not take the text in
-/// ObjectsPage::kReadTime.
+/// answer gets the next turn. The response breaks off if the client does not take each
+/// ObjectsPage::kReadBytes in ObjectsPage::kReadTime.
 rt::Task<void> send_listing(rt::Worker& worker, net::ResponseWriter& writer, LongText text,
                             cache::WalkTurn turn) {
   std::optional<cache::WalkTurn> until_end(std::move(turn));
@@ -109,10 +109,16 @@ rt::Task<void> send_listing(rt::Worker& worker, net::ResponseWriter& writer, Lon
   head.set_content_length(text.size());
   writer.start(head);
   bool sent = true;
+  size_t bytes = 0;  // since the limit was armed
   while (sent && text.pieces() > 0) {
     const std::string piece = text.take_piece();
     if (text.pieces() == 0) until_end.reset();
     sent = co_await net::offer_all(writer, piece);
+    bytes += piece.size();
+    if (sent && bytes >= ObjectsPage::kReadBytes) {
+      worker.timers().arm_after(limit, ObjectsPage::kReadTime);
+      bytes = 0;
+    }
   }
   if (sent) (void)co_await writer.finish(std::span<const net::Field>());
 }
@@ -128,7 +134,7 @@ rt::Task<LongText> as_json(rt::Worker& worker, cache::Listing listing, MonoTime 
   for (size_t count = 0; !listing.objects.empty();) {
     const auto object = listing.objects.extract(listing.objects.begin());
     const auto& [kind, key] = object.key();
-    if (count > 0) text.append(",");
+    text.append(count > 0 ? ",\n" : "\n");
     text.append(text_of(object_json(kind, key, object.mapped(), now)));
     if (listing.has_more && listing.objects.empty()) {
       percent_encode(kind, Slashes::kEscape, next);
@@ -139,7 +145,7 @@ rt::Task<LongText> as_json(rt::Worker& worker, cache::Listing listing, MonoTime 
   Json rest;
   rest["next"] = listing.has_more ? Json(next) : Json();
   rest["complete"] = listing.is_complete;
-  text.append("]," + text_of(rest).substr(1) + '\n');
+  text.append("\n]," + text_of(rest).substr(1) + '\n');
   co_return text;
 }
 
@@ -165,6 +171,7 @@ rt::Task<void> ObjectsPage::list(rt::Worker& worker, ObjectsQuery query,
   Result<cache::Listing> listing = co_await cache_.inspection().list(
       worker, std::move(query.scope), std::move(query.after), query.limit);
   if (!listing) co_return co_await reply_error(writer, std::move(listing.error()));
+  const cache::ListingCharge until_sent = std::move(listing->charge);
   LongText text = co_await as_json(worker, std::move(*listing), cache_.clock().mono());
   co_await send_listing(worker, writer, std::move(text), std::move(*turn));
 }

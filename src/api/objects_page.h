@@ -4,6 +4,7 @@
 
 #include "api/objects_query.h"
 #include "api/route.h"
+#include "base/units.h"
 #include "cache/cache.h"
 
 namespace cachey::api {
@@ -11,10 +12,12 @@ namespace cachey::api {
 /// `GET /admin/objects`: what the cache has, as JSON: a listing of objects, or one object with the
 /// runs of its pages (parse_objects_query). Counts as no use of a page. 400: a wrong query; 404:
 /// nothing of that object; 409: another listing is being made or sent. A client has kReadTime to
-/// take a listing, then the response breaks off: no slow client keeps others out. Any worker.
+/// take each kReadBytes of a listing, then the response breaks off: no slow client keeps others
+/// out. Any worker.
 class ObjectsPage final : public RouteHandler {
  public:
   static constexpr std::chrono::seconds kReadTime{60};
+  static constexpr size_t kReadBytes = 16 * kMiB;
 
   explicit ObjectsPage(cache::Cache& cache) : cache_(cache) {}
 

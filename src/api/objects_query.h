@@ -17,7 +17,7 @@ struct ObjectsQuery {
   std::pair<std::string, std::string> after;  ///< kind and key; both empty: from the first object
   size_t limit = kLimit;
   static constexpr size_t kLimit = 1'000;
-  static constexpr size_t kLimitMax = 10'000;
+  static constexpr size_t kLimitMax = 1'000'000;
 };
 
 /// Parses `kind=K&object=O`, or any of `kind=K`, `prefix=P` (with a kind), `after=KIND/KEY` and

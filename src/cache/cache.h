@@ -51,7 +51,7 @@ class Cache {
         read_ahead_(config.read_ahead_pages, table_, fills_, disk_reads_, metrics.read_ahead_pages),
         purges_(table_, heads_, fills_, disk),
         pins_(pins, table_, memory, disk),
-        inspection_(table_, disk),
+        inspection_(table_, disk, memory),
         warms_(WarmParts{table_, fills_, disk_reads_, disk_writes_, memory, metrics, clock}) {}
 
   [[nodiscard]] store::MemoryTier& memory() { return memory_; }

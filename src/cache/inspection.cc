@@ -4,6 +4,8 @@
 #include <boost/asio/post.hpp>
 #include <functional>
 
+#include "base/units.h"
+
 namespace cachey::cache {
 namespace {
 
@@ -69,49 +71,77 @@ void add_runs(ObjectDetails& details, const Page& page) {
 
 }  // namespace
 
-/// The first objects after a name. Once an object was dropped because it is past the last one, it
-/// never comes again: the last one only moves to the front.
+void ListingCharge::reach(uint64_t bytes) {
+  constexpr int64_t kStep = 256 * kKiB;
+  const auto wanted = static_cast<int64_t>(bytes);
+  if (wanted <= bytes_) return;
+  const int64_t grow = std::max(kStep, wanted - bytes_);
+  memory_->charge(grow);
+  bytes_ += grow;
+}
+
+/// The first objects after a name. Objects past `limit_` or `bytes_max_` are dropped from the end.
+/// An object that was dropped never comes again: what is listed ends before `end_`.
 class Inspection::Collector {
  public:
   using Name = std::pair<std::string, std::string>;
-  Collector(KeyScope scope, Name after, size_t limit)
-      : scope_(std::move(scope)), after_(std::move(after)), limit_(limit) {}
+  using NameView = std::pair<std::string_view, std::string_view>;
+  Collector(KeyScope scope, Name after, size_t limit, store::MemoryTier& memory)
+      : scope_(std::move(scope)),
+        after_(std::move(after)),
+        limit_(limit),
+        bytes_max_(memory.limit_bytes() / kListingShare),
+        listing_{.objects = {}, .charge = ListingCharge(memory)} {}
 
-  /// Null: the object is not asked for.
+  /// Null: the object is not asked for, or is past the end.
   [[nodiscard]] ObjectSummary* find(std::string_view kind, std::string_view object) {
     if (!scope_.has(kind, object)) return nullptr;
-    const auto name = std::pair(kind, object);
-    if (name <= std::pair<std::string_view, std::string_view>(after_)) return nullptr;
+    const NameView name(kind, object);
+    if (name <= NameView(after_) || (end_ && name >= NameView(*end_))) return nullptr;
     ObjectSummaries& objects = listing_.objects;
-    if (objects.size() == limit_) {
-      const Name& last = objects.rbegin()->first;
-      if (name > std::pair<std::string_view, std::string_view>(last)) {
-        listing_.has_more = true;
-        return nullptr;
-      }
+    const auto [place, is_new] = objects.try_emplace(Name(kind, object));
+    if (!is_new) return &place->second;
+    bytes_ += bytes_of(place->first);
+    bool is_kept = true;
+    while (objects.size() > 1 && (objects.size() > limit_ || bytes_ > bytes_max_)) {
+      const auto last = std::prev(objects.end());
+      is_kept = is_kept && last != place;
+      bytes_ -= bytes_of(last->first);
+      end_ = last->first;
+      objects.erase(last);
     }
-    ObjectSummary& summary = objects[Name(kind, object)];
-    if (objects.size() > limit_) {
-      objects.erase(std::prev(objects.end()));
-      listing_.has_more = true;
-    }
-    return &summary;
+    listing_.charge.reach(bytes_);
+    return is_kept ? &place->second : nullptr;
   }
 
-  [[nodiscard]] Listing& listing() { return listing_; }
+  [[nodiscard]] Listing take(bool is_complete) {
+    listing_.has_more = end_.has_value();
+    listing_.is_complete = is_complete;
+    return std::move(listing_);
+  }
 
  private:
+  /// About what an object takes; an entity tag may be longer.
+  [[nodiscard]] static uint64_t bytes_of(const Name& name) {
+    constexpr uint64_t kNode = sizeof(ObjectSummaries::value_type) + 64 + 48;  // links; a tag
+    return kNode + name.first.size() + name.second.size();
+  }
+
   const KeyScope scope_;
   const Name after_;
   const size_t limit_;
+  const uint64_t bytes_max_;
+  uint64_t bytes_ = 0;       // of listing_.objects
+  std::optional<Name> end_;  // the first object that was dropped
   Listing listing_;
 };
 
 rt::Task<Result<Listing>> Inspection::list(rt::Worker& worker, KeyScope scope,
                                            std::pair<std::string, std::string> after,
                                            size_t limit) {
-  Collector collector(std::move(scope), std::move(after), limit);
+  Collector collector(std::move(scope), std::move(after), limit, memory_);
   co_await list_memory(worker, collector);
+  bool is_complete = true;
   if (disk_ != nullptr) {
     std::function<void(const store::DiskTier::Named&)> visit =
         [&collector](const store::DiskTier::Named& named) {
@@ -123,11 +153,10 @@ rt::Task<Result<Listing>> Inspection::list(rt::Worker& worker, KeyScope scope,
           summary->pinned = summary->pinned || named.entry.kept != 0;
         };
     std::function<bool()> is_over = [this] { return is_over_.load(); };
-    collector.listing().is_complete =
-        co_await disk_->visit_names(worker, std::move(visit), std::move(is_over));
+    is_complete = co_await disk_->visit_names(worker, std::move(visit), std::move(is_over));
   }
   if (is_over_.load()) co_return fail(ErrorKind::kCancelled, "the server is shutting down");
-  co_return std::move(collector.listing());
+  co_return collector.take(is_complete);
 }
 
 rt::Task<void> Inspection::list_memory(rt::Worker& worker, Collector& collector) {

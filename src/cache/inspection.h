@@ -17,6 +17,7 @@
 #include "cache/walk_turn.h"
 #include "rt/worker.h"
 #include "store/disk/disk_tier.h"
+#include "store/memory_tier.h"
 
 namespace cachey::cache {
 
@@ -38,8 +39,29 @@ struct ObjectSummary {
 /// Objects by kind and key.
 using ObjectSummaries = std::map<std::pair<std::string, std::string>, ObjectSummary>;
 
+/// Memory that is charged to the memory tier's limit until this goes.
+class ListingCharge {
+ public:
+  ListingCharge() = default;  ///< of nothing
+  explicit ListingCharge(store::MemoryTier& memory) : memory_(&memory) {}
+  ListingCharge(ListingCharge&& other) noexcept
+      : memory_(other.memory_), bytes_(std::exchange(other.bytes_, 0)) {}
+  ListingCharge& operator=(ListingCharge&&) = delete;
+  ~ListingCharge() {
+    if (bytes_ > 0) memory_->charge(-bytes_);
+  }
+
+  /// Charges at least `bytes` in all, in steps. REQUIRES: it is of a memory tier.
+  void reach(uint64_t bytes);
+
+ private:
+  store::MemoryTier* memory_ = nullptr;
+  int64_t bytes_ = 0;
+};
+
 struct Listing {
   ObjectSummaries objects;
+  ListingCharge charge;
   bool has_more = false;
   bool is_complete = true;  ///< the disk's journal could be read
 };
@@ -65,16 +87,22 @@ class Inspection {
  public:
   static constexpr size_t kRunsMax = 10'000;
   static constexpr uint32_t kPagesMax = 1'000'000;  ///< of an object, that a look tells of
+  /// A listing takes at most this part of the memory limit, which is charged for it.
+  static constexpr uint64_t kListingShare = 32;
 
   /// `disk`: null if there is no disk tier.
-  Inspection(PageTable& table, store::DiskTier* disk) : table_(table), disk_(disk) {}
+  Inspection(PageTable& table, store::DiskTier* disk, store::MemoryTier& memory)
+      : table_(table), disk_(disk), memory_(memory) {}
 
   /// The right to make a listing and to hold it. Nothing: another one is out. So listings that
   /// clients take slowly do not add up.
   [[nodiscard]] std::optional<WalkTurn> begin() { return WalkTurn::take(listings_, 1); }
 
-  /// The first `limit` objects of `scope` after the name `after`, in the order of kind and key:
-  /// one walk over the table and the disk's journal. REQUIRES: the caller has a turn of begin().
+  /// The first `limit` objects of `scope` after the name `after`, in the order of kind and key, or
+  /// as many as kListingShare holds, at least one: one walk over the table and the disk's journal.
+  /// The objects that the memory limit lets the cache have need some dozens of such listings, so
+  /// that the time for all of them grows as their number. REQUIRES: the caller has a turn of
+  /// begin().
   [[nodiscard]] rt::Task<Result<Listing>> list(rt::Worker& worker, KeyScope scope,
                                                std::pair<std::string, std::string> after,
                                                size_t limit);
@@ -94,6 +122,7 @@ class Inspection {
 
   PageTable& table_;
   store::DiskTier* const disk_;
+  store::MemoryTier& memory_;
   std::atomic<bool> is_over_{false};
   std::atomic<int> listings_{0};
 };

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 class InspectionTest : public ReaderHarness {
  protected:
-  InspectionTest() : ReaderHarness(96 * kMiB, {}, quick_disk()) {}
+  explicit InspectionTest(uint64_t memory = 96 * kMiB) : ReaderHarness(memory, {}, quick_disk()) {}
 
   void put(const std::string& name, uint64_t size = 64 * kKiB) {
     origin_.put("b", name, {.size = size, .seed = 1, .etag = "\"v1\""});
@@ -75,6 +75,42 @@ TEST_F(InspectionTest, ObjectsAreListedByNameWithTheirTiers) {
   EXPECT_EQ(names, "k/a/1 k/a/2 k/b k/c ");
   EXPECT_EQ(list(KeyScope::prefix("k", "a/"))->objects.size(), 2u);
   EXPECT_EQ(list(KeyScope::of_kind("other"))->objects.size(), 0u);
+}
+
+class SmallInspectionTest : public InspectionTest {
+ protected:
+  SmallInspectionTest() : InspectionTest(32 * kMiB) {}
+};
+
+TEST_F(SmallInspectionTest, AListingTakesAShareOfTheMemoryAndIsChargedForIt) {
+  constexpr size_t kObjects = 1'200;
+  for (size_t i = 0; i < kObjects; ++i) {
+    const std::string name = std::to_string(1'000 + i) + std::string(900, 'x');
+    put(name, 9);
+    read_whole(name, 9);
+  }
+  const int64_t before = cache_.memory().charged_bytes();
+  std::set<std::string> names;
+  std::pair<std::string, std::string> after;
+  size_t answers = 0;
+  for (bool has_more = true; has_more; ++answers) {
+    const Result<Listing> some = list(KeyScope::all(), after, 1'000'000);
+    ASSERT_TRUE(some.has_value());
+    ASSERT_FALSE(some->objects.empty());
+    uint64_t bytes = 0;
+    for (const auto& [name, summary] : some->objects) {
+      EXPECT_EQ(summary.size, 9u);
+      EXPECT_TRUE(names.insert(name.second).second);
+      bytes += name.second.size();
+    }
+    EXPECT_LE(bytes, 32 * kMiB / Inspection::kListingShare);
+    EXPECT_GE(cache_.memory().charged_bytes() - before, static_cast<int64_t>(bytes));
+    after = some->objects.rbegin()->first;
+    has_more = some->has_more;
+  }
+  EXPECT_EQ(names.size(), kObjects);
+  EXPECT_EQ(answers, 2u);
+  EXPECT_EQ(cache_.memory().charged_bytes(), before);
 }
 
 TEST_F(InspectionTest, PagesOfAListingAreEachOnce) {

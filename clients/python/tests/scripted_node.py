@@ -74,7 +74,7 @@ class ScriptedNode:
         query = dict(urllib.parse.parse_qsl(query.replace("+", "%2B"), strict_parsing=True)) if query else {}
         if path == "/admin/objects":
             status, told = self.objects(query)
-            return status, {}, told if isinstance(told, bytes) else json.dumps(told).encode()
+            return status, {}, told if isinstance(told, bytes) else lines(told)
         if path == "/admin/purge" and callable(self.purge):
             status, told = self.purge(query)
             return status, {}, json.dumps(told).encode()
@@ -91,6 +91,15 @@ class ScriptedNode:
     def __exit__(self, *_):
         self._server.shutdown()
         self._server.server_close()
+
+
+def lines(told):
+    """A listing as Cachey writes it: a line for each object."""
+    if not isinstance(told.get("objects"), list):
+        return json.dumps(told).encode()
+    lines = ",\n".join(json.dumps(one) for one in told["objects"])
+    rest = json.dumps({name: value for name, value in told.items() if name != "objects"})
+    return f'{{"objects":[\n{lines}{chr(10) if lines else ""}],{rest[1:]}\n'.encode()
 
 
 class Objects:
@@ -147,12 +156,12 @@ def cached(kind, key, size=100, memory=(1, 100), disk=(1, 100), pinned=False):
 class Listing:
     """The answers of a node that has these objects. `most`: of an answer, whatever was asked for."""
 
-    def __init__(self, objects, most=10_000, complete=True):
+    def __init__(self, objects, most=1_000_000, complete=True):
         self.objects = sorted(objects, key=_name)
         self.most, self.complete = most, complete
 
     def __call__(self, query):
-        assert int(query["limit"]) <= 10_000
+        assert int(query["limit"]) <= 1_000_000
         after = (b"", b"")
         if "after" in query:
             kind, _, key = query["after"].partition("/")

@@ -3,10 +3,12 @@
 import json
 import re
 import threading
+import tracemalloc
 
 import pytest
 
-from cachey_client import CachedObject, CacheyError, Client, InTier, Invalid, Unavailable
+import scripted_node
+from cachey_client import CachedObject, CacheyError, Client, InTier, Invalid, Unavailable, inspecting
 from cachey_client.cli import soft_purge
 from cachey_client.cli.text import blocks
 from scripted_node import Listing, ScriptedNode, cached
@@ -42,6 +44,42 @@ def test_a_client_lists_the_objects_of_each_node():
         one.name, "a/b", "x", None, '"v1"', InTier(0, 0), InTier(1, 100), 0, True, 7
     )
     assert [each.key for each in found[one.name][1:]] == sorted(ODD, key=str.encode)
+
+
+def test_the_answers_of_a_long_listing_grow(monkeypatch):
+    """A node goes through all that it has for each answer, so a listing of twice as many objects may not take twice as
+    many answers."""
+    monkeypatch.setattr(inspecting, "LIMIT_FIRST", 10)
+    answers = []
+    for count in (100, 1000, 2000):
+        with ScriptedNode(objects=Listing([cached("k", f"{number:05}") for number in range(count)])) as node:
+            with client_of(node) as client:
+                assert [one.key for one in client.objects()[node.name]] == [f"{number:05}" for number in range(count)]
+            answers.append(len(node.asked))
+    assert answers == [3, 5, 5]
+
+
+def test_answers_do_not_grow_on_a_slow_way(monkeypatch):
+    monkeypatch.setattr(inspecting, "LIMIT_FIRST", 10)
+    monkeypatch.setattr(inspecting, "QUICK_PART", 0)
+    with ScriptedNode(objects=Listing([cached("k", f"{number:03}") for number in range(100)])) as node:
+        with client_of(node) as client:
+            assert len(list(client.objects()[node.name])) == 100
+        assert len(node.asked) == 10
+
+
+def test_a_long_answer_takes_little_memory(monkeypatch):
+    """The answer is in a file, and an object is made when the caller asks for it."""
+    monkeypatch.setattr(inspecting, "IN_MEMORY_MAX", 1 << 16)
+    (_, told) = Listing([cached("k", f"{number:04}" + "x" * 900) for number in range(5000)])({"limit": "5000"})
+    text = scripted_node.lines(told)
+    with ScriptedNode(objects=lambda query: (200, text)) as node, client_of(node) as client:
+        tracemalloc.start()
+        try:
+            assert sum(1 for _ in client.objects()[node.name]) == 5000
+            assert len(text) > 5 << 20 and tracemalloc.get_traced_memory()[1] < 2 << 20
+        finally:
+            tracemalloc.stop()
 
 
 @pytest.mark.parametrize("words", [("",), ("k", ""), (None, "p")])

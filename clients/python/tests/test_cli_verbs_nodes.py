@@ -68,6 +68,8 @@ def test_a_purge_holds_on_all_nodes(tmp_path, run, monkeypatch):
             fleet.store.put("lake", key, size=100_000)
             for node in fleet.nodes:  # each node has a copy: it was an owner once
                 assert get(node.address, PORT, f"/fetch/lake/{key}", {"Range": "bytes=0-99999"})[0] == 206
+        code, out, err = run("--nodes", names(fleet), "objects", "lake", "--json")
+        assert code == 0 and [json.loads(line)["key"] for line in out.splitlines()] == 2 * ["a/1", "a/2", "b/1"], err
         code, out, err = run("--nodes", names(fleet), "purge", "lake/a/1")
         assert code == 0, err
         assert [row.split()[1] for row in out.splitlines()[1:]] == ["2", "2"]  # pages of 64 KiB

@@ -148,7 +148,7 @@ def purge(call: Call, query: str) -> dict[str, Purged | CacheyError]:
 def _purged(call: Call, node: str, target: str) -> Purged | CacheyError:
     place = call.places[node]
     try:
-        told = answer_in_turn(call, place, "POST", target)
+        told = answer_in_turn(call, place, "POST", target, _json)
         pages, size, fenced = (int(told[name]) for name in ("pages", "bytes", "fenced"))
         return Purged(pages, size, fenced, kept=told.get("kept") is True)
     except CacheyError as error:  # before ValueError: a CacheyError can be one, too
@@ -157,12 +157,13 @@ def _purged(call: Call, node: str, target: str) -> Purged | CacheyError:
         return Unavailable("a wrong answer to a purge", node=place)
 
 
-def answer_in_turn(call: Call, place: str, method: str, target: str, most: int = ANSWER_MAX) -> dict[str, Any]:
-    """409: another purge or listing runs. The node is asked again after Retry-After, as long as the deadline allows."""
+def answer_in_turn(call: Call, place: str, method: str, target: str, take: Callable[[Exchange], _Told]) -> _Told:
+    """What `take` makes of the 200. 409: another purge or listing runs. The node is asked again after Retry-After, as
+    long as the deadline allows."""
     deadline = call.deadline()
     while True:
         try:
-            return _answer(call, place, method, target, call.admin_token, deadline, most)
+            return _answer(call, place, method, target, call.admin_token, deadline, take)
         except CacheyError as error:
             pause = max(error.retry_after or 1.0, 0.1)
             if error.status != 409 or pause >= deadline.left():
@@ -197,10 +198,10 @@ def stats(call: Call) -> dict[str, dict[str, Any] | CacheyError]:
 def _stats(call: Call, node: str) -> dict[str, Any] | CacheyError:
     """From the admin address, else from the node's own."""
     try:
-        return _answer(call, call.places[node], "GET", "/stats", call.token)
+        return _answer(call, call.places[node], "GET", "/stats", call.token, call.deadline(), _json)
     except CacheyError as error:
         try:
-            return _answer(call, node, "GET", "/stats", call.token)
+            return _answer(call, node, "GET", "/stats", call.token, call.deadline(), _json)
         except CacheyError:
             return error
 
@@ -211,24 +212,28 @@ def _answer(
     method: str,
     target: str,
     token: str | None,
-    deadline: Deadline | None = None,
-    most: int = ANSWER_MAX,
-) -> dict[str, Any]:
+    deadline: Deadline,
+    take: Callable[[Exchange], _Told],
+) -> _Told:
     split_node(place)
     request = Request(method, target, (), "", token=token)
-    exchange = Exchange(call.fleet.pool, place, request, deadline or call.deadline(), call.seconds)
+    exchange = Exchange(call.fleet.pool, place, request, deadline, call.seconds)
     exchange.open()
     exchange.head()
     try:
         if exchange.status != 200:
             raise exchange.failure()
-        told = json.loads(exchange.whole(most))
-        if not isinstance(told, dict):
-            raise ValueError
-        return told
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, CacheyError):
-            raise
-        raise Unavailable("an answer that is no JSON", node=place) from None
+        return take(exchange)
     finally:
         exchange.finish()
+
+
+def _json(exchange: Exchange) -> dict[str, Any]:
+    text = exchange.whole(ANSWER_MAX)
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise Unavailable("an answer that is no JSON", node=exchange.node)
+    return told

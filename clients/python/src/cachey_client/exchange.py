@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from .deadline import Deadline
@@ -30,6 +30,7 @@ from .wire import Hung, Wire
 
 PATIENCE_SECONDS = 2.0
 PROBE_SECONDS = 1.0
+_POURED = 256 << 10  # bytes at a time, of a body into a file
 TEXT_MAX = 4096
 USER_AGENT = "cachey-client/0.3.0"
 
@@ -232,6 +233,20 @@ class Exchange:
         data = bytearray(self.body_left)
         self.body_into(memoryview(data))
         return bytes(data)
+
+    def pour(self, file: IO[bytes], most: int) -> None:
+        """A long body, whole, into a file."""
+        assert self._head is not None
+        if self._head.length is None or self._head.length > most:
+            raise self._bad("a body without a length, or a long one")
+        room = memoryview(bytearray(min(self.body_left, _POURED)))
+        while self.body_left:
+            piece = room[: self.body_left]
+            count = self.wire.body_into(piece, self._on_quiet)
+            self.body_left -= count
+            if count < len(piece):
+                raise self._fault(self.wire.fault or "the body broke off", down=False)
+            file.write(piece)
 
     def failure(self) -> CacheyError:
         """The error that the answer means; ends the exchange."""

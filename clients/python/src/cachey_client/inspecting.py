@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import json
+import time
+from collections.abc import Generator, Iterator
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, NamedTuple
 
 from .admin import Call, answer_in_turn, encoded
 from .errors import Invalid, Unavailable
 from .placement import text_bytes
 from .results import CachedObject, InTier
 
-LIMIT = 10_000  # objects of one answer: for each one the node goes through all that it has
-ANSWER_MAX = 96 << 20  # LIMIT keys of 1,024 bytes, each an escape of six letters, with the rest
+# Objects of one answer. A node goes through all that it has for each answer, so the answers grow: a million objects
+# come in a few. The first answer is small, because the objects may be few and the way to the node slow.
+LIMIT_FIRST, LIMIT, GROWTH = 10_000, 1_000_000, 4
+# Of the time that a call may take: an answer that takes less is followed by a larger one.
+QUICK_PART = 0.1
+OBJECT_MAX = 10_000  # bytes: a key of 1,024 bytes, each an escape of six letters, with the rest
+IN_MEMORY_MAX = 4 << 20  # bytes of an answer; a longer one is in a file
+_BEGIN = b'{"objects":[\n'
 
 
 def objects(call: Call, kind: str | None, prefix: str | None) -> dict[str, Iterator[CachedObject]]:
@@ -24,31 +33,61 @@ def objects(call: Call, kind: str | None, prefix: str | None) -> dict[str, Itera
 
 def _listed(call: Call, node: str, words: list[tuple[str, str]]) -> Iterator[CachedObject]:
     place = call.places[node]
-    after: str | None = None
-    last = (b"", b"")
+    end = _End((b"", b""), None, True)
     all_told = True
+    limit = LIMIT_FIRST
     while True:
-        query = [*words, ("limit", str(LIMIT)), *([] if after is None else [("after", after)])]
-        told = answer_in_turn(call, place, "GET", f"/admin/objects?{encoded(query)}", ANSWER_MAX)
-        call.deadlines.clear()  # a listing has any number of answers
-        try:
-            found = [_cached(node, one) for one in told["objects"]]
-            after = _text_or_none(told["next"])
-            names = [last, *((text_bytes(one.kind), text_bytes(one.key)) for one in found)]
-            all_told = all_told and told["complete"] is True
-            if after is not None:
-                text_bytes(after)
-        except (KeyError, TypeError, ValueError):
-            raise Unavailable("a wrong answer to a listing", node=place) from None
+        query = [*words, ("limit", str(limit)), *([] if end.after is None else [("after", end.after)])]
+        with SpooledTemporaryFile(IN_MEMORY_MAX) as answer:
+            began = time.monotonic()
+            _fetch(call, place, f"/admin/objects?{encoded(query)}", answer, limit * OBJECT_MAX)
+            call.deadlines.clear()  # a listing has any number of answers
+            if time.monotonic() - began < QUICK_PART * call.seconds:
+                limit = min(limit * GROWTH, LIMIT)
+            before = end.last
+            end = yield from _told(answer, node, place, before)
         # Each answer goes on behind the one before, so the listing ends.
-        if any(one >= other for one, other in zip(names, names[1:], strict=False)) or (after is not None and not found):
+        if end.after is not None and end.last == before:
             raise Unavailable("a listing that is not in order", node=place)
-        last = names[-1]
-        yield from found
-        if after is None:
+        all_told = all_told and end.complete
+        if end.after is None:
             break
     if not all_told:
         raise Unavailable("the index or the journal of the disk could not be read: objects are missing", node=place)
+
+
+def _fetch(call: Call, place: str, target: str, file: IO[bytes], most: int) -> None:
+    answer_in_turn(call, place, "GET", target, lambda exchange: exchange.pour(file, most))
+    file.seek(0)
+
+
+class _End(NamedTuple):
+    """What an answer tells behind its objects."""
+
+    last: tuple[bytes, bytes]  # kind and key of the last object so far
+    after: str | None  # where the next answer begins
+    complete: bool
+
+
+def _told(answer: IO[bytes], node: str, place: str, last: tuple[bytes, bytes]) -> Generator[CachedObject, None, _End]:
+    """The objects of an answer, which has a line for each."""
+    try:
+        if answer.readline(OBJECT_MAX) != _BEGIN:
+            raise ValueError
+        while not (line := answer.readline(OBJECT_MAX)).startswith(b"]"):
+            one = _cached(node, json.loads(line.rstrip(b",\n")))
+            name = text_bytes(one.kind), text_bytes(one.key)
+            if name <= last:
+                raise Unavailable("a listing that is not in order", node=place)
+            last = name
+            yield one
+        rest = json.loads(_BEGIN + line)
+        after = _text_or_none(rest["next"])
+        if after is not None:
+            text_bytes(after)
+        return _End(last, after, rest["complete"] is True)
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise Unavailable("a wrong answer to a listing", node=place) from None
 
 
 def _cached(node: str, told: Any) -> CachedObject:
