@@ -8,7 +8,7 @@
 
 namespace cachey::api::s3 {
 
-/// How long an answer of the store is good for all clients.
+/// How long an answer of the store holds, for all clients.
 struct GoodFor {
   std::chrono::seconds time;  ///< 0: for its own request alone
 
@@ -18,7 +18,7 @@ struct GoodFor {
   friend bool operator==(const GoodFor&, const GoodFor&) = default;
 };
 
-/// What a request would get by what is known of its object.
+/// The answer that a request would get from the cache alone.
 enum class Known : uint8_t {
   kNothing,      ///< nothing is known
   kAbsent,       ///< 404: the store said so, within `--negative-ttl`
@@ -32,8 +32,9 @@ enum class Known : uint8_t {
 /// A request, before the store is asked.
 struct FreshnessQuestion {
   Known known = Known::kNothing;
-  /// The time from the question that confirmed what is known to the begin of the request. Not more
-  /// than 0: the store was asked since then. Nothing: nothing has confirmed it in this process.
+  /// The age of the cached answer when the request began: the time since the question that
+  /// confirmed the answer. At most 0: the store was asked after the request began. Nothing: this
+  /// process has not confirmed the answer.
   std::optional<std::chrono::nanoseconds> age = std::nullopt;
   /// The request can do without a body: HEAD, or a condition by which the client may have the bytes
   /// already.
@@ -50,26 +51,26 @@ enum class Step : uint8_t {
 
 struct NextStep {
   Step step = Step::kAsk;
-  /// With kAsk: a question that was sent at most so long before the request began is as good. 0:
-  /// the answer may be a refusal, and a refusal must be newer than its request.
+  /// With kAsk: an earlier question suffices if it was sent at most this long before the request
+  /// began. 0: the answer may be a refusal, and a refusal must be newer than its request.
   std::chrono::nanoseconds question_age_max{0};
   friend bool operator==(const NextStep&, const NextStep&) = default;
 };
 
-/// What is known may say yes, never no: a 404, 412 or 416 is the answer to a question that was sent
-/// after the request came; but for a 404 within `--negative-ttl`, and where answers are good for
-/// ever. A yes is good for its time; for ever, if the request names the version. No answer is good
-/// for longer than its client says. Pure.
+/// The cache may serve a request, but only the store may refuse one: a 404, 412 or 416 answers a
+/// question that was sent after the request came. Exceptions: a 404 within `--negative-ttl`, and
+/// objects whose answers hold for ever. The object or a 304 may be served for the time that an
+/// answer holds; for ever, if the request names the version. A client may shorten that time. Pure.
 [[nodiscard]] NextStep next_step(GoodFor good_for, const FreshnessQuestion& question);
 
-/// What is known may answer although the store has failed to confirm it: the store's last word is
-/// at most `stale_max` older than `good_for` allows, and not older than the client allows. A
-/// refusal is not given by old news. Pure.
+/// Whether the cache may answer although the store failed to confirm the answer: the store's last
+/// answer is at most `stale_max` older than `good_for` allows, and not older than the client
+/// allows. Never for a refusal. Pure.
 [[nodiscard]] bool may_be_stale(GoodFor good_for, const FreshnessQuestion& question,
                                 std::chrono::nanoseconds stale_max);
 
-/// The store, or the way to it, is the cause: what is known may be served. A refusal of the store
-/// (403, 404) is an answer.
+/// The store, or the network to it, failed, so the cached answer may be served. A refusal by the
+/// store (403, 404) is an answer.
 [[nodiscard]] bool is_outage(const Error& error);
 
 }  // namespace cachey::api::s3

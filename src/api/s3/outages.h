@@ -13,10 +13,11 @@ namespace cachey::api::s3 {
 
 /// During an outage of the store, requests that may be answered stale do not wait. A bucket is
 /// *out* if the last kFailuresMin questions of such clients have failed. Then one request in
-/// kAskEvery asks for the others, which are answered without a question. The first answer ends it.
+/// kAskEvery asks the store, and the others are answered without a question. The first answer of
+/// the store ends the outage.
 ///
-/// So a request that may be answered stale waits for kPatience at the most, and while the bucket is
-/// out hardly any does. Owned by the endpoint. Any thread.
+/// So a request that may be answered stale waits at most kPatience, and few requests wait while the
+/// bucket is out. Owned by the endpoint. Any thread.
 class Outages {
  public:
   /// A failure may be of one object, so one is not enough.

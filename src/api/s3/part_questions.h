@@ -35,11 +35,11 @@ struct PartQuestion {
   std::stop_token client_left;
 };
 
-/// Finds out where parts of objects are: by what is known, else by HeadObject with the part's
+/// Finds out where parts of objects are: from remembered places, else by HeadObject with the part's
 /// number, which brings no byte. If that answer is about another version than the known one, the
 /// head of a GET decides whether the object has changed. One question a part and version at a time,
-/// whatever the number of requests. The answer says nothing about the whole object, and is not
-/// noted as such: its size is the part's. Owned by the endpoint. Any thread.
+/// shared by all requests. The answer is not recorded for the whole object, because its size is the
+/// part's. Owned by the endpoint. Any thread.
 class PartQuestions {
  public:
   /// `forwarder`: null if the store has no parts. Each question takes one of `places`. The last two
@@ -47,9 +47,9 @@ class PartQuestions {
   PartQuestions(origin::Forwarder* forwarder, ForwardPlaces& places, const Clock& clock,
                 Metrics& metrics, uint64_t bytes_max, std::function<void(int64_t bytes)> charge);
 
-  /// The place, if no question is necessary. Nothing: ask() must be called. If the tag says nothing
-  /// of parts, the object has one part, the whole object. If the version has no strong tag, the
-  /// place is kForeign. REQUIRES: the version has bytes.
+  /// The place, if no question is necessary. Nothing: ask() must be called. If the tag has no
+  /// number of parts, the object has one part, the whole object. If the version has no strong tag,
+  /// the place is kForeign. REQUIRES: the version has bytes.
   [[nodiscard]] std::optional<PartPlace> find(const ObjectSource& version, const std::string& key,
                                               uint32_t number);
 

@@ -15,7 +15,7 @@ namespace cachey::api::s3 {
 /// What a question must bring for its request.
 struct QuestionTerms {
   MonoTime news_from;  ///< the request began, or found that what it had learnt is old
-  /// A question that was sent so long before `news_from` is as good.
+  /// An earlier question suffices if it was sent at most this long before `news_from`.
   std::chrono::nanoseconds age_max{0};
   /// The request has an answer if the store has none: the wait is short, and in an outage there is
   /// none.
@@ -23,7 +23,7 @@ struct QuestionTerms {
 };
 
 /// Asks the store about objects, for requests of the S3 endpoint: one question an object at a time,
-/// whatever the number of requests. Owned by the endpoint. Any thread.
+/// shared by all requests. Owned by the endpoint. Any thread.
 class Questions {
  public:
   explicit Questions(cache::Cache& cache) : cache_(cache) {}

@@ -62,7 +62,7 @@ class DeviceIo {
   [[nodiscard]] const RegionHealth& regions() const { return regions_; }
   [[nodiscard]] bool online() const { return health_.online(); }
   /// False: a write found no room, see IoStatus::no_room(). Reads go on; writes should not be tried
-  /// before a probe has succeeded. Says nothing of online().
+  /// before a probe has succeeded. Does not depend on online().
   [[nodiscard]] bool writable() const { return room_.online(); }
   /// One of the runs is in a region that is out.
   [[nodiscard]] bool any_out(std::span<const Run> runs) const;
@@ -101,7 +101,7 @@ class DeviceIo {
   /// offline. A write without room counts against nothing, but the device is not writable. move()
   /// calls it.
   void failed(const Failure& failure);
-  /// The device must not be used, however few operations failed. `cause`, `status`: for the log.
+  /// The device must not be used, even if few operations failed. `cause`, `status`: for the log.
   void take_offline(std::string_view cause, IoStatus status = {});
 
   /// Whether the device is online. Starts a probe of a device that is offline, or of a region that

@@ -119,7 +119,7 @@ class DiskTier {
   /// records.
   void begin_writing(rt::Worker& worker) { journal_->start(worker, JournalTask::Delay::kNone); }
 
-  /// True once recover() is done.
+  /// recover() has ended.
   [[nodiscard]] bool recovered() const { return recovered_.load(std::memory_order_acquire); }
 
   /// The page, if the tier has it. No I/O.
@@ -132,8 +132,9 @@ class DiskTier {
       EXCLUDES(index_.mutex);
 
   /// The parts of pages of 2^exponent bytes that overlap `range` of the object, in the order of
-  /// their begin; without those of fewer than `least` bytes, unless they have the range's first
-  /// or last byte. No I/O. Parts may overlap, so a caller takes what the parts before have not.
+  /// their begin; without those of fewer than `least` bytes, unless they have the range's first or
+  /// last byte. No I/O. Parts may overlap: a caller takes from each part the bytes that earlier
+  /// parts lack.
   [[nodiscard]] std::vector<DiskPageRef> find_parts(rt::Worker& worker, std::string_view kind,
                                                     std::string_view object, unsigned exponent,
                                                     ByteRange range, DiskUse use = DiskUse::kUse,
@@ -167,10 +168,9 @@ class DiskTier {
   /// survives the end of the process a journal_delay later or after flush().
   [[nodiscard]] rt::Task<DiskWrite> write(rt::Worker& worker, DiskWriteSource& page);
 
-  /// The object has this version now: removes its pages that cannot stand beside the version. What
-  /// the answer says beside the version (ObjectInfo::attributes, last_modified) is found from now
-  /// on and becomes durable, at once or answers_every after the answer before; flush() does not
-  /// wait.
+  /// The object has this version now: removes its pages that cannot stand beside the version.
+  /// Searches return the answer's attributes and last_modified from now on. These become durable,
+  /// at once or answers_every after the answer before; flush() does not wait for them.
   void observe(rt::Worker& worker, std::string_view kind, std::string_view object,
                const ObjectSource& version);
   /// Removes the pages of the object that came from this bucket; all, if the name is empty.
@@ -178,15 +178,15 @@ class DiskTier {
               std::string_view bucket = {});
   /// Removes all pages of the objects of `scope` that the tier had, or had begun to write, before
   /// the call. Returns once that is durable: whatever happens to process and power, these pages do
-  /// not come back. kInternal: it is not durable, because the index is not read yet, or the device
-  /// cannot be written; if the index is read, the pages are gone from it all the same, and the
-  /// records are written once the device works again. After an error a call with the same scope
-  /// makes sure of what is left.
+  /// not come back. kInternal: the removal is not durable, because the index is not read yet, or
+  /// the device cannot be written. If the index is read, the pages have left the index even so, and
+  /// the records are written when the device works again. After an error, repeat the call with the
+  /// same scope.
   ///
   /// The index knows no names, so a set of objects is found by reading the journal. Pages with
   /// records that cannot be read go, too, and writes of any object that run end without a page.
-  /// REQUIRES for a set: no other such call runs. `is_over`: the process ends, and the call soon,
-  /// with kCancelled.
+  /// REQUIRES for a set: no other such call runs. `is_over`: true when the process ends; then the
+  /// call ends soon, with kCancelled.
   [[nodiscard]] rt::Task<Result<DiskPurged>> purge(rt::Worker& worker, KeyScope scope,
                                                    std::function<bool()> is_over);
   /// What the tier has of the object; of many pages the bytes are an estimate. No I/O, and no use.

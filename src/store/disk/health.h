@@ -11,9 +11,8 @@
 namespace cachey::store {
 
 /// Decides if the disk is used. kFailuresMax failures within kWindow take the disk offline, unless
-/// more operations have succeeded meanwhile: a disk of which a part is ill stays in use. Then
-/// probes, one at a time and at the ProbeTimes kProbes, find out when the disk works again. Any
-/// thread.
+/// more operations have succeeded meanwhile: a disk with a bad part stays in use. Then probes, one
+/// at a time and at the ProbeTimes kProbes, find out when the disk works again. Any thread.
 class DiskHealth {
  public:
   static constexpr int kFailuresMax = 8;
@@ -35,7 +34,7 @@ class DiskHealth {
   /// An operation succeeded.
   void succeeded() { successes_.fetch_add(1, std::memory_order_relaxed); }
 
-  /// The disk must not be used, however few operations failed. True as for failed().
+  /// The disk must not be used, even if few operations failed. True as for failed().
   [[nodiscard]] bool take_offline(MonoTime now);
 
   /// True: the caller must probe now, and call probe_succeeded() or probe_failed().
