@@ -22,7 +22,6 @@ from statistics import median
 import command
 import hit_parts
 import servers
-import warm
 import workloads
 from servers import BenchError
 from workloads import KIB
@@ -39,12 +38,9 @@ class Side:
         self.name, self.server, self.port, self.binary = name, server, port, Path(binary).resolve()
         self.runs, self.shares = [], []
 
-    def tasks(self):
-        return [Path(task) for pid in self.server.pids() for task in Path(f"/proc/{pid}/task").iterdir()]
-
     def cpu_seconds(self):
         """By the scheduler's clock, which is finer than the ticks of /proc/PID/stat."""
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in self.tasks()) / 1e9
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in self.server.tasks()) / 1e9
 
 
 class Bench:
@@ -68,8 +64,7 @@ class Bench:
         for side in self.sides:
             side.server.start()
             self._load(side, workloads.pages(), 4, 60, "--once", "--verify", 1)
-            for task in side.tasks():
-                warm.before_all_else(int(task.name))
+            side.server.run_before_all_else()
 
     def stop(self):
         for server in (*(side.server for side in self.sides), self._origin.server):
@@ -99,7 +94,7 @@ class Bench:
 
         def settle():
             os.sched_setaffinity(0, {self._client_cpu})
-            warm.before_all_else(0)
+            servers.before_all_else(0)
         command_line = (*under, self._options.load, "127.0.0.1", side.port, listed, *words)
         done = subprocess.run([str(word) for word in command_line], capture_output=True, text=True, check=False,
                               preexec_fn=settle)

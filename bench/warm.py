@@ -34,11 +34,6 @@ BUDGET = 1.2
 QUANTILES = ("p50", "p99", "p999")
 
 
-def before_all_else(thread):
-    with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(2))
-
-
 class Bench:
     """The origin, a server with these options, and the clients."""
 
@@ -81,7 +76,7 @@ class Bench:
         return next(int(task.name) for task in self._tasks() if (task / "comm").read_text().startswith("worker-"))
 
     def favour_worker(self):
-        before_all_else(self.worker())
+        servers.before_all_else(self.worker())
 
     def readers(self, seconds):
         return self._run_load(workloads.ranges_in_pages(4 * KIB), 16, seconds, "--rate", self._rate, "--verify", 101)
@@ -91,7 +86,7 @@ class Bench:
 
         def settle():
             os.sched_setaffinity(0, self._others)
-            before_all_else(0)  # the readers' clocks are not to wait for the store
+            servers.before_all_else(0)  # the readers' clocks are not to wait for the store
         command = [self._load, "127.0.0.1", self._node.port, listed, *words]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False,
                               preexec_fn=settle)

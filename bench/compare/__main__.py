@@ -14,6 +14,7 @@ from .bench import Bench, Progress, Stopped
 from .results import Results
 
 OUTPUT = peers.REPOSITORY / "build/compare"
+BEFORE_OTHERS = {"hits", "rates", "connections"}  # these need no origin while the load runs
 PUBLISHED = peers.REPOSITORY / "docs/performance"
 
 
@@ -52,6 +53,8 @@ def parse(arguments):
                         "mix-memory, misses, slow-store, misses-tls, long-reads, objects")
     parser.add_argument("--rounds", type=int, help="default 3, quick 1")
     parser.add_argument("--seconds", type=float, help="of a run; default 1.2, quick 0.6")
+    parser.add_argument("--before-others", action="store_true", help="servers and load run before other programs of "
+                        "their CPUs (SCHED_FIFO; root): for a busy machine; with --only hits, rates or connections")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="DIRECTORY", help=f"default {OUTPUT}")
     parser.add_argument("--publish", action="store_true",
                         help="put tables and plots into docs/performance.md and docs/performance/ too")
@@ -70,6 +73,8 @@ def parse(arguments):
         parser.error("--rounds and --seconds must be positive")
     if options.publish and (options.only or options.check_load):
         parser.error("--publish is for a whole run")
+    if options.before_others and not set(options.only or ["all"]) <= BEFORE_OTHERS:
+        parser.error(f"--before-others is for --only with any of {', '.join(sorted(BEFORE_OTHERS))}")
     return options
 
 

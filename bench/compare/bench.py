@@ -17,6 +17,7 @@ from . import misses
 from .load import Load, WrongAnswer
 from .peers import NotAble, Ours, Terms
 
+PAUSE_SECONDS = 0.3  # between runs that stop other programs
 DISK_BYTES_NEEDED = 25 * 10**9
 PACED_ORIGIN = Path(__file__).resolve().parent / "paced_origin.py"
 
@@ -41,6 +42,7 @@ class Bench:
     def __init__(self, options):
         self.seconds = options.seconds
         self.fetch_load = options.load
+        self.before_others = options.before_others
         self.turn = 0
         cpus = sorted(os.sched_getaffinity(0))
         self.pinned = len(cpus) > 1
@@ -129,6 +131,8 @@ class Bench:
                 self._running += column.owned
                 column.start()
                 family.prepare(self, column)
+                for server in column.owned if self.before_others else ():
+                    server.run_before_all_else()
             except (BenchError, OSError, subprocess.TimeoutExpired) as error:
                 if column in columns:
                     self._end(columns.pop())
@@ -148,6 +152,8 @@ class Bench:
             return
         turn = f", round {number + 1} of {rounds}" if workload.repeats else ""
         progress.step(f"{workload.title}: {column.name}{turn}", workload.seconds)
+        if self.before_others:
+            time.sleep(PAUSE_SECONDS)
         try:
             results.add(family, workload, column.name, workload.run(self, column))
         except NotAble as reason:

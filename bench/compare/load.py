@@ -28,6 +28,8 @@ class Load:
     def run(self, command, seconds_max):
         def settle():
             os.sched_setaffinity(0, self._bench.load_cpus)
+            if self._bench.before_others:
+                servers.before_all_else(0)
 
         return subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=seconds_max, preexec_fn=settle, check=False)
