@@ -33,7 +33,7 @@ from tails import HOLD_MS_MAX, QUANTILES, Trace
 from workloads import KIB, MIB, Range
 
 AT_ONCE = 50_000  # objects: they fit into the disk's write queue, which drops what arrives too fast
-LIMIT = 10_000  # objects of a listing, at most
+LIMIT, LIMIT_MAX = 10_000, 1_000_000  # objects of a listing; the second one as cacheyctl's answers grow
 P99_MAX = 2
 ROUNDS_MAX = 9  # each purges the objects of another first digit
 
@@ -64,6 +64,7 @@ class Bench(warm.Bench):
         self._connection.request(method, target, headers={"Authorization": f"Bearer {servers.TOKEN}"})
         answer = self._connection.getresponse()
         text = answer.read()
+        self._connection.close()  # the server ends idle connections, and a load may take minutes
         if answer.status != 200:
             raise BenchError(f"{method} {target}: {answer.status} {text[:200]}")
         return json.loads(text)
@@ -77,10 +78,11 @@ class Bench(warm.Bench):
 
     def list_all(self):
         """(objects, answers, seconds)"""
-        begun, count, answers, after = time.monotonic(), 0, 0, None
+        begun, count, answers, after, limit = time.monotonic(), 0, 0, None, LIMIT
         while answers == 0 or after is not None:
-            listing = self.list(LIMIT, after)
+            listing = self.list(limit, after)
             count, answers, after = count + len(listing["objects"]), answers + 1, listing["next"]
+            limit = min(4 * limit, LIMIT_MAX)
         return count, answers, time.monotonic() - begun
 
     def purge(self, text):
