@@ -96,29 +96,23 @@ class LongText {
 };
 
 /// Sends the text, and gives the turn back before the last piece: a client that has the whole
-/// answer gets the next turn. The response breaks off if the client does not take each
-/// ObjectsPage::kReadBytes in ObjectsPage::kReadTime.
+/// answer gets the next turn. The response breaks off if the client does not take the text in
+/// ObjectsPage::read_time().
 rt::Task<void> send_listing(rt::Worker& worker, net::ResponseWriter& writer, LongText text,
                             cache::WalkTurn turn) {
   std::optional<cache::WalkTurn> until_end(std::move(turn));
   rt::TimerWheel::Entry limit([&writer] { writer.abort(); });
-  worker.timers().arm_after(limit, ObjectsPage::kReadTime);
+  worker.timers().arm_after(limit, ObjectsPage::read_time(text.size()));
   net::ResponseHead head(200);
   head.add("Content-Type", "application/json");
   head.add("Cache-Control", "no-store");
   head.set_content_length(text.size());
   writer.start(head);
   bool sent = true;
-  size_t bytes = 0;  // since the limit was armed
   while (sent && text.pieces() > 0) {
     const std::string piece = text.take_piece();
     if (text.pieces() == 0) until_end.reset();
     sent = co_await net::offer_all(writer, piece);
-    bytes += piece.size();
-    if (sent && bytes >= ObjectsPage::kReadBytes) {
-      worker.timers().arm_after(limit, ObjectsPage::kReadTime);
-      bytes = 0;
-    }
   }
   if (sent) (void)co_await writer.finish(std::span<const net::Field>());
 }

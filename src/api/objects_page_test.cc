@@ -70,5 +70,11 @@ TEST_F(ObjectsPageTest, AClientThatIsSlowHasTheTurnForALimitedTime) {
   EXPECT_THAT(later.text, HasSubstr("\"key\":\"99x"));
 }
 
+TEST(ObjectsPage, ALongListingHasMoreTimeButNotWithoutEnd) {
+  EXPECT_EQ(ObjectsPage::read_time(0), ObjectsPage::kReadTime);
+  EXPECT_EQ(ObjectsPage::read_time(cache::Inspection::kListingBytesMax),
+            ObjectsPage::kReadTime + 64s);
+}
+
 }  // namespace
 }  // namespace cachey::api

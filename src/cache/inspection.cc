@@ -90,7 +90,7 @@ class Inspection::Collector {
       : scope_(std::move(scope)),
         after_(std::move(after)),
         limit_(limit),
-        bytes_max_(memory.limit_bytes() / kListingShare),
+        bytes_max_(std::min<uint64_t>(memory.limit_bytes() / kListingShare, kListingBytesMax)),
         listing_{.objects = {}, .charge = ListingCharge(memory)} {}
 
   /// Null: the object is not asked for, or is past the end.

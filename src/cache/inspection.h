@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/key_scope.h"
 #include "base/page_size.h"
+#include "base/units.h"
 #include "cache/page_table.h"
 #include "cache/walk_turn.h"
 #include "rt/worker.h"
@@ -89,6 +90,7 @@ class Inspection {
   static constexpr uint32_t kPagesMax = 1'000'000;  ///< of an object, that a look tells of
   /// A listing takes at most this part of the memory limit, which is charged for it.
   static constexpr uint64_t kListingShare = 32;
+  static constexpr uint64_t kListingBytesMax = 256 * kMiB;
 
   /// `disk`: null if there is no disk tier.
   Inspection(PageTable& table, store::DiskTier* disk, store::MemoryTier& memory)
@@ -99,7 +101,8 @@ class Inspection {
   [[nodiscard]] std::optional<WalkTurn> begin() { return WalkTurn::take(listings_, 1); }
 
   /// The first `limit` objects of `scope` after the name `after`, in the order of kind and key, or
-  /// as many as kListingShare holds, at least one: one walk over the table and the disk's journal.
+  /// as many as kListingShare and kListingBytesMax hold, at least one: one walk over the table and
+  /// the disk's journal.
   /// The objects that the memory limit lets the cache have need some dozens of such listings, so
   /// that the time for all of them grows as their number. REQUIRES: the caller has a turn of
   /// begin().
