@@ -68,11 +68,44 @@ def test_answers_do_not_grow_on_a_slow_way(monkeypatch):
         assert len(node.asked) == 10
 
 
-def test_a_long_answer_takes_little_memory(monkeypatch):
+def test_a_node_that_refuses_larger_answers_is_listed_in_small_ones(monkeypatch):
+    """As nodes of older versions do; fleets are upgraded node by node."""
+    monkeypatch.setattr(inspecting, "LIMIT_FIRST", 10)
+    listing = Listing([cached("k", f"{number:03}") for number in range(100)])
+
+    def small(query):
+        return listing(query) if int(query["limit"]) <= 10 else (400, b"limit is at most 10")
+
+    with ScriptedNode(objects=small) as node, client_of(node) as client:
+        assert len(list(client.objects()[node.name])) == 100
+        assert len(node.asked) == 11
+
+
+def test_a_node_that_refuses_the_listing_is_an_error():
+    with ScriptedNode(objects=lambda query: (400, b"no")) as node, client_of(node) as client:
+        with pytest.raises(Invalid):
+            list(client.objects()[node.name])
+        assert len(node.asked) == 1
+
+
+@pytest.mark.parametrize("end", [None, "k/ü"])
+@pytest.mark.parametrize("how", [{}, {"separators": (",", ":")}, {"indent": 2}, {"ensure_ascii": False}])
+def test_the_white_space_of_an_answer_does_not_matter(how, end):
+    told = [{"objects": [cached("k", "a"), cached("k", "ü")][: 2 if end else 0], "next": end, "complete": True}]
+    told.append({"objects": [], "next": None, "complete": True})
+    with ScriptedNode(objects=lambda query: (200, json.dumps(told.pop(0), **how).encode())) as node:
+        with client_of(node) as client:
+            assert [one.key for one in client.objects()[node.name]] == (["a", "ü"] if end else [])
+
+
+@pytest.mark.parametrize(
+    "write", [scripted_node.lines, lambda told: json.dumps(told).encode()], ids=["lines", "a line"]
+)
+def test_a_long_answer_takes_little_memory(monkeypatch, write):
     """The answer is in a file, and an object is made when the caller asks for it."""
     monkeypatch.setattr(inspecting, "IN_MEMORY_MAX", 1 << 16)
     (_, told) = Listing([cached("k", f"{number:04}" + "x" * 900) for number in range(5000)])({"limit": "5000"})
-    text = scripted_node.lines(told)
+    text = write(told)
     with ScriptedNode(objects=lambda query: (200, text)) as node, client_of(node) as client:
         tracemalloc.start()
         try:
@@ -115,6 +148,32 @@ def test_a_wrong_answer_is_an_error_of_its_node(told):
         with pytest.raises(Unavailable):
             list(client.objects()[node.name])
     assert len(node.asked) <= 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"objects":[' + b" " * (1 << 18),
+        b'{"objects":[' + b"," * (1 << 18) + b'],"next":null,"complete":true}',
+        b'{"objects":[' + b"[" * (1 << 18),
+        b'{"objects":["' + b"x" * (1 << 18),
+        b'{"objects":[{"kind":"\xff"}],"next":null,"complete":true}',
+        b'{"objects":[],"next":null,"complete":true}' + b"x" * (1 << 18),
+        b'{"next":null,"complete":true,"objects":[]}',
+        b"",
+    ],
+)
+def test_an_answer_without_an_end_is_an_error_of_its_node(text):
+    with ScriptedNode(objects=lambda query: (200, text)) as node, client_of(node) as client:
+        with pytest.raises(Unavailable, match="a wrong answer to a listing"):
+            list(client.objects()[node.name])
+
+
+def test_a_longer_answer_than_any_listing_is_not_read(monkeypatch):
+    monkeypatch.setattr(inspecting, "ANSWER_MAX", 1 << 16)
+    with ScriptedNode(objects=lambda query: (200, b" " * (1 << 17))) as node, client_of(node) as client:
+        with pytest.raises(Unavailable, match="a long one"):
+            list(client.objects()[node.name])
 
 
 def test_another_listing_at_the_node_is_waited_for():

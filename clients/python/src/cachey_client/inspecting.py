@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from codecs import getincrementaldecoder
 from collections.abc import Generator, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple
@@ -18,9 +20,12 @@ from .results import CachedObject, InTier
 LIMIT_FIRST, LIMIT, GROWTH = 10_000, 1_000_000, 4
 # Of the time that a call may take: an answer that takes less is followed by a larger one.
 QUICK_PART = 0.1
-OBJECT_MAX = 10_000  # bytes: a key of 1,024 bytes, each an escape of six letters, with the rest
+OBJECT_MAX = 10_000  # letters: a key of 1,024 bytes, each an escape of six letters, with the rest
+ANSWER_MAX = 2 << 30  # bytes: 256 MiB of names, each letter an escape of six, with the rest
 IN_MEMORY_MAX = 4 << 20  # bytes of an answer; a longer one is in a file
-_BEGIN = b'{"objects":[\n'
+_READ = 4 * OBJECT_MAX  # bytes at a time: at least OBJECT_MAX letters
+_BEGIN = re.compile(r'\{\s*"objects"\s*:\s*\[')
+_BETWEEN = re.compile(r"[\s,]*")
 
 
 def objects(call: Call, kind: str | None, prefix: str | None) -> dict[str, Iterator[CachedObject]]:
@@ -35,15 +40,21 @@ def _listed(call: Call, node: str, words: list[tuple[str, str]]) -> Iterator[Cac
     place = call.places[node]
     end = _End((b"", b""), None, True)
     all_told = True
-    limit = LIMIT_FIRST
+    limit, limit_max = LIMIT_FIRST, LIMIT
     while True:
         query = [*words, ("limit", str(limit)), *([] if end.after is None else [("after", end.after)])]
         with SpooledTemporaryFile(IN_MEMORY_MAX) as answer:
             began = time.monotonic()
-            _fetch(call, place, f"/admin/objects?{encoded(query)}", answer, limit * OBJECT_MAX)
+            try:
+                _fetch(call, place, f"/admin/objects?{encoded(query)}", answer, min(limit * OBJECT_MAX, ANSWER_MAX))
+            except Invalid:
+                if limit == LIMIT_FIRST:
+                    raise
+                limit = limit_max = LIMIT_FIRST  # nodes of older versions take no larger one
+                continue
             call.deadlines.clear()  # a listing has any number of answers
             if time.monotonic() - began < QUICK_PART * call.seconds:
-                limit = min(limit * GROWTH, LIMIT)
+                limit = min(limit * GROWTH, limit_max)
             before = end.last
             end = yield from _told(answer, node, place, before)
         # Each answer goes on behind the one before, so the listing ends.
@@ -69,19 +80,51 @@ class _End(NamedTuple):
     complete: bool
 
 
-def _told(answer: IO[bytes], node: str, place: str, last: tuple[bytes, bytes]) -> Generator[CachedObject, None, _End]:
-    """The objects of an answer, which has a line for each."""
-    try:
-        if answer.readline(OBJECT_MAX) != _BEGIN:
+class _Text:
+    """A JSON text in a file. Some of the text is in memory: at least the next OBJECT_MAX letters, or all the rest."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._utf8, self._json = file, getincrementaldecoder("utf-8")(), json.JSONDecoder()
+        self._text, self._at = "", 0
+        self._read()
+
+    def skip(self, pattern: re.Pattern[str]) -> str:
+        """The letter behind the pattern; empty at the end."""
+        found = pattern.match(self._text, self._at)
+        if found is None:
             raise ValueError
-        while not (line := answer.readline(OBJECT_MAX)).startswith(b"]"):
-            one = _cached(node, json.loads(line.rstrip(b",\n")))
+        self._at = found.end()
+        self._read()
+        return self._text[self._at : self._at + 1]
+
+    def value(self) -> Any:
+        told, self._at = self._json.raw_decode(self._text, self._at)
+        self._read()
+        return told
+
+    def rest(self) -> str:
+        return self._text[self._at :]
+
+    def _read(self) -> None:
+        if len(self._text) - self._at < OBJECT_MAX:
+            data = self._file.read(_READ)
+            self._text = self._text[self._at :] + self._utf8.decode(data, final=not data)
+            self._at = 0
+
+
+def _told(answer: IO[bytes], node: str, place: str, last: tuple[bytes, bytes]) -> Generator[CachedObject, None, _End]:
+    """The objects of an answer. Only a few of them are in memory at a time."""
+    try:
+        text = _Text(answer)
+        text.skip(_BEGIN)
+        while text.skip(_BETWEEN) != "]":
+            one = _cached(node, text.value())
             name = text_bytes(one.kind), text_bytes(one.key)
             if name <= last:
                 raise Unavailable("a listing that is not in order", node=place)
             last = name
             yield one
-        rest = json.loads(_BEGIN + line)
+        rest = json.loads('{"objects":[' + text.rest())
         after = _text_or_none(rest["next"])
         if after is not None:
             text_bytes(after)
