@@ -89,7 +89,7 @@ def test_a_known_bucket_that_denies_is_a_finding_and_neither_made_up_names_nor_a
             assert server.fetch(kind, name, 0, 8, headers=[("C0-Bucket", bucket)]).status == 403
     counted = f'cachey_bucket_attempts_total{{bucket="{kind}",outcome='
     wait_until(lambda: {f'{counted}"denied"}} 15', f'{counted}"4xx"}} 15'} <= set(ask(server, "/metrics").text.splitlines()), what="the counts")
-    server.expect_log(f'finding code=bucket_refuses level=warn text="bucket \\"{kind}')
+    server.expect_log(f'finding code=bucket_refuses level=warn text="bucket \\"{kind}\\" refuses')
 
 
 def test_a_store_that_fails_is_a_finding_everywhere(server, origin, kind):

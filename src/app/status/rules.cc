@@ -55,7 +55,7 @@ Judgement judge_fetches_fail(const Scene& scene, bool began) {
 }
 
 /// Whether the bucket's failures say something about the store. A bucket that has never given a
-/// good answer may be a name that a client made up, as long as other buckets give good answers.
+/// good answer may be a name that a client made up, once another bucket has given a good answer.
 bool tells(const Scene& scene, const BucketView& bucket) {
   return bucket.now.is_known || scene.facts.buckets_are_limited ||
          scene.facts.totals[Column::kOriginOk] <= 0;
@@ -174,8 +174,8 @@ bool denies(const BucketView::Counts& counts, bool began) {
          (began ? kDeniedPart / 2 : kDeniedPart);
 }
 
-/// A bucket that refuses all since the start has no counts of its own. If other buckets give good
-/// answers, clients may have made up the names.
+/// A bucket that refuses all since the start has no counts of its own. Once another bucket has
+/// given a good answer, clients may have made up the names.
 Judgement judge_others_refuse(const Scene& scene, bool began) {
   if (!scene.facts.buckets_are_limited && scene.facts.totals[Column::kOriginOk] > 0) return {};
   const BucketView::Counts others{.good = recent(scene, Column::kOtherGood),
