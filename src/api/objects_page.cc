@@ -95,12 +95,19 @@ class LongText {
   size_t size_ = 0;  // with the pieces that were taken out
 };
 
-/// Sends the text, and gives the turn back before the last piece: a client that has the whole
-/// answer gets the next turn. The response breaks off if the client does not take the text in
-/// ObjectsPage::read_time().
+/// What a listing has while it is made and sent.
+struct Held {
+  cache::WalkTurn turn;
+  cache::ListingCharge charge;
+};
+
+/// Sends the text, and gives turn and memory back before the last piece: a client that has the
+/// whole answer gets the next turn. The response breaks off if the client does not take the text in
+/// ObjectsPage::read_time(). What is left then goes piece by piece, because freeing all of it at
+/// once holds the loop.
 rt::Task<void> send_listing(rt::Worker& worker, net::ResponseWriter& writer, LongText text,
-                            cache::WalkTurn turn) {
-  std::optional<cache::WalkTurn> until_end(std::move(turn));
+                            Held held) {
+  std::optional<Held> until_end(std::move(held));
   rt::TimerWheel::Entry limit([&writer] { writer.abort(); });
   worker.timers().arm_after(limit, ObjectsPage::read_time(text.size()));
   net::ResponseHead head(200);
@@ -115,13 +122,19 @@ rt::Task<void> send_listing(rt::Worker& worker, net::ResponseWriter& writer, Lon
     sent = co_await net::offer_all(writer, piece);
   }
   if (sent) (void)co_await writer.finish(std::span<const net::Field>());
+  while (text.pieces() > 0) {
+    (void)text.take_piece();
+    co_await rt::asio::post(worker.executor(), rt::kAwait);
+  }
 }
 
 /// Other work of the worker runs after each kElementsInAHold elements.
 [[nodiscard]] bool ends_hold(size_t elements) { return elements % kElementsInAHold == 0; }
 
 /// The objects leave the listing one by one, because freeing all of them at once holds the loop.
-rt::Task<LongText> as_json(rt::Worker& worker, cache::Listing listing, MonoTime now) {
+/// The text may be longer than the objects: escapes, entity tags. So `charge` follows.
+rt::Task<LongText> as_json(rt::Worker& worker, cache::Listing listing, MonoTime now,
+                           cache::ListingCharge& charge) {
   LongText text;
   text.append(R"({"objects":[)");
   std::string next;
@@ -134,8 +147,11 @@ rt::Task<LongText> as_json(rt::Worker& worker, cache::Listing listing, MonoTime 
       percent_encode(kind, Slashes::kEscape, next);
       next += "/" + key;
     }
-    if (ends_hold(++count)) co_await rt::asio::post(worker.executor(), rt::kAwait);
+    if (!ends_hold(++count)) continue;
+    charge.reach(text.size());
+    co_await rt::asio::post(worker.executor(), rt::kAwait);
   }
+  charge.reach(text.size());
   Json rest;
   rest["next"] = listing.has_more ? Json(next) : Json();
   rest["complete"] = listing.is_complete;
@@ -165,9 +181,9 @@ rt::Task<void> ObjectsPage::list(rt::Worker& worker, ObjectsQuery query,
   Result<cache::Listing> listing = co_await cache_.inspection().list(
       worker, std::move(query.scope), std::move(query.after), query.limit);
   if (!listing) co_return co_await reply_error(writer, std::move(listing.error()));
-  const cache::ListingCharge until_sent = std::move(listing->charge);
-  LongText text = co_await as_json(worker, std::move(*listing), cache_.clock().mono());
-  co_await send_listing(worker, writer, std::move(text), std::move(*turn));
+  Held held{std::move(*turn), std::move(listing->charge)};
+  LongText text = co_await as_json(worker, std::move(*listing), cache_.clock().mono(), held.charge);
+  co_await send_listing(worker, writer, std::move(text), std::move(held));
 }
 
 rt::Task<void> ObjectsPage::look(rt::Worker& worker, cache::ObjectKey key,

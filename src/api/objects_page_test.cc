@@ -70,6 +70,21 @@ TEST_F(ObjectsPageTest, AClientThatIsSlowHasTheTurnForALimitedTime) {
   EXPECT_THAT(later.text, HasSubstr("\"key\":\"99x"));
 }
 
+TEST_F(ObjectsPageTest, AClientThatLeavesTheLastPieceKeepsNeitherTurnNorMemory) {
+  const int64_t charged = memory_.charged_bytes();
+  StuckWriter stuck(world_.worker());
+  stuck.room = 64 * kKiB;
+  (void)ask(stuck);
+  world_.pass(1s);
+  ASSERT_TRUE(stuck.is_waiting);
+  EXPECT_EQ(memory_.charged_bytes(), charged);
+  RecordingWriter other;
+  (void)ask(other);
+  world_.pass(1s);
+  EXPECT_EQ(other.status, 200u);
+  EXPECT_EQ(memory_.charged_bytes(), charged);
+}
+
 TEST(ObjectsPage, ALongListingHasMoreTimeButNotWithoutEnd) {
   EXPECT_EQ(ObjectsPage::read_time(0), ObjectsPage::kReadTime);
   EXPECT_EQ(ObjectsPage::read_time(cache::Inspection::kListingBytesMax),

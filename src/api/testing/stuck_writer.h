@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 
@@ -9,13 +10,19 @@
 
 namespace cachey::api {
 
-/// A client that reads nothing, until its response is aborted or the client leaves.
+/// A client that reads nothing more, until its response is aborted or the client leaves.
 class StuckWriter final : public net::ResponseWriter {
  public:
   explicit StuckWriter(rt::Worker& worker) : left_(worker.executor()) {}
 
   void start(const net::ResponseHead&) override {}
-  size_t offer(std::span<const iovec>) override { return 0; }
+  size_t offer(std::span<const iovec> parts) override {
+    size_t taken = 0;
+    for (const iovec& part : parts) taken += part.iov_len;
+    taken = std::min(taken, room);
+    room -= taken;
+    return taken;
+  }
   rt::Task<bool> writable() override {
     is_waiting = true;
     co_await left_.wait();
@@ -30,6 +37,7 @@ class StuckWriter final : public net::ResponseWriter {
 
   void leave() { left_.notify(); }
 
+  size_t room = 0;  ///< takes this many bytes first
   bool is_waiting = false;
   bool is_aborted = false;
 
