@@ -35,11 +35,11 @@ void KeyRefusals::accepted(std::string_view access_key) {
 void KeyRefusals::refused(const Refusal& refusal) {
   const bool was_accepted =
       accepted_.load(std::memory_order_relaxed) == hash_of(refusal.access_key);
-  const bool may_be_the_object =
-      refusal.cause == ErrorCause::kBadSignature && !is_plain(refusal.object_key);
+  const bool is_signature = refusal.cause == ErrorCause::kBadSignature;
+  const bool may_be_the_object = is_signature && !is_plain(refusal.object_key);
   if (was_accepted && (!refusal.bucket_is_good || may_be_the_object)) return;
   total_.fetch_add(1, std::memory_order_relaxed);
-  if (was_accepted) {
+  if (was_accepted && is_signature) {
     objects_.note(hash_of(refusal.object_key));
   } else {
     objects_.note_another();

@@ -34,7 +34,8 @@ class KeyRefusals {
 
   /// Refusals that show that the access key is lost, since the start.
   [[nodiscard]] uint64_t total() const { return total_.load(std::memory_order_relaxed); }
-  /// Those about another object than the one before; each, while no request was accepted.
+  /// Those about another object than the one before; each, if the fault cannot be the object's: the
+  /// signature is right, or no request was accepted yet.
   [[nodiscard]] uint64_t objects() const { return objects_.total(); }
 
  private:

@@ -42,6 +42,16 @@ TEST(KeyRefusals, OneObjectIsOneHoweverOftenClientsAskForIt) {
   EXPECT_EQ(refusals.objects(), 1u);
 }
 
+TEST(KeyRefusals, EachRefusalOfTheAccessKeyItselfShowsSomethingWhateverTheObject) {
+  KeyRefusals refusals;
+  refusals.accepted("AKIA");
+  for (const ErrorCause cause :
+       {ErrorCause::kUnknownAccessKey, ErrorCause::kExpiredToken, ErrorCause::kBadToken}) {
+    refusals.refused(refusal("plain", cause));
+  }
+  EXPECT_EQ(refusals.objects(), 3u);
+}
+
 TEST(KeyRefusals, EachRefusalShowsSomethingBeforeTheAccessKeyIsAccepted) {
   KeyRefusals refusals;
   refusals.accepted("AKIAOLD");  // before a rotation
