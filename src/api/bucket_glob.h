@@ -30,6 +30,8 @@ class BucketGlob {
   [[nodiscard]] bool matches(std::string_view bucket) const;
   /// True: this matches each name that the pattern `other` matches. A cover may be missed.
   [[nodiscard]] bool covers(std::string_view other) const;
+  /// Matches one name only.
+  [[nodiscard]] bool is_name() const { return form_ == Form::kName; }
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:

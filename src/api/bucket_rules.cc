@@ -75,8 +75,7 @@ std::optional<BucketDenial> BucketRules::denial(std::string_view kind,
 bool BucketRules::limit_names() const {
   if (others_ == OtherKinds::kRefused) return true;
   const Globs* const globs = patterns_->current.load(std::memory_order_acquire);
-  return globs != nullptr &&
-         std::ranges::none_of(*globs, [](const BucketGlob& glob) { return glob.text() == "*"; });
+  return globs != nullptr && std::ranges::all_of(*globs, &BucketGlob::is_name);
 }
 
 std::vector<std::string> BucketRules::allowed() const {

@@ -58,7 +58,7 @@ class BucketRules {
   [[nodiscard]] bool empty() const {
     return is_open_ && patterns_->current.load(std::memory_order_relaxed) == nullptr;
   }
-  /// Clients cannot have each name that they make up as a bucket.
+  /// The admin named each bucket: no pattern lets clients make up names.
   [[nodiscard]] bool limit_names() const;
   /// The texts of the patterns.
   [[nodiscard]] std::vector<std::string> allowed() const;

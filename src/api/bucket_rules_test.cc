@@ -101,6 +101,7 @@ TEST(BucketRules, PatternsAreForKindsWithoutADeclaration) {
   EXPECT_EQ(both.denial("prod", "logs-evil"), BucketDenial::kKindBucket);
   EXPECT_EQ(both.denial("logs", "logs-evil"), std::nullopt);
   EXPECT_EQ(both.denial("logs", "secret"), BucketDenial::kBucket);
+  EXPECT_FALSE(both.limit_names()) << "a client can make up logs-1, logs-2";
 }
 
 TEST(BucketRules, PatternsAreReplacedInAllCopies) {

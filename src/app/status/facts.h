@@ -77,7 +77,7 @@ struct Facts {
   int64_t newest_misses_of_clients = 0;        ///< likewise, of the last 5 to 10 s
   std::optional<int64_t> certificate_ends_ms;  ///< Unix time
   bool credentials_fail = false;               ///< the last search found none
-  bool buckets_are_limited = false;            ///< clients cannot make each name a bucket
+  bool buckets_are_limited = false;            ///< see api::BucketRules::limit_names
   std::string failed_reloads;                  ///< what the last SIGHUP could not read again
   int64_t pinned_over_limit = 0;               ///< pages
 };

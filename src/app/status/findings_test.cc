@@ -167,6 +167,25 @@ TEST_F(CausesTest, ABucketThatRefusesHalfOfItsRequestsIsAskedForOddThings) {
   EXPECT_THAT(codes_on(), IsEmpty());
 }
 
+TEST_F(CausesTest, ABucketThatDeniesAllThatAQuietServerAsksForIsTold) {
+  run(20);
+  int second = 0;
+  const auto quiet = [&](int64_t good) {
+    *facts_.buckets[1].attempts -= 50;
+    *facts_.buckets[1].good -= 50;
+    if (++second % 4 != 0) return;
+    *facts_.buckets[1].attempts += 1;
+    *facts_.buckets[1].good += good;
+    *facts_.buckets[1].denied += 1 - good;
+    *facts_.buckets[1].denied_objects += 1 - good;
+  };
+  run(62, [&](FindingsTest&) { quiet(0); });
+  EXPECT_THAT(codes_on(), ElementsAre(kBucketRefuses));
+  EXPECT_THAT(text(), HasSubstr("bucket \"two\" refuses"));
+  run(40, [&](FindingsTest&) { quiet(1); });
+  EXPECT_THAT(codes_on(), IsEmpty());
+}
+
 TEST_F(CausesTest, ManyRequestsForOneObjectAreNoFinding) {
   run(20);
   const auto change = [this](FindingsTest&) {
@@ -221,13 +240,25 @@ TEST_F(CausesTest, AStoreThatHasGivenNoGoodAnswerIsToldThoughItsBucketsAreNotKno
     nothing_is_good(test);
   });
   EXPECT_THAT(codes_on(), ElementsAre(kBucketRefuses));
-  run(60, nothing_is_good);
+  run(90, nothing_is_good);
   EXPECT_THAT(codes_on(), IsEmpty());
   run(20, [&](FindingsTest& test) {
     all_attempts_fail();
     nothing_is_good(test);
   });
   EXPECT_THAT(codes_on(), ElementsAre(kBucketDown));
+}
+
+TEST_F(CausesTest, AQuietServerThatIsDeniedAllSinceTheStartIsTold) {
+  for (int second = 1; second <= 59; ++second) {
+    if (second % 4 == 0) {
+      add(Column::kOtherDenied, 1);
+      add(Column::kOtherDeniedObjects, 1);
+    }
+    step();
+  }
+  EXPECT_THAT(codes_on(), ElementsAre(kBucketRefuses));
+  EXPECT_THAT(text(), HasSubstr("no good answer since the start"));
 }
 
 TEST_F(CausesTest, ALostKeyIsToldWithinFifteenSecondsByAServerWithFewMisses) {

@@ -174,39 +174,59 @@ bool denies(const BucketView::Counts& counts, bool began) {
          (began ? kDeniedPart / 2 : kDeniedPart);
 }
 
+/// The counts by which the bucket denies requests; null: it does not. A quiet server asks for few
+/// objects: then those of a minute tell, until the first good answer.
+const BucketView::Counts* denials(const BucketView& bucket, bool began) {
+  if (denies(bucket.newest, began)) return &bucket.newest;
+  if (denies(bucket.recent, began)) return &bucket.recent;
+  return bucket.recent.good == 0 && denies(bucket.minute, began) ? &bucket.minute : nullptr;
+}
+
+size_t seconds_of(const BucketView& bucket, const BucketView::Counts* counts) {
+  if (counts == &bucket.newest) return BucketTable::kNewestSeconds;
+  return counts == &bucket.recent ? BucketTable::kRecentSeconds : BucketTable::kMinute;
+}
+
+BucketView::Counts counts_of_others(const Scene& scene, size_t seconds) {
+  return {.good = scene.history.sum(Column::kOtherGood, seconds),
+          .denied = scene.history.sum(Column::kOtherDenied, seconds),
+          .denied_objects = scene.history.sum(Column::kOtherDeniedObjects, seconds)};
+}
+
 /// A bucket that refuses all since the start has no counts of its own. Once another bucket has
 /// given a good answer, clients may have made up the names.
 Judgement judge_others_refuse(const Scene& scene, bool began) {
   if (!scene.facts.buckets_are_limited && scene.facts.totals[Column::kOriginOk] > 0) return {};
-  const BucketView::Counts others{.good = recent(scene, Column::kOtherGood),
-                                  .denied = recent(scene, Column::kOtherDenied),
-                                  .denied_objects = recent(scene, Column::kOtherDeniedObjects)};
+  size_t seconds = kRuleSeconds;
+  BucketView::Counts others = counts_of_others(scene, seconds);
+  if (!denies(others, began) && others.good == 0) {
+    seconds = BucketTable::kMinute;
+    others = counts_of_others(scene, seconds);
+  }
   if (!denies(others, began)) return {};
   return holds(FindingLevel::kWarn,
                fmt::format("buckets that have given no good answer since the start refuse {} of {} "
                            "requests of the last {} s: their policy, or the rights of the "
                            "credentials",
-                           others.denied, others.denied + others.good, kRuleSeconds));
+                           others.denied, others.denied + others.good, seconds));
 }
 
 /// Not if the credentials are at fault, which that finding tells.
 Judgement judge_bucket_refuses(const Scene& scene, bool began) {
   if (judge_credentials_fail(scene, true).holds) return {};
   const auto is_so = [&](const BucketView& bucket) {
-    return tells(scene, bucket) && (denies(bucket.newest, began) || denies(bucket.recent, began));
+    return tells(scene, bucket) && denials(bucket, began) != nullptr;
   };
   size_t count = 0;
   const BucketView* const bucket =
-      worst(scene, is_so, [](const BucketView& b) { return b.recent.denied; }, count);
+      worst(scene, is_so, [](const BucketView& b) { return b.minute.denied; }, count);
   if (bucket == nullptr) return judge_others_refuse(scene, began);
-  const bool lately = denies(bucket->newest, began);
-  const BucketView::Counts& counts = lately ? bucket->newest : bucket->recent;
+  const BucketView::Counts* const counts = denials(*bucket, began);
   return holds(FindingLevel::kWarn,
                fmt::format("bucket {} refuses {} of {} requests of the last {} s: its policy, or "
                            "the rights of the credentials{}",
-                           shown(bucket->now.name), counts.denied, counts.denied + counts.good,
-                           lately ? BucketTable::kNewestSeconds : BucketTable::kRecentSeconds,
-                           and_others(count)));
+                           shown(bucket->now.name), counts->denied, counts->denied + counts->good,
+                           seconds_of(*bucket, counts), and_others(count)));
 }
 
 constexpr double kThrottledPart = 0.1;
