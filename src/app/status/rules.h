@@ -36,7 +36,7 @@ struct Rule {
 /// A rule for each code, in the codes' order.
 [[nodiscard]] std::span<const Rule, kFindingCodes> rules();
 
-/// Rules look at this many seconds; judge_credentials_fail() at some more.
+/// Rules look at this many seconds; those of refusals at some more if requests are few.
 inline constexpr size_t kRuleSeconds = 10;
 
 }  // namespace cachey::app
