@@ -150,9 +150,10 @@ class Page final : public store::Evictable {
   [[nodiscard]] int64_t cached_at() const { return cached_at_; }
   /// REQUIRES: failed.
   [[nodiscard]] const Error& error() const { return *error_; }
-  /// When the request was sent whose answer gave the head or the failure. Later changes in the
-  /// store are not in that answer. A page on disk has the beginning of time; a failure that no
-  /// reader needs to ask for again has the end of time. REQUIRES: not pending.
+  /// An answer of the store gave the head or the failure. This is the time when the question was
+  /// sent. Later changes in the store are not in the answer. A page on disk has the beginning of
+  /// time; a failure that no reader needs to ask for again has the end of time. REQUIRES: not
+  /// pending.
   [[nodiscard]] MonoTime asked_at() const { return asked_at_; }
   /// The first byte of the page that the store was asked for. REQUIRES: not pending.
   [[nodiscard]] uint64_t asked_from() const { return asked_from_; }

@@ -61,8 +61,8 @@ class PageTable {
   /// has the most parts allowed. `wanted`: in page `index`.
   [[nodiscard]] Found find_or_create_part(const FetchSpecPtr& spec, uint32_t index,
                                           ByteRange wanted);
-  /// Makes the part with this place. No page in the result: other parts have some of these bytes,
-  /// or there are too many parts.
+  /// Makes a part at this place. Null: other parts have some of these bytes, or there are too many
+  /// parts.
   [[nodiscard]] PagePtr create_part(const FetchSpecPtr& spec, uint32_t index, ByteRange place);
   /// The parts of the page, in order.
   [[nodiscard]] std::vector<PagePtr> parts(KeyView key, uint32_t index);
@@ -94,7 +94,7 @@ class PageTable {
   [[nodiscard]] ObjectSourcePtr ruling(KeyView key);
   /// The object's versions, one a bucket, the ruling one first. Empty: none is known.
   [[nodiscard]] std::vector<ObjectSourcePtr> versions(KeyView key);
-  /// The ruling version, and when the question was sent whose answer last confirmed that version.
+  /// The ruling version, and the time Head::confirmed_at.
   [[nodiscard]] Head ruling_head(KeyView key, uint64_t hash);
   /// The object's version in the bucket; null: not known.
   [[nodiscard]] ObjectSourcePtr version_in(KeyView key, std::string_view bucket);

@@ -36,8 +36,8 @@ class VirtualCache {
         cache_(std::move(setup.fills), origin::ReadContext{origin_, buckets_, gate_, read_metrics_},
                memory_, cache_metrics_, world_.clock(), disk_.get()) {}
 
-  /// Lets time pass until no task runs. A test whose tasks use its own members calls this in its
-  /// destructor.
+  /// Lets time pass until no task runs. If tasks use members of a test, the test's destructor calls
+  /// this.
   void settle() {
     while (world_.worker().tasks().size() > 0) world_.pass(std::chrono::milliseconds(100));
   }

@@ -36,7 +36,7 @@ struct SocketPair {
 class SocketPairs {
  public:
   ~SocketPairs() { close_all(); }
-  /// A test whose other members know the sockets calls this in its destructor.
+  /// If other members of a test know the sockets, the test's destructor calls this.
   void close_all() {
     for (SocketPair& pair : pairs_) pair.socket->close();
     turn();
